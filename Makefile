@@ -1,0 +1,200 @@
+# etld: build, check, install.
+#
+#   make                 etld and etlctl into build/
+#   make check           unit tests, fuzz corpora, lint: fast, needs no server
+#   make check-system    real etld against real parts (pytest)
+#   make check-fresh     both README commands in a bare Debian 12 root
+#   make bench           the benchmarks, as ratios in one run
+#   make fuzz T=NAME SECS=60      libFuzzer on tests/fuzz/fuzz_NAME.c (clang-14)
+#   make lint | man-lint | demo | install | uninstall | clean
+#
+# Variables: V=1 shows commands; SAN=address,undefined or SAN=thread; FAULTS=1 compiles the
+# named fault points in; BUILD=DIR; ROOMS="base time" builds only these rooms of lib/;
+# prefix, DESTDIR, sysconfdir, unitdir as usual; CFLAGS and LDFLAGS are appended.
+
+prefix     ?= /usr
+bindir     ?= $(prefix)/bin
+sbindir    ?= $(prefix)/sbin
+mandir     ?= $(prefix)/share/man
+datadir    ?= $(prefix)/share
+sysconfdir ?= /etc
+libdir_systemd ?= $(prefix)/lib
+unitdir    ?= $(libdir_systemd)/systemd/system
+
+VERSION := 0.1.0
+ROOMS   ?= base time conf record source transform check sink mongo state job ctl
+SAN     ?=
+FAULTS  ?=
+BUILD   ?= build$(if $(SAN),-$(firstword $(subst $(comma), ,$(SAN))))$(if $(FAULTS),-faults)
+comma   := ,
+
+ifneq ($(V),1)
+Q := @
+say = @printf '  %-6s %s\n' $(1) $(patsubst $(BUILD)/%,%,$(2))
+else
+say = @:
+endif
+
+# ---- libraries -------------------------------------------------------------------------
+PKGS_LIB    := libmongoc-1.0 libbson-1.0 libcjson yaml-0.1 libxxhash
+PKGS_DAEMON := libcurl libsystemd
+ifeq ($(shell pkg-config --exists $(PKGS_LIB) $(PKGS_DAEMON) && echo yes),)
+ifeq ($(filter clean help,$(MAKECMDGOALS)),)
+$(error libraries are missing: run packaging/deps.sh)
+endif
+endif
+PKG_CFLAGS  := $(shell pkg-config --cflags $(PKGS_LIB) $(PKGS_DAEMON) 2>/dev/null)
+LIBS_LIB    := $(shell pkg-config --libs $(PKGS_LIB) 2>/dev/null) -lm -lpthread
+LIBS_DAEMON := $(shell pkg-config --libs $(PKGS_DAEMON) 2>/dev/null) -lev
+LIBS_CTL    := $(shell pkg-config --libs libcjson libxxhash libsystemd 2>/dev/null) -lm -lpthread
+LIBS_TEST   := -lcmocka
+
+# ---- flags -----------------------------------------------------------------------------
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+	-Wcast-qual -Wwrite-strings -Wformat=2 -Wvla -Wundef -Wno-missing-field-initializers
+ifeq ($(SAN),)
+HARDEN := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection
+LDHARDEN := -Wl,-z,relro -Wl,-z,now -pie
+else
+HARDEN := -O1 -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=all
+LDHARDEN := -fsanitize=$(SAN) -pie
+endif
+ALL_CFLAGS := -std=gnu11 -g -fPIE $(HARDEN) $(WARN) $(if $(WERROR),-Werror) $(PKG_CFLAGS) \
+	-D_GNU_SOURCE -DETL_VERSION='"$(VERSION)"' $(if $(FAULTS),-DETL_FAULTS) \
+	-Ilib -Idaemon -I$(BUILD)/gen $(CFLAGS)
+ALL_LDFLAGS := $(LDHARDEN) $(LDFLAGS)
+
+# ---- what there is ---------------------------------------------------------------------
+LIB_SRC    := $(sort $(foreach r,$(ROOMS),$(wildcard lib/$(r)/*.c lib/$(r)/*/*.c)))
+REG_KINDS  := $(filter source transform check sink,$(ROOMS))
+REG_SRC    := $(REG_KINDS:%=$(BUILD)/gen/registry_%.c)
+LIB_OBJ    := $(LIB_SRC:%.c=$(BUILD)/%.o) $(REG_SRC:%.c=%.o)
+CTL_SRC    := $(sort $(wildcard daemon/etlctl/*.c))
+CTL_LIBSRC := $(sort $(wildcard lib/base/*.c lib/ctl/*.c))
+ETLD_SRC   := $(sort $(wildcard daemon/*.c))
+UNIT_SRC   := $(sort $(foreach r,$(ROOMS),$(wildcard tests/unit/$(r)/test_*.c)))
+UNIT_BIN   := $(UNIT_SRC:%.c=$(BUILD)/%)
+SIM_SRC    := $(sort $(wildcard tests/sim/sim_*.c))
+SIM_BIN    := $(SIM_SRC:%.c=$(BUILD)/%)
+FUZZ_SRC   := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_BIN   := $(FUZZ_SRC:%.c=$(BUILD)/%)
+BENCH_SRC  := $(sort $(wildcard tests/bench/bench_*.c))
+BENCH_BIN  := $(BENCH_SRC:%.c=$(BUILD)/%)
+
+.DEFAULT_GOAL := all
+.PHONY: all lib unit sim fuzz-replay fuzz check check-system check-fault check-fresh bench \
+	lint man-lint demo install uninstall clean help
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+all: $(BUILD)/etld $(BUILD)/etlctl
+lib: $(BUILD)/libetl.a
+
+help:
+	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
+
+# A change of flags rebuilds everything.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(BUILD)
+	@echo '$(subst ','\'',$(CC) $(ALL_CFLAGS))' | cmp -s - $@ || \
+		echo '$(subst ','\'',$(CC) $(ALL_CFLAGS))' > $@
+FORCE:
+
+$(BUILD)/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+$(BUILD)/gen/%.o: $(BUILD)/gen/%.c $(BUILD)/flags
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# The registries: an array of the descriptors that the file names promise.
+$(BUILD)/gen/registry_%.c: FORCE
+	@mkdir -p $(@D)
+	@sh packaging/registry.sh $* > $@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+$(BUILD)/libetl.a: $(LIB_OBJ)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/etld: $(ETLD_SRC:%.c=$(BUILD)/%.o) $(BUILD)/libetl.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_LIB) $(LIBS_DAEMON)
+$(BUILD)/etlctl: $(CTL_SRC:%.c=$(BUILD)/%.o) $(CTL_LIBSRC:%.c=$(BUILD)/%.o) $(CTL_EXTRA_OBJ)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_CTL)
+
+# ---- tests -----------------------------------------------------------------------------
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libetl.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_TEST) $(LIBS_LIB)
+$(BUILD)/tests/sim/%: $(BUILD)/tests/sim/%.o $(BUILD)/libetl.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_TEST) $(LIBS_LIB)
+$(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/libetl.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_LIB)
+# With gcc a fuzz target gets a plain main that replays files.
+$(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(BUILD)/libetl.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_LIB)
+
+unit: $(UNIT_BIN)
+	$(Q)sh tests/lib/run-unit.sh $(BUILD) $(UNIT_BIN)
+sim: $(SIM_BIN)
+	$(Q)sh tests/lib/run-unit.sh $(BUILD) $(SIM_BIN)
+fuzz-replay: $(FUZZ_BIN)
+	$(Q)sh tests/lib/run-fuzz-replay.sh $(BUILD) $(FUZZ_BIN)
+
+# Coverage-guided fuzzing: its own build with clang and libFuzzer.
+T    ?= decode_json
+SECS ?= 60
+fuzz:
+	$(Q)sh tests/lib/run-fuzz.sh $(T) $(SECS)
+
+lint:
+	$(Q)sh tests/lint/run.sh
+man-lint:
+	$(Q)sh tests/lint/man.sh
+check: unit sim fuzz-replay lint
+check-system: all
+	$(Q)sh tests/lib/run-system.sh $(TESTS)
+check-fresh:
+	$(Q)sh packaging/check-fresh.sh
+bench: $(BENCH_BIN) all
+	$(Q)sh tests/bench/run.sh $(BUILD)
+demo:
+	$(Q)packaging/demo.sh
+
+# ---- install ---------------------------------------------------------------------------
+INSTALL ?= install
+install: all
+	$(INSTALL) -d $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir) $(DESTDIR)$(unitdir) \
+		$(DESTDIR)$(libdir_systemd)/sysusers.d $(DESTDIR)$(libdir_systemd)/tmpfiles.d \
+		$(DESTDIR)$(libdir_systemd)/systemd/catalog $(DESTDIR)$(sysconfdir)/etld/jobs.d \
+		$(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man5 $(DESTDIR)$(mandir)/man8 \
+		$(DESTDIR)$(datadir)/doc/etld/examples
+	$(INSTALL) -m 755 $(BUILD)/etld $(DESTDIR)$(sbindir)/etld
+	$(INSTALL) -m 755 $(BUILD)/etlctl $(DESTDIR)$(bindir)/etlctl
+	$(INSTALL) -m 644 systemd/etld.service $(DESTDIR)$(unitdir)/etld.service
+	$(INSTALL) -m 644 systemd/etld.sysusers $(DESTDIR)$(libdir_systemd)/sysusers.d/etld.conf
+	$(INSTALL) -m 644 systemd/etld.tmpfiles $(DESTDIR)$(libdir_systemd)/tmpfiles.d/etld.conf
+	$(INSTALL) -m 644 systemd/etld.catalog $(DESTDIR)$(libdir_systemd)/systemd/catalog/etld.catalog
+	test -e $(DESTDIR)$(sysconfdir)/etld/etld.yaml || \
+		$(INSTALL) -m 640 etc/etld.yaml $(DESTDIR)$(sysconfdir)/etld/etld.yaml
+	$(INSTALL) -m 644 packaging/doc/man/etlctl.1 $(DESTDIR)$(mandir)/man1/
+	$(INSTALL) -m 644 packaging/doc/man/etld.yaml.5 $(DESTDIR)$(mandir)/man5/
+	$(INSTALL) -m 644 packaging/doc/man/etld.8 $(DESTDIR)$(mandir)/man8/
+	cp -R etc/examples/. $(DESTDIR)$(datadir)/doc/etld/examples/
+uninstall:
+	rm -f $(DESTDIR)$(sbindir)/etld $(DESTDIR)$(bindir)/etlctl $(DESTDIR)$(unitdir)/etld.service \
+		$(DESTDIR)$(libdir_systemd)/sysusers.d/etld.conf \
+		$(DESTDIR)$(libdir_systemd)/tmpfiles.d/etld.conf \
+		$(DESTDIR)$(libdir_systemd)/systemd/catalog/etld.catalog \
+		$(DESTDIR)$(mandir)/man1/etlctl.1 $(DESTDIR)$(mandir)/man5/etld.yaml.5 \
+		$(DESTDIR)$(mandir)/man8/etld.8
+
+clean:
+	rm -rf build build-*
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

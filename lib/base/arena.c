@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A list of blocks, filled from the front. A request larger than a block gets its own.
+ */
+#include "base/arena.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+struct block {
+	struct block *next;
+	size_t size;
+	size_t used;
+	max_align_t data[];
+};
+
+struct etl_arena {
+	struct block *blocks; /* the one being filled comes first */
+	size_t block_bytes;
+	size_t total_bytes;
+};
+
+struct etl_arena *etl_arena_new(size_t block_bytes)
+{
+	struct etl_arena *arena = ETL_NEW(struct etl_arena);
+
+	arena->block_bytes = block_bytes ? block_bytes : 16 * 1024;
+	return arena;
+}
+
+static void free_blocks(struct block *block)
+{
+	while (block) {
+		struct block *next = block->next;
+
+		free(block);
+		block = next;
+	}
+}
+
+void etl_arena_free(struct etl_arena *arena)
+{
+	if (!arena)
+		return;
+	free_blocks(arena->blocks);
+	free(arena);
+}
+
+void etl_arena_reset(struct etl_arena *arena)
+{
+	struct block *keep = NULL;
+
+	for (struct block **p = &arena->blocks; *p; p = &(*p)->next)
+		if ((*p)->size == arena->block_bytes) {
+			keep = *p;
+			*p = keep->next;
+			break;
+		}
+	free_blocks(arena->blocks);
+	arena->blocks = keep;
+	arena->total_bytes = 0;
+	if (keep) {
+		keep->next = NULL;
+		keep->used = 0;
+		arena->total_bytes = keep->size;
+	}
+}
+
+static struct block *block_new(struct etl_arena *arena, size_t size)
+{
+	struct block *block = etl_realloc(NULL, 1, sizeof *block + size);
+
+	block->size = size;
+	block->used = 0;
+	arena->total_bytes += size;
+	return block;
+}
+
+void *etl_arena_alloc(struct etl_arena *arena, size_t bytes)
+{
+	size_t need = (bytes + 7) & ~(size_t)7;
+	struct block *block = arena->blocks;
+
+	if (!block || block->size - block->used < need) {
+		if (need > arena->block_bytes / 2 && block) {
+			/* A large one goes behind, so that the block being filled stays in front. */
+			block = block_new(arena, need);
+			block->next = arena->blocks->next;
+			arena->blocks->next = block;
+		} else {
+			block = block_new(arena, need > arena->block_bytes ? need : arena->block_bytes);
+			block->next = arena->blocks;
+			arena->blocks = block;
+		}
+	}
+	void *p = (char *)block->data + block->used;
+	block->used += need;
+	return p;
+}
+
+void *etl_arena_zalloc(struct etl_arena *arena, size_t bytes)
+{
+	return memset(etl_arena_alloc(arena, bytes), 0, bytes);
+}
+
+char *etl_arena_memdup0(struct etl_arena *arena, const void *p, size_t len)
+{
+	char *copy = etl_arena_alloc(arena, len + 1);
+
+	if (len)
+		memcpy(copy, p, len);
+	copy[len] = '\0';
+	return copy;
+}
+
+char *etl_arena_strdup(struct etl_arena *arena, const char *s)
+{
+	return s ? etl_arena_memdup0(arena, s, strlen(s)) : NULL;
+}
+
+char *etl_arena_strf(struct etl_arena *arena, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+
+	char *text = etl_arena_alloc(arena, (size_t)(n < 0 ? 0 : n) + 1);
+	va_start(ap, fmt);
+	vsnprintf(text, (size_t)(n < 0 ? 0 : n) + 1, fmt, ap);
+	va_end(ap);
+	return text;
+}
+
+size_t etl_arena_bytes(const struct etl_arena *arena)
+{
+	return arena->total_bytes;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The error object. Text is cut to its fixed size and control bytes are masked, because
+ * messages may quote what a source sent and end in a journal line.
+ */
+#include "base/error.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+
+static const char *const kind_names[] = {
+	[ETL_OK] = "ok",
+	[ETL_CONFIG] = "config",
+	[ETL_TRANSIENT] = "transient",
+	[ETL_THROTTLED] = "throttled",
+	[ETL_AUTH] = "auth",
+	[ETL_DATA] = "data",
+	[ETL_CONFLICT] = "conflict",
+	[ETL_PERMANENT] = "permanent",
+	[ETL_CANCELLED] = "cancelled",
+	[ETL_LIMIT] = "limit",
+	[ETL_BUG] = "bug",
+};
+_Static_assert(sizeof kind_names / sizeof *kind_names == ETL_ERROR_KIND_MAX,
+	"every kind has a name");
+
+const char *etl_error_kind_name(enum etl_error_kind kind)
+{
+	return (unsigned)kind < ETL_ERROR_KIND_MAX ? kind_names[kind] : "unknown";
+}
+
+/* Cuts at a character's start and masks what could forge a second line. */
+static void make_presentable(char *text, size_t len)
+{
+	if (len >= ETL_ERROR_MESSAGE_MAX)
+		text[etl_utf8_cut(text, ETL_ERROR_MESSAGE_MAX - 1)] = '\0';
+	for (char *p = text; *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			*p = '?';
+}
+
+int etl_error_set(struct etl_error *err, enum etl_error_kind kind, const char *code,
+	const char *fmt, ...)
+{
+	char text[ETL_ERROR_MESSAGE_MAX]; /* the arguments may point into err->message */
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	make_presentable(text, n < 0 ? 0 : (size_t)n);
+	err->kind = kind;
+	err->code = code;
+	err->retry_after_ms = 0;
+	err->status = 0;
+	memcpy(err->message, text, sizeof text);
+	return -1;
+}
+
+int etl_error_prefix(struct etl_error *err, const char *fmt, ...)
+{
+	char head[ETL_ERROR_MESSAGE_MAX];
+	char text[2 * ETL_ERROR_MESSAGE_MAX + 2];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	vsnprintf(head, sizeof head, fmt, ap);
+	va_end(ap);
+	n = snprintf(text, sizeof text, "%s: %s", head, err->message);
+	make_presentable(text, (size_t)n);
+	memcpy(err->message, text, sizeof err->message - 1);
+	err->message[sizeof err->message - 1] = '\0';
+	return -1;
+}
+
+void etl_error_clear(struct etl_error *err)
+{
+	*err = (struct etl_error)ETL_ERROR_INIT;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Named fault points of test builds (see fault.h).
+ */
+#include "base/fault.h"
+
+#ifdef ETL_FAULTS
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { POINTS_MAX = 32 };
+
+struct point {
+	char name[64];
+	char action[16];
+	long at; /* act at this passage; 0 = at each */
+	long passed;
+};
+
+static struct point points[POINTS_MAX];
+static int n_points;
+static pthread_once_t parsed = PTHREAD_ONCE_INIT;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void parse(void)
+{
+	const char *text = getenv("ETLD_FAULTS");
+
+	while (text && *text && n_points < POINTS_MAX) {
+		struct point *p = &points[n_points];
+		int used = 0;
+
+		if (sscanf(text, "%63[^=,]=%15[a-z]%n", p->name, p->action, &used) != 2)
+			break;
+		text += used;
+		if (*text == ':')
+			p->at = strtol(text + 1, (char **)&text, 10);
+		n_points++;
+		text += *text == ',';
+	}
+}
+
+int etl_fault(const char *name, struct etl_error *err)
+{
+	const char *action = NULL;
+
+	pthread_once(&parsed, parse);
+	pthread_mutex_lock(&lock);
+	for (int i = 0; i < n_points && !action; i++)
+		if (strcmp(points[i].name, name) == 0 &&
+			(++points[i].passed == points[i].at || !points[i].at))
+			action = points[i].action;
+	pthread_mutex_unlock(&lock);
+	if (!action)
+		return 0;
+	if (strcmp(action, "kill") == 0)
+		kill(getpid(), SIGKILL);
+	if (strcmp(action, "abort") == 0)
+		abort();
+	while (strcmp(action, "stall") == 0 || strcmp(action, "kill") == 0)
+		pause();
+	return err ? etl_error_set(err, ETL_TRANSIENT, "fault.injected", "fault point %s", name) :
+		     -1;
+}
+
+#else
+typedef int etl_fault_is_compiled_out;
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Hashes for change detection and for stable spreading (jitter). XXH3; not for security.
+ * The only user of xxhash. Any thread; a state belongs to one.
+ */
+#ifndef ETL_BASE_HASH_H
+#define ETL_BASE_HASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Stable over machines and releases: a jitter computed from it survives a restart. */
+uint64_t etl_hash64(const void *p, size_t len, uint64_t seed);
+
+/* 128 bits as 32 hexadecimal digits. */
+#define ETL_HASH_TEXT_BYTES 33
+struct etl_hash_state;
+struct etl_hash_state *etl_hash_new(void);
+void etl_hash_free(struct etl_hash_state *state);
+void etl_hash_reset(struct etl_hash_state *state);
+void etl_hash_add(struct etl_hash_state *state, const void *p, size_t len);
+void etl_hash_text(const struct etl_hash_state *state, char out[ETL_HASH_TEXT_BYTES]);
+
+#endif

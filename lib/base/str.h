@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Small questions about text. Nothing here allocates or knows a locale.
+ */
+#ifndef ETL_BASE_STR_H
+#define ETL_BASE_STR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+static inline bool etl_streq(const char *a, const char *b)
+{
+	return strcmp(a, b) == 0;
+}
+
+static inline bool etl_starts_with(const char *s, const char *head)
+{
+	return strncmp(s, head, strlen(head)) == 0;
+}
+
+/* Strict UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF.
+ * Returns the offset of the first bad byte, or `len`. */
+size_t etl_utf8_check(const char *s, size_t len);
+
+/* The largest length <= max at which `s` can be cut without splitting a character. */
+size_t etl_utf8_cut(const char *s, size_t max);
+
+/* Edit distance (insert, delete, replace, swap of neighbours) between two words, case
+ * folded; words over 63 bytes count as far apart. */
+unsigned etl_edit_distance(const char *a, const char *b);
+
+/* The nearest of `n` words within a third of the word's length (at least 1, at most 3
+ * edits), or NULL: the "did you mean". `words` may hold NULLs. */
+const char *etl_nearest(const char *word, const char *const *words, size_t n);
+
+/* Whole-string decimal integer; false on anything else, overflow included. */
+bool etl_parse_int64(const char *s, int64_t *out);
+
+/* Whole-string finite decimal number in C syntax ("1", "-0.5", "1e9"). */
+bool etl_parse_double(const char *s, double *out);
+
+/* True for [A-Za-z0-9_.-]{1,max}, the alphabet of names that may reach a path or a field. */
+bool etl_is_name(const char *s, size_t max);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * UUID version 7.
+ */
+#include "base/uuid.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+void etl_uuid7(int64_t unix_ms, char out[ETL_UUID_BYTES])
+{
+	uint8_t b[16];
+
+	if (getrandom(b, sizeof b, 0) != (ssize_t)sizeof b)
+		abort(); /* 16 bytes never come short once the pool is up (getrandom(2)) */
+	for (int i = 0; i < 6; i++)
+		b[i] = (uint8_t)((uint64_t)unix_ms >> (8 * (5 - i)));
+	b[6] = (uint8_t)(0x70 | (b[6] & 0x0f));
+	b[8] = (uint8_t)(0x80 | (b[8] & 0x3f));
+	snprintf(out, ETL_UUID_BYTES,
+		"%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
+		b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
+		b[15]);
+}
+
+bool etl_uuid_valid(const char *text)
+{
+	if (strlen(text) != 36)
+		return false;
+	for (int i = 0; i < 36; i++) {
+		if (i == 8 || i == 13 || i == 18 || i == 23) {
+			if (text[i] != '-')
+				return false;
+		} else if (!isdigit((unsigned char)text[i]) && (text[i] < 'a' || text[i] > 'f')) {
+			return false;
+		}
+	}
+	return true;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The contract of a check: a data-quality rule over records and over windows. One file, one
+ * descriptor named after it (lib/check/check_foo.c: `etl_check_foo`), found by the build.
+ * No I/O. An instance serves one partition of one run, one worker at a time. The framework
+ * owns on_fail: a check only says what it found.
+ */
+#ifndef ETL_CHECK_CHECK_H
+#define ETL_CHECK_CHECK_H
+
+#include "base/error.h"
+#include "conf/option.h"
+#include "record/batch.h"
+#include "time/window.h"
+
+enum etl_on_fail { ETL_ON_FAIL_WARN, ETL_ON_FAIL_REJECT, ETL_ON_FAIL_HOLD, ETL_ON_FAIL_FAIL };
+extern const char *const etl_on_fail_words[]; /* warn reject hold fail, NULL-terminated */
+
+#define ETL_CHECK_MESSAGE_MAX 200
+
+/* What a check found. `path` lent (options), message copied. */
+struct etl_finding {
+	const char *path;
+	char message[ETL_CHECK_MESSAGE_MAX];
+};
+
+/* The facts about a window that window checks may use. */
+struct etl_window_facts {
+	struct etl_window window;
+	etl_wall now;	     /* when the run was planned */
+	size_t records;	     /* that passed the row checks */
+	etl_wall newest;     /* event time of the newest record of the partition so far (this
+			      * window's or an earlier one's), or ETL_NO_TIME */
+	bool is_newest_window; /* no later window is due in this run */
+};
+
+struct etl_check_type {
+	const char *name;
+	const char *summary;
+	/* The check's own rows. The framework adds `on_fail` (word; the allowed ones are a mask
+	 * of 1 << enum etl_on_fail in `on_fail_allowed`) and removes it before filling. */
+	const struct etl_option *options;
+	size_t options_size;
+	unsigned on_fail_allowed;
+	enum etl_on_fail on_fail_default;
+	size_t size;
+	void (*check)(void *options, const struct etl_node *node, const struct etl_conf_env *env);
+	int (*open)(void *self, const void *options, struct etl_error *err);
+
+	/* Row rule: true = passes; false with `finding`. NULL = no row rule. */
+	bool (*row)(void *self, const struct etl_record *record, struct etl_finding *finding);
+
+	/* Window rule, after all rows of the window were seen: true = passes. NULL = none. */
+	bool (*window)(void *self, const struct etl_window_facts *facts,
+		struct etl_finding *finding);
+
+	void (*close)(void *self);
+};
+
+extern const struct etl_check_type *const etl_checks[]; /* generated, NULL-terminated */
+const struct etl_check_type *etl_check_find(const char *name);
+
+#endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Typed option tables. A component declares its options once, as rows; the same rows fill
+ * its struct, make the errors and their hints, and print the manual and the schema.
+ *
+ *   struct opts { const char *url; etl_dur timeout; };
+ *   static const struct etl_option options[] = {
+ *       {.name = "url", .type = ETL_OPT_STRING, .offset = offsetof(struct opts, url),
+ *        .required = true, .help = "where to ask"},
+ *       {.name = "timeout", .type = ETL_OPT_DURATION, .offset = offsetof(struct opts, timeout),
+ *        .fallback = "60s", .min = 1, .max = 3600, .help = "for the whole answer"},
+ *       {0}};
+ *
+ * A table whose only row has the name "" describes the whole body: `keep: [a, b]`,
+ * `rename: {a: b}`. Everything that is filled lives in the arena given. Loader's thread.
+ */
+#ifndef ETL_CONF_OPTION_H
+#define ETL_CONF_OPTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "conf/diag.h"
+#include "conf/node.h"
+#include "time/clock.h"
+
+enum etl_option_type {
+	ETL_OPT_STRING,	  /* const char *; NULL when absent without fallback */
+	ETL_OPT_BOOL,	  /* bool; only true and false */
+	ETL_OPT_INT,	  /* int64_t within min..max */
+	ETL_OPT_DOUBLE,	  /* double within min..max; min == max == 0 means any */
+	ETL_OPT_DURATION, /* etl_dur; min and max in seconds; a bare number is an error */
+	ETL_OPT_SIZE,	  /* uint64_t bytes: 512B 64KiB 1MiB 2GiB */
+	ETL_OPT_RATE,	  /* double per second: 10/s 30/m 1500/d */
+	ETL_OPT_TIME,	  /* etl_wall: RFC 3339 instant with zone, or YYYY-MM-DD (UTC) */
+	ETL_OPT_WORD,	  /* int: index into `words` */
+	ETL_OPT_STRINGS,  /* struct etl_strings; a single scalar counts as a list of one */
+	ETL_OPT_PAIRS,	  /* struct etl_pairs: free keys, scalar values */
+	ETL_OPT_SECRET,	  /* struct etl_secret *: {credential: N} or {file: P}, see secret.h */
+	ETL_OPT_NODE,	  /* const struct etl_node *: the component reads it itself */
+	ETL_OPT_TABLE,	  /* an embedded struct, filled by `sub` */
+};
+
+struct etl_strings {
+	size_t n;
+	const char *const *items;
+	const struct etl_node *const *nodes; /* where each stands */
+};
+
+struct etl_pairs {
+	size_t n;
+	const char *const *keys;
+	const char *const *values;
+	const struct etl_node *const *key_nodes;
+	const struct etl_node *const *nodes; /* the values' */
+};
+
+struct etl_option {
+	const char *name; /* "" = the whole body; NULL ends the table */
+	enum etl_option_type type;
+	size_t offset;
+	bool required;
+	const char *fallback; /* as it would stand in the file; NULL = zero */
+	double min, max;      /* INT, DOUBLE, DURATION (seconds), SIZE (bytes), RATE; max 0 = none */
+	const char *const *words; /* WORD: NULL-terminated */
+	const struct etl_option *sub; /* TABLE: its rows */
+	size_t present; /* offsetof a bool that tells whether the key stood there; 0 = none */
+	const char *help;     /* one line for manual, schema and hints */
+};
+
+/* What a component sees while it is configured. */
+struct etl_conf_env {
+	struct etl_arena *arena;
+	struct etl_diag *diag;
+	const char *what;		 /* "job 'airqino'", for messages */
+	const char *const *partition_names; /* NULL-terminated: names that templates may use */
+	const char *credentials_dir;	 /* systemd's $CREDENTIALS_DIRECTORY or NULL */
+	const char *config_dir;		 /* folder of the file: relative paths start here */
+};
+
+/* Fills `out` (zeroed by the caller) from the map `node` (NULL = nothing given, fallbacks
+ * apply). Unknown, missing and wrong values are added to env->diag. `context` names the
+ * place for messages: "extract.http". Returns true if this node added no error. */
+bool etl_options_fill(const struct etl_option *table, const struct etl_node *node, void *out,
+	const char *context, const struct etl_conf_env *env);
+
+/* One scalar at a time, for components that read nodes themselves: -1 and an error in diag. */
+int etl_conf_duration(const struct etl_node *node, etl_dur *out, const struct etl_conf_env *env);
+int etl_conf_time(const struct etl_node *node, etl_wall *out, const struct etl_conf_env *env);
+
+/* The YAML subtree as a BSON value belongs to conf/document.h. */
+
+#endif

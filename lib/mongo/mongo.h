@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The one way to MongoDB: a client pool, what the server can do, driver errors as
+ * etl_errors, and transactions. Everything here blocks: worker threads only.
+ */
+#ifndef ETL_MONGO_MONGO_H
+#define ETL_MONGO_MONGO_H
+
+#include <mongoc/mongoc.h>
+
+#include "base/error.h"
+
+struct etl_mongo;
+
+/* Makes the pool; connects lazily. `uri` is taken as it is; never shown (it may hold a
+ * password). serverSelectionTimeoutMS defaults to 5 s, socketTimeoutMS to 60 s, w:majority,
+ * journal and readConcern majority are forced; unacknowledged writes in the URI are
+ * ETL_CONFIG. NULL on a malformed URI. Call etl_mongo_global_init once before. */
+struct etl_mongo *etl_mongo_new(const char *uri, const char *app_name, unsigned pool_max,
+	struct etl_error *err);
+void etl_mongo_free(struct etl_mongo *mongo);
+void etl_mongo_global_init(void);    /* process-wide; silences the driver's own log */
+void etl_mongo_global_cleanup(void);
+
+mongoc_client_t *etl_mongo_pop(struct etl_mongo *mongo);
+void etl_mongo_push(struct etl_mongo *mongo, mongoc_client_t *client);
+
+/* "hello": is a writable server there, and what can it do? Remembers the answer. */
+struct etl_mongo_topology {
+	bool transactions; /* replica set or mongos with sessions */
+	char kind[32];	   /* "replica set", "standalone", "sharded" */
+	char version[32];
+};
+int etl_mongo_ping(struct etl_mongo *mongo, struct etl_mongo_topology *out, struct etl_error *err);
+
+/* Maps a driver error to a kind by numeric code and label (never by its text). `reply` may
+ * be NULL. Keeps the message, with credentials masked. Returns -1. */
+int etl_mongo_error(struct etl_error *err, const bson_error_t *error, const bson_t *reply);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A transaction: a client, a session and what happened to it. Owned by one worker from
+ * begin to commit or abort.
+ */
+#ifndef ETL_MONGO_TXN_H
+#define ETL_MONGO_TXN_H
+
+#include "mongo/mongo.h"
+
+struct etl_txn {
+	struct etl_mongo *mongo;
+	mongoc_client_t *client;
+	mongoc_client_session_t *session;
+	bson_t opts; /* {sessionId: ...}: pass to each operation */
+};
+
+/* Starts a transaction (snapshot, w:majority + journal, maxCommitTimeMS 10 s). */
+struct etl_txn *etl_txn_begin(struct etl_mongo *mongo, struct etl_error *err);
+
+enum etl_txn_outcome {
+	ETL_TXN_COMMITTED,
+	ETL_TXN_NOTHING, /* proven not in: TransientTransactionError; try the whole again */
+	ETL_TXN_UNKNOWN, /* retried as prescribed and still unknown: read the ledger to decide */
+	ETL_TXN_FAILED,	 /* refused for good; `err` says why */
+};
+
+/* Commits; retries UnknownTransactionCommitResult with backoff (5 ms * 1.5^n, at most
+ * 500 ms, 120 s in all) as the transactions specification says. Does not free txn. */
+enum etl_txn_outcome etl_txn_commit(struct etl_txn *txn, struct etl_error *err);
+void etl_txn_free(struct etl_txn *txn); /* aborts if still open; NULL is fine */
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A record's event time: a field parsed with format, zone and label and stored back as a
+ * BSON date under its own name. Shared by all sources. Worker thread.
+ */
+#ifndef ETL_RECORD_EVENT_TIME_H
+#define ETL_RECORD_EVENT_TIME_H
+
+#include "conf/option.h"
+#include "record/batch.h"
+
+struct etl_event_time; /* compiled: field, format, zone, label; immutable, shared by threads */
+
+/* The rows of `time: {field, format, timezone, label}`; use as ETL_OPT_TABLE with
+ * struct etl_event_time_options. `format`: strptime-like text, or one of the words iso8601
+ * (default), epoch, epoch_ms. `label`: start (default) or end; `end` needs `interval` and
+ * moves the time back by it, so that a stamp 13:00 on an hour that ends there falls into
+ * its window. */
+struct etl_event_time_options {
+	const char *field; /* NULL = the source has no event time */
+	const char *format;
+	const char *timezone;
+	int label;	   /* 0 start, 1 end */
+	etl_dur interval;
+};
+extern const struct etl_option etl_event_time_table[];
+
+/* NULL and an error in env->diag if zone or format is unknown. `node` is the `time` map. */
+const struct etl_event_time *etl_event_time_compile(const struct etl_event_time_options *options,
+	const struct etl_node *node, const struct etl_conf_env *env);
+
+/* Gives every record from index `first` its time and rewrites the field as a date. A record
+ * whose field is missing or unreadable becomes a reject (step "decode", rule "time").
+ * Compacts the batch. */
+void etl_event_time_apply(const struct etl_event_time *spec, struct etl_batch *batch,
+	size_t first);
+
+/* The field's name, for queries; lent. */
+const char *etl_event_time_field(const struct etl_event_time *spec);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The contract of a sink. One file, one descriptor named after it (lib/sink/sink_foo.c:
+ * `etl_sink_foo`), found by the build. A sink never touches the watermark. An instance
+ * serves one partition of one run, one worker at a time:
+ *   open, (begin, write ..., commit | abort) ..., close.
+ * A slice may be tried again from begin() with the same records: writing must be repeatable.
+ */
+#ifndef ETL_SINK_SINK_H
+#define ETL_SINK_SINK_H
+
+#include "base/error.h"
+#include "conf/option.h"
+#include "record/batch.h"
+
+struct etl_mongo;
+struct etl_txn; /* a transaction of the state store that the sink may join; lib/mongo/txn.h */
+
+struct etl_load_result {
+	uint64_t inserted, updated, unchanged, rejected;
+	/* Bit i of `changed` tells whether record i of the batch changed the target (inserted or
+	 * updated). Owned by the caller, at least (n + 7) / 8 bytes, zeroed by the caller. */
+	uint8_t *changed;
+};
+
+struct etl_sink_env {
+	struct etl_mongo *mongo; /* NULL in a process without MongoDB */
+	const char *database;	 /* default database */
+	const char *job;
+	const char *run_id;
+};
+
+struct etl_sink_type {
+	const char *name;
+	const char *summary;
+	const struct etl_option *options;
+	size_t options_size;
+	size_t size;
+	bool joins_transaction; /* write() takes part in the state store's transaction */
+	void (*check)(void *options, const struct etl_node *node, const struct etl_conf_env *env);
+
+	/* Once per generation and job, before its first run, with no transaction open: creates
+	 * collections and declared indexes; PERMANENT if the target cannot hold the promise. */
+	int (*prepare)(const void *options, const struct etl_sink_env *env, struct etl_error *err);
+
+	int (*open)(void *self, const void *options, const struct etl_sink_env *env,
+		struct etl_error *err);
+	int (*begin)(void *self, struct etl_txn *txn, struct etl_error *err); /* txn may be NULL */
+
+	/* Writes all records. Unchanged documents cause no write. Records that the target refuses
+	 * for their content are rejected in the batch (step "load") and left out. */
+	int (*write)(void *self, struct etl_batch *batch, struct etl_load_result *result,
+		struct etl_error *err);
+	int (*commit)(void *self, struct etl_error *err); /* after the txn committed; or flush */
+	void (*abort)(void *self);
+	void (*close)(void *self); /* always called once after open */
+};
+
+extern const struct etl_sink_type *const etl_sinks[]; /* generated, NULL-terminated */
+const struct etl_sink_type *etl_sink_find(const char *name);
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The contract of a source. One file, one const descriptor at its end, named after the file:
+ * lib/source/source_foo.c ends with `const struct etl_source_type etl_source_foo`. The build
+ * finds it by its file name; there is no list to edit.
+ *
+ * A source is sans-I/O: it turns windows into requests and payload bytes into records. It
+ * sees no curl, no loop and no clock, so it is tested and fuzzed without a network. A source
+ * that has to block (a database client) implements read() instead of first/decode/next.
+ * One instance serves one partition of one run and is used by one worker at a time.
+ */
+#ifndef ETL_SOURCE_SOURCE_H
+#define ETL_SOURCE_SOURCE_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "conf/option.h"
+#include "conf/secret.h"
+#include "conf/template.h"
+#include "record/batch.h"
+#include "time/window.h"
+
+enum etl_ip { ETL_IP_ANY, ETL_IP_4_ONLY };
+
+struct etl_header {
+	const char *name;
+	const char *value;
+};
+
+/* What a source wants fetched. All memory lies in `arena`, which is the caller's and lives
+ * until the answer is finished. */
+struct etl_request {
+	struct etl_arena *arena;
+	const char *method; /* "GET", "POST" */
+	const char *url;    /* absolute, http or https; may hold a secret in its query */
+	const char *url_shown; /* the same without secrets, for journal and errors */
+	struct etl_header *headers;
+	size_t n_headers;
+	const char *body; /* NULL = none */
+	size_t body_len;
+	etl_dur timeout;	   /* for the whole answer; 0 = the daemon's http.timeout */
+	uint64_t response_bytes_max; /* decoded bytes; 0 = no cap of the source's own */
+	enum etl_ip ip;
+};
+
+/* An answer's head, known before the first byte of its body, and its end. */
+struct etl_response {
+	int status; /* HTTP status */
+	etl_wall received; /* our clock when the head came */
+	const char *content_type; /* "" if none */
+	const char *etag;	  /* "" if none */
+	const char *location;	  /* "" if none */
+	etl_dur retry_after;	  /* from Retry-After; us = -1 if none */
+};
+
+/* What an instance may use besides its options. Lent until close. */
+struct etl_source_env {
+	const struct etl_vars *vars;	   /* partition and run; vars->window is the span asked for */
+	struct etl_mongo *mongo;	   /* for sources that read MongoDB; else NULL */
+	const char *database;		   /* default database */
+	const char *job;
+	void *shared; /* what shared_new made for this job: tokens and the like */
+};
+
+/* What the worker should do after a source looked at an answer. */
+enum etl_source_verdict {
+	ETL_SOURCE_BODY,   /* decode the body as it comes */
+	ETL_SOURCE_RETRY,  /* forget this answer and send the request that was filled now */
+};
+
+struct etl_source_type {
+	const char *name;    /* the key under `extract`: "http" */
+	const char *summary; /* one line for the manual */
+	const struct etl_option *options;
+	size_t options_size; /* of the struct that the table fills */
+	size_t size;	     /* of an instance; zeroed before open */
+
+	/* After the table filled `options`: cross-checks, templates. Adds to env->diag. NULL = none.
+	 * `node` is the mapping under the source's name. Loader's thread. */
+	void (*check)(void *options, const struct etl_node *node, const struct etl_conf_env *env);
+
+	/* True if records carry event time, so that a window can be asked for. */
+	bool (*has_time)(const void *options);
+
+	/* State that all instances of a job share and that lives as long as its generation
+	 * (tokens). Must be safe for several threads. NULL = none. */
+	void *(*shared_new)(const void *options);
+	void (*shared_free)(void *shared);
+
+	int (*open)(void *self, const void *options, const struct etl_source_env *env,
+		struct etl_error *err);
+
+	/* sans-I/O kind. `now` is the wall clock at the call. */
+	/* The first request for a span of windows. 0, or -1. */
+	int (*first)(void *self, const struct etl_window *span, etl_wall now,
+		struct etl_request *out, struct etl_error *err);
+	/* An answer's head arrived. 0 with a verdict (RETRY fills `again`), or -1: HTTP errors get
+	 * their kind here (401 AUTH, 429 THROTTLED with retry_after_ms, 5xx TRANSIENT, ...). */
+	int (*head)(void *self, const struct etl_response *response,
+		enum etl_source_verdict *verdict, struct etl_request *again, struct etl_error *err);
+	/* A piece of the body. Adds records (with event time) and rejects to `out`. */
+	int (*decode)(void *self, const char *bytes, size_t len, struct etl_batch *out,
+		struct etl_error *err);
+	/* The body ended well. 1 = `out` is the next request, 0 = proven end of pages, -1 error.
+	 * Records held back until now go to `batch`. */
+	int (*next)(void *self, etl_wall now, struct etl_batch *batch, struct etl_request *out,
+		struct etl_error *err);
+
+	/* blocking kind: fills `out` with up to a full batch. 1 = there may be more, 0 = proven
+	 * end (out may still hold records), -1. The first call for a span begins it. */
+	int (*read)(void *self, const struct etl_window *span, struct etl_batch *out,
+		struct etl_error *err);
+
+	void (*close)(void *self); /* always called once after open, also when open failed */
+};
+
+/* All sources of this build, NULL-terminated, sorted by name (generated). */
+extern const struct etl_source_type *const etl_sources[];
+const struct etl_source_type *etl_source_find(const char *name);
+
+#endif

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The metadata: ledger of windows, watermarks, leases with fences, runs, dead letters,
+ * audit. An interface with two stores: MongoDB (state_mongodb.c) and memory
+ * (state_memory.c, for simulation and tests). Calls block; worker threads only, any number
+ * of them at once. Documents, fields and indexes: lib/state/README.md.
+ */
+#ifndef ETL_STATE_STATE_H
+#define ETL_STATE_STATE_H
+
+#include <bson/bson.h>
+
+#include "base/error.h"
+#include "base/uuid.h"
+#include "record/batch.h"
+#include "time/window.h"
+
+struct etl_txn;
+
+/* Ledger states, in the ledger's own words. */
+#define ETL_WINDOW_STATES(X)                                                                    \
+	X(PENDING, "pending")	    /* due, nothing is known yet (not stored) */                \
+	X(RUNNING, "running")	    /* a larger window of which some slices are in */           \
+	X(LOADED, "loaded")	    /* all in, acknowledged */                                   \
+	X(EMPTY, "empty")	    /* the source proved that there is nothing */               \
+	X(HELD, "held")		    /* a check holds it back */                                 \
+	X(FAILED, "failed")	    /* the last attempt failed; still owed */                   \
+	X(UNRECOVERABLE, "unrecoverable") /* older than the source keeps */                     \
+	X(SKIPPED, "skipped")	    /* an operator or a policy said so */
+
+enum etl_window_state {
+#define X(id, word) ETL_WINDOW_##id,
+	ETL_WINDOW_STATES(X)
+#undef X
+		ETL_WINDOW_STATE_MAX
+};
+const char *etl_window_state_word(enum etl_window_state state);
+bool etl_window_state_parse(const char *word, enum etl_window_state *out);
+
+/* A window in this state counts as contiguous for the watermark. */
+static inline bool etl_window_is_closed(enum etl_window_state s)
+{
+	return s == ETL_WINDOW_LOADED || s == ETL_WINDOW_EMPTY || s == ETL_WINDOW_SKIPPED ||
+		s == ETL_WINDOW_UNRECOVERABLE;
+}
+
+struct etl_counts {
+	uint64_t in;	   /* records decoded for this window */
+	uint64_t rejected; /* of those, dead letters */
+	uint64_t out;	   /* records offered to the sink (after transforms) */
+	uint64_t inserted, updated, unchanged;
+};
+
+#define ETL_REASON_MAX 512
+
+struct etl_ledger_entry {
+	struct etl_window window;
+	enum etl_window_state state;
+	bool dirty; /* closed, but to be read again: late data or a changed upstream */
+	char run_id[ETL_UUID_BYTES];
+	int64_t attempt; /* of this window over all runs, from 1 */
+	int64_t fence;
+	struct etl_counts counts; /* of the last attempt */
+	char hash[40];		  /* content hash of what was offered to the sink; "" = none */
+	char reason[ETL_REASON_MAX]; /* failed, held, skipped, unrecoverable, dirty: why */
+	etl_wall fetched;	  /* when the answer that it holds was received */
+	etl_wall updated;
+};
+
+struct etl_watermark {
+	etl_wall origin;    /* start of the first window that was ever due */
+	etl_wall processed; /* upper bound of the contiguous closed windows; == origin if none */
+	int64_t window_ms;  /* the grid that it was made with */
+	int64_t fence;
+	etl_wall updated;
+	char run_id[ETL_UUID_BYTES];
+};
+
+struct etl_lease {
+	int64_t fence;	  /* valid after acquire */
+	char holder[160]; /* after a refusal: who has it */
+	etl_wall expires; /* after a refusal: until when */
+};
+
+/* Everything that one slice commits. */
+struct etl_commit {
+	const char *job, *partition;
+	const char *run_id;
+	int64_t fence;
+	struct etl_ledger_entry *entries; /* the slice's windows; `attempt` is set by the caller */
+	size_t n_entries;
+	etl_wall origin;
+	etl_wall watermark; /* the new upper bound; never below what is stored unless `rewind` */
+	int64_t window_ms;
+	/* Dependants whose closed windows overlap these become dirty in the same transaction. */
+	struct etl_dirty_mark {
+		const char *job;
+		const char *partition; /* NULL = all partitions of that job */
+		struct etl_window window;
+	} *dirty;
+	size_t n_dirty;
+};
+
+/* A run's record (collection runs). Serialised by state/run_record.c. */
+#define ETL_RUN_STEPS_MAX 16
+struct etl_run_step {
+	const char *name;
+	uint64_t visits;
+	etl_dur busy;
+};
+struct etl_run_partition {
+	const char *partition;
+	const char *state; /* ok failed blocked cancelled nothing_due */
+	uint64_t windows_loaded, windows_empty, windows_failed;
+	struct etl_counts counts;
+	const char *reason; /* "" if ok */
+	const char *error_kind, *error_code;
+	int http_status;
+	uint64_t requests, bytes;
+};
+struct etl_run_record {
+	const char *run_id, *job, *trigger; /* schedule manual after catch_up reread startup */
+	const char *state;		    /* running ok failed partial cancelled fenced skipped */
+	const char *reason;
+	const char *host;
+	int64_t generation, fence, attempt;
+	etl_wall slot, started, ended; /* ended.ms = 0 while running */
+	struct etl_window window;      /* asked for by an operator; start == end: whatever is due */
+	struct etl_counts counts;
+	uint64_t windows_loaded, windows_empty, windows_failed, warnings;
+	struct etl_run_step steps[ETL_RUN_STEPS_MAX];
+	size_t n_steps;
+	struct etl_run_partition *partitions;
+	size_t n_partitions;
+};
+
+struct etl_dead_letter_info {
+	const char *job, *partition, *run_id;
+	etl_wall at;
+};
+
+enum etl_ledger_select {
+	ETL_LEDGER_ALL,	    /* every entry that overlaps the range */
+	ETL_LEDGER_OPEN,    /* not closed, or dirty, anywhere in the range */
+	ETL_LEDGER_DIRTY,
+};
+
+typedef int (*etl_ledger_fn)(void *ctx, const struct etl_ledger_entry *entry,
+	struct etl_error *err); /* -1 ends the scan */
+
+struct etl_state;
+
+struct etl_state_ops {
+	const char *name;
+	/* Creates collections and indexes; finds out whether transactions are to be had. */
+	int (*prepare)(struct etl_state *s, struct etl_error *err);
+	bool (*has_transactions)(struct etl_state *s);
+
+	/* 1 = yours, 0 = somebody else holds it (lease->holder, expires), -1 error. A holder that
+	 * equals `dead_holder` (may be NULL) is taken over at once. The store's clock decides. */
+	int (*lease_acquire)(struct etl_state *s, const char *job, const char *holder,
+		const char *dead_holder, etl_dur ttl, struct etl_lease *lease,
+		struct etl_error *err);
+	/* 0, or -1 with ETL_CONFLICT when it was lost. */
+	int (*lease_renew)(struct etl_state *s, const char *job, int64_t fence, etl_dur ttl,
+		struct etl_error *err);
+	int (*lease_release)(struct etl_state *s, const char *job, int64_t fence,
+		struct etl_error *err);
+
+	/* Puts our fence on the partition and reads its watermark (made with `origin` if it is
+	 * new). -1 with ETL_CONFLICT when a higher fence is there. */
+	int (*watermark_claim)(struct etl_state *s, const char *job, const char *partition,
+		int64_t fence, etl_wall origin, int64_t window_ms, struct etl_watermark *out,
+		struct etl_error *err);
+	/* 1 = found, 0 = none, -1. */
+	int (*watermark_get)(struct etl_state *s, const char *job, const char *partition,
+		struct etl_watermark *out, struct etl_error *err);
+
+	/* Entries in order of their start. `partition` NULL = all partitions. */
+	int (*ledger_scan)(struct etl_state *s, const char *job, const char *partition,
+		const struct etl_window *range, enum etl_ledger_select select, etl_ledger_fn fn,
+		void *ctx, struct etl_error *err);
+
+	/* *txn is NULL afterwards if the store has no transactions. */
+	int (*begin)(struct etl_state *s, struct etl_txn **txn, struct etl_error *err);
+	/* Ledger, watermark and dirty marks, guarded by the fence; commits txn and consumes it
+	 * (also on failure). TRANSIENT with code "txn.retry": nothing is in, try the slice again
+	 * from begin. An unknown outcome is settled by reading the ledger before it returns.
+	 * CONFLICT: fenced. Without txn: after the data, by compare-and-set. */
+	int (*commit)(struct etl_state *s, struct etl_txn *txn, const struct etl_commit *c,
+		struct etl_error *err);
+	void (*abort)(struct etl_state *s, struct etl_txn *txn);
+
+	/* Marks windows failed, held, skipped ...; guarded by the fence; never closes a window
+	 * as loaded or empty and never touches `hash` and `dirty` of a closed one. */
+	int (*ledger_mark)(struct etl_state *s, const char *job, const char *partition,
+		int64_t fence, const struct etl_ledger_entry *entries, size_t n,
+		struct etl_error *err);
+
+	int (*run_save)(struct etl_state *s, const struct etl_run_record *run,
+		struct etl_error *err); /* insert or replace by run_id */
+	/* Newest first; job NULL = all; gives each as BSON. */
+	int (*run_list)(struct etl_state *s, const char *job, int limit,
+		int (*fn)(void *ctx, const bson_t *run), void *ctx, struct etl_error *err);
+	int (*run_get)(struct etl_state *s, const char *run_id, bson_t *out /* init'ed by callee */,
+		struct etl_error *err); /* 1 found, 0 none, -1 */
+
+	int (*dead_letters_add)(struct etl_state *s, const struct etl_dead_letter_info *info,
+		const struct etl_reject *rejects, size_t n, struct etl_error *err);
+	int (*audit_add)(struct etl_state *s, const char *who, const char *what, const bson_t *details,
+		struct etl_error *err);
+
+	/* Paused jobs survive a restart. */
+	int (*pause_set)(struct etl_state *s, const char *job, bool paused, const char *who,
+		const char *why, struct etl_error *err);
+	int (*pause_list)(struct etl_state *s, int (*fn)(void *ctx, const char *job, const char *why),
+		void *ctx, struct etl_error *err);
+
+	void (*free)(struct etl_state *s);
+};
+
+struct etl_state {
+	const struct etl_state_ops *ops; /* first member of each store's struct */
+};
+
+struct etl_mongo;
+struct etl_clock;
+struct etl_state *etl_state_mongodb_new(struct etl_mongo *mongo, const char *database);
+struct etl_state *etl_state_memory_new(const struct etl_clock *clock);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The contract of a transform: batch in, batch out, in place. One file, one descriptor named
+ * after it (lib/transform/transform_foo.c: `etl_transform_foo`), found by the build. No I/O,
+ * no clock. An instance serves one partition of one run, one worker at a time.
+ * A record that cannot be transformed is rejected (etl_batch_reject_record, step
+ * "transform", rule = the transform's name) unless the transform's options say otherwise.
+ */
+#ifndef ETL_TRANSFORM_TRANSFORM_H
+#define ETL_TRANSFORM_TRANSFORM_H
+
+#include "base/error.h"
+#include "conf/option.h"
+#include "conf/template.h"
+#include "record/batch.h"
+
+struct etl_transform_type {
+	const char *name;
+	const char *summary;
+	const struct etl_option *options;
+	size_t options_size;
+	size_t size; /* of an instance; zeroed before open; 0 = none needed */
+
+	/* Cross-checks and compilation after the table was filled. NULL = none. */
+	void (*check)(void *options, const struct etl_node *node, const struct etl_conf_env *env);
+
+	/* `vars` is lent until close; vars->window is the span being loaded. */
+	int (*open)(void *self, const void *options, const struct etl_vars *vars,
+		struct etl_error *err);
+
+	/* Changes the batch in place; new documents go to the batch's arena. */
+	int (*apply)(void *self, struct etl_batch *batch, struct etl_error *err);
+
+	/* Transforms that keep state over batches (aggregate): the span's records have all been
+	 * seen, emit what is left into `out` and forget. NULL = stateless. */
+	int (*flush)(void *self, struct etl_batch *out, struct etl_error *err);
+
+	void (*close)(void *self); /* always called once after open */
+};
+
+extern const struct etl_transform_type *const etl_transforms[]; /* generated, NULL-terminated */
+const struct etl_transform_type *etl_transform_find(const char *name);
+
+#endif
