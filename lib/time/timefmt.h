@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Reads and prints times by a strptime-like format, compiled once. No locale: month and day
+ * names are English. A compiled format is a plain value: immutable, any thread.
+ *
+ * Directives: %Y (4 digits) %y (00-68 = 2000s, 69-99 = 1900s) %m %d %H %I %M %S (2 digits)
+ * %e (day, 1 or 2 digits, blank-padded) %j (3) %b %B (names, any case) %p (AM, PM)
+ * %f (fraction of a second, 1 to 9 digits, cut to milliseconds) %z (+hh:mm, +hhmm, +hh, Z)
+ * %Z (UTC, GMT or Z) %s (epoch seconds) %%. All other text stands for itself.
+ */
+#ifndef ETL_TIME_TIMEFMT_H
+#define ETL_TIME_TIMEFMT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "time/clock.h"
+
+struct etl_zone;
+
+#define ETL_TIMEFMT_MAX 127 /* bytes of a format */
+
+struct etl_timefmt {
+	uint16_t parts;			     /* how many of `op` are used */
+	uint16_t size;			     /* bytes of a text in which all parts have fixed width, or 0 */
+	char op[ETL_TIMEFMT_MAX + 1];	     /* a directive's letter, or 0 for one literal byte */
+	char literal[ETL_TIMEFMT_MAX + 1];   /* that byte */
+};
+
+/* 0, or -1 and ETL_CONFIG naming the unknown directive, its column, or what is missing. A
+ * format need not be readable back: what is only printed may be any mix. */
+int etl_timefmt_compile(const char *format, struct etl_timefmt *out, struct etl_error *err);
+
+/* True if texts of this format name one instant or local date: %s, or a year with month and
+ * day or with day of year. Sources refuse a format for which this is false. */
+bool etl_timefmt_is_complete(const struct etl_timefmt *fmt);
+
+/* Reads the whole of `s`. Missing time fields are 0. Without %z, %Z or %s the text is local
+ * time of `zone` (NULL = UTC): in a gap the first instant after it, in a fold the first
+ * pass. False, `*out` untouched, on any mismatch or a date that does not exist. */
+bool etl_timefmt_parse(const struct etl_timefmt *fmt, const char *s, size_t len,
+	const struct etl_zone *zone, etl_wall *out);
+
+/* Prints `t` as seen in `zone` (NULL = UTC); %z as +hhmm, %f as 3 digits, %Z as "UTC" (or
+ * as %z does when the offset is not 0). The length without the NUL, or -1 if `size` is too
+ * small or the year lies outside 1 to 9999. */
+int etl_timefmt_print(const struct etl_timefmt *fmt, etl_wall t, const struct etl_zone *zone,
+	char *out, size_t size);
+
+#endif

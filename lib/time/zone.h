@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * IANA time zones from compiled TZif files (RFC 8536, versions 1 to 4), read by ourselves:
+ * several zones in one process, no environment, no global state. A zone is immutable once
+ * made and may be shared between threads. Leap seconds are ignored (POSIX time).
+ */
+#ifndef ETL_TIME_ZONE_H
+#define ETL_TIME_ZONE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "time/clock.h"
+
+struct etl_zone;
+
+/* The zone "UTC": static, needs no file, is not freed (etl_zone_free ignores it). */
+const struct etl_zone *etl_zone_utc(void);
+
+/* Reads /usr/share/zoneinfo/NAME. "UTC" works without files. The name is relative, at most
+ * 63 bytes of [A-Za-z0-9_+-] in parts divided by '/', without dots. Gives the zone, or NULL
+ * and ETL_CONFIG (no such zone, bad name) or ETL_DATA (the file is damaged). Blocks on a
+ * small file: at load, not in the loop. */
+struct etl_zone *etl_zone_load(const char *name, struct etl_error *err);
+
+/* The same from memory: `data` is the whole TZif file. ETL_DATA if damaged. */
+struct etl_zone *etl_zone_parse(const void *data, size_t len, const char *name,
+	struct etl_error *err);
+
+/* NULL is fine. */
+void etl_zone_free(struct etl_zone *zone);
+ETL_DEFINE_CLEANUP(struct etl_zone *, etl_zone_free)
+
+const char *etl_zone_name(const struct etl_zone *zone);
+
+/* Seconds east of Greenwich in force at `utc`; `dst` (may be NULL) says if it is daylight
+ * saving time. Total: works for any instant. */
+int32_t etl_zone_offset(const struct etl_zone *zone, etl_wall utc, bool *dst);
+
+enum etl_local {
+	ETL_LOCAL_UNIQUE, /* one instant: first == second */
+	ETL_LOCAL_GAP,	  /* the clock jumped over it: both are the first instant after the gap */
+	ETL_LOCAL_FOLD,	  /* the clock showed it twice: both passes */
+};
+
+/* The instants at which a clock on the wall shows `local_seconds` (civil seconds since
+ * 1970-01-01T00:00:00, see etl_civil_seconds). */
+enum etl_local etl_zone_to_utc(const struct etl_zone *zone, int64_t local_seconds,
+	etl_wall *first, etl_wall *second);
+
+/* The first instant strictly after `after` at which the offset from UTC changes; false if
+ * none comes before the year 9999. */
+bool etl_zone_next_transition(const struct etl_zone *zone, etl_wall after, etl_wall *at);
+
+#endif
