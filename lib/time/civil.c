@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Calendar arithmetic. A year is taken to start on 1 March, so that the leap day is its
+ * last; 400 such years have exactly 146097 days.
+ */
+#include "time/civil.h"
+
+#include <string.h>
+
+enum { ERA_DAYS = 146097, EPOCH_DAYS = 719468 /* from 0000-03-01 to 1970-01-01 */ };
+
+int64_t etl_civil_days(int64_t year, int month, int day)
+{
+	int64_t y = month <= 2 ? year - 1 : year;
+	int64_t era = (y >= 0 ? y : y - 399) / 400;
+	int64_t of_era = y - era * 400;
+	int64_t of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
+
+	return era * ERA_DAYS + of_era * 365 + of_era / 4 - of_era / 100 + of_year - EPOCH_DAYS;
+}
+
+void etl_civil_from_days(int64_t days, int *year, int *month, int *day)
+{
+	int64_t z = days + EPOCH_DAYS;
+	int64_t era = (z >= 0 ? z : z - (ERA_DAYS - 1)) / ERA_DAYS;
+	uint32_t of_era = (uint32_t)(z - era * ERA_DAYS);
+	uint32_t y = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+	uint32_t of_year = of_era - (365 * y + y / 4 - y / 100);
+	uint32_t m = (5 * of_year + 2) / 153;
+
+	*day = (int)(of_year - (153 * m + 2) / 5 + 1);
+	*month = (int)(m < 10 ? m + 3 : m - 9);
+	*year = (int)(y + era * 400) + (*month <= 2);
+}
+
+int etl_civil_weekday(int64_t days)
+{
+	int64_t w = (days + 4) % 7; /* 1970-01-01 was a Thursday */
+
+	return (int)(w < 0 ? w + 7 : w);
+}
+
+bool etl_civil_is_leap(int64_t year)
+{
+	return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+}
+
+int etl_civil_month_days(int64_t year, int month)
+{
+	static const int8_t lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+
+	return lengths[month - 1] + (month == 2 && etl_civil_is_leap(year));
+}
+
+bool etl_civil_is_valid(const struct etl_civil *c)
+{
+	return c->year >= ETL_CIVIL_YEAR_MIN && c->year <= ETL_CIVIL_YEAR_MAX && c->month >= 1 &&
+		c->month <= 12 && c->day >= 1 &&
+		(c->day <= 28 || c->day <= etl_civil_month_days(c->year, c->month)) &&
+		c->hour >= 0 && c->hour <= 23 && c->minute >= 0 && c->minute <= 59 &&
+		c->second >= 0 && c->second <= 59 && c->ms >= 0 && c->ms <= 999;
+}
+
+int64_t etl_civil_seconds(const struct etl_civil *c)
+{
+	return etl_civil_days(c->year, c->month, c->day) * 86400 + c->hour * 3600 +
+		c->minute * 60 + c->second;
+}
+
+void etl_civil_from_seconds(int64_t seconds, struct etl_civil *c)
+{
+	int64_t days;
+	int32_t left;
+
+	if (seconds < ETL_CIVIL_SECONDS_MIN)
+		seconds = ETL_CIVIL_SECONDS_MIN;
+	if (seconds > ETL_CIVIL_SECONDS_MAX)
+		seconds = ETL_CIVIL_SECONDS_MAX;
+	days = (seconds >= 0 ? seconds : seconds - 86399) / 86400;
+	left = (int32_t)(seconds - days * 86400);
+	etl_civil_from_days(days, &c->year, &c->month, &c->day);
+	c->hour = left / 3600;
+	c->minute = left / 60 % 60;
+	c->second = left % 60;
+	c->ms = 0;
+}
+
+etl_wall etl_civil_to_utc(const struct etl_civil *c)
+{
+	return (etl_wall){etl_civil_seconds(c) * 1000 + c->ms};
+}
+
+void etl_civil_from_utc(etl_wall t, struct etl_civil *c)
+{
+	etl_civil_from_seconds(etl_wall_seconds(t), c);
+	c->ms = etl_wall_ms_part(t);
+}
+
+/* ---- RFC 3339 ---- */
+
+/* Reads exactly `width` digits at *p; moves *p. */
+static bool take_digits(const char **p, const char *end, int width, int *out)
+{
+	int n = 0;
+
+	if (end - *p < width)
+		return false;
+	for (int i = 0; i < width; i++) {
+		unsigned digit = (unsigned)((*p)[i] - '0');
+
+		if (digit > 9)
+			return false;
+		n = n * 10 + (int)digit;
+	}
+	*p += width;
+	*out = n;
+	return true;
+}
+
+static bool take_char(const char **p, const char *end, const char *any_of)
+{
+	if (*p == end || !**p || !strchr(any_of, **p))
+		return false;
+	(*p)++;
+	return true;
+}
+
+static bool take_date(const char **p, const char *end, struct etl_civil *c)
+{
+	return take_digits(p, end, 4, &c->year) && take_char(p, end, "-") &&
+		take_digits(p, end, 2, &c->month) && take_char(p, end, "-") &&
+		take_digits(p, end, 2, &c->day);
+}
+
+/* 1 to 9 digits behind the point, cut to milliseconds. */
+static bool take_fraction(const char **p, const char *end, int *ms)
+{
+	int digits = 0, digit;
+
+	if (!take_char(p, end, "."))
+		return true;
+	for (*ms = 0; digits < 9 && take_digits(p, end, 1, &digit); digits++)
+		if (digits < 3)
+			*ms = *ms * 10 + digit;
+	for (int i = digits; i < 3; i++)
+		*ms *= 10;
+	return digits > 0;
+}
+
+static bool take_offset(const char **p, const char *end, int *seconds)
+{
+	int hours, minutes;
+	bool west;
+
+	*seconds = 0;
+	if (take_char(p, end, "Zz"))
+		return true;
+	west = *p != end && **p == '-';
+	if (!take_char(p, end, "+-") || !take_digits(p, end, 2, &hours) ||
+		!take_char(p, end, ":") || !take_digits(p, end, 2, &minutes) || hours > 23 ||
+		minutes > 59)
+		return false;
+	*seconds = (hours * 3600 + minutes * 60) * (west ? -1 : 1);
+	return true;
+}
+
+bool etl_time_parse_rfc3339(const char *s, size_t len, etl_wall *out)
+{
+	const char *p = s, *end = s + len;
+	struct etl_civil c = {0};
+	int offset;
+
+	if (!take_date(&p, end, &c) || !take_char(&p, end, "Tt ") ||
+		!take_digits(&p, end, 2, &c.hour) || !take_char(&p, end, ":") ||
+		!take_digits(&p, end, 2, &c.minute) || !take_char(&p, end, ":") ||
+		!take_digits(&p, end, 2, &c.second) || !take_fraction(&p, end, &c.ms) ||
+		!take_offset(&p, end, &offset) || p != end || !etl_civil_is_valid(&c))
+		return false;
+	out->ms = etl_civil_to_utc(&c).ms - (int64_t)offset * 1000;
+	return true;
+}
+
+bool etl_time_parse_date(const char *s, size_t len, etl_wall *out)
+{
+	const char *p = s, *end = s + len;
+	struct etl_civil c = {0};
+
+	if (!take_date(&p, end, &c) || p != end || !etl_civil_is_valid(&c))
+		return false;
+	*out = etl_civil_to_utc(&c);
+	return true;
+}
+
+static char *put_digits(char *p, int n, int width)
+{
+	for (int i = width - 1; i >= 0; i--, n /= 10)
+		p[i] = (char)('0' + n % 10);
+	return p + width;
+}
+
+void etl_time_format_rfc3339(etl_wall t, char out[ETL_TIME_TEXT_BYTES])
+{
+	struct etl_civil c;
+	char *p = out;
+
+	etl_civil_from_utc(t, &c);
+	p = put_digits(p, c.year, 4);
+	*p++ = '-';
+	p = put_digits(p, c.month, 2);
+	*p++ = '-';
+	p = put_digits(p, c.day, 2);
+	*p++ = 'T';
+	p = put_digits(p, c.hour, 2);
+	*p++ = ':';
+	p = put_digits(p, c.minute, 2);
+	*p++ = ':';
+	p = put_digits(p, c.second, 2);
+	if (c.ms) {
+		*p++ = '.';
+		p = put_digits(p, c.ms, 3);
+	}
+	*p++ = 'Z';
+	*p = '\0';
+}
