@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * BSON elements by hand: sizes of values, a cursor over them, a writer for them. The
+ * layout is bsonspec.org's; numbers are little-endian in memory as in the file.
+ */
+#include "record/doc.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "record/encode_json.h"
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "BSON is copied as it lies");
+
+static uint32_t load32(const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof v);
+	return v;
+}
+
+/* Bytes of a value that starts at `p`; SIZE_MAX if it does not end before `end`. */
+static size_t value_size(uint8_t type, const uint8_t *p, const uint8_t *end)
+{
+	size_t room = (size_t)(end - p);
+	size_t size;
+
+	switch (type) {
+	case 0x01: /* double */
+	case 0x09: /* date */
+	case 0x11: /* timestamp */
+	case 0x12: /* int64 */
+		return 8;
+	case 0x02: /* string */
+	case 0x0d: /* code */
+	case 0x0e: /* symbol */
+		return room < 4 ? SIZE_MAX : 4 + (size_t)load32(p);
+	case 0x03: /* document */
+	case 0x04: /* array */
+	case 0x0f: /* code with scope */
+		return room < 4 ? SIZE_MAX : load32(p);
+	case 0x05: /* binary */
+		return room < 4 ? SIZE_MAX : 5 + (size_t)load32(p);
+	case 0x07: /* ObjectId */
+		return 12;
+	case 0x08: /* bool */
+		return 1;
+	case 0x0b: /* regex: two C strings */
+		size = strnlen((const char *)p, room) + 1;
+		if (size > room)
+			return SIZE_MAX;
+		return size + strnlen((const char *)p + size, room - size) + 1;
+	case 0x0c: /* DBPointer */
+		return room < 4 ? SIZE_MAX : 16 + (size_t)load32(p);
+	case 0x10: /* int32 */
+		return 4;
+	case 0x13: /* Decimal128 */
+		return 16;
+	case 0x06: /* undefined */
+	case 0x0a: /* null */
+	case 0x7f: /* MaxKey */
+	case 0xff: /* MinKey */
+		return 0;
+	default:
+		return SIZE_MAX;
+	}
+}
+
+void etl_cursor_init(struct etl_cursor *cursor, const uint8_t *bson, uint32_t len)
+{
+	cursor->at = bson + 4;
+	cursor->end = len >= 5 ? bson + len - 1 : bson + 4;
+}
+
+bool etl_cursor_next(struct etl_cursor *cursor, struct etl_element *out)
+{
+	const uint8_t *p = cursor->at;
+	size_t room, key_len, size;
+
+	if (p >= cursor->end || !*p)
+		return false;
+	room = (size_t)(cursor->end - (p + 1));
+	key_len = strnlen((const char *)p + 1, room);
+	if (key_len == room)
+		return false;
+	const uint8_t *value = p + 1 + key_len + 1;
+	size = value_size(*p, value, cursor->end);
+	if (size > (size_t)(cursor->end - value))
+		return false;
+	out->type = *p;
+	out->key = (const char *)p + 1;
+	out->key_len = (uint32_t)key_len;
+	out->value = value;
+	out->value_len = (uint32_t)size;
+	cursor->at = value + size;
+	return true;
+}
+
+bool etl_doc_find(const uint8_t *bson, uint32_t len, const char *key, struct etl_element *out)
+{
+	size_t key_len = strlen(key);
+	struct etl_cursor cursor;
+	struct etl_element e;
+
+	etl_cursor_init(&cursor, bson, len);
+	while (etl_cursor_next(&cursor, &e))
+		if (e.key_len == key_len && memcmp(e.key, key, key_len) == 0) {
+			*out = e;
+			return true;
+		}
+	return false;
+}
+
+bool etl_element_int64(const struct etl_element *e, int64_t *out)
+{
+	int32_t small;
+
+	if (e->type == 0x12) {
+		memcpy(out, e->value, sizeof *out);
+		return true;
+	}
+	if (e->type != 0x10)
+		return false;
+	memcpy(&small, e->value, sizeof small);
+	*out = small;
+	return true;
+}
+
+bool etl_element_double(const struct etl_element *e, double *out)
+{
+	int64_t whole;
+
+	if (e->type == 0x01) {
+		memcpy(out, e->value, sizeof *out);
+		return true;
+	}
+	if (!etl_element_int64(e, &whole))
+		return false;
+	*out = (double)whole;
+	return true;
+}
+
+bool etl_element_text(const struct etl_element *e, const char **text, uint32_t *len)
+{
+	if (e->type != 0x02)
+		return false;
+	*text = (const char *)e->value + 4;
+	*len = load32(e->value) - 1;
+	return true;
+}
+
+bool etl_element_date(const struct etl_element *e, etl_wall *out)
+{
+	if (e->type != 0x09)
+		return false;
+	memcpy(&out->ms, e->value, sizeof out->ms);
+	return true;
+}
+
+static const char *type_name(uint8_t type)
+{
+	static const char *const names[0x14] = {
+		[0x01] = "double",
+		[0x02] = "string",
+		[0x03] = "document",
+		[0x04] = "array",
+		[0x05] = "binary",
+		[0x06] = "undefined",
+		[0x07] = "objectId",
+		[0x08] = "bool",
+		[0x09] = "date",
+		[0x0a] = "null",
+		[0x0b] = "regex",
+		[0x0c] = "dbPointer",
+		[0x0d] = "code",
+		[0x0e] = "symbol",
+		[0x0f] = "codeWithScope",
+		[0x10] = "int32",
+		[0x11] = "timestamp",
+		[0x12] = "int64",
+		[0x13] = "decimal",
+	};
+
+	if (type == 0x7f)
+		return "maxKey";
+	if (type == 0xff)
+		return "minKey";
+	return type < 0x14 && names[type] ? names[type] : "unknown";
+}
+
+enum { DESCRIBE_MAX = 80 };
+
+void etl_element_describe(const struct etl_element *e, char *out, size_t size)
+{
+	char text[DESCRIBE_MAX + 4];
+	struct etl_buf json;
+	size_t len = 0;
+
+	/* A cap below the value's length stops the encoder early; what fits is shown. */
+	etl_buf_init(&json, DESCRIBE_MAX);
+	if (!etl_element_is_null(e))
+		etl_json_encode_element(e, 0, &json);
+	len = (size_t)snprintf(text, sizeof text, "%s%s%s", type_name(e->type),
+		json.len ? " " : "", etl_buf_text(&json));
+	if (json.full || len >= sizeof text || len > DESCRIBE_MAX) {
+		len = etl_utf8_cut(text, len < DESCRIBE_MAX - 3 ? len : DESCRIBE_MAX - 3);
+		memcpy(text + len, "…", sizeof "…");
+	}
+	etl_buf_fini(&json);
+	if (!size)
+		return;
+	len = strlen(text);
+	if (len >= size)
+		len = etl_utf8_cut(text, size - 1);
+	memcpy(out, text, len);
+	out[len] = '\0';
+}
+
+static void grow(struct etl_writer *w, size_t need)
+{
+	size_t cap = 2 * w->cap;
+	uint8_t *data;
+
+	while (cap - w->len < need)
+		cap *= 2;
+	data = etl_arena_alloc(w->arena, cap);
+	memcpy(data, w->data, w->len);
+	w->data = data;
+	w->cap = cap;
+}
+
+void etl_writer_begin(struct etl_writer *w, struct etl_arena *arena, size_t size_hint)
+{
+	w->arena = arena;
+	w->cap = size_hint < 64 ? 64 : (size_hint + 7) & ~(size_t)7;
+	w->data = etl_arena_alloc(arena, w->cap);
+	w->len = 4;
+}
+
+/* The element's head, with room for its value behind it; gives the place of the value. */
+static uint8_t *head(struct etl_writer *w, const char *key, size_t key_len, uint8_t type,
+	size_t value_len)
+{
+	size_t need = 1 + key_len + 1 + value_len;
+	uint8_t *p;
+
+	if (w->cap - w->len < need + 1) /* and the document's final NUL */
+		grow(w, need + 1);
+	p = w->data + w->len;
+	w->len += need;
+	*p++ = type;
+	memcpy(p, key, key_len);
+	p[key_len] = '\0';
+	return p + key_len + 1;
+}
+
+void etl_writer_raw(struct etl_writer *w, const char *key, uint32_t key_len, uint8_t type,
+	const void *value, uint32_t value_len)
+{
+	uint8_t *p = head(w, key, key_len, type, value_len);
+
+	if (value_len)
+		memcpy(p, value, value_len);
+}
+
+void etl_writer_copy(struct etl_writer *w, const struct etl_element *e)
+{
+	etl_writer_raw(w, e->key, e->key_len, e->type, e->value, e->value_len);
+}
+
+void etl_writer_double(struct etl_writer *w, const char *key, double v)
+{
+	memcpy(head(w, key, strlen(key), 0x01, sizeof v), &v, sizeof v);
+}
+
+void etl_writer_int32(struct etl_writer *w, const char *key, int32_t v)
+{
+	memcpy(head(w, key, strlen(key), 0x10, sizeof v), &v, sizeof v);
+}
+
+void etl_writer_int64(struct etl_writer *w, const char *key, int64_t v)
+{
+	memcpy(head(w, key, strlen(key), 0x12, sizeof v), &v, sizeof v);
+}
+
+void etl_writer_bool(struct etl_writer *w, const char *key, bool v)
+{
+	*head(w, key, strlen(key), 0x08, 1) = v;
+}
+
+void etl_writer_date(struct etl_writer *w, const char *key, etl_wall v)
+{
+	memcpy(head(w, key, strlen(key), 0x09, sizeof v.ms), &v.ms, sizeof v.ms);
+}
+
+void etl_writer_text(struct etl_writer *w, const char *key, const char *s, uint32_t len)
+{
+	uint8_t *p = head(w, key, strlen(key), 0x02, 4 + (size_t)len + 1);
+	uint32_t stored = len + 1;
+
+	memcpy(p, &stored, sizeof stored);
+	if (len)
+		memcpy(p + 4, s, len);
+	p[4 + (size_t)len] = '\0';
+}
+
+void etl_writer_null(struct etl_writer *w, const char *key)
+{
+	head(w, key, strlen(key), 0x0a, 0);
+}
+
+void etl_writer_document(struct etl_writer *w, const char *key, const uint8_t *bson, uint32_t len)
+{
+	etl_writer_raw(w, key, (uint32_t)strlen(key), 0x03, bson, len);
+}
+
+const uint8_t *etl_writer_end(struct etl_writer *w, uint32_t *len)
+{
+	uint32_t total;
+
+	w->data[w->len++] = '\0';
+	total = (uint32_t)w->len;
+	memcpy(w->data, &total, sizeof total);
+	*len = total;
+	return w->data;
+}
