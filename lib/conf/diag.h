@@ -45,18 +45,29 @@ enum etl_diag_code {
 
 struct etl_diag; /* the collection; caps itself at 50 errors and counts the rest */
 
+#define ETL_DIAG_ERRORS_MAX 50
+
 struct etl_diag *etl_diag_new(void);
 void etl_diag_free(struct etl_diag *diag);
 
 /* Adds an error at `mark` (NULL = no place). `hint` stands beside the caret, `help` below;
- * both may be NULL. Texts are copied. */
+ * both may be NULL. Texts and the excerpt are copied: the collection may outlive the tree.
+ * The same error at the same place (an alias read twice) is kept once. */
 void etl_diag_add(struct etl_diag *diag, const struct etl_mark *mark, enum etl_diag_code code,
 	const char *hint, const char *help, const char *fmt, ...)
 	__attribute__((format(printf, 6, 7)));
 
+/* The text at `mark` must not be shown (a secret in the open): every excerpt of its line, of
+ * this error or another, has stars there. */
+void etl_diag_hide(struct etl_diag *diag, const struct etl_mark *mark);
+
+/* How many were added, those above the cap and repeated ones included. */
 size_t etl_diag_count(const struct etl_diag *diag);
 
-/* All errors sorted by file, line, column, as above. */
+/* "E012". Static. */
+const char *etl_diag_code_name(enum etl_diag_code code);
+
+/* All errors sorted by file, line, column, as above, an empty line between two. */
 void etl_diag_print(const struct etl_diag *diag, struct etl_buf *out);
 
 /* The first error on one line: "FILE:LINE:COLUMN: error[E012]: text" (status, journal). */

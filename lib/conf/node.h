@@ -24,6 +24,7 @@ struct etl_node {
 	enum etl_node_kind kind;
 	struct etl_mark mark;
 	bool plain;	   /* scalar written without quotes */
+	bool expanded;	   /* scalar that held a ${VAR}: converts like a plain one */
 	const char *text;  /* scalar: its text after ${VAR} expansion; "" when empty */
 	size_t n;	   /* list and map: number of items */
 	struct etl_node **items; /* list: elements; map: values */

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Environment variables in scalars. The value is taken as it is: it is not looked through
+ * again and cannot become anything but text.
+ */
+#include "conf/expand.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "base/str.h"
+
+enum { NAME_MAX_BYTES = 127 };
+
+struct reference {
+	char name[NAME_MAX_BYTES + 1];
+	char op;	  /* 0, '-' or '?' */
+	const char *word; /* behind the operator */
+	size_t word_len;
+	const char *end; /* behind the closing brace */
+};
+
+/* Reads the reference whose "${" ends at `p`. */
+static bool read_reference(const char *p, struct reference *ref)
+{
+	const char *close = strchr(p, '}');
+	size_t n = 0;
+
+	if (!close)
+		return false;
+	if (isalpha((unsigned char)*p) || *p == '_')
+		while (isalnum((unsigned char)p[n]) || p[n] == '_')
+			n++;
+	if (!n || n > NAME_MAX_BYTES)
+		return false;
+	memcpy(ref->name, p, n);
+	ref->name[n] = '\0';
+	p += n;
+	ref->op = '\0';
+	if (p[0] == ':' && (p[1] == '-' || p[1] == '?')) {
+		ref->op = p[1];
+		p += 2;
+	}
+	ref->word = p;
+	ref->word_len = (size_t)(close - p);
+	ref->end = close + 1;
+	return ref->op || !ref->word_len;
+}
+
+static bool refuse_unset(const struct reference *ref, const struct etl_mark *mark,
+	struct etl_diag *diag)
+{
+	if (ref->op == '?' && ref->word_len)
+		etl_diag_add(diag, mark, ETL_DIAG_VARIABLE, NULL, NULL,
+			"environment variable '%s': %.*s", ref->name, (int)ref->word_len, ref->word);
+	else if (ref->op == '?')
+		etl_diag_add(diag, mark, ETL_DIAG_VARIABLE, NULL, NULL,
+			"environment variable '%s' is not set or empty", ref->name);
+	else
+		etl_diag_add(diag, mark, ETL_DIAG_VARIABLE, "not set; a default: ${NAME:-default}",
+			NULL, "environment variable '%s' is not set", ref->name);
+	return false;
+}
+
+static bool put_value(const struct reference *ref, const char *(*env)(const char *name),
+	const struct etl_mark *mark, struct etl_diag *diag, struct etl_buf *out)
+{
+	const char *value = env ? env(ref->name) : NULL;
+
+	if (ref->op == '-' && (!value || !*value))
+		return etl_buf_append(out, ref->word, ref->word_len);
+	if (!value || (ref->op == '?' && !*value))
+		return refuse_unset(ref, mark, diag);
+	if (etl_utf8_check(value, strlen(value)) != strlen(value)) {
+		etl_diag_add(diag, mark, ETL_DIAG_VARIABLE, NULL, NULL,
+			"environment variable '%s' is not UTF-8", ref->name);
+		return false;
+	}
+	return etl_buf_str(out, value);
+}
+
+bool etl_conf_expand(const char *text, const char *(*env)(const char *name),
+	const struct etl_mark *mark, struct etl_diag *diag, struct etl_buf *out)
+{
+	struct reference ref;
+
+	for (const char *dollar; (dollar = strstr(text, "${")) != NULL;) {
+		if (dollar > text && dollar[-1] == '$') {
+			if (!etl_buf_append(out, text, (size_t)(dollar - 1 - text)) ||
+				!etl_buf_str(out, "${"))
+				return false;
+			text = dollar + 2;
+			continue;
+		}
+		if (!etl_buf_append(out, text, (size_t)(dollar - text)))
+			return false;
+		if (!read_reference(dollar + 2, &ref)) {
+			etl_diag_add(diag, mark, ETL_DIAG_VARIABLE, "a literal ${ is written $${", NULL,
+				"malformed variable; the forms are ${NAME}, ${NAME:-default}, "
+				"${NAME:?message}");
+			return false;
+		}
+		if (!put_value(&ref, env, mark, diag, out))
+			return false;
+		text = ref.end;
+	}
+	return etl_buf_str(out, text);
+}
