@@ -63,6 +63,9 @@ struct etl_ledger_entry {
 	struct etl_counts counts; /* of the last attempt */
 	char hash[40];		  /* content hash of what was offered to the sink; "" = none */
 	char reason[ETL_REASON_MAX]; /* failed, held, skipped, unrecoverable, dirty: why */
+	/* Changes with each dirty mark. What plan saw goes into the commit: a mark that came in
+	 * between keeps the window dirty. "" = never marked. */
+	char dirty_token[ETL_UUID_BYTES];
 	etl_wall fetched;	  /* when the answer that it holds was received */
 	etl_wall updated;
 };
@@ -92,11 +95,12 @@ struct etl_commit {
 	etl_wall origin;
 	etl_wall watermark; /* the new upper bound; never below what is stored unless `rewind` */
 	int64_t window_ms;
-	/* Dependants whose closed windows overlap these become dirty in the same transaction. */
+	/* Windows of dependants that become dirty in the same transaction: an entry that is not
+	 * there yet is made (pending), since its first run may be reading right now. */
 	struct etl_dirty_mark {
 		const char *job;
-		const char *partition; /* NULL = all partitions of that job */
-		struct etl_window window;
+		const char *partition;
+		struct etl_window window; /* exactly one of that job's windows */
 	} *dirty;
 	size_t n_dirty;
 };
@@ -175,6 +179,12 @@ struct etl_state_ops {
 	/* 1 = found, 0 = none, -1. */
 	int (*watermark_get)(struct etl_state *s, const char *job, const char *partition,
 		struct etl_watermark *out, struct etl_error *err);
+
+	/* All watermarks; how the daemon learns at start what was missed. */
+	int (*watermark_list)(struct etl_state *s,
+		int (*fn)(void *ctx, const char *job, const char *partition,
+			const struct etl_watermark *watermark),
+		void *ctx, struct etl_error *err);
 
 	/* Entries in order of their start. `partition` NULL = all partitions. */
 	int (*ledger_scan)(struct etl_state *s, const char *job, const char *partition,

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A job as configured: schedule, windows, and the chain source -> transforms -> checks ->
+ * sink, filled from one YAML file. Immutable once loaded; lives in its generation's arena and
+ * is shared by all threads.
+ */
+#ifndef ETL_JOB_JOB_H
+#define ETL_JOB_JOB_H
+
+#include "check/check.h"
+#include "conf/option.h"
+#include "job/window_plan.h"
+#include "sink/sink.h"
+#include "source/source.h"
+#include "time/calendar.h"
+#include "time/zone.h"
+#include "transform/transform.h"
+
+#define ETL_JOB_NAME_MAX 64
+#define ETL_PARTITIONS_MAX 100000
+
+enum etl_misfire { ETL_MISFIRE_RUN_EACH, ETL_MISFIRE_RUN_LATEST, ETL_MISFIRE_SKIP };
+enum etl_overlap { ETL_OVERLAP_SKIP, ETL_OVERLAP_QUEUE_ONE, ETL_OVERLAP_CANCEL_RUNNING };
+
+/* One independent slice of a job. */
+struct etl_partition {
+	const char *name;	   /* its value, several joined by '/'; "all" without partitions */
+	const char *const *values; /* one for each of the job's partition_names, same order */
+};
+
+struct etl_job_stage {
+	const struct etl_transform_type *type;
+	void *options;
+};
+
+struct etl_job_check {
+	const struct etl_check_type *type;
+	void *options;
+	enum etl_on_fail on_fail;
+};
+
+struct etl_job {
+	const char *name; /* the file's name without .yaml */
+	const char *description;
+
+	/* schedule; calendar is NULL for a job that only runs `after` others or by hand */
+	const struct etl_calendar *calendar;
+	const struct etl_zone *zone;
+	const char *schedule_text; /* "10 * * * *", "every 15m", "after airqino" */
+	const char *timezone;
+	etl_dur jitter; /* upper bound of the stable shift */
+	int misfire;	/* enum etl_misfire */
+	int overlap;	/* enum etl_overlap */
+	etl_dur timeout; /* of a run */
+	int64_t max_active; /* partitions of this job in flight at once */
+
+	int64_t retry_max;
+	etl_dur retry_backoff, retry_max_backoff;
+
+	const char *const *partition_names; /* NULL-terminated: dimensions, then extra values */
+	struct etl_partition *partitions;
+	size_t n_partitions;
+
+	struct etl_window_rules window;
+	double max_reject_ratio; /* above it (and above max_rejects) a span fails */
+	int64_t max_rejects;
+
+	const struct etl_source_type *source;
+	void *source_options;
+	void *source_shared; /* owned: tokens and the like */
+	struct etl_job_stage *transforms;
+	size_t n_transforms;
+	struct etl_job_check *checks;
+	size_t n_checks;
+	const struct etl_sink_type *sink;
+	void *sink_options;
+	uint64_t load_digest; /* of the text under `load`: a changed target makes old hashes void */
+
+	/* Graph, resolved by etl_graph_link. */
+	struct etl_strings after; /* names as configured */
+	const struct etl_job **upstream;
+	size_t n_upstream;
+	const struct etl_job **dependants;
+	size_t n_dependants;
+};
+
+/* Fills a job from a file's tree; everything wrong goes to env->diag. NULL if that was
+ * anything. `env->partition_names` is set by this function. Loader's thread. */
+struct etl_job *etl_job_load(const char *name, const struct etl_node *root,
+	struct etl_conf_env *env);
+
+/* Its part for `partitions` (partitions.c). Sets env->partition_names. */
+void etl_job_load_partitions(struct etl_job *job, const struct etl_node *node,
+	struct etl_conf_env *env);
+
+/* What a job owns beyond the arena: calendar, zone, the source's shared state. */
+void etl_job_fini(struct etl_job *job);
+
+/* Resolves `after` among all jobs; unknown names and circles are errors in diag. */
+void etl_graph_link(struct etl_job **jobs, size_t n, const struct etl_conf_env *env);
+
+/* The partition of `other` that belongs to partition `name` of a linked job: the one of the
+ * same name, or NULL = all of them. */
+const struct etl_partition *etl_job_partition(const struct etl_job *job, const char *name);
+
+/* The stable shift of a job's slots on this host: within [0, jitter). */
+etl_dur etl_job_jitter(const struct etl_job *job, const char *host);
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A run and its strands. A run is one execution of a job; it plans once, then each partition
+ * walks as a strand of its own through the step table:
+ *
+ *   plan -> extract -> decode -> transform -> check -> load -> commit -> ... -> finish -> report
+ *
+ * The library holds the order and the worker steps; the daemon (or a simulation) carries a
+ * strand between threads, moves bytes and waits. A strand is touched by one thread at a time.
+ */
+#ifndef ETL_JOB_RUN_H
+#define ETL_JOB_RUN_H
+
+#include <stdatomic.h>
+
+#include "job/job.h"
+#include "job/steps.h"
+#include "state/state.h"
+
+struct etl_strand;
+
+/* What a run may use. Lent; outlives the run. */
+struct etl_run_env {
+	struct etl_state *state;
+	struct etl_mongo *mongo; /* NULL without MongoDB */
+	const char *database;	 /* default database for loads and reads */
+	const struct etl_clock *clock;
+	const char *host;
+	const char *holder;	 /* who we are in leases */
+	const char *(*dead_holder)(const char *holder); /* holder if it is known to be dead, or NULL */
+	uint64_t memory_max; /* bytes of records that a strand may stage before it writes early */
+};
+
+enum etl_run_state {
+	ETL_RUN_RUNNING,
+	ETL_RUN_OK,	   /* everything due is in, or nothing was due */
+	ETL_RUN_PARTIAL,   /* some partitions failed, others not */
+	ETL_RUN_FAILED,
+	ETL_RUN_BLOCKED,   /* nothing could be done: upstream windows are missing */
+	ETL_RUN_CANCELLED,
+	ETL_RUN_FENCED,	   /* another etld has the job */
+	ETL_RUN_BUSY,	   /* another etld holds the lease: not started */
+};
+const char *etl_run_state_word(enum etl_run_state state);
+
+struct etl_run {
+	char run_id[ETL_UUID_BYTES];
+	const struct etl_job *job;
+	const struct etl_run_env *env;
+	int64_t generation;
+	const char *trigger;   /* static: schedule manual after catch_up */
+	etl_wall slot;	       /* the slot it runs for; ms == 0 = none */
+	struct etl_window asked; /* start == end: whatever is due */
+	char *only_partition;  /* NULL = all; owned */
+
+	atomic_int cancel;     /* enum etl_cancel; looked at between steps and batches */
+	int64_t fence;
+	bool leased;
+	etl_wall planned;      /* the run's one "now" for window decisions */
+	etl_wall started, ended;
+	etl_mono began;
+
+	struct etl_strand *strands; /* one for each partition of the run */
+	size_t n_strands;
+
+	enum etl_run_state state;
+	struct etl_error error; /* of the run as a whole, or the first of its strands */
+	struct etl_counts counts; /* sums over the strands, set by etl_run_finish */
+	uint64_t windows_loaded, windows_empty, windows_failed, windows_held, windows_blocked;
+	uint64_t windows_changed, warnings;
+	bool checks_failed;
+};
+
+enum etl_cancel { ETL_CANCEL_NO, ETL_CANCEL_OPERATOR, ETL_CANCEL_TIMEOUT, ETL_CANCEL_SHUTDOWN };
+
+struct etl_run *etl_run_new(const struct etl_job *job, const struct etl_run_env *env,
+	int64_t generation, const char *trigger, etl_wall slot);
+void etl_run_free(struct etl_run *run);
+
+/* Worker: takes the lease, prepares the sink, makes a strand for each partition (each begins
+ * with its own plan step). -1: run->error and run->state say why; then finish at once. */
+int etl_run_begin(struct etl_run *run);
+
+/* Worker: the finish step, when no strand is left: state, sums, record, lease. -1 if the
+ * record could not be saved (the data is safe: the ledger has it). */
+int etl_run_finish(struct etl_run *run, struct etl_error *err);
+
+/* Worker: keeps the lease while strands are out. */
+int etl_run_renew(struct etl_run *run, struct etl_error *err);
+
+#define ETL_LEASE_TTL ETL_SECONDS(30)
+
+/* ---- strands ---------------------------------------------------------------------------- */
+
+enum etl_mail_kind { ETL_MAIL_HEAD, ETL_MAIL_CHUNK, ETL_MAIL_END, ETL_MAIL_ERROR };
+
+/* What comes back from an extract, piece by piece. Made by the daemon, owned by whoever has
+ * it; the strand frees what it took. */
+struct etl_mail {
+	struct etl_mail *next;
+	enum etl_mail_kind kind;
+	struct etl_response response; /* HEAD; its texts are owned by the mail */
+	char *data;		      /* CHUNK */
+	size_t len;
+	struct etl_error error; /* ERROR */
+};
+void etl_mail_free(struct etl_mail *mail);
+
+/* What a strand wants when a worker is done with it. */
+enum etl_need {
+	ETL_NEED_FETCH, /* extract: fetch strand->request (drop an older transfer of this strand) */
+	ETL_NEED_INPUT, /* more mail for the transfer that runs */
+	ETL_NEED_WORK,	/* put it back into the queue (blocking sources, fairness) */
+	ETL_NEED_TIMER, /* call again after strand->wait */
+	ETL_NEED_NOTHING, /* it ended; see strand->error */
+};
+
+enum etl_strand_state {
+	ETL_STRAND_WAITING, /* not begun */
+	ETL_STRAND_WALKING,
+	ETL_STRAND_OK,
+	ETL_STRAND_BLOCKED, /* nothing but windows whose upstream is not there */
+	ETL_STRAND_FAILED,
+	ETL_STRAND_CANCELLED,
+};
+
+/* The walk of one partition through the steps. */
+struct etl_strand {
+	struct etl_run *run;
+	const struct etl_partition *partition;
+	enum etl_strand_state state;
+
+	/* between the strand and the daemon */
+	struct etl_mail *inbox;	    /* in order; the strand takes from its front */
+	struct etl_request request; /* for ETL_NEED_FETCH; lives until the next one is made */
+	etl_dur wait;		    /* for ETL_NEED_TIMER */
+	enum etl_step_id step;	    /* where it stands */
+
+	/* what came of it */
+	struct etl_error error; /* the first failure, or kind ETL_OK */
+	char reason[ETL_REASON_MAX]; /* of a failure or of being blocked, in words */
+	struct etl_counts counts;
+	uint64_t windows_due, windows_loaded, windows_empty, windows_failed, windows_held;
+	uint64_t windows_blocked, windows_changed, warnings, requests, bytes;
+	bool checks_failed;
+	etl_wall watermark; /* after the last commit; ms == 0 = not known */
+	struct etl_step_time steps[ETL_STEP_MAX];
+
+	struct etl_strand_work *work; /* the steps' own: strand.h */
+};
+
+/* Worker: walks the strand through the table's worker steps until it needs something. */
+enum etl_need etl_strand_work(struct etl_strand *strand);
+
+/* True if the source of this strand's job blocks (its extract runs inside the worker). */
+bool etl_strand_blocks(const struct etl_strand *strand);
+
+/* Frees what a strand holds while it walks; called when it ended. */
+void etl_strand_fini(struct etl_strand *strand);
+
+#endif

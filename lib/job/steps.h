@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The one table of steps: their order, names, threads and fault points. Status, journal, run
+ * records and manual take the names from here.
+ */
+#ifndef ETL_JOB_STEPS_H
+#define ETL_JOB_STEPS_H
+
+#include "base/error.h"
+#include "time/clock.h"
+
+/* X(id, name, thread, what) in the order in which a record passes them */
+#define ETL_STEPS(X)                                                                            \
+	X(PLAN, "plan", WORKER, "lease, watermark, ledger: which windows are due")              \
+	X(EXTRACT, "extract", LOOP, "request out, payload in")                                  \
+	X(DECODE, "decode", WORKER, "payload to records, cut to their windows")                 \
+	X(TRANSFORM, "transform", WORKER, "records to records")                                 \
+	X(CHECK, "check", WORKER, "quality rules on records and windows")                       \
+	X(LOAD, "load", WORKER, "records into the target, inside the transaction")              \
+	X(COMMIT, "commit", WORKER, "ledger and watermark, then the transaction")               \
+	X(FINISH, "finish", WORKER, "run record, lease")                                        \
+	X(REPORT, "report", LOOP, "journal, counters, status, next fire")
+
+enum etl_step_id {
+#define X(id, name, thread, what) ETL_STEP_##id,
+	ETL_STEPS(X)
+#undef X
+		ETL_STEP_MAX
+};
+
+enum etl_step_thread { ETL_THREAD_LOOP, ETL_THREAD_WORKER };
+
+/* What a worker step of a strand says when it returns. */
+enum etl_go {
+	ETL_GO_NEXT,  /* on to the next step of the table */
+	ETL_GO_INPUT, /* back to decode, when there is more input */
+	ETL_GO_FETCH, /* back to extract, with a new request */
+	ETL_GO_LOAD,  /* back to load: the next slice, or the same one again */
+	ETL_GO_WAIT,  /* back to where strand->work->resume says, after strand->wait */
+	ETL_GO_END,   /* this strand has nothing left to do */
+	ETL_GO_FAIL,  /* the error decides (policy.h) */
+};
+
+struct etl_strand;
+
+struct etl_step {
+	const char *name;
+	enum etl_step_thread thread;
+	const char *what;
+	/* A strand's worker step; NULL for steps of the run as a whole and of the loop. */
+	enum etl_go (*go)(struct etl_strand *strand, struct etl_error *err);
+	const char *fault_before, *fault_after; /* named fault points */
+};
+
+extern const struct etl_step etl_steps[ETL_STEP_MAX];
+
+/* Time spent in a step, for run records. */
+struct etl_step_time {
+	uint64_t visits;
+	etl_dur busy;
+};
+
+#endif
