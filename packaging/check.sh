@@ -1,0 +1,73 @@
+#!/bin/bash
+# Runs all tests with all their set-up: packages, Python environment, build with warnings as
+# errors, unit tests, fuzz corpora and lint, the same under the address, undefined-behaviour
+# and thread sanitizers, and the whole system against real parts.
+# Last line: "N passed, N failed, N skipped", all suites added. Status 1 if any failed.
+# Works from any folder, as root on a fresh Debian 12; safe to repeat.
+# Usage: check.sh [SUITE...]     suites: build check asan tsan system
+set -u
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$here" || exit 2
+export ETLD_TEST_VENV=${ETLD_TEST_VENV:-$here/build/mongodb-venv}
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=1}
+export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
+export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1}
+logs=$(mktemp -d "${TMPDIR:-/tmp}/etld-check.XXXXXX")
+trap 'rm -rf "$logs"' EXIT
+jobs=-j$(nproc)
+passed=0 failed=0 skipped=0
+wanted=" ${*:-build check asan tsan system} "
+
+# Adds up the closing lines "NAME: N passed, N failed[, N skipped]" of a suite. One that ends
+# badly without naming a failure, or closes without a line, is a failure of its own.
+suite() { # NAME TITLE CMD...
+	local name=$1 title=$2 rc=0 p f s started=$SECONDS
+	shift 2
+	[[ $wanted == *" $name "* ]] || return 0
+	printf '\n== %s\n' "$title"
+	"$@" 2>&1 | tee "$logs/$name"
+	rc=${PIPESTATUS[0]}
+	read -r p f s < <(awk '
+		/^[a-z][a-z ]*: [0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$/ {
+			sub(/^[a-z ]*: /, ""); p += $1; f += $3; s += $5 }
+		END { print p + 0, f + 0, s + 0 }' "$logs/$name")
+	if [ "$rc" -ne 0 ] && [ "$f" -eq 0 ]; then
+		echo "== $title: ended with status $rc"
+		f=1
+	elif [ $((p + f + s)) -eq 0 ]; then
+		echo "== $title: no closing line"
+		f=1
+	fi
+	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+	echo "== $title: $p passed, $f failed, $s skipped in $((SECONDS - started)) s"
+}
+
+total() {
+	echo
+	echo "$passed passed, $failed failed, $skipped skipped"
+	[ "$failed" -eq 0 ]
+	exit
+}
+
+packages() {
+	packaging/deps.sh --tests && packaging/mongodb-venv.sh "$ETLD_TEST_VENV"
+}
+if ! packages; then
+	echo "check.sh: the set-up failed"
+	failed=1
+	total
+fi
+
+# The release and the build with fault points; a warning is an error.
+build() {
+	make "$jobs" WERROR=1 all && make "$jobs" WERROR=1 FAULTS=1 all && echo "build: 2 passed, 0 failed"
+}
+suite build "build" build
+suite check "unit tests, simulation, fuzz corpora, lint" \
+	make -k "$jobs" -Otarget WERROR=1 check
+suite asan "under the address and undefined-behaviour sanitizers" \
+	make -k "$jobs" -Otarget WERROR=1 SAN=address,undefined unit sim fuzz-replay
+suite tsan "under the thread sanitizer" \
+	make -k "$jobs" -Otarget WERROR=1 SAN=thread unit
+suite system "whole system" make WERROR=1 check-system
+total
