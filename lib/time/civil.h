@@ -54,11 +54,11 @@ void etl_civil_from_utc(etl_wall t, struct etl_civil *c);
 /* Floor division: seconds since the epoch and the milliseconds left over (0 to 999). */
 static inline int64_t etl_wall_seconds(etl_wall t)
 {
-	return t.ms >= 0 ? t.ms / 1000 : -((999 - t.ms) / 1000);
+	return t.ms / 1000 - (t.ms % 1000 < 0);
 }
 static inline int etl_wall_ms_part(etl_wall t)
 {
-	return (int)(t.ms - etl_wall_seconds(t) * 1000);
+	return (int)(t.ms % 1000 + (t.ms % 1000 < 0 ? 1000 : 0));
 }
 
 /* RFC 3339 section 5.6: "2026-11-22T15:00:00Z", "...T15:00:00.25+01:00". The zone is

@@ -23,18 +23,19 @@ struct etl_zone;
 #define ETL_TIMEFMT_MAX 127 /* bytes of a format */
 
 struct etl_timefmt {
-	uint16_t parts;			     /* how many of `op` are used */
-	uint16_t size;			     /* bytes of a text in which all parts have fixed width, or 0 */
-	char op[ETL_TIMEFMT_MAX + 1];	     /* a directive's letter, or 0 for one literal byte */
-	char literal[ETL_TIMEFMT_MAX + 1];   /* that byte */
+	uint32_t has;			   /* which directives occur: one bit each, see timefmt.c */
+	uint16_t parts;			   /* how many of `op` are used */
+	uint16_t size;			   /* bytes of every matching text, or 0 if they vary */
+	char op[ETL_TIMEFMT_MAX + 1];	   /* a directive's letter, or 0 for one literal byte */
+	char literal[ETL_TIMEFMT_MAX + 1]; /* that byte */
 };
 
-/* 0, or -1 and ETL_CONFIG naming the unknown directive, its column, or what is missing. A
- * format need not be readable back: what is only printed may be any mix. */
+/* 0, or -1 and ETL_CONFIG naming the unknown directive and its column. */
 int etl_timefmt_compile(const char *format, struct etl_timefmt *out, struct etl_error *err);
 
-/* True if texts of this format name one instant or local date: %s, or a year with month and
- * day or with day of year. Sources refuse a format for which this is false. */
+/* True if texts of this format name a date: %s, or a year with month and day or with the day
+ * of the year (and %p beside %I). Ask it before using a format for reading: parse refuses
+ * every text of an incomplete one. */
 bool etl_timefmt_is_complete(const struct etl_timefmt *fmt);
 
 /* Reads the whole of `s`. Missing time fields are 0. Without %z, %Z or %s the text is local

@@ -17,6 +17,10 @@
 
 struct etl_wheel;
 
+struct etl_timer_link {
+	struct etl_timer_link *next, *prev; /* a ring through its head; NULL = in none */
+};
+
 /* Zeroed and with `fire` set it is ready to be armed. It must be cancelled before its memory
  * goes. The fields under the line are the wheel's. */
 struct etl_timer {
@@ -24,10 +28,10 @@ struct etl_timer {
 	void *ctx;
 	const char *name; /* for reports; lent */
 	/* ---- */
-	struct etl_timer *next, *prev; /* ring in its slot; NULL = not armed */
-	int64_t due_tick;	       /* absolute, milliseconds */
-	uint64_t order;		       /* when it was armed: first in, first out inside a tick */
-	int16_t slot;		       /* which ring; < 0 = none of the wheel's slots */
+	struct etl_timer_link link;
+	int64_t due_tick; /* milliseconds since the wheel's birth */
+	int level;	  /* which of the wheel's rings it is in, see wheel.c */
+	int slot;
 };
 
 /* `now` is where the wheel's time starts. */
@@ -38,8 +42,8 @@ void etl_wheel_free(struct etl_wheel *wheel);
 ETL_DEFINE_CLEANUP(struct etl_wheel *, etl_wheel_free)
 
 /* Fires at the first advance to `due` or later, never before it (due is rounded up to a
- * millisecond). An armed timer is moved. A due time in the past fires at the next advance.
- * Due times beyond the range (over 100 years) are clamped. */
+ * millisecond). An armed timer is moved. A due time in the past counts as the time of the
+ * last advance and fires at the next one. Any due time is in range. */
 void etl_timer_arm(struct etl_wheel *wheel, struct etl_timer *timer, etl_mono due);
 
 /* Not armed is fine. */
@@ -47,12 +51,12 @@ void etl_timer_cancel(struct etl_wheel *wheel, struct etl_timer *timer);
 
 static inline bool etl_timer_is_armed(const struct etl_timer *timer)
 {
-	return timer->next != NULL;
+	return timer->link.next != NULL;
 }
 
 /* When to call etl_wheel_advance next: never later than the earliest due time; earlier only
- * at a point where timers move to a finer level (at most once a level on the way to it).
- * False if nothing is armed. */
+ * at a point where timers move to a finer level (at most once a level on the way to it); the
+ * time of the last advance if something is overdue. False if nothing is armed. */
 bool etl_wheel_next(const struct etl_wheel *wheel, etl_mono *at);
 
 /* Moves time to `now` and fires what is due, in order of due tick, first armed first. A

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * From an instant to the next slot. The cron text is read in cron.c.
+ */
+#include "time/calendar.h"
+
+#include "time/civil.h"
+#include "time/cron.h"
+
+enum { HORIZON_DAYS = 41 * 366 }; /* 29 February on a given weekday can take 40 years */
+
+struct etl_calendar {
+	int64_t every_ms, offset_ms; /* every_ms > 0: no cron */
+	struct etl_cron cron;
+	const struct etl_zone *zone;
+};
+
+struct etl_calendar *etl_calendar_cron(const char *text, const struct etl_zone *zone,
+	struct etl_error *err)
+{
+	struct etl_cron cron = {0};
+	struct etl_calendar *calendar;
+
+	if (etl_cron_parse(text, &cron, err) != 0)
+		return NULL;
+	calendar = ETL_NEW(struct etl_calendar);
+	calendar->cron = cron;
+	calendar->zone = zone ? zone : etl_zone_utc();
+	return calendar;
+}
+
+struct etl_calendar *etl_calendar_every(etl_dur every, etl_dur offset, struct etl_error *err)
+{
+	const char *wrong = NULL;
+	struct etl_calendar *calendar;
+
+	if (every.us < ETL_SECONDS(1).us)
+		wrong = "`every` must be at least 1s";
+	else if (offset.us < 0 || offset.us >= every.us)
+		wrong = "`offset` must be shorter than `every`";
+	else if (every.us % 1000 != 0 || offset.us % 1000 != 0)
+		wrong = "`every` and `offset` must be whole milliseconds";
+	if (wrong) {
+		etl_error_set(err, ETL_CONFIG, "schedule.every", "%s", wrong);
+		return NULL;
+	}
+	calendar = ETL_NEW(struct etl_calendar);
+	calendar->every_ms = etl_dur_ms(every);
+	calendar->offset_ms = etl_dur_ms(offset);
+	return calendar;
+}
+
+void etl_calendar_free(struct etl_calendar *calendar)
+{
+	free(calendar);
+}
+
+static bool next_every(const struct etl_calendar *calendar, etl_wall after, etl_wall *out)
+{
+	int64_t every = calendar->every_ms;
+	int64_t since = (after.ms % every - calendar->offset_ms) % every;
+	int64_t next;
+
+	if (since < 0)
+		since += every;
+	if (__builtin_add_overflow(after.ms, every - since, &next))
+		return false;
+	out->ms = next;
+	return true;
+}
+
+/* ---- cron ---- */
+
+/* The lowest bit at or above `from`, or -1. */
+static int next_bit(uint64_t bits, int from)
+{
+	if (from > 63)
+		return -1;
+	bits &= ~UINT64_C(0) << from;
+	return bits ? __builtin_ctzll(bits) : -1;
+}
+
+/* The first matching second of a day at or after `from`, or -1. */
+static int32_t next_second(const struct etl_cron *cron, int32_t from)
+{
+	int h0 = from / 3600, m0 = from / 60 % 60, s0 = from % 60;
+
+	for (int h = next_bit(cron->hour, h0); h >= 0; h = next_bit(cron->hour, h + 1)) {
+		int m = next_bit(cron->minute, h == h0 ? m0 : 0);
+		int s = m < 0 ? -1 : next_bit(cron->second, h == h0 && m == m0 ? s0 : 0);
+
+		if (m >= 0 && s < 0) {
+			m = next_bit(cron->minute, m + 1);
+			s = next_bit(cron->second, 0);
+		}
+		if (m >= 0)
+			return h * 3600 + m * 60 + s;
+	}
+	return -1;
+}
+
+static bool day_matches(const struct etl_cron *cron, int year, int month, int day, int weekday)
+{
+	int last = etl_civil_month_days(year, month);
+	uint8_t nth = cron->nth[weekday];
+	bool by_day = (cron->day >> day & 1) || (cron->day_last && day == last);
+	bool by_week = (cron->weekday >> weekday & 1) || (nth >> ((day + 6) / 7) & 1) ||
+		((nth & ETL_CRON_NTH_LAST) && day + 7 > last);
+
+	return cron->either_day ? by_day || by_week : by_day && by_week;
+}
+
+/* The first matching local second in [from, limit). */
+static bool next_local(const struct etl_cron *cron, int64_t from, int64_t limit, int64_t *out)
+{
+	int64_t day = (from >= 0 ? from : from - 86399) / 86400;
+	int32_t second = (int32_t)(from - day * 86400);
+	int year, month, mday;
+
+	etl_civil_from_days(day, &year, &month, &mday);
+	while (day * 86400 + second < limit) {
+		int32_t found = -1;
+
+		if (!(cron->month >> month & 1)) {
+			day += etl_civil_month_days(year, month) - mday + 1;
+			etl_civil_from_days(day, &year, &month, &mday);
+			second = 0;
+			continue;
+		}
+		if (day_matches(cron, year, month, mday, etl_civil_weekday(day)))
+			found = next_second(cron, second);
+		if (found >= 0) {
+			*out = day * 86400 + found;
+			return *out < limit;
+		}
+		second = 0;
+		day++;
+		if (++mday > etl_civil_month_days(year, month))
+			etl_civil_from_days(day, &year, &month, &mday);
+	}
+	return false;
+}
+
+/* A fixed hour names times on the wall: walk along the local times, each of which stands for
+ * its first instant. */
+static bool next_fixed(const struct etl_calendar *calendar, int64_t after, int64_t limit,
+	etl_wall *out)
+{
+	int64_t local = after + etl_zone_offset(calendar->zone, (etl_wall){after * 1000}, NULL);
+
+	while (next_local(&calendar->cron, local + 1, limit, &local)) {
+		etl_wall first, second;
+
+		etl_zone_to_utc(calendar->zone, local, &first, &second);
+		if (first.ms <= after * 1000)
+			continue; /* the second pass of a fold */
+		*out = first;
+		return true;
+	}
+	return false;
+}
+
+/* A wild hour follows elapsed time: walk along the stretches of constant offset. */
+static bool next_wild(const struct etl_calendar *calendar, int64_t after, int64_t limit,
+	etl_wall *out)
+{
+	int64_t from = after + 1;
+
+	while (from < limit) {
+		etl_wall start = {from * 1000}, change;
+		int32_t offset = etl_zone_offset(calendar->zone, start, NULL);
+		int64_t end = limit, local;
+
+		if (etl_zone_next_transition(calendar->zone, start, &change) &&
+			change.ms / 1000 < end)
+			end = etl_wall_seconds(change);
+		if (next_local(&calendar->cron, from + offset, end + offset, &local)) {
+			out->ms = (local - offset) * 1000;
+			return true;
+		}
+		from = end;
+	}
+	return false;
+}
+
+bool etl_calendar_next(const struct etl_calendar *calendar, etl_wall after, etl_wall *out)
+{
+	const int64_t day = 86400;
+	int64_t from, limit;
+
+	if (calendar->every_ms)
+		return next_every(calendar, after, out);
+	from = etl_wall_seconds(after);
+	if (from < ETL_CIVIL_SECONDS_MIN + 2 * day)
+		from = ETL_CIVIL_SECONDS_MIN + 2 * day;
+	if (from > ETL_CIVIL_SECONDS_MAX)
+		return false;
+	limit = from + HORIZON_DAYS * day;
+	if (limit > ETL_CIVIL_SECONDS_MAX - 2 * day)
+		limit = ETL_CIVIL_SECONDS_MAX - 2 * day;
+	if (calendar->cron.wild_hour)
+		return next_wild(calendar, from, limit, out);
+	return next_fixed(calendar, from, limit, out);
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Ten levels of 64 slots: a slot of level k spans 64^k ticks. A timer stands on the level of
+ * the highest base-64 digit in which its due tick differs from the wheel's position, in the
+ * slot of that digit; the idea is Varghese and Lauck's hierarchical wheel (1987). All timers
+ * of one level share their higher digits with the position, so that a lower level is always
+ * due before a higher one, and one bitmap a level tells the next slot without a search.
+ *
+ * Timers of one tick keep the order of arming: at any moment they stand in one slot, because
+ * a slot is spread over the finer ones at the very moment the position enters it.
+ */
+#include "time/wheel.h"
+
+#include <assert.h>
+
+enum {
+	BITS = 6,
+	SLOTS = 1 << BITS,
+	LEVELS = 10, /* 2^60 ms is more than an etl_mono can hold */
+	LEVEL_LATE = -1,   /* fires at the next advance */
+	LEVEL_FIRING = -2, /* fires in this one */
+};
+
+struct etl_wheel {
+	int64_t origin;	  /* tick of the wheel's birth, so that ticks start at 0 */
+	int64_t position; /* every tick up to here has been fired or is firing */
+	int64_t now;	  /* the time last given to us; position <= now */
+	size_t count;
+	uint64_t used[LEVELS]; /* a bit for each slot that is not empty */
+	struct etl_timer_link late, firing;
+	struct etl_timer_link slots[LEVELS][SLOTS];
+};
+
+static void ring_init(struct etl_timer_link *head)
+{
+	head->next = head->prev = head;
+}
+
+static bool ring_is_empty(const struct etl_timer_link *head)
+{
+	return head->next == head;
+}
+
+static void ring_append(struct etl_timer_link *head, struct etl_timer_link *link)
+{
+	link->prev = head->prev;
+	link->next = head;
+	head->prev->next = link;
+	head->prev = link;
+}
+
+static void ring_remove(struct etl_timer_link *link)
+{
+	link->prev->next = link->next;
+	link->next->prev = link->prev;
+	link->next = link->prev = NULL;
+}
+
+/* Moves all of `from` behind `to`. */
+static void ring_move(struct etl_timer_link *to, struct etl_timer_link *from)
+{
+	if (ring_is_empty(from))
+		return;
+	from->next->prev = to->prev;
+	to->prev->next = from->next;
+	from->prev->next = to;
+	to->prev = from->prev;
+	ring_init(from);
+}
+
+static struct etl_timer *timer_of(struct etl_timer_link *link)
+{
+	return (struct etl_timer *)((char *)link - offsetof(struct etl_timer, link));
+}
+
+static int64_t tick_below(etl_mono t)
+{
+	return t.us / 1000 - (t.us % 1000 < 0);
+}
+
+static int64_t tick_above(etl_mono t)
+{
+	return t.us / 1000 + (t.us % 1000 > 0);
+}
+
+struct etl_wheel *etl_wheel_new(etl_mono now)
+{
+	struct etl_wheel *wheel = ETL_NEW(struct etl_wheel);
+
+	wheel->origin = tick_below(now);
+	ring_init(&wheel->late);
+	ring_init(&wheel->firing);
+	for (int level = 0; level < LEVELS; level++)
+		for (int slot = 0; slot < SLOTS; slot++)
+			ring_init(&wheel->slots[level][slot]);
+	return wheel;
+}
+
+static void disarm_ring(struct etl_timer_link *head)
+{
+	while (!ring_is_empty(head))
+		ring_remove(head->next);
+}
+
+void etl_wheel_free(struct etl_wheel *wheel)
+{
+	if (!wheel)
+		return;
+	disarm_ring(&wheel->late);
+	disarm_ring(&wheel->firing);
+	for (int level = 0; level < LEVELS; level++)
+		for (int slot = 0; slot < SLOTS; slot++)
+			disarm_ring(&wheel->slots[level][slot]);
+	free(wheel);
+}
+
+/* Puts a timer whose due tick is not before the position into its slot. */
+static void place(struct etl_wheel *wheel, struct etl_timer *timer)
+{
+	uint64_t differ = (uint64_t)(timer->due_tick ^ wheel->position) | (SLOTS - 1);
+	int level = (63 - __builtin_clzll(differ)) / BITS;
+	int slot = (int)(timer->due_tick >> (level * BITS)) & (SLOTS - 1);
+
+	timer->level = level;
+	timer->slot = slot;
+	wheel->used[level] |= UINT64_C(1) << slot;
+	ring_append(&wheel->slots[level][slot], &timer->link);
+}
+
+static void unlink_timer(struct etl_wheel *wheel, struct etl_timer *timer)
+{
+	ring_remove(&timer->link);
+	if (timer->level >= 0 && ring_is_empty(&wheel->slots[timer->level][timer->slot]))
+		wheel->used[timer->level] &= ~(UINT64_C(1) << timer->slot);
+	wheel->count--;
+}
+
+void etl_timer_arm(struct etl_wheel *wheel, struct etl_timer *timer, etl_mono due)
+{
+	int64_t tick = tick_above(due) - wheel->origin;
+
+	assert(timer->fire);
+	etl_timer_cancel(wheel, timer);
+	wheel->count++;
+	if (tick <= wheel->now) {
+		timer->due_tick = wheel->now;
+		timer->level = LEVEL_LATE;
+		ring_append(&wheel->late, &timer->link);
+		return;
+	}
+	timer->due_tick = tick;
+	place(wheel, timer);
+}
+
+void etl_timer_cancel(struct etl_wheel *wheel, struct etl_timer *timer)
+{
+	if (etl_timer_is_armed(timer))
+		unlink_timer(wheel, timer);
+}
+
+/* The next slot that is not empty and the tick at which it begins. */
+static bool next_slot(const struct etl_wheel *wheel, int *level, int *slot, int64_t *start)
+{
+	for (int l = 0; l < LEVELS; l++) {
+		int64_t higher;
+
+		if (!wheel->used[l])
+			continue;
+		/* Slots behind the position's digit are empty: the first bit is the next. */
+		*level = l;
+		*slot = __builtin_ctzll(wheel->used[l]);
+		higher = wheel->position >> ((l + 1) * BITS) << ((l + 1) * BITS);
+		*start = higher | (int64_t)*slot << (l * BITS);
+		return true;
+	}
+	return false;
+}
+
+bool etl_wheel_next(const struct etl_wheel *wheel, etl_mono *at)
+{
+	int64_t tick = wheel->now;
+	int level, slot;
+
+	if (ring_is_empty(&wheel->late) && ring_is_empty(&wheel->firing) &&
+		!next_slot(wheel, &level, &slot, &tick))
+		return false;
+	at->us = (tick + wheel->origin) * 1000;
+	return true;
+}
+
+/* Spreads a slot over the finer levels. */
+static void cascade(struct etl_wheel *wheel, struct etl_timer_link *ring)
+{
+	struct etl_timer_link all;
+
+	ring_init(&all);
+	ring_move(&all, ring);
+	while (!ring_is_empty(&all)) {
+		struct etl_timer *timer = timer_of(all.next);
+
+		ring_remove(&timer->link);
+		place(wheel, timer);
+	}
+}
+
+static void fire_ring(struct etl_wheel *wheel, struct etl_timer_link *ring)
+{
+	for (struct etl_timer_link *l = ring->next; l != ring; l = l->next)
+		timer_of(l)->level = LEVEL_FIRING;
+	ring_move(&wheel->firing, ring);
+	/* From the head each time: a callback may take any timer out. */
+	while (!ring_is_empty(&wheel->firing)) {
+		struct etl_timer *timer = timer_of(wheel->firing.next);
+
+		unlink_timer(wheel, timer);
+		timer->fire(timer, timer->ctx);
+	}
+}
+
+void etl_wheel_advance(struct etl_wheel *wheel, etl_mono now)
+{
+	int64_t target = tick_below(now) - wheel->origin;
+	int64_t start;
+	int level, slot;
+
+	assert(ring_is_empty(&wheel->firing));
+	if (target > wheel->now)
+		wheel->now = target;
+	/* What a callback arms in the past goes to `late` again, for the next time. */
+	fire_ring(wheel, &wheel->late);
+	while (next_slot(wheel, &level, &slot, &start) && start <= wheel->now) {
+		wheel->position = start;
+		wheel->used[level] &= ~(UINT64_C(1) << slot);
+		if (level)
+			cascade(wheel, &wheel->slots[level][slot]);
+		else
+			fire_ring(wheel, &wheel->slots[0][slot]);
+	}
+	wheel->position = wheel->now;
+}
+
+size_t etl_wheel_count(const struct etl_wheel *wheel)
+{
+	return wheel->count;
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Questions to a time zone, and where its file is. The table of steps is made by zone_tzif.c
+ * and zone_rule.c; here it is only searched.
+ */
+#include "time/zone.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "time/civil.h"
+#include "time/zone_internal.h"
+
+#define ZONE_FOLDER "/usr/share/zoneinfo"
+enum { FILE_MAX_BYTES = 256 * 1024 };
+
+static const struct etl_zone utc_zone = {.name = "UTC"};
+
+const struct etl_zone *etl_zone_utc(void)
+{
+	return &utc_zone;
+}
+
+const char *etl_zone_name(const struct etl_zone *zone)
+{
+	return zone->name;
+}
+
+void etl_zone_free(struct etl_zone *zone)
+{
+	if (!zone || zone == &utc_zone)
+		return;
+	free(zone->steps);
+	free(zone);
+}
+
+void etl_zone_add_step(struct etl_zone *zone, int64_t at, int32_t offset, bool dst)
+{
+	const struct etl_zone_step *last =
+		zone->count ? &zone->steps[zone->count - 1] : &zone->before;
+
+	/* The first one stays in any case: a rule for "before all steps" must see it. */
+	if (zone->count && last->offset == offset && last->dst == dst)
+		return;
+	ETL_GROW(zone->steps, zone->count, zone->cap);
+	zone->steps[zone->count++] = (struct etl_zone_step){at, offset, dst};
+}
+
+/* ---- making ---- */
+
+static struct etl_zone *zone_new(const char *name)
+{
+	struct etl_zone *zone = ETL_NEW(struct etl_zone);
+
+	snprintf(zone->name, sizeof zone->name, "%s", name);
+	return zone;
+}
+
+struct etl_zone *etl_zone_parse(const void *data, size_t len, const char *name,
+	struct etl_error *err)
+{
+	etl_cleanup(etl_zone_free) struct etl_zone *zone = zone_new(name);
+
+	if (etl_zone_read_tzif(zone, data, len, err) != 0) {
+		etl_error_prefix(err, "time zone %s", name);
+		return NULL;
+	}
+	return ETL_TAKE(zone);
+}
+
+static bool name_is_sound(const char *name)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				      "0123456789_+-";
+	size_t len = strlen(name);
+
+	if (len == 0 || len > ETL_ZONE_NAME_MAX)
+		return false;
+	for (const char *part = name;; part++) {
+		size_t n = strspn(part, letters);
+
+		if (n == 0)
+			return false;
+		part += n;
+		if (!*part)
+			return true;
+		if (*part != '/')
+			return false;
+	}
+}
+
+/* The whole file into `*out` (for the caller to free); its size, or -1 with errno. */
+static ssize_t read_file(const char *path, void **out)
+{
+	etl_cleanup(free) char *data = NULL;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+	ssize_t got = -1;
+
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size > FILE_MAX_BYTES) {
+		errno = EINVAL;
+	} else {
+		data = etl_calloc(1, (size_t)st.st_size);
+		got = pread(fd, data, (size_t)st.st_size, 0);
+	}
+	close(fd);
+	if (got >= 0)
+		*out = ETL_TAKE(data);
+	return got;
+}
+
+struct etl_zone *etl_zone_load(const char *name, struct etl_error *err)
+{
+	char path[sizeof ZONE_FOLDER + ETL_ZONE_NAME_MAX + 1];
+	struct etl_zone *zone;
+	void *data = NULL;
+	ssize_t len;
+
+	if (!name_is_sound(name)) {
+		etl_error_set(err, ETL_CONFIG, "zone.name",
+			"\"%s\" is not a time zone's name, such as UTC or Europe/Paris", name);
+		return NULL;
+	}
+	if (strcmp(name, "UTC") == 0)
+		return zone_new("UTC");
+	snprintf(path, sizeof path, "%s/%s", ZONE_FOLDER, name);
+	len = read_file(path, &data);
+	if (len < 0) {
+		if (errno == ENOENT || errno == ENOTDIR || errno == EINVAL)
+			etl_error_set(err, ETL_CONFIG, "zone.unknown",
+				"unknown time zone \"%s\"", name);
+		else
+			etl_error_set(err, ETL_CONFIG, "zone.unreadable",
+				"cannot read time zone \"%s\": %s", name, strerror(errno));
+		return NULL;
+	}
+	zone = etl_zone_parse(data, (size_t)len, name, err);
+	free(data);
+	return zone;
+}
+
+/* ---- questions ---- */
+
+/* Moves an instant into the part of time that is spelled out; `*shift` is what to add to
+ * come back. */
+static int64_t reduce(const struct etl_zone *zone, int64_t t, int64_t *shift)
+{
+	int64_t cycles;
+
+	*shift = 0;
+	if (!zone->cyclic)
+		return t;
+	if (t < zone->base + ETL_ZONE_CYCLE && (t >= zone->base || !zone->cyclic_past))
+		return t;
+	cycles = (t - zone->base) / ETL_ZONE_CYCLE;
+	if (t < zone->base && (t - zone->base) % ETL_ZONE_CYCLE != 0)
+		cycles--;
+	*shift = cycles * ETL_ZONE_CYCLE;
+	return t - *shift;
+}
+
+/* How many steps lie at or before `t`. */
+static size_t steps_until(const struct etl_zone *zone, int64_t t)
+{
+	size_t low = 0, high = zone->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (zone->steps[middle].at <= t)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* What is in force after the first `n` steps. */
+static const struct etl_zone_step *in_force(const struct etl_zone *zone, size_t n)
+{
+	return n ? &zone->steps[n - 1] : &zone->before;
+}
+
+int32_t etl_zone_offset(const struct etl_zone *zone, etl_wall utc, bool *dst)
+{
+	int64_t shift;
+	int64_t t = reduce(zone, etl_wall_seconds(utc), &shift);
+	const struct etl_zone_step *step = in_force(zone, steps_until(zone, t));
+
+	if (dst)
+		*dst = step->dst;
+	return step->offset;
+}
+
+bool etl_zone_next_transition(const struct etl_zone *zone, etl_wall after, etl_wall *at)
+{
+	int64_t shift;
+	int64_t t = reduce(zone, etl_wall_seconds(after), &shift);
+
+	for (size_t n = steps_until(zone, t); n < zone->count; n++) {
+		const struct etl_zone_step *step = &zone->steps[n];
+
+		if (step->at + shift > ETL_CIVIL_SECONDS_MAX)
+			return false;
+		if (step->offset == in_force(zone, n)->offset)
+			continue;
+		at->ms = (step->at + shift) * 1000;
+		return true;
+	}
+	return false;
+}
+
+/* What a look at the steps around a local time finds. */
+struct passes {
+	int count;
+	int64_t at[2];
+	int64_t gap_end;
+	bool in_gap;
+};
+
+static void look_around(const struct etl_zone *zone, int64_t local, struct passes *found)
+{
+	size_t n = steps_until(zone, local - ETL_ZONE_OFFSET_MAX - 1);
+
+	for (;; n++) {
+		bool last = n == zone->count;
+		int64_t u = local - in_force(zone, n)->offset;
+		bool begun = n == 0 || u >= zone->steps[n - 1].at;
+		bool ended = !last && u >= zone->steps[n].at;
+
+		if (begun && !ended && found->count < 2)
+			found->at[found->count++] = u;
+		if (last || zone->steps[n].at > local + ETL_ZONE_OFFSET_MAX)
+			return;
+		if (ended && !found->in_gap && local - zone->steps[n].offset < zone->steps[n].at) {
+			found->in_gap = true;
+			found->gap_end = zone->steps[n].at;
+		}
+	}
+}
+
+enum etl_local etl_zone_to_utc(const struct etl_zone *zone, int64_t local_seconds,
+	etl_wall *first, etl_wall *second)
+{
+	const int64_t edge = INT64_MAX / 1000 - 2 * ETL_ZONE_OFFSET_MAX;
+	struct passes found = {0};
+	int64_t local = local_seconds, shift;
+
+	if (local > edge)
+		local = edge;
+	if (local < -edge)
+		local = -edge;
+	local = reduce(zone, local, &shift);
+	look_around(zone, local, &found);
+	if (found.count == 0) {
+		first->ms = second->ms = (found.gap_end + shift) * 1000;
+		return ETL_LOCAL_GAP;
+	}
+	first->ms = (found.at[0] + shift) * 1000;
+	second->ms = (found.at[found.count - 1] + shift) * 1000;
+	return found.count == 2 ? ETL_LOCAL_FOLD : ETL_LOCAL_UNIQUE;
+}
