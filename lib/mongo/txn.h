@@ -21,7 +21,9 @@ struct etl_txn *etl_txn_begin(struct etl_mongo *mongo, struct etl_error *err);
 enum etl_txn_outcome {
 	ETL_TXN_COMMITTED,
 	ETL_TXN_NOTHING, /* proven not in: TransientTransactionError; try the whole again */
-	ETL_TXN_UNKNOWN, /* retried as prescribed and still unknown: read the ledger to decide */
+	/* Retried as prescribed and still unknown, or 251 (which a restarted server also says of
+	 * a transaction that it committed): read the ledger to decide. */
+	ETL_TXN_UNKNOWN,
 	ETL_TXN_FAILED,	 /* refused for good; `err` says why */
 };
 

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The client pool: what a connection string may say, what is forced on it, and what the
+ * server behind it can do. Never shows the string: it may hold a password.
+ */
+#include "mongo/mongo.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+#define SELECTION_MS_DEFAULT 5000
+#define SOCKET_MS_DEFAULT 60000
+#define WTIMEOUT_MS 30000
+
+struct etl_mongo {
+	mongoc_client_pool_t *pool;
+};
+
+void etl_mongo_global_init(void)
+{
+	mongoc_init();
+	mongoc_log_set_handler(NULL, NULL);
+}
+
+void etl_mongo_global_cleanup(void)
+{
+	mongoc_cleanup();
+}
+
+static void set_default_ms(mongoc_uri_t *uri, const char *option, int32_t ms)
+{
+	if (!mongoc_uri_has_option(uri, option))
+		mongoc_uri_set_option_as_int32(uri, option, ms);
+}
+
+/* An acknowledged write is one that a majority has on disk; a read sees only such. */
+static void force_concerns(mongoc_uri_t *uri)
+{
+	mongoc_write_concern_t *writes = mongoc_write_concern_new();
+	mongoc_read_concern_t *reads = mongoc_read_concern_new();
+
+	mongoc_write_concern_set_wmajority(writes, WTIMEOUT_MS);
+	mongoc_write_concern_set_journal(writes, true);
+	mongoc_read_concern_set_level(reads, MONGOC_READ_CONCERN_LEVEL_MAJORITY);
+	mongoc_uri_set_write_concern(uri, writes);
+	mongoc_uri_set_read_concern(uri, reads);
+	mongoc_write_concern_destroy(writes);
+	mongoc_read_concern_destroy(reads);
+}
+
+static mongoc_uri_t *parse_uri(const char *text, const char *app_name, struct etl_error *err)
+{
+	bson_error_t ignored; /* its text may quote the password */
+	mongoc_uri_t *uri = mongoc_uri_new_with_error(text, &ignored);
+
+	if (!uri) {
+		etl_error_set(err, ETL_CONFIG, "mongodb.uri",
+			"not a MongoDB connection string (mongodb://host:port/?options; "
+			"reserved characters in user and password as %%XX)");
+		return NULL;
+	}
+	if (!mongoc_write_concern_is_acknowledged(mongoc_uri_get_write_concern(uri))) {
+		etl_error_set(err, ETL_CONFIG, "mongodb.uri",
+			"unacknowledged writes (w=0) are refused: they can be lost unnoticed");
+		mongoc_uri_destroy(uri);
+		return NULL;
+	}
+	set_default_ms(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, SELECTION_MS_DEFAULT);
+	set_default_ms(uri, MONGOC_URI_SOCKETTIMEOUTMS, SOCKET_MS_DEFAULT);
+	set_default_ms(uri, MONGOC_URI_WAITQUEUETIMEOUTMS, SOCKET_MS_DEFAULT);
+	if (app_name)
+		mongoc_uri_set_appname(uri, app_name);
+	force_concerns(uri);
+	return uri;
+}
+
+struct etl_mongo *etl_mongo_new(const char *text, const char *app_name, unsigned pool_max,
+	struct etl_error *err)
+{
+	mongoc_uri_t *uri = parse_uri(text, app_name, err);
+	mongoc_client_pool_t *pool;
+	struct etl_mongo *mongo;
+	bson_error_t error;
+
+	if (!uri)
+		return NULL;
+	pool = mongoc_client_pool_new_with_error(uri, &error);
+	mongoc_uri_destroy(uri);
+	if (!pool) {
+		etl_mongo_error(err, &error, NULL);
+		err->kind = ETL_CONFIG;
+		return NULL;
+	}
+	mongoc_client_pool_set_error_api(pool, MONGOC_ERROR_API_VERSION_2);
+	if (pool_max > 0)
+		mongoc_client_pool_max_size(pool, pool_max);
+	mongo = ETL_NEW(struct etl_mongo);
+	mongo->pool = pool;
+	return mongo;
+}
+
+void etl_mongo_free(struct etl_mongo *mongo)
+{
+	if (!mongo)
+		return;
+	mongoc_client_pool_destroy(mongo->pool);
+	free(mongo);
+}
+
+mongoc_client_t *etl_mongo_pop(struct etl_mongo *mongo)
+{
+	return mongoc_client_pool_pop(mongo->pool);
+}
+
+void etl_mongo_push(struct etl_mongo *mongo, mongoc_client_t *client)
+{
+	if (client)
+		mongoc_client_pool_push(mongo->pool, client);
+}
+
+static int admin_command(mongoc_client_t *client, const char *name, bson_t *reply,
+	struct etl_error *err)
+{
+	bson_t command = BSON_INITIALIZER;
+	bson_error_t error;
+	bool ok;
+
+	BSON_APPEND_INT32(&command, name, 1);
+	ok = mongoc_client_command_simple(client, "admin", &command, NULL, reply, &error);
+	bson_destroy(&command);
+	if (ok)
+		return 0;
+	etl_mongo_error(err, &error, reply);
+	bson_destroy(reply);
+	return -1;
+}
+
+static bool is_true(const bson_t *reply, const char *field)
+{
+	bson_iter_t it;
+
+	return bson_iter_init_find(&it, reply, field) && bson_iter_as_bool(&it);
+}
+
+/* Transactions need sessions and wire version 7 (4.0), through mongos 8 (4.2). */
+static void read_hello(const bson_t *hello, struct etl_mongo_topology *out)
+{
+	const char *kind = "standalone";
+	int64_t wire = 0, wire_min = INT64_MAX;
+	bson_iter_t it;
+
+	if (bson_iter_init_find(&it, hello, "maxWireVersion"))
+		wire = bson_iter_as_int64(&it);
+	if (bson_has_field(hello, "setName")) {
+		kind = "replica set";
+		wire_min = 7;
+	} else if (bson_iter_init_find(&it, hello, "msg") && BSON_ITER_HOLDS_UTF8(&it) &&
+		strcmp(bson_iter_utf8(&it, NULL), "isdbgrid") == 0) {
+		kind = "sharded";
+		wire_min = 8;
+	}
+	snprintf(out->kind, sizeof out->kind, "%s", kind);
+	out->transactions = wire >= wire_min &&
+		bson_has_field(hello, "logicalSessionTimeoutMinutes");
+}
+
+static int ask_server(mongoc_client_t *client, struct etl_mongo_topology *out,
+	struct etl_error *err)
+{
+	bson_iter_t it;
+	bson_t reply;
+
+	if (admin_command(client, "hello", &reply, err) < 0)
+		return -1;
+	if (!is_true(&reply, "isWritablePrimary")) {
+		bson_destroy(&reply);
+		return etl_error_set(err, ETL_TRANSIENT, "mongodb.not_primary",
+			"the server is no writable primary");
+	}
+	read_hello(&reply, out);
+	bson_destroy(&reply);
+	if (admin_command(client, "buildInfo", &reply, err) < 0)
+		return -1;
+	if (bson_iter_init_find(&it, &reply, "version") && BSON_ITER_HOLDS_UTF8(&it))
+		snprintf(out->version, sizeof out->version, "%s", bson_iter_utf8(&it, NULL));
+	bson_destroy(&reply);
+	return 0;
+}
+
+int etl_mongo_ping(struct etl_mongo *mongo, struct etl_mongo_topology *out, struct etl_error *err)
+{
+	struct etl_mongo_topology found = {0};
+	mongoc_client_t *client = etl_mongo_pop(mongo);
+	int rc;
+
+	if (!client)
+		return etl_error_set(err, ETL_TRANSIENT, "mongodb.pool",
+			"no client became free in time");
+	rc = ask_server(client, &found, err);
+	etl_mongo_push(mongo, client);
+	if (rc == 0)
+		*out = found;
+	return rc;
+}

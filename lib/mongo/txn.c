@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Transactions as the driver's transactions specification prescribes, with one rule of our
+ * own: NoSuchTransaction (251) proves nothing, because the driver may have sent the commit
+ * twice by itself and a restarted server forgets what it committed. Worker threads.
+ */
+#include "mongo/txn.h"
+
+#include <time.h>
+
+#include "base/alloc.h"
+#include "base/hash.h"
+#include "time/clock.h"
+
+#define COMMIT_MS_MAX 10000
+#define RETRY_LIMIT ETL_SECONDS(120)
+#define PAUSE_FIRST_US 5000
+#define PAUSE_MAX_US 500000
+#define CODE_MAX_TIME_EXPIRED 50
+#define CODE_NO_SUCH_TRANSACTION 251
+
+static mongoc_transaction_opt_t *transaction_options(void)
+{
+	mongoc_transaction_opt_t *opts = mongoc_transaction_opts_new();
+	mongoc_read_concern_t *reads = mongoc_read_concern_new();
+	mongoc_write_concern_t *writes = mongoc_write_concern_new();
+
+	mongoc_read_concern_set_level(reads, MONGOC_READ_CONCERN_LEVEL_SNAPSHOT);
+	mongoc_write_concern_set_wmajority(writes, 30000);
+	mongoc_write_concern_set_journal(writes, true);
+	mongoc_transaction_opts_set_read_concern(opts, reads);
+	mongoc_transaction_opts_set_write_concern(opts, writes);
+	mongoc_transaction_opts_set_max_commit_time_ms(opts, COMMIT_MS_MAX);
+	mongoc_read_concern_destroy(reads);
+	mongoc_write_concern_destroy(writes);
+	return opts;
+}
+
+static int start(struct etl_txn *txn, struct etl_error *err)
+{
+	mongoc_transaction_opt_t *opts;
+	bson_error_t error;
+	bool ok;
+
+	txn->session = mongoc_client_start_session(txn->client, NULL, &error);
+	if (!txn->session)
+		return etl_mongo_error(err, &error, NULL);
+	opts = transaction_options();
+	ok = mongoc_client_session_start_transaction(txn->session, opts, &error) &&
+		mongoc_client_session_append(txn->session, &txn->opts, &error);
+	mongoc_transaction_opts_destroy(opts);
+	return ok ? 0 : etl_mongo_error(err, &error, NULL);
+}
+
+struct etl_txn *etl_txn_begin(struct etl_mongo *mongo, struct etl_error *err)
+{
+	struct etl_txn *txn = ETL_NEW(struct etl_txn);
+
+	txn->mongo = mongo;
+	bson_init(&txn->opts);
+	txn->client = etl_mongo_pop(mongo);
+	if (!txn->client)
+		etl_error_set(err, ETL_TRANSIENT, "mongodb.pool", "no client became free in time");
+	else if (start(txn, err) == 0)
+		return txn;
+	etl_txn_free(txn);
+	return NULL;
+}
+
+/* Half of the pause is jitter, so that two waiters do not meet again. */
+static void pause_before_retry(const struct etl_txn *txn, unsigned attempt)
+{
+	int64_t us = PAUSE_FIRST_US;
+	struct timespec ts = {0};
+	uint64_t spread;
+	etl_mono now = etl_mono_now(etl_clock_real());
+
+	for (unsigned i = 0; i < attempt && us < PAUSE_MAX_US; i++)
+		us += us / 2;
+	if (us > PAUSE_MAX_US)
+		us = PAUSE_MAX_US;
+	spread = etl_hash64(&now.us, sizeof now.us, (uint64_t)(uintptr_t)txn);
+	us = us / 2 + (int64_t)(spread % (uint64_t)(us / 2 + 1));
+	ts.tv_nsec = (long)us * 1000;
+	nanosleep(&ts, NULL);
+}
+
+/* One commitTransaction (the driver repeats it once by itself after a network error). */
+static enum etl_txn_outcome commit_once(struct etl_txn *txn, bool *again, struct etl_error *err)
+{
+	enum etl_txn_outcome outcome = ETL_TXN_FAILED;
+	bson_error_t error;
+	bson_t reply;
+
+	*again = false;
+	if (mongoc_client_session_commit_transaction(txn->session, &reply, &error)) {
+		bson_destroy(&reply);
+		return ETL_TXN_COMMITTED;
+	}
+	etl_mongo_error(err, &error, &reply);
+	if (error.code == CODE_NO_SUCH_TRANSACTION && error.domain == MONGOC_ERROR_SERVER) {
+		outcome = ETL_TXN_UNKNOWN;
+	} else if (mongoc_error_has_label(&reply, "UnknownTransactionCommitResult")) {
+		outcome = ETL_TXN_UNKNOWN;
+		*again = error.code != CODE_MAX_TIME_EXPIRED;
+	} else if (mongoc_error_has_label(&reply, "TransientTransactionError")) {
+		outcome = ETL_TXN_NOTHING;
+	} else if (err->kind == ETL_TRANSIENT) {
+		outcome = ETL_TXN_UNKNOWN; /* no label, no proof */
+	}
+	bson_destroy(&reply);
+	return outcome;
+}
+
+enum etl_txn_outcome etl_txn_commit(struct etl_txn *txn, struct etl_error *err)
+{
+	etl_mono began = etl_mono_now(etl_clock_real());
+	bool unknown = false;
+	bool again;
+
+	for (unsigned attempt = 0;; attempt++) {
+		enum etl_txn_outcome outcome = commit_once(txn, &again, err);
+		etl_dur spent = etl_mono_diff(etl_mono_now(etl_clock_real()), began);
+
+		if (outcome == ETL_TXN_COMMITTED) {
+			etl_error_clear(err);
+			return outcome;
+		}
+		/* Once an answer was lost, a later refusal says nothing about the first try. */
+		if (unknown)
+			outcome = ETL_TXN_UNKNOWN;
+		if (!again || spent.us >= RETRY_LIMIT.us)
+			return outcome;
+		unknown = true;
+		pause_before_retry(txn, attempt);
+	}
+}
+
+void etl_txn_free(struct etl_txn *txn)
+{
+	if (!txn)
+		return;
+	if (txn->session) {
+		if (mongoc_client_session_in_transaction(txn->session))
+			mongoc_client_session_abort_transaction(txn->session, NULL);
+		mongoc_client_session_destroy(txn->session);
+	}
+	etl_mongo_push(txn->mongo, txn->client);
+	bson_destroy(&txn->opts);
+	free(txn);
+}
