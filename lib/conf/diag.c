@@ -162,7 +162,7 @@ void etl_diag_add(struct etl_diag *diag, const struct etl_mark *mark, enum etl_d
 	va_end(ap);
 	e.text = presentable(text, strlen(text));
 	free(text);
-	if (mark) {
+	if (mark && mark->file) {
 		e.has_file = true;
 		e.line = mark->line;
 		e.column = mark->column;
@@ -176,7 +176,7 @@ void etl_diag_add(struct etl_diag *diag, const struct etl_mark *mark, enum etl_d
 	}
 	e.hint = hint ? presentable(hint, strlen(hint)) : NULL;
 	e.help = help ? presentable(help, strlen(help)) : NULL;
-	if (mark && mark->line)
+	if (e.has_file && e.line)
 		take_excerpt(&e, mark);
 	ETL_GROW(diag->entries, diag->n, diag->cap);
 	diag->entries[diag->n++] = e;

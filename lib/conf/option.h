@@ -70,6 +70,8 @@ struct etl_option {
 	const char *help;     /* one line for manual, schema and hints */
 };
 
+struct etl_secrets; /* conf/secret.h */
+
 /* What a component sees while it is configured. */
 struct etl_conf_env {
 	struct etl_arena *arena;
@@ -78,6 +80,7 @@ struct etl_conf_env {
 	const char *const *partition_names; /* NULL-terminated: names that templates may use */
 	const char *credentials_dir;	 /* systemd's $CREDENTIALS_DIRECTORY or NULL */
 	const char *config_dir;		 /* folder of the file: relative paths start here */
+	struct etl_secrets *secrets;	 /* collects what is read; NULL = not collected, not wiped */
 };
 
 /* Fills `out` (zeroed by the caller) from the map `node` (NULL = nothing given, fallbacks

@@ -16,8 +16,27 @@ struct etl_secret {
 	size_t len;
 };
 
+struct etl_node;
+struct etl_conf_env;
+
+#define ETL_SECRET_MAX (16 * 1024) /* bytes of a value */
+
+/* Reads what `node` refers to: {credential: NAME} or {file: PATH} (relative to the file's
+ * folder). NULL and E021 in env->diag if it cannot be had, or if the secret itself stands
+ * there (its text is then hidden in every excerpt). The value lies in env->arena and is
+ * added to env->secrets. */
+struct etl_secret *etl_secret_read(const struct etl_node *node, const struct etl_conf_env *env);
+
+/* All secrets of a generation: for redaction and for the end. */
+struct etl_secrets;
+struct etl_secrets *etl_secrets_new(void);
+const struct etl_secret *const *etl_secrets_list(const struct etl_secrets *secrets);
+/* Wipes every value; the arena they lie in must still exist. NULL is fine. */
+void etl_secrets_free(struct etl_secrets *secrets);
+
 /* Copies `text` to `out` with every occurrence of each secret's value (4 bytes or longer)
- * replaced by "***". `secrets` is NULL-terminated; may be NULL. */
+ * replaced by "***", also where occurrences overlap, and where the value stands in its
+ * percent-encoded form. `secrets` is NULL-terminated; may be NULL. */
 struct etl_buf;
 void etl_redact(struct etl_buf *out, const char *text, const struct etl_secret *const *secrets);
 

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Conversion of scalars. Nothing is guessed: a number without its unit, `yes` for a boolean
+ * or a quoted number are errors, and their hints are what the writer probably meant.
+ */
+#include "conf/convert.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "time/civil.h"
+#include "time/duration.h"
+
+static const char *const type_texts[] = {
+	[ETL_OPT_STRING] = "text",
+	[ETL_OPT_BOOL] = "true or false",
+	[ETL_OPT_INT] = "a whole number",
+	[ETL_OPT_DOUBLE] = "a number",
+	[ETL_OPT_DURATION] = "a duration such as 90s, 15m, 1h30m or 7d",
+	[ETL_OPT_SIZE] = "a size such as 512B, 64KiB, 1MiB or 2GiB",
+	[ETL_OPT_RATE] = "a rate such as 10/s, 30/m, 100/h or 1500/d",
+	[ETL_OPT_TIME] = "a time such as 2024-01-31T00:00:00Z or 2024-01-31",
+	[ETL_OPT_WORD] = "a word",
+	[ETL_OPT_STRINGS] = "a list of words",
+	[ETL_OPT_PAIRS] = "a mapping of words to words",
+	[ETL_OPT_SECRET] = "a reference to a secret",
+	[ETL_OPT_NODE] = "a value",
+	[ETL_OPT_TABLE] = "a mapping",
+};
+
+const char *etl_option_type_text(enum etl_option_type type)
+{
+	return type_texts[type];
+}
+
+void etl_convert_refuse(const struct etl_conversion *cv, enum etl_diag_code code,
+	const char *hint, const char *fmt, ...)
+{
+	etl_cleanup(free) char *text = NULL;
+	etl_cleanup(free) char *help = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) < 0)
+		abort();
+	va_end(ap);
+	if (cv->context && *cv->context)
+		help = etl_strf("man etld.yaml, %s", cv->context);
+	etl_diag_add(cv->env->diag, &cv->node->mark, code, hint, help, "%s", text);
+}
+
+/* A value as a message may show it: not longer than this. */
+#define SHOWN "%.60s%s"
+#define SHOW(s) (s), strlen(s) > 60 ? "..." : ""
+
+static bool refuse_type(const struct etl_conversion *cv, const char *hint)
+{
+	etl_convert_refuse(cv, ETL_DIAG_TYPE, hint, "%s must be %s, not '" SHOWN "'", cv->name,
+		type_texts[cv->row->type], SHOW(cv->node->text));
+	return false;
+}
+
+bool etl_convert_needs_scalar(const struct etl_conversion *cv)
+{
+	const struct etl_node *node = cv->node;
+	const char *due = type_texts[cv->row->type];
+	etl_cleanup(free) char *hint = NULL;
+
+	if (node->kind == ETL_NODE_SCALAR && !etl_node_is_null(node))
+		return true;
+	if (node->kind == ETL_NODE_SCALAR) {
+		if (cv->row->type == ETL_OPT_STRING)
+			hint = etl_strdup(*node->text ? "quote it if it is text" :
+							"empty text is written \"\"");
+		etl_convert_refuse(cv, ETL_DIAG_TYPE, hint, "%s has no value; %s is due", cv->name,
+			due);
+		return false;
+	}
+	/* A template that was not quoted reads as a mapping of one key without a value. */
+	if (node->kind == ETL_NODE_MAP && node->n == 1 && etl_node_is_null(node->items[0]))
+		hint = etl_strf("a template needs quotes: \"{%.60s}\"", node->keys[0]->text);
+	etl_convert_refuse(cv, ETL_DIAG_TYPE, hint, "%s must be %s, not a %s", cv->name, due,
+		node->kind == ETL_NODE_MAP ? "mapping" : "list");
+	return false;
+}
+
+/* ---- numbers ---------------------------------------------------------------------------- */
+
+/* Numbers and booleans are written without quotes: "10" is text. */
+static bool needs_plain(const struct etl_conversion *cv)
+{
+	if (cv->node->plain || cv->node->expanded)
+		return true;
+	return refuse_type(cv, "write it without quotes");
+}
+
+static const char *const size_units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+
+static const char *bytes_text(double v, char out[32])
+{
+	uint64_t n = (uint64_t)v;
+	size_t unit = 0;
+
+	while (unit < 4 && n && n % 1024 == 0) {
+		n /= 1024;
+		unit++;
+	}
+	snprintf(out, 32, "%llu%s", (unsigned long long)n, size_units[unit]);
+	return out;
+}
+
+const char *etl_option_limit_text(enum etl_option_type type, double v, char out[32])
+{
+	switch (type) {
+	case ETL_OPT_DURATION:
+		etl_duration_format((etl_dur){(int64_t)(v * 1e6)}, out, 32);
+		return out;
+	case ETL_OPT_SIZE:
+		return bytes_text(v, out);
+	case ETL_OPT_RATE:
+		snprintf(out, 32, "%.6g/s", v);
+		return out;
+	default:
+		snprintf(out, 32, "%.15g", v);
+		return out;
+	}
+}
+
+static bool is_bounded(const struct etl_option *row)
+{
+	return row->min != 0 || row->max != 0;
+}
+
+static bool in_range(const struct etl_conversion *cv, double v)
+{
+	const struct etl_option *row = cv->row;
+	char low[32], high[32];
+
+	if (!is_bounded(row) || (v >= row->min && (row->max == 0 || v <= row->max)))
+		return true;
+	etl_option_limit_text(row->type, row->min, low);
+	if (row->max == 0)
+		etl_convert_refuse(cv, ETL_DIAG_RANGE, NULL, "%s is " SHOWN ", at least %s is allowed",
+			cv->name, SHOW(cv->node->text), low);
+	else
+		etl_convert_refuse(cv, ETL_DIAG_RANGE, NULL,
+			"%s is " SHOWN ", %s to %s are allowed", cv->name, SHOW(cv->node->text),
+			low, etl_option_limit_text(row->type, row->max, high));
+	return false;
+}
+
+static bool convert_int(const struct etl_conversion *cv, int64_t *out)
+{
+	int64_t v;
+	double d;
+
+	if (!needs_plain(cv))
+		return false;
+	if (!etl_parse_int64(cv->node->text, &v)) {
+		const char *digits = cv->node->text + (*cv->node->text == '-');
+
+		if (*digits && strspn(digits, "0123456789") == strlen(digits)) {
+			etl_convert_refuse(cv, ETL_DIAG_RANGE, NULL, "%s is larger than 64 bits",
+				cv->name);
+			return false;
+		}
+		return refuse_type(cv, etl_parse_double(cv->node->text, &d) ?
+						"no fraction and no exponent" :
+						NULL);
+	}
+	if (!in_range(cv, (double)v))
+		return false;
+	*out = v;
+	return true;
+}
+
+static bool convert_double(const struct etl_conversion *cv, double *out)
+{
+	double v;
+
+	if (!needs_plain(cv))
+		return false;
+	if (!etl_parse_double(cv->node->text, &v))
+		return refuse_type(cv, strchr(cv->node->text, ',') ? "the decimal sign is a point" :
+								     NULL);
+	if (!in_range(cv, v))
+		return false;
+	*out = v;
+	return true;
+}
+
+static bool convert_bool(const struct etl_conversion *cv, bool *out)
+{
+	static const char *const yes[] = {"yes", "on", "y", "true", "1"};
+	static const char *const no[] = {"no", "off", "n", "false", "0"};
+	const char *text = cv->node->text;
+	const char *hint = NULL;
+
+	if (!needs_plain(cv))
+		return false;
+	if (etl_streq(text, "true") || etl_streq(text, "false")) {
+		*out = *text == 't';
+		return true;
+	}
+	for (size_t i = 0; i < sizeof yes / sizeof *yes; i++) {
+		if (strcasecmp(text, yes[i]) == 0)
+			hint = "did you mean true?";
+		if (strcasecmp(text, no[i]) == 0)
+			hint = "did you mean false?";
+	}
+	return refuse_type(cv, hint);
+}
+
+/* ---- values with units ------------------------------------------------------------------ */
+
+static bool is_bare_number(const char *s)
+{
+	double v;
+
+	return etl_parse_double(s, &v);
+}
+
+static bool refuse_unit(const struct etl_conversion *cv, const char *a, const char *b,
+	const char *c)
+{
+	const char *n = cv->node->text;
+	char hint[128];
+
+	if (strspn(n, "0") == strlen(n))
+		snprintf(hint, sizeof hint, "did you mean 0%s?", a);
+	else
+		snprintf(hint, sizeof hint, "did you mean %.12s%s, %.12s%s or %.12s%s?", n, a, n, b, n,
+			c);
+	etl_convert_refuse(cv, ETL_DIAG_UNIT, hint, "%s is a number without its unit", cv->name);
+	return false;
+}
+
+static bool convert_duration(const struct etl_conversion *cv, etl_dur *out)
+{
+	const char *why = NULL;
+	etl_dur v;
+
+	if (is_bare_number(cv->node->text))
+		return refuse_unit(cv, "s", "m", "h");
+	if (!etl_duration_parse(cv->node->text, &v, &why))
+		return refuse_type(cv, why);
+	if (!in_range(cv, (double)v.us / 1e6))
+		return false;
+	*out = v;
+	return true;
+}
+
+static int size_shift(const char *unit)
+{
+	for (int i = 0; i < 5; i++)
+		if (etl_streq(unit, size_units[i]))
+			return 10 * i;
+	return -1;
+}
+
+static bool convert_size(const struct etl_conversion *cv, uint64_t *out)
+{
+	const char *text = cv->node->text;
+	size_t digits = strspn(text, "0123456789");
+	uint64_t v = 0, scaled;
+	int shift;
+
+	if (is_bare_number(text))
+		return refuse_unit(cv, "B", "KiB", "MiB");
+	shift = size_shift(text + digits);
+	if (!digits || shift < 0)
+		return refuse_type(cv, digits ? "the units are B, KiB, MiB, GiB and TiB" : NULL);
+	for (size_t i = 0; i < digits; i++)
+		if (__builtin_mul_overflow(v, 10, &v) ||
+			__builtin_add_overflow(v, (uint64_t)(text[i] - '0'), &v))
+			return refuse_type(cv, "too large");
+	if (__builtin_mul_overflow(v, UINT64_C(1) << shift, &scaled))
+		return refuse_type(cv, "too large");
+	if (!in_range(cv, (double)scaled))
+		return false;
+	*out = scaled;
+	return true;
+}
+
+static bool convert_rate(const struct etl_conversion *cv, double *out)
+{
+	static const struct {
+		const char *unit;
+		double seconds;
+	} units[] = {{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}};
+	const char *slash = strchr(cv->node->text, '/');
+	etl_cleanup(free) char *number = NULL;
+	double v, seconds = 0;
+
+	if (is_bare_number(cv->node->text))
+		return refuse_unit(cv, "/s", "/m", "/h");
+	if (!slash)
+		return refuse_type(cv, NULL);
+	for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+		if (etl_streq(slash + 1, units[i].unit))
+			seconds = units[i].seconds;
+	number = etl_memdup0(cv->node->text, (size_t)(slash - cv->node->text));
+	if (seconds == 0)
+		return refuse_type(cv, "the units are /s, /m, /h and /d");
+	if (!etl_parse_double(number, &v) || v <= 0)
+		return refuse_type(cv, "the number must be above 0");
+	if (!in_range(cv, v / seconds))
+		return false;
+	*out = v / seconds;
+	return true;
+}
+
+static bool convert_time(const struct etl_conversion *cv, etl_wall *out)
+{
+	const char *text = cv->node->text;
+	size_t len = strlen(text);
+
+	if (etl_time_parse_rfc3339(text, len, out) || etl_time_parse_date(text, len, out))
+		return true;
+	return refuse_type(cv, len >= 19 && isdigit((unsigned char)text[len - 1]) && len < 24 ?
+				       "the zone is missing; Z stands for UTC" :
+				       NULL);
+}
+
+/* ---- words ------------------------------------------------------------------------------ */
+
+static bool convert_word(const struct etl_conversion *cv, int *out)
+{
+	const char *const *words = cv->row->words;
+	ETL_BUF_CLEANUP struct etl_buf all;
+	const char *near;
+	size_t n = 0;
+	char hint[96];
+
+	for (; words[n]; n++)
+		if (etl_streq(words[n], cv->node->text)) {
+			*out = (int)n;
+			return true;
+		}
+	near = etl_nearest(cv->node->text, words, n);
+	if (near)
+		snprintf(hint, sizeof hint, "did you mean '%.64s'?", near);
+	etl_buf_init(&all, 400);
+	for (size_t i = 0; i < n; i++)
+		etl_buf_printf(&all, "%s%s", i == 0 ? "" : i + 1 < n ? ", " : " or ", words[i]);
+	etl_convert_refuse(cv, ETL_DIAG_WORD, near ? hint : NULL, "%s is '" SHOWN "', allowed: %s",
+		cv->name, SHOW(cv->node->text), etl_buf_text(&all));
+	return false;
+}
+
+bool etl_convert_scalar(const struct etl_conversion *cv, void *out)
+{
+	if (!etl_convert_needs_scalar(cv))
+		return false;
+	switch (cv->row->type) {
+	case ETL_OPT_BOOL:
+		return convert_bool(cv, out);
+	case ETL_OPT_INT:
+		return convert_int(cv, out);
+	case ETL_OPT_DOUBLE:
+		return convert_double(cv, out);
+	case ETL_OPT_DURATION:
+		return convert_duration(cv, out);
+	case ETL_OPT_SIZE:
+		return convert_size(cv, out);
+	case ETL_OPT_RATE:
+		return convert_rate(cv, out);
+	case ETL_OPT_TIME:
+		return convert_time(cv, out);
+	case ETL_OPT_WORD:
+		return convert_word(cv, out);
+	default:
+		*(const char **)out = cv->node->text;
+		return true;
+	}
+}

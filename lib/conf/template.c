@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Templates are compiled into parts: literal text and placeholders. Only values are escaped;
+ * a value can therefore never leave the place that the literal text gives it.
+ */
+#include "conf/template.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "conf/escape.h"
+#include "time/civil.h"
+#include "time/timefmt.h"
+
+enum { INSTANT_TEXT_MAX = 512, NAME_BYTES = 64, NAMES_MAX = 64 };
+
+enum part_kind { PART_LITERAL, PART_PARTITION, PART_START, PART_END, PART_RUN_ID };
+
+struct part {
+	enum part_kind kind;
+	const char *text; /* literal; placeholder: its name */
+	size_t len;
+	size_t index;			  /* partition: position in the names */
+	const struct etl_timefmt *format; /* instant; NULL = RFC 3339 */
+};
+
+struct etl_template {
+	struct part *parts;
+	size_t n, cap;
+	struct etl_arena *arena;
+};
+
+/* ---- parsing ---------------------------------------------------------------------------- */
+
+struct parser {
+	struct etl_template *tpl;
+	const struct etl_node *node;
+	const struct etl_conf_env *env;
+	struct etl_buf literal;
+};
+
+static bool refuse(const struct parser *ps, const char *hint, const char *what)
+{
+	etl_diag_add(ps->env->diag, &ps->node->mark, ETL_DIAG_TEMPLATE, hint, NULL, "%s", what);
+	return false;
+}
+
+static struct part *add_part(struct parser *ps, enum part_kind kind)
+{
+	struct etl_template *tpl = ps->tpl;
+
+	ETL_GROW(tpl->parts, tpl->n, tpl->cap);
+	tpl->parts[tpl->n] = (struct part){.kind = kind};
+	return &tpl->parts[tpl->n++];
+}
+
+static void end_literal(struct parser *ps)
+{
+	struct part *part;
+
+	if (!ps->literal.len)
+		return;
+	part = add_part(ps, PART_LITERAL);
+	part->len = ps->literal.len;
+	part->text = etl_arena_memdup0(ps->tpl->arena, ps->literal.data, ps->literal.len);
+	etl_buf_clear(&ps->literal);
+}
+
+static bool refuse_name(const struct parser *ps, const char *name)
+{
+	const char *words[NAMES_MAX] = {"window.start", "window.end", "run_id"};
+	const char *const *partitions = ps->env->partition_names;
+	size_t n = 3;
+	const char *near;
+	char hint[NAME_BYTES + 32] = "";
+
+	for (; partitions && *partitions && n < NAMES_MAX; partitions++)
+		words[n++] = *partitions;
+	near = etl_nearest(name, words, n);
+	if (near)
+		snprintf(hint, sizeof hint, "did you mean '{%.*s}'?", NAME_BYTES, near);
+	else
+		snprintf(hint, sizeof hint, "a literal brace is written {{ or }}");
+	etl_diag_add(ps->env->diag, &ps->node->mark, ETL_DIAG_TEMPLATE, hint, NULL,
+		"nothing fills the template's {%s}", name);
+	return false;
+}
+
+static bool find_partition(const struct etl_conf_env *env, const char *name, size_t *index)
+{
+	for (size_t i = 0; env->partition_names && env->partition_names[i]; i++)
+		if (etl_streq(env->partition_names[i], name)) {
+			*index = i;
+			return true;
+		}
+	return false;
+}
+
+static bool take_format(struct parser *ps, struct part *part, const char *format)
+{
+	struct etl_timefmt *compiled;
+	struct etl_error err = ETL_ERROR_INIT;
+
+	if (part->kind != PART_START && part->kind != PART_END)
+		return refuse(ps, NULL, "only {window.start} and {window.end} take a format");
+	compiled = etl_arena_zalloc(ps->tpl->arena, sizeof *compiled);
+	if (!*format || etl_timefmt_compile(format, compiled, &err) != 0)
+		return refuse(ps, NULL, *format ? err.message : "the format is empty");
+	part->format = compiled;
+	return true;
+}
+
+/* `inside` is what stands between the braces. */
+static bool take_placeholder(struct parser *ps, char *inside)
+{
+	char *format = strchr(inside, ':');
+	struct part *part;
+	enum part_kind kind;
+	size_t index = 0;
+
+	if (format)
+		*format++ = '\0';
+	if (etl_streq(inside, "window.start"))
+		kind = PART_START;
+	else if (etl_streq(inside, "window.end"))
+		kind = PART_END;
+	else if (etl_streq(inside, "run_id"))
+		kind = PART_RUN_ID;
+	else if (find_partition(ps->env, inside, &index))
+		kind = PART_PARTITION;
+	else
+		return refuse_name(ps, inside);
+	part = add_part(ps, kind);
+	part->text = inside;
+	part->index = index;
+	return !format || take_format(ps, part, format);
+}
+
+static bool parse_text(struct parser *ps, const char *text)
+{
+	while (*text) {
+		const char *close;
+
+		if ((text[0] == '{' || text[0] == '}') && text[1] == text[0]) {
+			etl_buf_char(&ps->literal, *text);
+			text += 2;
+			continue;
+		}
+		if (*text == '}')
+			return refuse(ps, "a literal brace is written }}", "a '}' without its '{'");
+		if (*text != '{') {
+			etl_buf_char(&ps->literal, *text++);
+			continue;
+		}
+		close = strchr(text, '}');
+		if (!close)
+			return refuse(ps, "a literal brace is written {{", "a '{' without its '}'");
+		end_literal(ps);
+		if (!take_placeholder(ps, etl_arena_memdup0(ps->tpl->arena, text + 1,
+						  (size_t)(close - text - 1))))
+			return false;
+		text = close + 1;
+	}
+	end_literal(ps);
+	return true;
+}
+
+const struct etl_template *etl_template_parse(const char *text, const struct etl_node *node,
+	const struct etl_conf_env *env)
+{
+	struct etl_template *tpl = etl_arena_zalloc(env->arena, sizeof *tpl);
+	struct parser ps = {.tpl = tpl, .node = node, .env = env};
+	struct part *parts;
+	bool good;
+
+	tpl->arena = env->arena;
+	etl_buf_init(&ps.literal, strlen(text) + 1);
+	good = parse_text(&ps, text);
+	etl_buf_fini(&ps.literal);
+	/* The growing array was the heap's; its final size goes to the arena. */
+	parts = etl_arena_alloc(env->arena, (tpl->n + 1) * sizeof *parts);
+	if (tpl->n)
+		memcpy(parts, tpl->parts, tpl->n * sizeof *parts);
+	free(tpl->parts);
+	tpl->parts = parts;
+	return good ? tpl : NULL;
+}
+
+/* ---- rendering -------------------------------------------------------------------------- */
+
+static int put_escaped(const char *name, const char *value, enum etl_escape escape,
+	struct etl_buf *out, struct etl_error *err)
+{
+	switch (escape) {
+	case ETL_ESCAPE_PATH:
+		/* Dots are unreserved, but a segment of dots alone climbs the path. */
+		if (etl_streq(value, ".") || etl_streq(value, ".."))
+			return etl_error_set(err, ETL_DATA, "template.path",
+				"the value of {%s} would change the path", name);
+		etl_escape_percent(out, value);
+		return 0;
+	case ETL_ESCAPE_QUERY:
+		etl_escape_percent(out, value);
+		return 0;
+	case ETL_ESCAPE_HEADER:
+		for (const char *p = value; *p; p++)
+			if ((unsigned char)*p < 0x20 || *p == 0x7f)
+				return etl_error_set(err, ETL_DATA, "template.header",
+					"the value of {%s} holds a control byte", name);
+		break;
+	case ETL_ESCAPE_NONE:
+		break;
+	}
+	etl_buf_str(out, value);
+	return 0;
+}
+
+static int put_instant(const struct part *part, etl_wall t, enum etl_escape escape,
+	struct etl_buf *out, struct etl_error *err)
+{
+	char text[INSTANT_TEXT_MAX];
+
+	if (!part->format)
+		etl_time_format_rfc3339(t, text);
+	else if (etl_timefmt_print(part->format, t, NULL, text, sizeof text) < 0)
+		return etl_error_set(err, ETL_LIMIT, "template.instant",
+			"the format of {%s} gives no text for this time", part->text);
+	return put_escaped(part->text, text, escape, out, err);
+}
+
+static int put_part(const struct part *part, const struct etl_vars *vars,
+	enum etl_escape escape, struct etl_buf *out, struct etl_error *err)
+{
+	const char *value;
+
+	switch (part->kind) {
+	case PART_LITERAL:
+		etl_buf_append(out, part->text, part->len);
+		return 0;
+	case PART_START:
+		return put_instant(part, vars->window.start, escape, out, err);
+	case PART_END:
+		return put_instant(part, vars->window.end, escape, out, err);
+	case PART_RUN_ID:
+		value = vars->run_id;
+		break;
+	case PART_PARTITION:
+	default:
+		value = vars->partition_values ? vars->partition_values[part->index] : NULL;
+	}
+	if (!value)
+		return etl_error_set(err, ETL_BUG, "template.value", "{%s} has no value", part->text);
+	return put_escaped(part->text, value, escape, out, err);
+}
+
+int etl_template_render(const struct etl_template *tpl, const struct etl_vars *vars,
+	enum etl_escape escape, struct etl_buf *out, struct etl_error *err)
+{
+	size_t before = out->len;
+
+	for (size_t i = 0; i < tpl->n; i++) {
+		int rc = put_part(&tpl->parts[i], vars, escape, out, err);
+
+		if (rc == 0 && !etl_buf_ok(out))
+			rc = etl_error_set(err, ETL_LIMIT, "template.full",
+				"the filled template is longer than %zu bytes", out->max);
+		if (rc != 0) {
+			out->len = before;
+			if (out->data)
+				out->data[before] = '\0';
+			return -1;
+		}
+	}
+	return 0;
+}
+
+bool etl_template_is_constant(const struct etl_template *tpl)
+{
+	for (size_t i = 0; i < tpl->n; i++)
+		if (tpl->parts[i].kind != PART_LITERAL)
+			return false;
+	return true;
+}
+
+enum etl_template_instant etl_template_instant(const struct etl_template *tpl)
+{
+	const struct part *only = tpl->n == 1 ? &tpl->parts[0] : NULL;
+
+	if (!only || only->format)
+		return ETL_INSTANT_NONE;
+	if (only->kind == PART_START)
+		return ETL_INSTANT_START;
+	return only->kind == PART_END ? ETL_INSTANT_END : ETL_INSTANT_NONE;
+}
