@@ -3,9 +3,12 @@
 # install step shows here. The root is made once by debootstrap and kept; each run works on a
 # copy of it. From the machine come, read-only: its CA certificates and the settings of its
 # package clients (apt, pip, proxies). The project comes in as `git archive` of HEAD.
-# Usage: check-fresh.sh            ETLD_FRESH_CACHE: where the root is kept (/var/tmp/etld-fresh)
+# Usage: check-fresh.sh [COMMAND...]      other commands instead of the two, each one word list
+# ETLD_FRESH_CACHE says where the root is kept (/var/tmp/etld-fresh).
 # Last line: "check-fresh: N passed, N failed, N skipped".
 set -eu
+[ $# -gt 0 ] || set -- packaging/demo.sh packaging/check.sh
+commands=$(printf '%s\n' "$@")
 here=$(cd "$(dirname "$0")/.." && pwd)
 cache=${ETLD_FRESH_CACHE:-/var/tmp/etld-fresh}
 suite=bookworm
@@ -86,7 +89,10 @@ inside "$@" /bin/true >"$work/nspawn.log" 2>&1 || {
 # ---- both commands ---------------------------------------------------------------------
 passed=0
 failed=0
-for command in packaging/demo.sh packaging/check.sh; do
+IFS='
+'
+for command in $commands; do
+	unset IFS
 	echo "== in a bare root: $command"
 	if inside "$@" --chdir=/root/etld /bin/sh -c "$command"; then
 		passed=$((passed + 1))

@@ -59,6 +59,7 @@ if ! packages; then
 fi
 
 # The release and the build with fault points; a warning is an error.
+# shellcheck disable=SC2317
 build() {
 	make "$jobs" WERROR=1 all && make "$jobs" WERROR=1 FAULTS=1 all && echo "build: 2 passed, 0 failed"
 }

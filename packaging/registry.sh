@@ -3,6 +3,7 @@
 # lib/KIND/KIND_foo.c promises the descriptor etl_KIND_foo. Called by the Makefile.
 set -eu
 kind=$1
+# shellcheck disable=SC2012
 names=$(ls "lib/$kind" | sed -n "s/^${kind}_\([a-z0-9_]*\)\.c\$/\1/p" | LC_ALL=C sort)
 
 printf '/* Made by packaging/registry.sh from the file names in lib/%s. */\n' "$kind"

@@ -1,7 +1,6 @@
 #!/bin/sh
 # Replays each fuzz target's corpus (tests/fuzz/corpus/NAME) with the plain main.
 set -u
-build=$1
 shift
 passed=0
 failed=0

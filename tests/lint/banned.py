@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: MIT
+"""Functions that nobody calls: unsafe with memory, with text, or with time.
+
+Clocks are read through lib/time/clock.h, which uses clock_gettime. Tests may not sleep; in
+Python tests waiting is done by the helpers of tests/lib, which poll with a limit.
+"""
+import re
+
+import tree
+
+BANNED = {
+    "memory and text": ["gets", "strcpy", "strcat", "sprintf", "vsprintf", "strtok",
+                        "alloca", "tmpnam", "tempnam", "mktemp"],
+    "numbers from text": ["atoi", "atol", "atoll", "atof"],
+    "the process": ["system", "popen", "setjmp", "longjmp", "rand", "srand"],
+    "time": ["time", "gettimeofday", "ftime", "localtime", "localtime_r", "gmtime", "ctime",
+             "ctime_r", "asctime", "mktime", "sleep", "usleep"],
+}
+RAW_MEMORY = ["malloc", "calloc", "realloc", "reallocarray", "strdup", "strndup"]
+RAW_MEMORY_FILES = ("lib/base/alloc.", "lib/base/arena.")
+SLEEPS = ["sleep", "usleep", "nanosleep", "clock_nanosleep"]
+
+
+def calls(path, names):
+    text = tree.code_only(tree.read(path))
+    pattern = re.compile(r"(?<![\w.>])(" + "|".join(names) + r")[ \t]*\(")
+    for match in pattern.finditer(text):
+        yield f"{path}:{tree.line_of(text, match.start())}: {match.group(1)}()"
+
+
+def main():
+    report = tree.Report("banned")
+    code = tree.files(".c", ".h", under="lib") + tree.files(".c", ".h", under="daemon")
+    for kind, names in BANNED.items():
+        report.check(kind, [p for f in code for p in calls(f, names)])
+    report.check("memory comes from base/alloc.h", [
+        p for f in code if not f.startswith(RAW_MEMORY_FILES) for p in calls(f, RAW_MEMORY)])
+    c_tests = tree.files(".c", ".h", under="tests")
+    report.check("no test in C sleeps", [p for f in c_tests for p in calls(f, SLEEPS)])
+    python_tests = [f for f in tree.files(".py", under="tests") if "/test_" in f]
+    report.check("no test in Python sleeps", [
+        f"{f}:{i}: {line.strip()}" for f in python_tests
+        for i, line in enumerate(tree.read(f).splitlines(), 1)
+        if re.search(r"\btime\.sleep\(|\bsleep\(", line)])
+    report.end()
+
+
+if __name__ == "__main__":
+    main()

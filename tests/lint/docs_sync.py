@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: MIT
+"""Things that stand in two places and must agree.
+
+Message ids: daemon/message_ids.h and systemd/etld.catalog, each in both languages with the
+same fields, and each sent by the daemon. Commands: the table of lib/ctl and etlctl(1), both
+ways. Error codes: lib/conf/diag.h and etld.yaml(5). Options: the option tables and
+etld.yaml(5). Examples: the keys of the daemon's file and the manual.
+"""
+import re
+
+import tree
+
+IDS = "daemon/message_ids.h"
+CATALOG = "systemd/etld.catalog"
+LANGUAGES = ("en", "fr")
+ALWAYS_SENT = {"MESSAGE"}
+MAN = "packaging/doc/man/"
+
+
+def catalog():
+    """{id: {language: text}}"""
+    entries = {}
+    for block in re.split(r"^-- ", tree.read(CATALOG), flags=re.M)[1:]:
+        head, _, text = block.partition("\n")
+        number, _, language = head.partition(" ")
+        entries.setdefault(number, {})[language.strip() or "en"] = text
+    return entries
+
+
+def fields(text):
+    return set(re.findall(r"@([A-Z_]+)@", text)) - ALWAYS_SENT
+
+
+def check_messages(report):
+    header = tree.read(IDS)
+    ids = re.findall(r'/\* (.*?) \*/\n#define (ETLD_MSG_\w+) "([0-9a-f]{32})"', header)
+    said = {number: (name, set() if names == "no field" else set(names.split()))
+            for names, name, number in ids}
+    entries = catalog()
+    problems = [f"{IDS}: {number} stands twice" for _, _, number in ids
+                if [i[2] for i in ids].count(number) > 1]
+    problems += [f"{IDS}: a line that is no message id: {line}" for line in header.splitlines()
+                 if line.startswith("#define ETLD_MSG") and not any(n in line for n in said)]
+    report.check(f"{len(said)} message ids, each once", problems or ([] if said else ["none found"]))
+    report.check("each message id has its catalog entry, and no other is there",
+                 [f"{said.get(n, (n,))[0]} ({n})" for n in set(said) ^ set(entries)])
+    for language in LANGUAGES:
+        problems = []
+        for number, (name, expected) in said.items():
+            text = entries.get(number, {}).get(language)
+            if text is None:
+                problems.append(f"{name}: no entry")
+                continue
+            if not re.match(r"Subject: \S", text):
+                problems.append(f"{name}: no subject")
+            if fields(text) - expected:
+                problems.append(f"{name}: fields {fields(text) - expected} are not in {IDS}")
+        report.check(f"catalog in language {language}", problems)
+    report.check("each field of a message is used in its text", [
+        f"{name}: {expected - set().union(*map(fields, entries.get(n, {'': ''}).values()))}"
+        for n, (name, expected) in said.items()
+        if expected - set().union(*map(fields, entries.get(n, {"": ""}).values()))])
+    sent = "".join(tree.code_only(tree.read(f)) for f in tree.files(".c", under="daemon"))
+    report.check("each message id is sent by the daemon", [
+        name for name, _ in said.values() if not re.search(rf"\b{name}\b", sent)])
+
+
+def table_names(under, pattern):
+    found = {}
+    for path in tree.files(".c", ".h", under=under):
+        for name in re.findall(pattern, tree.code_only(tree.read(path), keep_strings=True)):
+            found.setdefault(name, path)
+    return found
+
+
+def plain(path):
+    """A manual page's text: escapes for the hyphen undone."""
+    return tree.read(path).replace("\\-", "-")
+
+
+def check_commands(report):
+    commands = table_names("lib/ctl", r'\.name = "([a-z][a-z ]*)"')
+    page = plain(MAN + "etlctl.1")
+    report.check("each command stands in etlctl(1)",
+                 [f"{c} ({path})" for c, path in sorted(commands.items())
+                  if not re.search(r"(?m)^\.(It|Ss|Sx|Ic|Cm).*\b" + r"\s+(?:Cm |Ic )?".join(c.split()) + r"\b", page)]
+                 if commands else ["no command table was found in lib/ctl"])
+
+
+def check_codes(report):
+    codes = re.findall(r'X\(\w+, "(E\d{3})"', tree.read("lib/conf/diag.h"))
+    page = tree.read(MAN + "etld.yaml.5")
+    report.check("each error code stands in etld.yaml(5), and no other does",
+                 sorted(set(codes) ^ set(re.findall(r"\bE\d{3}\b", page))) if codes else ["no codes found"])
+
+
+def check_options(report):
+    page = plain(MAN + "etld.yaml.5")
+    for room in ("source", "transform", "check", "sink"):
+        names = table_names(f"lib/{room}", r'\{\.name = "([a-z_0-9]+)", \.type = ETL_OPT')
+        plugins = [re.sub(rf".*{room}_(\w+)\.c", r"\1", f) for f in tree.files(".c", under=f"lib/{room}")
+                   if f"/{room}_" in f]
+        report.check(f"each {room} and its options stand in etld.yaml(5)", [
+            *(p for p in plugins if not re.search(rf"\b{p}\b", page)),
+            *(f"{n} ({path})" for n, path in sorted(names.items()) if not re.search(rf"\b{n}\b", page))])
+
+
+def main():
+    report = tree.Report("docs")
+    for check in (check_messages, check_commands, check_codes, check_options):
+        try:
+            check(report)
+        except FileNotFoundError as missing:
+            report.check(check.__name__.replace("_", " "), [f"{missing.filename} is missing"])
+    report.end()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: MIT
+"""The arrows between the rooms, and who may include which library.
+
+Quoted includes go from a room to itself or along ARROWS; a third party's header is included
+by its OWNERS alone; job knows contracts and no concrete plugin.
+"""
+import os
+import re
+
+import tree
+
+UP_TO_RECORD = ["base", "time", "conf", "record"]
+LIBRARY = [*UP_TO_RECORD, "mongo", "source", "transform", "check", "sink", "state", "job", "ctl"]
+ARROWS = {  # room -> the rooms whose headers it may include
+    "base": [],
+    "time": ["base"],
+    "conf": ["base", "time"],
+    "record": ["base", "time", "conf"],
+    "mongo": UP_TO_RECORD,
+    "source": [*UP_TO_RECORD, "mongo"],
+    "transform": UP_TO_RECORD,
+    "check": UP_TO_RECORD,
+    "sink": [*UP_TO_RECORD, "mongo"],
+    "state": [*UP_TO_RECORD, "mongo"],
+    "job": [room for room in LIBRARY if room != "ctl"],
+    "ctl": ["base"],
+    "lib": LIBRARY,
+    "daemon": [*LIBRARY, "lib"],
+    "etlctl": ["base", "ctl"],
+}
+PLUGIN_ROOMS = ["source", "transform", "check", "sink"]
+OWNERS = {  # how a third party's header begins -> where it may be included (path prefixes)
+    "cjson/": ["lib/base/json."],
+    "cJSON": ["lib/base/json."],
+    "xxhash": ["lib/base/hash."],
+    "yaml.h": ["lib/conf/"],
+    "mongoc": ["lib/mongo/", "lib/sink/", "lib/source/", "lib/state/"],
+    "bson": ["lib/conf/document.", "lib/record/", "lib/mongo/", "lib/source/", "lib/transform/",
+             "lib/check/", "lib/sink/", "lib/state/", "lib/job/", "daemon/"],
+    "ev.h": ["daemon/loop."],
+    "curl/": ["daemon/http."],
+    "systemd/": ["daemon/journal.", "daemon/notify.", "daemon/etlctl/"],
+    "microhttpd": ["daemon/web."],
+    "librdkafka": ["lib/sink/sink_kafka."],
+    "openssl/": ["lib/base/", "lib/source/http/"],
+}
+NOT_BSON = ["daemon/etlctl/"]
+SYSTEM = re.compile(
+    r"^((sys|netinet|arpa|net|linux)/[a-z0-9_]+\.h|(aio|assert|ctype|dirent|endian|errno|fcntl|"
+    r"float|fnmatch|getopt|glob|grp|inttypes|limits|locale|malloc|math|netdb|poll|pthread|pwd|"
+    r"sched|semaphore|signal|stdalign|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|"
+    r"stdnoreturn|string|strings|sysexits|syslog|termios|time|unistd|wchar)\.h)$")
+
+
+def room_of(path):
+    parts = path.split("/")
+    if parts[0] == "lib":
+        return parts[1] if len(parts) > 2 else "lib"
+    if parts[0] == "daemon":
+        return "etlctl" if len(parts) > 2 and parts[1] == "etlctl" else "daemon"
+    return None
+
+
+def resolve(path, name, known):
+    beside = os.path.normpath(os.path.join(os.path.dirname(path), name))
+    for candidate in (beside, "lib/" + name, "daemon/" + name):
+        if candidate in known:
+            return candidate
+    return None
+
+
+def wrong_quoted(path, name, known):
+    target = resolve(path, name, known)
+    if target is None:
+        return f'{path} includes "{name}", which is nowhere'
+    here, there = room_of(path), room_of(target)
+    if there != here and there not in ARROWS.get(here, []):
+        return f"{path} -> {target}: {here} must not include {there}"
+    if here == "job" and there in PLUGIN_ROOMS and name != f"{there}/{there}.h":
+        return f"{path} -> {target}: job knows only the contract {there}/{there}.h"
+    return None
+
+
+def wrong_angled(path, name):
+    for begin, owners in OWNERS.items():
+        if name.startswith(begin):
+            allowed = any(path.startswith(owner) for owner in owners)
+            if begin == "bson" and any(path.startswith(folder) for folder in NOT_BSON):
+                allowed = False
+            return None if allowed else f"{path} includes <{name}>, which belongs to {', '.join(owners)}"
+    return None if SYSTEM.match(name) else f"{path} includes <{name}>, which has no owner in {__file__}"
+
+
+def main():
+    report = tree.Report("rooms")
+    known = {f for f in tree.files(".c", ".h") if room_of(f)}
+    rooms = sorted({room_of(f) for f in known})
+    report.check("every room is known", [f"no arrows for {r}" for r in rooms if r not in ARROWS])
+    for room in rooms:
+        problems = []
+        for path in sorted(f for f in known if room_of(f) == room):
+            text = tree.code_only(tree.read(path), keep_strings=True)
+            for opening, name in re.findall(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', text, re.M):
+                problem = wrong_quoted(path, name, known) if opening == '"' else wrong_angled(path, name)
+                problems += [problem] if problem else []
+        report.check(f"includes of {room}", problems)
+    report.end()
+
+
+if __name__ == "__main__":
+    main()
