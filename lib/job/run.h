@@ -53,7 +53,8 @@ struct etl_run {
 	struct etl_window asked; /* start == end: whatever is due */
 	char *only_partition;  /* NULL = all; owned */
 
-	atomic_int cancel;     /* enum etl_cancel; looked at between steps and batches */
+	atomic_int cancel;  /* enum etl_cancel; looked at between steps and batches */
+	atomic_bool fenced; /* a commit found a higher fence: somebody else has the job */
 	int64_t fence;
 	bool leased;
 	etl_wall planned;      /* the run's one "now" for window decisions */

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A run's own steps: the lease and the strands at its begin, sums, record and the lease again
+ * at its end.
+ */
+#include "job/run.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+const char *etl_run_state_word(enum etl_run_state state)
+{
+	static const char *const words[] = {
+		[ETL_RUN_RUNNING] = "running",
+		[ETL_RUN_OK] = "ok",
+		[ETL_RUN_PARTIAL] = "partial",
+		[ETL_RUN_FAILED] = "failed",
+		[ETL_RUN_BLOCKED] = "blocked",
+		[ETL_RUN_CANCELLED] = "cancelled",
+		[ETL_RUN_FENCED] = "fenced",
+		[ETL_RUN_BUSY] = "busy",
+	};
+
+	return words[state];
+}
+
+struct etl_run *etl_run_new(const struct etl_job *job, const struct etl_run_env *env,
+	int64_t generation, const char *trigger, etl_wall slot)
+{
+	struct etl_run *run = ETL_NEW(struct etl_run);
+
+	run->job = job;
+	run->env = env;
+	run->generation = generation;
+	run->trigger = trigger;
+	run->slot = slot;
+	run->planned = etl_now(env->clock);
+	run->started = run->planned;
+	run->began = etl_mono_now(env->clock);
+	etl_uuid7(run->planned.ms, run->run_id);
+	return run;
+}
+
+void etl_run_free(struct etl_run *run)
+{
+	if (!run)
+		return;
+	for (size_t i = 0; i < run->n_strands; i++)
+		etl_strand_fini(&run->strands[i]);
+	free(run->strands);
+	free(run->only_partition);
+	free(run);
+}
+
+/* 0 = ours; -1 = somebody else's (state BUSY) or the store failed. */
+static int take_lease(struct etl_run *run)
+{
+	struct etl_state *state = run->env->state;
+	struct etl_lease lease = {0};
+	const char *dead = NULL;
+
+	for (int i = 0; i < 2; i++) {
+		int got = state->ops->lease_acquire(state, run->job->name, run->env->holder, dead,
+			ETL_LEASE_TTL, &lease, &run->error);
+
+		if (got < 0)
+			return -1;
+		if (got == 1) {
+			run->fence = lease.fence;
+			run->leased = true;
+			return 0;
+		}
+		dead = run->env->dead_holder ? run->env->dead_holder(lease.holder) : NULL;
+		if (!dead)
+			break;
+	}
+	run->state = ETL_RUN_BUSY;
+	return etl_error_set(&run->error, ETL_CONFLICT, "lease.held",
+		"another etld runs this job: %s", lease.holder);
+}
+
+static int prepare_sink(struct etl_run *run)
+{
+	struct etl_sink_env env = {
+		.mongo = run->env->mongo,
+		.database = run->env->database,
+		.job = run->job->name,
+		.run_id = run->run_id,
+	};
+
+	if (!run->job->sink->prepare)
+		return 0;
+	if (run->job->sink->prepare(run->job->sink_options, &env, &run->error) < 0)
+		return etl_error_prefix(&run->error, "preparing the target");
+	return 0;
+}
+
+static void make_strands(struct etl_run *run)
+{
+	const struct etl_job *job = run->job;
+
+	run->strands = etl_calloc(job->n_partitions, sizeof *run->strands);
+	for (size_t i = 0; i < job->n_partitions; i++) {
+		struct etl_strand *strand = &run->strands[run->n_strands];
+
+		if (run->only_partition && strcmp(run->only_partition, job->partitions[i].name) != 0)
+			continue;
+		strand->run = run;
+		strand->partition = &job->partitions[i];
+		strand->step = ETL_STEP_PLAN;
+		strand->error = (struct etl_error)ETL_ERROR_INIT;
+		run->n_strands++;
+	}
+}
+
+int etl_run_begin(struct etl_run *run)
+{
+	if (take_lease(run) < 0 || prepare_sink(run) < 0) {
+		if (run->state == ETL_RUN_RUNNING)
+			run->state = ETL_RUN_FAILED;
+		return -1;
+	}
+	make_strands(run);
+	return 0;
+}
+
+int etl_run_renew(struct etl_run *run, struct etl_error *err)
+{
+	struct etl_state *state = run->env->state;
+
+	return state->ops->lease_renew(state, run->job->name, run->fence, ETL_LEASE_TTL, err);
+}
+
+/* ---- the end ----------------------------------------------------------------------------- */
+
+static void add_up(struct etl_run *run, const struct etl_strand *strand)
+{
+	run->counts.in += strand->counts.in;
+	run->counts.rejected += strand->counts.rejected;
+	run->counts.out += strand->counts.out;
+	run->counts.inserted += strand->counts.inserted;
+	run->counts.updated += strand->counts.updated;
+	run->counts.unchanged += strand->counts.unchanged;
+	run->windows_loaded += strand->windows_loaded;
+	run->windows_empty += strand->windows_empty;
+	run->windows_failed += strand->windows_failed;
+	run->windows_held += strand->windows_held;
+	run->windows_blocked += strand->windows_blocked;
+	run->windows_changed += strand->windows_changed;
+	run->warnings += strand->warnings;
+	run->checks_failed |= strand->checks_failed;
+}
+
+/* The run's state follows from its strands; "ok" has to be earned by every one of them. */
+static void settle_state(struct etl_run *run)
+{
+	size_t ok = 0, blocked = 0, cancelled = 0, failed = 0;
+
+	for (size_t i = 0; i < run->n_strands; i++) {
+		const struct etl_strand *strand = &run->strands[i];
+
+		add_up(run, strand);
+		ok += strand->state == ETL_STRAND_OK;
+		blocked += strand->state == ETL_STRAND_BLOCKED;
+		cancelled += strand->state == ETL_STRAND_CANCELLED || strand->state == ETL_STRAND_WAITING;
+		failed += strand->state == ETL_STRAND_FAILED;
+		if (strand->error.kind != ETL_OK && run->error.kind == ETL_OK) {
+			run->error = strand->error;
+			if (run->job->partition_names[0])
+				etl_error_prefix(&run->error, "%s", strand->partition->name);
+		}
+	}
+	if (run->state != ETL_RUN_RUNNING)
+		return;
+	if (atomic_load(&run->fenced))
+		run->state = ETL_RUN_FENCED;
+	else if (cancelled)
+		run->state = ETL_RUN_CANCELLED;
+	else if (failed)
+		run->state = ok + blocked ? ETL_RUN_PARTIAL : ETL_RUN_FAILED;
+	else
+		run->state = ok ? ETL_RUN_OK : blocked ? ETL_RUN_BLOCKED : ETL_RUN_FAILED;
+}
+
+static const char *strand_word(const struct etl_strand *strand)
+{
+	switch (strand->state) {
+	case ETL_STRAND_OK:
+		return strand->windows_due ? "ok" : "nothing_due";
+	case ETL_STRAND_BLOCKED:
+		return "blocked";
+	case ETL_STRAND_FAILED:
+		return "failed";
+	case ETL_STRAND_CANCELLED:
+		return "cancelled";
+	case ETL_STRAND_WAITING:
+	case ETL_STRAND_WALKING:
+		break;
+	}
+	return "cancelled";
+}
+
+static void fill_partition(const struct etl_strand *strand, struct etl_run_partition *out)
+{
+	*out = (struct etl_run_partition){
+		.partition = strand->partition->name,
+		.state = strand_word(strand),
+		.windows_loaded = strand->windows_loaded,
+		.windows_empty = strand->windows_empty,
+		.windows_failed = strand->windows_failed,
+		.counts = strand->counts,
+		.reason = strand->error.kind != ETL_OK ? strand->error.message : strand->reason,
+		.error_kind = strand->error.kind ? etl_error_kind_name(strand->error.kind) : "",
+		.error_code = strand->error.kind ? strand->error.code : "",
+		.http_status = strand->error.status,
+		.requests = strand->requests,
+		.bytes = strand->bytes,
+	};
+}
+
+static void fill_record(const struct etl_run *run, struct etl_run_record *out)
+{
+	*out = (struct etl_run_record){
+		.run_id = run->run_id,
+		.job = run->job->name,
+		.trigger = run->trigger,
+		.state = etl_run_state_word(run->state),
+		.reason = run->error.kind ? run->error.message : "",
+		.host = run->env->host,
+		.generation = run->generation,
+		.fence = run->fence,
+		.slot = run->slot,
+		.started = run->started,
+		.ended = run->ended,
+		.window = run->asked,
+		.counts = run->counts,
+		.windows_loaded = run->windows_loaded,
+		.windows_empty = run->windows_empty,
+		.windows_failed = run->windows_failed,
+		.warnings = run->warnings,
+		.n_steps = ETL_STEP_MAX,
+	};
+	for (int s = 0; s < ETL_STEP_MAX; s++) {
+		out->steps[s].name = etl_steps[s].name;
+		for (size_t i = 0; i < run->n_strands; i++) {
+			out->steps[s].visits += run->strands[i].steps[s].visits;
+			out->steps[s].busy.us += run->strands[i].steps[s].busy.us;
+		}
+	}
+	out->partitions = etl_calloc(run->n_strands, sizeof *out->partitions);
+	out->n_partitions = run->n_strands;
+	for (size_t i = 0; i < run->n_strands; i++)
+		fill_partition(&run->strands[i], &out->partitions[i]);
+}
+
+int etl_run_finish(struct etl_run *run, struct etl_error *err)
+{
+	struct etl_state *state = run->env->state;
+	struct etl_run_record record;
+	struct etl_error ignored = ETL_ERROR_INIT;
+	int rc;
+
+	run->ended = etl_now(run->env->clock);
+	settle_state(run);
+	fill_record(run, &record);
+	rc = state->ops->run_save(state, &record, err);
+	free(record.partitions);
+	/* A lease that cannot be given back runs out by itself. */
+	if (run->leased)
+		(void)state->ops->lease_release(state, run->job->name, run->fence, &ignored);
+	run->leased = false;
+	return rc;
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * From staged records to slices: ordered by window, hashed, cut so that one transaction
+ * stays small; and the ledger entry that a slice leaves behind.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "job/strand.h"
+
+int etl_rejects_store(struct etl_strand *strand, struct etl_batch *batch, struct etl_error *err)
+{
+	struct etl_run *run = strand->run;
+	struct etl_dead_letter_info info = {
+		.job = run->job->name,
+		.partition = strand->partition->name,
+		.run_id = run->run_id,
+		.at = etl_now(run->env->clock),
+	};
+
+	if (!batch->n_rejects)
+		return 0;
+	if (run->env->state->ops->dead_letters_add(run->env->state, &info, batch->rejects,
+		    batch->n_rejects, err) < 0)
+		return etl_error_prefix(err, "storing dead letters");
+	strand->counts.rejected += batch->n_rejects;
+	batch->n_rejects = 0;
+	return 0;
+}
+
+static int by_window_then_order(const void *a, const void *b)
+{
+	const struct etl_sorted_record *x = a, *y = b;
+
+	if (x->window != y->window)
+		return x->window < y->window ? -1 : 1;
+	return x->order < y->order ? -1 : x->order > y->order;
+}
+
+static bool is_sorted(const struct etl_sorted_record *records, size_t n)
+{
+	for (size_t i = 1; i < n; i++)
+		if (records[i].window < records[i - 1].window)
+			return false;
+	return true;
+}
+
+static void collect(struct etl_strand *strand)
+{
+	struct etl_strand_work *work = strand->work;
+	bool none = strand->run->job->window.none;
+	size_t total = 0, n = 0;
+
+	for (size_t b = 0; b < work->n_staged; b++)
+		total += work->staged[b]->n;
+	free(work->sorted);
+	work->sorted = etl_calloc(total, sizeof *work->sorted);
+	for (size_t b = 0; b < work->n_staged; b++)
+		for (size_t i = 0; i < work->staged[b]->n; i++, n++) {
+			const struct etl_record *record = &work->staged[b]->records[i];
+
+			work->sorted[n].record = record;
+			work->sorted[n].order = (uint32_t)n;
+			work->sorted[n].window =
+				none ? 0 : (uint32_t)etl_span_index(work, record->time);
+		}
+	work->n_sorted = total;
+	if (!is_sorted(work->sorted, total)) /* nearly always it is */
+		qsort(work->sorted, total, sizeof *work->sorted, by_window_then_order);
+}
+
+/* The hash says what was offered to which target: the same again needs no look at it. */
+static void hash_window(struct etl_strand *strand, struct etl_window_work *window,
+	struct etl_hash_state *hash)
+{
+	struct etl_strand_work *work = strand->work;
+	const struct etl_ledger_brief *had = &window->due->had;
+
+	etl_hash_reset(hash);
+	etl_hash_add(hash, &strand->run->job->load_digest, sizeof strand->run->job->load_digest);
+	for (size_t i = window->first; i < window->first + window->n; i++) {
+		etl_hash_add(hash, work->sorted[i].record->bson, work->sorted[i].record->len);
+		window->bytes += work->sorted[i].record->len;
+	}
+	etl_hash_text(hash, window->hash);
+	window->unchanged = window->due->why != ETL_DUE_ASKED && had->state == ETL_WINDOW_LOADED &&
+		strcmp(had->hash, window->hash) == 0;
+}
+
+int etl_slice_sort(struct etl_strand *strand, struct etl_error *err)
+{
+	struct etl_strand_work *work = strand->work;
+	struct etl_hash_state *hash = etl_hash_new();
+	size_t at = 0;
+
+	collect(strand);
+	for (size_t w = 0; w < work->span.n; w++) {
+		struct etl_window_work *window = &work->windows[w];
+
+		window->first = at;
+		window->bytes = 0;
+		while (at < work->n_sorted && work->sorted[at].window == w)
+			at++;
+		window->n = at - window->first;
+		window->counts.out += window->n;
+		if (work->spilled)
+			snprintf(window->hash, sizeof window->hash, "%s", "");
+		else
+			hash_window(strand, window, hash);
+	}
+	etl_hash_free(hash);
+	work->window_at = 0;
+	work->record_at = 0;
+	for (size_t b = 0; b < work->n_staged; b++)
+		if (etl_rejects_store(strand, work->staged[b], err) < 0)
+			return -1;
+	return 0;
+}
+
+static size_t records_to_write(const struct etl_window_work *window)
+{
+	return window->unchanged || window->hold || window->fail ? 0 : window->n;
+}
+
+/* Decides where the slice that begins at (window_at, record_at) ends, and makes its batch. */
+void etl_slice_cut(struct etl_strand *strand)
+{
+	struct etl_strand_work *work = strand->work;
+	size_t documents = 0, bytes = 0;
+	size_t w = work->window_at, r = work->record_at;
+
+	etl_batch_free(work->slice);
+	work->slice = etl_batch_new();
+	for (; w < work->span.n; w++, r = 0) {
+		const struct etl_window_work *window = &work->windows[w];
+		size_t n = records_to_write(window);
+
+		/* The next window goes whole into this slice or begins the next one. */
+		if (w > work->window_at && (documents + n + 1 > ETL_SLICE_DOCUMENTS ||
+						   bytes + window->bytes > ETL_SLICE_BYTES))
+			break;
+		for (; r < n && documents < ETL_SLICE_DOCUMENTS && bytes < ETL_SLICE_BYTES; r++) {
+			const struct etl_record *record = work->sorted[window->first + r].record;
+
+			etl_batch_add(work->slice, record->bson, record->len, record->time,
+				record->position);
+			documents++;
+			bytes += record->len;
+		}
+		if (r < n)
+			break; /* larger than a slice: more of the same window next time */
+		documents++;
+	}
+	work->window_to = w;
+	work->record_to = w < work->span.n && w == work->window_at ? r : 0;
+	free(work->result.changed);
+	work->result = (struct etl_load_result){.changed = etl_calloc(work->slice->n / 8 + 1, 1)};
+}
+
+static enum etl_window_state final_state(const struct etl_window_work *window)
+{
+	if (window->fail)
+		return ETL_WINDOW_FAILED;
+	if (window->hold)
+		return ETL_WINDOW_HELD;
+	if (window->counts.out || window->counts.in || window->counts.rejected)
+		return ETL_WINDOW_LOADED;
+	return ETL_WINDOW_EMPTY;
+}
+
+/* What was loaded stays loaded when the source has nothing any more: nothing is deleted. */
+static bool source_forgot(const struct etl_window_work *window, enum etl_window_state state)
+{
+	return state == ETL_WINDOW_EMPTY && window->due->had.state == ETL_WINDOW_LOADED;
+}
+
+void etl_slice_entry(const struct etl_strand *strand, const struct etl_window_work *window,
+	bool whole, struct etl_ledger_entry *out)
+{
+	const struct etl_ledger_brief *had = &window->due->had;
+	enum etl_window_state state = whole ? final_state(window) : ETL_WINDOW_RUNNING;
+
+	*out = (struct etl_ledger_entry){
+		.window = window->due->window,
+		.state = state,
+		.attempt = had->attempt + 1,
+		.fence = strand->run->fence,
+		.counts = window->counts,
+		.fetched = strand->work->fetched,
+		.updated = etl_now(strand->run->env->clock),
+	};
+	memcpy(out->run_id, strand->run->run_id, sizeof out->run_id);
+	memcpy(out->dirty_token, had->dirty_token, sizeof out->dirty_token);
+	memcpy(out->hash, window->hash, sizeof out->hash);
+	if (source_forgot(window, state)) {
+		out->state = ETL_WINDOW_LOADED;
+		out->counts.out = had->out;
+		memcpy(out->hash, had->hash, sizeof out->hash);
+		snprintf(out->reason, sizeof out->reason,
+			"the source returns nothing for this window any more; what was loaded stays");
+	} else {
+		snprintf(out->reason, sizeof out->reason, "%s", window->reason);
+	}
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The commit step: ledger, watermark and dirty marks of one slice, in the transaction that
+ * holds its data. The only caller of the watermark's writer. What it counts it counts after
+ * the commit is known to be in.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/hash.h"
+#include "job/strand.h"
+#include "time/backoff.h"
+
+/* The whole slice again after a short wait, if the store says that nothing is in. */
+enum etl_go etl_slice_again(struct etl_strand *strand, struct etl_error *err)
+{
+	struct etl_strand_work *work = strand->work;
+	struct etl_run *run = strand->run;
+	etl_dur spent = etl_mono_diff(etl_mono_now(run->env->clock), work->slice_began);
+
+	if (work->txn)
+		run->env->state->ops->abort(run->env->state, ETL_TAKE(work->txn));
+	if (err->kind != ETL_TRANSIENT || strcmp(err->code, "txn.retry") != 0 ||
+		spent.us > ETL_SECONDS(ETL_SLICE_SECONDS).us)
+		return ETL_GO_FAIL;
+	/* 5 ms growing to 500 ms: the transactions specification's own figures. */
+	strand->wait = etl_backoff(work->slice_attempt, ETL_MS(5), ETL_MS(500),
+		etl_hash64(run->run_id, sizeof run->run_id, work->slice_attempt));
+	work->resume = ETL_STEP_LOAD;
+	return ETL_GO_WAIT;
+}
+
+static bool bit(const uint8_t *bits, size_t i)
+{
+	return bits[i / 8] >> (i % 8) & 1;
+}
+
+/* Whether any of the slice's records of this window changed the target. `*at` walks the
+ * slice, whose records are in the order of the windows. */
+static bool window_changed(const struct etl_strand_work *work, size_t window, size_t *at)
+{
+	const struct etl_window_work *w = &work->windows[window];
+	size_t begin = window == work->window_at ? work->record_at : 0;
+	size_t end = window == work->window_to ? work->record_to : w->n;
+	bool changed = false;
+
+	if (w->unchanged || w->hold || w->fail)
+		return false;
+	for (size_t i = begin; i < end; i++, (*at)++)
+		changed |= bit(work->result.changed, *at);
+	return changed;
+}
+
+struct marks {
+	struct etl_dirty_mark *marks;
+	size_t n, cap;
+};
+
+static void mark_one(struct marks *marks, const char *job, const char *partition,
+	struct etl_window window)
+{
+	for (size_t i = marks->n; i-- > 0;) /* neighbours share their day: look at the last ones */
+		if (strcmp(marks->marks[i].job, job) == 0 &&
+			strcmp(marks->marks[i].partition, partition) == 0 &&
+			marks->marks[i].window.start.ms == window.start.ms)
+			return;
+	ETL_GROW(marks->marks, marks->n, marks->cap);
+	marks->marks[marks->n++] = (struct etl_dirty_mark){job, partition, window};
+}
+
+/* Every window of a dependant that overlaps a changed one. */
+static void mark_dependants(const struct etl_strand *strand, const struct etl_window *changed,
+	struct marks *marks)
+{
+	const struct etl_job *job = strand->run->job;
+
+	for (size_t k = 0; k < job->n_dependants; k++) {
+		const struct etl_job *dep = job->dependants[k];
+		const struct etl_partition *same = etl_job_partition(dep, strand->partition->name);
+
+		if (dep->window.none || changed->end.ms <= dep->window.start.ms)
+			continue;
+		for (struct etl_window w = etl_window_at(&dep->window, changed->start);
+			w.start.ms < changed->end.ms && (!dep->window.end.ms || w.end.ms <= dep->window.end.ms);
+			w = (struct etl_window){w.end, etl_wall_add(w.end, dep->window.size)})
+			for (size_t p = 0; p < dep->n_partitions; p++)
+				if (!same || same == &dep->partitions[p])
+					mark_one(marks, dep->name, dep->partitions[p].name, w);
+	}
+}
+
+static void fill_entries(struct etl_strand *strand, struct etl_commit *commit,
+	struct marks *marks)
+{
+	struct etl_strand_work *work = strand->work;
+	bool partial = work->window_to < work->span.n && work->record_to > 0;
+	size_t last = work->window_to + (partial ? 1 : 0);
+	size_t at = 0;
+
+	commit->entries = etl_calloc(last - work->window_at, sizeof *commit->entries);
+	for (size_t w = work->window_at; w < last; w++) {
+		struct etl_window_work *window = &work->windows[w];
+		bool whole = w < work->window_to && (work->input_ended || !work->spilled);
+
+		etl_slice_entry(strand, window, whole, &commit->entries[commit->n_entries++]);
+		if (window_changed(work, w, &at)) {
+			strand->windows_changed++;
+			mark_dependants(strand, &window->due->window, marks);
+		}
+	}
+}
+
+/* Marks what the slice closes, so that the watermark can be computed; undone on failure. */
+static void set_done(struct etl_strand_work *work, const struct etl_commit *commit, bool done)
+{
+	for (size_t i = 0; i < commit->n_entries; i++)
+		if (etl_window_is_closed(commit->entries[i].state))
+			work->windows[work->window_at + i].due->done = done;
+}
+
+static void count(struct etl_strand *strand, const struct etl_commit *commit)
+{
+	struct etl_strand_work *work = strand->work;
+
+	strand->counts.inserted += work->result.inserted;
+	strand->counts.updated += work->result.updated;
+	strand->counts.unchanged += work->result.unchanged;
+	for (size_t i = 0; i < commit->n_entries; i++) {
+		const struct etl_ledger_entry *entry = &commit->entries[i];
+		const struct etl_window_work *window = &work->windows[work->window_at + i];
+
+		if (entry->state == ETL_WINDOW_RUNNING)
+			continue;
+		strand->counts.in += window->counts.in;
+		strand->counts.out += window->counts.out;
+		if (window->unchanged)
+			strand->counts.unchanged += window->n;
+		strand->windows_loaded += entry->state == ETL_WINDOW_LOADED;
+		strand->windows_empty += entry->state == ETL_WINDOW_EMPTY;
+		strand->windows_held += entry->state == ETL_WINDOW_HELD;
+		strand->windows_failed += entry->state == ETL_WINDOW_FAILED;
+		if (entry->state == ETL_WINDOW_FAILED && strand->error.kind == ETL_OK)
+			etl_error_set(&strand->error, ETL_DATA, "check.failed", "%s", entry->reason);
+	}
+}
+
+/* A spilled window goes on being read: its committed records are let go. */
+static enum etl_go after_spill(struct etl_strand *strand)
+{
+	struct etl_strand_work *work = strand->work;
+
+	for (size_t i = 0; i < work->n_staged; i++)
+		etl_batch_free(work->staged[i]);
+	work->n_staged = 0;
+	work->staged_bytes = 0;
+	if (work->have_request) {
+		work->have_request = false;
+		return ETL_GO_FETCH;
+	}
+	return ETL_GO_INPUT;
+}
+
+static enum etl_go after_commit(struct etl_strand *strand, struct etl_error *err)
+{
+	struct etl_strand_work *work = strand->work;
+
+	work->slice_attempt = 0;
+	work->window_at = work->window_to;
+	work->record_at = work->record_to;
+	if (work->window_at < work->span.n)
+		return ETL_GO_LOAD;
+	if (!work->input_ended)
+		return after_spill(strand);
+	return etl_span_next(strand, err);
+}
+
+enum etl_go etl_step_commit(struct etl_strand *strand, struct etl_error *err)
+{
+	struct etl_strand_work *work = strand->work;
+	struct etl_run *run = strand->run;
+	struct etl_state *state = run->env->state;
+	struct marks marks = {0};
+	struct etl_commit commit = {
+		.job = run->job->name,
+		.partition = strand->partition->name,
+		.run_id = run->run_id,
+		.fence = run->fence,
+		.origin = work->watermark.origin,
+		.window_ms = etl_dur_ms(run->job->window.size),
+	};
+	int rc;
+
+	if (etl_rejects_store(strand, work->slice, err) < 0)
+		return ETL_GO_FAIL;
+	fill_entries(strand, &commit, &marks);
+	set_done(work, &commit, true);
+	commit.dirty = marks.marks;
+	commit.n_dirty = marks.n;
+	commit.watermark = etl_window_contiguous(&run->job->window, &work->watermark, work->briefs,
+		work->n_briefs, &work->due);
+	if (run->job->window.none && work->input_ended)
+		commit.watermark = run->planned;
+	rc = state->ops->commit(state, ETL_TAKE(work->txn), &commit, err);
+	if (rc == 0) {
+		/* The data is in. A sink outside the transaction that fails now is told again
+		 * by the next run: its windows are the same, its writing repeatable. */
+		rc = run->job->sink->commit(work->sink, err);
+		strand->watermark = commit.watermark;
+		work->watermark.processed = commit.watermark;
+		count(strand, &commit);
+	} else {
+		run->job->sink->abort(work->sink);
+		set_done(work, &commit, false);
+	}
+	free(commit.entries);
+	free(marks.marks);
+	if (rc < 0)
+		return etl_slice_again(strand, err);
+	return after_commit(strand, err);
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The plan step: the partition's watermark and ledger, and from them the due windows in
+ * spans. Reads the store; writes nothing but the fence on the watermark.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "job/strand.h"
+
+static int keep_brief(void *ctx, const struct etl_ledger_entry *entry, struct etl_error *err)
+{
+	struct etl_strand_work *work = ctx;
+
+	(void)err;
+	ETL_GROW(work->briefs, work->n_briefs, work->briefs_cap);
+	etl_ledger_brief(entry, &work->briefs[work->n_briefs++]);
+	return 0;
+}
+
+/* Everything older that is open, then everything in the scan range: in order of start. */
+static int read_ledger(struct etl_strand *strand, const struct etl_window *range,
+	struct etl_error *err)
+{
+	struct etl_state *state = strand->run->env->state;
+	struct etl_window older = {{INT64_MIN / 2}, range->start};
+	const char *job = strand->run->job->name;
+
+	strand->work->n_briefs = 0;
+	if (state->ops->ledger_scan(state, job, strand->partition->name, &older, ETL_LEDGER_OPEN,
+		    keep_brief, strand->work, err) < 0)
+		return -1;
+	return state->ops->ledger_scan(state, job, strand->partition->name, range, ETL_LEDGER_ALL,
+		keep_brief, strand->work, err);
+}
+
+static void cut_into_spans(struct etl_strand *strand)
+{
+	struct etl_strand_work *work = strand->work;
+	const struct etl_window_rules *rules = &strand->run->job->window;
+
+	work->n_spans = 0;
+	for (size_t from = 0; from < work->due.n;) {
+		size_t n = etl_window_span(rules, &work->due, from);
+
+		ETL_GROW(work->spans, work->n_spans, work->spans_cap);
+		work->spans[work->n_spans++] = (struct etl_span){from, n};
+		from += n;
+	}
+	for (size_t i = 0; i < work->n_spans / 2; i++) { /* the oldest comes last: popped first */
+		struct etl_span swap = work->spans[i];
+
+		work->spans[i] = work->spans[work->n_spans - 1 - i];
+		work->spans[work->n_spans - 1 - i] = swap;
+	}
+}
+
+/* A job whose start was moved back owes windows before the origin; until they are closed the
+ * watermark keeps speaking of the old origin. */
+static void settle_origin(struct etl_strand *strand)
+{
+	struct etl_strand_work *work = strand->work;
+	etl_wall start = strand->run->job->window.start;
+
+	if (start.ms >= work->watermark.origin.ms)
+		return;
+	for (size_t i = 0; i < work->due.n; i++)
+		if (work->due.windows[i].window.start.ms < work->watermark.origin.ms)
+			return;
+	work->watermark.origin = start;
+}
+
+/* Windows that the source no longer has: closed with that word, never asked for. */
+static int give_up_lost(struct etl_strand *strand, struct etl_error *err)
+{
+	struct etl_strand_work *work = strand->work;
+	const struct etl_job *job = strand->run->job;
+	struct etl_state *state = strand->run->env->state;
+	etl_wall kept = etl_wall_sub(strand->run->planned, job->window.retention);
+	size_t n = 0;
+
+	if (!job->window.retention.us || job->window.none)
+		return 0;
+	while (n < work->due.n && work->due.windows[n].window.end.ms <= kept.ms)
+		n++;
+	if (!n)
+		return 0;
+
+	struct etl_ledger_entry *entries = etl_calloc(n, sizeof *entries);
+	for (size_t i = 0; i < n; i++) {
+		entries[i].window = work->due.windows[i].window;
+		entries[i].state = ETL_WINDOW_UNRECOVERABLE;
+		entries[i].attempt = work->due.windows[i].had.attempt;
+		memcpy(entries[i].run_id, strand->run->run_id, sizeof entries[i].run_id);
+		snprintf(entries[i].reason, sizeof entries[i].reason,
+			"older than the source keeps (window.retention)");
+	}
+	int rc = state->ops->ledger_mark(state, job->name, strand->partition->name,
+		strand->run->fence, entries, n, err);
+	free(entries);
+	memmove(work->due.windows, work->due.windows + n,
+		(work->due.n - n) * sizeof *work->due.windows);
+	work->due.n -= n;
+	return rc;
+}
+
+static etl_wall origin_of(const struct etl_job *job)
+{
+	return job->window.none ? (etl_wall){0} : job->window.start;
+}
+
+enum etl_go etl_step_plan(struct etl_strand *strand, struct etl_error *err)
+{
+	struct etl_run *run = strand->run;
+	const struct etl_job *job = run->job;
+	struct etl_state *state = run->env->state;
+	bool is_asked = run->asked.start.ms < run->asked.end.ms;
+	struct etl_window range;
+
+	if (!strand->work) {
+		strand->work = ETL_NEW(struct etl_strand_work);
+		strand->work->attempt = 1;
+	}
+
+	struct etl_strand_work *work = strand->work;
+	work->due.n = 0;
+	work->due.more = false;
+	work->failed_spans = 0;
+	work->newest = (etl_wall){ETL_NO_TIME};
+	if (state->ops->watermark_claim(state, job->name, strand->partition->name, run->fence,
+		    origin_of(job), etl_dur_ms(job->window.size), &work->watermark, err) < 0)
+		return ETL_GO_FAIL;
+	strand->watermark = work->watermark.processed;
+	range = etl_window_scan_range(&job->window, &work->watermark, run->planned);
+	if (is_asked && run->asked.start.ms < range.start.ms)
+		range.start = run->asked.start;
+	if (read_ledger(strand, &range, err) < 0)
+		return ETL_GO_FAIL;
+	etl_window_plan(&job->window, &work->watermark, run->planned, work->briefs, work->n_briefs,
+		is_asked ? &run->asked : NULL, &work->due);
+	settle_origin(strand);
+	if (give_up_lost(strand, err) < 0)
+		return ETL_GO_FAIL;
+	if (job->n_upstream && etl_upstream_filter(strand, &work->due, err) < 0)
+		return ETL_GO_FAIL;
+	strand->windows_due += work->due.n;
+	cut_into_spans(strand);
+	if (!work->due.n && strand->windows_blocked)
+		strand->state = ETL_STRAND_BLOCKED;
+	return etl_span_next(strand, err);
+}

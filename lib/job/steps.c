@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The step table, and the walk of a strand through its worker steps.
+ */
+#include "job/steps.h"
+
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/fault.h"
+#include "job/strand.h"
+
+const struct etl_step etl_steps[ETL_STEP_MAX] = {
+#define X(id, text, on, tells)                                                                  \
+	[ETL_STEP_##id] = {.name = text,                                                        \
+		.thread = ETL_THREAD_##on,                                                      \
+		.what = tells,                                                                  \
+		.fault_before = text ".before",                                                 \
+		.fault_after = text ".after"},
+	ETL_STEPS(X)
+#undef X
+};
+
+/* Kept apart from the names so that every row above can come from the one list. */
+static enum etl_go (*const go[ETL_STEP_MAX])(struct etl_strand *, struct etl_error *) = {
+	[ETL_STEP_PLAN] = etl_step_plan,
+	[ETL_STEP_DECODE] = etl_step_decode,
+	[ETL_STEP_TRANSFORM] = etl_step_transform,
+	[ETL_STEP_CHECK] = etl_step_check,
+	[ETL_STEP_LOAD] = etl_step_load,
+	[ETL_STEP_COMMIT] = etl_step_commit,
+};
+
+bool etl_strand_blocks(const struct etl_strand *strand)
+{
+	return strand->run->job->source->read != NULL;
+}
+
+static bool is_cancelled(struct etl_strand *strand, struct etl_error *err)
+{
+	static const char *const why[] = {
+		[ETL_CANCEL_OPERATOR] = "cancelled by an operator",
+		[ETL_CANCEL_TIMEOUT] = "the run passed its timeout",
+		[ETL_CANCEL_SHUTDOWN] = "the daemon is stopping",
+	};
+	int cancel = atomic_load(&strand->run->cancel);
+
+	if (cancel == ETL_CANCEL_NO)
+		return false;
+	etl_error_set(err, ETL_CANCELLED, "run.cancelled", "%s", why[cancel]);
+	return true;
+}
+
+static enum etl_go visit(struct etl_strand *strand, enum etl_step_id id, struct etl_error *err)
+{
+	const struct etl_clock *clock = strand->run->env->clock;
+	etl_mono begin = etl_mono_now(clock);
+	enum etl_go said = ETL_GO_FAIL;
+
+	if (etl_fault(etl_steps[id].fault_before, err) == 0) {
+		said = go[id](strand, err);
+		if (said != ETL_GO_FAIL && etl_fault(etl_steps[id].fault_after, err) != 0)
+			said = ETL_GO_FAIL;
+	}
+	strand->steps[id].visits++;
+	strand->steps[id].busy.us += etl_mono_diff(etl_mono_now(clock), begin).us;
+	return said;
+}
+
+/* Where a step's word leads. Returns true if the worker has to let go of the strand, with
+ * what it needs in *need. */
+static bool turn(struct etl_strand *strand, enum etl_go said, struct etl_error *err,
+	enum etl_need *need)
+{
+	switch (said) {
+	case ETL_GO_NEXT:
+		strand->step++;
+		return false;
+	case ETL_GO_FETCH:
+		strand->step = ETL_STEP_EXTRACT;
+		return false;
+	case ETL_GO_INPUT:
+		strand->step = ETL_STEP_DECODE;
+		*need = etl_strand_blocks(strand) ? ETL_NEED_WORK : ETL_NEED_INPUT;
+		return etl_strand_blocks(strand) || !strand->inbox;
+	case ETL_GO_LOAD:
+		strand->step = ETL_STEP_LOAD;
+		*need = ETL_NEED_WORK; /* others may have waited for this worker */
+		return true;
+	case ETL_GO_WAIT:
+		strand->step = strand->work->resume;
+		*need = ETL_NEED_TIMER;
+		return true;
+	case ETL_GO_END:
+		strand->step = ETL_STEP_FINISH;
+		*need = ETL_NEED_NOTHING;
+		return true;
+	case ETL_GO_FAIL:
+		*need = etl_span_failed(strand, err);
+		return true;
+	}
+	abort();
+}
+
+static enum etl_need finished(struct etl_strand *strand, enum etl_need need)
+{
+	if (need != ETL_NEED_NOTHING)
+		return need;
+	strand->step = ETL_STEP_FINISH;
+	if (strand->state == ETL_STRAND_WALKING)
+		strand->state = strand->error.kind == ETL_OK ? ETL_STRAND_OK : ETL_STRAND_FAILED;
+	etl_strand_fini(strand);
+	return need;
+}
+
+enum etl_need etl_strand_work(struct etl_strand *strand)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	enum etl_need need = ETL_NEED_NOTHING;
+	enum etl_go said;
+
+	strand->state = ETL_STRAND_WALKING;
+	do {
+		etl_error_clear(&err);
+		if (is_cancelled(strand, &err)) {
+			said = ETL_GO_FAIL;
+		} else if (strand->work && strand->work->restart) {
+			said = etl_span_begin(strand, &err);
+		} else if (strand->step == ETL_STEP_EXTRACT) {
+			if (!etl_strand_blocks(strand)) {
+				strand->step = ETL_STEP_DECODE; /* where its mail will be read */
+				strand->steps[ETL_STEP_EXTRACT].visits++;
+				return ETL_NEED_FETCH;
+			}
+			said = ETL_GO_NEXT;
+		} else {
+			said = visit(strand, strand->step, &err);
+		}
+	} while (!turn(strand, said, &err, &need));
+	return finished(strand, need);
+}
+
+void etl_mail_free(struct etl_mail *mail)
+{
+	if (!mail)
+		return;
+	/* The mail owns its texts; they are const only for those who read them. */
+	free((char *)(uintptr_t)mail->response.content_type);
+	free((char *)(uintptr_t)mail->response.etag);
+	free((char *)(uintptr_t)mail->response.location);
+	free(mail->data);
+	free(mail);
+}

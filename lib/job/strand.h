@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the steps of a strand share. Private to lib/job: the daemon sees job/run.h.
+ */
+#ifndef ETL_JOB_STRAND_H
+#define ETL_JOB_STRAND_H
+
+#include "base/hash.h"
+#include "job/run.h"
+
+#define ETL_SLICE_DOCUMENTS 1000	   /* of one transaction, ledger included (spec.md 5) */
+#define ETL_SLICE_BYTES (8 * 1024 * 1024)
+#define ETL_SLICE_SECONDS 120		   /* how long one slice is tried again */
+#define ETL_FUTURE_TOLERANCE ETL_MINUTES(10) /* a record dated later is a reject */
+#define ETL_FAILED_SPANS_MAX 16		   /* of one plan; then the strand stops */
+
+/* A run of adjacent due windows that are asked for together. */
+struct etl_span {
+	size_t from, n; /* indexes into the due list */
+};
+
+/* What the current span's records say about one of its windows. */
+struct etl_window_work {
+	struct etl_due_window *due;
+	struct etl_counts counts;
+	size_t first, n; /* its records in work->sorted */
+	size_t bytes;
+	char hash[40];
+	bool unchanged; /* the ledger's hash is the same: nothing to write */
+	bool hold, fail;
+	char reason[ETL_CHECK_MESSAGE_MAX + 32];
+};
+
+struct etl_sorted_record {
+	const struct etl_record *record;
+	uint32_t window;
+	uint32_t order;
+};
+
+struct etl_strand_work {
+	/* plan */
+	struct etl_watermark watermark;
+	struct etl_ledger_brief *briefs; /* of the scan range and older open ones */
+	size_t n_briefs, briefs_cap;
+	struct etl_due_list due;
+	struct etl_span *spans; /* still to do; the next one last */
+	size_t n_spans, spans_cap;
+	unsigned failed_spans;
+
+	/* the span being walked */
+	struct etl_span span;
+	struct etl_vars vars;
+	int64_t attempt; /* of this span, from 1 */
+	void *source;
+	void **transforms, **checks;
+	bool have_request; /* strand->request is the next page */
+	bool input_ended;  /* proven end of pages */
+	bool spilled;	   /* some of this window's records are already in (larger than memory) */
+	etl_wall fetched;  /* when the answer came */
+	struct etl_batch *batch;   /* what decode fills */
+	struct etl_batch **staged; /* decoded, transformed, checked; until committed */
+	size_t n_staged, staged_cap;
+	size_t staged_bytes;
+	uint64_t seen, rejected; /* of the span, for the reject limit */
+	struct etl_window_work *windows;
+	etl_wall newest; /* event time of the newest record of the partition */
+
+	/* the slice being loaded */
+	struct etl_sorted_record *sorted;
+	size_t n_sorted;
+	size_t window_at, record_at; /* where the next slice begins */
+	size_t window_to, record_to; /* where this slice ends */
+	struct etl_batch *slice;
+	struct etl_load_result result;
+	struct etl_txn *txn;
+	void *sink;
+	unsigned slice_attempt;
+	etl_mono slice_began;
+
+	enum etl_step_id resume; /* where to go on after a wait */
+	bool restart;		 /* begin the span again after the wait */
+};
+
+/* The span's window as one interval. */
+struct etl_window etl_span_window(const struct etl_strand_work *work);
+
+/* Index in work->windows of the window that holds `t`, or -1. */
+long etl_span_index(const struct etl_strand_work *work, etl_wall t);
+
+/* step_plan.c */
+enum etl_go etl_step_plan(struct etl_strand *strand, struct etl_error *err);
+/* span.c: opens the next span: instances, first request. GO_END when none is left. */
+enum etl_go etl_span_next(struct etl_strand *strand, struct etl_error *err);
+enum etl_go etl_span_begin(struct etl_strand *strand, struct etl_error *err);
+void etl_span_close(struct etl_strand *strand);
+/* span.c: an error ended the span's walk; the policy decides what follows. */
+enum etl_need etl_span_failed(struct etl_strand *strand, struct etl_error *err);
+
+enum etl_go etl_step_decode(struct etl_strand *strand, struct etl_error *err);
+enum etl_go etl_step_transform(struct etl_strand *strand, struct etl_error *err);
+enum etl_go etl_step_check(struct etl_strand *strand, struct etl_error *err);
+enum etl_go etl_step_load(struct etl_strand *strand, struct etl_error *err);
+enum etl_go etl_step_commit(struct etl_strand *strand, struct etl_error *err);
+
+/* upstream.c: keeps of `due` only the windows whose upstream windows are all closed. The
+ * number taken out goes to strand->windows_blocked, the first reason to strand->reason. */
+int etl_upstream_filter(struct etl_strand *strand, struct etl_due_list *due,
+	struct etl_error *err);
+
+/* slice.c */
+int etl_slice_sort(struct etl_strand *strand, struct etl_error *err);
+void etl_slice_cut(struct etl_strand *strand);
+void etl_slice_entry(const struct etl_strand *strand, const struct etl_window_work *window,
+	bool whole, struct etl_ledger_entry *out);
+
+/* step_commit.c: load and commit of the same slice again, or the error as it is. */
+enum etl_go etl_slice_again(struct etl_strand *strand, struct etl_error *err);
+
+/* Stores the rejects of a batch; before the commit that makes them final. */
+int etl_rejects_store(struct etl_strand *strand, struct etl_batch *batch, struct etl_error *err);
+
+#endif

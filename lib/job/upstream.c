@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * `after`: a window may be loaded when the same window of each upstream job is closed, for
+ * the partition of the same name or else for all of them. Reads ledgers; writes nothing.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "job/strand.h"
+#include "time/civil.h"
+
+struct cover {
+	const struct etl_job *job;
+	const char *partition;
+	etl_wall covered; /* closed without a gap up to here */
+	bool gap;
+	struct etl_window hole; /* the first window that is missing */
+	char why[ETL_REASON_MAX];
+};
+
+/* Entries come in order: the first that does not join on is the hole. */
+static int walk_cover(void *ctx, const struct etl_ledger_entry *entry, struct etl_error *err)
+{
+	struct cover *cover = ctx;
+
+	(void)err;
+	if (cover->gap)
+		return 0;
+	if (entry->window.start.ms > cover->covered.ms) {
+		cover->gap = true;
+		return 0;
+	}
+	if (!etl_window_is_closed(entry->state)) {
+		cover->gap = true;
+		snprintf(cover->why, sizeof cover->why, "%s%s%.400s",
+			etl_window_state_word(entry->state), *entry->reason ? ": " : "", entry->reason);
+		return 0;
+	}
+	if (entry->window.end.ms > cover->covered.ms)
+		cover->covered = entry->window.end;
+	return 0;
+}
+
+/* 1 = all of the window is closed upstream, 0 = not (cover says where), -1. */
+static int is_covered(struct etl_state *state, struct cover *cover,
+	const struct etl_window *window, struct etl_error *err)
+{
+	struct etl_watermark mark;
+	const struct etl_window_rules *rules = &cover->job->window;
+	int found = state->ops->watermark_get(state, cover->job->name, cover->partition, &mark, err);
+
+	if (found < 0)
+		return -1;
+	if (found && mark.processed.ms >= window->end.ms && mark.origin.ms <= window->start.ms)
+		return 1;
+	/* What lies before the upstream's own start will never come. */
+	cover->covered = window->start.ms < rules->start.ms ? rules->start : window->start;
+	cover->gap = false;
+	cover->why[0] = '\0';
+	if (rules->none)
+		return found && mark.processed.ms > 0;
+	if (state->ops->ledger_scan(state, cover->job->name, cover->partition, window,
+		    ETL_LEDGER_ALL, walk_cover, cover, err) < 0)
+		return -1;
+	if (cover->covered.ms >= window->end.ms)
+		return 1;
+	cover->hole = etl_window_at(rules, cover->covered);
+	return 0;
+}
+
+static void say_why(struct etl_strand *strand, const struct cover *cover)
+{
+	char at[ETL_TIME_TEXT_BYTES];
+
+	if (*strand->reason)
+		return;
+	etl_time_format_rfc3339(cover->hole.start, at);
+	snprintf(strand->reason, sizeof strand->reason, "waits for window %s of %s/%s%s%.300s", at,
+		cover->job->name, cover->partition, *cover->why ? ", which is " : "", cover->why);
+}
+
+/* 1 ready, 0 blocked, -1. */
+static int window_is_ready(struct etl_strand *strand, const struct etl_window *window,
+	struct etl_error *err)
+{
+	const struct etl_job *job = strand->run->job;
+	struct etl_state *state = strand->run->env->state;
+
+	for (size_t k = 0; k < job->n_upstream; k++) {
+		const struct etl_job *up = job->upstream[k];
+		const struct etl_partition *same = etl_job_partition(up, strand->partition->name);
+
+		for (size_t p = 0; p < up->n_partitions; p++) {
+			struct cover cover = {.job = up, .partition = up->partitions[p].name};
+			int rc;
+
+			if (same && same != &up->partitions[p])
+				continue;
+			rc = is_covered(state, &cover, window, err);
+			if (rc == 0)
+				say_why(strand, &cover);
+			if (rc != 1)
+				return rc;
+		}
+	}
+	return 1;
+}
+
+int etl_upstream_filter(struct etl_strand *strand, struct etl_due_list *due,
+	struct etl_error *err)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < due->n; i++) {
+		int ready = window_is_ready(strand, &due->windows[i].window, err);
+
+		if (ready < 0)
+			return -1;
+		if (ready)
+			due->windows[kept++] = due->windows[i];
+		else
+			strand->windows_blocked++;
+	}
+	due->n = kept;
+	return 0;
+}
