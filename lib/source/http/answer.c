@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Status codes to error kinds, and quotations of bodies that are no JSON.
+ */
+#include "source/http/answer.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "base/buf.h"
+#include "base/str.h"
+#include "source/http/text.h"
+
+enum { SECRET_MIN = 4 }; /* as in etl_redact: shorter values are not looked for */
+
+static int redirected(const struct etl_response *response, const char *who,
+	struct etl_error *err)
+{
+	char host[256];
+
+	if (response->status == 304)
+		return etl_error_set(err, ETL_PERMANENT, "http.status",
+			"%s: status 304 to a request without a condition", who);
+	if (!etl_http_url_host(response->location, host, sizeof host))
+		memcpy(host, "the same host", sizeof "the same host");
+	return etl_error_set(err, ETL_PERMANENT, "http.redirect",
+		"%s: status %d to %s: redirects are not followed", who, response->status, host);
+}
+
+static int throttled(const struct etl_response *response, const char *who, etl_dur wait,
+	struct etl_error *err)
+{
+	if (wait.us > ETL_HTTP_RETRY_AFTER_MAX.us)
+		wait = ETL_HTTP_RETRY_AFTER_MAX;
+	if (wait.us < 0)
+		return etl_error_set(err, ETL_THROTTLED, "http.throttled",
+			"%s: status %d: too many requests", who, response->status);
+	etl_error_set(err, ETL_THROTTLED, "http.throttled", "%s: status %d: asked to wait %lld s",
+		who, response->status, (long long)(wait.us / 1000000));
+	err->retry_after_ms = etl_dur_ms(wait);
+	return -1;
+}
+
+static int refused(const struct etl_response *response, const char *who, struct etl_error *err)
+{
+	int status = response->status;
+
+	if (status == 401 || status == 407)
+		return etl_error_set(err, ETL_AUTH, "http.auth",
+			"%s: status %d: the credentials were refused", who, status);
+	if (status == 403)
+		return etl_error_set(err, ETL_AUTH, "http.forbidden",
+			"%s: status 403: not allowed with these credentials", who);
+	if (status == 404 || status == 410)
+		return etl_error_set(err, ETL_PERMANENT, "http.not_found",
+			"%s: status %d: there is no such resource", who, status);
+	if (status == 429 || (status == 503 && response->retry_after.us >= 0))
+		return throttled(response, who, response->retry_after, err);
+	if (status == 408 || status == 425 || (status >= 500 && status <= 599))
+		return etl_error_set(err, ETL_TRANSIENT, "http.status", "%s: status %d", who, status);
+	return etl_error_set(err, ETL_PERMANENT, "http.status", "%s: status %d", who, status);
+}
+
+int etl_http_status_check(const struct etl_response *response, const char *who,
+	struct etl_error *err)
+{
+	if (response->status >= 200 && response->status <= 299)
+		return 0;
+	if (response->status >= 300 && response->status <= 399)
+		redirected(response, who, err);
+	else
+		refused(response, who, err);
+	err->status = response->status;
+	return -1;
+}
+
+/* ---- the body's beginning ---- */
+
+void etl_http_opening_init(struct etl_http_opening *o, const char *content_type)
+{
+	*o = (struct etl_http_opening){
+		.is_other = strncasecmp(content_type, "text/html", 9) == 0 ||
+			strncasecmp(content_type, "application/xhtml", 17) == 0,
+	};
+}
+
+/* The first byte that is neither white space nor part of a byte order mark decides. */
+static bool begins_json(const struct etl_http_opening *o)
+{
+	static const char bom[] = "\xef\xbb\xbf";
+	size_t i = 0;
+
+	while (i < o->n_first && i < 3 && o->first[i] == bom[i])
+		i++;
+	while (i < o->n_first && o->first[i] && strchr(" \t\r\n", o->first[i]))
+		i++;
+	if (i == o->n_first)
+		return true; /* nothing known yet */
+	return o->first[i] && strchr("{[\"-0123456789tfn", o->first[i]);
+}
+
+/* Where the kept bytes end inside a secret, its first half would be shown: cut before it. */
+static void cut_half_secret(char *text, const struct etl_secret *const *secrets)
+{
+	size_t len = strlen(text);
+
+	for (; secrets && *secrets; secrets++) {
+		const struct etl_secret *secret = *secrets;
+
+		for (size_t i = 0; i + SECRET_MIN <= len; i++)
+			if (len - i < secret->len && memcmp(text + i, secret->value, len - i) == 0)
+				text[len = i] = '\0';
+	}
+}
+
+/* The body's beginning fit for a message. */
+static void quote_first(const struct etl_http_opening *o,
+	const struct etl_secret *const *secrets, char quote[ETL_HTTP_QUOTE_BYTES])
+{
+	char raw[sizeof o->first + 1];
+	struct etl_buf masked ETL_BUF_CLEANUP;
+
+	memcpy(raw, o->first, o->n_first);
+	raw[o->n_first] = '\0';
+	for (size_t i = 0; i < o->n_first; i++)
+		if (!raw[i])
+			raw[i] = ' ';
+	cut_half_secret(raw, secrets);
+	etl_buf_init(&masked, 4 * sizeof raw);
+	etl_redact(&masked, raw, secrets);
+	etl_http_quote(quote, etl_buf_text(&masked), masked.len);
+}
+
+static int not_json(const struct etl_http_opening *o, const struct etl_secret *const *secrets,
+	struct etl_error *err)
+{
+	char quote[ETL_HTTP_QUOTE_BYTES];
+
+	quote_first(o, secrets, quote);
+	return etl_error_set(err, ETL_DATA, "http.not_json", "the answer is not JSON: '%s'", quote);
+}
+
+int etl_http_opening_feed(struct etl_http_opening *o, const char *bytes, size_t len,
+	const struct etl_secret *const *secrets, struct etl_error *err)
+{
+	size_t room = sizeof o->first - o->n_first;
+	size_t n = len < room ? len : room;
+
+	if (n)
+		memcpy(o->first + o->n_first, bytes, n);
+	o->n_first += n;
+	o->bytes += len;
+	if (!o->is_other && !begins_json(o))
+		o->is_other = true;
+	if (o->is_other && o->n_first == sizeof o->first)
+		return not_json(o, secrets, err);
+	return 0;
+}
+
+int etl_http_opening_end(const struct etl_http_opening *o,
+	const struct etl_secret *const *secrets, struct etl_error *err)
+{
+	if (!o->bytes)
+		return etl_error_set(err, ETL_DATA, "http.empty", "the answer is empty");
+	return o->is_other ? not_json(o, secrets, err) : 0;
+}
+
+int etl_http_opening_explain(const struct etl_http_opening *o,
+	const struct etl_secret *const *secrets, struct etl_error *err)
+{
+	char quote[ETL_HTTP_QUOTE_BYTES];
+	struct etl_buf masked ETL_BUF_CLEANUP;
+
+	quote_first(o, secrets, quote);
+	etl_buf_init(&masked, 4 * ETL_ERROR_MESSAGE_MAX);
+	etl_redact(&masked, err->message, secrets);
+	return etl_error_set(err, err->kind, err->code, "%s (the answer begins '%s')",
+		etl_buf_text(&masked), quote);
+}

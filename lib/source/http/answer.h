@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What an answer's status means, and a look at the first bytes of its body: a page of HTML
+ * with status 200 must be reported in words a person understands. No I/O; worker thread.
+ */
+#ifndef ETL_SOURCE_HTTP_ANSWER_H
+#define ETL_SOURCE_HTTP_ANSWER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "conf/secret.h"
+#include "source/source.h"
+
+#define ETL_HTTP_RETRY_AFTER_MAX ETL_DAYS(1) /* a longer Retry-After counts as this */
+
+/* 0 for 2xx, else -1 with the kind that decides what happens next, err->status and, where
+ * the other side asked us to wait, err->retry_after_ms. `who` begins the message. */
+int etl_http_status_check(const struct etl_response *response, const char *who,
+	struct etl_error *err);
+
+/* The body so far. */
+struct etl_http_opening {
+	uint64_t bytes; /* of the whole body until now */
+	char first[160];
+	size_t n_first;
+	bool is_other; /* no JSON, by the content type or by the first byte that counts */
+};
+
+void etl_http_opening_init(struct etl_http_opening *o, const char *content_type);
+
+/* Looks at a piece. 0 = decode it unless is_other; -1 (ETL_DATA) when it is no JSON and
+ * enough was seen to quote. `secrets` (NULL-terminated) are masked in the quotation. */
+int etl_http_opening_feed(struct etl_http_opening *o, const char *bytes, size_t len,
+	const struct etl_secret *const *secrets, struct etl_error *err);
+
+/* At the body's end: -1 if it was empty or no JSON. */
+int etl_http_opening_end(const struct etl_http_opening *o,
+	const struct etl_secret *const *secrets, struct etl_error *err);
+
+/* Adds "(the answer begins '...')" to a decoder's message. Returns -1. */
+int etl_http_opening_explain(const struct etl_http_opening *o,
+	const struct etl_secret *const *secrets, struct etl_error *err);
+
+#endif

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * OAuth 2 tokens. The store's lock is held for copies only. A token's life is counted on the
+ * wall clock: should that step back, the service's 401 is what renews it.
+ */
+#include "source/http/oauth.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/alloc.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "source/http/answer.h"
+#include "source/http/text.h"
+
+enum {
+	ANSWER_MAX = 64 * 1024, /* bytes of a token endpoint's answer */
+	FORM_MAX = 64 * 1024,
+	EXPIRES_DEFAULT = 300, /* seconds, where the answer does not say */
+	EXPIRES_MAX = 366 * 86400,
+};
+
+struct etl_oauth_store {
+	pthread_mutex_t lock;
+	char *access;	   /* NULL = none */
+	char *refresh;	   /* NULL = none */
+	etl_wall renew_at; /* from here on it is renewed */
+	uint64_t serial;   /* counts the tokens */
+};
+
+static void wipe(char **text)
+{
+	if (*text)
+		explicit_bzero(*text, strlen(*text));
+	free(*text);
+	*text = NULL;
+}
+
+struct etl_oauth_store *etl_oauth_store_new(void)
+{
+	struct etl_oauth_store *store = ETL_NEW(struct etl_oauth_store);
+
+	pthread_mutex_init(&store->lock, NULL);
+	return store;
+}
+
+void etl_oauth_store_free(struct etl_oauth_store *store)
+{
+	if (!store)
+		return;
+	wipe(&store->access);
+	wipe(&store->refresh);
+	pthread_mutex_destroy(&store->lock);
+	free(store);
+}
+
+static void wipe_answer(struct etl_oauth *oauth)
+{
+	if (oauth->answer.data)
+		explicit_bzero(oauth->answer.data, oauth->answer.cap);
+	etl_buf_clear(&oauth->answer);
+}
+
+void etl_oauth_init(struct etl_oauth *oauth, const struct etl_oauth_options *options,
+	const struct etl_secret *const *secrets, struct etl_oauth_store *store)
+{
+	*oauth = (struct etl_oauth){.options = options, .secrets = secrets, .store = store};
+	etl_buf_init(&oauth->answer, ANSWER_MAX);
+}
+
+void etl_oauth_fini(struct etl_oauth *oauth)
+{
+	wipe(&oauth->access);
+	wipe(&oauth->refresh);
+	wipe_answer(oauth);
+	etl_buf_fini(&oauth->answer);
+}
+
+bool etl_oauth_ready(struct etl_oauth *oauth, etl_wall now)
+{
+	struct etl_oauth_store *store = oauth->store;
+
+	wipe(&oauth->access);
+	pthread_mutex_lock(&store->lock);
+	if (store->access && now.ms < store->renew_at.ms) {
+		oauth->access = etl_strdup(store->access);
+		oauth->serial = store->serial;
+	}
+	pthread_mutex_unlock(&store->lock);
+	return oauth->access;
+}
+
+void etl_oauth_drop(struct etl_oauth *oauth, bool entirely)
+{
+	struct etl_oauth_store *store = oauth->store;
+
+	pthread_mutex_lock(&store->lock);
+	/* Another instance may have renewed it meanwhile: that one stays. */
+	if (store->serial == oauth->serial) {
+		wipe(&store->access);
+		if (entirely)
+			wipe(&store->refresh);
+	}
+	pthread_mutex_unlock(&store->lock);
+	wipe(&oauth->access);
+}
+
+/* ---- the request ---- */
+
+static void form_add(struct etl_buf *form, const char *name, const char *value)
+{
+	if (!value)
+		return;
+	if (form->len)
+		etl_buf_char(form, '&');
+	etl_buf_str(form, name);
+	etl_buf_char(form, '=');
+	etl_http_escape(form, value);
+}
+
+static void fill_form(const struct etl_oauth *oauth, struct etl_buf *form)
+{
+	const struct etl_oauth_options *o = oauth->options;
+
+	if (oauth->refresh) {
+		form_add(form, "grant_type", "refresh_token");
+		form_add(form, "refresh_token", oauth->refresh);
+	} else if (o->grant == ETL_OAUTH_PASSWORD) {
+		form_add(form, "grant_type", "password");
+		form_add(form, "username", o->username);
+		form_add(form, "password", o->password->value);
+	} else {
+		form_add(form, "grant_type", "client_credentials");
+	}
+	if (o->auth_style == ETL_OAUTH_FORM) {
+		form_add(form, "client_id", o->client_id);
+		form_add(form, "client_secret", o->client_secret ? o->client_secret->value : NULL);
+	}
+	form_add(form, "scope", o->scope);
+}
+
+/* RFC 6749 2.3.1: both halves are form-encoded before base64. */
+static char *basic_value(const struct etl_oauth_options *o, struct etl_arena *arena)
+{
+	struct etl_buf pair ETL_BUF_CLEANUP;
+	struct etl_buf value ETL_BUF_CLEANUP;
+
+	etl_buf_init(&pair, FORM_MAX);
+	etl_buf_init(&value, 2 * FORM_MAX);
+	etl_http_escape(&pair, o->client_id);
+	etl_buf_char(&pair, ':');
+	etl_http_escape(&pair, o->client_secret->value);
+	etl_buf_str(&value, "Basic ");
+	etl_http_base64(&value, etl_buf_text(&pair), pair.len);
+	return etl_arena_strdup(arena, etl_buf_text(&value));
+}
+
+static void fill_request(const struct etl_oauth *oauth, const struct etl_buf *form,
+	struct etl_request *out)
+{
+	const struct etl_oauth_options *o = oauth->options;
+	struct etl_arena *arena = out->arena;
+	struct etl_header *headers = etl_arena_zalloc(arena, 3 * sizeof *headers);
+	size_t n = 0;
+
+	headers[n++] = (struct etl_header){"Content-Type", "application/x-www-form-urlencoded"};
+	headers[n++] = (struct etl_header){"Accept", "application/json"};
+	if (o->auth_style == ETL_OAUTH_BASIC)
+		headers[n++] = (struct etl_header){"Authorization", basic_value(o, arena)};
+	*out = (struct etl_request){
+		.arena = arena,
+		.method = "POST",
+		.url = etl_arena_strdup(arena, o->token_url),
+		.url_shown = etl_arena_strdup(arena, o->token_url),
+		.headers = headers,
+		.n_headers = n,
+		.body = etl_arena_memdup0(arena, etl_buf_text(form), form->len),
+		.body_len = form->len,
+		.response_bytes_max = ANSWER_MAX,
+	};
+}
+
+static int ask(struct etl_oauth *oauth, struct etl_request *out, struct etl_error *err)
+{
+	struct etl_buf form ETL_BUF_CLEANUP;
+
+	etl_buf_init(&form, FORM_MAX);
+	fill_form(oauth, &form);
+	if (!etl_buf_ok(&form))
+		return etl_error_set(err, ETL_LIMIT, "oauth.size",
+			"the request to the token endpoint is larger than %d bytes", FORM_MAX);
+	fill_request(oauth, &form, out);
+	explicit_bzero(form.data, form.len);
+	return 0;
+}
+
+int etl_oauth_ask(struct etl_oauth *oauth, struct etl_request *out, struct etl_error *err)
+{
+	struct etl_oauth_store *store = oauth->store;
+
+	wipe(&oauth->refresh);
+	pthread_mutex_lock(&store->lock);
+	oauth->refresh = etl_strdup(store->refresh);
+	pthread_mutex_unlock(&store->lock);
+	return ask(oauth, out, err);
+}
+
+/* ---- the answer ---- */
+
+int etl_oauth_head(struct etl_oauth *oauth, const struct etl_response *response,
+	struct etl_error *err)
+{
+	wipe_answer(oauth);
+	oauth->status = response->status;
+	oauth->received = response->received;
+	/* A refusal says why in its body (RFC 6749 5.2). */
+	if (response->status == 400 || response->status == 401)
+		return 0;
+	return etl_http_status_check(response, "the token endpoint", err);
+}
+
+int etl_oauth_feed(struct etl_oauth *oauth, const char *bytes, size_t len, struct etl_error *err)
+{
+	if (!etl_buf_append(&oauth->answer, bytes, len))
+		return etl_error_set(err, ETL_LIMIT, "oauth.size",
+			"the token endpoint's answer is larger than %d bytes", ANSWER_MAX);
+	return 0;
+}
+
+/* Copies the endpoint's words without anything that was sent to it. */
+static void add_words(const struct etl_oauth *oauth, struct etl_buf *out, const char *words)
+{
+	struct etl_secret refresh = {.value = oauth->refresh,
+		.len = oauth->refresh ? strlen(oauth->refresh) : 0};
+	const struct etl_secret *sent[] = {oauth->refresh ? &refresh : NULL, NULL};
+	struct etl_buf once ETL_BUF_CLEANUP;
+	char quote[ETL_HTTP_QUOTE_BYTES];
+
+	/* Masked before it is cut: half a secret would not be found. */
+	etl_buf_init(&once, 2 * ANSWER_MAX);
+	etl_redact(&once, words, oauth->secrets);
+	char *masked = etl_buf_take(&once);
+	etl_redact(&once, masked, sent);
+	etl_http_quote(quote, etl_buf_text(&once), once.len);
+	etl_buf_printf(out, ": %s", quote);
+	free(masked);
+}
+
+static int token_refused(const struct etl_oauth *oauth, struct etl_error *err)
+{
+	struct etl_error ignored;
+	struct etl_json *json =
+		etl_json_parse(etl_buf_text(&oauth->answer), oauth->answer.len, ANSWER_MAX, &ignored);
+	struct etl_buf words ETL_BUF_CLEANUP;
+	const char *error = etl_json_text(json, "error", NULL);
+	const char *more = etl_json_text(json, "error_description", NULL);
+
+	etl_buf_init(&words, ETL_ERROR_MESSAGE_MAX);
+	if (error)
+		add_words(oauth, &words, error);
+	if (more)
+		add_words(oauth, &words, more);
+	etl_json_free(json);
+	etl_error_set(err, ETL_AUTH, "oauth.refused",
+		"the token endpoint refused the credentials (status %d)%s", oauth->status,
+		etl_buf_text(&words));
+	err->status = oauth->status;
+	return -1;
+}
+
+/* RFC 6750 2.1 allows no blank or control byte in a token. */
+static bool is_sendable(const char *token)
+{
+	if (!token || !*token)
+		return false;
+	for (; *token; token++)
+		if ((unsigned char)*token <= 0x20 || (unsigned char)*token >= 0x7f)
+			return false;
+	return true;
+}
+
+/* When a token received at `received` is to be renewed. A margin longer than half of its
+ * life would leave it no use. */
+static etl_wall renewal(const struct etl_oauth *oauth, int64_t seconds)
+{
+	etl_dur life, margin = oauth->options->expiry_margin;
+
+	if (seconds <= 0)
+		seconds = EXPIRES_DEFAULT;
+	life = ETL_SECONDS(seconds < EXPIRES_MAX ? seconds : EXPIRES_MAX);
+	if (margin.us > life.us / 2)
+		margin.us = life.us / 2;
+	return etl_wall_sub(etl_wall_add(oauth->received, life), margin);
+}
+
+static void keep(struct etl_oauth *oauth, const char *access, const char *refresh,
+	etl_wall renew_at)
+{
+	struct etl_oauth_store *store = oauth->store;
+
+	wipe(&oauth->access);
+	oauth->access = etl_strdup(access);
+	pthread_mutex_lock(&store->lock);
+	wipe(&store->access);
+	store->access = etl_strdup(access);
+	if (refresh || !oauth->refresh) { /* an answer to a refresh may leave the old one valid */
+		wipe(&store->refresh);
+		store->refresh = etl_strdup(refresh);
+	}
+	store->renew_at = renew_at;
+	oauth->serial = ++store->serial;
+	pthread_mutex_unlock(&store->lock);
+	wipe(&oauth->refresh);
+}
+
+static int read_token(struct etl_oauth *oauth, struct etl_error *err)
+{
+	struct etl_json *json =
+		etl_json_parse(etl_buf_text(&oauth->answer), oauth->answer.len, ANSWER_MAX, err);
+	const char *access = etl_json_text(json, "access_token", NULL);
+	const char *refresh = etl_json_text(json, "refresh_token", NULL);
+	const char *type = etl_json_text(json, "token_type", "Bearer");
+	int rc = 0;
+
+	if (!json) /* the parser's message quotes nothing but offsets */
+		rc = etl_error_prefix(err, "the token endpoint's answer");
+	else if (!is_sendable(access))
+		rc = etl_error_set(err, ETL_DATA, "oauth.token",
+			"the token endpoint's answer has no usable access_token");
+	else if (strcasecmp(type, "Bearer") != 0)
+		rc = etl_error_set(err, ETL_DATA, "oauth.token",
+			"the token endpoint gave a token that is not of type Bearer");
+	else
+		keep(oauth, access, refresh && *refresh ? refresh : NULL,
+			renewal(oauth, etl_json_int(json, "expires_in", 0)));
+	etl_json_free(json);
+	return rc;
+}
+
+/* The refresh token that was sent is of no use: forget it, unless it was replaced. */
+static void forget_refresh(struct etl_oauth *oauth)
+{
+	struct etl_oauth_store *store = oauth->store;
+
+	pthread_mutex_lock(&store->lock);
+	if (store->refresh && etl_streq(store->refresh, oauth->refresh))
+		wipe(&store->refresh);
+	pthread_mutex_unlock(&store->lock);
+	wipe(&oauth->refresh);
+}
+
+int etl_oauth_finish(struct etl_oauth *oauth, struct etl_request *again, struct etl_error *err)
+{
+	int rc;
+
+	if (oauth->status != 400 && oauth->status != 401) {
+		rc = read_token(oauth, err);
+	} else if (oauth->refresh) {
+		forget_refresh(oauth);
+		rc = ask(oauth, again, err) == 0 ? 1 : -1;
+	} else {
+		rc = token_refused(oauth, err);
+	}
+	wipe_answer(oauth);
+	return rc;
+}

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The option table of `extract: http:` and what has to be right across its rows. Whatever
+ * can be wrong in a request without knowing the window is found here, when the job is loaded.
+ */
+#include "source/http/options.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "source/http/text.h"
+
+#define ROW(s, m) .offset = offsetof(struct s, m)
+
+static const char *const method_words[] = {"GET", "POST", NULL};
+static const char *const grant_words[] = {"client_credentials", "password", NULL};
+static const char *const style_words[] = {"form", "basic", NULL};
+static const char *const format_words[] = {"json", NULL};
+
+static const struct etl_option basic_table[] = {
+	{.name = "username", .type = ETL_OPT_STRING, ROW(etl_auth_options, basic.username),
+		.required = true, .help = "user name"},
+	{.name = "password", .type = ETL_OPT_SECRET, ROW(etl_auth_options, basic.password),
+		.help = "password; empty if absent"},
+	{0},
+};
+static const struct etl_option bearer_table[] = {
+	{.name = "token", .type = ETL_OPT_SECRET, ROW(etl_auth_options, bearer.token),
+		.required = true, .help = "the token"},
+	{0},
+};
+static const struct etl_option api_key_table[] = {
+	{.name = "header", .type = ETL_OPT_STRING, ROW(etl_auth_options, api_key.header),
+		.help = "the header that carries the key, or"},
+	{.name = "query", .type = ETL_OPT_STRING, ROW(etl_auth_options, api_key.query),
+		.help = "the query parameter that carries it"},
+	{.name = "value", .type = ETL_OPT_SECRET, ROW(etl_auth_options, api_key.value),
+		.required = true, .help = "the key"},
+	{0},
+};
+static const struct etl_option oauth2_table[] = {
+	{.name = "grant", .type = ETL_OPT_WORD, ROW(etl_auth_options, oauth2.grant),
+		.words = grant_words, .fallback = "client_credentials",
+		.help = "how a token is asked for; a refresh token is used where one was given"},
+	{.name = "token_url", .type = ETL_OPT_STRING, ROW(etl_auth_options, oauth2.token_url),
+		.required = true, .help = "the token endpoint"},
+	{.name = "client_id", .type = ETL_OPT_STRING, ROW(etl_auth_options, oauth2.client_id),
+		.required = true, .help = "the client's name"},
+	{.name = "client_secret", .type = ETL_OPT_SECRET,
+		ROW(etl_auth_options, oauth2.client_secret), .help = "absent for a public client"},
+	{.name = "username", .type = ETL_OPT_STRING, ROW(etl_auth_options, oauth2.username),
+		.help = "for grant: password"},
+	{.name = "password", .type = ETL_OPT_SECRET, ROW(etl_auth_options, oauth2.password),
+		.help = "for grant: password"},
+	{.name = "scope", .type = ETL_OPT_STRING, ROW(etl_auth_options, oauth2.scope),
+		.help = "scopes, separated by blanks"},
+	{.name = "auth_style", .type = ETL_OPT_WORD, ROW(etl_auth_options, oauth2.auth_style),
+		.words = style_words, .fallback = "form",
+		.help = "client_id and client_secret in the form or as Basic authorization"},
+	{.name = "expiry_margin", .type = ETL_OPT_DURATION,
+		ROW(etl_auth_options, oauth2.expiry_margin), .fallback = "30s", .min = 0,
+		.max = 3600, .help = "a token is renewed so long before it runs out"},
+	{0},
+};
+
+/* The rows above count from etl_auth_options: each sub-table is filled at its beginning. */
+static const struct etl_option auth_table[] = {
+	{.name = "basic", .type = ETL_OPT_TABLE, .sub = basic_table,
+		.present = offsetof(struct etl_auth_options, has_basic),
+		.help = "user name and password with each request"},
+	{.name = "bearer", .type = ETL_OPT_TABLE, .sub = bearer_table,
+		.present = offsetof(struct etl_auth_options, has_bearer), .help = "a fixed token"},
+	{.name = "api_key", .type = ETL_OPT_TABLE, .sub = api_key_table,
+		.present = offsetof(struct etl_auth_options, has_api_key),
+		.help = "a key in a header or in the query"},
+	{.name = "oauth2", .type = ETL_OPT_TABLE, .sub = oauth2_table,
+		.present = offsetof(struct etl_auth_options, has_oauth2),
+		.help = "tokens from an OAuth 2 endpoint (RFC 6749)"},
+	{0},
+};
+
+const struct etl_option etl_http_option_table[] = {
+	{.name = "url", .type = ETL_OPT_STRING, ROW(etl_http_options, url_text), .required = true,
+		.help = "where to ask, http or https; placeholders behind the host"},
+	{.name = "method", .type = ETL_OPT_WORD, ROW(etl_http_options, method),
+		.words = method_words, .fallback = "GET", .help = "GET or POST"},
+	{.name = "headers", .type = ETL_OPT_PAIRS, ROW(etl_http_options, headers_text),
+		.help = "headers to send; values may hold placeholders"},
+	{.name = "query", .type = ETL_OPT_PAIRS, ROW(etl_http_options, query_text),
+		.help = "query parameters in this order; values may hold placeholders"},
+	{.name = "body", .type = ETL_OPT_STRING, ROW(etl_http_options, body_text),
+		.help = "the body of a POST; may hold placeholders"},
+	{.name = "auth", .type = ETL_OPT_TABLE, ROW(etl_http_options, auth), .sub = auth_table,
+		.help = "one of basic, bearer, api_key, oauth2; none if absent"},
+	{.name = "format", .type = ETL_OPT_WORD, ROW(etl_http_options, format),
+		.words = format_words, .fallback = "json", .help = "format of the answer"},
+	{.name = "records", .type = ETL_OPT_STRING, ROW(etl_http_options, records),
+		.fallback = "", .help = "JSON Pointer to the records; '*' stands for each member"},
+	{.name = "attach", .type = ETL_OPT_PAIRS, ROW(etl_http_options, attach_text),
+		.help = "field: JSON Pointer; puts a value outside the records into each record"},
+	{.name = "expect", .type = ETL_OPT_NODE, ROW(etl_http_options, expect_node),
+		.help = "{pointer, equals} or a list: the answer fails without it"},
+	{.name = "time", .type = ETL_OPT_TABLE, ROW(etl_http_options, time_text),
+		.sub = etl_event_time_table, .help = "the records' event time"},
+	{.name = "timeout", .type = ETL_OPT_DURATION, ROW(etl_http_options, timeout), .min = 0,
+		.max = 86400, .help = "for one whole answer; the daemon's http.timeout if absent"},
+	{.name = "max_bytes", .type = ETL_OPT_SIZE, ROW(etl_http_options, max_bytes),
+		.fallback = "1GiB", .min = 1, .help = "largest answer, decompressed"},
+	{.name = "ipv4_only", .type = ETL_OPT_BOOL, ROW(etl_http_options, ipv4_only),
+		.help = "never ask over IPv6"},
+	{0},
+};
+
+/* The mark of map[key], or of the map. */
+static const struct etl_mark *mark_of(const struct etl_node *map, const char *key)
+{
+	const struct etl_node *node = etl_node_get(map, key);
+
+	return node ? &node->mark : map ? &map->mark : NULL;
+}
+
+static void missing(const struct etl_conf_env *env, const struct etl_node *map,
+	const char *where, const char *key)
+{
+	etl_diag_add(env->diag, map ? &map->mark : NULL, ETL_DIAG_MISSING, NULL, NULL,
+		"%s needs '%s' in %s", where, key, env->what);
+}
+
+static void check_url(const char *url, const struct etl_mark *mark, const char *what,
+	const struct etl_conf_env *env)
+{
+	const char *fault = url ? etl_http_url_fault(url) : NULL;
+
+	if (fault)
+		etl_diag_add(env->diag, mark, ETL_DIAG_RANGE, fault, NULL, "%s is no usable URL in %s",
+			what, env->what);
+}
+
+/* ---- auth ---- */
+
+static void check_api_key(const struct etl_auth_options *auth, const struct etl_node *node,
+	const struct etl_conf_env *env)
+{
+	if (!auth->api_key.header == !auth->api_key.query)
+		etl_diag_add(env->diag, node ? &node->mark : NULL, ETL_DIAG_CONFLICT, NULL, NULL,
+			"auth.api_key takes one of 'header' and 'query' in %s", env->what);
+	if (auth->api_key.header && !etl_http_is_token(auth->api_key.header))
+		etl_diag_add(env->diag, mark_of(node, "header"), ETL_DIAG_RANGE, NULL, NULL,
+			"'%s' is no name of a header in %s", auth->api_key.header, env->what);
+}
+
+static void check_oauth2(const struct etl_oauth_options *oauth2, const struct etl_node *node,
+	const struct etl_conf_env *env)
+{
+	bool password = oauth2->grant == ETL_OAUTH_PASSWORD;
+
+	if (password && !oauth2->username)
+		missing(env, node, "grant: password", "username");
+	if (password && !oauth2->password)
+		missing(env, node, "grant: password", "password");
+	if (!password && (oauth2->username || oauth2->password))
+		etl_diag_add(env->diag, mark_of(node, oauth2->username ? "username" : "password"),
+			ETL_DIAG_CONFLICT, NULL, NULL,
+			"only grant: password takes a user name and a password in %s", env->what);
+	if (oauth2->auth_style == ETL_OAUTH_BASIC && !oauth2->client_secret)
+		missing(env, node, "auth_style: basic", "client_secret");
+	check_url(oauth2->token_url, mark_of(node, "token_url"), "token_url", env);
+}
+
+static void check_auth(const struct etl_auth_options *auth, const struct etl_node *node,
+	const struct etl_conf_env *env)
+{
+	int n = auth->has_basic + auth->has_bearer + auth->has_api_key + auth->has_oauth2;
+
+	if (n > 1 || (node && !n))
+		etl_diag_add(env->diag, node ? &node->mark : NULL, ETL_DIAG_CONFLICT, NULL, NULL,
+			"auth takes one of basic, bearer, api_key and oauth2 in %s", env->what);
+	if (auth->has_basic && auth->basic.username && strchr(auth->basic.username, ':'))
+		etl_diag_add(env->diag, mark_of(etl_node_get(node, "basic"), "username"),
+			ETL_DIAG_RANGE, NULL, NULL,
+			"a user name holds no ':' (RFC 7617) in %s", env->what);
+	if (auth->has_api_key)
+		check_api_key(auth, etl_node_get(node, "api_key"), env);
+	if (auth->has_oauth2)
+		check_oauth2(&auth->oauth2, etl_node_get(node, "oauth2"), env);
+}
+
+static void collect_secrets(struct etl_http_options *options)
+{
+	const struct etl_auth_options *auth = &options->auth;
+	const struct etl_secret *all[] = {auth->basic.password, auth->bearer.token,
+		auth->api_key.value, auth->oauth2.client_secret, auth->oauth2.password};
+	size_t n = 0;
+
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		if (all[i] && n + 1 < sizeof options->secrets / sizeof *options->secrets)
+			options->secrets[n++] = all[i];
+	options->secrets[n] = NULL;
+}
+
+/* ---- headers, query, body ---- */
+
+static void check_header(const char *name, const char *value, const struct etl_node *name_node,
+	const struct etl_node *value_node, const struct etl_conf_env *env)
+{
+	static const char *const ours[] = {
+		"Host", "Content-Length", "Transfer-Encoding", "Connection", "Accept-Encoding"};
+
+	if (!etl_http_is_token(name))
+		etl_diag_add(env->diag, &name_node->mark, ETL_DIAG_RANGE, NULL, NULL,
+			"'%s' is no name of a header in %s", name, env->what);
+	for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+		if (strcasecmp(name, ours[i]) == 0)
+			etl_diag_add(env->diag, &name_node->mark, ETL_DIAG_CONFLICT, NULL, NULL,
+				"the header '%s' is written by etld itself in %s", ours[i], env->what);
+	if (strcasecmp(name, "Authorization") == 0 ||
+		strcasecmp(name, "Proxy-Authorization") == 0 || strcasecmp(name, "Cookie") == 0)
+		etl_diag_add(env->diag, &name_node->mark, ETL_DIAG_SECRET, "use 'auth'", NULL,
+			"the header '%s' would stand in the open in %s", name, env->what);
+	if (!etl_http_is_header_value(value))
+		etl_diag_add(env->diag, &value_node->mark, ETL_DIAG_RANGE, NULL, NULL,
+			"the header '%s' holds a control byte in %s", name, env->what);
+}
+
+static struct etl_http_pair *compile_pairs(const struct etl_pairs *pairs,
+	const struct etl_conf_env *env)
+{
+	struct etl_http_pair *out = etl_arena_zalloc(env->arena, (pairs->n + 1) * sizeof *out);
+
+	for (size_t i = 0; i < pairs->n; i++) {
+		out[i].name = pairs->keys[i];
+		out[i].value = etl_template_parse(pairs->values[i], pairs->nodes[i], env);
+	}
+	return out;
+}
+
+static void compile_request(struct etl_http_options *o, const struct etl_node *node,
+	const struct etl_conf_env *env)
+{
+	const struct etl_node *url = etl_node_get(node, "url");
+	const struct etl_node *body = etl_node_get(node, "body");
+
+	check_url(o->url_text, mark_of(node, "url"), "url", env);
+	if (o->url_text)
+		o->url = etl_template_parse(o->url_text, url, env);
+	for (size_t i = 0; i < o->headers_text.n; i++)
+		check_header(o->headers_text.keys[i], o->headers_text.values[i],
+			o->headers_text.key_nodes[i], o->headers_text.nodes[i], env);
+	o->headers = compile_pairs(&o->headers_text, env);
+	o->n_headers = o->headers_text.n;
+	o->query = compile_pairs(&o->query_text, env);
+	o->n_query = o->query_text.n;
+	if (!o->body_text)
+		return;
+	if (o->method != ETL_HTTP_POST)
+		etl_diag_add(env->diag, mark_of(node, "body"), ETL_DIAG_CONFLICT,
+			"add 'method: POST'", NULL, "a GET has no body in %s", env->what);
+	o->body = etl_template_parse(o->body_text, body, env);
+}
+
+/* ---- what is read from the answer ---- */
+
+/* RFC 6901: empty, or begins with '/'; '~' only as ~0 and ~1. */
+static bool is_pointer(const char *p)
+{
+	if (*p && *p != '/')
+		return false;
+	for (; *p; p++)
+		if (*p == '~' && p[1] != '0' && p[1] != '1')
+			return false;
+	return true;
+}
+
+static void check_pointer(const char *pointer, const struct etl_mark *mark,
+	const struct etl_conf_env *env)
+{
+	if (!is_pointer(pointer))
+		etl_diag_add(env->diag, mark, ETL_DIAG_RANGE, "such as /data or /result/items", NULL,
+			"'%s' is no JSON Pointer in %s", pointer, env->what);
+}
+
+static void compile_attach(struct etl_http_options *o, const struct etl_conf_env *env)
+{
+	const struct etl_pairs *pairs = &o->attach_text;
+	struct etl_json_attach *attach =
+		etl_arena_zalloc(env->arena, (pairs->n + 1) * sizeof *attach);
+
+	for (size_t i = 0; i < pairs->n; i++) {
+		attach[i].name = pairs->keys[i];
+		attach[i].pointer = pairs->values[i];
+		check_pointer(pairs->values[i], &pairs->nodes[i]->mark, env);
+	}
+	o->json.attach = attach;
+	o->json.n_attach = pairs->n;
+}
+
+struct expect_options {
+	const char *pointer;
+	const char *equals;
+};
+static const struct etl_option expect_table[] = {
+	{.name = "pointer", .type = ETL_OPT_STRING, ROW(expect_options, pointer),
+		.required = true, .help = "JSON Pointer to a scalar outside the records"},
+	{.name = "equals", .type = ETL_OPT_STRING, ROW(expect_options, equals),
+		.help = "its text; if absent it has only to exist"},
+	{0},
+};
+
+static void compile_expect(struct etl_http_options *o, const struct etl_conf_env *env)
+{
+	const struct etl_node *node = o->expect_node;
+	bool list = node && node->kind == ETL_NODE_LIST;
+	size_t n = !node ? 0 : list ? node->n : 1;
+	struct etl_json_expect *expect = etl_arena_zalloc(env->arena, (n + 1) * sizeof *expect);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct etl_node *item = list ? node->items[i] : node;
+		struct expect_options one = {0};
+
+		if (!etl_options_fill(expect_table, item, &one, "extract.http.expect", env))
+			continue;
+		check_pointer(one.pointer, mark_of(item, "pointer"), env);
+		expect[o->json.n_expect].pointer = one.pointer;
+		expect[o->json.n_expect++].equals = one.equals;
+	}
+	o->json.expect = expect;
+}
+
+static void compile_answer(struct etl_http_options *o, const struct etl_node *node,
+	const struct etl_conf_env *env)
+{
+	const struct etl_node *time = etl_node_get(node, "time");
+
+	o->json.records = o->records ? o->records : "";
+	check_pointer(o->json.records, mark_of(node, "records"), env);
+	compile_attach(o, env);
+	compile_expect(o, env);
+	if (o->time_text.field)
+		o->time = etl_event_time_compile(&o->time_text, time, env);
+	else if (time && time->kind == ETL_NODE_MAP)
+		missing(env, time, "time", "field");
+}
+
+void etl_http_options_compile(struct etl_http_options *options, const struct etl_node *node,
+	const struct etl_conf_env *env)
+{
+	check_auth(&options->auth, etl_node_get(node, "auth"), env);
+	collect_secrets(options);
+	compile_request(options, node, env);
+	compile_answer(options, node, env);
+}

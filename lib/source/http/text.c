@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Small text work of HTTP.
+ */
+#include "source/http/text.h"
+
+#include <ctype.h>
+#include <stdint.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/str.h"
+
+/* Behind "http://" or "https://", or NULL. */
+static const char *after_scheme(const char *url)
+{
+	if (strncasecmp(url, "https://", 8) == 0)
+		return url + 8;
+	if (strncasecmp(url, "http://", 7) == 0)
+		return url + 7;
+	return NULL;
+}
+
+const char *etl_http_url_fault(const char *url)
+{
+	const char *host = after_scheme(url);
+	size_t len;
+
+	if (!host)
+		return "a URL begins with http:// or https://";
+	len = strcspn(host, "/?#");
+	if (memchr(host, '{', len) || memchr(host, '}', len))
+		return "the host may not come from a placeholder";
+	if (memchr(host, '@', len))
+		return "a URL holds no user name or password: use auth";
+	if (!len || *host == ':')
+		return "the URL has no host";
+	if (strchr(url, '#'))
+		return "a URL that is asked for has no fragment ('#')";
+	for (const char *p = url; *p; p++)
+		if ((unsigned char)*p <= 0x20 || (unsigned char)*p >= 0x7f || *p == '\\' || *p == '"')
+			return "the URL has a byte that must be percent-encoded";
+	return NULL;
+}
+
+static bool is_dot_segment(const char *segment, size_t len)
+{
+	return (len == 1 && segment[0] == '.') || (len == 2 && memcmp(segment, "..", 2) == 0);
+}
+
+int etl_http_url_check_path(const char *url, struct etl_error *err)
+{
+	const char *host = after_scheme(url);
+	const char *at = host ? host + strcspn(host, "/?#") : "";
+
+	while (*at == '/') {
+		size_t len = strcspn(++at, "/?#");
+
+		if (is_dot_segment(at, len))
+			return etl_error_set(err, ETL_CONFIG, "http.url",
+				"the URL's path has the segment '%.*s'", (int)len, at);
+		at += len;
+	}
+	return 0;
+}
+
+bool etl_http_url_host(const char *url, char *out, size_t size)
+{
+	const char *host = after_scheme(url);
+	size_t len = host ? strcspn(host, "/?#") : 0;
+	const char *at = len ? memchr(host, '@', len) : NULL;
+
+	if (at) {
+		len -= (size_t)(at + 1 - host);
+		host = at + 1;
+	}
+	if (!len || len >= size)
+		return false;
+	memcpy(out, host, len);
+	out[len] = '\0';
+	return true;
+}
+
+void etl_http_escape(struct etl_buf *out, const char *text)
+{
+	static const char hex[] = "0123456789ABCDEF";
+
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (c < 0x80 && (isalnum(c) || strchr("-._~", c))) {
+			etl_buf_char(out, (char)c);
+		} else {
+			char coded[3] = {'%', hex[c >> 4], hex[c & 15]};
+
+			etl_buf_append(out, coded, sizeof coded);
+		}
+	}
+}
+
+void etl_http_base64(struct etl_buf *out, const void *bytes, size_t len)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const uint8_t *p = bytes;
+
+	for (size_t i = 0; i < len; i += 3) {
+		size_t left = len - i;
+		uint32_t v = (uint32_t)p[i] << 16 | (left > 1 ? (uint32_t)p[i + 1] << 8 : 0) |
+			(left > 2 ? p[i + 2] : 0);
+		char coded[4] = {digits[v >> 18], digits[v >> 12 & 63],
+			left > 1 ? digits[v >> 6 & 63] : '=', left > 2 ? digits[v & 63] : '='};
+
+		etl_buf_append(out, coded, sizeof coded);
+	}
+}
+
+bool etl_http_is_token(const char *name)
+{
+	if (!*name)
+		return false;
+	for (; *name; name++)
+		if (!isalnum((unsigned char)*name) && !strchr("!#$%&'*+-.^_`|~", *name))
+			return false;
+	return true;
+}
+
+bool etl_http_is_header_value(const char *value)
+{
+	for (; *value; value++)
+		if (((unsigned char)*value < 0x20 && *value != '\t') || *value == 0x7f)
+			return false;
+	return true;
+}
+
+void etl_http_quote(char out[ETL_HTTP_QUOTE_BYTES], const char *bytes, size_t len)
+{
+	size_t n = 0, i = 0;
+
+	while (i < len && n < 80) {
+		size_t good = etl_utf8_check(bytes + i, len - i < 4 ? len - i : 4);
+		unsigned char c = (unsigned char)bytes[i];
+
+		if (c <= 0x20 || c == 0x7f) {
+			if (n && out[n - 1] != ' ')
+				out[n++] = ' ';
+			i++;
+		} else if (!good) {
+			out[n++] = '?';
+			i++;
+		} else {
+			size_t width = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+
+			if (n + width > 80)
+				break;
+			memcpy(out + n, bytes + i, width);
+			n += width;
+			i += width;
+		}
+	}
+	out[n] = '\0';
+}

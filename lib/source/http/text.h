@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Small text work of HTTP: what a URL may look like, percent-encoding, base64, and quoting
+ * a stranger's bytes in a message. No state; any thread.
+ */
+#ifndef ETL_SOURCE_HTTP_TEXT_H
+#define ETL_SOURCE_HTTP_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+
+/* NULL if `url` (text or the text of a template) is an absolute http or https URL whose host
+ * is literal, without user information and fragment; else the reason, static. */
+const char *etl_http_url_fault(const char *url);
+
+/* 0, or -1 (ETL_CONFIG) if the filled URL has "." or ".." as a segment of its path: such a
+ * segment would be taken away on the way and another resource asked for. */
+int etl_http_url_check_path(const char *url, struct etl_error *err);
+
+/* The host (and port) of an absolute URL; false if it has none or it does not fit. */
+bool etl_http_url_host(const char *url, char *out, size_t size);
+
+/* Appends `text` with all but RFC 3986 unreserved bytes as %XX. */
+void etl_http_escape(struct etl_buf *out, const char *text);
+
+/* Appends standard base64 (RFC 4648 section 4). */
+void etl_http_base64(struct etl_buf *out, const void *bytes, size_t len);
+
+/* True for a header's name (RFC 9110 token). */
+bool etl_http_is_token(const char *name);
+
+/* True if no byte is a control byte but tab: fit for a header's value. */
+bool etl_http_is_header_value(const char *value);
+
+/* Writes at most 80 bytes of `bytes` fit for a message: a run of white space and control
+ * bytes becomes one blank, what is no UTF-8 becomes '?'. */
+#define ETL_HTTP_QUOTE_BYTES 84
+void etl_http_quote(char out[ETL_HTTP_QUOTE_BYTES], const char *bytes, size_t len);
+
+#endif
