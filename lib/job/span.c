@@ -198,7 +198,9 @@ enum etl_go etl_span_next(struct etl_strand *strand, struct etl_error *err)
 	struct etl_strand_work *work = strand->work;
 
 	if (!work->n_spans) {
-		if (!work->due.more || work->failed_spans)
+		/* Without progress a second plan would find the same windows again. */
+		if (!work->due.more || work->failed_spans || !work->due.n ||
+			!work->due.windows[0].done)
 			return ETL_GO_END;
 		/* The plan was cut: what is closed now is behind the watermark; plan again. */
 		etl_span_close(strand);

@@ -140,6 +140,12 @@ enum etl_go etl_step_plan(struct etl_strand *strand, struct etl_error *err)
 		return ETL_GO_FAIL;
 	etl_window_plan(&job->window, &work->watermark, run->planned, work->briefs, work->n_briefs,
 		is_asked ? &run->asked : NULL, &work->due);
+	if (is_asked && work->due.more) {
+		etl_error_set(err, ETL_PERMANENT, "run.too_many",
+			"more than %d windows were asked for at once; ask for them in parts",
+			ETL_DUE_MAX);
+		return ETL_GO_FAIL;
+	}
 	settle_origin(strand);
 	if (give_up_lost(strand, err) < 0)
 		return ETL_GO_FAIL;

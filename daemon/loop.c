@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The event loop. libev's own timers are not used: its periodic ones lose a slot when the
+ * clock jumps over it, and its relative ones stand still in suspend. One timerfd on
+ * CLOCK_BOOTTIME is set to the wheel's next wake before each sleep.
+ */
+#include "loop.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <ev.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+
+struct etld_io {
+	ev_io watcher;
+	struct etld_loop *loop;
+	etld_io_fn fn;
+	void *ctx;
+	const char *name;
+};
+
+struct etld_loop {
+	struct ev_loop *ev;
+	const struct etl_clock *clock;
+	struct etld_loop_events events;
+	struct etl_wheel *wheel;
+	pthread_t thread;
+	ev_async wake;
+	ev_prepare prepare;
+	ev_signal signals[3];
+	int wheel_fd, step_fd;
+	struct etld_io *wheel_io, *step_io;
+	int64_t armed_us; /* what wheel_fd is set to; 0 = off */
+	uint64_t turns;
+};
+
+void etld_on_loop(const struct etld_loop *loop)
+{
+	assert(pthread_equal(loop->thread, pthread_self()));
+	(void)loop;
+}
+
+static void on_io(struct ev_loop *ev, ev_io *watcher, int revents)
+{
+	struct etld_io *io = watcher->data;
+
+	(void)ev;
+	io->fn(io->ctx, watcher->fd, (revents & EV_READ) != 0, (revents & EV_WRITE) != 0);
+}
+
+static int events_of(bool read, bool write)
+{
+	return (read ? EV_READ : 0) | (write ? EV_WRITE : 0);
+}
+
+struct etld_io *etld_io_add(struct etld_loop *loop, int fd, bool read, bool write,
+	etld_io_fn fn, void *ctx, const char *name)
+{
+	struct etld_io *io = ETL_NEW(struct etld_io);
+
+	*io = (struct etld_io){.loop = loop, .fn = fn, .ctx = ctx, .name = name};
+	ev_io_init(&io->watcher, on_io, fd, events_of(read, write));
+	io->watcher.data = io;
+	if (read || write)
+		ev_io_start(loop->ev, &io->watcher);
+	return io;
+}
+
+void etld_io_change(struct etld_io *io, bool read, bool write)
+{
+	ev_io_stop(io->loop->ev, &io->watcher);
+	ev_io_set(&io->watcher, io->watcher.fd, events_of(read, write));
+	if (read || write)
+		ev_io_start(io->loop->ev, &io->watcher);
+}
+
+void etld_io_remove(struct etld_io *io)
+{
+	if (!io)
+		return;
+	ev_io_stop(io->loop->ev, &io->watcher);
+	free(io);
+}
+
+static void on_wake(struct ev_loop *ev, ev_async *watcher, int revents)
+{
+	struct etld_loop *loop = watcher->data;
+
+	(void)ev;
+	(void)revents;
+	loop->events.wake(loop->events.ctx);
+}
+
+static void on_signal(struct ev_loop *ev, ev_signal *watcher, int revents)
+{
+	struct etld_loop *loop = watcher->data;
+
+	(void)ev;
+	(void)revents;
+	loop->events.signal(loop->events.ctx, watcher->signum);
+}
+
+/* Any set of the wall clock cancels this timer: read() then fails with ECANCELED. */
+static void arm_step_watch(struct etld_loop *loop)
+{
+	struct itimerspec far = {.it_value.tv_sec = INT64_C(4102444800)}; /* 2100-01-01 */
+
+	(void)timerfd_settime(loop->step_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &far, NULL);
+}
+
+static void on_step(void *ctx, int fd, bool readable, bool writable)
+{
+	struct etld_loop *loop = ctx;
+	uint64_t expirations;
+	ssize_t n = read(fd, &expirations, sizeof expirations);
+	bool stepped = n < 0 && errno == ECANCELED;
+
+	(void)readable;
+	(void)writable;
+	arm_step_watch(loop);
+	if (stepped)
+		loop->events.clock_stepped(loop->events.ctx);
+}
+
+static void on_wheel(void *ctx, int fd, bool readable, bool writable)
+{
+	struct etld_loop *loop = ctx;
+	uint64_t expirations;
+
+	(void)readable;
+	(void)writable;
+	if (read(fd, &expirations, sizeof expirations) > 0)
+		loop->armed_us = 0;
+}
+
+/* Before each sleep: what is due fires, then the descriptor is set to the next wake. */
+static void on_prepare(struct ev_loop *ev, ev_prepare *watcher, int revents)
+{
+	struct etld_loop *loop = watcher->data;
+	struct itimerspec spec = {{0}};
+	etl_mono next;
+
+	(void)ev;
+	(void)revents;
+	loop->turns++;
+	etl_wheel_advance(loop->wheel, etl_mono_now(loop->clock));
+	if (!etl_wheel_next(loop->wheel, &next))
+		next.us = 0;
+	else if (next.us <= 0)
+		next.us = 1;
+	if (next.us == loop->armed_us)
+		return;
+	spec.it_value.tv_sec = next.us / 1000000;
+	spec.it_value.tv_nsec = next.us % 1000000 * 1000;
+	(void)timerfd_settime(loop->wheel_fd, TFD_TIMER_ABSTIME, &spec, NULL);
+	loop->armed_us = next.us;
+}
+
+static void start_signals(struct etld_loop *loop)
+{
+	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+		ev_signal_init(&loop->signals[i], on_signal, numbers[i]);
+		loop->signals[i].data = loop;
+		ev_signal_start(loop->ev, &loop->signals[i]);
+	}
+}
+
+struct etld_loop *etld_loop_new(const struct etl_clock *clock,
+	const struct etld_loop_events *events, struct etl_error *err)
+{
+	struct etld_loop *loop = ETL_NEW(struct etld_loop);
+
+	loop->clock = clock;
+	loop->events = *events;
+	loop->thread = pthread_self();
+	loop->wheel = etl_wheel_new(etl_mono_now(clock));
+	loop->ev = ev_loop_new(EVFLAG_AUTO);
+	loop->wheel_fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+	loop->step_fd = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (!loop->ev || loop->wheel_fd < 0 || loop->step_fd < 0) {
+		etl_error_set(err, ETL_TRANSIENT, "loop", "no event loop: %s", strerror(errno));
+		etld_loop_free(loop);
+		return NULL;
+	}
+	ev_async_init(&loop->wake, on_wake);
+	loop->wake.data = loop;
+	ev_async_start(loop->ev, &loop->wake);
+	ev_prepare_init(&loop->prepare, on_prepare);
+	loop->prepare.data = loop;
+	ev_prepare_start(loop->ev, &loop->prepare);
+	start_signals(loop);
+	loop->wheel_io = etld_io_add(loop, loop->wheel_fd, true, false, on_wheel, loop, "wheel");
+	loop->step_io = etld_io_add(loop, loop->step_fd, true, false, on_step, loop, "clock step");
+	arm_step_watch(loop);
+	return loop;
+}
+
+void etld_loop_free(struct etld_loop *loop)
+{
+	if (!loop)
+		return;
+	etld_io_remove(loop->wheel_io);
+	etld_io_remove(loop->step_io);
+	if (loop->wheel_fd >= 0)
+		close(loop->wheel_fd);
+	if (loop->step_fd >= 0)
+		close(loop->step_fd);
+	if (loop->ev) {
+		for (size_t i = 0; i < 3; i++)
+			ev_signal_stop(loop->ev, &loop->signals[i]);
+		ev_loop_destroy(loop->ev);
+	}
+	etl_wheel_free(loop->wheel);
+	free(loop);
+}
+
+void etld_loop_run(struct etld_loop *loop)
+{
+	ev_run(loop->ev, 0);
+}
+
+void etld_loop_stop(struct etld_loop *loop)
+{
+	ev_break(loop->ev, EVBREAK_ALL);
+}
+
+void etld_loop_wake(struct etld_loop *loop)
+{
+	ev_async_send(loop->ev, &loop->wake);
+}
+
+struct etl_wheel *etld_loop_wheel(struct etld_loop *loop)
+{
+	return loop->wheel;
+}
+
+uint64_t etld_loop_turns(const struct etld_loop *loop)
+{
+	return loop->turns;
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Worker threads: two queues under one mutex. Workers know nothing of the loop but the wake.
+ */
+#include "pool.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include "base/alloc.h"
+
+struct queue {
+	struct etld_task *first, **last;
+	size_t n;
+};
+
+struct worker {
+	struct etld_pool *pool;
+	pthread_t thread;
+	bool started, busy;
+	etl_mono since;
+};
+
+struct etld_pool {
+	const struct etl_clock *clock;
+	void (*wake)(void *ctx);
+	void *ctx;
+	pthread_mutex_t lock; /* guards everything below */
+	pthread_cond_t more;
+	struct queue waiting, finished;
+	bool closing;
+	struct worker *workers;
+	unsigned n_workers;
+};
+
+static void push(struct queue *queue, struct etld_task *task)
+{
+	task->next = NULL;
+	*queue->last = task;
+	queue->last = &task->next;
+	queue->n++;
+}
+
+static struct etld_task *pop(struct queue *queue)
+{
+	struct etld_task *task = queue->first;
+
+	if (!task)
+		return NULL;
+	queue->first = task->next;
+	if (!queue->first)
+		queue->last = &queue->first;
+	queue->n--;
+	return task;
+}
+
+static struct etld_task *next_task(struct worker *self)
+{
+	struct etld_pool *pool = self->pool;
+	struct etld_task *task;
+
+	pthread_mutex_lock(&pool->lock);
+	self->busy = false;
+	while (!pool->closing && !pool->waiting.first)
+		pthread_cond_wait(&pool->more, &pool->lock);
+	task = pool->closing ? NULL : pop(&pool->waiting);
+	if (task) {
+		self->busy = true;
+		self->since = etl_mono_now(pool->clock);
+	}
+	pthread_mutex_unlock(&pool->lock);
+	return task;
+}
+
+static void *worker_main(void *arg)
+{
+	struct worker *self = arg;
+	struct etld_pool *pool = self->pool;
+	struct etld_task *task;
+
+	while ((task = next_task(self)) != NULL) {
+		task->work(task);
+		pthread_mutex_lock(&pool->lock);
+		push(&pool->finished, task);
+		pthread_mutex_unlock(&pool->lock);
+		pool->wake(pool->ctx);
+	}
+	return NULL;
+}
+
+struct etld_pool *etld_pool_new(unsigned workers, const struct etl_clock *clock,
+	void (*wake)(void *ctx), void *ctx)
+{
+	struct etld_pool *pool = ETL_NEW(struct etld_pool);
+	sigset_t all, before;
+
+	pool->clock = clock;
+	pool->wake = wake;
+	pool->ctx = ctx;
+	pool->waiting.last = &pool->waiting.first;
+	pool->finished.last = &pool->finished.first;
+	pool->n_workers = workers;
+	pool->workers = etl_calloc(workers, sizeof *pool->workers);
+	pthread_mutex_init(&pool->lock, NULL);
+	pthread_cond_init(&pool->more, NULL);
+	sigfillset(&all); /* signals belong to the loop thread */
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	for (unsigned i = 0; i < workers; i++) {
+		pool->workers[i].pool = pool;
+		pool->workers[i].started =
+			pthread_create(&pool->workers[i].thread, NULL, worker_main, &pool->workers[i]) == 0;
+	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return pool;
+}
+
+void etld_pool_free(struct etld_pool *pool)
+{
+	if (!pool)
+		return;
+	pthread_mutex_lock(&pool->lock);
+	pool->closing = true;
+	pthread_cond_broadcast(&pool->more);
+	pthread_mutex_unlock(&pool->lock);
+	for (unsigned i = 0; i < pool->n_workers; i++)
+		if (pool->workers[i].started)
+			pthread_join(pool->workers[i].thread, NULL);
+	pthread_mutex_destroy(&pool->lock);
+	pthread_cond_destroy(&pool->more);
+	free(pool->workers);
+	free(pool);
+}
+
+void etld_pool_submit(struct etld_pool *pool, struct etld_task *task)
+{
+	pthread_mutex_lock(&pool->lock);
+	push(&pool->waiting, task);
+	pthread_cond_signal(&pool->more);
+	pthread_mutex_unlock(&pool->lock);
+}
+
+void etld_pool_collect(struct etld_pool *pool)
+{
+	struct etld_task *task;
+
+	do {
+		pthread_mutex_lock(&pool->lock);
+		task = pop(&pool->finished);
+		pthread_mutex_unlock(&pool->lock);
+		if (task)
+			task->done(task);
+	} while (task);
+}
+
+void etld_pool_facts(struct etld_pool *pool, struct etld_pool_facts *out)
+{
+	etl_mono now = etl_mono_now(pool->clock);
+
+	*out = (struct etld_pool_facts){.workers = pool->n_workers};
+	pthread_mutex_lock(&pool->lock);
+	out->queued = pool->waiting.n;
+	for (unsigned i = 0; i < pool->n_workers; i++) {
+		etl_dur d = etl_mono_diff(now, pool->workers[i].since);
+
+		if (!pool->workers[i].busy)
+			continue;
+		out->busy++;
+		if (d.us > out->oldest.us)
+			out->oldest = d;
+	}
+	pthread_mutex_unlock(&pool->lock);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Worker threads. A task crosses by a move through one queue: submit gives it away, `work`
+ * runs on a worker, `done` runs on the loop. One mutex guards both queues; nothing is called
+ * with it held.
+ */
+#ifndef ETLD_POOL_H
+#define ETLD_POOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "time/clock.h"
+
+struct etld_task {
+	struct etld_task *next;
+	void (*work)(struct etld_task *task); /* worker */
+	void (*done)(struct etld_task *task); /* loop; may free the task */
+	const char *name;		      /* static */
+};
+
+struct etld_pool;
+
+/* `wake` is called from workers when something is done; the loop then calls
+ * etld_pool_collect. */
+struct etld_pool *etld_pool_new(unsigned workers, const struct etl_clock *clock,
+	void (*wake)(void *ctx), void *ctx);
+
+/* Waits for the tasks that run, drops those that wait (they are not freed). */
+void etld_pool_free(struct etld_pool *pool);
+
+void etld_pool_submit(struct etld_pool *pool, struct etld_task *task); /* loop thread */
+void etld_pool_collect(struct etld_pool *pool);			       /* loop thread */
+
+struct etld_pool_facts {
+	unsigned workers, busy;
+	size_t queued;
+	etl_dur oldest; /* how long the longest running task has been at it */
+};
+void etld_pool_facts(struct etld_pool *pool, struct etld_pool_facts *out);
+
+#endif
