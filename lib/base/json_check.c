@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The strict guard before the tree: RFC 8259 as written, no recursion, nothing allocated.
+ * cJSON lets through what it should not (control bytes, "01", NUL in text, deep nesting),
+ * and what it takes for a member name decides what a daemon does.
+ */
+#include <ctype.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/str.h"
+
+struct scan {
+	const char *text;
+	size_t len;
+	size_t at;
+	unsigned depth;
+	char open[ETL_JSON_DEPTH_MAX]; /* '{' or '[' of each level */
+	struct etl_error *err;
+};
+
+static int bad(struct scan *s, const char *what)
+{
+	return etl_error_set(s->err, ETL_DATA, "json.syntax", "JSON: %s at byte %zu", what, s->at);
+}
+
+static int peek(const struct scan *s)
+{
+	return s->at < s->len ? (unsigned char)s->text[s->at] : -1;
+}
+
+static void skip_blanks(struct scan *s)
+{
+	while (s->at < s->len && memchr(" \t\r\n", s->text[s->at], 4))
+		s->at++;
+}
+
+static size_t digits(struct scan *s)
+{
+	size_t from = s->at;
+
+	while (s->at < s->len && isdigit((unsigned char)s->text[s->at]))
+		s->at++;
+	return s->at - from;
+}
+
+static int scan_number(struct scan *s)
+{
+	s->at += peek(s) == '-';
+	if (peek(s) == '0')
+		s->at++;
+	else if (!digits(s))
+		return bad(s, "a number without digits");
+	if (peek(s) == '.') {
+		s->at++;
+		if (!digits(s))
+			return bad(s, "no digits after the decimal point");
+	}
+	if (peek(s) == 'e' || peek(s) == 'E') {
+		s->at++;
+		s->at += peek(s) == '+' || peek(s) == '-';
+		if (!digits(s))
+			return bad(s, "no digits in the exponent");
+	}
+	return 0;
+}
+
+/* \uXXXX behind the backslash and the u. */
+static int scan_unicode_escape(struct scan *s)
+{
+	if (s->len - s->at < 4)
+		return bad(s, "a cut \\u escape");
+	for (int i = 0; i < 4; i++)
+		if (!isxdigit((unsigned char)s->text[s->at + i]))
+			return bad(s, "a \\u escape without four hexadecimal digits");
+	if (memcmp(s->text + s->at, "0000", 4) == 0)
+		return bad(s, "a NUL character inside text");
+	s->at += 4;
+	return 0;
+}
+
+static int scan_text(struct scan *s)
+{
+	s->at++;
+	for (;;) {
+		int c = peek(s);
+
+		if (c < 0)
+			return bad(s, "text without its closing quote");
+		if (c < 0x20)
+			return bad(s, "a control byte inside text");
+		s->at++;
+		if (c == '"')
+			return 0;
+		if (c != '\\')
+			continue;
+		c = peek(s);
+		if (c < 0 || !c || !strchr("\"\\/bfnrtu", c))
+			return bad(s, "an unknown escape");
+		s->at++;
+		if (c == 'u' && scan_unicode_escape(s) < 0)
+			return -1;
+	}
+}
+
+static int scan_word(struct scan *s, const char *word)
+{
+	size_t n = strlen(word);
+
+	if (s->len - s->at < n || memcmp(s->text + s->at, word, n) != 0)
+		return bad(s, "an unknown word");
+	s->at += n;
+	return 0;
+}
+
+static int scan_scalar(struct scan *s)
+{
+	switch (peek(s)) {
+	case '"':
+		return scan_text(s);
+	case 't':
+		return scan_word(s, "true");
+	case 'f':
+		return scan_word(s, "false");
+	case 'n':
+		return scan_word(s, "null");
+	case -1:
+		return bad(s, "the end came too early");
+	default:
+		if (peek(s) != '-' && !isdigit(peek(s)))
+			return bad(s, "an unexpected character");
+		return scan_number(s);
+	}
+}
+
+static int scan_key(struct scan *s)
+{
+	skip_blanks(s);
+	if (peek(s) != '"')
+		return bad(s, "a member name is missing");
+	if (scan_text(s) < 0)
+		return -1;
+	skip_blanks(s);
+	if (peek(s) != ':')
+		return bad(s, "':' is missing after a member name");
+	s->at++;
+	return 0;
+}
+
+/* Steps over an opening bracket. 1 = it is closed again at once, 0 = values follow. */
+static int scan_open(struct scan *s)
+{
+	char open = s->text[s->at];
+
+	if (s->depth == ETL_JSON_DEPTH_MAX)
+		return etl_error_set(s->err, ETL_LIMIT, "json.depth",
+			"JSON: more than %d levels deep at byte %zu", ETL_JSON_DEPTH_MAX, s->at);
+	s->at++;
+	skip_blanks(s);
+	if (peek(s) == (open == '{' ? '}' : ']')) {
+		s->at++;
+		return 1;
+	}
+	s->open[s->depth++] = open;
+	return open == '{' ? scan_key(s) : 0;
+}
+
+/* Behind a value: closes levels. 1 = all is closed, 0 = another value follows. */
+static int scan_close(struct scan *s)
+{
+	while (s->depth) {
+		char open = s->open[s->depth - 1];
+
+		skip_blanks(s);
+		if (peek(s) == ',') {
+			s->at++;
+			return open == '{' ? scan_key(s) : 0;
+		}
+		if (peek(s) != (open == '{' ? '}' : ']'))
+			return bad(s, open == '{' ? "',' or '}' is missing" : "',' or ']' is missing");
+		s->at++;
+		s->depth--;
+	}
+	return 1;
+}
+
+int etl_json_check(const char *text, size_t len, struct etl_error *err)
+{
+	struct scan s = {.text = text, .len = len, .err = err};
+	size_t good = etl_utf8_check(text, len);
+	int closed = 0;
+
+	if (good != len)
+		return etl_error_set(err, ETL_DATA, "json.utf8", "JSON: no UTF-8 at byte %zu", good);
+	while (!closed) {
+		int c, rc;
+
+		skip_blanks(&s);
+		c = peek(&s);
+		rc = c == '{' || c == '[' ? scan_open(&s) : scan_scalar(&s) < 0 ? -1 : 1;
+		if (rc == 1)
+			rc = scan_close(&s);
+		if (rc < 0)
+			return -1;
+		closed = rc;
+	}
+	skip_blanks(&s);
+	return s.at == len ? 0 : bad(&s, "something follows the value");
+}
