@@ -41,8 +41,8 @@ struct etl_wheel *etl_wheel_new(etl_mono now);
 void etl_wheel_free(struct etl_wheel *wheel);
 ETL_DEFINE_CLEANUP(struct etl_wheel *, etl_wheel_free)
 
-/* Fires at the first advance to `due` or later, never before it (due is rounded up to a
- * millisecond). An armed timer is moved. A due time in the past counts as the time of the
+/* Fires at the first advance to `due`, rounded up to a whole millisecond, or later; never
+ * before it. An armed timer is moved. A due time in the past counts as the time of the
  * last advance and fires at the next one. Any due time is in range. */
 void etl_timer_arm(struct etl_wheel *wheel, struct etl_timer *timer, etl_mono due);
 

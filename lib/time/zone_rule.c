@@ -178,6 +178,8 @@ static void spell_out(struct etl_zone *zone, const struct rule *r, int64_t first
 	size_t n = 0, count;
 	bool had_steps = zone->count > 0;
 	int64_t last = had_steps ? zone->steps[zone->count - 1].at : 0;
+	/* The very last end of summer has no start behind it to replace it. */
+	int64_t limit = zone->base + ETL_ZONE_CYCLE + INT64_C(400) * 86400;
 
 	for (int64_t y = first_year; y < first_year + years; y++) {
 		struct etl_zone_step on = {change_at(&r->start, y, r->std), r->dst, true};
@@ -191,7 +193,7 @@ static void spell_out(struct etl_zone *zone, const struct rule *r, int64_t first
 	for (n = 0; n < count; n++) {
 		bool replaced = n + 1 < count && all[n + 1].at == all[n].at;
 
-		if (!replaced && (!had_steps || all[n].at > last))
+		if (!replaced && (!had_steps || all[n].at > last) && all[n].at < limit)
 			etl_zone_add_step(zone, all[n].at, all[n].offset, all[n].dst);
 	}
 	free(all);
