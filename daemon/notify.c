@@ -27,10 +27,9 @@ void etld_notify_status(const char *fmt, ...)
 	(void)sd_notifyf(0, "STATUS=%s", text);
 }
 
-void etld_notify_reloading(const struct etl_clock *clock)
+void etld_notify_reloading(void)
 {
-	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
-		(long long)etl_mono_now(clock).us);
+	(void)sd_notify(0, "RELOADING=1");
 }
 
 void etld_notify_stopping(void)

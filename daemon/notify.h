@@ -10,7 +10,7 @@
 
 void etld_notify_ready(void);
 void etld_notify_status(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-void etld_notify_reloading(const struct etl_clock *clock);
+void etld_notify_reloading(void);
 void etld_notify_stopping(void);
 void etld_notify_failed(int code); /* a failed start: ERRNO= */
 void etld_notify_watchdog(void);

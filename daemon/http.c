@@ -1,0 +1,505 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * HTTP transfers on the loop: libcurl's multi-socket interface. libcurl is never called from
+ * inside its own callbacks, except to pause.
+ */
+#include "http.h"
+
+#include <ctype.h>
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "http_gate.h"
+
+#define HEADERS_BYTES_MAX (64 * 1024)
+#define URL_BYTES_MAX (16 * 1024)
+
+struct etld_http {
+	struct etld_loop *loop;
+	const struct etl_clock *clock;
+	struct etld_http_options options;
+	CURLM *multi;
+	struct etl_timer timer;	   /* libcurl's own timeouts */
+	struct etl_timer gate_timer; /* the next host that may go on */
+	struct etl_timer deliver_timer; /* transfers that failed before they began */
+	struct etld_gates *gates;
+	struct etld_transfer *transfers;
+};
+
+struct etld_transfer {
+	struct etld_transfer *prev, *next;
+	struct etld_http *http;
+	const struct etl_request *request;
+	struct etld_transfer_events events;
+	void *ctx;
+	CURL *easy;
+	struct curl_slist *headers;
+	struct etld_gate_ticket ticket;
+	bool head_given, running, paused;
+	uint64_t bytes;
+	size_t header_bytes;
+	char *content_type, *etag, *location;
+	struct etl_error failure; /* found before libcurl knew of it */
+	char detail[CURL_ERROR_SIZE];
+};
+
+/* ---- the multi handle on the loop ---------------------------------------------------------- */
+
+static void check_finished(struct etld_http *http);
+
+static void on_socket_ready(void *ctx, int fd, bool readable, bool writable)
+{
+	struct etld_http *http = ctx;
+	int running;
+
+	curl_multi_socket_action(http->multi, fd,
+		(readable ? CURL_CSELECT_IN : 0) | (writable ? CURL_CSELECT_OUT : 0), &running);
+	check_finished(http);
+}
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *socket_ctx)
+{
+	struct etld_http *http = ctx;
+	struct etld_io *io = socket_ctx;
+	bool read = what == CURL_POLL_IN || what == CURL_POLL_INOUT;
+	bool write = what == CURL_POLL_OUT || what == CURL_POLL_INOUT;
+
+	(void)easy;
+	if (what == CURL_POLL_REMOVE) {
+		etld_io_remove(io);
+		curl_multi_assign(http->multi, fd, NULL);
+	} else if (io) {
+		etld_io_change(io, read, write);
+	} else {
+		io = etld_io_add(http->loop, fd, read, write, on_socket_ready, http, "http");
+		curl_multi_assign(http->multi, fd, io);
+	}
+	return 0;
+}
+
+static int on_timer_wanted(CURLM *multi, long ms, void *ctx)
+{
+	struct etld_http *http = ctx;
+	struct etl_wheel *wheel = etld_loop_wheel(http->loop);
+
+	(void)multi;
+	if (ms < 0)
+		etl_timer_cancel(wheel, &http->timer);
+	else
+		etl_timer_arm(wheel, &http->timer, etl_mono_add(etl_mono_now(http->clock), ETL_MS(ms)));
+	return 0;
+}
+
+static void on_timer(struct etl_timer *timer, void *ctx)
+{
+	struct etld_http *http = ctx;
+	int running;
+
+	(void)timer;
+	curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	check_finished(http);
+}
+
+/* ---- one transfer -------------------------------------------------------------------------- */
+
+static void transfer_free(struct etld_transfer *t)
+{
+	struct etld_http *http = t->http;
+
+	if (t->running)
+		curl_multi_remove_handle(http->multi, t->easy);
+	etld_gate_leave(http->gates, &t->ticket);
+	if (t->prev)
+		t->prev->next = t->next;
+	else
+		http->transfers = t->next;
+	if (t->next)
+		t->next->prev = t->prev;
+	curl_easy_cleanup(t->easy);
+	curl_slist_free_all(t->headers);
+	free(t->content_type);
+	free(t->etag);
+	free(t->location);
+	free(t);
+}
+
+static void give_head(struct etld_transfer *t)
+{
+	struct etl_response response = {
+		.received = etl_now(t->http->clock),
+		.content_type = t->content_type ? t->content_type : "",
+		.etag = t->etag ? t->etag : "",
+		.location = t->location ? t->location : "",
+		.retry_after = {-1},
+	};
+	long status = 0;
+	curl_off_t wait = 0;
+
+	if (t->head_given)
+		return;
+	t->head_given = true;
+	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &wait); /* seconds or a date, by libcurl */
+	response.status = (int)status;
+	if (wait > 0)
+		response.retry_after = ETL_SECONDS(wait < 86400 ? wait : 86400);
+	t->events.head(t->ctx, &response);
+}
+
+static void keep_header(char **slot, const char *value, size_t len)
+{
+	while (len && isspace((unsigned char)*value)) {
+		value++;
+		len--;
+	}
+	while (len && isspace((unsigned char)value[len - 1]))
+		len--;
+	free(*slot);
+	*slot = etl_memdup0(value, len);
+}
+
+static size_t on_header(char *bytes, size_t one, size_t len, void *ctx)
+{
+	struct etld_transfer *t = ctx;
+	static const char *const names[] = {"content-type:", "etag:", "location:"};
+	char **slots[] = {&t->content_type, &t->etag, &t->location};
+
+	(void)one;
+	t->header_bytes += len;
+	if (t->header_bytes > HEADERS_BYTES_MAX) {
+		etl_error_set(&t->failure, ETL_LIMIT, "http.headers", "the answer's headers pass %d KiB",
+			HEADERS_BYTES_MAX / 1024);
+		return 0;
+	}
+	for (size_t i = 0; i < 3; i++) {
+		size_t n = strlen(names[i]);
+
+		if (len > n && strncasecmp(bytes, names[i], n) == 0)
+			keep_header(slots[i], bytes + n, len - n);
+	}
+	return len;
+}
+
+static size_t on_body(char *bytes, size_t one, size_t len, void *ctx)
+{
+	struct etld_transfer *t = ctx;
+	uint64_t max = t->request->response_bytes_max;
+
+	(void)one;
+	if (t->paused)
+		return CURL_WRITEFUNC_PAUSE; /* libcurl keeps these bytes and gives them again */
+	t->bytes += len;
+	if (max && t->bytes > max) {
+		etl_error_set(&t->failure, ETL_LIMIT, "http.too_large",
+			"the answer is larger than %llu bytes", (unsigned long long)max);
+		return 0;
+	}
+	give_head(t);
+	if (len)
+		t->events.chunk(t->ctx, bytes, len);
+	return len;
+}
+
+/* libcurl's words for what the network did, as kinds. */
+static const struct {
+	CURLcode code;
+	enum etl_error_kind kind;
+	const char *name;
+} failures[] = {
+	{CURLE_COULDNT_RESOLVE_HOST, ETL_TRANSIENT, "http.resolve"},
+	{CURLE_COULDNT_RESOLVE_PROXY, ETL_TRANSIENT, "http.resolve"},
+	{CURLE_COULDNT_CONNECT, ETL_TRANSIENT, "http.connect"},
+	{CURLE_OPERATION_TIMEDOUT, ETL_TRANSIENT, "http.timeout"},
+	{CURLE_PARTIAL_FILE, ETL_TRANSIENT, "http.cut"},
+	{CURLE_GOT_NOTHING, ETL_TRANSIENT, "http.cut"},
+	{CURLE_RECV_ERROR, ETL_TRANSIENT, "http.cut"},
+	{CURLE_SEND_ERROR, ETL_TRANSIENT, "http.cut"},
+	{CURLE_HTTP2, ETL_TRANSIENT, "http.cut"},
+	{CURLE_HTTP2_STREAM, ETL_TRANSIENT, "http.cut"},
+	{CURLE_SSL_CONNECT_ERROR, ETL_TRANSIENT, "http.tls"},
+	{CURLE_PEER_FAILED_VERIFICATION, ETL_PERMANENT, "http.certificate"},
+	{CURLE_SSL_CACERT_BADFILE, ETL_PERMANENT, "http.certificate"},
+	{CURLE_URL_MALFORMAT, ETL_PERMANENT, "http.url"},
+	{CURLE_UNSUPPORTED_PROTOCOL, ETL_PERMANENT, "http.url"},
+	{CURLE_BAD_CONTENT_ENCODING, ETL_DATA, "http.encoding"},
+	{CURLE_FILESIZE_EXCEEDED, ETL_LIMIT, "http.too_large"},
+};
+
+static void explain(struct etld_transfer *t, CURLcode code, struct etl_error *err)
+{
+	enum etl_error_kind kind = ETL_TRANSIENT;
+	const char *name = "http.failed";
+	const char *text = *t->detail ? t->detail : curl_easy_strerror(code);
+
+	if (t->failure.kind != ETL_OK) {
+		*err = t->failure;
+		etl_error_prefix(err, "%s", t->request->url_shown);
+		return;
+	}
+	for (size_t i = 0; i < sizeof failures / sizeof *failures; i++)
+		if (failures[i].code == code) {
+			kind = failures[i].kind;
+			name = failures[i].name;
+		}
+	etl_error_set(err, kind, name, "%s: %s", t->request->url_shown, text);
+}
+
+static void finish(struct etld_transfer *t, const struct etl_error *err)
+{
+	struct etld_transfer_events events = t->events;
+	void *ctx = t->ctx;
+
+	if (err->kind == ETL_OK)
+		give_head(t);
+	transfer_free(t);
+	events.end(ctx, err);
+}
+
+static void start_waiting(struct etld_http *http);
+
+static void check_finished(struct etld_http *http)
+{
+	CURLMsg *message;
+	int left;
+
+	while ((message = curl_multi_info_read(http->multi, &left)) != NULL) {
+		struct etl_error err = ETL_ERROR_INIT;
+		struct etld_transfer *t;
+		CURLcode code = message->data.result;
+
+		if (message->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&t);
+		if (code != CURLE_OK)
+			explain(t, code, &err);
+		finish(t, &err);
+	}
+	start_waiting(http);
+}
+
+/* ---- starting ------------------------------------------------------------------------------ */
+
+static bool header_is_sane(const struct etl_header *h)
+{
+	return !strpbrk(h->name, "\r\n:") && !strpbrk(h->value, "\r\n");
+}
+
+static void set_request(struct etld_transfer *t)
+{
+	const struct etl_request *r = t->request;
+	CURL *easy = t->easy;
+
+	for (size_t i = 0; i < r->n_headers; i++) {
+		char *line;
+
+		if (!header_is_sane(&r->headers[i]))
+			continue;
+		line = etl_strf("%s: %s", r->headers[i].name, r->headers[i].value);
+		t->headers = curl_slist_append(t->headers, line);
+		free(line);
+	}
+	curl_easy_setopt(easy, CURLOPT_URL, r->url);
+	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, t->headers);
+	if (etl_streq(r->method, "POST")) {
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_len);
+		curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, r->body ? r->body : "");
+	} else if (!etl_streq(r->method, "GET")) {
+		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, r->method);
+	}
+}
+
+/* What holds for every transfer (reliability.md section 5). */
+static void set_rules(struct etld_transfer *t)
+{
+	const struct etld_http_options *o = &t->http->options;
+	etl_dur timeout = t->request->timeout.us ? t->request->timeout : o->timeout;
+	CURL *easy = t->easy;
+
+	curl_easy_setopt(easy, CURLOPT_PRIVATE, t);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->detail);
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(easy, CURLOPT_PROXY, "");
+	curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
+	curl_easy_setopt(easy, CURLOPT_USERAGENT, o->user_agent);
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)etl_dur_ms(timeout));
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+		(long)(timeout.us < 10000000 ? etl_dur_ms(timeout) : 10000));
+	curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, 3600L);
+	if (o->ipv4_only || t->request->ip == ETL_IP_4_ONLY)
+		curl_easy_setopt(easy, CURLOPT_IPRESOLVE, (long)CURL_IPRESOLVE_V4);
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, t);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
+}
+
+static void run(struct etld_transfer *t)
+{
+	t->running = true;
+	if (curl_multi_add_handle(t->http->multi, t->easy) == CURLM_OK)
+		return;
+	t->running = false;
+	etl_error_set(&t->failure, ETL_TRANSIENT, "http.failed", "libcurl refused the transfer");
+}
+
+/* Lets through what the gates allow now, and sets the timer for what they allow later. */
+static void start_waiting(struct etld_http *http)
+{
+	struct etl_wheel *wheel = etld_loop_wheel(http->loop);
+	etl_mono now = etl_mono_now(http->clock), next;
+	struct etld_gate_ticket *ticket;
+
+	while ((ticket = etld_gate_next(http->gates, now)) != NULL)
+		run((struct etld_transfer *)ticket->owner);
+	if (etld_gate_wake(http->gates, now, &next))
+		etl_timer_arm(wheel, &http->gate_timer, next);
+	else
+		etl_timer_cancel(wheel, &http->gate_timer);
+}
+
+static void on_gate_timer(struct etl_timer *timer, void *ctx)
+{
+	(void)timer;
+	start_waiting(ctx);
+}
+
+static void on_deliver(struct etl_timer *timer, void *ctx)
+{
+	struct etld_http *http = ctx;
+	struct etld_transfer *t = http->transfers;
+
+	(void)timer;
+	while (t) {
+		struct etld_transfer *next = t->next;
+
+		if (!t->running && t->failure.kind != ETL_OK) {
+			struct etl_error err = t->failure;
+
+			finish(t, &err);
+			next = http->transfers; /* the callback may have changed the list */
+		}
+		t = next;
+	}
+}
+
+struct etld_transfer *etld_http_start(struct etld_http *http, const struct etl_request *request,
+	const struct etld_transfer_events *events, void *ctx)
+{
+	struct etld_transfer *t = ETL_NEW(struct etld_transfer);
+
+	t->http = http;
+	t->request = request;
+	t->events = *events;
+	t->ctx = ctx;
+	t->failure = (struct etl_error)ETL_ERROR_INIT;
+	t->easy = curl_easy_init();
+	if (!t->easy)
+		abort();
+	t->next = http->transfers;
+	if (t->next)
+		t->next->prev = t;
+	http->transfers = t;
+	set_rules(t);
+	set_request(t);
+	if (strlen(request->url) > URL_BYTES_MAX)
+		etl_error_set(&t->failure, ETL_PERMANENT, "http.url", "the URL is longer than %d bytes",
+			URL_BYTES_MAX);
+	else
+		etld_gate_enter(http->gates, &t->ticket, request->url, t);
+	start_waiting(http);
+	if (t->failure.kind != ETL_OK)
+		etl_timer_arm(etld_loop_wheel(http->loop), &http->deliver_timer, etl_mono_now(http->clock));
+	return t;
+}
+
+void etld_http_abort(struct etld_transfer *transfer)
+{
+	struct etld_http *http;
+
+	if (!transfer)
+		return;
+	http = transfer->http;
+	transfer_free(transfer);
+	start_waiting(http);
+}
+
+void etld_http_pause(struct etld_transfer *transfer, bool pause)
+{
+	struct etld_http *http = transfer->http;
+
+	if (transfer->paused == pause)
+		return;
+	transfer->paused = pause;
+	if (pause || !transfer->running)
+		return; /* the next write callback says PAUSE by itself */
+	/* Delivers what was held back from inside this call; the rest goes on with the next
+	 * turn's timeout action. */
+	curl_easy_pause(transfer->easy, CURLPAUSE_CONT);
+	etl_timer_arm(etld_loop_wheel(http->loop), &http->timer, etl_mono_now(http->clock));
+}
+
+void etld_http_hold_host(struct etld_http *http, const char *url, etl_dur d)
+{
+	etld_gate_hold(http->gates, url, etl_mono_add(etl_mono_now(http->clock), d));
+}
+
+/* ---- life ---------------------------------------------------------------------------------- */
+
+void etld_http_options(struct etld_http *http, const struct etld_http_options *options)
+{
+	http->options = *options;
+	etld_gates_rules(http->gates, options->max_active_per_host, options->rules, options->n_rules);
+}
+
+struct etld_http *etld_http_new(struct etld_loop *loop, const struct etl_clock *clock,
+	const struct etld_http_options *options, struct etl_error *err)
+{
+	struct etld_http *http = ETL_NEW(struct etld_http);
+
+	http->loop = loop;
+	http->clock = clock;
+	http->timer = (struct etl_timer){.fire = on_timer, .ctx = http, .name = "http"};
+	http->gate_timer = (struct etl_timer){.fire = on_gate_timer, .ctx = http, .name = "host gate"};
+	http->deliver_timer = (struct etl_timer){.fire = on_deliver, .ctx = http, .name = "http failure"};
+	http->gates = etld_gates_new();
+	etld_http_options(http, options);
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)
+		http->multi = curl_multi_init();
+	if (!http->multi ||
+		!(curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_ASYNCHDNS)) {
+		etl_error_set(err, ETL_CONFIG, "http.libcurl",
+			"this libcurl cannot be used: it has no asynchronous resolver");
+		etld_http_free(http);
+		return NULL;
+	}
+	curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+	curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
+	curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, on_timer_wanted);
+	curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
+	return http;
+}
+
+void etld_http_free(struct etld_http *http)
+{
+	if (!http)
+		return;
+	while (http->transfers)
+		transfer_free(http->transfers);
+	if (http->multi)
+		curl_multi_cleanup(http->multi);
+	etl_timer_cancel(etld_loop_wheel(http->loop), &http->timer);
+	etl_timer_cancel(etld_loop_wheel(http->loop), &http->gate_timer);
+	etl_timer_cancel(etld_loop_wheel(http->loop), &http->deliver_timer);
+	etld_gates_free(http->gates);
+	curl_global_cleanup();
+	free(http);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * HTTP for sources: takes an etl_request, gives head, pieces and end. One curl multi handle on
+ * the loop's descriptors; one gate for each host (transfers at once, rate, and the pause that
+ * a 429 asked for). http.c is the only includer of curl.h; it parses no payload. Loop thread.
+ */
+#ifndef ETLD_HTTP_H
+#define ETLD_HTTP_H
+
+#include <stddef.h>
+
+#include "base/error.h"
+#include "loop.h"
+#include "source/source.h"
+
+struct etld_http;
+struct etld_transfer;
+
+/* Callbacks never fire inside etld_http_start; `end` is the last one and frees the transfer
+ * (unless it was aborted, then none fires any more). */
+struct etld_transfer_events {
+	void (*head)(void *ctx, const struct etl_response *response); /* texts lent for the call */
+	void (*chunk)(void *ctx, const char *bytes, size_t len);
+	void (*end)(void *ctx, const struct etl_error *err); /* kind ETL_OK: all bytes came */
+};
+
+struct etld_host_rule {
+	const char *host;
+	int64_t max_active;
+	double rate; /* requests a second; 0 = no limit */
+};
+
+struct etld_http_options {
+	etl_dur timeout;
+	const char *user_agent;
+	bool ipv4_only;
+	int64_t max_active_per_host; /* for hosts without a rule */
+	const struct etld_host_rule *rules;
+	size_t n_rules;
+};
+
+/* Options are lent and may be replaced at a reload. */
+struct etld_http *etld_http_new(struct etld_loop *loop, const struct etl_clock *clock,
+	const struct etld_http_options *options, struct etl_error *err);
+void etld_http_options(struct etld_http *http, const struct etld_http_options *options);
+void etld_http_free(struct etld_http *http);
+
+/* Starts as soon as the host's gate lets it. The request is lent until the end. */
+struct etld_transfer *etld_http_start(struct etld_http *http, const struct etl_request *request,
+	const struct etld_transfer_events *events, void *ctx);
+void etld_http_abort(struct etld_transfer *transfer); /* NULL is fine */
+
+/* Back-pressure: a paused transfer's socket fills up and the other side waits. */
+void etld_http_pause(struct etld_transfer *transfer, bool pause);
+
+/* No request to this URL's host before `d` has passed. */
+void etld_http_hold_host(struct etld_http *http, const char *url, etl_dur d);
+
+#endif
