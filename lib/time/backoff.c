@@ -14,6 +14,6 @@ etl_dur etl_backoff(unsigned attempt, etl_dur base, etl_dur cap, uint64_t random
 	assert(base.us > 0 && cap.us > 0);
 	for (unsigned i = 1; i < attempt && whole < cap.us; i++)
 		whole = whole > cap.us / 2 ? cap.us : whole * 2;
-	half = (whole + 1) / 2;
+	half = whole - whole / 2;
 	return (etl_dur){half + (int64_t)(random % (uint64_t)(whole - half + 1))};
 }
