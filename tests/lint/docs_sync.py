@@ -96,7 +96,7 @@ def check_codes(report):
 
 def check_options(report):
     page = plain(MAN + "etld.yaml.5")
-    for room in ("source", "transform", "check", "sink"):
+    for room in ("source", "transform", "check", "sink", "job"):
         names = table_names(f"lib/{room}", r'\{\.name = "([a-z_0-9]+)", \.type = ETL_OPT')
         plugins = [re.sub(rf".*{room}_(\w+)\.c", r"\1", f) for f in tree.files(".c", under=f"lib/{room}")
                    if f"/{room}_" in f]

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: MIT
+"""What the system tests share: a MongoDB for the session, simulators, daemons that are ended.
+
+Each test gets databases of its own; nothing sleeps (tests/lib/wait.py polls with a limit).
+"""
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "lib"))
+
+from airqino_sim import AirqinoSim  # noqa: E402
+from etld import Etld, build_folder  # noqa: E402
+from mongodb import MongoServer  # noqa: E402
+
+CANNOT = 77  # status of nsbox.sh and jbox.sh where the kernel forbids them
+MARKERS = {
+    "daemon": "needs build/etld and build/etlctl",
+    "systemd": "boots a real systemd in a container",
+    "journal": "needs a real journald",
+    "faults": "needs the build with fault points (make FAULTS=1)",
+    "data": "needs the captured data",
+    "sim(**options)": "options of this test's AirqinoSim",
+    "slow": "takes longer than 30 s",
+}
+
+
+def pytest_configure(config):
+    for name, meaning in MARKERS.items():
+        config.addinivalue_line("markers", f"{name}: {meaning}")
+
+
+def pytest_collection_modifyitems(items):
+    """Tests that use a daemon's fixture are marked by it."""
+    for item in items:
+        if {"etld", "airqino_etld", "box"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.daemon)
+
+
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("faults") and not (ROOT / "build-faults" / "etld").exists():
+        pytest.skip("the build with fault points is absent: make FAULTS=1")
+    if item.get_closest_marker("daemon"):
+        missing = [n for n in ("etld", "etlctl") if not (build_folder() / n).exists()]
+        assert not missing, f"{missing} not in {build_folder()}: make"
+
+
+@pytest.fixture(scope="session")
+def mongodb(tmp_path_factory):
+    """A MongoServer (tests/lib/mongodb.py); .uri. Shared: do not stop it, see own_mongodb."""
+    with MongoServer(tmp_path_factory.mktemp("mongodb")) as server:
+        yield server
+
+
+@pytest.fixture
+def own_mongodb(tmp_path):
+    """A server that the test may stop, kill and restart."""
+    server = MongoServer(tmp_path / "own-mongodb")
+    if server.external:
+        pytest.skip("ETLD_TEST_MONGODB_URI names a server that is not ours to stop")
+    with server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mongo_client(mongodb):
+    import pymongo  # pylint: disable=import-outside-toplevel
+    with pymongo.MongoClient(mongodb.uri, tz_aware=True) as client:
+        yield client
+
+
+@pytest.fixture
+def database(request, mongo_client):
+    """A database name of this test's own; it and its metadata are dropped at the end."""
+    name = re.sub(r"\W+", "_", request.node.name)[:40] + f"_{os.getpid()}"
+    yield name
+    for each in (name, f"{name}_metadata"):
+        mongo_client.drop_database(each)
+
+
+@pytest.fixture
+def db(mongo_client, database):
+    return mongo_client[database]
+
+
+@pytest.fixture
+def metadata(mongo_client, database):
+    return mongo_client[f"{database}_metadata"]
+
+
+@pytest.fixture(scope="session")
+def data_folder():
+    """The captured real inputs, or a skip."""
+    folder = pathlib.Path(os.environ.get("ETLD_TEST_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"the captured data is absent: {folder}")
+    return folder
+
+
+@pytest.fixture
+def sim(request):
+    """The AirQino simulator; its clock is real unless @pytest.mark.sim(now=...) says otherwise."""
+    mark = request.node.get_closest_marker("sim")
+    with AirqinoSim(**(mark.kwargs if mark else {})) as running:
+        yield running
+
+
+@pytest.fixture
+def etld(mongodb, database):
+    """Makes daemons: etld(jobs={...}, ...) is not started yet. All are ended after the test."""
+    made = []
+
+    def make(jobs=None, uri=None, **options):
+        options.setdefault("database", database)
+        made.append(Etld(uri or mongodb.uri, jobs, **options))
+        return made[-1]
+    yield make
+    errors = []
+    for daemon in made:
+        try:
+            daemon.close()
+        except AssertionError as error:
+            errors.append(str(error))
+    assert not errors, "\n".join(errors)
+
+
+@pytest.fixture
+def airqino_etld(mongodb, database, sim):
+    """Makes daemons with the shipped example and the test's simulator; not started yet."""
+    made = []
+
+    def make(start, uri=None, **options):
+        options.setdefault("database", database)
+        made.append(Etld.airqino(uri or mongodb.uri, sim, start, **options))
+        return made[-1]
+    yield make
+    for daemon in made:
+        daemon.close()
+
+
+@pytest.fixture
+def jbox():
+    """A journald of the test's own: .prefix for commands that shall see it, .read(FIELD=V ...)"""
+    from jbox import JournalBox  # pylint: disable=import-outside-toplevel
+    try:
+        box = JournalBox()
+    except subprocess.CalledProcessError as error:
+        if error.returncode == CANNOT:
+            pytest.skip(f"no journald here: {error.stderr.strip()}")
+        raise
+    with box:
+        yield box
