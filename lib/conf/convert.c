@@ -71,6 +71,8 @@ bool etl_convert_needs_scalar(const struct etl_conversion *cv)
 	const char *due = type_texts[cv->row->type];
 	etl_cleanup(free) char *hint = NULL;
 
+	if (node->unset)
+		return false;
 	if (node->kind == ETL_NODE_SCALAR && !etl_node_is_null(node))
 		return true;
 	if (node->kind == ETL_NODE_SCALAR) {
@@ -186,8 +188,10 @@ static bool convert_double(const struct etl_conversion *cv, double *out)
 	if (!needs_plain(cv))
 		return false;
 	if (!etl_parse_double(cv->node->text, &v))
-		return refuse_type(cv, strchr(cv->node->text, ',') ? "the decimal sign is a point" :
-								     NULL);
+		return refuse_type(cv, strspn(cv->node->text, "-0123456789,") ==
+							strlen(cv->node->text) ?
+						"the decimal sign is a point" :
+						NULL);
 	if (!in_range(cv, v))
 		return false;
 	*out = v;
@@ -332,7 +336,7 @@ static bool convert_time(const struct etl_conversion *cv, etl_wall *out)
 static bool convert_word(const struct etl_conversion *cv, int *out)
 {
 	const char *const *words = cv->row->words;
-	ETL_BUF_CLEANUP struct etl_buf all;
+	ETL_BUF_CLEANUP struct etl_buf all = {.max = 400};
 	const char *near;
 	size_t n = 0;
 	char hint[96];
@@ -345,7 +349,6 @@ static bool convert_word(const struct etl_conversion *cv, int *out)
 	near = etl_nearest(cv->node->text, words, n);
 	if (near)
 		snprintf(hint, sizeof hint, "did you mean '%.64s'?", near);
-	etl_buf_init(&all, 400);
 	for (size_t i = 0; i < n; i++)
 		etl_buf_printf(&all, "%s%s", i == 0 ? "" : i + 1 < n ? ", " : " or ", words[i]);
 	etl_convert_refuse(cv, ETL_DIAG_WORD, near ? hint : NULL, "%s is '" SHOWN "', allowed: %s",

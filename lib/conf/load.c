@@ -123,11 +123,11 @@ static struct etl_node *accept_key(struct loader *ld, struct etl_node *key)
 {
 	if (key->kind != ETL_NODE_SCALAR) {
 		refuse(ld, &key->mark, "a key is a word; text with braces needs quotes",
-			"a mapping or list as a key");
+			"a mapping or list as a key is not supported");
 		return NULL;
 	}
 	if (key->plain && etl_streq(key->text, "<<")) {
-		refuse(ld, &key->mark, "write the keys out", "a merge key '<<'");
+		refuse(ld, &key->mark, "write the keys out", "a merge key '<<' is not supported");
 		return NULL;
 	}
 	return key;
@@ -259,7 +259,7 @@ static bool on_alias(struct loader *ld, const yaml_event_t *event)
 		return true;
 	}
 	if (anchor)
-		refuse(ld, &mark, NULL, "an alias to a value that it is part of");
+		refuse(ld, &mark, NULL, "the alias stands inside the value that it names");
 	else
 		etl_diag_add(ld->diag, &mark, ETL_DIAG_REFERENCE, NULL, NULL,
 			"the alias '*%s' has no anchor '&%s' before it", name, name);
@@ -283,6 +283,10 @@ static bool expand(struct loader *ld, struct etl_node *node)
 		node->text = etl_arena_memdup0(ld->arena, etl_buf_text(&out), out.len);
 		node->expanded = true;
 		ld->expanded += out.len;
+	} else {
+		node->text = "";
+		node->plain = false;
+		node->unset = true;
 	}
 	if (!etl_buf_ok(&out))
 		return fail_limit(ld, &node->mark, "bytes of text with variables",
@@ -305,7 +309,7 @@ static bool on_scalar(struct loader *ld, const yaml_event_t *event)
 	if (strlen(node->text) != event->data.scalar.length)
 		etl_diag_add(ld->diag, &mark, ETL_DIAG_SYNTAX, NULL, NULL, "text with a NUL byte");
 	if (event->data.scalar.tag)
-		refuse(ld, &mark, "values have no tags here", "a tag");
+		refuse(ld, &mark, "values have no tags here", "a tag is not supported");
 	if (!key_is_due(ld) && strstr(node->text, "${") && !expand(ld, node))
 		return false;
 	if (!add_anchor(ld, event->data.scalar.anchor, node, false, &anchor))
@@ -328,7 +332,7 @@ static bool on_start(struct loader *ld, const yaml_event_t *event)
 	if (!count_nodes(ld, &mark, 1, 1))
 		return false;
 	if (tag)
-		refuse(ld, &mark, "values have no tags here", "a tag");
+		refuse(ld, &mark, "values have no tags here", "a tag is not supported");
 	f = &ld->frames[ld->depth++];
 	f->node = node_new(ld, is_map ? ETL_NODE_MAP : ETL_NODE_LIST, &mark);
 	f->n = 0;
@@ -367,13 +371,13 @@ static bool on_document(struct loader *ld, const yaml_event_t *event)
 	struct etl_mark mark = mark_of(ld, event);
 
 	if (ld->documents++) {
-		refuse(ld, &mark, "one file, one document", "a second document");
+		refuse(ld, &mark, "one file, one document", "a second document is not supported");
 		return false;
 	}
 	if (event->data.document_start.version_directive ||
 		event->data.document_start.tag_directives.start !=
 			event->data.document_start.tag_directives.end)
-		refuse(ld, &mark, "leave it out", "a directive");
+		refuse(ld, &mark, "leave it out", "a directive is not supported");
 	return true;
 }
 

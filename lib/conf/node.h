@@ -25,6 +25,7 @@ struct etl_node {
 	struct etl_mark mark;
 	bool plain;	   /* scalar written without quotes */
 	bool expanded;	   /* scalar that held a ${VAR}: converts like a plain one */
+	bool unset;	   /* ... that has no value: reported, the text is "" */
 	const char *text;  /* scalar: its text after ${VAR} expansion; "" when empty */
 	size_t n;	   /* list and map: number of items */
 	struct etl_node **items; /* list: elements; map: values */

@@ -146,7 +146,9 @@ static bool fill_sub(const struct filler *fl, const struct etl_option *row,
 	const struct etl_node *node, void *out)
 {
 	char context[CONTEXT_BYTES];
-	bool bare = !fl->context || !*fl->context;
+	/* "schedule of job 'x'" says enough, "job.schedule of job 'x'" too much. */
+	bool bare = !fl->context || !*fl->context ||
+		(fl->env->what && etl_starts_with(fl->env->what, fl->context));
 	struct filler sub = {.table = row->sub, .out = out, .context = context, .env = fl->env};
 
 	snprintf(context, sizeof context, "%s%s%s", bare ? "" : fl->context,

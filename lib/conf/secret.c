@@ -149,6 +149,8 @@ struct etl_secret *etl_secret_read(const struct etl_node *node, const struct etl
 	static const char help[] = "{credential: NAME} or {file: PATH}";
 	const struct etl_node *where = node->n == 1 ? node->items[0] : NULL;
 
+	if (node->unset || (where && where->unset))
+		return NULL;
 	if (node->kind == ETL_NODE_SCALAR && !etl_node_is_null(node)) {
 		etl_diag_hide(env->diag, &node->mark);
 		etl_diag_add(env->diag, &node->mark, ETL_DIAG_SECRET, "a reference is due here",
