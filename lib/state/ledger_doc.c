@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A ledger entry <-> its document, and the words of the states.
+ */
+#include "state/ledger_doc.h"
+
+#include <string.h>
+
+#include "base/str.h"
+
+static const char *const state_words[] = {
+#define X(id, word) word,
+	ETL_WINDOW_STATES(X)
+#undef X
+};
+_Static_assert(sizeof state_words / sizeof *state_words == ETL_WINDOW_STATE_MAX,
+	"every state has a word");
+
+const char *etl_window_state_word(enum etl_window_state state)
+{
+	return (unsigned)state < ETL_WINDOW_STATE_MAX ? state_words[state] : "unknown";
+}
+
+bool etl_window_state_parse(const char *word, enum etl_window_state *out)
+{
+	for (int i = 0; i < ETL_WINDOW_STATE_MAX; i++) {
+		if (etl_streq(state_words[i], word)) {
+			*out = (enum etl_window_state)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+void etl_counts_append(bson_t *out, const char *field, const struct etl_counts *counts)
+{
+	bson_t sub;
+
+	bson_append_document_begin(out, field, -1, &sub);
+	BSON_APPEND_INT64(&sub, "in", (int64_t)counts->in);
+	BSON_APPEND_INT64(&sub, "rejected", (int64_t)counts->rejected);
+	BSON_APPEND_INT64(&sub, "out", (int64_t)counts->out);
+	BSON_APPEND_INT64(&sub, "inserted", (int64_t)counts->inserted);
+	BSON_APPEND_INT64(&sub, "updated", (int64_t)counts->updated);
+	BSON_APPEND_INT64(&sub, "unchanged", (int64_t)counts->unchanged);
+	bson_append_document_end(out, &sub);
+}
+
+void etl_counts_read(const bson_t *doc, const char *field, struct etl_counts *out)
+{
+	const struct {
+		const char *name;
+		uint64_t *value;
+	} rows[] = {
+		{"in", &out->in},		{"rejected", &out->rejected},
+		{"out", &out->out},		{"inserted", &out->inserted},
+		{"updated", &out->updated},	{"unchanged", &out->unchanged},
+	};
+	bson_iter_t it, sub;
+
+	*out = (struct etl_counts){0};
+	if (!bson_iter_init_find(&it, doc, field) || !bson_iter_recurse(&it, &sub))
+		return;
+	while (bson_iter_next(&sub))
+		for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+			if (etl_streq(bson_iter_key(&sub), rows[i].name))
+				*rows[i].value = (uint64_t)bson_iter_as_int64(&sub);
+}
+
+void etl_ledger_to_bson(const char *job, const char *partition,
+	const struct etl_ledger_entry *entry, bson_t *out)
+{
+	bson_t id;
+
+	BSON_APPEND_DOCUMENT_BEGIN(out, "_id", &id);
+	BSON_APPEND_UTF8(&id, "job", job);
+	BSON_APPEND_UTF8(&id, "partition", partition);
+	BSON_APPEND_DATE_TIME(&id, "start", entry->window.start.ms);
+	bson_append_document_end(out, &id);
+	BSON_APPEND_UTF8(out, "job", job);
+	BSON_APPEND_UTF8(out, "partition", partition);
+	BSON_APPEND_DATE_TIME(out, "start", entry->window.start.ms);
+	BSON_APPEND_DATE_TIME(out, "end", entry->window.end.ms);
+	BSON_APPEND_UTF8(out, "state", etl_window_state_word(entry->state));
+	BSON_APPEND_BOOL(out, "dirty", entry->dirty);
+	BSON_APPEND_UTF8(out, "run_id", entry->run_id);
+	BSON_APPEND_INT64(out, "attempt", entry->attempt);
+	BSON_APPEND_INT64(out, "fence", entry->fence);
+	etl_counts_append(out, "counts", &entry->counts);
+	BSON_APPEND_UTF8(out, "hash", entry->hash);
+	BSON_APPEND_UTF8(out, "reason", entry->reason);
+	BSON_APPEND_UTF8(out, "dirty_token", entry->dirty_token);
+	BSON_APPEND_DATE_TIME(out, "fetched_at", entry->fetched.ms);
+	BSON_APPEND_DATE_TIME(out, "updated_at", entry->updated.ms);
+}
+
+static void read_text(const bson_iter_t *it, char *out, size_t size)
+{
+	const char *text = BSON_ITER_HOLDS_UTF8(it) ? bson_iter_utf8(it, NULL) : "";
+	size_t len = strlen(text);
+
+	if (len >= size)
+		len = etl_utf8_cut(text, size - 1);
+	memcpy(out, text, len);
+	out[len] = '\0';
+}
+
+static etl_wall read_date(const bson_iter_t *it)
+{
+	return (etl_wall){BSON_ITER_HOLDS_DATE_TIME(it) ? bson_iter_date_time(it) : 0};
+}
+
+static void read_field(const bson_iter_t *it, struct etl_ledger_entry *e, char *state, size_t size)
+{
+	const char *key = bson_iter_key(it);
+
+	if (etl_streq(key, "start"))
+		e->window.start = read_date(it);
+	else if (etl_streq(key, "end"))
+		e->window.end = read_date(it);
+	else if (etl_streq(key, "state"))
+		read_text(it, state, size);
+	else if (etl_streq(key, "dirty"))
+		e->dirty = bson_iter_as_bool(it);
+	else if (etl_streq(key, "run_id"))
+		read_text(it, e->run_id, sizeof e->run_id);
+	else if (etl_streq(key, "attempt"))
+		e->attempt = bson_iter_as_int64(it);
+	else if (etl_streq(key, "fence"))
+		e->fence = bson_iter_as_int64(it);
+	else if (etl_streq(key, "hash"))
+		read_text(it, e->hash, sizeof e->hash);
+	else if (etl_streq(key, "reason"))
+		read_text(it, e->reason, sizeof e->reason);
+	else if (etl_streq(key, "dirty_token"))
+		read_text(it, e->dirty_token, sizeof e->dirty_token);
+	else if (etl_streq(key, "fetched_at"))
+		e->fetched = read_date(it);
+	else if (etl_streq(key, "updated_at"))
+		e->updated = read_date(it);
+}
+
+int etl_ledger_from_bson(const bson_t *doc, struct etl_ledger_entry *out, struct etl_error *err)
+{
+	struct etl_ledger_entry entry = {0};
+	char state[32] = "";
+	bson_iter_t it;
+
+	if (bson_iter_init(&it, doc))
+		while (bson_iter_next(&it))
+			read_field(&it, &entry, state, sizeof state);
+	if (!etl_window_state_parse(state, &entry.state))
+		return etl_error_set(err, ETL_DATA, "ledger.state",
+			"the ledger holds a window with the unknown state '%s'", state);
+	etl_counts_read(doc, "counts", &entry.counts);
+	*out = entry;
+	return 0;
+}

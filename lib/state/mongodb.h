@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the files of the MongoDB store share: the store, a client on loan, small BSON words.
+ * Internal to lib/state. Documents and indexes: README.md.
+ */
+#ifndef ETL_STATE_MONGODB_H
+#define ETL_STATE_MONGODB_H
+
+#include <mongoc/mongoc.h>
+#include <stdatomic.h>
+
+#include "mongo/mongo.h"
+#include "mongo/txn.h"
+#include "state/state.h"
+
+#define ETL_RUNS_KEEP_DAYS 90
+#define ETL_DEAD_LETTERS_KEEP_DAYS 90
+
+struct etl_state_mongodb {
+	struct etl_state base;
+	struct etl_mongo *mongo;
+	char *database;
+	atomic_bool transactions;
+};
+
+/* A collection with the client that it lives on. */
+struct etl_place {
+	struct etl_mongo *mongo;
+	mongoc_client_t *client; /* NULL when it belongs to a transaction */
+	mongoc_collection_t *collection;
+};
+int etl_place_open(struct etl_place *place, struct etl_state *s, const char *collection,
+	struct etl_error *err);
+void etl_place_close(struct etl_place *place);
+
+static inline struct etl_state_mongodb *etl_state_mongodb(struct etl_state *s)
+{
+	return (struct etl_state_mongodb *)s;
+}
+
+/* {_id: {job, partition}} or, with a start, {_id: {job, partition, start}}. */
+void etl_state_append_id(bson_t *doc, const char *job, const char *partition,
+	const etl_wall *start);
+
+/* Update pipelines of one stage: out = {"0": {stage: body}}. */
+void etl_state_pipeline(bson_t *out, const char *stage, const bson_t *body);
+
+/* findAndModify of {_id} with a pipeline, upsert, giving the new document (to be destroyed).
+ * A lost race of two upserts (11000) is tried again. */
+int etl_state_upsert(struct etl_place *place, const bson_t *query, const bson_t *pipeline,
+	bson_t *after, struct etl_error *err);
+
+/* One update command on one document. `matched` counts an upsert as a match. */
+int etl_state_update_one(mongoc_collection_t *c, const bson_t *query, const bson_t *update,
+	const bson_t *opts, bool *matched, struct etl_error *err);
+
+/* Readers that take a default for what is absent or of another type. */
+int64_t etl_bson_int(const bson_t *doc, const char *field, int64_t fallback);
+etl_wall etl_bson_date(const bson_t *doc, const char *field);
+void etl_bson_text(const bson_t *doc, const char *field, char *out, size_t size);
+
+/* The operations, one file a topic. */
+int etl_smdb_prepare(struct etl_state *s, struct etl_error *err);
+int etl_smdb_lease_acquire(struct etl_state *s, const char *job, const char *holder,
+	const char *dead_holder, etl_dur ttl, struct etl_lease *lease, struct etl_error *err);
+int etl_smdb_lease_renew(struct etl_state *s, const char *job, int64_t fence, etl_dur ttl,
+	struct etl_error *err);
+int etl_smdb_lease_release(struct etl_state *s, const char *job, int64_t fence,
+	struct etl_error *err);
+int etl_smdb_watermark_claim(struct etl_state *s, const char *job, const char *partition,
+	int64_t fence, etl_wall origin, int64_t window_ms, struct etl_watermark *out,
+	struct etl_error *err);
+int etl_smdb_watermark_get(struct etl_state *s, const char *job, const char *partition,
+	struct etl_watermark *out, struct etl_error *err);
+int etl_smdb_ledger_scan(struct etl_state *s, const char *job, const char *partition,
+	const struct etl_window *range, enum etl_ledger_select select, etl_ledger_fn fn, void *ctx,
+	struct etl_error *err);
+int etl_smdb_ledger_mark(struct etl_state *s, const char *job, const char *partition,
+	int64_t fence, const struct etl_ledger_entry *entries, size_t n, struct etl_error *err);
+int etl_smdb_begin(struct etl_state *s, struct etl_txn **txn, struct etl_error *err);
+int etl_smdb_commit(struct etl_state *s, struct etl_txn *txn, const struct etl_commit *c,
+	struct etl_error *err);
+void etl_smdb_abort(struct etl_state *s, struct etl_txn *txn);
+int etl_smdb_run_save(struct etl_state *s, const struct etl_run_record *run,
+	struct etl_error *err);
+int etl_smdb_run_list(struct etl_state *s, const char *job, int limit,
+	int (*fn)(void *ctx, const bson_t *run), void *ctx, struct etl_error *err);
+int etl_smdb_run_get(struct etl_state *s, const char *run_id, bson_t *out,
+	struct etl_error *err);
+int etl_smdb_dead_letters_add(struct etl_state *s, const struct etl_dead_letter_info *info,
+	const struct etl_reject *rejects, size_t n, struct etl_error *err);
+int etl_smdb_audit_add(struct etl_state *s, const char *who, const char *what,
+	const bson_t *details, struct etl_error *err);
+int etl_smdb_pause_set(struct etl_state *s, const char *job, bool paused, const char *who,
+	const char *why, struct etl_error *err);
+int etl_smdb_pause_list(struct etl_state *s,
+	int (*fn)(void *ctx, const char *job, const char *why), void *ctx, struct etl_error *err);
+
+#endif

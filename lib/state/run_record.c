@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A run's record -> its document.
+ */
+#include "state/run_record.h"
+
+#include <stdio.h>
+
+#include "state/ledger_doc.h"
+
+static void append_text(bson_t *out, const char *field, const char *text)
+{
+	bson_append_utf8(out, field, -1, text ? text : "", -1);
+}
+
+static void append_windows(bson_t *out, uint64_t loaded, uint64_t empty, uint64_t failed)
+{
+	bson_t sub;
+
+	BSON_APPEND_DOCUMENT_BEGIN(out, "windows", &sub);
+	BSON_APPEND_INT64(&sub, "loaded", (int64_t)loaded);
+	BSON_APPEND_INT64(&sub, "empty", (int64_t)empty);
+	BSON_APPEND_INT64(&sub, "failed", (int64_t)failed);
+	bson_append_document_end(out, &sub);
+}
+
+static void append_steps(bson_t *out, const struct etl_run_record *run)
+{
+	bson_t list, one;
+	char key[16];
+
+	BSON_APPEND_ARRAY_BEGIN(out, "steps", &list);
+	for (size_t i = 0; i < run->n_steps && i < ETL_RUN_STEPS_MAX; i++) {
+		snprintf(key, sizeof key, "%zu", i);
+		BSON_APPEND_DOCUMENT_BEGIN(&list, key, &one);
+		append_text(&one, "name", run->steps[i].name);
+		BSON_APPEND_INT64(&one, "visits", (int64_t)run->steps[i].visits);
+		BSON_APPEND_INT64(&one, "duration_us", run->steps[i].busy.us);
+		bson_append_document_end(&list, &one);
+	}
+	bson_append_array_end(out, &list);
+}
+
+static void append_partition(bson_t *one, const struct etl_run_partition *p)
+{
+	append_text(one, "partition", p->partition);
+	append_text(one, "state", p->state);
+	append_windows(one, p->windows_loaded, p->windows_empty, p->windows_failed);
+	etl_counts_append(one, "counts", &p->counts);
+	append_text(one, "reason", p->reason);
+	append_text(one, "error_kind", p->error_kind);
+	append_text(one, "error_code", p->error_code);
+	BSON_APPEND_INT32(one, "http_status", p->http_status);
+	BSON_APPEND_INT64(one, "requests", (int64_t)p->requests);
+	BSON_APPEND_INT64(one, "bytes", (int64_t)p->bytes);
+}
+
+static void append_partitions(bson_t *out, const struct etl_run_record *run)
+{
+	bson_t list, one;
+	char key[24];
+
+	BSON_APPEND_ARRAY_BEGIN(out, "partitions", &list);
+	for (size_t i = 0; i < run->n_partitions; i++) {
+		snprintf(key, sizeof key, "%zu", i);
+		BSON_APPEND_DOCUMENT_BEGIN(&list, key, &one);
+		append_partition(&one, &run->partitions[i]);
+		bson_append_document_end(&list, &one);
+	}
+	bson_append_array_end(out, &list);
+}
+
+static void append_asked(bson_t *out, const struct etl_window *w)
+{
+	bson_t sub;
+
+	if (w->start.ms == w->end.ms)
+		return;
+	BSON_APPEND_DOCUMENT_BEGIN(out, "window", &sub);
+	BSON_APPEND_DATE_TIME(&sub, "start", w->start.ms);
+	BSON_APPEND_DATE_TIME(&sub, "end", w->end.ms);
+	bson_append_document_end(out, &sub);
+}
+
+void etl_run_record_to_bson(const struct etl_run_record *run, bson_t *out)
+{
+	append_text(out, "_id", run->run_id);
+	append_text(out, "run_id", run->run_id);
+	append_text(out, "job", run->job);
+	append_text(out, "trigger", run->trigger);
+	append_text(out, "state", run->state);
+	append_text(out, "reason", run->reason);
+	append_text(out, "host", run->host);
+	BSON_APPEND_INT64(out, "generation", run->generation);
+	BSON_APPEND_INT64(out, "fence", run->fence);
+	BSON_APPEND_INT64(out, "attempt", run->attempt);
+	if (run->slot.ms)
+		BSON_APPEND_DATE_TIME(out, "slot", run->slot.ms);
+	BSON_APPEND_DATE_TIME(out, "started", run->started.ms);
+	if (run->ended.ms) {
+		BSON_APPEND_DATE_TIME(out, "ended", run->ended.ms);
+		BSON_APPEND_INT64(out, "duration_ms", run->ended.ms - run->started.ms);
+	}
+	append_asked(out, &run->window);
+	etl_counts_append(out, "counts", &run->counts);
+	append_windows(out, run->windows_loaded, run->windows_empty, run->windows_failed);
+	BSON_APPEND_INT64(out, "warnings", (int64_t)run->warnings);
+	append_steps(out, run);
+	append_partitions(out, run);
+}

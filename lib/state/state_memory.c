@@ -1,0 +1,634 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The store in memory, for simulation and tests: the same promises as the MongoDB store, one
+ * lock, lists in order of arrival. Its clock is the one given. It has no transactions: a
+ * commit is one step under the lock.
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "state/dead_letter.h"
+#include "state/run_record.h"
+#include "state/state.h"
+
+struct lease_row {
+	char *job;
+	char holder[160];
+	etl_wall expires;
+	int64_t fence;
+};
+
+struct watermark_row {
+	char *job, *partition;
+	struct etl_watermark mark;
+};
+
+struct window_row {
+	char *job, *partition;
+	struct etl_ledger_entry entry;
+};
+
+struct doc_row {
+	char *key; /* run_id, letter's id, audit's "what", paused job */
+	char *job; /* runs: the job; pauses: why */
+	etl_wall at;
+	bson_t *doc;
+};
+
+struct docs {
+	struct doc_row *rows;
+	size_t n, cap;
+};
+
+struct memory {
+	struct etl_state base;
+	const struct etl_clock *clock;
+	pthread_mutex_t lock; /* guards all below */
+	struct lease_row *leases;
+	size_t n_leases, leases_cap;
+	struct watermark_row *marks;
+	size_t n_marks, marks_cap;
+	struct window_row *windows;
+	size_t n_windows, windows_cap;
+	uint64_t n_dirty_marks;
+	struct docs runs, letters, audit, pauses;
+};
+
+static struct memory *lock(struct etl_state *s)
+{
+	struct memory *m = (struct memory *)s;
+
+	pthread_mutex_lock(&m->lock);
+	return m;
+}
+
+static int unlock(struct memory *m, int rc)
+{
+	pthread_mutex_unlock(&m->lock);
+	return rc;
+}
+
+static int prepare(struct etl_state *s, struct etl_error *err)
+{
+	(void)s;
+	(void)err;
+	return 0;
+}
+
+static bool has_transactions(struct etl_state *s)
+{
+	(void)s;
+	return false;
+}
+
+/* ---- leases ----------------------------------------------------------------------------- */
+
+static struct lease_row *lease_of(struct memory *m, const char *job)
+{
+	for (size_t i = 0; i < m->n_leases; i++)
+		if (etl_streq(m->leases[i].job, job))
+			return &m->leases[i];
+	return NULL;
+}
+
+static struct lease_row *lease_new(struct memory *m, const char *job)
+{
+	struct lease_row *row;
+
+	ETL_GROW(m->leases, m->n_leases, m->leases_cap);
+	row = &m->leases[m->n_leases++];
+	*row = (struct lease_row){.job = etl_strdup(job)};
+	return row;
+}
+
+static int lease_acquire(struct etl_state *s, const char *job, const char *holder,
+	const char *dead_holder, etl_dur ttl, struct etl_lease *lease, struct etl_error *err)
+{
+	struct memory *m = lock(s);
+	struct lease_row *row = lease_of(m, job);
+	etl_wall now = etl_now(m->clock);
+	bool valid, ours;
+
+	(void)err;
+	if (!row)
+		row = lease_new(m, job);
+	valid = row->expires.ms > now.ms;
+	ours = etl_streq(row->holder, holder);
+	if (valid && !ours && !(dead_holder && etl_streq(row->holder, dead_holder))) {
+		snprintf(lease->holder, sizeof lease->holder, "%s", row->holder);
+		lease->expires = row->expires;
+		return unlock(m, 0);
+	}
+	if (!valid || !ours)
+		row->fence++;
+	snprintf(row->holder, sizeof row->holder, "%s", holder);
+	row->expires = etl_wall_add(now, ttl);
+	lease->fence = row->fence;
+	lease->expires = row->expires;
+	snprintf(lease->holder, sizeof lease->holder, "%s", row->holder);
+	return unlock(m, 1);
+}
+
+static int lease_renew(struct etl_state *s, const char *job, int64_t fence, etl_dur ttl,
+	struct etl_error *err)
+{
+	struct memory *m = lock(s);
+	struct lease_row *row = lease_of(m, job);
+
+	if (!row || row->fence != fence || !*row->holder)
+		return unlock(m, etl_error_set(err, ETL_CONFLICT, "lease.lost",
+			"the lease of job '%s' is no longer ours (fence %lld)", job,
+			(long long)fence));
+	row->expires = etl_wall_add(etl_now(m->clock), ttl);
+	return unlock(m, 0);
+}
+
+static int lease_release(struct etl_state *s, const char *job, int64_t fence,
+	struct etl_error *err)
+{
+	struct memory *m = lock(s);
+	struct lease_row *row = lease_of(m, job);
+
+	(void)err;
+	if (row && row->fence == fence) {
+		row->holder[0] = '\0';
+		row->expires = etl_now(m->clock);
+	}
+	return unlock(m, 0);
+}
+
+/* ---- watermarks ------------------------------------------------------------------------- */
+
+static struct watermark_row *mark_of(struct memory *m, const char *job, const char *partition)
+{
+	for (size_t i = 0; i < m->n_marks; i++)
+		if (etl_streq(m->marks[i].job, job) &&
+			etl_streq(m->marks[i].partition, partition))
+			return &m->marks[i];
+	return NULL;
+}
+
+static struct watermark_row *mark_new(struct memory *m, const char *job, const char *partition,
+	etl_wall origin, int64_t window_ms)
+{
+	struct watermark_row *row;
+
+	ETL_GROW(m->marks, m->n_marks, m->marks_cap);
+	row = &m->marks[m->n_marks++];
+	*row = (struct watermark_row){.job = etl_strdup(job), .partition = etl_strdup(partition)};
+	row->mark = (struct etl_watermark){.origin = origin,
+		.processed = origin,
+		.window_ms = window_ms,
+		.updated = etl_now(m->clock)};
+	return row;
+}
+
+static int fenced(struct etl_error *err, const char *job, const char *partition, int64_t fence)
+{
+	return etl_error_set(err, ETL_CONFLICT, "state.fenced",
+		"partition '%s' of job '%s' has moved on from fence %lld", partition, job,
+		(long long)fence);
+}
+
+static int watermark_claim(struct etl_state *s, const char *job, const char *partition,
+	int64_t fence, etl_wall origin, int64_t window_ms, struct etl_watermark *out,
+	struct etl_error *err)
+{
+	struct memory *m = lock(s);
+	struct watermark_row *row = mark_of(m, job, partition);
+
+	if (!row)
+		row = mark_new(m, job, partition, origin, window_ms);
+	if (row->mark.fence > fence)
+		return unlock(m, fenced(err, job, partition, fence));
+	row->mark.fence = fence;
+	*out = row->mark;
+	return unlock(m, 0);
+}
+
+static int watermark_get(struct etl_state *s, const char *job, const char *partition,
+	struct etl_watermark *out, struct etl_error *err)
+{
+	struct memory *m = lock(s);
+	struct watermark_row *row = mark_of(m, job, partition);
+
+	(void)err;
+	if (row)
+		*out = row->mark;
+	return unlock(m, row != NULL);
+}
+
+/* ---- ledger ----------------------------------------------------------------------------- */
+
+static bool overlaps(const struct etl_window *a, const struct etl_window *b)
+{
+	return a->start.ms < b->end.ms && a->end.ms > b->start.ms;
+}
+
+static bool selected(const struct window_row *row, const char *job, const char *partition,
+	const struct etl_window *range, enum etl_ledger_select select)
+{
+	const struct etl_ledger_entry *e = &row->entry;
+
+	if (!etl_streq(row->job, job) || (partition && !etl_streq(row->partition, partition)) ||
+		(range && !overlaps(&e->window, range)))
+		return false;
+	if (select == ETL_LEDGER_DIRTY)
+		return e->dirty;
+	return select == ETL_LEDGER_ALL || e->dirty || !etl_window_is_closed(e->state);
+}
+
+static int by_start(const void *a, const void *b)
+{
+	const struct window_row *x = a, *y = b;
+
+	if (x->entry.window.start.ms != y->entry.window.start.ms)
+		return x->entry.window.start.ms < y->entry.window.start.ms ? -1 : 1;
+	return strcmp(x->partition, y->partition);
+}
+
+/* Copies first: `fn` may call the store again. */
+static int ledger_scan(struct etl_state *s, const char *job, const char *partition,
+	const struct etl_window *range, enum etl_ledger_select select, etl_ledger_fn fn, void *ctx,
+	struct etl_error *err)
+{
+	struct memory *m = lock(s);
+	struct window_row *found = etl_calloc(m->n_windows, sizeof *found);
+	size_t n = 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < m->n_windows; i++)
+		if (selected(&m->windows[i], job, partition, range, select))
+			found[n++] = m->windows[i];
+	if (n > 1)
+		qsort(found, n, sizeof *found, by_start);
+	unlock(m, 0);
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = fn(ctx, &found[i].entry, err) < 0 ? -1 : 0;
+	free(found);
+	return rc;
+}
+
+static struct window_row *window_of(struct memory *m, const char *job, const char *partition,
+	etl_wall start)
+{
+	for (size_t i = 0; i < m->n_windows; i++)
+		if (m->windows[i].entry.window.start.ms == start.ms &&
+			etl_streq(m->windows[i].job, job) &&
+			etl_streq(m->windows[i].partition, partition))
+			return &m->windows[i];
+	return NULL;
+}
+
+static struct window_row *window_new(struct memory *m, const char *job, const char *partition)
+{
+	struct window_row *row;
+
+	ETL_GROW(m->windows, m->n_windows, m->windows_cap);
+	row = &m->windows[m->n_windows++];
+	*row = (struct window_row){.job = etl_strdup(job), .partition = etl_strdup(partition)};
+	return row;
+}
+
+static void put_entry(struct memory *m, const struct etl_commit *c,
+	const struct etl_ledger_entry *entry)
+{
+	struct window_row *row = window_of(m, c->job, c->partition, entry->window.start);
+	struct etl_ledger_entry fresh = *entry;
+
+	fresh.fence = c->fence;
+	if (row && row->entry.dirty && !etl_streq(row->entry.dirty_token, entry->dirty_token)) {
+		fresh.dirty = true;
+		memcpy(fresh.dirty_token, row->entry.dirty_token, sizeof fresh.dirty_token);
+		memcpy(fresh.reason, row->entry.reason, sizeof fresh.reason);
+	}
+	if (!row)
+		row = window_new(m, c->job, c->partition);
+	row->entry = fresh;
+}
+
+/* What is not there is made, pending: the dependant's first run may be reading right now. */
+static void put_dirty(struct memory *m, const struct etl_dirty_mark *mark, const char *upstream)
+{
+	struct window_row *row = window_of(m, mark->job, mark->partition, mark->window.start);
+
+	if (!row) {
+		row = window_new(m, mark->job, mark->partition);
+		row->entry.window = mark->window;
+		row->entry.updated = etl_now(m->clock);
+	}
+	row->entry.dirty = true;
+	snprintf(row->entry.dirty_token, sizeof row->entry.dirty_token, "mark %llu",
+		(unsigned long long)++m->n_dirty_marks);
+	snprintf(row->entry.reason, sizeof row->entry.reason,
+		"upstream job '%s' changed this window", upstream);
+}
+
+static int begin(struct etl_state *s, struct etl_txn **txn, struct etl_error *err)
+{
+	(void)s;
+	(void)err;
+	*txn = NULL;
+	return 0;
+}
+
+static void abort_txn(struct etl_state *s, struct etl_txn *txn)
+{
+	(void)s;
+	(void)txn;
+}
+
+static int commit(struct etl_state *s, struct etl_txn *txn, const struct etl_commit *c,
+	struct etl_error *err)
+{
+	struct memory *m = lock(s);
+	struct watermark_row *row = mark_of(m, c->job, c->partition);
+
+	(void)txn;
+	if (!row || row->mark.fence != c->fence)
+		return unlock(m, fenced(err, c->job, c->partition, c->fence));
+	for (size_t i = 0; i < c->n_entries; i++)
+		put_entry(m, c, &c->entries[i]);
+	for (size_t i = 0; i < c->n_dirty; i++)
+		put_dirty(m, &c->dirty[i], c->job);
+	row->mark.origin = c->origin;
+	if (c->watermark.ms > row->mark.processed.ms)
+		row->mark.processed = c->watermark;
+	row->mark.window_ms = c->window_ms;
+	row->mark.updated = etl_now(m->clock);
+	snprintf(row->mark.run_id, sizeof row->mark.run_id, "%s", c->run_id);
+	return unlock(m, 0);
+}
+
+/* The same rule as in state_mongodb_ledger.c (append_standing). */
+static bool stands(enum etl_window_state now, enum etl_window_state mark)
+{
+	if (!etl_window_is_closed(mark))
+		return etl_window_is_closed(now);
+	return now == ETL_WINDOW_LOADED || now == ETL_WINDOW_EMPTY;
+}
+
+static void mark_one(struct memory *m, const char *job, const char *partition, int64_t fence,
+	const struct etl_ledger_entry *e)
+{
+	struct window_row *row = window_of(m, job, partition, e->window.start);
+	struct etl_ledger_entry *old;
+
+	if (!row) {
+		row = window_new(m, job, partition);
+		row->entry = *e;
+		row->entry.fence = fence;
+		return;
+	}
+	old = &row->entry;
+	memcpy(old->run_id, e->run_id, sizeof old->run_id);
+	memcpy(old->reason, e->reason, sizeof old->reason);
+	old->attempt = e->attempt;
+	old->fence = fence;
+	old->updated = e->updated;
+	if (stands(old->state, e->state))
+		return;
+	old->window.end = e->window.end;
+	old->state = e->state;
+	old->counts = e->counts;
+	if (e->fetched.ms)
+		old->fetched = e->fetched;
+}
+
+static int ledger_mark(struct etl_state *s, const char *job, const char *partition,
+	int64_t fence, const struct etl_ledger_entry *entries, size_t n, struct etl_error *err)
+{
+	struct memory *m = lock(s);
+	struct watermark_row *row = mark_of(m, job, partition);
+
+	if (!row || row->mark.fence != fence)
+		return unlock(m, fenced(err, job, partition, fence));
+	for (size_t i = 0; i < n; i++)
+		if (entries[i].state == ETL_WINDOW_LOADED || entries[i].state == ETL_WINDOW_EMPTY)
+			return unlock(m, etl_error_set(err, ETL_BUG, "ledger.mark",
+				"only a commit closes a window as %s",
+				etl_window_state_word(entries[i].state)));
+	for (size_t i = 0; i < n; i++)
+		mark_one(m, job, partition, fence, &entries[i]);
+	return unlock(m, 0);
+}
+
+/* ---- documents: runs, dead letters, audit, pauses ---------------------------------------- */
+
+static struct doc_row *doc_find(struct docs *docs, const char *key)
+{
+	for (size_t i = 0; i < docs->n; i++)
+		if (etl_streq(docs->rows[i].key, key))
+			return &docs->rows[i];
+	return NULL;
+}
+
+static void doc_row_fini(struct doc_row *row)
+{
+	free(row->key);
+	free(row->job);
+	if (row->doc)
+		bson_destroy(row->doc);
+}
+
+/* Takes `doc`. */
+static void doc_put(struct docs *docs, bool replace, const char *key, const char *job, etl_wall at,
+	bson_t *doc)
+{
+	struct doc_row *row = replace ? doc_find(docs, key) : NULL;
+
+	if (row) {
+		doc_row_fini(row);
+	} else {
+		ETL_GROW(docs->rows, docs->n, docs->cap);
+		row = &docs->rows[docs->n++];
+	}
+	*row = (struct doc_row){etl_strdup(key), etl_strdup(job), at, doc};
+}
+
+static void docs_fini(struct docs *docs)
+{
+	for (size_t i = 0; i < docs->n; i++)
+		doc_row_fini(&docs->rows[i]);
+	free(docs->rows);
+}
+
+static int run_save(struct etl_state *s, const struct etl_run_record *run, struct etl_error *err)
+{
+	struct memory *m = lock(s);
+	bson_t *doc = bson_new();
+
+	(void)err;
+	etl_run_record_to_bson(run, doc);
+	doc_put(&m->runs, true, run->run_id, run->job, run->started, doc);
+	return unlock(m, 0);
+}
+
+static int newest_first(const void *a, const void *b)
+{
+	const struct doc_row *x = a, *y = b;
+
+	if (x->at.ms != y->at.ms)
+		return x->at.ms > y->at.ms ? -1 : 1;
+	return strcmp(y->key, x->key);
+}
+
+static int run_list(struct etl_state *s, const char *job, int limit,
+	int (*fn)(void *ctx, const bson_t *run), void *ctx, struct etl_error *err)
+{
+	struct memory *m = lock(s);
+	struct doc_row *found = etl_calloc(m->runs.n, sizeof *found);
+	size_t n = 0;
+
+	(void)err;
+	for (size_t i = 0; i < m->runs.n; i++)
+		if (!job || etl_streq(m->runs.rows[i].job, job))
+			found[n++] = m->runs.rows[i];
+	if (n > 1)
+		qsort(found, n, sizeof *found, newest_first);
+	for (size_t i = 0; i < n && (limit <= 0 || i < (size_t)limit); i++)
+		if (fn(ctx, found[i].doc) != 0)
+			break;
+	free(found);
+	return unlock(m, 0);
+}
+
+static int run_get(struct etl_state *s, const char *run_id, bson_t *out, struct etl_error *err)
+{
+	struct memory *m = lock(s);
+	struct doc_row *row = doc_find(&m->runs, run_id);
+
+	(void)err;
+	if (row)
+		bson_copy_to(row->doc, out);
+	return unlock(m, row != NULL);
+}
+
+static int dead_letters_add(struct etl_state *s, const struct etl_dead_letter_info *info,
+	const struct etl_reject *rejects, size_t n, struct etl_error *err)
+{
+	struct memory *m = lock(s);
+	char id[ETL_HASH_TEXT_BYTES];
+
+	(void)err;
+	for (size_t i = 0; i < n; i++) {
+		bson_t *doc = bson_new();
+
+		etl_dead_letter_id(info, &rejects[i], id);
+		BSON_APPEND_UTF8(doc, "_id", id);
+		etl_dead_letter_append(doc, info, &rejects[i]);
+		doc_put(&m->letters, true, id, info->job, info->at, doc);
+	}
+	return unlock(m, 0);
+}
+
+static int audit_add(struct etl_state *s, const char *who, const char *what, const bson_t *details,
+	struct etl_error *err)
+{
+	struct memory *m = lock(s);
+
+	(void)err;
+	doc_put(&m->audit, false, what, who, etl_now(m->clock),
+		details ? bson_copy(details) : NULL);
+	return unlock(m, 0);
+}
+
+static int pause_set(struct etl_state *s, const char *job, bool paused, const char *who,
+	const char *why, struct etl_error *err)
+{
+	struct memory *m = lock(s);
+	struct doc_row *row = doc_find(&m->pauses, job);
+
+	(void)err;
+	(void)who;
+	if (paused) {
+		doc_put(&m->pauses, true, job, why ? why : "", etl_now(m->clock), NULL);
+	} else if (row) {
+		doc_row_fini(row);
+		*row = m->pauses.rows[--m->pauses.n];
+	}
+	return unlock(m, 0);
+}
+
+static int by_key(const void *a, const void *b)
+{
+	return strcmp(((const struct doc_row *)a)->key, ((const struct doc_row *)b)->key);
+}
+
+static int pause_list(struct etl_state *s, int (*fn)(void *ctx, const char *job, const char *why),
+	void *ctx, struct etl_error *err)
+{
+	struct memory *m = lock(s);
+
+	(void)err;
+	if (m->pauses.n > 1)
+		qsort(m->pauses.rows, m->pauses.n, sizeof *m->pauses.rows, by_key);
+	for (size_t i = 0; i < m->pauses.n; i++)
+		if (fn(ctx, m->pauses.rows[i].key, m->pauses.rows[i].job) != 0)
+			break;
+	return unlock(m, 0);
+}
+
+static void memory_free(struct etl_state *s)
+{
+	struct memory *m = (struct memory *)s;
+
+	if (!m)
+		return;
+	for (size_t i = 0; i < m->n_leases; i++)
+		free(m->leases[i].job);
+	for (size_t i = 0; i < m->n_marks; i++) {
+		free(m->marks[i].job);
+		free(m->marks[i].partition);
+	}
+	for (size_t i = 0; i < m->n_windows; i++) {
+		free(m->windows[i].job);
+		free(m->windows[i].partition);
+	}
+	docs_fini(&m->runs);
+	docs_fini(&m->letters);
+	docs_fini(&m->audit);
+	docs_fini(&m->pauses);
+	free(m->leases);
+	free(m->marks);
+	free(m->windows);
+	pthread_mutex_destroy(&m->lock);
+	free(m);
+}
+
+static const struct etl_state_ops memory_ops = {
+	.name = "memory",
+	.prepare = prepare,
+	.has_transactions = has_transactions,
+	.lease_acquire = lease_acquire,
+	.lease_renew = lease_renew,
+	.lease_release = lease_release,
+	.watermark_claim = watermark_claim,
+	.watermark_get = watermark_get,
+	.ledger_scan = ledger_scan,
+	.begin = begin,
+	.commit = commit,
+	.abort = abort_txn,
+	.ledger_mark = ledger_mark,
+	.run_save = run_save,
+	.run_list = run_list,
+	.run_get = run_get,
+	.dead_letters_add = dead_letters_add,
+	.audit_add = audit_add,
+	.pause_set = pause_set,
+	.pause_list = pause_list,
+	.free = memory_free,
+};
+
+struct etl_state *etl_state_memory_new(const struct etl_clock *clock)
+{
+	struct memory *m = ETL_NEW(struct memory);
+
+	m->base.ops = &memory_ops;
+	m->clock = clock;
+	pthread_mutex_init(&m->lock, NULL);
+	return &m->base;
+}

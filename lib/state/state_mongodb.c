@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The MongoDB store: its making, its helpers, its table. Each topic has a file of its own.
+ */
+#include "state/mongodb.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+
+#define RACE_RETRIES 5
+#define CODE_DUPLICATE 11000
+
+int etl_place_open(struct etl_place *place, struct etl_state *s, const char *collection,
+	struct etl_error *err)
+{
+	struct etl_state_mongodb *store = etl_state_mongodb(s);
+
+	place->mongo = store->mongo;
+	place->client = etl_mongo_pop(store->mongo);
+	if (!place->client)
+		return etl_error_set(err, ETL_TRANSIENT, "mongodb.pool",
+			"no client became free in time");
+	place->collection =
+		mongoc_client_get_collection(place->client, store->database, collection);
+	return 0;
+}
+
+void etl_place_close(struct etl_place *place)
+{
+	mongoc_collection_destroy(place->collection);
+	etl_mongo_push(place->mongo, place->client);
+}
+
+void etl_state_append_id(bson_t *doc, const char *job, const char *partition,
+	const etl_wall *start)
+{
+	bson_t id;
+
+	BSON_APPEND_DOCUMENT_BEGIN(doc, "_id", &id);
+	BSON_APPEND_UTF8(&id, "job", job);
+	BSON_APPEND_UTF8(&id, "partition", partition);
+	if (start)
+		BSON_APPEND_DATE_TIME(&id, "start", start->ms);
+	bson_append_document_end(doc, &id);
+}
+
+void etl_state_pipeline(bson_t *out, const char *stage, const bson_t *body)
+{
+	bson_t first;
+
+	bson_init(out);
+	BSON_APPEND_DOCUMENT_BEGIN(out, "0", &first);
+	BSON_APPEND_DOCUMENT(&first, stage, body);
+	bson_append_document_end(out, &first);
+}
+
+static bool take_value(const bson_t *reply, bson_t *after)
+{
+	const uint8_t *data;
+	bson_iter_t it;
+	uint32_t len;
+	bson_t value;
+
+	if (!bson_iter_init_find(&it, reply, "value") || !BSON_ITER_HOLDS_DOCUMENT(&it))
+		return false;
+	bson_iter_document(&it, &len, &data);
+	if (!bson_init_static(&value, data, len))
+		return false;
+	bson_copy_to(&value, after);
+	return true;
+}
+
+int etl_state_upsert(struct etl_place *place, const bson_t *query, const bson_t *pipeline,
+	bson_t *after, struct etl_error *err)
+{
+	mongoc_find_and_modify_opts_t *opts = mongoc_find_and_modify_opts_new();
+	bool again = true;
+	int rc = -1;
+
+	mongoc_find_and_modify_opts_set_update(opts, pipeline);
+	mongoc_find_and_modify_opts_set_flags(opts,
+		MONGOC_FIND_AND_MODIFY_UPSERT | MONGOC_FIND_AND_MODIFY_RETURN_NEW);
+	for (int i = 0; i < RACE_RETRIES && again; i++) {
+		bson_error_t error;
+		bson_t reply;
+		bool ok = mongoc_collection_find_and_modify_with_opts(
+			place->collection, query, opts, &reply, &error);
+
+		again = !ok && error.code == CODE_DUPLICATE;
+		if (!ok)
+			etl_mongo_error(err, &error, &reply);
+		else if (take_value(&reply, after))
+			rc = 0;
+		else
+			etl_error_set(err, ETL_TRANSIENT, "mongodb.protocol",
+				"MongoDB: findAndModify gave no document");
+		bson_destroy(&reply);
+	}
+	mongoc_find_and_modify_opts_destroy(opts);
+	return rc;
+}
+
+int etl_state_update_one(mongoc_collection_t *c, const bson_t *query, const bson_t *update,
+	const bson_t *opts, bool *matched, struct etl_error *err)
+{
+	bson_error_t error;
+	bson_t reply;
+	int rc = 0;
+
+	if (mongoc_collection_update_one(c, query, update, opts, &reply, &error))
+		*matched = etl_bson_int(&reply, "matchedCount", 0) > 0 ||
+			bson_has_field(&reply, "upsertedId") ||
+			etl_bson_int(&reply, "upsertedCount", 0) > 0;
+	else
+		rc = etl_mongo_error(err, &error, &reply);
+	bson_destroy(&reply);
+	return rc;
+}
+
+int64_t etl_bson_int(const bson_t *doc, const char *field, int64_t fallback)
+{
+	bson_iter_t it;
+
+	if (!bson_iter_init_find(&it, doc, field) || !BSON_ITER_HOLDS_NUMBER(&it))
+		return fallback;
+	return bson_iter_as_int64(&it);
+}
+
+etl_wall etl_bson_date(const bson_t *doc, const char *field)
+{
+	bson_iter_t it;
+
+	if (!bson_iter_init_find(&it, doc, field) || !BSON_ITER_HOLDS_DATE_TIME(&it))
+		return (etl_wall){0};
+	return (etl_wall){bson_iter_date_time(&it)};
+}
+
+void etl_bson_text(const bson_t *doc, const char *field, char *out, size_t size)
+{
+	const char *text = "";
+	bson_iter_t it;
+	size_t len;
+
+	if (bson_iter_init_find(&it, doc, field) && BSON_ITER_HOLDS_UTF8(&it))
+		text = bson_iter_utf8(&it, NULL);
+	len = strlen(text);
+	if (len >= size)
+		len = etl_utf8_cut(text, size - 1);
+	memcpy(out, text, len);
+	out[len] = '\0';
+}
+
+static bool has_transactions(struct etl_state *s)
+{
+	return etl_state_mongodb(s)->transactions;
+}
+
+int etl_smdb_begin(struct etl_state *s, struct etl_txn **txn, struct etl_error *err)
+{
+	struct etl_state_mongodb *store = etl_state_mongodb(s);
+	struct etl_txn *begun;
+
+	if (!store->transactions) {
+		*txn = NULL;
+		return 0;
+	}
+	begun = etl_txn_begin(store->mongo, err);
+	if (!begun)
+		return -1;
+	*txn = begun;
+	return 0;
+}
+
+void etl_smdb_abort(struct etl_state *s, struct etl_txn *txn)
+{
+	(void)s;
+	etl_txn_free(txn);
+}
+
+static void store_free(struct etl_state *s)
+{
+	struct etl_state_mongodb *store = etl_state_mongodb(s);
+
+	if (!store)
+		return;
+	free(store->database);
+	free(store);
+}
+
+static const struct etl_state_ops mongodb_ops = {
+	.name = "mongodb",
+	.prepare = etl_smdb_prepare,
+	.has_transactions = has_transactions,
+	.lease_acquire = etl_smdb_lease_acquire,
+	.lease_renew = etl_smdb_lease_renew,
+	.lease_release = etl_smdb_lease_release,
+	.watermark_claim = etl_smdb_watermark_claim,
+	.watermark_get = etl_smdb_watermark_get,
+	.ledger_scan = etl_smdb_ledger_scan,
+	.begin = etl_smdb_begin,
+	.commit = etl_smdb_commit,
+	.abort = etl_smdb_abort,
+	.ledger_mark = etl_smdb_ledger_mark,
+	.run_save = etl_smdb_run_save,
+	.run_list = etl_smdb_run_list,
+	.run_get = etl_smdb_run_get,
+	.dead_letters_add = etl_smdb_dead_letters_add,
+	.audit_add = etl_smdb_audit_add,
+	.pause_set = etl_smdb_pause_set,
+	.pause_list = etl_smdb_pause_list,
+	.free = store_free,
+};
+
+struct etl_state *etl_state_mongodb_new(struct etl_mongo *mongo, const char *database)
+{
+	struct etl_state_mongodb *store = ETL_NEW(struct etl_state_mongodb);
+
+	store->base.ops = &mongodb_ops;
+	store->mongo = mongo;
+	store->database = etl_strdup(database);
+	return &store->base;
+}

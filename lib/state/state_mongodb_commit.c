@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The commit of a slice: ledger, watermark and dirty marks, guarded by the fence, in the
+ * transaction that already holds the data. The only writer of watermarks. An answer that was
+ * lost is settled by reading the watermark's `commit_id`, never by the reply alone. Without
+ * transactions the data is in already; then the ledger, then the watermark.
+ */
+#include <string.h>
+#include <time.h>
+
+#include "base/fault.h"
+#include "base/uuid.h"
+#include "state/ledger_doc.h"
+#include "state/mongodb.h"
+#include "time/clock.h"
+
+#define CODE_DUPLICATE 11000
+#define SETTLE_LIMIT ETL_SECONDS(120)
+#define SETTLE_PAUSE_MS 200
+
+/* One commit under way. */
+struct effort {
+	struct etl_state_mongodb *store;
+	const struct etl_commit *c;
+	mongoc_client_t *client;
+	const bson_t *opts; /* the transaction's, or NULL */
+	char commit_id[ETL_UUID_BYTES];
+	etl_wall now;
+};
+
+static mongoc_collection_t *collection(struct effort *e, const char *name)
+{
+	return mongoc_client_get_collection(e->client, e->store->database, name);
+}
+
+static int fenced(struct effort *e, struct etl_error *err)
+{
+	return etl_error_set(err, ETL_CONFLICT, "state.fenced",
+		"partition '%s' of job '%s' has moved on from fence %lld", e->c->partition,
+		e->c->job, (long long)e->c->fence);
+}
+
+/* $max: the watermark never goes back here, whatever the caller computed. */
+static bson_t *watermark_update(struct effort *e)
+{
+	const struct etl_commit *c = e->c;
+
+	return BCON_NEW("$set", "{", "job_name", BCON_UTF8(c->job), "partition",
+		BCON_UTF8(c->partition), "origin", BCON_DATE_TIME(c->origin.ms), "updated_at",
+		BCON_DATE_TIME(e->now.ms), "run_id", BCON_UTF8(c->run_id), "fence",
+		BCON_INT64(c->fence), "window_ms", BCON_INT64(c->window_ms), "commit_id",
+		BCON_UTF8(e->commit_id), "}", "$max", "{", "last_processed",
+		BCON_DATE_TIME(c->watermark.ms), "}");
+}
+
+static int move_watermark(struct effort *e, struct etl_error *err)
+{
+	mongoc_collection_t *watermarks = collection(e, "watermarks");
+	bson_t *update = watermark_update(e);
+	bson_t query = BSON_INITIALIZER;
+	bool matched = false;
+	int rc;
+
+	etl_state_append_id(&query, e->c->job, e->c->partition, NULL);
+	BSON_APPEND_INT64(&query, "fence", e->c->fence);
+	rc = etl_state_update_one(watermarks, &query, update, e->opts, &matched, err);
+	if (rc == 0 && !matched)
+		rc = fenced(e, err);
+	bson_destroy(&query);
+	bson_destroy(update);
+	mongoc_collection_destroy(watermarks);
+	return rc;
+}
+
+/* A mark that the plan did not see stays: what was read may be older than it.
+ * {$cond: [{$and: ["$dirty", {$ne: ["$dirty_token", seen]}]},
+ *	{dirty: true, dirty_token: "$dirty_token", reason: "$reason"}, {}]} */
+static void append_unseen_mark(bson_t *parts, const char *seen)
+{
+	bson_t *keep = BCON_NEW("$cond", "[", "{", "$and", "[", "$dirty", "{", "$ne", "[",
+		"$dirty_token", BCON_UTF8(seen), "]", "}", "]", "}",
+		"{", "dirty", BCON_BOOL(true), "dirty_token", "$dirty_token", "reason", "$reason",
+		"}", "{", "}", "]");
+
+	BSON_APPEND_DOCUMENT(parts, "1", keep);
+	bson_destroy(keep);
+}
+
+static void entry_pipeline(struct effort *e, const struct etl_ledger_entry *entry, bson_t *out)
+{
+	bson_t fresh = BSON_INITIALIZER, body = BSON_INITIALIZER;
+	bson_t parts, literal;
+
+	etl_ledger_to_bson(e->c->job, e->c->partition, entry, &fresh);
+	BSON_APPEND_ARRAY_BEGIN(&body, "$mergeObjects", &parts);
+	BSON_APPEND_DOCUMENT_BEGIN(&parts, "0", &literal);
+	BSON_APPEND_DOCUMENT(&literal, "$literal", &fresh);
+	bson_append_document_end(&parts, &literal);
+	append_unseen_mark(&parts, entry->dirty_token);
+	bson_append_array_end(&body, &parts);
+	etl_state_pipeline(out, "$replaceWith", &body);
+	bson_destroy(&fresh);
+	bson_destroy(&body);
+}
+
+/* Filter: our entry of no later fence. A later one is not matched and the upsert then fails
+ * on its _id with 11000. */
+static int add_entry(struct effort *e, mongoc_bulk_operation_t *bulk,
+	const struct etl_ledger_entry *given, struct etl_error *err)
+{
+	bson_t *opts = BCON_NEW("upsert", BCON_BOOL(true));
+	struct etl_ledger_entry entry = *given;
+	bson_t query = BSON_INITIALIZER;
+	bson_t pipeline, sub;
+	bson_error_t error;
+	bool ok;
+
+	entry.fence = e->c->fence;
+	etl_state_append_id(&query, e->c->job, e->c->partition, &entry.window.start);
+	BSON_APPEND_DOCUMENT_BEGIN(&query, "fence", &sub);
+	BSON_APPEND_INT64(&sub, "$lte", e->c->fence);
+	bson_append_document_end(&query, &sub);
+	entry_pipeline(e, &entry, &pipeline);
+	ok = mongoc_bulk_operation_update_one_with_opts(bulk, &query, &pipeline, opts, &error);
+	bson_destroy(&pipeline);
+	bson_destroy(&query);
+	bson_destroy(opts);
+	return ok ? 0 : etl_mongo_error(err, &error, NULL);
+}
+
+static int run_bulk(mongoc_bulk_operation_t *bulk, struct etl_error *err)
+{
+	bson_error_t error;
+	bson_t reply;
+	int rc = 0;
+
+	if (!mongoc_bulk_operation_execute(bulk, &reply, &error))
+		rc = etl_mongo_error(err, &error, &reply);
+	bson_destroy(&reply);
+	return rc;
+}
+
+static int write_ledger_once(struct effort *e, struct etl_error *err)
+{
+	mongoc_collection_t *windows;
+	mongoc_bulk_operation_t *bulk;
+	int rc = 0;
+
+	if (e->c->n_entries == 0)
+		return 0;
+	windows = collection(e, "windows");
+	bulk = mongoc_collection_create_bulk_operation_with_opts(windows, e->opts);
+	for (size_t i = 0; i < e->c->n_entries && rc == 0; i++)
+		rc = add_entry(e, bulk, &e->c->entries[i], err);
+	if (rc == 0)
+		rc = run_bulk(bulk, err);
+	mongoc_bulk_operation_destroy(bulk);
+	mongoc_collection_destroy(windows);
+	return rc;
+}
+
+static int write_ledger(struct effort *e, struct etl_error *err)
+{
+	int rc = write_ledger_once(e, err);
+
+	if (rc < 0 && err->status == CODE_DUPLICATE && !e->opts)
+		rc = write_ledger_once(e, err); /* two upserts of one entry may have met */
+	if (rc < 0 && err->status == CODE_DUPLICATE)
+		return fenced(e, err);
+	return rc;
+}
+
+/* What is there gets the mark; what is not is made, pending and marked: the dependant's
+ * first run may be reading right now. */
+static int add_mark(struct effort *e, mongoc_bulk_operation_t *bulk,
+	const struct etl_dirty_mark *mark, const char *reason, struct etl_error *err)
+{
+	struct etl_ledger_entry pending = {.window = mark->window, .updated = e->now};
+	bson_t *opts = BCON_NEW("upsert", BCON_BOOL(true));
+	bson_t query = BSON_INITIALIZER, update = BSON_INITIALIZER, fresh = BSON_INITIALIZER;
+	bson_error_t error;
+	bson_t sub;
+	bool ok;
+
+	etl_state_append_id(&query, mark->job, mark->partition, &mark->window.start);
+	BSON_APPEND_DOCUMENT_BEGIN(&update, "$set", &sub);
+	BSON_APPEND_BOOL(&sub, "dirty", true);
+	BSON_APPEND_UTF8(&sub, "dirty_token", e->commit_id);
+	BSON_APPEND_UTF8(&sub, "reason", reason);
+	bson_append_document_end(&update, &sub);
+	etl_ledger_to_bson(mark->job, mark->partition, &pending, &fresh);
+	BSON_APPEND_DOCUMENT_BEGIN(&update, "$setOnInsert", &sub);
+	bson_copy_to_excluding_noinit(
+		&fresh, &sub, "_id", "dirty", "dirty_token", "reason", NULL);
+	bson_append_document_end(&update, &sub);
+	ok = mongoc_bulk_operation_update_one_with_opts(bulk, &query, &update, opts, &error);
+	bson_destroy(&fresh);
+	bson_destroy(&update);
+	bson_destroy(&query);
+	bson_destroy(opts);
+	return ok ? 0 : etl_mongo_error(err, &error, NULL);
+}
+
+static int mark_once(struct effort *e, struct etl_error *err)
+{
+	mongoc_collection_t *windows = collection(e, "windows");
+	mongoc_bulk_operation_t *bulk =
+		mongoc_collection_create_bulk_operation_with_opts(windows, e->opts);
+	char reason[ETL_REASON_MAX];
+	int rc = 0;
+
+	bson_snprintf(reason, sizeof reason, "upstream job '%s' changed this window", e->c->job);
+	for (size_t i = 0; i < e->c->n_dirty && rc == 0; i++)
+		rc = add_mark(e, bulk, &e->c->dirty[i], reason, err);
+	if (rc == 0)
+		rc = run_bulk(bulk, err);
+	mongoc_bulk_operation_destroy(bulk);
+	mongoc_collection_destroy(windows);
+	return rc;
+}
+
+static int mark_all_dirty(struct effort *e, struct etl_error *err)
+{
+	int rc = e->c->n_dirty ? mark_once(e, err) : 0;
+
+	if (rc < 0 && err->status == CODE_DUPLICATE && !e->opts)
+		rc = mark_once(e, err); /* two upserts of one window have met */
+	return rc;
+}
+
+static void pause_before_reading(void)
+{
+	struct timespec ts = {.tv_nsec = SETTLE_PAUSE_MS * 1000000L};
+
+	nanosleep(&ts, NULL);
+}
+
+/* 1 = the watermark carries our commit, 0 = it does not, -1. */
+static int look_for_commit(struct effort *e, struct etl_error *err)
+{
+	bson_t query = BSON_INITIALIZER;
+	struct etl_place place;
+	mongoc_cursor_t *cursor;
+	char id[ETL_UUID_BYTES];
+	bson_error_t error;
+	const bson_t *doc;
+	int rc = 0;
+
+	if (etl_place_open(&place, &e->store->base, "watermarks", err) < 0) {
+		bson_destroy(&query);
+		return -1;
+	}
+	etl_state_append_id(&query, e->c->job, e->c->partition, NULL);
+	cursor = mongoc_collection_find_with_opts(place.collection, &query, NULL, NULL);
+	if (mongoc_cursor_next(cursor, &doc)) {
+		etl_bson_text(doc, "commit_id", id, sizeof id);
+		rc = strcmp(id, e->commit_id) == 0;
+	} else if (mongoc_cursor_error(cursor, &error)) {
+		rc = etl_mongo_error(err, &error, NULL);
+	}
+	mongoc_cursor_destroy(cursor);
+	bson_destroy(&query);
+	etl_place_close(&place);
+	return rc;
+}
+
+/* The commit's answer proves nothing: ask what is stored, as long as it takes. */
+static int settle(struct effort *e, struct etl_error *err)
+{
+	etl_mono began = etl_mono_now(etl_clock_real());
+
+	for (;;) {
+		int rc = look_for_commit(e, err);
+		etl_dur spent = etl_mono_diff(etl_mono_now(etl_clock_real()), began);
+
+		if (rc > 0) {
+			etl_error_clear(err);
+			return 0;
+		}
+		if (rc == 0)
+			return etl_error_set(err, ETL_TRANSIENT, "txn.retry",
+				"the commit is not in: begin the slice again");
+		if (err->kind != ETL_TRANSIENT || spent.us >= SETTLE_LIMIT.us) {
+			err->code = "txn.unknown"; /* the next run reads the ledger */
+			return -1;
+		}
+		pause_before_reading();
+	}
+}
+
+static int write_in_transaction(struct effort *e, struct etl_error *err)
+{
+	if (move_watermark(e, err) < 0 || write_ledger(e, err) < 0 ||
+		mark_all_dirty(e, err) < 0 || etl_fault("commit.before", err) < 0) {
+		if (err->kind == ETL_TRANSIENT)
+			err->code = "txn.retry"; /* nothing of it can be in */
+		return -1;
+	}
+	return 0;
+}
+
+static int commit_transaction(struct effort *e, struct etl_txn *txn, struct etl_error *err)
+{
+	enum etl_txn_outcome outcome;
+	int rc = write_in_transaction(e, err);
+
+	if (rc < 0) {
+		etl_txn_free(txn);
+		return -1;
+	}
+	outcome = etl_txn_commit(txn, err);
+	etl_txn_free(txn);
+	if (outcome == ETL_TXN_FAILED)
+		return -1;
+	if (outcome != ETL_TXN_COMMITTED)
+		return settle(e, err);
+	return etl_fault("commit.after", err);
+}
+
+/* Data is in; each step is guarded by the fence and safe to repeat. */
+static int commit_in_steps(struct effort *e, struct etl_error *err)
+{
+	struct etl_watermark now = {0};
+	int rc = etl_smdb_watermark_get(&e->store->base, e->c->job, e->c->partition, &now, err);
+
+	if (rc < 0)
+		return -1;
+	if (rc == 0 || now.fence != e->c->fence)
+		return fenced(e, err);
+	e->client = etl_mongo_pop(e->store->mongo);
+	if (!e->client)
+		return etl_error_set(err, ETL_TRANSIENT, "mongodb.pool",
+			"no client became free in time");
+	rc = write_ledger(e, err);
+	if (rc == 0)
+		rc = mark_all_dirty(e, err);
+	if (rc == 0)
+		rc = etl_fault("commit.before", err);
+	if (rc == 0)
+		rc = move_watermark(e, err);
+	etl_mongo_push(e->store->mongo, e->client);
+	return rc == 0 ? etl_fault("commit.after", err) : rc;
+}
+
+int etl_smdb_commit(struct etl_state *s, struct etl_txn *txn, const struct etl_commit *c,
+	struct etl_error *err)
+{
+	struct effort e = {
+		.store = etl_state_mongodb(s), .c = c, .now = etl_now(etl_clock_real())};
+
+	etl_uuid7(e.now.ms, e.commit_id);
+	if (!txn)
+		return commit_in_steps(&e, err);
+	e.client = txn->client;
+	e.opts = &txn->opts;
+	return commit_transaction(&e, txn, err);
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Leases: one document a job, changed by one findAndModify whose pipeline decides with the
+ * server's clock. Two etlds with wrong clocks still agree, and a repeat changes nothing
+ * that matters. The fence grows with each change of hands.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/uuid.h"
+#include "state/mongodb.h"
+#include "time/clock.h"
+
+/* {$and: [{$gt: ["$expires", "$$NOW"]}, {$ne: ["$holder", me]}, {$ne: ["$holder", dead]}]} */
+static bson_t *taken_by_another(const char *holder, const char *dead)
+{
+	return BCON_NEW("$and", "[", "{", "$gt", "[", "$expires", "$$NOW", "]", "}",
+		"{", "$ne", "[", "$holder", "{", "$literal", BCON_UTF8(holder), "}", "]", "}",
+		"{", "$ne", "[", "$holder", "{", "$literal", BCON_UTF8(dead ? dead : ""), "}", "]",
+		"}", "]");
+}
+
+/* The same holder going on keeps its fence; anybody else, and a new start, get the next. */
+static bson_t *next_fence(const char *holder)
+{
+	return BCON_NEW("$cond", "[", "{", "$and", "[",
+		"{", "$eq", "[", "$holder", "{", "$literal", BCON_UTF8(holder), "}", "]", "}",
+		"{", "$gt", "[", "$expires", "$$NOW", "]", "}", "]", "}",
+		"$fence",
+		"{", "$add", "[", "{", "$ifNull", "[", "$fence", BCON_INT64(0), "]", "}",
+		BCON_INT64(1), "]", "}", "]");
+}
+
+/* By way of a long: not every server adds a number to a date. */
+static bson_t *now_plus(etl_dur d)
+{
+	return BCON_NEW("$toDate", "{", "$add", "[", "{", "$toLong", "$$NOW", "}",
+		BCON_INT64(etl_dur_ms(d)), "]", "}");
+}
+
+static void append_choice(bson_t *set, const char *field, const bson_t *taken, const bson_t *mine)
+{
+	bson_t wrap, list;
+	char old[32];
+
+	snprintf(old, sizeof old, "$%s", field);
+	BSON_APPEND_DOCUMENT_BEGIN(set, field, &wrap);
+	BSON_APPEND_ARRAY_BEGIN(&wrap, "$cond", &list);
+	BSON_APPEND_DOCUMENT(&list, "0", taken);
+	BSON_APPEND_UTF8(&list, "1", old);
+	BSON_APPEND_DOCUMENT(&list, "2", mine);
+	bson_append_array_end(&wrap, &list);
+	bson_append_document_end(set, &wrap);
+}
+
+static void append_choice_new(bson_t *set, const char *field, const bson_t *taken, bson_t *mine)
+{
+	append_choice(set, field, taken, mine);
+	bson_destroy(mine);
+}
+
+/* All fields of one $set see the document as it was before. */
+static void acquire_pipeline(bson_t *out, const char *job, const char *holder, const char *dead,
+	etl_dur ttl, const char *token)
+{
+	bson_t *taken = taken_by_another(holder, dead);
+	bson_t set = BSON_INITIALIZER;
+
+	BCON_APPEND(&set, "job", "{", "$literal", BCON_UTF8(job), "}");
+	append_choice_new(&set, "fence", taken, next_fence(holder));
+	append_choice_new(&set, "holder", taken, BCON_NEW("$literal", BCON_UTF8(holder)));
+	append_choice_new(&set, "token", taken, BCON_NEW("$literal", BCON_UTF8(token)));
+	append_choice_new(&set, "acquired_at", taken, BCON_NEW("$toDate", "$$NOW"));
+	append_choice_new(&set, "expires", taken, now_plus(ttl));
+	etl_state_pipeline(out, "$set", &set);
+	bson_destroy(&set);
+	bson_destroy(taken);
+}
+
+int etl_smdb_lease_acquire(struct etl_state *s, const char *job, const char *holder,
+	const char *dead_holder, etl_dur ttl, struct etl_lease *lease, struct etl_error *err)
+{
+	char token[ETL_UUID_BYTES], winner[ETL_UUID_BYTES];
+	bson_t query = BSON_INITIALIZER;
+	struct etl_place place;
+	bson_t pipeline, after;
+	int rc;
+
+	if (etl_place_open(&place, s, "leases", err) < 0) {
+		bson_destroy(&query);
+		return -1;
+	}
+	etl_uuid7(etl_now(etl_clock_real()).ms, token);
+	BSON_APPEND_UTF8(&query, "_id", job);
+	acquire_pipeline(&pipeline, job, holder, dead_holder, ttl, token);
+	rc = etl_state_upsert(&place, &query, &pipeline, &after, err);
+	bson_destroy(&pipeline);
+	bson_destroy(&query);
+	etl_place_close(&place);
+	if (rc < 0)
+		return -1;
+	etl_bson_text(&after, "token", winner, sizeof winner);
+	etl_bson_text(&after, "holder", lease->holder, sizeof lease->holder);
+	lease->expires = etl_bson_date(&after, "expires");
+	lease->fence = etl_bson_int(&after, "fence", 0);
+	bson_destroy(&after);
+	return strcmp(winner, token) == 0;
+}
+
+/* Sets `expires` of the lease that still carries our fence. */
+static int move_expiry(struct etl_state *s, const char *job, int64_t fence, bson_t *set,
+	bool *matched, struct etl_error *err)
+{
+	bson_t *query = BCON_NEW("_id", BCON_UTF8(job), "fence", BCON_INT64(fence), "holder", "{",
+		"$ne", "", "}");
+	struct etl_place place;
+	bson_t pipeline;
+	int rc = -1;
+
+	etl_state_pipeline(&pipeline, "$set", set);
+	if (etl_place_open(&place, s, "leases", err) == 0) {
+		rc = etl_state_update_one(place.collection, query, &pipeline, NULL, matched, err);
+		etl_place_close(&place);
+	}
+	bson_destroy(&pipeline);
+	bson_destroy(query);
+	bson_destroy(set);
+	return rc;
+}
+
+/* An expired lease that nobody took is still ours: the fence proves it. */
+int etl_smdb_lease_renew(struct etl_state *s, const char *job, int64_t fence, etl_dur ttl,
+	struct etl_error *err)
+{
+	bson_t *expires = now_plus(ttl);
+	bson_t *set = BCON_NEW("expires", BCON_DOCUMENT(expires));
+	bool matched;
+
+	bson_destroy(expires);
+	if (move_expiry(s, job, fence, set, &matched, err) < 0)
+		return -1;
+	if (!matched)
+		return etl_error_set(err, ETL_CONFLICT, "lease.lost",
+			"the lease of job '%s' is no longer ours (fence %lld)", job,
+			(long long)fence);
+	return 0;
+}
+
+/* Releasing what was lost already is no error. The fence stays, so that the next grows. */
+int etl_smdb_lease_release(struct etl_state *s, const char *job, int64_t fence,
+	struct etl_error *err)
+{
+	bool matched;
+
+	return move_expiry(s, job, fence, BCON_NEW("expires", "$$NOW", "holder", ""), &matched,
+		err);
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The ledger in MongoDB: scanning it, and marking windows that did not close. Closing a
+ * window is commit's business alone (state_mongodb_commit.c).
+ */
+#include <string.h>
+
+#include "state/ledger_doc.h"
+#include "state/mongodb.h"
+
+static void append_words(bson_t *list, bool closed)
+{
+	char key[4];
+	int n = 0;
+
+	for (int i = 0; i < ETL_WINDOW_STATE_MAX; i++)
+		if (etl_window_is_closed((enum etl_window_state)i) == closed) {
+			key[0] = (char)('0' + n++);
+			key[1] = '\0';
+			BSON_APPEND_UTF8(list, key,
+				etl_window_state_word((enum etl_window_state)i));
+		}
+}
+
+/* {$or: [{state: {$in: [open ...]}}, {dirty: true}]} */
+static void append_open(bson_t *query)
+{
+	bson_t list, one, state, words;
+
+	BSON_APPEND_ARRAY_BEGIN(query, "$or", &list);
+	BSON_APPEND_DOCUMENT_BEGIN(&list, "0", &one);
+	BSON_APPEND_DOCUMENT_BEGIN(&one, "state", &state);
+	BSON_APPEND_ARRAY_BEGIN(&state, "$in", &words);
+	append_words(&words, false);
+	bson_append_array_end(&state, &words);
+	bson_append_document_end(&one, &state);
+	bson_append_document_end(&list, &one);
+	BSON_APPEND_DOCUMENT_BEGIN(&list, "1", &one);
+	BSON_APPEND_BOOL(&one, "dirty", true);
+	bson_append_document_end(&list, &one);
+	bson_append_array_end(query, &list);
+}
+
+static void scan_query(bson_t *query, const char *job, const char *partition,
+	const struct etl_window *range, enum etl_ledger_select select)
+{
+	bson_t sub;
+
+	BSON_APPEND_UTF8(query, "job", job);
+	if (partition)
+		BSON_APPEND_UTF8(query, "partition", partition);
+	if (range) {
+		BSON_APPEND_DOCUMENT_BEGIN(query, "start", &sub);
+		BSON_APPEND_DATE_TIME(&sub, "$lt", range->end.ms);
+		bson_append_document_end(query, &sub);
+		BSON_APPEND_DOCUMENT_BEGIN(query, "end", &sub);
+		BSON_APPEND_DATE_TIME(&sub, "$gt", range->start.ms);
+		bson_append_document_end(query, &sub);
+	}
+	if (select == ETL_LEDGER_DIRTY)
+		BSON_APPEND_BOOL(query, "dirty", true);
+	else if (select == ETL_LEDGER_OPEN)
+		append_open(query);
+}
+
+static int scan_cursor(mongoc_cursor_t *cursor, etl_ledger_fn fn, void *ctx,
+	struct etl_error *err)
+{
+	struct etl_ledger_entry entry;
+	bson_error_t error;
+	const bson_t *doc;
+
+	while (mongoc_cursor_next(cursor, &doc))
+		if (etl_ledger_from_bson(doc, &entry, err) < 0 || fn(ctx, &entry, err) < 0)
+			return -1;
+	return mongoc_cursor_error(cursor, &error) ? etl_mongo_error(err, &error, NULL) : 0;
+}
+
+int etl_smdb_ledger_scan(struct etl_state *s, const char *job, const char *partition,
+	const struct etl_window *range, enum etl_ledger_select select, etl_ledger_fn fn, void *ctx,
+	struct etl_error *err)
+{
+	bson_t *opts = BCON_NEW(
+		"sort", "{", "start", BCON_INT32(1), "partition", BCON_INT32(1), "}");
+	bson_t query = BSON_INITIALIZER;
+	struct etl_place place;
+	int rc = -1;
+
+	scan_query(&query, job, partition, range, select);
+	if (etl_place_open(&place, s, "windows", err) == 0) {
+		mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(
+			place.collection, &query, opts, NULL);
+
+		rc = scan_cursor(cursor, fn, ctx, err);
+		mongoc_cursor_destroy(cursor);
+		etl_place_close(&place);
+	}
+	bson_destroy(&query);
+	bson_destroy(opts);
+	return rc;
+}
+
+/* What a mark may change of a window that is closed: the story of the attempt, not what the
+ * window holds. */
+static bson_t *attempt_fields(const struct etl_ledger_entry *e)
+{
+	return BCON_NEW("run_id", BCON_UTF8(e->run_id), "attempt", BCON_INT64(e->attempt), "fence",
+		BCON_INT64(e->fence), "reason", BCON_UTF8(e->reason), "updated_at",
+		BCON_DATE_TIME(e->updated.ms));
+}
+
+static bson_t *mark_fields(const struct etl_ledger_entry *e)
+{
+	bson_t *doc = attempt_fields(e);
+
+	BSON_APPEND_DATE_TIME(doc, "end", e->window.end.ms);
+	BSON_APPEND_UTF8(doc, "state", etl_window_state_word(e->state));
+	etl_counts_append(doc, "counts", &e->counts);
+	if (e->fetched.ms)
+		BSON_APPEND_DATE_TIME(doc, "fetched_at", e->fetched.ms);
+	return doc;
+}
+
+/* The states that a mark leaves standing: an open word (failed, held, running) never opens a
+ * closed window, which stays owed by `dirty`; skipped and unrecoverable never replace data. */
+static void append_standing(bson_t *list, enum etl_window_state mark)
+{
+	if (!etl_window_is_closed(mark)) {
+		append_words(list, true);
+		return;
+	}
+	BSON_APPEND_UTF8(list, "0", etl_window_state_word(ETL_WINDOW_LOADED));
+	BSON_APPEND_UTF8(list, "1", etl_window_state_word(ETL_WINDOW_EMPTY));
+}
+
+/* {$cond: [{$in: ["$state", standing]}, attempt, all]}; a missing state is in no list. */
+static void append_choice(bson_t *parts, const struct etl_ledger_entry *e)
+{
+	bson_t *few = attempt_fields(e), *all = mark_fields(e);
+	bson_t choice, cond, in, pair, words, literal;
+
+	BSON_APPEND_DOCUMENT_BEGIN(parts, "2", &choice);
+	BSON_APPEND_ARRAY_BEGIN(&choice, "$cond", &cond);
+	BSON_APPEND_DOCUMENT_BEGIN(&cond, "0", &in);
+	BSON_APPEND_ARRAY_BEGIN(&in, "$in", &pair);
+	BSON_APPEND_UTF8(&pair, "0", "$state");
+	BSON_APPEND_ARRAY_BEGIN(&pair, "1", &words);
+	append_standing(&words, e->state);
+	bson_append_array_end(&pair, &words);
+	bson_append_array_end(&in, &pair);
+	bson_append_document_end(&cond, &in);
+	BSON_APPEND_DOCUMENT_BEGIN(&cond, "1", &literal);
+	BSON_APPEND_DOCUMENT(&literal, "$literal", few);
+	bson_append_document_end(&cond, &literal);
+	BSON_APPEND_DOCUMENT_BEGIN(&cond, "2", &literal);
+	BSON_APPEND_DOCUMENT(&literal, "$literal", all);
+	bson_append_document_end(&cond, &literal);
+	bson_append_array_end(&choice, &cond);
+	bson_append_document_end(parts, &choice);
+	bson_destroy(few);
+	bson_destroy(all);
+}
+
+/* {$mergeObjects: [new document, $$ROOT, what the mark changes]} */
+static void mark_pipeline(bson_t *out, const char *job, const char *partition,
+	const struct etl_ledger_entry *e)
+{
+	bson_t fresh = BSON_INITIALIZER, body = BSON_INITIALIZER;
+	bson_t parts, literal;
+
+	etl_ledger_to_bson(job, partition, e, &fresh);
+	BSON_APPEND_ARRAY_BEGIN(&body, "$mergeObjects", &parts);
+	BSON_APPEND_DOCUMENT_BEGIN(&parts, "0", &literal);
+	BSON_APPEND_DOCUMENT(&literal, "$literal", &fresh);
+	bson_append_document_end(&parts, &literal);
+	BSON_APPEND_UTF8(&parts, "1", "$$ROOT");
+	append_choice(&parts, e);
+	bson_append_array_end(&body, &parts);
+	etl_state_pipeline(out, "$replaceWith", &body);
+	bson_destroy(&fresh);
+	bson_destroy(&body);
+}
+
+static int conflict(struct etl_error *err, const char *job, const char *partition)
+{
+	return etl_error_set(err, ETL_CONFLICT, "state.fenced",
+		"partition '%s' of job '%s' has moved on to another fence", partition, job);
+}
+
+#define CODE_DUPLICATE 11000
+
+/* The filter holds the fence: an entry of a later fence is not matched, and the upsert then
+ * fails on its _id. A lost race looks the same once, so it is tried twice. */
+static int mark_one(struct etl_place *place, const char *job, const char *partition,
+	int64_t fence, const struct etl_ledger_entry *entry, struct etl_error *err)
+{
+	bson_t *opts = BCON_NEW("upsert", BCON_BOOL(true));
+	struct etl_ledger_entry e = *entry;
+	bson_t query = BSON_INITIALIZER;
+	bson_t pipeline, sub;
+	bool matched;
+	int rc = -1;
+
+	e.fence = fence;
+	etl_state_append_id(&query, job, partition, &e.window.start);
+	BSON_APPEND_DOCUMENT_BEGIN(&query, "fence", &sub);
+	BSON_APPEND_INT64(&sub, "$lte", fence);
+	bson_append_document_end(&query, &sub);
+	mark_pipeline(&pipeline, job, partition, &e);
+	for (int i = 0; i < 2 && rc < 0; i++) {
+		rc = etl_state_update_one(
+			place->collection, &query, &pipeline, opts, &matched, err);
+		if (rc < 0 && err->status != CODE_DUPLICATE)
+			break;
+	}
+	if (rc < 0 && err->status == CODE_DUPLICATE)
+		conflict(err, job, partition);
+	bson_destroy(&pipeline);
+	bson_destroy(&query);
+	bson_destroy(opts);
+	return rc;
+}
+
+int etl_smdb_ledger_mark(struct etl_state *s, const char *job, const char *partition,
+	int64_t fence, const struct etl_ledger_entry *entries, size_t n, struct etl_error *err)
+{
+	struct etl_watermark now = {0};
+	struct etl_place place;
+	int rc = etl_smdb_watermark_get(s, job, partition, &now, err);
+
+	if (rc < 0)
+		return -1;
+	if (rc == 0 || now.fence != fence)
+		return conflict(err, job, partition);
+	for (size_t i = 0; i < n; i++)
+		if (entries[i].state == ETL_WINDOW_LOADED || entries[i].state == ETL_WINDOW_EMPTY)
+			return etl_error_set(err, ETL_BUG, "ledger.mark",
+				"only a commit closes a window as %s",
+				etl_window_state_word(entries[i].state));
+	if (etl_place_open(&place, s, "windows", err) < 0)
+		return -1;
+	rc = 0;
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = mark_one(&place, job, partition, fence, &entries[i], err);
+	etl_place_close(&place);
+	return rc;
+}

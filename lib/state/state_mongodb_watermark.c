@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Watermarks: reading, and claiming one for a fence. Only commit moves them.
+ */
+#include "state/mongodb.h"
+
+static void read_watermark(const bson_t *doc, struct etl_watermark *out)
+{
+	*out = (struct etl_watermark){
+		.origin = etl_bson_date(doc, "origin"),
+		.processed = etl_bson_date(doc, "last_processed"),
+		.window_ms = etl_bson_int(doc, "window_ms", 0),
+		.fence = etl_bson_int(doc, "fence", 0),
+		.updated = etl_bson_date(doc, "updated_at"),
+	};
+	etl_bson_text(doc, "run_id", out->run_id, sizeof out->run_id);
+}
+
+/* What is stored stays; what is missing is made; a lower fence rises. */
+static bson_t *claim_set(const char *job, const char *partition, int64_t fence, etl_wall origin,
+	int64_t window_ms)
+{
+	return BCON_NEW("job_name", "{", "$literal", BCON_UTF8(job), "}",
+		"partition", "{", "$literal", BCON_UTF8(partition), "}",
+		"origin", "{", "$ifNull", "[", "$origin", BCON_DATE_TIME(origin.ms), "]", "}",
+		"last_processed", "{", "$ifNull", "[", "$last_processed",
+		BCON_DATE_TIME(origin.ms), "]", "}",
+		"updated_at", "{", "$ifNull", "[", "$updated_at", "$$NOW", "]", "}",
+		"run_id", "{", "$ifNull", "[", "$run_id", "", "]", "}",
+		"fence", "{", "$max", "[", "$fence", BCON_INT64(fence), "]", "}",
+		"window_ms", "{", "$ifNull", "[", "$window_ms", BCON_INT64(window_ms), "]", "}",
+		"commit_id", "{", "$ifNull", "[", "$commit_id", "", "]", "}");
+}
+
+int etl_smdb_watermark_claim(struct etl_state *s, const char *job, const char *partition,
+	int64_t fence, etl_wall origin, int64_t window_ms, struct etl_watermark *out,
+	struct etl_error *err)
+{
+	bson_t query = BSON_INITIALIZER;
+	struct etl_watermark found;
+	struct etl_place place;
+	bson_t pipeline, after;
+	bson_t *set;
+	int rc;
+
+	if (etl_place_open(&place, s, "watermarks", err) < 0) {
+		bson_destroy(&query);
+		return -1;
+	}
+	etl_state_append_id(&query, job, partition, NULL);
+	set = claim_set(job, partition, fence, origin, window_ms);
+	etl_state_pipeline(&pipeline, "$set", set);
+	rc = etl_state_upsert(&place, &query, &pipeline, &after, err);
+	bson_destroy(&pipeline);
+	bson_destroy(set);
+	bson_destroy(&query);
+	etl_place_close(&place);
+	if (rc < 0)
+		return -1;
+	read_watermark(&after, &found);
+	bson_destroy(&after);
+	if (found.fence > fence)
+		return etl_error_set(err, ETL_CONFLICT, "state.fenced",
+			"partition '%s' of job '%s' belongs to fence %lld, ours is %lld",
+			partition, job, (long long)found.fence, (long long)fence);
+	*out = found;
+	return 0;
+}
+
+int etl_smdb_watermark_get(struct etl_state *s, const char *job, const char *partition,
+	struct etl_watermark *out, struct etl_error *err)
+{
+	bson_t query = BSON_INITIALIZER;
+	struct etl_place place;
+	mongoc_cursor_t *cursor;
+	bson_error_t error;
+	const bson_t *doc;
+	int rc = 0;
+
+	if (etl_place_open(&place, s, "watermarks", err) < 0) {
+		bson_destroy(&query);
+		return -1;
+	}
+	etl_state_append_id(&query, job, partition, NULL);
+	cursor = mongoc_collection_find_with_opts(place.collection, &query, NULL, NULL);
+	if (mongoc_cursor_next(cursor, &doc)) {
+		read_watermark(doc, out);
+		rc = 1;
+	} else if (mongoc_cursor_error(cursor, &error)) {
+		rc = etl_mongo_error(err, &error, NULL);
+	}
+	mongoc_cursor_destroy(cursor);
+	bson_destroy(&query);
+	etl_place_close(&place);
+	return rc;
+}

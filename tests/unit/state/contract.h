@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What every store must do. test_state_memory.c and test_state_mongodb.c include this and
+ * run the same cases; `store` and `expire_lease` are theirs.
+ */
+#ifndef TESTS_STATE_CONTRACT_H
+#define TESTS_STATE_CONTRACT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+/* after the above */
+#include <cmocka.h>
+
+#include "state/state.h"
+
+#define H(n) ((etl_wall){(int64_t)(n) * 3600000})
+#define RUN_A "01234567-89ab-7def-8123-456789abcdef"
+#define RUN_B "01234567-89ab-7def-8123-456789abcde0"
+
+static struct etl_state *store;
+static void expire_lease(const char *job); /* makes the lease run out, without waiting */
+
+static struct etl_ledger_entry entry(int hour, enum etl_window_state state)
+{
+	struct etl_ledger_entry e = {
+		.window = {H(hour), H(hour + 1)},
+		.state = state,
+		.run_id = RUN_A,
+		.attempt = 1,
+		.counts = {.in = 10, .rejected = 1, .out = 9, .inserted = 5, .updated = 3,
+			.unchanged = 1},
+		.hash = "0123456789abcdef0123456789abcdef",
+		.fetched = H(hour + 2),
+		.updated = H(hour + 2),
+	};
+	return e;
+}
+
+struct collected {
+	struct etl_ledger_entry items[64];
+	size_t n;
+};
+
+static int collect(void *ctx, const struct etl_ledger_entry *e, struct etl_error *err)
+{
+	struct collected *c = ctx;
+
+	(void)err;
+	assert_true(c->n < 64);
+	c->items[c->n++] = *e;
+	return 0;
+}
+
+static struct collected scan(const char *job, const char *partition, int from, int to,
+	enum etl_ledger_select select)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_window range = {H(from), H(to)};
+	struct collected c = {.n = 0};
+
+	if (store->ops->ledger_scan(store, job, partition, &range, select, collect, &c, &err) < 0)
+		fail_msg("%s", err.message);
+	return c;
+}
+
+static int64_t claim(const char *job, const char *partition, int64_t fence)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_watermark w;
+
+	if (store->ops->watermark_claim(store, job, partition, fence, H(0), 3600000, &w, &err) < 0)
+		fail_msg("%s", err.message);
+	return w.processed.ms;
+}
+
+static int try_commit(const char *job, const char *partition, int64_t fence,
+	struct etl_ledger_entry *entries, size_t n, etl_wall watermark, struct etl_error *err)
+{
+	struct etl_commit c = {.job = job, .partition = partition, .run_id = RUN_A, .fence = fence,
+		.entries = entries, .n_entries = n, .origin = H(0), .watermark = watermark,
+		.window_ms = 3600000};
+	struct etl_txn *txn = NULL;
+
+	if (store->ops->begin(store, &txn, err) < 0)
+		return -1;
+	return store->ops->commit(store, txn, &c, err);
+}
+
+static void commit_ok(const char *job, const char *partition, int64_t fence,
+	struct etl_ledger_entry *entries, size_t n, etl_wall watermark)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+
+	if (try_commit(job, partition, fence, entries, n, watermark, &err) < 0)
+		fail_msg("%s: %s", err.code, err.message);
+}
+
+static void lease_is_exclusive_and_its_fence_grows(void **state)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_lease a, b, again;
+
+	(void)state;
+	if (store->ops->lease_acquire(store, "j1", "host-a", NULL, ETL_SECONDS(30), &a, &err) != 1)
+		fail_msg("%s", err.message);
+	assert_true(a.fence >= 1);
+	assert_int_equal(store->ops->lease_acquire(store, "j1", "host-b", NULL, ETL_SECONDS(30),
+		&b, &err), 0);
+	assert_string_equal(b.holder, "host-a");
+	assert_true(b.expires.ms > 0);
+	assert_int_equal(store->ops->lease_acquire(store, "j1", "host-a", NULL, ETL_SECONDS(30),
+		&again, &err), 1);
+	assert_int_equal(again.fence, a.fence);
+	assert_int_equal(store->ops->lease_renew(store, "j1", a.fence, ETL_SECONDS(30), &err), 0);
+
+	expire_lease("j1");
+	assert_int_equal(store->ops->lease_acquire(store, "j1", "host-b", NULL, ETL_SECONDS(30),
+		&b, &err), 1);
+	assert_true(b.fence > a.fence);
+	assert_int_equal(store->ops->lease_renew(store, "j1", a.fence, ETL_SECONDS(30), &err), -1);
+	assert_int_equal(err.kind, ETL_CONFLICT);
+}
+
+static void lease_of_a_dead_holder_is_taken_at_once(void **state)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_lease a, b;
+
+	(void)state;
+	assert_int_equal(store->ops->lease_acquire(store, "j2", "$host:a", NULL, ETL_SECONDS(30),
+		&a, &err), 1);
+	assert_int_equal(store->ops->lease_acquire(store, "j2", "host-b", "someone",
+		ETL_SECONDS(30), &b, &err), 0);
+	assert_int_equal(store->ops->lease_acquire(store, "j2", "host-b", "$host:a",
+		ETL_SECONDS(30), &b, &err), 1);
+	assert_int_equal(b.fence, a.fence + 1);
+}
+
+static void released_lease_is_free_and_its_fence_goes_on(void **state)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_lease a, b;
+
+	(void)state;
+	assert_int_equal(store->ops->lease_acquire(store, "j3", "host-a", NULL, ETL_SECONDS(30),
+		&a, &err), 1);
+	assert_int_equal(store->ops->lease_release(store, "j3", a.fence, &err), 0);
+	assert_int_equal(store->ops->lease_renew(store, "j3", a.fence, ETL_SECONDS(30), &err), -1);
+	assert_int_equal(store->ops->lease_acquire(store, "j3", "host-a", NULL, ETL_SECONDS(30),
+		&b, &err), 1);
+	assert_int_equal(b.fence, a.fence + 1);
+	assert_int_equal(store->ops->lease_release(store, "j3", a.fence, &err), 0); /* old one */
+	assert_int_equal(store->ops->lease_renew(store, "j3", b.fence, ETL_SECONDS(30), &err), 0);
+}
+
+static void watermark_is_made_once_and_fenced(void **state)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_watermark w;
+
+	(void)state;
+	assert_int_equal(store->ops->watermark_get(store, "w1", "p", &w, &err), 0);
+	assert_int_equal(store->ops->watermark_claim(store, "w1", "p", 5, H(7), 3600000, &w, &err),
+		0);
+	assert_int_equal(w.origin.ms, H(7).ms);
+	assert_int_equal(w.processed.ms, H(7).ms);
+	assert_int_equal(w.fence, 5);
+	assert_int_equal(store->ops->watermark_claim(store, "w1", "p", 6, H(9), 60000, &w, &err), 0);
+	assert_int_equal(w.origin.ms, H(7).ms);
+	assert_int_equal(w.window_ms, 3600000);
+	assert_int_equal(store->ops->watermark_claim(store, "w1", "p", 5, H(7), 1, &w, &err), -1);
+	assert_int_equal(err.kind, ETL_CONFLICT);
+	assert_int_equal(store->ops->watermark_get(store, "w1", "p", &w, &err), 1);
+	assert_int_equal(w.fence, 6);
+}
+
+static void commit_writes_ledger_and_watermark(void **state)
+{
+	struct etl_ledger_entry e[2] = {entry(0, ETL_WINDOW_LOADED), entry(1, ETL_WINDOW_EMPTY)};
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_watermark w;
+	struct collected c;
+
+	(void)state;
+	claim("c1", "p", 3);
+	commit_ok("c1", "p", 3, e, 2, H(2));
+	assert_int_equal(store->ops->watermark_get(store, "c1", "p", &w, &err), 1);
+	assert_int_equal(w.processed.ms, H(2).ms);
+	assert_string_equal(w.run_id, RUN_A);
+	c = scan("c1", "p", 0, 10, ETL_LEDGER_ALL);
+	assert_int_equal(c.n, 2);
+	assert_int_equal(c.items[0].state, ETL_WINDOW_LOADED);
+	assert_int_equal(c.items[0].window.end.ms, H(1).ms);
+	assert_int_equal(c.items[0].counts.in, 10);
+	assert_int_equal(c.items[0].counts.rejected, 1);
+	assert_int_equal(c.items[0].counts.updated, 3);
+	assert_int_equal(c.items[0].fence, 3);
+	assert_int_equal(c.items[0].fetched.ms, H(2).ms);
+	assert_string_equal(c.items[0].hash, e[0].hash);
+	assert_int_equal(c.items[1].state, ETL_WINDOW_EMPTY);
+}
+
+static void stale_fence_commits_nothing(void **state)
+{
+	struct etl_ledger_entry e = entry(0, ETL_WINDOW_LOADED);
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_watermark w;
+
+	(void)state;
+	claim("c2", "p", 3);
+	claim("c2", "p", 4);
+	assert_int_equal(try_commit("c2", "p", 3, &e, 1, H(1), &err), -1);
+	assert_int_equal(err.kind, ETL_CONFLICT);
+	assert_int_equal(scan("c2", "p", 0, 10, ETL_LEDGER_ALL).n, 0);
+	assert_int_equal(store->ops->watermark_get(store, "c2", "p", &w, &err), 1);
+	assert_int_equal(w.processed.ms, H(0).ms);
+	assert_int_equal(store->ops->ledger_mark(store, "c2", "p", 3, &e, 1, &err), -1);
+	assert_int_equal(err.kind, ETL_CONFLICT);
+}
+
+static void watermark_never_goes_back(void **state)
+{
+	struct etl_ledger_entry late = entry(1, ETL_WINDOW_LOADED);
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_watermark w;
+
+	(void)state;
+	claim("c3", "p", 1);
+	commit_ok("c3", "p", 1, NULL, 0, H(9));
+	commit_ok("c3", "p", 1, &late, 1, H(2));
+	assert_int_equal(store->ops->watermark_get(store, "c3", "p", &w, &err), 1);
+	assert_int_equal(w.processed.ms, H(9).ms);
+	assert_int_equal(claim("c3", "p", 2), H(9).ms);
+}
+
+static void repeated_commit_replaces(void **state)
+{
+	struct etl_ledger_entry e = entry(0, ETL_WINDOW_LOADED);
+	struct collected c;
+
+	(void)state;
+	claim("c4", "p", 1);
+	commit_ok("c4", "p", 1, &e, 1, H(1));
+	e.attempt = 2;
+	commit_ok("c4", "p", 1, &e, 1, H(1));
+	c = scan("c4", "p", 0, 10, ETL_LEDGER_ALL);
+	assert_int_equal(c.n, 1);
+	assert_int_equal(c.items[0].attempt, 2);
+}
+
+static void commit_dirty(const char *upstream, const char *job, const char *partition, int hour)
+{
+	struct etl_dirty_mark mark = {job, partition, {H(hour), H(hour + 1)}};
+	struct etl_commit c = {.job = upstream, .partition = "p", .run_id = RUN_A, .fence = 1,
+		.origin = H(0), .watermark = H(0), .window_ms = 3600000, .dirty = &mark,
+		.n_dirty = 1};
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_txn *txn = NULL;
+
+	claim(upstream, "p", 1);
+	assert_int_equal(store->ops->begin(store, &txn, &err), 0);
+	if (store->ops->commit(store, txn, &c, &err) < 0)
+		fail_msg("%s", err.message);
+}
+
+static void dirty_marks_hit_their_window_and_make_it_if_needed(void **state)
+{
+	struct etl_ledger_entry e[3] = {entry(0, ETL_WINDOW_LOADED), entry(1, ETL_WINDOW_LOADED),
+		entry(2, ETL_WINDOW_LOADED)};
+	struct collected c;
+
+	(void)state;
+	claim("d1", "p", 1);
+	claim("d1", "q", 1);
+	commit_ok("d1", "p", 1, e, 3, H(3));
+	commit_ok("d1", "q", 1, e, 3, H(3));
+	commit_dirty("d1-up", "d1", "p", 1);
+	commit_dirty("d1-up", "d1", "p", 7);
+	c = scan("d1", NULL, 0, 10, ETL_LEDGER_DIRTY);
+	assert_int_equal(c.n, 2);
+	assert_int_equal(c.items[0].window.start.ms, H(1).ms);
+	assert_int_equal(c.items[0].state, ETL_WINDOW_LOADED);
+	assert_string_equal(c.items[0].hash, e[1].hash);
+	assert_non_null(strstr(c.items[0].reason, "d1-up"));
+	assert_int_equal(c.items[1].window.start.ms, H(7).ms);
+	assert_int_equal(c.items[1].window.end.ms, H(8).ms);
+	assert_int_equal(c.items[1].state, ETL_WINDOW_PENDING);
+	assert_true(c.items[1].dirty);
+	assert_int_equal(scan("d1", "p", 0, 10, ETL_LEDGER_OPEN).n, 2);
+	assert_int_equal(scan("d1", "q", 0, 10, ETL_LEDGER_OPEN).n, 0);
+}
+
+static void reading_again_clears_only_marks_that_were_seen(void **state)
+{
+	struct etl_ledger_entry e = entry(0, ETL_WINDOW_LOADED);
+	struct collected c;
+
+	(void)state;
+	claim("d2", "p", 1);
+	commit_ok("d2", "p", 1, &e, 1, H(1));
+	commit_dirty("d2-up", "d2", "p", 0);
+	c = scan("d2", "p", 0, 9, ETL_LEDGER_DIRTY);
+	assert_int_equal(c.n, 1);
+	assert_true(c.items[0].dirty_token[0] != '\0');
+	commit_dirty("d2-up", "d2", "p", 0); /* again, while the window is being read */
+	memcpy(e.dirty_token, c.items[0].dirty_token, sizeof e.dirty_token);
+	commit_ok("d2", "p", 1, &e, 1, H(1));
+	c = scan("d2", "p", 0, 9, ETL_LEDGER_DIRTY);
+	assert_int_equal(c.n, 1);
+	assert_string_not_equal(c.items[0].dirty_token, e.dirty_token);
+	memcpy(e.dirty_token, c.items[0].dirty_token, sizeof e.dirty_token);
+	commit_ok("d2", "p", 1, &e, 1, H(1));
+	assert_int_equal(scan("d2", "p", 0, 9, ETL_LEDGER_DIRTY).n, 0);
+}
+
+static void marks_never_open_what_is_closed(void **state)
+{
+	struct etl_ledger_entry e[2] = {entry(0, ETL_WINDOW_LOADED), entry(1, ETL_WINDOW_FAILED)};
+	struct etl_error err = ETL_ERROR_INIT;
+	struct collected c;
+
+	(void)state;
+	claim("m1", "p", 1);
+	commit_ok("m1", "p", 1, e, 1, H(1));
+	e[0] = entry(0, ETL_WINDOW_FAILED);
+	e[0].hash[0] = '\0';
+	e[0].attempt = 2;
+	snprintf(e[0].reason, sizeof e[0].reason, "$source said 503");
+	assert_int_equal(store->ops->ledger_mark(store, "m1", "p", 1, e, 2, &err), 0);
+	c = scan("m1", "p", 0, 9, ETL_LEDGER_ALL);
+	assert_int_equal(c.n, 2);
+	assert_int_equal(c.items[0].state, ETL_WINDOW_LOADED);
+	assert_string_equal(c.items[0].hash, "0123456789abcdef0123456789abcdef");
+	assert_string_equal(c.items[0].reason, "$source said 503");
+	assert_int_equal(c.items[0].attempt, 2);
+	assert_int_equal(c.items[1].state, ETL_WINDOW_FAILED);
+
+	e[1].state = ETL_WINDOW_SKIPPED;
+	assert_int_equal(store->ops->ledger_mark(store, "m1", "p", 1, &e[1], 1, &err), 0);
+	assert_int_equal(scan("m1", "p", 1, 2, ETL_LEDGER_ALL).items[0].state, ETL_WINDOW_SKIPPED);
+	e[1].state = ETL_WINDOW_LOADED;
+	assert_int_equal(store->ops->ledger_mark(store, "m1", "p", 1, &e[1], 1, &err), -1);
+	assert_int_equal(err.kind, ETL_BUG);
+}
+
+static int count_runs(void *ctx, const bson_t *run)
+{
+	bson_iter_t it;
+	char *names = ctx;
+
+	assert_true(bson_iter_init_find(&it, run, "run_id"));
+	strcat(names, bson_iter_utf8(&it, NULL) + 35);
+	return 0;
+}
+
+static void runs_are_kept_newest_first(void **state)
+{
+	struct etl_run_partition part = {.partition = "p", .state = "ok", .reason = "",
+		.error_kind = "", .error_code = "", .windows_loaded = 2};
+	struct etl_run_record run = {.run_id = RUN_A, .job = "r1", .trigger = "schedule",
+		.state = "running", .reason = "", .host = "h", .fence = 4, .started = H(1),
+		.steps = {{"plan", 1, ETL_MS(3)}}, .n_steps = 1, .partitions = &part,
+		.n_partitions = 1};
+	struct etl_error err = ETL_ERROR_INIT;
+	char names[16] = "";
+	bson_iter_t it, deep;
+	bson_t doc;
+
+	(void)state;
+	assert_int_equal(store->ops->run_save(store, &run, &err), 0);
+	run.ended = H(2);
+	run.state = "ok";
+	assert_int_equal(store->ops->run_save(store, &run, &err), 0);
+	run.run_id = RUN_B;
+	run.started = H(3);
+	assert_int_equal(store->ops->run_save(store, &run, &err), 0);
+	assert_int_equal(store->ops->run_list(store, "r1", 10, count_runs, names, &err), 0);
+	assert_string_equal(names, "0f");
+	names[0] = '\0';
+	assert_int_equal(store->ops->run_list(store, NULL, 1, count_runs, names, &err), 0);
+	assert_string_equal(names, "0");
+	assert_int_equal(store->ops->run_get(store, RUN_A, &doc, &err), 1);
+	assert_true(bson_iter_init_find(&it, &doc, "state"));
+	assert_string_equal(bson_iter_utf8(&it, NULL), "ok");
+	assert_true(bson_iter_init(&it, &doc));
+	assert_true(bson_iter_find_descendant(&it, "steps.0.duration_us", &deep));
+	assert_int_equal(bson_iter_int64(&deep), 3000);
+	bson_destroy(&doc);
+	assert_int_equal(store->ops->run_get(store, "no such run", &doc, &err), 0);
+}
+
+static int note_pause(void *ctx, const char *job, const char *why)
+{
+	char *text = ctx;
+
+	strcat(text, job);
+	strcat(text, "=");
+	strcat(text, why);
+	strcat(text, ";");
+	return 0;
+}
+
+static void paused_jobs_are_listed(void **state)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	char text[128] = "";
+
+	(void)state;
+	assert_int_equal(store->ops->pause_set(store, "b", true, "me", "why b", &err), 0);
+	assert_int_equal(store->ops->pause_set(store, "a", true, "me", "why a", &err), 0);
+	assert_int_equal(store->ops->pause_set(store, "b", true, "me", "again", &err), 0);
+	assert_int_equal(store->ops->pause_list(store, note_pause, text, &err), 0);
+	assert_string_equal(text, "a=why a;b=again;");
+	assert_int_equal(store->ops->pause_set(store, "a", false, "me", NULL, &err), 0);
+	text[0] = '\0';
+	assert_int_equal(store->ops->pause_list(store, note_pause, text, &err), 0);
+	assert_string_equal(text, "b=again;");
+}
+
+static void dead_letters_and_audit_are_taken(void **state)
+{
+	struct etl_dead_letter_info info = {"l1", "p", RUN_A, H(1)};
+	struct etl_reject r[2] = {
+		{.step = "decode", .rule = "json", .path = "/a", .message = "bad \xff byte",
+			.raw = (const uint8_t *)"{\xff}", .raw_len = 3, .time = {ETL_NO_TIME}},
+		{.step = "check", .rule = "range", .path = "", .message = "too much",
+			.position = 7, .time = H(1)},
+	};
+	struct etl_error err = ETL_ERROR_INIT;
+	bson_t details = BSON_INITIALIZER;
+
+	(void)state;
+	BSON_APPEND_INT32(&details, "n", 1);
+	if (store->ops->dead_letters_add(store, &info, r, 2, &err) < 0)
+		fail_msg("%s", err.message);
+	assert_int_equal(store->ops->dead_letters_add(store, &info, r, 2, &err), 0);
+	assert_int_equal(store->ops->audit_add(store, "me", "watermark.set", &details, &err), 0);
+	assert_int_equal(store->ops->audit_add(store, "me", "reload", NULL, &err), 0);
+	bson_destroy(&details);
+}
+
+#define STATE_CONTRACT                                                                          \
+	cmocka_unit_test(lease_is_exclusive_and_its_fence_grows),                               \
+		cmocka_unit_test(lease_of_a_dead_holder_is_taken_at_once),                      \
+		cmocka_unit_test(released_lease_is_free_and_its_fence_goes_on),                 \
+		cmocka_unit_test(watermark_is_made_once_and_fenced),                            \
+		cmocka_unit_test(commit_writes_ledger_and_watermark),                           \
+		cmocka_unit_test(stale_fence_commits_nothing),                                  \
+		cmocka_unit_test(watermark_never_goes_back),                                    \
+		cmocka_unit_test(repeated_commit_replaces),                                     \
+		cmocka_unit_test(dirty_marks_hit_their_window_and_make_it_if_needed),             \
+		cmocka_unit_test(reading_again_clears_only_marks_that_were_seen),                \
+		cmocka_unit_test(marks_never_open_what_is_closed),                              \
+		cmocka_unit_test(runs_are_kept_newest_first),                                   \
+		cmocka_unit_test(paused_jobs_are_listed),                                       \
+		cmocka_unit_test(dead_letters_and_audit_are_taken)
+
+#endif

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The MongoDB store keeps the stores' contract, with and without transactions, against the
+ * server that ETLD_TEST_MONGODB_URI names; skipped without it.
+ */
+#include "contract.h"
+
+#include <stdlib.h>
+
+#include "base/uuid.h"
+#include "state/mongodb.h"
+
+static struct etl_mongo *mongo;
+static char database[64];
+static bool without_transactions;
+
+static void expire_lease(const char *job)
+{
+	mongoc_client_t *client = etl_mongo_pop(mongo);
+	mongoc_collection_t *c = mongoc_client_get_collection(client, database, "leases");
+	bson_t *query = BCON_NEW("_id", BCON_UTF8(job));
+	bson_t *update = BCON_NEW("$set", "{", "expires", BCON_DATE_TIME(1000), "}");
+	bson_error_t error;
+
+	assert_true(mongoc_collection_update_one(c, query, update, NULL, NULL, &error));
+	bson_destroy(query);
+	bson_destroy(update);
+	mongoc_collection_destroy(c);
+	etl_mongo_push(mongo, client);
+}
+
+static int64_t count(const char *collection)
+{
+	mongoc_client_t *client = etl_mongo_pop(mongo);
+	mongoc_collection_t *c = mongoc_client_get_collection(client, database, collection);
+	bson_t all = BSON_INITIALIZER;
+	bson_error_t error;
+	int64_t n = mongoc_collection_count_documents(c, &all, NULL, NULL, NULL, &error);
+
+	mongoc_collection_destroy(c);
+	etl_mongo_push(mongo, client);
+	bson_destroy(&all);
+	return n;
+}
+
+static void a_letter_read_twice_is_one_letter(void **state)
+{
+	(void)state;
+	assert_int_equal(count("dead_letters"), 2);
+	assert_int_equal(count("audit"), 2);
+}
+
+static void prepare_can_be_repeated(void **state)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_mongo_topology topology;
+
+	(void)state;
+	if (store->ops->prepare(store, &err) < 0)
+		fail_msg("%s", err.message);
+	assert_int_equal(etl_mongo_ping(mongo, &topology, &err), 0);
+	assert_int_equal(store->ops->has_transactions(store), topology.transactions);
+	assert_true(topology.version[0] != '\0');
+	if (without_transactions)
+		etl_state_mongodb(store)->transactions = false;
+}
+
+static void two_commits_of_one_partition_conflict(void **state)
+{
+	struct etl_ledger_entry e = entry(0, ETL_WINDOW_LOADED);
+	struct etl_commit c = {.job = "t1", .partition = "p", .run_id = RUN_A, .fence = 1,
+		.entries = &e, .n_entries = 1, .origin = H(0), .watermark = H(1),
+		.window_ms = 3600000};
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_txn *first = NULL;
+
+	(void)state;
+	claim("t1", "p", 1);
+	if (without_transactions)
+		return;
+	assert_int_equal(store->ops->begin(store, &first, &err), 0);
+	assert_non_null(first);
+	claim("t1", "p", 2); /* after our snapshot was asked for, before it wrote */
+	assert_int_equal(store->ops->commit(store, first, &c, &err), -1);
+	assert_true(err.kind == ETL_CONFLICT || strcmp(err.code, "txn.retry") == 0);
+	assert_int_equal(scan("t1", "p", 0, 9, ETL_LEDGER_ALL).n, 0);
+}
+
+static void aborted_transaction_leaves_nothing(void **state)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	bson_t *doc = BCON_NEW("_id", BCON_INT32(1));
+	struct etl_txn *txn = NULL;
+	mongoc_collection_t *c;
+	bson_error_t error;
+
+	(void)state;
+	assert_int_equal(store->ops->begin(store, &txn, &err), 0);
+	if (txn) {
+		c = mongoc_client_get_collection(txn->client, database, "pauses");
+		assert_true(mongoc_collection_insert_one(c, doc, &txn->opts, NULL, &error));
+		mongoc_collection_destroy(c);
+		store->ops->abort(store, txn);
+		assert_int_equal(count("pauses"), 1); /* "b" of the contract */
+	}
+	bson_destroy(doc);
+}
+
+static void drop_database(void)
+{
+	mongoc_client_t *client = etl_mongo_pop(mongo);
+	mongoc_database_t *db = mongoc_client_get_database(client, database);
+
+	mongoc_database_drop(db, NULL);
+	mongoc_database_destroy(db);
+	etl_mongo_push(mongo, client);
+}
+
+static int set_up(void **state)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	char id[ETL_UUID_BYTES];
+
+	(void)state;
+	etl_uuid7(etl_now(etl_clock_real()).ms, id);
+	snprintf(database, sizeof database, "etld_test_%.8s%.4s", id, id + 9);
+	store = etl_state_mongodb_new(mongo, database);
+	if (store->ops->prepare(store, &err) < 0) {
+		print_error("%s\n", err.message);
+		return -1;
+	}
+	if (without_transactions)
+		etl_state_mongodb(store)->transactions = false;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	drop_database();
+	store->ops->free(store);
+	return 0;
+}
+
+static void skipped(void **state)
+{
+	(void)state;
+	print_message("ETLD_TEST_MONGODB_URI is not set\n");
+	skip();
+}
+
+int main(void)
+{
+	const struct CMUnitTest none[] = {cmocka_unit_test(skipped)};
+	const struct CMUnitTest tests[] = {
+		STATE_CONTRACT,
+		cmocka_unit_test(a_letter_read_twice_is_one_letter),
+		cmocka_unit_test(prepare_can_be_repeated),
+		cmocka_unit_test(two_commits_of_one_partition_conflict),
+		cmocka_unit_test(aborted_transaction_leaves_nothing),
+	};
+	const char *uri = getenv("ETLD_TEST_MONGODB_URI");
+	struct etl_error err = ETL_ERROR_INIT;
+	int failed;
+
+	if (!uri || !*uri)
+		return cmocka_run_group_tests(none, NULL, NULL);
+	etl_mongo_global_init();
+	mongo = etl_mongo_new(uri, "etld-test", 8, &err);
+	if (!mongo) {
+		fprintf(stderr, "%s\n", err.message);
+		return 1;
+	}
+	failed = cmocka_run_group_tests_name("with transactions", tests, set_up, tear_down);
+	without_transactions = true;
+	failed += cmocka_run_group_tests_name("without transactions", tests, set_up, tear_down);
+	etl_mongo_free(mongo);
+	etl_mongo_global_cleanup();
+	return failed;
+}
