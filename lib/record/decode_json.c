@@ -1,0 +1,535 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The decoder as its users see it: pieces in, records and rejects out. A record that lies
+ * whole in a piece is read where it lies. One that does not is copied together first, while
+ * a scan for its closing bracket goes on with every piece, so that each byte is looked at
+ * twice at most. What comes out never depends on where the pieces were cut.
+ */
+#include "record/decode_json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "record/doc.h"
+#include "record/json_frame.h"
+
+enum { TEXT_KEPT_BYTES = 1024 * 1024 }; /* of the buffer for a record, between records */
+
+#define HELD_BYTES_DEFAULT ((size_t)32 * 1024 * 1024)
+
+static void compile_targets(struct etl_json_decoder *d)
+{
+	const struct etl_json_spec *spec = d->spec;
+	struct etl_json_target *t = d->targets;
+	int rc = etl_path_compile_pointer(spec->records, d->arena, &t++->path, &d->bad_spec);
+
+	for (size_t i = 0; i < spec->n_attach && rc == 0; i++)
+		rc = etl_path_compile_pointer(spec->attach[i].pointer, d->arena, &t++->path,
+			&d->bad_spec);
+	for (size_t i = 0; i < spec->n_expect && rc == 0; i++)
+		rc = etl_path_compile_pointer(spec->expect[i].pointer, d->arena, &t++->path,
+			&d->bad_spec);
+}
+
+struct etl_json_decoder *etl_json_decoder_new(const struct etl_json_spec *spec)
+{
+	struct etl_json_decoder *d = ETL_NEW(struct etl_json_decoder);
+
+	d->spec = spec;
+	d->arena = etl_arena_new(1024);
+	d->attach_arena = etl_arena_new(1024);
+	d->record_bytes_max = spec->record_bytes_max ? spec->record_bytes_max :
+						       ETL_DOCUMENT_BYTES_MAX;
+	d->held_bytes_max = spec->held_bytes_max ? spec->held_bytes_max : HELD_BYTES_DEFAULT;
+	d->n_targets = 1 + spec->n_attach + spec->n_expect;
+	d->targets = etl_calloc(d->n_targets, sizeof *d->targets);
+	d->attached = etl_calloc(spec->n_attach, sizeof *d->attached);
+	d->record = etl_json_record_new(spec->depth_max);
+	etl_buf_init(&d->key, ETL_JSON_TOKEN_MAX);
+	etl_buf_init(&d->word, ETL_JSON_TOKEN_MAX);
+	etl_buf_init(&d->capture, ETL_JSON_TOKEN_MAX);
+	etl_buf_init(&d->text, d->record_bytes_max);
+	compile_targets(d);
+	etl_json_decoder_reset(d);
+	return d;
+}
+
+void etl_json_decoder_free(struct etl_json_decoder *d)
+{
+	if (!d)
+		return;
+	etl_batch_free(d->held);
+	etl_json_record_free(d->record);
+	etl_json_skip_fini(&d->skip);
+	etl_buf_fini(&d->key);
+	etl_buf_fini(&d->word);
+	etl_buf_fini(&d->capture);
+	etl_buf_fini(&d->text);
+	free(d->attached);
+	free(d->targets);
+	free(d->levels);
+	etl_arena_free(d->attach_arena);
+	etl_arena_free(d->arena);
+	free(d);
+}
+
+void etl_json_decoder_reset(struct etl_json_decoder *d)
+{
+	for (size_t i = 0; i < d->n_targets; i++) {
+		d->targets[i].matched = 0;
+		d->targets[i].seen = false;
+		d->targets[i].capturing = false;
+	}
+	for (size_t i = 0; i < d->spec->n_attach; i++)
+		d->attached[i] = (struct etl_element){0};
+	etl_arena_reset(d->attach_arena);
+	etl_batch_free(ETL_TAKE(d->held));
+	etl_buf_clear(&d->text);
+	d->failed = d->bad_spec;
+	d->attach_missing = d->spec->n_attach;
+	d->tail = NULL;
+	d->depth = 0;
+	d->state = ETL_JSON_AT_VALUE;
+	d->offset = 0;
+	d->bom = 0;
+	d->capturing = false;
+	d->captured = false;
+	d->in_record = ETL_JSON_NO_RECORD;
+	d->position = 0;
+	d->records_seen = false;
+}
+
+/* ---- attach and expect ----------------------------------------------------------------- */
+
+/* `bson` with the attached elements that it lacks, in `arena`. */
+static const uint8_t *with_tail(const struct etl_json_decoder *d, struct etl_arena *arena,
+	const struct etl_record *record, uint32_t *len)
+{
+	struct etl_cursor cursor;
+	struct etl_element e, own;
+	struct etl_writer w;
+
+	etl_writer_begin(&w, arena, record->len + d->tail_len);
+	etl_cursor_init(&cursor, record->bson, record->len);
+	while (etl_cursor_next(&cursor, &e))
+		etl_writer_copy(&w, &e);
+	etl_cursor_init(&cursor, d->tail, d->tail_len);
+	while (etl_cursor_next(&cursor, &e))
+		if (!etl_doc_find(record->bson, record->len, e.key, &own))
+			etl_writer_copy(&w, &e);
+	return etl_writer_end(&w, len);
+}
+
+/* All that will be attached is known: makes the tail and lets the held records go. */
+static void release(struct etl_json_decoder *d)
+{
+	const struct etl_json_spec *spec = d->spec;
+	struct etl_writer w;
+	size_t n = 0;
+
+	d->attach_missing = 0;
+	etl_writer_begin(&w, d->attach_arena, 256);
+	for (size_t i = 0; i < spec->n_attach; i++) {
+		const struct etl_element *e = &d->attached[i];
+
+		if (!e->key)
+			continue;
+		n++;
+		etl_writer_raw(&w, spec->attach[i].name, (uint32_t)strlen(spec->attach[i].name),
+			e->type, e->value, e->value_len);
+	}
+	d->tail = etl_writer_end(&w, &d->tail_len);
+	if (!n)
+		d->tail = NULL;
+	for (size_t i = 0; d->held && i < d->held->n; i++) {
+		const struct etl_record *record = &d->held->records[i];
+		uint32_t len = record->len;
+		const uint8_t *bson = d->tail ? with_tail(d, d->out->arena, record, &len) :
+						
+			(const uint8_t *)etl_arena_memdup0(d->out->arena, record->bson, len);
+
+		etl_batch_add(d->out, bson, len, record->time, record->position);
+	}
+	etl_batch_free(ETL_TAKE(d->held));
+}
+
+/* The captured text as an element, by way of a record with one member. */
+static int attach(struct etl_json_decoder *d, size_t i, struct etl_error *err)
+{
+	ETL_BUF_CLEANUP struct etl_buf text;
+	struct etl_json_fault fault = {0};
+	struct etl_cursor cursor;
+	const uint8_t *bson;
+	const char *p;
+	uint32_t len;
+
+	etl_buf_init(&text, ETL_JSON_TOKEN_MAX + 64);
+	etl_buf_str(&text, "{\"v\":");
+	etl_buf_append(&text, d->capture.data, d->capture.len);
+	etl_buf_char(&text, '}');
+	if (d->capture_cut)
+		return etl_error_set(err, ETL_LIMIT, "json.attach",
+			"the value at '%s' is longer than %d bytes", d->targets[1 + i].path.text,
+			ETL_JSON_TOKEN_MAX);
+	p = text.data;
+	d->record_arena = NULL;
+	etl_json_record_target(d->record, d->attach_arena);
+	if (etl_json_record_read(d->record, &p, p + text.len, NULL, 0, &bson, &len, &fault) !=
+		ETL_JSON_OK)
+		return etl_error_set(err, ETL_DATA, "json.attach", "the value at '%s': %s",
+			d->targets[1 + i].path.text, fault.message);
+	etl_cursor_init(&cursor, bson, len);
+	etl_cursor_next(&cursor, &d->attached[i]);
+	d->attach_missing--;
+	return 0;
+}
+
+int etl_json_expected(struct etl_json_decoder *d, size_t i, const char *text,
+	struct etl_error *err)
+{
+	const char *wanted = d->spec->expect[i - 1 - d->spec->n_attach].equals;
+
+	if (!wanted || (text && etl_streq(text, wanted)))
+		return 0;
+	return etl_error_set(err, ETL_DATA, "json.expect",
+		"the answer says '%.100s' at '%s' where '%s' is expected",
+		text ? text : "(no scalar)", d->targets[i].path.text, wanted);
+}
+
+/* The captured scalar as text: of a string, what it means. */
+static int expect(struct etl_json_decoder *d, size_t i, struct etl_error *err)
+{
+	ETL_BUF_CLEANUP struct etl_buf text;
+	const char *p = etl_buf_text(&d->capture), *end = p + d->capture.len;
+	unsigned len, used;
+	const char *why;
+	char c[4];
+
+	etl_buf_init(&text, ETL_JSON_TOKEN_MAX);
+	if (*p == '"') {
+		p++;
+		end--;
+	}
+	while (p < end) {
+		if (*p != '\\') {
+			etl_buf_char(&text, *p++);
+		} else if (etl_json_unescape(p, end, c, &len, &used, &why) == ETL_JSON_OK) {
+			etl_buf_append(&text, c, len);
+			p += used;
+		} else {
+			return etl_error_set(err, ETL_DATA, "json.expect",
+				"the value at '%s' has a bad escape", d->targets[i].path.text);
+		}
+	}
+	return etl_json_expected(d, i, etl_buf_text(&text), err);
+}
+
+static void reject_captured(struct etl_json_decoder *d)
+{
+	const char *text = etl_buf_text(&d->capture);
+	struct etl_reject reject = {.step = "decode",
+		.rule = "json",
+		.path = "",
+		.message = "a record has to be an object",
+		.raw = (const uint8_t *)text,
+		.raw_len = (uint32_t)d->capture.len,
+		.position = d->position++,
+		.time = {ETL_NO_TIME}};
+
+	etl_batch_reject(d->out, &reject);
+}
+
+int etl_json_captured(struct etl_json_decoder *d, struct etl_error *err)
+{
+	if (d->capture_reject) {
+		reject_captured(d);
+		return 0;
+	}
+	for (size_t i = 1; i < d->n_targets; i++) {
+		struct etl_json_target *t = &d->targets[i];
+		bool attaches = i <= d->spec->n_attach;
+
+		if (!t->capturing)
+			continue;
+		t->capturing = false;
+		if (!t->seen && (attaches ? attach(d, i - 1, err) : expect(d, i, err)) != 0)
+			return -1;
+		t->seen = true;
+	}
+	if (d->spec->n_attach && !d->attach_missing && !d->tail)
+		release(d);
+	return 0;
+}
+
+/* ---- records --------------------------------------------------------------------------- */
+
+static struct etl_batch *target_batch(struct etl_json_decoder *d)
+{
+	if (!d->attach_missing)
+		return d->out;
+	if (!d->held)
+		d->held = etl_batch_new();
+	return d->held;
+}
+
+static int take_record(struct etl_json_decoder *d, const uint8_t *bson, uint32_t len,
+	struct etl_error *err)
+{
+	struct etl_batch *batch = target_batch(d);
+
+	etl_batch_add(batch, bson, len, (etl_wall){ETL_NO_TIME}, d->position++);
+	if (batch == d->held && batch->bytes > d->held_bytes_max)
+		return etl_error_set(err, ETL_LIMIT, "json.held",
+			"over %zu bytes of records came before the values to attach",
+			d->held_bytes_max);
+	d->in_record = ETL_JSON_NO_RECORD;
+	etl_json_frame_value_done(d);
+	return 0;
+}
+
+/* Tells what is wrong with the record whose first byte lies at `offset`. */
+static void give_reject(struct etl_json_decoder *d)
+{
+	struct etl_reject reject = {.step = "decode",
+		.rule = "json",
+		.path = d->fault.path,
+		.message = d->fault.message,
+		.raw = (const uint8_t *)etl_buf_text(&d->text),
+		.raw_len = (uint32_t)(d->text.len > ETL_REJECT_RAW_MAX ? ETL_REJECT_RAW_MAX :
+									 d->text.len),
+		.position = d->position++,
+		.time = {ETL_NO_TIME}};
+
+	etl_batch_reject(d->out, &reject);
+	d->in_record = ETL_JSON_NO_RECORD;
+	etl_json_frame_value_done(d);
+}
+
+/* Between records: a buffer that once held a huge one is given back. */
+static void clear_text(struct etl_json_decoder *d)
+{
+	if (d->text.cap > TEXT_KEPT_BYTES)
+		etl_buf_fini(&d->text);
+	etl_buf_clear(&d->text);
+	d->text_len = 0;
+}
+
+static void too_large(struct etl_json_decoder *d)
+{
+	d->fault.path[0] = '\0';
+	snprintf(d->fault.message, sizeof d->fault.message,
+		"the record is longer than %zu bytes", d->record_bytes_max);
+}
+
+/* Reads a record's text; OK adds it, REJECT and BROKEN fill d->fault. */
+static enum etl_json_status transcode(struct etl_json_decoder *d, const char **p,
+	const char *end, const uint8_t **bson, uint32_t *len)
+{
+	struct etl_arena *arena = target_batch(d)->arena;
+
+	if (arena != d->record_arena) {
+		etl_json_record_target(d->record, arena);
+		d->record_arena = arena;
+	}
+	return etl_json_record_read(d->record, p, end, d->tail, d->tail_len, bson, len,
+		&d->fault);
+}
+
+/* At a record's '{'. */
+static int begin_record(struct etl_json_decoder *d, const char **p, const char *end,
+	struct etl_error *err)
+{
+	bool cut = (size_t)(end - *p) >= d->record_bytes_max;
+	const char *limit = cut ? *p + d->record_bytes_max : end;
+	enum etl_json_status status;
+	const uint8_t *bson;
+	uint32_t len;
+
+	d->text_offset = etl_json_offset(d, *p);
+	status = transcode(d, p, limit, &bson, &len);
+	if (status == ETL_JSON_OK)
+		return take_record(d, bson, len, err);
+	if (status == ETL_JSON_BROKEN)
+		return etl_json_broken(err, etl_json_offset(d, d->fault.at), d->fault.message);
+	clear_text(d);
+	etl_json_skip_reset(&d->skip);
+	d->in_record = ETL_JSON_REFUSED_RECORD;
+	if (status == ETL_JSON_MORE && !cut)
+		d->in_record = ETL_JSON_HELD_RECORD;
+	else if (status == ETL_JSON_MORE)
+		too_large(d);
+	return 0;
+}
+
+/* The text is as complete as it gets. `scan` is what the search for the closing bracket
+ * says: OK = there it is, MORE = the cap was reached, BROKEN = a wrong bracket comes last. */
+static int end_held(struct etl_json_decoder *d, enum etl_json_status scan, struct etl_error *err)
+{
+	const char *p = d->text.data, *text = p;
+	const uint8_t *bson;
+	uint32_t len;
+	enum etl_json_status status = transcode(d, &p, text + d->text.len, &bson, &len);
+
+	if (status == ETL_JSON_OK)
+		return take_record(d, bson, len, err);
+	if (status == ETL_JSON_BROKEN)
+		return etl_json_broken(err, d->text_offset + (uint64_t)(d->fault.at - text),
+			d->fault.message);
+	if (scan == ETL_JSON_BROKEN || (scan == ETL_JSON_OK && status == ETL_JSON_MORE))
+		return etl_json_broken(err, d->text_offset + d->text.len - 1,
+			"an unexpected bracket");
+	if (status == ETL_JSON_MORE)
+		too_large(d);
+	if (scan == ETL_JSON_OK)
+		give_reject(d);
+	else
+		d->in_record = ETL_JSON_REFUSED_RECORD;
+	return 0;
+}
+
+static int go_on_held(struct etl_json_decoder *d, const char **p, const char *end,
+	struct etl_error *err)
+{
+	size_t left = d->record_bytes_max - d->text.len;
+	const char *from = *p, *limit = (size_t)(end - from) > left ? from + left : end;
+	enum etl_json_status status = etl_json_skip(&d->skip, p, limit);
+
+	if (status == ETL_JSON_BROKEN)
+		++*p;
+	etl_buf_append(&d->text, from, (size_t)(*p - from));
+	if (status == ETL_JSON_MORE && d->text.len < d->record_bytes_max)
+		return 0;
+	return end_held(d, status, err);
+}
+
+static int go_on_refused(struct etl_json_decoder *d, const char **p, const char *end,
+	struct etl_error *err)
+{
+	const char *from = *p;
+	enum etl_json_status status = etl_json_skip(&d->skip, p, end);
+	size_t kept = d->text.len < ETL_REJECT_RAW_MAX ? ETL_REJECT_RAW_MAX - d->text.len : 0;
+	size_t len = (size_t)(*p - from);
+
+	if (kept > d->text.max - d->text.len)
+		kept = d->text.max - d->text.len;
+	etl_buf_append(&d->text, from, len < kept ? len : kept);
+	if (status == ETL_JSON_BROKEN)
+		return etl_json_broken(err, etl_json_offset(d, *p), "an unexpected bracket");
+	if (status == ETL_JSON_OK)
+		give_reject(d);
+	return 0;
+}
+
+/* ---- pieces ---------------------------------------------------------------------------- */
+
+/* A byte order mark is passed over, once, at the very start (RFC 8259 section 8.1). */
+static int skip_mark(struct etl_json_decoder *d, const char **p, const char *end,
+	struct etl_error *err)
+{
+	static const char mark[] = "\xef\xbb\xbf";
+
+	while (d->bom < 3 && *p < end) {
+		if (**p != mark[d->bom]) {
+			if (d->bom)
+				return etl_json_broken(err, etl_json_offset(d, *p),
+					"a damaged byte order mark");
+			break;
+		}
+		d->bom++;
+		++*p;
+	}
+	if (*p < end)
+		d->bom = 3;
+	return 0;
+}
+
+static int read_piece(struct etl_json_decoder *d, const char *p, const char *end,
+	struct etl_error *err)
+{
+	int rc = skip_mark(d, &p, end, err);
+
+	while (rc == 0 && p < end) {
+		if (d->in_record == ETL_JSON_HELD_RECORD)
+			rc = go_on_held(d, &p, end, err);
+		else if (d->in_record == ETL_JSON_REFUSED_RECORD)
+			rc = go_on_refused(d, &p, end, err);
+		else if (d->state == ETL_JSON_AT_RECORD)
+			rc = begin_record(d, &p, end, err);
+		else
+			rc = etl_json_frame_read(d, &p, end, err);
+	}
+	return rc;
+}
+
+static int already_failed(const struct etl_json_decoder *d, struct etl_error *err)
+{
+	if (d->failed.kind == ETL_OK)
+		return 0;
+	*err = d->failed;
+	return -1;
+}
+
+int etl_json_decoder_feed(struct etl_json_decoder *d, const char *bytes, size_t len,
+	struct etl_batch *out, struct etl_error *err)
+{
+	if (already_failed(d, err) != 0)
+		return -1;
+	d->out = out;
+	d->piece = bytes;
+	d->record_arena = NULL; /* the batch may have been emptied meanwhile */
+	if (read_piece(d, bytes, bytes + len, err) != 0) {
+		d->failed = *err;
+		return -1;
+	}
+	d->offset += len;
+	return 0;
+}
+
+static int finish_record(struct etl_json_decoder *d, struct etl_error *err)
+{
+	if (d->in_record == ETL_JSON_HELD_RECORD) {
+		const char *p = d->text.data;
+		const uint8_t *bson;
+		uint32_t len;
+
+		if (transcode(d, &p, p + d->text.len, &bson, &len) == ETL_JSON_BROKEN)
+			return etl_json_broken(err,
+				d->text_offset + (uint64_t)(d->fault.at - d->text.data),
+				d->fault.message);
+	}
+	if (d->in_record != ETL_JSON_NO_RECORD)
+		return etl_json_broken(err, d->offset, "the document ends inside a record");
+	return 0;
+}
+
+static int finish(struct etl_json_decoder *d, struct etl_error *err)
+{
+	if (finish_record(d, err) != 0 || etl_json_frame_finish(d, err) != 0)
+		return -1;
+	if (!d->records_seen)
+		return etl_error_set(err, ETL_DATA, "json.records",
+			"the answer has nothing at '%s', where its records should be",
+			d->spec->records);
+	for (size_t i = 1 + d->spec->n_attach; i < d->n_targets; i++)
+		if (!d->targets[i].seen)
+			return etl_error_set(err, ETL_DATA, "json.expect",
+				"the answer has nothing at '%s'", d->targets[i].path.text);
+	if (d->attach_missing)
+		release(d);
+	return 0;
+}
+
+int etl_json_decoder_finish(struct etl_json_decoder *d, struct etl_batch *out,
+	struct etl_error *err)
+{
+	if (already_failed(d, err) != 0)
+		return -1;
+	d->out = out;
+	d->record_arena = NULL;
+	if (finish(d, err) == 0)
+		return 0;
+	d->failed = *err;
+	return -1;
+}
