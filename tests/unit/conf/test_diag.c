@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The printed form: excerpts, order, cap, what is masked.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#include "sample.h"
+
+static struct etl_node *parse(struct etl_arena *arena, struct etl_diag *diag, const char *name,
+	const char *text)
+{
+	return etl_conf_parse(arena, name, text, strlen(text), NULL, diag);
+}
+
+static void assert_printed(struct etl_diag *diag, const char *expected)
+{
+	struct etl_buf out;
+
+	etl_buf_init(&out, 1 << 16);
+	etl_diag_print(diag, &out);
+	assert_string_equal(etl_buf_text(&out), expected);
+	etl_buf_fini(&out);
+	etl_diag_free(diag);
+}
+
+static void the_form_is_the_documented_one(void **state)
+{
+	struct etl_arena *arena = etl_arena_new(0);
+	struct etl_diag *diag = etl_diag_new();
+	struct etl_node *root = parse(arena, diag, "/etc/etld/jobs.d/airqino.yaml",
+		"description: x\nshedule: \"@hourly\"\n");
+
+	(void)state;
+	etl_diag_add(diag, &root->keys[1]->mark, ETL_DIAG_UNKNOWN, "did you mean 'schedule'?",
+		"man etld.yaml, job", "unknown key '%s' in %s", "shedule", "job 'airqino'");
+	etl_arena_free(arena);
+	assert_printed(diag,
+		"error[E012]: unknown key 'shedule' in job 'airqino'\n"
+		"  --> /etc/etld/jobs.d/airqino.yaml:2:1\n"
+		"   2 | shedule: \"@hourly\"\n"
+		"     | ^^^^^^^ did you mean 'schedule'?\n"
+		"  help: man etld.yaml, job\n");
+}
+
+static void errors_are_sorted_and_repeated_ones_kept_once(void **state)
+{
+	struct etl_arena *arena = etl_arena_new(0);
+	struct etl_diag *diag = etl_diag_new();
+	struct etl_node *b = parse(arena, diag, "b", "- x\n- y\n");
+	struct etl_node *a = parse(arena, diag, "a", "[p,  q]\n");
+
+	(void)state;
+	etl_diag_add(diag, &b->items[1]->mark, ETL_DIAG_TYPE, NULL, NULL, "four");
+	etl_diag_add(diag, &b->items[0]->mark, ETL_DIAG_TYPE, NULL, NULL, "three");
+	etl_diag_add(diag, &b->items[0]->mark, ETL_DIAG_TYPE, NULL, NULL, "three");
+	etl_diag_add(diag, &a->items[1]->mark, ETL_DIAG_TYPE, NULL, NULL, "two");
+	etl_diag_add(diag, NULL, ETL_DIAG_CYCLE, "a hint", NULL, "one");
+	assert_int_equal(etl_diag_count(diag), 5);
+	etl_arena_free(arena);
+	assert_printed(diag,
+		"error[E019]: one\n  hint: a hint\n\n"
+		"error[E014]: two\n  --> a:1:6\n   1 | [p,  q]\n     |      ^\n\n"
+		"error[E014]: three\n  --> b:1:3\n   1 | - x\n     |   ^\n\n"
+		"error[E014]: four\n  --> b:2:3\n   2 | - y\n     |   ^\n");
+}
+
+static void after_fifty_they_are_counted(void **state)
+{
+	struct etl_diag *diag = etl_diag_new();
+	struct etl_buf out;
+
+	(void)state;
+	for (int i = 0; i < ETL_DIAG_ERRORS_MAX; i++)
+		etl_diag_add(diag, NULL, ETL_DIAG_TYPE, NULL, NULL, "error %d", i);
+	etl_buf_init(&out, 1 << 16);
+	etl_diag_print(diag, &out);
+	assert_null(strstr(etl_buf_text(&out), "more error"));
+	etl_diag_add(diag, NULL, ETL_DIAG_TYPE, NULL, NULL, "one too many");
+	etl_buf_clear(&out);
+	etl_diag_print(diag, &out);
+	assert_non_null(strstr(etl_buf_text(&out), "\n1 more error\n"));
+	assert_null(strstr(etl_buf_text(&out), "one too many"));
+	etl_diag_add(diag, NULL, ETL_DIAG_TYPE, NULL, NULL, "two too many");
+	etl_buf_clear(&out);
+	etl_diag_print(diag, &out);
+	assert_non_null(strstr(etl_buf_text(&out), "\n2 more errors\n"));
+	assert_int_equal(etl_diag_count(diag), 52);
+	etl_buf_fini(&out);
+	etl_diag_free(diag);
+}
+
+static void control_bytes_never_reach_the_output(void **state)
+{
+	struct etl_arena *arena = etl_arena_new(0);
+	struct etl_diag *diag = etl_diag_new();
+	struct etl_node *root = parse(arena, diag, "evil\n\x1b[2J.yaml", "a:\tb\n");
+
+	(void)state;
+	etl_diag_add(diag, &root->items[0]->mark, ETL_DIAG_TYPE, "\r", "\n", "x\ny\xffz");
+	etl_arena_free(arena);
+	assert_printed(diag,
+		"error[E014]: x?y?z\n  --> evil??[2J.yaml:1:4\n   1 | a: b\n     |    ^ ?\n"
+		"  help: ?\n");
+}
+
+static void what_is_hidden_is_hidden_in_every_excerpt(void **state)
+{
+	struct etl_arena *arena = etl_arena_new(0);
+	struct etl_diag *diag = etl_diag_new();
+	struct etl_node *root = parse(arena, diag, "f", "{a: sécret, b: c}\n");
+
+	(void)state;
+	etl_diag_add(diag, &root->items[1]->mark, ETL_DIAG_TYPE, NULL, NULL, "before");
+	etl_diag_hide(diag, &root->items[0]->mark);
+	etl_arena_free(arena);
+	assert_printed(diag,
+		"error[E014]: before\n  --> f:1:16\n   1 | {a: ******, b: c}\n"
+		"     |                ^\n");
+}
+
+static void the_first_error_on_one_line(void **state)
+{
+	struct etl_arena *arena = etl_arena_new(0);
+	struct etl_diag *diag = etl_diag_new();
+	struct etl_node *root = parse(arena, diag, "f", "a: b\n");
+	struct etl_buf out;
+
+	(void)state;
+	etl_buf_init(&out, 4096);
+	etl_diag_first(diag, &out);
+	assert_string_equal(etl_buf_text(&out), "");
+	etl_diag_add(diag, &root->items[0]->mark, ETL_DIAG_WORD, "hint", "help", "second");
+	etl_diag_add(diag, &root->keys[0]->mark, ETL_DIAG_WORD, "hint", "help", "first");
+	etl_diag_first(diag, &out);
+	assert_string_equal(etl_buf_text(&out), "f:1:1: error[E017]: first");
+	etl_buf_fini(&out);
+	etl_arena_free(arena);
+	etl_diag_free(diag);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_form_is_the_documented_one),
+		cmocka_unit_test(errors_are_sorted_and_repeated_ones_kept_once),
+		cmocka_unit_test(after_fifty_they_are_counted),
+		cmocka_unit_test(control_bytes_never_reach_the_output),
+		cmocka_unit_test(what_is_hidden_is_hidden_in_every_excerpt),
+		cmocka_unit_test(the_first_error_on_one_line),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
