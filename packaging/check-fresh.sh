@@ -76,9 +76,12 @@ for name in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY PIP_
 done
 
 # Plain files decide who resolves names inside: the machine's resolver is shared.
-# shellcheck disable=SC2086
+# A mount namespace of its own hides what an earlier nspawn left under /run.
+# shellcheck disable=SC2016,SC2086
 inside() {
-	systemd-nspawn --quiet --register=no --keep-unit --console=pipe --directory="$root" \
+	unshare --mount --propagation slave sh -c 'mkdir -p /run/systemd/nspawn
+		mount -t tmpfs tmpfs /run/systemd/nspawn && exec "$@"' sh \
+		systemd-nspawn --quiet --register=no --keep-unit --console=pipe --directory="$root" \
 		--resolv-conf=copy-host --setenv=HOME=/root --setenv=LC_ALL=C.UTF-8 $binds "$@" </dev/null
 }
 inside "$@" /bin/true >"$work/nspawn.log" 2>&1 || {

@@ -2,9 +2,8 @@
 """Things that stand in two places and must agree.
 
 Message ids: daemon/message_ids.h and systemd/etld.catalog, each in both languages with the
-same fields, and each sent by the daemon. Commands: the table of lib/ctl and etlctl(1), both
-ways. Error codes: lib/conf/diag.h and etld.yaml(5). Options: the option tables and
-etld.yaml(5). Examples: the keys of the daemon's file and the manual.
+same fields, and each sent by the daemon. Commands: the table of lib/ctl and etlctl(1); the commands that texts for operators name exist. Error codes: lib/conf/diag.h and
+etld.yaml(5). Options: the option tables and etld.yaml(5).
 """
 import re
 
@@ -15,6 +14,7 @@ CATALOG = "systemd/etld.catalog"
 LANGUAGES = ("en", "fr")
 ALWAYS_SENT = {"MESSAGE"}
 MAN = "packaging/doc/man/"
+COMMAND = r'\.name = "([a-z][a-z ]*)"'
 
 
 def catalog():
@@ -79,12 +79,22 @@ def plain(path):
 
 
 def check_commands(report):
-    commands = table_names("lib/ctl", r'\.name = "([a-z][a-z ]*)"')
+    commands = table_names("lib/ctl", COMMAND)
     page = plain(MAN + "etlctl.1")
     report.check("each command stands in etlctl(1)",
                  [f"{c} ({path})" for c, path in sorted(commands.items())
                   if not re.search(r"(?m)^\.(It|Ss|Sx|Ic|Cm).*\b" + r"\s+(?:Cm |Ic )?".join(c.split()) + r"\b", page)]
                  if commands else ["no command table was found in lib/ctl"])
+
+
+def check_advice(report):
+    """A text that sends the operator to a command which is not there is worse than none."""
+    first_words = {name.split()[0] for name in table_names("lib/ctl", COMMAND)}
+    for path in (CATALOG, "README.md", *tree.files("README.md", under="etc"), "packaging/demo.sh"):
+        # In the catalog a command stands alone and indented; its prose may begin with the word.
+        start = "^ {4}" if path == CATALOG else r"^|[`;&] *|^ *\$ |build/"
+        used = re.findall(rf"(?m)(?:{start})etlctl ([a-z]+)", tree.read(path))
+        report.check(f"etlctl's commands in {path}", sorted(set(used) - first_words))
 
 
 def check_codes(report):
@@ -96,9 +106,10 @@ def check_codes(report):
 
 def check_options(report):
     page = plain(MAN + "etld.yaml.5")
-    for room in ("source", "transform", "check", "sink", "job"):
-        names = table_names(f"lib/{room}", r'\{\.name = "([a-z_0-9]+)", \.type = ETL_OPT')
-        plugins = [re.sub(rf".*{room}_(\w+)\.c", r"\1", f) for f in tree.files(".c", under=f"lib/{room}")
+    for room in ("source", "transform", "check", "sink", "job", "daemon"):
+        folder = room if room == "daemon" else f"lib/{room}"
+        names = table_names(folder, r'\{\.name = "([a-z_0-9]+)", \.type = ETL_OPT')
+        plugins = [re.sub(rf".*{room}_(\w+)\.c", r"\1", f) for f in tree.files(".c", under=folder)
                    if f"/{room}_" in f]
         report.check(f"each {room} and its options stand in etld.yaml(5)", [
             *(p for p in plugins if not re.search(rf"\b{p}\b", page)),
@@ -107,7 +118,7 @@ def check_options(report):
 
 def main():
     report = tree.Report("docs")
-    for check in (check_messages, check_commands, check_codes, check_options):
+    for check in (check_messages, check_commands, check_advice, check_codes, check_options):
         try:
             check(report)
         except FileNotFoundError as missing:
