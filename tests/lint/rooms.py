@@ -42,6 +42,7 @@ OWNERS = {  # how a third party's header begins -> where it may be included (pat
     "systemd/": ["daemon/journal.", "daemon/notify.", "daemon/etlctl/"],
     "microhttpd": ["daemon/web."],
     "librdkafka": ["lib/sink/sink_kafka."],
+    "emmintrin.h": ["lib/record/json_"],  # SSE2, behind #if
     "openssl/": ["lib/base/", "lib/source/http/"],
 }
 NOT_BSON = ["daemon/etlctl/"]
