@@ -147,8 +147,9 @@ static bool in_range(const struct etl_conversion *cv, double v)
 		return true;
 	etl_option_limit_text(row->type, row->min, low);
 	if (row->max == 0)
-		etl_convert_refuse(cv, ETL_DIAG_RANGE, NULL, "%s is " SHOWN ", at least %s is allowed",
-			cv->name, SHOW(cv->node->text), low);
+		etl_convert_refuse(cv, ETL_DIAG_RANGE, NULL,
+			"%s is " SHOWN ", at least %s is allowed", cv->name,
+			SHOW(cv->node->text), low);
 	else
 		etl_convert_refuse(cv, ETL_DIAG_RANGE, NULL,
 			"%s is " SHOWN ", %s to %s are allowed", cv->name, SHOW(cv->node->text),
@@ -238,9 +239,10 @@ static bool refuse_unit(const struct etl_conversion *cv, const char *a, const ch
 	if (strspn(n, "0") == strlen(n))
 		snprintf(hint, sizeof hint, "did you mean 0%s?", a);
 	else
-		snprintf(hint, sizeof hint, "did you mean %.12s%s, %.12s%s or %.12s%s?", n, a, n, b, n,
-			c);
-	etl_convert_refuse(cv, ETL_DIAG_UNIT, hint, "%s is a number without its unit", cv->name);
+		snprintf(hint, sizeof hint, "did you mean %.12s%s, %.12s%s or %.12s%s?", n, a, n,
+			b, n, c);
+	etl_convert_refuse(cv, ETL_DIAG_UNIT, hint, "%s is a number without its unit",
+		cv->name);
 	return false;
 }
 
@@ -351,8 +353,8 @@ static bool convert_word(const struct etl_conversion *cv, int *out)
 		snprintf(hint, sizeof hint, "did you mean '%.64s'?", near);
 	for (size_t i = 0; i < n; i++)
 		etl_buf_printf(&all, "%s%s", i == 0 ? "" : i + 1 < n ? ", " : " or ", words[i]);
-	etl_convert_refuse(cv, ETL_DIAG_WORD, near ? hint : NULL, "%s is '" SHOWN "', allowed: %s",
-		cv->name, SHOW(cv->node->text), etl_buf_text(&all));
+	etl_convert_refuse(cv, ETL_DIAG_WORD, near ? hint : NULL,
+		"%s is '" SHOWN "', allowed: %s", cv->name, SHOW(cv->node->text), etl_buf_text(&all));
 	return false;
 }
 

@@ -52,13 +52,14 @@ static bool refuse_unset(const struct reference *ref, const struct etl_mark *mar
 {
 	if (ref->op == '?' && ref->word_len)
 		etl_diag_add(diag, mark, ETL_DIAG_VARIABLE, NULL, NULL,
-			"environment variable '%s': %.*s", ref->name, (int)ref->word_len, ref->word);
+			"environment variable '%s': %.*s", ref->name, (int)ref->word_len,
+			ref->word);
 	else if (ref->op == '?')
 		etl_diag_add(diag, mark, ETL_DIAG_VARIABLE, NULL, NULL,
 			"environment variable '%s' is not set or empty", ref->name);
 	else
-		etl_diag_add(diag, mark, ETL_DIAG_VARIABLE, "not set; a default: ${NAME:-default}",
-			NULL, "environment variable '%s' is not set", ref->name);
+		etl_diag_add(diag, mark, ETL_DIAG_VARIABLE,
+			"not set; a default: ${NAME:-default}", NULL, "environment variable '%s' is not set", ref->name);
 	return false;
 }
 
@@ -95,7 +96,8 @@ bool etl_conf_expand(const char *text, const char *(*env)(const char *name),
 		if (!etl_buf_append(out, text, (size_t)(dollar - text)))
 			return false;
 		if (!read_reference(dollar + 2, &ref)) {
-			etl_diag_add(diag, mark, ETL_DIAG_VARIABLE, "a literal ${ is written $${", NULL,
+			etl_diag_add(diag, mark, ETL_DIAG_VARIABLE,
+				"a literal ${ is written $${", NULL,
 				"malformed variable; the forms are ${NAME}, ${NAME:-default}, "
 				"${NAME:?message}");
 			return false;

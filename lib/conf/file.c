@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Reading a configuration file, and its lines and columns. YAML 1.1 has more line breaks than LF: a caret
- * would point to the wrong line if they were not counted as the parser counts them.
+ * Reading a configuration file, and its lines and columns. YAML 1.1 has more line breaks
+ * than LF: a caret would point to the wrong line if they were not counted as the parser
+ * counts them.
  */
 #include "conf/file.h"
 

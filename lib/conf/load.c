@@ -61,7 +61,8 @@ static struct etl_mark mark_of(const struct loader *ld, const yaml_event_t *even
 	size_t width = 1;
 
 	if (event->type == YAML_SCALAR_EVENT || event->type == YAML_ALIAS_EVENT)
-		width = end->line != start->line ? (size_t)REST_OF_LINE : end->column - start->column;
+		width = end->line != start->line ? (size_t)REST_OF_LINE :
+						   end->column - start->column;
 	return (struct etl_mark){
 		.file = ld->file,
 		.line = (unsigned)start->line + 1,
@@ -307,7 +308,8 @@ static bool on_scalar(struct loader *ld, const yaml_event_t *event)
 	node->plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 	node->text = etl_arena_memdup0(ld->arena, text, event->data.scalar.length);
 	if (strlen(node->text) != event->data.scalar.length)
-		etl_diag_add(ld->diag, &mark, ETL_DIAG_SYNTAX, NULL, NULL, "text with a NUL byte");
+		etl_diag_add(ld->diag, &mark, ETL_DIAG_SYNTAX, NULL, NULL,
+			"text with a NUL byte");
 	if (event->data.scalar.tag)
 		refuse(ld, &mark, "values have no tags here", "a tag is not supported");
 	if (!key_is_due(ld) && strstr(node->text, "${") && !expand(ld, node))

@@ -106,8 +106,8 @@ static bool fill_pairs(const struct etl_conversion *cv, struct etl_pairs *out)
 	if (etl_node_is_null(node))
 		return true;
 	if (node->kind != ETL_NODE_MAP) {
-		etl_convert_refuse(cv, ETL_DIAG_TYPE, NULL, "%s must be a mapping, not %s", cv->name,
-			node->kind == ETL_NODE_LIST ? "a list" : "a word");
+		etl_convert_refuse(cv, ETL_DIAG_TYPE, NULL, "%s must be a mapping, not %s",
+			cv->name, node->kind == ETL_NODE_LIST ? "a list" : "a word");
 		return false;
 	}
 	keys = etl_arena_alloc(arena, (node->n + 1) * sizeof *keys);

@@ -149,14 +149,16 @@ static bool parse_text(struct parser *ps, const char *text)
 			continue;
 		}
 		if (*text == '}')
-			return refuse(ps, "a literal brace is written }}", "a '}' without its '{'");
+			return refuse(ps, "a literal brace is written }}",
+				"a '}' without its '{'");
 		if (*text != '{') {
 			etl_buf_char(&ps->literal, *text++);
 			continue;
 		}
 		close = strchr(text, '}');
 		if (!close)
-			return refuse(ps, "a literal brace is written {{", "a '{' without its '}'");
+			return refuse(ps, "a literal brace is written {{",
+				"a '{' without its '}'");
 		end_literal(ps);
 		if (!take_placeholder(ps, etl_arena_memdup0(ps->tpl->arena, text + 1,
 						  (size_t)(close - text - 1))))
@@ -251,7 +253,8 @@ static int put_part(const struct part *part, const struct etl_vars *vars,
 		value = vars->partition_values ? vars->partition_values[part->index] : NULL;
 	}
 	if (!value)
-		return etl_error_set(err, ETL_BUG, "template.value", "{%s} has no value", part->text);
+		return etl_error_set(err, ETL_BUG, "template.value", "{%s} has no value",
+			part->text);
 	return put_escaped(part->text, value, escape, out, err);
 }
 
