@@ -93,8 +93,8 @@ static int read_number(struct reader *r, int low, int high, int *out)
 		if (n <= high)
 			n = n * 10 + (*r->p - '0');
 	if (n < low || n > high)
-		return fail_at(r, start, "%.*s is out of range %d-%d", (int)(r->p - start), start, low,
-			high);
+		return fail_at(r, start, "%.*s is out of range %d-%d", (int)(r->p - start),
+			start, low, high);
 	*out = n;
 	return 0;
 }
@@ -179,8 +179,8 @@ static int read_range(struct reader *r)
 		if (r->kind == WEEKDAY && high == 0 && low > 0)
 			high = 7;
 		if (high < low)
-			return fail_at(r, start, "the range %.*s runs backwards", (int)(r->p - start),
-				start);
+			return fail_at(r, start, "the range %.*s runs backwards",
+				(int)(r->p - start), start);
 	} else if (*r->p == '/') {
 		high = r->field->star_high > low ? r->field->star_high : low;
 	}
@@ -232,7 +232,8 @@ static int count_fields(const char *p)
 	return n;
 }
 
-static int read_fields(const char *text, int first, struct etl_cron *cron, struct etl_error *err)
+static int read_fields(
+	const char *text, int first, struct etl_cron *cron, struct etl_error *err)
 {
 	uint64_t *const sets[FIELDS] = {[SECOND] = &cron->second, [MINUTE] = &cron->minute,
 		[HOUR] = &cron->hour, [DAY] = &cron->day, [MONTH] = &cron->month,
@@ -267,7 +268,8 @@ static int expand_macro(const char **text, struct etl_error *err)
 			return 0;
 		}
 	return etl_error_set(err, ETL_CONFIG, "schedule.cron",
-		"cron: unknown word \"%.32s\"; there are @hourly @daily @midnight @weekly @monthly "
+		"cron: unknown word \"%.32s\"; there are @hourly @daily @midnight @weekly "
+		"@monthly "
 		"@yearly @annually",
 		*text);
 }
@@ -282,7 +284,8 @@ int etl_cron_parse(const char *text, struct etl_cron *out, struct etl_error *err
 	n = count_fields(text);
 	if (n != 5 && n != 6)
 		return etl_error_set(err, ETL_CONFIG, "schedule.cron",
-			"cron: %d fields instead of 5 (minute hour day month weekday) or 6 (second "
+			"cron: %d fields instead of 5 (minute hour day month weekday) or 6 "
+			"(second "
 			"first)",
 			n);
 	if (read_fields(text, n == 6 ? SECOND : MINUTE, &cron, err) != 0)

@@ -36,7 +36,8 @@ static const char *read_number(const char **s, int64_t *out)
 		return **s == '-' ? "may not be negative" :
 				    "a number with a unit is due: ms s m h d w, such as 1h30m";
 	for (; is_digit(**s); (*s)++)
-		if (__builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, **s - '0', &n))
+		if (__builtin_mul_overflow(n, 10, &n) ||
+			__builtin_add_overflow(n, **s - '0', &n))
 			return too_long;
 	*out = n;
 	return NULL;

@@ -82,7 +82,8 @@ int etl_timefmt_compile(const char *format, struct etl_timefmt *out, struct etl_
 		return etl_error_set(err, ETL_CONFIG, "time.format",
 			"the time format is longer than %d bytes", ETL_TIMEFMT_MAX);
 	if (!*format)
-		return etl_error_set(err, ETL_CONFIG, "time.format", "the time format is empty");
+		return etl_error_set(
+			err, ETL_CONFIG, "time.format", "the time format is empty");
 	for (const char *p = format; *p; p++) {
 		const struct directive *d = NULL;
 
@@ -169,7 +170,8 @@ static bool read_month_name(struct reading *r, bool whole)
 	for (int i = 0; i < 12; i++) {
 		size_t len = whole ? strlen(month_names[i]) : 3;
 
-		if ((size_t)(r->end - r->p) < len || strncasecmp(r->p, month_names[i], len) != 0)
+		if ((size_t)(r->end - r->p) < len ||
+			strncasecmp(r->p, month_names[i], len) != 0)
 			continue;
 		r->p += len;
 		r->c.month = i + 1;
@@ -325,7 +327,8 @@ static bool settle(const struct etl_timefmt *fmt, struct reading *r)
 
 		if (r->year_day < 1 || r->year_day > 365 + etl_civil_is_leap(c->year))
 			return false;
-		etl_civil_from_days(etl_civil_days(c->year, 1, r->year_day), &year, &month, &day);
+		etl_civil_from_days(
+			etl_civil_days(c->year, 1, r->year_day), &year, &month, &day);
 		if (((fmt->has & HAS_MONTH) && month != c->month) ||
 			((fmt->has & HAS_DAY) && day != c->day))
 			return false;
@@ -482,12 +485,14 @@ int etl_timefmt_print(const struct etl_timefmt *fmt, etl_wall t, const struct et
 	o.end = out + size - 1;
 	if (zone && zone != etl_zone_utc())
 		o.offset = etl_zone_offset(zone, t, NULL);
-	if (o.epoch < ETL_CIVIL_SECONDS_MIN - o.offset || o.epoch > ETL_CIVIL_SECONDS_MAX - o.offset)
+	if (o.epoch < ETL_CIVIL_SECONDS_MIN - o.offset ||
+		o.epoch > ETL_CIVIL_SECONDS_MAX - o.offset)
 		return -1;
 	etl_civil_from_seconds(o.epoch + o.offset, &o.c);
 	o.c.ms = etl_wall_ms_part(t);
 	for (unsigned i = 0; i < fmt->parts; i++)
-		if (!(fmt->op[i] ? put_part(&o, fmt->op[i]) : put_text(&o, &fmt->literal[i], 1)))
+		if (!(fmt->op[i] ? put_part(&o, fmt->op[i])
+				 : put_text(&o, &fmt->literal[i], 1)))
 			return -1;
 	*o.p = '\0';
 	return (int)(o.p - out);

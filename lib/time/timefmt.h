@@ -23,7 +23,7 @@ struct etl_zone;
 #define ETL_TIMEFMT_MAX 127 /* bytes of a format */
 
 struct etl_timefmt {
-	uint32_t has;			   /* which directives occur: one bit each, see timefmt.c */
+	uint32_t has; /* which directives occur: one bit each, see timefmt.c */
 	uint16_t parts;			   /* how many of `op` are used */
 	uint16_t size;			   /* bytes of every matching text, or 0 if they vary */
 	char op[ETL_TIMEFMT_MAX + 1];	   /* a directive's letter, or 0 for one literal byte */

@@ -2,7 +2,7 @@
  *
  * Ten levels of 64 slots: a slot of level k spans 64^k ticks. A timer stands on the level of
  * the highest base-64 digit in which its due tick differs from the wheel's position, in the
- * slot of that digit; the idea is Varghese and Lauck's hierarchical wheel (1987). All timers
+ * slot of that digit (hierarchical timing wheels: the paper of SOSP 1987). All timers
  * of one level share their higher digits with the position, so that a lower level is always
  * due before a higher one, and one bitmap a level tells the next slot without a search.
  *

@@ -238,7 +238,8 @@ static void look_around(const struct etl_zone *zone, int64_t local, struct passe
 			found->at[found->count++] = u;
 		if (last || zone->steps[n].at > local + ETL_ZONE_OFFSET_MAX)
 			return;
-		if (ended && !found->in_gap && local - zone->steps[n].offset < zone->steps[n].at) {
+		if (ended && !found->in_gap &&
+			local - zone->steps[n].offset < zone->steps[n].at) {
 			found->in_gap = true;
 			found->gap_end = zone->steps[n].at;
 		}

@@ -42,8 +42,8 @@ int32_t etl_zone_offset(const struct etl_zone *zone, etl_wall utc, bool *dst);
 
 enum etl_local {
 	ETL_LOCAL_UNIQUE, /* one instant: first == second */
-	ETL_LOCAL_GAP,	  /* the clock jumped over it: both are the first instant after the gap */
-	ETL_LOCAL_FOLD,	  /* the clock showed it twice: both passes */
+	ETL_LOCAL_GAP,  /* the clock jumped over it: both are the first instant after the gap */
+	ETL_LOCAL_FOLD, /* the clock showed it twice: both passes */
 };
 
 /* The instants at which a clock on the wall shows `local_seconds` (civil seconds since

@@ -172,7 +172,8 @@ static void sort_steps(struct etl_zone_step *steps, size_t n)
 	}
 }
 
-static void spell_out(struct etl_zone *zone, const struct rule *r, int64_t first_year, int years)
+static void spell_out(
+	struct etl_zone *zone, const struct rule *r, int64_t first_year, int years)
 {
 	struct etl_zone_step *all = etl_calloc(2 * (size_t)years, sizeof *all);
 	size_t n = 0, count;

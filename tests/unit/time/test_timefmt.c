@@ -23,7 +23,8 @@ static struct etl_timefmt compiled(const char *format)
 	return fmt;
 }
 
-static bool read_as(const char *format, const char *text, const struct etl_zone *zone, etl_wall *t)
+static bool read_as(
+	const char *format, const char *text, const struct etl_zone *zone, etl_wall *t)
 {
 	struct etl_timefmt fmt = compiled(format);
 
@@ -47,7 +48,8 @@ static void reads(void **state)
 		{"%Y-%m-%d %I:%M %p", "2026-11-22 12:30 AM", "2026-11-22T00:30:00Z"},
 		{"%Y-%m-%d %I:%M %p", "2026-11-22 12:30 pm", "2026-11-22T12:30:00Z"},
 		{"%Y-%m-%d %I:%M %p", "2026-11-22 03:30 PM", "2026-11-22T15:30:00Z"},
-		{"%Y-%m-%dT%H:%M:%S.%f%z", "2026-11-22T15:04:05.5Z", "2026-11-22T15:04:05.500Z"},
+		{"%Y-%m-%dT%H:%M:%S.%f%z", "2026-11-22T15:04:05.5Z",
+			"2026-11-22T15:04:05.500Z"},
 		{"%Y-%m-%dT%H:%M:%S.%fZ", "2026-11-22T15:04:05.123456789Z",
 			"2026-11-22T15:04:05.123Z"},
 		{"%Y-%m-%dT%H:%M%z", "2026-11-22T15:04+05:30", "2026-11-22T09:34:00Z"},
@@ -130,7 +132,8 @@ static void errors(void **state)
 	(void)state;
 	assert_int_equal(etl_timefmt_compile("%Y-%Q", &fmt, &err), -1);
 	assert_int_equal(err.kind, ETL_CONFIG);
-	assert_non_null(strstr(err.message, "unknown directive %Q in the time format (column 4)"));
+	assert_non_null(
+		strstr(err.message, "unknown directive %Q in the time format (column 4)"));
 	assert_int_equal(etl_timefmt_compile("%Y-%", &fmt, &err), -1);
 	assert_string_equal(err.message, "the time format ends in a single % (column 4)");
 	assert_int_equal(etl_timefmt_compile("", &fmt, &err), -1);
@@ -147,7 +150,8 @@ static void local_time(void **state)
 		const char *text, *expected;
 	} cases[] = {
 		{"2026-07-01 12:00:00.5", "2026-07-01T10:00:00.500Z"},
-		{"2024-03-31 02:30:00.5", "2024-03-31T01:00:00Z"},    /* gap: first instant after */
+		{"2024-03-31 02:30:00.5",
+			"2024-03-31T01:00:00Z"}, /* gap: first instant after */
 		{"2024-10-27 02:30:00.5", "2024-10-27T00:30:00.500Z"}, /* fold: first pass */
 	};
 	struct etl_error err = ETL_ERROR_INIT;
@@ -170,11 +174,14 @@ static void local_time(void **state)
 static void prints(void **state)
 {
 	struct etl_error err = ETL_ERROR_INIT;
-	etl_cleanup(etl_zone_free) struct etl_zone *john = etl_zone_load("America/St_Johns", &err);
-	struct etl_timefmt fmt = compiled("%Y %y %m %d %e %j %b %B %H %I %p %M %S %f %z %Z %s %%x");
-	const char *utc = "2026 26 11 02 " " 2 306 Nov November 15 03 PM 04 05 006 +0000 UTC 1793631845 %x";
-	const char *local =
-		"2026 26 11 02 " " 2 306 Nov November 11 11 AM 34 05 006 -0330 -0330 1793631845 %x";
+	etl_cleanup(etl_zone_free) struct etl_zone *john =
+		etl_zone_load("America/St_Johns", &err);
+	struct etl_timefmt fmt =
+		compiled("%Y %y %m %d %e %j %b %B %H %I %p %M %S %f %z %Z %s %%x");
+	const char *utc = "2026 26 11 02 "
+			  " 2 306 Nov November 15 03 PM 04 05 006 +0000 UTC 1793631845 %x";
+	const char *local = "2026 26 11 02 "
+			    " 2 306 Nov November 11 11 AM 34 05 006 -0330 -0330 1793631845 %x";
 	etl_wall t = {1793631845006};
 	char text[128];
 
@@ -187,8 +194,10 @@ static void prints(void **state)
 	for (size_t size = 0; size <= strlen(utc); size++)
 		assert_int_equal(etl_timefmt_print(&fmt, t, NULL, text, size), -1);
 	assert_int_equal(etl_timefmt_print(&fmt, t, NULL, text, strlen(utc) + 1), strlen(utc));
-	assert_int_equal(etl_timefmt_print(&fmt, (etl_wall){INT64_MAX}, NULL, text, sizeof text), -1);
-	assert_int_equal(etl_timefmt_print(&fmt, (etl_wall){INT64_MIN}, john, text, sizeof text), -1);
+	assert_int_equal(
+		etl_timefmt_print(&fmt, (etl_wall){INT64_MAX}, NULL, text, sizeof text), -1);
+	assert_int_equal(
+		etl_timefmt_print(&fmt, (etl_wall){INT64_MIN}, john, text, sizeof text), -1);
 }
 
 static void round_trips(void **state)
@@ -204,11 +213,13 @@ static void round_trips(void **state)
 		struct etl_timefmt fmt = compiled(formats[i]);
 
 		/* From 1952 on: Tokyo had folds before. */
-		for (int64_t ms = -550000000000; ms < INT64_C(250000000000000); ms += 912345678912) {
+		for (int64_t ms = -550000000000; ms < INT64_C(250000000000000);
+			ms += 912345678912) {
 			const struct etl_zone *zone = ms % 2 ? tokyo : NULL;
 			char text[128];
 			etl_wall t;
-			int n = etl_timefmt_print(&fmt, (etl_wall){ms}, zone, text, sizeof text);
+			int n = etl_timefmt_print(
+				&fmt, (etl_wall){ms}, zone, text, sizeof text);
 
 			assert_true(n > 0);
 			if (ms < 0 && strcmp(formats[i], "%s.%f") == 0)

@@ -164,9 +164,9 @@ static void a_callback_in_the_past_waits_for_the_next_advance(void **state)
 static void meddle(struct etl_timer *timer, void *ctx)
 {
 	note(timer, ctx);
-	etl_timer_cancel(the_wheel, &others[1].timer);		       /* same tick, not yet fired */
+	etl_timer_cancel(the_wheel, &others[1].timer); /* same tick, not yet fired */
 	etl_timer_arm(the_wheel, &others[2].timer, after_ms(7000)); /* same tick, moved on */
-	etl_timer_cancel(the_wheel, &others[4].timer);		       /* later in this advance */
+	etl_timer_cancel(the_wheel, &others[4].timer);              /* later in this advance */
 	etl_timer_arm(the_wheel, timer, after_ms(9000));
 }
 
@@ -299,7 +299,8 @@ static void model_fire(struct etl_timer *timer, void *ctx)
 		model_failed = true;
 	m->armed = false;
 	if (random_next() % 3 == 0)
-		model_arm(ctx, &model[random_next() % MODEL_TIMERS], model_now + random_delay());
+		model_arm(
+			ctx, &model[random_next() % MODEL_TIMERS], model_now + random_delay());
 	if (random_next() % 8 == 0) {
 		struct model *victim = &model[random_next() % MODEL_TIMERS];
 
@@ -387,7 +388,8 @@ static void carries_a_million_timers(void **state)
 	random_state = 42;
 	for (int i = 0; i < MILLION; i++) {
 		timers[i] = (struct etl_timer){.fire = count_up, .ctx = &fired};
-		etl_timer_arm(wheel, &timers[i], after_ms(1 + (int64_t)(random_next() % 86400000)));
+		etl_timer_arm(
+			wheel, &timers[i], after_ms(1 + (int64_t)(random_next() % 86400000)));
 	}
 	assert_int_equal(etl_wheel_count(wheel), MILLION);
 	for (int i = 0; i < MILLION; i += 2)

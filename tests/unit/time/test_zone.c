@@ -156,7 +156,8 @@ static void rules(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct etl_error err = ETL_ERROR_INIT;
-		etl_cleanup(etl_zone_free) struct etl_zone *zone = from_rule(cases[i].rule, &err);
+		etl_cleanup(etl_zone_free) struct etl_zone *zone =
+			from_rule(cases[i].rule, &err);
 		int32_t offset;
 
 		if (!zone)
@@ -170,7 +171,8 @@ static void rules(void **state)
 static void all_year_summer_has_no_transitions(void **state)
 {
 	struct etl_error err = ETL_ERROR_INIT;
-	etl_cleanup(etl_zone_free) struct etl_zone *zone = from_rule("EST5EDT4,0/0,J365/25", &err);
+	etl_cleanup(etl_zone_free) struct etl_zone *zone =
+		from_rule("EST5EDT4,0/0,J365/25", &err);
 	etl_wall t;
 
 	(void)state;
@@ -183,11 +185,12 @@ static void all_year_summer_has_no_transitions(void **state)
 
 static void wrong_rules(void **state)
 {
-	static const char *const texts[] = {"X0", "UTC", "CET-1CEST", "CET-25", "<+01-1", "<+01>",
-		"CET-1CEST,M3.5.0", "CET-1CEST,M13.5.0,M10.5.0", "CET-1CEST,M3.6.0,M10.5.0",
-		"CET-1CEST,M3.5.7,M10.5.0", "CET-1CEST,J0,J300", "CET-1CEST,J366,J300",
-		"CET-1CEST,366,J300", "CET-1CEST,M3.5.0/168,M10.5.0", "CET-1CEST,M3.5.0,M10.5.0x",
-		"CET-1CEST,M3.5.0,M10.5.0,", "CET-1:60", "CET-0000001"};
+	static const char *const texts[] = {"X0", "UTC", "CET-1CEST", "CET-25", "<+01-1",
+		"<+01>", "CET-1CEST,M3.5.0", "CET-1CEST,M13.5.0,M10.5.0",
+		"CET-1CEST,M3.6.0,M10.5.0", "CET-1CEST,M3.5.7,M10.5.0", "CET-1CEST,J0,J300",
+		"CET-1CEST,J366,J300", "CET-1CEST,366,J300", "CET-1CEST,M3.5.0/168,M10.5.0",
+		"CET-1CEST,M3.5.0,M10.5.0x", "CET-1CEST,M3.5.0,M10.5.0,", "CET-1:60",
+		"CET-0000001"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
@@ -227,13 +230,16 @@ static void cut_files(void **state)
 
 static void extreme_instants(void **state)
 {
-	static const char *const zones[] = {"UTC", "Europe/Paris", "Asia/Kolkata", "Pacific/Apia"};
-	static const int64_t edges[] = {INT64_MIN, INT64_MIN + 1, -1, 0, INT64_MAX - 1, INT64_MAX};
+	static const char *const zones[] = {
+		"UTC", "Europe/Paris", "Asia/Kolkata", "Pacific/Apia"};
+	static const int64_t edges[] = {
+		INT64_MIN, INT64_MIN + 1, -1, 0, INT64_MAX - 1, INT64_MAX};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof zones / sizeof *zones; i++) {
 		struct etl_error err = ETL_ERROR_INIT;
-		etl_cleanup(etl_zone_free) struct etl_zone *zone = etl_zone_load(zones[i], &err);
+		etl_cleanup(etl_zone_free) struct etl_zone *zone =
+			etl_zone_load(zones[i], &err);
 		etl_wall first, second;
 
 		assert_non_null(zone);
