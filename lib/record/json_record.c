@@ -20,13 +20,11 @@
 #include "record/json_keys.h"
 #include "record/json_scan.h"
 
+enum { DEPTH_DEFAULT = 64, DEPTH_LIMIT = 180 }; /* libbson's validator stops at 200 */
+enum { CHUNK_MIN = 1024, CHUNK_MAX = 64 * 1024 };
 enum {
-	DEPTH_DEFAULT = 64,
-	DEPTH_LIMIT = 180,    /* libbson's validator stops at 200 */
-	CHUNK_MIN = 1024,
-	CHUNK_MAX = 64 * 1024,
-	HEAD_ROOM = 80,	      /* a type, a remembered key, the largest scalar, copy slack */
-	STEP_ROOM = 32,	      /* one step of a string's copy */
+	HEAD_ROOM = 80, /* a type, a remembered key, the largest scalar, copy slack */
+	STEP_ROOM = 32, /* one step of a string's copy */
 };
 
 /* An open document or array of the record. Offsets count from the record's first byte. */
@@ -50,8 +48,7 @@ struct etl_json_record {
 	uint8_t *base, *o; /* the record's first byte, the next byte to write */
 	unsigned depth;	   /* open frames */
 	bool known_keys;   /* so far, keys came as in the last record */
-	const char *why;
-	const char *why_at;
+	const char *why, *why_at;
 
 	struct etl_json_shape shape;
 	struct etl_json_keys keys;
@@ -135,9 +132,7 @@ static inline bool room(struct etl_json_record *r, size_t need)
 
 static inline void store32(uint8_t *p, size_t v)
 {
-	uint32_t small = (uint32_t)v;
-
-	memcpy(p, &small, sizeof small);
+	memcpy(p, &(uint32_t){(uint32_t)v}, 4);
 }
 
 /* To the next byte that is no white space; false at the end of the bytes. */
@@ -170,10 +165,8 @@ static enum etl_json_status copy_odd(struct etl_json_record *r)
 	if ((unsigned char)*r->p < 0x20)
 		return reject(r, r->p, "a control byte in a string");
 	n = etl_json_utf8(r->p, r->end);
-	if (n < 0)
-		return ETL_JSON_MORE;
-	if (!n)
-		return reject(r, r->p, "bytes that are not UTF-8");
+	if (n <= 0)
+		return n ? ETL_JSON_MORE : reject(r, r->p, "bytes that are not UTF-8");
 	memcpy(r->o, r->p, (size_t)n);
 	r->o += n;
 	r->p += n;
