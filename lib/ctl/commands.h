@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/json.h"
 
@@ -63,7 +64,8 @@ struct etl_command_arg {
 	const char *wire;	/* the parameter's name; of a local one the key in the values */
 	const char *option;	/* "--from"; NULL = positional, in this order */
 	char letter;		/* of "-n"; 0 = none */
-	const char *value;	/* what stands for the value in usage texts: "JOB"; NULL = flag */
+	const char *value;	/* stands for the value in usage texts: "JOB"; NULL = flag. A last
+				 * positional one that ends with "..." takes all words left */
 	enum etl_arg_type type;
 	unsigned flags;
 	const char *help;	/* one line */
@@ -102,6 +104,9 @@ struct etl_json *etl_command_parse(const struct etl_command *command, int argc,
 /* Those of the values that go over the wire. Gives. */
 struct etl_json *etl_command_parameters(const struct etl_command *command,
 	const struct etl_json *values);
+
+/* "next JOB [-n N] [--from TIME]". */
+void etl_command_synopsis(const struct etl_command *command, struct etl_buf *out);
 
 /* The daemon's side: are the parameters (NULL = none) known, there and of their type? Texts
  * are at most 1024 bytes; a JOB's or a TIME's own shape is for the handler to judge. 0, or -1

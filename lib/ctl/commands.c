@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The command table. Summaries have no full stop; help texts end with one example or more.
+ */
+#include "ctl/commands.h"
+
+#include "base/str.h"
+#include "ctl/message.h"
+
+#define JOB_OPTIONAL {"job", NULL, 0, "JOB", ETL_ARG_JOB, 0, "only this job"}
+#define JOB_REQUIRED {"job", NULL, 0, "JOB", ETL_ARG_JOB, ETL_ARG_REQUIRED, "the job"}
+#define END	     {NULL}
+
+#define WINDOW_STATES "pending|running|loaded|empty|held|failed|unrecoverable|skipped"
+
+static const struct etl_command_arg status_args[] = {
+	JOB_OPTIONAL,
+	{"check", "--check", 0, NULL, ETL_ARG_FLAG, ETL_ARG_LOCAL,
+		"exit 7 if a job is late or stale, 1 if one is failing"},
+	END,
+};
+static const struct etl_command_arg no_args[] = {END};
+static const struct etl_command_arg next_args[] = {
+	JOB_REQUIRED,
+	{"count", "--count", 'n', "N", ETL_ARG_INT, 0, "how many (5)"},
+	{"from", "--from", 0, "TIME", ETL_ARG_TIME, 0, "start there instead of now"},
+	END,
+};
+static const struct etl_command_arg run_args[] = {
+	JOB_REQUIRED,
+	{"window", "--window", 0, "START[/END]", ETL_ARG_TEXT, 0, "this window only"},
+	{"from", "--from", 0, "TIME", ETL_ARG_TIME, 0, "windows from here on"},
+	{"to", "--to", 0, "TIME", ETL_ARG_TIME, 0, "windows that end by then"},
+	{"partition", "--partition", 0, "PARTITION", ETL_ARG_TEXT, 0, "this partition only"},
+	{"force", "--force", 0, NULL, ETL_ARG_FLAG, 0, "also if the job is paused"},
+	{"wait", "--wait", 0, NULL, ETL_ARG_FLAG, 0, "wait for the end and exit by its result"},
+	END,
+};
+static const struct etl_command_arg runs_args[] = {
+	JOB_OPTIONAL,
+	{"limit", "--limit", 'n', "N", ETL_ARG_INT, 0, "how many (20)"},
+	{"failed", "--failed", 0, NULL, ETL_ARG_FLAG, 0, "only those that did not end well"},
+	END,
+};
+static const struct etl_command_arg show_args[] = {
+	{"run_id", NULL, 0, "RUN", ETL_ARG_TEXT, ETL_ARG_REQUIRED,
+		"its id, or six characters or more of its beginning or end"},
+	END,
+};
+static const struct etl_command_arg windows_args[] = {
+	JOB_REQUIRED,
+	{"partition", "--partition", 0, "PARTITION", ETL_ARG_TEXT, 0, "this partition only"},
+	{"state", "--state", 0, "STATE", ETL_ARG_TEXT, 0, "only windows in this state",
+		WINDOW_STATES},
+	{"from", "--from", 0, "TIME", ETL_ARG_TIME, 0, "windows from here on"},
+	{"to", "--to", 0, "TIME", ETL_ARG_TIME, 0, "windows that end by then"},
+	{"all", "--all", 0, NULL, ETL_ARG_FLAG, 0, "closed ones too"},
+	END,
+};
+static const struct etl_command_arg job_args[] = {JOB_REQUIRED, END};
+static const struct etl_command_arg pause_args[] = {
+	JOB_REQUIRED,
+	{"reason", "--reason", 0, "TEXT", ETL_ARG_TEXT, 0, "why, for those who ask later"},
+	END,
+};
+static const struct etl_command_arg check_args[] = {
+	{"file", NULL, 0, "FILE", ETL_ARG_TEXT, ETL_ARG_LOCAL, "the daemon's file "
+							       "(/etc/etld/etld.yaml)"},
+	END,
+};
+static const struct etl_command_arg logs_args[] = {
+	{"job", NULL, 0, "JOB", ETL_ARG_JOB, ETL_ARG_REQUIRED | ETL_ARG_LOCAL, "the job"},
+	{"follow", "--follow", 'f', NULL, ETL_ARG_FLAG, ETL_ARG_LOCAL, "go on as lines arrive"},
+	{"lines", "--lines", 'n', "N", ETL_ARG_INT, ETL_ARG_LOCAL, "how many of the last lines"},
+	END,
+};
+static const struct etl_command_arg help_args[] = {
+	{"command", NULL, 0, "COMMAND...", ETL_ARG_TEXT, ETL_ARG_LOCAL, "the command"},
+	END,
+};
+static const struct etl_command_arg completion_args[] = {
+	{"shell", NULL, 0, "SHELL", ETL_ARG_TEXT, ETL_ARG_REQUIRED | ETL_ARG_LOCAL,
+		"the shell", "bash"},
+	END,
+};
+
+#define HEAD "schema: string, generated_at: string"
+
+static const struct etl_command commands[] = {
+	[ETL_COMMAND_STATUS] = {
+		.name = "status",
+		.summary = "Health of the daemon and of its jobs",
+		.help = "Each job has one word: ok, late, stale, failing, held, paused or blocked,\n"
+			"and a reason when it is not ok. Times are UTC.\n\n"
+			"  etlctl status\n"
+			"  etlctl status airqino\n"
+			"  etlctl status --check || mail-the-owner\n",
+		.access = ETL_ACCESS_READ,
+		.method = "Status",
+		.reply = "(" HEAD ", daemon: object, jobs: []object)",
+		.args = status_args,
+	},
+	[ETL_COMMAND_JOBS] = {
+		.name = "jobs",
+		.summary = "What is configured: schedule, source, sink",
+		.help = "  etlctl jobs\n"
+			"  etlctl -o json jobs | jq -r '.jobs[].name'\n",
+		.access = ETL_ACCESS_READ,
+		.method = "Jobs",
+		.reply = "(" HEAD ", jobs: []object)",
+		.args = no_args,
+	},
+	[ETL_COMMAND_NEXT] = {
+		.name = "next",
+		.summary = "The slots to come of a job's schedule",
+		.help = "Slots are shown without jitter.\n\n"
+			"  etlctl next airqino -n 3\n"
+			"  etlctl next airqino --from 2026-03-29\n",
+		.access = ETL_ACCESS_READ,
+		.method = "Next",
+		.reply = "(" HEAD ", job: string, timezone: string, slots: []string)",
+		.args = next_args,
+	},
+	[ETL_COMMAND_RUN] = {
+		.name = "run",
+		.summary = "Run a job at once: what is due, or the windows named",
+		.help = "Without a range the run does whatever is due. A time is a day, or RFC 3339;\n"
+			"UTC unless it says otherwise. With --wait Ctrl-C leaves the run running.\n\n"
+			"  etlctl run airqino --wait\n"
+			"  etlctl run airqino --window 2026-07-01T10:00Z\n"
+			"  etlctl run airqino --from 2026-07-01 --to 2026-07-08 --wait\n",
+		.access = ETL_ACCESS_OPERATE,
+		.method = "Run",
+		.reply = "(schema: string, generated_at: string, run_id: string, job: string, "
+			 "state: string, step: ?string, partition: ?string, records: ?int, "
+			 "windows: ?int, run: ?object)",
+		.more = true,
+		.args = run_args,
+	},
+	[ETL_COMMAND_RUNS] = {
+		.name = "runs",
+		.summary = "The last runs, newest first",
+		.help = "  etlctl runs airqino -n 50\n"
+			"  etlctl runs --failed\n",
+		.access = ETL_ACCESS_READ,
+		.method = "Runs",
+		.reply = "(" HEAD ", runs: []object)",
+		.args = runs_args,
+	},
+	[ETL_COMMAND_SHOW] = {
+		.name = "show",
+		.summary = "One run: steps, partitions, counts, errors",
+		.help = "  etlctl show 4f1c2a9b3d5e\n",
+		.access = ETL_ACCESS_READ,
+		.method = "Show",
+		.reply = "(" HEAD ", run: object)",
+		.args = show_args,
+	},
+	[ETL_COMMAND_WINDOWS] = {
+		.name = "windows",
+		.summary = "The ledger of a job: holes, failures, what is to be read again",
+		.help = "Without --all and --state only windows that want attention are listed:\n"
+			"missing, failed, held, or closed and dirty.\n\n"
+			"  etlctl windows airqino\n"
+			"  etlctl windows airqino --state failed --from 2026-07-01\n",
+		.access = ETL_ACCESS_READ,
+		.method = "Windows",
+		.reply = "(" HEAD ", job: string, truncated: bool, windows: []object, "
+			 "summary: []object)",
+		.args = windows_args,
+	},
+	[ETL_COMMAND_WATERMARK_SHOW] = {
+		.name = "watermark show",
+		.summary = "How far each partition of a job is loaded without a gap",
+		.help = "  etlctl watermark show airqino\n",
+		.access = ETL_ACCESS_READ,
+		.method = "WatermarkShow",
+		.reply = "(" HEAD ", job: string, watermarks: []object)",
+		.args = job_args,
+	},
+	[ETL_COMMAND_PAUSE] = {
+		.name = "pause",
+		.summary = "Stop starting a job; what runs goes on",
+		.help = "A pause outlives a restart of the daemon.\n\n"
+			"  etlctl pause airqino --reason 'service moves to a new host'\n",
+		.access = ETL_ACCESS_OPERATE,
+		.method = "Pause",
+		.reply = "(" HEAD ", job: string, paused: bool, changed: bool, reason: ?string)",
+		.args = pause_args,
+	},
+	[ETL_COMMAND_RESUME] = {
+		.name = "resume",
+		.summary = "Let a paused job go on; windows missed meanwhile are caught up",
+		.help = "  etlctl resume airqino\n",
+		.access = ETL_ACCESS_OPERATE,
+		.method = "Resume",
+		.reply = "(" HEAD ", job: string, paused: bool, changed: bool, reason: ?string)",
+		.args = job_args,
+	},
+	[ETL_COMMAND_CONFIG_CHECK] = {
+		.name = "config check",
+		.summary = "Check the configuration files; needs no daemon",
+		.help = "Runs the very loader that start and reload run, on FILE and the job files\n"
+			"that it names. Exit 78 if something is wrong; all errors are shown.\n\n"
+			"  etlctl config check\n"
+			"  etlctl config check ./etld.yaml && etlctl reload\n",
+		.access = ETL_ACCESS_READ,
+		.args = check_args,
+	},
+	[ETL_COMMAND_RELOAD] = {
+		.name = "reload",
+		.summary = "Load the configuration again; if it is wrong the old one stays",
+		.help = "  etlctl reload\n",
+		.access = ETL_ACCESS_OPERATE,
+		.method = "Reload",
+		.reply = "(" HEAD ", generation: int, jobs: int, warnings: []string)",
+		.args = no_args,
+	},
+	[ETL_COMMAND_LOGS] = {
+		.name = "logs",
+		.summary = "What the journal says about a job",
+		.help = "Runs journalctl with the job's field; journalctl -x adds explanations.\n\n"
+			"  etlctl logs airqino -n 50\n"
+			"  etlctl logs airqino -f\n",
+		.access = ETL_ACCESS_READ,
+		.args = logs_args,
+	},
+	[ETL_COMMAND_VERSION] = {
+		.name = "version",
+		.summary = "Versions of etlctl and of the daemon that answers",
+		.help = "  etlctl version\n",
+		.access = ETL_ACCESS_READ,
+		.method = "Version",
+		.reply = "(" HEAD ", version: string, pid: int, started: string)",
+		.args = no_args,
+	},
+	[ETL_COMMAND_HELP] = {
+		.name = "help",
+		.summary = "This list, or all about one command",
+		.help = "  etlctl help run\n",
+		.access = ETL_ACCESS_READ,
+		.args = help_args,
+	},
+	[ETL_COMMAND_COMPLETION] = {
+		.name = "completion",
+		.summary = "Print the completion script of a shell",
+		.help = "  etlctl completion bash > /etc/bash_completion.d/etlctl\n",
+		.access = ETL_ACCESS_READ,
+		.args = completion_args,
+	},
+};
+_Static_assert(sizeof commands / sizeof *commands == ETL_COMMAND_MAX, "each command has its row");
+
+const struct etl_command *etl_command_get(enum etl_command_id id)
+{
+	return &commands[id];
+}
+
+enum etl_command_id etl_command_id_of(const struct etl_command *command)
+{
+	return (enum etl_command_id)(command - commands);
+}
+
+const struct etl_command *etl_command_by_method(const char *method)
+{
+	if (!etl_starts_with(method, ETL_CTL_INTERFACE "."))
+		return NULL;
+	method += sizeof ETL_CTL_INTERFACE;
+	for (int i = 0; i < ETL_COMMAND_MAX; i++)
+		if (commands[i].method && etl_streq(commands[i].method, method))
+			return &commands[i];
+	return NULL;
+}
+
+void etl_command_synopsis(const struct etl_command *command, struct etl_buf *out)
+{
+	etl_buf_str(out, command->name);
+	for (const struct etl_command_arg *arg = command->args; arg->wire; arg++) {
+		bool optional = !(arg->flags & ETL_ARG_REQUIRED);
+
+		etl_buf_str(out, optional ? " [" : " ");
+		if (arg->letter)
+			etl_buf_printf(out, "-%c", arg->letter);
+		else if (arg->option)
+			etl_buf_str(out, arg->option);
+		if (arg->value)
+			etl_buf_printf(out, "%s%s", arg->option ? " " : "", arg->value);
+		if (optional)
+			etl_buf_char(out, ']');
+	}
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The interface text (Varlink's definition language) and org.varlink.service.
+ */
+#include "ctl/interface.h"
+
+#include "base/str.h"
+#include "ctl/commands.h"
+
+static const char service_text[] =
+	"# What every Varlink service answers\n"
+	"interface " ETL_CTL_SERVICE "\n\n"
+	"method GetInfo() -> (vendor: string, product: string, version: string, url: string, "
+	"interfaces: []string)\n\n"
+	"method GetInterfaceDescription(interface: string) -> (description: string)\n\n"
+	"error InterfaceNotFound (interface: string)\n\n"
+	"error MethodNotFound (method: string)\n\n"
+	"error InvalidParameter (parameter: string)\n";
+
+static const char *type_text(enum etl_arg_type type)
+{
+	return type == ETL_ARG_INT ? "int" : type == ETL_ARG_FLAG ? "bool" : "string";
+}
+
+static void add_method(const struct etl_command *command, struct etl_buf *out)
+{
+	const char *comma = "";
+
+	etl_buf_printf(out, "\n# %s%s\nmethod %s(", command->summary,
+		command->access == ETL_ACCESS_OPERATE ? " (for operators)" : "", command->method);
+	for (const struct etl_command_arg *arg = command->args; arg->wire; arg++) {
+		if (arg->flags & ETL_ARG_LOCAL)
+			continue;
+		etl_buf_printf(out, "%s%s: %s%s", comma, arg->wire,
+			arg->flags & ETL_ARG_REQUIRED ? "" : "?", type_text(arg->type));
+		comma = ", ";
+	}
+	etl_buf_printf(out, ") -> %s\n", command->reply);
+}
+
+void etl_ctl_interface_text(struct etl_buf *out)
+{
+	etl_buf_str(out, "# Asking and steering etld\ninterface " ETL_CTL_INTERFACE "\n");
+	for (int i = 0; i < ETL_COMMAND_MAX; i++) {
+		const struct etl_command *command = etl_command_get((enum etl_command_id)i);
+
+		if (command->method)
+			add_method(command, out);
+	}
+	for (int i = ETL_CTL_OK + 1; i < ETL_CTL_ERROR_MAX; i++) {
+		const char *name = etl_ctl_error_name((enum etl_ctl_error)i);
+
+		if (etl_starts_with(name, ETL_CTL_INTERFACE "."))
+			etl_buf_printf(out, "\n# %s\nerror %s (message: string, hint: ?string)\n",
+				etl_ctl_error_meaning((enum etl_ctl_error)i),
+				name + sizeof ETL_CTL_INTERFACE);
+	}
+}
+
+static void answer_info(const char *version, struct etl_buf *out)
+{
+	struct etl_json *reply = etl_json_object();
+	struct etl_json *interfaces;
+
+	etl_json_add_text(reply, "vendor", "etld");
+	etl_json_add_text(reply, "product", "etld");
+	etl_json_add_text(reply, "version", version);
+	etl_json_add_text(reply, "url", "");
+	interfaces = etl_json_add_array(reply, "interfaces");
+	etl_json_add_text(interfaces, NULL, ETL_CTL_SERVICE);
+	etl_json_add_text(interfaces, NULL, ETL_CTL_INTERFACE);
+	etl_ctl_reply_append(out, reply, false);
+}
+
+/* Details of an error, with one member. */
+static struct etl_json *detail(const char *key, const char *value)
+{
+	struct etl_json *details = etl_json_object();
+
+	etl_json_add_text(details, key, value);
+	return details;
+}
+
+static void answer_description(const struct etl_ctl_request *request, struct etl_buf *out)
+{
+	const char *wanted = etl_json_text(request->parameters, "interface", NULL);
+	ETL_BUF_CLEANUP struct etl_buf text;
+	struct etl_json *reply;
+
+	etl_buf_init(&text, ETL_CTL_MESSAGE_MAX / 2);
+	if (wanted && etl_streq(wanted, ETL_CTL_INTERFACE)) {
+		etl_ctl_interface_text(&text);
+	} else if (wanted && etl_streq(wanted, ETL_CTL_SERVICE)) {
+		etl_buf_str(&text, service_text);
+	} else {
+		etl_ctl_error_append(out, ETL_CTL_INVALID_PARAMETER, "no such interface",
+			"org.varlink.service.GetInfo lists them", detail("parameter", "interface"));
+		return;
+	}
+	reply = etl_json_object();
+	etl_json_add_text(reply, "description", etl_buf_text(&text));
+	etl_ctl_reply_append(out, reply, false);
+}
+
+bool etl_ctl_service_answer(const struct etl_ctl_request *request, const char *version,
+	struct etl_buf *out)
+{
+	if (etl_command_by_method(request->method))
+		return false;
+	if (etl_streq(request->method, ETL_CTL_SERVICE ".GetInfo"))
+		answer_info(version, out);
+	else if (etl_streq(request->method, ETL_CTL_SERVICE ".GetInterfaceDescription"))
+		answer_description(request, out);
+	else
+		etl_ctl_error_append(out, ETL_CTL_METHOD_NOT_FOUND, "there is no such method",
+			NULL, detail("method", request->method));
+	return true;
+}
