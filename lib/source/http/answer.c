@@ -84,6 +84,14 @@ void etl_http_opening_init(struct etl_http_opening *o, const char *content_type)
 	};
 }
 
+/* True as far as the text is the word; "not found" is no beginning of "null". */
+static bool begins_word(const char *text, size_t len, const char *word)
+{
+	size_t n = strlen(word);
+
+	return memcmp(text, word, len < n ? len : n) == 0;
+}
+
 /* The first byte that is neither white space nor part of a byte order mark decides. */
 static bool begins_json(const struct etl_http_opening *o)
 {
@@ -96,7 +104,11 @@ static bool begins_json(const struct etl_http_opening *o)
 		i++;
 	if (i == o->n_first)
 		return true; /* nothing known yet */
-	return o->first[i] && strchr("{[\"-0123456789tfn", o->first[i]);
+	if (o->first[i] && strchr("{[\"-0123456789", o->first[i]))
+		return true;
+	return begins_word(o->first + i, o->n_first - i, "true") ||
+		begins_word(o->first + i, o->n_first - i, "false") ||
+		begins_word(o->first + i, o->n_first - i, "null");
 }
 
 /* Where the kept bytes end inside a secret, its first half would be shown: cut before it. */
