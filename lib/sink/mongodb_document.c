@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * From a record to the document that is stored: its `_id` made of the key, names that a
+ * document may not have, size. Pure: no server.
+ */
+#include "base/str.h"
+#include "sink/mongodb.h"
+
+#define TYPE_DOCUMENT 0x03
+#define TYPE_ARRAY 0x04
+#define TYPE_REGEX 0x0b
+
+static void refuse(struct etl_sink_item *out, const char *rule, const char *path,
+	const char *message)
+{
+	out->verdict = ETL_VERDICT_REFUSED;
+	out->rule = rule;
+	out->path = path;
+	out->message = message;
+}
+
+static bool find_key_field(const struct etl_record *record, const char *name,
+	struct etl_element *e, struct etl_sink_item *out)
+{
+	if (!etl_doc_find(record->bson, record->len, name, e))
+		refuse(out, "key", name, "the key field is missing");
+	else if (etl_element_is_null(e))
+		refuse(out, "key", name, "the key field is null");
+	else if (e->type == TYPE_ARRAY || e->type == TYPE_REGEX)
+		refuse(out, "key", name, "the key field is an array or a regular expression");
+	else
+		return true;
+	return false;
+}
+
+static bool name_is_allowed(const struct etl_element *e, struct etl_arena *arena,
+	struct etl_sink_item *out)
+{
+	if (e->key_len > 0 && e->key[0] != '$')
+		return true;
+	refuse(out, "name", etl_arena_memdup0(arena, e->key, e->key_len),
+		"a field name that is empty or begins with '$'");
+	return false;
+}
+
+/* {_id: value of the one field} or {_id: {a: ..., b: ...}} in the order of the key. */
+static bool write_id(const struct etl_sink_mongodb_options *o, const struct etl_record *record,
+	struct etl_arena *arena, struct etl_buf *key, struct etl_element *id,
+	struct etl_sink_item *out)
+{
+	struct etl_writer w;
+	struct etl_element e;
+	uint32_t len;
+
+	if (o->key.n == 1) {
+		if (!find_key_field(record, o->key.items[0], id, out))
+			return false;
+		etl_key_add(key, id);
+		return true;
+	}
+	for (size_t i = 0; i < o->key.n; i++) {
+		if (!find_key_field(record, o->key.items[i], &e, out))
+			return false;
+		etl_key_add(key, &e);
+	}
+	etl_writer_begin(&w, arena, 128);
+	for (size_t i = 0; i < o->key.n; i++)
+		if (etl_doc_find(record->bson, record->len, o->key.items[i], &e))
+			etl_writer_copy(&w, &e);
+	id->type = TYPE_DOCUMENT;
+	id->value = etl_writer_end(&w, &len);
+	id->value_len = len;
+	return true;
+}
+
+void etl_sink_document(const struct etl_sink_mongodb_options *o, const struct etl_record *record,
+	struct etl_arena *arena, struct etl_buf *key, struct etl_sink_item *out)
+{
+	struct etl_element id, e;
+	struct etl_cursor cursor;
+	struct etl_writer w;
+
+	*out = (struct etl_sink_item){.verdict = ETL_VERDICT_NEW, .path = ""};
+	if (!write_id(o, record, arena, key, &id, out))
+		return;
+	etl_cursor_init(&cursor, record->bson, record->len);
+	while (etl_cursor_next(&cursor, &e))
+		if (!name_is_allowed(&e, arena, out))
+			return;
+	etl_writer_begin(&w, arena, record->len + id.value_len + 16);
+	etl_writer_raw(&w, "_id", 3, id.type, id.value, id.value_len);
+	etl_cursor_init(&cursor, record->bson, record->len);
+	while (etl_cursor_next(&cursor, &e))
+		if (e.key_len != 3 || memcmp(e.key, "_id", 3) != 0)
+			etl_writer_copy(&w, &e);
+	out->doc = etl_writer_end(&w, &out->len);
+	if (out->len > ETL_DOCUMENT_BYTES_MAX)
+		refuse(out, "size", "", "the document is larger than MongoDB stores");
+}
+
+bool etl_sink_stored_key(const struct etl_sink_mongodb_options *o, const bson_t *doc,
+	struct etl_buf *key)
+{
+	struct etl_element id, part;
+	struct etl_cursor cursor;
+
+	if (!etl_doc_find(bson_get_data(doc), doc->len, "_id", &id))
+		return false;
+	if (o->key.n == 1) {
+		etl_key_add(key, &id);
+		return true;
+	}
+	if (id.type != TYPE_DOCUMENT)
+		return false;
+	etl_cursor_init(&cursor, id.value, id.value_len);
+	while (etl_cursor_next(&cursor, &part))
+		etl_key_add(key, &part);
+	return true;
+}
+
+static int compare_text(const char *a, uint32_t a_len, const char *b, uint32_t b_len)
+{
+	int order = memcmp(a, b, a_len < b_len ? a_len : b_len);
+
+	return order ? order : (a_len > b_len) - (a_len < b_len);
+}
+
+bool etl_sink_is_newer(const char *version, const bson_t *stored, const uint8_t *doc, uint32_t len)
+{
+	struct etl_element there, ours;
+	const char *text_a, *text_b;
+	uint32_t len_a, len_b;
+	etl_wall date_a, date_b;
+	int64_t int_a, int_b;
+	double a, b;
+
+	if (!etl_doc_find(bson_get_data(stored), stored->len, version, &there) ||
+		!etl_doc_find(doc, len, version, &ours))
+		return false;
+	if (etl_element_int64(&there, &int_a) && etl_element_int64(&ours, &int_b))
+		return int_a > int_b;
+	if (etl_element_double(&there, &a) && etl_element_double(&ours, &b))
+		return a > b;
+	if (etl_element_date(&there, &date_a) && etl_element_date(&ours, &date_b))
+		return date_a.ms > date_b.ms;
+	if (etl_element_text(&there, &text_a, &len_a) && etl_element_text(&ours, &text_b, &len_b))
+		return compare_text(text_a, len_a, text_b, len_b) > 0;
+	return false;
+}

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Comparing and writing one batch. Only what differs is written; every write replaces a
+ * whole document by its _id, so that a repeat changes nothing.
+ */
+#include "sink/mongodb_write.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+
+#define KEY_BYTES_MAX (1024 * 1024)
+#define CODE_DUPLICATE 11000
+
+struct etl_sink_plan *etl_sink_plan_new(const struct etl_sink_mongodb_options *options,
+	const struct etl_batch *batch)
+{
+	struct etl_sink_plan *plan = ETL_NEW(struct etl_sink_plan);
+
+	plan->options = options;
+	plan->arena = etl_arena_new(0);
+	plan->keys = etl_keyset_new(batch->n + 1, 2 * (size_t)ETL_DOCUMENT_BYTES_MAX);
+	plan->items = etl_calloc(batch->n, sizeof *plan->items);
+	plan->last = etl_calloc(batch->n, sizeof *plan->last);
+	plan->n = batch->n;
+	etl_buf_init(&plan->key, KEY_BYTES_MAX);
+	for (size_t i = 0; i < batch->n; i++) {
+		struct etl_sink_item *item = &plan->items[i];
+		int rc;
+
+		etl_buf_clear(&plan->key);
+		etl_sink_document(options, &batch->records[i], plan->arena, &plan->key, item);
+		if (item->verdict == ETL_VERDICT_REFUSED)
+			continue;
+		rc = etl_buf_ok(&plan->key) ? etl_keyset_put(plan->keys, plan->key.data,
+			plan->key.len, &item->number) : -1;
+		if (rc < 0)
+			*item = (struct etl_sink_item){.verdict = ETL_VERDICT_REFUSED, .rule = "key",
+				.path = "", .message = "the key is too large"};
+		else if (rc == 0) /* the later one wins */
+			plan->items[plan->last[item->number]].verdict = ETL_VERDICT_SUPERSEDED;
+		if (rc >= 0)
+			plan->last[item->number] = i;
+	}
+	return plan;
+}
+
+void etl_sink_plan_free(struct etl_sink_plan *plan)
+{
+	if (!plan)
+		return;
+	etl_keyset_free(plan->keys);
+	etl_buf_fini(&plan->key);
+	etl_arena_free(plan->arena);
+	free(plan->items);
+	free(plan->last);
+	free(plan);
+}
+
+static bool append_id(bson_t *out, const char *name, const struct etl_sink_item *item)
+{
+	bson_iter_t it;
+	bson_t doc;
+
+	return bson_init_static(&doc, item->doc, item->len) &&
+		bson_iter_init_find(&it, &doc, "_id") && bson_append_iter(out, name, -1, &it);
+}
+
+/* {_id: {$in: [...]}}; false if there is nothing to ask. */
+static bool ids_query(const struct etl_sink_plan *plan, bson_t *query)
+{
+	uint32_t n = 0;
+	bson_t in, list;
+	const char *name;
+	char room[16];
+
+	BSON_APPEND_DOCUMENT_BEGIN(query, "_id", &in);
+	BSON_APPEND_ARRAY_BEGIN(&in, "$in", &list);
+	for (size_t i = 0; i < plan->n; i++)
+		if (plan->items[i].verdict == ETL_VERDICT_NEW) {
+			bson_uint32_to_string(n++, &name, room, sizeof room);
+			append_id(&list, name, &plan->items[i]);
+		}
+	bson_append_array_end(&in, &list);
+	bson_append_document_end(query, &in);
+	return n > 0;
+}
+
+static void judge(struct etl_sink_plan *plan, const bson_t *stored)
+{
+	const struct etl_sink_mongodb_options *o = plan->options;
+	struct etl_sink_item *item;
+	size_t number;
+
+	etl_buf_clear(&plan->key);
+	if (!etl_sink_stored_key(o, stored, &plan->key) ||
+		etl_keyset_put(plan->keys, plan->key.data, plan->key.len, &number) != 0)
+		return; /* not one that we asked for */
+	item = &plan->items[plan->last[number]];
+	if (o->mode == ETL_SINK_INSERT || (item->len == stored->len &&
+		memcmp(item->doc, bson_get_data(stored), item->len) == 0))
+		item->verdict = ETL_VERDICT_SAME;
+	else if (o->version && etl_sink_is_newer(o->version, stored, item->doc, item->len))
+		item->verdict = ETL_VERDICT_OLDER;
+	else
+		item->verdict = ETL_VERDICT_CHANGED;
+}
+
+int etl_sink_plan_compare(struct etl_sink_plan *plan, mongoc_collection_t *c,
+	const bson_t *session, struct etl_error *err)
+{
+	bson_t query = BSON_INITIALIZER;
+	mongoc_cursor_t *cursor;
+	const bson_t *doc, *reply;
+	bson_error_t error;
+	int rc = 0;
+
+	if (ids_query(plan, &query)) {
+		cursor = mongoc_collection_find_with_opts(c, &query, session, NULL);
+		while (mongoc_cursor_next(cursor, &doc))
+			judge(plan, doc);
+		if (mongoc_cursor_error_document(cursor, &error, &reply))
+			rc = etl_mongo_error(err, &error, reply);
+		mongoc_cursor_destroy(cursor);
+	}
+	bson_destroy(&query);
+	return rc;
+}
+
+static bool to_be_written(const struct etl_sink_item *item)
+{
+	return item->verdict == ETL_VERDICT_NEW || item->verdict == ETL_VERDICT_CHANGED;
+}
+
+/* {_id: ..., version: {$not: {$gt: ours}}}: outside a transaction a newer one may have come
+ * since it was compared; it is then not matched and the upsert fails on its _id. */
+static void item_query(const struct etl_sink_plan *plan, const struct etl_sink_item *item,
+	bool guarded, bson_t *query)
+{
+	const char *version = plan->options->version;
+	bson_t doc, not, gt;
+	bson_iter_t it;
+
+	append_id(query, "_id", item);
+	if (!version || !guarded || !bson_init_static(&doc, item->doc, item->len) ||
+		!bson_iter_init_find(&it, &doc, version))
+		return;
+	bson_append_document_begin(query, version, -1, &not);
+	BSON_APPEND_DOCUMENT_BEGIN(&not, "$not", &gt);
+	bson_append_iter(&gt, "$gt", -1, &it);
+	bson_append_document_end(&not, &gt);
+	bson_append_document_end(query, &not);
+}
+
+static int add_item(const struct etl_sink_plan *plan, mongoc_bulk_operation_t *bulk,
+	const struct etl_sink_item *item, bool guarded, struct etl_error *err)
+{
+	bson_t opts = BSON_INITIALIZER, query = BSON_INITIALIZER, doc;
+	bson_error_t error;
+	bool ok;
+
+	BSON_APPEND_BOOL(&opts, "upsert", true);
+	item_query(plan, item, guarded, &query);
+	ok = bson_init_static(&doc, item->doc, item->len) &&
+		mongoc_bulk_operation_replace_one_with_opts(bulk, &query, &doc, &opts, &error);
+	bson_destroy(&query);
+	bson_destroy(&opts);
+	return ok ? 0 : etl_mongo_error(err, &error, NULL);
+}
+
+/* What the server refuses because of the document itself. */
+static const char *refusal_rule(int code)
+{
+	static const struct {
+		int code;
+		const char *rule;
+	} rules[] = {
+		{2, "value"},		/* BadValue: a value that the server cannot hold */
+		{15, "depth"},		/* Overflow: nested too deep */
+		{52, "name"},		/* DollarPrefixedFieldName */
+		{53, "key"},		/* InvalidIdField */
+		{56, "name"},		/* EmptyFieldName */
+		{121, "validation"},	/* DocumentValidationFailure */
+		{171, "index"},		/* CannotIndexParallelArrays */
+		{CODE_DUPLICATE, "unique"},
+		{10334, "size"},	/* BSONObjectTooLarge */
+		{16755, "index"},	/* no geometry that can be indexed */
+		{17280, "index"},	/* KeyTooLong */
+	};
+
+	for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+		if (rules[i].code == code)
+			return rules[i].rule;
+	return NULL;
+}
+
+struct write_error {
+	int32_t index, code;
+	const char *message; /* lent from the reply */
+	bool on_id;
+};
+
+static void read_write_error(bson_iter_t *entry, struct write_error *out)
+{
+	bson_iter_t it, deep;
+
+	*out = (struct write_error){.index = -1, .message = ""};
+	if (!bson_iter_recurse(entry, &it))
+		return;
+	while (bson_iter_next(&it)) {
+		const char *key = bson_iter_key(&it);
+
+		if (strcmp(key, "index") == 0)
+			out->index = (int32_t)bson_iter_as_int64(&it);
+		else if (strcmp(key, "code") == 0)
+			out->code = (int32_t)bson_iter_as_int64(&it);
+		else if (strcmp(key, "errmsg") == 0 && BSON_ITER_HOLDS_UTF8(&it))
+			out->message = bson_iter_utf8(&it, NULL);
+		else if (strcmp(key, "keyPattern") == 0 && bson_iter_recurse(&it, &deep))
+			out->on_id = bson_iter_next(&deep) &&
+				strcmp(bson_iter_key(&deep), "_id") == 0;
+	}
+}
+
+/* One bulk under way: `members` are the items in it, by their index in the bulk. */
+struct bulk_write {
+	struct etl_sink_plan *plan;
+	struct etl_sink_item **members, **raced;
+	size_t n, n_raced;
+	bool in_transaction;
+	struct etl_sink_item *refused; /* inside a transaction: the first */
+};
+
+/* True if the error is explained: the item is refused, or lost a race. */
+static bool explain(struct bulk_write *w, const struct write_error *e)
+{
+	const char *rule = refusal_rule(e->code);
+	struct etl_sink_item *item;
+
+	if (!rule || e->index < 0 || (size_t)e->index >= w->n)
+		return false;
+	item = w->members[e->index];
+	if (e->code == CODE_DUPLICATE && e->on_id) {
+		if (w->in_transaction)
+			return false;
+		w->raced[w->n_raced++] = item;
+		return true;
+	}
+	item->rule = rule;
+	item->message = etl_arena_strdup(w->plan->arena, e->message);
+	item->verdict = ETL_VERDICT_REFUSED;
+	if (!w->refused)
+		w->refused = item;
+	return true;
+}
+
+static bool explain_all(struct bulk_write *w, const bson_t *reply)
+{
+	struct write_error e;
+	bson_iter_t it, entry;
+	size_t explained = 0;
+
+	if (bson_iter_init_find(&it, reply, "writeConcernErrors") &&
+		bson_iter_recurse(&it, &entry) && bson_iter_next(&entry))
+		return false;
+	if (!bson_iter_init_find(&it, reply, "writeErrors") || !bson_iter_recurse(&it, &entry))
+		return false;
+	while (bson_iter_next(&entry)) {
+		read_write_error(&entry, &e);
+		if (!explain(w, &e))
+			return false;
+		explained++;
+	}
+	return explained > 0;
+}
+
+static mongoc_bulk_operation_t *new_bulk(mongoc_collection_t *c, const bson_t *session)
+{
+	bson_t opts = BSON_INITIALIZER;
+	mongoc_bulk_operation_t *bulk;
+
+	if (session)
+		bson_concat(&opts, session);
+	BSON_APPEND_BOOL(&opts, "ordered", session != NULL);
+	bulk = mongoc_collection_create_bulk_operation_with_opts(c, &opts);
+	bson_destroy(&opts);
+	return bulk;
+}
+
+static int execute(struct bulk_write *w, mongoc_collection_t *c, const bson_t *session,
+	struct etl_error *err)
+{
+	mongoc_bulk_operation_t *bulk = new_bulk(c, session);
+	bson_error_t error;
+	bson_t reply;
+	int rc = 0;
+
+	for (size_t i = 0; i < w->n && rc == 0; i++)
+		rc = add_item(w->plan, bulk, w->members[i], !session, err);
+	if (rc == 0) {
+		if (!mongoc_bulk_operation_execute(bulk, &reply, &error)) {
+			rc = etl_mongo_error(err, &error, &reply);
+			if (explain_all(w, &reply) && !w->in_transaction)
+				rc = 0;
+		}
+		bson_destroy(&reply);
+	}
+	mongoc_bulk_operation_destroy(bulk);
+	return rc;
+}
+
+/* Once more for those that met another writer; who then still fails met a newer one. */
+static int execute_raced(struct bulk_write *w, mongoc_collection_t *c, struct etl_error *err)
+{
+	struct etl_sink_item **first = w->members;
+	int rc = 0;
+
+	w->members = w->raced;
+	w->raced = first;
+	w->n = w->n_raced;
+	w->n_raced = 0;
+	if (w->n)
+		rc = execute(w, c, NULL, err);
+	for (size_t i = 0; i < w->n_raced && rc == 0; i++)
+		w->raced[i]->verdict = ETL_VERDICT_OLDER;
+	return rc;
+}
+
+int etl_sink_plan_write(struct etl_sink_plan *plan, mongoc_collection_t *c, const bson_t *session,
+	struct etl_sink_item **refused, struct etl_error *err)
+{
+	struct bulk_write w = {
+		.plan = plan,
+		.members = etl_calloc(plan->n, sizeof *w.members),
+		.raced = etl_calloc(plan->n, sizeof *w.raced),
+		.in_transaction = session != NULL,
+	};
+	int rc = 0;
+
+	for (size_t i = 0; i < plan->n; i++)
+		if (to_be_written(&plan->items[i]))
+			w.members[w.n++] = &plan->items[i];
+	if (w.n)
+		rc = execute(&w, c, session, err);
+	if (rc == 0 && !session)
+		rc = execute_raced(&w, c, err);
+	*refused = w.refused;
+	free(w.members);
+	free(w.raced);
+	return rc;
+}

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * mongodb: documents identified by a key, written in the transaction that also carries the
+ * ledger. Knows nothing of windows and never touches the metadata.
+ *
+ * Inside a transaction one refused document ends the transaction. The sink then finds all
+ * that are refused with transactions of its own, which it throws away, and asks for the
+ * slice again ("txn.retry"): the second time they are rejects from the start.
+ */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/fault.h"
+#include "base/hash.h"
+#include "base/str.h"
+#include "sink/mongodb_write.h"
+
+#define REFUSALS_MAX 200 /* in one slice; more than that is no accident */
+#define NAME_MAX_BYTES 120
+
+static const char *const mode_words[] = {"upsert", "insert", NULL};
+
+#define AT(member) offsetof(struct etl_sink_mongodb_options, member)
+static const struct etl_option options[] = {
+	{.name = "collection", .type = ETL_OPT_STRING, .offset = AT(collection), .required = true,
+		.help = "where the documents go"},
+	{.name = "database", .type = ETL_OPT_STRING, .offset = AT(database),
+		.help = "another database than the daemon's"},
+	{.name = "mode", .type = ETL_OPT_WORD, .offset = AT(mode), .words = mode_words,
+		.fallback = "upsert",
+		.help = "upsert replaces a changed document, insert leaves what is there"},
+	{.name = "key", .type = ETL_OPT_STRINGS, .offset = AT(key), .required = true,
+		.help = "the fields that identify a record: they become its _id"},
+	{.name = "indexes", .type = ETL_OPT_NODE, .offset = AT(indexes_node),
+		.help = "[{fields: [a, -b], unique: true, name: n, expire_after: 90d}]"},
+	{.name = "version", .type = ETL_OPT_STRING, .offset = AT(version),
+		.help = "a document with a greater value of this field is not replaced"},
+	{0}};
+
+struct sink {
+	const struct etl_sink_mongodb_options *options;
+	struct etl_mongo *mongo;
+	const char *database;
+	struct etl_txn *txn;
+	struct etl_sink_refusal *refusals;
+	size_t n_refusals, refusals_cap;
+};
+
+/* ---- configuration ---------------------------------------------------------------------- */
+
+static bool is_collection_name(const char *name)
+{
+	return etl_is_name(name, NAME_MAX_BYTES) && !etl_starts_with(name, "system.") &&
+		name[0] != '.' && name[strlen(name) - 1] != '.';
+}
+
+static bool is_database_name(const char *name)
+{
+	return etl_is_name(name, 63) && !strchr(name, '.');
+}
+
+static void bad_name(const struct etl_node *map, const char *key, const char *name,
+	const struct etl_conf_env *env)
+{
+	const struct etl_node *node = etl_node_get(map, key);
+
+	etl_diag_add(env->diag, node ? &node->mark : NULL, ETL_DIAG_RANGE, NULL,
+		"letters, digits, '_', '-' and '.'; no dot in a database's name",
+		"'%s' is no name for a %s in %s", name, key, env->what);
+}
+
+static void check_key(const struct etl_sink_mongodb_options *o, const struct etl_node *node,
+	const struct etl_conf_env *env)
+{
+	const struct etl_node *key = etl_node_get(node, "key");
+
+	if (key && o->key.n == 0)
+		etl_diag_add(env->diag, &key->mark, ETL_DIAG_MISSING, NULL, NULL,
+			"'key' of %s names no field", env->what);
+	for (size_t i = 0; i < o->key.n; i++) {
+		const char *name = o->key.items[i];
+		bool twice = false;
+
+		for (size_t k = 0; k < i; k++)
+			twice |= etl_streq(o->key.items[k], name);
+		if (twice || !*name || name[0] == '$')
+			etl_diag_add(env->diag, &o->key.nodes[i]->mark, ETL_DIAG_RANGE, NULL, NULL,
+				"'%s' in 'key' of %s is %s", name, env->what,
+				twice ? "named twice" : "no field name");
+	}
+}
+
+static void check(void *opts, const struct etl_node *node, const struct etl_conf_env *env)
+{
+	struct etl_sink_mongodb_options *o = opts;
+
+	if (o->collection && !is_collection_name(o->collection))
+		bad_name(node, "collection", o->collection, env);
+	if (o->database && !is_database_name(o->database))
+		bad_name(node, "database", o->database, env);
+	check_key(o, node, env);
+	etl_sink_indexes_compile(o, env);
+}
+
+static const char *database_of(const struct etl_sink_mongodb_options *o,
+	const struct etl_sink_env *env)
+{
+	return o->database ? o->database : env->database;
+}
+
+static int prepare(const void *opts, const struct etl_sink_env *env, struct etl_error *err)
+{
+	mongoc_client_t *client;
+	int rc;
+
+	if (!env->mongo)
+		return etl_error_set(err, ETL_CONFIG, "mongodb.absent", "no MongoDB is configured");
+	client = etl_mongo_pop(env->mongo);
+	if (!client)
+		return etl_error_set(err, ETL_TRANSIENT, "mongodb.pool",
+			"no client became free in time");
+	rc = etl_sink_indexes_ensure(opts, client, database_of(opts, env), err);
+	etl_mongo_push(env->mongo, client);
+	return rc;
+}
+
+/* ---- refusals --------------------------------------------------------------------------- */
+
+static void forget_refusals(struct sink *s)
+{
+	for (size_t i = 0; i < s->n_refusals; i++) {
+		free(s->refusals[i].key);
+		free(s->refusals[i].message);
+	}
+	s->n_refusals = 0;
+}
+
+static void item_identity(struct etl_sink_plan *plan, const struct etl_sink_item *item,
+	struct etl_sink_refusal *out)
+{
+	bson_t doc;
+
+	etl_buf_clear(&plan->key);
+	if (bson_init_static(&doc, item->doc, item->len))
+		etl_sink_stored_key(plan->options, &doc, &plan->key);
+	out->key = plan->key.data;
+	out->key_len = plan->key.len;
+	out->digest = etl_hash64(item->doc, item->len, 0);
+}
+
+static void remember(struct sink *s, struct etl_sink_plan *plan, const struct etl_sink_item *item)
+{
+	struct etl_sink_refusal r = {.rule = item->rule};
+
+	item_identity(plan, item, &r);
+	r.key = etl_memdup0(r.key, r.key_len);
+	r.message = etl_strdup(item->message);
+	ETL_GROW(s->refusals, s->n_refusals, s->refusals_cap);
+	s->refusals[s->n_refusals++] = r;
+}
+
+static const struct etl_sink_refusal *find_refusal(const struct sink *s,
+	const struct etl_sink_refusal *id)
+{
+	for (size_t i = 0; i < s->n_refusals; i++) {
+		const struct etl_sink_refusal *r = &s->refusals[i];
+
+		if (r->digest == id->digest && r->key_len == id->key_len &&
+			memcmp(r->key, id->key, id->key_len) == 0)
+			return r;
+	}
+	return NULL;
+}
+
+static void apply_refusals(const struct sink *s, struct etl_sink_plan *plan)
+{
+	struct etl_sink_refusal id;
+
+	for (size_t i = 0; i < plan->n && s->n_refusals; i++) {
+		struct etl_sink_item *item = &plan->items[i];
+		const struct etl_sink_refusal *r;
+
+		if (item->verdict == ETL_VERDICT_REFUSED)
+			continue;
+		item_identity(plan, item, &id);
+		r = find_refusal(s, &id);
+		if (!r)
+			continue;
+		item->verdict = ETL_VERDICT_REFUSED;
+		item->rule = r->rule;
+		item->message = etl_arena_strdup(plan->arena, r->message);
+	}
+}
+
+/* ---- writing ---------------------------------------------------------------------------- */
+
+static int attempt(struct sink *s, struct etl_sink_plan *plan, mongoc_client_t *client,
+	const bson_t *session, struct etl_sink_item **refused, struct etl_error *err)
+{
+	mongoc_collection_t *c =
+		mongoc_client_get_collection(client, s->database, s->options->collection);
+	int rc = etl_sink_plan_compare(plan, c, session, err);
+
+	*refused = NULL;
+	if (rc == 0)
+		rc = etl_fault("sink.compared", err);
+	if (rc == 0)
+		rc = etl_sink_plan_write(plan, c, session, refused, err);
+	mongoc_collection_destroy(c);
+	return rc;
+}
+
+/* Items go back to "not compared" for the next transaction. */
+static void forget_verdicts(struct etl_sink_plan *plan)
+{
+	for (size_t i = 0; i < plan->n; i++)
+		if (plan->items[i].verdict != ETL_VERDICT_REFUSED &&
+			plan->items[i].verdict != ETL_VERDICT_SUPERSEDED)
+			plan->items[i].verdict = ETL_VERDICT_NEW;
+}
+
+static int ask_again(const struct sink *s, struct etl_error *err)
+{
+	return etl_error_set(err, ETL_TRANSIENT, "txn.retry",
+		"%s.%s refuses %zu documents; the slice goes in without them", s->database,
+		s->options->collection, s->n_refusals);
+}
+
+/* Throw-away transactions until one is refused nothing. */
+static int find_all_refused(struct sink *s, struct etl_sink_plan *plan,
+	struct etl_sink_item *refused, struct etl_error *err)
+{
+	while (refused) {
+		struct etl_txn *probe;
+
+		if (s->n_refusals >= REFUSALS_MAX) {
+			err->kind = ETL_PERMANENT;
+			return etl_error_prefix(err, "more than %d documents refused, the last",
+				REFUSALS_MAX);
+		}
+		remember(s, plan, refused);
+		forget_verdicts(plan);
+		probe = etl_txn_begin(s->mongo, err);
+		if (!probe)
+			return -1;
+		if (attempt(s, plan, probe->client, &probe->opts, &refused, err) < 0 && !refused) {
+			etl_txn_free(probe);
+			return -1;
+		}
+		etl_txn_free(probe);
+	}
+	return ask_again(s, err);
+}
+
+static int write_in_transaction(struct sink *s, struct etl_sink_plan *plan, struct etl_error *err)
+{
+	struct etl_sink_item *refused;
+
+	if (attempt(s, plan, s->txn->client, &s->txn->opts, &refused, err) == 0)
+		return 0;
+	return refused ? find_all_refused(s, plan, refused, err) : -1;
+}
+
+static int write_alone(struct sink *s, struct etl_sink_plan *plan, struct etl_error *err)
+{
+	mongoc_client_t *client = etl_mongo_pop(s->mongo);
+	struct etl_sink_item *refused;
+	int rc;
+
+	if (!client)
+		return etl_error_set(err, ETL_TRANSIENT, "mongodb.pool",
+			"no client became free in time");
+	rc = attempt(s, plan, client, NULL, &refused, err);
+	etl_mongo_push(s->mongo, client);
+	return rc;
+}
+
+static void report(const struct etl_sink_plan *plan, struct etl_batch *batch,
+	struct etl_load_result *result)
+{
+	for (size_t i = 0; i < plan->n; i++) {
+		const struct etl_sink_item *item = &plan->items[i];
+
+		if (item->verdict == ETL_VERDICT_REFUSED) {
+			result->rejected++;
+			etl_batch_reject_record(batch, i, "load", item->rule, item->path, "%s",
+				item->message);
+			continue;
+		}
+		if (item->verdict != ETL_VERDICT_NEW && item->verdict != ETL_VERDICT_CHANGED) {
+			result->unchanged++;
+			continue;
+		}
+		result->inserted += item->verdict == ETL_VERDICT_NEW;
+		result->updated += item->verdict == ETL_VERDICT_CHANGED;
+		result->changed[i / 8] |= (uint8_t)(1u << (i % 8));
+	}
+	if (result->rejected)
+		etl_batch_compact(batch);
+}
+
+static int write_batch(void *self, struct etl_batch *batch, struct etl_load_result *result,
+	struct etl_error *err)
+{
+	struct sink *s = self;
+	struct etl_sink_plan *plan = etl_sink_plan_new(s->options, batch);
+	int rc;
+
+	apply_refusals(s, plan);
+	rc = s->txn ? write_in_transaction(s, plan, err) : write_alone(s, plan, err);
+	if (rc == 0)
+		report(plan, batch, result);
+	etl_sink_plan_free(plan);
+	return rc;
+}
+
+/* ---- life ------------------------------------------------------------------------------- */
+
+static int open_sink(void *self, const void *opts, const struct etl_sink_env *env,
+	struct etl_error *err)
+{
+	struct sink *s = self;
+
+	if (!env->mongo)
+		return etl_error_set(err, ETL_CONFIG, "mongodb.absent", "no MongoDB is configured");
+	s->options = opts;
+	s->mongo = env->mongo;
+	s->database = database_of(opts, env);
+	return 0;
+}
+
+static int begin(void *self, struct etl_txn *txn, struct etl_error *err)
+{
+	struct sink *s = self;
+
+	(void)err;
+	s->txn = txn;
+	return 0;
+}
+
+static int commit(void *self, struct etl_error *err)
+{
+	struct sink *s = self;
+
+	(void)err;
+	s->txn = NULL;
+	forget_refusals(s);
+	return 0;
+}
+
+static void abort_sink(void *self)
+{
+	struct sink *s = self;
+
+	s->txn = NULL; /* refusals stay: the slice may come again */
+}
+
+static void close_sink(void *self)
+{
+	struct sink *s = self;
+
+	forget_refusals(s);
+	free(s->refusals);
+}
+
+const struct etl_sink_type etl_sink_mongodb = {
+	.name = "mongodb",
+	.summary = "documents in a collection, identified by a key",
+	.options = options,
+	.options_size = sizeof(struct etl_sink_mongodb_options),
+	.size = sizeof(struct sink),
+	.joins_transaction = true,
+	.check = check,
+	.prepare = prepare,
+	.open = open_sink,
+	.begin = begin,
+	.write = write_batch,
+	.commit = commit,
+	.abort = abort_sink,
+	.close = close_sink,
+};

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * null: throws every record away and counts it as inserted. For benchmarks and trials.
+ */
+#include "sink/sink.h"
+
+struct options {
+	bool unused;
+};
+
+static const struct etl_option options[] = {{0}};
+
+static int open_null(void *self, const void *opts, const struct etl_sink_env *env,
+	struct etl_error *err)
+{
+	(void)self;
+	(void)opts;
+	(void)env;
+	(void)err;
+	return 0;
+}
+
+static int begin(void *self, struct etl_txn *txn, struct etl_error *err)
+{
+	(void)self;
+	(void)txn;
+	(void)err;
+	return 0;
+}
+
+static int write_null(void *self, struct etl_batch *batch, struct etl_load_result *result,
+	struct etl_error *err)
+{
+	(void)self;
+	(void)err;
+	result->inserted += batch->n;
+	for (size_t i = 0; i < batch->n; i++)
+		result->changed[i / 8] |= (uint8_t)(1u << (i % 8));
+	return 0;
+}
+
+static int commit(void *self, struct etl_error *err)
+{
+	(void)self;
+	(void)err;
+	return 0;
+}
+
+static void nothing(void *self)
+{
+	(void)self;
+}
+
+const struct etl_sink_type etl_sink_null = {
+	.name = "null",
+	.summary = "throws records away and counts them",
+	.options = options,
+	.options_size = sizeof(struct options),
+	.size = 1,
+	.open = open_null,
+	.begin = begin,
+	.write = write_null,
+	.commit = commit,
+	.abort = nothing,
+	.close = nothing,
+};

@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The MongoDB sink: documents and keys without a server; writing, with and without a
+ * transaction, against the server that ETLD_TEST_MONGODB_URI names (skipped without it).
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+/* after the above */
+#include <cmocka.h>
+
+#include "base/uuid.h"
+#include "sink/mongodb.h"
+#include "time/clock.h"
+
+extern const struct etl_sink_type etl_sink_mongodb, etl_sink_null;
+
+static struct etl_mongo *mongo;
+static char database[64];
+static bool transactions;
+
+static struct etl_batch *batch_of(size_t n, bson_t *const *docs)
+{
+	struct etl_batch *batch = etl_batch_new();
+
+	for (size_t i = 0; i < n; i++) {
+		etl_batch_add_copy(batch, docs[i], (etl_wall){ETL_NO_TIME}, i);
+		bson_destroy(docs[i]);
+	}
+	return batch;
+}
+
+static const char *const one_key[] = {"id"};
+static const char *const two_keys[] = {"station", "hour"};
+
+static struct etl_sink_mongodb_options options(const char *collection)
+{
+	return (struct etl_sink_mongodb_options){
+		.collection = collection, .key = {.n = 1, .items = one_key}};
+}
+
+/* ---- pure ------------------------------------------------------------------------------- */
+
+static struct etl_sink_item document(const struct etl_sink_mongodb_options *o, bson_t *doc,
+	struct etl_arena *arena, struct etl_buf *key)
+{
+	struct etl_batch *batch = batch_of(1, &doc);
+	struct etl_sink_item item;
+
+	etl_sink_document(o, &batch->records[0], arena, key, &item);
+	etl_batch_free(batch);
+	return item;
+}
+
+static void assert_json(const struct etl_sink_item *item, const char *expected)
+{
+	bson_t doc;
+	char *json;
+
+	assert_true(bson_init_static(&doc, item->doc, item->len));
+	json = bson_as_relaxed_extended_json(&doc, NULL);
+	assert_string_equal(json, expected);
+	bson_free(json);
+}
+
+static void id_is_made_of_the_key(void **state)
+{
+	struct etl_sink_mongodb_options o = options("c");
+	struct etl_arena *arena = etl_arena_new(0);
+	struct etl_sink_item item;
+	struct etl_buf key;
+
+	(void)state;
+	etl_buf_init(&key, 4096);
+	item = document(&o, BCON_NEW("_id", "theirs", "a.b", BCON_INT32(1), "id", "x"), arena, &key);
+	assert_json(&item, "{ \"_id\" : \"x\", \"a.b\" : 1, \"id\" : \"x\" }");
+	o.key = (struct etl_strings){.n = 2, .items = two_keys};
+	item = document(&o, BCON_NEW("hour", BCON_INT32(7), "station", "s"), arena, &key);
+	assert_json(&item, "{ \"_id\" : { \"station\" : \"s\", \"hour\" : 7 }, \"hour\" : 7, "
+		"\"station\" : \"s\" }");
+	etl_buf_fini(&key);
+	etl_arena_free(arena);
+}
+
+static void bad_documents_are_refused(void **state)
+{
+	struct etl_sink_mongodb_options o = options("c");
+	struct etl_arena *arena = etl_arena_new(0);
+	struct {
+		bson_t *doc;
+		const char *rule;
+	} rows[] = {
+		{BCON_NEW("a", BCON_INT32(1)), "key"},
+		{BCON_NEW("id", BCON_NULL), "key"},
+		{BCON_NEW("id", "[", BCON_INT32(1), "]"), "key"},
+		{BCON_NEW("id", "x", "$set", BCON_INT32(1)), "name"},
+		{BCON_NEW("id", "x", "", BCON_INT32(1)), "name"},
+	};
+	struct etl_buf key;
+
+	(void)state;
+	etl_buf_init(&key, 4096);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct etl_sink_item item = document(&o, rows[i].doc, arena, &key);
+
+		assert_int_equal(item.verdict, ETL_VERDICT_REFUSED);
+		assert_string_equal(item.rule, rows[i].rule);
+	}
+	etl_buf_fini(&key);
+	etl_arena_free(arena);
+}
+
+static void stored_and_new_keys_agree(void **state)
+{
+	struct etl_sink_mongodb_options o = options("c");
+	struct etl_arena *arena = etl_arena_new(0);
+	bson_t *stored = BCON_NEW("_id", BCON_INT64(5), "id", BCON_INT64(5));
+	struct etl_buf a, b;
+
+	(void)state;
+	etl_buf_init(&a, 4096);
+	etl_buf_init(&b, 4096);
+	document(&o, BCON_NEW("id", BCON_INT32(5)), arena, &a);
+	assert_true(etl_sink_stored_key(&o, stored, &b));
+	assert_int_equal(a.len, b.len);
+	assert_memory_equal(a.data, b.data, a.len);
+	bson_destroy(stored);
+	etl_buf_fini(&a);
+	etl_buf_fini(&b);
+	etl_arena_free(arena);
+}
+
+static void versions_are_compared_by_value(void **state)
+{
+	bson_t *stored = BCON_NEW("v", BCON_INT64(5), "d", BCON_DATE_TIME(9), "t", "b");
+	bson_t *ours = BCON_NEW("v", BCON_INT32(4), "d", BCON_DATE_TIME(9), "t", "ab");
+
+	(void)state;
+	assert_true(etl_sink_is_newer("v", stored, bson_get_data(ours), ours->len));
+	assert_false(etl_sink_is_newer("v", ours, bson_get_data(stored), stored->len));
+	assert_false(etl_sink_is_newer("d", stored, bson_get_data(ours), ours->len));
+	assert_true(etl_sink_is_newer("t", stored, bson_get_data(ours), ours->len));
+	assert_false(etl_sink_is_newer("absent", stored, bson_get_data(ours), ours->len));
+	bson_destroy(stored);
+	bson_destroy(ours);
+}
+
+static void null_counts(void **state)
+{
+	bson_t *docs[] = {BCON_NEW("a", BCON_INT32(1)), BCON_NEW("a", BCON_INT32(2))};
+	struct etl_batch *batch = batch_of(2, docs);
+	struct etl_error err = ETL_ERROR_INIT;
+	uint8_t changed[1] = {0}, self[1];
+	struct etl_load_result r = {.changed = changed};
+
+	(void)state;
+	assert_int_equal(etl_sink_null.write(self, batch, &r, &err), 0);
+	assert_int_equal(r.inserted, 2);
+	assert_int_equal(changed[0], 3);
+	etl_batch_free(batch);
+}
+
+/* ---- with a server ---------------------------------------------------------------------- */
+
+struct loaded {
+	struct etl_load_result r;
+	uint8_t changed[8];
+	size_t n_rejects;
+	char rule[32];
+	int retries;
+};
+
+static void *open_sink(const struct etl_sink_mongodb_options *o)
+{
+	struct etl_sink_env env = {mongo, database, "job", "run"};
+	void *self = calloc(1, etl_sink_mongodb.size);
+	struct etl_error err = ETL_ERROR_INIT;
+
+	assert_int_equal(etl_sink_mongodb.prepare(o, &env, &err), 0);
+	assert_int_equal(etl_sink_mongodb.open(self, o, &env, &err), 0);
+	return self;
+}
+
+/* One slice as the load and commit steps do it: again from begin() on "txn.retry". */
+static struct loaded load(const struct etl_sink_mongodb_options *o, size_t n, bson_t *const *docs)
+{
+	struct etl_batch *batch = batch_of(n, docs);
+	struct etl_error err = ETL_ERROR_INIT;
+	struct loaded out = {.retries = -1};
+	void *self = open_sink(o);
+	int rc;
+
+	do {
+		struct etl_txn *txn = transactions ? etl_txn_begin(mongo, &err) : NULL;
+
+		memset(out.changed, 0, sizeof out.changed);
+		out.r = (struct etl_load_result){.changed = out.changed};
+		assert_int_equal(etl_sink_mongodb.begin(self, txn, &err), 0);
+		rc = etl_sink_mongodb.write(self, batch, &out.r, &err);
+		if (rc == 0 && txn)
+			assert_int_equal(etl_txn_commit(txn, &err), ETL_TXN_COMMITTED);
+		etl_txn_free(txn);
+		if (rc == 0)
+			etl_sink_mongodb.commit(self, &err);
+		else
+			etl_sink_mongodb.abort(self);
+		out.retries++;
+	} while (rc < 0 && strcmp(err.code, "txn.retry") == 0 && out.retries < 3);
+	if (rc < 0)
+		fail_msg("%s: %s", err.code, err.message);
+	out.n_rejects = batch->n_rejects;
+	if (batch->n_rejects)
+		snprintf(out.rule, sizeof out.rule, "%s", batch->rejects[0].rule);
+	etl_sink_mongodb.close(self);
+	free(self);
+	etl_batch_free(batch);
+	return out;
+}
+
+static void assert_counts(const struct loaded *l, uint64_t inserted, uint64_t updated,
+	uint64_t unchanged, uint64_t rejected)
+{
+	assert_int_equal(l->r.inserted, inserted);
+	assert_int_equal(l->r.updated, updated);
+	assert_int_equal(l->r.unchanged, unchanged);
+	assert_int_equal(l->r.rejected, rejected);
+	assert_int_equal(l->n_rejects, rejected);
+}
+
+static int64_t stored_int(const char *collection, const char *id, const char *field)
+{
+	mongoc_client_t *client = etl_mongo_pop(mongo);
+	mongoc_collection_t *c = mongoc_client_get_collection(client, database, collection);
+	bson_t *query = BCON_NEW("_id", BCON_UTF8(id));
+	mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(c, query, NULL, NULL);
+	int64_t value = -1;
+	const bson_t *doc;
+	bson_iter_t it;
+
+	if (mongoc_cursor_next(cursor, &doc) && bson_iter_init_find(&it, doc, field))
+		value = bson_iter_as_int64(&it);
+	mongoc_cursor_destroy(cursor);
+	bson_destroy(query);
+	mongoc_collection_destroy(c);
+	etl_mongo_push(mongo, client);
+	return value;
+}
+
+static void unchanged_documents_are_not_written(void **state)
+{
+	struct etl_sink_mongodb_options o = options("upserts");
+	bson_t *first[] = {BCON_NEW("id", "a", "v", BCON_INT32(1)),
+		BCON_NEW("id", "b", "v", BCON_INT32(1)), BCON_NEW("v", BCON_INT32(1))};
+	bson_t *second[] = {BCON_NEW("id", "a", "v", BCON_INT32(1)),
+		BCON_NEW("id", "b", "v", BCON_INT32(2)), BCON_NEW("id", "c", "v", BCON_INT32(1)),
+		BCON_NEW("id", "c", "v", BCON_INT32(3))};
+	struct loaded l;
+
+	(void)state;
+	l = load(&o, 3, first);
+	assert_counts(&l, 2, 0, 0, 1);
+	assert_int_equal(l.changed[0], 3);
+	assert_string_equal(l.rule, "key");
+	l = load(&o, 4, second);
+	assert_counts(&l, 1, 1, 2, 0);
+	assert_int_equal(l.changed[0], 0x0a);
+	assert_int_equal(stored_int("upserts", "b", "v"), 2);
+	assert_int_equal(stored_int("upserts", "c", "v"), 3);
+}
+
+static void insert_leaves_what_is_there(void **state)
+{
+	struct etl_sink_mongodb_options o = options("inserts");
+	bson_t *first[] = {BCON_NEW("id", "a", "v", BCON_INT32(1))};
+	bson_t *second[] = {BCON_NEW("id", "a", "v", BCON_INT32(2))};
+	struct loaded l;
+
+	(void)state;
+	o.mode = ETL_SINK_INSERT;
+	l = load(&o, 1, first);
+	assert_counts(&l, 1, 0, 0, 0);
+	l = load(&o, 1, second);
+	assert_counts(&l, 0, 0, 1, 0);
+	assert_int_equal(stored_int("inserts", "a", "v"), 1);
+}
+
+static void older_versions_do_not_replace_newer_ones(void **state)
+{
+	struct etl_sink_mongodb_options o = options("versions");
+	bson_t *first[] = {BCON_NEW("id", "a", "v", BCON_INT32(5))};
+	bson_t *second[] = {BCON_NEW("id", "a", "v", BCON_INT32(4))};
+	bson_t *third[] = {BCON_NEW("id", "a", "v", BCON_INT32(6))};
+	struct loaded l;
+
+	(void)state;
+	o.version = "v";
+	load(&o, 1, first);
+	l = load(&o, 1, second);
+	assert_counts(&l, 0, 0, 1, 0);
+	assert_int_equal(stored_int("versions", "a", "v"), 5);
+	l = load(&o, 1, third);
+	assert_counts(&l, 0, 1, 0, 0);
+	assert_int_equal(stored_int("versions", "a", "v"), 6);
+}
+
+static const char *const serial_field[] = {"serial"};
+
+static void documents_that_an_index_refuses_are_rejects(void **state)
+{
+	struct etl_sink_index index = {.fields = {.n = 1, .items = serial_field}, .unique = true};
+	struct etl_sink_mongodb_options o = options("uniques");
+	bson_t *first[] = {BCON_NEW("id", "a", "serial", BCON_INT32(1))};
+	bson_t *second[] = {BCON_NEW("id", "b", "serial", BCON_INT32(2)),
+		BCON_NEW("id", "c", "serial", BCON_INT32(1)),
+		BCON_NEW("id", "d", "serial", BCON_INT32(1)),
+		BCON_NEW("id", "e", "serial", BCON_INT32(3))};
+	struct loaded l;
+
+	(void)state;
+	o.indexes = &index;
+	o.n_indexes = 1;
+	load(&o, 1, first);
+	l = load(&o, 4, second);
+	assert_counts(&l, 2, 0, 0, 2);
+	assert_int_equal(l.changed[0], 0x09);
+	assert_string_equal(l.rule, "unique");
+	assert_int_equal(l.retries, transactions ? 1 : 0);
+	assert_int_equal(stored_int("uniques", "e", "serial"), 3);
+	assert_int_equal(stored_int("uniques", "c", "serial"), -1);
+}
+
+static void an_index_that_does_not_fit_is_named(void **state)
+{
+	struct etl_sink_index index = {.fields = {.n = 1, .items = serial_field}, .name = "s"};
+	struct etl_sink_env env = {mongo, database, "job", "run"};
+	struct etl_sink_mongodb_options o = options("indexes");
+	struct etl_error err = ETL_ERROR_INIT;
+
+	(void)state;
+	o.indexes = &index;
+	o.n_indexes = 1;
+	assert_int_equal(etl_sink_mongodb.prepare(&o, &env, &err), 0);
+	assert_int_equal(etl_sink_mongodb.prepare(&o, &env, &err), 0);
+	index.unique = true;
+	assert_int_equal(etl_sink_mongodb.prepare(&o, &env, &err), -1);
+	assert_int_equal(err.kind, ETL_PERMANENT);
+	assert_non_null(strstr(err.message, "index 's'"));
+}
+
+static int set_up(void **state)
+{
+	char id[ETL_UUID_BYTES];
+
+	(void)state;
+	etl_uuid7(etl_now(etl_clock_real()).ms, id);
+	snprintf(database, sizeof database, "etld_test_%.8s%.4s", id, id + 9);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	mongoc_client_t *client = etl_mongo_pop(mongo);
+	mongoc_database_t *db = mongoc_client_get_database(client, database);
+
+	(void)state;
+	mongoc_database_drop(db, NULL);
+	mongoc_database_destroy(db);
+	etl_mongo_push(mongo, client);
+	return 0;
+}
+
+static void skipped(void **state)
+{
+	(void)state;
+	print_message("ETLD_TEST_MONGODB_URI is not set\n");
+	skip();
+}
+
+int main(void)
+{
+	const struct CMUnitTest pure[] = {
+		cmocka_unit_test(id_is_made_of_the_key),
+		cmocka_unit_test(bad_documents_are_refused),
+		cmocka_unit_test(stored_and_new_keys_agree),
+		cmocka_unit_test(versions_are_compared_by_value),
+		cmocka_unit_test(null_counts),
+	};
+	const struct CMUnitTest none[] = {cmocka_unit_test(skipped)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(unchanged_documents_are_not_written),
+		cmocka_unit_test(insert_leaves_what_is_there),
+		cmocka_unit_test(older_versions_do_not_replace_newer_ones),
+		cmocka_unit_test(documents_that_an_index_refuses_are_rejects),
+		cmocka_unit_test(an_index_that_does_not_fit_is_named),
+	};
+	const char *uri = getenv("ETLD_TEST_MONGODB_URI");
+	int failed = cmocka_run_group_tests(pure, NULL, NULL);
+	struct etl_error err = ETL_ERROR_INIT;
+
+	if (!uri || !*uri)
+		return failed + cmocka_run_group_tests(none, NULL, NULL);
+	etl_mongo_global_init();
+	mongo = etl_mongo_new(uri, "etld-test", 8, &err);
+	if (!mongo) {
+		fprintf(stderr, "%s\n", err.message);
+		return 1;
+	}
+	failed += cmocka_run_group_tests_name("without transactions", tests, set_up, tear_down);
+	transactions = true;
+	failed += cmocka_run_group_tests_name("with transactions", tests, set_up, tear_down);
+	etl_mongo_free(mongo);
+	etl_mongo_global_cleanup();
+	return failed;
+}
