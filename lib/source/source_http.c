@@ -24,7 +24,7 @@ struct http {
 	struct etl_oauth oauth;
 	struct etl_window span;
 	enum in_the_air asked;
-	bool renewed;	 /* a token was renewed after a 401; a second 401 is final */
+	bool renewed;    /* a token was renewed after a 401; a second 401 is final */
 	bool no_content; /* status 204 or 205: proven empty */
 	struct etl_http_opening opening;
 };
@@ -62,8 +62,8 @@ static int open_instance(void *self, const void *options, const struct etl_sourc
 	http->decoder = etl_json_decoder_new(&http->options->json);
 	if (http->options->auth.has_oauth2) {
 		assert(env->shared);
-		etl_oauth_init(&http->oauth, &http->options->auth.oauth2, http->options->secrets,
-			env->shared);
+		etl_oauth_init(&http->oauth, &http->options->auth.oauth2,
+			http->options->secrets, env->shared);
 	}
 	return 0;
 }
@@ -163,7 +163,8 @@ static int head(void *self, const struct etl_response *response,
 /* What a service may echo and nobody may see: the configured secrets and the token. */
 struct hidden {
 	const struct etl_secret *list[sizeof((struct etl_http_options *)0)->secrets /
-		sizeof(struct etl_secret *) + 1];
+					      sizeof(struct etl_secret *) +
+				      1];
 	struct etl_secret token;
 };
 
@@ -210,7 +211,8 @@ static int decode_data(struct http *http, const char *bytes, size_t len, struct 
 			"the answer has a body although its status says that there is none");
 	if (o->max_bytes && len > o->max_bytes - http->opening.bytes)
 		return etl_error_set(err, ETL_LIMIT, "http.size",
-			"the answer is larger than max_bytes (%llu)", (unsigned long long)o->max_bytes);
+			"the answer is larger than max_bytes (%llu)",
+			(unsigned long long)o->max_bytes);
 	if (etl_http_opening_feed(&http->opening, bytes, len, hide(http, &hidden), err))
 		return -1;
 	if (http->opening.is_other)
@@ -220,8 +222,8 @@ static int decode_data(struct http *http, const char *bytes, size_t len, struct 
 	return rc ? explain(http, err) : 0;
 }
 
-static int decode(void *self, const char *bytes, size_t len, struct etl_batch *out,
-	struct etl_error *err)
+static int decode(
+	void *self, const char *bytes, size_t len, struct etl_batch *out, struct etl_error *err)
 {
 	struct http *http = self;
 

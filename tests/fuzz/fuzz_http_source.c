@@ -47,7 +47,8 @@ static void load_jobs(void)
 		struct etl_node *node =
 			etl_conf_parse(job_arena, "fuzz", jobs[i], strlen(jobs[i]), NULL, diag);
 
-		etl_options_fill(etl_source_http.options, node, &loaded[i], "extract.http", &env);
+		etl_options_fill(
+			etl_source_http.options, node, &loaded[i], "extract.http", &env);
 		etl_source_http.check(&loaded[i], node, &env);
 	}
 	if (etl_diag_count(diag))
@@ -66,8 +67,8 @@ static unsigned take(struct input *in)
 
 static struct etl_response take_head(struct input *in, etl_wall now, unsigned *flags)
 {
-	static const int statuses[] = {200, 200, 200, 204, 401, 400, 301, 304, 403, 404, 408, 425,
-		429, 500, 503, 0, 999, -1};
+	static const int statuses[] = {200, 200, 200, 204, 401, 400, 301, 304, 403, 404, 408,
+		425, 429, 500, 503, 0, 999, -1};
 	static const char *const types[] = {"application/json", "text/html", "", "text/plain"};
 	unsigned status = take(in);
 

@@ -13,8 +13,8 @@
 
 enum { SECRET_MIN = 4 }; /* as in etl_redact: shorter values are not looked for */
 
-static int redirected(const struct etl_response *response, const char *who,
-	struct etl_error *err)
+static int redirected(
+	const struct etl_response *response, const char *who, struct etl_error *err)
 {
 	char host[256];
 
@@ -35,8 +35,9 @@ static int throttled(const struct etl_response *response, const char *who, etl_d
 	if (wait.us < 0)
 		return etl_error_set(err, ETL_THROTTLED, "http.throttled",
 			"%s: status %d: too many requests", who, response->status);
-	etl_error_set(err, ETL_THROTTLED, "http.throttled", "%s: status %d: asked to wait %lld s",
-		who, response->status, (long long)(wait.us / 1000000));
+	etl_error_set(err, ETL_THROTTLED, "http.throttled",
+		"%s: status %d: asked to wait %lld s", who, response->status,
+		(long long)(wait.us / 1000000));
 	err->retry_after_ms = etl_dur_ms(wait);
 	return -1;
 }
@@ -57,12 +58,13 @@ static int refused(const struct etl_response *response, const char *who, struct 
 	if (status == 429 || (status == 503 && response->retry_after.us >= 0))
 		return throttled(response, who, response->retry_after, err);
 	if (status == 408 || status == 425 || (status >= 500 && status <= 599))
-		return etl_error_set(err, ETL_TRANSIENT, "http.status", "%s: status %d", who, status);
+		return etl_error_set(
+			err, ETL_TRANSIENT, "http.status", "%s: status %d", who, status);
 	return etl_error_set(err, ETL_PERMANENT, "http.status", "%s: status %d", who, status);
 }
 
-int etl_http_status_check(const struct etl_response *response, const char *who,
-	struct etl_error *err)
+int etl_http_status_check(
+	const struct etl_response *response, const char *who, struct etl_error *err)
 {
 	if (response->status >= 200 && response->status <= 299)
 		return 0;
@@ -80,7 +82,7 @@ void etl_http_opening_init(struct etl_http_opening *o, const char *content_type)
 {
 	*o = (struct etl_http_opening){
 		.is_other = strncasecmp(content_type, "text/html", 9) == 0 ||
-			strncasecmp(content_type, "application/xhtml", 17) == 0,
+			    strncasecmp(content_type, "application/xhtml", 17) == 0,
 	};
 }
 
@@ -107,8 +109,8 @@ static bool begins_json(const struct etl_http_opening *o)
 	if (o->first[i] && strchr("{[\"-0123456789", o->first[i]))
 		return true;
 	return begins_word(o->first + i, o->n_first - i, "true") ||
-		begins_word(o->first + i, o->n_first - i, "false") ||
-		begins_word(o->first + i, o->n_first - i, "null");
+	       begins_word(o->first + i, o->n_first - i, "false") ||
+	       begins_word(o->first + i, o->n_first - i, "null");
 }
 
 /* Where the kept bytes end inside a secret, its first half would be shown: cut before it. */
@@ -120,7 +122,8 @@ static void cut_half_secret(char *text, const struct etl_secret *const *secrets)
 		const struct etl_secret *secret = *secrets;
 
 		for (size_t i = 0; i + SECRET_MIN <= len; i++)
-			if (len - i < secret->len && memcmp(text + i, secret->value, len - i) == 0)
+			if (len - i < secret->len &&
+				memcmp(text + i, secret->value, len - i) == 0)
 				text[len = i] = '\0';
 	}
 }
@@ -149,7 +152,8 @@ static int not_json(const struct etl_http_opening *o, const struct etl_secret *c
 	char quote[ETL_HTTP_QUOTE_BYTES];
 
 	quote_first(o, secrets, quote);
-	return etl_error_set(err, ETL_DATA, "http.not_json", "the answer is not JSON: '%s'", quote);
+	return etl_error_set(
+		err, ETL_DATA, "http.not_json", "the answer is not JSON: '%s'", quote);
 }
 
 int etl_http_opening_feed(struct etl_http_opening *o, const char *bytes, size_t len,

@@ -18,8 +18,8 @@
 
 /* 0 for 2xx, else -1 with the kind that decides what happens next, err->status and, where
  * the other side asked us to wait, err->retry_after_ms. `who` begins the message. */
-int etl_http_status_check(const struct etl_response *response, const char *who,
-	struct etl_error *err);
+int etl_http_status_check(
+	const struct etl_response *response, const char *who, struct etl_error *err);
 
 /* The body so far. */
 struct etl_http_opening {

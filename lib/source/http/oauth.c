@@ -24,8 +24,8 @@ enum {
 
 struct etl_oauth_store {
 	pthread_mutex_t lock;
-	char *access;	   /* NULL = none */
-	char *refresh;	   /* NULL = none */
+	char *access;      /* NULL = none */
+	char *refresh;     /* NULL = none */
 	etl_wall renew_at; /* from here on it is renewed */
 	uint64_t serial;   /* counts the tokens */
 };
@@ -136,7 +136,8 @@ static void fill_form(const struct etl_oauth *oauth, struct etl_buf *form)
 	}
 	if (o->auth_style == ETL_OAUTH_FORM) {
 		form_add(form, "client_id", o->client_id);
-		form_add(form, "client_secret", o->client_secret ? o->client_secret->value : NULL);
+		form_add(form, "client_secret",
+			o->client_secret ? o->client_secret->value : NULL);
 	}
 	form_add(form, "scope", o->scope);
 }
@@ -157,8 +158,8 @@ static char *basic_value(const struct etl_oauth_options *o, struct etl_arena *ar
 	return etl_arena_strdup(arena, etl_buf_text(&value));
 }
 
-static void fill_request(const struct etl_oauth *oauth, const struct etl_buf *form,
-	struct etl_request *out)
+static void fill_request(
+	const struct etl_oauth *oauth, const struct etl_buf *form, struct etl_request *out)
 {
 	const struct etl_oauth_options *o = oauth->options;
 	struct etl_arena *arena = out->arena;
@@ -209,8 +210,8 @@ int etl_oauth_ask(struct etl_oauth *oauth, struct etl_request *out, struct etl_e
 
 /* ---- the answer ---- */
 
-int etl_oauth_head(struct etl_oauth *oauth, const struct etl_response *response,
-	struct etl_error *err)
+int etl_oauth_head(
+	struct etl_oauth *oauth, const struct etl_response *response, struct etl_error *err)
 {
 	wipe_answer(oauth);
 	oauth->status = response->status;
@@ -221,7 +222,8 @@ int etl_oauth_head(struct etl_oauth *oauth, const struct etl_response *response,
 	return etl_http_status_check(response, "the token endpoint", err);
 }
 
-int etl_oauth_feed(struct etl_oauth *oauth, const char *bytes, size_t len, struct etl_error *err)
+int etl_oauth_feed(
+	struct etl_oauth *oauth, const char *bytes, size_t len, struct etl_error *err)
 {
 	if (!etl_buf_append(&oauth->answer, bytes, len))
 		return etl_error_set(err, ETL_LIMIT, "oauth.size",
@@ -232,8 +234,8 @@ int etl_oauth_feed(struct etl_oauth *oauth, const char *bytes, size_t len, struc
 /* Copies the endpoint's words without anything that was sent to it. */
 static void add_words(const struct etl_oauth *oauth, struct etl_buf *out, const char *words)
 {
-	struct etl_secret refresh = {.value = oauth->refresh,
-		.len = oauth->refresh ? strlen(oauth->refresh) : 0};
+	struct etl_secret refresh = {
+		.value = oauth->refresh, .len = oauth->refresh ? strlen(oauth->refresh) : 0};
 	const struct etl_secret *sent[] = {oauth->refresh ? &refresh : NULL, NULL};
 	struct etl_buf once ETL_BUF_CLEANUP;
 	char quote[ETL_HTTP_QUOTE_BYTES];
@@ -251,8 +253,8 @@ static void add_words(const struct etl_oauth *oauth, struct etl_buf *out, const 
 static int token_refused(const struct etl_oauth *oauth, struct etl_error *err)
 {
 	struct etl_error ignored;
-	struct etl_json *json =
-		etl_json_parse(etl_buf_text(&oauth->answer), oauth->answer.len, ANSWER_MAX, &ignored);
+	struct etl_json *json = etl_json_parse(
+		etl_buf_text(&oauth->answer), oauth->answer.len, ANSWER_MAX, &ignored);
 	struct etl_buf words ETL_BUF_CLEANUP;
 	const char *error = etl_json_text(json, "error", NULL);
 	const char *more = etl_json_text(json, "error_description", NULL);
@@ -295,8 +297,8 @@ static etl_wall renewal(const struct etl_oauth *oauth, int64_t seconds)
 	return etl_wall_sub(etl_wall_add(oauth->received, life), margin);
 }
 
-static void keep(struct etl_oauth *oauth, const char *access, const char *refresh,
-	etl_wall renew_at)
+static void keep(
+	struct etl_oauth *oauth, const char *access, const char *refresh, etl_wall renew_at)
 {
 	struct etl_oauth_store *store = oauth->store;
 
@@ -305,7 +307,8 @@ static void keep(struct etl_oauth *oauth, const char *access, const char *refres
 	pthread_mutex_lock(&store->lock);
 	wipe(&store->access);
 	store->access = etl_strdup(access);
-	if (refresh || !oauth->refresh) { /* an answer to a refresh may leave the old one valid */
+	if (refresh ||
+		!oauth->refresh) { /* an answer to a refresh may leave the old one valid */
 		wipe(&store->refresh);
 		store->refresh = etl_strdup(refresh);
 	}
@@ -317,8 +320,8 @@ static void keep(struct etl_oauth *oauth, const char *access, const char *refres
 
 static int read_token(struct etl_oauth *oauth, struct etl_error *err)
 {
-	struct etl_json *json =
-		etl_json_parse(etl_buf_text(&oauth->answer), oauth->answer.len, ANSWER_MAX, err);
+	struct etl_json *json = etl_json_parse(
+		etl_buf_text(&oauth->answer), oauth->answer.len, ANSWER_MAX, err);
 	const char *access = etl_json_text(json, "access_token", NULL);
 	const char *refresh = etl_json_text(json, "refresh_token", NULL);
 	const char *type = etl_json_text(json, "token_type", "Bearer");

@@ -21,9 +21,9 @@ struct etl_oauth {
 	const struct etl_oauth_options *options;
 	const struct etl_secret *const *secrets;
 	struct etl_oauth_store *store;
-	char *access;	 /* the token to send now, or NULL */
+	char *access;    /* the token to send now, or NULL */
 	uint64_t serial; /* which one of the store it is */
-	char *refresh;	 /* the refresh token that was sent, or NULL */
+	char *refresh;   /* the refresh token that was sent, or NULL */
 	struct etl_buf answer;
 	int status;
 	etl_wall received;
@@ -42,10 +42,10 @@ int etl_oauth_ask(struct etl_oauth *oauth, struct etl_request *out, struct etl_e
 
 /* The token endpoint's answer: head, body, end. finish: 1 = `again` was filled because the
  * refresh token was refused, 0 = oauth->access is new, -1 (ETL_AUTH when refused). */
-int etl_oauth_head(struct etl_oauth *oauth, const struct etl_response *response,
-	struct etl_error *err);
-int etl_oauth_feed(struct etl_oauth *oauth, const char *bytes, size_t len,
-	struct etl_error *err);
+int etl_oauth_head(
+	struct etl_oauth *oauth, const struct etl_response *response, struct etl_error *err);
+int etl_oauth_feed(
+	struct etl_oauth *oauth, const char *bytes, size_t len, struct etl_error *err);
 int etl_oauth_finish(struct etl_oauth *oauth, struct etl_request *again, struct etl_error *err);
 
 /* The service refused our token: no instance gets it again. `entirely` drops the refresh

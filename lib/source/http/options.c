@@ -20,95 +20,185 @@ static const char *const style_words[] = {"form", "basic", NULL};
 static const char *const format_words[] = {"json", NULL};
 
 static const struct etl_option basic_table[] = {
-	{.name = "username", .type = ETL_OPT_STRING, ROW(etl_auth_options, basic.username),
-		.required = true, .help = "user name"},
-	{.name = "password", .type = ETL_OPT_SECRET, ROW(etl_auth_options, basic.password),
+	{.name = "username",
+		.type = ETL_OPT_STRING,
+		ROW(etl_auth_options, basic.username),
+		.required = true,
+		.help = "user name"},
+	{.name = "password",
+		.type = ETL_OPT_SECRET,
+		ROW(etl_auth_options, basic.password),
 		.help = "password; empty if absent"},
 	{0},
 };
 static const struct etl_option bearer_table[] = {
-	{.name = "token", .type = ETL_OPT_SECRET, ROW(etl_auth_options, bearer.token),
-		.required = true, .help = "the token"},
+	{.name = "token",
+		.type = ETL_OPT_SECRET,
+		ROW(etl_auth_options, bearer.token),
+		.required = true,
+		.help = "the token"},
 	{0},
 };
 static const struct etl_option api_key_table[] = {
-	{.name = "header", .type = ETL_OPT_STRING, ROW(etl_auth_options, api_key.header),
+	{.name = "header",
+		.type = ETL_OPT_STRING,
+		ROW(etl_auth_options, api_key.header),
 		.help = "the header that carries the key, or"},
-	{.name = "query", .type = ETL_OPT_STRING, ROW(etl_auth_options, api_key.query),
+	{.name = "query",
+		.type = ETL_OPT_STRING,
+		ROW(etl_auth_options, api_key.query),
 		.help = "the query parameter that carries it"},
-	{.name = "value", .type = ETL_OPT_SECRET, ROW(etl_auth_options, api_key.value),
-		.required = true, .help = "the key"},
+	{.name = "value",
+		.type = ETL_OPT_SECRET,
+		ROW(etl_auth_options, api_key.value),
+		.required = true,
+		.help = "the key"},
 	{0},
 };
 static const struct etl_option oauth2_table[] = {
-	{.name = "grant", .type = ETL_OPT_WORD, ROW(etl_auth_options, oauth2.grant),
-		.words = grant_words, .fallback = "client_credentials",
-		.help = "how a token is asked for; a refresh token is used where one was given"},
-	{.name = "token_url", .type = ETL_OPT_STRING, ROW(etl_auth_options, oauth2.token_url),
-		.required = true, .help = "the token endpoint"},
-	{.name = "client_id", .type = ETL_OPT_STRING, ROW(etl_auth_options, oauth2.client_id),
-		.required = true, .help = "the client's name"},
-	{.name = "client_secret", .type = ETL_OPT_SECRET,
-		ROW(etl_auth_options, oauth2.client_secret), .help = "absent for a public client"},
-	{.name = "username", .type = ETL_OPT_STRING, ROW(etl_auth_options, oauth2.username),
+	{.name = "grant",
+		.type = ETL_OPT_WORD,
+		ROW(etl_auth_options, oauth2.grant),
+		.words = grant_words,
+		.fallback = "client_credentials",
+		.help = "how a token is asked for; a refresh token is used where one was "
+			"given"},
+	{.name = "token_url",
+		.type = ETL_OPT_STRING,
+		ROW(etl_auth_options, oauth2.token_url),
+		.required = true,
+		.help = "the token endpoint"},
+	{.name = "client_id",
+		.type = ETL_OPT_STRING,
+		ROW(etl_auth_options, oauth2.client_id),
+		.required = true,
+		.help = "the client's name"},
+	{.name = "client_secret",
+		.type = ETL_OPT_SECRET,
+		ROW(etl_auth_options, oauth2.client_secret),
+		.help = "absent for a public client"},
+	{.name = "username",
+		.type = ETL_OPT_STRING,
+		ROW(etl_auth_options, oauth2.username),
 		.help = "for grant: password"},
-	{.name = "password", .type = ETL_OPT_SECRET, ROW(etl_auth_options, oauth2.password),
+	{.name = "password",
+		.type = ETL_OPT_SECRET,
+		ROW(etl_auth_options, oauth2.password),
 		.help = "for grant: password"},
-	{.name = "scope", .type = ETL_OPT_STRING, ROW(etl_auth_options, oauth2.scope),
+	{.name = "scope",
+		.type = ETL_OPT_STRING,
+		ROW(etl_auth_options, oauth2.scope),
 		.help = "scopes, separated by blanks"},
-	{.name = "auth_style", .type = ETL_OPT_WORD, ROW(etl_auth_options, oauth2.auth_style),
-		.words = style_words, .fallback = "form",
+	{.name = "auth_style",
+		.type = ETL_OPT_WORD,
+		ROW(etl_auth_options, oauth2.auth_style),
+		.words = style_words,
+		.fallback = "form",
 		.help = "client_id and client_secret in the form or as Basic authorization"},
-	{.name = "expiry_margin", .type = ETL_OPT_DURATION,
-		ROW(etl_auth_options, oauth2.expiry_margin), .fallback = "30s", .min = 0,
-		.max = 3600, .help = "a token is renewed so long before it runs out"},
+	{.name = "expiry_margin",
+		.type = ETL_OPT_DURATION,
+		ROW(etl_auth_options, oauth2.expiry_margin),
+		.fallback = "30s",
+		.min = 0,
+		.max = 3600,
+		.help = "a token is renewed so long before it runs out"},
 	{0},
 };
 
 /* The rows above count from etl_auth_options: each sub-table is filled at its beginning. */
 static const struct etl_option auth_table[] = {
-	{.name = "basic", .type = ETL_OPT_TABLE, .sub = basic_table,
+	{.name = "basic",
+		.type = ETL_OPT_TABLE,
+		.sub = basic_table,
 		.present = offsetof(struct etl_auth_options, has_basic),
 		.help = "user name and password with each request"},
-	{.name = "bearer", .type = ETL_OPT_TABLE, .sub = bearer_table,
-		.present = offsetof(struct etl_auth_options, has_bearer), .help = "a fixed token"},
-	{.name = "api_key", .type = ETL_OPT_TABLE, .sub = api_key_table,
+	{.name = "bearer",
+		.type = ETL_OPT_TABLE,
+		.sub = bearer_table,
+		.present = offsetof(struct etl_auth_options, has_bearer),
+		.help = "a fixed token"},
+	{.name = "api_key",
+		.type = ETL_OPT_TABLE,
+		.sub = api_key_table,
 		.present = offsetof(struct etl_auth_options, has_api_key),
 		.help = "a key in a header or in the query"},
-	{.name = "oauth2", .type = ETL_OPT_TABLE, .sub = oauth2_table,
+	{.name = "oauth2",
+		.type = ETL_OPT_TABLE,
+		.sub = oauth2_table,
 		.present = offsetof(struct etl_auth_options, has_oauth2),
 		.help = "tokens from an OAuth 2 endpoint (RFC 6749)"},
 	{0},
 };
 
 const struct etl_option etl_http_option_table[] = {
-	{.name = "url", .type = ETL_OPT_STRING, ROW(etl_http_options, url_text), .required = true,
+	{.name = "url",
+		.type = ETL_OPT_STRING,
+		ROW(etl_http_options, url_text),
+		.required = true,
 		.help = "where to ask, http or https; placeholders behind the host"},
-	{.name = "method", .type = ETL_OPT_WORD, ROW(etl_http_options, method),
-		.words = method_words, .fallback = "GET", .help = "GET or POST"},
-	{.name = "headers", .type = ETL_OPT_PAIRS, ROW(etl_http_options, headers_text),
+	{.name = "method",
+		.type = ETL_OPT_WORD,
+		ROW(etl_http_options, method),
+		.words = method_words,
+		.fallback = "GET",
+		.help = "GET or POST"},
+	{.name = "headers",
+		.type = ETL_OPT_PAIRS,
+		ROW(etl_http_options, headers_text),
 		.help = "headers to send; values may hold placeholders"},
-	{.name = "query", .type = ETL_OPT_PAIRS, ROW(etl_http_options, query_text),
+	{.name = "query",
+		.type = ETL_OPT_PAIRS,
+		ROW(etl_http_options, query_text),
 		.help = "query parameters in this order; values may hold placeholders"},
-	{.name = "body", .type = ETL_OPT_STRING, ROW(etl_http_options, body_text),
+	{.name = "body",
+		.type = ETL_OPT_STRING,
+		ROW(etl_http_options, body_text),
 		.help = "the body of a POST; may hold placeholders"},
-	{.name = "auth", .type = ETL_OPT_TABLE, ROW(etl_http_options, auth), .sub = auth_table,
+	{.name = "auth",
+		.type = ETL_OPT_TABLE,
+		ROW(etl_http_options, auth),
+		.sub = auth_table,
 		.help = "one of basic, bearer, api_key, oauth2; none if absent"},
-	{.name = "format", .type = ETL_OPT_WORD, ROW(etl_http_options, format),
-		.words = format_words, .fallback = "json", .help = "format of the answer"},
-	{.name = "records", .type = ETL_OPT_STRING, ROW(etl_http_options, records),
-		.fallback = "", .help = "JSON Pointer to the records; '*' stands for each member"},
-	{.name = "attach", .type = ETL_OPT_PAIRS, ROW(etl_http_options, attach_text),
-		.help = "field: JSON Pointer; puts a value outside the records into each record"},
-	{.name = "expect", .type = ETL_OPT_NODE, ROW(etl_http_options, expect_node),
+	{.name = "format",
+		.type = ETL_OPT_WORD,
+		ROW(etl_http_options, format),
+		.words = format_words,
+		.fallback = "json",
+		.help = "format of the answer"},
+	{.name = "records",
+		.type = ETL_OPT_STRING,
+		ROW(etl_http_options, records),
+		.fallback = "",
+		.help = "JSON Pointer to the records; '*' stands for each member"},
+	{.name = "attach",
+		.type = ETL_OPT_PAIRS,
+		ROW(etl_http_options, attach_text),
+		.help = "field: JSON Pointer; puts a value outside the records into each "
+			"record"},
+	{.name = "expect",
+		.type = ETL_OPT_NODE,
+		ROW(etl_http_options, expect_node),
 		.help = "{pointer, equals} or a list: the answer fails without it"},
-	{.name = "time", .type = ETL_OPT_TABLE, ROW(etl_http_options, time_text),
-		.sub = etl_event_time_table, .help = "the records' event time"},
-	{.name = "timeout", .type = ETL_OPT_DURATION, ROW(etl_http_options, timeout), .min = 0,
-		.max = 86400, .help = "for one whole answer; the daemon's http.timeout if absent"},
-	{.name = "max_bytes", .type = ETL_OPT_SIZE, ROW(etl_http_options, max_bytes),
-		.fallback = "1GiB", .min = 1, .help = "largest answer, decompressed"},
-	{.name = "ipv4_only", .type = ETL_OPT_BOOL, ROW(etl_http_options, ipv4_only),
+	{.name = "time",
+		.type = ETL_OPT_TABLE,
+		ROW(etl_http_options, time_text),
+		.sub = etl_event_time_table,
+		.help = "the records' event time"},
+	{.name = "timeout",
+		.type = ETL_OPT_DURATION,
+		ROW(etl_http_options, timeout),
+		.min = 0,
+		.max = 86400,
+		.help = "for one whole answer; the daemon's http.timeout if absent"},
+	{.name = "max_bytes",
+		.type = ETL_OPT_SIZE,
+		ROW(etl_http_options, max_bytes),
+		.fallback = "1GiB",
+		.min = 1,
+		.help = "largest answer, decompressed"},
+	{.name = "ipv4_only",
+		.type = ETL_OPT_BOOL,
+		ROW(etl_http_options, ipv4_only),
 		.help = "never ask over IPv6"},
 	{0},
 };
@@ -134,8 +224,8 @@ static void check_url(const char *url, const struct etl_mark *mark, const char *
 	const char *fault = url ? etl_http_url_fault(url) : NULL;
 
 	if (fault)
-		etl_diag_add(env->diag, mark, ETL_DIAG_RANGE, fault, NULL, "%s is no usable URL in %s",
-			what, env->what);
+		etl_diag_add(env->diag, mark, ETL_DIAG_RANGE, fault, NULL,
+			"%s is no usable URL in %s", what, env->what);
 }
 
 /* ---- auth ---- */
@@ -144,8 +234,9 @@ static void check_api_key(const struct etl_auth_options *auth, const struct etl_
 	const struct etl_conf_env *env)
 {
 	if (!auth->api_key.header == !auth->api_key.query)
-		etl_diag_add(env->diag, node ? &node->mark : NULL, ETL_DIAG_CONFLICT, NULL, NULL,
-			"auth.api_key takes one of 'header' and 'query' in %s", env->what);
+		etl_diag_add(env->diag, node ? &node->mark : NULL, ETL_DIAG_CONFLICT, NULL,
+			NULL, "auth.api_key takes one of 'header' and 'query' in %s",
+			env->what);
 	if (auth->api_key.header && !etl_http_is_token(auth->api_key.header))
 		etl_diag_add(env->diag, mark_of(node, "header"), ETL_DIAG_RANGE, NULL, NULL,
 			"'%s' is no name of a header in %s", auth->api_key.header, env->what);
@@ -161,9 +252,11 @@ static void check_oauth2(const struct etl_oauth_options *oauth2, const struct et
 	if (password && !oauth2->password)
 		missing(env, node, "grant: password", "password");
 	if (!password && (oauth2->username || oauth2->password))
-		etl_diag_add(env->diag, mark_of(node, oauth2->username ? "username" : "password"),
+		etl_diag_add(env->diag,
+			mark_of(node, oauth2->username ? "username" : "password"),
 			ETL_DIAG_CONFLICT, NULL, NULL,
-			"only grant: password takes a user name and a password in %s", env->what);
+			"only grant: password takes a user name and a password in %s",
+			env->what);
 	if (oauth2->auth_style == ETL_OAUTH_BASIC && !oauth2->client_secret)
 		missing(env, node, "auth_style: basic", "client_secret");
 	check_url(oauth2->token_url, mark_of(node, "token_url"), "token_url", env);
@@ -175,12 +268,13 @@ static void check_auth(const struct etl_auth_options *auth, const struct etl_nod
 	int n = auth->has_basic + auth->has_bearer + auth->has_api_key + auth->has_oauth2;
 
 	if (n > 1 || (node && !n))
-		etl_diag_add(env->diag, node ? &node->mark : NULL, ETL_DIAG_CONFLICT, NULL, NULL,
-			"auth takes one of basic, bearer, api_key and oauth2 in %s", env->what);
+		etl_diag_add(env->diag, node ? &node->mark : NULL, ETL_DIAG_CONFLICT, NULL,
+			NULL, "auth takes one of basic, bearer, api_key and oauth2 in %s",
+			env->what);
 	if (auth->has_basic && auth->basic.username && strchr(auth->basic.username, ':'))
 		etl_diag_add(env->diag, mark_of(etl_node_get(node, "basic"), "username"),
-			ETL_DIAG_RANGE, NULL, NULL,
-			"a user name holds no ':' (RFC 7617) in %s", env->what);
+			ETL_DIAG_RANGE, NULL, NULL, "a user name holds no ':' (RFC 7617) in %s",
+			env->what);
 	if (auth->has_api_key)
 		check_api_key(auth, etl_node_get(node, "api_key"), env);
 	if (auth->has_oauth2)
@@ -214,7 +308,8 @@ static void check_header(const char *name, const char *value, const struct etl_n
 	for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
 		if (strcasecmp(name, ours[i]) == 0)
 			etl_diag_add(env->diag, &name_node->mark, ETL_DIAG_CONFLICT, NULL, NULL,
-				"the header '%s' is written by etld itself in %s", ours[i], env->what);
+				"the header '%s' is written by etld itself in %s", ours[i],
+				env->what);
 	if (strcasecmp(name, "Authorization") == 0 ||
 		strcasecmp(name, "Proxy-Authorization") == 0 || strcasecmp(name, "Cookie") == 0)
 		etl_diag_add(env->diag, &name_node->mark, ETL_DIAG_SECRET, "use 'auth'", NULL,
@@ -224,8 +319,8 @@ static void check_header(const char *name, const char *value, const struct etl_n
 			"the header '%s' holds a control byte in %s", name, env->what);
 }
 
-static struct etl_http_pair *compile_pairs(const struct etl_pairs *pairs,
-	const struct etl_conf_env *env)
+static struct etl_http_pair *compile_pairs(
+	const struct etl_pairs *pairs, const struct etl_conf_env *env)
 {
 	struct etl_http_pair *out = etl_arena_zalloc(env->arena, (pairs->n + 1) * sizeof *out);
 
@@ -236,8 +331,8 @@ static struct etl_http_pair *compile_pairs(const struct etl_pairs *pairs,
 	return out;
 }
 
-static void compile_request(struct etl_http_options *o, const struct etl_node *node,
-	const struct etl_conf_env *env)
+static void compile_request(
+	struct etl_http_options *o, const struct etl_node *node, const struct etl_conf_env *env)
 {
 	const struct etl_node *url = etl_node_get(node, "url");
 	const struct etl_node *body = etl_node_get(node, "body");
@@ -273,12 +368,12 @@ static bool is_pointer(const char *p)
 	return true;
 }
 
-static void check_pointer(const char *pointer, const struct etl_mark *mark,
-	const struct etl_conf_env *env)
+static void check_pointer(
+	const char *pointer, const struct etl_mark *mark, const struct etl_conf_env *env)
 {
 	if (!is_pointer(pointer))
-		etl_diag_add(env->diag, mark, ETL_DIAG_RANGE, "such as /data or /result/items", NULL,
-			"'%s' is no JSON Pointer in %s", pointer, env->what);
+		etl_diag_add(env->diag, mark, ETL_DIAG_RANGE, "such as /data or /result/items",
+			NULL, "'%s' is no JSON Pointer in %s", pointer, env->what);
 }
 
 static void compile_attach(struct etl_http_options *o, const struct etl_conf_env *env)
@@ -301,9 +396,14 @@ struct expect_options {
 	const char *equals;
 };
 static const struct etl_option expect_table[] = {
-	{.name = "pointer", .type = ETL_OPT_STRING, ROW(expect_options, pointer),
-		.required = true, .help = "JSON Pointer to a scalar outside the records"},
-	{.name = "equals", .type = ETL_OPT_STRING, ROW(expect_options, equals),
+	{.name = "pointer",
+		.type = ETL_OPT_STRING,
+		ROW(expect_options, pointer),
+		.required = true,
+		.help = "JSON Pointer to a scalar outside the records"},
+	{.name = "equals",
+		.type = ETL_OPT_STRING,
+		ROW(expect_options, equals),
 		.help = "its text; if absent it has only to exist"},
 	{0},
 };
@@ -328,8 +428,8 @@ static void compile_expect(struct etl_http_options *o, const struct etl_conf_env
 	o->json.expect = expect;
 }
 
-static void compile_answer(struct etl_http_options *o, const struct etl_node *node,
-	const struct etl_conf_env *env)
+static void compile_answer(
+	struct etl_http_options *o, const struct etl_node *node, const struct etl_conf_env *env)
 {
 	const struct etl_node *time = etl_node_get(node, "time");
 

@@ -24,7 +24,7 @@ struct etl_oauth_options {
 	const char *username;
 	struct etl_secret *password;
 	const char *scope; /* NULL = not sent */
-	int auth_style;	   /* enum etl_oauth_style: where client_id and client_secret go */
+	int auth_style;    /* enum etl_oauth_style: where client_id and client_secret go */
 	etl_dur expiry_margin;
 };
 

@@ -16,14 +16,15 @@ enum { OWN_HEADERS_MAX = 3 }; /* Accept, Content-Type, one of authorization */
 
 static int too_large(struct etl_error *err, const char *what, size_t max)
 {
-	return etl_error_set(err, ETL_LIMIT, "http.size", "the %s is larger than %zu bytes", what,
-		max);
+	return etl_error_set(
+		err, ETL_LIMIT, "http.size", "the %s is larger than %zu bytes", what, max);
 }
 
 /* A user may put a key into the query in the open; it need not stand in the journal too. */
 static bool looks_secret(const char *name)
 {
-	static const char *const words[] = {"key", "token", "password", "passwd", "secret", "auth"};
+	static const char *const words[] = {
+		"key", "token", "password", "passwd", "secret", "auth"};
 
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
 		if (strcasestr(name, words[i]))
@@ -106,8 +107,8 @@ struct headers {
 	size_t n;
 };
 
-static int add_header(struct headers *h, const char *name, const char *value,
-	struct etl_error *err)
+static int add_header(
+	struct headers *h, const char *name, const char *value, struct etl_error *err)
 {
 	if (!etl_http_is_header_value(value))
 		return etl_error_set(err, ETL_CONFIG, "http.header",
@@ -134,7 +135,8 @@ static int add_given(struct headers *h, const struct etl_http_options *o,
 		const char *name = o->headers[i].name;
 
 		etl_buf_clear(&value);
-		if (etl_template_render(o->headers[i].value, vars, ETL_ESCAPE_HEADER, &value, err))
+		if (etl_template_render(
+			    o->headers[i].value, vars, ETL_ESCAPE_HEADER, &value, err))
 			return etl_error_prefix(err, "header '%s'", name);
 		if (memchr(etl_buf_text(&value), '\0', value.len))
 			return etl_error_set(err, ETL_CONFIG, "http.header",
@@ -145,8 +147,8 @@ static int add_given(struct headers *h, const struct etl_http_options *o,
 	return 0;
 }
 
-static int add_basic(struct headers *h, const struct etl_auth_options *auth,
-	struct etl_error *err)
+static int add_basic(
+	struct headers *h, const struct etl_auth_options *auth, struct etl_error *err)
 {
 	struct etl_buf pair ETL_BUF_CLEANUP;
 	struct etl_buf value ETL_BUF_CLEANUP;
@@ -193,7 +195,8 @@ static int add_auth(struct headers *h, const struct etl_auth_options *auth, cons
 static int fill_headers(struct headers *h, const struct etl_http_options *o,
 	const struct etl_vars *vars, const char *bearer, struct etl_error *err)
 {
-	h->items = etl_arena_zalloc(h->arena, (o->n_headers + OWN_HEADERS_MAX) * sizeof *h->items);
+	h->items =
+		etl_arena_zalloc(h->arena, (o->n_headers + OWN_HEADERS_MAX) * sizeof *h->items);
 	if (add_given(h, o, vars, err) || add_auth(h, &o->auth, bearer, err))
 		return -1;
 	if (!has_header(h, "Accept") && add_header(h, "Accept", "application/json", err))
@@ -230,9 +233,9 @@ int etl_http_request_fill(const struct etl_http_options *o, const struct etl_var
 			.url_shown = etl_arena_strdup(out->arena, etl_buf_text(&url.shown)),
 			.headers = headers.items,
 			.n_headers = headers.n,
-			.body = o->body ?
-				etl_arena_memdup0(out->arena, etl_buf_text(&body), body.len) :
-				NULL,
+			.body = o->body ? etl_arena_memdup0(
+						  out->arena, etl_buf_text(&body), body.len)
+					: NULL,
 			.body_len = body.len,
 			.timeout = o->timeout,
 			.response_bytes_max = o->max_bytes,

@@ -9,7 +9,7 @@
 #include "source/http/options.h"
 #include "source/source.h"
 
-#define ETL_HTTP_URL_MAX (16 * 1024)	/* bytes of a filled URL */
+#define ETL_HTTP_URL_MAX (16 * 1024)    /* bytes of a filled URL */
 #define ETL_HTTP_HEADER_MAX (16 * 1024) /* bytes of a filled header */
 #define ETL_HTTP_BODY_MAX (1024 * 1024) /* bytes of a filled body */
 

@@ -38,7 +38,8 @@ const char *etl_http_url_fault(const char *url)
 	if (strchr(url, '#'))
 		return "a URL that is asked for has no fragment ('#')";
 	for (const char *p = url; *p; p++)
-		if ((unsigned char)*p <= 0x20 || (unsigned char)*p >= 0x7f || *p == '\\' || *p == '"')
+		if ((unsigned char)*p <= 0x20 || (unsigned char)*p >= 0x7f || *p == '\\' ||
+			*p == '"')
 			return "the URL has a byte that must be percent-encoded";
 	return NULL;
 }
@@ -107,7 +108,7 @@ void etl_http_base64(struct etl_buf *out, const void *bytes, size_t len)
 	for (size_t i = 0; i < len; i += 3) {
 		size_t left = len - i;
 		uint32_t v = (uint32_t)p[i] << 16 | (left > 1 ? (uint32_t)p[i + 1] << 8 : 0) |
-			(left > 2 ? p[i + 2] : 0);
+			     (left > 2 ? p[i + 2] : 0);
 		char coded[4] = {digits[v >> 18], digits[v >> 12 & 63],
 			left > 1 ? digits[v >> 6 & 63] : '=', left > 2 ? digits[v & 63] : '='};
 

@@ -98,7 +98,8 @@ UNUSED static size_t rig_load(struct rig *rig, const char *yaml)
 		etl_conf_parse(rig->arena, "test.yaml", yaml, strlen(yaml), NULL, rig->diag);
 
 	assert_non_null(node);
-	etl_options_fill(etl_source_http.options, node, &rig->options, "extract.http", &rig->conf);
+	etl_options_fill(
+		etl_source_http.options, node, &rig->options, "extract.http", &rig->conf);
 	etl_source_http.check(&rig->options, node, &rig->conf);
 	return etl_diag_count(rig->diag);
 }
@@ -115,7 +116,8 @@ UNUSED static void print_diag(const struct rig *rig)
 /* Opens an instance of the options and gets its first request: what first() gave. */
 UNUSED static int rig_first(struct rig *rig)
 {
-	int rc = etl_source_http.first(rig->self, &rig->span, rig->now, &rig->request, &rig->err);
+	int rc = etl_source_http.first(
+		rig->self, &rig->span, rig->now, &rig->request, &rig->err);
 
 	rig->requests += rc == 0;
 	return rc;
@@ -162,8 +164,8 @@ UNUSED static void rig_free(struct rig *rig)
 enum outcome { FAILED = -1, ENDED = 0, ANOTHER = 1, AGAIN = 2 };
 
 /* The service answers the newest request; the body comes in pieces of `piece` bytes. */
-UNUSED static enum outcome answer_in_pieces(struct rig *rig, const struct etl_response *response,
-	const char *body, size_t len, size_t piece)
+UNUSED static enum outcome answer_in_pieces(struct rig *rig,
+	const struct etl_response *response, const char *body, size_t len, size_t piece)
 {
 	enum etl_source_verdict verdict = ETL_SOURCE_BODY;
 	int rc;
@@ -221,12 +223,13 @@ UNUSED static void assert_hides(const char *text)
 		fail_msg("a secret is shown: %s", text);
 }
 
-#define assert_message(rig, k, text)                                                            \
-	do {                                                                                    \
-		assert_string_equal(etl_error_kind_name((rig)->err.kind), etl_error_kind_name(k)); \
-		if (!strstr((rig)->err.message, (text)))                                        \
-			fail_msg("'%s' is not in '%s'", (text), (rig)->err.message);            \
-		assert_hides((rig)->err.message);                                               \
+#define assert_message(rig, k, text)                                                           \
+	do {                                                                                   \
+		assert_string_equal(                                                           \
+			etl_error_kind_name((rig)->err.kind), etl_error_kind_name(k));         \
+		if (!strstr((rig)->err.message, (text)))                                       \
+			fail_msg("'%s' is not in '%s'", (text), (rig)->err.message);           \
+		assert_hides((rig)->err.message);                                              \
 	} while (0)
 
 #endif

@@ -7,12 +7,12 @@
 
 #define URL "url: https://api.example.org/v3/avg/{station}\nrecords: /data\n"
 #define TOKEN_URL "https://auth.example.org/token"
-#define CLIENT                                                                                  \
-	URL "auth: {oauth2: {token_url: " TOKEN_URL ", client_id: etl&1, "                      \
+#define CLIENT                                                                                 \
+	URL "auth: {oauth2: {token_url: " TOKEN_URL ", client_id: etl&1, "                     \
 	    "client_secret: {credential: secret}}}\n"
-#define PASSWORD                                                                                \
-	URL "timeout: 5s\nauth: {oauth2: {grant: password, token_url: " TOKEN_URL ", "          \
-	    "client_id: etl, client_secret: {credential: secret}, username: me@x, "             \
+#define PASSWORD                                                                               \
+	URL "timeout: 5s\nauth: {oauth2: {grant: password, token_url: " TOKEN_URL ", "         \
+	    "client_id: etl, client_secret: {credential: secret}, username: me@x, "            \
 	    "password: {credential: password}, scope: \"openid mail\"}}\n"
 #define DATA "{\"data\":[{\"a\":1}]}"
 #define SECRET_CODED "s3cr3t%2Fvalue%26more"
@@ -65,7 +65,8 @@ static void test_none(void **state)
 
 static void test_basic(void **state)
 {
-	rig_start(*state, URL "auth: {basic: {username: Aladdin, password: {file: password}}}\n");
+	rig_start(
+		*state, URL "auth: {basic: {username: Aladdin, password: {file: password}}}\n");
 	assert_asks_data(*state, "Basic QWxhZGRpbjpwYTU1IHdvcmQreA==");
 }
 
@@ -85,7 +86,8 @@ static void test_key_in_a_header(void **state)
 {
 	struct rig *rig = *state;
 
-	rig_start(rig, URL "auth: {api_key: {header: X-API-Key, value: {credential: secret}}}\n");
+	rig_start(
+		rig, URL "auth: {api_key: {header: X-API-Key, value: {credential: secret}}}\n");
 	assert_asks_data(rig, NULL);
 	assert_string_equal(header_of(&rig->request, "X-API-Key"), SECRET_VALUE);
 }
@@ -94,8 +96,8 @@ static void test_key_in_the_query(void **state)
 {
 	struct rig *rig = *state;
 
-	rig_start(rig,
-		URL "query: {a: 1}\nauth: {api_key: {query: appid, value: {credential: secret}}}\n");
+	rig_start(rig, URL "query: {a: 1}\nauth: {api_key: {query: appid, value: {credential: "
+			   "secret}}}\n");
 	assert_string_equal(rig->request.url,
 		"https://api.example.org/v3/avg/283164601?a=1&appid=" SECRET_CODED);
 	assert_string_equal(rig->request.url_shown,
@@ -119,8 +121,8 @@ static void test_client_credentials(void **state)
 	struct rig *rig = *state;
 
 	rig_start(rig, CLIENT);
-	assert_asks_token(
-		rig, "grant_type=client_credentials&client_id=etl%261&client_secret=" SECRET_CODED);
+	assert_asks_token(rig,
+		"grant_type=client_credentials&client_id=etl%261&client_secret=" SECRET_CODED);
 	assert_int_equal(answer(rig, 200,
 				 "{\"access_token\":\"tok-1\",\"token_type\":\"bearer\","
 				 "\"expires_in\":300}"),
@@ -180,8 +182,8 @@ static void test_expiry_forms(void **state)
 	(void)state;
 }
 
-#define PASSWORD_FORM                                                                           \
-	"grant_type=password&username=me%40x&password=pa55%20word%2Bx&client_id=etl"            \
+#define PASSWORD_FORM                                                                          \
+	"grant_type=password&username=me%40x&password=pa55%20word%2Bx&client_id=etl"           \
 	"&client_secret=" SECRET_CODED "&scope=openid%20mail"
 
 static void test_password_then_refresh(void **state)
@@ -250,8 +252,8 @@ static void test_401_renews_once(void **state)
 	start_with_token(rig);
 	assert_int_equal(answer(rig, 401, "{}"), AGAIN);
 	assert_non_null(strstr(rig->request.body, "refresh_token=tok-r1"));
-	assert_int_equal(answer(rig, 200,
-				 "{\"access_token\":\"tok-2\",\"refresh_token\":\"tok-r2\"}"),
+	assert_int_equal(
+		answer(rig, 200, "{\"access_token\":\"tok-2\",\"refresh_token\":\"tok-r2\"}"),
 		ANOTHER);
 	assert_asks_data(rig, "Bearer tok-2");
 	assert_int_equal(answer(rig, 200, DATA), ENDED);
@@ -354,9 +356,10 @@ static void test_endpoint_echoes_secrets(void **state)
 	struct rig *rig = *state;
 
 	rig_start(rig, PASSWORD);
-	assert_int_equal(answer(rig, 400,
-				 "{\"error\":\"bad " SECRET_VALUE "\",\"error_description\":"
-				 "\"password " PASSWORD_VALUE " is wrong, sent " PASSWORD_VALUE "\"}"),
+	assert_int_equal(
+		answer(rig, 400,
+			"{\"error\":\"bad " SECRET_VALUE "\",\"error_description\":"
+			"\"password " PASSWORD_VALUE " is wrong, sent " PASSWORD_VALUE "\"}"),
 		FAILED);
 	assert_message(rig, ETL_AUTH, "bad ***: password *** is wrong, sent ***");
 }

@@ -9,13 +9,14 @@
 #include "source/http/text.h"
 
 #define URL "url: https://api.example.org/v3/avg/{station}\n"
-#define AIRQINO URL                                                                            \
-	"records: /data\n"                                                                      \
-	"attach: {name: /header/station_name}\n"                                                \
-	"time: {field: timestamp, format: \"%Y-%m-%d %H:%M:%S\", timezone: UTC, label: start}\n"
-#define BODY                                                                                    \
-	"{\"header\":{\"station_name\":\"SMART999\",\"station_lat\":5.3},\"data\":["            \
-	"{\"timestamp\":\"2027-01-15 08:00:00\",\"CO\":0.1,\"PM2.5\":7.0},"                     \
+#define AIRQINO                                                                                \
+	URL "records: /data\n"                                                                 \
+	    "attach: {name: /header/station_name}\n"                                           \
+	    "time: {field: timestamp, format: \"%Y-%m-%d %H:%M:%S\", timezone: UTC, label: "   \
+	    "start}\n"
+#define BODY                                                                                   \
+	"{\"header\":{\"station_name\":\"SMART999\",\"station_lat\":5.3},\"data\":["           \
+	"{\"timestamp\":\"2027-01-15 08:00:00\",\"CO\":0.1,\"PM2.5\":7.0},"                    \
 	"{\"timestamp\":\"2027-01-15 09:00:00\",\"CO\":0.2,\"PM2.5\":8.5}]}"
 
 static int setup(void **state)
@@ -102,8 +103,9 @@ static void test_partition_is_escaped(void **state)
 	partition_values[0] = "a/b?c#d e%\xc3\xa9";
 	rig_start(rig, URL "query: {q: \"{station}\"}\n");
 	partition_values[0] = "283164601";
-	assert_string_equal(rig->request.url, "https://api.example.org/v3/avg/"
-					      "a%2Fb%3Fc%23d%20e%25%C3%A9?q=a%2Fb%3Fc%23d%20e%25%C3%A9");
+	assert_string_equal(rig->request.url,
+		"https://api.example.org/v3/avg/"
+		"a%2Fb%3Fc%23d%20e%25%C3%A9?q=a%2Fb%3Fc%23d%20e%25%C3%A9");
 }
 
 static void test_partition_cannot_climb(void **state)
@@ -230,7 +232,8 @@ static void test_configuration_errors(void **state)
 		URL "auth: {oauth2: {grant: password, token_url: https://h/t, client_id: c}}\n",
 		URL "auth: {oauth2: {grant: implicit, token_url: https://h/t, client_id: c}}\n",
 		URL "auth: {oauth2: {token_url: https://h/t, client_id: c, username: u}}\n",
-		URL "auth: {oauth2: {token_url: https://h/t, client_id: c, auth_style: basic}}\n",
+		URL
+		"auth: {oauth2: {token_url: https://h/t, client_id: c, auth_style: basic}}\n",
 	};
 
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
@@ -292,7 +295,8 @@ static void test_statuses(void **state)
 		if (c->retry_after_s >= 0)
 			response.retry_after = ETL_SECONDS(c->retry_after_s);
 		assert_int_equal(rig_first(rig), 0);
-		assert_int_equal(answer_in_pieces(rig, &response, BODY, strlen(BODY), 7), FAILED);
+		assert_int_equal(
+			answer_in_pieces(rig, &response, BODY, strlen(BODY), 7), FAILED);
 		snprintf(text, sizeof text, "%d", c->status);
 		assert_message(rig, c->kind, text);
 		assert_int_equal(rig->err.status, c->status);
@@ -310,7 +314,8 @@ static void test_redirects_are_not_followed(void **state)
 	rig_start(rig, AIRQINO);
 	response.location = "https://user:word@elsewhere.example:444/x?token=tok-1";
 	assert_int_equal(answer_in_pieces(rig, &response, "", 0, 1), FAILED);
-	assert_message(rig, ETL_PERMANENT, "to elsewhere.example:444: redirects are not followed");
+	assert_message(
+		rig, ETL_PERMANENT, "to elsewhere.example:444: redirects are not followed");
 	assert_int_equal(rig_first(rig), 0);
 	response.status = 308;
 	response.location = "/other";
@@ -345,7 +350,8 @@ static void assert_two_records(const struct rig *rig)
 		etl_wall t;
 
 		assert_int_equal(record->position, i);
-		assert_int_equal(record->time.ms, INT64_C(1800000000000) + (int64_t)i * 3600000);
+		assert_int_equal(
+			record->time.ms, INT64_C(1800000000000) + (int64_t)i * 3600000);
 		assert_true(etl_doc_find(record->bson, record->len, "timestamp", &e));
 		assert_true(etl_element_date(&e, &t) && t.ms == record->time.ms);
 		assert_true(etl_doc_find(record->bson, record->len, "PM2.5", &e));
@@ -419,16 +425,18 @@ struct body_case {
 static void test_bodies_that_are_no_data(void **state)
 {
 	static const char json[] = "application/json";
-	static const char html[] = "<!DOCTYPE html>\n<html>\t<head></head>"
-				   "<body>Down for maintenance, please come back later. "
-				   "Down for maintenance, please come back later. "
-				   "Down for maintenance, please come back later.</body></html>\n";
+	static const char html[] =
+		"<!DOCTYPE html>\n<html>\t<head></head>"
+		"<body>Down for maintenance, please come back later. "
+		"Down for maintenance, please come back later. "
+		"Down for maintenance, please come back later.</body></html>\n";
 	static const struct body_case cases[] = {
 		{json, "", "the answer is empty"},
 		{json, html, "the answer is not JSON: '<!DOCTYPE html> <html> <head></head>"},
 		{"text/html; charset=utf-8", "<html>", "the answer is not JSON: '<html>'"},
 		{"Text/HTML", BODY, "the answer is not JSON: '{\"header\":"},
-		{"text/plain", "Wrong ip address", "the answer is not JSON: 'Wrong ip address'"},
+		{"text/plain", "Wrong ip address",
+			"the answer is not JSON: 'Wrong ip address'"},
 		{json, "\xff\xfe{", "the answer is not JSON: '??{'"},
 		{json, "not found", "the answer is not JSON: 'not found'"},
 		{json, "null", "/data"},
@@ -448,8 +456,8 @@ static void test_bodies_that_are_no_data(void **state)
 			response.content_type = c->type;
 			etl_batch_reset(rig->batch);
 			assert_int_equal(rig_first(rig), 0);
-			assert_int_equal(answer_in_pieces(rig, &response, c->body, strlen(c->body),
-						 piece),
+			assert_int_equal(answer_in_pieces(rig, &response, c->body,
+						 strlen(c->body), piece),
 				FAILED);
 			assert_message(rig, ETL_DATA, c->message);
 		}
@@ -460,13 +468,14 @@ static void test_a_bad_row_is_only_a_reject(void **state)
 	struct rig *rig = *state;
 
 	rig_start(rig, AIRQINO);
-	assert_int_equal(answer(rig, 200,
-				 "{\"header\":{\"station_name\":\"A\"},\"data\":["
-				 "{\"timestamp\":\"2027-01-15 08:00:00\",\"a\":1},"
-				 "{\"timestamp\":\"yesterday\",\"a\":1},"
-				 "{\"a\":1},7,"
-				 "{\"timestamp\":\"2027-01-15 09:00:00\",\"a\":1,\"a\":2},"
-				 "{\"timestamp\":\"2027-01-15 10:00:00\",\"a\":9007199254740993}]}"),
+	assert_int_equal(
+		answer(rig, 200,
+			"{\"header\":{\"station_name\":\"A\"},\"data\":["
+			"{\"timestamp\":\"2027-01-15 08:00:00\",\"a\":1},"
+			"{\"timestamp\":\"yesterday\",\"a\":1},"
+			"{\"a\":1},7,"
+			"{\"timestamp\":\"2027-01-15 09:00:00\",\"a\":1,\"a\":2},"
+			"{\"timestamp\":\"2027-01-15 10:00:00\",\"a\":9007199254740993}]}"),
 		ENDED);
 	assert_int_equal(rig->batch->n, 2);
 	assert_int_equal(rig->batch->n_rejects, 4);
@@ -547,8 +556,8 @@ static void test_base64(void **state)
 {
 	/* RFC 4648 section 10 */
 	static const char *const cases[][2] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="},
-		{"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"},
-		{"\xff\xfe\xfb", "//77"}};
+		{"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="},
+		{"foobar", "Zm9vYmFy"}, {"\xff\xfe\xfb", "//77"}};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct etl_buf out ETL_BUF_CLEANUP;
@@ -578,8 +587,8 @@ static void test_quote(void **state)
 
 static void test_dot_segments(void **state)
 {
-	static const char *const bad[] = {"https://h/..", "https://h/a/../b", "https://h/./",
-		"http://h/a/..?x"};
+	static const char *const bad[] = {
+		"https://h/..", "https://h/a/../b", "https://h/./", "http://h/a/..?x"};
 	static const char *const good[] = {
 		"https://h", "https://h/", "https://h/a..b/...", "https://h/a?b=/../c"};
 	struct etl_error err;
