@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * mongodb: a find or an aggregation on a collection, cut to the window by its time field.
+ * Blocking kind: read() runs on a worker and gives one batch a call. Reads what a majority
+ * has; never writes.
+ */
+#include <mongoc/mongoc.h>
+
+#include "base/str.h"
+#include "conf/document.h"
+#include "mongo/mongo.h"
+#include "record/event_time.h"
+#include "source/source.h"
+
+enum { WINDOW_MATCH, WINDOW_MANUAL };
+
+struct options {
+	const char *collection, *database;
+	const struct etl_node *filter_node, *pipeline_node, *projection_node, *sort_node;
+	struct etl_event_time_options time;
+	int window;
+	int64_t batch_size;
+	etl_dur timeout;
+	/* compiled */
+	const struct etl_document *filter, *pipeline, *projection, *sort;
+	const struct etl_event_time *event_time;
+};
+
+static const char *const window_words[] = {"match", "manual", NULL};
+
+#define AT(member) offsetof(struct options, member)
+static const struct etl_option options[] = {
+	{.name = "collection", .type = ETL_OPT_STRING, .offset = AT(collection), .required = true,
+		.help = "what to read"},
+	{.name = "database", .type = ETL_OPT_STRING, .offset = AT(database),
+		.help = "another database than the daemon's"},
+	{.name = "filter", .type = ETL_OPT_NODE, .offset = AT(filter_node),
+		.help = "condition of a find; the window is added to it"},
+	{.name = "projection", .type = ETL_OPT_NODE, .offset = AT(projection_node),
+		.help = "fields of a find"},
+	{.name = "sort", .type = ETL_OPT_NODE, .offset = AT(sort_node),
+		.help = "order of a find; by the time field if absent"},
+	{.name = "pipeline", .type = ETL_OPT_NODE, .offset = AT(pipeline_node),
+		.help = "stages of an aggregation, instead of filter, projection and sort"},
+	{.name = "window", .type = ETL_OPT_WORD, .offset = AT(window), .words = window_words,
+		.fallback = "match",
+		.help = "match adds the window as a condition, manual leaves it to "
+			"{window.start} and {window.end} in filter or pipeline"},
+	{.name = "time", .type = ETL_OPT_TABLE, .offset = AT(time), .sub = etl_event_time_table,
+		.help = "the records' event time"},
+	{.name = "batch_size", .type = ETL_OPT_INT, .offset = AT(batch_size), .fallback = "1000",
+		.min = 1, .max = 100000, .help = "documents in one answer of the server"},
+	{.name = "timeout", .type = ETL_OPT_DURATION, .offset = AT(timeout), .fallback = "60s",
+		.min = 1, .max = 86400, .help = "for the server's work on the query"},
+	{0}};
+
+struct source {
+	const struct options *options;
+	const struct etl_source_env *env;
+	mongoc_client_t *client;
+	mongoc_collection_t *collection;
+	mongoc_cursor_t *cursor; /* open while a span is being read */
+	struct etl_window span;
+	uint64_t position;
+};
+
+/* ---- configuration ---------------------------------------------------------------------- */
+
+static const struct etl_document *compile(const struct etl_node *node, bool list, const char *key,
+	const struct etl_conf_env *env)
+{
+	const struct etl_document *doc;
+
+	if (!node)
+		return NULL;
+	doc = etl_document_compile(node, env);
+	if (doc && etl_document_is_list(doc) != list)
+		etl_diag_add(env->diag, &node->mark, ETL_DIAG_TYPE, NULL, NULL,
+			"'%s' of %s must be a %s", key, env->what, list ? "list" : "mapping");
+	return doc;
+}
+
+static void contradiction(const struct etl_node *node, const struct etl_conf_env *env,
+	const char *text)
+{
+	etl_diag_add(env->diag, node ? &node->mark : NULL, ETL_DIAG_CONFLICT, NULL, NULL,
+		"%s: %s", env->what, text);
+}
+
+/* A format of text cannot be compared with the window on the server. */
+static bool time_is_comparable(const struct etl_event_time_options *time)
+{
+	return !time->format || etl_streq(time->format, "iso8601") ||
+		etl_streq(time->format, "epoch") || etl_streq(time->format, "epoch_ms");
+}
+
+static void check(void *opts, const struct etl_node *node, const struct etl_conf_env *env)
+{
+	struct options *o = opts;
+
+	if (o->collection && !etl_is_name(o->collection, 200))
+		etl_diag_add(env->diag, node ? &node->mark : NULL, ETL_DIAG_RANGE, NULL, NULL,
+			"'%s' is no collection name in %s", o->collection, env->what);
+	if (o->pipeline_node && (o->filter_node || o->projection_node || o->sort_node))
+		contradiction(o->pipeline_node, env,
+			"'pipeline' excludes 'filter', 'projection' and 'sort'");
+	o->filter = compile(o->filter_node, false, "filter", env);
+	o->projection = compile(o->projection_node, false, "projection", env);
+	o->sort = compile(o->sort_node, false, "sort", env);
+	o->pipeline = compile(o->pipeline_node, true, "pipeline", env);
+	if (o->time.field) {
+		o->event_time =
+			etl_event_time_compile(&o->time, etl_node_get(node, "time"), env);
+		if (o->window == WINDOW_MATCH && !time_is_comparable(&o->time))
+			contradiction(etl_node_get(node, "time"), env,
+				"times stored as text need 'window: manual'");
+	}
+}
+
+static bool has_time(const void *opts)
+{
+	return ((const struct options *)opts)->time.field != NULL;
+}
+
+/* ---- the query -------------------------------------------------------------------------- */
+
+static void append_bound(bson_t *out, const char *operator, const struct options *o, etl_wall t)
+{
+	if (o->time.label == 1) /* stamped at its end */
+		t = etl_wall_add(t, o->time.interval);
+	if (o->time.format && etl_streq(o->time.format, "epoch"))
+		bson_append_int64(out, operator, -1, t.ms / 1000);
+	else if (o->time.format && etl_streq(o->time.format, "epoch_ms"))
+		bson_append_int64(out, operator, -1, t.ms);
+	else
+		bson_append_date_time(out, operator, -1, t.ms);
+}
+
+/* {FIELD: {$gte: start, $lt: end}} */
+static void append_window(bson_t *out, const struct options *o, const struct etl_window *span)
+{
+	bson_t range;
+
+	bson_append_document_begin(out, o->time.field, -1, &range);
+	append_bound(&range, "$gte", o, span->start);
+	append_bound(&range, "$lt", o, span->end);
+	bson_append_document_end(out, &range);
+}
+
+static bool adds_window(const struct options *o)
+{
+	return o->time.field && o->window == WINDOW_MATCH;
+}
+
+/* {$and: [window, filter]}: the filter may itself speak of the time field. */
+static int build_filter(struct source *s, const struct etl_vars *vars, bson_t *out,
+	struct etl_error *err)
+{
+	const struct options *o = s->options;
+	bson_t list, one;
+	int rc = 0;
+
+	if (!adds_window(o))
+		return o->filter ? etl_document_render(o->filter, vars, out, err) : 0;
+	BSON_APPEND_ARRAY_BEGIN(out, "$and", &list);
+	BSON_APPEND_DOCUMENT_BEGIN(&list, "0", &one);
+	append_window(&one, o, &vars->window);
+	bson_append_document_end(&list, &one);
+	if (o->filter) {
+		BSON_APPEND_DOCUMENT_BEGIN(&list, "1", &one);
+		rc = etl_document_render(o->filter, vars, &one, err);
+		bson_append_document_end(&list, &one);
+	}
+	bson_append_array_end(out, &list);
+	return rc;
+}
+
+/* Appends {KEY: document} if there is one. */
+static int append_rendered(bson_t *out, const char *key, const struct etl_document *doc,
+	const struct etl_vars *vars, struct etl_error *err)
+{
+	bson_t sub;
+	int rc;
+
+	if (!doc)
+		return 0;
+	bson_append_document_begin(out, key, -1, &sub);
+	rc = etl_document_render(doc, vars, &sub, err);
+	bson_append_document_end(out, &sub);
+	return rc;
+}
+
+static void append_common(bson_t *out, const struct options *o)
+{
+	BSON_APPEND_INT64(out, "maxTimeMS", etl_dur_ms(o->timeout));
+	BSON_APPEND_INT32(out, "batchSize", (int32_t)o->batch_size);
+}
+
+static void append_default_sort(bson_t *out, const struct options *o)
+{
+	bson_t sort;
+
+	BSON_APPEND_DOCUMENT_BEGIN(out, "sort", &sort);
+	bson_append_int32(&sort, o->time.field, -1, 1);
+	bson_append_document_end(out, &sort);
+}
+
+static int find(struct source *s, const struct etl_vars *vars, struct etl_error *err)
+{
+	bson_t filter = BSON_INITIALIZER, opts = BSON_INITIALIZER;
+	const struct options *o = s->options;
+	int rc = build_filter(s, vars, &filter, err);
+
+	append_common(&opts, o);
+	if (rc == 0)
+		rc = append_rendered(&opts, "projection", o->projection, vars, err);
+	if (rc == 0)
+		rc = append_rendered(&opts, "sort", o->sort, vars, err);
+	if (rc == 0 && !o->sort && o->time.field)
+		append_default_sort(&opts, o);
+	if (rc == 0)
+		s->cursor = mongoc_collection_find_with_opts(s->collection, &filter, &opts, NULL);
+	bson_destroy(&filter);
+	bson_destroy(&opts);
+	return rc;
+}
+
+/* The window's $match stands first, then the stages as configured. */
+static int build_pipeline(const struct options *o, const struct etl_vars *vars, bson_t *out,
+	struct etl_error *err)
+{
+	bson_t stages = BSON_INITIALIZER, one, match;
+	uint32_t n = 0;
+	bson_iter_t it;
+	const char *key;
+	char room[16];
+	int rc = etl_document_render(o->pipeline, vars, &stages, err);
+
+	if (rc == 0 && adds_window(o)) {
+		BSON_APPEND_DOCUMENT_BEGIN(out, "0", &one);
+		BSON_APPEND_DOCUMENT_BEGIN(&one, "$match", &match);
+		append_window(&match, o, &vars->window);
+		bson_append_document_end(&one, &match);
+		bson_append_document_end(out, &one);
+		n++;
+	}
+	if (rc == 0 && bson_iter_init(&it, &stages))
+		while (bson_iter_next(&it)) {
+			bson_uint32_to_string(n++, &key, room, sizeof room);
+			bson_append_iter(out, key, -1, &it);
+		}
+	bson_destroy(&stages);
+	return rc;
+}
+
+static int aggregate(struct source *s, const struct etl_vars *vars, struct etl_error *err)
+{
+	bson_t pipeline = BSON_INITIALIZER, wrapped = BSON_INITIALIZER, opts = BSON_INITIALIZER;
+	int rc = build_pipeline(s->options, vars, &pipeline, err);
+
+	append_common(&opts, s->options);
+	BSON_APPEND_BOOL(&opts, "allowDiskUse", true);
+	BSON_APPEND_ARRAY(&wrapped, "pipeline", &pipeline);
+	if (rc == 0)
+		s->cursor = mongoc_collection_aggregate(
+			s->collection, MONGOC_QUERY_NONE, &wrapped, &opts, NULL);
+	bson_destroy(&opts);
+	bson_destroy(&wrapped);
+	bson_destroy(&pipeline);
+	return rc;
+}
+
+/* ---- reading ---------------------------------------------------------------------------- */
+
+static int open_source(void *self, const void *opts, const struct etl_source_env *env,
+	struct etl_error *err)
+{
+	struct source *s = self;
+
+	if (!env->mongo)
+		return etl_error_set(err, ETL_CONFIG, "mongodb.absent", "no MongoDB is configured");
+	s->options = opts;
+	s->env = env;
+	return 0;
+}
+
+/* A client is held only while a span is being read. */
+static void end_span(struct source *s)
+{
+	if (s->cursor)
+		mongoc_cursor_destroy(s->cursor);
+	if (s->collection)
+		mongoc_collection_destroy(s->collection);
+	etl_mongo_push(s->env->mongo, s->client);
+	s->cursor = NULL;
+	s->collection = NULL;
+	s->client = NULL;
+}
+
+static int begin_span(struct source *s, const struct etl_window *span, struct etl_error *err)
+{
+	const struct options *o = s->options;
+	struct etl_vars vars = {0};
+
+	s->client = etl_mongo_pop(s->env->mongo);
+	if (!s->client)
+		return etl_error_set(err, ETL_TRANSIENT, "mongodb.pool",
+			"no client became free in time");
+	s->collection = mongoc_client_get_collection(
+		s->client, o->database ? o->database : s->env->database, o->collection);
+	if (s->env->vars)
+		vars = *s->env->vars;
+	vars.window = *span;
+	s->span = *span;
+	s->position = 0;
+	return o->pipeline ? aggregate(s, &vars, err) : find(s, &vars, err);
+}
+
+static bool is_span(const struct source *s, const struct etl_window *span)
+{
+	return s->cursor && s->span.start.ms == span->start.ms && s->span.end.ms == span->end.ms;
+}
+
+static int read_batch(void *self, const struct etl_window *span, struct etl_batch *out,
+	struct etl_error *err)
+{
+	struct source *s = self;
+	size_t first = out->n;
+	bson_error_t error;
+	const bson_t *doc, *reply;
+	int rc = 1;
+
+	if (!is_span(s, span)) {
+		end_span(s);
+		if (begin_span(s, span, err) < 0) {
+			end_span(s);
+			return -1;
+		}
+	}
+	while (!etl_batch_is_full(out) && rc == 1) {
+		if (mongoc_cursor_next(s->cursor, &doc))
+			etl_batch_add_copy(out, doc, (etl_wall){ETL_NO_TIME}, s->position++);
+		else
+			rc = 0;
+	}
+	/* The end of a cursor proves nothing until it says that there was no error. */
+	if (rc == 0 && mongoc_cursor_error_document(s->cursor, &error, &reply)) {
+		etl_mongo_error(err, &error, reply);
+		etl_error_prefix(err, "reading %s", s->options->collection);
+		rc = -1;
+	}
+	if (s->options->event_time && rc >= 0)
+		etl_event_time_apply(s->options->event_time, out, first);
+	if (rc <= 0)
+		end_span(s);
+	return rc;
+}
+
+static void close_source(void *self)
+{
+	struct source *s = self;
+
+	if (s->env)
+		end_span(s);
+}
+
+const struct etl_source_type etl_source_mongodb = {
+	.name = "mongodb",
+	.summary = "a find or an aggregation on a MongoDB collection",
+	.options = options,
+	.options_size = sizeof(struct options),
+	.size = sizeof(struct source),
+	.check = check,
+	.has_time = has_time,
+	.open = open_source,
+	.read = read_batch,
+	.close = close_source,
+};
