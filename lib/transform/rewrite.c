@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Field names, hits and slices.
+ */
+#include "transform/rewrite.h"
+
+#include "base/alloc.h"
+#include "base/str.h"
+
+void etl_fields_build(struct etl_fields *fields, const char *const *names, size_t n,
+	struct etl_arena *arena)
+{
+	uint32_t n_slots = 8;
+
+	while (n_slots < 4 * n)
+		n_slots *= 2;
+
+	uint32_t *slots = etl_arena_zalloc(arena, n_slots * sizeof *slots);
+	uint32_t *lens = etl_arena_alloc(arena, n * sizeof *lens);
+
+	for (size_t i = 0; i < n; i++) {
+		lens[i] = (uint32_t)strlen(names[i]);
+
+		uint32_t at = etl_fields_hash(names[i], lens[i]) & (n_slots - 1);
+		while (slots[at])
+			at = (at + 1) & (n_slots - 1);
+		slots[at] = (uint32_t)i + 1;
+	}
+	*fields = (struct etl_fields){
+		.n = n, .names = names, .lens = lens, .slots = slots, .mask = n_slots - 1};
+}
+
+void etl_hits_fini(struct etl_hits *hits)
+{
+	free(hits->items);
+	*hits = (struct etl_hits){0};
+}
+
+void etl_hits_find(struct etl_hits *hits, const struct etl_fields *fields,
+	const struct etl_record *record)
+{
+	struct etl_cursor cursor;
+	struct etl_element e;
+
+	hits->n = 0;
+	etl_cursor_init(&cursor, record->bson, record->len);
+	while (etl_cursor_next(&cursor, &e)) {
+		int field = etl_fields_find(fields, e.key, e.key_len);
+
+		if (field < 0)
+			continue;
+		ETL_GROW(hits->items, hits->n, hits->cap);
+		hits->items[hits->n++] = (struct etl_hit){.e = e, .field = field};
+	}
+}
+
+void etl_rewrite_slice(struct etl_writer *w, const uint8_t *from, const uint8_t *to)
+{
+	if (from == to)
+		return;
+
+	/* To the writer the slice is one element whose value reaches to the slice's end. */
+	const char *key = (const char *)from + 1;
+	size_t key_len = strlen(key);
+	const uint8_t *value = (const uint8_t *)key + key_len + 1;
+	etl_writer_raw(w, key, (uint32_t)key_len, from[0], value, (uint32_t)(to - value));
+}
+
+void etl_rewrite_done(struct etl_batch *batch, size_t i, const char *rule, struct etl_writer *w)
+{
+	uint32_t len;
+	const uint8_t *bson = etl_writer_end(w, &len);
+
+	if (len > ETL_DOCUMENT_BYTES_MAX) {
+		etl_batch_reject_record(batch, i, "transform", rule, "",
+			"the record grew to %u bytes, more than a document may have", len);
+		return;
+	}
+	batch->records[i].bson = bson;
+	batch->records[i].len = len;
+}
+
+bool etl_field_name_ok(const char *name, const struct etl_node *node, const char *what,
+	const struct etl_conf_env *env)
+{
+	if (!*name) {
+		etl_diag_add(env->diag, &node->mark, ETL_DIAG_RANGE, "a name is needed here", NULL,
+			"empty field name in '%s' of %s", what, env->what);
+		return false;
+	}
+	if (*name == '/') {
+		etl_diag_add(env->diag, &node->mark, ETL_DIAG_TYPE, "not a top-level field",
+			"lift the value first: rename: {/address/city: city}",
+			"'%s' of %s takes names of top-level fields, '%s' is a JSON Pointer", what,
+			env->what, name);
+		return false;
+	}
+	return true;
+}
+
+bool etl_field_names_ok(const struct etl_strings *names, const char *what,
+	const struct etl_conf_env *env)
+{
+	bool ok = true;
+
+	for (size_t i = 0; i < names->n; i++) {
+		ok &= etl_field_name_ok(names->items[i], names->nodes[i], what, env);
+		for (size_t k = 0; k < i; k++)
+			if (etl_streq(names->items[i], names->items[k])) {
+				etl_diag_add(env->diag, &names->nodes[i]->mark, ETL_DIAG_CONFLICT,
+					"stands twice", NULL, "field '%s' twice in '%s' of %s",
+					names->items[i], what, env->what);
+				ok = false;
+				break;
+			}
+	}
+	return ok;
+}

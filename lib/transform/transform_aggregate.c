@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * aggregate: buckets of event time [k * every, (k + 1) * every), counted from the epoch in
+ * UTC; whole days are days of `timezone`. One record for each bucket and each combination
+ * of the `by` values, given when the span has been seen. State grows with the number of
+ * buckets and not of records, and has caps.
+ */
+#include <math.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "record/keyset.h"
+#include "time/civil.h"
+#include "time/zone.h"
+#include "transform/moments.h"
+#include "transform/rewrite.h"
+#include "transform/transform.h"
+
+enum { GROUPS_MAX = 1000000, KEY_BYTES_MAX = 64 * 1024 };
+#define STATE_BYTES_MAX ((size_t)256 * 1024 * 1024)
+#define DAY_MS INT64_C(86400000)
+
+/* One result: a function over a field, and the name it gets. */
+struct result {
+	enum etl_function function;
+	size_t value; /* number of the field among the values */
+	const char *name;
+};
+
+struct options {
+	etl_dur every;
+	const char *timezone, *count, *time;
+	struct etl_strings by;
+	struct etl_strings of[ETL_FUNCTIONS];
+	struct etl_fields fields; /* the by fields, then the values */
+	struct result *results;
+	size_t n_values, n_results;
+};
+
+#define FUNCTION(word, id, text)                                                                \
+	{.name = word, .type = ETL_OPT_STRINGS, .offset = offsetof(struct options, of[id]),     \
+		.help = text}
+
+static const struct etl_option options[] = {
+	{.name = "every", .type = ETL_OPT_DURATION, .offset = offsetof(struct options, every),
+		.required = true, .min = 1, .max = 3660 * 86400.0, .help = "length of a bucket"},
+	{.name = "timezone", .type = ETL_OPT_STRING, .offset = offsetof(struct options, timezone),
+		.fallback = "UTC", .help = "whose days, when every is whole days"},
+	{.name = "by", .type = ETL_OPT_STRINGS, .offset = offsetof(struct options, by),
+		.help = "fields whose values are kept apart"},
+	FUNCTION("mean", ETL_MEAN, "fields to average"),
+	FUNCTION("min", ETL_MIN, "fields of which to take the least value"),
+	FUNCTION("max", ETL_MAX, "fields of which to take the greatest value"),
+	FUNCTION("sum", ETL_SUM, "fields to add up"),
+	FUNCTION("first", ETL_FIRST, "fields of which to take the earliest value"),
+	FUNCTION("last", ETL_LAST, "fields of which to take the latest value"),
+	FUNCTION("stddev", ETL_STDDEV, "fields of which to take the standard deviation (n - 1)"),
+	{.name = "count", .type = ETL_OPT_STRING, .offset = offsetof(struct options, count),
+		.help = "name of a field for the number of records"},
+	{.name = "time", .type = ETL_OPT_STRING, .offset = offsetof(struct options, time),
+		.fallback = "timestamp", .help = "name of the field for the bucket's start"},
+	{0}};
+
+static const char *const function_names[] = {
+	"mean", "min", "max", "sum", "first", "last", "stddev"};
+_Static_assert(sizeof function_names / sizeof *function_names == ETL_FUNCTIONS,
+	"a name for every function");
+
+/* ---- configuration --------------------------------------------------------------------- */
+
+static bool names_ok(const struct options *o, const struct etl_conf_env *env)
+{
+	bool ok = etl_field_names_ok(&o->by, "aggregate", env);
+
+	for (int f = 0; f < ETL_FUNCTIONS; f++)
+		ok &= etl_field_names_ok(&o->of[f], "aggregate", env);
+	return ok;
+}
+
+static bool wants(const struct options *o, int function, const char *name)
+{
+	for (size_t i = 0; i < o->of[function].n; i++)
+		if (etl_streq(o->of[function].items[i], name))
+			return true;
+	return false;
+}
+
+/* The results over one field: under its own name if the mean is all that is asked. */
+static void add_results(struct options *o, size_t value, const char *name,
+	struct etl_arena *arena)
+{
+	size_t first = o->n_results;
+
+	for (int f = 0; f < ETL_FUNCTIONS; f++)
+		if (wants(o, f, name))
+			o->results[o->n_results++] = (struct result){.function = f,
+				.value = value,
+				.name = etl_arena_strf(arena, "%s_%s", name, function_names[f])};
+	if (o->n_results == first + 1 && o->results[first].function == ETL_MEAN)
+		o->results[first].name = name;
+}
+
+static void add_fields(struct options *o, struct etl_arena *arena)
+{
+	size_t most = o->by.n;
+
+	for (int f = 0; f < ETL_FUNCTIONS; f++)
+		most += o->of[f].n;
+
+	const char **names = etl_arena_alloc(arena, (most + 1) * sizeof *names);
+	o->results = etl_arena_alloc(arena, (most + 1) * sizeof *o->results);
+	for (size_t i = 0; i < o->by.n; i++)
+		names[i] = o->by.items[i];
+	for (int f = 0; f < ETL_FUNCTIONS; f++)
+		for (size_t i = 0; i < o->of[f].n; i++) {
+			const char *name = o->of[f].items[i];
+			bool known = false;
+
+			for (int earlier = 0; earlier < f; earlier++)
+				known |= wants(o, earlier, name);
+			if (known)
+				continue;
+			names[o->by.n + o->n_values] = name;
+			add_results(o, o->n_values++, name, arena);
+		}
+	for (size_t v = 0; v < o->n_values; v++)
+		for (size_t i = 0; i < o->by.n; i++)
+			if (etl_streq(names[i], names[o->by.n + v]))
+				return; /* reported as a name that stands twice */
+	etl_fields_build(&o->fields, names, o->by.n + o->n_values, arena);
+}
+
+static void conflict(const struct etl_node *node, const char *key, const struct etl_conf_env *env,
+	const char *what)
+{
+	const struct etl_node *at = etl_node_get(node, key);
+
+	etl_diag_add(env->diag, at ? &at->mark : node ? &node->mark : NULL, ETL_DIAG_CONFLICT, NULL,
+		NULL, "'aggregate' of %s: %s", env->what, what);
+}
+
+/* All names of the output, in its order; each may stand there once. */
+static void check_output(const struct options *o, const struct etl_node *node,
+	const struct etl_conf_env *env)
+{
+	size_t n = 0;
+	const char **names =
+		etl_arena_alloc(env->arena, (o->by.n + o->n_results + 2) * sizeof *names);
+
+	for (size_t i = 0; i < o->by.n; i++)
+		names[n++] = o->by.items[i];
+	names[n++] = o->time;
+	for (size_t i = 0; i < o->n_results; i++)
+		names[n++] = o->results[i].name;
+	if (o->count)
+		names[n++] = o->count;
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < i; k++)
+			if (etl_streq(names[i], names[k])) {
+				conflict(node, "", env,
+					etl_arena_strf(env->arena, "two results would be named '%s'",
+						names[i]));
+				return;
+			}
+}
+
+static void check_zone(const struct options *o, const struct etl_node *node,
+	const struct etl_conf_env *env)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	const struct etl_node *at = etl_node_get(node, "timezone");
+	etl_cleanup(etl_zone_free) struct etl_zone *zone = etl_zone_load(o->timezone, &err);
+
+	if (!zone)
+		etl_diag_add(env->diag, at ? &at->mark : NULL, ETL_DIAG_REFERENCE, NULL, NULL,
+			"'aggregate' of %s: %s", env->what, err.message);
+	else if (!etl_streq(o->timezone, "UTC") && etl_dur_ms(o->every) % DAY_MS != 0)
+		conflict(node, "timezone", env,
+			"a timezone counts for whole days only; buckets of 'every' start in UTC");
+}
+
+static void compile(void *self, const struct etl_node *node, const struct etl_conf_env *env)
+{
+	struct options *o = self;
+
+	if (!o->timezone || !o->time || o->every.us <= 0)
+		return; /* reported already */
+	if (o->every.us % 1000 != 0)
+		conflict(node, "every", env, "'every' is a whole number of milliseconds");
+	if (!names_ok(o, env) || !etl_field_name_ok(o->time, node, "aggregate", env) ||
+		(o->count && !etl_field_name_ok(o->count, node, "aggregate", env)))
+		return;
+	check_zone(o, node, env);
+	add_fields(o, env->arena);
+	if (!o->n_results && !o->count)
+		conflict(node, "", env, "nothing to work out: give mean, min, ... or count");
+	check_output(o, node, env);
+}
+
+/* ---- state ----------------------------------------------------------------------------- */
+
+struct group {
+	etl_wall start;
+	size_t number; /* of appearance */
+	uint64_t n;
+	const struct etl_element *by; /* value copies; key NULL = missing */
+	struct etl_moments values[];
+};
+
+struct aggregate {
+	const struct options *options;
+	struct etl_zone *zone; /* NULL: buckets are counted in UTC */
+	struct etl_keyset *keys;
+	struct etl_arena *arena; /* groups; forgotten by flush */
+	struct group **groups;	 /* by the key's number */
+	size_t n_groups, cap_groups;
+	struct etl_buf key;
+	struct etl_hits hits;
+	const struct etl_element **by; /* of the record at hand; NULL = missing */
+	struct etl_number *numbers;    /* of the record at hand */
+	bool *present;
+	etl_wall day_start, day_end; /* the bucket last asked for, in a zone */
+};
+
+static int open_aggregate(void *self, const void *opts, const struct etl_vars *vars,
+	struct etl_error *err)
+{
+	struct aggregate *a = self;
+	const struct options *o = opts;
+
+	(void)vars;
+	a->options = o;
+	a->keys = etl_keyset_new(GROUPS_MAX, STATE_BYTES_MAX / 2);
+	a->arena = etl_arena_new(0);
+	etl_buf_init(&a->key, KEY_BYTES_MAX);
+	a->by = etl_calloc(o->by.n + 1, sizeof *a->by);
+	a->numbers = etl_calloc(o->n_values + 1, sizeof *a->numbers);
+	a->present = etl_calloc(o->n_values + 1, sizeof *a->present);
+	if (!etl_streq(o->timezone, "UTC") && !(a->zone = etl_zone_load(o->timezone, err)))
+		return -1;
+	return 0;
+}
+
+static int64_t floor_div(int64_t a, int64_t b)
+{
+	return a / b - (a % b < 0);
+}
+
+static etl_wall local_midnight(const struct etl_zone *zone, int64_t day)
+{
+	etl_wall first, second;
+
+	etl_zone_to_utc(zone, day * 86400, &first, &second);
+	return first;
+}
+
+/* The start of the bucket that holds `t`. */
+static etl_wall bucket_start(struct aggregate *a, etl_wall t)
+{
+	int64_t every = etl_dur_ms(a->options->every);
+
+	if (!a->zone)
+		return (etl_wall){floor_div(t.ms, every) * every};
+	if (t.ms < a->day_start.ms || t.ms >= a->day_end.ms) {
+		int64_t days = every / DAY_MS;
+		int64_t local = etl_wall_seconds(t) + etl_zone_offset(a->zone, t, NULL);
+		int64_t first = floor_div(floor_div(local, 86400), days) * days;
+
+		a->day_start = local_midnight(a->zone, first);
+		a->day_end = local_midnight(a->zone, first + days);
+	}
+	return a->day_start;
+}
+
+/* Copies the by values: they outlive the batch. */
+static const struct etl_element *copy_by(struct aggregate *a)
+{
+	size_t n = a->options->by.n;
+	struct etl_element *copy = etl_arena_zalloc(a->arena, (n + 1) * sizeof *copy);
+
+	for (size_t i = 0; i < n; i++) {
+		if (!a->by[i])
+			continue;
+		copy[i] = *a->by[i];
+		copy[i].key = a->options->by.items[i];
+		copy[i].value = (const uint8_t *)etl_arena_memdup0(a->arena, a->by[i]->value,
+			a->by[i]->value_len);
+	}
+	return copy;
+}
+
+static struct group *new_group(struct aggregate *a, etl_wall start)
+{
+	struct group *group = etl_arena_zalloc(a->arena,
+		sizeof *group + a->options->n_values * sizeof *group->values);
+
+	group->start = start;
+	group->number = a->n_groups;
+	group->by = copy_by(a);
+	ETL_GROW(a->groups, a->n_groups, a->cap_groups);
+	a->groups[a->n_groups++] = group;
+	return group;
+}
+
+static int too_many(const struct aggregate *a, struct etl_error *err)
+{
+	return etl_error_set(err, ETL_LIMIT, "transform.aggregate",
+		"aggregate holds %zu groups in %zu MiB and cannot take more (%d groups, %zu MiB): "
+		"make 'every' longer, 'by' coarser or the window smaller",
+		a->n_groups, etl_arena_bytes(a->arena) >> 20, GROUPS_MAX, STATE_BYTES_MAX >> 20);
+}
+
+/* The record's group; NULL with ETL_LIMIT if there are too many. */
+static struct group *find_group(struct aggregate *a, etl_wall start, struct etl_error *err)
+{
+	struct group *group = NULL;
+	size_t number;
+	int rc = etl_keyset_put(a->keys, a->key.data, a->key.len, &number);
+
+	if (rc == 0)
+		return a->groups[number];
+	if (rc > 0)
+		group = new_group(a, start);
+	if (rc < 0 || etl_arena_bytes(a->arena) > STATE_BYTES_MAX / 2) {
+		too_many(a, err);
+		return NULL;
+	}
+	return group;
+}
+
+/* ---- records --------------------------------------------------------------------------- */
+
+/* Reads the record's fields into a->by, a->numbers, a->present and a->key. False if it was
+ * rejected. */
+static bool read_record(struct aggregate *a, struct etl_batch *batch, size_t i)
+{
+	const struct options *o = a->options;
+	char shown[128];
+
+	memset(a->by, 0, o->by.n * sizeof *a->by);
+	memset(a->present, 0, o->n_values * sizeof *a->present);
+	etl_hits_find(&a->hits, &o->fields, &batch->records[i]);
+	for (size_t h = 0; h < a->hits.n; h++) {
+		const struct etl_hit *hit = &a->hits.items[h];
+		size_t field = (size_t)hit->field;
+
+		if (field < o->by.n) {
+			a->by[field] = &hit->e;
+			continue;
+		}
+		int got = etl_moments_read(&hit->e, &a->numbers[field - o->by.n]);
+		if (got < 0) {
+			etl_element_describe(&hit->e, shown, sizeof shown);
+			etl_batch_reject_record(batch, i, "transform", "aggregate", hit->e.key,
+				"%s is %s, not a number to aggregate", hit->e.key, shown);
+			return false;
+		}
+		a->present[field - o->by.n] = got > 0;
+	}
+	return true;
+}
+
+static bool make_key(struct aggregate *a, struct etl_batch *batch, size_t i, etl_wall start)
+{
+	etl_buf_clear(&a->key);
+	etl_buf_append(&a->key, &start.ms, sizeof start.ms);
+	for (size_t k = 0; k < a->options->by.n; k++)
+		etl_key_add(&a->key, a->by[k]);
+	if (etl_buf_ok(&a->key))
+		return true;
+	etl_batch_reject_record(batch, i, "transform", "aggregate", "",
+		"the values of 'by' have more than %d bytes", KEY_BYTES_MAX);
+	return false;
+}
+
+static int add_record(struct aggregate *a, struct etl_batch *batch, size_t i,
+	struct etl_error *err)
+{
+	etl_wall time = batch->records[i].time, start;
+	struct group *group;
+
+	if (time.ms == ETL_NO_TIME) {
+		etl_batch_reject_record(batch, i, "transform", "aggregate", "",
+			"the record has no event time: it belongs to no bucket");
+		return 0;
+	}
+	start = bucket_start(a, time);
+	if (!read_record(a, batch, i) || !make_key(a, batch, i, start))
+		return 0;
+	group = find_group(a, start, err);
+	if (!group)
+		return -1;
+	group->n++;
+	for (size_t v = 0; v < a->options->n_values; v++)
+		if (a->present[v])
+			etl_moments_add(&group->values[v], &a->numbers[v], time);
+	etl_batch_remove(batch, i);
+	return 0;
+}
+
+static int apply(void *self, struct etl_batch *batch, struct etl_error *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < batch->n && rc == 0; i++)
+		rc = add_record(self, batch, i, err);
+	etl_batch_compact(batch);
+	return rc;
+}
+
+static int by_bucket(const void *pa, const void *pb)
+{
+	const struct group *a = *(const struct group *const *)pa;
+	const struct group *b = *(const struct group *const *)pb;
+
+	if (a->start.ms != b->start.ms)
+		return a->start.ms < b->start.ms ? -1 : 1;
+	return a->number < b->number ? -1 : 1;
+}
+
+static void emit(const struct aggregate *a, const struct group *group, uint64_t position,
+	struct etl_batch *out)
+{
+	const struct options *o = a->options;
+	struct etl_writer w;
+	const uint8_t *bson;
+	uint32_t len;
+
+	etl_writer_begin(&w, out->arena, 64 + 32 * (o->by.n + o->n_results));
+	for (size_t i = 0; i < o->by.n; i++)
+		if (group->by[i].key)
+			etl_writer_copy(&w, &group->by[i]);
+	etl_writer_date(&w, o->time, group->start);
+	for (size_t i = 0; i < o->n_results; i++)
+		etl_moments_write(&group->values[o->results[i].value], o->results[i].function,
+			o->results[i].name, &w);
+	if (o->count)
+		etl_writer_int64(&w, o->count, (int64_t)group->n);
+	bson = etl_writer_end(&w, &len);
+	etl_batch_add(out, bson, len, group->start, position);
+}
+
+static int flush(void *self, struct etl_batch *out, struct etl_error *err)
+{
+	struct aggregate *a = self;
+
+	(void)err;
+	if (a->n_groups)
+		qsort(a->groups, a->n_groups, sizeof *a->groups, by_bucket);
+	for (size_t i = 0; i < a->n_groups; i++)
+		emit(a, a->groups[i], i, out);
+	a->n_groups = 0;
+	etl_keyset_reset(a->keys);
+	etl_arena_reset(a->arena);
+	return 0;
+}
+
+static void close_aggregate(void *self)
+{
+	struct aggregate *a = self;
+
+	etl_keyset_free(a->keys);
+	etl_arena_free(a->arena);
+	etl_buf_fini(&a->key);
+	etl_hits_fini(&a->hits);
+	etl_zone_free(a->zone);
+	free(a->groups);
+	free(a->by);
+	free(a->numbers);
+	free(a->present);
+}
+
+const struct etl_transform_type etl_transform_aggregate = {
+	.name = "aggregate",
+	.summary = "mean, min, max, ... of each bucket of event time",
+	.options = options,
+	.options_size = sizeof(struct options),
+	.size = sizeof(struct aggregate),
+	.check = compile,
+	.open = open_aggregate,
+	.apply = apply,
+	.flush = flush,
+	.close = close_aggregate,
+};

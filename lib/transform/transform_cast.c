@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * cast: {field: type} or {field: {to: type, on_bad: reject | null | drop}}. A missing field
+ * stays missing, null stays null, a value that already has the type stays as it is. Nothing
+ * is lost in silence: what does not fit exactly is a bad value. The rules of each pair of
+ * types stand in README.md of this folder and in the functions to_... below.
+ */
+#include <math.h>
+
+#include "base/str.h"
+#include "time/civil.h"
+#include "record/number.h"
+#include "transform/rewrite.h"
+#include "transform/transform.h"
+
+/* Room for the widest value that a cast makes: text of a number or an instant. */
+struct value {
+	uint8_t type;
+	uint32_t len;
+	uint8_t bytes[8 + ETL_NUMBER_TEXT_BYTES];
+};
+
+static bool put(struct value *v, uint8_t type, const void *p, size_t len)
+{
+	v->type = type;
+	v->len = (uint32_t)len;
+	memcpy(v->bytes, p, len);
+	return true;
+}
+
+static bool to_int(const struct etl_element *e, struct value *v)
+{
+	int64_t whole;
+	int32_t small;
+
+	if (!etl_number_int64(e, &whole) || whole < INT32_MIN || whole > INT32_MAX)
+		return false;
+	small = (int32_t)whole;
+	return put(v, BSON_TYPE_INT32, &small, sizeof small);
+}
+
+/* A date becomes its milliseconds since 1970. */
+static bool to_long(const struct etl_element *e, struct value *v)
+{
+	int64_t whole;
+	etl_wall t;
+
+	if (etl_element_date(e, &t))
+		whole = t.ms;
+	else if (!etl_number_int64(e, &whole))
+		return false;
+	return put(v, BSON_TYPE_INT64, &whole, sizeof whole);
+}
+
+static bool to_double(const struct etl_element *e, struct value *v)
+{
+	double real;
+
+	return etl_number_double(e, &real) && put(v, BSON_TYPE_DOUBLE, &real, sizeof real);
+}
+
+static bool to_decimal(const struct etl_element *e, struct value *v)
+{
+	bson_decimal128_t decimal;
+
+	if (!etl_number_decimal(e, &decimal))
+		return false;
+	uint64_t words[] = {decimal.low, decimal.high};
+	return put(v, BSON_TYPE_DECIMAL128, words, sizeof words);
+}
+
+/* Only the words true and false and the numbers 0 and 1: "NO", "yes" and "1" stay text. */
+static bool to_bool(const struct etl_element *e, struct value *v)
+{
+	const char *text;
+	uint32_t len;
+	int64_t whole;
+	uint8_t b;
+
+	if (etl_element_text(e, &text, &len)) {
+		b = len == 4 && memcmp(text, "true", 4) == 0;
+		if (!b && !(len == 5 && memcmp(text, "false", 5) == 0))
+			return false;
+	} else {
+		if (!etl_number_int64(e, &whole) || whole < 0 || whole > 1)
+			return false;
+		b = (uint8_t)whole;
+	}
+	return put(v, BSON_TYPE_BOOL, &b, 1);
+}
+
+/* RFC 3339 with its zone, or YYYY-MM-DD. A number has no unit: parse_time asks for one. */
+static bool to_date(const struct etl_element *e, struct value *v)
+{
+	const char *text;
+	uint32_t len;
+	etl_wall t;
+
+	if (!etl_element_text(e, &text, &len) ||
+		(!etl_time_parse_rfc3339(text, len, &t) && !etl_time_parse_date(text, len, &t)))
+		return false;
+	return put(v, BSON_TYPE_DATE_TIME, &t.ms, sizeof t.ms);
+}
+
+/* The element as text; false if it has no text of its own. */
+static bool value_text(const struct etl_element *e, char text[ETL_NUMBER_TEXT_BYTES])
+{
+	int64_t whole;
+	double real;
+	etl_wall t;
+	bson_oid_t oid;
+
+	if (etl_element_int64(e, &whole)) {
+		snprintf(text, ETL_NUMBER_TEXT_BYTES, "%lld", (long long)whole);
+	} else if (etl_element_double(e, &real)) {
+		if (!isfinite(real))
+			return false;
+		etl_number_double_text(real, text);
+	} else if (e->type == BSON_TYPE_DECIMAL128) {
+		etl_number_decimal_text(e, text);
+		return etl_number_is_text(text, strlen(text));
+	} else if (e->type == BSON_TYPE_BOOL) {
+		snprintf(text, ETL_NUMBER_TEXT_BYTES, "%s", *e->value ? "true" : "false");
+	} else if (etl_element_date(e, &t)) {
+		if (t.ms / 1000 < ETL_CIVIL_SECONDS_MIN || t.ms / 1000 > ETL_CIVIL_SECONDS_MAX)
+			return false;
+		etl_time_format_rfc3339(t, text);
+	} else if (e->type == BSON_TYPE_OID) {
+		memcpy(oid.bytes, e->value, sizeof oid.bytes);
+		bson_oid_to_string(&oid, text);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static bool to_string(const struct etl_element *e, struct value *v)
+{
+	char text[ETL_NUMBER_TEXT_BYTES];
+	uint32_t stored;
+
+	if (!value_text(e, text))
+		return false;
+	stored = (uint32_t)strlen(text) + 1;
+	v->type = BSON_TYPE_UTF8;
+	v->len = 4 + stored;
+	memcpy(v->bytes, &stored, 4);
+	memcpy(v->bytes + 4, text, stored);
+	return true;
+}
+
+static bool to_object_id(const struct etl_element *e, struct value *v)
+{
+	const char *text;
+	uint32_t len;
+	bson_oid_t oid;
+
+	if (!etl_element_text(e, &text, &len) || !bson_oid_is_valid(text, len) || len != 24)
+		return false;
+	bson_oid_init_from_string(&oid, text);
+	return put(v, BSON_TYPE_OID, oid.bytes, sizeof oid.bytes);
+}
+
+static const struct target {
+	const char *name;
+	uint8_t type;
+	bool (*convert)(const struct etl_element *e, struct value *v);
+} targets[] = {
+	{"int", BSON_TYPE_INT32, to_int},
+	{"long", BSON_TYPE_INT64, to_long},
+	{"double", BSON_TYPE_DOUBLE, to_double},
+	{"decimal", BSON_TYPE_DECIMAL128, to_decimal},
+	{"bool", BSON_TYPE_BOOL, to_bool},
+	{"date", BSON_TYPE_DATE_TIME, to_date},
+	{"string", BSON_TYPE_UTF8, to_string},
+	{"objectId", BSON_TYPE_OID, to_object_id},
+};
+static const char *const target_words[] = {
+	"int", "long", "double", "decimal", "bool", "date", "string", "objectId", NULL};
+_Static_assert(sizeof target_words / sizeof *target_words ==
+		sizeof targets / sizeof *targets + 1,
+	"a word for every target");
+
+enum on_bad { BAD_REJECT, BAD_NULL, BAD_DROP };
+static const char *const on_bad_words[] = {"reject", "null", "drop", NULL};
+
+struct rule {
+	int to; /* index into targets */
+	enum on_bad on_bad;
+	const struct etl_node *on_bad_node; /* a plain null is a word here, so we read it */
+};
+
+static const struct etl_option rule_options[] = {
+	{.name = "to", .type = ETL_OPT_WORD, .offset = offsetof(struct rule, to),
+		.words = target_words, .required = true, .help = "the type"},
+	{.name = "on_bad", .type = ETL_OPT_NODE, .offset = offsetof(struct rule, on_bad_node),
+		.help = "a value that does not fit: refuse the record, make it null, leave it out"},
+	{0}};
+
+struct options {
+	const struct etl_node *body;
+	struct etl_fields fields;
+	struct rule *rules;
+};
+
+static const struct etl_option options[] = {
+	{.name = "", .type = ETL_OPT_NODE, .offset = offsetof(struct options, body),
+		.required = true,
+		.help = "field: int, long, double, decimal, bool, date, string, objectId; "
+			"or field: {to: type, on_bad: reject | null | drop}"},
+	{0}};
+
+static bool compile_on_bad(struct rule *rule, const struct etl_conf_env *env)
+{
+	const struct etl_node *node = rule->on_bad_node;
+
+	for (int i = 0; node && node->kind == ETL_NODE_SCALAR && on_bad_words[i]; i++)
+		if (etl_streq(node->text, on_bad_words[i])) {
+			rule->on_bad = (enum on_bad)i;
+			return true;
+		}
+	if (!node)
+		return true;
+	etl_diag_add(env->diag, &node->mark, ETL_DIAG_WORD, "reject, null or drop", NULL,
+		"'on_bad' in 'cast' of %s is '%s'", env->what,
+		node->kind == ETL_NODE_SCALAR ? node->text : "no word");
+	return false;
+}
+
+static bool compile_rule(struct rule *rule, const struct etl_node *node,
+	const struct etl_conf_env *env)
+{
+	size_t n = sizeof targets / sizeof *targets;
+
+	if (node->kind == ETL_NODE_MAP)
+		return etl_options_fill(rule_options, node, rule, "transform.cast", env) &&
+			compile_on_bad(rule, env);
+	if (node->kind == ETL_NODE_LIST) {
+		etl_diag_add(env->diag, &node->mark, ETL_DIAG_TYPE, "a type's name", NULL,
+			"'cast' of %s takes one type for a field", env->what);
+		return false;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (etl_streq(node->text, targets[i].name)) {
+			rule->to = (int)i;
+			return true;
+		}
+
+	const char *near = etl_nearest(node->text, target_words, n);
+	char hint[64];
+	snprintf(hint, sizeof hint, "did you mean '%s'?", near ? near : "");
+	etl_diag_add(env->diag, &node->mark, ETL_DIAG_WORD, near ? hint : NULL,
+		"types: int, long, double, decimal, bool, date, string, objectId",
+		"unknown type '%s' in 'cast' of %s", node->text, env->what);
+	return false;
+}
+
+static void compile(void *self, const struct etl_node *node, const struct etl_conf_env *env)
+{
+	struct options *o = self;
+	const struct etl_node *body = o->body;
+	bool ok = true;
+
+	(void)node;
+	if (!body || body->kind != ETL_NODE_MAP) {
+		etl_diag_add(env->diag, body ? &body->mark : NULL, ETL_DIAG_TYPE,
+			"field: type", NULL, "'cast' of %s is a mapping", env->what);
+		return;
+	}
+	const char **names = etl_arena_alloc(env->arena, (body->n + 1) * sizeof *names);
+	o->rules = etl_arena_zalloc(env->arena, (body->n + 1) * sizeof *o->rules);
+	for (size_t i = 0; i < body->n; i++) {
+		names[i] = body->keys[i]->text;
+		ok &= etl_field_name_ok(names[i], body->keys[i], "cast", env);
+		ok &= compile_rule(&o->rules[i], body->items[i], env);
+	}
+	if (ok)
+		etl_fields_build(&o->fields, names, body->n, env->arena);
+}
+
+struct cast {
+	const struct options *options;
+	struct etl_hits hits;
+};
+
+static int open_cast(void *self, const void *opts, const struct etl_vars *vars,
+	struct etl_error *err)
+{
+	struct cast *c = self;
+
+	(void)vars, (void)err;
+	c->options = opts;
+	return 0;
+}
+
+static void reject(struct etl_batch *batch, size_t i, const struct etl_hit *hit,
+	const struct rule *rule)
+{
+	char shown[128];
+
+	etl_element_describe(&hit->e, shown, sizeof shown);
+	etl_batch_reject_record(batch, i, "transform", "cast", hit->e.key, "%s is %s, not %s %s",
+		hit->e.key, shown, strchr("aeiou", *targets[rule->to].name) ? "an" : "a",
+		targets[rule->to].name);
+}
+
+/* What one hit becomes. False = its record is refused. */
+static bool convert(const struct etl_hit *hit, const struct rule *rule, struct value *v)
+{
+	if (targets[rule->to].convert(&hit->e, v))
+		return true;
+	v->len = 0;
+	v->type = rule->on_bad == BAD_NULL ? BSON_TYPE_NULL : BSON_TYPE_EOD;
+	return rule->on_bad != BAD_REJECT;
+}
+
+static bool stays(const struct etl_hit *hit, const struct rule *rule)
+{
+	return hit->e.type == targets[rule->to].type || etl_element_is_null(&hit->e);
+}
+
+/* Writes the record with all its values cast; a reject leaves the half-written one behind
+ * in the arena. */
+static void write_cast(struct cast *c, struct etl_batch *batch, size_t i)
+{
+	const struct etl_record *record = &batch->records[i];
+	const uint8_t *from = etl_record_start(record);
+	struct etl_writer w;
+	struct value v;
+
+	etl_writer_begin(&w, batch->arena, record->len + 16 * c->hits.n);
+	for (size_t h = 0; h < c->hits.n; h++) {
+		const struct etl_hit *hit = &c->hits.items[h];
+		const struct rule *rule = &c->options->rules[hit->field];
+
+		if (stays(hit, rule))
+			continue;
+		if (!convert(hit, rule, &v)) {
+			reject(batch, i, hit, rule);
+			return;
+		}
+		etl_rewrite_slice(&w, from, etl_element_start(&hit->e));
+		from = etl_element_end(&hit->e);
+		if (v.type != BSON_TYPE_EOD)
+			etl_writer_raw(&w, hit->e.key, hit->e.key_len, v.type, v.bytes, v.len);
+	}
+	etl_rewrite_slice(&w, from, etl_record_end(record));
+	etl_rewrite_done(batch, i, "cast", &w);
+}
+
+static int apply(void *self, struct etl_batch *batch, struct etl_error *err)
+{
+	struct cast *c = self;
+
+	(void)err;
+	for (size_t i = 0; i < batch->n; i++) {
+		bool any = false;
+
+		etl_hits_find(&c->hits, &c->options->fields, &batch->records[i]);
+		for (size_t h = 0; h < c->hits.n; h++)
+			any |= !stays(&c->hits.items[h],
+				&c->options->rules[c->hits.items[h].field]);
+		if (any)
+			write_cast(c, batch, i);
+	}
+	etl_batch_compact(batch);
+	return 0;
+}
+
+static void close_cast(void *self)
+{
+	etl_hits_fini(&((struct cast *)self)->hits);
+}
+
+const struct etl_transform_type etl_transform_cast = {
+	.name = "cast",
+	.summary = "gives fields another type, without silent loss",
+	.options = options,
+	.options_size = sizeof(struct options),
+	.size = sizeof(struct cast),
+	.check = compile,
+	.open = open_cast,
+	.apply = apply,
+	.close = close_cast,
+};

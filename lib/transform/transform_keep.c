@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * keep: [field, ...]. All other fields go; the order of the record stays. A field that the
+ * record does not have changes nothing.
+ */
+#include "transform/rewrite.h"
+#include "transform/transform.h"
+
+struct options {
+	struct etl_strings names;
+	struct etl_fields fields;
+};
+
+static const struct etl_option options[] = {
+	{.name = "", .type = ETL_OPT_STRINGS, .offset = offsetof(struct options, names),
+		.required = true, .help = "the top-level fields that stay"},
+	{0}};
+
+struct keep {
+	const struct options *options;
+	struct etl_hits hits;
+};
+
+static void compile(void *self, const struct etl_node *node, const struct etl_conf_env *env)
+{
+	struct options *o = self;
+
+	(void)node;
+	if (etl_field_names_ok(&o->names, "keep", env))
+		etl_fields_build(&o->fields, o->names.items, o->names.n, env->arena);
+}
+
+static int open_keep(void *self, const void *opts, const struct etl_vars *vars,
+	struct etl_error *err)
+{
+	struct keep *k = self;
+
+	(void)vars, (void)err;
+	k->options = opts;
+	return 0;
+}
+
+/* Neighbours that stay are copied as one slice. */
+static void write_kept(const struct keep *k, struct etl_batch *batch, size_t i)
+{
+	const uint8_t *from = etl_record_start(&batch->records[i]), *to = from;
+	struct etl_writer w;
+
+	etl_writer_begin(&w, batch->arena, batch->records[i].len);
+	for (size_t h = 0; h < k->hits.n; h++) {
+		const struct etl_element *e = &k->hits.items[h].e;
+
+		if (etl_element_start(e) != to) {
+			etl_rewrite_slice(&w, from, to);
+			from = etl_element_start(e);
+		}
+		to = etl_element_end(e);
+	}
+	etl_rewrite_slice(&w, from, to);
+	etl_rewrite_done(batch, i, "keep", &w);
+}
+
+static int apply(void *self, struct etl_batch *batch, struct etl_error *err)
+{
+	struct keep *k = self;
+
+	(void)err;
+	for (size_t i = 0; i < batch->n; i++) {
+		etl_hits_find(&k->hits, &k->options->fields, &batch->records[i]);
+		write_kept(k, batch, i);
+	}
+	etl_batch_compact(batch);
+	return 0;
+}
+
+static void close_keep(void *self)
+{
+	etl_hits_fini(&((struct keep *)self)->hits);
+}
+
+const struct etl_transform_type etl_transform_keep = {
+	.name = "keep",
+	.summary = "leaves only the named fields",
+	.options = options,
+	.options_size = sizeof(struct options),
+	.size = sizeof(struct keep),
+	.check = compile,
+	.open = open_keep,
+	.apply = apply,
+	.close = close_keep,
+};

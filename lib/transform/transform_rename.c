@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * rename: {old: new, ...}. All names change at once, so {a: b, b: a} swaps; the order of the
+ * fields stays. An absent field changes nothing. A record that holds the old and, besides,
+ * the new name is rejected, unless both have the same value (then the old one goes).
+ * `/a/b: c` copies a nested value to a top-level field at the end; the nested document
+ * itself stays as it is.
+ */
+#include "base/alloc.h"
+#include "base/str.h"
+#include "record/path.h"
+#include "transform/rewrite.h"
+#include "transform/transform.h"
+
+struct lift {
+	struct etl_path path;
+	size_t pair;
+};
+
+/* Of one name: the pair in which it stands on the left and the one on the right, or -1. */
+struct role {
+	int as_old, as_new;
+};
+
+struct options {
+	struct etl_pairs pairs;
+	struct etl_fields fields; /* all top-level names on either side */
+	struct role *roles;	  /* of each of them */
+	uint32_t *new_lens;	  /* of each pair's right side */
+	struct lift *lifts;
+	size_t n_lifts;
+};
+
+static const struct etl_option options[] = {
+	{.name = "", .type = ETL_OPT_PAIRS, .offset = offsetof(struct options, pairs),
+		.required = true, .help = "old name: new name; /a/b: c lifts a nested value"},
+	{0}};
+
+struct rename {
+	const struct options *options;
+	struct etl_hits hits;
+	struct etl_element *lifted; /* for each lift; key NULL = not there */
+};
+
+static bool pair_ok(struct options *o, size_t i, const struct etl_conf_env *env)
+{
+	const struct etl_node *at = o->pairs.nodes[i];
+	bool ok = etl_field_name_ok(o->pairs.values[i], at, "rename", env);
+
+	if (*o->pairs.keys[i] != '/')
+		ok &= etl_field_name_ok(o->pairs.keys[i], o->pairs.key_nodes[i], "rename", env);
+	for (size_t k = 0; k < i; k++)
+		if (etl_streq(o->pairs.values[i], o->pairs.values[k])) {
+			etl_diag_add(env->diag, &at->mark, ETL_DIAG_CONFLICT, "is taken", NULL,
+				"both '%s' and '%s' become '%s' in 'rename' of %s", o->pairs.keys[k],
+				o->pairs.keys[i], o->pairs.values[i], env->what);
+			return false;
+		}
+	return ok;
+}
+
+static bool add_lift(struct options *o, size_t pair, const struct etl_conf_env *env)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	struct lift *lift = &o->lifts[o->n_lifts++];
+	const char *pointer = o->pairs.keys[pair];
+	bool ok = etl_path_compile(pointer, env->arena, &lift->path, &err) == 0;
+
+	lift->pair = pair;
+	if (ok && !lift->path.has_any)
+		return true;
+	etl_diag_add(env->diag, &o->pairs.key_nodes[pair]->mark, ETL_DIAG_TYPE,
+		ok ? "leads to many values" : "not a JSON Pointer", NULL, "'rename' of %s: %s",
+		env->what, ok ? "a '*' cannot be lifted to one field" : err.message);
+	return false;
+}
+
+/* The role of `name`, made if it has none yet. */
+static struct role *role_of(struct options *o, const char **names, size_t *n, const char *name)
+{
+	for (size_t i = 0; i < *n; i++)
+		if (etl_streq(names[i], name))
+			return &o->roles[i];
+	names[*n] = name;
+	o->roles[*n] = (struct role){-1, -1};
+	return &o->roles[(*n)++];
+}
+
+static void compile(void *self, const struct etl_node *node, const struct etl_conf_env *env)
+{
+	struct options *o = self;
+	size_t n_pairs = o->pairs.n, n = 0;
+	const char **names = etl_arena_alloc(env->arena, (2 * n_pairs + 1) * sizeof *names);
+
+	(void)node;
+	o->roles = etl_arena_alloc(env->arena, (2 * n_pairs + 1) * sizeof *o->roles);
+	o->lifts = etl_arena_alloc(env->arena, (n_pairs + 1) * sizeof *o->lifts);
+	o->new_lens = etl_arena_alloc(env->arena, (n_pairs + 1) * sizeof *o->new_lens);
+	for (size_t i = 0; i < n_pairs; i++) {
+		if (!pair_ok(o, i, env))
+			return;
+		o->new_lens[i] = (uint32_t)strlen(o->pairs.values[i]);
+		if (*o->pairs.keys[i] == '/') {
+			if (!add_lift(o, i, env))
+				return;
+		} else {
+			role_of(o, names, &n, o->pairs.keys[i])->as_old = (int)i;
+		}
+		role_of(o, names, &n, o->pairs.values[i])->as_new = (int)i;
+	}
+	etl_fields_build(&o->fields, names, n, env->arena);
+}
+
+static int open_rename(void *self, const void *opts, const struct etl_vars *vars,
+	struct etl_error *err)
+{
+	struct rename *r = self;
+
+	(void)vars, (void)err;
+	r->options = opts;
+	r->lifted = etl_calloc(r->options->n_lifts + 1, sizeof *r->lifted);
+	return 0;
+}
+
+static bool same_value(const struct etl_element *a, const struct etl_element *b)
+{
+	return a->type == b->type && a->value_len == b->value_len &&
+		(!a->value_len || memcmp(a->value, b->value, a->value_len) == 0);
+}
+
+/* The element that already has pair's new name and keeps it, or NULL. */
+static const struct etl_hit *holder(const struct rename *r, int pair)
+{
+	for (size_t i = 0; i < r->hits.n; i++) {
+		const struct role *role = &r->options->roles[r->hits.items[i].field];
+
+		if (role->as_old < 0 && role->as_new == pair)
+			return &r->hits.items[i];
+	}
+	return NULL;
+}
+
+static void reject(struct etl_batch *batch, size_t i, const struct rename *r, int pair,
+	const struct etl_element *from, const struct etl_element *there)
+{
+	char a[128], b[128];
+
+	etl_element_describe(from, a, sizeof a);
+	etl_element_describe(there, b, sizeof b);
+	etl_batch_reject_record(batch, i, "transform", "rename", r->options->pairs.keys[pair],
+		"%s (%s) cannot become %s, which is there already (%s)",
+		r->options->pairs.keys[pair], a, r->options->pairs.values[pair], b);
+}
+
+/* Reads the nested values. True if there is any. */
+static bool find_lifts(struct rename *r, const struct etl_record *record)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < r->options->n_lifts; i++) {
+		bool found = etl_path_find(&r->options->lifts[i].path, record->bson, record->len,
+			&r->lifted[i]);
+
+		if (!found)
+			r->lifted[i].key = NULL;
+		any |= found;
+	}
+	return any;
+}
+
+/* Settles the new names that are taken: an equal value makes the rename superfluous (its
+ * hit's field or its lift's key is cleared). False if the record was rejected. */
+static bool settle_taken(struct rename *r, struct etl_batch *batch, size_t i)
+{
+	const struct options *o = r->options;
+	const struct etl_hit *taken;
+
+	for (size_t k = 0; k < r->hits.n; k++) {
+		struct etl_hit *hit = &r->hits.items[k];
+		int pair = o->roles[hit->field].as_old;
+
+		if (pair < 0 || !(taken = holder(r, pair)))
+			continue;
+		if (!same_value(&hit->e, &taken->e)) {
+			reject(batch, i, r, pair, &hit->e, &taken->e);
+			return false;
+		}
+		hit->e.type = 0; /* no BSON type: leave it out */
+	}
+	for (size_t k = 0; k < o->n_lifts; k++) {
+		struct etl_element *e = &r->lifted[k];
+
+		if (!e->key || !(taken = holder(r, (int)o->lifts[k].pair)))
+			continue;
+		if (!same_value(e, &taken->e)) {
+			reject(batch, i, r, (int)o->lifts[k].pair, e, &taken->e);
+			return false;
+		}
+		e->key = NULL;
+	}
+	return true;
+}
+
+static void write_renamed(struct rename *r, struct etl_batch *batch, size_t i)
+{
+	const struct options *o = r->options;
+	const struct etl_record *record = &batch->records[i];
+	const uint8_t *from = etl_record_start(record);
+	struct etl_writer w;
+
+	etl_writer_begin(&w, batch->arena, record->len + 16 * o->pairs.n);
+	for (size_t k = 0; k < r->hits.n; k++) {
+		const struct etl_element *e = &r->hits.items[k].e;
+		int pair = o->roles[r->hits.items[k].field].as_old;
+
+		if (pair < 0)
+			continue;
+		etl_rewrite_slice(&w, from, etl_element_start(e));
+		from = etl_element_end(e);
+		if (e->type)
+			etl_writer_raw(&w, o->pairs.values[pair], o->new_lens[pair], e->type,
+				e->value, e->value_len);
+	}
+	etl_rewrite_slice(&w, from, etl_record_end(record));
+	for (size_t k = 0; k < o->n_lifts; k++) {
+		const struct etl_element *e = &r->lifted[k];
+		size_t pair = o->lifts[k].pair;
+
+		if (e->key)
+			etl_writer_raw(&w, o->pairs.values[pair], o->new_lens[pair], e->type,
+				e->value, e->value_len);
+	}
+	etl_rewrite_done(batch, i, "rename", &w);
+}
+
+static int apply(void *self, struct etl_batch *batch, struct etl_error *err)
+{
+	struct rename *r = self;
+
+	(void)err;
+	for (size_t i = 0; i < batch->n; i++) {
+		bool any, taken = false;
+
+		etl_hits_find(&r->hits, &r->options->fields, &batch->records[i]);
+		any = find_lifts(r, &batch->records[i]);
+		for (size_t k = 0; k < r->hits.n; k++) {
+			bool is_old = r->options->roles[r->hits.items[k].field].as_old >= 0;
+
+			any |= is_old;
+			taken |= !is_old;
+		}
+		if (any && (!taken || settle_taken(r, batch, i)))
+			write_renamed(r, batch, i);
+	}
+	etl_batch_compact(batch);
+	return 0;
+}
+
+static void close_rename(void *self)
+{
+	struct rename *r = self;
+
+	etl_hits_fini(&r->hits);
+	free(r->lifted);
+}
+
+const struct etl_transform_type etl_transform_rename = {
+	.name = "rename",
+	.summary = "gives fields other names, lifts nested values to the top",
+	.options = options,
+	.options_size = sizeof(struct options),
+	.size = sizeof(struct rename),
+	.check = compile,
+	.open = open_rename,
+	.apply = apply,
+	.close = close_rename,
+};

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * set: {name: value}. Overwrites the field in its place or puts it at the end. Values follow
+ * the rules of conf/document.h; templates are filled once, when the span is opened, for they
+ * mean the span's window, the partition and the run. So a record costs one or two copies.
+ */
+#include "base/alloc.h"
+#include "conf/document.h"
+#include "transform/rewrite.h"
+#include "transform/transform.h"
+
+struct options {
+	const struct etl_node *body;
+	struct etl_fields fields;
+	const struct etl_value **values; /* one a field */
+};
+
+static const struct etl_option options[] = {
+	{.name = "", .type = ETL_OPT_NODE, .offset = offsetof(struct options, body),
+		.required = true, .help = "field: value; {station}, {window.start}, {run_id} are filled"},
+	{0}};
+
+struct set {
+	const struct options *options;
+	bson_t *doc;		    /* all fields with their values, in order */
+	struct etl_element *values; /* lent from doc */
+	struct etl_hits hits;
+	bool *there; /* the record at hand has the field */
+};
+
+static void compile(void *self, const struct etl_node *node, const struct etl_conf_env *env)
+{
+	struct options *o = self;
+	const struct etl_node *body = o->body;
+	bool ok = true;
+
+	(void)node;
+	if (!body || body->kind != ETL_NODE_MAP) {
+		etl_diag_add(env->diag, body ? &body->mark : NULL, ETL_DIAG_TYPE, "field: value",
+			NULL, "'set' of %s is a mapping", env->what);
+		return;
+	}
+	const char **names = etl_arena_alloc(env->arena, (body->n + 1) * sizeof *names);
+	o->values = etl_arena_zalloc(env->arena, (body->n + 1) * sizeof *o->values);
+	for (size_t i = 0; i < body->n; i++) {
+		names[i] = body->keys[i]->text;
+		ok &= etl_field_name_ok(names[i], body->keys[i], "set", env);
+		o->values[i] = etl_value_compile(body->items[i], env);
+		ok &= o->values[i] != NULL;
+	}
+	if (ok)
+		etl_fields_build(&o->fields, names, body->n, env->arena);
+}
+
+static int open_set(void *self, const void *opts, const struct etl_vars *vars,
+	struct etl_error *err)
+{
+	struct set *s = self;
+	const struct options *o = opts;
+	struct etl_cursor cursor;
+
+	s->options = o;
+	s->doc = bson_new();
+	s->values = etl_calloc(o->fields.n + 1, sizeof *s->values);
+	s->there = etl_calloc(o->fields.n + 1, sizeof *s->there);
+	for (size_t i = 0; i < o->fields.n; i++)
+		if (etl_value_append(o->values[i], vars, s->doc, o->fields.names[i], err) < 0)
+			return etl_error_prefix(err, "set %s", o->fields.names[i]);
+	etl_cursor_init(&cursor, bson_get_data(s->doc), s->doc->len);
+	for (size_t i = 0; i < o->fields.n; i++)
+		if (!etl_cursor_next(&cursor, &s->values[i]))
+			return etl_error_set(err, ETL_BUG, "transform.set", "set lost a value");
+	return 0;
+}
+
+/* Overwrites what is there, then puts the others at the end. */
+static void overwrite(struct set *s, const struct etl_record *record, struct etl_writer *w)
+{
+	const struct etl_fields *fields = &s->options->fields;
+	const uint8_t *from = etl_record_start(record);
+
+	memset(s->there, 0, fields->n * sizeof *s->there);
+	for (size_t h = 0; h < s->hits.n; h++) {
+		const struct etl_hit *hit = &s->hits.items[h];
+
+		etl_rewrite_slice(w, from, etl_element_start(&hit->e));
+		from = etl_element_end(&hit->e);
+		if (!s->there[hit->field])
+			etl_writer_copy(w, &s->values[hit->field]);
+		s->there[hit->field] = true;
+	}
+	etl_rewrite_slice(w, from, etl_record_end(record));
+	for (size_t i = 0; i < fields->n; i++)
+		if (!s->there[i])
+			etl_writer_copy(w, &s->values[i]);
+}
+
+static int apply(void *self, struct etl_batch *batch, struct etl_error *err)
+{
+	struct set *s = self;
+	const uint8_t *added = bson_get_data(s->doc) + 4;
+	const uint8_t *added_end = bson_get_data(s->doc) + s->doc->len - 1;
+	struct etl_writer w;
+
+	(void)err;
+	for (size_t i = 0; i < batch->n; i++) {
+		const struct etl_record *record = &batch->records[i];
+
+		etl_hits_find(&s->hits, &s->options->fields, record);
+		etl_writer_begin(&w, batch->arena, record->len + s->doc->len);
+		if (s->hits.n) {
+			overwrite(s, record, &w);
+		} else {
+			etl_rewrite_slice(&w, etl_record_start(record), etl_record_end(record));
+			etl_rewrite_slice(&w, added, added_end);
+		}
+		etl_rewrite_done(batch, i, "set", &w);
+	}
+	etl_batch_compact(batch);
+	return 0;
+}
+
+static void close_set(void *self)
+{
+	struct set *s = self;
+
+	bson_destroy(s->doc);
+	free(s->values);
+	free(s->there);
+	etl_hits_fini(&s->hits);
+}
+
+const struct etl_transform_type etl_transform_set = {
+	.name = "set",
+	.summary = "gives fields fixed values, or those of the span",
+	.options = options,
+	.options_size = sizeof(struct options),
+	.size = sizeof(struct set),
+	.check = compile,
+	.open = open_set,
+	.apply = apply,
+	.close = close_set,
+};
