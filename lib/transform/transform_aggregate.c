@@ -289,10 +289,13 @@ static const struct etl_element *copy_by(struct aggregate *a)
 	return copy;
 }
 
+/* An arena aligns to 8 bytes, a long double may want 16. */
 static struct group *new_group(struct aggregate *a, etl_wall start)
 {
-	struct group *group = etl_arena_zalloc(a->arena,
-		sizeof *group + a->options->n_values * sizeof *group->values);
+	size_t align = _Alignof(struct group);
+	char *room = etl_arena_zalloc(a->arena,
+		sizeof(struct group) + a->options->n_values * sizeof(struct etl_moments) + align);
+	struct group *group = (void *)(room + (align - (uintptr_t)room % align) % align);
 
 	group->start = start;
 	group->number = a->n_groups;

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * aggregate: cases by hand, and shuffled, split batches against a naive reference.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+
+#include "../../lib/plugin.h"
+
+extern const struct etl_transform_type etl_transform_aggregate;
+
+#define T(ms) "\"t\":{\"$date\":{\"$numberLong\":\"" ms "\"}}"
+#define AT(ms) "\"timestamp\":{\"$date\":{\"$numberLong\":\"" ms "\"}}"
+#define N(n) "{\"$numberLong\":\"" n "\"}"
+#define D(n) "{\"$numberDouble\":\"" n "\"}"
+
+/* All of `in` (NULL-ended) in batches of one; the results must be `out`. */
+static void run(const char *yaml, const char *const *in, const char *const *out, size_t rejects)
+{
+	const struct etl_transform_type *type = &etl_transform_aggregate;
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_batch *batch = etl_batch_new(), *result = etl_batch_new();
+	struct rig rig;
+	size_t n = 0;
+
+	transform_open(&rig, type, yaml);
+	for (; *in; in++) {
+		etl_batch_reset(batch);
+		batch_put(batch, *in);
+		assert_int_equal(type->apply(rig.self, batch, &err), 0);
+		assert_int_equal(batch->n, 0);
+		rejects -= batch->n_rejects;
+	}
+	assert_int_equal(rejects, 0);
+	assert_int_equal(type->flush(rig.self, result, &err), 0);
+	for (; out[n]; n++)
+		need_record(result, n, out[n], yaml);
+	assert_int_equal(result->n, n);
+	etl_batch_reset(result);
+	assert_int_equal(type->flush(rig.self, result, &err), 0);
+	assert_int_equal(result->n, 0); /* forgotten */
+	rig_free(&rig);
+	etl_batch_free(batch);
+	etl_batch_free(result);
+}
+
+#define RUN(yaml, in, out, rejects)                                                             \
+	run(yaml, (const char *const[]){in, NULL}, (const char *const[]){out, NULL}, rejects)
+#define L(...) __VA_ARGS__
+
+static void test_cases(void **state)
+{
+	(void)state;
+	RUN("{every: 1h, mean: [v], count: n}",
+		L("{" T("0") ",\"v\":1}", "{" T("3599999") ",\"v\":2}", "{" T("3600000") ",\"v\":5.5}",
+			"{" T("-1") ",\"v\":7}"),
+		L("{" AT("-3600000") ",\"v\":" D("7.0") ",\"n\":" N("1") "}",
+			"{" AT("0") ",\"v\":" D("1.5") ",\"n\":" N("2") "}",
+			"{" AT("3600000") ",\"v\":" D("5.5") ",\"n\":" N("1") "}"),
+		0);
+	RUN("{every: 1m, by: [s], mean: [v], max: [v], time: at}",
+		L("{" T("5") ",\"s\":\"b\",\"v\":1}", "{" T("4") ",\"s\":\"a\",\"v\":2}",
+			"{" T("3") ",\"v\":3}", "{" T("2") ",\"s\":null,\"v\":null}",
+			"{" T("1") ",\"s\":\"b\"}"),
+		L("{\"s\":\"b\",\"at\":{\"$date\":{\"$numberLong\":\"0\"}},\"v_mean\":" D("1.0")
+		  ",\"v_max\":1}",
+			"{\"s\":\"a\",\"at\":{\"$date\":{\"$numberLong\":\"0\"}},\"v_mean\":" D("2.0")
+			",\"v_max\":2}",
+			"{\"at\":{\"$date\":{\"$numberLong\":\"0\"}},\"v_mean\":" D("3.0")
+			",\"v_max\":3}",
+			"{\"s\":null,\"at\":{\"$date\":{\"$numberLong\":\"0\"}},\"v_mean\":null,"
+			"\"v_max\":null}"),
+		0);
+	/* Numbers as keys, by value; first and last by event time; integers stay integers. */
+	RUN("{every: 1h, by: k, first: v, last: v, sum: [v], min: v, stddev: v}",
+		L("{" T("3") ",\"k\":1,\"v\":5}", "{" T("9") ",\"k\":1.0,\"v\":2}",
+			"{" T("1") ",\"k\":" N("1") ",\"v\":8}"),
+		L("{\"k\":1," AT("0") ",\"v_min\":2,\"v_sum\":" N("15")
+		  ",\"v_first\":8,\"v_last\":2,\"v_stddev\":" D("3.0") "}"),
+		0);
+	RUN("{every: 1h, sum: v, stddev: v}", L("{" T("3") ",\"v\":0.5}"),
+		L("{" AT("0") ",\"v_sum\":" D("0.5") ",\"v_stddev\":null}"), 0);
+	/* What cannot be aggregated leaves no trace. */
+	RUN("{every: 1h, mean: v, count: n}",
+		L("{\"v\":1}", "{" T("1") ",\"v\":\"1\"}", "{" T("1") ",\"v\":" D("NaN") "}",
+			"{" T("1") ",\"v\":" D("-Infinity") "}", "{" T("1") ",\"v\":4}"),
+		L("{" AT("0") ",\"v\":" D("4.0") ",\"n\":" N("1") "}"), 4);
+	/* Large and small: a plain sum would give 0. */
+	RUN("{every: 1h, sum: v}",
+		L("{" T("1") ",\"v\":1e100}", "{" T("1") ",\"v\":1.0}", "{" T("1") ",\"v\":-1e100}"),
+		L("{" AT("0") ",\"v_sum\":" D("1.0") "}"), 0);
+	/* Days of a zone: 2023-03-26 in Rome has 23 hours, 2023-03-25T23:00Z to 26T22:00Z. */
+	RUN("{every: 1d, timezone: Europe/Rome, count: n}",
+		L("{" T("1679785199999") "}", "{" T("1679785200000") "}", "{" T("1679867999999") "}",
+			"{" T("1679868000000") "}"),
+		L("{" AT("1679698800000") ",\"n\":" N("1") "}",
+			"{" AT("1679785200000") ",\"n\":" N("2") "}",
+			"{" AT("1679868000000") ",\"n\":" N("1") "}"),
+		0);
+}
+
+static void test_refused(void **state)
+{
+	const struct etl_transform_type *type = &etl_transform_aggregate;
+
+	(void)state;
+	transform_refused(type, "{mean: [v]}", "E013", "every");
+	transform_refused(type, "{every: 1h}", "E023", "nothing to work out");
+	transform_refused(type, "{every: 1h, by: [v], mean: [v]}", "E023", "named 'v'");
+	transform_refused(type, "{every: 1h, mean: [timestamp]}", "E023", "named 'timestamp'");
+	transform_refused(type, "{every: 1h, count: n, time: n}", "E023", "named 'n'");
+	transform_refused(type, "{every: 1h, mean: [v, v]}", "E023", "twice");
+	transform_refused(type, "{every: 1h, mean: [/a/b]}", "E014", "JSON Pointer");
+	transform_refused(type, "{every: 1h, timezone: Europe/Rome, count: n}", "E023", "whole days");
+	transform_refused(type, "{every: 1d, timezone: Europe/Rom, count: n}", "E018", "Europe/Rom");
+}
+
+enum { VALUES = 3000, HOURS = 24, STATIONS = 3 };
+
+struct sample {
+	int64_t ms;
+	int station;
+	double v;
+};
+
+static void feed(struct rig *rig, const struct sample *samples, size_t n, size_t step)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_batch *batch = etl_batch_new();
+
+	for (size_t i = 0; i < n; i++) {
+		bson_t *doc = BCON_NEW("t", BCON_DATE_TIME(samples[i].ms), "s",
+			BCON_INT32(samples[i].station), "v", BCON_DOUBLE(samples[i].v));
+
+		batch_put_doc(batch, doc);
+		bson_destroy(doc);
+		if ((i + 1) % step == 0 || i + 1 == n) {
+			assert_int_equal(etl_transform_aggregate.apply(rig->self, batch, &err), 0);
+			etl_batch_reset(batch);
+		}
+	}
+	etl_batch_free(batch);
+}
+
+static double number(const struct etl_record *r, const char *key)
+{
+	struct etl_element e;
+	double v = 0;
+
+	assert_true(etl_doc_find(r->bson, r->len, key, &e));
+	assert_true(etl_element_double(&e, &v));
+	return v;
+}
+
+static void need_near(double got, double want)
+{
+	if (!(fabs(got - want) <= 1e-12 * fmax(1, fabs(want))))
+		fail_msg("%.17g is not %.17g", got, want);
+}
+
+static void compare(const struct etl_record *r, const struct sample *samples)
+{
+	long double sum = 0, squares = 0, low = 1e9L, high = -1e9L;
+	int station = (int)number(r, "s");
+	size_t n = 0;
+
+	for (size_t i = 0; i < VALUES; i++) {
+		long double v = samples[i].v;
+
+		if (samples[i].station != station || samples[i].ms / 3600000 * 3600000 != r->time.ms)
+			continue;
+		sum += v;
+		low = v < low ? v : low;
+		high = v > high ? v : high;
+		n++;
+	}
+	for (size_t i = 0; i < VALUES; i++)
+		if (samples[i].station == station && samples[i].ms / 3600000 * 3600000 == r->time.ms)
+			squares += (samples[i].v - sum / n) * (samples[i].v - sum / n);
+	assert_int_equal((size_t)number(r, "n"), n);
+	need_near(number(r, "v_mean"), (double)(sum / n));
+	need_near(number(r, "v_sum"), (double)sum);
+	need_near(number(r, "v_min"), (double)low);
+	need_near(number(r, "v_max"), (double)high);
+	if (n > 1)
+		need_near(number(r, "v_stddev"), (double)sqrtl(squares / (n - 1)));
+}
+
+/* In any order, cut anywhere: the same groups, equal to the reference. */
+static void test_reference(void **state)
+{
+	uint64_t random = test_seed();
+	struct sample samples[VALUES];
+
+	(void)state;
+	for (int round = 0; round < 20; round++) {
+		struct etl_batch *result = etl_batch_new();
+		struct etl_error err = ETL_ERROR_INIT;
+		struct rig rig;
+		double total = 0;
+
+		for (size_t i = 0; i < VALUES; i++)
+			samples[i] = (struct sample){
+				.ms = (int64_t)(test_random(&random) % (HOURS * 3600000)),
+				.station = (int)(test_random(&random) % STATIONS),
+				.v = (double)(int64_t)(test_random(&random) >> 20) / 1e9 - 5000,
+			};
+		transform_open(&rig, &etl_transform_aggregate,
+			"{every: 1h, by: [s], mean: v, sum: v, min: v, max: v, stddev: v, count: n}");
+		feed(&rig, samples, VALUES, 1 + test_random(&random) % 700);
+		assert_int_equal(etl_transform_aggregate.flush(rig.self, result, &err), 0);
+		for (size_t i = 0; i < result->n; i++) {
+			assert_true(!i || result->records[i].time.ms >= result->records[i - 1].time.ms);
+			compare(&result->records[i], samples);
+			total += number(&result->records[i], "n");
+		}
+		assert_int_equal((size_t)total, VALUES);
+		rig_free(&rig);
+		etl_batch_free(result);
+	}
+}
+
+static void test_limit(void **state)
+{
+	struct etl_batch *batch = etl_batch_new();
+	struct etl_error err = ETL_ERROR_INIT;
+	struct rig rig;
+	size_t done = 0;
+	int rc = 0;
+
+	(void)state;
+	transform_open(&rig, &etl_transform_aggregate, "{every: 1s, count: n}");
+	for (; rc == 0 && done <= 1000000; done += 1000) {
+		bson_t empty = BSON_INITIALIZER;
+
+		etl_batch_reset(batch);
+		for (size_t i = 0; i < 1000; i++)
+			etl_batch_add_copy(batch, &empty, (etl_wall){(int64_t)(done + i) * 1000}, i);
+		rc = etl_transform_aggregate.apply(rig.self, batch, &err);
+	}
+	assert_int_equal(rc, -1);
+	assert_int_equal(done, 1001000); /* the first million fitted */
+	assert_int_equal(err.kind, ETL_LIMIT);
+	rig_free(&rig);
+	etl_batch_free(batch);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_cases),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_reference),
+		cmocka_unit_test(test_limit),
+	};
+
+	return cmocka_run_group_tests_name("transform/aggregate", tests, NULL, NULL);
+}
