@@ -47,7 +47,7 @@ static int start(struct etl_txn *txn, struct etl_error *err)
 		return etl_mongo_error(err, &error, NULL);
 	opts = transaction_options();
 	ok = mongoc_client_session_start_transaction(txn->session, opts, &error) &&
-		mongoc_client_session_append(txn->session, &txn->opts, &error);
+		mongoc_client_session_append(txn->session, txn->opts, &error);
 	mongoc_transaction_opts_destroy(opts);
 	return ok ? 0 : etl_mongo_error(err, &error, NULL);
 }
@@ -57,7 +57,7 @@ struct etl_txn *etl_txn_begin(struct etl_mongo *mongo, struct etl_error *err)
 	struct etl_txn *txn = ETL_NEW(struct etl_txn);
 
 	txn->mongo = mongo;
-	bson_init(&txn->opts);
+	txn->opts = bson_new();
 	txn->client = etl_mongo_pop(mongo);
 	if (!txn->client)
 		etl_error_set(err, ETL_TRANSIENT, "mongodb.pool", "no client became free in time");
@@ -146,6 +146,6 @@ void etl_txn_free(struct etl_txn *txn)
 		mongoc_client_session_destroy(txn->session);
 	}
 	etl_mongo_push(txn->mongo, txn->client);
-	bson_destroy(&txn->opts);
+	bson_destroy(txn->opts);
 	free(txn);
 }

@@ -12,7 +12,7 @@ struct etl_txn {
 	struct etl_mongo *mongo;
 	mongoc_client_t *client;
 	mongoc_client_session_t *session;
-	bson_t opts; /* {sessionId: ...}: pass to each operation */
+	bson_t *opts; /* {sessionId: ...}: pass to each operation */
 };
 
 /* Starts a transaction (snapshot, w:majority + journal, maxCommitTimeMS 10 s). */

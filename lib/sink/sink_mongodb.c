@@ -243,7 +243,7 @@ static int find_all_refused(struct sink *s, struct etl_sink_plan *plan,
 		probe = etl_txn_begin(s->mongo, err);
 		if (!probe)
 			return -1;
-		if (attempt(s, plan, probe->client, &probe->opts, &refused, err) < 0 && !refused) {
+		if (attempt(s, plan, probe->client, probe->opts, &refused, err) < 0 && !refused) {
 			etl_txn_free(probe);
 			return -1;
 		}
@@ -256,7 +256,7 @@ static int write_in_transaction(struct sink *s, struct etl_sink_plan *plan, stru
 {
 	struct etl_sink_item *refused;
 
-	if (attempt(s, plan, s->txn->client, &s->txn->opts, &refused, err) == 0)
+	if (attempt(s, plan, s->txn->client, s->txn->opts, &refused, err) == 0)
 		return 0;
 	return refused ? find_all_refused(s, plan, refused, err) : -1;
 }

@@ -352,6 +352,6 @@ int etl_smdb_commit(struct etl_state *s, struct etl_txn *txn, const struct etl_c
 	if (!txn)
 		return commit_in_steps(&e, err);
 	e.client = txn->client;
-	e.opts = &txn->opts;
+	e.opts = txn->opts;
 	return commit_transaction(&e, txn, err);
 }

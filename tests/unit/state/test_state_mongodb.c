@@ -98,7 +98,7 @@ static void aborted_transaction_leaves_nothing(void **state)
 	assert_int_equal(store->ops->begin(store, &txn, &err), 0);
 	if (txn) {
 		c = mongoc_client_get_collection(txn->client, database, "pauses");
-		assert_true(mongoc_collection_insert_one(c, doc, &txn->opts, NULL, &error));
+		assert_true(mongoc_collection_insert_one(c, doc, txn->opts, NULL, &error));
 		mongoc_collection_destroy(c);
 		store->ops->abort(store, txn);
 		assert_int_equal(count("pauses"), 1); /* "b" of the contract */
