@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * parse_time: formats, zones, numbers, the other field; refused configurations.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "../../lib/plugin.h"
+
+extern const struct etl_transform_type etl_transform_parse_time;
+
+#define DATE(ms) "{\"$date\":{\"$numberLong\":\"" ms "\"}}"
+#define ROME "{at: {format: \"%Y-%m-%d %H:%M\", timezone: Europe/Rome}}"
+
+static void test_cases(void **state)
+{
+	static const struct transform_case cases[] = {
+		{"{at: \"%Y-%m-%d %H:%M:%S\"}", "{\"a\":1,\"at\":\"2023-11-14 22:13:20\",\"z\":2}",
+			"{\"a\":1,\"at\":" DATE("1700000000000") ",\"z\":2}"},
+		{"{at: iso8601}", "{\"at\":\"2023-11-14T23:13:20.5+01:00\"}",
+			"{\"at\":" DATE("1700000000500") "}"},
+		{"{at: {}}", "{\"at\":\"2023-11-14T22:13:20\"}", "{\"at\":" DATE("1700000000000") "}"},
+		{"{at: {timezone: Europe/Rome}}", "{\"at\":\"2023-11-14\"}",
+			"{\"at\":" DATE("1699916400000") "}"},
+		{ROME, "{\"at\":\"2023-07-01 02:00\"}", "{\"at\":" DATE("1688169600000") "}"},
+		/* 02:30 does not exist on 2023-03-26: the first instant after the gap. */
+		{ROME, "{\"at\":\"2023-03-26 02:30\"}", "{\"at\":" DATE("1679792400000") "}"},
+		/* 02:30 comes twice on 2023-10-29: the first pass. */
+		{ROME, "{\"at\":\"2023-10-29 02:30\"}", "{\"at\":" DATE("1698539400000") "}"},
+		{"{at: epoch}", "{\"at\":1700000000}", "{\"at\":" DATE("1700000000000") "}"},
+		{"{at: epoch}", "{\"at\":\"1700000000\"}", "{\"at\":" DATE("1700000000000") "}"},
+		{"{at: epoch}", "{\"at\":1700000000.123}", "{\"at\":" DATE("1700000000123") "}"},
+		{"{at: epoch}", "{\"at\":-1.5}", "{\"at\":" DATE("-1500") "}"},
+		{"{at: epoch_ms}", "{\"at\":1700000000123}", "{\"at\":" DATE("1700000000123") "}"},
+		{"{at: epoch}", "{\"at\":1700000000123}", NULL, "at", "not a time of the format epoch"},
+		{"{at: epoch}", "{\"at\":true}", NULL, "at", "at is bool true"},
+		{"{at: epoch_ms}", "{\"at\":{\"$numberDouble\":\"NaN\"}}", NULL, "at", "not a time"},
+		{"{at: \"%Y-%m-%d\"}", "{\"at\":\"2023-02-30\"}", NULL, "at", "\"2023-02-30\""},
+		{"{at: \"%Y-%m-%d\"}", "{\"at\":\"2023-02-20x\"}", NULL, "at", "not a time"},
+		{"{at: \"%Y-%m-%d\"}", "{\"at\":20230220}", NULL, "at", "at is int32 20230220"},
+		{"{at: iso8601}", "{\"at\":\"\"}", NULL, "at", "not a time"},
+		/* Missing, null and dates pass. */
+		{"{at: iso8601}", "{\"b\":1}", "{\"b\":1}"},
+		{"{at: iso8601}", "{\"at\":null}", "{\"at\":null}"},
+		{"{at: iso8601}", "{\"at\":" DATE("5") "}", "{\"at\":" DATE("5") "}"},
+		/* Into another field. */
+		{"{at: {to: when}}", "{\"at\":\"1970-01-01\",\"z\":1}",
+			"{\"at\":\"1970-01-01\",\"z\":1,\"when\":" DATE("0") "}"},
+		{"{at: {to: when}}", "{\"when\":7,\"at\":\"1970-01-01\"}",
+			"{\"when\":" DATE("0") ",\"at\":\"1970-01-01\"}"},
+		{"{at: {to: when}}", "{\"at\":null}", "{\"at\":null,\"when\":null}"},
+		{"{a: {to: b}, b: {to: a}}", "{\"a\":\"1970-01-01\",\"b\":\"1970-01-02\"}",
+			"{\"a\":" DATE("86400000") ",\"b\":" DATE("0") "}"},
+	};
+
+	(void)state;
+	TRANSFORM_RUN_ALL(&etl_transform_parse_time, cases);
+}
+
+static void test_refused(void **state)
+{
+	const struct etl_transform_type *type = &etl_transform_parse_time;
+
+	(void)state;
+	transform_refused(type, "{at: \"%Q\"}", "E015", "%Q");
+	transform_refused(type, "{at: \"%H:%M\"}", "E015", "no full date");
+	transform_refused(type, "{at: {timezone: Europe/Rom}}", "E018", "Europe/Rom");
+	transform_refused(type, "{at: {to: /a/b}}", "E014", "JSON Pointer");
+	transform_refused(type, "{/a/b: iso8601}", "E014", "JSON Pointer");
+	transform_refused(type, "{a: {to: c}, b: {to: c}}", "E023", "two dates for field 'c'");
+	transform_refused(type, "{a: {to: b}, b: iso8601}", "E023", "two dates for field 'b'");
+	transform_refused(type, "[at]", "E014", "mapping");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_cases),
+		cmocka_unit_test(test_refused),
+	};
+
+	return cmocka_run_group_tests_name("transform/parse_time", tests, NULL, NULL);
+}
