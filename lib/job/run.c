@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "state/run_record.h"
 
 const char *etl_run_state_word(enum etl_run_state state)
 {
@@ -112,6 +113,7 @@ static void make_strands(struct etl_run *run)
 		strand->partition = &job->partitions[i];
 		strand->step = ETL_STEP_PLAN;
 		strand->error = (struct etl_error)ETL_ERROR_INIT;
+		strand->last = (struct etl_error)ETL_ERROR_INIT;
 		run->n_strands++;
 	}
 }
@@ -254,6 +256,15 @@ static void fill_record(const struct etl_run *run, struct etl_run_record *out)
 	out->n_partitions = run->n_strands;
 	for (size_t i = 0; i < run->n_strands; i++)
 		fill_partition(&run->strands[i], &out->partitions[i]);
+}
+
+void etl_run_to_bson(const struct etl_run *run, bson_t *out)
+{
+	struct etl_run_record record;
+
+	fill_record(run, &record);
+	etl_run_record_to_bson(&record, out);
+	free(record.partitions);
 }
 
 int etl_run_finish(struct etl_run *run, struct etl_error *err)

@@ -86,6 +86,9 @@ int etl_run_begin(struct etl_run *run);
  * record could not be saved (the data is safe: the ledger has it). */
 int etl_run_finish(struct etl_run *run, struct etl_error *err);
 
+/* The run's record as the store has it. `out` is initialised. After finish. */
+void etl_run_to_bson(const struct etl_run *run, bson_t *out);
+
 /* Worker: keeps the lease while strands are out. */
 int etl_run_renew(struct etl_run *run, struct etl_error *err);
 
@@ -138,7 +141,8 @@ struct etl_strand {
 	enum etl_step_id step;	    /* where it stands */
 
 	/* what came of it */
-	struct etl_error error; /* the first failure, or kind ETL_OK */
+	struct etl_error error; /* the first failure that was final, or kind ETL_OK */
+	struct etl_error last;	/* the last failure, also if it is being tried again */
 	char reason[ETL_REASON_MAX]; /* of a failure or of being blocked, in words */
 	struct etl_counts counts;
 	uint64_t windows_due, windows_loaded, windows_empty, windows_failed, windows_held;

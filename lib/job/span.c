@@ -313,6 +313,7 @@ enum etl_need etl_span_failed(struct etl_strand *strand, struct etl_error *err)
 	bool in_span = work && work->windows;
 	etl_dur delay = {0};
 
+	strand->last = *err;
 	if (in_span)
 		drop_slice(strand);
 	switch (work ? decide(strand, err, &delay) : ETL_VERDICT_STOP) {

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * MongoDB there or not. The daemon lives without it, says so, and looks out for it with
+ * growing pauses; when it is back, what was owed runs. An absent MongoDB is a state, not an
+ * error of the daemon: the watchdog is fed all the while.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/hash.h"
+#include "etld.h"
+#include "instance.h"
+#include "journal.h"
+#include "message_ids.h"
+#include "notify.h"
+#include "time/backoff.h"
+
+/* What one look at MongoDB brings home from a worker. */
+struct connect {
+	struct etld_task task;
+	struct etld *etld;
+	bool first; /* also read watermarks and pauses */
+	int rc;
+	struct etl_error error;
+	struct etl_mongo_topology topology;
+	struct mark {
+		char *job, *partition;
+		etl_wall processed;
+	} *marks;
+	size_t n_marks, marks_cap;
+	struct pause {
+		char *job, *why;
+	} *pauses;
+	size_t n_pauses, pauses_cap;
+};
+
+static int keep_mark(void *ctx, const char *job, const char *partition,
+	const struct etl_watermark *watermark)
+{
+	struct connect *c = ctx;
+
+	ETL_GROW(c->marks, c->n_marks, c->marks_cap);
+	c->marks[c->n_marks++] =
+		(struct mark){etl_strdup(job), etl_strdup(partition), watermark->processed};
+	return 0;
+}
+
+static int keep_pause(void *ctx, const char *job, const char *why)
+{
+	struct connect *c = ctx;
+
+	ETL_GROW(c->pauses, c->n_pauses, c->pauses_cap);
+	c->pauses[c->n_pauses++] = (struct pause){etl_strdup(job), etl_strdup(why)};
+	return 0;
+}
+
+static void connect_work(struct etld_task *task)
+{
+	struct connect *c = (struct connect *)task;
+	struct etl_state *state = c->etld->state;
+
+	c->rc = etl_mongo_ping(c->etld->mongo, &c->topology, &c->error);
+	if (c->rc == 0)
+		c->rc = state->ops->prepare(state, &c->error);
+	if (c->rc == 0 && c->first)
+		c->rc = state->ops->watermark_list(state, keep_mark, c, &c->error);
+	if (c->rc == 0 && c->first)
+		c->rc = state->ops->pause_list(state, keep_pause, c, &c->error);
+}
+
+static void take_marks(struct etld *etld, const struct connect *c)
+{
+	for (size_t i = 0; i < c->n_marks; i++) {
+		struct etld_job *job = etld_job_find(etld, c->marks[i].job);
+
+		for (size_t k = 0; job && k < job->job->n_partitions; k++)
+			if (strcmp(job->partitions[k].name, c->marks[i].partition) == 0)
+				job->partitions[k].watermark = c->marks[i].processed;
+	}
+	for (size_t i = 0; i < c->n_pauses; i++) {
+		struct etld_job *job = etld_job_find(etld, c->pauses[i].job);
+
+		if (!job)
+			continue;
+		job->paused = true;
+		free(job->pause_reason);
+		job->pause_reason = etl_strdup(c->pauses[i].why);
+	}
+}
+
+static void connect_free(struct connect *c)
+{
+	for (size_t i = 0; i < c->n_marks; i++) {
+		free(c->marks[i].job);
+		free(c->marks[i].partition);
+	}
+	for (size_t i = 0; i < c->n_pauses; i++) {
+		free(c->pauses[i].job);
+		free(c->pauses[i].why);
+	}
+	free(c->marks);
+	free(c->pauses);
+	free(c);
+}
+
+static void try_later(struct etld *etld)
+{
+	unsigned attempt = ++etld->mongodb_attempts;
+	etl_dur wait = etl_backoff(attempt, ETL_SECONDS(1), ETL_SECONDS(15),
+		etl_hash64(etld->holder, strlen(etld->holder), attempt));
+
+	etl_timer_arm(etld_loop_wheel(etld->loop), &etld->backend_timer,
+		etl_mono_add(etl_mono_now(etld->clock), wait));
+}
+
+static void is_down(struct etld *etld, const struct etl_error *err)
+{
+	bool was_up = etld->mongodb_up || !etld->mongodb_tried;
+
+	etld->mongodb_up = false;
+	etld->mongodb_tried = true;
+	memcpy(etld->mongodb_reason, err->message, sizeof etld->mongodb_reason);
+	if (was_up)
+		etld_log(ETLD_WARNING, ETLD_MSG_MONGODB_DOWN, NULL, 0,
+			"MongoDB cannot be reached, runs wait for it: %s", err->message);
+	try_later(etld);
+}
+
+static void is_up(struct etld *etld, const struct connect *c)
+{
+	bool first = c->first;
+
+	etld->mongodb_up = true;
+	etld->mongodb_tried = true;
+	etld->mongodb_attempts = 0;
+	etld->mongodb_reason[0] = '\0';
+	etld->topology = c->topology;
+	etld_log(ETLD_NOTICE, ETLD_MSG_MONGODB_UP, NULL, 0, "MongoDB %s is there (%s), guarantee: %s",
+		c->topology.version, c->topology.kind,
+		c->topology.transactions ? "effectively-once" : "idempotent at-least-once");
+	take_marks(etld, c);
+	etld->marks_known = true;
+	if (first)
+		etld_sched_catch_up(etld);
+	etld_sched_resume_owed(etld);
+}
+
+static void connect_done(struct etld_task *task)
+{
+	struct connect *c = (struct connect *)task;
+	struct etld *etld = c->etld;
+
+	etld->backend_busy = false;
+	if (!etld->draining) {
+		if (c->rc == 0)
+			is_up(etld, c);
+		else
+			is_down(etld, &c->error);
+	}
+	if (!etld->ready_told) { /* up or down, from now on the daemon does what it can */
+		etld->ready_told = true;
+		etld_notify_ready();
+	}
+	connect_free(c);
+	etld_tell_status(etld);
+	etld_maybe_stopped(etld);
+}
+
+void etld_backend_connect(struct etld *etld)
+{
+	struct connect *c;
+
+	if (etld->backend_busy || etld->mongodb_up || etld->draining)
+		return;
+	c = ETL_NEW(struct connect);
+	c->task = (struct etld_task){.work = connect_work, .done = connect_done, .name = "connect"};
+	c->etld = etld;
+	c->error = (struct etl_error)ETL_ERROR_INIT;
+	c->first = !etld->marks_known;
+	etld->backend_busy = true;
+	etld_pool_submit(etld->pool, &c->task);
+}
+
+static void on_backend_timer(struct etl_timer *timer, void *ctx)
+{
+	(void)timer;
+	etld_backend_connect(ctx);
+}
+
+void etld_backend_lost(struct etld *etld, const struct etl_error *err)
+{
+	if (!etld->mongodb_up || etld->draining)
+		return;
+	is_down(etld, err);
+	etld_tell_status(etld);
+}
+
+int etld_backend_open(struct etld *etld, struct etl_error *err)
+{
+	const struct etld_settings *settings = &etld->generation->settings;
+
+	etld->backend_timer =
+		(struct etl_timer){.fire = on_backend_timer, .ctx = etld, .name = "mongodb"};
+	etl_mongo_global_init();
+	etld->mongo = etl_mongo_new(settings->mongodb.uri, "etld",
+		(unsigned)settings->limits.workers + 2, err);
+	if (!etld->mongo)
+		return -1;
+	etld->database = etl_strdup(settings->mongodb.database);
+	etld->metadata = etl_strdup(settings->metadata.database);
+	etld->state = etl_state_mongodb_new(etld->mongo, etld->metadata);
+	etld->run_env = (struct etl_run_env){
+		.state = etld->state,
+		.mongo = etld->mongo,
+		.database = etld->database,
+		.clock = etld->clock,
+		.host = etld->host,
+		.holder = etld->holder,
+		.dead_holder = etld_instance_dead,
+		.memory_max = settings->limits.memory / (uint64_t)settings->limits.workers,
+	};
+	return 0;
+}
+
+void etld_backend_close(struct etld *etld)
+{
+	if (etld->state)
+		etld->state->ops->free(etld->state);
+	etl_mongo_free(etld->mongo);
+	free(etld->database);
+	free(etld->metadata);
+	etl_mongo_global_cleanup();
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The manager: makes everything in order, runs the loop, stops everything in reverse. Start:
+ * loop, workers, HTTP, control socket, then MongoDB from a worker. Stop: no new runs, runs
+ * end within drain.timeout, then they are cancelled; their windows stay due.
+ */
+#include "etld.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "control.h"
+#include "instance.h"
+#include "journal.h"
+#include "message_ids.h"
+#include "notify.h"
+
+/* A worker that is at one task for longer than this hangs: MongoDB calls end within a
+ * minute, decoding is cut into batches. */
+#define WORKER_STUCK ETL_MINUTES(5)
+
+static void on_wake(void *ctx)
+{
+	struct etld *etld = ctx;
+
+	etld_pool_collect(etld->pool);
+}
+
+static void wake_loop(void *ctx)
+{
+	struct etld *etld = ctx;
+
+	etld_loop_wake(etld->loop);
+}
+
+static void on_signal(void *ctx, int number)
+{
+	struct etld *etld = ctx;
+	struct etl_buf report;
+
+	if (number != SIGHUP) {
+		etld_drain(etld);
+		return;
+	}
+	etl_buf_init(&report, 1024 * 1024);
+	etld_reload(etld, &report);
+	etl_buf_fini(&report);
+}
+
+static void on_clock_stepped(void *ctx)
+{
+	struct etld *etld = ctx;
+
+	etld_log(ETLD_NOTICE, ETLD_MSG_CLOCK_STEPPED, NULL, 0,
+		"the wall clock was set; all slots are planned again");
+	etld_sched_replan_all(etld);
+}
+
+/* ---- watchdog ------------------------------------------------------------------------------ */
+
+static void arm_watchdog(struct etld *etld)
+{
+	etl_timer_arm(etld_loop_wheel(etld->loop), &etld->watchdog_timer,
+		etl_mono_add(etl_mono_now(etld->clock), (etl_dur){etld->watchdog.us / 2}));
+}
+
+/* Fires on the loop, so the loop turns; the workers are asked for. */
+static void on_watchdog(struct etl_timer *timer, void *ctx)
+{
+	struct etld *etld = ctx;
+	struct etld_pool_facts facts;
+
+	(void)timer;
+	etld_pool_facts(etld->pool, &facts);
+	if (facts.oldest.us < WORKER_STUCK.us)
+		etld_notify_watchdog();
+	arm_watchdog(etld);
+}
+
+/* ---- status -------------------------------------------------------------------------------- */
+
+void etld_tell_status(struct etld *etld)
+{
+	if (etld->draining)
+		etld_notify_status("stopping: %u runs are ending", etld->active_runs);
+	else if (!etld->mongodb_tried)
+		etld_notify_status("starting: asking MongoDB");
+	else if (!etld->mongodb_up)
+		etld_notify_status("degraded: MongoDB cannot be reached: %s", etld->mongodb_reason);
+	else
+		etld_notify_status("%zu jobs, %u running, configuration %lld%s",
+			etld->generation->n_jobs, etld->active_runs, (long long)etld->generation->number,
+			etld->config_error ? ", the one on disk has errors" : "");
+}
+
+/* ---- stopping ------------------------------------------------------------------------------ */
+
+void etld_maybe_stopped(struct etld *etld)
+{
+	if (etld->draining && !etld->runs && !etld->backend_busy)
+		etld_loop_stop(etld->loop);
+}
+
+static void on_drain_timeout(struct etl_timer *timer, void *ctx)
+{
+	struct etld *etld = ctx;
+
+	(void)timer;
+	etld_log(ETLD_WARNING, NULL, NULL, 0,
+		"drain.timeout has passed: the runs that are left are cancelled, their windows stay due");
+	etld_exec_cancel_all(etld, ETL_CANCEL_SHUTDOWN);
+}
+
+void etld_drain(struct etld *etld)
+{
+	etl_dur limit = etld->generation->settings.drain.timeout;
+
+	if (etld->draining) { /* asked twice: now */
+		etld_exec_cancel_all(etld, ETL_CANCEL_SHUTDOWN);
+		return;
+	}
+	etld->draining = true;
+	etld_log(ETLD_NOTICE, ETLD_MSG_DRAINING, NULL, 0, "stopping: %u runs are ending",
+		etld->active_runs);
+	etld_notify_stopping();
+	etld_notify_extend((etl_dur){limit.us + ETL_SECONDS(10).us});
+	etld_tell_status(etld);
+	etld_sched_stop(etld);
+	etl_timer_cancel(etld_loop_wheel(etld->loop), &etld->backend_timer);
+	etld->drain_timer =
+		(struct etl_timer){.fire = on_drain_timeout, .ctx = etld, .name = "drain"};
+	etl_timer_arm(etld_loop_wheel(etld->loop), &etld->drain_timer,
+		etl_mono_add(etl_mono_now(etld->clock), limit));
+	etld_maybe_stopped(etld);
+}
+
+/* ---- life ---------------------------------------------------------------------------------- */
+
+static int open_parts(struct etld *etld, struct etl_error *err)
+{
+	const struct etld_settings *settings = &etld->generation->settings;
+	const struct etld_loop_events events = {on_wake, on_signal, on_clock_stepped, etld};
+	struct etld_http_options http;
+
+	etld->loop = etld_loop_new(etld->clock, &events, err);
+	if (!etld->loop)
+		return -1;
+	etld->pool = etld_pool_new((unsigned)settings->limits.workers, etld->clock, wake_loop, etld);
+	etld_settings_http(settings, &http);
+	etld->http = etld_http_new(etld->loop, etld->clock, &http, err);
+	if (!etld->http || etld_backend_open(etld, err) < 0)
+		return -1;
+	etld->control = etld_control_open(etld, settings, err);
+	return etld->control ? 0 : -1;
+}
+
+struct etld *etld_new(struct etld_generation *generation, struct etl_error *err)
+{
+	struct etld *etld = ETL_NEW(struct etld);
+
+	etld->clock = etl_clock_real();
+	etld->generation = generation;
+	generation->number = 1;
+	etld->config_path = etl_strdup(generation->path);
+	etld->started = etl_now(etld->clock);
+	etld_instance_name(etld->holder, sizeof etld->holder, etld->host, sizeof etld->host);
+	if (open_parts(etld, err) < 0) {
+		etld_free(etld);
+		return NULL;
+	}
+	return etld;
+}
+
+int etld_run(struct etld *etld)
+{
+	etld_log(ETLD_NOTICE, ETLD_MSG_STARTED, NULL, 0, "etld %s started: %zu jobs from %s",
+		ETL_VERSION, etld->generation->n_jobs, etld->config_path);
+	etld_sched_adopt(etld, etld->generation);
+	etld->watchdog = etld_notify_watchdog_interval();
+	if (etld->watchdog.us) {
+		etld->watchdog_timer =
+			(struct etl_timer){.fire = on_watchdog, .ctx = etld, .name = "watchdog"};
+		arm_watchdog(etld);
+	}
+	etld_tell_status(etld);
+	etld_backend_connect(etld);
+	etld_loop_run(etld->loop);
+	etld_log(ETLD_NOTICE, ETLD_MSG_STOPPED, NULL, 0, "stopped");
+	return etld->exit_status;
+}
+
+/* The reverse of open_parts. Workers go first: nothing may be used below them. */
+void etld_free(struct etld *etld)
+{
+	if (!etld)
+		return;
+	etld_control_close(etld->control);
+	etld_pool_free(etld->pool);
+	if (etld->loop)
+		etld_sched_free(etld);
+	etld_http_free(etld->http);
+	etld_backend_close(etld);
+	etld_generation_unref(etld->generation);
+	etld_loop_free(etld->loop);
+	free(etld->config_path);
+	free(etld->config_error);
+	free(etld);
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The one manager object: everything the daemon owns hangs here, nothing is global. All of it
+ * belongs to the loop thread; workers see tasks, runs and strands only.
+ */
+#ifndef ETLD_ETLD_H
+#define ETLD_ETLD_H
+
+#include <uthash.h>
+
+#include "generation.h"
+#include "http.h"
+#include "job/run.h"
+#include "loop.h"
+#include "mongo/mongo.h"
+#include "pool.h"
+#include "state/state.h"
+
+struct etld_run;
+struct etld_control;
+
+/* Why a run starts; `asked` and `partition` only by hand. */
+struct etld_trigger {
+	const char *name; /* static: schedule manual after catch_up */
+	etl_wall slot;	  /* ms == 0 = none */
+	struct etl_window asked;
+	char *partition; /* owned; NULL = all */
+};
+
+/* What the daemon knows of a partition without asking MongoDB. */
+struct etld_partition {
+	const char *name; /* lent by the generation */
+	etl_wall watermark; /* ms == 0 = not known */
+};
+
+/* A job as the daemon lives with it: survives reloads as long as its name does. */
+struct etld_job {
+	UT_hash_handle hh;
+	char *name;
+	const struct etl_job *job; /* of the current generation */
+	struct etld_partition *partitions;
+
+	/* schedule */
+	struct etl_timer timer;
+	etl_wall next;	    /* the slot that the timer waits for; ms == 0 = none */
+	etl_wall last_slot; /* the newest that fired: never again one at or before it */
+	bool paused;
+	char *pause_reason;
+	bool owed;	    /* triggered while MongoDB was away or the daemon full */
+	bool has_queued;    /* a trigger waits for the running one, or for a free place */
+	struct etld_trigger queued;
+	struct etld_job *ready_next; /* in etld->ready */
+	bool in_ready;
+
+	/* runs */
+	struct etld_run *running;
+	char last_run_id[ETL_UUID_BYTES];
+	enum etl_run_state last_state;
+	etl_wall last_started, last_ended, last_ok;
+	char last_reason[ETL_REASON_MAX];
+	bool last_needs_operator;
+	uint64_t windows_failed, windows_held, windows_blocked, windows_dirty;
+};
+
+struct etld {
+	const struct etl_clock *clock;
+	struct etld_loop *loop;
+	struct etld_pool *pool;
+	struct etld_http *http;
+	struct etld_control *control;
+	struct etld_generation *generation;
+	char *config_path;
+	char *config_error; /* the last reload's first error, or NULL */
+	etl_wall started;
+	char host[80];
+	char holder[160];
+
+	/* backend */
+	char *database, *metadata; /* names, as they were at the start */
+	struct etl_mongo *mongo;
+	struct etl_state *state;
+	struct etl_run_env run_env;
+	struct etl_mongo_topology topology;
+	bool mongodb_up, mongodb_tried, backend_busy, ready_told;
+	bool marks_known; /* watermarks and pauses were read once */
+	char mongodb_reason[ETL_ERROR_MESSAGE_MAX];
+	unsigned mongodb_attempts;
+	struct etl_timer backend_timer;
+
+	/* jobs and runs */
+	struct etld_job *jobs; /* hash by name */
+	struct etld_run *runs; /* list of those that are alive */
+	unsigned active_runs;
+	struct etld_job *ready, **ready_last; /* jobs that wait for a free place */
+
+	/* life */
+	bool draining, reloading;
+	struct etl_timer drain_timer, watchdog_timer;
+	etl_dur watchdog;
+	int exit_status;
+};
+
+struct etld_job *etld_job_find(struct etld *etld, const char *name);
+
+/* sched.c: slots, triggers, the queue of ready jobs */
+void etld_sched_adopt(struct etld *etld, struct etld_generation *generation);
+void etld_sched_plan(struct etld *etld, struct etld_job *job);
+void etld_sched_replan_all(struct etld *etld);
+void etld_sched_catch_up(struct etld *etld); /* once the watermarks are known */
+void etld_sched_resume_owed(struct etld *etld);
+void etld_sched_run_ended(struct etld *etld, struct etld_job *job);
+void etld_sched_stop(struct etld *etld);
+void etld_sched_free(struct etld *etld);
+enum etld_accept { ETLD_ACCEPTED, ETLD_QUEUED, ETLD_REFUSED };
+/* Takes trigger->partition. `*run` is set if it started at once. */
+enum etld_accept etld_sched_trigger(struct etld *etld, struct etld_job *job,
+	struct etld_trigger *trigger, struct etld_run **run);
+
+/* exec.c: carries runs and strands between loop and workers */
+struct etld_run *etld_exec_start(struct etld *etld, struct etld_job *job,
+	struct etld_trigger *trigger);
+void etld_exec_cancel(struct etld_run *run, enum etl_cancel why);
+void etld_exec_orphan(struct etld_run *run); /* its job left the configuration */
+void etld_exec_cancel_all(struct etld *etld, enum etl_cancel why);
+struct etl_run *etld_exec_run(struct etld_run *run);
+const char *etld_exec_run_id(const struct etld_run *run);
+/* Called on the loop at each change of step and once at the end (`ended`). Keyed by ctx. */
+typedef void (*etld_watch_fn)(void *ctx, const struct etl_run *run, bool ended);
+void etld_exec_watch(struct etld_run *run, etld_watch_fn fn, void *ctx);
+void etld_exec_unwatch(struct etld_run *run, void *ctx);
+
+/* report.c: one summary line a run, and what went wrong in it */
+void etld_report_run(struct etld *etld, const struct etl_run *run);
+
+/* backend.c: MongoDB there or not */
+int etld_backend_open(struct etld *etld, struct etl_error *err);
+void etld_backend_close(struct etld *etld);
+void etld_backend_connect(struct etld *etld);
+void etld_backend_lost(struct etld *etld, const struct etl_error *err);
+
+/* reload.c */
+int etld_reload(struct etld *etld, struct etl_buf *report);
+
+/* etld.c */
+struct etld *etld_new(struct etld_generation *generation, struct etl_error *err);
+int etld_run(struct etld *etld); /* until it stopped; the exit status */
+void etld_free(struct etld *etld);
+void etld_drain(struct etld *etld); /* what SIGTERM does */
+void etld_tell_status(struct etld *etld);
+void etld_maybe_stopped(struct etld *etld); /* ends the loop when nothing is left to drain */
+
+#endif

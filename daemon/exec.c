@@ -1,0 +1,518 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Carries runs through their life: begin on a worker, each strand back and forth between
+ * workers (its steps) and the loop (its transfer, its waits), finish on a worker, report on
+ * the loop. A strand is on at most one thread; its mail waits here while a worker has it.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "etld.h"
+#include "journal.h"
+#include "message_ids.h"
+
+/* Unread bytes of a strand at which its socket is paused, and at which it goes on. */
+#define MAIL_HIGH_BYTES (512 * 1024)
+#define MAIL_LOW_BYTES (128 * 1024)
+
+struct strand {
+	struct etld_task task;
+	struct etld_run *run;
+	struct etl_strand *strand;
+	struct etld_transfer *transfer;
+	struct etl_timer timer;
+	struct etl_mail *mail, **mail_last; /* came while a worker had the strand */
+	size_t mail_bytes;
+	bool on_worker, wants_input, ended;
+	enum etl_need need;
+};
+
+struct watcher {
+	struct watcher *next;
+	etld_watch_fn fn;
+	void *ctx;
+};
+
+struct etld_run {
+	struct etld_run *next, *prev;
+	struct etld *etld;
+	struct etld_job *job; /* NULL once its job left the configuration */
+	struct etld_generation *generation;
+	struct etl_run *run;
+	struct etld_task task;	/* begin and finish */
+	struct etld_task renew_task;
+	bool renewing, begun, finishing;
+	struct etl_error finish_error, renew_error;
+	struct etl_timer timeout, renew;
+	struct strand *strands;
+	size_t n_strands, next_strand, active;
+	struct watcher *watchers;
+};
+
+struct etl_run *etld_exec_run(struct etld_run *run)
+{
+	return run->run;
+}
+
+const char *etld_exec_run_id(const struct etld_run *run)
+{
+	return run->run->run_id;
+}
+
+/* ---- watchers ------------------------------------------------------------------------------ */
+
+void etld_exec_watch(struct etld_run *run, etld_watch_fn fn, void *ctx)
+{
+	struct watcher *watcher = ETL_NEW(struct watcher);
+
+	*watcher = (struct watcher){run->watchers, fn, ctx};
+	run->watchers = watcher;
+}
+
+void etld_exec_unwatch(struct etld_run *run, void *ctx)
+{
+	for (struct watcher **p = &run->watchers; *p;) {
+		struct watcher *watcher = *p;
+
+		if (watcher->ctx == ctx) {
+			*p = watcher->next;
+			free(watcher);
+		} else {
+			p = &watcher->next;
+		}
+	}
+}
+
+static void tell_watchers(struct etld_run *run, bool ended)
+{
+	for (struct watcher *w = run->watchers, *next; w; w = next) {
+		next = w->next;
+		w->fn(w->ctx, run->run, ended);
+	}
+}
+
+/* ---- the end of a run ---------------------------------------------------------------------- */
+
+static void run_free(struct etld_run *run)
+{
+	struct etl_wheel *wheel = etld_loop_wheel(run->etld->loop);
+
+	etl_timer_cancel(wheel, &run->timeout);
+	etl_timer_cancel(wheel, &run->renew);
+	if (run->prev)
+		run->prev->next = run->next;
+	else
+		run->etld->runs = run->next;
+	if (run->next)
+		run->next->prev = run->prev;
+	while (run->watchers)
+		etld_exec_unwatch(run, run->watchers->ctx);
+	etl_run_free(run->run);
+	etld_generation_unref(run->generation);
+	free(run->strands);
+	free(run);
+}
+
+static void remember(struct etld_job *job, const struct etl_run *run)
+{
+	memcpy(job->last_run_id, run->run_id, sizeof job->last_run_id);
+	job->last_state = run->state;
+	job->last_started = run->started;
+	job->last_ended = run->ended;
+	if (run->state == ETL_RUN_OK)
+		job->last_ok = run->ended;
+	job->windows_failed = run->windows_failed;
+	job->windows_held = run->windows_held;
+	job->windows_blocked = run->windows_blocked;
+	snprintf(job->last_reason, sizeof job->last_reason, "%s",
+		run->error.kind != ETL_OK ? run->error.message : "");
+	for (size_t i = 0; i < run->n_strands; i++) {
+		const struct etl_strand *strand = &run->strands[i];
+
+		if (!*job->last_reason && strand->state == ETL_STRAND_BLOCKED)
+			snprintf(job->last_reason, sizeof job->last_reason, "%s", strand->reason);
+		for (size_t k = 0; k < job->job->n_partitions && strand->watermark.ms; k++)
+			if (strcmp(job->partitions[k].name, strand->partition->name) == 0)
+				job->partitions[k].watermark = strand->watermark;
+	}
+}
+
+/* Both the run and its record were refused because MongoDB is away? Then the daemon looks
+ * out for it, and the job is owed a run. */
+static void notice_lost_mongodb(struct etld_run *run)
+{
+	static const char *const away[] = {"mongodb.unreachable", "mongodb.network",
+		"mongodb.election"};
+	const struct etl_error *errors[] = {&run->run->error, &run->finish_error};
+
+	for (size_t e = 0; e < 2; e++)
+		for (size_t i = 0; i < 3; i++)
+			if (errors[e]->kind == ETL_TRANSIENT && strcmp(errors[e]->code, away[i]) == 0) {
+				if (run->job)
+					run->job->owed = true;
+				etld_backend_lost(run->etld, errors[e]);
+				return;
+			}
+}
+
+static void report(struct etld_run *run)
+{
+	struct etld *etld = run->etld;
+	struct etld_job *job = run->job;
+
+	if (run->finish_error.kind != ETL_OK) {
+		struct etld_field fields[] = {{"ETL_JOB", run->run->job->name, 0},
+			{"ETL_RUN_ID", run->run->run_id, 0}};
+
+		etld_log(ETLD_WARNING, NULL, fields, 2, "the record of run %s could not be saved: %s",
+			run->run->run_id, run->finish_error.message);
+	}
+	etld->active_runs--;
+	if (job) {
+		remember(job, run->run);
+		notice_lost_mongodb(run);
+	}
+	etld_report_run(etld, run->run);
+	tell_watchers(run, true);
+	if (job)
+		etld_sched_run_ended(etld, job);
+	run_free(run);
+	etld_tell_status(etld);
+	etld_maybe_stopped(etld);
+}
+
+static void finish_work(struct etld_task *task)
+{
+	struct etld_run *run = (struct etld_run *)((char *)task - offsetof(struct etld_run, task));
+
+	etl_run_finish(run->run, &run->finish_error);
+}
+
+static void finish_done(struct etld_task *task)
+{
+	report((struct etld_run *)((char *)task - offsetof(struct etld_run, task)));
+}
+
+static void maybe_finish(struct etld_run *run)
+{
+	if (run->active || run->renewing || run->finishing || !run->begun)
+		return;
+	if (run->next_strand < run->n_strands && atomic_load(&run->run->cancel) == ETL_CANCEL_NO)
+		return;
+	run->finishing = true;
+	etl_timer_cancel(etld_loop_wheel(run->etld->loop), &run->renew);
+	run->task = (struct etld_task){.work = finish_work, .done = finish_done, .name = "finish"};
+	etld_pool_submit(run->etld->pool, &run->task);
+}
+
+/* ---- strands ------------------------------------------------------------------------------- */
+
+static void give_to_worker(struct strand *s);
+static void start_strands(struct etld_run *run);
+
+static void drop_transfer(struct strand *s)
+{
+	etld_http_abort(ETL_TAKE(s->transfer));
+	while (s->mail) {
+		struct etl_mail *next = s->mail->next;
+
+		etl_mail_free(s->mail);
+		s->mail = next;
+	}
+	s->mail_last = &s->mail;
+	s->mail_bytes = 0;
+}
+
+static void post(struct strand *s, struct etl_mail *mail)
+{
+	*s->mail_last = mail;
+	s->mail_last = &mail->next;
+	s->mail_bytes += mail->len;
+	if (s->mail_bytes > MAIL_HIGH_BYTES && s->transfer)
+		etld_http_pause(s->transfer, true);
+	if (s->wants_input && !s->on_worker)
+		give_to_worker(s);
+}
+
+static void on_head(void *ctx, const struct etl_response *response)
+{
+	struct etl_mail *mail = ETL_NEW(struct etl_mail);
+
+	mail->kind = ETL_MAIL_HEAD;
+	mail->response = *response;
+	mail->response.content_type = etl_strdup(response->content_type);
+	mail->response.etag = etl_strdup(response->etag);
+	mail->response.location = etl_strdup(response->location);
+	post(ctx, mail);
+}
+
+static void on_chunk(void *ctx, const char *bytes, size_t len)
+{
+	struct etl_mail *mail = ETL_NEW(struct etl_mail);
+
+	mail->kind = ETL_MAIL_CHUNK;
+	mail->data = etl_memdup0(bytes, len);
+	mail->len = len;
+	post(ctx, mail);
+}
+
+static void on_end(void *ctx, const struct etl_error *err)
+{
+	struct strand *s = ctx;
+	struct etl_mail *mail = ETL_NEW(struct etl_mail);
+
+	s->transfer = NULL; /* it frees itself */
+	mail->kind = err->kind == ETL_OK ? ETL_MAIL_END : ETL_MAIL_ERROR;
+	mail->error = *err;
+	post(s, mail);
+}
+
+static const struct etld_transfer_events transfer_events = {on_head, on_chunk, on_end};
+
+static void strand_ended(struct strand *s)
+{
+	s->ended = true;
+	s->run->active--;
+	if (atomic_load(&s->run->run->fenced)) /* nothing of this run may be written any more */
+		etld_exec_cancel(s->run, ETL_CANCEL_OPERATOR);
+	tell_watchers(s->run, false);
+	start_strands(s->run);
+	maybe_finish(s->run);
+}
+
+static void on_strand_timer(struct etl_timer *timer, void *ctx)
+{
+	(void)timer;
+	give_to_worker(ctx);
+}
+
+static void wait_for_timer(struct strand *s)
+{
+	struct etld *etld = s->run->etld;
+
+	etl_timer_arm(etld_loop_wheel(etld->loop), &s->timer,
+		etl_mono_add(etl_mono_now(etld->clock), s->strand->wait));
+}
+
+/* A 429 is for the host, not for the one strand that met it. */
+static void hold_host(struct strand *s)
+{
+	const struct etl_error *last = &s->strand->last;
+
+	if (s->strand->request.url && last->kind == ETL_THROTTLED && last->retry_after_ms > 0)
+		etld_http_hold_host(s->run->etld->http, s->strand->request.url,
+			ETL_MS(last->retry_after_ms));
+}
+
+static void strand_work(struct etld_task *task)
+{
+	struct strand *s = (struct strand *)((char *)task - offsetof(struct strand, task));
+
+	s->need = etl_strand_work(s->strand);
+}
+
+static void strand_done(struct etld_task *task)
+{
+	struct strand *s = (struct strand *)((char *)task - offsetof(struct strand, task));
+
+	s->on_worker = false;
+	if (s->need != ETL_NEED_INPUT)
+		drop_transfer(s);
+	switch (s->need) {
+	case ETL_NEED_FETCH:
+		tell_watchers(s->run, false);
+		s->wants_input = true;
+		s->transfer = etld_http_start(s->run->etld->http, &s->strand->request,
+			&transfer_events, s);
+		break;
+	case ETL_NEED_INPUT:
+		s->wants_input = true;
+		if (s->mail)
+			give_to_worker(s);
+		else if (s->transfer)
+			etld_http_pause(s->transfer, false);
+		break;
+	case ETL_NEED_WORK:
+		tell_watchers(s->run, false);
+		give_to_worker(s);
+		break;
+	case ETL_NEED_TIMER:
+		hold_host(s);
+		wait_for_timer(s);
+		break;
+	case ETL_NEED_NOTHING:
+		strand_ended(s);
+		break;
+	}
+}
+
+/* Moves the mail over and hands the strand to a worker. */
+static void give_to_worker(struct strand *s)
+{
+	struct etl_mail **last = &s->strand->inbox;
+
+	while (*last)
+		last = &(*last)->next;
+	*last = s->mail;
+	s->mail = NULL;
+	s->mail_last = &s->mail;
+	s->mail_bytes = 0;
+	s->wants_input = false;
+	s->on_worker = true;
+	s->task = (struct etld_task){.work = strand_work, .done = strand_done, .name = "strand"};
+	etld_pool_submit(s->run->etld->pool, &s->task);
+}
+
+static void start_strands(struct etld_run *run)
+{
+	while (run->next_strand < run->n_strands &&
+		run->active < (size_t)run->run->job->max_active &&
+		atomic_load(&run->run->cancel) == ETL_CANCEL_NO) {
+		struct strand *s = &run->strands[run->next_strand];
+
+		s->run = run;
+		s->strand = &run->run->strands[run->next_strand++];
+		s->mail_last = &s->mail;
+		s->timer = (struct etl_timer){.fire = on_strand_timer, .ctx = s, .name = "strand"};
+		run->active++;
+		give_to_worker(s);
+	}
+}
+
+/* ---- the begin of a run -------------------------------------------------------------------- */
+
+static void begin_work(struct etld_task *task)
+{
+	struct etld_run *run = (struct etld_run *)((char *)task - offsetof(struct etld_run, task));
+
+	etl_run_begin(run->run);
+}
+
+static void arm_renew(struct etld_run *run)
+{
+	etl_timer_arm(etld_loop_wheel(run->etld->loop), &run->renew,
+		etl_mono_add(etl_mono_now(run->etld->clock), (etl_dur){ETL_LEASE_TTL.us / 3}));
+}
+
+static void begin_done(struct etld_task *task)
+{
+	struct etld_run *run = (struct etld_run *)((char *)task - offsetof(struct etld_run, task));
+
+	run->begun = true;
+	run->n_strands = run->run->n_strands;
+	run->strands = etl_calloc(run->n_strands, sizeof *run->strands);
+	if (run->run->leased)
+		arm_renew(run);
+	start_strands(run);
+	maybe_finish(run);
+}
+
+static void renew_work(struct etld_task *task)
+{
+	struct etld_run *run =
+		(struct etld_run *)((char *)task - offsetof(struct etld_run, renew_task));
+
+	etl_error_clear(&run->renew_error);
+	etl_run_renew(run->run, &run->renew_error);
+}
+
+static void renew_done(struct etld_task *task)
+{
+	struct etld_run *run =
+		(struct etld_run *)((char *)task - offsetof(struct etld_run, renew_task));
+
+	run->renewing = false;
+	if (run->renew_error.kind == ETL_CONFLICT) {
+		struct etld_field fields[] = {{"ETL_JOB", run->run->job->name, 0},
+			{"ETL_RUN_ID", run->run->run_id, 0}};
+
+		etld_log(ETLD_WARNING, ETLD_MSG_LEASE_LOST, fields, 2,
+			"%s: the lease was lost, run %s stops", run->run->job->name, run->run->run_id);
+		atomic_store(&run->run->fenced, true);
+		etld_exec_cancel(run, ETL_CANCEL_OPERATOR);
+	} else if (!run->finishing) {
+		arm_renew(run);
+	}
+	maybe_finish(run);
+}
+
+static void on_renew(struct etl_timer *timer, void *ctx)
+{
+	struct etld_run *run = ctx;
+
+	(void)timer;
+	if (run->finishing)
+		return;
+	run->renewing = true;
+	run->renew_task = (struct etld_task){.work = renew_work, .done = renew_done, .name = "renew"};
+	etld_pool_submit(run->etld->pool, &run->renew_task);
+}
+
+static void on_timeout(struct etl_timer *timer, void *ctx)
+{
+	(void)timer;
+	etld_exec_cancel(ctx, ETL_CANCEL_TIMEOUT);
+}
+
+struct etld_run *etld_exec_start(struct etld *etld, struct etld_job *job,
+	struct etld_trigger *trigger)
+{
+	struct etld_run *run = ETL_NEW(struct etld_run);
+
+	run->etld = etld;
+	run->job = job;
+	run->generation = etld_generation_ref(etld->generation);
+	run->run = etl_run_new(job->job, &etld->run_env, etld->generation->number, trigger->name,
+		trigger->slot);
+	run->run->asked = trigger->asked;
+	run->run->only_partition = ETL_TAKE(trigger->partition);
+	run->finish_error = (struct etl_error)ETL_ERROR_INIT;
+	run->renew_error = (struct etl_error)ETL_ERROR_INIT;
+	run->timeout = (struct etl_timer){.fire = on_timeout, .ctx = run, .name = "run timeout"};
+	run->renew = (struct etl_timer){.fire = on_renew, .ctx = run, .name = "lease"};
+	run->next = etld->runs;
+	if (run->next)
+		run->next->prev = run;
+	etld->runs = run;
+	etld->active_runs++;
+	job->running = run;
+	etl_timer_arm(etld_loop_wheel(etld->loop), &run->timeout,
+		etl_mono_add(etl_mono_now(etld->clock), job->job->timeout));
+	run->task = (struct etld_task){.work = begin_work, .done = begin_done, .name = "begin"};
+	etld_pool_submit(etld->pool, &run->task);
+	etld_tell_status(etld);
+	return run;
+}
+
+/* Strands that wait for the network or a timer are called at once: they look at `cancel`. */
+void etld_exec_cancel(struct etld_run *run, enum etl_cancel why)
+{
+	int no = ETL_CANCEL_NO;
+
+	if (!atomic_compare_exchange_strong(&run->run->cancel, &no, why))
+		return;
+	for (size_t i = 0; i < run->n_strands && i < run->next_strand; i++) {
+		struct strand *s = &run->strands[i];
+
+		if (s->ended || s->on_worker)
+			continue;
+		etl_timer_cancel(etld_loop_wheel(run->etld->loop), &s->timer);
+		give_to_worker(s);
+	}
+	maybe_finish(run);
+}
+
+void etld_exec_cancel_all(struct etld *etld, enum etl_cancel why)
+{
+	for (struct etld_run *run = etld->runs, *next; run; run = next) {
+		next = run->next;
+		etld_exec_cancel(run, why);
+	}
+}
+
+void etld_exec_orphan(struct etld_run *run)
+{
+	run->job = NULL;
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Loading a configuration: the daemon's file, then each job file, all errors in one pass.
+ */
+#include "generation.h"
+
+#include <errno.h>
+#include <glob.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "conf/load.h"
+
+static const char *lookup(const char *name)
+{
+	return getenv(name);
+}
+
+static const struct etl_conf_load_options load_options = {.env = lookup};
+
+static char *folder_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (!slash)
+		return etl_strdup(".");
+	return etl_memdup0(path, slash == path ? 1 : (size_t)(slash - path));
+}
+
+/* "jobs.d/airqino.yaml" -> "airqino"; NULL with an error if that is no name. */
+static const char *job_name(const char *path, struct etl_conf_env *env)
+{
+	const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+	const char *dot = strrchr(base, '.');
+	char *name = etl_arena_memdup0(env->arena, base, dot ? (size_t)(dot - base) : strlen(base));
+
+	if (etl_is_name(name, ETL_JOB_NAME_MAX))
+		return name;
+	etl_diag_add(env->diag, NULL, ETL_DIAG_FILE, NULL,
+		"letters, digits, '_', '.' and '-', at most 64", "%s: this cannot name a job", path);
+	return NULL;
+}
+
+static void load_job(struct etld_generation *g, const char *path, struct etl_conf_env *env)
+{
+	const char *name = job_name(path, env);
+	struct etl_node *root;
+	struct etl_job *job;
+
+	if (!name)
+		return;
+	root = etl_conf_load(env->arena, path, &load_options, env->diag);
+	if (!root)
+		return;
+	env->what = etl_arena_strf(env->arena, "job '%s'", name);
+	job = etl_job_load(name, root, env);
+	if (job)
+		g->jobs[g->n_jobs++] = job;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp((*(struct etl_job *const *)a)->name, (*(struct etl_job *const *)b)->name);
+}
+
+static void same_names(struct etld_generation *g, const struct etl_conf_env *env)
+{
+	for (size_t i = 1; i < g->n_jobs; i++)
+		if (etl_streq(g->jobs[i]->name, g->jobs[i - 1]->name))
+			etl_diag_add(env->diag, NULL, ETL_DIAG_DUPLICATE, NULL, NULL,
+				"two files make a job '%s'", g->jobs[i]->name);
+}
+
+/* Two jobs into one collection may be meant; nothing to say. No job at all hardly is. */
+static void load_jobs(struct etld_generation *g, struct etl_conf_env *env)
+{
+	const char *pattern = g->settings.jobs;
+	char *full = *pattern == '/' ? etl_strdup(pattern) :
+				       etl_strf("%s/%s", env->config_dir, pattern);
+	glob_t found = {0};
+	int rc = glob(full, GLOB_ERR, NULL, &found);
+
+	if (rc != 0 && rc != GLOB_NOMATCH)
+		etl_diag_add(env->diag, NULL, ETL_DIAG_FILE, NULL, NULL, "cannot list %s: %s", full,
+			strerror(errno));
+	g->jobs = etl_arena_zalloc(env->arena, (found.gl_pathc + 1) * sizeof *g->jobs);
+	for (size_t i = 0; i < found.gl_pathc; i++)
+		load_job(g, found.gl_pathv[i], env);
+	globfree(&found);
+	free(full);
+	qsort(g->jobs, g->n_jobs, sizeof *g->jobs, by_name);
+	same_names(g, env);
+	env->what = "the jobs";
+	etl_graph_link(g->jobs, g->n_jobs, env);
+}
+
+struct etld_generation *etld_generation_load(const char *path, struct etl_buf *report,
+	struct etl_buf *first)
+{
+	struct etld_generation *g = ETL_NEW(struct etld_generation);
+	struct etl_diag *diag = etl_diag_new();
+	char *folder = folder_of(path);
+	struct etl_node *root;
+	size_t errors;
+
+	g->arena = etl_arena_new(0);
+	g->secrets = etl_secrets_new();
+	g->path = etl_strdup(path);
+	g->loaded = etl_now(etl_clock_real());
+	g->refs = 1;
+
+	struct etl_conf_env env = {
+		.arena = g->arena,
+		.diag = diag,
+		.what = "etld.yaml",
+		.credentials_dir = getenv("CREDENTIALS_DIRECTORY"),
+		.config_dir = etl_arena_strdup(g->arena, folder),
+		.secrets = g->secrets,
+	};
+	root = etl_conf_load(g->arena, path, &load_options, diag);
+	if (root)
+		etld_settings_load(&g->settings, root, &env);
+	if (g->settings.jobs)
+		load_jobs(g, &env);
+	errors = etl_diag_count(diag);
+	if (errors) {
+		etl_diag_print(diag, report);
+		etl_diag_first(diag, first);
+	}
+	etl_diag_free(diag);
+	free(folder);
+	if (!errors)
+		return g;
+	etld_generation_unref(g);
+	return NULL;
+}
+
+struct etld_generation *etld_generation_ref(struct etld_generation *generation)
+{
+	generation->refs++;
+	return generation;
+}
+
+void etld_generation_unref(struct etld_generation *g)
+{
+	if (!g || --g->refs)
+		return;
+	for (size_t i = 0; i < g->n_jobs; i++)
+		etl_job_fini(g->jobs[i]);
+	etl_secrets_free(g->secrets);
+	etl_arena_free(g->arena);
+	free(g->path);
+	free(g);
+}
+
+const struct etl_job *etld_generation_job(const struct etld_generation *g, const char *name)
+{
+	size_t low = 0, high = g->n_jobs;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		int order = strcmp(g->jobs[middle]->name, name);
+
+		if (!order)
+			return g->jobs[middle];
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}

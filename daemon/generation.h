@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One loaded configuration: settings and jobs, read by the one loader that start, reload and
+ * `etld --check` share. Immutable. Counted: a run keeps the generation that it began with.
+ */
+#ifndef ETLD_GENERATION_H
+#define ETLD_GENERATION_H
+
+#include "base/buf.h"
+#include "conf/secret.h"
+#include "job/job.h"
+#include "settings.h"
+
+struct etld_generation {
+	int64_t number; /* from 1; set by whoever swaps it in */
+	etl_wall loaded;
+	char *path;
+	struct etld_settings settings;
+	struct etl_job **jobs; /* sorted by name */
+	size_t n_jobs;
+
+	struct etl_arena *arena;
+	struct etl_secrets *secrets;
+	unsigned refs; /* loop thread only */
+};
+
+/* Reads `path` and the job files that it names. NULL if anything is wrong: `report` then
+ * holds all errors as text for people, `first` the first one on a line. `warnings` to come
+ * later have their place in report too. Any thread. */
+struct etld_generation *etld_generation_load(const char *path, struct etl_buf *report,
+	struct etl_buf *first);
+
+struct etld_generation *etld_generation_ref(struct etld_generation *generation);
+void etld_generation_unref(struct etld_generation *generation); /* NULL is fine */
+
+const struct etl_job *etld_generation_job(const struct etld_generation *generation,
+	const char *name);
+
+#endif

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the handlers share: which function serves which command, jobs and times from
+ * parameters, BSON as JSON, and questions that a worker answers.
+ */
+#include "handlers.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "record/encode_json.h"
+#include "time/civil.h"
+
+static const etld_handler handlers[ETL_COMMAND_MAX] = {
+	[ETL_COMMAND_STATUS] = etld_handle_status,
+	[ETL_COMMAND_JOBS] = etld_handle_jobs,
+	[ETL_COMMAND_NEXT] = etld_handle_next,
+	[ETL_COMMAND_RUN] = etld_handle_run,
+	[ETL_COMMAND_RUNS] = etld_handle_runs,
+	[ETL_COMMAND_SHOW] = etld_handle_show,
+	[ETL_COMMAND_WINDOWS] = etld_handle_windows,
+	[ETL_COMMAND_WATERMARK_SHOW] = etld_handle_watermark_show,
+	[ETL_COMMAND_PAUSE] = etld_handle_pause,
+	[ETL_COMMAND_RESUME] = etld_handle_resume,
+	[ETL_COMMAND_RELOAD] = etld_handle_reload,
+	[ETL_COMMAND_VERSION] = etld_handle_version,
+};
+
+etld_handler etld_handler_of(enum etl_command_id id)
+{
+	return (unsigned)id < ETL_COMMAND_MAX ? handlers[id] : NULL;
+}
+
+static const char *nearest_job(const struct etld *etld, const char *name)
+{
+	const char **names = etl_calloc(HASH_COUNT(etld->jobs) + 1, sizeof *names);
+	const char *near;
+	size_t n = 0;
+
+	for (const struct etld_job *job = etld->jobs; job; job = job->hh.next)
+		names[n++] = job->name;
+	near = etl_nearest(name, names, n);
+	free(names);
+	return near;
+}
+
+struct etld_job *etld_request_job(struct etld_request *request)
+{
+	const char *name = etl_json_text(request->parameters, "job", "");
+	struct etld_job *job = etld_job_find(request->etld, name);
+	struct etl_json *details;
+	const char *near;
+	char hint[ETL_JOB_NAME_MAX + 32];
+
+	if (job)
+		return job;
+	near = nearest_job(request->etld, name);
+	if (near)
+		snprintf(hint, sizeof hint, "did you mean '%s'?", near);
+	else
+		snprintf(hint, sizeof hint, "etlctl jobs");
+	details = etl_json_object();
+	etl_json_add_text(details, "job", name);
+	etld_refuse_with(request, ETL_CTL_NO_SUCH_JOB, details, hint, "there is no job '%s'", name);
+	return NULL;
+}
+
+struct etl_json *etld_reply_object(const struct etld *etld, const char *schema)
+{
+	struct etl_json *reply = etl_json_object();
+
+	etl_json_add_text(reply, "schema", schema);
+	etld_json_time(reply, "generated_at", etl_now(etld->clock));
+	return reply;
+}
+
+void etld_json_time(struct etl_json *to, const char *key, etl_wall t)
+{
+	char text[ETL_TIME_TEXT_BYTES];
+
+	if (!t.ms) {
+		etl_json_add_null(to, key);
+		return;
+	}
+	etl_time_format_rfc3339(t, text);
+	etl_json_add_text(to, key, text);
+}
+
+/* "2026-07-01T10:00Z" lacks the seconds that RFC 3339 wants. */
+static bool parse_without_seconds(const char *text, etl_wall *out)
+{
+	char full[48];
+
+	if (strlen(text) < 17 || strlen(text) > 30 || text[13] != ':' || text[16] == ':')
+		return false;
+	snprintf(full, sizeof full, "%.16s:00%s", text, text + 16);
+	return etl_time_parse_rfc3339(full, strlen(full), out);
+}
+
+bool etld_parse_time(const char *text, etl_wall *out)
+{
+	char with_zone[48];
+	size_t n = strlen(text);
+
+	if (etl_time_parse_date(text, n, out) || etl_time_parse_rfc3339(text, n, out) ||
+		parse_without_seconds(text, out))
+		return true;
+	snprintf(with_zone, sizeof with_zone, "%.40sZ", text); /* without an offset it is UTC */
+	return etl_time_parse_rfc3339(with_zone, strlen(with_zone), out) ||
+		parse_without_seconds(with_zone, out);
+}
+
+void etld_partition_text(const struct etl_job *job, const struct etl_partition *partition,
+	char *out, size_t size)
+{
+	if (job->n_partitions == 1 && !job->partition_names[0])
+		snprintf(out, size, "-");
+	else
+		snprintf(out, size, "%s=%s", job->partition_names[0], partition->name);
+}
+
+const struct etl_partition *etld_partition_find(const struct etl_job *job, const char *text)
+{
+	const char *equals = strchr(text, '=');
+	const struct etl_partition *found;
+
+	if (etl_streq(text, "-") && !job->partition_names[0])
+		return &job->partitions[0];
+	found = etl_job_partition(job, text);
+	return found || !equals ? found : etl_job_partition(job, equals + 1);
+}
+
+struct etl_json *etld_json_of_bson(const bson_t *doc)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_json *json = NULL;
+	struct etl_buf text;
+
+	etl_buf_init(&text, ETL_CTL_MESSAGE_MAX);
+	if (etl_json_encode(bson_get_data(doc), doc->len, 0, &text))
+		json = etl_json_parse(etl_buf_text(&text), text.len, ETL_CTL_MESSAGE_MAX, &err);
+	etl_buf_fini(&text);
+	return json ? json : etl_json_object();
+}
+
+/* ---- questions for a worker ------------------------------------------------------------------ */
+
+static void query_gone(struct etld_request *request)
+{
+	struct etld_query *query = request->ctx;
+
+	query->request = NULL;
+	etl_ctl_request_fini(&request->message);
+	free(request);
+}
+
+static enum etl_ctl_error answer_of(const struct etl_error *err)
+{
+	if (etl_streq(err->code, "no_such_run"))
+		return ETL_CTL_NO_SUCH_RUN;
+	if (etl_streq(err->code, "no_such_window"))
+		return ETL_CTL_NO_SUCH_WINDOW;
+	return err->kind == ETL_TRANSIENT ? ETL_CTL_NOT_READY : ETL_CTL_FAILED;
+}
+
+static void query_done(struct etld_task *task)
+{
+	struct etld_query *query = (struct etld_query *)task;
+	struct etld_request *request = query->request;
+
+	if (query->error.kind == ETL_TRANSIENT)
+		etld_backend_lost(query->etld, &query->error);
+	if (request && query->error.kind == ETL_OK) {
+		etld_answer(request, ETL_TAKE(query->reply));
+	} else if (request) {
+		struct etl_json *details = etl_json_object();
+
+		etl_json_add_text(details, "reason", query->error.message);
+		etld_refuse_with(request, answer_of(&query->error), details, NULL, "%s",
+			query->error.message);
+	}
+	etl_json_free(query->reply);
+	query->free(query);
+}
+
+void etld_query_submit(struct etld_query *query, struct etld_request *request,
+	void (*work)(struct etld_task *task))
+{
+	query->task = (struct etld_task){.work = work, .done = query_done, .name = "query"};
+	query->etld = request->etld;
+	query->request = request;
+	query->error = (struct etl_error)ETL_ERROR_INIT;
+	request->ctx = query;
+	request->gone = query_gone;
+	etld_pool_submit(request->etld->pool, &query->task);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One function for each method of the control interface (lib/ctl/README.md says what each
+ * takes and gives). Quick ones answer at once; those that ask MongoDB go to a worker. Loop
+ * thread.
+ */
+#ifndef ETLD_HANDLERS_H
+#define ETLD_HANDLERS_H
+
+#include "control.h"
+#include "ctl/commands.h"
+
+typedef void (*etld_handler)(struct etld_request *request);
+
+/* NULL for commands that etlctl does by itself. */
+etld_handler etld_handler_of(enum etl_command_id id);
+
+/* handlers_status.c */
+void etld_handle_status(struct etld_request *request);
+void etld_handle_jobs(struct etld_request *request);
+void etld_handle_next(struct etld_request *request);
+void etld_handle_version(struct etld_request *request);
+/* handlers_run.c */
+void etld_handle_run(struct etld_request *request);
+/* handlers_change.c */
+void etld_handle_pause(struct etld_request *request);
+void etld_handle_resume(struct etld_request *request);
+void etld_handle_reload(struct etld_request *request);
+/* handlers_store.c: these ask MongoDB */
+void etld_handle_runs(struct etld_request *request);
+void etld_handle_show(struct etld_request *request);
+void etld_handle_windows(struct etld_request *request);
+void etld_handle_watermark_show(struct etld_request *request);
+
+/* handlers.c: what they share */
+
+/* The job that parameter `job` names, or NULL and the request is answered. */
+struct etld_job *etld_request_job(struct etld_request *request);
+
+/* A final answer's object with `schema` and `generated_at`. */
+struct etl_json *etld_reply_object(const struct etld *etld, const char *schema);
+
+void etld_json_time(struct etl_json *to, const char *key, etl_wall t); /* ms == 0: null */
+
+/* "2026-07-01", "2026-07-01T10:00Z", RFC 3339. */
+bool etld_parse_time(const char *text, etl_wall *out);
+
+/* "station=283164601", or "-" for a job without partitions. */
+void etld_partition_text(const struct etl_job *job, const struct etl_partition *partition,
+	char *out, size_t size);
+/* The partition meant by "station=X", "X" or "-"; NULL if there is none. */
+const struct etl_partition *etld_partition_find(const struct etl_job *job, const char *text);
+
+/* A BSON document as JSON: dates as RFC 3339 text, numbers as they are. */
+struct etl_json *etld_json_of_bson(const bson_t *doc);
+
+/* A task for a worker that works on behalf of a request. */
+struct etld_query {
+	struct etld_task task;
+	struct etld *etld;
+	struct etld_request *request; /* NULL once its client has gone */
+	struct etl_error error;
+	struct etl_json *reply; /* what the worker made */
+	void (*free)(struct etld_query *query);
+};
+void etld_query_submit(struct etld_query *query, struct etld_request *request,
+	void (*work)(struct etld_task *task));
+
+/* health.c */
+const char *etld_job_health(const struct etld *etld, const struct etld_job *job, char *reason,
+	size_t size);
+
+#endif

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Run: starts a job by hand, and with `wait` follows it to its end.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "handlers.h"
+
+/* ---- what was asked for -------------------------------------------------------------------- */
+
+/* "START" or "START/END" */
+static bool parse_window(const struct etl_job *job, const char *text, struct etl_window *out)
+{
+	const char *slash = strchr(text, '/');
+	char *start = etl_memdup0(text, slash ? (size_t)(slash - text) : strlen(text));
+	bool ok = etld_parse_time(start, &out->start);
+
+	free(start);
+	if (ok && slash)
+		return etld_parse_time(slash + 1, &out->end);
+	if (ok)
+		out->end = etl_wall_add(out->start, job->window.size);
+	return ok;
+}
+
+static bool read_range(struct etld_request *request, const struct etl_job *job,
+	struct etl_window *out)
+{
+	const char *window = etl_json_text(request->parameters, "window", NULL);
+	const char *from = etl_json_text(request->parameters, "from", NULL);
+	const char *to = etl_json_text(request->parameters, "to", NULL);
+	bool ok = true;
+
+	if (window)
+		return parse_window(job, window, out);
+	if (!from && !to)
+		return true;
+	out->start = job->window.start;
+	out->end = etl_now(request->etld->clock);
+	if (from)
+		ok = etld_parse_time(from, &out->start);
+	if (to)
+		ok = ok && etld_parse_time(to, &out->end);
+	return ok;
+}
+
+/* Says why these windows cannot be had; true if they can. */
+static bool range_is_possible(struct etld_request *request, const struct etl_job *job,
+	const struct etl_window *range)
+{
+	etl_wall limit;
+
+	if (!range->start.ms && !range->end.ms)
+		return true;
+	limit = etl_window_limit(&job->window, etl_now(request->etld->clock));
+	if (job->window.none)
+		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, NULL,
+			"job '%s' has no windows to choose from", job->name);
+	else if (range->start.ms >= range->end.ms)
+		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, NULL, "the range ends before it begins");
+	else if (range->end.ms <= job->window.start.ms)
+		etld_refuse(request, ETL_CTL_NO_SUCH_WINDOW, "window.start in the job's file",
+			"the first window of '%s' begins later", job->name);
+	else if (range->start.ms >= limit.ms)
+		etld_refuse(request, ETL_CTL_NO_SUCH_WINDOW, "wait until window.settle has passed",
+			"this window of '%s' is not final yet", job->name);
+	else
+		return true;
+	return false;
+}
+
+/* ---- following ------------------------------------------------------------------------------ */
+
+struct follow {
+	struct etld_request *request;
+	struct etld_run *run;
+	enum etl_step_id step;
+	uint64_t records;
+	etl_mono told;
+};
+
+static void follow_gone(struct etld_request *request)
+{
+	struct follow *follow = request->ctx;
+
+	etld_exec_unwatch(follow->run, follow);
+	free(follow);
+	etl_ctl_request_fini(&request->message);
+	free(request);
+}
+
+
+/* The run's record as Show would give it, made from the run itself. */
+static struct etl_json *run_as_json(const struct etl_run *run)
+{
+	bson_t doc = BSON_INITIALIZER;
+	struct etl_json *json;
+
+	etl_run_to_bson(run, &doc);
+	json = etld_json_of_bson(&doc);
+	bson_destroy(&doc);
+	return json;
+}
+
+static void tell_progress(struct follow *follow, const struct etl_run *run)
+{
+	struct etl_json *message = etl_json_object();
+	const struct etl_strand *walking = NULL;
+	uint64_t records = 0, windows = 0;
+
+	for (size_t i = 0; i < run->n_strands; i++) {
+		const struct etl_strand *strand = &run->strands[i];
+
+		if (!walking && strand->state == ETL_STRAND_WALKING)
+			walking = strand;
+		records += strand->counts.in;
+		windows += strand->windows_loaded + strand->windows_empty;
+	}
+	etl_json_add_text(message, "run_id", run->run_id);
+	etl_json_add_text(message, "job", run->job->name);
+	etl_json_add_text(message, "state", etl_run_state_word(run->state));
+	etl_json_add_text(message, "step", walking ? etl_steps[walking->step].name : "finish");
+	etl_json_add_text(message, "partition", walking ? walking->partition->name : "-");
+	etl_json_add_int(message, "records", (int64_t)records);
+	etl_json_add_int(message, "windows", (int64_t)windows);
+	etld_answer_more(follow->request, message);
+}
+
+static void on_run(void *ctx, const struct etl_run *run, bool ended)
+{
+	struct follow *follow = ctx;
+	struct etld *etld = follow->request->etld;
+	etl_mono now = etl_mono_now(etld->clock);
+	struct etl_json *reply;
+
+	if (!ended) {
+		if (etl_mono_diff(now, follow->told).us >= 200000) /* at most 5 a second */
+			tell_progress(follow, run);
+		else
+			return;
+		follow->told = now;
+		return;
+	}
+	reply = etld_reply_object(etld, "etl.run/1");
+	etl_json_add_text(reply, "run_id", run->run_id);
+	etl_json_add_text(reply, "job", run->job->name);
+	etl_json_add_text(reply, "state", etl_run_state_word(run->state));
+	etl_json_add_item(reply, "run", run_as_json(run));
+	etld_exec_unwatch(follow->run, follow);
+	etld_answer(follow->request, reply);
+	free(follow);
+}
+
+static void follow_run(struct etld_request *request, struct etld_run *run)
+{
+	struct follow *follow = ETL_NEW(struct follow);
+
+	*follow = (struct follow){.request = request, .run = run};
+	request->ctx = follow;
+	request->gone = follow_gone;
+	etld_exec_watch(run, on_run, follow);
+	tell_progress(follow, etld_exec_run(run));
+}
+
+/* ---- the command ---------------------------------------------------------------------------- */
+
+static void refuse_busy(struct etld_request *request, const struct etld_job *job)
+{
+	struct etl_json *details = etl_json_object();
+
+	etl_json_add_text(details, "job", job->name);
+	etl_json_add_text(details, "run_id", etld_exec_run_id(job->running));
+	etld_refuse_with(request, ETL_CTL_BUSY, details, "etlctl status",
+		"job '%s' is running: %s", job->name, etld_exec_run_id(job->running));
+}
+
+static void refuse_not_ready(struct etld_request *request, const char *reason)
+{
+	struct etl_json *details = etl_json_object();
+
+	etl_json_add_text(details, "reason", reason);
+	etld_refuse_with(request, ETL_CTL_NOT_READY, details, "etlctl status", "%s", reason);
+}
+
+static void start(struct etld_request *request, struct etld_job *job, struct etld_trigger *trigger)
+{
+	struct etld_run *run = NULL;
+	struct etl_json *reply;
+
+	etld_sched_trigger(request->etld, job, trigger, &run);
+	if (run && etl_json_bool(request->parameters, "wait", false) && request->more) {
+		follow_run(request, run);
+		return;
+	}
+	reply = etld_reply_object(request->etld, "etl.run/1");
+	etl_json_add_text(reply, "run_id", run ? etld_exec_run_id(run) : NULL);
+	etl_json_add_text(reply, "job", job->name);
+	etl_json_add_text(reply, "state", run ? "running" : "queued");
+	etld_answer(request, reply);
+}
+
+void etld_handle_run(struct etld_request *request)
+{
+	struct etld *etld = request->etld;
+	struct etld_job *job = etld_request_job(request);
+	const char *partition = etl_json_text(request->parameters, "partition", NULL);
+	const struct etl_partition *only = NULL;
+	struct etld_trigger trigger = {.name = "manual"};
+
+	if (!job)
+		return;
+	if (etld->draining) {
+		refuse_not_ready(request, "etld is stopping");
+	} else if (!etld->mongodb_up) {
+		refuse_not_ready(request,
+			*etld->mongodb_reason ? etld->mongodb_reason : "etld is still starting");
+	} else if (job->running) {
+		refuse_busy(request, job);
+	} else if (partition && !(only = etld_partition_find(job->job, partition))) {
+		etld_refuse(request, ETL_CTL_NO_SUCH_WINDOW, "etlctl watermark show",
+			"job '%s' has no partition '%s'", job->name, partition);
+	} else if (!read_range(request, job->job, &trigger.asked)) {
+		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "2026-07-01 or 2026-07-01T10:00Z",
+			"the range cannot be read as times");
+	} else if (range_is_possible(request, job->job, &trigger.asked)) {
+		trigger.partition = only ? etl_strdup(only->name) : NULL;
+		start(request, job, &trigger);
+	}
+}

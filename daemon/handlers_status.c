@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Status, Jobs, Next, Version: answered from what the loop knows, also while MongoDB is away.
+ */
+#include <string.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "handlers.h"
+
+static const char *daemon_state(const struct etld *etld)
+{
+	if (etld->draining)
+		return "draining";
+	if (!etld->mongodb_tried)
+		return "starting";
+	return etld->mongodb_up ? "ready" : "degraded";
+}
+
+static const char *guarantee(const struct etld *etld, const struct etl_job *job)
+{
+	if (!etld->mongodb_tried || (!etld->mongodb_up && !*etld->topology.kind))
+		return "not known yet";
+	if (!job->sink->joins_transaction)
+		return "at-least-once";
+	return etld->topology.transactions ? "effectively-once" : "idempotent at-least-once";
+}
+
+static void add_daemon(struct etl_json *reply, struct etld *etld)
+{
+	struct etl_json *daemon = etl_json_add_object(reply, "daemon");
+	struct etl_json *part;
+	struct etld_pool_facts facts;
+
+	etld_pool_facts(etld->pool, &facts);
+	etl_json_add_text(daemon, "version", ETL_VERSION);
+	etl_json_add_int(daemon, "pid", getpid());
+	etld_json_time(daemon, "started", etld->started);
+	etl_json_add_int(daemon, "uptime_s",
+		etl_wall_diff(etl_now(etld->clock), etld->started).us / 1000000);
+	etl_json_add_text(daemon, "state", daemon_state(etld));
+	etl_json_add_text(daemon, "reason", etld->mongodb_up ? "" : etld->mongodb_reason);
+	part = etl_json_add_object(daemon, "config");
+	etl_json_add_int(part, "generation", etld->generation->number);
+	etld_json_time(part, "loaded_at", etld->generation->loaded);
+	etl_json_add_text(part, "path", etld->config_path);
+	etl_json_add_text(part, "error", etld->config_error);
+	part = etl_json_add_object(daemon, "mongodb");
+	etl_json_add_text(part, "state", etld->mongodb_up ? "up" : "down");
+	etl_json_add_text(part, "topology", etld->topology.kind);
+	etl_json_add_text(part, "reason", etld->mongodb_reason);
+	etl_json_add_text(part, "guarantee",
+		!*etld->topology.kind	      ? "not known yet" :
+		etld->topology.transactions ? "effectively-once" :
+					      "idempotent at-least-once");
+	part = etl_json_add_object(daemon, "workers");
+	etl_json_add_int(part, "busy", facts.busy);
+	etl_json_add_int(part, "total", facts.workers);
+	etl_json_add_int(daemon, "active_runs", etld->active_runs);
+	etl_json_add_int(daemon, "timers", (int64_t)etl_wheel_count(etld_loop_wheel(etld->loop)));
+	etl_json_add_int(daemon, "loop_turns", (int64_t)etld_loop_turns(etld->loop));
+}
+
+static void add_watermarks(struct etl_json *to, const struct etld *etld, const struct etld_job *job)
+{
+	struct etl_json *list = etl_json_add_array(to, "watermarks");
+	etl_wall now = etl_now(etld->clock);
+	char name[256];
+
+	for (size_t i = 0; i < job->job->n_partitions; i++) {
+		struct etl_json *item = etl_json_add_object(list, NULL);
+		etl_wall mark = job->partitions[i].watermark;
+
+		etld_partition_text(job->job, &job->job->partitions[i], name, sizeof name);
+		etl_json_add_text(item, "partition", name);
+		etld_json_time(item, "watermark", mark);
+		if (mark.ms)
+			etl_json_add_int(item, "lag_s", etl_wall_diff(now, mark).us / 1000000);
+		else
+			etl_json_add_null(item, "lag_s");
+	}
+}
+
+static void add_last_run(struct etl_json *to, const struct etld_job *job)
+{
+	struct etl_json *last;
+
+	if (!job->last_ended.ms) {
+		etl_json_add_null(to, "last_run");
+		return;
+	}
+	last = etl_json_add_object(to, "last_run");
+	etl_json_add_text(last, "run_id", job->last_run_id);
+	etl_json_add_text(last, "state", etl_run_state_word(job->last_state));
+	etld_json_time(last, "started", job->last_started);
+	etld_json_time(last, "ended", job->last_ended);
+	etl_json_add_text(last, "reason", job->last_reason);
+}
+
+static void add_job(struct etl_json *list, const struct etld *etld, const struct etld_job *job)
+{
+	struct etl_json *item = etl_json_add_object(list, NULL);
+	struct etl_json *windows;
+	char reason[ETL_REASON_MAX];
+	const char *health = etld_job_health(etld, job, reason, sizeof reason);
+
+	etl_json_add_text(item, "name", job->name);
+	etl_json_add_text(item, "description", job->job->description);
+	etl_json_add_text(item, "health", health);
+	etl_json_add_text(item, "reason", reason);
+	etl_json_add_bool(item, "paused", job->paused);
+	etld_json_time(item, "next", job->next);
+	etl_json_add_text(item, "guarantee", guarantee(etld, job->job));
+	etl_json_add_text(item, "running", job->running ? etld_exec_run_id(job->running) : NULL);
+	etl_json_add_bool(item, "queued", job->has_queued || job->owed);
+	add_last_run(item, job);
+	add_watermarks(item, etld, job);
+	windows = etl_json_add_object(item, "windows");
+	etl_json_add_int(windows, "open", (int64_t)job->windows_blocked);
+	etl_json_add_int(windows, "failed", (int64_t)job->windows_failed);
+	etl_json_add_int(windows, "held", (int64_t)job->windows_held);
+	etl_json_add_int(windows, "dirty", (int64_t)job->windows_dirty);
+}
+
+void etld_handle_status(struct etld_request *request)
+{
+	struct etld *etld = request->etld;
+	struct etld_job *only = NULL;
+	struct etl_json *reply, *list;
+
+	if (etl_json_get(request->parameters, "job") && !(only = etld_request_job(request)))
+		return;
+	reply = etld_reply_object(etld, "etl.status/1");
+	add_daemon(reply, etld);
+	list = etl_json_add_array(reply, "jobs");
+	for (size_t i = 0; i < etld->generation->n_jobs; i++) {
+		struct etld_job *job = etld_job_find(etld, etld->generation->jobs[i]->name);
+
+		if (job && (!only || only == job))
+			add_job(list, etld, job);
+	}
+	etld_answer(request, reply);
+}
+
+void etld_handle_jobs(struct etld_request *request)
+{
+	struct etld *etld = request->etld;
+	struct etl_json *reply = etld_reply_object(etld, "etl.jobs/1");
+	struct etl_json *list = etl_json_add_array(reply, "jobs");
+
+	for (size_t i = 0; i < etld->generation->n_jobs; i++) {
+		const struct etl_job *config = etld->generation->jobs[i];
+		const struct etld_job *job = etld_job_find(etld, config->name);
+		struct etl_json *item = etl_json_add_object(list, NULL);
+
+		etl_json_add_text(item, "name", config->name);
+		etl_json_add_text(item, "description", config->description);
+		etl_json_add_text(item, "schedule", config->schedule_text);
+		etl_json_add_text(item, "timezone", config->timezone);
+		etl_json_add_text(item, "source", config->source->name);
+		etl_json_add_text(item, "sink", config->sink->name);
+		etl_json_add_int(item, "partitions", (int64_t)config->n_partitions);
+		etl_json_add_bool(item, "paused", job && job->paused);
+		etl_json_add_bool(item, "enabled", true);
+	}
+	etld_answer(request, reply);
+}
+
+void etld_handle_next(struct etld_request *request)
+{
+	struct etld_job *job = etld_request_job(request);
+	const char *from = etl_json_text(request->parameters, "from", NULL);
+	int64_t count = etl_json_int(request->parameters, "count", 5);
+	struct etl_json *reply, *slots;
+	etl_wall at;
+
+	if (!job)
+		return;
+	at = etl_now(request->etld->clock);
+	if (from && !etld_parse_time(from, &at)) {
+		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "2026-07-01T10:00Z",
+			"'%s' is no time", from);
+		return;
+	}
+	if (from)
+		at.ms--; /* a slot at that very instant is one to come */
+	reply = etld_reply_object(request->etld, "etl.next/1");
+	etl_json_add_text(reply, "job", job->name);
+	etl_json_add_text(reply, "timezone", job->job->timezone);
+	slots = etl_json_add_array(reply, "slots");
+	for (int64_t i = 0; i < count && job->job->calendar; i++) {
+		if (!etl_calendar_next(job->job->calendar, at, &at))
+			break;
+		etld_json_time(slots, NULL, at);
+	}
+	etld_answer(request, reply);
+}
+
+void etld_handle_version(struct etld_request *request)
+{
+	struct etl_json *reply = etld_reply_object(request->etld, "etl.version/1");
+
+	etl_json_add_text(reply, "version", ETL_VERSION);
+	etl_json_add_int(reply, "pid", getpid());
+	etld_json_time(reply, "started", request->etld->started);
+	etld_answer(request, reply);
+}

@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Runs, Show, Windows, WatermarkShow: a worker asks MongoDB, the loop answers.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "handlers.h"
+
+/* A question about the store: parameters are copied, the generation is held. */
+struct store_query {
+	struct etld_query query;
+	struct etld_generation *generation;
+	const struct etl_job *job; /* NULL = all jobs */
+	const struct etl_partition *partition; /* NULL = all */
+	char *text; /* run id or state */
+	struct etl_window range;
+	bool all, failed_only;
+	int64_t limit;
+	/* of windows, while a partition is walked */
+	struct etl_json *list, *summary;
+	size_t listed;
+	bool truncated;
+};
+
+#define WINDOWS_MAX 2000
+#define RUNS_SEARCHED 5000
+
+static void store_free(struct etld_query *query)
+{
+	struct store_query *q = (struct store_query *)query;
+
+	etld_generation_unref(q->generation);
+	free(q->text);
+	free(q);
+}
+
+static struct store_query *query_new(struct etld_request *request, const char *schema)
+{
+	struct store_query *q = ETL_NEW(struct store_query);
+
+	q->generation = etld_generation_ref(request->etld->generation);
+	q->query.free = store_free;
+	q->query.reply = etld_reply_object(request->etld, schema);
+	q->limit = etl_json_int(request->parameters, "limit", 20);
+	return q;
+}
+
+/* False, and the request is answered, if MongoDB is known to be away: an answer in five
+ * seconds that says the same is worth less. */
+static bool is_ready(struct etld_request *request)
+{
+	struct etld *etld = request->etld;
+	struct etl_json *details;
+	const char *reason = *etld->mongodb_reason ? etld->mongodb_reason : "etld is still starting";
+
+	if (etld->mongodb_up)
+		return true;
+	details = etl_json_object();
+	etl_json_add_text(details, "reason", reason);
+	etld_refuse_with(request, ETL_CTL_NOT_READY, details, "etlctl status",
+		"MongoDB cannot be asked: %s", reason);
+	return false;
+}
+
+/* ---- runs ----------------------------------------------------------------------------------- */
+
+static const char *text_of(const bson_t *doc, const char *field)
+{
+	bson_iter_t iter;
+
+	return bson_iter_init_find(&iter, doc, field) && BSON_ITER_HOLDS_UTF8(&iter) ?
+		bson_iter_utf8(&iter, NULL) :
+		"";
+}
+
+static bool is_failed(const bson_t *run)
+{
+	static const char *const fine[] = {"ok", "running", "skipped"};
+	const char *state = text_of(run, "state");
+
+	for (size_t i = 0; i < sizeof fine / sizeof *fine; i++)
+		if (etl_streq(fine[i], state))
+			return false;
+	return true;
+}
+
+static int keep_run(void *ctx, const bson_t *run)
+{
+	struct store_query *q = ctx;
+
+	if (q->failed_only && !is_failed(run))
+		return 0;
+	if (q->listed == (size_t)q->limit)
+		return -1; /* enough */
+	q->listed++;
+	etl_json_add_item(q->list, NULL, etld_json_of_bson(run));
+	return 0;
+}
+
+static void runs_work(struct etld_task *task)
+{
+	struct store_query *q = (struct store_query *)task;
+	struct etl_state *state = q->query.etld->state;
+
+	q->list = etl_json_add_array(q->query.reply, "runs");
+	state->ops->run_list(state, q->job ? q->job->name : NULL,
+		q->failed_only ? RUNS_SEARCHED : (int)q->limit, keep_run, q, &q->query.error);
+}
+
+void etld_handle_runs(struct etld_request *request)
+{
+	struct etld_job *job = NULL;
+	struct store_query *q;
+
+	if (etl_json_get(request->parameters, "job") && !(job = etld_request_job(request)))
+		return;
+	if (!is_ready(request))
+		return;
+	q = query_new(request, "etl.runs/1");
+	q->job = job ? job->job : NULL;
+	q->failed_only = etl_json_bool(request->parameters, "failed", false);
+	etld_query_submit(&q->query, request, runs_work);
+}
+
+/* ---- show ----------------------------------------------------------------------------------- */
+
+static bool begins_or_ends(const char *id, const char *part)
+{
+	size_t n = strlen(part), all = strlen(id);
+
+	return n >= 6 && n <= all && (strncmp(id, part, n) == 0 || strcmp(id + all - n, part) == 0);
+}
+
+static int match_run(void *ctx, const bson_t *run)
+{
+	struct store_query *q = ctx;
+
+	if (begins_or_ends(text_of(run, "run_id"), q->text) && ++q->listed == 1)
+		etl_json_add_item(q->query.reply, "run", etld_json_of_bson(run));
+	return 0;
+}
+
+static void search_run(struct store_query *q)
+{
+	struct etl_state *state = q->query.etld->state;
+
+	if (state->ops->run_list(state, NULL, RUNS_SEARCHED, match_run, q, &q->query.error) < 0)
+		return;
+	if (!q->listed)
+		etl_error_set(&q->query.error, ETL_PERMANENT, "no_such_run", "no run has the id '%s'",
+			q->text);
+	else if (q->listed > 1)
+		etl_error_set(&q->query.error, ETL_PERMANENT, "no_such_run",
+			"%zu runs begin or end with '%s'", q->listed, q->text);
+}
+
+static void show_work(struct etld_task *task)
+{
+	struct store_query *q = (struct store_query *)task;
+	struct etl_state *state = q->query.etld->state;
+	bson_t run;
+	int found = state->ops->run_get(state, q->text, &run, &q->query.error);
+
+	if (found == 1) {
+		etl_json_add_item(q->query.reply, "run", etld_json_of_bson(&run));
+		bson_destroy(&run);
+	} else if (found == 0) {
+		search_run(q);
+	}
+}
+
+void etld_handle_show(struct etld_request *request)
+{
+	struct store_query *q;
+
+	if (!is_ready(request))
+		return;
+	q = query_new(request, "etl.show/1");
+	q->text = etl_strdup(etl_json_text(request->parameters, "run_id", ""));
+	etld_query_submit(&q->query, request, show_work);
+}
+
+/* ---- windows -------------------------------------------------------------------------------- */
+
+struct walk {
+	struct store_query *q;
+	const char *shown; /* the partition's name as it is shown */
+	struct etl_watermark mark;
+	bool has_mark;
+	etl_wall at; /* the ledger has been compared with the grid up to here */
+	uint64_t loaded, empty, failed, open, dirty, missing;
+};
+
+static void add_window(struct walk *walk, struct etl_window window, const char *state,
+	const struct etl_ledger_entry *entry)
+{
+	struct store_query *q = walk->q;
+	struct etl_json *item, *counts;
+
+	if (q->listed == WINDOWS_MAX) {
+		q->truncated = true;
+		return;
+	}
+	q->listed++;
+	item = etl_json_add_object(q->list, NULL);
+	etl_json_add_text(item, "partition", walk->shown);
+	etld_json_time(item, "start", window.start);
+	etld_json_time(item, "end", window.end);
+	etl_json_add_text(item, "state", state);
+	etl_json_add_bool(item, "dirty", entry && entry->dirty);
+	if (!entry)
+		return;
+	etl_json_add_int(item, "attempt", entry->attempt);
+	etl_json_add_text(item, "run_id", entry->run_id);
+	counts = etl_json_add_object(item, "counts");
+	etl_json_add_int(counts, "in", (int64_t)entry->counts.in);
+	etl_json_add_int(counts, "rejected", (int64_t)entry->counts.rejected);
+	etl_json_add_int(counts, "out", (int64_t)entry->counts.out);
+	etl_json_add_text(item, "reason", entry->reason);
+	etld_json_time(item, "updated", entry->updated);
+}
+
+static bool is_wanted(const struct store_query *q, const char *state, bool noteworthy)
+{
+	if (q->text)
+		return etl_streq(q->text, state);
+	return q->all || noteworthy;
+}
+
+static bool in_range(const struct store_query *q, struct etl_window window)
+{
+	return !q->range.end.ms ||
+		(window.start.ms < q->range.end.ms && window.end.ms > q->range.start.ms);
+}
+
+/* Grid windows between two ledger entries that are due and that nobody has written down. */
+static void note_missing(struct walk *walk, etl_wall until)
+{
+	const struct etl_window_rules *rules = &walk->q->job->window;
+
+	for (; walk->at.ms + etl_dur_ms(rules->size) <= until.ms;
+		walk->at = etl_wall_add(walk->at, rules->size)) {
+		struct etl_window window = {walk->at, etl_wall_add(walk->at, rules->size)};
+
+		walk->missing++;
+		if (in_range(walk->q, window) && is_wanted(walk->q, "pending", true))
+			add_window(walk, window, "pending", NULL);
+	}
+}
+
+static int take_entry(void *ctx, const struct etl_ledger_entry *entry, struct etl_error *err)
+{
+	struct walk *walk = ctx;
+	const char *state = etl_window_state_word(entry->state);
+	bool closed = etl_window_is_closed(entry->state);
+
+	(void)err;
+	if (!walk->q->job->window.none && entry->window.start.ms >= walk->at.ms) {
+		note_missing(walk, entry->window.start);
+		walk->at = entry->window.end;
+	}
+	walk->loaded += entry->state == ETL_WINDOW_LOADED;
+	walk->empty += entry->state == ETL_WINDOW_EMPTY;
+	walk->failed += entry->state == ETL_WINDOW_FAILED;
+	walk->open += !closed;
+	walk->dirty += entry->dirty;
+	if (in_range(walk->q, entry->window) && is_wanted(walk->q, state, !closed || entry->dirty))
+		add_window(walk, entry->window, state, entry);
+	return 0;
+}
+
+static void add_summary(const struct walk *walk)
+{
+	struct etl_json *item = etl_json_add_object(walk->q->summary, NULL);
+
+	etl_json_add_text(item, "partition", walk->shown);
+	etld_json_time(item, "watermark", walk->has_mark ? walk->mark.processed : (etl_wall){0});
+	etl_json_add_int(item, "loaded", (int64_t)walk->loaded);
+	etl_json_add_int(item, "empty", (int64_t)walk->empty);
+	etl_json_add_int(item, "failed", (int64_t)walk->failed);
+	etl_json_add_int(item, "open", (int64_t)walk->open);
+	etl_json_add_int(item, "dirty", (int64_t)walk->dirty);
+	etl_json_add_int(item, "missing", (int64_t)walk->missing);
+}
+
+static int walk_partition(struct store_query *q, const struct etl_partition *partition)
+{
+	struct etl_state *state = q->query.etld->state;
+	const struct etl_window_rules *rules = &q->job->window;
+	struct etl_window everything = {{INT64_MIN / 2}, {INT64_MAX / 2}};
+	struct walk walk = {.q = q, .at = rules->start};
+	char shown[256];
+	int found;
+
+	etld_partition_text(q->job, partition, shown, sizeof shown);
+	walk.shown = shown;
+	found = state->ops->watermark_get(state, q->job->name, partition->name, &walk.mark,
+		&q->query.error);
+	if (found < 0)
+		return -1;
+	walk.has_mark = found == 1;
+	if (state->ops->ledger_scan(state, q->job->name, partition->name, &everything,
+		    ETL_LEDGER_ALL, take_entry, &walk, &q->query.error) < 0)
+		return -1;
+	if (!rules->none)
+		note_missing(&walk, etl_window_limit(rules, etl_now(q->query.etld->clock)));
+	add_summary(&walk);
+	return 0;
+}
+
+static void windows_work(struct etld_task *task)
+{
+	struct store_query *q = (struct store_query *)task;
+
+	etl_json_add_text(q->query.reply, "job", q->job->name);
+	q->list = etl_json_add_array(q->query.reply, "windows");
+	q->summary = etl_json_add_array(q->query.reply, "summary");
+	for (size_t i = 0; i < q->job->n_partitions; i++)
+		if ((!q->partition || q->partition == &q->job->partitions[i]) &&
+			walk_partition(q, &q->job->partitions[i]) < 0)
+			return;
+	etl_json_add_bool(q->query.reply, "truncated", q->truncated);
+}
+
+static bool read_window_parameters(struct etld_request *request, struct store_query *q)
+{
+	const char *from = etl_json_text(request->parameters, "from", NULL);
+	const char *to = etl_json_text(request->parameters, "to", NULL);
+	const char *state = etl_json_text(request->parameters, "state", NULL);
+	enum etl_window_state known;
+
+	q->all = etl_json_bool(request->parameters, "all", false);
+	if (from || to)
+		q->range = (struct etl_window){{INT64_MIN / 2}, {INT64_MAX / 2}};
+	if ((from && !etld_parse_time(from, &q->range.start)) ||
+		(to && !etld_parse_time(to, &q->range.end)))
+		return false;
+	if (state && !etl_window_state_parse(state, &known))
+		return false;
+	q->text = etl_strdup(state);
+	return true;
+}
+
+static void give_up(struct etld_request *request, struct store_query *q, enum etl_ctl_error error,
+	const char *text)
+{
+	etl_json_free(q->query.reply);
+	store_free(&q->query);
+	etld_refuse(request, error, NULL, "%s", text);
+}
+
+void etld_handle_windows(struct etld_request *request)
+{
+	struct etld_job *job = etld_request_job(request);
+	const char *partition = etl_json_text(request->parameters, "partition", NULL);
+	struct store_query *q;
+
+	if (!job || !is_ready(request))
+		return;
+	q = query_new(request, "etl.windows/1");
+	q->job = job->job;
+	q->partition = partition ? etld_partition_find(job->job, partition) : NULL;
+	if (partition && !q->partition)
+		give_up(request, q, ETL_CTL_NO_SUCH_WINDOW, "the job has no such partition");
+	else if (!read_window_parameters(request, q))
+		give_up(request, q, ETL_CTL_INVALID_PARAMETER,
+			"from and to are times such as 2026-07-01T10:00Z, state is a window's state");
+	else
+		etld_query_submit(&q->query, request, windows_work);
+}
+
+/* ---- watermarks ------------------------------------------------------------------------------ */
+
+static int add_watermark(struct store_query *q, const struct etl_partition *partition)
+{
+	struct etl_state *state = q->query.etld->state;
+	struct etl_watermark mark;
+	struct etl_json *item;
+	char shown[256];
+	int found = state->ops->watermark_get(state, q->job->name, partition->name, &mark,
+		&q->query.error);
+
+	if (found < 0)
+		return -1;
+	item = etl_json_add_object(q->list, NULL);
+	etld_partition_text(q->job, partition, shown, sizeof shown);
+	etl_json_add_text(item, "partition", shown);
+	if (!found) {
+		etl_json_add_null(item, "watermark");
+		return 0;
+	}
+	etld_json_time(item, "watermark", mark.processed);
+	etld_json_time(item, "origin", mark.origin);
+	etl_json_add_int(item, "lag_s",
+		etl_wall_diff(etl_now(q->query.etld->clock), mark.processed).us / 1000000);
+	etl_json_add_int(item, "window_s", mark.window_ms / 1000);
+	etld_json_time(item, "updated", mark.updated);
+	etl_json_add_text(item, "run_id", mark.run_id);
+	etl_json_add_int(item, "fence", mark.fence);
+	return 0;
+}
+
+static void watermark_work(struct etld_task *task)
+{
+	struct store_query *q = (struct store_query *)task;
+
+	etl_json_add_text(q->query.reply, "job", q->job->name);
+	q->list = etl_json_add_array(q->query.reply, "watermarks");
+	for (size_t i = 0; i < q->job->n_partitions; i++)
+		if (add_watermark(q, &q->job->partitions[i]) < 0)
+			return;
+}
+
+void etld_handle_watermark_show(struct etld_request *request)
+{
+	struct etld_job *job = etld_request_job(request);
+	struct store_query *q;
+
+	if (!job || !is_ready(request))
+		return;
+	q = query_new(request, "etl.watermark/1");
+	q->job = job->job;
+	etld_query_submit(&q->query, request, watermark_work);
+}

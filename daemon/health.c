@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A job's health: one word with a reason, from what the loop knows. The worst word wins:
+ * paused, failing, held, blocked, stale, late, ok.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "handlers.h"
+#include "time/duration.h"
+
+/* How far the slowest partition is behind what is due by now. */
+static etl_dur behind(const struct etld *etld, const struct etld_job *job)
+{
+	const struct etl_window_rules *rules = &job->job->window;
+	etl_wall limit;
+	etl_dur most = {0};
+
+	if (rules->none)
+		return most;
+	limit = etl_window_limit(rules, etl_now(etld->clock));
+	for (size_t i = 0; i < job->job->n_partitions; i++) {
+		etl_dur lag = etl_wall_diff(limit, job->partitions[i].watermark);
+
+		if (job->partitions[i].watermark.ms && lag.us > most.us)
+			most = lag;
+	}
+	return most;
+}
+
+/* One window and one interval of the schedule may be owed without anybody being late. */
+static etl_dur patience(const struct etld *etld, const struct etld_job *job)
+{
+	etl_wall first, second, now = etl_now(etld->clock);
+	etl_dur interval = {0};
+
+	if (job->job->calendar && etl_calendar_next(job->job->calendar, now, &first) &&
+		etl_calendar_next(job->job->calendar, first, &second))
+		interval = etl_wall_diff(second, first);
+	return (etl_dur){job->job->window.size.us + interval.us};
+}
+
+static bool last_run_is_bad(const struct etld_job *job)
+{
+	return job->last_ended.ms && (job->last_state == ETL_RUN_FAILED ||
+					     job->last_state == ETL_RUN_PARTIAL);
+}
+
+const char *etld_job_health(const struct etld *etld, const struct etld_job *job, char *reason,
+	size_t size)
+{
+	etl_dur lag = behind(etld, job), limit = patience(etld, job);
+	char text[ETL_DURATION_TEXT_BYTES];
+
+	*reason = '\0';
+	if (job->paused) {
+		snprintf(reason, size, "%s", job->pause_reason ? job->pause_reason : "");
+		return "paused";
+	}
+	if (last_run_is_bad(job)) {
+		snprintf(reason, size, "%s", job->last_reason);
+		return "failing";
+	}
+	if (job->windows_held) {
+		snprintf(reason, size, "%llu windows are held by a check",
+			(unsigned long long)job->windows_held);
+		return "held";
+	}
+	if (job->windows_blocked) {
+		snprintf(reason, size, "%s", job->last_reason);
+		return "blocked";
+	}
+	if (lag.us <= limit.us)
+		return "ok";
+	etl_duration_format((etl_dur){lag.us - lag.us % 1000000}, text, sizeof text);
+	snprintf(reason, size, "the slowest partition is %s behind", text);
+	return lag.us > 3 * limit.us && !job->running ? "stale" : "late";
+}

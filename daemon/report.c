@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The report step: one summary line for a run in the journal, and one line for each partition
+ * in which something went wrong. The only place where a run's failure is logged.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "etld.h"
+#include "job/policy.h"
+#include "journal.h"
+#include "message_ids.h"
+#include "time/civil.h"
+
+struct fields {
+	struct etld_field list[ETLD_FIELDS_MAX];
+	size_t n;
+};
+
+static void add_text(struct fields *f, const char *name, const char *text)
+{
+	if (text && *text && f->n < ETLD_FIELDS_MAX)
+		f->list[f->n++] = (struct etld_field){name, text, 0};
+}
+
+static void add_number(struct fields *f, const char *name, int64_t number)
+{
+	if (f->n < ETLD_FIELDS_MAX)
+		f->list[f->n++] = (struct etld_field){name, NULL, number};
+}
+
+static const char *partition_event(const struct etl_error *error)
+{
+	if (error->kind == ETL_AUTH)
+		return ETLD_MSG_SOURCE_AUTH;
+	if (error->kind == ETL_THROTTLED)
+		return ETLD_MSG_SOURCE_THROTTLED;
+	if (strncmp(error->code, "check.", 6) == 0)
+		return ETLD_MSG_CHECK_FAILED;
+	return ETLD_MSG_PARTITION_FAILED;
+}
+
+static void add_window(struct fields *f, const struct etl_strand *strand, char start[], char end[])
+{
+	const struct etl_window_rules *rules = &strand->run->job->window;
+	struct etl_window window;
+
+	if (rules->none || !strand->watermark.ms)
+		return;
+	window = etl_window_at(rules, strand->watermark); /* the oldest that is owed */
+	etl_time_format_rfc3339(window.start, start);
+	etl_time_format_rfc3339(window.end, end);
+	add_text(f, "ETL_WINDOW_START", start);
+	add_text(f, "ETL_WINDOW_END", end);
+}
+
+static void report_strand(const struct etl_run *run, const struct etl_strand *strand)
+{
+	char start[ETL_TIME_TEXT_BYTES] = "", end[ETL_TIME_TEXT_BYTES] = "";
+	struct fields f = {.n = 0};
+
+	add_text(&f, "ETL_JOB", run->job->name);
+	add_text(&f, "ETL_RUN_ID", run->run_id);
+	add_text(&f, "ETL_PARTITION", strand->partition->name);
+	add_window(&f, strand, start, end);
+	if (strand->state == ETL_STRAND_BLOCKED) {
+		etld_log(ETLD_NOTICE, ETLD_MSG_WINDOW_BLOCKED, f.list, f.n, "%s/%s: %s", run->job->name,
+			strand->partition->name, strand->reason);
+		return;
+	}
+	if (strand->error.kind == ETL_OK || strand->state == ETL_STRAND_CANCELLED)
+		return;
+	add_text(&f, "ETL_STEP", etl_steps[strand->step].name);
+	add_text(&f, "ETL_ERROR_CODE", strand->error.code);
+	add_number(&f, "ETL_HTTP_STATUS", strand->error.status);
+	etld_log(etl_policy_needs_operator(strand->error.kind) ? ETLD_ERR : ETLD_WARNING,
+		partition_event(&strand->error), f.list, f.n, "%s/%s: %s", run->job->name,
+		strand->partition->name, strand->error.message);
+}
+
+static void add_counts(struct fields *f, const struct etl_run *run)
+{
+	add_number(f, "ETL_RECORDS_IN", (int64_t)run->counts.in);
+	add_number(f, "ETL_RECORDS_OUT", (int64_t)run->counts.out);
+	add_number(f, "ETL_INSERTED", (int64_t)run->counts.inserted);
+	add_number(f, "ETL_UPDATED", (int64_t)run->counts.updated);
+	add_number(f, "ETL_UNCHANGED", (int64_t)run->counts.unchanged);
+	add_number(f, "ETL_REJECTED", (int64_t)run->counts.rejected);
+	add_number(f, "ETL_WINDOWS_LOADED", (int64_t)run->windows_loaded);
+	add_number(f, "ETL_WINDOWS_EMPTY", (int64_t)run->windows_empty);
+	add_number(f, "ETL_WINDOWS_FAILED", (int64_t)run->windows_failed);
+}
+
+/* ok and nothing new is routine; everything else an operator may want to see. */
+static enum etld_level level_of(const struct etl_run *run)
+{
+	switch (run->state) {
+	case ETL_RUN_OK:
+	case ETL_RUN_BLOCKED:
+	case ETL_RUN_BUSY:
+		return run->counts.rejected || run->checks_failed ? ETLD_NOTICE : ETLD_INFO;
+	case ETL_RUN_CANCELLED:
+		return ETLD_NOTICE;
+	default:
+		return ETLD_WARNING;
+	}
+}
+
+static const char *event_of(const struct etl_run *run)
+{
+	if (run->state == ETL_RUN_FENCED)
+		return ETLD_MSG_FENCED;
+	if (run->state == ETL_RUN_FAILED || run->state == ETL_RUN_PARTIAL)
+		return ETLD_MSG_RUN_FAILED;
+	return ETLD_MSG_RUN_FINISHED;
+}
+
+void etld_report_run(struct etld *etld, const struct etl_run *run)
+{
+	struct fields f = {.n = 0};
+	etl_dur took = etl_mono_diff(etl_mono_now(etld->clock), run->began);
+	bool says_why = run->error.kind != ETL_OK;
+
+	for (size_t i = 0; i < run->n_strands; i++)
+		report_strand(run, &run->strands[i]);
+	add_text(&f, "ETL_JOB", run->job->name);
+	add_text(&f, "ETL_RUN_ID", run->run_id);
+	add_text(&f, "ETL_TRIGGER", run->trigger);
+	add_text(&f, "ETL_STATE", etl_run_state_word(run->state));
+	add_number(&f, "ETL_DURATION_US", took.us);
+	add_counts(&f, run);
+	if (says_why)
+		add_text(&f, "ETL_ERROR_CODE", run->error.code);
+	if (run->counts.rejected)
+		etld_log(ETLD_WARNING, ETLD_MSG_RECORDS_REJECTED, f.list, f.n,
+			"%s: %llu records were rejected, see the dead letters of run %s", run->job->name,
+			(unsigned long long)run->counts.rejected, run->run_id);
+	etld_log(level_of(run), event_of(run), f.list, f.n,
+		"%s: run %s %s in %.1f s: %llu windows loaded, %llu empty, %llu failed; %llu records in, "
+		"%llu inserted, %llu updated, %llu unchanged, %llu rejected%s%s",
+		run->job->name, run->run_id, etl_run_state_word(run->state), (double)took.us / 1e6,
+		(unsigned long long)run->windows_loaded, (unsigned long long)run->windows_empty,
+		(unsigned long long)run->windows_failed, (unsigned long long)run->counts.in,
+		(unsigned long long)run->counts.inserted, (unsigned long long)run->counts.updated,
+		(unsigned long long)run->counts.unchanged, (unsigned long long)run->counts.rejected,
+		says_why ? "; " : "", says_why ? run->error.message : "");
+}
