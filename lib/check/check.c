@@ -35,13 +35,14 @@ bool etl_check_field_compile(struct etl_check_field *field, const char *name,
 	field->name = name;
 	if (etl_path_compile(name, env->arena, &field->path, &err) < 0) {
 		etl_diag_add(env->diag, node ? &node->mark : NULL, ETL_DIAG_TYPE,
-			"not a JSON Pointer", NULL, "'%s' of %s: %s", what, env->what, err.message);
+			"not a JSON Pointer", NULL, "'%s' of %s: %s", what, env->what,
+			err.message);
 		return false;
 	}
 	if (field->path.has_any) {
 		etl_diag_add(env->diag, node ? &node->mark : NULL, ETL_DIAG_TYPE,
-			"leads to many values", NULL, "'%s' of %s judges one value, '%s' has a '*'",
-			what, env->what, name);
+			"leads to many values", NULL,
+			"'%s' of %s judges one value, '%s' has a '*'", what, env->what, name);
 		return false;
 	}
 	return true;

@@ -12,8 +12,9 @@ struct options {
 };
 
 static const struct etl_option options[] = {
-	{.name = "max_age", .type = ETL_OPT_DURATION, .offset = offsetof(struct options, max_age),
-		.required = true, .min = 1, .help = "how old the newest record may be"},
+	{.name = "max_age", .type = ETL_OPT_DURATION,
+		.offset = offsetof(struct options, max_age), .required = true, .min = 1,
+		.help = "how old the newest record may be"},
 	{0}};
 
 struct freshness {
@@ -36,7 +37,8 @@ static void age_text(etl_dur age, char *out, size_t size)
 	etl_duration_format(ETL_SECONDS(s / unit * unit), out, size);
 }
 
-static bool window(void *self, const struct etl_window_facts *facts, struct etl_finding *finding)
+static bool window(
+	void *self, const struct etl_window_facts *facts, struct etl_finding *finding)
 {
 	const struct options *o = ((struct freshness *)self)->options;
 	char age[ETL_DURATION_TEXT_BYTES], allowed[ETL_DURATION_TEXT_BYTES];
@@ -45,11 +47,13 @@ static bool window(void *self, const struct etl_window_facts *facts, struct etl_
 		return true;
 	etl_duration_format(o->max_age, allowed, sizeof allowed);
 	if (facts->newest.ms == ETL_NO_TIME)
-		return etl_finding_set(finding, "", "no record was seen yet, allowed age %s", allowed);
+		return etl_finding_set(
+			finding, "", "no record was seen yet, allowed age %s", allowed);
 	if ((facts->now.ms - facts->newest.ms) <= etl_dur_ms(o->max_age))
 		return true;
 	age_text(etl_wall_diff(facts->now, facts->newest), age, sizeof age);
-	return etl_finding_set(finding, "", "newest record is %s old, allowed %s", age, allowed);
+	return etl_finding_set(
+		finding, "", "newest record is %s old, allowed %s", age, allowed);
 }
 
 const struct etl_check_type etl_check_freshness = {
@@ -57,7 +61,8 @@ const struct etl_check_type etl_check_freshness = {
 	.summary = "the newest record is not too old",
 	.options = options,
 	.options_size = sizeof(struct options),
-	.on_fail_allowed = 1 << ETL_ON_FAIL_WARN | 1 << ETL_ON_FAIL_HOLD | 1 << ETL_ON_FAIL_FAIL,
+	.on_fail_allowed =
+		1 << ETL_ON_FAIL_WARN | 1 << ETL_ON_FAIL_HOLD | 1 << ETL_ON_FAIL_FAIL,
 	.on_fail_default = ETL_ON_FAIL_WARN,
 	.size = sizeof(struct freshness),
 	.open = open_freshness,

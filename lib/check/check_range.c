@@ -94,8 +94,8 @@ static void check_pair(const struct options *o, bool min_is_date, bool max_is_da
 			"'range' of %s has a date and a number as bounds", env->what);
 	else if (swapped)
 		etl_diag_add(env->diag, mark, ETL_DIAG_CONFLICT, "less than min", NULL,
-			"'range' of %s: no value lies between %s and %s", env->what, o->min.text,
-			o->max.text);
+			"'range' of %s: no value lies between %s and %s", env->what,
+			o->min.text, o->max.text);
 }
 
 static void compile(void *self, const struct etl_node *node, const struct etl_conf_env *env)

@@ -18,8 +18,11 @@ struct options {
 };
 
 static const struct etl_option options[] = {
-	{.name = "fields", .type = ETL_OPT_STRINGS, .offset = offsetof(struct options, names),
-		.required = true, .help = "names or JSON Pointers that together tell records apart"},
+	{.name = "fields",
+		.type = ETL_OPT_STRINGS,
+		.offset = offsetof(struct options, names),
+		.required = true,
+		.help = "names or JSON Pointers that together tell records apart"},
 	{0}};
 
 struct unique {
@@ -35,7 +38,8 @@ static void compile(void *self, const struct etl_node *node, const struct etl_co
 	o->fields = etl_check_fields_compile(&o->names, "unique", env);
 	if (o->fields && !o->names.n)
 		etl_diag_add(env->diag, node ? &node->mark : NULL, ETL_DIAG_MISSING,
-			"needs at least one field", NULL, "'unique' of %s names no field", env->what);
+			"needs at least one field", NULL, "'unique' of %s names no field",
+			env->what);
 }
 
 static int open_unique(void *self, const void *opts, struct etl_error *err)
@@ -81,12 +85,14 @@ static bool row(void *self, const struct etl_record *record, struct etl_finding 
 			return true;
 		etl_key_add(&u->key, &e);
 	}
-	rc = etl_buf_ok(&u->key) ? etl_keyset_put(u->seen, u->key.data, u->key.len, &number) : -1;
+	rc = etl_buf_ok(&u->key) ? etl_keyset_put(u->seen, u->key.data, u->key.len, &number)
+				 : -1;
 	if (rc > 0)
 		return true;
 	if (rc < 0)
 		return etl_finding_set(finding, o->names.items[0],
-			"cannot tell if it is unique: over %d keys, %zu MiB of them, or a key over %d KiB",
+			"cannot tell if it is unique: over %d keys, %zu MiB of them, or a key "
+			"over %d KiB",
 			KEYS_MAX, STATE_BYTES_MAX >> 20, KEY_BYTES_MAX / 1024);
 	describe(o, record, shown, sizeof shown);
 	return etl_finding_set(finding, o->names.items[0], "a second record with %s", shown);

@@ -154,14 +154,16 @@ static void grow_slots(struct etl_keyset *set)
 }
 
 /* The slot that holds the key, or the free one where it belongs. */
-static size_t find_slot(const struct etl_keyset *set, uint64_t hash, const void *key, size_t len)
+static size_t find_slot(
+	const struct etl_keyset *set, uint64_t hash, const void *key, size_t len)
 {
 	size_t mask = set->n_slots - 1, at = hash & mask;
 
 	for (; set->slots[at]; at = (at + 1) & mask) {
 		const struct entry *e = &set->entries[set->slots[at] - 1];
 
-		if (e->hash == hash && e->len == len && (!len || memcmp(e->bytes, key, len) == 0))
+		if (e->hash == hash && e->len == len &&
+			(!len || memcmp(e->bytes, key, len) == 0))
 			break;
 	}
 	return at;

@@ -97,7 +97,8 @@ void etl_number_decimal_text(const struct etl_element *e, char out[BSON_DECIMAL1
 }
 
 /* The number's text, if the element is text or a decimal that is a number. */
-static bool number_text(const struct etl_element *e, char out[ETL_NUMBER_TEXT_BYTES], size_t *len)
+static bool number_text(
+	const struct etl_element *e, char out[ETL_NUMBER_TEXT_BYTES], size_t *len)
 {
 	const char *text;
 	uint32_t n;

@@ -85,8 +85,8 @@ static void write_sum(const struct etl_moments *m, const char *name, struct etl_
 		etl_writer_double(w, name, m->sum + m->lost);
 }
 
-void etl_moments_write(const struct etl_moments *m, enum etl_function function, const char *name,
-	struct etl_writer *w)
+void etl_moments_write(const struct etl_moments *m, enum etl_function function,
+	const char *name, struct etl_writer *w)
 {
 	if (m->n < (function == ETL_STDDEV ? 2 : 1)) {
 		etl_writer_null(w, name);

@@ -49,7 +49,7 @@ enum etl_function {
 };
 
 /* Writes the result under `name`; null without values. */
-void etl_moments_write(const struct etl_moments *m, enum etl_function function, const char *name,
-	struct etl_writer *w);
+void etl_moments_write(const struct etl_moments *m, enum etl_function function,
+	const char *name, struct etl_writer *w);
 
 #endif

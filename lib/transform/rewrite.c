@@ -84,15 +84,15 @@ bool etl_field_name_ok(const char *name, const struct etl_node *node, const char
 	const struct etl_conf_env *env)
 {
 	if (!*name) {
-		etl_diag_add(env->diag, &node->mark, ETL_DIAG_RANGE, "a name is needed here", NULL,
-			"empty field name in '%s' of %s", what, env->what);
+		etl_diag_add(env->diag, &node->mark, ETL_DIAG_RANGE, "a name is needed here",
+			NULL, "empty field name in '%s' of %s", what, env->what);
 		return false;
 	}
 	if (*name == '/') {
 		etl_diag_add(env->diag, &node->mark, ETL_DIAG_TYPE, "not a top-level field",
 			"lift the value first: rename: {/address/city: city}",
-			"'%s' of %s takes names of top-level fields, '%s' is a JSON Pointer", what,
-			env->what, name);
+			"'%s' of %s takes names of top-level fields, '%s' is a JSON Pointer",
+			what, env->what, name);
 		return false;
 	}
 	return true;
@@ -107,9 +107,10 @@ bool etl_field_names_ok(const struct etl_strings *names, const char *what,
 		ok &= etl_field_name_ok(names->items[i], names->nodes[i], what, env);
 		for (size_t k = 0; k < i; k++)
 			if (etl_streq(names->items[i], names->items[k])) {
-				etl_diag_add(env->diag, &names->nodes[i]->mark, ETL_DIAG_CONFLICT,
-					"stands twice", NULL, "field '%s' twice in '%s' of %s",
-					names->items[i], what, env->what);
+				etl_diag_add(env->diag, &names->nodes[i]->mark,
+					ETL_DIAG_CONFLICT, "stands twice", NULL,
+					"field '%s' twice in '%s' of %s", names->items[i], what,
+					env->what);
 				ok = false;
 				break;
 			}

@@ -39,7 +39,8 @@ static inline uint32_t etl_fields_hash(const char *key, uint32_t len)
 }
 
 /* The name's number, or -1. */
-static inline int etl_fields_find(const struct etl_fields *fields, const char *key, uint32_t len)
+static inline int etl_fields_find(
+	const struct etl_fields *fields, const char *key, uint32_t len)
 {
 	if (!len)
 		return -1;
@@ -92,7 +93,8 @@ static inline const uint8_t *etl_record_end(const struct etl_record *record)
 void etl_rewrite_slice(struct etl_writer *w, const uint8_t *from, const uint8_t *to);
 
 /* Gives record `i` its new document, or rejects it if that grew too large. */
-void etl_rewrite_done(struct etl_batch *batch, size_t i, const char *rule, struct etl_writer *w);
+void etl_rewrite_done(
+	struct etl_batch *batch, size_t i, const char *rule, struct etl_writer *w);
 
 /* Field names in the configuration: not empty, not a JSON Pointer, no name twice. `what` is
  * the transform's name. False and an error in env->diag otherwise. */

@@ -37,15 +37,18 @@ struct options {
 	size_t n_values, n_results;
 };
 
-#define FUNCTION(word, id, text)                                                                \
-	{.name = word, .type = ETL_OPT_STRINGS, .offset = offsetof(struct options, of[id]),     \
+/* The row of a function's fields. */
+#define FUNCTION(word, id, text)                                                               \
+	{.name = word, .type = ETL_OPT_STRINGS, .offset = offsetof(struct options, of[id]),    \
 		.help = text}
 
 static const struct etl_option options[] = {
 	{.name = "every", .type = ETL_OPT_DURATION, .offset = offsetof(struct options, every),
-		.required = true, .min = 1, .max = 3660 * 86400.0, .help = "length of a bucket"},
-	{.name = "timezone", .type = ETL_OPT_STRING, .offset = offsetof(struct options, timezone),
-		.fallback = "UTC", .help = "whose days, when every is whole days"},
+		.required = true, .min = 1, .max = 3660 * 86400.0,
+		.help = "length of a bucket"},
+	{.name = "timezone", .type = ETL_OPT_STRING,
+		.offset = offsetof(struct options, timezone), .fallback = "UTC",
+		.help = "whose days, when every is whole days"},
 	{.name = "by", .type = ETL_OPT_STRINGS, .offset = offsetof(struct options, by),
 		.help = "fields whose values are kept apart"},
 	FUNCTION("mean", ETL_MEAN, "fields to average"),
@@ -54,7 +57,7 @@ static const struct etl_option options[] = {
 	FUNCTION("sum", ETL_SUM, "fields to add up"),
 	FUNCTION("first", ETL_FIRST, "fields of which to take the earliest value"),
 	FUNCTION("last", ETL_LAST, "fields of which to take the latest value"),
-	FUNCTION("stddev", ETL_STDDEV, "fields of which to take the standard deviation (n - 1)"),
+	FUNCTION("stddev", ETL_STDDEV, "fields to take the standard deviation of (n - 1)"),
 	{.name = "count", .type = ETL_OPT_STRING, .offset = offsetof(struct options, count),
 		.help = "name of a field for the number of records"},
 	{.name = "time", .type = ETL_OPT_STRING, .offset = offsetof(struct options, time),
@@ -95,7 +98,8 @@ static void add_results(struct options *o, size_t value, const char *name,
 		if (wants(o, f, name))
 			o->results[o->n_results++] = (struct result){.function = f,
 				.value = value,
-				.name = etl_arena_strf(arena, "%s_%s", name, function_names[f])};
+				.name = etl_arena_strf(
+					arena, "%s_%s", name, function_names[f])};
 	if (o->n_results == first + 1 && o->results[first].function == ETL_MEAN)
 		o->results[first].name = name;
 }
@@ -130,13 +134,15 @@ static void add_fields(struct options *o, struct etl_arena *arena)
 	etl_fields_build(&o->fields, names, o->by.n + o->n_values, arena);
 }
 
-static void conflict(const struct etl_node *node, const char *key, const struct etl_conf_env *env,
-	const char *what)
+static void conflict(const struct etl_node *node, const char *key,
+	const struct etl_conf_env *env, const char *what)
 {
 	const struct etl_node *at = etl_node_get(node, key);
 
-	etl_diag_add(env->diag, at ? &at->mark : node ? &node->mark : NULL, ETL_DIAG_CONFLICT, NULL,
-		NULL, "'aggregate' of %s: %s", env->what, what);
+	if (!at)
+		at = node;
+	etl_diag_add(env->diag, at ? &at->mark : NULL, ETL_DIAG_CONFLICT, NULL, NULL,
+		"'aggregate' of %s: %s", env->what, what);
 }
 
 /* All names of the output, in its order; each may stand there once. */
@@ -158,8 +164,8 @@ static void check_output(const struct options *o, const struct etl_node *node,
 		for (size_t k = 0; k < i; k++)
 			if (etl_streq(names[i], names[k])) {
 				conflict(node, "", env,
-					etl_arena_strf(env->arena, "two results would be named '%s'",
-						names[i]));
+					etl_arena_strf(env->arena,
+						"two results would be named '%s'", names[i]));
 				return;
 			}
 }
@@ -176,7 +182,8 @@ static void check_zone(const struct options *o, const struct etl_node *node,
 			"'aggregate' of %s: %s", env->what, err.message);
 	else if (!etl_streq(o->timezone, "UTC") && etl_dur_ms(o->every) % DAY_MS != 0)
 		conflict(node, "timezone", env,
-			"a timezone counts for whole days only; buckets of 'every' start in UTC");
+			"a timezone counts for whole days only; buckets of 'every' start in "
+			"UTC");
 }
 
 static void compile(void *self, const struct etl_node *node, const struct etl_conf_env *env)
@@ -293,8 +300,9 @@ static const struct etl_element *copy_by(struct aggregate *a)
 static struct group *new_group(struct aggregate *a, etl_wall start)
 {
 	size_t align = _Alignof(struct group);
-	char *room = etl_arena_zalloc(a->arena,
-		sizeof(struct group) + a->options->n_values * sizeof(struct etl_moments) + align);
+	char *room = etl_arena_zalloc(
+		a->arena, sizeof(struct group) +
+				  a->options->n_values * sizeof(struct etl_moments) + align);
 	struct group *group = (void *)(room + (align - (uintptr_t)room % align) % align);
 
 	group->start = start;
@@ -308,9 +316,11 @@ static struct group *new_group(struct aggregate *a, etl_wall start)
 static int too_many(const struct aggregate *a, struct etl_error *err)
 {
 	return etl_error_set(err, ETL_LIMIT, "transform.aggregate",
-		"aggregate holds %zu groups in %zu MiB and cannot take more (%d groups, %zu MiB): "
+		"aggregate holds %zu groups in %zu MiB and cannot take more (%d groups, %zu "
+		"MiB): "
 		"make 'every' longer, 'by' coarser or the window smaller",
-		a->n_groups, etl_arena_bytes(a->arena) >> 20, GROUPS_MAX, STATE_BYTES_MAX >> 20);
+		a->n_groups, etl_arena_bytes(a->arena) >> 20, GROUPS_MAX,
+		STATE_BYTES_MAX >> 20);
 }
 
 /* The record's group; NULL with ETL_LIMIT if there are too many. */

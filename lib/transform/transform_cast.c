@@ -194,7 +194,7 @@ static const struct etl_option rule_options[] = {
 	{.name = "to", .type = ETL_OPT_WORD, .offset = offsetof(struct rule, to),
 		.words = target_words, .required = true, .help = "the type"},
 	{.name = "on_bad", .type = ETL_OPT_NODE, .offset = offsetof(struct rule, on_bad_node),
-		.help = "a value that does not fit: refuse the record, make it null, leave it out"},
+		.help = "a value that does not fit: reject the record, null, drop the field"},
 	{0}};
 
 struct options {
@@ -299,9 +299,9 @@ static void reject(struct etl_batch *batch, size_t i, const struct etl_hit *hit,
 	char shown[128];
 
 	etl_element_describe(&hit->e, shown, sizeof shown);
-	etl_batch_reject_record(batch, i, "transform", "cast", hit->e.key, "%s is %s, not %s %s",
-		hit->e.key, shown, strchr("aeiou", *targets[rule->to].name) ? "an" : "a",
-		targets[rule->to].name);
+	etl_batch_reject_record(batch, i, "transform", "cast", hit->e.key,
+		"%s is %s, not %s %s", hit->e.key, shown,
+		strchr("aeiou", *targets[rule->to].name) ? "an" : "a", targets[rule->to].name);
 }
 
 /* What one hit becomes. False = its record is refused. */

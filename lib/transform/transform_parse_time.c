@@ -52,7 +52,8 @@ struct parse_time {
 	struct etl_zone **zones;     /* one a rule */
 	struct etl_hits hits;
 	const struct etl_hit **at;   /* for each field: its place in the record, or NULL */
-	struct etl_element *result;  /* for each field: what is to stand there; key NULL = as it is */
+	struct etl_element
+		*result; /* for each field: what is to stand there; key NULL = as it is */
 	int64_t *values;	     /* the bytes of the results */
 };
 
@@ -100,7 +101,8 @@ static bool compile_rule(struct rule *rule, const char *name, const struct etl_n
 	}
 	if (rule->to && etl_streq(rule->to, name))
 		rule->to = NULL;
-	return !rule->to || etl_field_name_ok(rule->to, etl_node_get(node, "to"), "parse_time", env);
+	return !rule->to ||
+	       etl_field_name_ok(rule->to, etl_node_get(node, "to"), "parse_time", env);
 }
 
 /* The number of `name` among the fields, added if need be. */
@@ -125,7 +127,8 @@ static bool targets_ok(const struct options *o, const struct etl_conf_env *env)
 			if (to_a != to_b)
 				continue;
 			etl_diag_add(env->diag, &o->body->items[i]->mark, ETL_DIAG_CONFLICT,
-				"is taken", NULL, "two dates for field '%s' in 'parse_time' of %s",
+				"is taken", NULL,
+				"two dates for field '%s' in 'parse_time' of %s",
 				o->fields.names[to_a], env->what);
 			return false;
 		}
@@ -141,8 +144,8 @@ static void compile(void *self, const struct etl_node *node, const struct etl_co
 	(void)node;
 	if (!body || body->kind != ETL_NODE_MAP) {
 		etl_diag_add(env->diag, body ? &body->mark : NULL, ETL_DIAG_TYPE,
-			"field: {format, timezone, to}", NULL, "'parse_time' of %s is a mapping",
-			env->what);
+			"field: {format, timezone, to}", NULL,
+			"'parse_time' of %s is a mapping", env->what);
 		return;
 	}
 	const char **names = etl_arena_alloc(env->arena, (2 * body->n + 1) * sizeof *names);
@@ -214,7 +217,8 @@ static bool read_epoch(const struct etl_element *e, enum kind kind, etl_wall *ou
 }
 
 /* RFC 3339, the same without zone (then local time of `zone`), or a date alone. */
-static bool read_iso8601(const char *text, size_t len, const struct etl_zone *zone, etl_wall *out)
+static bool read_iso8601(
+	const char *text, size_t len, const struct etl_zone *zone, etl_wall *out)
 {
 	char whole[ETL_TIME_TEXT_BYTES + 8];
 	etl_wall local, second;

@@ -52,8 +52,9 @@ static bool pair_ok(struct options *o, size_t i, const struct etl_conf_env *env)
 	for (size_t k = 0; k < i; k++)
 		if (etl_streq(o->pairs.values[i], o->pairs.values[k])) {
 			etl_diag_add(env->diag, &at->mark, ETL_DIAG_CONFLICT, "is taken", NULL,
-				"both '%s' and '%s' become '%s' in 'rename' of %s", o->pairs.keys[k],
-				o->pairs.keys[i], o->pairs.values[i], env->what);
+				"both '%s' and '%s' become '%s' in 'rename' of %s",
+				o->pairs.keys[k], o->pairs.keys[i], o->pairs.values[i],
+				env->what);
 			return false;
 		}
 	return ok;
@@ -158,8 +159,8 @@ static bool find_lifts(struct rename *r, const struct etl_record *record)
 	bool any = false;
 
 	for (size_t i = 0; i < r->options->n_lifts; i++) {
-		bool found = etl_path_find(&r->options->lifts[i].path, record->bson, record->len,
-			&r->lifted[i]);
+		bool found = etl_path_find(
+			&r->options->lifts[i].path, record->bson, record->len, &r->lifted[i]);
 
 		if (!found)
 			r->lifted[i].key = NULL;

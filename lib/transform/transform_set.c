@@ -16,8 +16,11 @@ struct options {
 };
 
 static const struct etl_option options[] = {
-	{.name = "", .type = ETL_OPT_NODE, .offset = offsetof(struct options, body),
-		.required = true, .help = "field: value; {station}, {window.start}, {run_id} are filled"},
+	{.name = "",
+		.type = ETL_OPT_NODE,
+		.offset = offsetof(struct options, body),
+		.required = true,
+		.help = "field: value; {station}, {window.start}, {run_id} are filled"},
 	{0}};
 
 struct set {
@@ -36,8 +39,8 @@ static void compile(void *self, const struct etl_node *node, const struct etl_co
 
 	(void)node;
 	if (!body || body->kind != ETL_NODE_MAP) {
-		etl_diag_add(env->diag, body ? &body->mark : NULL, ETL_DIAG_TYPE, "field: value",
-			NULL, "'set' of %s is a mapping", env->what);
+		etl_diag_add(env->diag, body ? &body->mark : NULL, ETL_DIAG_TYPE,
+			"field: value", NULL, "'set' of %s is a mapping", env->what);
 		return;
 	}
 	const char **names = etl_arena_alloc(env->arena, (body->n + 1) * sizeof *names);

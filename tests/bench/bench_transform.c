@@ -144,7 +144,8 @@ int main(void)
 		qsort(a, ROUNDS, sizeof *a, by_value);
 		qsort(b, ROUNDS, sizeof *b, by_value);
 		printf("transform %-7s %5.0f ns a record, libbson %5.0f ns, ratio %.2f\n",
-			pairs[i].type->name, a[ROUNDS / 2], b[ROUNDS / 2], b[ROUNDS / 2] / a[ROUNDS / 2]);
+			pairs[i].type->name, a[ROUNDS / 2], b[ROUNDS / 2],
+			b[ROUNDS / 2] / a[ROUNDS / 2]);
 		pairs[i].type->close(self);
 		free(self);
 		etl_batch_free(batch);

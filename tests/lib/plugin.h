@@ -121,7 +121,8 @@ static UNUSED void transform_refused(const struct etl_transform_type *type, cons
 	rig_need_error(&rig, yaml, code, words);
 }
 
-static UNUSED void check_open(struct rig *rig, const struct etl_check_type *type, const char *yaml)
+static UNUSED void check_open(
+	struct rig *rig, const struct etl_check_type *type, const char *yaml)
 {
 	struct etl_error err = ETL_ERROR_INIT;
 
@@ -181,7 +182,8 @@ static UNUSED void need_record(const struct etl_batch *batch, size_t i, const ch
 	if (!etl_record_bson(&batch->records[i], &got) ||
 		!bson_validate(&got, BSON_VALIDATE_UTF8, NULL))
 		fail_msg("%s: not a BSON document", why);
-	if (got.len != want->len || memcmp(bson_get_data(&got), bson_get_data(want), got.len) != 0) {
+	if (got.len != want->len ||
+		memcmp(bson_get_data(&got), bson_get_data(want), got.len) != 0) {
 		char *a = bson_as_canonical_extended_json(&got, NULL);
 		char *b = bson_as_canonical_extended_json(want, NULL);
 
@@ -230,8 +232,8 @@ static UNUSED void transform_run(const struct etl_transform_type *type,
 	etl_batch_free(batch);
 }
 
-#define TRANSFORM_RUN_ALL(type, cases)                                                          \
-	for (size_t i_ = 0; i_ < sizeof(cases) / sizeof *(cases); i_++)                         \
+#define TRANSFORM_RUN_ALL(type, cases)                                                         \
+	for (size_t i_ = 0; i_ < sizeof(cases) / sizeof *(cases); i_++)                        \
 	transform_run(type, &(cases)[i_])
 
 /* xorshift64*: the same numbers for the same seed on every machine. */

@@ -51,7 +51,8 @@ static void test_not_null(void **state)
 {
 	static const struct row_case cases[] = {
 		{"{fields: [a, PM2.5]}", "{\"a\":0,\"PM2.5\":\"\"}", NULL},
-		{"{fields: [a, PM2.5]}", "{\"a\":1,\"PM2\":{\"5\":1}}", "PM2.5 is missing", "PM2.5"},
+		{"{fields: [a, PM2.5]}", "{\"a\":1,\"PM2\":{\"5\":1}}", "PM2.5 is missing",
+			"PM2.5"},
 		{"{fields: a}", "{\"a\":null}", "a is null", "a"},
 		{"{fields: [/a/b]}", "{\"a\":{\"b\":1}}", NULL},
 		{"{fields: [/a/b]}", "{\"a\":{}}", "/a/b is missing", "/a/b"},
@@ -86,8 +87,8 @@ static void test_range(void **state)
 			"v is inf, above 9", "v"},
 		{"{field: v, max: 9007199254740992}", "{\"v\":9007199254740993}",
 			"v is 9007199254740993, above 9007199254740992", "v"},
-		{"{field: v, max: 1}", "{\"v\":{\"$numberDecimal\":\"1.5\"}}", "v is 1.5, above 1",
-			"v"},
+		{"{field: v, max: 1}", "{\"v\":{\"$numberDecimal\":\"1.5\"}}",
+			"v is 1.5, above 1", "v"},
 		{"{field: /a/v, max: 1}", "{\"a\":{\"v\":2}}", "/a/v is 2, above 1", "/a/v"},
 		{"{field: t, min: \"2023-01-01T00:00:00Z\"}",
 			"{\"t\":{\"$date\":\"2023-01-01T00:00:00Z\"}}", NULL},
@@ -98,8 +99,10 @@ static void test_range(void **state)
 	run_rows(&etl_check_range, cases, sizeof cases / sizeof *cases);
 	check_refused(&etl_check_range, "{field: v}", "E013", "no bound");
 	check_refused(&etl_check_range, "{min: 1}", "E013", "field");
-	check_refused(&etl_check_range, "{field: v, min: 2, max: 1}", "E023", "between 2 and 1");
-	check_refused(&etl_check_range, "{field: v, min: 2, max: \"2023-01-01\"}", "E023", "date");
+	check_refused(
+		&etl_check_range, "{field: v, min: 2, max: 1}", "E023", "between 2 and 1");
+	check_refused(
+		&etl_check_range, "{field: v, min: 2, max: \"2023-01-01\"}", "E023", "date");
 	check_refused(&etl_check_range, "{field: v, min: [1]}", "E014", "bound");
 }
 
@@ -110,13 +113,15 @@ static void test_unique(void **state)
 		{yaml, "{\"s\":\"a\",\"k\":{\"t\":1}}", NULL},
 		{yaml, "{\"s\":\"a\",\"k\":{\"t\":2}}", NULL},
 		{yaml, "{\"s\":\"b\",\"k\":{\"t\":1}}", NULL},
-		{yaml, "{\"s\":\"a\",\"k\":{\"t\":1.0}}", "a second record with s \"a\", /k/t 1", "s"},
+		{yaml, "{\"s\":\"a\",\"k\":{\"t\":1.0}}",
+			"a second record with s \"a\", /k/t 1", "s"},
 		{yaml, "{\"s\":\"a\",\"k\":{\"t\":\"1\"}}", NULL},
 		{yaml, "{\"s\":\"a\"}", NULL},
 		{yaml, "{\"s\":\"a\"}", NULL},
 		{yaml, "{\"s\":null,\"k\":{\"t\":1}}", NULL},
 		{yaml, "{\"s\":null,\"k\":{\"t\":1}}", NULL},
-		{yaml, "{\"s\":\"b\",\"k\":{\"t\":1}}", "a second record with s \"b\", /k/t 1", "s"},
+		{yaml, "{\"s\":\"b\",\"k\":{\"t\":1}}", "a second record with s \"b\", /k/t 1",
+			"s"},
 	};
 	struct rig rig;
 
@@ -169,7 +174,8 @@ static void test_contract(void **state)
 {
 	(void)state;
 	for (size_t i = 0; etl_checks[i]; i++)
-		assert_true(etl_checks[i]->on_fail_allowed & 1U << etl_checks[i]->on_fail_default);
+		assert_true(
+			etl_checks[i]->on_fail_allowed & 1U << etl_checks[i]->on_fail_default);
 	assert_string_equal(etl_on_fail_words[ETL_ON_FAIL_HOLD], "hold");
 	assert_null(etl_on_fail_words[ETL_ON_FAIL_FAIL + 1]);
 	assert_ptr_equal(etl_check_find("range"), &etl_check_range);

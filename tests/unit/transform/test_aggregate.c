@@ -49,7 +49,7 @@ static void run(const char *yaml, const char *const *in, const char *const *out,
 	etl_batch_free(result);
 }
 
-#define RUN(yaml, in, out, rejects)                                                             \
+#define RUN(yaml, in, out, rejects)                                                            \
 	run(yaml, (const char *const[]){in, NULL}, (const char *const[]){out, NULL}, rejects)
 #define L(...) __VA_ARGS__
 
@@ -57,8 +57,8 @@ static void test_cases(void **state)
 {
 	(void)state;
 	RUN("{every: 1h, mean: [v], count: n}",
-		L("{" T("0") ",\"v\":1}", "{" T("3599999") ",\"v\":2}", "{" T("3600000") ",\"v\":5.5}",
-			"{" T("-1") ",\"v\":7}"),
+		L("{" T("0") ",\"v\":1}", "{" T("3599999") ",\"v\":2}",
+			"{" T("3600000") ",\"v\":5.5}", "{" T("-1") ",\"v\":7}"),
 		L("{" AT("-3600000") ",\"v\":" D("7.0") ",\"n\":" N("1") "}",
 			"{" AT("0") ",\"v\":" D("1.5") ",\"n\":" N("2") "}",
 			"{" AT("3600000") ",\"v\":" D("5.5") ",\"n\":" N("1") "}"),
@@ -67,13 +67,14 @@ static void test_cases(void **state)
 		L("{" T("5") ",\"s\":\"b\",\"v\":1}", "{" T("4") ",\"s\":\"a\",\"v\":2}",
 			"{" T("3") ",\"v\":3}", "{" T("2") ",\"s\":null,\"v\":null}",
 			"{" T("1") ",\"s\":\"b\"}"),
-		L("{\"s\":\"b\",\"at\":{\"$date\":{\"$numberLong\":\"0\"}},\"v_mean\":" D("1.0")
-		  ",\"v_max\":1}",
-			"{\"s\":\"a\",\"at\":{\"$date\":{\"$numberLong\":\"0\"}},\"v_mean\":" D("2.0")
-			",\"v_max\":2}",
-			"{\"at\":{\"$date\":{\"$numberLong\":\"0\"}},\"v_mean\":" D("3.0")
-			",\"v_max\":3}",
-			"{\"s\":null,\"at\":{\"$date\":{\"$numberLong\":\"0\"}},\"v_mean\":null,"
+		L("{\"s\":\"b\",\"at\":{\"$date\":{\"$numberLong\":\"0\"}},\"v_mean\":" D(
+			  "1.0") ",\"v_max\":1}",
+			"{\"s\":\"a\",\"at\":{\"$date\":{\"$numberLong\":\"0\"}},\"v_mean\":" D(
+				"2.0") ",\"v_max\":2}",
+			"{\"at\":{\"$date\":{\"$numberLong\":\"0\"}},\"v_mean\":" D(
+				"3.0") ",\"v_max\":3}",
+			"{\"s\":null,\"at\":{\"$date\":{\"$numberLong\":\"0\"}},\"v_mean\":"
+			"null,"
 			"\"v_max\":null}"),
 		0);
 	/* Numbers as keys, by value; first and last by event time; integers stay integers. */
@@ -92,12 +93,13 @@ static void test_cases(void **state)
 		L("{" AT("0") ",\"v\":" D("4.0") ",\"n\":" N("1") "}"), 4);
 	/* Large and small: a plain sum would give 0. */
 	RUN("{every: 1h, sum: v}",
-		L("{" T("1") ",\"v\":1e100}", "{" T("1") ",\"v\":1.0}", "{" T("1") ",\"v\":-1e100}"),
+		L("{" T("1") ",\"v\":1e100}", "{" T("1") ",\"v\":1.0}",
+			"{" T("1") ",\"v\":-1e100}"),
 		L("{" AT("0") ",\"v_sum\":" D("1.0") "}"), 0);
 	/* Days of a zone: 2023-03-26 in Rome has 23 hours, 2023-03-25T23:00Z to 26T22:00Z. */
 	RUN("{every: 1d, timezone: Europe/Rome, count: n}",
-		L("{" T("1679785199999") "}", "{" T("1679785200000") "}", "{" T("1679867999999") "}",
-			"{" T("1679868000000") "}"),
+		L("{" T("1679785199999") "}", "{" T("1679785200000") "}",
+			"{" T("1679867999999") "}", "{" T("1679868000000") "}"),
 		L("{" AT("1679698800000") ",\"n\":" N("1") "}",
 			"{" AT("1679785200000") ",\"n\":" N("2") "}",
 			"{" AT("1679868000000") ",\"n\":" N("1") "}"),
@@ -116,8 +118,10 @@ static void test_refused(void **state)
 	transform_refused(type, "{every: 1h, count: n, time: n}", "E023", "named 'n'");
 	transform_refused(type, "{every: 1h, mean: [v, v]}", "E023", "twice");
 	transform_refused(type, "{every: 1h, mean: [/a/b]}", "E014", "JSON Pointer");
-	transform_refused(type, "{every: 1h, timezone: Europe/Rome, count: n}", "E023", "whole days");
-	transform_refused(type, "{every: 1d, timezone: Europe/Rom, count: n}", "E018", "Europe/Rom");
+	transform_refused(
+		type, "{every: 1h, timezone: Europe/Rome, count: n}", "E023", "whole days");
+	transform_refused(
+		type, "{every: 1d, timezone: Europe/Rom, count: n}", "E018", "Europe/Rom");
 }
 
 enum { VALUES = 3000, HOURS = 24, STATIONS = 3 };
@@ -140,7 +144,8 @@ static void feed(struct rig *rig, const struct sample *samples, size_t n, size_t
 		batch_put_doc(batch, doc);
 		bson_destroy(doc);
 		if ((i + 1) % step == 0 || i + 1 == n) {
-			assert_int_equal(etl_transform_aggregate.apply(rig->self, batch, &err), 0);
+			assert_int_equal(
+				etl_transform_aggregate.apply(rig->self, batch, &err), 0);
 			etl_batch_reset(batch);
 		}
 	}
@@ -172,7 +177,8 @@ static void compare(const struct etl_record *r, const struct sample *samples)
 	for (size_t i = 0; i < VALUES; i++) {
 		long double v = samples[i].v;
 
-		if (samples[i].station != station || samples[i].ms / 3600000 * 3600000 != r->time.ms)
+		if (samples[i].station != station ||
+			samples[i].ms / 3600000 * 3600000 != r->time.ms)
 			continue;
 		sum += v;
 		low = v < low ? v : low;
@@ -180,7 +186,8 @@ static void compare(const struct etl_record *r, const struct sample *samples)
 		n++;
 	}
 	for (size_t i = 0; i < VALUES; i++)
-		if (samples[i].station == station && samples[i].ms / 3600000 * 3600000 == r->time.ms)
+		if (samples[i].station == station &&
+			samples[i].ms / 3600000 * 3600000 == r->time.ms)
 			squares += (samples[i].v - sum / n) * (samples[i].v - sum / n);
 	assert_int_equal((size_t)number(r, "n"), n);
 	need_near(number(r, "v_mean"), (double)(sum / n));
@@ -211,11 +218,13 @@ static void test_reference(void **state)
 				.v = (double)(int64_t)(test_random(&random) >> 20) / 1e9 - 5000,
 			};
 		transform_open(&rig, &etl_transform_aggregate,
-			"{every: 1h, by: [s], mean: v, sum: v, min: v, max: v, stddev: v, count: n}");
+			"{every: 1h, by: [s], mean: v, sum: v, min: v, max: v, stddev: v, "
+			"count: n}");
 		feed(&rig, samples, VALUES, 1 + test_random(&random) % 700);
 		assert_int_equal(etl_transform_aggregate.flush(rig.self, result, &err), 0);
 		for (size_t i = 0; i < result->n; i++) {
-			assert_true(!i || result->records[i].time.ms >= result->records[i - 1].time.ms);
+			assert_true(!i || result->records[i].time.ms >=
+						  result->records[i - 1].time.ms);
 			compare(&result->records[i], samples);
 			total += number(&result->records[i], "n");
 		}
@@ -240,7 +249,8 @@ static void test_limit(void **state)
 
 		etl_batch_reset(batch);
 		for (size_t i = 0; i < 1000; i++)
-			etl_batch_add_copy(batch, &empty, (etl_wall){(int64_t)(done + i) * 1000}, i);
+			etl_batch_add_copy(
+				batch, &empty, (etl_wall){(int64_t)(done + i) * 1000}, i);
 		rc = etl_transform_aggregate.apply(rig.self, batch, &err);
 	}
 	assert_int_equal(rc, -1);

@@ -171,7 +171,8 @@ static void test_cases(void **state)
 		{"{b: double, a: string}", "{\"a\":1,\"x\":0,\"b\":\"2.5\"}",
 			"{\"a\":\"1\",\"x\":0,\"b\":2.5}"},
 		{"{PM2.5: double}", "{\"PM2.5\":\"8\"}", "{\"PM2.5\":" DOUBLE("8.0") "}"},
-		{"{v: {to: int, on_bad: null}}", "{\"v\":\"x\",\"w\":1}", "{\"v\":null,\"w\":1}"},
+		{"{v: {to: int, on_bad: null}}", "{\"v\":\"x\",\"w\":1}",
+			"{\"v\":null,\"w\":1}"},
 		{"{v: {to: int, on_bad: drop}}", "{\"v\":\"x\",\"w\":1}", "{\"w\":1}"},
 		{"{v: {to: int, on_bad: null}}", "{\"v\":\"5\"}", "{\"v\":5}"},
 		{"{v: {to: int, on_bad: reject}}", "{\"v\":\"x\"}", NULL, "v", "not an int"},
@@ -231,10 +232,10 @@ static void test_there_and_back(void **state)
 		for (size_t i = 0; i < 100; i++) {
 			struct etl_element n, d;
 
-			assert_true(etl_doc_find(batch->records[i].bson, batch->records[i].len, "n",
-				&n));
-			assert_true(etl_doc_find(batch->records[i].bson, batch->records[i].len, "d",
-				&d));
+			assert_true(etl_doc_find(
+				batch->records[i].bson, batch->records[i].len, "n", &n));
+			assert_true(etl_doc_find(
+				batch->records[i].bson, batch->records[i].len, "d", &d));
 			assert_memory_equal(n.value, &bits[i], 8);
 			assert_memory_equal(d.value, &bits[i], 8);
 		}

@@ -11,7 +11,8 @@
 
 #include "../../lib/plugin.h"
 
-extern const struct etl_transform_type etl_transform_keep, etl_transform_drop, etl_transform_set;
+extern const struct etl_transform_type etl_transform_keep, etl_transform_drop,
+	etl_transform_set;
 
 #define DOC "{\"a\":1,\"PM2.5\":2.5,\"c\":{\"a\":1},\"d\":null,\"e\":\"x\"}"
 
@@ -54,17 +55,20 @@ static void test_set(void **state)
 	static const struct transform_case cases[] = {
 		{"{co_unit: mg/m3}", "{\"a\":1}", "{\"a\":1,\"co_unit\":\"mg/m3\"}"},
 		{"{station_id: \"{station}\", n: 5, s: \"5\", f: 0.5, t: true, z: null}", "{}",
-			"{\"station_id\":\"283164601\",\"n\":5,\"s\":\"5\",\"f\":0.5,\"t\":true,"
+			"{\"station_id\":\"283164601\",\"n\":5,\"s\":\"5\",\"f\":0.5,\"t\":"
+			"true,"
 			"\"z\":null}"},
 		{"{c: 9, z: 1, a: NO}", DOC,
 			"{\"a\":\"NO\",\"PM2.5\":2.5,\"c\":9,\"d\":null,\"e\":\"x\",\"z\":1}"},
-		{"{PM2.5: 0}", DOC, "{\"a\":1,\"PM2.5\":0,\"c\":{\"a\":1},\"d\":null,\"e\":\"x\"}"},
+		{"{PM2.5: 0}", DOC,
+			"{\"a\":1,\"PM2.5\":0,\"c\":{\"a\":1},\"d\":null,\"e\":\"x\"}"},
 		{"{from: \"{window.start}\", till: \"until {window.end}\"}", "{}",
 			"{\"from\":{\"$date\":\"2023-11-14T22:13:20Z\"},"
 			"\"till\":\"until 2023-11-14T23:13:20Z\"}"},
 		{"{run: \"{run_id}\"}", "{\"run\":1}",
 			"{\"run\":\"018bcfe5-6800-7000-8000-000000000000\"}"},
-		{"{m: {source: api, version: 2}}", "{}", "{\"m\":{\"source\":\"api\",\"version\":2}}"},
+		{"{m: {source: api, version: 2}}", "{}",
+			"{\"m\":{\"source\":\"api\",\"version\":2}}"},
 	};
 
 	(void)state;
@@ -91,7 +95,8 @@ static void test_too_large(void **state)
 	batch_put_doc(batch, big);
 	batch_put(batch, "{\"n\":2}");
 	transform_open(&rig, &etl_transform_set,
-		"{note: 'a text that makes the second record too large for one document, so that "
+		"{note: 'a text that makes the second record too large for one document, so "
+		"that "
 		"it has to be refused'}");
 	assert_int_equal(etl_transform_set.apply(rig.self, batch, &err), 0);
 	assert_int_equal(batch->n, 2);

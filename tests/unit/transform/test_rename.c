@@ -25,7 +25,8 @@ static void test_cases(void **state)
 		{"{z: a}", "{\"a\":1}", "{\"a\":1}"},
 		{"{a: b, b: a}", "{\"a\":1,\"b\":2}", "{\"b\":1,\"a\":2}"},
 		{"{a: b, b: c}", "{\"b\":2,\"a\":1}", "{\"c\":2,\"b\":1}"},
-		{"{a: b, b: c, c: a}", "{\"a\":1,\"b\":2,\"c\":3}", "{\"b\":1,\"c\":2,\"a\":3}"},
+		{"{a: b, b: c, c: a}", "{\"a\":1,\"b\":2,\"c\":3}",
+			"{\"b\":1,\"c\":2,\"a\":3}"},
 		{"{a: a}", "{\"a\":1,\"b\":2}", "{\"a\":1,\"b\":2}"},
 		{"{a: ä€}", "{\"a\":1}", "{\"ä€\":1}"},
 		{"{a: b}", "{\"x\":0,\"a\":null,\"y\":1}", "{\"x\":0,\"b\":null,\"y\":1}"},
@@ -36,8 +37,10 @@ static void test_cases(void **state)
 		{"{a: b}", "{\"a\":1,\"b\":1.0}", NULL, "a", "(double 1"},
 		{"{a: b, b: c}", "{\"a\":1,\"b\":2,\"c\":3}", NULL, "b", "cannot become c"},
 		/* Nested values. */
-		{"{/address/city: city}", "{\"address\":{\"city\":\"Turin\",\"zip\":1},\"n\":1}",
-			"{\"address\":{\"city\":\"Turin\",\"zip\":1},\"n\":1,\"city\":\"Turin\"}"},
+		{"{/address/city: city}",
+			"{\"address\":{\"city\":\"Turin\",\"zip\":1},\"n\":1}",
+			"{\"address\":{\"city\":\"Turin\",\"zip\":1},\"n\":1,\"city\":"
+			"\"Turin\"}"},
 		{"{/a/1/b: x, n: m}", "{\"n\":1,\"a\":[0,{\"b\":{\"c\":2}}]}",
 			"{\"m\":1,\"a\":[0,{\"b\":{\"c\":2}}],\"x\":{\"c\":2}}"},
 		{"{/a/b: x}", "{\"a\":1}", "{\"a\":1}"},
@@ -120,10 +123,10 @@ static void test_there_and_back(void **state)
 			to[k] = t;
 		}
 		for (size_t i = 0; i < 20; i++) {
-			a += (size_t)snprintf(there + a + 1, 1000 - a, "%sk%zu: k%zu", i ? ", " : "",
-				i, to[i]);
-			b += (size_t)snprintf(back + b + 1, 1000 - b, "%sk%zu: k%zu", i ? ", " : "",
-				to[i], i);
+			a += (size_t)snprintf(there + a + 1, 1000 - a, "%sk%zu: k%zu",
+				i ? ", " : "", i, to[i]);
+			b += (size_t)snprintf(back + b + 1, 1000 - b, "%sk%zu: k%zu",
+				i ? ", " : "", to[i], i);
 		}
 		snprintf(there + a + 1, 8, "}");
 		snprintf(back + b + 1, 8, "}");
