@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: MIT
+"""Commits through a proxy that loses requests and replies: data, ledger and watermark agree
+exactly at the end, and no slice went in twice (tests/system/commit_driver.c)."""
+import os
+import pathlib
+import shlex
+import subprocess
+
+import pymongo
+import pytest
+
+from mongodb import MongoServer
+from wireproxy import WireProxy
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SLICES = 50
+RECORDS = 10
+HOUR_MS = 3_600_000
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory):
+    build = pathlib.Path(os.environ.get("ETLD_BUILD", ROOT / "build"))
+    library = build / "libetl.a"
+    if not library.exists():
+        pytest.skip(f"{library} is not built: run make lib, or name the folder in ETLD_BUILD")
+    program = tmp_path_factory.mktemp("commit") / "commit_driver"
+    flags = subprocess.run(
+        ["pkg-config", "--cflags", "--libs", "libmongoc-1.0", "libbson-1.0", "libcjson",
+         "yaml-0.1", "libxxhash"], check=True, capture_output=True, text=True).stdout
+    subprocess.run(
+        ["cc", "-std=gnu11", "-D_GNU_SOURCE", "-g", f"-I{ROOT}/lib", "-o", program,
+         ROOT / "tests/system/commit_driver.c", library, *shlex.split(flags), "-lm",
+         "-lpthread", *shlex.split(os.environ.get("ETLD_TEST_LDFLAGS", ""))], check=True)
+    return program
+
+
+@pytest.fixture(name="server")
+def own_server(tmp_path):
+    server = MongoServer(tmp_path / "server")
+    if server.external:
+        pytest.skip("ETLD_TEST_MONGODB_URI names a server that is not ours to break")
+    with server:
+        yield server
+
+
+def drive(program, uri):
+    done = subprocess.run([program, uri + "&socketTimeoutMS=3000", "faults", str(SLICES)],
+                          capture_output=True, text=True, timeout=150, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    words = done.stdout.split()
+    assert words[:4] == ["transactions", "1", "commits", str(SLICES)], done.stdout
+    return int(words[5])
+
+
+def assert_exact(server):
+    with pymongo.MongoClient(server.uri, tz_aware=True) as client:
+        db = client["faults"]
+        assert sorted(d["_id"] for d in db.data.find()) == list(range(SLICES * RECORDS))
+        windows = list(db.windows.find().sort("start"))
+        assert [int(w["start"].timestamp() * 1000) for w in windows] == \
+            [n * HOUR_MS for n in range(SLICES)]
+        assert {w["state"] for w in windows} == {"loaded"}
+        # A slice that went in, and was then sent again, would count as unchanged here.
+        assert [w["counts"]["inserted"] for w in windows] == [RECORDS] * SLICES
+        (watermark,) = db.watermarks.find()
+        assert watermark["last_processed"].timestamp() * 1000 == SLICES * HOUR_MS
+
+
+@pytest.mark.parametrize("command, action, every", [
+    ("commitTransaction", "swallow", 9),
+    ("commitTransaction", "drop", 9),
+    ("commitTransaction", "cut", 9),
+    ("commitTransaction", "swallow", 1),
+    ("update", "drop", 27),
+    ("update", "swallow", 27),
+    ("find", "swallow", 9),
+    ("find", "cut", 9),
+])
+def test_lost_messages(driver, server, command, action, every):
+    limited = 12  # with every=1 each commit would fail for ever: the fault ends here
+    with WireProxy(server.port) as proxy:
+        if every == 1:
+            faults = [proxy.fault(command, action, nth=n) for n in range(1, limited + 1)]
+        else:
+            faults = [proxy.fault(command, action, every=every)]
+        drive(driver, proxy.uri)
+        assert sum(f.struck for f in faults) >= 5
+        assert proxy.counts["commitTransaction"] >= SLICES
+    assert_exact(server)
+
+
+def test_a_silent_server(driver, server):
+    with WireProxy(server.port) as proxy:
+        fault = proxy.fault("commitTransaction", "silent", nth=10)
+        drive(driver, proxy.uri)
+        assert fault.struck == 1
+    assert_exact(server)
+
+
+@pytest.mark.parametrize("action", ["swallow", "drop"])
+def test_the_server_dies_at_the_commit(driver, server, action):
+    """swallow: it is in, and the restarted server says 251 of it. drop: it is not in."""
+    def die():
+        server.kill9()
+        server.start()
+
+    with WireProxy(server.port) as proxy:
+        faults = [proxy.fault("commitTransaction", action, nth=n, then=die) for n in (7, 29)]
+        again = drive(driver, proxy.uri)
+        assert sum(f.struck for f in faults) == 2
+    assert_exact(server)
+    if action == "drop":
+        assert again >= 2  # what died with the server had to be sent again
+
+
+def test_without_transactions(driver, tmp_path):
+    """A standalone server: data, then ledger, then watermark; all there, nothing twice."""
+    server = MongoServer(tmp_path / "standalone", standalone=True)
+    if server.external:
+        pytest.skip("ETLD_TEST_MONGODB_URI names a server that is not ours to break")
+    with server, WireProxy(server.port) as proxy:
+        fault = proxy.fault("update", "swallow", every=23)
+        done = subprocess.run([driver, proxy.uri, "faults", str(SLICES)], capture_output=True,
+                              text=True, timeout=150, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.stdout.startswith("transactions 0 ")
+        assert fault.struck >= 5
+        with pymongo.MongoClient(server.uri, tz_aware=True) as client:
+            db = client["faults"]
+            assert db.data.count_documents({}) == SLICES * RECORDS
+            assert db.windows.count_documents({"state": "loaded"}) == SLICES
+            (watermark,) = db.watermarks.find()
+            assert watermark["last_processed"].timestamp() * 1000 == SLICES * HOUR_MS

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Driver errors by code and label; what a connection string may say. No server.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+/* after the above */
+#include <cmocka.h>
+
+#include "mongo/mongo.h"
+
+static struct etl_error map(uint32_t domain, uint32_t code, const char *label)
+{
+	bson_error_t error = {.domain = domain, .code = code, .message = "no primary available"};
+	bson_t *reply = label ? BCON_NEW("errorLabels", "[", BCON_UTF8(label), "]") : NULL;
+	struct etl_error err = ETL_ERROR_INIT;
+
+	assert_int_equal(etl_mongo_error(&err, &error, reply), -1);
+	if (reply)
+		bson_destroy(reply);
+	return err;
+}
+
+static void errors_are_mapped_by_code_and_label(void **state)
+{
+	static const struct {
+		uint32_t domain, code;
+		const char *label;
+		enum etl_error_kind kind;
+		const char *name;
+	} cases[] = {
+		{MONGOC_ERROR_STREAM, 4, NULL, ETL_TRANSIENT, "mongodb.network"},
+		{MONGOC_ERROR_SERVER_SELECTION, 13053, NULL, ETL_TRANSIENT, "mongodb.unreachable"},
+		{MONGOC_ERROR_CLIENT, 11, NULL, ETL_AUTH, "mongodb.auth"},
+		{MONGOC_ERROR_SERVER, 13, NULL, ETL_AUTH, "mongodb.auth"},
+		{MONGOC_ERROR_SERVER, 11000, NULL, ETL_DATA, "mongodb.duplicate"},
+		{MONGOC_ERROR_SERVER, 121, NULL, ETL_DATA, "mongodb.validation"},
+		{MONGOC_ERROR_SERVER, 86, NULL, ETL_PERMANENT, "mongodb.index"},
+		{MONGOC_ERROR_SERVER, 10107, NULL, ETL_TRANSIENT, "mongodb.election"},
+		{MONGOC_ERROR_SERVER, 112, "TransientTransactionError", ETL_TRANSIENT, "txn.retry"},
+		{MONGOC_ERROR_STREAM, 4, "TransientTransactionError", ETL_TRANSIENT, "txn.retry"},
+		{MONGOC_ERROR_SERVER, 4711, "RetryableWriteError", ETL_TRANSIENT, "mongodb.retry"},
+		{MONGOC_ERROR_SERVER, 4711, NULL, ETL_PERMANENT, "mongodb.refused"},
+		{MONGOC_ERROR_WRITE_CONCERN, 64, NULL, ETL_TRANSIENT, "mongodb.concern"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct etl_error err = map(cases[i].domain, cases[i].code, cases[i].label);
+
+		if (err.kind != cases[i].kind || strcmp(err.code, cases[i].name) != 0)
+			fail_msg("%u/%u: %s %s", cases[i].domain, cases[i].code,
+				etl_error_kind_name(err.kind), err.code);
+		assert_int_equal(err.status, cases[i].code);
+		assert_non_null(strstr(err.message, "no primary available"));
+	}
+}
+
+static void credentials_are_masked(void **state)
+{
+	bson_error_t error = {.domain = MONGOC_ERROR_STREAM, .code = 4,
+		.message = "cannot reach mongodb://me:pa55word@db1:27017/x and http://plain/ too"};
+	struct etl_error err = ETL_ERROR_INIT;
+
+	(void)state;
+	etl_mongo_error(&err, &error, NULL);
+	assert_null(strstr(err.message, "pa55word"));
+	assert_non_null(strstr(err.message, "mongodb://***@db1:27017/x and http://plain/ too"));
+}
+
+static void bad_connection_strings_are_refused(void **state)
+{
+	static const char *const bad[] = {"", "localhost:27017", "mongodb://", "http://a/",
+		"mongodb://u:secret@h:99999/", "mongodb://u:secret@h/?w=0"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		struct etl_error err = ETL_ERROR_INIT;
+
+		if (etl_mongo_new(bad[i], "t", 1, &err))
+			fail_msg("'%s' was taken", bad[i]);
+		assert_int_equal(err.kind, ETL_CONFIG);
+		assert_null(strstr(err.message, "secret"));
+	}
+}
+
+static void an_absent_server_is_transient_within_its_limit(void **state)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_mongo_topology topology;
+	struct etl_mongo *mongo = etl_mongo_new(
+		"mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=200", "t", 1, &err);
+
+	(void)state;
+	assert_non_null(mongo);
+	assert_int_equal(etl_mongo_ping(mongo, &topology, &err), -1);
+	assert_int_equal(err.kind, ETL_TRANSIENT);
+	assert_string_equal(err.code, "mongodb.unreachable");
+	etl_mongo_free(mongo);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(errors_are_mapped_by_code_and_label),
+		cmocka_unit_test(credentials_are_masked),
+		cmocka_unit_test(bad_connection_strings_are_refused),
+		cmocka_unit_test(an_absent_server_is_transient_within_its_limit),
+	};
+	int failed;
+
+	etl_mongo_global_init();
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	etl_mongo_global_cleanup();
+	return failed;
+}
