@@ -107,10 +107,13 @@ static bool is_one_of(const char *word, const char *words)
 {
 	size_t n = strlen(word);
 
-	for (const char *p = words; p; p = strchr(p, '|'), p += p != NULL)
-		if (strncmp(p, word, n) == 0 && (p[n] == '|' || !p[n]) && n)
+	for (const char *p = words;; p++) {
+		if (n && strncmp(p, word, n) == 0 && (p[n] == '|' || !p[n]))
 			return true;
-	return false;
+		p += strcspn(p, "|");
+		if (!*p)
+			return false;
+	}
 }
 
 static const char *name_of(const struct etl_command_arg *arg)

@@ -131,7 +131,7 @@ static const struct etl_command commands[] = {
 			"  etlctl run airqino --from 2026-07-01 --to 2026-07-08 --wait\n",
 		.access = ETL_ACCESS_OPERATE,
 		.method = "Run",
-		.reply = "(schema: string, generated_at: string, run_id: string, job: string, "
+		.reply = "(schema: ?string, generated_at: ?string, run_id: string, job: string, "
 			 "state: string, step: ?string, partition: ?string, records: ?int, "
 			 "windows: ?int, run: ?object)",
 		.more = true,

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Asking the daemon, and telling what went wrong with the next thing to try.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/str.h"
+#include "etlctl/print.h"
+
+/* A daemon that does not answer is reported within two seconds: these and the unit state's. */
+enum {
+	CONNECT_MS = 500,
+	ANSWER_MS = 1000,
+	PROBE_MS = 300,
+	ALIVE_ANSWER_MS = 60 * 1000, /* for an answer that waits for MongoDB */
+};
+
+void etlctl_say(const char *fmt, ...)
+{
+	char text[4096];
+	ETL_BUF_CLEANUP struct etl_buf clean;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	etl_buf_init(&clean, sizeof text);
+	print_clean(text, &clean);
+	fflush(stdout);
+	fprintf(stderr, "etlctl: %s\n", etl_buf_text(&clean));
+}
+
+static void say_hint(const char *text)
+{
+	ETL_BUF_CLEANUP struct etl_buf clean;
+
+	etl_buf_init(&clean, 4096);
+	print_clean(text, &clean);
+	fprintf(stderr, "  hint: %s\n", etl_buf_text(&clean));
+}
+
+static void tell_no_daemon(const struct etl_error *err)
+{
+	const char *unit = etlctl_unit_state();
+
+	etlctl_say("etld does not answer: %s", err->message);
+	if (etl_streq(err->code, "ctl.garbage") || etl_streq(err->code, "ctl.frame")) {
+		say_hint("is this etld's control socket? --socket and ETLD_SOCKET name another");
+		return;
+	}
+	if (unit)
+		fprintf(stderr, "  etld.service: %s\n", unit);
+	say_hint(unit && etl_starts_with(unit, "active") ?
+			       "journalctl -u etld -n 50; --socket PATH asks another etld" :
+			       "systemctl start etld; journalctl -u etld -n 50");
+}
+
+int etlctl_tell_error(const struct etlctl *ctl, const struct etl_error *err)
+{
+	(void)ctl;
+	if (etl_streq(err->code, "ctl.interrupted")) {
+		etlctl_say("interrupted");
+		return EXIT_INTERRUPTED;
+	}
+	if (etl_streq(err->code, "ctl.not_permitted")) {
+		etlctl_say("%s", err->message);
+		say_hint("members of the control socket's group (etl) may ask");
+		return EXIT_DENIED;
+	}
+	if (etl_streq(err->code, "ctl.path") || etl_streq(err->code, "ctl.usage")) {
+		etlctl_say("%s", err->message);
+		return EXIT_USAGE;
+	}
+	if (etl_streq(err->code, "ctl.io")) {
+		etlctl_say("%s", err->message);
+		return EXIT_FAILED;
+	}
+	tell_no_daemon(err);
+	return EXIT_NO_DAEMON;
+}
+
+int etlctl_tell_reply(const struct etlctl *ctl, const struct etl_ctl_reply *reply)
+{
+	const char *diagnostics = etl_json_text(reply->parameters, "diagnostics", NULL);
+	const char *reason = etl_json_text(reply->parameters, "reason", NULL);
+
+	if (reason && !strstr(reply->message, reason))
+		etlctl_say("%s: %s", reply->message, reason);
+	else
+		etlctl_say("%s", reply->message);
+	if (diagnostics)
+		fprintf(stderr, "%s%s", diagnostics, *diagnostics ? "\n" : "");
+	if (reply->hint)
+		say_hint(reply->hint);
+	else if (reply->error == ETL_CTL_INVALID_PARAMETER && ctl->command)
+		fprintf(stderr, "  hint: etlctl help %s\n", ctl->command->name);
+	return etl_ctl_error_exit(reply->error);
+}
+
+struct etl_client *etlctl_open(const struct etlctl *ctl, bool more, int *status)
+{
+	etl_cleanup(etl_client_close) struct etl_client *client = NULL;
+	etl_cleanup(etl_json_free) struct etl_json *parameters =
+		etl_command_parameters(ctl->command, ctl->values);
+	etl_cleanup(free) char *method =
+		etl_strf("%s.%s", ETL_CTL_INTERFACE, ctl->command->method);
+	struct etl_error err = ETL_ERROR_INIT;
+
+	client = etl_client_open(ctl->socket, CONNECT_MS, &err);
+	if (!client ||
+		etl_client_send(client, method, parameters, more, ANSWER_MS, &err) < 0) {
+		*status = etlctl_tell_error(ctl, &err);
+		return NULL;
+	}
+	return ETL_TAKE(client);
+}
+
+/* A second connection that asks what costs nothing: is anybody there? */
+static bool shows_life(const struct etlctl *ctl)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_ctl_reply reply = {0};
+	etl_cleanup(etl_client_close) struct etl_client *client =
+		etl_client_open(ctl->socket, PROBE_MS, &err);
+	bool alive = client &&
+		etl_client_send(client, ETL_CTL_SERVICE ".GetInfo", NULL, false, PROBE_MS, &err) ==
+			0 &&
+		etl_client_receive(client, PROBE_MS, &reply, &err) == 0;
+
+	etl_ctl_reply_fini(&reply);
+	return alive;
+}
+
+int etlctl_first_reply(const struct etlctl *ctl, struct etl_client *client,
+	struct etl_ctl_reply *reply)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	int rc = etl_client_receive(client, ANSWER_MS, reply, &err);
+
+	if (rc < 0 && etl_streq(err.code, "ctl.timeout") && shows_life(ctl))
+		rc = etl_client_receive(client, ALIVE_ANSWER_MS, reply, &err);
+	if (rc < 0)
+		return etlctl_tell_error(ctl, &err);
+	if (reply->error != ETL_CTL_OK) {
+		int status = etlctl_tell_reply(ctl, reply);
+
+		etl_ctl_reply_fini(reply);
+		return status;
+	}
+	return 0;
+}
+
+int etlctl_call(const struct etlctl *ctl, struct etl_ctl_reply *reply)
+{
+	int status = EXIT_FAILED;
+	etl_cleanup(etl_client_close) struct etl_client *client =
+		etlctl_open(ctl, false, &status);
+
+	return client ? etlctl_first_reply(ctl, client, reply) : status;
+}

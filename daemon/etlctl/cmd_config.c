@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * config check: gives way to `etld --check`, so that the very loader of the daemon judges.
+ * Its output and its exit status are this command's.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "etlctl/etlctl.h"
+
+/* etld beside this program, or in the sbin next to its bin; NULL if in neither. */
+static char *find_etld(void)
+{
+	static const char *const places[] = {"/etld", "/../sbin/etld"};
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+	char *slash;
+
+	if (n <= 0)
+		return NULL;
+	self[n] = '\0';
+	slash = strrchr(self, '/');
+	*(slash ? slash : self) = '\0';
+	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+		etl_cleanup(free) char *path = etl_strf("%s%s", self, places[i]);
+
+		if (access(path, X_OK) == 0)
+			return ETL_TAKE(path);
+	}
+	return NULL;
+}
+
+int etlctl_config_check(const struct etlctl *ctl)
+{
+	const char *file = etl_json_text(ctl->values, "file", NULL);
+	etl_cleanup(free) char *etld = find_etld();
+	const char *argv[5] = {"etld", "--check"};
+
+	if (!etld) {
+		etlctl_say("etld, whose loader checks the files, is not installed beside etlctl");
+		return EXIT_FAILED;
+	}
+	if (file) {
+		argv[2] = "--config";
+		argv[3] = file;
+	}
+	fflush(stdout);
+	execv(etld, (char *const *)(uintptr_t)argv);
+	etlctl_say("%s: %s", etld, strerror(errno));
+	return EXIT_FAILED;
+}

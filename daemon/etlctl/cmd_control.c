@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * pause, resume, reload, version: short questions with short answers.
+ */
+#include <stdio.h>
+
+#include "etlctl/print.h"
+
+static void print_pause(const struct etl_json *reply)
+{
+	bool paused = etl_json_bool(reply, "paused", false);
+	bool changed = etl_json_bool(reply, "changed", true);
+	ETL_BUF_CLEANUP struct etl_buf out;
+
+	etl_buf_init(&out, 4096);
+	print_clean(etl_json_text(reply, "job", "?"), &out);
+	etl_buf_str(&out, paused ? (changed ? " is paused\n" : " was paused already\n") :
+				   (changed ? " goes on\n" : " was not paused\n"));
+	print_out(&out);
+}
+
+/* pause and resume answer the same way. */
+static int set_pause(const struct etlctl *ctl)
+{
+	struct etl_ctl_reply reply = {0};
+	int status = etlctl_call(ctl, &reply);
+
+	if (status)
+		return status;
+	if (ctl->json)
+		print_json(reply.parameters);
+	else
+		print_pause(reply.parameters);
+	etl_ctl_reply_fini(&reply);
+	return EXIT_FINE;
+}
+
+int etlctl_pause(const struct etlctl *ctl)
+{
+	return set_pause(ctl);
+}
+
+int etlctl_resume(const struct etlctl *ctl)
+{
+	return set_pause(ctl);
+}
+
+int etlctl_reload(const struct etlctl *ctl)
+{
+	struct etl_ctl_reply reply = {0};
+	int status = etlctl_call(ctl, &reply);
+
+	if (status)
+		return status;
+	ETL_JSON_EACH(warning, etl_json_get(reply.parameters, "warnings"))
+		etlctl_say("warning: %s", etl_json_as_text(warning, ""));
+	if (ctl->json)
+		print_json(reply.parameters);
+	else
+		printf("generation %lld is active, %lld jobs\n",
+			(long long)etl_json_int(reply.parameters, "generation", 0),
+			(long long)etl_json_int(reply.parameters, "jobs", 0));
+	etl_ctl_reply_fini(&reply);
+	return EXIT_FINE;
+}
+
+static void print_versions(const struct etl_json *daemon)
+{
+	ETL_BUF_CLEANUP struct etl_buf out;
+
+	etl_buf_init(&out, 4096);
+	etl_buf_str(&out, "etlctl " ETL_VERSION "\n");
+	if (daemon) {
+		etl_buf_str(&out, "etld ");
+		print_clean(etl_json_text(daemon, "version", "?"), &out);
+		etl_buf_printf(&out, " (pid %lld)\n", (long long)etl_json_int(daemon, "pid", 0));
+	}
+	print_out(&out);
+}
+
+static void print_versions_json(const struct etl_json *daemon)
+{
+	etl_cleanup(etl_json_free) struct etl_json *both = etl_json_object();
+
+	etl_json_add_text(both, "schema", "etl.version/1");
+	etl_json_add_text(both, "generated_at", etl_json_text(daemon, "generated_at", NULL));
+	etl_json_add_text(both, "etlctl", ETL_VERSION);
+	if (daemon)
+		etl_json_add_item(both, "daemon", etl_json_copy(daemon));
+	else
+		etl_json_add_null(both, "daemon");
+	print_json(both);
+}
+
+/* Its own version is told even when nobody answers. */
+int etlctl_version(const struct etlctl *ctl)
+{
+	struct etl_ctl_reply reply = {0};
+	int status = etlctl_call(ctl, &reply);
+
+	if (ctl->json)
+		print_versions_json(reply.parameters);
+	else
+		print_versions(reply.parameters);
+	etl_ctl_reply_fini(&reply);
+	return status;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * jobs and next: what is configured, and when it fires.
+ */
+#include "etlctl/print.h"
+
+static void print_jobs(const struct etlctl *ctl, const struct etl_json *reply)
+{
+	static const char *const titles[] = {"JOB", "SCHEDULE", "ZONE", "SOURCE", "SINK",
+		">PARTITIONS", "STATE", "DESCRIPTION", NULL};
+	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
+
+	ETL_JSON_EACH(job, etl_json_get(reply, "jobs")) {
+		table_text(table, etl_json_text(job, "name", "?"));
+		table_text(table, etl_json_text(job, "schedule", ""));
+		table_text(table, etl_json_text(job, "timezone", ""));
+		table_text(table, etl_json_text(job, "source", ""));
+		table_text(table, etl_json_text(job, "sink", ""));
+		table_int(table, etl_json_int(job, "partitions", 1));
+		table_text(table, etl_json_bool(job, "paused", false)	    ? "paused" :
+				!etl_json_bool(job, "enabled", true) ? "disabled" :
+								       "");
+		table_text(table, etl_json_text(job, "description", ""));
+	}
+	table_print(table, "no jobs are configured");
+}
+
+int etlctl_jobs(const struct etlctl *ctl)
+{
+	struct etl_ctl_reply reply = {0};
+	int status = etlctl_call(ctl, &reply);
+
+	if (status)
+		return status;
+	if (ctl->json)
+		print_json(reply.parameters);
+	else
+		print_jobs(ctl, reply.parameters);
+	etl_ctl_reply_fini(&reply);
+	return EXIT_FINE;
+}
+
+static void print_slots(const struct etlctl *ctl, const struct etl_json *reply)
+{
+	static const char *const titles[] = {"SLOT", NULL};
+	const char *now = etl_json_text(reply, "generated_at", NULL);
+	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
+
+	ETL_JSON_EACH(slot, etl_json_get(reply, "slots"))
+		table_time_age(table, etl_json_as_text(slot, NULL), now);
+	table_print(table, "this schedule has no slot to come");
+}
+
+int etlctl_next(const struct etlctl *ctl)
+{
+	struct etl_ctl_reply reply = {0};
+	int status = etlctl_call(ctl, &reply);
+
+	if (status)
+		return status;
+	if (ctl->json)
+		print_json(reply.parameters);
+	else
+		print_slots(ctl, reply.parameters);
+	etl_ctl_reply_fini(&reply);
+	return EXIT_FINE;
+}

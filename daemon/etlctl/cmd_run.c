@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * run: starts a run and, with --wait, follows it to its end. The run belongs to the daemon:
+ * Ctrl-C only ends the waiting.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "etlctl/print.h"
+
+/* Did a check refuse data of one of the partitions? */
+static bool checks_refused(const struct etl_json *run)
+{
+	ETL_JSON_EACH(partition, etl_json_get(run, "partitions"))
+		if (etl_starts_with(etl_json_text(partition, "error_code", ""), "check."))
+			return true;
+	return false;
+}
+
+int etlctl_run_status(const struct etl_json *run)
+{
+	const char *state = etl_json_text(run, "state", "");
+
+	if (etl_streq(state, "fenced"))
+		return EXIT_BUSY;
+	if (!etl_streq(state, "ok"))
+		return checks_refused(run) ? EXIT_CHECKS : EXIT_FAILED;
+	return etl_json_int(etl_json_get(run, "counts"), "rejected", 0) ? EXIT_REJECTED : EXIT_FINE;
+}
+
+/* SIGINT and SIGTERM as a descriptor. */
+static int open_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+/* One line, drawn again and again; only on a terminal. */
+static void show_progress(const struct etl_json *progress)
+{
+	ETL_BUF_CLEANUP struct etl_buf line;
+
+	if (!isatty(STDERR_FILENO))
+		return;
+	etl_buf_init(&line, 1024);
+	etl_buf_str(&line, "\r\033[K");
+	print_clean(etl_json_text(progress, "step", etl_json_text(progress, "state", "")), &line);
+	etl_buf_char(&line, ' ');
+	print_clean(etl_json_text(progress, "partition", ""), &line);
+	etl_buf_printf(&line, "  %lld records, %lld windows",
+		(long long)etl_json_int(progress, "records", 0),
+		(long long)etl_json_int(progress, "windows", 0));
+	fputs(etl_buf_text(&line), stderr);
+	fflush(stderr);
+}
+
+static void end_progress(void)
+{
+	if (isatty(STDERR_FILENO))
+		fputs("\r\033[K", stderr);
+}
+
+static void print_result(const struct etlctl *ctl, const struct etl_json *run)
+{
+	const struct etl_json *counts = etl_json_get(run, "counts");
+	const struct etl_json *windows = etl_json_get(run, "windows");
+	const char *reason = etl_json_text(run, "reason", "");
+	ETL_BUF_CLEANUP struct etl_buf out;
+
+	etl_buf_init(&out, 64 * 1024);
+	print_state(ctl, etl_json_text(run, "state", "unknown"), ctl->color_out, &out);
+	etl_buf_str(&out, "  ");
+	print_clean(etl_json_text(run, "run_id", ""), &out);
+	etl_buf_printf(&out,
+		"  windows: %lld loaded, %lld empty, %lld failed; records: %lld in, %lld rejected, "
+		"%lld inserted, %lld updated, %lld unchanged\n",
+		(long long)etl_json_int(windows, "loaded", 0),
+		(long long)etl_json_int(windows, "empty", 0),
+		(long long)etl_json_int(windows, "failed", 0), (long long)etl_json_int(counts, "in", 0),
+		(long long)etl_json_int(counts, "rejected", 0),
+		(long long)etl_json_int(counts, "inserted", 0),
+		(long long)etl_json_int(counts, "updated", 0),
+		(long long)etl_json_int(counts, "unchanged", 0));
+	if (*reason) {
+		etl_buf_str(&out, "  ");
+		print_clean(reason, &out);
+		etl_buf_char(&out, '\n');
+	}
+	print_out(&out);
+}
+
+static int finish(const struct etlctl *ctl, const struct etl_json *reply)
+{
+	const struct etl_json *run = etl_json_get(reply, "run");
+	int status = etlctl_run_status(run);
+
+	if (ctl->json)
+		print_json(reply);
+	else
+		print_result(ctl, run);
+	if (status != EXIT_FINE)
+		etlctl_say("see: etlctl show %s", etl_json_text(reply, "run_id", "RUN"));
+	return status;
+}
+
+static int tell_detached(const struct etlctl *ctl, const struct etl_error *err,
+	const char *run_id)
+{
+	int status;
+
+	end_progress();
+	if (!etl_streq(err->code, "ctl.interrupted")) {
+		status = etlctl_tell_error(ctl, err);
+		etlctl_say("the run may have gone on: etlctl show %s", run_id);
+		return status;
+	}
+	etlctl_say("no longer waiting; the run goes on: etlctl show %s", run_id);
+	return EXIT_INTERRUPTED;
+}
+
+/* Reads replies until the last; `reply` holds the first. */
+static int follow(const struct etlctl *ctl, struct etl_client *client,
+	struct etl_ctl_reply *reply)
+{
+	etl_cleanup(free) char *run_id =
+		etl_strdup(etl_json_text(reply->parameters, "run_id", "RUN"));
+	struct etl_error err = ETL_ERROR_INIT;
+
+	if (reply->continues)
+		etlctl_say("run %s", run_id);
+	while (reply->continues) {
+		show_progress(reply->parameters);
+		etl_ctl_reply_fini(reply);
+		if (etl_client_receive(client, -1, reply, &err) < 0)
+			return tell_detached(ctl, &err, run_id);
+	}
+	end_progress();
+	if (reply->error != ETL_CTL_OK)
+		return etlctl_tell_reply(ctl, reply);
+	return finish(ctl, reply->parameters);
+}
+
+static void print_started(const struct etlctl *ctl, const struct etl_json *reply)
+{
+	ETL_BUF_CLEANUP struct etl_buf out;
+
+	etl_buf_init(&out, 4096);
+	print_state(ctl, etl_json_text(reply, "state", "queued"), ctl->color_out, &out);
+	etl_buf_str(&out, "  ");
+	print_clean(etl_json_text(reply, "run_id", ""), &out);
+	etl_buf_char(&out, '\n');
+	print_out(&out);
+}
+
+int etlctl_run(const struct etlctl *ctl)
+{
+	bool wait = etl_json_bool(ctl->values, "wait", false);
+	int signals = wait ? open_signals() : -1, status = EXIT_FAILED;
+	etl_cleanup(etl_client_close) struct etl_client *client = etlctl_open(ctl, wait, &status);
+	struct etl_ctl_reply reply = {0};
+
+	if (client) {
+		etl_client_watch(client, signals);
+		status = etlctl_first_reply(ctl, client, &reply);
+	}
+	if (client && !status) {
+		if (wait)
+			status = follow(ctl, client, &reply);
+		else if (ctl->json)
+			print_json(reply.parameters);
+		else
+			print_started(ctl, reply.parameters);
+	}
+	etl_ctl_reply_fini(&reply);
+	if (signals >= 0)
+		close(signals);
+	return status;
+}

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * status: the daemon in two lines, its jobs in a table, one job at length.
+ */
+#include <stdio.h>
+
+#include "base/str.h"
+#include "etlctl/print.h"
+
+static void put_state(const struct etlctl *ctl, const char *word, struct etl_buf *out)
+{
+	print_state(ctl, word, ctl->color_out, out);
+}
+
+static void put_reason(const struct etl_json *json, struct etl_buf *out)
+{
+	const char *reason = etl_json_text(json, "reason", "");
+
+	if (*reason) {
+		etl_buf_str(out, "; ");
+		print_clean(reason, out);
+	}
+}
+
+static void put_daemon(const struct etlctl *ctl, const struct etl_json *daemon,
+	struct etl_buf *out)
+{
+	const struct etl_json *workers = etl_json_get(daemon, "workers");
+
+	etl_buf_str(out, "etld ");
+	print_clean(etl_json_text(daemon, "version", "?"), out);
+	etl_buf_str(out, "  ");
+	put_state(ctl, etl_json_text(daemon, "state", "unknown"), out);
+	put_reason(daemon, out);
+	etl_buf_str(out, "; up ");
+	print_duration(etl_json_double(daemon, "uptime_s", -1), out);
+	etl_buf_printf(out, "; %lld runs active, %lld of %lld workers busy\n",
+		(long long)etl_json_int(daemon, "active_runs", 0),
+		(long long)etl_json_int(workers, "busy", 0),
+		(long long)etl_json_int(workers, "total", 0));
+}
+
+static void put_mongodb(const struct etlctl *ctl, const struct etl_json *mongodb,
+	struct etl_buf *out)
+{
+	etl_buf_str(out, "mongodb  ");
+	put_state(ctl, etl_json_text(mongodb, "state", "unknown"), out);
+	put_reason(mongodb, out);
+	for (int i = 0; i < 2; i++) {
+		const char *text = etl_json_text(mongodb, i ? "guarantee" : "topology", "");
+
+		etl_buf_str(out, *text ? "; " : "");
+		print_clean(text, out);
+	}
+	etl_buf_char(out, '\n');
+}
+
+static void put_config(const struct etl_json *config, const char *now, struct etl_buf *out)
+{
+	const char *error = etl_json_text(config, "error", NULL);
+
+	etl_buf_printf(out, "config  generation %lld, loaded ",
+		(long long)etl_json_int(config, "generation", 0));
+	print_time_age(etl_json_text(config, "loaded_at", NULL), now, out);
+	etl_buf_char(out, '\n');
+	if (error) {
+		etl_buf_str(out, "        the files on disk were refused: ");
+		print_clean(error, out);
+		etl_buf_str(out, "\n        etlctl config check tells all of it\n");
+	}
+}
+
+static void print_head(const struct etlctl *ctl, const struct etl_json *reply)
+{
+	const struct etl_json *daemon = etl_json_get(reply, "daemon");
+	ETL_BUF_CLEANUP struct etl_buf out;
+
+	etl_buf_init(&out, 64 * 1024);
+	put_daemon(ctl, daemon, &out);
+	put_mongodb(ctl, etl_json_get(daemon, "mongodb"), &out);
+	put_config(etl_json_get(daemon, "config"), etl_json_text(reply, "generated_at", NULL), &out);
+	etl_buf_char(&out, '\n');
+	print_out(&out);
+}
+
+/* The partition that is furthest behind speaks for the job. */
+static const struct etl_json *slowest(const struct etl_json *job)
+{
+	const struct etl_json *found = NULL;
+
+	ETL_JSON_EACH(mark, etl_json_get(job, "watermarks"))
+		if (!found ||
+			etl_json_double(mark, "lag_s", 0) > etl_json_double(found, "lag_s", 0))
+			found = mark;
+	return found;
+}
+
+static void add_windows(struct table *table, const struct etl_json *windows)
+{
+	static const char *const counts[] = {"open", "failed", "held", "dirty"};
+	ETL_BUF_CLEANUP struct etl_buf cell;
+
+	etl_buf_init(&cell, 256);
+	for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+		int64_t n = etl_json_int(windows, counts[i], 0);
+
+		if (n)
+			etl_buf_printf(&cell, "%s%lld %s", cell.len ? ", " : "", (long long)n,
+				counts[i]);
+	}
+	table_text(table, etl_buf_text(&cell));
+}
+
+static void add_last_run(struct table *table, const struct etl_json *job, const char *now)
+{
+	const struct etl_json *last = etl_json_get(job, "last_run");
+	const char *running = etl_json_text(job, "running", NULL);
+	const char *ended = etl_json_text(last, "ended", NULL);
+	ETL_BUF_CLEANUP struct etl_buf cell;
+
+	etl_buf_init(&cell, 256);
+	if (running) {
+		etl_buf_str(&cell, "running now");
+	} else if (etl_json_type(last) == ETL_JSON_OBJECT) {
+		print_clean(etl_json_text(last, "state", "?"), &cell);
+		etl_buf_char(&cell, ' ');
+		print_time_age(ended ? ended : etl_json_text(last, "started", NULL), now, &cell);
+	}
+	table_text(table, etl_buf_text(&cell));
+}
+
+static void print_jobs(const struct etlctl *ctl, const struct etl_json *reply)
+{
+	static const char *const titles[] = {"JOB", "STATE", "LAST RUN", "NEXT", "WATERMARK",
+		">LAG", "WINDOWS", "REASON", NULL};
+	const char *now = etl_json_text(reply, "generated_at", NULL);
+	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
+
+	ETL_JSON_EACH(job, etl_json_get(reply, "jobs")) {
+		const struct etl_json *mark = slowest(job);
+
+		table_text(table, etl_json_text(job, "name", "?"));
+		table_state(table, etl_json_text(job, "health", "unknown"));
+		add_last_run(table, job, now);
+		table_time_age(table, etl_json_text(job, "next", NULL), now);
+		table_time(table, etl_json_text(mark, "watermark", NULL));
+		table_duration(table, etl_json_double(mark, "lag_s", -1));
+		add_windows(table, etl_json_get(job, "windows"));
+		table_text(table, etl_json_text(job, "reason", ""));
+	}
+	table_print(table, "no jobs are configured");
+}
+
+static void put_line(struct etl_buf *out, const char *key, const char *text)
+{
+	if (!text || !*text)
+		return;
+	etl_buf_printf(out, "  %-12s", key);
+	print_clean(text, out);
+	etl_buf_char(out, '\n');
+}
+
+static void put_last_run(struct etl_buf *out, const struct etl_json *last, const char *now)
+{
+	const char *reason = etl_json_text(last, "reason", "");
+
+	if (etl_json_type(last) != ETL_JSON_OBJECT)
+		return;
+	etl_buf_printf(out, "  %-12s", "last run");
+	print_clean(etl_json_text(last, "state", "?"), out);
+	etl_buf_char(out, ' ');
+	print_time_age(etl_json_text(last, "started", NULL), now, out);
+	etl_buf_str(out, *reason ? ": " : "");
+	print_clean(reason, out);
+	etl_buf_printf(out, "\n  %-12setlctl show ", "");
+	print_clean(etl_json_text(last, "run_id", ""), out);
+	etl_buf_char(out, '\n');
+}
+
+static void print_job_words(const struct etlctl *ctl, const struct etl_json *job,
+	const char *now)
+{
+	ETL_BUF_CLEANUP struct etl_buf out, next;
+
+	etl_buf_init(&out, 64 * 1024);
+	etl_buf_init(&next, 128);
+	print_clean(etl_json_text(job, "name", "?"), &out);
+	etl_buf_str(&out, "  ");
+	put_state(ctl, etl_json_text(job, "health", "unknown"), &out);
+	put_reason(job, &out);
+	etl_buf_char(&out, '\n');
+	put_line(&out, "about", etl_json_text(job, "description", ""));
+	put_line(&out, "running", etl_json_text(job, "running", ""));
+	print_time_age(etl_json_text(job, "next", NULL), now, &next);
+	put_line(&out, "next", etl_buf_text(&next));
+	put_last_run(&out, etl_json_get(job, "last_run"), now);
+	put_line(&out, "guarantee", etl_json_text(job, "guarantee", ""));
+	print_out(&out);
+}
+
+static void print_job(const struct etlctl *ctl, const struct etl_json *reply)
+{
+	static const char *const titles[] = {"PARTITION", "WATERMARK", ">LAG", NULL};
+	const struct etl_json *job = etl_json_first(etl_json_get(reply, "jobs"));
+	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
+
+	print_job_words(ctl, job, etl_json_text(reply, "generated_at", NULL));
+	ETL_JSON_EACH(mark, etl_json_get(job, "watermarks")) {
+		table_text(table, etl_json_text(mark, "partition", "-"));
+		table_time(table, etl_json_text(mark, "watermark", NULL));
+		table_duration(table, etl_json_double(mark, "lag_s", -1));
+	}
+	if (etl_json_size(etl_json_get(job, "watermarks")))
+		putchar('\n');
+	table_print(table, NULL);
+}
+
+/* --check: the worst of all that was asked about. */
+static int check_status(const struct etl_json *reply)
+{
+	const struct etl_json *mongodb = etl_json_get(etl_json_get(reply, "daemon"), "mongodb");
+	bool stale = false, held = false;
+
+	if (etl_streq(etl_json_text(mongodb, "state", ""), "down"))
+		return EXIT_FAILED;
+	ETL_JSON_EACH(job, etl_json_get(reply, "jobs")) {
+		const char *health = etl_json_text(job, "health", "");
+
+		if (etl_streq(health, "failing"))
+			return EXIT_FAILED;
+		stale |= etl_streq(health, "late") || etl_streq(health, "stale");
+		held |= etl_streq(health, "held");
+	}
+	return stale ? EXIT_STALE : held ? EXIT_CHECKS : EXIT_FINE;
+}
+
+int etlctl_status(const struct etlctl *ctl)
+{
+	struct etl_ctl_reply reply = {0};
+	int status = etlctl_call(ctl, &reply);
+
+	if (status)
+		return status;
+	if (ctl->json) {
+		print_json(reply.parameters);
+	} else {
+		print_head(ctl, reply.parameters);
+		if (etl_json_get(ctl->values, "job") &&
+			etl_json_size(etl_json_get(reply.parameters, "jobs")) == 1)
+			print_job(ctl, reply.parameters);
+		else
+			print_jobs(ctl, reply.parameters);
+	}
+	if (etl_json_bool(ctl->values, "check", false))
+		status = check_status(reply.parameters);
+	etl_ctl_reply_fini(&reply);
+	return status;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * windows and watermark show: what is in, what is not, and how far without a gap.
+ */
+#include <stdio.h>
+
+#include "etlctl/print.h"
+
+static void add_state(struct table *table, const struct etl_json *window)
+{
+	table_state(table, etl_json_text(window, "state", "unknown"));
+	table_text(table, etl_json_bool(window, "dirty", false) ? "dirty" : "");
+}
+
+static void print_list(const struct etlctl *ctl, const struct etl_json *reply)
+{
+	static const char *const titles[] = {"PARTITION", "START", "END", "STATE", "MARK",
+		">ATTEMPT", ">IN", ">OUT", ">REJECTED", "UPDATED", "REASON", NULL};
+	const char *now = etl_json_text(reply, "generated_at", NULL);
+	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
+
+	ETL_JSON_EACH(window, etl_json_get(reply, "windows")) {
+		const struct etl_json *counts = etl_json_get(window, "counts");
+
+		table_text(table, etl_json_text(window, "partition", "-"));
+		table_time(table, etl_json_text(window, "start", NULL));
+		table_time(table, etl_json_text(window, "end", NULL));
+		add_state(table, window);
+		table_int(table, etl_json_int(window, "attempt", 0));
+		table_int(table, etl_json_int(counts, "in", 0));
+		table_int(table, etl_json_int(counts, "out", 0));
+		table_int(table, etl_json_int(counts, "rejected", 0));
+		table_time_age(table, etl_json_text(window, "updated", NULL), now);
+		table_text(table, etl_json_text(window, "reason", ""));
+	}
+	table_print(table, "no window wants attention; --all lists the closed ones too");
+	if (etl_json_bool(reply, "truncated", false))
+		etlctl_say("there are more windows: --partition, --from and --to ask for a part");
+}
+
+static void print_summary(const struct etlctl *ctl, const struct etl_json *reply)
+{
+	static const char *const titles[] = {"PARTITION", "WATERMARK", ">LOADED", ">EMPTY",
+		">FAILED", ">OPEN", ">DIRTY", ">MISSING", NULL};
+	static const char *const counts[] = {"loaded", "empty", "failed", "open", "dirty",
+		"missing"};
+	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
+
+	ETL_JSON_EACH(row, etl_json_get(reply, "summary")) {
+		table_text(table, etl_json_text(row, "partition", "-"));
+		table_time(table, etl_json_text(row, "watermark", NULL));
+		for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+			table_int(table, etl_json_int(row, counts[i], 0));
+	}
+	table_print(table, NULL);
+}
+
+int etlctl_windows(const struct etlctl *ctl)
+{
+	struct etl_ctl_reply reply = {0};
+	int status = etlctl_call(ctl, &reply);
+
+	if (status)
+		return status;
+	if (ctl->json) {
+		print_json(reply.parameters);
+	} else {
+		print_summary(ctl, reply.parameters);
+		if (etl_json_size(etl_json_get(reply.parameters, "windows")))
+			putchar('\n');
+		print_list(ctl, reply.parameters);
+	}
+	etl_ctl_reply_fini(&reply);
+	return EXIT_FINE;
+}
+
+static void print_watermarks(const struct etlctl *ctl, const struct etl_json *reply)
+{
+	static const char *const titles[] = {"PARTITION", "WATERMARK", ">LAG", "FIRST WINDOW",
+		">WINDOW", "UPDATED", "RUN", ">FENCE", NULL};
+	const char *now = etl_json_text(reply, "generated_at", NULL);
+	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
+
+	ETL_JSON_EACH(mark, etl_json_get(reply, "watermarks")) {
+		table_text(table, etl_json_text(mark, "partition", "-"));
+		table_time(table, etl_json_text(mark, "watermark", NULL));
+		table_duration(table, etl_json_double(mark, "lag_s", -1));
+		table_time(table, etl_json_text(mark, "origin", NULL));
+		table_duration(table, etl_json_double(mark, "window_s", -1));
+		table_time_age(table, etl_json_text(mark, "updated", NULL), now);
+		table_text(table, etl_json_text(mark, "run_id", ""));
+		table_int(table, etl_json_int(mark, "fence", 0));
+	}
+	table_print(table, "this job has no watermark yet");
+}
+
+int etlctl_watermark_show(const struct etlctl *ctl)
+{
+	struct etl_ctl_reply reply = {0};
+	int status = etlctl_call(ctl, &reply);
+
+	if (status)
+		return status;
+	if (ctl->json)
+		print_json(reply.parameters);
+	else
+		print_watermarks(ctl, reply.parameters);
+	etl_ctl_reply_fini(&reply);
+	return EXIT_FINE;
+}

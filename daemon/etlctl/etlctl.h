@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the files of etlctl share: the options of one call, asking the daemon, and the
+ * commands. Data goes to stdout, words to stderr. One thread.
+ */
+#ifndef ETLD_ETLCTL_H
+#define ETLD_ETLCTL_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "ctl/client.h"
+#include "ctl/commands.h"
+#include "ctl/message.h"
+
+/* Exit statuses (spec.md section 12); those of error replies stand in ctl/message.h. */
+enum {
+	EXIT_FINE = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_NO_DAEMON = 3,
+	EXIT_REJECTED = 5,
+	EXIT_CHECKS = 6,
+	EXIT_STALE = 7,
+	EXIT_BUSY = 8,
+	EXIT_DENIED = 9,
+	EXIT_CONFIG = 78,
+	EXIT_INTERRUPTED = 130,
+};
+
+struct etlctl {
+	const char *socket;
+	bool json;
+	bool color_out;
+	bool utf8; /* the locale can show signs */
+	const struct etl_command *command;
+	const struct etl_json *values; /* of the command line */
+};
+
+/* The command table's rows in code; each returns the exit status. */
+int etlctl_status(const struct etlctl *ctl);
+int etlctl_jobs(const struct etlctl *ctl);
+int etlctl_next(const struct etlctl *ctl);
+int etlctl_run(const struct etlctl *ctl);
+int etlctl_runs(const struct etlctl *ctl);
+int etlctl_show(const struct etlctl *ctl);
+int etlctl_windows(const struct etlctl *ctl);
+int etlctl_watermark_show(const struct etlctl *ctl);
+int etlctl_pause(const struct etlctl *ctl);
+int etlctl_resume(const struct etlctl *ctl);
+int etlctl_config_check(const struct etlctl *ctl);
+int etlctl_reload(const struct etlctl *ctl);
+int etlctl_logs(const struct etlctl *ctl);
+int etlctl_version(const struct etlctl *ctl);
+int etlctl_help(const struct etlctl *ctl);
+int etlctl_completion(const struct etlctl *ctl);
+
+void etlctl_help_command(const struct etl_command *command);
+void etlctl_help_all(void);
+
+/* ---- call.c ---- */
+
+/* Calls the command's method and reads its one reply. 0, or an exit status after the reason
+ * was told on stderr. The caller ends `reply` with etl_ctl_reply_fini. */
+int etlctl_call(const struct etlctl *ctl, struct etl_ctl_reply *reply);
+
+/* The same in steps, for commands that read several replies. NULL: told, *status is set. */
+struct etl_client *etlctl_open(const struct etlctl *ctl, bool more, int *status);
+/* The first reply: waits as long as the daemon shows life, a minute at most. */
+int etlctl_first_reply(const struct etlctl *ctl, struct etl_client *client,
+	struct etl_ctl_reply *reply);
+
+/* Tells what went wrong; gives the exit status. */
+int etlctl_tell_error(const struct etlctl *ctl, const struct etl_error *err);
+int etlctl_tell_reply(const struct etlctl *ctl, const struct etl_ctl_reply *reply);
+
+/* "etlctl: text" on stderr. */
+void etlctl_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* ---- unit_state.c ---- */
+
+/* What the service manager says about etld.service ("failed (exit-code)"), or NULL when it
+ * cannot be asked quickly. Static buffer. */
+const char *etlctl_unit_state(void);
+
+/* ---- cmd_run.c ---- */
+
+/* A finished run's state as an exit status. */
+int etlctl_run_status(const struct etl_json *run);
+
+#endif

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * etlctl: reads the options of every command, finds the command, gives it its values. Links
+ * base and ctl only, so that it starts whatever state the rest is in.
+ */
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <wchar.h>
+
+#include "base/str.h"
+#include "etlctl/etlctl.h"
+
+#define DEFAULT_SOCKET "/run/etld/control"
+
+static int (*const functions[])(const struct etlctl *) = {
+	[ETL_COMMAND_STATUS] = etlctl_status,
+	[ETL_COMMAND_JOBS] = etlctl_jobs,
+	[ETL_COMMAND_NEXT] = etlctl_next,
+	[ETL_COMMAND_RUN] = etlctl_run,
+	[ETL_COMMAND_RUNS] = etlctl_runs,
+	[ETL_COMMAND_SHOW] = etlctl_show,
+	[ETL_COMMAND_WINDOWS] = etlctl_windows,
+	[ETL_COMMAND_WATERMARK_SHOW] = etlctl_watermark_show,
+	[ETL_COMMAND_PAUSE] = etlctl_pause,
+	[ETL_COMMAND_RESUME] = etlctl_resume,
+	[ETL_COMMAND_CONFIG_CHECK] = etlctl_config_check,
+	[ETL_COMMAND_RELOAD] = etlctl_reload,
+	[ETL_COMMAND_LOGS] = etlctl_logs,
+	[ETL_COMMAND_VERSION] = etlctl_version,
+	[ETL_COMMAND_HELP] = etlctl_help,
+	[ETL_COMMAND_COMPLETION] = etlctl_completion,
+};
+_Static_assert(sizeof functions / sizeof *functions == ETL_COMMAND_MAX,
+	"each command has its function");
+
+enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
+
+struct options {
+	const char *socket;
+	bool json, help, version;
+	enum color color;
+};
+
+static bool is_set(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && *value;
+}
+
+static bool colors(enum color wanted, int fd)
+{
+	const char *term = getenv("TERM");
+	const char *clicolor = getenv("CLICOLOR");
+
+	if (wanted != COLOR_AUTO)
+		return wanted == COLOR_ALWAYS;
+	if (is_set("NO_COLOR"))
+		return false;
+	if (is_set("CLICOLOR_FORCE") && !etl_streq(getenv("CLICOLOR_FORCE"), "0"))
+		return true;
+	return isatty(fd) && !(term && etl_streq(term, "dumb")) &&
+		!(clicolor && etl_streq(clicolor, "0"));
+}
+
+static bool shows_utf8(void)
+{
+	wchar_t c = 0;
+	mbstate_t state = {0};
+
+	return mbrtowc(&c, "\u2714", 3, &state) == 3 && c == 0x2714;
+}
+
+static int set_color(struct options *options, const char *value, struct etl_error *err)
+{
+	static const char *const words[] = {"auto", "always", "never"};
+
+	for (int i = 0; i < 3; i++)
+		if (etl_streq(value, words[i])) {
+			options->color = (enum color)i;
+			return 0;
+		}
+	return etl_error_set(err, ETL_CONFIG, "ctl.usage",
+		"--color is one of auto, always, never, not \"%.100s\"", value);
+}
+
+static int set_format(struct options *options, const char *value, struct etl_error *err)
+{
+	if (!etl_streq(value, "json") && !etl_streq(value, "table"))
+		return etl_error_set(err, ETL_CONFIG, "ctl.usage",
+			"-o is one of table, json, not \"%.100s\"", value);
+	options->json = etl_streq(value, "json");
+	return 0;
+}
+
+/* The value of `name` at argv[0], as "--name=value", "-ovalue" or the next word; *used words.
+ * NULL: it is another option, or (with *used < 0) the value is missing. */
+static const char *value_of(const char *name, int argc, char **argv, int *used)
+{
+	size_t n = strlen(name);
+	bool is_long = name[1] == '-';
+
+	*used = 0;
+	if (strncmp(argv[0], name, n) != 0)
+		return NULL;
+	if (!argv[0][n]) {
+		*used = argc > 1 ? 2 : -1;
+		return argc > 1 ? argv[1] : NULL;
+	}
+	if (is_long && argv[0][n] != '=')
+		return NULL;
+	*used = 1;
+	return argv[0] + n + is_long;
+}
+
+/* One option that every command knows. The words it took, 0 = it is none, -1 = it is wrong. */
+static int take_option(struct options *options, int argc, char **argv, struct etl_error *err)
+{
+	static const char *const names[] = {"--socket", "--color", "--output", "-o"};
+
+	if (etl_streq(argv[0], "-h") || etl_streq(argv[0], "--help"))
+		return options->help = true;
+	if (etl_streq(argv[0], "--version"))
+		return options->version = true;
+	for (int i = 0; i < 4; i++) {
+		int used;
+		const char *value = value_of(names[i], argc, argv, &used);
+
+		if (used < 0)
+			return etl_error_set(err, ETL_CONFIG, "ctl.usage",
+				"a value is missing after \"%s\"", names[i]);
+		if (!value)
+			continue;
+		if (i == 0)
+			options->socket = value;
+		else if ((i == 1 ? set_color : set_format)(options, value, err) < 0)
+			return -1;
+		return used;
+	}
+	return 0;
+}
+
+/* Takes the common options out of argv, wherever they stand before "--". Returns the words
+ * left, or -1. */
+static int take_options(struct options *options, int argc, char **argv, struct etl_error *err)
+{
+	int left = 0;
+
+	for (int i = 0; i < argc;) {
+		int used = 0;
+
+		if (etl_streq(argv[i], "--")) {
+			while (i < argc)
+				argv[left++] = argv[i++];
+			break;
+		}
+		used = take_option(options, argc - i, argv + i, err);
+		if (used < 0)
+			return -1;
+		if (!used)
+			argv[left++] = argv[i++];
+		i += used;
+	}
+	return left;
+}
+
+static int tell_usage(const struct etl_error *err, const struct etl_command *command)
+{
+	struct etl_buf synopsis;
+
+	etlctl_say("%s", err->message);
+	if (command) {
+		etl_buf_init(&synopsis, 4096);
+		etl_command_synopsis(command, &synopsis);
+		fprintf(stderr, "  usage: etlctl %s\n", etl_buf_text(&synopsis));
+		etl_buf_fini(&synopsis);
+	} else {
+		fprintf(stderr, "  hint: etlctl help lists the commands\n");
+	}
+	return EXIT_USAGE;
+}
+
+static int run_command(struct etlctl *ctl, const struct options *options, int argc, char **argv)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	etl_cleanup(etl_json_free) struct etl_json *values = NULL;
+	int used = 0;
+
+	ctl->command = etl_command_find(argc, argv, &used, &err);
+	if (!ctl->command)
+		return tell_usage(&err, NULL);
+	if (options->help) {
+		etlctl_help_command(ctl->command);
+		return EXIT_FINE;
+	}
+	values = etl_command_parse(ctl->command, argc - used, argv + used, &err);
+	if (!values)
+		return tell_usage(&err, ctl->command);
+	ctl->values = values;
+	return functions[etl_command_id_of(ctl->command)](ctl);
+}
+
+/* What was printed may still not have arrived: a full disk, a closed pipe. */
+static int end(int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	etlctl_say("the output could not be written");
+	return status ? status : EXIT_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = {.socket = getenv("ETLD_SOCKET")};
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etlctl ctl = {0};
+	int left;
+
+	setlocale(LC_CTYPE, "");
+	signal(SIGPIPE, SIG_DFL);
+	left = take_options(&options, argc - 1, argv + 1, &err);
+	if (left < 0)
+		return tell_usage(&err, NULL);
+	if (options.version) {
+		puts("etlctl " ETL_VERSION);
+		return end(EXIT_FINE);
+	}
+	if (options.help && !left) {
+		etlctl_help_all();
+		return end(EXIT_FINE);
+	}
+	ctl.socket = options.socket && *options.socket ? options.socket : DEFAULT_SOCKET;
+	ctl.json = options.json;
+	ctl.color_out = colors(options.color, STDOUT_FILENO);
+	ctl.utf8 = shows_utf8();
+	return end(run_command(&ctl, &options, left, argv + 1));
+}

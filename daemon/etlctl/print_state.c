@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * States as word, sign and colour, so that none of them is the only carrier of the meaning;
+ * and text made safe for a terminal.
+ */
+#include <string.h>
+#include <wchar.h>
+
+#include "base/str.h"
+#include "etlctl/print.h"
+
+enum sign { FINE, WARNING, BAD, ACTIVE, QUIET, UNKNOWN };
+
+static const struct {
+	const char *utf8, *ascii, *color;
+} signs[] = {
+	[FINE] = {"\u2714", "+", "\033[32m"},
+	[WARNING] = {"!", "!", "\033[33m"},
+	[BAD] = {"\u2716", "x", "\033[31m"},
+	[ACTIVE] = {"\u2026", ".", "\033[36m"},
+	[QUIET] = {"\u2013", "-", "\033[2m"},
+	[UNKNOWN] = {"?", "?", ""},
+};
+
+static const struct {
+	const char *word;
+	enum sign sign;
+} states[] = {
+	{"ok", FINE}, {"late", WARNING}, {"stale", WARNING}, {"failing", BAD},
+	{"held", WARNING}, {"paused", QUIET}, {"blocked", WARNING},
+	{"running", ACTIVE}, {"queued", ACTIVE}, {"failed", BAD}, {"partial", BAD},
+	{"cancelled", QUIET}, {"fenced", WARNING}, {"skipped", QUIET}, {"nothing_due", QUIET},
+	{"pending", ACTIVE}, {"loaded", FINE}, {"empty", FINE}, {"unrecoverable", BAD},
+	{"ready", FINE}, {"degraded", WARNING}, {"starting", ACTIVE}, {"draining", ACTIVE},
+	{"up", FINE}, {"down", BAD},
+};
+
+static enum sign sign_of(const char *word)
+{
+	for (size_t i = 0; i < sizeof states / sizeof *states; i++)
+		if (etl_streq(states[i].word, word))
+			return states[i].sign;
+	return UNKNOWN;
+}
+
+void print_state(const struct etlctl *ctl, const char *word, bool color, struct etl_buf *out)
+{
+	enum sign sign = sign_of(word);
+
+	color = color && *signs[sign].color;
+	etl_buf_str(out, color ? signs[sign].color : "");
+	etl_buf_str(out, ctl->utf8 ? signs[sign].utf8 : signs[sign].ascii);
+	etl_buf_char(out, ' ');
+	print_clean(word, out);
+	etl_buf_str(out, color ? "\033[0m" : "");
+}
+
+/* Length of a character that must not reach a terminal, 0 = harmless: C0, DEL, C1 and the
+ * direction marks U+200E/F, U+202A..E, U+2066..9. */
+static size_t harmful(const unsigned char *p)
+{
+	if (*p < 0x20 || *p == 0x7f)
+		return 1;
+	if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
+		return 2;
+	if (*p == 0xe2 && p[1] == 0x80 && ((p[2] >= 0xaa && p[2] <= 0xae) || (p[2] | 1) == 0x8f))
+		return 3;
+	if (*p == 0xe2 && p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9)
+		return 3;
+	return 0;
+}
+
+void print_clean(const char *text, struct etl_buf *out)
+{
+	const unsigned char *p = (const unsigned char *)text;
+
+	while (*p) {
+		size_t n = harmful(p);
+
+		etl_buf_char(out, n ? '?' : (char)*p);
+		p += n ? n : 1;
+	}
+}
+
+size_t print_width(const char *text)
+{
+	mbstate_t state = {0};
+	size_t width = 0;
+
+	while (*text) {
+		wchar_t c;
+		size_t n = mbrtowc(&c, text, strlen(text), &state);
+		int columns;
+
+		if (n == 0 || n > 8) { /* no character in this locale: a byte is a column */
+			state = (mbstate_t){0};
+			n = 1;
+			columns = 1;
+		} else {
+			columns = wcwidth(c);
+		}
+		width += columns < 0 ? 1 : (size_t)columns;
+		text += n;
+	}
+	return width;
+}
