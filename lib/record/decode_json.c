@@ -146,10 +146,12 @@ static void release(struct etl_json_decoder *d)
 	for (size_t i = 0; d->held && i < d->held->n; i++) {
 		const struct etl_record *record = &d->held->records[i];
 		uint32_t len = record->len;
-		const uint8_t *bson = d->tail ? with_tail(d, d->out->arena, record, &len) :
-						
-			(const uint8_t *)etl_arena_memdup0(d->out->arena, record->bson, len);
+		const uint8_t *bson;
 
+		if (d->tail)
+			bson = with_tail(d, d->out->arena, record, &len);
+		else
+			bson = (const uint8_t *)etl_arena_memdup0(d->out->arena, record->bson, len);
 		etl_batch_add(d->out, bson, len, record->time, record->position);
 	}
 	etl_batch_free(ETL_TAKE(d->held));

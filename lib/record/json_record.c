@@ -326,11 +326,10 @@ static void write_index(struct etl_json_record *r, uint32_t index)
 static enum etl_json_status read_string(struct etl_json_record *r, size_t element)
 {
 	size_t length_at = (size_t)(r->o - r->base);
-	enum etl_json_status status;
 
 	r->p++;
 	r->o += 4;
-	status = copy_string(r);
+	enum etl_json_status status = copy_string(r);
 	if (status != ETL_JSON_OK)
 		return status;
 	*r->o++ = '\0';
@@ -379,13 +378,10 @@ static enum etl_json_status read_word(struct etl_json_record *r, size_t element)
 
 	switch (*at) {
 	case 't':
-		r->base[element] = 0x08;
-		*r->o++ = 1;
-		return match_word(r, "true");
 	case 'f':
 		r->base[element] = 0x08;
-		*r->o++ = 0;
-		return match_word(r, "false");
+		*r->o++ = *at == 't';
+		return match_word(r, *at == 't' ? "true" : "false");
 	case 'n':
 		r->base[element] = 0x0a;
 		return match_word(r, "null");

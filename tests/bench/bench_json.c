@@ -100,7 +100,8 @@ static size_t run_libbson(const struct input *in)
 		bson_error_t error;
 		bson_t doc;
 
-		if (!bson_init_from_json(&doc, in->text.data + in->at[i], (ssize_t)in->len[i], &error))
+		if (!bson_init_from_json(&doc, in->text.data + in->at[i], (ssize_t)in->len[i],
+			&error))
 			return 0;
 		bytes += doc.len;
 		bson_destroy(&doc);
@@ -184,9 +185,11 @@ static int compare(const char *name, const struct input *in, const char *pointer
 	}
 	double mine = median(ours, (size_t)rounds);
 
-	printf("%s: %zu records of %.0f bytes, %d rounds\n", name, in->n, mb * 1e6 / (double)in->n,
+	printf("%s: %zu records of %.0f bytes, %d rounds\n", name, in->n,
+		mb * 1e6 / (double)in->n,
 		rounds);
-	printf("  etl      %7.0f MB/s  %6.0f ns/record\n", mb / mine, mine * 1e9 / (double)in->n);
+	printf("  etl      %7.0f MB/s  %6.0f ns/record\n", mb / mine,
+		mine * 1e9 / (double)in->n);
 	printf("  libbson  %7.0f MB/s  ratio %.1f\n", mb / median(libbson, (size_t)rounds),
 		median(to_libbson, (size_t)rounds));
 	printf("  cJSON    %7.0f MB/s  ratio %.1f\n", mb / median(cjson, (size_t)rounds),

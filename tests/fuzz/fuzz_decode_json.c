@@ -35,7 +35,8 @@ static void check_records(const struct etl_json_spec *spec, const char *text, si
 		bson_t doc;
 
 		if (!etl_record_bson(&batch->records[i], &doc) ||
-			!bson_validate(&doc, BSON_VALIDATE_UTF8 | BSON_VALIDATE_EMPTY_KEYS, &offset))
+			!bson_validate(&doc, BSON_VALIDATE_UTF8 | BSON_VALIDATE_EMPTY_KEYS,
+				&offset))
 			abort();
 	}
 	etl_batch_free(batch);
@@ -54,7 +55,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size -= 2;
 	check_records(spec, text, size);
 	whole = decode_told(spec, text, size, size, 0, false);
-	pieces = decode_told(spec, text, size, size ? (data[1] >> 3) % (size + 1) : 0, data[1] % 8 + 1,
+	pieces = decode_told(spec, text, size, size ? (data[1] >> 3) % (size + 1) : 0,
+		data[1] % 8 + 1,
 		false);
 	if (strcmp(whole, pieces) != 0)
 		abort();

@@ -25,10 +25,12 @@ static const struct {
 	{"", "[]", ""},
 	{"", "[{}]", "0 {}\n"},
 	{"", "{\"a\":{},\"b\":[[],{}]}", "0 {\"a\":{},\"b\":[[],{}]}\n"},
-	{"", "{\"a\":[1,2,3,4,5,6,7,8,9,10,11,12]}", "0 {\"a\":[1,2,3,4,5,6,7,8,9,10,11,12]}\n"},
+	{"", "{\"a\":[1,2,3,4,5,6,7,8,9,10,11,12]}",
+		"0 {\"a\":[1,2,3,4,5,6,7,8,9,10,11,12]}\n"},
 	{"", "{\"a\":true,\"b\":false,\"c\":null}", "0 {\"a\":true,\"b\":false,\"c\":null}\n"},
 	{"", "{\"a\":\"\"}", "0 {\"a\":\"\"}\n"},
-	{"", "{\"a\":\"\\u00e9\\ud83d\\ude00\\n\\\"\\\\\\/\"}", "0 {\"a\":\"é😀\\n\\\"\\\\/\"}\n"},
+	{"", "{\"a\":\"\\u00e9\\ud83d\\ude00\\n\\\"\\\\\\/\"}",
+		"0 {\"a\":\"é😀\\n\\\"\\\\/\"}\n"},
 	{"", "{\"a\":\"é😀 a longer text than sixteen bytes é\"}",
 		"0 {\"a\":\"é😀 a longer text than sixteen bytes é\"}\n"},
 	{"", "{\"PM2.5\":1,\"$gt\":2,\"_id\":3}", "0 {\"PM2.5\":1,\"$gt\":2,\"_id\":3}\n"},
@@ -41,10 +43,13 @@ static const struct {
 	{"", "{\"a\":-9223372036854775808}", "0 {\"a\":-9223372036854775808}\n"},
 	{"", "{\"a\":18446744073709551615}", "0 {\"a\":18446744073709551615}\n"},
 	{"", "{\"a\":9007199254740993}", "0 {\"a\":9007199254740993}\n"},
-	{"", "{\"a\":0.1,\"b\":-0,\"c\":-0.0,\"d\":0.0}", "0 {\"a\":0.1,\"b\":-0.0,\"c\":-0.0,\"d\":0.0}\n"},
-	{"", "{\"a\":1e2,\"b\":1E+2,\"c\":1.5e-2}", "0 {\"a\":100.0,\"b\":100.0,\"c\":0.015}\n"},
+	{"", "{\"a\":0.1,\"b\":-0,\"c\":-0.0,\"d\":0.0}",
+		"0 {\"a\":0.1,\"b\":-0.0,\"c\":-0.0,\"d\":0.0}\n"},
+	{"", "{\"a\":1e2,\"b\":1E+2,\"c\":1.5e-2}",
+		"0 {\"a\":100.0,\"b\":100.0,\"c\":0.015}\n"},
 	{"", "{\"a\":0." D19 "}", "0 {\"a\":0." D19 "}\n"},
-	{"", "{\"a\":1." D19 D19 "}", "0 reject /a: a number that no BSON type holds exactly: "},
+	{"", "{\"a\":1." D19 D19 "}",
+		"0 reject /a: a number that no BSON type holds exactly: "},
 	{"", "{\"a\":1e999}", "0 {\"a\":1E+999}\n"},
 	{"", "{\"a\":1e-999}", "0 {\"a\":1E-999}\n"},
 	{"", "{\"a\":1e9999}", "0 reject /a: a number that"},
@@ -53,7 +58,8 @@ static const struct {
 	{"", "{\"a\":1.7976931348623157e308}", "0 {\"a\":1.7976931348623157e+308}\n"},
 	{"", "{\"a\":100000000000000000000000}", "0 {\"a\":1e+23}\n"},
 	/* what spoils one record */
-	{"", "[{\"a\":\"\\ud800\"},{\"b\":2}]", "1 {\"b\":2}\n0 reject /a: a lone surrogate: {\"a\":\"\\ud800\"}\n"},
+	{"", "[{\"a\":\"\\ud800\"},{\"b\":2}]",
+		"1 {\"b\":2}\n0 reject /a: a lone surrogate: {\"a\":\"\\ud800\"}\n"},
 	{"", "[{\"a\":\"\\udc00\\ud800\"}]", "0 reject /a: a lone surrogate"},
 	{"", "[{\"a\":\"\\ud800\\u0041\"}]", "0 reject /a: a lone surrogate"},
 	{"", "[{\"a\":\"\\ud83dx\"}]", "0 reject /a: a lone surrogate"},
@@ -67,8 +73,10 @@ static const struct {
 	{"", "[{\"a\":\"\xed\xa0\x80\"}]", "0 reject /a: bytes"},
 	{"", "[{\"a\":\"\xf4\x90\x80\x80\"}]", "0 reject /a: bytes"},
 	{"", "[{\"a\":\"\xe2\x82\"}]", "0 reject /a: bytes"},
-	{"", "[{\"a\":1,\"a\":2},{\"a\":3}]", "1 {\"a\":3}\n0 reject /a: a key that stands twice"},
-	{"", "[{\"a\":1,\"b\":2},{\"a\":1,\"b\":2,\"a\":3}]", "0 {\"a\":1,\"b\":2}\n1 reject /a: a key that"},
+	{"", "[{\"a\":1,\"a\":2},{\"a\":3}]",
+		"1 {\"a\":3}\n0 reject /a: a key that stands twice"},
+	{"", "[{\"a\":1,\"b\":2},{\"a\":1,\"b\":2,\"a\":3}]",
+		"0 {\"a\":1,\"b\":2}\n1 reject /a: a key that"},
 	{"", "[{\"x\":[{\"a\":1},{\"a\":2}]},{\"x\":[{\"a\":1,\"a\":2}]}]",
 		"0 {\"x\":[{\"a\":1},{\"a\":2}]}\n1 reject /x/0/a: a key that"},
 	{"", "[{\"a\":{\"b\":1},\"b\":2},{\"a\":1,\"b\":1,\"b\":2}]",
@@ -78,8 +86,10 @@ static const struct {
 	{"", "[{\"a\":NaN}]", "0 reject /a: NaN"},
 	{"", "[{\"a\":[1,Infinity]}]", "0 reject /a/1: NaN"},
 	{"", "[{\"a\":-Infinity}]", "0 reject /a: Infinity"},
-	{"", "[1,{\"a\":1},\"x\",null,[{}]]", "1 {\"a\":1}\n0 reject : a record has to be an object: 1\n"
+	{"", "[1,{\"a\":1},\"x\",null,[{}]]",
+		"1 {\"a\":1}\n0 reject : a record has to be an object: 1\n"
 		"2 reject : a record has to be an object: \"x\"\n3 reject : a record has to be an object: null\n"
+			""
 		"4 reject : a record has to be an object: [{}]\n"},
 	{"", "12", "0 reject : a record has to be an object: 12\n"},
 	{"", "\"x\"", "0 reject : a record has to be an object: \"x\"\n"},
@@ -88,11 +98,13 @@ static const struct {
 	/* the frame */
 	{"/data", "{\"data\":[{\"a\":1}]}", "0 {\"a\":1}\n"},
 	{"/data", "{\"data\":{\"a\":1}}", "0 {\"a\":1}\n"},
-	{"/data", "{\"x\":[{\"data\":[{}]}],\"data\":[{\"a\":1}],\"y\":\"]}\"}", "0 {\"a\":1}\n"},
+	{"/data", "{\"x\":[{\"data\":[{}]}],\"data\":[{\"a\":1}],\"y\":\"]}\"}",
+		"0 {\"a\":1}\n"},
 	{"/a/1/b", "{\"a\":[0,{\"b\":[{\"c\":1}]},2]}", "0 {\"c\":1}\n"},
 	{"/a~1b/m~0n", "{\"a/b\":{\"m~n\":[{\"c\":1}]}}", "0 {\"c\":1}\n"},
 	{"/d\xc3\xa9", "{\"d\\u00e9\":[{\"c\":1}]}", "0 {\"c\":1}\n"},
-	{"/hourly/*", "{\"hourly\":{\"07\":[{\"a\":1}],\"_params\":[{\"z\":1}],\"08\":[{\"a\":2},{\"a\":3}]}}",
+	{"/hourly/*",
+		"{\"hourly\":{\"07\":[{\"a\":1}],\"_params\":[{\"z\":1}],\"08\":[{\"a\":2},{\"a\":3}]}}",
 		"0 {\"a\":1}\n1 {\"a\":2}\n2 {\"a\":3}\n"},
 	{"/*", "{\"s1\":{\"a\":1},\"s2\":{\"a\":2}}", "0 {\"a\":1}\n1 {\"a\":2}\n"},
 	{"/*/v", "[{\"v\":[{\"a\":1}]},{\"v\":[{\"a\":2}]}]", "0 {\"a\":1}\n1 {\"a\":2}\n"},
@@ -116,7 +128,8 @@ static const struct {
 	{"", "[,{\"a\":1}]", "error json.syntax: a value was expected at byte 1"},
 	{"", "[{\"a\":1}", "0 {\"a\":1}\nerror json.syntax"},
 	{"", "[{\"a\":1]", "error json.syntax: ',' or '}' was expected at byte 7"},
-	{"", "[{\"a\":1},{\"a\":}]", "0 {\"a\":1}\nerror json.syntax: a value was expected at byte 14"},
+	{"", "[{\"a\":1},{\"a\":}]",
+		"0 {\"a\":1}\nerror json.syntax: a value was expected at byte 14"},
 	{"", "{\"a\":1,}", "error json.syntax: a key was expected at byte 7"},
 	{"", "{\"a\":[1,]}", "error json.syntax: a value was expected at byte 8"},
 	{"", "{\"a\":[,1]}", "error json.syntax"},
@@ -192,7 +205,8 @@ static void test_rules(void **state)
 
 		if (!*rules[i].told ? *told != 0 :
 				      strncmp(told, rules[i].told, strlen(rules[i].told)) != 0)
-			fail_msg("%s: %s\n gave %s\n want %s", rules[i].pointer, rules[i].text, told,
+			fail_msg("%s: %s\n gave %s\n want %s", rules[i].pointer, rules[i].text,
+				told,
 				rules[i].told);
 		free(told);
 	}
@@ -224,12 +238,14 @@ static void test_attach(void **state)
 	const struct etl_json_spec spec = {.records = "/data", .attach = attach, .n_attach = 2};
 
 	(void)state;
-	tell(&spec, "{\"header\":{\"n\":\"S\",\"lat\":5.5},\"data\":[{\"a\":1},{\"name\":7},{\"a\":2}]}",
+	tell(&spec,
+		"{\"header\":{\"n\":\"S\",\"lat\":5.5},\"data\":[{\"a\":1},{\"name\":7},{\"a\":2}]}",
 		"0 {\"a\":1,\"name\":\"S\",\"lat\":5.5}\n1 {\"name\":7,\"lat\":5.5}\n"
 		"2 {\"a\":2,\"name\":\"S\",\"lat\":5.5}\n");
 	tell(&spec, "{\"data\":[{\"a\":1},{\"lat\":7}],\"header\":{\"lat\":[5],\"n\":\"S\"}}",
 		"0 {\"a\":1,\"name\":\"S\",\"lat\":[5]}\n1 {\"lat\":7,\"name\":\"S\"}\n");
-	tell(&spec, "{\"data\":[{\"a\":1}],\"header\":{\"n\":\"S\"}}", "0 {\"a\":1,\"name\":\"S\"}\n");
+	tell(&spec, "{\"data\":[{\"a\":1}],\"header\":{\"n\":\"S\"}}",
+		"0 {\"a\":1,\"name\":\"S\"}\n");
 	tell(&spec, "{\"data\":[{\"a\":1}]}", "0 {\"a\":1}\n");
 	tell(&spec, "{\"header\":{\"n\":\"\\ud800\"},\"data\":[]}", "error json.attach");
 }
@@ -334,7 +350,8 @@ static unsigned pick(unsigned n)
 
 static void random_text(struct etl_buf *out)
 {
-	static const char *const parts[] = {"a", "Z", " ", "\\n", "\\\"", "\\\\", "\\u00e9", "é", "€",
+	static const char *const parts[] = {"a", "Z", " ", "\\n", "\\\"", "\\\\", "\\u00e9",
+		"é", "€",
 		"😀", "\\ud83d\\ude00", "sixteen bytes run", "/", "\\/", "{", "]", ":", ","};
 
 	etl_buf_char(out, '"');
@@ -352,10 +369,12 @@ static void random_value(struct etl_buf *out, unsigned depth)
 	else if (kind == 1)
 		etl_buf_printf(out, "%d", (int)pick(2000000) - 1000000);
 	else if (kind == 2)
-		etl_buf_printf(out, "%s%u%08u%04u", pick(2) ? "-" : "", pick(900) + 1, pick(100000000),
+		etl_buf_printf(out, "%s%u%08u%04u", pick(2) ? "-" : "", pick(900) + 1,
+			pick(100000000),
 			pick(10000));
 	else if (kind == 3)
-		etl_buf_printf(out, "%s%u.%0*u", pick(2) ? "-" : "", pick(100000), (int)pick(6) + 6,
+		etl_buf_printf(out, "%s%u.%0*u", pick(2) ? "-" : "", pick(100000),
+			(int)pick(6) + 6,
 			pick(1000000));
 	else if (kind == 4)
 		etl_buf_printf(out, "%u.%ue%d", pick(10), pick(1000000), (int)pick(500) - 250);
@@ -366,7 +385,8 @@ static void random_value(struct etl_buf *out, unsigned depth)
 		for (unsigned i = 0; i < n; i++) {
 			etl_buf_printf(out, "%s%s", i ? "," : "", pick(4) ? "" : " ");
 			if (kind == 8)
-				etl_buf_printf(out, "\"k%u\"%s:", i * 7 + pick(7), pick(4) ? "" : "\n   ");
+				etl_buf_printf(out, "\"k%u\"%s:", i * 7 + pick(7),
+					pick(4) ? "" : "\n   ");
 			random_value(out, depth - 1);
 		}
 		etl_buf_char(out, kind == 7 ? ']' : '}');
@@ -404,7 +424,8 @@ static void test_random_like_libbson(void **state)
 		etl_json_decoder_reset(d);
 		etl_batch_reset(batch);
 		assert_int_equal(feed_exact(d, text.data, cut, batch, &err), 0);
-		assert_int_equal(feed_exact(d, text.data + cut, text.len - cut, batch, &err), 0);
+		assert_int_equal(feed_exact(d, text.data + cut, text.len - cut, batch, &err),
+			0);
 		assert_int_equal(etl_json_decoder_finish(d, batch, &err), 0);
 		assert_int_equal(batch->n, 1);
 		assert_true(bson_init_from_json(&theirs, text.data, (ssize_t)text.len, &error));
