@@ -125,8 +125,9 @@ static int run(mongoc_client_t *client, const char *database, bson_t *command, u
 	return rc;
 }
 
-static int ensure_index(const struct etl_sink_mongodb_options *o, const struct etl_sink_index *index,
-	mongoc_client_t *client, const char *database, struct etl_error *err)
+static int ensure_index(const struct etl_sink_mongodb_options *o,
+	const struct etl_sink_index *index, mongoc_client_t *client, const char *database,
+	struct etl_error *err)
 {
 	struct etl_buf name ETL_BUF_CLEANUP;
 	int rc;
