@@ -88,8 +88,8 @@ static const struct {
 	{"", "[{\"a\":-Infinity}]", "0 reject /a: Infinity"},
 	{"", "[1,{\"a\":1},\"x\",null,[{}]]",
 		"1 {\"a\":1}\n0 reject : a record has to be an object: 1\n"
-		"2 reject : a record has to be an object: \"x\"\n3 reject : a record has to be an object: null\n"
-			""
+		"2 reject : a record has to be an object: \"x\"\n"
+		"3 reject : a record has to be an object: null\n"
 		"4 reject : a record has to be an object: [{}]\n"},
 	{"", "12", "0 reject : a record has to be an object: 12\n"},
 	{"", "\"x\"", "0 reject : a record has to be an object: \"x\"\n"},
