@@ -48,9 +48,9 @@ static void show_progress(const struct etl_json *progress)
 {
 	ETL_BUF_CLEANUP struct etl_buf line;
 
+	etl_buf_init(&line, 1024);
 	if (!isatty(STDERR_FILENO))
 		return;
-	etl_buf_init(&line, 1024);
 	etl_buf_str(&line, "\r\033[K");
 	print_clean(etl_json_text(progress, "step", etl_json_text(progress, "state", "")), &line);
 	etl_buf_char(&line, ' ');

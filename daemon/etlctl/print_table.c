@@ -152,6 +152,7 @@ void table_print(const struct table *table, const char *when_empty)
 	size_t widths[COLUMNS_MAX];
 	ETL_BUF_CLEANUP struct etl_buf out;
 
+	etl_buf_init(&out, 64 * 1024 * 1024);
 	if (!table->n_cells) {
 		if (when_empty)
 			etlctl_say("%s", when_empty);
@@ -159,7 +160,6 @@ void table_print(const struct table *table, const char *when_empty)
 	}
 	for (size_t c = 0; c < table->n_columns; c++)
 		widths[c] = column_width(table, c);
-	etl_buf_init(&out, 64 * 1024 * 1024);
 	put_row(table, widths, NULL, &out);
 	for (size_t i = 0; i + table->n_columns <= table->n_cells; i += table->n_columns)
 		put_row(table, widths, &table->cells[i], &out);

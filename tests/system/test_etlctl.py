@@ -1,0 +1,638 @@
+# SPDX-License-Identifier: MIT
+"""etlctl against a control socket with canned answers: tables, JSON, exit statuses, words."""
+import json
+import os
+import pathlib
+import pty
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "lib"))
+
+from fake_etld import HANG_UP, SILENCE, SERVICE, FakeEtld, error  # noqa: E402
+from wait import wait_for  # noqa: E402
+
+ETLCTL = ROOT / os.environ.get("ETLD_BUILD", "build") / "etlctl"
+NOW = "2026-07-01T12:10:00.000Z"
+RUN_ID = "0197c5d2-7a10-7b3c-9f00-4f1c2a9b3d5e"
+LIMIT = 20
+
+JOB = {
+    "name": "airqino", "description": "Hourly air quality", "health": "late", "reason": "no data since 08:00",
+    "paused": False, "next": "2026-07-01T13:10:00Z", "guarantee": "effectively-once", "running": None,
+    "queued": False,
+    "last_run": {"run_id": RUN_ID, "state": "ok", "started": "2026-07-01T11:10:00Z",
+                 "ended": "2026-07-01T11:10:05Z", "reason": ""},
+    "watermarks": [
+        {"partition": "station=1", "watermark": "2026-07-01T10:00:00Z", "lag_s": 7800},
+        {"partition": "station=2", "watermark": "2026-07-01T08:00:00Z", "lag_s": 15000}],
+    "windows": {"open": 2, "failed": 1, "held": 0, "dirty": 0},
+}
+FINE = {**JOB, "name": "daily", "health": "ok", "reason": "", "watermarks": [], "last_run": None,
+        "windows": {"open": 0, "failed": 0, "held": 0, "dirty": 0}}
+STATUS = {
+    "schema": "etl.status/1", "generated_at": NOW,
+    "daemon": {
+        "version": "0.1.0", "pid": 42, "started": "2026-07-01T09:00:00Z", "uptime_s": 11400,
+        "state": "ready", "reason": "",
+        "config": {"generation": 3, "loaded_at": "2026-07-01T09:00:00Z", "path": "/etc/etld/etld.yaml", "error": None},
+        "mongodb": {"state": "up", "topology": "replica set rs0", "reason": "", "guarantee": "effectively-once"},
+        "workers": {"busy": 1, "total": 4}, "active_runs": 1, "timers": 7},
+    "jobs": [JOB, FINE],
+}
+COUNTS = {"in": 24, "rejected": 0, "out": 24, "inserted": 20, "updated": 3, "unchanged": 1}
+RUN = {
+    "_id": RUN_ID, "run_id": RUN_ID, "job": "airqino", "trigger": "schedule", "state": "ok", "reason": "",
+    "host": "db1", "generation": 3, "fence": 17, "attempt": 1, "slot": "2026-07-01T11:10:00Z",
+    "started": "2026-07-01T11:10:00Z", "ended": "2026-07-01T11:10:05Z", "duration_ms": 5250,
+    "window": {"start": "2026-07-01T09:00:00Z", "end": "2026-07-01T11:00:00Z"},
+    "counts": COUNTS, "windows": {"loaded": 2, "empty": 1, "failed": 0}, "warnings": 2,
+    "steps": [{"name": "plan", "visits": 1, "duration_us": 1500}, {"name": "extract", "visits": 2, "duration_us": 4200000}],
+    "partitions": [
+        {"partition": "station=1", "state": "ok", "windows": {"loaded": 2, "empty": 1, "failed": 0}, "counts": COUNTS,
+         "reason": "", "error_kind": "", "error_code": "", "http_status": 0, "requests": 2, "bytes": 9000},
+        {"partition": "station=2", "state": "failed", "windows": {"loaded": 0, "empty": 0, "failed": 3}, "counts": {},
+         "reason": "the service refused us", "error_kind": "auth", "error_code": "http.status", "http_status": 401,
+         "requests": 1, "bytes": 12}],
+}
+
+
+def envelope(name, **members):
+    return [{"parameters": {"schema": f"etl.{name}/1", "generated_at": NOW, **members}}]
+
+
+ANSWERS = {
+    "Status": [{"parameters": STATUS}],
+    "Jobs": envelope("jobs", jobs=[{
+        "name": "airqino", "description": "Hourly air quality", "schedule": "10 * * * *", "timezone": "UTC",
+        "source": "http", "sink": "mongodb", "partitions": 2, "paused": True, "enabled": True}]),
+    "Next": envelope("next", job="airqino", timezone="UTC", slots=["2026-07-01T13:10:00Z", "2026-07-01T14:10:00Z"]),
+    "Run": envelope("run", run_id=RUN_ID, job="airqino", state="queued"),
+    "Runs": envelope("runs", runs=[RUN, {**RUN, "state": "failed", "reason": "401", "job": "daily"}]),
+    "Show": envelope("show", run=RUN),
+    "Windows": envelope(
+        "windows", job="airqino", truncated=False,
+        windows=[{"partition": "station=1", "start": "2026-07-01T10:00:00Z", "end": "2026-07-01T11:00:00Z",
+                  "state": "failed", "dirty": False, "attempt": 3, "run_id": RUN_ID, "counts": {"in": 0},
+                  "reason": "HTTP 500", "updated": "2026-07-01T11:10:00Z"},
+                 {"partition": "station=1", "start": "2026-06-01T10:00:00Z", "end": "2026-06-01T11:00:00Z",
+                  "state": "loaded", "dirty": True, "attempt": 1, "run_id": RUN_ID, "counts": COUNTS,
+                  "reason": "late data", "updated": "2026-07-01T11:10:00Z"}],
+        summary=[{"partition": "station=1", "watermark": "2026-07-01T10:00:00Z", "loaded": 4242, "empty": 7,
+                  "failed": 1, "open": 1, "dirty": 1, "missing": 0}]),
+    "WatermarkShow": envelope("watermark", job="airqino", watermarks=[{
+        "partition": "station=1", "watermark": "2026-07-01T10:00:00Z", "origin": "2023-01-01T00:00:00Z", "lag_s": 7800,
+        "window_s": 3600, "updated": "2026-07-01T11:10:05Z", "run_id": RUN_ID, "fence": 17}]),
+    "Pause": envelope("pause", job="airqino", paused=True, changed=True, reason="move"),
+    "Resume": envelope("pause", job="airqino", paused=False, changed=True, reason=None),
+    "Reload": envelope("reload", generation=4, jobs=2, warnings=["jobs.d/x.yaml: soon out of use"]),
+    "Version": envelope("version", version="0.1.0", pid=42, started="2026-07-01T09:00:00Z"),
+}
+
+
+class Answer:
+    def __init__(self, done):
+        self.code, self.out, self.err = done.returncode, done.stdout, done.stderr
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+
+@pytest.fixture(name="folder")
+def a_folder(tmp_path):
+    if not ETLCTL.exists():
+        pytest.skip(f"{ETLCTL} is not built")
+    return tmp_path
+
+
+@pytest.fixture(name="fake")
+def a_fake(folder):
+    with FakeEtld(folder / "control") as fake:
+        fake.answers.update(ANSWERS)
+        yield fake
+
+
+def environment(folder, **more):
+    env = {k: v for k, v in os.environ.items()
+           if k not in ("NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "LC_CTYPE", "LANG")}
+    return {**env, "ETLD_SOCKET": str(folder / "control"), "LC_ALL": "C.UTF-8", **more}
+
+
+@pytest.fixture(name="ctl")
+def the_ctl(folder):
+    def ctl(*arguments, program=ETLCTL, **env):
+        return Answer(subprocess.run([str(program), *arguments], env=environment(folder, **env), text=True,
+                                     stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT, check=False))
+    return ctl
+
+
+def rows(text):
+    """A table's lines as lists of cells."""
+    return [re.split(r" {2,}", line.strip()) for line in text.splitlines() if line.strip()]
+
+
+# ---- each command as a table ---------------------------------------------------------------
+def test_status_table(fake, ctl):
+    answer = ctl("status")
+    assert answer.code == 0 and answer.err == ""
+    lines = answer.out.splitlines()
+    assert lines[0] == "etld 0.1.0  ✔ ready; up 3h10m; 1 runs active, 1 of 4 workers busy"
+    assert lines[1] == "mongodb  ✔ up; replica set rs0; effectively-once"
+    assert lines[2] == "config  generation 3, loaded 2026-07-01 09:00Z (3h10m ago)"
+    assert rows(answer.out)[3:] == [
+        ["JOB", "STATE", "LAST RUN", "NEXT", "WATERMARK", "LAG", "WINDOWS", "REASON"],
+        ["airqino", "! late", "ok 2026-07-01 11:10Z (59m ago)", "2026-07-01 13:10Z (in 1h00m)", "2026-07-01 08:00Z",
+         "4h10m", "2 open, 1 failed", "no data since 08:00"],
+        ["daily", "✔ ok", "2026-07-01 13:10Z (in 1h00m)", "-", "-"]]
+    assert fake.requests == [{"method": "io.etld.Control.Status", "parameters": {}}]
+
+
+def test_columns_stand_below_one_another(fake, ctl):
+    lines = ctl("status").out.splitlines()[4:]
+    assert len({line.index("2026-07-01 13:10Z (in") for line in lines[1:]}) == 1
+    assert lines[0].index("NEXT") == lines[1].index("2026-07-01 13:10Z (in")
+
+
+def test_status_of_one_job(fake, ctl):
+    fake.answers["Status"] = [{"parameters": {**STATUS, "jobs": [JOB]}}]
+    answer = ctl("status", "airqino")
+    assert fake.requests[0]["parameters"] == {"job": "airqino"}
+    assert "airqino  ! late; no data since 08:00" in answer.out
+    assert f"etlctl show {RUN_ID}" in answer.out
+    assert ["station=2", "2026-07-01 08:00Z", "4h10m"] in rows(answer.out)
+
+
+def test_status_of_a_degraded_daemon(fake, ctl):
+    daemon = {**STATUS["daemon"], "state": "degraded", "reason": "MongoDB is down",
+              "mongodb": {"state": "down", "reason": "connection refused", "topology": "", "guarantee": ""},
+              "config": {**STATUS["daemon"]["config"], "error": "3 errors in jobs.d/x.yaml"}}
+    fake.answers["Status"] = [{"parameters": {**STATUS, "daemon": daemon}}]
+    answer = ctl("status", "--check")
+    assert answer.code == 1
+    assert "! degraded; MongoDB is down;" in answer.out
+    assert "✖ down; connection refused" in answer.out
+    assert "refused: 3 errors in jobs.d/x.yaml" in answer.out
+
+
+def test_jobs(fake, ctl):
+    answer = ctl("jobs")
+    assert answer.code == 0
+    assert rows(answer.out)[1] == ["airqino", "10 * * * *", "UTC", "http", "mongodb", "2", "paused", "Hourly air quality"]
+    fake.answers["Jobs"] = envelope("jobs", jobs=[])
+    answer = ctl("jobs")
+    assert (answer.code, answer.out, answer.err) == (0, "", "etlctl: no jobs are configured\n")
+
+
+def test_next(fake, ctl):
+    answer = ctl("next", "airqino", "-n", "2", "--from", "2026-07-01")
+    assert rows(answer.out) == [["SLOT"], ["2026-07-01 13:10Z (in 1h00m)"], ["2026-07-01 14:10Z (in 2h00m)"]]
+    assert fake.requests[0]["parameters"] == {"job": "airqino", "count": 2, "from": "2026-07-01"}
+
+
+def test_runs(fake, ctl):
+    answer = ctl("runs", "-n50", "--failed")
+    assert rows(answer.out)[1] == [RUN_ID, "airqino", "✔ ok", "schedule", "2026-07-01 11:10Z (1h00m ago)", "5.2s", "3",
+                                   "24", "23", "0"]
+    assert "✖ failed" in answer.out
+    assert fake.requests[0]["parameters"] == {"limit": 50, "failed": True}
+
+
+def test_show(fake, ctl):
+    answer = ctl("show", RUN_ID[-8:])
+    assert fake.requests[0]["parameters"] == {"run_id": RUN_ID[-8:]}
+    assert answer.out.startswith(f"run {RUN_ID}  ✔ ok\n")
+    for part in ("asked for   2026-07-01 09:00Z to 2026-07-01 11:00Z", "took 5.2s", "2 loaded, 1 empty, 0 failed",
+                 "24 in, 0 rejected, 24 out, 20 inserted, 3 updated, 1 unchanged", "warnings    2",
+                 f"journalctl ETL_RUN_ID={RUN_ID}"):
+        assert part in answer.out
+    table = rows(answer.out)
+    assert ["extract", "2", "4.2s"] in table and ["plan", "1", "1ms"] in table
+    assert ["station=2", "✖ failed", "0", "0", "3", "0", "0", "0", "0", "0", "0", "1",
+            "the service refused us (http.status, HTTP 401)"] in table
+
+
+def test_windows(fake, ctl):
+    answer = ctl("windows", "airqino", "--partition", "station=1", "--state", "failed", "--all")
+    table = rows(answer.out)
+    assert table[1] == ["station=1", "2026-07-01 10:00Z", "4242", "7", "1", "1", "1", "0"]
+    assert table[3] == ["station=1", "2026-07-01 10:00Z", "2026-07-01 11:00Z", "✖ failed", "3", "0", "0", "0",
+                        "2026-07-01 11:10Z (1h00m ago)", "HTTP 500"]
+    assert table[4][3:5] == ["✔ loaded", "dirty"]
+    assert fake.requests[0]["parameters"] == {"job": "airqino", "partition": "station=1", "state": "failed", "all": True}
+
+
+def test_no_window_wants_attention(fake, ctl):
+    fake.answers["Windows"] = envelope("windows", job="airqino", truncated=True, windows=[], summary=[])
+    answer = ctl("windows", "airqino")
+    assert answer.code == 0 and "no window wants attention" in answer.err and "there are more" in answer.err
+
+
+def test_watermark_show(fake, ctl):
+    assert rows(ctl("watermark", "show", "airqino").out)[1] == [
+        "station=1", "2026-07-01 10:00Z", "2h10m", "2023-01-01 00:00Z", "1h00m", "2026-07-01 11:10Z (59m ago)", RUN_ID,
+        "17"]
+
+
+def test_pause_and_resume(fake, ctl):
+    assert ctl("pause", "airqino", "--reason", "move of the service").out == "airqino is paused\n"
+    assert ctl("resume", "airqino").out == "airqino goes on\n"
+    assert [r["parameters"] for r in fake.requests] == [
+        {"job": "airqino", "reason": "move of the service"}, {"job": "airqino"}]
+    fake.answers["Resume"] = envelope("pause", job="airqino", paused=False, changed=False)
+    assert ctl("resume", "airqino").out == "airqino was not paused\n"
+
+
+def test_reload(fake, ctl):
+    answer = ctl("reload")
+    assert (answer.code, answer.out) == (0, "generation 4 is active, 2 jobs\n")
+    assert "warning: jobs.d/x.yaml: soon out of use" in answer.err
+    fake.answers["Reload"] = error("ConfigInvalid", "2 errors; the old configuration stays",
+                                   diagnostics="jobs.d/x.yaml:3:1: E012 unknown key\n  | colour: red\n")
+    answer = ctl("reload")
+    assert answer.code == 78 and answer.out == ""
+    assert "jobs.d/x.yaml:3:1: E012 unknown key\n  | colour: red\n" in answer.err
+
+
+def test_version(fake, ctl):
+    answer = ctl("version")
+    assert re.fullmatch(r"etlctl \d+\.\d+\.\d+\netld 0\.1\.0 \(pid 42\)\n", answer.out)
+    both = ctl("-o", "json", "version").json
+    assert both["schema"] == "etl.version/1" and both["daemon"]["pid"] == 42 and both["etlctl"]
+    assert ctl("--version").out.startswith("etlctl ")
+
+
+# ---- JSON ----------------------------------------------------------------------------------
+@pytest.mark.parametrize("words, method", [
+    (["status"], "Status"), (["jobs"], "Jobs"), (["next", "a"], "Next"), (["run", "a"], "Run"), (["runs"], "Runs"),
+    (["show", RUN_ID], "Show"), (["windows", "a"], "Windows"), (["watermark", "show", "a"], "WatermarkShow"),
+    (["pause", "a"], "Pause"), (["resume", "a"], "Resume"), (["reload"], "Reload")])
+def test_json_is_the_reply_as_it_came(fake, ctl, words, method):
+    for arguments in (["-o", "json", *words], [*words, "-ojson"]):
+        answer = ctl(*arguments)
+        assert answer.code == 0
+        assert answer.json == ANSWERS[method][0]["parameters"]
+        assert list(answer.json) == list(ANSWERS[method][0]["parameters"])
+
+
+def test_large_integers_pass_unchanged(fake, ctl):
+    fake.answers["Runs"] = envelope("runs", runs=[{**RUN, "counts": {"in": 2**53 - 1, "out": str(2**63 - 1)}}])
+    counts = ctl("-o", "json", "runs").json["runs"][0]["counts"]
+    assert counts == {"in": 2**53 - 1, "out": str(2**63 - 1)}
+    assert str(2**53 - 1) in ctl("runs").out
+
+
+# ---- run -----------------------------------------------------------------------------------
+def progress(**members):
+    return {"parameters": {"run_id": RUN_ID, "job": "airqino", "state": "running", "step": "extract",
+                           "partition": "station=1", "records": 10, "windows": 1, **members}, "continues": True}
+
+
+def finished(**members):
+    run = {**RUN, **members}
+    return envelope("run", run_id=RUN_ID, job="airqino", state=run["state"], run=run)
+
+
+def test_run(fake, ctl):
+    answer = ctl("run", "airqino", "--from", "2026-07-01", "--to", "2026-07-02", "--force")
+    assert (answer.code, answer.out) == (0, f"… queued  {RUN_ID}\n")
+    assert fake.requests[0] == {"method": "io.etld.Control.Run", "parameters": {
+        "job": "airqino", "from": "2026-07-01", "to": "2026-07-02", "force": True}}
+
+
+REFUSED = [{**RUN["partitions"][1], "error_code": "check.failed", "error_kind": "data"}]
+
+
+@pytest.mark.parametrize("members, code", [
+    ({}, 0), ({"state": "failed"}, 1), ({"state": "partial"}, 1), ({"state": "cancelled"}, 1), ({"state": "skipped"}, 1),
+    ({"state": "some new word"}, 1), ({"state": "fenced"}, 8), ({"counts": {**COUNTS, "rejected": 2}}, 5),
+    ({"state": "failed", "partitions": REFUSED}, 6), ({"state": "partial", "partitions": REFUSED}, 6)])
+def test_run_wait_ends_by_the_run(fake, ctl, members, code):
+    fake.answers["Run"] = [progress(), progress(step="load"), *finished(**members)]
+    answer = ctl("run", "airqino", "--wait", "--window", "2026-07-01T10:00Z")
+    assert answer.code == code, answer.err
+    assert answer.out.count("\n") == 1 and RUN_ID in answer.out
+    assert fake.requests[0]["more"] is True
+    assert fake.requests[0]["parameters"] == {"job": "airqino", "window": "2026-07-01T10:00Z", "wait": True}
+    assert (f"etlctl show {RUN_ID}" in answer.err) == (code != 0)
+    assert "\r" not in answer.err  # no drawing without a terminal
+
+
+def test_run_wait_json_is_one_document(fake, ctl):
+    fake.answers["Run"] = [progress(), progress(), *finished()]
+    answer = ctl("-o", "json", "run", "airqino", "--wait")
+    assert answer.json["run"]["counts"] == COUNTS and answer.json["schema"] == "etl.run/1"
+
+
+def test_run_wait_is_left_by_ctrl_c(fake, folder):
+    fake.answers["Run"] = [progress(), SILENCE]
+    with subprocess.Popen([str(ETLCTL), "run", "airqino", "--wait"], env=environment(folder), text=True,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stderr.readline() == f"etlctl: run {RUN_ID}\n"
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=LIMIT)
+    assert process.returncode == 130 and out == ""
+    assert err == f"etlctl: no longer waiting; the run goes on: etlctl show {RUN_ID}\n"
+
+
+def test_run_wait_when_the_daemon_goes_away(fake, ctl):
+    fake.answers["Run"] = [progress(), HANG_UP]
+    answer = ctl("run", "airqino", "--wait")
+    assert answer.code == 3 and f"may have gone on: etlctl show {RUN_ID}" in answer.err
+
+
+def test_run_wait_error_after_progress(fake, ctl):
+    fake.answers["Run"] = [progress(), *error("Failed", "MongoDB went away")]
+    answer = ctl("run", "airqino", "--wait")
+    assert answer.code == 1 and "MongoDB went away" in answer.err
+
+
+# ---- status --check ------------------------------------------------------------------------
+@pytest.mark.parametrize("healths, code", [
+    (["ok"], 0), (["ok", "paused"], 0), (["late"], 7), (["ok", "stale"], 7), (["held"], 6), (["blocked"], 0),
+    (["late", "failing"], 1), ([], 0)])
+def test_status_check(fake, ctl, healths, code):
+    jobs = [{**FINE, "name": f"job{i}", "health": health} for i, health in enumerate(healths)]
+    fake.answers["Status"] = [{"parameters": {**STATUS, "jobs": jobs}}]
+    assert ctl("status", "--check").code == code
+    assert ctl("status").code == 0
+    assert "check" not in fake.requests[0]["parameters"]
+
+
+# ---- errors --------------------------------------------------------------------------------
+@pytest.mark.parametrize("name, code", [
+    ("NoSuchJob", 4), ("NoSuchRun", 4), ("NoSuchWindow", 4), ("NotPermitted", 9), ("Busy", 8), ("NotReady", 1),
+    ("Failed", 1), ("SomethingNew", 1)])
+def test_error_replies(fake, ctl, name, code):
+    fake.answers["Windows"] = error(name, "that did not work", "try this", reason="because")
+    for form in ("table", "json"):
+        answer = ctl("-o", form, "windows", "airqino")
+        assert (answer.code, answer.out) == (code, "")
+        assert answer.err == "etlctl: that did not work: because\n  hint: try this\n"
+
+
+def test_errors_of_the_protocol(fake, ctl):
+    fake.answers["Next"] = error("InvalidParameter", "no such time", interface=SERVICE, parameter="from")
+    answer = ctl("next", "airqino", "--from", "noon")
+    assert answer.code == 2 and "no such time" in answer.err and "etlctl help next" in answer.err
+    fake.answers["Next"] = [{"error": f"{SERVICE}.MethodNotFound", "parameters": {"method": "x"}}]
+    answer = ctl("next", "airqino")
+    assert answer.code == 2 and "no such method" in answer.err
+
+
+def test_no_daemon(folder, ctl):
+    start = time.monotonic()
+    answer = ctl("status")
+    assert time.monotonic() - start < 2
+    assert (answer.code, answer.out) == (3, "")
+    assert f"there is no socket {folder}/control" in answer.err and "journalctl -u etld" in answer.err
+    answer = ctl("version")
+    assert answer.code == 3 and answer.out.startswith("etlctl ")
+
+
+def test_a_socket_without_listener(folder, ctl):
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(folder / "control"))
+    answer = ctl("status")
+    assert answer.code == 3 and "nobody listens on the socket" in answer.err
+
+
+def test_the_unit_state_is_told(folder, ctl):
+    tool = folder / "bin" / "systemctl"
+    tool.parent.mkdir()
+    tool.write_text("#!/bin/sh\nprintf 'LoadState=loaded\\nActiveState=failed\\nResult=exit-code\\n'\n")
+    tool.chmod(0o755)
+    answer = ctl("status", PATH=f"{tool.parent}:{os.environ['PATH']}")
+    assert answer.code == 3 and "etld.service: failed (exit-code)" in answer.err
+
+
+def test_a_daemon_that_never_answers(fake, ctl, folder):
+    hanging = folder / "bin" / "systemctl"
+    hanging.parent.mkdir()
+    hanging.write_text("#!/bin/sh\nexec tail -f /dev/null\n")
+    hanging.chmod(0o755)
+    fake.alive = False
+    fake.answers["Status"] = [SILENCE]
+    start = time.monotonic()
+    answer = ctl("status", PATH=f"{hanging.parent}:{os.environ['PATH']}")
+    assert time.monotonic() - start < 2.3
+    assert answer.code == 3 and "no answer within the time limit" in answer.err
+
+
+def test_a_busy_daemon_is_waited_for(fake, ctl):
+    go_on = threading.Event()
+    fake.answers["Runs"] = [go_on, *ANSWERS["Runs"]]
+    timer = threading.Timer(1.6, go_on.set)  # longer than an answer may take without a sign of life
+    timer.start()
+    answer = ctl("runs")
+    timer.join()
+    assert answer.code == 0 and RUN_ID in answer.out
+
+
+@pytest.mark.parametrize("garbage", [
+    b"HTTP/1.1 400 Bad Request\r\n\r\n\0", b"\0", b"[]\0", b'{"parameters":7}\0', b'{"parameters":{},"parameters":{}}\0',
+    b'{"error":true}\0', b'{"continues":"yes"}\0', b"\xff\xfe\0", b"{" * 100 + b"\0", b"x" * (1024 * 1024 + 10)])
+def test_garbage(fake, ctl, garbage):
+    fake.answers["Status"] = [garbage]
+    answer = ctl("status")
+    assert (answer.code, answer.out) == (3, "")
+    assert "etlctl: etld does not answer: " in answer.err
+
+
+@pytest.mark.parametrize("parameters", [
+    {}, {"jobs": 7, "daemon": []}, {"jobs": [7, None, {}], "daemon": {"state": 1, "config": 2, "mongodb": 3}},
+    {"jobs": [{"name": "a", "health": "?", "watermarks": "x", "windows": [], "last_run": 5, "next": "soon"}]}])
+def test_a_reply_of_another_shape_is_shown_as_far_as_it_goes(fake, ctl, parameters):
+    for method, words in (("Status", ["status"]), ("Jobs", ["jobs"]), ("Runs", ["runs"]), ("Show", ["show", "abcdef"]),
+                          ("Windows", ["windows", "a"]), ("Next", ["next", "a"])):
+        fake.answers[method] = [{"parameters": parameters}]
+        assert ctl(*words).code == 0
+        assert ctl("-o", "json", *words).json == parameters
+
+
+def test_hang_up(fake, ctl):
+    fake.answers["Status"] = [HANG_UP]
+    answer = ctl("status")
+    assert answer.code == 3 and "closed the connection" in answer.err
+
+
+def test_no_permission_for_the_socket(fake, folder):
+    if os.getuid() != 0:
+        pytest.skip("only root can become somebody without permission")
+    os.chmod(fake.path, 0o600)
+    for path in [folder, *folder.parents]:
+        if path != pathlib.Path("/") and path.stat().st_mode & 0o001 == 0:
+            path.chmod(path.stat().st_mode | 0o011)
+    copy = folder / "etlctl"
+    shutil.copy(ETLCTL, copy)
+    done = subprocess.run([str(copy), "status"], env=environment(folder), user=65534, group=65534, extra_groups=[],
+                          capture_output=True, text=True, timeout=LIMIT, check=False)
+    assert done.returncode == 9 and "no permission for the socket" in done.stderr
+
+
+# ---- usage ---------------------------------------------------------------------------------
+@pytest.mark.parametrize("words, said", [
+    (["statsu"], 'unknown command "statsu": did you mean "status"?'),
+    (["watermark", "shwo", "a"], 'unknown command "watermark shwo": did you mean "watermark show"?'),
+    (["watermark"], '"watermark" wants another word: "watermark show"'),
+    (["frobnicate"], 'unknown command "frobnicate"\n'),
+    (["status", "--chekc"], 'unknown option "--chekc": did you mean "--check"?'),
+    (["next"], "JOB is missing"), (["next", "a", "-n", "0"], "-count wants a number from 1 to 10000"),
+    (["next", "a", "-n"], 'a value is missing after "-n"'), (["next", "a", "b"], 'one argument too many: "b"'),
+    (["next", "a", "-n", "1", "--count=2"], 'given twice: "--count"'),
+    (["status", "--check=yes"], 'takes no value: "--check=yes"'),
+    (["windows", "a", "--state", "lost"], "--state is one of pending|running|"),
+    (["-o", "yaml", "status"], "-o is one of table, json"), (["--color", "pink", "status"], "--color is one of"),
+    (["--socket"], 'a value is missing after "--socket"'), ([], "a command is missing"),
+    (["pause", ""], "JOB wants 1 to 1024 bytes"), (["completion", "tcsh"], "SHELL is one of bash"),
+    (["help", "statsu"], 'did you mean "status"')])
+def test_usage_errors(ctl, words, said):
+    answer = ctl(*words)
+    assert answer.code == 2 and answer.out == ""
+    assert said in answer.err
+
+
+def test_a_socket_path_that_is_too_long(ctl):
+    answer = ctl("--socket", "/" + "x" * 200, "status")
+    assert answer.code == 2 and "path" in answer.err
+
+
+def test_help(ctl):
+    answer = ctl("help")
+    assert answer.code == 0 and answer.err == ""
+    assert ctl("--help").out == ctl("-h").out == answer.out
+    commands = re.search(r"Commands:\n(.*?)\n\n", answer.out, re.S)[1].splitlines()
+    names = [re.match(r"  (\w+(?: \w+)?) ", line)[1] for line in commands]
+    assert {"status", "run", "watermark show", "config check", "completion"} <= set(names)
+    for name in names:
+        one = ctl("help", *name.split())
+        assert one.code == 0 and one.out.startswith(f"Usage: etlctl {name}")
+        assert ctl(*name.split(), "--help").out == one.out
+        assert all(len(line) < 120 for line in one.out.splitlines())
+
+
+# ---- signs and colours ---------------------------------------------------------------------
+def on_terminal(folder, *arguments, **env):
+    """etlctl's output on a terminal."""
+    main, side = pty.openpty()
+    with subprocess.Popen([str(ETLCTL), *arguments], env=environment(folder, **{"TERM": "xterm", **env}), stdin=side,
+                          stdout=side, stderr=side) as process:
+        os.close(side)
+        data = b""
+        while True:
+            try:
+                chunk = os.read(main, 65536)
+            except OSError:  # the other side is closed
+                break
+            if not chunk:
+                break
+            data += chunk
+        process.wait(LIMIT)
+    os.close(main)
+    return data.decode()
+
+
+def test_colour(fake, ctl, folder):
+    assert "\033[33m! late\033[0m" in on_terminal(folder, "status")
+    for env in ({"NO_COLOR": "1"}, {"CLICOLOR": "0"}, {"TERM": "dumb"}):
+        shown = on_terminal(folder, "status", **env)
+        assert "\033" not in shown and "! late" in shown
+    assert "\033" in on_terminal(folder, "status", NO_COLOR="")
+    assert "\033" not in on_terminal(folder, "--color", "never", "status")
+    assert "\033" not in ctl("status").out
+    assert "\033[33m! late" in ctl("--color=always", "status", NO_COLOR="1").out
+    assert "\033[33m! late" in ctl("status", CLICOLOR_FORCE="1").out
+
+
+def test_progress_is_drawn_on_a_terminal(fake, folder):
+    fake.answers["Run"] = [progress(), *finished()]
+    assert "\r\033[Kextract station=1  10 records, 1 windows" in on_terminal(folder, "run", "airqino", "--wait")
+
+
+def test_signs_without_utf8(fake, ctl):
+    answer = ctl("status", LC_ALL="C")
+    assert "+ ready" in answer.out and "! late" in answer.out and answer.out.isascii()
+    fake.answers["Run"] = [progress(), *finished(state="failed")]
+    assert ctl("run", "a", "--wait", LC_ALL="C").out.startswith("x failed  ")
+
+
+def test_text_from_outside_cannot_rewrite_the_screen(fake, ctl):
+    evil = "a\033[2Jb\rc\u202ed\u009be\nf"
+    fake.answers["Status"] = [{"parameters": {**STATUS, "jobs": [{**JOB, "reason": evil, "name": evil}]}}]
+    answer = ctl("status")
+    assert "a?[2Jb?c?d?e?f" in answer.out
+    assert not re.search("[\033\r\u202e\u009b]", answer.out)
+    fake.answers["Status"] = error("Failed", evil, evil)
+    assert not re.search("[\033\r\u202e\u009b]", ctl("status").err)
+
+
+# ---- programs it gives way to --------------------------------------------------------------
+def program(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+
+
+def test_config_check(folder, ctl):
+    copy = folder / "usr" / "bin" / "etlctl"
+    copy.parent.mkdir(parents=True)
+    shutil.copy(ETLCTL, copy)
+    answer = ctl("config", "check", program=copy)
+    assert answer.code == 1 and "not installed beside" in answer.err
+    program(folder / "usr" / "sbin" / "etld", 'echo "out: $@"; echo words >&2; exit 78')
+    answer = ctl("config", "check", "my file.yaml", program=copy)
+    assert (answer.code, answer.out, answer.err) == (78, "out: --check --config my file.yaml\n", "words\n")
+    program(folder / "usr" / "bin" / "etld", 'echo "beside: $@"')
+    answer = ctl("config", "check", program=copy)
+    assert (answer.code, answer.out) == (0, "beside: --check\n")
+
+
+def test_logs(folder, ctl):
+    answer = ctl("logs", "airqino", PATH=str(folder))
+    assert answer.code == 1 and "there is no journalctl here" in answer.err
+    program(folder / "journalctl", 'echo "$@"')
+    path = f"{folder}:{os.environ['PATH']}"
+    assert ctl("logs", "airqino", PATH=path).out == "ETL_JOB=airqino\n"
+    assert ctl("-o", "json", "logs", "airqino", "-f", "-n", "5", PATH=path).out == \
+        "ETL_JOB=airqino --follow --lines=5 --output=json\n"
+
+
+def test_completion(fake, ctl, folder):
+    answer = ctl("completion", "bash")
+    assert answer.code == 0
+    if not shutil.which("bash"):
+        pytest.skip("bash is not installed")
+    script = folder / "completion.bash"
+    script.write_text(answer.out)
+
+    def complete(*words):
+        text = " ".join(f"'{w}'" for w in words)
+        command = f"PATH={ETLCTL.parent}:$PATH; . {script}; COMP_WORDS=({text}); COMP_CWORD={len(words) - 1}; " \
+                  "_etlctl; printf '%s\\n' \"${COMPREPLY[@]}\""
+        done = subprocess.run(["bash", "-c", command], env=environment(folder), capture_output=True, text=True,
+                              timeout=LIMIT, check=True)
+        assert done.stderr == ""
+        return done.stdout.split()
+    assert complete("etlctl", "st") == ["status"]
+    assert complete("etlctl", "watermark", "") == ["show"]
+    assert complete("etlctl", "-o", "j") == ["json"]
+    assert complete("etlctl", "-o", "json", "windows", "--st") == ["--state"]
+    assert complete("etlctl", "windows", "--state", "unr") == ["unrecoverable"]
+    assert complete("etlctl", "config", "ch") == ["check"]
+    wait_for(lambda: complete("etlctl", "run", "air") == ["airqino"], "the names of jobs")
+
+
+def test_output_that_cannot_be_written(fake, folder):
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run([str(ETLCTL), "status"], env=environment(folder), stdout=full, stderr=subprocess.PIPE,
+                              text=True, timeout=LIMIT, check=False)
+    assert done.returncode == 1 and "could not be written" in done.stderr
