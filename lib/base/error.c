@@ -68,8 +68,9 @@ int etl_error_prefix(struct etl_error *err, const char *fmt, ...)
 	int n;
 
 	va_start(ap, fmt);
-	vsnprintf(head, sizeof head, fmt, ap);
+	n = vsnprintf(head, sizeof head, fmt, ap);
 	va_end(ap);
+	make_presentable(head, n < 0 ? 0 : (size_t)n); /* cut between characters, too */
 	n = snprintf(text, sizeof text, "%s: %s", head, err->message);
 	make_presentable(text, (size_t)n);
 	memcpy(err->message, text, sizeof err->message - 1);

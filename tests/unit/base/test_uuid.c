@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * UUIDv7: form, order by time, no two alike.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/uuid.h"
+
+static void the_time_stands_in_front(void **state)
+{
+	char id[ETL_UUID_BYTES];
+
+	(void)state;
+	etl_uuid7(INT64_C(0x017f22e279b0), id); /* the time of RFC 9562's example */
+	assert_memory_equal(id, "017f22e2-79b0-7", 15);
+	assert_non_null(strchr("89ab", id[19]));
+	assert_true(etl_uuid_valid(id));
+}
+
+static void later_ones_sort_behind(void **state)
+{
+	char before[ETL_UUID_BYTES], id[ETL_UUID_BYTES];
+
+	(void)state;
+	etl_uuid7(0, before);
+	for (int64_t ms = 1; ms < INT64_C(1) << 47; ms = ms * 3 + 1) {
+		etl_uuid7(ms, id);
+		assert_true(strcmp(before, id) < 0);
+		memcpy(before, id, sizeof id);
+	}
+}
+
+static int compare(const void *a, const void *b)
+{
+	return memcmp(a, b, ETL_UUID_BYTES);
+}
+
+static void no_two_of_one_millisecond_are_alike(void **state)
+{
+	enum { N = 10000 };
+	static char ids[N][ETL_UUID_BYTES];
+
+	(void)state;
+	for (int i = 0; i < N; i++)
+		etl_uuid7(1, ids[i]);
+	qsort(ids, N, sizeof *ids, compare);
+	for (int i = 1; i < N; i++)
+		assert_string_not_equal(ids[i - 1], ids[i]);
+}
+
+static void other_text_is_no_uuid(void **state)
+{
+	static const char *const wrong[] = {"", "017f22e2-79b0-7cc3-98c4-dc0c0c07398",
+		"017f22e2-79b0-7cc3-98c4-dc0c0c07398ff", "017F22E2-79B0-7CC3-98C4-DC0C0C07398F",
+		"017f22e2079b0-7cc3-98c4-dc0c0c07398f", "017f22e2-79b0-7cc3-98c4-dc0c0c07398g"};
+
+	(void)state;
+	assert_true(etl_uuid_valid("017f22e2-79b0-7cc3-98c4-dc0c0c07398f"));
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+		assert_false(etl_uuid_valid(wrong[i]));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_time_stands_in_front),
+		cmocka_unit_test(later_ones_sort_behind),
+		cmocka_unit_test(no_two_of_one_millisecond_are_alike),
+		cmocka_unit_test(other_text_is_no_uuid),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
