@@ -31,11 +31,16 @@ const char *etl_error_kind_name(enum etl_error_kind kind)
 	return (unsigned)kind < ETL_ERROR_KIND_MAX ? kind_names[kind] : "unknown";
 }
 
-/* Cuts at a character's start and masks what could forge a second line. */
+/* Text that was `len` bytes long and may have lost its end: leaves no half character there,
+ * and masks what could forge a second line. */
 static void make_presentable(char *text, size_t len)
 {
-	if (len >= ETL_ERROR_MESSAGE_MAX)
-		text[etl_utf8_cut(text, ETL_ERROR_MESSAGE_MAX - 1)] = '\0';
+	if (len >= ETL_ERROR_MESSAGE_MAX) {
+		size_t kept = ETL_ERROR_MESSAGE_MAX - 1, last = etl_utf8_cut(text, kept - 1);
+
+		if (etl_utf8_check(text + last, kept - last) != kept - last)
+			text[last] = '\0'; /* the rest of this character fell off */
+	}
 	for (char *p = text; *p; p++)
 		if ((unsigned char)*p < 0x20 || *p == 0x7f)
 			*p = '?';
