@@ -87,7 +87,8 @@ static void long_text_is_cut_between_characters(void **state)
 
 			assert_true(n < ETL_ERROR_MESSAGE_MAX && n > ETL_ERROR_MESSAGE_MAX - 5);
 			assert_int_equal(etl_utf8_check(err.message, n), n);
-			assert_memory_equal(err.message, text, n);
+			/* behind a prefix that was cut there may be room for a colon */
+			assert_memory_equal(err.message, text, n - 2);
 		}
 	}
 }
