@@ -204,7 +204,7 @@ int etld_backend_open(struct etld *etld, struct etl_error *err)
 		(struct etl_timer){.fire = on_backend_timer, .ctx = etld, .name = "mongodb"};
 	etl_mongo_global_init();
 	etld->mongo = etl_mongo_new(settings->mongodb.uri, "etld",
-		(unsigned)settings->limits.workers + 2, err);
+		(unsigned)(2 * settings->limits.workers + settings->limits.max_active), err);
 	if (!etld->mongo)
 		return -1;
 	etld->database = etl_strdup(settings->mongodb.database);

@@ -290,7 +290,7 @@ static int walk_partition(struct store_query *q, const struct etl_partition *par
 {
 	struct etl_state *state = q->query.etld->state;
 	const struct etl_window_rules *rules = &q->job->window;
-	struct etl_window everything = {{INT64_MIN / 2}, {INT64_MAX / 2}};
+	struct etl_window everything = {{INT64_C(-62135596800000)}, {INT64_C(253402300799999)}};
 	struct walk walk = {.q = q, .at = rules->start};
 	char shown[256];
 	int found;
@@ -334,7 +334,7 @@ static bool read_window_parameters(struct etld_request *request, struct store_qu
 
 	q->all = etl_json_bool(request->parameters, "all", false);
 	if (from || to)
-		q->range = (struct etl_window){{INT64_MIN / 2}, {INT64_MAX / 2}};
+		q->range = (struct etl_window){{INT64_C(-62135596800000)}, {INT64_C(253402300799999)}};
 	if ((from && !etld_parse_time(from, &q->range.start)) ||
 		(to && !etld_parse_time(to, &q->range.end)))
 		return false;

@@ -127,7 +127,7 @@ in_time() {
 	kill -0 "$(cat "$dir/etld.pid")" 2>/dev/null || fail "etld has ended"
 	[ "$(date +%s)" -lt "$deadline" ] || fail "not done within $LIMIT_S s: $*"
 }
-until ctl status >/dev/null 2>&1; do
+until ctl -o json status 2>/dev/null | grep -Eq "\"state\": *\"(ready|degraded)\""; do
 	in_time "etld does not answer"
 	sleep 0.1
 done

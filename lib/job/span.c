@@ -111,7 +111,7 @@ static int open_source(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
 	const struct etl_job *job = strand->run->job;
-	struct etl_source_env env = {
+	work->source_env = (struct etl_source_env){
 		.vars = &work->vars,
 		.mongo = strand->run->env->mongo,
 		.database = strand->run->env->database,
@@ -120,7 +120,7 @@ static int open_source(struct etl_strand *strand, struct etl_error *err)
 	};
 
 	work->source = etl_calloc(1, job->source->size);
-	return job->source->open(work->source, job->source_options, &env, err);
+	return job->source->open(work->source, job->source_options, &work->source_env, err);
 }
 
 static int open_rules(struct etl_strand *strand, struct etl_error *err)

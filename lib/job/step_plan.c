@@ -25,7 +25,7 @@ static int read_ledger(struct etl_strand *strand, const struct etl_window *range
 	struct etl_error *err)
 {
 	struct etl_state *state = strand->run->env->state;
-	struct etl_window older = {{INT64_MIN / 2}, range->start};
+	struct etl_window older = {{INT64_C(-62135596800000)}, range->start};
 	const char *job = strand->run->job->name;
 
 	strand->work->n_briefs = 0;

@@ -52,12 +52,10 @@ bool etl_json_encode_text(const char *s, size_t len, struct etl_buf *out)
 {
 	etl_buf_char(out, '"');
 	while (len && etl_buf_ok(out)) {
-		size_t n = plain_run(s, len);
+		size_t n = plain_run(s, len < 64 ? len : 64);
 
 		if (n) {
-			/* In steps, so that a capped buffer holds the beginning. */
-			if (n > 64)
-				n = 64;
+			/* In steps of 64, so that a capped buffer holds the beginning. */
 			if (!etl_buf_append(out, s, n) && n > 1) {
 				out->full = false;
 				n = 1;

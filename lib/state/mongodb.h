@@ -72,6 +72,10 @@ int etl_smdb_watermark_claim(struct etl_state *s, const char *job, const char *p
 	struct etl_error *err);
 int etl_smdb_watermark_get(struct etl_state *s, const char *job, const char *partition,
 	struct etl_watermark *out, struct etl_error *err);
+int etl_smdb_watermark_list(struct etl_state *s,
+	int (*fn)(void *ctx, const char *job, const char *partition,
+		const struct etl_watermark *watermark),
+	void *ctx, struct etl_error *err);
 int etl_smdb_ledger_scan(struct etl_state *s, const char *job, const char *partition,
 	const struct etl_window *range, enum etl_ledger_select select, etl_ledger_fn fn, void *ctx,
 	struct etl_error *err);

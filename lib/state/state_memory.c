@@ -221,6 +221,20 @@ static int watermark_get(struct etl_state *s, const char *job, const char *parti
 	return unlock(m, row != NULL);
 }
 
+static int watermark_list(struct etl_state *s,
+	int (*fn)(void *ctx, const char *job, const char *partition,
+		const struct etl_watermark *watermark),
+	void *ctx, struct etl_error *err)
+{
+	struct memory *m = lock(s);
+	int rc = 0;
+
+	(void)err;
+	for (size_t i = 0; i < m->n_marks && rc == 0; i++)
+		rc = fn(ctx, m->marks[i].job, m->marks[i].partition, &m->marks[i].mark);
+	return unlock(m, 0);
+}
+
 /* ---- ledger ----------------------------------------------------------------------------- */
 
 static bool overlaps(const struct etl_window *a, const struct etl_window *b)
@@ -608,6 +622,7 @@ static const struct etl_state_ops memory_ops = {
 	.lease_release = lease_release,
 	.watermark_claim = watermark_claim,
 	.watermark_get = watermark_get,
+	.watermark_list = watermark_list,
 	.ledger_scan = ledger_scan,
 	.begin = begin,
 	.commit = commit,

@@ -199,6 +199,7 @@ static const struct etl_state_ops mongodb_ops = {
 	.lease_release = etl_smdb_lease_release,
 	.watermark_claim = etl_smdb_watermark_claim,
 	.watermark_get = etl_smdb_watermark_get,
+	.watermark_list = etl_smdb_watermark_list,
 	.ledger_scan = etl_smdb_ledger_scan,
 	.begin = etl_smdb_begin,
 	.commit = etl_smdb_commit,

@@ -291,7 +291,7 @@ static int settle(struct effort *e, struct etl_error *err)
 static int write_in_transaction(struct effort *e, struct etl_error *err)
 {
 	if (move_watermark(e, err) < 0 || write_ledger(e, err) < 0 ||
-		mark_all_dirty(e, err) < 0 || etl_fault("commit.before", err) < 0) {
+		mark_all_dirty(e, err) < 0 || etl_fault("txn.before", err) < 0) {
 		if (err->kind == ETL_TRANSIENT)
 			err->code = "txn.retry"; /* nothing of it can be in */
 		return -1;
@@ -314,7 +314,7 @@ static int commit_transaction(struct effort *e, struct etl_txn *txn, struct etl_
 		return -1;
 	if (outcome != ETL_TXN_COMMITTED)
 		return settle(e, err);
-	return etl_fault("commit.after", err);
+	return etl_fault("txn.after", err);
 }
 
 /* Data is in; each step is guarded by the fence and safe to repeat. */
@@ -335,11 +335,11 @@ static int commit_in_steps(struct effort *e, struct etl_error *err)
 	if (rc == 0)
 		rc = mark_all_dirty(e, err);
 	if (rc == 0)
-		rc = etl_fault("commit.before", err);
+		rc = etl_fault("txn.before", err);
 	if (rc == 0)
 		rc = move_watermark(e, err);
 	etl_mongo_push(e->store->mongo, e->client);
-	return rc == 0 ? etl_fault("commit.after", err) : rc;
+	return rc == 0 ? etl_fault("txn.after", err) : rc;
 }
 
 int etl_smdb_commit(struct etl_state *s, struct etl_txn *txn, const struct etl_commit *c,

@@ -94,3 +94,35 @@ int etl_smdb_watermark_get(struct etl_state *s, const char *job, const char *par
 	etl_place_close(&place);
 	return rc;
 }
+
+int etl_smdb_watermark_list(struct etl_state *s,
+	int (*fn)(void *ctx, const char *job, const char *partition,
+		const struct etl_watermark *watermark),
+	void *ctx, struct etl_error *err)
+{
+	bson_t query = BSON_INITIALIZER;
+	char job[256], partition[256];
+	struct etl_watermark mark;
+	struct etl_place place;
+	mongoc_cursor_t *cursor;
+	bson_error_t error;
+	const bson_t *doc;
+	int rc = 0;
+
+	if (etl_place_open(&place, s, "watermarks", err) < 0) {
+		bson_destroy(&query);
+		return -1;
+	}
+	cursor = mongoc_collection_find_with_opts(place.collection, &query, NULL, NULL);
+	while (rc == 0 && mongoc_cursor_next(cursor, &doc)) {
+		etl_bson_text(doc, "job_name", job, sizeof job);
+		etl_bson_text(doc, "partition", partition, sizeof partition);
+		read_watermark(doc, &mark);
+		rc = fn(ctx, job, partition, &mark);
+	}
+	rc = mongoc_cursor_error(cursor, &error) ? etl_mongo_error(err, &error, NULL) : 0;
+	mongoc_cursor_destroy(cursor);
+	bson_destroy(&query);
+	etl_place_close(&place);
+	return rc;
+}
