@@ -64,8 +64,11 @@ void etl_sink_document(const struct etl_sink_mongodb_options *o, const struct et
 	struct etl_arena *arena, struct etl_buf *key, struct etl_sink_item *out);
 
 /* The same bytes for a document that is stored; false if it has no such identity. */
-bool etl_sink_stored_key(const struct etl_sink_mongodb_options *o, const bson_t *doc,
-	struct etl_buf *key);
+bool etl_sink_stored_key(const bson_t *doc, struct etl_buf *key);
+
+/* Appends one part of a key's canonical text (mongodb_identity.c). False for a value that
+ * cannot be part of a key, or a full buffer. */
+bool etl_sink_identity_add(struct etl_buf *out, const struct etl_element *e, bool is_first);
 
 /* True if `stored` has a greater value of the version field than `doc`; values of two kinds
  * are not compared. */

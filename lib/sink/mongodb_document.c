@@ -6,9 +6,11 @@
 #include "base/str.h"
 #include "sink/mongodb.h"
 
-#define TYPE_DOCUMENT 0x03
+#define TYPE_TEXT 0x02
 #define TYPE_ARRAY 0x04
 #define TYPE_REGEX 0x0b
+
+#define IDENTITY_MAX 900 /* bytes; an index key of old servers holds 1,024 */
 
 static void refuse(struct etl_sink_item *out, const char *rule, const char *path,
 	const char *message)
@@ -43,15 +45,17 @@ static bool name_is_allowed(const struct etl_element *e, struct etl_arena *arena
 	return false;
 }
 
-/* {_id: value of the one field} or {_id: {a: ..., b: ...}} in the order of the key. */
+/* One key field: its value. Several: their canonical text (mongodb_identity.c). */
 static bool write_id(const struct etl_sink_mongodb_options *o, const struct etl_record *record,
 	struct etl_arena *arena, struct etl_buf *key, struct etl_element *id,
 	struct etl_sink_item *out)
 {
-	struct etl_writer w;
+	ETL_BUF_CLEANUP struct etl_buf text;
 	struct etl_element e;
+	uint8_t *value;
 	uint32_t len;
 
+	etl_buf_init(&text, IDENTITY_MAX);
 	if (o->key.n == 1) {
 		if (!find_key_field(record, o->key.items[0], id, out))
 			return false;
@@ -61,15 +65,19 @@ static bool write_id(const struct etl_sink_mongodb_options *o, const struct etl_
 	for (size_t i = 0; i < o->key.n; i++) {
 		if (!find_key_field(record, o->key.items[i], &e, out))
 			return false;
-		etl_key_add(key, &e);
+		if (!etl_sink_identity_add(&text, &e, i == 0)) {
+			refuse(out, "key", o->key.items[i],
+				"the key field is too long, or no text, number, date, bool or ObjectId");
+			return false;
+		}
 	}
-	etl_writer_begin(&w, arena, 128);
-	for (size_t i = 0; i < o->key.n; i++)
-		if (etl_doc_find(record->bson, record->len, o->key.items[i], &e))
-			etl_writer_copy(&w, &e);
-	id->type = TYPE_DOCUMENT;
-	id->value = etl_writer_end(&w, &len);
-	id->value_len = len;
+	len = (uint32_t)text.len + 1;
+	value = etl_arena_alloc(arena, len + 4);
+	memcpy(value, &(uint32_t){BSON_UINT32_TO_LE(len)}, 4);
+	memcpy(value + 4, etl_buf_text(&text), len);
+	*id = (struct etl_element){.type = TYPE_TEXT, .key = "_id", .key_len = 3, .value = value,
+		.value_len = len + 4};
+	etl_key_add(key, id);
 	return true;
 }
 
@@ -98,23 +106,13 @@ void etl_sink_document(const struct etl_sink_mongodb_options *o, const struct et
 		refuse(out, "size", "", "the document is larger than MongoDB stores");
 }
 
-bool etl_sink_stored_key(const struct etl_sink_mongodb_options *o, const bson_t *doc,
-	struct etl_buf *key)
+bool etl_sink_stored_key(const bson_t *doc, struct etl_buf *key)
 {
-	struct etl_element id, part;
-	struct etl_cursor cursor;
+	struct etl_element id;
 
 	if (!etl_doc_find(bson_get_data(doc), doc->len, "_id", &id))
 		return false;
-	if (o->key.n == 1) {
-		etl_key_add(key, &id);
-		return true;
-	}
-	if (id.type != TYPE_DOCUMENT)
-		return false;
-	etl_cursor_init(&cursor, id.value, id.value_len);
-	while (etl_cursor_next(&cursor, &part))
-		etl_key_add(key, &part);
+	etl_key_add(key, &id);
 	return true;
 }
 

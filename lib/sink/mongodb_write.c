@@ -93,7 +93,7 @@ static void judge(struct etl_sink_plan *plan, const bson_t *stored)
 	size_t number;
 
 	etl_buf_clear(&plan->key);
-	if (!etl_sink_stored_key(o, stored, &plan->key) ||
+	if (!etl_sink_stored_key(stored, &plan->key) ||
 		etl_keyset_put(plan->keys, plan->key.data, plan->key.len, &number) != 0)
 		return; /* not one that we asked for */
 	item = &plan->items[plan->last[number]];

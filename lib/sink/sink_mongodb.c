@@ -142,7 +142,7 @@ static void item_identity(struct etl_sink_plan *plan, const struct etl_sink_item
 
 	etl_buf_clear(&plan->key);
 	if (bson_init_static(&doc, item->doc, item->len))
-		etl_sink_stored_key(plan->options, &doc, &plan->key);
+		etl_sink_stored_key(&doc, &plan->key);
 	out->key = plan->key.data;
 	out->key_len = plan->key.len;
 	out->digest = etl_hash64(item->doc, item->len, 0);

@@ -6,7 +6,9 @@
 
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/str.h"
+#include "time/civil.h"
 
 static const char *const state_words[] = {
 #define X(id, word) word,
@@ -67,16 +69,23 @@ void etl_counts_read(const bson_t *doc, const char *field, struct etl_counts *ou
 				*rows[i].value = (uint64_t)bson_iter_as_int64(&sub);
 }
 
+void etl_ledger_append_id(bson_t *doc, const char *job, const char *partition,
+	const etl_wall *start)
+{
+	char at[ETL_TIME_TEXT_BYTES] = "";
+	char *id;
+
+	if (start)
+		etl_time_format_rfc3339(*start, at);
+	id = etl_strf("%s/%s%s%s", job, partition, start ? "/" : "", at);
+	BSON_APPEND_UTF8(doc, "_id", id);
+	free(id);
+}
+
 void etl_ledger_to_bson(const char *job, const char *partition,
 	const struct etl_ledger_entry *entry, bson_t *out)
 {
-	bson_t id;
-
-	BSON_APPEND_DOCUMENT_BEGIN(out, "_id", &id);
-	BSON_APPEND_UTF8(&id, "job", job);
-	BSON_APPEND_UTF8(&id, "partition", partition);
-	BSON_APPEND_DATE_TIME(&id, "start", entry->window.start.ms);
-	bson_append_document_end(out, &id);
+	etl_ledger_append_id(out, job, partition, &entry->window.start);
 	BSON_APPEND_UTF8(out, "job", job);
 	BSON_APPEND_UTF8(out, "partition", partition);
 	BSON_APPEND_DATE_TIME(out, "start", entry->window.start.ms);

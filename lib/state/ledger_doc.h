@@ -7,6 +7,12 @@
 
 #include "state/state.h"
 
+/* Appends `_id`: "job/partition", of a window with its start behind: "airqino/283164601/
+ * 2026-11-22T15:00:00Z". Text, because a text is found through the index by every server and
+ * can be typed; a job's name holds no '/', and a start has no other form. */
+void etl_ledger_append_id(bson_t *doc, const char *job, const char *partition,
+	const etl_wall *start);
+
 /* Appends all fields including `_id` to an initialised document. */
 void etl_ledger_to_bson(const char *job, const char *partition,
 	const struct etl_ledger_entry *entry, bson_t *out);

@@ -11,6 +11,7 @@
 
 #include "mongo/mongo.h"
 #include "mongo/txn.h"
+#include "state/ledger_doc.h"
 #include "state/state.h"
 
 #define ETL_RUNS_KEEP_DAYS 90
@@ -37,10 +38,6 @@ static inline struct etl_state_mongodb *etl_state_mongodb(struct etl_state *s)
 {
 	return (struct etl_state_mongodb *)s;
 }
-
-/* {_id: {job, partition}} or, with a start, {_id: {job, partition, start}}. */
-void etl_state_append_id(bson_t *doc, const char *job, const char *partition,
-	const etl_wall *start);
 
 /* Update pipelines of one stage: out = {"0": {stage: body}}. */
 void etl_state_pipeline(bson_t *out, const char *stage, const bson_t *body);

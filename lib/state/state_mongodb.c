@@ -34,19 +34,6 @@ void etl_place_close(struct etl_place *place)
 	etl_mongo_push(place->mongo, place->client);
 }
 
-void etl_state_append_id(bson_t *doc, const char *job, const char *partition,
-	const etl_wall *start)
-{
-	bson_t id;
-
-	BSON_APPEND_DOCUMENT_BEGIN(doc, "_id", &id);
-	BSON_APPEND_UTF8(&id, "job", job);
-	BSON_APPEND_UTF8(&id, "partition", partition);
-	if (start)
-		BSON_APPEND_DATE_TIME(&id, "start", start->ms);
-	bson_append_document_end(doc, &id);
-}
-
 void etl_state_pipeline(bson_t *out, const char *stage, const bson_t *body)
 {
 	bson_t first;

@@ -61,7 +61,7 @@ static int move_watermark(struct effort *e, struct etl_error *err)
 	bool matched = false;
 	int rc;
 
-	etl_state_append_id(&query, e->c->job, e->c->partition, NULL);
+	etl_ledger_append_id(&query, e->c->job, e->c->partition, NULL);
 	BSON_APPEND_INT64(&query, "fence", e->c->fence);
 	rc = etl_state_update_one(watermarks, &query, update, e->opts, &matched, err);
 	if (rc == 0 && !matched)
@@ -116,7 +116,7 @@ static int add_entry(struct effort *e, mongoc_bulk_operation_t *bulk,
 	bool ok;
 
 	entry.fence = e->c->fence;
-	etl_state_append_id(&query, e->c->job, e->c->partition, &entry.window.start);
+	etl_ledger_append_id(&query, e->c->job, e->c->partition, &entry.window.start);
 	BSON_APPEND_DOCUMENT_BEGIN(&query, "fence", &sub);
 	BSON_APPEND_INT64(&sub, "$lte", e->c->fence);
 	bson_append_document_end(&query, &sub);
@@ -182,7 +182,7 @@ static int add_mark(struct effort *e, mongoc_bulk_operation_t *bulk,
 	bson_t sub;
 	bool ok;
 
-	etl_state_append_id(&query, mark->job, mark->partition, &mark->window.start);
+	etl_ledger_append_id(&query, mark->job, mark->partition, &mark->window.start);
 	BSON_APPEND_DOCUMENT_BEGIN(&update, "$set", &sub);
 	BSON_APPEND_BOOL(&sub, "dirty", true);
 	BSON_APPEND_UTF8(&sub, "dirty_token", e->commit_id);
@@ -250,7 +250,7 @@ static int look_for_commit(struct effort *e, struct etl_error *err)
 		bson_destroy(&query);
 		return -1;
 	}
-	etl_state_append_id(&query, e->c->job, e->c->partition, NULL);
+	etl_ledger_append_id(&query, e->c->job, e->c->partition, NULL);
 	cursor = mongoc_collection_find_with_opts(place.collection, &query, NULL, NULL);
 	if (mongoc_cursor_next(cursor, &doc)) {
 		etl_bson_text(doc, "commit_id", id, sizeof id);

@@ -202,7 +202,7 @@ static int mark_one(struct etl_place *place, const char *job, const char *partit
 	int rc = -1;
 
 	e.fence = fence;
-	etl_state_append_id(&query, job, partition, &e.window.start);
+	etl_ledger_append_id(&query, job, partition, &e.window.start);
 	BSON_APPEND_DOCUMENT_BEGIN(&query, "fence", &sub);
 	BSON_APPEND_INT64(&sub, "$lte", fence);
 	bson_append_document_end(&query, &sub);

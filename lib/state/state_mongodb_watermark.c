@@ -47,7 +47,7 @@ int etl_smdb_watermark_claim(struct etl_state *s, const char *job, const char *p
 		bson_destroy(&query);
 		return -1;
 	}
-	etl_state_append_id(&query, job, partition, NULL);
+	etl_ledger_append_id(&query, job, partition, NULL);
 	set = claim_set(job, partition, fence, origin, window_ms);
 	etl_state_pipeline(&pipeline, "$set", set);
 	rc = etl_state_upsert(&place, &query, &pipeline, &after, err);
@@ -81,7 +81,7 @@ int etl_smdb_watermark_get(struct etl_state *s, const char *job, const char *par
 		bson_destroy(&query);
 		return -1;
 	}
-	etl_state_append_id(&query, job, partition, NULL);
+	etl_ledger_append_id(&query, job, partition, NULL);
 	cursor = mongoc_collection_find_with_opts(place.collection, &query, NULL, NULL);
 	if (mongoc_cursor_next(cursor, &doc)) {
 		read_watermark(doc, out);

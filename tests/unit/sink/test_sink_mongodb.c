@@ -80,10 +80,48 @@ static void id_is_made_of_the_key(void **state)
 	assert_json(&item, "{ \"_id\" : \"x\", \"a.b\" : 1, \"id\" : \"x\" }");
 	o.key = (struct etl_strings){.n = 2, .items = two_keys};
 	item = document(&o, BCON_NEW("hour", BCON_INT32(7), "station", "s"), arena, &key);
-	assert_json(&item, "{ \"_id\" : { \"station\" : \"s\", \"hour\" : 7 }, \"hour\" : 7, "
+	assert_json(&item, "{ \"_id\" : \"s|#7\", \"hour\" : 7, "
 		"\"station\" : \"s\" }");
 	etl_buf_fini(&key);
 	etl_arena_free(arena);
+}
+
+/* What MongoDB calls equal gives one text, everything else another. */
+static void canonical_text_tells_keys_apart(void **state)
+{
+	static const struct {
+		const char *json, *text;
+	} rows[] = {
+		{"{\"a\":\"x\",\"b\":\"y\"}", "x|y"},
+		{"{\"a\":\"x|y\",\"b\":\"\"}", "x\\|y|"},
+		{"{\"a\":\"\",\"b\":\"x|y\"}", "|x\\|y"},
+		{"{\"a\":\"#5\",\"b\":5}", "\\#5|#5"},
+		{"{\"a\":5.0,\"b\":{\"$numberLong\":\"5\"}}", "#5|#5"},
+		{"{\"a\":{\"$numberDecimal\":\"5\"},\"b\":0.5}", "#5|#0.5"},
+		{"{\"a\":true,\"b\":\"true\"}", "!true|true"},
+		{"{\"a\":\"\\\\\",\"b\":\"@\"}", "\\\\|\\@"},
+		{"{\"a\":{\"$date\":{\"$numberLong\":\"0\"}},\"b\":\"1970-01-01T00:00:00Z\"}",
+			"@1970-01-01T00:00:00Z|1970-01-01T00:00:00Z"},
+		{"{\"a\":{\"$oid\":\"0123456789abcdef01234567\"},\"b\":\"$\"}",
+			"$0123456789abcdef01234567|\\$"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		bson_t *doc = bson_new_from_json((const uint8_t *)rows[i].json, -1, NULL);
+		struct etl_cursor cursor;
+		struct etl_element e;
+		struct etl_buf text;
+
+		assert_non_null(doc);
+		etl_buf_init(&text, 200);
+		etl_cursor_init(&cursor, bson_get_data(doc), doc->len);
+		for (bool first = true; etl_cursor_next(&cursor, &e); first = false)
+			assert_true(etl_sink_identity_add(&text, &e, first));
+		assert_string_equal(etl_buf_text(&text), rows[i].text);
+		etl_buf_fini(&text);
+		bson_destroy(doc);
+	}
 }
 
 static void bad_documents_are_refused(void **state)
@@ -125,7 +163,7 @@ static void stored_and_new_keys_agree(void **state)
 	etl_buf_init(&a, 4096);
 	etl_buf_init(&b, 4096);
 	document(&o, BCON_NEW("id", BCON_INT32(5)), arena, &a);
-	assert_true(etl_sink_stored_key(&o, stored, &b));
+	assert_true(etl_sink_stored_key(stored, &b));
 	assert_int_equal(a.len, b.len);
 	assert_memory_equal(a.data, b.data, a.len);
 	bson_destroy(stored);
@@ -384,6 +422,7 @@ int main(void)
 {
 	const struct CMUnitTest pure[] = {
 		cmocka_unit_test(id_is_made_of_the_key),
+		cmocka_unit_test(canonical_text_tells_keys_apart),
 		cmocka_unit_test(bad_documents_are_refused),
 		cmocka_unit_test(stored_and_new_keys_agree),
 		cmocka_unit_test(versions_are_compared_by_value),
