@@ -108,7 +108,7 @@ static bool is_one_of(const char *word, const char *words)
 	size_t n = strlen(word);
 
 	for (const char *p = words;; p++) {
-		if (n && strncmp(p, word, n) == 0 && (p[n] == '|' || !p[n]))
+		if (n && strcspn(p, "|") == n && strncmp(p, word, n) == 0)
 			return true;
 		p += strcspn(p, "|");
 		if (!*p)
