@@ -468,6 +468,23 @@ static int clear_way(const struct sockaddr_un *address, struct etl_error *err)
 	return 0;
 }
 
+/* The unit forbids chown, and where the group is already ours there is nothing to change.
+ * Without that group on this machine only root and our own user get in. */
+static void open_to_group(const char *path, const struct group *group)
+{
+	struct stat st;
+
+	(void)chmod(path, 0600);
+	if (!group || stat(path, &st) != 0)
+		return;
+	if (st.st_gid != group->gr_gid && chown(path, (uid_t)-1, group->gr_gid) != 0) {
+		etld_log(ETLD_WARNING, NULL, NULL, 0, "%s cannot be given to the group %s (%s): "
+			"only root and etld's own user may ask", path, group->gr_name, strerror(errno));
+		return;
+	}
+	(void)chmod(path, 0660);
+}
+
 /* Made with no rights for others (umask), then opened for the group. */
 static int listen_on(struct etld_control *control, struct etl_error *err)
 {
@@ -481,11 +498,7 @@ static int listen_on(struct etld_control *control, struct etl_error *err)
 		listen(control->fd, 64) != 0)
 		return etl_error_set(err, ETL_PERMANENT, "control.listen", "cannot listen on %s: %s",
 			control->path, strerror(errno));
-	/* Without that group on this machine only root and our own user get in. */
-	if (group && chown(control->path, (uid_t)-1, group->gr_gid) == 0)
-		(void)chmod(control->path, 0660);
-	else
-		(void)chmod(control->path, 0600);
+	open_to_group(control->path, group);
 	return 0;
 }
 

@@ -40,29 +40,65 @@ static const char *partition_event(const struct etl_error *error)
 	return ETLD_MSG_PARTITION_FAILED;
 }
 
-static void add_window(struct fields *f, const struct etl_strand *strand, char start[], char end[])
+/* The catalog's texts name the window: without one they show a dash. */
+static void add_window(struct fields *f, const struct etl_window *window, char start[], char end[])
 {
-	const struct etl_window_rules *rules = &strand->run->job->window;
-	struct etl_window window;
-
-	if (rules->none || !strand->watermark.ms)
-		return;
-	window = etl_window_at(rules, strand->watermark); /* the oldest that is owed */
-	etl_time_format_rfc3339(window.start, start);
-	etl_time_format_rfc3339(window.end, end);
+	snprintf(start, ETL_TIME_TEXT_BYTES, "-");
+	snprintf(end, ETL_TIME_TEXT_BYTES, "-");
+	if (window) {
+		etl_time_format_rfc3339(window->start, start);
+		etl_time_format_rfc3339(window->end, end);
+	}
 	add_text(f, "ETL_WINDOW_START", start);
 	add_text(f, "ETL_WINDOW_END", end);
 }
 
-static void report_strand(const struct etl_run *run, const struct etl_strand *strand)
+static void add_oldest_owed(struct fields *f, const struct etl_strand *strand, char start[],
+	char end[])
 {
-	char start[ETL_TIME_TEXT_BYTES] = "", end[ETL_TIME_TEXT_BYTES] = "";
+	const struct etl_window_rules *rules = &strand->run->job->window;
+	struct etl_window window;
+
+	if (rules->none || !strand->watermark.ms) {
+		add_window(f, NULL, start, end);
+		return;
+	}
+	window = etl_window_at(rules, strand->watermark);
+	add_window(f, &window, start, end);
+}
+
+static void add_strand(struct fields *f, const struct etl_strand *strand)
+{
+	add_text(f, "ETL_JOB", strand->run->job->name);
+	add_text(f, "ETL_RUN_ID", strand->run->run_id);
+	add_text(f, "ETL_PARTITION", strand->partition->name);
+}
+
+/* Said once for a window: afterwards the ledger has it as unrecoverable and it is never due. */
+static void report_lost(const struct etl_strand *strand)
+{
+	char start[ETL_TIME_TEXT_BYTES], end[ETL_TIME_TEXT_BYTES];
 	struct fields f = {.n = 0};
 
-	add_text(&f, "ETL_JOB", run->job->name);
-	add_text(&f, "ETL_RUN_ID", run->run_id);
-	add_text(&f, "ETL_PARTITION", strand->partition->name);
-	add_window(&f, strand, start, end);
+	if (!strand->windows_lost)
+		return;
+	add_strand(&f, strand);
+	add_window(&f, &strand->lost, start, end);
+	add_number(&f, "ETL_WINDOWS_LOST", (int64_t)strand->windows_lost);
+	etld_log(ETLD_ERR, ETLD_MSG_UNRECOVERABLE, f.list, f.n,
+		"%s/%s: %llu windows from %s to %s are older than the source keeps "
+		"(window.retention): given up", strand->run->job->name, strand->partition->name,
+		(unsigned long long)strand->windows_lost, start, end);
+}
+
+static void report_strand(const struct etl_run *run, const struct etl_strand *strand)
+{
+	char start[ETL_TIME_TEXT_BYTES], end[ETL_TIME_TEXT_BYTES];
+	struct fields f = {.n = 0};
+
+	report_lost(strand);
+	add_strand(&f, strand);
+	add_oldest_owed(&f, strand, start, end);
 	if (strand->state == ETL_STRAND_BLOCKED) {
 		etld_log(ETLD_NOTICE, ETLD_MSG_WINDOW_BLOCKED, f.list, f.n, "%s/%s: %s", run->job->name,
 			strand->partition->name, strand->reason);
@@ -89,6 +125,7 @@ static void add_counts(struct fields *f, const struct etl_run *run)
 	add_number(f, "ETL_WINDOWS_LOADED", (int64_t)run->windows_loaded);
 	add_number(f, "ETL_WINDOWS_EMPTY", (int64_t)run->windows_empty);
 	add_number(f, "ETL_WINDOWS_FAILED", (int64_t)run->windows_failed);
+	add_number(f, "ETL_WINDOWS_LOST", (int64_t)run->windows_lost);
 }
 
 /* ok and nothing new is routine; everything else an operator may want to see. */

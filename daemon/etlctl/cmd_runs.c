@@ -97,10 +97,11 @@ static void put_times(const struct etl_json *run, const char *now, struct etl_bu
 
 static void put_counts(const struct etl_json *run, struct etl_buf *out)
 {
-	etl_buf_printf(out, "  %-12s%lld loaded, %lld empty, %lld failed\n", "windows",
+	etl_buf_printf(out, "  %-12s%lld loaded, %lld empty, %lld failed, %lld unrecoverable\n", "windows",
 		(long long)count_of(run, "windows", "loaded"),
 		(long long)count_of(run, "windows", "empty"),
-		(long long)count_of(run, "windows", "failed"));
+		(long long)count_of(run, "windows", "failed"),
+		(long long)count_of(run, "windows", "unrecoverable"));
 	etl_buf_printf(out,
 		"  %-12s%lld in, %lld rejected, %lld out, %lld inserted, %lld updated, %lld "
 		"unchanged\n",

@@ -151,6 +151,7 @@ static void add_up(struct etl_run *run, const struct etl_strand *strand)
 	run->windows_failed += strand->windows_failed;
 	run->windows_held += strand->windows_held;
 	run->windows_blocked += strand->windows_blocked;
+	run->windows_lost += strand->windows_lost;
 	run->windows_changed += strand->windows_changed;
 	run->warnings += strand->warnings;
 	run->checks_failed |= strand->checks_failed;
@@ -213,6 +214,7 @@ static void fill_partition(const struct etl_strand *strand, struct etl_run_parti
 		.windows_loaded = strand->windows_loaded,
 		.windows_empty = strand->windows_empty,
 		.windows_failed = strand->windows_failed,
+		.windows_lost = strand->windows_lost,
 		.counts = strand->counts,
 		.reason = strand->error.kind != ETL_OK ? strand->error.message : strand->reason,
 		.error_kind = strand->error.kind ? etl_error_kind_name(strand->error.kind) : "",
@@ -242,6 +244,7 @@ static void fill_record(const struct etl_run *run, struct etl_run_record *out)
 		.windows_loaded = run->windows_loaded,
 		.windows_empty = run->windows_empty,
 		.windows_failed = run->windows_failed,
+		.windows_lost = run->windows_lost,
 		.warnings = run->warnings,
 		.n_steps = ETL_STEP_MAX,
 	};

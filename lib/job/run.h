@@ -68,6 +68,7 @@ struct etl_run {
 	struct etl_error error; /* of the run as a whole, or the first of its strands */
 	struct etl_counts counts; /* sums over the strands, set by etl_run_finish */
 	uint64_t windows_loaded, windows_empty, windows_failed, windows_held, windows_blocked;
+	uint64_t windows_lost; /* given up: older than the source keeps */
 	uint64_t windows_changed, warnings;
 	bool checks_failed;
 };
@@ -147,6 +148,8 @@ struct etl_strand {
 	struct etl_counts counts;
 	uint64_t windows_due, windows_loaded, windows_empty, windows_failed, windows_held;
 	uint64_t windows_blocked, windows_changed, warnings, requests, bytes;
+	uint64_t windows_lost;	/* given up in this run: older than the source keeps */
+	struct etl_window lost; /* from the first to the last of them */
 	bool checks_failed;
 	etl_wall watermark; /* after the last commit; ms == 0 = not known */
 	struct etl_step_time steps[ETL_STEP_MAX];

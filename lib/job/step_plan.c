@@ -72,7 +72,20 @@ static void settle_origin(struct etl_strand *strand)
 	work->watermark.origin = start;
 }
 
-/* Windows that the source no longer has: closed with that word, never asked for. */
+/* The windows that nobody had closed before: each is told once, the ledger then has it. */
+static void count_lost(struct etl_strand *strand, const struct etl_due_window *due, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (etl_window_is_closed(due[i].had.state))
+			continue;
+		if (!strand->windows_lost++)
+			strand->lost = due[i].window;
+		strand->lost.end = due[i].window.end;
+	}
+}
+
+/* Windows that the source no longer has: closed with that word, never asked for. An operator
+ * who names a window gets it tried all the same. */
 static int give_up_lost(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
@@ -100,10 +113,13 @@ static int give_up_lost(struct etl_strand *strand, struct etl_error *err)
 	int rc = state->ops->ledger_mark(state, job->name, strand->partition->name,
 		strand->run->fence, entries, n, err);
 	free(entries);
+	if (rc < 0)
+		return rc;
+	count_lost(strand, work->due.windows, n);
 	memmove(work->due.windows, work->due.windows + n,
 		(work->due.n - n) * sizeof *work->due.windows);
 	work->due.n -= n;
-	return rc;
+	return 0;
 }
 
 static etl_wall origin_of(const struct etl_job *job)
@@ -147,7 +163,7 @@ enum etl_go etl_step_plan(struct etl_strand *strand, struct etl_error *err)
 		return ETL_GO_FAIL;
 	}
 	settle_origin(strand);
-	if (give_up_lost(strand, err) < 0)
+	if (!is_asked && give_up_lost(strand, err) < 0)
 		return ETL_GO_FAIL;
 	if (job->n_upstream && etl_upstream_filter(strand, &work->due, err) < 0)
 		return ETL_GO_FAIL;

@@ -13,7 +13,8 @@ static void append_text(bson_t *out, const char *field, const char *text)
 	bson_append_utf8(out, field, -1, text ? text : "", -1);
 }
 
-static void append_windows(bson_t *out, uint64_t loaded, uint64_t empty, uint64_t failed)
+static void append_windows(bson_t *out, uint64_t loaded, uint64_t empty, uint64_t failed,
+	uint64_t lost)
 {
 	bson_t sub;
 
@@ -21,6 +22,7 @@ static void append_windows(bson_t *out, uint64_t loaded, uint64_t empty, uint64_
 	BSON_APPEND_INT64(&sub, "loaded", (int64_t)loaded);
 	BSON_APPEND_INT64(&sub, "empty", (int64_t)empty);
 	BSON_APPEND_INT64(&sub, "failed", (int64_t)failed);
+	BSON_APPEND_INT64(&sub, "unrecoverable", (int64_t)lost);
 	bson_append_document_end(out, &sub);
 }
 
@@ -45,7 +47,8 @@ static void append_partition(bson_t *one, const struct etl_run_partition *p)
 {
 	append_text(one, "partition", p->partition);
 	append_text(one, "state", p->state);
-	append_windows(one, p->windows_loaded, p->windows_empty, p->windows_failed);
+	append_windows(one, p->windows_loaded, p->windows_empty, p->windows_failed,
+		p->windows_lost);
 	etl_counts_append(one, "counts", &p->counts);
 	append_text(one, "reason", p->reason);
 	append_text(one, "error_kind", p->error_kind);
@@ -103,7 +106,8 @@ void etl_run_record_to_bson(const struct etl_run_record *run, bson_t *out)
 	}
 	append_asked(out, &run->window);
 	etl_counts_append(out, "counts", &run->counts);
-	append_windows(out, run->windows_loaded, run->windows_empty, run->windows_failed);
+	append_windows(out, run->windows_loaded, run->windows_empty, run->windows_failed,
+		run->windows_lost);
 	BSON_APPEND_INT64(out, "warnings", (int64_t)run->warnings);
 	append_steps(out, run);
 	append_partitions(out, run);

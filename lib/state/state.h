@@ -115,7 +115,7 @@ struct etl_run_step {
 struct etl_run_partition {
 	const char *partition;
 	const char *state; /* ok failed blocked cancelled nothing_due */
-	uint64_t windows_loaded, windows_empty, windows_failed;
+	uint64_t windows_loaded, windows_empty, windows_failed, windows_lost;
 	struct etl_counts counts;
 	const char *reason; /* "" if ok */
 	const char *error_kind, *error_code;
@@ -131,7 +131,7 @@ struct etl_run_record {
 	etl_wall slot, started, ended; /* ended.ms = 0 while running */
 	struct etl_window window;      /* asked for by an operator; start == end: whatever is due */
 	struct etl_counts counts;
-	uint64_t windows_loaded, windows_empty, windows_failed, warnings;
+	uint64_t windows_loaded, windows_empty, windows_failed, windows_lost, warnings;
 	struct etl_run_step steps[ETL_RUN_STEPS_MAX];
 	size_t n_steps;
 	struct etl_run_partition *partitions;

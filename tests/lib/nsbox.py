@@ -83,11 +83,15 @@ class Box:
         wait_for(reached, lambda: f"{wanted}, but {self.show(unit, *wanted)}\n{self.journal_text(unit)}", limit)
 
     def journal(self, *matches, since=None):
-        """Entries as dicts; `since` is a cursor from cursor()."""
+        """Entries that have all FIELD=value of `matches`; `since` is a cursor from cursor()."""
         self("journalctl", "--sync")
-        after = ["--after-cursor", since] if since else []
-        out = self("journalctl", "--no-pager", "--all", "-b", "-o", "json", *after, *matches).stdout
-        return [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+        # With a cursor and matches together journalctl 252 finds nothing when the cursor's own
+        # entry does not match: then the matching is done here.
+        chosen = ["--after-cursor", since] if since else matches
+        out = self("journalctl", "--no-pager", "--all", "-b", "-o", "json", *chosen).stdout
+        entries = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+        wanted = [match.split("=", 1) for match in matches]
+        return [e for e in entries if all(e.get(k) == v for k, v in wanted)]
 
     def cursor(self):
         self("journalctl", "--sync")

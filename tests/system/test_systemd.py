@@ -15,6 +15,7 @@ import pytest
 
 from airqino_sim import AirqinoSim
 from conftest import CANNOT
+from etld import build_folder
 from nsbox import Box
 from wait import wait_for
 
@@ -66,8 +67,8 @@ def box(mongodb, mongo_client, source):
 
 def install(box, mongodb, source):
     # -o all: what make built before is what is tested.
-    done = subprocess.run(["make", "-s", "-C", str(ROOT), "-o", "all", "install", f"DESTDIR={box.root}"],
-                          capture_output=True, text=True, check=False)
+    done = subprocess.run(["make", "-s", "-C", str(ROOT), f"BUILD={build_folder()}", "-o", "all", "install",
+                           f"DESTDIR={box.root}"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     box("systemd-sysusers")
     for name, groups in ((READER, "etl"), (ADMIN, "etl,etladmin"), (STRANGER, "")):
