@@ -39,6 +39,7 @@ struct etld_job {
 	char *name;
 	const struct etl_job *job; /* of the current generation */
 	struct etld_partition *partitions;
+	int64_t prepared; /* the generation for which its sink was prepared; 0 = none */
 
 	/* schedule */
 	struct etl_timer timer;

@@ -401,6 +401,8 @@ static void begin_done(struct etld_task *task)
 	struct etld_run *run = (struct etld_run *)((char *)task - offsetof(struct etld_run, task));
 
 	run->begun = true;
+	if (run->job && run->run->state == ETL_RUN_RUNNING)
+		run->job->prepared = run->generation->number;
 	run->n_strands = run->run->n_strands;
 	run->strands = etl_calloc(run->n_strands, sizeof *run->strands);
 	if (run->run->leased)
@@ -466,6 +468,7 @@ struct etld_run *etld_exec_start(struct etld *etld, struct etld_job *job,
 	run->generation = etld_generation_ref(etld->generation);
 	run->run = etl_run_new(job->job, &etld->run_env, etld->generation->number, trigger->name,
 		trigger->slot);
+	run->run->prepare = job->prepared != etld->generation->number;
 	run->run->asked = trigger->asked;
 	run->run->only_partition = ETL_TAKE(trigger->partition);
 	run->finish_error = (struct etl_error)ETL_ERROR_INIT;

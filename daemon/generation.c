@@ -8,6 +8,7 @@
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/str.h"
@@ -19,6 +20,15 @@ static const char *lookup(const char *name)
 }
 
 static const struct etl_conf_load_options load_options = {.env = lookup};
+
+/* A check by hand has no $CREDENTIALS_DIRECTORY; while the unit runs, root can look into its. */
+static const char *credentials_folder(void)
+{
+	static const char of_unit[] = "/run/credentials/etld.service";
+	const char *given = getenv("CREDENTIALS_DIRECTORY");
+
+	return given || access(of_unit, X_OK) != 0 ? given : of_unit;
+}
 
 static char *folder_of(const char *path)
 {
@@ -47,17 +57,12 @@ static void load_job(struct etld_generation *g, const char *path, struct etl_con
 {
 	const char *name = job_name(path, env);
 	struct etl_node *root;
-	struct etl_job *job;
 
 	if (!name)
 		return;
 	root = etl_conf_load(env->arena, path, &load_options, env->diag);
-	if (!root)
-		return;
 	env->what = etl_arena_strf(env->arena, "job '%s'", name);
-	job = etl_job_load(name, root, env);
-	if (job)
-		g->jobs[g->n_jobs++] = job;
+	g->jobs[g->n_jobs++] = etl_job_load(name, root, env);
 }
 
 static int by_name(const void *a, const void *b)
@@ -115,7 +120,7 @@ struct etld_generation *etld_generation_load(const char *path, struct etl_buf *r
 		.arena = g->arena,
 		.diag = diag,
 		.what = "etld.yaml",
-		.credentials_dir = getenv("CREDENTIALS_DIRECTORY"),
+		.credentials_dir = credentials_folder(),
 		.config_dir = etl_arena_strdup(g->arena, folder),
 		.secrets = g->secrets,
 	};

@@ -36,8 +36,8 @@ static void add_daemon(struct etl_json *reply, struct etld *etld)
 	etl_json_add_text(daemon, "version", ETL_VERSION);
 	etl_json_add_int(daemon, "pid", getpid());
 	etld_json_time(daemon, "started", etld->started);
-	etl_json_add_int(daemon, "uptime_s",
-		etl_wall_diff(etl_now(etld->clock), etld->started).us / 1000000);
+	etl_json_add_double(daemon, "uptime_s",
+		(double)etl_wall_diff(etl_now(etld->clock), etld->started).us / 1e6);
 	etl_json_add_text(daemon, "state", daemon_state(etld));
 	etl_json_add_text(daemon, "reason", etld->mongodb_up ? "" : etld->mongodb_reason);
 	part = etl_json_add_object(daemon, "config");

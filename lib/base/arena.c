@@ -18,8 +18,15 @@ struct block {
 	max_align_t data[];
 };
 
+struct deferred {
+	struct deferred *next;
+	void (*fn)(void *p);
+	void *p;
+};
+
 struct etl_arena {
 	struct block *blocks; /* the one being filled comes first */
+	struct deferred *deferred;
 	size_t block_bytes;
 	size_t total_bytes;
 };
@@ -42,10 +49,26 @@ static void free_blocks(struct block *block)
 	}
 }
 
+void etl_arena_defer(struct etl_arena *arena, void (*fn)(void *p), void *p)
+{
+	struct deferred *d = etl_arena_alloc(arena, sizeof *d);
+
+	*d = (struct deferred){arena->deferred, fn, p};
+	arena->deferred = d;
+}
+
+static void run_deferred(struct etl_arena *arena)
+{
+	for (struct deferred *d = arena->deferred; d; d = d->next)
+		d->fn(d->p);
+	arena->deferred = NULL;
+}
+
 void etl_arena_free(struct etl_arena *arena)
 {
 	if (!arena)
 		return;
+	run_deferred(arena);
 	free_blocks(arena->blocks);
 	free(arena);
 }
@@ -54,6 +77,7 @@ void etl_arena_reset(struct etl_arena *arena)
 {
 	struct block *keep = NULL;
 
+	run_deferred(arena);
 	for (struct block **p = &arena->blocks; *p; p = &(*p)->next)
 		if ((*p)->size == arena->block_bytes) {
 			keep = *p;

@@ -24,6 +24,10 @@ char *etl_arena_memdup0(struct etl_arena *arena, const void *p, size_t len);
 char *etl_arena_strf(struct etl_arena *arena, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* Calls fn(p) when the arena is reset or freed, last one first: for what the heap owns but
+ * the arena's contents use (a time zone). */
+void etl_arena_defer(struct etl_arena *arena, void (*fn)(void *p), void *p);
+
 /* Bytes held from the heap, for budgets. */
 size_t etl_arena_bytes(const struct etl_arena *arena);
 

@@ -91,14 +91,13 @@ static void link_one(struct etl_job **jobs, size_t n, struct etl_job *job,
 
 void etl_graph_link(struct etl_job **jobs, size_t n, const struct etl_conf_env *env)
 {
-	size_t before = etl_diag_count(env->diag);
 	bool any = false;
 
 	for (size_t i = 0; i < n; i++) {
 		link_one(jobs, n, jobs[i], env);
 		any |= jobs[i]->after.n > 0;
 	}
-	if (!any || etl_diag_count(env->diag) != before)
+	if (!any)
 		return;
 	for (size_t i = 0; i < n; i++) {
 		jobs[i]->dependants = etl_arena_zalloc(env->arena,

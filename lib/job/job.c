@@ -191,15 +191,16 @@ static void load_calendar(struct etl_job *job, const struct schedule_options *o,
 			ETL_DIAG_RANGE, NULL, "man etld.yaml, schedule", "%s", err.message);
 }
 
-static void load_schedule(struct etl_job *job, const struct etl_node *node,
-	const struct etl_conf_env *env)
+/* `node` may be NULL; then `body`, the job, is where it is missing. */
+static void load_schedule(struct etl_job *job, const struct etl_node *body,
+	const struct etl_node *node, const struct etl_conf_env *env)
 {
 	struct schedule_options o = {0};
 	struct etl_error err = ETL_ERROR_INIT;
 	struct etl_zone *zone;
 
 	if (!node && !job->after.n) {
-		etl_diag_add(env->diag, NULL, ETL_DIAG_MISSING, NULL,
+		etl_diag_add(env->diag, &body->mark, ETL_DIAG_MISSING, NULL,
 			"schedule: {cron: \"10 * * * *\"}, or after: [other_job]",
 			"%s has no schedule and waits for no other job", env->what);
 		return;
@@ -478,10 +479,11 @@ struct etl_job *etl_job_load(const char *name, const struct etl_node *root,
 	struct etl_conf_env *env)
 {
 	struct etl_job *job = etl_arena_zalloc(env->arena, sizeof *job);
-	size_t before = etl_diag_count(env->diag);
 	struct job_options o = {0};
 
 	job->name = etl_arena_strdup(env->arena, name);
+	if (!root)
+		return job;
 	etl_options_fill(job_table, root, &o, "job", env);
 	job->description = o.description ? o.description : "";
 	job->retry_max = o.retry.max;
@@ -491,7 +493,7 @@ struct etl_job *etl_job_load(const char *name, const struct etl_node *root,
 	job->max_rejects = o.rejects.max;
 	job->after = o.after;
 	etl_job_load_partitions(job, o.partitions, env);
-	load_schedule(job, o.schedule, env);
+	load_schedule(job, root, o.schedule, env);
 	if (o.window)
 		load_window(job, o.window, env);
 	if (o.extract)
@@ -500,10 +502,7 @@ struct etl_job *etl_job_load(const char *name, const struct etl_node *root,
 	load_checks(job, o.check, env);
 	if (o.load)
 		load_sink(job, o.load, env);
-	if (etl_diag_count(env->diag) == before)
-		return job;
-	etl_job_fini(job);
-	return NULL;
+	return job;
 }
 
 static void *writable(const void *p)

@@ -84,8 +84,10 @@ struct etl_job {
 	size_t n_dependants;
 };
 
-/* Fills a job from a file's tree; everything wrong goes to env->diag. NULL if that was
- * anything. `env->partition_names` is set by this function. Loader's thread. */
+/* Fills a job from a file's tree; everything wrong goes to env->diag, and such a job is good
+ * for nothing but its name and its `after` (so that the graph can be judged in the same
+ * pass). `root` NULL: a file that could not be read. Never NULL; etl_job_fini ends it. Sets
+ * env->partition_names. Loader's thread. */
 struct etl_job *etl_job_load(const char *name, const struct etl_node *root,
 	struct etl_conf_env *env);
 

@@ -92,7 +92,7 @@ static int prepare_sink(struct etl_run *run)
 		.run_id = run->run_id,
 	};
 
-	if (!run->job->sink->prepare)
+	if (!run->prepare || !run->job->sink->prepare)
 		return 0;
 	if (run->job->sink->prepare(run->job->sink_options, &env, &run->error) < 0)
 		return etl_error_prefix(&run->error, "preparing the target");

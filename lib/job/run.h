@@ -52,6 +52,7 @@ struct etl_run {
 	etl_wall slot;	       /* the slot it runs for; ms == 0 = none */
 	struct etl_window asked; /* start == end: whatever is due */
 	char *only_partition;  /* NULL = all; owned */
+	bool prepare; /* first run of this job on this generation: prepare the sink before */
 
 	atomic_int cancel;  /* enum etl_cancel; looked at between steps and batches */
 	atomic_bool fenced; /* a commit found a higher fence: somebody else has the job */

@@ -27,7 +27,6 @@ struct etl_event_time {
 	struct etl_timefmt pattern;
 	struct etl_timefmt local[LOCAL_FORMS];
 	const struct etl_zone *zone;
-	struct etl_zone *owned_zone; /* NULL for UTC */
 	etl_dur back; /* what a stamp at the interval's end is moved back by */
 };
 
@@ -86,18 +85,26 @@ bad:
 	return false;
 }
 
+static void free_zone(void *zone)
+{
+	etl_zone_free(zone);
+}
+
 static bool compile_zone(struct etl_event_time *spec, const char *name,
 	const struct etl_node *node, const struct etl_conf_env *env)
 {
 	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_zone *zone;
 
 	spec->zone = etl_zone_utc();
 	if (etl_streq(name, "UTC"))
 		return true;
-	spec->owned_zone = etl_zone_load(name, &err);
-	spec->zone = spec->owned_zone;
-	if (spec->zone)
+	zone = etl_zone_load(name, &err);
+	spec->zone = zone;
+	if (zone) {
+		etl_arena_defer(env->arena, free_zone, zone);
 		return true;
+	}
 	etl_diag_add(env->diag, mark_of(node, "timezone"), ETL_DIAG_REFERENCE, NULL, NULL, "%s: %s",
 		env->what, err.message);
 	return false;
@@ -134,16 +141,7 @@ const struct etl_event_time *etl_event_time_compile(const struct etl_event_time_
 		spec->back = options->interval;
 	ok = compile_format(spec, options->format ? options->format : "iso8601", node, env);
 	ok &= compile_zone(spec, options->timezone ? options->timezone : "UTC", node, env);
-	if (ok)
-		return spec;
-	etl_zone_free(spec->owned_zone);
-	return NULL;
-}
-
-void etl_event_time_free(const struct etl_event_time *spec)
-{
-	if (spec)
-		etl_zone_free(spec->owned_zone);
+	return ok ? spec : NULL;
 }
 
 const char *etl_event_time_field(const struct etl_event_time *spec)

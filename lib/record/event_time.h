@@ -29,9 +29,6 @@ extern const struct etl_option etl_event_time_table[];
 const struct etl_event_time *etl_event_time_compile(const struct etl_event_time_options *options,
 	const struct etl_node *node, const struct etl_conf_env *env);
 
-/* Gives back what does not lie in the generation's arena (a zone). NULL is fine. */
-void etl_event_time_free(const struct etl_event_time *spec);
-
 /* Gives every record from index `first` its time and rewrites the field as a date. A record
  * whose field is missing or unreadable becomes a reject (step "decode", rule "time").
  * Compacts the batch. */

@@ -227,7 +227,6 @@ static void check_time(const struct etl_event_time_options *options, const char 
 		assert_int_equal(batch->n_rejects, 1);
 		assert_string_equal(batch->rejects[0].rule, "time");
 	}
-	etl_event_time_free(spec);
 	etl_batch_free(batch);
 	etl_diag_free(diag);
 	etl_arena_free(arena);
