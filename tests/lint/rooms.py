@@ -38,6 +38,7 @@ OWNERS = {  # how a third party's header begins -> where it may be included (pat
     "bson": ["lib/conf/document.", "lib/record/", "lib/mongo/", "lib/source/", "lib/transform/",
              "lib/check/", "lib/sink/", "lib/state/", "lib/job/", "daemon/"],
     "ev.h": ["daemon/loop."],
+    "uthash.h": ["daemon/"],
     "curl/": ["daemon/http."],
     "systemd/": ["daemon/journal.", "daemon/notify.", "daemon/etlctl/"],
     "microhttpd": ["daemon/web."],
