@@ -7,6 +7,7 @@
 #define ETL_STATE_MONGODB_H
 
 #include <mongoc/mongoc.h>
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "mongo/mongo.h"
@@ -16,12 +17,25 @@
 
 #define ETL_RUNS_KEEP_DAYS 90
 #define ETL_DEAD_LETTERS_KEEP_DAYS 90
+#define ETL_SESSIONS_KEEP_DAYS 7
+
+/* The driver's sessions that have held a transaction; the lock guards all of it. */
+struct etl_sessions {
+	pthread_mutex_t lock;
+	char holder[160]; /* who we are, "" until a lease was asked for */
+	struct etl_known_session {
+		uint8_t id[16];
+		etl_mono recorded;
+	} *known;
+	size_t n, cap;
+};
 
 struct etl_state_mongodb {
 	struct etl_state base;
 	struct etl_mongo *mongo;
 	char *database;
 	atomic_bool transactions;
+	struct etl_sessions sessions;
 };
 
 /* A collection with the client that it lives on. */
@@ -55,6 +69,12 @@ int etl_state_update_one(mongoc_collection_t *c, const bson_t *query, const bson
 int64_t etl_bson_int(const bson_t *doc, const char *field, int64_t fallback);
 etl_wall etl_bson_date(const bson_t *doc, const char *field);
 void etl_bson_text(const bson_t *doc, const char *field, char *out, size_t size);
+
+/* Whose sessions these are; a transaction's session goes on record before it writes; the
+ * open transactions of another holder are ended, whatever comes of it. */
+void etl_sessions_own(struct etl_sessions *sessions, const char *holder);
+void etl_sessions_note(struct etl_state *s, const struct etl_txn *txn);
+void etl_sessions_kill(struct etl_state *s, const char *holder);
 
 /* The operations, one file a topic. */
 int etl_smdb_prepare(struct etl_state *s, struct etl_error *err);

@@ -5,6 +5,7 @@
 #include "state/mongodb.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -157,6 +158,7 @@ int etl_smdb_begin(struct etl_state *s, struct etl_txn **txn, struct etl_error *
 	begun = etl_txn_begin(store->mongo, err);
 	if (!begun)
 		return -1;
+	etl_sessions_note(s, begun);
 	*txn = begun;
 	return 0;
 }
@@ -173,6 +175,8 @@ static void store_free(struct etl_state *s)
 
 	if (!store)
 		return;
+	pthread_mutex_destroy(&store->sessions.lock);
+	free(store->sessions.known);
 	free(store->database);
 	free(store);
 }
@@ -209,5 +213,6 @@ struct etl_state *etl_state_mongodb_new(struct etl_mongo *mongo, const char *dat
 	store->base.ops = &mongodb_ops;
 	store->mongo = mongo;
 	store->database = etl_strdup(database);
+	pthread_mutex_init(&store->sessions.lock, NULL);
 	return &store->base;
 }

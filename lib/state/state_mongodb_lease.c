@@ -69,6 +69,7 @@ static void acquire_pipeline(bson_t *out, const char *job, const char *holder, c
 	BCON_APPEND(&set, "job", "{", "$literal", BCON_UTF8(job), "}");
 	append_choice_new(&set, "fence", taken, next_fence(holder));
 	append_choice_new(&set, "holder", taken, BCON_NEW("$literal", BCON_UTF8(holder)));
+	append_choice_new(&set, "before", taken, BCON_NEW("$ifNull", "[", "$holder", "", "]"));
 	append_choice_new(&set, "token", taken, BCON_NEW("$literal", BCON_UTF8(token)));
 	append_choice_new(&set, "acquired_at", taken, BCON_NEW("$toDate", "$$NOW"));
 	append_choice_new(&set, "expires", taken, now_plus(ttl));
@@ -80,7 +81,7 @@ static void acquire_pipeline(bson_t *out, const char *job, const char *holder, c
 int etl_smdb_lease_acquire(struct etl_state *s, const char *job, const char *holder,
 	const char *dead_holder, etl_dur ttl, struct etl_lease *lease, struct etl_error *err)
 {
-	char token[ETL_UUID_BYTES], winner[ETL_UUID_BYTES];
+	char token[ETL_UUID_BYTES], winner[ETL_UUID_BYTES], before[sizeof lease->holder];
 	bson_t query = BSON_INITIALIZER;
 	struct etl_place place;
 	bson_t pipeline, after;
@@ -103,8 +104,14 @@ int etl_smdb_lease_acquire(struct etl_state *s, const char *job, const char *hol
 	etl_bson_text(&after, "holder", lease->holder, sizeof lease->holder);
 	lease->expires = etl_bson_date(&after, "expires");
 	lease->fence = etl_bson_int(&after, "fence", 0);
+	etl_bson_text(&after, "before", before, sizeof before);
 	bson_destroy(&after);
-	return strcmp(winner, token) == 0;
+	if (strcmp(winner, token) != 0)
+		return 0;
+	etl_sessions_own(&etl_state_mongodb(s)->sessions, holder);
+	if (*before && strcmp(before, holder) != 0)
+		etl_sessions_kill(s, before);
+	return 1;
 }
 
 /* Sets `expires` of the lease that still carries our fence. */

@@ -14,15 +14,15 @@ struct index_row {
 		const char *field;
 		int direction;
 	} keys[4];
-	int keep_days;	   /* TTL; 0 = none */
-	const char *only_true; /* partial: where this field is true */
+	int keep_days; /* TTL; 0 = none */
 };
 
 static const struct index_row indexes[] = {
 	{"windows", "job_partition_start", {{"job", 1}, {"partition", 1}, {"start", 1}}},
 	{"windows", "job_start", {{"job", 1}, {"start", 1}}},
 	{"windows", "job_state", {{"job", 1}, {"state", 1}}},
-	{"windows", "dirty", {{"job", 1}, {"partition", 1}, {"start", 1}, {"dirty", 1}}, 0, "dirty"},
+	/* Not a partial index: not every server puts a document in that comes to match later. */
+	{"windows", "job_dirty_start", {{"job", 1}, {"dirty", 1}, {"start", 1}}},
 	{"watermarks", "job_name", {{"job_name", 1}}},
 	{"runs", "job_started", {{"job", 1}, {"started", -1}}},
 	{"runs", "started", {{"started", -1}}},
@@ -31,6 +31,7 @@ static const struct index_row indexes[] = {
 	{"dead_letters", "run_id", {{"run_id", 1}}},
 	{"dead_letters", "keep", {{"at", 1}}, ETL_DEAD_LETTERS_KEEP_DAYS},
 	{"audit", "at", {{"at", -1}}},
+	{"sessions", "keep", {{"updated_at", 1}}, ETL_SESSIONS_KEEP_DAYS},
 	/* Named so that they exist before the first transaction writes to them. */
 	{"leases", NULL},
 	{"pauses", NULL},
@@ -38,7 +39,7 @@ static const struct index_row indexes[] = {
 
 static void append_index(bson_t *list, const struct index_row *row)
 {
-	bson_t one, keys, partial;
+	bson_t one, keys;
 
 	BSON_APPEND_DOCUMENT_BEGIN(list, "0", &one);
 	BSON_APPEND_DOCUMENT_BEGIN(&one, "key", &keys);
@@ -48,11 +49,6 @@ static void append_index(bson_t *list, const struct index_row *row)
 	BSON_APPEND_UTF8(&one, "name", row->name);
 	if (row->keep_days)
 		BSON_APPEND_INT32(&one, "expireAfterSeconds", row->keep_days * 86400);
-	if (row->only_true) {
-		BSON_APPEND_DOCUMENT_BEGIN(&one, "partialFilterExpression", &partial);
-		BSON_APPEND_BOOL(&partial, row->only_true, true);
-		bson_append_document_end(&one, &partial);
-	}
 	bson_append_document_end(list, &one);
 }
 
