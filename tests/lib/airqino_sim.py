@@ -370,7 +370,7 @@ class AirqinoSim:
         self.queries = collections.deque(maxlen=QUERIES_KEPT)
         self.ended = threading.Event()
         handler = type("Handler", (Handler,), {"sim": self})
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
+        self.server = Server(("127.0.0.1", port), handler)
         self.server.daemon_threads = True
         self.port = self.server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
@@ -680,6 +680,13 @@ class AirqinoSim:
         with self.lock:
             self.counts[(path, station, status)] += 1
             self.queries.append({**request, "station": station, "status": status})
+
+
+class Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, request, client_address):
+        """A client that was killed is no error of ours."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

@@ -6,7 +6,8 @@
         etld.ctl("status").json
 
 A job is a dict (written as JSON, which is YAML) or the text of a file. Every wait has a limit.
-The binaries come from the folder that ETLD_BUILD names (default: build).
+The binaries come from the folder that ETLD_BUILD names (default: build); those with fault
+points from ETLD_BUILD_FAULTS (default: build-faults).
 """
 import dataclasses
 import grp
@@ -40,6 +41,11 @@ NOT_PASSED_ON = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "JOURNAL_STRE
 
 def build_folder():
     return ROOT / os.environ.get("ETLD_BUILD", "build")
+
+
+def faults_folder():
+    """The build with fault points (make FAULTS=1)."""
+    return ROOT / os.environ.get("ETLD_BUILD_FAULTS", "build-faults")
 
 
 def own_group():

@@ -15,7 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "lib"))
 
 from airqino_sim import AirqinoSim  # noqa: E402
-from etld import Etld, build_folder  # noqa: E402
+from etld import Etld, build_folder, faults_folder  # noqa: E402
 from mongodb import MongoServer  # noqa: E402
 
 CANNOT = 77  # status of nsbox.sh and jbox.sh where the kernel forbids them
@@ -43,7 +43,7 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_runtest_setup(item):
-    if item.get_closest_marker("faults") and not (ROOT / "build-faults" / "etld").exists():
+    if item.get_closest_marker("faults") and not (faults_folder() / "etld").exists():
         pytest.skip("the build with fault points is absent: make FAULTS=1")
     if item.get_closest_marker("daemon"):
         missing = [n for n in ("etld", "etlctl") if not (build_folder() / n).exists()]
