@@ -34,7 +34,8 @@ struct etld_http {
 struct etld_transfer {
 	struct etld_transfer *prev, *next;
 	struct etld_http *http;
-	const struct etl_request *request;
+	char *url_shown; /* its own: the request may go while a worker still has the strand */
+	uint64_t bytes_max;
 	struct etld_transfer_events events;
 	void *ctx;
 	CURL *easy;
@@ -125,6 +126,7 @@ static void transfer_free(struct etld_transfer *t)
 	free(t->content_type);
 	free(t->etag);
 	free(t->location);
+	free(t->url_shown);
 	free(t);
 }
 
@@ -188,15 +190,13 @@ static size_t on_header(char *bytes, size_t one, size_t len, void *ctx)
 static size_t on_body(char *bytes, size_t one, size_t len, void *ctx)
 {
 	struct etld_transfer *t = ctx;
-	uint64_t max = t->request->response_bytes_max;
-
 	(void)one;
 	if (t->paused)
 		return CURL_WRITEFUNC_PAUSE; /* libcurl keeps these bytes and gives them again */
 	t->bytes += len;
-	if (max && t->bytes > max) {
+	if (t->bytes_max && t->bytes > t->bytes_max) {
 		etl_error_set(&t->failure, ETL_LIMIT, "http.too_large",
-			"the answer is larger than %llu bytes", (unsigned long long)max);
+			"the answer is larger than %llu bytes", (unsigned long long)t->bytes_max);
 		return 0;
 	}
 	give_head(t);
@@ -238,7 +238,7 @@ static void explain(struct etld_transfer *t, CURLcode code, struct etl_error *er
 
 	if (t->failure.kind != ETL_OK) {
 		*err = t->failure;
-		etl_error_prefix(err, "%s", t->request->url_shown);
+		etl_error_prefix(err, "%s", t->url_shown);
 		return;
 	}
 	for (size_t i = 0; i < sizeof failures / sizeof *failures; i++)
@@ -246,7 +246,7 @@ static void explain(struct etld_transfer *t, CURLcode code, struct etl_error *er
 			kind = failures[i].kind;
 			name = failures[i].name;
 		}
-	etl_error_set(err, kind, name, "%s: %s", t->request->url_shown, text);
+	etl_error_set(err, kind, name, "%s: %s", t->url_shown, text);
 }
 
 static void finish(struct etld_transfer *t, const struct etl_error *err)
@@ -289,9 +289,8 @@ static bool header_is_sane(const struct etl_header *h)
 	return !strpbrk(h->name, "\r\n:") && !strpbrk(h->value, "\r\n");
 }
 
-static void set_request(struct etld_transfer *t)
+static void set_request(struct etld_transfer *t, const struct etl_request *r)
 {
-	const struct etl_request *r = t->request;
 	CURL *easy = t->easy;
 
 	for (size_t i = 0; i < r->n_headers; i++) {
@@ -314,10 +313,10 @@ static void set_request(struct etld_transfer *t)
 }
 
 /* What holds for every transfer (reliability.md section 5). */
-static void set_rules(struct etld_transfer *t)
+static void set_rules(struct etld_transfer *t, const struct etl_request *r)
 {
 	const struct etld_http_options *o = &t->http->options;
-	etl_dur timeout = t->request->timeout.us ? t->request->timeout : o->timeout;
+	etl_dur timeout = r->timeout.us ? r->timeout : o->timeout;
 	CURL *easy = t->easy;
 
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, t);
@@ -334,7 +333,7 @@ static void set_rules(struct etld_transfer *t)
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
 		(long)(timeout.us < 10000000 ? etl_dur_ms(timeout) : 10000));
 	curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, 3600L);
-	if (o->ipv4_only || t->request->ip == ETL_IP_4_ONLY)
+	if (o->ipv4_only || r->ip == ETL_IP_4_ONLY)
 		curl_easy_setopt(easy, CURLOPT_IPRESOLVE, (long)CURL_IPRESOLVE_V4);
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, t);
@@ -397,7 +396,8 @@ struct etld_transfer *etld_http_start(struct etld_http *http, const struct etl_r
 	struct etld_transfer *t = ETL_NEW(struct etld_transfer);
 
 	t->http = http;
-	t->request = request;
+	t->url_shown = etl_strdup(request->url_shown ? request->url_shown : "");
+	t->bytes_max = request->response_bytes_max;
 	t->events = *events;
 	t->ctx = ctx;
 	t->failure = (struct etl_error)ETL_ERROR_INIT;
@@ -408,8 +408,8 @@ struct etld_transfer *etld_http_start(struct etld_http *http, const struct etl_r
 	if (t->next)
 		t->next->prev = t;
 	http->transfers = t;
-	set_rules(t);
-	set_request(t);
+	set_rules(t, request);
+	set_request(t, request);
 	if (strlen(request->url) > URL_BYTES_MAX)
 		etl_error_set(&t->failure, ETL_PERMANENT, "http.url", "the URL is longer than %d bytes",
 			URL_BYTES_MAX);
