@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The parts of loading a job, one file each. Private to lib/job. Each takes the node under its
+ * key and adds what is wrong to env->diag; the job is then not used. Loader's thread.
+ */
+#ifndef ETL_JOB_JOB_PARTS_H
+#define ETL_JOB_JOB_PARTS_H
+
+#include "job/job.h"
+
+/* job_schedule.c; `node` is NULL where the file `body` gives no schedule */
+void etl_job_load_schedule(struct etl_job *job, const struct etl_node *body,
+	const struct etl_node *node, const struct etl_conf_env *env);
+void etl_job_load_window(struct etl_job *job, const struct etl_node *node,
+	const struct etl_conf_env *env);
+
+/* job_plugins.c; the source after the window, since it has to fit it */
+void etl_job_load_source(struct etl_job *job, const struct etl_node *node,
+	const struct etl_conf_env *env);
+void etl_job_load_transforms(struct etl_job *job, const struct etl_node *node,
+	const struct etl_conf_env *env);
+void etl_job_load_checks(struct etl_job *job, const struct etl_node *node,
+	const struct etl_conf_env *env);
+void etl_job_load_sink(struct etl_job *job, const struct etl_node *node,
+	const struct etl_conf_env *env);
+
+#endif

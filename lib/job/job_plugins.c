@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A job's plugins: one source, a list of transforms, a list of checks, one sink, each found
+ * by its name, filled by its own table and asked to check itself.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/hash.h"
+#include "base/str.h"
+#include "job/job_parts.h"
+
+static void fail_at(const struct etl_conf_env *env, const struct etl_node *node,
+	enum etl_diag_code code, const char *hint, const char *text)
+{
+	etl_diag_add(env->diag, node ? &node->mark : NULL, code, hint, NULL, "%s in %s", text,
+		env->what);
+}
+
+static void unknown_plugin(const struct etl_node *key, const char *kind, const char *const *names,
+	size_t n, const struct etl_conf_env *env)
+{
+	const char *near = etl_nearest(key->text, names, n);
+	struct etl_buf all;
+	char hint[128] = "";
+
+	etl_buf_init(&all, 1024);
+	for (size_t i = 0; i < n; i++)
+		etl_buf_printf(&all, "%s%s", i ? ", " : "there are: ", names[i]);
+	if (near)
+		snprintf(hint, sizeof hint, "did you mean '%s'?", near);
+	etl_diag_add(env->diag, &key->mark, ETL_DIAG_UNKNOWN, near ? hint : NULL,
+		etl_buf_text(&all), "unknown %s '%s' in %s", kind, key->text, env->what);
+	etl_buf_fini(&all);
+}
+
+#define NAMES_MAX 64
+
+/* `{name: body}`: one key. Returns the key's node, or NULL with an error. */
+static const struct etl_node *single_key(const struct etl_node *node, const char *kind,
+	const struct etl_conf_env *env)
+{
+	if (node->kind == ETL_NODE_MAP && node->n == 1)
+		return node->keys[0];
+	etl_diag_add(env->diag, &node->mark, ETL_DIAG_TYPE, NULL, NULL,
+		"%s expects one mapping with one %s in it, such as `http: {...}`", env->what, kind);
+	return NULL;
+}
+
+/* Finds the type by name or says what there is. `T` is source, transform, check or sink. */
+#define DEFINE_FIND(T)                                                                          \
+	static const struct etl_##T##_type *find_##T(const struct etl_node *key,                \
+		const struct etl_conf_env *env)                                                 \
+	{                                                                                       \
+		const struct etl_##T##_type *type = etl_##T##_find(key->text);                  \
+		const char *names[NAMES_MAX];                                                   \
+		size_t n = 0;                                                                   \
+                                                                                                \
+		for (; !type && etl_##T##s[n] && n < NAMES_MAX; n++)                            \
+			names[n] = etl_##T##s[n]->name;                                         \
+		if (!type)                                                                      \
+			unknown_plugin(key, #T, names, n, env);                                 \
+		return type;                                                                    \
+	}
+DEFINE_FIND(source)
+DEFINE_FIND(transform)
+DEFINE_FIND(check)
+DEFINE_FIND(sink)
+
+/* Fills a plugin's options and lets it check them. NULL if something is wrong. */
+static void *load_options(const struct etl_option *table, size_t size,
+	void (*check)(void *, const struct etl_node *, const struct etl_conf_env *),
+	const struct etl_node *body, const char *context, const struct etl_conf_env *env)
+{
+	void *options = etl_arena_zalloc(env->arena, size ? size : 1);
+
+	if (!etl_options_fill(table, body, options, context, env))
+		return NULL;
+	if (check)
+		check(options, body, env);
+	return options;
+}
+
+void etl_job_load_source(struct etl_job *job, const struct etl_node *node,
+	const struct etl_conf_env *env)
+{
+	const struct etl_node *key = single_key(node, "source", env);
+	size_t before = etl_diag_count(env->diag);
+
+	if (!key)
+		return;
+	job->source = find_source(key, env);
+	if (!job->source)
+		return;
+	job->source_options = load_options(job->source->options, job->source->options_size,
+		job->source->check, node->items[0], etl_arena_strf(env->arena, "extract.%s", key->text),
+		env);
+	if (!job->source_options || etl_diag_count(env->diag) != before)
+		return;
+	if (!job->window.none && job->source->has_time && !job->source->has_time(job->source_options))
+		etl_diag_add(env->diag, &node->mark, ETL_DIAG_MISSING, NULL,
+			"time: {field: timestamp, format: ...}, or window: none",
+			"%s has windows, but its source says no event time", env->what);
+	if (job->source->shared_new)
+		job->source_shared = job->source->shared_new(job->source_options);
+}
+
+static uint64_t digest(const struct etl_node *node, uint64_t seed)
+{
+	if (node->kind == ETL_NODE_SCALAR)
+		return etl_hash64(node->text, strlen(node->text), seed);
+	for (size_t i = 0; i < node->n; i++) {
+		if (node->kind == ETL_NODE_MAP)
+			seed = digest(node->keys[i], seed + 1);
+		seed = digest(node->items[i], seed + 2);
+	}
+	return seed;
+}
+
+void etl_job_load_sink(struct etl_job *job, const struct etl_node *node,
+	const struct etl_conf_env *env)
+{
+	const struct etl_node *key = single_key(node, "sink", env);
+
+	if (!key)
+		return;
+	job->sink = find_sink(key, env);
+	job->load_digest = digest(node, 0);
+	if (job->sink)
+		job->sink_options = load_options(job->sink->options, job->sink->options_size,
+			job->sink->check, node->items[0],
+			etl_arena_strf(env->arena, "load.%s", key->text), env);
+}
+
+static bool expect_list(const struct etl_node *node, const char *what,
+	const struct etl_conf_env *env)
+{
+	if (node->kind == ETL_NODE_LIST)
+		return true;
+	etl_diag_add(env->diag, &node->mark, ETL_DIAG_TYPE, "a list, each line with a dash", NULL,
+		"`%s` in %s is a list", what, env->what);
+	return false;
+}
+
+void etl_job_load_transforms(struct etl_job *job, const struct etl_node *node,
+	const struct etl_conf_env *env)
+{
+	if (!node || !expect_list(node, "transform", env))
+		return;
+	job->transforms = etl_arena_zalloc(env->arena, (node->n + 1) * sizeof *job->transforms);
+	for (size_t i = 0; i < node->n; i++) {
+		const struct etl_node *key = single_key(node->items[i], "transform", env);
+		struct etl_job_stage *stage = &job->transforms[job->n_transforms];
+
+		if (!key || !(stage->type = find_transform(key, env)))
+			continue;
+		stage->options = load_options(stage->type->options, stage->type->options_size,
+			stage->type->check, node->items[i]->items[0],
+			etl_arena_strf(env->arena, "transform.%s", key->text), env);
+		job->n_transforms++;
+	}
+}
+
+/* Takes `on_fail` out of a check's body: it is the framework's own key. */
+static const struct etl_node *split_on_fail(const struct etl_node *body,
+	const struct etl_check_type *type, enum etl_on_fail *on_fail, const struct etl_conf_env *env)
+{
+	const struct etl_node *word = etl_node_get(body, "on_fail");
+	struct etl_node *rest;
+	int found = -1;
+
+	*on_fail = type->on_fail_default;
+	if (!word)
+		return body;
+	for (int i = 0; etl_on_fail_words[i]; i++)
+		if (word->kind == ETL_NODE_SCALAR && etl_streq(etl_on_fail_words[i], word->text))
+			found = i;
+	if (found < 0)
+		fail_at(env, word, ETL_DIAG_WORD, "warn, reject, hold or fail", "unknown on_fail");
+	else if (!(type->on_fail_allowed & (1u << found)))
+		fail_at(env, word, ETL_DIAG_WORD, "this check judges windows, not single records",
+			"on_fail does not fit the check");
+	else
+		*on_fail = (enum etl_on_fail)found;
+
+	rest = etl_arena_zalloc(env->arena, sizeof *rest);
+	*rest = *body;
+	rest->n = 0;
+	rest->items = etl_arena_alloc(env->arena, body->n * sizeof *rest->items);
+	rest->keys = etl_arena_alloc(env->arena, body->n * sizeof *rest->keys);
+	for (size_t i = 0; i < body->n; i++)
+		if (body->items[i] != word) {
+			rest->keys[rest->n] = body->keys[i];
+			rest->items[rest->n++] = body->items[i];
+		}
+	return rest;
+}
+
+void etl_job_load_checks(struct etl_job *job, const struct etl_node *node,
+	const struct etl_conf_env *env)
+{
+	if (!node || !expect_list(node, "check", env))
+		return;
+	job->checks = etl_arena_zalloc(env->arena, (node->n + 1) * sizeof *job->checks);
+	for (size_t i = 0; i < node->n; i++) {
+		const struct etl_node *key = single_key(node->items[i], "check", env);
+		struct etl_job_check *rule = &job->checks[job->n_checks];
+
+		if (!key || !(rule->type = find_check(key, env)))
+			continue;
+		rule->options = load_options(rule->type->options, rule->type->options_size,
+			rule->type->check,
+			split_on_fail(node->items[i]->items[0], rule->type, &rule->on_fail, env),
+			etl_arena_strf(env->arena, "check.%s", key->text), env);
+		job->n_checks++;
+	}
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A job's `schedule` and `window`: when it runs, and over which grid.
+ */
+#include <string.h>
+
+#include "base/str.h"
+#include "job/job_parts.h"
+
+static const char *const misfire_words[] = {"run_each", "run_latest", "skip", NULL};
+static const char *const overlap_words[] = {"skip", "queue_one", "cancel_running", NULL};
+
+struct schedule_options {
+	const char *cron;
+	etl_dur every, offset;
+	const char *timezone;
+	etl_dur jitter, timeout;
+	int misfire, overlap;
+	int64_t max_active;
+};
+
+#define AT(type, member) offsetof(struct type, member)
+
+static const struct etl_option schedule_table[] = {
+	{.name = "cron", .type = ETL_OPT_STRING, .offset = AT(schedule_options, cron),
+		.help = "5 or 6 fields, or @hourly, @daily ..."},
+	{.name = "every", .type = ETL_OPT_DURATION, .offset = AT(schedule_options, every), .min = 1,
+		.help = "instead of cron: each multiple of this length, counted from 1970 UTC"},
+	{.name = "offset", .type = ETL_OPT_DURATION, .offset = AT(schedule_options, offset),
+		.help = "with every: how long after the multiple"},
+	{.name = "timezone", .type = ETL_OPT_STRING, .offset = AT(schedule_options, timezone),
+		.fallback = "UTC", .help = "IANA zone in which cron is read"},
+	{.name = "jitter", .type = ETL_OPT_DURATION, .offset = AT(schedule_options, jitter),
+		.fallback = "0s", .max = 86400,
+		.help = "spread: a shift below this, always the same for a job on a host"},
+	{.name = "misfire", .type = ETL_OPT_WORD, .offset = AT(schedule_options, misfire),
+		.words = misfire_words, .fallback = "run_latest",
+		.help = "slots missed while the daemon was down"},
+	{.name = "overlap", .type = ETL_OPT_WORD, .offset = AT(schedule_options, overlap),
+		.words = overlap_words, .fallback = "queue_one",
+		.help = "a slot that comes while a run is still going"},
+	{.name = "timeout", .type = ETL_OPT_DURATION, .offset = AT(schedule_options, timeout),
+		.fallback = "1h", .min = 1, .max = 7 * 86400, .help = "the longest run"},
+	{.name = "max_active", .type = ETL_OPT_INT, .offset = AT(schedule_options, max_active),
+		.fallback = "8", .min = 1, .max = 1000,
+		.help = "partitions of this job that are fetched at once"},
+	{0},
+};
+
+struct reread_options {
+	etl_dur every, span;
+};
+
+static const struct etl_option reread_table[] = {
+	{.name = "every", .type = ETL_OPT_DURATION, .offset = AT(reread_options, every),
+		.required = true, .min = 1, .help = "how often"},
+	{.name = "span", .type = ETL_OPT_DURATION, .offset = AT(reread_options, span),
+		.required = true, .min = 1, .help = "how far back"},
+	{0},
+};
+
+struct window_options {
+	etl_dur size, settle, lookback, max_span, retention;
+	etl_wall start, end;
+	bool has_start;
+	struct reread_options reread;
+};
+
+static const struct etl_option window_table[] = {
+	{.name = "size", .type = ETL_OPT_DURATION, .offset = AT(window_options, size),
+		.required = true, .min = 1, .max = 366 * 86400.0, .help = "length of a window"},
+	{.name = "settle", .type = ETL_OPT_DURATION, .offset = AT(window_options, settle),
+		.fallback = "0s", .help = "how long after its end a window counts as final"},
+	{.name = "lookback", .type = ETL_OPT_DURATION, .offset = AT(window_options, lookback),
+		.fallback = "0s", .help = "how far back each run reads again"},
+	{.name = "max_span", .type = ETL_OPT_DURATION, .offset = AT(window_options, max_span),
+		.help = "the longest request (default: one window)"},
+	{.name = "retention", .type = ETL_OPT_DURATION, .offset = AT(window_options, retention),
+		.help = "how long the source keeps its data; older holes become unrecoverable"},
+	{.name = "start", .type = ETL_OPT_TIME, .offset = AT(window_options, start),
+		.required = true, .help = "start of the first window; the grid is anchored here"},
+	{.name = "end", .type = ETL_OPT_TIME, .offset = AT(window_options, end),
+		.help = "no window ends later"},
+	{.name = "reread", .type = ETL_OPT_TABLE, .offset = AT(window_options, reread),
+		.sub = reread_table, .help = "deep re-read of what the source may rewrite"},
+	{0},
+};
+
+static void fail_at(const struct etl_conf_env *env, const struct etl_node *node,
+	enum etl_diag_code code, const char *hint, const char *text)
+{
+	etl_diag_add(env->diag, node ? &node->mark : NULL, code, hint, NULL, "%s in %s", text,
+		env->what);
+}
+
+/* ---- schedule ---------------------------------------------------------------------------- */
+
+static void load_calendar(struct etl_job *job, const struct schedule_options *o,
+	const struct etl_node *node, const struct etl_conf_env *env)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+
+	if (o->cron && o->every.us) {
+		fail_at(env, etl_node_get(node, "every"), ETL_DIAG_CONFLICT, "cron stands there too",
+			"a schedule is either cron or every");
+		return;
+	}
+	if (o->cron) {
+		job->calendar = etl_calendar_cron(o->cron, job->zone, &err);
+		job->schedule_text = o->cron;
+	} else if (o->every.us) {
+		job->calendar = etl_calendar_every(o->every, o->offset, &err);
+		job->schedule_text = etl_arena_strf(env->arena, "every %s",
+			etl_node_get(node, "every")->text);
+	} else if (!job->after.n) {
+		fail_at(env, node, ETL_DIAG_MISSING, "needs cron or every", "no schedule");
+	}
+	if (err.kind)
+		etl_diag_add(env->diag, &etl_node_get(node, o->cron ? "cron" : "every")->mark,
+			ETL_DIAG_RANGE, NULL, "man etld.yaml, schedule", "%s", err.message);
+}
+
+/* `node` may be NULL; then `body`, the job, is where it is missing. */
+void etl_job_load_schedule(struct etl_job *job, const struct etl_node *body,
+	const struct etl_node *node, const struct etl_conf_env *env)
+{
+	struct schedule_options o = {0};
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_zone *zone;
+
+	if (!node && !job->after.n) {
+		etl_diag_add(env->diag, &body->mark, ETL_DIAG_MISSING, NULL,
+			"schedule: {cron: \"10 * * * *\"}, or after: [other_job]",
+			"%s has no schedule and waits for no other job", env->what);
+		return;
+	}
+	if (!etl_options_fill(schedule_table, node, &o, "schedule", env))
+		return;
+	zone = etl_zone_load(o.timezone, &err);
+	if (!zone) {
+		etl_diag_add(env->diag, &etl_node_get(node, "timezone")->mark, ETL_DIAG_REFERENCE,
+			NULL, "timedatectl list-timezones prints the names", "%s", err.message);
+		return;
+	}
+	job->zone = zone;
+	job->timezone = o.timezone;
+	job->jitter = o.jitter;
+	job->misfire = o.misfire;
+	job->overlap = o.overlap;
+	job->timeout = o.timeout;
+	job->max_active = o.max_active;
+	if (node)
+		load_calendar(job, &o, node, env);
+	if (!job->schedule_text)
+		job->schedule_text = etl_arena_strf(env->arena, "after %s", job->after.items[0]);
+}
+
+/* ---- windows ----------------------------------------------------------------------------- */
+
+static void check_window(const struct window_options *o, const struct etl_node *node,
+	const struct etl_conf_env *env)
+{
+	if (o->end.ms && o->end.ms <= o->start.ms)
+		fail_at(env, etl_node_get(node, "end"), ETL_DIAG_RANGE, "not after start",
+			"the last window ends before the first begins");
+	if (o->max_span.us && o->max_span.us < o->size.us)
+		fail_at(env, etl_node_get(node, "max_span"), ETL_DIAG_RANGE, "shorter than size",
+			"a request cannot be shorter than one window");
+	if (o->size.us % 1000)
+		fail_at(env, etl_node_get(node, "size"), ETL_DIAG_RANGE, NULL,
+			"a window is a whole number of milliseconds");
+}
+
+void etl_job_load_window(struct etl_job *job, const struct etl_node *node,
+	const struct etl_conf_env *env)
+{
+	struct window_options o = {0};
+
+	if (node->kind == ETL_NODE_SCALAR && etl_streq(node->text, "none")) {
+		job->window.none = true;
+		return;
+	}
+	if (node->kind != ETL_NODE_MAP) {
+		fail_at(env, node, ETL_DIAG_TYPE, "a mapping with size and start, or none",
+			"wrong window");
+		return;
+	}
+	if (!etl_options_fill(window_table, node, &o, "window", env))
+		return;
+	check_window(&o, node, env);
+	job->window = (struct etl_window_rules){
+		.start = o.start,
+		.end = o.end,
+		.size = o.size,
+		.settle = o.settle,
+		.lookback = o.lookback,
+		.max_span = o.max_span,
+		.retention = o.retention,
+		.reread_every = o.reread.every,
+		.reread_span = o.reread.span,
+	};
+}
