@@ -318,7 +318,7 @@ static void strand_done(struct etld_task *task)
 	struct strand *s = (struct strand *)((char *)task - offsetof(struct strand, task));
 
 	s->on_worker = false;
-	if (s->need != ETL_NEED_INPUT)
+	if (!s->strand->reading)
 		drop_transfer(s);
 	switch (s->need) {
 	case ETL_NEED_FETCH:

@@ -35,7 +35,7 @@ enum etl_verdict etl_policy_decide(const struct etl_policy_input *in, etl_dur *d
 	wait = etl_backoff((unsigned)in->attempt, in->backoff, in->max_backoff, in->random);
 	if (in->retry_after_ms * 1000 > wait.us)
 		wait = ETL_MS(in->retry_after_ms);
-	if (in->left.us > 0 && wait.us >= in->left.us)
+	if (wait.us >= in->left.us)
 		return rules[in->kind].when_spent;
 	*delay = wait;
 	return ETL_VERDICT_RETRY;

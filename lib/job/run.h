@@ -140,6 +140,7 @@ struct etl_strand {
 	struct etl_mail *inbox;	    /* in order; the strand takes from its front */
 	struct etl_request request; /* for ETL_NEED_FETCH; lives until the next one is made */
 	etl_dur wait;		    /* for ETL_NEED_TIMER */
+	bool reading; /* the transfer that runs is still wanted; else it is to be dropped */
 	enum etl_step_id step;	    /* where it stands */
 
 	/* what came of it */

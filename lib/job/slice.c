@@ -85,8 +85,8 @@ static void hash_window(struct etl_strand *strand, struct etl_window_work *windo
 		window->bytes += work->sorted[i].record->len;
 	}
 	etl_hash_text(hash, window->hash);
-	window->unchanged = window->due->why != ETL_DUE_ASKED && had->state == ETL_WINDOW_LOADED &&
-		strcmp(had->hash, window->hash) == 0;
+	window->same = had->state == ETL_WINDOW_LOADED && strcmp(had->hash, window->hash) == 0;
+	window->unchanged = window->same && window->due->why != ETL_DUE_ASKED;
 }
 
 int etl_slice_sort(struct etl_strand *strand, struct etl_error *err)
@@ -128,7 +128,7 @@ static size_t records_to_write(const struct etl_window_work *window)
 void etl_slice_cut(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
-	size_t documents = 0, bytes = 0;
+	size_t documents = ETL_SLICE_OVERHEAD, bytes = 0;
 	size_t w = work->window_at, r = work->record_at;
 
 	etl_batch_free(work->slice);
@@ -141,7 +141,7 @@ void etl_slice_cut(struct etl_strand *strand)
 		if (w > work->window_at && (documents + n + 1 > ETL_SLICE_DOCUMENTS ||
 						   bytes + window->bytes > ETL_SLICE_BYTES))
 			break;
-		for (; r < n && documents < ETL_SLICE_DOCUMENTS && bytes < ETL_SLICE_BYTES; r++) {
+		for (; r < n && documents + 1 < ETL_SLICE_DOCUMENTS && bytes < ETL_SLICE_BYTES; r++) {
 			const struct etl_record *record = work->sorted[window->first + r].record;
 
 			etl_batch_add(work->slice, record->bson, record->len, record->time,

@@ -176,6 +176,7 @@ enum etl_go etl_span_begin(struct etl_strand *strand, struct etl_error *err)
 	work->rejected = 0;
 	work->window_at = 0;
 	work->record_at = 0;
+	work->slice_attempt = 0;
 	work->fetched = etl_now(strand->run->env->clock);
 	work->batch = etl_batch_new();
 	work->windows = etl_calloc(work->span.n, sizeof *work->windows);
@@ -193,18 +194,25 @@ enum etl_go etl_span_begin(struct etl_strand *strand, struct etl_error *err)
 	return ETL_GO_FETCH;
 }
 
+/* The plan was cut: another one for what lies behind it. */
+static void plan_again(struct etl_strand *strand)
+{
+	struct etl_strand_work *work = strand->work;
+
+	etl_span_close(strand);
+	work->due.from = work->due.more_from;
+	work->attempt = 1;
+	strand->step = ETL_STEP_PLAN;
+}
+
 enum etl_go etl_span_next(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
 
 	if (!work->n_spans) {
-		/* Without progress a second plan would find the same windows again. */
-		if (!work->due.more || work->failed_spans || !work->due.n ||
-			!work->due.windows[0].done)
+		if (!work->due.more)
 			return ETL_GO_END;
-		/* The plan was cut: what is closed now is behind the watermark; plan again. */
-		etl_span_close(strand);
-		strand->step = ETL_STEP_PLAN;
+		plan_again(strand);
 		work->resume = ETL_STEP_PLAN;
 		strand->wait = (etl_dur){0};
 		return ETL_GO_WAIT;
@@ -270,8 +278,12 @@ static enum etl_need next_span(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
 
-	if (!work->n_spans)
+	if (!work->n_spans && !work->due.more)
 		return ETL_NEED_NOTHING;
+	if (!work->n_spans) {
+		plan_again(strand);
+		return ETL_NEED_WORK;
+	}
 	work->span = work->spans[--work->n_spans];
 	work->attempt = 1;
 	work->restart = true;
@@ -307,6 +319,17 @@ static enum etl_need stop(struct etl_strand *strand, const struct etl_error *err
 	return ETL_NEED_NOTHING;
 }
 
+/* What slices of this span have committed stays so: only the rest failed. A spilled window
+ * is not in before its last slice. */
+static void keep_committed(struct etl_strand_work *work)
+{
+	if (work->spilled || work->window_at >= work->span.n)
+		return;
+	work->span.from += work->window_at;
+	work->span.n -= work->window_at;
+	work->window_at = 0;
+}
+
 enum etl_need etl_span_failed(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
@@ -314,8 +337,10 @@ enum etl_need etl_span_failed(struct etl_strand *strand, struct etl_error *err)
 	etl_dur delay = {0};
 
 	strand->last = *err;
-	if (in_span)
+	if (in_span) {
 		drop_slice(strand);
+		keep_committed(work);
+	}
 	switch (work ? decide(strand, err, &delay) : ETL_VERDICT_STOP) {
 	case ETL_VERDICT_RETRY:
 		strand->wait = delay;

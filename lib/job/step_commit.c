@@ -36,10 +36,18 @@ static bool bit(const uint8_t *bits, size_t i)
 	return bits[i / 8] >> (i % 8) & 1;
 }
 
-/* Whether any of the slice's records of this window changed the target. `*at` walks the
- * slice, whose records are in the order of the windows. */
-static bool window_changed(const struct etl_strand_work *work, size_t window, size_t *at)
+/* True if the sink's writes and the ledger's are one transaction. */
+static bool in_one_transaction(const struct etl_strand *strand)
 {
+	return strand->work->txn && strand->run->job->sink->joins_transaction;
+}
+
+/* Whether any of the slice's records of this window changed the target. `*at` walks the
+ * slice, whose records are in the order of the windows. Where the data goes first, an earlier
+ * attempt may have written it without telling anybody: there the ledger's hash decides. */
+static bool window_changed(const struct etl_strand *strand, size_t window, size_t *at)
+{
+	const struct etl_strand_work *work = strand->work;
 	const struct etl_window_work *w = &work->windows[window];
 	size_t begin = window == work->window_at ? work->record_at : 0;
 	size_t end = window == work->window_to ? work->record_to : w->n;
@@ -49,6 +57,8 @@ static bool window_changed(const struct etl_strand_work *work, size_t window, si
 		return false;
 	for (size_t i = begin; i < end; i++, (*at)++)
 		changed |= bit(work->result.changed, *at);
+	if (!in_one_transaction(strand))
+		changed |= end > begin && !w->same;
 	return changed;
 }
 
@@ -104,19 +114,24 @@ static void fill_entries(struct etl_strand *strand, struct etl_commit *commit,
 		bool whole = w < work->window_to && (work->input_ended || !work->spilled);
 
 		etl_slice_entry(strand, window, whole, &commit->entries[commit->n_entries++]);
-		if (window_changed(work, w, &at)) {
-			strand->windows_changed++;
+		if (window_changed(strand, w, &at)) {
+			window->changed = true;
 			mark_dependants(strand, &window->due->window, marks);
 		}
 	}
 }
 
-/* Marks what the slice closes, so that the watermark can be computed; undone on failure. */
-static void set_done(struct etl_strand_work *work, const struct etl_commit *commit, bool done)
+/* Marks what the slice closes and what it leaves open, so that the watermark can be computed;
+ * undone on failure. */
+static void set_done(struct etl_strand_work *work, const struct etl_commit *commit, bool in)
 {
-	for (size_t i = 0; i < commit->n_entries; i++)
-		if (etl_window_is_closed(commit->entries[i].state))
-			work->windows[work->window_at + i].due->done = done;
+	for (size_t i = 0; i < commit->n_entries; i++) {
+		struct etl_due_window *due = work->windows[work->window_at + i].due;
+		bool closed = etl_window_is_closed(commit->entries[i].state);
+
+		due->done = in && closed;
+		due->left_open = in && !closed;
+	}
 }
 
 static void count(struct etl_strand *strand, const struct etl_commit *commit)
@@ -134,6 +149,7 @@ static void count(struct etl_strand *strand, const struct etl_commit *commit)
 			continue;
 		strand->counts.in += window->counts.in;
 		strand->counts.out += window->counts.out;
+		strand->windows_changed += window->changed;
 		if (window->unchanged)
 			strand->counts.unchanged += window->n;
 		strand->windows_loaded += entry->state == ETL_WINDOW_LOADED;
@@ -175,11 +191,27 @@ static enum etl_go after_commit(struct etl_strand *strand, struct etl_error *err
 	return etl_span_next(strand, err);
 }
 
+/* A sink outside the transaction has to have the data first: the ledger speaks of what is in.
+ * One that takes part learns from the transaction's end that it is in. */
+static int commit_in_order(struct etl_strand *strand, const struct etl_commit *commit,
+	struct etl_error *err)
+{
+	struct etl_strand_work *work = strand->work;
+	struct etl_state *state = strand->run->env->state;
+	const struct etl_sink_type *sink = strand->run->job->sink;
+	bool joins = in_one_transaction(strand);
+
+	if (!joins && sink->commit(work->sink, err) < 0)
+		return -1;
+	if (state->ops->commit(state, ETL_TAKE(work->txn), commit, err) < 0)
+		return -1;
+	return joins ? sink->commit(work->sink, err) : 0;
+}
+
 enum etl_go etl_step_commit(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
 	struct etl_run *run = strand->run;
-	struct etl_state *state = run->env->state;
 	struct marks marks = {0};
 	struct etl_commit commit = {
 		.job = run->job->name,
@@ -199,13 +231,10 @@ enum etl_go etl_step_commit(struct etl_strand *strand, struct etl_error *err)
 	commit.n_dirty = marks.n;
 	commit.watermark = etl_window_contiguous(&run->job->window, &work->watermark, work->briefs,
 		work->n_briefs, &work->due);
-	if (run->job->window.none && work->input_ended)
+	if (run->job->window.none && work->due.windows[0].done)
 		commit.watermark = run->planned;
-	rc = state->ops->commit(state, ETL_TAKE(work->txn), &commit, err);
+	rc = commit_in_order(strand, &commit, err);
 	if (rc == 0) {
-		/* The data is in. A sink outside the transaction that fails now is told again
-		 * by the next run: its windows are the same, its writing repeatable. */
-		rc = run->job->sink->commit(work->sink, err);
 		strand->watermark = commit.watermark;
 		work->watermark.processed = commit.watermark;
 		count(strand, &commit);

@@ -128,6 +128,7 @@ static void cut(struct etl_strand *strand)
 		if (record->time.ms > latest.ms) {
 			char at[ETL_TIME_TEXT_BYTES];
 
+			work->seen++;
 			etl_time_format_rfc3339(record->time, at);
 			etl_batch_reject_record(work->batch, i, "decode", "future", "",
 				"dated %s, in the future", at);
@@ -161,9 +162,12 @@ enum etl_go etl_step_decode(struct etl_strand *strand, struct etl_error *err)
 
 	if (said != ETL_GO_NEXT)
 		return said;
-	if (!work->batch->n && !work->batch->n_rejects && !work->input_ended &&
-		!work->have_request)
-		return ETL_GO_INPUT;
+	/* A batch costs its memory whether it is full or not: pieces and pages fill it up. */
+	if (!etl_strand_blocks(strand) && !work->input_ended && !etl_batch_is_full(work->batch)) {
+		said = work->have_request ? ETL_GO_FETCH : ETL_GO_INPUT;
+		work->have_request = false;
+		return said;
+	}
 	work->seen += work->batch->n_rejects;
 	if (strand->run->job->window.none)
 		take_all(strand);

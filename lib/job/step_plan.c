@@ -42,7 +42,7 @@ static void cut_into_spans(struct etl_strand *strand)
 	const struct etl_window_rules *rules = &strand->run->job->window;
 
 	work->n_spans = 0;
-	for (size_t from = 0; from < work->due.n;) {
+	for (size_t from = work->lost; from < work->due.n;) {
 		size_t n = etl_window_span(rules, &work->due, from);
 
 		ETL_GROW(work->spans, work->n_spans, work->spans_cap);
@@ -72,54 +72,63 @@ static void settle_origin(struct etl_strand *strand)
 	work->watermark.origin = start;
 }
 
-/* The windows that nobody had closed before: each is told once, the ledger then has it. */
-static void count_lost(struct etl_strand *strand, const struct etl_due_window *due, size_t n)
+/* What was loaded and would only be read again stays as it is; an old end is not told twice. */
+static bool is_lost(const struct etl_due_window *due)
+{
+	return !etl_window_is_closed(due->had.state);
+}
+
+static void fill_lost(const struct etl_strand *strand, const struct etl_due_window *due,
+	struct etl_ledger_entry *entry)
+{
+	entry->window = due->window;
+	entry->state = ETL_WINDOW_UNRECOVERABLE;
+	entry->attempt = due->had.attempt;
+	memcpy(entry->run_id, strand->run->run_id, sizeof entry->run_id);
+	snprintf(entry->reason, sizeof entry->reason,
+		"older than the source keeps (window.retention)");
+}
+
+/* Each is told once, the ledger then has it. */
+static void count_lost(struct etl_strand *strand, const struct etl_ledger_entry *entries, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (etl_window_is_closed(due[i].had.state))
-			continue;
 		if (!strand->windows_lost++)
-			strand->lost = due[i].window;
-		strand->lost.end = due[i].window.end;
+			strand->lost = entries[i].window;
+		strand->lost.end = entries[i].window.end;
 	}
 }
 
-/* Windows that the source no longer has: closed with that word, never asked for. An operator
- * who names a window gets it tried all the same. */
+/* Windows that the source no longer has: closed with that word, never asked for. They keep
+ * their place at the front of the list, done, so that the watermark can pass them. An
+ * operator who names a window gets it tried all the same. */
 static int give_up_lost(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
 	const struct etl_job *job = strand->run->job;
 	struct etl_state *state = strand->run->env->state;
 	etl_wall kept = etl_wall_sub(strand->run->planned, job->window.retention);
+	struct etl_ledger_entry *entries;
 	size_t n = 0;
+	int rc = 0;
 
 	if (!job->window.retention.us || job->window.none)
 		return 0;
-	while (n < work->due.n && work->due.windows[n].window.end.ms <= kept.ms)
-		n++;
-	if (!n)
-		return 0;
-
-	struct etl_ledger_entry *entries = etl_calloc(n, sizeof *entries);
-	for (size_t i = 0; i < n; i++) {
-		entries[i].window = work->due.windows[i].window;
-		entries[i].state = ETL_WINDOW_UNRECOVERABLE;
-		entries[i].attempt = work->due.windows[i].had.attempt;
-		memcpy(entries[i].run_id, strand->run->run_id, sizeof entries[i].run_id);
-		snprintf(entries[i].reason, sizeof entries[i].reason,
-			"older than the source keeps (window.retention)");
-	}
-	int rc = state->ops->ledger_mark(state, job->name, strand->partition->name,
-		strand->run->fence, entries, n, err);
+	while (work->lost < work->due.n && work->due.windows[work->lost].window.end.ms <= kept.ms)
+		work->lost++;
+	entries = etl_calloc(work->lost, sizeof *entries);
+	for (size_t i = 0; i < work->lost; i++)
+		if (is_lost(&work->due.windows[i]))
+			fill_lost(strand, &work->due.windows[i], &entries[n++]);
+	if (n)
+		rc = state->ops->ledger_mark(state, job->name, strand->partition->name,
+			strand->run->fence, entries, n, err);
+	if (rc == 0)
+		count_lost(strand, entries, n);
+	for (size_t i = 0; rc == 0 && i < work->lost; i++)
+		work->due.windows[i].done = true;
 	free(entries);
-	if (rc < 0)
-		return rc;
-	count_lost(strand, work->due.windows, n);
-	memmove(work->due.windows, work->due.windows + n,
-		(work->due.n - n) * sizeof *work->due.windows);
-	work->due.n -= n;
-	return 0;
+	return rc;
 }
 
 static etl_wall origin_of(const struct etl_job *job)
@@ -141,9 +150,7 @@ enum etl_go etl_step_plan(struct etl_strand *strand, struct etl_error *err)
 	}
 
 	struct etl_strand_work *work = strand->work;
-	work->due.n = 0;
-	work->due.more = false;
-	work->failed_spans = 0;
+	work->lost = 0;
 	work->newest = (etl_wall){ETL_NO_TIME};
 	if (state->ops->watermark_claim(state, job->name, strand->partition->name, run->fence,
 		    origin_of(job), etl_dur_ms(job->window.size), &work->watermark, err) < 0)
@@ -162,14 +169,15 @@ enum etl_go etl_step_plan(struct etl_strand *strand, struct etl_error *err)
 			ETL_DUE_MAX);
 		return ETL_GO_FAIL;
 	}
-	settle_origin(strand);
-	if (!is_asked && give_up_lost(strand, err) < 0)
-		return ETL_GO_FAIL;
+	if (!is_asked) /* only a plan of everything that is due can tell */
+		settle_origin(strand);
 	if (job->n_upstream && etl_upstream_filter(strand, &work->due, err) < 0)
 		return ETL_GO_FAIL;
-	strand->windows_due += work->due.n;
+	if (!is_asked && give_up_lost(strand, err) < 0)
+		return ETL_GO_FAIL;
+	strand->windows_due += work->due.n - work->lost;
 	cut_into_spans(strand);
-	if (!work->due.n && strand->windows_blocked)
+	if (!strand->windows_due && strand->windows_blocked)
 		strand->state = ETL_STRAND_BLOCKED;
 	return etl_span_next(strand, err);
 }

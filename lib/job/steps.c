@@ -113,7 +113,19 @@ static enum etl_need finished(struct etl_strand *strand, enum etl_need need)
 	return need;
 }
 
-enum etl_need etl_strand_work(struct etl_strand *strand)
+/* An answer larger than memory is loaded while it comes: its transfer waits meanwhile. */
+static bool is_reading(const struct etl_strand *strand, enum etl_need need)
+{
+	const struct etl_strand_work *work = strand->work;
+
+	if (need == ETL_NEED_INPUT)
+		return true;
+	if (need == ETL_NEED_FETCH || need == ETL_NEED_NOTHING)
+		return false;
+	return work->spilled && !work->restart && !work->input_ended && !work->have_request;
+}
+
+static enum etl_need walk(struct etl_strand *strand)
 {
 	struct etl_error err = ETL_ERROR_INIT;
 	enum etl_need need = ETL_NEED_NOTHING;
@@ -138,6 +150,14 @@ enum etl_need etl_strand_work(struct etl_strand *strand)
 		}
 	} while (!turn(strand, said, &err, &need));
 	return finished(strand, need);
+}
+
+enum etl_need etl_strand_work(struct etl_strand *strand)
+{
+	enum etl_need need = walk(strand);
+
+	strand->reading = is_reading(strand, need);
+	return need;
 }
 
 void etl_mail_free(struct etl_mail *mail)

@@ -9,10 +9,11 @@
 #include "job/run.h"
 
 #define ETL_SLICE_DOCUMENTS 1000	   /* of one transaction, ledger included (spec.md 5) */
+#define ETL_SLICE_OVERHEAD 1		   /* ... and the watermark */
 #define ETL_SLICE_BYTES (8 * 1024 * 1024)
 #define ETL_SLICE_SECONDS 120		   /* how long one slice is tried again */
 #define ETL_FUTURE_TOLERANCE ETL_MINUTES(10) /* a record dated later is a reject */
-#define ETL_FAILED_SPANS_MAX 16		   /* of one plan; then the strand stops */
+#define ETL_FAILED_SPANS_MAX 16		   /* of one run; then the strand stops */
 
 /* A run of adjacent due windows that are asked for together. */
 struct etl_span {
@@ -26,7 +27,9 @@ struct etl_window_work {
 	size_t first, n; /* its records in work->sorted */
 	size_t bytes;
 	char hash[40];
-	bool unchanged; /* the ledger's hash is the same: nothing to write */
+	bool same;	/* loaded before with the same content */
+	bool unchanged; /* the same, and nobody asked for a comparison: nothing to write */
+	bool changed;	/* a slice of it changed the target */
 	bool hold, fail;
 	char reason[ETL_CHECK_MESSAGE_MAX + 32];
 };
@@ -43,9 +46,10 @@ struct etl_strand_work {
 	struct etl_ledger_brief *briefs; /* of the scan range and older open ones */
 	size_t n_briefs, briefs_cap;
 	struct etl_due_list due;
+	size_t lost; /* at its front: what the source no longer has */
 	struct etl_span *spans; /* still to do; the next one last */
 	size_t n_spans, spans_cap;
-	unsigned failed_spans;
+	unsigned failed_spans; /* of the run */
 
 	/* the span being walked */
 	struct etl_span span;

@@ -47,14 +47,20 @@ static int is_covered(struct etl_state *state, struct cover *cover,
 {
 	struct etl_watermark mark;
 	const struct etl_window_rules *rules = &cover->job->window;
+	etl_wall until = window->end;
 	int found = state->ops->watermark_get(state, cover->job->name, cover->partition, &mark, err);
 
 	if (found < 0)
 		return -1;
 	if (found && mark.processed.ms >= window->end.ms && mark.origin.ms <= window->start.ms)
 		return 1;
-	/* What lies before the upstream's own start will never come. */
+	/* What lies before the upstream's own start or behind its end will never come. */
 	cover->covered = window->start.ms < rules->start.ms ? rules->start : window->start;
+	if (rules->end.ms) {
+		etl_wall last = etl_window_limit(rules, etl_wall_add(rules->end, rules->settle));
+
+		until = until.ms > last.ms ? last : until;
+	}
 	cover->gap = false;
 	cover->why[0] = '\0';
 	if (rules->none)
@@ -62,7 +68,7 @@ static int is_covered(struct etl_state *state, struct cover *cover,
 	if (state->ops->ledger_scan(state, cover->job->name, cover->partition, window,
 		    ETL_LEDGER_ALL, walk_cover, cover, err) < 0)
 		return -1;
-	if (cover->covered.ms >= window->end.ms)
+	if (cover->covered.ms >= until.ms)
 		return 1;
 	cover->hole = etl_window_at(rules, cover->covered);
 	return 0;

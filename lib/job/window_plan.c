@@ -75,7 +75,7 @@ struct etl_window etl_window_scan_range(const struct etl_window_rules *rules,
 	etl_wall limit;
 
 	if (rules->none)
-		return (struct etl_window){{0}, {1}};
+		return (struct etl_window){{-1}, {1}}; /* overlaps the one entry, [0, 0) */
 	limit = etl_window_limit(rules, now);
 	return (struct etl_window){scan_start(rules, watermark, limit), limit};
 }
@@ -99,8 +99,11 @@ static void due_add(struct etl_due_list *out, struct etl_window window, enum etl
 {
 	struct etl_due_window *due;
 
+	if (out->more || (out->from.ms && window.start.ms < out->from.ms))
+		return;
 	if (out->n == ETL_DUE_MAX) {
 		out->more = true;
+		out->more_from = window.start;
 		return;
 	}
 	ETL_GROW(out->windows, out->n, out->cap);
@@ -208,6 +211,8 @@ void etl_window_plan(const struct etl_window_rules *rules, const struct etl_wate
 {
 	etl_wall limit, from;
 
+	out->n = 0;
+	out->more = false;
 	if (rules->none) {
 		plan_full_read(entries, n_entries, out);
 		return;
@@ -237,27 +242,34 @@ static bool closed_in(const struct etl_ledger_brief *entries, size_t n, size_t *
 		etl_window_is_closed(entries[*at].state);
 }
 
-static bool done_in(const struct etl_due_list *due, size_t *at, struct etl_window window)
+/* What this run made of a window, or NULL if it did not touch it. */
+static const struct etl_due_window *due_in(const struct etl_due_list *due, size_t *at,
+	struct etl_window window)
 {
 	while (*at < due->n && due->windows[*at].window.start.ms < window.start.ms)
 		(*at)++;
-	return *at < due->n && due->windows[*at].window.start.ms == window.start.ms &&
-		due->windows[*at].done;
+	if (*at < due->n && due->windows[*at].window.start.ms == window.start.ms)
+		return &due->windows[*at];
+	return NULL;
 }
 
 etl_wall etl_window_contiguous(const struct etl_window_rules *rules,
 	const struct etl_watermark *watermark, const struct etl_ledger_brief *entries, size_t n,
 	const struct etl_due_list *due)
 {
-	etl_wall at = grid_floor(rules, watermark->processed);
 	size_t in_ledger = 0, in_due = 0;
+	etl_wall at;
 
-	if (rules->none)
+	if (rules->none) /* no grid, no size */
 		return watermark->processed;
-	for (;;) {
+	for (at = grid_floor(rules, watermark->processed);;) {
 		struct etl_window window = {at, etl_wall_add(at, rules->size)};
+		const struct etl_due_window *here = due_in(due, &in_due, window);
+		bool closed = closed_in(entries, n, &in_ledger, window);
 
-		if (!closed_in(entries, n, &in_ledger, window) && !done_in(due, &in_due, window))
+		if (here && (here->left_open || (!closed && !here->done)))
+			break;
+		if (!here && !closed)
 			break;
 		at = window.end;
 	}

@@ -47,6 +47,7 @@ struct etl_due_window {
 	struct etl_window window;
 	enum etl_due why;
 	bool done;		     /* closed by this run */
+	bool left_open;		     /* committed by this run, but not closed: held, failed */
 	struct etl_ledger_brief had; /* what the ledger had; PENDING, attempt 0 if nothing */
 };
 
@@ -55,7 +56,11 @@ struct etl_due_window {
 struct etl_due_list {
 	struct etl_due_window *windows; /* oldest first */
 	size_t n, cap;
-	bool more; /* the list was cut at ETL_DUE_MAX */
+	bool more; /* the list was cut at ETL_DUE_MAX ... */
+	etl_wall more_from; /* ... before the window that starts here */
+	/* Set by the caller to what `more_from` was, the next plan of the same run goes on there:
+	 * what is read again by rule is read once. ms == 0: from the beginning. */
+	etl_wall from;
 };
 void etl_due_list_fini(struct etl_due_list *list);
 
@@ -71,13 +76,14 @@ struct etl_window etl_window_scan_range(const struct etl_window_rules *rules,
 
 /* The due windows. `entries`: the ledger's entries of the scan range and every open or dirty
  * entry before it, in order of start. `asked` (start < end) asks for exactly these windows,
- * whatever their state; else NULL. */
+ * whatever their state; else NULL. `out` is zeroed or that of an earlier plan; it is filled anew. */
 void etl_window_plan(const struct etl_window_rules *rules, const struct etl_watermark *watermark,
 	etl_wall now, const struct etl_ledger_brief *entries, size_t n_entries,
 	const struct etl_window *asked, struct etl_due_list *out);
 
 /* The upper bound of the contiguous closed windows: from the watermark on, over windows that
- * the ledger had as closed or that this run closed. Both lists as given to the plan. */
+ * the ledger had as closed and this run did not open again, or that this run closed. Both
+ * lists as given to the plan. */
 etl_wall etl_window_contiguous(const struct etl_window_rules *rules,
 	const struct etl_watermark *watermark, const struct etl_ledger_brief *entries, size_t n,
 	const struct etl_due_list *due);
