@@ -134,6 +134,7 @@ void etld_drain(struct etld *etld)
 		(struct etl_timer){.fire = on_drain_timeout, .ctx = etld, .name = "drain"};
 	etl_timer_arm(etld_loop_wheel(etld->loop), &etld->drain_timer,
 		etl_mono_add(etl_mono_now(etld->clock), limit));
+	etld_exec_drain(etld);
 	etld_maybe_stopped(etld);
 }
 

@@ -122,8 +122,16 @@ struct etld_run *etld_exec_start(struct etld *etld, struct etld_job *job,
 	struct etld_trigger *trigger);
 void etld_exec_cancel(struct etld_run *run, enum etl_cancel why);
 void etld_exec_orphan(struct etld_run *run); /* its job left the configuration */
+void etld_exec_drain(struct etld *etld); /* ends the runs that only wait for a retry */
 void etld_exec_cancel_all(struct etld *etld, enum etl_cancel why);
 struct etl_run *etld_exec_run(struct etld_run *run);
+/* How far a run is, as its workers said last; its etl_run is theirs until it ended. Static texts
+ * or those of the job. */
+struct etld_progress {
+	const char *step, *partition;
+	uint64_t records, windows;
+};
+void etld_exec_progress(const struct etld_run *run, struct etld_progress *out);
 const char *etld_exec_run_id(const struct etld_run *run);
 /* Called on the loop at each change of step and once at the end (`ended`). Keyed by ctx. */
 typedef void (*etld_watch_fn)(void *ctx, const struct etl_run *run, bool ended);

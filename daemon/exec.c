@@ -16,6 +16,8 @@
 /* Unread bytes of a strand at which its socket is paused, and at which it goes on. */
 #define MAIL_HIGH_BYTES (512 * 1024)
 #define MAIL_LOW_BYTES (128 * 1024)
+/* A stopping daemon waits this long for a retry; what waits longer ends, its windows due. */
+#define DRAIN_PATIENCE ETL_SECONDS(1)
 
 struct strand {
 	struct etld_task task;
@@ -25,8 +27,10 @@ struct strand {
 	struct etl_timer timer;
 	struct etl_mail *mail, **mail_last; /* came while a worker had the strand */
 	size_t mail_bytes;
-	bool on_worker, wants_input, ended;
+	bool on_worker, wants_input, waiting, ended;
 	enum etl_need need;
+	enum etl_step_id step;	   /* these three as the worker left them last: */
+	uint64_t records, windows; /* the strand itself is the worker's while it walks */
 };
 
 struct watcher {
@@ -54,6 +58,21 @@ struct etld_run {
 struct etl_run *etld_exec_run(struct etld_run *run)
 {
 	return run->run;
+}
+
+void etld_exec_progress(const struct etld_run *run, struct etld_progress *out)
+{
+	*out = (struct etld_progress){.step = "finish", .partition = "-"};
+	for (size_t i = run->next_strand; i-- > 0;) {
+		const struct strand *s = &run->strands[i];
+
+		if (!s->ended) {
+			out->step = etl_steps[s->step].name;
+			out->partition = s->strand->partition->name;
+		}
+		out->records += s->records;
+		out->windows += s->windows;
+	}
 }
 
 const char *etld_exec_run_id(const struct etld_run *run)
@@ -211,6 +230,7 @@ static void maybe_finish(struct etld_run *run)
 
 static void give_to_worker(struct strand *s);
 static void start_strands(struct etld_run *run);
+static void end_if_only_waiting(struct etld_run *run);
 
 static void drop_transfer(struct strand *s)
 {
@@ -279,6 +299,7 @@ static void strand_ended(struct strand *s)
 		etld_exec_cancel(s->run, ETL_CANCEL_OPERATOR);
 	tell_watchers(s->run, false);
 	start_strands(s->run);
+	end_if_only_waiting(s->run);
 	maybe_finish(s->run);
 }
 
@@ -288,12 +309,40 @@ static void on_strand_timer(struct etl_timer *timer, void *ctx)
 	give_to_worker(ctx);
 }
 
+/* True if nothing of the run is at work: all that is left of it waits for a retry. */
+static bool only_waits(const struct etld_run *run)
+{
+	size_t waiting = 0;
+
+	for (size_t i = 0; i < run->n_strands && i < run->next_strand; i++)
+		waiting += run->strands[i].waiting &&
+			run->strands[i].strand->wait.us > DRAIN_PATIENCE.us;
+	return run->begun && waiting > 0 && waiting == run->active;
+}
+
+/* A daemon that stops does not wait out a retry. */
+static void end_if_only_waiting(struct etld_run *run)
+{
+	if (run->etld->draining && only_waits(run))
+		etld_exec_cancel(run, ETL_CANCEL_SHUTDOWN);
+}
+
+void etld_exec_drain(struct etld *etld)
+{
+	for (struct etld_run *run = etld->runs, *next; run; run = next) {
+		next = run->next;
+		end_if_only_waiting(run);
+	}
+}
+
 static void wait_for_timer(struct strand *s)
 {
 	struct etld *etld = s->run->etld;
 
 	etl_timer_arm(etld_loop_wheel(etld->loop), &s->timer,
 		etl_mono_add(etl_mono_now(etld->clock), s->strand->wait));
+	s->waiting = true;
+	end_if_only_waiting(s->run);
 }
 
 /* A 429 is for the host, not for the one strand that met it. */
@@ -318,6 +367,9 @@ static void strand_done(struct etld_task *task)
 	struct strand *s = (struct strand *)((char *)task - offsetof(struct strand, task));
 
 	s->on_worker = false;
+	s->step = s->strand->step;
+	s->records = s->strand->counts.in;
+	s->windows = s->strand->windows_loaded + s->strand->windows_empty;
 	if (!s->strand->reading)
 		drop_transfer(s);
 	switch (s->need) {
@@ -360,6 +412,7 @@ static void give_to_worker(struct strand *s)
 	s->mail_last = &s->mail;
 	s->mail_bytes = 0;
 	s->wants_input = false;
+	s->waiting = false;
 	s->on_worker = true;
 	s->task = (struct etld_task){.work = strand_work, .done = strand_done, .name = "strand"};
 	etld_pool_submit(s->run->etld->pool, &s->task);
