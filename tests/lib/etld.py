@@ -131,7 +131,7 @@ class Etld:
                 self.settings[key] = {**self.settings.get(key, {}), **value}
             else:
                 self.settings[key] = value
-        self.config_path.write_text(json.dumps(self.settings, indent=1) + "\n")
+        self.write_settings()
         for name, job in (jobs or {}).items():
             self.write_job(name, job)
 
@@ -152,6 +152,10 @@ class Etld:
         return etld
 
     # ---- configuration -------------------------------------------------------------
+    def write_settings(self):
+        """The daemon's own file, as `settings` says."""
+        self.config_path.write_text(json.dumps(self.settings, indent=1) + "\n")
+
     def write_job(self, name, job):
         text = job if isinstance(job, str) else json.dumps(job, indent=1) + "\n"
         (self.jobs_folder / f"{name}.yaml").write_text(text)
