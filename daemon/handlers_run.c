@@ -92,7 +92,6 @@ static void follow_gone(struct etld_request *request)
 	free(request);
 }
 
-
 /* The run's record as Show would give it, made from the run itself. */
 static struct etl_json *run_as_json(const struct etl_run *run)
 {
@@ -105,27 +104,21 @@ static struct etl_json *run_as_json(const struct etl_run *run)
 	return json;
 }
 
-static void tell_progress(struct follow *follow, const struct etl_run *run)
+/* While it goes on a run belongs to the workers: only what exec noted may be looked at. */
+static void tell_progress(struct follow *follow)
 {
 	struct etl_json *message = etl_json_object();
-	const struct etl_strand *walking = NULL;
-	uint64_t records = 0, windows = 0;
+	const struct etl_run *run = etld_exec_run(follow->run);
+	struct etld_progress now;
 
-	for (size_t i = 0; i < run->n_strands; i++) {
-		const struct etl_strand *strand = &run->strands[i];
-
-		if (!walking && strand->state == ETL_STRAND_WALKING)
-			walking = strand;
-		records += strand->counts.in;
-		windows += strand->windows_loaded + strand->windows_empty;
-	}
+	etld_exec_progress(follow->run, &now);
 	etl_json_add_text(message, "run_id", run->run_id);
 	etl_json_add_text(message, "job", run->job->name);
-	etl_json_add_text(message, "state", etl_run_state_word(run->state));
-	etl_json_add_text(message, "step", walking ? etl_steps[walking->step].name : "finish");
-	etl_json_add_text(message, "partition", walking ? walking->partition->name : "-");
-	etl_json_add_int(message, "records", (int64_t)records);
-	etl_json_add_int(message, "windows", (int64_t)windows);
+	etl_json_add_text(message, "state", etl_run_state_word(ETL_RUN_RUNNING));
+	etl_json_add_text(message, "step", now.step);
+	etl_json_add_text(message, "partition", now.partition);
+	etl_json_add_int(message, "records", (int64_t)now.records);
+	etl_json_add_int(message, "windows", (int64_t)now.windows);
 	etld_answer_more(follow->request, message);
 }
 
@@ -138,7 +131,7 @@ static void on_run(void *ctx, const struct etl_run *run, bool ended)
 
 	if (!ended) {
 		if (etl_mono_diff(now, follow->told).us >= 200000) /* at most 5 a second */
-			tell_progress(follow, run);
+			tell_progress(follow);
 		else
 			return;
 		follow->told = now;
@@ -162,7 +155,7 @@ static void follow_run(struct etld_request *request, struct etld_run *run)
 	request->ctx = follow;
 	request->gone = follow_gone;
 	etld_exec_watch(run, on_run, follow);
-	tell_progress(follow, etld_exec_run(run));
+	tell_progress(follow);
 }
 
 /* ---- the command ---------------------------------------------------------------------------- */
