@@ -158,7 +158,7 @@ man-lint:
 	$(Q)sh tests/lint/man.sh
 check: unit sim fuzz-replay lint
 check-system: all
-	$(Q)sh tests/lib/run-system.sh $(TESTS)
+	$(Q)ETLD_BUILD=$(BUILD) sh tests/lib/run-system.sh $(TESTS)
 check-fresh:
 	$(Q)sh packaging/check-fresh.sh
 bench: $(BENCH_BIN) all

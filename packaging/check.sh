@@ -11,12 +11,13 @@ cd "$here" || exit 2
 export ETLD_TEST_VENV=${ETLD_TEST_VENV:-$here/build/mongodb-venv}
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=1}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
-export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1}
+export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:suppressions=$here/tests/lib/tsan.supp}
 logs=$(mktemp -d "${TMPDIR:-/tmp}/etld-check.XXXXXX")
 trap 'rm -rf "$logs"' EXIT
 jobs=-j$(nproc)
 passed=0 failed=0 skipped=0
 wanted=" ${*:-build check asan tsan system} "
+times=
 
 # Adds up the closing lines "NAME: N passed, N failed[, N skipped]" of a suite. One that ends
 # badly without naming a failure, or closes without a line, is a failure of its own.
@@ -39,10 +40,13 @@ suite() { # NAME TITLE CMD...
 		f=1
 	fi
 	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+	times="$times$(printf '%6d s  %s' $((SECONDS - started)) "$title")
+"
 	echo "== $title: $p passed, $f failed, $s skipped in $((SECONDS - started)) s"
 }
 
 total() {
+	printf '\n%s%6d s  in all\n' "$times" "$SECONDS"
 	echo
 	echo "$passed passed, $failed failed, $skipped skipped"
 	[ "$failed" -eq 0 ]
@@ -70,5 +74,10 @@ suite asan "under the address and undefined-behaviour sanitizers" \
 	make -k "$jobs" -Otarget WERROR=1 SAN=address,undefined unit sim fuzz-replay
 suite tsan "under the thread sanitizer" \
 	make -k "$jobs" -Otarget WERROR=1 SAN=thread unit
+# A whole daemon under each sanitizer: one short load that touches all its threads.
+for sanitizer in address,undefined thread; do
+	suite "$([ $sanitizer = thread ] && echo tsan || echo asan)" "the daemon under $sanitizer" \
+		make "$jobs" WERROR=1 SAN=$sanitizer TESTS=tests/system/test_small_load.py check-system
+done
 suite system "whole system" make WERROR=1 check-system
 total

@@ -19,6 +19,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 from wait import wait_for
@@ -65,23 +66,24 @@ class Answer:
 
 
 class NotifySocket:
-    """The service manager's side of sd_notify: collects what the daemon says about itself."""
+    """The service manager's side of sd_notify: collects what the daemon says about itself. Like
+    systemd it reads at once: a sender waits when ten messages lie unread."""
 
     def __init__(self, path):
         self.path = str(path)
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
         self.socket.bind(self.path)
-        self.socket.setblocking(False)
         self.messages = []  # dicts, in order
+        self.reader = threading.Thread(target=self.collect, daemon=True)
+        self.reader.start()
 
-    def read(self):
-        while True:
-            try:
-                data = self.socket.recv(65536)
-            except BlockingIOError:
-                return self.messages
+    def collect(self):
+        while data := self.socket.recv(65536):
             lines = data.decode(errors="replace").splitlines()
             self.messages.append(dict(line.partition("=")[::2] for line in lines if "=" in line))
+
+    def read(self):
+        return list(self.messages)
 
     def count(self, key, value="1"):
         return sum(1 for m in self.read() if m.get(key) == value)
@@ -90,6 +92,10 @@ class NotifySocket:
         return next((m[key] for m in reversed(self.read()) if key in m), None)
 
     def close(self):
+        """After what was sent before was read."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
+            end.sendto(b"", self.path)
+        self.reader.join()
         self.socket.close()
 
 
@@ -222,7 +228,6 @@ class Etld:
         except subprocess.TimeoutExpired as late:
             raise AssertionError(f"etld did not end within {limit} s:\n{self.stderr_tail()}") from late
         self.process = None
-        self.notify.read()
         self.notify.close()
         assert code != SANITIZER_STATUS, f"a sanitizer's report:\n{self.stderr_tail(200)}"
         return code
