@@ -36,7 +36,7 @@ enum etl_json_type {
 
 /* The whole of text[0..len) is one JSON value. NULL with ETL_DATA (codes "json.syntax",
  * "json.utf8", "json.duplicate_key", "json.number") or ETL_LIMIT ("json.size",
- * "json.depth"); messages name the byte offset. Gives the tree. */
+ * "json.depth", "json.number" for one of over 63 bytes); messages name the byte offset. Gives the tree. */
 struct etl_json *etl_json_parse(const char *text, size_t len, size_t max_bytes,
 	struct etl_error *err);
 

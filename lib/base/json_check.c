@@ -44,7 +44,11 @@ static size_t digits(struct scan *s)
 	return s->at - from;
 }
 
-static int scan_number(struct scan *s)
+/* cJSON reads a number from a copy of so many bytes and would take the rest for another
+ * value. No number that we exchange needs more. */
+enum { NUMBER_BYTES_MAX = 63 };
+
+static int scan_digits(struct scan *s)
 {
 	s->at += peek(s) == '-';
 	if (peek(s) == '0')
@@ -63,6 +67,18 @@ static int scan_number(struct scan *s)
 			return bad(s, "no digits in the exponent");
 	}
 	return 0;
+}
+
+static int scan_number(struct scan *s)
+{
+	size_t from = s->at;
+
+	if (scan_digits(s) < 0)
+		return -1;
+	if (s->at - from <= NUMBER_BYTES_MAX)
+		return 0;
+	return etl_error_set(s->err, ETL_LIMIT, "json.number",
+		"JSON: a number of more than %d bytes at byte %zu", NUMBER_BYTES_MAX, from);
 }
 
 /* \uXXXX behind the backslash and the u. */

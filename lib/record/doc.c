@@ -22,7 +22,28 @@ static uint32_t load32(const uint8_t *p)
 	return v;
 }
 
-/* Bytes of a value that starts at `p`; SIZE_MAX if it does not end before `end`. */
+/* A string's bytes with its length field; SIZE_MAX if it is none. Readers trust the NUL, and
+ * that there is room to subtract it. */
+static size_t string_size(const uint8_t *p, size_t room)
+{
+	size_t len = room < 4 ? 0 : load32(p);
+
+	if (!len || len > room - 4 || p[4 + len - 1])
+		return SIZE_MAX;
+	return 4 + len;
+}
+
+/* Length, string, document: a length that does not hold them both is none. */
+static size_t scoped_code_size(const uint8_t *p, size_t room)
+{
+	size_t size = room < 4 ? 0 : load32(p);
+	size_t code = size < 8 || size > room ? SIZE_MAX : string_size(p + 4, size - 4);
+
+	return code == SIZE_MAX || size - 4 - code < 5 ? SIZE_MAX : size;
+}
+
+/* Bytes of a value that starts at `p`; SIZE_MAX if it does not end before `end`. The rest of
+ * the room is left to the caller to compare. */
 static size_t value_size(uint8_t type, const uint8_t *p, const uint8_t *end)
 {
 	size_t room = (size_t)(end - p);
@@ -37,11 +58,12 @@ static size_t value_size(uint8_t type, const uint8_t *p, const uint8_t *end)
 	case 0x02: /* string */
 	case 0x0d: /* code */
 	case 0x0e: /* symbol */
-		return room < 4 ? SIZE_MAX : 4 + (size_t)load32(p);
+		return string_size(p, room);
 	case 0x03: /* document */
 	case 0x04: /* array */
+		return room < 5 || load32(p) < 5 ? SIZE_MAX : load32(p);
 	case 0x0f: /* code with scope */
-		return room < 4 ? SIZE_MAX : load32(p);
+		return scoped_code_size(p, room);
 	case 0x05: /* binary */
 		return room < 4 ? SIZE_MAX : 5 + (size_t)load32(p);
 	case 0x07: /* ObjectId */
@@ -54,7 +76,8 @@ static size_t value_size(uint8_t type, const uint8_t *p, const uint8_t *end)
 			return SIZE_MAX;
 		return size + strnlen((const char *)p + size, room - size) + 1;
 	case 0x0c: /* DBPointer */
-		return room < 4 ? SIZE_MAX : 16 + (size_t)load32(p);
+		size = string_size(p, room);
+		return size == SIZE_MAX ? size : size + 12;
 	case 0x10: /* int32 */
 		return 4;
 	case 0x13: /* Decimal128 */

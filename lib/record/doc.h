@@ -27,7 +27,9 @@ struct etl_cursor {
 	const uint8_t *at, *end;
 };
 
-/* The document must be valid BSON (all records are). */
+/* Walks a document's own elements. A record from JSON is valid BSON by its making; one from a
+ * server is not checked on arrival (a validator would cost more than all else), therefore the
+ * walk ends at the first element whose lengths do not fit. */
 void etl_cursor_init(struct etl_cursor *cursor, const uint8_t *bson, uint32_t len);
 bool etl_cursor_next(struct etl_cursor *cursor, struct etl_element *out);
 

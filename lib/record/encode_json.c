@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/str.h"
+#include "time/civil.h"
 
 enum { DEPTH_MAX = 200 };
 
@@ -96,21 +96,15 @@ static bool put_double(double v, struct etl_buf *out)
 	return etl_buf_str(out, text);
 }
 
-static bool put_date(int64_t ms, struct etl_buf *out)
+/* Text has four digits for the year; a date beyond them is its number. */
+static bool put_date(etl_wall t, struct etl_buf *out)
 {
-	time_t seconds = (time_t)((ms - ((ms % 1000) + 1000) % 1000) / 1000);
-	unsigned rest = (unsigned)(((ms % 1000) + 1000) % 1000);
-	char text[64] = "", part[8] = "";
-	struct tm tm;
+	char text[ETL_TIME_TEXT_BYTES];
 
-	if (!gmtime_r(&seconds, &tm))
-		return etl_buf_printf(out, "%lld", (long long)ms);
-	if (rest)
-		snprintf(part, sizeof part, ".%03u", rest);
-	snprintf(text, sizeof text, "\"%04lld-%02d-%02dT%02d:%02d:%02d%sZ\"",
-		(long long)tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
-		tm.tm_sec, part);
-	return etl_buf_str(out, text);
+	if (!etl_wall_is_civil(t))
+		return etl_buf_printf(out, "%lld", (long long)t.ms);
+	etl_time_format_rfc3339(t, text);
+	return etl_buf_printf(out, "\"%s\"", text);
 }
 
 static bool put_decimal(const uint8_t *value, struct etl_buf *out)
@@ -216,7 +210,7 @@ static bool put_rare(const struct etl_element *e, struct etl_buf *out)
 	case 0x0f: /* code with scope: the code */
 		return etl_json_encode_text(text + 8, load32(e->value + 4) - 1, out);
 	case 0x11: /* timestamp: seconds in the upper half */
-		return put_date((int64_t)load32(e->value + 4) * 1000, out);
+		return put_date((etl_wall){(int64_t)load32(e->value + 4) * 1000}, out);
 	case 0x7f:
 		return etl_buf_str(out, "\"MaxKey\"");
 	case 0xff:
@@ -230,6 +224,7 @@ static bool put_value(const struct etl_element *e, unsigned indent, unsigned dep
 	struct etl_buf *out)
 {
 	int64_t whole = 0;
+	etl_wall date;
 	double real;
 
 	switch (e->type) {
@@ -250,8 +245,8 @@ static bool put_value(const struct etl_element *e, unsigned indent, unsigned dep
 	case 0x08:
 		return etl_buf_str(out, *e->value ? "true" : "false");
 	case 0x09:
-		memcpy(&whole, e->value, sizeof whole);
-		return put_date(whole, out);
+		etl_element_date(e, &date);
+		return put_date(date, out);
 	case 0x10:
 	case 0x12:
 		etl_element_int64(e, &whole);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Event time: compiled once for each generation, applied to each batch after decoding. A
- * field that already is a date is left alone. Here is no clock: nothing is judged by "now".
+ * field that already is a date needs no format, but its label still counts. Here is no
+ * clock: nothing is judged by "now".
  */
 #include "record/event_time.h"
 
@@ -171,6 +172,7 @@ static bool from_number(const struct etl_event_time *spec, double v, etl_wall *o
 {
 	double ms = floor(spec->form == FORM_EPOCH ? v * 1000.0 + 0.5 : v);
 
+	/* Asked as a double: the conversion of what no int64 holds is undefined (C11 6.3.1.4). */
 	if (!(ms >= (double)ETL_CIVIL_SECONDS_MIN * 1000 &&
 		    ms <= (double)ETL_CIVIL_SECONDS_MAX * 1000 + 999))
 		return false;
@@ -205,11 +207,14 @@ static bool read_time(const struct etl_event_time *spec, const struct etl_elemen
 	if (etl_element_text(e, &text, &len)) {
 		if (!from_text(spec, text, len, out))
 			return false;
-	} else if (!by_number || !etl_element_double(e, &v) || !from_number(spec, v, out)) {
+	} else if (!etl_element_date(e, out) &&
+		(!by_number || !etl_element_double(e, &v) || !from_number(spec, v, out))) {
 		return false;
 	}
+	if (!etl_wall_is_civil(*out))
+		return false;
 	*out = etl_wall_sub(*out, spec->back);
-	return true;
+	return etl_wall_is_civil(*out);
 }
 
 /* The document with the element's value replaced by a date. */
@@ -234,6 +239,7 @@ static void apply_one(const struct etl_event_time *spec, struct etl_batch *batch
 {
 	struct etl_record *record = &batch->records[i];
 	struct etl_element e;
+	etl_wall time, stored;
 	char value[96];
 
 	if (!record->len)
@@ -243,10 +249,10 @@ static void apply_one(const struct etl_event_time *spec, struct etl_batch *batch
 			"the record has no field '%s'", spec->field);
 		return;
 	}
-	if (etl_element_date(&e, &record->time))
-		return;
-	if (read_time(spec, &e, &record->time)) {
-		replace(batch->arena, record, &e, record->time);
+	if (read_time(spec, &e, &time)) {
+		record->time = time;
+		if (!etl_element_date(&e, &stored) || stored.ms != time.ms)
+			replace(batch->arena, record, &e, time);
 		return;
 	}
 	etl_element_describe(&e, value, sizeof value);

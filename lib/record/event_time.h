@@ -29,9 +29,10 @@ extern const struct etl_option etl_event_time_table[];
 const struct etl_event_time *etl_event_time_compile(const struct etl_event_time_options *options,
 	const struct etl_node *node, const struct etl_conf_env *env);
 
-/* Gives every record from index `first` its time and rewrites the field as a date. A record
- * whose field is missing or unreadable becomes a reject (step "decode", rule "time").
- * Compacts the batch. */
+/* Gives every record from index `first` its time and rewrites the field as a date; one that
+ * is a date already is only moved by its label. A record whose field is missing, unreadable
+ * or beyond the years 1 to 9999 becomes a reject (step "decode", rule "time"). Compacts the
+ * batch. Call it once for a record: `label: end` would move it again. */
 void etl_event_time_apply(const struct etl_event_time *spec, struct etl_batch *batch,
 	size_t first);
 

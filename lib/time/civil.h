@@ -61,6 +61,14 @@ static inline int etl_wall_ms_part(etl_wall t)
 	return (int)(t.ms % 1000 + (t.ms % 1000 < 0 ? 1000 : 0));
 }
 
+/* True within years 1 to 9999 UTC: what a text can name, and what bears a sum with any length
+ * of time in a configuration without overflow. A BSON date may lie far beyond. */
+static inline bool etl_wall_is_civil(etl_wall t)
+{
+	return t.ms >= ETL_CIVIL_SECONDS_MIN * 1000 &&
+	       t.ms <= ETL_CIVIL_SECONDS_MAX * 1000 + 999;
+}
+
 /* RFC 3339 section 5.6: "2026-11-22T15:00:00Z", "...T15:00:00.25+01:00". The zone is
  * required; 'T' and 'Z' in either case, a space may stand for 'T'. A fraction of 1 to 9
  * digits is cut to milliseconds; second 60 is refused. The whole of `s` must match. */

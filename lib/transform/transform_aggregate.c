@@ -104,8 +104,22 @@ static void add_results(struct options *o, size_t value, const char *name,
 		o->results[first].name = name;
 }
 
-static void add_fields(struct options *o, struct etl_arena *arena)
+static void conflict(const struct etl_node *node, const char *key,
+	const struct etl_conf_env *env, const char *what)
 {
+	const struct etl_node *at = etl_node_get(node, key);
+
+	if (!at)
+		at = node;
+	etl_diag_add(env->diag, at ? &at->mark : NULL, ETL_DIAG_CONFLICT, NULL, NULL,
+		"'aggregate' of %s: %s", env->what, what);
+}
+
+/* A record's field has one number, so that it is a key or a value, never both. */
+static void add_fields(struct options *o, const struct etl_node *node,
+	const struct etl_conf_env *env)
+{
+	struct etl_arena *arena = env->arena;
 	size_t most = o->by.n;
 
 	for (int f = 0; f < ETL_FUNCTIONS; f++)
@@ -129,20 +143,14 @@ static void add_fields(struct options *o, struct etl_arena *arena)
 		}
 	for (size_t v = 0; v < o->n_values; v++)
 		for (size_t i = 0; i < o->by.n; i++)
-			if (etl_streq(names[i], names[o->by.n + v]))
-				return; /* reported as a name that stands twice */
+			if (etl_streq(names[i], names[o->by.n + v])) {
+				conflict(node, "by", env,
+					etl_arena_strf(env->arena,
+						"'%s' is in 'by' and is to be worked out",
+						names[i]));
+				return;
+			}
 	etl_fields_build(&o->fields, names, o->by.n + o->n_values, arena);
-}
-
-static void conflict(const struct etl_node *node, const char *key,
-	const struct etl_conf_env *env, const char *what)
-{
-	const struct etl_node *at = etl_node_get(node, key);
-
-	if (!at)
-		at = node;
-	etl_diag_add(env->diag, at ? &at->mark : NULL, ETL_DIAG_CONFLICT, NULL, NULL,
-		"'aggregate' of %s: %s", env->what, what);
 }
 
 /* All names of the output, in its order; each may stand there once. */
@@ -198,7 +206,7 @@ static void compile(void *self, const struct etl_node *node, const struct etl_co
 		(o->count && !etl_field_name_ok(o->count, node, "aggregate", env)))
 		return;
 	check_zone(o, node, env);
-	add_fields(o, env->arena);
+	add_fields(o, node, env);
 	if (!o->n_results && !o->count)
 		conflict(node, "", env, "nothing to work out: give mean, min, ... or count");
 	check_output(o, node, env);

@@ -122,7 +122,7 @@ static bool value_text(const struct etl_element *e, char text[ETL_NUMBER_TEXT_BY
 	} else if (e->type == BSON_TYPE_BOOL) {
 		snprintf(text, ETL_NUMBER_TEXT_BYTES, "%s", *e->value ? "true" : "false");
 	} else if (etl_element_date(e, &t)) {
-		if (t.ms / 1000 < ETL_CIVIL_SECONDS_MIN || t.ms / 1000 > ETL_CIVIL_SECONDS_MAX)
+		if (!etl_wall_is_civil(t))
 			return false;
 		etl_time_format_rfc3339(t, text);
 	} else if (e->type == BSON_TYPE_OID) {

@@ -232,8 +232,9 @@ static bool read_iso8601(
 	if (!etl_time_parse_rfc3339(whole, len + 1, &local) &&
 		!etl_time_parse_date(text, len, &local))
 		return false;
-	etl_zone_to_utc(zone, etl_wall_seconds(local), out, &second);
-	out->ms += etl_wall_ms_part(local);
+	/* In a gap it is the first instant after it, to which no fraction belongs. */
+	if (etl_zone_to_utc(zone, etl_wall_seconds(local), out, &second) != ETL_LOCAL_GAP)
+		out->ms += etl_wall_ms_part(local);
 	return true;
 }
 

@@ -65,6 +65,16 @@ static void other_guards(void **state)
 	refused("{\"a\":1,\"b\":{\"c\":1,\"d\":2,\"c\":3}}", 31, ETL_DATA, "json.duplicate_key");
 	refused("{\"a\":1,\"\\u0061\":2}", 18, ETL_DATA, "json.duplicate_key");
 	refused("[1e999]", 7, ETL_DATA, "json.number");
+	memset(deep, '1', sizeof deep);
+	deep[0] = '[';
+	deep[64] = ']'; /* 63 digits: what the tree reads of a number */
+	json = etl_json_parse(deep, 65, sizeof deep, &err);
+	assert_non_null(json);
+	etl_json_free(json);
+	deep[64] = '1';
+	deep[65] = ']';
+	deep[66] = '\0';
+	refused(deep, 66, ETL_LIMIT, "json.number");
 	assert_null(etl_json_parse("[1,2]", 5, 4, &err));
 	assert_int_equal(err.kind, ETL_LIMIT);
 	assert_string_equal(err.code, "json.size");

@@ -248,6 +248,12 @@ static void test_event_time(void **state)
 	o.label = 1;
 	o.interval = ETL_HOURS(1);
 	check_time(&o, "{\"t\":\"2023-09-10 13:00:00\"}", "{\"t\":\"2023-09-10T12:00:00Z\"}");
+	check_time(&o, "{\"t\":{\"$date\":\"2020-01-01T13:00:00Z\"}}",
+		"{\"t\":\"2020-01-01T12:00:00Z\"}");
+	/* No window holds what lies beyond the years 1 to 9999; sums of it would overflow. */
+	check_time(&o, "{\"t\":{\"$date\":{\"$numberLong\":\"-9223372036854775808\"}}}", NULL);
+	check_time(&o, "{\"t\":{\"$date\":{\"$numberLong\":\"9223372036854775807\"}}}", NULL);
+	check_time(&o, "{\"t\":{\"$date\":{\"$numberLong\":\"-62135596800000\"}}}", NULL);
 	o = (struct etl_event_time_options){.field = "t", .format = "epoch"};
 	check_time(&o, "{\"t\":1700000000}", "{\"t\":\"2023-11-14T22:13:20Z\"}");
 	check_time(&o, "{\"t\":1700000000.25}", "{\"t\":\"2023-11-14T22:13:20.250Z\"}");
@@ -285,6 +291,70 @@ static void test_event_time_errors(void **state)
 	etl_arena_free(arena);
 }
 
+/* What a broken server may send: lengths that lie about what follows. */
+static void test_broken_bson(void **state)
+{
+	static const struct {
+		uint8_t type, bytes[16];
+		uint32_t n; /* of bytes */
+	} cases[] = {
+		{0x02, {0, 0, 0, 0}, 4},	     /* a string without its NUL */
+		{0x02, {2, 0, 0, 0, 'a', 'b'}, 6},   /* a string that does not end in NUL */
+		{0x0d, {0, 0, 0, 0}, 4},	     /* code */
+		{0x0e, {0, 0, 0, 0}, 4},	     /* symbol */
+		{0x03, {4, 0, 0, 0}, 4},	     /* a document without its NUL */
+		{0x0f, {4, 0, 0, 0}, 4},	     /* code with scope, nothing in it */
+		{0x0f, {14, 0, 0, 0, 9, 0, 0, 0, 0, 5, 0, 0, 0, 0}, 14}, /* its code is too long */
+		{0x0c, {0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, 16}, /* DBPointer */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct etl_buf text;
+		uint8_t *doc = etl_calloc(1, 4 + 3 + cases[i].n + 1);
+		uint32_t len = 4 + 3 + cases[i].n + 1;
+		struct etl_cursor cursor;
+		struct etl_element e;
+
+		memcpy(doc, &len, sizeof len);
+		memcpy(doc + 4, (const uint8_t[]){cases[i].type, 'k', 0}, 3);
+		memcpy(doc + 7, cases[i].bytes, cases[i].n);
+		etl_cursor_init(&cursor, doc, len);
+		assert_false(etl_cursor_next(&cursor, &e));
+		etl_buf_init(&text, 4096);
+		assert_true(etl_json_encode(doc, len, 0, &text));
+		assert_string_equal(etl_buf_text(&text), "{}");
+		etl_buf_fini(&text);
+		free(doc);
+	}
+}
+
+static void test_extreme_dates(void **state)
+{
+	static const struct {
+		const char *ms, *wanted;
+	} cases[] = {
+		{"-9223372036854775808", "{\"d\":-9223372036854775808}"},
+		{"9223372036854775807", "{\"d\":9223372036854775807}"},
+		{"-62135596800001", "{\"d\":-62135596800001}"},
+		{"-62135596800000", "{\"d\":\"0001-01-01T00:00:00Z\"}"},
+		{"-1", "{\"d\":\"1969-12-31T23:59:59.999Z\"}"},
+		{"253402300799999", "{\"d\":\"9999-12-31T23:59:59.999Z\"}"},
+		{"253402300800000", "{\"d\":253402300800000}"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct etl_batch *batch = etl_batch_new();
+		etl_cleanup(free) char *json =
+			etl_strf("{\"d\":{\"$date\":{\"$numberLong\":\"%s\"}}}", cases[i].ms);
+
+		add(batch, json, 0);
+		assert_json(batch->records[0].bson, batch->records[0].len, cases[i].wanted);
+		etl_batch_free(batch);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -293,6 +363,8 @@ int main(void)
 		cmocka_unit_test(test_long_reject),
 		cmocka_unit_test(test_writer_and_json),
 		cmocka_unit_test(test_rare_types),
+		cmocka_unit_test(test_broken_bson),
+		cmocka_unit_test(test_extreme_dates),
 		cmocka_unit_test(test_paths),
 		cmocka_unit_test(test_event_time),
 		cmocka_unit_test(test_event_time_errors),

@@ -117,6 +117,7 @@ static void test_refused(void **state)
 	transform_refused(type, "{every: 1h, mean: [timestamp]}", "E023", "named 'timestamp'");
 	transform_refused(type, "{every: 1h, count: n, time: n}", "E023", "named 'n'");
 	transform_refused(type, "{every: 1h, mean: [v, v]}", "E023", "twice");
+	transform_refused(type, "{every: 1h, by: [s], min: [s]}", "E023", "'s' is in 'by'");
 	transform_refused(type, "{every: 1h, mean: [/a/b]}", "E014", "JSON Pointer");
 	transform_refused(
 		type, "{every: 1h, timezone: Europe/Rome, count: n}", "E023", "whole days");

@@ -31,6 +31,8 @@ static void test_cases(void **state)
 		{ROME, "{\"at\":\"2023-07-01 02:00\"}", "{\"at\":" DATE("1688169600000") "}"},
 		/* 02:30 does not exist on 2023-03-26: the first instant after the gap. */
 		{ROME, "{\"at\":\"2023-03-26 02:30\"}", "{\"at\":" DATE("1679792400000") "}"},
+		{"{at: {timezone: Europe/Rome}}", "{\"at\":\"2023-03-26T02:30:00.750\"}",
+			"{\"at\":" DATE("1679792400000") "}"},
 		/* 02:30 comes twice on 2023-10-29: the first pass. */
 		{ROME, "{\"at\":\"2023-10-29 02:30\"}", "{\"at\":" DATE("1698539400000") "}"},
 		{"{at: epoch}", "{\"at\":1700000000}", "{\"at\":" DATE("1700000000000") "}"},
