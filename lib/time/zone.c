@@ -115,6 +115,18 @@ static ssize_t read_file(const char *path, void **out)
 	return got;
 }
 
+static void refuse_name(const char *name, const char *code, const char *what,
+	struct etl_error *err)
+{
+	char near[ETL_ZONE_NAME_MAX + 1];
+
+	if (etl_zone_nearest(name, ZONE_FOLDER "/tzdata.zi", near))
+		etl_error_set(err, ETL_CONFIG, code, "%s \"%.64s\": did you mean \"%s\"?", what,
+			name, near);
+	else
+		etl_error_set(err, ETL_CONFIG, code, "%s \"%.64s\"", what, name);
+}
+
 struct etl_zone *etl_zone_load(const char *name, struct etl_error *err)
 {
 	char path[sizeof ZONE_FOLDER + ETL_ZONE_NAME_MAX + 1];
@@ -123,8 +135,8 @@ struct etl_zone *etl_zone_load(const char *name, struct etl_error *err)
 	ssize_t len;
 
 	if (!name_is_sound(name)) {
-		etl_error_set(err, ETL_CONFIG, "zone.name",
-			"\"%s\" is not a time zone's name, such as UTC or Europe/Paris", name);
+		refuse_name(name, "zone.name",
+			"a time zone has a name such as UTC or Europe/Paris, not", err);
 		return NULL;
 	}
 	if (strcmp(name, "UTC") == 0)
@@ -133,8 +145,7 @@ struct etl_zone *etl_zone_load(const char *name, struct etl_error *err)
 	len = read_file(path, &data);
 	if (len < 0) {
 		if (errno == ENOENT || errno == ENOTDIR || errno == EINVAL)
-			etl_error_set(err, ETL_CONFIG, "zone.unknown",
-				"unknown time zone \"%s\"", name);
+			refuse_name(name, "zone.unknown", "unknown time zone", err);
 		else
 			etl_error_set(err, ETL_CONFIG, "zone.unreadable",
 				"cannot read time zone \"%s\": %s", name, strerror(errno));

@@ -22,7 +22,8 @@ const struct etl_zone *etl_zone_utc(void);
 
 /* Reads /usr/share/zoneinfo/NAME. "UTC" works without files. The name is relative, at most
  * 63 bytes of [A-Za-z0-9_+-] in parts divided by '/', without dots. Gives the zone, or NULL
- * and ETL_CONFIG (no such zone, bad name) or ETL_DATA (the file is damaged). Blocks on a
+ * and ETL_CONFIG (no such zone, bad name; with a "did you mean" where the zone files
+ * came with their list of names, tzdata.zi) or ETL_DATA (the file is damaged). Blocks on a
  * small file: at load, not in the loop. */
 struct etl_zone *etl_zone_load(const char *name, struct etl_error *err);
 

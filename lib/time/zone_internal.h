@@ -43,4 +43,9 @@ int etl_zone_read_tzif(struct etl_zone *zone, const unsigned char *data, size_t 
  * steps behind those that are there. False if the text is wrong. */
 bool etl_zone_add_rule(struct etl_zone *zone, const char *text, size_t len);
 
+/* The name in `list`, a file like tzdata.zi, that `name` was probably meant to be: 3 edits or
+ * fewer, else the same city. False if there is none or no such file. Reads the file each time:
+ * for the way to an error. */
+bool etl_zone_nearest(const char *name, const char *list, char out[ETL_ZONE_NAME_MAX + 1]);
+
 #endif

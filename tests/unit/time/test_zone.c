@@ -9,10 +9,12 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "time/civil.h"
-#include "time/zone.h"
+#include "time/zone_internal.h"
 
 static etl_wall at(const char *text)
 {
@@ -53,6 +55,63 @@ static void names(void **state)
 	assert_string_equal(etl_zone_name(etl_zone_utc()), "UTC");
 	assert_int_equal(etl_zone_offset(etl_zone_utc(), (etl_wall){INT64_MIN}, NULL), 0);
 	etl_zone_free(NULL);
+}
+
+static void a_name_is_suggested(void **state)
+{
+	static const char list[] = "# version 1\nR d 1916 o - Jun 14 23s 1 S\nZ Europe/Rome 0:49 - LMT\n"
+				   "1 E CE%sT\nZ America/New_York -4:56 u E%sT\nL Europe/Rome Europe/San_Marino\n"
+				   "Z Asia/Tokyo 9 - JST\nL\nZ\nL x\n\nZ UTC 0";
+	static const struct {
+		const char *name, *near; /* NULL = none */
+	} cases[] = {
+		{"Europe/Rom", "Europe/Rome"},
+		{"europe/rome", "Europe/Rome"},
+		{"Europ/Rmoe", "Europe/Rome"},
+		{"Rome", "Europe/Rome"},
+		{"San_Marino", "Europe/San_Marino"},
+		{"America/New York", "America/New_York"},
+		{"US/New_York", "America/New_York"},
+		{"Asia/Tokio", "Asia/Tokyo"},
+		{"Utc", "UTC"},
+		{"Mars/Olympus", NULL},
+		{"", NULL},
+		{"X", NULL},
+		{"a234567890123456789012345678901234567890123456789012345678901234567890", NULL},
+	};
+	char path[] = "/tmp/etl-zones-XXXXXX", near[ETL_ZONE_NAME_MAX + 1];
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, list, sizeof list - 1), sizeof list - 1);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		bool found = etl_zone_nearest(cases[i].name, path, near);
+
+		if (found != (cases[i].near != NULL))
+			fail_msg("%s: %s", cases[i].name, found ? near : "nothing");
+		if (found)
+			assert_string_equal(near, cases[i].near);
+	}
+	unlink(path);
+	close(fd);
+	assert_false(etl_zone_nearest("Europe/Rom", path, near));
+}
+
+static void an_unknown_zone_comes_with_a_hint(void **state)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+
+	(void)state;
+	if (access("/usr/share/zoneinfo/tzdata.zi", R_OK) != 0)
+		skip();
+	assert_null(etl_zone_load("Europe/Rom", &err));
+	assert_string_equal(err.code, "zone.unknown");
+	assert_string_equal(err.message,
+		"unknown time zone \"Europe/Rom\": did you mean \"Europe/Rome\"?");
+	assert_null(etl_zone_load("America/New York", &err));
+	assert_string_equal(err.code, "zone.name");
+	assert_non_null(strstr(err.message, "did you mean \"America/New_York\"?"));
 }
 
 static void paris(void **state)
@@ -257,6 +316,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names),
+		cmocka_unit_test(a_name_is_suggested),
+		cmocka_unit_test(an_unknown_zone_comes_with_a_hint),
 		cmocka_unit_test(paris),
 		cmocka_unit_test(rules),
 		cmocka_unit_test(all_year_summer_has_no_transitions),
