@@ -11,9 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
+
+#include "record/json_simd.h"
 
 enum { ETL_JSON_SHAPE_KEYS = 96, ETL_JSON_SHAPE_KEY_BYTES = 32 };
 
@@ -48,7 +47,7 @@ static inline size_t etl_json_shape_match(struct etl_json_shape *shape, const ch
 	if (shape->at == shape->n || key->depth != depth || key->ordinal != ordinal ||
 		end - p < (ptrdiff_t)key->n || !key->mask)
 		return 0;
-#ifdef __SSE2__
+#if ETL_JSON_SSE2
 	if (end - p >= ETL_JSON_SHAPE_KEY_BYTES) {
 		const __m128i *text = (const __m128i *)(const void *)key->text;
 		__m128i a = _mm_loadu_si128((const __m128i *)(const void *)p);

@@ -9,9 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 #include "base/alloc.h"
 #include "base/str.h"
@@ -19,6 +16,7 @@
 #include "record/doc.h"
 #include "record/json_keys.h"
 #include "record/json_scan.h"
+#include "record/json_simd.h"
 
 enum { DEPTH_DEFAULT = 64, DEPTH_LIMIT = 180 }; /* libbson's validator stops at 200 */
 enum { CHUNK_MIN = 1024, CHUNK_MAX = 64 * 1024 };
@@ -179,7 +177,7 @@ static inline bool copy_plain(struct etl_json_record *r)
 	const char *p = r->p;
 	uint8_t *o = r->o;
 
-#ifdef __SSE2__
+#if ETL_JSON_SSE2
 	const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\');
 	const __m128i blank = _mm_set1_epi8(0x20);
 

@@ -7,11 +7,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 #include "base/alloc.h"
+#include "record/json_simd.h"
 
 void etl_json_skip_reset(struct etl_json_skip *skip)
 {
@@ -28,7 +26,7 @@ void etl_json_skip_fini(struct etl_json_skip *skip)
 
 const char *etl_json_plain_end(const char *p, const char *end)
 {
-#ifdef __SSE2__
+#if ETL_JSON_SSE2
 	const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\');
 	const __m128i blank = _mm_set1_epi8(0x20);
 
@@ -54,7 +52,7 @@ const char *etl_json_skip_blanks(const char *p, const char *end)
 	for (; p < end; p++) {
 		if (*p != ' ' && *p != '\n' && *p != '\r' && *p != '\t')
 			break;
-#ifdef __SSE2__
+#if ETL_JSON_SSE2
 		/* Indentation: long runs of blanks. */
 		if (*p == ' ' && end - p > 16) {
 			__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
