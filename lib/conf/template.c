@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Templates are compiled into parts: literal text and placeholders. Only values are escaped;
+ * Templates are compiled into parts: literal text and variables. Only values are escaped;
  * a value can therefore never leave the place that the literal text gives it.
  */
 #include "conf/template.h"
@@ -20,7 +20,7 @@ enum part_kind { PART_LITERAL, PART_PARTITION, PART_START, PART_END, PART_RUN_ID
 
 struct part {
 	enum part_kind kind;
-	const char *text; /* literal; placeholder: its name */
+	const char *text; /* literal; variable: its name */
 	size_t len;
 	size_t index;			  /* partition: position in the names */
 	const struct etl_timefmt *format; /* instant; NULL = RFC 3339 */
@@ -113,7 +113,7 @@ static bool take_format(struct parser *ps, struct part *part, const char *format
 }
 
 /* `inside` is what stands between the braces. */
-static bool take_placeholder(struct parser *ps, char *inside)
+static bool take_variable(struct parser *ps, char *inside)
 {
 	char *format = strchr(inside, ':');
 	struct part *part;
@@ -160,7 +160,7 @@ static bool parse_text(struct parser *ps, const char *text)
 			return refuse(ps, "a literal brace is written {{",
 				"a '{' without its '}'");
 		end_literal(ps);
-		if (!take_placeholder(ps, etl_arena_memdup0(ps->tpl->arena, text + 1,
+		if (!take_variable(ps, etl_arena_memdup0(ps->tpl->arena, text + 1,
 						  (size_t)(close - text - 1))))
 			return false;
 		text = close + 1;

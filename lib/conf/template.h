@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Text with placeholders: {station} (a partition's value), {window.start:%Y%m%d-%H%M},
+ * Text with variables in braces: {station} (a partition's value), {window.start:%Y%m%d-%H%M},
  * {window.end}, {run_id}; `{{` and `}}` stand for braces. Without a format an instant is
  * written as RFC 3339 in UTC (2026-11-22T15:00:00Z). Parsed and checked when configuration
  * is loaded, rendered for each request.
@@ -16,7 +16,7 @@
 
 struct etl_template;
 
-/* The values that placeholders take. */
+/* The values of the variables. Lent for the call. */
 struct etl_vars {
 	struct etl_window window;
 	const char *const *partition_names;  /* NULL-terminated, as in etl_conf_env */
@@ -31,19 +31,20 @@ enum etl_escape {
 	ETL_ESCAPE_HEADER, /* as it is; a control byte is an error */
 };
 
-/* NULL and an error in env->diag (at `node`) if a placeholder is unknown or malformed. */
+/* NULL and an error in env->diag (at `node`) if a variable is unknown or malformed. Lives in
+ * env->arena; immutable, any thread may render. */
 const struct etl_template *etl_template_parse(const char *text, const struct etl_node *node,
 	const struct etl_conf_env *env);
 
-/* Appends the filled text. Only the placeholders' values are escaped, not the literal text.
+/* Appends the filled text. Only the variables' values are escaped, not the literal text.
  * -1 on a value that the escape refuses or a full buffer. */
 int etl_template_render(const struct etl_template *tpl, const struct etl_vars *vars,
 	enum etl_escape escape, struct etl_buf *out, struct etl_error *err);
 
-/* True if there is no placeholder. */
+/* True if there is no variable in it. */
 bool etl_template_is_constant(const struct etl_template *tpl);
 
-/* If the whole text is one placeholder of an instant ("{window.start}"), tells which:
+/* If the whole text is one variable of an instant ("{window.start}"), tells which:
  * documents then get a BSON date instead of text. */
 enum etl_template_instant { ETL_INSTANT_NONE, ETL_INSTANT_START, ETL_INSTANT_END };
 enum etl_template_instant etl_template_instant(const struct etl_template *tpl);

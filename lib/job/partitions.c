@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Partitions: each list under `partitions` is a dimension, several make their product.
- * `values` gives further text to each value of a dimension, usable as a placeholder:
+ * `values` gives further text to each value of a dimension, usable as a variable in braces:
  *
  *   partitions:
  *     station: ["283164601", "283181971"]

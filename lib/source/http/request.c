@@ -56,7 +56,7 @@ static void add_parameter(struct url *url, const char *name, const char *value, 
 	url->before = '&';
 }
 
-/* The literal part of a value is encoded like the placeholders' values. */
+/* The literal part of a value is encoded like the values in braces. */
 static int add_query(struct url *url, const struct etl_http_options *o,
 	const struct etl_vars *vars, struct etl_error *err)
 {

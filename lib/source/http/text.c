@@ -30,7 +30,7 @@ const char *etl_http_url_fault(const char *url)
 		return "a URL begins with http:// or https://";
 	len = strcspn(host, "/?#");
 	if (memchr(host, '{', len) || memchr(host, '}', len))
-		return "the host may not come from a placeholder";
+		return "the host is fixed: no {name} in it";
 	if (memchr(host, '@', len))
 		return "a URL holds no user name or password: use auth";
 	if (!len || *host == ':')
