@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: MIT
+"""The shipped AirQino job against the simulator: a year at once, and hour by hour.
+
+The year at once runs on the real clock, hour by hour on one that the test sets. All that is
+stored is compared with what the simulator says is final, row by row.
+"""
+import datetime as dt
+import os
+import random
+
+import pytest
+
+import airqino_truth as truth
+from airqino_sim import HOUR, STATION_1, STATION_2, AirqinoSim, epoch, utc
+from airqino_truth import DAY, STATIONS_BOTH, iso
+from etld import Etld
+from fakeclock import FakeClock
+from wait import wait_for
+
+YEAR_FILE = "airqino/283164601.json"
+
+
+def captured_year():
+    """The captured year if it is at hand; else the simulator generates one."""
+    folder = os.environ.get("ETLD_TEST_DATA") or \
+        os.path.join(os.path.dirname(__file__), "..", "..", "..", "shared", "data")
+    path = os.path.join(folder, YEAR_FILE)
+    return path if os.path.exists(path) else None
+
+
+def wait_clean(metadata, job, limit=60):
+    """Until no window below the watermarks of `job` is marked any more."""
+    def dirty():
+        marks = {m["partition"]: m["last_processed"] for m in metadata.watermarks.find({"job_name": job})}
+        return [e["start"] for e in metadata.windows.find({"job": job, "dirty": True})
+                if e["end"] <= marks.get(e["partition"], e["end"])]
+    wait_for(lambda: not dirty(), lambda: f"still marked: {dirty()[:5]}", limit)
+
+
+class Year:
+    """A year that was loaded once; the tests of this file look at it."""
+
+    def __init__(self, etld, sim, client, database, start):
+        self.etld, self.sim, self.start = etld, sim, start
+        self.db, self.metadata = client[database], client[f"{database}_metadata"]
+        self.run = etld.run("airqino", limit=300).json["run"]
+        etld.run("airqino_daily", limit=300)
+        etld.wait_idle()
+        wait_clean(self.metadata, "airqino_daily")
+        self.end = truth.settled(self.run["started"])
+        self.days_end = self.end // DAY * DAY
+        self.wanted = truth.hourly(sim, start, self.end)
+
+
+@pytest.fixture(scope="module")
+def year(mongodb, mongo_client):
+    name = f"year_{os.getpid()}"
+    with AirqinoSim(data=captured_year()) as sim:
+        sim.require_auth = True
+        start = iso((epoch(sim.now) - 365 * DAY) // DAY * DAY)
+        with Etld.airqino(mongodb.uri, sim, start, database=name) as etld:
+            yield Year(etld, sim, mongo_client, name, start)
+    for each in (name, f"{name}_metadata"):
+        mongo_client.drop_database(each)
+
+
+@pytest.mark.daemon
+class TestAYearAtOnce:
+    def test_every_final_hour_is_stored_once_and_right(self, year):
+        assert len(year.wanted) > 10000
+        truth.assert_same_rows(truth.stored(year.db.hourly_averages), year.wanted)
+
+    def test_the_open_and_the_unsettled_hours_are_absent(self, year):
+        assert year.db.hourly_averages.count_documents({"timestamp": {"$gte": utc(year.end)}}) == 0
+        assert year.metadata.windows.count_documents({"job": "airqino", "end": {"$gt": utc(year.end)}}) == 0
+
+    def test_the_stations_are_never_mixed(self, year):
+        """Equal values in the same hour would hide a mix-up."""
+        one = {at: row for (s, at), row in year.wanted.items() if s == STATION_1}
+        both = [(one[at], row) for (s, at), row in year.wanted.items() if s == STATION_2 and at in one]
+        assert len(both) > 3000 and all(a["pm2_5"] != b["pm2_5"] for a, b in both)
+        for station, name in ((STATION_1, "SMART188"), (STATION_2, "SMART189")):
+            rows = year.db.hourly_averages
+            assert rows.distinct("station_name", {"station_id": station}) == [name]
+            assert rows.distinct("longitude", {"station_id": station}) == [truth.LONGITUDES[station]]
+
+    def test_names_and_types_are_those_of_the_configuration(self, year):
+        row = year.db.hourly_averages.find_one({"t_int_raw": {"$exists": True}})
+        assert not {"PM2.5", "T. int.", "PM2", "T"} & set(row) - {"T"}
+        assert isinstance(row["timestamp"], dt.datetime)
+        for field in ("CO", "pm2_5", "longitude"):
+            wrong = year.db.hourly_averages.count_documents({field: {"$exists": True, "$not": {"$type": "double"}}})
+            assert wrong == 0, field
+
+    @pytest.mark.parametrize("station", STATIONS_BOTH)
+    def test_the_ledger_has_each_window_once(self, year, station):
+        loaded = {at for s, at in year.wanted if s == station}
+        truth.assert_ledger(year.metadata, "airqino", station, year.start, year.end, loaded)
+
+    def test_gaps_are_known_and_no_failures(self, year):
+        hours = (year.end - epoch(year.start)) // HOUR * 2
+        assert year.run["state"] == "ok" and year.run["windows"]["failed"] == 0
+        assert year.run["windows"]["loaded"] == len(year.wanted)
+        assert year.run["windows"]["empty"] == hours - len(year.wanted) > 100
+        assert year.run["counts"]["inserted"] == len(year.wanted)
+        assert year.metadata.dead_letters.count_documents({}) == 0
+
+    def test_daily_means_are_those_of_an_own_computation(self, year):
+        wanted = truth.daily(year.wanted, year.days_end)
+        assert len(wanted) > 600
+        truth.assert_same_means(truth.stored(year.db.daily_averages), wanted)
+
+    @pytest.mark.parametrize("station", STATIONS_BOTH)
+    def test_the_daily_ledger_has_each_day_once(self, year, station):
+        loaded = {at.replace(hour=0) for s, at in year.wanted if s == station}
+        truth.assert_ledger(year.metadata, "airqino_daily", station, year.start, year.days_end, loaded, DAY)
+
+
+class HourByHour:
+    """A daemon whose clock is set by hand; after each step all is compared."""
+
+    def __init__(self, clock, etld, sim, db, metadata, start, settle):
+        self.clock, self.etld, self.sim, self.db, self.metadata = clock, etld, sim, db, metadata
+        self.start, self.settle = start, settle
+
+    def end(self):
+        return truth.settled(self.clock.now, self.settle)
+
+    def step(self, to):
+        """Sets the clock, runs the hourly job, and looks at what is loaded."""
+        self.clock.set(to)
+        self.etld.run("airqino")
+        end = self.end()
+        found = {(d["station_id"], d["timestamp"]) for d in self.db.hourly_averages.find(
+            {"timestamp": {"$gte": utc(end - 6 * HOUR)}}, {"station_id": 1, "timestamp": 1})}
+        wanted = {(s, utc(r["timestamp"])) for s in STATIONS_BOTH
+                  for r in self.sim.truth(s, max(end - 6 * HOUR, epoch(self.start)), end)}
+        assert found == wanted, f"at {self.clock.now}: {sorted(found ^ wanted)}"
+
+    def compare_all(self):
+        self.etld.wait_idle()
+        end = self.end()
+        wanted = truth.hourly(self.sim, self.start, end)
+        truth.assert_same_rows(truth.stored(self.db.hourly_averages), wanted)
+        for station in STATIONS_BOTH:
+            loaded = {at for s, at in wanted if s == station}
+            truth.assert_ledger(self.metadata, "airqino", station, self.start, end, loaded)
+        return wanted
+
+
+@pytest.fixture
+def hour_by_hour(mongodb, database, db, metadata, tmp_path):
+    """Makes an HourByHour that begins at `start`, with an own simulator."""
+    made = []
+
+    def make(start, settle=truth.SETTLE, edit=()):
+        sim = AirqinoSim(data=captured_year(), now=start).start()
+        clock = FakeClock(tmp_path, start, sim)
+        etld = Etld.airqino(mongodb.uri, sim, start, database=database, prefix=clock.prefix)
+        made.extend((etld.close, sim.stop))
+        for old, new in edit:
+            etld.edit_job("airqino", old, new)
+        etld.start()
+        etld.ctl("pause", "airqino_daily")  # its runs after every hour would double the work
+        return HourByHour(clock, etld, sim, db, metadata, start, settle)
+    yield make
+    for end in made:
+        end()
+
+
+@pytest.mark.daemon
+@pytest.mark.slow
+def test_hour_by_hour_for_twenty_days(hour_by_hour):
+    """At every hour of 20 days exactly the settled hours are there, whatever minute it is."""
+    seed = random.randrange(1 << 32)
+    print("seed", seed)
+    dice = random.Random(seed)
+    start = utc("2024-03-10T00:00:00Z")
+    world = hour_by_hour(iso(start))
+    for hour in range(2, 20 * 24 + 3):
+        world.step(start + dt.timedelta(hours=hour, minutes=dice.randrange(60), seconds=dice.randrange(60)))
+        if hour % 48 == 0:
+            world.compare_all()
+    wanted = world.compare_all()
+    world.etld.ctl("resume", "airqino_daily")
+    world.etld.run("airqino_daily")
+    world.etld.wait_idle()
+    means = truth.daily(wanted, world.end() // DAY * DAY)
+    assert len(means) > 20
+    truth.assert_same_means(truth.stored(world.db.daily_averages), means)
+
+
+@pytest.mark.daemon
+def test_the_open_hour_is_never_closed_early(hour_by_hour):
+    """Without a settling time each request reaches to the open hour, which the service serves
+    with another value at every call."""
+    start = utc("2024-03-10T00:00:00Z")
+    world = hour_by_hour(iso(start), settle=0, edit=[("settle: 70m", "settle: 0s")])
+    for minute in range(61, 36 * 60, 20):
+        world.step(start + dt.timedelta(minutes=minute))
+    assert world.sim.open_calls > 100, "the open hour was never served: the test proves nothing"
+    world.compare_all()
