@@ -10,66 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
-#include "state/dead_letter.h"
-#include "state/run_record.h"
-#include "state/state.h"
-
-struct lease_row {
-	char *job;
-	char holder[160];
-	etl_wall expires;
-	int64_t fence;
-};
-
-struct watermark_row {
-	char *job, *partition;
-	struct etl_watermark mark;
-};
-
-struct window_row {
-	char *job, *partition;
-	struct etl_ledger_entry entry;
-};
-
-struct doc_row {
-	char *key; /* run_id, letter's id, audit's "what", paused job */
-	char *job; /* runs: the job; pauses: why */
-	etl_wall at;
-	bson_t *doc;
-};
-
-struct docs {
-	struct doc_row *rows;
-	size_t n, cap;
-};
-
-struct memory {
-	struct etl_state base;
-	const struct etl_clock *clock;
-	pthread_mutex_t lock; /* guards all below */
-	struct lease_row *leases;
-	size_t n_leases, leases_cap;
-	struct watermark_row *marks;
-	size_t n_marks, marks_cap;
-	struct window_row *windows;
-	size_t n_windows, windows_cap;
-	uint64_t n_dirty_marks;
-	struct docs runs, letters, audit, pauses;
-};
-
-static struct memory *lock(struct etl_state *s)
-{
-	struct memory *m = (struct memory *)s;
-
-	pthread_mutex_lock(&m->lock);
-	return m;
-}
-
-static int unlock(struct memory *m, int rc)
-{
-	pthread_mutex_unlock(&m->lock);
-	return rc;
-}
+#include "state/memory.h"
 
 static int prepare(struct etl_state *s, struct etl_error *err)
 {
@@ -107,7 +48,7 @@ static struct lease_row *lease_new(struct memory *m, const char *job)
 static int lease_acquire(struct etl_state *s, const char *job, const char *holder,
 	const char *dead_holder, etl_dur ttl, struct etl_lease *lease, struct etl_error *err)
 {
-	struct memory *m = lock(s);
+	struct memory *m = etl_memory_lock(s);
 	struct lease_row *row = lease_of(m, job);
 	etl_wall now = etl_now(m->clock);
 	bool valid, ours;
@@ -120,7 +61,7 @@ static int lease_acquire(struct etl_state *s, const char *job, const char *holde
 	if (valid && !ours && !(dead_holder && etl_streq(row->holder, dead_holder))) {
 		snprintf(lease->holder, sizeof lease->holder, "%s", row->holder);
 		lease->expires = row->expires;
-		return unlock(m, 0);
+		return etl_memory_unlock(m, 0);
 	}
 	if (!valid || !ours)
 		row->fence++;
@@ -129,27 +70,27 @@ static int lease_acquire(struct etl_state *s, const char *job, const char *holde
 	lease->fence = row->fence;
 	lease->expires = row->expires;
 	snprintf(lease->holder, sizeof lease->holder, "%s", row->holder);
-	return unlock(m, 1);
+	return etl_memory_unlock(m, 1);
 }
 
 static int lease_renew(struct etl_state *s, const char *job, int64_t fence, etl_dur ttl,
 	struct etl_error *err)
 {
-	struct memory *m = lock(s);
+	struct memory *m = etl_memory_lock(s);
 	struct lease_row *row = lease_of(m, job);
 
 	if (!row || row->fence != fence || !*row->holder)
-		return unlock(m, etl_error_set(err, ETL_CONFLICT, "lease.lost",
+		return etl_memory_unlock(m, etl_error_set(err, ETL_CONFLICT, "lease.lost",
 			"the lease of job '%s' is no longer ours (fence %lld)", job,
 			(long long)fence));
 	row->expires = etl_wall_add(etl_now(m->clock), ttl);
-	return unlock(m, 0);
+	return etl_memory_unlock(m, 0);
 }
 
 static int lease_release(struct etl_state *s, const char *job, int64_t fence,
 	struct etl_error *err)
 {
-	struct memory *m = lock(s);
+	struct memory *m = etl_memory_lock(s);
 	struct lease_row *row = lease_of(m, job);
 
 	(void)err;
@@ -157,7 +98,7 @@ static int lease_release(struct etl_state *s, const char *job, int64_t fence,
 		row->holder[0] = '\0';
 		row->expires = etl_now(m->clock);
 	}
-	return unlock(m, 0);
+	return etl_memory_unlock(m, 0);
 }
 
 /* ---- watermarks ------------------------------------------------------------------------- */
@@ -197,28 +138,28 @@ static int watermark_claim(struct etl_state *s, const char *job, const char *par
 	int64_t fence, etl_wall origin, int64_t window_ms, struct etl_watermark *out,
 	struct etl_error *err)
 {
-	struct memory *m = lock(s);
+	struct memory *m = etl_memory_lock(s);
 	struct watermark_row *row = mark_of(m, job, partition);
 
 	if (!row)
 		row = mark_new(m, job, partition, origin, window_ms);
 	if (row->mark.fence > fence)
-		return unlock(m, fenced(err, job, partition, fence));
+		return etl_memory_unlock(m, fenced(err, job, partition, fence));
 	row->mark.fence = fence;
 	*out = row->mark;
-	return unlock(m, 0);
+	return etl_memory_unlock(m, 0);
 }
 
 static int watermark_get(struct etl_state *s, const char *job, const char *partition,
 	struct etl_watermark *out, struct etl_error *err)
 {
-	struct memory *m = lock(s);
+	struct memory *m = etl_memory_lock(s);
 	struct watermark_row *row = mark_of(m, job, partition);
 
 	(void)err;
 	if (row)
 		*out = row->mark;
-	return unlock(m, row != NULL);
+	return etl_memory_unlock(m, row != NULL);
 }
 
 static int watermark_list(struct etl_state *s,
@@ -226,13 +167,13 @@ static int watermark_list(struct etl_state *s,
 		const struct etl_watermark *watermark),
 	void *ctx, struct etl_error *err)
 {
-	struct memory *m = lock(s);
+	struct memory *m = etl_memory_lock(s);
 	int rc = 0;
 
 	(void)err;
 	for (size_t i = 0; i < m->n_marks && rc == 0; i++)
 		rc = fn(ctx, m->marks[i].job, m->marks[i].partition, &m->marks[i].mark);
-	return unlock(m, 0);
+	return etl_memory_unlock(m, 0);
 }
 
 /* ---- ledger ----------------------------------------------------------------------------- */
@@ -269,7 +210,7 @@ static int ledger_scan(struct etl_state *s, const char *job, const char *partiti
 	const struct etl_window *range, enum etl_ledger_select select, etl_ledger_fn fn, void *ctx,
 	struct etl_error *err)
 {
-	struct memory *m = lock(s);
+	struct memory *m = etl_memory_lock(s);
 	struct window_row *found = etl_calloc(m->n_windows, sizeof *found);
 	size_t n = 0;
 	int rc = 0;
@@ -279,7 +220,7 @@ static int ledger_scan(struct etl_state *s, const char *job, const char *partiti
 			found[n++] = m->windows[i];
 	if (n > 1)
 		qsort(found, n, sizeof *found, by_start);
-	unlock(m, 0);
+	etl_memory_unlock(m, 0);
 	for (size_t i = 0; i < n && rc == 0; i++)
 		rc = fn(ctx, &found[i].entry, err) < 0 ? -1 : 0;
 	free(found);
@@ -358,12 +299,12 @@ static void abort_txn(struct etl_state *s, struct etl_txn *txn)
 static int commit(struct etl_state *s, struct etl_txn *txn, const struct etl_commit *c,
 	struct etl_error *err)
 {
-	struct memory *m = lock(s);
+	struct memory *m = etl_memory_lock(s);
 	struct watermark_row *row = mark_of(m, c->job, c->partition);
 
 	(void)txn;
 	if (!row || row->mark.fence != c->fence)
-		return unlock(m, fenced(err, c->job, c->partition, c->fence));
+		return etl_memory_unlock(m, fenced(err, c->job, c->partition, c->fence));
 	for (size_t i = 0; i < c->n_entries; i++)
 		put_entry(m, c, &c->entries[i]);
 	for (size_t i = 0; i < c->n_dirty; i++)
@@ -374,7 +315,7 @@ static int commit(struct etl_state *s, struct etl_txn *txn, const struct etl_com
 	row->mark.window_ms = c->window_ms;
 	row->mark.updated = etl_now(m->clock);
 	snprintf(row->mark.run_id, sizeof row->mark.run_id, "%s", c->run_id);
-	return unlock(m, 0);
+	return etl_memory_unlock(m, 0);
 }
 
 /* The same rule as in state_mongodb_ledger.c (append_standing). */
@@ -415,175 +356,19 @@ static void mark_one(struct memory *m, const char *job, const char *partition, i
 static int ledger_mark(struct etl_state *s, const char *job, const char *partition,
 	int64_t fence, const struct etl_ledger_entry *entries, size_t n, struct etl_error *err)
 {
-	struct memory *m = lock(s);
+	struct memory *m = etl_memory_lock(s);
 	struct watermark_row *row = mark_of(m, job, partition);
 
 	if (!row || row->mark.fence != fence)
-		return unlock(m, fenced(err, job, partition, fence));
+		return etl_memory_unlock(m, fenced(err, job, partition, fence));
 	for (size_t i = 0; i < n; i++)
 		if (entries[i].state == ETL_WINDOW_LOADED || entries[i].state == ETL_WINDOW_EMPTY)
-			return unlock(m, etl_error_set(err, ETL_BUG, "ledger.mark",
+			return etl_memory_unlock(m, etl_error_set(err, ETL_BUG, "ledger.mark",
 				"only a commit closes a window as %s",
 				etl_window_state_word(entries[i].state)));
 	for (size_t i = 0; i < n; i++)
 		mark_one(m, job, partition, fence, &entries[i]);
-	return unlock(m, 0);
-}
-
-/* ---- documents: runs, dead letters, audit, pauses ---------------------------------------- */
-
-static struct doc_row *doc_find(struct docs *docs, const char *key)
-{
-	for (size_t i = 0; i < docs->n; i++)
-		if (etl_streq(docs->rows[i].key, key))
-			return &docs->rows[i];
-	return NULL;
-}
-
-static void doc_row_fini(struct doc_row *row)
-{
-	free(row->key);
-	free(row->job);
-	if (row->doc)
-		bson_destroy(row->doc);
-}
-
-/* Takes `doc`. */
-static void doc_put(struct docs *docs, bool replace, const char *key, const char *job, etl_wall at,
-	bson_t *doc)
-{
-	struct doc_row *row = replace ? doc_find(docs, key) : NULL;
-
-	if (row) {
-		doc_row_fini(row);
-	} else {
-		ETL_GROW(docs->rows, docs->n, docs->cap);
-		row = &docs->rows[docs->n++];
-	}
-	*row = (struct doc_row){etl_strdup(key), etl_strdup(job), at, doc};
-}
-
-static void docs_fini(struct docs *docs)
-{
-	for (size_t i = 0; i < docs->n; i++)
-		doc_row_fini(&docs->rows[i]);
-	free(docs->rows);
-}
-
-static int run_save(struct etl_state *s, const struct etl_run_record *run, struct etl_error *err)
-{
-	struct memory *m = lock(s);
-	bson_t *doc = bson_new();
-
-	(void)err;
-	etl_run_record_to_bson(run, doc);
-	doc_put(&m->runs, true, run->run_id, run->job, run->started, doc);
-	return unlock(m, 0);
-}
-
-static int newest_first(const void *a, const void *b)
-{
-	const struct doc_row *x = a, *y = b;
-
-	if (x->at.ms != y->at.ms)
-		return x->at.ms > y->at.ms ? -1 : 1;
-	return strcmp(y->key, x->key);
-}
-
-static int run_list(struct etl_state *s, const char *job, int limit,
-	int (*fn)(void *ctx, const bson_t *run), void *ctx, struct etl_error *err)
-{
-	struct memory *m = lock(s);
-	struct doc_row *found = etl_calloc(m->runs.n, sizeof *found);
-	size_t n = 0;
-
-	(void)err;
-	for (size_t i = 0; i < m->runs.n; i++)
-		if (!job || etl_streq(m->runs.rows[i].job, job))
-			found[n++] = m->runs.rows[i];
-	if (n > 1)
-		qsort(found, n, sizeof *found, newest_first);
-	for (size_t i = 0; i < n && (limit <= 0 || i < (size_t)limit); i++)
-		if (fn(ctx, found[i].doc) != 0)
-			break;
-	free(found);
-	return unlock(m, 0);
-}
-
-static int run_get(struct etl_state *s, const char *run_id, bson_t *out, struct etl_error *err)
-{
-	struct memory *m = lock(s);
-	struct doc_row *row = doc_find(&m->runs, run_id);
-
-	(void)err;
-	if (row)
-		bson_copy_to(row->doc, out);
-	return unlock(m, row != NULL);
-}
-
-static int dead_letters_add(struct etl_state *s, const struct etl_dead_letter_info *info,
-	const struct etl_reject *rejects, size_t n, struct etl_error *err)
-{
-	struct memory *m = lock(s);
-	char id[ETL_HASH_TEXT_BYTES];
-
-	(void)err;
-	for (size_t i = 0; i < n; i++) {
-		bson_t *doc = bson_new();
-
-		etl_dead_letter_id(info, &rejects[i], id);
-		BSON_APPEND_UTF8(doc, "_id", id);
-		etl_dead_letter_append(doc, info, &rejects[i]);
-		doc_put(&m->letters, true, id, info->job, info->at, doc);
-	}
-	return unlock(m, 0);
-}
-
-static int audit_add(struct etl_state *s, const char *who, const char *what, const bson_t *details,
-	struct etl_error *err)
-{
-	struct memory *m = lock(s);
-
-	(void)err;
-	doc_put(&m->audit, false, what, who, etl_now(m->clock),
-		details ? bson_copy(details) : NULL);
-	return unlock(m, 0);
-}
-
-static int pause_set(struct etl_state *s, const char *job, bool paused, const char *who,
-	const char *why, struct etl_error *err)
-{
-	struct memory *m = lock(s);
-	struct doc_row *row = doc_find(&m->pauses, job);
-
-	(void)err;
-	(void)who;
-	if (paused) {
-		doc_put(&m->pauses, true, job, why ? why : "", etl_now(m->clock), NULL);
-	} else if (row) {
-		doc_row_fini(row);
-		*row = m->pauses.rows[--m->pauses.n];
-	}
-	return unlock(m, 0);
-}
-
-static int by_key(const void *a, const void *b)
-{
-	return strcmp(((const struct doc_row *)a)->key, ((const struct doc_row *)b)->key);
-}
-
-static int pause_list(struct etl_state *s, int (*fn)(void *ctx, const char *job, const char *why),
-	void *ctx, struct etl_error *err)
-{
-	struct memory *m = lock(s);
-
-	(void)err;
-	if (m->pauses.n > 1)
-		qsort(m->pauses.rows, m->pauses.n, sizeof *m->pauses.rows, by_key);
-	for (size_t i = 0; i < m->pauses.n; i++)
-		if (fn(ctx, m->pauses.rows[i].key, m->pauses.rows[i].job) != 0)
-			break;
-	return unlock(m, 0);
+	return etl_memory_unlock(m, 0);
 }
 
 static void memory_free(struct etl_state *s)
@@ -602,10 +387,10 @@ static void memory_free(struct etl_state *s)
 		free(m->windows[i].job);
 		free(m->windows[i].partition);
 	}
-	docs_fini(&m->runs);
-	docs_fini(&m->letters);
-	docs_fini(&m->audit);
-	docs_fini(&m->pauses);
+	etl_memory_docs_fini(&m->runs);
+	etl_memory_docs_fini(&m->letters);
+	etl_memory_docs_fini(&m->audit);
+	etl_memory_docs_fini(&m->pauses);
 	free(m->leases);
 	free(m->marks);
 	free(m->windows);
@@ -628,13 +413,13 @@ static const struct etl_state_ops memory_ops = {
 	.commit = commit,
 	.abort = abort_txn,
 	.ledger_mark = ledger_mark,
-	.run_save = run_save,
-	.run_list = run_list,
-	.run_get = run_get,
-	.dead_letters_add = dead_letters_add,
-	.audit_add = audit_add,
-	.pause_set = pause_set,
-	.pause_list = pause_list,
+	.run_save = etl_memory_run_save,
+	.run_list = etl_memory_run_list,
+	.run_get = etl_memory_run_get,
+	.dead_letters_add = etl_memory_dead_letters_add,
+	.audit_add = etl_memory_audit_add,
+	.pause_set = etl_memory_pause_set,
+	.pause_list = etl_memory_pause_list,
 	.free = memory_free,
 };
 

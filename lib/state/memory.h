@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Inside the store in memory: its rows and its lock, shared by state_memory.c (leases,
+ * watermarks, ledger) and state_memory_docs.c (runs, dead letters, audit, pauses). Nobody else
+ * includes this.
+ */
+#ifndef ETL_STATE_MEMORY_H
+#define ETL_STATE_MEMORY_H
+
+#include <pthread.h>
+
+#include "state/state.h"
+
+struct lease_row {
+	char *job;
+	char holder[160];
+	etl_wall expires;
+	int64_t fence;
+};
+
+struct watermark_row {
+	char *job, *partition;
+	struct etl_watermark mark;
+};
+
+struct window_row {
+	char *job, *partition;
+	struct etl_ledger_entry entry;
+};
+
+struct doc_row {
+	char *key; /* run_id, letter's id, audit's "what", paused job */
+	char *job; /* runs: the job; pauses: why */
+	etl_wall at;
+	bson_t *doc;
+};
+
+struct memory_docs {
+	struct doc_row *rows;
+	size_t n, cap;
+};
+
+struct memory {
+	struct etl_state base;
+	const struct etl_clock *clock;
+	pthread_mutex_t lock; /* guards all below */
+	struct lease_row *leases;
+	size_t n_leases, leases_cap;
+	struct watermark_row *marks;
+	size_t n_marks, marks_cap;
+	struct window_row *windows;
+	size_t n_windows, windows_cap;
+	uint64_t n_dirty_marks;
+	struct memory_docs runs, letters, audit, pauses;
+};
+
+static inline struct memory *etl_memory_lock(struct etl_state *s)
+{
+	struct memory *m = (struct memory *)s;
+
+	pthread_mutex_lock(&m->lock);
+	return m;
+}
+
+static inline int etl_memory_unlock(struct memory *m, int rc)
+{
+	pthread_mutex_unlock(&m->lock);
+	return rc;
+}
+
+/* state_memory_docs.c: as state.h says of each */
+void etl_memory_docs_fini(struct memory_docs *docs);
+int etl_memory_run_save(struct etl_state *s, const struct etl_run_record *run,
+	struct etl_error *err);
+int etl_memory_run_list(struct etl_state *s, const char *job, int limit,
+	int (*fn)(void *ctx, const bson_t *run), void *ctx, struct etl_error *err);
+int etl_memory_run_get(struct etl_state *s, const char *run_id, bson_t *out,
+	struct etl_error *err);
+int etl_memory_dead_letters_add(struct etl_state *s, const struct etl_dead_letter_info *info,
+	const struct etl_reject *rejects, size_t n, struct etl_error *err);
+int etl_memory_audit_add(struct etl_state *s, const char *who, const char *what,
+	const bson_t *details, struct etl_error *err);
+int etl_memory_pause_set(struct etl_state *s, const char *job, bool paused, const char *who,
+	const char *why, struct etl_error *err);
+int etl_memory_pause_list(struct etl_state *s,
+	int (*fn)(void *ctx, const char *job, const char *why), void *ctx, struct etl_error *err);
+
+#endif

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The store in memory: what it keeps as whole documents. Runs, dead letters, audit, pauses.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "state/dead_letter.h"
+#include "state/memory.h"
+#include "state/run_record.h"
+
+static struct doc_row *doc_find(struct memory_docs *docs, const char *key)
+{
+	for (size_t i = 0; i < docs->n; i++)
+		if (etl_streq(docs->rows[i].key, key))
+			return &docs->rows[i];
+	return NULL;
+}
+
+static void doc_row_fini(struct doc_row *row)
+{
+	free(row->key);
+	free(row->job);
+	if (row->doc)
+		bson_destroy(row->doc);
+}
+
+/* Takes `doc`. */
+static void doc_put(struct memory_docs *docs, bool replace, const char *key, const char *job, etl_wall at,
+	bson_t *doc)
+{
+	struct doc_row *row = replace ? doc_find(docs, key) : NULL;
+
+	if (row) {
+		doc_row_fini(row);
+	} else {
+		ETL_GROW(docs->rows, docs->n, docs->cap);
+		row = &docs->rows[docs->n++];
+	}
+	*row = (struct doc_row){etl_strdup(key), etl_strdup(job), at, doc};
+}
+
+void etl_memory_docs_fini(struct memory_docs *docs)
+{
+	for (size_t i = 0; i < docs->n; i++)
+		doc_row_fini(&docs->rows[i]);
+	free(docs->rows);
+}
+
+int etl_memory_run_save(struct etl_state *s, const struct etl_run_record *run,
+	struct etl_error *err)
+{
+	struct memory *m = etl_memory_lock(s);
+	bson_t *doc = bson_new();
+
+	(void)err;
+	etl_run_record_to_bson(run, doc);
+	doc_put(&m->runs, true, run->run_id, run->job, run->started, doc);
+	return etl_memory_unlock(m, 0);
+}
+
+static int newest_first(const void *a, const void *b)
+{
+	const struct doc_row *x = a, *y = b;
+
+	if (x->at.ms != y->at.ms)
+		return x->at.ms > y->at.ms ? -1 : 1;
+	return strcmp(y->key, x->key);
+}
+
+int etl_memory_run_list(struct etl_state *s, const char *job, int limit,
+	int (*fn)(void *ctx, const bson_t *run), void *ctx, struct etl_error *err)
+{
+	struct memory *m = etl_memory_lock(s);
+	struct doc_row *found = etl_calloc(m->runs.n, sizeof *found);
+	size_t n = 0;
+
+	(void)err;
+	for (size_t i = 0; i < m->runs.n; i++)
+		if (!job || etl_streq(m->runs.rows[i].job, job))
+			found[n++] = m->runs.rows[i];
+	if (n > 1)
+		qsort(found, n, sizeof *found, newest_first);
+	for (size_t i = 0; i < n && (limit <= 0 || i < (size_t)limit); i++)
+		if (fn(ctx, found[i].doc) != 0)
+			break;
+	free(found);
+	return etl_memory_unlock(m, 0);
+}
+
+int etl_memory_run_get(struct etl_state *s, const char *run_id, bson_t *out,
+	struct etl_error *err)
+{
+	struct memory *m = etl_memory_lock(s);
+	struct doc_row *row = doc_find(&m->runs, run_id);
+
+	(void)err;
+	if (row)
+		bson_copy_to(row->doc, out);
+	return etl_memory_unlock(m, row != NULL);
+}
+
+int etl_memory_dead_letters_add(struct etl_state *s, const struct etl_dead_letter_info *info,
+	const struct etl_reject *rejects, size_t n, struct etl_error *err)
+{
+	struct memory *m = etl_memory_lock(s);
+	char id[ETL_HASH_TEXT_BYTES];
+
+	(void)err;
+	for (size_t i = 0; i < n; i++) {
+		bson_t *doc = bson_new();
+
+		etl_dead_letter_id(info, &rejects[i], id);
+		BSON_APPEND_UTF8(doc, "_id", id);
+		etl_dead_letter_append(doc, info, &rejects[i]);
+		doc_put(&m->letters, true, id, info->job, info->at, doc);
+	}
+	return etl_memory_unlock(m, 0);
+}
+
+int etl_memory_audit_add(struct etl_state *s, const char *who, const char *what,
+	const bson_t *details, struct etl_error *err)
+{
+	struct memory *m = etl_memory_lock(s);
+
+	(void)err;
+	doc_put(&m->audit, false, what, who, etl_now(m->clock),
+		details ? bson_copy(details) : NULL);
+	return etl_memory_unlock(m, 0);
+}
+
+int etl_memory_pause_set(struct etl_state *s, const char *job, bool paused, const char *who,
+	const char *why, struct etl_error *err)
+{
+	struct memory *m = etl_memory_lock(s);
+	struct doc_row *row = doc_find(&m->pauses, job);
+
+	(void)err;
+	(void)who;
+	if (paused) {
+		doc_put(&m->pauses, true, job, why ? why : "", etl_now(m->clock), NULL);
+	} else if (row) {
+		doc_row_fini(row);
+		*row = m->pauses.rows[--m->pauses.n];
+	}
+	return etl_memory_unlock(m, 0);
+}
+
+static int by_key(const void *a, const void *b)
+{
+	return strcmp(((const struct doc_row *)a)->key, ((const struct doc_row *)b)->key);
+}
+
+int etl_memory_pause_list(struct etl_state *s,
+	int (*fn)(void *ctx, const char *job, const char *why), void *ctx, struct etl_error *err)
+{
+	struct memory *m = etl_memory_lock(s);
+
+	(void)err;
+	if (m->pauses.n > 1)
+		qsort(m->pauses.rows, m->pauses.n, sizeof *m->pauses.rows, by_key);
+	for (size_t i = 0; i < m->pauses.n; i++)
+		if (fn(ctx, m->pauses.rows[i].key, m->pauses.rows[i].job) != 0)
+			break;
+	return etl_memory_unlock(m, 0);
+}
