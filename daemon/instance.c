@@ -43,8 +43,8 @@ static unsigned long long start_of(long pid)
 	read_text(path, text, sizeof text);
 	p = strrchr(text, ')'); /* the name before it may hold anything */
 	if (!p ||
-		sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-			&start) != 1)
+		sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u "
+			"%*d %*d %*d %*d %*d %*d %llu", &start) != 1)
 		return 0;
 	return start;
 }

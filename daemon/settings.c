@@ -14,7 +14,8 @@ const char *const etld_log_levels[] = {"error", "warning", "notice", "info", "de
 
 #define AT(member) offsetof(struct etld_settings, member)
 /* Rows of an embedded struct count from its own begin. */
-#define IN(group, member) (offsetof(struct etld_settings, group.member) - offsetof(struct etld_settings, group))
+#define IN(group, member) \
+	(offsetof(struct etld_settings, group.member) - offsetof(struct etld_settings, group))
 
 static const struct etl_option mongodb_table[] = {
 	{.name = "uri", .type = ETL_OPT_NODE, .offset = IN(mongodb, uri_node), .required = true,

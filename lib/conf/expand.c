@@ -59,7 +59,8 @@ static bool refuse_unset(const struct reference *ref, const struct etl_mark *mar
 			"environment variable '%s' is not set or empty", ref->name);
 	else
 		etl_diag_add(diag, mark, ETL_DIAG_VARIABLE,
-			"not set; a default: ${NAME:-default}", NULL, "environment variable '%s' is not set", ref->name);
+			"not set; a default: ${NAME:-default}", NULL,
+			"environment variable '%s' is not set", ref->name);
 	return false;
 }
 

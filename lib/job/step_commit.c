@@ -91,8 +91,9 @@ static void mark_dependants(const struct etl_strand *strand, const struct etl_wi
 
 		if (dep->window.none || changed->end.ms <= dep->window.start.ms)
 			continue;
+		int64_t last_ms = dep->window.end.ms ? dep->window.end.ms : INT64_MAX;
 		for (struct etl_window w = etl_window_at(&dep->window, changed->start);
-			w.start.ms < changed->end.ms && (!dep->window.end.ms || w.end.ms <= dep->window.end.ms);
+			w.start.ms < changed->end.ms && w.end.ms <= last_ms;
 			w = (struct etl_window){w.end, etl_wall_add(w.end, dep->window.size)})
 			for (size_t p = 0; p < dep->n_partitions; p++)
 				if (!same || same == &dep->partitions[p])

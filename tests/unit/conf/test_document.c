@@ -181,9 +181,9 @@ static void windows_become_dates(void **state)
 	assert_document(env,
 		"[{$match: {d: {$date: \"2024-01-01T01:00:00+01:00\"}}}, {e: {$date: 1970-01-01}}, "
 		"{i: {$oid: 0123456789abcdef01234567}}, {w: {$date: \"{window.start}\"}}]",
-		"{ \"\" : [ { \"$match\" : { \"d\" : { \"$date\" : { \"$numberLong\" : \"1704067200000\" } } } "
-		"}, { \"e\" : { \"$date\" : { \"$numberLong\" : \"0\" } } }, { \"i\" : { \"$oid\" : "
-		"\"0123456789abcdef01234567\" } }, { \"w\" : { \"$date\" : { \"$numberLong\" : "
+		"{ \"\" : [ { \"$match\" : { \"d\" : { \"$date\" : { \"$numberLong\" : "
+		"\"1704067200000\" } } } }, { \"e\" : { \"$date\" : { \"$numberLong\" : \"0\" } } }, "
+		"{ \"i\" : { \"$oid\" : \"0123456789abcdef01234567\" } }, { \"w\" : { \"$date\" : { \"$numberLong\" : "
 		"\"1704067200000\" } } } ] }");
 }
 
