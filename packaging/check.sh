@@ -68,12 +68,22 @@ build() {
 	make "$jobs" WERROR=1 all && make "$jobs" WERROR=1 FAULTS=1 all && echo "build: 2 passed, 0 failed"
 }
 suite build "build" build
+# Some unit tests speak to a MongoDB: one for them all, as the system tests have theirs.
+# shellcheck disable=SC2317
+with_mongodb() {
+	local python=$ETLD_TEST_VENV/bin/python rc=0 uri
+	[ -z "${ETLD_TEST_MONGODB_URI:-}" ] || { "$@"; return; }
+	uri=$("$python" tests/lib/mongodb.py start --dir "$logs/mongodb") || return 1
+	ETLD_TEST_MONGODB_URI=$uri "$@" || rc=$?
+	"$python" tests/lib/mongodb.py stop --dir "$logs/mongodb" || rc=1
+	return "$rc"
+}
 suite check "unit tests, simulation, fuzz corpora, lint" \
-	make -k "$jobs" -Otarget WERROR=1 check
+	with_mongodb make -k "$jobs" -Otarget WERROR=1 check
 suite asan "under the address and undefined-behaviour sanitizers" \
-	make -k "$jobs" -Otarget WERROR=1 SAN=address,undefined unit sim fuzz-replay
+	with_mongodb make -k "$jobs" -Otarget WERROR=1 SAN=address,undefined unit sim fuzz-replay
 suite tsan "under the thread sanitizer" \
-	make -k "$jobs" -Otarget WERROR=1 SAN=thread unit
+	with_mongodb make -k "$jobs" -Otarget WERROR=1 SAN=thread unit
 # A whole daemon under each sanitizer: one short load that touches all its threads.
 for sanitizer in address,undefined thread; do
 	suite "$([ $sanitizer = thread ] && echo tsan || echo asan)" "the daemon under $sanitizer" \

@@ -38,8 +38,12 @@ static void parse(void)
 		if (sscanf(text, "%63[^=,]=%15[a-z]%n", p->name, p->action, &used) != 2)
 			break;
 		text += used;
-		if (*text == ':')
-			p->at = strtol(text + 1, (char **)&text, 10);
+		if (*text == ':') {
+			char *end;
+
+			p->at = strtol(text + 1, &end, 10);
+			text = end;
+		}
 		n_points++;
 		text += *text == ',';
 	}

@@ -156,8 +156,8 @@ static void answer(void *ctx, const struct etl_strand *strand, struct driver_ans
 
 	if (rig->driver.requests <= 64)
 		snprintf(rig->asked[rig->driver.requests - 1], 64, "%s %lld+%lld",
-			strand->partition->name, (long long)((w.start.ms - T0) / HOUR_MS),
-			(long long)((w.end.ms - w.start.ms) / HOUR_MS));
+			strand->partition->name, (long long)(w.start.ms / HOUR_MS - T0 / HOUR_MS),
+			(long long)(w.end.ms / HOUR_MS - w.start.ms / HOUR_MS));
 	if (s) {
 		out->status = s->status;
 		if (s->retry_after.us)

@@ -220,7 +220,6 @@ static void random_world(uint64_t *r, struct world *w)
 		w->all[test_random(r) % mark].state = ETL_WINDOW_HELD;
 	if (test_random(r) % 5 == 0) {
 		int64_t from = (int64_t)(test_random(r) % (HOURS * 60));
-
 		int64_t to = from + 1 + (int64_t)(test_random(r) % 600);
 
 		w->asked = (struct etl_window){minute(from), minute(to)};
