@@ -34,7 +34,8 @@ void etld_handle_watermark_show(struct etld_request *request);
 
 /* handlers.c: what they share */
 
-/* The job that parameter `job` names, or NULL and the request is answered. */
+/* The job that parameter `job` names. NULL: there is none, the request is answered and with it
+ * gone, its parameters too: read them after this call. */
 struct etld_job *etld_request_job(struct etld_request *request);
 
 /* A final answer's object with `schema` and `generated_at`. */

@@ -43,12 +43,13 @@ static void pause_free(struct etld_query *query)
 static void set_paused(struct etld_request *request, bool pause)
 {
 	struct etld_job *job = etld_request_job(request);
-	const char *why = etl_json_text(request->parameters, "reason", "");
+	const char *why;
 	struct pause_query *q;
 	struct etl_json *reply;
 
 	if (!job)
 		return;
+	why = etl_json_text(request->parameters, "reason", "");
 	reply = etld_reply_object(request->etld, "etl.pause/1");
 	etl_json_add_text(reply, "job", job->name);
 	etl_json_add_bool(reply, "paused", pause);

@@ -199,12 +199,13 @@ void etld_handle_run(struct etld_request *request)
 {
 	struct etld *etld = request->etld;
 	struct etld_job *job = etld_request_job(request);
-	const char *partition = etl_json_text(request->parameters, "partition", NULL);
 	const struct etl_partition *only = NULL;
 	struct etld_trigger trigger = {.name = "manual"};
+	const char *partition;
 
 	if (!job)
 		return;
+	partition = etl_json_text(request->parameters, "partition", NULL);
 	if (etld->draining) {
 		refuse_not_ready(request, "etld is stopping");
 	} else if (!etld->mongodb_up) {
@@ -212,6 +213,9 @@ void etld_handle_run(struct etld_request *request)
 			*etld->mongodb_reason ? etld->mongodb_reason : "etld is still starting");
 	} else if (job->running) {
 		refuse_busy(request, job);
+	} else if (job->paused && !etl_json_bool(request->parameters, "force", false)) {
+		etld_refuse(request, ETL_CTL_NOT_READY, "etlctl resume, or run --force",
+			"job '%s' is paused", job->name);
 	} else if (partition && !(only = etld_partition_find(job->job, partition))) {
 		etld_refuse(request, ETL_CTL_NO_SUCH_WINDOW, "etlctl watermark show",
 			"job '%s' has no partition '%s'", job->name, partition);

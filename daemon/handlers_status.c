@@ -169,13 +169,15 @@ void etld_handle_jobs(struct etld_request *request)
 void etld_handle_next(struct etld_request *request)
 {
 	struct etld_job *job = etld_request_job(request);
-	const char *from = etl_json_text(request->parameters, "from", NULL);
-	int64_t count = etl_json_int(request->parameters, "count", 5);
+	const char *from;
+	int64_t count;
 	struct etl_json *reply, *slots;
 	etl_wall at;
 
 	if (!job)
 		return;
+	from = etl_json_text(request->parameters, "from", NULL);
+	count = etl_json_int(request->parameters, "count", 5);
 	at = etl_now(request->etld->clock);
 	if (from && !etld_parse_time(from, &at)) {
 		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "2026-07-01T10:00Z",

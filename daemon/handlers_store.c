@@ -355,11 +355,12 @@ static void give_up(struct etld_request *request, struct store_query *q, enum et
 void etld_handle_windows(struct etld_request *request)
 {
 	struct etld_job *job = etld_request_job(request);
-	const char *partition = etl_json_text(request->parameters, "partition", NULL);
+	const char *partition;
 	struct store_query *q;
 
 	if (!job || !is_ready(request))
 		return;
+	partition = etl_json_text(request->parameters, "partition", NULL);
 	q = query_new(request, "etl.windows/1");
 	q->job = job->job;
 	q->partition = partition ? etld_partition_find(job->job, partition) : NULL;
