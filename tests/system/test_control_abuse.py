@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: MIT
+"""Reload and the control socket in rough hands: broken configurations, garbage, half messages,
+clients that do not read, a hundred at once. The daemon lives and answers the others."""
+import contextlib
+import json
+import os
+import random
+import signal
+import socket
+import time
+
+import pytest
+
+from flow import DAY, Flow
+from wait import wait_for
+
+SEED = int(os.environ.get("ETLD_SEED", time.time_ns() % 1_000_000))
+BROKEN = 78
+CLIENTS = 100
+STATUS = b'{"method":"io.etld.Control.Status"}\0'
+
+GOOD_JOB = {
+    "schedule": {"cron": "10 * * * *"},
+    "window": {"size": "1h", "settle": "70m", "start": "2026-03-02T00:00:00Z"},
+    "extract": {"http": {"url": "http://127.0.0.1:1/x", "records": "/data",
+                         "time": {"field": "t", "format": "%Y-%m-%d", "timezone": "UTC"}}},
+    "load": {"mongodb": {"collection": "c", "mode": "upsert", "key": ["t"]}},
+}
+
+
+def changed(path, value):
+    job = json.loads(json.dumps(GOOD_JOB))
+    place = job
+    *parents, last = path.split("/")
+    for name in parents:
+        place = place.setdefault(name, {})
+    if value is None:
+        place.pop(last)
+    else:
+        place[last] = value
+    return json.dumps(job)
+
+
+# Each of them is one broken file, and a word that its error says.
+BROKEN_JOBS = [
+    ("", ""), ("[]", ""), ("null", ""), ("just text", ""), ("{", ""), ("a: b: c", ""), ("\t- x", ""),
+    ("a: &x [*x]", ""), ("a: *nowhere", ""), ("--- {}\n--- {}\n", ""), ("a: 1\na: 2\n", ""),
+    ("\x00", ""), ("!!python/object:os.system {}", ""), ("? [1]\n: 2\n", ""), ("%YAML 9.9\n---\n{}", ""),
+    (changed("schedul", "x"), "schedul"), (changed("schedule/cron", "99 * * * *"), "cron"),
+    (changed("schedule/cron", "* * *"), "cron"), (changed("schedule/cron", ""), "cron"),
+    (changed("schedule/timezone", "Mars/Olympus"), "Mars/Olympus"), (changed("schedule/overlap", "maybe"), "overlap"),
+    (changed("schedule/misfire", "pray"), "misfire"), (changed("schedule/timeout", "10"), "timeout"),
+    (changed("schedule/timeout", "-1s"), "timeout"), (changed("schedule/jitter", "soon"), "jitter"),
+    (changed("window/size", "1"), "size"), (changed("window/size", "0s"), "size"), (changed("window/start", "yesterday"), "start"),
+    (changed("window/settle", True), "settle"), (changed("extract", None), "extract"), (changed("load", None), "load"),
+    (changed("extract", {"ftp": {}}), "ftp"), (changed("extract/http/url", None), "url"),
+    (changed("extract/http/url", "http://x/{nothing}"), "nothing"), (changed("extract/http/records", "data"), "records"),
+    (changed("extract/http/time/timezone", "UTC+25"), "UTC+25"), (changed("extract/http/auth", {"basic": {}}), "basic"),
+    (changed("load/mongodb/key", []), "key"), (changed("load/mongodb/mode", "replace_all"), "mode"),
+    (changed("transform", [{"frobnicate": {}}]), "frobnicate"), (changed("check", [{"range": {"field": "x"}}]), ""),
+    (changed("after", ["job"]), ""), (changed("after", ["nobody"]), "nobody"), (changed("retry/max", -1), "max"),
+    (changed("retry/max", "many"), "max"), (changed("description", "${NOT_SET_ANYWHERE}"), "NOT_SET_ANYWHERE"),
+]
+assert len(BROKEN_JOBS) >= 40
+
+
+@pytest.mark.parametrize("number", range(len(BROKEN_JOBS)))
+def test_broken_at_the_start(etld, number):
+    text, word = BROKEN_JOBS[number]
+    daemon = etld({"job": text})
+    daemon.start(wait=False)
+    assert daemon.wait_end(10) == BROKEN
+    said = "\n".join(line for line in daemon.stderr_tail(500).splitlines() if not line.startswith("{"))
+    assert "job.yaml:" in said and "error" in said.lower(), said
+    assert word in said
+    assert not daemon.control.exists()
+
+
+def loading(sim, flow):
+    """A job that is at work for some seconds."""
+    sim.fault("hang", station=flow.stations[0], seconds=3)
+    return {"hourly": flow.hourly(flow.start + DAY)}
+
+
+def test_reload_under_load(etld, sim, db, metadata):
+    print(f"ETLD_SEED={SEED}")
+    rng = random.Random(SEED)
+    flow = Flow(sim)
+    daemon = etld(loading(sim, flow)).start()
+    first = daemon.status()["daemon"]["config"]["generation"]
+    daemon.ctl("run", "hourly")
+    good = 0
+    for number in range(20):
+        text, _ = rng.choice(BROKEN_JOBS)
+        if number % 2:
+            daemon.write_job("other", text)
+            refused = daemon.ctl("reload", ok=(BROKEN,), output="table")
+            assert "other.yaml:" in refused.out + refused.err
+            assert daemon.status()["daemon"]["config"]["error"]
+        else:
+            daemon.write_job("other", json.dumps({**GOOD_JOB, "description": str(number)}))
+            daemon.ctl("reload")
+            good += 1
+            assert daemon.jobs()["other"]["description"] == str(number)
+            assert not daemon.status()["daemon"]["config"]["error"]
+        assert daemon.status()["daemon"]["config"]["generation"] == first + good
+    daemon.remove_job("other")
+    reloads = daemon.notify.count("RELOADING")
+    daemon.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: "other" not in daemon.jobs(), "SIGHUP's reload")
+    assert daemon.notify.count("RELOADING") == reloads + 1
+    daemon.wait_idle()
+    (run,) = metadata["runs"].find()
+    assert run["state"] == "ok" and run["generation"] == first, "a run ends on its own generation"
+    for station in flow.stations:
+        flow.check_hours(db["hourly"], station, flow.start, flow.start + DAY)
+
+
+# ---- the socket ----------------------------------------------------------------------------
+
+
+def connect(daemon, timeout=10):
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    client.connect(str(daemon.control))  # waits for a place in the queue
+    client.settimeout(timeout)
+    return client
+
+
+def ask(client, message=STATUS):
+    client.sendall(message)
+    return read_reply(client)
+
+
+def read_reply(client):
+    data = b""
+    while not data.endswith(b"\0"):
+        piece = client.recv(65536)
+        assert piece, "closed"
+        data += piece
+    return json.loads(data[:-1])
+
+
+def is_closed(client):
+    """The daemon has hung up, with or without a last word."""
+    with contextlib.suppress(ConnectionError):
+        while client.recv(65536):
+            pass
+    return True
+
+
+def answers(daemon):
+    with connect(daemon) as client:
+        return ask(client)["parameters"]["daemon"]["pid"] == daemon.pid
+
+
+def test_a_hundred_clients(etld):
+    daemon = etld({}).start()
+    with contextlib.ExitStack() as stack:
+        clients = []
+        for _ in range(CLIENTS):
+            client = stack.enter_context(connect(daemon))
+            client.sendall(STATUS)
+            clients.append(client)
+        served = 0
+        for client in clients:
+            with contextlib.suppress(AssertionError, ConnectionError):
+                reply = read_reply(client)
+                served += "error" not in reply
+                assert "error" in reply or reply["parameters"]["daemon"]["pid"] == daemon.pid
+        assert served >= 16  # the others were refused at once and not left hanging
+    wait_for(lambda: answers(daemon), "an answer after the rush")
+
+
+def test_garbage(etld):
+    print(f"ETLD_SEED={SEED}")
+    rng = random.Random(SEED)
+    daemon = etld({}).start()
+    whole = [b"\0", b"{}\0", b"[]\0", b"null\0", b'{"method":1}\0', b'{"method":"x"}\0', b"\xff\xfe\0",
+             b'{"method":"io.etld.Control.Status","parameters":[]}\0', b"{" * 10000 + b"\0",
+             b'{"method":"io.etld.Control.Run","parameters":{"job":7}}\0', b'"\\ud800"\0']
+    for number in range(60):
+        message = rng.choice(whole) if number % 2 else rng.randbytes(rng.randint(1, 4000)) + b"\0"
+        with connect(daemon) as client, contextlib.suppress(ConnectionError):
+            client.sendall(message)
+            client.shutdown(socket.SHUT_WR)
+            is_closed(client)
+        assert daemon.is_running, daemon.stderr_tail()
+    assert answers(daemon)
+
+
+def test_half_messages_do_not_hold_up_others(etld):
+    daemon = etld({}).start()
+    with contextlib.ExitStack() as stack:
+        for length in range(1, 30):
+            stack.enter_context(connect(daemon)).sendall(STATUS[:length])
+        assert answers(daemon)
+        late = stack.enter_context(connect(daemon))
+        late.sendall(STATUS[:10])
+        assert answers(daemon)
+        assert ask(late, STATUS[10:])["parameters"]["daemon"]["pid"] == daemon.pid
+    assert answers(daemon)
+
+
+def test_a_message_of_two_mebibytes(etld):
+    daemon = etld({}).start()
+    with connect(daemon) as client:
+        with contextlib.suppress(ConnectionError):
+            client.sendall(b'{"method":"' + b"x" * (2 << 20) + b'"}\0')
+        assert is_closed(client)
+    assert answers(daemon)
+    assert rss_kib(daemon) < 200 * 1024
+
+
+def rss_kib(daemon):
+    with open(f"/proc/{daemon.pid}/status", encoding="ascii") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
+
+
+def test_a_reader_that_does_not_read(etld):
+    """It asks and asks and reads nothing: it is held back or dropped, the memory is bounded."""
+    daemon = etld({f"job{n}": json.dumps(GOOD_JOB) for n in range(50)}).start()
+    before = rss_kib(daemon)
+    with connect(daemon, timeout=0.5) as greedy:
+        with contextlib.suppress(OSError):
+            for _ in range(5000):
+                greedy.sendall(STATUS)
+        assert answers(daemon)
+        assert rss_kib(daemon) - before < 40 * 1024
+    assert answers(daemon)
