@@ -77,14 +77,14 @@ int etl_state_upsert(struct etl_place *place, const bson_t *query, const bson_t 
 		bool ok = mongoc_collection_find_and_modify_with_opts(
 			place->collection, query, opts, &reply, &error);
 
-		again = !ok && error.code == CODE_DUPLICATE;
 		if (!ok)
 			etl_mongo_error(err, &error, &reply);
 		else if (take_value(&reply, after))
 			rc = 0;
-		else
+		else /* some servers answer so to one of two upserts that met */
 			etl_error_set(err, ETL_TRANSIENT, "mongodb.protocol",
 				"MongoDB: findAndModify gave no document");
+		again = rc < 0 && (ok || error.code == CODE_DUPLICATE);
 		bson_destroy(&reply);
 	}
 	mongoc_find_and_modify_opts_destroy(opts);
