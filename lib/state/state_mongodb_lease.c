@@ -11,10 +11,14 @@
 #include "state/mongodb.h"
 #include "time/clock.h"
 
-/* {$and: [{$gt: ["$expires", "$$NOW"]}, {$ne: ["$holder", me]}, {$ne: ["$holder", dead]}]} */
+/* As numbers: not every server holds two dates against each other here. */
+#define NOT_EXPIRED \
+	"{", "$gt", "[", "{", "$toLong", "$expires", "}", "{", "$toLong", "$$NOW", "}", "]", "}"
+
+/* {$and: [expires > $$NOW, {$ne: ["$holder", me]}, {$ne: ["$holder", dead]}]} */
 static bson_t *taken_by_another(const char *holder, const char *dead)
 {
-	return BCON_NEW("$and", "[", "{", "$gt", "[", "$expires", "$$NOW", "]", "}",
+	return BCON_NEW("$and", "[", NOT_EXPIRED,
 		"{", "$ne", "[", "$holder", "{", "$literal", BCON_UTF8(holder), "}", "]", "}",
 		"{", "$ne", "[", "$holder", "{", "$literal", BCON_UTF8(dead ? dead : ""), "}", "]",
 		"}", "]");
@@ -25,7 +29,7 @@ static bson_t *next_fence(const char *holder)
 {
 	return BCON_NEW("$cond", "[", "{", "$and", "[",
 		"{", "$eq", "[", "$holder", "{", "$literal", BCON_UTF8(holder), "}", "]", "}",
-		"{", "$gt", "[", "$expires", "$$NOW", "]", "}", "]", "}",
+		NOT_EXPIRED, "]", "}",
 		"$fence",
 		"{", "$add", "[", "{", "$ifNull", "[", "$fence", BCON_INT64(0), "]", "}",
 		BCON_INT64(1), "]", "}", "]");
