@@ -151,7 +151,7 @@ void etl_job_load_schedule(struct etl_job *job, const struct etl_node *body,
 	job->max_active = o.max_active;
 	if (node)
 		load_calendar(job, &o, node, env);
-	if (!job->schedule_text)
+	if (!job->schedule_text && job->after.n)
 		job->schedule_text = etl_arena_strf(env->arena, "after %s", job->after.items[0]);
 }
 

@@ -77,6 +77,10 @@ static void read_dimensions(struct dimensions *d, const struct etl_node *node,
 		d->names[d->n_names++] = node->keys[i]->text;
 		d->lists[d->n++] = list;
 	}
+	if (values && values->kind != ETL_NODE_MAP)
+		etl_diag_add(env->diag, &values->mark, ETL_DIAG_TYPE, "a mapping of mappings",
+			"a dimension needs another name: `values` gives further text to partitions",
+			"`values` in %s is no mapping", env->what);
 	for (size_t i = 0; values && values->kind == ETL_NODE_MAP && i < values->n; i++) {
 		if (values->items[i]->kind != ETL_NODE_MAP) {
 			etl_diag_add(env->diag, &values->items[i]->mark, ETL_DIAG_TYPE, NULL, NULL,
@@ -89,6 +93,18 @@ static void read_dimensions(struct dimensions *d, const struct etl_node *node,
 		d->extra[d->n_names] = values->items[i];
 		d->names[d->n_names++] = values->keys[i]->text;
 	}
+}
+
+/* Values joined by '/' must come apart again: two partitions of one name share a ledger. */
+static void slashes(const struct dimensions *d, const struct etl_conf_env *env)
+{
+	for (size_t k = 0; d->n > 1 && k < d->n; k++)
+		for (size_t i = 0; i < d->lists[k]->n; i++)
+			if (strchr(d->lists[k]->items[i]->text, '/'))
+				etl_diag_add(env->diag, &d->lists[k]->items[i]->mark,
+					ETL_DIAG_CONFLICT, "holds a '/'", NULL,
+					"with several dimensions no value in %s may hold a '/'",
+					env->what);
 }
 
 /* The text of an extra value for a partition: by the value of any of its dimensions. */
@@ -140,6 +156,7 @@ void etl_job_load_partitions(struct etl_job *job, const struct etl_node *node,
 	else if (node)
 		etl_diag_add(env->diag, &node->mark, ETL_DIAG_TYPE, "station: [a, b]", NULL,
 			"`partitions` in %s is a mapping from a name to a list", env->what);
+	slashes(&d, env);
 	for (size_t k = 0; k < d.n && total <= ETL_PARTITIONS_MAX; k++)
 		total *= d.lists[k]->n;
 	if (total > ETL_PARTITIONS_MAX) {
