@@ -46,7 +46,8 @@ static void tell_no_daemon(const struct etl_error *err)
 
 	etlctl_say("etld does not answer: %s", err->message);
 	if (etl_streq(err->code, "ctl.garbage") || etl_streq(err->code, "ctl.frame")) {
-		say_hint("is this etld's control socket? --socket and ETLD_SOCKET name another");
+		say_hint("is this etld's control socket? "
+			 "--socket and ETLD_SOCKET name another");
 		return;
 	}
 	if (unit)
@@ -123,10 +124,10 @@ static bool shows_life(const struct etlctl *ctl)
 	struct etl_ctl_reply reply = {0};
 	etl_cleanup(etl_client_close) struct etl_client *client =
 		etl_client_open(ctl->socket, PROBE_MS, &err);
+	static const char question[] = ETL_CTL_SERVICE ".GetInfo";
 	bool alive = client &&
-		etl_client_send(client, ETL_CTL_SERVICE ".GetInfo", NULL, false, PROBE_MS, &err) ==
-			0 &&
-		etl_client_receive(client, PROBE_MS, &reply, &err) == 0;
+		!etl_client_send(client, question, NULL, false, PROBE_MS, &err) &&
+		!etl_client_receive(client, PROBE_MS, &reply, &err);
 
 	etl_ctl_reply_fini(&reply);
 	return alive;
@@ -158,4 +159,20 @@ int etlctl_call(const struct etlctl *ctl, struct etl_ctl_reply *reply)
 		etlctl_open(ctl, false, &status);
 
 	return client ? etlctl_first_reply(ctl, client, reply) : status;
+}
+
+int etlctl_call_and_print(const struct etlctl *ctl,
+	void (*print)(const struct etlctl *ctl, const struct etl_json *reply))
+{
+	struct etl_ctl_reply reply = {0};
+	int status = etlctl_call(ctl, &reply);
+
+	if (status)
+		return status;
+	if (ctl->json)
+		print_json(reply.parameters);
+	else
+		print(ctl, reply.parameters);
+	etl_ctl_reply_fini(&reply);
+	return EXIT_FINE;
 }

@@ -114,7 +114,8 @@ static void put_finder(struct etl_buf *out)
 			etl_buf_printf(out,
 				"\t\t%.*s)\n"
 				"\t\t\tcommand=${COMP_WORDS[i]}\n"
-				"\t\t\t((i + 1 < COMP_CWORD)) && command+=\" ${COMP_WORDS[i+1]}\"\n"
+				"\t\t\t((i + 1 < COMP_CWORD)) && "
+				"command+=\" ${COMP_WORDS[i+1]}\"\n"
 				"\t\t\tbreak ;;\n",
 				(int)n, name);
 	}

@@ -40,7 +40,8 @@ int etlctl_config_check(const struct etlctl *ctl)
 	const char *argv[5] = {"etld", "--check"};
 
 	if (!etld) {
-		etlctl_say("etld, whose loader checks the files, is not installed beside etlctl");
+		etlctl_say("etld, whose loader checks the files, "
+			   "is not installed beside etlctl");
 		return EXIT_FAILED;
 	}
 	if (file) {

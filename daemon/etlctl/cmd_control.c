@@ -6,12 +6,14 @@
 
 #include "etlctl/print.h"
 
-static void print_pause(const struct etl_json *reply)
+/* pause and resume answer the same way. */
+static void print_pause(const struct etlctl *ctl, const struct etl_json *reply)
 {
 	bool paused = etl_json_bool(reply, "paused", false);
 	bool changed = etl_json_bool(reply, "changed", true);
 	ETL_BUF_CLEANUP struct etl_buf out;
 
+	(void)ctl;
 	etl_buf_init(&out, 4096);
 	print_clean(etl_json_text(reply, "job", "?"), &out);
 	etl_buf_str(&out, paused ? (changed ? " is paused\n" : " was paused already\n") :
@@ -19,49 +21,29 @@ static void print_pause(const struct etl_json *reply)
 	print_out(&out);
 }
 
-/* pause and resume answer the same way. */
-static int set_pause(const struct etlctl *ctl)
-{
-	struct etl_ctl_reply reply = {0};
-	int status = etlctl_call(ctl, &reply);
-
-	if (status)
-		return status;
-	if (ctl->json)
-		print_json(reply.parameters);
-	else
-		print_pause(reply.parameters);
-	etl_ctl_reply_fini(&reply);
-	return EXIT_FINE;
-}
-
 int etlctl_pause(const struct etlctl *ctl)
 {
-	return set_pause(ctl);
+	return etlctl_call_and_print(ctl, print_pause);
 }
 
 int etlctl_resume(const struct etlctl *ctl)
 {
-	return set_pause(ctl);
+	return etlctl_call_and_print(ctl, print_pause);
+}
+
+static void print_reload(const struct etlctl *ctl, const struct etl_json *reply)
+{
+	(void)ctl;
+	ETL_JSON_EACH(warning, etl_json_get(reply, "warnings"))
+		etlctl_say("warning: %s", etl_json_as_text(warning, ""));
+	printf("generation %lld is active, %lld jobs\n",
+		(long long)etl_json_int(reply, "generation", 0),
+		(long long)etl_json_int(reply, "jobs", 0));
 }
 
 int etlctl_reload(const struct etlctl *ctl)
 {
-	struct etl_ctl_reply reply = {0};
-	int status = etlctl_call(ctl, &reply);
-
-	if (status)
-		return status;
-	ETL_JSON_EACH(warning, etl_json_get(reply.parameters, "warnings"))
-		etlctl_say("warning: %s", etl_json_as_text(warning, ""));
-	if (ctl->json)
-		print_json(reply.parameters);
-	else
-		printf("generation %lld is active, %lld jobs\n",
-			(long long)etl_json_int(reply.parameters, "generation", 0),
-			(long long)etl_json_int(reply.parameters, "jobs", 0));
-	etl_ctl_reply_fini(&reply);
-	return EXIT_FINE;
+	return etlctl_call_and_print(ctl, print_reload);
 }
 
 static void print_versions(const struct etl_json *daemon)
@@ -73,7 +55,8 @@ static void print_versions(const struct etl_json *daemon)
 	if (daemon) {
 		etl_buf_str(&out, "etld ");
 		print_clean(etl_json_text(daemon, "version", "?"), &out);
-		etl_buf_printf(&out, " (pid %lld)\n", (long long)etl_json_int(daemon, "pid", 0));
+		etl_buf_printf(&out, " (pid %lld)\n",
+			(long long)etl_json_int(daemon, "pid", 0));
 	}
 	print_out(&out);
 }

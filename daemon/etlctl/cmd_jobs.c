@@ -27,17 +27,7 @@ static void print_jobs(const struct etlctl *ctl, const struct etl_json *reply)
 
 int etlctl_jobs(const struct etlctl *ctl)
 {
-	struct etl_ctl_reply reply = {0};
-	int status = etlctl_call(ctl, &reply);
-
-	if (status)
-		return status;
-	if (ctl->json)
-		print_json(reply.parameters);
-	else
-		print_jobs(ctl, reply.parameters);
-	etl_ctl_reply_fini(&reply);
-	return EXIT_FINE;
+	return etlctl_call_and_print(ctl, print_jobs);
 }
 
 static void print_slots(const struct etlctl *ctl, const struct etl_json *reply)
@@ -53,15 +43,5 @@ static void print_slots(const struct etlctl *ctl, const struct etl_json *reply)
 
 int etlctl_next(const struct etlctl *ctl)
 {
-	struct etl_ctl_reply reply = {0};
-	int status = etlctl_call(ctl, &reply);
-
-	if (status)
-		return status;
-	if (ctl->json)
-		print_json(reply.parameters);
-	else
-		print_slots(ctl, reply.parameters);
-	etl_ctl_reply_fini(&reply);
-	return EXIT_FINE;
+	return etlctl_call_and_print(ctl, print_slots);
 }

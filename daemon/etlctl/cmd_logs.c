@@ -25,8 +25,8 @@ int etlctl_logs(const struct etlctl *ctl)
 		argv[n++] = "--output=json";
 	execvp(argv[0], (char *const *)(uintptr_t)argv);
 	if (errno == ENOENT)
-		etlctl_say("there is no journalctl here; without a journal etld writes JSON lines "
-			   "to its stderr, with the job in ETL_JOB");
+		etlctl_say("there is no journalctl here; without a journal etld writes JSON "
+			   "lines to its stderr, with the job in ETL_JOB");
 	else
 		etlctl_say("journalctl: %s", strerror(errno));
 	return EXIT_FAILED;

@@ -28,7 +28,7 @@ int etlctl_run_status(const struct etl_json *run)
 		return EXIT_BUSY;
 	if (!etl_streq(state, "ok"))
 		return checks_refused(run) ? EXIT_CHECKS : EXIT_FAILED;
-	return etl_json_int(etl_json_get(run, "counts"), "rejected", 0) ? EXIT_REJECTED : EXIT_FINE;
+	return print_count_of(run, "counts", "rejected") ? EXIT_REJECTED : EXIT_FINE;
 }
 
 /* SIGINT and SIGTERM as a descriptor. */
@@ -52,7 +52,8 @@ static void show_progress(const struct etl_json *progress)
 	if (!isatty(STDERR_FILENO))
 		return;
 	etl_buf_str(&line, "\r\033[K");
-	print_clean(etl_json_text(progress, "step", etl_json_text(progress, "state", "")), &line);
+	print_clean(etl_json_text(progress, "step", etl_json_text(progress, "state", "")),
+		&line);
 	etl_buf_char(&line, ' ');
 	print_clean(etl_json_text(progress, "partition", ""), &line);
 	etl_buf_printf(&line, "  %lld records, %lld windows",
@@ -70,30 +71,15 @@ static void end_progress(void)
 
 static void print_result(const struct etlctl *ctl, const struct etl_json *run)
 {
-	const struct etl_json *counts = etl_json_get(run, "counts");
-	const struct etl_json *windows = etl_json_get(run, "windows");
-	const char *reason = etl_json_text(run, "reason", "");
 	ETL_BUF_CLEANUP struct etl_buf out;
 
 	etl_buf_init(&out, 64 * 1024);
 	print_state(ctl, etl_json_text(run, "state", "unknown"), ctl->color_out, &out);
 	etl_buf_str(&out, "  ");
 	print_clean(etl_json_text(run, "run_id", ""), &out);
-	etl_buf_printf(&out,
-		"  windows: %lld loaded, %lld empty, %lld failed; records: %lld in, %lld rejected, "
-		"%lld inserted, %lld updated, %lld unchanged\n",
-		(long long)etl_json_int(windows, "loaded", 0),
-		(long long)etl_json_int(windows, "empty", 0),
-		(long long)etl_json_int(windows, "failed", 0), (long long)etl_json_int(counts, "in", 0),
-		(long long)etl_json_int(counts, "rejected", 0),
-		(long long)etl_json_int(counts, "inserted", 0),
-		(long long)etl_json_int(counts, "updated", 0),
-		(long long)etl_json_int(counts, "unchanged", 0));
-	if (*reason) {
-		etl_buf_str(&out, "  ");
-		print_clean(reason, &out);
-		etl_buf_char(&out, '\n');
-	}
+	etl_buf_char(&out, '\n');
+	print_counts(run, &out);
+	print_line("reason", etl_json_text(run, "reason", ""), &out);
 	print_out(&out);
 }
 
@@ -164,7 +150,8 @@ int etlctl_run(const struct etlctl *ctl)
 {
 	bool wait = etl_json_bool(ctl->values, "wait", false);
 	int signals = wait ? open_signals() : -1, status = EXIT_FAILED;
-	etl_cleanup(etl_client_close) struct etl_client *client = etlctl_open(ctl, wait, &status);
+	etl_cleanup(etl_client_close) struct etl_client *client =
+		etlctl_open(ctl, wait, &status);
 	struct etl_ctl_reply reply = {0};
 
 	if (client) {

@@ -15,15 +15,10 @@ static double duration_of(const struct etl_json *run)
 	return ms < 0 ? -1 : ms / 1000;
 }
 
-static int64_t count_of(const struct etl_json *json, const char *group, const char *name)
-{
-	return etl_json_int(etl_json_get(json, group), name, 0);
-}
-
 static void print_runs(const struct etlctl *ctl, const struct etl_json *reply)
 {
-	static const char *const titles[] = {"RUN", "JOB", "STATE", "TRIGGER", "STARTED", ">TOOK",
-		">WINDOWS", ">IN", ">WRITTEN", ">REJECTED", "REASON", NULL};
+	static const char *const titles[] = {"RUN", "JOB", "STATE", "TRIGGER", "STARTED",
+		">TOOK", ">WINDOWS", ">IN", ">WRITTEN", ">REJECTED", "REASON", NULL};
 	const char *now = etl_json_text(reply, "generated_at", NULL);
 	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
 
@@ -34,11 +29,12 @@ static void print_runs(const struct etlctl *ctl, const struct etl_json *reply)
 		table_text(table, etl_json_text(run, "trigger", ""));
 		table_time_age(table, etl_json_text(run, "started", NULL), now);
 		table_duration(table, duration_of(run));
-		table_int(table, count_of(run, "windows", "loaded") + count_of(run, "windows", "empty"));
-		table_int(table, count_of(run, "counts", "in"));
-		table_int(table,
-			count_of(run, "counts", "inserted") + count_of(run, "counts", "updated"));
-		table_int(table, count_of(run, "counts", "rejected"));
+		table_int(table, print_count_of(run, "windows", "loaded") +
+					 print_count_of(run, "windows", "empty"));
+		table_int(table, print_count_of(run, "counts", "in"));
+		table_int(table, print_count_of(run, "counts", "inserted") +
+					 print_count_of(run, "counts", "updated"));
+		table_int(table, print_count_of(run, "counts", "rejected"));
 		table_text(table, etl_json_text(run, "reason", ""));
 	}
 	table_print(table, "no runs");
@@ -46,74 +42,34 @@ static void print_runs(const struct etlctl *ctl, const struct etl_json *reply)
 
 int etlctl_runs(const struct etlctl *ctl)
 {
-	struct etl_ctl_reply reply = {0};
-	int status = etlctl_call(ctl, &reply);
-
-	if (status)
-		return status;
-	if (ctl->json)
-		print_json(reply.parameters);
-	else
-		print_runs(ctl, reply.parameters);
-	etl_ctl_reply_fini(&reply);
-	return EXIT_FINE;
+	return etlctl_call_and_print(ctl, print_runs);
 }
 
 /* ---- show ------------------------------------------------------------------------------- */
-
-static void put_line(struct etl_buf *out, const char *key, const char *text)
-{
-	if (!text || !*text)
-		return;
-	etl_buf_printf(out, "  %-12s", key);
-	print_clean(text, out);
-	etl_buf_char(out, '\n');
-}
 
 static void put_times(const struct etl_json *run, const char *now, struct etl_buf *out)
 {
 	const struct etl_json *window = etl_json_get(run, "window");
 
 	if (etl_json_text(run, "slot", NULL)) {
-		etl_buf_printf(out, "  %-12s", "slot");
+		print_key("slot", out);
 		print_time(etl_json_text(run, "slot", NULL), out);
 		etl_buf_char(out, '\n');
 	}
 	if (etl_json_type(window) == ETL_JSON_OBJECT) {
-		etl_buf_printf(out, "  %-12s", "asked for");
+		print_key("asked for", out);
 		print_time(etl_json_text(window, "start", NULL), out);
 		etl_buf_str(out, " to ");
 		print_time(etl_json_text(window, "end", NULL), out);
 		etl_buf_char(out, '\n');
 	}
-	etl_buf_printf(out, "  %-12s", "started");
+	print_key("started", out);
 	print_time_age(etl_json_text(run, "started", NULL), now, out);
 	if (duration_of(run) >= 0) {
 		etl_buf_str(out, ", took ");
 		print_duration(duration_of(run), out);
 	}
 	etl_buf_char(out, '\n');
-}
-
-static void put_counts(const struct etl_json *run, struct etl_buf *out)
-{
-	etl_buf_printf(out, "  %-12s%lld loaded, %lld empty, %lld failed, %lld unrecoverable\n", "windows",
-		(long long)count_of(run, "windows", "loaded"),
-		(long long)count_of(run, "windows", "empty"),
-		(long long)count_of(run, "windows", "failed"),
-		(long long)count_of(run, "windows", "unrecoverable"));
-	etl_buf_printf(out,
-		"  %-12s%lld in, %lld rejected, %lld out, %lld inserted, %lld updated, %lld "
-		"unchanged\n",
-		"records", (long long)count_of(run, "counts", "in"),
-		(long long)count_of(run, "counts", "rejected"),
-		(long long)count_of(run, "counts", "out"),
-		(long long)count_of(run, "counts", "inserted"),
-		(long long)count_of(run, "counts", "updated"),
-		(long long)count_of(run, "counts", "unchanged"));
-	if (etl_json_int(run, "warnings", 0))
-		etl_buf_printf(out, "  %-12s%lld\n", "warnings",
-			(long long)etl_json_int(run, "warnings", 0));
 }
 
 static void print_words(const struct etlctl *ctl, const struct etl_json *run, const char *now)
@@ -126,15 +82,16 @@ static void print_words(const struct etlctl *ctl, const struct etl_json *run, co
 	etl_buf_str(&out, "  ");
 	print_state(ctl, etl_json_text(run, "state", "unknown"), ctl->color_out, &out);
 	etl_buf_char(&out, '\n');
-	put_line(&out, "job", etl_json_text(run, "job", "?"));
-	put_line(&out, "reason", etl_json_text(run, "reason", ""));
-	put_line(&out, "trigger", etl_json_text(run, "trigger", ""));
-	put_line(&out, "host", etl_json_text(run, "host", ""));
-	etl_buf_printf(&out, "  %-12sgeneration %lld, fence %lld\n", "config",
+	print_line("job", etl_json_text(run, "job", "?"), &out);
+	print_line("reason", etl_json_text(run, "reason", ""), &out);
+	print_line("trigger", etl_json_text(run, "trigger", ""), &out);
+	print_line("host", etl_json_text(run, "host", ""), &out);
+	print_key("config", &out);
+	etl_buf_printf(&out, "generation %lld, fence %lld\n",
 		(long long)etl_json_int(run, "generation", 0),
 		(long long)etl_json_int(run, "fence", 0));
 	put_times(run, now, &out);
-	put_counts(run, &out);
+	print_counts(run, &out);
 	print_out(&out);
 }
 
@@ -170,8 +127,8 @@ static void add_reason(struct table *table, const struct etl_json *partition)
 
 static void print_partitions(const struct etlctl *ctl, const struct etl_json *run)
 {
-	static const char *const titles[] = {"PARTITION", "STATE", ">LOADED", ">EMPTY", ">FAILED",
-		">IN", ">OUT", ">INSERTED", ">UPDATED", ">UNCHANGED", ">REJECTED", ">REQUESTS",
+	static const char *const titles[] = {"PARTITION", "STATE", ">LOADED", ">EMPTY",
+		">FAILED", ">IN", ">OUT", ">INSERTED", ">UPDATED", ">UNCHANGED", ">REJECTED", ">REQUESTS",
 		"REASON", NULL};
 	static const char *const windows[] = {"loaded", "empty", "failed"};
 	static const char *const counts[] = {"in", "out", "inserted", "updated", "unchanged",
@@ -182,9 +139,9 @@ static void print_partitions(const struct etlctl *ctl, const struct etl_json *ru
 		table_text(table, etl_json_text(partition, "partition", "-"));
 		table_state(table, etl_json_text(partition, "state", "unknown"));
 		for (size_t i = 0; i < sizeof windows / sizeof *windows; i++)
-			table_int(table, count_of(partition, "windows", windows[i]));
+			table_int(table, print_count_of(partition, "windows", windows[i]));
 		for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
-			table_int(table, count_of(partition, "counts", counts[i]));
+			table_int(table, print_count_of(partition, "counts", counts[i]));
 		table_int(table, etl_json_int(partition, "requests", 0));
 		add_reason(table, partition);
 	}
@@ -210,15 +167,5 @@ static void print_run(const struct etlctl *ctl, const struct etl_json *reply)
 
 int etlctl_show(const struct etlctl *ctl)
 {
-	struct etl_ctl_reply reply = {0};
-	int status = etlctl_call(ctl, &reply);
-
-	if (status)
-		return status;
-	if (ctl->json)
-		print_json(reply.parameters);
-	else
-		print_run(ctl, reply.parameters);
-	etl_ctl_reply_fini(&reply);
-	return EXIT_FINE;
+	return etlctl_call_and_print(ctl, print_run);
 }

@@ -26,6 +26,7 @@ static void put_daemon(const struct etlctl *ctl, const struct etl_json *daemon,
 	struct etl_buf *out)
 {
 	const struct etl_json *workers = etl_json_get(daemon, "workers");
+	int64_t runs = etl_json_int(daemon, "active_runs", 0);
 
 	etl_buf_str(out, "etld ");
 	print_clean(etl_json_text(daemon, "version", "?"), out);
@@ -34,8 +35,8 @@ static void put_daemon(const struct etlctl *ctl, const struct etl_json *daemon,
 	put_reason(daemon, out);
 	etl_buf_str(out, "; up ");
 	print_duration(etl_json_double(daemon, "uptime_s", -1), out);
-	etl_buf_printf(out, "; %lld runs active, %lld of %lld workers busy\n",
-		(long long)etl_json_int(daemon, "active_runs", 0),
+	etl_buf_printf(out, "; %lld run%s active, %lld of %lld workers busy\n", (long long)runs,
+		runs == 1 ? "" : "s",
 		(long long)etl_json_int(workers, "busy", 0),
 		(long long)etl_json_int(workers, "total", 0));
 }
@@ -78,7 +79,8 @@ static void print_head(const struct etlctl *ctl, const struct etl_json *reply)
 	etl_buf_init(&out, 64 * 1024);
 	put_daemon(ctl, daemon, &out);
 	put_mongodb(ctl, etl_json_get(daemon, "mongodb"), &out);
-	put_config(etl_json_get(daemon, "config"), etl_json_text(reply, "generated_at", NULL), &out);
+	put_config(etl_json_get(daemon, "config"), etl_json_text(reply, "generated_at", NULL),
+		&out);
 	etl_buf_char(&out, '\n');
 	print_out(&out);
 }
@@ -124,7 +126,8 @@ static void add_last_run(struct table *table, const struct etl_json *job, const 
 	} else if (etl_json_type(last) == ETL_JSON_OBJECT) {
 		print_clean(etl_json_text(last, "state", "?"), &cell);
 		etl_buf_char(&cell, ' ');
-		print_time_age(ended ? ended : etl_json_text(last, "started", NULL), now, &cell);
+		print_time_age(ended ? ended : etl_json_text(last, "started", NULL), now,
+			&cell);
 	}
 	table_text(table, etl_buf_text(&cell));
 }
@@ -151,28 +154,21 @@ static void print_jobs(const struct etlctl *ctl, const struct etl_json *reply)
 	table_print(table, "no jobs are configured");
 }
 
-static void put_line(struct etl_buf *out, const char *key, const char *text)
-{
-	if (!text || !*text)
-		return;
-	etl_buf_printf(out, "  %-12s", key);
-	print_clean(text, out);
-	etl_buf_char(out, '\n');
-}
-
 static void put_last_run(struct etl_buf *out, const struct etl_json *last, const char *now)
 {
 	const char *reason = etl_json_text(last, "reason", "");
 
 	if (etl_json_type(last) != ETL_JSON_OBJECT)
 		return;
-	etl_buf_printf(out, "  %-12s", "last run");
+	print_key("last run", out);
 	print_clean(etl_json_text(last, "state", "?"), out);
 	etl_buf_char(out, ' ');
 	print_time_age(etl_json_text(last, "started", NULL), now, out);
 	etl_buf_str(out, *reason ? ": " : "");
 	print_clean(reason, out);
-	etl_buf_printf(out, "\n  %-12setlctl show ", "");
+	etl_buf_char(out, '\n');
+	print_key("", out);
+	etl_buf_str(out, "etlctl show ");
 	print_clean(etl_json_text(last, "run_id", ""), out);
 	etl_buf_char(out, '\n');
 }
@@ -189,12 +185,12 @@ static void print_job_words(const struct etlctl *ctl, const struct etl_json *job
 	put_state(ctl, etl_json_text(job, "health", "unknown"), &out);
 	put_reason(job, &out);
 	etl_buf_char(&out, '\n');
-	put_line(&out, "about", etl_json_text(job, "description", ""));
-	put_line(&out, "running", etl_json_text(job, "running", ""));
+	print_line("about", etl_json_text(job, "description", ""), &out);
+	print_line("running", etl_json_text(job, "running", ""), &out);
 	print_time_age(etl_json_text(job, "next", NULL), now, &next);
-	put_line(&out, "next", etl_buf_text(&next));
+	print_line("next", etl_buf_text(&next), &out);
 	put_last_run(&out, etl_json_get(job, "last_run"), now);
-	put_line(&out, "guarantee", etl_json_text(job, "guarantee", ""));
+	print_line("guarantee", etl_json_text(job, "guarantee", ""), &out);
 	print_out(&out);
 }
 

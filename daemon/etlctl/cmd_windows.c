@@ -33,9 +33,13 @@ static void print_list(const struct etlctl *ctl, const struct etl_json *reply)
 		table_time_age(table, etl_json_text(window, "updated", NULL), now);
 		table_text(table, etl_json_text(window, "reason", ""));
 	}
-	table_print(table, "no window wants attention; --all lists the closed ones too");
+	/* Whoever asked for a state or for all of them was not told about the rest. */
+	table_print(table, etl_json_get(ctl->values, "state") || etl_json_get(ctl->values, "all") ?
+			"no such windows" :
+			"no window wants attention; --all lists the closed ones too");
 	if (etl_json_bool(reply, "truncated", false))
-		etlctl_say("there are more windows: --partition, --from and --to ask for a part");
+		etlctl_say("there are more windows: "
+			   "--partition, --from and --to ask for a part");
 }
 
 static void print_summary(const struct etlctl *ctl, const struct etl_json *reply)
@@ -55,23 +59,17 @@ static void print_summary(const struct etlctl *ctl, const struct etl_json *reply
 	table_print(table, NULL);
 }
 
+static void print_windows(const struct etlctl *ctl, const struct etl_json *reply)
+{
+	print_summary(ctl, reply);
+	if (etl_json_size(etl_json_get(reply, "windows")))
+		putchar('\n');
+	print_list(ctl, reply);
+}
+
 int etlctl_windows(const struct etlctl *ctl)
 {
-	struct etl_ctl_reply reply = {0};
-	int status = etlctl_call(ctl, &reply);
-
-	if (status)
-		return status;
-	if (ctl->json) {
-		print_json(reply.parameters);
-	} else {
-		print_summary(ctl, reply.parameters);
-		if (etl_json_size(etl_json_get(reply.parameters, "windows")))
-			putchar('\n');
-		print_list(ctl, reply.parameters);
-	}
-	etl_ctl_reply_fini(&reply);
-	return EXIT_FINE;
+	return etlctl_call_and_print(ctl, print_windows);
 }
 
 static void print_watermarks(const struct etlctl *ctl, const struct etl_json *reply)
@@ -96,15 +94,5 @@ static void print_watermarks(const struct etlctl *ctl, const struct etl_json *re
 
 int etlctl_watermark_show(const struct etlctl *ctl)
 {
-	struct etl_ctl_reply reply = {0};
-	int status = etlctl_call(ctl, &reply);
-
-	if (status)
-		return status;
-	if (ctl->json)
-		print_json(reply.parameters);
-	else
-		print_watermarks(ctl, reply.parameters);
-	etl_ctl_reply_fini(&reply);
-	return EXIT_FINE;
+	return etlctl_call_and_print(ctl, print_watermarks);
 }

@@ -65,6 +65,10 @@ void etlctl_help_all(void);
  * was told on stderr. The caller ends `reply` with etl_ctl_reply_fini. */
 int etlctl_call(const struct etlctl *ctl, struct etl_ctl_reply *reply);
 
+/* Most commands: asks, shows the answer as JSON (-o json) or by `print`. An exit status. */
+int etlctl_call_and_print(const struct etlctl *ctl,
+	void (*print)(const struct etlctl *ctl, const struct etl_json *reply));
+
 /* The same in steps, for commands that read several replies. NULL: told, *status is set. */
 struct etl_client *etlctl_open(const struct etlctl *ctl, bool more, int *status);
 /* The first reply: waits as long as the daemon shows life, a minute at most. */

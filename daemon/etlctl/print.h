@@ -54,13 +54,23 @@ void print_time(const char *text, struct etl_buf *out);
 /* The same and its distance from `now` (text too): "2026-07-01 10:00Z (5m ago)". */
 void print_time_age(const char *text, const char *now, struct etl_buf *out);
 
-/* "850ms", "12.3s", "4m10s", "3h20m", "2d4h". */
+/* "0.3ms", "850ms", "12.3s", "4m10s", "3h20m", "2d4h". */
 void print_duration(double seconds, struct etl_buf *out);
 
 /* Cells of them. */
 void table_time(struct table *table, const char *text);
 void table_time_age(struct table *table, const char *text, const char *now);
 void table_duration(struct table *table, double seconds);
+
+/* ---- print_run.c ---- */
+
+/* "  key         " and, by print_line, a clean text behind it; no line without a text. */
+void print_key(const char *key, struct etl_buf *out);
+void print_line(const char *key, const char *text, struct etl_buf *out);
+
+/* The windows, the records and the warnings of a run or of one of its partitions. */
+void print_counts(const struct etl_json *run, struct etl_buf *out);
+int64_t print_count_of(const struct etl_json *json, const char *group, const char *name);
 
 /* ---- print_json.c ---- */
 

@@ -63,7 +63,8 @@ static size_t harmful(const unsigned char *p)
 		return 1;
 	if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
 		return 2;
-	if (*p == 0xe2 && p[1] == 0x80 && ((p[2] >= 0xaa && p[2] <= 0xae) || (p[2] | 1) == 0x8f))
+	if (*p == 0xe2 && p[1] == 0x80 &&
+		((p[2] >= 0xaa && p[2] <= 0xae) || (p[2] | 1) == 0x8f))
 		return 3;
 	if (*p == 0xe2 && p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9)
 		return 3;

@@ -98,15 +98,14 @@ static size_t cell_width(const struct cell *cell)
 /* 0 for a column without contents. */
 static size_t column_width(const struct table *table, size_t column)
 {
-	size_t width = 0;
+	size_t title = strlen(title_of(table, column)), width = 0;
 
 	for (size_t i = column; i < table->n_cells; i += table->n_columns) {
 		size_t w = cell_width(&table->cells[i]);
 
 		width = w > width ? w : width;
 	}
-	return width && width < strlen(title_of(table, column)) ? strlen(title_of(table, column)) :
-								   width;
+	return width && width < title ? title : width;
 }
 
 static void pad(struct etl_buf *out, size_t n)

@@ -94,6 +94,8 @@ void print_duration(double seconds, struct etl_buf *out)
 {
 	if (!(seconds >= 0 && seconds < 1e15)) /* also NaN: not known */
 		etl_buf_str(out, "-");
+	else if (seconds < 0.01 && seconds > 0) /* a step of a small run: 0.3ms, not 0ms */
+		etl_buf_printf(out, "%.1fms", ceil(seconds * 10000) / 10);
 	else if (seconds < 1)
 		etl_buf_printf(out, "%.0fms", floor(seconds * 1000));
 	else if (seconds < MINUTE)

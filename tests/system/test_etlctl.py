@@ -146,7 +146,7 @@ def test_status_table(fake, ctl):
     answer = ctl("status")
     assert answer.code == 0 and answer.err == ""
     lines = answer.out.splitlines()
-    assert lines[0] == "etld 0.1.0  ✔ ready; up 3h10m; 1 runs active, 1 of 4 workers busy"
+    assert lines[0] == "etld 0.1.0  ✔ ready; up 3h10m; 1 run active, 1 of 4 workers busy"
     assert lines[1] == "mongodb  ✔ up; replica set rs0; effectively-once"
     assert lines[2] == "config  generation 3, loaded 2026-07-01 09:00Z (3h10m ago)"
     assert rows(answer.out)[3:] == [
@@ -216,9 +216,16 @@ def test_show(fake, ctl):
                  f"journalctl ETL_RUN_ID={RUN_ID}"):
         assert part in answer.out
     table = rows(answer.out)
-    assert ["extract", "2", "4.2s"] in table and ["plan", "1", "1ms"] in table
+    assert ["extract", "2", "4.2s"] in table and ["plan", "1", "1.5ms"] in table
     assert ["station=2", "✖ failed", "0", "0", "3", "0", "0", "0", "0", "0", "0", "1",
             "the service refused us (http.status, HTTP 401)"] in table
+
+
+def test_windows_says_what_was_not_found(fake, ctl):
+    fake.answers["Windows"] = envelope("windows", job="airqino", truncated=False, windows=[], summary=[])
+    assert "no window wants attention" in ctl("windows", "airqino").err
+    for words in (["--all"], ["--state", "failed"]):
+        assert "no such windows" in ctl("windows", "airqino", *words).err
 
 
 def test_windows(fake, ctl):
@@ -320,7 +327,9 @@ def test_run_wait_ends_by_the_run(fake, ctl, members, code):
     fake.answers["Run"] = [progress(), progress(step="load"), *finished(**members)]
     answer = ctl("run", "airqino", "--wait", "--window", "2026-07-01T10:00Z")
     assert answer.code == code, answer.err
-    assert answer.out.count("\n") == 1 and RUN_ID in answer.out
+    head, *counts = answer.out.splitlines()
+    assert head.endswith(f"  {RUN_ID}")
+    assert [line.split()[0] for line in counts] == ["windows", "records", "warnings"]
     assert fake.requests[0]["more"] is True
     assert fake.requests[0]["parameters"] == {"job": "airqino", "window": "2026-07-01T10:00Z", "wait": True}
     assert (f"etlctl show {RUN_ID}" in answer.err) == (code != 0)
