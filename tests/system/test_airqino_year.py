@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The shipped AirQino job against the simulator: a year at once, and hour by hour.
 
-The year at once runs on the real clock, hour by hour on one that the test sets. All that is
-stored is compared with what the simulator says is final, row by row.
+The wall clock is one that the test sets. All that is stored is compared with what the simulator
+says is final, row by row.
 """
 import datetime as dt
 import os
@@ -13,55 +13,15 @@ import pytest
 import airqino_truth as truth
 from airqino_sim import HOUR, STATION_1, STATION_2, AirqinoSim, epoch, utc
 from airqino_truth import DAY, STATIONS_BOTH, iso
+from airqino_year import captured_year, loaded_year
 from etld import Etld
 from fakeclock import FakeClock
-from wait import wait_for
-
-YEAR_FILE = "airqino/283164601.json"
-
-
-def captured_year():
-    """The captured year if it is at hand; else the simulator generates one."""
-    folder = os.environ.get("ETLD_TEST_DATA") or \
-        os.path.join(os.path.dirname(__file__), "..", "..", "..", "shared", "data")
-    path = os.path.join(folder, YEAR_FILE)
-    return path if os.path.exists(path) else None
-
-
-def wait_clean(metadata, job, limit=60):
-    """Until no window below the watermarks of `job` is marked any more."""
-    def dirty():
-        marks = {m["partition"]: m["last_processed"] for m in metadata.watermarks.find({"job_name": job})}
-        return [e["start"] for e in metadata.windows.find({"job": job, "dirty": True})
-                if e["end"] <= marks.get(e["partition"], e["end"])]
-    wait_for(lambda: not dirty(), lambda: f"still marked: {dirty()[:5]}", limit)
-
-
-class Year:
-    """A year that was loaded once; the tests of this file look at it."""
-
-    def __init__(self, etld, sim, client, database, start):
-        self.etld, self.sim, self.start = etld, sim, start
-        self.db, self.metadata = client[database], client[f"{database}_metadata"]
-        self.run = etld.run("airqino", limit=300).json["run"]
-        etld.run("airqino_daily", limit=300)
-        etld.wait_idle()
-        wait_clean(self.metadata, "airqino_daily")
-        self.end = truth.settled(self.run["started"])
-        self.days_end = self.end // DAY * DAY
-        self.wanted = truth.hourly(sim, start, self.end)
 
 
 @pytest.fixture(scope="module")
-def year(mongodb, mongo_client):
-    name = f"year_{os.getpid()}"
-    with AirqinoSim(data=captured_year()) as sim:
-        sim.require_auth = True
-        start = iso((epoch(sim.now) - 365 * DAY) // DAY * DAY)
-        with Etld.airqino(mongodb.uri, sim, start, database=name) as etld:
-            yield Year(etld, sim, mongo_client, name, start)
-    for each in (name, f"{name}_metadata"):
-        mongo_client.drop_database(each)
+def year(mongodb, mongo_client, tmp_path_factory):
+    with loaded_year(mongodb, mongo_client, f"year_{os.getpid()}", tmp_path_factory.mktemp("clock")) as loaded:
+        yield loaded
 
 
 @pytest.mark.daemon
