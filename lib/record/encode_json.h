@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * BSON as plain JSON text for people and dead letters, not for reading back as the same
- * BSON: a date is an RFC 3339 string (beyond the years 1 to 9999 its milliseconds), an ObjectId its 24 hexadecimal digits, binary is
- * base64, integers and Decimal128 are all their digits, NaN and infinities are null. Bytes
- * that are not UTF-8 show as U+FFFD. Any thread.
+ * BSON: a date is an RFC 3339 string (beyond the years 1 to 9999 its milliseconds), an
+ * ObjectId its 24 hexadecimal digits, binary is base64, integers and Decimal128 are all their
+ * digits, NaN and infinities are null. Bytes that are not UTF-8 show as U+FFFD. Any thread.
  */
 #ifndef ETL_RECORD_ENCODE_JSON_H
 #define ETL_RECORD_ENCODE_JSON_H

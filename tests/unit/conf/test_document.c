@@ -183,8 +183,8 @@ static void windows_become_dates(void **state)
 		"{i: {$oid: 0123456789abcdef01234567}}, {w: {$date: \"{window.start}\"}}]",
 		"{ \"\" : [ { \"$match\" : { \"d\" : { \"$date\" : { \"$numberLong\" : "
 		"\"1704067200000\" } } } }, { \"e\" : { \"$date\" : { \"$numberLong\" : \"0\" } } }, "
-		"{ \"i\" : { \"$oid\" : \"0123456789abcdef01234567\" } }, { \"w\" : { \"$date\" : { \"$numberLong\" : "
-		"\"1704067200000\" } } } ] }");
+		"{ \"i\" : { \"$oid\" : \"0123456789abcdef01234567\" } }, { \"w\" : { \"$date\" : "
+		"{ \"$numberLong\" : \"1704067200000\" } } } ] }");
 }
 
 static void values_take_no_operators(void **state)

@@ -59,9 +59,10 @@ static void names(void **state)
 
 static void a_name_is_suggested(void **state)
 {
-	static const char list[] = "# version 1\nR d 1916 o - Jun 14 23s 1 S\nZ Europe/Rome 0:49 - LMT\n"
-				   "1 E CE%sT\nZ America/New_York -4:56 u E%sT\nL Europe/Rome Europe/San_Marino\n"
-				   "Z Asia/Tokyo 9 - JST\nL\nZ\nL x\n\nZ UTC 0";
+	static const char list[] =
+		"# version 1\nR d 1916 o - Jun 14 23s 1 S\nZ Europe/Rome 0:49 - LMT\n"
+		"1 E CE%sT\nZ America/New_York -4:56 u E%sT\nL Europe/Rome Europe/San_Marino\n"
+		"Z Asia/Tokyo 9 - JST\nL\nZ\nL x\n\nZ UTC 0";
 	static const struct {
 		const char *name, *near; /* NULL = none */
 	} cases[] = {
