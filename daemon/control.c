@@ -26,7 +26,7 @@
 #include "handlers.h"
 #include "journal.h"
 
-#define OUTPUT_MAX (4 * 1024 * 1024) /* unread bytes of one client */
+#define OUTPUT_MAX (ETL_CTL_REPLY_MAX + 64 * 1024) /* unread bytes of one client */
 #define IDLE_LIMIT ETL_SECONDS(30)   /* with half a message, or not reading */
 
 struct etld_client {
@@ -185,7 +185,7 @@ void etld_answer(struct etld_request *request, struct etl_json *parameters)
 
 bool etld_answer_more(struct etld_request *request, struct etl_json *parameters)
 {
-	if (!request->client || !request->more || request->client->output.len > OUTPUT_MAX / 2) {
+	if (!request->client || !request->more || request->client->output.len > ETL_CTL_MESSAGE_MAX) {
 		etl_json_free(parameters);
 		return false;
 	}

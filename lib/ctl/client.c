@@ -118,7 +118,7 @@ struct etl_client *etl_client_open(const char *path, int timeout_ms, struct etl_
 	struct etl_client *client = ETL_NEW(struct etl_client);
 	client->fd = fd;
 	client->watched = -1;
-	etl_frame_reader_init(&client->reader, ETL_CTL_MESSAGE_MAX);
+	etl_frame_reader_init(&client->reader, ETL_CTL_REPLY_MAX);
 	return client;
 }
 

@@ -85,9 +85,10 @@ static int read_parameters(const struct etl_json *json, const struct etl_json **
 	return 0;
 }
 
-static struct etl_json *parse_object(const char *text, size_t len, struct etl_error *err)
+static struct etl_json *parse_object(const char *text, size_t len, size_t max,
+	struct etl_error *err)
 {
-	struct etl_json *json = etl_json_parse(text, len, ETL_CTL_MESSAGE_MAX, err);
+	struct etl_json *json = etl_json_parse(text, len, max, err);
 
 	if (json && etl_json_type(json) != ETL_JSON_OBJECT) {
 		etl_error_set(err, ETL_DATA, "ctl.message", "a message is no object");
@@ -101,7 +102,8 @@ static struct etl_json *parse_object(const char *text, size_t len, struct etl_er
 int etl_ctl_request_parse(const char *text, size_t len, struct etl_ctl_request *out,
 	struct etl_error *err)
 {
-	etl_cleanup(etl_json_free) struct etl_json *json = parse_object(text, len, err);
+	etl_cleanup(etl_json_free) struct etl_json *json =
+		parse_object(text, len, ETL_CTL_MESSAGE_MAX, err);
 	struct etl_ctl_request request = {0};
 
 	if (!json)
@@ -156,7 +158,7 @@ bool etl_ctl_reply_append(struct etl_buf *out, struct etl_json *parameters, bool
 	etl_json_add_item(message, "parameters", parameters ? parameters : etl_json_object());
 	if (continues)
 		etl_json_add_bool(message, "continues", true);
-	etl_buf_init(&text, ETL_CTL_MESSAGE_MAX);
+	etl_buf_init(&text, ETL_CTL_REPLY_MAX);
 	if (!etl_json_print(message, &text))
 		return etl_ctl_error_append(out, ETL_CTL_FAILED,
 			"the answer is longer than a message may be",
@@ -199,7 +201,8 @@ static int read_error(struct etl_ctl_reply *reply, struct etl_error *err)
 int etl_ctl_reply_parse(const char *text, size_t len, struct etl_ctl_reply *out,
 	struct etl_error *err)
 {
-	etl_cleanup(etl_json_free) struct etl_json *json = parse_object(text, len, err);
+	etl_cleanup(etl_json_free) struct etl_json *json =
+		parse_object(text, len, ETL_CTL_REPLY_MAX, err);
 	struct etl_ctl_reply reply = {.json = json};
 
 	if (!json || read_parameters(json, &reply.parameters, err) < 0 ||

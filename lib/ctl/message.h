@@ -16,7 +16,8 @@
 
 #define ETL_CTL_INTERFACE "io.etld.Control"
 #define ETL_CTL_SERVICE	  "org.varlink.service"
-#define ETL_CTL_MESSAGE_MAX ((size_t)1024 * 1024) /* bytes of one message, without its NUL */
+#define ETL_CTL_MESSAGE_MAX ((size_t)1024 * 1024) /* bytes of a request, without its NUL */
+#define ETL_CTL_REPLY_MAX ((size_t)16 * 1024 * 1024) /* of a reply: 20,000 jobs and more */
 
 /* Errors: id, name on the wire, etlctl's exit status (spec.md section 12), meaning. */
 #define ETL_CTL_ERRORS(X)                                                                       \

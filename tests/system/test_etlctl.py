@@ -449,7 +449,7 @@ def test_a_busy_daemon_is_waited_for(fake, ctl):
 
 @pytest.mark.parametrize("garbage", [
     b"HTTP/1.1 400 Bad Request\r\n\r\n\0", b"\0", b"[]\0", b'{"parameters":7}\0', b'{"parameters":{},"parameters":{}}\0',
-    b'{"error":true}\0', b'{"continues":"yes"}\0', b"\xff\xfe\0", b"{" * 100 + b"\0", b"x" * (1024 * 1024 + 10)])
+    b'{"error":true}\0', b'{"continues":"yes"}\0', b"\xff\xfe\0", b"{" * 100 + b"\0", b"x" * (17 * 1024 * 1024)])
 def test_garbage(fake, ctl, garbage):
     fake.answers["Status"] = [garbage]
     answer = ctl("status")

@@ -151,7 +151,7 @@ static void what_goes_wrong_has_its_code(void **state)
 
 static void an_answer_over_the_cap_is_refused(void **state)
 {
-	size_t len = ETL_CTL_MESSAGE_MAX + 100000;
+	size_t len = ETL_CTL_REPLY_MAX + 100000;
 	char *bytes = etl_calloc(len, 1);
 
 	(void)state;

@@ -133,13 +133,13 @@ static void too_much_becomes_an_error(void **state)
 	struct etl_json *large = etl_json_object();
 	struct etl_ctl_reply reply;
 	struct etl_error err = ETL_ERROR_INIT;
-	char *text = etl_calloc(ETL_CTL_MESSAGE_MAX + 1, 1);
+	char *text = etl_calloc(ETL_CTL_REPLY_MAX + 1, 1);
 	struct etl_buf out;
 
 	(void)state;
-	memset(text, 'x', ETL_CTL_MESSAGE_MAX);
+	memset(text, 'x', ETL_CTL_REPLY_MAX);
 	etl_json_add_text(large, "text", text);
-	etl_buf_init(&out, 2 * ETL_CTL_MESSAGE_MAX);
+	etl_buf_init(&out, 2 * ETL_CTL_REPLY_MAX);
 	assert_false(etl_ctl_request_append(&out, "a.B", large, false));
 	assert_int_equal(out.len, 0);
 	assert_true(etl_ctl_reply_append(&out, large, false));
