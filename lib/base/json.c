@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/encode.h"
 #include "base/str.h"
 
 static cJSON *item_of(struct etl_json *json)
@@ -356,20 +357,15 @@ static void print_text(const char *text, struct etl_buf *out)
 	etl_buf_char(out, '"');
 }
 
-/* The shortest of 15 to 17 digits that reads back as the very same double. */
 static void print_number(double v, struct etl_buf *out)
 {
-	char text[32];
+	char text[ETL_DOUBLE_TEXT_BYTES];
 
 	if (fabs(v) <= (double)ETL_JSON_INT_MAX && v == trunc(v)) {
-		etl_buf_printf(out, "%.0f", v + 0.0);
+		etl_buf_printf(out, "%.0f", v + 0.0); /* -0 becomes 0 */
 		return;
 	}
-	for (int digits = 15; digits <= 17; digits++) {
-		snprintf(text, sizeof text, "%.*g", digits, v);
-		if (strtod(text, NULL) == v)
-			break;
-	}
+	etl_encode_double(v, text);
 	etl_buf_str(out, text);
 }
 

@@ -12,8 +12,8 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/encode.h"
 #include "base/str.h"
-#include "conf/escape.h"
 #include "conf/file.h"
 #include "conf/option.h"
 
@@ -218,7 +218,7 @@ void etl_redact(struct etl_buf *out, const char *text, const struct etl_secret *
 		etl_buf_init(&encoded[i], 3 * secrets[i]->len + 1);
 		if (secrets[i]->len < REDACT_MIN)
 			continue;
-		etl_escape_percent(&encoded[i], secrets[i]->value);
+		etl_encode_percent(&encoded[i], secrets[i]->value);
 		needles[n++] = (struct needle){secrets[i]->value, secrets[i]->len};
 		needles[n++] = (struct needle){etl_buf_text(&encoded[i]), encoded[i].len};
 	}

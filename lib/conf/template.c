@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/encode.h"
 #include "base/str.h"
-#include "conf/escape.h"
 #include "time/civil.h"
 #include "time/timefmt.h"
 
@@ -201,10 +201,10 @@ static int put_escaped(const char *name, const char *value, enum etl_escape esca
 		if (etl_streq(value, ".") || etl_streq(value, ".."))
 			return etl_error_set(err, ETL_DATA, "template.path",
 				"the value of {%s} would change the path", name);
-		etl_escape_percent(out, value);
+		etl_encode_percent(out, value);
 		return 0;
 	case ETL_ESCAPE_QUERY:
-		etl_escape_percent(out, value);
+		etl_encode_percent(out, value);
 		return 0;
 	case ETL_ESCAPE_HEADER:
 		for (const char *p = value; *p; p++)

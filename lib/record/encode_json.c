@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/encode.h"
 #include "base/str.h"
 #include "time/civil.h"
 
@@ -76,18 +77,13 @@ bool etl_json_encode_text(const char *s, size_t len, struct etl_buf *out)
 	return etl_buf_char(out, '"');
 }
 
-/* The shortest of 15 to 17 digits that reads back as the same double. */
 static bool put_double(double v, struct etl_buf *out)
 {
-	char text[40];
+	char text[ETL_DOUBLE_TEXT_BYTES + 2]; /* and ".0" */
 
 	if (!isfinite(v))
 		return etl_buf_str(out, "null");
-	for (int digits = 15; digits <= 17; digits++) {
-		snprintf(text, sizeof text, "%.*g", digits, v);
-		if (strtod(text, NULL) == v)
-			break;
-	}
+	etl_encode_double(v, text);
 	for (char *p = text; *p; p++)
 		if (!strchr("0123456789+-e", *p))
 			*p = '.'; /* another locale's decimal point */
@@ -130,19 +126,8 @@ static bool put_hex(const uint8_t *p, size_t len, struct etl_buf *out)
 
 static bool put_base64(const uint8_t *p, size_t len, struct etl_buf *out)
 {
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
 	etl_buf_char(out, '"');
-	for (size_t i = 0; i < len && etl_buf_ok(out); i += 3) {
-		size_t left = len - i;
-		unsigned bits = (unsigned)p[i] << 16 | (left > 1 ? (unsigned)p[i + 1] << 8 : 0) |
-			(left > 2 ? p[i + 2] : 0);
-		char text[4] = {digits[bits >> 18], digits[bits >> 12 & 63],
-			left > 1 ? digits[bits >> 6 & 63] : '=', left > 2 ? digits[bits & 63] : '='};
-
-		etl_buf_append(out, text, sizeof text);
-	}
+	etl_encode_base64(out, p, len);
 	return etl_buf_char(out, '"');
 }
 

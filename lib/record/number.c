@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/encode.h"
+
 static size_t digits_at(const char *text, size_t len, size_t at)
 {
 	size_t n = 0;
@@ -185,15 +187,6 @@ bool etl_number_double(const struct etl_element *e, double *out)
 	return true;
 }
 
-void etl_number_double_text(double v, char out[ETL_NUMBER_TEXT_BYTES])
-{
-	for (int precision = 15; precision <= 17; precision++) {
-		snprintf(out, ETL_NUMBER_TEXT_BYTES, "%.*g", precision, v);
-		if (strtod(out, NULL) == v)
-			return;
-	}
-}
-
 bool etl_number_decimal(const struct etl_element *e, bson_decimal128_t *out)
 {
 	char text[ETL_NUMBER_TEXT_BYTES], digits[ETL_NUMBER_TEXT_BYTES];
@@ -205,7 +198,7 @@ bool etl_number_decimal(const struct etl_element *e, bson_decimal128_t *out)
 	if (e->type == BSON_TYPE_DOUBLE) {
 		if (!etl_element_double(e, &v) || !isfinite(v))
 			return false;
-		etl_number_double_text(v, text);
+		etl_encode_double(v, text);
 	} else if (etl_element_int64(e, &whole)) {
 		snprintf(text, sizeof text, "%lld", (long long)whole);
 	} else if (e->type == BSON_TYPE_BOOL) {

@@ -39,7 +39,4 @@ bool etl_number_nearest(const struct etl_element *e, double *out);
 /* A Decimal128 element's text ("1.50", "NaN"). */
 void etl_number_decimal_text(const struct etl_element *e, char out[BSON_DECIMAL128_STRING]);
 
-/* The shortest text that reads back as the same double; `v` is finite. */
-void etl_number_double_text(double v, char out[ETL_NUMBER_TEXT_BYTES]);
-
 #endif

@@ -7,6 +7,7 @@
  */
 #include <math.h>
 
+#include "base/encode.h"
 #include "base/str.h"
 #include "time/civil.h"
 #include "record/number.h"
@@ -115,7 +116,7 @@ static bool value_text(const struct etl_element *e, char text[ETL_NUMBER_TEXT_BY
 	} else if (etl_element_double(e, &real)) {
 		if (!isfinite(real))
 			return false;
-		etl_number_double_text(real, text);
+		etl_encode_double(real, text);
 	} else if (e->type == BSON_TYPE_DECIMAL128) {
 		etl_number_decimal_text(e, text);
 		return etl_number_is_text(text, strlen(text));

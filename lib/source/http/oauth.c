@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "base/alloc.h"
+#include "base/encode.h"
 #include "base/json.h"
 #include "base/str.h"
 #include "source/http/answer.h"
@@ -117,7 +118,7 @@ static void form_add(struct etl_buf *form, const char *name, const char *value)
 		etl_buf_char(form, '&');
 	etl_buf_str(form, name);
 	etl_buf_char(form, '=');
-	etl_http_escape(form, value);
+	etl_encode_percent(form, value);
 }
 
 static void fill_form(const struct etl_oauth *oauth, struct etl_buf *form)
@@ -150,11 +151,11 @@ static char *basic_value(const struct etl_oauth_options *o, struct etl_arena *ar
 
 	etl_buf_init(&pair, FORM_MAX);
 	etl_buf_init(&value, 2 * FORM_MAX);
-	etl_http_escape(&pair, o->client_id);
+	etl_encode_percent(&pair, o->client_id);
 	etl_buf_char(&pair, ':');
-	etl_http_escape(&pair, o->client_secret->value);
+	etl_encode_percent(&pair, o->client_secret->value);
 	etl_buf_str(&value, "Basic ");
-	etl_http_base64(&value, etl_buf_text(&pair), pair.len);
+	etl_encode_base64(&value, etl_buf_text(&pair), pair.len);
 	return etl_arena_strdup(arena, etl_buf_text(&value));
 }
 

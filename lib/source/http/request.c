@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "base/buf.h"
+#include "base/encode.h"
 #include "base/str.h"
 #include "source/http/text.h"
 
@@ -46,12 +47,12 @@ static void add_parameter(struct url *url, const char *name, const char *value, 
 	for (size_t i = 0; i < 2; i++) {
 		if (url->before)
 			etl_buf_char(both[i], url->before);
-		etl_http_escape(both[i], name);
+		etl_encode_percent(both[i], name);
 		etl_buf_char(both[i], '=');
 		if (secret && both[i] == &url->shown)
 			etl_buf_str(both[i], "***");
 		else
-			etl_http_escape(both[i], value);
+			etl_encode_percent(both[i], value);
 	}
 	url->before = '&';
 }
@@ -162,7 +163,7 @@ static int add_basic(
 	if (!etl_buf_ok(&pair))
 		return too_large(err, "header 'Authorization'", ETL_HTTP_HEADER_MAX);
 	etl_buf_str(&value, "Basic ");
-	etl_http_base64(&value, etl_buf_text(&pair), pair.len);
+	etl_encode_base64(&value, etl_buf_text(&pair), pair.len);
 	return add_header(h, "Authorization", etl_buf_text(&value), err);
 }
 

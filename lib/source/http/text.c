@@ -82,40 +82,6 @@ bool etl_http_url_host(const char *url, char *out, size_t size)
 	return true;
 }
 
-void etl_http_escape(struct etl_buf *out, const char *text)
-{
-	static const char hex[] = "0123456789ABCDEF";
-
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
-
-		if (c < 0x80 && (isalnum(c) || strchr("-._~", c))) {
-			etl_buf_char(out, (char)c);
-		} else {
-			char coded[3] = {'%', hex[c >> 4], hex[c & 15]};
-
-			etl_buf_append(out, coded, sizeof coded);
-		}
-	}
-}
-
-void etl_http_base64(struct etl_buf *out, const void *bytes, size_t len)
-{
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const uint8_t *p = bytes;
-
-	for (size_t i = 0; i < len; i += 3) {
-		size_t left = len - i;
-		uint32_t v = (uint32_t)p[i] << 16 | (left > 1 ? (uint32_t)p[i + 1] << 8 : 0) |
-			     (left > 2 ? p[i + 2] : 0);
-		char coded[4] = {digits[v >> 18], digits[v >> 12 & 63],
-			left > 1 ? digits[v >> 6 & 63] : '=', left > 2 ? digits[v & 63] : '='};
-
-		etl_buf_append(out, coded, sizeof coded);
-	}
-}
-
 bool etl_http_is_token(const char *name)
 {
 	if (!*name)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Small text work of HTTP: what a URL may look like, percent-encoding, base64, and quoting
- * a stranger's bytes in a message. No state; any thread.
+ * Small text work of HTTP: what a URL and a header may look like, and quoting a stranger's
+ * bytes in a message. No state; any thread.
  */
 #ifndef ETL_SOURCE_HTTP_TEXT_H
 #define ETL_SOURCE_HTTP_TEXT_H
@@ -22,12 +22,6 @@ int etl_http_url_check_path(const char *url, struct etl_error *err);
 
 /* The host (and port) of an absolute URL; false if it has none or it does not fit. */
 bool etl_http_url_host(const char *url, char *out, size_t size);
-
-/* Appends `text` with all but RFC 3986 unreserved bytes as %XX. */
-void etl_http_escape(struct etl_buf *out, const char *text);
-
-/* Appends standard base64 (RFC 4648 section 4). */
-void etl_http_base64(struct etl_buf *out, const void *bytes, size_t len);
 
 /* True for a header's name (RFC 9110 token). */
 bool etl_http_is_token(const char *name);

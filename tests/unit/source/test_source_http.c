@@ -552,23 +552,6 @@ static void test_users(void **state)
 
 /* ---- small text work ---- */
 
-static void test_base64(void **state)
-{
-	/* RFC 4648 section 10 */
-	static const char *const cases[][2] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="},
-		{"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="},
-		{"foobar", "Zm9vYmFy"}, {"\xff\xfe\xfb", "//77"}};
-
-	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		struct etl_buf out ETL_BUF_CLEANUP;
-
-		etl_buf_init(&out, 100);
-		etl_http_base64(&out, cases[i][0], strlen(cases[i][0]));
-		assert_string_equal(etl_buf_text(&out), cases[i][1]);
-	}
-	(void)state;
-}
-
 static void test_quote(void **state)
 {
 	char out[ETL_HTTP_QUOTE_BYTES], large[200];
@@ -630,7 +613,6 @@ int main(void)
 		TEST(test_expect_one),
 		TEST(test_max_bytes),
 		TEST(test_users),
-		cmocka_unit_test(test_base64),
 		cmocka_unit_test(test_quote),
 		cmocka_unit_test(test_dot_segments),
 	};
