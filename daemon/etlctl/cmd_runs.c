@@ -128,8 +128,8 @@ static void add_reason(struct table *table, const struct etl_json *partition)
 static void print_partitions(const struct etlctl *ctl, const struct etl_json *run)
 {
 	static const char *const titles[] = {"PARTITION", "STATE", ">LOADED", ">EMPTY",
-		">FAILED", ">IN", ">OUT", ">INSERTED", ">UPDATED", ">UNCHANGED", ">REJECTED", ">REQUESTS",
-		"REASON", NULL};
+		">FAILED", ">IN", ">OUT", ">INSERTED", ">UPDATED", ">UNCHANGED", ">REJECTED",
+		">REQUESTS", "REASON", NULL};
 	static const char *const windows[] = {"loaded", "empty", "failed"};
 	static const char *const counts[] = {"in", "out", "inserted", "updated", "unchanged",
 		"rejected"};

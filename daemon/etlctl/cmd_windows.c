@@ -17,6 +17,7 @@ static void print_list(const struct etlctl *ctl, const struct etl_json *reply)
 	static const char *const titles[] = {"PARTITION", "START", "END", "STATE", "MARK",
 		">ATTEMPT", ">IN", ">OUT", ">REJECTED", "UPDATED", "REASON", NULL};
 	const char *now = etl_json_text(reply, "generated_at", NULL);
+	bool asked = etl_json_get(ctl->values, "state") || etl_json_get(ctl->values, "all");
 	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
 
 	ETL_JSON_EACH(window, etl_json_get(reply, "windows")) {
@@ -34,9 +35,8 @@ static void print_list(const struct etlctl *ctl, const struct etl_json *reply)
 		table_text(table, etl_json_text(window, "reason", ""));
 	}
 	/* Whoever asked for a state or for all of them was not told about the rest. */
-	table_print(table, etl_json_get(ctl->values, "state") || etl_json_get(ctl->values, "all") ?
-			"no such windows" :
-			"no window wants attention; --all lists the closed ones too");
+	table_print(table, asked ? "no such windows" :
+				   "no window wants attention; --all lists the closed ones too");
 	if (etl_json_bool(reply, "truncated", false))
 		etlctl_say("there are more windows: "
 			   "--partition, --from and --to ask for a part");

@@ -36,7 +36,8 @@ static void put_counts(const struct etl_json *run, const char *key, const char *
 
 void print_counts(const struct etl_json *run, struct etl_buf *out)
 {
-	static const char *const windows[] = {"loaded", "empty", "failed", "unrecoverable", NULL};
+	static const char *const windows[] = {"loaded", "empty", "failed", "unrecoverable",
+		NULL};
 	static const char *const records[] = {"in", "rejected", "out", "inserted", "updated",
 		"unchanged", NULL};
 	int64_t warnings = etl_json_int(run, "warnings", 0);

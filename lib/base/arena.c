@@ -111,12 +111,13 @@ void *etl_arena_alloc(struct etl_arena *arena, size_t bytes)
 
 	if (!block || block->size - block->used < need) {
 		if (need > arena->block_bytes / 2 && block) {
-			/* A large one goes behind, so that the block being filled stays in front. */
+			/* A large one goes behind: the block being filled stays in front. */
 			block = block_new(arena, need);
 			block->next = arena->blocks->next;
 			arena->blocks->next = block;
 		} else {
-			block = block_new(arena, need > arena->block_bytes ? need : arena->block_bytes);
+			block = block_new(arena,
+				need > arena->block_bytes ? need : arena->block_bytes);
 			block->next = arena->blocks;
 			arena->blocks = block;
 		}

@@ -82,9 +82,9 @@ bool etl_buf_printf(struct etl_buf *buf, const char *fmt, ...)
 	if (!to)
 		return false;
 	va_start(ap, fmt);
-	vsnprintf(to, (size_t)n + 1, fmt, ap);
+	vsnprintf(to, (size_t)(n < 0 ? 0 : n) + 1, fmt, ap);
 	va_end(ap);
-	buf->len += (size_t)n;
+	buf->len += (size_t)(n < 0 ? 0 : n);
 	return true;
 }
 

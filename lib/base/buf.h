@@ -18,10 +18,16 @@ struct etl_buf {
 	bool full;	/* a write did not fit */
 };
 
+/* Allocates nothing yet. `max_bytes` is what it may ever hold, the NUL not counted. */
 void etl_buf_init(struct etl_buf *buf, size_t max_bytes);
+
+/* Frees the contents (does not wipe them); the buffer may be used again. */
 void etl_buf_fini(struct etl_buf *buf);
+
 void etl_buf_clear(struct etl_buf *buf); /* keeps the memory, forgets contents and `full` */
 
+/* Append all or nothing. False once something did not fit, and for everything after that:
+ * write a whole text without looking, ask etl_buf_ok at its end. */
 bool etl_buf_append(struct etl_buf *buf, const void *p, size_t len);
 bool etl_buf_str(struct etl_buf *buf, const char *s);
 bool etl_buf_char(struct etl_buf *buf, char c);
@@ -32,7 +38,8 @@ bool etl_buf_printf(struct etl_buf *buf, const char *fmt, ...)
  * writes there and adds to buf->len. */
 char *etl_buf_reserve(struct etl_buf *buf, size_t len);
 
-/* Drops `len` bytes at the front (moves the rest). */
+/* Drops `len` bytes at the front and moves the rest: O(rest), for large messages, not for
+ * bytes one by one. */
 void etl_buf_consume(struct etl_buf *buf, size_t len);
 
 /* The text; "" when empty. Lent until the next change. */

@@ -20,7 +20,7 @@ enum etl_error_kind {
 	ETL_THROTTLED, /* the other side asked us to wait: 429, 503 with Retry-After */
 	ETL_AUTH,      /* credentials refused: the operator has to act */
 	ETL_DATA,      /* the bytes are not what was promised */
-	ETL_CONFLICT,  /* somebody else holds the lease or moved the ledger: stop, commit nothing */
+	ETL_CONFLICT,  /* somebody else has the lease or moved the ledger: commit nothing */
 	ETL_PERMANENT, /* will fail the same way again: 404, missing index */
 	ETL_CANCELLED, /* an operator or a deadline stopped it */
 	ETL_LIMIT,     /* one of our own caps was reached: size, depth, memory */
@@ -28,14 +28,15 @@ enum etl_error_kind {
 	ETL_ERROR_KIND_MAX
 };
 
-#define ETL_ERROR_MESSAGE_MAX 512 /* bytes with the final NUL; longer text is cut at a UTF-8 character */
+/* Bytes with the final NUL; longer text is cut between two characters. */
+#define ETL_ERROR_MESSAGE_MAX 512
 
 struct etl_error {
 	enum etl_error_kind kind;
-	const char *code;	/* stable and static, such as "http.status"; never NULL after a failure */
-	int64_t retry_after_ms; /* THROTTLED: how long the other side asked us to wait; 0 = it did not say */
+	const char *code;	/* stable, static: "http.status"; never NULL after a failure */
+	int64_t retry_after_ms; /* THROTTLED: the wait we were asked for; 0 = none was named */
 	int status;		/* HTTP status or driver code that caused it; 0 = none */
-	char message[ETL_ERROR_MESSAGE_MAX];
+	char message[ETL_ERROR_MESSAGE_MAX]; /* one line of UTF-8, no control bytes */
 };
 
 /* An error object that holds no error. */

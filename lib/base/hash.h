@@ -15,10 +15,13 @@ uint64_t etl_hash64(const void *p, size_t len, uint64_t seed);
 /* 128 bits as 32 hexadecimal digits. */
 #define ETL_HASH_TEXT_BYTES 33
 struct etl_hash_state;
-struct etl_hash_state *etl_hash_new(void);
-void etl_hash_free(struct etl_hash_state *state);
-void etl_hash_reset(struct etl_hash_state *state);
+struct etl_hash_state *etl_hash_new(void);	   /* of no bytes yet; never NULL */
+void etl_hash_free(struct etl_hash_state *state); /* NULL is fine */
+void etl_hash_reset(struct etl_hash_state *state); /* of no bytes again */
 void etl_hash_add(struct etl_hash_state *state, const void *p, size_t len);
+
+/* The hash of what was added so far; more may be added afterwards. Pieces do not count: "a"
+ * and "b" give what "ab" gives, so put a separator or a length between fields. */
 void etl_hash_text(const struct etl_hash_state *state, char out[ETL_HASH_TEXT_BYTES]);
 
 #endif

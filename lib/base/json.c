@@ -89,15 +89,16 @@ struct etl_json *etl_json_parse(const char *text, size_t len, size_t max_bytes,
 	cJSON *item;
 
 	if (len > max_bytes) {
-		etl_error_set(err, ETL_LIMIT, "json.size", "JSON: %zu bytes, at most %zu are taken",
-			len, max_bytes);
+		etl_error_set(err, ETL_LIMIT, "json.size",
+			"JSON: %zu bytes, at most %zu are taken", len, max_bytes);
 		return NULL;
 	}
 	if (etl_json_check(text, len, err) < 0)
 		return NULL;
 	item = cJSON_ParseWithLength(text, len);
 	if (!item) {
-		etl_error_set(err, ETL_DATA, "json.syntax", "JSON: half a surrogate pair in text");
+		etl_error_set(err, ETL_DATA, "json.syntax",
+			"JSON: half a surrogate pair in text");
 		return NULL;
 	}
 	if (check_tree(item, err) < 0) {

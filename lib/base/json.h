@@ -36,7 +36,8 @@ enum etl_json_type {
 
 /* The whole of text[0..len) is one JSON value. NULL with ETL_DATA (codes "json.syntax",
  * "json.utf8", "json.duplicate_key", "json.number") or ETL_LIMIT ("json.size",
- * "json.depth", "json.number" for one of over 63 bytes); messages name the byte offset. Gives the tree. */
+ * "json.depth", "json.number" for one of over 63 bytes); messages name the byte offset.
+ * Gives the tree. */
 struct etl_json *etl_json_parse(const char *text, size_t len, size_t max_bytes,
 	struct etl_error *err);
 
@@ -46,12 +47,14 @@ int etl_json_check(const char *text, size_t len, struct etl_error *err);
 void etl_json_free(struct etl_json *json); /* NULL is fine */
 ETL_DEFINE_CLEANUP(struct etl_json *, etl_json_free)
 
+/* The whole tree; NULL in, NULL out. Gives. */
 struct etl_json *etl_json_copy(const struct etl_json *json);
 
 /* ---- reading; NULL stands for "no such value" and is welcome everywhere ---- */
 
 enum etl_json_type etl_json_type(const struct etl_json *json);
-const char *etl_json_type_name(enum etl_json_type type); /* "text", "an object" ... for messages */
+/* "text", "an object" ...: what a message says after "is not". Static. */
+const char *etl_json_type_name(enum etl_json_type type);
 
 /* The member of an object, or NULL (also when `json` is no object). Lent. */
 const struct etl_json *etl_json_get(const struct etl_json *json, const char *key);
@@ -95,7 +98,8 @@ void etl_json_add_double(struct etl_json *to, const char *key, double v);
 void etl_json_add_bool(struct etl_json *to, const char *key, bool v);
 void etl_json_add_null(struct etl_json *to, const char *key);
 void etl_json_add_item(struct etl_json *to, const char *key, struct etl_json *item); /* takes */
-struct etl_json *etl_json_add_object(struct etl_json *to, const char *key); /* lends the child */
+/* These lend the child: it belongs to `to`. */
+struct etl_json *etl_json_add_object(struct etl_json *to, const char *key);
 struct etl_json *etl_json_add_array(struct etl_json *to, const char *key);
 
 /* Takes a member out of its object and gives it; NULL if there is none. */
@@ -103,7 +107,8 @@ struct etl_json *etl_json_detach(struct etl_json *json, const char *key);
 
 /* ---- printing; false when the buffer's cap was reached ---- */
 
-bool etl_json_print(const struct etl_json *json, struct etl_buf *out);	      /* one line */
-bool etl_json_print_pretty(const struct etl_json *json, struct etl_buf *out); /* indented by 2 */
+/* On one line without blanks; indented by two. */
+bool etl_json_print(const struct etl_json *json, struct etl_buf *out);
+bool etl_json_print_pretty(const struct etl_json *json, struct etl_buf *out);
 
 #endif

@@ -21,7 +21,8 @@ struct scan {
 
 static int bad(struct scan *s, const char *what)
 {
-	return etl_error_set(s->err, ETL_DATA, "json.syntax", "JSON: %s at byte %zu", what, s->at);
+	return etl_error_set(s->err, ETL_DATA, "json.syntax", "JSON: %s at byte %zu", what,
+		s->at);
 }
 
 static int peek(const struct scan *s)
@@ -170,7 +171,8 @@ static int scan_open(struct scan *s)
 
 	if (s->depth == ETL_JSON_DEPTH_MAX)
 		return etl_error_set(s->err, ETL_LIMIT, "json.depth",
-			"JSON: more than %d levels deep at byte %zu", ETL_JSON_DEPTH_MAX, s->at);
+			"JSON: more than %d levels deep at byte %zu", ETL_JSON_DEPTH_MAX,
+			s->at);
 	s->at++;
 	skip_blanks(s);
 	if (peek(s) == (open == '{' ? '}' : ']')) {
@@ -207,7 +209,8 @@ int etl_json_check(const char *text, size_t len, struct etl_error *err)
 	int closed = 0;
 
 	if (good != len)
-		return etl_error_set(err, ETL_DATA, "json.utf8", "JSON: no UTF-8 at byte %zu", good);
+		return etl_error_set(err, ETL_DATA, "json.utf8", "JSON: no UTF-8 at byte %zu",
+			good);
 	while (!closed) {
 		int c, rc;
 

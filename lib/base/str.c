@@ -83,7 +83,8 @@ unsigned etl_edit_distance(const char *a, const char *b)
 
 			row[j] = least(above[j] + 1, row[j - 1] + 1, above[j - 1] + (ca != cb));
 			if (i > 1 && j > 1 && ca == tolower((unsigned char)b[j - 2]) &&
-				cb == tolower((unsigned char)a[i - 2]) && before[j - 2] + 1 < row[j])
+				cb == tolower((unsigned char)a[i - 2]) &&
+				before[j - 2] + 1 < row[j])
 				row[j] = before[j - 2] + 1;
 		}
 		unsigned *oldest = before;

@@ -24,7 +24,8 @@ static inline bool etl_starts_with(const char *s, const char *head)
  * Returns the offset of the first bad byte, or `len`. */
 size_t etl_utf8_check(const char *s, size_t len);
 
-/* The largest length <= max at which `s` can be cut without splitting a character. */
+/* The largest length <= max at which `s` can be cut without splitting a character. s[max]
+ * must be readable (it may be the NUL). */
 size_t etl_utf8_cut(const char *s, size_t max);
 
 /* Edit distance (insert, delete, replace, swap of neighbours) between two words, case

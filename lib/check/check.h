@@ -44,7 +44,8 @@ struct etl_check_type {
 	unsigned on_fail_allowed;
 	enum etl_on_fail on_fail_default;
 	size_t size;
-	void (*check)(void *options, const struct etl_node *node, const struct etl_conf_env *env);
+	void (*check)(void *options, const struct etl_node *node,
+		const struct etl_conf_env *env);
 	int (*open)(void *self, const void *options, struct etl_error *err);
 
 	/* Row rule: true = passes; false with `finding`. NULL = no row rule. */

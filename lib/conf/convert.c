@@ -79,8 +79,8 @@ bool etl_convert_needs_scalar(const struct etl_conversion *cv)
 		if (cv->row->type == ETL_OPT_STRING)
 			hint = etl_strdup(*node->text ? "quote it if it is text" :
 							"empty text is written \"\"");
-		etl_convert_refuse(cv, ETL_DIAG_TYPE, hint, "%s has no value; %s is due", cv->name,
-			due);
+		etl_convert_refuse(cv, ETL_DIAG_TYPE, hint, "%s has no value; %s is due",
+			cv->name, due);
 		return false;
 	}
 	/* A template that was not quoted reads as a mapping of one key without a value. */
@@ -168,8 +168,8 @@ static bool convert_int(const struct etl_conversion *cv, int64_t *out)
 		const char *digits = cv->node->text + (*cv->node->text == '-');
 
 		if (*digits && strspn(digits, "0123456789") == strlen(digits)) {
-			etl_convert_refuse(cv, ETL_DIAG_RANGE, NULL, "%s is larger than 64 bits",
-				cv->name);
+			etl_convert_refuse(cv, ETL_DIAG_RANGE, NULL,
+				"%s is larger than 64 bits", cv->name);
 			return false;
 		}
 		return refuse_type(cv, etl_parse_double(cv->node->text, &d) ?
@@ -239,8 +239,8 @@ static bool refuse_unit(const struct etl_conversion *cv, const char *a, const ch
 	if (strspn(n, "0") == strlen(n))
 		snprintf(hint, sizeof hint, "did you mean 0%s?", a);
 	else
-		snprintf(hint, sizeof hint, "did you mean %.12s%s, %.12s%s or %.12s%s?", n, a, n,
-			b, n, c);
+		snprintf(hint, sizeof hint, "did you mean %.12s%s, %.12s%s or %.12s%s?", n, a,
+			n, b, n, c);
 	etl_convert_refuse(cv, ETL_DIAG_UNIT, hint, "%s is a number without its unit",
 		cv->name);
 	return false;
@@ -354,7 +354,8 @@ static bool convert_word(const struct etl_conversion *cv, int *out)
 	for (size_t i = 0; i < n; i++)
 		etl_buf_printf(&all, "%s%s", i == 0 ? "" : i + 1 < n ? ", " : " or ", words[i]);
 	etl_convert_refuse(cv, ETL_DIAG_WORD, near ? hint : NULL,
-		"%s is '" SHOWN "', allowed: %s", cv->name, SHOW(cv->node->text), etl_buf_text(&all));
+		"%s is '" SHOWN "', allowed: %s", cv->name, SHOW(cv->node->text),
+		etl_buf_text(&all));
 	return false;
 }
 

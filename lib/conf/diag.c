@@ -230,7 +230,8 @@ static bool is_hidden(const struct etl_diag *diag, const struct entry *e, unsign
 	for (size_t i = 0; i < diag->n_hidden; i++) {
 		const struct hidden *h = &diag->hidden[i];
 
-		if (h->line == e->line && column >= h->column && column < h->column + h->width &&
+		if (h->line == e->line && column >= h->column &&
+			column < h->column + h->width &&
 			etl_streq(h->path, e->path))
 			return true;
 	}

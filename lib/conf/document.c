@@ -194,7 +194,8 @@ static bool compile_oid(const struct compiler *co, const struct etl_node *text,
 	size_t len = strlen(text->text);
 
 	if (text->kind != ETL_NODE_SCALAR || !bson_oid_is_valid(text->text, len))
-		return refuse(co, text, ETL_DIAG_TYPE, NULL, "$oid takes 24 hexadecimal digits");
+		return refuse(co, text, ETL_DIAG_TYPE, NULL,
+			"$oid takes 24 hexadecimal digits");
 	out->kind = VALUE_OID;
 	bson_oid_init_from_string(&out->oid, text->text);
 	return true;
@@ -392,8 +393,8 @@ int etl_value_append(const struct etl_value *value, const struct etl_vars *vars,
 	return rc;
 }
 
-int etl_document_render(const struct etl_document *doc, const struct etl_vars *vars, bson_t *out,
-	struct etl_error *err)
+int etl_document_render(const struct etl_document *doc, const struct etl_vars *vars,
+	bson_t *out, struct etl_error *err)
 {
 	return append_items(&doc->value, vars, out, err);
 }

@@ -32,8 +32,8 @@ bool etl_value_is_constant(const struct etl_value *value);
 
 /* Appends the fields (a list's have the keys "0", "1", ...) to `out`, which the caller
  * initialised. On -1 `out` holds what came before the value that failed: throw it away. */
-int etl_document_render(const struct etl_document *doc, const struct etl_vars *vars, bson_t *out,
-	struct etl_error *err);
+int etl_document_render(const struct etl_document *doc, const struct etl_vars *vars,
+	bson_t *out, struct etl_error *err);
 
 /* Appends one field. On -1 `doc` may hold a part of it if the value is no scalar. */
 int etl_value_append(const struct etl_value *value, const struct etl_vars *vars, bson_t *doc,

@@ -27,7 +27,7 @@ static size_t break_at(const char *p, const char *end)
 		return left > 1 && p[1] == '\n' ? 2 : 1;
 	if (left > 1 && memcmp(p, "\xc2\x85", 2) == 0)
 		return 2;
-	if (left > 2 && (memcmp(p, "\xe2\x80\xa8", 3) == 0 || memcmp(p, "\xe2\x80\xa9", 3) == 0))
+	if (left > 2 && memcmp(p, "\xe2\x80", 2) == 0 && (p[2] == '\xa8' || p[2] == '\xa9'))
 		return 3;
 	return 0;
 }

@@ -74,7 +74,8 @@ static struct etl_mark mark_of(const struct loader *ld, const yaml_event_t *even
 static bool fail_limit(struct loader *ld, const struct etl_mark *mark, const char *what,
 	size_t limit)
 {
-	etl_diag_add(ld->diag, mark, ETL_DIAG_LIMIT, NULL, NULL, "more than %zu %s", limit, what);
+	etl_diag_add(ld->diag, mark, ETL_DIAG_LIMIT, NULL, NULL, "more than %zu %s", limit,
+		what);
 	ld->failed = true;
 	return false;
 }
@@ -128,7 +129,8 @@ static struct etl_node *accept_key(struct loader *ld, struct etl_node *key)
 		return NULL;
 	}
 	if (key->plain && etl_streq(key->text, "<<")) {
-		refuse(ld, &key->mark, "write the keys out", "a merge key '<<' is not supported");
+		refuse(ld, &key->mark, "write the keys out",
+			"a merge key '<<' is not supported");
 		return NULL;
 	}
 	return key;
@@ -192,8 +194,8 @@ static void drop_duplicates(struct loader *ld, struct frame *f)
 		const struct etl_mark *place = &f->keys[sorted[first].index]->mark;
 
 		etl_diag_add(ld->diag, &(*twice)->mark, ETL_DIAG_DUPLICATE, NULL, NULL,
-			"the key '%s' stands twice; first at line %u, column %u", (*twice)->text,
-			place->line, place->column);
+			"the key '%s' stands twice; first at line %u, column %u",
+			(*twice)->text, place->line, place->column);
 		*twice = NULL;
 	}
 	for (size_t i = 0; i < f->n; i++)
@@ -373,7 +375,8 @@ static bool on_document(struct loader *ld, const yaml_event_t *event)
 	struct etl_mark mark = mark_of(ld, event);
 
 	if (ld->documents++) {
-		refuse(ld, &mark, "one file, one document", "a second document is not supported");
+		refuse(ld, &mark, "one file, one document",
+			"a second document is not supported");
 		return false;
 	}
 	if (event->data.document_start.version_directive ||

@@ -20,8 +20,8 @@
 #define ETL_CONF_EXPANDED_MAX (1024 * 1024) /* bytes of all scalars with a ${VAR} together */
 
 struct etl_conf_load_options {
-	/* The value of ${name}, or NULL. The text is used before the call returns. NULL function
-	 * or NULL options: no variable is set. */
+	/* The value of ${name}, or NULL. The text is used before the call returns. NULL
+	 * function or NULL options: no variable is set. */
 	const char *(*env)(const char *name);
 };
 

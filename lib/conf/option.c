@@ -223,8 +223,8 @@ static void refuse_unknown(const struct filler *fl, const struct etl_node *key)
 		snprintf(hint, sizeof hint, "did you mean '%s'?", near);
 	snprintf(help, sizeof help, "man etld.yaml, %s", fl->context ? fl->context : "");
 	etl_diag_add(fl->env->diag, &key->mark, ETL_DIAG_UNKNOWN, near ? hint : NULL,
-		fl->context && *fl->context ? help : NULL, "unknown key '%.80s' in %s", key->text,
-		place_text(fl, place));
+		fl->context && *fl->context ? help : NULL, "unknown key '%.80s' in %s",
+		key->text, place_text(fl, place));
 }
 
 static void refuse_missing(const struct filler *fl, const struct etl_option *row,
@@ -274,8 +274,8 @@ static bool fill_whole(const struct filler *fl, const struct etl_node *node, boo
 	if (row->required && required) {
 		char place[CONTEXT_BYTES];
 
-		etl_diag_add(fl->env->diag, node ? &node->mark : NULL, ETL_DIAG_MISSING, row->help,
-			NULL, "%s has no value", place_text(fl, place));
+		etl_diag_add(fl->env->diag, node ? &node->mark : NULL, ETL_DIAG_MISSING,
+			row->help, NULL, "%s has no value", place_text(fl, place));
 		return false;
 	}
 	fill_fallback(fl, row);

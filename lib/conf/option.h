@@ -63,7 +63,9 @@ struct etl_option {
 	size_t offset;
 	bool required;
 	const char *fallback; /* as it would stand in the file; NULL = zero */
-	double min, max;      /* INT, DOUBLE, DURATION (seconds), SIZE (bytes), RATE; max 0 = none */
+	/* Both belong to the range. DURATION in seconds, SIZE in bytes, RATE per second, INT and
+	 * DOUBLE as they are; max 0 = no upper bound, both 0 = no bound. */
+	double min, max;
 	const char *const *words; /* WORD: NULL-terminated */
 	const struct etl_option *sub; /* TABLE: its rows */
 	size_t present; /* offsetof a bool that tells whether the key stood there; 0 = none */
@@ -80,7 +82,7 @@ struct etl_conf_env {
 	const char *const *partition_names; /* NULL-terminated: names that templates may use */
 	const char *credentials_dir;	 /* systemd's $CREDENTIALS_DIRECTORY or NULL */
 	const char *config_dir;		 /* folder of the file: relative paths start here */
-	struct etl_secrets *secrets;	 /* collects what is read; NULL = not collected, not wiped */
+	struct etl_secrets *secrets;	 /* collects what is read; NULL = it is not wiped */
 };
 
 /* Fills `out` (zeroed by the caller) from the map `node` (NULL = nothing given, fallbacks
@@ -90,7 +92,8 @@ bool etl_options_fill(const struct etl_option *table, const struct etl_node *nod
 	const char *context, const struct etl_conf_env *env);
 
 /* One scalar at a time, for components that read nodes themselves: -1 and an error in diag. */
-int etl_conf_duration(const struct etl_node *node, etl_dur *out, const struct etl_conf_env *env);
+int etl_conf_duration(const struct etl_node *node, etl_dur *out,
+	const struct etl_conf_env *env);
 int etl_conf_time(const struct etl_node *node, etl_wall *out, const struct etl_conf_env *env);
 
 /* The YAML subtree as a BSON value belongs to conf/document.h. */

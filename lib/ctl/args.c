@@ -20,8 +20,8 @@ static int usage_near(struct etl_error *err, const char *what, const char *word,
 {
 	if (!near)
 		return usage(err, what, word);
-	return etl_error_set(err, ETL_CONFIG, "ctl.usage", "%s \"%.200s\": did you mean \"%s\"?",
-		what, word, near);
+	return etl_error_set(err, ETL_CONFIG, "ctl.usage",
+		"%s \"%.200s\": did you mean \"%s\"?", what, word, near);
 }
 
 /* ---- which command ---------------------------------------------------------------------- */
@@ -90,8 +90,8 @@ const struct etl_command *etl_command_find(int argc, char *const *argv, int *use
 	}
 	whole = begun(argv[0]);
 	if (whole && !two) {
-		etl_error_set(err, ETL_CONFIG, "ctl.usage", "\"%.64s\" wants another word: \"%s\"",
-			argv[0], whole);
+		etl_error_set(err, ETL_CONFIG, "ctl.usage",
+			"\"%.64s\" wants another word: \"%s\"", argv[0], whole);
 	} else {
 		etl_cleanup(free) char *both = whole ? etl_strf("%.64s %.64s", argv[0], two) : NULL;
 
@@ -140,7 +140,8 @@ static int add_value(struct etl_json *values, const struct etl_command_arg *arg,
 		etl_json_add_int(values, arg->wire, number);
 		return 0;
 	}
-	if (!*text || strlen(text) > TEXT_ARG_MAX || etl_utf8_check(text, strlen(text)) != strlen(text))
+	if (!*text || strlen(text) > TEXT_ARG_MAX ||
+		etl_utf8_check(text, strlen(text)) != strlen(text))
 		return etl_error_set(err, ETL_CONFIG, "ctl.usage",
 			"%s wants 1 to %d bytes of UTF-8 text", name_of(arg), TEXT_ARG_MAX);
 	if (arg->words && !is_one_of(text, arg->words))
@@ -150,7 +151,7 @@ static int add_value(struct etl_json *values, const struct etl_command_arg *arg,
 	return 0;
 }
 
-/* The option that `word` names ("--from", "--from=..." or "-n"); *inlined = what follows '='. */
+/* The option that `word` names ("--from", "--from=..." or "-n"); *inlined = what follows. */
 static const struct etl_command_arg *find_option(const struct etl_command *command,
 	const char *word, const char **inlined)
 {
@@ -305,8 +306,8 @@ static int check_one(const struct etl_command_arg *arg, const struct etl_json *v
 	const char *text = etl_json_as_text(value, "");
 
 	if (etl_json_type(value) != wanted)
-		return etl_error_set(err, ETL_DATA, "ctl.parameter", "parameter \"%s\" is not %s",
-			arg->wire, etl_json_type_name(wanted));
+		return etl_error_set(err, ETL_DATA, "ctl.parameter",
+			"parameter \"%s\" is not %s", arg->wire, etl_json_type_name(wanted));
 	if (wanted == ETL_JSON_NUMBER && (number < 1 || number > INT_ARG_MAX))
 		return etl_error_set(err, ETL_DATA, "ctl.parameter",
 			"parameter \"%s\" is not from 1 to %d", arg->wire, INT_ARG_MAX);
@@ -328,8 +329,8 @@ int etl_command_check(const struct etl_command *command, const struct etl_json *
 		*wrong = etl_json_key(value);
 		if (!arg)
 			return etl_error_set(err, ETL_DATA, "ctl.parameter",
-				"%s takes no parameter \"%.*s\"", command->method, NAME_MAX_BYTES,
-				etl_json_key(value));
+				"%s takes no parameter \"%.*s\"", command->method,
+				NAME_MAX_BYTES, etl_json_key(value));
 		/* null means absent: Varlink's encoders send it for what is not set */
 		if (etl_json_type(value) != ETL_JSON_NULL && check_one(arg, value, err) < 0)
 			return -1;

@@ -61,7 +61,8 @@ static int wait_for(struct etl_client *client, short events, int64_t deadline,
 			return etl_error_set(err, ETL_TRANSIENT, "ctl.timeout",
 				"no answer within the time limit");
 		if (n > 0 && fds[1].revents)
-			return etl_error_set(err, ETL_CANCELLED, "ctl.interrupted", "interrupted");
+			return etl_error_set(err, ETL_CANCELLED, "ctl.interrupted",
+				"interrupted");
 		if (n > 0 && fds[0].revents)
 			return 0;
 	}

@@ -71,7 +71,8 @@ static const struct etl_command_arg check_args[] = {
 static const struct etl_command_arg logs_args[] = {
 	{"job", NULL, 0, "JOB", ETL_ARG_JOB, ETL_ARG_REQUIRED | ETL_ARG_LOCAL, "the job"},
 	{"follow", "--follow", 'f', NULL, ETL_ARG_FLAG, ETL_ARG_LOCAL, "go on as lines arrive"},
-	{"lines", "--lines", 'n', "N", ETL_ARG_INT, ETL_ARG_LOCAL, "how many of the last lines"},
+	{"lines", "--lines", 'n', "N", ETL_ARG_INT, ETL_ARG_LOCAL,
+		"how many of the last lines"},
 	END,
 };
 static const struct etl_command_arg help_args[] = {
@@ -249,7 +250,8 @@ static const struct etl_command commands[] = {
 		.args = completion_args,
 	},
 };
-_Static_assert(sizeof commands / sizeof *commands == ETL_COMMAND_MAX, "each command has its row");
+_Static_assert(sizeof commands / sizeof *commands == ETL_COMMAND_MAX,
+	"each command has its row");
 
 const struct etl_command *etl_command_get(enum etl_command_id id)
 {

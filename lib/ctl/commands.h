@@ -64,8 +64,8 @@ struct etl_command_arg {
 	const char *wire;	/* the parameter's name; of a local one the key in the values */
 	const char *option;	/* "--from"; NULL = positional, in this order */
 	char letter;		/* of "-n"; 0 = none */
-	const char *value;	/* stands for the value in usage texts: "JOB"; NULL = flag. A last
-				 * positional one that ends with "..." takes all words left */
+	const char *value;	/* stands for the value in usage texts: "JOB"; NULL = flag. A
+				 * last positional one that ends with "..." takes all words left */
 	enum etl_arg_type type;
 	unsigned flags;
 	const char *help;	/* one line */

@@ -27,7 +27,8 @@ static void add_method(const struct etl_command *command, struct etl_buf *out)
 	const char *comma = "";
 
 	etl_buf_printf(out, "\n# %s%s\nmethod %s(", command->summary,
-		command->access == ETL_ACCESS_OPERATE ? " (for operators)" : "", command->method);
+		command->access == ETL_ACCESS_OPERATE ? " (for operators)" : "",
+		command->method);
 	for (const struct etl_command_arg *arg = command->args; arg->wire; arg++) {
 		if (arg->flags & ETL_ARG_LOCAL)
 			continue;
@@ -51,7 +52,8 @@ void etl_ctl_interface_text(struct etl_buf *out)
 		const char *name = etl_ctl_error_name((enum etl_ctl_error)i);
 
 		if (etl_starts_with(name, ETL_CTL_INTERFACE "."))
-			etl_buf_printf(out, "\n# %s\nerror %s (message: string, hint: ?string)\n",
+			etl_buf_printf(out,
+				"\n# %s\nerror %s (message: string, hint: ?string)\n",
 				etl_ctl_error_meaning((enum etl_ctl_error)i),
 				name + sizeof ETL_CTL_INTERFACE);
 	}

@@ -18,9 +18,13 @@
 
 #define ETL_NO_TIME INT64_MIN /* record.time.ms of a record without event time */
 
-#define ETL_BATCH_RECORDS 1000		 /* a batch is full at this many records ... */
-#define ETL_BATCH_BYTES (1024 * 1024)	 /* ... or this many bytes of BSON (performance.md 1.8) */
-#define ETL_DOCUMENT_BYTES_MAX (16 * 1024 * 1024 - 64 * 1024) /* a larger record is a reject */
+/* A batch is full at so many records or bytes of BSON, whichever comes first: past these a
+ * bulk write gains nothing more, and a batch has to stay a small part of the memory budget. */
+#define ETL_BATCH_RECORDS 1000
+#define ETL_BATCH_BYTES (1024 * 1024)
+
+/* A larger record is a reject: MongoDB's 16 MiB less room for what a write adds around it. */
+#define ETL_DOCUMENT_BYTES_MAX (16 * 1024 * 1024 - 64 * 1024)
 #define ETL_REJECT_RAW_MAX (64 * 1024)	 /* bytes of a reject that are kept */
 
 struct etl_record {
@@ -52,6 +56,7 @@ struct etl_batch {
 	size_t n_rejects, rejects_cap;
 };
 
+/* Takes about a mebibyte of address space at once, so that resets allocate nothing. Gives. */
 struct etl_batch *etl_batch_new(void);
 void etl_batch_free(struct etl_batch *batch); /* NULL is fine */
 void etl_batch_reset(struct etl_batch *batch); /* empty again, memory kept */

@@ -151,7 +151,8 @@ static void release(struct etl_json_decoder *d)
 		if (d->tail)
 			bson = with_tail(d, d->out->arena, record, &len);
 		else
-			bson = (const uint8_t *)etl_arena_memdup0(d->out->arena, record->bson, len);
+			bson = (const uint8_t *)etl_arena_memdup0(d->out->arena,
+				record->bson, len);
 		etl_batch_add(d->out, bson, len, record->time, record->position);
 	}
 	etl_batch_free(ETL_TAKE(d->held));
@@ -173,8 +174,8 @@ static int attach(struct etl_json_decoder *d, size_t i, struct etl_error *err)
 	etl_buf_char(&text, '}');
 	if (d->capture_cut)
 		return etl_error_set(err, ETL_LIMIT, "json.attach",
-			"the value at '%s' is longer than %d bytes", d->targets[1 + i].path.text,
-			ETL_JSON_TOKEN_MAX);
+			"the value at '%s' is longer than %d bytes",
+			d->targets[1 + i].path.text, ETL_JSON_TOKEN_MAX);
 	p = text.data;
 	d->record_arena = NULL;
 	etl_json_record_target(d->record, d->attach_arena);
@@ -367,7 +368,8 @@ static int begin_record(struct etl_json_decoder *d, const char **p, const char *
 
 /* The text is as complete as it gets. `scan` is what the search for the closing bracket
  * says: OK = there it is, MORE = the cap was reached, BROKEN = a wrong bracket comes last. */
-static int end_held(struct etl_json_decoder *d, enum etl_json_status scan, struct etl_error *err)
+static int end_held(struct etl_json_decoder *d, enum etl_json_status scan,
+	struct etl_error *err)
 {
 	const char *p = d->text.data, *text = p;
 	const uint8_t *bson;

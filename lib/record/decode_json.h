@@ -27,18 +27,19 @@ struct etl_json_attach {
 /* A condition on a scalar outside the records; the answer fails (ETL_DATA) without it. */
 struct etl_json_expect {
 	const char *pointer;
-	const char *equals; /* scalar's text as JSON writes it, strings without quotes; NULL = must exist */
+	const char *equals; /* a number or word as JSON writes it, a string's meaning; NULL = it
+			     * has only to exist */
 };
 
 struct etl_json_spec {
-	const char *records; /* JSON Pointer; "" = the document itself; "*" as a token = each member */
+	const char *records; /* JSON Pointer; "" = the document; the token "*" = each member */
 	const struct etl_json_attach *attach;
 	size_t n_attach;
 	const struct etl_json_expect *expect;
 	size_t n_expect;
 	unsigned depth_max;	  /* nesting inside a record; 0 = 64 */
 	size_t record_bytes_max;  /* text of one record; 0 = ETL_DOCUMENT_BYTES_MAX */
-	size_t held_bytes_max;	  /* records held back until all of `attach` was seen; 0 = 32 MiB */
+	size_t held_bytes_max;	  /* of records that wait for all of `attach`; 0 = 32 MiB */
 };
 
 struct etl_json_decoder;

@@ -335,7 +335,8 @@ void etl_writer_null(struct etl_writer *w, const char *key)
 	head(w, key, strlen(key), 0x0a, 0);
 }
 
-void etl_writer_document(struct etl_writer *w, const char *key, const uint8_t *bson, uint32_t len)
+void etl_writer_document(struct etl_writer *w, const char *key, const uint8_t *bson,
+	uint32_t len)
 {
 	etl_writer_raw(w, key, (uint32_t)strlen(key), 0x03, bson, len);
 }

@@ -19,7 +19,7 @@ struct etl_element {
 	uint8_t type;	      /* BSON element type, bsonspec.org */
 	const char *key;      /* NUL-terminated */
 	uint32_t key_len;
-	const uint8_t *value; /* the value's bytes as BSON stores them (strings: length, text, NUL) */
+	const uint8_t *value; /* as BSON stores it (a string: length, text, NUL) */
 	uint32_t value_len;
 };
 
@@ -56,6 +56,7 @@ struct etl_writer {
 	uint8_t *data;
 	size_t len, cap;
 };
+/* `size_hint`: bytes that will probably do; a wrong one costs a copy. */
 void etl_writer_begin(struct etl_writer *w, struct etl_arena *arena, size_t size_hint);
 void etl_writer_raw(struct etl_writer *w, const char *key, uint32_t key_len, uint8_t type,
 	const void *value, uint32_t value_len);
@@ -67,7 +68,8 @@ void etl_writer_bool(struct etl_writer *w, const char *key, bool v);
 void etl_writer_date(struct etl_writer *w, const char *key, etl_wall v);
 void etl_writer_text(struct etl_writer *w, const char *key, const char *s, uint32_t len);
 void etl_writer_null(struct etl_writer *w, const char *key);
-void etl_writer_document(struct etl_writer *w, const char *key, const uint8_t *bson, uint32_t len);
+void etl_writer_document(struct etl_writer *w, const char *key, const uint8_t *bson,
+	uint32_t len);
 /* The finished document, in the arena. */
 const uint8_t *etl_writer_end(struct etl_writer *w, uint32_t *len);
 

@@ -219,10 +219,12 @@ static bool put_value(const struct etl_element *e, unsigned indent, unsigned dep
 	case 0x02:
 	case 0x0d:
 	case 0x0e:
-		return etl_json_encode_text((const char *)e->value + 4, load32(e->value) - 1, out);
+		return etl_json_encode_text((const char *)e->value + 4, load32(e->value) - 1,
+			out);
 	case 0x03:
 	case 0x04:
-		return put_members(e->value, e->value_len, e->type == 0x04, indent, depth + 1, out);
+		return put_members(e->value, e->value_len, e->type == 0x04, indent, depth + 1,
+			out);
 	case 0x05:
 		return put_base64(e->value + 5, load32(e->value), out);
 	case 0x07:

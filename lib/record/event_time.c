@@ -41,8 +41,8 @@ const struct etl_option etl_event_time_table[] = {
 		.help = "iso8601, epoch, epoch_ms, or a pattern such as \"%Y-%m-%d %H:%M:%S\""},
 	{.name = "timezone", .type = ETL_OPT_STRING, ROW(timezone), .fallback = "UTC",
 		.help = "IANA zone of stamps that name none"},
-	{.name = "label", .type = ETL_OPT_WORD, ROW(label), .fallback = "start", .words = labels,
-		.help = "which end of its interval a stamp names"},
+	{.name = "label", .type = ETL_OPT_WORD, ROW(label), .fallback = "start",
+		.words = labels, .help = "which end of its interval a stamp names"},
 	{.name = "interval", .type = ETL_OPT_DURATION, ROW(interval), .max = 366 * 86400.0,
 		.help = "length of the interval, for label: end"},
 	{0}};
@@ -106,8 +106,8 @@ static bool compile_zone(struct etl_event_time *spec, const char *name,
 		etl_arena_defer(env->arena, free_zone, zone);
 		return true;
 	}
-	etl_diag_add(env->diag, mark_of(node, "timezone"), ETL_DIAG_REFERENCE, NULL, NULL, "%s: %s",
-		env->what, err.message);
+	etl_diag_add(env->diag, mark_of(node, "timezone"), ETL_DIAG_REFERENCE, NULL, NULL,
+		"%s: %s", env->what, err.message);
 	return false;
 }
 
@@ -128,8 +128,8 @@ static bool check_label(const struct etl_event_time_options *options,
 	return false;
 }
 
-const struct etl_event_time *etl_event_time_compile(const struct etl_event_time_options *options,
-	const struct etl_node *node, const struct etl_conf_env *env)
+const struct etl_event_time *etl_event_time_compile(
+	const struct etl_event_time_options *options, const struct etl_node *node, const struct etl_conf_env *env)
 {
 	struct etl_event_time *spec;
 	bool ok;
@@ -150,7 +150,8 @@ const char *etl_event_time_field(const struct etl_event_time *spec)
 	return spec->field;
 }
 
-static bool parse_iso(const struct etl_event_time *spec, const char *s, size_t len, etl_wall *out)
+static bool parse_iso(const struct etl_event_time *spec, const char *s, size_t len,
+	etl_wall *out)
 {
 	char text[ISO_MAX];
 
@@ -172,7 +173,7 @@ static bool from_number(const struct etl_event_time *spec, double v, etl_wall *o
 {
 	double ms = floor(spec->form == FORM_EPOCH ? v * 1000.0 + 0.5 : v);
 
-	/* Asked as a double: the conversion of what no int64 holds is undefined (C11 6.3.1.4). */
+	/* Asked as a double: to convert what no int64 holds is undefined (C11 6.3.1.4). */
 	if (!(ms >= (double)ETL_CIVIL_SECONDS_MIN * 1000 &&
 		    ms <= (double)ETL_CIVIL_SECONDS_MAX * 1000 + 999))
 		return false;
@@ -180,7 +181,8 @@ static bool from_number(const struct etl_event_time *spec, double v, etl_wall *o
 	return true;
 }
 
-static bool from_text(const struct etl_event_time *spec, const char *s, size_t len, etl_wall *out)
+static bool from_text(const struct etl_event_time *spec, const char *s, size_t len,
+	etl_wall *out)
 {
 	char text[ISO_MAX];
 	double v;

@@ -11,8 +11,8 @@
 
 int etl_json_broken(struct etl_error *err, uint64_t offset, const char *what)
 {
-	return etl_error_set(err, ETL_DATA, "json.syntax", "%s at byte %llu of the answer", what,
-		(unsigned long long)offset);
+	return etl_error_set(err, ETL_DATA, "json.syntax", "%s at byte %llu of the answer",
+		what, (unsigned long long)offset);
 }
 
 static bool is_blank(char c)
@@ -57,8 +57,8 @@ static int push(struct etl_json_decoder *d, bool is_array, bool of_records, uint
 
 	if (d->depth == ETL_JSON_FRAME_DEPTH_MAX)
 		return etl_error_set(err, ETL_LIMIT, "json.depth",
-			"nested deeper than %d at byte %llu of the answer", ETL_JSON_FRAME_DEPTH_MAX,
-			(unsigned long long)at);
+			"nested deeper than %d at byte %llu of the answer",
+			ETL_JSON_FRAME_DEPTH_MAX, (unsigned long long)at);
 	for (size_t i = 0; i < d->n_targets; i++)
 		on_path |= leads_on(d, i);
 	ETL_GROW(d->levels, d->depth, d->levels_cap);
@@ -160,7 +160,8 @@ static int note_container(struct etl_json_decoder *d, size_t i, struct etl_error
 		shared |= leads_on(d, other);
 	if (shared)
 		return etl_error_set(err, ETL_DATA, "json.attach",
-			"%s holds the records or another value that is asked for", t->path.text);
+			"%s holds the records or another value that is asked for",
+			t->path.text);
 	t->capturing = true;
 	return 0;
 }
@@ -177,8 +178,8 @@ static int note_targets(struct etl_json_decoder *d, char c, uint64_t at, struct 
 			continue;
 		if (t->seen && !t->path.has_any)
 			return etl_error_set(err, ETL_DATA, "json.duplicate",
-				"'%s' stands twice in the answer, again at byte %llu", t->path.text,
-				(unsigned long long)at);
+				"'%s' stands twice in the answer, again at byte %llu",
+				t->path.text, (unsigned long long)at);
 		if (i == 0)
 			t->seen = true;
 		else if (!container)
@@ -309,7 +310,8 @@ static int step(struct etl_json_decoder *d, char c, uint64_t at, struct etl_erro
 			return 0;
 		}
 		if (c != (level->is_array ? ']' : '}'))
-			return etl_json_broken(err, at, "',' or the closing bracket was expected");
+			return etl_json_broken(err, at,
+				"',' or the closing bracket was expected");
 		return pop(d);
 	default:
 		return etl_json_broken(err, at, "something behind the document's end");
@@ -340,8 +342,8 @@ static int read_string(struct etl_json_decoder *d, const char **at, const char *
 	*at = p;
 	if (keep && !etl_buf_append(&d->key, from, (size_t)(p - from)))
 		return etl_error_set(err, ETL_LIMIT, "json.key",
-			"a key longer than %d bytes at byte %llu of the answer", ETL_JSON_TOKEN_MAX,
-			(unsigned long long)offset);
+			"a key longer than %d bytes at byte %llu of the answer",
+			ETL_JSON_TOKEN_MAX, (unsigned long long)offset);
 	if (p == end)
 		return 0;
 	++*at;

@@ -241,8 +241,8 @@ static bool as_decimal(const struct digits *d, uint8_t *out)
 	if (d->used > DECIMAL_DIGITS || exponent < -6176 ||
 		exponent > 6111 + DECIMAL_DIGITS - (int64_t)d->used)
 		return false;
-	snprintf(text, sizeof text, "%s%.*sE%lld", d->negative ? "-" : "", (int)d->used, d->text,
-		(long long)exponent);
+	snprintf(text, sizeof text, "%s%.*sE%lld", d->negative ? "-" : "", (int)d->used,
+		d->text, (long long)exponent);
 	if (!bson_decimal128_from_string(text, &v))
 		return false;
 	memcpy(out, &v.low, 8);

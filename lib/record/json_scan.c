@@ -239,8 +239,8 @@ static enum etl_json_status unescape_unicode(const char *p, const char *end, cha
 	return ETL_JSON_OK;
 }
 
-enum etl_json_status etl_json_unescape(const char *p, const char *end, char out[4], unsigned *len,
-	unsigned *used, const char **why)
+enum etl_json_status etl_json_unescape(const char *p, const char *end, char out[4],
+	unsigned *len, unsigned *used, const char **why)
 {
 	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
 	const char *at;

@@ -41,7 +41,7 @@ int etl_json_utf8(const char *p, const char *end);
 
 /* An escape at `p` (the backslash) as UTF-8 in `out`, at most 4 bytes. OK: `*len` and
  * `*used` are set. REJECT: unknown, a lone surrogate or U+0000; `*why` says which. */
-enum etl_json_status etl_json_unescape(const char *p, const char *end, char out[4], unsigned *len,
-	unsigned *used, const char **why);
+enum etl_json_status etl_json_unescape(const char *p, const char *end, char out[4],
+	unsigned *len, unsigned *used, const char **why);
 
 #endif

@@ -61,13 +61,15 @@ int etl_path_compile_pointer(const char *text, struct etl_arena *arena, struct e
 			"'%s' is no JSON Pointer: it has to be empty or start with '/'", text);
 	if (slashes > ETL_PATH_TOKENS_MAX)
 		return etl_error_set(err, ETL_CONFIG, "path.syntax",
-			"the JSON Pointer '%s' has more than %d parts", text, ETL_PATH_TOKENS_MAX);
+			"the JSON Pointer '%s' has more than %d parts", text,
+			ETL_PATH_TOKENS_MAX);
 	tokens = etl_arena_zalloc(arena, (slashes + 1) * sizeof *tokens);
 	for (const char *p = text; p && *p;) {
 		p = compile_token(p + 1, arena, &tokens[path.n]);
 		if (!p)
 			return etl_error_set(err, ETL_CONFIG, "path.syntax",
-				"'~' in the JSON Pointer '%s' has to be followed by 0 or 1", text);
+				"'~' in the JSON Pointer '%s' has to be followed by 0 or 1",
+				text);
 		path.has_any |= tokens[path.n++].any;
 	}
 	path.tokens = tokens;

@@ -55,7 +55,7 @@ struct etl_response {
 
 /* What an instance may use besides its options. Lent until close. */
 struct etl_source_env {
-	const struct etl_vars *vars;	   /* partition and run; vars->window is the span asked for */
+	const struct etl_vars *vars;	   /* partition and run; window: the span asked for */
 	struct etl_mongo *mongo;	   /* for sources that read MongoDB; else NULL */
 	const char *database;		   /* default database */
 	const char *job;
@@ -75,9 +75,11 @@ struct etl_source_type {
 	size_t options_size; /* of the struct that the table fills */
 	size_t size;	     /* of an instance; zeroed before open */
 
-	/* After the table filled `options`: cross-checks, templates. Adds to env->diag. NULL = none.
-	 * `node` is the mapping under the source's name. Loader's thread. */
-	void (*check)(void *options, const struct etl_node *node, const struct etl_conf_env *env);
+	/* After the table filled `options`: cross-checks, templates. Adds to env->diag. NULL =
+	 * none. `node` is the mapping under the source's name, and some options may be absent
+	 * although required (that was reported). Loader's thread. */
+	void (*check)(void *options, const struct etl_node *node,
+		const struct etl_conf_env *env);
 
 	/* True if records carry event time, so that a window can be asked for. */
 	bool (*has_time)(const void *options);
@@ -94,14 +96,16 @@ struct etl_source_type {
 	/* The first request for a span of windows. 0, or -1. */
 	int (*first)(void *self, const struct etl_window *span, etl_wall now,
 		struct etl_request *out, struct etl_error *err);
-	/* An answer's head arrived. 0 with a verdict (RETRY fills `again`), or -1: HTTP errors get
-	 * their kind here (401 AUTH, 429 THROTTLED with retry_after_ms, 5xx TRANSIENT, ...). */
+	/* An answer's head arrived. 0 with a verdict (RETRY fills `again`), or -1: HTTP errors
+	 * get their kind here (401 AUTH, 429 THROTTLED with retry_after_ms, 5xx TRANSIENT, ...). */
 	int (*head)(void *self, const struct etl_response *response,
-		enum etl_source_verdict *verdict, struct etl_request *again, struct etl_error *err);
+		enum etl_source_verdict *verdict, struct etl_request *again,
+		struct etl_error *err);
 	/* A piece of the body. Adds records (with event time) and rejects to `out`. */
 	int (*decode)(void *self, const char *bytes, size_t len, struct etl_batch *out,
 		struct etl_error *err);
-	/* The body ended well. 1 = `out` is the next request, 0 = proven end of pages, -1 error.
+	/* The body ended well. 1 = `out` is the next request, 0 = proven end of pages, -1.
+	 * Never 0 on a guess: it closes windows, and a closed window is not asked for again.
 	 * Records held back until now go to `batch`. */
 	int (*next)(void *self, etl_wall now, struct etl_batch *batch, struct etl_request *out,
 		struct etl_error *err);

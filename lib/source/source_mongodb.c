@@ -30,7 +30,8 @@ static const char *const window_words[] = {"match", "manual", NULL};
 
 #define AT(member) offsetof(struct options, member)
 static const struct etl_option options[] = {
-	{.name = "collection", .type = ETL_OPT_STRING, .offset = AT(collection), .required = true,
+	{.name = "collection", .type = ETL_OPT_STRING, .offset = AT(collection),
+		.required = true,
 		.help = "what to read"},
 	{.name = "database", .type = ETL_OPT_STRING, .offset = AT(database),
 		.help = "another database than the daemon's"},
@@ -48,7 +49,8 @@ static const struct etl_option options[] = {
 			"{window.start} and {window.end} in filter or pipeline"},
 	{.name = "time", .type = ETL_OPT_TABLE, .offset = AT(time), .sub = etl_event_time_table,
 		.help = "the records' event time"},
-	{.name = "batch_size", .type = ETL_OPT_INT, .offset = AT(batch_size), .fallback = "1000",
+	{.name = "batch_size", .type = ETL_OPT_INT, .offset = AT(batch_size),
+		.fallback = "1000",
 		.min = 1, .max = 100000, .help = "documents in one answer of the server"},
 	{.name = "timeout", .type = ETL_OPT_DURATION, .offset = AT(timeout), .fallback = "60s",
 		.min = 1, .max = 86400, .help = "for the server's work on the query"},
@@ -66,8 +68,8 @@ struct source {
 
 /* ---- configuration ---------------------------------------------------------------------- */
 
-static const struct etl_document *compile(const struct etl_node *node, bool list, const char *key,
-	const struct etl_conf_env *env)
+static const struct etl_document *compile(const struct etl_node *node, bool list,
+	const char *key, const struct etl_conf_env *env)
 {
 	const struct etl_document *doc;
 
@@ -219,7 +221,8 @@ static int find(struct source *s, const struct etl_vars *vars, struct etl_error 
 	if (rc == 0 && !o->sort && o->time.field)
 		append_default_sort(&opts, o);
 	if (rc == 0)
-		s->cursor = mongoc_collection_find_with_opts(s->collection, &filter, &opts, NULL);
+		s->cursor = mongoc_collection_find_with_opts(s->collection, &filter, &opts,
+			NULL);
 	bson_destroy(&filter);
 	bson_destroy(&opts);
 	return rc;
@@ -278,7 +281,8 @@ static int open_source(void *self, const void *opts, const struct etl_source_env
 	struct source *s = self;
 
 	if (!env->mongo)
-		return etl_error_set(err, ETL_CONFIG, "mongodb.absent", "no MongoDB is configured");
+		return etl_error_set(err, ETL_CONFIG, "mongodb.absent",
+			"no MongoDB is configured");
 	s->options = opts;
 	s->env = env;
 	return 0;
@@ -318,7 +322,8 @@ static int begin_span(struct source *s, const struct etl_window *span, struct et
 
 static bool is_span(const struct source *s, const struct etl_window *span)
 {
-	return s->cursor && s->span.start.ms == span->start.ms && s->span.end.ms == span->end.ms;
+	return s->cursor && s->span.start.ms == span->start.ms &&
+		s->span.end.ms == span->end.ms;
 }
 
 static int read_batch(void *self, const struct etl_window *span, struct etl_batch *out,

@@ -27,6 +27,8 @@ typedef struct {
 #define ETL_HOURS(n) ETL_SECONDS(3600 * (int64_t)(n))
 #define ETL_DAYS(n) ETL_SECONDS(86400 * (int64_t)(n))
 
+/* Sums are not checked: a configuration's lengths (292,000 years at most) and wall times within
+ * years 1 to 9999 cannot overflow together. Microseconds below a millisecond are dropped. */
 static inline int64_t etl_dur_ms(etl_dur d)
 {
 	return d.us / 1000;
@@ -70,7 +72,7 @@ struct etl_clock_virtual {
 };
 void etl_clock_virtual_init(struct etl_clock_virtual *v, etl_wall start);
 void etl_clock_virtual_advance(struct etl_clock_virtual *v, etl_dur d); /* both; d >= 0 */
-void etl_clock_virtual_step(struct etl_clock_virtual *v, etl_dur d);	/* the wall clock only */
+void etl_clock_virtual_step(struct etl_clock_virtual *v, etl_dur d); /* the wall clock only */
 
 static inline etl_wall etl_now(const struct etl_clock *clock)
 {

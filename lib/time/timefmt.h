@@ -6,7 +6,8 @@
  * Directives: %Y (4 digits) %y (00-68 = 2000s, 69-99 = 1900s) %m %d %H %I %M %S (2 digits)
  * %e (day, 1 or 2 digits, blank-padded) %j (3) %b %B (names, any case) %p (AM, PM)
  * %f (fraction of a second, 1 to 9 digits, cut to milliseconds) %z (+hh:mm, +hhmm, +hh, Z)
- * %Z (UTC, GMT or Z) %s (epoch seconds) %%. All other text stands for itself.
+ * %Z (UTC, GMT or Z) %s (epoch seconds) %%. All other text stands for itself. Before 1970 %s is
+ * the whole second below and %f counts up from it, as date(1) prints it: -2.500 is -1.5 s.
  */
 #ifndef ETL_TIME_TIMEFMT_H
 #define ETL_TIME_TIMEFMT_H

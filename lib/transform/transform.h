@@ -22,7 +22,8 @@ struct etl_transform_type {
 	size_t size; /* of an instance; zeroed before open; 0 = none needed */
 
 	/* Cross-checks and compilation after the table was filled. NULL = none. */
-	void (*check)(void *options, const struct etl_node *node, const struct etl_conf_env *env);
+	void (*check)(void *options, const struct etl_node *node,
+		const struct etl_conf_env *env);
 
 	/* `vars` is lent until close; vars->window is the span being loaded. */
 	int (*open)(void *self, const void *options, const struct etl_vars *vars,
