@@ -237,25 +237,6 @@ struct aggregate {
 	etl_wall day_start, day_end; /* the bucket last asked for, in a zone */
 };
 
-static int open_aggregate(void *self, const void *opts, const struct etl_vars *vars,
-	struct etl_error *err)
-{
-	struct aggregate *a = self;
-	const struct options *o = opts;
-
-	(void)vars;
-	a->options = o;
-	a->keys = etl_keyset_new(GROUPS_MAX, STATE_BYTES_MAX / 2);
-	a->arena = etl_arena_new(0);
-	etl_buf_init(&a->key, KEY_BYTES_MAX);
-	a->by = etl_calloc(o->by.n + 1, sizeof *a->by);
-	a->numbers = etl_calloc(o->n_values + 1, sizeof *a->numbers);
-	a->present = etl_calloc(o->n_values + 1, sizeof *a->present);
-	if (!etl_streq(o->timezone, "UTC") && !(a->zone = etl_zone_load(o->timezone, err)))
-		return -1;
-	return 0;
-}
-
 static int64_t floor_div(int64_t a, int64_t b)
 {
 	return a / b - (a % b < 0);
@@ -285,6 +266,39 @@ static etl_wall bucket_start(struct aggregate *a, etl_wall t)
 		a->day_end = local_midnight(a->zone, first + days);
 	}
 	return a->day_start;
+}
+
+/* A bucket that the span cuts would be given from half of its records. A full read (start 0)
+ * has no edges. */
+static int whole_buckets(struct aggregate *a, const struct etl_window *span,
+	struct etl_error *err)
+{
+	if (span->start.ms == 0)
+		return 0;
+	if (bucket_start(a, span->start).ms == span->start.ms &&
+		bucket_start(a, span->end).ms == span->end.ms)
+		return 0;
+	return etl_error_set(err, ETL_PERMANENT, "aggregate.every",
+		"the windows cut buckets of 'every' in two: window.start and window.size must be "
+		"whole buckets");
+}
+
+static int open_aggregate(void *self, const void *opts, const struct etl_vars *vars,
+	struct etl_error *err)
+{
+	struct aggregate *a = self;
+	const struct options *o = opts;
+
+	a->options = o;
+	a->keys = etl_keyset_new(GROUPS_MAX, STATE_BYTES_MAX / 2);
+	a->arena = etl_arena_new(0);
+	etl_buf_init(&a->key, KEY_BYTES_MAX);
+	a->by = etl_calloc(o->by.n + 1, sizeof *a->by);
+	a->numbers = etl_calloc(o->n_values + 1, sizeof *a->numbers);
+	a->present = etl_calloc(o->n_values + 1, sizeof *a->present);
+	if (!etl_streq(o->timezone, "UTC") && !(a->zone = etl_zone_load(o->timezone, err)))
+		return -1;
+	return whole_buckets(a, &vars->window, err);
 }
 
 /* Copies the by values: they outlive the batch. */

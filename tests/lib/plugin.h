@@ -32,6 +32,9 @@ struct rig {
 	struct etl_vars vars;
 };
 
+/* The span being loaded; a test may set another before it opens. */
+static UNUSED struct etl_window rig_window = {
+	{INT64_C(1700000000000)}, {INT64_C(1700003600000)}};
 static const char *const rig_names[] = {"station", NULL};
 static const char *const rig_values[] = {"283164601", NULL};
 
@@ -48,7 +51,7 @@ static UNUSED void rig_configure(struct rig *rig, const struct etl_option *optio
 	rig->env = (struct etl_conf_env){.arena = rig->arena, .diag = rig->diag,
 		.what = "job 'test'", .partition_names = rig_names};
 	rig->vars = (struct etl_vars){
-		.window = {{INT64_C(1700000000000)}, {INT64_C(1700003600000)}},
+		.window = rig_window,
 		.partition_names = rig_names,
 		.partition_values = rig_values,
 		.run_id = "018bcfe5-6800-7000-8000-000000000000"};

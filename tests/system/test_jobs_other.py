@@ -211,6 +211,22 @@ def test_a_pipeline_over_another_collection(fake_etld, db, metadata):
     assert [w["state"] for w in windows(metadata, "totals")] == ["loaded"] * 2
 
 
+def test_windows_that_cut_the_buckets_of_an_aggregate_are_no_silent_half_means(fake_etld, db, metadata):
+    """Days from 07:00 to 07:00, but means of calendar days: each would lack some hours."""
+    with Api(epoch_rows) as api:
+        cut = job(f"{api.url}/rows", **copy.deepcopy(EPOCH), key=("timestamp",),
+                  transform=[{"aggregate": {"every": "1d", "mean": ["v"], "count": "samples"}}],
+                  window={"size": "1d", "start": "2024-04-28T07:00:00Z", "max_span": "2d"})
+        whole = copy.deepcopy(cut)
+        whole["window"]["start"] = "2024-04-28"
+        etld = fake_etld({"cut": cut, "whole": whole})
+        run = etld.run("cut", ok=(FAILED,)).json["run"]
+        assert "window.start" in run["reason"], run["reason"]
+        assert db.out.count_documents({}) == 0
+        assert etld.run("whole").json["run"]["state"] == "ok"
+    assert [d["samples"] for d in db.out.find().sort("timestamp", 1)] == [288] * 4
+
+
 def test_what_the_source_no_longer_keeps_is_unrecoverable(fake_etld, metadata):
     with Api(epoch_rows) as api:
         etld = fake_etld({"kept": job(f"{api.url}/rows", **copy.deepcopy(EPOCH), window={

@@ -261,6 +261,46 @@ static void test_limit(void **state)
 	etl_batch_free(batch);
 }
 
+/* A span may not cut a bucket: its mean would be that of some of its records. */
+static void test_cut_buckets(void **state)
+{
+	static const struct {
+		const char *yaml;
+		int64_t start_h, end_h; /* hours since 1970 */
+		bool fits;
+	} cases[] = {
+		{"{every: 1d, count: n}", 24, 72, true},
+		{"{every: 1d, count: n}", 31, 79, false},
+		{"{every: 1d, count: n}", 24, 36, false},
+		{"{every: 1h, count: n}", 31, 79, true},
+		/* Days of Rome, in winter and when the clocks changed (1982-03-28 has 23 hours). */
+		{"{every: 1d, timezone: Europe/Rome, count: n}", 23, 71, true},
+		{"{every: 1d, timezone: Europe/Rome, count: n}", 24, 72, false},
+		{"{every: 1d, timezone: Europe/Rome, count: n}", 107255, 107278, true},
+		{"{every: 1d, timezone: Europe/Rome, count: n}", 107255, 107279, false},
+		/* A full read has no edges. */
+		{"{every: 1d, count: n}", 0, 7, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const struct etl_transform_type *type = &etl_transform_aggregate;
+		struct etl_error err = ETL_ERROR_INIT;
+		struct rig rig = {.transform = type};
+
+		rig_configure(&rig, type->options, type->options_size, type->check, type->name,
+			cases[i].yaml);
+		rig_need_clean(&rig, cases[i].yaml);
+		rig.vars.window = (struct etl_window){
+			{cases[i].start_h * 3600000}, {cases[i].end_h * 3600000}};
+		rig.self = etl_calloc(1, type->size);
+		assert_int_equal(type->open(rig.self, rig.options, &rig.vars, &err),
+			cases[i].fits ? 0 : -1);
+		assert_int_equal(err.kind, cases[i].fits ? ETL_OK : ETL_PERMANENT);
+		rig_free(&rig);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -268,7 +308,10 @@ int main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_reference),
 		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_cut_buckets),
 	};
+
+	rig_window.start.ms = 0; /* as a full read: the records lie anywhere */
 
 	return cmocka_run_group_tests_name("transform/aggregate", tests, NULL, NULL);
 }
