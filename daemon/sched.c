@@ -231,17 +231,18 @@ static bool missed_a_slot(const struct etld *etld, const struct etld_job *job, e
 	return etl_calendar_next(job->job->calendar, due, &slot) && slot.ms <= now.ms;
 }
 
-/* A dependant always looks: its upstream may have changed windows that it closed, and the
- * daemon died before it was told. */
+/* A dependant that ran before always looks: its upstream may have changed windows that it
+ * closed, and the daemon died before it was told. */
 void etld_sched_catch_up(struct etld *etld)
 {
 	for (struct etld_job *job = etld->jobs; job; job = job->hh.next) {
 		struct etld_trigger trigger = {.name = "catch_up"};
-		bool missed = job->job->n_upstream > 0;
+		bool missed = false;
 
 		for (size_t i = 0; i < job->job->n_partitions && !missed; i++)
 			missed = job->partitions[i].watermark.ms &&
-				missed_a_slot(etld, job, job->partitions[i].watermark);
+				(job->job->n_upstream ||
+					missed_a_slot(etld, job, job->partitions[i].watermark));
 		if (missed && !job->paused && job->job->misfire != ETL_MISFIRE_SKIP)
 			etld_sched_trigger(etld, job, &trigger, NULL);
 	}

@@ -67,6 +67,7 @@ def test_stopped_for_longer_than_its_lease(mongodb, flow, db, metadata, database
     with WireProxy(mongodb.port) as proxy:
         stale, fresh = pair(flow, [proxy.uri, mongodb.uri], database, tmp_path, 2)
         with stale, fresh:
+            stale.wait_idle()
             fault = proxy.fault(command, "delay", nth=nth,
                                 then=lambda: os.kill(stale.pid, signal.SIGSTOP))
             stale.ctl("run", "hourly")
@@ -92,6 +93,7 @@ def test_stopped_while_it_waits_for_the_source(mongodb, flow, sim, db, metadata,
     sim.fault("hang", station=STATION_1, seconds=2)
     stale, fresh = pair(flow, [mongodb.uri] * 2, database, tmp_path, 1)
     with stale, fresh:
+        stale.wait_idle()
         stale.ctl("run", "hourly")
         wait_for(lambda: sim.count(station=STATION_2) >= 1, "a request")
         os.kill(stale.pid, signal.SIGSTOP)
