@@ -36,7 +36,8 @@ static void print_list(const struct etlctl *ctl, const struct etl_json *reply)
 	}
 	/* Whoever asked for a state or for all of them was not told about the rest. */
 	table_print(table, asked ? "no such windows" :
-				   "no window wants attention; --all lists the closed ones too");
+				   "no window wants attention; "
+				   "--all lists the closed ones too");
 	if (etl_json_bool(reply, "truncated", false))
 		etlctl_say("there are more windows: "
 			   "--partition, --from and --to ask for a part");

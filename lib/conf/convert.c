@@ -280,7 +280,8 @@ static bool convert_size(const struct etl_conversion *cv, uint64_t *out)
 		return refuse_unit(cv, "B", "KiB", "MiB");
 	shift = size_shift(text + digits);
 	if (!digits || shift < 0)
-		return refuse_type(cv, digits ? "the units are B, KiB, MiB, GiB and TiB" : NULL);
+		return refuse_type(cv,
+			digits ? "the units are B, KiB, MiB, GiB and TiB" : NULL);
 	for (size_t i = 0; i < digits; i++)
 		if (__builtin_mul_overflow(v, 10, &v) ||
 			__builtin_add_overflow(v, (uint64_t)(text[i] - '0'), &v))

@@ -63,8 +63,8 @@ struct etl_option {
 	size_t offset;
 	bool required;
 	const char *fallback; /* as it would stand in the file; NULL = zero */
-	/* Both belong to the range. DURATION in seconds, SIZE in bytes, RATE per second, INT and
-	 * DOUBLE as they are; max 0 = no upper bound, both 0 = no bound. */
+	/* Both belong to the range. DURATION in seconds, SIZE in bytes, RATE per second, INT
+	 * and DOUBLE as they are; max 0 = no upper bound, both 0 = no bound. */
 	double min, max;
 	const char *const *words; /* WORD: NULL-terminated */
 	const struct etl_option *sub; /* TABLE: its rows */

@@ -93,7 +93,8 @@ const struct etl_command *etl_command_find(int argc, char *const *argv, int *use
 		etl_error_set(err, ETL_CONFIG, "ctl.usage",
 			"\"%.64s\" wants another word: \"%s\"", argv[0], whole);
 	} else {
-		etl_cleanup(free) char *both = whole ? etl_strf("%.64s %.64s", argv[0], two) : NULL;
+		etl_cleanup(free) char *both =
+			whole ? etl_strf("%.64s %.64s", argv[0], two) : NULL;
 
 		usage_near(err, "unknown command", both ? both : argv[0],
 			whole ? whole : nearest_command(argv[0], two));
@@ -145,8 +146,8 @@ static int add_value(struct etl_json *values, const struct etl_command_arg *arg,
 		return etl_error_set(err, ETL_CONFIG, "ctl.usage",
 			"%s wants 1 to %d bytes of UTF-8 text", name_of(arg), TEXT_ARG_MAX);
 	if (arg->words && !is_one_of(text, arg->words))
-		return etl_error_set(err, ETL_CONFIG, "ctl.usage", "%s is one of %s, not \"%.100s\"",
-			name_of(arg), arg->words, text);
+		return etl_error_set(err, ETL_CONFIG, "ctl.usage",
+			"%s is one of %s, not \"%.100s\"", name_of(arg), arg->words, text);
 	etl_json_add_text(values, arg->wire, text);
 	return 0;
 }

@@ -91,7 +91,8 @@ static const struct etl_command commands[] = {
 	[ETL_COMMAND_STATUS] = {
 		.name = "status",
 		.summary = "Health of the daemon and of its jobs",
-		.help = "Each job has one word: ok, late, stale, failing, held, paused or blocked,\n"
+		.help =
+			"Each job has one word: ok, late, stale, failing, held, paused or blocked,\n"
 			"and a reason when it is not ok. Times are UTC.\n\n"
 			"  etlctl status\n"
 			"  etlctl status airqino\n"
@@ -125,14 +126,16 @@ static const struct etl_command commands[] = {
 	[ETL_COMMAND_RUN] = {
 		.name = "run",
 		.summary = "Run a job at once: what is due, or the windows named",
-		.help = "Without a range the run does whatever is due. A time is a day, or RFC 3339;\n"
-			"UTC unless it says otherwise. With --wait Ctrl-C leaves the run running.\n\n"
+		.help =
+			"Without a range the run does whatever is due. A time is a day, or RFC 3339;\n"
+			"UTC unless it says otherwise. With --wait Ctrl-C leaves the run alone.\n\n"
 			"  etlctl run airqino --wait\n"
 			"  etlctl run airqino --window 2026-07-01T10:00Z\n"
 			"  etlctl run airqino --from 2026-07-01 --to 2026-07-08 --wait\n",
 		.access = ETL_ACCESS_OPERATE,
 		.method = "Run",
-		.reply = "(schema: ?string, generated_at: ?string, run_id: string, job: string, "
+		.reply =
+			"(schema: ?string, generated_at: ?string, run_id: string, job: string, "
 			 "state: string, step: ?string, partition: ?string, records: ?int, "
 			 "windows: ?int, run: ?object)",
 		.more = true,
@@ -160,7 +163,8 @@ static const struct etl_command commands[] = {
 	[ETL_COMMAND_WINDOWS] = {
 		.name = "windows",
 		.summary = "The ledger of a job: holes, failures, what is to be read again",
-		.help = "Without --all and --state only windows that want attention are listed:\n"
+		.help =
+			"Without --all and --state only windows that want attention are listed:\n"
 			"missing, failed, held, or closed and dirty.\n\n"
 			"  etlctl windows airqino\n"
 			"  etlctl windows airqino --state failed --from 2026-07-01\n",
@@ -186,7 +190,8 @@ static const struct etl_command commands[] = {
 			"  etlctl pause airqino --reason 'service moves to a new host'\n",
 		.access = ETL_ACCESS_OPERATE,
 		.method = "Pause",
-		.reply = "(" HEAD ", job: string, paused: bool, changed: bool, reason: ?string)",
+		.reply =
+			"(" HEAD ", job: string, paused: bool, changed: bool, reason: ?string)",
 		.args = pause_args,
 	},
 	[ETL_COMMAND_RESUME] = {
@@ -195,13 +200,15 @@ static const struct etl_command commands[] = {
 		.help = "  etlctl resume airqino\n",
 		.access = ETL_ACCESS_OPERATE,
 		.method = "Resume",
-		.reply = "(" HEAD ", job: string, paused: bool, changed: bool, reason: ?string)",
+		.reply =
+			"(" HEAD ", job: string, paused: bool, changed: bool, reason: ?string)",
 		.args = job_args,
 	},
 	[ETL_COMMAND_CONFIG_CHECK] = {
 		.name = "config check",
 		.summary = "Check the configuration files; needs no daemon",
-		.help = "Runs the very loader that start and reload run, on FILE and the job files\n"
+		.help =
+			"Runs the very loader that start and reload run, on FILE and the job files\n"
 			"that it names. Exit 78 if something is wrong; all errors are shown.\n\n"
 			"  etlctl config check\n"
 			"  etlctl config check ./etld.yaml && etlctl reload\n",
@@ -220,7 +227,8 @@ static const struct etl_command commands[] = {
 	[ETL_COMMAND_LOGS] = {
 		.name = "logs",
 		.summary = "What the journal says about a job",
-		.help = "Runs journalctl with the job's field; journalctl -x adds explanations.\n\n"
+		.help =
+			"Runs journalctl with the job's field; journalctl -x adds explanations.\n\n"
 			"  etlctl logs airqino -n 50\n"
 			"  etlctl logs airqino -f\n",
 		.access = ETL_ACCESS_READ,

@@ -96,7 +96,8 @@ static void answer_description(const struct etl_ctl_request *request, struct etl
 		etl_buf_str(&text, service_text);
 	} else {
 		etl_ctl_error_append(out, ETL_CTL_INVALID_PARAMETER, "no such interface",
-			"org.varlink.service.GetInfo lists them", detail("parameter", "interface"));
+			"org.varlink.service.GetInfo lists them",
+			detail("parameter", "interface"));
 		return;
 	}
 	reply = etl_json_object();

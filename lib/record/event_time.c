@@ -129,7 +129,8 @@ static bool check_label(const struct etl_event_time_options *options,
 }
 
 const struct etl_event_time *etl_event_time_compile(
-	const struct etl_event_time_options *options, const struct etl_node *node, const struct etl_conf_env *env)
+	const struct etl_event_time_options *options, const struct etl_node *node,
+	const struct etl_conf_env *env)
 {
 	struct etl_event_time *spec;
 	bool ok;

@@ -27,7 +27,8 @@ extern const struct etl_option etl_event_time_table[];
 
 /* NULL and an error in env->diag if zone or format is unknown. `node` is the `time` map. */
 const struct etl_event_time *etl_event_time_compile(
-	const struct etl_event_time_options *options, const struct etl_node *node, const struct etl_conf_env *env);
+	const struct etl_event_time_options *options, const struct etl_node *node,
+	const struct etl_conf_env *env);
 
 /* Gives every record from index `first` its time and rewrites the field as a date; one that
  * is a date already is only moved by its label. A record whose field is missing, unreadable
