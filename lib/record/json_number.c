@@ -106,8 +106,8 @@ static inline bool short_number(const char **at, uint8_t *out, uint8_t *type, ui
 		return true;
 	}
 	fraction = sixteen_digits(++p, &mantissa);
-	if (!fraction || whole + fraction > 18 || (p[fraction] | 0x20) == 'e' ||
-		mantissa > EXACT_MAX)
+	if (!fraction || fraction > 16 || whole + fraction > 18 ||
+		(p[fraction] | 0x20) == 'e' || mantissa > EXACT_MAX)
 		return false;
 	v = (double)mantissa / ten_to[fraction];
 	give_double(negative ? -v : v, out, type, size);
