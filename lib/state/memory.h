@@ -23,9 +23,11 @@ struct watermark_row {
 	struct etl_watermark mark;
 };
 
-struct window_row {
+/* The ledger of one partition, in order of start. */
+struct lane {
 	char *job, *partition;
-	struct etl_ledger_entry entry;
+	struct etl_ledger_entry *entries;
+	size_t n, cap;
 };
 
 struct doc_row {
@@ -48,8 +50,8 @@ struct memory {
 	size_t n_leases, leases_cap;
 	struct watermark_row *marks;
 	size_t n_marks, marks_cap;
-	struct window_row *windows;
-	size_t n_windows, windows_cap;
+	struct lane *lanes;
+	size_t n_lanes, lanes_cap;
 	uint64_t n_dirty_marks;
 	struct memory_docs runs, letters, audit, pauses;
 };

@@ -183,26 +183,59 @@ static bool overlaps(const struct etl_window *a, const struct etl_window *b)
 	return a->start.ms < b->end.ms && a->end.ms > b->start.ms;
 }
 
-static bool selected(const struct window_row *row, const char *job, const char *partition,
-	const struct etl_window *range, enum etl_ledger_select select)
+static bool selected(const struct etl_ledger_entry *e, const struct etl_window *range,
+	enum etl_ledger_select select)
 {
-	const struct etl_ledger_entry *e = &row->entry;
-
-	if (!etl_streq(row->job, job) || (partition && !etl_streq(row->partition, partition)) ||
-		(range && !overlaps(&e->window, range)))
+	if (range && !overlaps(&e->window, range))
 		return false;
 	if (select == ETL_LEDGER_DIRTY)
 		return e->dirty;
 	return select == ETL_LEDGER_ALL || e->dirty || !etl_window_is_closed(e->state);
 }
 
+/* Index of the first entry that starts at `start` or later. */
+static size_t place_of(const struct lane *lane, etl_wall start)
+{
+	size_t low = 0, high = lane->n;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (lane->entries[middle].window.start.ms < start.ms)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+struct found {
+	struct etl_ledger_entry *entries;
+	size_t n, cap;
+};
+
+static void collect(const struct lane *lane, const struct etl_window *range,
+	enum etl_ledger_select select, struct found *out)
+{
+	size_t at = range ? place_of(lane, range->start) : 0;
+
+	while (at && overlaps(&lane->entries[at - 1].window, range)) /* begun before it */
+		at--;
+	for (; at < lane->n; at++) {
+		if (range && lane->entries[at].window.start.ms >= range->end.ms)
+			break;
+		if (!selected(&lane->entries[at], range, select))
+			continue;
+		ETL_GROW(out->entries, out->n, out->cap);
+		out->entries[out->n++] = lane->entries[at];
+	}
+}
+
 static int by_start(const void *a, const void *b)
 {
-	const struct window_row *x = a, *y = b;
+	const struct etl_ledger_entry *x = a, *y = b;
 
-	if (x->entry.window.start.ms != y->entry.window.start.ms)
-		return x->entry.window.start.ms < y->entry.window.start.ms ? -1 : 1;
-	return strcmp(x->partition, y->partition);
+	return (x->window.start.ms > y->window.start.ms) - (x->window.start.ms < y->window.start.ms);
 }
 
 /* Copies first: `fn` may call the store again. */
@@ -211,74 +244,92 @@ static int ledger_scan(struct etl_state *s, const char *job, const char *partiti
 	struct etl_error *err)
 {
 	struct memory *m = etl_memory_lock(s);
-	struct window_row *found = etl_calloc(m->n_windows, sizeof *found);
-	size_t n = 0;
+	struct found found = {0};
 	int rc = 0;
 
-	for (size_t i = 0; i < m->n_windows; i++)
-		if (selected(&m->windows[i], job, partition, range, select))
-			found[n++] = m->windows[i];
-	if (n > 1)
-		qsort(found, n, sizeof *found, by_start);
+	for (size_t i = 0; i < m->n_lanes; i++)
+		if (etl_streq(m->lanes[i].job, job) &&
+			(!partition || etl_streq(m->lanes[i].partition, partition)))
+			collect(&m->lanes[i], range, select, &found);
 	etl_memory_unlock(m, 0);
-	for (size_t i = 0; i < n && rc == 0; i++)
-		rc = fn(ctx, &found[i].entry, err) < 0 ? -1 : 0;
-	free(found);
+	if (!partition && found.n > 1)
+		qsort(found.entries, found.n, sizeof *found.entries, by_start);
+	for (size_t i = 0; i < found.n && rc == 0; i++)
+		rc = fn(ctx, &found.entries[i], err) < 0 ? -1 : 0;
+	free(found.entries);
 	return rc;
 }
 
-static struct window_row *window_of(struct memory *m, const char *job, const char *partition,
-	etl_wall start)
+static struct lane *lane_of(struct memory *m, const char *job, const char *partition)
 {
-	for (size_t i = 0; i < m->n_windows; i++)
-		if (m->windows[i].entry.window.start.ms == start.ms &&
-			etl_streq(m->windows[i].job, job) &&
-			etl_streq(m->windows[i].partition, partition))
-			return &m->windows[i];
+	for (size_t i = 0; i < m->n_lanes; i++)
+		if (etl_streq(m->lanes[i].job, job) && etl_streq(m->lanes[i].partition, partition))
+			return &m->lanes[i];
 	return NULL;
 }
 
-static struct window_row *window_new(struct memory *m, const char *job, const char *partition)
+static struct etl_ledger_entry *entry_of(struct memory *m, const char *job, const char *partition,
+	etl_wall start)
 {
-	struct window_row *row;
+	struct lane *lane = lane_of(m, job, partition);
+	size_t at = lane ? place_of(lane, start) : 0;
 
-	ETL_GROW(m->windows, m->n_windows, m->windows_cap);
-	row = &m->windows[m->n_windows++];
-	*row = (struct window_row){.job = etl_strdup(job), .partition = etl_strdup(partition)};
-	return row;
+	if (!lane || at == lane->n || lane->entries[at].window.start.ms != start.ms)
+		return NULL;
+	return &lane->entries[at];
+}
+
+/* A new entry in its place; the caller fills it. */
+static struct etl_ledger_entry *entry_new(struct memory *m, const char *job,
+	const char *partition, struct etl_window window)
+{
+	struct lane *lane = lane_of(m, job, partition);
+	size_t at;
+
+	if (!lane) {
+		ETL_GROW(m->lanes, m->n_lanes, m->lanes_cap);
+		lane = &m->lanes[m->n_lanes++];
+		*lane = (struct lane){.job = etl_strdup(job), .partition = etl_strdup(partition)};
+	}
+	at = place_of(lane, window.start);
+	ETL_GROW(lane->entries, lane->n, lane->cap);
+	memmove(&lane->entries[at + 1], &lane->entries[at], (lane->n - at) * sizeof *lane->entries);
+	lane->n++;
+	lane->entries[at] = (struct etl_ledger_entry){.window = window};
+	return &lane->entries[at];
 }
 
 static void put_entry(struct memory *m, const struct etl_commit *c,
 	const struct etl_ledger_entry *entry)
 {
-	struct window_row *row = window_of(m, c->job, c->partition, entry->window.start);
+	struct etl_ledger_entry *old = entry_of(m, c->job, c->partition, entry->window.start);
 	struct etl_ledger_entry fresh = *entry;
 
 	fresh.fence = c->fence;
-	if (row && row->entry.dirty && !etl_streq(row->entry.dirty_token, entry->dirty_token)) {
+	if (old && old->dirty && !etl_streq(old->dirty_token, entry->dirty_token)) {
 		fresh.dirty = true;
-		memcpy(fresh.dirty_token, row->entry.dirty_token, sizeof fresh.dirty_token);
-		memcpy(fresh.reason, row->entry.reason, sizeof fresh.reason);
+		memcpy(fresh.dirty_token, old->dirty_token, sizeof fresh.dirty_token);
+		memcpy(fresh.reason, old->reason, sizeof fresh.reason);
 	}
-	if (!row)
-		row = window_new(m, c->job, c->partition);
-	row->entry = fresh;
+	if (!old)
+		old = entry_new(m, c->job, c->partition, entry->window);
+	*old = fresh;
 }
 
 /* What is not there is made, pending: the dependant's first run may be reading right now. */
 static void put_dirty(struct memory *m, const struct etl_dirty_mark *mark, const char *upstream)
 {
-	struct window_row *row = window_of(m, mark->job, mark->partition, mark->window.start);
+	struct etl_ledger_entry *entry =
+		entry_of(m, mark->job, mark->partition, mark->window.start);
 
-	if (!row) {
-		row = window_new(m, mark->job, mark->partition);
-		row->entry.window = mark->window;
-		row->entry.updated = etl_now(m->clock);
+	if (!entry) {
+		entry = entry_new(m, mark->job, mark->partition, mark->window);
+		entry->updated = etl_now(m->clock);
 	}
-	row->entry.dirty = true;
-	snprintf(row->entry.dirty_token, sizeof row->entry.dirty_token, "mark %llu",
+	entry->dirty = true;
+	snprintf(entry->dirty_token, sizeof entry->dirty_token, "mark %llu",
 		(unsigned long long)++m->n_dirty_marks);
-	snprintf(row->entry.reason, sizeof row->entry.reason,
+	snprintf(entry->reason, sizeof entry->reason,
 		"upstream job '%s' changed this window", upstream);
 }
 
@@ -329,16 +380,14 @@ static bool stands(enum etl_window_state now, enum etl_window_state mark)
 static void mark_one(struct memory *m, const char *job, const char *partition, int64_t fence,
 	const struct etl_ledger_entry *e)
 {
-	struct window_row *row = window_of(m, job, partition, e->window.start);
-	struct etl_ledger_entry *old;
+	struct etl_ledger_entry *old = entry_of(m, job, partition, e->window.start);
 
-	if (!row) {
-		row = window_new(m, job, partition);
-		row->entry = *e;
-		row->entry.fence = fence;
+	if (!old) {
+		old = entry_new(m, job, partition, e->window);
+		*old = *e;
+		old->fence = fence;
 		return;
 	}
-	old = &row->entry;
 	memcpy(old->run_id, e->run_id, sizeof old->run_id);
 	memcpy(old->reason, e->reason, sizeof old->reason);
 	old->attempt = e->attempt;
@@ -383,9 +432,10 @@ static void memory_free(struct etl_state *s)
 		free(m->marks[i].job);
 		free(m->marks[i].partition);
 	}
-	for (size_t i = 0; i < m->n_windows; i++) {
-		free(m->windows[i].job);
-		free(m->windows[i].partition);
+	for (size_t i = 0; i < m->n_lanes; i++) {
+		free(m->lanes[i].job);
+		free(m->lanes[i].partition);
+		free(m->lanes[i].entries);
 	}
 	etl_memory_docs_fini(&m->runs);
 	etl_memory_docs_fini(&m->letters);
@@ -393,7 +443,7 @@ static void memory_free(struct etl_state *s)
 	etl_memory_docs_fini(&m->pauses);
 	free(m->leases);
 	free(m->marks);
-	free(m->windows);
+	free(m->lanes);
 	pthread_mutex_destroy(&m->lock);
 	free(m);
 }
