@@ -87,8 +87,19 @@ static void on_slot(struct etl_timer *timer, void *ctx)
 
 /* ---- triggers ------------------------------------------------------------------------------ */
 
+static bool is_by_hand(const struct etld_trigger *trigger)
+{
+	return trigger->asked.end.ms > 0 || trigger->partition;
+}
+
+/* One waits; the newer replaces it, except that a slot never pushes out what an operator
+ * asked for: what fell due with the slot is found by the next plan in any case. */
 static void queue(struct etld_job *job, struct etld_trigger *trigger)
 {
+	if (job->has_queued && is_by_hand(&job->queued) && !is_by_hand(trigger)) {
+		trigger_fini(trigger);
+		return;
+	}
 	if (job->has_queued)
 		trigger_fini(&job->queued);
 	job->queued = *trigger;
@@ -113,9 +124,9 @@ static bool is_full(const struct etld *etld)
 
 static enum etld_accept overlap(struct etld_job *job, struct etld_trigger *trigger)
 {
-	bool by_hand = trigger->asked.end.ms > 0 || trigger->partition;
+	bool is_slot = strcmp(trigger->name, "schedule") == 0;
 
-	if (job->job->overlap == ETL_OVERLAP_SKIP && !by_hand) {
+	if (job->job->overlap == ETL_OVERLAP_SKIP && is_slot) {
 		struct etld_field fields[] = {{"ETL_JOB", job->name, 0}};
 
 		etld_log(ETLD_NOTICE, NULL, fields, 1,
@@ -123,7 +134,7 @@ static enum etld_accept overlap(struct etld_job *job, struct etld_trigger *trigg
 		trigger_fini(trigger);
 		return ETLD_REFUSED;
 	}
-	if (job->job->overlap == ETL_OVERLAP_CANCEL_RUNNING && !by_hand)
+	if (job->job->overlap == ETL_OVERLAP_CANCEL_RUNNING && is_slot)
 		etld_exec_cancel(job->running, ETL_CANCEL_OPERATOR);
 	queue(job, trigger);
 	return ETLD_QUEUED;

@@ -156,7 +156,11 @@ void etl_slice_cut(struct etl_strand *strand)
 	work->window_to = w;
 	work->record_to = w < work->span.n && w == work->window_at ? r : 0;
 	free(work->result.changed);
-	work->result = (struct etl_load_result){.changed = etl_calloc(work->slice->n / 8 + 1, 1)};
+	free(work->result.created);
+	work->result = (struct etl_load_result){
+		.changed = etl_calloc(work->slice->n / 8 + 1, 1),
+		.created = etl_calloc(work->slice->n / 8 + 1, 1),
+	};
 }
 
 static enum etl_window_state final_state(const struct etl_window_work *window)
@@ -191,6 +195,9 @@ void etl_slice_entry(const struct etl_strand *strand, const struct etl_window_wo
 		.fetched = strand->work->fetched,
 		.updated = etl_now(strand->run->env->clock),
 	};
+	out->counts.inserted += window->written.inserted;
+	out->counts.updated += window->written.updated;
+	out->counts.unchanged += window->written.unchanged;
 	memcpy(out->run_id, strand->run->run_id, sizeof out->run_id);
 	memcpy(out->dirty_token, had->dirty_token, sizeof out->dirty_token);
 	memcpy(out->hash, window->hash, sizeof out->hash);
@@ -200,6 +207,11 @@ void etl_slice_entry(const struct etl_strand *strand, const struct etl_window_wo
 		memcpy(out->hash, had->hash, sizeof out->hash);
 		snprintf(out->reason, sizeof out->reason,
 			"the source returns nothing for this window any more; what was loaded stays");
+	} else if (state == ETL_WINDOW_EMPTY && strand->work->unplaced) {
+		snprintf(out->reason, sizeof out->reason,
+			"%llu records of this answer could not be read and may belong here: see the "
+			"dead letters",
+			(unsigned long long)strand->work->unplaced);
 	} else {
 		snprintf(out->reason, sizeof out->reason, "%s", window->reason);
 	}

@@ -66,6 +66,7 @@ static void drop_slice(struct etl_strand *strand)
 	}
 	etl_batch_free(ETL_TAKE(work->slice));
 	free(ETL_TAKE(work->result.changed));
+	free(ETL_TAKE(work->result.created));
 	free(ETL_TAKE(work->sorted));
 	work->n_sorted = 0;
 }
@@ -174,6 +175,7 @@ enum etl_go etl_span_begin(struct etl_strand *strand, struct etl_error *err)
 	work->have_request = false;
 	work->seen = 0;
 	work->rejected = 0;
+	work->unplaced = 0;
 	work->window_at = 0;
 	work->record_at = 0;
 	work->slice_attempt = 0;

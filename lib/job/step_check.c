@@ -99,8 +99,13 @@ static void count_rejects(struct etl_strand *strand)
 	for (size_t i = 0; i < work->batch->n_rejects; i++) {
 		struct etl_window_work *window = window_of(strand, work->batch->rejects[i].time);
 
+		/* What could not be read has no time; asked for alone, a window owns it. */
+		if (!window && work->span.n == 1 && work->batch->rejects[i].time.ms == ETL_NO_TIME)
+			window = &work->windows[0];
 		if (window)
 			window->counts.rejected++;
+		else
+			work->unplaced++;
 	}
 }
 

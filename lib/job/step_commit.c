@@ -48,15 +48,22 @@ static bool in_one_transaction(const struct etl_strand *strand)
 static bool window_changed(const struct etl_strand *strand, size_t window, size_t *at)
 {
 	const struct etl_strand_work *work = strand->work;
-	const struct etl_window_work *w = &work->windows[window];
+	struct etl_window_work *w = &work->windows[window];
 	size_t begin = window == work->window_at ? work->record_at : 0;
 	size_t end = window == work->window_to ? work->record_to : w->n;
 	bool changed = false;
 
+	w->written = (struct etl_counts){.unchanged = w->unchanged ? w->n : 0};
 	if (w->unchanged || w->hold || w->fail)
 		return false;
-	for (size_t i = begin; i < end; i++, (*at)++)
-		changed |= bit(work->result.changed, *at);
+	for (size_t i = begin; i < end; i++, (*at)++) {
+		bool created = bit(work->result.created, *at), is = bit(work->result.changed, *at);
+
+		w->written.inserted += created;
+		w->written.updated += is && !created;
+		w->written.unchanged += !is;
+		changed |= is;
+	}
 	if (!in_one_transaction(strand))
 		changed |= end > begin && !w->same;
 	return changed;
@@ -114,11 +121,11 @@ static void fill_entries(struct etl_strand *strand, struct etl_commit *commit,
 		struct etl_window_work *window = &work->windows[w];
 		bool whole = w < work->window_to && (work->input_ended || !work->spilled);
 
-		etl_slice_entry(strand, window, whole, &commit->entries[commit->n_entries++]);
 		if (window_changed(strand, w, &at)) {
 			window->changed = true;
 			mark_dependants(strand, &window->due->window, marks);
 		}
+		etl_slice_entry(strand, window, whole, &commit->entries[commit->n_entries++]);
 	}
 }
 
@@ -144,8 +151,11 @@ static void count(struct etl_strand *strand, const struct etl_commit *commit)
 	strand->counts.unchanged += work->result.unchanged;
 	for (size_t i = 0; i < commit->n_entries; i++) {
 		const struct etl_ledger_entry *entry = &commit->entries[i];
-		const struct etl_window_work *window = &work->windows[work->window_at + i];
+		struct etl_window_work *window = &work->windows[work->window_at + i];
 
+		window->counts.inserted = entry->counts.inserted;
+		window->counts.updated = entry->counts.updated;
+		window->counts.unchanged = entry->counts.unchanged;
 		if (entry->state == ETL_WINDOW_RUNNING)
 			continue;
 		strand->counts.in += window->counts.in;

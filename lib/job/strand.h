@@ -23,7 +23,8 @@ struct etl_span {
 /* What the current span's records say about one of its windows. */
 struct etl_window_work {
 	struct etl_due_window *due;
-	struct etl_counts counts;
+	struct etl_counts counts;  /* of committed slices, but in, out and rejected of all */
+	struct etl_counts written; /* inserted, updated, unchanged of the slice at hand */
 	size_t first, n; /* its records in work->sorted */
 	size_t bytes;
 	char hash[40];
@@ -67,6 +68,7 @@ struct etl_strand_work {
 	size_t n_staged, staged_cap;
 	size_t staged_bytes;
 	uint64_t seen, rejected; /* of the span, for the reject limit */
+	uint64_t unplaced; /* of the rejected: no window is known for them */
 	struct etl_window_work *windows;
 	etl_wall newest; /* event time of the newest record of the partition */
 

@@ -18,9 +18,10 @@ struct etl_txn; /* a transaction of the state store that the sink may join; lib/
 
 struct etl_load_result {
 	uint64_t inserted, updated, unchanged, rejected;
-	/* Bit i of `changed` tells whether record i of the batch changed the target (inserted or
-	 * updated). Owned by the caller, at least (n + 7) / 8 bytes, zeroed by the caller. */
-	uint8_t *changed;
+	/* Bit i tells whether record i of the batch, as it was given, changed the target, and
+	 * whether it was new there. Owned by the caller, at least (n + 7) / 8 bytes each, zeroed
+	 * by the caller. A new record sets both. `created` may be NULL: nobody asks. */
+	uint8_t *changed, *created;
 };
 
 struct etl_sink_env {

@@ -294,6 +294,8 @@ static void report(const struct etl_sink_plan *plan, struct etl_batch *batch,
 		result->inserted += item->verdict == ETL_VERDICT_NEW;
 		result->updated += item->verdict == ETL_VERDICT_CHANGED;
 		result->changed[i / 8] |= (uint8_t)(1u << (i % 8));
+		if (result->created && item->verdict == ETL_VERDICT_NEW)
+			result->created[i / 8] |= (uint8_t)(1u << (i % 8));
 	}
 	if (result->rejected)
 		etl_batch_compact(batch);
