@@ -190,6 +190,8 @@ static inline int target_write(void *self, struct etl_batch *batch,
 		ETL_GROW(s->pending, s->n, s->cap);
 		s->pending[s->n++] = (struct target_pending){row, !old};
 		result->changed[i / 8] |= (uint8_t)(1u << (i % 8));
+		if (!old && result->created)
+			result->created[i / 8] |= (uint8_t)(1u << (i % 8));
 		if (old)
 			result->updated++;
 		else

@@ -195,6 +195,53 @@ static void test_future_records(void **state)
 	rig_free(rig);
 }
 
+/* What cannot be read has no time. Asked for alone, its window is not called empty; among
+ * others, the empty ones say that something may be theirs. */
+static void test_unreadable_records_are_placed(void **state)
+{
+	static const char unreadable[] = "{\"data\":[{\"ts\":\"2024-01-01 00:30:00?\",\"v\":1}]}";
+	struct rig *rig = rig_new(yaml_with("max_span: 1d", "max_span: 1h"), 1);
+	struct etl_ledger_entry entry;
+
+	(void)state;
+	service_say(rig, (struct scripted){.status = 200, .body = unreadable});
+	NEED_RUN(rig, ETL_RUN_OK);
+	entry = entry_at(rig, rig->job->name, "a", 0);
+	assert_int_equal(entry.state, ETL_WINDOW_LOADED);
+	assert_int_equal(entry.counts.rejected, 1);
+	rig_free(rig);
+
+	rig = rig_new(NULL, 3);
+	service_say(rig, (struct scripted){.status = 200, .body = unreadable});
+	NEED_RUN(rig, ETL_RUN_OK);
+	entry = entry_at(rig, rig->job->name, "a", 1);
+	assert_int_equal(entry.state, ETL_WINDOW_EMPTY);
+	assert_non_null(strstr(entry.reason, "could not be read"));
+	rig_free(rig);
+}
+
+static void test_ledger_counts_what_was_written(void **state)
+{
+	struct rig *rig = rig_new(NULL, 3);
+	struct etl_ledger_entry entry;
+
+	(void)state;
+	service_fill(rig, "a", 0, 3);
+	service_put(rig, "a", (etl_wall){hour(2).ms + HOUR_MS / 4}, 7); /* a second one in hour 2 */
+	NEED_RUN(rig, ETL_RUN_OK);
+	entry = entry_at(rig, rig->job->name, "a", 2);
+	assert_int_equal(entry.counts.inserted, 2);
+	service_put(rig, "a", (etl_wall){hour(2).ms + HOUR_MS / 4}, 8);
+	NEED_RUN(rig, ETL_RUN_OK); /* read again by the lookback */
+	entry = entry_at(rig, rig->job->name, "a", 2);
+	assert_int_equal(entry.counts.inserted, 0);
+	assert_int_equal(entry.counts.updated, 1);
+	assert_int_equal(entry.counts.unchanged, 1);
+	entry = entry_at(rig, rig->job->name, "a", 1);
+	assert_int_equal(entry.counts.unchanged, 1);
+	rig_free(rig);
+}
+
 /* Hours 0 to 4, of which hour 2 holds a value that the check refuses. */
 static struct rig *rig_with_check(const char *check)
 {
@@ -448,6 +495,8 @@ int main(void)
 		cmocka_unit_test(test_many_bad_windows),
 		cmocka_unit_test(test_rejects_within_limit),
 		cmocka_unit_test(test_rejects_above_limit),
+		cmocka_unit_test(test_unreadable_records_are_placed),
+		cmocka_unit_test(test_ledger_counts_what_was_written),
 		cmocka_unit_test(test_future_records),
 		cmocka_unit_test(test_check_hold),
 		cmocka_unit_test(test_check_fail),
