@@ -99,6 +99,7 @@ static void load_calendar(struct etl_job *job, const struct schedule_options *o,
 	const struct etl_node *node, const struct etl_conf_env *env)
 {
 	struct etl_error err = ETL_ERROR_INIT;
+	etl_wall slot;
 
 	if (o->cron && o->every.us) {
 		fail_at(env, etl_node_get(node, "every"), ETL_DIAG_CONFLICT, "cron stands there too",
@@ -118,6 +119,9 @@ static void load_calendar(struct etl_job *job, const struct schedule_options *o,
 	if (err.kind)
 		etl_diag_add(env->diag, &etl_node_get(node, o->cron ? "cron" : "every")->mark,
 			ETL_DIAG_RANGE, NULL, "man etld.yaml, schedule", "%s", err.message);
+	else if (job->calendar && !etl_calendar_next(job->calendar, (etl_wall){0}, &slot))
+		fail_at(env, etl_node_get(node, "cron"), ETL_DIAG_RANGE, "no such day in 40 years",
+			"this schedule never fires,");
 }
 
 /* `node` may be NULL; then `body`, the job, is where it is missing. */

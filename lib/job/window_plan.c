@@ -114,6 +114,12 @@ static void due_add(struct etl_due_list *out, struct etl_window window, enum etl
 	due->had.window = window;
 }
 
+/* Skipped and lost windows were closed without being read: they never ask for it again. */
+static bool was_read(const struct etl_ledger_brief *entry)
+{
+	return entry->state == ETL_WINDOW_LOADED || entry->state == ETL_WINDOW_EMPTY;
+}
+
 /* True if the oldest read in the re-read span is `reread_every` ago: then the whole span is
  * read again, in one request, instead of a window here and there. */
 static bool reread_is_due(const struct etl_window_rules *rules, etl_wall limit, etl_wall now,
@@ -124,7 +130,7 @@ static bool reread_is_due(const struct etl_window_rules *rules, etl_wall limit, 
 	if (!rules->reread_every.us)
 		return false;
 	for (size_t i = 0; i < n; i++)
-		if (entries[i].window.start.ms >= from.ms && etl_window_is_closed(entries[i].state) &&
+		if (entries[i].window.start.ms >= from.ms && was_read(&entries[i]) &&
 			etl_wall_diff(now, entries[i].fetched).us >= rules->reread_every.us)
 			return true;
 	return false;

@@ -248,7 +248,8 @@ static bool reread_now(const struct world *w, etl_wall limit)
 	etl_wall from = etl_wall_sub(limit, w->rules.reread_span);
 
 	for (size_t h = 0; w->rules.reread_every.us && h < HOURS; h++)
-		if (counts_as_closed(w, h) && w->all[h].window.start.ms >= from.ms &&
+		if ((w->all[h].state == ETL_WINDOW_LOADED || w->all[h].state == ETL_WINDOW_EMPTY) &&
+			counts_as_closed(w, h) && w->all[h].window.start.ms >= from.ms &&
 			w->all[h].window.start.ms < limit.ms &&
 			w->now.ms - w->all[h].fetched.ms >= etl_dur_ms(w->rules.reread_every))
 			return true;
