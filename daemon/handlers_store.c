@@ -191,6 +191,7 @@ struct walk {
 	struct etl_watermark mark;
 	bool has_mark;
 	etl_wall at; /* the ledger has been compared with the grid up to here */
+	etl_wall limit; /* no window that ends later is due yet */
 	uint64_t loaded, empty, failed, open, dirty, missing;
 };
 
@@ -258,6 +259,9 @@ static int take_entry(void *ctx, const struct etl_ledger_entry *entry, struct et
 	bool closed = etl_window_is_closed(entry->state);
 
 	(void)err;
+	/* A mark from upstream on a window that is not over yet: nobody owes it. */
+	if (entry->state == ETL_WINDOW_PENDING && entry->window.end.ms > walk->limit.ms)
+		return 0;
 	if (!walk->q->job->window.none && entry->window.start.ms >= walk->at.ms) {
 		note_missing(walk, entry->window.start);
 		walk->at = entry->window.end;
@@ -291,7 +295,7 @@ static int walk_partition(struct store_query *q, const struct etl_partition *par
 	struct etl_state *state = q->query.etld->state;
 	const struct etl_window_rules *rules = &q->job->window;
 	struct etl_window everything = {{INT64_C(-62135596800000)}, {INT64_C(253402300799999)}};
-	struct walk walk = {.q = q, .at = rules->start};
+	struct walk walk = {.q = q, .at = rules->start, .limit = {INT64_MAX}};
 	char shown[256];
 	int found;
 
@@ -302,11 +306,13 @@ static int walk_partition(struct store_query *q, const struct etl_partition *par
 	if (found < 0)
 		return -1;
 	walk.has_mark = found == 1;
+	if (!rules->none)
+		walk.limit = etl_window_limit(rules, etl_now(q->query.etld->clock));
 	if (state->ops->ledger_scan(state, q->job->name, partition->name, &everything,
 		    ETL_LEDGER_ALL, take_entry, &walk, &q->query.error) < 0)
 		return -1;
 	if (!rules->none)
-		note_missing(&walk, etl_window_limit(rules, etl_now(q->query.etld->clock)));
+		note_missing(&walk, walk.limit);
 	add_summary(&walk);
 	return 0;
 }

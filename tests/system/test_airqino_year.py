@@ -108,6 +108,12 @@ class HourByHour:
         return wanted
 
 
+    def test_the_day_that_is_not_over_is_nobodys_debt(self, year):
+        """Its hours have marked it, but until it is over it is not listed as wanting attention."""
+        assert year.metadata.windows.count_documents({"job": "airqino_daily", "state": "pending"}) > 0
+        assert year.etld.windows("airqino_daily") == []
+
+
 @pytest.fixture
 def hour_by_hour(mongodb, database, db, metadata, tmp_path):
     """Makes an HourByHour that begins at `start`, with an own simulator."""
