@@ -62,6 +62,9 @@ static enum etl_go take_mail(struct etl_strand *strand, const struct etl_mail *m
 {
 	struct etl_strand_work *work = strand->work;
 
+	if (mail->kind == ETL_MAIL_END || mail->kind == ETL_MAIL_ERROR)
+		strand->steps[ETL_STEP_EXTRACT].busy.us +=
+			etl_mono_diff(etl_mono_now(strand->run->env->clock), work->fetch_began).us;
 	switch (mail->kind) {
 	case ETL_MAIL_HEAD:
 		return take_head(strand, mail, err);

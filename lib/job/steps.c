@@ -142,6 +142,7 @@ static enum etl_need walk(struct etl_strand *strand)
 			if (!etl_strand_blocks(strand)) {
 				strand->step = ETL_STEP_DECODE; /* where its mail will be read */
 				strand->steps[ETL_STEP_EXTRACT].visits++;
+				strand->work->fetch_began = etl_mono_now(strand->run->env->clock);
 				return ETL_NEED_FETCH;
 			}
 			said = ETL_GO_NEXT;

@@ -63,6 +63,7 @@ struct etl_strand_work {
 	bool input_ended;  /* proven end of pages */
 	bool spilled;	   /* some of this window's records are already in (larger than memory) */
 	etl_wall fetched;  /* when the answer came */
+	etl_mono fetch_began; /* when the request went out, for the step's time */
 	struct etl_batch *batch;   /* what decode fills */
 	struct etl_batch **staged; /* decoded, transformed, checked; until committed */
 	size_t n_staged, staged_cap;

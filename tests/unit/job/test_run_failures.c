@@ -220,6 +220,18 @@ static void test_unreadable_records_are_placed(void **state)
 	rig_free(rig);
 }
 
+/* The extract step's time is that of the transfer, which no worker sees. */
+static void test_extract_tells_its_time(void **state)
+{
+	struct rig *rig = rig_new(NULL, 3);
+
+	(void)state;
+	service_say(rig, (struct scripted){.status = 200, .takes = ETL_SECONDS(5)});
+	NEED_RUN(rig, ETL_RUN_OK);
+	assert_true(rig->run->strands[0].steps[ETL_STEP_EXTRACT].busy.us >= ETL_SECONDS(5).us);
+	rig_free(rig);
+}
+
 static void test_ledger_counts_what_was_written(void **state)
 {
 	struct rig *rig = rig_new(NULL, 3);
@@ -497,6 +509,7 @@ int main(void)
 		cmocka_unit_test(test_rejects_above_limit),
 		cmocka_unit_test(test_unreadable_records_are_placed),
 		cmocka_unit_test(test_ledger_counts_what_was_written),
+		cmocka_unit_test(test_extract_tells_its_time),
 		cmocka_unit_test(test_future_records),
 		cmocka_unit_test(test_check_hold),
 		cmocka_unit_test(test_check_fail),
