@@ -226,11 +226,13 @@ class MongoServer:
     def _signal_and_wait(self, number):
         if self.external or self.pid is None or not self.is_running():
             return
-        os.kill(self.pid, number)
+        pid = self.pid
+        os.kill(pid, number)
         limit = time.monotonic() + STOP_SECONDS
-        while self.is_running():
+        # Another thread may see the end first and start the next server: that is not ours to wait for.
+        while self.pid == pid and self.is_running():
             if time.monotonic() > limit:
-                raise ServerError(f"process {self.pid} did not end within {STOP_SECONDS} s")
+                raise ServerError(f"process {pid} did not end within {STOP_SECONDS} s")
             time.sleep(POLL_SECONDS)
 
     def stop(self):
