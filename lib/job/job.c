@@ -78,6 +78,13 @@ static const struct etl_option job_table[] = {
 	{0},
 };
 
+void etl_job_fail_at(const struct etl_conf_env *env, const struct etl_node *node,
+	enum etl_diag_code code, const char *hint, const char *text)
+{
+	etl_diag_add(env->diag, node ? &node->mark : NULL, code, hint, NULL, "%s in %s", text,
+		env->what);
+}
+
 struct etl_job *etl_job_load(const char *name, const struct etl_node *root,
 	struct etl_conf_env *env)
 {

@@ -8,6 +8,10 @@
 
 #include "job/job.h"
 
+/* job.c: an error at `node` (NULL = no place): "TEXT in job 'NAME'". */
+void etl_job_fail_at(const struct etl_conf_env *env, const struct etl_node *node,
+	enum etl_diag_code code, const char *hint, const char *text);
+
 /* job_schedule.c; `node` is NULL where the file `body` gives no schedule */
 void etl_job_load_schedule(struct etl_job *job, const struct etl_node *body,
 	const struct etl_node *node, const struct etl_conf_env *env);

@@ -11,13 +11,6 @@
 #include "base/str.h"
 #include "job/job_parts.h"
 
-static void fail_at(const struct etl_conf_env *env, const struct etl_node *node,
-	enum etl_diag_code code, const char *hint, const char *text)
-{
-	etl_diag_add(env->diag, node ? &node->mark : NULL, code, hint, NULL, "%s in %s", text,
-		env->what);
-}
-
 static void unknown_plugin(const struct etl_node *key, const char *kind, const char *const *names,
 	size_t n, const struct etl_conf_env *env)
 {
@@ -177,9 +170,9 @@ static const struct etl_node *split_on_fail(const struct etl_node *body,
 		if (word->kind == ETL_NODE_SCALAR && etl_streq(etl_on_fail_words[i], word->text))
 			found = i;
 	if (found < 0)
-		fail_at(env, word, ETL_DIAG_WORD, "warn, reject, hold or fail", "unknown on_fail");
+		etl_job_fail_at(env, word, ETL_DIAG_WORD, "warn, reject, hold or fail", "unknown on_fail");
 	else if (!(type->on_fail_allowed & (1u << found)))
-		fail_at(env, word, ETL_DIAG_WORD, "this check judges windows, not single records",
+		etl_job_fail_at(env, word, ETL_DIAG_WORD, "this check judges windows, not single records",
 			"on_fail does not fit the check");
 	else
 		*on_fail = (enum etl_on_fail)found;

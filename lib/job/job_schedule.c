@@ -86,13 +86,6 @@ static const struct etl_option window_table[] = {
 	{0},
 };
 
-static void fail_at(const struct etl_conf_env *env, const struct etl_node *node,
-	enum etl_diag_code code, const char *hint, const char *text)
-{
-	etl_diag_add(env->diag, node ? &node->mark : NULL, code, hint, NULL, "%s in %s", text,
-		env->what);
-}
-
 /* ---- schedule ---------------------------------------------------------------------------- */
 
 static void load_calendar(struct etl_job *job, const struct schedule_options *o,
@@ -102,7 +95,7 @@ static void load_calendar(struct etl_job *job, const struct schedule_options *o,
 	etl_wall slot;
 
 	if (o->cron && o->every.us) {
-		fail_at(env, etl_node_get(node, "every"), ETL_DIAG_CONFLICT, "cron stands there too",
+		etl_job_fail_at(env, etl_node_get(node, "every"), ETL_DIAG_CONFLICT, "cron stands there too",
 			"a schedule is either cron or every");
 		return;
 	}
@@ -114,13 +107,13 @@ static void load_calendar(struct etl_job *job, const struct schedule_options *o,
 		job->schedule_text = etl_arena_strf(env->arena, "every %s",
 			etl_node_get(node, "every")->text);
 	} else if (!job->after.n) {
-		fail_at(env, node, ETL_DIAG_MISSING, "needs cron or every", "no schedule");
+		etl_job_fail_at(env, node, ETL_DIAG_MISSING, "needs cron or every", "no schedule");
 	}
 	if (err.kind)
 		etl_diag_add(env->diag, &etl_node_get(node, o->cron ? "cron" : "every")->mark,
 			ETL_DIAG_RANGE, NULL, "man etld.yaml, schedule", "%s", err.message);
 	else if (job->calendar && !etl_calendar_next(job->calendar, (etl_wall){0}, &slot))
-		fail_at(env, etl_node_get(node, "cron"), ETL_DIAG_RANGE, "no such day in 40 years",
+		etl_job_fail_at(env, etl_node_get(node, "cron"), ETL_DIAG_RANGE, "no such day in 40 years",
 			"this schedule never fires,");
 }
 
@@ -165,13 +158,13 @@ static void check_window(const struct window_options *o, const struct etl_node *
 	const struct etl_conf_env *env)
 {
 	if (o->end.ms && o->end.ms <= o->start.ms)
-		fail_at(env, etl_node_get(node, "end"), ETL_DIAG_RANGE, "not after start",
+		etl_job_fail_at(env, etl_node_get(node, "end"), ETL_DIAG_RANGE, "not after start",
 			"the last window ends before the first begins");
 	if (o->max_span.us && o->max_span.us < o->size.us)
-		fail_at(env, etl_node_get(node, "max_span"), ETL_DIAG_RANGE, "shorter than size",
+		etl_job_fail_at(env, etl_node_get(node, "max_span"), ETL_DIAG_RANGE, "shorter than size",
 			"a request cannot be shorter than one window");
 	if (o->size.us % 1000)
-		fail_at(env, etl_node_get(node, "size"), ETL_DIAG_RANGE, NULL,
+		etl_job_fail_at(env, etl_node_get(node, "size"), ETL_DIAG_RANGE, NULL,
 			"a window is a whole number of milliseconds");
 }
 
@@ -185,7 +178,7 @@ void etl_job_load_window(struct etl_job *job, const struct etl_node *node,
 		return;
 	}
 	if (node->kind != ETL_NODE_MAP) {
-		fail_at(env, node, ETL_DIAG_TYPE, "a mapping with size and start, or none",
+		etl_job_fail_at(env, node, ETL_DIAG_TYPE, "a mapping with size and start, or none",
 			"wrong window");
 		return;
 	}
