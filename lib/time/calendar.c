@@ -99,46 +99,84 @@ static int32_t next_second(const struct etl_cron *cron, int32_t from)
 	return -1;
 }
 
-static bool day_matches(const struct etl_cron *cron, int year, int month, int day, int weekday)
+/* The days of a month, bits 1 to `last`, that the weekday field names; the month begins on
+ * `weekday`. */
+static uint64_t days_by_week(const struct etl_cron *cron, int weekday, int last)
 {
-	int last = etl_civil_month_days(year, month);
-	uint8_t nth = cron->nth[weekday];
-	bool by_day = (cron->day >> day & 1) || (cron->day_last && day == last);
-	bool by_week = (cron->weekday >> weekday & 1) || (nth >> ((day + 6) / 7) & 1) ||
-		((nth & ETL_CRON_NTH_LAST) && day + 7 > last);
+	const uint64_t all = (UINT64_C(2) << last) - 2;
+	uint64_t found = 0;
 
-	return cron->either_day ? by_day || by_week : by_day && by_week;
+	if (cron->weekday == 0x7f)
+		return all; /* nearly always */
+	for (int day = 1; day <= 7; day++, weekday = (weekday + 1) % 7) {
+		const uint64_t weekly = UINT64_C(0x10204081) << day & all; /* day, day + 7, ... */
+		const uint8_t nth = cron->nth[weekday];
+
+		if (cron->weekday >> weekday & 1)
+			found |= weekly;
+		for (int n = 1; nth && n <= 5; n++)
+			if (nth >> n & 1)
+				found |= UINT64_C(1) << (day + 7 * (n - 1)) & all;
+		if (nth & ETL_CRON_NTH_LAST)
+			found |= UINT64_C(1) << (63 - __builtin_clzll(weekly));
+	}
+	return found;
+}
+
+/* The matching days of a month as bits; `first` is the day number of its first. A month at a
+ * time, because an expression that never matches is searched for 40 years. */
+static uint64_t matching_days(const struct etl_cron *cron, int64_t first, int month, int last)
+{
+	uint64_t by_day, by_week;
+
+	if (!(cron->month >> month & 1))
+		return 0;
+	by_day = cron->day & ((UINT64_C(2) << last) - 2);
+	if (cron->day_last)
+		by_day |= UINT64_C(1) << last;
+	by_week = days_by_week(cron, etl_civil_weekday(first), last);
+	return cron->either_day ? by_day | by_week : by_day & by_week;
 }
 
 /* The first matching local second in [from, limit). */
 static bool next_local(const struct etl_cron *cron, int64_t from, int64_t limit, int64_t *out)
 {
-	int64_t day = (from >= 0 ? from : from - 86399) / 86400;
-	int32_t second = (int32_t)(from - day * 86400);
+	int64_t day = (from >= 0 ? from : from - 86399) / 86400, first;
+	const int32_t second = (int32_t)(from - day * 86400);
 	int year, month, mday;
 
 	etl_civil_from_days(day, &year, &month, &mday);
-	while (day * 86400 + second < limit) {
-		int32_t found = -1;
+	first = day - mday + 1;
+	while (first * 86400 < limit) {
+		const int last = etl_civil_month_days(year, month);
+		const uint64_t days = matching_days(cron, first, month, last);
 
-		if (!(cron->month >> month & 1)) {
-			day += etl_civil_month_days(year, month) - mday + 1;
-			etl_civil_from_days(day, &year, &month, &mday);
-			second = 0;
-			continue;
-		}
-		if (day_matches(cron, year, month, mday, etl_civil_weekday(day)))
-			found = next_second(cron, second);
-		if (found >= 0) {
-			*out = day * 86400 + found;
+		for (int d = next_bit(days, mday); d > 0; d = next_bit(days, d + 1)) {
+			/* Only on the day of `from` may it be too late already. */
+			int32_t found = next_second(cron, d == mday ? second : 0);
+
+			if (found < 0)
+				continue;
+			*out = (first + d - 1) * 86400 + found;
 			return *out < limit;
 		}
-		second = 0;
-		day++;
-		if (++mday > etl_civil_month_days(year, month))
-			etl_civil_from_days(day, &year, &month, &mday);
+		first += last;
+		mday = 0;
+		year += month == 12;
+		month = month == 12 ? 1 : month + 1;
 	}
 	return false;
+}
+
+/* The local time at which a fold ends, `first` being an instant of its first pass. */
+static int64_t fold_end(const struct etl_zone *zone, etl_wall first)
+{
+	etl_wall back;
+
+	/* Cannot fail: what has a second pass has a step back behind the first. */
+	if (!etl_zone_next_transition(zone, first, &back))
+		back.ms = ETL_CIVIL_SECONDS_MAX * 1000;
+	return etl_wall_seconds(back) + etl_zone_offset(zone, first, NULL);
 }
 
 /* A fixed hour names times on the wall: walk along the local times, each of which stands for
@@ -152,8 +190,10 @@ static bool next_fixed(const struct etl_calendar *calendar, int64_t after, int64
 		etl_wall first, second;
 
 		etl_zone_to_utc(calendar->zone, local, &first, &second);
-		if (first.ms <= after * 1000)
-			continue; /* the second pass of a fold */
+		if (first.ms <= after * 1000) {
+			local = fold_end(calendar->zone, first) - 1;
+			continue;
+		}
 		*out = first;
 		return true;
 	}

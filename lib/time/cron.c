@@ -175,12 +175,16 @@ static int read_range(struct reader *r)
 		r->p++;
 		if (read_value(r, &high) != 0)
 			return -1;
-		/* FRI-SUN ends on the other Sunday. */
+		/* Sunday has two numbers: FRI-SUN ends on 7, 7-2 begins on 0. */
 		if (r->kind == WEEKDAY && high == 0 && low > 0)
 			high = 7;
+		else if (r->kind == WEEKDAY && low == 7 && high < 7)
+			low = 0;
 		if (high < low)
-			return fail_at(r, start, "the range %.*s runs backwards",
-				(int)(r->p - start), start);
+			return fail_at(r, start,
+				"the range %.*s runs backwards; as two it is %d-%d,%d-%d",
+				(int)(r->p - start), start, low, r->field->star_high,
+				r->field->low, high);
 	} else if (*r->p == '/') {
 		high = r->field->star_high > low ? r->field->star_high : low;
 	}
