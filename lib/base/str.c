@@ -56,6 +56,16 @@ size_t etl_utf8_cut(const char *s, size_t max)
 	return max;
 }
 
+void etl_text_copy(char *out, size_t size, const char *text)
+{
+	size_t len = strlen(text);
+
+	if (len >= size)
+		len = etl_utf8_cut(text, size - 1);
+	memcpy(out, text, len);
+	out[len] = '\0';
+}
+
 enum { WORD_MAX = 63 };
 
 static unsigned least(unsigned a, unsigned b, unsigned c)

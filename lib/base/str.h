@@ -28,6 +28,9 @@ size_t etl_utf8_check(const char *s, size_t len);
  * must be readable (it may be the NUL). */
 size_t etl_utf8_cut(const char *s, size_t max);
 
+/* Copies a text into `size` (> 0) bytes, cut between two characters if it does not fit. */
+void etl_text_copy(char *out, size_t size, const char *text);
+
 /* Edit distance (insert, delete, replace, swap of neighbours) between two words, case
  * folded; words over 63 bytes count as far apart. */
 unsigned etl_edit_distance(const char *a, const char *b);

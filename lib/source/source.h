@@ -50,7 +50,7 @@ struct etl_response {
 	const char *content_type; /* "" if none */
 	const char *etag;	  /* "" if none */
 	const char *location;	  /* "" if none */
-	etl_dur retry_after;	  /* from Retry-After; us = -1 if none */
+	etl_dur retry_after; /* what a refusal's headers ask for (http/hold.h); us = -1 if nothing */
 };
 
 /* What an instance may use besides its options. Lent until close. */

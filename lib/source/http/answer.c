@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/str.h"
+#include "source/http/hold.h"
 #include "source/http/text.h"
 
 enum { SECRET_MIN = 4 }; /* as in etl_redact: shorter values are not looked for */
@@ -30,8 +31,8 @@ static int redirected(
 static int throttled(const struct etl_response *response, const char *who, etl_dur wait,
 	struct etl_error *err)
 {
-	if (wait.us > ETL_HTTP_RETRY_AFTER_MAX.us)
-		wait = ETL_HTTP_RETRY_AFTER_MAX;
+	if (wait.us > ETL_HOLD_MAX.us)
+		wait = ETL_HOLD_MAX;
 	if (wait.us < 0)
 		return etl_error_set(err, ETL_THROTTLED, "http.throttled",
 			"%s: status %d: too many requests", who, response->status);
@@ -49,6 +50,8 @@ static int refused(const struct etl_response *response, const char *who, struct 
 	if (status == 401 || status == 407)
 		return etl_error_set(err, ETL_AUTH, "http.auth",
 			"%s: status %d: the credentials were refused", who, status);
+	if (status == 403 && response->retry_after.us >= 0) /* some say so in place of 429 */
+		return throttled(response, who, response->retry_after, err);
 	if (status == 403)
 		return etl_error_set(err, ETL_AUTH, "http.forbidden",
 			"%s: status 403: not allowed with these credentials", who);

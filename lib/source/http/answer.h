@@ -14,8 +14,6 @@
 #include "conf/secret.h"
 #include "source/source.h"
 
-#define ETL_HTTP_RETRY_AFTER_MAX ETL_DAYS(1) /* a longer Retry-After counts as this */
-
 /* 0 for 2xx, else -1 with the kind that decides what happens next, err->status and, where
  * the other side asked us to wait, err->retry_after_ms. `who` begins the message. */
 int etl_http_status_check(

@@ -53,6 +53,21 @@ static void utf8_cut_never_splits(void **state)
 		assert_int_equal(etl_utf8_cut(s, max), cuts[max]);
 }
 
+static void copies_are_cut_between_characters(void **state)
+{
+	char out[8];
+
+	(void)state;
+	etl_text_copy(out, sizeof out, "whole");
+	assert_string_equal(out, "whole");
+	etl_text_copy(out, sizeof out, "1234567");
+	assert_string_equal(out, "1234567");
+	etl_text_copy(out, sizeof out, "123456\xc3\xa9");
+	assert_string_equal(out, "123456");
+	etl_text_copy(out, 1, "x");
+	assert_string_equal(out, "");
+}
+
 static void edit_distance_counts_edits(void **state)
 {
 	static const struct {
@@ -138,6 +153,7 @@ int main(void)
 		cmocka_unit_test(utf8_of_every_scalar_value),
 		cmocka_unit_test(utf8_bad_bytes_are_found_where_they_are),
 		cmocka_unit_test(utf8_cut_never_splits),
+		cmocka_unit_test(copies_are_cut_between_characters),
 		cmocka_unit_test(edit_distance_counts_edits),
 		cmocka_unit_test(nearest_is_near),
 		cmocka_unit_test(whole_integers_only),

@@ -265,6 +265,7 @@ static void test_statuses(void **state)
 		{401, -1, ETL_AUTH, 0},
 		{402, -1, ETL_PERMANENT, 0},
 		{403, -1, ETL_AUTH, 0},
+		{403, 60, ETL_THROTTLED, 60000},
 		{404, -1, ETL_PERMANENT, 0},
 		{407, -1, ETL_AUTH, 0},
 		{408, -1, ETL_TRANSIENT, 0},
