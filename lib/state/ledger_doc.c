@@ -105,13 +105,7 @@ void etl_ledger_to_bson(const char *job, const char *partition,
 
 static void read_text(const bson_iter_t *it, char *out, size_t size)
 {
-	const char *text = BSON_ITER_HOLDS_UTF8(it) ? bson_iter_utf8(it, NULL) : "";
-	size_t len = strlen(text);
-
-	if (len >= size)
-		len = etl_utf8_cut(text, size - 1);
-	memcpy(out, text, len);
-	out[len] = '\0';
+	etl_text_copy(out, size, BSON_ITER_HOLDS_UTF8(it) ? bson_iter_utf8(it, NULL) : "");
 }
 
 static etl_wall read_date(const bson_iter_t *it)

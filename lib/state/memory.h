@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Inside the store in memory: its rows and its lock, shared by state_memory.c (leases,
- * watermarks, ledger) and state_memory_docs.c (runs, dead letters, audit, pauses). Nobody else
+ * watermarks, ledger) and state_memory_docs.c (runs, dead letters, audit, pauses, hosts). Nobody else
  * includes this.
  */
 #ifndef ETL_STATE_MEMORY_H
@@ -31,7 +31,7 @@ struct lane {
 };
 
 struct doc_row {
-	char *key; /* run_id, letter's id, audit's "what", paused job */
+	char *key; /* run_id, letter's id, audit's "what", paused job, host */
 	char *job; /* runs: the job; pauses: why */
 	etl_wall at;
 	bson_t *doc;
@@ -53,7 +53,7 @@ struct memory {
 	struct lane *lanes;
 	size_t n_lanes, lanes_cap;
 	uint64_t n_dirty_marks;
-	struct memory_docs runs, letters, audit, pauses;
+	struct memory_docs runs, letters, audit, pauses, sources;
 };
 
 static inline struct memory *etl_memory_lock(struct etl_state *s)
@@ -86,5 +86,10 @@ int etl_memory_pause_set(struct etl_state *s, const char *job, bool paused, cons
 	const char *why, struct etl_error *err);
 int etl_memory_pause_list(struct etl_state *s,
 	int (*fn)(void *ctx, const char *job, const char *why), void *ctx, struct etl_error *err);
+int etl_memory_source_save(struct etl_state *s, const struct etl_source_state *source,
+	struct etl_error *err);
+int etl_memory_source_list(struct etl_state *s,
+	int (*fn)(void *ctx, const struct etl_source_state *source), void *ctx,
+	struct etl_error *err);
 
 #endif

@@ -18,6 +18,7 @@
 #define ETL_RUNS_KEEP_DAYS 90
 #define ETL_DEAD_LETTERS_KEEP_DAYS 90
 #define ETL_SESSIONS_KEEP_DAYS 7
+#define ETL_SOURCES_KEEP_DAYS 30
 
 /* The driver's sessions that have held a transaction; the lock guards all of it. */
 struct etl_sessions {
@@ -116,5 +117,10 @@ int etl_smdb_pause_set(struct etl_state *s, const char *job, bool paused, const 
 	const char *why, struct etl_error *err);
 int etl_smdb_pause_list(struct etl_state *s,
 	int (*fn)(void *ctx, const char *job, const char *why), void *ctx, struct etl_error *err);
+int etl_smdb_source_save(struct etl_state *s, const struct etl_source_state *source,
+	struct etl_error *err);
+int etl_smdb_source_list(struct etl_state *s,
+	int (*fn)(void *ctx, const struct etl_source_state *source), void *ctx,
+	struct etl_error *err);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The metadata: ledger of windows, watermarks, leases with fences, runs, dead letters,
- * audit. An interface with two stores: MongoDB (state_mongodb.c) and memory
+ * audit, hosts. An interface with two stores: MongoDB (state_mongodb.c) and memory
  * (state_memory.c, for simulation and tests). Calls block; worker threads only, any number
  * of them at once. Documents, fields and indexes: lib/state/README.md.
  */
@@ -143,6 +143,23 @@ struct etl_dead_letter_info {
 	etl_wall at;
 };
 
+/* What is kept of a host that sources ask (collection sources). Not fenced: several daemons
+ * see the same host, and the newest word about it is the best one. */
+#define ETL_SOURCE_HOST_BYTES 272
+struct etl_source_state {
+	char host[ETL_SOURCE_HOST_BYTES]; /* "api.example.org", "api.example.org:8443" */
+	struct etl_source_breaker { /* as source/http/breaker.h has it, the state as its word */
+		char state[16];
+		int64_t failures, openings;
+		etl_wall opened, until;
+		char reason[ETL_REASON_MAX];
+	} breaker;
+	etl_wall hold_until; /* the host asked for no request before; ms == 0 = it did not */
+	char hold_reason[ETL_REASON_MAX];
+	etl_wall full_at; /* when its token bucket is full again; ms == 0 = it is full */
+	etl_wall updated;
+};
+
 enum etl_ledger_select {
 	ETL_LEDGER_ALL,	    /* every entry that overlaps the range */
 	ETL_LEDGER_OPEN,    /* not closed, or dirty, anywhere in the range */
@@ -225,6 +242,14 @@ struct etl_state_ops {
 		const char *why, struct etl_error *err);
 	int (*pause_list)(struct etl_state *s, int (*fn)(void *ctx, const char *job, const char *why),
 		void *ctx, struct etl_error *err);
+
+	/* Hosts: replaces what is kept of this one; gives each that is kept, by name. -1 from `fn`
+	 * ends the list without an error. */
+	int (*source_save)(struct etl_state *s, const struct etl_source_state *source,
+		struct etl_error *err);
+	int (*source_list)(struct etl_state *s,
+		int (*fn)(void *ctx, const struct etl_source_state *source), void *ctx,
+		struct etl_error *err);
 
 	void (*free)(struct etl_state *s);
 };

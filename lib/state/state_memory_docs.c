@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The store in memory: what it keeps as whole documents. Runs, dead letters, audit, pauses.
+ * The store in memory: what it keeps as whole documents. Runs, dead letters, audit, pauses,
+ * hosts.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "state/dead_letter.h"
 #include "state/memory.h"
 #include "state/run_record.h"
+#include "state/source_doc.h"
 
 static struct doc_row *doc_find(struct memory_docs *docs, const char *key)
 {
@@ -164,5 +166,36 @@ int etl_memory_pause_list(struct etl_state *s,
 	for (size_t i = 0; i < m->pauses.n; i++)
 		if (fn(ctx, m->pauses.rows[i].key, m->pauses.rows[i].job) != 0)
 			break;
+	return etl_memory_unlock(m, 0);
+}
+
+int etl_memory_source_save(struct etl_state *s, const struct etl_source_state *source,
+	struct etl_error *err)
+{
+	struct memory *m = etl_memory_lock(s);
+	bson_t *doc = bson_new();
+
+	(void)err;
+	etl_source_to_bson(source, doc);
+	doc_put(&m->sources, true, source->host, "", source->updated, doc);
+	return etl_memory_unlock(m, 0);
+}
+
+int etl_memory_source_list(struct etl_state *s,
+	int (*fn)(void *ctx, const struct etl_source_state *source), void *ctx,
+	struct etl_error *err)
+{
+	struct memory *m = etl_memory_lock(s);
+
+	(void)err;
+	if (m->sources.n > 1)
+		qsort(m->sources.rows, m->sources.n, sizeof *m->sources.rows, by_key);
+	for (size_t i = 0; i < m->sources.n; i++) {
+		struct etl_source_state source;
+
+		etl_source_from_bson(m->sources.rows[i].doc, &source);
+		if (fn(ctx, &source) != 0)
+			break;
+	}
 	return etl_memory_unlock(m, 0);
 }

@@ -130,15 +130,10 @@ void etl_bson_text(const bson_t *doc, const char *field, char *out, size_t size)
 {
 	const char *text = "";
 	bson_iter_t it;
-	size_t len;
 
 	if (bson_iter_init_find(&it, doc, field) && BSON_ITER_HOLDS_UTF8(&it))
 		text = bson_iter_utf8(&it, NULL);
-	len = strlen(text);
-	if (len >= size)
-		len = etl_utf8_cut(text, size - 1);
-	memcpy(out, text, len);
-	out[len] = '\0';
+	etl_text_copy(out, size, text);
 }
 
 static bool has_transactions(struct etl_state *s)
@@ -203,6 +198,8 @@ static const struct etl_state_ops mongodb_ops = {
 	.audit_add = etl_smdb_audit_add,
 	.pause_set = etl_smdb_pause_set,
 	.pause_list = etl_smdb_pause_list,
+	.source_save = etl_smdb_source_save,
+	.source_list = etl_smdb_source_list,
 	.free = store_free,
 };
 

@@ -32,6 +32,7 @@ static const struct index_row indexes[] = {
 	{"dead_letters", "keep", {{"at", 1}}, ETL_DEAD_LETTERS_KEEP_DAYS},
 	{"audit", "at", {{"at", -1}}},
 	{"sessions", "keep", {{"updated_at", 1}}, ETL_SESSIONS_KEEP_DAYS},
+	{"sources", "keep", {{"updated_at", 1}}, ETL_SOURCES_KEEP_DAYS},
 	/* Named so that they exist before the first transaction writes to them. */
 	{"leases", NULL},
 	{"pauses", NULL},

@@ -443,6 +443,45 @@ static void dead_letters_and_audit_are_taken(void **state)
 	bson_destroy(&details);
 }
 
+static int note_source(void *ctx, const struct etl_source_state *source)
+{
+	struct etl_source_state *list = ctx;
+
+	while (*list->host)
+		list++;
+	*list = *source;
+	return 0;
+}
+
+static void hosts_are_kept_as_they_were_told_last(void **state)
+{
+	struct etl_source_state a = {.host = "a.example.org:8443", .updated = H(5),
+		.breaker = {"open", 7, 2, H(3), H(4), "$no answer \xe2\x9c\x96"},
+		.hold_until = H(6), .hold_reason = "status 429", .full_at = {H(5).ms + 1}};
+	struct etl_source_state b = {.host = "b.example.org", .updated = H(1),
+		.breaker = {.state = "closed"}};
+	struct etl_source_state list[4] = {{{0}}};
+	struct etl_error err = ETL_ERROR_INIT;
+
+	(void)state;
+	assert_int_equal(store->ops->source_list(store, note_source, list, &err), 0);
+	assert_string_equal(list[0].host, "");
+	if (store->ops->source_save(store, &b, &err) < 0 || store->ops->source_save(store, &a, &err) < 0)
+		fail_msg("%s", err.message);
+	assert_int_equal(store->ops->source_list(store, note_source, list, &err), 0);
+	assert_memory_equal(&list[0], &a, sizeof a);
+	assert_memory_equal(&list[1], &b, sizeof b);
+	assert_string_equal(list[2].host, "");
+
+	a = (struct etl_source_state){.host = "a.example.org:8443", .updated = H(9),
+		.breaker = {.state = "closed", .failures = 1, .reason = "x"}};
+	assert_int_equal(store->ops->source_save(store, &a, &err), 0);
+	memset(list, 0, sizeof list);
+	assert_int_equal(store->ops->source_list(store, note_source, list, &err), 0);
+	assert_memory_equal(&list[0], &a, sizeof a);
+	assert_string_equal(list[2].host, "");
+}
+
 #define STATE_CONTRACT                                                                          \
 	cmocka_unit_test(lease_is_exclusive_and_its_fence_grows),                               \
 		cmocka_unit_test(lease_of_a_dead_holder_is_taken_at_once),                      \
@@ -457,6 +496,7 @@ static void dead_letters_and_audit_are_taken(void **state)
 		cmocka_unit_test(marks_never_open_what_is_closed),                              \
 		cmocka_unit_test(runs_are_kept_newest_first),                                   \
 		cmocka_unit_test(paused_jobs_are_listed),                                       \
-		cmocka_unit_test(dead_letters_and_audit_are_taken)
+		cmocka_unit_test(dead_letters_and_audit_are_taken),                             \
+		cmocka_unit_test(hosts_are_kept_as_they_were_told_last)
 
 #endif
