@@ -66,6 +66,10 @@ int etl_state_upsert(struct etl_place *place, const bson_t *query, const bson_t 
 int etl_state_update_one(mongoc_collection_t *c, const bson_t *query, const bson_t *update,
 	const bson_t *opts, bool *matched, struct etl_error *err);
 
+/* The document of this `_id` becomes `doc`, which holds the same; made if it is not there. */
+int etl_state_replace(struct etl_state *s, const char *collection, const char *id,
+	const bson_t *doc, struct etl_error *err);
+
 /* Readers that take a default for what is absent or of another type. */
 int64_t etl_bson_int(const bson_t *doc, const char *field, int64_t fallback);
 etl_wall etl_bson_date(const bson_t *doc, const char *field);

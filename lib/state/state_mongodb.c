@@ -108,6 +108,29 @@ int etl_state_update_one(mongoc_collection_t *c, const bson_t *query, const bson
 	return rc;
 }
 
+int etl_state_replace(struct etl_state *s, const char *collection, const char *id,
+	const bson_t *doc, struct etl_error *err)
+{
+	bson_t *query = BCON_NEW("_id", BCON_UTF8(id));
+	bson_t *opts = BCON_NEW("upsert", BCON_BOOL(true));
+	struct etl_place place = {0};
+	int rc = -1;
+
+	if (etl_place_open(&place, s, collection, err) == 0) {
+		bson_error_t error;
+		bson_t reply;
+		bool ok = mongoc_collection_replace_one(
+			place.collection, query, doc, opts, &reply, &error);
+
+		rc = ok ? 0 : etl_mongo_error(err, &error, &reply);
+		bson_destroy(&reply);
+		etl_place_close(&place);
+	}
+	bson_destroy(opts);
+	bson_destroy(query);
+	return rc;
+}
+
 int64_t etl_bson_int(const bson_t *doc, const char *field, int64_t fallback)
 {
 	bson_iter_t it;

@@ -8,26 +8,12 @@
 int etl_smdb_run_save(struct etl_state *s, const struct etl_run_record *run,
 	struct etl_error *err)
 {
-	bson_t *query = BCON_NEW("_id", BCON_UTF8(run->run_id));
-	bson_t *opts = BCON_NEW("upsert", BCON_BOOL(true));
 	bson_t doc = BSON_INITIALIZER;
-	struct etl_place place;
-	bson_error_t error;
-	int rc = -1;
+	int rc;
 
 	etl_run_record_to_bson(run, &doc);
-	if (etl_place_open(&place, s, "runs", err) == 0) {
-		bson_t reply;
-		bool ok = mongoc_collection_replace_one(
-			place.collection, query, &doc, opts, &reply, &error);
-
-		rc = ok ? 0 : etl_mongo_error(err, &error, &reply);
-		bson_destroy(&reply);
-		etl_place_close(&place);
-	}
+	rc = etl_state_replace(s, "runs", run->run_id, &doc, err);
 	bson_destroy(&doc);
-	bson_destroy(opts);
-	bson_destroy(query);
 	return rc;
 }
 
