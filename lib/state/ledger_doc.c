@@ -34,6 +34,30 @@ bool etl_window_state_parse(const char *word, enum etl_window_state *out)
 	return false;
 }
 
+static const char *const change_words[] = {
+#define X(id, word) word,
+	ETL_CHANGE_KINDS(X)
+#undef X
+};
+_Static_assert(sizeof change_words / sizeof *change_words == ETL_CHANGE_KIND_MAX,
+	"every kind of change has a word");
+
+const char *etl_change_kind_word(enum etl_change_kind kind)
+{
+	return (unsigned)kind < ETL_CHANGE_KIND_MAX ? change_words[kind] : "unknown";
+}
+
+bool etl_change_kind_parse(const char *word, enum etl_change_kind *out)
+{
+	for (int i = 0; i < ETL_CHANGE_KIND_MAX; i++) {
+		if (etl_streq(change_words[i], word)) {
+			*out = (enum etl_change_kind)i;
+			return true;
+		}
+	}
+	return false;
+}
+
 void etl_counts_append(bson_t *out, const char *field, const struct etl_counts *counts)
 {
 	bson_t sub;
@@ -113,6 +137,16 @@ static etl_wall read_date(const bson_iter_t *it)
 	return (etl_wall){BSON_ITER_HOLDS_DATE_TIME(it) ? bson_iter_date_time(it) : 0};
 }
 
+/* {state, ...}: what a change found; "absent" is no state of an entry. */
+static void read_was(const bson_iter_t *it, struct etl_ledger_entry *e)
+{
+	bson_iter_t sub;
+
+	if (BSON_ITER_HOLDS_DOCUMENT(it) && bson_iter_recurse(it, &sub) &&
+		bson_iter_find(&sub, "state") && BSON_ITER_HOLDS_UTF8(&sub))
+		(void)etl_window_state_parse(bson_iter_utf8(&sub, NULL), &e->was);
+}
+
 static void read_field(const bson_iter_t *it, struct etl_ledger_entry *e, char *state, size_t size)
 {
 	const char *key = bson_iter_key(it);
@@ -141,6 +175,10 @@ static void read_field(const bson_iter_t *it, struct etl_ledger_entry *e, char *
 		e->fetched = read_date(it);
 	else if (etl_streq(key, "updated_at"))
 		e->updated = read_date(it);
+	else if (etl_streq(key, "change_id"))
+		read_text(it, e->change_id, sizeof e->change_id);
+	else if (etl_streq(key, "was"))
+		read_was(it, e);
 }
 
 int etl_ledger_from_bson(const bson_t *doc, struct etl_ledger_entry *out, struct etl_error *err)

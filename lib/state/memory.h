@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Inside the store in memory: its rows and its lock, shared by state_memory.c (leases,
- * watermarks, ledger) and state_memory_docs.c (runs, dead letters, audit, pauses, hosts). Nobody else
- * includes this.
+ * watermarks, ledger), state_memory_change.c (an operator's changes) and state_memory_docs.c
+ * (runs, dead letters, audit, pauses, hosts). Nobody else includes this.
  */
 #ifndef ETL_STATE_MEMORY_H
 #define ETL_STATE_MEMORY_H
@@ -42,6 +42,16 @@ struct memory_docs {
 	size_t n, cap;
 };
 
+struct change_row {
+	struct etl_change change; /* its texts are owned */
+	struct touched {
+		struct etl_window window;
+		bool absent;			/* there was no entry */
+		struct etl_ledger_entry before; /* else: as it was */
+	} *touched;
+	size_t n, cap;
+};
+
 struct memory {
 	struct etl_state base;
 	const struct etl_clock *clock;
@@ -53,6 +63,8 @@ struct memory {
 	struct lane *lanes;
 	size_t n_lanes, lanes_cap;
 	uint64_t n_dirty_marks;
+	struct change_row *changes; /* oldest first */
+	size_t n_changes, changes_cap;
 	struct memory_docs runs, letters, audit, pauses, sources;
 };
 
@@ -69,6 +81,23 @@ static inline int etl_memory_unlock(struct memory *m, int rc)
 	pthread_mutex_unlock(&m->lock);
 	return rc;
 }
+
+/* state_memory.c; with the lock held. NULL: there is none. */
+struct watermark_row *etl_memory_mark(struct memory *m, const char *job, const char *partition);
+struct etl_ledger_entry *etl_memory_entry(struct memory *m, const char *job,
+	const char *partition, etl_wall start);
+/* A new one in its place, for the caller to fill. */
+struct etl_ledger_entry *etl_memory_entry_new(struct memory *m, const char *job,
+	const char *partition, struct etl_window window);
+void etl_memory_entry_remove(struct memory *m, const char *job, const char *partition,
+	etl_wall start);
+
+/* state_memory_change.c */
+void etl_memory_changes_fini(struct memory *m);
+int etl_memory_change_apply(struct etl_state *s, const struct etl_change_slice *slice,
+	struct etl_error *err);
+int etl_memory_change_list(struct etl_state *s, const struct etl_change_query *query,
+	int (*fn)(void *ctx, const struct etl_change *change), void *ctx, struct etl_error *err);
 
 /* state_memory_docs.c: as state.h says of each */
 void etl_memory_docs_fini(struct memory_docs *docs);

@@ -81,6 +81,18 @@ void etl_sessions_own(struct etl_sessions *sessions, const char *holder);
 void etl_sessions_note(struct etl_state *s, const struct etl_txn *txn);
 void etl_sessions_kill(struct etl_state *s, const char *holder);
 
+/* After a commit whose answer was lost: 0 = it is in; TRANSIENT "txn.retry" = it is not. */
+int etl_smdb_settle(struct etl_state *s, const char *job, const char *partition,
+	const char *commit_id, struct etl_error *err);
+void etl_smdb_pause(void); /* before asking again */
+
+/* state_mongodb_changes.c: the document of a change, within the transaction of `opts`. */
+int etl_smdb_change_save(mongoc_collection_t *changes, const struct etl_change *change,
+	const bson_t *opts, struct etl_error *err);
+
+/* The words of the states that are closed, or of those that are not, as items of an array. */
+void etl_state_append_words(bson_t *list, bool closed);
+
 /* The operations, one file a topic. */
 int etl_smdb_prepare(struct etl_state *s, struct etl_error *err);
 int etl_smdb_lease_acquire(struct etl_state *s, const char *job, const char *holder,
@@ -107,6 +119,10 @@ int etl_smdb_begin(struct etl_state *s, struct etl_txn **txn, struct etl_error *
 int etl_smdb_commit(struct etl_state *s, struct etl_txn *txn, const struct etl_commit *c,
 	struct etl_error *err);
 void etl_smdb_abort(struct etl_state *s, struct etl_txn *txn);
+int etl_smdb_change_apply(struct etl_state *s, const struct etl_change_slice *slice,
+	struct etl_error *err);
+int etl_smdb_change_list(struct etl_state *s, const struct etl_change_query *query,
+	int (*fn)(void *ctx, const struct etl_change *change), void *ctx, struct etl_error *err);
 int etl_smdb_run_save(struct etl_state *s, const struct etl_run_record *run,
 	struct etl_error *err);
 int etl_smdb_run_list(struct etl_state *s, const char *job, int limit,

@@ -68,6 +68,11 @@ struct etl_ledger_entry {
 	char dirty_token[ETL_UUID_BYTES];
 	etl_wall fetched;	  /* when the answer that it holds was received */
 	etl_wall updated;
+	/* The operator's change of the watermark that touched it last ("" = none), and its state
+	 * before that (pending if there was no entry). The next commit replaces the entry, and
+	 * with it both. */
+	char change_id[ETL_UUID_BYTES];
+	enum etl_window_state was;
 };
 
 struct etl_watermark {
@@ -103,6 +108,56 @@ struct etl_commit {
 		struct etl_window window; /* exactly one of that job's windows */
 	} *dirty;
 	size_t n_dirty;
+};
+
+/* ---- changes of a watermark by an operator ---------------------------------------------- */
+
+#define ETL_CHANGE_KINDS(X)                                                                     \
+	X(SET, "set")	    /* forward: what is not closed becomes skipped */                   \
+	X(REWIND, "rewind") /* back: what is closed becomes pending */                          \
+	X(UNDO, "undo")	    /* what a change touched gets back the state it had */
+
+enum etl_change_kind {
+#define X(id, word) ETL_CHANGE_##id,
+	ETL_CHANGE_KINDS(X)
+#undef X
+		ETL_CHANGE_KIND_MAX
+};
+const char *etl_change_kind_word(enum etl_change_kind kind);
+bool etl_change_kind_parse(const char *word, enum etl_change_kind *out);
+
+/* One change of one partition: a document of the collection watermark_changes. */
+struct etl_change {
+	const char *id;	     /* UUIDv7 */
+	const char *command; /* UUIDv7, the same for all partitions of one command */
+	enum etl_change_kind kind;
+	const char *job, *partition, *who, *why;
+	etl_wall at;	   /* of the command */
+	etl_wall from, to; /* the watermark before, and where it was to go */
+	etl_wall reached;  /* after the newest slice */
+	int64_t windows;   /* touched so far */
+	bool done;	   /* all slices are in */
+	const char *undoes;    /* undo: the change that it takes back; else "" */
+	const char *undone_by; /* the undo that took it back; "" = it stands */
+};
+
+/* Part of a change, small enough for one transaction. */
+struct etl_change_slice {
+	const struct etl_change *change; /* as it is when this slice is in; `reached` is the
+					  * watermark then */
+	int64_t fence;
+	etl_wall expected; /* the watermark as it was read: anything else is a CONFLICT */
+	const struct etl_window *windows; /* set, rewind: of the job's grid */
+	size_t n;			  /* at most ETL_CHANGE_SLICE */
+};
+#define ETL_CHANGE_SLICE 400
+
+struct etl_change_query {
+	const char *job;
+	const char *partition; /* NULL = all */
+	const char *command;   /* NULL = all */
+	bool standing;	       /* only those that an undo could take back */
+	int limit;	       /* 0 = none */
 };
 
 /* A run's record (collection runs). Serialised by state/run_record.c. */
@@ -178,7 +233,9 @@ struct etl_state_ops {
 	bool (*has_transactions)(struct etl_state *s);
 
 	/* 1 = yours, 0 = somebody else holds it (lease->holder, expires), -1 error. A holder that
-	 * equals `dead_holder` (may be NULL) is taken over at once. The store's clock decides. */
+	 * equals `dead_holder` (may be NULL) is taken over at once. The store's clock decides.
+	 * A holder is a process; what follows a ';' is a purpose, so that two of one process keep
+	 * each other out. */
 	int (*lease_acquire)(struct etl_state *s, const char *job, const char *holder,
 		const char *dead_holder, etl_dur ttl, struct etl_lease *lease,
 		struct etl_error *err);
@@ -222,6 +279,19 @@ struct etl_state_ops {
 	 * as loaded or empty and never touches `hash` and `dirty` of a closed one. */
 	int (*ledger_mark)(struct etl_state *s, const char *job, const char *partition,
 		int64_t fence, const struct etl_ledger_entry *entries, size_t n,
+		struct etl_error *err);
+
+	/* One slice: the change's document, the ledger entries and the watermark, in one
+	 * transaction where there are any; else the change first, and the watermark before the
+	 * ledger if it goes back, after it if it goes on. Safe to repeat. Of the windows, set
+	 * touches those that are not closed (what is not there is made), rewind those that are,
+	 * undo those that still carry the id of `undoes`; an undo that is done marks that change.
+	 * CONFLICT: another fence, or another watermark than `expected`. */
+	int (*change_apply)(struct etl_state *s, const struct etl_change_slice *slice,
+		struct etl_error *err);
+	/* Newest first. The change is lent for the call; a return value other than 0 ends it. */
+	int (*change_list)(struct etl_state *s, const struct etl_change_query *query,
+		int (*fn)(void *ctx, const struct etl_change *change), void *ctx,
 		struct etl_error *err);
 
 	int (*run_save)(struct etl_state *s, const struct etl_run_record *run,

@@ -103,7 +103,7 @@ static int lease_release(struct etl_state *s, const char *job, int64_t fence,
 
 /* ---- watermarks ------------------------------------------------------------------------- */
 
-static struct watermark_row *mark_of(struct memory *m, const char *job, const char *partition)
+struct watermark_row *etl_memory_mark(struct memory *m, const char *job, const char *partition)
 {
 	for (size_t i = 0; i < m->n_marks; i++)
 		if (etl_streq(m->marks[i].job, job) &&
@@ -139,7 +139,7 @@ static int watermark_claim(struct etl_state *s, const char *job, const char *par
 	struct etl_error *err)
 {
 	struct memory *m = etl_memory_lock(s);
-	struct watermark_row *row = mark_of(m, job, partition);
+	struct watermark_row *row = etl_memory_mark(m, job, partition);
 
 	if (!row)
 		row = mark_new(m, job, partition, origin, window_ms);
@@ -154,7 +154,7 @@ static int watermark_get(struct etl_state *s, const char *job, const char *parti
 	struct etl_watermark *out, struct etl_error *err)
 {
 	struct memory *m = etl_memory_lock(s);
-	struct watermark_row *row = mark_of(m, job, partition);
+	struct watermark_row *row = etl_memory_mark(m, job, partition);
 
 	(void)err;
 	if (row)
@@ -268,8 +268,8 @@ static struct lane *lane_of(struct memory *m, const char *job, const char *parti
 	return NULL;
 }
 
-static struct etl_ledger_entry *entry_of(struct memory *m, const char *job, const char *partition,
-	etl_wall start)
+struct etl_ledger_entry *etl_memory_entry(struct memory *m, const char *job,
+	const char *partition, etl_wall start)
 {
 	struct lane *lane = lane_of(m, job, partition);
 	size_t at = lane ? place_of(lane, start) : 0;
@@ -279,8 +279,7 @@ static struct etl_ledger_entry *entry_of(struct memory *m, const char *job, cons
 	return &lane->entries[at];
 }
 
-/* A new entry in its place; the caller fills it. */
-static struct etl_ledger_entry *entry_new(struct memory *m, const char *job,
+struct etl_ledger_entry *etl_memory_entry_new(struct memory *m, const char *job,
 	const char *partition, struct etl_window window)
 {
 	struct lane *lane = lane_of(m, job, partition);
@@ -299,10 +298,22 @@ static struct etl_ledger_entry *entry_new(struct memory *m, const char *job,
 	return &lane->entries[at];
 }
 
+void etl_memory_entry_remove(struct memory *m, const char *job, const char *partition,
+	etl_wall start)
+{
+	struct lane *lane = lane_of(m, job, partition);
+	size_t at = lane ? place_of(lane, start) : 0;
+
+	if (!lane || at == lane->n || lane->entries[at].window.start.ms != start.ms)
+		return;
+	lane->n--;
+	memmove(&lane->entries[at], &lane->entries[at + 1], (lane->n - at) * sizeof *lane->entries);
+}
+
 static void put_entry(struct memory *m, const struct etl_commit *c,
 	const struct etl_ledger_entry *entry)
 {
-	struct etl_ledger_entry *old = entry_of(m, c->job, c->partition, entry->window.start);
+	struct etl_ledger_entry *old = etl_memory_entry(m, c->job, c->partition, entry->window.start);
 	struct etl_ledger_entry fresh = *entry;
 
 	fresh.fence = c->fence;
@@ -312,7 +323,7 @@ static void put_entry(struct memory *m, const struct etl_commit *c,
 		memcpy(fresh.reason, old->reason, sizeof fresh.reason);
 	}
 	if (!old)
-		old = entry_new(m, c->job, c->partition, entry->window);
+		old = etl_memory_entry_new(m, c->job, c->partition, entry->window);
 	*old = fresh;
 }
 
@@ -320,10 +331,10 @@ static void put_entry(struct memory *m, const struct etl_commit *c,
 static void put_dirty(struct memory *m, const struct etl_dirty_mark *mark, const char *upstream)
 {
 	struct etl_ledger_entry *entry =
-		entry_of(m, mark->job, mark->partition, mark->window.start);
+		etl_memory_entry(m, mark->job, mark->partition, mark->window.start);
 
 	if (!entry) {
-		entry = entry_new(m, mark->job, mark->partition, mark->window);
+		entry = etl_memory_entry_new(m, mark->job, mark->partition, mark->window);
 		entry->updated = etl_now(m->clock);
 	}
 	entry->dirty = true;
@@ -351,7 +362,7 @@ static int commit(struct etl_state *s, struct etl_txn *txn, const struct etl_com
 	struct etl_error *err)
 {
 	struct memory *m = etl_memory_lock(s);
-	struct watermark_row *row = mark_of(m, c->job, c->partition);
+	struct watermark_row *row = etl_memory_mark(m, c->job, c->partition);
 
 	(void)txn;
 	if (!row || row->mark.fence != c->fence)
@@ -380,10 +391,10 @@ static bool stands(enum etl_window_state now, enum etl_window_state mark)
 static void mark_one(struct memory *m, const char *job, const char *partition, int64_t fence,
 	const struct etl_ledger_entry *e)
 {
-	struct etl_ledger_entry *old = entry_of(m, job, partition, e->window.start);
+	struct etl_ledger_entry *old = etl_memory_entry(m, job, partition, e->window.start);
 
 	if (!old) {
-		old = entry_new(m, job, partition, e->window);
+		old = etl_memory_entry_new(m, job, partition, e->window);
 		*old = *e;
 		old->fence = fence;
 		return;
@@ -406,7 +417,7 @@ static int ledger_mark(struct etl_state *s, const char *job, const char *partiti
 	int64_t fence, const struct etl_ledger_entry *entries, size_t n, struct etl_error *err)
 {
 	struct memory *m = etl_memory_lock(s);
-	struct watermark_row *row = mark_of(m, job, partition);
+	struct watermark_row *row = etl_memory_mark(m, job, partition);
 
 	if (!row || row->mark.fence != fence)
 		return etl_memory_unlock(m, fenced(err, job, partition, fence));
@@ -442,6 +453,7 @@ static void memory_free(struct etl_state *s)
 	etl_memory_docs_fini(&m->audit);
 	etl_memory_docs_fini(&m->pauses);
 	etl_memory_docs_fini(&m->sources);
+	etl_memory_changes_fini(m);
 	free(m->leases);
 	free(m->marks);
 	free(m->lanes);
@@ -464,6 +476,8 @@ static const struct etl_state_ops memory_ops = {
 	.commit = commit,
 	.abort = abort_txn,
 	.ledger_mark = ledger_mark,
+	.change_apply = etl_memory_change_apply,
+	.change_list = etl_memory_change_list,
 	.run_save = etl_memory_run_save,
 	.run_list = etl_memory_run_list,
 	.run_get = etl_memory_run_get,

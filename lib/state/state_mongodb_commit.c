@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * The commit of a slice: ledger, watermark and dirty marks, guarded by the fence, in the
- * transaction that already holds the data. The only writer of watermarks. An answer that was
- * lost is settled by reading the watermark's `commit_id`, never by the reply alone. Without
- * transactions the data is in already; then the ledger, then the watermark.
+ * transaction that already holds the data. The only writer of watermarks besides an operator's
+ * change (state_mongodb_change.c). Without transactions the data is in already; then the
+ * ledger, then the watermark.
  */
 #include <string.h>
-#include <time.h>
 
 #include "base/fault.h"
 #include "base/uuid.h"
@@ -15,8 +14,6 @@
 #include "time/clock.h"
 
 #define CODE_DUPLICATE 11000
-#define SETTLE_LIMIT ETL_SECONDS(120)
-#define SETTLE_PAUSE_MS 200
 
 /* One commit under way. */
 struct effort {
@@ -228,66 +225,6 @@ static int mark_all_dirty(struct effort *e, struct etl_error *err)
 	return rc;
 }
 
-static void pause_before_reading(void)
-{
-	struct timespec ts = {.tv_nsec = SETTLE_PAUSE_MS * 1000000L};
-
-	nanosleep(&ts, NULL);
-}
-
-/* 1 = the watermark carries our commit, 0 = it does not, -1. */
-static int look_for_commit(struct effort *e, struct etl_error *err)
-{
-	bson_t query = BSON_INITIALIZER;
-	struct etl_place place;
-	mongoc_cursor_t *cursor;
-	char id[ETL_UUID_BYTES];
-	bson_error_t error;
-	const bson_t *doc;
-	int rc = 0;
-
-	if (etl_place_open(&place, &e->store->base, "watermarks", err) < 0) {
-		bson_destroy(&query);
-		return -1;
-	}
-	etl_ledger_append_id(&query, e->c->job, e->c->partition, NULL);
-	cursor = mongoc_collection_find_with_opts(place.collection, &query, NULL, NULL);
-	if (mongoc_cursor_next(cursor, &doc)) {
-		etl_bson_text(doc, "commit_id", id, sizeof id);
-		rc = strcmp(id, e->commit_id) == 0;
-	} else if (mongoc_cursor_error(cursor, &error)) {
-		rc = etl_mongo_error(err, &error, NULL);
-	}
-	mongoc_cursor_destroy(cursor);
-	bson_destroy(&query);
-	etl_place_close(&place);
-	return rc;
-}
-
-/* The commit's answer proves nothing: ask what is stored, as long as it takes. */
-static int settle(struct effort *e, struct etl_error *err)
-{
-	etl_mono began = etl_mono_now(etl_clock_real());
-
-	for (;;) {
-		int rc = look_for_commit(e, err);
-		etl_dur spent = etl_mono_diff(etl_mono_now(etl_clock_real()), began);
-
-		if (rc > 0) {
-			etl_error_clear(err);
-			return 0;
-		}
-		if (rc == 0)
-			return etl_error_set(err, ETL_TRANSIENT, "txn.retry",
-				"the commit is not in: begin the slice again");
-		if (err->kind != ETL_TRANSIENT || spent.us >= SETTLE_LIMIT.us) {
-			err->code = "txn.unknown"; /* the next run reads the ledger */
-			return -1;
-		}
-		pause_before_reading();
-	}
-}
-
 static int write_in_transaction(struct effort *e, struct etl_error *err)
 {
 	if (move_watermark(e, err) < 0 || write_ledger(e, err) < 0 ||
@@ -313,7 +250,8 @@ static int commit_transaction(struct effort *e, struct etl_txn *txn, struct etl_
 	if (outcome == ETL_TXN_FAILED)
 		return -1;
 	if (outcome != ETL_TXN_COMMITTED)
-		return settle(e, err);
+		return etl_smdb_settle(&e->store->base, e->c->job, e->c->partition, e->commit_id,
+			err);
 	return etl_fault("txn.after", err);
 }
 

@@ -82,6 +82,24 @@ static void acquire_pipeline(bson_t *out, const char *job, const char *holder, c
 	bson_destroy(taken);
 }
 
+/* The sessions are the process's, whatever it holds the lease for. */
+static void cut_purpose(char *holder)
+{
+	holder[strcspn(holder, ";")] = '\0';
+}
+
+static void settle_sessions(struct etl_state *s, const char *holder, char *before)
+{
+	char ours[sizeof ((struct etl_lease *)0)->holder];
+
+	snprintf(ours, sizeof ours, "%s", holder);
+	cut_purpose(ours);
+	cut_purpose(before);
+	etl_sessions_own(&etl_state_mongodb(s)->sessions, ours);
+	if (*before && strcmp(before, ours) != 0)
+		etl_sessions_kill(s, before);
+}
+
 int etl_smdb_lease_acquire(struct etl_state *s, const char *job, const char *holder,
 	const char *dead_holder, etl_dur ttl, struct etl_lease *lease, struct etl_error *err)
 {
@@ -112,9 +130,7 @@ int etl_smdb_lease_acquire(struct etl_state *s, const char *job, const char *hol
 	bson_destroy(&after);
 	if (strcmp(winner, token) != 0)
 		return 0;
-	etl_sessions_own(&etl_state_mongodb(s)->sessions, holder);
-	if (*before && strcmp(before, holder) != 0)
-		etl_sessions_kill(s, before);
+	settle_sessions(s, holder, before);
 	return 1;
 }
 

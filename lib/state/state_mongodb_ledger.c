@@ -8,7 +8,7 @@
 #include "state/ledger_doc.h"
 #include "state/mongodb.h"
 
-static void append_words(bson_t *list, bool closed)
+void etl_state_append_words(bson_t *list, bool closed)
 {
 	char key[4];
 	int n = 0;
@@ -31,7 +31,7 @@ static void append_open(bson_t *query)
 	BSON_APPEND_DOCUMENT_BEGIN(&list, "0", &one);
 	BSON_APPEND_DOCUMENT_BEGIN(&one, "state", &state);
 	BSON_APPEND_ARRAY_BEGIN(&state, "$in", &words);
-	append_words(&words, false);
+	etl_state_append_words(&words, false);
 	bson_append_array_end(&state, &words);
 	bson_append_document_end(&one, &state);
 	bson_append_document_end(&list, &one);
@@ -126,7 +126,7 @@ static bson_t *mark_fields(const struct etl_ledger_entry *e)
 static void append_standing(bson_t *list, enum etl_window_state mark)
 {
 	if (!etl_window_is_closed(mark)) {
-		append_words(list, true);
+		etl_state_append_words(list, true);
 		return;
 	}
 	BSON_APPEND_UTF8(list, "0", etl_window_state_word(ETL_WINDOW_LOADED));

@@ -24,6 +24,7 @@ static const struct index_row indexes[] = {
 	/* Not a partial index: not every server puts a document in that comes to match later. */
 	{"windows", "job_dirty_start", {{"job", 1}, {"dirty", 1}, {"start", 1}}},
 	{"watermarks", "job_name", {{"job_name", 1}}},
+	{"watermark_changes", "job_at", {{"job", 1}, {"at", -1}}},
 	{"runs", "job_started", {{"job", 1}, {"started", -1}}},
 	{"runs", "started", {{"started", -1}}},
 	{"runs", "keep", {{"ended", 1}}, ETL_RUNS_KEEP_DAYS},

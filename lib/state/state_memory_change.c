@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The store in memory: an operator's changes of a watermark. Each change keeps what its windows
+ * were, as the MongoDB store keeps it in the entries.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "state/memory.h"
+
+static char **texts_of(struct etl_change *c, size_t i)
+{
+	const char **texts[] = {&c->id, &c->command, &c->job, &c->partition, &c->who, &c->why,
+		&c->undoes, &c->undone_by};
+
+	return i < sizeof texts / sizeof *texts ? (char **)(uintptr_t)texts[i] : NULL;
+}
+
+static void change_fini(struct etl_change *c)
+{
+	for (size_t i = 0; texts_of(c, i); i++)
+		free(*texts_of(c, i));
+}
+
+static struct etl_change change_copy(const struct etl_change *from)
+{
+	struct etl_change copy = *from;
+
+	for (size_t i = 0; texts_of(&copy, i); i++)
+		*texts_of(&copy, i) = etl_strdup(*texts_of(&copy, i));
+	return copy;
+}
+
+void etl_memory_changes_fini(struct memory *m)
+{
+	for (size_t i = 0; i < m->n_changes; i++) {
+		change_fini(&m->changes[i].change);
+		free(m->changes[i].touched);
+	}
+	free(m->changes);
+}
+
+static struct change_row *row_of(struct memory *m, const char *id)
+{
+	for (size_t i = 0; i < m->n_changes; i++)
+		if (etl_streq(m->changes[i].change.id, id))
+			return &m->changes[i];
+	return NULL;
+}
+
+/* The change's row, made or brought up to date. */
+static struct change_row *row_save(struct memory *m, const struct etl_change *change)
+{
+	struct change_row *row = row_of(m, change->id);
+	struct etl_change fresh = change_copy(change);
+
+	if (row) {
+		change_fini(&row->change);
+		row->change = fresh;
+		return row;
+	}
+	ETL_GROW(m->changes, m->n_changes, m->changes_cap);
+	row = &m->changes[m->n_changes++];
+	*row = (struct change_row){.change = fresh};
+	return row;
+}
+
+static void note_touched(struct change_row *row, struct etl_window window,
+	const struct etl_ledger_entry *before)
+{
+	struct touched *touched;
+
+	ETL_GROW(row->touched, row->n, row->cap);
+	touched = &row->touched[row->n++];
+	*touched = (struct touched){.window = window, .absent = !before};
+	if (before)
+		touched->before = *before;
+}
+
+static void put_state(const struct etl_change_slice *slice, struct etl_ledger_entry *entry,
+	enum etl_window_state was, etl_wall now)
+{
+	const struct etl_change *c = slice->change;
+
+	entry->was = was;
+	entry->fence = slice->fence;
+	entry->updated = now;
+	snprintf(entry->reason, sizeof entry->reason, "%s", c->why);
+	snprintf(entry->change_id, sizeof entry->change_id, "%s", c->id);
+}
+
+static void skip_window(struct memory *m, const struct etl_change_slice *slice,
+	struct change_row *row, struct etl_window window)
+{
+	const struct etl_change *c = slice->change;
+	struct etl_ledger_entry *entry =
+		etl_memory_entry(m, c->job, c->partition, window.start);
+	enum etl_window_state was = entry ? entry->state : ETL_WINDOW_PENDING;
+
+	if (entry && etl_window_is_closed(entry->state))
+		return;
+	note_touched(row, window, entry);
+	if (!entry)
+		entry = etl_memory_entry_new(m, c->job, c->partition, window);
+	put_state(slice, entry, was, etl_now(m->clock));
+	entry->state = ETL_WINDOW_SKIPPED;
+	entry->dirty = false;
+}
+
+static void open_window(struct memory *m, const struct etl_change_slice *slice,
+	struct change_row *row, struct etl_window window)
+{
+	const struct etl_change *c = slice->change;
+	struct etl_ledger_entry *entry =
+		etl_memory_entry(m, c->job, c->partition, window.start);
+
+	if (!entry || !etl_window_is_closed(entry->state))
+		return;
+	note_touched(row, window, entry);
+	put_state(slice, entry, entry->state, etl_now(m->clock));
+	entry->state = ETL_WINDOW_PENDING;
+}
+
+/* A set goes up, a rewind down: its windows are in that order. */
+static const struct touched *touched_in(const struct change_row *row, etl_wall start)
+{
+	bool down = row->change.kind == ETL_CHANGE_REWIND;
+	size_t low = 0, high = row->n;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		int64_t at = row->touched[middle].window.start.ms;
+
+		if (at == start.ms)
+			return &row->touched[middle];
+		if (down ? at > start.ms : at < start.ms)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
+
+/* A mark that came in after the change stays, with its reason. */
+static void restore_window(struct memory *m, const struct etl_change_slice *slice,
+	const struct change_row *undone, struct etl_window window)
+{
+	const struct etl_change *c = slice->change;
+	struct etl_ledger_entry *entry =
+		etl_memory_entry(m, c->job, c->partition, window.start);
+	const struct touched *touched = touched_in(undone, window.start);
+	struct etl_ledger_entry marked;
+
+	if (!entry || !touched || !etl_streq(entry->change_id, c->undoes))
+		return;
+	if (touched->absent && !entry->dirty) {
+		etl_memory_entry_remove(m, c->job, c->partition, window.start);
+		return;
+	}
+	marked = *entry;
+	if (touched->absent) {
+		entry->state = ETL_WINDOW_PENDING;
+		entry->change_id[0] = '\0';
+	} else {
+		*entry = touched->before;
+		entry->dirty |= marked.dirty;
+		memcpy(entry->dirty_token, marked.dirty_token, sizeof entry->dirty_token);
+		if (marked.dirty && !touched->before.dirty)
+			memcpy(entry->reason, marked.reason, sizeof entry->reason);
+	}
+	entry->fence = slice->fence;
+	entry->updated = etl_now(m->clock);
+}
+
+static void apply(struct memory *m, const struct etl_change_slice *slice)
+{
+	const struct etl_change *c = slice->change;
+	struct change_row *row = row_save(m, c);
+	struct change_row *undone = c->kind == ETL_CHANGE_UNDO ? row_of(m, c->undoes) : NULL;
+
+	for (size_t i = 0; i < slice->n; i++) {
+		if (c->kind == ETL_CHANGE_SET)
+			skip_window(m, slice, row, slice->windows[i]);
+		else if (c->kind == ETL_CHANGE_REWIND)
+			open_window(m, slice, row, slice->windows[i]);
+		else if (undone)
+			restore_window(m, slice, undone, slice->windows[i]);
+	}
+	if (undone && c->done) {
+		free((char *)(uintptr_t)undone->change.undone_by);
+		undone->change.undone_by = etl_strdup(c->id);
+	}
+}
+
+int etl_memory_change_apply(struct etl_state *s, const struct etl_change_slice *slice,
+	struct etl_error *err)
+{
+	struct memory *m = etl_memory_lock(s);
+	const struct etl_change *c = slice->change;
+	struct watermark_row *row = etl_memory_mark(m, c->job, c->partition);
+
+	if (!row || row->mark.fence != slice->fence ||
+		row->mark.processed.ms != slice->expected.ms)
+		return etl_memory_unlock(m, etl_error_set(err, ETL_CONFLICT, "state.fenced",
+			"the watermark of partition '%s' of job '%s' was moved by somebody else",
+			c->partition, c->job));
+	apply(m, slice);
+	row->mark.processed = c->reached;
+	row->mark.updated = etl_now(m->clock);
+	row->mark.run_id[0] = '\0';
+	return etl_memory_unlock(m, 0);
+}
+
+static bool is_asked_for(const struct etl_change *c, const struct etl_change_query *q)
+{
+	if (!etl_streq(c->job, q->job) || (q->partition && !etl_streq(c->partition, q->partition)) ||
+		(q->command && !etl_streq(c->command, q->command)))
+		return false;
+	return !q->standing || (c->kind != ETL_CHANGE_UNDO && !*c->undone_by);
+}
+
+/* They are kept in the order of their coming. */
+int etl_memory_change_list(struct etl_state *s, const struct etl_change_query *q,
+	int (*fn)(void *ctx, const struct etl_change *change), void *ctx, struct etl_error *err)
+{
+	struct memory *m = etl_memory_lock(s);
+	int given = 0;
+
+	(void)err;
+	for (size_t i = m->n_changes; i-- > 0 && (!q->limit || given < q->limit);) {
+		if (!is_asked_for(&m->changes[i].change, q))
+			continue;
+		given++;
+		if (fn(ctx, &m->changes[i].change) != 0)
+			break;
+	}
+	return etl_memory_unlock(m, 0);
+}

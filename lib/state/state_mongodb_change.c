@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One slice of an operator's change of a watermark: change document, watermark, ledger, in one
+ * transaction where the server has them. Each slice is whole in itself: after it the watermark
+ * follows from the ledger, so a daemon that dies between two leaves a smaller change behind,
+ * not a wrong one. What a window was before stands in its entry (`was`).
+ */
+#include <string.h>
+
+#include "base/fault.h"
+#include "base/uuid.h"
+#include "state/ledger_doc.h"
+#include "state/mongodb.h"
+#include "time/clock.h"
+
+#define CODE_DUPLICATE 11000
+#define RETRY_LIMIT ETL_SECONDS(120)
+/* An entry keeps so many states before the present one; a document must not nest without end. */
+#define WAS_DEPTH_MAX 8
+
+/* One slice under way. */
+struct effort {
+	struct etl_state_mongodb *store;
+	const struct etl_change_slice *slice;
+	const struct etl_change *change;
+	mongoc_client_t *client;
+	const bson_t *opts; /* the transaction's, or NULL */
+	char commit_id[ETL_UUID_BYTES];
+	etl_wall now;
+};
+
+static mongoc_collection_t *collection(struct effort *e, const char *name)
+{
+	return mongoc_client_get_collection(e->client, e->store->database, name);
+}
+
+static int moved_on(const struct effort *e, struct etl_error *err)
+{
+	return etl_error_set(err, ETL_CONFLICT, "state.fenced",
+		"the watermark of partition '%s' of job '%s' was moved by somebody else",
+		e->change->partition, e->change->job);
+}
+
+/* ---- what happens to one entry ----------------------------------------------------------- */
+
+/* {state, dirty, reason} and the change before, for an undo. An entry that is not there has no
+ * state. */
+static bson_t *was_expression(void)
+{
+	return BCON_NEW("$cond", "[", "{", "$eq", "[", "{", "$type", "$state", "}", "missing", "]",
+		"}", "{", "state", "absent", "depth", BCON_INT32(1), "}",
+		"{", "$mergeObjects", "[", "{", "state", "$state", "dirty", "$dirty", "reason",
+		"$reason", "depth", "{", "$add", "[", "{", "$ifNull", "[", "$was.depth",
+		BCON_INT32(0), "]", "}", BCON_INT32(1), "]", "}", "}",
+		"{", "$cond", "[", "{", "$lt", "[", "{", "$ifNull", "[", "$was.depth",
+		BCON_INT32(0), "]", "}", BCON_INT32(WAS_DEPTH_MAX), "]", "}",
+		"{", "change_id", "{", "$ifNull", "[", "$change_id", "", "]", "}",
+		"was", "{", "$ifNull", "[", "$was", BCON_NULL, "]", "}", "}",
+		"{", "change_id", "", "was", BCON_NULL, "}", "]", "}", "]", "}", "]");
+}
+
+static bson_t *touched_fields(const struct effort *e, enum etl_window_state state)
+{
+	bson_t *was = was_expression();
+	bson_t *fields = BCON_NEW("state", BCON_UTF8(etl_window_state_word(state)), "reason", "{",
+		"$literal", BCON_UTF8(e->change->why), "}", "fence", BCON_INT64(e->slice->fence),
+		"updated_at", BCON_DATE_TIME(e->now.ms), "change_id", BCON_UTF8(e->change->id),
+		"was", BCON_DOCUMENT(was));
+
+	/* A skipped window is not owed any more; a rewound one keeps its mark. */
+	if (state == ETL_WINDOW_SKIPPED)
+		BSON_APPEND_BOOL(fields, "dirty", false);
+	bson_destroy(was);
+	return fields;
+}
+
+/* A mark that came in after the change stays, with its reason. */
+static bson_t *restored_fields(const struct effort *e)
+{
+	return BCON_NEW("state", "$was.state", "dirty", "{", "$or", "[", "$dirty", "$was.dirty",
+		"]", "}", "reason", "{", "$cond", "[", "{", "$and", "[", "$dirty", "{", "$not",
+		"[", "$was.dirty", "]", "}", "]", "}", "$reason", "$was.reason", "]", "}",
+		"fence", BCON_INT64(e->slice->fence), "updated_at", BCON_DATE_TIME(e->now.ms),
+		"change_id", "$was.change_id", "was", "$was.was");
+}
+
+/* {$mergeObjects: ["$$ROOT", fields]}: the fields replace whole subdocuments. Takes. */
+static void replace_pipeline(bson_t *out, bson_t *fields)
+{
+	bson_t *body = BCON_NEW("$mergeObjects", "[", "$$ROOT", BCON_DOCUMENT(fields), "]");
+
+	etl_state_pipeline(out, "$replaceWith", body);
+	bson_destroy(body);
+	bson_destroy(fields);
+}
+
+/* {$mergeObjects: [new document, "$$ROOT", {$cond: [closed, {}, fields]}]} */
+static void skip_pipeline(const struct effort *e, const struct etl_window *window, bson_t *out)
+{
+	struct etl_ledger_entry fresh = {.window = *window, .state = ETL_WINDOW_SKIPPED};
+	bson_t *fields = touched_fields(e, ETL_WINDOW_SKIPPED);
+	bson_t doc = BSON_INITIALIZER, words = BSON_INITIALIZER;
+	bson_t *body;
+
+	etl_ledger_to_bson(e->change->job, e->change->partition, &fresh, &doc);
+	etl_state_append_words(&words, true);
+	body = BCON_NEW("$mergeObjects", "[", "{", "$literal", BCON_DOCUMENT(&doc), "}", "$$ROOT",
+		"{", "$cond", "[", "{", "$in", "[", "$state", BCON_ARRAY(&words), "]", "}", "{",
+		"}", BCON_DOCUMENT(fields), "]", "}", "]");
+	etl_state_pipeline(out, "$replaceWith", body);
+	bson_destroy(body);
+	bson_destroy(&words);
+	bson_destroy(&doc);
+	bson_destroy(fields);
+}
+
+/* ---- the ledger -------------------------------------------------------------------------- */
+
+static int add_skip(struct effort *e, mongoc_bulk_operation_t *bulk,
+	const struct etl_window *window, struct etl_error *err)
+{
+	bson_t *opts = BCON_NEW("upsert", BCON_BOOL(true));
+	bson_t query = BSON_INITIALIZER;
+	bson_error_t error;
+	bson_t pipeline;
+	bool ok;
+
+	etl_ledger_append_id(&query, e->change->job, e->change->partition, &window->start);
+	skip_pipeline(e, window, &pipeline);
+	ok = mongoc_bulk_operation_update_one_with_opts(bulk, &query, &pipeline, opts, &error);
+	bson_destroy(&pipeline);
+	bson_destroy(&query);
+	bson_destroy(opts);
+	return ok ? 0 : etl_mongo_error(err, &error, NULL);
+}
+
+static int skip_windows(struct effort *e, mongoc_collection_t *windows, struct etl_error *err)
+{
+	mongoc_bulk_operation_t *bulk =
+		mongoc_collection_create_bulk_operation_with_opts(windows, e->opts);
+	bson_error_t error;
+	bson_t reply;
+	int rc = 0;
+
+	for (size_t i = 0; i < e->slice->n && rc == 0; i++)
+		rc = add_skip(e, bulk, &e->slice->windows[i], err);
+	if (rc == 0) {
+		if (!mongoc_bulk_operation_execute(bulk, &reply, &error))
+			rc = etl_mongo_error(err, &error, &reply);
+		bson_destroy(&reply);
+	}
+	mongoc_bulk_operation_destroy(bulk);
+	if (rc < 0 && err->status == CODE_DUPLICATE) /* it met the mark of an upstream job */
+		etl_error_set(err, ETL_TRANSIENT, "txn.retry",
+			"a window was made by somebody else at the same time");
+	return rc;
+}
+
+/* {_id: {$in: [...]}} */
+static bson_t *slice_query(const struct effort *e)
+{
+	bson_t *query = bson_new();
+	bson_t sub, list, one;
+	bson_iter_t it;
+	char key[16];
+
+	BSON_APPEND_DOCUMENT_BEGIN(query, "_id", &sub);
+	BSON_APPEND_ARRAY_BEGIN(&sub, "$in", &list);
+	for (size_t i = 0; i < e->slice->n; i++) {
+		bson_init(&one);
+		etl_ledger_append_id(&one, e->change->job, e->change->partition,
+			&e->slice->windows[i].start);
+		bson_snprintf(key, sizeof key, "%zu", i);
+		if (bson_iter_init_find(&it, &one, "_id"))
+			bson_append_iter(&list, key, -1, &it);
+		bson_destroy(&one);
+	}
+	bson_append_array_end(&sub, &list);
+	bson_append_document_end(query, &sub);
+	return query;
+}
+
+static int update_many(struct effort *e, mongoc_collection_t *windows, const bson_t *query,
+	bson_t *fields, struct etl_error *err)
+{
+	bson_t pipeline, reply;
+	bson_error_t error;
+	int rc = 0;
+
+	replace_pipeline(&pipeline, fields);
+	if (!mongoc_collection_update_many(windows, query, &pipeline, e->opts, &reply, &error))
+		rc = etl_mongo_error(err, &error, &reply);
+	bson_destroy(&reply);
+	bson_destroy(&pipeline);
+	return rc;
+}
+
+static int open_windows(struct effort *e, mongoc_collection_t *windows, struct etl_error *err)
+{
+	bson_t *query = slice_query(e);
+	bson_t words = BSON_INITIALIZER;
+	int rc;
+
+	etl_state_append_words(&words, true);
+	BCON_APPEND(query, "state", "{", "$in", BCON_ARRAY(&words), "}");
+	rc = update_many(e, windows, query, touched_fields(e, ETL_WINDOW_PENDING), err);
+	bson_destroy(&words);
+	bson_destroy(query);
+	return rc;
+}
+
+/* Entries that the change made go; a mark that came in meanwhile keeps its entry, pending. */
+static int remove_made(struct effort *e, mongoc_collection_t *windows, struct etl_error *err)
+{
+	bson_t *query = slice_query(e);
+	bson_error_t error;
+	bson_t reply;
+	int rc = 0;
+
+	BCON_APPEND(query, "change_id", BCON_UTF8(e->change->undoes), "was.state", "absent",
+		"dirty", BCON_BOOL(false));
+	if (!mongoc_collection_delete_many(windows, query, e->opts, &reply, &error))
+		rc = etl_mongo_error(err, &error, &reply);
+	bson_destroy(&reply);
+	bson_destroy(query);
+	return rc;
+}
+
+static int reopen_marked(struct effort *e, mongoc_collection_t *windows, struct etl_error *err)
+{
+	bson_t *query = slice_query(e);
+	bson_t *fields = BCON_NEW("state",
+		BCON_UTF8(etl_window_state_word(ETL_WINDOW_PENDING)), "fence",
+		BCON_INT64(e->slice->fence), "updated_at", BCON_DATE_TIME(e->now.ms), "change_id",
+		"", "was", BCON_NULL);
+	int rc;
+
+	BCON_APPEND(query, "change_id", BCON_UTF8(e->change->undoes), "was.state", "absent");
+	rc = update_many(e, windows, query, fields, err);
+	bson_destroy(query);
+	return rc;
+}
+
+static int restore_windows(struct effort *e, mongoc_collection_t *windows, struct etl_error *err)
+{
+	bson_t *query;
+	int rc;
+
+	if (remove_made(e, windows, err) < 0 || reopen_marked(e, windows, err) < 0)
+		return -1;
+	query = slice_query(e);
+	BCON_APPEND(query, "change_id", BCON_UTF8(e->change->undoes));
+	rc = update_many(e, windows, query, restored_fields(e), err);
+	bson_destroy(query);
+	return rc;
+}
+
+static int write_ledger(struct effort *e, struct etl_error *err)
+{
+	mongoc_collection_t *windows;
+	int rc = -1;
+
+	if (!e->slice->n)
+		return 0;
+	windows = collection(e, "windows");
+	switch (e->change->kind) {
+	case ETL_CHANGE_SET:
+		rc = skip_windows(e, windows, err);
+		break;
+	case ETL_CHANGE_REWIND:
+		rc = open_windows(e, windows, err);
+		break;
+	case ETL_CHANGE_UNDO:
+	case ETL_CHANGE_KIND_MAX:
+		rc = restore_windows(e, windows, err);
+		break;
+	}
+	mongoc_collection_destroy(windows);
+	return rc;
+}
+
+/* ---- watermark and change ---------------------------------------------------------------- */
+
+/* The one place where a watermark may go back. */
+static int write_watermark(struct effort *e, struct etl_error *err)
+{
+	mongoc_collection_t *watermarks = collection(e, "watermarks");
+	bson_t *update = BCON_NEW("$set", "{", "last_processed",
+		BCON_DATE_TIME(e->change->reached.ms), "updated_at", BCON_DATE_TIME(e->now.ms),
+		"run_id", "", "commit_id", BCON_UTF8(e->commit_id), "}");
+	bson_t query = BSON_INITIALIZER;
+	bool matched = false;
+	int rc;
+
+	etl_ledger_append_id(&query, e->change->job, e->change->partition, NULL);
+	BSON_APPEND_INT64(&query, "fence", e->slice->fence);
+	BSON_APPEND_DATE_TIME(&query, "last_processed", e->slice->expected.ms);
+	rc = etl_state_update_one(watermarks, &query, update, e->opts, &matched, err);
+	if (rc == 0 && !matched)
+		rc = moved_on(e, err);
+	bson_destroy(&query);
+	bson_destroy(update);
+	mongoc_collection_destroy(watermarks);
+	return rc;
+}
+
+static int write_change(struct effort *e, const struct etl_change *change, struct etl_error *err)
+{
+	mongoc_collection_t *changes = collection(e, "watermark_changes");
+	int rc = etl_smdb_change_save(changes, change, e->opts, err);
+
+	mongoc_collection_destroy(changes);
+	return rc;
+}
+
+/* ---- the slice --------------------------------------------------------------------------- */
+
+static int apply_in_transaction(struct effort *e, struct etl_error *err)
+{
+	struct etl_state *s = &e->store->base;
+	enum etl_txn_outcome outcome;
+	struct etl_txn *txn;
+
+	if (etl_smdb_begin(s, &txn, err) < 0)
+		return -1;
+	e->client = txn->client;
+	e->opts = txn->opts;
+	if (write_watermark(e, err) < 0 || write_change(e, e->change, err) < 0 ||
+		write_ledger(e, err) < 0 || etl_fault("change.before", err) < 0) {
+		etl_txn_free(txn);
+		if (err->kind == ETL_TRANSIENT)
+			err->code = "txn.retry"; /* nothing of it can be in */
+		return -1;
+	}
+	outcome = etl_txn_commit(txn, err);
+	etl_txn_free(txn);
+	if (outcome == ETL_TXN_FAILED)
+		return -1;
+	if (outcome != ETL_TXN_COMMITTED)
+		return etl_smdb_settle(s, e->change->job, e->change->partition, e->commit_id, err);
+	return etl_fault("change.after", err);
+}
+
+static int need_fence(struct effort *e, struct etl_error *err)
+{
+	struct etl_watermark now = {0};
+	int rc = etl_smdb_watermark_get(&e->store->base, e->change->job, e->change->partition,
+		&now, err);
+
+	if (rc < 0)
+		return -1;
+	if (rc == 0 || now.fence != e->slice->fence ||
+		now.processed.ms != e->slice->expected.ms)
+		return moved_on(e, err);
+	return 0;
+}
+
+/* The watermark never says more than the ledger does: it goes back before it and on after it. */
+static int write_in_steps(struct effort *e, struct etl_error *err)
+{
+	struct etl_change begun = *e->change;
+	bool back = e->change->reached.ms < e->slice->expected.ms;
+
+	begun.done = false;
+	begun.windows -= (int64_t)e->slice->n;
+	begun.reached = e->slice->expected;
+	if (write_change(e, &begun, err) < 0)
+		return -1;
+	if (back && write_watermark(e, err) < 0)
+		return -1;
+	if (write_ledger(e, err) < 0 || etl_fault("change.before", err) < 0)
+		return -1;
+	if (!back && write_watermark(e, err) < 0)
+		return -1;
+	return write_change(e, e->change, err);
+}
+
+static int apply_in_steps(struct effort *e, struct etl_error *err)
+{
+	int rc;
+
+	if (need_fence(e, err) < 0)
+		return -1;
+	e->client = etl_mongo_pop(e->store->mongo);
+	if (!e->client)
+		return etl_error_set(err, ETL_TRANSIENT, "mongodb.pool",
+			"no client became free in time");
+	rc = write_in_steps(e, err);
+	etl_mongo_push(e->store->mongo, e->client);
+	return rc == 0 ? etl_fault("change.after", err) : rc;
+}
+
+int etl_smdb_change_apply(struct etl_state *s, const struct etl_change_slice *slice,
+	struct etl_error *err)
+{
+	struct etl_state_mongodb *store = etl_state_mongodb(s);
+	etl_mono began = etl_mono_now(etl_clock_real());
+
+	for (;;) {
+		struct effort e = {.store = store, .slice = slice, .change = slice->change,
+			.now = etl_now(etl_clock_real())};
+		etl_dur spent;
+		int rc;
+
+		etl_uuid7(e.now.ms, e.commit_id);
+		rc = store->transactions ? apply_in_transaction(&e, err) : apply_in_steps(&e, err);
+		if (rc == 0)
+			return 0;
+		spent = etl_mono_diff(etl_mono_now(etl_clock_real()), began);
+		if (err->kind != ETL_TRANSIENT || strcmp(err->code, "txn.retry") != 0 ||
+			spent.us > RETRY_LIMIT.us)
+			return -1;
+		etl_error_clear(err);
+		etl_smdb_pause();
+	}
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What every store must do with an operator's changes of a watermark. Beside contract.h.
+ */
+#ifndef TESTS_STATE_CONTRACT_CHANGE_H
+#define TESTS_STATE_CONTRACT_CHANGE_H
+
+#include "contract.h"
+
+#define CHANGE_ID(nn) "01234567-89ab-7def-8123-4567890000" nn
+
+static struct etl_change change(const char *id, enum etl_change_kind kind, const char *job,
+	int from, int to)
+{
+	return (struct etl_change){.id = id, .command = id, .kind = kind, .job = job,
+		.partition = "p", .who = "me", .why = "$because", .at = H(100 + id[35] - '0'),
+		.from = H(from), .to = H(to), .reached = H(to), .done = true, .undoes = "",
+		.undone_by = ""};
+}
+
+/* Of the hours [first, last), as one slice. */
+static int try_change(struct etl_change *c, int expected, int first, int last,
+	struct etl_error *err)
+{
+	struct etl_window windows[16];
+	struct etl_change_slice slice = {.change = c, .fence = 1, .expected = H(expected),
+		.windows = windows};
+	bool down = c->kind == ETL_CHANGE_REWIND;
+
+	for (int i = 0; i < last - first; i++) {
+		int hour = down ? last - 1 - i : first + i;
+
+		windows[slice.n++] = (struct etl_window){H(hour), H(hour + 1)};
+	}
+	c->windows += (int64_t)slice.n;
+	return store->ops->change_apply(store, &slice, err);
+}
+
+static void change_ok(struct etl_change *c, int expected, int first, int last)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+
+	if (try_change(c, expected, first, last, &err) < 0)
+		fail_msg("%s: %s", err.code, err.message);
+}
+
+static void undo_ok(const char *id, const char *undoes, const char *job, int from, int to,
+	int first, int last)
+{
+	struct etl_change c = change(id, ETL_CHANGE_UNDO, job, from, to);
+
+	c.undoes = undoes;
+	change_ok(&c, from, first, last);
+}
+
+static void need_watermark(const char *job, int hour)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_watermark w;
+
+	assert_int_equal(store->ops->watermark_get(store, job, "p", &w, &err), 1);
+	assert_int_equal(w.processed.ms, H(hour).ms);
+}
+
+/* "0:loaded 1:failed:dirty" */
+static void need_ledger(const char *job, const char *want)
+{
+	struct collected c = scan(job, "p", 0, 50, ETL_LEDGER_ALL);
+	char got[1024] = "";
+
+	for (size_t i = 0; i < c.n; i++)
+		snprintf(got + strlen(got), sizeof got - strlen(got), "%s%d:%s%s", i ? " " : "",
+			(int)(c.items[i].window.start.ms / 3600000),
+			etl_window_state_word(c.items[i].state),
+			c.items[i].dirty ? ":dirty" : "");
+	assert_string_equal(got, want);
+}
+
+static void fail_window(const char *job, int hour, const char *reason)
+{
+	struct etl_ledger_entry e = entry(hour, ETL_WINDOW_FAILED);
+	struct etl_error err = ETL_ERROR_INIT;
+
+	snprintf(e.reason, sizeof e.reason, "%s", reason);
+	assert_int_equal(store->ops->ledger_mark(store, job, "p", 1, &e, 1, &err), 0);
+}
+
+static void set_skips_what_is_not_closed_and_undo_takes_it_back(void **state)
+{
+	struct etl_ledger_entry e[2] = {entry(0, ETL_WINDOW_LOADED), entry(3, ETL_WINDOW_LOADED)};
+	struct etl_change c = change(CHANGE_ID("11"), ETL_CHANGE_SET, "o1", 1, 5);
+	struct collected found;
+
+	(void)state;
+	claim("o1", "p", 1);
+	commit_ok("o1", "p", 1, e, 2, H(1));
+	fail_window("o1", 1, "it said 503");
+	commit_dirty("o1-up", "o1", "p", 2);
+	change_ok(&c, 1, 1, 5);
+	need_watermark("o1", 5);
+	need_ledger("o1", "0:loaded 1:skipped 2:skipped 3:loaded 4:skipped");
+	found = scan("o1", "p", 0, 9, ETL_LEDGER_ALL);
+	assert_string_equal(found.items[1].reason, "$because");
+	assert_string_equal(found.items[1].change_id, CHANGE_ID("11"));
+	assert_int_equal(found.items[1].was, ETL_WINDOW_FAILED);
+	assert_int_equal(found.items[1].attempt, 1);
+	assert_string_equal(found.items[3].change_id, "");
+	assert_int_equal(found.items[4].window.end.ms, H(5).ms);
+
+	change_ok(&c, 5, 1, 5); /* a slice twice is a slice once */
+	need_ledger("o1", "0:loaded 1:skipped 2:skipped 3:loaded 4:skipped");
+
+	undo_ok(CHANGE_ID("12"), CHANGE_ID("11"), "o1", 5, 1, 1, 5);
+	need_watermark("o1", 1);
+	need_ledger("o1", "0:loaded 1:failed 2:pending:dirty 3:loaded");
+	found = scan("o1", "p", 0, 9, ETL_LEDGER_ALL);
+	assert_string_equal(found.items[1].reason, "it said 503");
+	assert_string_equal(found.items[1].change_id, "");
+	assert_non_null(strstr(found.items[2].reason, "o1-up"));
+}
+
+static void rewind_opens_what_is_closed_and_a_commit_settles_it(void **state)
+{
+	struct etl_ledger_entry e[4] = {entry(0, ETL_WINDOW_LOADED), entry(1, ETL_WINDOW_LOADED),
+		entry(2, ETL_WINDOW_EMPTY), entry(3, ETL_WINDOW_LOADED)};
+	struct etl_change c = change(CHANGE_ID("21"), ETL_CHANGE_REWIND, "o2", 4, 1);
+	struct collected found;
+
+	(void)state;
+	claim("o2", "p", 1);
+	commit_ok("o2", "p", 1, e, 4, H(4));
+	change_ok(&c, 4, 1, 4);
+	need_watermark("o2", 1);
+	need_ledger("o2", "0:loaded 1:pending 2:pending 3:pending");
+	found = scan("o2", "p", 1, 2, ETL_LEDGER_ALL);
+	assert_string_equal(found.items[0].hash, e[1].hash);
+	assert_int_equal(found.items[0].was, ETL_WINDOW_LOADED);
+	assert_int_equal(found.items[0].counts.out, 9);
+
+	/* A failed attempt is still the change's, a load is not; a mark outlives the undo. */
+	fail_window("o2", 1, "no");
+	commit_ok("o2", "p", 1, &e[2], 1, H(1));
+	commit_dirty("o2-up", "o2", "p", 3);
+	found = scan("o2", "p", 1, 3, ETL_LEDGER_ALL);
+	assert_string_equal(found.items[0].change_id, CHANGE_ID("21"));
+	assert_string_equal(found.items[1].change_id, "");
+	undo_ok(CHANGE_ID("22"), CHANGE_ID("21"), "o2", 1, 4, 1, 4);
+	need_watermark("o2", 4);
+	need_ledger("o2", "0:loaded 1:loaded 2:empty 3:loaded:dirty");
+	assert_non_null(strstr(scan("o2", "p", 3, 4, ETL_LEDGER_ALL).items[0].reason, "o2-up"));
+}
+
+static void changes_are_taken_back_one_by_one(void **state)
+{
+	struct etl_change set = change(CHANGE_ID("31"), ETL_CHANGE_SET, "o3", 0, 4);
+	struct etl_change rewind = change(CHANGE_ID("32"), ETL_CHANGE_REWIND, "o3", 4, 2);
+
+	(void)state;
+	claim("o3", "p", 1);
+	fail_window("o3", 3, "first of all");
+	change_ok(&set, 0, 0, 4);
+	change_ok(&rewind, 4, 2, 4);
+	need_ledger("o3", "0:skipped 1:skipped 2:pending 3:pending");
+	undo_ok(CHANGE_ID("33"), CHANGE_ID("32"), "o3", 2, 4, 2, 4);
+	need_ledger("o3", "0:skipped 1:skipped 2:skipped 3:skipped");
+	assert_string_equal(scan("o3", "p", 2, 3, ETL_LEDGER_ALL).items[0].change_id, CHANGE_ID("31"));
+	undo_ok(CHANGE_ID("34"), CHANGE_ID("31"), "o3", 4, 0, 0, 4);
+	need_ledger("o3", "3:failed");
+	assert_string_equal(scan("o3", "p", 3, 4, ETL_LEDGER_ALL).items[0].reason, "first of all");
+	need_watermark("o3", 0);
+}
+
+static void a_change_needs_its_fence_and_the_watermark_that_was_read(void **state)
+{
+	struct etl_change c = change(CHANGE_ID("41"), ETL_CHANGE_SET, "o4", 0, 2);
+	struct etl_error err = ETL_ERROR_INIT;
+
+	(void)state;
+	claim("o4", "p", 1);
+	assert_int_equal(try_change(&c, 1, 0, 2, &err), -1);
+	assert_int_equal(err.kind, ETL_CONFLICT);
+	claim("o4", "p", 2);
+	assert_int_equal(try_change(&c, 0, 0, 2, &err), -1);
+	assert_int_equal(err.kind, ETL_CONFLICT);
+	need_ledger("o4", "");
+	need_watermark("o4", 0);
+}
+
+#define CHANGES_TEXT 512
+
+static int note_change(void *ctx, const struct etl_change *c)
+{
+	char *text = ctx;
+
+	snprintf(text + strlen(text), CHANGES_TEXT - strlen(text),
+		"%s %s %d>%d %lld%s%s;", c->partition, etl_change_kind_word(c->kind),
+		(int)(c->from.ms / 3600000), (int)(c->to.ms / 3600000), (long long)c->windows,
+		c->done ? "" : " unfinished", *c->undone_by ? " undone" : "");
+	assert_string_equal(c->who, "me");
+	assert_string_equal(c->why, "$because");
+	return 0;
+}
+
+static void need_changes(const struct etl_change_query *query, const char *want)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	char text[CHANGES_TEXT] = "";
+
+	if (store->ops->change_list(store, query, note_change, text, &err) < 0)
+		fail_msg("%s", err.message);
+	assert_string_equal(text, want);
+}
+
+static void changes_are_listed_newest_first(void **state)
+{
+	struct etl_change_query query = {.job = "o5"};
+	struct etl_change a = change(CHANGE_ID("51"), ETL_CHANGE_SET, "o5", 0, 2);
+	struct etl_change b = change(CHANGE_ID("52"), ETL_CHANGE_SET, "o5", 2, 9);
+
+	(void)state;
+	claim("o5", "p", 1);
+	change_ok(&a, 0, 0, 2);
+	b.done = false;
+	b.reached = H(4);
+	change_ok(&b, 2, 2, 4);
+	need_changes(&query, "p set 2>9 2 unfinished;p set 0>2 2;");
+	b.done = true;
+	b.reached = H(9);
+	change_ok(&b, 4, 4, 9);
+	need_changes(&query, "p set 2>9 7;p set 0>2 2;");
+	undo_ok(CHANGE_ID("53"), CHANGE_ID("52"), "o5", 9, 2, 2, 9);
+	need_changes(&query, "p undo 9>2 7;p set 2>9 7 undone;p set 0>2 2;");
+	query.standing = true;
+	need_changes(&query, "p set 0>2 2;");
+	query = (struct etl_change_query){.job = "o5", .limit = 1};
+	need_changes(&query, "p undo 9>2 7;");
+	query = (struct etl_change_query){.job = "o5", .command = CHANGE_ID("51")};
+	need_changes(&query, "p set 0>2 2;");
+	query = (struct etl_change_query){.job = "o5", .partition = "q"};
+	need_changes(&query, "");
+}
+
+/* One purpose of a process keeps the other out; a dead process is dead for both. */
+static void a_lease_is_for_one_purpose(void **state)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_lease a, b;
+
+	(void)state;
+	assert_int_equal(store->ops->lease_acquire(store, "j9", "host-a; watermark", NULL,
+		ETL_SECONDS(30), &a, &err), 1);
+	assert_int_equal(store->ops->lease_acquire(store, "j9", "host-a", NULL, ETL_SECONDS(30),
+		&b, &err), 0);
+	assert_string_equal(b.holder, "host-a; watermark");
+	assert_int_equal(store->ops->lease_release(store, "j9", a.fence, &err), 0);
+	assert_int_equal(store->ops->lease_acquire(store, "j9", "host-a", NULL, ETL_SECONDS(30),
+		&b, &err), 1);
+	assert_true(b.fence > a.fence);
+}
+
+#define STATE_CONTRACT_CHANGE                                                                   \
+	cmocka_unit_test(set_skips_what_is_not_closed_and_undo_takes_it_back),          \
+		cmocka_unit_test(rewind_opens_what_is_closed_and_a_commit_settles_it),          \
+		cmocka_unit_test(changes_are_taken_back_one_by_one),                            \
+		cmocka_unit_test(a_change_needs_its_fence_and_the_watermark_that_was_read),     \
+		cmocka_unit_test(changes_are_listed_newest_first),                              \
+		cmocka_unit_test(a_lease_is_for_one_purpose)
+
+#endif
