@@ -85,8 +85,9 @@ static void hash_window(struct etl_strand *strand, struct etl_window_work *windo
 		window->bytes += work->sorted[i].record->len;
 	}
 	etl_hash_text(hash, window->hash);
-	window->same = had->state == ETL_WINDOW_LOADED && strcmp(had->hash, window->hash) == 0;
-	window->unchanged = window->same && window->due->why != ETL_DUE_ASKED;
+	window->same = had->was_loaded && strcmp(had->hash, window->hash) == 0;
+	window->unchanged = window->same && had->state == ETL_WINDOW_LOADED &&
+		window->due->why != ETL_DUE_ASKED;
 }
 
 int etl_slice_sort(struct etl_strand *strand, struct etl_error *err)
@@ -177,7 +178,7 @@ static enum etl_window_state final_state(const struct etl_window_work *window)
 /* What was loaded stays loaded when the source has nothing any more: nothing is deleted. */
 static bool source_forgot(const struct etl_window_work *window, enum etl_window_state state)
 {
-	return state == ETL_WINDOW_EMPTY && window->due->had.state == ETL_WINDOW_LOADED;
+	return state == ETL_WINDOW_EMPTY && window->due->had.was_loaded;
 }
 
 void etl_slice_entry(const struct etl_strand *strand, const struct etl_window_work *window,

@@ -86,6 +86,8 @@ void etl_ledger_brief(const struct etl_ledger_entry *entry, struct etl_ledger_br
 		.window = entry->window,
 		.state = entry->state,
 		.dirty = entry->dirty,
+		.was_loaded = entry->state == ETL_WINDOW_LOADED ||
+			(*entry->change_id && entry->was == ETL_WINDOW_LOADED),
 		.attempt = entry->attempt,
 		.out = entry->counts.out,
 		.fetched = entry->fetched,

@@ -35,6 +35,7 @@ struct etl_ledger_brief {
 	struct etl_window window;
 	enum etl_window_state state;
 	bool dirty;
+	bool was_loaded; /* it is, or it was before an operator rewound it: its data is there */
 	int64_t attempt;
 	uint64_t out; /* counts.out */
 	etl_wall fetched;

@@ -161,6 +161,64 @@ static void test_older_entries(void **state)
 	etl_due_list_fini(&due);
 }
 
+/* After a rewind: what was closed is due again, oldest first, up to the old watermark and what
+ * is read again by rule; the watermark does not jump over a window that is still open. */
+static void test_after_rewind(void **state)
+{
+	struct etl_window_rules rules = hourly;
+	struct etl_watermark mark = {.origin = {T0}, .processed = hour(5)};
+	struct etl_ledger_brief had[20];
+	struct etl_due_list due = {0};
+	struct etl_window range = etl_window_scan_range(&rules, &mark, hour(20));
+
+	(void)state;
+	assert_int_equal(range.start.ms, hour(5).ms);
+	for (int i = 0; i < 20; i++)
+		had[i] = (struct etl_ledger_brief){.window = {hour(i), hour(i + 1)},
+			.state = i < 5 || i >= 12 ? ETL_WINDOW_LOADED : ETL_WINDOW_PENDING};
+	etl_window_plan(&rules, &mark, hour(20), had + 5, 15, NULL, &due);
+	assert_int_equal(due.n, 7);
+	for (int i = 0; i < 7; i++) {
+		assert_int_equal(due.windows[i].window.start.ms, hour(5 + i).ms);
+		assert_int_equal(due.windows[i].why, ETL_DUE_OPEN);
+	}
+	assert_int_equal(etl_window_contiguous(&rules, &mark, had + 5, 15, &due).ms, hour(5).ms);
+	due.windows[0].done = true;
+	due.windows[2].done = true;
+	assert_int_equal(etl_window_contiguous(&rules, &mark, had + 5, 15, &due).ms, hour(6).ms);
+	due.windows[1].left_open = true;
+	assert_int_equal(etl_window_contiguous(&rules, &mark, had + 5, 15, &due).ms, hour(6).ms);
+	due.windows[1].left_open = false;
+	for (int i = 0; i < 7; i++)
+		due.windows[i].done = true;
+	assert_int_equal(etl_window_contiguous(&rules, &mark, had + 5, 15, &due).ms, hour(20).ms);
+	etl_due_list_fini(&due);
+}
+
+/* After a set: skipped windows are not due, whatever is read again, and count as closed. */
+static void test_after_set(void **state)
+{
+	struct etl_window_rules rules = hourly;
+	struct etl_watermark mark = {.origin = {T0}, .processed = hour(8)};
+	struct etl_ledger_brief had[10];
+	struct etl_due_list due = {0};
+
+	(void)state;
+	rules.lookback = ETL_HOURS(6);
+	for (int i = 0; i < 10; i++)
+		had[i] = (struct etl_ledger_brief){.window = {hour(i), hour(i + 1)},
+			.state = i >= 4 && i < 8 ? ETL_WINDOW_SKIPPED : ETL_WINDOW_LOADED};
+	etl_window_plan(&rules, &mark, hour(11), had, 10, NULL, &due);
+	assert_int_equal(due.n, 3); /* two of the lookback, one that is new */
+	assert_int_equal(due.windows[0].window.start.ms, hour(8).ms);
+	assert_int_equal(due.windows[0].why, ETL_DUE_AGAIN);
+	assert_int_equal(due.windows[2].why, ETL_DUE_NEW);
+	mark.processed = hour(4); /* the ledger alone leads over them */
+	due.windows[2].done = true;
+	assert_int_equal(etl_window_contiguous(&rules, &mark, had, 10, &due).ms, hour(11).ms);
+	etl_due_list_fini(&due);
+}
+
 /* ---- against a reference ------------------------------------------------------------------ */
 
 struct world {
@@ -351,6 +409,8 @@ int main(void)
 		cmocka_unit_test(test_cap),
 		cmocka_unit_test(test_none),
 		cmocka_unit_test(test_older_entries),
+		cmocka_unit_test(test_after_rewind),
+		cmocka_unit_test(test_after_set),
 		cmocka_unit_test(test_against_reference),
 	};
 

@@ -1,0 +1,522 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The walk of an operator's change: the lease, a look at every partition (a refusal comes before
+ * the first write), then partition by partition the audit and the slices.
+ */
+#include "job/change.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "job/change_plan.h"
+#include "time/civil.h"
+
+/* Keeps a run of the same daemon out as well: it would share the daemon's own lease. */
+#define PURPOSE "; watermark"
+
+enum phase { BEGIN, LOOK, APPLY, ENDED };
+
+struct part {
+	struct etl_change_result result;
+	char *name;
+	char *undoes; /* undo: the change that is taken back */
+	etl_wall undo_from, undo_to;
+};
+
+struct etl_change_walk {
+	const struct etl_job *job;
+	const struct etl_run_env *env;
+	struct etl_change_request request; /* its texts are owned */
+	char command[ETL_UUID_BYTES];
+	etl_wall now; /* the one "now" of its decisions */
+
+	enum phase phase;
+	bool leased;
+	int64_t fence;
+	etl_mono renewed;
+
+	struct part *parts;
+	size_t n_parts, cap_parts, at; /* `at`: the one that is looked at, or changed */
+
+	/* of the part that is being changed */
+	bool planned;
+	char id[ETL_UUID_BYTES];
+	struct etl_change_plan plan;
+	size_t in; /* windows of the plan that are in */
+};
+
+struct etl_change_walk *etl_change_new(const struct etl_job *job, const struct etl_run_env *env,
+	const struct etl_change_request *request)
+{
+	struct etl_change_walk *walk = ETL_NEW(struct etl_change_walk);
+
+	walk->job = job;
+	walk->env = env;
+	walk->request = *request;
+	walk->request.partition = etl_strdup(request->partition);
+	walk->request.who = etl_strdup(request->who);
+	walk->request.why = etl_strdup(request->why);
+	walk->now = etl_now(env->clock);
+	etl_uuid7(walk->now.ms, walk->command);
+	return walk;
+}
+
+static struct etl_state *store(const struct etl_change_walk *walk)
+{
+	return walk->env->state;
+}
+
+/* A lease that cannot be given back runs out by itself. */
+static void release(struct etl_change_walk *walk)
+{
+	struct etl_error ignored = ETL_ERROR_INIT;
+
+	if (walk->leased)
+		(void)store(walk)->ops->lease_release(store(walk), walk->job->name, walk->fence,
+			&ignored);
+	walk->leased = false;
+}
+
+void etl_change_free(struct etl_change_walk *walk)
+{
+	if (!walk)
+		return;
+	release(walk);
+	for (size_t i = 0; i < walk->n_parts; i++) {
+		free(walk->parts[i].name);
+		free(walk->parts[i].undoes);
+	}
+	free(walk->parts);
+	etl_change_plan_fini(&walk->plan);
+	free((char *)(uintptr_t)walk->request.partition);
+	free((char *)(uintptr_t)walk->request.who);
+	free((char *)(uintptr_t)walk->request.why);
+	free(walk);
+}
+
+/* ---- begin: the lease, and the partitions ------------------------------------------------ */
+
+static int take_lease(struct etl_change_walk *walk, struct etl_error *err)
+{
+	etl_cleanup(free) char *holder = etl_strf("%s" PURPOSE, walk->env->holder);
+	struct etl_lease lease = {0};
+	const char *dead = NULL;
+
+	for (int i = 0; i < 2; i++) {
+		int got = store(walk)->ops->lease_acquire(store(walk), walk->job->name, holder,
+			dead, ETL_LEASE_TTL, &lease, err);
+
+		if (got < 0)
+			return -1;
+		if (got == 1) {
+			walk->fence = lease.fence;
+			walk->leased = true;
+			walk->renewed = etl_mono_now(walk->env->clock);
+			return 0;
+		}
+		dead = walk->env->dead_holder ? walk->env->dead_holder(lease.holder) : NULL;
+		if (!dead)
+			break;
+	}
+	return etl_error_set(err, ETL_CONFLICT, "lease.held",
+		"a run or another change of job '%s' is under way: %s", walk->job->name,
+		lease.holder);
+}
+
+static struct part *add_part(struct etl_change_walk *walk, const char *name)
+{
+	struct part *part;
+
+	ETL_GROW(walk->parts, walk->n_parts, walk->cap_parts);
+	part = &walk->parts[walk->n_parts++];
+	*part = (struct part){.name = etl_strdup(name)};
+	part->result.partition = part->name;
+	part->result.kind = walk->request.kind;
+	return part;
+}
+
+static int note_command(void *ctx, const struct etl_change *change)
+{
+	memcpy(ctx, change->command, strlen(change->command) + 1);
+	return 1;
+}
+
+static int note_undone(void *ctx, const struct etl_change *change)
+{
+	struct part *part = add_part(ctx, change->partition);
+
+	part->undoes = etl_strdup(change->id);
+	part->undo_from = change->from;
+	part->undo_to = change->to;
+	part->result.kind = change->kind;
+	return 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct part *)a)->name, ((const struct part *)b)->name);
+}
+
+/* The newest command that still stands, and all of its changes that do. */
+static int find_undone(struct etl_change_walk *walk, struct etl_error *err)
+{
+	char command[ETL_UUID_BYTES] = "";
+	struct etl_change_query query = {.job = walk->job->name,
+		.partition = walk->request.partition, .standing = true, .limit = 1};
+
+	if (store(walk)->ops->change_list(store(walk), &query, note_command, command, err) < 0)
+		return -1;
+	if (!*command)
+		return etl_error_set(err, ETL_PERMANENT, "change.nothing",
+			"job '%s' has no change of a watermark that could be undone",
+			walk->job->name);
+	query.command = command;
+	query.limit = 0;
+	if (store(walk)->ops->change_list(store(walk), &query, note_undone, walk, err) < 0)
+		return -1;
+	qsort(walk->parts, walk->n_parts, sizeof *walk->parts, by_name);
+	return 0;
+}
+
+static int begin(struct etl_change_walk *walk, struct etl_error *err)
+{
+	if (!walk->request.dry_run && take_lease(walk, err) < 0)
+		return -1;
+	if (walk->request.kind == ETL_CHANGE_UNDO)
+		return find_undone(walk, err);
+	for (size_t i = 0; i < walk->job->n_partitions; i++)
+		if (!walk->request.partition ||
+			etl_streq(walk->request.partition, walk->job->partitions[i].name))
+			add_part(walk, walk->job->partitions[i].name);
+	return 0;
+}
+
+/* ---- planning one partition -------------------------------------------------------------- */
+
+/* The ledger as a plan wants it. */
+struct seen {
+	const char *undoes; /* NULL = nothing is taken back */
+	struct etl_ledger_brief *entries;
+	size_t n, cap;
+	struct etl_window *touched;
+	size_t n_touched, touched_cap;
+};
+
+static int see(void *ctx, const struct etl_ledger_entry *entry, struct etl_error *err)
+{
+	struct seen *seen = ctx;
+	struct etl_ledger_brief *brief;
+
+	(void)err;
+	ETL_GROW(seen->entries, seen->n, seen->cap);
+	brief = &seen->entries[seen->n++];
+	etl_ledger_brief(entry, brief);
+	if (seen->undoes && etl_streq(entry->change_id, seen->undoes)) {
+		brief->state = entry->was;
+		ETL_GROW(seen->touched, seen->n_touched, seen->touched_cap);
+		seen->touched[seen->n_touched++] = entry->window;
+	}
+	return 0;
+}
+
+static void make_plan(struct etl_change_walk *walk, const struct etl_watermark *mark,
+	const struct etl_change *undone, const struct seen *seen)
+{
+	const struct etl_window_rules *rules = &walk->job->window;
+	struct etl_change_plan *plan = &walk->plan;
+
+	etl_change_plan_fini(plan);
+	switch (walk->request.kind) {
+	case ETL_CHANGE_SET:
+		etl_change_plan_set(rules, mark, walk->request.time, seen->entries, seen->n, plan);
+		break;
+	case ETL_CHANGE_REWIND:
+		etl_change_plan_rewind(rules, mark, walk->request.time, seen->entries, seen->n,
+			plan);
+		break;
+	case ETL_CHANGE_UNDO:
+	case ETL_CHANGE_KIND_MAX:
+		etl_change_plan_undo(rules, mark, undone, seen->entries, seen->n, seen->touched,
+			seen->n_touched, plan);
+		break;
+	}
+}
+
+static int plan_part(struct etl_change_walk *walk, const struct part *part,
+	const struct etl_watermark *mark, struct etl_error *err)
+{
+	struct etl_change undone = {.kind = part->result.kind, .from = part->undo_from,
+		.to = part->undo_to};
+	const struct etl_change *undo = part->undoes ? &undone : NULL;
+	struct etl_window range = etl_change_scan_range(
+		&walk->job->window, mark, walk->request.time, undo, walk->now);
+	struct seen seen = {.undoes = part->undoes};
+	int rc = store(walk)->ops->ledger_scan(store(walk), walk->job->name, part->name, &range,
+		ETL_LEDGER_ALL, see, &seen, err);
+
+	if (rc == 0)
+		make_plan(walk, mark, undo, &seen);
+	free(seen.entries);
+	free(seen.touched);
+	return rc;
+}
+
+/* ---- look -------------------------------------------------------------------------------- */
+
+static int refuse_many(const struct etl_change_walk *walk, const struct part *part,
+	struct etl_error *err)
+{
+	char text[ETL_TIME_TEXT_BYTES];
+
+	etl_time_format_rfc3339(walk->plan.to, text);
+	return etl_error_set(err, ETL_PERMANENT, "change.too_many",
+		"partition '%s': more than %d windows at once; go in steps, the first one to %s",
+		part->name, ETL_CHANGE_WINDOWS_MAX, text);
+}
+
+/* Is there anything to do with a watermark that stands at `mark`? */
+static bool is_to_change(const struct etl_change_walk *walk, const struct part *part,
+	const struct etl_watermark *mark)
+{
+	switch (walk->request.kind) {
+	case ETL_CHANGE_SET:
+		return mark->processed.ms < walk->request.time.ms;
+	case ETL_CHANGE_REWIND:
+		return part->result.known && mark->processed.ms > walk->request.time.ms;
+	case ETL_CHANGE_UNDO:
+	case ETL_CHANGE_KIND_MAX:
+		break;
+	}
+	return true;
+}
+
+static int check_origin(const struct etl_change_walk *walk, const struct part *part,
+	const struct etl_watermark *mark, struct etl_error *err)
+{
+	char text[ETL_TIME_TEXT_BYTES];
+
+	if (walk->request.kind != ETL_CHANGE_REWIND || !part->result.changed ||
+		walk->request.time.ms >= mark->origin.ms)
+		return 0;
+	etl_time_format_rfc3339(mark->origin, text);
+	return etl_error_set(err, ETL_PERMANENT, "change.time",
+		"partition '%s' begins at %s; the windows before it are due in any case",
+		part->name, text);
+}
+
+/* What would happen, without a trace. */
+static int look(struct etl_change_walk *walk, struct etl_error *err)
+{
+	struct part *part = &walk->parts[walk->at];
+	struct etl_watermark mark = {.origin = walk->job->window.start,
+		.processed = walk->job->window.start};
+	int found = store(walk)->ops->watermark_get(store(walk), walk->job->name, part->name,
+		&mark, err);
+
+	if (found < 0)
+		return -1;
+	part->result.known = found;
+	part->result.from = part->result.to = part->result.reached = mark.processed;
+	part->result.changed = is_to_change(walk, part, &mark);
+	if (check_origin(walk, part, &mark, err) < 0)
+		return -1;
+	if (part->result.changed) {
+		if (plan_part(walk, part, &mark, err) < 0)
+			return -1;
+		if (walk->plan.too_many)
+			return refuse_many(walk, part, err);
+		part->result.to = walk->plan.to;
+		part->result.windows = (int64_t)walk->plan.n;
+	}
+	walk->at++;
+	return 0;
+}
+
+/* The first partition that is on the wrong side, in words. */
+static int refuse_side(const struct etl_change_walk *walk, const struct part *part,
+	struct etl_error *err)
+{
+	bool set = walk->request.kind == ETL_CHANGE_SET;
+	char at[ETL_TIME_TEXT_BYTES], to[ETL_TIME_TEXT_BYTES];
+
+	if (!part->result.known)
+		return etl_error_set(err, ETL_PERMANENT, "change.nothing",
+			"partition '%s' has no watermark yet: there is nothing to rewind",
+			part->name);
+	etl_time_format_rfc3339(part->result.from, at);
+	etl_time_format_rfc3339(walk->request.time, to);
+	return etl_error_set(err, ETL_PERMANENT, "change.time",
+		"the watermark of partition '%s' is %s, %s than %s: use %s", part->name, at,
+		set ? "later" : "earlier", to, set ? "rewind" : "set");
+}
+
+/* Some partition has to move, or to be there already: else the wrong command was meant. */
+static int judge(const struct etl_change_walk *walk, struct etl_error *err)
+{
+	const struct part *wrong = NULL;
+
+	for (size_t i = 0; i < walk->n_parts; i++) {
+		const struct etl_change_result *r = &walk->parts[i].result;
+		bool counts = r->known || walk->request.kind == ETL_CHANGE_SET;
+
+		if (r->changed || (counts && r->from.ms == walk->request.time.ms))
+			return 0;
+		if (!wrong || (!wrong->result.known && r->known))
+			wrong = &walk->parts[i];
+	}
+	if (!wrong)
+		return etl_error_set(err, ETL_PERMANENT, "change.nothing",
+			"job '%s' has no partition '%s'", walk->job->name,
+			walk->request.partition ? walk->request.partition : "");
+	return refuse_side(walk, wrong, err);
+}
+
+/* ---- apply ------------------------------------------------------------------------------- */
+
+static int audit(const struct etl_change_walk *walk, const struct part *part,
+	struct etl_error *err)
+{
+	etl_cleanup(free) char *what =
+		etl_strf("watermark %s", etl_change_kind_word(walk->request.kind));
+	bson_t details = BSON_INITIALIZER;
+	int rc;
+
+	BSON_APPEND_UTF8(&details, "job", walk->job->name);
+	BSON_APPEND_UTF8(&details, "partition", part->name);
+	BSON_APPEND_DATE_TIME(&details, "from", walk->plan.from.ms);
+	BSON_APPEND_DATE_TIME(&details, "to", walk->plan.to.ms);
+	BSON_APPEND_INT64(&details, "windows", (int64_t)walk->plan.n);
+	BSON_APPEND_UTF8(&details, "reason", walk->request.why);
+	BSON_APPEND_UTF8(&details, "change_id", walk->id);
+	if (part->undoes)
+		BSON_APPEND_UTF8(&details, "undoes", part->undoes);
+	rc = store(walk)->ops->audit_add(store(walk), walk->request.who, what, &details, err);
+	bson_destroy(&details);
+	return rc;
+}
+
+/* Planned anew under the fence; written down before anything moves. */
+static int begin_part(struct etl_change_walk *walk, struct part *part, struct etl_error *err)
+{
+	struct etl_watermark mark;
+
+	if (store(walk)->ops->watermark_claim(store(walk), walk->job->name, part->name,
+		    walk->fence, walk->job->window.start, etl_dur_ms(walk->job->window.size),
+		    &mark, err) < 0 ||
+		plan_part(walk, part, &mark, err) < 0)
+		return -1;
+	etl_uuid7(etl_now(walk->env->clock).ms, walk->id);
+	if (audit(walk, part, err) < 0)
+		return -1;
+	part->result.from = part->result.reached = mark.processed;
+	part->result.to = walk->plan.to;
+	part->result.windows = (int64_t)walk->plan.n;
+	walk->in = 0;
+	walk->planned = true;
+	return 0;
+}
+
+static int keep_lease(struct etl_change_walk *walk, struct etl_error *err)
+{
+	etl_mono now = etl_mono_now(walk->env->clock);
+
+	if (etl_mono_diff(now, walk->renewed).us < ETL_LEASE_TTL.us / 3)
+		return 0;
+	walk->renewed = now;
+	return store(walk)->ops->lease_renew(store(walk), walk->job->name, walk->fence,
+		ETL_LEASE_TTL, err);
+}
+
+static int apply_slice(struct etl_change_walk *walk, struct part *part, struct etl_error *err)
+{
+	size_t left = walk->plan.n - walk->in;
+	size_t n = left < ETL_CHANGE_SLICE ? left : ETL_CHANGE_SLICE;
+	struct etl_change change = {
+		.id = walk->id,
+		.command = walk->command,
+		.kind = walk->request.kind,
+		.job = walk->job->name,
+		.partition = part->name,
+		.who = walk->request.who,
+		.why = walk->request.why,
+		.at = walk->now,
+		.from = part->result.from,
+		.to = walk->plan.to,
+		.reached = etl_change_plan_after(&walk->plan, walk->in + n),
+		.windows = (int64_t)(walk->in + n),
+		.done = n == left,
+		.undoes = part->undoes ? part->undoes : "",
+		.undone_by = "",
+	};
+	struct etl_change_slice slice = {.change = &change, .fence = walk->fence,
+		.expected = part->result.reached, .windows = walk->plan.windows + walk->in, .n = n};
+
+	if (keep_lease(walk, err) < 0 ||
+		store(walk)->ops->change_apply(store(walk), &slice, err) < 0)
+		return -1;
+	walk->in += n;
+	part->result.reached = change.reached;
+	part->result.done = change.done;
+	part->result.known = true;
+	if (change.done) {
+		walk->planned = false;
+		walk->at++;
+	}
+	return 0;
+}
+
+static int apply(struct etl_change_walk *walk, struct etl_error *err)
+{
+	struct part *part = &walk->parts[walk->at];
+
+	if (!part->result.changed) {
+		walk->at++;
+		return 0;
+	}
+	if (!walk->planned && begin_part(walk, part, err) < 0)
+		return -1;
+	return apply_slice(walk, part, err);
+}
+
+/* ---- the walk ---------------------------------------------------------------------------- */
+
+static int step(struct etl_change_walk *walk, struct etl_error *err)
+{
+	switch (walk->phase) {
+	case BEGIN:
+		walk->phase = LOOK;
+		return begin(walk, err);
+	case LOOK:
+		if (walk->at < walk->n_parts)
+			return look(walk, err);
+		walk->at = 0;
+		walk->phase = walk->request.dry_run ? ENDED : APPLY;
+		return judge(walk, err);
+	case APPLY:
+		if (walk->at < walk->n_parts)
+			return apply(walk, err);
+		walk->phase = ENDED;
+		break;
+	case ENDED:
+		break;
+	}
+	return 0;
+}
+
+int etl_change_step(struct etl_change_walk *walk, struct etl_error *err)
+{
+	int rc = step(walk, err);
+
+	if (rc < 0)
+		walk->phase = ENDED;
+	if (walk->phase == ENDED)
+		release(walk);
+	return rc < 0 ? -1 : walk->phase != ENDED;
+}
+
+const struct etl_change_result *etl_change_result(const struct etl_change_walk *walk, size_t i)
+{
+	return i < walk->n_parts ? &walk->parts[i].result : NULL;
+}
