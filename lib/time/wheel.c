@@ -17,8 +17,7 @@ enum {
 	BITS = 6,
 	SLOTS = 1 << BITS,
 	LEVELS = 10, /* 2^60 ms is more than an etl_mono can hold */
-	LEVEL_LATE = -1,   /* fires at the next advance */
-	LEVEL_FIRING = -2, /* fires in this one */
+	LEVEL_LATE = -1, /* fires at the next advance, or in this one */
 };
 
 struct etl_wheel {
@@ -189,12 +188,13 @@ bool etl_wheel_next(const struct etl_wheel *wheel, etl_mono *at)
 }
 
 /* Spreads a slot over the finer levels. */
-static void cascade(struct etl_wheel *wheel, struct etl_timer_link *ring)
+static void cascade(struct etl_wheel *wheel, int level, int slot)
 {
 	struct etl_timer_link all;
 
 	ring_init(&all);
-	ring_move(&all, ring);
+	ring_move(&all, &wheel->slots[level][slot]);
+	wheel->used[level] &= ~(UINT64_C(1) << slot);
 	while (!ring_is_empty(&all)) {
 		struct etl_timer *timer = timer_of(all.next);
 
@@ -205,12 +205,9 @@ static void cascade(struct etl_wheel *wheel, struct etl_timer_link *ring)
 
 static void fire_ring(struct etl_wheel *wheel, struct etl_timer_link *ring)
 {
-	for (struct etl_timer_link *l = ring->next; l != ring; l = l->next)
-		timer_of(l)->level = LEVEL_FIRING;
-	ring_move(&wheel->firing, ring);
 	/* From the head each time: a callback may take any timer out. */
-	while (!ring_is_empty(&wheel->firing)) {
-		struct etl_timer *timer = timer_of(wheel->firing.next);
+	while (!ring_is_empty(ring)) {
+		struct etl_timer *timer = timer_of(ring->next);
 
 		unlink_timer(wheel, timer);
 		timer->fire(timer, timer->ctx);
@@ -227,14 +224,15 @@ void etl_wheel_advance(struct etl_wheel *wheel, etl_mono now)
 	if (target > wheel->now)
 		wheel->now = target;
 	/* What a callback arms in the past goes to `late` again, for the next time. */
-	fire_ring(wheel, &wheel->late);
+	ring_move(&wheel->firing, &wheel->late);
+	fire_ring(wheel, &wheel->firing);
 	while (next_slot(wheel, &level, &slot, &start) && start <= wheel->now) {
 		wheel->position = start;
-		wheel->used[level] &= ~(UINT64_C(1) << slot);
-		if (level)
-			cascade(wheel, &wheel->slots[level][slot]);
-		else
+		/* Nothing new gets into this slot meanwhile: its tick is not after `now`. */
+		if (level == 0)
 			fire_ring(wheel, &wheel->slots[0][slot]);
+		else
+			cascade(wheel, level, slot);
 	}
 	wheel->position = wheel->now;
 }

@@ -55,8 +55,8 @@ static inline bool etl_timer_is_armed(const struct etl_timer *timer)
 }
 
 /* When to call etl_wheel_advance next: never later than the earliest due time; earlier only
- * at a point where timers move to a finer level (at most once a level on the way to it); the
- * time of the last advance if something is overdue. False if nothing is armed. */
+ * at a point where timers move to a finer level (at most once a level on the way to it); not
+ * after the last advance if something is overdue. False if nothing is armed. */
 bool etl_wheel_next(const struct etl_wheel *wheel, etl_mono *at);
 
 /* Moves time to `now` and fires what is due, in order of due tick, first armed first. A

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The timing wheel: order, re-arming from callbacks, sleeping, and a long random walk beside
- * a plain sorted list.
+ * a plain sorted list. With a million timers: test_wheel_million.c.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -371,35 +371,6 @@ static void behaves_like_a_sorted_list(void **state)
 	}
 }
 
-static void count_up(struct etl_timer *timer, void *ctx)
-{
-	(void)timer;
-	++*(size_t *)ctx;
-}
-
-static void carries_a_million_timers(void **state)
-{
-	enum { MILLION = 1000000 };
-	etl_cleanup(etl_wheel_free) struct etl_wheel *wheel = etl_wheel_new(birth);
-	struct etl_timer *timers = etl_calloc(MILLION, sizeof *timers);
-	size_t fired = 0;
-
-	(void)state;
-	random_state = 42;
-	for (int i = 0; i < MILLION; i++) {
-		timers[i] = (struct etl_timer){.fire = count_up, .ctx = &fired};
-		etl_timer_arm(
-			wheel, &timers[i], after_ms(1 + (int64_t)(random_next() % 86400000)));
-	}
-	assert_int_equal(etl_wheel_count(wheel), MILLION);
-	for (int i = 0; i < MILLION; i += 2)
-		etl_timer_cancel(wheel, &timers[i]);
-	etl_wheel_advance(wheel, after_ms(86400000));
-	assert_int_equal(fired, MILLION / 2);
-	assert_int_equal(etl_wheel_count(wheel), 0);
-	free(timers);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -411,7 +382,6 @@ int main(void)
 		cmocka_unit_test(a_far_timer_lets_the_process_sleep),
 		cmocka_unit_test(any_due_time_is_in_range),
 		cmocka_unit_test(behaves_like_a_sorted_list),
-		cmocka_unit_test(carries_a_million_timers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
