@@ -134,6 +134,8 @@ $(BUILD)/tests/sim/%: $(BUILD)/tests/sim/%.o $(BUILD)/libetl.a
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/libetl.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_LIB)
+# The peer that the wheel is measured beside.
+$(BUILD)/tests/bench/bench_wheel: LIBS_LIB += -lev
 # With gcc a fuzz target gets a plain main that replays files.
 $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(BUILD)/libetl.a
 	$(call say,LD,$@)

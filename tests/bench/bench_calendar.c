@@ -32,7 +32,7 @@ static struct question {
 };
 enum { QUESTIONS = sizeof questions / sizeof *questions };
 
-static void ask(const struct question *q, long times)
+__attribute__((noinline)) static void ask(const struct question *q, long times)
 {
 	etl_wall out;
 

@@ -37,7 +37,7 @@ OWNERS = {  # how a third party's header begins -> where it may be included (pat
     "mongoc": ["lib/mongo/", "lib/sink/", "lib/source/", "lib/state/"],
     "bson": ["lib/conf/document.", "lib/record/", "lib/mongo/", "lib/source/", "lib/transform/",
              "lib/check/", "lib/sink/", "lib/state/", "lib/job/", "daemon/"],
-    "ev.h": ["daemon/loop."],
+    "ev.h": ["daemon/loop.", "tests/bench/bench_wheel."],  # there libev is what we measure beside
     "uthash.h": ["daemon/"],
     "curl/": ["daemon/http."],
     "systemd/": ["daemon/journal.", "daemon/notify.", "daemon/etlctl/"],
@@ -47,6 +47,8 @@ OWNERS = {  # how a third party's header begins -> where it may be included (pat
     "openssl/": ["lib/base/", "lib/source/http/"],
 }
 NOT_BSON = ["daemon/etlctl/"]
+# Tests may use what libetl is made of; the daemon's own libraries only by right.
+NOT_IN_TESTS = ["ev.h", "curl/", "systemd/", "microhttpd"]
 SYSTEM = re.compile(
     r"^((sys|netinet|arpa|net|linux)/[a-z0-9_]+\.h|(aio|assert|ctype|dirent|endian|errno|fcntl|"
     r"float|fnmatch|getopt|glob|grp|inttypes|limits|locale|malloc|math|netdb|poll|pthread|pwd|"
@@ -93,6 +95,11 @@ def wrong_angled(path, name):
     return None if SYSTEM.match(name) else f"{path} includes <{name}>, which has no owner in {__file__}"
 
 
+def includes(path):
+    text = tree.code_only(tree.read(path), keep_strings=True)
+    return re.findall(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', text, re.M)
+
+
 def main():
     report = tree.Report("rooms")
     known = {f for f in tree.files(".c", ".h") if room_of(f)}
@@ -101,11 +108,13 @@ def main():
     for room in rooms:
         problems = []
         for path in sorted(f for f in known if room_of(f) == room):
-            text = tree.code_only(tree.read(path), keep_strings=True)
-            for opening, name in re.findall(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', text, re.M):
+            for opening, name in includes(path):
                 problem = wrong_quoted(path, name, known) if opening == '"' else wrong_angled(path, name)
                 problems += [problem] if problem else []
         report.check(f"includes of {room}", problems)
+    wrong = [wrong_angled(path, name) for path in sorted(tree.files(".c", ".h")) if path.startswith("tests/")
+             for opening, name in includes(path) if opening == "<" and name.startswith(tuple(NOT_IN_TESTS))]
+    report.check("the daemon's libraries in tests", [w for w in wrong if w])
     report.end()
 
 

@@ -23,6 +23,7 @@ WRONGS = [  # (lint, what is wrong, file, text, a word of the answer)
     ("rooms", "a concrete plugin", "lib/source/source_x.h", "", None),
     ("rooms", "a header that is nowhere", "lib/time/x.c", '#include "nowhere.h"\n', "nowhere"),
     ("rooms", "a library without right", "daemon/sched.c", "#include <ev.h>\n", "belongs to daemon/loop"),
+    ("rooms", "the loop in a test", "tests/unit/t.c", "#include <ev.h>\n", "belongs to daemon/loop"),
     ("rooms", "a library without owner", "daemon/x.c", "#include <zzz.h>\n", "no owner"),
     ("banned", "strcpy", "lib/base/x.c", "void f(char *a)\n{\n\tstrcpy(a, a);\n}\n", "x.c:7: strcpy()"),
     ("banned", "time", "daemon/x.c", "long f(void)\n{\n\treturn time(0);\n}\n", "time()"),
@@ -36,6 +37,7 @@ WRONGS = [  # (lint, what is wrong, file, text, a word of the answer)
 HARMLESS = [  # what must not be found
     ("banned", "a word in a comment or a text", "lib/base/x.c",
      '/* strcpy(a, b) */\nconst char *s = "time(0)";\nint x = a->time(0);\n'),
+    ("rooms", "libev where it is measured", "tests/bench/bench_wheel.c", "#include <ev.h>\n"),
     ("rooms", "an include in a comment", "lib/base/x.c", '/*\n#include "time/clock.h"\n*/\n'),
 ]
 
