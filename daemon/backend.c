@@ -33,6 +33,11 @@ struct connect {
 		char *job, *why;
 	} *pauses;
 	size_t n_pauses, pauses_cap;
+	struct schedule {
+		char *job;
+		struct etl_schedule_info info;
+	} *schedules;
+	size_t n_schedules, schedules_cap;
 };
 
 static int keep_mark(void *ctx, const char *job, const char *partition,
@@ -55,6 +60,15 @@ static int keep_pause(void *ctx, const char *job, const char *why)
 	return 0;
 }
 
+static int keep_schedule(void *ctx, const char *job, const struct etl_schedule_info *info)
+{
+	struct connect *c = ctx;
+
+	ETL_GROW(c->schedules, c->n_schedules, c->schedules_cap);
+	c->schedules[c->n_schedules++] = (struct schedule){etl_strdup(job), *info};
+	return 0;
+}
+
 static void connect_work(struct etld_task *task)
 {
 	struct connect *c = (struct connect *)task;
@@ -67,6 +81,8 @@ static void connect_work(struct etld_task *task)
 		c->rc = state->ops->watermark_list(state, keep_mark, c, &c->error);
 	if (c->rc == 0 && c->first)
 		c->rc = state->ops->pause_list(state, keep_pause, c, &c->error);
+	if (c->rc == 0 && c->first)
+		c->rc = state->ops->schedule_list(state, keep_schedule, c, &c->error);
 }
 
 static void take_marks(struct etld *etld, const struct connect *c)
@@ -83,9 +99,27 @@ static void take_marks(struct etld *etld, const struct connect *c)
 
 		if (!job)
 			continue;
-		job->paused = true;
+		etl_sched_pause(etld->sched, &job->sched);
 		free(job->pause_reason);
 		job->pause_reason = etl_strdup(c->pauses[i].why);
+	}
+}
+
+/* Where the slots of each job stand. What is no job any more is retired, so that it does not
+ * replay old slots if it comes back. */
+static void take_schedules(struct etld *etld, const struct connect *c)
+{
+	for (size_t i = 0; i < c->n_schedules; i++) {
+		const struct schedule *s = &c->schedules[i];
+		struct etld_job *job = etld_job_find(etld, s->job);
+
+		if (job) {
+			etl_sched_restore(etld->sched, &job->sched, &s->info);
+			job->restored = true;
+			job->interrupted = *s->info.holder && etld_instance_dead(s->info.holder);
+		} else if (*s->info.schedule) {
+			etld_slots_retire(etld, s->job, s->info.slot);
+		}
 	}
 }
 
@@ -99,8 +133,11 @@ static void connect_free(struct connect *c)
 		free(c->pauses[i].job);
 		free(c->pauses[i].why);
 	}
+	for (size_t i = 0; i < c->n_schedules; i++)
+		free(c->schedules[i].job);
 	free(c->marks);
 	free(c->pauses);
+	free(c->schedules);
 	free(c);
 }
 
@@ -119,6 +156,7 @@ static void is_down(struct etld *etld, const struct etl_error *err)
 	bool was_up = etld->mongodb_up || !etld->mongodb_tried;
 
 	etld->mongodb_up = false;
+	etl_sched_store(etld->sched, false);
 	etld->mongodb_tried = true;
 	memcpy(etld->mongodb_reason, err->message, sizeof etld->mongodb_reason);
 	if (was_up)
@@ -139,11 +177,10 @@ static void is_up(struct etld *etld, const struct connect *c)
 	etld_log(ETLD_NOTICE, ETLD_MSG_MONGODB_UP, NULL, 0, "MongoDB %s is there (%s), guarantee: %s",
 		c->topology.version, c->topology.kind,
 		c->topology.transactions ? "effectively-once" : "idempotent at-least-once");
+	take_schedules(etld, c);
 	take_marks(etld, c);
 	etld->marks_known = true;
-	if (first)
-		etld_sched_catch_up(etld);
-	etld_sched_resume_owed(etld);
+	etld_sched_up(etld, first);
 }
 
 static void connect_done(struct etld_task *task)

@@ -56,7 +56,7 @@ static void on_clock_stepped(void *ctx)
 
 	etld_log(ETLD_NOTICE, ETLD_MSG_CLOCK_STEPPED, NULL, 0,
 		"the wall clock was set; all slots are planned again");
-	etld_sched_replan_all(etld);
+	etl_sched_replan(etld->sched);
 }
 
 /* ---- watchdog ------------------------------------------------------------------------------ */
@@ -85,14 +85,14 @@ static void on_watchdog(struct etl_timer *timer, void *ctx)
 void etld_tell_status(struct etld *etld)
 {
 	if (etld->draining)
-		etld_notify_status("stopping: %u runs are ending", etld->active_runs);
+		etld_notify_status("stopping: %u runs are ending", etld_active_runs(etld));
 	else if (!etld->mongodb_tried)
 		etld_notify_status("starting: asking MongoDB");
 	else if (!etld->mongodb_up)
 		etld_notify_status("degraded: MongoDB cannot be reached: %s", etld->mongodb_reason);
 	else
 		etld_notify_status("%zu jobs, %u running, configuration %lld%s",
-			etld->generation->n_jobs, etld->active_runs, (long long)etld->generation->number,
+			etld->generation->n_jobs, etld_active_runs(etld), (long long)etld->generation->number,
 			etld->config_error ? ", the one on disk has errors" : "");
 }
 
@@ -124,11 +124,11 @@ void etld_drain(struct etld *etld)
 	}
 	etld->draining = true;
 	etld_log(ETLD_NOTICE, ETLD_MSG_DRAINING, NULL, 0, "stopping: %u runs are ending",
-		etld->active_runs);
+		etld_active_runs(etld));
 	etld_notify_stopping();
 	etld_notify_extend((etl_dur){limit.us + ETL_SECONDS(10).us});
 	etld_tell_status(etld);
-	etld_sched_stop(etld);
+	etl_sched_stop(etld->sched);
 	etl_timer_cancel(etld_loop_wheel(etld->loop), &etld->backend_timer);
 	etld->drain_timer =
 		(struct etl_timer){.fire = on_drain_timeout, .ctx = etld, .name = "drain"};
@@ -149,6 +149,7 @@ static int open_parts(struct etld *etld, struct etl_error *err)
 	etld->loop = etld_loop_new(etld->clock, &events, err);
 	if (!etld->loop)
 		return -1;
+	etld_sched_open(etld);
 	etld->pool = etld_pool_new((unsigned)settings->limits.workers, etld->clock, wake_loop, etld);
 	etld_settings_http(settings, &http);
 	etld->http = etld_http_new(etld->loop, etld->clock, &http, err);
@@ -200,8 +201,8 @@ void etld_free(struct etld *etld)
 		return;
 	etld_control_close(etld->control);
 	etld_pool_free(etld->pool);
-	if (etld->loop)
-		etld_sched_free(etld);
+	etld_slots_free(etld);
+	etld_sched_free(etld);
 	etld_http_free(etld->http);
 	etld_backend_close(etld);
 	etld_generation_unref(etld->generation);

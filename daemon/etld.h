@@ -19,14 +19,6 @@
 struct etld_run;
 struct etld_control;
 
-/* Why a run starts; `asked` and `partition` only by hand. */
-struct etld_trigger {
-	const char *name; /* static: schedule manual after catch_up */
-	etl_wall slot;	  /* ms == 0 = none */
-	struct etl_window asked;
-	char *partition; /* owned; NULL = all */
-};
-
 /* What the daemon knows of a partition without asking MongoDB. */
 struct etld_partition {
 	const char *name; /* lent by the generation */
@@ -42,19 +34,13 @@ struct etld_job {
 	int64_t prepared; /* the generation for which its sink was prepared; 0 = none */
 
 	/* schedule */
-	struct etl_timer timer;
-	etl_wall next;	    /* the slot that the timer waits for; ms == 0 = none */
-	etl_wall last_slot; /* the newest that fired: never again one at or before it */
-	bool paused;
+	struct etl_sched_job sched;
 	char *pause_reason;
-	bool owed;	    /* triggered while MongoDB was away or the daemon full */
-	bool has_queued;    /* a trigger waits for the running one, or for a free place */
-	struct etld_trigger queued;
-	struct etld_job *ready_next; /* in etld->ready */
-	bool in_ready;
+	bool restored;	  /* what the store knows of its slots was told to the scheduler */
+	bool interrupted; /* a run of it never gave its lease back */
+	bool note_due;	  /* its decided slot is to be stored */
 
 	/* runs */
-	struct etld_run *running;
 	char last_run_id[ETL_UUID_BYTES];
 	enum etl_run_state last_state;
 	etl_wall last_started, last_ended, last_ok;
@@ -91,8 +77,9 @@ struct etld {
 	/* jobs and runs */
 	struct etld_job *jobs; /* hash by name */
 	struct etld_run *runs; /* list of those that are alive */
-	unsigned active_runs;
-	struct etld_job *ready, **ready_last; /* jobs that wait for a free place */
+	struct etl_sched *sched;
+	struct etld_slot_task *slot_tasks; /* skipped slots that are not on record yet */
+	bool notes_busy, notes_due; /* a task stores decided slots; some are to be stored */
 
 	/* life */
 	bool draining, reloading;
@@ -103,23 +90,31 @@ struct etld {
 
 struct etld_job *etld_job_find(struct etld *etld, const char *name);
 
-/* sched.c: slots, triggers, the queue of ready jobs */
+/* sched.c: jobs and generations, and the scheduler's hands (lib/job/sched.h decides) */
+void etld_sched_open(struct etld *etld);
 void etld_sched_adopt(struct etld *etld, struct etld_generation *generation);
-void etld_sched_plan(struct etld *etld, struct etld_job *job);
-void etld_sched_replan_all(struct etld *etld);
-void etld_sched_catch_up(struct etld *etld); /* once the watermarks are known */
-void etld_sched_resume_owed(struct etld *etld);
-void etld_sched_run_ended(struct etld *etld, struct etld_job *job);
-void etld_sched_stop(struct etld *etld);
+/* MongoDB is there; `first`: what it knows was read into the jobs. */
+void etld_sched_up(struct etld *etld, bool first);
+void etld_sched_run_ended(struct etld *etld, struct etld_job *job, const struct etl_run *run,
+	bool store_lost);
 void etld_sched_free(struct etld *etld);
-enum etld_accept { ETLD_ACCEPTED, ETLD_QUEUED, ETLD_REFUSED };
-/* Takes trigger->partition. `*run` is set if it started at once. */
-enum etld_accept etld_sched_trigger(struct etld *etld, struct etld_job *job,
-	struct etld_trigger *trigger, struct etld_run **run);
+unsigned etld_active_runs(const struct etld *etld);
+static inline struct etld_run *etld_running(const struct etld_job *job)
+{
+	return job->sched.run;
+}
 
-/* exec.c: carries runs and strands between loop and workers */
+/* slots.c: what is to be stored of slots, by workers; kept until MongoDB has it */
+void etld_slots_skip(struct etld *etld, const char *job, const struct etl_skip *skip,
+	const char *schedule);
+void etld_slots_note(struct etld *etld, struct etld_job *job);
+void etld_slots_retire(struct etld *etld, const char *job, etl_wall slot);
+void etld_slots_flush(struct etld *etld); /* MongoDB is there again */
+void etld_slots_free(struct etld *etld);
+
+/* exec.c: carries runs and strands between loop and workers. Takes what the trigger owns. */
 struct etld_run *etld_exec_start(struct etld *etld, struct etld_job *job,
-	struct etld_trigger *trigger);
+	struct etl_trigger *trigger);
 void etld_exec_cancel(struct etld_run *run, enum etl_cancel why);
 void etld_exec_orphan(struct etld_run *run); /* its job left the configuration */
 void etld_exec_drain(struct etld *etld); /* ends the runs that only wait for a retry */

@@ -158,28 +158,24 @@ static void remember(struct etld_job *job, const struct etl_run *run)
 	}
 }
 
-/* Both the run and its record were refused because MongoDB is away? Then the daemon looks
- * out for it, and the job is owed a run. */
-static void notice_lost_mongodb(struct etld_run *run)
+/* The run or its record was refused because MongoDB is away: the daemon looks out for it. */
+static bool notice_lost_mongodb(struct etld_run *run)
 {
-	static const char *const away[] = {"mongodb.unreachable", "mongodb.network",
-		"mongodb.election"};
 	const struct etl_error *errors[] = {&run->run->error, &run->finish_error};
 
 	for (size_t e = 0; e < 2; e++)
-		for (size_t i = 0; i < 3; i++)
-			if (errors[e]->kind == ETL_TRANSIENT && strcmp(errors[e]->code, away[i]) == 0) {
-				if (run->job)
-					run->job->owed = true;
-				etld_backend_lost(run->etld, errors[e]);
-				return;
-			}
+		if (etl_store_is_away(errors[e])) {
+			etld_backend_lost(run->etld, errors[e]);
+			return true;
+		}
+	return false;
 }
 
 static void report(struct etld_run *run)
 {
 	struct etld *etld = run->etld;
 	struct etld_job *job = run->job;
+	bool lost;
 
 	if (run->finish_error.kind != ETL_OK) {
 		struct etld_field fields[] = {{"ETL_JOB", run->run->job->name, 0},
@@ -188,15 +184,13 @@ static void report(struct etld_run *run)
 		etld_log(ETLD_WARNING, NULL, fields, 2, "the record of run %s could not be saved: %s",
 			run->run->run_id, run->finish_error.message);
 	}
-	etld->active_runs--;
-	if (job) {
+	if (job)
 		remember(job, run->run);
-		notice_lost_mongodb(run);
-	}
+	lost = notice_lost_mongodb(run);
 	etld_report_run(etld, run->run);
 	tell_watchers(run, true);
 	if (job)
-		etld_sched_run_ended(etld, job);
+		etld_sched_run_ended(etld, job, run->run, lost);
 	run_free(run);
 	etld_tell_status(etld);
 	etld_maybe_stopped(etld);
@@ -512,18 +506,15 @@ static void on_timeout(struct etl_timer *timer, void *ctx)
 }
 
 struct etld_run *etld_exec_start(struct etld *etld, struct etld_job *job,
-	struct etld_trigger *trigger)
+	struct etl_trigger *trigger)
 {
 	struct etld_run *run = ETL_NEW(struct etld_run);
 
 	run->etld = etld;
 	run->job = job;
 	run->generation = etld_generation_ref(etld->generation);
-	run->run = etl_run_new(job->job, &etld->run_env, etld->generation->number, trigger->name,
-		trigger->slot);
+	run->run = etl_run_new(job->job, &etld->run_env, etld->generation->number, trigger);
 	run->run->prepare = job->prepared != etld->generation->number;
-	run->run->asked = trigger->asked;
-	run->run->only_partition = ETL_TAKE(trigger->partition);
 	run->finish_error = (struct etl_error)ETL_ERROR_INIT;
 	run->renew_error = (struct etl_error)ETL_ERROR_INIT;
 	run->timeout = (struct etl_timer){.fire = on_timeout, .ctx = run, .name = "run timeout"};
@@ -532,8 +523,6 @@ struct etld_run *etld_exec_start(struct etld *etld, struct etld_job *job,
 	if (run->next)
 		run->next->prev = run;
 	etld->runs = run;
-	etld->active_runs++;
-	job->running = run;
 	etl_timer_arm(etld_loop_wheel(etld->loop), &run->timeout,
 		etl_mono_add(etl_mono_now(etld->clock), job->job->timeout));
 	run->task = (struct etld_task){.work = begin_work, .done = begin_done, .name = "begin"};

@@ -40,22 +40,46 @@ static void pause_free(struct etld_query *query)
 	free(q);
 }
 
+/* resume --from: the slots since then that the pause kept from running. False: answered. */
+static bool read_from(struct etld_request *request, etl_wall *from)
+{
+	const char *text = etl_json_text(request->parameters, "from", NULL);
+
+	if (!text)
+		return true;
+	if (!etld_parse_time(text, from)) {
+		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "2026-07-01T10:00Z", "'%s' is no time",
+			text);
+		return false;
+	}
+	if (from->ms > etl_now(request->etld->clock).ms) {
+		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "slots to come run by themselves",
+			"--from %s lies in the future", text);
+		return false;
+	}
+	return true;
+}
+
 static void set_paused(struct etld_request *request, bool pause)
 {
 	struct etld_job *job = etld_request_job(request);
 	const char *why;
 	struct pause_query *q;
 	struct etl_json *reply;
+	etl_wall from = {0};
 
-	if (!job)
+	if (!job || !read_from(request, &from))
 		return;
 	why = etl_json_text(request->parameters, "reason", "");
 	reply = etld_reply_object(request->etld, "etl.pause/1");
 	etl_json_add_text(reply, "job", job->name);
 	etl_json_add_bool(reply, "paused", pause);
-	etl_json_add_bool(reply, "changed", job->paused != pause);
+	etl_json_add_bool(reply, "changed", job->sched.paused != pause);
 	etl_json_add_text(reply, "reason", pause ? why : "");
-	job->paused = pause;
+	if (pause)
+		etl_sched_pause(request->etld->sched, &job->sched);
+	else
+		etl_sched_resume(request->etld->sched, &job->sched, from);
 	free(job->pause_reason);
 	job->pause_reason = pause ? etl_strdup(why) : NULL;
 

@@ -165,9 +165,9 @@ static void refuse_busy(struct etld_request *request, const struct etld_job *job
 	struct etl_json *details = etl_json_object();
 
 	etl_json_add_text(details, "job", job->name);
-	etl_json_add_text(details, "run_id", etld_exec_run_id(job->running));
+	etl_json_add_text(details, "run_id", etld_exec_run_id(etld_running(job)));
 	etld_refuse_with(request, ETL_CTL_BUSY, details, "etlctl status",
-		"job '%s' is running: %s", job->name, etld_exec_run_id(job->running));
+		"job '%s' is running: %s", job->name, etld_exec_run_id(etld_running(job)));
 }
 
 static void refuse_not_ready(struct etld_request *request, const char *reason)
@@ -178,12 +178,17 @@ static void refuse_not_ready(struct etld_request *request, const char *reason)
 	etld_refuse_with(request, ETL_CTL_NOT_READY, details, "etlctl status", "%s", reason);
 }
 
-static void start(struct etld_request *request, struct etld_job *job, struct etld_trigger *trigger)
+static void start(struct etld_request *request, struct etld_job *job, struct etl_trigger *trigger)
 {
-	struct etld_run *run = NULL;
+	enum etl_accept accepted = etl_sched_trigger(request->etld->sched, &job->sched, trigger);
+	struct etld_run *run = accepted == ETL_ACCEPT_STARTED ? etld_running(job) : NULL;
 	struct etl_json *reply;
 
-	etld_sched_trigger(request->etld, job, trigger, &run);
+	if (accepted == ETL_ACCEPT_REFUSED) {
+		etld_refuse(request, ETL_CTL_BUSY, "etlctl status", "%d runs by hand wait for '%s' already",
+			ETL_MANUAL_MAX, job->name);
+		return;
+	}
 	if (run && etl_json_bool(request->parameters, "wait", false) && request->more) {
 		follow_run(request, run);
 		return;
@@ -200,7 +205,7 @@ void etld_handle_run(struct etld_request *request)
 	struct etld *etld = request->etld;
 	struct etld_job *job = etld_request_job(request);
 	const struct etl_partition *only = NULL;
-	struct etld_trigger trigger = {.name = "manual"};
+	struct etl_trigger trigger = {.kind = ETL_TRIGGER_MANUAL};
 	const char *partition;
 
 	if (!job)
@@ -211,9 +216,9 @@ void etld_handle_run(struct etld_request *request)
 	} else if (!etld->mongodb_up) {
 		refuse_not_ready(request,
 			*etld->mongodb_reason ? etld->mongodb_reason : "etld is still starting");
-	} else if (job->running) {
+	} else if (etld_running(job) && job->sched.running.kind != ETL_TRIGGER_BACKFILL) {
 		refuse_busy(request, job);
-	} else if (job->paused && !etl_json_bool(request->parameters, "force", false)) {
+	} else if (job->sched.paused && !etl_json_bool(request->parameters, "force", false)) {
 		etld_refuse(request, ETL_CTL_NOT_READY, "etlctl resume, or run --force",
 			"job '%s' is paused", job->name);
 	} else if (partition && !(only = etld_partition_find(job->job, partition))) {

@@ -56,7 +56,7 @@ static void add_daemon(struct etl_json *reply, struct etld *etld)
 	part = etl_json_add_object(daemon, "workers");
 	etl_json_add_int(part, "busy", facts.busy);
 	etl_json_add_int(part, "total", facts.workers);
-	etl_json_add_int(daemon, "active_runs", etld->active_runs);
+	etl_json_add_int(daemon, "active_runs", etld_active_runs(etld));
 	etl_json_add_int(daemon, "timers", (int64_t)etl_wheel_count(etld_loop_wheel(etld->loop)));
 	etl_json_add_int(daemon, "loop_turns", (int64_t)etld_loop_turns(etld->loop));
 }
@@ -108,11 +108,11 @@ static void add_job(struct etl_json *list, const struct etld *etld, const struct
 	etl_json_add_text(item, "description", job->job->description);
 	etl_json_add_text(item, "health", health);
 	etl_json_add_text(item, "reason", reason);
-	etl_json_add_bool(item, "paused", job->paused);
-	etld_json_time(item, "next", job->next);
+	etl_json_add_bool(item, "paused", job->sched.paused);
+	etld_json_time(item, "next", job->sched.next);
 	etl_json_add_text(item, "guarantee", guarantee(etld, job->job));
-	etl_json_add_text(item, "running", job->running ? etld_exec_run_id(job->running) : NULL);
-	etl_json_add_bool(item, "queued", job->has_queued || job->owed);
+	etl_json_add_text(item, "running", etld_running(job) ? etld_exec_run_id(etld_running(job)) : NULL);
+	etl_json_add_bool(item, "queued", etl_sched_has_waiting(&job->sched));
 	add_last_run(item, job);
 	add_watermarks(item, etld, job);
 	windows = etl_json_add_object(item, "windows");
@@ -160,7 +160,7 @@ void etld_handle_jobs(struct etld_request *request)
 		etl_json_add_text(item, "source", config->source->name);
 		etl_json_add_text(item, "sink", config->sink->name);
 		etl_json_add_int(item, "partitions", (int64_t)config->n_partitions);
-		etl_json_add_bool(item, "paused", job && job->paused);
+		etl_json_add_bool(item, "paused", job && job->sched.paused);
 		etl_json_add_bool(item, "enabled", true);
 	}
 	etld_answer(request, reply);

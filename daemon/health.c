@@ -53,7 +53,7 @@ const char *etld_job_health(const struct etld *etld, const struct etld_job *job,
 	char text[ETL_DURATION_TEXT_BYTES];
 
 	*reason = '\0';
-	if (job->paused) {
+	if (job->sched.paused) {
 		snprintf(reason, size, "%s", job->pause_reason ? job->pause_reason : "");
 		return "paused";
 	}
@@ -74,5 +74,5 @@ const char *etld_job_health(const struct etld *etld, const struct etld_job *job,
 		return "ok";
 	etl_duration_format((etl_dur){lag.us - lag.us % 1000000}, text, sizeof text);
 	snprintf(reason, size, "the slowest partition is %s behind", text);
-	return lag.us > 3 * limit.us && !job->running ? "stale" : "late";
+	return lag.us > 3 * limit.us && !etld_running(job) ? "stale" : "late";
 }

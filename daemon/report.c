@@ -162,7 +162,7 @@ void etld_report_run(struct etld *etld, const struct etl_run *run)
 		report_strand(run, &run->strands[i]);
 	add_text(&f, "ETL_JOB", run->job->name);
 	add_text(&f, "ETL_RUN_ID", run->run_id);
-	add_text(&f, "ETL_TRIGGER", run->trigger);
+	add_text(&f, "ETL_TRIGGER", etl_trigger_word(run->trigger.kind));
 	add_text(&f, "ETL_STATE", etl_run_state_word(run->state));
 	add_number(&f, "ETL_DURATION_US", took.us);
 	add_counts(&f, run);

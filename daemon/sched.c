@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * When jobs run: their slots on the timing wheel, what missed slots and overlaps come to, and
- * the queue of those that wait for a free place. Decides; exec.c does. A slot is a UTC
- * instant that fires at most once: last_slot never goes back, whatever the clock does.
+ * Jobs as the daemon lives with them: taken over from one generation to the next, and the
+ * hands of the scheduler, which decides (lib/job/sched.h). Loop thread.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include "base/alloc.h"
 #include "etld.h"
 #include "journal.h"
+#include "message_ids.h"
 #include "time/civil.h"
 
 struct etld_job *etld_job_find(struct etld *etld, const char *name)
@@ -20,212 +20,104 @@ struct etld_job *etld_job_find(struct etld *etld, const char *name)
 	return job;
 }
 
-static void trigger_fini(struct etld_trigger *trigger)
+static struct etld_job *job_of(struct etl_sched_job *job)
 {
-	free(trigger->partition);
-	*trigger = (struct etld_trigger){0};
+	return (struct etld_job *)((char *)job - offsetof(struct etld_job, sched));
 }
 
-/* ---- slots --------------------------------------------------------------------------------- */
-
-static etl_wall later(etl_wall a, etl_wall b)
+unsigned etld_active_runs(const struct etld *etld)
 {
-	return a.ms > b.ms ? a : b;
+	struct etl_sched_facts facts;
+
+	etl_sched_facts(etld->sched, &facts);
+	return facts.active;
 }
 
-/* Arms the timer for the job's next slot: monotonic time until slot + jitter, from the wall
- * clock's present reading. A step of the clock plans again. */
-static void arm(struct etld *etld, struct etld_job *job)
-{
-	etl_wall due = etl_wall_add(job->next, etl_job_jitter(job->job, etld->host));
-	etl_dur wait = etl_wall_diff(due, etl_now(etld->clock));
+/* ---- the scheduler's hands ------------------------------------------------------------------- */
 
-	etl_timer_arm(etld_loop_wheel(etld->loop), &job->timer,
-		etl_mono_add(etl_mono_now(etld->clock), wait.us > 0 ? wait : (etl_dur){0}));
+static void log_skip(const struct etld_job *job, const struct etl_skip *skip)
+{
+	char first[ETL_TIME_TEXT_BYTES], last[ETL_TIME_TEXT_BYTES];
+
+	etl_time_format_rfc3339(skip->first, first);
+	etl_time_format_rfc3339(skip->last, last);
+	struct etld_field fields[] = {{"ETL_JOB", job->name, 0}, {"ETL_SLOT_FIRST", first, 0},
+		{"ETL_SLOT_LAST", last, 0}, {"ETL_SLOTS", NULL, (int64_t)skip->slots},
+		{"ETL_REASON", etl_skip_text(skip->code), 0}};
+
+	if (skip->slots == 1)
+		etld_log(ETLD_NOTICE, ETLD_MSG_SLOTS_SKIPPED, fields, 5, "%s: slot %s does not run: %s",
+			job->name, last, etl_skip_text(skip->code));
+	else
+		etld_log(ETLD_NOTICE, ETLD_MSG_SLOTS_SKIPPED, fields, 5,
+			"%s: slots from %s to %s do not run: %s", job->name, first, last,
+			etl_skip_text(skip->code));
 }
 
-void etld_sched_plan(struct etld *etld, struct etld_job *job)
+static void *on_start(void *ctx, struct etl_sched_job *sched_job, struct etl_trigger *trigger)
 {
-	etl_timer_cancel(etld_loop_wheel(etld->loop), &job->timer);
-	job->next.ms = 0;
-	if (!job->job->calendar || etld->draining)
-		return;
-	if (!etl_calendar_next(job->job->calendar, later(etl_now(etld->clock), job->last_slot),
-		    &job->next)) {
-		job->next.ms = 0;
-		return;
-	}
-	arm(etld, job);
+	struct etld_job *job = job_of(sched_job);
+
+	if (trigger->skip.last.ms)
+		log_skip(job, &trigger->skip);
+	return etld_exec_start(ctx, job, trigger);
 }
 
-/* The clock was set. Forward: a slot that is now past fires at once, once. Back: nothing runs
- * again, the next slot is after the newest that fired. */
-void etld_sched_replan_all(struct etld *etld)
+static void on_cancel(void *ctx, void *run)
 {
-	etl_wall now = etl_now(etld->clock);
-
-	for (struct etld_job *job = etld->jobs; job; job = job->hh.next) {
-		if (job->next.ms && job->next.ms <= now.ms)
-			arm(etld, job);
-		else
-			etld_sched_plan(etld, job);
-	}
+	(void)ctx;
+	etld_exec_cancel(run, ETL_CANCEL_OVERLAP);
 }
 
-static void on_slot(struct etl_timer *timer, void *ctx)
+static void on_skip(void *ctx, struct etl_sched_job *sched_job, const struct etl_skip *skip,
+	const char *schedule)
 {
-	struct etld *etld = ctx;
-	struct etld_job *job =
-		(struct etld_job *)((char *)timer - offsetof(struct etld_job, timer));
-	struct etld_trigger trigger = {.name = "schedule", .slot = job->next};
+	struct etld_job *job = job_of(sched_job);
 
-	job->last_slot = job->next;
-	etld_sched_plan(etld, job);
-	if (!job->paused)
-		etld_sched_trigger(etld, job, &trigger, NULL);
+	log_skip(job, skip);
+	etld_slots_skip(ctx, job->name, skip, schedule);
 }
 
-/* ---- triggers ------------------------------------------------------------------------------ */
-
-static bool is_by_hand(const struct etld_trigger *trigger)
+static void on_note(void *ctx, struct etl_sched_job *job)
 {
-	return trigger->asked.end.ms > 0 || trigger->partition;
+	etld_slots_note(ctx, job_of(job));
 }
 
-/* One waits; the newer replaces it, except that a slot never pushes out what an operator
- * asked for: what fell due with the slot is found by the next plan in any case. */
-static void queue(struct etld_job *job, struct etld_trigger *trigger)
+static struct etl_sched_job *on_find(void *ctx, const char *name)
 {
-	if (job->has_queued && is_by_hand(&job->queued) && !is_by_hand(trigger)) {
-		trigger_fini(trigger);
-		return;
-	}
-	if (job->has_queued)
-		trigger_fini(&job->queued);
-	job->queued = *trigger;
-	job->has_queued = true;
-	*trigger = (struct etld_trigger){0};
+	struct etld_job *job = etld_job_find(ctx, name);
+
+	return job ? &job->sched : NULL;
 }
 
-static void make_ready(struct etld *etld, struct etld_job *job)
+void etld_sched_open(struct etld *etld)
 {
-	if (job->in_ready)
-		return;
-	job->in_ready = true;
-	job->ready_next = NULL;
-	*etld->ready_last = job;
-	etld->ready_last = &job->ready_next;
+	static const struct etl_sched_ops ops = {
+		.start = on_start,
+		.cancel = on_cancel,
+		.skip = on_skip,
+		.note = on_note,
+		.find = on_find,
+	};
+
+	etld->sched = etl_sched_new(etld_loop_wheel(etld->loop), etld->clock, etld->host, &ops, etld);
 }
 
-static bool is_full(const struct etld *etld)
+void etld_sched_run_ended(struct etld *etld, struct etld_job *job, const struct etl_run *run,
+	bool store_lost)
 {
-	return etld->active_runs >= (unsigned)etld->generation->settings.limits.max_active;
+	struct etl_run_outcome outcome;
+
+	etl_run_outcome(run, &outcome);
+	outcome.store_lost |= store_lost;
+	etl_sched_ended(etld->sched, &job->sched, &outcome);
 }
 
-static enum etld_accept overlap(struct etld_job *job, struct etld_trigger *trigger)
-{
-	bool is_slot = strcmp(trigger->name, "schedule") == 0;
+/* ---- catching up ----------------------------------------------------------------------------- */
 
-	if (job->job->overlap == ETL_OVERLAP_SKIP && is_slot) {
-		struct etld_field fields[] = {{"ETL_JOB", job->name, 0}};
-
-		etld_log(ETLD_NOTICE, NULL, fields, 1,
-			"%s: slot skipped, the run before is still going (overlap: skip)", job->name);
-		trigger_fini(trigger);
-		return ETLD_REFUSED;
-	}
-	if (job->job->overlap == ETL_OVERLAP_CANCEL_RUNNING && is_slot)
-		etld_exec_cancel(job->running, ETL_CANCEL_OPERATOR);
-	queue(job, trigger);
-	return ETLD_QUEUED;
-}
-
-enum etld_accept etld_sched_trigger(struct etld *etld, struct etld_job *job,
-	struct etld_trigger *trigger, struct etld_run **run)
-{
-	struct etld_run *started;
-
-	if (etld->draining) {
-		trigger_fini(trigger);
-		return ETLD_REFUSED;
-	}
-	if (job->running)
-		return overlap(job, trigger);
-	if (!etld->mongodb_up) {
-		job->owed = true; /* windows that fell due are found again by the plan */
-		trigger_fini(trigger);
-		return ETLD_REFUSED;
-	}
-	if (is_full(etld)) {
-		queue(job, trigger);
-		make_ready(etld, job);
-		return ETLD_QUEUED;
-	}
-	started = etld_exec_start(etld, job, trigger);
-	if (run)
-		*run = started;
-	return ETLD_ACCEPTED;
-}
-
-static void start_ready(struct etld *etld)
-{
-	while (etld->ready && !is_full(etld) && etld->mongodb_up && !etld->draining) {
-		struct etld_job *job = etld->ready;
-
-		etld->ready = job->ready_next;
-		if (!etld->ready)
-			etld->ready_last = &etld->ready;
-		job->in_ready = false;
-		if (job->has_queued && !job->running) {
-			struct etld_trigger trigger = job->queued;
-
-			job->has_queued = false;
-			etld_exec_start(etld, job, &trigger);
-		}
-	}
-}
-
-/* Dependants run when an upstream job closed or changed windows. */
-static void trigger_dependants(struct etld *etld, const struct etl_job *job)
-{
-	for (size_t i = 0; i < job->n_dependants; i++) {
-		struct etld_job *dependant = etld_job_find(etld, job->dependants[i]->name);
-		struct etld_trigger trigger = {.name = "after"};
-
-		if (dependant && !dependant->paused)
-			etld_sched_trigger(etld, dependant, &trigger, NULL);
-	}
-}
-
-void etld_sched_run_ended(struct etld *etld, struct etld_job *job)
-{
-	const struct etl_run *run = etld_exec_run(job->running);
-	bool moved = run->windows_loaded || run->windows_empty || run->windows_changed;
-	const struct etl_job *config = etld_generation_job(etld->generation, job->name);
-
-	job->running = NULL;
-	if (moved && config)
-		trigger_dependants(etld, config);
-	if (job->has_queued && !etld->draining)
-		make_ready(etld, job);
-	start_ready(etld);
-}
-
-void etld_sched_resume_owed(struct etld *etld)
-{
-	for (struct etld_job *job = etld->jobs; job; job = job->hh.next) {
-		struct etld_trigger trigger = {.name = "catch_up"};
-
-		if (!job->owed || job->paused)
-			continue;
-		job->owed = false;
-		etld_sched_trigger(etld, job, &trigger, NULL);
-	}
-	start_ready(etld);
-}
-
-/* A slot was missed if the first window that is owed fell due before one that has passed. */
-static bool missed_a_slot(const struct etld *etld, const struct etld_job *job, etl_wall watermark)
+/* Windows are owed since a slot that has passed: the run that should have loaded them failed,
+ * or died with its etld. */
+static bool owes_windows(const struct etld *etld, const struct etld_job *job, etl_wall watermark)
 {
 	const struct etl_window_rules *rules = &job->job->window;
 	etl_wall due, slot, now = etl_now(etld->clock);
@@ -244,19 +136,39 @@ static bool missed_a_slot(const struct etld *etld, const struct etld_job *job, e
 
 /* A dependant that ran before always looks: its upstream may have changed windows that it
  * closed, and the daemon died before it was told. */
-void etld_sched_catch_up(struct etld *etld)
+static bool owes_a_run(const struct etld *etld, const struct etld_job *job)
 {
-	for (struct etld_job *job = etld->jobs; job; job = job->hh.next) {
-		struct etld_trigger trigger = {.name = "catch_up"};
-		bool missed = false;
+	if (job->interrupted)
+		return true;
+	for (size_t i = 0; i < job->job->n_partitions; i++)
+		if (job->partitions[i].watermark.ms &&
+			(job->job->n_upstream || owes_windows(etld, job, job->partitions[i].watermark)))
+			return true;
+	return false;
+}
 
-		for (size_t i = 0; i < job->job->n_partitions && !missed; i++)
-			missed = job->partitions[i].watermark.ms &&
-				(job->job->n_upstream ||
-					missed_a_slot(etld, job, job->partitions[i].watermark));
-		if (missed && !job->paused && job->job->misfire != ETL_MISFIRE_SKIP)
-			etld_sched_trigger(etld, job, &trigger, NULL);
-	}
+static void catch_up(struct etld *etld, struct etld_job *job)
+{
+	struct etl_trigger trigger = {.kind = ETL_TRIGGER_CATCH_UP};
+
+	if (job->sched.paused || job->sched.run || etl_sched_has_waiting(&job->sched))
+		return;
+	if (owes_a_run(etld, job) && job->job->misfire != ETL_MISFIRE_SKIP)
+		etl_sched_trigger(etld->sched, &job->sched, &trigger);
+	job->interrupted = false;
+}
+
+void etld_sched_up(struct etld *etld, bool first)
+{
+	for (struct etld_job *job = etld->jobs; first && job; job = job->hh.next)
+		if (!job->restored) { /* the store has never heard of it */
+			etl_sched_restore(etld->sched, &job->sched, NULL);
+			job->restored = true;
+		}
+	etld_slots_flush(etld);
+	etl_sched_store(etld->sched, true);
+	for (struct etld_job *job = etld->jobs; first && job; job = job->hh.next)
+		catch_up(etld, job);
 }
 
 /* ---- generations --------------------------------------------------------------------------- */
@@ -274,81 +186,80 @@ static struct etld_partition *carry_partitions(const struct etld_job *old, const
 	return partitions;
 }
 
-/* A new or changed schedule begins with its next slot: what lies before is not replayed. */
+static struct etld_job *new_job(struct etld *etld, const struct etl_job *config)
+{
+	struct etld_job *job = ETL_NEW(struct etld_job);
+
+	job->name = etl_strdup(config->name);
+	HASH_ADD_KEYPTR(hh, etld->jobs, job->name, strlen(job->name), job);
+	etl_sched_add(etld->sched, &job->sched, job->name, config);
+	if (etld->marks_known) { /* a reload: it is new, or comes back after it was retired */
+		etl_sched_restore(etld->sched, &job->sched, NULL);
+		job->restored = true;
+	}
+	return job;
+}
+
 static void adopt_job(struct etld *etld, const struct etl_job *config)
 {
 	struct etld_job *job = etld_job_find(etld, config->name);
 	struct etld_partition *partitions;
 
-	if (!job) {
-		job = ETL_NEW(struct etld_job);
-		job->name = etl_strdup(config->name);
-		job->timer = (struct etl_timer){.fire = on_slot, .ctx = etld, .name = "slot"};
-		HASH_ADD_KEYPTR(hh, etld->jobs, job->name, strlen(job->name), job);
-	}
+	if (job)
+		etl_sched_change(etld->sched, &job->sched, config);
+	else
+		job = new_job(etld, config);
 	partitions = carry_partitions(job, config);
 	free(job->partitions);
 	job->partitions = partitions;
 	job->job = config;
-	etld_sched_plan(etld, job);
 }
 
-static void forget_job(struct etld *etld, struct etld_job *job)
+static void free_job(struct etld *etld, struct etld_job *job)
 {
-	etl_timer_cancel(etld_loop_wheel(etld->loop), &job->timer);
-	for (struct etld_job **p = &etld->ready; *p; p = &(*p)->ready_next)
-		if (*p == job) {
-			*p = job->ready_next;
-			break;
-		}
-	etld->ready_last = &etld->ready;
-	while (*etld->ready_last)
-		etld->ready_last = &(*etld->ready_last)->ready_next;
+	etl_sched_remove(etld->sched, &job->sched);
 	HASH_DEL(etld->jobs, job);
-	if (job->has_queued)
-		trigger_fini(&job->queued);
 	free(job->partitions);
 	free(job->pause_reason);
 	free(job->name);
 	free(job);
 }
 
-/* Swaps the generation in. A running job that is gone from the configuration ends its run on
- * the generation that the run holds; then it is forgotten. */
+/* A running job that is gone from the configuration ends its run on the generation that the
+ * run holds; the job is forgotten at once. Should it come back, its old slots are not replayed. */
+static void forget_job(struct etld *etld, struct etld_job *job)
+{
+	if (etld_running(job)) {
+		etld_exec_cancel(etld_running(job), ETL_CANCEL_OPERATOR);
+		etld_exec_orphan(etld_running(job));
+	}
+	etld_slots_retire(etld, job->name, job->sched.decided);
+	free_job(etld, job);
+}
+
 void etld_sched_adopt(struct etld *etld, struct etld_generation *generation)
 {
 	struct etld_generation *old = etld->generation;
 	struct etld_job *job, *next;
 
-	if (!etld->ready_last)
-		etld->ready_last = &etld->ready;
 	etld->generation = generation;
 	for (size_t i = 0; i < generation->n_jobs; i++)
 		adopt_job(etld, generation->jobs[i]);
 	HASH_ITER(hh, etld->jobs, job, next)
-	{
-		if (etld_generation_job(generation, job->name))
-			continue;
-		if (job->running) {
-			etld_exec_cancel(job->running, ETL_CANCEL_OPERATOR);
-			etld_exec_orphan(job->running);
-		}
-		forget_job(etld, job);
-	}
+		if (!etld_generation_job(generation, job->name))
+			forget_job(etld, job);
+	etl_sched_limit(etld->sched, (unsigned)generation->settings.limits.max_active);
 	if (old && old != generation)
 		etld_generation_unref(old);
-}
-
-void etld_sched_stop(struct etld *etld)
-{
-	for (struct etld_job *job = etld->jobs; job; job = job->hh.next)
-		etl_timer_cancel(etld_loop_wheel(etld->loop), &job->timer);
 }
 
 void etld_sched_free(struct etld *etld)
 {
 	struct etld_job *job, *next;
 
+	if (!etld->sched)
+		return;
 	HASH_ITER(hh, etld->jobs, job, next)
-		forget_job(etld, job);
+		free_job(etld, job);
+	etl_sched_free(etld->sched);
 }

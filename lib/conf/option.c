@@ -335,3 +335,15 @@ int etl_conf_time(const struct etl_node *node, etl_wall *out, const struct etl_c
 {
 	return convert_one(node, ETL_OPT_TIME, out, env) ? 0 : -1;
 }
+
+int etl_conf_word(const struct etl_node *node, const char *key, const char *context,
+	const char *const *words, int *out, const struct etl_conf_env *env)
+{
+	struct etl_option row = {.name = key, .type = ETL_OPT_WORD, .words = words};
+	char *name = etl_strf("'%s'", key);
+	struct etl_conversion cv = {&row, node, name, context, env};
+	bool ok = etl_convert_scalar(&cv, out);
+
+	free(name);
+	return ok ? 0 : -1;
+}

@@ -63,6 +63,12 @@ static const struct etl_command_arg pause_args[] = {
 	{"reason", "--reason", 0, "TEXT", ETL_ARG_TEXT, 0, "why, for those who ask later"},
 	END,
 };
+static const struct etl_command_arg resume_args[] = {
+	JOB_REQUIRED,
+	{"from", "--from", 0, "TIME", ETL_ARG_TIME, 0,
+		"slots since then count as missed (misfire decides)"},
+	END,
+};
 static const struct etl_command_arg check_args[] = {
 	{"file", NULL, 0, "FILE", ETL_ARG_TEXT, ETL_ARG_LOCAL, "the daemon's file "
 							       "(/etc/etld/etld.yaml)"},
@@ -197,12 +203,17 @@ static const struct etl_command commands[] = {
 	[ETL_COMMAND_RESUME] = {
 		.name = "resume",
 		.summary = "Let a paused job go on; windows missed meanwhile are caught up",
-		.help = "  etlctl resume airqino\n",
+		.help =
+			"Slots that the pause kept from running are skipped with that reason, but\n"
+			"those since --from count as missed: the job's misfire policy decides. Windows\n"
+			"do not depend on slots: the next run loads all that are due.\n\n"
+			"  etlctl resume airqino\n"
+			"  etlctl resume airqino --from 2026-07-01T10:00Z\n",
 		.access = ETL_ACCESS_OPERATE,
 		.method = "Resume",
 		.reply =
 			"(" HEAD ", job: string, paused: bool, changed: bool, reason: ?string)",
-		.args = job_args,
+		.args = resume_args,
 	},
 	[ETL_COMMAND_CONFIG_CHECK] = {
 		.name = "config check",

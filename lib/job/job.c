@@ -139,6 +139,11 @@ const struct etl_partition *etl_job_partition(const struct etl_job *job, const c
 	return NULL;
 }
 
+void etl_job_schedule_key(const struct etl_job *job, char out[ETL_SCHEDULE_BYTES])
+{
+	snprintf(out, ETL_SCHEDULE_BYTES, "%.255s|%.63s", job->schedule_text, job->timezone);
+}
+
 etl_dur etl_job_jitter(const struct etl_job *job, const char *host)
 {
 	uint64_t hash = etl_hash64(job->name, strlen(job->name),

@@ -19,7 +19,12 @@
 #define ETL_JOB_NAME_MAX 64
 #define ETL_PARTITIONS_MAX 100000
 
-enum etl_misfire { ETL_MISFIRE_RUN_EACH, ETL_MISFIRE_RUN_LATEST, ETL_MISFIRE_SKIP };
+enum etl_misfire {
+	ETL_MISFIRE_RUN_EACH,	    /* one run for each missed slot, as it would have been */
+	ETL_MISFIRE_RUN_LATEST,	    /* one run for the newest */
+	ETL_MISFIRE_RUN_IF_YOUNGER, /* the same, unless it is older than misfire_age */
+	ETL_MISFIRE_SKIP,
+};
 enum etl_overlap { ETL_OVERLAP_SKIP, ETL_OVERLAP_QUEUE_ONE, ETL_OVERLAP_CANCEL_RUNNING };
 
 /* One independent slice of a job. */
@@ -39,6 +44,16 @@ struct etl_job_check {
 	enum etl_on_fail on_fail;
 };
 
+/* A sensor: the job waits until a collection has something new enough. */
+struct etl_wait_for {
+	const char *collection, *database; /* database NULL = the daemon's */
+	const char *field;		   /* a date, or an ObjectId */
+	const bson_t *filter;		   /* NULL = any document */
+	etl_dur newer_than;		   /* how old the newest may be */
+	etl_dur poke;			   /* how often it is asked */
+	etl_dur timeout;		   /* then the slot is skipped */
+};
+
 struct etl_job {
 	const char *name; /* the file's name without .yaml */
 	const char *description;
@@ -50,9 +65,12 @@ struct etl_job {
 	const char *timezone;
 	etl_dur jitter; /* upper bound of the stable shift */
 	int misfire;	/* enum etl_misfire */
+	etl_dur misfire_age; /* of RUN_IF_YOUNGER */
 	int overlap;	/* enum etl_overlap */
 	etl_dur timeout; /* of a run */
 	int64_t max_active; /* partitions of this job in flight at once */
+
+	const struct etl_wait_for *wait_for; /* NULL = none */
 
 	int64_t retry_max;
 	etl_dur retry_backoff, retry_max_backoff;
@@ -104,6 +122,10 @@ void etl_graph_link(struct etl_job **jobs, size_t n, const struct etl_conf_env *
 /* The partition of `other` that belongs to partition `name` of a linked job: the one of the
  * same name, or NULL = all of them. */
 const struct etl_partition *etl_job_partition(const struct etl_job *job, const char *name);
+
+/* What makes a schedule the one it is: "10 * * * *|Europe/Paris". Slots are remembered with
+ * it, so that an edited schedule never replays slots of the old one. Cut to fit `out`. */
+void etl_job_schedule_key(const struct etl_job *job, char out[ETL_SCHEDULE_BYTES]);
 
 /* The stable shift of a job's slots on this host: within [0, jitter). */
 etl_dur etl_job_jitter(const struct etl_job *job, const char *host);

@@ -2,12 +2,14 @@
  *
  * A job's `schedule` and `window`: when it runs, and over which grid.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/str.h"
 #include "job/job_parts.h"
+#include "time/duration.h"
 
-static const char *const misfire_words[] = {"run_each", "run_latest", "skip", NULL};
+static const char *const misfire_words[] = {"run_each", "run_latest", "run_if_younger(2h)", "skip", NULL};
 static const char *const overlap_words[] = {"skip", "queue_one", "cancel_running", NULL};
 
 struct schedule_options {
@@ -15,7 +17,8 @@ struct schedule_options {
 	etl_dur every, offset;
 	const char *timezone;
 	etl_dur jitter, timeout;
-	int misfire, overlap;
+	const struct etl_node *misfire;
+	int overlap;
 	int64_t max_active;
 };
 
@@ -33,9 +36,8 @@ static const struct etl_option schedule_table[] = {
 	{.name = "jitter", .type = ETL_OPT_DURATION, .offset = AT(schedule_options, jitter),
 		.fallback = "0s", .max = 86400,
 		.help = "spread: a shift below this, always the same for a job on a host"},
-	{.name = "misfire", .type = ETL_OPT_WORD, .offset = AT(schedule_options, misfire),
-		.words = misfire_words, .fallback = "run_latest",
-		.help = "slots missed while the daemon was down"},
+	{.name = "misfire", .type = ETL_OPT_NODE, .offset = AT(schedule_options, misfire),
+		.help = "missed slots: run_each, run_latest (default), run_if_younger(2h) or skip"},
 	{.name = "overlap", .type = ETL_OPT_WORD, .offset = AT(schedule_options, overlap),
 		.words = overlap_words, .fallback = "queue_one",
 		.help = "a slot that comes while a run is still going"},
@@ -104,8 +106,9 @@ static void load_calendar(struct etl_job *job, const struct schedule_options *o,
 		job->schedule_text = o->cron;
 	} else if (o->every.us) {
 		job->calendar = etl_calendar_every(o->every, o->offset, &err);
-		job->schedule_text = etl_arena_strf(env->arena, "every %s",
-			etl_node_get(node, "every")->text);
+		job->schedule_text = etl_arena_strf(env->arena, o->offset.us ? "every %s offset %s" :
+			"every %s", etl_node_get(node, "every")->text,
+			o->offset.us ? etl_node_get(node, "offset")->text : "");
 	} else if (!job->after.n) {
 		etl_job_fail_at(env, node, ETL_DIAG_MISSING, "needs cron or every", "no schedule");
 	}
@@ -115,6 +118,35 @@ static void load_calendar(struct etl_job *job, const struct schedule_options *o,
 	else if (job->calendar && !etl_calendar_next(job->calendar, (etl_wall){0}, &slot))
 		etl_job_fail_at(env, etl_node_get(node, "cron"), ETL_DIAG_RANGE, "no such day in 40 years",
 			"this schedule never fires,");
+}
+
+/* "run_if_younger(2h)": the word and its age. */
+static bool load_misfire_age(struct etl_job *job, const struct etl_node *node,
+	const struct etl_conf_env *env)
+{
+	static const char word[] = "run_if_younger(";
+	const char *why = "a length such as 2h is due in the parentheses";
+	size_t n = strlen(node->text);
+	char age[32];
+
+	if (!etl_starts_with(node->text, word))
+		return false;
+	job->misfire = ETL_MISFIRE_RUN_IF_YOUNGER;
+	snprintf(age, sizeof age, "%s", node->text + sizeof word - 1);
+	age[strcspn(age, ")")] = '\0';
+	if (node->text[n - 1] != ')' || !etl_duration_parse(age, &job->misfire_age, &why))
+		etl_diag_add(env->diag, &node->mark, ETL_DIAG_RANGE, "run_if_younger(2h)",
+			"man etld.yaml, schedule", "'misfire' is '%s': %s", node->text, why);
+	return true;
+}
+
+static void load_misfire(struct etl_job *job, const struct etl_node *node,
+	const struct etl_conf_env *env)
+{
+	job->misfire = ETL_MISFIRE_RUN_LATEST;
+	if (!node || (node->kind == ETL_NODE_SCALAR && load_misfire_age(job, node, env)))
+		return;
+	etl_conf_word(node, "misfire", "schedule", misfire_words, &job->misfire, env);
 }
 
 /* `node` may be NULL; then `body`, the job, is where it is missing. */
@@ -142,7 +174,7 @@ void etl_job_load_schedule(struct etl_job *job, const struct etl_node *body,
 	job->zone = zone;
 	job->timezone = o.timezone;
 	job->jitter = o.jitter;
-	job->misfire = o.misfire;
+	load_misfire(job, o.misfire, env);
 	job->overlap = o.overlap;
 	job->timeout = o.timeout;
 	job->max_active = o.max_active;

@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "state/run_record.h"
+#include "time/civil.h"
 
 const char *etl_run_state_word(enum etl_run_state state)
 {
@@ -29,19 +30,21 @@ const char *etl_run_state_word(enum etl_run_state state)
 }
 
 struct etl_run *etl_run_new(const struct etl_job *job, const struct etl_run_env *env,
-	int64_t generation, const char *trigger, etl_wall slot)
+	int64_t generation, struct etl_trigger *trigger)
 {
 	struct etl_run *run = ETL_NEW(struct etl_run);
 
 	run->job = job;
 	run->env = env;
 	run->generation = generation;
-	run->trigger = trigger;
-	run->slot = slot;
-	run->planned = etl_now(env->clock);
-	run->started = run->planned;
+	run->trigger = *trigger;
+	*trigger = (struct etl_trigger){0};
+	run->started = etl_now(env->clock);
+	run->planned = run->started;
+	if (run->trigger.as_of.ms && run->trigger.as_of.ms < run->planned.ms)
+		run->planned = run->trigger.as_of;
 	run->began = etl_mono_now(env->clock);
-	etl_uuid7(run->planned.ms, run->run_id);
+	etl_uuid7(run->started.ms, run->run_id);
 	return run;
 }
 
@@ -52,35 +55,103 @@ void etl_run_free(struct etl_run *run)
 	for (size_t i = 0; i < run->n_strands; i++)
 		etl_strand_fini(&run->strands[i]);
 	free(run->strands);
-	free(run->only_partition);
+	etl_trigger_fini(&run->trigger);
 	free(run);
 }
 
-/* 0 = ours; -1 = somebody else's (state BUSY) or the store failed. */
+static int record_passed_over(struct etl_run *run)
+{
+	char schedule[ETL_SCHEDULE_BYTES];
+
+	if (!run->trigger.skip.last.ms)
+		return 0;
+	etl_job_schedule_key(run->job, schedule);
+	return etl_skip_save(run->env, run->job->name, &run->trigger.skip, schedule, &run->error);
+}
+
+/* A run that never gave its lease back died with its etld. Its windows are still due; that
+ * there was a run is written down here, unless it did so itself. */
+static void record_lost_run(struct etl_run *run)
+{
+	struct etl_state *state = run->env->state;
+	struct etl_error ignored = ETL_ERROR_INIT;
+	struct etl_run_record record = {
+		.run_id = run->lease.lost_run,
+		.job = run->job->name,
+		.trigger = run->lease.lost_slot.ms ? "schedule" : "",
+		.state = "interrupted",
+		.reason = "etld ended under this run; its windows stayed due",
+		.host = "",
+		.slot = run->lease.lost_slot,
+		.started = run->lease.lost_since,
+		.ended = run->lease.now,
+	};
+	bson_t saved;
+	int found;
+
+	if (!*run->lease.lost_run)
+		return;
+	found = state->ops->run_get(state, run->lease.lost_run, &saved, &ignored);
+	if (found == 1)
+		bson_destroy(&saved);
+	else if (found == 0)
+		(void)state->ops->run_save(state, &record, &ignored);
+}
+
+/* The store's clock is a second witness: windows are never closed ahead of it. */
+static void heed_store_clock(struct etl_run *run)
+{
+	if (run->lease.now.ms && run->lease.now.ms < run->planned.ms)
+		run->planned = run->lease.now;
+}
+
+static int refuse(struct etl_run *run)
+{
+	char slot[ETL_TIME_TEXT_BYTES];
+
+	run->state = ETL_RUN_BUSY;
+	etl_time_format_rfc3339(run->trigger.slot, slot);
+	if (run->trigger.slot.ms && run->lease.slot.ms >= run->trigger.slot.ms)
+		return etl_error_set(&run->error, ETL_CONFLICT, "slot.decided",
+			"another etld has decided the slot %s already", slot);
+	return etl_error_set(&run->error, ETL_CONFLICT, "lease.held",
+		"another etld runs this job: %s", run->lease.holder);
+}
+
+/* 0 = ours; -1 = refused (state BUSY) or the store failed. */
 static int take_lease(struct etl_run *run)
 {
 	struct etl_state *state = run->env->state;
-	struct etl_lease lease = {0};
-	const char *dead = NULL;
+	char schedule[ETL_SCHEDULE_BYTES];
+	struct etl_lease_ask ask = {
+		.job = run->job->name,
+		.holder = run->env->holder,
+		.run_id = run->run_id,
+		.ttl = ETL_LEASE_TTL,
+		.slot = run->trigger.slot,
+		.schedule = schedule,
+	};
 
+	etl_job_schedule_key(run->job, schedule);
 	for (int i = 0; i < 2; i++) {
-		int got = state->ops->lease_acquire(state, run->job->name, run->env->holder, dead,
-			ETL_LEASE_TTL, &lease, &run->error);
+		int got = state->ops->lease_acquire(state, &ask, &run->lease, &run->error);
 
 		if (got < 0)
 			return -1;
 		if (got == 1) {
-			run->fence = lease.fence;
+			run->fence = run->lease.fence;
 			run->leased = true;
+			run->claimed = true;
+			record_lost_run(run);
+			heed_store_clock(run);
 			return 0;
 		}
-		dead = run->env->dead_holder ? run->env->dead_holder(lease.holder) : NULL;
-		if (!dead)
+		ask.dead_holder =
+			run->env->dead_holder ? run->env->dead_holder(run->lease.holder) : NULL;
+		if (!ask.dead_holder)
 			break;
 	}
-	run->state = ETL_RUN_BUSY;
-	return etl_error_set(&run->error, ETL_CONFLICT, "lease.held",
-		"another etld runs this job: %s", lease.holder);
+	return refuse(run);
 }
 
 static int prepare_sink(struct etl_run *run)
@@ -102,12 +173,13 @@ static int prepare_sink(struct etl_run *run)
 static void make_strands(struct etl_run *run)
 {
 	const struct etl_job *job = run->job;
+	const char *only = run->trigger.partition;
 
 	run->strands = etl_calloc(job->n_partitions, sizeof *run->strands);
 	for (size_t i = 0; i < job->n_partitions; i++) {
 		struct etl_strand *strand = &run->strands[run->n_strands];
 
-		if (run->only_partition && strcmp(run->only_partition, job->partitions[i].name) != 0)
+		if (only && strcmp(only, job->partitions[i].name) != 0)
 			continue;
 		strand->run = run;
 		strand->partition = &job->partitions[i];
@@ -120,7 +192,7 @@ static void make_strands(struct etl_run *run)
 
 int etl_run_begin(struct etl_run *run)
 {
-	if (take_lease(run) < 0 || prepare_sink(run) < 0) {
+	if (record_passed_over(run) < 0 || take_lease(run) < 0 || prepare_sink(run) < 0) {
 		if (run->state == ETL_RUN_RUNNING)
 			run->state = ETL_RUN_FAILED;
 		return -1;
@@ -230,16 +302,16 @@ static void fill_record(const struct etl_run *run, struct etl_run_record *out)
 	*out = (struct etl_run_record){
 		.run_id = run->run_id,
 		.job = run->job->name,
-		.trigger = run->trigger,
+		.trigger = etl_trigger_word(run->trigger.kind),
 		.state = etl_run_state_word(run->state),
 		.reason = run->error.kind ? run->error.message : "",
 		.host = run->env->host,
 		.generation = run->generation,
 		.fence = run->fence,
-		.slot = run->slot,
+		.slot = run->trigger.slot,
 		.started = run->started,
 		.ended = run->ended,
-		.window = run->asked,
+		.window = run->trigger.asked,
 		.counts = run->counts,
 		.windows_loaded = run->windows_loaded,
 		.windows_empty = run->windows_empty,
@@ -280,11 +352,41 @@ int etl_run_finish(struct etl_run *run, struct etl_error *err)
 	run->ended = etl_now(run->env->clock);
 	settle_state(run);
 	fill_record(run, &record);
-	rc = state->ops->run_save(state, &record, err);
+	/* A slot that another etld has decided has its record there. */
+	rc = run->state == ETL_RUN_BUSY && run->trigger.slot.ms ?
+		0 : state->ops->run_save(state, &record, err);
 	free(record.partitions);
-	/* A lease that cannot be given back runs out by itself. */
-	if (run->leased)
+	/* A lease that cannot be given back runs out by itself. One whose run has no record is
+	 * kept: whoever takes it next writes down that there was a run. */
+	if (run->leased && rc == 0)
 		(void)state->ops->lease_release(state, run->job->name, run->fence, &ignored);
 	run->leased = false;
 	return rc;
+}
+
+bool etl_store_is_away(const struct etl_error *err)
+{
+	static const char *const away[] = {"mongodb.unreachable", "mongodb.network",
+		"mongodb.election"};
+
+	for (size_t i = 0; err->kind == ETL_TRANSIENT && i < sizeof away / sizeof *away; i++)
+		if (strcmp(err->code, away[i]) == 0)
+			return true;
+	return false;
+}
+
+void etl_run_outcome(const struct etl_run *run, struct etl_run_outcome *out)
+{
+	*out = (struct etl_run_outcome){
+		.moved = run->windows_loaded || run->windows_empty || run->windows_changed,
+		.claimed = run->claimed,
+		.busy = run->state == ETL_RUN_BUSY,
+		.store_lost = etl_store_is_away(&run->error),
+		.decided = run->lease.slot,
+	};
+	/* By our clock: if it differs from the store's we ask too soon, or a little late. */
+	if (out->busy)
+		out->held_for = etl_wall_diff(run->lease.expires, etl_now(run->env->clock));
+	if (out->held_for.us > ETL_LEASE_TTL.us)
+		out->held_for = ETL_LEASE_TTL;
 }

@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 
 #include "job/job.h"
+#include "job/sched.h"
 #include "job/steps.h"
 #include "state/state.h"
 
@@ -39,7 +40,7 @@ enum etl_run_state {
 	ETL_RUN_BLOCKED,   /* nothing could be done: upstream windows are missing */
 	ETL_RUN_CANCELLED,
 	ETL_RUN_FENCED,	   /* another etld has the job */
-	ETL_RUN_BUSY,	   /* another etld holds the lease: not started */
+	ETL_RUN_BUSY,	   /* another etld has the lease, or has decided the slot: not started */
 };
 const char *etl_run_state_word(enum etl_run_state state);
 
@@ -48,16 +49,15 @@ struct etl_run {
 	const struct etl_job *job;
 	const struct etl_run_env *env;
 	int64_t generation;
-	const char *trigger;   /* static: schedule manual after catch_up */
-	etl_wall slot;	       /* the slot it runs for; ms == 0 = none */
-	struct etl_window asked; /* start == end: whatever is due */
-	char *only_partition;  /* NULL = all; owned */
+	struct etl_trigger trigger; /* owned */
 	bool prepare; /* first run of this job on this generation: prepare the sink before */
 
 	atomic_int cancel;  /* enum etl_cancel; looked at between steps and batches */
 	atomic_bool fenced; /* a commit found a higher fence: somebody else has the job */
 	int64_t fence;
 	bool leased;
+	bool claimed;	       /* its slot counts as run */
+	struct etl_lease lease; /* as it was given or refused */
 	etl_wall planned;      /* the run's one "now" for window decisions */
 	etl_wall started, ended;
 	etl_mono began;
@@ -74,14 +74,22 @@ struct etl_run {
 	bool checks_failed;
 };
 
-enum etl_cancel { ETL_CANCEL_NO, ETL_CANCEL_OPERATOR, ETL_CANCEL_TIMEOUT, ETL_CANCEL_SHUTDOWN };
+enum etl_cancel {
+	ETL_CANCEL_NO,
+	ETL_CANCEL_OPERATOR,
+	ETL_CANCEL_TIMEOUT,
+	ETL_CANCEL_SHUTDOWN,
+	ETL_CANCEL_OVERLAP,
+};
 
+/* Takes what `trigger` owns. */
 struct etl_run *etl_run_new(const struct etl_job *job, const struct etl_run_env *env,
-	int64_t generation, const char *trigger, etl_wall slot);
+	int64_t generation, struct etl_trigger *trigger);
 void etl_run_free(struct etl_run *run);
 
-/* Worker: takes the lease, prepares the sink, makes a strand for each partition (each begins
- * with its own plan step). -1: run->error and run->state say why; then finish at once. */
+/* Worker: records the slots that were passed over, takes the lease with the claim of its slot,
+ * prepares the sink, makes a strand for each partition (each begins with its own plan step).
+ * -1: run->error and run->state say why; then finish at once. */
 int etl_run_begin(struct etl_run *run);
 
 /* Worker: the finish step, when no strand is left: state, sums, record, lease. -1 if the
@@ -90,6 +98,24 @@ int etl_run_finish(struct etl_run *run, struct etl_error *err);
 
 /* The run's record as the store has it. `out` is initialised. After finish. */
 void etl_run_to_bson(const struct etl_run *run, bson_t *out);
+
+/* True if an error says that the store, MongoDB, cannot be reached. */
+bool etl_store_is_away(const struct etl_error *err);
+
+/* What the run means for its job's schedule. After finish. */
+void etl_run_outcome(const struct etl_run *run, struct etl_run_outcome *out);
+
+/* Worker: the record of slots that will not run (state "skipped"), then the note that they are
+ * decided. The same slots give the same record, however often. `schedule`: the key of the
+ * schedule in force. */
+int etl_skip_save(const struct etl_run_env *env, const char *job, const struct etl_skip *skip,
+	const char *schedule, struct etl_error *err);
+
+/* True if a range of windows was asked for. */
+static inline bool etl_run_is_asked(const struct etl_run *run)
+{
+	return run->trigger.asked.start.ms < run->trigger.asked.end.ms;
+}
 
 /* Worker: keeps the lease while strands are out. */
 int etl_run_renew(struct etl_run *run, struct etl_error *err);

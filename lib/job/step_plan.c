@@ -141,7 +141,7 @@ enum etl_go etl_step_plan(struct etl_strand *strand, struct etl_error *err)
 	struct etl_run *run = strand->run;
 	const struct etl_job *job = run->job;
 	struct etl_state *state = run->env->state;
-	bool is_asked = run->asked.start.ms < run->asked.end.ms;
+	bool is_asked = etl_run_is_asked(run);
 	struct etl_window range;
 
 	if (!strand->work) {
@@ -157,12 +157,12 @@ enum etl_go etl_step_plan(struct etl_strand *strand, struct etl_error *err)
 		return ETL_GO_FAIL;
 	strand->watermark = work->watermark.processed;
 	range = etl_window_scan_range(&job->window, &work->watermark, run->planned);
-	if (is_asked && run->asked.start.ms < range.start.ms)
-		range.start = run->asked.start;
+	if (is_asked && run->trigger.asked.start.ms < range.start.ms)
+		range.start = run->trigger.asked.start;
 	if (read_ledger(strand, &range, err) < 0)
 		return ETL_GO_FAIL;
 	etl_window_plan(&job->window, &work->watermark, run->planned, work->briefs, work->n_briefs,
-		is_asked ? &run->asked : NULL, &work->due);
+		is_asked ? &run->trigger.asked : NULL, &work->due);
 	if (is_asked && work->due.more) {
 		etl_error_set(err, ETL_PERMANENT, "run.too_many",
 			"more than %d windows were asked for at once; ask for them in parts",

@@ -13,9 +13,12 @@
 
 struct lease_row {
 	char *job;
-	char holder[160];
-	etl_wall expires;
+	char holder[ETL_HOLDER_BYTES];
+	char run_id[ETL_UUID_BYTES];
+	etl_wall expires, acquired;
 	int64_t fence;
+	etl_wall slot, run_slot; /* the newest decided; that of the run which holds it */
+	char schedule[ETL_SCHEDULE_BYTES];
 };
 
 struct watermark_row {

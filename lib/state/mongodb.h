@@ -95,11 +95,16 @@ void etl_state_append_words(bson_t *list, bool closed);
 
 /* The operations, one file a topic. */
 int etl_smdb_prepare(struct etl_state *s, struct etl_error *err);
-int etl_smdb_lease_acquire(struct etl_state *s, const char *job, const char *holder,
-	const char *dead_holder, etl_dur ttl, struct etl_lease *lease, struct etl_error *err);
+int etl_smdb_lease_acquire(struct etl_state *s, const struct etl_lease_ask *ask,
+	struct etl_lease *lease, struct etl_error *err);
 int etl_smdb_lease_renew(struct etl_state *s, const char *job, int64_t fence, etl_dur ttl,
 	struct etl_error *err);
 int etl_smdb_lease_release(struct etl_state *s, const char *job, int64_t fence,
+	struct etl_error *err);
+int etl_smdb_slots_save(struct etl_state *s, const struct etl_slot_note *notes, size_t n,
+	struct etl_error *err);
+int etl_smdb_schedule_list(struct etl_state *s,
+	int (*fn)(void *ctx, const char *job, const struct etl_schedule_info *info), void *ctx,
 	struct etl_error *err);
 int etl_smdb_watermark_claim(struct etl_state *s, const char *job, const char *partition,
 	int64_t fence, etl_wall origin, int64_t window_ms, struct etl_watermark *out,

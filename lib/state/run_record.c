@@ -93,12 +93,18 @@ void etl_run_record_to_bson(const struct etl_run_record *run, bson_t *out)
 	append_text(out, "trigger", run->trigger);
 	append_text(out, "state", run->state);
 	append_text(out, "reason", run->reason);
+	if (run->code && *run->code)
+		append_text(out, "code", run->code);
 	append_text(out, "host", run->host);
 	BSON_APPEND_INT64(out, "generation", run->generation);
 	BSON_APPEND_INT64(out, "fence", run->fence);
 	BSON_APPEND_INT64(out, "attempt", run->attempt);
 	if (run->slot.ms)
 		BSON_APPEND_DATE_TIME(out, "slot", run->slot.ms);
+	if (run->slot_first.ms)
+		BSON_APPEND_DATE_TIME(out, "slot_first", run->slot_first.ms);
+	if (run->slots)
+		BSON_APPEND_INT64(out, "slots", (int64_t)run->slots);
 	BSON_APPEND_DATE_TIME(out, "started", run->started.ms);
 	if (run->ended.ms) {
 		BSON_APPEND_DATE_TIME(out, "ended", run->ended.ms);

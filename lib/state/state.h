@@ -84,10 +84,44 @@ struct etl_watermark {
 	char run_id[ETL_UUID_BYTES];
 };
 
+#define ETL_HOLDER_BYTES 160
+#define ETL_SCHEDULE_BYTES 320 /* a schedule's text, see etl_job_schedule_key */
+
+/* Who asks for a job's lease, and for which slot. The claim of a slot and the lease are one
+ * step: of two daemons with one schedule only one runs a slot, whenever each of them asks. */
+struct etl_lease_ask {
+	const char *job, *holder;
+	const char *dead_holder; /* known to be no more: its lease is taken; NULL = none */
+	const char *run_id;	 /* kept with the lease, so that a run that died is known */
+	etl_dur ttl;
+	etl_wall slot;		 /* refused if it is decided already; ms == 0 = none */
+	const char *schedule;	 /* the text of the schedule that the slot is of */
+};
+
 struct etl_lease {
 	int64_t fence;	  /* valid after acquire */
-	char holder[160]; /* after a refusal: who has it */
+	char holder[ETL_HOLDER_BYTES]; /* after a refusal: who has it */
 	etl_wall expires; /* after a refusal: until when */
+	etl_wall slot;	  /* the newest slot of the job that is decided; ms == 0 = none yet */
+	etl_wall now;	  /* after acquire: the store's clock */
+	/* After acquire: the run that held the lease before and never gave it back. "" = none. */
+	char lost_run[ETL_UUID_BYTES];
+	etl_wall lost_slot, lost_since;
+};
+
+/* All slots of a job up to this one are decided. */
+struct etl_slot_note {
+	const char *job;
+	etl_wall slot; /* an earlier one than what is stored changes nothing unless `back` */
+	const char *schedule; /* that it is of; "" retires: the job left the configuration */
+	bool back;
+};
+
+/* What is on record about a job's schedule. */
+struct etl_schedule_info {
+	char holder[ETL_HOLDER_BYTES]; /* "" = nobody holds the lease */
+	etl_wall slot;		       /* the newest that is decided; ms == 0 = none */
+	char schedule[ETL_SCHEDULE_BYTES]; /* the schedule that it is of; "" = retired */
 };
 
 /* Everything that one slice commits. */
@@ -178,12 +212,15 @@ struct etl_run_partition {
 	uint64_t requests, bytes;
 };
 struct etl_run_record {
-	const char *run_id, *job, *trigger; /* schedule manual after catch_up reread startup */
-	const char *state;		    /* running ok failed partial cancelled fenced skipped */
+	const char *run_id, *job, *trigger; /* job/trigger.h has the words */
+	const char *state;		    /* job/run.h has the words; skipped, interrupted */
 	const char *reason;
+	const char *code; /* of skipped: which rule said so; "" or NULL = none */
 	const char *host;
 	int64_t generation, fence, attempt;
 	etl_wall slot, started, ended; /* ended.ms = 0 while running */
+	etl_wall slot_first; /* of skipped: the first of several slots; the last is `slot` */
+	uint64_t slots;	     /* of skipped: how many; 0 = not known, or not skipped */
 	struct etl_window window;      /* asked for by an operator; start == end: whatever is due */
 	struct etl_counts counts;
 	uint64_t windows_loaded, windows_empty, windows_failed, windows_lost, warnings;
@@ -232,18 +269,26 @@ struct etl_state_ops {
 	int (*prepare)(struct etl_state *s, struct etl_error *err);
 	bool (*has_transactions)(struct etl_state *s);
 
-	/* 1 = yours, 0 = somebody else holds it (lease->holder, expires), -1 error. A holder that
-	 * equals `dead_holder` (may be NULL) is taken over at once. The store's clock decides.
-	 * A holder is a process; what follows a ';' is a purpose, so that two of one process keep
-	 * each other out. */
-	int (*lease_acquire)(struct etl_state *s, const char *job, const char *holder,
-		const char *dead_holder, etl_dur ttl, struct etl_lease *lease,
-		struct etl_error *err);
+	/* 1 = yours, and `ask->slot` is claimed; 0 = refused: the slot is decided (lease->slot is
+	 * not before it), or somebody else holds the lease (holder, expires); -1 error. The store's
+	 * clock decides. A holder is a process; what follows a ';' is a purpose, so that two of
+	 * one process keep each other out. */
+	int (*lease_acquire)(struct etl_state *s, const struct etl_lease_ask *ask,
+		struct etl_lease *lease, struct etl_error *err);
 	/* 0, or -1 with ETL_CONFLICT when it was lost. */
 	int (*lease_renew)(struct etl_state *s, const char *job, int64_t fence, etl_dur ttl,
 		struct etl_error *err);
 	int (*lease_release)(struct etl_state *s, const char *job, int64_t fence,
 		struct etl_error *err);
+
+	/* Notes for each job that all its slots up to one are decided. */
+	int (*slots_save)(struct etl_state *s, const struct etl_slot_note *notes, size_t n,
+		struct etl_error *err);
+	/* Of all jobs that ever had a lease or a slot; how the daemon learns at start what was
+	 * missed. */
+	int (*schedule_list)(struct etl_state *s,
+		int (*fn)(void *ctx, const char *job, const struct etl_schedule_info *info),
+		void *ctx, struct etl_error *err);
 
 	/* Puts our fence on the partition and reads its watermark (made with `origin` if it is
 	 * new). -1 with ETL_CONFLICT when a higher fence is there. */

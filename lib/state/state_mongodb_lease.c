@@ -16,12 +16,26 @@
 	"{", "$gt", "[", "{", "$toLong", "$expires", "}", "{", "$toLong", "$$NOW", "}", "]", "}"
 
 /* {$and: [expires > $$NOW, {$ne: ["$holder", me]}, {$ne: ["$holder", dead]}]} */
-static bson_t *taken_by_another(const char *holder, const char *dead)
+static bson_t *taken_by_another(const struct etl_lease_ask *ask)
 {
 	return BCON_NEW("$and", "[", NOT_EXPIRED,
-		"{", "$ne", "[", "$holder", "{", "$literal", BCON_UTF8(holder), "}", "]", "}",
-		"{", "$ne", "[", "$holder", "{", "$literal", BCON_UTF8(dead ? dead : ""), "}", "]",
-		"}", "]");
+		"{", "$ne", "[", "$holder", "{", "$literal", BCON_UTF8(ask->holder), "}", "]", "}",
+		"{", "$ne", "[", "$holder", "{", "$literal",
+		BCON_UTF8(ask->dead_holder ? ask->dead_holder : ""), "}", "]", "}", "]");
+}
+
+/* Somebody else has the lease, or the slot is decided. */
+static bson_t *refused(const struct etl_lease_ask *ask)
+{
+	bson_t *taken = taken_by_another(ask), *either;
+
+	if (!ask->slot.ms)
+		return taken;
+	either = BCON_NEW("$or", "[", BCON_DOCUMENT(taken), "{", "$gte", "[",
+		"{", "$ifNull", "[", "{", "$toLong", "$slot", "}", BCON_INT64(INT64_MIN), "]", "}",
+		BCON_INT64(ask->slot.ms), "]", "}", "]");
+	bson_destroy(taken);
+	return either;
 }
 
 /* The same holder going on keeps its fence; anybody else, and a new start, get the next. */
@@ -63,20 +77,39 @@ static void append_choice_new(bson_t *set, const char *field, const bson_t *take
 	bson_destroy(mine);
 }
 
-/* All fields of one $set see the document as it was before. */
-static void acquire_pipeline(bson_t *out, const char *job, const char *holder, const char *dead,
-	etl_dur ttl, const char *token)
+static void append_slot(bson_t *set, const struct etl_lease_ask *ask, const bson_t *taken)
 {
-	bson_t *taken = taken_by_another(holder, dead);
+	append_choice_new(set, "run_slot", taken, ask->slot.ms ?
+		BCON_NEW("$literal", BCON_DATE_TIME(ask->slot.ms)) : BCON_NEW("$literal", BCON_NULL));
+	if (!ask->slot.ms)
+		return;
+	append_choice_new(set, "slot", taken,
+		BCON_NEW("$literal", BCON_DATE_TIME(ask->slot.ms)));
+	append_choice_new(set, "schedule", taken, BCON_NEW("$literal", BCON_UTF8(ask->schedule)));
+}
+
+/* All fields of one $set see the document as it was before: `before` and `last_...` are what
+ * stood there. */
+static void acquire_pipeline(bson_t *out, const struct etl_lease_ask *ask, const char *token)
+{
+	bson_t *taken = refused(ask);
 	bson_t set = BSON_INITIALIZER;
 
-	BCON_APPEND(&set, "job", "{", "$literal", BCON_UTF8(job), "}");
-	append_choice_new(&set, "fence", taken, next_fence(holder));
-	append_choice_new(&set, "holder", taken, BCON_NEW("$literal", BCON_UTF8(holder)));
+	BCON_APPEND(&set, "job", "{", "$literal", BCON_UTF8(ask->job), "}");
+	append_choice_new(&set, "fence", taken, next_fence(ask->holder));
+	append_choice_new(&set, "holder", taken, BCON_NEW("$literal", BCON_UTF8(ask->holder)));
+	append_choice_new(&set, "run_id", taken,
+		BCON_NEW("$literal", BCON_UTF8(ask->run_id ? ask->run_id : "")));
 	append_choice_new(&set, "before", taken, BCON_NEW("$ifNull", "[", "$holder", "", "]"));
+	append_choice_new(&set, "last_run", taken, BCON_NEW("$ifNull", "[", "$run_id", "", "]"));
+	append_choice_new(&set, "last_slot", taken,
+		BCON_NEW("$ifNull", "[", "$run_slot", BCON_NULL, "]"));
+	append_choice_new(&set, "last_at", taken,
+		BCON_NEW("$ifNull", "[", "$acquired_at", BCON_NULL, "]"));
 	append_choice_new(&set, "token", taken, BCON_NEW("$literal", BCON_UTF8(token)));
 	append_choice_new(&set, "acquired_at", taken, BCON_NEW("$toDate", "$$NOW"));
-	append_choice_new(&set, "expires", taken, now_plus(ttl));
+	append_choice_new(&set, "expires", taken, now_plus(ask->ttl));
+	append_slot(&set, ask, taken);
 	etl_state_pipeline(out, "$set", &set);
 	bson_destroy(&set);
 	bson_destroy(taken);
@@ -90,7 +123,7 @@ static void cut_purpose(char *holder)
 
 static void settle_sessions(struct etl_state *s, const char *holder, char *before)
 {
-	char ours[sizeof ((struct etl_lease *)0)->holder];
+	char ours[ETL_HOLDER_BYTES];
 
 	snprintf(ours, sizeof ours, "%s", holder);
 	cut_purpose(ours);
@@ -100,10 +133,35 @@ static void settle_sessions(struct etl_state *s, const char *holder, char *befor
 		etl_sessions_kill(s, before);
 }
 
-int etl_smdb_lease_acquire(struct etl_state *s, const char *job, const char *holder,
-	const char *dead_holder, etl_dur ttl, struct etl_lease *lease, struct etl_error *err)
+static void read_lease(const bson_t *doc, struct etl_lease *lease)
 {
-	char token[ETL_UUID_BYTES], winner[ETL_UUID_BYTES], before[sizeof lease->holder];
+	etl_bson_text(doc, "holder", lease->holder, sizeof lease->holder);
+	lease->expires = etl_bson_date(doc, "expires");
+	lease->fence = etl_bson_int(doc, "fence", 0);
+	lease->slot = etl_bson_date(doc, "slot");
+	lease->now = etl_bson_date(doc, "acquired_at");
+}
+
+/* The lease is ours: ends what the holder before us may have left, and tells of its run. */
+static void take_over(struct etl_state *s, const char *holder, const bson_t *doc,
+	struct etl_lease *lease)
+{
+	char before[ETL_HOLDER_BYTES];
+
+	lease->lost_run[0] = '\0';
+	etl_bson_text(doc, "before", before, sizeof before);
+	if (*before) {
+		etl_bson_text(doc, "last_run", lease->lost_run, sizeof lease->lost_run);
+		lease->lost_slot = etl_bson_date(doc, "last_slot");
+		lease->lost_since = etl_bson_date(doc, "last_at");
+	}
+	settle_sessions(s, holder, before);
+}
+
+int etl_smdb_lease_acquire(struct etl_state *s, const struct etl_lease_ask *ask,
+	struct etl_lease *lease, struct etl_error *err)
+{
+	char token[ETL_UUID_BYTES], winner[ETL_UUID_BYTES];
 	bson_t query = BSON_INITIALIZER;
 	struct etl_place place;
 	bson_t pipeline, after;
@@ -114,24 +172,21 @@ int etl_smdb_lease_acquire(struct etl_state *s, const char *job, const char *hol
 		return -1;
 	}
 	etl_uuid7(etl_now(etl_clock_real()).ms, token);
-	BSON_APPEND_UTF8(&query, "_id", job);
-	acquire_pipeline(&pipeline, job, holder, dead_holder, ttl, token);
+	BSON_APPEND_UTF8(&query, "_id", ask->job);
+	acquire_pipeline(&pipeline, ask, token);
 	rc = etl_state_upsert(&place, &query, &pipeline, &after, err);
 	bson_destroy(&pipeline);
 	bson_destroy(&query);
 	etl_place_close(&place);
 	if (rc < 0)
 		return -1;
+	read_lease(&after, lease);
 	etl_bson_text(&after, "token", winner, sizeof winner);
-	etl_bson_text(&after, "holder", lease->holder, sizeof lease->holder);
-	lease->expires = etl_bson_date(&after, "expires");
-	lease->fence = etl_bson_int(&after, "fence", 0);
-	etl_bson_text(&after, "before", before, sizeof before);
+	rc = strcmp(winner, token) == 0;
+	if (rc)
+		take_over(s, ask->holder, &after, lease);
 	bson_destroy(&after);
-	if (strcmp(winner, token) != 0)
-		return 0;
-	settle_sessions(s, holder, before);
-	return 1;
+	return rc;
 }
 
 /* Sets `expires` of the lease that still carries our fence. */

@@ -102,13 +102,14 @@ static double whole_job(const struct etl_job *job, uint64_t *records)
 {
 	struct etl_error err = ETL_ERROR_INIT;
 	struct driver d;
+	struct etl_trigger trigger = {.kind = ETL_TRIGGER_MANUAL};
 	struct etl_run *run;
 	double began, seconds;
 
 	driver_init(&d, (etl_wall){START + DAYS * INT64_C(86400000)}, 1);
 	d.answer = answer;
 	d.piece_max = 32768;
-	run = etl_run_new(job, &d.env, 1, "manual", (etl_wall){0});
+	run = etl_run_new(job, &d.env, 1, &trigger);
 	began = cpu_seconds();
 	driver_run(&d, run, &err);
 	seconds = cpu_seconds() - began;

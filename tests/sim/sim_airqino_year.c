@@ -289,7 +289,8 @@ static void law(void *ctx, const struct etl_commit *c)
 
 static enum etl_run_state run(const struct etl_job *job)
 {
-	struct etl_run *r = etl_run_new(job, &sim.driver.env, 1, "schedule", (etl_wall){0});
+	struct etl_trigger trigger = {.kind = ETL_TRIGGER_SCHEDULE};
+	struct etl_run *r = etl_run_new(job, &sim.driver.env, 1, &trigger);
 	enum etl_run_state state;
 
 	assert_int_equal(driver_run(&sim.driver, r, &sim.err), 0);

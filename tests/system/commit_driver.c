@@ -125,10 +125,10 @@ int main(int argc, char **argv)
 	d.sink = calloc(1, etl_sink_mongodb.size);
 	etl_uuid7(etl_now(etl_clock_real()).ms, d.run_id);
 	struct etl_sink_env env = {mongo, argv[2], "j", d.run_id};
+	struct etl_lease_ask ask = {.job = "j", .holder = "driver", .ttl = ETL_HOURS(1)};
 
 	must(d.state->ops->prepare(d.state, &err), &err, "prepare");
-	must(d.state->ops->lease_acquire(d.state, "j", "driver", "driver", ETL_HOURS(1), &lease,
-		&err), &err, "lease");
+	must(d.state->ops->lease_acquire(d.state, &ask, &lease, &err), &err, "lease");
 	d.fence = lease.fence;
 	must(d.state->ops->watermark_claim(d.state, "j", "p", d.fence, (etl_wall){0}, HOUR_MS,
 		&watermark, &err), &err, "claim");

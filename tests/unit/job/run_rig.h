@@ -191,8 +191,10 @@ static void take_over(struct rig *rig)
 	struct etl_watermark mark;
 	struct etl_state *s = rig->driver.state;
 
-	assert_int_equal(s->ops->lease_acquire(s, rig->job->name, "driver 2", "driver 1",
-				 ETL_LEASE_TTL, &lease, &err), 1);
+	struct etl_lease_ask ask = {.job = rig->job->name, .holder = "driver 2",
+		.dead_holder = "driver 1", .ttl = ETL_LEASE_TTL};
+
+	assert_int_equal(s->ops->lease_acquire(s, &ask, &lease, &err), 1);
 	assert_int_equal(s->ops->watermark_claim(s, rig->job->name, "a", lease.fence, hour(0),
 				 HOUR_MS, &mark, &err), 0);
 }
@@ -350,8 +352,9 @@ static UNUSED enum etl_run_state run_job(struct rig *rig, const struct etl_job *
 	rig->driver.commits = 0;
 	rig->driver.waited = (etl_dur){0};
 	rig->at_script = rig->n_script ? rig->at_script : 0;
-	rig->run = etl_run_new(job, &rig->driver.env, 1, "schedule", (etl_wall){0});
-	rig->run->asked = asked;
+	struct etl_trigger trigger = {.kind = ETL_TRIGGER_SCHEDULE, .asked = asked};
+
+	rig->run = etl_run_new(job, &rig->driver.env, 1, &trigger);
 	assert_int_equal(driver_run(&rig->driver, rig->run, &rig->err), 0);
 	return rig->run->state;
 }

@@ -174,7 +174,7 @@ static void test_full_file(void **state)
 	job = l.job;
 	assert_string_equal(job->name, "sample");
 	assert_string_equal(job->description, "all of it");
-	assert_string_equal(job->schedule_text, "every 30m");
+	assert_string_equal(job->schedule_text, "every 30m offset 5m");
 	assert_string_equal(job->timezone, "Europe/Rome");
 	assert_int_equal(job->jitter.us, ETL_MINUTES(1).us);
 	assert_int_equal(job->misfire, ETL_MISFIRE_RUN_EACH);

@@ -187,11 +187,11 @@ static void test_two_partitions(void **state)
 static void test_only_partition(void **state)
 {
 	struct rig *rig = rig_new(yaml_with("[a]", "[a, b]"), 10);
+	struct etl_trigger trigger = {.kind = ETL_TRIGGER_MANUAL, .partition = etl_strdup("b")};
 
 	(void)state;
 	service_fill(rig, "b", 0, 10);
-	rig->run = etl_run_new(rig->job, &rig->driver.env, 1, "manual", (etl_wall){0});
-	rig->run->only_partition = etl_strdup("b");
+	rig->run = etl_run_new(rig->job, &rig->driver.env, 1, &trigger);
 	assert_int_equal(driver_run(&rig->driver, rig->run, &rig->err), 0);
 	assert_int_equal(rig->run->state, ETL_RUN_OK);
 	assert_int_equal(rig->run->n_strands, 1);

@@ -99,27 +99,36 @@ static void commit_ok(const char *job, const char *partition, int64_t fence,
 		fail_msg("%s: %s", err.code, err.message);
 }
 
+/* As lease_acquire, for a run without a slot. */
+static int acquire(const char *job, const char *holder, const char *dead, struct etl_lease *lease)
+{
+	struct etl_lease_ask ask = {.job = job, .holder = holder, .dead_holder = dead,
+		.run_id = RUN_A, .ttl = ETL_SECONDS(30)};
+	struct etl_error err = ETL_ERROR_INIT;
+	int rc = store->ops->lease_acquire(store, &ask, lease, &err);
+
+	if (rc < 0)
+		fail_msg("%s", err.message);
+	return rc;
+}
+
 static void lease_is_exclusive_and_its_fence_grows(void **state)
 {
 	struct etl_error err = ETL_ERROR_INIT;
 	struct etl_lease a, b, again;
 
 	(void)state;
-	if (store->ops->lease_acquire(store, "j1", "host-a", NULL, ETL_SECONDS(30), &a, &err) != 1)
-		fail_msg("%s", err.message);
+	assert_int_equal(acquire("j1", "host-a", NULL, &a), 1);
 	assert_true(a.fence >= 1);
-	assert_int_equal(store->ops->lease_acquire(store, "j1", "host-b", NULL, ETL_SECONDS(30),
-		&b, &err), 0);
+	assert_int_equal(acquire("j1", "host-b", NULL, &b), 0);
 	assert_string_equal(b.holder, "host-a");
 	assert_true(b.expires.ms > 0);
-	assert_int_equal(store->ops->lease_acquire(store, "j1", "host-a", NULL, ETL_SECONDS(30),
-		&again, &err), 1);
+	assert_int_equal(acquire("j1", "host-a", NULL, &again), 1);
 	assert_int_equal(again.fence, a.fence);
 	assert_int_equal(store->ops->lease_renew(store, "j1", a.fence, ETL_SECONDS(30), &err), 0);
 
 	expire_lease("j1");
-	assert_int_equal(store->ops->lease_acquire(store, "j1", "host-b", NULL, ETL_SECONDS(30),
-		&b, &err), 1);
+	assert_int_equal(acquire("j1", "host-b", NULL, &b), 1);
 	assert_true(b.fence > a.fence);
 	assert_int_equal(store->ops->lease_renew(store, "j1", a.fence, ETL_SECONDS(30), &err), -1);
 	assert_int_equal(err.kind, ETL_CONFLICT);
@@ -127,16 +136,12 @@ static void lease_is_exclusive_and_its_fence_grows(void **state)
 
 static void lease_of_a_dead_holder_is_taken_at_once(void **state)
 {
-	struct etl_error err = ETL_ERROR_INIT;
 	struct etl_lease a, b;
 
 	(void)state;
-	assert_int_equal(store->ops->lease_acquire(store, "j2", "$host:a", NULL, ETL_SECONDS(30),
-		&a, &err), 1);
-	assert_int_equal(store->ops->lease_acquire(store, "j2", "host-b", "someone",
-		ETL_SECONDS(30), &b, &err), 0);
-	assert_int_equal(store->ops->lease_acquire(store, "j2", "host-b", "$host:a",
-		ETL_SECONDS(30), &b, &err), 1);
+	assert_int_equal(acquire("j2", "$host:a", NULL, &a), 1);
+	assert_int_equal(acquire("j2", "host-b", "someone", &b), 0);
+	assert_int_equal(acquire("j2", "host-b", "$host:a", &b), 1);
 	assert_int_equal(b.fence, a.fence + 1);
 }
 
@@ -146,15 +151,119 @@ static void released_lease_is_free_and_its_fence_goes_on(void **state)
 	struct etl_lease a, b;
 
 	(void)state;
-	assert_int_equal(store->ops->lease_acquire(store, "j3", "host-a", NULL, ETL_SECONDS(30),
-		&a, &err), 1);
+	assert_int_equal(acquire("j3", "host-a", NULL, &a), 1);
 	assert_int_equal(store->ops->lease_release(store, "j3", a.fence, &err), 0);
 	assert_int_equal(store->ops->lease_renew(store, "j3", a.fence, ETL_SECONDS(30), &err), -1);
-	assert_int_equal(store->ops->lease_acquire(store, "j3", "host-a", NULL, ETL_SECONDS(30),
-		&b, &err), 1);
+	assert_int_equal(acquire("j3", "host-a", NULL, &b), 1);
 	assert_int_equal(b.fence, a.fence + 1);
 	assert_int_equal(store->ops->lease_release(store, "j3", a.fence, &err), 0); /* old one */
 	assert_int_equal(store->ops->lease_renew(store, "j3", b.fence, ETL_SECONDS(30), &err), 0);
+}
+
+static int claim_slot(const char *job, const char *holder, const char *run_id, etl_wall slot,
+	struct etl_lease *lease)
+{
+	struct etl_lease_ask ask = {.job = job, .holder = holder, .run_id = run_id,
+		.ttl = ETL_SECONDS(30), .slot = slot, .schedule = "0 * * * *|UTC"};
+	struct etl_error err = ETL_ERROR_INIT;
+	int rc = store->ops->lease_acquire(store, &ask, lease, &err);
+
+	if (rc < 0)
+		fail_msg("%s", err.message);
+	return rc;
+}
+
+/* Two daemons, one after the other: the lease is free again, the slot is not. */
+static void a_slot_is_claimed_once(void **state)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_lease a, b;
+
+	(void)state;
+	assert_int_equal(claim_slot("s1", "host-a", RUN_A, H(10), &a), 1);
+	assert_true(a.now.ms > 0);
+	assert_int_equal(a.slot.ms, H(10).ms);
+	assert_string_equal(a.lost_run, "");
+	assert_int_equal(claim_slot("s1", "host-b", RUN_B, H(11), &b), 0); /* held */
+	assert_string_equal(b.holder, "host-a");
+	assert_int_equal(b.slot.ms, H(10).ms);
+	assert_int_equal(store->ops->lease_release(store, "s1", a.fence, &err), 0);
+	assert_int_equal(claim_slot("s1", "host-b", RUN_B, H(10), &b), 0); /* decided */
+	assert_int_equal(b.slot.ms, H(10).ms);
+	assert_int_equal(claim_slot("s1", "host-b", RUN_B, H(9), &b), 0);
+	assert_int_equal(acquire("s1", "host-b", NULL, &b), 1); /* without a slot */
+	assert_int_equal(store->ops->lease_release(store, "s1", b.fence, &err), 0);
+	assert_int_equal(claim_slot("s1", "host-b", RUN_B, H(11), &b), 1);
+	assert_string_equal(b.lost_run, "");
+}
+
+static void a_run_that_never_gave_its_lease_back_is_named(void **state)
+{
+	struct etl_lease a, b;
+
+	(void)state;
+	assert_int_equal(claim_slot("s2", "host-a", RUN_A, H(10), &a), 1);
+	expire_lease("s2");
+	assert_int_equal(claim_slot("s2", "host-b", RUN_B, H(11), &b), 1);
+	assert_string_equal(b.lost_run, RUN_A);
+	assert_int_equal(b.lost_slot.ms, H(10).ms);
+	assert_int_equal(b.lost_since.ms, a.now.ms);
+}
+
+struct schedules {
+	const char *job;
+	struct etl_schedule_info info;
+	int found;
+};
+
+static int find_schedule(void *ctx, const char *job, const struct etl_schedule_info *info)
+{
+	struct schedules *s = ctx;
+
+	if (strcmp(job, s->job) == 0) {
+		s->info = *info;
+		s->found++;
+	}
+	return 0;
+}
+
+static struct etl_schedule_info schedule_of(const char *job)
+{
+	struct schedules s = {.job = job};
+	struct etl_error err = ETL_ERROR_INIT;
+
+	assert_int_equal(store->ops->schedule_list(store, find_schedule, &s, &err), 0);
+	assert_int_equal(s.found, 1);
+	return s.info;
+}
+
+static void save_slot(const char *job, etl_wall slot, const char *schedule, bool back)
+{
+	struct etl_slot_note notes[] = {{job, slot, schedule, back}, {"other", slot, schedule, false}};
+	struct etl_error err = ETL_ERROR_INIT;
+
+	if (store->ops->slots_save(store, notes, 2, &err) < 0)
+		fail_msg("%s", err.message);
+}
+
+static void decided_slots_go_forward_unless_told(void **state)
+{
+	struct etl_lease a;
+
+	(void)state;
+	save_slot("s3", H(10), "0 * * * *|UTC", false); /* before any lease */
+	assert_int_equal(schedule_of("s3").slot.ms, H(10).ms);
+	assert_string_equal(schedule_of("s3").holder, "");
+	assert_string_equal(schedule_of("s3").schedule, "0 * * * *|UTC");
+	save_slot("s3", H(9), "", false);
+	assert_int_equal(schedule_of("s3").slot.ms, H(10).ms);
+	assert_string_equal(schedule_of("s3").schedule, "");
+	assert_int_equal(claim_slot("s3", "host-a", RUN_A, H(10), &a), 0);
+	save_slot("s3", H(8), "@daily|UTC", true);
+	assert_int_equal(schedule_of("s3").slot.ms, H(8).ms);
+	assert_int_equal(claim_slot("s3", "host-a", RUN_A, H(10), &a), 1);
+	assert_string_equal(schedule_of("s3").holder, "host-a");
+	assert_string_equal(schedule_of("s3").schedule, "0 * * * *|UTC");
 }
 
 static void watermark_is_made_once_and_fenced(void **state)
@@ -486,6 +595,9 @@ static void hosts_are_kept_as_they_were_told_last(void **state)
 	cmocka_unit_test(lease_is_exclusive_and_its_fence_grows),                               \
 		cmocka_unit_test(lease_of_a_dead_holder_is_taken_at_once),                      \
 		cmocka_unit_test(released_lease_is_free_and_its_fence_goes_on),                 \
+		cmocka_unit_test(a_slot_is_claimed_once),                                       \
+		cmocka_unit_test(a_run_that_never_gave_its_lease_back_is_named),                \
+		cmocka_unit_test(decided_slots_go_forward_unless_told),                         \
 		cmocka_unit_test(watermark_is_made_once_and_fenced),                            \
 		cmocka_unit_test(commit_writes_ledger_and_watermark),                           \
 		cmocka_unit_test(stale_fence_commits_nothing),                                  \

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What is to be stored about slots: those that were skipped, and up to where they are decided
+ * when no run says so. Workers write it; what cannot be written because MongoDB is away is
+ * kept and written when it is back. Loop thread, but for the work of tasks.
+ */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "etld.h"
+#include "journal.h"
+
+/* Skipped slots of one job, or its retirement (no skip). */
+struct etld_slot_task {
+	struct etld_task task;
+	struct etld_slot_task *next; /* while it waits for MongoDB */
+	struct etld *etld;
+	char *job;
+	char schedule[ETL_SCHEDULE_BYTES];
+	struct etl_skip skip;
+	struct etl_slot_note note; /* retirement: job != NULL */
+	struct etl_error error;
+};
+
+static void task_free(struct etld_slot_task *t)
+{
+	free(t->job);
+	free(t);
+}
+
+static void slot_work(struct etld_task *task)
+{
+	struct etld_slot_task *t = (struct etld_slot_task *)task;
+	struct etl_state *state = t->etld->state;
+
+	etl_error_clear(&t->error);
+	if (t->note.job)
+		state->ops->slots_save(state, &t->note, 1, &t->error);
+	else
+		etl_skip_save(&t->etld->run_env, t->job, &t->skip, t->schedule, &t->error);
+}
+
+static void keep(struct etld_slot_task *t)
+{
+	struct etld_slot_task **last = &t->etld->slot_tasks;
+
+	while (*last)
+		last = &(*last)->next;
+	t->next = NULL;
+	*last = t;
+}
+
+static void slot_done(struct etld_task *task)
+{
+	struct etld_slot_task *t = (struct etld_slot_task *)task;
+	struct etl_error error = t->error;
+	struct etld *etld = t->etld;
+
+	if (error.kind == ETL_TRANSIENT && !etld->draining) {
+		keep(t);
+		if (etl_store_is_away(&error))
+			etld_backend_lost(etld, &error);
+		return;
+	}
+	if (error.kind != ETL_OK)
+		etld_log(ETLD_WARNING, NULL, NULL, 0, "slots of job %s could not be recorded: %s", t->job,
+			error.message);
+	task_free(t);
+}
+
+static void submit(struct etld_slot_task *t)
+{
+	if (!t->etld->mongodb_up) {
+		keep(t);
+		return;
+	}
+	t->task = (struct etld_task){.work = slot_work, .done = slot_done, .name = "slots"};
+	etld_pool_submit(t->etld->pool, &t->task);
+}
+
+static struct etld_slot_task *task_new(struct etld *etld, const char *job)
+{
+	struct etld_slot_task *t = ETL_NEW(struct etld_slot_task);
+
+	t->etld = etld;
+	t->job = etl_strdup(job);
+	t->error = (struct etl_error)ETL_ERROR_INIT;
+	return t;
+}
+
+void etld_slots_skip(struct etld *etld, const char *job, const struct etl_skip *skip,
+	const char *schedule)
+{
+	struct etld_slot_task *t = task_new(etld, job);
+
+	t->skip = *skip;
+	snprintf(t->schedule, sizeof t->schedule, "%s", schedule);
+	submit(t);
+}
+
+void etld_slots_retire(struct etld *etld, const char *job, etl_wall slot)
+{
+	struct etld_slot_task *t = task_new(etld, job);
+
+	t->note = (struct etl_slot_note){t->job, slot, "", false};
+	submit(t);
+}
+
+/* ---- decided slots of jobs that are new or edited ------------------------------------------ */
+
+struct notes {
+	struct etld_task task;
+	struct etld *etld;
+	struct etl_slot_note *notes;
+	size_t n, cap;
+	struct etl_error error;
+};
+
+static void notes_free(struct notes *notes)
+{
+	for (size_t i = 0; i < notes->n; i++) {
+		free((char *)(uintptr_t)notes->notes[i].job);
+		free((char *)(uintptr_t)notes->notes[i].schedule);
+	}
+	free(notes->notes);
+	free(notes);
+}
+
+static void notes_work(struct etld_task *task)
+{
+	struct notes *notes = (struct notes *)task;
+	struct etl_state *state = notes->etld->state;
+
+	state->ops->slots_save(state, notes->notes, notes->n, &notes->error);
+}
+
+static void save_notes(struct etld *etld);
+
+static void notes_done(struct etld_task *task)
+{
+	struct notes *notes = (struct notes *)task;
+	struct etld *etld = notes->etld;
+
+	etld->notes_busy = false;
+	for (size_t i = 0; notes->error.kind != ETL_OK && i < notes->n; i++) {
+		struct etld_job *job = etld_job_find(etld, notes->notes[i].job);
+
+		if (job)
+			job->note_due = etld->notes_due = true;
+	}
+	if (etl_store_is_away(&notes->error))
+		etld_backend_lost(etld, &notes->error);
+	else if (notes->error.kind != ETL_OK)
+		etld_log(ETLD_WARNING, NULL, NULL, 0, "decided slots could not be stored: %s",
+			notes->error.message);
+	else
+		save_notes(etld);
+	notes_free(notes);
+}
+
+/* One task at a time takes all that is due. */
+static void save_notes(struct etld *etld)
+{
+	struct notes *notes;
+
+	if (etld->notes_busy || !etld->notes_due || !etld->mongodb_up)
+		return;
+	notes = ETL_NEW(struct notes);
+	notes->etld = etld;
+	notes->error = (struct etl_error)ETL_ERROR_INIT;
+	for (struct etld_job *job = etld->jobs; job; job = job->hh.next) {
+		char key[ETL_SCHEDULE_BYTES];
+
+		if (!job->note_due)
+			continue;
+		job->note_due = false;
+		etl_job_schedule_key(job->sched.job, key);
+		ETL_GROW(notes->notes, notes->n, notes->cap);
+		notes->notes[notes->n++] = (struct etl_slot_note){
+			etl_strdup(job->name), job->sched.decided, etl_strdup(key), false};
+	}
+	etld->notes_due = false;
+	etld->notes_busy = true;
+	notes->task = (struct etld_task){.work = notes_work, .done = notes_done, .name = "slots"};
+	etld_pool_submit(etld->pool, &notes->task);
+}
+
+void etld_slots_note(struct etld *etld, struct etld_job *job)
+{
+	job->note_due = etld->notes_due = true;
+}
+
+void etld_slots_flush(struct etld *etld)
+{
+	struct etld_slot_task *t = ETL_TAKE(etld->slot_tasks), *next;
+
+	for (; t; t = next) {
+		next = t->next;
+		submit(t);
+	}
+	save_notes(etld);
+}
+
+void etld_slots_free(struct etld *etld)
+{
+	struct etld_slot_task *t = ETL_TAKE(etld->slot_tasks), *next;
+
+	for (; t; t = next) {
+		next = t->next;
+		task_free(t);
+	}
+}

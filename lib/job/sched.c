@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Slots: the timer for the next one, and what becomes of those that have fallen due.
+ */
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "job/sched_internal.h"
+
+struct etl_sched *etl_sched_new(struct etl_wheel *wheel, const struct etl_clock *clock,
+	const char *host, const struct etl_sched_ops *ops, void *ctx)
+{
+	struct etl_sched *sched = ETL_NEW(struct etl_sched);
+
+	sched->wheel = wheel;
+	sched->clock = clock;
+	sched->host = host;
+	sched->ops = ops;
+	sched->ctx = ctx;
+	sched->max_active = 1;
+	return sched;
+}
+
+void etl_sched_free(struct etl_sched *sched)
+{
+	free(sched);
+}
+
+/* ---- the timer ----------------------------------------------------------------------------- */
+
+static etl_wall jittered(const struct etl_sched *sched, const struct etl_sched_job *job, etl_wall slot)
+{
+	return etl_wall_add(slot, etl_job_jitter(job->job, sched->host));
+}
+
+/* Monotonic time until slot + jitter, from the wall clock's present reading; a step of the
+ * clock arms again. The timer may be a little early where the clock is slewed: then nothing
+ * is due yet and it is armed once more. */
+static void arm(struct etl_sched *sched, struct etl_sched_job *job)
+{
+	etl_wall now = etl_now(sched->clock);
+	etl_wall after = etl_wall_sub(now, etl_job_jitter(job->job, sched->host));
+	etl_dur wait;
+
+	etl_timer_cancel(sched->wheel, &job->slot_timer);
+	job->next.ms = 0;
+	if (!job->job->calendar || job->paused || sched->stopped)
+		return;
+	if (after.ms < job->decided.ms)
+		after = job->decided;
+	if (!etl_calendar_next(job->job->calendar, after, &job->next)) {
+		job->next.ms = 0;
+		return;
+	}
+	wait = etl_wall_diff(jittered(sched, job, job->next), now);
+	etl_timer_arm(sched->wheel, &job->slot_timer,
+		etl_mono_add(etl_mono_now(sched->clock), wait.us > 0 ? wait : (etl_dur){0}));
+}
+
+/* ---- decisions ----------------------------------------------------------------------------- */
+
+void etl_sched_skip(struct etl_sched *sched, struct etl_sched_job *job, const struct etl_skip *skip)
+{
+	char schedule[ETL_SCHEDULE_BYTES];
+
+	etl_job_schedule_key(job->job, schedule);
+	job->last_skip = *skip;
+	job->last_skip_at = etl_now(sched->clock);
+	sched->ops->skip(sched->ctx, job, skip, schedule);
+}
+
+void etl_sched_undecide(struct etl_sched_job *job, etl_wall point)
+{
+	if (job->decided.ms > point.ms)
+		job->decided = point;
+	job->each_until.ms = 0;
+	if (job->has_live && job->live.slot.ms > point.ms) {
+		etl_trigger_fini(&job->live);
+		job->has_live = false;
+	}
+}
+
+/* What waits to run slots, taken back: they are decided when the time comes. */
+static void take_back(struct etl_sched_job *job)
+{
+	etl_wall point = job->decided;
+
+	if (job->each_until.ms && job->each_after.ms < point.ms)
+		point = job->each_after;
+	if (job->has_live && job->live.slot.ms && etl_trigger_before(&job->live).ms < point.ms)
+		point = etl_trigger_before(&job->live);
+	if (job->has_sensed && job->sensed.slot.ms && etl_trigger_before(&job->sensed).ms < point.ms)
+		point = etl_trigger_before(&job->sensed);
+	if (job->sensing && job->waiting.slot.ms && etl_trigger_before(&job->waiting).ms < point.ms)
+		point = etl_trigger_before(&job->waiting);
+	etl_sched_undecide(job, point);
+	if (job->has_sensed)
+		etl_trigger_fini(&job->sensed);
+	if (job->sensing)
+		etl_trigger_fini(&job->waiting);
+	job->has_sensed = job->sensing = false;
+}
+
+static void run_newest(struct etl_sched *sched, struct etl_sched_job *job, etl_wall slot,
+	const struct etl_slot_verdict *verdict)
+{
+	struct etl_trigger trigger = {
+		.kind = verdict->late ? ETL_TRIGGER_CATCH_UP : ETL_TRIGGER_SCHEDULE,
+		.slot = slot,
+		.skip = verdict->skip,
+	};
+
+	etl_sched_offer(sched, job, &trigger);
+}
+
+/* One after the other; those that are made up already go on to the newest. */
+static void run_each(struct etl_sched *sched, struct etl_sched_job *job, etl_wall newest,
+	const struct etl_slot_verdict *verdict)
+{
+	if (verdict->skip.last.ms)
+		etl_sched_skip(sched, job, &verdict->skip);
+	if (!job->each_until.ms)
+		job->each_after.ms = verdict->run_first.ms - 1;
+	job->each_until = newest;
+	etl_sched_make_ready(sched, job);
+}
+
+static void decide(struct etl_sched *sched, struct etl_sched_job *job, const struct etl_slots *slots,
+	etl_wall due)
+{
+	struct etl_slot_verdict verdict = etl_misfire_decide(job->job, slots, due);
+
+	if (sched->ops->fired)
+		sched->ops->fired(sched->ctx, job, etl_wall_diff(due, slots->newest));
+	job->decided = slots->newest;
+	if (!verdict.run)
+		etl_sched_skip(sched, job, &verdict.skip);
+	else if (verdict.each)
+		run_each(sched, job, slots->newest, &verdict);
+	else
+		run_newest(sched, job, slots->newest, &verdict);
+}
+
+/* The clock was far ahead when it decided, and has been put right: count from now on, and say
+ * so. A small step back is waited out instead: nothing runs again. */
+static void forget_the_future(struct etl_sched *sched, struct etl_sched_job *job, etl_wall now)
+{
+	struct etl_skip skip = {.first = now, .last = job->decided, .code = ETL_SKIP_CLOCK};
+
+	if (job->decided.ms <= etl_wall_add(now, ETL_SLOT_AHEAD_MAX).ms)
+		return;
+	take_back(job);
+	if (job->decided.ms > now.ms)
+		job->decided = now;
+	etl_sched_skip(sched, job, &skip);
+}
+
+void etl_sched_look(struct etl_sched *sched, struct etl_sched_job *job)
+{
+	etl_wall now = etl_now(sched->clock);
+	struct etl_slots slots;
+	etl_wall due;
+
+	if (sched->store && !sched->stopped && !job->paused && job->job->calendar) {
+		forget_the_future(sched, job, now);
+		due = etl_wall_sub(now, etl_job_jitter(job->job, sched->host));
+		etl_slots_between(job->job->calendar, job->decided, due, &slots);
+		if (slots.n)
+			decide(sched, job, &slots, due);
+	}
+	arm(sched, job);
+}
+
+static void on_slot(struct etl_timer *timer, void *ctx)
+{
+	struct etl_sched *sched = ctx;
+	struct etl_sched_job *job =
+		(struct etl_sched_job *)((char *)timer - offsetof(struct etl_sched_job, slot_timer));
+
+	etl_sched_look(sched, job);
+	etl_sched_dispatch(sched);
+}
+
+static void on_again(struct etl_timer *timer, void *ctx)
+{
+	struct etl_sched *sched = ctx;
+	struct etl_sched_job *job =
+		(struct etl_sched_job *)((char *)timer - offsetof(struct etl_sched_job, again_timer));
+
+	job->held_until.us = 0;
+	if (job->sensing) {
+		etl_sched_sense_again(sched, job);
+	} else {
+		etl_sched_look(sched, job);
+		etl_sched_make_ready(sched, job);
+	}
+	etl_sched_dispatch(sched);
+}
+
+/* ---- jobs ---------------------------------------------------------------------------------- */
+
+void etl_sched_add(struct etl_sched *sched, struct etl_sched_job *job, const char *name,
+	const struct etl_job *config)
+{
+	job->name = name;
+	job->job = config;
+	job->decided = etl_now(sched->clock);
+	job->slot_timer = (struct etl_timer){.fire = on_slot, .ctx = sched, .name = "slot"};
+	job->again_timer = (struct etl_timer){.fire = on_again, .ctx = sched, .name = "again"};
+	job->next_job = sched->jobs;
+	if (job->next_job)
+		job->next_job->prev = job;
+	sched->jobs = job;
+	arm(sched, job);
+}
+
+void etl_sched_remove(struct etl_sched *sched, struct etl_sched_job *job)
+{
+	etl_timer_cancel(sched->wheel, &job->slot_timer);
+	etl_timer_cancel(sched->wheel, &job->again_timer);
+	etl_sched_unready(sched, job);
+	take_back(job);
+	etl_sched_drop_pending(job);
+	if (job->run) { /* it ends without us */
+		sched->active--;
+		sched->active_backfills -= job->running.kind == ETL_TRIGGER_BACKFILL;
+	}
+	if (job->prev)
+		job->prev->next_job = job->next_job;
+	else
+		sched->jobs = job->next_job;
+	if (job->next_job)
+		job->next_job->prev = job->prev;
+	etl_sched_dispatch(sched);
+}
+
+/* Slots of the old schedule that nobody has decided: they will not be replayed. */
+static void drop_old_slots(struct etl_sched *sched, struct etl_sched_job *job, etl_wall now)
+{
+	struct etl_skip skip = {.code = ETL_SKIP_EDITED};
+	struct etl_slots slots = {0};
+
+	take_back(job);
+	if (job->job->calendar)
+		etl_slots_between(job->job->calendar, job->decided, now, &slots);
+	skip.first = slots.first;
+	skip.last = slots.newest;
+	skip.slots = slots.n;
+	if (slots.n)
+		etl_sched_skip(sched, job, &skip);
+}
+
+void etl_sched_change(struct etl_sched *sched, struct etl_sched_job *job,
+	const struct etl_job *config)
+{
+	char was[ETL_SCHEDULE_BYTES], is[ETL_SCHEDULE_BYTES];
+	etl_wall now = etl_now(sched->clock);
+
+	etl_job_schedule_key(job->job, was);
+	etl_job_schedule_key(config, is);
+	if (!etl_streq(was, is)) {
+		drop_old_slots(sched, job, now);
+		if (job->decided.ms < now.ms)
+			job->decided = now;
+	}
+	job->job = config;
+	if (!etl_streq(was, is) && config->calendar)
+		sched->ops->note(sched->ctx, job);
+	etl_sched_look(sched, job);
+}
+
+void etl_sched_restore(struct etl_sched *sched, struct etl_sched_job *job,
+	const struct etl_schedule_info *info)
+{
+	char key[ETL_SCHEDULE_BYTES];
+	if (!job->job->calendar)
+		return;
+	etl_job_schedule_key(job->job, key);
+	if (info && info->slot.ms && etl_streq(info->schedule, key)) {
+		job->decided = info->slot;
+		return;
+	}
+	if (info && info->slot.ms > job->decided.ms) {
+		job->decided = info->slot; /* the clock: see forget_the_future */
+	} else if (info && info->slot.ms && *info->schedule) {
+		struct etl_skip skip = {.first = info->slot, .last = job->decided,
+			.code = ETL_SKIP_EDITED};
+
+		etl_sched_skip(sched, job, &skip);
+	}
+	sched->ops->note(sched->ctx, job);
+}
+
+/* A run that MongoDB left is made up for. */
+static void pay_owed(struct etl_sched *sched, struct etl_sched_job *job)
+{
+	struct etl_trigger trigger = {.kind = ETL_TRIGGER_CATCH_UP};
+
+	if (!job->owed || job->paused || !sched->store)
+		return;
+	job->owed = false;
+	etl_sched_offer(sched, job, &trigger);
+}
+
+/* ---- pause --------------------------------------------------------------------------------- */
+
+void etl_sched_pause(struct etl_sched *sched, struct etl_sched_job *job)
+{
+	if (job->paused)
+		return;
+	job->paused = true;
+	take_back(job);
+	if (job->has_live) { /* an `after`: the windows stay dirty, they are found again */
+		etl_trigger_fini(&job->live);
+		job->has_live = false;
+	}
+	etl_timer_cancel(sched->wheel, &job->again_timer);
+	job->held_until.us = 0;
+	arm(sched, job);
+}
+
+void etl_sched_resume(struct etl_sched *sched, struct etl_sched_job *job, etl_wall from)
+{
+	etl_wall now = etl_now(sched->clock);
+	etl_wall until = from.ms && from.ms <= now.ms ? (etl_wall){from.ms - 1} : now;
+	struct etl_slots slots = {0};
+
+	if (!job->paused)
+		return;
+	job->paused = false;
+	if (job->job->calendar && until.ms > job->decided.ms) {
+		etl_slots_between(job->job->calendar, job->decided, until, &slots);
+		job->decided = until;
+	}
+	if (slots.n) {
+		struct etl_skip skip = {slots.first, slots.newest, slots.n, ETL_SKIP_PAUSED};
+
+		etl_sched_skip(sched, job, &skip);
+	}
+	etl_sched_look(sched, job);
+	pay_owed(sched, job);
+	etl_sched_make_ready(sched, job);
+	etl_sched_dispatch(sched);
+}
+
+/* ---- the whole ----------------------------------------------------------------------------- */
+
+void etl_sched_limit(struct etl_sched *sched, unsigned max_active)
+{
+	sched->max_active = max_active;
+	etl_sched_dispatch(sched);
+}
+
+void etl_sched_store(struct etl_sched *sched, bool there)
+{
+	sched->store = there;
+	if (!there)
+		return;
+	for (struct etl_sched_job *job = sched->jobs; job; job = job->next_job) {
+		job->held_until.us = 0;
+		etl_sched_look(sched, job);
+		pay_owed(sched, job);
+		etl_sched_make_ready(sched, job);
+	}
+	etl_sched_dispatch(sched);
+}
+
+void etl_sched_replan(struct etl_sched *sched)
+{
+	for (struct etl_sched_job *job = sched->jobs; job; job = job->next_job)
+		etl_sched_look(sched, job);
+	etl_sched_dispatch(sched);
+}
+
+void etl_sched_stop(struct etl_sched *sched)
+{
+	sched->stopped = true;
+	for (struct etl_sched_job *job = sched->jobs; job; job = job->next_job) {
+		etl_timer_cancel(sched->wheel, &job->slot_timer);
+		etl_timer_cancel(sched->wheel, &job->again_timer);
+		take_back(job);
+	}
+}

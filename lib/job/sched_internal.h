@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the scheduler's files share: sched.c (slots), sched_queue.c (what waits, pools, runs).
+ * Nobody else includes this.
+ */
+#ifndef ETL_JOB_SCHED_INTERNAL_H
+#define ETL_JOB_SCHED_INTERNAL_H
+
+#include "job/sched.h"
+
+enum { LANE_LIVE, LANE_BACKFILL, LANES };
+
+struct etl_sched {
+	struct etl_wheel *wheel;
+	const struct etl_clock *clock;
+	const char *host;
+	const struct etl_sched_ops *ops;
+	void *ctx;
+	struct etl_sched_job *jobs;
+	bool store, stopped;
+	unsigned max_active, active, active_backfills;
+	struct {
+		struct etl_sched_job *first, *last;
+		size_t n;
+	} ready[LANES];
+};
+
+/* sched.c: decides about the slots that have fallen due, and arms the timer for the next. */
+void etl_sched_look(struct etl_sched *sched, struct etl_sched_job *job);
+/* Slots after `point` are not decided any more; what waits to run them is dropped. */
+void etl_sched_undecide(struct etl_sched_job *job, etl_wall point);
+void etl_sched_skip(struct etl_sched *sched, struct etl_sched_job *job,
+	const struct etl_skip *skip);
+
+/* sched_queue.c: a slot's trigger; overlap decides. */
+void etl_sched_offer(struct etl_sched *sched, struct etl_sched_job *job,
+	struct etl_trigger *trigger);
+/* Puts the job where it waits for a place, if something of it may start. */
+void etl_sched_make_ready(struct etl_sched *sched, struct etl_sched_job *job);
+void etl_sched_dispatch(struct etl_sched *sched);
+void etl_sched_unready(struct etl_sched *sched, struct etl_sched_job *job);
+void etl_sched_drop_pending(struct etl_sched_job *job);
+
+/* sched_sensor.c: the job's next live trigger waits for its sensor first. Takes it. */
+void etl_sched_sense(struct etl_sched *sched, struct etl_sched_job *job,
+	struct etl_trigger *trigger);
+void etl_sched_sense_again(struct etl_sched *sched, struct etl_sched_job *job);
+
+#endif

@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What waits and what runs: one run a job, a pool for all, two lanes. In the live lane a job's
+ * own order is: what its sensor let through, runs by hand, missed slots one by one, the newest
+ * trigger. The backfill lane moves when the live lane is empty.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "job/sched_internal.h"
+
+/* ---- what waits in a job ------------------------------------------------------------------- */
+
+static bool has_each(const struct etl_sched_job *job)
+{
+	return job->each_until.ms != 0;
+}
+
+static bool has_live_work(const struct etl_sched_job *job)
+{
+	return job->manual ||
+		(!job->paused && !job->held_until.us &&
+			(job->has_sensed || has_each(job) || job->has_live));
+}
+
+static bool has_work(const struct etl_sched_job *job, int lane)
+{
+	return lane == LANE_LIVE ? has_live_work(job) : job->has_backfill && !job->paused;
+}
+
+bool etl_sched_has_waiting(const struct etl_sched_job *job)
+{
+	return job->manual || job->has_sensed || has_each(job) || job->has_live || job->owed;
+}
+
+static struct etl_trigger take(struct etl_trigger *slot, bool *has)
+{
+	struct etl_trigger trigger = *slot;
+
+	*slot = (struct etl_trigger){0};
+	*has = false;
+	return trigger;
+}
+
+static struct etl_trigger take_manual(struct etl_sched_job *job)
+{
+	struct etl_pending *first = job->manual;
+	struct etl_trigger trigger = first->trigger;
+
+	job->manual = first->next;
+	free(first);
+	return trigger;
+}
+
+/* The next missed slot: its run does what it would have done then. */
+static struct etl_trigger take_each(struct etl_sched_job *job)
+{
+	struct etl_trigger trigger = {.kind = ETL_TRIGGER_CATCH_UP};
+	etl_wall next;
+
+	etl_calendar_next(job->job->calendar, job->each_after, &trigger.slot);
+	trigger.as_of = trigger.slot;
+	job->each_after = trigger.slot;
+	if (!etl_calendar_next(job->job->calendar, trigger.slot, &next) ||
+		next.ms > job->each_until.ms)
+		job->each_until.ms = 0;
+	return trigger;
+}
+
+static struct etl_trigger take_next(struct etl_sched_job *job, int lane)
+{
+	if (lane == LANE_BACKFILL)
+		return take(&job->backfill, &job->has_backfill);
+	if (job->has_sensed && !job->paused)
+		return take(&job->sensed, &job->has_sensed);
+	if (job->manual)
+		return take_manual(job);
+	if (has_each(job))
+		return take_each(job);
+	return take(&job->live, &job->has_live);
+}
+
+void etl_sched_drop_pending(struct etl_sched_job *job)
+{
+	while (job->manual) {
+		struct etl_trigger trigger = take_manual(job);
+
+		etl_trigger_fini(&trigger);
+	}
+	etl_trigger_fini(&job->live);
+	etl_trigger_fini(&job->backfill);
+	job->has_live = job->has_backfill = false;
+}
+
+/* ---- lanes --------------------------------------------------------------------------------- */
+
+static void enter(struct etl_sched *sched, struct etl_sched_job *job, int lane)
+{
+	if (job->in_ready[lane])
+		return;
+	job->in_ready[lane] = true;
+	job->ready_next[lane] = NULL;
+	if (sched->ready[lane].last)
+		sched->ready[lane].last->ready_next[lane] = job;
+	else
+		sched->ready[lane].first = job;
+	sched->ready[lane].last = job;
+	sched->ready[lane].n++;
+}
+
+void etl_sched_make_ready(struct etl_sched *sched, struct etl_sched_job *job)
+{
+	if (job->run || job->sensing)
+		return;
+	for (int lane = 0; lane < LANES; lane++)
+		if (has_work(job, lane))
+			enter(sched, job, lane);
+}
+
+static struct etl_sched_job *leave(struct etl_sched *sched, int lane)
+{
+	struct etl_sched_job *job = sched->ready[lane].first;
+
+	sched->ready[lane].first = job->ready_next[lane];
+	if (!sched->ready[lane].first)
+		sched->ready[lane].last = NULL;
+	sched->ready[lane].n--;
+	job->in_ready[lane] = false;
+	return job;
+}
+
+void etl_sched_unready(struct etl_sched *sched, struct etl_sched_job *job)
+{
+	for (int lane = 0; lane < LANES; lane++) {
+		struct etl_sched_job **p = &sched->ready[lane].first, *last = NULL;
+
+		if (!job->in_ready[lane])
+			continue;
+		for (; *p; last = *p, p = &(*p)->ready_next[lane])
+			if (*p == job) {
+				*p = job->ready_next[lane];
+				break;
+			}
+		if (sched->ready[lane].last == job)
+			sched->ready[lane].last = last;
+		sched->ready[lane].n--;
+		job->in_ready[lane] = false;
+	}
+}
+
+/* ---- starting ------------------------------------------------------------------------------ */
+
+static bool needs_sensor(const struct etl_sched_job *job, const struct etl_trigger *trigger,
+	bool sensed)
+{
+	return job->job->wait_for && !sensed && trigger->kind != ETL_TRIGGER_MANUAL &&
+		trigger->kind != ETL_TRIGGER_BACKFILL;
+}
+
+static void start(struct etl_sched *sched, struct etl_sched_job *job, struct etl_trigger *trigger)
+{
+	job->running = *trigger;
+	job->running.partition = NULL;
+	sched->active++;
+	sched->active_backfills += trigger->kind == ETL_TRIGGER_BACKFILL;
+	job->run = sched->ops->start(sched->ctx, job, trigger);
+}
+
+static void start_next(struct etl_sched *sched, struct etl_sched_job *job, int lane)
+{
+	bool sensed = lane == LANE_LIVE && job->has_sensed && !job->paused;
+	struct etl_trigger trigger;
+
+	if (job->run || job->sensing || !has_work(job, lane))
+		return;
+	trigger = take_next(job, lane);
+	if (needs_sensor(job, &trigger, sensed))
+		etl_sched_sense(sched, job, &trigger);
+	else
+		start(sched, job, &trigger);
+}
+
+/* Half of the places are kept for live runs; with a single one the live lane goes first. */
+static bool backfill_may_start(const struct etl_sched *sched)
+{
+	unsigned most = sched->max_active / 2 ? sched->max_active / 2 : 1;
+
+	return sched->ready[LANE_BACKFILL].first && sched->active_backfills < most;
+}
+
+void etl_sched_dispatch(struct etl_sched *sched)
+{
+	while (sched->store && !sched->stopped && sched->active < sched->max_active) {
+		if (sched->ready[LANE_LIVE].first)
+			start_next(sched, leave(sched, LANE_LIVE), LANE_LIVE);
+		else if (backfill_may_start(sched))
+			start_next(sched, leave(sched, LANE_BACKFILL), LANE_BACKFILL);
+		else
+			break;
+	}
+}
+
+/* ---- triggers ------------------------------------------------------------------------------ */
+
+/* The newer slot takes the place of the older, which will not run: their skips become one. */
+static void replace_live(struct etl_sched_job *job, struct etl_trigger *trigger)
+{
+	struct etl_trigger *old = &job->live;
+
+	if (job->has_live && old->slot.ms && trigger->slot.ms) {
+		bool older = old->skip.last.ms != 0;
+		uint64_t n = 1 + (older ? old->skip.slots : 0) +
+			(trigger->skip.last.ms ? trigger->skip.slots : 0);
+
+		trigger->skip = (struct etl_skip){older ? old->skip.first : old->slot,
+			trigger->skip.last.ms ? trigger->skip.last : old->slot, n, ETL_SKIP_QUEUE};
+	}
+	etl_trigger_fini(old);
+	*old = *trigger;
+	job->has_live = true;
+	*trigger = (struct etl_trigger){0};
+}
+
+static void keep_live(struct etl_sched_job *job, struct etl_trigger *trigger)
+{
+	if (trigger->slot.ms || !job->has_live)
+		replace_live(job, trigger);
+	else /* what waits finds the same windows */
+		etl_trigger_fini(trigger);
+}
+
+static void skip_overlap(struct etl_sched *sched, struct etl_sched_job *job,
+	struct etl_trigger *trigger)
+{
+	struct etl_skip skip = {.first = trigger->skip.last.ms ? trigger->skip.first : trigger->slot,
+		.last = trigger->slot,
+		.slots = trigger->skip.slots + 1,
+		.code = ETL_SKIP_OVERLAP};
+
+	etl_sched_skip(sched, job, &skip);
+	etl_trigger_fini(trigger);
+}
+
+void etl_sched_offer(struct etl_sched *sched, struct etl_sched_job *job,
+	struct etl_trigger *trigger)
+{
+	bool busy = job->run || job->sensing;
+	bool live = !job->run || job->running.kind != ETL_TRIGGER_BACKFILL;
+	enum etl_overlap_verdict verdict = busy ?
+		etl_overlap_decide(job->job, trigger->kind, live) : ETL_OVERLAP_WAITS;
+
+	if (verdict == ETL_OVERLAP_SKIPPED) {
+		skip_overlap(sched, job, trigger);
+		return;
+	}
+	if (verdict == ETL_OVERLAP_CANCELS && job->run)
+		sched->ops->cancel(sched->ctx, job->run);
+	keep_live(job, trigger);
+	etl_sched_make_ready(sched, job);
+}
+
+static bool push_manual(struct etl_sched_job *job, struct etl_trigger *trigger)
+{
+	struct etl_pending **last = &job->manual;
+	int n = 0;
+
+	for (; *last; last = &(*last)->next)
+		n++;
+	if (n >= ETL_MANUAL_MAX) {
+		etl_trigger_fini(trigger);
+		return false;
+	}
+	*last = ETL_NEW(struct etl_pending);
+	(*last)->trigger = *trigger;
+	*trigger = (struct etl_trigger){0};
+	return true;
+}
+
+/* False: refused, and the trigger is gone. */
+static bool accept(struct etl_sched *sched, struct etl_sched_job *job, struct etl_trigger *trigger)
+{
+	if (sched->stopped || (trigger->kind == ETL_TRIGGER_BACKFILL && job->has_backfill) ||
+		(job->paused && trigger->kind != ETL_TRIGGER_MANUAL)) {
+		etl_trigger_fini(trigger);
+		return false;
+	}
+	if (trigger->kind == ETL_TRIGGER_MANUAL)
+		return push_manual(job, trigger);
+	if (trigger->kind == ETL_TRIGGER_BACKFILL) {
+		job->backfill = *trigger;
+		job->has_backfill = true;
+		*trigger = (struct etl_trigger){0};
+		return true;
+	}
+	if (!sched->store) {
+		job->owed = true;
+		etl_trigger_fini(trigger);
+		return true;
+	}
+	keep_live(job, trigger);
+	return true;
+}
+
+enum etl_accept etl_sched_trigger(struct etl_sched *sched, struct etl_sched_job *job,
+	struct etl_trigger *trigger)
+{
+	bool was_running = job->run != NULL;
+
+	if (!accept(sched, job, trigger))
+		return ETL_ACCEPT_REFUSED;
+	etl_sched_make_ready(sched, job);
+	etl_sched_dispatch(sched);
+	return !was_running && job->run ? ETL_ACCEPT_STARTED : ETL_ACCEPT_WAITS;
+}
+
+/* ---- the end of a run ---------------------------------------------------------------------- */
+
+static void trigger_dependants(struct etl_sched *sched, const struct etl_sched_job *job)
+{
+	for (size_t i = 0; i < job->job->n_dependants; i++) {
+		struct etl_sched_job *dependant =
+			sched->ops->find(sched->ctx, job->job->dependants[i]->name);
+		struct etl_trigger trigger = {.kind = ETL_TRIGGER_AFTER};
+
+		if (!dependant)
+			continue;
+		snprintf(trigger.cause, sizeof trigger.cause, "%s", job->name);
+		etl_sched_trigger(sched, dependant, &trigger);
+	}
+}
+
+/* Another etld has the job: its slot is looked at again when the lease has run out, or is
+ * decided there already. */
+static void yield(struct etl_sched *sched, struct etl_sched_job *job, const struct etl_trigger *ran,
+	const struct etl_run_outcome *outcome)
+{
+	etl_wall point = etl_trigger_before(ran);
+	etl_dur wait = outcome->held_for;
+
+	if (!ran->slot.ms)
+		return;
+	if (outcome->decided.ms >= ran->slot.ms) {
+		if (outcome->decided.ms > job->decided.ms)
+			job->decided = outcome->decided;
+		return;
+	}
+	etl_sched_undecide(job, outcome->decided.ms > point.ms ? outcome->decided : point);
+	wait.us = wait.us > 0 ? wait.us + ETL_SECONDS(1).us : ETL_SECONDS(1).us;
+	job->held_until = etl_mono_add(etl_mono_now(sched->clock), wait);
+	etl_timer_arm(sched->wheel, &job->again_timer, job->held_until);
+}
+
+/* The store failed before the slot was claimed: nothing has come of it. When the store is
+ * back, or after a while if it never was known to be away, it is decided anew. */
+static void undo(struct etl_sched *sched, struct etl_sched_job *job, const struct etl_trigger *ran)
+{
+	etl_sched_undecide(job, etl_trigger_before(ran));
+	job->held_until = etl_mono_add(etl_mono_now(sched->clock), ETL_SECONDS(30));
+	etl_timer_arm(sched->wheel, &job->again_timer, job->held_until);
+}
+
+void etl_sched_ended(struct etl_sched *sched, struct etl_sched_job *job,
+	const struct etl_run_outcome *outcome)
+{
+	struct etl_trigger ran = job->running;
+
+	job->run = NULL;
+	sched->active--;
+	sched->active_backfills -= ran.kind == ETL_TRIGGER_BACKFILL;
+	if (outcome->busy)
+		yield(sched, job, &ran, outcome);
+	else if (ran.slot.ms && !outcome->claimed)
+		undo(sched, job, &ran);
+	else if (outcome->store_lost)
+		job->owed = true;
+	if (outcome->moved && !sched->stopped)
+		trigger_dependants(sched, job);
+	etl_sched_make_ready(sched, job);
+	etl_sched_dispatch(sched);
+}
+
+/* ---- questions ----------------------------------------------------------------------------- */
+
+enum etl_sched_phase etl_sched_phase(const struct etl_sched *sched,
+	const struct etl_sched_job *job)
+{
+	if (job->run)
+		return ETL_PHASE_RUNNING;
+	if (sched->stopped)
+		return ETL_PHASE_STOPPING;
+	if (job->paused && !job->manual)
+		return ETL_PHASE_PAUSED;
+	if (!sched->store)
+		return ETL_PHASE_STORE;
+	if (job->sensing)
+		return ETL_PHASE_SENSING;
+	if (job->held_until.us)
+		return ETL_PHASE_HELD;
+	return job->in_ready[LANE_LIVE] || job->in_ready[LANE_BACKFILL] ? ETL_PHASE_PLACE :
+									  ETL_PHASE_IDLE;
+}
+
+void etl_sched_facts(const struct etl_sched *sched, struct etl_sched_facts *out)
+{
+	*out = (struct etl_sched_facts){
+		.active = sched->active,
+		.active_backfills = sched->active_backfills,
+		.max_active = sched->max_active,
+		.ready = sched->ready[LANE_LIVE].n,
+		.ready_backfills = sched->ready[LANE_BACKFILL].n,
+	};
+}

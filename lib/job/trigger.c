@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The words of triggers and skips.
+ */
+#include "job/trigger.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const triggers[] = {
+#define X(id, word) [ETL_TRIGGER_##id] = word,
+	ETL_TRIGGERS(X)
+#undef X
+};
+
+static const struct {
+	const char *word, *text;
+} skips[] = {
+#define X(id, w, t) [ETL_SKIP_##id] = {w, t},
+	ETL_SKIPS(X)
+#undef X
+};
+
+static const char *const reprocess[] = {
+#define X(id, word, help) [ETL_REPROCESS_##id] = word,
+	ETL_REPROCESS(X)
+#undef X
+};
+
+const char *etl_trigger_word(enum etl_trigger_kind kind)
+{
+	return triggers[kind];
+}
+
+const char *etl_skip_word(enum etl_skip_code code)
+{
+	return skips[code].word;
+}
+
+const char *etl_skip_text(enum etl_skip_code code)
+{
+	return skips[code].text;
+}
+
+const char *etl_reprocess_word(enum etl_reprocess r)
+{
+	return reprocess[r];
+}
+
+bool etl_reprocess_parse(const char *word, enum etl_reprocess *out)
+{
+	for (int i = 0; i < ETL_REPROCESS_MAX; i++)
+		if (strcmp(word, reprocess[i]) == 0) {
+			*out = (enum etl_reprocess)i;
+			return true;
+		}
+	return false;
+}
+
+void etl_trigger_fini(struct etl_trigger *trigger)
+{
+	free(trigger->partition);
+	*trigger = (struct etl_trigger){0};
+}
+
+etl_wall etl_trigger_before(const struct etl_trigger *trigger)
+{
+	if (!trigger->slot.ms)
+		return (etl_wall){0};
+	return (etl_wall){(trigger->skip.last.ms ? trigger->skip.first.ms : trigger->slot.ms) - 1};
+}

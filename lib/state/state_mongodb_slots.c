@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * How far the slots of each job are decided. It stands in the lease's document: the claim of a
+ * slot and the lease are one step (state_mongodb_lease.c).
+ */
+#include "state/mongodb.h"
+
+static void note_update(const struct etl_slot_note *note, bson_t *out)
+{
+	BCON_APPEND(out, "$set", "{", "schedule", BCON_UTF8(note->schedule), "}",
+		note->back ? "$min" : "$max", "{", "slot", BCON_DATE_TIME(note->slot.ms), "}",
+		"$setOnInsert", "{", "job", BCON_UTF8(note->job), "fence", BCON_INT64(0), "holder", "",
+		"}");
+}
+
+static int add_note(mongoc_bulk_operation_t *bulk, const struct etl_slot_note *note,
+	struct etl_error *err)
+{
+	bson_t *query = BCON_NEW("_id", BCON_UTF8(note->job));
+	bson_t *opts = BCON_NEW("upsert", BCON_BOOL(true));
+	bson_t update = BSON_INITIALIZER;
+	bson_error_t error;
+	bool ok;
+
+	note_update(note, &update);
+	ok = mongoc_bulk_operation_update_one_with_opts(bulk, query, &update, opts, &error);
+	bson_destroy(&update);
+	bson_destroy(opts);
+	bson_destroy(query);
+	return ok ? 0 : etl_mongo_error(err, &error, NULL);
+}
+
+static int save_once(mongoc_collection_t *c, const struct etl_slot_note *notes, size_t n,
+	struct etl_error *err)
+{
+	bson_t *opts = BCON_NEW("ordered", BCON_BOOL(false));
+	mongoc_bulk_operation_t *bulk = mongoc_collection_create_bulk_operation_with_opts(c, opts);
+	bson_error_t error;
+	bson_t reply;
+	int rc = 0;
+
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = add_note(bulk, &notes[i], err);
+	if (rc == 0) {
+		if (!mongoc_bulk_operation_execute(bulk, &reply, &error))
+			rc = etl_mongo_error(err, &error, &reply);
+		bson_destroy(&reply);
+	}
+	mongoc_bulk_operation_destroy(bulk);
+	bson_destroy(opts);
+	return rc;
+}
+
+int etl_smdb_slots_save(struct etl_state *s, const struct etl_slot_note *notes, size_t n,
+	struct etl_error *err)
+{
+	struct etl_place place;
+	int rc;
+
+	if (!n)
+		return 0;
+	if (etl_place_open(&place, s, "leases", err) < 0)
+		return -1;
+	rc = save_once(place.collection, notes, n, err);
+	if (rc < 0 && err->status == 11000) /* two upserts of one document have met */
+		rc = save_once(place.collection, notes, n, err);
+	etl_place_close(&place);
+	return rc;
+}
+
+static int each_schedule(mongoc_cursor_t *cursor,
+	int (*fn)(void *ctx, const char *job, const struct etl_schedule_info *info), void *ctx,
+	struct etl_error *err)
+{
+	struct etl_schedule_info info;
+	bson_error_t error;
+	const bson_t *doc;
+	char job[128];
+
+	while (mongoc_cursor_next(cursor, &doc)) {
+		etl_bson_text(doc, "_id", job, sizeof job);
+		etl_bson_text(doc, "holder", info.holder, sizeof info.holder);
+		etl_bson_text(doc, "schedule", info.schedule, sizeof info.schedule);
+		info.slot = etl_bson_date(doc, "slot");
+		if (fn(ctx, job, &info) != 0)
+			return 0;
+	}
+	return mongoc_cursor_error(cursor, &error) ? etl_mongo_error(err, &error, NULL) : 0;
+}
+
+int etl_smdb_schedule_list(struct etl_state *s,
+	int (*fn)(void *ctx, const char *job, const struct etl_schedule_info *info), void *ctx,
+	struct etl_error *err)
+{
+	bson_t *opts = BCON_NEW("sort", "{", "_id", BCON_INT32(1), "}");
+	bson_t all = BSON_INITIALIZER;
+	struct etl_place place;
+	int rc = -1;
+
+	if (etl_place_open(&place, s, "leases", err) == 0) {
+		mongoc_cursor_t *cursor =
+			mongoc_collection_find_with_opts(place.collection, &all, opts, NULL);
+
+		rc = each_schedule(cursor, fn, ctx, err);
+		mongoc_cursor_destroy(cursor);
+		etl_place_close(&place);
+	}
+	bson_destroy(&all);
+	bson_destroy(opts);
+	return rc;
+}
