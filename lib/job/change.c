@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "job/change_plan.h"
+#include "job/lease.h"
 #include "time/civil.h"
 
 /* Keeps a run of the same daemon out as well: it would share the daemon's own lease. */
@@ -101,24 +102,18 @@ void etl_change_free(struct etl_change_walk *walk)
 static int take_lease(struct etl_change_walk *walk, struct etl_error *err)
 {
 	etl_cleanup(free) char *holder = etl_strf("%s" PURPOSE, walk->env->holder);
+	struct etl_lease_ask ask = {
+		.job = walk->job->name, .holder = holder, .ttl = ETL_LEASE_TTL};
 	struct etl_lease lease = {0};
-	const char *dead = NULL;
+	int got = etl_lease_take(walk->env, &ask, &lease, err);
 
-	for (int i = 0; i < 2; i++) {
-		int got = store(walk)->ops->lease_acquire(store(walk), walk->job->name, holder,
-			dead, ETL_LEASE_TTL, &lease, err);
-
-		if (got < 0)
-			return -1;
-		if (got == 1) {
-			walk->fence = lease.fence;
-			walk->leased = true;
-			walk->renewed = etl_mono_now(walk->env->clock);
-			return 0;
-		}
-		dead = walk->env->dead_holder ? walk->env->dead_holder(lease.holder) : NULL;
-		if (!dead)
-			break;
+	if (got < 0)
+		return -1;
+	if (got == 1) {
+		walk->fence = lease.fence;
+		walk->leased = true;
+		walk->renewed = etl_mono_now(walk->env->clock);
+		return 0;
 	}
 	return etl_error_set(err, ETL_CONFLICT, "lease.held",
 		"a run or another change of job '%s' is under way: %s", walk->job->name,

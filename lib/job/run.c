@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "job/lease.h"
 #include "state/run_record.h"
 #include "time/civil.h"
 
@@ -121,7 +122,6 @@ static int refuse(struct etl_run *run)
 /* 0 = ours; -1 = refused (state BUSY) or the store failed. */
 static int take_lease(struct etl_run *run)
 {
-	struct etl_state *state = run->env->state;
 	char schedule[ETL_SCHEDULE_BYTES];
 	struct etl_lease_ask ask = {
 		.job = run->job->name,
@@ -132,26 +132,20 @@ static int take_lease(struct etl_run *run)
 		.schedule = schedule,
 	};
 
-	etl_job_schedule_key(run->job, schedule);
-	for (int i = 0; i < 2; i++) {
-		int got = state->ops->lease_acquire(state, &ask, &run->lease, &run->error);
+	int got;
 
-		if (got < 0)
-			return -1;
-		if (got == 1) {
-			run->fence = run->lease.fence;
-			run->leased = true;
-			run->claimed = true;
-			record_lost_run(run);
-			heed_store_clock(run);
-			return 0;
-		}
-		ask.dead_holder =
-			run->env->dead_holder ? run->env->dead_holder(run->lease.holder) : NULL;
-		if (!ask.dead_holder)
-			break;
-	}
-	return refuse(run);
+	etl_job_schedule_key(run->job, schedule);
+	got = etl_lease_take(run->env, &ask, &run->lease, &run->error);
+	if (got < 0)
+		return -1;
+	if (got == 0)
+		return refuse(run);
+	run->fence = run->lease.fence;
+	run->leased = true;
+	run->claimed = true;
+	record_lost_run(run);
+	heed_store_clock(run);
+	return 0;
 }
 
 static int prepare_sink(struct etl_run *run)

@@ -233,6 +233,7 @@ static void test_dry_run(void **state)
 static void test_lease(void **state)
 {
 	struct rig *rig = rig_new(NULL, 20);
+	struct etl_lease_ask ask = {.job = "job", .holder = "driver 1", .ttl = ETL_LEASE_TTL};
 	struct etl_lease lease = {0};
 	struct etl_state *s = rig->driver.state;
 	struct etl_change_walk *walk;
@@ -240,8 +241,7 @@ static void test_lease(void **state)
 	(void)state;
 	service_fill(rig, "a", 0, 20);
 	NEED_RUN(rig, ETL_RUN_OK);
-	assert_int_equal(s->ops->lease_acquire(s, "job", "driver 1", NULL, ETL_LEASE_TTL, &lease,
-				 &rig->err), 1);
+	assert_int_equal(s->ops->lease_acquire(s, &ask, &lease, &rig->err), 1);
 	assert_string_equal(change(rig, ETL_CHANGE_REWIND, 3), "lease.held");
 	assert_non_null(strstr(rig->err.message, "driver 1"));
 	assert_int_equal(s->ops->lease_release(s, "job", lease.fence, &rig->err), 0);

@@ -247,14 +247,11 @@ static void a_lease_is_for_one_purpose(void **state)
 	struct etl_lease a, b;
 
 	(void)state;
-	assert_int_equal(store->ops->lease_acquire(store, "j9", "host-a; watermark", NULL,
-		ETL_SECONDS(30), &a, &err), 1);
-	assert_int_equal(store->ops->lease_acquire(store, "j9", "host-a", NULL, ETL_SECONDS(30),
-		&b, &err), 0);
+	assert_int_equal(acquire("j9", "host-a; watermark", NULL, &a), 1);
+	assert_int_equal(acquire("j9", "host-a", NULL, &b), 0);
 	assert_string_equal(b.holder, "host-a; watermark");
 	assert_int_equal(store->ops->lease_release(store, "j9", a.fence, &err), 0);
-	assert_int_equal(store->ops->lease_acquire(store, "j9", "host-a", NULL, ETL_SECONDS(30),
-		&b, &err), 1);
+	assert_int_equal(acquire("j9", "host-a", NULL, &b), 1);
 	assert_true(b.fence > a.fence);
 }
 
