@@ -4,21 +4,26 @@
 A small C program is built against libetl.a (folder in ETLD_BUILD, default "build") and
 answers questions on its standard input. Every zone of the system is compared with Python's
 zoneinfo, which reads the very same files with other code; cron slots are compared with a
-brute-force search in Python. The random seed is printed; ETL_TEST_SEED repeats a run.
+brute-force search (tests/lib/cron_truth.py), with croniter and with systemd-analyze. Where
+croniter gives another slot, its class must be one that etld.yaml(5) names, and the search
+must find ours right. The random seed is printed; ETL_TEST_SEED repeats a run.
 """
+import collections
 import datetime as dt
 import os
 import pathlib
 import random
+import re
+import shutil
 import subprocess
 import sys
 import zoneinfo
 
 import pytest
+from cron_truth import EPOCH, FIELDS, WEEKDAYS, Cron, instants_of, offset_of, random_cron, random_field
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ZONES = pathlib.Path("/usr/share/zoneinfo")
-EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 UTC = dt.timezone.utc
 
 HELPER = r"""
@@ -67,6 +72,15 @@ static void slots(long long from, long long until)
 	puts("");
 }
 
+static void some(long long from, long long count)
+{
+	etl_wall t = {from * 1000};
+
+	for (; count && etl_calendar_next(calendar, t, &t); count--)
+		printf("%lld ", (long long)t.ms / 1000);
+	puts("");
+}
+
 static void offset(long long seconds)
 {
 	bool dst;
@@ -100,6 +114,11 @@ int main(void)
 		case 's': {
 			long long from = strtoll(arg, &end, 10);
 			slots(from, strtoll(end, NULL, 10));
+			break;
+		}
+		case 'n': {
+			long long from = strtoll(arg, &end, 10);
+			some(from, strtoll(end, NULL, 10));
 			break;
 		}
 		default: return 2;
@@ -142,6 +161,11 @@ def helper(tmp_path_factory):
     return ask
 
 
+def stamp(text):
+    there = dt.datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+    return int((there - EPOCH).total_seconds())
+
+
 def zone_names():
     if not ZONES.is_dir():
         pytest.skip(f"{ZONES} is absent")
@@ -154,12 +178,6 @@ def read_zone(name):
     """Python's reading of the system's file, not of a package that shadows it."""
     with open(ZONES / name, "rb") as file:
         return zoneinfo.ZoneInfo.from_file(file, key=name)
-
-
-def offset_of(zone, seconds):
-    """Offset in seconds at an instant."""
-    there = (EPOCH + dt.timedelta(seconds=seconds)).astimezone(zone)
-    return there.utcoffset() // dt.timedelta(seconds=1)
 
 
 def all_transitions(helper, names):
@@ -209,18 +227,6 @@ def test_no_transition_is_missed(helper, rng):
             assert offset_of(zone, b) not in offsets, (name, b)
 
 
-def local_by_python(zone, seconds):
-    """Kind, first and second instant of a local time, from zoneinfo's fold attribute."""
-    naive = dt.datetime(1970, 1, 1) + dt.timedelta(seconds=seconds)
-    found = []
-    for fold in (0, 1):
-        offset = naive.replace(tzinfo=zone, fold=fold).utcoffset() // dt.timedelta(seconds=1)
-        instant = seconds - offset
-        if offset_of(zone, instant) == offset and instant not in found:
-            found.append(instant)
-    return found
-
-
 def test_local_times(helper, rng):
     names = zone_names()
     steps = all_transitions(helper, names)
@@ -235,7 +241,7 @@ def test_local_times(helper, rng):
             low, high = sorted((at + before, at + after))
             for local in (low - 1, low, (low + high) // 2, high - 1, high):
                 questions.append(f"l {local}")
-                expected.append((name, local, local_by_python(zone, local), at))
+                expected.append((name, local, instants_of(zone, local), at))
     kinds = [0, 0, 0]
     for answer, case in zip(helper(questions), expected):
         if case is None:
@@ -250,84 +256,7 @@ def test_local_times(helper, rng):
     assert min(kinds) > 100, kinds
 
 
-# ---- cron ----
-
-FIELDS = [(0, 59), (0, 23), (1, 31), (1, 12), (0, 6)]
-
-
-def random_field(rng, low, high, stars):
-    kind = rng.randrange(6)
-    a, b = sorted(rng.randint(low, high) for _ in range(2))
-    if rng.random() < stars:
-        return "*"
-    if kind == 0:
-        return f"*/{rng.randint(1, max(1, high // 2))}"
-    if kind == 1:
-        return f"{a}"
-    if kind == 2:
-        return f"{a},{b}"
-    if kind == 3:
-        return f"{a}-{b}"
-    if kind == 4:
-        return f"{a}-{b}/{rng.randint(1, high)}"
-    return f"{a}/{rng.randint(1, high)}"
-
-
-def field_set(text, low, high):
-    found = set()
-    for part in text.split(","):
-        span, _, step = part.partition("/")
-        if span == "*":
-            first, last = low, high
-        elif "-" in span:
-            first, last = (int(x) for x in span.split("-"))
-        else:
-            first = int(span)
-            last = high if step else first
-        found.update(range(first, last + 1, int(step or 1)))
-    return found
-
-
-class Cron:
-    def __init__(self, text):
-        parts = text.split()
-        self.sets = [field_set(p, *f) for p, f in zip(parts, FIELDS)]
-        self.either = not parts[2].startswith("*") and not parts[4].startswith("*")
-        self.wild = "*" in parts[1]
-
-    def matches(self, t):
-        minute, hour, day, month, weekday = self.sets
-        by_day, by_week = t.day in day, t.isoweekday() % 7 in weekday
-        days = by_day or by_week if self.either else by_day and by_week
-        return t.minute in minute and t.hour in hour and t.month in month and days
-
-    def slots(self, zone, start, end):
-        """Looks at every minute of (start, end]."""
-        if self.wild:
-            return [s for s in range(start // 60 * 60 + 60, end + 1, 60)
-                    if self.matches((EPOCH + dt.timedelta(seconds=s)).astimezone(zone))]
-        found = set()
-        margin = 2 * 86400
-        for s in range((start - margin) // 60 * 60, end + margin, 60):
-            naive = dt.datetime(1970, 1, 1) + dt.timedelta(seconds=s)
-            if not self.matches(naive):
-                continue
-            instants = local_by_python(zone, s)
-            found.add(instants[0] if instants else gap_end(zone, s))
-        return sorted(s for s in found if start < s <= end)
-
-
-def gap_end(zone, local):
-    """The instant at which the clock jumped over `local`, by bisection."""
-    low, high = local - 2 * 86400, local + 2 * 86400
-    while high - low > 1:
-        middle = (low + high) // 2
-        if middle + offset_of(zone, middle) <= local:
-            low = middle
-        else:
-            high = middle
-    return high
-
+# ---- cron beside brute force ----
 
 # A few days around a change, and one stretch without any.
 PLACES = [
@@ -350,8 +279,7 @@ def test_cron_slots_beside_brute_force(helper, rng):
     for i in range(120):
         name, day = PLACES[i % len(PLACES)]
         # Near the change: day and month mostly free, so that something matches.
-        text = " ".join(random_field(rng, *f, 0.7 if k > 1 else 0.2)
-                        for k, f in enumerate(FIELDS))
+        text = random_cron(rng, seconds=0)
         start = int((day - EPOCH).total_seconds()) + rng.randrange(86400)
         end = start + 3 * 86400
         wanted = Cron(text).slots(read_zone(name), start, end)
@@ -371,7 +299,7 @@ def test_rare_days_beside_brute_force(helper, rng):
     start = int((dt.datetime(2026, 1, 1, tzinfo=UTC) - EPOCH).total_seconds()) - 1
     end = start + 9 * 366 * 86400
     for _ in range(150):
-        days = " ".join(random_field(rng, *f, 0.3) for f in FIELDS[2:])
+        days = " ".join(random_field(rng, kind, 0.3) for kind in (3, 4, 5))
         cron = Cron(f"7 5 {days}")
         wanted = [s + 5 * 3600 + 7 * 60 for s in range(start + 1, end, 86400)
                   if cron.matches(EPOCH + dt.timedelta(seconds=s + 5 * 3600 + 7 * 60))]
@@ -382,3 +310,162 @@ def test_rare_days_beside_brute_force(helper, rng):
             assert answer == "ok"
         else:
             assert [int(s) for s in answer.split()] == wanted[1], wanted[0]
+
+
+# ---- cron beside other programs ----
+
+def for_croniter(text):
+    """The same in croniter's spelling ("5L" is "L5" there), or None: it reads no list of
+    weekdays in which some have a # or an L and others do not."""
+    cron = Cron(text)
+    if cron.nth and cron.sets[5]:
+        return None
+    *parts, weekday = text.split()
+    if cron.nth:
+        weekday = ",".join(f"L{day}" if n == "L" else f"{day}#{n}" for day, n in cron.nth)
+    return " ".join([*parts, weekday])
+
+
+def next_by_croniter(croniter, text, zone, after):
+    """Asked anew each time: what it remembers of a clock change may not count against it."""
+    start = (EPOCH + dt.timedelta(seconds=after)).astimezone(zone)
+    slots = croniter.croniter(text, start, second_at_beginning=True, implement_cron_bug=True)
+    try:
+        return int(slots.get_next(float))
+    except croniter.CroniterBadDateError:
+        return None
+
+
+def is_read_by(croniter, text):
+    """It refuses a few that we read, such as 6-7/2 as weekday."""
+    return text and croniter.croniter.is_valid(text, second_at_beginning=True)
+
+
+def spans_one_value(part, kind):
+    """5-5, or a step from the last value on: 23/2 as hour. It reads them as a star."""
+    low, _, high = part.partition("/")[0].partition("-")
+    last = {"6", "7"} if kind == 5 else {str(FIELDS[kind][1])}
+    return low == high or ("/" in part and not high and low in last)
+
+
+def lacks_a_day(cron, zone, after):
+    """The month in which one asks has not all the days that the expression names."""
+    there = (EPOCH + dt.timedelta(seconds=after)).astimezone(zone)
+    later = there.replace(day=28) + dt.timedelta(days=4)
+    days = (later - dt.timedelta(days=later.day)).day
+    return cron.parts[3] != "*" and (max(cron.sets[3], default=0) > days or cron.last_day)
+
+
+def clock_change(zone, after, until):
+    """How the clock moves in these days, or None."""
+    offsets = [offset_of(zone, s) for s in range(after - 86400, until + 86400, 1800)]
+    steps = [b - a for a, b in zip(offsets, offsets[1:]) if a != b]
+    if steps and min(steps) < 0 < max(steps):
+        return "both ways"
+    return ("forward" if steps[0] > 0 else "back") if steps else None
+
+
+def why_different(cron, zone, after, ours, theirs):
+    """The name of the class that a difference belongs to, or None. etld.yaml(5) says what we
+    do: most of them are faults of croniter, which forgets the other field, the other days or
+    the hour that a change of the clock adds."""
+    if any(spans_one_value(part, kind)
+           for kind, field in enumerate(cron.parts) for part in field.split(",")):
+        return "a range of one value"
+    if cron.nth and cron.either:
+        return "day of month beside a weekday with # or L"
+    if cron.either and (len(cron.sets[3]) == 31 or len(cron.sets[5]) == 7):
+        return "all days named without a star"
+    if cron.either and theirs is None:
+        return "a date that never comes, or a weekday"
+    until = max(ours or 0, theirs or 0)
+    moved = clock_change(zone, after, min(until, after + 400 * 86400))
+    if moved:
+        return f"{'wild' if cron.wild else 'fixed'} hour, clock {moved}"
+    return "a day that the month has not" if lacks_a_day(cron, zone, after) else None
+
+
+def is_ours_right(cron, zone, after, ours, theirs):
+    """By definition: ours is a slot, and theirs is none or comes later."""
+    if ours is None:
+        return not cron.is_slot(zone, theirs)
+    if not cron.is_slot(zone, ours):
+        return False
+    return theirs is None or theirs <= after or theirs > ours or not cron.is_slot(zone, theirs)
+
+
+def test_cron_slots_beside_croniter(helper, rng, capsys):
+    croniter = pytest.importorskip("croniter", reason="croniter is not installed: packaging/mongodb-venv.sh")
+    names = zone_names()
+    cases, questions, unread = [], [], 0
+    for name in names:
+        for _ in range(16):
+            text = random_cron(rng)
+            start = rng.randrange(200_000_000, 4_000_000_000)
+            if not is_read_by(croniter, for_croniter(text)):
+                unread += 1
+                continue
+            cases.append((name, text, start))
+            questions += [f"z {name}", f"c {text}", f"n {start} 4"]
+    answers = helper(questions)
+    same, different, wrong = 0, collections.Counter(), []
+    for i, (name, text, start) in enumerate(cases):
+        assert answers[3 * i + 1] == "ok", f"{text}: {answers[3 * i + 1]}"
+        zone, after = read_zone(name), start
+        for ours in [int(s) for s in answers[3 * i + 2].split()] or [None]:
+            theirs = next_by_croniter(croniter, for_croniter(text), zone, after)
+            if theirs == ours:
+                same += 1
+            else:
+                cron = Cron(text)
+                why = why_different(cron, zone, after, ours, theirs)
+                different[why] += 1
+                if why is None or not is_ours_right(cron, zone, after, ours, theirs):
+                    wrong.append((name, text, after, ours, theirs, why))
+            after = ours
+    assert not wrong, f"{len(wrong)}: {wrong[:5]}"
+    with capsys.disabled():
+        print(f"\ncroniter: {same} slots of {len(cases)} expressions alike, {unread} it cannot read")
+        for why, count in different.most_common():
+            print(f"croniter: {count} differ, and we are right: {why}")
+    assert same > 20000 and same > 10 * sum(different.values())
+    assert unread < len(cases) // 4
+
+
+def for_systemd(text):
+    """Every set spelled out. Only where not both day fields are restricted: there they are a
+    union in cron and an intersection in systemd."""
+    cron = Cron(text)
+    if cron.nth or cron.last_day or cron.either:
+        return None
+    second, minute, hour, day, month, weekday = (",".join(f"{n:02}" for n in sorted(s)) for s in cron.sets)
+    days = ",".join(WEEKDAYS[int(n)].title() for n in weekday.split(","))
+    return f"{days} *-{month}-{day} {hour}:{minute}:{second} UTC"
+
+
+def test_cron_slots_beside_systemd(helper, rng):
+    program = shutil.which("systemd-analyze")
+    if not program:
+        pytest.skip("no systemd-analyze to compare with")
+    cases = []
+    while len(cases) < 150:
+        text = random_cron(rng)
+        if for_systemd(text):
+            cases.append(text)
+    start = dt.datetime(2026, 1, 1, tzinfo=UTC) + dt.timedelta(minutes=rng.randrange(5_000_000))
+    done = subprocess.run(
+        [program, "calendar", f"--base-time={start:%Y-%m-%d %H:%M:%S} UTC", "--iterations=4",
+         *map(for_systemd, cases)],
+        env={**os.environ, "TZ": "UTC", "LC_ALL": "C"}, capture_output=True, text=True)
+    if "unrecognized option" in done.stderr:
+        pytest.skip("this systemd-analyze has no --base-time")
+    assert done.returncode == 0, done.stderr
+    blocks = done.stdout.strip().split("\n\n")
+    assert len(blocks) == len(cases)
+    seconds = int((start - EPOCH).total_seconds())
+    answers = helper([q for text in cases for q in ("z UTC", f"c {text}", f"n {seconds} 4")])[2::3]
+    for text, block, answer in zip(cases, blocks, answers):
+        theirs = [stamp(m) for m in re.findall(r"(?:elapse|#\d+): \w{3} (.{19}) UTC$", block, re.M)]
+        # It gives up sooner than we do: what it names must be ours.
+        assert [int(s) for s in answer.split()][:len(theirs)] == theirs, (text, block)
+        assert theirs or "never" in block, block
