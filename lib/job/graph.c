@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * `after`: who waits for whom. Names become pointers, circles become errors.
+ * `after`: who waits for whom. Names and groups become pointers, circles become errors. Time
+ * grows with the number of jobs and of their ties, the stack with neither.
  */
 #include <string.h>
 
@@ -8,112 +9,295 @@
 #include "base/str.h"
 #include "job/job.h"
 
-static struct etl_job *find(struct etl_job **jobs, size_t n, const char *name)
-{
-	for (size_t i = 0; i < n; i++)
-		if (etl_streq(jobs[i]->name, name))
-			return jobs[i];
-	return NULL;
-}
+#define GROUP_PREFIX "group:"
+#define CIRCLE_SHOWN_MAX 12 /* names of a circle that are told, the first and the last ones */
 
-static void unknown_job(struct etl_job **jobs, size_t n, const struct etl_job *job, size_t k,
-	const struct etl_conf_env *env)
-{
-	const char **names = etl_calloc(n, sizeof *names);
-	const char *near;
-	char hint[128] = "";
-
-	for (size_t i = 0; i < n; i++)
-		names[i] = jobs[i]->name;
-	near = etl_nearest(job->after.items[k], names, n);
-	if (near)
-		snprintf(hint, sizeof hint, "did you mean '%s'?", near);
-	etl_diag_add(env->diag, &job->after.nodes[k]->mark, ETL_DIAG_REFERENCE,
-		near ? hint : NULL, "`after` names other jobs: files in the jobs folder, without .yaml",
-		"job '%s' waits for '%s', and there is no such job", job->name, job->after.items[k]);
-	free(names);
-}
-
-/* Depth-first with three colours; a grey neighbour closes a circle. */
-enum colour { WHITE, GREY, BLACK };
-
-struct walk {
+struct graph {
 	struct etl_job **jobs;
 	size_t n;
-	enum colour *colours;
+	struct etl_job **by_name, **by_group; /* sorted; those without a group come first */
+	size_t *taken; /* for each job: number + 1 of the one that has it as upstream already */
+	const struct etl_node ***ties; /* for each job and upstream: where that stands */
 	const struct etl_conf_env *env;
 };
 
-static size_t index_of(const struct walk *walk, const struct etl_job *job)
+static const char *group_of(const struct etl_job *job)
 {
-	for (size_t i = 0; i < walk->n; i++)
-		if (walk->jobs[i] == job)
-			return i;
-	return 0;
+	return job->group ? job->group : "";
 }
 
-static void visit(struct walk *walk, size_t at)
+static int by_name(const void *a, const void *b)
 {
-	const struct etl_job *job = walk->jobs[at];
+	const struct etl_job *x = *(struct etl_job *const *)a, *y = *(struct etl_job *const *)b;
 
-	walk->colours[at] = GREY;
-	for (size_t k = 0; k < job->n_upstream; k++) {
-		size_t up = index_of(walk, job->upstream[k]);
+	return strcmp(x->name, y->name);
+}
 
-		if (walk->colours[up] == GREY)
-			etl_diag_add(walk->env->diag, &job->after.nodes[k]->mark, ETL_DIAG_CYCLE,
-				"this closes the circle", NULL,
-				"jobs wait for each other: '%s' after '%s', which waits for '%s'",
-				job->name, walk->jobs[up]->name, job->name);
-		else if (walk->colours[up] == WHITE)
-			visit(walk, up);
+static int by_group(const void *a, const void *b)
+{
+	const struct etl_job *x = *(struct etl_job *const *)a, *y = *(struct etl_job *const *)b;
+	int order = strcmp(group_of(x), group_of(y));
+
+	return order ? order : x->number < y->number ? -1 : x->number > y->number;
+}
+
+/* The first place in a sorted list whose key is not before `key`. */
+static size_t first_not_before(struct etl_job *const *list, size_t n, const char *key,
+	const char *(*key_of)(const struct etl_job *job))
+{
+	size_t low = 0, high = n;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (strcmp(key_of(list[middle]), key) < 0)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	walk->colours[at] = BLACK;
+	return low;
 }
 
-static void link_one(struct etl_job **jobs, size_t n, struct etl_job *job,
-	const struct etl_conf_env *env)
+static const char *name_of(const struct etl_job *job)
 {
-	if (!job->after.n)
-		return;
-	job->upstream = etl_arena_zalloc(env->arena, job->after.n * sizeof *job->upstream);
-	for (size_t k = 0; k < job->after.n; k++) {
-		struct etl_job *up = find(jobs, n, job->after.items[k]);
+	return job->name;
+}
 
-		if (!up) {
-			unknown_job(jobs, n, job, k, env);
+/* ---- names to pointers ------------------------------------------------------------------- */
+
+/* "did you mean 'X'?" into `hint`, "" if nothing is near. */
+static void guess(const struct graph *g, const char *word,
+	const char *(*key_of)(const struct etl_job *job), char hint[128])
+{
+	const char **names = etl_calloc(g->n, sizeof *names);
+	const char *near;
+
+	for (size_t i = 0; i < g->n; i++)
+		names[i] = key_of(g->jobs[i]);
+	near = etl_nearest(word, names, g->n);
+	hint[0] = '\0';
+	if (near && *near)
+		snprintf(hint, 128, "did you mean '%s'?", near);
+	free(names);
+}
+
+static void unknown_job(const struct graph *g, const struct etl_job *job, size_t k)
+{
+	char hint[128];
+
+	guess(g, job->after.items[k], name_of, hint);
+	etl_diag_add(g->env->diag, &job->after.nodes[k]->mark, ETL_DIAG_REFERENCE,
+		*hint ? hint : NULL,
+		"`after` names other jobs: files in the jobs folder, without .yaml",
+		"job '%s' waits for '%s', and there is no such job", job->name, job->after.items[k]);
+}
+
+static void unknown_group(const struct graph *g, const struct etl_job *job, size_t k,
+	const char *group)
+{
+	char hint[128];
+
+	guess(g, group, group_of, hint);
+	etl_diag_add(g->env->diag, &job->after.nodes[k]->mark, ETL_DIAG_REFERENCE,
+		*hint ? hint : NULL, "a job is put into a group by its key `group`",
+		"job '%s' waits for the group '%s', and no other job is in it", job->name, group);
+}
+
+/* Named twice, by name and by group, is waited for once. */
+static void tie(struct graph *g, struct etl_job *job, struct etl_job *up, size_t k, size_t *cap)
+{
+	if (g->taken[up->number] == job->number + 1)
+		return;
+	g->taken[up->number] = job->number + 1;
+	if (job->n_upstream == *cap) {
+		size_t more = *cap ? 2 * *cap : job->after.n;
+		const struct etl_job **list =
+			etl_arena_zalloc(g->env->arena, more * sizeof *job->upstream);
+
+		if (*cap)
+			memcpy(list, job->upstream, *cap * sizeof *list);
+		job->upstream = list;
+		g->ties[job->number] =
+			etl_realloc(g->ties[job->number], more, sizeof **g->ties);
+		*cap = more;
+	}
+	g->ties[job->number][job->n_upstream] = job->after.nodes[k];
+	job->upstream[job->n_upstream++] = up;
+	up->n_dependants++; /* counted now, filled below */
+}
+
+static void tie_group(struct graph *g, struct etl_job *job, size_t k, const char *group,
+	size_t *cap)
+{
+	size_t i = *group ? first_not_before(g->by_group, g->n, group, group_of) : g->n;
+	bool any = false;
+
+	for (; i < g->n && etl_streq(group_of(g->by_group[i]), group); i++) {
+		if (g->by_group[i] == job)
+			continue;
+		tie(g, job, g->by_group[i], k, cap);
+		any = true;
+	}
+	if (!any)
+		unknown_group(g, job, k, group);
+}
+
+static void tie_job(struct graph *g, struct etl_job *job, size_t k, size_t *cap)
+{
+	const char *name = job->after.items[k];
+	size_t i = first_not_before(g->by_name, g->n, name, name_of);
+
+	if (i < g->n && etl_streq(g->by_name[i]->name, name))
+		tie(g, job, g->by_name[i], k, cap);
+	else
+		unknown_job(g, job, k);
+}
+
+static void tie_all(struct graph *g, struct etl_job *job)
+{
+	size_t cap = 0;
+
+	for (size_t k = 0; k < job->after.n; k++) {
+		if (etl_starts_with(job->after.items[k], GROUP_PREFIX))
+			tie_group(g, job, k, job->after.items[k] + sizeof GROUP_PREFIX - 1, &cap);
+		else
+			tie_job(g, job, k, &cap);
+	}
+}
+
+static void fill_dependants(struct graph *g)
+{
+	for (size_t i = 0; i < g->n; i++) {
+		struct etl_job *job = g->jobs[i];
+
+		job->dependants = etl_arena_zalloc(g->env->arena,
+			(job->n_dependants + 1) * sizeof *job->dependants);
+		job->n_dependants = 0;
+	}
+	for (size_t i = 0; i < g->n; i++)
+		for (size_t k = 0; k < g->jobs[i]->n_upstream; k++) {
+			struct etl_job *up = g->jobs[g->jobs[i]->upstream[k]->number];
+
+			up->dependants[up->n_dependants++] = g->jobs[i];
+		}
+}
+
+/* ---- circles ----------------------------------------------------------------------------- */
+
+enum colour { WHITE, GREY, BLACK };
+
+/* Depth-first with three colours, over a path of our own in place of the stack. */
+struct walk {
+	struct graph *graph;
+	enum colour *colours; /* by number: not seen, on the path, done */
+	struct step {
+		const struct etl_job *job;
+		size_t next; /* the upstream to look at next */
+	} *path;
+	size_t n;
+};
+
+/* The last job of the path waits for `up`, which stands on the path: names all between. */
+static void tell_circle(const struct walk *walk, const struct etl_job *up)
+{
+	const struct step *last = &walk->path[walk->n - 1];
+	size_t from = walk->n - 1, hidden = 0, length;
+	struct etl_buf text ETL_BUF_CLEANUP;
+
+	while (walk->path[from].job != up)
+		from--;
+	length = walk->n - from;
+	if (length > CIRCLE_SHOWN_MAX)
+		hidden = length - CIRCLE_SHOWN_MAX;
+	etl_buf_init(&text, 4096);
+	etl_buf_printf(&text, "'%s'", last->job->name);
+	for (size_t i = from; i < walk->n; i++) {
+		if (hidden && i == from + CIRCLE_SHOWN_MAX / 2) {
+			etl_buf_printf(&text, " after %zu others", hidden);
+			i += hidden;
+		}
+		etl_buf_printf(&text, " after '%s'", walk->path[i].job->name);
+	}
+	etl_diag_add(walk->graph->env->diag,
+		&walk->graph->ties[last->job->number][last->next - 1]->mark, ETL_DIAG_CYCLE,
+		"this closes the circle", NULL, "jobs wait for each other: %s", etl_buf_text(&text));
+}
+
+static void enter(struct walk *walk, const struct etl_job *job)
+{
+	walk->colours[job->number] = GREY;
+	walk->path[walk->n++] = (struct step){job, 0};
+}
+
+static void walk_from(struct walk *walk, const struct etl_job *job)
+{
+	enter(walk, job);
+	while (walk->n) {
+		struct step *at = &walk->path[walk->n - 1];
+		const struct etl_job *up;
+
+		if (at->next == at->job->n_upstream) {
+			walk->colours[at->job->number] = BLACK;
+			walk->n--;
 			continue;
 		}
-		job->upstream[job->n_upstream++] = up;
-		up->n_dependants++; /* counted now, filled below */
+		up = at->job->upstream[at->next++];
+		if (walk->colours[up->number] == GREY)
+			tell_circle(walk, up);
+		else if (walk->colours[up->number] == WHITE)
+			enter(walk, up);
 	}
+}
+
+static void find_circles(struct graph *g)
+{
+	struct walk walk = {
+		.graph = g,
+		.colours = etl_calloc(g->n, sizeof *walk.colours),
+		.path = etl_calloc(g->n, sizeof *walk.path),
+	};
+
+	for (size_t i = 0; i < g->n; i++)
+		if (walk.colours[i] == WHITE)
+			walk_from(&walk, g->jobs[i]);
+	free(walk.path);
+	free(walk.colours);
+}
+
+/* ---- the whole --------------------------------------------------------------------------- */
+
+static struct etl_job **sorted(const struct graph *g, int (*order)(const void *, const void *))
+{
+	struct etl_job **list = etl_calloc(g->n, sizeof *list);
+
+	memcpy(list, g->jobs, g->n * sizeof *list);
+	qsort(list, g->n, sizeof *list, order);
+	return list;
 }
 
 void etl_graph_link(struct etl_job **jobs, size_t n, const struct etl_conf_env *env)
 {
+	struct graph g = {.jobs = jobs, .n = n, .env = env};
 	bool any = false;
 
 	for (size_t i = 0; i < n; i++) {
-		link_one(jobs, n, jobs[i], env);
+		jobs[i]->number = i;
 		any |= jobs[i]->after.n > 0;
 	}
 	if (!any)
 		return;
-	for (size_t i = 0; i < n; i++) {
-		jobs[i]->dependants = etl_arena_zalloc(env->arena,
-			(jobs[i]->n_dependants + 1) * sizeof *jobs[i]->dependants);
-		jobs[i]->n_dependants = 0;
-	}
+	g.by_name = sorted(&g, by_name);
+	g.by_group = sorted(&g, by_group);
+	g.taken = etl_calloc(n, sizeof *g.taken);
+	g.ties = etl_calloc(n, sizeof *g.ties);
 	for (size_t i = 0; i < n; i++)
-		for (size_t k = 0; k < jobs[i]->n_upstream; k++) {
-			struct etl_job *up = find(jobs, n, jobs[i]->upstream[k]->name);
-
-			up->dependants[up->n_dependants++] = jobs[i];
-		}
-
-	struct walk walk = {jobs, n, etl_calloc(n, sizeof(enum colour)), env};
+		tie_all(&g, jobs[i]);
+	fill_dependants(&g);
+	find_circles(&g);
 	for (size_t i = 0; i < n; i++)
-		if (walk.colours[i] == WHITE)
-			visit(&walk, i);
-	free(walk.colours);
+		free(g.ties[i]);
+	free(g.ties);
+	free(g.taken);
+	free(g.by_group);
+	free(g.by_name);
 }

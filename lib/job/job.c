@@ -44,7 +44,7 @@ static const struct etl_option reject_table[] = {
 };
 
 struct job_options {
-	const char *description;
+	const char *description, *group;
 	const struct etl_node *schedule, *window;
 	struct retry_options retry;
 	struct reject_options rejects;
@@ -55,10 +55,12 @@ struct job_options {
 static const struct etl_option job_table[] = {
 	{.name = "description", .type = ETL_OPT_STRING, .offset = AT(job_options, description),
 		.help = "one line for people"},
+	{.name = "group", .type = ETL_OPT_STRING, .offset = AT(job_options, group),
+		.help = "a label: `after: [group:NAME]` waits for all jobs that bear it"},
 	{.name = "schedule", .type = ETL_OPT_NODE, .offset = AT(job_options, schedule),
 		.help = "when it runs"},
 	{.name = "after", .type = ETL_OPT_STRINGS, .offset = AT(job_options, after),
-		.help = "jobs whose same windows must be closed first"},
+		.help = "jobs, or group:NAME, whose same windows must be closed first"},
 	{.name = "retry", .type = ETL_OPT_TABLE, .offset = AT(job_options, retry),
 		.sub = retry_table, .help = "errors that may pass"},
 	{.name = "rejects", .type = ETL_OPT_TABLE, .offset = AT(job_options, rejects),
@@ -85,6 +87,15 @@ void etl_job_fail_at(const struct etl_conf_env *env, const struct etl_node *node
 		env->what);
 }
 
+static void load_group(struct etl_job *job, const char *group, const struct etl_node *root,
+	const struct etl_conf_env *env)
+{
+	job->group = group;
+	if (group && !etl_is_name(group, ETL_JOB_NAME_MAX))
+		etl_job_fail_at(env, etl_node_get(root, "group"), ETL_DIAG_RANGE,
+			"letters, digits, '_', '-' and '.', at most 64", "wrong name of a group");
+}
+
 struct etl_job *etl_job_load(const char *name, const struct etl_node *root,
 	struct etl_conf_env *env)
 {
@@ -96,6 +107,7 @@ struct etl_job *etl_job_load(const char *name, const struct etl_node *root,
 		return job;
 	etl_options_fill(job_table, root, &o, "job", env);
 	job->description = o.description ? o.description : "";
+	load_group(job, o.group, root, env);
 	job->retry_max = o.retry.max;
 	job->retry_backoff = o.retry.backoff;
 	job->retry_max_backoff = o.retry.max_backoff;

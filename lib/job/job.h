@@ -57,6 +57,7 @@ struct etl_wait_for {
 struct etl_job {
 	const char *name; /* the file's name without .yaml */
 	const char *description;
+	const char *group; /* a label that `after` and etlctl know; NULL = none */
 
 	/* schedule; calendar is NULL for a job that only runs `after` others or by hand */
 	const struct etl_calendar *calendar;
@@ -95,7 +96,8 @@ struct etl_job {
 	uint64_t load_digest; /* of the text under `load`: a changed target makes old hashes void */
 
 	/* Graph, resolved by etl_graph_link. */
-	struct etl_strings after; /* names as configured */
+	struct etl_strings after; /* as configured: names, and group:NAME */
+	size_t number;		  /* its place among the jobs */
 	const struct etl_job **upstream;
 	size_t n_upstream;
 	const struct etl_job **dependants;
@@ -116,7 +118,8 @@ void etl_job_load_partitions(struct etl_job *job, const struct etl_node *node,
 /* What a job owns beyond the arena: calendar, zone, the source's shared state. */
 void etl_job_fini(struct etl_job *job);
 
-/* Resolves `after` among all jobs; unknown names and circles are errors in diag. */
+/* Resolves `after` among all jobs, group:NAME to all others of that group. Unknown names,
+ * empty groups and circles are errors in diag. */
 void etl_graph_link(struct etl_job **jobs, size_t n, const struct etl_conf_env *env);
 
 /* The partition of `other` that belongs to partition `name` of a linked job: the one of the

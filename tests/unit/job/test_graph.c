@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * `after`: names to pointers, unknown names with a guess, circles of any length.
+ * `after`: names and groups to pointers, unknown ones with a guess, circles of any length,
+ * chains of any depth.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,6 +9,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -114,10 +117,10 @@ static void test_circles(void **state)
 	need_error(&rig, "error[E019]", "this closes the circle");
 	link_jobs(&rig, two);
 	assert_int_equal(etl_diag_count(rig.diag), 1);
-	need_error(&rig, "error[E019]", "'b' after 'a'");
+	need_error(&rig, "error[E019]", "jobs wait for each other: 'b' after 'a' after 'b'");
 	link_jobs(&rig, three);
 	assert_int_equal(etl_diag_count(rig.diag), 1);
-	need_error(&rig, "error[E019]", "jobs wait for each other");
+	need_error(&rig, "--> b:1:9", "'b' after 'a' after 'c' after 'b'");
 }
 
 /* A diamond is no circle. */
@@ -134,6 +137,154 @@ static void test_diamond(void **state)
 	rig_free(&rig);
 }
 
+/* ---- groups ------------------------------------------------------------------------------ */
+
+static void test_groups(void **state)
+{
+	static const char *const pairs[][2] = {
+		{"n", "[]\ngroup: cities"}, {"s", "[]\ngroup: cities"}, {"x", "[]\ngroup: other"},
+		{"all", "[group:cities, n]\ngroup: cities"}, {"two", "[x, 'group:cities']"},
+		{NULL, NULL}};
+	struct rig rig;
+
+	(void)state;
+	link_jobs(&rig, pairs);
+	assert_int_equal(etl_diag_count(rig.diag), 0);
+	assert_string_equal(rig.jobs[0]->group, "cities");
+	assert_null(rig.jobs[4]->group);
+	/* not itself, and each once */
+	assert_int_equal(rig.jobs[3]->n_upstream, 2);
+	assert_ptr_equal(rig.jobs[3]->upstream[0], rig.jobs[0]);
+	assert_ptr_equal(rig.jobs[3]->upstream[1], rig.jobs[1]);
+	assert_int_equal(rig.jobs[0]->n_dependants, 2);
+	assert_int_equal(rig.jobs[4]->n_upstream, 4);
+	assert_ptr_equal(rig.jobs[4]->upstream[0], rig.jobs[2]);
+	assert_ptr_equal(rig.jobs[4]->upstream[3], rig.jobs[3]);
+	rig_free(&rig);
+}
+
+static void test_wrong_groups(void **state)
+{
+	static const char *const near[][2] = {
+		{"a", "[]\ngroup: stations"}, {"b", "['group:station']"}, {NULL, NULL}};
+	static const char *const alone[][2] = {
+		{"a", "['group:mine']\ngroup: mine"}, {NULL, NULL}};
+	static const char *const nameless[][2] = {{"a", "[]"}, {"b", "['group:']"}, {NULL, NULL}};
+	static const char *const bad[][2] = {{"a", "[]\ngroup: 'two words'"}, {NULL, NULL}};
+	static const char *const circle[][2] = {{"a", "['group:g']\ngroup: g"},
+		{"b", "['group:g']\ngroup: g"}, {NULL, NULL}};
+	struct rig rig;
+
+	(void)state;
+	link_jobs(&rig, near);
+	need_error(&rig, "error[E018]", "did you mean 'stations'?");
+	link_jobs(&rig, alone);
+	need_error(&rig, "--> a:1:9", "waits for the group 'mine', and no other job is in it");
+	link_jobs(&rig, nameless);
+	need_error(&rig, "error[E018]", "no other job is in it");
+	link_jobs(&rig, bad);
+	need_error(&rig, "error[E015]", "wrong name of a group");
+	link_jobs(&rig, circle);
+	need_error(&rig, "error[E019]", "'b' after 'a' after 'b'");
+}
+
+/* ---- depth ------------------------------------------------------------------------------- */
+
+enum { CHAIN = 100000 };
+
+struct chain {
+	struct etl_conf_env env;
+	struct etl_job *jobs, **list;
+	const char **after;
+	const struct etl_node **nodes;
+	struct etl_node node;
+};
+
+/* Job i waits for job i - 1; the names are in no order. */
+static void chain_init(struct chain *c)
+{
+	*c = (struct chain){.env = {.arena = etl_arena_new(0), .diag = etl_diag_new()},
+		.jobs = etl_calloc(CHAIN, sizeof *c->jobs), .list = etl_calloc(CHAIN, sizeof *c->list),
+		.after = etl_calloc(CHAIN, sizeof *c->after),
+		.nodes = etl_calloc(CHAIN, sizeof *c->nodes)};
+	for (size_t i = 0; i < CHAIN; i++) {
+		c->jobs[i].name = etl_arena_strf(c->env.arena, "j%zu", i * 7919 % CHAIN);
+		c->list[i] = &c->jobs[i];
+		c->nodes[i] = &c->node;
+	}
+	for (size_t i = 1; i < CHAIN; i++) {
+		c->after[i] = c->jobs[i - 1].name;
+		c->jobs[i].after = (struct etl_strings){1, &c->after[i], &c->nodes[i]};
+	}
+}
+
+static void chain_fini(struct chain *c)
+{
+	free(c->nodes);
+	free(c->after);
+	free(c->list);
+	free(c->jobs);
+	etl_diag_free(c->env.diag);
+	etl_arena_free(c->env.arena);
+}
+
+/* A stack that holds no walk in depth, and so many jobs that a walk of each over all of them
+ * would take minutes. */
+static void *link_chain(void *ctx)
+{
+	struct chain *c = ctx;
+
+	etl_graph_link(c->list, CHAIN, &c->env);
+	return NULL;
+}
+
+static void link_on_a_small_stack(struct chain *c)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	assert_int_equal(pthread_attr_init(&attr), 0);
+	assert_int_equal(pthread_attr_setstacksize(&attr, 4 * PTHREAD_STACK_MIN), 0);
+	assert_int_equal(pthread_create(&thread, &attr, link_chain, c), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	pthread_attr_destroy(&attr);
+}
+
+static void test_a_long_chain(void **state)
+{
+	struct chain c;
+
+	(void)state;
+	chain_init(&c);
+	link_on_a_small_stack(&c);
+	assert_int_equal(etl_diag_count(c.env.diag), 0);
+	for (size_t i = 1; i < CHAIN; i++) {
+		assert_int_equal(c.jobs[i].n_upstream, 1);
+		assert_ptr_equal(c.jobs[i].upstream[0], &c.jobs[i - 1]);
+		assert_ptr_equal(c.jobs[i - 1].dependants[0], &c.jobs[i]);
+	}
+	assert_int_equal(c.jobs[CHAIN - 1].n_dependants, 0);
+	chain_fini(&c);
+}
+
+static void test_a_long_circle(void **state)
+{
+	struct etl_buf text;
+	struct chain c;
+
+	(void)state;
+	chain_init(&c);
+	c.after[0] = c.jobs[CHAIN - 1].name;
+	c.jobs[0].after = (struct etl_strings){1, &c.after[0], &c.nodes[0]};
+	link_on_a_small_stack(&c);
+	assert_int_equal(etl_diag_count(c.env.diag), 1);
+	etl_buf_init(&text, 65536);
+	etl_diag_print(c.env.diag, &text);
+	assert_non_null(strstr(etl_buf_text(&text), " after 99988 others after "));
+	etl_buf_fini(&text);
+	chain_fini(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -141,6 +292,10 @@ int main(void)
 		cmocka_unit_test(test_unknown),
 		cmocka_unit_test(test_circles),
 		cmocka_unit_test(test_diamond),
+		cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_wrong_groups),
+		cmocka_unit_test(test_a_long_chain),
+		cmocka_unit_test(test_a_long_circle),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
