@@ -7,12 +7,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 /* after the above */
 #include <cmocka.h>
 
+#include "../../lib/dice.h"
 #include "source/http/breaker.h"
 
 static const struct etl_breaker_rules rules = {3, {30000000}, {600000000}};
@@ -234,16 +233,6 @@ static void states_have_their_words(void **state)
 
 /* ---- random histories ---- */
 
-static uint64_t dice;
-
-static uint64_t roll(uint64_t n)
-{
-	dice ^= dice << 13;
-	dice ^= dice >> 7;
-	dice ^= dice << 17;
-	return dice % n;
-}
-
 struct request {
 	bool out, probe;
 };
@@ -300,12 +289,8 @@ static void check_it_gets_out(struct etl_breaker b, etl_wall now)
 
 static void random_histories_keep_the_laws(void **state)
 {
-	const char *given = getenv("ETLD_SEED");
-	uint64_t seed = given ? strtoull(given, NULL, 10) : UINT64_C(20261122);
-
 	(void)state;
-	printf("seed %llu\n", (unsigned long long)seed);
-	dice = seed * 2 + 1;
+	dice_seed();
 	for (int story = 0; story < 300; story++) {
 		struct request requests[6] = {0};
 		struct etl_breaker b = {0};

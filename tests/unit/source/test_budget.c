@@ -6,11 +6,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 /* after the above */
 #include <cmocka.h>
 
+#include "../../lib/dice.h"
 #include "source/http/budget.h"
 
 static const etl_mono start = {INT64_C(5000000000)};
@@ -98,27 +97,14 @@ static void smaller_rules_shorten_the_wait(void **state)
 	assert_int_equal(etl_bucket_next(&b, &fast, start).us, start.us + 100000);
 }
 
-static uint64_t dice;
-
-static uint64_t roll(uint64_t n)
-{
-	dice ^= dice << 13;
-	dice ^= dice >> 7;
-	dice ^= dice << 17;
-	return dice % n;
-}
-
 /* Random pauses, waits and restarts: of any n takes in a row, n <= burst + rate * t. */
 static void never_more_than_burst_and_rate(void **state)
 {
 	enum { TAKES = 400 };
-	const char *given = getenv("ETLD_SEED");
-	uint64_t seed = given ? strtoull(given, NULL, 10) : UINT64_C(20261122);
 	static etl_mono taken[TAKES];
 
 	(void)state;
-	printf("seed %llu\n", (unsigned long long)seed);
-	dice = seed * 2 + 1;
+	dice_seed();
 	for (int story = 0; story < 60; story++) {
 		double rate = (double)(1 + roll(5000)) / 100;
 		int64_t burst = 1 + (int64_t)roll(30);
