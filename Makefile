@@ -72,7 +72,7 @@ LIB_OBJ    := $(LIB_SRC:%.c=$(BUILD)/%.o) $(REG_SRC:%.c=%.o)
 CTL_SRC    := $(sort $(wildcard daemon/etlctl/*.c))
 CTL_LIBSRC := $(sort $(wildcard lib/base/*.c lib/ctl/*.c))
 ETLD_SRC   := $(sort $(wildcard daemon/*.c))
-UNIT_SRC   := $(sort $(foreach r,$(ROOMS),$(wildcard tests/unit/$(r)/test_*.c)))
+UNIT_SRC   := $(sort $(foreach r,$(ROOMS) $(if $(filter job,$(ROOMS)),daemon),$(wildcard tests/unit/$(r)/test_*.c)))
 UNIT_BIN   := $(UNIT_SRC:%.c=$(BUILD)/%)
 SIM_SRC    := $(sort $(wildcard tests/sim/sim_*.c))
 SIM_BIN    := $(SIM_SRC:%.c=$(BUILD)/%)
@@ -126,6 +126,10 @@ $(BUILD)/etlctl: $(CTL_SRC:%.c=$(BUILD)/%.o) $(CTL_LIBSRC:%.c=$(BUILD)/%.o) $(CT
 
 # ---- tests -----------------------------------------------------------------------------
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libetl.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_TEST) $(LIBS_LIB)
+# Of the daemon only what needs neither loop nor process: one object each.
+$(BUILD)/tests/unit/daemon/test_%: $(BUILD)/tests/unit/daemon/test_%.o $(BUILD)/daemon/%.o $(BUILD)/libetl.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_TEST) $(LIBS_LIB)
 $(BUILD)/tests/sim/%: $(BUILD)/tests/sim/%.o $(BUILD)/libetl.a

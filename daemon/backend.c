@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/hash.h"
 #include "etld.h"
+#include "hosts.h"
 #include "instance.h"
 #include "journal.h"
 #include "message_ids.h"
@@ -20,7 +21,7 @@
 struct connect {
 	struct etld_task task;
 	struct etld *etld;
-	bool first; /* also read watermarks and pauses */
+	bool first; /* also read watermarks, pauses and hosts */
 	int rc;
 	struct etl_error error;
 	struct etl_mongo_topology topology;
@@ -38,6 +39,8 @@ struct connect {
 		struct etl_schedule_info info;
 	} *schedules;
 	size_t n_schedules, schedules_cap;
+	struct etl_source_state *hosts;
+	size_t n_hosts, hosts_cap;
 };
 
 static int keep_mark(void *ctx, const char *job, const char *partition,
@@ -69,6 +72,15 @@ static int keep_schedule(void *ctx, const char *job, const struct etl_schedule_i
 	return 0;
 }
 
+static int keep_host(void *ctx, const struct etl_source_state *state)
+{
+	struct connect *c = ctx;
+
+	ETL_GROW(c->hosts, c->n_hosts, c->hosts_cap);
+	c->hosts[c->n_hosts++] = *state;
+	return 0;
+}
+
 static void connect_work(struct etld_task *task)
 {
 	struct connect *c = (struct connect *)task;
@@ -83,6 +95,8 @@ static void connect_work(struct etld_task *task)
 		c->rc = state->ops->pause_list(state, keep_pause, c, &c->error);
 	if (c->rc == 0 && c->first)
 		c->rc = state->ops->schedule_list(state, keep_schedule, c, &c->error);
+	if (c->rc == 0 && c->first)
+		c->rc = state->ops->source_list(state, keep_host, c, &c->error);
 }
 
 static void take_marks(struct etld *etld, const struct connect *c)
@@ -103,6 +117,8 @@ static void take_marks(struct etld *etld, const struct connect *c)
 		free(job->pause_reason);
 		job->pause_reason = etl_strdup(c->pauses[i].why);
 	}
+	for (size_t i = 0; i < c->n_hosts; i++)
+		etld_hosts_restore(etld->hosts, &c->hosts[i]);
 }
 
 /* Where the slots of each job stand. What is no job any more is retired, so that it does not
@@ -138,6 +154,7 @@ static void connect_free(struct connect *c)
 	free(c->marks);
 	free(c->pauses);
 	free(c->schedules);
+	free(c->hosts);
 	free(c);
 }
 
@@ -180,6 +197,7 @@ static void is_up(struct etld *etld, const struct connect *c)
 	take_schedules(etld, c);
 	take_marks(etld, c);
 	etld->marks_known = true;
+	etld_hosts_connected(etld->hosts);
 	etld_sched_up(etld, first);
 }
 

@@ -13,6 +13,7 @@
 
 #include "base/alloc.h"
 #include "control.h"
+#include "hosts.h"
 #include "instance.h"
 #include "journal.h"
 #include "message_ids.h"
@@ -100,7 +101,7 @@ void etld_tell_status(struct etld *etld)
 
 void etld_maybe_stopped(struct etld *etld)
 {
-	if (etld->draining && !etld->runs && !etld->backend_busy)
+	if (etld->draining && !etld->runs && !etld->backend_busy && !etld_hosts_settling(etld->hosts))
 		etld_loop_stop(etld->loop);
 }
 
@@ -153,7 +154,10 @@ static int open_parts(struct etld *etld, struct etl_error *err)
 	etld->pool = etld_pool_new((unsigned)settings->limits.workers, etld->clock, wake_loop, etld);
 	etld_settings_http(settings, &http);
 	etld->http = etld_http_new(etld->loop, etld->clock, &http, err);
-	if (!etld->http || etld_backend_open(etld, err) < 0)
+	if (!etld->http)
+		return -1;
+	etld->hosts = etld_hosts_new(etld);
+	if (etld_backend_open(etld, err) < 0)
 		return -1;
 	etld->control = etld_control_open(etld, settings, err);
 	return etld->control ? 0 : -1;
@@ -203,6 +207,7 @@ void etld_free(struct etld *etld)
 	etld_pool_free(etld->pool);
 	etld_slots_free(etld);
 	etld_sched_free(etld);
+	etld_hosts_free(etld->hosts);
 	etld_http_free(etld->http);
 	etld_backend_close(etld);
 	etld_generation_unref(etld->generation);

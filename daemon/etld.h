@@ -18,6 +18,7 @@
 
 struct etld_run;
 struct etld_control;
+struct etld_hosts;
 
 /* What the daemon knows of a partition without asking MongoDB. */
 struct etld_partition {
@@ -54,6 +55,7 @@ struct etld {
 	struct etld_loop *loop;
 	struct etld_pool *pool;
 	struct etld_http *http;
+	struct etld_hosts *hosts; /* hosts.h */
 	struct etld_control *control;
 	struct etld_generation *generation;
 	char *config_path;

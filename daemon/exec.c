@@ -339,16 +339,6 @@ static void wait_for_timer(struct strand *s)
 	end_if_only_waiting(s->run);
 }
 
-/* A 429 is for the host, not for the one strand that met it. */
-static void hold_host(struct strand *s)
-{
-	const struct etl_error *last = &s->strand->last;
-
-	if (s->strand->request.url && last->kind == ETL_THROTTLED && last->retry_after_ms > 0)
-		etld_http_hold_host(s->run->etld->http, s->strand->request.url,
-			ETL_MS(last->retry_after_ms));
-}
-
 static void strand_work(struct etld_task *task)
 {
 	struct strand *s = (struct strand *)((char *)task - offsetof(struct strand, task));
@@ -370,7 +360,7 @@ static void strand_done(struct etld_task *task)
 	case ETL_NEED_FETCH:
 		tell_watchers(s->run, false);
 		s->wants_input = true;
-		s->transfer = etld_http_start(s->run->etld->http, &s->strand->request,
+		s->transfer = etld_http_start(s->run->etld->http, &s->strand->request, ETLD_LIVE,
 			&transfer_events, s);
 		break;
 	case ETL_NEED_INPUT:
@@ -385,7 +375,6 @@ static void strand_done(struct etld_task *task)
 		give_to_worker(s);
 		break;
 	case ETL_NEED_TIMER:
-		hold_host(s);
 		wait_for_timer(s);
 		break;
 	case ETL_NEED_NOTHING:

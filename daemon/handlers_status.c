@@ -7,6 +7,7 @@
 
 #include "base/str.h"
 #include "handlers.h"
+#include "hosts.h"
 
 static const char *daemon_state(const struct etld *etld)
 {
@@ -132,6 +133,7 @@ void etld_handle_status(struct etld_request *request)
 		return;
 	reply = etld_reply_object(etld, "etl.status/1");
 	add_daemon(reply, etld);
+	etld_hosts_show(etld->hosts, reply);
 	list = etl_json_add_array(reply, "jobs");
 	for (size_t i = 0; i < etld->generation->n_jobs; i++) {
 		struct etld_job *job = etld_job_find(etld, etld->generation->jobs[i]->name);

@@ -14,7 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
-#include "http_gate.h"
+#include "source/http/hold.h"
 
 #define HEADERS_BYTES_MAX (64 * 1024)
 #define URL_BYTES_MAX (16 * 1024)
@@ -41,7 +41,9 @@ struct etld_transfer {
 	CURL *easy;
 	struct curl_slist *headers;
 	struct etld_gate_ticket ticket;
-	bool head_given, running, paused;
+	bool head_given, running, paused, was_paused;
+	int status; /* once the head was given */
+	struct etl_hold hold; /* what the headers said about waiting */
 	uint64_t bytes;
 	size_t header_bytes;
 	char *content_type, *etag, *location;
@@ -130,6 +132,21 @@ static void transfer_free(struct etld_transfer *t)
 	free(t);
 }
 
+/* What a host asks for holds it for every request, whatever becomes of this one's run. */
+static etl_dur hold_host(struct etld_transfer *t, etl_wall now)
+{
+	const char *header;
+	etl_dur asked = etl_hold_asked(&t->hold, t->status, now, &header);
+	char reason[96];
+
+	if (asked.us > 0) {
+		snprintf(reason, sizeof reason, "an answer with status %d asked to wait %lld s (%s)",
+			t->status, (long long)(asked.us + 999999) / 1000000, header);
+		etld_gate_hold(t->http->gates, &t->ticket, asked, reason);
+	}
+	return asked;
+}
+
 static void give_head(struct etld_transfer *t)
 {
 	struct etl_response response = {
@@ -139,17 +156,19 @@ static void give_head(struct etld_transfer *t)
 		.location = t->location ? t->location : "",
 		.retry_after = {-1},
 	};
+	etl_dur asked;
 	long status = 0;
-	curl_off_t wait = 0;
 
 	if (t->head_given)
 		return;
 	t->head_given = true;
 	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
-	curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &wait); /* seconds or a date, by libcurl */
-	response.status = (int)status;
-	if (wait > 0)
-		response.retry_after = ETL_SECONDS(wait < 86400 ? wait : 86400);
+	response.status = t->status = (int)status;
+	asked = hold_host(t, response.received);
+	if (status >= 400)
+		response.retry_after = asked;
+	if (t->ticket.probe && status < 500) /* the others need not wait for its last byte */
+		etld_gate_answered(t->http->gates, &t->ticket);
 	t->events.head(t->ctx, &response);
 }
 
@@ -163,6 +182,21 @@ static void keep_header(char **slot, const char *value, size_t len)
 		len--;
 	free(*slot);
 	*slot = etl_memdup0(value, len);
+}
+
+/* Each answer begins with a status line: what an interim one (103) said is forgotten. Trailers
+ * come after the head was given, and change nothing. */
+static void note_wait(struct etld_transfer *t, const char *bytes, size_t len)
+{
+	const char *colon = memchr(bytes, ':', len);
+
+	if (t->head_given)
+		return;
+	if (len > 5 && memcmp(bytes, "HTTP/", 5) == 0)
+		etl_hold_begin(&t->hold);
+	else if (colon)
+		etl_hold_header(&t->hold, bytes, (size_t)(colon - bytes), colon + 1,
+			len - (size_t)(colon + 1 - bytes));
 }
 
 static size_t on_header(char *bytes, size_t one, size_t len, void *ctx)
@@ -184,6 +218,7 @@ static size_t on_header(char *bytes, size_t one, size_t len, void *ctx)
 		if (len > n && strncasecmp(bytes, names[i], n) == 0)
 			keep_header(slots[i], bytes + n, len - n);
 	}
+	note_wait(t, bytes, len);
 	return len;
 }
 
@@ -205,48 +240,74 @@ static size_t on_body(char *bytes, size_t one, size_t len, void *ctx)
 	return len;
 }
 
-/* libcurl's words for what the network did, as kinds. */
-static const struct {
+/* libcurl's words for what the network did, as kinds, and whether the host is to blame. */
+static const struct failure {
 	CURLcode code;
 	enum etl_error_kind kind;
 	const char *name;
+	bool by_host;
 } failures[] = {
-	{CURLE_COULDNT_RESOLVE_HOST, ETL_TRANSIENT, "http.resolve"},
+	{CURLE_COULDNT_RESOLVE_HOST, ETL_TRANSIENT, "http.resolve", true},
 	{CURLE_COULDNT_RESOLVE_PROXY, ETL_TRANSIENT, "http.resolve"},
-	{CURLE_COULDNT_CONNECT, ETL_TRANSIENT, "http.connect"},
-	{CURLE_OPERATION_TIMEDOUT, ETL_TRANSIENT, "http.timeout"},
-	{CURLE_PARTIAL_FILE, ETL_TRANSIENT, "http.cut"},
-	{CURLE_GOT_NOTHING, ETL_TRANSIENT, "http.cut"},
-	{CURLE_RECV_ERROR, ETL_TRANSIENT, "http.cut"},
-	{CURLE_SEND_ERROR, ETL_TRANSIENT, "http.cut"},
-	{CURLE_HTTP2, ETL_TRANSIENT, "http.cut"},
-	{CURLE_HTTP2_STREAM, ETL_TRANSIENT, "http.cut"},
-	{CURLE_SSL_CONNECT_ERROR, ETL_TRANSIENT, "http.tls"},
-	{CURLE_PEER_FAILED_VERIFICATION, ETL_PERMANENT, "http.certificate"},
+	{CURLE_COULDNT_CONNECT, ETL_TRANSIENT, "http.connect", true},
+	{CURLE_OPERATION_TIMEDOUT, ETL_TRANSIENT, "http.timeout", true},
+	{CURLE_PARTIAL_FILE, ETL_TRANSIENT, "http.cut", true},
+	{CURLE_GOT_NOTHING, ETL_TRANSIENT, "http.cut", true},
+	{CURLE_RECV_ERROR, ETL_TRANSIENT, "http.cut", true},
+	{CURLE_SEND_ERROR, ETL_TRANSIENT, "http.cut", true},
+	{CURLE_HTTP2, ETL_TRANSIENT, "http.cut", true},
+	{CURLE_HTTP2_STREAM, ETL_TRANSIENT, "http.cut", true},
+	{CURLE_SSL_CONNECT_ERROR, ETL_TRANSIENT, "http.tls", true},
+	{CURLE_PEER_FAILED_VERIFICATION, ETL_PERMANENT, "http.certificate", true},
 	{CURLE_SSL_CACERT_BADFILE, ETL_PERMANENT, "http.certificate"},
 	{CURLE_URL_MALFORMAT, ETL_PERMANENT, "http.url"},
 	{CURLE_UNSUPPORTED_PROTOCOL, ETL_PERMANENT, "http.url"},
 	{CURLE_BAD_CONTENT_ENCODING, ETL_DATA, "http.encoding"},
 	{CURLE_FILESIZE_EXCEEDED, ETL_LIMIT, "http.too_large"},
 };
+static const struct failure other_failure = {.kind = ETL_TRANSIENT, .name = "http.failed"};
+
+static const struct failure *failure_of(CURLcode code)
+{
+	for (size_t i = 0; i < sizeof failures / sizeof *failures; i++)
+		if (failures[i].code == code)
+			return &failures[i];
+	return &other_failure;
+}
 
 static void explain(struct etld_transfer *t, CURLcode code, struct etl_error *err)
 {
-	enum etl_error_kind kind = ETL_TRANSIENT;
-	const char *name = "http.failed";
-	const char *text = *t->detail ? t->detail : curl_easy_strerror(code);
+	const struct failure *failure = failure_of(code);
 
 	if (t->failure.kind != ETL_OK) {
 		*err = t->failure;
 		etl_error_prefix(err, "%s", t->url_shown);
 		return;
 	}
-	for (size_t i = 0; i < sizeof failures / sizeof *failures; i++)
-		if (failures[i].code == code) {
-			kind = failures[i].kind;
-			name = failures[i].name;
-		}
-	etl_error_set(err, kind, name, "%s: %s", t->url_shown, text);
+	etl_error_set(err, failure->kind, failure->name, "%s: %s", t->url_shown,
+		*t->detail ? t->detail : curl_easy_strerror(code));
+}
+
+/* Tells the gate what this transfer has learnt about its host. Our own limits say nothing of
+ * it, and a transfer that we paused may have run out of time by our doing. */
+static void judge_host(struct etld_transfer *t, CURLcode code)
+{
+	const struct failure *failure = failure_of(code);
+	bool failed = code != CURLE_OK && t->failure.kind == ETL_OK && failure->by_host &&
+		!(code == CURLE_OPERATION_TIMEDOUT && t->was_paused);
+	struct etl_error why = ETL_ERROR_INIT; /* for its clean text */
+
+	if (!t->ticket.inside)
+		return;
+	if (t->status >= 500)
+		etl_error_set(&why, ETL_TRANSIENT, "http.status", "status %d", t->status);
+	else if (failed)
+		etl_error_set(&why, failure->kind, failure->name, "%s: %s", failure->name,
+			*t->detail ? t->detail : curl_easy_strerror(code));
+	if (why.kind != ETL_OK)
+		etld_gate_failed(t->http->gates, &t->ticket, why.message);
+	else if (t->head_given)
+		etld_gate_answered(t->http->gates, &t->ticket);
 }
 
 static void finish(struct etld_transfer *t, const struct etl_error *err)
@@ -254,8 +315,6 @@ static void finish(struct etld_transfer *t, const struct etl_error *err)
 	struct etld_transfer_events events = t->events;
 	void *ctx = t->ctx;
 
-	if (err->kind == ETL_OK)
-		give_head(t);
 	transfer_free(t);
 	events.end(ctx, err);
 }
@@ -277,6 +336,9 @@ static void check_finished(struct etld_http *http)
 		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&t);
 		if (code != CURLE_OK)
 			explain(t, code, &err);
+		else
+			give_head(t);
+		judge_host(t, code);
 		finish(t, &err);
 	}
 	start_waiting(http);
@@ -354,12 +416,22 @@ static void run(struct etld_transfer *t)
 static void start_waiting(struct etld_http *http)
 {
 	struct etl_wheel *wheel = etld_loop_wheel(http->loop);
-	etl_mono now = etl_mono_now(http->clock), next;
+	struct etl_error refusal = ETL_ERROR_INIT;
 	struct etld_gate_ticket *ticket;
+	etl_mono next;
 
-	while ((ticket = etld_gate_next(http->gates, now)) != NULL)
-		run((struct etld_transfer *)ticket->owner);
-	if (etld_gate_wake(http->gates, now, &next))
+	while ((ticket = etld_gate_next(http->gates, &refusal)) != NULL) {
+		struct etld_transfer *t = ticket->owner;
+
+		if (refusal.kind == ETL_OK) {
+			run(t);
+			continue;
+		}
+		t->failure = refusal;
+		etl_error_clear(&refusal);
+		etl_timer_arm(wheel, &http->deliver_timer, etl_mono_now(http->clock));
+	}
+	if (etld_gate_wake(http->gates, &next))
 		etl_timer_arm(wheel, &http->gate_timer, next);
 	else
 		etl_timer_cancel(wheel, &http->gate_timer);
@@ -391,8 +463,9 @@ static void on_deliver(struct etl_timer *timer, void *ctx)
 }
 
 struct etld_transfer *etld_http_start(struct etld_http *http, const struct etl_request *request,
-	const struct etld_transfer_events *events, void *ctx)
+	enum etld_priority priority, const struct etld_transfer_events *events, void *ctx)
 {
+	etl_dur patience = request->timeout.us ? request->timeout : http->options.timeout;
 	struct etld_transfer *t = ETL_NEW(struct etld_transfer);
 
 	t->http = http;
@@ -401,6 +474,7 @@ struct etld_transfer *etld_http_start(struct etld_http *http, const struct etl_r
 	t->events = *events;
 	t->ctx = ctx;
 	t->failure = (struct etl_error)ETL_ERROR_INIT;
+	etl_hold_begin(&t->hold);
 	t->easy = curl_easy_init();
 	if (!t->easy)
 		abort();
@@ -414,7 +488,7 @@ struct etld_transfer *etld_http_start(struct etld_http *http, const struct etl_r
 		etl_error_set(&t->failure, ETL_PERMANENT, "http.url", "the URL is longer than %d bytes",
 			URL_BYTES_MAX);
 	else
-		etld_gate_enter(http->gates, &t->ticket, request->url, t);
+		etld_gate_enter(http->gates, &t->ticket, request->url, priority, patience, t);
 	start_waiting(http);
 	if (t->failure.kind != ETL_OK)
 		etl_timer_arm(etld_loop_wheel(http->loop), &http->deliver_timer, etl_mono_now(http->clock));
@@ -428,6 +502,7 @@ void etld_http_abort(struct etld_transfer *transfer)
 	if (!transfer)
 		return;
 	http = transfer->http;
+	judge_host(transfer, CURLE_OK);
 	transfer_free(transfer);
 	start_waiting(http);
 }
@@ -439,6 +514,7 @@ void etld_http_pause(struct etld_transfer *transfer, bool pause)
 	if (transfer->paused == pause)
 		return;
 	transfer->paused = pause;
+	transfer->was_paused = true;
 	if (pause || !transfer->running)
 		return; /* the next write callback says PAUSE by itself */
 	/* Delivers what was held back from inside this call; the rest goes on with the next
@@ -447,9 +523,9 @@ void etld_http_pause(struct etld_transfer *transfer, bool pause)
 	etl_timer_arm(etld_loop_wheel(http->loop), &http->timer, etl_mono_now(http->clock));
 }
 
-void etld_http_hold_host(struct etld_http *http, const char *url, etl_dur d)
+struct etld_gates *etld_http_gates(struct etld_http *http)
 {
-	etld_gate_hold(http->gates, url, etl_mono_add(etl_mono_now(http->clock), d));
+	return http->gates;
 }
 
 /* ---- life ---------------------------------------------------------------------------------- */
@@ -457,7 +533,7 @@ void etld_http_hold_host(struct etld_http *http, const char *url, etl_dur d)
 void etld_http_options(struct etld_http *http, const struct etld_http_options *options)
 {
 	http->options = *options;
-	etld_gates_rules(http->gates, options->max_active_per_host, options->rules, options->n_rules);
+	etld_gates_rules(http->gates, options->other_hosts, options->rules, options->n_rules);
 }
 
 struct etld_http *etld_http_new(struct etld_loop *loop, const struct etl_clock *clock,
@@ -470,7 +546,7 @@ struct etld_http *etld_http_new(struct etld_loop *loop, const struct etl_clock *
 	http->timer = (struct etl_timer){.fire = on_timer, .ctx = http, .name = "http"};
 	http->gate_timer = (struct etl_timer){.fire = on_gate_timer, .ctx = http, .name = "host gate"};
 	http->deliver_timer = (struct etl_timer){.fire = on_deliver, .ctx = http, .name = "http failure"};
-	http->gates = etld_gates_new();
+	http->gates = etld_gates_new(clock);
 	etld_http_options(http, options);
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)
 		http->multi = curl_multi_init();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * HTTP for sources: takes an etl_request, gives head, pieces and end. One curl multi handle on
- * the loop's descriptors; one gate for each host (transfers at once, rate, and the pause that
- * a 429 asked for). http.c is the only includer of curl.h; it parses no payload. Loop thread.
+ * the loop's descriptors; a gate for each host (http_gate.h), which is told what the answers
+ * say about it. http.c is the only includer of curl.h; it parses no payload. Loop thread.
  */
 #ifndef ETLD_HTTP_H
 #define ETLD_HTTP_H
@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "http_gate.h"
 #include "loop.h"
 #include "source/source.h"
 
@@ -24,17 +25,11 @@ struct etld_transfer_events {
 	void (*end)(void *ctx, const struct etl_error *err); /* kind ETL_OK: all bytes came */
 };
 
-struct etld_host_rule {
-	const char *host;
-	int64_t max_active;
-	double rate; /* requests a second; 0 = no limit */
-};
-
 struct etld_http_options {
 	etl_dur timeout;
 	const char *user_agent;
 	bool ipv4_only;
-	int64_t max_active_per_host; /* for hosts without a rule */
+	const struct etld_host_rule *other_hosts; /* those without a rule */
 	const struct etld_host_rule *rules;
 	size_t n_rules;
 };
@@ -45,15 +40,17 @@ struct etld_http *etld_http_new(struct etld_loop *loop, const struct etl_clock *
 void etld_http_options(struct etld_http *http, const struct etld_http_options *options);
 void etld_http_free(struct etld_http *http);
 
-/* Starts as soon as the host's gate lets it. The request is lent until the end. */
+/* Starts as soon as the host's gate lets it, or ends with the gate's refusal. It would wait
+ * for a host that asked to be left alone as long as for an answer. The request is lent until
+ * the end. */
 struct etld_transfer *etld_http_start(struct etld_http *http, const struct etl_request *request,
-	const struct etld_transfer_events *events, void *ctx);
+	enum etld_priority priority, const struct etld_transfer_events *events, void *ctx);
 void etld_http_abort(struct etld_transfer *transfer); /* NULL is fine */
 
 /* Back-pressure: a paused transfer's socket fills up and the other side waits. */
 void etld_http_pause(struct etld_transfer *transfer, bool pause);
 
-/* No request to this URL's host before `d` has passed. */
-void etld_http_hold_host(struct etld_http *http, const char *url, etl_dur d);
+/* The hosts, to be watched, kept and shown. */
+struct etld_gates *etld_http_gates(struct etld_http *http);
 
 #endif

@@ -4,32 +4,56 @@
  */
 #include "http_gate.h"
 
+#include <assert.h>
+#include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/alloc.h"
-#include "http.h"
+#include "base/hash.h"
+#include "base/str.h"
+#include "source/http/hold.h"
+#include "time/civil.h"
 
-struct etld_gate {
-	struct etld_gate *next;
-	char *host; /* "api.example.org" or "api.example.org:8443" */
-	int64_t max_active, active;
-	double rate;
-	etl_mono not_before;
+/* A hold or an empty bucket that is over sooner is gone before a restart could see it. */
+#define WORTH_KEEPING ETL_SECONDS(5)
+
+struct queue {
 	struct etld_gate_ticket *first, *last;
 };
 
-struct etld_gates {
-	struct etld_gate *gates;
-	int64_t max_active;
-	const struct etld_host_rule *rules;
-	size_t n_rules;
+struct etld_gate {
+	struct etld_gate *next;
+	char *host; /* "api.example.org" or "api.example.org:8443", in lower case */
+	const struct etld_host_rule *rule;
+	int64_t active, waiting;
+	struct etl_breaker breaker;
+	struct etl_bucket bucket;
+	etl_mono hold; /* no request before; the past = none */
+	char hold_reason[128];
+	bool ask_patience; /* the hold may be too long for somebody in the queue */
+	bool changed;	   /* since it was kept */
+	struct queue queues[ETLD_PRIORITIES];
 };
 
-struct etld_gates *etld_gates_new(void)
+struct etld_gates {
+	const struct etl_clock *clock;
+	struct etld_gate *gates;
+	const struct etld_host_rule *others, *rules;
+	size_t n_rules;
+	etld_gate_fn fn;
+	void *ctx;
+	uint64_t draws; /* of random numbers */
+};
+
+struct etld_gates *etld_gates_new(const struct etl_clock *clock)
 {
-	return ETL_NEW(struct etld_gates);
+	struct etld_gates *gates = ETL_NEW(struct etld_gates);
+
+	gates->clock = clock;
+	return gates;
 }
 
 void etld_gates_free(struct etld_gates *gates)
@@ -46,39 +70,72 @@ void etld_gates_free(struct etld_gates *gates)
 	free(gates);
 }
 
-/* A rule names a host, with or without a port. */
-static bool rule_fits(const struct etld_host_rule *rule, const char *host)
+/* ---- rules --------------------------------------------------------------------------------- */
+
+/* A rule names a host, with or without a port; the one with the port is the closer one. */
+static bool rule_fits(const struct etld_host_rule *rule, const char *host, bool *exactly)
 {
 	size_t n = strlen(rule->host);
 
+	*exactly = strcasecmp(rule->host, host) == 0;
 	return strncasecmp(rule->host, host, n) == 0 && (host[n] == '\0' || host[n] == ':');
 }
 
 static void apply_rules(const struct etld_gates *gates, struct etld_gate *gate)
 {
-	gate->max_active = gates->max_active;
-	gate->rate = 0;
-	for (size_t i = 0; i < gates->n_rules; i++)
-		if (rule_fits(&gates->rules[i], gate->host)) {
-			gate->max_active = gates->rules[i].max_active;
-			gate->rate = gates->rules[i].rate;
-		}
+	bool exactly = false;
+
+	gate->rule = gates->others;
+	for (size_t i = 0; i < gates->n_rules && !exactly; i++)
+		if (rule_fits(&gates->rules[i], gate->host, &exactly))
+			gate->rule = &gates->rules[i];
 }
 
-void etld_gates_rules(struct etld_gates *gates, int64_t max_active,
+void etld_gates_rules(struct etld_gates *gates, const struct etld_host_rule *others,
 	const struct etld_host_rule *rules, size_t n)
 {
-	gates->max_active = max_active;
+	gates->others = others;
 	gates->rules = rules;
 	gates->n_rules = n;
 	for (struct etld_gate *gate = gates->gates; gate; gate = gate->next)
 		apply_rules(gates, gate);
 }
 
-static struct etld_gate *gate_of(struct etld_gates *gates, const char *url)
+void etld_gates_watch(struct etld_gates *gates, etld_gate_fn fn, void *ctx)
+{
+	gates->fn = fn;
+	gates->ctx = ctx;
+}
+
+/* ---- hosts and their state ----------------------------------------------------------------- */
+
+static struct etld_gate *gate_find(const struct etld_gates *gates, const char *host, size_t n)
+{
+	for (struct etld_gate *gate = gates->gates; gate; gate = gate->next)
+		if (strlen(gate->host) == n && strncasecmp(gate->host, host, n) == 0)
+			return gate;
+	return NULL;
+}
+
+static struct etld_gate *gate_make(struct etld_gates *gates, const char *host, size_t n)
+{
+	struct etld_gate *gate = gate_find(gates, host, n);
+
+	if (gate)
+		return gate;
+	gate = ETL_NEW(struct etld_gate);
+	gate->host = etl_memdup0(host, n);
+	for (char *c = gate->host; *c; c++)
+		*c = (char)tolower((unsigned char)*c);
+	gate->next = gates->gates;
+	gates->gates = gate;
+	apply_rules(gates, gate);
+	return gate;
+}
+
+static struct etld_gate *gate_of_url(struct etld_gates *gates, const char *url)
 {
 	const char *host = strstr(url, "://");
-	struct etld_gate *gate;
 	size_t n;
 
 	host = host ? host + 3 : url;
@@ -87,40 +144,143 @@ static struct etld_gate *gate_of(struct etld_gates *gates, const char *url)
 		n -= (size_t)(at + 1 - host);
 		host = at + 1;
 	}
-	for (gate = gates->gates; gate; gate = gate->next)
-		if (strlen(gate->host) == n && strncasecmp(gate->host, host, n) == 0)
-			return gate;
-	gate = ETL_NEW(struct etld_gate);
-	gate->host = etl_memdup0(host, n);
-	gate->next = gates->gates;
-	gates->gates = gate;
-	apply_rules(gates, gate);
-	return gate;
+	return gate_make(gates, host, n);
 }
 
-void etld_gate_enter(struct etld_gates *gates, struct etld_gate_ticket *ticket, const char *url,
-	void *owner)
+/* The wall time that is `left` from now; 0 if nothing is left. */
+static etl_wall wall_in(etl_wall now, int64_t left_us)
 {
-	struct etld_gate *gate = gate_of(gates, url);
+	return (etl_wall){left_us > 0 ? now.ms + (left_us + 999) / 1000 : 0};
+}
 
-	*ticket = (struct etld_gate_ticket){.gate = gate, .prev = gate->last, .owner = owner};
-	if (gate->last)
-		gate->last->next = ticket;
+static void state_of(const struct etld_gates *gates, const struct etld_gate *gate,
+	struct etl_source_state *out)
+{
+	const struct etl_breaker *b = &gate->breaker;
+	etl_wall now = etl_now(gates->clock);
+	etl_mono mono = etl_mono_now(gates->clock);
+
+	memset(out, 0, sizeof *out);
+	etl_text_copy(out->host, sizeof out->host, gate->host);
+	etl_text_copy(out->breaker.state, sizeof out->breaker.state,
+		etl_breaker_state_word(b->state));
+	out->breaker.failures = b->failures;
+	out->breaker.openings = b->openings;
+	out->breaker.opened = b->opened;
+	out->breaker.until = b->until;
+	etl_text_copy(out->breaker.reason, sizeof out->breaker.reason, b->reason);
+	out->hold_until = wall_in(now, gate->hold.us - mono.us);
+	if (out->hold_until.ms)
+		etl_text_copy(out->hold_reason, sizeof out->hold_reason, gate->hold_reason);
+	out->full_at = wall_in(now, etl_bucket_debt(&gate->bucket, &gate->rule->bucket, mono).us);
+	out->updated = now;
+}
+
+static void tell(struct etld_gates *gates, struct etld_gate *gate, enum etld_gate_event event)
+{
+	struct etl_source_state state;
+
+	gate->changed = true;
+	if (!gates->fn)
+		return;
+	state_of(gates, gate, &state);
+	gates->fn(gates->ctx, event, &state);
+}
+
+void etld_gates_restore(struct etld_gates *gates, const struct etl_source_state *state)
+{
+	struct etld_gate *gate = gate_make(gates, state->host, strlen(state->host));
+	etl_wall now = etl_now(gates->clock);
+	etl_mono mono = etl_mono_now(gates->clock);
+	struct etl_breaker kept = {
+		.failures = state->breaker.failures,
+		.openings = state->breaker.openings,
+		.opened = state->breaker.opened,
+		.until = state->breaker.until,
+	};
+
+	if (gate->changed || gate->active) /* what we saw ourselves is newer */
+		return;
+	if (!etl_breaker_state_parse(state->breaker.state, &kept.state))
+		kept.state = ETL_BREAKER_CLOSED;
+	etl_text_copy(kept.reason, sizeof kept.reason, state->breaker.reason);
+	etl_breaker_restore(&gate->breaker, &gate->rule->breaker, &kept, now);
+	if (etl_wall_is_civil(state->hold_until) && state->hold_until.ms > now.ms) {
+		etl_dur left = etl_wall_diff(state->hold_until, now);
+
+		gate->hold = etl_mono_add(mono, left.us < ETL_HOLD_MAX.us ? left : ETL_HOLD_MAX);
+		etl_text_copy(gate->hold_reason, sizeof gate->hold_reason, state->hold_reason);
+	}
+	if (etl_wall_is_civil(state->full_at) && state->full_at.ms > now.ms)
+		etl_bucket_restore(&gate->bucket, &gate->rule->bucket, mono,
+			etl_wall_diff(state->full_at, now));
+}
+
+bool etld_gates_take_changed(struct etld_gates *gates, struct etl_source_state *out)
+{
+	for (struct etld_gate *gate = gates->gates; gate; gate = gate->next) {
+		if (!gate->changed)
+			continue;
+		gate->changed = false;
+		if (strlen(gate->host) >= sizeof out->host) /* no such host can exist */
+			continue;
+		state_of(gates, gate, out);
+		return true;
+	}
+	return false;
+}
+
+void etld_gates_put_back(struct etld_gates *gates, const char *host)
+{
+	struct etld_gate *gate = gate_find(gates, host, strlen(host));
+
+	if (gate)
+		gate->changed = true;
+}
+
+void etld_gates_each(struct etld_gates *gates,
+	void (*fn)(void *ctx, const struct etld_gate_facts *facts), void *ctx)
+{
+	for (struct etld_gate *gate = gates->gates; gate; gate = gate->next) {
+		struct etld_gate_facts facts = {.active = gate->active, .waiting = gate->waiting};
+
+		state_of(gates, gate, &facts.state);
+		fn(ctx, &facts);
+	}
+}
+
+/* ---- the queue ----------------------------------------------------------------------------- */
+
+void etld_gate_enter(struct etld_gates *gates, struct etld_gate_ticket *ticket, const char *url,
+	enum etld_priority priority, etl_dur patience, void *owner)
+{
+	struct etld_gate *gate = gate_of_url(gates, url);
+	struct queue *queue = &gate->queues[priority];
+
+	*ticket = (struct etld_gate_ticket){.gate = gate, .prev = queue->last, .owner = owner,
+		.patience = patience, .priority = priority};
+	if (queue->last)
+		queue->last->next = ticket;
 	else
-		gate->first = ticket;
-	gate->last = ticket;
+		queue->first = ticket;
+	queue->last = ticket;
+	gate->waiting++;
+	gate->ask_patience = true;
 }
 
 static void unlink_ticket(struct etld_gate *gate, struct etld_gate_ticket *ticket)
 {
+	struct queue *queue = &gate->queues[ticket->priority];
+
 	if (ticket->prev)
 		ticket->prev->next = ticket->next;
 	else
-		gate->first = ticket->next;
+		queue->first = ticket->next;
 	if (ticket->next)
 		ticket->next->prev = ticket->prev;
 	else
-		gate->last = ticket->prev;
+		queue->last = ticket->prev;
+	gate->waiting--;
 }
 
 void etld_gate_leave(struct etld_gates *gates, struct etld_gate_ticket *ticket)
@@ -130,6 +290,8 @@ void etld_gate_leave(struct etld_gates *gates, struct etld_gate_ticket *ticket)
 	(void)gates;
 	if (!gate)
 		return;
+	if (ticket->probe)
+		etl_breaker_probe_lost(&gate->breaker);
 	if (ticket->inside)
 		gate->active--;
 	else
@@ -137,45 +299,195 @@ void etld_gate_leave(struct etld_gates *gates, struct etld_gate_ticket *ticket)
 	ticket->gate = NULL;
 }
 
-static bool is_open(const struct etld_gate *gate, etl_mono now)
+static struct etld_gate_ticket *foremost(const struct etld_gate *gate)
 {
-	return gate->first && gate->active < gate->max_active && gate->not_before.us <= now.us;
+	for (int p = 0; p < ETLD_PRIORITIES; p++)
+		if (gate->queues[p].first)
+			return gate->queues[p].first;
+	return NULL;
 }
 
-struct etld_gate_ticket *etld_gate_next(struct etld_gates *gates, etl_mono now)
+/* Who would not wait for the hold's end? */
+static struct etld_gate_ticket *impatient(struct etld_gate *gate, etl_dur left)
+{
+	if (!gate->ask_patience)
+		return NULL;
+	for (int p = 0; p < ETLD_PRIORITIES; p++)
+		for (struct etld_gate_ticket *t = gate->queues[p].first; t; t = t->next)
+			if (t->patience.us < left.us)
+				return t;
+	gate->ask_patience = false;
+	return NULL;
+}
+
+static void turn_away(struct etld_gate *gate, struct etld_gate_ticket *ticket)
+{
+	unlink_ticket(gate, ticket);
+	ticket->gate = NULL;
+}
+
+static void refuse_open(
+	const struct etld_gate *gate, etl_wall now, etl_dur hold, struct etl_error *refusal)
+{
+	const struct etl_breaker *b = &gate->breaker;
+	etl_dur left = etl_breaker_left(b, now);
+	char until[ETL_TIME_TEXT_BYTES];
+
+	left = hold.us > left.us ? hold : left;
+	etl_time_format_rfc3339(etl_wall_add(now, left), until);
+	etl_error_set(refusal, ETL_TRANSIENT, "http.breaker_open",
+		"%s is left alone until %s, its breaker is open: %lld failed request%s in a row, the "
+		"last: %s", gate->host, until, (long long)b->failures, b->failures == 1 ? "" : "s",
+		b->reason);
+	refusal->retry_after_ms = etl_dur_ms(left);
+}
+
+static void refuse_held(
+	const struct etld_gate *gate, etl_wall now, etl_dur hold, struct etl_error *refusal)
+{
+	char until[ETL_TIME_TEXT_BYTES];
+
+	etl_time_format_rfc3339(wall_in(now, hold.us), until);
+	etl_error_set(refusal, ETL_THROTTLED, "http.host_held",
+		"%s asked for no request before %s: %s", gate->host, until, gate->hold_reason);
+	refusal->retry_after_ms = (hold.us + 999) / 1000;
+}
+
+static void let_in(struct etld_gates *gates, struct etld_gate *gate,
+	struct etld_gate_ticket *ticket, bool as_probe, etl_mono now)
+{
+	const struct etl_bucket_rules *rules = &gate->rule->bucket;
+
+	unlink_ticket(gate, ticket);
+	ticket->inside = true;
+	ticket->probe = as_probe;
+	gate->active++;
+	if (as_probe)
+		etl_breaker_probe(&gate->breaker);
+	etl_bucket_take(&gate->bucket, rules, now);
+	if (etl_bucket_debt(&gate->bucket, rules, now).us > WORTH_KEEPING.us)
+		tell(gates, gate, ETLD_GATE_DRAWN);
+}
+
+static enum etl_breaker_verdict ask_breaker(
+	struct etld_gates *gates, struct etld_gate *gate, etl_wall now)
+{
+	enum etl_breaker_state before = gate->breaker.state;
+	enum etl_breaker_verdict verdict =
+		etl_breaker_ask(&gate->breaker, &gate->rule->breaker, now);
+
+	if (gate->breaker.state != before)
+		tell(gates, gate, gate->breaker.state == ETL_BREAKER_CLOSED ? ETLD_GATE_CLOSED :
+									      ETLD_GATE_CHANGED);
+	return verdict;
+}
+
+static struct etld_gate_ticket *serve(
+	struct etld_gates *gates, struct etld_gate *gate, struct etl_error *refusal)
+{
+	struct etld_gate_ticket *ticket = foremost(gate);
+	etl_wall now = etl_now(gates->clock);
+	etl_mono mono = etl_mono_now(gates->clock);
+	etl_dur hold = etl_mono_diff(gate->hold, mono);
+	enum etl_breaker_verdict verdict;
+
+	if (!ticket)
+		return NULL;
+	verdict = ask_breaker(gates, gate, now);
+	if (verdict == ETL_BREAKER_REFUSE) {
+		refuse_open(gate, now, hold, refusal);
+		turn_away(gate, ticket);
+		return ticket;
+	}
+	if (hold.us > 0) {
+		ticket = impatient(gate, hold);
+		if (ticket) {
+			refuse_held(gate, now, hold, refusal);
+			turn_away(gate, ticket);
+		}
+		return ticket;
+	}
+	if (verdict == ETL_BREAKER_WAIT || gate->active >= gate->rule->max_active ||
+		etl_bucket_next(&gate->bucket, &gate->rule->bucket, mono).us > mono.us)
+		return NULL;
+	let_in(gates, gate, ticket, verdict == ETL_BREAKER_PROBE, mono);
+	return ticket;
+}
+
+struct etld_gate_ticket *etld_gate_next(struct etld_gates *gates, struct etl_error *refusal)
 {
 	for (struct etld_gate *gate = gates->gates; gate; gate = gate->next) {
-		struct etld_gate_ticket *ticket = gate->first;
+		struct etld_gate_ticket *ticket = serve(gates, gate, refusal);
 
-		if (!is_open(gate, now))
-			continue;
-		unlink_ticket(gate, ticket);
-		ticket->inside = true;
-		gate->active++;
-		if (gate->rate > 0) /* the next one no sooner than 1/rate after this one */
-			gate->not_before.us = now.us + (int64_t)(1e6 / gate->rate);
-		return ticket;
+		if (ticket)
+			return ticket;
 	}
 	return NULL;
 }
 
-bool etld_gate_wake(struct etld_gates *gates, etl_mono now, etl_mono *at)
+bool etld_gate_wake(struct etld_gates *gates, etl_mono *at)
 {
+	etl_mono now = etl_mono_now(gates->clock);
 	bool found = false;
 
-	for (struct etld_gate *gate = gates->gates; gate; gate = gate->next)
-		if (gate->first && gate->active < gate->max_active && gate->not_before.us > now.us &&
-			(!found || gate->not_before.us < at->us)) {
-			*at = gate->not_before;
-			found = true;
-		}
+	for (struct etld_gate *gate = gates->gates; gate; gate = gate->next) {
+		etl_mono when = etl_bucket_next(&gate->bucket, &gate->rule->bucket, now);
+
+		if (!gate->waiting || gate->active >= gate->rule->max_active || gate->breaker.probing)
+			continue;
+		when = gate->hold.us > when.us ? gate->hold : when;
+		if (!found || when.us < at->us)
+			*at = when;
+		found = true;
+	}
 	return found;
 }
 
-void etld_gate_hold(struct etld_gates *gates, const char *url, etl_mono until)
-{
-	struct etld_gate *gate = gate_of(gates, url);
+/* ---- what requests learn ------------------------------------------------------------------- */
 
-	if (until.us > gate->not_before.us)
-		gate->not_before = until;
+void etld_gate_answered(struct etld_gates *gates, struct etld_gate_ticket *ticket)
+{
+	struct etld_gate *gate = ticket->gate;
+	int64_t failures = gate->breaker.failures;
+	bool closed = etl_breaker_answered(&gate->breaker, ticket->probe);
+
+	assert(ticket->inside);
+	ticket->probe = false;
+	if (closed)
+		tell(gates, gate, ETLD_GATE_CLOSED);
+	else if (gate->breaker.failures != failures)
+		tell(gates, gate, ETLD_GATE_CHANGED);
+}
+
+void etld_gate_failed(
+	struct etld_gates *gates, struct etld_gate_ticket *ticket, const char *reason)
+{
+	struct etld_gate *gate = ticket->gate;
+	int64_t failures = gate->breaker.failures;
+	uint64_t random = etl_hash64(gate->host, strlen(gate->host),
+		(uint64_t)etl_mono_now(gates->clock).us + gates->draws++);
+	bool opened = etl_breaker_failed(&gate->breaker, &gate->rule->breaker, ticket->probe,
+		etl_now(gates->clock), random, reason);
+
+	assert(ticket->inside);
+	ticket->probe = false;
+	if (opened)
+		tell(gates, gate, ETLD_GATE_OPENED);
+	else if (gate->breaker.failures != failures)
+		tell(gates, gate, ETLD_GATE_CHANGED);
+}
+
+void etld_gate_hold(struct etld_gates *gates, const struct etld_gate_ticket *ticket, etl_dur d,
+	const char *reason)
+{
+	struct etld_gate *gate = ticket->gate;
+	etl_mono until = etl_mono_add(etl_mono_now(gates->clock), d);
+
+	if (until.us <= gate->hold.us)
+		return;
+	gate->hold = until;
+	gate->ask_patience = true;
+	etl_text_copy(gate->hold_reason, sizeof gate->hold_reason, reason);
+	if (d.us > WORTH_KEEPING.us)
+		tell(gates, gate, ETLD_GATE_CHANGED);
 }

@@ -50,7 +50,7 @@ static const struct etl_option limits_table[] = {
 		.fallback = "32MiB", .min = 1 << 20, .max = 64.0 * (1 << 30),
 		.help = "records on their way, of all runs together"},
 	{.name = "hosts", .type = ETL_OPT_NODE, .offset = IN(limits, hosts),
-		.help = "requests at once and a second, for each host"},
+		.help = "what each host bears: requests at once and a second, failures"},
 	{0},
 };
 
@@ -132,20 +132,71 @@ static void load_uri(struct etld_settings *out, const struct etl_conf_env *env)
 struct host_options {
 	int64_t max_active;
 	double rate;
+	int64_t burst;
+	struct etl_breaker_rules breaker;
+};
+
+#define BREAKER(member) offsetof(struct etl_breaker_rules, member)
+#define HOST(member) offsetof(struct host_options, member)
+
+static const struct etl_option breaker_table[] = {
+	{.name = "failures", .type = ETL_OPT_INT, .offset = BREAKER(failures), .fallback = "5",
+		.min = 0, .max = 1000, .help = "in a row that open it; 0 = never"},
+	{.name = "cool_down", .type = ETL_OPT_DURATION, .offset = BREAKER(cool_down),
+		.fallback = "30s", .min = 1, .max = 86400,
+		.help = "the first pause; each next one is longer"},
+	{.name = "max_cool_down", .type = ETL_OPT_DURATION, .offset = BREAKER(max_cool_down),
+		.fallback = "10m", .min = 1, .max = 86400, .help = "the longest pause"},
+	{0},
 };
 
 static const struct etl_option host_table[] = {
-	{.name = "max_active", .type = ETL_OPT_INT, .offset = offsetof(struct host_options, max_active),
-		.fallback = "8", .min = 1, .max = 1000, .help = "requests at once"},
-	{.name = "rate", .type = ETL_OPT_RATE, .offset = offsetof(struct host_options, rate),
-		.help = "requests a second"},
+	{.name = "max_active", .type = ETL_OPT_INT, .offset = HOST(max_active), .fallback = "8",
+		.min = 1, .max = 1000, .help = "requests at once"},
+	{.name = "rate", .type = ETL_OPT_RATE, .offset = HOST(rate), .help = "requests a second"},
+	{.name = "burst", .type = ETL_OPT_INT, .offset = HOST(burst), .fallback = "1", .min = 1,
+		.max = 10000, .help = "requests that may go at once after a pause"},
+	{.name = "breaker", .type = ETL_OPT_TABLE, .offset = HOST(breaker), .sub = breaker_table,
+		.help = "when a host that fails is left alone"},
 	{0},
 };
+
+/* The rule of hosts that have none of their own. */
+static const char others[] = "default";
+
+static void check_host(const char *host, const struct host_options *o, const struct etl_node *key,
+	const struct etl_node *node, const struct etl_conf_env *env)
+{
+	const struct etl_node *burst = etl_node_get(node, "burst");
+	const struct etl_node *breaker = etl_node_get(node, "breaker");
+
+	if (!*host || strpbrk(host, "/?#@ \t"))
+		etl_diag_add(env->diag, &key->mark, ETL_DIAG_RANGE, "HOST or HOST:PORT",
+			"hosts: {api.example.org: {max_active: 2}}", "'%s' is no host", host);
+	if (burst && o->burst > 1 && o->rate <= 0)
+		etl_diag_add(env->diag, &burst->mark, ETL_DIAG_RANGE, "together with rate", NULL,
+			"`burst` without a `rate` limits nothing");
+	if (o->breaker.max_cool_down.us < o->breaker.cool_down.us)
+		etl_diag_add(env->diag, breaker ? &breaker->mark : &key->mark, ETL_DIAG_RANGE,
+			"at least cool_down", NULL, "`max_cool_down` is shorter than `cool_down`");
+}
+
+static struct etld_host_rule load_host(const char *host, const struct etl_node *key,
+	const struct etl_node *node, const struct etl_conf_env *env)
+{
+	struct host_options o = {0};
+
+	if (etl_options_fill(host_table, node, &o, "limits.hosts", env) && key)
+		check_host(host, &o, key, node, env);
+	return (struct etld_host_rule){host, o.max_active,
+		etl_bucket_rules_of(o.rate, o.burst < 1 ? 1 : o.burst), o.breaker};
+}
 
 static void load_hosts(struct etld_settings *out, const struct etl_conf_env *env)
 {
 	const struct etl_node *node = out->limits.hosts;
 
+	out->other_hosts = load_host(NULL, NULL, NULL, env);
 	if (!node)
 		return;
 	if (node->kind != ETL_NODE_MAP) {
@@ -156,11 +207,13 @@ static void load_hosts(struct etld_settings *out, const struct etl_conf_env *env
 	}
 	out->hosts = etl_arena_zalloc(env->arena, (node->n + 1) * sizeof *out->hosts);
 	for (size_t i = 0; i < node->n; i++) {
-		struct host_options o = {0};
+		const char *host = node->keys[i]->text;
+		struct etld_host_rule rule = load_host(host, node->keys[i], node->items[i], env);
 
-		etl_options_fill(host_table, node->items[i], &o, "limits.hosts", env);
-		out->hosts[out->n_hosts++] =
-			(struct etld_host_rule){node->keys[i]->text, o.max_active, o.rate};
+		if (etl_streq(host, others))
+			out->other_hosts = rule;
+		else
+			out->hosts[out->n_hosts++] = rule;
 	}
 }
 
@@ -183,7 +236,7 @@ void etld_settings_http(const struct etld_settings *settings, struct etld_http_o
 		.timeout = settings->http.timeout,
 		.user_agent = settings->http.user_agent,
 		.ipv4_only = settings->http.ipv4_only,
-		.max_active_per_host = 8,
+		.other_hosts = &settings->other_hosts,
 		.rules = settings->hosts,
 		.n_rules = settings->n_hosts,
 	};

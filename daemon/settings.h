@@ -40,7 +40,7 @@ struct etld_settings {
 	struct {
 		const char *listen;
 	} web;
-	struct etld_host_rule *hosts;
+	struct etld_host_rule *hosts, other_hosts;
 	size_t n_hosts;
 };
 

@@ -71,6 +71,31 @@ static void put_config(const struct etl_json *config, const char *now, struct et
 	}
 }
 
+/* A host that is not asked freely: its breaker first, else the hold that it asked for. */
+static void put_host(const struct etlctl *ctl, const struct etl_json *host, const char *now,
+	struct etl_buf *out)
+{
+	const struct etl_json *breaker = etl_json_get(host, "breaker");
+	const char *state = etl_json_text(breaker, "state", "unknown");
+	bool held = etl_streq(state, "closed");
+	const char *until =
+		held ? etl_json_text(host, "hold_until", NULL) : etl_json_text(breaker, "until", NULL);
+	const char *reason = held ? etl_json_text(host, "hold_reason", "") :
+				    etl_json_text(breaker, "reason", "");
+
+	etl_buf_str(out, "host  ");
+	print_clean(etl_json_text(host, "host", "?"), out);
+	etl_buf_str(out, "  ");
+	put_state(ctl, held ? "held" : state, out);
+	if (until && !etl_streq(state, "half_open")) {
+		etl_buf_str(out, " until ");
+		print_time_age(until, now, out);
+	}
+	etl_buf_str(out, *reason ? "; " : "");
+	print_clean(reason, out);
+	etl_buf_char(out, '\n');
+}
+
 static void print_head(const struct etlctl *ctl, const struct etl_json *reply)
 {
 	const struct etl_json *daemon = etl_json_get(reply, "daemon");
@@ -81,6 +106,8 @@ static void print_head(const struct etlctl *ctl, const struct etl_json *reply)
 	put_mongodb(ctl, etl_json_get(daemon, "mongodb"), &out);
 	put_config(etl_json_get(daemon, "config"), etl_json_text(reply, "generated_at", NULL),
 		&out);
+	ETL_JSON_EACH(host, etl_json_get(reply, "hosts"))
+		put_host(ctl, host, etl_json_text(reply, "generated_at", NULL), &out);
 	etl_buf_char(&out, '\n');
 	print_out(&out);
 }

@@ -22,9 +22,9 @@ REFUSED = [
     ("401", {"kind": "status", "code": 401}, "http.auth", 401, 1),
     ("403", {"kind": "status", "code": 403}, "http.forbidden", 403, 1),
     ("404", {"kind": "status", "code": 404}, "http.not_found", 404, 1),
+    # What a host asks for holds the other station too: test_hosts.py has a wait beyond the run.
     ("429 seconds", {"kind": "status", "code": 429, "retry_after": 1}, "http.throttled", 429, 1 + RETRIES),
     ("429 date", {"kind": "status", "code": 429, "retry_after_date": 2}, "http.throttled", 429, 1 + RETRIES),
-    ("429 long", {"kind": "status", "code": 429, "retry_after": 3600}, "http.throttled", 429, 1),
     ("500", {"kind": "status", "code": 500}, "http.status", 500, 1 + RETRIES),
     ("503", {"kind": "status", "code": 503}, "http.status", 503, 1 + RETRIES),
     ("redirect", {"kind": "redirect", "location": "http://127.0.0.1:1/"}, "http.redirect", 302, 1),
