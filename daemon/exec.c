@@ -339,6 +339,11 @@ static void wait_for_timer(struct strand *s)
 	end_if_only_waiting(s->run);
 }
 
+static enum etld_priority priority_of(const struct etld_run *run)
+{
+	return run->run->trigger.kind == ETL_TRIGGER_BACKFILL ? ETLD_BACKFILL : ETLD_LIVE;
+}
+
 static void strand_work(struct etld_task *task)
 {
 	struct strand *s = (struct strand *)((char *)task - offsetof(struct strand, task));
@@ -360,8 +365,8 @@ static void strand_done(struct etld_task *task)
 	case ETL_NEED_FETCH:
 		tell_watchers(s->run, false);
 		s->wants_input = true;
-		s->transfer = etld_http_start(s->run->etld->http, &s->strand->request, ETLD_LIVE,
-			&transfer_events, s);
+		s->transfer = etld_http_start(s->run->etld->http, &s->strand->request,
+			priority_of(s->run), &transfer_events, s);
 		break;
 	case ETL_NEED_INPUT:
 		s->wants_input = true;
