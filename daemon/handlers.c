@@ -23,6 +23,10 @@ static const etld_handler handlers[ETL_COMMAND_MAX] = {
 	[ETL_COMMAND_SHOW] = etld_handle_show,
 	[ETL_COMMAND_WINDOWS] = etld_handle_windows,
 	[ETL_COMMAND_WATERMARK_SHOW] = etld_handle_watermark_show,
+	[ETL_COMMAND_WATERMARK_SET] = etld_handle_watermark_set,
+	[ETL_COMMAND_WATERMARK_REWIND] = etld_handle_watermark_rewind,
+	[ETL_COMMAND_WATERMARK_UNDO] = etld_handle_watermark_undo,
+	[ETL_COMMAND_WATERMARK_HISTORY] = etld_handle_watermark_history,
 	[ETL_COMMAND_PAUSE] = etld_handle_pause,
 	[ETL_COMMAND_RESUME] = etld_handle_resume,
 	[ETL_COMMAND_RELOAD] = etld_handle_reload,
@@ -66,6 +70,31 @@ struct etld_job *etld_request_job(struct etld_request *request)
 	etl_json_add_text(details, "job", name);
 	etld_refuse_with(request, ETL_CTL_NO_SUCH_JOB, details, hint, "there is no job '%s'", name);
 	return NULL;
+}
+
+bool etld_request_ready(struct etld_request *request)
+{
+	struct etld *etld = request->etld;
+	struct etl_json *details;
+	const char *reason = *etld->mongodb_reason ? etld->mongodb_reason : "etld is still starting";
+
+	if (etld->mongodb_up)
+		return true;
+	details = etl_json_object();
+	etl_json_add_text(details, "reason", reason);
+	etld_refuse_with(request, ETL_CTL_NOT_READY, details, "etlctl status",
+		"MongoDB cannot be asked: %s", reason);
+	return false;
+}
+
+void etld_refuse_busy(struct etld_request *request, const struct etld_job *job)
+{
+	struct etl_json *details = etl_json_object();
+
+	etl_json_add_text(details, "job", job->name);
+	etl_json_add_text(details, "run_id", etld_exec_run_id(etld_running(job)));
+	etld_refuse_with(request, ETL_CTL_BUSY, details, "etlctl status",
+		"job '%s' is running: %s", job->name, etld_exec_run_id(etld_running(job)));
 }
 
 struct etl_json *etld_reply_object(const struct etld *etld, const char *schema)
@@ -163,16 +192,25 @@ static enum etl_ctl_error answer_of(const struct etl_error *err)
 		return ETL_CTL_NO_SUCH_RUN;
 	if (etl_streq(err->code, "no_such_window"))
 		return ETL_CTL_NO_SUCH_WINDOW;
+	if (etl_streq(err->code, "change.time") || etl_streq(err->code, "change.too_many"))
+		return ETL_CTL_INVALID_PARAMETER;
+	if (err->kind == ETL_CONFLICT)
+		return ETL_CTL_BUSY;
 	return err->kind == ETL_TRANSIENT ? ETL_CTL_NOT_READY : ETL_CTL_FAILED;
 }
 
 static void query_done(struct etld_task *task)
 {
 	struct etld_query *query = (struct etld_query *)task;
-	struct etld_request *request = query->request;
+	struct etld_request *request;
 
 	if (query->error.kind == ETL_TRANSIENT)
 		etld_backend_lost(query->etld, &query->error);
+	if (query->again && query->again(query)) {
+		etld_pool_submit(query->etld->pool, task);
+		return;
+	}
+	request = query->request;
 	if (request && query->error.kind == ETL_OK) {
 		etld_answer(request, ETL_TAKE(query->reply));
 	} else if (request) {

@@ -30,13 +30,25 @@ void etld_handle_reload(struct etld_request *request);
 void etld_handle_runs(struct etld_request *request);
 void etld_handle_show(struct etld_request *request);
 void etld_handle_windows(struct etld_request *request);
+/* handlers_watermark.c */
 void etld_handle_watermark_show(struct etld_request *request);
+void etld_handle_watermark_set(struct etld_request *request);
+void etld_handle_watermark_rewind(struct etld_request *request);
+void etld_handle_watermark_undo(struct etld_request *request);
+void etld_handle_watermark_history(struct etld_request *request);
 
 /* handlers.c: what they share */
 
 /* The job that parameter `job` names. NULL: there is none, the request is answered and with it
  * gone, its parameters too: read them after this call. */
 struct etld_job *etld_request_job(struct etld_request *request);
+
+/* False, and the request is answered, if MongoDB is known to be away: an answer in five
+ * seconds that says the same is worth less. */
+bool etld_request_ready(struct etld_request *request);
+
+/* "job is running", with the run. */
+void etld_refuse_busy(struct etld_request *request, const struct etld_job *job);
 
 /* A final answer's object with `schema` and `generated_at`. */
 struct etl_json *etld_reply_object(const struct etld *etld, const char *schema);
@@ -62,6 +74,9 @@ struct etld_query {
 	struct etld_request *request; /* NULL once its client has gone */
 	struct etl_error error;
 	struct etl_json *reply; /* what the worker made */
+	/* On the loop each time that the worker is done, also after an error: true = the task is
+	 * for a worker again. May be NULL. */
+	bool (*again)(struct etld_query *query);
 	void (*free)(struct etld_query *query);
 };
 void etld_query_submit(struct etld_query *query, struct etld_request *request,

@@ -160,16 +160,6 @@ static void follow_run(struct etld_request *request, struct etld_run *run)
 
 /* ---- the command ---------------------------------------------------------------------------- */
 
-static void refuse_busy(struct etld_request *request, const struct etld_job *job)
-{
-	struct etl_json *details = etl_json_object();
-
-	etl_json_add_text(details, "job", job->name);
-	etl_json_add_text(details, "run_id", etld_exec_run_id(etld_running(job)));
-	etld_refuse_with(request, ETL_CTL_BUSY, details, "etlctl status",
-		"job '%s' is running: %s", job->name, etld_exec_run_id(etld_running(job)));
-}
-
 static void refuse_not_ready(struct etld_request *request, const char *reason)
 {
 	struct etl_json *details = etl_json_object();
@@ -217,7 +207,7 @@ void etld_handle_run(struct etld_request *request)
 		refuse_not_ready(request,
 			*etld->mongodb_reason ? etld->mongodb_reason : "etld is still starting");
 	} else if (etld_running(job) && job->sched.running.kind != ETL_TRIGGER_BACKFILL) {
-		refuse_busy(request, job);
+		etld_refuse_busy(request, job);
 	} else if (job->sched.paused && !etl_json_bool(request->parameters, "force", false)) {
 		etld_refuse(request, ETL_CTL_NOT_READY, "etlctl resume, or run --force",
 			"job '%s' is paused", job->name);

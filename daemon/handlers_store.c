@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Runs, Show, Windows, WatermarkShow: a worker asks MongoDB, the loop answers.
+ * Runs, Show, Windows: a worker asks MongoDB, the loop answers.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -46,23 +46,6 @@ static struct store_query *query_new(struct etld_request *request, const char *s
 	q->query.reply = etld_reply_object(request->etld, schema);
 	q->limit = etl_json_int(request->parameters, "limit", 20);
 	return q;
-}
-
-/* False, and the request is answered, if MongoDB is known to be away: an answer in five
- * seconds that says the same is worth less. */
-static bool is_ready(struct etld_request *request)
-{
-	struct etld *etld = request->etld;
-	struct etl_json *details;
-	const char *reason = *etld->mongodb_reason ? etld->mongodb_reason : "etld is still starting";
-
-	if (etld->mongodb_up)
-		return true;
-	details = etl_json_object();
-	etl_json_add_text(details, "reason", reason);
-	etld_refuse_with(request, ETL_CTL_NOT_READY, details, "etlctl status",
-		"MongoDB cannot be asked: %s", reason);
-	return false;
 }
 
 /* ---- runs ----------------------------------------------------------------------------------- */
@@ -117,7 +100,7 @@ void etld_handle_runs(struct etld_request *request)
 
 	if (etl_json_get(request->parameters, "job") && !(job = etld_request_job(request)))
 		return;
-	if (!is_ready(request))
+	if (!etld_request_ready(request))
 		return;
 	q = query_new(request, "etl.runs/1");
 	q->job = job ? job->job : NULL;
@@ -176,7 +159,7 @@ void etld_handle_show(struct etld_request *request)
 {
 	struct store_query *q;
 
-	if (!is_ready(request))
+	if (!etld_request_ready(request))
 		return;
 	q = query_new(request, "etl.show/1");
 	q->text = etl_strdup(etl_json_text(request->parameters, "run_id", ""));
@@ -364,7 +347,7 @@ void etld_handle_windows(struct etld_request *request)
 	const char *partition;
 	struct store_query *q;
 
-	if (!job || !is_ready(request))
+	if (!job || !etld_request_ready(request))
 		return;
 	partition = etl_json_text(request->parameters, "partition", NULL);
 	q = query_new(request, "etl.windows/1");
@@ -377,58 +360,4 @@ void etld_handle_windows(struct etld_request *request)
 			"from and to are times such as 2026-07-01T10:00Z, state is a window's state");
 	else
 		etld_query_submit(&q->query, request, windows_work);
-}
-
-/* ---- watermarks ------------------------------------------------------------------------------ */
-
-static int add_watermark(struct store_query *q, const struct etl_partition *partition)
-{
-	struct etl_state *state = q->query.etld->state;
-	struct etl_watermark mark;
-	struct etl_json *item;
-	char shown[256];
-	int found = state->ops->watermark_get(state, q->job->name, partition->name, &mark,
-		&q->query.error);
-
-	if (found < 0)
-		return -1;
-	item = etl_json_add_object(q->list, NULL);
-	etld_partition_text(q->job, partition, shown, sizeof shown);
-	etl_json_add_text(item, "partition", shown);
-	if (!found) {
-		etl_json_add_null(item, "watermark");
-		return 0;
-	}
-	etld_json_time(item, "watermark", mark.processed);
-	etld_json_time(item, "origin", mark.origin);
-	etl_json_add_int(item, "lag_s",
-		etl_wall_diff(etl_now(q->query.etld->clock), mark.processed).us / 1000000);
-	etl_json_add_int(item, "window_s", mark.window_ms / 1000);
-	etld_json_time(item, "updated", mark.updated);
-	etl_json_add_text(item, "run_id", mark.run_id);
-	etl_json_add_int(item, "fence", mark.fence);
-	return 0;
-}
-
-static void watermark_work(struct etld_task *task)
-{
-	struct store_query *q = (struct store_query *)task;
-
-	etl_json_add_text(q->query.reply, "job", q->job->name);
-	q->list = etl_json_add_array(q->query.reply, "watermarks");
-	for (size_t i = 0; i < q->job->n_partitions; i++)
-		if (add_watermark(q, &q->job->partitions[i]) < 0)
-			return;
-}
-
-void etld_handle_watermark_show(struct etld_request *request)
-{
-	struct etld_job *job = etld_request_job(request);
-	struct store_query *q;
-
-	if (!job || !is_ready(request))
-		return;
-	q = query_new(request, "etl.watermark/1");
-	q->job = job->job;
-	etld_query_submit(&q->query, request, watermark_work);
 }

@@ -17,7 +17,7 @@ void etlctl_help_all(void)
 	for (int i = 0; i < ETL_COMMAND_MAX; i++) {
 		const struct etl_command *command = etl_command_get((enum etl_command_id)i);
 
-		printf("  %-16s%s\n", command->name, command->summary);
+		printf("  %-19s%s\n", command->name, command->summary);
 	}
 	printf("\nOptions:\n"
 	       "  --socket PATH   the control socket (ETLD_SOCKET, /run/etld/control)\n"

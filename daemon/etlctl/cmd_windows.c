@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * windows and watermark show: what is in, what is not, and how far without a gap.
+ * windows: what is in, what is not.
  */
 #include <stdio.h>
 
@@ -71,29 +71,4 @@ static void print_windows(const struct etlctl *ctl, const struct etl_json *reply
 int etlctl_windows(const struct etlctl *ctl)
 {
 	return etlctl_call_and_print(ctl, print_windows);
-}
-
-static void print_watermarks(const struct etlctl *ctl, const struct etl_json *reply)
-{
-	static const char *const titles[] = {"PARTITION", "WATERMARK", ">LAG", "FIRST WINDOW",
-		">WINDOW", "UPDATED", "RUN", ">FENCE", NULL};
-	const char *now = etl_json_text(reply, "generated_at", NULL);
-	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
-
-	ETL_JSON_EACH(mark, etl_json_get(reply, "watermarks")) {
-		table_text(table, etl_json_text(mark, "partition", "-"));
-		table_time(table, etl_json_text(mark, "watermark", NULL));
-		table_duration(table, etl_json_double(mark, "lag_s", -1));
-		table_time(table, etl_json_text(mark, "origin", NULL));
-		table_duration(table, etl_json_double(mark, "window_s", -1));
-		table_time_age(table, etl_json_text(mark, "updated", NULL), now);
-		table_text(table, etl_json_text(mark, "run_id", ""));
-		table_int(table, etl_json_int(mark, "fence", 0));
-	}
-	table_print(table, "this job has no watermark yet");
-}
-
-int etlctl_watermark_show(const struct etlctl *ctl)
-{
-	return etlctl_call_and_print(ctl, print_watermarks);
 }

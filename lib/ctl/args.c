@@ -57,6 +57,22 @@ static const char *begun(const char *word)
 	return NULL;
 }
 
+/* All that may follow it: "show, set, undo". */
+static char *second_words(const char *word)
+{
+	size_t n = strlen(word);
+	struct etl_buf text;
+
+	etl_buf_init(&text, 4096);
+	for (int i = 0; i < ETL_COMMAND_MAX; i++) {
+		const char *name = etl_command_get((enum etl_command_id)i)->name;
+
+		if (strncmp(name, word, n) == 0 && name[n] == ' ')
+			etl_buf_printf(&text, "%s%s", text.len ? ", " : "", name + n + 1);
+	}
+	return etl_buf_take(&text);
+}
+
 static const char *nearest_command(const char *one, const char *two)
 {
 	etl_cleanup(free) char *both = two ? etl_strf("%s %s", one, two) : NULL;
@@ -90,14 +106,17 @@ const struct etl_command *etl_command_find(int argc, char *const *argv, int *use
 	}
 	whole = begun(argv[0]);
 	if (whole && !two) {
-		etl_error_set(err, ETL_CONFIG, "ctl.usage",
-			"\"%.64s\" wants another word: \"%s\"", argv[0], whole);
+		etl_cleanup(free) char *words = second_words(argv[0]);
+
+		etl_error_set(err, ETL_CONFIG, "ctl.usage", "\"%.64s\" wants another word: %s",
+			argv[0], words);
 	} else {
 		etl_cleanup(free) char *both =
 			whole ? etl_strf("%.64s %.64s", argv[0], two) : NULL;
+		const char *near = nearest_command(argv[0], two);
 
 		usage_near(err, "unknown command", both ? both : argv[0],
-			whole ? whole : nearest_command(argv[0], two));
+			whole && !near ? whole : near);
 	}
 	return NULL;
 }

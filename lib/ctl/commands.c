@@ -58,6 +58,31 @@ static const struct etl_command_arg windows_args[] = {
 	END,
 };
 static const struct etl_command_arg job_args[] = {JOB_REQUIRED, END};
+#define PARTITION {"partition", "--partition", 0, "PARTITION", ETL_ARG_TEXT, 0, "this partition only"}
+#define DRY_RUN	  {"dry_run", "--dry-run", 0, NULL, ETL_ARG_FLAG, 0, "show what would happen, change nothing"}
+
+static const struct etl_command_arg move_args[] = {
+	JOB_REQUIRED,
+	{"time", NULL, 0, "TIME", ETL_ARG_TIME, ETL_ARG_REQUIRED, "where a window begins"},
+	PARTITION,
+	{"reason", "--reason", 0, "TEXT", ETL_ARG_TEXT, ETL_ARG_REQUIRED,
+		"why, for those who ask later"},
+	DRY_RUN,
+	END,
+};
+static const struct etl_command_arg undo_args[] = {
+	JOB_REQUIRED,
+	PARTITION,
+	{"reason", "--reason", 0, "TEXT", ETL_ARG_TEXT, 0, "why, for those who ask later"},
+	DRY_RUN,
+	END,
+};
+static const struct etl_command_arg history_args[] = {
+	JOB_REQUIRED,
+	PARTITION,
+	{"limit", "--limit", 'n', "N", ETL_ARG_INT, 0, "how many (20)"},
+	END,
+};
 static const struct etl_command_arg pause_args[] = {
 	JOB_REQUIRED,
 	{"reason", "--reason", 0, "TEXT", ETL_ARG_TEXT, 0, "why, for those who ask later"},
@@ -92,6 +117,10 @@ static const struct etl_command_arg completion_args[] = {
 };
 
 #define HEAD "schema: string, generated_at: string"
+/* Progress has `job` and `windows` alone. */
+#define CHANGE_REPLY                                                                            \
+	"(schema: ?string, generated_at: ?string, job: string, windows: int, kind: ?string, "   \
+	"dry_run: ?bool, reason: ?string, partitions: ?[]object)"
 
 static const struct etl_command commands[] = {
 	[ETL_COMMAND_STATUS] = {
@@ -188,6 +217,61 @@ static const struct etl_command commands[] = {
 		.method = "WatermarkShow",
 		.reply = "(" HEAD ", job: string, watermarks: []object)",
 		.args = job_args,
+	},
+	[ETL_COMMAND_WATERMARK_SET] = {
+		.name = "watermark set",
+		.summary = "Move a watermark on: what is not loaded before TIME is skipped",
+		.help =
+			"The windows before TIME that are not closed become skipped: no run asks for\n"
+			"them any more. Without --partition all partitions move that are not there\n"
+			"yet. Needs a time at which a window begins. The job must not be running.\n\n"
+			"  etlctl watermark set airqino 2026-07-01 --reason 'sensor was broken'\n",
+		.access = ETL_ACCESS_OPERATE,
+		.method = "WatermarkSet",
+		.reply = CHANGE_REPLY,
+		.more = true,
+		.args = move_args,
+	},
+	[ETL_COMMAND_WATERMARK_REWIND] = {
+		.name = "watermark rewind",
+		.summary = "Move a watermark back: what is loaded since TIME is read again",
+		.help =
+			"The closed windows from TIME on become pending. The next run reads them and\n"
+			"compares document by document; nothing is deleted. Without --partition all\n"
+			"partitions move that are beyond TIME. The job must not be running.\n\n"
+			"  etlctl watermark rewind airqino 2026-07-01 --reason 'recalibrated' --dry-run\n"
+			"  etlctl watermark rewind airqino 2026-07-01 --reason 'recalibrated'\n"
+			"  etlctl run airqino --wait\n",
+		.access = ETL_ACCESS_OPERATE,
+		.method = "WatermarkRewind",
+		.reply = CHANGE_REPLY,
+		.more = true,
+		.args = move_args,
+	},
+	[ETL_COMMAND_WATERMARK_UNDO] = {
+		.name = "watermark undo",
+		.summary = "Take back the newest set or rewind that still stands",
+		.help =
+			"Windows that no run has loaded since get back the state that they had.\n"
+			"Again takes back the one before. Without --partition all partitions of the\n"
+			"newest command are meant.\n\n"
+			"  etlctl watermark undo airqino\n",
+		.access = ETL_ACCESS_OPERATE,
+		.method = "WatermarkUndo",
+		.reply = CHANGE_REPLY,
+		.more = true,
+		.args = undo_args,
+	},
+	[ETL_COMMAND_WATERMARK_HISTORY] = {
+		.name = "watermark history",
+		.summary = "Who moved a watermark, when, from where to where and why",
+		.help = "Newest first. \"unfinished\": under way, or ended in the middle; the same\n"
+			"command again goes on, undo goes back.\n\n"
+			"  etlctl watermark history airqino -n 50\n",
+		.access = ETL_ACCESS_READ,
+		.method = "WatermarkHistory",
+		.reply = "(" HEAD ", job: string, changes: []object)",
+		.args = history_args,
 	},
 	[ETL_COMMAND_PAUSE] = {
 		.name = "pause",

@@ -25,6 +25,10 @@
 	X(SHOW)                                                                                 \
 	X(WINDOWS)                                                                              \
 	X(WATERMARK_SHOW)                                                                       \
+	X(WATERMARK_SET)                                                                        \
+	X(WATERMARK_REWIND)                                                                     \
+	X(WATERMARK_UNDO)                                                                       \
+	X(WATERMARK_HISTORY)                                                                    \
 	X(PAUSE)                                                                                \
 	X(RESUME)                                                                               \
 	X(CONFIG_CHECK)                                                                         \

@@ -452,6 +452,7 @@ static int apply_slice(struct etl_change_walk *walk, struct part *part, struct e
 		store(walk)->ops->change_apply(store(walk), &slice, err) < 0)
 		return -1;
 	walk->in += n;
+	part->result.in = change.windows;
 	part->result.reached = change.reached;
 	part->result.done = change.done;
 	part->result.known = true;

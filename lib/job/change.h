@@ -27,6 +27,7 @@ struct etl_change_result {
 	etl_wall from, to;    /* the watermark before, and as it is meant to be */
 	etl_wall reached;     /* as it is now; == from in a dry run */
 	int64_t windows;      /* that are touched in all */
+	int64_t in;	      /* of them, so far */
 	bool done;
 };
 

@@ -137,14 +137,18 @@ static etl_wall read_date(const bson_iter_t *it)
 	return (etl_wall){BSON_ITER_HOLDS_DATE_TIME(it) ? bson_iter_date_time(it) : 0};
 }
 
-/* {state, ...}: what a change found; "absent" is no state of an entry. */
-static void read_was(const bson_iter_t *it, struct etl_ledger_entry *e)
+/* [{state, ...}, ...]: what changes found, the newest first; "absent" is no state of an entry.
+ * True if there is anything. */
+static bool read_was(const bson_iter_t *it, struct etl_ledger_entry *e)
 {
-	bson_iter_t sub;
+	bson_iter_t list, sub;
 
-	if (BSON_ITER_HOLDS_DOCUMENT(it) && bson_iter_recurse(it, &sub) &&
-		bson_iter_find(&sub, "state") && BSON_ITER_HOLDS_UTF8(&sub))
+	if (!BSON_ITER_HOLDS_ARRAY(it) || !bson_iter_recurse(it, &list) || !bson_iter_next(&list) ||
+		!BSON_ITER_HOLDS_DOCUMENT(&list) || !bson_iter_recurse(&list, &sub))
+		return false;
+	if (bson_iter_find(&sub, "state") && BSON_ITER_HOLDS_UTF8(&sub))
 		(void)etl_window_state_parse(bson_iter_utf8(&sub, NULL), &e->was);
+	return true;
 }
 
 static void read_field(const bson_iter_t *it, struct etl_ledger_entry *e, char *state, size_t size)
@@ -177,8 +181,6 @@ static void read_field(const bson_iter_t *it, struct etl_ledger_entry *e, char *
 		e->updated = read_date(it);
 	else if (etl_streq(key, "change_id"))
 		read_text(it, e->change_id, sizeof e->change_id);
-	else if (etl_streq(key, "was"))
-		read_was(it, e);
 }
 
 int etl_ledger_from_bson(const bson_t *doc, struct etl_ledger_entry *out, struct etl_error *err)
@@ -194,6 +196,8 @@ int etl_ledger_from_bson(const bson_t *doc, struct etl_ledger_entry *out, struct
 		return etl_error_set(err, ETL_DATA, "ledger.state",
 			"the ledger holds a window with the unknown state '%s'", state);
 	etl_counts_read(doc, "counts", &entry.counts);
+	if (!bson_iter_init_find(&it, doc, "was") || !read_was(&it, &entry))
+		entry.change_id[0] = '\0'; /* nothing to go back to */
 	*out = entry;
 	return 0;
 }

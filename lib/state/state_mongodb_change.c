@@ -15,8 +15,7 @@
 
 #define CODE_DUPLICATE 11000
 #define RETRY_LIMIT ETL_SECONDS(120)
-/* An entry keeps so many states before the present one; a document must not nest without end. */
-#define WAS_DEPTH_MAX 8
+#define WAS_MAX 8 /* states before the present one that an entry keeps */
 
 /* One slice under way. */
 struct effort {
@@ -43,20 +42,20 @@ static int moved_on(const struct effort *e, struct etl_error *err)
 
 /* ---- what happens to one entry ----------------------------------------------------------- */
 
-/* {state, dirty, reason} and the change before, for an undo. An entry that is not there has no
- * state. */
+/* What the entry was, on top of what it was before that; the oldest fall off. An entry that is
+ * not there has no state. */
 static bson_t *was_expression(void)
 {
-	return BCON_NEW("$cond", "[", "{", "$eq", "[", "{", "$type", "$state", "}", "missing", "]",
-		"}", "{", "state", "absent", "depth", BCON_INT32(1), "}",
-		"{", "$mergeObjects", "[", "{", "state", "$state", "dirty", "$dirty", "reason",
-		"$reason", "depth", "{", "$add", "[", "{", "$ifNull", "[", "$was.depth",
-		BCON_INT32(0), "]", "}", BCON_INT32(1), "]", "}", "}",
-		"{", "$cond", "[", "{", "$lt", "[", "{", "$ifNull", "[", "$was.depth",
-		BCON_INT32(0), "]", "}", BCON_INT32(WAS_DEPTH_MAX), "]", "}",
-		"{", "change_id", "{", "$ifNull", "[", "$change_id", "", "]", "}",
-		"was", "{", "$ifNull", "[", "$was", BCON_NULL, "]", "}", "}",
-		"{", "change_id", "", "was", BCON_NULL, "}", "]", "}", "]", "}", "]");
+	bson_t *present = BCON_NEW("$cond", "[", "{", "$eq", "[", "{", "$type", "$state", "}",
+		"missing", "]", "}", "{", "state", "absent", "change_id", "", "}",
+		"{", "state", "$state", "dirty", "$dirty", "reason", "$reason", "change_id", "{",
+		"$ifNull", "[", "$change_id", "", "]", "}", "}", "]");
+	bson_t *was = BCON_NEW("$slice", "[", "{", "$concatArrays", "[", "[",
+		BCON_DOCUMENT(present), "]", "{", "$ifNull", "[", "$was", "[", "]", "]", "}", "]",
+		"}", BCON_INT32(WAS_MAX), "]");
+
+	bson_destroy(present);
+	return was;
 }
 
 static bson_t *touched_fields(const struct effort *e, enum etl_window_state state)
@@ -77,11 +76,17 @@ static bson_t *touched_fields(const struct effort *e, enum etl_window_state stat
 /* A mark that came in after the change stays, with its reason. */
 static bson_t *restored_fields(const struct effort *e)
 {
-	return BCON_NEW("state", "$was.state", "dirty", "{", "$or", "[", "$dirty", "$was.dirty",
-		"]", "}", "reason", "{", "$cond", "[", "{", "$and", "[", "$dirty", "{", "$not",
-		"[", "$was.dirty", "]", "}", "]", "}", "$reason", "$was.reason", "]", "}",
-		"fence", BCON_INT64(e->slice->fence), "updated_at", BCON_DATE_TIME(e->now.ms),
-		"change_id", "$was.change_id", "was", "$was.was");
+	bson_t *fields = BCON_NEW("state", "$$top.state", "dirty", "{", "$or", "[", "$dirty",
+		"$$top.dirty", "]", "}", "reason", "{", "$cond", "[", "{", "$and", "[", "$dirty",
+		"{", "$not", "[", "$$top.dirty", "]", "}", "]", "}", "$reason", "$$top.reason",
+		"]", "}", "fence", BCON_INT64(e->slice->fence), "updated_at",
+		BCON_DATE_TIME(e->now.ms), "change_id", "$$top.change_id", "was", "{", "$slice",
+		"[", "$was", BCON_INT32(1), BCON_INT32(WAS_MAX), "]", "}");
+	bson_t *let = BCON_NEW("$let", "{", "vars", "{", "top", "{", "$arrayElemAt", "[", "$was",
+		BCON_INT32(0), "]", "}", "}", "in", BCON_DOCUMENT(fields), "}");
+
+	bson_destroy(fields);
+	return let;
 }
 
 /* {$mergeObjects: ["$$ROOT", fields]}: the fields replace whole subdocuments. Takes. */
@@ -217,7 +222,7 @@ static int remove_made(struct effort *e, mongoc_collection_t *windows, struct et
 	bson_t reply;
 	int rc = 0;
 
-	BCON_APPEND(query, "change_id", BCON_UTF8(e->change->undoes), "was.state", "absent",
+	BCON_APPEND(query, "change_id", BCON_UTF8(e->change->undoes), "was.0.state", "absent",
 		"dirty", BCON_BOOL(false));
 	if (!mongoc_collection_delete_many(windows, query, e->opts, &reply, &error))
 		rc = etl_mongo_error(err, &error, &reply);
@@ -232,10 +237,10 @@ static int reopen_marked(struct effort *e, mongoc_collection_t *windows, struct 
 	bson_t *fields = BCON_NEW("state",
 		BCON_UTF8(etl_window_state_word(ETL_WINDOW_PENDING)), "fence",
 		BCON_INT64(e->slice->fence), "updated_at", BCON_DATE_TIME(e->now.ms), "change_id",
-		"", "was", BCON_NULL);
+		"", "was", "[", "]");
 	int rc;
 
-	BCON_APPEND(query, "change_id", BCON_UTF8(e->change->undoes), "was.state", "absent");
+	BCON_APPEND(query, "change_id", BCON_UTF8(e->change->undoes), "was.0.state", "absent");
 	rc = update_many(e, windows, query, fields, err);
 	bson_destroy(query);
 	return rc;
@@ -249,7 +254,8 @@ static int restore_windows(struct effort *e, mongoc_collection_t *windows, struc
 	if (remove_made(e, windows, err) < 0 || reopen_marked(e, windows, err) < 0)
 		return -1;
 	query = slice_query(e);
-	BCON_APPEND(query, "change_id", BCON_UTF8(e->change->undoes));
+	BCON_APPEND(query, "change_id", BCON_UTF8(e->change->undoes), "was.0", "{", "$exists",
+		BCON_BOOL(true), "}");
 	rc = update_many(e, windows, query, restored_fields(e), err);
 	bson_destroy(query);
 	return rc;
@@ -366,7 +372,7 @@ static int write_in_steps(struct effort *e, struct etl_error *err)
 	begun.reached = e->slice->expected;
 	if (write_change(e, &begun, err) < 0)
 		return -1;
-	if (back && write_watermark(e, err) < 0)
+	if (back && (write_watermark(e, err) < 0 || etl_fault("change.step", err) < 0))
 		return -1;
 	if (write_ledger(e, err) < 0 || etl_fault("change.before", err) < 0)
 		return -1;

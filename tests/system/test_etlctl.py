@@ -70,6 +70,8 @@ def envelope(name, **members):
     return [{"parameters": {"schema": f"etl.{name}/1", "generated_at": NOW, **members}}]
 
 
+CHANGED = {"partition": "station=1", "kind": "set", "changed": True, "from": "2026-07-01T03:00:00Z",
+           "to": "2026-07-01T10:00:00Z", "windows": 7}
 ANSWERS = {
     "Status": [{"parameters": STATUS}],
     "Jobs": envelope("jobs", jobs=[{
@@ -92,6 +94,14 @@ ANSWERS = {
     "WatermarkShow": envelope("watermark", job="airqino", watermarks=[{
         "partition": "station=1", "watermark": "2026-07-01T10:00:00Z", "origin": "2023-01-01T00:00:00Z", "lag_s": 7800,
         "window_s": 3600, "updated": "2026-07-01T11:10:05Z", "run_id": RUN_ID, "fence": 17}]),
+    "WatermarkHistory": envelope("watermark_history", job="airqino", changes=[
+        {"change_id": RUN_ID, "command_id": RUN_ID, "at": "2026-07-01T12:00:00Z", "who": "uid 1000 (pid 7)",
+         "kind": "rewind", "partition": "station=1", "from": "2026-07-01T10:00:00Z", "to": "2026-06-01T00:00:00Z",
+         "reached": "2026-06-01T00:00:00Z", "windows": 730, "reason": "recalibrated", "state": "done",
+         "undoes": None, "undone_by": None}]),
+    "WatermarkSet": envelope("watermark_change", job="airqino", kind="set", dry_run=False, reason="x", windows=7,
+                             partitions=[CHANGED, {**CHANGED, "partition": "station=2", "changed": False,
+                                                   "windows": 0, "to": CHANGED["from"]}]),
     "Pause": envelope("pause", job="airqino", paused=True, changed=True, reason="move"),
     "Resume": envelope("pause", job="airqino", paused=False, changed=True, reason=None),
     "Reload": envelope("reload", generation=4, jobs=2, warnings=["jobs.d/x.yaml: soon out of use"]),
@@ -242,6 +252,41 @@ def test_no_window_wants_attention(fake, ctl):
     fake.answers["Windows"] = envelope("windows", job="airqino", truncated=True, windows=[], summary=[])
     answer = ctl("windows", "airqino")
     assert answer.code == 0 and "no window wants attention" in answer.err and "there are more" in answer.err
+
+
+def test_watermark_change(fake, ctl):
+    answer = ctl("watermark", "set", "airqino", "2026-07-01T10:00Z", "--reason", "broken sensor")
+    assert fake.requests[0] == {"method": "io.etld.Control.WatermarkSet", "more": True, "parameters": {
+        "job": "airqino", "time": "2026-07-01T10:00Z", "reason": "broken sensor"}}
+    assert rows(answer.out) == [
+        ["PARTITION", "FROM", "TO", "WINDOWS", "NOW"],
+        ["station=1", "2026-07-01 03:00Z", "2026-07-01 10:00Z", "7", "skipped"],
+        ["station=2", "2026-07-01 03:00Z", "2026-07-01 03:00Z", "0", "left alone"]]
+    assert (answer.code, answer.err) == (0, "")
+    answer = ctl("watermark", "set", "airqino", "2026-07-01")
+    assert answer.code == 2 and "--reason is missing" in answer.err
+    final = {**ANSWERS["WatermarkSet"][0]["parameters"], "kind": "rewind"}
+    fake.answers["WatermarkRewind"] = [
+        *[{"parameters": {"job": "airqino", "windows": n}, "continues": True} for n in (400, 800)],
+        {"parameters": {**final, "dry_run": True}}]
+    answer = ctl("watermark", "rewind", "airqino", "2026-07-01", "--reason", "x", "--dry-run")
+    assert answer.code == 0 and rows(answer.out)[1][-1] == "pending"
+    assert answer.err == "etlctl: nothing was changed: --dry-run\n"
+    fake.answers["WatermarkRewind"][-1] = {"parameters": final}
+    assert "etlctl run airqino" in ctl("watermark", "rewind", "airqino", "2026-07-01", "--reason", "x").err
+    fake.answers["WatermarkUndo"] = [{"parameters": {"job": "airqino", "windows": 400}, "continues": True}, HANG_UP]
+    answer = ctl("watermark", "undo", "airqino")
+    assert answer.code == 3 and "etlctl watermark history" in answer.err
+
+
+def test_watermark_history(fake, ctl):
+    answer = ctl("watermark", "history", "airqino", "-n", "5")
+    assert fake.requests[0]["parameters"] == {"job": "airqino", "limit": 5}
+    assert rows(answer.out)[1] == [
+        "2026-07-01 12:00Z (10m ago)", "rewind", "done", "station=1", "2026-07-01 10:00Z", "2026-06-01 00:00Z", "730",
+        "uid 1000 (pid 7)", "recalibrated"]
+    fake.answers["WatermarkHistory"] = envelope("watermark_history", job="airqino", changes=[])
+    assert ctl("watermark", "history", "airqino").err == "etlctl: nobody moved a watermark of this job\n"
 
 
 def test_watermark_show(fake, ctl):
@@ -492,7 +537,7 @@ def test_no_permission_for_the_socket(fake, folder):
 @pytest.mark.parametrize("words, said", [
     (["statsu"], 'unknown command "statsu": did you mean "status"?'),
     (["watermark", "shwo", "a"], 'unknown command "watermark shwo": did you mean "watermark show"?'),
-    (["watermark"], '"watermark" wants another word: "watermark show"'),
+    (["watermark"], '"watermark" wants another word: show, set, rewind, undo, history'),
     (["frobnicate"], 'unknown command "frobnicate"\n'),
     (["status", "--chekc"], 'unknown option "--chekc": did you mean "--check"?'),
     (["next"], "JOB is missing"), (["next", "a", "-n", "0"], "-count wants a number from 1 to 10000"),
@@ -632,7 +677,7 @@ def test_completion(fake, ctl, folder):
         assert done.stderr == ""
         return done.stdout.split()
     assert complete("etlctl", "st") == ["status"]
-    assert complete("etlctl", "watermark", "") == ["show"]
+    assert complete("etlctl", "watermark", "") == ["show", "set", "rewind", "undo", "history"]
     assert complete("etlctl", "-o", "j") == ["json"]
     assert complete("etlctl", "-o", "json", "windows", "--st") == ["--state"]
     assert complete("etlctl", "windows", "--state", "unr") == ["unrecoverable"]

@@ -88,8 +88,9 @@ static void unknown_commands_get_a_hint(void **state)
 	static const struct {
 		const char *line, *hint;
 	} rows[] = {
-		{"stauts", "\"status\""}, {"watermark", "\"watermark show\""},
-		{"watermark shwo x", "\"watermark show\""}, {"wtaermark show", "\"watermark show\""},
+		{"stauts", "\"status\""}, {"watermark", "another word: show, set, rewind, undo, history"},
+		{"watermark shwo x", "\"watermark show\""}, {"watermark rewnd x", "\"watermark rewind\""},
+		{"wtaermark show", "\"watermark show\""},
 		{"config chekc", "\"config check\""}, {"rn x", "\"run\""}, {"statuss", "\"status\""},
 	};
 	char *argv[16];

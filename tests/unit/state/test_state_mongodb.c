@@ -107,6 +107,42 @@ static void aborted_transaction_leaves_nothing(void **state)
 	bson_destroy(doc);
 }
 
+/* Entries keep eight states before the present one, however often they are changed. */
+static void changes_over_one_another_stay_small(void **state)
+{
+	enum { FLIPS = 50, KEPT = 8 };
+	char ids[FLIPS][ETL_UUID_BYTES];
+	struct etl_error err = ETL_ERROR_INIT;
+	char undo[ETL_UUID_BYTES];
+	int last = FLIPS - 1;
+
+	(void)state;
+	claim("t2", "p", 1);
+	for (int i = 0; i < FLIPS; i++) {
+		bool set = i % 2 == 0;
+		struct etl_change c;
+
+		etl_uuid7(etl_now(etl_clock_real()).ms, ids[i]);
+		c = change(ids[i], set ? ETL_CHANGE_SET : ETL_CHANGE_REWIND, "t2", !set, set);
+		if (try_change(&c, !set, 0, 1, &err) < 0)
+			fail_msg("%d: %s", i, err.message);
+	}
+	need_ledger("t2", "0:pending");
+	for (int i = 0; i < KEPT; i++, last--) {
+		bool set = last % 2 == 0;
+
+		assert_string_equal(scan("t2", "p", 0, 1, ETL_LEDGER_ALL).items[0].change_id,
+			ids[last]);
+		etl_uuid7(etl_now(etl_clock_real()).ms, undo);
+		undo_ok(undo, ids[last], "t2", set, !set, 0, 1);
+		need_ledger("t2", set ? "0:pending" : "0:skipped");
+	}
+	assert_string_equal(scan("t2", "p", 0, 1, ETL_LEDGER_ALL).items[0].change_id, "");
+	etl_uuid7(etl_now(etl_clock_real()).ms, undo);
+	undo_ok(undo, ids[last], "t2", 0, 1, 0, 1); /* too old: left as it is */
+	need_ledger("t2", "0:pending");
+}
+
 static void drop_database(void)
 {
 	mongoc_client_t *client = etl_mongo_pop(mongo);
@@ -160,6 +196,7 @@ int main(void)
 		cmocka_unit_test(prepare_can_be_repeated),
 		cmocka_unit_test(two_commits_of_one_partition_conflict),
 		cmocka_unit_test(aborted_transaction_leaves_nothing),
+		cmocka_unit_test(changes_over_one_another_stay_small),
 	};
 	const char *uri = getenv("ETLD_TEST_MONGODB_URI");
 	struct etl_error err = ETL_ERROR_INIT;
