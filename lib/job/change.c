@@ -99,6 +99,19 @@ void etl_change_free(struct etl_change_walk *walk)
 
 /* ---- begin: the lease, and the partitions ------------------------------------------------ */
 
+/* As a run does: no watermark passes what is final by both clocks. */
+static int heed_store_clock(struct etl_change_walk *walk, etl_wall store_now,
+	struct etl_error *err)
+{
+	const struct etl_change_request *asked = &walk->request;
+
+	if (!store_now.ms || store_now.ms >= walk->now.ms)
+		return 0;
+	walk->now = store_now;
+	return asked->kind == ETL_CHANGE_UNDO ? 0 :
+		etl_change_check_time(&walk->job->window, asked->kind, asked->time, walk->now, err);
+}
+
 static int take_lease(struct etl_change_walk *walk, struct etl_error *err)
 {
 	etl_cleanup(free) char *holder = etl_strf("%s" PURPOSE, walk->env->holder);
@@ -113,7 +126,8 @@ static int take_lease(struct etl_change_walk *walk, struct etl_error *err)
 		walk->fence = lease.fence;
 		walk->leased = true;
 		walk->renewed = etl_mono_now(walk->env->clock);
-		return 0;
+		etl_lease_record_lost(walk->env, walk->job->name, &lease);
+		return heed_store_clock(walk, lease.now, err);
 	}
 	return etl_error_set(err, ETL_CONFLICT, "lease.held",
 		"a run or another change of job '%s' is under way: %s", walk->job->name,

@@ -14,3 +14,31 @@ int etl_lease_take(const struct etl_run_env *env, struct etl_lease_ask *ask,
 	ask->dead_holder = env->dead_holder(lease->holder);
 	return ask->dead_holder ? env->state->ops->lease_acquire(env->state, ask, lease, err) : 0;
 }
+
+void etl_lease_record_lost(const struct etl_run_env *env, const char *job,
+	const struct etl_lease *lease)
+{
+	struct etl_state *state = env->state;
+	struct etl_error ignored = ETL_ERROR_INIT;
+	struct etl_run_record record = {
+		.run_id = lease->lost_run,
+		.job = job,
+		.trigger = lease->lost_slot.ms ? "schedule" : "",
+		.state = "interrupted",
+		.reason = "etld ended under this run; its windows stayed due",
+		.host = "",
+		.slot = lease->lost_slot,
+		.started = lease->lost_since,
+		.ended = lease->now,
+	};
+	bson_t saved;
+	int found;
+
+	if (!*lease->lost_run)
+		return;
+	found = state->ops->run_get(state, lease->lost_run, &saved, &ignored);
+	if (found == 1)
+		bson_destroy(&saved);
+	else if (found == 0)
+		(void)state->ops->run_save(state, &record, &ignored);
+}

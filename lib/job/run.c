@@ -70,35 +70,6 @@ static int record_passed_over(struct etl_run *run)
 	return etl_skip_save(run->env, run->job->name, &run->trigger.skip, schedule, &run->error);
 }
 
-/* A run that never gave its lease back died with its etld. Its windows are still due; that
- * there was a run is written down here, unless it did so itself. */
-static void record_lost_run(struct etl_run *run)
-{
-	struct etl_state *state = run->env->state;
-	struct etl_error ignored = ETL_ERROR_INIT;
-	struct etl_run_record record = {
-		.run_id = run->lease.lost_run,
-		.job = run->job->name,
-		.trigger = run->lease.lost_slot.ms ? "schedule" : "",
-		.state = "interrupted",
-		.reason = "etld ended under this run; its windows stayed due",
-		.host = "",
-		.slot = run->lease.lost_slot,
-		.started = run->lease.lost_since,
-		.ended = run->lease.now,
-	};
-	bson_t saved;
-	int found;
-
-	if (!*run->lease.lost_run)
-		return;
-	found = state->ops->run_get(state, run->lease.lost_run, &saved, &ignored);
-	if (found == 1)
-		bson_destroy(&saved);
-	else if (found == 0)
-		(void)state->ops->run_save(state, &record, &ignored);
-}
-
 /* The store's clock is a second witness: windows are never closed ahead of it. */
 static void heed_store_clock(struct etl_run *run)
 {
@@ -143,7 +114,7 @@ static int take_lease(struct etl_run *run)
 	run->fence = run->lease.fence;
 	run->leased = true;
 	run->claimed = true;
-	record_lost_run(run);
+	etl_lease_record_lost(run->env, run->job->name, &run->lease);
 	heed_store_clock(run);
 	return 0;
 }

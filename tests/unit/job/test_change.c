@@ -254,6 +254,21 @@ static void test_lease(void **state)
 	rig_free(rig);
 }
 
+/* Our clock runs ahead of the store's: what is not final there is not to be passed. */
+static void test_two_clocks(void **state)
+{
+	struct rig *rig = rig_new(NULL, 20);
+	struct etl_change_walk *walk = change_new(rig, ETL_CHANGE_SET, 20, NULL);
+
+	(void)state;
+	etl_clock_virtual_step(&rig->driver.clock, ETL_HOURS(-2));
+	assert_string_equal(walk_on(rig, walk), "change.time");
+	assert_int_equal(watermark_of(rig, "job", "a").ms, 0);
+	etl_change_free(walk);
+	assert_string_equal(change(rig, ETL_CHANGE_SET, 18), ""); /* the lease was given back */
+	rig_free(rig);
+}
+
 static const char *dead(const char *holder)
 {
 	return holder;
@@ -348,6 +363,7 @@ int main(void)
 		cmocka_unit_test(test_partitions),
 		cmocka_unit_test(test_dry_run),
 		cmocka_unit_test(test_lease),
+		cmocka_unit_test(test_two_clocks),
 		cmocka_unit_test(test_ends_in_the_middle),
 		cmocka_unit_test(test_fenced),
 		cmocka_unit_test(test_too_many),
