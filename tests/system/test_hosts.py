@@ -11,6 +11,7 @@ import pytest
 from etld import Etld
 from host_sim import HostSim
 from wait import wait_for
+from wireproxy import WireProxy
 
 pytestmark = pytest.mark.daemon
 
@@ -222,6 +223,29 @@ def test_a_change_is_saved_when_mongodb_is_back(own_mongodb, host, tmp_path):
         with pymongo.MongoClient(own_mongodb.uri, tz_aware=True) as client:
             doc = kept(client["etld_test_metadata"], host, **{"breaker.state": "open"})
         assert doc["breaker"]["reason"] == "status 500"
+
+
+def test_our_own_slowness_is_no_failure_of_the_host(etld, host, mongodb):
+    """A slow MongoDB pauses the transfer until its time is over: that opens no breaker."""
+    host.body = [{"id": i, "text": "x" * 200} for i in range(60_000)]
+    with WireProxy(mongodb.port) as proxy:
+        daemon = etld({"a": job(host)}, uri=proxy.uri, config={
+            "http": {"timeout": "2s"},
+            "limits": {"memory": "1MiB", "workers": 1, "hosts": {"default": {"breaker": {**LONG, "failures": 1}}}}})
+        daemon.start()
+        proxy.fault("commitTransaction", "delay", every=1, seconds=3)
+        daemon.run("a", ok=(FAILED,))
+        (run,) = daemon.runs("a")
+        assert "Operation timed out" in run["reason"]
+        assert daemon.status()["hosts"] == []
+        assert daemon.log(MESSAGE_ID=BREAKER_OPENED) == []
+        # The same, not paused, is one.
+        proxy.clear()
+        host.hold = threading.Event()
+        daemon.run("a", ok=(FAILED,))
+        assert shown(daemon)["breaker"]["state"] == "open"
+        assert "http.timeout" in shown(daemon)["breaker"]["reason"]
+        host.hold.set()
 
 
 def test_wrong_rules_are_refused(etld, host):
