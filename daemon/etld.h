@@ -135,6 +135,9 @@ typedef void (*etld_watch_fn)(void *ctx, const struct etl_run *run, bool ended);
 void etld_exec_watch(struct etld_run *run, etld_watch_fn fn, void *ctx);
 void etld_exec_unwatch(struct etld_run *run, void *ctx);
 
+/* outcome.c: what a run that ended leaves in its job */
+void etld_job_remember(struct etld_job *job, const struct etl_run *run);
+
 /* report.c: one summary line a run, and what went wrong in it */
 void etld_report_run(struct etld *etld, const struct etl_run *run);
 

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "etld.h"
+#include "fetch_clock.h"
 #include "journal.h"
 #include "message_ids.h"
 
@@ -24,6 +25,7 @@ struct strand {
 	struct etld_run *run;
 	struct etl_strand *strand;
 	struct etld_transfer *transfer;
+	struct etld_fetch_clock clock; /* of the transfer */
 	struct etl_timer timer;
 	struct etl_mail *mail, **mail_last; /* came while a worker had the strand */
 	size_t mail_bytes;
@@ -134,30 +136,6 @@ static void run_free(struct etld_run *run)
 	free(run);
 }
 
-static void remember(struct etld_job *job, const struct etl_run *run)
-{
-	memcpy(job->last_run_id, run->run_id, sizeof job->last_run_id);
-	job->last_state = run->state;
-	job->last_started = run->started;
-	job->last_ended = run->ended;
-	if (run->state == ETL_RUN_OK)
-		job->last_ok = run->ended;
-	job->windows_failed = run->windows_failed;
-	job->windows_held = run->windows_held;
-	job->windows_blocked = run->windows_blocked;
-	snprintf(job->last_reason, sizeof job->last_reason, "%s",
-		run->error.kind != ETL_OK ? run->error.message : "");
-	for (size_t i = 0; i < run->n_strands; i++) {
-		const struct etl_strand *strand = &run->strands[i];
-
-		if (!*job->last_reason && strand->state == ETL_STRAND_BLOCKED)
-			snprintf(job->last_reason, sizeof job->last_reason, "%s", strand->reason);
-		for (size_t k = 0; k < job->job->n_partitions && strand->watermark.ms; k++)
-			if (strcmp(job->partitions[k].name, strand->partition->name) == 0)
-				job->partitions[k].watermark = strand->watermark;
-	}
-}
-
 /* The run or its record was refused because MongoDB is away: the daemon looks out for it. */
 static bool notice_lost_mongodb(struct etld_run *run)
 {
@@ -185,7 +163,7 @@ static void report(struct etld_run *run)
 			run->run->run_id, run->finish_error.message);
 	}
 	if (job)
-		remember(job, run->run);
+		etld_job_remember(job, run->run);
 	lost = notice_lost_mongodb(run);
 	etld_report_run(etld, run->run);
 	tell_watchers(run, true);
@@ -228,6 +206,7 @@ static void end_if_only_waiting(struct etld_run *run);
 
 static void drop_transfer(struct strand *s)
 {
+	etld_fetch_clock_stop(&s->clock);
 	etld_http_abort(ETL_TAKE(s->transfer));
 	while (s->mail) {
 		struct etl_mail *next = s->mail->next;
@@ -244,10 +223,19 @@ static void post(struct strand *s, struct etl_mail *mail)
 	*s->mail_last = mail;
 	s->mail_last = &mail->next;
 	s->mail_bytes += mail->len;
-	if (s->mail_bytes > MAIL_HIGH_BYTES && s->transfer)
+	if (s->mail_bytes > MAIL_HIGH_BYTES && s->transfer) {
+		etld_fetch_clock_stop(&s->clock);
 		etld_http_pause(s->transfer, true);
+	}
 	if (s->wants_input && !s->on_worker)
 		give_to_worker(s);
+}
+
+static void on_begun(void *ctx)
+{
+	struct strand *s = ctx;
+
+	etld_fetch_clock_go(&s->clock);
 }
 
 static void on_head(void *ctx, const struct etl_response *response)
@@ -280,10 +268,29 @@ static void on_end(void *ctx, const struct etl_error *err)
 	s->transfer = NULL; /* it frees itself */
 	mail->kind = err->kind == ETL_OK ? ETL_MAIL_END : ETL_MAIL_ERROR;
 	mail->error = *err;
+	mail->took = etld_fetch_clock_stop(&s->clock);
 	post(s, mail);
 }
 
-static const struct etld_transfer_events transfer_events = {on_head, on_chunk, on_end};
+/* The answer is not waited for any longer. */
+static void on_late(struct etl_timer *timer, void *ctx)
+{
+	struct strand *s = ctx;
+	struct etl_error err = ETL_ERROR_INIT;
+	etl_dur limit = s->run->run->job->step_timeout[ETL_STEP_EXTRACT];
+
+	(void)timer;
+	etl_step_timeout(&err, ETL_STEP_EXTRACT, limit, limit);
+	etld_http_abort(ETL_TAKE(s->transfer));
+	on_end(s, &err);
+}
+
+static const struct etld_transfer_events transfer_events = {
+	.begun = on_begun,
+	.head = on_head,
+	.chunk = on_chunk,
+	.end = on_end,
+};
 
 static void strand_ended(struct strand *s)
 {
@@ -344,6 +351,12 @@ static enum etld_priority priority_of(const struct etld_run *run)
 	return run->run->trigger.kind == ETL_TRIGGER_BACKFILL ? ETLD_BACKFILL : ETLD_LIVE;
 }
 
+static void go_on_reading(struct strand *s)
+{
+	etld_fetch_clock_go(&s->clock);
+	etld_http_pause(s->transfer, false);
+}
+
 static void strand_work(struct etld_task *task)
 {
 	struct strand *s = (struct strand *)((char *)task - offsetof(struct strand, task));
@@ -365,6 +378,7 @@ static void strand_done(struct etld_task *task)
 	case ETL_NEED_FETCH:
 		tell_watchers(s->run, false);
 		s->wants_input = true;
+		etld_fetch_clock_reset(&s->clock, s->strand->fetch_limit);
 		s->transfer = etld_http_start(s->run->etld->http, &s->strand->request,
 			priority_of(s->run), &transfer_events, s);
 		break;
@@ -373,7 +387,7 @@ static void strand_done(struct etld_task *task)
 		if (s->mail)
 			give_to_worker(s);
 		else if (s->transfer)
-			etld_http_pause(s->transfer, false);
+			go_on_reading(s);
 		break;
 	case ETL_NEED_WORK:
 		tell_watchers(s->run, false);
@@ -416,6 +430,8 @@ static void start_strands(struct etld_run *run)
 		s->run = run;
 		s->strand = &run->run->strands[run->next_strand++];
 		s->mail_last = &s->mail;
+		etld_fetch_clock_init(&s->clock, etld_loop_wheel(run->etld->loop), run->etld->clock,
+			on_late, s);
 		s->timer = (struct etl_timer){.fire = on_strand_timer, .ctx = s, .name = "strand"};
 		run->active++;
 		give_to_worker(s);

@@ -406,6 +406,7 @@ static void set_rules(struct etld_transfer *t, const struct etl_request *r)
 static void run(struct etld_transfer *t)
 {
 	t->running = true;
+	t->events.begun(t->ctx);
 	if (curl_multi_add_handle(t->http->multi, t->easy) == CURLM_OK)
 		return;
 	t->running = false;

@@ -17,9 +17,10 @@
 struct etld_http;
 struct etld_transfer;
 
-/* Callbacks never fire inside etld_http_start; `end` is the last one and frees the transfer
+/* The others never fire inside etld_http_start; `end` is the last one and frees the transfer
  * (unless it was aborted, then none fires any more). */
 struct etld_transfer_events {
+	void (*begun)(void *ctx); /* its host's gate let it through; also inside etld_http_start */
 	void (*head)(void *ctx, const struct etl_response *response); /* texts lent for the call */
 	void (*chunk)(void *ctx, const char *bytes, size_t len);
 	void (*end)(void *ctx, const struct etl_error *err); /* kind ETL_OK: all bytes came */

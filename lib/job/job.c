@@ -43,10 +43,21 @@ static const struct etl_option reject_table[] = {
 	{0},
 };
 
+/* One row for each step of a strand. */
+static const struct etl_option timeouts_table[] = {
+#define X(id, text, thread, tells)                                                              \
+	{.name = text, .type = ETL_OPT_DURATION, .offset = ETL_STEP_##id * sizeof(etl_dur),     \
+		.min = 1, .max = 7 * 86400, .help = tells},
+	ETL_STRAND_STEPS(X)
+#undef X
+	{0},
+};
+
 struct job_options {
 	const char *description, *group;
 	const struct etl_node *schedule, *window;
 	struct retry_options retry;
+	etl_dur timeouts[ETL_STEP_MAX];
 	struct reject_options rejects;
 	struct etl_strings after;
 	const struct etl_node *partitions, *extract, *transform, *check, *load;
@@ -63,6 +74,8 @@ static const struct etl_option job_table[] = {
 		.help = "jobs, or group:NAME, whose same windows must be closed first"},
 	{.name = "retry", .type = ETL_OPT_TABLE, .offset = AT(job_options, retry),
 		.sub = retry_table, .help = "errors that may pass"},
+	{.name = "timeouts", .type = ETL_OPT_TABLE, .offset = AT(job_options, timeouts),
+		.sub = timeouts_table, .help = "of steps, within one attempt at a span of windows"},
 	{.name = "rejects", .type = ETL_OPT_TABLE, .offset = AT(job_options, rejects),
 		.sub = reject_table, .help = "how many bad records are too many"},
 	{.name = "partitions", .type = ETL_OPT_NODE, .offset = AT(job_options, partitions),
@@ -111,6 +124,7 @@ struct etl_job *etl_job_load(const char *name, const struct etl_node *root,
 	job->retry_max = o.retry.max;
 	job->retry_backoff = o.retry.backoff;
 	job->retry_max_backoff = o.retry.max_backoff;
+	memcpy(job->step_timeout, o.timeouts, sizeof job->step_timeout);
 	job->max_reject_ratio = o.rejects.max_ratio;
 	job->max_rejects = o.rejects.max;
 	job->after = o.after;

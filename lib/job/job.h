@@ -9,6 +9,7 @@
 
 #include "check/check.h"
 #include "conf/option.h"
+#include "job/steps.h"
 #include "job/window_plan.h"
 #include "sink/sink.h"
 #include "source/source.h"
@@ -75,6 +76,7 @@ struct etl_job {
 
 	int64_t retry_max;
 	etl_dur retry_backoff, retry_max_backoff;
+	etl_dur step_timeout[ETL_STEP_MAX]; /* us == 0 = none */
 
 	const char *const *partition_names; /* NULL-terminated: dimensions, then extra values */
 	struct etl_partition *partitions;

@@ -135,6 +135,7 @@ struct etl_mail {
 	char *data;		      /* CHUNK */
 	size_t len;
 	struct etl_error error; /* ERROR */
+	etl_dur took; /* END: of the transfer, without waits that are not the source's */
 };
 void etl_mail_free(struct etl_mail *mail);
 
@@ -165,6 +166,7 @@ struct etl_strand {
 	/* between the strand and the daemon */
 	struct etl_mail *inbox;	    /* in order; the strand takes from its front */
 	struct etl_request request; /* for ETL_NEED_FETCH; lives until the next one is made */
+	etl_dur fetch_limit; /* for ETL_NEED_FETCH: what is left of the step's; us == 0 = no limit */
 	etl_dur wait;		    /* for ETL_NEED_TIMER */
 	bool reading; /* the transfer that runs is still wanted; else it is to be dropped */
 	enum etl_step_id step;	    /* where it stands */

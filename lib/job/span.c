@@ -163,6 +163,8 @@ enum etl_go etl_span_begin(struct etl_strand *strand, struct etl_error *err)
 	const struct etl_job *job = strand->run->job;
 
 	work->restart = false;
+	work->begun++;
+	memset(work->used, 0, sizeof work->used);
 	etl_span_close(strand);
 	work->vars = (struct etl_vars){
 		.window = asked_window(strand),

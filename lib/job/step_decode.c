@@ -65,6 +65,9 @@ static enum etl_go take_mail(struct etl_strand *strand, const struct etl_mail *m
 	if (mail->kind == ETL_MAIL_END || mail->kind == ETL_MAIL_ERROR)
 		strand->steps[ETL_STEP_EXTRACT].busy.us +=
 			etl_mono_diff(etl_mono_now(strand->run->env->clock), work->fetch_began).us;
+	if (mail->kind == ETL_MAIL_END &&
+		etl_step_charge(strand, ETL_STEP_EXTRACT, mail->took, err) < 0)
+		return ETL_GO_FAIL;
 	switch (mail->kind) {
 	case ETL_MAIL_HEAD:
 		return take_head(strand, mail, err);
@@ -103,9 +106,14 @@ static enum etl_go read_mail(struct etl_strand *strand, struct etl_error *err)
 static enum etl_go read_blocking(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
+	const struct etl_clock *clock = strand->run->env->clock;
+	etl_mono began = etl_mono_now(clock);
 	int more = strand->run->job->source->read(work->source, &work->vars.window, work->batch, err);
 
-	if (more < 0)
+	work->read = etl_mono_diff(etl_mono_now(clock), began);
+	strand->steps[ETL_STEP_EXTRACT].visits++;
+	strand->steps[ETL_STEP_EXTRACT].busy.us += work->read.us;
+	if (more < 0 || etl_step_charge(strand, ETL_STEP_EXTRACT, work->read, err) < 0)
 		return ETL_GO_FAIL;
 	work->input_ended = more == 0;
 	return ETL_GO_NEXT;

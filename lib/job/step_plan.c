@@ -142,6 +142,7 @@ enum etl_go etl_step_plan(struct etl_strand *strand, struct etl_error *err)
 	const struct etl_job *job = run->job;
 	struct etl_state *state = run->env->state;
 	bool is_asked = etl_run_is_asked(run);
+	etl_mono began = etl_mono_now(run->env->clock);
 	struct etl_window range;
 
 	if (!strand->work) {
@@ -174,6 +175,10 @@ enum etl_go etl_step_plan(struct etl_strand *strand, struct etl_error *err)
 	if (job->n_upstream && etl_upstream_filter(strand, &work->due, err) < 0)
 		return ETL_GO_FAIL;
 	if (!is_asked && give_up_lost(strand, err) < 0)
+		return ETL_GO_FAIL;
+	work->used[ETL_STEP_PLAN].us = 0;
+	if (etl_step_charge(strand, ETL_STEP_PLAN,
+		    etl_mono_diff(etl_mono_now(run->env->clock), began), err) < 0)
 		return ETL_GO_FAIL;
 	strand->windows_due += work->due.n - work->lost;
 	cut_into_spans(strand);

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/fault.h"
 #include "job/strand.h"
+#include "time/duration.h"
 
 const struct etl_step etl_steps[ETL_STEP_MAX] = {
 #define X(id, text, on, tells)                                                                  \
@@ -52,19 +53,65 @@ static bool is_cancelled(struct etl_strand *strand, struct etl_error *err)
 	return true;
 }
 
+int etl_step_timeout(struct etl_error *err, enum etl_step_id id, etl_dur took, etl_dur limit)
+{
+	char is[ETL_DURATION_TEXT_BYTES], most[ETL_DURATION_TEXT_BYTES];
+
+	took.us -= took.us % 1000;
+	etl_duration_format(took, is, sizeof is);
+	etl_duration_format(limit, most, sizeof most);
+	return etl_error_set(err, ETL_TRANSIENT, "step.timeout",
+		"step %s passed its limit of %s (timeouts.%s) after %s", etl_steps[id].name, most,
+		etl_steps[id].name, is);
+}
+
+int etl_step_charge(struct etl_strand *strand, enum etl_step_id id, etl_dur took,
+	struct etl_error *err)
+{
+	etl_dur limit = strand->run->job->step_timeout[id];
+	etl_dur *used = &strand->work->used[id];
+
+	used->us += took.us;
+	return limit.us && used->us > limit.us ? etl_step_timeout(err, id, *used, limit) : 0;
+}
+
+/* A step that overran its limit fails the span, but what is in is in: of a commit the limit
+ * ends the tries. The plan looks for itself, before it counts anything. */
+static enum etl_go judge(struct etl_strand *strand, enum etl_step_id id, enum etl_go said,
+	etl_dur took, struct etl_error *err)
+{
+	struct etl_error late = ETL_ERROR_INIT;
+	bool refused = said == ETL_GO_WAIT && strand->work->resume == ETL_STEP_LOAD;
+
+	if (id == ETL_STEP_PLAN || etl_step_charge(strand, id, took, &late) == 0 ||
+		said == ETL_GO_FAIL || (id == ETL_STEP_COMMIT && !refused))
+		return said;
+	*err = late;
+	return ETL_GO_FAIL;
+}
+
 static enum etl_go visit(struct etl_strand *strand, enum etl_step_id id, struct etl_error *err)
 {
 	const struct etl_clock *clock = strand->run->env->clock;
+	uint64_t begun = strand->work ? strand->work->begun : 0;
 	etl_mono begin = etl_mono_now(clock);
 	enum etl_go said = ETL_GO_FAIL;
+	etl_dur took;
 
+	if (strand->work)
+		strand->work->read = (etl_dur){0};
 	if (etl_fault(etl_steps[id].fault_before, err) == 0) {
 		said = go[id](strand, err);
 		if (said != ETL_GO_FAIL && etl_fault(etl_steps[id].fault_after, err) != 0)
 			said = ETL_GO_FAIL;
 	}
+	took = etl_mono_diff(etl_mono_now(clock), begin);
+	if (strand->work)
+		took.us -= strand->work->read.us;
 	strand->steps[id].visits++;
-	strand->steps[id].busy.us += etl_mono_diff(etl_mono_now(clock), begin).us;
+	strand->steps[id].busy.us += took.us;
+	if (strand->work && strand->work->begun == begun)
+		said = judge(strand, id, said, took, err);
 	return said;
 }
 
@@ -126,6 +173,24 @@ static bool is_reading(const struct etl_strand *strand, enum etl_need need)
 	return work->spilled && !work->restart && !work->input_ended && !work->have_request;
 }
 
+/* Requests of one attempt share the limit of the step. */
+static enum etl_need fetch(struct etl_strand *strand)
+{
+	struct etl_strand_work *work = strand->work;
+	etl_dur limit = strand->run->job->step_timeout[ETL_STEP_EXTRACT];
+
+	strand->step = ETL_STEP_DECODE; /* where its mail will be read */
+	strand->steps[ETL_STEP_EXTRACT].visits++;
+	work->fetch_began = etl_mono_now(strand->run->env->clock);
+	strand->fetch_limit = limit;
+	if (limit.us) {
+		strand->fetch_limit.us -= work->used[ETL_STEP_EXTRACT].us;
+		if (strand->fetch_limit.us < 1000) /* just used up: it fails as late, not as none */
+			strand->fetch_limit = ETL_MS(1);
+	}
+	return ETL_NEED_FETCH;
+}
+
 static enum etl_need walk(struct etl_strand *strand)
 {
 	struct etl_error err = ETL_ERROR_INIT;
@@ -140,12 +205,8 @@ static enum etl_need walk(struct etl_strand *strand)
 		} else if (strand->work && strand->work->restart) {
 			said = etl_span_begin(strand, &err);
 		} else if (strand->step == ETL_STEP_EXTRACT) {
-			if (!etl_strand_blocks(strand)) {
-				strand->step = ETL_STEP_DECODE; /* where its mail will be read */
-				strand->steps[ETL_STEP_EXTRACT].visits++;
-				strand->work->fetch_began = etl_mono_now(strand->run->env->clock);
-				return ETL_NEED_FETCH;
-			}
+			if (!etl_strand_blocks(strand))
+				return fetch(strand);
 			said = ETL_GO_NEXT;
 		} else {
 			said = visit(strand, strand->step, &err);

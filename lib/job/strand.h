@@ -64,6 +64,9 @@ struct etl_strand_work {
 	bool spilled;	   /* some of this window's records are already in (larger than memory) */
 	etl_wall fetched;  /* when the answer came */
 	etl_mono fetch_began; /* when the request went out, for the step's time */
+	etl_dur used[ETL_STEP_MAX]; /* of this attempt at the span, for the steps' limits */
+	etl_dur read;		    /* of the visit: what a blocking source took */
+	uint64_t begun;		    /* attempts at spans so far */
 	struct etl_batch *batch;   /* what decode fills */
 	struct etl_batch **staged; /* decoded, transformed, checked; until committed */
 	size_t n_staged, staged_cap;
@@ -94,6 +97,10 @@ struct etl_window etl_span_window(const struct etl_strand_work *work);
 
 /* Index in work->windows of the window that holds `t`, or -1. */
 long etl_span_index(const struct etl_strand_work *work, etl_wall t);
+
+/* steps.c: adds to what a step took in this attempt at the span; -1 if that passes its limit. */
+int etl_step_charge(struct etl_strand *strand, enum etl_step_id id, etl_dur took,
+	struct etl_error *err);
 
 /* step_plan.c */
 enum etl_go etl_step_plan(struct etl_strand *strand, struct etl_error *err);

@@ -160,6 +160,7 @@ static void driver_post_answer(struct driver *d, struct driver_strand *s,
 	mail = ETL_NEW(struct etl_mail);
 	mail->kind = answer->status && !answer->cut ? ETL_MAIL_END : ETL_MAIL_ERROR;
 	mail->error = answer->error;
+	mail->took = answer->takes;
 	driver_post(s, mail);
 }
 
@@ -173,6 +174,12 @@ static void driver_fetch(struct driver *d, struct driver_strand *s)
 	etl_buf_init(&answer.body, 256 << 20);
 	d->requests++;
 	d->answer(d->ctx, s->strand, &answer);
+	if (s->strand->fetch_limit.us && answer.takes.us > s->strand->fetch_limit.us) {
+		answer.takes = s->strand->fetch_limit;
+		answer.cut = true;
+		etl_step_timeout(&answer.error, ETL_STEP_EXTRACT, answer.takes,
+			s->strand->run->job->step_timeout[ETL_STEP_EXTRACT]);
+	}
 	etl_clock_virtual_advance(&d->clock, answer.takes);
 	driver_post_answer(d, s, &answer);
 	etl_buf_fini(&answer.body);

@@ -54,10 +54,10 @@ def hourly_flow(sim):
 
 @pytest.fixture(name="make")
 def daemon(etld, flow):
-    def make(http=None, **more):
+    def make(http=None, hosts=None, **more):
         more.setdefault("retry", {"max": RETRIES, "backoff": "100ms"})
         job = flow.hourly(flow.start + HOURS * HOUR, **more)
-        return etld({"hourly": job}, config={"http": http or {}}).start()
+        return etld({"hourly": job}, config={"http": http or {}, "limits": {"hosts": hosts or {}}}).start()
     return make
 
 
@@ -140,6 +140,28 @@ def test_silence_longer_than_the_timeout(make, sim, flow, db, metadata):
     assert partition(metadata, etld.runs("hourly")[0]["run_id"], STATION_1)["requests"] == 1 + RETRIES
     check_other(flow, db, metadata)
     check_recovers(etld, sim, flow, db, metadata)
+
+
+def test_silence_longer_than_the_step_may_take(make, sim, flow, db, metadata):
+    sim.fault("hang", times=None, station=STATION_1, seconds=35)
+    etld = make(timeouts={"extract": "1s"})
+    etld.run("hourly", ok=(FAILED,), limit=20)
+    reason = check_told(etld, metadata, "step.timeout", 0)
+    assert reason == "step extract passed its limit of 1s (timeouts.extract) after 1s"
+    assert partition(metadata, etld.runs("hourly")[0]["run_id"], STATION_1)["requests"] == 1 + RETRIES
+    check_other(flow, db, metadata)
+    check_recovers(etld, sim, flow, db, metadata)
+
+
+def test_a_step_does_not_pay_for_its_turn(make, sim, flow, db):
+    """One request at a time, each slower than half of the limit: the second one's wait for the
+    host is not the source's doing."""
+    sim.fault("hang", times=None, seconds=2)
+    etld = make(http={"timeout": "30s"}, hosts={"127.0.0.1": {"max_active": 1}},
+                timeouts={"extract": "3s"}, retry={"max": 0})
+    etld.run("hourly", ok=(0,), limit=30)
+    for station in (STATION_1, STATION_2):
+        flow.check_hours(db["hourly"], station, flow.start, flow.start + HOURS * HOUR)
 
 
 def test_silence_shorter_than_the_timeout(make, sim, flow, db, metadata):

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a run that ended leaves in its job: what status and health speak of until the next
+ * one. Loop thread.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "etld.h"
+
+void etld_job_remember(struct etld_job *job, const struct etl_run *run)
+{
+	memcpy(job->last_run_id, run->run_id, sizeof job->last_run_id);
+	job->last_state = run->state;
+	job->last_started = run->started;
+	job->last_ended = run->ended;
+	if (run->state == ETL_RUN_OK)
+		job->last_ok = run->ended;
+	job->windows_failed = run->windows_failed;
+	job->windows_held = run->windows_held;
+	job->windows_blocked = run->windows_blocked;
+	snprintf(job->last_reason, sizeof job->last_reason, "%s",
+		run->error.kind != ETL_OK ? run->error.message : "");
+	for (size_t i = 0; i < run->n_strands; i++) {
+		const struct etl_strand *strand = &run->strands[i];
+
+		if (!*job->last_reason && strand->state == ETL_STRAND_BLOCKED)
+			snprintf(job->last_reason, sizeof job->last_reason, "%s", strand->reason);
+		for (size_t k = 0; k < job->job->n_partitions && strand->watermark.ms; k++)
+			if (strcmp(job->partitions[k].name, strand->partition->name) == 0)
+				job->partitions[k].watermark = strand->watermark;
+	}
+}
