@@ -12,6 +12,7 @@
 #include "http.h"
 #include "job/run.h"
 #include "loop.h"
+#include "metrics.h"
 #include "mongo/mongo.h"
 #include "pool.h"
 #include "state/state.h"
@@ -83,6 +84,8 @@ struct etld {
 	struct etld_slot_task *slot_tasks; /* skipped slots that are not on record yet */
 	bool notes_busy, notes_due; /* a task stores decided slots; some are to be stored */
 
+	struct etld_metrics metrics;
+
 	/* life */
 	bool draining, reloading;
 	struct etl_timer drain_timer, watchdog_timer;
@@ -112,6 +115,7 @@ void etld_slots_skip(struct etld *etld, const char *job, const struct etl_skip *
 void etld_slots_note(struct etld *etld, struct etld_job *job);
 void etld_slots_retire(struct etld *etld, const char *job, etl_wall slot);
 void etld_slots_flush(struct etld *etld); /* MongoDB is there again */
+size_t etld_slots_waiting(const struct etld *etld);
 void etld_slots_free(struct etld *etld);
 
 /* exec.c: carries runs and strands between loop and workers. Takes what the trigger owns. */

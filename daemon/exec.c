@@ -165,6 +165,7 @@ static void report(struct etld_run *run)
 	if (job)
 		etld_job_remember(job, run->run);
 	lost = notice_lost_mongodb(run);
+	etld_metrics_ended(&etld->metrics, run->run);
 	etld_report_run(etld, run->run);
 	tell_watchers(run, true);
 	if (job)

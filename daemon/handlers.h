@@ -82,7 +82,12 @@ struct etld_query {
 void etld_query_submit(struct etld_query *query, struct etld_request *request,
 	void (*work)(struct etld_task *task));
 
-/* health.c */
+/* handlers_explain.c */
+void etld_handle_metrics(struct etld_request *request);
+
+/* health.c: a job's health is one of these words */
+#define ETLD_HEALTHS 7
+extern const char *const etld_healths[ETLD_HEALTHS];
 const char *etld_job_health(const struct etld *etld, const struct etld_job *job, char *reason,
 	size_t size);
 

@@ -9,6 +9,9 @@
 #include "handlers.h"
 #include "time/duration.h"
 
+const char *const etld_healths[ETLD_HEALTHS] = {"ok", "late", "stale", "failing", "held", "paused",
+	"blocked"};
+
 /* How far the slowest partition is behind what is due by now. */
 static etl_dur behind(const struct etld *etld, const struct etld_job *job)
 {

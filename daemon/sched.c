@@ -35,7 +35,8 @@ unsigned etld_active_runs(const struct etld *etld)
 
 /* ---- the scheduler's hands ------------------------------------------------------------------- */
 
-static void log_skip(const struct etld_job *job, const struct etl_skip *skip)
+static void count_and_log_skip(struct etld *etld, const struct etld_job *job,
+	const struct etl_skip *skip)
 {
 	char first[ETL_TIME_TEXT_BYTES], last[ETL_TIME_TEXT_BYTES];
 
@@ -45,6 +46,7 @@ static void log_skip(const struct etld_job *job, const struct etl_skip *skip)
 		{"ETL_SLOT_LAST", last, 0}, {"ETL_SLOTS", NULL, (int64_t)skip->slots},
 		{"ETL_REASON", etl_skip_text(skip->code), 0}};
 
+	etld_metrics_skipped(&etld->metrics, skip);
 	if (skip->slots == 1)
 		etld_log(ETLD_NOTICE, ETLD_MSG_SLOTS_SKIPPED, fields, 5, "%s: slot %s does not run: %s",
 			job->name, last, etl_skip_text(skip->code));
@@ -57,10 +59,13 @@ static void log_skip(const struct etld_job *job, const struct etl_skip *skip)
 static void *on_start(void *ctx, struct etl_sched_job *sched_job, struct etl_trigger *trigger)
 {
 	struct etld_job *job = job_of(sched_job);
+	struct etld *etld = ctx;
+	etl_wall due = etl_wall_add(trigger->slot, etl_job_jitter(job->job, etld->host));
 
 	if (trigger->skip.last.ms)
-		log_skip(job, &trigger->skip);
-	return etld_exec_start(ctx, job, trigger);
+		count_and_log_skip(etld, job, &trigger->skip);
+	etld_metrics_started(&etld->metrics, trigger, etl_wall_diff(etl_now(etld->clock), due));
+	return etld_exec_start(etld, job, trigger);
 }
 
 static void on_cancel(void *ctx, void *run)
@@ -74,13 +79,21 @@ static void on_skip(void *ctx, struct etl_sched_job *sched_job, const struct etl
 {
 	struct etld_job *job = job_of(sched_job);
 
-	log_skip(job, skip);
+	count_and_log_skip(ctx, job, skip);
 	etld_slots_skip(ctx, job->name, skip, schedule);
 }
 
 static void on_note(void *ctx, struct etl_sched_job *job)
 {
 	etld_slots_note(ctx, job_of(job));
+}
+
+static void on_fired(void *ctx, struct etl_sched_job *job, uint64_t slots, etl_dur late)
+{
+	struct etld *etld = ctx;
+
+	(void)job;
+	etld_metrics_slots(&etld->metrics, slots, late);
 }
 
 static struct etl_sched_job *on_find(void *ctx, const char *name)
@@ -97,6 +110,7 @@ void etld_sched_open(struct etld *etld)
 		.cancel = on_cancel,
 		.skip = on_skip,
 		.note = on_note,
+		.fired = on_fired,
 		.find = on_find,
 	};
 

@@ -201,6 +201,15 @@ void etld_slots_flush(struct etld *etld)
 	save_notes(etld);
 }
 
+size_t etld_slots_waiting(const struct etld *etld)
+{
+	size_t n = 0;
+
+	for (const struct etld_slot_task *t = etld->slot_tasks; t; t = t->next)
+		n++;
+	return n;
+}
+
 void etld_slots_free(struct etld *etld)
 {
 	struct etld_slot_task *t = ETL_TAKE(etld->slot_tasks), *next;

@@ -319,6 +319,16 @@ static const struct etl_command commands[] = {
 		.reply = "(" HEAD ", generation: int, jobs: int, warnings: []string)",
 		.args = no_args,
 	},
+	[ETL_COMMAND_METRICS] = {
+		.name = "metrics",
+		.summary = "Counters of the daemon, as text for Prometheus",
+		.help = "etld(8) lists them.\n\n"
+			"  etlctl metrics | grep ^etld_slot_lateness\n",
+		.access = ETL_ACCESS_READ,
+		.method = "Metrics",
+		.reply = "(" HEAD ", text: string)",
+		.args = no_args,
+	},
 	[ETL_COMMAND_LOGS] = {
 		.name = "logs",
 		.summary = "What the journal says about a job",

@@ -134,7 +134,7 @@ static void decide(struct etl_sched *sched, struct etl_sched_job *job, const str
 	struct etl_slot_verdict verdict = etl_misfire_decide(job->job, slots, due);
 
 	if (sched->ops->fired)
-		sched->ops->fired(sched->ctx, job, etl_wall_diff(due, slots->newest));
+		sched->ops->fired(sched->ctx, job, slots->n, etl_wall_diff(due, slots->newest));
 	job->decided = slots->newest;
 	if (!verdict.run)
 		etl_sched_skip(sched, job, &verdict.skip);

@@ -77,8 +77,9 @@ struct etl_sched_ops {
 	void (*note)(void *ctx, struct etl_sched_job *job);
 	/* Asks the job's sensor; the answer comes by etl_sched_sensed. */
 	void (*sense)(void *ctx, struct etl_sched_job *job);
-	/* A slot was found `late` after it was due, jitter included. NULL = nobody counts. */
-	void (*fired)(void *ctx, struct etl_sched_job *job, etl_dur late);
+	/* `slots` have fallen due; the newest was found `late` after its time, jitter included.
+	 * NULL = nobody counts. */
+	void (*fired)(void *ctx, struct etl_sched_job *job, uint64_t slots, etl_dur late);
 	/* By name; NULL if there is none. */
 	struct etl_sched_job *(*find)(void *ctx, const char *name);
 };

@@ -3,7 +3,7 @@
 
 Message ids: daemon/message_ids.h and systemd/etld.catalog, each in both languages with the
 same fields, and each sent by the daemon. Commands: the table of lib/ctl and etlctl(1); the commands that texts for operators name exist. Error codes: lib/conf/diag.h and
-etld.yaml(5). Options: the option tables and etld.yaml(5).
+etld.yaml(5). Options: the option tables and etld.yaml(5). Metrics: their table and etld(8).
 """
 import re
 
@@ -116,9 +116,21 @@ def check_options(report):
             *(f"{n} ({path})" for n, path in sorted(names.items()) if not re.search(rf"\b{n}\b", page))])
 
 
+def check_metrics(report):
+    """The table of daemon/metrics.c and its list in etld(8): names, types, helps."""
+    table = tree.code_only(tree.read("daemon/metrics.c"), keep_strings=True)
+    rows = re.findall(r'\{"(etld_\w+)", (COUNTER|GAUGE|HISTOGRAM),\s*"([^"]*)",', table)
+    said = re.findall(r"(?m)^\.It (etld_\w+) Ta (\w+) Ta (.*)$", plain(MAN + "etld.8"))
+    wanted = [(name, kind.lower(), text) for name, kind, text in rows]
+    report.check(f"{len(wanted)} metrics stand in etld(8) as in the table", [
+        *(f".It {n} Ta {k} Ta {t}" for n, k, t in wanted if (n, k, t) not in said),
+        *(f"{n} stands in etld(8) and not so in the table" for n, k, t in said if (n, k, t) not in wanted)]
+        if wanted else ["no table was found in daemon/metrics.c"])
+
+
 def main():
     report = tree.Report("docs")
-    for check in (check_messages, check_commands, check_advice, check_codes, check_options):
+    for check in (check_messages, check_metrics, check_commands, check_advice, check_codes, check_options):
         try:
             check(report)
         except FileNotFoundError as missing:

@@ -105,6 +105,7 @@ ANSWERS = {
     "Pause": envelope("pause", job="airqino", paused=True, changed=True, reason="move"),
     "Resume": envelope("pause", job="airqino", paused=False, changed=True, reason=None),
     "Reload": envelope("reload", generation=4, jobs=2, warnings=["jobs.d/x.yaml: soon out of use"]),
+    "Metrics": envelope("metrics", text="# HELP a A.\n# TYPE a gauge\na 1\n"),
     "Version": envelope("version", version="0.1.0", pid=42, started="2026-07-01T09:00:00Z"),
 }
 
@@ -293,6 +294,13 @@ def test_watermark_show(fake, ctl):
     assert rows(ctl("watermark", "show", "airqino").out)[1] == [
         "station=1", "2026-07-01 10:00Z", "2h10m", "2023-01-01 00:00Z", "1h00m", "2026-07-01 11:10Z (59m ago)", RUN_ID,
         "17"]
+
+
+def test_metrics_are_printed_as_they_are(fake, ctl):
+    answer = ctl("metrics")
+    assert answer.code == 0 and answer.out == "# HELP a A.\n# TYPE a gauge\na 1\n"
+    fake.answers["Metrics"] = envelope("metrics", text='a{x="\x1b[2J"} 1\n')
+    assert "\x1b" not in ctl("metrics").out
 
 
 def test_pause_and_resume(fake, ctl):
