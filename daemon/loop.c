@@ -2,7 +2,7 @@
  *
  * The event loop. libev's own timers are not used: its periodic ones lose a slot when the
  * clock jumps over it, and its relative ones stand still in suspend. One timerfd on
- * CLOCK_BOOTTIME is set to the wheel's next wake before each sleep.
+ * CLOCK_BOOTTIME, which goes on in suspend, is set to the wheel's next wake before each sleep.
  */
 #include "loop.h"
 
@@ -106,12 +106,17 @@ static void on_signal(struct ev_loop *ev, ev_signal *watcher, int revents)
 	loop->events.signal(loop->events.ctx, watcher->signum);
 }
 
-/* Any set of the wall clock cancels this timer: read() then fails with ECANCELED. */
-static void arm_step_watch(struct etld_loop *loop)
+/* Any set of the wall clock cancels this timer: read() then fails with ECANCELED, and so does
+ * arming it if the clock was set since the last read. It must not expire by itself, or a clock
+ * that is set beyond it would keep the loop busy: as far as the kernel counts, in 2262. True if
+ * the clock was set. */
+static bool arm_step_watch(struct etld_loop *loop)
 {
-	struct itimerspec far = {.it_value.tv_sec = INT64_C(4102444800)}; /* 2100-01-01 */
+	struct itimerspec far = {.it_value.tv_sec = INT64_MAX / 1000000000};
 
-	(void)timerfd_settime(loop->step_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &far, NULL);
+	return timerfd_settime(loop->step_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &far,
+		       NULL) < 0 &&
+		errno == ECANCELED;
 }
 
 static void on_step(void *ctx, int fd, bool readable, bool writable)
@@ -123,7 +128,7 @@ static void on_step(void *ctx, int fd, bool readable, bool writable)
 
 	(void)readable;
 	(void)writable;
-	arm_step_watch(loop);
+	stepped |= arm_step_watch(loop);
 	if (stepped)
 		loop->events.clock_stepped(loop->events.ctx);
 }
@@ -139,11 +144,27 @@ static void on_wheel(void *ctx, int fd, bool readable, bool writable)
 		loop->armed_us = 0;
 }
 
+/* Sets the descriptor to `next` (us == 0: to nothing), as a length from now: that is what
+ * libfaketime carries over to a clock that it fakes (packaging/doc/adr/0020). A length is wrong
+ * if we stood still between the look at the clock and the call, so the clock is asked again. */
+static void set_wheel_fd(struct etld_loop *loop, etl_mono next)
+{
+	for (int attempt = 0; attempt < 4; attempt++) {
+		etl_mono now = etl_mono_now(loop->clock);
+		int64_t left = !next.us ? 0 : next.us > now.us ? next.us - now.us : 1;
+		struct itimerspec spec = {.it_value = {.tv_sec = left / 1000000,
+						  .tv_nsec = left % 1000000 * 1000}};
+
+		(void)timerfd_settime(loop->wheel_fd, 0, &spec, NULL);
+		if (etl_mono_diff(etl_mono_now(loop->clock), now).us < ETL_MS(1).us)
+			return;
+	}
+}
+
 /* Before each sleep: what is due fires, then the descriptor is set to the next wake. */
 static void on_prepare(struct ev_loop *ev, ev_prepare *watcher, int revents)
 {
 	struct etld_loop *loop = watcher->data;
-	struct itimerspec spec = {{0}};
 	etl_mono next;
 
 	(void)ev;
@@ -156,9 +177,7 @@ static void on_prepare(struct ev_loop *ev, ev_prepare *watcher, int revents)
 		next.us = 1;
 	if (next.us == loop->armed_us)
 		return;
-	spec.it_value.tv_sec = next.us / 1000000;
-	spec.it_value.tv_nsec = next.us % 1000000 * 1000;
-	(void)timerfd_settime(loop->wheel_fd, TFD_TIMER_ABSTIME, &spec, NULL);
+	set_wheel_fd(loop, next);
 	loop->armed_us = next.us;
 }
 
@@ -199,7 +218,7 @@ struct etld_loop *etld_loop_new(const struct etl_clock *clock,
 	start_signals(loop);
 	loop->wheel_io = etld_io_add(loop, loop->wheel_fd, true, false, on_wheel, loop, "wheel");
 	loop->step_io = etld_io_add(loop, loop->step_fd, true, false, on_step, loop, "clock step");
-	arm_step_watch(loop);
+	(void)arm_step_watch(loop); /* no slot is planned yet */
 	return loop;
 }
 
