@@ -30,6 +30,7 @@ static const etld_handler handlers[ETL_COMMAND_MAX] = {
 	[ETL_COMMAND_PAUSE] = etld_handle_pause,
 	[ETL_COMMAND_RESUME] = etld_handle_resume,
 	[ETL_COMMAND_RELOAD] = etld_handle_reload,
+	[ETL_COMMAND_SIMULATE] = etld_handle_simulate,
 	[ETL_COMMAND_METRICS] = etld_handle_metrics,
 	[ETL_COMMAND_VERSION] = etld_handle_version,
 };

@@ -82,6 +82,9 @@ struct etld_query {
 void etld_query_submit(struct etld_query *query, struct etld_request *request,
 	void (*work)(struct etld_task *task));
 
+/* handlers_simulate.c */
+void etld_handle_simulate(struct etld_request *request);
+
 /* handlers_explain.c */
 void etld_handle_metrics(struct etld_request *request);
 

@@ -81,14 +81,21 @@ static bool rule_fits(const struct etld_host_rule *rule, const char *host, bool 
 	return strncasecmp(rule->host, host, n) == 0 && (host[n] == '\0' || host[n] == ':');
 }
 
-static void apply_rules(const struct etld_gates *gates, struct etld_gate *gate)
+const struct etld_host_rule *etld_host_rule_of(const struct etld_host_rule *others,
+	const struct etld_host_rule *rules, size_t n, const char *host)
 {
+	const struct etld_host_rule *found = others;
 	bool exactly = false;
 
-	gate->rule = gates->others;
-	for (size_t i = 0; i < gates->n_rules && !exactly; i++)
-		if (rule_fits(&gates->rules[i], gate->host, &exactly))
-			gate->rule = &gates->rules[i];
+	for (size_t i = 0; i < n && !exactly; i++)
+		if (rule_fits(&rules[i], host, &exactly))
+			found = &rules[i];
+	return found;
+}
+
+static void apply_rules(const struct etld_gates *gates, struct etld_gate *gate)
+{
+	gate->rule = etld_host_rule_of(gates->others, gates->rules, gates->n_rules, gate->host);
 }
 
 void etld_gates_rules(struct etld_gates *gates, const struct etld_host_rule *others,

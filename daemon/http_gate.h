@@ -56,6 +56,9 @@ void etld_gates_free(struct etld_gates *gates);
 /* Lent until the next call. `others` is for hosts without a rule. */
 void etld_gates_rules(struct etld_gates *gates, const struct etld_host_rule *others,
 	const struct etld_host_rule *rules, size_t n);
+/* The rule that fits the host best, or `others`. */
+const struct etld_host_rule *etld_host_rule_of(const struct etld_host_rule *others,
+	const struct etld_host_rule *rules, size_t n, const char *host);
 void etld_gates_watch(struct etld_gates *gates, etld_gate_fn fn, void *ctx);
 
 /* Queues at the gate of the URL's host and port. `patience`: how long it would wait for a hold

@@ -26,6 +26,14 @@ static const struct etl_command_arg next_args[] = {
 	{"from", "--from", 0, "TIME", ETL_ARG_TIME, 0, "start there instead of now"},
 	END,
 };
+static const struct etl_command_arg simulate_args[] = {
+	JOB_OPTIONAL,
+	{"from", "--from", 0, "TIME", ETL_ARG_TIME, 0, "slots from here on (now)"},
+	{"to", "--to", 0, "TIME", ETL_ARG_TIME, 0, "slots before this (a day later)"},
+	{"group", "--group", 0, "GROUP", ETL_ARG_TEXT, 0, "only jobs of this group"},
+	{"limit", "--limit", 'n', "N", ETL_ARG_INT, 0, "how many slots are listed (20)"},
+	END,
+};
 static const struct etl_command_arg run_args[] = {
 	JOB_REQUIRED,
 	{"window", "--window", 0, "START[/END]", ETL_ARG_TEXT, 0, "this window only"},
@@ -318,6 +326,24 @@ static const struct etl_command commands[] = {
 		.method = "Reload",
 		.reply = "(" HEAD ", generation: int, jobs: int, warnings: []string)",
 		.args = no_args,
+	},
+	[ETL_COMMAND_SIMULATE] = {
+		.name = "simulate",
+		.summary = "Runs to come: slots, clock changes, collisions; nothing is run",
+		.help =
+			"Computed by the daemon from the configuration that it has loaded, with this\n"
+			"host's jitter. Each partition is taken for one request. Paused jobs are left\n"
+			"out unless they are named. At most 400 days and 200,000 slots.\n\n"
+			"  etlctl simulate\n"
+			"  etlctl simulate --from 2026-03-28 --to 2026-03-30 -n 100\n"
+			"  etlctl simulate airqino --from 2026-01-01 --to 2027-01-01\n",
+		.access = ETL_ACCESS_READ,
+		.method = "Simulate",
+		.reply = "(" HEAD ", from: string, to: string, jobs: int, paused: int, "
+			 "without_slots: int, max_active: int, total: int, cut_at: ?string, "
+			 "slots: []object, clocks: []object, clocks_total: int, hosts: []object, "
+			 "collisions: []object, collisions_total: int, busiest: []object)",
+		.args = simulate_args,
 	},
 	[ETL_COMMAND_METRICS] = {
 		.name = "metrics",

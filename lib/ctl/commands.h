@@ -33,6 +33,7 @@
 	X(RESUME)                                                                               \
 	X(CONFIG_CHECK)                                                                         \
 	X(RELOAD)                                                                               \
+	X(SIMULATE)                                                                             \
 	X(METRICS)                                                                              \
 	X(LOGS)                                                                                 \
 	X(VERSION)                                                                              \

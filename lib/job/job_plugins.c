@@ -3,6 +3,7 @@
  * A job's plugins: one source, a list of transforms, a list of checks, one sink, each found
  * by its name, filled by its own table and asked to check itself.
  */
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 #include "base/hash.h"
 #include "base/str.h"
 #include "job/job_parts.h"
+#include "state/state.h"
 
 static void unknown_plugin(const struct etl_node *key, const char *kind, const char *const *names,
 	size_t n, const struct etl_conf_env *env)
@@ -75,6 +77,17 @@ static void *load_options(const struct etl_option *table, size_t size,
 	return options;
 }
 
+static const char *host_of(const struct etl_job *job, const struct etl_conf_env *env)
+{
+	char host[ETL_SOURCE_HOST_BYTES];
+
+	if (!job->source->host || !job->source->host(job->source_options, host, sizeof host))
+		return "";
+	for (char *c = host; *c; c++)
+		*c = (char)tolower((unsigned char)*c);
+	return etl_arena_strdup(env->arena, host);
+}
+
 void etl_job_load_source(struct etl_job *job, const struct etl_node *node,
 	const struct etl_conf_env *env)
 {
@@ -95,6 +108,7 @@ void etl_job_load_source(struct etl_job *job, const struct etl_node *node,
 		etl_diag_add(env->diag, &node->mark, ETL_DIAG_MISSING, NULL,
 			"time: {field: timestamp, format: ...}, or window: none",
 			"%s has windows, but its source says no event time", env->what);
+	job->host = host_of(job, env);
 	if (job->source->shared_new)
 		job->source_shared = job->source->shared_new(job->source_options);
 }

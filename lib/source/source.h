@@ -84,6 +84,10 @@ struct etl_source_type {
 	/* True if records carry event time, so that a window can be asked for. */
 	bool (*has_time)(const void *options);
 
+	/* The host that it asks, with its port if the options name one ("api.example.org:8443"):
+	 * what `limits.hosts` calls it. False if it asks none. NULL = it never asks one. */
+	bool (*host)(const void *options, char *out, size_t size);
+
 	/* State that all instances of a job share and that lives as long as its generation
 	 * (tokens). Must be safe for several threads. NULL = none. */
 	void *(*shared_new)(const void *options);

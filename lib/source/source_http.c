@@ -13,6 +13,7 @@
 #include "source/http/oauth.h"
 #include "source/http/options.h"
 #include "source/http/request.h"
+#include "source/http/text.h"
 #include "source/source.h"
 
 enum in_the_air { NOTHING, TOKEN, DATA };
@@ -37,6 +38,11 @@ static void check(void *options, const struct etl_node *node, const struct etl_c
 static bool has_time(const void *options)
 {
 	return ((const struct etl_http_options *)options)->time;
+}
+
+static bool host(const void *options, char *out, size_t size)
+{
+	return etl_http_url_host(((const struct etl_http_options *)options)->url_text, out, size);
 }
 
 static void *shared_new(const void *options)
@@ -283,6 +289,7 @@ const struct etl_source_type etl_source_http = {
 	.size = sizeof(struct http),
 	.check = check,
 	.has_time = has_time,
+	.host = host,
 	.shared_new = shared_new,
 	.shared_free = shared_free,
 	.open = open_instance,

@@ -39,6 +39,7 @@ static int teardown(void **state)
 
 static void test_get(void **state)
 {
+	char host[64];
 	struct rig *rig = *state;
 	const struct etl_request *request = &rig->request;
 
@@ -61,6 +62,9 @@ static void test_get(void **state)
 	assert_ptr_equal(request->arena, rig->request_arena);
 	assert_true(rig->options.json.records[0] == '\0');
 	assert_false(etl_source_http.has_time(&rig->options));
+	assert_true(etl_source_http.host(&rig->options, host, sizeof host));
+	assert_string_equal(host, "api.example.org");
+	assert_false(etl_source_http.host(&rig->options, host, 15)); /* does not fit */
 }
 
 static void test_defaults(void **state)

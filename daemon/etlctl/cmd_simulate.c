@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * simulate: a summary, hosts, where runs meet, what the clocks do, then the slots.
+ */
+#include <stdio.h>
+
+#include "etlctl/print.h"
+
+enum { SHOWN = 10 }; /* rows of a table that is not the slots' */
+
+static void say_more(int64_t total, size_t shown, const char *what)
+{
+	if (total > (int64_t)shown)
+		printf("  ... and %lld more %s\n", (long long)total - (long long)shown, what);
+}
+
+static void print_summary(const struct etl_json *reply)
+{
+	const char *cut = etl_json_text(reply, "cut_at", NULL);
+	int64_t paused = etl_json_int(reply, "paused", 0);
+	int64_t without = etl_json_int(reply, "without_slots", 0);
+	ETL_BUF_CLEANUP struct etl_buf out;
+
+	etl_buf_init(&out, 4096);
+	etl_buf_printf(&out, "slots: %lld, of %lld jobs, from ", (long long)etl_json_int(reply, "total", 0),
+		(long long)etl_json_int(reply, "jobs", 0));
+	print_time(etl_json_text(reply, "from", NULL), &out);
+	etl_buf_str(&out, " to ");
+	print_time(etl_json_text(reply, "to", NULL), &out);
+	etl_buf_printf(&out, "\nplaces for runs: %lld\n", (long long)etl_json_int(reply, "max_active", 0));
+	if (paused)
+		etl_buf_printf(&out, "paused and left out: %lld\n", (long long)paused);
+	if (without)
+		etl_buf_printf(&out, "without slots of their own, they run after others: %lld\n",
+			(long long)without);
+	if (cut) {
+		etl_buf_str(&out, "cut at ");
+		print_time(cut, &out);
+		etl_buf_str(&out, ": there are too many slots; ask for a shorter range\n");
+	}
+	print_out(&out);
+}
+
+static void print_hosts(const struct etlctl *ctl, const struct etl_json *reply)
+{
+	static const char *const titles[] = {"HOST", ">JOBS", ">RUNS", ">REQUESTS", ">AT ONCE",
+		">PEAK/H", "HOUR", ">PEAK/MIN", "MINUTE", NULL};
+	const struct etl_json *list = etl_json_get(reply, "hosts");
+	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
+	size_t n = 0;
+
+	ETL_JSON_EACH(host, list) {
+		if (n++ == SHOWN)
+			break;
+		table_text(table, etl_json_text(host, "host", "?"));
+		table_int(table, etl_json_int(host, "jobs", 0));
+		table_int(table, etl_json_int(host, "runs", 0));
+		table_int(table, etl_json_int(host, "requests", 0));
+		table_int(table, etl_json_int(host, "max_active", 0));
+		table_int(table, etl_json_int(host, "hour_peak", 0));
+		table_time(table, etl_json_text(host, "hour", NULL));
+		table_int(table, etl_json_int(host, "minute_peak", 0));
+		table_time(table, etl_json_text(host, "minute", NULL));
+	}
+	if (n)
+		putchar('\n');
+	table_print(table, NULL);
+	say_more((int64_t)etl_json_size(list), SHOWN, "hosts");
+}
+
+static void print_collisions(const struct etlctl *ctl, const struct etl_json *reply)
+{
+	static const char *const titles[] = {"COLLISION", ">AT ONCE", ">LIMIT", "OF", NULL};
+	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
+	size_t n = 0;
+
+	ETL_JSON_EACH(collision, etl_json_get(reply, "collisions")) {
+		const char *host = etl_json_text(collision, "host", NULL);
+
+		if (n++ == SHOWN)
+			break;
+		table_time(table, etl_json_text(collision, "minute", NULL));
+		table_int(table, etl_json_int(collision, "n", 0));
+		table_int(table, etl_json_int(collision, "limit", 0));
+		table_text(table, host ? host : "places for runs");
+	}
+	if (n)
+		putchar('\n');
+	table_print(table, NULL);
+	say_more(etl_json_int(reply, "collisions_total", 0), SHOWN, "minutes");
+}
+
+static void print_busiest(const struct etlctl *ctl, const struct etl_json *reply)
+{
+	static const char *const titles[] = {"BUSIEST MINUTES", ">STARTS", NULL};
+	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
+	int64_t first = etl_json_int(etl_json_first(etl_json_get(reply, "busiest")), "starts", 0);
+
+	if (first < 2) /* nothing meets */
+		return;
+	ETL_JSON_EACH(minute, etl_json_get(reply, "busiest")) {
+		table_time(table, etl_json_text(minute, "minute", NULL));
+		table_int(table, etl_json_int(minute, "starts", 0));
+	}
+	putchar('\n');
+	table_print(table, NULL);
+}
+
+static void print_clocks(const struct etl_json *reply)
+{
+	ETL_BUF_CLEANUP struct etl_buf out;
+	size_t n = 0;
+
+	etl_buf_init(&out, 64 * 1024);
+	ETL_JSON_EACH(clock, etl_json_get(reply, "clocks")) {
+		if (n++ == SHOWN)
+			break;
+		etl_buf_str(&out, n == 1 ? "\n" : "");
+		print_clean(etl_json_text(clock, "job", "?"), &out);
+		etl_buf_str(&out, ": ");
+		print_clean(etl_json_text(clock, "text", ""), &out);
+		etl_buf_char(&out, '\n');
+	}
+	print_out(&out);
+	say_more(etl_json_int(reply, "clocks_total", 0), SHOWN, "changes of clocks");
+}
+
+static void print_slots(const struct etlctl *ctl, const struct etl_json *reply)
+{
+	static const char *const titles[] = {"FIRES AT", "JOB", "SLOT", "ON THE WALL", "ZONE", NULL};
+	const struct etl_json *list = etl_json_get(reply, "slots");
+	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
+
+	ETL_JSON_EACH(slot, list) {
+		table_text(table, etl_json_text(slot, "fires_at", "?"));
+		table_text(table, etl_json_text(slot, "job", "?"));
+		table_text(table, etl_json_text(slot, "slot", "?"));
+		table_text(table, etl_json_text(slot, "local", "?"));
+		table_text(table, etl_json_text(slot, "timezone", "?"));
+	}
+	putchar('\n');
+	table_print(table, "no slots in this range");
+	say_more(etl_json_int(reply, "total", 0), etl_json_size(list), "slots (-n lists more)");
+}
+
+static void print_simulation(const struct etlctl *ctl, const struct etl_json *reply)
+{
+	print_summary(reply);
+	print_hosts(ctl, reply);
+	print_collisions(ctl, reply);
+	print_busiest(ctl, reply);
+	print_clocks(reply);
+	print_slots(ctl, reply);
+}
+
+int etlctl_simulate(const struct etlctl *ctl)
+{
+	int status = etlctl_call_and_print(ctl, print_simulation);
+
+	if (status == EXIT_NO_DAEMON)
+		etlctl_say("simulate needs the daemon: it knows the configuration, its zones and "
+			   "this host's jitter");
+	return status;
+}
