@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "backfill.h"
 #include "base/alloc.h"
 #include "control.h"
 #include "hosts.h"
@@ -151,6 +152,7 @@ static int open_parts(struct etld *etld, struct etl_error *err)
 	if (!etld->loop)
 		return -1;
 	etld_sched_open(etld);
+	etld->backfills = etld_backfills_new(etld);
 	etld->pool = etld_pool_new((unsigned)settings->limits.workers, etld->clock, wake_loop, etld);
 	etld_settings_http(settings, &http);
 	etld->http = etld_http_new(etld->loop, etld->clock, &http, err);
@@ -205,6 +207,7 @@ void etld_free(struct etld *etld)
 		return;
 	etld_control_close(etld->control);
 	etld_pool_free(etld->pool);
+	etld_backfills_free(etld);
 	etld_slots_free(etld);
 	etld_sched_free(etld);
 	etld_hosts_free(etld->hosts);

@@ -20,6 +20,7 @@
 struct etld_run;
 struct etld_control;
 struct etld_hosts;
+struct etld_backfills;
 
 /* What the daemon knows of a partition without asking MongoDB. */
 struct etld_partition {
@@ -81,6 +82,7 @@ struct etld {
 	struct etld_job *jobs; /* hash by name */
 	struct etld_run *runs; /* list of those that are alive */
 	struct etl_sched *sched;
+	struct etld_backfills *backfills;
 	struct etld_slot_task *slot_tasks; /* skipped slots that are not on record yet */
 	bool notes_busy, notes_due; /* a task stores decided slots; some are to be stored */
 

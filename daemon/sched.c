@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backfill.h"
 #include "base/alloc.h"
 #include "etld.h"
 #include "journal.h"
@@ -122,6 +123,7 @@ void etld_sched_run_ended(struct etld *etld, struct etld_job *job, const struct 
 {
 	struct etl_run_outcome outcome;
 
+	etld_backfills_run_ended(etld, run);
 	etl_run_outcome(run, &outcome);
 	outcome.store_lost |= store_lost;
 	etl_sched_ended(etld->sched, &job->sched, &outcome);
@@ -183,6 +185,7 @@ void etld_sched_up(struct etld *etld, bool first)
 	etl_sched_store(etld->sched, true);
 	for (struct etld_job *job = etld->jobs; first && job; job = job->hh.next)
 		catch_up(etld, job);
+	etld_backfills_up(etld);
 }
 
 /* ---- generations --------------------------------------------------------------------------- */

@@ -223,7 +223,7 @@ void etl_sched_remove(struct etl_sched *sched, struct etl_sched_job *job)
 	etl_timer_cancel(sched->wheel, &job->again_timer);
 	etl_sched_unready(sched, job);
 	take_back(job);
-	etl_sched_drop_pending(job);
+	etl_sched_drop_pending(sched, job);
 	if (job->run) { /* it ends without us */
 		sched->active--;
 		sched->active_backfills -= job->running.kind == ETL_TRIGGER_BACKFILL;

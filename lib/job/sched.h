@@ -69,6 +69,8 @@ struct etl_sched_ops {
 	/* Starts a run and gives a handle; takes trigger->partition. Never ends it at once. */
 	void *(*start)(void *ctx, struct etl_sched_job *job, struct etl_trigger *trigger);
 	void (*cancel)(void *ctx, void *run);
+	/* A run by hand that waited will not start: its job is gone. */
+	void (*drop)(void *ctx, void *tag);
 	/* These slots will not run: to be recorded (etl_skip_save). `schedule` is the key of the
 	 * schedule that is in force. */
 	void (*skip)(void *ctx, struct etl_sched_job *job, const struct etl_skip *skip,
@@ -128,6 +130,9 @@ enum etl_accept { ETL_ACCEPT_STARTED, ETL_ACCEPT_WAITS, ETL_ACCEPT_REFUSED };
 /* A trigger without a slot: AFTER, CATCH_UP, MANUAL, BACKFILL. Takes it in any case. */
 enum etl_accept etl_sched_trigger(struct etl_sched *sched, struct etl_sched_job *job,
 	struct etl_trigger *trigger);
+
+/* The backfill's piece that waits for its turn goes. */
+void etl_sched_drop_backfill(struct etl_sched *sched, struct etl_sched_job *job);
 
 /* What a run that ended means for the schedule. */
 struct etl_run_outcome {

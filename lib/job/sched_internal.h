@@ -39,7 +39,7 @@ void etl_sched_offer(struct etl_sched *sched, struct etl_sched_job *job,
 void etl_sched_make_ready(struct etl_sched *sched, struct etl_sched_job *job);
 void etl_sched_dispatch(struct etl_sched *sched);
 void etl_sched_unready(struct etl_sched *sched, struct etl_sched_job *job);
-void etl_sched_drop_pending(struct etl_sched_job *job);
+void etl_sched_drop_pending(struct etl_sched *sched, struct etl_sched_job *job);
 
 /* sched_sensor.c: the job's next live trigger waits for its sensor first. Takes it. */
 void etl_sched_sense(struct etl_sched *sched, struct etl_sched_job *job,

@@ -81,11 +81,13 @@ static struct etl_trigger take_next(struct etl_sched_job *job, int lane)
 	return take(&job->live, &job->has_live);
 }
 
-void etl_sched_drop_pending(struct etl_sched_job *job)
+void etl_sched_drop_pending(struct etl_sched *sched, struct etl_sched_job *job)
 {
 	while (job->manual) {
 		struct etl_trigger trigger = take_manual(job);
 
+		if (trigger.tag)
+			sched->ops->drop(sched->ctx, trigger.tag);
 		etl_trigger_fini(&trigger);
 	}
 	etl_trigger_fini(&job->live);
@@ -312,6 +314,14 @@ enum etl_accept etl_sched_trigger(struct etl_sched *sched, struct etl_sched_job 
 	etl_sched_make_ready(sched, job);
 	etl_sched_dispatch(sched);
 	return !was_running && job->run ? ETL_ACCEPT_STARTED : ETL_ACCEPT_WAITS;
+}
+
+void etl_sched_drop_backfill(struct etl_sched *sched, struct etl_sched_job *job)
+{
+	(void)sched;
+	if (job->has_backfill)
+		etl_trigger_fini(&job->backfill);
+	job->has_backfill = false; /* where it stands in a lane it finds nothing to do */
 }
 
 /* ---- the end of a run ---------------------------------------------------------------------- */

@@ -143,6 +143,8 @@ enum etl_go etl_step_plan(struct etl_strand *strand, struct etl_error *err)
 	struct etl_state *state = run->env->state;
 	bool is_asked = etl_run_is_asked(run);
 	etl_mono began = etl_mono_now(run->env->clock);
+	bool is_backfill = run->trigger.kind == ETL_TRIGGER_BACKFILL;
+	struct etl_asked asked = {run->trigger.asked, run->trigger.reprocess};
 	struct etl_window range;
 
 	if (!strand->work) {
@@ -158,12 +160,12 @@ enum etl_go etl_step_plan(struct etl_strand *strand, struct etl_error *err)
 		return ETL_GO_FAIL;
 	strand->watermark = work->watermark.processed;
 	range = etl_window_scan_range(&job->window, &work->watermark, run->planned);
-	if (is_asked && run->trigger.asked.start.ms < range.start.ms)
-		range.start = run->trigger.asked.start;
+	if (is_asked && asked.range.start.ms < range.start.ms)
+		range.start = asked.range.start;
 	if (read_ledger(strand, &range, err) < 0)
 		return ETL_GO_FAIL;
 	etl_window_plan(&job->window, &work->watermark, run->planned, work->briefs, work->n_briefs,
-		is_asked ? &run->trigger.asked : NULL, &work->due);
+		is_asked ? &asked : NULL, &work->due);
 	if (is_asked && work->due.more) {
 		etl_error_set(err, ETL_PERMANENT, "run.too_many",
 			"more than %d windows were asked for at once; ask for them in parts",
@@ -174,7 +176,7 @@ enum etl_go etl_step_plan(struct etl_strand *strand, struct etl_error *err)
 		settle_origin(strand);
 	if (job->n_upstream && etl_upstream_filter(strand, &work->due, err) < 0)
 		return ETL_GO_FAIL;
-	if (!is_asked && give_up_lost(strand, err) < 0)
+	if ((!is_asked || is_backfill) && give_up_lost(strand, err) < 0)
 		return ETL_GO_FAIL;
 	work->used[ETL_STEP_PLAN].us = 0;
 	if (etl_step_charge(strand, ETL_STEP_PLAN,

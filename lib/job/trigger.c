@@ -21,12 +21,6 @@ static const struct {
 #undef X
 };
 
-static const char *const reprocess[] = {
-#define X(id, word, help) [ETL_REPROCESS_##id] = word,
-	ETL_REPROCESS(X)
-#undef X
-};
-
 const char *etl_trigger_word(enum etl_trigger_kind kind)
 {
 	return triggers[kind];
@@ -40,21 +34,6 @@ const char *etl_skip_word(enum etl_skip_code code)
 const char *etl_skip_text(enum etl_skip_code code)
 {
 	return skips[code].text;
-}
-
-const char *etl_reprocess_word(enum etl_reprocess r)
-{
-	return reprocess[r];
-}
-
-bool etl_reprocess_parse(const char *word, enum etl_reprocess *out)
-{
-	for (int i = 0; i < ETL_REPROCESS_MAX; i++)
-		if (strcmp(word, reprocess[i]) == 0) {
-			*out = (enum etl_reprocess)i;
-			return true;
-		}
-	return false;
 }
 
 void etl_trigger_fini(struct etl_trigger *trigger)

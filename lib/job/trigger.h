@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "time/window.h"
+#include "state/state.h"
 
 #define ETL_TRIGGERS(X)                                                                         \
 	X(SCHEDULE, "schedule") /* its slot has come */                                         \
@@ -53,21 +53,6 @@ struct etl_skip {
 	enum etl_skip_code code;
 };
 
-/* Which windows of a range an operator asked for. X(id, word, help) */
-#define ETL_REPROCESS(X)                                                                        \
-	X(ALL, "all", "every window, closed ones too")                                          \
-	X(MISSING, "missing", "windows that were never loaded")                                 \
-	X(FAILED, "failed", "those, and the ones that failed or are held")
-
-enum etl_reprocess {
-#define X(id, word, help) ETL_REPROCESS_##id,
-	ETL_REPROCESS(X)
-#undef X
-		ETL_REPROCESS_MAX
-};
-const char *etl_reprocess_word(enum etl_reprocess r);
-bool etl_reprocess_parse(const char *word, enum etl_reprocess *out);
-
 #define ETL_CAUSE_BYTES 80
 
 struct etl_trigger {
@@ -79,6 +64,7 @@ struct etl_trigger {
 	enum etl_reprocess reprocess; /* of `asked` */
 	char *partition;	      /* owned; NULL = all */
 	char cause[ETL_CAUSE_BYTES];  /* the upstream job, the backfill; "" = none */
+	void *tag; /* the owner's, of MANUAL: comes back when it starts, or when it is dropped */
 };
 void etl_trigger_fini(struct etl_trigger *trigger);
 

@@ -141,16 +141,22 @@ static bool reread_is_due(const struct etl_window_rules *rules, etl_wall limit, 
 struct plan {
 	const struct etl_window_rules *rules;
 	etl_wall again_from; /* closed windows that end after it are read again */
-	const struct etl_window *asked;
+	const struct etl_asked *asked;
 };
+
+static bool is_asked(const struct etl_asked *asked, struct etl_window window,
+	const struct etl_ledger_brief *entry)
+{
+	return window.end.ms > asked->range.start.ms && window.start.ms < asked->range.end.ms &&
+		etl_reprocess_wants(asked->reprocess, entry != NULL,
+			entry ? entry->state : ETL_WINDOW_PENDING);
+}
 
 static bool is_due(const struct plan *plan, struct etl_window window,
 	const struct etl_ledger_brief *entry, bool below_watermark, enum etl_due *why)
 {
-	if (plan->asked) {
-		*why = ETL_DUE_ASKED;
-		return window.end.ms > plan->asked->start.ms && window.start.ms < plan->asked->end.ms;
-	}
+	if (plan->asked)
+		return *why = ETL_DUE_ASKED, is_asked(plan->asked, window, entry);
 	if (entry && entry->state == ETL_WINDOW_UNRECOVERABLE)
 		return false;
 	if (entry && entry->dirty)
@@ -215,7 +221,7 @@ static void plan_full_read(const struct etl_ledger_brief *entries, size_t n,
 
 void etl_window_plan(const struct etl_window_rules *rules, const struct etl_watermark *watermark,
 	etl_wall now, const struct etl_ledger_brief *entries, size_t n_entries,
-	const struct etl_window *asked, struct etl_due_list *out)
+	const struct etl_asked *asked, struct etl_due_list *out)
 {
 	etl_wall limit, from;
 
@@ -228,7 +234,7 @@ void etl_window_plan(const struct etl_window_rules *rules, const struct etl_wate
 	limit = etl_window_limit(rules, now);
 	from = scan_start(rules, watermark, limit);
 	if (asked)
-		from = grid_floor(rules, asked->start);
+		from = grid_floor(rules, asked->range.start);
 
 	struct plan plan = {.rules = rules, .asked = asked};
 	plan.again_from = etl_wall_sub(limit, rules->lookback);
@@ -236,7 +242,7 @@ void etl_window_plan(const struct etl_window_rules *rules, const struct etl_wate
 		plan.again_from = wall_min(plan.again_from, etl_wall_sub(limit, rules->reread_span));
 	if (!asked)
 		take_older(&plan, from, entries, n_entries, out);
-	walk_grid(&plan, watermark, from, asked ? wall_min(limit, asked->end) : limit, entries,
+	walk_grid(&plan, watermark, from, asked ? wall_min(limit, asked->range.end) : limit, entries,
 		n_entries, out);
 }
 

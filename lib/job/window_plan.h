@@ -52,6 +52,12 @@ struct etl_due_window {
 	struct etl_ledger_brief had; /* what the ledger had; PENDING, attempt 0 if nothing */
 };
 
+/* Windows that an operator asked for. */
+struct etl_asked {
+	struct etl_window range; /* start < end */
+	enum etl_reprocess reprocess;
+};
+
 #define ETL_DUE_MAX 10000 /* windows of one plan; the rest waits for the next plan */
 
 struct etl_due_list {
@@ -76,11 +82,11 @@ struct etl_window etl_window_scan_range(const struct etl_window_rules *rules,
 	const struct etl_watermark *watermark, etl_wall now);
 
 /* The due windows. `entries`: the ledger's entries of the scan range and every open or dirty
- * entry before it, in order of start. `asked` (start < end) asks for exactly these windows,
- * whatever their state; else NULL. `out` is zeroed or that of an earlier plan; it is filled anew. */
+ * entry before it, in order of start. `asked` asks for exactly these windows, of those the
+ * ones that it wants; else NULL. `out` is zeroed or that of an earlier plan; it is filled anew. */
 void etl_window_plan(const struct etl_window_rules *rules, const struct etl_watermark *watermark,
 	etl_wall now, const struct etl_ledger_brief *entries, size_t n_entries,
-	const struct etl_window *asked, struct etl_due_list *out);
+	const struct etl_asked *asked, struct etl_due_list *out);
 
 /* The upper bound of the contiguous closed windows: from the watermark on, over windows that
  * the ledger had as closed and this run did not open again, or that this run closed. Both

@@ -68,7 +68,7 @@ struct memory {
 	uint64_t n_dirty_marks;
 	struct change_row *changes; /* oldest first */
 	size_t n_changes, changes_cap;
-	struct memory_docs runs, letters, audit, pauses, sources;
+	struct memory_docs runs, letters, audit, pauses, sources, backfills;
 };
 
 static inline struct memory *etl_memory_lock(struct etl_state *s)
@@ -118,6 +118,10 @@ int etl_memory_pause_set(struct etl_state *s, const char *job, bool paused, cons
 	const char *why, struct etl_error *err);
 int etl_memory_pause_list(struct etl_state *s,
 	int (*fn)(void *ctx, const char *job, const char *why), void *ctx, struct etl_error *err);
+int etl_memory_backfill_save(struct etl_state *s, const struct etl_backfill *backfill,
+	struct etl_error *err);
+int etl_memory_backfill_list(struct etl_state *s, const char *job, bool running_only, int limit,
+	int (*fn)(void *ctx, const struct etl_backfill *backfill), void *ctx, struct etl_error *err);
 int etl_memory_source_save(struct etl_state *s, const struct etl_source_state *source,
 	struct etl_error *err);
 int etl_memory_source_list(struct etl_state *s,

@@ -142,6 +142,10 @@ int etl_smdb_pause_set(struct etl_state *s, const char *job, bool paused, const 
 	const char *why, struct etl_error *err);
 int etl_smdb_pause_list(struct etl_state *s,
 	int (*fn)(void *ctx, const char *job, const char *why), void *ctx, struct etl_error *err);
+int etl_smdb_backfill_save(struct etl_state *s, const struct etl_backfill *backfill,
+	struct etl_error *err);
+int etl_smdb_backfill_list(struct etl_state *s, const char *job, bool running_only, int limit,
+	int (*fn)(void *ctx, const struct etl_backfill *backfill), void *ctx, struct etl_error *err);
 int etl_smdb_source_save(struct etl_state *s, const struct etl_source_state *source,
 	struct etl_error *err);
 int etl_smdb_source_list(struct etl_state *s,

@@ -252,6 +252,60 @@ struct etl_source_state {
 	etl_wall updated;
 };
 
+/* ---- backfills --------------------------------------------------------------------------- */
+
+/* Which windows of a range an operator asked for. X(id, word, help) */
+#define ETL_REPROCESS(X)                                                                        \
+	X(ALL, "all", "every window, closed ones too")                                          \
+	X(MISSING, "missing", "windows that were never loaded")                                 \
+	X(FAILED, "failed", "those, and the ones that failed or are held")
+
+enum etl_reprocess {
+#define X(id, word, help) ETL_REPROCESS_##id,
+	ETL_REPROCESS(X)
+#undef X
+		ETL_REPROCESS_MAX
+};
+const char *etl_reprocess_word(enum etl_reprocess r);
+bool etl_reprocess_parse(const char *word, enum etl_reprocess *out);
+
+/* `closed` is of the window's ledger entry; there is none if `entry` is false. */
+bool etl_reprocess_wants(enum etl_reprocess r, bool entry, enum etl_window_state state);
+
+#define ETL_BACKFILL_STATES(X)                                                                  \
+	X(RUNNING, "running") /* pieces of it run, or wait for their turn */                    \
+	X(DONE, "done")	      /* nothing is left that it wants */                               \
+	X(FAILED, "failed")   /* a piece failed too often; what is left can be asked for again */ \
+	X(CANCELLED, "cancelled")
+
+enum etl_backfill_state {
+#define X(id, word) ETL_BACKFILL_##id,
+	ETL_BACKFILL_STATES(X)
+#undef X
+		ETL_BACKFILL_STATE_MAX
+};
+const char *etl_backfill_state_word(enum etl_backfill_state state);
+
+/* Windows that an operator asked for, loaded piece by piece (collection backfills). */
+struct etl_backfill {
+	char id[ETL_UUID_BYTES];
+	char job[80], partition[256]; /* "" = all partitions */
+	struct etl_window range;
+	bool newest_first;
+	enum etl_reprocess reprocess;
+	double rate; /* windows a second at the most; 0 = as fast as they go */
+	enum etl_backfill_state state;
+	/* All on the near side of it is done: before it, or behind it if newest_first. */
+	etl_wall at;
+	uint64_t windows; /* wanted when it was made, over all partitions */
+	uint64_t done, failed, lost; /* loaded or empty; failed or held; given up */
+	uint64_t blocked;	     /* their upstream windows were not there */
+	uint64_t pieces;
+	int64_t attempt; /* of the piece at hand, from 1 */
+	char who[80], reason[ETL_REASON_MAX];
+	etl_wall created, updated, ended; /* ended.ms == 0: it goes on */
+};
+
 enum etl_ledger_select {
 	ETL_LEDGER_ALL,	    /* every entry that overlaps the range */
 	ETL_LEDGER_OPEN,    /* not closed, or dirty, anywhere in the range */
@@ -350,6 +404,14 @@ struct etl_state_ops {
 	int (*dead_letters_add)(struct etl_state *s, const struct etl_dead_letter_info *info,
 		const struct etl_reject *rejects, size_t n, struct etl_error *err);
 	int (*audit_add)(struct etl_state *s, const char *who, const char *what, const bson_t *details,
+		struct etl_error *err);
+
+	/* Inserts or replaces by id. */
+	int (*backfill_save)(struct etl_state *s, const struct etl_backfill *backfill,
+		struct etl_error *err);
+	/* Newest first; job NULL = all; limit 0 = all. fn: not 0 ends the list. */
+	int (*backfill_list)(struct etl_state *s, const char *job, bool running_only, int limit,
+		int (*fn)(void *ctx, const struct etl_backfill *backfill), void *ctx,
 		struct etl_error *err);
 
 	/* Paused jobs survive a restart. */

@@ -517,6 +517,7 @@ static void memory_free(struct etl_state *s)
 	etl_memory_docs_fini(&m->audit);
 	etl_memory_docs_fini(&m->pauses);
 	etl_memory_docs_fini(&m->sources);
+	etl_memory_docs_fini(&m->backfills);
 	etl_memory_changes_fini(m);
 	free(m->leases);
 	free(m->marks);
@@ -551,6 +552,8 @@ static const struct etl_state_ops memory_ops = {
 	.audit_add = etl_memory_audit_add,
 	.pause_set = etl_memory_pause_set,
 	.pause_list = etl_memory_pause_list,
+	.backfill_save = etl_memory_backfill_save,
+	.backfill_list = etl_memory_backfill_list,
 	.source_save = etl_memory_source_save,
 	.source_list = etl_memory_source_list,
 	.free = memory_free,

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "state/backfill_doc.h"
 #include "state/dead_letter.h"
 #include "state/memory.h"
 #include "state/run_record.h"
@@ -195,6 +196,41 @@ int etl_memory_source_list(struct etl_state *s,
 
 		etl_source_from_bson(m->sources.rows[i].doc, &source);
 		if (fn(ctx, &source) != 0)
+			break;
+	}
+	return etl_memory_unlock(m, 0);
+}
+
+int etl_memory_backfill_save(struct etl_state *s, const struct etl_backfill *backfill,
+	struct etl_error *err)
+{
+	struct memory *m = etl_memory_lock(s);
+	bson_t *doc = bson_new();
+
+	(void)err;
+	etl_backfill_to_bson(backfill, doc);
+	doc_put(&m->backfills, true, backfill->id, backfill->job, backfill->created, doc);
+	return etl_memory_unlock(m, 0);
+}
+
+int etl_memory_backfill_list(struct etl_state *s, const char *job, bool running_only, int limit,
+	int (*fn)(void *ctx, const struct etl_backfill *backfill), void *ctx, struct etl_error *err)
+{
+	struct memory *m = etl_memory_lock(s);
+	int n = 0;
+
+	(void)err;
+	if (m->backfills.n > 1)
+		qsort(m->backfills.rows, m->backfills.n, sizeof *m->backfills.rows, newest_first);
+	for (size_t i = 0; i < m->backfills.n && (limit <= 0 || n < limit); i++) {
+		struct etl_backfill backfill;
+
+		etl_backfill_from_bson(m->backfills.rows[i].doc, &backfill);
+		if ((job && !etl_streq(backfill.job, job)) ||
+			(running_only && backfill.state != ETL_BACKFILL_RUNNING))
+			continue;
+		n++;
+		if (fn(ctx, &backfill) != 0)
 			break;
 	}
 	return etl_memory_unlock(m, 0);

@@ -32,6 +32,8 @@ static const struct index_row indexes[] = {
 	{"dead_letters", "run_id", {{"run_id", 1}}},
 	{"dead_letters", "keep", {{"at", 1}}, ETL_DEAD_LETTERS_KEEP_DAYS},
 	{"audit", "at", {{"at", -1}}},
+	{"backfills", "job_created", {{"job", 1}, {"created_at", -1}}},
+	{"backfills", "keep", {{"ended_at", 1}}, ETL_RUNS_KEEP_DAYS},
 	{"sessions", "keep", {{"updated_at", 1}}, ETL_SESSIONS_KEEP_DAYS},
 	{"sources", "keep", {{"updated_at", 1}}, ETL_SOURCES_KEEP_DAYS},
 	/* Named so that they exist before the first transaction writes to them. */
