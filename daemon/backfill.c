@@ -296,18 +296,24 @@ void etld_backfills_run_ended(struct etld *etld, const struct etl_run *run)
 		return;
 	f->offered = false;
 	took = etl_mono_diff(etl_mono_now(etld->clock), run->began);
-	if (etl_backfill_judge(&f->b, run, &f->piece, took, &wait) == ETL_BACKFILL_END ||
-		f->cancelled || !wait.us)
+	if (f->cancelled ||
+		etl_backfill_judge(&f->b, run, &f->piece, took, &wait) == ETL_BACKFILL_END ||
+		!wait.us)
 		step(f);
 	else
 		later(f, wait, f->b.attempt > 1 ? "the next attempt at this piece" : "its rate");
 }
 
+static bool its_piece_runs(const struct etld_backfill *f, const struct etld_job *job)
+{
+	return f->offered && job && etld_running(job) &&
+		etl_streq(job->sched.running.cause, f->b.id);
+}
+
 void etld_backfill_cancel(struct etld_backfill *f, const char *who)
 {
 	struct etld_job *job = etld_job_find(f->etld, f->b.job);
-	bool runs = f->offered && job && etld_running(job) &&
-		etl_streq(job->sched.running.cause, f->b.id);
+	bool runs = its_piece_runs(f, job);
 
 	f->cancelled = true;
 	f->b.state = ETL_BACKFILL_CANCELLED;
@@ -362,13 +368,31 @@ const struct etl_backfill *etld_backfill_facts(const struct etld_backfill *f)
 	return &f->b;
 }
 
-const char *etld_backfill_phase(const struct etld_backfill *f)
+static const char *waits_for(const struct etld_backfill *f)
 {
 	const struct etld_job *job = etld_job_find(f->etld, f->b.job);
 
-	if (f->offered && job && etld_running(job) && etl_streq(job->sched.running.cause, f->b.id))
+	if (its_piece_runs(f, job))
 		return "";
-	return f->phase;
+	return job && job->sched.paused ? "the job is paused" : f->phase;
+}
+
+void etld_backfills_each(struct etld *etld,
+	void (*fn)(void *ctx, const struct etl_backfill *b, const char *waits_for), void *ctx)
+{
+	for (struct etld_backfill *f = etld->backfills->list; f; f = f->next)
+		fn(ctx, &f->b, waits_for(f));
+}
+
+void etld_backfills_job_gone(struct etld *etld, const char *job)
+{
+	for (struct etld_backfill *f = etld->backfills->list, *next; f; f = next) {
+		next = f->next;
+		if (!f->offered || !etl_streq(f->b.job, job))
+			continue;
+		f->offered = false;
+		step(f);
+	}
 }
 
 static int keep_running(void *ctx, const struct etl_backfill *b)

@@ -25,9 +25,13 @@ void etld_backfill_unwatch(struct etld *etld, void *ctx);
  * this etld drives is meant. */
 struct etld_backfill *etld_backfill_find(struct etld *etld, const char *id);
 const struct etl_backfill *etld_backfill_facts(const struct etld_backfill *backfill);
-/* What it waits for, in words: "a free place", "its turn: 60 windows a minute" ... */
-const char *etld_backfill_phase(const struct etld_backfill *backfill);
+/* Those under way, each with what it waits for in words (static; "" = its piece runs). */
+void etld_backfills_each(struct etld *etld,
+	void (*fn)(void *ctx, const struct etl_backfill *b, const char *waits_for), void *ctx);
 void etld_backfill_cancel(struct etld_backfill *backfill, const char *who);
+
+/* A job left the configuration: its backfills end. */
+void etld_backfills_job_gone(struct etld *etld, const char *job);
 
 /* A run of a piece ended; called before the scheduler is told. */
 void etld_backfills_run_ended(struct etld *etld, const struct etl_run *run);

@@ -22,6 +22,10 @@ void etld_handle_next(struct etld_request *request);
 void etld_handle_version(struct etld_request *request);
 /* handlers_run.c */
 void etld_handle_run(struct etld_request *request);
+/* handlers_backfill.c */
+void etld_handle_backfill(struct etld_request *request);
+void etld_handle_backfills(struct etld_request *request);
+void etld_handle_cancel(struct etld_request *request);
 /* handlers_change.c */
 void etld_handle_pause(struct etld_request *request);
 void etld_handle_resume(struct etld_request *request);

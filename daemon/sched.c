@@ -251,6 +251,7 @@ static void forget_job(struct etld *etld, struct etld_job *job)
 		etld_exec_orphan(etld_running(job));
 	}
 	etld_slots_retire(etld, job->name, job->sched.decided);
+	etld_backfills_job_gone(etld, job->name);
 	free_job(etld, job);
 }
 

@@ -2,8 +2,10 @@
  *
  * Asking the daemon, and telling what went wrong with the next thing to try.
  */
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/signalfd.h>
 
 #include "base/str.h"
 #include "etlctl/print.h"
@@ -115,6 +117,17 @@ struct etl_client *etlctl_open(const struct etlctl *ctl, bool more, int *status)
 		return NULL;
 	}
 	return ETL_TAKE(client);
+}
+
+int etlctl_open_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
 /* A second connection that asks what costs nothing: is anybody there? */

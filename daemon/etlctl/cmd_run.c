@@ -3,9 +3,7 @@
  * run: starts a run and, with --wait, follows it to its end. The run belongs to the daemon:
  * Ctrl-C only ends the waiting.
  */
-#include <signal.h>
 #include <stdio.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/str.h"
@@ -29,18 +27,6 @@ int etlctl_run_status(const struct etl_json *run)
 	if (!etl_streq(state, "ok"))
 		return checks_refused(run) ? EXIT_CHECKS : EXIT_FAILED;
 	return print_count_of(run, "counts", "rejected") ? EXIT_REJECTED : EXIT_FINE;
-}
-
-/* SIGINT and SIGTERM as a descriptor. */
-static int open_signals(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
 /* One line, drawn again and again; only on a terminal. */
@@ -149,7 +135,7 @@ static void print_started(const struct etlctl *ctl, const struct etl_json *reply
 int etlctl_run(const struct etlctl *ctl)
 {
 	bool wait = etl_json_bool(ctl->values, "wait", false);
-	int signals = wait ? open_signals() : -1, status = EXIT_FAILED;
+	int signals = wait ? etlctl_open_signals() : -1, status = EXIT_FAILED;
 	etl_cleanup(etl_client_close) struct etl_client *client =
 		etlctl_open(ctl, wait, &status);
 	struct etl_ctl_reply reply = {0};

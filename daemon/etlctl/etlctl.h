@@ -51,6 +51,9 @@ int etlctl_watermark_set(const struct etlctl *ctl);
 int etlctl_watermark_rewind(const struct etlctl *ctl);
 int etlctl_watermark_undo(const struct etlctl *ctl);
 int etlctl_watermark_history(const struct etlctl *ctl);
+int etlctl_backfill(const struct etlctl *ctl);
+int etlctl_backfills(const struct etlctl *ctl);
+int etlctl_cancel(const struct etlctl *ctl);
 int etlctl_pause(const struct etlctl *ctl);
 int etlctl_resume(const struct etlctl *ctl);
 int etlctl_config_check(const struct etlctl *ctl);
@@ -76,6 +79,9 @@ int etlctl_call_and_print(const struct etlctl *ctl,
 	void (*print)(const struct etlctl *ctl, const struct etl_json *reply));
 
 /* The same in steps, for commands that read several replies. NULL: told, *status is set. */
+/* SIGINT and SIGTERM as a descriptor, for whoever waits. */
+int etlctl_open_signals(void);
+
 struct etl_client *etlctl_open(const struct etlctl *ctl, bool more, int *status);
 /* The first reply: waits as long as the daemon shows life, a minute at most. */
 int etlctl_first_reply(const struct etlctl *ctl, struct etl_client *client,

@@ -91,6 +91,30 @@ static const struct etl_command_arg history_args[] = {
 	{"limit", "--limit", 'n', "N", ETL_ARG_INT, 0, "how many (20)"},
 	END,
 };
+static const struct etl_command_arg backfill_args[] = {
+	JOB_REQUIRED,
+	{"from", "--from", 0, "TIME", ETL_ARG_TIME, 0, "windows from here on (window.start)"},
+	{"to", "--to", 0, "TIME", ETL_ARG_TIME, 0, "windows that end by then (now)"},
+	PARTITION,
+	{"order", "--order", 0, "ORDER", ETL_ARG_TEXT, 0, "which end first (oldest)", "oldest|newest"},
+	{"rate", "--rate", 0, "RATE", ETL_ARG_TEXT, 0, "windows in a time at the most: 60/m"},
+	{"reprocess", "--reprocess", 0, "WHICH", ETL_ARG_TEXT, 0, "which windows (missing)",
+		"missing|failed|all"},
+	{"dry_run", "--dry-run", 0, NULL, ETL_ARG_FLAG, 0, "count them, load nothing"},
+	{"wait", "--wait", 0, NULL, ETL_ARG_FLAG, 0, "follow it to its end and exit by its result"},
+	END,
+};
+static const struct etl_command_arg backfills_args[] = {
+	JOB_OPTIONAL,
+	{"limit", "--limit", 'n', "N", ETL_ARG_INT, 0, "how many (20)"},
+	{"all", "--all", 0, NULL, ETL_ARG_FLAG, 0, "those that have ended too"},
+	END,
+};
+static const struct etl_command_arg cancel_args[] = {
+	{"id", NULL, 0, "JOB|RUN|BACKFILL", ETL_ARG_TEXT, ETL_ARG_REQUIRED,
+		"a job (its run), a run or a backfill; six characters of an id are enough"},
+	END,
+};
 static const struct etl_command_arg pause_args[] = {
 	JOB_REQUIRED,
 	{"reason", "--reason", 0, "TEXT", ETL_ARG_TEXT, 0, "why, for those who ask later"},
@@ -280,6 +304,44 @@ static const struct etl_command commands[] = {
 		.method = "WatermarkHistory",
 		.reply = "(" HEAD ", job: string, changes: []object)",
 		.args = history_args,
+	},
+	[ETL_COMMAND_BACKFILL] = {
+		.name = "backfill",
+		.summary = "Load the windows of a range in the background, behind live runs",
+		.help =
+			"In pieces of a request's length; live slots go first, and the watermark stays\n"
+			"where it is. `missing` takes windows that were never loaded (skipped ones too),\n"
+			"`failed` also those that failed or are held, `all` compares closed ones with the\n"
+			"source again. It goes on after a restart. Windows older than window.retention are given up.\n\n"
+			"  etlctl backfill airqino --from 2026-01-01 --to 2026-04-01 --dry-run\n"
+			"  etlctl backfill airqino --from 2026-01-01 --order newest --rate 60/m\n"
+			"  etlctl backfill airqino --from 2026-03-01 --reprocess all --wait\n",
+		.access = ETL_ACCESS_OPERATE,
+		.method = "Backfill",
+		.reply = "(schema: ?string, generated_at: ?string, dry_run: ?bool, backfill: object, "
+			 "survey: ?object)",
+		.more = true,
+		.args = backfill_args,
+	},
+	[ETL_COMMAND_BACKFILLS] = {
+		.name = "backfills",
+		.summary = "Backfills under way: how far, what they wait for, when they end",
+		.help = "  etlctl backfills\n"
+			"  etlctl backfills airqino --all\n",
+		.access = ETL_ACCESS_READ,
+		.method = "Backfills",
+		.reply = "(" HEAD ", backfills: []object)",
+		.args = backfills_args,
+	},
+	[ETL_COMMAND_CANCEL] = {
+		.name = "cancel",
+		.summary = "End a run or a backfill; what it has not loaded stays due",
+		.help = "  etlctl cancel airqino\n"
+			"  etlctl cancel 4f1c2a9b3d5e\n",
+		.access = ETL_ACCESS_OPERATE,
+		.method = "Cancel",
+		.reply = "(" HEAD ", cancelled: string, id: string, job: string)",
+		.args = cancel_args,
 	},
 	[ETL_COMMAND_PAUSE] = {
 		.name = "pause",

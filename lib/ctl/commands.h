@@ -29,6 +29,9 @@
 	X(WATERMARK_REWIND)                                                                     \
 	X(WATERMARK_UNDO)                                                                       \
 	X(WATERMARK_HISTORY)                                                                    \
+	X(BACKFILL)										\
+	X(BACKFILLS)										\
+	X(CANCEL)										\
 	X(PAUSE)                                                                                \
 	X(RESUME)                                                                               \
 	X(CONFIG_CHECK)                                                                         \

@@ -42,7 +42,8 @@ bool etl_reprocess_wants(enum etl_reprocess r, bool entry, enum etl_window_state
 			return true;
 		/* fall through */
 	case ETL_REPROCESS_MISSING:
-		return !entry || state == ETL_WINDOW_PENDING || state == ETL_WINDOW_RUNNING;
+		return !entry || state == ETL_WINDOW_PENDING || state == ETL_WINDOW_RUNNING ||
+			state == ETL_WINDOW_SKIPPED;
 	case ETL_REPROCESS_ALL:
 	case ETL_REPROCESS_MAX:
 		break;

@@ -257,7 +257,7 @@ struct etl_source_state {
 /* Which windows of a range an operator asked for. X(id, word, help) */
 #define ETL_REPROCESS(X)                                                                        \
 	X(ALL, "all", "every window, closed ones too")                                          \
-	X(MISSING, "missing", "windows that were never loaded")                                 \
+	X(MISSING, "missing", "windows that were never loaded, skipped ones too")               \
 	X(FAILED, "failed", "those, and the ones that failed or are held")
 
 enum etl_reprocess {

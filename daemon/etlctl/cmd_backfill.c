@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * backfill, backfills, cancel. The backfill belongs to the daemon: Ctrl-C only ends the waiting.
+ */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "etlctl/print.h"
+
+static int64_t windows(const struct etl_json *b, const char *name)
+{
+	return print_count_of(b, "windows", name);
+}
+
+static int64_t gone(const struct etl_json *b)
+{
+	return windows(b, "done") + windows(b, "failed") + windows(b, "unrecoverable") +
+		windows(b, "blocked");
+}
+
+static void print_eta(const struct etl_json *b, struct etl_buf *out)
+{
+	double eta = etl_json_double(b, "eta_s", -1);
+
+	if (eta < 0)
+		return;
+	etl_buf_str(out, ", about ");
+	print_duration(eta, out);
+	etl_buf_str(out, " to go");
+}
+
+/* ---- progress -------------------------------------------------------------------------------- */
+
+/* One line, drawn again and again on a terminal; elsewhere a line now and then is no help. */
+static void show_progress(const struct etl_json *b)
+{
+	ETL_BUF_CLEANUP struct etl_buf line;
+
+	if (!isatty(STDERR_FILENO))
+		return;
+	etl_buf_init(&line, 1024);
+	etl_buf_printf(&line, "\r\033[K%lld of %lld windows", (long long)gone(b),
+		(long long)windows(b, "wanted"));
+	if (windows(b, "failed"))
+		etl_buf_printf(&line, ", %lld failed", (long long)windows(b, "failed"));
+	print_eta(b, &line);
+	fputs(etl_buf_text(&line), stderr);
+	fflush(stderr);
+}
+
+static void end_progress(void)
+{
+	if (isatty(STDERR_FILENO))
+		fputs("\r\033[K", stderr);
+}
+
+/* ---- results --------------------------------------------------------------------------------- */
+
+static void print_survey(const struct etl_json *survey, struct etl_buf *out)
+{
+	etl_buf_printf(out, "  wanted      %lld of %lld windows, %lld pieces\n",
+		(long long)etl_json_int(survey, "wanted", 0),
+		(long long)etl_json_int(survey, "windows", 0),
+		(long long)etl_json_int(survey, "pieces", 0));
+	if (etl_json_int(survey, "too_old", 0))
+		etl_buf_printf(out, "  given up    %lld of them, older than the source keeps\n",
+			(long long)etl_json_int(survey, "too_old", 0));
+	etl_buf_str(out, "  ledger     ");
+	ETL_JSON_EACH(state, etl_json_get(survey, "states"))
+		if (etl_json_as_int(state, 0))
+			etl_buf_printf(out, " %lld %s", (long long)etl_json_as_int(state, 0),
+				etl_json_key(state));
+	etl_buf_char(out, '\n');
+}
+
+static void print_backfill(const struct etlctl *ctl, const struct etl_json *reply)
+{
+	const struct etl_json *b = etl_json_get(reply, "backfill");
+	const struct etl_json *survey = etl_json_get(reply, "survey");
+	ETL_BUF_CLEANUP struct etl_buf out;
+
+	etl_buf_init(&out, 64 * 1024);
+	if (etl_json_bool(reply, "dry_run", false)) {
+		etl_buf_str(&out, "dry run: nothing is loaded\n");
+	} else {
+		print_state(ctl, etl_json_text(b, "state", "unknown"), ctl->color_out, &out);
+		etl_buf_str(&out, "  ");
+		print_clean(etl_json_text(b, "backfill_id", ""), &out);
+		etl_buf_char(&out, '\n');
+	}
+	etl_buf_str(&out, "  range       ");
+	print_time(etl_json_text(b, "from", NULL), &out);
+	etl_buf_str(&out, " to ");
+	print_time(etl_json_text(b, "to", NULL), &out);
+	etl_buf_char(&out, '\n');
+	if (survey)
+		print_survey(survey, &out);
+	if (gone(b))
+		etl_buf_printf(&out,
+			"  windows     %lld done, %lld failed, %lld given up, %lld blocked\n",
+			(long long)windows(b, "done"), (long long)windows(b, "failed"),
+			(long long)windows(b, "unrecoverable"), (long long)windows(b, "blocked"));
+	print_line("reason", etl_json_text(b, "reason", ""), &out);
+	print_out(&out);
+}
+
+static int status_of(const struct etl_json *reply)
+{
+	const struct etl_json *b = etl_json_get(reply, "backfill");
+
+	if (etl_json_bool(reply, "dry_run", false))
+		return EXIT_FINE;
+	return etl_streq(etl_json_text(b, "state", ""), "done") && !windows(b, "failed") ? EXIT_FINE :
+											     EXIT_FAILED;
+}
+
+static int finish(const struct etlctl *ctl, const struct etl_ctl_reply *reply, bool waited)
+{
+	if (reply->error != ETL_CTL_OK)
+		return etlctl_tell_reply(ctl, reply);
+	if (ctl->json)
+		print_json(reply->parameters);
+	else
+		print_backfill(ctl, reply->parameters);
+	return waited ? status_of(reply->parameters) : EXIT_FINE;
+}
+
+/* Reads replies until the last; `reply` holds the first. */
+static int follow(const struct etlctl *ctl, struct etl_client *client, struct etl_ctl_reply *reply)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	int status;
+
+	while (reply->continues) {
+		show_progress(etl_json_get(reply->parameters, "backfill"));
+		etl_ctl_reply_fini(reply);
+		if (etl_client_receive(client, -1, reply, &err) == 0)
+			continue;
+		end_progress();
+		if (!etl_streq(err.code, "ctl.interrupted")) {
+			status = etlctl_tell_error(ctl, &err);
+			etlctl_say("the backfill may have gone on: etlctl backfills");
+			return status;
+		}
+		etlctl_say("no longer waiting; the backfill goes on: etlctl backfills");
+		return EXIT_INTERRUPTED;
+	}
+	end_progress();
+	return finish(ctl, reply, true);
+}
+
+int etlctl_backfill(const struct etlctl *ctl)
+{
+	bool wait = etl_json_bool(ctl->values, "wait", false);
+	int signals = wait ? etlctl_open_signals() : -1, status = EXIT_FAILED;
+	etl_cleanup(etl_client_close) struct etl_client *client = etlctl_open(ctl, wait, &status);
+	struct etl_ctl_reply reply = {0};
+
+	if (client) {
+		etl_client_watch(client, signals);
+		status = etlctl_first_reply(ctl, client, &reply);
+	}
+	if (client && !status)
+		status = wait ? follow(ctl, client, &reply) : finish(ctl, &reply, false);
+	etl_ctl_reply_fini(&reply);
+	if (signals >= 0)
+		close(signals);
+	return status;
+}
+
+/* ---- backfills, cancel ------------------------------------------------------------------------- */
+
+static void add_progress(struct table *table, const struct etl_json *b)
+{
+	etl_cleanup(free) char *text = etl_strf("%lld/%lld", (long long)gone(b),
+		(long long)windows(b, "wanted"));
+
+	table_text(table, text);
+}
+
+static void print_list(const struct etlctl *ctl, const struct etl_json *reply)
+{
+	static const char *const titles[] = {"BACKFILL", "JOB", "STATE", "FROM", "TO", ">WINDOWS",
+		">FAILED", ">TO GO", "WAITS FOR", "CREATED", "BY", "REASON", NULL};
+	const char *now = etl_json_text(reply, "generated_at", NULL);
+	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
+
+	ETL_JSON_EACH(b, etl_json_get(reply, "backfills")) {
+		table_text(table, etl_json_text(b, "backfill_id", ""));
+		table_text(table, etl_json_text(b, "job", ""));
+		table_state(table, etl_json_text(b, "state", "unknown"));
+		table_time(table, etl_json_text(b, "from", NULL));
+		table_time(table, etl_json_text(b, "to", NULL));
+		add_progress(table, b);
+		table_int(table, windows(b, "failed"));
+		table_duration(table, etl_json_double(b, "eta_s", -1));
+		table_text(table, etl_json_text(b, "waits_for", ""));
+		table_time_age(table, etl_json_text(b, "created", NULL), now);
+		table_text(table, etl_json_text(b, "who", ""));
+		table_text(table, etl_json_text(b, "reason", ""));
+	}
+	table_print(table, "no backfill is under way; --all lists those that have ended");
+}
+
+int etlctl_backfills(const struct etlctl *ctl)
+{
+	return etlctl_call_and_print(ctl, print_list);
+}
+
+static void print_cancelled(const struct etlctl *ctl, const struct etl_json *reply)
+{
+	ETL_BUF_CLEANUP struct etl_buf out;
+
+	(void)ctl;
+	etl_buf_init(&out, 4096);
+	print_clean(etl_json_text(reply, "cancelled", "?"), &out);
+	etl_buf_char(&out, ' ');
+	print_clean(etl_json_text(reply, "id", "?"), &out);
+	etl_buf_str(&out, " of ");
+	print_clean(etl_json_text(reply, "job", "?"), &out);
+	etl_buf_str(&out, " is being ended\n");
+	print_out(&out);
+}
+
+int etlctl_cancel(const struct etlctl *ctl)
+{
+	return etlctl_call_and_print(ctl, print_cancelled);
+}
