@@ -111,6 +111,10 @@ static inline struct etld_run *etld_running(const struct etld_job *job)
 	return job->sched.run;
 }
 
+/* handlers_run.c: a client that waits for a run by hand, which waited itself */
+void etld_follow_started(void *follower, struct etld_run *run);
+void etld_follow_dropped(void *follower);
+
 /* slots.c: what is to be stored of slots, by workers; kept until MongoDB has it */
 void etld_slots_skip(struct etld *etld, const char *job, const struct etl_skip *skip,
 	const char *schedule);

@@ -75,8 +75,8 @@ static bool range_is_possible(struct etld_request *request, const struct etl_job
 /* ---- following ------------------------------------------------------------------------------ */
 
 struct follow {
-	struct etld_request *request;
-	struct etld_run *run;
+	struct etld_request *request; /* NULL: its client went while the run waited */
+	struct etld_run *run;	      /* NULL: it waits for its turn */
 	enum etl_step_id step;
 	uint64_t records;
 	etl_mono told;
@@ -86,8 +86,11 @@ static void follow_gone(struct etld_request *request)
 {
 	struct follow *follow = request->ctx;
 
-	etld_exec_unwatch(follow->run, follow);
-	free(follow);
+	follow->request = NULL;
+	if (follow->run) {
+		etld_exec_unwatch(follow->run, follow);
+		free(follow);
+	}
 	etl_ctl_request_fini(&request->message);
 	free(request);
 }
@@ -147,15 +150,37 @@ static void on_run(void *ctx, const struct etl_run *run, bool ended)
 	free(follow);
 }
 
-static void follow_run(struct etld_request *request, struct etld_run *run)
+void etld_follow_started(void *follower, struct etld_run *run)
 {
-	struct follow *follow = ETL_NEW(struct follow);
+	struct follow *follow = follower;
 
-	*follow = (struct follow){.request = request, .run = run};
-	request->ctx = follow;
-	request->gone = follow_gone;
+	if (!follow->request) {
+		free(follow);
+		return;
+	}
+	follow->run = run;
 	etld_exec_watch(run, on_run, follow);
 	tell_progress(follow);
+}
+
+void etld_follow_dropped(void *follower)
+{
+	struct follow *follow = follower;
+
+	if (follow->request)
+		etld_refuse(follow->request, ETL_CTL_NO_SUCH_JOB, "etlctl jobs",
+			"the job left the configuration before the run could start");
+	free(follow);
+}
+
+/* Nothing runs yet: the pool is full, or a piece of a backfill has to end. */
+static void tell_queued(struct etld_request *request, const struct etld_job *job)
+{
+	struct etl_json *message = etl_json_object();
+
+	etl_json_add_text(message, "job", job->name);
+	etl_json_add_text(message, "state", "queued");
+	etld_answer_more(request, message);
 }
 
 /* ---- the command ---------------------------------------------------------------------------- */
@@ -168,26 +193,40 @@ static void refuse_not_ready(struct etld_request *request, const char *reason)
 	etld_refuse_with(request, ETL_CTL_NOT_READY, details, "etlctl status", "%s", reason);
 }
 
-static void start(struct etld_request *request, struct etld_job *job, struct etl_trigger *trigger)
+static void answer_at_once(struct etld_request *request, const struct etld_job *job,
+	enum etl_accept accepted)
 {
-	enum etl_accept accepted = etl_sched_trigger(request->etld->sched, &job->sched, trigger);
-	struct etld_run *run = accepted == ETL_ACCEPT_STARTED ? etld_running(job) : NULL;
-	struct etl_json *reply;
+	const struct etld_run *run = accepted == ETL_ACCEPT_STARTED ? etld_running(job) : NULL;
+	struct etl_json *reply = etld_reply_object(request->etld, "etl.run/1");
 
-	if (accepted == ETL_ACCEPT_REFUSED) {
-		etld_refuse(request, ETL_CTL_BUSY, "etlctl status", "%d runs by hand wait for '%s' already",
-			ETL_MANUAL_MAX, job->name);
-		return;
-	}
-	if (run && etl_json_bool(request->parameters, "wait", false) && request->more) {
-		follow_run(request, run);
-		return;
-	}
-	reply = etld_reply_object(request->etld, "etl.run/1");
 	etl_json_add_text(reply, "run_id", run ? etld_exec_run_id(run) : NULL);
 	etl_json_add_text(reply, "job", job->name);
 	etl_json_add_text(reply, "state", run ? "running" : "queued");
 	etld_answer(request, reply);
+}
+
+static void start(struct etld_request *request, struct etld_job *job, struct etl_trigger *trigger)
+{
+	bool wait = etl_json_bool(request->parameters, "wait", false) && request->more;
+	struct follow *follow = wait ? ETL_NEW(struct follow) : NULL;
+	enum etl_accept accepted;
+
+	if (follow) {
+		follow->request = request;
+		request->ctx = follow;
+		request->gone = follow_gone;
+	}
+	trigger->tag = follow;
+	accepted = etl_sched_trigger(request->etld->sched, &job->sched, trigger);
+	if (accepted == ETL_ACCEPT_REFUSED) {
+		free(follow);
+		etld_refuse(request, ETL_CTL_BUSY, "etlctl status",
+			"%d runs by hand wait for '%s' already", ETL_MANUAL_MAX, job->name);
+	} else if (!follow) {
+		answer_at_once(request, job, accepted);
+	} else if (accepted == ETL_ACCEPT_WAITS) {
+		tell_queued(request, job);
+	}
 }
 
 void etld_handle_run(struct etld_request *request)

@@ -62,11 +62,22 @@ static void *on_start(void *ctx, struct etl_sched_job *sched_job, struct etl_tri
 	struct etld_job *job = job_of(sched_job);
 	struct etld *etld = ctx;
 	etl_wall due = etl_wall_add(trigger->slot, etl_job_jitter(job->job, etld->host));
+	void *follower = trigger->tag;
+	struct etld_run *run;
 
 	if (trigger->skip.last.ms)
 		count_and_log_skip(etld, job, &trigger->skip);
 	etld_metrics_started(&etld->metrics, trigger, etl_wall_diff(etl_now(etld->clock), due));
-	return etld_exec_start(etld, job, trigger);
+	run = etld_exec_start(etld, job, trigger);
+	if (follower)
+		etld_follow_started(follower, run);
+	return run;
+}
+
+static void on_drop(void *ctx, void *follower)
+{
+	(void)ctx;
+	etld_follow_dropped(follower);
 }
 
 static void on_cancel(void *ctx, void *run)
@@ -109,6 +120,7 @@ void etld_sched_open(struct etld *etld)
 	static const struct etl_sched_ops ops = {
 		.start = on_start,
 		.cancel = on_cancel,
+		.drop = on_drop,
 		.skip = on_skip,
 		.note = on_note,
 		.fired = on_fired,

@@ -98,21 +98,32 @@ static int tell_detached(const struct etlctl *ctl, const struct etl_error *err,
 	return EXIT_INTERRUPTED;
 }
 
+/* Once, as soon as there is a run. */
+static void tell_run_id(const struct etl_json *progress, char **run_id)
+{
+	const char *id = etl_json_text(progress, "run_id", NULL);
+
+	if (*run_id || !id)
+		return;
+	*run_id = etl_strdup(id);
+	etlctl_say("run %s", id);
+}
+
 /* Reads replies until the last; `reply` holds the first. */
 static int follow(const struct etlctl *ctl, struct etl_client *client,
 	struct etl_ctl_reply *reply)
 {
-	etl_cleanup(free) char *run_id =
-		etl_strdup(etl_json_text(reply->parameters, "run_id", "RUN"));
+	etl_cleanup(free) char *run_id = NULL;
 	struct etl_error err = ETL_ERROR_INIT;
 
-	if (reply->continues)
-		etlctl_say("run %s", run_id);
+	if (reply->continues && !etl_json_text(reply->parameters, "run_id", NULL))
+		etlctl_say("the run waits for its turn");
 	while (reply->continues) {
+		tell_run_id(reply->parameters, &run_id);
 		show_progress(reply->parameters);
 		etl_ctl_reply_fini(reply);
 		if (etl_client_receive(client, -1, reply, &err) < 0)
-			return tell_detached(ctl, &err, run_id);
+			return tell_detached(ctl, &err, run_id ? run_id : "RUN");
 	}
 	end_progress();
 	if (reply->error != ETL_CTL_OK)

@@ -72,10 +72,12 @@ static void settle_origin(struct etl_strand *strand)
 	work->watermark.origin = start;
 }
 
-/* What was loaded and would only be read again stays as it is; an old end is not told twice. */
+/* What was loaded and would only be read again stays as it is; an old end is not told twice.
+ * What was skipped before is lost when an operator asks for it. */
 static bool is_lost(const struct etl_due_window *due)
 {
-	return !etl_window_is_closed(due->had.state);
+	return !etl_window_is_closed(due->had.state) ||
+		(due->why == ETL_DUE_ASKED && due->had.state == ETL_WINDOW_SKIPPED);
 }
 
 static void fill_lost(const struct etl_strand *strand, const struct etl_due_window *due,

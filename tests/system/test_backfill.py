@@ -125,14 +125,15 @@ def test_reprocess_finds_what_changed_and_marks_dependants(etld, flow, sim, db, 
     daemon.run("hourly")
     daemon.run("daily")
     daemon.wait_idle()
+    attempts = {w["_id"]: w["attempt"] for w in metadata["windows"].find({"job": "daily"})}
     sim.recalibrate(iso(flow.start + DAY), iso(flow.start + 2 * DAY), "CO", STATION_1, factor=1.5)
     result = backfill(daemon, flow, "--reprocess", "all", "--partition", f"station={STATION_1}", "--wait")
     assert windows_of(result["backfill"]) == {"wanted": 24 * DAYS, "done": 24 * DAYS}
     daemon.wait_idle()
     changed = [r for r in daemon.runs("hourly") if r["counts"]["updated"]]
     assert {r["trigger"] for r in changed} == {"backfill"}
-    after = [r for r in daemon.runs("daily") if r["trigger"] == "after" and r["windows"]["loaded"]]
-    assert sum(r["windows"]["loaded"] for r in after) == 1  # exactly the one day that changed
+    again = [w for w in metadata["windows"].find({"job": "daily"}) if w["attempt"] > attempts[w["_id"]]]
+    assert [(w["partition"], w["start"]) for w in again] == [(STATION_1, flow.start + DAY)]
     flow.check_final(db, metadata, DAYS)
 
 
