@@ -41,6 +41,7 @@ struct etld_job {
 	char *pause_reason;
 	bool restored;	  /* what the store knows of its slots was told to the scheduler */
 	bool interrupted; /* a run of it never gave its lease back */
+	struct etld_question *question; /* to its sensor, that is out */
 	bool note_due;	  /* its decided slot is to be stored */
 
 	/* runs */
@@ -123,6 +124,11 @@ void etld_slots_retire(struct etld *etld, const char *job, etl_wall slot);
 void etld_slots_flush(struct etld *etld); /* MongoDB is there again */
 size_t etld_slots_waiting(const struct etld *etld);
 void etld_slots_free(struct etld *etld);
+
+/* sense.c: asks a job's sensor; the answer goes to the scheduler */
+void etld_sense_ask(struct etld *etld, struct etld_job *job);
+void etld_sense_drop(struct etld_job *job); /* nobody waits for the answer */
+void etld_sense_free(struct etld_job *job); /* the workers are gone */
 
 /* exec.c: carries runs and strands between loop and workers. Takes what the trigger owns. */
 struct etld_run *etld_exec_start(struct etld *etld, struct etld_job *job,

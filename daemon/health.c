@@ -49,6 +49,20 @@ static bool last_run_is_bad(const struct etld_job *job)
 					     job->last_state == ETL_RUN_PARTIAL);
 }
 
+/* Its slot waits for a sensor that has said "not yet". */
+static bool waits_for_sensor(const struct etld_job *job, char *reason, size_t size)
+{
+	const struct etl_wait_for *wait = job->job->wait_for;
+	char text[ETL_DURATION_TEXT_BYTES];
+
+	if (!job->sched.sensing || !*job->sched.sense_said || !wait)
+		return false;
+	etl_duration_format(wait->newer_than, text, sizeof text);
+	snprintf(reason, size, "waits for %s newer than %s: %s", wait->collection, text,
+		job->sched.sense_said);
+	return true;
+}
+
 const char *etld_job_health(const struct etld *etld, const struct etld_job *job, char *reason,
 	size_t size)
 {
@@ -69,6 +83,8 @@ const char *etld_job_health(const struct etld *etld, const struct etld_job *job,
 			(unsigned long long)job->windows_held);
 		return "held";
 	}
+	if (waits_for_sensor(job, reason, size))
+		return "blocked";
 	if (job->windows_blocked) {
 		snprintf(reason, size, "%s", job->last_reason);
 		return "blocked";

@@ -108,6 +108,11 @@ static void on_fired(void *ctx, struct etl_sched_job *job, uint64_t slots, etl_d
 	etld_metrics_slots(&etld->metrics, slots, late);
 }
 
+static void on_sense(void *ctx, struct etl_sched_job *job)
+{
+	etld_sense_ask(ctx, job_of(job));
+}
+
 static struct etl_sched_job *on_find(void *ctx, const char *name)
 {
 	struct etld_job *job = etld_job_find(ctx, name);
@@ -123,6 +128,7 @@ void etld_sched_open(struct etld *etld)
 		.drop = on_drop,
 		.skip = on_skip,
 		.note = on_note,
+		.sense = on_sense,
 		.fired = on_fired,
 		.find = on_find,
 	};
@@ -246,6 +252,7 @@ static void adopt_job(struct etld *etld, const struct etl_job *config)
 
 static void free_job(struct etld *etld, struct etld_job *job)
 {
+	etld_sense_drop(job);
 	etl_sched_remove(etld->sched, &job->sched);
 	HASH_DEL(etld->jobs, job);
 	free(job->partitions);
@@ -289,7 +296,9 @@ void etld_sched_free(struct etld *etld)
 
 	if (!etld->sched)
 		return;
-	HASH_ITER(hh, etld->jobs, job, next)
+	HASH_ITER(hh, etld->jobs, job, next) {
+		etld_sense_free(job);
 		free_job(etld, job);
+	}
 	etl_sched_free(etld->sched);
 }

@@ -60,6 +60,7 @@ struct job_options {
 	etl_dur timeouts[ETL_STEP_MAX];
 	struct reject_options rejects;
 	struct etl_strings after;
+	const struct etl_node *wait_for;
 	const struct etl_node *partitions, *extract, *transform, *check, *load;
 };
 
@@ -72,6 +73,8 @@ static const struct etl_option job_table[] = {
 		.help = "when it runs"},
 	{.name = "after", .type = ETL_OPT_STRINGS, .offset = AT(job_options, after),
 		.help = "jobs, or group:NAME, whose same windows must be closed first"},
+	{.name = "wait_for", .type = ETL_OPT_NODE, .offset = AT(job_options, wait_for),
+		.help = "a sensor: slots wait until a collection has something new enough"},
 	{.name = "retry", .type = ETL_OPT_TABLE, .offset = AT(job_options, retry),
 		.sub = retry_table, .help = "errors that may pass"},
 	{.name = "timeouts", .type = ETL_OPT_TABLE, .offset = AT(job_options, timeouts),
@@ -130,6 +133,7 @@ struct etl_job *etl_job_load(const char *name, const struct etl_node *root,
 	job->after = o.after;
 	etl_job_load_partitions(job, o.partitions, env);
 	etl_job_load_schedule(job, root, o.schedule, env);
+	etl_job_load_wait(job, o.wait_for, env);
 	if (o.window)
 		etl_job_load_window(job, o.window, env);
 	if (o.extract)

@@ -269,6 +269,8 @@ void etl_sched_change(struct etl_sched *sched, struct etl_sched_job *job,
 	job->job = config;
 	if (!etl_streq(was, is) && config->calendar)
 		sched->ops->note(sched->ctx, job);
+	if (job->sensing)
+		etl_sched_sense_again(sched, job);
 	etl_sched_look(sched, job);
 }
 
@@ -361,6 +363,8 @@ void etl_sched_store(struct etl_sched *sched, bool there)
 		return;
 	for (struct etl_sched_job *job = sched->jobs; job; job = job->next_job) {
 		job->held_until.us = 0;
+		if (job->sensing)
+			etl_sched_sense_again(sched, job);
 		etl_sched_look(sched, job);
 		pay_owed(sched, job);
 		etl_sched_make_ready(sched, job);

@@ -62,7 +62,7 @@ struct etl_sched_job {
 	struct etl_skip last_skip;
 	etl_wall last_skip_at;
 	etl_mono held_until; /* another etld has the lease; us == 0 = no */
-	char sense_said[120];
+	char sense_said[240];
 };
 
 struct etl_sched_ops {
@@ -77,7 +77,8 @@ struct etl_sched_ops {
 		const char *schedule);
 	/* job->decided, with the schedule in force, is to be stored: the job is new, or edited. */
 	void (*note)(void *ctx, struct etl_sched_job *job);
-	/* Asks the job's sensor; the answer comes by etl_sched_sensed. */
+	/* Asks the job's sensor; the answer comes by etl_sched_sensed. An older question that is
+	 * still out is void: its answer is not to be given any more. */
 	void (*sense)(void *ctx, struct etl_sched_job *job);
 	/* `slots` have fallen due; the newest was found `late` after its time, jitter included.
 	 * NULL = nobody counts. */
@@ -109,7 +110,8 @@ void etl_sched_replan(struct etl_sched *sched);
 void etl_sched_add(struct etl_sched *sched, struct etl_sched_job *job, const char *name,
 	const struct etl_job *config);
 /* The same job in a new configuration. If the schedule changed, slots count from now on. The
- * old configuration has to live until this returns. */
+ * old configuration has to live until this returns. Starts no run: that is for the
+ * etl_sched_limit that follows when all jobs have changed. */
 void etl_sched_change(struct etl_sched *sched, struct etl_sched_job *job,
 	const struct etl_job *config);
 void etl_sched_remove(struct etl_sched *sched, struct etl_sched_job *job);

@@ -44,6 +44,7 @@ void etl_sched_drop_pending(struct etl_sched *sched, struct etl_sched_job *job);
 /* sched_sensor.c: the job's next live trigger waits for its sensor first. Takes it. */
 void etl_sched_sense(struct etl_sched *sched, struct etl_sched_job *job,
 	struct etl_trigger *trigger);
+/* It is time to ask, or there is a reason to; who calls this dispatches. */
 void etl_sched_sense_again(struct etl_sched *sched, struct etl_sched_job *job);
 
 #endif

@@ -17,10 +17,11 @@ static bool has_each(const struct etl_sched_job *job)
 	return job->each_until.ms != 0;
 }
 
+/* While a sensor is asked only runs by hand and backfills start: they do not wait for it. */
 static bool has_live_work(const struct etl_sched_job *job)
 {
 	return job->manual ||
-		(!job->paused && !job->held_until.us &&
+		(!job->paused && !job->held_until.us && !job->sensing &&
 			(job->has_sensed || has_each(job) || job->has_live));
 }
 
@@ -111,10 +112,24 @@ static void enter(struct etl_sched *sched, struct etl_sched_job *job, int lane)
 	sched->ready[lane].n++;
 }
 
+/* A sensor is asked as soon as there is something for it to let through: its question needs
+ * no place, and it shall not be late for want of one. */
+static void sense_first(struct etl_sched *sched, struct etl_sched_job *job)
+{
+	struct etl_trigger trigger;
+
+	if (!job->job->wait_for || !sched->store || sched->stopped || job->has_sensed || job->manual ||
+		!has_live_work(job))
+		return;
+	trigger = take_next(job, LANE_LIVE);
+	etl_sched_sense(sched, job, &trigger);
+}
+
 void etl_sched_make_ready(struct etl_sched *sched, struct etl_sched_job *job)
 {
-	if (job->run || job->sensing)
+	if (job->run)
 		return;
+	sense_first(sched, job);
 	for (int lane = 0; lane < LANES; lane++)
 		if (has_work(job, lane))
 			enter(sched, job, lane);
@@ -174,7 +189,7 @@ static void start_next(struct etl_sched *sched, struct etl_sched_job *job, int l
 	bool sensed = lane == LANE_LIVE && job->has_sensed && !job->paused;
 	struct etl_trigger trigger;
 
-	if (job->run || job->sensing || !has_work(job, lane))
+	if (job->run || !has_work(job, lane))
 		return;
 	trigger = take_next(job, lane);
 	if (needs_sensor(job, &trigger, sensed))

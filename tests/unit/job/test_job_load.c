@@ -149,6 +149,10 @@ static const char full[] =
 	"  station: [a, b]\n"
 	"  kind: [x, y, z]\n"
 	"  values: {lon: {a: '1', b: '2'}}\n"
+	"group: stations\n"
+	"wait_for: {collection: orders, database: shop, field: a.at, filter: {n: {$gt: 1}},\n"
+	"  newer_than: 2h, poke: 30s, timeout: 10m}\n"
+	"timeouts: {extract: 2m}\n"
 	"window: {size: 1h, settle: 70m, lookback: 3h, max_span: 30d, retention: 90d,\n"
 	"  start: 2024-01-01T06:00:00Z, end: 2025-01-01, reread: {every: 1d, span: 7d}}\n"
 	"extract:\n"
@@ -162,6 +166,38 @@ static const char full[] =
 	"check:\n"
 	"  - unique: {fields: [s], on_fail: hold}\n"
 	"load: {\"null\": {}}\n";
+
+static void need_sensor(const struct etl_wait_for *wait)
+{
+	bson_t *filter = BCON_NEW("n", "{", "$gt", BCON_INT32(1), "}");
+
+	assert_string_equal(wait->collection, "orders");
+	assert_string_equal(wait->database, "shop");
+	assert_string_equal(wait->field, "a.at");
+	assert_true(bson_equal(wait->filter, filter));
+	assert_int_equal(wait->newer_than.us, ETL_HOURS(2).us);
+	assert_int_equal(wait->poke.us, ETL_SECONDS(30).us);
+	assert_int_equal(wait->timeout.us, ETL_MINUTES(10).us);
+	bson_destroy(filter);
+}
+
+static void test_sensor_defaults(void **state)
+{
+	static const char text[] = "schedule: {cron: '@hourly'}\nwindow: none\n"
+				   "extract: {http: {url: 'http://a.test/'}}\nload: {\"null\": {}}\n"
+				   "wait_for: {collection: orders, newer_than: 1h}\n";
+	struct loaded l;
+
+	(void)state;
+	load(&l, "w.yaml", text, sizeof text - 1);
+	assert_int_equal(etl_diag_count(l.diag), 0);
+	assert_null(l.job->wait_for->database);
+	assert_null(l.job->wait_for->filter);
+	assert_string_equal(l.job->wait_for->field, "_id");
+	assert_int_equal(l.job->wait_for->poke.us, ETL_MINUTES(5).us);
+	assert_int_equal(l.job->wait_for->timeout.us, ETL_HOURS(1).us);
+	unload(&l);
+}
 
 static void test_full_file(void **state)
 {
@@ -195,6 +231,9 @@ static void test_full_file(void **state)
 	assert_int_equal(job->window.retention.us, ETL_DAYS(90).us);
 	assert_int_equal(job->window.reread_every.us, ETL_DAYS(1).us);
 	assert_int_equal(job->window.reread_span.us, ETL_DAYS(7).us);
+	assert_string_equal(job->group, "stations");
+	assert_int_equal(job->step_timeout[ETL_STEP_EXTRACT].us, ETL_MINUTES(2).us);
+	need_sensor(job->wait_for);
 	assert_string_equal(job->source->name, "http");
 	assert_int_equal(job->n_transforms, 2);
 	assert_string_equal(job->transforms[1].type->name, "keep");
@@ -251,6 +290,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_goldens),
 		cmocka_unit_test(test_full_file),
+		cmocka_unit_test(test_sensor_defaults),
 		cmocka_unit_test(test_load_digest),
 		cmocka_unit_test(test_jitter),
 	};
