@@ -39,6 +39,7 @@ struct etld_job {
 	/* schedule */
 	struct etl_sched_job sched;
 	char *pause_reason;
+	etl_mono audited; /* when its ledger was last looked through for holes; us == 0 = not yet */
 	bool restored;	  /* what the store knows of its slots was told to the scheduler */
 	bool interrupted; /* a run of it never gave its lease back */
 	struct etld_question *question; /* to its sensor, that is out */

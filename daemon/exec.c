@@ -516,6 +516,17 @@ static void on_timeout(struct etl_timer *timer, void *ctx)
 	etld_exec_cancel(ctx, ETL_CANCEL_TIMEOUT);
 }
 
+/* The first run since the start, and one a day. */
+static bool audit_is_due(const struct etld *etld, struct etld_job *job)
+{
+	etl_mono now = etl_mono_now(etld->clock);
+
+	if (job->audited.us && etl_mono_diff(now, job->audited).us < ETL_DAYS(1).us)
+		return false;
+	job->audited = now;
+	return true;
+}
+
 struct etld_run *etld_exec_start(struct etld *etld, struct etld_job *job,
 	struct etl_trigger *trigger)
 {
@@ -526,6 +537,7 @@ struct etld_run *etld_exec_start(struct etld *etld, struct etld_job *job,
 	run->generation = etld_generation_ref(etld->generation);
 	run->run = etl_run_new(job->job, &etld->run_env, etld->generation->number, trigger);
 	run->run->prepare = job->prepared != etld->generation->number;
+	run->run->audit = audit_is_due(etld, job);
 	run->finish_error = (struct etl_error)ETL_ERROR_INIT;
 	run->renew_error = (struct etl_error)ETL_ERROR_INIT;
 	run->timeout = (struct etl_timer){.fire = on_timeout, .ctx = run, .name = "run timeout"};

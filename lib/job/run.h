@@ -50,6 +50,7 @@ struct etl_run {
 	const struct etl_run_env *env;
 	int64_t generation;
 	struct etl_trigger trigger; /* owned */
+	bool audit;   /* also look for windows behind the watermark that the ledger has lost */
 	bool prepare; /* first run of this job on this generation: prepare the sink before */
 
 	atomic_int cancel;  /* enum etl_cancel; looked at between steps and batches */

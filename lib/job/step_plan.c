@@ -148,6 +148,7 @@ enum etl_go etl_step_plan(struct etl_strand *strand, struct etl_error *err)
 	bool is_backfill = run->trigger.kind == ETL_TRIGGER_BACKFILL;
 	struct etl_asked asked = {run->trigger.asked, run->trigger.reprocess};
 	struct etl_window range;
+	int holes;
 
 	if (!strand->work) {
 		strand->work = ETL_NEW(struct etl_strand_work);
@@ -164,8 +165,11 @@ enum etl_go etl_step_plan(struct etl_strand *strand, struct etl_error *err)
 	range = etl_window_scan_range(&job->window, &work->watermark, run->planned);
 	if (is_asked && asked.range.start.ms < range.start.ms)
 		range.start = asked.range.start;
-	if (read_ledger(strand, &range, err) < 0)
+	holes = etl_holes_look(strand, &range, err);
+	if (holes < 0 || read_ledger(strand, &range, err) < 0)
 		return ETL_GO_FAIL;
+	if (holes)
+		etl_holes_add(work, &job->window);
 	etl_window_plan(&job->window, &work->watermark, run->planned, work->briefs, work->n_briefs,
 		is_asked ? &asked : NULL, &work->due);
 	if (is_asked && work->due.more) {

@@ -117,6 +117,12 @@ enum etl_go etl_step_check(struct etl_strand *strand, struct etl_error *err);
 enum etl_go etl_step_load(struct etl_strand *strand, struct etl_error *err);
 enum etl_go etl_step_commit(struct etl_strand *strand, struct etl_error *err);
 
+/* holes.c: when the run is to look for windows that the ledger has lost: 1 = there are some, and
+ * `range` reaches back to its begin; 0; -1. */
+int etl_holes_look(struct etl_strand *strand, struct etl_window *range, struct etl_error *err);
+/* Adds them to work->briefs as pending ones; the briefs have all entries from the origin on. */
+void etl_holes_add(struct etl_strand_work *work, const struct etl_window_rules *rules);
+
 /* upstream.c: keeps of `due` only the windows whose upstream windows are all closed. The
  * number taken out goes to strand->windows_blocked, the first reason to strand->reason. */
 int etl_upstream_filter(struct etl_strand *strand, struct etl_due_list *due,

@@ -364,6 +364,10 @@ struct etl_state_ops {
 		const struct etl_window *range, enum etl_ledger_select select, etl_ledger_fn fn,
 		void *ctx, struct etl_error *err);
 
+	/* How many entries begin in the range. */
+	int (*ledger_count)(struct etl_state *s, const char *job, const char *partition,
+		const struct etl_window *range, uint64_t *n, struct etl_error *err);
+
 	/* *txn is NULL afterwards if the store has no transactions. */
 	int (*begin)(struct etl_state *s, struct etl_txn **txn, struct etl_error *err);
 	/* Ledger, watermark and dirty marks, guarded by the fence; commits txn and consumes it

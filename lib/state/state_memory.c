@@ -374,6 +374,17 @@ void etl_memory_entry_remove(struct memory *m, const char *job, const char *part
 	memmove(&lane->entries[at], &lane->entries[at + 1], (lane->n - at) * sizeof *lane->entries);
 }
 
+static int ledger_count(struct etl_state *s, const char *job, const char *partition,
+	const struct etl_window *range, uint64_t *n, struct etl_error *err)
+{
+	struct memory *m = etl_memory_lock(s);
+	struct lane *lane = lane_of(m, job, partition);
+
+	(void)err;
+	*n = lane ? place_of(lane, range->end) - place_of(lane, range->start) : 0;
+	return etl_memory_unlock(m, 0);
+}
+
 static void put_entry(struct memory *m, const struct etl_commit *c,
 	const struct etl_ledger_entry *entry)
 {
@@ -539,6 +550,7 @@ static const struct etl_state_ops memory_ops = {
 	.watermark_get = watermark_get,
 	.watermark_list = watermark_list,
 	.ledger_scan = ledger_scan,
+	.ledger_count = ledger_count,
 	.begin = begin,
 	.commit = commit,
 	.abort = abort_txn,

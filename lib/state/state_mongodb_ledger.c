@@ -100,6 +100,27 @@ int etl_smdb_ledger_scan(struct etl_state *s, const char *job, const char *parti
 	return rc;
 }
 
+int etl_smdb_ledger_count(struct etl_state *s, const char *job, const char *partition,
+	const struct etl_window *range, uint64_t *n, struct etl_error *err)
+{
+	bson_t *query = BCON_NEW("job", BCON_UTF8(job), "partition", BCON_UTF8(partition), "start", "{",
+		"$gte", BCON_DATE_TIME(range->start.ms), "$lt", BCON_DATE_TIME(range->end.ms), "}");
+	struct etl_place place;
+	bson_error_t error;
+	int64_t count = -1;
+
+	if (etl_place_open(&place, s, "windows", err) == 0) {
+		count = mongoc_collection_count_documents(
+			place.collection, query, NULL, NULL, NULL, &error);
+		if (count < 0)
+			etl_mongo_error(err, &error, NULL);
+		etl_place_close(&place);
+	}
+	bson_destroy(query);
+	*n = count > 0 ? (uint64_t)count : 0;
+	return count < 0 ? -1 : 0;
+}
+
 /* What a mark may change of a window that is closed: the story of the attempt, not what the
  * window holds. */
 static bson_t *attempt_fields(const struct etl_ledger_entry *e)

@@ -196,3 +196,19 @@ def test_older_than_the_source_keeps(etld, flow, metadata):
 def test_what_cannot_be(loaded, words, says):
     answer = loaded.ctl("backfill", "hourly", *words, ok=(2,))
     assert says in answer.err
+
+
+def test_what_the_ledger_lost_is_loaded_again(etld, flow, db, metadata):
+    """Somebody deletes entries and their documents behind the daemon's back."""
+    daemon = etld({"hourly": flow.hourly(flow.start + DAYS * DAY)})
+    daemon.start()
+    daemon.run("hourly")
+    lost = {"job": "hourly", "start": {"$gte": flow.start + DAY, "$lt": flow.start + 2 * DAY}}
+    gone = metadata["windows"].delete_many(lost).deleted_count
+    db["hourly"].delete_many({"timestamp": {"$gte": flow.start + DAY, "$lt": flow.start + 2 * DAY}})
+    assert len([w for w in daemon.windows("hourly") if w["state"] == "pending"]) == gone == 48
+    daemon.stop()
+    daemon.start()
+    daemon.run("hourly")
+    assert not daemon.windows("hourly")
+    check_all_loaded(flow, db, metadata)

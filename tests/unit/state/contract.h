@@ -591,6 +591,26 @@ static void hosts_are_kept_as_they_were_told_last(void **state)
 	assert_string_equal(list[2].host, "");
 }
 
+static void entries_are_counted_by_their_start(void **state)
+{
+	struct etl_ledger_entry e[] = {entry(3, ETL_WINDOW_LOADED), entry(4, ETL_WINDOW_EMPTY),
+		entry(6, ETL_WINDOW_LOADED)};
+	struct etl_window range = {H(3), H(6)};
+	struct etl_error err = ETL_ERROR_INIT;
+	uint64_t n = 99;
+
+	(void)state;
+	assert_int_equal(store->ops->ledger_count(store, "cnt", "p", &range, &n, &err), 0);
+	assert_int_equal(n, 0);
+	claim("cnt", "p", 1);
+	commit_ok("cnt", "p", 1, e, 3, H(0));
+	assert_int_equal(store->ops->ledger_count(store, "cnt", "p", &range, &n, &err), 0);
+	assert_int_equal(n, 2);
+	range.end = H(7);
+	assert_int_equal(store->ops->ledger_count(store, "cnt", "p", &range, &n, &err), 0);
+	assert_int_equal(n, 3);
+}
+
 struct backfills {
 	struct etl_backfill items[8];
 	size_t n;
@@ -642,6 +662,7 @@ static void backfills_are_kept_newest_first(void **state)
 }
 
 #define STATE_CONTRACT                                                                          \
+	cmocka_unit_test(entries_are_counted_by_their_start),                                   \
 	cmocka_unit_test(backfills_are_kept_newest_first),                                      \
 	cmocka_unit_test(lease_is_exclusive_and_its_fence_grows),                               \
 		cmocka_unit_test(lease_of_a_dead_holder_is_taken_at_once),                      \
