@@ -31,7 +31,8 @@ struct connect {
 	} *marks;
 	size_t n_marks, marks_cap;
 	struct pause {
-		char *job, *why;
+		char *job, *who, *why;
+		etl_wall at;
 	} *pauses;
 	size_t n_pauses, pauses_cap;
 	struct schedule {
@@ -54,12 +55,13 @@ static int keep_mark(void *ctx, const char *job, const char *partition,
 	return 0;
 }
 
-static int keep_pause(void *ctx, const char *job, const char *why)
+static int keep_pause(void *ctx, const struct etl_pause *pause)
 {
 	struct connect *c = ctx;
 
 	ETL_GROW(c->pauses, c->n_pauses, c->pauses_cap);
-	c->pauses[c->n_pauses++] = (struct pause){etl_strdup(job), etl_strdup(why)};
+	c->pauses[c->n_pauses++] = (struct pause){etl_strdup(pause->job),
+		etl_strdup(pause->who), etl_strdup(pause->why), pause->at};
 	return 0;
 }
 
@@ -114,8 +116,7 @@ static void take_marks(struct etld *etld, const struct connect *c)
 		if (!job)
 			continue;
 		etl_sched_pause(etld->sched, &job->sched);
-		free(job->pause_reason);
-		job->pause_reason = etl_strdup(c->pauses[i].why);
+		etld_job_note_pause(job, c->pauses[i].who, c->pauses[i].why, c->pauses[i].at);
 	}
 	for (size_t i = 0; i < c->n_hosts; i++)
 		etld_hosts_restore(etld->hosts, &c->hosts[i]);
@@ -147,6 +148,7 @@ static void connect_free(struct connect *c)
 	}
 	for (size_t i = 0; i < c->n_pauses; i++) {
 		free(c->pauses[i].job);
+		free(c->pauses[i].who);
 		free(c->pauses[i].why);
 	}
 	for (size_t i = 0; i < c->n_schedules; i++)
@@ -164,6 +166,7 @@ static void try_later(struct etld *etld)
 	etl_dur wait = etl_backoff(attempt, ETL_SECONDS(1), ETL_SECONDS(15),
 		etl_hash64(etld->holder, strlen(etld->holder), attempt));
 
+	etld->mongodb_next = etl_wall_add(etl_now(etld->clock), wait);
 	etl_timer_arm(etld_loop_wheel(etld->loop), &etld->backend_timer,
 		etl_mono_add(etl_mono_now(etld->clock), wait));
 }
@@ -172,6 +175,8 @@ static void is_down(struct etld *etld, const struct etl_error *err)
 {
 	bool was_up = etld->mongodb_up || !etld->mongodb_tried;
 
+	if (was_up)
+		etld->mongodb_away = etl_now(etld->clock);
 	etld->mongodb_up = false;
 	etl_sched_store(etld->sched, false);
 	etld->mongodb_tried = true;

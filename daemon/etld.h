@@ -38,7 +38,8 @@ struct etld_job {
 
 	/* schedule */
 	struct etl_sched_job sched;
-	char *pause_reason;
+	char *pause_reason, *pause_who;
+	etl_wall paused_at;
 	etl_mono audited; /* when its ledger was last looked through for holes; us == 0 = not yet */
 	bool restored;	  /* what the store knows of its slots was told to the scheduler */
 	bool interrupted; /* a run of it never gave its lease back */
@@ -77,6 +78,7 @@ struct etld {
 	bool mongodb_up, mongodb_tried, backend_busy, ready_told;
 	bool marks_known; /* watermarks and pauses were read once */
 	char mongodb_reason[ETL_ERROR_MESSAGE_MAX];
+	etl_wall mongodb_away, mongodb_next; /* while it is away: since when; the next look */
 	unsigned mongodb_attempts;
 	struct etl_timer backend_timer;
 
@@ -96,6 +98,9 @@ struct etld {
 	etl_dur watchdog;
 	int exit_status;
 };
+
+/* What is known of a pause; who == NULL: there is none. */
+void etld_job_note_pause(struct etld_job *job, const char *who, const char *why, etl_wall at);
 
 struct etld_job *etld_job_find(struct etld *etld, const char *name);
 

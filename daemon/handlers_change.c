@@ -80,8 +80,8 @@ static void set_paused(struct etld_request *request, bool pause)
 		etl_sched_pause(request->etld->sched, &job->sched);
 	else
 		etl_sched_resume(request->etld->sched, &job->sched, from);
-	free(job->pause_reason);
-	job->pause_reason = pause ? etl_strdup(why) : NULL;
+	etld_job_note_pause(job, pause ? request->who : NULL, pause ? why : NULL,
+		etl_now(request->etld->clock));
 
 	q = ETL_NEW(struct pause_query);
 	q->job = etl_strdup(job->name);

@@ -258,6 +258,7 @@ void etld_handle_run(struct etld_request *request)
 			"the range cannot be read as times");
 	} else if (range_is_possible(request, job->job, &trigger.asked)) {
 		trigger.partition = only ? etl_strdup(only->name) : NULL;
+		etl_text_copy(trigger.cause, sizeof trigger.cause, request->who);
 		start(request, job, &trigger);
 	}
 }

@@ -21,6 +21,15 @@ struct etld_job *etld_job_find(struct etld *etld, const char *name)
 	return job;
 }
 
+void etld_job_note_pause(struct etld_job *job, const char *who, const char *why, etl_wall at)
+{
+	free(job->pause_who);
+	free(job->pause_reason);
+	job->pause_who = etl_strdup(who);
+	job->pause_reason = etl_strdup(why);
+	job->paused_at = at;
+}
+
 static struct etld_job *job_of(struct etl_sched_job *job)
 {
 	return (struct etld_job *)((char *)job - offsetof(struct etld_job, sched));
@@ -256,7 +265,7 @@ static void free_job(struct etld *etld, struct etld_job *job)
 	etl_sched_remove(etld->sched, &job->sched);
 	HASH_DEL(etld->jobs, job);
 	free(job->partitions);
-	free(job->pause_reason);
+	etld_job_note_pause(job, NULL, NULL, (etl_wall){0});
 	free(job->name);
 	free(job);
 }

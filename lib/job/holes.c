@@ -40,38 +40,35 @@ int etl_holes_look(struct etl_strand *strand, struct etl_window *range, struct e
 	return 1;
 }
 
-static void keep(struct etl_ledger_brief **list, size_t *n, size_t *cap,
-	const struct etl_ledger_brief *brief)
+static void keep(struct etl_ledger_part *part, const struct etl_ledger_brief *brief)
 {
-	ETL_GROW(*list, *n, *cap);
-	(*list)[(*n)++] = *brief;
+	ETL_GROW(part->entries, part->n, part->cap);
+	part->entries[part->n++] = *brief;
 }
 
 void etl_holes_add(struct etl_strand_work *work, const struct etl_window_rules *rules)
 {
-	struct etl_ledger_brief *all = NULL;
-	size_t n = 0, cap = 0, i = 0;
+	struct etl_ledger_part all = {0}, *had = &work->ledger;
+	size_t i = 0;
 	etl_wall covered = work->watermark.origin; /* some entry reaches so far */
 
 	for (etl_wall at = etl_window_at(rules, work->watermark.origin).start;
 		at.ms < work->watermark.processed.ms; at = etl_wall_add(at, rules->size)) {
 		struct etl_ledger_brief hole = {.window = {at, etl_wall_add(at, rules->size)}};
 
-		for (; i < work->n_briefs && work->briefs[i].window.start.ms <= at.ms; i++) {
-			if (work->briefs[i].window.end.ms > covered.ms)
-				covered = work->briefs[i].window.end;
-			keep(&all, &n, &cap, &work->briefs[i]);
+		for (; i < had->n && had->entries[i].window.start.ms <= at.ms; i++) {
+			if (had->entries[i].window.end.ms > covered.ms)
+				covered = had->entries[i].window.end;
+			keep(&all, &had->entries[i]);
 		}
 		/* An entry of an older grid that reaches in has loaded a part of it: no hole. */
 		if (covered.ms > at.ms ||
-			(i < work->n_briefs && work->briefs[i].window.start.ms < hole.window.end.ms))
+			(i < had->n && had->entries[i].window.start.ms < hole.window.end.ms))
 			continue;
-		keep(&all, &n, &cap, &hole);
+		keep(&all, &hole);
 	}
-	for (; i < work->n_briefs; i++)
-		keep(&all, &n, &cap, &work->briefs[i]);
-	free(work->briefs);
-	work->briefs = all;
-	work->n_briefs = n;
-	work->briefs_cap = cap;
+	for (; i < had->n; i++)
+		keep(&all, &had->entries[i]);
+	free(had->entries);
+	*had = all;
 }

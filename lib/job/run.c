@@ -268,6 +268,7 @@ static void fill_record(const struct etl_run *run, struct etl_run_record *out)
 		.run_id = run->run_id,
 		.job = run->job->name,
 		.trigger = etl_trigger_word(run->trigger.kind),
+		.cause = run->trigger.cause,
 		.state = etl_run_state_word(run->state),
 		.reason = run->error.kind ? run->error.message : "",
 		.host = run->env->host,
@@ -285,6 +286,12 @@ static void fill_record(const struct etl_run *run, struct etl_run_record *out)
 		.warnings = run->warnings,
 		.n_steps = ETL_STEP_MAX,
 	};
+	if (run->trigger.skip.last.ms) {
+		out->passed_over.first = run->trigger.skip.first;
+		out->passed_over.last = run->trigger.skip.last;
+		out->passed_over.slots = run->trigger.skip.slots;
+		out->passed_over.code = etl_skip_word(run->trigger.skip.code);
+	}
 	for (int s = 0; s < ETL_STEP_MAX; s++) {
 		out->steps[s].name = etl_steps[s].name;
 		for (size_t i = 0; i < run->n_strands; i++) {

@@ -63,6 +63,7 @@ struct etl_sched_job {
 	etl_wall last_skip_at;
 	etl_mono held_until; /* another etld has the lease; us == 0 = no */
 	char sense_said[240];
+	etl_mono sense_next; /* when it is asked again; us == 0 = it is being asked */
 };
 
 struct etl_sched_ops {
@@ -169,6 +170,9 @@ enum etl_sched_phase etl_sched_phase(const struct etl_sched *sched,
 
 /* Something waits behind the run that goes, or for a place. */
 bool etl_sched_has_waiting(const struct etl_sched_job *job);
+
+/* How many jobs are before it in its lane; 0 too if it waits for no place. */
+size_t etl_sched_ahead(const struct etl_sched *sched, const struct etl_sched_job *job);
 
 struct etl_sched_facts {
 	unsigned active, active_backfills, max_active;

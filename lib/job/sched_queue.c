@@ -426,6 +426,19 @@ enum etl_sched_phase etl_sched_phase(const struct etl_sched *sched,
 									  ETL_PHASE_IDLE;
 }
 
+size_t etl_sched_ahead(const struct etl_sched *sched, const struct etl_sched_job *job)
+{
+	int lane = job->in_ready[LANE_LIVE] ? LANE_LIVE : LANE_BACKFILL;
+	const struct etl_sched_job *at = sched->ready[lane].first;
+	size_t n = lane == LANE_BACKFILL ? sched->ready[LANE_LIVE].n : 0;
+
+	if (!job->in_ready[lane])
+		return 0;
+	for (; at && at != job; at = at->ready_next[lane])
+		n++;
+	return n;
+}
+
 void etl_sched_facts(const struct etl_sched *sched, struct etl_sched_facts *out)
 {
 	*out = (struct etl_sched_facts){

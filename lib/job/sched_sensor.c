@@ -15,6 +15,7 @@ void etl_sched_sense(struct etl_sched *sched, struct etl_sched_job *job,
 	job->sensing = true;
 	job->sensing_until = etl_mono_add(etl_mono_now(sched->clock), job->job->wait_for->timeout);
 	job->sense_said[0] = '\0';
+	job->sense_next.us = 0;
 	*trigger = (struct etl_trigger){0};
 	sched->ops->sense(sched->ctx, job);
 }
@@ -44,6 +45,7 @@ static void ask_later(struct etl_sched *sched, struct etl_sched_job *job)
 
 	if (at.us > job->sensing_until.us && now.us < job->sensing_until.us)
 		at = job->sensing_until;
+	job->sense_next = at;
 	etl_timer_arm(sched->wheel, &job->again_timer, at);
 }
 
@@ -70,6 +72,7 @@ void etl_sched_sense_again(struct etl_sched *sched, struct etl_sched_job *job)
 {
 	etl_timer_cancel(sched->wheel, &job->again_timer);
 	if (job->job->wait_for && sched->store) {
+		job->sense_next.us = 0;
 		sched->ops->sense(sched->ctx, job);
 		return;
 	}

@@ -102,7 +102,7 @@ void etl_strand_fini(struct etl_strand *strand)
 	if (work->due.windows)
 		etl_span_close(strand);
 	free(work->staged);
-	free(work->briefs);
+	free(work->ledger.entries);
 	free(work->spans);
 	etl_due_list_fini(&work->due);
 	free(ETL_TAKE(strand->work));

@@ -243,8 +243,8 @@ enum etl_go etl_step_commit(struct etl_strand *strand, struct etl_error *err)
 	/* A backfill leaves the live watermark alone: the next live run sees what it closed. */
 	commit.watermark = run->trigger.kind == ETL_TRIGGER_BACKFILL ?
 		work->watermark.processed :
-		etl_window_contiguous(&run->job->window, &work->watermark, work->briefs,
-			work->n_briefs, &work->due);
+		etl_window_contiguous(&run->job->window, &work->watermark,
+			work->ledger.entries, work->ledger.n, &work->due);
 	if (run->job->window.none && work->due.windows[0].done)
 		commit.watermark = run->planned;
 	rc = commit_in_order(strand, &commit, err);

@@ -10,32 +10,6 @@
 #include "base/alloc.h"
 #include "job/strand.h"
 
-static int keep_brief(void *ctx, const struct etl_ledger_entry *entry, struct etl_error *err)
-{
-	struct etl_strand_work *work = ctx;
-
-	(void)err;
-	ETL_GROW(work->briefs, work->n_briefs, work->briefs_cap);
-	etl_ledger_brief(entry, &work->briefs[work->n_briefs++]);
-	return 0;
-}
-
-/* Everything older that is open, then everything in the scan range: in order of start. */
-static int read_ledger(struct etl_strand *strand, const struct etl_window *range,
-	struct etl_error *err)
-{
-	struct etl_state *state = strand->run->env->state;
-	struct etl_window older = {{INT64_C(-62135596800000)}, range->start};
-	const char *job = strand->run->job->name;
-
-	strand->work->n_briefs = 0;
-	if (state->ops->ledger_scan(state, job, strand->partition->name, &older, ETL_LEDGER_OPEN,
-		    keep_brief, strand->work, err) < 0)
-		return -1;
-	return state->ops->ledger_scan(state, job, strand->partition->name, range, ETL_LEDGER_ALL,
-		keep_brief, strand->work, err);
-}
-
 static void cut_into_spans(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
@@ -166,12 +140,13 @@ enum etl_go etl_step_plan(struct etl_strand *strand, struct etl_error *err)
 	if (is_asked && asked.range.start.ms < range.start.ms)
 		range.start = asked.range.start;
 	holes = etl_holes_look(strand, &range, err);
-	if (holes < 0 || read_ledger(strand, &range, err) < 0)
+	if (holes < 0 || etl_ledger_part_read(&work->ledger, state, job->name,
+				 strand->partition->name, &range, err) < 0)
 		return ETL_GO_FAIL;
 	if (holes)
 		etl_holes_add(work, &job->window);
-	etl_window_plan(&job->window, &work->watermark, run->planned, work->briefs, work->n_briefs,
-		is_asked ? &asked : NULL, &work->due);
+	etl_window_plan(&job->window, &work->watermark, run->planned, work->ledger.entries,
+		work->ledger.n, is_asked ? &asked : NULL, &work->due);
 	if (is_asked && work->due.more) {
 		etl_error_set(err, ETL_PERMANENT, "run.too_many",
 			"more than %d windows were asked for at once; ask for them in parts",

@@ -6,6 +6,7 @@
 #define ETL_JOB_STRAND_H
 
 #include "base/hash.h"
+#include "job/ledger_part.h"
 #include "job/run.h"
 
 #define ETL_SLICE_DOCUMENTS 1000	   /* of one transaction, ledger included (spec.md 5) */
@@ -44,8 +45,7 @@ struct etl_sorted_record {
 struct etl_strand_work {
 	/* plan */
 	struct etl_watermark watermark;
-	struct etl_ledger_brief *briefs; /* of the scan range and older open ones */
-	size_t n_briefs, briefs_cap;
+	struct etl_ledger_part ledger;
 	struct etl_due_list due;
 	size_t lost; /* at its front: what the source no longer has */
 	struct etl_span *spans; /* still to do; the next one last */
@@ -120,7 +120,7 @@ enum etl_go etl_step_commit(struct etl_strand *strand, struct etl_error *err);
 /* holes.c: when the run is to look for windows that the ledger has lost: 1 = there are some, and
  * `range` reaches back to its begin; 0; -1. */
 int etl_holes_look(struct etl_strand *strand, struct etl_window *range, struct etl_error *err);
-/* Adds them to work->briefs as pending ones; the briefs have all entries from the origin on. */
+/* Adds them to work->ledger as pending ones; it has all entries from the origin on. */
 void etl_holes_add(struct etl_strand_work *work, const struct etl_window_rules *rules);
 
 /* upstream.c: keeps of `due` only the windows whose upstream windows are all closed. The

@@ -63,7 +63,7 @@ struct etl_trigger {
 	struct etl_window asked; /* start == end: whatever is due */
 	enum etl_reprocess reprocess; /* of `asked` */
 	char *partition;	      /* owned; NULL = all */
-	char cause[ETL_CAUSE_BYTES];  /* the upstream job, the backfill; "" = none */
+	char cause[ETL_CAUSE_BYTES];  /* the upstream job, the backfill, who asked; "" = none */
 	void *tag; /* the owner's, of MANUAL: comes back when it starts, or when it is dropped */
 };
 void etl_trigger_fini(struct etl_trigger *trigger);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "job/strand.h"
+#include "job/upstream.h"
 #include "time/civil.h"
 
 struct cover {
@@ -74,27 +75,12 @@ static int is_covered(struct etl_state *state, struct cover *cover,
 	return 0;
 }
 
-static void say_why(struct etl_strand *strand, const struct cover *cover)
+int etl_upstream_hole(struct etl_state *state, const struct etl_job *job, const char *partition,
+	const struct etl_window *window, struct etl_upstream_hole *out, struct etl_error *err)
 {
-	char at[ETL_TIME_TEXT_BYTES];
-
-	if (*strand->reason)
-		return;
-	etl_time_format_rfc3339(cover->hole.start, at);
-	snprintf(strand->reason, sizeof strand->reason, "waits for window %s of %s/%s%s%.300s", at,
-		cover->job->name, cover->partition, *cover->why ? ", which is " : "", cover->why);
-}
-
-/* 1 ready, 0 blocked, -1. */
-static int window_is_ready(struct etl_strand *strand, const struct etl_window *window,
-	struct etl_error *err)
-{
-	const struct etl_job *job = strand->run->job;
-	struct etl_state *state = strand->run->env->state;
-
 	for (size_t k = 0; k < job->n_upstream; k++) {
 		const struct etl_job *up = job->upstream[k];
-		const struct etl_partition *same = etl_job_partition(up, strand->partition->name);
+		const struct etl_partition *same = etl_job_partition(up, partition);
 
 		for (size_t p = 0; p < up->n_partitions; p++) {
 			struct cover cover = {.job = up, .partition = up->partitions[p].name};
@@ -103,8 +89,10 @@ static int window_is_ready(struct etl_strand *strand, const struct etl_window *w
 			if (same && same != &up->partitions[p])
 				continue;
 			rc = is_covered(state, &cover, window, err);
-			if (rc == 0)
-				say_why(strand, &cover);
+			if (rc == 0) {
+				*out = (struct etl_upstream_hole){up, &up->partitions[p], cover.hole, ""};
+				memcpy(out->why, cover.why, sizeof out->why);
+			}
 			if (rc != 1)
 				return rc;
 		}
@@ -112,16 +100,31 @@ static int window_is_ready(struct etl_strand *strand, const struct etl_window *w
 	return 1;
 }
 
+static void say_why(struct etl_strand *strand, const struct etl_upstream_hole *hole)
+{
+	char at[ETL_TIME_TEXT_BYTES];
+
+	if (*strand->reason)
+		return;
+	etl_time_format_rfc3339(hole->window.start, at);
+	snprintf(strand->reason, sizeof strand->reason, "waits for window %s of %s/%s%s%.300s", at,
+		hole->job->name, hole->partition->name, *hole->why ? ", which is " : "", hole->why);
+}
+
 int etl_upstream_filter(struct etl_strand *strand, struct etl_due_list *due,
 	struct etl_error *err)
 {
+	struct etl_upstream_hole hole;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < due->n; i++) {
-		int ready = window_is_ready(strand, &due->windows[i].window, err);
+		int ready = etl_upstream_hole(strand->run->env->state, strand->run->job,
+			strand->partition->name, &due->windows[i].window, &hole, err);
 
 		if (ready < 0)
 			return -1;
+		if (!ready)
+			say_why(strand, &hole);
 		if (ready)
 			due->windows[kept++] = due->windows[i];
 		else

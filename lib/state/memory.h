@@ -35,7 +35,7 @@ struct lane {
 
 struct doc_row {
 	char *key; /* run_id, letter's id, audit's "what", paused job, host */
-	char *job; /* runs: the job; pauses: why */
+	char *job; /* runs: the job; pauses: who */
 	etl_wall at;
 	bson_t *doc;
 };
@@ -116,8 +116,8 @@ int etl_memory_audit_add(struct etl_state *s, const char *who, const char *what,
 	const bson_t *details, struct etl_error *err);
 int etl_memory_pause_set(struct etl_state *s, const char *job, bool paused, const char *who,
 	const char *why, struct etl_error *err);
-int etl_memory_pause_list(struct etl_state *s,
-	int (*fn)(void *ctx, const char *job, const char *why), void *ctx, struct etl_error *err);
+int etl_memory_pause_list(struct etl_state *s, int (*fn)(void *ctx, const struct etl_pause *pause),
+	void *ctx, struct etl_error *err);
 int etl_memory_backfill_save(struct etl_state *s, const struct etl_backfill *backfill,
 	struct etl_error *err);
 int etl_memory_backfill_list(struct etl_state *s, const char *job, bool running_only, int limit,

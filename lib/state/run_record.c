@@ -73,6 +73,20 @@ static void append_partitions(bson_t *out, const struct etl_run_record *run)
 	bson_append_array_end(out, &list);
 }
 
+static void append_passed_over(bson_t *out, const struct etl_run_record *run)
+{
+	bson_t sub;
+
+	if (!run->passed_over.last.ms)
+		return;
+	BSON_APPEND_DOCUMENT_BEGIN(out, "passed_over", &sub);
+	BSON_APPEND_DATE_TIME(&sub, "first", run->passed_over.first.ms);
+	BSON_APPEND_DATE_TIME(&sub, "last", run->passed_over.last.ms);
+	BSON_APPEND_INT64(&sub, "slots", (int64_t)run->passed_over.slots);
+	append_text(&sub, "code", run->passed_over.code);
+	bson_append_document_end(out, &sub);
+}
+
 static void append_asked(bson_t *out, const struct etl_window *w)
 {
 	bson_t sub;
@@ -95,6 +109,8 @@ void etl_run_record_to_bson(const struct etl_run_record *run, bson_t *out)
 	append_text(out, "reason", run->reason);
 	if (run->code && *run->code)
 		append_text(out, "code", run->code);
+	if (run->cause && *run->cause)
+		append_text(out, "cause", run->cause);
 	append_text(out, "host", run->host);
 	BSON_APPEND_INT64(out, "generation", run->generation);
 	BSON_APPEND_INT64(out, "fence", run->fence);
@@ -110,6 +126,7 @@ void etl_run_record_to_bson(const struct etl_run_record *run, bson_t *out)
 		BSON_APPEND_DATE_TIME(out, "ended", run->ended.ms);
 		BSON_APPEND_INT64(out, "duration_ms", run->ended.ms - run->started.ms);
 	}
+	append_passed_over(out, run);
 	append_asked(out, &run->window);
 	etl_counts_append(out, "counts", &run->counts);
 	append_windows(out, run->windows_loaded, run->windows_empty, run->windows_failed,

@@ -216,11 +216,17 @@ struct etl_run_record {
 	const char *state;		    /* job/run.h has the words; skipped, interrupted */
 	const char *reason;
 	const char *code; /* of skipped: which rule said so; "" or NULL = none */
+	const char *cause; /* of its trigger: who, the upstream job, the backfill; NULL = none */
 	const char *host;
 	int64_t generation, fence, attempt;
 	etl_wall slot, started, ended; /* ended.ms = 0 while running */
 	etl_wall slot_first; /* of skipped: the first of several slots; the last is `slot` */
 	uint64_t slots;	     /* of skipped: how many; 0 = not known, or not skipped */
+	struct {	     /* slots that were passed over for this run; last.ms == 0 = none */
+		etl_wall first, last;
+		uint64_t slots;
+		const char *code;
+	} passed_over;
 	struct etl_window window;      /* asked for by an operator; start == end: whatever is due */
 	struct etl_counts counts;
 	uint64_t windows_loaded, windows_empty, windows_failed, windows_lost, warnings;
@@ -228,6 +234,11 @@ struct etl_run_record {
 	size_t n_steps;
 	struct etl_run_partition *partitions;
 	size_t n_partitions;
+};
+
+struct etl_pause {
+	const char *job, *who, *why;
+	etl_wall at;
 };
 
 struct etl_dead_letter_info {
@@ -421,7 +432,8 @@ struct etl_state_ops {
 	/* Paused jobs survive a restart. */
 	int (*pause_set)(struct etl_state *s, const char *job, bool paused, const char *who,
 		const char *why, struct etl_error *err);
-	int (*pause_list)(struct etl_state *s, int (*fn)(void *ctx, const char *job, const char *why),
+	/* By job; the pause is lent for the call. A return value other than 0 ends the list. */
+	int (*pause_list)(struct etl_state *s, int (*fn)(void *ctx, const struct etl_pause *pause),
 		void *ctx, struct etl_error *err);
 
 	/* Hosts: replaces what is kept of this one; gives each that is kept, by name. -1 from `fn`

@@ -141,9 +141,9 @@ int etl_memory_pause_set(struct etl_state *s, const char *job, bool paused, cons
 	struct doc_row *row = doc_find(&m->pauses, job);
 
 	(void)err;
-	(void)who;
 	if (paused) {
-		doc_put(&m->pauses, true, job, why ? why : "", etl_now(m->clock), NULL);
+		doc_put(&m->pauses, true, job, who ? who : "", etl_now(m->clock),
+			BCON_NEW("why", BCON_UTF8(why ? why : "")));
 	} else if (row) {
 		doc_row_fini(row);
 		*row = m->pauses.rows[--m->pauses.n];
@@ -156,17 +156,24 @@ static int by_key(const void *a, const void *b)
 	return strcmp(((const struct doc_row *)a)->key, ((const struct doc_row *)b)->key);
 }
 
-int etl_memory_pause_list(struct etl_state *s,
-	int (*fn)(void *ctx, const char *job, const char *why), void *ctx, struct etl_error *err)
+int etl_memory_pause_list(struct etl_state *s, int (*fn)(void *ctx, const struct etl_pause *pause),
+	void *ctx, struct etl_error *err)
 {
 	struct memory *m = etl_memory_lock(s);
 
 	(void)err;
 	if (m->pauses.n > 1)
 		qsort(m->pauses.rows, m->pauses.n, sizeof *m->pauses.rows, by_key);
-	for (size_t i = 0; i < m->pauses.n; i++)
-		if (fn(ctx, m->pauses.rows[i].key, m->pauses.rows[i].job) != 0)
+	for (size_t i = 0; i < m->pauses.n; i++) {
+		const struct doc_row *row = &m->pauses.rows[i];
+		struct etl_pause pause = {row->key, row->job, "", row->at};
+		bson_iter_t iter;
+
+		if (bson_iter_init_find(&iter, row->doc, "why"))
+			pause.why = bson_iter_utf8(&iter, NULL);
+		if (fn(ctx, &pause) != 0)
 			break;
+	}
 	return etl_memory_unlock(m, 0);
 }
 

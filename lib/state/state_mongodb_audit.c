@@ -63,24 +63,27 @@ int etl_smdb_pause_set(struct etl_state *s, const char *job, bool paused, const 
 	return rc;
 }
 
-static int each_pause(mongoc_cursor_t *cursor,
-	int (*fn)(void *ctx, const char *job, const char *why), void *ctx, struct etl_error *err)
+static int each_pause(mongoc_cursor_t *cursor, int (*fn)(void *ctx, const struct etl_pause *pause),
+	void *ctx, struct etl_error *err)
 {
-	char job[128], why[ETL_REASON_MAX];
+	char job[128], who[80], why[ETL_REASON_MAX];
 	bson_error_t error;
 	const bson_t *doc;
+	struct etl_pause pause = {.job = job, .who = who, .why = why};
 
 	while (mongoc_cursor_next(cursor, &doc)) {
 		etl_bson_text(doc, "_id", job, sizeof job);
 		etl_bson_text(doc, "why", why, sizeof why);
-		if (fn(ctx, job, why) != 0)
+		etl_bson_text(doc, "who", who, sizeof who);
+		pause.at = etl_bson_date(doc, "at");
+		if (fn(ctx, &pause) != 0)
 			return 0;
 	}
 	return mongoc_cursor_error(cursor, &error) ? etl_mongo_error(err, &error, NULL) : 0;
 }
 
-int etl_smdb_pause_list(struct etl_state *s,
-	int (*fn)(void *ctx, const char *job, const char *why), void *ctx, struct etl_error *err)
+int etl_smdb_pause_list(struct etl_state *s, int (*fn)(void *ctx, const struct etl_pause *pause),
+	void *ctx, struct etl_error *err)
 {
 	bson_t *opts = BCON_NEW("sort", "{", "_id", BCON_INT32(1), "}");
 	bson_t all = BSON_INITIALIZER;

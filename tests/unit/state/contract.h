@@ -502,13 +502,16 @@ static void runs_are_kept_newest_first(void **state)
 	assert_int_equal(store->ops->run_get(store, "no such run", &doc, &err), 0);
 }
 
-static int note_pause(void *ctx, const char *job, const char *why)
+static int note_pause(void *ctx, const struct etl_pause *pause)
 {
 	char *text = ctx;
 
-	strcat(text, job);
+	assert_true(pause->at.ms > 0);
+	strcat(text, pause->job);
 	strcat(text, "=");
-	strcat(text, why);
+	strcat(text, pause->who);
+	strcat(text, ":");
+	strcat(text, pause->why);
 	strcat(text, ";");
 	return 0;
 }
@@ -523,11 +526,11 @@ static void paused_jobs_are_listed(void **state)
 	assert_int_equal(store->ops->pause_set(store, "a", true, "me", "why a", &err), 0);
 	assert_int_equal(store->ops->pause_set(store, "b", true, "me", "again", &err), 0);
 	assert_int_equal(store->ops->pause_list(store, note_pause, text, &err), 0);
-	assert_string_equal(text, "a=why a;b=again;");
+	assert_string_equal(text, "a=me:why a;b=me:again;");
 	assert_int_equal(store->ops->pause_set(store, "a", false, "me", NULL, &err), 0);
 	text[0] = '\0';
 	assert_int_equal(store->ops->pause_list(store, note_pause, text, &err), 0);
-	assert_string_equal(text, "b=again;");
+	assert_string_equal(text, "b=me:again;");
 }
 
 static void dead_letters_and_audit_are_taken(void **state)
