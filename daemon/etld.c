@@ -153,6 +153,7 @@ static int open_parts(struct etld *etld, struct etl_error *err)
 		return -1;
 	etld_sched_open(etld);
 	etld->backfills = etld_backfills_new(etld);
+	etld_zones_open(etld);
 	etld->pool = etld_pool_new((unsigned)settings->limits.workers, etld->clock, wake_loop, etld);
 	etld_settings_http(settings, &http);
 	etld->http = etld_http_new(etld->loop, etld->clock, &http, err);
@@ -187,6 +188,7 @@ int etld_run(struct etld *etld)
 	etld_log(ETLD_NOTICE, ETLD_MSG_STARTED, NULL, 0, "etld %s started: %zu jobs from %s",
 		ETL_VERSION, etld->generation->n_jobs, etld->config_path);
 	etld_sched_adopt(etld, etld->generation);
+	etld_zones_watch(etld);
 	etld->watchdog = etld_notify_watchdog_interval();
 	if (etld->watchdog.us) {
 		etld->watchdog_timer =
@@ -209,6 +211,7 @@ void etld_free(struct etld *etld)
 	etld_pool_free(etld->pool);
 	etld_backfills_free(etld);
 	etld_slots_free(etld);
+	etld_zones_close(etld);
 	etld_sched_free(etld);
 	etld_hosts_free(etld->hosts);
 	etld_http_free(etld->http);

@@ -21,6 +21,7 @@ struct etld_run;
 struct etld_control;
 struct etld_hosts;
 struct etld_backfills;
+struct etld_zones;
 
 /* What the daemon knows of a partition without asking MongoDB. */
 struct etld_partition {
@@ -62,6 +63,7 @@ struct etld {
 	struct etld_http *http;
 	struct etld_hosts *hosts; /* hosts.h */
 	struct etld_control *control;
+	struct etld_zones *zones;
 	struct etld_generation *generation;
 	char *config_path;
 	char *config_error; /* the last reload's first error, or NULL */
@@ -168,6 +170,11 @@ int etld_backend_open(struct etld *etld, struct etl_error *err);
 void etld_backend_close(struct etld *etld);
 void etld_backend_connect(struct etld *etld);
 void etld_backend_lost(struct etld *etld, const struct etl_error *err);
+
+/* zones.c: time-zone files of the configuration in force, watched */
+void etld_zones_open(struct etld *etld);
+void etld_zones_watch(struct etld *etld); /* there is a new generation */
+void etld_zones_close(struct etld *etld);
 
 /* reload.c */
 int etld_reload(struct etld *etld, struct etl_buf *report);

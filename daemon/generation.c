@@ -123,6 +123,7 @@ struct etld_generation *etld_generation_load(const char *path, struct etl_buf *r
 		.credentials_dir = credentials_folder(),
 		.config_dir = etl_arena_strdup(g->arena, folder),
 		.secrets = g->secrets,
+		.zones = &g->zones,
 	};
 	root = etl_conf_load(g->arena, path, &load_options, diag);
 	if (root)

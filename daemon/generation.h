@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "conf/secret.h"
+#include "conf/zones.h"
 #include "job/job.h"
 #include "settings.h"
 
@@ -21,6 +22,7 @@ struct etld_generation {
 
 	struct etl_arena *arena;
 	struct etl_secrets *secrets;
+	struct etl_conf_zone *zones; /* all that were read for it, in no order */
 	unsigned refs; /* loop thread only */
 };
 

@@ -38,6 +38,8 @@
 #define ETLD_MSG_CHECK_FAILED "ea3741d0849f4eeca0275e91198fb9f4"
 /* no field */
 #define ETLD_MSG_CLOCK_STEPPED "2f79ebae81404686abd885645035cc8c"
+/* ETL_TIMEZONES */
+#define ETLD_MSG_ZONES_CHANGED "3a604dc2b5484da6a6c9ba397fafed31"
 /* no field */
 #define ETLD_MSG_DRAINING "c886afe2a40840d4be06de432ece287f"
 /* no field */

@@ -58,6 +58,7 @@ static void swap_in(struct etld *etld, struct etld_generation *fresh, struct etl
 	etld_http_options(etld->http, &options);
 	etld_journal_level(etld_settings_log_priority(&fresh->settings));
 	etld_sched_adopt(etld, fresh);
+	etld_zones_watch(etld);
 	etld_slots_flush(etld);
 	free(ETL_TAKE(etld->config_error));
 	etld_log(ETLD_NOTICE, ETLD_MSG_CONFIG_RELOADED, NULL, 0,

@@ -73,6 +73,7 @@ struct etl_option {
 };
 
 struct etl_secrets; /* conf/secret.h */
+struct etl_conf_zone; /* conf/zones.h */
 
 /* What a component sees while it is configured. */
 struct etl_conf_env {
@@ -83,6 +84,7 @@ struct etl_conf_env {
 	const char *credentials_dir;	 /* systemd's $CREDENTIALS_DIRECTORY or NULL */
 	const char *config_dir;		 /* folder of the file: relative paths start here */
 	struct etl_secrets *secrets;	 /* collects what is read; NULL = it is not wiped */
+	struct etl_conf_zone **zones;	 /* those that were read; NULL = nobody keeps them */
 };
 
 /* Fills `out` (zeroed by the caller) from the map `node` (NULL = nothing given, fallbacks

@@ -157,8 +157,6 @@ void etl_job_fini(struct etl_job *job)
 	job->source_shared = NULL;
 	etl_calendar_free(writable(job->calendar));
 	job->calendar = NULL;
-	etl_zone_free(writable(job->zone));
-	job->zone = NULL;
 }
 
 const struct etl_partition *etl_job_partition(const struct etl_job *job, const char *name)

@@ -118,7 +118,7 @@ struct etl_job *etl_job_load(const char *name, const struct etl_node *root,
 void etl_job_load_partitions(struct etl_job *job, const struct etl_node *node,
 	struct etl_conf_env *env);
 
-/* What a job owns beyond the arena: calendar, zone, the source's shared state. */
+/* What a job owns beyond the arena: calendar, the source's shared state. */
 void etl_job_fini(struct etl_job *job);
 
 /* Resolves `after` among all jobs, group:NAME to all others of that group. Unknown names,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "conf/zones.h"
 #include "job/job_parts.h"
 #include "time/duration.h"
 
@@ -155,7 +156,7 @@ void etl_job_load_schedule(struct etl_job *job, const struct etl_node *body,
 {
 	struct schedule_options o = {0};
 	struct etl_error err = ETL_ERROR_INIT;
-	struct etl_zone *zone;
+	const struct etl_zone *zone;
 
 	if (!node && !job->after.n) {
 		etl_diag_add(env->diag, &body->mark, ETL_DIAG_MISSING, NULL,
@@ -165,7 +166,7 @@ void etl_job_load_schedule(struct etl_job *job, const struct etl_node *body,
 	}
 	if (!etl_options_fill(schedule_table, node, &o, "schedule", env))
 		return;
-	zone = etl_zone_load(o.timezone, &err);
+	zone = etl_conf_zone(o.timezone, env, &err);
 	if (!zone) {
 		etl_diag_add(env->diag, &etl_node_get(node, "timezone")->mark, ETL_DIAG_REFERENCE,
 			NULL, "timedatectl list-timezones prints the names", "%s", err.message);

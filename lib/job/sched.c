@@ -253,6 +253,12 @@ static void drop_old_slots(struct etl_sched *sched, struct etl_sched_job *job, e
 		etl_sched_skip(sched, job, &skip);
 }
 
+/* The same text may stand for other slots: the file of its zone has changed. */
+static bool same_zone(const struct etl_job *a, const struct etl_job *b)
+{
+	return a->zone && b->zone && etl_zone_digest(a->zone) == etl_zone_digest(b->zone);
+}
+
 void etl_sched_change(struct etl_sched *sched, struct etl_sched_job *job,
 	const struct etl_job *config)
 {
@@ -265,6 +271,8 @@ void etl_sched_change(struct etl_sched *sched, struct etl_sched_job *job,
 		drop_old_slots(sched, job, now);
 		if (job->decided.ms < now.ms)
 			job->decided = now;
+	} else if (job->each_until.ms && !same_zone(job->job, config)) {
+		etl_sched_undecide(job, job->each_after); /* the rest is decided by the new slots */
 	}
 	job->job = config;
 	if (!etl_streq(was, is) && config->calendar)

@@ -110,8 +110,9 @@ void etl_sched_replan(struct etl_sched *sched);
 /* A zeroed job becomes known; its slots count from now on, until etl_sched_restore. */
 void etl_sched_add(struct etl_sched *sched, struct etl_sched_job *job, const char *name,
 	const struct etl_job *config);
-/* The same job in a new configuration. If the schedule changed, slots count from now on. The
- * old configuration has to live until this returns. Starts no run: that is for the
+/* The same job in a new configuration. If the schedule changed, slots count from now on. If only
+ * the file of its zone did, `decided` stays: the new slots behind it are the ones to come, or
+ * missed. The old configuration has to live until this returns. Starts no run: that is for the
  * etl_sched_limit that follows when all jobs have changed. */
 void etl_sched_change(struct etl_sched *sched, struct etl_sched_job *job,
 	const struct etl_job *config);

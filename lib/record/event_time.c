@@ -10,10 +10,10 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "conf/zones.h"
 #include "record/doc.h"
 #include "time/civil.h"
 #include "time/timefmt.h"
-#include "time/zone.h"
 
 enum form { FORM_ISO8601, FORM_EPOCH, FORM_EPOCH_MS, FORM_PATTERN };
 enum { LOCAL_FORMS = 4, ISO_MAX = 40 };
@@ -86,26 +86,14 @@ bad:
 	return false;
 }
 
-static void free_zone(void *zone)
-{
-	etl_zone_free(zone);
-}
-
 static bool compile_zone(struct etl_event_time *spec, const char *name,
 	const struct etl_node *node, const struct etl_conf_env *env)
 {
 	struct etl_error err = ETL_ERROR_INIT;
-	struct etl_zone *zone;
 
-	spec->zone = etl_zone_utc();
-	if (etl_streq(name, "UTC"))
+	spec->zone = etl_conf_zone(name, env, &err);
+	if (spec->zone)
 		return true;
-	zone = etl_zone_load(name, &err);
-	spec->zone = zone;
-	if (zone) {
-		etl_arena_defer(env->arena, free_zone, zone);
-		return true;
-	}
 	etl_diag_add(env->diag, mark_of(node, "timezone"), ETL_DIAG_REFERENCE, NULL, NULL,
 		"%s: %s", env->what, err.message);
 	return false;

@@ -12,10 +12,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "time/civil.h"
 #include "time/zone_internal.h"
 
-#define ZONE_FOLDER "/usr/share/zoneinfo"
 enum { FILE_MAX_BYTES = 256 * 1024 };
 
 static const struct etl_zone utc_zone = {.name = "UTC"};
@@ -28,6 +28,11 @@ const struct etl_zone *etl_zone_utc(void)
 const char *etl_zone_name(const struct etl_zone *zone)
 {
 	return zone->name;
+}
+
+uint64_t etl_zone_digest(const struct etl_zone *zone)
+{
+	return zone->digest;
 }
 
 void etl_zone_free(struct etl_zone *zone)
@@ -65,6 +70,7 @@ struct etl_zone *etl_zone_parse(const void *data, size_t len, const char *name,
 {
 	etl_cleanup(etl_zone_free) struct etl_zone *zone = zone_new(name);
 
+	zone->digest = etl_hash64(data, len, 0);
 	if (etl_zone_read_tzif(zone, data, len, err) != 0) {
 		etl_error_prefix(err, "time zone %s", name);
 		return NULL;
@@ -120,7 +126,7 @@ static void refuse_name(const char *name, const char *code, const char *what,
 {
 	char near[ETL_ZONE_NAME_MAX + 1];
 
-	if (etl_zone_nearest(name, ZONE_FOLDER "/tzdata.zi", near))
+	if (etl_zone_nearest(name, ETL_ZONE_FOLDER "/tzdata.zi", near))
 		etl_error_set(err, ETL_CONFIG, code, "%s \"%.64s\": did you mean \"%s\"?", what,
 			name, near);
 	else
@@ -129,7 +135,7 @@ static void refuse_name(const char *name, const char *code, const char *what,
 
 struct etl_zone *etl_zone_load(const char *name, struct etl_error *err)
 {
-	char path[sizeof ZONE_FOLDER + ETL_ZONE_NAME_MAX + 1];
+	char path[sizeof ETL_ZONE_FOLDER + ETL_ZONE_NAME_MAX + 1];
 	struct etl_zone *zone;
 	void *data = NULL;
 	ssize_t len;
@@ -141,7 +147,7 @@ struct etl_zone *etl_zone_load(const char *name, struct etl_error *err)
 	}
 	if (strcmp(name, "UTC") == 0)
 		return zone_new("UTC");
-	snprintf(path, sizeof path, "%s/%s", ZONE_FOLDER, name);
+	snprintf(path, sizeof path, "%s/%s", ETL_ZONE_FOLDER, name);
 	len = read_file(path, &data);
 	if (len < 0) {
 		if (errno == ENOENT || errno == ENOTDIR || errno == EINVAL)

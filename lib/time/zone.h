@@ -37,6 +37,14 @@ ETL_DEFINE_CLEANUP(struct etl_zone *, etl_zone_free)
 
 const char *etl_zone_name(const struct etl_zone *zone);
 
+/* Of the file that it was made from; 0 for UTC. Two zones that differ in it are not the same. */
+uint64_t etl_zone_digest(const struct etl_zone *zone);
+
+/* Where a look-up of the file for `name` passes, as it is now: through links, up to a name that
+ * is missing. Whatever leads to another file puts, moves or removes `entry` in one of these folders. */
+typedef void (*etl_place_fn)(void *ctx, const char *folder, const char *entry);
+void etl_zone_places(const char *name, etl_place_fn place, void *ctx);
+
 /* Seconds east of Greenwich in force at `utc`; `dst` (may be NULL) says if it is daylight
  * saving time. Total: works for any instant. */
 int32_t etl_zone_offset(const struct etl_zone *zone, etl_wall utc, bool *dst);

@@ -12,6 +12,7 @@
 
 #include "time/zone.h"
 
+#define ETL_ZONE_FOLDER "/usr/share/zoneinfo"
 #define ETL_ZONE_NAME_MAX 63
 #define ETL_ZONE_OFFSET_MAX 93599 /* seconds; RFC 8536 section 3.2, both ways */
 #define ETL_ZONE_CYCLE (INT64_C(146097) * 86400)
@@ -24,6 +25,7 @@ struct etl_zone_step {
 
 struct etl_zone {
 	char name[ETL_ZONE_NAME_MAX + 1];
+	uint64_t digest; /* of the file */
 	struct etl_zone_step *steps; /* ascending */
 	size_t count, cap;
 	struct etl_zone_step before; /* in force before the first step */
@@ -38,6 +40,9 @@ void etl_zone_add_step(struct etl_zone *zone, int64_t at, int32_t offset, bool d
 /* Reads a TZif file into an empty zone. */
 int etl_zone_read_tzif(struct etl_zone *zone, const unsigned char *data, size_t len,
 	struct etl_error *err);
+
+/* etl_zone_places for an absolute path. */
+void etl_zone_walk(const char *path, etl_place_fn place, void *ctx);
 
 /* Reads a POSIX TZ text (RFC 8536 section 3.3 with the extension of version 3) and adds its
  * steps behind those that are there. False if the text is wrong. */

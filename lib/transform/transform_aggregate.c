@@ -9,9 +9,9 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "conf/zones.h"
 #include "record/keyset.h"
 #include "time/civil.h"
-#include "time/zone.h"
 #include "transform/moments.h"
 #include "transform/rewrite.h"
 #include "transform/transform.h"
@@ -30,6 +30,7 @@ struct result {
 struct options {
 	etl_dur every;
 	const char *timezone, *count, *time;
+	const struct etl_zone *zone;
 	struct etl_strings by;
 	struct etl_strings of[ETL_FUNCTIONS];
 	struct etl_fields fields; /* the by fields, then the values */
@@ -178,14 +179,14 @@ static void check_output(const struct options *o, const struct etl_node *node,
 			}
 }
 
-static void check_zone(const struct options *o, const struct etl_node *node,
+static void load_zone(struct options *o, const struct etl_node *node,
 	const struct etl_conf_env *env)
 {
 	struct etl_error err = ETL_ERROR_INIT;
 	const struct etl_node *at = etl_node_get(node, "timezone");
-	etl_cleanup(etl_zone_free) struct etl_zone *zone = etl_zone_load(o->timezone, &err);
 
-	if (!zone)
+	o->zone = etl_conf_zone(o->timezone, env, &err);
+	if (!o->zone)
 		etl_diag_add(env->diag, at ? &at->mark : NULL, ETL_DIAG_REFERENCE, NULL, NULL,
 			"'aggregate' of %s: %s", env->what, err.message);
 	else if (!etl_streq(o->timezone, "UTC") && etl_dur_ms(o->every) % DAY_MS != 0)
@@ -205,7 +206,7 @@ static void compile(void *self, const struct etl_node *node, const struct etl_co
 	if (!names_ok(o, env) || !etl_field_name_ok(o->time, node, "aggregate", env) ||
 		(o->count && !etl_field_name_ok(o->count, node, "aggregate", env)))
 		return;
-	check_zone(o, node, env);
+	load_zone(o, node, env);
 	add_fields(o, node, env);
 	if (!o->n_results && !o->count)
 		conflict(node, "", env, "nothing to work out: give mean, min, ... or count");
@@ -224,7 +225,7 @@ struct group {
 
 struct aggregate {
 	const struct options *options;
-	struct etl_zone *zone; /* NULL: buckets are counted in UTC */
+	const struct etl_zone *zone; /* NULL: buckets are counted in UTC */
 	struct etl_keyset *keys;
 	struct etl_arena *arena; /* groups; forgotten by flush */
 	struct group **groups;	 /* by the key's number */
@@ -296,8 +297,7 @@ static int open_aggregate(void *self, const void *opts, const struct etl_vars *v
 	a->by = etl_calloc(o->by.n + 1, sizeof *a->by);
 	a->numbers = etl_calloc(o->n_values + 1, sizeof *a->numbers);
 	a->present = etl_calloc(o->n_values + 1, sizeof *a->present);
-	if (!etl_streq(o->timezone, "UTC") && !(a->zone = etl_zone_load(o->timezone, err)))
-		return -1;
+	a->zone = etl_streq(o->timezone, "UTC") ? NULL : o->zone;
 	return whole_buckets(a, &vars->window, err);
 }
 
@@ -498,7 +498,6 @@ static void close_aggregate(void *self)
 	etl_arena_free(a->arena);
 	etl_buf_fini(&a->key);
 	etl_hits_fini(&a->hits);
-	etl_zone_free(a->zone);
 	free(a->groups);
 	free(a->by);
 	free(a->numbers);

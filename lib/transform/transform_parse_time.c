@@ -9,10 +9,10 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "conf/zones.h"
 #include "record/number.h"
 #include "time/civil.h"
 #include "time/timefmt.h"
-#include "time/zone.h"
 #include "transform/rewrite.h"
 #include "transform/transform.h"
 
@@ -20,6 +20,7 @@ enum kind { KIND_FORMAT, KIND_ISO8601, KIND_EPOCH, KIND_EPOCH_MS };
 
 struct rule {
 	const char *format, *timezone, *to; /* to: NULL = in place */
+	const struct etl_zone *zone;
 	enum kind kind;
 	struct etl_timefmt compiled;
 	int field, to_field; /* in the options' fields; to_field -1 = in place */
@@ -49,7 +50,6 @@ static const struct etl_option options[] = {
 
 struct parse_time {
 	const struct options *options;
-	struct etl_zone **zones;     /* one a rule */
 	struct etl_hits hits;
 	const struct etl_hit **at;   /* for each field: its place in the record, or NULL */
 	struct etl_element
@@ -92,8 +92,8 @@ static bool compile_rule(struct rule *rule, const char *name, const struct etl_n
 	at = etl_node_get(node, "format");
 	if (!compile_format(rule, at ? at : node, env))
 		return false;
-	etl_cleanup(etl_zone_free) struct etl_zone *zone = etl_zone_load(rule->timezone, &err);
-	if (!zone) {
+	rule->zone = etl_conf_zone(rule->timezone, env, &err);
+	if (!rule->zone) {
 		at = etl_node_get(node, "timezone");
 		etl_diag_add(env->diag, at ? &at->mark : &node->mark, ETL_DIAG_REFERENCE, NULL,
 			NULL, "'parse_time' of %s: %s", env->what, err.message);
@@ -172,14 +172,11 @@ static int open_parse_time(void *self, const void *opts, const struct etl_vars *
 	const struct options *o = opts;
 
 	(void)vars;
+	(void)err;
 	p->options = o;
-	p->zones = etl_calloc(o->n + 1, sizeof *p->zones);
 	p->at = etl_calloc(o->fields.n + 1, sizeof *p->at);
 	p->result = etl_calloc(o->fields.n + 1, sizeof *p->result);
 	p->values = etl_calloc(o->fields.n + 1, sizeof *p->values);
-	for (size_t i = 0; i < o->n; i++)
-		if (!(p->zones[i] = etl_zone_load(o->rules[i].timezone, err)))
-			return -1;
 	return 0;
 }
 
@@ -286,7 +283,7 @@ static int read_record(struct parse_time *p, struct etl_batch *batch, size_t i)
 			continue;
 		if (as_it_is) {
 			*result = hit->e;
-		} else if (read_time(&hit->e, rule, p->zones[r], &t)) {
+		} else if (read_time(&hit->e, rule, rule->zone, &t)) {
 			p->values[to] = t.ms;
 			*result = (struct etl_element){.type = BSON_TYPE_DATE_TIME,
 				.value = (const uint8_t *)&p->values[to], .value_len = 8};
@@ -343,9 +340,6 @@ static void close_parse_time(void *self)
 {
 	struct parse_time *p = self;
 
-	for (size_t i = 0; p->zones && i < p->options->n; i++)
-		etl_zone_free(p->zones[i]);
-	free(p->zones);
 	free(p->at);
 	free(p->result);
 	free(p->values);

@@ -129,7 +129,7 @@ static int rig_teardown(void **state)
 }
 
 /* A job every `minutes`; 0 = it has no schedule. */
-static struct etl_sched_job *rig_add(const char *name, int minutes)
+static UNUSED struct etl_sched_job *rig_add(const char *name, int minutes)
 {
 	struct etl_error err = ETL_ERROR_INIT;
 	size_t i = rig.n++;
