@@ -59,6 +59,7 @@ static void on_clock_stepped(void *ctx)
 	etld_log(ETLD_NOTICE, ETLD_MSG_CLOCK_STEPPED, NULL, 0,
 		"the wall clock was set; all slots are planned again");
 	etl_sched_replan(etld->sched);
+	etld_deadline_look_all(etld);
 }
 
 /* ---- watchdog ------------------------------------------------------------------------------ */

@@ -27,6 +27,7 @@ struct etld_zones;
 struct etld_partition {
 	const char *name; /* lent by the generation */
 	etl_wall watermark; /* ms == 0 = not known */
+	etl_wall told; /* start of the newest window whose missed deadline was told */
 };
 
 /* A job as the daemon lives with it: survives reloads as long as its name does. */
@@ -45,6 +46,8 @@ struct etld_job {
 	bool restored;	  /* what the store knows of its slots was told to the scheduler */
 	bool interrupted; /* a run of it never gave its lease back */
 	struct etld_question *question; /* to its sensor, that is out */
+	struct etld_alerts *alerts;	/* missed deadlines that are being told */
+	struct etl_timer deadline_timer;
 	bool note_due;	  /* its decided slot is to be stored */
 
 	/* runs */
@@ -137,6 +140,21 @@ void etld_slots_free(struct etld *etld);
 void etld_sense_ask(struct etld *etld, struct etld_job *job);
 void etld_sense_drop(struct etld_job *job); /* nobody waits for the answer */
 void etld_sense_free(struct etld_job *job); /* the workers are gone */
+
+/* deadline.c: the job's deadlines: arms the timer for the next, tells those that were missed.
+ * After whatever may have moved a watermark, the clock, the configuration or a pause. */
+void etld_deadline_look(struct etld *etld, struct etld_job *job);
+void etld_deadline_look_all(struct etld *etld);
+void etld_deadline_drop(struct etld *etld, struct etld_job *job);
+void etld_deadline_free(struct etld_job *job); /* the workers are gone */
+/* The window of the job that is due first, by what the loop knows. False = none. */
+struct etld_due {
+	struct etl_window window;
+	etl_wall due;
+	size_t partition; /* its place in the job */
+	bool missed;
+};
+bool etld_deadline_of(const struct etld *etld, const struct etld_job *job, struct etld_due *out);
 
 /* exec.c: carries runs and strands between loop and workers. Takes what the trigger owns. */
 struct etld_run *etld_exec_start(struct etld *etld, struct etld_job *job,

@@ -82,6 +82,7 @@ static void set_paused(struct etld_request *request, bool pause)
 		etl_sched_resume(request->etld->sched, &job->sched, from);
 	etld_job_note_pause(job, pause ? request->who : NULL, pause ? why : NULL,
 		etl_now(request->etld->clock));
+	etld_deadline_look(request->etld, job);
 
 	q = ETL_NEW(struct pause_query);
 	q->job = etl_strdup(job->name);

@@ -98,6 +98,27 @@ static void add_last_run(struct etl_json *to, const struct etld_job *job)
 	etl_json_add_text(last, "reason", job->last_reason);
 }
 
+/* Of the window that is due first, over all partitions. */
+static void add_deadline(struct etl_json *to, const struct etld *etld, const struct etld_job *job)
+{
+	struct etl_json *item, *window;
+	struct etld_due first;
+	char name[256];
+
+	if (!etld_deadline_of(etld, job, &first)) {
+		etl_json_add_null(to, "deadline");
+		return;
+	}
+	item = etl_json_add_object(to, "deadline");
+	etld_partition_text(job->job, &job->job->partitions[first.partition], name, sizeof name);
+	etl_json_add_text(item, "partition", name);
+	window = etl_json_add_object(item, "window");
+	etld_json_time(window, "start", first.window.start);
+	etld_json_time(window, "end", first.window.end);
+	etld_json_time(item, "due", first.due);
+	etl_json_add_bool(item, "missed", first.missed);
+}
+
 static void add_job(struct etl_json *list, const struct etld *etld, const struct etld_job *job)
 {
 	struct etl_json *item = etl_json_add_object(list, NULL);
@@ -116,6 +137,7 @@ static void add_job(struct etl_json *list, const struct etld *etld, const struct
 	etl_json_add_bool(item, "queued", etl_sched_has_waiting(&job->sched));
 	add_last_run(item, job);
 	add_watermarks(item, etld, job);
+	add_deadline(item, etld, job);
 	windows = etl_json_add_object(item, "windows");
 	etl_json_add_int(windows, "open", (int64_t)job->windows_blocked);
 	etl_json_add_int(windows, "failed", (int64_t)job->windows_failed);

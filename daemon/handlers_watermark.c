@@ -237,6 +237,8 @@ static void take_watermarks(const struct mark_query *q)
 		for (size_t k = 0; r->known && k < job->job->n_partitions; k++)
 			if (etl_streq(job->partitions[k].name, r->partition))
 				job->partitions[k].watermark = r->reached;
+	if (job)
+		etld_deadline_look(q->query.etld, job);
 }
 
 static bool change_again(struct etld_query *query)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "handlers.h"
+#include "time/civil.h"
 #include "time/duration.h"
 
 const char *const etld_healths[ETLD_HEALTHS] = {"ok", "late", "stale", "failing", "held", "paused",
@@ -63,6 +64,22 @@ static bool waits_for_sensor(const struct etld_job *job, char *reason, size_t si
 	return true;
 }
 
+/* The window that is due first has passed its deadline. */
+static bool missed_deadline(const struct etld *etld, const struct etld_job *job, char *reason,
+	size_t size)
+{
+	char end[ETL_TIME_TEXT_BYTES], due[ETL_TIME_TEXT_BYTES];
+	struct etld_due first;
+
+	if (!etld_deadline_of(etld, job, &first) || !first.missed)
+		return false;
+	etl_time_format_rfc3339(first.window.end, end);
+	etl_time_format_rfc3339(first.due, due);
+	snprintf(reason, size, "%s: the window that ended %s was not closed by its deadline %s",
+		job->job->partitions[first.partition].name, end, due);
+	return true;
+}
+
 const char *etld_job_health(const struct etld *etld, const struct etld_job *job, char *reason,
 	size_t size)
 {
@@ -89,6 +106,8 @@ const char *etld_job_health(const struct etld *etld, const struct etld_job *job,
 		snprintf(reason, size, "%s", job->last_reason);
 		return "blocked";
 	}
+	if ((lag.us <= 3 * limit.us || etld_running(job)) && missed_deadline(etld, job, reason, size))
+		return "late";
 	if (lag.us <= limit.us)
 		return "ok";
 	etl_duration_format((etl_dur){lag.us - lag.us % 1000000}, text, sizeof text);

@@ -154,6 +154,7 @@ void etld_sched_run_ended(struct etld *etld, struct etld_job *job, const struct 
 	etl_run_outcome(run, &outcome);
 	outcome.store_lost |= store_lost;
 	etl_sched_ended(etld->sched, &job->sched, &outcome);
+	etld_deadline_look(etld, job);
 }
 
 /* ---- catching up ----------------------------------------------------------------------------- */
@@ -213,6 +214,7 @@ void etld_sched_up(struct etld *etld, bool first)
 	for (struct etld_job *job = etld->jobs; first && job; job = job->hh.next)
 		catch_up(etld, job);
 	etld_backfills_up(etld);
+	etld_deadline_look_all(etld);
 }
 
 /* ---- generations --------------------------------------------------------------------------- */
@@ -225,7 +227,8 @@ static struct etld_partition *carry_partitions(const struct etld_job *old, const
 		partitions[i].name = job->partitions[i].name;
 		for (size_t k = 0; old->job && k < old->job->n_partitions; k++)
 			if (strcmp(old->partitions[k].name, partitions[i].name) == 0)
-				partitions[i].watermark = old->partitions[k].watermark;
+				partitions[i] = (struct etld_partition){partitions[i].name,
+					old->partitions[k].watermark, old->partitions[k].told};
 	}
 	return partitions;
 }
@@ -262,6 +265,7 @@ static void adopt_job(struct etld *etld, const struct etl_job *config)
 static void free_job(struct etld *etld, struct etld_job *job)
 {
 	etld_sense_drop(job);
+	etld_deadline_drop(etld, job);
 	etl_sched_remove(etld->sched, &job->sched);
 	HASH_DEL(etld->jobs, job);
 	free(job->partitions);
@@ -295,6 +299,7 @@ void etld_sched_adopt(struct etld *etld, struct etld_generation *generation)
 		if (!etld_generation_job(generation, job->name))
 			forget_job(etld, job);
 	etl_sched_limit(etld->sched, (unsigned)generation->settings.limits.max_active);
+	etld_deadline_look_all(etld);
 	if (old && old != generation)
 		etld_generation_unref(old);
 }
@@ -307,6 +312,7 @@ void etld_sched_free(struct etld *etld)
 		return;
 	HASH_ITER(hh, etld->jobs, job, next) {
 		etld_sense_free(job);
+		etld_deadline_free(job);
 		free_job(etld, job);
 	}
 	etl_sched_free(etld->sched);

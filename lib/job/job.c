@@ -60,7 +60,7 @@ struct job_options {
 	etl_dur timeouts[ETL_STEP_MAX];
 	struct reject_options rejects;
 	struct etl_strings after;
-	const struct etl_node *wait_for;
+	const struct etl_node *wait_for, *deadline;
 	const struct etl_node *partitions, *extract, *transform, *check, *load;
 };
 
@@ -75,6 +75,8 @@ static const struct etl_option job_table[] = {
 		.help = "jobs, or group:NAME, whose same windows must be closed first"},
 	{.name = "wait_for", .type = ETL_OPT_NODE, .offset = AT(job_options, wait_for),
 		.help = "a sensor: slots wait until a collection has something new enough"},
+	{.name = "deadline", .type = ETL_OPT_NODE, .offset = AT(job_options, deadline),
+		.help = "window.end + 20m: a window that is not closed by then raises one alert"},
 	{.name = "retry", .type = ETL_OPT_TABLE, .offset = AT(job_options, retry),
 		.sub = retry_table, .help = "errors that may pass"},
 	{.name = "timeouts", .type = ETL_OPT_TABLE, .offset = AT(job_options, timeouts),
@@ -136,6 +138,7 @@ struct etl_job *etl_job_load(const char *name, const struct etl_node *root,
 	etl_job_load_wait(job, o.wait_for, env);
 	if (o.window)
 		etl_job_load_window(job, o.window, env);
+	etl_job_load_deadline(job, o.deadline, env);
 	if (o.extract)
 		etl_job_load_source(job, o.extract, env);
 	etl_job_load_transforms(job, o.transform, env);

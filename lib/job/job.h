@@ -73,6 +73,7 @@ struct etl_job {
 	int64_t max_active; /* partitions of this job in flight at once */
 
 	const struct etl_wait_for *wait_for; /* NULL = none */
+	etl_dur deadline; /* of a window, behind its end; us == 0 = none */
 
 	int64_t retry_max;
 	etl_dur retry_backoff, retry_max_backoff;

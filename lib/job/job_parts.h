@@ -18,6 +18,10 @@ void etl_job_load_schedule(struct etl_job *job, const struct etl_node *body,
 void etl_job_load_window(struct etl_job *job, const struct etl_node *node,
 	const struct etl_conf_env *env);
 
+/* after the window; `node` NULL = none */
+void etl_job_load_deadline(struct etl_job *job, const struct etl_node *node,
+	const struct etl_conf_env *env);
+
 /* job_wait.c; `node` NULL = no sensor */
 void etl_job_load_wait(struct etl_job *job, const struct etl_node *node,
 	const struct etl_conf_env *env);

@@ -7,6 +7,7 @@
 
 #include "base/str.h"
 #include "conf/zones.h"
+#include "job/deadline.h"
 #include "job/job_parts.h"
 #include "time/duration.h"
 
@@ -229,4 +230,25 @@ void etl_job_load_window(struct etl_job *job, const struct etl_node *node,
 		.reread_every = o.reread.every,
 		.reread_span = o.reread.span,
 	};
+}
+
+void etl_job_load_deadline(struct etl_job *job, const struct etl_node *node,
+	const struct etl_conf_env *env)
+{
+	const char *why;
+
+	if (!node)
+		return;
+	if (node->kind != ETL_NODE_SCALAR) {
+		etl_job_fail_at(env, node, ETL_DIAG_TYPE, "window.end + 20m", "wrong deadline");
+	} else if (!etl_deadline_parse(node->text, &job->deadline, &why)) {
+		etl_diag_add(env->diag, &node->mark, ETL_DIAG_RANGE, "window.end + 20m",
+			"man etld.yaml, deadline", "'deadline' is '%s': %s", node->text, why);
+	} else if (job->window.none) {
+		etl_job_fail_at(env, node, ETL_DIAG_CONFLICT, "window: none",
+			"a deadline needs windows");
+	} else if (job->window.size.us && job->deadline.us <= job->window.settle.us) {
+		etl_job_fail_at(env, node, ETL_DIAG_CONFLICT, "not later than window.settle",
+			"a deadline before a window has settled cannot be met");
+	}
 }

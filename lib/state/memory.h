@@ -68,7 +68,7 @@ struct memory {
 	uint64_t n_dirty_marks;
 	struct change_row *changes; /* oldest first */
 	size_t n_changes, changes_cap;
-	struct memory_docs runs, letters, audit, pauses, sources, backfills;
+	struct memory_docs alerts, runs, letters, audit, pauses, sources, backfills;
 };
 
 static inline struct memory *etl_memory_lock(struct etl_state *s)
@@ -122,6 +122,7 @@ int etl_memory_backfill_save(struct etl_state *s, const struct etl_backfill *bac
 	struct etl_error *err);
 int etl_memory_backfill_list(struct etl_state *s, const char *job, bool running_only, int limit,
 	int (*fn)(void *ctx, const struct etl_backfill *backfill), void *ctx, struct etl_error *err);
+int etl_memory_alert_once(struct etl_state *s, const char *key, struct etl_error *err);
 int etl_memory_source_save(struct etl_state *s, const struct etl_source_state *source,
 	struct etl_error *err);
 int etl_memory_source_list(struct etl_state *s,

@@ -19,6 +19,7 @@
 #define ETL_DEAD_LETTERS_KEEP_DAYS 90
 #define ETL_SESSIONS_KEEP_DAYS 7
 #define ETL_SOURCES_KEEP_DAYS 30
+#define ETL_ALERTS_KEEP_DAYS 90
 
 /* The driver's sessions that have held a transaction; the lock guards all of it. */
 struct etl_sessions {
@@ -140,6 +141,7 @@ int etl_smdb_dead_letters_add(struct etl_state *s, const struct etl_dead_letter_
 	const struct etl_reject *rejects, size_t n, struct etl_error *err);
 int etl_smdb_audit_add(struct etl_state *s, const char *who, const char *what,
 	const bson_t *details, struct etl_error *err);
+int etl_smdb_alert_once(struct etl_state *s, const char *key, struct etl_error *err);
 int etl_smdb_pause_set(struct etl_state *s, const char *job, bool paused, const char *who,
 	const char *why, struct etl_error *err);
 int etl_smdb_pause_list(struct etl_state *s, int (*fn)(void *ctx, const struct etl_pause *pause),

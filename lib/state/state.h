@@ -444,6 +444,11 @@ struct etl_state_ops {
 		int (*fn)(void *ctx, const struct etl_source_state *source), void *ctx,
 		struct etl_error *err);
 
+	/* Something that is told once, however many daemons see it and however often they are
+	 * started: 1 = it was not told before and counts as told from now on, 0 = it was, -1. Kept
+	 * for 90 days. */
+	int (*alert_once)(struct etl_state *s, const char *key, struct etl_error *err);
+
 	void (*free)(struct etl_state *s);
 };
 

@@ -523,6 +523,7 @@ static void memory_free(struct etl_state *s)
 		free(m->lanes[i].partition);
 		free(m->lanes[i].entries);
 	}
+	etl_memory_docs_fini(&m->alerts);
 	etl_memory_docs_fini(&m->runs);
 	etl_memory_docs_fini(&m->letters);
 	etl_memory_docs_fini(&m->audit);
@@ -566,6 +567,7 @@ static const struct etl_state_ops memory_ops = {
 	.pause_list = etl_memory_pause_list,
 	.backfill_save = etl_memory_backfill_save,
 	.backfill_list = etl_memory_backfill_list,
+	.alert_once = etl_memory_alert_once,
 	.source_save = etl_memory_source_save,
 	.source_list = etl_memory_source_list,
 	.free = memory_free,

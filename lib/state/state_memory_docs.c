@@ -134,6 +134,17 @@ int etl_memory_audit_add(struct etl_state *s, const char *who, const char *what,
 	return etl_memory_unlock(m, 0);
 }
 
+int etl_memory_alert_once(struct etl_state *s, const char *key, struct etl_error *err)
+{
+	struct memory *m = etl_memory_lock(s);
+	bool is_new = !doc_find(&m->alerts, key);
+
+	(void)err;
+	if (is_new)
+		doc_put(&m->alerts, true, key, "", etl_now(m->clock), NULL);
+	return etl_memory_unlock(m, is_new);
+}
+
 int etl_memory_pause_set(struct etl_state *s, const char *job, bool paused, const char *who,
 	const char *why, struct etl_error *err)
 {

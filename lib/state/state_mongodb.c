@@ -228,6 +228,7 @@ static const struct etl_state_ops mongodb_ops = {
 	.pause_list = etl_smdb_pause_list,
 	.backfill_save = etl_smdb_backfill_save,
 	.backfill_list = etl_smdb_backfill_list,
+	.alert_once = etl_smdb_alert_once,
 	.source_save = etl_smdb_source_save,
 	.source_list = etl_smdb_source_list,
 	.free = store_free,

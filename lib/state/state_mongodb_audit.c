@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The audit trail (only ever added to) and the paused jobs in MongoDB.
+ * The audit trail (only ever added to), the paused jobs and what was told once, in MongoDB.
  */
 #include "state/mongodb.h"
 #include "time/clock.h"
@@ -26,6 +26,33 @@ int etl_smdb_audit_add(struct etl_state *s, const char *who, const char *what,
 	}
 	bson_destroy(doc);
 	return rc;
+}
+
+int etl_smdb_alert_once(struct etl_state *s, const char *key, struct etl_error *err)
+{
+	bson_t *doc = BCON_NEW("_id", BCON_UTF8(key), "at",
+		BCON_DATE_TIME(etl_now(etl_clock_real()).ms));
+	struct etl_error refused = ETL_ERROR_INIT;
+	struct etl_place place;
+	bson_error_t error;
+	int rc = -1;
+
+	if (etl_place_open(&place, s, "alerts", err) == 0) {
+		bson_t reply;
+
+		rc = mongoc_collection_insert_one(place.collection, doc, NULL, &reply, &error);
+		if (!rc)
+			rc = etl_mongo_error(&refused, &error, &reply);
+		bson_destroy(&reply);
+		etl_place_close(&place);
+	}
+	bson_destroy(doc);
+	if (refused.kind == ETL_OK)
+		return rc;
+	if (strcmp(refused.code, "mongodb.duplicate") == 0)
+		return 0;
+	*err = refused;
+	return -1;
 }
 
 static int pause_write(mongoc_collection_t *c, const char *job, bool paused, const char *who,

@@ -36,6 +36,7 @@ static const struct index_row indexes[] = {
 	{"backfills", "keep", {{"ended_at", 1}}, ETL_RUNS_KEEP_DAYS},
 	{"sessions", "keep", {{"updated_at", 1}}, ETL_SESSIONS_KEEP_DAYS},
 	{"sources", "keep", {{"updated_at", 1}}, ETL_SOURCES_KEEP_DAYS},
+	{"alerts", "keep", {{"at", 1}}, ETL_ALERTS_KEEP_DAYS},
 	/* Named so that they exist before the first transaction writes to them. */
 	{"leases", NULL},
 	{"pauses", NULL},

@@ -153,6 +153,7 @@ static const char full[] =
 	"wait_for: {collection: orders, database: shop, field: a.at, filter: {n: {$gt: 1}},\n"
 	"  newer_than: 2h, poke: 30s, timeout: 10m}\n"
 	"timeouts: {extract: 2m}\n"
+	"deadline: window.end + 80m\n"
 	"window: {size: 1h, settle: 70m, lookback: 3h, max_span: 30d, retention: 90d,\n"
 	"  start: 2024-01-01T06:00:00Z, end: 2025-01-01, reread: {every: 1d, span: 7d}}\n"
 	"extract:\n"
@@ -234,6 +235,7 @@ static void test_full_file(void **state)
 	assert_string_equal(job->group, "stations");
 	assert_int_equal(job->step_timeout[ETL_STEP_EXTRACT].us, ETL_MINUTES(2).us);
 	need_sensor(job->wait_for);
+	assert_int_equal(job->deadline.us, ETL_MINUTES(80).us);
 	assert_string_equal(job->source->name, "http");
 	assert_int_equal(job->n_transforms, 2);
 	assert_string_equal(job->transforms[1].type->name, "keep");

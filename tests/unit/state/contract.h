@@ -614,6 +614,18 @@ static void entries_are_counted_by_their_start(void **state)
 	assert_int_equal(n, 3);
 }
 
+static void alerts_are_told_once(void **state)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+
+	(void)state;
+	assert_int_equal(store->ops->alert_once(store, "deadline/j/$a/2026", &err), 1);
+	assert_int_equal(store->ops->alert_once(store, "deadline/j/$a/2026", &err), 0);
+	assert_int_equal(store->ops->alert_once(store, "deadline/j/$a/2027", &err), 1);
+	assert_int_equal(store->ops->alert_once(store, "deadline/j/$a/2026", &err), 0);
+	assert_int_equal(err.kind, ETL_OK);
+}
+
 struct backfills {
 	struct etl_backfill items[8];
 	size_t n;
@@ -682,6 +694,7 @@ static void backfills_are_kept_newest_first(void **state)
 		cmocka_unit_test(reading_again_clears_only_marks_that_were_seen),                \
 		cmocka_unit_test(marks_never_open_what_is_closed),                              \
 		cmocka_unit_test(runs_are_kept_newest_first),                                   \
+		cmocka_unit_test(alerts_are_told_once),                                         \
 		cmocka_unit_test(paused_jobs_are_listed),                                       \
 		cmocka_unit_test(dead_letters_and_audit_are_taken),                             \
 		cmocka_unit_test(hosts_are_kept_as_they_were_told_last)
