@@ -176,6 +176,7 @@ struct etld *etld_new(struct etld_generation *generation, struct etl_error *err)
 	generation->number = 1;
 	etld->config_path = etl_strdup(generation->path);
 	etld->started = etl_now(etld->clock);
+	etld->began = etl_mono_now(etld->clock);
 	etld_instance_name(etld->holder, sizeof etld->holder, etld->host, sizeof etld->host);
 	if (open_parts(etld, err) < 0) {
 		etld_free(etld);

@@ -71,6 +71,7 @@ struct etld {
 	char *config_path;
 	char *config_error; /* the last reload's first error, or NULL */
 	etl_wall started;
+	etl_mono began;
 	char host[80];
 	char holder[160];
 

@@ -38,7 +38,7 @@ static void add_daemon(struct etl_json *reply, struct etld *etld)
 	etl_json_add_int(daemon, "pid", getpid());
 	etld_json_time(daemon, "started", etld->started);
 	etl_json_add_double(daemon, "uptime_s",
-		(double)etl_wall_diff(etl_now(etld->clock), etld->started).us / 1e6);
+		(double)etl_mono_diff(etl_mono_now(etld->clock), etld->began).us / 1e6);
 	etl_json_add_text(daemon, "state", daemon_state(etld));
 	etl_json_add_text(daemon, "reason", etld->mongodb_up ? "" : etld->mongodb_reason);
 	part = etl_json_add_object(daemon, "config");
@@ -76,7 +76,7 @@ static void add_watermarks(struct etl_json *to, const struct etld *etld, const s
 		etl_json_add_text(item, "partition", name);
 		etld_json_time(item, "watermark", mark);
 		if (mark.ms)
-			etl_json_add_int(item, "lag_s", etl_wall_diff(now, mark).us / 1000000);
+			etl_json_add_int(item, "lag_s", etl_wall_age(now, mark).us / 1000000);
 		else
 			etl_json_add_null(item, "lag_s");
 	}

@@ -97,7 +97,7 @@ static int add_watermark(struct mark_query *q, const struct etl_partition *parti
 	etld_json_time(item, "watermark", mark.processed);
 	etld_json_time(item, "origin", mark.origin);
 	etl_json_add_int(item, "lag_s",
-		etl_wall_diff(etl_now(q->query.etld->clock), mark.processed).us / 1000000);
+		etl_wall_age(etl_now(q->query.etld->clock), mark.processed).us / 1000000);
 	etl_json_add_int(item, "window_s", mark.window_ms / 1000);
 	etld_json_time(item, "updated", mark.updated);
 	etl_json_add_text(item, "run_id", mark.run_id);

@@ -63,7 +63,7 @@ void etld_metrics_ended(struct etld_metrics *m, const struct etl_run *run)
 {
 	m->ended[run->state]++;
 	if (run->ended.ms)
-		observe(&m->run_duration, etl_wall_diff(run->ended, run->started));
+		observe(&m->run_duration, run->took);
 	m->records.in += run->counts.in;
 	m->records.rejected += run->counts.rejected;
 	m->records.out += run->counts.out;
@@ -357,7 +357,7 @@ static void watermark_lag(const struct writer *w, const struct etld *etld)
 			etl_buf_char(w->out, ',');
 			put_label(w->out, "partition", partition);
 			etl_buf_str(w->out, "} ");
-			put_number(w->out, seconds(etl_wall_diff(now, job->partitions[i].watermark)));
+			put_number(w->out, seconds(etl_wall_age(now, job->partitions[i].watermark)));
 		}
 }
 
@@ -368,7 +368,7 @@ static void watermark_lag_max(const struct writer *w, const struct etld *etld)
 
 	for (const struct etld_job *job = etld->jobs; job; job = job->hh.next)
 		for (size_t i = 0; i < job->job->n_partitions; i++) {
-			etl_dur lag = etl_wall_diff(now, job->partitions[i].watermark);
+			etl_dur lag = etl_wall_age(now, job->partitions[i].watermark);
 
 			if (job->partitions[i].watermark.ms && lag.us > most.us)
 				most = lag;

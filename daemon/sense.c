@@ -47,7 +47,7 @@ static void question_work(struct etld_task *task)
 /* True if it is new enough. `said`: what was seen, in words. */
 static bool judge(const struct etld_question *q, char *said, size_t size)
 {
-	etl_dur age = etl_wall_diff(etl_now(q->etld->clock), q->newest);
+	etl_dur age = etl_wall_age(etl_now(q->etld->clock), q->newest);
 	char at[ETL_TIME_TEXT_BYTES], old[ETL_DURATION_TEXT_BYTES];
 
 	if (q->found < 0) {
@@ -60,7 +60,7 @@ static bool judge(const struct etld_question *q, char *said, size_t size)
 		return false;
 	}
 	etl_time_format_rfc3339(q->newest, at);
-	etl_duration_format((etl_dur){age.us > 0 ? age.us - age.us % 1000000 : 0}, old, sizeof old);
+	etl_duration_format((etl_dur){age.us - age.us % 1000000}, old, sizeof old);
 	snprintf(said, size, "newest %.63s.%.64s is from %s, %s old", database_of(q),
 		q->wait_for->collection, at, old);
 	return age.us <= q->wait_for->newer_than.us;

@@ -196,7 +196,7 @@ static void print_list(const struct etlctl *ctl, const struct etl_json *reply)
 		table_int(table, windows(b, "failed"));
 		table_duration(table, etl_json_double(b, "eta_s", -1));
 		table_text(table, etl_json_text(b, "waits_for", ""));
-		table_time_age(table, etl_json_text(b, "created", NULL), now);
+		table_time_past(table, etl_json_text(b, "created", NULL), now);
 		table_text(table, etl_json_text(b, "who", ""));
 		table_text(table, etl_json_text(b, "reason", ""));
 	}

@@ -27,7 +27,7 @@ static void print_runs(const struct etlctl *ctl, const struct etl_json *reply)
 		table_text(table, etl_json_text(run, "job", "?"));
 		table_state(table, etl_json_text(run, "state", "unknown"));
 		table_text(table, etl_json_text(run, "trigger", ""));
-		table_time_age(table, etl_json_text(run, "started", NULL), now);
+		table_time_past(table, etl_json_text(run, "started", NULL), now);
 		table_duration(table, duration_of(run));
 		table_int(table, print_count_of(run, "windows", "loaded") +
 					 print_count_of(run, "windows", "empty"));
@@ -64,7 +64,7 @@ static void put_times(const struct etl_json *run, const char *now, struct etl_bu
 		etl_buf_char(out, '\n');
 	}
 	print_key("started", out);
-	print_time_age(etl_json_text(run, "started", NULL), now, out);
+	print_time_past(etl_json_text(run, "started", NULL), now, out);
 	if (duration_of(run) >= 0) {
 		etl_buf_str(out, ", took ");
 		print_duration(duration_of(run), out);

@@ -62,7 +62,7 @@ static void put_config(const struct etl_json *config, const char *now, struct et
 
 	etl_buf_printf(out, "config  generation %lld, loaded ",
 		(long long)etl_json_int(config, "generation", 0));
-	print_time_age(etl_json_text(config, "loaded_at", NULL), now, out);
+	print_time_past(etl_json_text(config, "loaded_at", NULL), now, out);
 	etl_buf_char(out, '\n');
 	if (error) {
 		etl_buf_str(out, "        the files on disk were refused: ");
@@ -153,7 +153,7 @@ static void add_last_run(struct table *table, const struct etl_json *job, const 
 	} else if (etl_json_type(last) == ETL_JSON_OBJECT) {
 		print_clean(etl_json_text(last, "state", "?"), &cell);
 		etl_buf_char(&cell, ' ');
-		print_time_age(ended ? ended : etl_json_text(last, "started", NULL), now,
+		print_time_past(ended ? ended : etl_json_text(last, "started", NULL), now,
 			&cell);
 	}
 	table_text(table, etl_buf_text(&cell));
@@ -190,7 +190,7 @@ static void put_last_run(struct etl_buf *out, const struct etl_json *last, const
 	print_key("last run", out);
 	print_clean(etl_json_text(last, "state", "?"), out);
 	etl_buf_char(out, ' ');
-	print_time_age(etl_json_text(last, "started", NULL), now, out);
+	print_time_past(etl_json_text(last, "started", NULL), now, out);
 	etl_buf_str(out, *reason ? ": " : "");
 	print_clean(reason, out);
 	etl_buf_char(out, '\n');

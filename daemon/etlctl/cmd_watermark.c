@@ -22,7 +22,7 @@ static void print_watermarks(const struct etlctl *ctl, const struct etl_json *re
 		table_duration(table, etl_json_double(mark, "lag_s", -1));
 		table_time(table, etl_json_text(mark, "origin", NULL));
 		table_duration(table, etl_json_double(mark, "window_s", -1));
-		table_time_age(table, etl_json_text(mark, "updated", NULL), now);
+		table_time_past(table, etl_json_text(mark, "updated", NULL), now);
 		table_text(table, etl_json_text(mark, "run_id", ""));
 		table_int(table, etl_json_int(mark, "fence", 0));
 	}
@@ -145,7 +145,7 @@ static void print_history(const struct etlctl *ctl, const struct etl_json *reply
 	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
 
 	ETL_JSON_EACH(row, etl_json_get(reply, "changes")) {
-		table_time_age(table, etl_json_text(row, "at", NULL), now);
+		table_time_past(table, etl_json_text(row, "at", NULL), now);
 		table_text(table, etl_json_text(row, "kind", ""));
 		table_text(table, etl_json_text(row, "state", ""));
 		table_text(table, etl_json_text(row, "partition", "-"));

@@ -31,7 +31,7 @@ static void print_list(const struct etlctl *ctl, const struct etl_json *reply)
 		table_int(table, etl_json_int(counts, "in", 0));
 		table_int(table, etl_json_int(counts, "out", 0));
 		table_int(table, etl_json_int(counts, "rejected", 0));
-		table_time_age(table, etl_json_text(window, "updated", NULL), now);
+		table_time_past(table, etl_json_text(window, "updated", NULL), now);
 		table_text(table, etl_json_text(window, "reason", ""));
 	}
 	/* Whoever asked for a state or for all of them was not told about the rest. */

@@ -54,12 +54,17 @@ void print_time(const char *text, struct etl_buf *out);
 /* The same and its distance from `now` (text too): "2026-07-01 10:00Z (5m ago)". */
 void print_time_age(const char *text, const char *now, struct etl_buf *out);
 
+/* The same of what has happened: what lies ahead was noted by a clock that was set back since, or
+ * by another machine's. "2036-07-01 10:00Z (ahead of the clock)". */
+void print_time_past(const char *text, const char *now, struct etl_buf *out);
+
 /* "0.3ms", "850ms", "12.3s", "4m10s", "3h20m", "2d4h". */
 void print_duration(double seconds, struct etl_buf *out);
 
 /* Cells of them. */
 void table_time(struct table *table, const char *text);
 void table_time_age(struct table *table, const char *text, const char *now);
+void table_time_past(struct table *table, const char *text, const char *now);
 void table_duration(struct table *table, double seconds);
 
 /* ---- print_run.c ---- */

@@ -11,6 +11,7 @@
 #include "etlctl/print.h"
 
 enum { MINUTE = 60, HOUR = 3600, DAY = 86400 };
+enum { AHEAD = 5 }; /* seconds by which the clocks of two machines may differ */
 
 /* The zone behind the seconds: "Z", ".250Z", "+02:00". */
 static bool parse_zone(const char *p, int64_t *offset)
@@ -90,6 +91,18 @@ void print_time_age(const char *text, const char *now, struct etl_buf *out)
 	etl_buf_str(out, a > b ? ")" : " ago)");
 }
 
+void print_time_past(const char *text, const char *now, struct etl_buf *out)
+{
+	int64_t a, b;
+
+	if (!print_time_parse(text, &a) || !print_time_parse(now, &b) || a <= b) {
+		print_time_age(text, now, out);
+		return;
+	}
+	print_time(text, out);
+	etl_buf_str(out, a <= b + AHEAD ? " (0s ago)" : " (ahead of the clock)");
+}
+
 void print_duration(double seconds, struct etl_buf *out)
 {
 	if (!(seconds >= 0 && seconds < 1e15)) /* also NaN: not known */
@@ -117,6 +130,15 @@ void table_time_age(struct table *table, const char *text, const char *now)
 
 	etl_buf_init(&cell, 128);
 	print_time_age(text, now, &cell);
+	table_text(table, etl_buf_text(&cell));
+}
+
+void table_time_past(struct table *table, const char *text, const char *now)
+{
+	ETL_BUF_CLEANUP struct etl_buf cell;
+
+	etl_buf_init(&cell, 128);
+	print_time_past(text, now, &cell);
 	table_text(table, etl_buf_text(&cell));
 }
 

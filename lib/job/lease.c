@@ -30,6 +30,7 @@ void etl_lease_record_lost(const struct etl_run_env *env, const char *job,
 		.slot = lease->lost_slot,
 		.started = lease->lost_since,
 		.ended = lease->now,
+		.took = etl_wall_age(lease->now, lease->lost_since), /* by the store's clock, both */
 	};
 	bson_t saved;
 	int found;

@@ -277,6 +277,7 @@ static void fill_record(const struct etl_run *run, struct etl_run_record *out)
 		.slot = run->trigger.slot,
 		.started = run->started,
 		.ended = run->ended,
+		.took = run->took,
 		.window = run->trigger.asked,
 		.counts = run->counts,
 		.windows_loaded = run->windows_loaded,
@@ -322,6 +323,7 @@ int etl_run_finish(struct etl_run *run, struct etl_error *err)
 	int rc;
 
 	run->ended = etl_now(run->env->clock);
+	run->took = etl_mono_diff(etl_mono_now(run->env->clock), run->began);
 	settle_state(run);
 	fill_record(run, &record);
 	/* A slot that another etld has decided has its record there. */

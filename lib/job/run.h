@@ -62,6 +62,7 @@ struct etl_run {
 	etl_wall planned;      /* the run's one "now" for window decisions */
 	etl_wall started, ended;
 	etl_mono began;
+	etl_dur took; /* set by etl_run_finish */
 
 	struct etl_strand *strands; /* one for each partition of the run */
 	size_t n_strands;

@@ -122,6 +122,12 @@ static bool was_read(const struct etl_ledger_brief *entry)
 	return entry->state == ETL_WINDOW_LOADED || entry->state == ETL_WINDOW_EMPTY;
 }
 
+/* A read that is noted as far ahead was made while the clock was wrong: nobody knows when. */
+static bool is_far(etl_wall fetched, etl_wall now, etl_dur every)
+{
+	return etl_wall_diff(now, fetched).us >= every.us || etl_wall_diff(fetched, now).us >= every.us;
+}
+
 /* True if the oldest read in the re-read span is `reread_every` ago: then the whole span is
  * read again, in one request, instead of a window here and there. */
 static bool reread_is_due(const struct etl_window_rules *rules, etl_wall limit, etl_wall now,
@@ -133,7 +139,7 @@ static bool reread_is_due(const struct etl_window_rules *rules, etl_wall limit, 
 		return false;
 	for (size_t i = 0; i < n; i++)
 		if (entries[i].window.start.ms >= from.ms && was_read(&entries[i]) &&
-			etl_wall_diff(now, entries[i].fetched).us >= rules->reread_every.us)
+			is_far(entries[i].fetched, now, rules->reread_every))
 			return true;
 	return false;
 }

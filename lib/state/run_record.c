@@ -124,7 +124,7 @@ void etl_run_record_to_bson(const struct etl_run_record *run, bson_t *out)
 	BSON_APPEND_DATE_TIME(out, "started", run->started.ms);
 	if (run->ended.ms) {
 		BSON_APPEND_DATE_TIME(out, "ended", run->ended.ms);
-		BSON_APPEND_INT64(out, "duration_ms", run->ended.ms - run->started.ms);
+		BSON_APPEND_INT64(out, "duration_ms", etl_dur_ms(run->took));
 	}
 	append_passed_over(out, run);
 	append_asked(out, &run->window);

@@ -220,6 +220,7 @@ struct etl_run_record {
 	const char *host;
 	int64_t generation, fence, attempt;
 	etl_wall slot, started, ended; /* ended.ms = 0 while running */
+	etl_dur took; /* the work's length; not ended - started, the clock may have been set */
 	etl_wall slot_first; /* of skipped: the first of several slots; the last is `slot` */
 	uint64_t slots;	     /* of skipped: how many; 0 = not known, or not skipped */
 	struct {	     /* slots that were passed over for this run; last.ms == 0 = none */

@@ -45,6 +45,12 @@ static inline etl_dur etl_wall_diff(etl_wall later, etl_wall earlier)
 {
 	return (etl_dur){(later.ms - earlier.ms) * 1000};
 }
+/* How old `then` is: never negative. A time ahead of `now` was noted before the clock was set back,
+ * or by another machine's. */
+static inline etl_dur etl_wall_age(etl_wall now, etl_wall then)
+{
+	return then.ms < now.ms ? etl_wall_diff(now, then) : (etl_dur){0};
+}
 static inline etl_mono etl_mono_add(etl_mono t, etl_dur d)
 {
 	return (etl_mono){t.us + d.us};

@@ -26,6 +26,7 @@ struct driver_answer {
 	bool cut;		/* the body breaks off: `error` instead of the end */
 	struct etl_error error;
 	etl_dur takes;		/* the clock moves by this before the answer */
+	etl_dur step;		/* and the wall clock is set by this */
 };
 
 struct driver;
@@ -181,6 +182,7 @@ static void driver_fetch(struct driver *d, struct driver_strand *s)
 			s->strand->run->job->step_timeout[ETL_STEP_EXTRACT]);
 	}
 	etl_clock_virtual_advance(&d->clock, answer.takes);
+	etl_clock_virtual_step(&d->clock, answer.step);
 	driver_post_answer(d, s, &answer);
 	etl_buf_fini(&answer.body);
 }

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Functions that nobody calls: unsafe with memory, with text, or with time.
 
-Clocks are read through lib/time/clock.h, which uses clock_gettime. Tests may not sleep; in
+Clocks are read through lib/time/clock.h, which uses clock_gettime: time() and the loop's own
+time can lag behind a slot that has come. Nobody sets a clock. libev's timers are not used: a
+periodic one loses its slot when the clock jumps over it. Tests may not sleep; in
 Python tests waiting is done by the helpers of tests/lib, which poll with a limit.
 """
 import re
@@ -18,6 +20,11 @@ BANNED = {
 }
 RAW_MEMORY = ["malloc", "calloc", "realloc", "reallocarray", "strdup", "strndup"]
 RAW_MEMORY_FILES = ("lib/base/alloc.", "lib/base/arena.")
+CLOCK_READS = ["clock_gettime", "timespec_get", "bson_get_monotonic_time", "ev_now", "ev_time",
+               "ev_now_update"]
+CLOCK_FILES = ("lib/time/clock.", "lib/ctl/client.")  # ctl knows no room but base
+CLOCK_SETS = ["clock_settime", "settimeofday", "stime", "adjtime", "adjtimex", "clock_adjtime"]
+EV_TIMERS = ["ev_timer_init", "ev_timer_set", "ev_periodic_init", "ev_periodic_set", "ev_once"]
 SLEEPS = ["sleep", "usleep", "nanosleep", "clock_nanosleep"]
 
 
@@ -35,8 +42,12 @@ def main():
         report.check(kind, [p for f in code for p in calls(f, names)])
     report.check("memory comes from base/alloc.h", [
         p for f in code if not f.startswith(RAW_MEMORY_FILES) for p in calls(f, RAW_MEMORY)])
+    report.check("the time comes from time/clock.h", [
+        p for f in code if not f.startswith(CLOCK_FILES) for p in calls(f, CLOCK_READS)])
+    report.check("libev's timers are not used", [p for f in code for p in calls(f, EV_TIMERS)])
     c_tests = tree.files(".c", ".h", under="tests")
     report.check("no test in C sleeps", [p for f in c_tests for p in calls(f, SLEEPS)])
+    report.check("nobody sets a clock", [p for f in code + c_tests for p in calls(f, CLOCK_SETS)])
     python_tests = [f for f in tree.files(".py", under="tests") if "/test_" in f]
     report.check("no test in Python sleeps", [
         f"{f}:{i}: {line.strip()}" for f in python_tests

@@ -211,32 +211,65 @@ def test_the_next_start_survives_a_clock_that_was_ahead(story):
     tale.wait_slots(decided, start + HOUR / 2)
 
 
+class Slow:
+    """A service that answers when it is let."""
+
+    def __init__(self):
+        self.hold, self.asked = threading.Event(), threading.Event()
+
+    def __call__(self, path, query, headers):
+        self.asked.set()
+        self.hold.wait(30)
+        return hour_rows(path, query, headers)
+
+
 def test_while_a_run_is_going(story):
     """Forward and back under a run: it ends as it began, its slot is not given twice, and the
     slots that were jumped over meanwhile are decided once."""
     start = half_past(8)
-    hold, asked = threading.Event(), threading.Event()
-
-    def slow(path, query, headers):
-        asked.set()
-        hold.wait(30)
-        return hour_rows(path, query, headers)
+    slow = Slow()
     tale = story(start, answer=slow)
     first = start + HOUR / 2
     try:
         tale.step(start + HOUR)
-        assert asked.wait(20)
+        assert slow.asked.wait(20)
         tale.step(start + 3 * HOUR)
         tale.step(start)
         tale.step(start + 3 * HOUR)
     finally:
-        hold.set()
+        slow.hold.set()
     tale.wait_slots(first, first + 2 * HOUR)
     tale.wait_skips((first + HOUR, first + HOUR, 1, "misfire"))
     tale.etld.wait_idle()
     runs = list(tale.runs_of.find({"job": "j", "state": {"$ne": "skipped"}}))
     assert [run["state"] for run in runs] == ["ok", "ok"]
-    assert all(run["duration_ms"] >= 0 for run in runs)
+
+
+def test_lengths_are_none_of_the_wall_clock(story):
+    """A run under which the clock goes back by an hour takes as long as it took; neither it, nor
+    the daemon's uptime, nor a watermark's lag is told as negative, nor as hours."""
+    start = half_past(8)
+    slow = Slow()
+    tale = story(start, answer=slow)
+    try:
+        tale.step(start + HOUR)
+        assert slow.asked.wait(20)
+        tale.step(start - 3 * HOUR)
+    finally:
+        slow.hold.set()
+    tale.wait_slots(start + HOUR / 2)
+    tale.etld.wait_idle()
+    run = tale.runs_of.find_one({"job": "j"})
+    assert run["ended"] < run["started"] and 0 <= run["duration_ms"] < HOUR.total_seconds() * 1000 / 2
+    entry = tale.etld.wait_log(MESSAGE_ID=ID["RUN_FINISHED"])
+    assert 0 <= entry["ETL_DURATION_US"] // 1000 <= run["duration_ms"] + 60_000
+    status = tale.etld.status()
+    assert 0 <= status["daemon"]["uptime_s"] < HOUR.total_seconds() / 2
+    assert [mark["lag_s"] for mark in status["jobs"][0]["watermarks"]] == [0]
+    assert [mark["lag_s"] for mark in tale.etld.ctl("watermark", "show", "j").json["watermarks"]] == [0]
+    metrics = tale.etld.ctl("metrics", output="table").out
+    values = [line.rsplit(" ", 1) for line in metrics.splitlines() if not line.startswith("#")]
+    assert not [line for line in values if float(line[1]) < 0]
 
 
 def test_while_mongodb_is_away(story, own_mongodb, mongo_client):

@@ -195,6 +195,15 @@ def test_status_of_a_degraded_daemon(fake, ctl):
     assert "refused: 3 errors in jobs.d/x.yaml" in answer.out
 
 
+def test_what_happened_is_never_ahead(fake, ctl):
+    """The clock was set back: a run that is noted as ten years ahead has an end all the same."""
+    last = {**JOB["last_run"], "started": "2036-07-01T11:10:00Z", "ended": "2036-07-01T11:10:05Z"}
+    fake.answers["Status"] = [{"parameters": {**STATUS, "jobs": [{**JOB, "last_run": last}]}}]
+    assert "ok 2036-07-01 11:10Z (ahead of the clock)" in ctl("status").out
+    fake.answers["Runs"] = envelope("runs", runs=[{**RUN, "started": "2026-07-01T12:10:02Z"}])
+    assert "2026-07-01 12:10Z (0s ago)" in ctl("runs").out
+
+
 def test_jobs(fake, ctl):
     answer = ctl("jobs")
     assert answer.code == 0

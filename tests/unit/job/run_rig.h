@@ -36,7 +36,7 @@ struct scripted {
 	etl_dur retry_after;
 	const char *body; /* NULL: the rows, as always */
 	bool cut;
-	etl_dur takes;
+	etl_dur takes, step;
 };
 
 struct rig {
@@ -164,6 +164,7 @@ static void answer(void *ctx, const struct etl_strand *strand, struct driver_ans
 			out->retry_after = s->retry_after;
 		out->cut = s->cut;
 		out->takes = s->takes;
+		out->step = s->step;
 		if (!s->status || s->cut)
 			etl_error_set(&out->error, s->kind, "http.test", "no answer, on command");
 	}

@@ -344,6 +344,26 @@ static void test_record_of_run(void **state)
 	rig_free(rig);
 }
 
+/* The wall clock goes back by an hour under a run: it has taken five seconds all the same. */
+static void test_length_of_run(void **state)
+{
+	struct rig *rig = rig_new(NULL, 3);
+	bson_t saved;
+	bson_iter_t iter;
+
+	(void)state;
+	service_say(rig, (struct scripted){.status = 404, .body = "", .takes = ETL_SECONDS(5),
+		.step = ETL_HOURS(-1)});
+	NEED_RUN(rig, ETL_RUN_FAILED);
+	assert_true(rig->run->ended.ms < rig->run->started.ms);
+	assert_int_equal(rig->driver.state->ops->run_get(rig->driver.state, rig->run->run_id, &saved,
+				 &rig->err), 1);
+	assert_true(bson_iter_init_find(&iter, &saved, "duration_ms"));
+	assert_int_equal(bson_iter_int64(&iter), 5000);
+	bson_destroy(&saved);
+	rig_free(rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -364,6 +384,7 @@ int main(void)
 		cmocka_unit_test(test_retention),
 		cmocka_unit_test(test_retention_all),
 		cmocka_unit_test(test_record_of_run),
+		cmocka_unit_test(test_length_of_run),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

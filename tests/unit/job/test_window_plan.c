@@ -219,6 +219,31 @@ static void test_after_set(void **state)
 	etl_due_list_fini(&due);
 }
 
+/* A window that is noted as read in the far future was read while the clock was wrong: it is read
+ * again at once and not when that time comes. A few seconds ahead are another machine's. */
+static void test_reread_of_the_future(void **state)
+{
+	struct etl_window_rules rules = hourly;
+	struct etl_watermark mark = {.origin = {T0}, .processed = hour(8)};
+	struct etl_ledger_brief had[8];
+	struct etl_due_list due = {0};
+
+	(void)state;
+	rules.reread_every = ETL_HOURS(24);
+	rules.reread_span = ETL_HOURS(6);
+	for (int i = 0; i < 8; i++)
+		had[i] = (struct etl_ledger_brief){.window = {hour(i), hour(i + 1)},
+			.state = ETL_WINDOW_LOADED, .fetched = etl_wall_add(hour(8), ETL_SECONDS(90))};
+	etl_window_plan(&rules, &mark, hour(8), had, 8, NULL, &due);
+	assert_int_equal(due.n, 0);
+	etl_due_list_fini(&due);
+	had[5].fetched = hour(24 * 3652);
+	etl_window_plan(&rules, &mark, hour(8), had, 8, NULL, &due);
+	assert_int_equal(due.n, 6);
+	assert_int_equal(due.windows[0].window.start.ms, hour(2).ms);
+	etl_due_list_fini(&due);
+}
+
 /* ---- against a reference ------------------------------------------------------------------ */
 
 struct world {
@@ -309,7 +334,7 @@ static bool reread_now(const struct world *w, etl_wall limit)
 		if ((w->all[h].state == ETL_WINDOW_LOADED || w->all[h].state == ETL_WINDOW_EMPTY) &&
 			counts_as_closed(w, h) && w->all[h].window.start.ms >= from.ms &&
 			w->all[h].window.start.ms < limit.ms &&
-			w->now.ms - w->all[h].fetched.ms >= etl_dur_ms(w->rules.reread_every))
+			llabs(w->now.ms - w->all[h].fetched.ms) >= etl_dur_ms(w->rules.reread_every))
 			return true;
 	return false;
 }
@@ -443,6 +468,7 @@ int main(void)
 		cmocka_unit_test(test_older_entries),
 		cmocka_unit_test(test_after_rewind),
 		cmocka_unit_test(test_after_set),
+		cmocka_unit_test(test_reread_of_the_future),
 		cmocka_unit_test(test_against_reference),
 	};
 

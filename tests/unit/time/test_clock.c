@@ -174,6 +174,14 @@ static void steps(void **state)
 	end_beat(&b);
 }
 
+static void ages_are_never_negative(void **state)
+{
+	(void)state;
+	assert_int_equal(etl_wall_age((etl_wall){5000}, (etl_wall){2000}).us, 3000000);
+	assert_int_equal(etl_wall_age((etl_wall){5000}, (etl_wall){5000}).us, 0);
+	assert_int_equal(etl_wall_age((etl_wall){5000}, (etl_wall){5001}).us, 0);
+}
+
 static void windows_are_half_open(void **state)
 {
 	struct etl_window w = {{1000}, {2000}};
@@ -193,6 +201,7 @@ int main(void)
 		cmocka_unit_test(small_steps_add_up),
 		cmocka_unit_test(suspend),
 		cmocka_unit_test(steps),
+		cmocka_unit_test(ages_are_never_negative),
 		cmocka_unit_test(windows_are_half_open),
 	};
 
