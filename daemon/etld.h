@@ -157,6 +157,20 @@ struct etld_due {
 };
 bool etld_deadline_of(const struct etld *etld, const struct etld_job *job, struct etld_due *out);
 
+/* blocked.c: the upstream window that a job waits for. False: it owes nothing, or all of it is
+ * there. */
+struct etld_block {
+	const struct etld_job *upstream;
+	size_t partition;	  /* of the upstream job */
+	struct etl_window window; /* the first of it that is not closed */
+	const struct etld_job *culprit; /* who is not well along the way; NULL = all are well */
+};
+bool etld_blocked_by(const struct etld *etld, const struct etld_job *job, struct etld_block *out);
+
+/* health.c: does a job need help, by itself or only because of what it waits for? */
+enum etld_ails { ETLD_AILS_NOTHING, ETLD_AILS_ITSELF, ETLD_AILS_UPSTREAM };
+enum etld_ails etld_job_ails(const struct etld *etld, const struct etld_job *job);
+
 /* exec.c: carries runs and strands between loop and workers. Takes what the trigger owns. */
 struct etld_run *etld_exec_start(struct etld *etld, struct etld_job *job,
 	struct etl_trigger *trigger);

@@ -17,6 +17,7 @@
 static const etld_handler handlers[ETL_COMMAND_MAX] = {
 	[ETL_COMMAND_STATUS] = etld_handle_status,
 	[ETL_COMMAND_JOBS] = etld_handle_jobs,
+	[ETL_COMMAND_GRAPH] = etld_handle_graph,
 	[ETL_COMMAND_NEXT] = etld_handle_next,
 	[ETL_COMMAND_RUN] = etld_handle_run,
 	[ETL_COMMAND_RUNS] = etld_handle_runs,

@@ -18,6 +18,7 @@ etld_handler etld_handler_of(enum etl_command_id id);
 /* handlers_status.c */
 void etld_handle_status(struct etld_request *request);
 void etld_handle_jobs(struct etld_request *request);
+void etld_handle_graph(struct etld_request *request); /* handlers_graph.c */
 void etld_handle_next(struct etld_request *request);
 void etld_handle_version(struct etld_request *request);
 /* handlers_run.c */

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
  * A job's health: one word with a reason, from what the loop knows. The worst word wins:
- * paused, failing, held, blocked, stale, late, ok.
+ * paused, failing, held, blocked, stale, late, ok. A job that waits for one which is not well is
+ * blocked, also if it never tried.
  */
 #include <stdio.h>
 #include <string.h>
 
+#include "base/str.h"
 #include "handlers.h"
 #include "time/civil.h"
 #include "time/duration.h"
@@ -80,7 +82,8 @@ static bool missed_deadline(const struct etld *etld, const struct etld_job *job,
 	return true;
 }
 
-const char *etld_job_health(const struct etld *etld, const struct etld_job *job, char *reason,
+/* What is to be said of the job alone. */
+static const char *own_health(const struct etld *etld, const struct etld_job *job, char *reason,
 	size_t size)
 {
 	etl_dur lag = behind(etld, job), limit = patience(etld, job);
@@ -113,4 +116,42 @@ const char *etld_job_health(const struct etld *etld, const struct etld_job *job,
 	etl_duration_format((etl_dur){lag.us - lag.us % 1000000}, text, sizeof text);
 	snprintf(reason, size, "the slowest partition is %s behind", text);
 	return lag.us > 3 * limit.us && !etld_running(job) ? "stale" : "late";
+}
+
+enum etld_ails etld_job_ails(const struct etld *etld, const struct etld_job *job)
+{
+	char reason[ETL_REASON_MAX];
+	const char *word = own_health(etld, job, reason, sizeof reason);
+
+	if (etl_streq(word, "ok") || etl_streq(word, "late"))
+		return ETLD_AILS_NOTHING;
+	return etl_streq(word, "blocked") && !waits_for_sensor(job, reason, sizeof reason) ?
+		ETLD_AILS_UPSTREAM : ETLD_AILS_ITSELF;
+}
+
+/* "waits for window 2026-07-01T10:00:00Z of a/all; a is failing: status 500" */
+static void say_block(const struct etld *etld, const struct etld_block *block, char *reason,
+	size_t size)
+{
+	char at[ETL_TIME_TEXT_BYTES], why[ETL_REASON_MAX];
+	const char *word = own_health(etld, block->culprit, why, sizeof why);
+
+	etl_time_format_rfc3339(block->window.start, at);
+	snprintf(reason, size, "waits for window %s of %s/%s; %s is %s%s%.200s", at,
+		block->upstream->name, block->upstream->partitions[block->partition].name,
+		block->culprit->name, word, *why ? ": " : "", why);
+}
+
+const char *etld_job_health(const struct etld *etld, const struct etld_job *job, char *reason,
+	size_t size)
+{
+	const char *word = own_health(etld, job, reason, size);
+	struct etld_block block;
+
+	if (!etl_streq(word, "ok") && !etl_streq(word, "late") && !etl_streq(word, "stale"))
+		return word;
+	if (etld_running(job) || !etld_blocked_by(etld, job, &block) || !block.culprit)
+		return word;
+	say_block(etld, &block, reason, size);
+	return "blocked";
 }

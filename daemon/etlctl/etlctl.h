@@ -41,6 +41,7 @@ struct etlctl {
 /* The command table's rows in code; each returns the exit status. */
 int etlctl_status(const struct etlctl *ctl);
 int etlctl_jobs(const struct etlctl *ctl);
+int etlctl_graph(const struct etlctl *ctl);
 int etlctl_next(const struct etlctl *ctl);
 int etlctl_run(const struct etlctl *ctl);
 int etlctl_runs(const struct etlctl *ctl);

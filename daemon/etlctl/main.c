@@ -19,6 +19,7 @@
 static int (*const functions[])(const struct etlctl *) = {
 	[ETL_COMMAND_STATUS] = etlctl_status,
 	[ETL_COMMAND_JOBS] = etlctl_jobs,
+	[ETL_COMMAND_GRAPH] = etlctl_graph,
 	[ETL_COMMAND_NEXT] = etlctl_next,
 	[ETL_COMMAND_RUN] = etlctl_run,
 	[ETL_COMMAND_RUNS] = etlctl_runs,

@@ -20,6 +20,11 @@ static const struct etl_command_arg status_args[] = {
 	END,
 };
 static const struct etl_command_arg no_args[] = {END};
+static const struct etl_command_arg graph_args[] = {
+	{"job", NULL, 0, "JOB", ETL_ARG_JOB, 0, "only what is tied to this job"},
+	{"group", "--group", 0, "GROUP", ETL_ARG_TEXT, 0, "only jobs of this group"},
+	END,
+};
 static const struct etl_command_arg next_args[] = {
 	JOB_REQUIRED,
 	{"count", "--count", 'n', "N", ETL_ARG_INT, 0, "how many (5)"},
@@ -178,6 +183,21 @@ static const struct etl_command commands[] = {
 		.method = "Jobs",
 		.reply = "(" HEAD ", jobs: []object)",
 		.args = no_args,
+	},
+	[ETL_COMMAND_GRAPH] = {
+		.name = "graph",
+		.summary = "Which job waits for which, with the state of each",
+		.help =
+			"A job stands below the first job that it waits for; what it waits for right now\n"
+			"is told. With JOB: that job, all that it waits for and all that wait for it.\n\n"
+			"  etlctl graph\n"
+			"  etlctl graph daily\n"
+			"  etlctl graph --group stations\n"
+			"  etlctl -o json graph | jq -r '.edges[] | .from + \" -> \" + .to'\n",
+		.access = ETL_ACCESS_READ,
+		.method = "Graph",
+		.reply = "(" HEAD ", nodes: []object, edges: []object)",
+		.args = graph_args,
 	},
 	[ETL_COMMAND_NEXT] = {
 		.name = "next",

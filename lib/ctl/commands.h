@@ -19,6 +19,7 @@
 #define ETL_COMMANDS(X)                                                                         \
 	X(STATUS)                                                                               \
 	X(JOBS)                                                                                 \
+	X(GRAPH)                                                                                \
 	X(NEXT)                                                                                 \
 	X(RUN)                                                                                  \
 	X(RUNS)                                                                                 \
