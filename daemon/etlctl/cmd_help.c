@@ -3,6 +3,7 @@
  * help: printed from the command table.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/str.h"
 #include "etlctl/print.h"
@@ -43,13 +44,40 @@ static void put_arg(const struct etl_command_arg *arg, struct etl_buf *out)
 		arg->words ? arg->words : "");
 }
 
+/* Broken between arguments, never inside "[--from TIME]". */
+static void put_usage(const struct etl_command *command, struct etl_buf *out)
+{
+	static const char begin[] = "Usage: etlctl ";
+	enum { WIDTH = 96 };
+	ETL_BUF_CLEANUP struct etl_buf synopsis;
+	size_t column = sizeof begin - 1;
+
+	etl_buf_init(&synopsis, 4096);
+	etl_command_synopsis(command, &synopsis);
+	etl_buf_str(out, begin);
+	for (const char *p = etl_buf_text(&synopsis); *p; p += strspn(p, " ")) {
+		size_t n = *p == '[' ? strcspn(p, "]") + 1 : strcspn(p, " ");
+		bool first = column == sizeof begin - 1;
+
+		if (!first && column + 1 + n > WIDTH) {
+			etl_buf_printf(out, "\n%*s", (int)sizeof begin - 1, "");
+			column = sizeof begin - 1;
+		} else if (!first) {
+			etl_buf_char(out, ' ');
+			column++;
+		}
+		etl_buf_append(out, p, n);
+		column += n;
+		p += n;
+	}
+}
+
 void etlctl_help_command(const struct etl_command *command)
 {
 	ETL_BUF_CLEANUP struct etl_buf out;
 
 	etl_buf_init(&out, 64 * 1024);
-	etl_buf_str(&out, "Usage: etlctl ");
-	etl_command_synopsis(command, &out);
+	put_usage(command, &out);
 	etl_buf_printf(&out, "\n\n%s%s.\n\n%s", command->summary,
 		command->access == ETL_ACCESS_OPERATE ? " (root and the admin group)" : "",
 		command->help);

@@ -33,6 +33,7 @@ static const struct {
 	{"pending", ACTIVE}, {"loaded", FINE}, {"empty", FINE}, {"unrecoverable", BAD},
 	{"ready", FINE}, {"degraded", WARNING}, {"starting", ACTIVE}, {"draining", ACTIVE},
 	{"up", FINE}, {"down", BAD},
+	{"done", FINE}, {"busy", QUIET}, {"interrupted", WARNING},
 	{"closed", FINE}, {"open", BAD}, {"half_open", ACTIVE}, /* a breaker's */
 };
 
