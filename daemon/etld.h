@@ -183,6 +183,7 @@ struct etl_run *etld_exec_run(struct etld_run *run);
  * or those of the job. */
 struct etld_progress {
 	const char *step, *partition;
+	size_t waiting; /* strands that wait for a retry */
 	uint64_t records, windows;
 };
 void etld_exec_progress(const struct etld_run *run, struct etld_progress *out);

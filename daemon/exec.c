@@ -72,6 +72,7 @@ void etld_exec_progress(const struct etld_run *run, struct etld_progress *out)
 			out->step = etl_steps[s->step].name;
 			out->partition = s->strand->partition->name;
 		}
+		out->waiting += s->waiting;
 		out->records += s->records;
 		out->windows += s->windows;
 	}
@@ -370,7 +371,9 @@ static void strand_done(struct etld_task *task)
 	struct strand *s = (struct strand *)((char *)task - offsetof(struct strand, task));
 
 	s->on_worker = false;
-	s->step = s->strand->step;
+	/* a strand says where it goes on; until the answer comes it is at its extract */
+	s->step = s->need == ETL_NEED_FETCH || s->need == ETL_NEED_INPUT ? ETL_STEP_EXTRACT :
+									    s->strand->step;
 	s->records = s->strand->counts.in;
 	s->windows = s->strand->windows_loaded + s->strand->windows_empty;
 	if (!s->strand->reading)

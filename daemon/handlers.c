@@ -34,6 +34,7 @@ static const etld_handler handlers[ETL_COMMAND_MAX] = {
 	[ETL_COMMAND_PAUSE] = etld_handle_pause,
 	[ETL_COMMAND_RESUME] = etld_handle_resume,
 	[ETL_COMMAND_RELOAD] = etld_handle_reload,
+	[ETL_COMMAND_WHY] = etld_handle_why,
 	[ETL_COMMAND_SIMULATE] = etld_handle_simulate,
 	[ETL_COMMAND_METRICS] = etld_handle_metrics,
 	[ETL_COMMAND_VERSION] = etld_handle_version,
@@ -57,17 +58,12 @@ static const char *nearest_job(const struct etld *etld, const char *name)
 	return near;
 }
 
-struct etld_job *etld_request_job(struct etld_request *request)
+void etld_refuse_job(struct etld_request *request, const char *name)
 {
-	const char *name = etl_json_text(request->parameters, "job", "");
-	struct etld_job *job = etld_job_find(request->etld, name);
 	struct etl_json *details;
-	const char *near;
+	const char *near = nearest_job(request->etld, name);
 	char hint[ETL_JOB_NAME_MAX + 32];
 
-	if (job)
-		return job;
-	near = nearest_job(request->etld, name);
 	if (near)
 		snprintf(hint, sizeof hint, "did you mean '%s'?", near);
 	else
@@ -75,7 +71,16 @@ struct etld_job *etld_request_job(struct etld_request *request)
 	details = etl_json_object();
 	etl_json_add_text(details, "job", name);
 	etld_refuse_with(request, ETL_CTL_NO_SUCH_JOB, details, hint, "there is no job '%s'", name);
-	return NULL;
+}
+
+struct etld_job *etld_request_job(struct etld_request *request)
+{
+	const char *name = etl_json_text(request->parameters, "job", "");
+	struct etld_job *job = etld_job_find(request->etld, name);
+
+	if (!job)
+		etld_refuse_job(request, name);
+	return job;
 }
 
 bool etld_request_ready(struct etld_request *request)
@@ -166,6 +171,13 @@ const struct etl_partition *etld_partition_find(const struct etl_job *job, const
 		return &job->partitions[0];
 	found = etl_job_partition(job, text);
 	return found || !equals ? found : etl_job_partition(job, equals + 1);
+}
+
+bool etld_id_matches(const char *id, const char *part)
+{
+	size_t n = strlen(part), all = strlen(id);
+
+	return n >= 6 && n <= all && (strncmp(id, part, n) == 0 || strcmp(id + all - n, part) == 0);
 }
 
 struct etl_json *etld_json_of_bson(const bson_t *doc)

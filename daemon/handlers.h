@@ -48,6 +48,9 @@ void etld_handle_watermark_history(struct etld_request *request);
  * gone, its parameters too: read them after this call. */
 struct etld_job *etld_request_job(struct etld_request *request);
 
+/* "there is no job", with the one that may have been meant. */
+void etld_refuse_job(struct etld_request *request, const char *name);
+
 /* False, and the request is answered, if MongoDB is known to be away: an answer in five
  * seconds that says the same is worth less. */
 bool etld_request_ready(struct etld_request *request);
@@ -69,6 +72,13 @@ void etld_partition_text(const struct etl_job *job, const struct etl_partition *
 /* The partition meant by "station=X", "X" or "-"; NULL if there is none. */
 const struct etl_partition *etld_partition_find(const struct etl_job *job, const char *text);
 
+/* Is `part` the id, or six characters or more of its beginning or end? */
+bool etld_id_matches(const char *id, const char *part);
+
+/* Worker: the record of the run that is meant so; `out` is made. -1 with "no_such_run" if none
+ * or more than one is. handlers_store.c */
+int etld_run_find(struct etl_state *state, const char *id, bson_t *out, struct etl_error *err);
+
 /* A BSON document as JSON: dates as RFC 3339 text, numbers as they are. */
 struct etl_json *etld_json_of_bson(const bson_t *doc);
 
@@ -89,6 +99,9 @@ void etld_query_submit(struct etld_query *query, struct etld_request *request,
 
 /* handlers_simulate.c */
 void etld_handle_simulate(struct etld_request *request);
+
+/* handlers_why.c */
+void etld_handle_why(struct etld_request *request);
 
 /* handlers_explain.c */
 void etld_handle_metrics(struct etld_request *request);

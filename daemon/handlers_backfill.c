@@ -379,13 +379,6 @@ static void answer_cancelled(struct etld_request *request, const char *what, con
 	etld_query_submit(&q->query, request, cancel_work);
 }
 
-static bool fits(const char *id, const char *part)
-{
-	size_t n = strlen(part), all = strlen(id);
-
-	return n >= 6 && n <= all && (strncmp(id, part, n) == 0 || strcmp(id + all - n, part) == 0);
-}
-
 /* The running run that is meant: its job's name, or (a part of) its id. */
 static struct etld_job *running_job(struct etld *etld, const char *id)
 {
@@ -394,7 +387,7 @@ static struct etld_job *running_job(struct etld *etld, const char *id)
 	if (found)
 		return etld_running(found) ? found : NULL;
 	for (struct etld_job *job = etld->jobs; job; job = job->hh.next)
-		if (etld_running(job) && fits(etld_exec_run_id(etld_running(job)), id)) {
+		if (etld_running(job) && etld_id_matches(etld_exec_run_id(etld_running(job)), id)) {
 			if (found)
 				return NULL;
 			found = job;

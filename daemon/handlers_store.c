@@ -110,49 +110,49 @@ void etld_handle_runs(struct etld_request *request)
 
 /* ---- show ----------------------------------------------------------------------------------- */
 
-static bool begins_or_ends(const char *id, const char *part)
-{
-	size_t n = strlen(part), all = strlen(id);
-
-	return n >= 6 && n <= all && (strncmp(id, part, n) == 0 || strcmp(id + all - n, part) == 0);
-}
+struct search {
+	const char *text;
+	bson_t *out;
+	size_t n;
+};
 
 static int match_run(void *ctx, const bson_t *run)
 {
-	struct store_query *q = ctx;
+	struct search *search = ctx;
 
-	if (begins_or_ends(text_of(run, "run_id"), q->text) && ++q->listed == 1)
-		etl_json_add_item(q->query.reply, "run", etld_json_of_bson(run));
+	if (etld_id_matches(text_of(run, "run_id"), search->text) && ++search->n == 1)
+		bson_copy_to(run, search->out);
 	return 0;
 }
 
-static void search_run(struct store_query *q)
+int etld_run_find(struct etl_state *state, const char *id, bson_t *out, struct etl_error *err)
 {
-	struct etl_state *state = q->query.etld->state;
+	struct search search = {id, out, 0};
+	int found = state->ops->run_get(state, id, out, err);
 
-	if (state->ops->run_list(state, NULL, RUNS_SEARCHED, match_run, q, &q->query.error) < 0)
-		return;
-	if (!q->listed)
-		etl_error_set(&q->query.error, ETL_PERMANENT, "no_such_run", "no run has the id '%s'",
-			q->text);
-	else if (q->listed > 1)
-		etl_error_set(&q->query.error, ETL_PERMANENT, "no_such_run",
-			"%zu runs begin or end with '%s'", q->listed, q->text);
+	if (found)
+		return found < 0 ? -1 : 0;
+	if (state->ops->run_list(state, NULL, RUNS_SEARCHED, match_run, &search, err) == 0 && search.n == 1)
+		return 0;
+	if (search.n)
+		bson_destroy(out);
+	if (err->kind != ETL_OK)
+		return -1;
+	if (!search.n)
+		return etl_error_set(err, ETL_PERMANENT, "no_such_run", "no run has the id '%s'", id);
+	return etl_error_set(err, ETL_PERMANENT, "no_such_run", "%zu runs begin or end with '%s'", search.n,
+		id);
 }
 
 static void show_work(struct etld_task *task)
 {
 	struct store_query *q = (struct store_query *)task;
-	struct etl_state *state = q->query.etld->state;
 	bson_t run;
-	int found = state->ops->run_get(state, q->text, &run, &q->query.error);
 
-	if (found == 1) {
-		etl_json_add_item(q->query.reply, "run", etld_json_of_bson(&run));
-		bson_destroy(&run);
-	} else if (found == 0) {
-		search_run(q);
-	}
+	if (etld_run_find(q->query.etld->state, q->text, &run, &q->query.error) < 0)
+		return;
+	etl_json_add_item(q->query.reply, "run", etld_json_of_bson(&run));
+	bson_destroy(&run);
 }
 
 void etld_handle_show(struct etld_request *request)

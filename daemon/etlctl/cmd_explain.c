@@ -1,10 +1,66 @@
 /* SPDX-License-Identifier: MIT
  *
- * metrics: the text as it is, for Prometheus' own readers.
+ * why: reasons, the next thing that changes them, and what to do. metrics: the text as it is,
+ * for Prometheus' own readers.
  */
 #include <string.h>
 
+#include "base/str.h"
 #include "etlctl/print.h"
+
+static void put_head(const struct etlctl *ctl, const struct etl_json *reply, struct etl_buf *out)
+{
+	const struct etl_json *window = etl_json_get(reply, "window");
+	const char *subject = etl_json_text(reply, "subject", "job");
+	const char *partition = etl_json_text(reply, "partition", NULL);
+
+	print_clean(subject, out);
+	etl_buf_char(out, ' ');
+	if (etl_streq(subject, "run")) {
+		print_clean(etl_json_text(reply, "run_id", "?"), out);
+		etl_buf_str(out, " of job ");
+	}
+	print_clean(etl_json_text(reply, "job", "?"), out);
+	if (window && etl_json_text(window, "start", NULL)) {
+		etl_buf_char(out, ' ');
+		print_time(etl_json_text(window, "start", NULL), out);
+	}
+	if (partition && !etl_streq(partition, "-")) {
+		etl_buf_char(out, ' ');
+		print_clean(partition, out);
+	}
+	etl_buf_str(out, "  ");
+	print_state(ctl, etl_json_text(reply, "health", etl_json_text(reply, "state", "unknown")),
+		ctl->color_out, out);
+	etl_buf_char(out, '\n');
+}
+
+static void print_why(const struct etlctl *ctl, const struct etl_json *reply)
+{
+	const struct etl_json *next = etl_json_get(reply, "next");
+	const char *at = etl_json_text(next, "at", NULL);
+	ETL_BUF_CLEANUP struct etl_buf out;
+
+	etl_buf_init(&out, 256 * 1024);
+	put_head(ctl, reply, &out);
+	ETL_JSON_EACH(reason, etl_json_get(reply, "because"))
+		print_line("because", etl_json_as_text(reason, ""), &out);
+	print_key("next", &out);
+	if (at) {
+		print_time_age(at, etl_json_text(reply, "generated_at", NULL), &out);
+		etl_buf_str(&out, ": ");
+	}
+	print_clean(etl_json_text(next, "what", "nothing changes it by itself"), &out);
+	etl_buf_char(&out, '\n');
+	ETL_JSON_EACH(hint, etl_json_get(reply, "hints"))
+		print_line("hint", etl_json_as_text(hint, ""), &out);
+	print_out(&out);
+}
+
+int etlctl_why(const struct etlctl *ctl)
+{
+	return etlctl_call_and_print(ctl, print_why);
+}
 
 static void print_metrics(const struct etlctl *ctl, const struct etl_json *reply)
 {

@@ -59,6 +59,7 @@ int etlctl_pause(const struct etlctl *ctl);
 int etlctl_resume(const struct etlctl *ctl);
 int etlctl_config_check(const struct etlctl *ctl);
 int etlctl_reload(const struct etlctl *ctl);
+int etlctl_why(const struct etlctl *ctl);
 int etlctl_simulate(const struct etlctl *ctl);
 int etlctl_metrics(const struct etlctl *ctl);
 int etlctl_logs(const struct etlctl *ctl);

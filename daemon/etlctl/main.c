@@ -37,6 +37,7 @@ static int (*const functions[])(const struct etlctl *) = {
 	[ETL_COMMAND_RESUME] = etlctl_resume,
 	[ETL_COMMAND_CONFIG_CHECK] = etlctl_config_check,
 	[ETL_COMMAND_RELOAD] = etlctl_reload,
+	[ETL_COMMAND_WHY] = etlctl_why,
 	[ETL_COMMAND_SIMULATE] = etlctl_simulate,
 	[ETL_COMMAND_METRICS] = etlctl_metrics,
 	[ETL_COMMAND_LOGS] = etlctl_logs,

@@ -31,6 +31,13 @@ static const struct etl_command_arg next_args[] = {
 	{"from", "--from", 0, "TIME", ETL_ARG_TIME, 0, "start there instead of now"},
 	END,
 };
+static const struct etl_command_arg why_args[] = {
+	{"what", NULL, 0, "JOB|RUN", ETL_ARG_JOB, ETL_ARG_REQUIRED,
+		"a job, or a run: its id, or six characters or more of its beginning or end"},
+	{"window", "--window", 0, "TIME", ETL_ARG_TIME, 0, "the job's window that holds this time"},
+	{"partition", "--partition", 0, "PARTITION", ETL_ARG_TEXT, 0, "of this partition"},
+	END,
+};
 static const struct etl_command_arg simulate_args[] = {
 	JOB_OPTIONAL,
 	{"from", "--from", 0, "TIME", ETL_ARG_TIME, 0, "slots from here on (now)"},
@@ -409,6 +416,24 @@ static const struct etl_command commands[] = {
 		.method = "Reload",
 		.reply = "(" HEAD ", generation: int, jobs: int, warnings: []string)",
 		.args = no_args,
+	},
+	[ETL_COMMAND_WHY] = {
+		.name = "why",
+		.summary = "Why a job waits, a run ended so, a window is not loaded; what changes it",
+		.help =
+			"Tells the reasons, the next thing that will change them, and what to do.\n"
+			"Of a job: what it waits for, what it owes, its last run. Of a run: what\n"
+			"started it, what was passed over for it, what follows; a record of skipped\n"
+			"slots: the rule and its setting. Of a window: its ledger entry, whether it is\n"
+			"due, and what blocks it.\n\n"
+			"  etlctl why airqino\n"
+			"  etlctl why 4f1c2a9b3d5e\n"
+			"  etlctl why airqino --window 2026-07-01T10:00Z --partition station=283164601\n",
+		.access = ETL_ACCESS_READ,
+		.method = "Why",
+		.reply = "(" HEAD ", subject: string, job: string, run_id: ?string, state: string, "
+			 "because: []string, next: ?object, hints: []string)",
+		.args = why_args,
 	},
 	[ETL_COMMAND_SIMULATE] = {
 		.name = "simulate",

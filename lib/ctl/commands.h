@@ -37,6 +37,7 @@
 	X(RESUME)                                                                               \
 	X(CONFIG_CHECK)                                                                         \
 	X(RELOAD)                                                                               \
+	X(WHY)                                                                                  \
 	X(SIMULATE)                                                                             \
 	X(METRICS)                                                                              \
 	X(LOGS)                                                                                 \

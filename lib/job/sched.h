@@ -156,16 +156,23 @@ void etl_sched_sensed(struct etl_sched *sched, struct etl_sched_job *job, bool s
 
 /* ---- questions ----------------------------------------------------------------------------- */
 
+#define ETL_PHASES(X)                                                                           \
+	X(IDLE, "idle") /* waits for its next slot, or for whoever triggers it */               \
+	X(PAUSED, "paused")                                                                     \
+	X(RUNNING, "running")                                                                   \
+	X(SENSING, "sensing") /* waits for its sensor */                                        \
+	X(PLACE, "ready")     /* waits for a free place */                                      \
+	X(STORE, "store")     /* waits for MongoDB */                                           \
+	X(HELD, "leased")     /* another etld has the lease */                                  \
+	X(STOPPING, "stopping")
+
 enum etl_sched_phase {
-	ETL_PHASE_IDLE,	   /* waits for its next slot, or for whoever triggers it */
-	ETL_PHASE_PAUSED,
-	ETL_PHASE_RUNNING,
-	ETL_PHASE_SENSING, /* waits for its sensor */
-	ETL_PHASE_PLACE,   /* ready, waits for a free place */
-	ETL_PHASE_STORE,   /* waits for MongoDB */
-	ETL_PHASE_HELD,	   /* another etld has the lease */
-	ETL_PHASE_STOPPING,
+#define X(id, word) ETL_PHASE_##id,
+	ETL_PHASES(X)
+#undef X
+		ETL_PHASE_MAX
 };
+const char *etl_sched_phase_word(enum etl_sched_phase phase);
 enum etl_sched_phase etl_sched_phase(const struct etl_sched *sched,
 	const struct etl_sched_job *job);
 

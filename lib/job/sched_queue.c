@@ -407,6 +407,17 @@ void etl_sched_ended(struct etl_sched *sched, struct etl_sched_job *job,
 
 /* ---- questions ----------------------------------------------------------------------------- */
 
+const char *etl_sched_phase_word(enum etl_sched_phase phase)
+{
+	static const char *const words[] = {
+#define X(id, word) [ETL_PHASE_##id] = word,
+		ETL_PHASES(X)
+#undef X
+	};
+
+	return words[phase];
+}
+
 enum etl_sched_phase etl_sched_phase(const struct etl_sched *sched,
 	const struct etl_sched_job *job)
 {

@@ -83,15 +83,15 @@ static int give_up_lost(struct etl_strand *strand, struct etl_error *err)
 	struct etl_strand_work *work = strand->work;
 	const struct etl_job *job = strand->run->job;
 	struct etl_state *state = strand->run->env->state;
-	etl_wall kept = etl_wall_sub(strand->run->planned, job->window.retention);
 	struct etl_ledger_entry *entries;
 	size_t n = 0;
 	int rc = 0;
 
-	if (!job->window.retention.us || job->window.none)
-		return 0;
-	while (work->lost < work->due.n && work->due.windows[work->lost].window.end.ms <= kept.ms)
+	while (work->lost < work->due.n &&
+		etl_window_is_gone(&job->window, work->due.windows[work->lost].window, strand->run->planned))
 		work->lost++;
+	if (!work->lost)
+		return 0;
 	entries = etl_calloc(work->lost, sizeof *entries);
 	for (size_t i = 0; i < work->lost; i++)
 		if (is_lost(&work->due.windows[i]))

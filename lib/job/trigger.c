@@ -31,6 +31,16 @@ const char *etl_skip_word(enum etl_skip_code code)
 	return skips[code].word;
 }
 
+bool etl_skip_parse(const char *word, enum etl_skip_code *out)
+{
+	for (int i = 0; i < ETL_SKIP_MAX; i++)
+		if (strcmp(word, skips[i].word) == 0) {
+			*out = (enum etl_skip_code)i;
+			return true;
+		}
+	return false;
+}
+
 const char *etl_skip_text(enum etl_skip_code code)
 {
 	return skips[code].text;

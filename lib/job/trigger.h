@@ -45,6 +45,7 @@ enum etl_skip_code {
 };
 const char *etl_skip_word(enum etl_skip_code code);
 const char *etl_skip_text(enum etl_skip_code code);
+bool etl_skip_parse(const char *word, enum etl_skip_code *out);
 
 /* Slots that will not run: from the first to the last, both included. */
 struct etl_skip {

@@ -252,6 +252,12 @@ void etl_window_plan(const struct etl_window_rules *rules, const struct etl_wate
 		n_entries, out);
 }
 
+bool etl_window_is_gone(const struct etl_window_rules *rules, struct etl_window window, etl_wall now)
+{
+	return rules->retention.us && !rules->none &&
+		window.end.ms <= etl_wall_sub(now, rules->retention).ms;
+}
+
 static bool closed_in(const struct etl_ledger_brief *entries, size_t n, size_t *at,
 	struct etl_window window)
 {

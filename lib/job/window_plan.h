@@ -88,6 +88,9 @@ void etl_window_plan(const struct etl_window_rules *rules, const struct etl_wate
 	etl_wall now, const struct etl_ledger_brief *entries, size_t n_entries,
 	const struct etl_asked *asked, struct etl_due_list *out);
 
+/* True if the source no longer has the window (retention): a run gives it up instead. */
+bool etl_window_is_gone(const struct etl_window_rules *rules, struct etl_window window, etl_wall now);
+
 /* The upper bound of the contiguous closed windows: from the watermark on, over windows that
  * the ledger had as closed and this run did not open again, or that this run closed. Both
  * lists as given to the plan. */

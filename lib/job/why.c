@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A job in words: one function for each phase of the scheduler.
+ */
+#include "job/why.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "time/civil.h"
+#include "time/duration.h"
+
+#define SENTENCE_MAX 2048
+
+/* ---- lists --------------------------------------------------------------------------------- */
+
+static char *sentence(const char *fmt, va_list ap)
+{
+	char text[SENTENCE_MAX];
+
+	vsnprintf(text, sizeof text, fmt, ap);
+	return etl_strdup(text);
+}
+
+static void list_add(struct etl_why_list *list, char *text)
+{
+	ETL_GROW(list->items, list->n, list->cap);
+	list->items[list->n++] = text;
+}
+
+static void list_fini(struct etl_why_list *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		free(list->items[i]);
+	free(list->items);
+}
+
+void etl_why_because(struct etl_why *why, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	list_add(&why->because, sentence(fmt, ap));
+	va_end(ap);
+}
+
+void etl_why_hint(struct etl_why *why, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	list_add(&why->hints, sentence(fmt, ap));
+	va_end(ap);
+}
+
+void etl_why_next(struct etl_why *why, etl_wall at, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (why->next)
+		return;
+	va_start(ap, fmt);
+	why->next = sentence(fmt, ap);
+	va_end(ap);
+	why->next_at = at;
+}
+
+void etl_why_fini(struct etl_why *why)
+{
+	list_fini(&why->because);
+	list_fini(&why->hints);
+	free(why->next);
+	*why = (struct etl_why){0};
+}
+
+/* ---- phases -------------------------------------------------------------------------------- */
+
+static const char *stamp(etl_wall t, char out[ETL_TIME_TEXT_BYTES])
+{
+	etl_time_format_rfc3339(t, out);
+	return out;
+}
+
+static void names_of_upstream(const struct etl_job *job, char *out, size_t size)
+{
+	size_t at = 0;
+
+	*out = '\0';
+	for (size_t i = 0; i < job->n_upstream && at < size; i++)
+		at += (size_t)snprintf(out + at, size - at, "%s%s", i ? ", " : "",
+			job->upstream[i]->name);
+}
+
+static void is_idle(const struct etl_why_job *f, struct etl_why *why)
+{
+	char slot[ETL_TIME_TEXT_BYTES], fire[ETL_TIME_TEXT_BYTES], jitter[ETL_DURATION_TEXT_BYTES];
+	char names[512];
+	etl_wall at = etl_wall_add(f->slot, f->jitter);
+
+	names_of_upstream(f->job, names, sizeof names);
+	if (f->slot.ms && f->jitter.us) {
+		etl_duration_format(f->jitter, jitter, sizeof jitter);
+		etl_why_because(why, "idle until its slot %s, which fires at %s (jitter %s on this host)",
+			stamp(f->slot, slot), stamp(at, fire), jitter);
+	} else if (f->slot.ms) {
+		etl_why_because(why, "idle until its slot %s", stamp(f->slot, slot));
+	} else if (f->job->calendar) {
+		etl_why_because(why, "idle: its schedule (%s) has no slot to come", f->job->schedule_text);
+	} else {
+		etl_why_because(why, "idle: it has no slots of its own");
+	}
+	if (*names)
+		etl_why_because(why, "it also runs when a window of %s is closed or changed", names);
+	if (f->slot.ms)
+		etl_why_next(why, at, "its slot %s fires", stamp(f->slot, slot));
+	else if (*names)
+		etl_why_next(why, (etl_wall){0}, "a window of %s is closed or changed", names);
+	etl_why_hint(why, "etlctl run %s runs it at once", f->name);
+}
+
+static void is_paused(const struct etl_why_job *f, struct etl_why *why)
+{
+	char at[ETL_TIME_TEXT_BYTES];
+
+	etl_why_because(why, "paused by %s since %s%s%s",
+		f->paused_by && *f->paused_by ? f->paused_by : "somebody",
+		f->paused_at.ms ? stamp(f->paused_at, at) : "a time that is not known",
+		f->pause_why && *f->pause_why ? ": " : "", f->pause_why ? f->pause_why : "");
+	etl_why_hint(why, "etlctl resume %s", f->name);
+	etl_why_hint(why, "etlctl run %s --force runs it once all the same", f->name);
+}
+
+static void is_running(const struct etl_why_job *f, struct etl_why *why)
+{
+	struct etl_why_run run = {.trigger = etl_trigger_word(f->trigger->kind),
+		.cause = f->trigger->cause, .slot = f->trigger->slot, .asked = f->trigger->asked,
+		.config = f->job};
+	char since[ETL_TIME_TEXT_BYTES], limit[ETL_DURATION_TEXT_BYTES], trigger[ETL_WHY_TRIGGER_BYTES];
+
+	etl_why_trigger(&run, trigger);
+	etl_duration_format(f->job->timeout, limit, sizeof limit);
+	etl_why_because(why, "run %s goes since %s, because %s", f->run_id, stamp(f->started, since),
+		trigger);
+	etl_why_because(why, "it is at step %s%s%s; %llu records and %llu windows so far", f->step,
+		f->job->partition_names[0] ? " of partition " : "",
+		f->job->partition_names[0] ? f->partition : "", (unsigned long long)f->records,
+		(unsigned long long)f->windows);
+	if (f->retrying)
+		etl_why_because(why, "%zu of its partitions wait for a retry (retry.backoff, or as long "
+				     "as the source asked for)", f->retrying);
+	if (f->waiting)
+		etl_why_because(why, "another trigger waits behind it");
+	etl_why_next(why, etl_wall_add(f->started, f->job->timeout),
+		"the run ends, or is ended by schedule.timeout (%s)", limit);
+	etl_why_hint(why, "etlctl logs %s -f", f->name);
+}
+
+static void is_sensing(const struct etl_why_job *f, struct etl_why *why)
+{
+	char slot[ETL_TIME_TEXT_BYTES], until[ETL_TIME_TEXT_BYTES], poke[ETL_DURATION_TEXT_BYTES];
+	const struct etl_wait_for *sensor = f->job->wait_for;
+
+	if (sensor)
+		etl_duration_format(sensor->poke, poke, sizeof poke);
+	etl_why_because(why, "%s%s waits for its sensor: wait_for collection %s",
+		f->sense_slot.ms ? "its slot " : "its trigger",
+		f->sense_slot.ms ? stamp(f->sense_slot, slot) : "", sensor ? sensor->collection : "(gone)");
+	if (*f->sense_said)
+		etl_why_because(why, "the sensor saw: %s", f->sense_said);
+	etl_why_because(why, "it waits until %s%s", stamp(f->sense_until, until),
+		f->sense_slot.ms ? ", then the slot is skipped (wait_for.timeout)" :
+				   ", then it is given up; its windows stay due");
+	if (f->sense_next.ms)
+		etl_why_next(why, f->sense_next, "the sensor is asked again (wait_for.poke: %s)",
+			sensor ? poke : "-");
+	else
+		etl_why_next(why, f->now, "the sensor answers, it is being asked");
+}
+
+static void needs_place(const struct etl_why_job *f, struct etl_why *why)
+{
+	etl_why_because(why, "ready, but %u of %u places for runs are taken (limits.max_active)",
+		f->active, f->max_active);
+	if (f->ahead == 1)
+		etl_why_because(why, "1 job is before it");
+	else
+		etl_why_because(why, "%zu jobs are before it", f->ahead);
+	etl_why_next(why, (etl_wall){0}, "a run ends%s",
+		f->ahead ? " and those before it have had their turn" : "");
+	etl_why_hint(why, "etlctl simulate shows where slots meet; schedule.jitter spreads them");
+}
+
+static void needs_store(const struct etl_why_job *f, struct etl_why *why)
+{
+	char since[ETL_TIME_TEXT_BYTES];
+
+	if (f->away_since.ms)
+		etl_why_because(why, "MongoDB is away since %s: %s", stamp(f->away_since, since),
+			f->away_why);
+	else
+		etl_why_because(why, "MongoDB has not answered yet: etld is starting");
+	etl_why_because(why, "no slot is lost: they are decided when MongoDB is back");
+	etl_why_next(why, f->away_next, "MongoDB is asked again");
+	etl_why_hint(why, "etlctl status");
+}
+
+static void is_held(const struct etl_why_job *f, struct etl_why *why)
+{
+	char until[ETL_TIME_TEXT_BYTES];
+
+	etl_why_because(why, "another etld has the lease of the job, until %s if it does not renew it",
+		stamp(f->held_until, until));
+	etl_why_next(why, f->held_until, "the lease is asked for again");
+	etl_why_hint(why, "etlctl runs %s shows the runs of all etlds", f->name);
+}
+
+static void is_stopping(const struct etl_why_job *f, struct etl_why *why)
+{
+	(void)f;
+	etl_why_because(why, "etld is stopping: nothing starts any more");
+	etl_why_next(why, (etl_wall){0}, "etld is started again; missed slots are decided then (misfire)");
+}
+
+static void window_text(const struct etl_job *job, struct etl_window window,
+	const struct etl_partition *partition, char *out, size_t size)
+{
+	char start[ETL_TIME_TEXT_BYTES];
+
+	snprintf(out, size, "window %s%s%s", stamp(window.start, start),
+		job->partition_names[0] ? " of partition " : "",
+		job->partition_names[0] ? partition->name : "");
+}
+
+/* Before the phase: the next slot changes nothing for a job whose windows are blocked. */
+static void add_blocked(const struct etl_why_job *f, struct etl_why *why)
+{
+	char what[300];
+
+	if (!f->owed || !f->owed->n_links || f->phase != ETL_PHASE_IDLE)
+		return;
+	if (f->job->window.none)
+		snprintf(what, sizeof what, "it");
+	else
+		window_text(f->job, f->owed->blocked, f->owed->blocked_of, what, sizeof what);
+	etl_why_links(what, f->owed->links, f->owed->n_links, why);
+}
+
+static void add_owed(const struct etl_why_job *f, struct etl_why *why)
+{
+	const struct etl_why_owed *owed = f->owed;
+	char oldest[300], of[96] = "";
+
+	if (!owed || f->job->window.none)
+		return;
+	if (owed->looked < owed->all)
+		snprintf(of, sizeof of, " in the first %zu of its %zu partitions", owed->looked, owed->all);
+	else if (owed->all > 1 && owed->n)
+		snprintf(of, sizeof of, " in %zu of its %zu partitions", owed->partitions, owed->all);
+	if (!owed->n) {
+		etl_why_because(why, "no window is owed%s", of);
+		return;
+	}
+	window_text(f->job, owed->oldest, owed->of, oldest, sizeof oldest);
+	etl_why_because(why, "%s%llu windows are due%s, the oldest: %s", owed->more ? "more than " : "",
+		(unsigned long long)owed->n, of, oldest);
+	etl_why_hint(why, "etlctl windows %s", f->name);
+}
+
+static void add_host(const struct etl_why_job *f, struct etl_why *why)
+{
+	char until[ETL_TIME_TEXT_BYTES];
+
+	if (!f->host_why)
+		return;
+	etl_why_because(why, "its host %s is left alone until %s: %s", f->job->host,
+		stamp(f->host_until, until), f->host_why);
+	etl_why_next(why, f->host_until, "a request to %s is let through", f->job->host);
+	etl_why_hint(why, "etlctl status shows the hosts");
+}
+
+static void add_last(const struct etl_why_job *f, struct etl_why *why)
+{
+	const struct etl_why_run *last = f->last;
+	char at[ETL_TIME_TEXT_BYTES], trigger[ETL_WHY_TRIGGER_BYTES];
+
+	if (!last)
+		return;
+	etl_why_trigger(last, trigger);
+	etl_why_because(why, "its last run %s ended %s at %s%s%s; it ran because %s", last->run_id,
+		last->state, stamp(last->ended, at), *last->reason ? ": " : "", last->reason, trigger);
+	etl_why_hint(why, "etlctl why %s", last->run_id);
+}
+
+void etl_why_of_job(const struct etl_why_job *facts, struct etl_why *why)
+{
+	add_blocked(facts, why);
+	switch (facts->phase) {
+	case ETL_PHASE_IDLE:
+		is_idle(facts, why);
+		break;
+	case ETL_PHASE_PAUSED:
+		is_paused(facts, why);
+		break;
+	case ETL_PHASE_RUNNING:
+		is_running(facts, why);
+		break;
+	case ETL_PHASE_SENSING:
+		is_sensing(facts, why);
+		break;
+	case ETL_PHASE_PLACE:
+		needs_place(facts, why);
+		break;
+	case ETL_PHASE_STORE:
+		needs_store(facts, why);
+		break;
+	case ETL_PHASE_HELD:
+		is_held(facts, why);
+		break;
+	case ETL_PHASE_STOPPING:
+		is_stopping(facts, why);
+		break;
+	case ETL_PHASE_MAX:
+		break;
+	}
+	add_host(facts, why);
+	add_owed(facts, why);
+	add_last(facts, why);
+	if (facts->skip && facts->skip->last.ms)
+		etl_why_skip(facts->job, facts->skip, why);
+}

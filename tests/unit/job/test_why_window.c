@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Why of windows, word by word: each state of the ledger and each reason to be due has a row
+ * here. The rows are counted against the enums, so that none can be forgotten.
+ */
+#include "why_text.h"
+
+static struct etl_why_window window_of(const struct etl_job *job)
+{
+	struct etl_why_window f = {.job = job, .partition = "-",
+		.window = {at("2026-07-01T08:00:00Z"), at("2026-07-01T09:00:00Z")},
+		.now = at("2026-07-01T12:00:00Z"), .phase = ETL_PHASE_IDLE,
+			.fire = at("2026-07-01T12:10:00Z"),
+		.entry = {.run_id = RUN, .attempt = 2, .reason = "because",
+			.updated = at("2026-07-01T11:10:00Z"),
+			.counts = {.out = 24}}};
+
+	f.entry.window = f.window;
+	return f;
+}
+
+static void test_each_state_of_a_window(void **state)
+{
+	static const struct {
+		bool due;
+		const char *wanted;
+	} rows[] = {
+		[ETL_WINDOW_PENDING] = {true, "pending since 2026-07-01T11:10:00Z: because: "
+			"it is owed"},
+		[ETL_WINDOW_RUNNING] = {true, "running: it is large, and some slices of it "
+			"are in (run " RUN
+					      ", attempt 2, at 2026-07-01T11:10:00Z)"},
+		[ETL_WINDOW_LOADED] = {false, "loaded by run " RUN " at 2026-07-01T11:10:00Z: "
+			"24 records, attempt 2"},
+		[ETL_WINDOW_EMPTY] = {false, "empty: the source proved to run " RUN
+					     " at 2026-07-01T11:10:00Z that there is nothing"},
+		[ETL_WINDOW_HELD] = {true, "held: a check in run " RUN
+					   " held it back at 2026-07-01T11:10:00Z: because "
+					"(attempt 2)"},
+		[ETL_WINDOW_FAILED] = {true, "failed: attempt 2 in run " RUN " at "
+			"2026-07-01T11:10:00Z: because"},
+		[ETL_WINDOW_UNRECOVERABLE] = {false, "unrecoverable: given up by run " RUN
+						     " at 2026-07-01T11:10:00Z: because"},
+		[ETL_WINDOW_SKIPPED] = {false, "skipped at 2026-07-01T11:10:00Z: because"},
+	};
+	struct etl_job job = hourly();
+
+	(void)state;
+	assert_int_equal(sizeof rows / sizeof *rows, ETL_WINDOW_STATE_MAX);
+	for (int s = 0; s < ETL_WINDOW_STATE_MAX; s++) {
+		struct etl_why_window f = window_of(&job);
+		struct etl_why why = {0};
+
+		f.has_entry = true;
+		f.entry.state = (enum etl_window_state)s;
+		f.due = rows[s].due;
+		f.why = ETL_DUE_OPEN;
+		etl_why_of_window(&f, &why);
+		assert_string_equal(why.because.items[0], rows[s].wanted);
+		assert_string_equal(why.because.items[1],
+			rows[s].due ? "it is due: it is still open" : "it is not due: it is "
+				"closed");
+		assert_true(!why.next == !rows[s].due);
+		etl_why_fini(&why);
+	}
+	unmake(&job);
+}
+
+static void test_each_reason_to_be_due(void **state)
+{
+	static const char *const wanted[] = {
+		[ETL_DUE_NEW] = "it is due: it was never loaded",
+		[ETL_DUE_OPEN] = "it is due: it is still open",
+		[ETL_DUE_DIRTY] = "it is due: it is closed, but marked to be read again: "
+			"because",
+		[ETL_DUE_AGAIN] = "it is due: each run reads it again (window.lookback or "
+			"window.reread)",
+		[ETL_DUE_ASKED] = "it is due: an operator asked for it",
+	};
+	struct etl_job job = hourly();
+
+	(void)state;
+	assert_int_equal(sizeof wanted / sizeof *wanted, ETL_DUE_ASKED + 1);
+	for (int d = 0; d <= ETL_DUE_ASKED; d++) {
+		struct etl_why_window f = window_of(&job);
+		struct etl_why why = {0};
+
+		f.has_entry = true;
+		f.entry.state = ETL_WINDOW_LOADED;
+		f.due = true;
+		f.why = (enum etl_due)d;
+		etl_why_of_window(&f, &why);
+		assert_string_equal(why.because.items[1], wanted[d]);
+		assert_string_equal(why.next, "the next run of job a takes it");
+		assert_int_equal(why.next_at.ms, at("2026-07-01T12:10:00Z").ms);
+		etl_why_fini(&why);
+	}
+	unmake(&job);
+}
+
+static void test_windows_that_nobody_has_tried(void **state)
+{
+	struct etl_job job = hourly();
+	struct etl_why_window f = window_of(&job);
+	struct etl_why why = {0};
+
+	(void)state;
+	f.due = true;
+	f.why = ETL_DUE_NEW;
+	etl_why_of_window(&f, &why);
+	says(&why, "the ledger has no entry of it: no run has closed it or failed at it; it "
+		"is due: it was never "
+		   "loaded > the next run of job a takes it @ 2026-07-01T12:10:00Z | etlctl "
+		"why a");
+	f.due = false; /* its end + 70 minutes = 10:10, that very slot is late enough */
+	f.now = at("2026-07-01T09:30:00Z");
+	f.jitter = ETL_SECONDS(5);
+	etl_why_of_window(&f, &why);
+	says(&why, "the ledger has no entry of it: no run has closed it or failed at it; it "
+		"is not final before "
+		   "2026-07-01T10:10:00Z: its end and window.settle (1h10m) > the first run "
+		"after "
+		   "2026-07-01T10:10:00Z takes it @ 2026-07-01T10:10:05Z");
+	job.window.end = at("2026-07-01T08:00:00Z");
+	etl_why_of_window(&f, &why);
+	says(&why, "the ledger has no entry of it: no run has closed it or failed at it; it "
+		"is never due: it "
+		   "ends behind window.end");
+	job.window.end.ms = 0;
+	f.now = at("2026-07-01T12:00:00Z");
+	f.has_mark = true;
+	f.mark = (struct etl_watermark){.origin = job.window.start,
+		.processed = at("2026-07-01T10:00:00Z")};
+	etl_why_of_window(&f, &why);
+	assert_non_null(strstr(why.because.items[0], "one of the next runs looks for such "
+		"holes"));
+	etl_why_fini(&why);
+	f.has_mark = false;
+	f.due = f.lost = true;
+	f.why = ETL_DUE_NEW;
+	f.phase = ETL_PHASE_PAUSED;
+	etl_why_of_window(&f, &why);
+	says(&why, "the ledger has no entry of it: no run has closed it or failed at it; it "
+		"is due: it was never "
+		   "loaded; it is older than the source keeps (window.retention); job a is "
+		"paused | etlctl "
+		   "resume a | etlctl why a | etlctl run a --window 2026-07-01T08:00:00Z "
+		"tries it at once");
+	unmake(&job);
+}
+
+static void test_a_change_of_the_watermark_is_told(void **state)
+{
+	struct etl_job job = hourly();
+	struct etl_why_window f = window_of(&job);
+	struct etl_why why = {0};
+
+	(void)state;
+	f.has_entry = true;
+	f.entry.state = ETL_WINDOW_SKIPPED;
+	snprintf(f.change_kind, sizeof f.change_kind, "set");
+	snprintf(f.change_who, sizeof f.change_who, "uid 0 (pid 3)");
+	snprintf(f.change_why, sizeof f.change_why, "will never come");
+	f.change_at = at("2026-07-01T11:00:00Z");
+	etl_why_of_window(&f, &why);
+	says(&why, "skipped at 2026-07-01T11:10:00Z: because; a change of the watermark (set) "
+		"touched it, made by "
+		   "uid 0 (pid 3) at 2026-07-01T11:00:00Z: will never come; it is not due: it "
+		"is closed | etlctl "
+		   "watermark undo a takes the change back | etlctl run a --window reads it "
+		"again");
+	unmake(&job);
+}
+
+static void test_a_chain_of_windows(void **state)
+{
+	struct etl_job c = hourly(), b = hourly(), a = hourly();
+	static const char *const stations[] = {"station", NULL};
+	static struct etl_partition x = {.name = "x"};
+	struct etl_why_window f;
+	struct etl_why why = {0};
+
+	(void)state;
+	c.name = "c";
+	b.name = "b";
+	b.partition_names = stations;
+	f = window_of(&c);
+	f.due = true;
+	f.why = ETL_DUE_NEW;
+	f.n_links = 2;
+	f.links[0] = (struct etl_why_link){.job = &b, .partition = &x, .window = f.window,
+		.is_final = true};
+	f.links[1] = (struct etl_why_link){.job = &a, .partition = one_partition,
+		.window = f.window,
+		.why = "failed: HTTP "
+			"500", .is_final = true, .fire = at("2026-07-01T12:20:00Z")};
+	etl_why_of_window(&f, &why);
+	says(&why, "the ledger has no entry of it: no run has closed it or failed at it; it "
+		"is due: it was never "
+		   "loaded; it is blocked: it waits for window 2026-07-01T08:00:00Z of job b, "
+		"partition x, which "
+		   "no run has closed; that one waits for window 2026-07-01T08:00:00Z of job "
+		"a, which is failed: "
+		   "HTTP 500 > job a runs @ 2026-07-01T12:20:00Z | etlctl why a");
+	f.links[1].phase = ETL_PHASE_PAUSED;
+	etl_why_of_window(&f, &why);
+	assert_string_equal(why.because.items[4], "job a is paused");
+	assert_string_equal(why.hints.items[0], "etlctl resume a");
+	assert_null(why.next);
+	etl_why_fini(&why);
+	f.n_links = 1;
+	f.links[0].is_final = false;
+	etl_why_of_window(&f, &why);
+	assert_string_equal(why.because.items[3], "window 2026-07-01T08:00:00Z of job b, "
+		"partition x is not "
+						  "final before 2026-07-01T10:10:00Z "
+						"(window.settle)");
+	etl_why_fini(&why);
+	unmake(&a);
+	unmake(&b);
+	unmake(&c);
+}
+
+static void test_a_job_without_windows(void **state)
+{
+	struct etl_job job = {.name = "users", .window = {.none = true}};
+	struct etl_why_window f = {.job = &job, .partition = "-", .due = true,
+		.why = ETL_DUE_AGAIN,
+		.has_entry = true, .entry = {.state = ETL_WINDOW_LOADED, .run_id = RUN,
+			.attempt = 1,
+			.updated = at("2026-07-01T11:10:00Z"), .counts = {.out = 10}},
+		.fire = at("2026-07-01T12:10:00Z")};
+	struct etl_why why = {0};
+
+	(void)state;
+	etl_why_of_window(&f, &why);
+	says(&why, "loaded by run " RUN " at 2026-07-01T11:10:00Z: 10 records, attempt 1; it "
+		"is due: each run reads "
+		   "everything > the next run of job users takes it @ 2026-07-01T12:10:00Z | "
+		"etlctl why users");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_each_state_of_a_window),
+		cmocka_unit_test(test_each_reason_to_be_due),
+		cmocka_unit_test(test_windows_that_nobody_has_tried),
+		cmocka_unit_test(test_a_change_of_the_watermark_is_told),
+		cmocka_unit_test(test_a_chain_of_windows),
+		cmocka_unit_test(test_a_job_without_windows),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
