@@ -179,6 +179,7 @@ void etld_handle_jobs(struct etld_request *request)
 
 		etl_json_add_text(item, "name", config->name);
 		etl_json_add_text(item, "description", config->description);
+		etl_json_add_text(item, "group", config->group);
 		etl_json_add_text(item, "schedule", config->schedule_text);
 		etl_json_add_text(item, "timezone", config->timezone);
 		etl_json_add_text(item, "source", config->source->name);

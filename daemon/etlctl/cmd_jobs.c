@@ -6,12 +6,13 @@
 
 static void print_jobs(const struct etlctl *ctl, const struct etl_json *reply)
 {
-	static const char *const titles[] = {"JOB", "SCHEDULE", "ZONE", "SOURCE", "SINK",
+	static const char *const titles[] = {"JOB", "GROUP", "SCHEDULE", "ZONE", "SOURCE", "SINK",
 		">PARTITIONS", "STATE", "DESCRIPTION", NULL};
 	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
 
 	ETL_JSON_EACH(job, etl_json_get(reply, "jobs")) {
 		table_text(table, etl_json_text(job, "name", "?"));
+		table_text(table, etl_json_text(job, "group", ""));
 		table_text(table, etl_json_text(job, "schedule", ""));
 		table_text(table, etl_json_text(job, "timezone", ""));
 		table_text(table, etl_json_text(job, "source", ""));

@@ -200,6 +200,21 @@ static void put_last_run(struct etl_buf *out, const struct etl_json *last, const
 	etl_buf_char(out, '\n');
 }
 
+/* "window 2026-07-01 10:00Z due 2026-07-01 11:20Z (in 5m): missed" */
+static void put_deadline(struct etl_buf *out, const struct etl_json *deadline, const char *now)
+{
+	const struct etl_json *window = etl_json_get(deadline, "window");
+
+	if (etl_json_type(deadline) != ETL_JSON_OBJECT)
+		return;
+	print_key("deadline", out);
+	etl_buf_str(out, "window ");
+	print_time(etl_json_text(window, "start", NULL), out);
+	etl_buf_str(out, " is due ");
+	print_time_age(etl_json_text(deadline, "due", NULL), now, out);
+	etl_buf_str(out, etl_json_bool(deadline, "missed", false) ? ", missed\n" : "\n");
+}
+
 static void print_job_words(const struct etlctl *ctl, const struct etl_json *job,
 	const char *now)
 {
@@ -217,6 +232,7 @@ static void print_job_words(const struct etlctl *ctl, const struct etl_json *job
 	print_time_age(etl_json_text(job, "next", NULL), now, &next);
 	print_line("next", etl_buf_text(&next), &out);
 	put_last_run(&out, etl_json_get(job, "last_run"), now);
+	put_deadline(&out, etl_json_get(job, "deadline"), now);
 	print_line("guarantee", etl_json_text(job, "guarantee", ""), &out);
 	print_out(&out);
 }

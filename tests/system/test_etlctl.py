@@ -181,6 +181,12 @@ def test_status_of_one_job(fake, ctl):
     assert "airqino  ! late; no data since 08:00" in answer.out
     assert f"etlctl show {RUN_ID}" in answer.out
     assert ["station=2", "2026-07-01 08:00Z", "4h10m"] in rows(answer.out)
+    assert "deadline" not in answer.out
+    window = {"start": "2026-07-01T10:00:00Z", "end": "2026-07-01T11:00:00Z"}
+    for due, missed, words in (("11:20", True, "(50m ago), missed\n"), ("13:10", False, "(in 1h00m)\n")):
+        late = {"partition": "-", "window": window, "due": f"2026-07-01T{due}:00Z", "missed": missed}
+        fake.answers["Status"] = [{"parameters": {**STATUS, "jobs": [{**JOB, "deadline": late}]}}]
+        assert f"window 2026-07-01 10:00Z is due 2026-07-01 {due}Z {words}" in ctl("status", "airqino").out
 
 
 def test_status_of_a_degraded_daemon(fake, ctl):
@@ -208,6 +214,8 @@ def test_jobs(fake, ctl):
     answer = ctl("jobs")
     assert answer.code == 0
     assert rows(answer.out)[1] == ["airqino", "10 * * * *", "UTC", "http", "mongodb", "2", "paused", "Hourly air quality"]
+    fake.answers["Jobs"] = envelope("jobs", jobs=[{"name": "a", "group": "g", "schedule": "every 1h"}])
+    assert rows(ctl("jobs").out)[1][:3] == ["a", "g", "every 1h"]
     fake.answers["Jobs"] = envelope("jobs", jobs=[])
     answer = ctl("jobs")
     assert (answer.code, answer.out, answer.err) == (0, "", "etlctl: no jobs are configured\n")
