@@ -150,3 +150,18 @@ def test_the_other_daemon_has_closed_it(etld, sim, flow, metadata):
     wait_for(lambda: first.jobs()["hourly"]["deadline"] is None, "the look at the deadline")
     assert alerts(first) == alerts(second) == []
     assert metadata["alerts"].count_documents({}) == 0
+
+
+def test_mongodb_is_away_when_it_passes(etld, sim, flow, own_mongodb):
+    """Told when it is back, and once."""
+    daemon = etld({"hourly": job_of(flow, seconds=4)}, uri=own_mongodb.uri).start()
+    sim.fault("status", code=404, times=None)
+    daemon.run("hourly", ok=(FAILED,))
+    own_mongodb.kill9()
+    wait_for(lambda: daemon.jobs()["hourly"]["deadline"]["missed"], "the deadline")
+    wait_for(lambda: daemon.status()["daemon"]["mongodb"]["state"] == "down", "down")
+    assert alerts(daemon) == []
+    own_mongodb.start()
+    wait_alerts(daemon, 2)
+    daemon.run("hourly", ok=(FAILED,))
+    assert len(alerts(daemon)) == 2
