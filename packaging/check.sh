@@ -84,10 +84,12 @@ suite asan "under the address and undefined-behaviour sanitizers" \
 	with_mongodb make -k "$jobs" -Otarget WERROR=1 SAN=address,undefined unit sim fuzz-replay
 suite tsan "under the thread sanitizer" \
 	with_mongodb make -k "$jobs" -Otarget WERROR=1 SAN=thread unit
-# A whole daemon under each sanitizer: one short load that touches all its threads.
+# A whole daemon under each sanitizer: short tests that touch all its threads.
 for sanitizer in address,undefined thread; do
 	suite "$([ $sanitizer = thread ] && echo tsan || echo asan)" "the daemon under $sanitizer" \
-		make "$jobs" WERROR=1 SAN=$sanitizer TESTS=tests/system/test_small_load.py check-system
+		make "$jobs" WERROR=1 SAN=$sanitizer check-system TESTS="tests/system/test_small_load.py \
+			tests/system/test_backfill.py::test_newest_first_and_followed \
+			tests/system/test_slots.py::test_pause_and_resume"
 done
 suite system "whole system" make WERROR=1 check-system
 total

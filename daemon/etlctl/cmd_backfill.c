@@ -37,9 +37,9 @@ static void show_progress(const struct etl_json *b)
 {
 	ETL_BUF_CLEANUP struct etl_buf line;
 
+	etl_buf_init(&line, 1024);
 	if (!isatty(STDERR_FILENO))
 		return;
-	etl_buf_init(&line, 1024);
 	etl_buf_printf(&line, "\r\033[K%lld of %lld windows", (long long)gone(b),
 		(long long)windows(b, "wanted"));
 	if (windows(b, "failed"))
