@@ -10,6 +10,7 @@
 
 #include "base/encode.h"
 #include "handlers.h"
+#include "source/http/breaker.h"
 
 /* Partitions whose lag is told one by one. */
 #define LAG_SERIES_MAX 1000
@@ -303,6 +304,29 @@ static void received(const struct writer *w, const struct etld *etld)
 	sample(w, (double)etld->metrics.bytes);
 }
 
+struct host_count {
+	uint64_t n[ETL_BREAKER_STATE_MAX];
+};
+
+static void count_host(void *ctx, const struct etld_gate_facts *facts)
+{
+	struct host_count *count = ctx;
+	enum etl_breaker_state state;
+
+	if (etl_breaker_state_parse(facts->state.breaker.state, &state))
+		count->n[state]++;
+}
+
+static void hosts(const struct writer *w, const struct etld *etld)
+{
+	struct host_count count = {{0}};
+
+	etld_gates_each(etld_http_gates(etld->http), count_host, &count);
+	for (int i = 0; i < ETL_BREAKER_STATE_MAX; i++)
+		labelled(w, "breaker", etl_breaker_state_word((enum etl_breaker_state)i),
+			(double)count.n[i]);
+}
+
 static void workers(const struct writer *w, const struct etld *etld)
 {
 	struct etld_pool_facts facts;
@@ -431,6 +455,7 @@ static const struct metric {
 	{"etld_windows_total", COUNTER, "Windows that runs closed or left open, by state.", windows},
 	{"etld_source_requests_total", COUNTER, "Requests that runs sent to sources.", requests},
 	{"etld_source_received_bytes_total", COUNTER, "Bytes of the answers.", received},
+	{"etld_hosts", GAUGE, "Hosts that were asked, by the state of their breaker.", hosts},
 	{"etld_workers", GAUGE, "Worker threads, by state.", workers},
 	{"etld_worker_tasks_waiting", GAUGE, "Tasks that wait for a worker.", worker_tasks},
 	{"etld_worker_task_age_seconds", GAUGE, "How long the oldest running task has been at it.",

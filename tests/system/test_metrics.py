@@ -70,6 +70,8 @@ def test_counts_agree_with_what_happened(etld, db):
     assert after["etld_source_requests_total"].value() >= 1
     assert after["etld_run_duration_seconds"].count == 3
     assert after["etld_jobs"].value(health="failing") == 1 and after["etld_jobs"].value(health="ok") == 1
+    assert after["etld_jobs"].total() == 2  # every word of health is listed
+    assert after["etld_hosts"].total() == 1 and after["etld_hosts"].value(breaker="open") == 0
     assert after["etld_watermark_lag_seconds"].value(job="copy", partition="-") >= 0
     assert after["etld_run_start_delay_seconds"].count == 0  # none had a slot
     assert after["etld_loop_turns_total"].value() > before["etld_loop_turns_total"].value()

@@ -17,7 +17,8 @@ pytestmark = pytest.mark.daemon
 
 DAYS = 2
 QUESTIONS = (("status",), ("jobs",), ("runs",), ("windows", "airqino"), ("next", "airqino"),
-             ("watermark", "show", "airqino"))
+             ("watermark", "show", "airqino"), ("why", "airqino"), ("why", "airqino", "--window", "2099-01-01"),
+             ("simulate",), ("metrics",))
 
 
 class Asker(threading.Thread):
