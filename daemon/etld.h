@@ -48,7 +48,8 @@ struct etld_job {
 	struct etld_question *question; /* to its sensor, that is out */
 	struct etld_alerts *alerts;	/* missed deadlines that are being told */
 	struct etl_timer deadline_timer;
-	bool note_due;	  /* its decided slot is to be stored */
+	bool note_due;	  /* its decided slot is to be stored, */
+	etl_wall noted;	  /* as it was when the scheduler said so */
 
 	/* runs */
 	char last_run_id[ETL_UUID_BYTES];

@@ -378,6 +378,10 @@ static void strand_done(struct etld_task *task)
 	s->windows = s->strand->windows_loaded + s->strand->windows_empty;
 	if (!s->strand->reading)
 		drop_transfer(s);
+	if (s->need != ETL_NEED_NOTHING && atomic_load(&s->run->run->cancel) != ETL_CANCEL_NO) {
+		give_to_worker(s); /* cancelled while the worker had it: nothing is waited for */
+		return;
+	}
 	switch (s->need) {
 	case ETL_NEED_FETCH:
 		tell_watchers(s->run, false);

@@ -195,7 +195,7 @@ static void catch_up(struct etld *etld, struct etld_job *job)
 {
 	struct etl_trigger trigger = {.kind = ETL_TRIGGER_CATCH_UP};
 
-	if (job->sched.paused || job->sched.run || etl_sched_has_waiting(&job->sched))
+	if (job->sched.run || etl_sched_has_waiting(&job->sched))
 		return;
 	if (owes_a_run(etld, job) && job->job->misfire != ETL_MISFIRE_SKIP)
 		etl_sched_trigger(etld->sched, &job->sched, &trigger);
@@ -240,7 +240,9 @@ static struct etld_job *new_job(struct etld *etld, const struct etl_job *config)
 	job->name = etl_strdup(config->name);
 	HASH_ADD_KEYPTR(hh, etld->jobs, job->name, strlen(job->name), job);
 	etl_sched_add(etld->sched, &job->sched, job->name, config);
-	if (etld->marks_known) { /* a reload: it is new, or comes back after it was retired */
+	if (etld->generation->number > 1) /* a reload: it is new, or comes back */
+		etl_sched_from_now_on(&job->sched);
+	if (etld->marks_known) {
 		etl_sched_restore(etld->sched, &job->sched, NULL);
 		job->restored = true;
 	}

@@ -55,6 +55,7 @@ static void slot_done(struct etld_task *task)
 	struct etld_slot_task *t = (struct etld_slot_task *)task;
 	struct etl_error error = t->error;
 	struct etld *etld = t->etld;
+	struct etld_job *job;
 
 	if (error.kind == ETL_TRANSIENT && !etld->draining) {
 		keep(t);
@@ -65,6 +66,9 @@ static void slot_done(struct etld_task *task)
 	if (error.kind != ETL_OK)
 		etld_log(ETLD_WARNING, NULL, NULL, 0, "slots of job %s could not be recorded: %s", t->job,
 			error.message);
+	job = t->note.job ? NULL : etld_job_find(etld, t->job);
+	if (job)
+		etl_sched_recorded(etld->sched, &job->sched);
 	task_free(t);
 }
 
@@ -177,7 +181,7 @@ static void save_notes(struct etld *etld)
 		etl_job_schedule_key(job->sched.job, key);
 		ETL_GROW(notes->notes, notes->n, notes->cap);
 		notes->notes[notes->n++] = (struct etl_slot_note){
-			etl_strdup(job->name), job->sched.decided, etl_strdup(key), false};
+			etl_strdup(job->name), job->noted, etl_strdup(key), false};
 	}
 	etld->notes_due = false;
 	etld->notes_busy = true;
@@ -187,6 +191,7 @@ static void save_notes(struct etld *etld)
 
 void etld_slots_note(struct etld *etld, struct etld_job *job)
 {
+	job->noted = job->sched.decided;
 	job->note_due = etld->notes_due = true;
 }
 

@@ -41,7 +41,7 @@ struct etl_run *etl_run_new(const struct etl_job *job, const struct etl_run_env 
 	run->trigger = *trigger;
 	*trigger = (struct etl_trigger){0};
 	run->started = etl_now(env->clock);
-	run->planned = run->started;
+	run->planned = run->present = run->started;
 	if (run->trigger.as_of.ms && run->trigger.as_of.ms < run->planned.ms)
 		run->planned = run->trigger.as_of;
 	run->began = etl_mono_now(env->clock);
@@ -70,9 +70,12 @@ static int record_passed_over(struct etl_run *run)
 	return etl_skip_save(run->env, run->job->name, &run->trigger.skip, schedule, &run->error);
 }
 
-/* The store's clock is a second witness: windows are never closed ahead of it. */
+/* The store's clock is a second witness: windows are never closed ahead of it. It is the same
+ * for all, so it also says what the present is. */
 static void heed_store_clock(struct etl_run *run)
 {
+	if (run->lease.now.ms)
+		run->present = run->lease.now;
 	if (run->lease.now.ms && run->lease.now.ms < run->planned.ms)
 		run->planned = run->lease.now;
 }

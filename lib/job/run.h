@@ -60,6 +60,7 @@ struct etl_run {
 	bool claimed;	       /* its slot counts as run */
 	struct etl_lease lease; /* as it was given or refused */
 	etl_wall planned;      /* the run's one "now" for window decisions */
+	etl_wall present;      /* when it began, by the store's clock: what is dated later is wrong */
 	etl_wall started, ended;
 	etl_mono began;
 	etl_dur took; /* set by etl_run_finish */

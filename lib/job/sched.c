@@ -62,48 +62,6 @@ static void arm(struct etl_sched *sched, struct etl_sched_job *job)
 
 /* ---- decisions ----------------------------------------------------------------------------- */
 
-void etl_sched_skip(struct etl_sched *sched, struct etl_sched_job *job, const struct etl_skip *skip)
-{
-	char schedule[ETL_SCHEDULE_BYTES];
-
-	etl_job_schedule_key(job->job, schedule);
-	job->last_skip = *skip;
-	job->last_skip_at = etl_now(sched->clock);
-	sched->ops->skip(sched->ctx, job, skip, schedule);
-}
-
-void etl_sched_undecide(struct etl_sched_job *job, etl_wall point)
-{
-	if (job->decided.ms > point.ms)
-		job->decided = point;
-	job->each_until.ms = 0;
-	if (job->has_live && job->live.slot.ms > point.ms) {
-		etl_trigger_fini(&job->live);
-		job->has_live = false;
-	}
-}
-
-/* What waits to run slots, taken back: they are decided when the time comes. */
-static void take_back(struct etl_sched_job *job)
-{
-	etl_wall point = job->decided;
-
-	if (job->each_until.ms && job->each_after.ms < point.ms)
-		point = job->each_after;
-	if (job->has_live && job->live.slot.ms && etl_trigger_before(&job->live).ms < point.ms)
-		point = etl_trigger_before(&job->live);
-	if (job->has_sensed && job->sensed.slot.ms && etl_trigger_before(&job->sensed).ms < point.ms)
-		point = etl_trigger_before(&job->sensed);
-	if (job->sensing && job->waiting.slot.ms && etl_trigger_before(&job->waiting).ms < point.ms)
-		point = etl_trigger_before(&job->waiting);
-	etl_sched_undecide(job, point);
-	if (job->has_sensed)
-		etl_trigger_fini(&job->sensed);
-	if (job->sensing)
-		etl_trigger_fini(&job->waiting);
-	job->has_sensed = job->sensing = false;
-}
-
 static void run_newest(struct etl_sched *sched, struct etl_sched_job *job, etl_wall slot,
 	const struct etl_slot_verdict *verdict)
 {
@@ -116,15 +74,34 @@ static void run_newest(struct etl_sched *sched, struct etl_sched_job *job, etl_w
 	etl_sched_offer(sched, job, &trigger);
 }
 
-/* One after the other; those that are made up already go on to the newest. */
+/* Those that wait are older than all of what is skipped: they are skipped with it. */
+static void skip_waiting_too(const struct etl_sched_job *job, etl_wall waits, struct etl_skip *skip)
+{
+	struct etl_slots slots;
+
+	etl_slots_between(job->job->calendar, waits, skip->last, &slots);
+	skip->first = slots.first;
+	skip->slots = slots.n;
+}
+
+/* One after the other, behind or with those that wait already. */
 static void run_each(struct etl_sched *sched, struct etl_sched_job *job, etl_wall newest,
 	const struct etl_slot_verdict *verdict)
 {
-	if (verdict->skip.last.ms)
-		etl_sched_skip(sched, job, &verdict->skip);
-	if (!job->each_until.ms)
-		job->each_after.ms = verdict->run_first.ms - 1;
+	struct etl_skip skip = verdict->skip;
+	etl_wall after = {verdict->run_first.ms - 1}, waits;
+
+	if (etl_sched_waits_from(job, &waits)) {
+		if (skip.last.ms)
+			skip_waiting_too(job, waits, &skip);
+		else
+			after = waits;
+		etl_sched_drop_live_slot(job);
+	}
+	job->each_after = after;
 	job->each_until = newest;
+	if (skip.last.ms)
+		etl_sched_skip(sched, job, &skip);
 	etl_sched_make_ready(sched, job);
 }
 
@@ -152,10 +129,19 @@ static void forget_the_future(struct etl_sched *sched, struct etl_sched_job *job
 
 	if (job->decided.ms <= etl_wall_add(now, ETL_SLOT_AHEAD_MAX).ms)
 		return;
-	take_back(job);
+	if (job->closed.ms > now.ms)
+		job->closed = now;
+	etl_sched_take_back_all(job);
 	if (job->decided.ms > now.ms)
 		job->decided = now;
 	etl_sched_skip(sched, job, &skip);
+}
+
+/* The clock was set back under what waits for a place: its time is still to come. */
+static bool waits_too_early(const struct etl_sched_job *job, etl_wall due)
+{
+	return job->each_until.ms > due.ms || (job->has_live && job->live.slot.ms > due.ms) ||
+		(job->has_sensed && job->sensed.slot.ms > due.ms);
 }
 
 void etl_sched_look(struct etl_sched *sched, struct etl_sched_job *job)
@@ -167,6 +153,8 @@ void etl_sched_look(struct etl_sched *sched, struct etl_sched_job *job)
 	if (sched->store && !sched->stopped && !job->paused && job->job->calendar) {
 		forget_the_future(sched, job, now);
 		due = etl_wall_sub(now, etl_job_jitter(job->job, sched->host));
+		if (waits_too_early(job, due))
+			etl_sched_take_back(job);
 		etl_slots_between(job->job->calendar, job->decided, due, &slots);
 		if (slots.n)
 			decide(sched, job, &slots, due);
@@ -217,13 +205,20 @@ void etl_sched_add(struct etl_sched *sched, struct etl_sched_job *job, const cha
 	arm(sched, job);
 }
 
+void etl_sched_from_now_on(struct etl_sched_job *job)
+{
+	etl_sched_close(job, job->decided, ETL_SKIP_EDITED);
+}
+
 void etl_sched_remove(struct etl_sched *sched, struct etl_sched_job *job)
 {
 	etl_timer_cancel(sched->wheel, &job->slot_timer);
 	etl_timer_cancel(sched->wheel, &job->again_timer);
 	etl_sched_unready(sched, job);
-	take_back(job);
+	etl_sched_take_back_all(job);
 	etl_sched_drop_pending(sched, job);
+	free(ETL_TAKE(job->skips));
+	job->n_skips = job->skips_cap = 0;
 	if (job->run) { /* it ends without us */
 		sched->active--;
 		sched->active_backfills -= job->running.kind == ETL_TRIGGER_BACKFILL;
@@ -237,20 +232,31 @@ void etl_sched_remove(struct etl_sched *sched, struct etl_sched_job *job)
 	etl_sched_dispatch(sched);
 }
 
-/* Slots of the old schedule that nobody has decided: they will not be replayed. */
-static void drop_old_slots(struct etl_sched *sched, struct etl_sched_job *job, etl_wall now)
+/* Slots of the old schedule that nobody has decided will not be replayed; what counts from
+ * now on is on record with them. */
+static void edit_schedule(struct etl_sched *sched, struct etl_sched_job *job,
+	const struct etl_job *config)
 {
 	struct etl_skip skip = {.code = ETL_SKIP_EDITED};
+	etl_wall now = etl_now(sched->clock);
 	struct etl_slots slots = {0};
 
-	take_back(job);
+	etl_sched_take_back_all(job);
 	if (job->job->calendar)
 		etl_slots_between(job->job->calendar, job->decided, now, &slots);
+	if (job->decided.ms < now.ms)
+		job->decided = now;
+	job->job = config;
+	if (!config->calendar)
+		return;
+	etl_sched_close(job, job->decided, ETL_SKIP_EDITED);
 	skip.first = slots.first;
-	skip.last = slots.newest;
+	skip.last = job->decided;
 	skip.slots = slots.n;
 	if (slots.n)
 		etl_sched_skip(sched, job, &skip);
+	else
+		etl_sched_note(sched, job);
 }
 
 /* The same text may stand for other slots: the file of its zone has changed. */
@@ -263,45 +269,62 @@ void etl_sched_change(struct etl_sched *sched, struct etl_sched_job *job,
 	const struct etl_job *config)
 {
 	char was[ETL_SCHEDULE_BYTES], is[ETL_SCHEDULE_BYTES];
-	etl_wall now = etl_now(sched->clock);
 
 	etl_job_schedule_key(job->job, was);
 	etl_job_schedule_key(config, is);
-	if (!etl_streq(was, is)) {
-		drop_old_slots(sched, job, now);
-		if (job->decided.ms < now.ms)
-			job->decided = now;
-	} else if (job->each_until.ms && !same_zone(job->job, config)) {
+	if (!etl_streq(was, is))
+		edit_schedule(sched, job, config);
+	else if (job->each_until.ms && !same_zone(job->job, config))
 		etl_sched_undecide(job, job->each_after); /* the rest is decided by the new slots */
-	}
 	job->job = config;
-	if (!etl_streq(was, is) && config->calendar)
-		sched->ops->note(sched->ctx, job);
 	if (job->sensing)
 		etl_sched_sense_again(sched, job);
 	etl_sched_look(sched, job);
+}
+
+/* Up to `closed` nothing is replayed: the job was resumed or edited before the store was known. */
+static void skip_closed(struct etl_sched *sched, struct etl_sched_job *job)
+{
+	struct etl_skip skip = {.code = job->closed_code};
+	struct etl_slots slots;
+
+	if (job->closed.ms <= job->decided.ms)
+		return;
+	etl_slots_between(job->job->calendar, job->decided, job->closed, &slots);
+	job->decided = job->closed;
+	skip.first = slots.first;
+	skip.last = slots.newest;
+	skip.slots = slots.n;
+	if (slots.n)
+		etl_sched_skip(sched, job, &skip);
 }
 
 void etl_sched_restore(struct etl_sched *sched, struct etl_sched_job *job,
 	const struct etl_schedule_info *info)
 {
 	char key[ETL_SCHEDULE_BYTES];
+
+	job->known = true;
 	if (!job->job->calendar)
 		return;
+
 	etl_job_schedule_key(job->job, key);
 	if (info && info->slot.ms && etl_streq(info->schedule, key)) {
 		job->decided = info->slot;
+		skip_closed(sched, job);
 		return;
 	}
-	if (info && info->slot.ms > job->decided.ms) {
+	if (info && info->slot.ms > job->decided.ms)
 		job->decided = info->slot; /* the clock: see forget_the_future */
-	} else if (info && info->slot.ms && *info->schedule) {
+	etl_sched_close(job, job->decided, ETL_SKIP_EDITED);
+	if (info && info->slot.ms && info->slot.ms < job->decided.ms && *info->schedule) {
 		struct etl_skip skip = {.first = info->slot, .last = job->decided,
 			.code = ETL_SKIP_EDITED};
 
 		etl_sched_skip(sched, job, &skip);
+	} else {
+		etl_sched_note(sched, job);
 	}
-	sched->ops->note(sched->ctx, job);
 }
 
 /* A run that MongoDB left is made up for. */
@@ -322,10 +345,11 @@ void etl_sched_pause(struct etl_sched *sched, struct etl_sched_job *job)
 	if (job->paused)
 		return;
 	job->paused = true;
-	take_back(job);
-	if (job->has_live) { /* an `after`: the windows stay dirty, they are found again */
+	etl_sched_take_back_all(job);
+	if (job->has_live) { /* an `after`: its windows are found by the next run */
 		etl_trigger_fini(&job->live);
 		job->has_live = false;
+		job->owed |= !job->job->calendar;
 	}
 	etl_timer_cancel(sched->wheel, &job->again_timer);
 	job->held_until.us = 0;
@@ -344,6 +368,7 @@ void etl_sched_resume(struct etl_sched *sched, struct etl_sched_job *job, etl_wa
 	if (job->job->calendar && until.ms > job->decided.ms) {
 		etl_slots_between(job->job->calendar, job->decided, until, &slots);
 		job->decided = until;
+		etl_sched_close(job, until, ETL_SKIP_PAUSED);
 	}
 	if (slots.n) {
 		struct etl_skip skip = {slots.first, slots.newest, slots.n, ETL_SKIP_PAUSED};
@@ -367,10 +392,13 @@ void etl_sched_limit(struct etl_sched *sched, unsigned max_active)
 void etl_sched_store(struct etl_sched *sched, bool there)
 {
 	sched->store = there;
+	for (struct etl_sched_job *job = sched->jobs; !there && job; job = job->next_job)
+		etl_sched_take_back(job); /* what waited for a place is decided with what comes */
 	if (!there)
 		return;
 	for (struct etl_sched_job *job = sched->jobs; job; job = job->next_job) {
 		job->held_until.us = 0;
+		job->known = true;
 		if (job->sensing)
 			etl_sched_sense_again(sched, job);
 		etl_sched_look(sched, job);
@@ -393,6 +421,6 @@ void etl_sched_stop(struct etl_sched *sched)
 	for (struct etl_sched_job *job = sched->jobs; job; job = job->next_job) {
 		etl_timer_cancel(sched->wheel, &job->slot_timer);
 		etl_timer_cancel(sched->wheel, &job->again_timer);
-		take_back(job);
+		etl_sched_take_back_all(job);
 	}
 }

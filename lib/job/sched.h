@@ -39,6 +39,7 @@ struct etl_sched_job {
 	etl_wall next;	  /* the next slot; ms == 0 = none to come */
 	etl_wall decided; /* see above */
 	bool paused;
+	bool known; /* what the store knows of its slots has been said, or that it knows nothing */
 
 	/* what waits for a place, in the order in which it is taken */
 	struct etl_trigger sensed; /* its sensor said yes */
@@ -47,6 +48,13 @@ struct etl_sched_job {
 	struct etl_trigger live;
 	struct etl_trigger backfill;
 	bool has_sensed, has_live, has_backfill;
+	/* skips that are to be recorded when older slots have run, and those on their way */
+	struct etl_skip *skips;
+	size_t n_skips, skips_cap;
+	bool note_kept;
+	unsigned recording;
+	etl_wall closed; /* never decided again up to here: edited or resumed then */
+	enum etl_skip_code closed_code;
 	bool owed; /* MongoDB was lost under a run: another one when it is back */
 	struct etl_sched_job *ready_next[2];
 	bool in_ready[2];
@@ -72,8 +80,8 @@ struct etl_sched_ops {
 	void (*cancel)(void *ctx, void *run);
 	/* A run by hand that waited will not start: its job is gone. */
 	void (*drop)(void *ctx, void *tag);
-	/* These slots will not run: to be recorded (etl_skip_save). `schedule` is the key of the
-	 * schedule that is in force. */
+	/* These slots will not run: to be recorded (etl_skip_save); then etl_sched_recorded.
+	 * `schedule` is the key of the schedule that is in force. */
 	void (*skip)(void *ctx, struct etl_sched_job *job, const struct etl_skip *skip,
 		const char *schedule);
 	/* job->decided, with the schedule in force, is to be stored: the job is new, or edited. */
@@ -116,6 +124,9 @@ void etl_sched_add(struct etl_sched *sched, struct etl_sched_job *job, const cha
  * etl_sched_limit that follows when all jobs have changed. */
 void etl_sched_change(struct etl_sched *sched, struct etl_sched_job *job,
 	const struct etl_job *config);
+/* A job that was added while the others went on: slots before this are not replayed, whatever
+ * the store knows of it. */
+void etl_sched_from_now_on(struct etl_sched_job *job);
 void etl_sched_remove(struct etl_sched *sched, struct etl_sched_job *job);
 
 /* What the store knows of the job's slots, NULL = nothing. Before the first
@@ -127,6 +138,9 @@ void etl_sched_pause(struct etl_sched *sched, struct etl_sched_job *job);
 /* Slots before `from` that nobody has decided are skipped; those since then are missed ones.
  * ms == 0: from now on. Not later than now. */
 void etl_sched_resume(struct etl_sched *sched, struct etl_sched_job *job, etl_wall from);
+
+/* A skip of the job is on record, or never will be. No slot of it starts before. */
+void etl_sched_recorded(struct etl_sched *sched, struct etl_sched_job *job);
 
 /* ---- runs -------------------------------------------------------------------------------- */
 

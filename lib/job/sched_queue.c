@@ -21,7 +21,7 @@ static bool has_each(const struct etl_sched_job *job)
 static bool has_live_work(const struct etl_sched_job *job)
 {
 	return job->manual ||
-		(!job->paused && !job->held_until.us && !job->sensing &&
+		(!job->paused && !job->held_until.us && !job->sensing && !job->recording &&
 			(job->has_sensed || has_each(job) || job->has_live));
 }
 
@@ -127,6 +127,7 @@ static void sense_first(struct etl_sched *sched, struct etl_sched_job *job)
 
 void etl_sched_make_ready(struct etl_sched *sched, struct etl_sched_job *job)
 {
+	etl_sched_record_kept(sched, job);
 	if (job->run)
 		return;
 	sense_first(sched, job);
@@ -239,6 +240,14 @@ static void replace_live(struct etl_sched_job *job, struct etl_trigger *trigger)
 	*trigger = (struct etl_trigger){0};
 }
 
+void etl_sched_drop_live_slot(struct etl_sched_job *job)
+{
+	if (job->has_live && job->live.slot.ms) {
+		etl_trigger_fini(&job->live);
+		job->has_live = false;
+	}
+}
+
 static void keep_live(struct etl_sched_job *job, struct etl_trigger *trigger)
 {
 	if (trigger->slot.ms || !job->has_live)
@@ -299,6 +308,9 @@ static bool accept(struct etl_sched *sched, struct etl_sched_job *job, struct et
 {
 	if (sched->stopped || (trigger->kind == ETL_TRIGGER_BACKFILL && job->has_backfill) ||
 		(job->paused && trigger->kind != ETL_TRIGGER_MANUAL)) {
+		/* no slot will come and find what this would have loaded */
+		job->owed |= job->paused && !job->job->calendar &&
+			trigger->kind != ETL_TRIGGER_BACKFILL;
 		etl_trigger_fini(trigger);
 		return false;
 	}
@@ -355,34 +367,53 @@ static void trigger_dependants(struct etl_sched *sched, const struct etl_sched_j
 	}
 }
 
+static void look_later(struct etl_sched *sched, struct etl_sched_job *job, etl_dur wait)
+{
+	job->held_until = etl_mono_add(etl_mono_now(sched->clock), wait);
+	etl_timer_arm(sched->wheel, &job->again_timer, job->held_until);
+}
+
+/* The store's cursor was moved by a clock that was far ahead: it is put back to before our
+ * slot, and that is on record. */
+static void put_back(struct etl_sched *sched, struct etl_sched_job *job,
+	const struct etl_trigger *ran, etl_wall decided)
+{
+	struct etl_skip skip = {.first = etl_trigger_before(ran), .last = decided,
+		.code = ETL_SKIP_CLOCK};
+
+	etl_sched_undecide(job, skip.first);
+	etl_sched_skip(sched, job, &skip);
+}
+
 /* Another etld has the job: its slot is looked at again when the lease has run out, or is
  * decided there already. */
 static void yield(struct etl_sched *sched, struct etl_sched_job *job, const struct etl_trigger *ran,
 	const struct etl_run_outcome *outcome)
 {
-	etl_wall point = etl_trigger_before(ran);
 	etl_dur wait = outcome->held_for;
 
 	if (!ran->slot.ms)
 		return;
+	if (outcome->decided.ms > etl_wall_add(etl_now(sched->clock), ETL_SLOT_AHEAD_MAX).ms) {
+		put_back(sched, job, ran, outcome->decided);
+		return;
+	}
 	if (outcome->decided.ms >= ran->slot.ms) {
 		if (outcome->decided.ms > job->decided.ms)
 			job->decided = outcome->decided;
 		return;
 	}
-	etl_sched_undecide(job, outcome->decided.ms > point.ms ? outcome->decided : point);
+	etl_sched_unrun(sched, job, ran);
 	wait.us = wait.us > 0 ? wait.us + ETL_SECONDS(1).us : ETL_SECONDS(1).us;
-	job->held_until = etl_mono_add(etl_mono_now(sched->clock), wait);
-	etl_timer_arm(sched->wheel, &job->again_timer, job->held_until);
+	look_later(sched, job, wait);
 }
 
 /* The store failed before the slot was claimed: nothing has come of it. When the store is
  * back, or after a while if it never was known to be away, it is decided anew. */
 static void undo(struct etl_sched *sched, struct etl_sched_job *job, const struct etl_trigger *ran)
 {
-	etl_sched_undecide(job, etl_trigger_before(ran));
-	job->held_until = etl_mono_add(etl_mono_now(sched->clock), ETL_SECONDS(30));
-	etl_timer_arm(sched->wheel, &job->again_timer, job->held_until);
+	etl_sched_unrun(sched, job, ran);
+	look_later(sched, job, ETL_SECONDS(30));
 }
 
 void etl_sched_ended(struct etl_sched *sched, struct etl_sched_job *job,

@@ -9,12 +9,14 @@
 #include "base/hash.h"
 #include "job/run.h"
 
-/* Made of job and first slot, in the form of a UUID (version 8, RFC 9562: our own bits), so that
+/* Made of job, first and last slot, in the form of a UUID (version 8, RFC 9562: our own bits), so that
  * a repeat after a crash replaces what it wrote before. */
-static void record_id(const char *job, etl_wall first, char out[ETL_UUID_BYTES])
+static void record_id(const char *job, const struct etl_skip *skip, char out[ETL_UUID_BYTES])
 {
-	uint64_t a = etl_hash64(job, strlen(job), (uint64_t)first.ms);
-	uint64_t b = etl_hash64(job, strlen(job), ~(uint64_t)first.ms);
+	const int64_t slots[] = {skip->first.ms, skip->last.ms};
+	uint64_t seed = etl_hash64(slots, sizeof slots, 0);
+	uint64_t a = etl_hash64(job, strlen(job), seed);
+	uint64_t b = etl_hash64(job, strlen(job), ~seed);
 
 	snprintf(out, ETL_UUID_BYTES, "%08x-%04x-8%03x-%04x-%012llx", (unsigned)(a >> 32),
 		(unsigned)(a >> 16) & 0xffff, (unsigned)a & 0xfff,
@@ -43,7 +45,7 @@ int etl_skip_save(const struct etl_run_env *env, const char *job, const struct e
 		.ended = now,
 	};
 
-	record_id(job, skip->first, id);
+	record_id(job, skip, id);
 	if (env->state->ops->run_save(env->state, &record, err) < 0)
 		return -1;
 	struct etl_slot_note note = {job, back ? skip->first : skip->last, schedule, back};

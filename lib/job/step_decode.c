@@ -130,7 +130,7 @@ static void note_newest(struct etl_strand_work *work, etl_wall t)
 static void cut(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
-	etl_wall latest = etl_wall_add(strand->run->planned, ETL_FUTURE_TOLERANCE);
+	etl_wall latest = etl_wall_add(strand->run->present, ETL_FUTURE_TOLERANCE);
 
 	for (size_t i = 0; i < work->batch->n; i++) {
 		const struct etl_record *record = &work->batch->records[i];

@@ -94,13 +94,52 @@ static void test_overlap_skip(void **state)
 	(void)state;
 	rig_config(a)->overlap = ETL_OVERLAP_SKIP;
 	etl_sched_store(rig.sched, true);
+	rig_turn(35);
+	rig_need_run(a, 10);
+	rig_need_nothing(); /* the claim of 10 may still be on its way */
+	rig_end(a);
+	rig_need_skip(a, 20, 30, ETL_SKIP_OVERLAP);
+	rig_need_nothing();
+	rig_turn(5);
+	rig_need_run(a, 40);
+}
+
+/* The slot that goes was not claimed: what came under it is decided with it. */
+static void test_overlap_skip_of_a_refused_run(void **state)
+{
+	struct etl_sched_job *a = rig_add("a", 10);
+
+	(void)state;
+	rig_config(a)->overlap = ETL_OVERLAP_SKIP;
+	etl_sched_store(rig.sched, true);
 	rig_turn(20);
 	rig_need_run(a, 10);
-	rig_need_skip(a, 20, 20, ETL_SKIP_OVERLAP);
-	rig_end(a);
+	rig_end_as(a, (struct etl_run_outcome){.busy = true});
+	rig_turn(1);
+	rig_need_run(a, 20);
+	assert_int_equal(a->running.slot.ms, T0 + 20 * MINUTE);
+	assert_int_equal(rig.asked[1].trigger.skip.first.ms, T0 + 10 * MINUTE);
+}
+
+/* A skip is not on record before older slots have run: their claims would be refused. */
+static void test_overlap_skip_while_catching_up(void **state)
+{
+	struct etl_sched_job *a = rig_add("a", 10);
+
+	(void)state;
+	rig_config(a)->misfire = ETL_MISFIRE_RUN_EACH;
+	rig_config(a)->overlap = ETL_OVERLAP_SKIP;
+	rig_sleep(25);
+	etl_sched_store(rig.sched, true);
+	rig_need_run(a, 10);
+	rig_turn(5);
 	rig_need_nothing();
-	rig_turn(10);
-	rig_need_run(a, 30);
+	rig_end(a);
+	rig_need_run(a, 20);
+	rig_need_nothing();
+	rig_end(a);
+	rig_need_skip(a, 30, 30, ETL_SKIP_OVERLAP);
+	rig_need_nothing();
 }
 
 static void test_overlap_queues_one(void **state)
@@ -187,10 +226,27 @@ static void test_clock_set_back(void **state)
 	rig_need_run(a, 70);
 }
 
+/* What waits for a place and is not due any more is taken back. */
+static void test_clock_set_back_under_a_slot_that_waits(void **state)
+{
+	struct etl_sched_job *b = rig_add("b", 10), *a = rig_add("a", 10);
+
+	(void)state;
+	etl_sched_limit(rig.sched, 1);
+	etl_sched_store(rig.sched, true);
+	rig_turn(10);
+	rig_need_run(a, 10);
+	etl_clock_virtual_step(&rig.clock, ETL_MINUTES(-5));
+	etl_sched_replan(rig.sched);
+	rig_end(a);
+	rig_need_nothing();
+	rig_turn(5);
+	rig_need_run(b, 10);
+}
+
 static void test_clock_far_ahead(void **state)
 {
 	struct etl_sched_job *a = rig_add("a", 10);
-	const struct etl_skip *skip;
 
 	(void)state;
 	etl_sched_store(rig.sched, true);
@@ -201,9 +257,7 @@ static void test_clock_far_ahead(void **state)
 	etl_clock_virtual_step(&rig.clock, ETL_DAYS(-3650));
 	rig_turn(1);
 	etl_sched_replan(rig.sched);
-	skip = &rig_need('K', a)->trigger.skip;
-	assert_int_equal(skip->code, ETL_SKIP_CLOCK);
-	assert_int_equal(skip->first.ms, T0 + MINUTE);
+	rig_need_skip(a, 1, INT64_C(3650) * 24 * 60, ETL_SKIP_CLOCK);
 	rig_turn(9);
 	rig_need_run(a, 10);
 }
@@ -244,6 +298,74 @@ static void test_resume_from(void **state)
 	rig_need_nothing();
 }
 
+/* No slot starts while a skip is on its way to the store: its claim would stand for both. */
+static void test_slots_wait_for_the_record(void **state)
+{
+	struct etl_sched_job *a = rig_add("a", 10);
+
+	(void)state;
+	etl_sched_store(rig.sched, true);
+	etl_sched_pause(rig.sched, a);
+	rig_turn(15);
+	etl_sched_resume(rig.sched, a, (etl_wall){0});
+	rig_turn(10);
+	assert_int_equal(rig.n_asked, 1);
+	rig_need_skip(a, 10, 10, ETL_SKIP_PAUSED);
+	rig_need_run(a, 20);
+}
+
+/* A slot that waits behind a run is older than those that are missed meanwhile. */
+static void test_run_each_in_order(void **state)
+{
+	struct etl_sched_job *a = rig_add("a", 10);
+
+	(void)state;
+	rig_config(a)->misfire = ETL_MISFIRE_RUN_EACH;
+	etl_sched_store(rig.sched, true);
+	rig_turn(20); /* 20 waits behind the run of 10 */
+	rig_sleep(25);
+	etl_sched_replan(rig.sched);
+	for (int64_t slot = 10; slot <= 40; slot += 10) {
+		rig_need_run(a, slot);
+		rig_need_nothing();
+		rig_end(a);
+	}
+	rig_need_nothing();
+}
+
+/* What waited for a place when MongoDB went is decided with what comes until it is back. */
+static void test_store_lost_while_a_slot_waits(void **state)
+{
+	struct etl_sched_job *b = rig_add("b", 10), *a = rig_add("a", 10);
+
+	(void)state;
+	rig_config(b)->misfire = ETL_MISFIRE_SKIP;
+	etl_sched_limit(rig.sched, 1);
+	etl_sched_store(rig.sched, true);
+	rig_turn(10);
+	rig_need_run(a, 10);
+	etl_sched_store(rig.sched, false);
+	rig_turn(5);
+	etl_sched_store(rig.sched, true);
+	rig_need_skip(b, 10, 10, ETL_SKIP_MISFIRE);
+	rig_end(a);
+	rig_need_nothing();
+}
+
+/* Another etld's clock was far ahead: its cursor is put back, and the slot runs. */
+static void test_refused_by_a_cursor_far_ahead(void **state)
+{
+	struct etl_sched_job *a = rig_add("a", 10);
+
+	(void)state;
+	etl_sched_store(rig.sched, true);
+	rig_turn(10);
+	rig_need_run(a, 10);
+	rig_end_as(a, (struct etl_run_outcome){.busy = true, .decided = {T0 + 3000 * MINUTE}});
+	rig_need_skip(a, 9, 3000, ETL_SKIP_CLOCK);
+	rig_need_run(a, 10);
+}
+
 /* What waits behind a run when the job is paused is decided at its end, not lost. */
 static void test_pause_takes_back_what_waits(void **state)
 {
@@ -276,14 +398,35 @@ static void test_edit_replays_nothing(void **state)
 	edited.calendar = etl_calendar_every(ETL_MINUTES(4), (etl_dur){0}, &err);
 	edited.schedule_text = "every 4m";
 	etl_sched_change(rig.sched, a, &edited);
-	rig_need_skip(a, 20, 20, ETL_SKIP_EDITED);
-	rig_need('N', a);
+	rig_need_nothing(); /* the claim of 10 may still be on its way */
 	rig_end(a);
+	rig_need_skip(a, 20, 25, ETL_SKIP_EDITED);
 	rig_need_nothing();
 	rig_turn(3);
 	rig_need_run(a, 28);
 	etl_sched_change(rig.sched, a, rig_config(a));
 	etl_calendar_free((struct etl_calendar *)(uintptr_t)edited.calendar);
+}
+
+/* The run of an old slot fails to claim it after the edit: it is not tried again. */
+static void test_edit_under_a_run_that_claims_nothing(void **state)
+{
+	struct etl_sched_job *a = rig_add("a", 10);
+	struct etl_job edited = *rig_config(a);
+
+	(void)state;
+	etl_sched_store(rig.sched, true);
+	rig_turn(15);
+	rig_need_run(a, 10);
+	edited.schedule_text = "every, but otherwise";
+	etl_sched_change(rig.sched, a, &edited);
+	rig_end_as(a, (struct etl_run_outcome){.store_lost = true});
+	rig_need_skip(a, 10, 10, ETL_SKIP_EDITED);
+	rig_need('N', a);
+	rig_need_nothing();
+	rig_turn(5);
+	rig_need_run(a, 20);
+	etl_sched_change(rig.sched, a, rig_config(a));
 }
 
 static struct etl_schedule_info info_of(int64_t minutes, const char *schedule)
@@ -307,6 +450,26 @@ static void test_restore(void **state)
 	rig_need_nothing();
 }
 
+/* Paused and resumed before MongoDB was there: nothing is on record before the stored cursor
+ * is known, and then all that was missed has that reason. */
+static void test_resume_before_the_restore(void **state)
+{
+	struct etl_sched_job *a = rig_add("a", 10);
+	struct etl_schedule_info info = info_of(-60, "every|UTC");
+
+	(void)state;
+	etl_sched_pause(rig.sched, a);
+	rig_turn(25);
+	etl_sched_resume(rig.sched, a, (etl_wall){0});
+	rig_need_nothing();
+	etl_sched_restore(rig.sched, a, &info);
+	etl_sched_store(rig.sched, true);
+	rig_need_skip(a, -50, 20, ETL_SKIP_PAUSED);
+	rig_need_nothing();
+	rig_turn(5);
+	rig_need_run(a, 30);
+}
+
 static void test_restore_after_an_edit(void **state)
 {
 	struct etl_sched_job *a = rig_add("a", 10);
@@ -315,7 +478,6 @@ static void test_restore_after_an_edit(void **state)
 	(void)state;
 	etl_sched_restore(rig.sched, a, &info);
 	rig_need_skip(a, -60, 0, ETL_SKIP_EDITED);
-	rig_need('N', a);
 	etl_sched_store(rig.sched, true);
 	rig_need_nothing();
 	rig_turn(10);
@@ -469,6 +631,25 @@ static void test_dependant(void **state)
 	rig_need_nothing();
 }
 
+/* A dependant without a schedule looks when it goes on: nothing else would make it. */
+static void test_paused_dependant(void **state)
+{
+	struct etl_sched_job *a = rig_add("a", 10), *b = rig_add("b", 0);
+
+	(void)state;
+	rig.dependants[0] = b->job;
+	rig_config(a)->dependants = rig.dependants;
+	rig_config(a)->n_dependants = 1;
+	etl_sched_store(rig.sched, true);
+	etl_sched_pause(rig.sched, b);
+	rig_turn(10);
+	rig_need_run(a, 10);
+	rig_end(a);
+	rig_need_nothing();
+	etl_sched_resume(rig.sched, b, (etl_wall){0});
+	assert_int_equal(rig_need('S', b)->trigger.kind, ETL_TRIGGER_CATCH_UP);
+}
+
 static void test_manual(void **state)
 {
 	struct etl_sched_job *a = rig_add("a", 0);
@@ -552,17 +733,26 @@ int main(void)
 		RIG_TEST(test_jitter),
 		RIG_TEST(test_run_each_plans_as_of_its_slot),
 		RIG_TEST(test_overlap_skip),
+		RIG_TEST(test_overlap_skip_of_a_refused_run),
+		RIG_TEST(test_overlap_skip_while_catching_up),
 		RIG_TEST(test_overlap_queues_one),
 		RIG_TEST(test_overlap_cancels),
 		RIG_TEST(test_backfill_is_no_overlap),
 		RIG_TEST(test_clock_set_forward),
 		RIG_TEST(test_clock_set_back),
+		RIG_TEST(test_clock_set_back_under_a_slot_that_waits),
 		RIG_TEST(test_clock_far_ahead),
 		RIG_TEST(test_pause),
 		RIG_TEST(test_resume_from),
+		RIG_TEST(test_slots_wait_for_the_record),
+		RIG_TEST(test_run_each_in_order),
+		RIG_TEST(test_store_lost_while_a_slot_waits),
+		RIG_TEST(test_refused_by_a_cursor_far_ahead),
 		RIG_TEST(test_pause_takes_back_what_waits),
 		RIG_TEST(test_edit_replays_nothing),
+		RIG_TEST(test_edit_under_a_run_that_claims_nothing),
 		RIG_TEST(test_restore),
+		RIG_TEST(test_resume_before_the_restore),
 		RIG_TEST(test_restore_after_an_edit),
 		RIG_TEST(test_restore_of_a_retired_job),
 		RIG_TEST(test_busy_is_tried_again),
@@ -572,6 +762,7 @@ int main(void)
 		RIG_TEST(test_pool),
 		RIG_TEST(test_live_before_backfill),
 		RIG_TEST(test_dependant),
+		RIG_TEST(test_paused_dependant),
 		RIG_TEST(test_manual),
 		RIG_TEST(test_stop),
 		RIG_TEST(test_sensor),

@@ -285,7 +285,6 @@ static void test_a_new_schedule_forgets_it(void **state)
 	changed.schedule_text = "edited";
 	etl_sched_change(rig.sched, a, &changed);
 	rig_need_skip(a, 10, 10, ETL_SKIP_EDITED);
-	rig_need('N', a);
 	say(a, true);
 	rig_need_nothing();
 	assert_false(a->sensing);
