@@ -135,6 +135,17 @@ $(BUILD)/tests/unit/daemon/test_%: $(BUILD)/tests/unit/daemon/test_%.o $(BUILD)/
 $(BUILD)/tests/sim/%: $(BUILD)/tests/sim/%.o $(BUILD)/libetl.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_TEST) $(LIBS_LIB)
+# The scheduler's simulation holds the daemon itself, without its descriptors and threads, and
+# takes the place of clock, identities, configuration files and driver.
+SIM_WRAP := etl_clock_real etl_uuid7 etl_mongo_global_init etl_mongo_global_cleanup etl_mongo_new \
+	etl_mongo_free etl_mongo_ping etl_state_mongodb_new etld_generation_load etld_exec_start \
+	etld_exec_orphan etld_report_run
+$(BUILD)/libetld.a: $(ETLD_SRC:%.c=$(BUILD)/%.o)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+$(BUILD)/tests/sim/sim_scheduler: $(BUILD)/tests/sim/sim_scheduler.o $(BUILD)/libetld.a $(BUILD)/libetl.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(SIM_WRAP:%=-Wl,--wrap=%) -o $@ $^ $(LIBS_LIB)
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/libetl.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_LIB)
@@ -147,6 +158,7 @@ $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/rep
 
 unit: $(UNIT_BIN)
 	$(Q)sh tests/lib/run-unit.sh $(BUILD) $(UNIT_BIN)
+sim: export ETLD_SIM_HISTORIES ?= $(if $(SAN),300,10000)
 sim: $(SIM_BIN)
 	$(Q)sh tests/lib/run-unit.sh $(BUILD) $(SIM_BIN)
 fuzz-replay: $(FUZZ_BIN)

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The book of a history, kept from what passes by (claims, notes, skips, commits, runs), never
+ * from what the engine thinks, and the laws that are looked at with each entry. laws_end.h
+ * has those of the end.
+ */
+#ifndef TESTS_SIM_LAWS_H
+#define TESTS_SIM_LAWS_H
+
+#include "world_source.h"
+
+struct book_run {
+	char id[ETL_UUID_BYTES];
+	int job, machine;
+	unsigned life;
+	enum etl_trigger_kind kind;
+	int64_t slot, as_of;
+	int misfire;
+	bool orphan; /* its job left the configuration under it */
+	bool leased, ended, unanswered; /* it never learned that it has the lease */
+	bool passed[STATIONS]; /* another run has committed there since it did */
+	bool bad[STATIONS]; /* the last answer to it was none */
+};
+
+struct book_job {
+	struct claim {
+		int64_t slot, at;
+		char run_id[ETL_UUID_BYTES];
+	} *claims;
+	size_t n_claims, claims_cap;
+	int64_t cursor;	      /* as claims and notes have moved it */
+	int64_t fence[STATIONS];  /* the highest that has committed */
+	long committer[STATIONS]; /* the run that committed last; -1 = none */
+	int64_t looked[STATIONS]; /* windows up to here were found closed */
+	bool paused_on_record;
+};
+
+/* How often something happened, over all histories: a law that is never asked proves nothing. */
+#define COUNTS(X)                                                                               \
+	X(histories) X(runs) X(claims) X(refusals) X(skips) X(notes) X(resets) X(commits)       \
+	X(fenced) X(crashes) X(crashes_inside) X(stops) X(steps) X(suspends) X(outages)         \
+	X(lost_answers) X(source_outages) X(pauses) X(edits) X(manual) X(backfills) X(each)    \
+	X(interrupted) X(slots) X(windows) X(rows) X(changed_rows) X(dependants)
+static struct counts {
+#define X(name) uint64_t name;
+	COUNTS(X)
+#undef X
+	uint64_t codes[ETL_SKIP_MAX];
+} counts;
+
+static struct book {
+	struct book_job jobs[JOBS];
+	struct book_run *runs;
+	size_t n_runs, runs_cap;
+} book;
+
+/* The end of an identity: its begin is the time, which runs of two machines share. */
+static inline const char *short_id(const char *id)
+{
+	return strlen(id) > 24 ? id + 24 : id;
+}
+
+static inline void book_init(void)
+{
+	for (int i = 0; i < JOBS; i++)
+		for (int s = 0; s < STATIONS; s++)
+			book.jobs[i].committer[s] = -1;
+}
+
+static inline void book_fini(void)
+{
+	for (int i = 0; i < JOBS; i++)
+		free(book.jobs[i].claims);
+	free(book.runs);
+	book = (struct book){0};
+}
+
+/* Newest first: those that are asked for are young. */
+static inline struct book_run *book_run_of(const char *id)
+{
+	for (size_t i = book.n_runs; i-- > 0;)
+		if (etl_streq(book.runs[i].id, id))
+			return &book.runs[i];
+	return NULL;
+}
+
+/* ---- slots --------------------------------------------------------------------------------- */
+
+static inline const struct interval *interval_of(const struct spec *s, int64_t slot)
+{
+	for (size_t k = 0; k < s->n_intervals; k++) {
+		const struct interval *in = &s->intervals[k];
+		etl_wall next;
+
+		if (in->calendar && slot > in->from - (w.mood.clocks ? NEVER / 2 : 0) &&
+			(w.mood.clocks || slot <= in->let_go) &&
+			etl_calendar_next(in->calendar, (etl_wall){slot - 1}, &next) &&
+			next.ms == slot)
+			return in;
+	}
+	return NULL;
+}
+
+/* The store has given the lease for a slot. */
+static inline void law_claim(const char *job, int64_t slot, const char *run_id)
+{
+	struct book_job *b = &book.jobs[job_index(job)];
+	struct claim *claim;
+
+	counts.claims++;
+	tell("%s: slot %s is claimed by run %s", job, time_text(slot), short_id(run_id));
+	if (slot <= b->cursor)
+		broken("no slot twice", "%s: slot %s was claimed, and slots were decided up to %s", job,
+			time_text(slot), time_text(b->cursor));
+	if (!interval_of(&conf.specs[job_index(job)], slot))
+		broken("only slots of the schedule in force", "%s: %s is none", job, time_text(slot));
+	b->cursor = slot;
+	heard_of(&conf.specs[job_index(job)], slot - 1);
+	ETL_GROW(b->claims, b->n_claims, b->claims_cap);
+	claim = &b->claims[b->n_claims++];
+	*claim = (struct claim){.slot = slot, .at = w.now};
+	snprintf(claim->run_id, sizeof claim->run_id, "%s", run_id);
+}
+
+static inline void law_note(const struct etl_slot_note *note)
+{
+	struct book_job *b = &book.jobs[job_index(note->job)];
+
+	counts.notes++;
+	tell("%s: slots are decided %s %s (%s)", note->job, note->back ? "back to" : "up to",
+		time_text(note->slot.ms), *note->schedule ? note->schedule : "retired");
+	if (*note->schedule)
+		heard_of(&conf.specs[job_index(note->job)], note->slot.ms);
+	if (note->back ? note->slot.ms < b->cursor : note->slot.ms > b->cursor)
+		b->cursor = note->slot.ms;
+}
+
+/* ---- runs ---------------------------------------------------------------------------------- */
+
+/* A slot of the schedule that fell due after `slot` and before the machine last had rest. */
+static inline bool newer_is_due(const struct machine *m, const struct etl_job *job, int64_t slot)
+{
+	etl_wall next;
+
+	return etl_calendar_next(job->calendar, (etl_wall){slot}, &next) &&
+		next.ms + etl_dur_ms(etl_job_jitter(job, m->host)) <=
+			(m->quiet_wall < wall_of(m) ? m->quiet_wall : wall_of(m));
+}
+
+static inline void law_pools(const struct machine *m, const struct etl_sched *sched, bool backfill)
+{
+	struct etl_sched_facts facts;
+	unsigned active = 0, backfills = 0, most = w.mood.max_active / 2 ? w.mood.max_active / 2 : 1;
+
+	for (size_t i = book.n_runs; i-- > 0 && book.n_runs - i < 64;) {
+		const struct book_run *run = &book.runs[i];
+
+		if (run->ended || run->orphan || run->machine != m->index || run->life != m->life)
+			continue;
+		active++;
+		backfills += run->kind == ETL_TRIGGER_BACKFILL;
+	}
+	if (active > w.mood.max_active)
+		broken("at most max_active runs", "%u of %u go on", active, w.mood.max_active);
+	if (backfills > most)
+		broken("half of the places for backfills", "%u go on", backfills);
+	etl_sched_facts(sched, &facts);
+	if (backfill && facts.ready)
+		broken("live before backfill", "a backfill starts, and %zu live ones wait", facts.ready);
+}
+
+static inline void law_slot_starts(const struct machine *m, const struct etl_job *job,
+	const struct etl_trigger *trigger)
+{
+	int64_t slot = trigger->slot.ms;
+	bool late = trigger->kind == ETL_TRIGGER_CATCH_UP;
+
+	if (m->paused[job_index(job->name)])
+		broken("nothing runs while paused", "%s: slot %s", job->name, time_text(slot));
+	if (slot + etl_dur_ms(etl_job_jitter(job, m->host)) > wall_of(m))
+		broken("no slot before its time", "%s: slot %s", job->name, time_text(slot));
+	if (job->misfire == ETL_MISFIRE_SKIP && late)
+		broken("misfire skip: no slot late", "%s: slot %s", job->name, time_text(slot));
+	if (job->misfire == ETL_MISFIRE_RUN_EACH && late && trigger->as_of.ms != slot)
+		broken("run_each: as of its slot", "%s: slot %s", job->name, time_text(slot));
+	if (job->misfire != ETL_MISFIRE_RUN_EACH && job->overlap != ETL_OVERLAP_SKIP &&
+		newer_is_due(m, job, slot))
+		broken("the newest slot runs", "%s: slot %s starts, a newer one is due", job->name,
+			time_text(slot));
+}
+
+static inline void law_starts(const struct machine *m, const struct etl_sched *sched,
+	const struct etl_job *job, const struct etl_trigger *trigger)
+{
+	for (size_t i = book.n_runs; i-- > 0 && book.n_runs - i < 64;)
+		if (book.runs[i].machine == m->index && book.runs[i].life == m->life &&
+			book.runs[i].job == job_index(job->name) && !book.runs[i].ended &&
+			!book.runs[i].orphan)
+			broken("one run a job", "%s starts a second one", job->name);
+	if (trigger->slot.ms)
+		law_slot_starts(m, job, trigger);
+	(void)sched;
+}
+
+/* Begun: it has an id now. */
+static inline void book_started(const struct machine *m, const struct etl_sched *sched,
+	const struct etl_run *run)
+{
+	struct book_run *b;
+
+	counts.runs++;
+	counts.each += run->trigger.as_of.ms != 0;
+	ETL_GROW(book.runs, book.n_runs, book.runs_cap);
+	b = &book.runs[book.n_runs++];
+	*b = (struct book_run){.job = job_index(run->job->name), .machine = m->index,
+		.life = m->life, .kind = run->trigger.kind, .slot = run->trigger.slot.ms,
+		.as_of = run->trigger.as_of.ms, .misfire = run->job->misfire};
+	snprintf(b->id, sizeof b->id, "%s", run->run_id);
+	tell("%s: run %s starts (%s%s%s)", run->job->name, short_id(run->run_id),
+		etl_trigger_word(run->trigger.kind), b->slot ? ", slot " : "",
+		b->slot ? time_text(b->slot) : "");
+	law_pools(m, sched, b->kind == ETL_TRIGGER_BACKFILL);
+}
+
+static inline void book_ended(const struct etl_run *run)
+{
+	struct book_run *b = book_run_of(run->run_id);
+
+	tell("%s: run %s has ended: %s%s%.100s", run->job->name, short_id(run->run_id),
+		etl_run_state_word(run->state), run->error.kind ? ": " : "",
+		run->error.kind ? run->error.message : "");
+	if (b)
+		b->ended = true;
+}
+
+/* ---- commits ------------------------------------------------------------------------------- */
+
+struct look {
+	int64_t covered;
+	bool gap;
+};
+
+static inline int look_at_entry(void *ctx, const struct etl_ledger_entry *entry,
+	struct etl_error *err)
+{
+	struct look *look = ctx;
+
+	(void)err;
+	if (entry->window.start.ms > look->covered || !etl_window_is_closed(entry->state))
+		look->gap = true;
+	else if (!look->gap)
+		look->covered = entry->window.end.ms;
+	return 0;
+}
+
+static const struct etl_state_ops *real_ops; /* of the store: world_store.h passes by */
+
+/* The watermark stands behind the settle time, and all windows below it are closed. */
+static inline void law_watermark(const char *job, const char *partition)
+{
+	const struct spec *s = &conf.specs[job_index(job)];
+	struct book_job *b = &book.jobs[job_index(job)];
+	int station = partition[1] - '0';
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_watermark mark;
+	struct look look;
+
+	if (real_ops->watermark_get(w.state, job, partition, &mark, &err) != 1)
+		return;
+	if (mark.processed.ms > s->start && mark.processed.ms > w.now - s->settle)
+		broken("the watermark is never ahead", "%s/%s: it is %s", job, partition,
+			time_text(mark.processed.ms));
+	look = (struct look){b->looked[station] ? b->looked[station] : s->start, false};
+	if (mark.processed.ms <= look.covered)
+		return;
+	struct etl_window range = {{look.covered}, mark.processed};
+	real_ops->ledger_scan(w.state, job, partition, &range, ETL_LEDGER_ALL, look_at_entry, &look,
+		&err);
+	if (look.covered < mark.processed.ms)
+		broken("closed below the watermark", "%s/%s: window %s is not, the watermark is %s", job,
+			partition, time_text(look.covered), time_text(mark.processed.ms));
+	b->looked[station] = mark.processed.ms;
+}
+
+/* In a partition a run that was passed by another one's commit never commits again. */
+static inline void law_fence(const struct etl_commit *c)
+{
+	struct book_job *b = &book.jobs[job_index(c->job)];
+	struct book_run *run = book_run_of(c->run_id);
+	long index = run ? run - book.runs : -1;
+	int station = c->partition[1] - '0';
+
+	if (!run)
+		broken("runs that commit have begun", "%s: %s", c->job, c->run_id);
+	if (c->fence < b->fence[station])
+		broken("fences only grow", "%s/%s: fence %lld after %lld", c->job, c->partition,
+			(long long)c->fence, (long long)b->fence[station]);
+	if (run->passed[station])
+		broken("one run commits at a time", "%s: run %s commits after a later one", c->job,
+			short_id(c->run_id));
+	if (b->committer[station] >= 0 && b->committer[station] != index)
+		book.runs[b->committer[station]].passed[station] = true;
+	b->committer[station] = index;
+	b->fence[station] = c->fence;
+}
+
+/* The data of a window is in the target when the ledger says that it is loaded; a made-up
+ * slot has not looked further than it could then. */
+static inline void law_commit(const struct etl_commit *c)
+{
+	const struct spec *s = &conf.specs[job_index(c->job)], *root = root_of(s);
+	const struct book_run *run;
+	int station = c->partition[1] - '0';
+
+	counts.commits++;
+	law_fence(c);
+	run = book_run_of(c->run_id);
+	for (size_t i = 0; i < c->n_entries; i++) {
+		const struct etl_ledger_entry *e = &c->entries[i];
+		uint64_t rows = 0;
+
+		for (int64_t k = index_at(root, e->window.start.ms);
+			k < index_at(root, e->window.end.ms); k++)
+			rows += target_version(job_index(c->job), station, k) != 0;
+		if (e->state == ETL_WINDOW_LOADED && rows < e->counts.out)
+			broken("data before the ledger", "%s/%s: window %s has %llu of %llu rows", c->job,
+				c->partition, time_text(e->window.start.ms), (unsigned long long)rows,
+				(unsigned long long)e->counts.out);
+		if (e->window.end.ms > w.now - s->settle)
+			broken("no window before it is final", "%s/%s: window %s", c->job, c->partition,
+				time_text(e->window.start.ms));
+		if (run->as_of && e->window.end.ms > run->as_of - s->settle)
+			broken("run_each: as of its slot", "%s/%s: window %s for slot %s", c->job,
+				c->partition, time_text(e->window.start.ms), time_text(run->slot));
+	}
+	tell("%s/%s: run %s commits %zu windows from %s, fence %lld", c->job, c->partition,
+		short_id(c->run_id), c->n_entries,
+		c->n_entries ? time_text(c->entries[0].window.start.ms) : "-", (long long)c->fence);
+	law_watermark(c->job, c->partition);
+}
+
+/* ---- records ------------------------------------------------------------------------------- */
+
+static inline int code_of(const char *word)
+{
+	for (int code = 0; code < ETL_SKIP_MAX; code++)
+		if (etl_streq(etl_skip_word(code), word))
+			return code;
+	broken("a skip has a known reason", "'%s'", word);
+}
+
+/* May this rule have said that of this job? */
+static inline void law_skip(const struct etl_run_record *r)
+{
+	const struct spec *s = &conf.specs[job_index(r->job)];
+	enum etl_skip_code code = (enum etl_skip_code)code_of(r->code);
+	bool may = true;
+
+	counts.skips++;
+	counts.codes[code]++;
+	counts.resets += code == ETL_SKIP_CLOCK;
+	tell("%s: slots %s to %s (%llu) do not run: %s", r->job, time_text(r->slot_first.ms),
+		time_text(r->slot.ms), (unsigned long long)r->slots, r->code);
+	if (r->slot_first.ms > r->slot.ms)
+		broken("a skip has slots", "%s: from %s to %s", r->job, time_text(r->slot_first.ms),
+			time_text(r->slot.ms));
+	if (w.mood.edits)
+		return;
+	if (code == ETL_SKIP_MISFIRE)
+		may = s->misfire != ETL_MISFIRE_RUN_EACH;
+	else if (code == ETL_SKIP_TOO_OLD)
+		may = s->misfire == ETL_MISFIRE_RUN_IF_YOUNGER;
+	else if (code == ETL_SKIP_TOO_MANY)
+		may = s->misfire == ETL_MISFIRE_RUN_EACH;
+	else if (code == ETL_SKIP_OVERLAP)
+		may = s->overlap == ETL_OVERLAP_SKIP;
+	else if (code == ETL_SKIP_CLOCK)
+		may = w.mood.clocks;
+	else if (code == ETL_SKIP_EDITED || code == ETL_SKIP_SENSOR)
+		may = false;
+	if (!may)
+		broken("a skip has its own rule's reason", "%s says %s", r->job, r->code);
+}
+
+static inline void law_record(const struct etl_run_record *r)
+{
+	const struct book_run *run = book_run_of(r->run_id);
+
+	if (etl_streq(r->state, "skipped"))
+		law_skip(r);
+	counts.interrupted += etl_streq(r->state, "interrupted");
+	for (int s = 0; run && etl_streq(r->state, "ok") && s < STATIONS; s++)
+		if (run->bad[s])
+			broken("ok has to be earned", "%s: run %s had no good answer for s%d", r->job,
+				short_id(r->run_id), s);
+}
+
+#endif

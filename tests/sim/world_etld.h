@@ -1,0 +1,606 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A machine runs the real daemon: daemon/ but for loop, pool, http, hosts, journal, notify,
+ * instance and control, whose places these take. No descriptor, no thread: a worker's work is
+ * one event, its way back to the loop another; an answer of a source is two. The driver's
+ * calls are wrapped at link time (Makefile).
+ */
+#ifndef TESTS_SIM_WORLD_ETLD_H
+#define TESTS_SIM_WORLD_ETLD_H
+
+#include "control.h"
+#include "hosts.h"
+#include "instance.h"
+#include "journal.h"
+#include "notify.h"
+#include "world_store.h"
+
+/* ---- loop ---------------------------------------------------------------------------------- */
+
+struct etld_loop {
+	struct machine *machine;
+	struct etl_wheel *wheel;
+	struct etld_loop_events events;
+};
+
+struct etld_loop *etld_loop_new(const struct etl_clock *clock,
+	const struct etld_loop_events *events, struct etl_error *err)
+{
+	struct etld_loop *loop = ETL_NEW(struct etld_loop);
+
+	(void)err;
+	*loop = (struct etld_loop){w.acting, etl_wheel_new(etl_mono_now(clock)), *events};
+	w.acting->wheel = loop->wheel;
+	return loop;
+}
+
+void etld_loop_free(struct etld_loop *loop)
+{
+	if (!loop)
+		return;
+	loop->machine->wheel = NULL;
+	etl_wheel_free(loop->wheel);
+	free(loop);
+}
+
+void etld_loop_run(struct etld_loop *loop)
+{
+	(void)loop; /* the world turns it */
+}
+
+void etld_loop_stop(struct etld_loop *loop)
+{
+	loop->machine->stopped = true;
+}
+
+void etld_loop_wake(struct etld_loop *loop)
+{
+	(void)loop;
+}
+
+struct etl_wheel *etld_loop_wheel(struct etld_loop *loop)
+{
+	return loop->wheel;
+}
+
+uint64_t etld_loop_turns(const struct etld_loop *loop)
+{
+	(void)loop;
+	return w.events;
+}
+
+void etld_on_loop(const struct etld_loop *loop)
+{
+	(void)loop;
+}
+
+/* No descriptor is ever ready. */
+struct etld_io *etld_io_add(struct etld_loop *loop, int fd, bool read, bool write,
+	etld_io_fn fn, void *ctx, const char *name)
+{
+	(void)fd;
+	(void)read;
+	(void)write;
+	(void)fn;
+	(void)ctx;
+	(void)name;
+	return (struct etld_io *)(void *)loop;
+}
+
+void etld_io_change(struct etld_io *io, bool read, bool write)
+{
+	(void)io;
+	(void)read;
+	(void)write;
+}
+
+void etld_io_remove(struct etld_io *io)
+{
+	(void)io;
+}
+
+/* ---- pool ---------------------------------------------------------------------------------- */
+
+struct etld_pool {
+	struct machine *machine;
+};
+
+struct etld_pool *etld_pool_new(unsigned workers, const struct etl_clock *clock,
+	void (*wake)(void *ctx), void *ctx)
+{
+	struct etld_pool *pool = ETL_NEW(struct etld_pool);
+
+	(void)workers;
+	(void)clock;
+	(void)wake;
+	(void)ctx;
+	pool->machine = w.acting;
+	return pool;
+}
+
+void etld_pool_free(struct etld_pool *pool)
+{
+	free(pool);
+}
+
+/* Mostly at once; now and then the store or the machine is slow, past a lease's end. */
+static int64_t worker_delay(void)
+{
+	if (w.now < w.slow_until && one_in(8))
+		return between(SECOND, 50 * SECOND);
+	return one_in(4) ? between(1, 30) : 0;
+}
+
+void etld_pool_submit(struct etld_pool *pool, struct etld_task *task)
+{
+	push(w.now + worker_delay(), EVENT_WORK, pool->machine, task);
+}
+
+void etld_pool_collect(struct etld_pool *pool)
+{
+	(void)pool;
+}
+
+void etld_pool_facts(struct etld_pool *pool, struct etld_pool_facts *out)
+{
+	(void)pool;
+	*out = (struct etld_pool_facts){.workers = 2};
+}
+
+/* ---- http ---------------------------------------------------------------------------------- */
+
+struct etld_http {
+	struct machine *machine;
+};
+
+struct etld_transfer {
+	struct machine *machine;
+	struct etld_transfer_events events;
+	void *ctx;
+	struct question question;
+	enum mishap mishap;
+	bool headed, aborted;
+};
+
+struct etld_http *etld_http_new(struct etld_loop *loop, const struct etl_clock *clock,
+	const struct etld_http_options *options, struct etl_error *err)
+{
+	struct etld_http *http = ETL_NEW(struct etld_http);
+
+	(void)clock;
+	(void)options;
+	(void)err;
+	http->machine = loop->machine;
+	return http;
+}
+
+void etld_http_options(struct etld_http *http, const struct etld_http_options *options)
+{
+	(void)http;
+	(void)options;
+}
+
+void etld_http_free(struct etld_http *http)
+{
+	free(http);
+}
+
+struct etld_transfer *etld_http_start(struct etld_http *http, const struct etl_request *request,
+	enum etld_priority priority, const struct etld_transfer_events *events, void *ctx)
+{
+	struct etld_transfer *t = ETL_NEW(struct etld_transfer);
+
+	(void)priority;
+	*t = (struct etld_transfer){.machine = http->machine, .events = *events, .ctx = ctx,
+		.question = question_of(request->url), .mishap = draw_mishap()};
+	push(w.now + (t->mishap == ANSWER_NEVER ? MINUTE : draw_latency()), EVENT_ANSWER, t->machine, t);
+	return t;
+}
+
+void etld_http_abort(struct etld_transfer *transfer)
+{
+	if (transfer)
+		transfer->aborted = true; /* its event frees it */
+}
+
+void etld_http_pause(struct etld_transfer *transfer, bool pause)
+{
+	(void)transfer;
+	(void)pause;
+}
+
+struct etld_gates *etld_http_gates(struct etld_http *http)
+{
+	(void)http;
+	return NULL;
+}
+
+static void transfer_ends(struct etld_transfer *t)
+{
+	struct etl_error error = ETL_ERROR_INIT;
+	struct book_run *run = book_run_of(t->question.run_id);
+
+	if (t->mishap == ANSWER_NEVER)
+		etl_error_set(&error, ETL_TRANSIENT, "http.timeout", "the peer did not answer in time");
+	else if (t->mishap == ANSWER_CUT)
+		etl_error_set(&error, ETL_TRANSIENT, "http.cut", "the answer broke off");
+	if (run)
+		run->bad[t->question.station] = t->mishap != ANSWER_GOOD;
+	t->events.end(t->ctx, &error);
+	free(t);
+}
+
+/* The head and the body, then the end: two events. */
+static void answer_comes(struct etld_transfer *t)
+{
+	struct etl_response response = {.received = machine_wall(&t->machine->clock),
+		.content_type = "application/json", .etag = "", .location = "", .retry_after = {-1}};
+	struct etl_buf body;
+
+	if (t->aborted) {
+		free(t);
+		return;
+	}
+	if (t->headed || t->mishap == ANSWER_NEVER || t->machine->dead) {
+		transfer_ends(t);
+		return;
+	}
+	response.status = t->mishap == ANSWER_503 ? 503 : t->mishap == ANSWER_404 ? 404 : 200;
+	t->headed = true;
+	if (t->events.begun)
+		t->events.begun(t->ctx);
+	t->events.head(t->ctx, &response);
+	etl_buf_init(&body, 16 << 20);
+	answer_body(&t->question, t->mishap, &body);
+	if (!t->aborted && response.status == 200)
+		t->events.chunk(t->ctx, body.data, t->mishap == ANSWER_CUT ? body.len / 2 : body.len);
+	etl_buf_fini(&body);
+	push(w.now + roll(3), EVENT_ANSWER, t->machine, t);
+}
+
+/* ---- zones, hosts, journal, systemd, instance, control ----------------------------------------------- */
+
+void etld_zones_open(struct etld *etld)
+{
+	(void)etld;
+}
+
+void etld_zones_watch(struct etld *etld)
+{
+	(void)etld;
+}
+
+void etld_zones_close(struct etld *etld)
+{
+	(void)etld;
+}
+
+struct etld_hosts *etld_hosts_new(struct etld *etld)
+{
+	(void)etld;
+	return NULL;
+}
+
+void etld_hosts_free(struct etld_hosts *hosts)
+{
+	(void)hosts;
+}
+
+void etld_hosts_restore(struct etld_hosts *hosts, const struct etl_source_state *state)
+{
+	(void)hosts;
+	(void)state;
+}
+
+void etld_hosts_connected(struct etld_hosts *hosts)
+{
+	(void)hosts;
+}
+
+bool etld_hosts_settling(struct etld_hosts *hosts)
+{
+	(void)hosts;
+	return false;
+}
+
+void etld_hosts_show(struct etld_hosts *hosts, struct etl_json *reply)
+{
+	(void)hosts;
+	(void)reply;
+}
+
+void etld_journal_open(int level)
+{
+	(void)level;
+}
+
+void etld_journal_level(int level)
+{
+	(void)level;
+}
+
+void etld_log(enum etld_level level, const char *message_id, const struct etld_field *fields,
+	size_t n_fields, const char *fmt, ...)
+{
+	char text[LOG_BYTES];
+	va_list args;
+
+	(void)message_id;
+	(void)fields;
+	(void)n_fields;
+	if (level >= ETLD_INFO || (w.acting && w.acting->dead))
+		return;
+	va_start(args, fmt);
+	vsnprintf(text, sizeof text, fmt, args);
+	va_end(args);
+	tell("says: %s", text);
+}
+
+void etld_notify_ready(void)
+{
+}
+
+void etld_notify_status(const char *fmt, ...)
+{
+	(void)fmt;
+}
+
+void etld_notify_reloading(void)
+{
+}
+
+void etld_notify_stopping(void)
+{
+}
+
+void etld_notify_failed(int code)
+{
+	(void)code;
+}
+
+void etld_notify_watchdog(void)
+{
+}
+
+void etld_notify_extend(etl_dur d)
+{
+	(void)d;
+}
+
+etl_dur etld_notify_watchdog_interval(void)
+{
+	return (etl_dur){0};
+}
+
+/* "A 3 7": the machine, its boot, the process. */
+void etld_instance_name(char *out, size_t size, char *host, size_t host_size)
+{
+	snprintf(out, size, "%s %u %u", w.acting->host, w.acting->boot, w.acting->life);
+	snprintf(host, host_size, "%s", w.acting->host);
+}
+
+const char *etld_instance_dead(const char *holder)
+{
+	char host[8];
+	unsigned boot, life;
+
+	if (!w.acting || sscanf(holder, "%7s %u %u", host, &boot, &life) != 3 ||
+		!etl_streq(host, w.acting->host) || boot != w.acting->boot)
+		return NULL;
+	return life != w.acting->life ? holder : NULL;
+}
+
+struct etld_control *etld_control_open(struct etld *etld, const struct etld_settings *settings,
+	struct etl_error *err)
+{
+	static char there;
+
+	(void)etld;
+	(void)settings;
+	(void)err;
+	return (struct etld_control *)(void *)&there;
+}
+
+void etld_control_close(struct etld_control *control)
+{
+	(void)control;
+}
+
+/* Nobody asks by a socket. */
+void etld_answer(struct etld_request *request, struct etl_json *parameters)
+{
+	(void)request;
+	(void)parameters;
+	abort();
+}
+
+void etld_refuse(struct etld_request *request, enum etl_ctl_error error, const char *hint,
+	const char *fmt, ...)
+{
+	(void)request;
+	(void)error;
+	(void)hint;
+	(void)fmt;
+	abort();
+}
+
+void etld_refuse_with(struct etld_request *request, enum etl_ctl_error error,
+	struct etl_json *details, const char *hint, const char *fmt, ...)
+{
+	(void)details;
+	etld_refuse(request, error, hint, "%s", fmt);
+}
+
+bool etld_answer_more(struct etld_request *request, struct etl_json *parameters)
+{
+	(void)request;
+	(void)parameters;
+	abort();
+}
+
+/* ---- what the linker wraps ------------------------------------------------------------------- */
+
+const struct etl_clock *__wrap_etl_clock_real(void);
+void __wrap_etl_uuid7(int64_t unix_ms, char out[ETL_UUID_BYTES]);
+void __wrap_etl_mongo_global_init(void);
+void __wrap_etl_mongo_global_cleanup(void);
+struct etl_mongo *__wrap_etl_mongo_new(const char *uri, const char *app_name, unsigned pool_max,
+	struct etl_error *err);
+void __wrap_etl_mongo_free(struct etl_mongo *mongo);
+int __wrap_etl_mongo_ping(struct etl_mongo *mongo, struct etl_mongo_topology *out,
+	struct etl_error *err);
+struct etl_state *__wrap_etl_state_mongodb_new(struct etl_mongo *mongo, const char *database);
+struct etld_run *__wrap_etld_exec_start(struct etld *etld, struct etld_job *job,
+	struct etl_trigger *trigger);
+struct etld_run *__real_etld_exec_start(struct etld *etld, struct etld_job *job,
+	struct etl_trigger *trigger);
+void __wrap_etld_exec_orphan(struct etld_run *run);
+void __real_etld_exec_orphan(struct etld_run *run);
+void __wrap_etld_report_run(struct etld *etld, const struct etl_run *run);
+void __real_etld_report_run(struct etld *etld, const struct etl_run *run);
+
+const struct etl_clock *__wrap_etl_clock_real(void)
+{
+	return w.acting ? &w.acting->clock : &true_clock;
+}
+
+void __wrap_etl_uuid7(int64_t unix_ms, char out[ETL_UUID_BYTES])
+{
+	unsigned long long ms = (unsigned long long)unix_ms & 0xffffffffffff;
+	unsigned long long a = dice(), b = dice();
+
+	snprintf(out, ETL_UUID_BYTES, "%08llx-%04llx-7%03llx-8%03llx-%012llx", ms >> 16, ms & 0xffff,
+		a & 0xfff, a >> 12 & 0xfff, b & 0xffffffffffff);
+}
+
+void __wrap_etl_mongo_global_init(void)
+{
+}
+
+void __wrap_etl_mongo_global_cleanup(void)
+{
+}
+
+struct etl_mongo *__wrap_etl_mongo_new(const char *uri, const char *app_name, unsigned pool_max,
+	struct etl_error *err)
+{
+	(void)uri;
+	(void)app_name;
+	(void)pool_max;
+	(void)err;
+	return (struct etl_mongo *)(void *)&w;
+}
+
+void __wrap_etl_mongo_free(struct etl_mongo *mongo)
+{
+	(void)mongo;
+}
+
+int __wrap_etl_mongo_ping(struct etl_mongo *mongo, struct etl_mongo_topology *out,
+	struct etl_error *err)
+{
+	(void)mongo;
+	*out = (struct etl_mongo_topology){w.mood.transactions, "simulated", "1"};
+	return way_there(err);
+}
+
+struct etl_state *__wrap_etl_state_mongodb_new(struct etl_mongo *mongo, const char *database)
+{
+	(void)mongo;
+	(void)database;
+	return w.state;
+}
+
+struct etld_run *__wrap_etld_exec_start(struct etld *etld, struct etld_job *job,
+	struct etl_trigger *trigger)
+{
+	struct etld_run *run;
+
+	law_starts(w.acting, etld->sched, job->job, trigger);
+	run = __real_etld_exec_start(etld, job, trigger);
+	book_started(w.acting, etld->sched, etld_exec_run(run));
+	return run;
+}
+
+void __wrap_etld_exec_orphan(struct etld_run *run)
+{
+	struct book_run *b = book_run_of(etld_exec_run(run)->run_id);
+
+	if (b)
+		b->orphan = true;
+	__real_etld_exec_orphan(run);
+}
+
+void __wrap_etld_report_run(struct etld *etld, const struct etl_run *run)
+{
+	if (!w.acting->dead)
+		book_ended(run);
+	__real_etld_report_run(etld, run);
+}
+
+/* ---- a process's life -------------------------------------------------------------------------- */
+
+static void machine_start(struct machine *m)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+
+	m->life++;
+	m->dead = m->stopped = false;
+	memset(m->paused, 0, sizeof m->paused);
+	w.acting = m;
+	tell("etld starts, its clock says %s", time_text(wall_of(m)));
+	m->etld = etld_new(__wrap_etld_generation_load("sim", NULL, NULL), &err);
+	if (!m->etld)
+		broken("etld starts", "%s", err.message);
+	taken_up(m);
+	etld_run(m->etld);
+	m->quiet_wall = wall_of(m);
+	w.acting = NULL;
+}
+
+static void machine_event(struct machine *m, const struct event *event)
+{
+	struct etld_task *task = event->what;
+
+	switch (event->kind) {
+	case EVENT_WORK:
+		task->work(task);
+		push(w.now + worker_delay() / 2, EVENT_DONE, m, task);
+		break;
+	case EVENT_DONE:
+		task->done(task);
+		break;
+	case EVENT_ANSWER:
+		answer_comes(event->what);
+		break;
+	default:
+		break;
+	}
+}
+
+/* The process is gone, and what it still does reaches nobody: its runs are cancelled and its
+ * events played without a store, so that its memory comes back. */
+static void machine_drop(struct machine *m)
+{
+	struct event event;
+
+	w.acting = m;
+	m->dead = true;
+	m->crash_in = 0;
+	m->etld->draining = true;
+	etl_sched_stop(m->etld->sched);
+	etl_timer_cancel(m->wheel, &m->etld->backend_timer);
+	etld_exec_cancel_all(m->etld, ETL_CANCEL_SHUTDOWN);
+	while (take_event_of(m, &event))
+		machine_event(m, &event);
+	if (m->etld->runs)
+		broken("a process ends whole", "a run of %s is left",
+			etld_exec_run(m->etld->runs)->job->name);
+	etld_free(m->etld);
+	m->etld = NULL;
+	m->asleep_until = 0;
+	w.acting = NULL;
+	settle_intervals();
+}
+
+#endif

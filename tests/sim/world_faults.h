@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What happens to a history: crashes, clocks, outages, slowness, operators. Each act is drawn
+ * when its time comes.
+ */
+#ifndef TESTS_SIM_WORLD_FAULTS_H
+#define TESTS_SIM_WORLD_FAULTS_H
+
+#include "world_etld.h"
+
+static int64_t history_end; /* of the time with faults; a long absence moves it */
+
+static void last_at_least(int64_t at)
+{
+	if (history_end < at)
+		history_end = at;
+}
+
+/* Short mostly, and now and then much longer than anything that is configured. */
+static int64_t some_while(void)
+{
+	switch (roll(8)) {
+	case 0:
+	case 1:
+		return between(0, 10 * SECOND);
+	case 2:
+	case 3:
+		return between(10 * SECOND, 2 * MINUTE);
+	case 4:
+	case 5:
+		return between(MINUTE, w.mood.unit);
+	case 6:
+		return between(w.mood.unit, 6 * w.mood.unit);
+	default:
+		return between(6 * w.mood.unit, w.mood.unit * (one_in(6) ? 400 : 30));
+	}
+}
+
+static struct machine *some_machine(void)
+{
+	struct machine *m = &w.machines[roll(MACHINES)];
+
+	if (!m->etld)
+		m = &w.machines[1 - m->index];
+	return m->etld && !m->asleep_until ? m : NULL;
+}
+
+static struct etld_job *some_job(const struct machine *m)
+{
+	const struct spec *s = &conf.specs[roll(conf.n)];
+
+	return etld_job_find(m->etld, s->name);
+}
+
+static void start_later(struct machine *m, int64_t wait)
+{
+	if (m->starts)
+		return;
+	m->starts = true;
+	push(w.now + wait, EVENT_START, m, NULL);
+	last_at_least(w.now + wait + 3 * w.mood.unit);
+}
+
+/* ---- processes and clocks -------------------------------------------------------------------- */
+
+static void act_crash(struct machine *m)
+{
+	counts.crashes++;
+	w.acting = m;
+	tell("the process dies");
+	w.acting = NULL;
+	machine_drop(m);
+	if (one_in(4))
+		m->boot++;
+	start_later(m, some_while());
+}
+
+static void act_crash_inside(struct machine *m)
+{
+	m->crash_in = (int)between(1, 40);
+	m->crash_after = one_in(2);
+	m->restart_in = some_while();
+}
+
+static void act_stop(struct machine *m)
+{
+	counts.stops++;
+	tell("is told to stop");
+	m->restart_in = some_while();
+	etld_drain(m->etld);
+}
+
+static void step_clock(struct machine *m, int64_t off)
+{
+	counts.steps++;
+	m->off = off;
+	tell("its clock is set to %s", time_text(wall_of(m)));
+	note_clocks();
+	m->etld->loop->events.clock_stepped(m->etld->loop->events.ctx);
+}
+
+static void act_step(struct machine *m)
+{
+	static const int64_t sizes[] = {SECOND, MINUTE, HOUR, DAY, 30 * DAY, 3650 * DAY};
+	int64_t size = sizes[one_in(3) ? roll(6) : roll(4)];
+
+	if (m->off && one_in(2))
+		step_clock(m, 0);
+	else
+		step_clock(m, m->off + (one_in(2) ? 1 : -1) * between(size / 2, size));
+}
+
+static void act_suspend(struct machine *m)
+{
+	counts.suspends++;
+	m->asleep_until = w.now + some_while() + 1;
+	tell("sleeps until %s", time_text(m->asleep_until));
+	push(m->asleep_until, EVENT_WAKE, m, NULL);
+	last_at_least(m->asleep_until + 3 * w.mood.unit);
+}
+
+/* ---- outages --------------------------------------------------------------------------------- */
+
+static void act_outage(struct machine *m)
+{
+	int64_t until = w.now + some_while();
+
+	counts.outages++;
+	tell("the store is away %suntil %s", m ? "for it " : "", time_text(until));
+	*(m ? &m->away_until : &w.away_until) = until;
+	last_at_least(until + 3 * w.mood.unit);
+}
+
+static void act_trouble(struct machine *m)
+{
+	int64_t *const troubles[] = {&w.source_down_until, &w.source_slow_until, &w.source_mad_until,
+		&w.slow_until, &w.lossy_until};
+	static const char *const words[] = {"source is down", "source is slow", "source is mad",
+		"store is slow", "store loses answers"};
+	int64_t which = roll(w.mood.losses ? 5 : 4), until = w.now + some_while();
+
+	(void)m;
+	counts.source_outages += which < 3;
+	tell("the %s until %s", words[which], time_text(until));
+	*troubles[which] = until;
+	last_at_least(until + 3 * w.mood.unit);
+}
+
+/* ---- operators ------------------------------------------------------------------------------- */
+
+/* The store hears of it from a worker, as in daemon/handlers_change.c. */
+struct pause_task {
+	struct etld_task task;
+	int job;
+	bool pause;
+};
+
+static void pause_work(struct etld_task *task)
+{
+	struct pause_task *p = (struct pause_task *)task;
+	struct etl_error err = ETL_ERROR_INIT;
+
+	w.state->ops->pause_set(w.state, conf.specs[p->job].name, p->pause, "sim", "", &err);
+}
+
+static void pause_done(struct etld_task *task)
+{
+	free(task);
+}
+
+static void set_paused(struct machine *m, struct etld_job *job, bool pause, int64_t from)
+{
+	struct pause_task *p = ETL_NEW(struct pause_task);
+	int index = job_index(job->name);
+
+	tell("%s is %s%s%s", job->name, pause ? "paused" : "resumed", from ? " from " : "",
+		from ? time_text(from) : "");
+	m->paused[index] = pause;
+	if (pause)
+		etl_sched_pause(m->etld->sched, &job->sched);
+	else
+		etl_sched_resume(m->etld->sched, &job->sched, (etl_wall){from});
+	*p = (struct pause_task){{.work = pause_work, .done = pause_done, .name = "pause"}, index, pause};
+	etld_pool_submit(m->etld->pool, &p->task);
+}
+
+static void act_pause(struct machine *m)
+{
+	struct etld_job *job = some_job(m);
+
+	if (!job)
+		return;
+	counts.pauses++;
+	if (m->paused[job_index(job->name)])
+		set_paused(m, job, false, one_in(2) ? 0 : wall_of(m) - some_while());
+	else
+		set_paused(m, job, true, 0);
+}
+
+static bool is_upstream(int index)
+{
+	for (int i = 0; i < conf.n; i++)
+		if (conf.specs[i].there && conf.specs[i].up == index)
+			return true;
+	return false;
+}
+
+/* A job leaves or comes back; never one without which another cannot be. */
+static bool edit_there(struct spec *s)
+{
+	if (s->there && is_upstream((int)(s - conf.specs)))
+		return false;
+	if (!s->there && s->up >= 0 && !conf.specs[s->up].there)
+		return false;
+	if (s->there)
+		close_interval(s, true);
+	else
+		open_interval(s);
+	s->there = !s->there;
+	return true;
+}
+
+static void edit_schedule(struct spec *s)
+{
+	if (!s->there || s->schedule < 0)
+		return;
+	close_interval(s, false);
+	s->schedule = s->schedule / 4 * 4 + (int)((s->schedule + between(1, 3)) % 4);
+	open_interval(s);
+}
+
+static void act_edit(struct machine *m)
+{
+	struct spec *s = &conf.specs[roll(conf.n)];
+
+	(void)m;
+	counts.edits++;
+	if (one_in(3))
+		s->misfire = (int)roll(4);
+	if (one_in(3))
+		s->overlap = (int)roll(3);
+	if (!one_in(3) || !edit_there(s))
+		edit_schedule(s);
+	conf.version++;
+	tell("job %s is edited: %s, %s, %s, %s", s->name, s->there ? "there" : "gone",
+		s->schedule < 0 ? "after" : schedules[s->schedule].yaml, misfires[s->misfire],
+		overlaps[s->overlap]);
+	for (int i = 0; i < MACHINES; i++)
+		if (w.machines[i].etld)
+			push(w.now + (one_in(2) ? 0 : between(0, MINUTE)), EVENT_RELOAD,
+				&w.machines[i], NULL);
+	settle_intervals();
+}
+
+static void reload(struct machine *m)
+{
+	struct etl_buf report;
+
+	tell("reloads");
+	etl_buf_init(&report, 4096);
+	etld_reload(m->etld, &report);
+	etl_buf_fini(&report);
+	for (int i = 0; i < JOBS; i++)
+		if (!etld_job_find(m->etld, conf.specs[i].name))
+			m->paused[i] = false;
+	taken_up(m);
+}
+
+static void trigger(struct machine *m, enum etl_trigger_kind kind)
+{
+	struct etld_job *job = some_job(m);
+	struct etl_trigger trigger = {.kind = kind};
+	const struct spec *s;
+
+	if (!job)
+		return;
+	s = &conf.specs[job_index(job->name)];
+	if (kind == ETL_TRIGGER_BACKFILL || one_in(2)) {
+		int64_t n = index_at(s, w.now), from = n > 0 ? roll(n) : 0;
+
+		trigger.asked = (struct etl_window){{s->start + from * s->size},
+			{s->start + (from + between(1, 4)) * s->size}};
+	}
+	tell("%s: a %s run is asked for", job->name, etl_trigger_word(kind));
+	etl_sched_trigger(m->etld->sched, &job->sched, &trigger);
+}
+
+static void act_manual(struct machine *m)
+{
+	counts.manual++;
+	trigger(m, ETL_TRIGGER_MANUAL);
+}
+
+static void act_backfills(struct machine *m)
+{
+	for (int64_t n = between(1, 4); n; n--) {
+		counts.backfills++;
+		trigger(m, ETL_TRIGGER_BACKFILL);
+	}
+}
+
+/* ---- the draw -------------------------------------------------------------------------------- */
+
+/* Those that a history of this mood may have, each as often as it is named. */
+static void act(void)
+{
+	struct machine *m = some_machine();
+	int64_t which = roll(16);
+
+	w.acting = which == 0 ? NULL : m;
+	if (which >= 2 && !m)
+		;
+	else if (which < 2)
+		act_outage(which ? m : NULL);
+	else if (which < 5)
+		act_trouble(m);
+	else if (which < 7)
+		act_crash(m);
+	else if (which == 7)
+		act_crash_inside(m);
+	else if (which == 8)
+		act_stop(m);
+	else if (which == 9)
+		act_suspend(m);
+	else if (which < 12)
+		act_pause(m);
+	else if (which == 12)
+		act_manual(m);
+	else if (which == 13 && w.mood.backfills)
+		act_backfills(m);
+	else if (which >= 13 && w.mood.edits && one_in(2))
+		act_edit(m);
+	else if (which >= 13 && w.mood.clocks)
+		act_step(m);
+	w.acting = NULL;
+}
+
+#endif
