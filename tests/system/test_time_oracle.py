@@ -148,7 +148,7 @@ def helper(tmp_path_factory):
     program = folder / "zone_dump"
     subprocess.run(
         [os.environ.get("CC", "cc"), "-std=gnu11", "-D_GNU_SOURCE", "-O2", f"-I{ROOT}/lib",
-         "-o", program, source, library, "-lm", "-lpthread"],
+         "-o", program, source, library, "-lxxhash", "-lm", "-lpthread"],
         check=True)
 
     def ask(questions):
