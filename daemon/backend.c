@@ -103,12 +103,17 @@ static void connect_work(struct etld_task *task)
 
 static void take_marks(struct etld *etld, const struct connect *c)
 {
+	size_t near = 0; /* they come by job, partitions in the order in which they were made */
+
 	for (size_t i = 0; i < c->n_marks; i++) {
 		struct etld_job *job = etld_job_find(etld, c->marks[i].job);
+		struct etld_partition *partition =
+			job ? etld_job_partition(job, c->marks[i].partition, near) : NULL;
 
-		for (size_t k = 0; job && k < job->job->n_partitions; k++)
-			if (strcmp(job->partitions[k].name, c->marks[i].partition) == 0)
-				job->partitions[k].watermark = c->marks[i].processed;
+		if (!partition)
+			continue;
+		partition->watermark = c->marks[i].processed;
+		near = (size_t)(partition - job->partitions) + 1;
 	}
 	for (size_t i = 0; i < c->n_pauses; i++) {
 		struct etld_job *job = etld_job_find(etld, c->pauses[i].job);

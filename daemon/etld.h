@@ -110,6 +110,9 @@ struct etld {
 void etld_job_note_pause(struct etld_job *job, const char *who, const char *why, etl_wall at);
 
 struct etld_job *etld_job_find(struct etld *etld, const char *name);
+/* Its partition of this name, NULL if it has none. Looks from the `near`-th on, around: lists
+ * of partitions are mostly in the same order, and there may be many. */
+struct etld_partition *etld_job_partition(const struct etld_job *job, const char *name, size_t near);
 
 /* sched.c: jobs and generations, and the scheduler's hands (lib/job/sched.h decides) */
 void etld_sched_open(struct etld *etld);

@@ -233,10 +233,13 @@ static void take_watermarks(const struct mark_query *q)
 	struct etld_job *job = etld_job_find(q->query.etld, q->job->name);
 	const struct etl_change_result *r;
 
-	for (size_t i = 0; job && (r = etl_change_result(q->walk, i)) != NULL; i++)
-		for (size_t k = 0; r->known && k < job->job->n_partitions; k++)
-			if (etl_streq(job->partitions[k].name, r->partition))
-				job->partitions[k].watermark = r->reached;
+	for (size_t i = 0; job && (r = etl_change_result(q->walk, i)) != NULL; i++) {
+		struct etld_partition *partition =
+			r->known ? etld_job_partition(job, r->partition, i) : NULL;
+
+		if (partition)
+			partition->watermark = r->reached;
+	}
 	if (job)
 		etld_deadline_look(q->query.etld, job);
 }

@@ -23,11 +23,13 @@ void etld_job_remember(struct etld_job *job, const struct etl_run *run)
 		run->error.kind != ETL_OK ? run->error.message : "");
 	for (size_t i = 0; i < run->n_strands; i++) {
 		const struct etl_strand *strand = &run->strands[i];
+		struct etld_partition *partition;
 
 		if (!*job->last_reason && strand->state == ETL_STRAND_BLOCKED)
 			snprintf(job->last_reason, sizeof job->last_reason, "%s", strand->reason);
-		for (size_t k = 0; k < job->job->n_partitions && strand->watermark.ms; k++)
-			if (strcmp(job->partitions[k].name, strand->partition->name) == 0)
-				job->partitions[k].watermark = strand->watermark;
+		partition = strand->watermark.ms ?
+			etld_job_partition(job, strand->partition->name, i) : NULL;
+		if (partition)
+			partition->watermark = strand->watermark;
 	}
 }

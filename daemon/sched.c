@@ -30,6 +30,19 @@ void etld_job_note_pause(struct etld_job *job, const char *who, const char *why,
 	job->paused_at = at;
 }
 
+struct etld_partition *etld_job_partition(const struct etld_job *job, const char *name, size_t near)
+{
+	size_t n = job->job ? job->job->n_partitions : 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct etld_partition *partition = &job->partitions[(near + i) % n];
+
+		if (strcmp(partition->name, name) == 0)
+			return partition;
+	}
+	return NULL;
+}
+
 static struct etld_job *job_of(struct etl_sched_job *job)
 {
 	return (struct etld_job *)((char *)job - offsetof(struct etld_job, sched));
@@ -224,11 +237,12 @@ static struct etld_partition *carry_partitions(const struct etld_job *old, const
 	struct etld_partition *partitions = etl_calloc(job->n_partitions, sizeof *partitions);
 
 	for (size_t i = 0; i < job->n_partitions; i++) {
+		const struct etld_partition *was =
+			etld_job_partition(old, job->partitions[i].name, i);
+
+		if (was)
+			partitions[i] = *was;
 		partitions[i].name = job->partitions[i].name;
-		for (size_t k = 0; old->job && k < old->job->n_partitions; k++)
-			if (strcmp(old->partitions[k].name, partitions[i].name) == 0)
-				partitions[i] = (struct etld_partition){partitions[i].name,
-					old->partitions[k].watermark, old->partitions[k].told};
 	}
 	return partitions;
 }
