@@ -6,6 +6,7 @@
  * slot starts while a skip is on its way to the store.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "job/sched_internal.h"
@@ -36,17 +37,33 @@ static void record(struct etl_sched *sched, struct etl_sched_job *job, const str
 	sched->ops->skip(sched->ctx, job, skip, schedule);
 }
 
+/* One skip that covers both, as long as the number of slots is known of each. */
+static void merge(struct etl_skip *kept, const struct etl_skip *more)
+{
+	kept->slots = kept->slots && more->slots ? kept->slots + more->slots : 0;
+	if (more->first.ms < kept->first.ms)
+		kept->first = more->first;
+	if (more->last.ms > kept->last.ms)
+		kept->last = more->last;
+}
+
+/* In the order of their slots: nearly always behind the others, but the slot of a run of which
+ * nothing came is older than all that came under it. */
 static void keep(struct etl_sched_job *job, const struct etl_skip *skip)
 {
-	struct etl_skip *last = job->n_skips ? &job->skips[job->n_skips - 1] : NULL;
+	bool in_front = job->n_skips && skip->last.ms < job->skips[0].first.ms;
+	struct etl_skip *next = !job->n_skips ? NULL :
+		in_front ? &job->skips[0] : &job->skips[job->n_skips - 1];
 
-	if (last && last->code == skip->code) {
-		last->last = skip->last;
-		last->slots = last->slots && skip->slots ? last->slots + skip->slots : 0;
+	if (next && next->code == skip->code) {
+		merge(next, skip);
 		return;
 	}
 	ETL_GROW(job->skips, job->n_skips, job->skips_cap);
-	job->skips[job->n_skips++] = *skip;
+	if (in_front)
+		memmove(&job->skips[1], &job->skips[0], job->n_skips * sizeof *job->skips);
+	job->skips[in_front ? 0 : job->n_skips] = *skip;
+	job->n_skips++;
 }
 
 void etl_sched_skip(struct etl_sched *sched, struct etl_sched_job *job, const struct etl_skip *skip)

@@ -429,6 +429,26 @@ static void test_edit_under_a_run_that_claims_nothing(void **state)
 	etl_sched_change(rig.sched, a, rig_config(a));
 }
 
+/* Slots that came under the run are passed over by the edit too; the run's own, of which nothing
+ * came, is older than they are. (Seed 1795753404000019 of the simulation.) */
+static void test_edit_with_slots_under_a_run_that_claims_nothing(void **state)
+{
+	struct etl_sched_job *a = rig_add("a", 10);
+	struct etl_job edited = *rig_config(a);
+
+	(void)state;
+	etl_sched_store(rig.sched, true);
+	rig_turn(35);
+	rig_need_run(a, 10);
+	edited.schedule_text = "every, but otherwise";
+	etl_sched_change(rig.sched, a, &edited);
+	rig_end_as(a, (struct etl_run_outcome){.store_lost = true});
+	rig_need_skip(a, 10, 35, ETL_SKIP_EDITED); /* up to the moment of the edit */
+	rig_need('N', a);
+	rig_need_nothing();
+	etl_sched_change(rig.sched, a, rig_config(a));
+}
+
 static struct etl_schedule_info info_of(int64_t minutes, const char *schedule)
 {
 	struct etl_schedule_info info = {.slot = {T0 + minutes * MINUTE}};
@@ -751,6 +771,7 @@ int main(void)
 		RIG_TEST(test_pause_takes_back_what_waits),
 		RIG_TEST(test_edit_replays_nothing),
 		RIG_TEST(test_edit_under_a_run_that_claims_nothing),
+		RIG_TEST(test_edit_with_slots_under_a_run_that_claims_nothing),
 		RIG_TEST(test_restore),
 		RIG_TEST(test_resume_before_the_restore),
 		RIG_TEST(test_restore_after_an_edit),
