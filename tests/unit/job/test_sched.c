@@ -444,7 +444,6 @@ static void test_edit_with_slots_under_a_run_that_claims_nothing(void **state)
 	etl_sched_change(rig.sched, a, &edited);
 	rig_end_as(a, (struct etl_run_outcome){.store_lost = true});
 	rig_need_skip(a, 10, 35, ETL_SKIP_EDITED); /* up to the moment of the edit */
-	rig_need('N', a);
 	rig_need_nothing();
 	etl_sched_change(rig.sched, a, rig_config(a));
 }
