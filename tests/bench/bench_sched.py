@@ -3,7 +3,7 @@
 """The scheduler in real time: N jobs (10,000) that are due evenly within one minute, then the
 same N as a herd in one second. Each reads a small collection and throws it away, so what is
 measured is etld and its bookkeeping in MongoDB. Prints lateness of slots and delay of starts
-from `etlctl metrics`, and how many slots were due, ran and were skipped, counted in the
+from `etlctl metrics` (lateness as soon as all slots were found), and how many slots were due, ran and were skipped, counted in the
 collection of runs. Ends with status 1 if a slot is lost or ran twice.
 
 Usage: bench_sched.py [--jobs N] [--only spread|herd] [--places N] [--limit SECONDS] [BUILD]
@@ -99,6 +99,9 @@ def measure(server, kind, options):
                 return 1
             spent = cpu_seconds(etld.pid)
             wait_until(etld, "all slots", 150, lambda m: m["etld_slots_due_total"].value() >= options.jobs)
+            found = metrics(etld)
+            print(f"{kind}: {options.jobs} jobs, {options.places} places: {found['etld_slots_due_total'].value():.0f} slots due")
+            show("lateness", found["etld_slot_lateness_seconds"], found["etld_slot_lateness_max_seconds"].value())
             wait_until(etld, "the end of all runs", options.limit, lambda m: options.jobs <=
                        m["etld_runs_total"].total() + m["etld_slots_skipped_total"].total())
             took = time.time() - due[0].timestamp()
@@ -108,10 +111,8 @@ def measure(server, kind, options):
         records = list(runs.find({"slot": {"$exists": True}}, {"job": 1, "slot": 1, "state": 1}))
     wrong = lost_or_doubled(records, expected)
     states = sorted({r["state"] for r in records})
-    print(f"{kind}: {options.jobs} jobs, {options.places} places: {found['etld_slots_due_total'].value():.0f} slots due, "
-          + ", ".join(f"{sum(r['state'] == s for r in records)} {s}" for s in states)
+    print("  on record: " + ", ".join(f"{sum(r['state'] == s for r in records)} {s}" for s in states)
           + f", {len(wrong)} lost or doubled; all ended {took:.1f} s after the first was due, {spent:.1f} CPU-seconds of etld")
-    show("lateness", found["etld_slot_lateness_seconds"], found["etld_slot_lateness_max_seconds"].value())
     show("start delay", found["etld_run_start_delay_seconds"], found["etld_run_start_delay_max_seconds"].value())
     for line in wrong[:10]:
         print("  WRONG", line)
