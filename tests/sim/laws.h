@@ -183,7 +183,8 @@ static inline void law_slot_starts(const struct machine *m, const struct etl_job
 		broken("misfire skip: no slot late", "%s: slot %s", job->name, time_text(slot));
 	if (job->misfire == ETL_MISFIRE_RUN_EACH && late && trigger->as_of.ms != slot)
 		broken("run_each: as of its slot", "%s: slot %s", job->name, time_text(slot));
-	if (job->misfire != ETL_MISFIRE_RUN_EACH && job->overlap != ETL_OVERLAP_SKIP &&
+	/* the others may have skipped the newer one, while this waited for a place */
+	if (job->misfire == ETL_MISFIRE_RUN_LATEST && job->overlap != ETL_OVERLAP_SKIP &&
 		newer_is_due(m, job, slot))
 		broken("the newest slot runs", "%s: slot %s starts, a newer one is due", job->name,
 			time_text(slot));
@@ -220,6 +221,10 @@ static inline void book_started(const struct machine *m, const struct etl_sched 
 		etl_trigger_word(run->trigger.kind), b->slot ? ", slot " : "",
 		b->slot ? time_text(b->slot) : "");
 	law_pools(m, sched, b->kind == ETL_TRIGGER_BACKFILL);
+	if (w.ambush)
+		push(w.now + roll(one_in(2) ? 50 : 2000), EVENT_ACT, NULL,
+			(void *)(intptr_t)(w.ambush + ACTS * (m->index + 1)));
+	w.ambush = 0;
 }
 
 static inline void book_ended(const struct etl_run *run)

@@ -31,6 +31,7 @@
 #define LOG_LINES 60
 #endif
 #define LOG_BYTES 240
+#define ACTS 16 /* see world_faults.h */
 
 /* A machine and the etld on it. Its clock is true time plus an error that faults set. */
 struct machine {
@@ -93,6 +94,7 @@ static struct world {
 	struct etl_state *state; /* one store for all */
 	int64_t away_until, lossy_until, slow_until; /* the store: away, loses answers, is slow */
 	int64_t source_down_until, source_slow_until, source_mad_until;
+	int64_t ambush;	     /* an act that waits for the next run, from 1; 0 = none */
 	int64_t ahead_until; /* the last moment at which a clock was more than a day ahead */
 
 	char log[LOG_LINES][LOG_BYTES];

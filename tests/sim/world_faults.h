@@ -301,12 +301,19 @@ static void act_backfills(struct machine *m)
 
 /* ---- the draw -------------------------------------------------------------------------------- */
 
-/* Those that a history of this mood may have, each as often as it is named. */
-static void act(void)
+/* Those that a history of this mood may have, each as often as it is named. Some wait for a
+ * run and strike while it goes. */
+static void act(int64_t given)
 {
-	struct machine *m = some_machine();
-	int64_t which = roll(16);
+	struct machine *m = given ? &w.machines[(given - 1) / ACTS - 1] : some_machine();
+	int64_t which = given ? (given - 1) % ACTS : roll(ACTS);
 
+	if (given && (!m->etld || m->asleep_until))
+		return;
+	if (!given && which != 12 && which != 13 && one_in(2)) {
+		w.ambush = which + 1;
+		return;
+	}
 	w.acting = which == 0 ? NULL : m;
 	if (which >= 2 && !m)
 		;

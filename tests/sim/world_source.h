@@ -312,7 +312,7 @@ static inline enum mishap draw_mishap(void)
 static inline int64_t draw_latency(void)
 {
 	if (w.now < w.source_slow_until)
-		return between(SECOND, 40 * SECOND);
+		return between(SECOND, 59 * SECOND);
 	return between(1, 400);
 }
 
