@@ -82,7 +82,7 @@ BENCH_SRC  := $(sort $(wildcard tests/bench/bench_*.c))
 BENCH_BIN  := $(BENCH_SRC:%.c=$(BUILD)/%)
 
 .DEFAULT_GOAL := all
-.PHONY: all lib unit sim fuzz-replay fuzz check check-system check-fault check-fresh bench \
+.PHONY: all lib unit sim mutants fuzz-replay fuzz check check-system check-fault check-fresh bench \
 	lint man-lint demo install uninstall clean help
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -161,6 +161,10 @@ unit: $(UNIT_BIN)
 sim: export ETLD_SIM_HISTORIES ?= $(if $(SAN),300,10000)
 sim: $(SIM_BIN)
 	$(Q)sh tests/lib/run-unit.sh $(BUILD) $(SIM_BIN)
+# Bugs planted one by one: the scheduler's simulation has to find each.
+mutants: $(BUILD)/tests/sim/sim_scheduler
+	$(Q)python3 tests/sim/mutants.py --build $(BUILD) --libs '$(LIBS_LIB)' \
+		--link '$(CC) $(ALL_LDFLAGS) $(SIM_WRAP:%=-Wl,--wrap=%)'
 fuzz-replay: $(FUZZ_BIN)
 	$(Q)sh tests/lib/run-fuzz-replay.sh $(BUILD) $(FUZZ_BIN)
 

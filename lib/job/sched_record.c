@@ -47,6 +47,21 @@ static void merge(struct etl_skip *kept, const struct etl_skip *more)
 		kept->last = more->last;
 }
 
+static bool is_between(const struct etl_trigger *trigger, bool has, etl_wall after, etl_wall slot)
+{
+	return has && trigger->slot.ms > after.ms && trigger->slot.ms < slot.ms;
+}
+
+/* A slot that lies between two skips goes, or waits to run: they stay two. */
+static bool goes_between(const struct etl_sched_job *job, etl_wall after, etl_wall slot)
+{
+	return is_between(&job->running, job->run != NULL, after, slot) ||
+		is_between(&job->sensed, job->has_sensed, after, slot) ||
+		is_between(&job->waiting, job->sensing, after, slot) ||
+		is_between(&job->live, job->has_live, after, slot) ||
+		(job->each_until.ms > after.ms && job->each_after.ms < slot.ms);
+}
+
 /* In the order of their slots: nearly always behind the others, but the slot of a run of which
  * nothing came is older than all that came under it. */
 static void keep(struct etl_sched_job *job, const struct etl_skip *skip)
@@ -55,7 +70,9 @@ static void keep(struct etl_sched_job *job, const struct etl_skip *skip)
 	struct etl_skip *next = !job->n_skips ? NULL :
 		in_front ? &job->skips[0] : &job->skips[job->n_skips - 1];
 
-	if (next && next->code == skip->code) {
+	if (next && next->code == skip->code &&
+		!(in_front ? goes_between(job, skip->last, next->first) :
+			     goes_between(job, next->last, skip->first))) {
 		merge(next, skip);
 		return;
 	}

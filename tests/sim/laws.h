@@ -177,6 +177,8 @@ static inline void law_slot_starts(const struct machine *m, const struct etl_job
 
 	if (m->paused[job_index(job->name)])
 		broken("nothing runs while paused", "%s: slot %s", job->name, time_text(slot));
+	if (!w.mood.clocks && slot <= m->resumed[job_index(job->name)])
+		broken("a pause skips its slots", "%s: slot %s", job->name, time_text(slot));
 	if (slot + etl_dur_ms(etl_job_jitter(job, m->host)) > wall_of(m))
 		broken("no slot before its time", "%s: slot %s", job->name, time_text(slot));
 	if (job->misfire == ETL_MISFIRE_SKIP && late)

@@ -89,6 +89,16 @@ static int64_t first_to_account(const struct interval *in)
 	return in->wall > from ? in->wall : from;
 }
 
+/* At the end a run may still go. */
+static bool still_goes(int job, int64_t slot)
+{
+	for (size_t i = book.n_runs; i-- > 0;)
+		if (book.runs[i].job == job && book.runs[i].slot == slot && book.runs[i].leased)
+			return !book.runs[i].ended &&
+				w.machines[book.runs[i].machine].life == book.runs[i].life;
+	return false;
+}
+
 /* The run that took the lease next was to write down that this one had died, and died itself,
  * or never learned that it had the lease: the lease remembers one run. */
 static bool died_twice(int job, int64_t slot)
@@ -119,7 +129,7 @@ static int64_t law_interval(const struct spec *s, const struct interval *in,
 
 		counts.slots++;
 		if (claimed && s->there && !is_covered(covers, job, slot.ms, true) &&
-			!died_twice(job, slot.ms))
+			!still_goes(job, slot.ms) && !died_twice(job, slot.ms))
 			broken("a run is on record", "%s: slot %s was claimed and no run tells of it",
 				s->name, time_text(slot.ms));
 		if (!claimed && !is_covered(covers, job, slot.ms, false))
@@ -157,6 +167,25 @@ static void law_no_slot_lost(int64_t end)
 
 /* ---- the data is there --------------------------------------------------------------------- */
 
+/* For leases that run out, jitter, and runs that take their time. */
+static int64_t slack(void)
+{
+	return is_dense() ? 10 * MINUTE : HOUR;
+}
+
+/* The last slot of the job and of all that it waits for before `end`. */
+static int64_t last_round(const struct spec *s, int64_t end)
+{
+	int64_t period = period_of(s), size = s->size, settle = s->settle;
+
+	for (; s->up >= 0; s = &conf.specs[s->up]) {
+		period += period_of(&conf.specs[s->up]);
+		size += conf.specs[s->up].size;
+		settle += conf.specs[s->up].settle;
+	}
+	return end - 2 * period - size - settle - slack();
+}
+
 struct whole {
 	const struct spec *spec;
 	int64_t covered;
@@ -179,15 +208,25 @@ static int count_entry(void *ctx, const struct etl_ledger_entry *entry, struct e
 	return 0;
 }
 
+/* A dependant that was away has missed the marks of that time. */
+static bool was_away(const struct spec *s)
+{
+	for (size_t k = 0; s->up >= 0 && k < s->n_intervals; k++)
+		if (s->intervals[k].removed)
+			return true;
+	return s->up >= 0 && was_away(&conf.specs[s->up]);
+}
+
 /* What is read again by rule is in when that rule had its time; without it only what the source
  * had when the window became final. Nothing is in that the source never had. */
 static void law_row(const struct spec *s, int station, int64_t index)
 {
 	const struct spec *root = root_of(s);
-	int64_t read = root->reread ? w.now - root->reread - 3 * period_of(s) - s->settle - s->size :
-				      row_time(root, index);
+	int64_t read = root->reread ?
+		w.now - root->reread - 3 * period_of(s) - s->settle - s->size - slack() :
+		row_time(root, index);
 	int job = (int)(s - conf.specs), got = target_version(job, station, index);
-	int least = row_version(root, station, index, read);
+	int least = was_away(s) ? 0 : row_version(root, station, index, read);
 
 	counts.rows += got != 0;
 	counts.changed_rows += got > 1;
@@ -221,19 +260,6 @@ static void law_station(const struct spec *s, int station, int64_t due)
 			time_text(whole.covered), time_text(mark.processed.ms));
 	for (int64_t i = 0; i < index_at(root_of(s), whole.covered); i++)
 		law_row(s, station, i);
-}
-
-/* The last slot of the job and of all that it waits for before `end`. */
-static int64_t last_round(const struct spec *s, int64_t end)
-{
-	int64_t period = period_of(s), size = s->size, settle = s->settle;
-
-	for (; s->up >= 0; s = &conf.specs[s->up]) {
-		period += period_of(&conf.specs[s->up]);
-		size += conf.specs[s->up].size;
-		settle += conf.specs[s->up].settle;
-	}
-	return end - 2 * period - size - settle - HOUR;
 }
 
 static void laws_of_the_end(int64_t end)

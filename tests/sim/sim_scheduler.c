@@ -9,6 +9,7 @@
  *   sim_scheduler SEED         that one history, with all that happened
  *   sim_scheduler SEED COUNT   COUNT histories from SEED on
  */
+#include <signal.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -172,7 +173,7 @@ static void draw_job(int index)
 		.there = true,
 		.schedule = draw_schedule(),
 		.misfire = (int)roll(4),
-		.overlap = (int)roll(3),
+		.overlap = draw_overlap(),
 		.jitter = one_in(2) ? 0 : roll(w.mood.unit / 4 / SECOND),
 		.stations = (int)between(1, STATIONS),
 		.span = (int)between(1, 8),
@@ -219,7 +220,7 @@ static void draw_world(uint64_t seed)
 
 static void play_faults(void)
 {
-	int64_t length = between(6, 30) * w.mood.unit;
+	int64_t length = between(6, 30) * w.mood.unit * (is_dense() ? 2 : 1);
 
 	history_end = w.begin + length;
 	machine_start(&w.machines[0]);
@@ -281,33 +282,53 @@ static int64_t time_to_settle(void)
 		if (conf.specs[i].reread > reread)
 			reread = conf.specs[i].reread;
 	}
-	longest = 4 * longest + reread + ahead + HOUR;
+	longest = 4 * longest + reread + ahead + slack();
 	if (w.ahead_until && w.mood.unit >= HOUR && longest < 30 * HOUR)
 		longest = 30 * HOUR;
 	return longest;
 }
 
-static bool is_idle(void)
+static bool windows_are_owed(void)
 {
+	struct etl_error err = ETL_ERROR_INIT;
+
+	for (int i = 0; i < conf.n; i++)
+		for (int k = 0; conf.specs[i].there && k < conf.specs[i].stations; k++) {
+			const struct spec *s = &conf.specs[i];
+			char partition[] = {'s', (char)('0' + k), 0};
+			struct etl_watermark mark = {.processed = {s->start}};
+
+			real_ops->watermark_get(w.state, s->name, partition, &mark, &err);
+			if (mark.processed.ms + s->size <= last_round(s, w.now - MINUTE))
+				return true;
+		}
+	return false;
+}
+
+/* Nothing is made up for any more; what comes by the clock goes on. */
+static bool is_caught_up(void)
+{
+	if (windows_are_owed())
+		return false;
 	for (int i = 0; i < MACHINES; i++)
 		for (int k = 0; w.machines[i].etld && k < conf.n; k++) {
 			const struct etld_job *job =
 				etld_job_find(w.machines[i].etld, conf.specs[k].name);
 
-			if (job && (job->sched.run || etl_sched_has_waiting(&job->sched)))
+			if (job && (job->sched.each_until.ms || job->sched.owed))
 				return false;
 		}
 	return true;
 }
 
 /* Slots that are made up one by one take their time; there is an end to them. */
-static void play_until_idle(void)
+static void play_until_caught_up(void)
 {
-	int64_t runs = (int64_t)book.n_runs, limit = w.now + 1100 * 2 * MINUTE;
+	int64_t runs = (int64_t)book.n_runs, limit = w.now + 1100 * (is_dense() ? 10 * SECOND : 2 * MINUTE);
 
-	while (!is_idle() && w.now < limit)
-		play_until(w.now + 10 * SECOND);
-	if (!is_idle())
+	while (!is_caught_up() && w.now < limit)
+		play_until(w.now + 7777); /* not in step with the slots */
+	if (!is_caught_up())
 		broken("catch-up ends", "%lld more runs, and no end",
 			(long long)((int64_t)book.n_runs - runs));
 }
@@ -319,7 +340,7 @@ static void play(uint64_t seed)
 	play_faults();
 	end_faults();
 	play_until(w.now + time_to_settle());
-	play_until_idle();
+	play_until_caught_up();
 	laws_of_the_end(w.now - MINUTE);
 	for (int i = 0; i < MACHINES; i++)
 		if (w.machines[i].etld)
@@ -371,12 +392,18 @@ static bool play_many(uint64_t seed, uint64_t count)
 	for (uint64_t i = 0; i < WORKERS; i++)
 		pipes[i] = start_worker(seed, i, count, &pids[i]);
 	for (uint64_t i = 0; i < WORKERS; i++) {
-		struct counts part = {0};
 		int status = 1;
 
+		ok &= waitpid(-1, &status, 0) > 0 && status == 0;
+		for (uint64_t k = 0; !ok && k < WORKERS; k++)
+			kill(pids[k], SIGKILL); /* one is enough */
+	}
+	for (uint64_t i = 0; i < WORKERS; i++) {
+		struct counts part = {0};
+
 		ok &= read(pipes[i], &part, sizeof part) == (ssize_t)sizeof part;
-		ok &= waitpid(pids[i], &status, 0) == pids[i] && status == 0;
 		add_counts(&part);
+		close(pipes[i]);
 	}
 	return ok;
 }

@@ -49,9 +49,11 @@ struct machine {
 	int64_t asleep_until; /* suspended; 0 = not */
 	int64_t quiet_wall; /* its clock when it last had done all that it had to do */
 	int64_t away_until; /* it alone does not reach the store */
-	int crash_in;	    /* store calls until the process dies; 0 = none */
+	const char *crash_at; /* in such a store call the process dies; NULL = in any */
+	int crash_in;	    /* such calls until it does; 0 = none */
 	bool crash_after;   /* ... after the call has been done */
 	bool paused[JOBS];  /* by an operator, as this machine knows it */
+	int64_t resumed[JOBS]; /* slots up to here stay skipped; 0 = none */
 	int64_t restart_in; /* after a crash that a store call brings */
 };
 

@@ -17,6 +17,10 @@ struct schedule {
 
 /* Four of each unit. */
 static const struct schedule schedules[] = {
+	{20 * SECOND, "every: 20s"},
+	{20 * SECOND, "cron: '*/20 * * * * *'"},
+	{20 * SECOND, "cron: '7,27,47 * * * * *', timezone: Europe/Paris"},
+	{20 * SECOND, "every: 20s, offset: 4s"},
 	{5 * MINUTE, "every: 5m"},
 	{5 * MINUTE, "cron: '*/5 * * * *'"},
 	{5 * MINUTE, "cron: '2-59/5 * * * *'"},
@@ -200,6 +204,23 @@ struct etld_generation *__wrap_etld_generation_load(const char *path, struct etl
 
 /* ---- which schedule was in force ------------------------------------------------------------- */
 
+static inline int64_t length_of(char unit)
+{
+	return unit == 's' ? SECOND : unit == 'm' ? MINUTE : unit == 'h' ? HOUR : DAY;
+}
+
+/* Runs may be longer than the shortest periods: leases are held, slots overlap. */
+static inline bool is_dense(void)
+{
+	return w.mood.unit < MINUTE;
+}
+
+/* cancel_running where runs are longer than the period never comes to an end. */
+static inline int draw_overlap(void)
+{
+	return (int)roll(is_dense() ? 2 : 3);
+}
+
 /* A calendar of the laws' own, from the words of the table above. */
 static inline void open_interval(struct spec *s)
 {
@@ -222,8 +243,7 @@ static inline void open_interval(struct spec *s)
 		sscanf(at, "offset: %d%c", &offset, &offset_unit);
 	if (sscanf(yaml, "every: %d%c", &every, &unit) == 2) {
 		in->calendar = etl_calendar_every(
-			ETL_MS(every * (unit == 'm' ? MINUTE : unit == 'h' ? HOUR : DAY)),
-			ETL_MS(offset * (offset_unit == 'm' ? MINUTE : HOUR)), &err);
+			ETL_MS(every * length_of(unit)), ETL_MS(offset * length_of(offset_unit)), &err);
 	} else {
 		sscanf(yaml, "cron: '%39[^']'", cron);
 		in->zone = etl_zone_load(zone, &err);

@@ -501,7 +501,7 @@ int __wrap_etl_mongo_ping(struct etl_mongo *mongo, struct etl_mongo_topology *ou
 {
 	(void)mongo;
 	*out = (struct etl_mongo_topology){w.mood.transactions, "simulated", "1"};
-	return way_there(err);
+	return way_there("ping", err);
 }
 
 struct etl_state *__wrap_etl_state_mongodb_new(struct etl_mongo *mongo, const char *database)
@@ -547,6 +547,7 @@ static void machine_start(struct machine *m)
 	m->life++;
 	m->dead = m->stopped = false;
 	memset(m->paused, 0, sizeof m->paused);
+	memset(m->resumed, 0, sizeof m->resumed);
 	w.acting = m;
 	tell("etld starts, its clock says %s", time_text(wall_of(m)));
 	m->etld = etld_new(__wrap_etld_generation_load("sim", NULL, NULL), &err);

@@ -28,11 +28,11 @@ static int64_t some_while(void)
 		return between(10 * SECOND, 2 * MINUTE);
 	case 4:
 	case 5:
-		return between(MINUTE, w.mood.unit);
+		return between(0, w.mood.unit);
 	case 6:
 		return between(w.mood.unit, 6 * w.mood.unit);
 	default:
-		return between(6 * w.mood.unit, w.mood.unit * (one_in(6) ? 400 : 30));
+		return between(6 * w.mood.unit, w.mood.unit * (one_in(6) && !is_dense() ? 400 : 30));
 	}
 }
 
@@ -77,7 +77,11 @@ static void act_crash(struct machine *m)
 
 static void act_crash_inside(struct machine *m)
 {
-	m->crash_in = (int)between(1, 40);
+	static const char *const calls[] = {NULL, NULL, "skip", "skip", "slots_save", "lease_acquire",
+		"commit", "run_save"};
+
+	m->crash_at = calls[roll(8)];
+	m->crash_in = (int)(m->crash_at ? between(1, 3) : between(1, 40));
 	m->crash_after = one_in(2);
 	m->restart_in = some_while();
 }
@@ -104,6 +108,9 @@ static void act_step(struct machine *m)
 	static const int64_t sizes[] = {SECOND, MINUTE, HOUR, DAY, 30 * DAY, 3650 * DAY};
 	int64_t size = sizes[one_in(3) ? roll(6) : roll(4)];
 
+	if (is_dense() && size > MINUTE && size <= DAY)
+		size = 5 * MINUTE; /* a day ahead would be waited out slot by slot */
+
 	if (m->off && one_in(2))
 		step_clock(m, 0);
 	else
@@ -114,6 +121,8 @@ static void act_suspend(struct machine *m)
 {
 	counts.suspends++;
 	m->asleep_until = w.now + some_while() + 1;
+	if (w.mood.two && one_in(2)) /* the other one goes on meanwhile */
+		m->asleep_until = w.now + between(w.mood.unit, 3 * w.mood.unit);
 	tell("sleeps until %s", time_text(m->asleep_until));
 	push(m->asleep_until, EVENT_WAKE, m, NULL);
 	last_at_least(m->asleep_until + 3 * w.mood.unit);
@@ -140,6 +149,8 @@ static void act_trouble(struct machine *m)
 	int64_t which = roll(w.mood.losses ? 5 : 4), until = w.now + some_while();
 
 	(void)m;
+	if (which == 4 && until > w.now + 2 * HOUR) /* a run a second, all the while */
+		until = w.now + 2 * HOUR;
 	counts.source_outages += which < 3;
 	tell("the %s until %s", words[which], time_text(until));
 	*troubles[which] = until;
@@ -176,6 +187,7 @@ static void set_paused(struct machine *m, struct etld_job *job, bool pause, int6
 	tell("%s is %s%s%s", job->name, pause ? "paused" : "resumed", from ? " from " : "",
 		from ? time_text(from) : "");
 	m->paused[index] = pause;
+	m->resumed[index] = pause || from ? 0 : wall_of(m);
 	if (pause)
 		etl_sched_pause(m->etld->sched, &job->sched);
 	else
@@ -234,11 +246,14 @@ static void act_edit(struct machine *m)
 	struct spec *s = &conf.specs[roll(conf.n)];
 
 	(void)m;
+	for (int i = 0; i < conf.n && one_in(2); i++)
+		if (!conf.specs[i].there)
+			s = &conf.specs[i];
 	counts.edits++;
 	if (one_in(3))
 		s->misfire = (int)roll(4);
 	if (one_in(3))
-		s->overlap = (int)roll(3);
+		s->overlap = draw_overlap();
 	if (!one_in(3) || !edit_there(s))
 		edit_schedule(s);
 	conf.version++;
@@ -315,7 +330,9 @@ static void act(int64_t given)
 		return;
 	}
 	w.acting = which == 0 ? NULL : m;
-	if (which >= 2 && !m)
+	if (which >= 2 && !m && w.mood.edits)
+		act_edit(NULL); /* while nobody is there to see it */
+	else if (which >= 2 && !m)
 		;
 	else if (which < 2)
 		act_outage(which ? m : NULL);
@@ -335,7 +352,7 @@ static void act(int64_t given)
 		act_manual(m);
 	else if (which == 13 && w.mood.backfills)
 		act_backfills(m);
-	else if (which >= 13 && w.mood.edits && one_in(2))
+	else if (which >= 12 && w.mood.edits && (one_in(2) || !w.mood.clocks))
 		act_edit(m);
 	else if (which >= 13 && w.mood.clocks)
 		act_step(m);

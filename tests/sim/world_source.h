@@ -218,6 +218,8 @@ static const struct etl_sink_type world_sink = {.name = "world", .summary = "the
 struct reader {
 	const struct etl_source_env *env;
 	const struct spec *up;
+	struct etl_window span;
+	int64_t next; /* the row to begin with */
 };
 
 static inline int reader_open(void *self, const void *options, const struct etl_source_env *env,
@@ -235,13 +237,16 @@ static inline int reader_open(void *self, const void *options, const struct etl_
 static inline int reader_read(void *self, const struct etl_window *span, struct etl_batch *out,
 	struct etl_error *err)
 {
-	const struct reader *r = self;
+	struct reader *r = self;
 	int station = r->env->vars->partition_values[0][1] - '0';
 	int job = (int)(r->up - conf.specs);
 	const struct spec *root = root_of(r->up);
 
 	(void)err;
-	for (int64_t i = index_at(root, span->start.ms); i < index_at(root, span->end.ms); i++) {
+	if (r->span.start.ms != span->start.ms || r->span.end.ms != span->end.ms)
+		r->next = index_at(root, span->start.ms);
+	r->span = *span;
+	for (int64_t i = r->next; i < index_at(root, span->end.ms); i++) {
 		int version = target_version(job, station, i);
 		bson_t doc = BSON_INITIALIZER;
 
@@ -251,6 +256,9 @@ static inline int reader_read(void *self, const struct etl_window *span, struct 
 		BSON_APPEND_INT64(&doc, "v", version);
 		etl_batch_add_copy(out, &doc, (etl_wall){row_time(root, i)}, out->n);
 		bson_destroy(&doc);
+		r->next = i + 1;
+		if (out->n == 2)
+			return 1; /* the rest another time: meanwhile it may change */
 	}
 	return 0;
 }

@@ -28,13 +28,15 @@ static inline bool store_is_away(const struct machine *m)
 }
 
 /* Before the deed; -1: it is not done. */
-static inline int way_there(struct etl_error *err)
+static inline int way_there(const char *call, struct etl_error *err)
 {
 	struct machine *m = w.acting;
+	bool here;
 
 	if (!m)
 		return 0;
-	if (!m->dead && m->crash_in && !--m->crash_in) {
+	here = !m->crash_at || etl_streq(m->crash_at, call);
+	if (!m->dead && m->crash_in > 0 && here && !--m->crash_in) {
 		if (!m->crash_after)
 			dies(m);
 		else
@@ -66,7 +68,7 @@ static inline int way_back(int rc, struct etl_error *err)
 
 static int store_prepare(struct etl_state *s, struct etl_error *err)
 {
-	return way_there(err) < 0 ? -1 : way_back(real_ops->prepare(s, err), err);
+	return way_there("prepare", err) < 0 ? -1 : way_back(real_ops->prepare(s, err), err);
 }
 
 static bool store_has_transactions(struct etl_state *s)
@@ -82,7 +84,7 @@ static int store_lease_acquire(struct etl_state *s, const struct etl_lease_ask *
 	struct etl_lease got = *lease;
 	int rc;
 
-	if (way_there(err) < 0)
+	if (way_there("lease_acquire", err) < 0)
 		return -1;
 	rc = real_ops->lease_acquire(s, ask, &got, err);
 	if (run)
@@ -105,7 +107,7 @@ static int store_lease_acquire(struct etl_state *s, const struct etl_lease_ask *
 static int store_lease_renew(struct etl_state *s, const char *job, int64_t fence, etl_dur ttl,
 	struct etl_error *err)
 {
-	if (way_there(err) < 0)
+	if (way_there("lease_renew", err) < 0)
 		return -1;
 	return way_back(real_ops->lease_renew(s, job, fence, ttl, err), err);
 }
@@ -113,7 +115,7 @@ static int store_lease_renew(struct etl_state *s, const char *job, int64_t fence
 static int store_lease_release(struct etl_state *s, const char *job, int64_t fence,
 	struct etl_error *err)
 {
-	if (way_there(err) < 0)
+	if (way_there("lease_release", err) < 0)
 		return -1;
 	return way_back(real_ops->lease_release(s, job, fence, err), err);
 }
@@ -121,7 +123,7 @@ static int store_lease_release(struct etl_state *s, const char *job, int64_t fen
 static int store_slots_save(struct etl_state *s, const struct etl_slot_note *notes, size_t n,
 	struct etl_error *err)
 {
-	if (way_there(err) < 0)
+	if (way_there("slots_save", err) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++)
 		law_note(&notes[i]);
@@ -132,14 +134,14 @@ static int store_schedule_list(struct etl_state *s,
 	int (*fn)(void *ctx, const char *job, const struct etl_schedule_info *info), void *ctx,
 	struct etl_error *err)
 {
-	return way_there(err) < 0 ? -1 : real_ops->schedule_list(s, fn, ctx, err);
+	return way_there("schedule_list", err) < 0 ? -1 : real_ops->schedule_list(s, fn, ctx, err);
 }
 
 static int store_watermark_claim(struct etl_state *s, const char *job, const char *partition,
 	int64_t fence, etl_wall origin, int64_t window_ms, struct etl_watermark *out,
 	struct etl_error *err)
 {
-	if (way_there(err) < 0)
+	if (way_there("watermark_claim", err) < 0)
 		return -1;
 	return way_back(real_ops->watermark_claim(s, job, partition, fence, origin, window_ms, out,
 		err), err);
@@ -150,14 +152,14 @@ static int store_watermark_list(struct etl_state *s,
 		const struct etl_watermark *watermark),
 	void *ctx, struct etl_error *err)
 {
-	return way_there(err) < 0 ? -1 : real_ops->watermark_list(s, fn, ctx, err);
+	return way_there("watermark_list", err) < 0 ? -1 : real_ops->watermark_list(s, fn, ctx, err);
 }
 
 static int store_ledger_scan(struct etl_state *s, const char *job, const char *partition,
 	const struct etl_window *range, enum etl_ledger_select select, etl_ledger_fn fn, void *ctx,
 	struct etl_error *err)
 {
-	if (way_there(err) < 0)
+	if (way_there("ledger_scan", err) < 0)
 		return -1;
 	return real_ops->ledger_scan(s, job, partition, range, select, fn, ctx, err);
 }
@@ -165,7 +167,7 @@ static int store_ledger_scan(struct etl_state *s, const char *job, const char *p
 static int store_begin(struct etl_state *s, struct etl_txn **txn, struct etl_error *err)
 {
 	(void)s;
-	if (way_there(err) < 0)
+	if (way_there("begin", err) < 0)
 		return -1;
 	*txn = w.mood.transactions ? (struct etl_txn *)(void *)ETL_NEW(struct sim_txn) : NULL;
 	return 0;
@@ -182,7 +184,7 @@ static int store_commit(struct etl_state *s, struct etl_txn *txn, const struct e
 	struct etl_error *err)
 {
 	struct sim_txn *rows = (struct sim_txn *)(void *)txn;
-	int rc = way_there(err);
+	int rc = way_there("commit", err);
 
 	if (rc == 0)
 		rc = real_ops->commit(s, NULL, c, err);
@@ -209,7 +211,7 @@ static void store_abort(struct etl_state *s, struct etl_txn *txn)
 static int store_ledger_mark(struct etl_state *s, const char *job, const char *partition,
 	int64_t fence, const struct etl_ledger_entry *entries, size_t n, struct etl_error *err)
 {
-	if (way_there(err) < 0)
+	if (way_there("ledger_mark", err) < 0)
 		return -1;
 	return way_back(real_ops->ledger_mark(s, job, partition, fence, entries, n, err), err);
 }
@@ -217,7 +219,7 @@ static int store_ledger_mark(struct etl_state *s, const char *job, const char *p
 static int store_run_save(struct etl_state *s, const struct etl_run_record *run,
 	struct etl_error *err)
 {
-	if (way_there(err) < 0)
+	if (way_there(etl_streq(run->state, "skipped") ? "skip" : "run_save", err) < 0)
 		return -1;
 	law_record(run);
 	return way_back(real_ops->run_save(s, run, err), err);
@@ -226,13 +228,13 @@ static int store_run_save(struct etl_state *s, const struct etl_run_record *run,
 static int store_run_get(struct etl_state *s, const char *run_id, bson_t *out,
 	struct etl_error *err)
 {
-	return way_there(err) < 0 ? -1 : real_ops->run_get(s, run_id, out, err);
+	return way_there("run_get", err) < 0 ? -1 : real_ops->run_get(s, run_id, out, err);
 }
 
 static int store_pause_set(struct etl_state *s, const char *job, bool paused, const char *who,
 	const char *why, struct etl_error *err)
 {
-	if (way_there(err) < 0)
+	if (way_there("pause_set", err) < 0)
 		return -1;
 	book.jobs[job_index(job)].paused_on_record = paused;
 	return way_back(real_ops->pause_set(s, job, paused, who, why, err), err);
@@ -241,7 +243,7 @@ static int store_pause_set(struct etl_state *s, const char *job, bool paused, co
 static int store_pause_list(struct etl_state *s,
 	int (*fn)(void *ctx, const struct etl_pause *pause), void *ctx, struct etl_error *err)
 {
-	if (way_there(err) < 0)
+	if (way_there("pause_list", err) < 0)
 		return -1;
 	for (int i = 0; w.acting && i < conf.n; i++)
 		w.acting->paused[i] |= book.jobs[i].paused_on_record &&

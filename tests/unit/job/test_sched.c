@@ -142,6 +142,28 @@ static void test_overlap_skip_while_catching_up(void **state)
 	rig_need_nothing();
 }
 
+/* A missed slot waits behind the run, and newer ones are skipped: the records do not pass it. */
+static void test_overlap_skip_around_a_slot_that_waits(void **state)
+{
+	struct etl_sched_job *a = rig_add("a", 10);
+
+	(void)state;
+	rig_config(a)->overlap = ETL_OVERLAP_SKIP;
+	etl_sched_store(rig.sched, true);
+	rig_turn(20);
+	rig_need_run(a, 10); /* 20 is skipped */
+	rig_sleep(15);
+	etl_sched_replan(rig.sched); /* 30 is late: it waits */
+	rig_turn(15);		     /* 40 and 50 are skipped */
+	rig_need_nothing();
+	rig_end(a);
+	rig_need_skip(a, 20, 20, ETL_SKIP_OVERLAP);
+	rig_need_run(a, 30);
+	rig_end(a);
+	rig_need_skip(a, 40, 50, ETL_SKIP_OVERLAP);
+	rig_need_nothing();
+}
+
 static void test_overlap_queues_one(void **state)
 {
 	struct etl_sched_job *a = rig_add("a", 10);
@@ -754,6 +776,7 @@ int main(void)
 		RIG_TEST(test_overlap_skip),
 		RIG_TEST(test_overlap_skip_of_a_refused_run),
 		RIG_TEST(test_overlap_skip_while_catching_up),
+		RIG_TEST(test_overlap_skip_around_a_slot_that_waits),
 		RIG_TEST(test_overlap_queues_one),
 		RIG_TEST(test_overlap_cancels),
 		RIG_TEST(test_backfill_is_no_overlap),

@@ -1,0 +1,202 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Plants bugs, one at a time, and demands that the simulation of the scheduler finds each.
+
+A mutant is one exact text in one file that is replaced by another. A text that is not there
+exactly once fails: the list is stale. Only the changed file is compiled; it is linked before
+the libraries, so that it takes the place of the right one.
+
+Usage: mutants.py --build DIR --link "CC FLAGS" --libs "-l..." [NAME...]     (make mutants)
+"""
+import argparse
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+
+HISTORIES = 1500  # at most, for one mutant
+SEED = 1
+
+MUTANTS = [
+    # the claim of a slot, and the store
+    ("a claim of the decided slot", "lib/state/state_memory.c",
+     "if (ask->slot.ms && row->slot.ms >= ask->slot.ms)", "if (ask->slot.ms && row->slot.ms > ask->slot.ms)"),
+    ("a lease that never ends", "lib/state/state_memory.c",
+     "return row->expires.ms > now.ms && !etl_streq(row->holder, ask->holder)",
+     "return *row->holder && !etl_streq(row->holder, ask->holder)"),
+    ("a lease that keeps nobody out", "lib/state/state_memory.c",
+     "return row->expires.ms > now.ms && !etl_streq(row->holder, ask->holder)",
+     "return row->expires.ms < now.ms && !etl_streq(row->holder, ask->holder)"),
+    ("a commit without its fence", "lib/state/state_memory.c",
+     "if (!row || row->mark.fence != c->fence)", "if (!row)"),
+    ("a dirty mark that any commit clears", "lib/state/state_memory.c",
+     "if (old && old->dirty && !etl_streq(old->dirty_token, entry->dirty_token)) {",
+     "if (old && old->dirty && old == NULL) {"),
+    ("a cursor that notes move back", "lib/state/state_memory.c",
+     "if (!row->slot.ms || moves)", "if (!row->slot.ms || moves || !notes[i].back)"),
+    # skips
+    ("the cursor before the record", "lib/job/skip.c",
+     "if (env->state->ops->run_save(env->state, &record, err) < 0)\n\t\treturn -1;\n",
+     "struct etl_slot_note early = {job, back ? skip->first : skip->last, schedule, back};\n"
+     "\tif (env->state->ops->slots_save(env->state, &early, 1, err) < 0 ||\n"
+     "\t\tenv->state->ops->run_save(env->state, &record, err) < 0)\n\t\treturn -1;\n"),
+    ("an overlapped slot that nobody tells of", "lib/job/sched_queue.c",
+     "\tetl_sched_skip(sched, job, &skip);\n\tetl_trigger_fini(trigger);\n}",
+     "\t(void)sched;\n\t(void)job;\n\t(void)skip;\n\tetl_trigger_fini(trigger);\n}"),
+    ("skips out of the order of their slots", "lib/job/sched_record.c",
+     "if (job->n_skips || older_goes(job, skip->first))", "if (job->n_skips)"),
+    ("slots that start past a record on its way", "lib/job/sched_queue.c",
+     "!job->sensing && !job->recording &&", "!job->sensing &&"),
+    # what the scheduler decides
+    ("jitter ignored where slots fall due", "lib/job/sched.c",
+     "due = etl_wall_sub(now, etl_job_jitter(job->job, sched->host));\n\t\tif (waits",
+     "due = now;\n\t\tif (waits"),
+    ("jitter ignored where the timer is armed", "lib/job/sched.c",
+     "wait = etl_wall_diff(jittered(sched, job, job->next), now);",
+     "(void)jittered;\n\twait = etl_wall_diff(job->next, now);"),
+    ("no way back from a refusal", "lib/job/sched_queue.c",
+     "\tetl_sched_unrun(sched, job, ran);\n\twait.us =", "\twait.us ="),
+    ("no way back from a lost store", "lib/job/sched_queue.c",
+     "\tetl_sched_unrun(sched, job, ran);\n\tlook_later(sched, job, ETL_SECONDS(30));",
+     "\t(void)ran;\n\tlook_later(sched, job, ETL_SECONDS(30));"),
+    ("run_each from the newest back", "lib/job/sched_queue.c",
+     "\tetl_calendar_next(job->job->calendar, job->each_after, &trigger.slot);\n",
+     "\ttrigger.slot = etl_slots_nth_last(job->job->calendar, job->each_after, job->each_until, 1);\n"),
+    ("run_each as of now", "lib/job/sched_queue.c", "\ttrigger.as_of = trigger.slot;\n", ""),
+    ("run_each past a slot that waits", "lib/job/sched.c",
+     "if (etl_sched_waits_from(job, &waits)) {", "if (etl_sched_waits_from(job, &waits) && !waits.ms) {"),
+    ("run_latest tells of one slot too few", "lib/job/slots.c",
+     "return (struct etl_skip){slots->first, last, n, code};",
+     "return (struct etl_skip){newest_too ? slots->first : last, last, n, code};"),
+    ("a pause that decides all the same", "lib/job/sched.c",
+     "if (sched->store && !sched->stopped && !job->paused && job->job->calendar) {",
+     "if (sched->store && !sched->stopped && job->job->calendar) {"),
+    ("a pause that nobody tells of", "lib/job/sched.c",
+     "struct etl_skip skip = {slots.first, slots.newest, slots.n, ETL_SKIP_PAUSED};\n\n"
+     "\t\tetl_sched_skip(sched, job, &skip);", "(void)slots;"),
+    ("an edited schedule that is replayed", "lib/job/sched.c",
+     "\tif (job->decided.ms < now.ms)\n\t\tjob->decided = now;\n\tjob->job = config;",
+     "\tjob->job = config;"),
+    ("a retired job keeps its schedule", "daemon/slots.c",
+     't->note = (struct etl_slot_note){t->job, slot, "", false};',
+     't->note = (struct etl_slot_note){t->job, slot,\n'
+     '\t\tetld_job_find(etld, job) ? etld_job_find(etld, job)->sched.job->schedule_text : "", false};\n'
+     '\tif (etld_job_find(etld, job)) {\n'
+     '\t\tetl_job_schedule_key(etld_job_find(etld, job)->sched.job, t->schedule);\n'
+     '\t\tt->note.schedule = t->schedule;\n\t}'),
+    ("a restart that forgets the cursor", "lib/job/sched.c",
+     "\t\tjob->decided = info->slot;\n\t\tskip_closed(sched, job);", "\t\tskip_closed(sched, job);"),
+    ("a clock that was far ahead is believed", "lib/job/sched.c",
+     "if (job->decided.ms <= etl_wall_add(now, ETL_SLOT_AHEAD_MAX).ms)",
+     "if (job->decided.ms <= etl_wall_add(now, ETL_DAYS(36500)).ms)"),
+    ("one place too many", "lib/job/sched_queue.c",
+     "sched->active < sched->max_active) {", "sched->active <= sched->max_active) {"),
+    ("backfills before live runs", "lib/job/sched_queue.c",
+     "\t\tif (sched->ready[LANE_LIVE].first)\n", "\t\tif (sched->ready[LANE_LIVE].first && !backfill_may_start(sched))\n"),
+    ("dependants are not told", "lib/job/sched_queue.c",
+     "if (outcome->moved && !sched->stopped)", "if (outcome->moved && sched->stopped)"),
+    # runs and windows
+    ("ok by default", "lib/job/run.c",
+     "run->state = ok + blocked ? ETL_RUN_PARTIAL : ETL_RUN_FAILED;", "run->state = ETL_RUN_OK;"),
+    ("windows by a clock that is ahead", "lib/job/run.c",
+     "if (run->lease.now.ms && run->lease.now.ms < run->planned.ms)",
+     "if (run->lease.now.ms && run->lease.now.ms < 0)"),
+    ("a dead run that nobody tells of", "lib/job/lease.c",
+     "\telse if (found == 0)\n", "\telse if (found == 2)\n"),
+    ("windows before they are final", "lib/job/window_plan.c",
+     "etl_wall last = etl_wall_sub(now, rules->settle);", "etl_wall last = now;"),
+    ("a watermark over an open window", "lib/job/window_plan.c",
+     "if (here && (here->left_open || (!closed && !here->done)))", "if (here && here->left_open)"),
+    ("the ledger before the data", "lib/job/step_commit.c",
+     "\tif (!joins && sink->commit(work->sink, err) < 0)\n\t\treturn -1;\n"
+     "\tif (state->ops->commit(state, ETL_TAKE(work->txn), commit, err) < 0)\n\t\treturn -1;\n"
+     "\treturn joins ? sink->commit(work->sink, err) : 0;",
+     "\t(void)joins;\n"
+     "\tif (state->ops->commit(state, ETL_TAKE(work->txn), commit, err) < 0)\n\t\treturn -1;\n"
+     "\treturn sink->commit(work->sink, err);"),
+    ("changed windows that dependants never see", "lib/job/step_commit.c",
+     "mark_dependants(strand, &window->due->window, marks);", "(void)mark_dependants;"),
+    ("a cancelled run that waits", "daemon/exec.c",
+     "if (s->need != ETL_NEED_NOTHING && atomic_load(&s->run->run->cancel) != ETL_CANCEL_NO) {",
+     "if (s->need != ETL_NEED_NOTHING && !s->run) {"),
+]
+
+
+class Stale(Exception):
+    pass
+
+
+def plant(folder, path, old, new):
+    with open(path, encoding="utf-8") as f:
+        text = f.read()
+    if text.count(old) != 1:
+        raise Stale(f"{path} has the text {text.count(old)} times, not once: {old.strip()[:60]!r}")
+    changed = os.path.join(folder, "mutant_" + os.path.basename(path))
+    with open(changed, "w", encoding="utf-8") as f:
+        f.write(f'#line 1 "{path}"\n' + text.replace(old, new))
+    return changed
+
+
+def make(options, folder, source):
+    """The simulation with the changed file; what the compiler says is an error of the list."""
+    with open(os.path.join(options.build, "flags"), encoding="utf-8") as f:
+        compiler = shlex.split(f.read())
+    obj, program = os.path.join(folder, "mutant.o"), os.path.join(folder, "sim_scheduler")
+    build = options.build
+    for command in (
+            [*compiler, "-Wno-unused", "-c", "-o", obj, source],
+            [*shlex.split(options.link), "-o", program, f"{build}/tests/sim/sim_scheduler.o", obj,
+             f"{build}/libetld.a", f"{build}/libetl.a", *shlex.split(options.libs)]):
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        if done.returncode:
+            raise Stale(done.stderr.strip()[:2000])
+    return program
+
+
+def hunt(program):
+    """(law, number of the history that broke it), or None."""
+    try:
+        done = subprocess.run([program, str(SEED), str(HISTORIES)], capture_output=True, text=True,
+                              check=False, timeout=300)
+    except subprocess.TimeoutExpired:
+        return "it never ends", HISTORIES
+    law = re.search(r'the law "([^"]*)" is broken', done.stdout)
+    again = re.search(r"play it again: sim_scheduler (\d+)", done.stdout)
+    if law and again:
+        return law.group(1), int(again.group(1)) - SEED + 1
+    return None if done.returncode == 0 else (f"status {done.returncode}", HISTORIES)
+
+
+def try_one(options, name, path, old, new):
+    folder = os.path.join(options.build, "mutants")
+    os.makedirs(folder, exist_ok=True)
+    try:
+        found = hunt(make(options, folder, plant(folder, path, old, new)))
+    except Stale as stale:
+        print(f"not ok - {name}: {stale}", flush=True)
+        return False
+    if not found:
+        print(f"not ok - {name} ({path}): not found in {HISTORIES} histories", flush=True)
+        return False
+    print(f"ok - {name} ({path}): history {found[1]}, \"{found[0]}\"", flush=True)
+    return True
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for option in ("build", "link", "libs"):
+        parser.add_argument("--" + option, required=True)
+    parser.add_argument("names", nargs="*")
+    options = parser.parse_args()
+    wanted = [m for m in MUTANTS if not options.names or m[0] in options.names]
+    began = time.monotonic()
+    passed = sum(try_one(options, *mutant) for mutant in wanted)
+    print(f"# {time.monotonic() - began:.0f} s")
+    print(f"mutants: {passed} passed, {len(wanted) - passed} failed")
+    return 0 if wanted and passed == len(wanted) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
