@@ -2,6 +2,7 @@
 #
 #   make                 etld and etlctl into build/
 #   make check           unit tests, fuzz corpora, lint: fast, needs no server
+#   make mutants         bugs planted one by one, found by the scheduler's simulation
 #   make check-system    real etld against real parts (pytest)
 #   make check-fresh     both README commands in a bare Debian 12 root
 #   make bench           the benchmarks, as ratios in one run

@@ -29,7 +29,7 @@ struct book_job {
 	} *claims;
 	size_t n_claims, claims_cap;
 	int64_t cursor;	      /* as claims and notes have moved it */
-	int64_t fence[STATIONS];  /* the highest that has committed */
+	int64_t fence[STATIONS];  /* the highest that has claimed it */
 	long committer[STATIONS]; /* the run that committed last; -1 = none */
 	int64_t looked[STATIONS]; /* windows up to here were found closed */
 	bool paused_on_record;
@@ -40,7 +40,7 @@ struct book_job {
 	X(histories) X(runs) X(claims) X(refusals) X(skips) X(notes) X(resets) X(commits)       \
 	X(fenced) X(crashes) X(crashes_inside) X(stops) X(steps) X(suspends) X(outages)         \
 	X(lost_answers) X(source_outages) X(pauses) X(edits) X(manual) X(backfills) X(each)    \
-	X(interrupted) X(slots) X(windows) X(rows) X(changed_rows) X(dependants)
+	X(old_data) X(interrupted) X(slots) X(windows) X(rows) X(changed_rows) X(dependants)
 static struct counts {
 #define X(name) uint64_t name;
 	COUNTS(X)
@@ -90,10 +90,14 @@ static inline const struct interval *interval_of(const struct spec *s, int64_t s
 {
 	for (size_t k = 0; k < s->n_intervals; k++) {
 		const struct interval *in = &s->intervals[k];
+		int64_t last = in->let_go;
 		etl_wall next;
 
+		if (in->removed && !in->retired && k + 1 < s->n_intervals)
+			last = s->intervals[k + 1].known; /* nobody lived to tell that it was gone */
+
 		if (in->calendar && slot > in->from - (w.mood.clocks ? NEVER / 2 : 0) &&
-			(w.mood.clocks || slot <= in->let_go) &&
+			(w.mood.clocks || slot <= last) &&
 			etl_calendar_next(in->calendar, (etl_wall){slot - 1}, &next) &&
 			next.ms == slot)
 			return in;
@@ -131,6 +135,8 @@ static inline void law_note(const struct etl_slot_note *note)
 		time_text(note->slot.ms), *note->schedule ? note->schedule : "retired");
 	if (*note->schedule)
 		heard_of(&conf.specs[job_index(note->job)], note->slot.ms);
+	else
+		heard_of_removal(&conf.specs[job_index(note->job)]);
 	if (note->back ? note->slot.ms < b->cursor : note->slot.ms > b->cursor)
 		b->cursor = note->slot.ms;
 }
@@ -289,6 +295,14 @@ static inline void law_watermark(const char *job, const char *partition)
 	b->looked[station] = mark.processed.ms;
 }
 
+/* From here on nobody with a lower fence may commit there. */
+static inline void law_partition_claim(const char *job, const char *partition, int64_t fence)
+{
+	int64_t *known = &book.jobs[job_index(job)].fence[partition[1] - '0'];
+
+	*known = fence > *known ? fence : *known;
+}
+
 /* In a partition a run that was passed by another one's commit never commits again. */
 static inline void law_fence(const struct etl_commit *c)
 {
@@ -309,6 +323,36 @@ static inline void law_fence(const struct etl_commit *c)
 		book.runs[b->committer[station]].passed[station] = true;
 	b->committer[station] = index;
 	b->fence[station] = c->fence;
+}
+
+static inline int note_dirty(void *ctx, const struct etl_ledger_entry *entry, struct etl_error *err)
+{
+	bool *dirty = ctx;
+
+	(void)err;
+	*dirty = entry->dirty;
+	return 0;
+}
+
+/* What a dependant has read may be old when it commits: then the mark of the upstream's commit
+ * is still there. */
+static inline void law_mark(const struct etl_commit *c, const struct spec *s,
+	const struct etl_window *window, int station)
+{
+	const struct spec *root = root_of(s);
+	struct etl_error err = ETL_ERROR_INIT;
+	bool old = false, dirty = false;
+
+	for (int64_t k = index_at(root, window->start.ms); k < index_at(root, window->end.ms); k++)
+		old |= target_version(job_index(c->job), station, k) < target_version(s->up, station, k);
+	counts.old_data += old;
+	if (!old || !w.mood.transactions || s->n_intervals > 1 || conf.specs[s->up].n_intervals > 1)
+		return;
+	real_ops->ledger_scan(w.state, c->job, c->partition, window, ETL_LEDGER_ALL, note_dirty, &dirty,
+		&err);
+	if (!dirty)
+		broken("a newer mark stays", "%s/%s: window %s holds old data and is not dirty", c->job,
+			c->partition, time_text(window->start.ms));
 }
 
 /* The data of a window is in the target when the ledger says that it is loaded; a made-up
@@ -333,6 +377,8 @@ static inline void law_commit(const struct etl_commit *c)
 			broken("data before the ledger", "%s/%s: window %s has %llu of %llu rows", c->job,
 				c->partition, time_text(e->window.start.ms), (unsigned long long)rows,
 				(unsigned long long)e->counts.out);
+		if (s->up >= 0 && (e->state == ETL_WINDOW_LOADED || e->state == ETL_WINDOW_EMPTY))
+			law_mark(c, s, &e->window, station);
 		if (e->window.end.ms > w.now - s->settle)
 			broken("no window before it is final", "%s/%s: window %s", c->job, c->partition,
 				time_text(e->window.start.ms));

@@ -18,6 +18,8 @@
 
 /* A world that turns so often without time moving turns for ever. */
 #define STANDING_MAX 20000
+/* ... and a history of so many runs has runs that make themselves. */
+#define RUNS_MAX 30000
 #define WORKERS 2
 
 /* ---- time ---------------------------------------------------------------------------------- */
@@ -73,6 +75,8 @@ static void world_event(const struct event *event)
 		break;
 	case EVENT_START:
 		m->starts = false;
+		if (w.faults && w.mood.edits && one_in(2))
+			edit_unseen();
 		if (!m->etld)
 			machine_start(m);
 		break;
@@ -101,6 +105,8 @@ static void move_time(int64_t at)
 		w.now = at;
 		note_clocks();
 	}
+	if (book.n_runs > RUNS_MAX)
+		broken("catch-up ends", "after %d runs it has not", RUNS_MAX);
 	if (w.standing > STANDING_MAX)
 		broken("the world does not stand still", "%d events in one millisecond", STANDING_MAX);
 }
@@ -190,10 +196,14 @@ static void draw_job(int index)
 		s->start = up->start;
 		s->stations = up->stations;
 		s->reread = 0;
-		s->schedule = one_in(3) ? s->schedule : -1;
+		s->schedule = one_in(4) ? s->schedule : one_in(2) ? up->schedule : -1;
 	}
 	s->settle = one_in(2) ? 0 : roll(s->size / SECOND) * SECOND;
 	s->lookback = one_in(2) ? 0 : s->size * between(1, 6);
+	if (s->up >= 0 && one_in(2)) { /* reads what its upstream reads again, at the same time */
+		s->settle = conf.specs[s->up].settle;
+		s->lookback = conf.specs[s->up].lookback;
+	}
 	open_interval(s);
 }
 
@@ -240,7 +250,7 @@ static void end_faults(void)
 	tell("the faults are over");
 	w.faults = false;
 	w.ambush = 0;
-	w.away_until = w.lossy_until = w.slow_until = 0;
+	w.away_until = w.lossy_until = w.slow_until = w.no_renewal_until = 0;
 	w.source_down_until = w.source_slow_until = w.source_mad_until = 0;
 	for (int i = 0; i < conf.n; i++) {
 		book.jobs[i].paused_on_record = false;

@@ -95,6 +95,7 @@ static struct world {
 
 	struct etl_state *state; /* one store for all */
 	int64_t away_until, lossy_until, slow_until; /* the store: away, loses answers, is slow */
+	int64_t no_renewal_until; /* it keeps no lease alive */
 	int64_t source_down_until, source_slow_until, source_mad_until;
 	int64_t ambush;	     /* an act that waits for the next run, from 1; 0 = none */
 	int64_t ahead_until; /* the last moment at which a clock was more than a day ahead */

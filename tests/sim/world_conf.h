@@ -57,7 +57,8 @@ struct interval {
 	int64_t heard_at;
 	int64_t wall;  /* the furthest clock by which slots count from now on */
 	int64_t last_wall; /* the clock furthest behind by which they end */
-	bool removed;	  /* it ended because the job left the configuration */
+	bool removed;	  /* it ended because the job left the configuration, */
+	bool retired;	  /* and the store has heard of that */
 	struct etl_calendar *calendar;
 	struct etl_zone *zone;
 };
@@ -310,6 +311,15 @@ static inline void heard_of(struct spec *s, int64_t slot)
 		return;
 	in->heard = slot;
 	in->heard_at = w.now;
+}
+
+static inline void heard_of_removal(struct spec *s)
+{
+	for (size_t k = s->n_intervals; k-- > 0;)
+		if (s->intervals[k].removed) {
+			s->intervals[k].retired = true;
+			return;
+		}
 }
 
 static inline void conf_fini(void)

@@ -143,13 +143,15 @@ static void act_outage(struct machine *m)
 static void act_trouble(struct machine *m)
 {
 	int64_t *const troubles[] = {&w.source_down_until, &w.source_slow_until, &w.source_mad_until,
-		&w.slow_until, &w.lossy_until};
+		&w.slow_until, &w.no_renewal_until, &w.lossy_until};
 	static const char *const words[] = {"source is down", "source is slow", "source is mad",
-		"store is slow", "store loses answers"};
-	int64_t which = roll(w.mood.losses ? 5 : 4), until = w.now + some_while();
+		"store is slow", "store keeps no lease alive", "store loses answers"};
+	int64_t which = roll(w.mood.losses ? 6 : 5), until = w.now + some_while();
 
 	(void)m;
-	if (which == 4 && until > w.now + 2 * HOUR) /* a run a second, all the while */
+	if (which == 4) /* what goes on now is to last */
+		w.source_slow_until = until;
+	if (which == 5 && until > w.now + 2 * HOUR) /* a run a second, all the while */
 		until = w.now + 2 * HOUR;
 	counts.source_outages += which < 3;
 	tell("the %s until %s", words[which], time_text(until));
@@ -241,6 +243,20 @@ static void edit_schedule(struct spec *s)
 	open_interval(s);
 }
 
+/* Every process learns of an edit, one after the other. */
+static void spread(const struct spec *s)
+{
+	conf.version++;
+	tell("job %s is edited: %s, %s, %s, %s", s->name, s->there ? "there" : "gone",
+		s->schedule < 0 ? "after" : schedules[s->schedule].yaml, misfires[s->misfire],
+		overlaps[s->overlap]);
+	for (int i = 0; i < MACHINES; i++)
+		if (w.machines[i].etld)
+			push(w.now + (one_in(2) ? 0 : between(0, MINUTE)), EVENT_RELOAD,
+				&w.machines[i], NULL);
+	settle_intervals();
+}
+
 static void act_edit(struct machine *m)
 {
 	struct spec *s = &conf.specs[roll(conf.n)];
@@ -256,15 +272,15 @@ static void act_edit(struct machine *m)
 		s->overlap = draw_overlap();
 	if (!one_in(3) || !edit_there(s))
 		edit_schedule(s);
-	conf.version++;
-	tell("job %s is edited: %s, %s, %s, %s", s->name, s->there ? "there" : "gone",
-		s->schedule < 0 ? "after" : schedules[s->schedule].yaml, misfires[s->misfire],
-		overlaps[s->overlap]);
-	for (int i = 0; i < MACHINES; i++)
-		if (w.machines[i].etld)
-			push(w.now + (one_in(2) ? 0 : between(0, MINUTE)), EVENT_RELOAD,
-				&w.machines[i], NULL);
-	settle_intervals();
+	spread(s);
+}
+
+/* While a process was not there, jobs have come back that had left. */
+static void edit_unseen(void)
+{
+	for (int i = 0; i < conf.n; i++)
+		if (!conf.specs[i].there && edit_there(&conf.specs[i]))
+			spread(&conf.specs[i]);
 }
 
 static void reload(struct machine *m)

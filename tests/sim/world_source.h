@@ -220,6 +220,7 @@ struct reader {
 	const struct spec *up;
 	struct etl_window span;
 	int64_t next; /* the row to begin with */
+	int64_t waits; /* calls that it still takes to end: what it has read gets old meanwhile */
 };
 
 static inline int reader_open(void *self, const void *options, const struct etl_source_env *env,
@@ -243,8 +244,10 @@ static inline int reader_read(void *self, const struct etl_window *span, struct 
 	const struct spec *root = root_of(r->up);
 
 	(void)err;
-	if (r->span.start.ms != span->start.ms || r->span.end.ms != span->end.ms)
+	if (r->span.start.ms != span->start.ms || r->span.end.ms != span->end.ms) {
 		r->next = index_at(root, span->start.ms);
+		r->waits = one_in(3) ? roll(60) : 0;
+	}
 	r->span = *span;
 	for (int64_t i = r->next; i < index_at(root, span->end.ms); i++) {
 		int version = target_version(job, station, i);
@@ -258,9 +261,9 @@ static inline int reader_read(void *self, const struct etl_window *span, struct 
 		bson_destroy(&doc);
 		r->next = i + 1;
 		if (out->n == 2)
-			return 1; /* the rest another time: meanwhile it may change */
+			return 1; /* the rest another time */
 	}
-	return 0;
+	return r->waits-- > 0;
 }
 
 static inline void reader_close(void *self)

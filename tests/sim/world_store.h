@@ -109,6 +109,8 @@ static int store_lease_renew(struct etl_state *s, const char *job, int64_t fence
 {
 	if (way_there("lease_renew", err) < 0)
 		return -1;
+	if (w.now < w.no_renewal_until)
+		return cannot_reach(err);
 	return way_back(real_ops->lease_renew(s, job, fence, ttl, err), err);
 }
 
@@ -143,8 +145,10 @@ static int store_watermark_claim(struct etl_state *s, const char *job, const cha
 {
 	if (way_there("watermark_claim", err) < 0)
 		return -1;
-	return way_back(real_ops->watermark_claim(s, job, partition, fence, origin, window_ms, out,
-		err), err);
+	if (real_ops->watermark_claim(s, job, partition, fence, origin, window_ms, out, err) < 0)
+		return way_back(-1, err);
+	law_partition_claim(job, partition, fence);
+	return way_back(0, err);
 }
 
 static int store_watermark_list(struct etl_state *s,
