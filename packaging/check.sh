@@ -1,10 +1,10 @@
 #!/bin/bash
 # Runs all tests with all their set-up: packages, Python environment, build with warnings as
-# errors, unit tests, fuzz corpora and lint, the same under the address, undefined-behaviour
-# and thread sanitizers, and the whole system against real parts.
+# errors, unit tests, simulations, fuzz corpora and lint, bugs planted one by one, the same under
+# the address, undefined-behaviour and thread sanitizers, and the whole system against real parts.
 # Last line: "N passed, N failed, N skipped", all suites added. Status 1 if any failed.
 # Works from any folder, as root on a fresh Debian 12; safe to repeat.
-# Usage: check.sh [SUITE...]     suites: build check asan tsan system
+# Usage: check.sh [SUITE...]     suites: build check mutants asan tsan system
 set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$here" || exit 2
@@ -16,7 +16,7 @@ logs=$(mktemp -d "${TMPDIR:-/tmp}/etld-check.XXXXXX")
 trap 'rm -rf "$logs"' EXIT
 jobs=-j$(nproc)
 passed=0 failed=0 skipped=0
-wanted=" ${*:-build check asan tsan system} "
+wanted=" ${*:-build check mutants asan tsan system} "
 times=
 
 # Adds up the closing lines "NAME: N passed, N failed[, N skipped]" of a suite. One that ends
@@ -80,6 +80,7 @@ with_mongodb() {
 }
 suite check "unit tests, simulation, fuzz corpora, lint" \
 	with_mongodb make -k "$jobs" -Otarget WERROR=1 check
+suite mutants "planted bugs, found by the simulation" make "$jobs" WERROR=1 mutants
 suite asan "under the address and undefined-behaviour sanitizers" \
 	with_mongodb make -k "$jobs" -Otarget WERROR=1 SAN=address,undefined unit sim fuzz-replay
 suite tsan "under the thread sanitizer" \

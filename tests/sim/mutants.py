@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 
-HISTORIES = 1500  # at most, for one mutant
+HISTORIES = 3000  # at most, for one mutant
 SEED = 1
 
 MUTANTS = [
@@ -156,7 +156,7 @@ def hunt(program):
     """(law, number of the history that broke it), or None."""
     try:
         done = subprocess.run([program, str(SEED), str(HISTORIES)], capture_output=True, text=True,
-                              check=False, timeout=60)
+                              check=False, timeout=120)
     except subprocess.TimeoutExpired:
         return "it never ends", HISTORIES
     law = re.search(r'the law "([^"]*)" is broken', done.stdout)

@@ -317,7 +317,7 @@ static inline void heard_of_removal(struct spec *s)
 {
 	for (size_t k = s->n_intervals; k-- > 0;)
 		if (s->intervals[k].removed) {
-			s->intervals[k].retired = true;
+			s->intervals[k].retired |= s->intervals[k].let_go != NEVER;
 			return;
 		}
 }
