@@ -52,7 +52,7 @@ struct etl_sched_job {
 	struct etl_skip *skips;
 	size_t n_skips, skips_cap;
 	bool note_kept;
-	unsigned recording;
+	bool recording;
 	etl_wall closed; /* never decided again up to here: edited or resumed then */
 	enum etl_skip_code closed_code;
 	bool owed; /* MongoDB was lost under a run: another one when it is back */

@@ -385,6 +385,19 @@ static void put_back(struct etl_sched *sched, struct etl_sched_job *job,
 	etl_sched_skip(sched, job, &skip);
 }
 
+/* The other has decided more than the slot that it refused: what waits of that is done with. */
+static void pass_decided(struct etl_sched_job *job, etl_wall decided)
+{
+	if (decided.ms > job->decided.ms)
+		job->decided = decided;
+	if (job->has_live && job->live.slot.ms <= decided.ms)
+		etl_sched_drop_live_slot(job);
+	if (has_each(job) && job->each_after.ms < decided.ms)
+		job->each_after = decided;
+	if (job->each_until.ms <= decided.ms)
+		job->each_until.ms = 0;
+}
+
 /* Another etld has the job: its slot is looked at again when the lease has run out, or is
  * decided there already. */
 static void yield(struct etl_sched *sched, struct etl_sched_job *job, const struct etl_trigger *ran,
@@ -399,8 +412,7 @@ static void yield(struct etl_sched *sched, struct etl_sched_job *job, const stru
 		return;
 	}
 	if (outcome->decided.ms >= ran->slot.ms) {
-		if (outcome->decided.ms > job->decided.ms)
-			job->decided = outcome->decided;
+		pass_decided(job, outcome->decided);
 		return;
 	}
 	etl_sched_unrun(sched, job, ran);

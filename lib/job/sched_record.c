@@ -2,8 +2,8 @@
  *
  * The cursor `decided` and what is on record about it. Skips are recorded in the order of
  * their slots: the record moves the stored cursor, and a claim of an older slot would then be
- * refused. So a skip waits until all older slots of the job have come to something, and no
- * slot starts while a skip is on its way to the store.
+ * refused. So a skip waits until all older slots of the job have come to something and the skip
+ * before it is in, and no slot starts while one is on its way to the store.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +33,7 @@ static void record(struct etl_sched *sched, struct etl_sched_job *job, const str
 	char schedule[ETL_SCHEDULE_BYTES];
 
 	etl_job_schedule_key(job->job, schedule);
-	job->recording++;
+	job->recording = true;
 	sched->ops->skip(sched->ctx, job, skip, schedule);
 }
 
@@ -89,7 +89,7 @@ void etl_sched_skip(struct etl_sched *sched, struct etl_sched_job *job, const st
 		return;
 	job->last_skip = *skip;
 	job->last_skip_at = etl_now(sched->clock);
-	if (job->n_skips || older_goes(job, skip->first))
+	if (job->recording || job->n_skips || older_goes(job, skip->first))
 		keep(job, skip);
 	else
 		record(sched, job, skip);
@@ -104,13 +104,13 @@ static void drop_first(struct etl_sched_job *job)
 
 void etl_sched_record_kept(struct etl_sched *sched, struct etl_sched_job *job)
 {
-	while (job->n_skips && !older_goes(job, job->skips[0].first)) {
+	if (job->n_skips && !job->recording && !older_goes(job, job->skips[0].first)) {
 		struct etl_skip skip = job->skips[0];
 
 		drop_first(job);
 		record(sched, job, &skip);
 	}
-	if (job->note_kept && !job->n_skips && !older_goes(job, job->decided)) {
+	if (job->note_kept && !job->n_skips && !job->recording && !older_goes(job, job->decided)) {
 		job->note_kept = false;
 		sched->ops->note(sched->ctx, job);
 	}
@@ -124,8 +124,10 @@ void etl_sched_note(struct etl_sched *sched, struct etl_sched_job *job)
 
 void etl_sched_recorded(struct etl_sched *sched, struct etl_sched_job *job)
 {
-	if (!job->recording || --job->recording)
-		return;
+	job->recording = false;
+	etl_sched_record_kept(sched, job);
+	if (job->recording)
+		return; /* the next one */
 	etl_sched_look(sched, job);
 	etl_sched_make_ready(sched, job);
 	etl_sched_dispatch(sched);

@@ -127,10 +127,18 @@ static void note_newest(struct etl_strand_work *work, etl_wall t)
 		work->newest = t;
 }
 
+/* Later than this no record can be dated: the run may go on for long. */
+static etl_wall latest_date(const struct etl_run *run)
+{
+	etl_dur gone = etl_mono_diff(etl_mono_now(run->env->clock), run->began);
+
+	return etl_wall_add(etl_wall_add(run->present, gone), ETL_FUTURE_TOLERANCE);
+}
+
 static void cut(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
-	etl_wall latest = etl_wall_add(strand->run->present, ETL_FUTURE_TOLERANCE);
+	etl_wall latest = latest_date(strand->run);
 
 	for (size_t i = 0; i < work->batch->n; i++) {
 		const struct etl_record *record = &work->batch->records[i];

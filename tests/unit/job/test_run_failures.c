@@ -195,6 +195,32 @@ static void test_future_records(void **state)
 	rig_free(rig);
 }
 
+/* The present is the store's, and goes on while the run does; the slot that a run makes up for is
+ * none of it. What lies behind the span is left out. */
+static void test_the_present(void **state)
+{
+	struct rig *rig = rig_new(NULL, 5);
+	struct etl_trigger trigger = {.kind = ETL_TRIGGER_CATCH_UP};
+
+	(void)state;
+	service_say(rig, (struct scripted){.status = 200, .takes = ETL_MINUTES(45),
+		.body = "{\"data\":[{\"ts\":\"2024-01-01 00:30:00\"},{\"ts\":\"2024-01-01 05:50:00\"}]}"});
+	NEED_RUN(rig, ETL_RUN_OK);
+	assert_int_equal(rig->run->counts.rejected, 0);
+	NEED_WATERMARK(rig, 5);
+	rig_free(rig);
+
+	rig = rig_new(NULL, 5);
+	trigger.slot = trigger.as_of = etl_wall_sub(etl_now(&rig->driver.clock.clock), ETL_HOURS(2));
+	service_say(rig, (struct scripted){.status = 200,
+		.body = "{\"data\":[{\"ts\":\"2024-01-01 00:30:00\"},{\"ts\":\"2024-01-01 04:30:00\"}]}"});
+	rig->run = etl_run_new(rig->job, &rig->driver.env, 1, &trigger);
+	assert_int_equal(driver_run(&rig->driver, rig->run, &rig->err), 0);
+	assert_int_equal(rig->run->counts.rejected, 0);
+	NEED_WATERMARK(rig, 3);
+	rig_free(rig);
+}
+
 /* What cannot be read has no time. Asked for alone, its window is not called empty; among
  * others, the empty ones say that something may be theirs. */
 static void test_unreadable_records_are_placed(void **state)
@@ -511,6 +537,7 @@ int main(void)
 		cmocka_unit_test(test_ledger_counts_what_was_written),
 		cmocka_unit_test(test_extract_tells_its_time),
 		cmocka_unit_test(test_future_records),
+		cmocka_unit_test(test_the_present),
 		cmocka_unit_test(test_check_hold),
 		cmocka_unit_test(test_check_fail),
 		cmocka_unit_test(test_check_warn),

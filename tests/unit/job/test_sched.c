@@ -336,6 +336,25 @@ static void test_slots_wait_for_the_record(void **state)
 	rig_need_run(a, 20);
 }
 
+/* One record of a job at a time: two workers might store them the other way round. */
+static void test_one_record_after_the_other(void **state)
+{
+	struct etl_sched_job *a = rig_add("a", 10);
+
+	(void)state;
+	rig_config(a)->misfire = ETL_MISFIRE_SKIP;
+	etl_sched_store(rig.sched, true);
+	rig_sleep(15);
+	etl_sched_replan(rig.sched);
+	rig_sleep(10);
+	etl_sched_replan(rig.sched);
+	assert_int_equal(rig.n_asked, 1);
+	rig_need_skip(a, 10, 10, ETL_SKIP_MISFIRE);
+	rig_need_skip(a, 20, 20, ETL_SKIP_MISFIRE);
+	rig_turn(5);
+	rig_need_run(a, 30);
+}
+
 /* A slot that waits behind a run is older than those that are missed meanwhile. */
 static void test_run_each_in_order(void **state)
 {
@@ -570,6 +589,22 @@ static void test_busy_gives_back_what_was_passed_over(void **state)
 	assert_int_equal(rig_need('S', a)->trigger.skip.slots, 2);
 }
 
+/* It has decided more than that: what waits of it is not even tried. */
+static void test_busy_passes_what_is_decided(void **state)
+{
+	struct etl_sched_job *a = rig_add("a", 10);
+
+	(void)state;
+	rig_config(a)->misfire = ETL_MISFIRE_RUN_EACH;
+	rig_sleep(65);
+	etl_sched_store(rig.sched, true);
+	rig_need_run(a, 10);
+	rig_end_as(a, (struct etl_run_outcome){.busy = true, .decided = {T0 + 40 * MINUTE}});
+	rig_need_run(a, 50);
+	rig_end(a);
+	rig_need_run(a, 60);
+}
+
 static void test_store_lost_before_the_claim(void **state)
 {
 	struct etl_sched_job *a = rig_add("a", 10);
@@ -787,6 +822,7 @@ int main(void)
 		RIG_TEST(test_pause),
 		RIG_TEST(test_resume_from),
 		RIG_TEST(test_slots_wait_for_the_record),
+		RIG_TEST(test_one_record_after_the_other),
 		RIG_TEST(test_run_each_in_order),
 		RIG_TEST(test_store_lost_while_a_slot_waits),
 		RIG_TEST(test_refused_by_a_cursor_far_ahead),
@@ -800,6 +836,7 @@ int main(void)
 		RIG_TEST(test_restore_of_a_retired_job),
 		RIG_TEST(test_busy_is_tried_again),
 		RIG_TEST(test_busy_gives_back_what_was_passed_over),
+		RIG_TEST(test_busy_passes_what_is_decided),
 		RIG_TEST(test_store_lost_before_the_claim),
 		RIG_TEST(test_store_lost_under_a_run),
 		RIG_TEST(test_pool),
