@@ -45,9 +45,6 @@ MUTANTS = [
     ("skips out of the order of their slots", "lib/job/sched_record.c",
      "if (job->recording || job->n_skips || older_goes(job, skip->first))",
      "if (job->recording || job->n_skips)"),
-    ("two records of a job on their way at once", "lib/job/sched_record.c",
-     "if (job->recording || job->n_skips || older_goes(job, skip->first))",
-     "if (job->n_skips || older_goes(job, skip->first))"),
     ("slots that start past a record on its way", "lib/job/sched_queue.c",
      "!job->sensing && !job->recording &&", "!job->sensing &&"),
     # what the scheduler decides
