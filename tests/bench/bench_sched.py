@@ -124,7 +124,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=10_000)
     parser.add_argument("--only", choices=("spread", "herd"))
     parser.add_argument("--places", type=int, default=16, help="limits.max_active")
-    parser.add_argument("--limit", type=float, default=3600)
+    parser.add_argument("--limit", type=float, default=5400)
     parser.add_argument("build", nargs="?")
     options = parser.parse_args()
     if options.build:
