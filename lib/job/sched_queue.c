@@ -221,18 +221,21 @@ void etl_sched_dispatch(struct etl_sched *sched)
 
 /* ---- triggers ------------------------------------------------------------------------------ */
 
-/* The newer slot takes the place of the older, which will not run: their skips become one. */
+/* The newer slot takes the place of the older, which will not run: their skips become one. Skips
+ * that waited for the older to run go with it: the newer slot's claim would pass them. */
 static void replace_live(struct etl_sched_job *job, struct etl_trigger *trigger)
 {
 	struct etl_trigger *old = &job->live;
 
 	if (job->has_live && old->slot.ms && trigger->slot.ms) {
-		bool older = old->skip.last.ms != 0;
-		uint64_t n = 1 + (older ? old->skip.slots : 0) +
-			(trigger->skip.last.ms ? trigger->skip.slots : 0);
+		struct etl_skip skip = {old->slot, old->slot, 1, ETL_SKIP_QUEUE};
 
-		trigger->skip = (struct etl_skip){older ? old->skip.first : old->slot,
-			trigger->skip.last.ms ? trigger->skip.last : old->slot, n, ETL_SKIP_QUEUE};
+		if (old->skip.last.ms)
+			etl_skip_merge(&skip, &old->skip);
+		etl_sched_take_kept(job, &skip);
+		if (trigger->skip.last.ms)
+			etl_skip_merge(&skip, &trigger->skip);
+		trigger->skip = skip;
 	}
 	etl_trigger_fini(old);
 	*old = *trigger;

@@ -37,16 +37,6 @@ static void record(struct etl_sched *sched, struct etl_sched_job *job, const str
 	sched->ops->skip(sched->ctx, job, skip, schedule);
 }
 
-/* One skip that covers both, as long as the number of slots is known of each. */
-static void merge(struct etl_skip *kept, const struct etl_skip *more)
-{
-	kept->slots = kept->slots && more->slots ? kept->slots + more->slots : 0;
-	if (more->first.ms < kept->first.ms)
-		kept->first = more->first;
-	if (more->last.ms > kept->last.ms)
-		kept->last = more->last;
-}
-
 static bool is_between(const struct etl_trigger *trigger, bool has, etl_wall after, etl_wall slot)
 {
 	return has && trigger->slot.ms > after.ms && trigger->slot.ms < slot.ms;
@@ -73,7 +63,7 @@ static void keep(struct etl_sched_job *job, const struct etl_skip *skip)
 	if (next && next->code == skip->code &&
 		!(in_front ? goes_between(job, skip->last, next->first) :
 			     goes_between(job, next->last, skip->first))) {
-		merge(next, skip);
+		etl_skip_merge(next, skip);
 		return;
 	}
 	ETL_GROW(job->skips, job->n_skips, job->skips_cap);
@@ -93,6 +83,13 @@ void etl_sched_skip(struct etl_sched *sched, struct etl_sched_job *job, const st
 		keep(job, skip);
 	else
 		record(sched, job, skip);
+}
+
+void etl_sched_take_kept(struct etl_sched_job *job, struct etl_skip *skip)
+{
+	for (size_t i = 0; i < job->n_skips; i++)
+		etl_skip_merge(skip, &job->skips[i]);
+	job->n_skips = 0;
 }
 
 static void drop_first(struct etl_sched_job *job)

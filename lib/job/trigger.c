@@ -46,6 +46,15 @@ const char *etl_skip_text(enum etl_skip_code code)
 	return skips[code].text;
 }
 
+void etl_skip_merge(struct etl_skip *skip, const struct etl_skip *more)
+{
+	skip->slots = skip->slots && more->slots ? skip->slots + more->slots : 0;
+	if (more->first.ms < skip->first.ms)
+		skip->first = more->first;
+	if (more->last.ms > skip->last.ms)
+		skip->last = more->last;
+}
+
 void etl_trigger_fini(struct etl_trigger *trigger)
 {
 	free(trigger->partition);

@@ -54,6 +54,9 @@ struct etl_skip {
 	enum etl_skip_code code;
 };
 
+/* One skip that covers both; the number of slots stays known if it is of each. */
+void etl_skip_merge(struct etl_skip *skip, const struct etl_skip *more);
+
 #define ETL_CAUSE_BYTES 80
 
 struct etl_trigger {

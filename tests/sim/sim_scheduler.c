@@ -5,7 +5,8 @@
  * scripted source, and faults of every kind, drawn from one 64-bit number. Laws are looked at
  * with every event and at the end (laws.h, laws_end.h).
  *
- *   sim_scheduler              ETLD_SIM_HISTORIES histories (10,000) from a seed of the clock
+ *   sim_scheduler              ETLD_SIM_HISTORIES histories (10,000) from ETLD_SIM_SEED on, or
+ *                              from a seed of the clock
  *   sim_scheduler SEED         that one history, with all that happened
  *   sim_scheduler SEED COUNT   COUNT histories from SEED on
  */
@@ -433,11 +434,13 @@ static void print_counts(void)
 
 int main(int argc, char **argv)
 {
-	const char *given = getenv("ETLD_SIM_HISTORIES");
+	const char *given = getenv("ETLD_SIM_HISTORIES"), *first = getenv("ETLD_SIM_SEED");
 	uint64_t count = given ? strtoull(given, NULL, 10) : 10000;
-	uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : (uint64_t)time(NULL) * 1000000;
+	uint64_t seed = first ? strtoull(first, NULL, 10) : (uint64_t)time(NULL) * 1000000;
 	bool ok = true;
 
+	if (argc > 1)
+		seed = strtoull(argv[1], NULL, 10);
 	if (argc > 2)
 		count = strtoull(argv[2], NULL, 10);
 	else if (argc > 1)

@@ -54,6 +54,7 @@ struct machine {
 	bool crash_after;   /* ... after the call has been done */
 	bool paused[JOBS];  /* by an operator, as this machine knows it */
 	int64_t resumed[JOBS]; /* slots up to here stay skipped; 0 = none */
+	int64_t before[JOBS]; /* slots up to here were decided before the last reload */
 	int64_t restart_in; /* after a crash that a store call brings */
 };
 

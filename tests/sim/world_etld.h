@@ -548,6 +548,7 @@ static void machine_start(struct machine *m)
 	m->dead = m->stopped = false;
 	memset(m->paused, 0, sizeof m->paused);
 	memset(m->resumed, 0, sizeof m->resumed);
+	memset(m->before, 0, sizeof m->before);
 	w.acting = m;
 	tell("etld starts, its clock says %s", time_text(wall_of(m)));
 	m->etld = etld_new(__wrap_etld_generation_load("sim", NULL, NULL), &err);

@@ -288,6 +288,11 @@ static void reload(struct machine *m)
 	struct etl_buf report;
 
 	tell("reloads");
+	for (int i = 0; i < JOBS; i++) {
+		const struct etld_job *job = etld_job_find(m->etld, conf.specs[i].name);
+
+		m->before[i] = job ? job->sched.decided.ms : 0;
+	}
 	etl_buf_init(&report, 4096);
 	etld_reload(m->etld, &report);
 	etl_buf_fini(&report);

@@ -183,6 +183,40 @@ static void test_overlap_queues_one(void **state)
 	assert_int_equal(a->running.slot.ms, T0 + 40 * MINUTE);
 }
 
+/* A slot waits for a place while others are passed over; then a newer one takes its place. All of
+ * it is on record with the newer one's run, before its claim. (Seed 1795759331000221.) */
+static void test_a_newer_slot_takes_skips_along(void **state)
+{
+	struct etl_sched_job *a = rig_add("a", 10), *b = rig_add("b", 10);
+	const struct etl_trigger *got;
+
+	(void)state;
+	rig_config(b)->misfire = ETL_MISFIRE_SKIP;
+	etl_sched_limit(rig.sched, 1);
+	etl_sched_store(rig.sched, true);
+	rig_turn(10);
+	if (!a->run) { /* whichever came first has the one place */
+		struct etl_sched_job *first = b;
+
+		b = a;
+		a = first;
+		rig_config(b)->misfire = ETL_MISFIRE_SKIP;
+	}
+	rig_need_run(a, 10);
+	rig_sleep(35); /* 20 to 40 were missed, and are skipped behind 10, which waits */
+	etl_sched_replan(rig.sched);
+	rig_turn(5); /* 50 takes the place of 10 */
+	rig_end(a);
+	while (!b->run && a->run)
+		rig_end(a);
+	got = &b->running;
+	assert_int_equal((got->skip.first.ms - T0) / MINUTE, 10);
+	assert_int_equal((got->skip.last.ms - T0) / MINUTE, 40);
+	assert_int_equal(got->skip.slots, 4);
+	assert_int_equal((got->slot.ms - T0) / MINUTE, 50);
+	assert_int_equal(b->n_skips, 0);
+}
+
 static void test_overlap_cancels(void **state)
 {
 	struct etl_sched_job *a = rig_add("a", 10);
@@ -813,6 +847,7 @@ int main(void)
 		RIG_TEST(test_overlap_skip_while_catching_up),
 		RIG_TEST(test_overlap_skip_around_a_slot_that_waits),
 		RIG_TEST(test_overlap_queues_one),
+		RIG_TEST(test_a_newer_slot_takes_skips_along),
 		RIG_TEST(test_overlap_cancels),
 		RIG_TEST(test_backfill_is_no_overlap),
 		RIG_TEST(test_clock_set_forward),
