@@ -94,7 +94,8 @@ struct etld {
 	struct etld_run *runs; /* list of those that are alive */
 	struct etl_sched *sched;
 	struct etld_backfills *backfills;
-	struct etld_slot_task *slot_tasks; /* skipped slots that are not on record yet */
+	struct etld_slot_task *slot_tasks; /* skipped slots that are not on record yet, */
+	struct etld_slot_task *slot_tasks_busy; /* and those that are being written */
 	bool notes_busy, notes_due; /* a task stores decided slots; some are to be stored */
 
 	struct etld_metrics metrics;

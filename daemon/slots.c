@@ -2,18 +2,21 @@
  *
  * What is to be stored about slots: those that were skipped, and up to where they are decided
  * when no run says so. Workers write it; what cannot be written because MongoDB is away is
- * kept and written when it is back. Loop thread, but for the work of tasks.
+ * kept and written when it is back. What is written of one job keeps its order: a retirement
+ * must not be overtaken by what was decided before it. Loop thread, but for the work of tasks.
  */
 #include <string.h>
+#include <utlist.h>
 
 #include "base/alloc.h"
+#include "base/str.h"
 #include "etld.h"
 #include "journal.h"
 
-/* Skipped slots of one job, or its retirement (no skip). */
+/* Skipped slots of one job, or its retirement (no skip). Of each job one at a time is written. */
 struct etld_slot_task {
 	struct etld_task task;
-	struct etld_slot_task *next; /* while it waits for MongoDB */
+	struct etld_slot_task *next; /* while it waits, or is written */
 	struct etld *etld;
 	char *job;
 	char schedule[ETL_SCHEDULE_BYTES];
@@ -42,12 +45,20 @@ static void slot_work(struct etld_task *task)
 
 static void keep(struct etld_slot_task *t)
 {
-	struct etld_slot_task **last = &t->etld->slot_tasks;
+	LL_APPEND(t->etld->slot_tasks, t);
+}
 
-	while (*last)
-		last = &(*last)->next;
-	t->next = NULL;
-	*last = t;
+static bool is_of(const struct etld_slot_task *tasks, const char *job)
+{
+	while (tasks && !etl_streq(tasks->job, job))
+		tasks = tasks->next;
+	return tasks != NULL;
+}
+
+/* Something of the job is to be stored first. */
+static bool is_behind(const struct etld *etld, const char *job)
+{
+	return is_of(etld->slot_tasks, job) || is_of(etld->slot_tasks_busy, job);
 }
 
 static void slot_done(struct etld_task *task)
@@ -57,8 +68,9 @@ static void slot_done(struct etld_task *task)
 	struct etld *etld = t->etld;
 	struct etld_job *job;
 
+	LL_DELETE(etld->slot_tasks_busy, t);
 	if (error.kind == ETL_TRANSIENT && !etld->draining) {
-		keep(t);
+		LL_PREPEND(etld->slot_tasks, t);
 		if (etl_store_is_away(&error))
 			etld_backend_lost(etld, &error);
 		return;
@@ -70,16 +82,21 @@ static void slot_done(struct etld_task *task)
 	if (job)
 		etl_sched_recorded(etld->sched, &job->sched);
 	task_free(t);
+	etld_slots_flush(etld);
 }
 
 static void submit(struct etld_slot_task *t)
 {
-	if (!t->etld->mongodb_up) {
+	struct etld *etld = t->etld;
+	bool noted = t->note.job && etld->notes_busy; /* the notes may be of this job */
+
+	if (!etld->mongodb_up || noted || is_behind(etld, t->job)) {
 		keep(t);
 		return;
 	}
+	LL_APPEND(etld->slot_tasks_busy, t);
 	t->task = (struct etld_task){.work = slot_work, .done = slot_done, .name = "slots"};
-	etld_pool_submit(t->etld->pool, &t->task);
+	etld_pool_submit(etld->pool, &t->task);
 }
 
 static struct etld_slot_task *task_new(struct etld *etld, const char *job)
@@ -158,7 +175,7 @@ static void notes_done(struct etld_task *task)
 		etld_log(ETLD_WARNING, NULL, NULL, 0, "decided slots could not be stored: %s",
 			notes->error.message);
 	else
-		save_notes(etld);
+		etld_slots_flush(etld);
 	notes_free(notes);
 }
 
@@ -172,18 +189,26 @@ static void save_notes(struct etld *etld)
 	notes = ETL_NEW(struct notes);
 	notes->etld = etld;
 	notes->error = (struct etl_error)ETL_ERROR_INIT;
+	etld->notes_due = false;
 	for (struct etld_job *job = etld->jobs; job; job = job->hh.next) {
 		char key[ETL_SCHEDULE_BYTES];
 
 		if (!job->note_due)
 			continue;
+		if (is_behind(etld, job->name)) {
+			etld->notes_due = true;
+			continue;
+		}
 		job->note_due = false;
 		etl_job_schedule_key(job->sched.job, key);
 		ETL_GROW(notes->notes, notes->n, notes->cap);
 		notes->notes[notes->n++] = (struct etl_slot_note){
 			etl_strdup(job->name), job->noted, etl_strdup(key), false};
 	}
-	etld->notes_due = false;
+	if (!notes->n) {
+		notes_free(notes);
+		return;
+	}
 	etld->notes_busy = true;
 	notes->task = (struct etld_task){.work = notes_work, .done = notes_done, .name = "slots"};
 	etld_pool_submit(etld->pool, &notes->task);

@@ -233,7 +233,8 @@ void etl_sched_remove(struct etl_sched *sched, struct etl_sched_job *job)
 }
 
 /* Slots of the old schedule that nobody has decided will not be replayed; what counts from
- * now on is on record with them. */
+ * now on is on record with them. After a clock that was ahead, slots of the old one were decided
+ * that are still to come: those of the new one up to there do not run a second time for them. */
 static void edit_schedule(struct etl_sched *sched, struct etl_sched_job *job,
 	const struct etl_job *config)
 {
@@ -242,7 +243,9 @@ static void edit_schedule(struct etl_sched *sched, struct etl_sched_job *job,
 	struct etl_slots slots = {0};
 
 	etl_sched_take_back_all(job);
-	if (job->job->calendar)
+	if (job->decided.ms > now.ms && config->calendar)
+		etl_slots_between(config->calendar, now, job->decided, &slots);
+	else if (job->job->calendar)
 		etl_slots_between(job->job->calendar, job->decided, now, &slots);
 	if (job->decided.ms < now.ms)
 		job->decided = now;
@@ -303,6 +306,8 @@ void etl_sched_restore(struct etl_sched *sched, struct etl_sched_job *job,
 	const struct etl_schedule_info *info)
 {
 	char key[ETL_SCHEDULE_BYTES];
+	struct etl_slots ahead = {0};
+	bool edited = info && info->slot.ms && *info->schedule;
 
 	job->known = true;
 	if (!job->job->calendar)
@@ -314,12 +319,14 @@ void etl_sched_restore(struct etl_sched *sched, struct etl_sched_job *job,
 		skip_closed(sched, job);
 		return;
 	}
-	if (info && info->slot.ms > job->decided.ms)
-		job->decided = info->slot; /* the clock: see forget_the_future */
+	if (info && info->slot.ms > job->decided.ms) { /* the clock: see forget_the_future */
+		etl_slots_between(job->job->calendar, job->decided, info->slot, &ahead);
+		job->decided = info->slot;
+	}
 	etl_sched_close(job, job->decided, ETL_SKIP_EDITED);
-	if (info && info->slot.ms && info->slot.ms < job->decided.ms && *info->schedule) {
-		struct etl_skip skip = {.first = info->slot, .last = job->decided,
-			.code = ETL_SKIP_EDITED};
+	if (edited && (info->slot.ms < job->decided.ms || ahead.n)) {
+		struct etl_skip skip = {.first = ahead.n ? ahead.first : info->slot,
+			.last = job->decided, .slots = ahead.n, .code = ETL_SKIP_EDITED};
 
 		etl_sched_skip(sched, job, &skip);
 	} else {

@@ -52,6 +52,7 @@ static struct book {
 	struct book_job jobs[JOBS];
 	struct book_run *runs;
 	size_t n_runs, runs_cap;
+	size_t n_refused; /* another machine's run goes on: they ask again each second */
 } book;
 
 /* The end of an identity: its begin is the time, which runs of two machines share. */

@@ -92,6 +92,7 @@ static int store_lease_acquire(struct etl_state *s, const struct etl_lease_ask *
 	if (rc == 1 && ask->slot.ms)
 		law_claim(ask->job, ask->slot.ms, ask->run_id);
 	counts.refusals += rc == 0;
+	book.n_refused += rc == 0;
 	if (rc == 0)
 		tell("%s: the lease is refused: slots are decided up to %s, held by %s until %s", ask->job,
 			time_text(got.slot.ms), got.holder, time_text(got.expires.ms));

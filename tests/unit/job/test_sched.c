@@ -578,6 +578,39 @@ static void test_restore_after_an_edit(void **state)
 	rig_need_run(a, 10);
 }
 
+/* Slots were decided by a clock that was ahead: the new schedule's up to there are on record too.
+ * (Seed 5015114 of the simulation.) */
+static void test_edit_after_a_clock_ahead(void **state)
+{
+	struct etl_sched_job *a = rig_add("a", 10);
+	struct etl_schedule_info info = info_of(35, "every|UTC");
+	struct etl_job edited = *rig_config(a);
+
+	(void)state;
+	etl_sched_restore(rig.sched, a, &info);
+	etl_sched_store(rig.sched, true);
+	rig_need_nothing();
+	edited.schedule_text = "every, but otherwise";
+	etl_sched_change(rig.sched, a, &edited);
+	rig_need_skip(a, 10, 35, ETL_SKIP_EDITED);
+	rig_turn(40);
+	rig_need_run(a, 40);
+	etl_sched_change(rig.sched, a, rig_config(a));
+}
+
+static void test_restore_after_an_edit_and_a_clock_ahead(void **state)
+{
+	struct etl_sched_job *a = rig_add("a", 10);
+	struct etl_schedule_info info = info_of(35, "other|UTC");
+
+	(void)state;
+	etl_sched_restore(rig.sched, a, &info);
+	rig_need_skip(a, 10, 35, ETL_SKIP_EDITED);
+	etl_sched_store(rig.sched, true);
+	rig_turn(40);
+	rig_need_run(a, 40);
+}
+
 static void test_restore_of_a_retired_job(void **state)
 {
 	struct etl_sched_job *a = rig_add("a", 10);
@@ -868,6 +901,8 @@ int main(void)
 		RIG_TEST(test_restore),
 		RIG_TEST(test_resume_before_the_restore),
 		RIG_TEST(test_restore_after_an_edit),
+		RIG_TEST(test_edit_after_a_clock_ahead),
+		RIG_TEST(test_restore_after_an_edit_and_a_clock_ahead),
 		RIG_TEST(test_restore_of_a_retired_job),
 		RIG_TEST(test_busy_is_tried_again),
 		RIG_TEST(test_busy_gives_back_what_was_passed_over),
