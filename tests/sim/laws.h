@@ -188,8 +188,9 @@ static inline void law_slot_starts(const struct machine *m, const struct etl_job
 		broken("a pause skips its slots", "%s: slot %s", job->name, time_text(slot));
 	if (slot + etl_dur_ms(etl_job_jitter(job, m->host)) > wall_of(m))
 		broken("no slot before its time", "%s: slot %s", job->name, time_text(slot));
-	/* what waits since before a reload was decided by the policy of then */
-	if (job->misfire == ETL_MISFIRE_SKIP && late && slot > m->before[job_index(job->name)])
+	if (slot <= m->before[job_index(job->name)])
+		return; /* it waits since before a reload: decided by the policy of then */
+	if (job->misfire == ETL_MISFIRE_SKIP && late)
 		broken("misfire skip: no slot late", "%s: slot %s", job->name, time_text(slot));
 	if (job->misfire == ETL_MISFIRE_RUN_EACH && late && trigger->as_of.ms != slot)
 		broken("run_each: as of its slot", "%s: slot %s", job->name, time_text(slot));
