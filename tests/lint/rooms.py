@@ -39,6 +39,7 @@ OWNERS = {  # how a third party's header begins -> where it may be included (pat
              "lib/check/", "lib/sink/", "lib/state/", "lib/job/", "daemon/"],
     "ev.h": ["daemon/loop.", "tests/bench/bench_wheel."],  # there libev is what we measure beside
     "uthash.h": ["daemon/"],
+    "utlist.h": ["daemon/"],
     "curl/": ["daemon/http."],
     "systemd/": ["daemon/journal.", "daemon/notify.", "daemon/etlctl/"],
     "microhttpd": ["daemon/web."],
