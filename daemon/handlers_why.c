@@ -19,8 +19,8 @@
 struct why_query {
 	struct etld_query query;
 	struct etld_generation *generation;
-	const struct etl_job *job; /* NULL: a run is asked for */
-	char *text;		   /* run id */
+	const struct etl_job *job; /* NULL: a run is asked for, and has ended */
+	char *text;		   /* run id; with a job: of its run that goes */
 	etl_wall now;
 	/* of a window */
 	bool is_window;
@@ -357,6 +357,14 @@ static void answer_window(struct etld *etld, struct why_query *q)
 	add_why(reply, &all);
 }
 
+/* The run that was asked for went, and has ended while the store was read: its record tells. */
+static bool has_ended(const struct why_query *q, const struct etld_job *job)
+{
+	struct etld_run *run = job ? etld_running(job) : NULL;
+
+	return q->job && q->text && !(run && etld_id_matches(etld_exec_run_id(run), q->text));
+}
+
 /* Back on the loop. A job is explained without the store too, if it cannot be asked. */
 static bool why_again(struct etld_query *query)
 {
@@ -364,6 +372,11 @@ static bool why_again(struct etld_query *query)
 	struct etld *etld = query->etld;
 	struct etld_job *job = q->job ? etld_job_find(etld, q->job->name) : NULL;
 
+	if (has_ended(q, job)) {
+		etl_error_clear(&query->error);
+		q->job = NULL;
+		return true;
+	}
 	if (q->job && !q->is_window && !job) {
 		etl_error_clear(&query->error);
 		etl_error_set(&query->error, ETL_PERMANENT, "why.gone",
@@ -396,12 +409,16 @@ static struct why_query *why_new(struct etld_request *request, const struct etl_
 	return q;
 }
 
-static void ask_of_job(struct etld_request *request, struct etld_job *job)
+/* `run_id`: of its run that goes, if that is asked for. */
+static void ask_of_job(struct etld_request *request, struct etld_job *job, const char *run_id)
 {
 	struct etl_json *reply;
+	struct why_query *q;
 
 	if (request->etld->mongodb_up) {
-		etld_query_submit(&why_new(request, job->job)->query, request, why_work);
+		q = why_new(request, job->job);
+		q->text = run_id ? etl_strdup(run_id) : NULL;
+		etld_query_submit(&q->query, request, why_work);
 		return;
 	}
 	reply = etld_reply_object(request->etld, "etl.why/1");
@@ -424,7 +441,7 @@ static void ask_of_run(struct etld_request *request, const char *id)
 	struct why_query *q;
 
 	if (job) {
-		ask_of_job(request, job);
+		ask_of_job(request, job, id);
 		return;
 	}
 	if (!etld_request_ready(request))
@@ -511,7 +528,7 @@ void etld_handle_why(struct etld_request *request)
 	} else if (window) {
 		ask_of_window(request, job->job, window);
 	} else if (job) {
-		ask_of_job(request, job);
+		ask_of_job(request, job, NULL);
 	} else {
 		ask_of_run(request, what);
 	}

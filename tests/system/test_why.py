@@ -3,10 +3,13 @@
 daemon. What it says of a window is held against what the next run does."""
 import datetime as dt
 import socket
+import threading
 
 import pytest
 
+from host_sim import HostSim
 from wait import wait_for
+from wireproxy import WireProxy
 
 HOUR = dt.timedelta(hours=1)
 NEVER = {"cron": "0 0 29 2 *"}
@@ -250,6 +253,25 @@ def test_a_run_after_another_job(etld, db, metadata):
     daemon.run("a")
     run = wait_for(lambda: metadata["runs"].find_one({"job": "b", "trigger": "after"}), "the run of b")
     assert why(daemon, run["run_id"])["because"][0] == "it ran because job a had closed or changed windows"
+
+
+@pytest.mark.daemon
+def test_a_run_that_ends_while_it_is_asked_for(etld, mongodb):
+    """The store's answer is held back until the run is over: its record tells, not the idle job."""
+    with HostSim(body={"data": []}) as host, WireProxy(mongodb.port) as proxy:
+        host.hold = threading.Event()
+        daemon = etld({"slow": fetch(host.port)}, uri=proxy.uri)
+        daemon.start()
+        run_id = daemon.ctl("run", "slow").json["run_id"]
+        wait_for(host.count, "the run's request")
+
+        def let_it_end():
+            host.hold.set()
+            wait_for(lambda: not daemon.jobs()["slow"]["running"], "the end of the run")
+        fault = proxy.fault("find", "delay", then=let_it_end)
+        said = why(daemon, run_id)
+        assert fault.struck == 1
+        assert (said["subject"], said["state"], said["run_id"]) == ("run", "ok", run_id)
 
 
 def test_what_is_not_there(etld):
