@@ -36,6 +36,7 @@ struct etld_backfill {
 	etl_mono piece_began;
 	struct etl_window piece;
 	const char *phase;
+	etl_mono again; /* its timer is armed for then */
 
 	/* the worker's while on_worker */
 	struct etl_backfill save; /* a copy of b */
@@ -195,8 +196,8 @@ static void step_work(struct etld_task *task)
 static void later(struct etld_backfill *f, etl_dur wait, const char *phase)
 {
 	f->phase = phase;
-	etl_timer_arm(etld_loop_wheel(f->etld->loop), &f->timer,
-		etl_mono_add(etl_mono_now(f->etld->clock), wait));
+	f->again = etl_mono_add(etl_mono_now(f->etld->clock), wait);
+	etl_timer_arm(etld_loop_wheel(f->etld->loop), &f->timer, f->again);
 }
 
 static void offer(struct etld_backfill *f)
@@ -368,20 +369,26 @@ const struct etl_backfill *etld_backfill_facts(const struct etld_backfill *f)
 	return &f->b;
 }
 
-static const char *waits_for(const struct etld_backfill *f)
+const char *etld_backfill_waits_for(const struct etld_backfill *f, etl_mono *until)
 {
 	const struct etld_job *job = etld_job_find(f->etld, f->b.job);
 
+	if (until)
+		*until = (etl_mono){0};
 	if (its_piece_runs(f, job))
 		return "";
-	return job && job->sched.paused ? "the job is paused" : f->phase;
+	if (job && job->sched.paused)
+		return "the job is paused";
+	if (until && etl_timer_is_armed(&f->timer))
+		*until = f->again;
+	return f->phase;
 }
 
 void etld_backfills_each(struct etld *etld,
-	void (*fn)(void *ctx, const struct etl_backfill *b, const char *waits_for), void *ctx)
+	void (*fn)(void *ctx, const struct etld_backfill *backfill), void *ctx)
 {
-	for (struct etld_backfill *f = etld->backfills->list; f; f = f->next)
-		fn(ctx, &f->b, waits_for(f));
+	for (const struct etld_backfill *f = etld->backfills->list; f; f = f->next)
+		fn(ctx, f);
 }
 
 void etld_backfills_job_gone(struct etld *etld, const char *job)

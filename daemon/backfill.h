@@ -25,9 +25,12 @@ void etld_backfill_unwatch(struct etld *etld, void *ctx);
  * this etld drives is meant. */
 struct etld_backfill *etld_backfill_find(struct etld *etld, const char *id);
 const struct etl_backfill *etld_backfill_facts(const struct etld_backfill *backfill);
-/* Those under way, each with what it waits for in words (static; "" = its piece runs). */
+/* What it waits for, in words (static; "" = its piece runs), and until when: us == 0 = that is not
+ * known. `until` may be NULL. */
+const char *etld_backfill_waits_for(const struct etld_backfill *backfill, etl_mono *until);
+/* Those under way. */
 void etld_backfills_each(struct etld *etld,
-	void (*fn)(void *ctx, const struct etl_backfill *b, const char *waits_for), void *ctx);
+	void (*fn)(void *ctx, const struct etld_backfill *backfill), void *ctx);
 void etld_backfill_cancel(struct etld_backfill *backfill, const char *who);
 
 /* A job left the configuration: its backfills end. */

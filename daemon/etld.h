@@ -188,7 +188,9 @@ struct etl_run *etld_exec_run(struct etld_run *run);
  * or those of the job. */
 struct etld_progress {
 	const char *step, *partition;
-	size_t waiting; /* strands that wait for a retry */
+	size_t waiting; /* strands that wait for a retry, the first of them */
+	etl_mono retry_at; /* until then, */
+	const char *retry_why; /* because of this failure (lent; its strand's); "" = not known */
 	uint64_t records, windows;
 };
 void etld_exec_progress(const struct etld_run *run, struct etld_progress *out);

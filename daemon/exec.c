@@ -30,6 +30,7 @@ struct strand {
 	struct etl_mail *mail, **mail_last; /* came while a worker had the strand */
 	size_t mail_bytes;
 	bool on_worker, wants_input, waiting, ended;
+	etl_mono retry_at; /* waiting: until then */
 	enum etl_need need;
 	enum etl_step_id step;	   /* these three as the worker left them last: */
 	uint64_t records, windows; /* the strand itself is the worker's while it walks */
@@ -64,13 +65,17 @@ struct etl_run *etld_exec_run(struct etld_run *run)
 
 void etld_exec_progress(const struct etld_run *run, struct etld_progress *out)
 {
-	*out = (struct etld_progress){.step = "finish", .partition = "-"};
+	*out = (struct etld_progress){.step = "finish", .partition = "-", .retry_why = ""};
 	for (size_t i = run->next_strand; i-- > 0;) {
 		const struct strand *s = &run->strands[i];
 
 		if (!s->ended) {
 			out->step = etl_steps[s->step].name;
 			out->partition = s->strand->partition->name;
+		}
+		if (s->waiting && (!out->waiting || s->retry_at.us < out->retry_at.us)) {
+			out->retry_at = s->retry_at;
+			out->retry_why = s->strand->last.message; /* it is the loop's while it waits */
 		}
 		out->waiting += s->waiting;
 		out->records += s->records;
@@ -342,8 +347,8 @@ static void wait_for_timer(struct strand *s)
 {
 	struct etld *etld = s->run->etld;
 
-	etl_timer_arm(etld_loop_wheel(etld->loop), &s->timer,
-		etl_mono_add(etl_mono_now(etld->clock), s->strand->wait));
+	s->retry_at = etl_mono_add(etl_mono_now(etld->clock), s->strand->wait);
+	etl_timer_arm(etld_loop_wheel(etld->loop), &s->timer, s->retry_at);
 	s->waiting = true;
 	end_if_only_waiting(s->run);
 }

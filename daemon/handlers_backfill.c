@@ -301,15 +301,15 @@ static void list_work(struct etld_task *task)
 		keep_backfill, q, &q->query.error);
 }
 
-static void keep_phase(void *ctx, const struct etl_backfill *b, const char *phase)
+static void keep_phase(void *ctx, const struct etld_backfill *backfill)
 {
 	struct backfill_query *q = ctx;
 	struct phase *kept;
 
 	ETL_GROW(q->phases, q->n_phases, q->phases_cap);
 	kept = &q->phases[q->n_phases++];
-	memcpy(kept->id, b->id, sizeof kept->id);
-	kept->text = phase;
+	memcpy(kept->id, etld_backfill_facts(backfill)->id, sizeof kept->id);
+	kept->text = etld_backfill_waits_for(backfill, NULL);
 }
 
 void etld_handle_backfills(struct etld_request *request)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Why: facts for lib/job/why.h. A worker reads what stands in the store (lib/job/explain.h);
- * the loop adds what the scheduler, the hosts and the runs that go know, and words the answer.
+ * the loop adds what it knows (why_facts.h), and words the answer.
  * A job is explained while MongoDB is away too, from what the loop knows.
  */
 #include <stdlib.h>
@@ -12,6 +12,7 @@
 #include "handlers.h"
 #include "job/explain.h"
 #include "time/civil.h"
+#include "why_facts.h"
 
 #define PARTITIONS_MAX 5 /* that are explained if none is named */
 #define RUNS_LOOKED 30	 /* back to the last run and the last skip */
@@ -95,122 +96,7 @@ static void why_work(struct etld_task *task)
 	bson_steal(&q->run, &run);
 }
 
-/* ---- what the loop knows --------------------------------------------------------------------- */
-
-static etl_wall wall_of(const struct etld *etld, etl_mono t)
-{
-	etl_dur left = etl_mono_diff(t, etl_mono_now(etld->clock));
-
-	return t.us ? etl_wall_add(etl_now(etld->clock), left) : (etl_wall){0};
-}
-
-/* When its next slot fires. */
-static etl_wall fires_at(const struct etld *etld, const struct etld_job *job)
-{
-	if (!job->sched.next.ms)
-		return (etl_wall){0};
-	return etl_wall_add(job->sched.next, etl_job_jitter(job->job, etld->host));
-}
-
-struct host_search {
-	const char *host;
-	etl_wall now;
-	struct etl_why_job *out;
-	char *why;
-	size_t size;
-};
-
-static void look_at_host(void *ctx, const struct etld_gate_facts *facts)
-{
-	struct host_search *search = ctx;
-	const struct etl_source_state *s = &facts->state;
-	bool open = etl_streq(s->breaker.state, "open") && s->breaker.until.ms > search->now.ms;
-
-	if (!etl_streq(s->host, search->host) || (!open && s->hold_until.ms <= search->now.ms))
-		return;
-	search->out->host_why = search->why;
-	search->out->host_until = open ? s->breaker.until : s->hold_until;
-	if (open)
-		snprintf(search->why, search->size,
-			"its breaker is open after %lld failed requests in a row, the last: %s",
-			(long long)s->breaker.failures, s->breaker.reason);
-	else
-		snprintf(search->why, search->size, "it asked for that: %s", s->hold_reason);
-}
-
-/* Texts that facts point to. */
-struct texts {
-	char host[ETL_REASON_MAX + 128];
-	struct etl_why_run last;
-	struct etld_progress progress;
-};
-
-static void fill_running(const struct etld_job *job, struct texts *texts, struct etl_why_job *f)
-{
-	struct etld_run *run = etld_running(job);
-
-	if (!run)
-		return;
-	etld_exec_progress(run, &texts->progress);
-	f->run_id = etld_exec_run_id(run);
-	f->started = etld_exec_run(run)->started;
-	f->step = texts->progress.step;
-	f->partition = texts->progress.partition;
-	f->records = texts->progress.records;
-	f->windows = texts->progress.windows;
-	f->retrying = texts->progress.waiting;
-	f->trigger = &job->sched.running;
-}
-
-static void fill_waiting(const struct etld *etld, const struct etld_job *job, struct etl_why_job *f)
-{
-	struct etl_sched_facts facts;
-
-	etl_sched_facts(etld->sched, &facts);
-	f->waiting = etl_sched_has_waiting(&job->sched);
-	f->ahead = etl_sched_ahead(etld->sched, &job->sched);
-	f->active = facts.active;
-	f->max_active = facts.max_active;
-	f->away_why = etld->mongodb_reason;
-	f->away_since = etld->mongodb_tried ? etld->mongodb_away : (etl_wall){0};
-	f->away_next = etld->mongodb_next;
-	f->held_until = wall_of(etld, job->sched.held_until);
-	f->sense_said = job->sched.sense_said;
-	f->sense_slot = job->sched.waiting.slot;
-	f->sense_next = wall_of(etld, job->sched.sense_next);
-	f->sense_until = wall_of(etld, job->sched.sensing_until);
-}
-
-static void fill_job(struct etld *etld, const struct etld_job *job, const struct why_query *q,
-	struct texts *texts, struct etl_why_job *f)
-{
-	struct host_search search = {job->job->host, etl_now(etld->clock), f, texts->host,
-		sizeof texts->host};
-
-	*f = (struct etl_why_job){
-		.name = job->name,
-		.job = job->job,
-		.now = search.now,
-		.phase = etl_sched_phase(etld->sched, &job->sched),
-		.slot = job->sched.next,
-		.jitter = etl_job_jitter(job->job, etld->host),
-		.paused_by = job->pause_who,
-		.pause_why = job->pause_reason,
-		.paused_at = job->paused_at,
-		.skip = job->sched.last_skip.last.ms ? &job->sched.last_skip : q ? &q->skip : NULL,
-	};
-	fill_running(job, texts, f);
-	fill_waiting(etld, job, f);
-	if (*search.host)
-		etld_gates_each(etld_http_gates(etld->http), look_at_host, &search);
-	if (q && q->asked)
-		f->owed = &q->owed;
-	if (q && q->asked && !bson_empty(&q->last)) {
-		etl_explain_run(&q->last, &texts->last);
-		texts->last.config = job->job;
-		f->last = &texts->last;
-	}
-}
+/* ---- the answer ------------------------------------------------------------------------------ */
 
 static void fill_links(struct etld *etld, struct etl_why_link *links, size_t n)
 {
@@ -220,11 +106,9 @@ static void fill_links(struct etld *etld, struct etl_why_link *links, size_t n)
 		if (!job)
 			continue;
 		links[i].phase = etl_sched_phase(etld->sched, &job->sched);
-		links[i].fire = fires_at(etld, job);
+		links[i].fire = etld_why_fires(etld, job);
 	}
 }
-
-/* ---- the answer ------------------------------------------------------------------------------ */
 
 static void add_list(struct etl_json *reply, const char *key, const struct etl_why_list *list)
 {
@@ -250,21 +134,38 @@ static void add_why(struct etl_json *reply, struct etl_why *why)
 	etl_why_fini(why);
 }
 
+/* What the worker found; `last` takes a run that the facts then point to. */
+static void fill_found(const struct why_query *q, struct etl_why_run *last, struct etl_why_job *f)
+{
+	if (!f->skip)
+		f->skip = &q->skip;
+	if (!q->asked)
+		return;
+	f->owed = &q->owed;
+	if (bson_empty(&q->last))
+		return;
+	etl_explain_run(&q->last, last);
+	last->config = f->job;
+	f->last = last;
+}
+
 static void answer_job(struct etld *etld, struct etld_job *job, struct why_query *q,
 	struct etl_json *reply)
 {
 	struct etl_why why = {0};
-	struct etl_why_job facts;
-	struct texts texts;
+	struct etld_why_facts facts;
+	struct etl_why_run last;
 	char reason[ETL_REASON_MAX];
 
 	if (q)
 		fill_links(etld, q->owed.links, q->owed.n_links);
-	fill_job(etld, job, q, &texts, &facts);
-	etl_why_of_job(&facts, &why);
+	etld_why_facts(etld, job, &facts);
+	if (q)
+		fill_found(q, &last, &facts.job);
+	etl_why_of_job(&facts.job, &why);
 	etl_json_add_text(reply, "subject", "job");
 	etl_json_add_text(reply, "job", job->name);
-	etl_json_add_text(reply, "state", etl_sched_phase_word(facts.phase));
+	etl_json_add_text(reply, "state", etl_sched_phase_word(facts.job.phase));
 	etl_json_add_text(reply, "health", etld_job_health(etld, job, reason, sizeof reason));
 	etl_json_add_text(reply, "reason", reason);
 	add_why(reply, &why);
@@ -281,7 +182,7 @@ static void answer_run(struct etld *etld, struct why_query *q)
 	job = etld_job_find(etld, facts.job);
 	if (job) {
 		facts.config = job->job;
-		facts.next_fire = fires_at(etld, job);
+		facts.next_fire = etld_why_fires(etld, job);
 		facts.paused = job->sched.paused;
 	}
 	etl_why_of_run(&facts, &why);
@@ -336,7 +237,7 @@ static void answer_window(struct etld *etld, struct why_query *q)
 		struct etl_why one = {0};
 
 		q->windows[i].phase = job ? etl_sched_phase(etld->sched, &job->sched) : ETL_PHASE_IDLE;
-		q->windows[i].fire = job ? fires_at(etld, job) : (etl_wall){0};
+		q->windows[i].fire = job ? etld_why_fires(etld, job) : (etl_wall){0};
 		q->windows[i].jitter = etl_job_jitter(q->job, etld->host);
 		fill_links(etld, q->windows[i].links, q->windows[i].n_links);
 		etld_partition_text(q->job, q->partitions[i], name, sizeof name);

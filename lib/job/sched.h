@@ -193,6 +193,9 @@ enum etl_sched_phase etl_sched_phase(const struct etl_sched *sched,
 /* Something waits behind the run that goes, or for a place. */
 bool etl_sched_has_waiting(const struct etl_sched_job *job);
 
+/* What waits for a place is a piece of a backfill and nothing else. */
+bool etl_sched_only_backfill(const struct etl_sched_job *job);
+
 /* How many jobs are before it in its lane; 0 too if it waits for no place. */
 size_t etl_sched_ahead(const struct etl_sched *sched, const struct etl_sched_job *job);
 

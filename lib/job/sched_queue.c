@@ -483,6 +483,11 @@ enum etl_sched_phase etl_sched_phase(const struct etl_sched *sched,
 									  ETL_PHASE_IDLE;
 }
 
+bool etl_sched_only_backfill(const struct etl_sched_job *job)
+{
+	return job->in_ready[LANE_BACKFILL] && !job->in_ready[LANE_LIVE];
+}
+
 size_t etl_sched_ahead(const struct etl_sched *sched, const struct etl_sched_job *job)
 {
 	int lane = job->in_ready[LANE_LIVE] ? LANE_LIVE : LANE_BACKFILL;

@@ -134,6 +134,22 @@ static void is_paused(const struct etl_why_job *f, struct etl_why *why)
 	etl_why_hint(why, "etlctl run %s --force runs it once all the same", f->name);
 }
 
+static void tell_retry(const struct etl_why_job *f, struct etl_why *why)
+{
+	char at[ETL_TIME_TEXT_BYTES];
+	const char *of = f->retrying == 1 ? "it" : "the first of them";
+	bool known = f->retry_why && *f->retry_why;
+
+	if (!f->retrying)
+		return;
+	etl_why_because(why, "%zu of its partitions wait%s for a retry (retry.backoff, or as long as the "
+			     "source asked for)", f->retrying, f->retrying == 1 ? "s" : "");
+	if (known)
+		etl_why_because(why, "%s failed: %s", of, f->retry_why);
+	if (f->retry_at.ms)
+		etl_why_next(why, f->retry_at, "%s is tried again at %s", of, stamp(f->retry_at, at));
+}
+
 static void is_running(const struct etl_why_job *f, struct etl_why *why)
 {
 	struct etl_why_run run = {.trigger = etl_trigger_word(f->trigger->kind),
@@ -149,9 +165,7 @@ static void is_running(const struct etl_why_job *f, struct etl_why *why)
 		f->job->partition_names[0] ? " of partition " : "",
 		f->job->partition_names[0] ? f->partition : "", (unsigned long long)f->records,
 		(unsigned long long)f->windows);
-	if (f->retrying)
-		etl_why_because(why, "%zu of its partitions wait for a retry (retry.backoff, or as long "
-				     "as the source asked for)", f->retrying);
+	tell_retry(f, why);
 	if (f->waiting)
 		etl_why_because(why, "another trigger waits behind it");
 	etl_why_next(why, etl_wall_add(f->started, f->job->timeout),
@@ -183,10 +197,15 @@ static void is_sensing(const struct etl_why_job *f, struct etl_why *why)
 
 static void needs_place(const struct etl_why_job *f, struct etl_why *why)
 {
-	etl_why_because(why, "ready, but %u of %u places for runs are taken (limits.max_active)",
-		f->active, f->max_active);
-	if (f->ahead == 1)
-		etl_why_because(why, "1 job is before it");
+	if (f->only_backfill)
+		etl_why_because(why, "a piece of its backfill is ready; %u of %u places for runs are taken "
+				     "(limits.max_active), %u of them by backfills, which get half, behind "
+				     "live runs", f->active, f->max_active, f->active_backfills);
+	else
+		etl_why_because(why, "ready, but %u of %u places for runs are taken (limits.max_active)",
+			f->active, f->max_active);
+	if (f->ahead < 2)
+		etl_why_because(why, "%s job is before it", f->ahead ? "1" : "no");
 	else
 		etl_why_because(why, "%zu jobs are before it", f->ahead);
 	etl_why_next(why, (etl_wall){0}, "a run ends%s",
@@ -282,6 +301,43 @@ static void add_host(const struct etl_why_job *f, struct etl_why *why)
 	etl_why_hint(why, "etlctl status shows the hosts");
 }
 
+static void add_backfill(const struct etl_why_backfill *f, struct etl_why *why)
+{
+	const struct etl_backfill *b = &f->facts;
+	char from[ETL_TIME_TEXT_BYTES], to[ETL_TIME_TEXT_BYTES], until[ETL_TIME_TEXT_BYTES];
+
+	stamp(f->until, until);
+	etl_why_because(why, "backfill %s of windows from %s to %s goes on: %llu of %llu windows are done; "
+			     "%s%s%s%s", b->id, stamp(b->range.start, from), stamp(b->range.end, to),
+		(unsigned long long)b->done, (unsigned long long)b->windows,
+		*f->waits_for ? "it waits: " : "a piece of it runs", f->waits_for,
+		f->until.ms ? ", until " : "", f->until.ms ? until : "");
+}
+
+static void add_backfills(const struct etl_why_job *f, struct etl_why *why)
+{
+	for (size_t i = 0; i < f->n_backfills && i < ETL_WHY_BACKFILLS; i++)
+		add_backfill(&f->backfills[i], why);
+	if (f->n_backfills > ETL_WHY_BACKFILLS)
+		etl_why_because(why, "%zu more backfills go on", f->n_backfills - ETL_WHY_BACKFILLS);
+	if (f->n_backfills)
+		etl_why_hint(why, "etlctl backfills %s", f->name);
+}
+
+static void add_deadline(const struct etl_why_job *f, struct etl_why *why)
+{
+	char what[300], due[ETL_TIME_TEXT_BYTES], length[ETL_DURATION_TEXT_BYTES];
+
+	if (!f->deadline)
+		return;
+	window_text(f->job, f->deadline->window, f->deadline_of, what, sizeof what);
+	etl_duration_format(f->job->deadline, length, sizeof length);
+	etl_why_because(why, "%s %s %s (deadline: window.end + %s)", what,
+		etl_deadline_is_missed(f->deadline, f->now) ? "was not closed by its deadline" :
+							      "has to be closed by",
+		stamp(f->deadline->due, due), length);
+}
+
 static void add_last(const struct etl_why_job *f, struct etl_why *why)
 {
 	const struct etl_why_run *last = f->last;
@@ -328,6 +384,8 @@ void etl_why_of_job(const struct etl_why_job *facts, struct etl_why *why)
 	}
 	add_host(facts, why);
 	add_owed(facts, why);
+	add_deadline(facts, why);
+	add_backfills(facts, why);
 	add_last(facts, why);
 	if (facts->skip && facts->skip->last.ms)
 		etl_why_skip(facts->job, facts->skip, why);

@@ -7,6 +7,7 @@
 #ifndef ETL_JOB_WHY_H
 #define ETL_JOB_WHY_H
 
+#include "job/deadline.h"
 #include "job/sched.h"
 #include "state/state.h"
 
@@ -87,6 +88,14 @@ struct etl_why_run {
 	bool paused;
 };
 
+/* A backfill of the job that this etld drives. */
+struct etl_why_backfill {
+	struct etl_backfill facts;
+	const char *waits_for; /* static; "" = its piece runs */
+	etl_wall until;	       /* ms == 0 = not known */
+};
+#define ETL_WHY_BACKFILLS 4 /* that are told */
+
 struct etl_why_job {
 	const char *name;
 	const struct etl_job *job;
@@ -103,10 +112,14 @@ struct etl_why_job {
 	etl_wall started;
 	const struct etl_trigger *trigger;
 	uint64_t records, windows;
-	size_t retrying; /* partitions that wait for a retry */
+	size_t retrying; /* partitions that wait for a retry: */
+	etl_wall retry_at;     /* when the first of them is tried again; ms == 0 = not known */
+	const char *retry_why; /* its failure; NULL or "" = not known */
 
 	size_t ahead; /* waits for a place: jobs before it */
 	unsigned active, max_active;
+	bool only_backfill; /* nothing but a backfill's piece waits: */
+	unsigned active_backfills;
 
 	const char *away_why; /* MongoDB */
 	etl_wall away_since, away_next;
@@ -118,6 +131,13 @@ struct etl_why_job {
 
 	const char *host_why; /* the host is left alone; NULL = it is not */
 	etl_wall host_until;
+
+	const struct etl_why_backfill *backfills;
+	size_t n_backfills; /* all there are, also if more than ETL_WHY_BACKFILLS */
+
+	/* the window that has to be closed first; NULL = none, or it has no deadline */
+	const struct etl_deadline *deadline;
+	const struct etl_partition *deadline_of;
 
 	const struct etl_skip *skip; /* the last ones; NULL or last.ms == 0: none is known */
 	const struct etl_why_run *last; /* the last run; NULL = none, or not known */

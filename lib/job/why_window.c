@@ -163,6 +163,22 @@ static void not_due(const struct etl_why_window *f, struct etl_why *why)
 		etl_why_hint(why, "etlctl run %s --window reads it again", f->job->name);
 }
 
+/* Its own deadline, as long as it is not closed. */
+static void tell_deadline(const struct etl_why_window *f, struct etl_why *why)
+{
+	struct etl_deadline d = {f->window, etl_wall_add(f->window.end, f->job->deadline)};
+	char due[ETL_TIME_TEXT_BYTES], length[ETL_DURATION_TEXT_BYTES];
+
+	if (is_whole(f) || !f->job->deadline.us || !f->due ||
+		(f->has_entry && etl_window_is_closed(f->entry.state)))
+		return;
+	etl_duration_format(f->job->deadline, length, sizeof length);
+	etl_why_because(why, "%s %s (deadline: window.end + %s)",
+		etl_deadline_is_missed(&d, f->now) ? "it was not closed by its deadline" :
+						     "it has to be closed by",
+		stamp(d.due, due), length);
+}
+
 /* ---- what it waits for --------------------------------------------------------------------- */
 
 static void link_text(const struct etl_why_link *l, char *out, size_t size)
@@ -175,6 +191,20 @@ static void link_text(const struct etl_why_link *l, char *out, size_t size)
 		snprintf(out, size, "window %s of job %s%s%s", stamp(l->window.start, start), l->job->name,
 			l->job->partition_names[0] ? ", partition " : "",
 			l->job->partition_names[0] ? l->partition->name : "");
+}
+
+/* What ends such a phase. A run is about to start: when the next slot is says nothing. */
+static const char *held_by(enum etl_sched_phase phase)
+{
+	static const char *const words[ETL_PHASE_MAX] = {
+		[ETL_PHASE_SENSING] = "what it waits for has come",
+		[ETL_PHASE_PLACE] = "a place is free",
+		[ETL_PHASE_STORE] = "MongoDB is back",
+		[ETL_PHASE_HELD] = "another etld gives its lease back",
+		[ETL_PHASE_STOPPING] = "etld is started again",
+	};
+
+	return words[phase];
 }
 
 /* Why the last of the chain is not there, and what will change that. */
@@ -199,14 +229,16 @@ static void tell_root(const struct etl_why_link *l, struct etl_why *why)
 		etl_why_next(why, (etl_wall){0}, "job %s is running", l->job->name);
 		break;
 	case ETL_PHASE_IDLE:
+	case ETL_PHASE_MAX:
+		if (l->fire.ms)
+			etl_why_next(why, l->fire, "job %s runs", l->job->name);
+		break;
 	case ETL_PHASE_SENSING:
 	case ETL_PHASE_PLACE:
 	case ETL_PHASE_STORE:
 	case ETL_PHASE_HELD:
 	case ETL_PHASE_STOPPING:
-	case ETL_PHASE_MAX:
-		if (l->fire.ms)
-			etl_why_next(why, l->fire, "job %s runs", l->job->name);
+		etl_why_next(why, (etl_wall){0}, "job %s runs, when %s", l->job->name, held_by(l->phase));
 		break;
 	}
 	etl_why_hint(why, "etlctl why %s", l->job->name);
@@ -239,14 +271,17 @@ static void tell_next(const struct etl_why_window *f, struct etl_why *why)
 		etl_why_next(why, (etl_wall){0}, "the run that goes may take it, else the next one");
 		break;
 	case ETL_PHASE_IDLE:
+	case ETL_PHASE_MAX:
+		etl_why_next(why, f->fire, "the next run of job %s %s it", f->job->name,
+			f->lost ? "gives up" : "takes");
+		break;
 	case ETL_PHASE_SENSING:
 	case ETL_PHASE_PLACE:
 	case ETL_PHASE_STORE:
 	case ETL_PHASE_HELD:
 	case ETL_PHASE_STOPPING:
-	case ETL_PHASE_MAX:
-		etl_why_next(why, f->fire, "the next run of job %s %s it", f->job->name,
-			f->lost ? "gives up" : "takes");
+		etl_why_next(why, (etl_wall){0}, "a run of job %s %s it, when %s", f->job->name,
+			f->lost ? "gives up" : "takes", held_by(f->phase));
 		break;
 	}
 	etl_why_hint(why, "etlctl why %s", f->job->name);
@@ -261,6 +296,7 @@ void etl_why_of_window(const struct etl_why_window *f, struct etl_why *why)
 		not_due(f, why);
 	} else {
 		tell_due(f, why);
+		tell_deadline(f, why);
 		if (f->lost)
 			etl_why_because(why, "it is older than the source keeps (window.retention)");
 		if (f->n_links)

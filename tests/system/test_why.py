@@ -104,7 +104,7 @@ def test_a_run_that_goes_and_one_that_waits(etld, silent):
     assert why(daemon, run_id[-8:])["because"][0] == said["because"][0]  # a run without a record yet
     waits = why(daemon, "other")
     assert waits["state"] == "ready" and "1 of 1 places" in waits["because"][0]
-    assert "0 jobs are before it" in waits["because"][1] and waits["next"]["what"].startswith("a run ends")
+    assert "no job is before it" in waits["because"][1] and waits["next"]["what"].startswith("a run ends")
     daemon.ctl("cancel", run_id)
     wait_for(lambda: why(daemon, run_id)["subject"] == "run", "the end of the run")
     ended = why(daemon, run_id)
@@ -253,6 +253,39 @@ def test_a_run_after_another_job(etld, db, metadata):
     daemon.run("a")
     run = wait_for(lambda: metadata["runs"].find_one({"job": "b", "trigger": "after"}), "the run of b")
     assert why(daemon, run["run_id"])["because"][0] == "it ran because job a had closed or changed windows"
+
+
+def test_a_run_that_waits_for_a_retry(etld):
+    with HostSim() as host:
+        host.say(503)
+        retry = {"max": 3, "backoff": "5m", "max_backoff": "5m"}
+        daemon = etld({"a": fetch(host.port, retry=retry, deadline="window.end + 20m")})
+        daemon.start()
+        daemon.ctl("run", "a")
+        said = wait_for(lambda: (s := why(daemon, "a")) and "wait" in str(s["because"]) and s, "the retry")
+        assert said["state"] == "running" and "503" in said["because"][3]
+        assert said["because"][2].startswith("1 of its partitions waits for a retry")
+        assert said["next"]["what"] == "it is tried again at " + said["next"]["at"]
+        window = why(daemon, "a", "--window", iso(hour(4)))
+        assert f"it was not closed by its deadline {iso(hour(3) + dt.timedelta(minutes=20))} " \
+               "(deadline: window.end + 20m)" in window["because"]
+
+
+def test_a_job_that_is_backfilled(etld, db):
+    """Its pieces come at a rate: it says so, and until when."""
+    fill(db)
+    daemon = etld({"a": copy("raw", "clean")})
+    daemon.start()
+    begun = daemon.ctl("backfill", "a", "--from", iso(hour(4)), "--rate", "1/h").json["backfill"]
+    said = wait_for(lambda: (s := why(daemon, "a")) and "it waits: its rate, until" in str(s) and s,
+                    lambda: why(daemon, "a"))
+    (line,) = [b for b in said["because"] if b.startswith("backfill ")]
+    assert begun["backfill_id"] in line and f"from {iso(hour(4))} to {iso(hour(0))}" in line
+    assert "1 of 4 windows are done" in line and "etlctl backfills a" in said["hints"]
+    daemon.ctl("pause", "a")
+    assert "it waits: the job is paused" in str(why(daemon, "a")["because"])
+    daemon.ctl("cancel", begun["backfill_id"])
+    wait_for(lambda: "backfill" not in str(why(daemon, "a")["hints"]), "its end")
 
 
 @pytest.mark.daemon

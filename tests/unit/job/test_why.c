@@ -15,51 +15,41 @@ static void test_each_phase(void **state)
 	static const char *const wanted[] = {
 		[ETL_PHASE_IDLE] =
 			"idle until its slot 2026-07-01T11:10:00Z, which fires at "
-			"2026-07-01T11:10:26.500Z "
-			"(jitter 26s500ms on this host) > its slot 2026-07-01T11:10:00Z fires "
-			"@ "
-			"2026-07-01T11:10:26.500Z | etlctl run a runs it at once",
+			"2026-07-01T11:10:26.500Z (jitter 26s500ms on this host) > its slot "
+			"2026-07-01T11:10:00Z fires @ 2026-07-01T11:10:26.500Z | etlctl run "
+			"a runs it at once",
 		[ETL_PHASE_PAUSED] =
 			"paused by uid 7 (pid 1) since 2026-06-30T08:00:00Z: service moves | "
-			"etlctl resume a | "
-			"etlctl run a --force runs it once all the same",
+			"etlctl resume a | etlctl run a --force runs it once all the same",
 		[ETL_PHASE_RUNNING] =
 			"run " RUN " goes since 2026-07-01T10:10:27Z, because its slot "
-			"2026-07-01T10:10:00Z had come; "
-			"it is at step load; 24 records and 3 windows so far; 1 of its "
-			"partitions wait for a retry "
-			"(retry.backoff, or as long as the source asked for); another trigger "
-			"waits behind it > the run ends, or is ended by schedule.timeout "
-			"(10m) @ 2026-07-01T10:20:27Z | "
-			"etlctl logs a -f",
+			"2026-07-01T10:10:00Z had come; it is at step load; 24 records and 3 "
+			"windows so far; 1 of its partitions waits for a retry "
+			"(retry.backoff, or as long as the source asked for); it failed: "
+			"HTTP 503; another trigger waits behind it > it is tried again at "
+			"2026-07-01T10:12:00Z @ 2026-07-01T10:12:00Z | etlctl logs a -f",
 		[ETL_PHASE_SENSING] =
 			"its slot 2026-07-01T10:10:00Z waits for its sensor: wait_for "
-			"collection orders; the sensor "
-			"saw: the newest is 2h old; it waits until 2026-07-01T11:10:00Z, then "
-			"the slot is skipped "
-			"(wait_for.timeout) > the sensor is asked again (wait_for.poke: 5m) @ "
-			"2026-07-01T10:35:00Z",
+			"collection orders; the sensor saw: the newest is 2h old; it waits "
+			"until 2026-07-01T11:10:00Z, then the slot is skipped "
+			"(wait_for.timeout) > the sensor is asked again (wait_for.poke: 5m) "
+			"@ 2026-07-01T10:35:00Z",
 		[ETL_PHASE_PLACE] =
-			"ready, but 16 of 16 places for runs are taken (limits.max_active); 3 "
-			"jobs are before it > "
-			"a run ends and those before it have had their turn | etlctl simulate "
-			"shows where slots "
-			"meet; schedule.jitter spreads them",
+			"ready, but 16 of 16 places for runs are taken (limits.max_active); "
+			"3 jobs are before it > a run ends and those before it have had "
+			"their turn | etlctl simulate shows where slots meet; "
+			"schedule.jitter spreads them",
 		[ETL_PHASE_STORE] =
 			"MongoDB is away since 2026-07-01T10:00:00Z: connection refused; no "
-			"slot is lost: they are "
-			"decided when MongoDB is back > MongoDB is asked again @ "
-			"2026-07-01T10:30:15Z | etlctl status",
+			"slot is lost: they are decided when MongoDB is back > MongoDB is "
+			"asked again @ 2026-07-01T10:30:15Z | etlctl status",
 		[ETL_PHASE_HELD] =
-			"another etld has the lease of the job, until 2026-07-01T10:30:30Z if "
-			"it does not renew it > "
-			"the lease is asked for again @ 2026-07-01T10:30:30Z | etlctl runs a "
-			"shows the runs of all "
-			"etlds",
+			"another etld has the lease of the job, until 2026-07-01T10:30:30Z "
+			"if it does not renew it > the lease is asked for again @ "
+			"2026-07-01T10:30:30Z | etlctl runs a shows the runs of all etlds",
 		[ETL_PHASE_STOPPING] =
 			"etld is stopping: nothing starts any more > etld is started again; "
-			"missed slots are decided "
-			"then (misfire)",
+			"missed slots are decided then (misfire)",
 	};
 	struct etl_job job = hourly();
 	struct etl_trigger trigger = {.kind = ETL_TRIGGER_SCHEDULE,
@@ -68,24 +58,39 @@ static void test_each_phase(void **state)
 	(void)state;
 	assert_int_equal(sizeof wanted / sizeof *wanted, ETL_PHASE_MAX);
 	for (int phase = 0; phase < ETL_PHASE_MAX; phase++) {
-		struct etl_why_job f = {.name = "a", .job = &job,
+		struct etl_why_job f = {
+			.name = "a",
+			.job = &job,
 			.now = at("2026-07-01T10:30:00Z"),
 			.phase = (enum etl_sched_phase)phase,
-				.slot = at("2026-07-01T11:10:00Z"),
-			.jitter = ETL_MS(26500), .waiting = true, .paused_by = "uid 7 (pid 1)",
-			.pause_why = "service moves", .paused_at = at("2026-06-30T08:00:00Z"),
-			.run_id = RUN, .step = "load", .partition = "x",
-				.started = at("2026-07-01T10:10:27Z"),
-			.trigger = &trigger, .records = 24, .windows = 3, .retrying = 1,
-				.ahead = 3, .active = 16,
-			.max_active = 16, .away_why = "connection refused",
+			.slot = at("2026-07-01T11:10:00Z"),
+			.jitter = ETL_MS(26500),
+			.waiting = true,
+			.paused_by = "uid 7 (pid 1)",
+			.pause_why = "service moves",
+			.paused_at = at("2026-06-30T08:00:00Z"),
+			.run_id = RUN,
+			.step = "load",
+			.partition = "x",
+			.started = at("2026-07-01T10:10:27Z"),
+			.trigger = &trigger,
+			.records = 24,
+			.windows = 3,
+			.retrying = 1,
+			.retry_at = at("2026-07-01T10:12:00Z"),
+			.retry_why = "HTTP 503",
+			.ahead = 3,
+			.active = 16,
+			.max_active = 16,
+			.away_why = "connection refused",
 			.away_since = at("2026-07-01T10:00:00Z"),
-				.away_next = at("2026-07-01T10:30:15Z"),
-			.held_until = at("2026-07-01T10:30:30Z"), .sense_said = "the newest "
-				"is 2h old",
+			.away_next = at("2026-07-01T10:30:15Z"),
+			.held_until = at("2026-07-01T10:30:30Z"),
+			.sense_said = "the newest is 2h old",
 			.sense_slot = at("2026-07-01T10:10:00Z"),
-				.sense_next = at("2026-07-01T10:35:00Z"),
-			.sense_until = at("2026-07-01T11:10:00Z")};
+			.sense_next = at("2026-07-01T10:35:00Z"),
+			.sense_until = at("2026-07-01T11:10:00Z"),
+		};
 		struct etl_why why = {0};
 
 		assert_non_null(wanted[phase]);
@@ -93,6 +98,87 @@ static void test_each_phase(void **state)
 		etl_why_of_job(&f, &why);
 		says(&why, wanted[phase]);
 	}
+	unmake(&job);
+}
+
+static void test_retries(void **state)
+{
+	struct etl_job job = hourly();
+	struct etl_trigger trigger = {.kind = ETL_TRIGGER_AFTER, .cause = "up"};
+	struct etl_why_job f = {.name = "a", .job = &job, .phase = ETL_PHASE_RUNNING, .run_id = RUN,
+		.step = "extract", .partition = "x", .started = at("2026-07-01T10:10:27Z"),
+		.trigger = &trigger, .retrying = 2, .retry_at = at("2026-07-01T10:12:00Z"),
+		.retry_why = ""};
+	struct etl_why why = {0};
+
+	(void)state;
+	etl_why_of_job(&f, &why);
+	assert_string_equal(why.because.items[2], "2 of its partitions wait for a retry "
+		"(retry.backoff, or as long as the source asked for)");
+	assert_int_equal(why.because.n, 3); /* the failure is not known */
+	assert_string_equal(why.next, "the first of them is tried again at 2026-07-01T10:12:00Z");
+	etl_why_fini(&why);
+	f.retrying = 0;
+	etl_why_of_job(&f, &why);
+	assert_int_equal(why.because.n, 2);
+	assert_string_equal(why.next, "the run ends, or is ended by schedule.timeout (10m)");
+	etl_why_fini(&why);
+	unmake(&job);
+}
+
+static void test_backfills(void **state)
+{
+	struct etl_job job = hourly();
+	struct etl_why_backfill list[ETL_WHY_BACKFILLS] = {
+		{.facts = {.id = "0197c5d2", .range = {at("2026-01-01T00:00:00Z"), at("2026-03-01T00:00:00Z")},
+			 .windows = 1416, .done = 24},
+			.waits_for = "its rate", .until = at("2026-07-01T10:31:00Z")},
+		{.facts = {.id = "0197c5d3"}, .waits_for = ""},
+	};
+	struct etl_why_job f = {.name = "a", .job = &job, .phase = ETL_PHASE_PLACE, .active = 4,
+		.max_active = 4, .active_backfills = 2, .only_backfill = true, .backfills = list,
+		.n_backfills = 2};
+	struct etl_why why = {0};
+
+	(void)state;
+	etl_why_of_job(&f, &why);
+	says(&why, "a piece of its backfill is ready; 4 of 4 places for runs are taken "
+		"(limits.max_active), 2 of them by backfills, which get half, behind live "
+		"runs; no job is before it; backfill 0197c5d2 of windows from "
+		"2026-01-01T00:00:00Z to 2026-03-01T00:00:00Z goes on: 24 of 1416 windows "
+		"are done; it waits: its rate, until 2026-07-01T10:31:00Z; backfill 0197c5d3 "
+		"of windows from 1970-01-01T00:00:00Z to 1970-01-01T00:00:00Z goes on: 0 of "
+		"0 windows are done; a piece of it runs > a run ends | etlctl simulate shows "
+		"where slots meet; schedule.jitter spreads them | etlctl backfills a");
+	for (size_t i = 2; i < ETL_WHY_BACKFILLS; i++)
+		list[i] = list[1];
+	f.n_backfills = ETL_WHY_BACKFILLS + 3;
+	etl_why_of_job(&f, &why);
+	assert_string_equal(why.because.items[why.because.n - 1], "3 more backfills go on");
+	etl_why_fini(&why);
+	unmake(&job);
+}
+
+static void test_deadlines(void **state)
+{
+	struct etl_job job = hourly();
+	struct etl_deadline due = {{at("2026-07-01T08:00:00Z"), at("2026-07-01T09:00:00Z")},
+		at("2026-07-01T09:20:00Z")};
+	struct etl_why_job f = {.name = "a", .job = &job, .phase = ETL_PHASE_IDLE,
+		.now = at("2026-07-01T09:19:59Z"), .deadline = &due, .deadline_of = job.partitions};
+	struct etl_why why = {0};
+
+	(void)state;
+	job.deadline = ETL_MINUTES(20);
+	etl_why_of_job(&f, &why);
+	assert_string_equal(why.because.items[1], "window 2026-07-01T08:00:00Z has to be "
+		"closed by 2026-07-01T09:20:00Z (deadline: window.end + 20m)");
+	etl_why_fini(&why);
+	f.now = due.due;
+	etl_why_of_job(&f, &why);
+	assert_string_equal(why.because.items[1], "window 2026-07-01T08:00:00Z was not "
+		"closed by its deadline 2026-07-01T09:20:00Z (deadline: window.end + 20m)");
+	etl_why_fini(&why);
 	unmake(&job);
 }
 
@@ -106,10 +192,9 @@ static void test_a_job_without_slots(void **state)
 
 	(void)state;
 	etl_why_of_job(&f, &why);
-	says(&why, "idle: it has no slots of its own; it also runs when a window of up, other "
-		"is closed or "
-		   "changed > a window of up, other is closed or changed | etlctl run b runs "
-		"it at once");
+	says(&why, "idle: it has no slots of its own; it also runs when a window of up, "
+		"other is closed or changed > a window of up, other is closed or changed | "
+		"etlctl run b runs it at once");
 }
 
 static void test_what_else_is_told_of_a_job(void **state)
@@ -119,8 +204,7 @@ static void test_what_else_is_told_of_a_job(void **state)
 		ETL_SKIP_MISFIRE};
 	struct etl_why_run last = {.run_id = RUN, .job = "a", .state = "failed",
 		.reason = "HTTP 500",
-		.trigger = "manual", .cause = "uid 0 (pid "
-			"9)", .ended = at("2026-07-01T10:00:00Z")};
+		.trigger = "manual", .cause = "uid 0 (pid 9)", .ended = at("2026-07-01T10:00:00Z")};
 	struct etl_why_job f = {.name = "a", .job = &job, .phase = ETL_PHASE_IDLE,
 		.slot = at("2026-07-01T11:10:00Z"), .host_why = "5 failed requests in a row, "
 			"the last: HTTP 503",
@@ -130,20 +214,14 @@ static void test_what_else_is_told_of_a_job(void **state)
 	(void)state;
 	etl_why_of_job(&f, &why);
 	says(&why, "idle until its slot 2026-07-01T11:10:00Z; its host api.example.org is "
-		"left alone until "
-		   "2026-07-01T10:40:00Z: 5 failed requests in a row, the last: HTTP 503; its "
-		"last run " RUN
-		   " ended failed at 2026-07-01T10:00:00Z: HTTP 500; it ran because it was "
-		"started by hand, by "
-		   "uid 0 (pid 9); slots 2026-07-01T08:10:00Z to 2026-07-01T09:10:00Z (2) did "
-		"not run: missed "
-		   "while etld was down, MongoDB away or the clock jumped (schedule.misfire: "
-		"run_latest) > its "
-		   "slot 2026-07-01T11:10:00Z fires @ 2026-07-01T11:10:00Z | etlctl run a "
-		"runs it at once | "
-		   "etlctl status shows the hosts | etlctl why " RUN " | schedule.misfire: "
-		"run_each makes up "
-		   "each missed slot");
+		"left alone until 2026-07-01T10:40:00Z: 5 failed requests in a row, the "
+		"last: HTTP 503; its last run " RUN " ended failed at 2026-07-01T10:00:00Z: "
+		"HTTP 500; it ran because it was started by hand, by uid 0 (pid 9); slots "
+		"2026-07-01T08:10:00Z to 2026-07-01T09:10:00Z (2) did not run: missed while "
+		"etld was down, MongoDB away or the clock jumped (schedule.misfire: "
+		"run_latest) > its slot 2026-07-01T11:10:00Z fires @ 2026-07-01T11:10:00Z | "
+		"etlctl run a runs it at once | etlctl status shows the hosts | etlctl why "
+		RUN " | schedule.misfire: run_each makes up each missed slot");
 	unmake(&job);
 }
 
@@ -156,17 +234,14 @@ static void test_each_trigger(void **state)
 	} wanted[] = {
 		[ETL_TRIGGER_SCHEDULE] = {"its slot 2026-07-01T10:10:00Z had come", NULL},
 		[ETL_TRIGGER_CATCH_UP] = {"its slot 2026-07-01T10:10:00Z was missed and made "
-			"up "
-					  "(schedule.misfire: run_each)",
+			"up (schedule.misfire: run_each)",
 			"windows were owed: a run before it had failed, or MongoDB or etld "
 			"was down"},
 		[ETL_TRIGGER_AFTER] = {NULL, "job cause had closed or changed windows"},
 		[ETL_TRIGGER_MANUAL] = {NULL, "it was started by hand, by cause, for windows "
-			"from "
-					      "2026-06-01T00:00:00Z to 2026-06-02T00:00:00Z"},
-		[ETL_TRIGGER_BACKFILL] = {NULL, "it is a piece of backfill cause, for windows "
-			"from "
-						"2026-06-01T00:00:00Z to 2026-06-02T00:00:00Z"},
+			"from 2026-06-01T00:00:00Z to 2026-06-02T00:00:00Z"},
+		[ETL_TRIGGER_BACKFILL] = {NULL, "it is a piece of backfill cause, for "
+			"windows from 2026-06-01T00:00:00Z to 2026-06-02T00:00:00Z"},
 	};
 	struct etl_job job = {.name = "a", .misfire = ETL_MISFIRE_RUN_EACH};
 	char text[ETL_WHY_TRIGGER_BYTES];
@@ -197,34 +272,27 @@ static void test_each_rule_that_skips(void **state)
 {
 	static const char *const wanted[] = {
 		[ETL_SKIP_MISFIRE] = "missed while etld was down, MongoDB away or the clock "
-			"jumped "
-				     "(schedule.misfire: skip) | schedule.misfire: run_each "
-				"makes up each missed slot",
+			"jumped (schedule.misfire: skip) | schedule.misfire: run_each makes "
+			"up each missed slot",
 		[ETL_SKIP_TOO_OLD] = "missed, and older than misfire run_if_younger allows "
-				     "(schedule.misfire: run_if_younger(2h)) | "
-				"schedule.misfire: run_each makes up "
-				     "each missed slot",
+			"(schedule.misfire: run_if_younger(2h)) | schedule.misfire: run_each "
+			"makes up each missed slot",
 		[ETL_SKIP_TOO_MANY] = "missed, and beyond the slots that run_each makes up "
-				      "(schedule.misfire: run_each, at most 1000)",
+			"(schedule.misfire: run_each, at most 1000)",
 		[ETL_SKIP_OVERLAP] = "the run before was still going (overlap: skip) | "
-				     "schedule.overlap: queue_one lets one slot wait for the "
-				"run before",
+			"schedule.overlap: queue_one lets one slot wait for the run before",
 		[ETL_SKIP_QUEUE] = "a newer slot took the one place behind the run before "
-				   "(schedule.overlap: queue_one) | runs take longer than the "
-				"time between two "
-				   "slots: a wider schedule, or a smaller window.max_span",
+			"(schedule.overlap: queue_one) | runs take longer than the time "
+			"between two slots: a wider schedule, or a smaller window.max_span",
 		[ETL_SKIP_PAUSED] = "the job was paused (etlctl resume without --from) | "
-			"etlctl resume a --from "
-				    "TIME makes missed slots of those since TIME",
+			"etlctl resume a --from TIME makes missed slots of those since TIME",
 		[ETL_SKIP_EDITED] = "the schedule was changed: slots of the old one are not "
-			"replayed "
-				    "(the new schedule counts from when it was loaded)",
+			"replayed (the new schedule counts from when it was loaded)",
 		[ETL_SKIP_CLOCK] = "decided by a clock that was ahead, and has been set back "
-			"since "
-				   "(more than a day ahead)",
+			"since (more than a day ahead)",
 		[ETL_SKIP_SENSOR] = "what it waits for did not come in time "
-			"(wait_for.timeout: 1h) | a longer "
-				    "wait_for.timeout lets it wait longer",
+			"(wait_for.timeout: 1h) | a longer wait_for.timeout lets it wait "
+			"longer",
 	};
 	struct etl_job job = {.name = "a", .wait_for = &sensor};
 
@@ -260,33 +328,25 @@ static const struct {
 } ends[] = {
 	{"running", "it is running > the job's next slot @ 2026-07-01T11:10:00Z"},
 	{"ok", "it ended ok: everything that was due is in, or nothing was due > the job's "
-		"next slot @ "
-	       "2026-07-01T11:10:00Z"},
+		"next slot @ 2026-07-01T11:10:00Z"},
 	{"partial", "it ended partial: some partitions failed, the others are in: because; 2 "
-		"windows failed; "
-		    "they stay due > the next slot runs the windows that stayed due @ "
-		"2026-07-01T11:10:00Z | "
-		    "etlctl run a tries it at once"},
+		"windows failed; they stay due > the next slot runs the windows that stayed "
+		"due @ 2026-07-01T11:10:00Z | etlctl run a tries it at once"},
 	{"failed", "it failed: because; 2 windows failed; they stay due > the next slot runs "
-		"the windows that "
-		   "stayed due @ 2026-07-01T11:10:00Z | etlctl run a tries it at once"},
-	{"blocked", "it was blocked: windows of jobs that it comes after are missing: because "
-		"> the next slot "
-		    "runs the windows that stayed due @ 2026-07-01T11:10:00Z | etlctl run a "
-		"tries it at once"},
-	{"cancelled", "it was cancelled: because > the next slot runs the windows that stayed "
-		"due @ "
-		      "2026-07-01T11:10:00Z | etlctl run a tries it at once"},
+		"the windows that stayed due @ 2026-07-01T11:10:00Z | etlctl run a tries it "
+		"at once"},
+	{"blocked", "it was blocked: windows of jobs that it comes after are missing: "
+		"because > the next slot runs the windows that stayed due @ "
+		"2026-07-01T11:10:00Z | etlctl run a tries it at once"},
+	{"cancelled", "it was cancelled: because > the next slot runs the windows that "
+		"stayed due @ 2026-07-01T11:10:00Z | etlctl run a tries it at once"},
 	{"fenced", "it was fenced: another etld has taken over the job; it wrote nothing "
-		"after that: because > "
-		   "the job's next slot @ 2026-07-01T11:10:00Z"},
+		"after that: because > the job's next slot @ 2026-07-01T11:10:00Z"},
 	{"busy", "it did not start: another etld has the job, or has decided the slot: "
-		"because > the job's next "
-		 "slot @ 2026-07-01T11:10:00Z"},
+		"because > the job's next slot @ 2026-07-01T11:10:00Z"},
 	{"interrupted", "it was interrupted: its etld died under it: because > the next slot "
-		"runs the windows "
-			"that stayed due @ 2026-07-01T11:10:00Z | etlctl run a tries it at "
-			"once"},
+		"runs the windows that stayed due @ 2026-07-01T11:10:00Z | etlctl run a "
+		"tries it at once"},
 };
 
 static void test_each_end_of_a_run(void **state)
@@ -335,13 +395,11 @@ static void test_runs_of_jobs_that_cannot_go_on(void **state)
 	(void)state;
 	etl_why_of_run(&f, &why);
 	says(&why, "it ran because it was started by hand; it failed; its windows stay due, "
-		"but the job is "
-		   "paused | etlctl resume a | etlctl show " RUN);
+		"but the job is paused | etlctl resume a | etlctl show " RUN);
 	f.config = NULL;
 	etl_why_of_run(&f, &why);
 	says(&why, "it ran because it was started by hand; it failed; the job is not "
-		"configured any more: "
-		   "nothing follows | etlctl show " RUN);
+		"configured any more: nothing follows | etlctl show " RUN);
 }
 
 static void test_slots_passed_over_and_skipped(void **state)
@@ -357,14 +415,11 @@ static void test_slots_passed_over_and_skipped(void **state)
 	(void)state;
 	etl_why_of_run(&f, &why);
 	says(&why, "it ran because its slot 2026-07-01T10:10:00Z was missed and made up "
-		"(schedule.misfire: "
-		   "run_latest); slots 2026-07-01T07:10:00Z to 2026-07-01T09:10:00Z (3) did "
-		"not run: missed "
-		   "while etld was down, MongoDB away or the clock jumped (schedule.misfire: "
-		"run_latest); it "
-		   "ended ok: everything that was due is in, or nothing was due | "
-		"schedule.misfire: run_each "
-		   "makes up each missed slot | etlctl show " RUN);
+		"(schedule.misfire: run_latest); slots 2026-07-01T07:10:00Z to "
+		"2026-07-01T09:10:00Z (3) did not run: missed while etld was down, MongoDB "
+		"away or the clock jumped (schedule.misfire: run_latest); it ended ok: "
+		"everything that was due is in, or nothing was due | schedule.misfire: "
+		"run_each makes up each missed slot | etlctl show " RUN);
 	f = (struct etl_why_run){.run_id = RUN, .job = "a", .state = "skipped", .reason = "",
 		.code = "paused",
 		.slot_first = at("2026-07-01T07:10:00Z"), .slot = at("2026-07-01T09:10:00Z"),
@@ -373,14 +428,11 @@ static void test_slots_passed_over_and_skipped(void **state)
 			.next_fire = at("2026-07-01T11:10:00Z")};
 	etl_why_of_run(&f, &why);
 	says(&why, "this is no run, but the record of slots that did not run; slots "
-		"2026-07-01T07:10:00Z to "
-		   "2026-07-01T09:10:00Z (3) did not run: the job was paused (etlctl resume "
-		"without --from); no "
-		   "data is lost by it: windows are planned from the ledger, by the next run "
-		"> the job's next "
-		   "slot @ 2026-07-01T11:10:00Z | etlctl resume a --from TIME makes missed "
-		"slots of those since "
-		   "TIME");
+		"2026-07-01T07:10:00Z to 2026-07-01T09:10:00Z (3) did not run: the job was "
+		"paused (etlctl resume without --from); no data is lost by it: windows are "
+		"planned from the ledger, by the next run > the job's next slot @ "
+		"2026-07-01T11:10:00Z | etlctl resume a --from TIME makes missed slots of "
+		"those since TIME");
 	f.code = "eclipse";
 	f.reason = "the moon stood before it";
 	f.slots = 0;
@@ -395,6 +447,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_phase),
+		cmocka_unit_test(test_retries),
+		cmocka_unit_test(test_backfills),
+		cmocka_unit_test(test_deadlines),
 		cmocka_unit_test(test_a_job_without_slots),
 		cmocka_unit_test(test_what_else_is_told_of_a_job),
 		cmocka_unit_test(test_each_trigger),

@@ -10,7 +10,7 @@ static struct etl_why_window window_of(const struct etl_job *job)
 	struct etl_why_window f = {.job = job, .partition = "-",
 		.window = {at("2026-07-01T08:00:00Z"), at("2026-07-01T09:00:00Z")},
 		.now = at("2026-07-01T12:00:00Z"), .phase = ETL_PHASE_IDLE,
-			.fire = at("2026-07-01T12:10:00Z"),
+		.fire = at("2026-07-01T12:10:00Z"),
 		.entry = {.run_id = RUN, .attempt = 2, .reason = "because",
 			.updated = at("2026-07-01T11:10:00Z"),
 			.counts = {.out = 24}}};
@@ -28,19 +28,17 @@ static void test_each_state_of_a_window(void **state)
 		[ETL_WINDOW_PENDING] = {true, "pending since 2026-07-01T11:10:00Z: because: "
 			"it is owed"},
 		[ETL_WINDOW_RUNNING] = {true, "running: it is large, and some slices of it "
-			"are in (run " RUN
-					      ", attempt 2, at 2026-07-01T11:10:00Z)"},
-		[ETL_WINDOW_LOADED] = {false, "loaded by run " RUN " at 2026-07-01T11:10:00Z: "
-			"24 records, attempt 2"},
-		[ETL_WINDOW_EMPTY] = {false, "empty: the source proved to run " RUN
-					     " at 2026-07-01T11:10:00Z that there is nothing"},
-		[ETL_WINDOW_HELD] = {true, "held: a check in run " RUN
-					   " held it back at 2026-07-01T11:10:00Z: because "
-					"(attempt 2)"},
+			"are in (run " RUN ", attempt 2, at 2026-07-01T11:10:00Z)"},
+		[ETL_WINDOW_LOADED] = {false, "loaded by run " RUN " at "
+			"2026-07-01T11:10:00Z: 24 records, attempt 2"},
+		[ETL_WINDOW_EMPTY] = {false, "empty: the source proved to run " RUN " at "
+			"2026-07-01T11:10:00Z that there is nothing"},
+		[ETL_WINDOW_HELD] = {true, "held: a check in run " RUN " held it back at "
+			"2026-07-01T11:10:00Z: because (attempt 2)"},
 		[ETL_WINDOW_FAILED] = {true, "failed: attempt 2 in run " RUN " at "
 			"2026-07-01T11:10:00Z: because"},
 		[ETL_WINDOW_UNRECOVERABLE] = {false, "unrecoverable: given up by run " RUN
-						     " at 2026-07-01T11:10:00Z: because"},
+			" at 2026-07-01T11:10:00Z: because"},
 		[ETL_WINDOW_SKIPPED] = {false, "skipped at 2026-07-01T11:10:00Z: because"},
 	};
 	struct etl_job job = hourly();
@@ -109,23 +107,19 @@ static void test_windows_that_nobody_has_tried(void **state)
 	f.why = ETL_DUE_NEW;
 	etl_why_of_window(&f, &why);
 	says(&why, "the ledger has no entry of it: no run has closed it or failed at it; it "
-		"is due: it was never "
-		   "loaded > the next run of job a takes it @ 2026-07-01T12:10:00Z | etlctl "
-		"why a");
+		"is due: it was never loaded > the next run of job a takes it @ "
+		"2026-07-01T12:10:00Z | etlctl why a");
 	f.due = false; /* its end + 70 minutes = 10:10, that very slot is late enough */
 	f.now = at("2026-07-01T09:30:00Z");
 	f.jitter = ETL_SECONDS(5);
 	etl_why_of_window(&f, &why);
 	says(&why, "the ledger has no entry of it: no run has closed it or failed at it; it "
-		"is not final before "
-		   "2026-07-01T10:10:00Z: its end and window.settle (1h10m) > the first run "
-		"after "
-		   "2026-07-01T10:10:00Z takes it @ 2026-07-01T10:10:05Z");
+		"is not final before 2026-07-01T10:10:00Z: its end and window.settle (1h10m) "
+		"> the first run after 2026-07-01T10:10:00Z takes it @ 2026-07-01T10:10:05Z");
 	job.window.end = at("2026-07-01T08:00:00Z");
 	etl_why_of_window(&f, &why);
 	says(&why, "the ledger has no entry of it: no run has closed it or failed at it; it "
-		"is never due: it "
-		   "ends behind window.end");
+		"is never due: it ends behind window.end");
 	job.window.end.ms = 0;
 	f.now = at("2026-07-01T12:00:00Z");
 	f.has_mark = true;
@@ -141,11 +135,72 @@ static void test_windows_that_nobody_has_tried(void **state)
 	f.phase = ETL_PHASE_PAUSED;
 	etl_why_of_window(&f, &why);
 	says(&why, "the ledger has no entry of it: no run has closed it or failed at it; it "
-		"is due: it was never "
-		   "loaded; it is older than the source keeps (window.retention); job a is "
-		"paused | etlctl "
-		   "resume a | etlctl why a | etlctl run a --window 2026-07-01T08:00:00Z "
-		"tries it at once");
+		"is due: it was never loaded; it is older than the source keeps "
+		"(window.retention); job a is paused | etlctl resume a | etlctl why a | "
+		"etlctl run a --window 2026-07-01T08:00:00Z tries it at once");
+	unmake(&job);
+}
+
+/* A run is about to start: when the next slot is does not say when it takes the window. */
+static void test_what_the_job_waits_for(void **state)
+{
+	static const char *const wanted[] = {
+		[ETL_PHASE_IDLE] = "the next run of job a takes it",
+		[ETL_PHASE_PAUSED] = NULL,
+		[ETL_PHASE_RUNNING] = "the run that goes may take it, else the next one",
+		[ETL_PHASE_SENSING] = "a run of job a takes it, when what it waits for has come",
+		[ETL_PHASE_PLACE] = "a run of job a takes it, when a place is free",
+		[ETL_PHASE_STORE] = "a run of job a takes it, when MongoDB is back",
+		[ETL_PHASE_HELD] = "a run of job a takes it, when another etld gives its lease back",
+		[ETL_PHASE_STOPPING] = "a run of job a takes it, when etld is started again",
+	};
+	struct etl_job job = hourly();
+	struct etl_why_window f = window_of(&job);
+
+	(void)state;
+	assert_int_equal(sizeof wanted / sizeof *wanted, ETL_PHASE_MAX);
+	f.due = true;
+	f.why = ETL_DUE_NEW;
+	for (int phase = 0; phase < ETL_PHASE_MAX; phase++) {
+		struct etl_why why = {0};
+
+		f.phase = (enum etl_sched_phase)phase;
+		etl_why_of_window(&f, &why);
+		if (wanted[phase])
+			assert_string_equal(why.next, wanted[phase]);
+		else
+			assert_null(why.next);
+		assert_int_equal(why.next_at.ms, phase == ETL_PHASE_IDLE ? f.fire.ms : 0);
+		etl_why_fini(&why);
+	}
+	unmake(&job);
+}
+
+static void test_its_deadline(void **state)
+{
+	struct etl_job job = hourly();
+	struct etl_why_window f = window_of(&job);
+	struct etl_why why = {0};
+
+	(void)state;
+	job.deadline = ETL_HOURS(3);
+	f.due = true;
+	f.why = ETL_DUE_NEW;
+	etl_why_of_window(&f, &why);
+	assert_string_equal(why.because.items[2], "it was not closed by its deadline "
+		"2026-07-01T12:00:00Z (deadline: window.end + 3h)");
+	etl_why_fini(&why);
+	f.now.ms--;
+	etl_why_of_window(&f, &why);
+	assert_string_equal(why.because.items[2], "it has to be closed by 2026-07-01T12:00:00Z "
+		"(deadline: window.end + 3h)");
+	etl_why_fini(&why);
+	f.has_entry = true; /* read again: it was closed in time or not, nobody waits for it now */
+	f.entry.state = ETL_WINDOW_LOADED;
+	f.why = ETL_DUE_AGAIN;
+	etl_why_of_window(&f, &why);
+	assert_int_equal(why.because.n, 2);
+	etl_why_fini(&why);
 	unmake(&job);
 }
 
@@ -163,12 +218,10 @@ static void test_a_change_of_the_watermark_is_told(void **state)
 	snprintf(f.change_why, sizeof f.change_why, "will never come");
 	f.change_at = at("2026-07-01T11:00:00Z");
 	etl_why_of_window(&f, &why);
-	says(&why, "skipped at 2026-07-01T11:10:00Z: because; a change of the watermark (set) "
-		"touched it, made by "
-		   "uid 0 (pid 3) at 2026-07-01T11:00:00Z: will never come; it is not due: it "
-		"is closed | etlctl "
-		   "watermark undo a takes the change back | etlctl run a --window reads it "
-		"again");
+	says(&why, "skipped at 2026-07-01T11:10:00Z: because; a change of the watermark "
+		"(set) touched it, made by uid 0 (pid 3) at 2026-07-01T11:00:00Z: will never "
+		"come; it is not due: it is closed | etlctl watermark undo a takes the "
+		"change back | etlctl run a --window reads it again");
 	unmake(&job);
 }
 
@@ -192,16 +245,18 @@ static void test_a_chain_of_windows(void **state)
 		.is_final = true};
 	f.links[1] = (struct etl_why_link){.job = &a, .partition = one_partition,
 		.window = f.window,
-		.why = "failed: HTTP "
-			"500", .is_final = true, .fire = at("2026-07-01T12:20:00Z")};
+		.why = "failed: HTTP 500", .is_final = true, .fire = at("2026-07-01T12:20:00Z")};
 	etl_why_of_window(&f, &why);
 	says(&why, "the ledger has no entry of it: no run has closed it or failed at it; it "
-		"is due: it was never "
-		   "loaded; it is blocked: it waits for window 2026-07-01T08:00:00Z of job b, "
-		"partition x, which "
-		   "no run has closed; that one waits for window 2026-07-01T08:00:00Z of job "
-		"a, which is failed: "
-		   "HTTP 500 > job a runs @ 2026-07-01T12:20:00Z | etlctl why a");
+		"is due: it was never loaded; it is blocked: it waits for window "
+		"2026-07-01T08:00:00Z of job b, partition x, which no run has closed; that "
+		"one waits for window 2026-07-01T08:00:00Z of job a, which is failed: HTTP "
+		"500 > job a runs @ 2026-07-01T12:20:00Z | etlctl why a");
+	f.links[1].phase = ETL_PHASE_SENSING;
+	etl_why_of_window(&f, &why);
+	assert_string_equal(why.next, "job a runs, when what it waits for has come");
+	assert_int_equal(why.next_at.ms, 0);
+	etl_why_fini(&why);
 	f.links[1].phase = ETL_PHASE_PAUSED;
 	etl_why_of_window(&f, &why);
 	assert_string_equal(why.because.items[4], "job a is paused");
@@ -212,9 +267,7 @@ static void test_a_chain_of_windows(void **state)
 	f.links[0].is_final = false;
 	etl_why_of_window(&f, &why);
 	assert_string_equal(why.because.items[3], "window 2026-07-01T08:00:00Z of job b, "
-		"partition x is not "
-						  "final before 2026-07-01T10:10:00Z "
-						"(window.settle)");
+		"partition x is not final before 2026-07-01T10:10:00Z (window.settle)");
 	etl_why_fini(&why);
 	unmake(&a);
 	unmake(&b);
@@ -235,9 +288,8 @@ static void test_a_job_without_windows(void **state)
 	(void)state;
 	etl_why_of_window(&f, &why);
 	says(&why, "loaded by run " RUN " at 2026-07-01T11:10:00Z: 10 records, attempt 1; it "
-		"is due: each run reads "
-		   "everything > the next run of job users takes it @ 2026-07-01T12:10:00Z | "
-		"etlctl why users");
+		"is due: each run reads everything > the next run of job users takes it @ "
+		"2026-07-01T12:10:00Z | etlctl why users");
 }
 
 int main(void)
@@ -246,6 +298,8 @@ int main(void)
 		cmocka_unit_test(test_each_state_of_a_window),
 		cmocka_unit_test(test_each_reason_to_be_due),
 		cmocka_unit_test(test_windows_that_nobody_has_tried),
+		cmocka_unit_test(test_what_the_job_waits_for),
+		cmocka_unit_test(test_its_deadline),
 		cmocka_unit_test(test_a_change_of_the_watermark_is_told),
 		cmocka_unit_test(test_a_chain_of_windows),
 		cmocka_unit_test(test_a_job_without_windows),
