@@ -130,8 +130,8 @@ static void test_backfills(void **state)
 {
 	struct etl_job job = hourly();
 	struct etl_why_backfill list[ETL_WHY_BACKFILLS] = {
-		{.facts = {.id = "0197c5d2", .range = {at("2026-01-01T00:00:00Z"), at("2026-03-01T00:00:00Z")},
-			 .windows = 1416, .done = 24},
+		{.facts = {.id = "0197c5d2", .windows = 1416, .done = 24,
+			 .range = {at("2026-01-01T00:00:00Z"), at("2026-03-01T00:00:00Z")}},
 			.waits_for = "its rate", .until = at("2026-07-01T10:31:00Z")},
 		{.facts = {.id = "0197c5d3"}, .waits_for = ""},
 	};

@@ -21,6 +21,17 @@
 #define RUN_A "01234567-89ab-7def-8123-456789abcdef"
 #define RUN_B "01234567-89ab-7def-8123-456789abcde0"
 
+/* Where a TTL counts from: an hour of yesterday on. A server may sweep out what is older, at any
+ * moment of the test. */
+static inline etl_wall recent(int n)
+{
+	static int64_t base;
+
+	if (!base)
+		base = etl_now(etl_clock_real()).ms / 3600000 - 24;
+	return H(base + n);
+}
+
 static struct etl_state *store;
 static void expire_lease(const char *job); /* makes the lease run out, without waiting */
 
@@ -471,7 +482,7 @@ static void runs_are_kept_newest_first(void **state)
 	struct etl_run_partition part = {.partition = "p", .state = "ok", .reason = "",
 		.error_kind = "", .error_code = "", .windows_loaded = 2};
 	struct etl_run_record run = {.run_id = RUN_A, .job = "r1", .trigger = "schedule",
-		.state = "running", .reason = "", .host = "h", .fence = 4, .started = H(1),
+		.state = "running", .reason = "", .host = "h", .fence = 4, .started = recent(1),
 		.steps = {{"plan", 1, ETL_MS(3)}}, .n_steps = 1, .partitions = &part,
 		.n_partitions = 1};
 	struct etl_error err = ETL_ERROR_INIT;
@@ -481,11 +492,11 @@ static void runs_are_kept_newest_first(void **state)
 
 	(void)state;
 	assert_int_equal(store->ops->run_save(store, &run, &err), 0);
-	run.ended = H(2);
+	run.ended = recent(2);
 	run.state = "ok";
 	assert_int_equal(store->ops->run_save(store, &run, &err), 0);
 	run.run_id = RUN_B;
-	run.started = H(3);
+	run.started = recent(3);
 	assert_int_equal(store->ops->run_save(store, &run, &err), 0);
 	assert_int_equal(store->ops->run_list(store, "r1", 10, count_runs, names, &err), 0);
 	assert_string_equal(names, "0f");
@@ -535,7 +546,7 @@ static void paused_jobs_are_listed(void **state)
 
 static void dead_letters_and_audit_are_taken(void **state)
 {
-	struct etl_dead_letter_info info = {"l1", "p", RUN_A, H(1)};
+	struct etl_dead_letter_info info = {"l1", "p", RUN_A, recent(1)};
 	struct etl_reject r[2] = {
 		{.step = "decode", .rule = "json", .path = "/a", .message = "bad \xff byte",
 			.raw = (const uint8_t *)"{\xff}", .raw_len = 3, .time = {ETL_NO_TIME}},
@@ -567,10 +578,10 @@ static int note_source(void *ctx, const struct etl_source_state *source)
 
 static void hosts_are_kept_as_they_were_told_last(void **state)
 {
-	struct etl_source_state a = {.host = "a.example.org:8443", .updated = H(5),
+	struct etl_source_state a = {.host = "a.example.org:8443", .updated = recent(5),
 		.breaker = {"open", 7, 2, H(3), H(4), "$no answer \xe2\x9c\x96"},
 		.hold_until = H(6), .hold_reason = "status 429", .full_at = {H(5).ms + 1}};
-	struct etl_source_state b = {.host = "b.example.org", .updated = H(1),
+	struct etl_source_state b = {.host = "b.example.org", .updated = recent(1),
 		.breaker = {.state = "closed"}};
 	struct etl_source_state list[4] = {{{0}}};
 	struct etl_error err = ETL_ERROR_INIT;
@@ -585,7 +596,7 @@ static void hosts_are_kept_as_they_were_told_last(void **state)
 	assert_memory_equal(&list[1], &b, sizeof b);
 	assert_string_equal(list[2].host, "");
 
-	a = (struct etl_source_state){.host = "a.example.org:8443", .updated = H(9),
+	a = (struct etl_source_state){.host = "a.example.org:8443", .updated = recent(9),
 		.breaker = {.state = "closed", .failures = 1, .reason = "x"}};
 	assert_int_equal(store->ops->source_save(store, &a, &err), 0);
 	memset(list, 0, sizeof list);
@@ -655,9 +666,9 @@ static void backfills_are_kept_newest_first(void **state)
 	struct etl_backfill a = {.id = RUN_A, .job = "bf1", .partition = "p/q", .range = {H(1), H(9)},
 		.newest_first = true, .reprocess = ETL_REPROCESS_FAILED, .rate = 0.25, .at = H(7),
 		.windows = 16, .done = 3, .failed = 2, .lost = 1, .blocked = 4, .pieces = 5,
-		.attempt = 2, .who = "uid 0", .reason = "why", .created = H(10), .updated = H(11)};
+		.attempt = 2, .who = "uid 0", .reason = "why", .created = recent(10), .updated = recent(11)};
 	struct etl_backfill b = {.id = RUN_B, .job = "bf2", .state = ETL_BACKFILL_DONE,
-		.created = H(12), .ended = H(13)};
+		.created = recent(12), .ended = recent(13)};
 	struct etl_error err = ETL_ERROR_INIT;
 	struct backfills all;
 
