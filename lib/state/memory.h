@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Inside the store in memory: its rows and its lock, shared by state_memory.c (leases,
- * watermarks, ledger), state_memory_change.c (an operator's changes) and state_memory_docs.c
- * (runs, dead letters, audit, pauses, hosts). Nobody else includes this.
+ * Inside the store in memory: its rows and its lock, shared by state_memory.c (watermarks,
+ * ledger), state_memory_lease.c (leases, slots), state_memory_change.c (an operator's changes)
+ * and state_memory_docs.c (runs, dead letters, audit, pauses, hosts). Nobody else includes this.
  */
 #ifndef ETL_STATE_MEMORY_H
 #define ETL_STATE_MEMORY_H
@@ -94,6 +94,21 @@ struct etl_ledger_entry *etl_memory_entry_new(struct memory *m, const char *job,
 	const char *partition, struct etl_window window);
 void etl_memory_entry_remove(struct memory *m, const char *job, const char *partition,
 	etl_wall start);
+
+/* state_memory_lease.c: as state.h says of each */
+int etl_memory_lease_acquire(struct etl_state *s, const struct etl_lease_ask *ask,
+	struct etl_lease *lease, struct etl_error *err);
+int etl_memory_lease_renew(struct etl_state *s, const char *job, int64_t fence, etl_dur ttl,
+	struct etl_error *err);
+int etl_memory_lease_release(struct etl_state *s, const char *job, int64_t fence,
+	struct etl_error *err);
+int etl_memory_slots_save(struct etl_state *s, const struct etl_slot_note *notes, size_t n,
+	struct etl_error *err);
+int etl_memory_schedule_list(struct etl_state *s,
+	int (*fn)(void *ctx, const char *job, const struct etl_schedule_info *info), void *ctx,
+	struct etl_error *err);
+int etl_memory_schedule_get(struct etl_state *s, const char *job, struct etl_schedule_info *out,
+	struct etl_error *err);
 
 /* state_memory_change.c */
 void etl_memory_changes_fini(struct memory *m);

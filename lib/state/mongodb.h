@@ -107,6 +107,8 @@ int etl_smdb_slots_save(struct etl_state *s, const struct etl_slot_note *notes, 
 int etl_smdb_schedule_list(struct etl_state *s,
 	int (*fn)(void *ctx, const char *job, const struct etl_schedule_info *info), void *ctx,
 	struct etl_error *err);
+int etl_smdb_schedule_get(struct etl_state *s, const char *job, struct etl_schedule_info *out,
+	struct etl_error *err);
 int etl_smdb_watermark_claim(struct etl_state *s, const char *job, const char *partition,
 	int64_t fence, etl_wall origin, int64_t window_ms, struct etl_watermark *out,
 	struct etl_error *err);

@@ -355,6 +355,9 @@ struct etl_state_ops {
 	int (*schedule_list)(struct etl_state *s,
 		int (*fn)(void *ctx, const char *job, const struct etl_schedule_info *info),
 		void *ctx, struct etl_error *err);
+	/* Of one: 1 = found, 0 = none, -1. */
+	int (*schedule_get)(struct etl_state *s, const char *job, struct etl_schedule_info *out,
+		struct etl_error *err);
 
 	/* Puts our fence on the partition and reads its watermark (made with `origin` if it is
 	 * new). -1 with ETL_CONFLICT when a higher fence is there. */

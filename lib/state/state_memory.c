@@ -25,146 +25,6 @@ static bool has_transactions(struct etl_state *s)
 	return false;
 }
 
-/* ---- leases ----------------------------------------------------------------------------- */
-
-static struct lease_row *lease_of(struct memory *m, const char *job)
-{
-	for (size_t i = 0; i < m->n_leases; i++)
-		if (etl_streq(m->leases[i].job, job))
-			return &m->leases[i];
-	return NULL;
-}
-
-static struct lease_row *lease_new(struct memory *m, const char *job)
-{
-	struct lease_row *row;
-
-	ETL_GROW(m->leases, m->n_leases, m->leases_cap);
-	row = &m->leases[m->n_leases++];
-	*row = (struct lease_row){.job = etl_strdup(job)};
-	return row;
-}
-
-static struct lease_row *lease_get(struct memory *m, const char *job)
-{
-	struct lease_row *row = lease_of(m, job);
-
-	return row ? row : lease_new(m, job);
-}
-
-static bool lease_is_taken(const struct lease_row *row, const struct etl_lease_ask *ask, etl_wall now)
-{
-	if (ask->slot.ms && row->slot.ms >= ask->slot.ms)
-		return true;
-	return row->expires.ms > now.ms && !etl_streq(row->holder, ask->holder) &&
-		!(ask->dead_holder && etl_streq(row->holder, ask->dead_holder));
-}
-
-static void lease_take(struct lease_row *row, const struct etl_lease_ask *ask, etl_wall now,
-	struct etl_lease *lease)
-{
-	lease->lost_run[0] = '\0';
-	if (*row->holder) {
-		memcpy(lease->lost_run, row->run_id, sizeof lease->lost_run);
-		lease->lost_slot = row->run_slot;
-		lease->lost_since = row->acquired;
-	}
-	if (row->expires.ms <= now.ms || !etl_streq(row->holder, ask->holder))
-		row->fence++;
-	snprintf(row->holder, sizeof row->holder, "%s", ask->holder);
-	snprintf(row->run_id, sizeof row->run_id, "%s", ask->run_id ? ask->run_id : "");
-	row->acquired = now;
-	row->expires = etl_wall_add(now, ask->ttl);
-	row->run_slot = ask->slot;
-	if (ask->slot.ms) {
-		row->slot = ask->slot;
-		snprintf(row->schedule, sizeof row->schedule, "%s", ask->schedule);
-	}
-}
-
-static int lease_acquire(struct etl_state *s, const struct etl_lease_ask *ask,
-	struct etl_lease *lease, struct etl_error *err)
-{
-	struct memory *m = etl_memory_lock(s);
-	struct lease_row *row = lease_get(m, ask->job);
-	etl_wall now = etl_now(m->clock);
-	bool taken = lease_is_taken(row, ask, now);
-
-	(void)err;
-	if (!taken)
-		lease_take(row, ask, now, lease);
-	lease->fence = row->fence;
-	lease->expires = row->expires;
-	lease->slot = row->slot;
-	lease->now = row->acquired;
-	snprintf(lease->holder, sizeof lease->holder, "%s", row->holder);
-	return etl_memory_unlock(m, !taken);
-}
-
-static int lease_renew(struct etl_state *s, const char *job, int64_t fence, etl_dur ttl,
-	struct etl_error *err)
-{
-	struct memory *m = etl_memory_lock(s);
-	struct lease_row *row = lease_of(m, job);
-
-	if (!row || row->fence != fence || !*row->holder)
-		return etl_memory_unlock(m, etl_error_set(err, ETL_CONFLICT, "lease.lost",
-			"the lease of job '%s' is no longer ours (fence %lld)", job,
-			(long long)fence));
-	row->expires = etl_wall_add(etl_now(m->clock), ttl);
-	return etl_memory_unlock(m, 0);
-}
-
-static int lease_release(struct etl_state *s, const char *job, int64_t fence,
-	struct etl_error *err)
-{
-	struct memory *m = etl_memory_lock(s);
-	struct lease_row *row = lease_of(m, job);
-
-	(void)err;
-	if (row && row->fence == fence) {
-		row->holder[0] = '\0';
-		row->expires = etl_now(m->clock);
-	}
-	return etl_memory_unlock(m, 0);
-}
-
-static int slots_save(struct etl_state *s, const struct etl_slot_note *notes, size_t n,
-	struct etl_error *err)
-{
-	struct memory *m = etl_memory_lock(s);
-
-	(void)err;
-	for (size_t i = 0; i < n; i++) {
-		struct lease_row *row = lease_get(m, notes[i].job);
-		bool moves = notes[i].back ? notes[i].slot.ms < row->slot.ms :
-					     notes[i].slot.ms > row->slot.ms;
-
-		if (!row->slot.ms || moves)
-			row->slot = notes[i].slot;
-		snprintf(row->schedule, sizeof row->schedule, "%s", notes[i].schedule);
-	}
-	return etl_memory_unlock(m, 0);
-}
-
-static int schedule_list(struct etl_state *s,
-	int (*fn)(void *ctx, const char *job, const struct etl_schedule_info *info), void *ctx,
-	struct etl_error *err)
-{
-	struct memory *m = etl_memory_lock(s);
-
-	(void)err;
-	for (size_t i = 0; i < m->n_leases; i++) {
-		struct etl_schedule_info info = {.slot = m->leases[i].slot};
-
-		memcpy(info.holder, m->leases[i].holder, sizeof info.holder);
-		memcpy(info.schedule, m->leases[i].schedule, sizeof info.schedule);
-		if (fn(ctx, m->leases[i].job, &info) != 0)
-			break;
-	}
-	return etl_memory_unlock(m, 0);
-}
-
 /* ---- watermarks ------------------------------------------------------------------------- */
 
 struct watermark_row *etl_memory_mark(struct memory *m, const char *job, const char *partition)
@@ -542,11 +402,12 @@ static const struct etl_state_ops memory_ops = {
 	.name = "memory",
 	.prepare = prepare,
 	.has_transactions = has_transactions,
-	.lease_acquire = lease_acquire,
-	.lease_renew = lease_renew,
-	.lease_release = lease_release,
-	.slots_save = slots_save,
-	.schedule_list = schedule_list,
+	.lease_acquire = etl_memory_lease_acquire,
+	.lease_renew = etl_memory_lease_renew,
+	.lease_release = etl_memory_lease_release,
+	.slots_save = etl_memory_slots_save,
+	.schedule_list = etl_memory_schedule_list,
+	.schedule_get = etl_memory_schedule_get,
 	.watermark_claim = watermark_claim,
 	.watermark_get = watermark_get,
 	.watermark_list = watermark_list,

@@ -206,6 +206,7 @@ static const struct etl_state_ops mongodb_ops = {
 	.lease_acquire = etl_smdb_lease_acquire,
 	.slots_save = etl_smdb_slots_save,
 	.schedule_list = etl_smdb_schedule_list,
+	.schedule_get = etl_smdb_schedule_get,
 	.lease_renew = etl_smdb_lease_renew,
 	.lease_release = etl_smdb_lease_release,
 	.watermark_claim = etl_smdb_watermark_claim,

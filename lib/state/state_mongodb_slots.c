@@ -68,6 +68,13 @@ int etl_smdb_slots_save(struct etl_state *s, const struct etl_slot_note *notes, 
 	return rc;
 }
 
+static void read_schedule(const bson_t *doc, struct etl_schedule_info *out)
+{
+	etl_bson_text(doc, "holder", out->holder, sizeof out->holder);
+	etl_bson_text(doc, "schedule", out->schedule, sizeof out->schedule);
+	out->slot = etl_bson_date(doc, "slot");
+}
+
 static int each_schedule(mongoc_cursor_t *cursor,
 	int (*fn)(void *ctx, const char *job, const struct etl_schedule_info *info), void *ctx,
 	struct etl_error *err)
@@ -79,33 +86,66 @@ static int each_schedule(mongoc_cursor_t *cursor,
 
 	while (mongoc_cursor_next(cursor, &doc)) {
 		etl_bson_text(doc, "_id", job, sizeof job);
-		etl_bson_text(doc, "holder", info.holder, sizeof info.holder);
-		etl_bson_text(doc, "schedule", info.schedule, sizeof info.schedule);
-		info.slot = etl_bson_date(doc, "slot");
+		read_schedule(doc, &info);
 		if (fn(ctx, job, &info) != 0)
 			return 0;
 	}
 	return mongoc_cursor_error(cursor, &error) ? etl_mongo_error(err, &error, NULL) : 0;
 }
 
-int etl_smdb_schedule_list(struct etl_state *s,
+static int find_schedules(struct etl_state *s, const bson_t *query,
 	int (*fn)(void *ctx, const char *job, const struct etl_schedule_info *info), void *ctx,
 	struct etl_error *err)
 {
 	bson_t *opts = BCON_NEW("sort", "{", "_id", BCON_INT32(1), "}");
-	bson_t all = BSON_INITIALIZER;
 	struct etl_place place;
 	int rc = -1;
 
 	if (etl_place_open(&place, s, "leases", err) == 0) {
 		mongoc_cursor_t *cursor =
-			mongoc_collection_find_with_opts(place.collection, &all, opts, NULL);
+			mongoc_collection_find_with_opts(place.collection, query, opts, NULL);
 
 		rc = each_schedule(cursor, fn, ctx, err);
 		mongoc_cursor_destroy(cursor);
 		etl_place_close(&place);
 	}
-	bson_destroy(&all);
 	bson_destroy(opts);
 	return rc;
+}
+
+int etl_smdb_schedule_list(struct etl_state *s,
+	int (*fn)(void *ctx, const char *job, const struct etl_schedule_info *info), void *ctx,
+	struct etl_error *err)
+{
+	bson_t all = BSON_INITIALIZER;
+	int rc = find_schedules(s, &all, fn, ctx, err);
+
+	bson_destroy(&all);
+	return rc;
+}
+
+struct copy {
+	struct etl_schedule_info *out;
+	int found;
+};
+
+static int take_copy(void *ctx, const char *job, const struct etl_schedule_info *info)
+{
+	struct copy *copy = ctx;
+
+	(void)job;
+	*copy->out = *info;
+	copy->found = 1;
+	return 0;
+}
+
+int etl_smdb_schedule_get(struct etl_state *s, const char *job, struct etl_schedule_info *out,
+	struct etl_error *err)
+{
+	bson_t *query = BCON_NEW("_id", BCON_UTF8(job));
+	struct copy copy = {.out = out};
+	int rc = find_schedules(s, query, take_copy, &copy, err);
+
+	bson_destroy(query);
+	return rc < 0 ? -1 : copy.found;
 }

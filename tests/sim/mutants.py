@@ -21,17 +21,17 @@ SEED = 1
 
 MUTANTS = [
     # the claim of a slot, and the store
-    ("a claim of the decided slot", "lib/state/state_memory.c",
+    ("a claim of the decided slot", "lib/state/state_memory_lease.c",
      "if (ask->slot.ms && row->slot.ms >= ask->slot.ms)", "if (ask->slot.ms && row->slot.ms > ask->slot.ms)"),
-    ("a lease that never ends", "lib/state/state_memory.c",
+    ("a lease that never ends", "lib/state/state_memory_lease.c",
      "return row->expires.ms > now.ms && !etl_streq(row->holder, ask->holder)",
      "return *row->holder && !etl_streq(row->holder, ask->holder)"),
-    ("a lease that keeps nobody out", "lib/state/state_memory.c",
+    ("a lease that keeps nobody out", "lib/state/state_memory_lease.c",
      "return row->expires.ms > now.ms && !etl_streq(row->holder, ask->holder)",
      "return row->expires.ms < now.ms && !etl_streq(row->holder, ask->holder)"),
     ("a commit without its fence", "lib/state/state_memory.c",
      "if (!row || row->mark.fence != c->fence)", "if (!row)"),
-    ("a cursor that notes move back", "lib/state/state_memory.c",
+    ("a cursor that notes move back", "lib/state/state_memory_lease.c",
      "if (!row->slot.ms || moves)", "if (!row->slot.ms || moves || !notes[i].back)"),
     # skips
     ("the cursor before the record", "lib/job/skip.c",

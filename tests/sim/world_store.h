@@ -140,6 +140,12 @@ static int store_schedule_list(struct etl_state *s,
 	return way_there("schedule_list", err) < 0 ? -1 : real_ops->schedule_list(s, fn, ctx, err);
 }
 
+static int store_schedule_get(struct etl_state *s, const char *job, struct etl_schedule_info *out,
+	struct etl_error *err)
+{
+	return way_there("schedule_get", err) < 0 ? -1 : real_ops->schedule_get(s, job, out, err);
+}
+
 static int store_watermark_claim(struct etl_state *s, const char *job, const char *partition,
 	int64_t fence, etl_wall origin, int64_t window_ms, struct etl_watermark *out,
 	struct etl_error *err)
@@ -285,6 +291,7 @@ static void store_open(void)
 	ops.lease_release = store_lease_release;
 	ops.slots_save = store_slots_save;
 	ops.schedule_list = store_schedule_list;
+	ops.schedule_get = store_schedule_get;
 	ops.watermark_claim = store_watermark_claim;
 	ops.watermark_list = store_watermark_list;
 	ops.ledger_scan = store_ledger_scan;

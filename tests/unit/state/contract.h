@@ -243,8 +243,15 @@ static struct etl_schedule_info schedule_of(const char *job)
 	struct schedules s = {.job = job};
 	struct etl_error err = ETL_ERROR_INIT;
 
+	struct etl_schedule_info one = {.slot = {1}};
+
 	assert_int_equal(store->ops->schedule_list(store, find_schedule, &s, &err), 0);
 	assert_int_equal(s.found, 1);
+	assert_int_equal(store->ops->schedule_get(store, job, &one, &err), 1);
+	assert_int_equal(one.slot.ms, s.info.slot.ms);
+	assert_string_equal(one.schedule, s.info.schedule);
+	assert_string_equal(one.holder, s.info.holder);
+	assert_int_equal(store->ops->schedule_get(store, "s of nobody", &one, &err), 0);
 	return s.info;
 }
 
