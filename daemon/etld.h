@@ -136,7 +136,7 @@ void etld_follow_dropped(void *follower);
 /* slots.c: what is to be stored of slots, by workers; kept until MongoDB has it */
 void etld_slots_skip(struct etld *etld, const char *job, const struct etl_skip *skip,
 	const char *schedule);
-void etld_slots_note(struct etld *etld, struct etld_job *job);
+void etld_slots_note(struct etld *etld, struct etld_job *job, etl_wall slot);
 void etld_slots_retire(struct etld *etld, const char *job, etl_wall slot);
 void etld_slots_flush(struct etld *etld); /* MongoDB is there again */
 size_t etld_slots_waiting(const struct etld *etld);

@@ -117,9 +117,9 @@ static void on_skip(void *ctx, struct etl_sched_job *sched_job, const struct etl
 	etld_slots_skip(ctx, job->name, skip, schedule);
 }
 
-static void on_note(void *ctx, struct etl_sched_job *job)
+static void on_note(void *ctx, struct etl_sched_job *job, etl_wall slot)
 {
-	etld_slots_note(ctx, job_of(job));
+	etld_slots_note(ctx, job_of(job), slot);
 }
 
 static void on_fired(void *ctx, struct etl_sched_job *job, uint64_t slots, etl_dur late)

@@ -13,7 +13,8 @@
 #include "etld.h"
 #include "journal.h"
 
-/* Skipped slots of one job, or its retirement (no skip). Of each job one at a time is written. */
+/* Skipped slots of one job, or a note of it (no skip): that it has another schedule, or is gone.
+ * Of each job one at a time is written. */
 struct etld_slot_task {
 	struct etld_task task;
 	struct etld_slot_task *next; /* while it waits, or is written */
@@ -21,7 +22,7 @@ struct etld_slot_task {
 	char *job;
 	char schedule[ETL_SCHEDULE_BYTES];
 	struct etl_skip skip;
-	struct etl_slot_note note; /* retirement: job != NULL */
+	struct etl_slot_note note; /* job != NULL: this, and no skip */
 	struct etl_error error;
 };
 
@@ -37,7 +38,9 @@ static void slot_work(struct etld_task *task)
 	struct etl_state *state = t->etld->state;
 
 	etl_error_clear(&t->error);
-	if (t->note.job)
+	if (t->note.job && *t->note.schedule)
+		etl_edit_save(&t->etld->run_env, &t->note, &t->error);
+	else if (t->note.job)
 		state->ops->slots_save(state, &t->note, 1, &t->error);
 	else
 		etl_skip_save(&t->etld->run_env, t->job, &t->skip, t->schedule, &t->error);
@@ -124,6 +127,15 @@ void etld_slots_retire(struct etld *etld, const char *job, etl_wall slot)
 	struct etld_slot_task *t = task_new(etld, job);
 
 	t->note = (struct etl_slot_note){t->job, slot, "", false};
+	submit(t);
+}
+
+static void edited(struct etld *etld, const struct etld_job *job, etl_wall slot)
+{
+	struct etld_slot_task *t = task_new(etld, job->name);
+
+	etl_job_schedule_key(job->sched.job, t->schedule);
+	t->note = (struct etl_slot_note){t->job, slot, t->schedule, false};
 	submit(t);
 }
 
@@ -214,9 +226,13 @@ static void save_notes(struct etld *etld)
 	etld_pool_submit(etld->pool, &notes->task);
 }
 
-void etld_slots_note(struct etld *etld, struct etld_job *job)
+void etld_slots_note(struct etld *etld, struct etld_job *job, etl_wall slot)
 {
-	job->noted = job->sched.decided;
+	if (job->sched.edited) {
+		edited(etld, job, slot);
+		return;
+	}
+	job->noted = slot;
 	job->note_due = etld->notes_due = true;
 }
 

@@ -208,6 +208,7 @@ void etl_sched_add(struct etl_sched *sched, struct etl_sched_job *job, const cha
 void etl_sched_from_now_on(struct etl_sched_job *job)
 {
 	etl_sched_close(job, job->decided, ETL_SKIP_EDITED);
+	job->edited = true;
 }
 
 void etl_sched_remove(struct etl_sched *sched, struct etl_sched_job *job)
@@ -253,6 +254,7 @@ static void edit_schedule(struct etl_sched *sched, struct etl_sched_job *job,
 	if (!config->calendar)
 		return;
 	etl_sched_close(job, job->decided, ETL_SKIP_EDITED);
+	job->edited = true;
 	skip.first = slots.first;
 	skip.last = job->decided;
 	skip.slots = slots.n;

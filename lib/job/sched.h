@@ -51,7 +51,8 @@ struct etl_sched_job {
 	/* skips that are to be recorded when older slots have run, and those on their way */
 	struct etl_skip *skips;
 	size_t n_skips, skips_cap;
-	bool note_kept;
+	etl_wall noted; /* slots are decided up to here: to be stored in its turn; ms == 0 = no */
+	bool edited; /* it had another schedule before, or was gone; until the next note */
 	bool recording;
 	etl_wall closed; /* never decided again up to here: edited or resumed then */
 	enum etl_skip_code closed_code;
@@ -84,8 +85,9 @@ struct etl_sched_ops {
 	 * `schedule` is the key of the schedule that is in force. */
 	void (*skip)(void *ctx, struct etl_sched_job *job, const struct etl_skip *skip,
 		const char *schedule);
-	/* job->decided, with the schedule in force, is to be stored: the job is new, or edited. */
-	void (*note)(void *ctx, struct etl_sched_job *job);
+	/* Slots up to this one are decided, that is to be stored with the schedule in force: the job
+	 * is new, or edited. */
+	void (*note)(void *ctx, struct etl_sched_job *job, etl_wall slot);
 	/* Asks the job's sensor; the answer comes by etl_sched_sensed. An older question that is
 	 * still out is void: its answer is not to be given any more. */
 	void (*sense)(void *ctx, struct etl_sched_job *job);

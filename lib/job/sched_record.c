@@ -99,6 +99,16 @@ static void drop_first(struct etl_sched_job *job)
 		job->skips[i] = job->skips[i + 1];
 }
 
+/* What has been decided since waits to run, and is none of its business. */
+static void note(struct etl_sched *sched, struct etl_sched_job *job)
+{
+	etl_wall slot = job->noted.ms < job->decided.ms ? job->noted : job->decided;
+
+	job->noted.ms = 0;
+	sched->ops->note(sched->ctx, job, slot);
+	job->edited = false;
+}
+
 void etl_sched_record_kept(struct etl_sched *sched, struct etl_sched_job *job)
 {
 	if (job->n_skips && !job->recording && !older_goes(job, job->skips[0].first)) {
@@ -107,15 +117,14 @@ void etl_sched_record_kept(struct etl_sched *sched, struct etl_sched_job *job)
 		drop_first(job);
 		record(sched, job, &skip);
 	}
-	if (job->note_kept && !job->n_skips && !job->recording && !older_goes(job, job->decided)) {
-		job->note_kept = false;
-		sched->ops->note(sched->ctx, job);
-	}
+	if (job->noted.ms && !job->n_skips && !job->recording &&
+		!older_goes(job, (etl_wall){job->noted.ms + 1})) /* nor the one at that very moment */
+		note(sched, job);
 }
 
 void etl_sched_note(struct etl_sched *sched, struct etl_sched_job *job)
 {
-	job->note_kept = job->known;
+	job->noted = job->known ? job->decided : (etl_wall){0};
 	etl_sched_record_kept(sched, job);
 }
 

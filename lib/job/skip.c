@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/str.h"
 #include "job/run.h"
+#include "job/slots.h"
 
 /* Made of job, first and last slot, in the form of a UUID (version 8, RFC 9562: our own bits), so that
  * a repeat after a crash replaces what it wrote before. */
@@ -24,11 +26,10 @@ static void record_id(const char *job, const struct etl_skip *skip, char out[ETL
 		(unsigned long long)b & 0xffffffffffff);
 }
 
-int etl_skip_save(const struct etl_run_env *env, const char *job, const struct etl_skip *skip,
-	const char *schedule, struct etl_error *err)
+static int save_record(const struct etl_run_env *env, const char *job, const struct etl_skip *skip,
+	struct etl_error *err)
 {
 	etl_wall now = etl_now(env->clock);
-	bool back = skip->code == ETL_SKIP_CLOCK;
 	char id[ETL_UUID_BYTES];
 	struct etl_run_record record = {
 		.run_id = id,
@@ -46,9 +47,53 @@ int etl_skip_save(const struct etl_run_env *env, const char *job, const struct e
 	};
 
 	record_id(job, skip, id);
-	if (env->state->ops->run_save(env->state, &record, err) < 0)
+	return env->state->ops->run_save(env->state, &record, err);
+}
+
+/* The last slot that an edit passes over, `last` as far as this etld knows: another one, whose
+ * clock is ahead, may have decided more by the old schedule. What of the new one lies there can
+ * not be claimed either. What lies too far ahead is put back by whoever is refused for it. */
+static int reach_of_edit(const struct etl_run_env *env, const char *job, const char *schedule,
+	etl_wall *last, struct etl_error *err)
+{
+	etl_wall most = etl_wall_add(etl_now(env->clock), ETL_SLOT_AHEAD_MAX);
+	struct etl_schedule_info info;
+	int found = env->state->ops->schedule_get(env->state, job, &info, err);
+
+	if (found < 0)
 		return -1;
-	struct etl_slot_note note = {job, back ? skip->first : skip->last, schedule, back};
+	if (found && !etl_streq(info.schedule, schedule) && info.slot.ms > last->ms &&
+		info.slot.ms <= most.ms)
+		*last = info.slot;
+	return 0;
+}
+
+int etl_skip_save(const struct etl_run_env *env, const char *job, const struct etl_skip *skip,
+	const char *schedule, struct etl_error *err)
+{
+	bool back = skip->code == ETL_SKIP_CLOCK;
+	struct etl_skip all = *skip;
+
+	if (skip->code == ETL_SKIP_EDITED &&
+		reach_of_edit(env, job, schedule, &all.last, err) < 0)
+		return -1;
+	if (all.last.ms > skip->last.ms)
+		all.slots = 0;
+	if (save_record(env, job, &all, err) < 0)
+		return -1;
+	struct etl_slot_note note = {job, back ? all.first : all.last, schedule, back};
 
 	return env->state->ops->slots_save(env->state, &note, 1, err);
+}
+
+int etl_edit_save(const struct etl_run_env *env, const struct etl_slot_note *note,
+	struct etl_error *err)
+{
+	struct etl_skip skip = {{note->slot.ms + 1}, note->slot, 0, ETL_SKIP_EDITED};
+
+	if (reach_of_edit(env, note->job, note->schedule, &skip.last, err) < 0)
+		return -1;
+	if (skip.last.ms > note->slot.ms && save_record(env, note->job, &skip, err) < 0)
+		return -1;
+	return env->state->ops->slots_save(env->state, note, 1, err);
 }

@@ -21,7 +21,7 @@
 struct asked {
 	char what; /* S start, C cancel, K skip, N note, Q question to a sensor */
 	const char *job;
-	struct etl_trigger trigger; /* S; K: its skip */
+	struct etl_trigger trigger; /* S; K: its skip; N: its slot */
 	int64_t at; /* minutes after T0, by the wall clock */
 };
 
@@ -75,10 +75,12 @@ static void rig_skip(void *ctx, struct etl_sched_job *job, const struct etl_skip
 	rig_note('K', job, &trigger);
 }
 
-static void rig_noted(void *ctx, struct etl_sched_job *job)
+static void rig_noted(void *ctx, struct etl_sched_job *job, etl_wall slot)
 {
+	struct etl_trigger trigger = {.slot = slot};
+
 	(void)ctx;
-	rig_note('N', job, NULL);
+	rig_note('N', job, &trigger);
 }
 
 static void rig_sense(void *ctx, struct etl_sched_job *job)
