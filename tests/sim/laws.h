@@ -87,6 +87,16 @@ static inline struct book_run *book_run_of(const char *id)
 
 /* ---- slots --------------------------------------------------------------------------------- */
 
+/* Edited and edited back, and the store has heard of neither: who starts then cannot know that
+ * the schedule was another one in between. 0 = it was not so. */
+static inline int64_t goes_on_until(const struct spec *s, size_t k)
+{
+	for (size_t i = k + 1; i + 1 < s->n_intervals && !s->intervals[i].heard; i++)
+		if (s->intervals[i + 1].schedule == s->intervals[k].schedule)
+			return s->intervals[i + 1].from;
+	return 0;
+}
+
 static inline const struct interval *interval_of(const struct spec *s, int64_t slot)
 {
 	for (size_t k = 0; k < s->n_intervals; k++) {
@@ -96,7 +106,8 @@ static inline const struct interval *interval_of(const struct spec *s, int64_t s
 
 		if (in->removed && !in->retired && k + 1 < s->n_intervals)
 			last = s->intervals[k + 1].known; /* nobody lived to tell that it was gone */
-
+		if (last < goes_on_until(s, k))
+			last = goes_on_until(s, k);
 		if (in->calendar && slot > in->from - (w.mood.clocks ? NEVER / 2 : 0) &&
 			(w.mood.clocks || slot <= last) &&
 			etl_calendar_next(in->calendar, (etl_wall){slot - 1}, &next) &&

@@ -5,8 +5,8 @@
  * scripted source, and faults of every kind, drawn from one 64-bit number. Laws are looked at
  * with every event and at the end (laws.h, laws_end.h).
  *
- *   sim_scheduler              ETLD_SIM_HISTORIES histories (10,000) from ETLD_SIM_SEED on, or
- *                              from a seed of the clock
+ *   sim_scheduler              the histories of seeds.h, then ETLD_SIM_HISTORIES histories
+ *                              (10,000) from ETLD_SIM_SEED on, or from a seed of the clock
  *   sim_scheduler SEED         that one history, with all that happened
  *   sim_scheduler SEED COUNT   COUNT histories from SEED on
  */
@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "laws_end.h"
+#include "seeds.h"
 
 /* A world that turns so often without time moving turns for ever. */
 #define STANDING_MAX 20000
@@ -384,6 +385,7 @@ static int start_worker(uint64_t seed, uint64_t first, uint64_t count, pid_t *pi
 	fflush(stdout);
 	*pid = fork();
 	if (*pid == 0) {
+		counts = (struct counts){0};
 		for (uint64_t i = first; i < count; i += WORKERS)
 			play(seed + i);
 		if (write(ends[1], &counts, sizeof counts) != (ssize_t)sizeof counts)
@@ -392,6 +394,12 @@ static int start_worker(uint64_t seed, uint64_t first, uint64_t count, pid_t *pi
 	}
 	close(ends[1]);
 	return ends[0];
+}
+
+static void play_known(void)
+{
+	for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++)
+		play(seeds[i]);
 }
 
 static bool play_many(uint64_t seed, uint64_t count)
@@ -439,12 +447,12 @@ int main(int argc, char **argv)
 	uint64_t seed = first ? strtoull(first, NULL, 10) : (uint64_t)time(NULL) * 1000000;
 	bool ok = true;
 
-	if (argc > 1)
+	if (argc > 1) {
 		seed = strtoull(argv[1], NULL, 10);
-	if (argc > 2)
-		count = strtoull(argv[2], NULL, 10);
-	else if (argc > 1)
-		count = 1;
+		count = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
+	} else {
+		play_known();
+	}
 	printf("# sim_scheduler %llu %llu\n", (unsigned long long)seed, (unsigned long long)count);
 	if (count == 1)
 		play(seed);

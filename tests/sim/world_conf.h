@@ -50,6 +50,7 @@ static const char *const overlaps[] = {"skip", "queue_one", "cancel_running"};
 
 /* A time for which a job had one schedule. Machines take up a change one after the other. */
 struct interval {
+	int schedule;
 	int64_t from, to; /* as the operator wanted it; NEVER = it goes on */
 	int64_t known;	  /* all processes had it from here on */
 	int64_t let_go;	  /* none had it any more */
@@ -234,8 +235,8 @@ static inline void open_interval(struct spec *s)
 
 	ETL_GROW(s->intervals, s->n_intervals, s->intervals_cap);
 	in = &s->intervals[s->n_intervals++];
-	*in = (struct interval){.from = w.now, .to = NEVER, .known = NEVER, .let_go = NEVER,
-		.last_wall = NEVER};
+	*in = (struct interval){.schedule = s->schedule, .from = w.now, .to = NEVER,
+		.known = NEVER, .let_go = NEVER, .last_wall = NEVER};
 	if (s->schedule < 0)
 		return;
 	if ((at = strstr(yaml, "timezone: ")))

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Histories that have broken a law once. They are played before all others. A seed stands for its
+ * history only as long as the dice are thrown in the same order: what is mended in the daemon
+ * has a unit test besides.
+ */
+#ifndef TESTS_SIM_SEEDS_H
+#define TESTS_SIM_SEEDS_H
+
+#include <stdint.h>
+
+static const uint64_t seeds[] = {
+	9017522,  /* an edit while another machine's clock is half a day ahead */
+	60002615, /* the note of an edit waits, and a slot of the new schedule comes */
+	70005155, /* an edit in the very millisecond of a slot */
+	70006058, /* a job that one machine has retired, and the other still runs */
+	50000163, /* edited and edited back while the store is away, then a crash */
+};
+
+#endif
