@@ -227,11 +227,13 @@ static void change_work(struct etld_task *task)
 			"a part of the change is in, see etlctl watermark history");
 }
 
-/* Status shows at once what the worker left, finished or not. */
+/* Status shows at once what the worker left, finished or not. What was closed by it may be what
+ * dependants have waited for. */
 static void take_watermarks(const struct mark_query *q)
 {
 	struct etld_job *job = etld_job_find(q->query.etld, q->job->name);
 	const struct etl_change_result *r;
+	bool closed = false;
 
 	for (size_t i = 0; job && (r = etl_change_result(q->walk, i)) != NULL; i++) {
 		struct etld_partition *partition =
@@ -239,9 +241,12 @@ static void take_watermarks(const struct mark_query *q)
 
 		if (partition)
 			partition->watermark = r->reached;
+		closed |= r->reached.ms > r->from.ms;
 	}
 	if (job)
 		etld_deadline_look(q->query.etld, job);
+	if (job && closed && !q->more)
+		etl_sched_moved(q->query.etld->sched, &job->sched);
 }
 
 static bool change_again(struct etld_query *query)

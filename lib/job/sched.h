@@ -166,6 +166,9 @@ struct etl_run_outcome {
 void etl_sched_ended(struct etl_sched *sched, struct etl_sched_job *job,
 	const struct etl_run_outcome *outcome);
 
+/* Windows of the job were closed or changed, by a run or by an operator: its dependants look. */
+void etl_sched_moved(struct etl_sched *sched, const struct etl_sched_job *job);
+
 /* The sensor's answer. `said`: what it saw, in words. */
 void etl_sched_sensed(struct etl_sched *sched, struct etl_sched_job *job, bool satisfied,
 	const char *said);

@@ -356,9 +356,9 @@ void etl_sched_drop_backfill(struct etl_sched *sched, struct etl_sched_job *job)
 
 /* ---- the end of a run ---------------------------------------------------------------------- */
 
-static void trigger_dependants(struct etl_sched *sched, const struct etl_sched_job *job)
+void etl_sched_moved(struct etl_sched *sched, const struct etl_sched_job *job)
 {
-	for (size_t i = 0; i < job->job->n_dependants; i++) {
+	for (size_t i = 0; !sched->stopped && i < job->job->n_dependants; i++) {
 		struct etl_sched_job *dependant =
 			sched->ops->find(sched->ctx, job->job->dependants[i]->name);
 		struct etl_trigger trigger = {.kind = ETL_TRIGGER_AFTER};
@@ -445,8 +445,8 @@ void etl_sched_ended(struct etl_sched *sched, struct etl_sched_job *job,
 		undo(sched, job, &ran);
 	else if (outcome->store_lost)
 		job->owed = true;
-	if (outcome->moved && !sched->stopped)
-		trigger_dependants(sched, job);
+	if (outcome->moved)
+		etl_sched_moved(sched, job);
 	etl_sched_make_ready(sched, job);
 	etl_sched_dispatch(sched);
 }

@@ -365,3 +365,22 @@ def contents(metadata):
     # A watermark that was never moved is as good as none.
     found["watermarks"] = [m for m in found["watermarks"] if m["last_processed"] != m["origin"]]
     return found
+
+
+def test_dependants_look_at_what_was_closed_by_hand(mongodb, flow, sim, metadata, database, tmp_path):
+    """The daily job waits for hours that its source will never give: set closes them, and it runs."""
+    sim.fault("status", code=404, times=None)
+    jobs = quiet_jobs(flow, 1)
+    with Etld(mongodb.uri, jobs, database=database, folder=tmp_path / "etld") as etld:
+        etld.run("hourly", ok=(1,))
+        etld.run("daily", ok=(0, 1))
+        etld.wait_idle()
+        blocked = metadata["runs"].count_documents({"job": "daily"})
+        move(etld, "set", iso(flow.start + DAY), *WHY, "--dry-run")
+        move(etld, "set", iso(flow.start + DAY), *WHY)
+        run = wait_for(lambda: metadata["runs"].find_one({"job": "daily", "trigger": "after"}), etld.stderr_tail)
+        assert run["cause"] == "hourly"
+        wait_for(lambda: all(e["state"] in CLOSED for _, e in flow.ledger(metadata, "daily", STATION_1))
+                 and flow.ledger(metadata, "daily", STATION_1), etld.stderr_tail)
+        etld.wait_idle()
+        assert metadata["runs"].count_documents({"job": "daily"}) == blocked + 1  # the dry run moved nobody
