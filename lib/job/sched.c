@@ -137,11 +137,14 @@ static void forget_the_future(struct etl_sched *sched, struct etl_sched_job *job
 	etl_sched_skip(sched, job, &skip);
 }
 
-/* The clock was set back under what waits for a place: its time is still to come. */
-static bool waits_too_early(const struct etl_sched_job *job, etl_wall due)
+/* The clock was set back under what waits for its sensor or a place: its time is still to come. */
+static void take_back_early(struct etl_sched_job *job, etl_wall due)
 {
-	return job->each_until.ms > due.ms || (job->has_live && job->live.slot.ms > due.ms) ||
-		(job->has_sensed && job->sensed.slot.ms > due.ms);
+	if (job->sensing && job->waiting.slot.ms > due.ms)
+		etl_sched_take_back_all(job);
+	else if (job->each_until.ms > due.ms || (job->has_live && job->live.slot.ms > due.ms) ||
+		(job->has_sensed && job->sensed.slot.ms > due.ms))
+		etl_sched_take_back(job);
 }
 
 void etl_sched_look(struct etl_sched *sched, struct etl_sched_job *job)
@@ -153,8 +156,7 @@ void etl_sched_look(struct etl_sched *sched, struct etl_sched_job *job)
 	if (sched->store && !sched->stopped && !job->paused && job->job->calendar) {
 		forget_the_future(sched, job, now);
 		due = etl_wall_sub(now, etl_job_jitter(job->job, sched->host));
-		if (waits_too_early(job, due))
-			etl_sched_take_back(job);
+		take_back_early(job, due);
 		etl_slots_between(job->job->calendar, job->decided, due, &slots);
 		if (slots.n)
 			decide(sched, job, &slots, due);

@@ -384,6 +384,28 @@ static void test_the_next_slot_comes(void **state)
 
 #define RIG_TEST(fn) cmocka_unit_test_setup_teardown(fn, rig_setup, rig_teardown)
 
+/* ---- the clock ----------------------------------------------------------------------------- */
+
+/* Its time is to come again, and so is the question. */
+static void test_clock_set_back_under_a_slot_that_waits(void **state)
+{
+	struct etl_sched_job *a = rig_add_sensor("a");
+
+	(void)state;
+	etl_sched_store(rig.sched, true);
+	rig_turn(10);
+	rig_need('Q', a);
+	etl_clock_virtual_step(&rig.clock, ETL_MINUTES(-5));
+	etl_sched_replan(rig.sched);
+	say(a, true); /* to what was asked before */
+	rig_need_nothing();
+	rig_turn(5);
+	rig_need('Q', a);
+	say(a, true);
+	rig_need_run(a, 10);
+	rig_need_nothing();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -405,6 +427,7 @@ int main(void)
 		RIG_TEST(test_a_stop),
 		RIG_TEST(test_removed),
 		RIG_TEST(test_the_next_slot_comes),
+		RIG_TEST(test_clock_set_back_under_a_slot_that_waits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
