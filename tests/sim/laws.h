@@ -40,7 +40,8 @@ struct book_job {
 	X(histories) X(runs) X(claims) X(refusals) X(skips) X(notes) X(resets) X(commits)       \
 	X(fenced) X(crashes) X(crashes_inside) X(stops) X(steps) X(suspends) X(outages)         \
 	X(lost_answers) X(source_outages) X(pauses) X(edits) X(manual) X(backfills) X(each)    \
-	X(old_data) X(interrupted) X(slots) X(windows) X(rows) X(changed_rows) X(dependants)
+	X(old_data) X(interrupted) X(slots) X(windows) X(rows) X(changed_rows) X(dependants)    \
+	X(sensor_waits)
 static struct counts {
 #define X(name) uint64_t name;
 	COUNTS(X)
@@ -205,9 +206,9 @@ static inline void law_slot_starts(const struct machine *m, const struct etl_job
 		broken("misfire skip: no slot late", "%s: slot %s", job->name, time_text(slot));
 	if (job->misfire == ETL_MISFIRE_RUN_EACH && late && trigger->as_of.ms != slot)
 		broken("run_each: as of its slot", "%s: slot %s", job->name, time_text(slot));
-	/* the others may have skipped the newer one, while this waited for a place */
+	/* the others may have skipped the newer one, while this waited for a place or its sensor */
 	if (job->misfire == ETL_MISFIRE_RUN_LATEST && job->overlap != ETL_OVERLAP_SKIP &&
-		newer_is_due(m, job, slot))
+		!job->wait_for && newer_is_due(m, job, slot))
 		broken("the newest slot runs", "%s: slot %s starts, a newer one is due", job->name,
 			time_text(slot));
 }
@@ -443,7 +444,9 @@ static inline void law_skip(const struct etl_run_record *r)
 		may = s->overlap == ETL_OVERLAP_SKIP;
 	else if (code == ETL_SKIP_CLOCK)
 		may = w.mood.clocks;
-	else if (code == ETL_SKIP_EDITED || code == ETL_SKIP_SENSOR)
+	else if (code == ETL_SKIP_SENSOR)
+		may = s->newer_than != 0;
+	else if (code == ETL_SKIP_EDITED)
 		may = false;
 	if (!may)
 		broken("a skip has its own rule's reason", "%s says %s", r->job, r->code);

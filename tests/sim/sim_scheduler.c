@@ -62,6 +62,7 @@ static void world_event(const struct event *event)
 	w.acting = m;
 	if (m && m->asleep_until) {
 		m->asleep_until = 0;
+		m->cut_off = w.now;
 		tell("wakes");
 	}
 	switch (event->kind) {
@@ -159,6 +160,7 @@ static void draw_mood(void)
 		.max_active = (unsigned)between(1, 3),
 	};
 	w.mood.changes = w.mood.transactions && one_in(2);
+	w.mood.sensors = w.seed % 4 == 0; /* no throw of the dice: old seeds keep their histories */
 }
 
 static int draw_schedule(void)
@@ -170,6 +172,16 @@ static int draw_schedule(void)
 	if (first + 4 < SCHEDULES && one_in(3))
 		first += 4;
 	return first + (int)roll(4);
+}
+
+/* Shorter and longer than the period, all of it. */
+static void draw_sensor(struct spec *s)
+{
+	int64_t unit = w.mood.unit / SECOND;
+
+	s->newer_than = (4 + roll(2 * unit)) * SECOND;
+	s->poke = (2 + roll(unit / 4)) * SECOND;
+	s->patience = s->poke * between(1, 15);
 }
 
 static void draw_job(int index)
@@ -206,6 +218,8 @@ static void draw_job(int index)
 		s->settle = conf.specs[s->up].settle;
 		s->lookback = conf.specs[s->up].lookback;
 	}
+	if (w.mood.sensors && one_in(2))
+		draw_sensor(s);
 	open_interval(s);
 }
 
@@ -254,6 +268,7 @@ static void end_faults(void)
 	w.ambush = 0;
 	w.away_until = w.lossy_until = w.slow_until = w.no_renewal_until = 0;
 	w.source_down_until = w.source_slow_until = w.source_mad_until = 0;
+	sensors_heal();
 	for (int i = 0; i < conf.n; i++) {
 		book.jobs[i].paused_on_record = false;
 		real_ops->pause_set(w.state, conf.specs[i].name, false, "sim", "", &err);
@@ -360,6 +375,7 @@ static void play(uint64_t seed)
 	store_close();
 	targets_fini();
 	book_fini();
+	sensors_fini();
 	conf_fini();
 	free(w.heap);
 }

@@ -100,6 +100,7 @@ static void step_clock(struct machine *m, int64_t off)
 	m->off = off;
 	tell("its clock is set to %s", time_text(wall_of(m)));
 	note_clocks();
+	sensors_clock_set(m);
 	m->etld->loop->events.clock_stepped(m->etld->loop->events.ctx);
 }
 
@@ -156,6 +157,14 @@ static void act_trouble(struct machine *m)
 	counts.source_outages += which < 3;
 	tell("the %s until %s", words[which], time_text(until));
 	*troubles[which] = until;
+	last_at_least(until + 3 * w.mood.unit);
+}
+
+static void act_sensor(void)
+{
+	int64_t until = w.now + some_while();
+
+	produce_stops((int)roll(conf.n), until);
 	last_at_least(until + 3 * w.mood.unit);
 }
 
@@ -346,6 +355,10 @@ static void act(int64_t given)
 
 	if (given && (!m->etld || m->asleep_until))
 		return;
+	if (!given && w.mood.sensors && one_in(3)) {
+		act_sensor();
+		return;
+	}
 	if (!given && which != 12 && which != 13 && one_in(2)) {
 		w.ambush = which + 1;
 		return;

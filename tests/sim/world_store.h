@@ -7,10 +7,12 @@
 #ifndef TESTS_SIM_WORLD_STORE_H
 #define TESTS_SIM_WORLD_STORE_H
 
-#include "laws.h"
+#include "world_sensor.h"
 
 static inline int cannot_reach(struct etl_error *err)
 {
+	if (w.acting)
+		w.acting->cut_off = w.now;
 	return etl_error_set(err, ETL_TRANSIENT, "mongodb.unreachable", "no server could be reached");
 }
 
@@ -233,6 +235,7 @@ static int store_run_save(struct etl_state *s, const struct etl_run_record *run,
 	if (way_there(etl_streq(run->state, "skipped") ? "skip" : "run_save", err) < 0)
 		return -1;
 	law_record(run);
+	law_given_up(w.acting, run);
 	return way_back(real_ops->run_save(s, run, err), err);
 }
 

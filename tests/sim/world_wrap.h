@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the linker wraps (Makefile): the driver's calls, which have no server here, and those of
+ * the daemon that the book has to see pass by.
+ */
+#ifndef TESTS_SIM_WORLD_WRAP_H
+#define TESTS_SIM_WORLD_WRAP_H
+
+#include "world_store.h"
+
+const struct etl_clock *__wrap_etl_clock_real(void);
+void __wrap_etl_uuid7(int64_t unix_ms, char out[ETL_UUID_BYTES]);
+void __wrap_etl_mongo_global_init(void);
+void __wrap_etl_mongo_global_cleanup(void);
+struct etl_mongo *__wrap_etl_mongo_new(const char *uri, const char *app_name, unsigned pool_max,
+	struct etl_error *err);
+void __wrap_etl_mongo_free(struct etl_mongo *mongo);
+int __wrap_etl_mongo_ping(struct etl_mongo *mongo, struct etl_mongo_topology *out,
+	struct etl_error *err);
+int __wrap_etl_mongo_newest(struct etl_mongo *mongo, const struct etl_newest_query *query,
+	etl_wall *at, struct etl_error *err);
+void __wrap_etld_sense_ask(struct etld *etld, struct etld_job *job);
+void __real_etld_sense_ask(struct etld *etld, struct etld_job *job);
+struct etl_state *__wrap_etl_state_mongodb_new(struct etl_mongo *mongo, const char *database);
+struct etld_run *__wrap_etld_exec_start(struct etld *etld, struct etld_job *job,
+	struct etl_trigger *trigger);
+struct etld_run *__real_etld_exec_start(struct etld *etld, struct etld_job *job,
+	struct etl_trigger *trigger);
+void __wrap_etld_exec_orphan(struct etld_run *run);
+void __real_etld_exec_orphan(struct etld_run *run);
+void __wrap_etld_report_run(struct etld *etld, const struct etl_run *run);
+void __real_etld_report_run(struct etld *etld, const struct etl_run *run);
+
+const struct etl_clock *__wrap_etl_clock_real(void)
+{
+	return w.acting ? &w.acting->clock : &true_clock;
+}
+
+void __wrap_etl_uuid7(int64_t unix_ms, char out[ETL_UUID_BYTES])
+{
+	unsigned long long ms = (unsigned long long)unix_ms & 0xffffffffffff;
+	unsigned long long a = dice(), b = dice();
+
+	snprintf(out, ETL_UUID_BYTES, "%08llx-%04llx-7%03llx-8%03llx-%012llx", ms >> 16, ms & 0xffff,
+		a & 0xfff, a >> 12 & 0xfff, b & 0xffffffffffff);
+}
+
+void __wrap_etl_mongo_global_init(void)
+{
+}
+
+void __wrap_etl_mongo_global_cleanup(void)
+{
+}
+
+struct etl_mongo *__wrap_etl_mongo_new(const char *uri, const char *app_name, unsigned pool_max,
+	struct etl_error *err)
+{
+	(void)uri;
+	(void)app_name;
+	(void)pool_max;
+	(void)err;
+	return (struct etl_mongo *)(void *)&w;
+}
+
+void __wrap_etl_mongo_free(struct etl_mongo *mongo)
+{
+	(void)mongo;
+}
+
+int __wrap_etl_mongo_ping(struct etl_mongo *mongo, struct etl_mongo_topology *out,
+	struct etl_error *err)
+{
+	(void)mongo;
+	*out = (struct etl_mongo_topology){w.mood.transactions, "simulated", "1"};
+	return way_there("ping", err);
+}
+
+int __wrap_etl_mongo_newest(struct etl_mongo *mongo, const struct etl_newest_query *query,
+	etl_wall *at, struct etl_error *err)
+{
+	(void)mongo;
+	return way_there("newest", err) < 0 ? -1 : sensor_answers(query->collection, at, err);
+}
+
+void __wrap_etld_sense_ask(struct etld *etld, struct etld_job *job)
+{
+	law_asks(w.acting, job);
+	__real_etld_sense_ask(etld, job);
+}
+
+struct etl_state *__wrap_etl_state_mongodb_new(struct etl_mongo *mongo, const char *database)
+{
+	(void)mongo;
+	(void)database;
+	return w.state;
+}
+
+struct etld_run *__wrap_etld_exec_start(struct etld *etld, struct etld_job *job,
+	struct etl_trigger *trigger)
+{
+	struct etld_run *run;
+
+	law_starts(w.acting, etld->sched, job->job, trigger);
+	law_sensed(w.acting, &conf.specs[job_index(job->name)], trigger);
+	run = __real_etld_exec_start(etld, job, trigger);
+	book_started(w.acting, etld->sched, etld_exec_run(run));
+	return run;
+}
+
+void __wrap_etld_exec_orphan(struct etld_run *run)
+{
+	struct book_run *b = book_run_of(etld_exec_run(run)->run_id);
+
+	if (b)
+		b->orphan = true;
+	__real_etld_exec_orphan(run);
+}
+
+void __wrap_etld_report_run(struct etld *etld, const struct etl_run *run)
+{
+	if (!w.acting->dead)
+		book_ended(run);
+	__real_etld_report_run(etld, run);
+}
+
+#endif
