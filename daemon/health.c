@@ -34,12 +34,16 @@ static etl_dur behind(const struct etld *etld, const struct etld_job *job)
 	return most;
 }
 
-/* One window and one interval of the schedule may be owed without anybody being late. */
-static etl_dur patience(const struct etld *etld, const struct etld_job *job)
+/* One window and one interval of the schedule may be owed without anybody being late. Who owes
+ * no more than the window is told the window: looking for slots is dear, and all jobs are asked
+ * for at once. */
+static etl_dur patience(const struct etld *etld, const struct etld_job *job, etl_dur lag)
 {
 	etl_wall first, second, now = etl_now(etld->clock);
 	etl_dur interval = {0};
 
+	if (lag.us <= job->job->window.size.us)
+		return job->job->window.size;
 	if (job->job->calendar && etl_calendar_next(job->job->calendar, now, &first) &&
 		etl_calendar_next(job->job->calendar, first, &second))
 		interval = etl_wall_diff(second, first);
@@ -86,7 +90,7 @@ static bool missed_deadline(const struct etld *etld, const struct etld_job *job,
 static const char *own_health(const struct etld *etld, const struct etld_job *job, char *reason,
 	size_t size)
 {
-	etl_dur lag = behind(etld, job), limit = patience(etld, job);
+	etl_dur lag = behind(etld, job), limit = patience(etld, job, lag);
 	char text[ETL_DURATION_TEXT_BYTES];
 
 	*reason = '\0';
