@@ -19,8 +19,6 @@ static const char *lookup(const char *name)
 	return getenv(name);
 }
 
-static const struct etl_conf_load_options load_options = {.env = lookup};
-
 /* A check by hand has no $CREDENTIALS_DIRECTORY; while the unit runs, root can look into its. */
 static const char *credentials_folder(void)
 {
@@ -53,16 +51,24 @@ static const char *job_name(const char *path, struct etl_conf_env *env)
 	return NULL;
 }
 
-static void load_job(struct etld_generation *g, const char *path, struct etl_conf_env *env)
+/* The tree of a file is larger than the job that comes of it, and goes at once; but errors of
+ * `after` are found when all files are read, and show the place: then it stays in *tree. */
+static void load_job(struct etld_generation *g, const char *path, struct etl_conf_env *env,
+	struct etl_arena **tree)
 {
+	const struct etl_conf_load_options options = {.env = lookup, .texts = env->arena};
 	const char *name = job_name(path, env);
 	struct etl_node *root;
+	struct etl_job *job;
 
 	if (!name)
 		return;
-	root = etl_conf_load(env->arena, path, &load_options, env->diag);
+	*tree = etl_arena_new(0);
+	root = etl_conf_load(*tree, path, &options, env->diag);
 	env->what = etl_arena_strf(env->arena, "job '%s'", name);
-	g->jobs[g->n_jobs++] = etl_job_load(name, root, env);
+	g->jobs[g->n_jobs++] = job = etl_job_load(name, root, env);
+	if (!job->after.n)
+		etl_arena_free(ETL_TAKE(*tree));
 }
 
 static int by_name(const void *a, const void *b)
@@ -84,6 +90,7 @@ static void load_jobs(struct etld_generation *g, struct etl_conf_env *env)
 	const char *pattern = g->settings.jobs;
 	char *full = *pattern == '/' ? etl_strdup(pattern) :
 				       etl_strf("%s/%s", env->config_dir, pattern);
+	struct etl_arena **trees;
 	glob_t found = {0};
 	int rc = glob(full, GLOB_ERR, NULL, &found);
 
@@ -91,20 +98,25 @@ static void load_jobs(struct etld_generation *g, struct etl_conf_env *env)
 		etl_diag_add(env->diag, NULL, ETL_DIAG_FILE, NULL, NULL, "cannot list %s: %s", full,
 			strerror(errno));
 	g->jobs = etl_arena_zalloc(env->arena, (found.gl_pathc + 1) * sizeof *g->jobs);
+	trees = etl_calloc(found.gl_pathc + 1, sizeof *trees);
 	for (size_t i = 0; i < found.gl_pathc; i++)
-		load_job(g, found.gl_pathv[i], env);
-	globfree(&found);
-	free(full);
+		load_job(g, found.gl_pathv[i], env, &trees[i]);
 	qsort(g->jobs, g->n_jobs, sizeof *g->jobs, by_name);
 	same_names(g, env);
 	env->what = "the jobs";
 	etl_graph_link(g->jobs, g->n_jobs, env);
+	for (size_t i = 0; i < found.gl_pathc; i++)
+		etl_arena_free(trees[i]);
+	free(trees);
+	globfree(&found);
+	free(full);
 }
 
 struct etld_generation *etld_generation_load(const char *path, struct etl_buf *report,
 	struct etl_buf *first)
 {
 	struct etld_generation *g = ETL_NEW(struct etld_generation);
+	const struct etl_conf_load_options options = {.env = lookup};
 	struct etl_diag *diag = etl_diag_new();
 	char *folder = folder_of(path);
 	struct etl_node *root;
@@ -125,7 +137,7 @@ struct etld_generation *etld_generation_load(const char *path, struct etl_buf *r
 		.secrets = g->secrets,
 		.zones = &g->zones,
 	};
-	root = etl_conf_load(g->arena, path, &load_options, diag);
+	root = etl_conf_load(g->arena, path, &options, diag);
 	if (root)
 		etld_settings_load(&g->settings, root, &env);
 	if (g->settings.jobs)

@@ -39,7 +39,7 @@ struct frame {
 };
 
 struct loader {
-	struct etl_arena *arena;
+	struct etl_arena *arena, *texts;
 	struct etl_diag *diag;
 	const struct etl_conf_load_options *options;
 	const struct etl_conf_file *file;
@@ -283,7 +283,7 @@ static bool expand(struct loader *ld, struct etl_node *node)
 	etl_buf_init(&out, ETL_CONF_EXPANDED_MAX - ld->expanded);
 	if (etl_conf_expand(node->text, ld->options ? ld->options->env : NULL, &node->mark,
 		    ld->diag, &out)) {
-		node->text = etl_arena_memdup0(ld->arena, etl_buf_text(&out), out.len);
+		node->text = etl_arena_memdup0(ld->texts, etl_buf_text(&out), out.len);
 		node->expanded = true;
 		ld->expanded += out.len;
 	} else {
@@ -308,7 +308,7 @@ static bool on_scalar(struct loader *ld, const yaml_event_t *event)
 		return false;
 	node = node_new(ld, ETL_NODE_SCALAR, &mark);
 	node->plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-	node->text = etl_arena_memdup0(ld->arena, text, event->data.scalar.length);
+	node->text = etl_arena_memdup0(ld->texts, text, event->data.scalar.length);
 	if (strlen(node->text) != event->data.scalar.length)
 		etl_diag_add(ld->diag, &mark, ETL_DIAG_SYNTAX, NULL, NULL,
 			"text with a NUL byte");
@@ -546,7 +546,7 @@ static struct etl_node *read_tree(struct loader *ld)
 struct etl_node *etl_conf_parse(struct etl_arena *arena, const char *name, const char *bytes,
 	size_t len, const struct etl_conf_load_options *options, struct etl_diag *diag)
 {
-	struct loader ld = {.arena = arena, .diag = diag, .options = options};
+	struct loader ld = {.arena = arena, .texts = arena, .diag = diag, .options = options};
 
 	if (len > ETL_CONF_FILE_MAX) {
 		const struct etl_conf_file *file = file_new(arena, name, "", 0);
@@ -555,6 +555,8 @@ struct etl_node *etl_conf_parse(struct etl_arena *arena, const char *name, const
 			ETL_CONF_FILE_MAX);
 		return NULL;
 	}
+	if (options && options->texts)
+		ld.texts = options->texts;
 	ld.file = file_new(arena, name, bytes, len);
 	return read_tree(&ld);
 }

@@ -23,6 +23,9 @@ struct etl_conf_load_options {
 	/* The value of ${name}, or NULL. The text is used before the call returns. NULL
 	 * function or NULL options: no variable is set. */
 	const char *(*env)(const char *name);
+	/* The texts of scalars go here and outlive the tree, which is good for nothing any more
+	 * when all is taken from it. NULL: where the tree goes. */
+	struct etl_arena *texts;
 };
 
 /* Reads a regular file. NULL if there is no tree (unreadable, syntax, a limit): diag says
@@ -31,7 +34,8 @@ struct etl_conf_load_options {
 struct etl_node *etl_conf_load(struct etl_arena *arena, const char *path,
 	const struct etl_conf_load_options *options, struct etl_diag *diag);
 
-/* The same from memory; `name` stands for the path in messages. Both texts are copied. */
+/* The same from memory; `name` stands for the path in messages. Both are copied, to where the
+ * tree goes. */
 struct etl_node *etl_conf_parse(struct etl_arena *arena, const char *name, const char *bytes,
 	size_t len, const struct etl_conf_load_options *options, struct etl_diag *diag);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The configuration tree: what a YAML file said, with the place of every word. Scalars are
- * text; nothing is converted here. Nodes live in the arena of their generation.
+ * text; nothing is converted here. A tree goes when its file was read; the texts of its
+ * scalars stay as long as what was made of them.
  */
 #ifndef ETL_CONF_NODE_H
 #define ETL_CONF_NODE_H

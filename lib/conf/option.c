@@ -184,7 +184,7 @@ static bool fill_value(const struct filler *fl, const struct etl_option *row,
 
 static void fill_fallback(const struct filler *fl, const struct etl_option *row)
 {
-	struct etl_node *node;
+	struct etl_node own, *node = &own;
 	bool good;
 
 	if (row->type == ETL_OPT_TABLE) {
@@ -193,15 +193,13 @@ static void fill_fallback(const struct filler *fl, const struct etl_option *row)
 	}
 	if (!row->fallback)
 		return;
-	/* Lives on: STRINGS and NODE keep pointers to it. */
-	node = etl_arena_zalloc(fl->env->arena, sizeof *node);
-	node->kind = ETL_NODE_SCALAR;
-	node->plain = true;
-	node->text = row->fallback;
 	if (row->type == ETL_OPT_STRING) {
 		*(const char **)(fl->out + row->offset) = row->fallback;
 		return;
 	}
+	if (row->type == ETL_OPT_STRINGS || row->type == ETL_OPT_NODE)
+		node = etl_arena_zalloc(fl->env->arena, sizeof *node); /* they keep it */
+	*node = (struct etl_node){.kind = ETL_NODE_SCALAR, .plain = true, .text = row->fallback};
 	good = fill_value(fl, row, node);
 	assert(good); /* a wrong fallback is a mistake of the table */
 	(void)good;

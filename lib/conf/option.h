@@ -46,7 +46,7 @@ enum etl_option_type {
 struct etl_strings {
 	size_t n;
 	const char *const *items;
-	const struct etl_node *const *nodes; /* where each stands */
+	const struct etl_node *const *nodes; /* where each stands, as long as there is a tree */
 };
 
 struct etl_pairs {

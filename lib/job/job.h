@@ -100,7 +100,7 @@ struct etl_job {
 	uint64_t load_digest; /* of the text under `load`: a changed target makes old hashes void */
 
 	/* Graph, resolved by etl_graph_link. */
-	struct etl_strings after; /* as configured: names, and group:NAME */
+	struct etl_strings after; /* as configured: names, and group:NAME; its nodes are void */
 	size_t number;		  /* its place among the jobs */
 	const struct etl_job **upstream;
 	size_t n_upstream;

@@ -21,6 +21,7 @@ struct job_rig {
 	struct etl_diag *diag;
 	struct etl_conf_env env;
 	struct etl_job *jobs[JOB_RIG_MAX];
+	struct etl_arena *trees[JOB_RIG_MAX]; /* of those with `after`, until they are linked */
 	struct memory_target targets[JOB_RIG_MAX];
 	size_t n;
 };
@@ -45,8 +46,9 @@ static inline void job_rig_need_clean(const struct job_rig *rig)
 /* Adds a job; `yaml` has `load: {"null": {}}`, which is replaced by a target of the rig's. */
 static inline struct etl_job *job_rig_add(struct job_rig *rig, const char *name, const char *yaml)
 {
-	struct etl_node *root =
-		etl_conf_parse(rig->arena, name, yaml, strlen(yaml), NULL, rig->diag);
+	const struct etl_conf_load_options options = {.texts = rig->arena};
+	struct etl_arena *tree = etl_arena_new(0);
+	struct etl_node *root = etl_conf_parse(tree, name, yaml, strlen(yaml), &options, rig->diag);
 	struct etl_job *job = NULL;
 
 	assert_true(rig->n < JOB_RIG_MAX);
@@ -54,6 +56,9 @@ static inline struct etl_job *job_rig_add(struct job_rig *rig, const char *name,
 	if (root)
 		job = etl_job_load(name, root, &rig->env);
 	job_rig_need_clean(rig);
+	if (job->after.n)
+		rig->trees[rig->n] = ETL_TAKE(tree);
+	etl_arena_free(tree);
 	job->sink = &memory_target_type;
 	job->sink_options = &rig->targets[rig->n];
 	rig->jobs[rig->n++] = job;
@@ -64,12 +69,15 @@ static inline void job_rig_link(struct job_rig *rig)
 {
 	etl_graph_link(rig->jobs, rig->n, &rig->env);
 	job_rig_need_clean(rig);
+	for (size_t i = 0; i < rig->n; i++)
+		etl_arena_free(ETL_TAKE(rig->trees[i]));
 }
 
 static inline void job_rig_fini(struct job_rig *rig)
 {
 	for (size_t i = 0; i < rig->n; i++) {
 		etl_job_fini(rig->jobs[i]);
+		etl_arena_free(rig->trees[i]);
 		target_fini(&rig->targets[i]);
 	}
 	etl_diag_free(rig->diag);

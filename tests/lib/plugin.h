@@ -43,6 +43,8 @@ static UNUSED void rig_configure(struct rig *rig, const struct etl_option *optio
 	void (*check)(void *, const struct etl_node *, const struct etl_conf_env *),
 	const char *name, const char *yaml)
 {
+	struct etl_conf_load_options load = {0};
+	struct etl_arena *tree = etl_arena_new(0);
 	struct etl_node *node;
 	bool filled;
 
@@ -55,12 +57,14 @@ static UNUSED void rig_configure(struct rig *rig, const struct etl_option *optio
 		.partition_names = rig_names,
 		.partition_values = rig_values,
 		.run_id = "018bcfe5-6800-7000-8000-000000000000"};
-	node = etl_conf_parse(rig->arena, "test.yaml", yaml, strlen(yaml), NULL, rig->diag);
+	load.texts = rig->arena;
+	node = etl_conf_parse(tree, "test.yaml", yaml, strlen(yaml), &load, rig->diag);
 	assert_non_null(node);
 	rig->options = etl_arena_zalloc(rig->arena, size);
 	filled = etl_options_fill(options, node, rig->options, name, &rig->env);
 	if (filled && check)
 		check(rig->options, node, &rig->env);
+	etl_arena_free(tree);
 }
 
 static UNUSED void rig_free(struct rig *rig)

@@ -94,13 +94,16 @@ UNUSED static void rig_new(struct rig *rig)
 /* Reads the options; the number of configuration errors. */
 UNUSED static size_t rig_load(struct rig *rig, const char *yaml)
 {
+	const struct etl_conf_load_options load = {.texts = rig->arena};
+	struct etl_arena *tree = etl_arena_new(0);
 	struct etl_node *node =
-		etl_conf_parse(rig->arena, "test.yaml", yaml, strlen(yaml), NULL, rig->diag);
+		etl_conf_parse(tree, "test.yaml", yaml, strlen(yaml), &load, rig->diag);
 
 	assert_non_null(node);
 	etl_options_fill(
 		etl_source_http.options, node, &rig->options, "extract.http", &rig->conf);
 	etl_source_http.check(&rig->options, node, &rig->conf);
+	etl_arena_free(tree);
 	return etl_diag_count(rig->diag);
 }
 

@@ -39,16 +39,20 @@ static size_t configure(struct rig *rig, const char *yaml)
 {
 	static const char *const no_names[] = {NULL};
 	struct etl_conf_env env = {.what = "job 't'", .partition_names = no_names};
+	struct etl_conf_load_options load = {0};
+	struct etl_arena *tree = etl_arena_new(0);
 	struct etl_node *node;
 
 	*rig = (struct rig){.arena = etl_arena_new(0), .diag = etl_diag_new()};
 	env.arena = rig->arena;
 	env.diag = rig->diag;
 	rig->options = calloc(1, etl_source_mongodb.options_size);
-	node = etl_conf_parse(rig->arena, "t.yaml", yaml, strlen(yaml), NULL, rig->diag);
+	load.texts = rig->arena;
+	node = etl_conf_parse(tree, "t.yaml", yaml, strlen(yaml), &load, rig->diag);
 	assert_non_null(node);
 	if (etl_options_fill(etl_source_mongodb.options, node, rig->options, "extract.mongodb", &env))
 		etl_source_mongodb.check(rig->options, node, &env);
+	etl_arena_free(tree);
 	return etl_diag_count(rig->diag);
 }
 
