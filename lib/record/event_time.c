@@ -25,8 +25,7 @@ static const char *const local_forms[LOCAL_FORMS] = {
 struct etl_event_time {
 	const char *field;
 	enum form form;
-	struct etl_timefmt pattern;
-	struct etl_timefmt local[LOCAL_FORMS];
+	struct etl_timefmt *formats; /* the pattern, or LOCAL_FORMS; NULL for epochs */
 	const struct etl_zone *zone;
 	etl_dur back; /* what a stamp at the interval's end is moved back by */
 };
@@ -59,6 +58,7 @@ static bool compile_format(struct etl_event_time *spec, const char *format,
 	const struct etl_node *node, const struct etl_conf_env *env)
 {
 	struct etl_error err = ETL_ERROR_INIT;
+	size_t n;
 
 	if (etl_streq(format, "iso8601"))
 		spec->form = FORM_ISO8601;
@@ -68,14 +68,15 @@ static bool compile_format(struct etl_event_time *spec, const char *format,
 		spec->form = FORM_EPOCH_MS;
 	else
 		spec->form = FORM_PATTERN;
-	for (size_t i = 0; spec->form == FORM_ISO8601 && i < LOCAL_FORMS; i++)
-		if (etl_timefmt_compile(local_forms[i], &spec->local[i], &err) != 0)
-			goto bad;
-	if (spec->form != FORM_PATTERN)
+	if (spec->form == FORM_EPOCH || spec->form == FORM_EPOCH_MS)
 		return true;
-	if (etl_timefmt_compile(format, &spec->pattern, &err) != 0)
-		goto bad;
-	if (etl_timefmt_is_complete(&spec->pattern))
+	n = spec->form == FORM_ISO8601 ? LOCAL_FORMS : 1;
+	spec->formats = etl_arena_zalloc(env->arena, n * sizeof *spec->formats);
+	for (size_t i = 0; i < n; i++)
+		if (etl_timefmt_compile(spec->form == FORM_ISO8601 ? local_forms[i] : format,
+			    &spec->formats[i], &err) != 0)
+			goto bad;
+	if (etl_timefmt_is_complete(&spec->formats[0]))
 		return true;
 	etl_error_set(&err, ETL_CONFIG, "time.format", "the format '%s' does not name a date",
 		format);
@@ -152,7 +153,7 @@ static bool parse_iso(const struct etl_event_time *spec, const char *s, size_t l
 	if (len > 10 && text[10] == ' ')
 		text[10] = 'T';
 	for (size_t i = 0; i < LOCAL_FORMS; i++)
-		if (etl_timefmt_parse(&spec->local[i], text, len, spec->zone, out))
+		if (etl_timefmt_parse(&spec->formats[i], text, len, spec->zone, out))
 			return true;
 	return false;
 }
@@ -179,7 +180,7 @@ static bool from_text(const struct etl_event_time *spec, const char *s, size_t l
 	if (spec->form == FORM_ISO8601)
 		return parse_iso(spec, s, len, out);
 	if (spec->form == FORM_PATTERN)
-		return etl_timefmt_parse(&spec->pattern, s, len, spec->zone, out);
+		return etl_timefmt_parse(&spec->formats[0], s, len, spec->zone, out);
 	if (len >= sizeof text)
 		return false;
 	memcpy(text, s, len);
