@@ -55,7 +55,7 @@ struct etld_job {
 	char last_run_id[ETL_UUID_BYTES];
 	enum etl_run_state last_state;
 	etl_wall last_started, last_ended, last_ok;
-	char last_reason[ETL_REASON_MAX];
+	char *last_reason; /* NULL = none */
 	bool last_needs_operator;
 	uint64_t windows_failed, windows_held, windows_blocked, windows_dirty;
 };

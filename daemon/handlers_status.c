@@ -95,7 +95,7 @@ static void add_last_run(struct etl_json *to, const struct etld_job *job)
 	etl_json_add_text(last, "state", etl_run_state_word(job->last_state));
 	etld_json_time(last, "started", job->last_started);
 	etld_json_time(last, "ended", job->last_ended);
-	etl_json_add_text(last, "reason", job->last_reason);
+	etl_json_add_text(last, "reason", job->last_reason ? job->last_reason : "");
 }
 
 /* Of the window that is due first, over all partitions. */

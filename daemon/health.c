@@ -99,7 +99,7 @@ static const char *own_health(const struct etld *etld, const struct etld_job *jo
 		return "paused";
 	}
 	if (last_run_is_bad(job)) {
-		snprintf(reason, size, "%s", job->last_reason);
+		snprintf(reason, size, "%s", job->last_reason ? job->last_reason : "");
 		return "failing";
 	}
 	if (job->windows_held) {
@@ -110,7 +110,7 @@ static const char *own_health(const struct etld *etld, const struct etld_job *jo
 	if (waits_for_sensor(job, reason, size))
 		return "blocked";
 	if (job->windows_blocked) {
-		snprintf(reason, size, "%s", job->last_reason);
+		snprintf(reason, size, "%s", job->last_reason ? job->last_reason : "");
 		return "blocked";
 	}
 	if ((lag.us <= 3 * limit.us || etld_running(job)) && missed_deadline(etld, job, reason, size))

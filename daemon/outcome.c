@@ -3,9 +3,9 @@
  * What a run that ended leaves in its job: what status and health speak of until the next
  * one. Loop thread.
  */
-#include <stdio.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "etld.h"
 
 void etld_job_remember(struct etld_job *job, const struct etl_run *run)
@@ -19,14 +19,15 @@ void etld_job_remember(struct etld_job *job, const struct etl_run *run)
 	job->windows_failed = run->windows_failed;
 	job->windows_held = run->windows_held;
 	job->windows_blocked = run->windows_blocked;
-	snprintf(job->last_reason, sizeof job->last_reason, "%s",
-		run->error.kind != ETL_OK ? run->error.message : "");
+	free(ETL_TAKE(job->last_reason));
+	if (run->error.kind != ETL_OK)
+		job->last_reason = etl_strdup(run->error.message);
 	for (size_t i = 0; i < run->n_strands; i++) {
 		const struct etl_strand *strand = &run->strands[i];
 		struct etld_partition *partition;
 
-		if (!*job->last_reason && strand->state == ETL_STRAND_BLOCKED)
-			snprintf(job->last_reason, sizeof job->last_reason, "%s", strand->reason);
+		if (!job->last_reason && strand->state == ETL_STRAND_BLOCKED)
+			job->last_reason = etl_strdup(strand->reason);
 		partition = strand->watermark.ms ?
 			etld_job_partition(job, strand->partition->name, i) : NULL;
 		if (partition)

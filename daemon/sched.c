@@ -286,6 +286,7 @@ static void free_job(struct etld *etld, struct etld_job *job)
 	HASH_DEL(etld->jobs, job);
 	free(job->partitions);
 	etld_job_note_pause(job, NULL, NULL, (etl_wall){0});
+	free(job->last_reason);
 	free(job->name);
 	free(job);
 }
