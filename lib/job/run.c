@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/str.h"
 #include "job/lease.h"
 #include "state/run_record.h"
 #include "time/civil.h"
@@ -80,13 +81,17 @@ static void heed_store_clock(struct etl_run *run)
 		run->planned = run->lease.now;
 }
 
-static int refuse(struct etl_run *run)
+static int refuse(struct etl_run *run, const char *schedule)
 {
+	bool decided = run->trigger.slot.ms && run->lease.slot.ms >= run->trigger.slot.ms;
 	char slot[ETL_TIME_TEXT_BYTES];
 
+	if (decided && !etl_streq(schedule, run->lease.schedule) &&
+		etl_skip_refused(run->env, run->job->name, run->trigger.slot, schedule, &run->error) < 0)
+		return -1;
 	run->state = ETL_RUN_BUSY;
 	etl_time_format_rfc3339(run->trigger.slot, slot);
-	if (run->trigger.slot.ms && run->lease.slot.ms >= run->trigger.slot.ms)
+	if (decided)
 		return etl_error_set(&run->error, ETL_CONFLICT, "slot.decided",
 			"another etld has decided the slot %s already", slot);
 	return etl_error_set(&run->error, ETL_CONFLICT, "lease.held",
@@ -113,7 +118,7 @@ static int take_lease(struct etl_run *run)
 	if (got < 0)
 		return -1;
 	if (got == 0)
-		return refuse(run);
+		return refuse(run, schedule);
 	run->fence = run->lease.fence;
 	run->leased = true;
 	run->claimed = true;

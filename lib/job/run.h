@@ -113,6 +113,10 @@ void etl_run_outcome(const struct etl_run *run, struct etl_run_outcome *out);
  * schedule in force. */
 int etl_skip_save(const struct etl_run_env *env, const char *job, const struct etl_skip *skip,
 	const char *schedule, struct etl_error *err);
+/* Worker: the claim of this slot was refused, and the cursor in the way is of another schedule:
+ * what lies between the two will not run either, and is on record. */
+int etl_skip_refused(const struct etl_run_env *env, const char *job, etl_wall slot,
+	const char *schedule, struct etl_error *err);
 /* Worker: the note that a job goes on by another schedule; what others have decided by the old
  * one beyond it is on record first. */
 int etl_edit_save(const struct etl_run_env *env, const struct etl_slot_note *note,

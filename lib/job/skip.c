@@ -50,50 +50,56 @@ static int save_record(const struct etl_run_env *env, const char *job, const str
 	return env->state->ops->run_save(env->state, &record, err);
 }
 
-/* The last slot that an edit passes over, `last` as far as this etld knows: another one, whose
- * clock is ahead, may have decided more by the old schedule. What of the new one lies there can
- * not be claimed either. What lies too far ahead is put back by whoever is refused for it. */
-static int reach_of_edit(const struct etl_run_env *env, const char *job, const char *schedule,
+/* Whoever brings another schedule into the store passes over what lies between `last`, the end of
+ * what he knows of, and the cursor: another etld, whose clock is ahead, may have decided more by
+ * the schedule before it, and none of ours can be claimed up to there. What lies too far ahead
+ * is put back by whoever is refused for it. */
+static int save_beyond(const struct etl_run_env *env, const char *job, const char *schedule,
 	etl_wall *last, struct etl_error *err)
 {
 	etl_wall most = etl_wall_add(etl_now(env->clock), ETL_SLOT_AHEAD_MAX);
+	struct etl_skip skip = {.first = {last->ms + 1}, .code = ETL_SKIP_EDITED};
 	struct etl_schedule_info info;
 	int found = env->state->ops->schedule_get(env->state, job, &info, err);
 
 	if (found < 0)
 		return -1;
-	if (found && !etl_streq(info.schedule, schedule) && info.slot.ms > last->ms &&
-		info.slot.ms <= most.ms)
-		*last = info.slot;
-	return 0;
+	if (!found || etl_streq(info.schedule, schedule) || info.slot.ms <= last->ms ||
+		info.slot.ms > most.ms)
+		return 0;
+	*last = skip.last = info.slot;
+	return save_record(env, job, &skip, err);
 }
 
 int etl_skip_save(const struct etl_run_env *env, const char *job, const struct etl_skip *skip,
 	const char *schedule, struct etl_error *err)
 {
 	bool back = skip->code == ETL_SKIP_CLOCK;
-	struct etl_skip all = *skip;
+	etl_wall last = skip->last;
 
-	if (skip->code == ETL_SKIP_EDITED &&
-		reach_of_edit(env, job, schedule, &all.last, err) < 0)
+	if (save_record(env, job, skip, err) < 0)
 		return -1;
-	if (all.last.ms > skip->last.ms)
-		all.slots = 0;
-	if (save_record(env, job, &all, err) < 0)
+	if (!back && save_beyond(env, job, schedule, &last, err) < 0)
 		return -1;
-	struct etl_slot_note note = {job, back ? all.first : all.last, schedule, back};
+	struct etl_slot_note note = {job, back ? skip->first : last, schedule, back};
 
 	return env->state->ops->slots_save(env->state, &note, 1, err);
+}
+
+int etl_skip_refused(const struct etl_run_env *env, const char *job, etl_wall slot,
+	const char *schedule, struct etl_error *err)
+{
+	etl_wall last = {slot.ms - 1};
+
+	return save_beyond(env, job, schedule, &last, err);
 }
 
 int etl_edit_save(const struct etl_run_env *env, const struct etl_slot_note *note,
 	struct etl_error *err)
 {
-	struct etl_skip skip = {{note->slot.ms + 1}, note->slot, 0, ETL_SKIP_EDITED};
+	etl_wall last = note->slot;
 
-	if (reach_of_edit(env, note->job, note->schedule, &skip.last, err) < 0)
-		return -1;
-	if (skip.last.ms > note->slot.ms && save_record(env, note->job, &skip, err) < 0)
+	if (save_beyond(env, note->job, note->schedule, &last, err) < 0)
 		return -1;
 	return env->state->ops->slots_save(env->state, note, 1, err);
 }

@@ -103,6 +103,7 @@ struct etl_lease {
 	char holder[ETL_HOLDER_BYTES]; /* after a refusal: who has it */
 	etl_wall expires; /* after a refusal: until when */
 	etl_wall slot;	  /* the newest slot of the job that is decided; ms == 0 = none yet */
+	char schedule[ETL_SCHEDULE_BYTES]; /* ... and the schedule that it is of */
 	etl_wall now;	  /* after acquire: the store's clock */
 	/* After acquire: the run that held the lease before and never gave it back. "" = none. */
 	char lost_run[ETL_UUID_BYTES];

@@ -79,6 +79,7 @@ int etl_memory_lease_acquire(struct etl_state *s, const struct etl_lease_ask *as
 	lease->fence = row->fence;
 	lease->expires = row->expires;
 	lease->slot = row->slot;
+	memcpy(lease->schedule, row->schedule, sizeof lease->schedule);
 	lease->now = row->acquired;
 	snprintf(lease->holder, sizeof lease->holder, "%s", row->holder);
 	return etl_memory_unlock(m, !taken);

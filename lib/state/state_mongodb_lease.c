@@ -139,6 +139,7 @@ static void read_lease(const bson_t *doc, struct etl_lease *lease)
 	lease->expires = etl_bson_date(doc, "expires");
 	lease->fence = etl_bson_int(doc, "fence", 0);
 	lease->slot = etl_bson_date(doc, "slot");
+	etl_bson_text(doc, "schedule", lease->schedule, sizeof lease->schedule);
 	lease->now = etl_bson_date(doc, "acquired_at");
 }
 

@@ -13,6 +13,7 @@ static const uint64_t seeds[] = {
 	9017522,  /* an edit while another machine's clock is half a day ahead */
 	60002615, /* the note of an edit waits, and a slot of the new schedule comes */
 	70005155, /* an edit in the very millisecond of a slot */
+	70082295, /* an edit; who had not heard of it went on with a clock ahead, and died */
 	70006058, /* a job that one machine has retired, and the other still runs */
 	50000163, /* edited and edited back while the store is away, then a crash */
 };

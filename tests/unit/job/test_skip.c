@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What is stored of slots that will not run: the record first, then the cursor; an edit also
- * tells of what others have decided by the schedule before it.
+ * What is stored of slots that will not run: the record first, then the cursor. Who brings
+ * another schedule also tells of what others have decided by the one before.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -75,9 +75,11 @@ static int take_record(void *ctx, const bson_t *run)
 {
 	struct records *records = ctx;
 
+	int64_t first = date_of(run, "slot_first"), last = date_of(run, "slot");
+
+	records->first = records->n && records->first < first ? records->first : first;
+	records->last = records->n && records->last > last ? records->last : last;
 	records->n++;
-	records->first = date_of(run, "slot_first");
-	records->last = date_of(run, "slot");
 	return 0;
 }
 
@@ -96,6 +98,7 @@ static void test_an_edit_reaches_as_far_as_others_have_decided(void **state)
 	(void)state;
 	stored(9, "old");
 	assert_int_equal(etl_skip_save(&env, "j", &skip, "new", &err), 0);
+	assert_int_equal(records().n, 2);
 	assert_int_equal(records().first, hour(2).ms);
 	assert_int_equal(records().last, hour(9).ms);
 	need_cursor(9, "new");
@@ -146,14 +149,41 @@ static void test_an_edit_under_a_clock_far_ahead(void **state)
 	assert_int_equal(records().n, 0);
 }
 
-static void test_other_skips_end_where_they_end(void **state)
+/* The other one had not heard of the edit, and went on by the old schedule. (Seed 70082295 of
+ * the simulation.) */
+static void test_a_skip_that_brings_the_schedule_back(void **state)
 {
 	struct etl_skip skip = {hour(2), hour(4), 3, ETL_SKIP_MISFIRE};
 
 	(void)state;
 	stored(9, "old");
 	assert_int_equal(etl_skip_save(&env, "j", &skip, "new", &err), 0);
+	assert_int_equal(records().n, 2);
+	assert_int_equal(records().last, hour(9).ms);
+	need_cursor(9, "new");
+}
+
+static void test_a_slot_refused_by_another_schedule(void **state)
+{
+	(void)state;
+	stored(9, "old");
+	assert_int_equal(etl_skip_refused(&env, "j", hour(6), "new", &err), 0);
+	assert_int_equal(records().n, 1);
+	assert_int_equal(records().first, hour(6).ms);
+	assert_int_equal(records().last, hour(9).ms);
+	need_cursor(9, "old");
+}
+
+static void test_skips_behind_a_cursor_of_the_same_schedule(void **state)
+{
+	struct etl_skip skip = {hour(2), hour(4), 3, ETL_SKIP_MISFIRE};
+
+	(void)state;
+	stored(9, "new");
+	assert_int_equal(etl_skip_save(&env, "j", &skip, "new", &err), 0);
+	assert_int_equal(records().n, 1);
 	assert_int_equal(records().last, hour(4).ms);
+	need_cursor(9, "new");
 }
 
 int main(void)
@@ -165,7 +195,9 @@ int main(void)
 		TEST(test_an_edit_that_others_have_taken_up),
 		TEST(test_an_edit_of_what_nobody_is_ahead_of),
 		TEST(test_an_edit_under_a_clock_far_ahead),
-		TEST(test_other_skips_end_where_they_end),
+		TEST(test_a_skip_that_brings_the_schedule_back),
+		TEST(test_a_slot_refused_by_another_schedule),
+		TEST(test_skips_behind_a_cursor_of_the_same_schedule),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

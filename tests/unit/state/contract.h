@@ -193,6 +193,7 @@ static void a_slot_is_claimed_once(void **state)
 	(void)state;
 	assert_int_equal(claim_slot("s1", "host-a", RUN_A, H(10), &a), 1);
 	assert_true(a.now.ms > 0);
+	assert_string_equal(a.schedule, "0 * * * *|UTC");
 	assert_int_equal(a.slot.ms, H(10).ms);
 	assert_string_equal(a.lost_run, "");
 	assert_int_equal(claim_slot("s1", "host-b", RUN_B, H(11), &b), 0); /* held */
