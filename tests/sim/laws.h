@@ -41,7 +41,7 @@ struct book_job {
 	X(fenced) X(crashes) X(crashes_inside) X(stops) X(steps) X(suspends) X(outages)         \
 	X(lost_answers) X(source_outages) X(pauses) X(edits) X(manual) X(backfills) X(each)    \
 	X(old_data) X(interrupted) X(slots) X(windows) X(rows) X(changed_rows) X(dependants)    \
-	X(sensor_waits)
+	X(sensor_waits) X(alerts)
 static struct counts {
 #define X(name) uint64_t name;
 	COUNTS(X)

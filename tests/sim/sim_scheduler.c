@@ -62,7 +62,7 @@ static void world_event(const struct event *event)
 	w.acting = m;
 	if (m && m->asleep_until) {
 		m->asleep_until = 0;
-		m->cut_off = w.now;
+		m->fit_since = w.now;
 		tell("wakes");
 	}
 	switch (event->kind) {
@@ -160,7 +160,9 @@ static void draw_mood(void)
 		.max_active = (unsigned)between(1, 3),
 	};
 	w.mood.changes = w.mood.transactions && one_in(2);
-	w.mood.sensors = w.seed % 4 == 0; /* no throw of the dice: old seeds keep their histories */
+	/* no throw of the dice: other seeds keep their histories */
+	w.mood.sensors = w.seed % 4 == 0;
+	w.mood.deadlines = w.seed % 4 == 1;
 }
 
 static int draw_schedule(void)
@@ -220,6 +222,8 @@ static void draw_job(int index)
 	}
 	if (w.mood.sensors && one_in(2))
 		draw_sensor(s);
+	if (w.mood.deadlines && !one_in(3))
+		s->deadline = s->settle + between(1, 4 * w.mood.unit / SECOND) * SECOND;
 	open_interval(s);
 }
 
@@ -376,6 +380,7 @@ static void play(uint64_t seed)
 	targets_fini();
 	book_fini();
 	sensors_fini();
+	deadlines_fini();
 	conf_fini();
 	free(w.heap);
 }

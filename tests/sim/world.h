@@ -49,6 +49,7 @@ struct machine {
 	int64_t asleep_until; /* suspended; 0 = not */
 	int64_t quiet_wall; /* its clock when it last had done all that it had to do */
 	int64_t away_until; /* it alone does not reach the store */
+	int64_t fit_since;  /* it has been up, awake, and left as it is by operators */
 	int64_t cut_off;    /* when it last was without the store, or asleep */
 	const char *crash_at; /* in such a store call the process dies; NULL = in any */
 	int crash_in;	    /* such calls until it does; 0 = none */
@@ -79,6 +80,7 @@ struct mood {
 	bool two;	   /* a second machine with the same jobs */
 	bool edits, backfills;
 	bool sensors;	   /* some jobs wait for something */
+	bool deadlines;	   /* some jobs promise their windows by a time */
 	int64_t unit;	   /* the shortest period */
 	unsigned max_active;
 };

@@ -79,6 +79,7 @@ struct spec {
 	int up;		/* the job that it waits for; -1 = none */
 	int64_t timeout;
 	int64_t newer_than, poke, patience; /* what it waits for; newer_than == 0: nothing */
+	int64_t deadline; /* its windows are promised so long after their end; 0 = not */
 
 	struct interval *intervals;
 	size_t n_intervals, intervals_cap;
@@ -117,6 +118,8 @@ static inline void job_yaml(const struct spec *s, struct etl_buf *out)
 		etl_buf_printf(out, "wait_for: {collection: %s, newer_than: %llds, poke: %llds, "
 			"timeout: %llds}\n", s->name, (long long)s->newer_than / 1000,
 			(long long)s->poke / 1000, (long long)s->patience / 1000);
+	if (s->deadline)
+		etl_buf_printf(out, "deadline: window.end + %llds\n", (long long)s->deadline / 1000);
 	etl_buf_printf(out, "retry: {max: 1, backoff: 5s}\npartitions: {station: [s0%s]}\n",
 		s->stations > 1 ? ", s1" : "");
 	etl_buf_printf(out, "window: {size: %llds, settle: %llds, lookback: %llds, max_span: %llds, "

@@ -11,6 +11,7 @@
 #include "hosts.h"
 #include "instance.h"
 #include "journal.h"
+#include "message_ids.h"
 #include "notify.h"
 #include "world_wrap.h"
 
@@ -324,9 +325,9 @@ void etld_log(enum etld_level level, const char *message_id, const struct etld_f
 	char text[LOG_BYTES];
 	va_list args;
 
-	(void)message_id;
-	(void)fields;
 	(void)n_fields;
+	if (message_id && etl_streq(message_id, ETLD_MSG_DEADLINE_MISSED) && !w.acting->dead)
+		law_alert_told(fields);
 	if (level >= ETLD_INFO || (w.acting && w.acting->dead))
 		return;
 	va_start(args, fmt);
@@ -449,6 +450,7 @@ static void machine_start(struct machine *m)
 	memset(m->resumed, 0, sizeof m->resumed);
 	memset(m->before, 0, sizeof m->before);
 	sensors_forget(m);
+	m->fit_since = w.now;
 	w.acting = m;
 	tell("etld starts, its clock says %s", time_text(wall_of(m)));
 	m->etld = etld_new(__wrap_etld_generation_load("sim", NULL, NULL), &err);

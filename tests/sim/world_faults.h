@@ -101,6 +101,7 @@ static void step_clock(struct machine *m, int64_t off)
 	tell("its clock is set to %s", time_text(wall_of(m)));
 	note_clocks();
 	sensors_clock_set(m);
+	m->fit_since = w.now;
 	m->etld->loop->events.clock_stepped(m->etld->loop->events.ctx);
 }
 
@@ -203,6 +204,8 @@ static void set_paused(struct machine *m, struct etld_job *job, bool pause, int6
 		etl_sched_pause(m->etld->sched, &job->sched);
 	else
 		etl_sched_resume(m->etld->sched, &job->sched, (etl_wall){from});
+	etld_deadline_look(m->etld, job);
+	m->fit_since = w.now;
 	*p = (struct pause_task){{.work = pause_work, .done = pause_done, .name = "pause"}, index, pause};
 	etld_pool_submit(m->etld->pool, &p->task);
 }
@@ -308,6 +311,7 @@ static void reload(struct machine *m)
 	for (int i = 0; i < JOBS; i++)
 		if (!etld_job_find(m->etld, conf.specs[i].name))
 			m->paused[i] = false;
+	m->fit_since = w.now;
 	taken_up(m);
 }
 

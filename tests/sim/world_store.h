@@ -7,6 +7,7 @@
 #ifndef TESTS_SIM_WORLD_STORE_H
 #define TESTS_SIM_WORLD_STORE_H
 
+#include "world_deadline.h"
 #include "world_sensor.h"
 
 static inline int cannot_reach(struct etl_error *err)
@@ -205,6 +206,7 @@ static int store_commit(struct etl_state *s, struct etl_txn *txn, const struct e
 		if (rows)
 			rows_apply(rows);
 		law_commit(c);
+		book_mark(c->job, c->partition);
 		rc = way_back(0, err);
 	} else if (err->kind == ETL_CONFLICT) {
 		counts.fenced++;
@@ -275,6 +277,18 @@ static int store_dead_letters_add(struct etl_state *s, const struct etl_dead_let
 	broken("no record is refused", "%s/%s: %s", info->job, info->partition, rejects->message);
 }
 
+static int store_alert_once(struct etl_state *s, const char *key, struct etl_error *err)
+{
+	int rc;
+
+	if (way_there("alert_once", err) < 0)
+		return -1;
+	rc = real_ops->alert_once(s, key, err);
+	if (rc >= 0)
+		law_alert(w.acting, key, rc == 1);
+	return way_back(rc, err);
+}
+
 static void store_stays(struct etl_state *s)
 {
 	(void)s; /* a process lets go of it; the world frees it */
@@ -307,6 +321,7 @@ static void store_open(void)
 	ops.dead_letters_add = store_dead_letters_add;
 	ops.pause_set = store_pause_set;
 	ops.pause_list = store_pause_list;
+	ops.alert_once = store_alert_once;
 	ops.free = store_stays;
 	w.state->ops = &ops;
 }
