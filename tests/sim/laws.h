@@ -298,6 +298,8 @@ static inline void law_watermark(const char *job, const char *partition)
 	if (mark.processed.ms > s->start && mark.processed.ms > w.now - s->settle)
 		broken("the watermark is never ahead", "%s/%s: it is %s", job, partition,
 			time_text(mark.processed.ms));
+	if (s->full)
+		return;
 	look = (struct look){b->looked[station] ? b->looked[station] : s->start, false};
 	if (mark.processed.ms <= look.covered)
 		return;
@@ -370,11 +372,24 @@ static inline void law_mark(const struct etl_commit *c, const struct spec *s,
 			c->partition, time_text(window->start.ms));
 }
 
+/* Of a full read: all that there are. */
+static inline uint64_t rows_of(const struct spec *s, const struct etl_window *window, int station)
+{
+	const struct spec *root = root_of(s);
+	int64_t k = s->full ? 0 : index_at(root, window->start.ms);
+	int64_t end = index_at(root, s->full ? w.now : window->end.ms) + s->full;
+	uint64_t rows = 0;
+
+	for (; k < end; k++)
+		rows += target_version((int)(s - conf.specs), station, k) != 0;
+	return rows;
+}
+
 /* The data of a window is in the target when the ledger says that it is loaded; a made-up
  * slot has not looked further than it could then. */
 static inline void law_commit(const struct etl_commit *c)
 {
-	const struct spec *s = &conf.specs[job_index(c->job)], *root = root_of(s);
+	const struct spec *s = &conf.specs[job_index(c->job)];
 	const struct book_run *run;
 	int station = c->partition[1] - '0';
 
@@ -383,11 +398,9 @@ static inline void law_commit(const struct etl_commit *c)
 	run = book_run_of(c->run_id);
 	for (size_t i = 0; i < c->n_entries; i++) {
 		const struct etl_ledger_entry *e = &c->entries[i];
-		uint64_t rows = 0;
+		uint64_t rows;
 
-		for (int64_t k = index_at(root, e->window.start.ms);
-			k < index_at(root, e->window.end.ms); k++)
-			rows += target_version(job_index(c->job), station, k) != 0;
+		rows = rows_of(s, &e->window, station);
 		if (e->state == ETL_WINDOW_LOADED && rows < e->counts.out)
 			broken("data before the ledger", "%s/%s: window %s has %llu of %llu rows", c->job,
 				c->partition, time_text(e->window.start.ms), (unsigned long long)rows,

@@ -122,6 +122,12 @@ MUTANTS = [
     ("late windows that nobody tells of", "daemon/deadline.c",
      "else if (d.window.start.ms > job->partitions[i].told.ms)",
      "else if (job->partitions[i].told.ms && d.window.start.ms < job->partitions[i].told.ms)"),
+    # full reads
+    ("a full read that stands for the time to come", "lib/job/step_commit.c",
+     "commit.watermark = run->planned;", "commit.watermark = etl_wall_add(run->planned, ETL_MINUTES(1));"),
+    ("a full read only once", "lib/job/window_plan.c",
+     "due_add(out, whole, n ? ETL_DUE_AGAIN : ETL_DUE_NEW, n ? &entries[0] : NULL);",
+     "if (!n)\n\t\tdue_add(out, whole, ETL_DUE_NEW, NULL);"),
     # runs and windows
     ("ok by default", "lib/job/run.c",
      "run->state = ok + blocked ? ETL_RUN_PARTIAL : ETL_RUN_FAILED;", "run->state = ETL_RUN_OK;"),
@@ -184,7 +190,7 @@ def hunt(program):
     """(law, the history that broke it), or None. Histories that are known (seeds.h) come first."""
     environment = {**os.environ, "ETLD_SIM_SEED": str(SEED), "ETLD_SIM_HISTORIES": str(HISTORIES)}
     try:
-        done = subprocess.run([program], capture_output=True, text=True, check=False, timeout=120,
+        done = subprocess.run([program], capture_output=True, text=True, check=False, timeout=300,
                               env=environment)
     except subprocess.TimeoutExpired:
         return "it never ends", HISTORIES

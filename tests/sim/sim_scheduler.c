@@ -163,6 +163,7 @@ static void draw_mood(void)
 	/* no throw of the dice: other seeds keep their histories */
 	w.mood.sensors = w.seed % 4 == 0;
 	w.mood.deadlines = w.seed % 4 == 1;
+	w.mood.full = w.seed % 8 == 6;
 }
 
 static int draw_schedule(void)
@@ -186,6 +187,13 @@ static void draw_sensor(struct spec *s)
 	s->patience = s->poke * between(1, 15);
 }
 
+/* Nobody can wait for windows that it does not have. */
+static void draw_full(struct spec *s)
+{
+	s->full = true;
+	s->settle = s->lookback = s->reread = 0;
+}
+
 static void draw_job(int index)
 {
 	struct spec *s = &conf.specs[index];
@@ -202,6 +210,8 @@ static void draw_job(int index)
 		.up = index && one_in(3) ? (int)roll(index) : -1,
 		.timeout = 10 * MINUTE,
 	};
+	if (s->up >= 0 && conf.specs[s->up].full)
+		s->up = -1;
 	s->size = schedules[s->schedule].unit * (1 << roll(3));
 	s->start = w.begin - w.begin % s->size - s->size * roll(10);
 	s->reread = one_in(3) ? 0 : schedules[s->schedule].unit * between(4, 10);
@@ -222,6 +232,8 @@ static void draw_job(int index)
 	}
 	if (w.mood.sensors && one_in(2))
 		draw_sensor(s);
+	if (w.mood.full && s->up < 0 && !one_in(3))
+		draw_full(s);
 	if (w.mood.deadlines && !one_in(3))
 		s->deadline = s->settle + between(1, 4 * w.mood.unit / SECOND) * SECOND;
 	open_interval(s);

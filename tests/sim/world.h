@@ -80,6 +80,7 @@ struct mood {
 	bool two;	   /* a second machine with the same jobs */
 	bool edits, backfills;
 	bool sensors;	   /* some jobs wait for something */
+	bool full;	   /* some jobs have no windows: each run reads all */
 	bool deadlines;	   /* some jobs promise their windows by a time */
 	int64_t unit;	   /* the shortest period */
 	unsigned max_active;

@@ -79,6 +79,7 @@ struct spec {
 	int up;		/* the job that it waits for; -1 = none */
 	int64_t timeout;
 	int64_t newer_than, poke, patience; /* what it waits for; newer_than == 0: nothing */
+	bool full; /* window: none; size and start are only the grid of the source's rows */
 	int64_t deadline; /* its windows are promised so long after their end; 0 = not */
 
 	struct interval *intervals;
@@ -106,6 +107,21 @@ static inline int64_t period_of(const struct spec *spec)
 
 /* ---- generations --------------------------------------------------------------------------- */
 
+static inline void window_yaml(const struct spec *s, struct etl_buf *out)
+{
+	if (s->full) {
+		etl_buf_str(out, "window: none\n");
+		return;
+	}
+	etl_buf_printf(out, "window: {size: %llds, settle: %llds, lookback: %llds, max_span: %llds, "
+		"start: '%s'", (long long)s->size / 1000, (long long)s->settle / 1000,
+		(long long)s->lookback / 1000, (long long)s->size * s->span / 1000,
+		time_text(s->start));
+	if (s->reread)
+		etl_buf_printf(out, ", reread: {every: %llds, span: 4000d}", (long long)s->reread / 1000);
+	etl_buf_str(out, "}\n");
+}
+
 static inline void job_yaml(const struct spec *s, struct etl_buf *out)
 {
 	etl_buf_printf(out, "schedule: {%s%sjitter: %llds, misfire: %s, overlap: %s, timeout: %llds}\n",
@@ -122,14 +138,8 @@ static inline void job_yaml(const struct spec *s, struct etl_buf *out)
 		etl_buf_printf(out, "deadline: window.end + %llds\n", (long long)s->deadline / 1000);
 	etl_buf_printf(out, "retry: {max: 1, backoff: 5s}\npartitions: {station: [s0%s]}\n",
 		s->stations > 1 ? ", s1" : "");
-	etl_buf_printf(out, "window: {size: %llds, settle: %llds, lookback: %llds, max_span: %llds, "
-		"start: '%s'", (long long)s->size / 1000, (long long)s->settle / 1000,
-		(long long)s->lookback / 1000, (long long)s->size * s->span / 1000,
-		time_text(s->start));
-	if (s->reread)
-		etl_buf_printf(out, ", reread: {every: %llds, span: 4000d}", (long long)s->reread / 1000);
+	window_yaml(s, out);
 	etl_buf_printf(out,
-		"}\n"
 		"extract:\n"
 		"  http:\n"
 		"    url: 'http://peer.test/%s/{station}'\n"

@@ -89,6 +89,16 @@ static inline int64_t fit_since(const struct machine *m, int job)
 	return m->fit_since > m->cut_off ? m->fit_since : m->cut_off;
 }
 
+/* A job that comes back with a reload promises nothing before its first run: the daemon reads
+ * watermarks when it starts. */
+static inline bool was_gone_since(const struct spec *s, int64_t since)
+{
+	for (size_t k = 0; k < s->n_intervals; k++)
+		if (s->intervals[k].removed && s->intervals[k].to > since)
+			return true;
+	return false;
+}
+
 /* The watermark moves on: was the window that it stood at late, and told of? A machine that knew
  * it by an older watermark learns of the new one with its next run. */
 static inline void law_late(const struct spec *s, int station, int64_t mark, int64_t since)
@@ -97,6 +107,8 @@ static inline void law_late(const struct spec *s, int station, int64_t mark, int
 	int64_t due = mark + s->size + s->deadline;
 
 	due = since > due ? since : due;
+	if (was_gone_since(s, since))
+		return;
 	for (int i = 0; i < MACHINES; i++) {
 		int64_t fit = fit_since(&w.machines[i], job);
 

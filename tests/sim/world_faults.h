@@ -324,7 +324,9 @@ static void trigger(struct machine *m, enum etl_trigger_kind kind)
 	if (!job)
 		return;
 	s = &conf.specs[job_index(job->name)];
-	if (kind == ETL_TRIGGER_BACKFILL || one_in(2)) {
+	if (s->full && kind == ETL_TRIGGER_BACKFILL)
+		return; /* the daemon refuses that: there is nothing behind */
+	if (!s->full && (kind == ETL_TRIGGER_BACKFILL || one_in(2))) {
 		int64_t n = index_at(s, w.now), from = n > 0 ? roll(n) : 0;
 
 		trigger.asked = (struct etl_window){{s->start + from * s->size},

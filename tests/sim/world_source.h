@@ -306,6 +306,10 @@ static inline struct question question_of(const char *url)
 	q.job = job - 'a';
 	q.from = from * 1000;
 	q.to = to * 1000;
+	if (conf.specs[q.job].full) { /* whoever wants all of it gets what is there now */
+		q.from = conf.specs[q.job].start;
+		q.to = w.now;
+	}
 	return q;
 }
 
