@@ -180,9 +180,10 @@ static void show_host(void *ctx, const struct etld_gate_facts *facts)
 	const struct show *show = ctx;
 	const struct etl_source_state *s = &facts->state;
 	const struct etl_source_breaker *b = &s->breaker;
+	bool held = s->hold_until.ms > show->now.ms;
 	struct etl_json *item, *part;
 
-	if (etl_streq(b->state, "closed") && s->hold_until.ms <= show->now.ms)
+	if (etl_streq(b->state, "closed") && !held && !facts->waiting)
 		return;
 	item = etl_json_add_object(show->list, NULL);
 	etl_json_add_text(item, "host", s->host);
@@ -192,8 +193,8 @@ static void show_host(void *ctx, const struct etld_gate_facts *facts)
 	etl_json_add_text(part, "reason", b->reason);
 	etld_json_time(part, "opened_at", b->opened);
 	etld_json_time(part, "until", b->until);
-	etld_json_time(item, "hold_until", s->hold_until);
-	etl_json_add_text(item, "hold_reason", s->hold_reason);
+	etld_json_time(item, "hold_until", held ? s->hold_until : (etl_wall){0});
+	etl_json_add_text(item, "hold_reason", held ? s->hold_reason : "");
 	etl_json_add_int(item, "active", facts->active);
 	etl_json_add_int(item, "waiting", facts->waiting);
 }

@@ -71,28 +71,34 @@ static void put_config(const struct etl_json *config, const char *now, struct et
 	}
 }
 
-/* A host that is not asked freely: its breaker first, else the hold that it asked for. */
+/* A host that is not asked freely: its breaker first, else the hold that it asked for; what else
+ * waits does so for its limits. */
 static void put_host(const struct etlctl *ctl, const struct etl_json *host, const char *now,
 	struct etl_buf *out)
 {
 	const struct etl_json *breaker = etl_json_get(host, "breaker");
 	const char *state = etl_json_text(breaker, "state", "unknown");
-	bool held = etl_streq(state, "closed");
-	const char *until =
-		held ? etl_json_text(host, "hold_until", NULL) : etl_json_text(breaker, "until", NULL);
-	const char *reason = held ? etl_json_text(host, "hold_reason", "") :
-				    etl_json_text(breaker, "reason", "");
+	bool closed = etl_streq(state, "closed");
+	const char *until = closed ? etl_json_text(host, "hold_until", NULL) :
+				     etl_json_text(breaker, "until", NULL);
+	const char *reason = closed ? etl_json_text(host, "hold_reason", "") :
+				      etl_json_text(breaker, "reason", "");
+	long long waiting = (long long)etl_json_int(host, "waiting", 0);
 
 	etl_buf_str(out, "host  ");
 	print_clean(etl_json_text(host, "host", "?"), out);
 	etl_buf_str(out, "  ");
-	put_state(ctl, held ? "held" : state, out);
+	put_state(ctl, closed && until ? "held" : state, out);
 	if (until && !etl_streq(state, "half_open")) {
 		etl_buf_str(out, " until ");
 		print_time_age(until, now, out);
 	}
 	etl_buf_str(out, *reason ? "; " : "");
 	print_clean(reason, out);
+	if (waiting)
+		etl_buf_printf(out, "; %lld request%s wait%s, %lld out", waiting,
+			waiting == 1 ? "" : "s", waiting == 1 ? "s" : "",
+			(long long)etl_json_int(host, "active", 0));
 	etl_buf_char(out, '\n');
 }
 

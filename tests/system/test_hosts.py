@@ -206,6 +206,33 @@ def test_the_rate_keeps_requests_apart(etld, host):
     assert host.most <= 6
 
 
+def test_live_requests_go_before_those_of_a_backfill(etld, host):
+    """One request at a time: those of the backfill came first and wait; the live one is served next."""
+    day = dt.datetime.now(dt.timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0) - dt.timedelta(days=2)
+    old = job(host, 4, window={"size": "1d", "start": day.strftime("%Y-%m-%dT%H:%M:%SZ")})
+    old["extract"]["http"]["time"] = {"field": "at"}
+    live = job(host)
+    live["partitions"] = {"part": ["live"]}
+    daemon = etld({"old": old, "live": live}, config=limits(max_active=1)).start()
+    host.hold = threading.Event()
+
+    def waiting(n):
+        def seen():
+            return [h["waiting"] for h in daemon.status()["hosts"] if h["host"] == host.name] == [n]
+        wait_for(seen, lambda: daemon.status()["hosts"])
+    daemon.ctl("backfill", "old", "--from", day.strftime("%Y-%m-%d"), "--to",
+               (day + dt.timedelta(days=1)).strftime("%Y-%m-%d"))
+    waiting(3)
+    daemon.ctl("run", "live")
+    waiting(4)
+    assert re.search(rf"host +{host.name} +\S closed; 4 requests wait, 1 out", daemon.ctl("status", output="table").out)
+    host.hold.set()
+    daemon.wait_idle()
+    wait_for(lambda: host.count() == 5, lambda: host.asked)
+    paths = [path for _, path in host.asked]
+    assert paths[1] == "/live" and sorted(paths[:1] + paths[2:]) == [f"/p{i}" for i in range(4)]
+
+
 def test_a_change_is_saved_when_mongodb_is_back(own_mongodb, host, tmp_path):
     """The breaker opens while there is nobody to be told."""
     uri = own_mongodb.uri + "&serverSelectionTimeoutMS=1000"
