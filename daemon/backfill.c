@@ -147,8 +147,11 @@ static int own(struct etld_backfill *f)
 
 	lease_name(&f->save, name);
 	if (f->owned && state->ops->lease_renew(state, name, f->fence, LEASE_TTL, &f->error) < 0) {
+		if (f->error.kind != ETL_CONFLICT)
+			return -1;
+		etl_error_clear(&f->error);
 		f->owned = false;
-		return f->error.kind == ETL_CONFLICT ? 0 : -1;
+		return 0;
 	}
 	if (f->owned)
 		return 1;
@@ -171,26 +174,74 @@ static int next_piece(struct etld_backfill *f)
 	return f->found < 0 ? -1 : 0;
 }
 
+/* An operator ends it, whoever drives it. */
+static int cancel_in_store(struct etld_backfill *f)
+{
+	struct etl_state *state = f->etld->state;
+
+	return state->ops->backfill_end(state, f->save.id, ETL_BACKFILL_CANCELLED, f->save.reason,
+		etl_now(f->etld->clock), &f->error);
+}
+
+/* What the store has counts, if it was ended there, or if another etld may have driven it since we
+ * knew it. 1 = it goes on, 0 = it was ended there, -1. */
+static int read_back(struct etld_backfill *f, bool taken_over)
+{
+	struct etl_state *state = f->etld->state;
+	struct etl_backfill stored;
+	int found = state->ops->backfill_get(state, f->save.id, &stored, &f->error);
+
+	if (found < 0)
+		return -1;
+	if (!found) {
+		stored = f->save;
+		stored.state = ETL_BACKFILL_CANCELLED;
+		etl_text_copy(stored.reason, sizeof stored.reason, "its document was removed");
+	}
+	if (taken_over || stored.state != ETL_BACKFILL_RUNNING)
+		f->save = stored;
+	return stored.state == ETL_BACKFILL_RUNNING;
+}
+
+/* Saves where it is. Ended in the store meanwhile: so it is here. */
+static int save(struct etld_backfill *f)
+{
+	struct etl_state *state = f->etld->state;
+
+	f->save.updated = etl_now(f->etld->clock);
+	if (f->save.state != ETL_BACKFILL_RUNNING)
+		f->save.ended = f->save.updated;
+	if (state->ops->backfill_save(state, &f->save, &f->error) == 0)
+		return 0;
+	if (f->error.kind != ETL_CONFLICT)
+		return -1;
+	etl_error_clear(&f->error);
+	return read_back(f, true) < 0 ? -1 : 0;
+}
+
 static void step_work(struct etld_task *task)
 {
 	struct etld_backfill *f = (struct etld_backfill *)task;
 	struct etl_state *state = f->etld->state;
 	struct etl_error ignored = ETL_ERROR_INIT;
+	bool had = f->owned;
 	char name[64];
+	int ours, goes_on;
 
 	f->found = 0;
-	if (own(f) != 1)
+	if (f->cancelled && cancel_in_store(f) < 0)
 		return;
-	if (f->save.state == ETL_BACKFILL_RUNNING && next_piece(f) < 0)
+	ours = own(f);
+	goes_on = ours < 0 ? -1 : read_back(f, !had);
+	if (goes_on < 0)
 		return;
-	f->save.updated = etl_now(f->etld->clock);
-	if (f->save.state != ETL_BACKFILL_RUNNING)
-		f->save.ended = f->save.updated;
-	if (state->ops->backfill_save(state, &f->save, &f->error) < 0)
+	if (ours && f->save.state == ETL_BACKFILL_RUNNING && next_piece(f) < 0)
+		return;
+	if (ours && goes_on && save(f) < 0)
 		return;
 	lease_name(&f->save, name);
-	if (f->save.state != ETL_BACKFILL_RUNNING) /* else it runs out by itself */
-		(void)state->ops->lease_release(state, name, f->fence, &ignored);
+	if (ours && f->save.state != ETL_BACKFILL_RUNNING) /* else it runs out by itself */
+		(void)state->ops->lease_drop(state, name, f->fence, &ignored);
 }
 
 static void later(struct etld_backfill *f, etl_dur wait, const char *phase)
@@ -225,6 +276,15 @@ static void offer(struct etld_backfill *f)
 						"another backfill of the job has its turn");
 }
 
+static void ended(struct etld_backfill *f)
+{
+	f->b = f->save;
+	tell(f, true);
+	if (f->owned || f->cancelled) /* else whoever drove it tells */
+		log_end(&f->b);
+	unlink_and_free(f);
+}
+
 static void step_done(struct etld_task *task)
 {
 	struct etld_backfill *f = (struct etld_backfill *)task;
@@ -232,25 +292,21 @@ static void step_done(struct etld_task *task)
 
 	f->on_worker = false;
 	etld_generation_unref(f->generation);
-	if (f->error.kind != ETL_OK || !f->owned) {
+	if (f->error.kind != ETL_OK) {
 		if (etl_store_is_away(&f->error))
 			etld_backend_lost(etld, &f->error);
-		later(f, f->owned ? TRY_LATER : LOOK_AGAIN,
-			f->owned ? "MongoDB" : "another etld drives it");
-		return;
-	}
-	if (f->cancelled && f->save.state == ETL_BACKFILL_RUNNING) { /* cancelled meanwhile */
+		later(f, TRY_LATER, "MongoDB");
+	} else if (f->save.state != ETL_BACKFILL_RUNNING) {
+		ended(f);
+	} else if (f->cancelled) { /* meanwhile */
 		step(f);
-		return;
+	} else if (!f->owned) {
+		later(f, LOOK_AGAIN, "another etld drives it");
+	} else {
+		f->b = f->save;
+		tell(f, false);
+		offer(f);
 	}
-	f->b = f->save;
-	tell(f, f->b.state != ETL_BACKFILL_RUNNING);
-	if (f->b.state != ETL_BACKFILL_RUNNING) {
-		log_end(&f->b);
-		unlink_and_free(f);
-		return;
-	}
-	offer(f);
 }
 
 static void step(struct etld_backfill *f)

@@ -31,6 +31,7 @@ const char *etld_backfill_waits_for(const struct etld_backfill *backfill, etl_mo
 /* Those under way. */
 void etld_backfills_each(struct etld *etld,
 	void (*fn)(void *ctx, const struct etld_backfill *backfill), void *ctx);
+/* Its piece ends, and the store is told as soon as it can be; whether this etld drives it or not. */
 void etld_backfill_cancel(struct etld_backfill *backfill, const char *who);
 
 /* A job left the configuration: its backfills end. */

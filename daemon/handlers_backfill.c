@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Backfill: a worker surveys the ledger, and unless it is a dry run a backfill begins; with
- * `wait` it is followed. Backfills lists them. Cancel ends a run or a backfill.
+ * `wait` it is followed. Backfills lists them.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -327,93 +327,4 @@ void etld_handle_backfills(struct etld_request *request)
 	q->all = etl_json_bool(request->parameters, "all", false);
 	etld_backfills_each(request->etld, keep_phase, q);
 	etld_query_submit(&q->query, request, list_work);
-}
-
-/* ---- Cancel ------------------------------------------------------------------------------------ */
-
-/* It is done; a worker writes it down for those who ask later. */
-struct cancel_query {
-	struct etld_query query;
-	char who[80], job[ETL_JOB_NAME_MAX + 1], id[ETL_UUID_BYTES];
-	const char *what;
-};
-
-static void cancel_free(struct etld_query *query)
-{
-	free(query);
-}
-
-static void cancel_work(struct etld_task *task)
-{
-	struct cancel_query *q = (struct cancel_query *)task;
-	struct etl_state *state = q->query.etld->state;
-	struct etl_error ignored = ETL_ERROR_INIT; /* the journal has it in any case */
-	bson_t details = BSON_INITIALIZER;
-
-	BSON_APPEND_UTF8(&details, "job", q->job);
-	BSON_APPEND_UTF8(&details, q->what, q->id);
-	(void)state->ops->audit_add(state, q->who, "cancel", &details, &ignored);
-	bson_destroy(&details);
-}
-
-static void answer_cancelled(struct etld_request *request, const char *what, const char *id,
-	const char *job)
-{
-	struct etl_json *reply = etld_reply_object(request->etld, "etl.cancel/1");
-	struct cancel_query *q;
-
-	etl_json_add_text(reply, "cancelled", what);
-	etl_json_add_text(reply, "id", id);
-	etl_json_add_text(reply, "job", job);
-	if (!request->etld->mongodb_up) {
-		etld_answer(request, reply);
-		return;
-	}
-	q = ETL_NEW(struct cancel_query);
-	q->what = what;
-	etl_text_copy(q->who, sizeof q->who, request->who);
-	etl_text_copy(q->job, sizeof q->job, job);
-	etl_text_copy(q->id, sizeof q->id, id);
-	q->query.free = cancel_free;
-	q->query.reply = reply;
-	etld_query_submit(&q->query, request, cancel_work);
-}
-
-/* The running run that is meant: its job's name, or (a part of) its id. */
-static struct etld_job *running_job(struct etld *etld, const char *id)
-{
-	struct etld_job *found = etld_job_find(etld, id);
-
-	if (found)
-		return etld_running(found) ? found : NULL;
-	for (struct etld_job *job = etld->jobs; job; job = job->hh.next)
-		if (etld_running(job) && etld_id_matches(etld_exec_run_id(etld_running(job)), id)) {
-			if (found)
-				return NULL;
-			found = job;
-		}
-	return found;
-}
-
-void etld_handle_cancel(struct etld_request *request)
-{
-	struct etld *etld = request->etld;
-	const char *id = etl_json_text(request->parameters, "id", "");
-	struct etld_job *job = running_job(etld, id);
-	struct etld_backfill *backfill = etld_backfill_find(etld, id);
-
-	if (job && !backfill) {
-		etld_exec_cancel(etld_running(job), ETL_CANCEL_OPERATOR);
-		answer_cancelled(request, "run", etld_exec_run_id(etld_running(job)), job->name);
-	} else if (backfill && !job) {
-		struct etl_backfill facts = *etld_backfill_facts(backfill);
-
-		etld_backfill_cancel(backfill, request->who);
-		answer_cancelled(request, "backfill", facts.id, facts.job);
-	} else if (etld_job_find(etld, id)) {
-		etld_refuse(request, ETL_CTL_NO_SUCH_RUN, "etlctl status", "no run of '%s' is going on", id);
-	} else {
-		etld_refuse(request, ETL_CTL_NO_SUCH_RUN, "etlctl status, etlctl backfills",
-			"this etld drives no run and no backfill '%s', or several begin or end so", id);
-	}
 }

@@ -91,6 +91,12 @@ void etl_backfill_to_bson(const struct etl_backfill *b, bson_t *out)
 	etl_doc_put_date(out, "ended_at", b->ended);
 }
 
+int etl_backfill_has_ended(const struct etl_backfill *b, struct etl_error *err)
+{
+	return etl_error_set(err, ETL_CONFLICT, "backfill.ended", "backfill %s of job '%s' has ended", b->id,
+		b->job);
+}
+
 static enum etl_backfill_state state_of(const char *word)
 {
 	for (int i = 0; i < ETL_BACKFILL_STATE_MAX; i++)

@@ -102,6 +102,7 @@ int etl_smdb_lease_renew(struct etl_state *s, const char *job, int64_t fence, et
 	struct etl_error *err);
 int etl_smdb_lease_release(struct etl_state *s, const char *job, int64_t fence,
 	struct etl_error *err);
+int etl_smdb_lease_drop(struct etl_state *s, const char *job, int64_t fence, struct etl_error *err);
 int etl_smdb_slots_save(struct etl_state *s, const struct etl_slot_note *notes, size_t n,
 	struct etl_error *err);
 int etl_smdb_schedule_list(struct etl_state *s,
@@ -150,6 +151,10 @@ int etl_smdb_pause_list(struct etl_state *s, int (*fn)(void *ctx, const struct e
 	void *ctx, struct etl_error *err);
 int etl_smdb_backfill_save(struct etl_state *s, const struct etl_backfill *backfill,
 	struct etl_error *err);
+int etl_smdb_backfill_get(struct etl_state *s, const char *id, struct etl_backfill *out,
+	struct etl_error *err);
+int etl_smdb_backfill_end(struct etl_state *s, const char *id, enum etl_backfill_state state,
+	const char *reason, etl_wall at, struct etl_error *err);
 int etl_smdb_backfill_list(struct etl_state *s, const char *job, bool running_only, int limit,
 	int (*fn)(void *ctx, const struct etl_backfill *backfill), void *ctx, struct etl_error *err);
 int etl_smdb_source_save(struct etl_state *s, const struct etl_source_state *source,

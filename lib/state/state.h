@@ -347,6 +347,8 @@ struct etl_state_ops {
 		struct etl_error *err);
 	int (*lease_release)(struct etl_state *s, const char *job, int64_t fence,
 		struct etl_error *err);
+	/* Released for good: the next one begins at fence 1. For what will not be leased again. */
+	int (*lease_drop)(struct etl_state *s, const char *job, int64_t fence, struct etl_error *err);
 
 	/* Notes for each job that all its slots up to one are decided. */
 	int (*slots_save)(struct etl_state *s, const struct etl_slot_note *notes, size_t n,
@@ -426,9 +428,16 @@ struct etl_state_ops {
 	int (*audit_add)(struct etl_state *s, const char *who, const char *what, const bson_t *details,
 		struct etl_error *err);
 
-	/* Inserts or replaces by id. */
+	/* Inserts by id, or replaces one that is running. 0, or -1 with ETL_CONFLICT when it has
+	 * ended there: what is stored stays. */
 	int (*backfill_save)(struct etl_state *s, const struct etl_backfill *backfill,
 		struct etl_error *err);
+	/* 1 found, 0 none, -1. */
+	int (*backfill_get)(struct etl_state *s, const char *id, struct etl_backfill *out,
+		struct etl_error *err);
+	/* Ends one that is running, whoever drives it: 1; 0 = there is none, or it has ended. */
+	int (*backfill_end)(struct etl_state *s, const char *id, enum etl_backfill_state state,
+		const char *reason, etl_wall at, struct etl_error *err);
 	/* Newest first; job NULL = all; limit 0 = all. fn: not 0 ends the list. */
 	int (*backfill_list)(struct etl_state *s, const char *job, bool running_only, int limit,
 		int (*fn)(void *ctx, const struct etl_backfill *backfill), void *ctx,

@@ -219,16 +219,56 @@ int etl_memory_source_list(struct etl_state *s,
 	return etl_memory_unlock(m, 0);
 }
 
+static bool backfill_find(struct memory *m, const char *id, struct etl_backfill *out)
+{
+	const struct doc_row *row = doc_find(&m->backfills, id);
+
+	if (row)
+		etl_backfill_from_bson(row->doc, out);
+	return row != NULL;
+}
+
 int etl_memory_backfill_save(struct etl_state *s, const struct etl_backfill *backfill,
 	struct etl_error *err)
 {
 	struct memory *m = etl_memory_lock(s);
-	bson_t *doc = bson_new();
+	struct etl_backfill stored;
+	bson_t *doc;
 
-	(void)err;
+	if (backfill_find(m, backfill->id, &stored) && stored.state != ETL_BACKFILL_RUNNING)
+		return etl_memory_unlock(m, etl_backfill_has_ended(backfill, err));
+	doc = bson_new();
 	etl_backfill_to_bson(backfill, doc);
 	doc_put(&m->backfills, true, backfill->id, backfill->job, backfill->created, doc);
 	return etl_memory_unlock(m, 0);
+}
+
+int etl_memory_backfill_get(struct etl_state *s, const char *id, struct etl_backfill *out,
+	struct etl_error *err)
+{
+	struct memory *m = etl_memory_lock(s);
+
+	(void)err;
+	return etl_memory_unlock(m, backfill_find(m, id, out));
+}
+
+int etl_memory_backfill_end(struct etl_state *s, const char *id, enum etl_backfill_state state,
+	const char *reason, etl_wall at, struct etl_error *err)
+{
+	struct memory *m = etl_memory_lock(s);
+	struct etl_backfill b;
+	bson_t *doc;
+
+	(void)err;
+	if (!backfill_find(m, id, &b) || b.state != ETL_BACKFILL_RUNNING)
+		return etl_memory_unlock(m, 0);
+	b.state = state;
+	b.updated = b.ended = at;
+	etl_text_copy(b.reason, sizeof b.reason, reason);
+	doc = bson_new();
+	etl_backfill_to_bson(&b, doc);
+	doc_put(&m->backfills, true, b.id, b.job, b.created, doc);
+	return etl_memory_unlock(m, 1);
 }
 
 int etl_memory_backfill_list(struct etl_state *s, const char *job, bool running_only, int limit,

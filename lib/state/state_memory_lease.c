@@ -113,6 +113,19 @@ int etl_memory_lease_release(struct etl_state *s, const char *job, int64_t fence
 	return etl_memory_unlock(m, 0);
 }
 
+int etl_memory_lease_drop(struct etl_state *s, const char *job, int64_t fence, struct etl_error *err)
+{
+	struct memory *m = etl_memory_lock(s);
+	struct lease_row *row = lease_of(m, job);
+
+	(void)err;
+	if (row && row->fence == fence) {
+		free(row->job);
+		*row = m->leases[--m->n_leases];
+	}
+	return etl_memory_unlock(m, 0);
+}
+
 int etl_memory_slots_save(struct etl_state *s, const struct etl_slot_note *notes, size_t n,
 	struct etl_error *err)
 {

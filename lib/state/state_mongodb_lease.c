@@ -238,3 +238,21 @@ int etl_smdb_lease_release(struct etl_state *s, const char *job, int64_t fence,
 	return move_expiry(s, job, fence, BCON_NEW("expires", "$$NOW", "holder", ""), &matched,
 		err);
 }
+
+int etl_smdb_lease_drop(struct etl_state *s, const char *job, int64_t fence, struct etl_error *err)
+{
+	bson_t *query = BCON_NEW("_id", BCON_UTF8(job), "fence", BCON_INT64(fence));
+	struct etl_place place;
+	bson_error_t error;
+	bson_t reply;
+	int rc = -1;
+
+	if (etl_place_open(&place, s, "leases", err) == 0) {
+		rc = mongoc_collection_delete_one(place.collection, query, NULL, &reply, &error) ?
+			0 : etl_mongo_error(err, &error, &reply);
+		bson_destroy(&reply);
+		etl_place_close(&place);
+	}
+	bson_destroy(query);
+	return rc;
+}

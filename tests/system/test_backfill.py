@@ -13,6 +13,7 @@ pytestmark = pytest.mark.daemon
 
 DAYS = 6
 STATIONS = (STATION_1, STATION_2)
+ENDED = "133ddce1083c4438b31f5ea3dc00a586"
 
 
 @pytest.fixture(name="flow")
@@ -212,3 +213,25 @@ def test_what_the_ledger_lost_is_loaded_again(etld, flow, db, metadata):
     daemon.run("hourly")
     assert not daemon.windows("hourly")
     check_all_loaded(flow, db, metadata)
+
+
+def test_cancelled_at_another_etld(loaded, etld, flow, metadata):
+    """Any etld ends a backfill, whoever drives it: that one finds out at its next step."""
+    other = etld({"hourly": flow.hourly(flow.start + DAYS * DAY)}, database=loaded.database)
+    identity = backfill(loaded, flow, "--rate", "120/m")["backfill"]["backfill_id"]
+    wait_for(lambda: metadata["backfills"].find_one({"_id": identity, "pieces": {"$gte": 1}}), loaded.stderr_tail, 60)
+    other.start()
+    wait_for(lambda: [b for b in other.ctl("backfills").json["backfills"]
+                      if b["waits_for"] == "another etld drives it"], other.stderr_tail)
+    answer = other.ctl("cancel", identity[-8:]).json
+    assert (answer["cancelled"], answer["id"]) == ("backfill", identity)
+    stored = metadata["backfills"].find_one({"_id": identity})
+    assert stored["state"] == "cancelled" and "cancelled by uid" in stored["reason"]
+    for each in (other, loaded):
+        ended = each.wait_log(MESSAGE_ID=ENDED, ETL_BACKFILL_ID=identity, ETL_STATE="cancelled")
+        assert ended["ETL_JOB"] == "hourly"
+    assert metadata["backfills"].find_one({"_id": identity}) == stored
+    wait_for(lambda: metadata["leases"].count_documents({"_id": f"backfill/{identity}"}) == 0, "its lease to go")
+    assert metadata["audit"].count_documents({"what": "cancel"}) == 1
+    other.ctl("cancel", identity, ok=(4,))
+    loaded.ctl("cancel", identity, ok=(4,))

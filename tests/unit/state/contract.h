@@ -645,59 +645,8 @@ static void alerts_are_told_once(void **state)
 	assert_int_equal(err.kind, ETL_OK);
 }
 
-struct backfills {
-	struct etl_backfill items[8];
-	size_t n;
-};
-
-static int keep_backfill(void *ctx, const struct etl_backfill *b)
-{
-	struct backfills *all = ctx;
-
-	assert_true(all->n < 8);
-	all->items[all->n++] = *b;
-	return 0;
-}
-
-static struct backfills backfills_of(const char *job, bool running_only, int limit)
-{
-	struct backfills all = {.n = 0};
-	struct etl_error err = ETL_ERROR_INIT;
-
-	if (store->ops->backfill_list(store, job, running_only, limit, keep_backfill, &all, &err) < 0)
-		fail_msg("%s", err.message);
-	return all;
-}
-
-static void backfills_are_kept_newest_first(void **state)
-{
-	struct etl_backfill a = {.id = RUN_A, .job = "bf1", .partition = "p/q", .range = {H(1), H(9)},
-		.newest_first = true, .reprocess = ETL_REPROCESS_FAILED, .rate = 0.25, .at = H(7),
-		.windows = 16, .done = 3, .failed = 2, .lost = 1, .blocked = 4, .pieces = 5,
-		.attempt = 2, .who = "uid 0", .reason = "why", .created = recent(10), .updated = recent(11)};
-	struct etl_backfill b = {.id = RUN_B, .job = "bf2", .state = ETL_BACKFILL_DONE,
-		.created = recent(12), .ended = recent(13)};
-	struct etl_error err = ETL_ERROR_INIT;
-	struct backfills all;
-
-	(void)state;
-	assert_int_equal(store->ops->backfill_save(store, &a, &err), 0);
-	assert_int_equal(store->ops->backfill_save(store, &b, &err), 0);
-	a.done = 4;
-	assert_int_equal(store->ops->backfill_save(store, &a, &err), 0);
-	all = backfills_of(NULL, false, 0);
-	assert_int_equal(all.n, 2);
-	assert_string_equal(all.items[0].id, RUN_B);
-	assert_memory_equal(&all.items[1], &a, sizeof a);
-	assert_int_equal(backfills_of(NULL, true, 0).n, 1);
-	assert_int_equal(backfills_of("bf2", false, 0).n, 1);
-	assert_int_equal(backfills_of("bf2", true, 0).n, 0);
-	assert_string_equal(backfills_of(NULL, false, 1).items[0].id, RUN_B);
-}
-
 #define STATE_CONTRACT                                                                          \
 	cmocka_unit_test(entries_are_counted_by_their_start),                                   \
-	cmocka_unit_test(backfills_are_kept_newest_first),                                      \
 	cmocka_unit_test(lease_is_exclusive_and_its_fence_grows),                               \
 		cmocka_unit_test(lease_of_a_dead_holder_is_taken_at_once),                      \
 		cmocka_unit_test(released_lease_is_free_and_its_fence_goes_on),                 \

@@ -3,6 +3,7 @@
  * The memory store keeps the stores' contract; time is virtual.
  */
 #include "contract.h"
+#include "contract_backfill.h"
 #include "contract_change.h"
 
 static struct etl_clock_virtual now;
@@ -46,6 +47,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		STATE_CONTRACT,
 		STATE_CONTRACT_CHANGE,
+		STATE_CONTRACT_BACKFILL,
 		cmocka_unit_test(every_state_has_its_word),
 	};
 

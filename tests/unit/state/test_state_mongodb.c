@@ -4,6 +4,7 @@
  * server that ETLD_TEST_MONGODB_URI names; skipped without it.
  */
 #include "contract.h"
+#include "contract_backfill.h"
 #include "contract_change.h"
 
 #include <stdlib.h>
@@ -192,6 +193,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		STATE_CONTRACT,
 		STATE_CONTRACT_CHANGE,
+		STATE_CONTRACT_BACKFILL,
 		cmocka_unit_test(a_letter_read_twice_is_one_letter),
 		cmocka_unit_test(prepare_can_be_repeated),
 		cmocka_unit_test(two_commits_of_one_partition_conflict),
