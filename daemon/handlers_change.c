@@ -7,34 +7,51 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/str.h"
 #include "handlers.h"
 
 /* A pause has to survive a restart, so its answer waits for MongoDB. */
 struct pause_query {
 	struct etld_query query;
-	char *job, *who, *why;
-	bool pause;
+	struct etl_json *list; /* the jobs in the answer */
+	char **jobs;
+	size_t n, cap;
+	char *who, *why;
+	bool pause, changed;
 };
+
+static int save_pause(struct pause_query *q, const char *job)
+{
+	struct etl_state *state = q->query.etld->state;
+	bson_t details = BSON_INITIALIZER;
+	int rc;
+
+	BSON_APPEND_UTF8(&details, "job", job);
+	BSON_APPEND_UTF8(&details, "reason", q->why);
+	rc = state->ops->pause_set(state, job, q->pause, q->who, q->why, &q->query.error);
+	if (rc == 0)
+		rc = state->ops->audit_add(state, q->who, q->pause ? "pause" : "resume", &details,
+			&q->query.error);
+	bson_destroy(&details);
+	return rc;
+}
 
 static void pause_work(struct etld_task *task)
 {
 	struct pause_query *q = (struct pause_query *)task;
-	struct etl_state *state = q->query.etld->state;
-	bson_t details = BSON_INITIALIZER;
 
-	BSON_APPEND_UTF8(&details, "job", q->job);
-	BSON_APPEND_UTF8(&details, "reason", q->why);
-	if (state->ops->pause_set(state, q->job, q->pause, q->who, q->why, &q->query.error) == 0)
-		state->ops->audit_add(state, q->who, q->pause ? "pause" : "resume", &details,
-			&q->query.error);
-	bson_destroy(&details);
+	for (size_t i = 0; i < q->n; i++)
+		if (save_pause(q, q->jobs[i]) < 0)
+			return;
 }
 
 static void pause_free(struct etld_query *query)
 {
 	struct pause_query *q = (struct pause_query *)query;
 
-	free(q->job);
+	for (size_t i = 0; i < q->n; i++)
+		free(q->jobs[i]);
+	free(q->jobs);
 	free(q->who);
 	free(q->why);
 	free(q);
@@ -60,48 +77,81 @@ static bool read_from(struct etld_request *request, etl_wall *from)
 	return true;
 }
 
-static void set_paused(struct etld_request *request, bool pause)
+static void set_paused(struct pause_query *q, struct etld_job *job, etl_wall from)
 {
-	struct etld_job *job = etld_request_job(request);
-	const char *why;
+	struct etld *etld = q->query.etld;
+	bool changed = job->sched.paused != q->pause;
+	struct etl_json *item = etl_json_add_object(q->list, NULL);
+
+	etl_json_add_text(item, "job", job->name);
+	etl_json_add_bool(item, "changed", changed);
+	q->changed |= changed;
+	if (q->pause)
+		etl_sched_pause(etld->sched, &job->sched);
+	else
+		etl_sched_resume(etld->sched, &job->sched, from);
+	etld_job_note_pause(job, q->pause ? q->who : NULL, q->pause ? q->why : NULL, etl_now(etld->clock));
+	etld_deadline_look(etld, job);
+	ETL_GROW(q->jobs, q->n, q->cap);
+	q->jobs[q->n++] = etl_strdup(job->name);
+}
+
+/* The job that is asked for, or a job of the group; false: answered. */
+static bool is_asked(struct etld_request *request, struct etld_job **job, const char **group)
+{
+	bool has_job = etl_json_get(request->parameters, "job") != NULL;
+
+	*group = etl_json_text(request->parameters, "group", NULL);
+	*job = NULL;
+	if (has_job == (*group != NULL)) {
+		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "a job, or --group GROUP",
+			"one job is meant, or one group of them");
+		return false;
+	}
+	if (has_job)
+		return (*job = etld_request_job(request)) != NULL;
+	for (struct etld_job *each = request->etld->jobs; each; each = each->hh.next)
+		if (each->job->group && etl_streq(each->job->group, *group))
+			return true;
+	etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "etlctl graph", "no job is in group '%s'", *group);
+	return false;
+}
+
+static void change_pause(struct etld_request *request, bool pause)
+{
 	struct pause_query *q;
-	struct etl_json *reply;
+	struct etld_job *job;
+	const char *group;
 	etl_wall from = {0};
 
-	if (!job || !read_from(request, &from))
+	if (!is_asked(request, &job, &group) || !read_from(request, &from))
 		return;
-	why = etl_json_text(request->parameters, "reason", "");
-	reply = etld_reply_object(request->etld, "etl.pause/1");
-	etl_json_add_text(reply, "job", job->name);
-	etl_json_add_bool(reply, "paused", pause);
-	etl_json_add_bool(reply, "changed", job->sched.paused != pause);
-	etl_json_add_text(reply, "reason", pause ? why : "");
-	if (pause)
-		etl_sched_pause(request->etld->sched, &job->sched);
-	else
-		etl_sched_resume(request->etld->sched, &job->sched, from);
-	etld_job_note_pause(job, pause ? request->who : NULL, pause ? why : NULL,
-		etl_now(request->etld->clock));
-	etld_deadline_look(request->etld, job);
-
 	q = ETL_NEW(struct pause_query);
-	q->job = etl_strdup(job->name);
-	q->who = etl_strdup(request->who);
-	q->why = etl_strdup(why);
-	q->pause = pause;
+	q->query.etld = request->etld;
 	q->query.free = pause_free;
-	q->query.reply = reply;
+	q->query.reply = etld_reply_object(request->etld, "etl.pause/1");
+	q->who = etl_strdup(request->who);
+	q->why = etl_strdup(etl_json_text(request->parameters, "reason", ""));
+	q->pause = pause;
+	etl_json_add_text(q->query.reply, job ? "job" : "group", job ? job->name : group);
+	etl_json_add_bool(q->query.reply, "paused", pause);
+	q->list = etl_json_add_array(q->query.reply, "jobs");
+	for (struct etld_job *each = request->etld->jobs; each; each = each->hh.next)
+		if (each == job || (group && each->job->group && etl_streq(each->job->group, group)))
+			set_paused(q, each, from);
+	etl_json_add_bool(q->query.reply, "changed", q->changed);
+	etl_json_add_text(q->query.reply, "reason", pause ? q->why : "");
 	etld_query_submit(&q->query, request, pause_work);
 }
 
 void etld_handle_pause(struct etld_request *request)
 {
-	set_paused(request, true);
+	change_pause(request, true);
 }
 
 void etld_handle_resume(struct etld_request *request)
 {
-	set_paused(request, false);
+	change_pause(request, false);
 }
 
 static void add_warnings(struct etl_json *list, char *report)

@@ -10,14 +10,17 @@
 static void print_pause(const struct etlctl *ctl, const struct etl_json *reply)
 {
 	bool paused = etl_json_bool(reply, "paused", false);
-	bool changed = etl_json_bool(reply, "changed", true);
 	ETL_BUF_CLEANUP struct etl_buf out;
 
 	(void)ctl;
-	etl_buf_init(&out, 4096);
-	print_clean(etl_json_text(reply, "job", "?"), &out);
-	etl_buf_str(&out, paused ? (changed ? " is paused\n" : " was paused already\n") :
-				   (changed ? " goes on\n" : " was not paused\n"));
+	etl_buf_init(&out, ETL_CTL_MESSAGE_MAX);
+	ETL_JSON_EACH(job, etl_json_get(reply, "jobs")) {
+		bool changed = etl_json_bool(job, "changed", true);
+
+		print_clean(etl_json_text(job, "job", "?"), &out);
+		etl_buf_str(&out, paused ? (changed ? " is paused\n" : " was paused already\n") :
+					   (changed ? " goes on\n" : " was not paused\n"));
+	}
 	print_out(&out);
 }
 

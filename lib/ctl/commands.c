@@ -128,12 +128,14 @@ static const struct etl_command_arg cancel_args[] = {
 	END,
 };
 static const struct etl_command_arg pause_args[] = {
-	JOB_REQUIRED,
+	{"job", NULL, 0, "JOB", ETL_ARG_JOB, 0, "the job"},
+	{"group", "--group", 0, "GROUP", ETL_ARG_TEXT, 0, "all jobs of this group"},
 	{"reason", "--reason", 0, "TEXT", ETL_ARG_TEXT, 0, "why, for those who ask later"},
 	END,
 };
 static const struct etl_command_arg resume_args[] = {
-	JOB_REQUIRED,
+	{"job", NULL, 0, "JOB", ETL_ARG_JOB, 0, "the job"},
+	{"group", "--group", 0, "GROUP", ETL_ARG_TEXT, 0, "all jobs of this group"},
 	{"from", "--from", 0, "TIME", ETL_ARG_TIME, 0,
 		"slots since then count as missed (misfire decides)"},
 	END,
@@ -375,11 +377,13 @@ static const struct etl_command commands[] = {
 		.name = "pause",
 		.summary = "Stop starting a job; what runs goes on",
 		.help = "A pause outlives a restart of the daemon.\n\n"
-			"  etlctl pause airqino --reason 'service moves to a new host'\n",
+			"  etlctl pause airqino --reason 'service moves to a new host'\n"
+			"  etlctl pause --group stations\n",
 		.access = ETL_ACCESS_OPERATE,
 		.method = "Pause",
 		.reply =
-			"(" HEAD ", job: string, paused: bool, changed: bool, reason: ?string)",
+			"(" HEAD ", job: ?string, group: ?string, paused: bool, changed: bool, "
+			"jobs: []object, reason: ?string)",
 		.args = pause_args,
 	},
 	[ETL_COMMAND_RESUME] = {
@@ -390,11 +394,13 @@ static const struct etl_command commands[] = {
 			"those since --from count as missed: the job's misfire policy decides. Windows\n"
 			"do not depend on slots: the next run loads all that are due.\n\n"
 			"  etlctl resume airqino\n"
+			"  etlctl resume --group stations\n"
 			"  etlctl resume airqino --from 2026-07-01T10:00Z\n",
 		.access = ETL_ACCESS_OPERATE,
 		.method = "Resume",
 		.reply =
-			"(" HEAD ", job: string, paused: bool, changed: bool, reason: ?string)",
+			"(" HEAD ", job: ?string, group: ?string, paused: bool, changed: bool, "
+			"jobs: []object, reason: ?string)",
 		.args = resume_args,
 	},
 	[ETL_COMMAND_CONFIG_CHECK] = {

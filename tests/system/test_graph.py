@@ -113,6 +113,27 @@ def test_graph(make):
     assert "waits for window 2026-03-02T00:00:00Z of hourly" in table[3]
 
 
+def test_a_group_is_paused_and_goes_on(etld, flow, metadata):
+    jobs = {name: {**flow.jobs(1)["hourly"], "schedule": NEVER, "group": group}
+            for name, group in (("a", "stations"), ("b", "stations"), ("c", "others"))}
+    daemon = etld(jobs).start()
+    daemon.ctl("pause", "b")
+    paused = daemon.ctl("pause", "--group", "stations", "--reason", "maintenance").json
+    assert (paused["group"], paused["paused"], paused["changed"]) == ("stations", True, True)
+    assert {j["job"]: j["changed"] for j in paused["jobs"]} == {"a": True, "b": False}
+    daemon.stop()
+    daemon.start()
+    assert {name for name, job in daemon.jobs().items() if job["paused"]} == {"a", "b"}
+    assert "maintenance" in daemon.ctl("why", "a").json["because"][0]
+    table = daemon.ctl("resume", "--group", "stations", output="table").out.splitlines()
+    assert sorted(table) == ["a goes on", "b goes on"]
+    assert daemon.ctl("resume", "--group", "stations").json["changed"] is False
+    assert metadata["audit"].count_documents({"what": "pause", "details.job": "a"}) == 1
+    assert "no job is in group 'station'" in daemon.ctl("pause", "--group", "station", ok=(2,)).err
+    for words in (["pause"], ["pause", "a", "--group", "stations"]):
+        assert "one job is meant, or one group" in daemon.ctl(*words, ok=(2,)).err
+
+
 def test_after_a_group(etld, flow, db):
     """The mart waits for all jobs of the group, and runs when the last one is there."""
     jobs = flow.jobs(1)
