@@ -327,7 +327,8 @@ def test_pause_and_resume(fake, ctl):
     assert ctl("resume", "airqino").out == "airqino goes on\n"
     assert [r["parameters"] for r in fake.requests] == [
         {"job": "airqino", "reason": "move of the service"}, {"job": "airqino"}]
-    fake.answers["Resume"] = envelope("pause", job="airqino", paused=False, changed=False)
+    fake.answers["Resume"] = envelope("pause", job="airqino", paused=False, changed=False,
+                                      jobs=[{"job": "airqino", "changed": False}])
     assert ctl("resume", "airqino").out == "airqino was not paused\n"
 
 
