@@ -107,7 +107,6 @@ void etld_handle_why(struct etld_request *request);
 void etld_handle_metrics(struct etld_request *request);
 
 /* health.c: a job's health is one of these words */
-#define ETLD_HEALTHS 7
 extern const char *const etld_healths[ETLD_HEALTHS];
 const char *etld_job_health(const struct etld *etld, const struct etld_job *job, char *reason,
 	size_t size);

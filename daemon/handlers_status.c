@@ -5,9 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/str.h"
 #include "handlers.h"
 #include "hosts.h"
+#include "walk.h"
 
 static const char *daemon_state(const struct etld *etld)
 {
@@ -119,9 +121,9 @@ static void add_deadline(struct etl_json *to, const struct etld *etld, const str
 	etl_json_add_bool(item, "missed", first.missed);
 }
 
-static void add_job(struct etl_json *list, const struct etld *etld, const struct etld_job *job)
+static struct etl_json *job_status(const struct etld *etld, const struct etld_job *job)
 {
-	struct etl_json *item = etl_json_add_object(list, NULL);
+	struct etl_json *item = etl_json_object();
 	struct etl_json *windows;
 	char reason[ETL_REASON_MAX];
 	const char *health = etld_job_health(etld, job, reason, sizeof reason);
@@ -143,52 +145,110 @@ static void add_job(struct etl_json *list, const struct etld *etld, const struct
 	etl_json_add_int(windows, "failed", (int64_t)job->windows_failed);
 	etl_json_add_int(windows, "held", (int64_t)job->windows_held);
 	etl_json_add_int(windows, "dirty", (int64_t)job->windows_dirty);
+	return item;
+}
+
+static struct etl_json *job_facts(const struct etld *etld, const struct etld_job *job)
+{
+	const struct etl_job *config = job->job;
+	struct etl_json *item = etl_json_object();
+
+	(void)etld;
+	etl_json_add_text(item, "name", config->name);
+	etl_json_add_text(item, "description", config->description);
+	etl_json_add_text(item, "group", config->group);
+	etl_json_add_text(item, "schedule", config->schedule_text);
+	etl_json_add_text(item, "timezone", config->timezone);
+	etl_json_add_text(item, "source", config->source->name);
+	etl_json_add_text(item, "sink", config->sink->name);
+	etl_json_add_int(item, "partitions", (int64_t)config->n_partitions);
+	etl_json_add_bool(item, "paused", job->sched.paused);
+	etl_json_add_bool(item, "enabled", true);
+	return item;
+}
+
+/* ---- all jobs -------------------------------------------------------------------------------- */
+
+/* Each job is printed when it was looked at: a tree of all of them would cost the loop as much
+ * again to build, to print and to free in one piece. */
+struct listing {
+	struct etld_walk walk;
+	struct etl_json *(*job)(const struct etld *etld, const struct etld_job *job);
+	const char *schema;
+	struct etl_buf text; /* "[{...},{...}" */
+};
+
+static void list_job(struct etld_walk *walk, struct etld_job *job)
+{
+	struct listing *l = (struct listing *)walk;
+	struct etl_json *item = l->job(walk->etld, job);
+
+	etl_buf_char(&l->text, l->text.len ? ',' : '[');
+	etl_json_print(item, &l->text);
+	etl_json_free(item);
+}
+
+static void list_end(struct etld_walk *walk, struct etld_request *request)
+{
+	struct listing *l = (struct listing *)walk;
+	struct etl_json *reply;
+
+	etl_buf_str(&l->text, l->text.len ? "]" : "[]");
+	if (!etl_buf_ok(&l->text)) {
+		etld_refuse(request, ETL_CTL_FAILED, "ask for one job",
+			"the answer is longer than a message may be");
+		return;
+	}
+	reply = etld_reply_object(walk->etld, l->schema);
+	if (l->job == job_status) {
+		add_daemon(reply, walk->etld);
+		etld_hosts_show(walk->etld->hosts, reply);
+	}
+	etl_json_add_printed(reply, "jobs", &l->text);
+	etld_answer(request, reply);
+}
+
+static void list_free(struct etld_walk *walk)
+{
+	etl_buf_fini(&((struct listing *)walk)->text);
+	free(walk);
+}
+
+static void list_all(struct etld_request *request, const char *schema,
+	struct etl_json *(*job)(const struct etld *, const struct etld_job *))
+{
+	struct listing *l = ETL_NEW(struct listing);
+
+	l->walk = (struct etld_walk){.look = list_job, .end = list_end, .free = list_free};
+	l->job = job;
+	l->schema = schema;
+	etl_buf_init(&l->text, ETL_CTL_REPLY_MAX);
+	etld_walk_start(&l->walk, request);
 }
 
 void etld_handle_status(struct etld_request *request)
 {
 	struct etld *etld = request->etld;
-	struct etld_job *only = NULL;
-	struct etl_json *reply, *list;
+	struct etl_json *reply;
+	struct etld_job *only;
 
-	if (etl_json_get(request->parameters, "job") && !(only = etld_request_job(request)))
+	if (!etl_json_get(request->parameters, "job")) {
+		list_all(request, "etl.status/1", job_status);
+		return;
+	}
+	only = etld_request_job(request);
+	if (!only)
 		return;
 	reply = etld_reply_object(etld, "etl.status/1");
 	add_daemon(reply, etld);
 	etld_hosts_show(etld->hosts, reply);
-	list = etl_json_add_array(reply, "jobs");
-	for (size_t i = 0; i < etld->generation->n_jobs; i++) {
-		struct etld_job *job = etld_job_find(etld, etld->generation->jobs[i]->name);
-
-		if (job && (!only || only == job))
-			add_job(list, etld, job);
-	}
+	etl_json_add_item(etl_json_add_array(reply, "jobs"), NULL, job_status(etld, only));
 	etld_answer(request, reply);
 }
 
 void etld_handle_jobs(struct etld_request *request)
 {
-	struct etld *etld = request->etld;
-	struct etl_json *reply = etld_reply_object(etld, "etl.jobs/1");
-	struct etl_json *list = etl_json_add_array(reply, "jobs");
-
-	for (size_t i = 0; i < etld->generation->n_jobs; i++) {
-		const struct etl_job *config = etld->generation->jobs[i];
-		const struct etld_job *job = etld_job_find(etld, config->name);
-		struct etl_json *item = etl_json_add_object(list, NULL);
-
-		etl_json_add_text(item, "name", config->name);
-		etl_json_add_text(item, "description", config->description);
-		etl_json_add_text(item, "group", config->group);
-		etl_json_add_text(item, "schedule", config->schedule_text);
-		etl_json_add_text(item, "timezone", config->timezone);
-		etl_json_add_text(item, "source", config->source->name);
-		etl_json_add_text(item, "sink", config->sink->name);
-		etl_json_add_int(item, "partitions", (int64_t)config->n_partitions);
-		etl_json_add_bool(item, "paused", job && job->sched.paused);
-		etl_json_add_bool(item, "enabled", true);
-	}
-	etld_answer(request, reply);
+	list_all(request, "etl.jobs/1", job_facts);
 }
 
 void etld_handle_next(struct etld_request *request)

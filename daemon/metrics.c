@@ -14,6 +14,7 @@
 
 /* Partitions whose lag is told one by one. */
 #define LAG_SERIES_MAX 1000
+#define LAG_NAME "etld_watermark_lag_seconds" /* as in the table */
 
 /* ---- counting ------------------------------------------------------------------------------ */
 
@@ -85,6 +86,7 @@ void etld_metrics_ended(struct etld_metrics *m, const struct etl_run *run)
 /* ---- writing ------------------------------------------------------------------------------- */
 
 struct writer {
+	const struct etld_job_sums *sums;
 	struct etl_buf *out;
 	const char *name; /* of the metric that is being written */
 };
@@ -170,17 +172,9 @@ static void mongodb_up(const struct writer *w, const struct etld *etld)
 
 static void jobs(const struct writer *w, const struct etld *etld)
 {
-	uint64_t n[ETLD_HEALTHS] = {0};
-	char reason[ETL_REASON_MAX];
-
-	for (const struct etld_job *job = etld->jobs; job; job = job->hh.next) {
-		const char *health = etld_job_health(etld, job, reason, sizeof reason);
-
-		for (int i = 0; i < ETLD_HEALTHS; i++)
-			n[i] += strcmp(etld_healths[i], health) == 0;
-	}
+	(void)etld;
 	for (int i = 0; i < ETLD_HEALTHS; i++)
-		labelled(w, "health", etld_healths[i], (double)n[i]);
+		labelled(w, "health", etld_healths[i], (double)w->sums->health[i]);
 }
 
 static void slots_due(const struct writer *w, const struct etld *etld)
@@ -366,47 +360,21 @@ static void loop_turns(const struct writer *w, const struct etld *etld)
 
 static void watermark_lag(const struct writer *w, const struct etld *etld)
 {
-	etl_wall now = etl_now(etld->clock);
-	char partition[256];
-	size_t n = 0;
-
-	for (const struct etld_job *job = etld->jobs; job; job = job->hh.next)
-		for (size_t i = 0; i < job->job->n_partitions && n < LAG_SERIES_MAX; i++) {
-			if (!job->partitions[i].watermark.ms)
-				continue;
-			n++;
-			etld_partition_text(job->job, &job->job->partitions[i], partition, sizeof partition);
-			etl_buf_printf(w->out, "%s{", w->name);
-			put_label(w->out, "job", job->name);
-			etl_buf_char(w->out, ',');
-			put_label(w->out, "partition", partition);
-			etl_buf_str(w->out, "} ");
-			put_number(w->out, seconds(etl_wall_age(now, job->partitions[i].watermark)));
-		}
+	(void)etld;
+	etl_buf_str(w->out, etl_buf_text(&w->sums->lags));
 }
 
 static void watermark_lag_max(const struct writer *w, const struct etld *etld)
 {
-	etl_wall now = etl_now(etld->clock);
-	etl_dur most = {0};
-
-	for (const struct etld_job *job = etld->jobs; job; job = job->hh.next)
-		for (size_t i = 0; i < job->job->n_partitions; i++) {
-			etl_dur lag = etl_wall_age(now, job->partitions[i].watermark);
-
-			if (job->partitions[i].watermark.ms && lag.us > most.us)
-				most = lag;
-		}
-	sample(w, seconds(most));
+	(void)etld;
+	sample(w, seconds(w->sums->lag_max));
 }
 
 static void watermarks_left_out(const struct writer *w, const struct etld *etld)
 {
-	size_t n = 0;
+	uint64_t n = w->sums->watermarks;
 
-	for (const struct etld_job *job = etld->jobs; job; job = job->hh.next)
-		for (size_t i = 0; i < job->job->n_partitions; i++)
-			n += job->partitions[i].watermark.ms != 0;
+	(void)etld;
 	sample(w, n > LAG_SERIES_MAX ? (double)(n - LAG_SERIES_MAX) : 0);
 }
 
@@ -470,13 +438,50 @@ static const struct metric {
 	{"etld_watermarks_left_out", GAUGE, "Partitions beyond those 1,000.", watermarks_left_out},
 };
 
-void etld_metrics_write(const struct etld *etld, struct etl_buf *out)
+void etld_metrics_write(const struct etld *etld, const struct etld_job_sums *sums,
+	struct etl_buf *out)
 {
 	for (size_t i = 0; i < sizeof metrics / sizeof *metrics; i++) {
 		const struct metric *m = &metrics[i];
-		const struct writer w = {out, m->name};
+		const struct writer w = {sums, out, m->name};
 
 		etl_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", m->name, m->help, m->name, m->type);
 		m->write(&w, etld);
+	}
+}
+
+/* ---- what is gathered of jobs ---------------------------------------------------------------- */
+
+static void put_lag(struct etl_buf *out, const struct etld_job *job, size_t i, etl_dur lag)
+{
+	char partition[256];
+
+	etld_partition_text(job->job, &job->job->partitions[i], partition, sizeof partition);
+	etl_buf_str(out, LAG_NAME "{");
+	put_label(out, "job", job->name);
+	etl_buf_char(out, ',');
+	put_label(out, "partition", partition);
+	etl_buf_str(out, "} ");
+	put_number(out, seconds(lag));
+}
+
+void etld_metrics_look(struct etld_job_sums *sums, const struct etld *etld,
+	const struct etld_job *job)
+{
+	char reason[ETL_REASON_MAX];
+	const char *health = etld_job_health(etld, job, reason, sizeof reason);
+	etl_wall now = etl_now(etld->clock);
+
+	for (int i = 0; i < ETLD_HEALTHS; i++)
+		sums->health[i] += strcmp(etld_healths[i], health) == 0;
+	for (size_t i = 0; i < job->job->n_partitions; i++) {
+		etl_dur lag = etl_wall_age(now, job->partitions[i].watermark);
+
+		if (!job->partitions[i].watermark.ms)
+			continue;
+		if (sums->watermarks++ < LAG_SERIES_MAX)
+			put_lag(&sums->lags, job, i, lag);
+		if (lag.us > sums->lag_max.us)
+			sums->lag_max = lag;
 	}
 }

@@ -11,6 +11,7 @@
 #include "job/run.h"
 
 #define ETLD_HISTOGRAM_BOUNDS 18
+#define ETLD_HEALTHS 7 /* words of health.c */
 
 struct etld_histogram {
 	uint64_t buckets[ETLD_HISTOGRAM_BOUNDS + 1]; /* each alone; the last one: beyond all */
@@ -37,8 +38,20 @@ void etld_metrics_skipped(struct etld_metrics *m, const struct etl_skip *skip);
 void etld_metrics_started(struct etld_metrics *m, const struct etl_trigger *trigger, etl_dur waited);
 void etld_metrics_ended(struct etld_metrics *m, const struct etl_run *run);
 
-/* The text exposition format, version 0.0.4: https://prometheus.io/docs/instrumenting/exposition_formats/ */
+/* What is told of jobs, gathered one by one. */
 struct etld;
-void etld_metrics_write(const struct etld *etld, struct etl_buf *out);
+struct etld_job;
+struct etld_job_sums {
+	uint64_t health[ETLD_HEALTHS];
+	uint64_t watermarks;
+	etl_dur lag_max;
+	struct etl_buf lags; /* the series, as text */
+};
+void etld_metrics_look(struct etld_job_sums *sums, const struct etld *etld,
+	const struct etld_job *job);
+
+/* The text exposition format, version 0.0.4: https://prometheus.io/docs/instrumenting/exposition_formats/ */
+void etld_metrics_write(const struct etld *etld, const struct etld_job_sums *sums,
+	struct etl_buf *out);
 
 #endif

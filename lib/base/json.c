@@ -316,6 +316,15 @@ struct etl_json *etl_json_add_array(struct etl_json *to, const char *key)
 	return child;
 }
 
+void etl_json_add_printed(struct etl_json *to, const char *key, struct etl_buf *text)
+{
+	struct etl_json *item = made(cJSON_CreateNull());
+
+	item_of(item)->type = cJSON_Raw;
+	item_of(item)->valuestring = etl_buf_take(text); /* cJSON_Delete frees it */
+	etl_json_add_item(to, key, item);
+}
+
 struct etl_json *etl_json_detach(struct etl_json *json, const char *key)
 {
 	if (etl_json_type(json) != ETL_JSON_OBJECT)
@@ -388,6 +397,8 @@ static void print_item(const cJSON *item, struct etl_buf *out, int indent)
 		print_number(item->valuedouble, out);
 	} else if (cJSON_IsBool(item)) {
 		etl_buf_str(out, cJSON_IsTrue(item) ? "true" : "false");
+	} else if (cJSON_IsRaw(item)) {
+		etl_buf_str(out, item->valuestring);
 	} else if (!object && !cJSON_IsArray(item)) {
 		etl_buf_str(out, "null");
 	} else if (!item->child) {

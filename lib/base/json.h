@@ -102,6 +102,10 @@ void etl_json_add_item(struct etl_json *to, const char *key, struct etl_json *it
 struct etl_json *etl_json_add_object(struct etl_json *to, const char *key);
 struct etl_json *etl_json_add_array(struct etl_json *to, const char *key);
 
+/* Takes a text that etl_json_print made (or several, with commas and brackets): it is printed
+ * as it is, and reads as null here. For what is too large to be kept as a tree. */
+void etl_json_add_printed(struct etl_json *to, const char *key, struct etl_buf *text);
+
 /* Takes a member out of its object and gives it; NULL if there is none. */
 struct etl_json *etl_json_detach(struct etl_json *json, const char *key);
 

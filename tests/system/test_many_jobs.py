@@ -3,10 +3,12 @@
 What it measured is printed: `make check-system TESTS="-s -k many_jobs"`."""
 import json
 import pathlib
+import socket
 import time
 
 import pytest
 
+from promtext import parse
 from wait import wait_for
 
 JOBS = 10_000
@@ -43,6 +45,35 @@ def yearly(number):
         "transform": [{"rename": {"a": "b"}}, {"set": {"station": "{station}"}}],
         "load": {"mongodb": {"collection": "c", "mode": "upsert", "key": ["station", "t"]}},
     })
+
+
+def leave_in_the_middle(daemon, method):
+    """Asks, and is gone before the answer is made."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.connect(str(daemon.control))
+        client.sendall(json.dumps({"method": f"io.etld.Control.{method}"}).encode() + b"\0")
+
+
+def test_a_long_answer_is_made_in_pieces(etld):
+    """A thousand jobs are more than one turn of the loop looks at. Who leaves meanwhile is let
+    go; jobs that leave meanwhile are passed over."""
+    names = [f"job{number:05}" for number in range(1000)]
+    daemon = etld({name: yearly(number) for number, name in enumerate(names)})
+    daemon.start()
+    turns = daemon.ctl("status", "job00042").json["daemon"]["loop_turns"]
+    status = daemon.status()
+    assert [job["name"] for job in status["jobs"]] == names
+    assert status["daemon"]["loop_turns"] > turns + 8
+    assert [job["name"] for job in daemon.ctl("jobs").json["jobs"]] == names
+    assert parse(daemon.ctl("metrics", output="table").out)["etld_jobs"].total() == len(names)
+    for method in ("Status", "Jobs", "Metrics") * 10:
+        leave_in_the_middle(daemon, method)
+    for name in names[:500]:
+        daemon.remove_job(name)
+    leave_in_the_middle(daemon, "Status")
+    assert daemon.ctl("reload").code == 0
+    assert [job["name"] for job in daemon.status()["jobs"]] == names[500:]
+    assert daemon.stop() == 0
 
 
 @pytest.mark.slow

@@ -199,6 +199,24 @@ static void building_and_printing(void **state)
 	etl_json_free(j);
 }
 
+static void what_was_printed_is_put_in(void **state)
+{
+	struct etl_json *j = etl_json_object(), *copy;
+	struct etl_buf text;
+
+	(void)state;
+	etl_buf_init(&text, 100);
+	etl_buf_str(&text, "[{\"a\":1},2]");
+	etl_json_add_int(j, "n", 1);
+	etl_json_add_printed(j, "list", &text);
+	assert_int_equal(text.len, 0);
+	assert_int_equal(etl_json_type(etl_json_get(j, "list")), ETL_JSON_NULL);
+	copy = etl_json_copy(j);
+	etl_json_free(j);
+	prints(copy, "{\"n\":1,\"list\":[{\"a\":1},2]}", false);
+	etl_json_free(copy);
+}
+
 static void a_full_buffer_is_told(void **state)
 {
 	struct etl_json *j = parse("[1,2,3]");
@@ -260,6 +278,7 @@ int main(void)
 		cmocka_unit_test(readers_are_typed),
 		cmocka_unit_test(iteration_keeps_the_order),
 		cmocka_unit_test(building_and_printing),
+		cmocka_unit_test(what_was_printed_is_put_in),
 		cmocka_unit_test(a_full_buffer_is_told),
 		cmocka_unit_test(doubles_survive),
 		cmocka_unit_test(a_copy_lives_alone),
