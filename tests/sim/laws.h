@@ -148,7 +148,7 @@ static inline void law_note(const struct etl_slot_note *note)
 		time_text(note->slot.ms), *note->schedule ? note->schedule : "retired");
 	if (*note->schedule)
 		heard_of(&conf.specs[job_index(note->job)], note->slot.ms);
-	if (!conf.specs[job_index(note->job)].there) /* whatever it says: it is its retirement */
+	else if (!conf.specs[job_index(note->job)].there)
 		heard_of_removal(&conf.specs[job_index(note->job)]);
 	if (note->back ? note->slot.ms < b->cursor : note->slot.ms > b->cursor)
 		b->cursor = note->slot.ms;

@@ -193,11 +193,26 @@ struct whole {
 	int64_t covered;
 };
 
-/* A dependant with slots of its own may find what was marked last at its next one. */
+static bool run_goes(int job)
+{
+	for (size_t i = book.n_runs; i-- > 0 && book.n_runs - i < 64;) {
+		const struct book_run *run = &book.runs[i];
+
+		if (run->job == job && run->leased && !run->ended &&
+			w.machines[run->machine].life == run->life)
+			return true;
+	}
+	return false;
+}
+
+/* A dependant with slots of its own may find what was marked last at its next one; the others
+ * begin when the run that marks has ended. */
 static int count_entry(void *ctx, const struct etl_ledger_entry *entry, struct etl_error *err)
 {
 	struct whole *whole = ctx;
-	bool dirty = entry->dirty && (whole->spec->up < 0 || whole->spec->schedule < 0);
+	const struct spec *s = whole->spec;
+	bool dirty = entry->dirty && (s->up < 0 ||
+		(s->schedule < 0 && !run_goes(s->up) && !run_goes((int)(s - conf.specs))));
 
 	(void)err;
 	if (entry->window.start.ms != whole->covered || !etl_window_is_closed(entry->state) || dirty)

@@ -35,10 +35,10 @@ MUTANTS = [
      "if (!row->slot.ms || moves)", "if (!row->slot.ms || moves || !notes[i].back)"),
     # skips
     ("the cursor before the record", "lib/job/skip.c",
-     "if (env->state->ops->run_save(env->state, &record, err) < 0)\n\t\treturn -1;\n",
-     "struct etl_slot_note early = {job, back ? skip->first : skip->last, schedule, back};\n"
+     "\tif (save_record(env, job, skip, err) < 0)\n\t\treturn -1;\n\tif (!back",
+     "\tstruct etl_slot_note early = {job, back ? skip->first : last, schedule, back};\n"
      "\tif (env->state->ops->slots_save(env->state, &early, 1, err) < 0 ||\n"
-     "\t\tenv->state->ops->run_save(env->state, &record, err) < 0)\n\t\treturn -1;\n"),
+     "\t\tsave_record(env, job, skip, err) < 0)\n\t\treturn -1;\n\tif (!back"),
     ("an overlapped slot that nobody tells of", "lib/job/sched_queue.c",
      "\tetl_sched_skip(sched, job, &skip);\n\tetl_trigger_fini(trigger);\n}",
      "\t(void)sched;\n\t(void)job;\n\t(void)skip;\n\tetl_trigger_fini(trigger);\n}"),
@@ -49,8 +49,8 @@ MUTANTS = [
      "!job->sensing && !job->recording &&", "!job->sensing &&"),
     # what the scheduler decides
     ("jitter ignored where slots fall due", "lib/job/sched.c",
-     "due = etl_wall_sub(now, etl_job_jitter(job->job, sched->host));\n\t\tif (waits",
-     "due = now;\n\t\tif (waits"),
+     "due = etl_wall_sub(now, etl_job_jitter(job->job, sched->host));\n\t\ttake_back_early",
+     "due = now;\n\t\ttake_back_early"),
     ("jitter ignored where the timer is armed", "lib/job/sched.c",
      "wait = etl_wall_diff(jittered(sched, job, job->next), now);",
      "(void)jittered;\n\twait = etl_wall_diff(job->next, now);"),
@@ -94,13 +94,11 @@ MUTANTS = [
     ("backfills before live runs", "lib/job/sched_queue.c",
      "\t\tif (sched->ready[LANE_LIVE].first)\n", "\t\tif (sched->ready[LANE_LIVE].first && !backfill_may_start(sched))\n"),
     ("dependants are not told", "lib/job/sched_queue.c",
-     "if (outcome->moved && !sched->stopped)", "if (outcome->moved && sched->stopped)"),
+     "if (outcome->moved)", "if (outcome->moved && sched->stopped)"),
     ("an edit that asks nobody what was decided", "lib/job/skip.c",
      "if (!found || etl_streq(info.schedule, schedule) ||", "if (found <= 1 || etl_streq(info.schedule, schedule) ||"),
     ("an edit's note that takes along what waits", "lib/job/sched_record.c",
      "etl_wall slot = job->noted.ms < job->decided.ms ? job->noted : job->decided;", "etl_wall slot = job->decided;"),
-    ("an edit's note past the claim of its moment", "lib/job/sched_record.c",
-     "(etl_wall){job->noted.ms + 1}", "(etl_wall){job->noted.ms}"),
     # sensors
     ("a sensor's no that lets through", "lib/job/sched_sensor.c",
      "if (satisfied || !job->job->wait_for) {", "if (satisfied || *said) {"),

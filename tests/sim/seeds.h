@@ -15,6 +15,8 @@ static const uint64_t seeds[] = {
 	70005155, /* an edit in the very millisecond of a slot */
 	70082295, /* an edit; who had not heard of it went on with a clock ahead, and died */
 	70006058, /* a job that one machine has retired, and the other still runs */
+	100016328, /* the end comes while a long run marks what its dependant is to read */
+	100017626, /* a removal, and a death between what was decided before it and the word of it */
 	50000163, /* edited and edited back while the store is away, then a crash */
 };
 
