@@ -188,7 +188,7 @@ def hunt(program):
     """(law, the history that broke it), or None. Histories that are known (seeds.h) come first."""
     environment = {**os.environ, "ETLD_SIM_SEED": str(SEED), "ETLD_SIM_HISTORIES": str(HISTORIES)}
     try:
-        done = subprocess.run([program], capture_output=True, text=True, check=False, timeout=300,
+        done = subprocess.run([program], capture_output=True, text=True, check=False, timeout=200,
                               env=environment)
     except subprocess.TimeoutExpired:
         return "it never ends", HISTORIES
