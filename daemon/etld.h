@@ -96,7 +96,8 @@ struct etld {
 	struct etld_backfills *backfills;
 	struct etld_slot_task *slot_tasks; /* skipped slots that are not on record yet, */
 	struct etld_slot_task *slot_tasks_busy; /* and those that are being written */
-	bool notes_busy, notes_due; /* a task stores decided slots; some are to be stored */
+	struct etld_notes *notes; /* decided slots that a task stores, */
+	bool notes_due;		  /* and some are to be stored */
 
 	struct etld_metrics metrics;
 

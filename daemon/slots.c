@@ -91,7 +91,7 @@ static void slot_done(struct etld_task *task)
 static void submit(struct etld_slot_task *t)
 {
 	struct etld *etld = t->etld;
-	bool noted = t->note.job && etld->notes_busy; /* the notes may be of this job */
+	bool noted = t->note.job && etld->notes; /* the notes may be of this job */
 
 	if (!etld->mongodb_up || noted || is_behind(etld, t->job)) {
 		keep(t);
@@ -141,7 +141,7 @@ static void edited(struct etld *etld, const struct etld_job *job, etl_wall slot)
 
 /* ---- decided slots of jobs that are new or edited ------------------------------------------ */
 
-struct notes {
+struct etld_notes {
 	struct etld_task task;
 	struct etld *etld;
 	struct etl_slot_note *notes;
@@ -149,7 +149,7 @@ struct notes {
 	struct etl_error error;
 };
 
-static void notes_free(struct notes *notes)
+static void notes_free(struct etld_notes *notes)
 {
 	for (size_t i = 0; i < notes->n; i++) {
 		free((char *)(uintptr_t)notes->notes[i].job);
@@ -161,7 +161,7 @@ static void notes_free(struct notes *notes)
 
 static void notes_work(struct etld_task *task)
 {
-	struct notes *notes = (struct notes *)task;
+	struct etld_notes *notes = (struct etld_notes *)task;
 	struct etl_state *state = notes->etld->state;
 
 	state->ops->slots_save(state, notes->notes, notes->n, &notes->error);
@@ -171,10 +171,10 @@ static void save_notes(struct etld *etld);
 
 static void notes_done(struct etld_task *task)
 {
-	struct notes *notes = (struct notes *)task;
+	struct etld_notes *notes = (struct etld_notes *)task;
 	struct etld *etld = notes->etld;
 
-	etld->notes_busy = false;
+	etld->notes = NULL;
 	for (size_t i = 0; notes->error.kind != ETL_OK && i < notes->n; i++) {
 		struct etld_job *job = etld_job_find(etld, notes->notes[i].job);
 
@@ -194,11 +194,11 @@ static void notes_done(struct etld_task *task)
 /* One task at a time takes all that is due. */
 static void save_notes(struct etld *etld)
 {
-	struct notes *notes;
+	struct etld_notes *notes;
 
-	if (etld->notes_busy || !etld->notes_due || !etld->mongodb_up)
+	if (etld->notes || !etld->notes_due || !etld->mongodb_up)
 		return;
-	notes = ETL_NEW(struct notes);
+	notes = ETL_NEW(struct etld_notes);
 	notes->etld = etld;
 	notes->error = (struct etl_error)ETL_ERROR_INIT;
 	etld->notes_due = false;
@@ -221,7 +221,7 @@ static void save_notes(struct etld *etld)
 		notes_free(notes);
 		return;
 	}
-	etld->notes_busy = true;
+	etld->notes = notes;
 	notes->task = (struct etld_task){.work = notes_work, .done = notes_done, .name = "slots"};
 	etld_pool_submit(etld->pool, &notes->task);
 }
@@ -256,12 +256,21 @@ size_t etld_slots_waiting(const struct etld *etld)
 	return n;
 }
 
+static void free_tasks(struct etld_slot_task *t)
+{
+	while (t) {
+		struct etld_slot_task *next = t->next;
+
+		task_free(t);
+		t = next;
+	}
+}
+
+/* The workers are gone: what they had is nobody's any more. */
 void etld_slots_free(struct etld *etld)
 {
-	struct etld_slot_task *t = ETL_TAKE(etld->slot_tasks), *next;
-
-	for (; t; t = next) {
-		next = t->next;
-		task_free(t);
-	}
+	free_tasks(ETL_TAKE(etld->slot_tasks));
+	free_tasks(ETL_TAKE(etld->slot_tasks_busy));
+	if (etld->notes)
+		notes_free(ETL_TAKE(etld->notes));
 }
