@@ -164,6 +164,8 @@ static void draw_mood(void)
 	w.mood.sensors = w.seed % 4 == 0;
 	w.mood.deadlines = w.seed % 4 == 1;
 	w.mood.full = w.seed % 8 == 6;
+	w.mood.managed = w.seed % 8 == 5;
+	w.mood.backfills |= w.mood.managed;
 }
 
 static int draw_schedule(void)
@@ -376,6 +378,20 @@ static void play_until_caught_up(void)
 			(long long)((int64_t)book.n_runs - runs));
 }
 
+/* A lease has to run out, others look after five minutes, a piece is tried five times; then those
+ * that come after have their turn. */
+static void play_until_backfilled(void)
+{
+	int64_t limit = w.now + 3 * HOUR;
+	bool went_on = backfills_go_on();
+
+	while (backfills_go_on() && w.now < limit)
+		play_until(w.now + 7777);
+	laws_of_backfills();
+	if (went_on)
+		play_until(w.now + slack());
+}
+
 static void play(uint64_t seed)
 {
 	counts.histories++;
@@ -384,6 +400,7 @@ static void play(uint64_t seed)
 	end_faults();
 	play_until(w.now + time_to_settle());
 	play_until_caught_up();
+	play_until_backfilled();
 	laws_of_the_end(w.now - MINUTE);
 	for (int i = 0; i < MACHINES; i++)
 		if (w.machines[i].etld)
@@ -393,6 +410,7 @@ static void play(uint64_t seed)
 	book_fini();
 	sensors_fini();
 	deadlines_fini();
+	backfills_fini();
 	conf_fini();
 	free(w.heap);
 }

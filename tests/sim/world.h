@@ -81,6 +81,7 @@ struct mood {
 	bool edits, backfills;
 	bool sensors;	   /* some jobs wait for something */
 	bool full;	   /* some jobs have no windows: each run reads all */
+	bool managed;	   /* backfills are begun and cancelled as operators do */
 	bool deadlines;	   /* some jobs promise their windows by a time */
 	int64_t unit;	   /* the shortest period */
 	unsigned max_active;

@@ -345,6 +345,10 @@ static void act_manual(struct machine *m)
 static void act_backfills(struct machine *m)
 {
 	for (int64_t n = between(1, 4); n; n--) {
+		if (w.mood.managed) {
+			act_managed_backfill(m, some_job(m));
+			continue;
+		}
 		counts.backfills++;
 		trigger(m, ETL_TRIGGER_BACKFILL);
 	}
@@ -363,6 +367,11 @@ static void act(int64_t given)
 		return;
 	if (!given && w.mood.sensors && one_in(3)) {
 		act_sensor();
+		return;
+	}
+	if (!given && w.mood.managed && m && one_in(3)) {
+		w.acting = m;
+		act_backfills(m);
 		return;
 	}
 	if (!given && which != 12 && which != 13 && one_in(2)) {

@@ -7,6 +7,7 @@
 #ifndef TESTS_SIM_WORLD_STORE_H
 #define TESTS_SIM_WORLD_STORE_H
 
+#include "world_backfill.h"
 #include "world_deadline.h"
 #include "world_sensor.h"
 
@@ -83,7 +84,7 @@ static bool store_has_transactions(struct etl_state *s)
 static int store_lease_acquire(struct etl_state *s, const struct etl_lease_ask *ask,
 	struct etl_lease *lease, struct etl_error *err)
 {
-	struct book_run *run = book_run_of(ask->run_id);
+	struct book_run *run = ask->run_id ? book_run_of(ask->run_id) : NULL; /* else a backfill's */
 	struct etl_lease got = *lease;
 	int rc;
 
@@ -289,6 +290,45 @@ static int store_alert_once(struct etl_state *s, const char *key, struct etl_err
 	return way_back(rc, err);
 }
 
+static int store_backfill_save(struct etl_state *s, const struct etl_backfill *b, struct etl_error *err)
+{
+	int rc;
+
+	if (way_there("backfill_save", err) < 0)
+		return -1;
+	rc = real_ops->backfill_save(s, b, err);
+	if (rc == 0)
+		law_backfill_saved(b);
+	return way_back(rc, err);
+}
+
+static int store_backfill_get(struct etl_state *s, const char *id, struct etl_backfill *out,
+	struct etl_error *err)
+{
+	return way_there("backfill_get", err) < 0 ? -1 : way_back(real_ops->backfill_get(s, id, out, err), err);
+}
+
+static int store_backfill_end(struct etl_state *s, const char *id, enum etl_backfill_state state,
+	const char *reason, etl_wall at, struct etl_error *err)
+{
+	int rc;
+
+	if (way_there("backfill_end", err) < 0)
+		return -1;
+	rc = real_ops->backfill_end(s, id, state, reason, at, err);
+	if (rc == 1)
+		law_backfill_ended(id, state);
+	return way_back(rc, err);
+}
+
+static int store_backfill_list(struct etl_state *s, const char *job, bool running_only, int limit,
+	int (*fn)(void *ctx, const struct etl_backfill *backfill), void *ctx, struct etl_error *err)
+{
+	if (way_there("backfill_list", err) < 0)
+		return -1;
+	return way_back(real_ops->backfill_list(s, job, running_only, limit, fn, ctx, err), err);
+}
+
 static void store_stays(struct etl_state *s)
 {
 	(void)s; /* a process lets go of it; the world frees it */
@@ -322,6 +362,10 @@ static void store_open(void)
 	ops.pause_set = store_pause_set;
 	ops.pause_list = store_pause_list;
 	ops.alert_once = store_alert_once;
+	ops.backfill_save = store_backfill_save;
+	ops.backfill_get = store_backfill_get;
+	ops.backfill_end = store_backfill_end;
+	ops.backfill_list = store_backfill_list;
 	ops.free = store_stays;
 	w.state->ops = &ops;
 }
