@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * Keeps backfills going. A backfill is in one place at a time: with a worker (step), with the
- * scheduler (its piece waits or runs), or waiting for its timer.
+ * scheduler (its piece waits or runs), or waiting for its timer. What a piece has done is saved
+ * before anything is waited for, and the lease is kept alive all the time: else two etlds would
+ * take the backfill from one another, and do the same piece over and over.
  */
-#include "backfill.h"
+#include "backfill_step.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -11,42 +13,12 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "base/uuid.h"
-#include "job/lease.h"
 #include "journal.h"
 #include "message_ids.h"
 
-#define LEASE_TTL ETL_MINUTES(5)  /* a piece may take long; it is renewed at each step */
+#define RENEW ETL_SECONDS(100) /* also under a piece that takes long, or a wait */
 #define LOOK_AGAIN ETL_MINUTES(5) /* for backfills of other etlds that may have died */
 #define TRY_LATER ETL_SECONDS(15)
-
-struct watcher {
-	struct watcher *next;
-	etld_backfill_fn fn;
-	void *ctx;
-};
-
-struct etld_backfill {
-	struct etld_task task; /* first */
-	struct etld_backfill *next;
-	struct etld *etld;
-	struct etl_backfill b;
-	struct etl_timer timer;
-	struct watcher *watchers;
-	bool on_worker, offered, cancelled;
-	etl_mono piece_began;
-	struct etl_window piece;
-	const char *phase;
-	etl_mono again; /* its timer is armed for then */
-
-	/* the worker's while on_worker */
-	struct etl_backfill save; /* a copy of b */
-	struct etld_generation *generation;
-	const struct etl_job *job; /* NULL: it left the configuration */
-	bool owned;
-	int64_t fence;
-	int found;
-	struct etl_error error;
-};
 
 struct etld_backfills {
 	struct etld_task task; /* first: lists what is running in the store */
@@ -65,17 +37,17 @@ static void step(struct etld_backfill *f);
 
 void etld_backfill_watch(struct etld_backfill *f, etld_backfill_fn fn, void *ctx)
 {
-	struct watcher *w = ETL_NEW(struct watcher);
+	struct etld_backfill_watcher *w = ETL_NEW(struct etld_backfill_watcher);
 
-	*w = (struct watcher){f->watchers, fn, ctx};
+	*w = (struct etld_backfill_watcher){f->watchers, fn, ctx};
 	f->watchers = w;
 }
 
 void etld_backfill_unwatch(struct etld *etld, void *ctx)
 {
 	for (struct etld_backfill *f = etld->backfills->list; f; f = f->next)
-		for (struct watcher **p = &f->watchers; *p;) {
-			struct watcher *w = *p;
+		for (struct etld_backfill_watcher **p = &f->watchers; *p;) {
+			struct etld_backfill_watcher *w = *p;
 
 			if (w->ctx == ctx) {
 				*p = w->next;
@@ -88,7 +60,7 @@ void etld_backfill_unwatch(struct etld *etld, void *ctx)
 
 static void tell(struct etld_backfill *f, bool ended)
 {
-	for (struct watcher *w = f->watchers, *next; w; w = next) {
+	for (struct etld_backfill_watcher *w = f->watchers, *next; w; w = next) {
 		next = w->next;
 		w->fn(w->ctx, &f->b, ended);
 	}
@@ -105,7 +77,7 @@ static void unlink_and_free(struct etld_backfill *f)
 	*p = f->next;
 	etl_timer_cancel(etld_loop_wheel(f->etld->loop), &f->timer);
 	while (f->watchers) {
-		struct watcher *w = f->watchers;
+		struct etld_backfill_watcher *w = f->watchers;
 
 		f->watchers = w->next;
 		free(w);
@@ -129,126 +101,18 @@ static void log_end(const struct etl_backfill *b)
 		(unsigned long long)b->blocked, *b->reason ? "; " : "", b->reason);
 }
 
-/* ---- a step: save, and the next piece -------------------------------------------------------- */
+/* ---- steps ------------------------------------------------------------------------------------ */
 
-static void lease_name(const struct etl_backfill *b, char out[64])
+static void arm(struct etld_backfill *f, etl_dur wait)
 {
-	snprintf(out, 64, "backfill/%s", b->id); /* a job's name holds no '/' */
-}
-
-/* 1 = we drive it, 0 = another etld does, -1. */
-static int own(struct etld_backfill *f)
-{
-	struct etl_state *state = f->etld->state;
-	struct etl_lease lease = {0};
-	char name[64];
-	struct etl_lease_ask ask = {.job = name, .holder = f->etld->holder, .ttl = LEASE_TTL};
-	int got;
-
-	lease_name(&f->save, name);
-	if (f->owned && state->ops->lease_renew(state, name, f->fence, LEASE_TTL, &f->error) < 0) {
-		if (f->error.kind != ETL_CONFLICT)
-			return -1;
-		etl_error_clear(&f->error);
-		f->owned = false;
-		return 0;
-	}
-	if (f->owned)
-		return 1;
-	got = etl_lease_take(&f->etld->run_env, &ask, &lease, &f->error);
-	f->owned = got == 1;
-	f->fence = lease.fence;
-	return got;
-}
-
-static int next_piece(struct etld_backfill *f)
-{
-	if (!f->job) {
-		f->save.state = ETL_BACKFILL_FAILED;
-		etl_text_copy(f->save.reason, sizeof f->save.reason, "its job left the configuration");
-		return 0;
-	}
-	f->found = etl_backfill_next(f->etld->state, f->job, &f->save, &f->piece, &f->error);
-	if (f->found == 0)
-		f->save.state = ETL_BACKFILL_DONE;
-	return f->found < 0 ? -1 : 0;
-}
-
-/* An operator ends it, whoever drives it. */
-static int cancel_in_store(struct etld_backfill *f)
-{
-	struct etl_state *state = f->etld->state;
-
-	return state->ops->backfill_end(state, f->save.id, ETL_BACKFILL_CANCELLED, f->save.reason,
-		etl_now(f->etld->clock), &f->error);
-}
-
-/* What the store has counts, if it was ended there, or if another etld may have driven it since we
- * knew it. 1 = it goes on, 0 = it was ended there, -1. */
-static int read_back(struct etld_backfill *f, bool taken_over)
-{
-	struct etl_state *state = f->etld->state;
-	struct etl_backfill stored;
-	int found = state->ops->backfill_get(state, f->save.id, &stored, &f->error);
-
-	if (found < 0)
-		return -1;
-	if (!found) {
-		stored = f->save;
-		stored.state = ETL_BACKFILL_CANCELLED;
-		etl_text_copy(stored.reason, sizeof stored.reason, "its document was removed");
-	}
-	if (taken_over || stored.state != ETL_BACKFILL_RUNNING)
-		f->save = stored;
-	return stored.state == ETL_BACKFILL_RUNNING;
-}
-
-/* Saves where it is. Ended in the store meanwhile: so it is here. */
-static int save(struct etld_backfill *f)
-{
-	struct etl_state *state = f->etld->state;
-
-	f->save.updated = etl_now(f->etld->clock);
-	if (f->save.state != ETL_BACKFILL_RUNNING)
-		f->save.ended = f->save.updated;
-	if (state->ops->backfill_save(state, &f->save, &f->error) == 0)
-		return 0;
-	if (f->error.kind != ETL_CONFLICT)
-		return -1;
-	etl_error_clear(&f->error);
-	return read_back(f, true) < 0 ? -1 : 0;
-}
-
-static void step_work(struct etld_task *task)
-{
-	struct etld_backfill *f = (struct etld_backfill *)task;
-	struct etl_state *state = f->etld->state;
-	struct etl_error ignored = ETL_ERROR_INIT;
-	bool had = f->owned;
-	char name[64];
-	int ours, goes_on;
-
-	f->found = 0;
-	if (f->cancelled && cancel_in_store(f) < 0)
-		return;
-	ours = own(f);
-	goes_on = ours < 0 ? -1 : read_back(f, !had);
-	if (goes_on < 0)
-		return;
-	if (ours && f->save.state == ETL_BACKFILL_RUNNING && next_piece(f) < 0)
-		return;
-	if (ours && goes_on && save(f) < 0)
-		return;
-	lease_name(&f->save, name);
-	if (ours && f->save.state != ETL_BACKFILL_RUNNING) /* else it runs out by itself */
-		(void)state->ops->lease_drop(state, name, f->fence, &ignored);
+	f->again = etl_mono_add(etl_mono_now(f->etld->clock), wait);
+	etl_timer_arm(etld_loop_wheel(f->etld->loop), &f->timer, f->again);
 }
 
 static void later(struct etld_backfill *f, etl_dur wait, const char *phase)
 {
 	f->phase = phase;
-	f->again = etl_mono_add(etl_mono_now(f->etld->clock), wait);
-	etl_timer_arm(etld_loop_wheel(f->etld->loop), &f->timer, f->again);
+	arm(f, wait);
 }
 
 static void offer(struct etld_backfill *f)
@@ -267,20 +131,32 @@ static void offer(struct etld_backfill *f)
 	etl_text_copy(trigger.cause, sizeof trigger.cause, f->b.id);
 	trigger.partition = *f->b.partition ? etl_strdup(f->b.partition) : NULL;
 	f->offered = true;
-	f->piece_began = etl_mono_now(f->etld->clock);
 	f->phase = "a free place, behind live runs";
-	if (etl_sched_trigger(f->etld->sched, &job->sched, &trigger) != ETL_ACCEPT_REFUSED)
+	if (etl_sched_trigger(f->etld->sched, &job->sched, &trigger) != ETL_ACCEPT_REFUSED) {
+		arm(f, RENEW);
 		return;
+	}
 	f->offered = false;
 	later(f, TRY_LATER, job->sched.paused ? "the job is paused" :
 						"another backfill of the job has its turn");
+}
+
+/* True: the next piece is not due yet. The ledger is asked again then: others load too. */
+static bool waits(struct etld_backfill *f)
+{
+	etl_dur left = etl_mono_diff(f->not_before, etl_mono_now(f->etld->clock));
+
+	if (!f->not_before.us || left.us <= 0)
+		return false;
+	later(f, left.us < RENEW.us ? left : RENEW, f->wait_phase);
+	return true;
 }
 
 static void ended(struct etld_backfill *f)
 {
 	f->b = f->save;
 	tell(f, true);
-	if (f->owned || f->cancelled) /* else whoever drove it tells */
+	if (f->tells)
 		log_end(&f->b);
 	unlink_and_free(f);
 }
@@ -305,8 +181,21 @@ static void step_done(struct etld_task *task)
 	} else {
 		f->b = f->save;
 		tell(f, false);
-		offer(f);
+		if (!waits(f))
+			offer(f);
 	}
+}
+
+static void submit(struct etld_backfill *f, void (*work)(struct etld_task *task),
+	void (*done)(struct etld_task *task))
+{
+	f->save = f->b;
+	f->error = (struct etl_error)ETL_ERROR_INIT;
+	f->generation = etld_generation_ref(f->etld->generation);
+	f->job = etld_generation_job(f->generation, f->b.job);
+	f->on_worker = true;
+	f->task = (struct etld_task){.work = work, .done = done, .name = "backfill"};
+	etld_pool_submit(f->etld->pool, &f->task);
 }
 
 static void step(struct etld_backfill *f)
@@ -318,19 +207,43 @@ static void step(struct etld_backfill *f)
 		return;
 	}
 	f->phase = "the ledger";
-	f->save = f->b;
-	f->error = (struct etl_error)ETL_ERROR_INIT;
-	f->generation = etld_generation_ref(f->etld->generation);
-	f->job = etld_generation_job(f->generation, f->b.job);
-	f->on_worker = true;
-	f->task = (struct etld_task){.work = step_work, .done = step_done, .name = "backfill"};
-	etld_pool_submit(f->etld->pool, &f->task);
+	submit(f, etld_backfill_step_work, step_done);
+}
+
+/* ---- the lease, while a piece is with the scheduler ------------------------------------------ */
+
+static void renew_done(struct etld_task *task)
+{
+	struct etld_backfill *f = (struct etld_backfill *)task;
+
+	f->on_worker = false;
+	etld_generation_unref(f->generation);
+	if (f->offered)
+		arm(f, RENEW);
+	else
+		step(f); /* its piece has ended meanwhile */
+}
+
+static void renew(struct etld_backfill *f)
+{
+	if (f->etld->draining)
+		return;
+	if (!f->etld->mongodb_up) {
+		arm(f, TRY_LATER);
+		return;
+	}
+	submit(f, etld_backfill_renew_work, renew_done);
 }
 
 static void on_timer(struct etl_timer *timer, void *ctx)
 {
+	struct etld_backfill *f = ctx;
+
 	(void)timer;
-	step(ctx);
+	if (f->offered)
+		renew(f);
+	else
+		step(f);
 }
 
 /* ---- runs ---------------------------------------------------------------------------------- */
@@ -352,13 +265,14 @@ void etld_backfills_run_ended(struct etld *etld, const struct etl_run *run)
 	if (!f || !f->offered)
 		return;
 	f->offered = false;
+	etl_timer_cancel(etld_loop_wheel(etld->loop), &f->timer);
 	took = etl_mono_diff(etl_mono_now(etld->clock), run->began);
-	if (f->cancelled ||
-		etl_backfill_judge(&f->b, run, &f->piece, took, &wait) == ETL_BACKFILL_END ||
-		!wait.us)
-		step(f);
-	else
-		later(f, wait, f->b.attempt > 1 ? "the next attempt at this piece" : "its rate");
+	if (!f->cancelled) {
+		etl_backfill_judge(&f->b, run, &f->piece, took, &wait);
+		f->not_before = etl_mono_add(etl_mono_now(etld->clock), wait);
+		f->wait_phase = f->b.attempt > 1 ? "the next attempt at this piece" : "its rate";
+	}
+	step(f);
 }
 
 static bool its_piece_runs(const struct etld_backfill *f, const struct etld_job *job)
@@ -435,8 +349,8 @@ const char *etld_backfill_waits_for(const struct etld_backfill *f, etl_mono *unt
 		return "";
 	if (job && job->sched.paused)
 		return "the job is paused";
-	if (until && etl_timer_is_armed(&f->timer))
-		*until = f->again;
+	if (until && etl_timer_is_armed(&f->timer) && !f->offered)
+		*until = f->phase == f->wait_phase ? f->not_before : f->again;
 	return f->phase;
 }
 

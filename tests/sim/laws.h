@@ -39,9 +39,9 @@ struct book_job {
 #define COUNTS(X)                                                                               \
 	X(histories) X(runs) X(claims) X(refusals) X(skips) X(notes) X(resets) X(commits)       \
 	X(fenced) X(crashes) X(crashes_inside) X(stops) X(steps) X(suspends) X(outages)         \
-	X(lost_answers) X(source_outages) X(pauses) X(edits) X(manual) X(backfills) X(backfills_done) X(each)    \
-	X(old_data) X(interrupted) X(slots) X(windows) X(rows) X(changed_rows) X(dependants)    \
-	X(sensor_waits) X(alerts)
+	X(lost_answers) X(source_outages) X(pauses) X(edits) X(manual) X(backfills)              \
+	X(backfills_done) X(each) X(old_data) X(interrupted) X(slots) X(windows) X(rows)        \
+	X(changed_rows) X(dependants) X(sensor_waits) X(alerts)
 static struct counts {
 #define X(name) uint64_t name;
 	COUNTS(X)

@@ -150,6 +150,11 @@ MUTANTS = [
     ("a cancelled run that waits", "daemon/exec.c",
      "if (s->need != ETL_NEED_NOTHING && atomic_load(&s->run->run->cancel) != ETL_CANCEL_NO) {",
      "if (s->need != ETL_NEED_NOTHING && !s->run) {"),
+    # backfills
+    ("a backfill that goes on from what it remembers", "daemon/backfill_step.c",
+     "if (taken_over || stored.state != ETL_BACKFILL_RUNNING)", "if (stored.state != ETL_BACKFILL_RUNNING)"),
+    ("a backfill that dies with its etld", "daemon/backfill.c",
+     "if (!by_id(all->etld, all->running[i].id))", "if (0)"),
 ]
 
 

@@ -382,7 +382,7 @@ static void play_until_caught_up(void)
  * that come after have their turn. */
 static void play_until_backfilled(void)
 {
-	int64_t limit = w.now + 3 * HOUR;
+	int64_t limit = w.now + 3 * HOUR + 20 * w.mood.unit;
 	bool went_on = backfills_go_on();
 
 	while (backfills_go_on() && w.now < limit)

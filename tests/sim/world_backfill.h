@@ -36,6 +36,49 @@ static inline struct asked_backfill *backfill_of(const char *id)
 
 /* ---- what passes by ---------------------------------------------------------------------------- */
 
+struct closed {
+	enum etl_reprocess reprocess;
+	int64_t n;
+};
+
+/* Closed, or not asked for: a window that has failed is not missing. */
+static inline int count_closed(void *ctx, const struct etl_ledger_entry *entry, struct etl_error *err)
+{
+	struct closed *closed = ctx;
+
+	(void)err;
+	closed->n += etl_window_is_closed(entry->state) ||
+		!etl_reprocess_wants(closed->reprocess, true, entry->state);
+	return 0;
+}
+
+/* As soon as it says so. What waited in vain for its upstream, or failed, it has counted. */
+static inline void law_backfill_done(const struct asked_backfill *a)
+{
+	const struct etl_backfill *b = &a->last;
+	const struct spec *s = &conf.specs[job_index(b->job)];
+	struct etl_window range = b->range;
+	struct etl_error err = ETL_ERROR_INIT;
+	int64_t windows;
+
+	while (range.end.ms > range.start.ms && range.end.ms + s->settle > a->at)
+		range.end.ms -= s->size;
+	windows = (range.end.ms - range.start.ms) / s->size;
+	if (b->failed || b->blocked || b->lost)
+		return;
+	counts.backfills_done++;
+	for (int k = 0; k < s->stations; k++) {
+		char partition[] = {'s', (char)('0' + k), 0};
+		struct closed closed = {.reprocess = b->reprocess};
+
+		real_ops->ledger_scan(w.state, b->job, partition, &range, ETL_LEDGER_ALL, count_closed,
+			&closed, &err);
+		if (closed.n != windows)
+			broken("a backfill that is done has closed its windows", "%s of %s/%s: %lld of %lld",
+				short_id(b->id), b->job, partition, (long long)closed.n, (long long)windows);
+	}
+}
+
 static inline void law_backfill_saved(const struct etl_backfill *b)
 {
 	struct asked_backfill *a = backfill_of(b->id);
@@ -49,8 +92,11 @@ static inline void law_backfill_saved(const struct etl_backfill *b)
 			short_id(b->id), time_text(a->last.at.ms), time_text(b->at.ms),
 			(unsigned long long)a->last.pieces, (unsigned long long)b->pieces);
 	if (b->state != ETL_BACKFILL_RUNNING)
-		tell("backfill %s ends: %s %s", short_id(b->id), etl_backfill_state_word(b->state), b->reason);
+		tell("backfill %s ends: %s %s", short_id(b->id), etl_backfill_state_word(b->state),
+			b->reason);
 	a->last = *b;
+	if (b->state == ETL_BACKFILL_DONE)
+		law_backfill_done(a);
 }
 
 static inline void law_backfill_ended(const char *id, enum etl_backfill_state state)
@@ -73,40 +119,6 @@ static inline bool backfills_go_on(void)
 	return false;
 }
 
-static inline int count_closed(void *ctx, const struct etl_ledger_entry *entry, struct etl_error *err)
-{
-	(void)err;
-	*(int64_t *)ctx += etl_window_is_closed(entry->state);
-	return 0;
-}
-
-/* It may have gone while its job was another one, or waited in vain for its upstream. */
-static inline void law_backfill_done(const struct asked_backfill *a)
-{
-	const struct etl_backfill *b = &a->last;
-	const struct spec *s = &conf.specs[job_index(b->job)];
-	struct etl_window range = b->range;
-	struct etl_error err = ETL_ERROR_INIT;
-	int64_t windows;
-
-	while (range.end.ms > range.start.ms && range.end.ms + s->settle > a->at)
-		range.end.ms -= s->size;
-	windows = (range.end.ms - range.start.ms) / s->size;
-	if (b->failed || b->blocked || b->lost)
-		return;
-	counts.backfills_done++;
-	for (int k = 0; k < s->stations; k++) {
-		char partition[] = {'s', (char)('0' + k), 0};
-		int64_t closed = 0;
-
-		real_ops->ledger_scan(w.state, b->job, partition, &range, ETL_LEDGER_ALL, count_closed,
-			&closed, &err);
-		if (closed != windows)
-			broken("a backfill that is done has closed its windows", "%s of %s/%s: %lld of %lld",
-				short_id(b->id), b->job, partition, (long long)closed, (long long)windows);
-	}
-}
-
 static inline void laws_of_backfills(void)
 {
 	for (size_t i = 0; i < backfills.n; i++) {
@@ -115,8 +127,6 @@ static inline void laws_of_backfills(void)
 		if (b->state == ETL_BACKFILL_RUNNING)
 			broken("a backfill ends", "%s of %s goes on from %s", short_id(b->id), b->job,
 				time_text(b->at.ms));
-		if (b->state == ETL_BACKFILL_DONE)
-			law_backfill_done(&backfills.list[i]);
 	}
 }
 
@@ -126,12 +136,13 @@ static inline void begin_backfill(struct machine *m, const struct etld_job *job)
 {
 	const struct spec *s = &conf.specs[job_index(job->name)];
 	struct etl_backfill b = {.state = ETL_BACKFILL_RUNNING, .attempt = 1, .who = "sim",
-		.newest_first = one_in(2), .reprocess = (enum etl_reprocess)roll(ETL_REPROCESS_MAX),
-		.rate = one_in(3) ? (double)between(1, 20) / 10 : 0};
+		.newest_first = one_in(2), .reprocess = (enum etl_reprocess)roll(ETL_REPROCESS_MAX)};
 	struct etl_error err = ETL_ERROR_INIT;
 
 	b.range.start.ms = s->start + roll(8) * s->size;
 	b.range.end.ms = b.range.start.ms + between(1, 60) * s->size;
+	if (one_in(2)) /* so long for 30 windows */
+		b.rate = 30000.0 / (double)(between(1, 3) * w.mood.unit);
 	if (s->full || !etl_backfill_cut(job->job, (etl_wall){wall_of(m)}, &b.range))
 		return; /* the daemon refuses that */
 	b.at = b.newest_first ? b.range.end : b.range.start;

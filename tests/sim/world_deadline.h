@@ -99,6 +99,16 @@ static inline bool was_gone_since(const struct spec *s, int64_t since)
 	return false;
 }
 
+/* A pause is known to the etld that was told of it, and to others when they start. Paused at the one
+ * that ran it, the job is only another's when something lets it run there. */
+static inline bool is_paused_somewhere(int job)
+{
+	for (int i = 0; i < MACHINES; i++)
+		if (w.machines[i].etld && w.machines[i].paused[job])
+			return true;
+	return false;
+}
+
 /* The watermark moves on: was the window that it stood at late, and told of? A machine that knew
  * it by an older watermark learns of the new one with its next run. */
 static inline void law_late(const struct spec *s, int station, int64_t mark, int64_t since)
@@ -107,7 +117,7 @@ static inline void law_late(const struct spec *s, int station, int64_t mark, int
 	int64_t due = mark + s->size + s->deadline;
 
 	due = since > due ? since : due;
-	if (was_gone_since(s, since))
+	if (was_gone_since(s, since) || is_paused_somewhere(job))
 		return;
 	for (int i = 0; i < MACHINES; i++) {
 		int64_t fit = fit_since(&w.machines[i], job);

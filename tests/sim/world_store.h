@@ -305,7 +305,9 @@ static int store_backfill_save(struct etl_state *s, const struct etl_backfill *b
 static int store_backfill_get(struct etl_state *s, const char *id, struct etl_backfill *out,
 	struct etl_error *err)
 {
-	return way_there("backfill_get", err) < 0 ? -1 : way_back(real_ops->backfill_get(s, id, out, err), err);
+	if (way_there("backfill_get", err) < 0)
+		return -1;
+	return way_back(real_ops->backfill_get(s, id, out, err), err);
 }
 
 static int store_backfill_end(struct etl_state *s, const char *id, enum etl_backfill_state state,
