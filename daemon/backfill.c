@@ -141,12 +141,18 @@ static void offer(struct etld_backfill *f)
 						"another backfill of the job has its turn");
 }
 
-/* True: the next piece is not due yet. The ledger is asked again then: others load too. */
+/* The next piece is not due yet. */
+static bool is_early(const struct etld_backfill *f)
+{
+	return f->not_before.us > etl_mono_now(f->etld->clock).us;
+}
+
+/* True: it has to wait. The ledger is asked again after that: others load too. */
 static bool waits(struct etld_backfill *f)
 {
 	etl_dur left = etl_mono_diff(f->not_before, etl_mono_now(f->etld->clock));
 
-	if (!f->not_before.us || left.us <= 0)
+	if (!is_early(f))
 		return false;
 	later(f, left.us < RENEW.us ? left : RENEW, f->wait_phase);
 	return true;
@@ -210,7 +216,7 @@ static void step(struct etld_backfill *f)
 	submit(f, etld_backfill_step_work, step_done);
 }
 
-/* ---- the lease, while a piece is with the scheduler ------------------------------------------ */
+/* ---- the lease, while a piece is with the scheduler or has to wait ---------------------------- */
 
 static void renew_done(struct etld_task *task)
 {
@@ -220,8 +226,8 @@ static void renew_done(struct etld_task *task)
 	etld_generation_unref(f->generation);
 	if (f->offered)
 		arm(f, RENEW);
-	else
-		step(f); /* its piece has ended meanwhile */
+	else if (!f->owned || f->cancelled || !waits(f))
+		step(f); /* its piece has ended meanwhile, or its time has come */
 }
 
 static void renew(struct etld_backfill *f)
@@ -240,7 +246,7 @@ static void on_timer(struct etl_timer *timer, void *ctx)
 	struct etld_backfill *f = ctx;
 
 	(void)timer;
-	if (f->offered)
+	if (f->offered || (f->owned && is_early(f)))
 		renew(f);
 	else
 		step(f);

@@ -164,7 +164,7 @@ static void draw_mood(void)
 	w.mood.sensors = w.seed % 4 == 0;
 	w.mood.deadlines = w.seed % 4 == 1;
 	w.mood.full = w.seed % 8 == 6;
-	w.mood.managed = w.seed % 8 == 5;
+	w.mood.managed = w.seed % 8 == 5 && unit < DAY; /* they look every few minutes */
 	w.mood.backfills |= w.mood.managed;
 }
 
@@ -386,7 +386,7 @@ static void play_until_backfilled(void)
 	bool went_on = backfills_go_on();
 
 	while (backfills_go_on() && w.now < limit)
-		play_until(w.now + 7777);
+		play_until(w.now + 7777 + w.mood.unit / 100);
 	laws_of_backfills();
 	if (went_on)
 		play_until(w.now + slack());

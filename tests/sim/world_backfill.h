@@ -140,9 +140,9 @@ static inline void begin_backfill(struct machine *m, const struct etld_job *job)
 	struct etl_error err = ETL_ERROR_INIT;
 
 	b.range.start.ms = s->start + roll(8) * s->size;
-	b.range.end.ms = b.range.start.ms + between(1, 60) * s->size;
+	b.range.end.ms = b.range.start.ms + between(1, 40) * s->size;
 	if (one_in(2)) /* so long for 30 windows */
-		b.rate = 30000.0 / (double)(between(1, 3) * w.mood.unit);
+		b.rate = 30000.0 / (double)(between(1, 2) * w.mood.unit);
 	if (s->full || !etl_backfill_cut(job->job, (etl_wall){wall_of(m)}, &b.range))
 		return; /* the daemon refuses that */
 	b.at = b.newest_first ? b.range.end : b.range.start;

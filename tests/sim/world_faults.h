@@ -344,11 +344,11 @@ static void act_manual(struct machine *m)
 
 static void act_backfills(struct machine *m)
 {
+	if (w.mood.managed) {
+		act_managed_backfill(m, some_job(m));
+		return;
+	}
 	for (int64_t n = between(1, 4); n; n--) {
-		if (w.mood.managed) {
-			act_managed_backfill(m, some_job(m));
-			continue;
-		}
 		counts.backfills++;
 		trigger(m, ETL_TRIGGER_BACKFILL);
 	}
@@ -369,7 +369,7 @@ static void act(int64_t given)
 		act_sensor();
 		return;
 	}
-	if (!given && w.mood.managed && m && one_in(3)) {
+	if (!given && w.mood.managed && m && one_in(2)) {
 		w.acting = m;
 		act_backfills(m);
 		return;
