@@ -17,6 +17,7 @@ static const uint64_t seeds[] = {
 	70006058, /* a job that one machine has retired, and the other still runs */
 	100016328, /* the end comes while a long run marks what its dependant is to read */
 	100017626, /* a removal, and a death between what was decided before it and the word of it */
+	111333,	  /* a backfill that another takes over after pieces that it has not seen */
 	397,	  /* a slow backfill that two took from one another, doing the same piece for ever */
 	50000163, /* edited and edited back while the store is away, then a crash */
 };
