@@ -123,7 +123,7 @@ def test_a_group_is_paused_and_goes_on(etld, flow, metadata):
     assert {j["job"]: j["changed"] for j in paused["jobs"]} == {"a": True, "b": False}
     daemon.stop()
     daemon.start()
-    assert {name for name, job in daemon.jobs().items() if job["paused"]} == {"a", "b"}
+    wait_for(lambda: {name for name, job in daemon.jobs().items() if job["paused"]} == {"a", "b"}, "the pauses")
     assert "maintenance" in daemon.ctl("why", "a").json["because"][0]
     table = daemon.ctl("resume", "--group", "stations", output="table").out.splitlines()
     assert sorted(table) == ["a goes on", "b goes on"]
