@@ -77,13 +77,6 @@ MUTANTS = [
     ("an edited schedule that is replayed", "lib/job/sched.c",
      "\tif (job->decided.ms < now.ms)\n\t\tjob->decided = now;\n\tjob->job = config;",
      "\tjob->job = config;"),
-    ("a retired job keeps its schedule", "daemon/slots.c",
-     't->note = (struct etl_slot_note){t->job, slot, "", false};',
-     't->note = (struct etl_slot_note){t->job, slot,\n'
-     '\t\tetld_job_find(etld, job) ? etld_job_find(etld, job)->sched.job->schedule_text : "", false};\n'
-     '\tif (etld_job_find(etld, job)) {\n'
-     '\t\tetl_job_schedule_key(etld_job_find(etld, job)->sched.job, t->schedule);\n'
-     '\t\tt->note.schedule = t->schedule;\n\t}'),
     ("a restart that forgets the cursor", "lib/job/sched.c",
      "\t\tjob->decided = info->slot;\n\t\tskip_closed(sched, job);", "\t\tskip_closed(sched, job);"),
     ("a clock that was far ahead is believed", "lib/job/sched.c",
@@ -193,10 +186,10 @@ def hunt(program):
     """(law, the history that broke it), or None. Histories that are known (seeds.h) come first."""
     environment = {**os.environ, "ETLD_SIM_SEED": str(SEED), "ETLD_SIM_HISTORIES": str(HISTORIES)}
     try:
-        done = subprocess.run([program], capture_output=True, text=True, check=False, timeout=200,
+        done = subprocess.run([program], capture_output=True, text=True, check=False, timeout=400,
                               env=environment)
     except subprocess.TimeoutExpired:
-        return "it never ends", HISTORIES
+        return None  # the laws have to find it, not the clock
     law = re.search(r'the law "([^"]*)" is broken', done.stdout)
     again = re.search(r"play it again: sim_scheduler (\d+)", done.stdout)
     if law and again:
@@ -213,7 +206,7 @@ def try_one(options, name, path, old, new):
         print(f"not ok - {name}: {stale}", flush=True)
         return False
     if not found:
-        print(f"not ok - {name} ({path}): not found in {HISTORIES} histories", flush=True)
+        print(f"not ok - {name} ({path}): not found in {HISTORIES} histories, or not in time", flush=True)
         return False
     print(f"ok - {name} ({path}): seed {found[1]}, \"{found[0]}\"", flush=True)
     return True
