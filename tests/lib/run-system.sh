@@ -17,7 +17,7 @@ case " $* " in
 *) set -- "$@" tests/system ;;
 esac
 {
-	timeout 2100 "$venv/bin/python" -m pytest -q -rfEs -p no:cacheprovider --strict-markers "$@" 2>&1
+	timeout 3000 "$venv/bin/python" -m pytest -q -rfEs -p no:cacheprovider --strict-markers "$@" 2>&1
 	echo $? >"$log.rc"
 } | tee "$log"
 rc=$(cat "$log.rc")
