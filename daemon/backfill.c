@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "base/uuid.h"
+#include "handlers.h"
 #include "journal.h"
 #include "message_ids.h"
 
@@ -325,13 +326,9 @@ struct etld_backfill *etld_backfill_start(struct etld *etld, const struct etl_ba
 struct etld_backfill *etld_backfill_find(struct etld *etld, const char *id)
 {
 	struct etld_backfill *found = NULL;
-	size_t n = strlen(id);
 
 	for (struct etld_backfill *f = etld->backfills->list; f; f = f->next) {
-		size_t all = strlen(f->b.id);
-
-		if (n < 6 || n > all ||
-			(strncmp(f->b.id, id, n) != 0 && strcmp(f->b.id + all - n, id) != 0))
+		if (!etld_id_matches(f->b.id, id))
 			continue;
 		if (found)
 			return NULL;

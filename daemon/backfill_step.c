@@ -43,15 +43,17 @@ static int own(struct etld_backfill *f)
 
 static int next_piece(struct etld_backfill *f)
 {
+	int found;
+
 	if (!f->job) {
 		f->save.state = ETL_BACKFILL_FAILED;
 		etl_text_copy(f->save.reason, sizeof f->save.reason, "its job left the configuration");
 		return 0;
 	}
-	f->found = etl_backfill_next(f->etld->state, f->job, &f->save, &f->piece, &f->error);
-	if (f->found == 0)
+	found = etl_backfill_next(f->etld->state, f->job, &f->save, &f->piece, &f->error);
+	if (found == 0)
 		f->save.state = ETL_BACKFILL_DONE;
-	return f->found < 0 ? -1 : 0;
+	return found < 0 ? -1 : 0;
 }
 
 /* An operator ends it, whoever drives it. */
@@ -108,7 +110,6 @@ void etld_backfill_step_work(struct etld_task *task)
 	char name[64];
 	int ours, goes_on;
 
-	f->found = 0;
 	f->tells = had || f->cancelled;
 	if (f->cancelled && cancel_in_store(f) < 0)
 		return;
@@ -126,8 +127,11 @@ void etld_backfill_step_work(struct etld_task *task)
 		(void)state->ops->lease_drop(state, name, f->fence, &ignored);
 }
 
-/* Lost: the step after the piece finds out. */
+/* Once lost it is not taken again here: only a step reads what others have done meanwhile. */
 void etld_backfill_renew_work(struct etld_task *task)
 {
-	own((struct etld_backfill *)task);
+	struct etld_backfill *f = (struct etld_backfill *)task;
+
+	if (f->owned)
+		own(f);
 }

@@ -34,7 +34,6 @@ struct etld_backfill {
 	const struct etl_job *job; /* NULL: it left the configuration */
 	bool owned;
 	int64_t fence;
-	int found;
 	bool tells; /* if it has ended: so do we say; else whoever ended it has */
 	struct etl_error error;
 };
