@@ -16,6 +16,7 @@ import argparse
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -75,9 +76,15 @@ def is_ok(reply):
 
 
 def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+    """One below those that the kernel gives to outgoing connections: a server that is killed and
+    started again finds its port free, whatever other tests connect to meanwhile."""
+    while True:
+        with socket.socket() as sock:
+            try:
+                sock.bind(("127.0.0.1", random.SystemRandom().randrange(15000, 32000)))
+                return sock.getsockname()[1]
+            except OSError:
+                pass
 
 
 def find_server():

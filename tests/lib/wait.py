@@ -2,17 +2,21 @@
 """Waiting for a condition, with a limit. The only place where system tests sleep."""
 import time
 
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.01
+# What takes long is not asked so often: many conditions start a process.
+POLL_SECONDS_MAX = 0.05
 
 
 def wait_for(condition, what, limit=30.0):
     """Returns the first true value of condition(); fails with `what` after `limit` seconds.
     `what` may be a function, called at the end for what was last seen."""
     end = time.monotonic() + limit
+    pause = POLL_SECONDS
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > end:
             raise AssertionError(f"not within {limit} s: {what() if callable(what) else what}")
-        time.sleep(POLL_SECONDS)
+        time.sleep(pause)
+        pause = min(pause * 1.5, POLL_SECONDS_MAX)

@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: MIT
 """What the system tests share: a MongoDB for the session, simulators, daemons that are ended.
 
-Each test gets databases of its own; nothing sleeps (tests/lib/wait.py polls with a limit).
+Each test gets databases of its own; nothing sleeps (tests/lib/wait.py polls with a limit). The
+whole suite runs in shards (tests/lib/run-system.sh): a session is then a shard's, which gets
+whole files. Two tests of different files may run at once: neither takes a name, a port or a
+folder that the other could want.
 """
 import os
 import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -27,6 +31,7 @@ MARKERS = {
     "data": "needs the captured data",
     "sim(**options)": "options of this test's AirqinoSim",
     "slow": "takes longer than 30 s",
+    "alone": "its file needs the machine for itself: it runs after the shards",
 }
 
 
@@ -36,10 +41,13 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    """Tests that use a daemon's fixture are marked by it."""
+    """Tests that use a daemon's fixture are marked by it. Files with slow tests come first, so
+    that no shard begins one when the other is about to end."""
     for item in items:
         if {"etld", "airqino_etld", "box"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.daemon)
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 def pytest_runtest_setup(item):
@@ -108,6 +116,16 @@ def sim(request):
     mark = request.node.get_closest_marker("sim")
     with AirqinoSim(**(mark.kwargs if mark else {})) as running:
         yield running
+
+
+@pytest.fixture
+def open_folder():
+    """A folder that every user may enter, wherever the checkout and the test's own folders lie.
+    What a test gives to another user (a socket, a copy of a program) lies in it: the checkout
+    may be under a home that nobody else may enter."""
+    with tempfile.TemporaryDirectory(prefix="etld-open-", dir="/tmp") as name:
+        os.chmod(name, 0o755)
+        yield pathlib.Path(name)
 
 
 @pytest.fixture

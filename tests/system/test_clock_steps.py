@@ -17,7 +17,7 @@ from test_jobs_other import Api
 from test_journal import ID, events
 from wait import wait_for
 
-pytestmark = [pytest.mark.daemon]
+pytestmark = [pytest.mark.daemon, pytest.mark.alone]
 
 HOUR = dt.timedelta(hours=1)
 FORMAT = "%Y-%m-%dT%H:%M:%SZ"

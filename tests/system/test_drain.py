@@ -11,7 +11,9 @@ from flow import DAY, Flow
 from wait import wait_for
 from wireproxy import WireProxy
 
-SOON = 5  # seconds; far below every backoff and timeout used here
+# Below every backoff, limit and silence used here: who ends at all within it has waited for none.
+SOON = 60
+LONG = {"drain": {"timeout": "20m"}}
 
 
 @pytest.fixture(name="flow")
@@ -23,7 +25,7 @@ def hourly(flow, **more):
     return {"hourly": flow.hourly(flow.start + DAY, **more)}
 
 
-def terminate(etld, limit):
+def terminate(etld, limit=SOON):
     """Seconds until it had ended well."""
     begun = time.monotonic()
     assert etld.stop(limit) == 0, etld.stderr_tail()
@@ -43,19 +45,19 @@ def finish(etld, flow, db, metadata):
 
 
 def test_idle(etld, flow):
-    daemon = etld(hourly(flow)).start()
+    daemon = etld(hourly(flow), config=LONG).start()
     notify = daemon.notify
-    assert terminate(daemon, SOON) < 2
+    terminate(daemon)
     assert any(m.get("STOPPING") == "1" for m in notify.messages)
 
 
 def test_a_slow_source_is_waited_for_within_the_limit(etld, flow, sim, db, metadata):
     """One station answers in time and is loaded, the other one never does."""
-    sim.fault("hang", times=None, station=STATION_1, seconds=60)
+    sim.fault("hang", times=None, station=STATION_1, seconds=600)
     daemon = etld(hourly(flow), config={"drain": {"timeout": "2s"}}).start()
     daemon.ctl("run", "hourly")
     wait_for(lambda: flow.processed(metadata, "hourly", STATION_2) == flow.start + DAY, "the other one")
-    assert 1.5 < terminate(daemon, 10) < 6
+    assert terminate(daemon) > 1.5
     (run,) = metadata["runs"].find()
     assert run["state"] == "cancelled"
     assert "stopping" in run["reason"]
@@ -69,7 +71,7 @@ def test_an_answer_within_the_limit_is_loaded(etld, flow, sim, db, metadata):
     daemon = etld(hourly(flow)).start()
     daemon.ctl("run", "hourly")
     wait_for(lambda: flow.processed(metadata, "hourly", STATION_2) == flow.start + DAY, "the other one")
-    terminate(daemon, 20)
+    terminate(daemon)
     for station in (STATION_1, STATION_2):
         flow.check_hours(db["hourly"], station, flow.start, flow.start + DAY)
     assert [r["state"] for r in metadata["runs"].find()] == ["ok"]
@@ -78,11 +80,11 @@ def test_an_answer_within_the_limit_is_loaded(etld, flow, sim, db, metadata):
 def test_a_retry_is_not_waited_for(etld, flow, sim, db, metadata):
     sim.fault("status", times=None, station=STATION_1, code=503)
     daemon = etld(hourly(flow, retry={"max": 3, "backoff": "5m", "max_backoff": "10m"},
-                         schedule={"timeout": "1h"})).start()
+                         schedule={"timeout": "1h"}), config=LONG).start()
     daemon.ctl("run", "hourly")
     wait_for(lambda: flow.processed(metadata, "hourly", STATION_2) == flow.start + DAY
              and sim.count(station=STATION_1) == 1, "the retry wait")
-    assert terminate(daemon, 20) < SOON
+    terminate(daemon)
     (run,) = metadata["runs"].find()
     assert run["state"] == "cancelled"
     assert sim.count(station=STATION_1) == 1
@@ -92,12 +94,12 @@ def test_a_retry_is_not_waited_for(etld, flow, sim, db, metadata):
 
 
 def test_a_second_signal_does_not_wait(etld, flow, sim, db, metadata):
-    sim.fault("hang", times=None, seconds=60)
-    daemon = etld(hourly(flow)).start()
+    sim.fault("hang", times=None, seconds=600)
+    daemon = etld(hourly(flow), config=LONG).start()
     daemon.ctl("run", "hourly")
     daemon.process.send_signal(signal.SIGTERM)
     daemon.wait_log(MESSAGE="stopping: 1 runs are ending")
-    assert terminate(daemon, 20) < SOON
+    terminate(daemon)
     sim.clear_faults()
     finish(daemon, flow, db, metadata)
 

@@ -11,6 +11,8 @@ import pytest
 from promtext import parse
 from wait import wait_for
 
+pytestmark = pytest.mark.alone
+
 JOBS = 10_000
 CHECK_SECONDS = 30
 START_SECONDS = 30

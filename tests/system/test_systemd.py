@@ -19,7 +19,7 @@ from etld import build_folder
 from nsbox import Box
 from wait import wait_for
 
-pytestmark = [pytest.mark.systemd, pytest.mark.daemon]
+pytestmark = [pytest.mark.systemd, pytest.mark.daemon, pytest.mark.alone]
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "etc" / "examples" / "r1-airqino"

@@ -4,6 +4,7 @@ is not, who may, what is on record, and what a kill in the middle leaves behind.
 import datetime as dt
 import os
 import pwd
+import shutil
 import signal
 import subprocess
 
@@ -194,25 +195,22 @@ def test_a_run_of_another_daemon_keeps_it_out(mongodb, flow, sim, metadata, data
 
 
 @pytest.mark.daemon
-def test_a_reader_may_look_only(mongodb, flow, metadata, database, tmp_path):
+def test_a_reader_may_look_only(mongodb, flow, metadata, database, open_folder):
     if os.getuid() != 0:
         pytest.skip("only root can ask as somebody else")
     nobody = pwd.getpwnam("nobody")
-    etld = daemon(flow, mongodb.uri, database, 1, tmp_path, config={"control": {"group": "nogroup"}})
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.stat().st_uid == os.getuid() and folder != folder.parent:
-            folder.chmod(folder.stat().st_mode | 0o011)
+    etld = daemon(flow, mongodb.uri, database, 1, open_folder, config={"control": {"group": "nogroup"}})
+    etlctl = shutil.copy(etld.build / "etlctl", open_folder)
     with etld:
         etld.folder.chmod(0o755)
 
         def ask(*words):
             return subprocess.run(
-                [str(etld.build / "etlctl"), "--socket", str(etld.control), "watermark", *words],
+                [str(etlctl), "--socket", str(etld.control), "watermark", *words], cwd="/",
                 env=etld.env, user=nobody.pw_uid, group=nobody.pw_gid, extra_groups=[], timeout=LIMIT,
                 stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-        if ask("show", "hourly").returncode:
-            pytest.skip("somebody else cannot reach the binary or the socket here")
-        assert ask("history", "hourly").returncode == 0
+        for word in ("show", "history"):
+            assert ask(word, "hourly").returncode == 0
         for words in (("set", "hourly", iso(flow.start + DAY), *WHY), ("undo", "hourly"),
                       ("rewind", "hourly", iso(flow.start), *WHY)):
             answer = ask(*words)
