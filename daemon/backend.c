@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * MongoDB there or not. The daemon lives without it, says so, and looks out for it with
- * growing pauses; when it is back, what was owed runs. An absent MongoDB is a state, not an
+ * growing pauses; when it is back, what was due runs. An absent MongoDB is a state, not an
  * error of the daemon: the watchdog is fed all the while.
  */
 #include <stdlib.h>

@@ -267,7 +267,7 @@ static void dispatch(struct etld_request *request)
 	} else if (command->access == ETL_ACCESS_OPERATE && !request->client->may_operate) {
 		etld_refuse(request, ETL_CTL_NOT_PERMITTED,
 			"ask root or a member of control.admin_group",
-			"%s may read, but not steer this daemon", request->who);
+			"%s may read, but not change anything", request->who);
 	} else {
 		audit(request, command);
 		handler(request);

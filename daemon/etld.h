@@ -130,7 +130,7 @@ static inline struct etld_run *etld_running(const struct etld_job *job)
 	return job->sched.run;
 }
 
-/* handlers_run.c: a client that waits for a run by hand, which waited itself */
+/* handlers_run.c: a client that waits for a manual run, which waited itself */
 void etld_follow_started(void *follower, struct etld_run *run);
 void etld_follow_dropped(void *follower);
 

@@ -142,7 +142,8 @@ static void run_free(struct etld_run *run)
 	free(run);
 }
 
-/* The run or its record was refused because MongoDB is away: the daemon looks out for it. */
+/* The run or its record was refused because MongoDB is unreachable: the daemon looks out
+ * for it. */
 static bool notice_lost_mongodb(struct etld_run *run)
 {
 	const struct etl_error *errors[] = {&run->run->error, &run->finish_error};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Loading a configuration: the daemon's file, then each job file, all errors in one pass.
+ * Loading a configuration: the main configuration file, then each job file, all errors in one
+ * pass.
  */
 #include "generation.h"
 
@@ -19,7 +20,7 @@ static const char *lookup(const char *name)
 	return getenv(name);
 }
 
-/* A check by hand has no $CREDENTIALS_DIRECTORY; while the unit runs, root can look into its. */
+/* A manual check has no $CREDENTIALS_DIRECTORY; while the unit runs, root can look into its. */
 static const char *credentials_folder(void)
 {
 	static const char of_unit[] = "/run/credentials/etld.service";

@@ -153,6 +153,17 @@ bool etld_parse_time(const char *text, etl_wall *out)
 		parse_without_seconds(with_zone, out);
 }
 
+bool etld_request_time(struct etld_request *request, const char *name, etl_wall *out)
+{
+	const char *text = etl_json_text(request->parameters, name, NULL);
+
+	if (!text || etld_parse_time(text, out))
+		return true;
+	etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "2026-07-01 or 2026-07-01T10:00Z",
+		"'%s' is not a time", text);
+	return false;
+}
+
 void etld_partition_text(const struct etl_job *job, const struct etl_partition *partition,
 	char *out, size_t size)
 {

@@ -51,7 +51,7 @@ struct etld_job *etld_request_job(struct etld_request *request);
 /* "there is no job", with the one that may have been meant. */
 void etld_refuse_job(struct etld_request *request, const char *name);
 
-/* False, and the request is answered, if MongoDB is known to be away: an answer in five
+/* False, and the request is answered, if MongoDB is known to be unreachable: an answer in five
  * seconds that says the same is worth less. */
 bool etld_request_ready(struct etld_request *request);
 
@@ -65,6 +65,9 @@ void etld_json_time(struct etl_json *to, const char *key, etl_wall t); /* ms == 
 
 /* "2026-07-01", "2026-07-01T10:00Z", RFC 3339. */
 bool etld_parse_time(const char *text, etl_wall *out);
+/* The same of the parameter `name`; without it `out` keeps what it has. False: it is not a time,
+ * and the request is answered. */
+bool etld_request_time(struct etld_request *request, const char *name, etl_wall *out);
 
 /* "station=283164601", or "-" for a job without partitions. */
 void etld_partition_text(const struct etl_job *job, const struct etl_partition *partition,

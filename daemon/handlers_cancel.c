@@ -164,7 +164,7 @@ static void cancel_backfill(struct etld_request *request, const char *id)
 	etld_query_submit(&q->query, request, backfill_work);
 }
 
-/* MongoDB is away: it ends here now, and there when it is back. */
+/* MongoDB is unreachable: it ends here now, and there when it is back. */
 static void cancel_later(struct etld_request *request, struct etld_backfill *backfill)
 {
 	struct etl_json *reply = etld_reply_object(request->etld, "etl.cancel/1");
@@ -196,5 +196,5 @@ void etld_handle_cancel(struct etld_request *request)
 	else if (backfill)
 		cancel_later(request, backfill);
 	else
-		(void)etld_request_ready(request); /* says that MongoDB is away */
+		(void)etld_request_ready(request); /* says that MongoDB is unreachable */
 }

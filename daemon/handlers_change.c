@@ -64,11 +64,8 @@ static bool read_from(struct etld_request *request, etl_wall *from)
 
 	if (!text)
 		return true;
-	if (!etld_parse_time(text, from)) {
-		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "2026-07-01T10:00Z", "'%s' is no time",
-			text);
+	if (!etld_request_time(request, "from", from))
 		return false;
-	}
 	if (from->ms > etl_now(request->etld->clock).ms) {
 		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "slots to come run by themselves",
 			"--from %s lies in the future", text);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Run: starts a job by hand, and with `wait` follows it to its end.
+ * Run: starts a job manually, and with `wait` follows it to its end.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -221,7 +221,7 @@ static void start(struct etld_request *request, struct etld_job *job, struct etl
 	if (accepted == ETL_ACCEPT_REFUSED) {
 		free(follow);
 		etld_refuse(request, ETL_CTL_BUSY, "etlctl status",
-			"%d runs by hand wait for '%s' already", ETL_MANUAL_MAX, job->name);
+			"%d manual runs wait for '%s' already", ETL_MANUAL_MAX, job->name);
 	} else if (!follow) {
 		answer_at_once(request, job, accepted);
 	} else if (accepted == ETL_ACCEPT_WAITS) {

@@ -139,19 +139,12 @@ static void simulate_work(struct etld_task *task)
 /* False: answered. */
 static bool read_range(struct etld_request *request, struct etl_window *out)
 {
-	const char *from = etl_json_text(request->parameters, "from", NULL);
-	const char *to = etl_json_text(request->parameters, "to", NULL);
-
 	out->start = etl_now(request->etld->clock);
-	if (from && !etld_parse_time(from, &out->start)) {
-		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "2026-07-01T10:00Z", "'%s' is no time", from);
+	if (!etld_request_time(request, "from", &out->start))
 		return false;
-	}
 	out->end = etl_wall_add(out->start, ETL_DAYS(1));
-	if (to && !etld_parse_time(to, &out->end)) {
-		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "2026-07-01T10:00Z", "'%s' is no time", to);
+	if (!etld_request_time(request, "to", &out->end))
 		return false;
-	}
 	if (out->start.ms >= out->end.ms) {
 		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, NULL, "the range ends before it begins");
 		return false;

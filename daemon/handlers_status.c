@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Status, Jobs, Next, Version: answered from what the loop knows, also while MongoDB is away.
+ * Status, Jobs, Next, Version: answered from what the loop knows, also while MongoDB is
+ * unreachable.
  */
 #include <string.h>
 #include <unistd.h>
@@ -264,11 +265,8 @@ void etld_handle_next(struct etld_request *request)
 	from = etl_json_text(request->parameters, "from", NULL);
 	count = etl_json_int(request->parameters, "count", 5);
 	at = etl_now(request->etld->clock);
-	if (from && !etld_parse_time(from, &at)) {
-		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "2026-07-01T10:00Z",
-			"'%s' is no time", from);
+	if (!etld_request_time(request, "from", &at))
 		return;
-	}
 	if (from)
 		at.ms--; /* a slot at that very instant is one to come */
 	reply = etld_reply_object(request->etld, "etl.next/1");

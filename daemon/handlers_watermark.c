@@ -314,12 +314,8 @@ static void change(struct etld_request *request, enum etl_change_kind kind)
 
 	if (!job || !etld_request_ready(request) || !find_partition(request, job->job, &partition))
 		return;
-	time = etl_json_text(request->parameters, "time", NULL);
-	if (time && !etld_parse_time(time, &asked.time)) {
-		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "2026-07-01 or 2026-07-01T10:00Z",
-			"'%s' is not a time", time);
+	if (!etld_request_time(request, "time", &asked.time))
 		return;
-	}
 	asked.partition = partition ? partition->name : NULL;
 	asked.who = request->who;
 	asked.why = etl_json_text(request->parameters, "reason", "");

@@ -2,7 +2,7 @@
  *
  * Why: facts for lib/job/why.h. A worker reads what stands in the store (lib/job/explain.h);
  * the loop adds what it knows (why_facts.h), and words the answer.
- * A job is explained while MongoDB is away too, from what the loop knows.
+ * A job is explained while MongoDB is unreachable too, from what the loop knows.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -361,7 +361,8 @@ static bool find_window(struct etld_request *request, const struct etl_job *job,
 	etl_wall t;
 
 	if (!etld_parse_time(text, &t)) {
-		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "2026-07-01T10:00Z", "'%s' is no time", text);
+		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "2026-07-01T10:00Z",
+			"'%s' is not a time", text);
 		return false;
 	}
 	*out = (struct etl_window){{0}, {0}};

@@ -90,7 +90,7 @@ static void save_done(struct etld_task *task)
 	etld_maybe_stopped(etld);
 }
 
-/* Nothing while MongoDB is away: etld_hosts_connected comes back to it. */
+/* Nothing while MongoDB is unreachable: etld_hosts_connected comes back to it. */
 static void save_changed(struct etld_hosts *hosts)
 {
 	struct etld_gates *gates = etld_http_gates(hosts->etld->http);

@@ -26,7 +26,7 @@ struct arguments {
 static void usage(FILE *to)
 {
 	fputs("usage: etld [--config FILE] [--check] [--version]\n"
-	      "  --config FILE  the daemon's file (default /etc/etld/etld.yaml)\n"
+	      "  --config FILE  the main configuration file (default /etc/etld/etld.yaml)\n"
 	      "  --check        read the configuration as a start would, print errors, exit\n"
 	      "  --version      print the version, exit\n",
 		to);

@@ -172,7 +172,7 @@ void etld_sched_run_ended(struct etld *etld, struct etld_job *job, const struct 
 
 /* ---- catching up ----------------------------------------------------------------------------- */
 
-/* Windows are owed since a slot that has passed: the run that should have loaded them failed,
+/* Windows are due since a slot that has passed: the run that should have loaded them failed,
  * or died with its etld. */
 static bool owes_windows(const struct etld *etld, const struct etld_job *job, etl_wall watermark)
 {

@@ -50,7 +50,7 @@ static const struct etl_option limits_table[] = {
 		.fallback = "32MiB", .min = 1 << 20, .max = 64.0 * (1 << 30),
 		.help = "records on their way, of all runs together"},
 	{.name = "hosts", .type = ETL_OPT_NODE, .offset = IN(limits, hosts),
-		.help = "what each host bears: requests at once and a second, failures"},
+		.help = "limits of each host: requests at once and a second, failures"},
 	{0},
 };
 

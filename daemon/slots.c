@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * What is to be stored about slots: those that were skipped, and up to where they are decided
- * when no run says so. Workers write it; what cannot be written because MongoDB is away is
+ * when no run says so. Workers write it; what cannot be written because MongoDB is unreachable is
  * kept and written when it is back. What is written of one job keeps its order: a retirement
  * must not be overtaken by what was decided before it. Loop thread, but for the work of tasks.
  */

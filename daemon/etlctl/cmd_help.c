@@ -11,7 +11,7 @@
 void etlctl_help_all(void)
 {
 	printf("Usage: etlctl [OPTION...] COMMAND\n\n"
-	       "Asks and steers etld over its control socket.\n\n"
+	       "Queries and controls etld over its control socket.\n\n"
 	       "  etlctl status\n"
 	       "  etlctl run airqino --wait\n\n"
 	       "Commands:\n");

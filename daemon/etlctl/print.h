@@ -48,7 +48,7 @@ size_t print_width(const char *text);
 /* Seconds since 1970 of RFC 3339 text; false if it is none (NULL included). */
 bool print_time_parse(const char *text, int64_t *out);
 
-/* "2026-07-01 10:00Z"; "-" for what is no time. */
+/* "2026-07-01 10:00Z"; "-" for what is not a time. */
 void print_time(const char *text, struct etl_buf *out);
 
 /* The same and its distance from `now` (text too): "2026-07-01 10:00Z (5m ago)". */

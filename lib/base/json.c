@@ -63,7 +63,7 @@ static int check_keys(const cJSON *object, struct etl_error *err)
 	for (i = 1; i < n; i++)
 		if (etl_streq(keys[i - 1], keys[i]))
 			return etl_error_set(err, ETL_DATA, "json.duplicate_key",
-				"JSON: the name \"%.64s\" stands twice in one object", keys[i]);
+				"JSON: the name \"%.64s\" appears twice in one object", keys[i]);
 	return 0;
 }
 

@@ -62,7 +62,7 @@ struct etl_check_field *etl_check_fields_compile(const struct etl_strings *names
 		for (size_t k = 0; k < i; k++)
 			if (etl_streq(names->items[i], names->items[k])) {
 				etl_diag_add(env->diag, &node->mark, ETL_DIAG_CONFLICT,
-					"stands twice", NULL, "field '%s' twice in '%s' of %s",
+					"appears twice", NULL, "field '%s' twice in '%s' of %s",
 					names->items[i], what, env->what);
 				return NULL;
 			}

@@ -19,7 +19,7 @@ struct etl_check_field {
 bool etl_check_field_compile(struct etl_check_field *field, const char *name,
 	const struct etl_node *node, const char *what, const struct etl_conf_env *env);
 
-/* The same for a list; no name may stand twice. NULL on errors; lives in env->arena. */
+/* The same for a list; no name may appear twice. NULL on errors; lives in env->arena. */
 struct etl_check_field *etl_check_fields_compile(const struct etl_strings *names,
 	const char *what, const struct etl_conf_env *env);
 

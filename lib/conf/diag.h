@@ -20,7 +20,7 @@
 #define ETL_DIAG_CODES(X)                                                                       \
 	X(SYNTAX, "E001", "the file is not YAML that etld reads")                               \
 	X(FILE, "E002", "a file cannot be read")                                                \
-	X(DUPLICATE, "E010", "a key stands twice in one mapping")                               \
+	X(DUPLICATE, "E010", "a key appears twice in one mapping")                               \
 	X(UNSUPPORTED, "E011", "a YAML feature that etld refuses (tag, directive, merge key)")  \
 	X(UNKNOWN, "E012", "unknown key")                                                       \
 	X(MISSING, "E013", "a required key is missing")                                         \

@@ -175,7 +175,7 @@ static int compare_keys(const void *pa, const void *pb)
 	return by_text ? by_text : a->index < b->index ? -1 : 1;
 }
 
-/* Reports keys that stand twice and takes the later ones out of the frame. */
+/* Reports keys that appear twice and takes the later ones out of the frame. */
 static void drop_duplicates(struct loader *ld, struct frame *f)
 {
 	struct sorted_key *sorted = etl_calloc(f->n + 1, sizeof *sorted);
@@ -194,7 +194,7 @@ static void drop_duplicates(struct loader *ld, struct frame *f)
 		const struct etl_mark *place = &f->keys[sorted[first].index]->mark;
 
 		etl_diag_add(ld->diag, &(*twice)->mark, ETL_DIAG_DUPLICATE, NULL, NULL,
-			"the key '%s' stands twice; first at line %u, column %u",
+			"the key '%s' appears twice; first at line %u, column %u",
 			(*twice)->text, place->line, place->column);
 		*twice = NULL;
 	}

@@ -141,7 +141,7 @@ static const struct etl_command_arg resume_args[] = {
 	END,
 };
 static const struct etl_command_arg check_args[] = {
-	{"file", NULL, 0, "FILE", ETL_ARG_TEXT, ETL_ARG_LOCAL, "the daemon's file "
+	{"file", NULL, 0, "FILE", ETL_ARG_TEXT, ETL_ARG_LOCAL, "the main configuration file "
 							       "(/etc/etld/etld.yaml)"},
 	END,
 };

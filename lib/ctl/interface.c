@@ -41,7 +41,7 @@ static void add_method(const struct etl_command *command, struct etl_buf *out)
 
 void etl_ctl_interface_text(struct etl_buf *out)
 {
-	etl_buf_str(out, "# Asking and steering etld\ninterface " ETL_CTL_INTERFACE "\n");
+	etl_buf_str(out, "# Querying and controlling etld\ninterface " ETL_CTL_INTERFACE "\n");
 	for (int i = 0; i < ETL_COMMAND_MAX; i++) {
 		const struct etl_command *command = etl_command_get((enum etl_command_id)i);
 

@@ -25,7 +25,7 @@
 	X(NO_SUCH_RUN, "NoSuchRun", 4, "no run has this id, or several begin or end so")        \
 	X(NO_SUCH_WINDOW, "NoSuchWindow", 4, "the job has no such window or partition")         \
 	X(INVALID_PARAMETER, "InvalidParameter", 2, "a parameter is missing, unknown or wrong") \
-	X(NOT_PERMITTED, "NotPermitted", 9, "the caller may read but not steer")                \
+	X(NOT_PERMITTED, "NotPermitted", 9, "the caller may read but not change")                \
 	X(BUSY, "Busy", 8, "the job is running already, here or on another server")             \
 	X(NOT_READY, "NotReady", 1, "the daemon cannot do this in its state; the reason says why") \
 	X(CONFIG_INVALID, "ConfigInvalid", 78, "the configuration on disk has errors")          \

@@ -36,7 +36,7 @@ bool etl_deadline_parse(const char *text, etl_dur *out, const char **why)
 bool etl_deadline_next(const struct etl_window_rules *rules, etl_dur deadline, etl_wall watermark,
 	struct etl_deadline *out)
 {
-	/* A start that was moved on: what lies before it is not owed any more. */
+	/* A start that was moved on: what lies before it is not due any more. */
 	etl_wall at = watermark.ms < rules->start.ms ? rules->start : watermark;
 	struct etl_window window = etl_window_at(rules, at);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The slots to come of many jobs, without running anything: when they fire, what the clocks
- * do to them, how many meet in one minute, what a host has to bear. Pure functions of the
+ * do to them, how many meet in one minute, the load of a host. Pure functions of the
  * configuration; no clock, no store. Any thread; 200,000 slots take a moment: a worker.
  */
 #ifndef ETL_JOB_FORECAST_H

@@ -68,7 +68,7 @@ static const struct etl_option job_table[] = {
 	{.name = "description", .type = ETL_OPT_STRING, .offset = AT(job_options, description),
 		.help = "one line for people"},
 	{.name = "group", .type = ETL_OPT_STRING, .offset = AT(job_options, group),
-		.help = "a label: `after: [group:NAME]` waits for all jobs that bear it"},
+		.help = "a label: `after: [group:NAME]` waits for all jobs that have it"},
 	{.name = "schedule", .type = ETL_OPT_NODE, .offset = AT(job_options, schedule),
 		.help = "when it runs"},
 	{.name = "after", .type = ETL_OPT_STRINGS, .offset = AT(job_options, after),

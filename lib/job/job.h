@@ -60,7 +60,7 @@ struct etl_job {
 	const char *description;
 	const char *group; /* a label that `after` and etlctl know; NULL = none */
 
-	/* schedule; calendar is NULL for a job that only runs `after` others or by hand */
+	/* schedule; calendar is NULL for a job that only runs `after` others or manually */
 	const struct etl_calendar *calendar;
 	const struct etl_zone *zone;
 	const char *schedule_text; /* "10 * * * *", "every 15m", "after airqino" */

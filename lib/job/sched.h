@@ -7,7 +7,7 @@
  *
  * Laws. A slot is a UTC instant. `decided` is the newest slot of a job that ran, is on its
  * way to run, or was skipped with a reason; it goes forward, and back only over slots of
- * which nothing has come (MongoDB was away, another etld had the lease, the job was paused).
+ * which nothing has come (MongoDB was unreachable, another etld had the lease, the job was paused).
  * Whatever lies between it and now is decided at the next look: when the timer fires, the
  * clock was set, MongoDB is back, the job goes on.
  */
@@ -21,7 +21,7 @@
 
 struct etl_sched;
 
-#define ETL_MANUAL_MAX 4 /* runs by hand that may wait for one job */
+#define ETL_MANUAL_MAX 4 /* manual runs that may wait for one job */
 
 struct etl_pending {
 	struct etl_pending *next;

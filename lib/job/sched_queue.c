@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * What waits and what runs: one run a job, a pool for all, two lanes. In the live lane a job's
- * own order is: what its sensor let through, runs by hand, missed slots one by one, the newest
+ * own order is: what its sensor let through, manual runs, missed slots one by one, the newest
  * trigger. The backfill lane moves when the live lane is empty.
  */
 #include <stdio.h>
@@ -17,7 +17,7 @@ static bool has_each(const struct etl_sched_job *job)
 	return job->each_until.ms != 0;
 }
 
-/* While a sensor is asked only runs by hand and backfills start: they do not wait for it. */
+/* While a sensor is asked only manual runs and backfills start: they do not wait for it. */
 static bool has_live_work(const struct etl_sched_job *job)
 {
 	return job->manual ||
@@ -424,7 +424,7 @@ static void yield(struct etl_sched *sched, struct etl_sched_job *job, const stru
 }
 
 /* The store failed before the slot was claimed: nothing has come of it. When the store is
- * back, or after a while if it never was known to be away, it is decided anew. */
+ * back, or after a while if it never was known to be unreachable, it is decided anew. */
 static void undo(struct etl_sched *sched, struct etl_sched_job *job, const struct etl_trigger *ran)
 {
 	etl_sched_unrun(sched, job, ran);

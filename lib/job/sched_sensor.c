@@ -2,7 +2,7 @@
  *
  * `wait_for`: a trigger that waits until its sensor says yes, asked every `poke`, or until
  * `timeout` has passed; then its slot is skipped with that reason. It takes no place in a pool.
- * While MongoDB is away nothing is given up: it is asked when it is back.
+ * While MongoDB is unreachable nothing is given up: it is asked when it is back.
  */
 #include <stdio.h>
 
@@ -76,7 +76,7 @@ void etl_sched_sense_again(struct etl_sched *sched, struct etl_sched_job *job)
 		sched->ops->sense(sched->ctx, job);
 		return;
 	}
-	answered(sched, job, !job->job->wait_for, "MongoDB is away");
+	answered(sched, job, !job->job->wait_for, "MongoDB is unreachable");
 }
 
 void etl_sched_sensed(struct etl_sched *sched, struct etl_sched_job *job, bool satisfied,

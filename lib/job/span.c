@@ -236,7 +236,7 @@ static void remember(struct etl_strand *strand, const struct etl_error *err)
 	snprintf(strand->reason, sizeof strand->reason, "%.*s", ETL_REASON_MAX - 1, err->message);
 }
 
-/* The ledger learns why these windows are still owed. Its own failure changes nothing: they
+/* The ledger learns why these windows are still due. Its own failure changes nothing: they
  * stay due in any case. */
 static void mark_failed(struct etl_strand *strand, const struct etl_error *err)
 {

@@ -12,7 +12,7 @@
 
 #define ETL_TRIGGERS(X)                                                                         \
 	X(SCHEDULE, "schedule") /* its slot has come */                                         \
-	X(CATCH_UP, "catch_up") /* a missed slot, or windows that are owed since one */         \
+	X(CATCH_UP, "catch_up") /* a missed slot, or windows that are due since one */         \
 	X(AFTER, "after")	/* a job that it waits for changed windows */                   \
 	X(MANUAL, "manual")	/* etlctl run */                                                \
 	X(BACKFILL, "backfill") /* a piece of etlctl backfill */
@@ -27,7 +27,7 @@ const char *etl_trigger_word(enum etl_trigger_kind kind);
 
 /* Which rule says that slots will not run. X(id, word, text) */
 #define ETL_SKIPS(X)                                                                            \
-	X(MISFIRE, "misfire", "missed while etld was down, MongoDB away or the clock jumped")   \
+	X(MISFIRE, "misfire", "missed while etld was down, MongoDB unreachable or the clock jumped")   \
 	X(TOO_OLD, "misfire_age", "missed, and older than misfire run_if_younger allows")       \
 	X(TOO_MANY, "misfire_limit", "missed, and beyond the slots that run_each makes up")     \
 	X(OVERLAP, "overlap", "the run before was still going (overlap: skip)")                 \

@@ -218,7 +218,7 @@ static void needs_store(const struct etl_why_job *f, struct etl_why *why)
 	char since[ETL_TIME_TEXT_BYTES];
 
 	if (f->away_since.ms)
-		etl_why_because(why, "MongoDB is away since %s: %s", stamp(f->away_since, since),
+		etl_why_because(why, "MongoDB is unreachable since %s: %s", stamp(f->away_since, since),
 			f->away_why);
 	else
 		etl_why_because(why, "MongoDB has not answered yet: etld is starting");
@@ -280,7 +280,7 @@ static void add_owed(const struct etl_why_job *f, struct etl_why *why)
 	else if (owed->all > 1 && owed->n)
 		snprintf(of, sizeof of, " in %zu of its %zu partitions", owed->partitions, owed->all);
 	if (!owed->n) {
-		etl_why_because(why, "no window is owed%s", of);
+		etl_why_because(why, "no window is due%s", of);
 		return;
 	}
 	window_text(f->job, owed->oldest, owed->of, oldest, sizeof oldest);

@@ -180,14 +180,14 @@ void etl_why_trigger(const struct etl_why_run *f, char out[ETL_WHY_TRIGGER_BYTES
 				*setting ? " (" : "", setting, *setting ? ")" : "");
 		else
 			snprintf(out, ETL_WHY_TRIGGER_BYTES,
-				"windows were owed: a run before it had failed, or MongoDB or etld was down");
+				"windows were due: a run before it had failed, or MongoDB or etld was down");
 		return;
 	case ETL_TRIGGER_AFTER:
 		snprintf(out, ETL_WHY_TRIGGER_BYTES, "job %.64s had closed or changed windows",
 			cause ? cause : "(before this one)");
 		return;
 	case ETL_TRIGGER_MANUAL:
-		snprintf(out, ETL_WHY_TRIGGER_BYTES, "it was started by hand%s%.80s%s", cause ? ", by " : "",
+		snprintf(out, ETL_WHY_TRIGGER_BYTES, "it was started manually%s%.80s%s", cause ? ", by " : "",
 			cause ? cause : "", asked);
 		return;
 	case ETL_TRIGGER_BACKFILL:

@@ -41,7 +41,7 @@ static void tell_entry(const struct etl_why_window *f, struct etl_why *why)
 	stamp(e->updated, at);
 	switch (e->state) {
 	case ETL_WINDOW_PENDING:
-		etl_why_because(why, "pending since %s%s%s: it is owed", at, colon, e->reason);
+		etl_why_because(why, "pending since %s%s%s: it is due", at, colon, e->reason);
 		return;
 	case ETL_WINDOW_RUNNING:
 		etl_why_because(why,

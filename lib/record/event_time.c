@@ -249,7 +249,7 @@ static void apply_one(const struct etl_event_time *spec, struct etl_batch *batch
 	}
 	etl_element_describe(&e, value, sizeof value);
 	etl_batch_reject_record(batch, i, "decode", "time", spec->field,
-		"'%s' is no time of the configured format: %s", spec->field, value);
+		"'%s' is not a time of the configured format: %s", spec->field, value);
 }
 
 void etl_event_time_apply(const struct etl_event_time *spec, struct etl_batch *batch,

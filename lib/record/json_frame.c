@@ -178,7 +178,7 @@ static int note_targets(struct etl_json_decoder *d, char c, uint64_t at, struct 
 			continue;
 		if (t->seen && !t->path.has_any)
 			return etl_error_set(err, ETL_DATA, "json.duplicate",
-				"'%s' stands twice in the answer, again at byte %llu",
+				"'%s' appears twice in the answer, again at byte %llu",
 				t->path.text, (unsigned long long)at);
 		if (i == 0)
 			t->seen = true;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * How the transcoder knows that no key stands twice. Normally by the shape: the keys of the
+ * How the transcoder knows that no key appears twice. Normally by the shape: the keys of the
  * last record in their order, so that a record that repeats them needs no look-up at all.
  * Else by a set that is seeded by chance, because keys come from strangers.
  */

@@ -272,7 +272,7 @@ static enum etl_json_status read_new_key(struct etl_json_record *r, struct frame
 		return reject(r, text, "an empty key");
 	*r->o++ = '\0';
 	if (!etl_json_keys_add(&r->keys, f->serial, r->base, key, len))
-		return reject(r, text, "a key that stands twice");
+		return reject(r, text, "a key that appears twice");
 	etl_json_shape_learn(&r->shape, text, (size_t)(r->p - text), len + 1, r->depth,
 		f->members);
 	return ETL_JSON_OK;

@@ -24,7 +24,7 @@ struct etl_txn;
 	X(LOADED, "loaded")	    /* all in, acknowledged */                                   \
 	X(EMPTY, "empty")	    /* the source proved that there is nothing */               \
 	X(HELD, "held")		    /* a check holds it back */                                 \
-	X(FAILED, "failed")	    /* the last attempt failed; still owed */                   \
+	X(FAILED, "failed")	    /* the last attempt failed; still due */                   \
 	X(UNRECOVERABLE, "unrecoverable") /* older than the source keeps */                     \
 	X(SKIPPED, "skipped")	    /* an operator or a policy said so */
 

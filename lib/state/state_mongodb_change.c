@@ -66,7 +66,7 @@ static bson_t *touched_fields(const struct effort *e, enum etl_window_state stat
 		"updated_at", BCON_DATE_TIME(e->now.ms), "change_id", BCON_UTF8(e->change->id),
 		"was", BCON_DOCUMENT(was));
 
-	/* A skipped window is not owed any more; a rewound one keeps its mark. */
+	/* A skipped window is not due any more; a rewound one keeps its mark. */
 	if (state == ETL_WINDOW_SKIPPED)
 		BSON_APPEND_BOOL(fields, "dirty", false);
 	bson_destroy(was);

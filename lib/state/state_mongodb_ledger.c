@@ -143,7 +143,7 @@ static bson_t *mark_fields(const struct etl_ledger_entry *e)
 }
 
 /* The states that a mark leaves standing: an open word (failed, held, running) never opens a
- * closed window, which stays owed by `dirty`; skipped and unrecoverable never replace data. */
+ * closed window, which stays due by `dirty`; skipped and unrecoverable never replace data. */
 static void append_standing(bson_t *list, enum etl_window_state mark)
 {
 	if (!etl_window_is_closed(mark)) {

@@ -108,7 +108,7 @@ bool etl_field_names_ok(const struct etl_strings *names, const char *what,
 		for (size_t k = 0; k < i; k++)
 			if (etl_streq(names->items[i], names->items[k])) {
 				etl_diag_add(env->diag, &names->nodes[i]->mark,
-					ETL_DIAG_CONFLICT, "stands twice", NULL,
+					ETL_DIAG_CONFLICT, "appears twice", NULL,
 					"field '%s' twice in '%s' of %s", names->items[i], what,
 					env->what);
 				ok = false;

@@ -102,7 +102,7 @@ class NotifySocket:
 class Etld:
     def __init__(self, uri, jobs=None, *, database="etld_test", metadata=None, config=None,
                  env=None, credentials=None, folder=None, build=None, prefix=(), watchdog_usec=None):
-        """`config` is merged over the daemon's file; `prefix` stands before the command
+        """`config` is merged over the main configuration file; `prefix` stands before the command
         (nsenter, faketime ...); `credentials` are written as systemd would."""
         self.made_folder = folder is None
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="etld-"))

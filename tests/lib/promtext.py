@@ -67,7 +67,7 @@ def labels_of(text):
     pairs = [one.split("=", 1) for one in re.findall(LABEL, text or "")]
     found = {name: unescape(value[1:-1]) for name, value in pairs}
     if len(found) != len(pairs):
-        raise FormatError(f"a label stands twice: {text}")
+        raise FormatError(f"a label appears twice: {text}")
     return found
 
 

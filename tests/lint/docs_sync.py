@@ -37,7 +37,7 @@ def check_messages(report):
     said = {number: (name, set() if names == "no field" else set(names.split()))
             for names, name, number in ids}
     entries = catalog()
-    problems = [f"{IDS}: {number} stands twice" for _, _, number in ids
+    problems = [f"{IDS}: {number} appears twice" for _, _, number in ids
                 if [i[2] for i in ids].count(number) > 1]
     problems += [f"{IDS}: a line that is no message id: {line}" for line in header.splitlines()
                  if line.startswith("#define ETLD_MSG") and not any(n in line for n in said)]

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The laws of the end: the faults are over, clocks are right, all that was owed had its time.
+ * The laws of the end: the faults are over, clocks are right, all that was due had its time.
  * Slots are counted by the laws' own calendars, reasons are read from the store's records, as
  * an operator would, and the target is held against the source.
  */

@@ -19,7 +19,7 @@ static const uint64_t seeds[] = {
 	100017626, /* a removal, and a death between what was decided before it and the word of it */
 	111333,	  /* a backfill that another takes over after pieces that it has not seen */
 	397,	  /* a slow backfill that two took from one another, doing the same piece for ever */
-	50000163, /* edited and edited back while the store is away, then a crash */
+	50000163, /* edited and edited back while the store is unreachable, then a crash */
 };
 
 #endif

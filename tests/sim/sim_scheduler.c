@@ -312,7 +312,7 @@ static void end_faults(void)
 	}
 }
 
-/* Long enough for all that is owed: slots, what is read again, what a wrong clock left. */
+/* Long enough for all that is due: slots, what is read again, what a wrong clock left. */
 static int64_t time_to_settle(void)
 {
 	int64_t longest = 0, reread = 0, ahead = 0;

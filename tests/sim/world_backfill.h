@@ -159,7 +159,7 @@ static inline void begin_backfill(struct machine *m, const struct etld_job *job)
 	etld_backfill_start(m->etld, &b);
 }
 
-/* At any machine, whoever drives it; if the store is away, where it is driven. */
+/* At any machine, whoever drives it; if the store is unreachable, where it is driven. */
 static inline void cancel_backfill(struct machine *m)
 {
 	struct asked_backfill *a = &backfills.list[roll((int64_t)backfills.n)];

@@ -137,7 +137,7 @@ static void act_outage(struct machine *m)
 	int64_t until = w.now + some_while();
 
 	counts.outages++;
-	tell("the store is away %suntil %s", m ? "for it " : "", time_text(until));
+	tell("the store is unreachable %suntil %s", m ? "for it " : "", time_text(until));
 	*(m ? &m->away_until : &w.away_until) = until;
 	last_at_least(until + 3 * w.mood.unit);
 }

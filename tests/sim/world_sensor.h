@@ -75,7 +75,7 @@ static inline void book_wait(const struct machine *m, int job, int64_t slot)
 	sensors.waits[sensors.n_waits++] = (struct sensor_wait){job, m->index, m->life, slot, w.now};
 }
 
-/* While MongoDB is away nothing is given up, and a machine that sleeps asks nobody. */
+/* While MongoDB is unreachable nothing is given up, and a machine that sleeps asks nobody. */
 static inline void law_asks(const struct machine *m, const struct etld_job *job)
 {
 	const struct spec *s = &conf.specs[job_index(job->name)];
@@ -119,7 +119,7 @@ static inline int sensor_answers(const char *collection, etl_wall *at, struct et
 
 /* ---- what comes of it ------------------------------------------------------------------------ */
 
-/* A yes lets one through; runs by hand and backfills ask nobody. */
+/* A yes lets one through; manual runs and backfills ask nobody. */
 static inline void law_sensed(const struct machine *m, const struct spec *s,
 	const struct etl_trigger *trigger)
 {

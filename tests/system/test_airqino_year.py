@@ -77,7 +77,7 @@ class TestAYearAtOnce:
 
 
 class HourByHour:
-    """A daemon whose clock is set by hand; after each step all is compared."""
+    """A daemon whose clock is set manually; after each step all is compared."""
 
     def __init__(self, clock, etld, sim, db, metadata, start, settle):
         self.clock, self.etld, self.sim, self.db, self.metadata = clock, etld, sim, db, metadata

@@ -99,7 +99,7 @@ def test_killed_again_and_again(loaded, flow, db, metadata, sim):
 
 
 def test_live_runs_go_first(etld, flow, db, sim):
-    """One place only: a run by hand that comes in the middle of a backfill starts before the
+    """One place only: a manual run that comes in the middle of a backfill starts before the
     backfill's next piece."""
     daemon = etld({"hourly": flow.hourly(flow.start + DAYS * DAY),
                    "other": flow.hourly(flow.start + DAY, load={"mongodb": {

@@ -53,7 +53,7 @@ def test_killed_at_every_step_and_at_any_instant(mongodb, db, metadata, database
     etld = daemon(flow, mongodb.uri, database, 1, tmp_path)
     dead, days, took = 0, 1, STRETCH_SECONDS
     missed = []  # points that were not reached in their stretch
-    with etld:  # a fresh job begins with a slot, or by hand
+    with etld:  # a fresh job begins with a slot, or manually
         etld.run("hourly")
         wait_for(lambda: flow.is_finished(metadata, days), "the first day", CYCLE_SECONDS)
     kills = plan_of_kills(rng)

@@ -48,7 +48,7 @@ def health(etld):
 
 def test_one_alert_for_each_partition(etld, sim, flow, metadata):
     daemon = etld({"hourly": job_of(flow)}).start()
-    assert daemon.jobs()["hourly"]["deadline"] is None  # it never ran: nothing is owed yet
+    assert daemon.jobs()["hourly"]["deadline"] is None  # it never ran: nothing is due yet
     sim.fault("status", code=404, times=None)
     daemon.run("hourly", ok=(FAILED,))
     found = wait_alerts(daemon, 2)

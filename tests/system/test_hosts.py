@@ -245,7 +245,7 @@ def test_a_change_is_saved_when_mongodb_is_back(own_mongodb, host, tmp_path):
         own_mongodb.kill9()
         host.hold.set()
         daemon.wait_log(MESSAGE_ID=BREAKER_OPENED)
-        wait_for(lambda: daemon.status()["daemon"]["mongodb"]["state"] == "down", "MongoDB is away")
+        wait_for(lambda: daemon.status()["daemon"]["mongodb"]["state"] == "down", "MongoDB is unreachable")
         own_mongodb.start()
         with pymongo.MongoClient(own_mongodb.uri, tz_aware=True) as client:
             doc = kept(client["etld_test_metadata"], host, **{"breaker.state": "open"})

@@ -199,7 +199,7 @@ def test_a_spoilt_row(make, sim, flow, db, metadata, kind, words):
     assert line["ETL_JOB"] == "hourly"
     shown = etld.ctl("show", run["run_id"]).json
     assert shown["run"]["counts"]["rejected"] == 1
-    # The source is in order again: asked for by hand, the lost hour comes.
+    # The source is in order again: asked for manually, the lost hour comes.
     etld.run("hourly", "--from", "2026-03-02", "--to", "2026-03-03", ok=(0,))
     flow.check_hours(db["hourly"], STATION_1, flow.start, flow.start + HOURS * HOUR)
 

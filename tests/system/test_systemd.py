@@ -341,7 +341,7 @@ def test_a_broken_configuration_ends_with_78_and_is_not_started_again(service):
 
 
 def test_without_mongodb_it_lives_and_says_why(service):
-    """A port of loopback on which nobody listens stands for a database that is away."""
+    """A port of loopback on which nobody listens stands for a database that is unreachable."""
     service("systemctl", "stop", UNIT)
     service.write(f"{DROP_IN}/zz-away.conf",
                   '[Service]\nEnvironment="MONGODB_URI=mongodb://127.0.0.1:1/?replicaSet=rs0"\n')

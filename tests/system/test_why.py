@@ -108,7 +108,7 @@ def test_a_run_that_goes_and_one_that_waits(etld, silent):
     daemon.ctl("cancel", run_id)
     wait_for(lambda: why(daemon, run_id)["subject"] == "run", "the end of the run")
     ended = why(daemon, run_id)
-    assert ended["state"] == "cancelled" and "started by hand, by uid" in ended["because"][0]
+    assert ended["state"] == "cancelled" and "started manually, by uid" in ended["because"][0]
 
 
 def test_mongodb_away(etld, own_mongodb):
@@ -116,7 +116,7 @@ def test_mongodb_away(etld, own_mongodb):
     daemon.start()
     own_mongodb.stop()
     said = wait_for(lambda: (s := why(daemon, "a"))["state"] == "store" and s, "its absence to be seen", 60)
-    assert "MongoDB is away since" in said["because"][0] and said["next"]["what"] == "MongoDB is asked again"
+    assert "MongoDB is unreachable since" in said["because"][0] and said["next"]["what"] == "MongoDB is asked again"
     assert said["next"]["at"]
     assert "MongoDB cannot be asked" in daemon.ctl("why", "0123456789ab", ok=(1,)).err
 
@@ -166,7 +166,7 @@ def test_windows_from_missing_to_loaded(etld, db):
     said = why(daemon, "a", "--window", last)
     assert (said["subject"], said["state"], said["window"]["start"]) == ("window", "pending", last)
     assert said["because"][1] == "it is due: it was never loaded"
-    assert "no window is owed" not in str(why(daemon, "a")["because"])
+    assert "no window is due" not in str(why(daemon, "a")["because"])
     assert "4 windows are due, the oldest: window " + iso(hour(4)) in str(why(daemon, "a")["because"])
     future = why(daemon, "a", "--window", open_now)
     assert "it is not final before " + iso(hour(-1)) in future["because"][1]
@@ -174,7 +174,7 @@ def test_windows_from_missing_to_loaded(etld, db):
     said = why(daemon, "a", "--window", hour(1).strftime("%Y-%m-%dT%H:%M:30Z"))  # any time in it
     assert said["state"] == "loaded" and run_id in said["because"][0] and "2 records" in said["because"][0]
     assert said["because"][-1] == "it is not due: it is closed" and said["next"] is None
-    assert "no window is owed" in why(daemon, "a")["because"]
+    assert "no window is due" in why(daemon, "a")["because"]
     assert "window.start" in daemon.ctl("why", "a", "--window", "2020-01-01", ok=(4,)).err
 
 

@@ -166,8 +166,8 @@ static void an_alias_is_the_node_it_names(void **state)
 	struct fixture *fx = *state;
 	const struct etl_node *root = parse(fx, "a: &x {k: [1, 2]}\nb: *x\n&k c: 1\n*k : 2\n");
 
-	/* "*k" names the key "c", which then stands twice. */
-	assert_first(fx, "t.yaml:3:1: error[E010]: the key 'c' stands twice; first at line 3, "
+	/* "*k" names the key "c", which then appears twice. */
+	assert_first(fx, "t.yaml:3:1: error[E010]: the key 'c' appears twice; first at line 3, "
 			 "column 1");
 	assert_ptr_equal(root->items[0], root->items[1]);
 	assert_int_equal(root->n, 3);

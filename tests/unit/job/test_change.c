@@ -113,7 +113,7 @@ static void test_set_skips(void **state)
 	NEED_RUN(rig, ETL_RUN_OK);
 	NEED_WATERMARK(rig, 22);
 	assert_string_equal(rig->asked[0], "a 20+2");
-	/* Taken back they are owed again, and the source has them by now. */
+	/* Taken back they are due again, and the source has them by now. */
 	rig->bad_to = 0;
 	assert_string_equal(change(rig, ETL_CHANGE_UNDO, 0), "");
 	NEED_WATERMARK(rig, 5);

@@ -72,7 +72,7 @@ static void test_the_window_at_the_watermark(void **state)
 		{0, 0, 0},
 		{60, 1, 0},
 		{24 * 60, 24, 0},
-		{-600, 0, 0},  /* of an earlier start: what lies before the new one is not owed */
+		{-600, 0, 0},  /* of an earlier start: what lies before the new one is not due */
 		{90, 1, 0},    /* of another grid: the window that holds it */
 		{60, 1, 2},
 		{120, -1, 2},  /* all there will ever be is closed */

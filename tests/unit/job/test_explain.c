@@ -109,7 +109,7 @@ static void test_entries_and_what_the_source_lost(void **state)
 
 	(void)state;
 	mark("kept", 3, ETL_WINDOW_FAILED, "HTTP 500");
-	mark("kept", 4, ETL_WINDOW_SKIPPED, "by hand");
+	mark("kept", 4, ETL_WINDOW_SKIPPED, "manually");
 	out = explain(&job, 3, 10);
 	assert_true(out.has_entry && out.due && !out.lost && out.has_mark);
 	assert_int_equal(out.why, ETL_DUE_OPEN);
@@ -154,7 +154,7 @@ static void test_chains(void **state)
 	out = explain(&jobs[2], 2, 10);
 	assert_int_equal(out.n_links, 2);
 	assert_string_equal(out.links[1].why, "failed: HTTP 500");
-	mark("j1", 2, ETL_WINDOW_SKIPPED, "by hand"); /* closed: nothing is waited for any more */
+	mark("j1", 2, ETL_WINDOW_SKIPPED, "manually"); /* closed: nothing is waited for any more */
 	assert_int_equal(explain(&jobs[2], 2, 10).n_links, 0);
 	jobs[1].window.settle = ETL_HOURS(20);
 	out = explain(&jobs[2], 3, 10);

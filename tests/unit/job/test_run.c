@@ -241,7 +241,7 @@ static void test_start_moved_back(void **state)
 	NEED_RUN(rig, ETL_RUN_OK);
 	assert_int_equal(rig->target->n, 8);
 	move_start(rig, 2);
-	/* An operator's run of something else must not settle what is owed before hour 12. */
+	/* An operator's run of something else must not settle what is due before hour 12. */
 	assert_int_equal(run_job(rig, rig->job, (struct etl_window){hour(15), hour(16)}), ETL_RUN_OK);
 	NEED_RUN(rig, ETL_RUN_OK);
 	assert_int_equal(rig->target->n, 18);

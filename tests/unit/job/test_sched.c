@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The scheduler at its edges: slots and their policies, jitter, clock steps, pause, restart,
- * another etld, MongoDB away, pools and lanes, sensors. tests/sim plays whole histories.
+ * another etld, MongoDB unreachable, pools and lanes, sensors. tests/sim plays whole histories.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -662,7 +662,7 @@ static void test_restore_of_a_retired_job(void **state)
 	rig_need_nothing();
 }
 
-/* ---- another etld, MongoDB away ------------------------------------------------------------ */
+/* ---- another etld, MongoDB unreachable ----------------------------------------------------- */
 
 static void test_busy_is_tried_again(void **state)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * `wait_for` on the virtual clock, at its edges: who waits and who does not, MongoDB away,
+ * `wait_for` on the virtual clock, at its edges: who waits and who does not, MongoDB unreachable,
  * answers that come too late, and a reload, a pause, a stop or a removal in between.
  */
 #include <setjmp.h>
@@ -171,7 +171,7 @@ static void test_the_store_is_away(void **state)
 	etl_sched_sensed(rig.sched, a, false, "no server");
 	rig_turn(9);
 	rig_need_nothing();
-	assert_string_equal(a->sense_said, "MongoDB is away");
+	assert_string_equal(a->sense_said, "MongoDB is unreachable");
 	assert_true(a->sensing);
 	etl_sched_store(rig.sched, true);
 	rig_need('Q', a);
@@ -337,7 +337,7 @@ static void test_a_stop(void **state)
 	say(a, true);
 	rig_turn(60);
 	rig_need_nothing();
-	assert_true(a->decided.ms < T0 + 10 * MINUTE); /* nothing has come of the slot: still owed */
+	assert_true(a->decided.ms < T0 + 10 * MINUTE); /* nothing has come of the slot: still due */
 }
 
 /* Removed while it waits for its next poke: no timer is left of it. */

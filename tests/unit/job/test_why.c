@@ -40,7 +40,7 @@ static void test_each_phase(void **state)
 			"their turn | etlctl simulate shows where slots meet; "
 			"schedule.jitter spreads them",
 		[ETL_PHASE_STORE] =
-			"MongoDB is away since 2026-07-01T10:00:00Z: connection refused; no "
+			"MongoDB is unreachable since 2026-07-01T10:00:00Z: connection refused; no "
 			"slot is lost: they are decided when MongoDB is back > MongoDB is "
 			"asked again @ 2026-07-01T10:30:15Z | etlctl status",
 		[ETL_PHASE_HELD] =
@@ -216,9 +216,9 @@ static void test_what_else_is_told_of_a_job(void **state)
 	says(&why, "idle until its slot 2026-07-01T11:10:00Z; its host api.example.org is "
 		"left alone until 2026-07-01T10:40:00Z: 5 failed requests in a row, the "
 		"last: HTTP 503; its last run " RUN " ended failed at 2026-07-01T10:00:00Z: "
-		"HTTP 500; it ran because it was started by hand, by uid 0 (pid 9); slots "
+		"HTTP 500; it ran because it was started manually, by uid 0 (pid 9); slots "
 		"2026-07-01T08:10:00Z to 2026-07-01T09:10:00Z (2) did not run: missed while "
-		"etld was down, MongoDB away or the clock jumped (schedule.misfire: "
+		"etld was down, MongoDB unreachable or the clock jumped (schedule.misfire: "
 		"run_latest) > its slot 2026-07-01T11:10:00Z fires @ 2026-07-01T11:10:00Z | "
 		"etlctl run a runs it at once | etlctl status shows the hosts | etlctl why "
 		RUN " | schedule.misfire: run_each makes up each missed slot");
@@ -235,10 +235,10 @@ static void test_each_trigger(void **state)
 		[ETL_TRIGGER_SCHEDULE] = {"its slot 2026-07-01T10:10:00Z had come", NULL},
 		[ETL_TRIGGER_CATCH_UP] = {"its slot 2026-07-01T10:10:00Z was missed and made "
 			"up (schedule.misfire: run_each)",
-			"windows were owed: a run before it had failed, or MongoDB or etld "
+			"windows were due: a run before it had failed, or MongoDB or etld "
 			"was down"},
 		[ETL_TRIGGER_AFTER] = {NULL, "job cause had closed or changed windows"},
-		[ETL_TRIGGER_MANUAL] = {NULL, "it was started by hand, by cause, for windows "
+		[ETL_TRIGGER_MANUAL] = {NULL, "it was started manually, by cause, for windows "
 			"from 2026-06-01T00:00:00Z to 2026-06-02T00:00:00Z"},
 		[ETL_TRIGGER_BACKFILL] = {NULL, "it is a piece of backfill cause, for "
 			"windows from 2026-06-01T00:00:00Z to 2026-06-02T00:00:00Z"},
@@ -271,7 +271,7 @@ static void test_each_trigger(void **state)
 static void test_each_rule_that_skips(void **state)
 {
 	static const char *const wanted[] = {
-		[ETL_SKIP_MISFIRE] = "missed while etld was down, MongoDB away or the clock "
+		[ETL_SKIP_MISFIRE] = "missed while etld was down, MongoDB unreachable or the clock "
 			"jumped (schedule.misfire: skip) | schedule.misfire: run_each makes "
 			"up each missed slot",
 		[ETL_SKIP_TOO_OLD] = "missed, and older than misfire run_if_younger allows "
@@ -394,11 +394,11 @@ static void test_runs_of_jobs_that_cannot_go_on(void **state)
 
 	(void)state;
 	etl_why_of_run(&f, &why);
-	says(&why, "it ran because it was started by hand; it failed; its windows stay due, "
+	says(&why, "it ran because it was started manually; it failed; its windows stay due, "
 		"but the job is paused | etlctl resume a | etlctl show " RUN);
 	f.config = NULL;
 	etl_why_of_run(&f, &why);
-	says(&why, "it ran because it was started by hand; it failed; the job is not "
+	says(&why, "it ran because it was started manually; it failed; the job is not "
 		"configured any more: nothing follows | etlctl show " RUN);
 }
 

@@ -26,7 +26,7 @@ static void test_each_state_of_a_window(void **state)
 		const char *wanted;
 	} rows[] = {
 		[ETL_WINDOW_PENDING] = {true, "pending since 2026-07-01T11:10:00Z: because: "
-			"it is owed"},
+			"it is due"},
 		[ETL_WINDOW_RUNNING] = {true, "running: it is large, and some slices of it "
 			"are in (run " RUN ", attempt 2, at 2026-07-01T11:10:00Z)"},
 		[ETL_WINDOW_LOADED] = {false, "loaded by run " RUN " at "
