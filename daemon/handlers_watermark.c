@@ -310,7 +310,6 @@ static void change(struct etld_request *request, enum etl_change_kind kind)
 	struct etld_job *job = etld_request_job(request);
 	struct etl_change_request asked = {.kind = kind};
 	const struct etl_partition *partition;
-	const char *time;
 
 	if (!job || !etld_request_ready(request) || !find_partition(request, job->job, &partition))
 		return;

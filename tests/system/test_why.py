@@ -99,7 +99,7 @@ def test_a_run_that_goes_and_one_that_waits(etld, silent):
     run_id = daemon.ctl("run", "slow").json["run_id"]
     assert daemon.ctl("run", "other").json["state"] == "queued"
     said = wait_for(lambda: (s := why(daemon, "slow")) and "step extract" in str(s) and s, lambda: why(daemon, "slow"))
-    assert said["state"] == "running" and run_id in said["because"][0] and "by hand, by uid" in said["because"][0]
+    assert said["state"] == "running" and run_id in said["because"][0] and "manually, by uid" in said["because"][0]
     assert said["next"]["at"] and "schedule.timeout" in said["next"]["what"]
     assert why(daemon, run_id[-8:])["because"][0] == said["because"][0]  # a run without a record yet
     waits = why(daemon, "other")
