@@ -417,7 +417,7 @@ static void test_slots_passed_over_and_skipped(void **state)
 	says(&why, "it ran because its slot 2026-07-01T10:10:00Z was missed and made up "
 		"(schedule.misfire: run_latest); slots 2026-07-01T07:10:00Z to "
 		"2026-07-01T09:10:00Z (3) did not run: missed while etld was down, MongoDB "
-		"away or the clock jumped (schedule.misfire: run_latest); it ended ok: "
+		"unreachable or the clock jumped (schedule.misfire: run_latest); it ended ok: "
 		"everything that was due is in, or nothing was due | schedule.misfire: "
 		"run_each makes up each missed slot | etlctl show " RUN);
 	f = (struct etl_why_run){.run_id = RUN, .job = "a", .state = "skipped", .reason = "",
