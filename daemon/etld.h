@@ -58,6 +58,8 @@ struct etld_job {
 	char *last_reason; /* NULL = none */
 	bool last_needs_operator;
 	uint64_t windows_failed, windows_held, windows_blocked, windows_dirty;
+	uint64_t records_rejected, warnings; /* of the last run that read something */
+	char *first_reject;		     /* NULL = none */
 };
 
 struct etld {

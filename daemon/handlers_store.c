@@ -175,7 +175,7 @@ struct walk {
 	bool has_mark;
 	etl_wall at; /* the ledger has been compared with the grid up to here */
 	etl_wall limit; /* no window that ends later is due yet */
-	uint64_t loaded, empty, failed, open, dirty, missing;
+	uint64_t loaded, empty, failed, held, open, dirty, missing;
 };
 
 static void add_window(struct walk *walk, struct etl_window window, const char *state,
@@ -200,9 +200,9 @@ static void add_window(struct walk *walk, struct etl_window window, const char *
 	etl_json_add_int(item, "attempt", entry->attempt);
 	etl_json_add_text(item, "run_id", entry->run_id);
 	counts = etl_json_add_object(item, "counts");
-	etl_json_add_int(counts, "in", (int64_t)entry->counts.in);
-	etl_json_add_int(counts, "rejected", (int64_t)entry->counts.rejected);
-	etl_json_add_int(counts, "out", (int64_t)entry->counts.out);
+	for (size_t i = 0; i < etl_counts_n; i++)
+		etl_json_add_int(counts, etl_counts_rows[i].name,
+			(int64_t)etl_counts_get(&entry->counts, &etl_counts_rows[i]));
 	etl_json_add_text(item, "reason", entry->reason);
 	etld_json_time(item, "updated", entry->updated);
 }
@@ -252,6 +252,7 @@ static int take_entry(void *ctx, const struct etl_ledger_entry *entry, struct et
 	walk->loaded += entry->state == ETL_WINDOW_LOADED;
 	walk->empty += entry->state == ETL_WINDOW_EMPTY;
 	walk->failed += entry->state == ETL_WINDOW_FAILED;
+	walk->held += entry->state == ETL_WINDOW_HELD;
 	walk->open += !closed;
 	walk->dirty += entry->dirty;
 	if (in_range(walk->q, entry->window) && is_wanted(walk->q, state, !closed || entry->dirty))
@@ -268,6 +269,7 @@ static void add_summary(const struct walk *walk)
 	etl_json_add_int(item, "loaded", (int64_t)walk->loaded);
 	etl_json_add_int(item, "empty", (int64_t)walk->empty);
 	etl_json_add_int(item, "failed", (int64_t)walk->failed);
+	etl_json_add_int(item, "held", (int64_t)walk->held);
 	etl_json_add_int(item, "open", (int64_t)walk->open);
 	etl_json_add_int(item, "dirty", (int64_t)walk->dirty);
 	etl_json_add_int(item, "missing", (int64_t)walk->missing);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * A job's health: one word with a reason, from what the loop knows. The worst word wins:
- * paused, failing, held, blocked, stale, late, ok. A job that waits for one which is not well is
+ * paused, failing, held, rejecting, blocked, stale, late, ok. A job that waits for one which is not well is
  * blocked, also if it never tried.
  */
 #include <stdio.h>
@@ -12,8 +12,8 @@
 #include "time/civil.h"
 #include "time/duration.h"
 
-const char *const etld_healths[ETLD_HEALTHS] = {"ok", "late", "stale", "failing", "held", "paused",
-	"blocked"};
+const char *const etld_healths[ETLD_HEALTHS] = {"ok", "late", "stale", "failing", "held",
+	"rejecting", "paused", "blocked"};
 
 /* How far the slowest partition is behind what is due by now. */
 static etl_dur behind(const struct etld *etld, const struct etld_job *job)
@@ -107,6 +107,12 @@ static const char *own_health(const struct etld *etld, const struct etld_job *jo
 			(unsigned long long)job->windows_held);
 		return "held";
 	}
+	if (job->records_rejected) {
+		snprintf(reason, size, "%llu records were rejected, the first: %s",
+			(unsigned long long)job->records_rejected,
+			job->first_reject ? job->first_reject : "");
+		return "rejecting";
+	}
 	if (waits_for_sensor(job, reason, size))
 		return "blocked";
 	if (job->windows_blocked) {
@@ -115,8 +121,11 @@ static const char *own_health(const struct etld *etld, const struct etld_job *jo
 	}
 	if ((lag.us <= 3 * limit.us || etld_running(job)) && missed_deadline(etld, job, reason, size))
 		return "late";
-	if (lag.us <= limit.us)
+	if (lag.us <= limit.us) {
+		if (job->warnings)
+			snprintf(reason, size, "%llu warnings", (unsigned long long)job->warnings);
 		return "ok";
+	}
 	etl_duration_format((etl_dur){lag.us - lag.us % 1000000}, text, sizeof text);
 	snprintf(reason, size, "the slowest partition is %s behind", text);
 	return lag.us > 3 * limit.us && !etld_running(job) ? "stale" : "late";
@@ -127,7 +136,7 @@ enum etld_ails etld_job_ails(const struct etld *etld, const struct etld_job *job
 	char reason[ETL_REASON_MAX];
 	const char *word = own_health(etld, job, reason, sizeof reason);
 
-	if (etl_streq(word, "ok") || etl_streq(word, "late"))
+	if (etl_streq(word, "ok") || etl_streq(word, "late") || etl_streq(word, "rejecting"))
 		return ETLD_AILS_NOTHING;
 	return etl_streq(word, "blocked") && !waits_for_sensor(job, reason, sizeof reason) ?
 		ETLD_AILS_UPSTREAM : ETLD_AILS_ITSELF;

@@ -66,17 +66,14 @@ void etld_metrics_ended(struct etld_metrics *m, const struct etl_run *run)
 	m->ended[run->state]++;
 	if (run->ended.ms)
 		observe(&m->run_duration, run->took);
-	m->records.in += run->counts.in;
-	m->records.rejected += run->counts.rejected;
-	m->records.out += run->counts.out;
-	m->records.inserted += run->counts.inserted;
-	m->records.updated += run->counts.updated;
-	m->records.unchanged += run->counts.unchanged;
+	etl_counts_add(&m->records, &run->counts);
 	m->windows_loaded += run->windows_loaded;
 	m->windows_empty += run->windows_empty;
 	m->windows_failed += run->windows_failed;
 	m->windows_held += run->windows_held;
 	m->windows_lost += run->windows_lost;
+	m->windows_discarded += run->windows_discarded;
+	m->warnings += run->warnings;
 	for (size_t i = 0; i < run->n_strands; i++) {
 		m->requests += run->strands[i].requests;
 		m->bytes += run->strands[i].bytes;
@@ -259,6 +256,14 @@ static void jobs_waiting(const struct writer *w, const struct etld *etld)
 	labelled(w, "lane", "backfill", (double)facts.ready_backfills);
 }
 
+/* Each count under its own name: the laws of state/counts.h can be asked of the sums. */
+static void records(const struct writer *w, const struct etld *etld)
+{
+	for (size_t i = 0; i < etl_counts_n; i++)
+		labelled(w, "count", etl_counts_rows[i].name,
+			(double)etl_counts_get(&etld->metrics.records, &etl_counts_rows[i]));
+}
+
 static void records_read(const struct writer *w, const struct etld *etld)
 {
 	sample(w, (double)etld->metrics.records.in);
@@ -271,9 +276,19 @@ static void records_rejected(const struct writer *w, const struct etld *etld)
 
 static void records_loaded(const struct writer *w, const struct etld *etld)
 {
-	labelled(w, "result", "inserted", (double)etld->metrics.records.inserted);
-	labelled(w, "result", "updated", (double)etld->metrics.records.updated);
-	labelled(w, "result", "unchanged", (double)etld->metrics.records.unchanged);
+	const struct etl_counts *records = &etld->metrics.records;
+
+	labelled(w, "result", "inserted", (double)records->inserted);
+	labelled(w, "result", "updated", (double)records->updated);
+	labelled(w, "result", "unchanged", (double)records->unchanged);
+	labelled(w, "result", "overwritten", (double)records->overwritten);
+	labelled(w, "result", "stale", (double)records->stale);
+	labelled(w, "result", "refused", (double)records->refused);
+}
+
+static void warnings(const struct writer *w, const struct etld *etld)
+{
+	sample(w, (double)etld->metrics.warnings);
 }
 
 static void windows(const struct writer *w, const struct etld *etld)
@@ -286,6 +301,7 @@ static void windows(const struct writer *w, const struct etld *etld)
 	labelled(w, "state", etl_window_state_word(ETL_WINDOW_HELD), (double)m->windows_held);
 	labelled(w, "state", etl_window_state_word(ETL_WINDOW_UNRECOVERABLE),
 		(double)m->windows_lost);
+	labelled(w, "state", "discarded", (double)m->windows_discarded);
 }
 
 static void requests(const struct writer *w, const struct etld *etld)
@@ -415,11 +431,14 @@ static const struct metric {
 	{"etld_runs_active", GAUGE, "Runs that are going, by lane.", runs_active},
 	{"etld_runs_active_limit", GAUGE, "Runs that may go at the same time.", runs_limit},
 	{"etld_jobs_waiting", GAUGE, "Jobs that wait for a place, by lane.", jobs_waiting},
-	{"etld_records_read_total", COUNTER, "Records that were decoded.", records_read},
+	{"etld_records_total", COUNTER,
+		"Records by what became of them; one record is in several of these.", records},
+	{"etld_records_read_total", COUNTER, "Records that were placed in a window.", records_read},
 	{"etld_records_rejected_total", COUNTER, "Records that became dead letters.",
 		records_rejected},
-	{"etld_records_loaded_total", COUNTER, "Records that the target took, by result.",
+	{"etld_records_loaded_total", COUNTER, "Records that were given to the target, by result.",
 		records_loaded},
+	{"etld_warnings_total", COUNTER, "What checks and loads warned of.", warnings},
 	{"etld_windows_total", COUNTER, "Windows that runs closed or left open, by state.", windows},
 	{"etld_source_requests_total", COUNTER, "Requests that runs sent to sources.", requests},
 	{"etld_source_received_bytes_total", COUNTER, "Bytes of the answers.", received},

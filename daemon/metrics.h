@@ -11,7 +11,7 @@
 #include "job/run.h"
 
 #define ETLD_HISTOGRAM_BOUNDS 18
-#define ETLD_HEALTHS 7 /* words of health.c */
+#define ETLD_HEALTHS 8 /* words of health.c */
 
 struct etld_histogram {
 	uint64_t buckets[ETLD_HISTOGRAM_BOUNDS + 1]; /* each alone; the last one: beyond all */
@@ -28,6 +28,7 @@ struct etld_metrics {
 	uint64_t ended[ETL_RUN_BUSY + 1];
 	struct etl_counts records;
 	uint64_t windows_loaded, windows_empty, windows_failed, windows_held, windows_lost;
+	uint64_t windows_discarded, warnings;
 	uint64_t requests, bytes;
 };
 

@@ -8,6 +8,18 @@
 #include "base/alloc.h"
 #include "etld.h"
 
+/* A run that had nothing to read says nothing about the records. */
+static void remember_counts(struct etld_job *job, const struct etl_run *run)
+{
+	if (!run->counts.seen && !run->windows_empty)
+		return;
+	job->records_rejected = run->counts.rejected;
+	job->warnings = run->warnings;
+	free(ETL_TAKE(job->first_reject));
+	if (run->rejects.n)
+		job->first_reject = etl_strdup(run->rejects.rows[0].first);
+}
+
 void etld_job_remember(struct etld_job *job, const struct etl_run *run)
 {
 	memcpy(job->last_run_id, run->run_id, sizeof job->last_run_id);
@@ -19,6 +31,7 @@ void etld_job_remember(struct etld_job *job, const struct etl_run *run)
 	job->windows_failed = run->windows_failed;
 	job->windows_held = run->windows_held;
 	job->windows_blocked = run->windows_blocked;
+	remember_counts(job, run);
 	free(ETL_TAKE(job->last_reason));
 	if (run->error.kind != ETL_OK)
 		job->last_reason = etl_strdup(run->error.message);

@@ -12,6 +12,8 @@
 #include "message_ids.h"
 #include "time/civil.h"
 
+#define RULES_TOLD 3 /* in the line about rejects */
+
 struct fields {
 	struct etld_field list[ETLD_FIELDS_MAX];
 	size_t n;
@@ -122,9 +124,14 @@ static void add_counts(struct fields *f, const struct etl_run *run)
 	add_number(f, "ETL_UPDATED", (int64_t)run->counts.updated);
 	add_number(f, "ETL_UNCHANGED", (int64_t)run->counts.unchanged);
 	add_number(f, "ETL_REJECTED", (int64_t)run->counts.rejected);
+	add_number(f, "ETL_OUTSIDE", (int64_t)run->counts.outside);
+	add_number(f, "ETL_OVERWRITTEN", (int64_t)run->counts.overwritten);
+	add_number(f, "ETL_STALE", (int64_t)run->counts.stale);
+	add_number(f, "ETL_WARNINGS", (int64_t)run->warnings);
 	add_number(f, "ETL_WINDOWS_LOADED", (int64_t)run->windows_loaded);
 	add_number(f, "ETL_WINDOWS_EMPTY", (int64_t)run->windows_empty);
 	add_number(f, "ETL_WINDOWS_FAILED", (int64_t)run->windows_failed);
+	add_number(f, "ETL_WINDOWS_HELD", (int64_t)run->windows_held);
 	add_number(f, "ETL_WINDOWS_LOST", (int64_t)run->windows_lost);
 }
 
@@ -135,7 +142,8 @@ static enum etld_level level_of(const struct etl_run *run)
 	case ETL_RUN_OK:
 	case ETL_RUN_BLOCKED:
 	case ETL_RUN_BUSY:
-		return run->counts.rejected || run->checks_failed ? ETLD_NOTICE : ETLD_INFO;
+		return run->counts.rejected || run->warnings || run->windows_held ||
+				run->windows_discarded || run->checks_failed ? ETLD_NOTICE : ETLD_INFO;
 	case ETL_RUN_CANCELLED:
 		return ETLD_NOTICE;
 	default:
@@ -152,8 +160,73 @@ static const char *event_of(const struct etl_run *run)
 	return ETLD_MSG_RUN_FINISHED;
 }
 
+/* "(all by decode/time, the first: ...)"; several rules are listed with their counts. */
+static void report_rejects(const struct etl_run *run, const struct fields *f)
+{
+	ETL_BUF_CLEANUP struct etl_buf words;
+
+	etl_buf_init(&words, 8192);
+	for (size_t i = 0; i < run->rejects.n && i < RULES_TOLD; i++) {
+		const struct etl_tally_row *row = &run->rejects.rows[i];
+
+		etl_buf_printf(&words, "%s%llu by %s/%s%s%s", i ? ", " : ": ",
+			(unsigned long long)row->n, row->step, row->rule, *row->field ? " " : "", row->field);
+	}
+	if (run->rejects.n > RULES_TOLD)
+		etl_buf_str(&words, " ...");
+	if (run->rejects.n)
+		etl_buf_printf(&words, "; the first: %s", run->rejects.rows[0].first);
+	etld_log(ETLD_WARNING, ETLD_MSG_RECORDS_REJECTED, f->list, f->n,
+		"%s: %llu records were rejected%s; see the dead letters of run %s", run->job->name,
+		(unsigned long long)run->counts.rejected, etl_buf_text(&words), run->run_id);
+}
+
+static void say_windows(const struct etl_run *run, struct etl_buf *out)
+{
+	etl_buf_printf(out, "%llu windows loaded, %llu empty, %llu failed",
+		(unsigned long long)run->windows_loaded, (unsigned long long)run->windows_empty,
+		(unsigned long long)run->windows_failed);
+	if (run->windows_held)
+		etl_buf_printf(out, ", %llu held", (unsigned long long)run->windows_held);
+	if (run->windows_discarded)
+		etl_buf_printf(out, ", %llu read and thrown away (load: null closes nothing)",
+			(unsigned long long)run->windows_discarded);
+}
+
+/* The usual counts always, the others if there is something to tell. */
+static void say_records(const struct etl_run *run, struct etl_buf *out)
+{
+	static const struct {
+		size_t offset;
+		bool always;
+		const char *word;
+	} told[] = {
+		{offsetof(struct etl_counts, in), true, "records in"},
+		{offsetof(struct etl_counts, outside), false, "outside"},
+		{offsetof(struct etl_counts, inserted), true, "inserted"},
+		{offsetof(struct etl_counts, updated), true, "updated"},
+		{offsetof(struct etl_counts, unchanged), true, "unchanged"},
+		{offsetof(struct etl_counts, overwritten), false, "overwritten"},
+		{offsetof(struct etl_counts, stale), false, "stale"},
+		{offsetof(struct etl_counts, filtered), false, "filtered"},
+		{offsetof(struct etl_counts, withheld), false, "withheld"},
+		{offsetof(struct etl_counts, rejected), true, "rejected"},
+	};
+
+	for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
+		const struct etl_counts_row row = {.offset = told[i].offset};
+		uint64_t n = etl_counts_get(&run->counts, &row);
+
+		if (n || told[i].always)
+			etl_buf_printf(out, "%s%llu %s", i ? ", " : "; ", (unsigned long long)n, told[i].word);
+	}
+	if (run->warnings)
+		etl_buf_printf(out, "; %llu warnings", (unsigned long long)run->warnings);
+}
+
 void etld_report_run(struct etld *etld, const struct etl_run *run)
 {
+	ETL_BUF_CLEANUP struct etl_buf words;
 	struct fields f = {.n = 0};
 	etl_dur took = etl_mono_diff(etl_mono_now(etld->clock), run->began);
 	bool says_why = run->error.kind != ETL_OK;
@@ -169,16 +242,11 @@ void etld_report_run(struct etld *etld, const struct etl_run *run)
 	if (says_why)
 		add_text(&f, "ETL_ERROR_CODE", run->error.code);
 	if (run->counts.rejected)
-		etld_log(ETLD_WARNING, ETLD_MSG_RECORDS_REJECTED, f.list, f.n,
-			"%s: %llu records were rejected, see the dead letters of run %s", run->job->name,
-			(unsigned long long)run->counts.rejected, run->run_id);
-	etld_log(level_of(run), event_of(run), f.list, f.n,
-		"%s: run %s %s in %.1f s: %llu windows loaded, %llu empty, %llu failed; %llu records in, "
-		"%llu inserted, %llu updated, %llu unchanged, %llu rejected%s%s",
+		report_rejects(run, &f);
+	etl_buf_init(&words, 4096);
+	say_windows(run, &words);
+	say_records(run, &words);
+	etld_log(level_of(run), event_of(run), f.list, f.n, "%s: run %s %s in %.1f s: %s%s%s",
 		run->job->name, run->run_id, etl_run_state_word(run->state), (double)took.us / 1e6,
-		(unsigned long long)run->windows_loaded, (unsigned long long)run->windows_empty,
-		(unsigned long long)run->windows_failed, (unsigned long long)run->counts.in,
-		(unsigned long long)run->counts.inserted, (unsigned long long)run->counts.updated,
-		(unsigned long long)run->counts.unchanged, (unsigned long long)run->counts.rejected,
-		says_why ? "; " : "", says_why ? run->error.message : "");
+		etl_buf_text(&words), says_why ? "; " : "", says_why ? run->error.message : "");
 }

@@ -287,6 +287,7 @@ static void free_job(struct etld *etld, struct etld_job *job)
 	free(job->partitions);
 	etld_job_note_pause(job, NULL, NULL, (etl_wall){0});
 	free(job->last_reason);
+	free(job->first_reject);
 	free(job->name);
 	free(job);
 }

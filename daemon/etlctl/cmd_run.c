@@ -26,6 +26,8 @@ int etlctl_run_status(const struct etl_json *run)
 		return EXIT_BUSY;
 	if (!etl_streq(state, "ok"))
 		return checks_refused(run) ? EXIT_CHECKS : EXIT_FAILED;
+	if (print_count_of(run, "windows", "held"))
+		return EXIT_CHECKS;
 	return print_count_of(run, "counts", "rejected") ? EXIT_REJECTED : EXIT_FINE;
 }
 

@@ -15,6 +15,18 @@ static double duration_of(const struct etl_json *run)
 	return ms < 0 ? -1 : ms / 1000;
 }
 
+/* Why it failed, or what there is to tell of one that did not: "49 warnings". */
+static void add_run_reason(struct table *table, const struct etl_json *run)
+{
+	const char *reason = etl_json_text(run, "reason", "");
+	ETL_BUF_CLEANUP struct etl_buf notes;
+
+	etl_buf_init(&notes, 4096);
+	if (!*reason)
+		print_notes(run, &notes);
+	table_text(table, *reason ? reason : etl_buf_text(&notes));
+}
+
 static void print_runs(const struct etlctl *ctl, const struct etl_json *reply)
 {
 	static const char *const titles[] = {"RUN", "JOB", "STATE", "TRIGGER", "STARTED",
@@ -35,7 +47,7 @@ static void print_runs(const struct etlctl *ctl, const struct etl_json *reply)
 		table_int(table, print_count_of(run, "counts", "inserted") +
 					 print_count_of(run, "counts", "updated"));
 		table_int(table, print_count_of(run, "counts", "rejected"));
-		table_text(table, etl_json_text(run, "reason", ""));
+		add_run_reason(table, run);
 	}
 	table_print(table, "no runs");
 }
@@ -128,11 +140,11 @@ static void add_reason(struct table *table, const struct etl_json *partition)
 static void print_partitions(const struct etlctl *ctl, const struct etl_json *run)
 {
 	static const char *const titles[] = {"PARTITION", "STATE", ">LOADED", ">EMPTY",
-		">FAILED", ">IN", ">OUT", ">INSERTED", ">UPDATED", ">UNCHANGED", ">REJECTED",
-		">REQUESTS", "REASON", NULL};
-	static const char *const windows[] = {"loaded", "empty", "failed"};
+		">FAILED", ">HELD", ">IN", ">OUT", ">INSERTED", ">UPDATED", ">UNCHANGED",
+		">REJECTED", ">OUTSIDE", ">REQUESTS", "REASON", NULL};
+	static const char *const windows[] = {"loaded", "empty", "failed", "held"};
 	static const char *const counts[] = {"in", "out", "inserted", "updated", "unchanged",
-		"rejected"};
+		"rejected", "outside"};
 	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
 
 	ETL_JSON_EACH(partition, etl_json_get(run, "partitions")) {

@@ -264,7 +264,7 @@ static void print_job(const struct etlctl *ctl, const struct etl_json *reply)
 static int check_status(const struct etl_json *reply)
 {
 	const struct etl_json *mongodb = etl_json_get(etl_json_get(reply, "daemon"), "mongodb");
-	bool stale = false, held = false;
+	bool stale = false, held = false, rejecting = false;
 
 	if (etl_streq(etl_json_text(mongodb, "state", ""), "down"))
 		return EXIT_FAILED;
@@ -275,8 +275,11 @@ static int check_status(const struct etl_json *reply)
 			return EXIT_FAILED;
 		stale |= etl_streq(health, "late") || etl_streq(health, "stale");
 		held |= etl_streq(health, "held");
+		rejecting |= etl_streq(health, "rejecting");
 	}
-	return stale ? EXIT_STALE : held ? EXIT_CHECKS : EXIT_FINE;
+	if (held || rejecting)
+		return held ? EXIT_CHECKS : EXIT_REJECTED;
+	return stale ? EXIT_STALE : EXIT_FINE;
 }
 
 int etlctl_status(const struct etlctl *ctl)

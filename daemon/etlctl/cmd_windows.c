@@ -15,7 +15,7 @@ static void add_state(struct table *table, const struct etl_json *window)
 static void print_list(const struct etlctl *ctl, const struct etl_json *reply)
 {
 	static const char *const titles[] = {"PARTITION", "START", "END", "STATE", "MARK",
-		">ATTEMPT", ">IN", ">OUT", ">REJECTED", "UPDATED", "REASON", NULL};
+		">ATTEMPT", ">IN", ">OUT", ">REJECTED", ">OUTSIDE", "UPDATED", "REASON", NULL};
 	const char *now = etl_json_text(reply, "generated_at", NULL);
 	bool asked = etl_json_get(ctl->values, "state") || etl_json_get(ctl->values, "all");
 	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
@@ -31,6 +31,7 @@ static void print_list(const struct etlctl *ctl, const struct etl_json *reply)
 		table_int(table, etl_json_int(counts, "in", 0));
 		table_int(table, etl_json_int(counts, "out", 0));
 		table_int(table, etl_json_int(counts, "rejected", 0));
+		table_int(table, etl_json_int(counts, "outside", 0));
 		table_time_past(table, etl_json_text(window, "updated", NULL), now);
 		table_text(table, etl_json_text(window, "reason", ""));
 	}
@@ -46,8 +47,8 @@ static void print_list(const struct etlctl *ctl, const struct etl_json *reply)
 static void print_summary(const struct etlctl *ctl, const struct etl_json *reply)
 {
 	static const char *const titles[] = {"PARTITION", "WATERMARK", ">LOADED", ">EMPTY",
-		">FAILED", ">OPEN", ">DIRTY", ">MISSING", NULL};
-	static const char *const counts[] = {"loaded", "empty", "failed", "open", "dirty",
+		">FAILED", ">HELD", ">OPEN", ">DIRTY", ">MISSING", NULL};
+	static const char *const counts[] = {"loaded", "empty", "failed", "held", "open", "dirty",
 		"missing"};
 	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
 

@@ -75,6 +75,8 @@ void print_line(const char *key, const char *text, struct etl_buf *out);
 
 /* The windows, the records and the warnings of a run or of one of its partitions. */
 void print_counts(const struct etl_json *run, struct etl_buf *out);
+/* "2 records rejected, 49 warnings": what a run that is ok has to tell; "" = nothing. */
+void print_notes(const struct etl_json *run, struct etl_buf *out);
 int64_t print_count_of(const struct etl_json *json, const char *group, const char *name);
 
 /* ---- print_json.c ---- */

@@ -27,7 +27,7 @@ static const struct {
 	enum sign sign;
 } states[] = {
 	{"ok", FINE}, {"late", WARNING}, {"stale", WARNING}, {"failing", BAD},
-	{"held", WARNING}, {"paused", QUIET}, {"blocked", WARNING},
+	{"held", WARNING}, {"rejecting", WARNING}, {"paused", QUIET}, {"blocked", WARNING},
 	{"running", ACTIVE}, {"queued", ACTIVE}, {"failed", BAD}, {"partial", BAD},
 	{"cancelled", QUIET}, {"fenced", WARNING}, {"skipped", QUIET}, {"nothing_due", QUIET},
 	{"pending", ACTIVE}, {"loaded", FINE}, {"empty", FINE}, {"unrecoverable", BAD},

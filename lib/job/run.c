@@ -54,9 +54,14 @@ void etl_run_free(struct etl_run *run)
 {
 	if (!run)
 		return;
-	for (size_t i = 0; i < run->n_strands; i++)
+	for (size_t i = 0; i < run->n_strands; i++) {
 		etl_strand_fini(&run->strands[i]);
+		etl_tally_fini(&run->strands[i].rejects);
+		etl_tally_fini(&run->strands[i].warned);
+	}
 	free(run->strands);
+	etl_tally_fini(&run->rejects);
+	etl_tally_fini(&run->warned);
 	etl_trigger_fini(&run->trigger);
 	free(run);
 }
@@ -185,19 +190,17 @@ int etl_run_renew(struct etl_run *run, struct etl_error *err)
 
 static void add_up(struct etl_run *run, const struct etl_strand *strand)
 {
-	run->counts.in += strand->counts.in;
-	run->counts.rejected += strand->counts.rejected;
-	run->counts.out += strand->counts.out;
-	run->counts.inserted += strand->counts.inserted;
-	run->counts.updated += strand->counts.updated;
-	run->counts.unchanged += strand->counts.unchanged;
+	etl_counts_add(&run->counts, &strand->counts);
 	run->windows_loaded += strand->windows_loaded;
 	run->windows_empty += strand->windows_empty;
 	run->windows_failed += strand->windows_failed;
 	run->windows_held += strand->windows_held;
 	run->windows_blocked += strand->windows_blocked;
 	run->windows_lost += strand->windows_lost;
+	run->windows_discarded += strand->windows_discarded;
 	run->windows_changed += strand->windows_changed;
+	etl_tally_merge(&run->rejects, &strand->rejects);
+	etl_tally_merge(&run->warned, &strand->warned);
 	run->warnings += strand->warnings;
 	run->checks_failed |= strand->checks_failed;
 }
@@ -259,7 +262,10 @@ static void fill_partition(const struct etl_strand *strand, struct etl_run_parti
 		.windows_loaded = strand->windows_loaded,
 		.windows_empty = strand->windows_empty,
 		.windows_failed = strand->windows_failed,
+		.windows_held = strand->windows_held,
 		.windows_lost = strand->windows_lost,
+		.windows_discarded = strand->windows_discarded,
+		.warnings = strand->warnings,
 		.counts = strand->counts,
 		.reason = strand->error.kind != ETL_OK ? strand->error.message : strand->reason,
 		.error_kind = strand->error.kind ? etl_error_kind_name(strand->error.kind) : "",
@@ -291,8 +297,12 @@ static void fill_record(const struct etl_run *run, struct etl_run_record *out)
 		.windows_loaded = run->windows_loaded,
 		.windows_empty = run->windows_empty,
 		.windows_failed = run->windows_failed,
+		.windows_held = run->windows_held,
 		.windows_lost = run->windows_lost,
+		.windows_discarded = run->windows_discarded,
 		.warnings = run->warnings,
+		.rejects = &run->rejects,
+		.warned = &run->warned,
 		.n_steps = ETL_STEP_MAX,
 	};
 	if (run->trigger.skip.last.ms) {

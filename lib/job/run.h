@@ -73,7 +73,9 @@ struct etl_run {
 	struct etl_counts counts; /* sums over the strands, set by etl_run_finish */
 	uint64_t windows_loaded, windows_empty, windows_failed, windows_held, windows_blocked;
 	uint64_t windows_lost; /* given up: older than the source keeps */
+	uint64_t windows_discarded; /* read, and thrown away by a load that keeps nothing */
 	uint64_t windows_changed, warnings;
+	struct etl_tally rejects, warned; /* by rule; owned */
 	bool checks_failed;
 };
 
@@ -190,6 +192,8 @@ struct etl_strand {
 	uint64_t windows_due, windows_loaded, windows_empty, windows_failed, windows_held;
 	uint64_t windows_blocked, windows_changed, warnings, requests, bytes;
 	uint64_t windows_lost;	/* given up in this run: older than the source keeps */
+	uint64_t windows_discarded; /* read, and thrown away by a load that keeps nothing */
+	struct etl_tally rejects, warned; /* by rule; owned */
 	struct etl_window lost; /* from the first to the last of them */
 	bool checks_failed;
 	etl_wall watermark; /* after the last commit; ms == 0 = not known */

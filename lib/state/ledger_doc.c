@@ -58,41 +58,6 @@ bool etl_change_kind_parse(const char *word, enum etl_change_kind *out)
 	return false;
 }
 
-void etl_counts_append(bson_t *out, const char *field, const struct etl_counts *counts)
-{
-	bson_t sub;
-
-	bson_append_document_begin(out, field, -1, &sub);
-	BSON_APPEND_INT64(&sub, "in", (int64_t)counts->in);
-	BSON_APPEND_INT64(&sub, "rejected", (int64_t)counts->rejected);
-	BSON_APPEND_INT64(&sub, "out", (int64_t)counts->out);
-	BSON_APPEND_INT64(&sub, "inserted", (int64_t)counts->inserted);
-	BSON_APPEND_INT64(&sub, "updated", (int64_t)counts->updated);
-	BSON_APPEND_INT64(&sub, "unchanged", (int64_t)counts->unchanged);
-	bson_append_document_end(out, &sub);
-}
-
-void etl_counts_read(const bson_t *doc, const char *field, struct etl_counts *out)
-{
-	const struct {
-		const char *name;
-		uint64_t *value;
-	} rows[] = {
-		{"in", &out->in},		{"rejected", &out->rejected},
-		{"out", &out->out},		{"inserted", &out->inserted},
-		{"updated", &out->updated},	{"unchanged", &out->unchanged},
-	};
-	bson_iter_t it, sub;
-
-	*out = (struct etl_counts){0};
-	if (!bson_iter_init_find(&it, doc, field) || !bson_iter_recurse(&it, &sub))
-		return;
-	while (bson_iter_next(&sub))
-		for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-			if (etl_streq(bson_iter_key(&sub), rows[i].name))
-				*rows[i].value = (uint64_t)bson_iter_as_int64(&sub);
-}
-
 void etl_ledger_append_id(bson_t *doc, const char *job, const char *partition,
 	const etl_wall *start)
 {
@@ -119,7 +84,7 @@ void etl_ledger_to_bson(const char *job, const char *partition,
 	BSON_APPEND_UTF8(out, "run_id", entry->run_id);
 	BSON_APPEND_INT64(out, "attempt", entry->attempt);
 	BSON_APPEND_INT64(out, "fence", entry->fence);
-	etl_counts_append(out, "counts", &entry->counts);
+	etl_counts_append_some(out, "counts", &entry->counts);
 	BSON_APPEND_UTF8(out, "hash", entry->hash);
 	BSON_APPEND_UTF8(out, "reason", entry->reason);
 	BSON_APPEND_UTF8(out, "dirty_token", entry->dirty_token);

@@ -20,8 +20,4 @@ void etl_ledger_to_bson(const char *job, const char *partition,
 /* What is missing stays zero; an unknown state is ETL_DATA. */
 int etl_ledger_from_bson(const bson_t *doc, struct etl_ledger_entry *out, struct etl_error *err);
 
-/* {in, rejected, out, inserted, updated, unchanged} under `field`. */
-void etl_counts_append(bson_t *out, const char *field, const struct etl_counts *counts);
-void etl_counts_read(const bson_t *doc, const char *field, struct etl_counts *out);
-
 #endif

@@ -13,18 +13,20 @@ static void append_text(bson_t *out, const char *field, const char *text)
 	bson_append_utf8(out, field, -1, text ? text : "", -1);
 }
 
-static void append_windows(bson_t *out, uint64_t loaded, uint64_t empty, uint64_t failed,
-	uint64_t lost)
-{
-	bson_t sub;
-
-	BSON_APPEND_DOCUMENT_BEGIN(out, "windows", &sub);
-	BSON_APPEND_INT64(&sub, "loaded", (int64_t)loaded);
-	BSON_APPEND_INT64(&sub, "empty", (int64_t)empty);
-	BSON_APPEND_INT64(&sub, "failed", (int64_t)failed);
-	BSON_APPEND_INT64(&sub, "unrecoverable", (int64_t)lost);
-	bson_append_document_end(out, &sub);
-}
+/* Both a run and a partition have these members. */
+#define APPEND_WINDOWS(out, of)                                                                 \
+	do {                                                                                    \
+		bson_t sub_;                                                                    \
+                                                                                                \
+		BSON_APPEND_DOCUMENT_BEGIN(out, "windows", &sub_);                              \
+		BSON_APPEND_INT64(&sub_, "loaded", (int64_t)(of)->windows_loaded);              \
+		BSON_APPEND_INT64(&sub_, "empty", (int64_t)(of)->windows_empty);                \
+		BSON_APPEND_INT64(&sub_, "failed", (int64_t)(of)->windows_failed);              \
+		BSON_APPEND_INT64(&sub_, "held", (int64_t)(of)->windows_held);                  \
+		BSON_APPEND_INT64(&sub_, "discarded", (int64_t)(of)->windows_discarded);        \
+		BSON_APPEND_INT64(&sub_, "unrecoverable", (int64_t)(of)->windows_lost);         \
+		bson_append_document_end(out, &sub_);                                           \
+	} while (0)
 
 static void append_steps(bson_t *out, const struct etl_run_record *run)
 {
@@ -47,9 +49,9 @@ static void append_partition(bson_t *one, const struct etl_run_partition *p)
 {
 	append_text(one, "partition", p->partition);
 	append_text(one, "state", p->state);
-	append_windows(one, p->windows_loaded, p->windows_empty, p->windows_failed,
-		p->windows_lost);
+	APPEND_WINDOWS(one, p);
 	etl_counts_append(one, "counts", &p->counts);
+	BSON_APPEND_INT64(one, "warnings", (int64_t)p->warnings);
 	append_text(one, "reason", p->reason);
 	append_text(one, "error_kind", p->error_kind);
 	append_text(one, "error_code", p->error_code);
@@ -129,9 +131,12 @@ void etl_run_record_to_bson(const struct etl_run_record *run, bson_t *out)
 	append_passed_over(out, run);
 	append_asked(out, &run->window);
 	etl_counts_append(out, "counts", &run->counts);
-	append_windows(out, run->windows_loaded, run->windows_empty, run->windows_failed,
-		run->windows_lost);
+	APPEND_WINDOWS(out, run);
 	BSON_APPEND_INT64(out, "warnings", (int64_t)run->warnings);
+	if (run->warned)
+		etl_tally_append(out, "warned", run->warned);
+	if (run->rejects)
+		etl_tally_append(out, "rejects", run->rejects);
 	append_steps(out, run);
 	append_partitions(out, run);
 }

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/uuid.h"
 #include "record/batch.h"
+#include "state/counts.h"
 #include "time/window.h"
 
 struct etl_txn;
@@ -43,13 +44,6 @@ static inline bool etl_window_is_closed(enum etl_window_state s)
 	return s == ETL_WINDOW_LOADED || s == ETL_WINDOW_EMPTY || s == ETL_WINDOW_SKIPPED ||
 		s == ETL_WINDOW_UNRECOVERABLE;
 }
-
-struct etl_counts {
-	uint64_t in;	   /* records decoded for this window */
-	uint64_t rejected; /* of those, dead letters */
-	uint64_t out;	   /* records offered to the sink (after transforms) */
-	uint64_t inserted, updated, unchanged;
-};
 
 #define ETL_REASON_MAX 512
 
@@ -205,7 +199,9 @@ struct etl_run_step {
 struct etl_run_partition {
 	const char *partition;
 	const char *state; /* ok failed blocked cancelled nothing_due */
-	uint64_t windows_loaded, windows_empty, windows_failed, windows_lost;
+	uint64_t windows_loaded, windows_empty, windows_failed, windows_held, windows_lost;
+	uint64_t windows_discarded; /* read, and thrown away by a load that keeps nothing */
+	uint64_t warnings;
 	struct etl_counts counts;
 	const char *reason; /* "" if ok */
 	const char *error_kind, *error_code;
@@ -231,7 +227,10 @@ struct etl_run_record {
 	} passed_over;
 	struct etl_window window;      /* asked for by an operator; start == end: whatever is due */
 	struct etl_counts counts;
-	uint64_t windows_loaded, windows_empty, windows_failed, windows_lost, warnings;
+	uint64_t windows_loaded, windows_empty, windows_failed, windows_held, windows_lost;
+	uint64_t windows_discarded; /* read, and thrown away by a load that keeps nothing */
+	uint64_t warnings;
+	const struct etl_tally *rejects, *warned; /* by rule; lent; NULL = none */
 	struct etl_run_step steps[ETL_RUN_STEPS_MAX];
 	size_t n_steps;
 	struct etl_run_partition *partitions;

@@ -136,7 +136,7 @@ static bson_t *mark_fields(const struct etl_ledger_entry *e)
 
 	BSON_APPEND_DATE_TIME(doc, "end", e->window.end.ms);
 	BSON_APPEND_UTF8(doc, "state", etl_window_state_word(e->state));
-	etl_counts_append(doc, "counts", &e->counts);
+	etl_counts_append_some(doc, "counts", &e->counts);
 	if (e->fetched.ms)
 		BSON_APPEND_DATE_TIME(doc, "fetched_at", e->fetched.ms);
 	return doc;

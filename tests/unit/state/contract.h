@@ -35,6 +35,11 @@ static inline etl_wall recent(int n)
 static struct etl_state *store;
 static void expire_lease(const char *job); /* makes the lease run out, without waiting */
 
+/* Every count is kept, and none is taken for another. */
+static const struct etl_counts full_counts = {.seen = 14, .outside = 3, .unplaced = 1, .in = 10,
+	.filtered = 21, .merged = 22, .made = 23, .rejected = 1, .out = 9, .inserted = 5,
+	.updated = 3, .unchanged = 1, .overwritten = 24, .stale = 25, .refused = 26, .withheld = 27};
+
 static struct etl_ledger_entry entry(int hour, enum etl_window_state state)
 {
 	struct etl_ledger_entry e = {
@@ -42,8 +47,7 @@ static struct etl_ledger_entry entry(int hour, enum etl_window_state state)
 		.state = state,
 		.run_id = RUN_A,
 		.attempt = 1,
-		.counts = {.in = 10, .rejected = 1, .out = 9, .inserted = 5, .updated = 3,
-			.unchanged = 1},
+		.counts = full_counts,
 		.hash = "0123456789abcdef0123456789abcdef",
 		.fetched = H(hour + 2),
 		.updated = H(hour + 2),
@@ -326,6 +330,7 @@ static void commit_writes_ledger_and_watermark(void **state)
 	assert_int_equal(c.items[0].counts.in, 10);
 	assert_int_equal(c.items[0].counts.rejected, 1);
 	assert_int_equal(c.items[0].counts.updated, 3);
+	assert_memory_equal(&c.items[0].counts, &full_counts, sizeof full_counts);
 	assert_int_equal(c.items[0].fence, 3);
 	assert_int_equal(c.items[0].fetched.ms, H(2).ms);
 	assert_string_equal(c.items[0].hash, e[0].hash);
