@@ -170,7 +170,8 @@ static void report_rejects(const struct etl_run *run, const struct fields *f)
 		const struct etl_tally_row *row = &run->rejects.rows[i];
 
 		etl_buf_printf(&words, "%s%llu by %s/%s%s%s", i ? ", " : ": ",
-			(unsigned long long)row->n, row->step, row->rule, *row->field ? " " : "", row->field);
+			(unsigned long long)row->n, row->step, row->rule, *row->field ? " " : "",
+			row->field);
 	}
 	if (run->rejects.n > RULES_TOLD)
 		etl_buf_str(&words, " ...");
@@ -218,7 +219,8 @@ static void say_records(const struct etl_run *run, struct etl_buf *out)
 		uint64_t n = etl_counts_get(&run->counts, &row);
 
 		if (n || told[i].always)
-			etl_buf_printf(out, "%s%llu %s", i ? ", " : "; ", (unsigned long long)n, told[i].word);
+			etl_buf_printf(out, "%s%llu %s", i ? ", " : "; ", (unsigned long long)n,
+				told[i].word);
 	}
 	if (run->warnings)
 		etl_buf_printf(out, "; %llu warnings", (unsigned long long)run->warnings);
