@@ -6,11 +6,19 @@ A mutant is one exact text in one file that is replaced by another. A text that 
 exactly once fails: the list is stale. Only the changed file is compiled; it is linked before
 the libraries, so that it takes the place of the right one.
 
-Usage: mutants.py --build DIR --link "CC FLAGS" --libs "-l..." [NAME...]     (make mutants)
+The history that killed a mutant is remembered (mutants.seeds) and played first; the hunt through
+new ones begins only if the mutant survives it, as it may when dice have come to be thrown in
+another order. `make mutants REMEMBER=1` writes what the hunts have found.
+
+Usage: mutants.py --build DIR --link "CC FLAGS" --libs "-l..." [--remember] [NAME...]   (make mutants)
+NAME: only mutants whose name holds it.
 """
 import argparse
+import concurrent.futures
 import os
+import pathlib
 import re
+import resource
 import shlex
 import subprocess
 import sys
@@ -18,6 +26,11 @@ import time
 
 HISTORIES = 3000  # at most, for one mutant
 SEED = 1
+WORKERS = 2
+# A mutant may turn for ever. Its own seconds are counted, not those of a busy machine.
+CPU_SECONDS = 600
+WALL_SECONDS = 7200
+SEEDS = pathlib.Path(__file__).with_name("mutants.seeds")
 
 MUTANTS = [
     # the claim of a slot, and the store
@@ -182,48 +195,76 @@ def make(options, folder, source):
     return program
 
 
-def hunt(program):
-    """(law, the history that broke it), or None. Histories that are known (seeds.h) come first."""
+def play(program, *arguments):
+    """(law, the history that broke it), or None."""
     environment = {**os.environ, "ETLD_SIM_SEED": str(SEED), "ETLD_SIM_HISTORIES": str(HISTORIES)}
+    environment.pop("ETLD_SIM_SECONDS", None)
     try:
-        done = subprocess.run([program], capture_output=True, text=True, check=False, timeout=400,
-                              env=environment)
+        done = subprocess.run(
+            [program, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=WALL_SECONDS,
+            env=environment, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS)))
     except subprocess.TimeoutExpired:
         return None  # the laws have to find it, not the clock
     law = re.search(r'the law "([^"]*)" is broken', done.stdout)
     again = re.search(r"play it again: sim_scheduler (\d+)", done.stdout)
-    if law and again:
-        return law.group(1), int(again.group(1))
-    return None if done.returncode == 0 else (f"status {done.returncode}", HISTORIES)
+    return (law.group(1), int(again.group(1))) if law and again else None
 
 
-def try_one(options, name, path, old, new):
-    folder = os.path.join(options.build, "mutants")
+def hunt(program, remembered):
+    """Histories that are known (seeds.h) come before new ones."""
+    return (play(program, remembered) if remembered else None) or play(program)
+
+
+def try_one(options, remembered, number, name, path, old, new):
+    """The seed that killed it, or 0."""
+    folder = os.path.join(options.build, "mutants", str(number))
     os.makedirs(folder, exist_ok=True)
     try:
-        found = hunt(make(options, folder, plant(folder, path, old, new)))
+        found = hunt(make(options, folder, plant(folder, path, old, new)), remembered)
     except Stale as stale:
         print(f"not ok - {name}: {stale}", flush=True)
-        return False
+        return 0
     if not found:
-        print(f"not ok - {name} ({path}): not found in {HISTORIES} histories, or not in time", flush=True)
-        return False
-    print(f"ok - {name} ({path}): seed {found[1]}, \"{found[0]}\"", flush=True)
-    return True
+        print(f"not ok - {name} ({path}): not found in {HISTORIES} histories", flush=True)
+        return 0
+    how = "as remembered" if found[1] == remembered else "after a hunt"
+    print(f"ok - {name} ({path}): seed {found[1]}, {how}, \"{found[0]}\"", flush=True)
+    return found[1]
+
+
+def read_seeds():
+    lines = SEEDS.read_text(encoding="utf-8").splitlines() if SEEDS.exists() else []
+    return {name: int(seed) for seed, name in (line.split(" ", 1) for line in lines if line[:1].isdigit())}
+
+
+def write_seeds(seeds):
+    known = [m[0] for m in MUTANTS if m[0] in seeds]
+    SEEDS.write_text("# The history that killed each mutant (mutants.py): make mutants REMEMBER=1\n" +
+                     "".join(f"{seeds[name]} {name}\n" for name in known), encoding="utf-8")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for option in ("build", "link", "libs"):
         parser.add_argument("--" + option, required=True)
+    parser.add_argument("--remember", action="store_true")
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
-    wanted = [m for m in MUTANTS if not options.names or m[0] in options.names]
+    wanted = [m for m in MUTANTS if not options.names or any(name in m[0] for name in options.names)]
+    seeds = read_seeds()
     began = time.monotonic()
-    passed = sum(try_one(options, *mutant) for mutant in wanted)
+    with concurrent.futures.ThreadPoolExecutor(WORKERS) as threads:
+        found = list(threads.map(lambda numbered: try_one(options, seeds.get(numbered[1][0]), numbered[0], *numbered[1]),
+                                 enumerate(wanted)))
+    hunted = {m[0]: seed for m, seed in zip(wanted, found) if seed and seed != seeds.get(m[0])}
+    if options.remember:
+        write_seeds({**seeds, **hunted})
+    elif hunted:
+        print(f"# {len(hunted)} were found by a hunt: make mutants REMEMBER=1 remembers their histories")
+    passed = sum(bool(seed) for seed in found)
     print(f"# {time.monotonic() - began:.0f} s")
     print(f"mutants: {passed} passed, {len(wanted) - passed} failed")
-    return 0 if wanted and passed == len(wanted) else 1
+    return 1 if passed < len(wanted) or not (wanted or options.names) else 0
 
 
 if __name__ == "__main__":
