@@ -38,10 +38,10 @@ static bool find_key_field(const struct etl_record *record, const char *name,
 static bool name_is_allowed(const struct etl_element *e, struct etl_arena *arena,
 	struct etl_sink_item *out)
 {
-	if (e->key_len > 0 && e->key[0] != '$')
+	if (e->key_len == 0 || e->key[0] != '$')
 		return true;
 	refuse(out, "name", etl_arena_memdup0(arena, e->key, e->key_len),
-		"a field name that is empty or begins with '$'");
+		"a field name that begins with '$'");
 	return false;
 }
 

@@ -42,4 +42,8 @@ int etl_sink_plan_compare(struct etl_sink_plan *plan, mongoc_collection_t *c,
 int etl_sink_plan_write(struct etl_sink_plan *plan, mongoc_collection_t *c,
 	const bson_t *session, struct etl_sink_item **refused, struct etl_error *err);
 
+/* When a server has refused a whole command and not one document of it: the next item whose
+ * BSON it cannot read, now refused; NULL if there is none. */
+struct etl_sink_item *etl_sink_plan_malformed(struct etl_sink_plan *plan);
+
 #endif

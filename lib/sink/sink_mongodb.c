@@ -148,17 +148,6 @@ static void item_identity(struct etl_sink_plan *plan, const struct etl_sink_item
 	out->digest = etl_hash64(item->doc, item->len, 0);
 }
 
-static void remember(struct sink *s, struct etl_sink_plan *plan, const struct etl_sink_item *item)
-{
-	struct etl_sink_refusal r = {.rule = item->rule};
-
-	item_identity(plan, item, &r);
-	r.key = etl_memdup0(r.key, r.key_len);
-	r.message = etl_strdup(item->message);
-	ETL_GROW(s->refusals, s->n_refusals, s->refusals_cap);
-	s->refusals[s->n_refusals++] = r;
-}
-
 static const struct etl_sink_refusal *find_refusal(const struct sink *s,
 	const struct etl_sink_refusal *id)
 {
@@ -170,6 +159,19 @@ static const struct etl_sink_refusal *find_refusal(const struct sink *s,
 			return r;
 	}
 	return NULL;
+}
+
+static void remember(struct sink *s, struct etl_sink_plan *plan, const struct etl_sink_item *item)
+{
+	struct etl_sink_refusal r = {.rule = item->rule};
+
+	item_identity(plan, item, &r);
+	if (find_refusal(s, &r))
+		return;
+	r.key = etl_memdup0(r.key, r.key_len);
+	r.message = etl_strdup(item->message);
+	ETL_GROW(s->refusals, s->n_refusals, s->refusals_cap);
+	s->refusals[s->n_refusals++] = r;
 }
 
 static void apply_refusals(const struct sink *s, struct etl_sink_plan *plan)
@@ -194,6 +196,24 @@ static void apply_refusals(const struct sink *s, struct etl_sink_plan *plan)
 
 /* ---- writing ---------------------------------------------------------------------------- */
 
+/* A command that was refused as a whole: by what in it that the server cannot read, if that
+ * is the reason. All of it is found at once. */
+static struct etl_sink_item *find_malformed(struct sink *s, struct etl_sink_plan *plan,
+	const struct etl_error *err)
+{
+	struct etl_sink_item *item, *first = NULL;
+
+	if (err->kind != ETL_PERMANENT && err->kind != ETL_DATA)
+		return NULL;
+	while ((item = etl_sink_plan_malformed(plan))) {
+		if (!first)
+			first = item;
+		if (s->txn && s->n_refusals < REFUSALS_MAX)
+			remember(s, plan, item);
+	}
+	return first;
+}
+
 static int attempt(struct sink *s, struct etl_sink_plan *plan, mongoc_client_t *client,
 	const bson_t *session, struct etl_sink_item **refused, struct etl_error *err)
 {
@@ -206,6 +226,8 @@ static int attempt(struct sink *s, struct etl_sink_plan *plan, mongoc_client_t *
 		rc = etl_fault("sink.compared", err);
 	if (rc == 0)
 		rc = etl_sink_plan_write(plan, c, session, refused, err);
+	if (rc < 0 && !*refused)
+		*refused = find_malformed(s, plan, err);
 	mongoc_collection_destroy(c);
 	return rc;
 }
@@ -271,6 +293,11 @@ static int write_alone(struct sink *s, struct etl_sink_plan *plan, struct etl_er
 		return etl_error_set(err, ETL_TRANSIENT, "mongodb.pool",
 			"no client became free in time");
 	rc = attempt(s, plan, client, NULL, &refused, err);
+	if (rc < 0 && refused) { /* once more, without what the server cannot read */
+		etl_error_clear(err);
+		forget_verdicts(plan);
+		rc = attempt(s, plan, client, NULL, &refused, err);
+	}
 	etl_mongo_push(s->mongo, client);
 	return rc;
 }

@@ -63,6 +63,11 @@ void etl_state_pipeline(bson_t *out, const char *stage, const bson_t *body);
 int etl_state_upsert(struct etl_place *place, const bson_t *query, const bson_t *pipeline,
 	bson_t *after, struct etl_error *err);
 
+/* Options of a bulk's update that may insert; to be destroyed. Its document is one that we made,
+ * so the driver need not look at each name and text of it (a quarter of a first load's
+ * instructions). */
+bson_t *etl_state_upserts(void);
+
 /* One update command on one document. `matched` counts an upsert as a match. */
 int etl_state_update_one(mongoc_collection_t *c, const bson_t *query, const bson_t *update,
 	const bson_t *opts, bool *matched, struct etl_error *err);

@@ -91,20 +91,30 @@ int etl_state_upsert(struct etl_place *place, const bson_t *query, const bson_t 
 	return rc;
 }
 
+bson_t *etl_state_upserts(void)
+{
+	return BCON_NEW("upsert", BCON_BOOL(true), "validate", BCON_BOOL(false));
+}
+
 int etl_state_update_one(mongoc_collection_t *c, const bson_t *query, const bson_t *update,
 	const bson_t *opts, bool *matched, struct etl_error *err)
 {
+	bson_t trusting = BSON_INITIALIZER;
 	bson_error_t error;
 	bson_t reply;
 	int rc = 0;
 
-	if (mongoc_collection_update_one(c, query, update, opts, &reply, &error))
+	if (opts)
+		bson_concat(&trusting, opts);
+	BSON_APPEND_BOOL(&trusting, "validate", false); /* all of it is ours */
+	if (mongoc_collection_update_one(c, query, update, &trusting, &reply, &error))
 		*matched = etl_bson_int(&reply, "matchedCount", 0) > 0 ||
 			bson_has_field(&reply, "upsertedId") ||
 			etl_bson_int(&reply, "upsertedCount", 0) > 0;
 	else
 		rc = etl_mongo_error(err, &error, &reply);
 	bson_destroy(&reply);
+	bson_destroy(&trusting);
 	return rc;
 }
 

@@ -124,7 +124,7 @@ static void skip_pipeline(const struct effort *e, const struct etl_window *windo
 static int add_skip(struct effort *e, mongoc_bulk_operation_t *bulk,
 	const struct etl_window *window, struct etl_error *err)
 {
-	bson_t *opts = BCON_NEW("upsert", BCON_BOOL(true));
+	bson_t *opts = etl_state_upserts();
 	bson_t query = BSON_INITIALIZER;
 	bson_error_t error;
 	bson_t pipeline;

@@ -105,7 +105,7 @@ static void entry_pipeline(struct effort *e, const struct etl_ledger_entry *entr
 static int add_entry(struct effort *e, mongoc_bulk_operation_t *bulk,
 	const struct etl_ledger_entry *given, struct etl_error *err)
 {
-	bson_t *opts = BCON_NEW("upsert", BCON_BOOL(true));
+	bson_t *opts = etl_state_upserts();
 	struct etl_ledger_entry entry = *given;
 	bson_t query = BSON_INITIALIZER;
 	bson_t pipeline, sub;
@@ -173,7 +173,7 @@ static int add_mark(struct effort *e, mongoc_bulk_operation_t *bulk,
 	const struct etl_dirty_mark *mark, const char *reason, struct etl_error *err)
 {
 	struct etl_ledger_entry pending = {.window = mark->window, .updated = e->now};
-	bson_t *opts = BCON_NEW("upsert", BCON_BOOL(true));
+	bson_t *opts = etl_state_upserts();
 	bson_t query = BSON_INITIALIZER, update = BSON_INITIALIZER, fresh = BSON_INITIALIZER;
 	bson_error_t error;
 	bson_t sub;

@@ -13,7 +13,7 @@ static int add_letter(mongoc_bulk_operation_t *bulk, const struct etl_dead_lette
 	const struct etl_reject *reject, struct etl_error *err)
 {
 	bson_t query = BSON_INITIALIZER, update = BSON_INITIALIZER;
-	bson_t *opts = BCON_NEW("upsert", BCON_BOOL(true));
+	bson_t *opts = etl_state_upserts();
 	char id[ETL_HASH_TEXT_BYTES];
 	bson_error_t error;
 	bson_t sub;

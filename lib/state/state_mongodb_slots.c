@@ -17,7 +17,7 @@ static int add_note(mongoc_bulk_operation_t *bulk, const struct etl_slot_note *n
 	struct etl_error *err)
 {
 	bson_t *query = BCON_NEW("_id", BCON_UTF8(note->job));
-	bson_t *opts = BCON_NEW("upsert", BCON_BOOL(true));
+	bson_t *opts = etl_state_upserts();
 	bson_t update = BSON_INITIALIZER;
 	bson_error_t error;
 	bool ok;

@@ -136,7 +136,6 @@ static void bad_documents_are_refused(void **state)
 		{BCON_NEW("id", BCON_NULL), "key"},
 		{BCON_NEW("id", "[", BCON_INT32(1), "]"), "key"},
 		{BCON_NEW("id", "x", "$set", BCON_INT32(1)), "name"},
-		{BCON_NEW("id", "x", "", BCON_INT32(1)), "name"},
 	};
 	struct etl_buf key;
 
@@ -371,6 +370,52 @@ static void documents_that_an_index_refuses_are_rejects(void **state)
 	assert_int_equal(stored_int("uniques", "c", "serial"), -1);
 }
 
+static bson_t *with_bytes(const char *id, const char *name, const char *text)
+{
+	bson_t *doc = bson_new();
+
+	bson_append_utf8(doc, "id", -1, id, -1);
+	bson_append_utf8(doc, name, -1, text, -1);
+	return doc;
+}
+
+/* MongoDB holds text that is not UTF-8 (older servers and other drivers wrote it); a server
+ * that cannot read it refuses the whole command. It costs the records that hold it, no other:
+ * not in a text, not in a name, not in the key. */
+static void what_a_server_cannot_read_is_a_reject(void **state)
+{
+	struct etl_sink_mongodb_options o = options("unreadable");
+	bson_t *docs[] = {with_bytes("good", "t", "fine"), with_bytes("bad text", "t", "a\xff"),
+		with_bytes("bad name", "t\xff", "a"), with_bytes("bad \xff key", "t", "a"),
+		with_bytes("last", "t", "fine too")};
+	struct loaded got;
+
+	(void)state;
+	got = load(&o, 5, docs);
+	assert_int_equal(got.r.inserted + got.r.rejected, 5); /* a lenient server stores them */
+	assert_int_equal(got.n_rejects, got.r.rejected);
+	assert_true(got.r.inserted >= 2);
+	assert_true(got.changed[0] & 1 << 0);
+	assert_true(got.changed[0] & 1 << 4 || got.n_rejects);
+	if (got.n_rejects)
+		assert_string_equal(got.rule, "utf8");
+}
+
+/* A name may be empty, at the top and below; what looks like an operator below is a name. */
+static void odd_names_are_stored(void **state)
+{
+	struct etl_sink_mongodb_options o = options("odd");
+	bson_t *docs[] = {BCON_NEW("id", "a", "", BCON_INT32(1)),
+		BCON_NEW("id", "b", "deep", "{", "", BCON_INT32(2), "}"),
+		BCON_NEW("id", "c", "a.b", "{", "c.d", BCON_INT32(3), "}")};
+	struct loaded got;
+
+	(void)state;
+	got = load(&o, 3, docs);
+	assert_int_equal(got.r.inserted, 3);
+	assert_int_equal(got.n_rejects, 0);
+}
+
 static void an_index_that_does_not_fit_is_named(void **state)
 {
 	struct etl_sink_index index = {.fields = {.n = 1, .items = serial_field}, .name = "s"};
@@ -434,6 +479,8 @@ int main(void)
 		cmocka_unit_test(insert_leaves_what_is_there),
 		cmocka_unit_test(older_versions_do_not_replace_newer_ones),
 		cmocka_unit_test(documents_that_an_index_refuses_are_rejects),
+		cmocka_unit_test(what_a_server_cannot_read_is_a_reject),
+		cmocka_unit_test(odd_names_are_stored),
 		cmocka_unit_test(an_index_that_does_not_fit_is_named),
 	};
 	const char *uri = getenv("ETLD_TEST_MONGODB_URI");
