@@ -229,8 +229,10 @@ static void note_missing(struct walk *walk, etl_wall until)
 		walk->at = etl_wall_add(walk->at, rules->size)) {
 		struct etl_window window = {walk->at, etl_wall_add(walk->at, rules->size)};
 
+		if (!in_range(walk->q, window))
+			continue;
 		walk->missing++;
-		if (in_range(walk->q, window) && is_wanted(walk->q, "pending", true))
+		if (is_wanted(walk->q, "pending", true))
 			add_window(walk, window, "pending", NULL);
 	}
 }
@@ -245,6 +247,8 @@ static int take_entry(void *ctx, const struct etl_ledger_entry *entry, struct et
 	/* A mark from upstream on a window that is not over yet: nobody owes it. */
 	if (entry->state == ETL_WINDOW_PENDING && entry->window.end.ms > walk->limit.ms)
 		return 0;
+	if (!in_range(walk->q, entry->window))
+		return 0;
 	if (!walk->q->job->window.none && entry->window.start.ms >= walk->at.ms) {
 		note_missing(walk, entry->window.start);
 		walk->at = entry->window.end;
@@ -255,7 +259,7 @@ static int take_entry(void *ctx, const struct etl_ledger_entry *entry, struct et
 	walk->held += entry->state == ETL_WINDOW_HELD;
 	walk->open += !closed;
 	walk->dirty += entry->dirty;
-	if (in_range(walk->q, entry->window) && is_wanted(walk->q, state, !closed || entry->dirty))
+	if (is_wanted(walk->q, state, !closed || entry->dirty))
 		add_window(walk, entry->window, state, entry);
 	return 0;
 }
@@ -275,12 +279,33 @@ static void add_summary(const struct walk *walk)
 	etl_json_add_int(item, "missing", (int64_t)walk->missing);
 }
 
+/* With --from or --to only that part of the ledger is read, counted and compared with the grid.
+ * A window that reaches into it begins at most its length before. */
+static void bound(struct walk *walk, struct etl_window *range)
+{
+	const struct etl_window_rules *rules = &walk->q->job->window;
+	int64_t longest = etl_dur_ms(rules->size);
+	struct etl_window last;
+
+	if (walk->has_mark && walk->mark.window_ms > longest)
+		longest = walk->mark.window_ms;
+	*range = walk->q->range;
+	walk->at = etl_window_at(rules, range->start).start;
+	last = etl_window_at(rules, (etl_wall){range->end.ms - 1});
+	if (range->end.ms > rules->start.ms && last.end.ms < walk->limit.ms)
+		walk->limit = last.end;
+	if (range->end.ms <= rules->start.ms)
+		walk->limit = rules->start; /* nothing is due there */
+	range->start.ms -= longest;
+}
+
 static int walk_partition(struct store_query *q, const struct etl_partition *partition)
 {
 	struct etl_state *state = q->query.etld->state;
 	const struct etl_window_rules *rules = &q->job->window;
-	struct etl_window everything = {{INT64_C(-62135596800000)}, {INT64_C(253402300799999)}};
+	struct etl_window range = {{INT64_C(-62135596800000)}, {INT64_C(253402300799999)}};
 	struct walk walk = {.q = q, .at = rules->start, .limit = {INT64_MAX}};
+	etl_wall due, until; /* windows that end by then are due; ... and asked for */
 	char shown[256];
 	int found;
 
@@ -293,11 +318,16 @@ static int walk_partition(struct store_query *q, const struct etl_partition *par
 	walk.has_mark = found == 1;
 	if (!rules->none)
 		walk.limit = etl_window_limit(rules, etl_now(q->query.etld->clock));
-	if (state->ops->ledger_scan(state, q->job->name, partition->name, &everything,
-		    ETL_LEDGER_ALL, take_entry, &walk, &q->query.error) < 0)
+	due = walk.limit;
+	if (!rules->none && q->range.end.ms)
+		bound(&walk, &range);
+	until = walk.limit;
+	walk.limit = due;
+	if (state->ops->ledger_scan(state, q->job->name, partition->name, &range,
+		    ETL_LEDGER_BEGUN, take_entry, &walk, &q->query.error) < 0)
 		return -1;
 	if (!rules->none)
-		note_missing(&walk, walk.limit);
+		note_missing(&walk, until);
 	add_summary(&walk);
 	return 0;
 }

@@ -29,6 +29,7 @@ struct etl_arena {
 	struct deferred *deferred;
 	size_t block_bytes;
 	size_t total_bytes;
+	size_t used_bytes;
 };
 
 struct etl_arena *etl_arena_new(size_t block_bytes)
@@ -87,6 +88,7 @@ void etl_arena_reset(struct etl_arena *arena)
 	free_blocks(arena->blocks);
 	arena->blocks = keep;
 	arena->total_bytes = 0;
+	arena->used_bytes = 0;
 	if (keep) {
 		keep->next = NULL;
 		keep->used = 0;
@@ -124,6 +126,7 @@ void *etl_arena_alloc(struct etl_arena *arena, size_t bytes)
 	}
 	void *p = (char *)block->data + block->used;
 	block->used += need;
+	arena->used_bytes += need;
 	return p;
 }
 
@@ -166,4 +169,9 @@ char *etl_arena_strf(struct etl_arena *arena, const char *fmt, ...)
 size_t etl_arena_bytes(const struct etl_arena *arena)
 {
 	return arena->total_bytes;
+}
+
+size_t etl_arena_used(const struct etl_arena *arena)
+{
+	return arena->used_bytes;
 }

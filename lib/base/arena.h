@@ -28,7 +28,10 @@ char *etl_arena_strf(struct etl_arena *arena, const char *fmt, ...)
  * the arena's contents use (a time zone). */
 void etl_arena_defer(struct etl_arena *arena, void (*fn)(void *p), void *p);
 
-/* Bytes held from the heap, for budgets. */
+/* Bytes held from the heap: whole blocks, used or not. */
 size_t etl_arena_bytes(const struct etl_arena *arena);
+
+/* Bytes given out since the last reset, for budgets: the rest of a block was never touched. */
+size_t etl_arena_used(const struct etl_arena *arena);
 
 #endif

@@ -43,7 +43,7 @@ static int look_open(struct look *look, struct etl_error *err)
 			.window_ms = etl_dur_ms(rules->size)};
 	range = etl_window_scan_range(rules, &look->mark, look->now);
 	return etl_ledger_part_read(&look->ledger, look->state, look->job->name, look->partition->name,
-		&range, err);
+		&range, NULL, err);
 }
 
 /* False when there is no further list. */

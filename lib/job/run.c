@@ -62,6 +62,7 @@ void etl_run_free(struct etl_run *run)
 	free(run->strands);
 	etl_tally_fini(&run->rejects);
 	etl_tally_fini(&run->warned);
+	etl_open_list_fini(&run->open);
 	etl_trigger_fini(&run->trigger);
 	free(run);
 }
@@ -170,7 +171,8 @@ static void make_strands(struct etl_run *run)
 
 int etl_run_begin(struct etl_run *run)
 {
-	if (record_passed_over(run) < 0 || take_lease(run) < 0 || prepare_sink(run) < 0) {
+	if (record_passed_over(run) < 0 || take_lease(run) < 0 || prepare_sink(run) < 0 ||
+		etl_open_list_read(&run->open, run->env->state, run->job->name, &run->error) < 0) {
 		if (run->state == ETL_RUN_RUNNING)
 			run->state = ETL_RUN_FAILED;
 		return -1;

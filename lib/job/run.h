@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 
 #include "job/job.h"
+#include "job/ledger_part.h"
 #include "job/sched.h"
 #include "job/steps.h"
 #include "state/state.h"
@@ -65,6 +66,7 @@ struct etl_run {
 	etl_mono began;
 	etl_dur took; /* set by etl_run_finish */
 
+	struct etl_open_list open; /* when it began; shared by the first plans of its strands */
 	struct etl_strand *strands; /* one for each partition of the run */
 	size_t n_strands;
 

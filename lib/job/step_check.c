@@ -117,7 +117,7 @@ static void stage(struct etl_strand_work *work)
 	}
 	ETL_GROW(work->staged, work->n_staged, work->staged_cap);
 	work->staged[work->n_staged++] = work->batch;
-	work->staged_bytes += etl_arena_bytes(work->batch->arena);
+	work->staged_bytes += etl_batch_held(work->batch);
 	work->batch = etl_batch_new();
 }
 

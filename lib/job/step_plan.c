@@ -122,6 +122,8 @@ enum etl_go etl_step_plan(struct etl_strand *strand, struct etl_error *err)
 	bool is_backfill = run->trigger.kind == ETL_TRIGGER_BACKFILL;
 	struct etl_asked asked = {run->trigger.asked, run->trigger.reprocess};
 	struct etl_window range;
+	/* Once: what this run itself leaves open is found by asking again. */
+	const struct etl_open_list *open = strand->work ? NULL : &run->open;
 	int holes;
 
 	if (!strand->work) {
@@ -141,7 +143,7 @@ enum etl_go etl_step_plan(struct etl_strand *strand, struct etl_error *err)
 		range.start = asked.range.start;
 	holes = etl_holes_look(strand, &range, err);
 	if (holes < 0 || etl_ledger_part_read(&work->ledger, state, job->name,
-				 strand->partition->name, &range, err) < 0)
+				 strand->partition->name, &range, open, err) < 0)
 		return ETL_GO_FAIL;
 	if (holes)
 		etl_holes_add(work, &job->window);

@@ -15,8 +15,9 @@
 #include "base/str.h"
 #include "record/encode_json.h"
 
-/* One block holds a full batch and is kept over a reset; pages never touched cost nothing. */
-enum { BLOCK_BYTES = ETL_BATCH_BYTES + 64 * 1024, MESSAGE_MAX = 400 };
+/* Batches wait in memory by the dozen, each full at 1,000 records, whatever their size: blocks
+ * are so small that what one reserves and what it holds stay near each other. */
+enum { BLOCK_BYTES = 256 * 1024, MESSAGE_MAX = 400 };
 
 struct etl_batch *etl_batch_new(void)
 {
@@ -47,6 +48,12 @@ void etl_batch_reset(struct etl_batch *batch)
 bool etl_batch_is_full(const struct etl_batch *batch)
 {
 	return batch->n >= ETL_BATCH_RECORDS || batch->bytes >= ETL_BATCH_BYTES;
+}
+
+size_t etl_batch_held(const struct etl_batch *batch)
+{
+	return etl_arena_used(batch->arena) + batch->cap * sizeof *batch->records +
+		batch->rejects_cap * sizeof *batch->rejects;
 }
 
 struct etl_record *etl_batch_add(struct etl_batch *batch, const uint8_t *bson, uint32_t len,

@@ -56,12 +56,15 @@ struct etl_batch {
 	size_t n_rejects, rejects_cap;
 };
 
-/* Takes about a mebibyte of address space at once, so that resets allocate nothing. Gives. */
+/* Gives. A reset keeps one block. */
 struct etl_batch *etl_batch_new(void);
 void etl_batch_free(struct etl_batch *batch); /* NULL is fine */
 void etl_batch_reset(struct etl_batch *batch); /* empty again, memory kept */
 
 bool etl_batch_is_full(const struct etl_batch *batch);
+
+/* Bytes in use, with the lists; what of a block was never touched costs nothing. */
+size_t etl_batch_held(const struct etl_batch *batch);
 
 /* Adds a record whose bytes are already in the batch's arena (not copied). */
 struct etl_record *etl_batch_add(struct etl_batch *batch, const uint8_t *bson, uint32_t len,

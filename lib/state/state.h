@@ -320,6 +320,7 @@ struct etl_backfill {
 
 enum etl_ledger_select {
 	ETL_LEDGER_ALL,	    /* every entry that overlaps the range */
+	ETL_LEDGER_BEGUN,   /* every entry that begins in the range: an index bounds it on both sides */
 	ETL_LEDGER_OPEN,    /* not closed, or dirty, anywhere in the range */
 	ETL_LEDGER_DIRTY,
 };
@@ -379,6 +380,13 @@ struct etl_state_ops {
 	/* Entries in order of their start. `partition` NULL = all partitions. */
 	int (*ledger_scan)(struct etl_state *s, const char *job, const char *partition,
 		const struct etl_window *range, enum etl_ledger_select select, etl_ledger_fn fn,
+		void *ctx, struct etl_error *err);
+
+	/* The entries of all partitions that are not closed, or dirty, in no order: what indexes
+	 * find without looking at the rest of the history. 1 = these are all, 0 = `max` of them
+	 * were given and there are more, -1. */
+	int (*ledger_open)(struct etl_state *s, const char *job, size_t max,
+		int (*fn)(void *ctx, const char *partition, const struct etl_ledger_entry *entry),
 		void *ctx, struct etl_error *err);
 
 	/* How many entries begin in the range. */

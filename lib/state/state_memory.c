@@ -112,6 +112,8 @@ static bool selected(const struct etl_ledger_entry *e, const struct etl_window *
 {
 	if (range && !overlaps(&e->window, range))
 		return false;
+	if (select == ETL_LEDGER_BEGUN)
+		return !range || e->window.start.ms >= range->start.ms;
 	if (select == ETL_LEDGER_DIRTY)
 		return e->dirty;
 	return select == ETL_LEDGER_ALL || e->dirty || !etl_window_is_closed(e->state);
@@ -181,6 +183,25 @@ static int ledger_scan(struct etl_state *s, const char *job, const char *partiti
 	for (size_t i = 0; i < found.n && rc == 0; i++)
 		rc = fn(ctx, &found.entries[i], err) < 0 ? -1 : 0;
 	free(found.entries);
+	return rc;
+}
+
+static int ledger_open(struct etl_state *s, const char *job, size_t max,
+	int (*fn)(void *ctx, const char *partition, const struct etl_ledger_entry *entry), void *ctx,
+	struct etl_error *err)
+{
+	struct memory *m = etl_memory_lock(s);
+	int rc = 1;
+
+	(void)err;
+	for (size_t i = 0; i < m->n_lanes && rc == 1; i++)
+		for (size_t k = 0; k < m->lanes[i].n && rc == 1; k++) {
+			if (!etl_streq(m->lanes[i].job, job) ||
+				!selected(&m->lanes[i].entries[k], NULL, ETL_LEDGER_OPEN))
+				continue;
+			rc = max-- == 0 ? 0 : fn(ctx, m->lanes[i].partition, &m->lanes[i].entries[k]) < 0 ? -1 : 1;
+		}
+	etl_memory_unlock(m, 0);
 	return rc;
 }
 
@@ -413,6 +434,7 @@ static const struct etl_state_ops memory_ops = {
 	.watermark_get = watermark_get,
 	.watermark_list = watermark_list,
 	.ledger_scan = ledger_scan,
+	.ledger_open = ledger_open,
 	.ledger_count = ledger_count,
 	.begin = begin,
 	.commit = commit,

@@ -224,6 +224,7 @@ static const struct etl_state_ops mongodb_ops = {
 	.watermark_get = etl_smdb_watermark_get,
 	.watermark_list = etl_smdb_watermark_list,
 	.ledger_scan = etl_smdb_ledger_scan,
+	.ledger_open = etl_smdb_ledger_open,
 	.ledger_count = etl_smdb_ledger_count,
 	.begin = etl_smdb_begin,
 	.commit = etl_smdb_commit,

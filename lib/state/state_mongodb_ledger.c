@@ -52,7 +52,12 @@ static void scan_query(bson_t *query, const char *job, const char *partition,
 	if (range) {
 		BSON_APPEND_DOCUMENT_BEGIN(query, "start", &sub);
 		BSON_APPEND_DATE_TIME(&sub, "$lt", range->end.ms);
+		if (select == ETL_LEDGER_BEGUN)
+			BSON_APPEND_DATE_TIME(&sub, "$gte", range->start.ms);
 		bson_append_document_end(query, &sub);
+	}
+	/* No index knows ends: this half of an overlap is looked up in each entry before it. */
+	if (range && select != ETL_LEDGER_BEGUN) {
 		BSON_APPEND_DOCUMENT_BEGIN(query, "end", &sub);
 		BSON_APPEND_DATE_TIME(&sub, "$gt", range->start.ms);
 		bson_append_document_end(query, &sub);
@@ -98,6 +103,68 @@ int etl_smdb_ledger_scan(struct etl_state *s, const char *job, const char *parti
 	bson_destroy(&query);
 	bson_destroy(opts);
 	return rc;
+}
+
+struct open_look {
+	int (*fn)(void *ctx, const char *partition, const struct etl_ledger_entry *entry);
+	void *ctx;
+	size_t left; /* so many more may be given */
+	bool more;
+};
+
+/* One find whose conditions are an index and nothing else. */
+static int look_for_open(struct open_look *look, mongoc_collection_t *windows, const bson_t *query,
+	bool dirty, struct etl_error *err)
+{
+	mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(windows, query, NULL, NULL);
+	struct etl_ledger_entry entry;
+	bson_error_t error;
+	bson_iter_t it;
+	const bson_t *doc;
+	int rc = 0;
+
+	while (rc == 0 && mongoc_cursor_next(cursor, &doc)) {
+		rc = etl_ledger_from_bson(doc, &entry, err);
+		if (rc < 0 || (dirty && !etl_window_is_closed(entry.state)))
+			continue; /* an open one was found already */
+		look->more |= look->left == 0;
+		if (look->more)
+			break;
+		look->left--;
+		if (bson_iter_init_find(&it, doc, "partition") && BSON_ITER_HOLDS_UTF8(&it))
+			rc = look->fn(look->ctx, bson_iter_utf8(&it, NULL), &entry);
+	}
+	if (rc == 0 && mongoc_cursor_error(cursor, &error))
+		rc = etl_mongo_error(err, &error, NULL);
+	mongoc_cursor_destroy(cursor);
+	return rc;
+}
+
+int etl_smdb_ledger_open(struct etl_state *s, const char *job, size_t max,
+	int (*fn)(void *ctx, const char *partition, const struct etl_ledger_entry *entry), void *ctx,
+	struct etl_error *err)
+{
+	bson_t *dirty = BCON_NEW("job", BCON_UTF8(job), "dirty", BCON_BOOL(true));
+	bson_t open = BSON_INITIALIZER, state, words;
+	struct open_look look = {fn, ctx, max, false};
+	struct etl_place place;
+	int rc = -1;
+
+	BSON_APPEND_UTF8(&open, "job", job);
+	BSON_APPEND_DOCUMENT_BEGIN(&open, "state", &state);
+	BSON_APPEND_ARRAY_BEGIN(&state, "$in", &words);
+	etl_state_append_words(&words, false);
+	bson_append_array_end(&state, &words);
+	bson_append_document_end(&open, &state);
+	if (etl_place_open(&place, s, "windows", err) == 0) {
+		rc = look_for_open(&look, place.collection, &open, false, err);
+		if (rc == 0 && !look.more)
+			rc = look_for_open(&look, place.collection, dirty, true, err);
+		etl_place_close(&place);
+	}
+	bson_destroy(&open);
+	bson_destroy(dirty);
+	return rc < 0 ? -1 : !look.more;
 }
 
 int etl_smdb_ledger_count(struct etl_state *s, const char *job, const char *partition,

@@ -170,6 +170,15 @@ static int store_watermark_list(struct etl_state *s,
 	return way_there("watermark_list", err) < 0 ? -1 : real_ops->watermark_list(s, fn, ctx, err);
 }
 
+static int store_ledger_open(struct etl_state *s, const char *job, size_t max,
+	int (*fn)(void *ctx, const char *partition, const struct etl_ledger_entry *entry), void *ctx,
+	struct etl_error *err)
+{
+	if (way_there("ledger_open", err) < 0)
+		return -1;
+	return real_ops->ledger_open(s, job, max, fn, ctx, err);
+}
+
 static int store_ledger_scan(struct etl_state *s, const char *job, const char *partition,
 	const struct etl_window *range, enum etl_ledger_select select, etl_ledger_fn fn, void *ctx,
 	struct etl_error *err)
@@ -354,6 +363,7 @@ static void store_open(void)
 	ops.watermark_claim = store_watermark_claim;
 	ops.watermark_list = store_watermark_list;
 	ops.ledger_scan = store_ledger_scan;
+	ops.ledger_open = store_ledger_open;
 	ops.begin = store_begin;
 	ops.commit = store_commit;
 	ops.abort = store_abort;

@@ -56,6 +56,22 @@ static void reset_keeps_one_block(void **state)
 	etl_arena_free(NULL);
 }
 
+static void what_is_in_use_is_counted_apart(void **state)
+{
+	struct etl_arena *arena = etl_arena_new(1024 * 1024);
+
+	(void)state;
+	for (int i = 0; i < 10; i++)
+		etl_arena_alloc(arena, 100); /* 104 with what keeps the next one aligned */
+	assert_int_equal(etl_arena_used(arena), 1040);
+	assert_int_equal(etl_arena_bytes(arena), 1024 * 1024);
+	etl_arena_alloc(arena, 2 * 1024 * 1024);
+	assert_int_equal(etl_arena_used(arena), 1040 + 2 * 1024 * 1024);
+	etl_arena_reset(arena);
+	assert_int_equal(etl_arena_used(arena), 0);
+	etl_arena_free(arena);
+}
+
 static void text_is_copied(void **state)
 {
 	struct etl_arena *arena = etl_arena_new(0);
@@ -83,6 +99,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pieces_do_not_overlap),
 		cmocka_unit_test(reset_keeps_one_block),
+		cmocka_unit_test(what_is_in_use_is_counted_apart),
 		cmocka_unit_test(text_is_copied),
 	};
 

@@ -128,6 +128,102 @@ static void test_memory_halves(void **state)
 	rig_free(rig);
 }
 
+/* A station's year of hours is some 2 MiB of records: it is asked for once, not in halves of
+ * halves, with the share of memory that a daemon has by default. */
+static void test_a_year_is_asked_for_once(void **state)
+{
+	struct rig *rig = rig_new(yaml_with("max_span: 1d", "max_span: 400d"), 8760);
+
+	(void)state;
+	service_fill(rig, "a", 0, 8760);
+	rig->driver.env.memory_max = 8 * 1024 * 1024;
+	NEED_RUN(rig, ETL_RUN_OK);
+	assert_int_equal(rig->driver.requests, 1);
+	assert_int_equal(rig->run->windows_loaded, 8760);
+	rig_free(rig);
+}
+
+/* ---- what a plan asks of the store -------------------------------------------------------- */
+
+static unsigned scans, opens, marks;
+static int64_t earliest; /* of the begins that were asked for */
+
+static int counting_scan(struct etl_state *s, const char *job, const char *partition,
+	const struct etl_window *range, enum etl_ledger_select select, etl_ledger_fn fn, void *ctx,
+	struct etl_error *err)
+{
+	scans++;
+	if (select != ETL_LEDGER_BEGUN)
+		earliest = INT64_MIN;
+	else if (range->start.ms < earliest)
+		earliest = range->start.ms;
+	return driver_real_ops->ledger_scan(s, job, partition, range, select, fn, ctx, err);
+}
+
+static int counting_open(struct etl_state *s, const char *job, size_t max,
+	int (*fn)(void *ctx, const char *partition, const struct etl_ledger_entry *entry), void *ctx,
+	struct etl_error *err)
+{
+	opens++;
+	return driver_real_ops->ledger_open(s, job, max, fn, ctx, err);
+}
+
+static int counting_get(struct etl_state *s, const char *job, const char *partition,
+	struct etl_watermark *out, struct etl_error *err)
+{
+	marks++;
+	return driver_real_ops->watermark_get(s, job, partition, out, err);
+}
+
+static void count_questions(struct rig *rig)
+{
+	scans = opens = marks = 0;
+	rig->driver.after_commit = NULL; /* it asks too */
+	earliest = INT64_MAX;
+	driver_ops.ledger_scan = counting_scan;
+	driver_ops.ledger_open = counting_open;
+	driver_ops.watermark_get = counting_get;
+}
+
+/* With 5,000 hours behind it, a run of three partitions asks once for all of them what is open,
+ * and each for what begins in the hours that are read again, bounded on both sides. */
+static void test_a_plan_reads_what_is_recent(void **state)
+{
+	struct rig *rig = rig_new(yaml_with("station: [a]", "station: [a, b, c]"), 1);
+
+	(void)state;
+	rig->job->window.max_span = ETL_DAYS(400);
+	rig->job->timeout = ETL_HOURS(1);
+	pass_hours(rig, 4999);
+	NEED_RUN(rig, ETL_RUN_OK);
+	count_questions(rig);
+	pass_hours(rig, 1);
+	NEED_RUN(rig, ETL_RUN_OK);
+	assert_int_equal(opens, 1);
+	assert_int_equal(scans, 3);
+	assert_true(earliest >= hour(4990).ms);
+	rig_free(rig);
+}
+
+/* What is open or dirty far back is found all the same, in each partition its own. */
+static void test_old_holes_are_still_found(void **state)
+{
+	struct rig *rig = rig_new(yaml_with("station: [a]", "station: [a, b, c]"), 200);
+
+	(void)state;
+	service_fill(rig, "b", 0, 200);
+	rig->bad_from = hour(5).ms;
+	rig->bad_to = hour(6).ms;
+	NEED_RUN(rig, ETL_RUN_FAILED);
+	rig->bad_from = rig->bad_to = 0;
+	assert_int_equal(entry_at(rig, "job", "b", 5).state, ETL_WINDOW_FAILED);
+	pass_hours(rig, 1);
+	NEED_RUN(rig, ETL_RUN_OK);
+	assert_int_equal(entry_at(rig, "job", "b", 5).state, ETL_WINDOW_LOADED);
+	assert_int_equal(entry_at(rig, "job", "c", 5).state, ETL_WINDOW_EMPTY);
+	rig_free(rig);
+}
+
 /* A single window that does not fit goes in while it comes. */
 static void test_spill(void **state)
 {
@@ -332,6 +428,9 @@ int main(void)
 		cmocka_unit_test(test_bad_window_in_first_plan),
 		cmocka_unit_test(test_too_many_asked),
 		cmocka_unit_test(test_memory_halves),
+		cmocka_unit_test(test_a_year_is_asked_for_once),
+		cmocka_unit_test(test_a_plan_reads_what_is_recent),
+		cmocka_unit_test(test_old_holes_are_still_found),
 		cmocka_unit_test(test_spill),
 		cmocka_unit_test(test_spill_cut),
 		cmocka_unit_test(test_full_read_in_slices),

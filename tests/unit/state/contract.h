@@ -638,6 +638,65 @@ static void entries_are_counted_by_their_start(void **state)
 	assert_int_equal(n, 3);
 }
 
+/* A window that began before and reaches in overlaps the range and does not begin in it. */
+static void entries_are_found_by_their_start(void **state)
+{
+	struct etl_ledger_entry e[] = {entry(3, ETL_WINDOW_LOADED), entry(4, ETL_WINDOW_EMPTY),
+		entry(6, ETL_WINDOW_FAILED)};
+	struct collected c;
+
+	(void)state;
+	e[0].window.end = H(5);
+	claim("beg", "p", 1);
+	commit_ok("beg", "p", 1, e, 3, H(0));
+	c = scan("beg", "p", 4, 6, ETL_LEDGER_ALL);
+	assert_int_equal(c.n, 2);
+	c = scan("beg", "p", 4, 6, ETL_LEDGER_BEGUN);
+	assert_int_equal(c.n, 1);
+	assert_int_equal(c.items[0].window.start.ms, H(4).ms);
+	assert_int_equal(scan("beg", "p", 3, 7, ETL_LEDGER_BEGUN).n, 3);
+	assert_int_equal(scan("beg", "p", 7, 9, ETL_LEDGER_BEGUN).n, 0);
+}
+
+static int collect_open(void *ctx, const char *partition, const struct etl_ledger_entry *e)
+{
+	char *text = ctx;
+	size_t used = strlen(text);
+
+	snprintf(text + used, 200 - used, "%s%lld%s%s ", partition,
+		(long long)(e->window.start.ms / 3600000), etl_window_is_closed(e->state) ? "" : "o",
+		e->dirty ? "d" : "");
+	return 0;
+}
+
+static void what_is_open_is_found_over_all_partitions(void **state)
+{
+	struct etl_ledger_entry e[] = {entry(0, ETL_WINDOW_LOADED), entry(1, ETL_WINDOW_FAILED),
+		entry(2, ETL_WINDOW_LOADED)};
+	struct etl_error err = ETL_ERROR_INIT;
+	char text[200] = "";
+
+	(void)state;
+	claim("op", "p", 1);
+	claim("op", "q", 1);
+	claim("op-other", "p", 1);
+	commit_ok("op", "p", 1, e, 3, H(1));
+	commit_ok("op", "q", 1, e, 3, H(1));
+	commit_ok("op-other", "p", 1, e, 3, H(1));
+	commit_dirty("op-up", "op", "q", 1); /* open and dirty: once */
+	commit_dirty("op-up", "op", "q", 2);
+	assert_int_equal(store->ops->ledger_open(store, "op", 9, collect_open, text, &err), 1);
+	assert_non_null(strstr(text, "p1o "));
+	assert_non_null(strstr(text, "q1od "));
+	assert_non_null(strstr(text, "q2d "));
+	assert_int_equal(strlen(text), strlen("p1o q1od q2d "));
+	*text = '\0';
+	assert_int_equal(store->ops->ledger_open(store, "op", 3, collect_open, text, &err), 1);
+	assert_int_equal(store->ops->ledger_open(store, "op", 2, collect_open, text, &err), 0);
+	assert_int_equal(store->ops->ledger_open(store, "op", 1, collect_open, text, &err), 0);
+	assert_int_equal(store->ops->ledger_open(store, "none", 1, collect_open, text, &err), 1);
+}
+
 static void alerts_are_told_once(void **state)
 {
 	struct etl_error err = ETL_ERROR_INIT;
@@ -652,6 +711,8 @@ static void alerts_are_told_once(void **state)
 
 #define STATE_CONTRACT                                                                          \
 	cmocka_unit_test(entries_are_counted_by_their_start),                                   \
+	cmocka_unit_test(entries_are_found_by_their_start),                                     \
+	cmocka_unit_test(what_is_open_is_found_over_all_partitions),                            \
 	cmocka_unit_test(lease_is_exclusive_and_its_fence_grows),                               \
 		cmocka_unit_test(lease_of_a_dead_holder_is_taken_at_once),                      \
 		cmocka_unit_test(released_lease_is_free_and_its_fence_goes_on),                 \
