@@ -199,7 +199,10 @@ static int ledger_open(struct etl_state *s, const char *job, size_t max,
 			if (!etl_streq(m->lanes[i].job, job) ||
 				!selected(&m->lanes[i].entries[k], NULL, ETL_LEDGER_OPEN))
 				continue;
-			rc = max-- == 0 ? 0 : fn(ctx, m->lanes[i].partition, &m->lanes[i].entries[k]) < 0 ? -1 : 1;
+			if (max-- == 0)
+				rc = 0;
+			else if (fn(ctx, m->lanes[i].partition, &m->lanes[i].entries[k]) < 0)
+				rc = -1;
 		}
 	etl_memory_unlock(m, 0);
 	return rc;
