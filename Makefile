@@ -1,12 +1,13 @@
 # etld: build, check, install.
 #
 #   make                 etld and etlctl into build/
-#   make check           unit tests, fuzz corpora, lint: fast, needs no server
-#   make mutants         bugs planted one by one, found by the scheduler's simulation
-#   make check-system    real etld against real parts (pytest)
-#   make check-fresh     both README commands in a bare Debian 12 root
+#   make check           unit tests, 1,000 simulated histories, fuzz corpora, lint: minutes, no server
+#   make mutants         bugs planted one by one: simulation and tests have to find each
+#   make check-system    real etld against real parts (pytest, two shards)
+#   make nightly         100,000 histories, 1,000 kills, all sanitizers, fuzzing: hours
+#   make check-fresh     both README commands in a bare Debian root (SUITE=bookworm or trixie)
 #   make bench           the benchmarks, as ratios in one run
-#   make fuzz T=NAME SECS=60      libFuzzer on tests/fuzz/fuzz_NAME.c (clang-14)
+#   make fuzz T=NAME SECS=60      libFuzzer on tests/fuzz/fuzz_NAME.c (clang-14); fuzz-all: on each
 #   make lint | man-lint | demo | install | uninstall | clean
 #
 # Variables: V=1 shows commands; SAN=address,undefined or SAN=thread; FAULTS=1 compiles the
@@ -83,7 +84,7 @@ BENCH_SRC  := $(sort $(wildcard tests/bench/bench_*.c))
 BENCH_BIN  := $(BENCH_SRC:%.c=$(BUILD)/%)
 
 .DEFAULT_GOAL := all
-.PHONY: all lib unit sim mutants fuzz-replay fuzz check check-system check-fault check-fresh bench \
+.PHONY: all lib unit unit-threads sim mutants fuzz-replay fuzz fuzz-all check check-system check-fresh nightly bench \
 	lint man-lint demo install uninstall clean help
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -159,7 +160,12 @@ $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/rep
 
 unit: $(UNIT_BIN)
 	$(Q)sh tests/lib/run-unit.sh $(BUILD) $(UNIT_BIN)
-sim: export ETLD_SIM_HISTORIES ?= $(if $(SAN),300,10000)
+# Those that make threads, themselves or by the driver: all that ThreadSanitizer can see.
+UNIT_THREADS = $(shell grep -lE 'pthread_create|etl_mongo_new' $(UNIT_SRC))
+unit-threads: $(UNIT_THREADS:%.c=$(BUILD)/%)
+	$(Q)sh tests/lib/run-unit.sh $(BUILD) $^
+sim: export ETLD_SIM_HISTORIES ?= $(if $(SAN),300,1000)
+sim: export ETLD_TEST_LIMIT ?= 21600
 sim: $(SIM_BIN)
 	$(Q)sh tests/lib/run-unit.sh $(BUILD) $(SIM_BIN)
 # Bugs planted one by one: the scheduler's simulation has to find each of one list, a named test
@@ -183,6 +189,8 @@ T    ?= decode_json
 SECS ?= 60
 fuzz:
 	$(Q)sh tests/lib/run-fuzz.sh $(T) $(SECS)
+fuzz-all:
+	$(Q)sh tests/lib/run-fuzz-all.sh $(SECS)
 
 lint:
 	$(Q)sh tests/lint/run.sh
@@ -191,8 +199,11 @@ man-lint:
 check: unit sim fuzz-replay lint
 check-system: all
 	$(Q)ETLD_BUILD=$(BUILD) sh tests/lib/run-system.sh $(TESTS)
+nightly:
+	$(Q)packaging/check.sh --nightly
+SUITE ?= bookworm
 check-fresh:
-	$(Q)sh packaging/check-fresh.sh
+	$(Q)sh packaging/check-fresh.sh --suite $(SUITE)
 bench: $(BENCH_BIN) all
 	$(Q)sh tests/bench/run.sh $(BUILD)
 demo:

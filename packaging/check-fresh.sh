@@ -1,17 +1,30 @@
 #!/bin/sh
-# Runs both commands of README.md in a bare Debian 12 root, as a newcomer would: a missing
-# install step shows here. The root is made once by debootstrap and kept; each run works on a
-# copy of it. From the machine come, read-only: its CA certificates and the settings of its
+# Runs both commands of README.md in a bare Debian root, as a newcomer would: a missing install
+# step shows here. The root is made once by debootstrap and kept; each run works on a copy of it,
+# with the project under /root, which nobody else may enter. From the machine come, read-only: its CA certificates and the settings of its
 # package clients (apt, pip, proxies). The project comes in as `git archive` of HEAD.
-# Usage: check-fresh.sh [COMMAND...]      other commands instead of the two, each one word list
+# Usage: check-fresh.sh [--suite NAME] [COMMAND...]
+#   --suite      the Debian release: bookworm (the default) or trixie
+#   COMMAND      other commands instead of the two, each one word list
 # ETLD_FRESH_CACHE says where the root is kept (/var/tmp/etld-fresh).
 # Last line: "check-fresh: N passed, N failed, N skipped".
 set -eu
+suite=bookworm
+if [ "${1:-}" = --suite ]; then
+	suite=${2:?check-fresh.sh: --suite needs a name}
+	shift 2
+fi
+case $suite in
+bookworm | trixie) ;;
+*)
+	echo "check-fresh.sh: no suite '$suite': bookworm or trixie" >&2
+	exit 2
+	;;
+esac
 [ $# -gt 0 ] || set -- packaging/demo.sh packaging/check.sh
 commands=$(printf '%s\n' "$@")
 here=$(cd "$(dirname "$0")/.." && pwd)
 cache=${ETLD_FRESH_CACHE:-/var/tmp/etld-fresh}
-suite=bookworm
 base=$cache/$suite
 bundle=/etc/ssl/certs/ca-certificates.crt
 
@@ -30,9 +43,10 @@ trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
 # ---- the bare root ---------------------------------------------------------------------
-# The machine's own mirror if it runs the same release, else debootstrap's default.
-mirror=$(apt-get indextargets --format "\$(REPO_URI) \$(CODENAME)" 'Created-By: Packages' 2>/dev/null |
-	awk -v suite="$suite" '$2 == suite { print $1; exit }')
+# The machine's own mirror, which has the other releases too, else debootstrap's default.
+mirrors=$(apt-get indextargets --format "\$(REPO_URI) \$(CODENAME)" 'Created-By: Packages' 2>/dev/null || true)
+mirror=$(printf '%s\n' "$mirrors" | awk '$2 == "bookworm" || $2 == "trixie" { print $1; exit }')
+same=$(printf '%s\n' "$mirrors" | awk -v suite="$suite" '$2 == suite { print "yes"; exit }')
 if [ ! -d "$base" ]; then
 	echo "making a bare root of Debian $suite in $base"
 	# shellcheck disable=SC2086
@@ -49,6 +63,7 @@ cp -a --reflink=auto "$base" "$root"
 lend="$work/lend"
 mkdir -p "$lend" "$root/root/etld" "$root/run/lend"
 git -C "$here" archive HEAD | tar -x -C "$root/root/etld"
+chmod 0700 "$root/root"
 set --
 bind() { [ ! -e "$1" ] || binds="$binds --bind-ro=$1"; }
 binds=
@@ -62,7 +77,7 @@ fi
 binds="$binds --bind-ro=$lend:/lend"
 bind /usr/local/share/ca-certificates
 bind /etc/pip.conf
-if [ -n "$mirror" ]; then # the same release: its sources fit
+if [ -n "$same" ]; then # the same release: its sources fit
 	[ ! -e /etc/apt/sources.list.d/debian.sources ] || rm -f "$root/etc/apt/sources.list"
 	for file in /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources; do
 		[ ! -e "$file" ] || cp -L "$file" "$root$file"

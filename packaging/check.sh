@@ -2,9 +2,13 @@
 # Runs all tests with all their set-up: packages, Python environment, build with warnings as
 # errors, unit tests, simulations, fuzz corpora and lint, bugs planted one by one, the same under
 # the address, undefined-behaviour and thread sanitizers, and the whole system against real parts.
+# Before the last line come the seconds of each suite and the ten slowest tests. How long something
+# takes fails nothing: a slow machine plays fewer histories, and limits only end what hangs.
 # Last line: "N passed, N failed, N skipped", all suites added. Status 1 if any failed.
 # Works from any folder, as root on a fresh Debian 12; safe to repeat.
-# Usage: check.sh [SUITE...]     suites: build check mutants asan tsan system
+# Usage: check.sh [--nightly] [SUITE...]     suites: build check mutants asan tsan system
+# --nightly (make nightly): 100,000 new histories, 1,000 kills, every unit program under every
+# sanitizer, and the suite `fuzz`: each target for ETLD_FUZZ_SECONDS (300). Takes hours.
 set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$here" || exit 2
@@ -16,7 +20,9 @@ logs=$(mktemp -d "${TMPDIR:-/tmp}/etld-check.XXXXXX")
 trap 'rm -rf "$logs"' EXIT
 jobs=-j$(nproc)
 passed=0 failed=0 skipped=0
-wanted=" ${*:-build check mutants asan tsan system} "
+nightly=no
+[ "${1:-}" != --nightly ] || { nightly=yes && shift; }
+wanted=" ${*:-build check mutants asan tsan system$([ $nightly = no ] || echo " fuzz")} "
 times=
 
 # Adds up the closing lines "NAME: N passed, N failed[, N skipped]" of a suite. One that ends
@@ -45,7 +51,16 @@ suite() { # NAME TITLE CMD...
 	echo "== $title: $p passed, $f failed, $s skipped in $((SECONDS - started)) s"
 }
 
+# "12.34s call tests/system/..." of pytest, "tests/unit/...: 12 s" of run-unit.sh.
+slowest() {
+	sed -nE 's/^ *([0-9.]+)s (call|setup|teardown) +(.*)/\1 \3 (\2)/p; s/^(tests\/[^ ]+): ([0-9]+) s$/\2 \1/p' "$logs"/* |
+		sort -rn | uniq | head -n 10 | sed -E 's/^([0-9]+)[0-9.]* /\1 /' |
+		while read -r seconds test; do printf '%6d s  %s\n' "$seconds" "$test"; done
+}
+
 total() {
+	printf '\nthe ten slowest tests:\n'
+	slowest
 	printf '\n%s%6d s  in all\n' "$times" "$SECONDS"
 	echo
 	echo "$passed passed, $failed failed, $skipped skipped"
@@ -78,16 +93,27 @@ with_mongodb() {
 	"$python" tests/lib/mongodb.py stop --dir "$logs/mongodb" || rc=1
 	return "$rc"
 }
-# The histories every change has to pass are the same ones each time; new ones are looked for with
-# `make sim`, whose seed is the clock's.
-export ETLD_SIM_SEED=${ETLD_SIM_SEED:-1}
+# The histories every change has to pass are the same ones each time, and as many as two processes
+# make in two minutes, a thousand at the least; new ones are looked for with `make sim`, whose seed
+# is the clock's, and at night.
+histories="ETLD_SIM_SEED=${ETLD_SIM_SEED:-1} ETLD_SIM_HISTORIES=${ETLD_SIM_HISTORIES:-1000} ETLD_SIM_SECONDS=${ETLD_SIM_SECONDS:-120}"
+san_histories="ETLD_SIM_SEED=${ETLD_SIM_SEED:-1}"
+threaded=unit-threads
+if [ $nightly = yes ]; then
+	histories="ETLD_SIM_HISTORIES=${ETLD_SIM_HISTORIES:-100000}"
+	san_histories="ETLD_SIM_HISTORIES=2000"
+	threaded=unit
+	export ETLD_TEST_KILLS=${ETLD_TEST_KILLS:-1000} ETLD_TEST_LIMIT=${ETLD_TEST_LIMIT:-43200}
+fi
+# shellcheck disable=SC2086
 suite check "unit tests, simulation, fuzz corpora, lint" \
-	with_mongodb make -k "$jobs" -Otarget WERROR=1 check
-suite mutants "planted bugs, found by the simulation" make "$jobs" WERROR=1 mutants
+	with_mongodb env $histories make -k "$jobs" -Otarget WERROR=1 check
+suite mutants "planted bugs" make "$jobs" WERROR=1 mutants
+# shellcheck disable=SC2086
 suite asan "under the address and undefined-behaviour sanitizers" \
-	with_mongodb make -k "$jobs" -Otarget WERROR=1 SAN=address,undefined unit sim fuzz-replay
+	with_mongodb env $san_histories make -k "$jobs" -Otarget WERROR=1 SAN=address,undefined unit sim fuzz-replay
 suite tsan "under the thread sanitizer" \
-	with_mongodb make -k "$jobs" -Otarget WERROR=1 SAN=thread unit
+	with_mongodb make -k "$jobs" -Otarget WERROR=1 SAN=thread $threaded
 # A whole daemon under each sanitizer: short tests that touch all its threads.
 for sanitizer in address,undefined thread; do
 	suite "$([ $sanitizer = thread ] && echo tsan || echo asan)" "the daemon under $sanitizer" \
@@ -96,4 +122,5 @@ for sanitizer in address,undefined thread; do
 			tests/system/test_slots.py::test_pause_and_resume"
 done
 suite system "whole system" make WERROR=1 check-system
+suite fuzz "fuzzing" make fuzz-all SECS="${ETLD_FUZZ_SECONDS:-300}"
 total

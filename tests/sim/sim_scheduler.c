@@ -6,7 +6,9 @@
  * with every event and at the end (laws.h, laws_end.h).
  *
  *   sim_scheduler              the histories of seeds.h, then ETLD_SIM_HISTORIES histories
- *                              (10,000) from ETLD_SIM_SEED on, or from a seed of the clock
+ *                              (1,000) from ETLD_SIM_SEED on, or from a seed of the clock,
+ *                              and then as many more as fit into ETLD_SIM_SECONDS (0) since
+ *                              it began: a slow machine plays fewer, and fails for nothing
  *   sim_scheduler SEED         that one history, with all that happened
  *   sim_scheduler SEED COUNT   COUNT histories from SEED on
  */
@@ -426,8 +428,33 @@ static void add_counts(const struct counts *more)
 		to[i] += from[i];
 }
 
-/* Every WORKERS-th history, in a process of its own; its counts come by the pipe. */
-static int start_worker(uint64_t seed, uint64_t first, uint64_t count, pid_t *pid)
+/* What is to be played: the known histories first if `known`, `count` from `seed` on, and then
+ * more until `until` (seconds of CLOCK_MONOTONIC). */
+struct plan {
+	uint64_t seed, count;
+	bool known;
+	time_t until;
+};
+
+static time_t seconds_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
+/* Every WORKERS-th of them. */
+static void play_share(const struct plan *plan, uint64_t first)
+{
+	for (uint64_t i = first; plan->known && i < sizeof seeds / sizeof *seeds; i += WORKERS)
+		play(seeds[i]);
+	for (uint64_t i = first; i < plan->count || seconds_now() < plan->until; i += WORKERS)
+		play(plan->seed + i);
+}
+
+/* In a process of its own; its counts come by the pipe. */
+static int start_worker(const struct plan *plan, uint64_t first, pid_t *pid)
 {
 	int ends[2];
 
@@ -437,8 +464,7 @@ static int start_worker(uint64_t seed, uint64_t first, uint64_t count, pid_t *pi
 	*pid = fork();
 	if (*pid == 0) {
 		counts = (struct counts){0};
-		for (uint64_t i = first; i < count; i += WORKERS)
-			play(seed + i);
+		play_share(plan, first);
 		if (write(ends[1], &counts, sizeof counts) != (ssize_t)sizeof counts)
 			_exit(2);
 		exit(0); /* not _exit: the leak check is to run */
@@ -447,20 +473,14 @@ static int start_worker(uint64_t seed, uint64_t first, uint64_t count, pid_t *pi
 	return ends[0];
 }
 
-static void play_known(void)
-{
-	for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++)
-		play(seeds[i]);
-}
-
-static bool play_many(uint64_t seed, uint64_t count)
+static bool play_many(const struct plan *plan)
 {
 	bool ok = true;
 	pid_t pids[WORKERS];
 	int pipes[WORKERS];
 
 	for (uint64_t i = 0; i < WORKERS; i++)
-		pipes[i] = start_worker(seed, i, count, &pids[i]);
+		pipes[i] = start_worker(plan, i, &pids[i]);
 	for (uint64_t i = 0; i < WORKERS; i++) {
 		int status = 1;
 
@@ -491,25 +511,35 @@ static void print_counts(void)
 	printf("\n");
 }
 
+static uint64_t number_of(const char *text, uint64_t otherwise)
+{
+	return text && *text ? strtoull(text, NULL, 10) : otherwise;
+}
+
 int main(int argc, char **argv)
 {
-	const char *given = getenv("ETLD_SIM_HISTORIES"), *first = getenv("ETLD_SIM_SEED");
-	uint64_t count = given ? strtoull(given, NULL, 10) : 10000;
-	uint64_t seed = first ? strtoull(first, NULL, 10) : (uint64_t)time(NULL) * 1000000;
+	time_t begun = seconds_now();
+	struct plan plan = {
+		.seed = number_of(getenv("ETLD_SIM_SEED"), (uint64_t)time(NULL) * 1000000),
+		.count = number_of(getenv("ETLD_SIM_HISTORIES"), 1000),
+		.known = true,
+		.until = begun + (time_t)number_of(getenv("ETLD_SIM_SECONDS"), 0),
+	};
 	bool ok = true;
 
-	if (argc > 1) {
-		seed = strtoull(argv[1], NULL, 10);
-		count = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
-	} else {
-		play_known();
-	}
-	printf("# sim_scheduler %llu %llu\n", (unsigned long long)seed, (unsigned long long)count);
-	if (count == 1)
-		play(seed);
+	if (argc > 1)
+		plan = (struct plan){.seed = number_of(argv[1], 0),
+			.count = number_of(argc > 2 ? argv[2] : NULL, 1)};
+	printf("# sim_scheduler %llu %llu\n", (unsigned long long)plan.seed,
+		(unsigned long long)plan.count);
+	if (plan.count == 1 && !plan.known)
+		play(plan.seed);
 	else
-		ok = play_many(seed, count);
+		ok = play_many(&plan);
 	print_counts();
+	printf("## sim_scheduler: %llu histories from seed %llu in %lld s\n",
+		(unsigned long long)counts.histories, (unsigned long long)plan.seed,
+		(long long)(seconds_now() - begun));
 	printf("%s 1 - the laws of the scheduler in %llu histories\n1..1\n", ok ? "ok" : "not ok",
 		(unsigned long long)counts.histories);
 	return !ok;
