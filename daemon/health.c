@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * A job's health: one word with a reason, from what the loop knows. The worst word wins:
- * config, paused, failing, held, rejecting, blocked, stale, late, ok. A job that waits for one which is not well is
- * blocked, also if it never tried.
+ * config, paused, failing, held, rejecting, blocked, stale, late, ok. A job that waits for one
+ * which is not well is blocked, also if it never tried.
  */
 #include <stdio.h>
 #include <string.h>
