@@ -167,8 +167,8 @@ static void add_last_run(struct table *table, const struct etl_json *job, const 
 
 static void print_jobs(const struct etlctl *ctl, const struct etl_json *reply)
 {
-	static const char *const titles[] = {"JOB", "STATE", "LAST RUN", "NEXT", "WATERMARK",
-		">LAG", "WINDOWS", "REASON", NULL};
+	static const char *const titles[] = {"JOB", "STATE", "--LAST RUN", "---NEXT", "-WATERMARK",
+		"->LAG", "-WINDOWS", "REASON", NULL};
 	const char *now = etl_json_text(reply, "generated_at", NULL);
 	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
 

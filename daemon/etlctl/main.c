@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -52,7 +53,7 @@ enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
 struct options {
 	const char *socket;
-	bool json, help, version;
+	bool json, wide, help, version;
 	enum color color;
 };
 
@@ -86,6 +87,20 @@ static bool shows_utf8(void)
 	return mbrtowc(&c, "\u2714", 3, &state) == 3 && c == 0x2714;
 }
 
+/* COLUMNS, else the terminal's own width. A pipe or a file takes whatever comes. */
+static size_t room(void)
+{
+	const char *text = getenv("COLUMNS");
+	struct winsize size = {0};
+	long columns = text ? strtol(text, NULL, 10) : 0;
+
+	if (columns > 0 && columns < 10000)
+		return (size_t)columns;
+	if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
+		return size.ws_col;
+	return 0;
+}
+
 static int set_color(struct options *options, const char *value, struct etl_error *err)
 {
 	static const char *const words[] = {"auto", "always", "never"};
@@ -101,10 +116,11 @@ static int set_color(struct options *options, const char *value, struct etl_erro
 
 static int set_format(struct options *options, const char *value, struct etl_error *err)
 {
-	if (!etl_streq(value, "json") && !etl_streq(value, "table"))
+	if (!etl_streq(value, "json") && !etl_streq(value, "table") && !etl_streq(value, "wide"))
 		return etl_error_set(err, ETL_CONFIG, "ctl.usage",
-			"-o is one of table, json, not \"%.100s\"", value);
+			"-o is one of table, wide, json, not \"%.100s\"", value);
 	options->json = etl_streq(value, "json");
+	options->wide = etl_streq(value, "wide");
 	return 0;
 }
 
@@ -248,5 +264,6 @@ int main(int argc, char **argv)
 	ctl.json = options.json;
 	ctl.color_out = colors(options.color, STDOUT_FILENO);
 	ctl.utf8 = shows_utf8();
+	ctl.columns = options.wide ? 0 : room();
 	return end(run_command(&ctl, &options, left, argv + 1));
 }

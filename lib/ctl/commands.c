@@ -224,7 +224,8 @@ static const struct etl_command commands[] = {
 		.summary = "Run a job at once: what is due, or the windows named",
 		.help =
 			"Without a range the run does whatever is due. A time is a day, or RFC 3339;\n"
-			"UTC unless it says otherwise. With --wait Ctrl-C leaves the run alone.\n\n"
+			"UTC unless it says otherwise. --wait joins a run that is going (a range waits behind\n"
+			"it), waits while etld starts, and exits by the result; Ctrl-C leaves the run alone.\n\n"
 			"  etlctl run airqino --wait\n"
 			"  etlctl run airqino --window 2026-07-01T10:00Z\n"
 			"  etlctl run airqino --from 2026-07-01 --to 2026-07-08 --wait\n",
@@ -232,7 +233,7 @@ static const struct etl_command commands[] = {
 		.method = "Run",
 		.reply =
 			"(schema: ?string, generated_at: ?string, run_id: string, job: string, "
-			 "state: string, step: ?string, partition: ?string, records: ?int, "
+			 "state: string, joined: ?bool, step: ?string, partition: ?string, records: ?int, "
 			 "windows: ?int, run: ?object)",
 		.more = true,
 		.args = run_args,

@@ -175,6 +175,47 @@ def test_columns_stand_below_one_another(fake, ctl):
     assert lines[0].index("NEXT") == lines[1].index("2026-07-01 13:10Z (in")
 
 
+@pytest.mark.parametrize("columns", [200, 120, 100, 80, 60, 40])
+def test_tables_fit_the_terminal(fake, ctl, columns):
+    whole = {words: ctl(*words).out.splitlines() for words in (("status",), ("runs",), ("windows", "airqino"))}
+    for words, wide in whole.items():
+        answer = ctl(*words, COLUMNS=str(columns))
+        lines = answer.out.splitlines()
+        assert answer.code == 0 and len(lines) == len(wide)
+        table = [line for line in lines if not line.startswith(("etld ", "mongodb ", "config ", "hosts"))]
+        assert max(map(len, table)) <= columns or columns < 80, "\n".join(table)
+        assert ctl("-o", "wide", *words, COLUMNS=str(columns)).out.splitlines() == wide
+    # What is missed least goes first; name, state and reason stay. An id is cut to its end.
+    runs = ctl("runs", COLUMNS=str(columns)).out
+    assert runs.split()[:3] == ["RUN", "JOB", "STATE"]
+    assert (RUN_ID in runs) == (columns >= 200) and RUN_ID[-12:] in runs
+    assert ("TRIGGER" in runs) == (columns >= 120)
+
+
+@pytest.mark.parametrize("columns", ["0", "-5", "x", "", "99999999999999999999"])
+def test_columns_that_mean_nothing(fake, ctl, columns):
+    assert ctl("runs", COLUMNS=columns).out == ctl("runs").out
+
+
+def test_a_reason_is_cut_at_its_end(fake, ctl):
+    long = {**RUN, "state": "failed", "reason": "no data since 08:00, é" * 10}
+    fake.answers["Runs"] = envelope("runs", runs=[long])
+    line = ctl("runs", COLUMNS="80").out.splitlines()[1]
+    assert len(line) == 80 and line.endswith("…")
+    assert ctl("runs", COLUMNS="80", LC_ALL="C").out.splitlines()[1].endswith("~")
+
+
+def test_errors_for_programs(fake, ctl):
+    fake.answers["Show"] = error("NoSuchRun", "there is no run 'x'", "etlctl runs", run="x")
+    answer = ctl("-o", "json", "show", "abcdef")
+    assert answer.code == 4 and "there is no run" in answer.err
+    assert answer.json == {"schema": "etl.error/1", "error": "io.etld.Control.NoSuchRun", "message": "there is no run 'x'",
+                           "hint": "etlctl runs", "exit": 4, "details": {"message": "there is no run 'x'",
+                                                                         "hint": "etlctl runs", "run": "x"}}
+    answer = ctl("-o", "json", "status", ETLD_SOCKET="/nowhere/control")
+    assert answer.code == 3 and answer.json["error"] == "ctl.absent" and answer.json["exit"] == 3
+
+
 def test_status_of_one_job(fake, ctl):
     fake.answers["Status"] = [{"parameters": {**STATUS, "jobs": [JOB]}}]
     answer = ctl("status", "airqino")
@@ -437,6 +478,21 @@ def test_run_wait_error_after_progress(fake, ctl):
     assert answer.code == 1 and "MongoDB went away" in answer.err
 
 
+def test_run_wait_waits_for_a_daemon_that_is_starting(fake, ctl, folder):
+    starting = error("NotReady", "etld is still starting", starting=True)
+    fake.answers["Run"] = starting
+    with subprocess.Popen([str(ETLCTL), "run", "airqino", "--wait"], env=environment(folder), text=True,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stderr.readline() == "etlctl: etld is starting: waiting for it\n"
+        fake.answers["Run"] = [progress(joined=True), *finished()]
+        out, err = process.communicate(timeout=LIMIT)
+    assert process.returncode == 0 and RUN_ID in out
+    assert err == f"etlctl: the job is running already: waiting for run {RUN_ID}\n"
+    fake.answers["Run"] = error("NotReady", "authentication failed", starting=False)
+    answer = ctl("run", "airqino", "--wait")
+    assert answer.code == 1 and "authentication failed" in answer.err and "waiting" not in answer.err
+
+
 # ---- status --check ------------------------------------------------------------------------
 @pytest.mark.parametrize("healths, code", [
     (["ok"], 0), (["ok", "paused"], 0), (["late"], 7), (["ok", "stale"], 7), (["held"], 6), (["blocked"], 0),
@@ -457,7 +513,8 @@ def test_error_replies(fake, ctl, name, code):
     fake.answers["Windows"] = error(name, "that did not work", "try this", reason="because")
     for form in ("table", "json"):
         answer = ctl("-o", form, "windows", "airqino")
-        assert (answer.code, answer.out) == (code, "")
+        assert (answer.code, bool(answer.out)) == (code, form == "json")
+        assert form == "table" or answer.json["error"].removeprefix("io.etld.Control.") in (name, "Failed")
         assert answer.err == "etlctl: that did not work: because\n  hint: try this\n"
 
 
@@ -565,7 +622,7 @@ def test_no_permission_for_the_socket(open_folder):
     (["next", "a", "-n", "1", "--count=2"], 'given twice: "--count"'),
     (["status", "--check=yes"], 'takes no value: "--check=yes"'),
     (["windows", "a", "--state", "lost"], "--state is one of pending|running|"),
-    (["-o", "yaml", "status"], "-o is one of table, json"), (["--color", "pink", "status"], "--color is one of"),
+    (["-o", "yaml", "status"], "-o is one of table, wide, json"), (["--color", "pink", "status"], "--color is one of"),
     (["--socket"], 'a value is missing after "--socket"'), ([], "a command is missing"),
     (["pause", ""], "JOB wants 1 to 1024 bytes"), (["completion", "tcsh"], "SHELL is one of bash"),
     (["help", "statsu"], 'did you mean "status"')])
