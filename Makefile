@@ -19,6 +19,9 @@ bindir     ?= $(prefix)/bin
 sbindir    ?= $(prefix)/sbin
 mandir     ?= $(prefix)/share/man
 datadir    ?= $(prefix)/share
+bashdir    ?= $(datadir)/bash-completion/completions
+zshdir     ?= $(datadir)/zsh/vendor-completions
+fishdir    ?= $(datadir)/fish/vendor_completions.d
 sysconfdir ?= /etc
 libdir_systemd ?= $(prefix)/lib
 unitdir    ?= $(libdir_systemd)/systemd/system
@@ -225,6 +228,10 @@ install: all
 	$(INSTALL) -m 644 systemd/etld.catalog $(DESTDIR)$(libdir_systemd)/systemd/catalog/etld.catalog
 	test -e $(DESTDIR)$(sysconfdir)/etld/etld.yaml || \
 		$(INSTALL) -m 640 etc/etld.yaml $(DESTDIR)$(sysconfdir)/etld/etld.yaml
+	$(INSTALL) -d $(DESTDIR)$(bashdir) $(DESTDIR)$(zshdir) $(DESTDIR)$(fishdir)
+	$(BUILD)/etlctl completion bash >$(DESTDIR)$(bashdir)/etlctl
+	$(BUILD)/etlctl completion zsh >$(DESTDIR)$(zshdir)/_etlctl
+	$(BUILD)/etlctl completion fish >$(DESTDIR)$(fishdir)/etlctl.fish
 	$(INSTALL) -m 644 packaging/doc/man/etlctl.1 $(DESTDIR)$(mandir)/man1/
 	$(INSTALL) -m 644 packaging/doc/man/etld.yaml.5 $(DESTDIR)$(mandir)/man5/
 	$(INSTALL) -m 644 packaging/doc/man/etld.8 $(DESTDIR)$(mandir)/man8/
@@ -235,7 +242,8 @@ uninstall:
 		$(DESTDIR)$(libdir_systemd)/tmpfiles.d/etld.conf \
 		$(DESTDIR)$(libdir_systemd)/systemd/catalog/etld.catalog \
 		$(DESTDIR)$(mandir)/man1/etlctl.1 $(DESTDIR)$(mandir)/man5/etld.yaml.5 \
-		$(DESTDIR)$(mandir)/man8/etld.8
+		$(DESTDIR)$(mandir)/man8/etld.8 $(DESTDIR)$(bashdir)/etlctl \
+		$(DESTDIR)$(zshdir)/_etlctl $(DESTDIR)$(fishdir)/etlctl.fish
 
 clean:
 	rm -rf build build-*

@@ -68,6 +68,9 @@ int etlctl_version(const struct etlctl *ctl);
 int etlctl_help(const struct etlctl *ctl);
 int etlctl_completion(const struct etlctl *ctl);
 
+/* cmd_complete.c: what may stand at the end of this line. Sets ctl->socket if the line does. */
+int etlctl_complete(struct etlctl *ctl, int argc, char **argv);
+
 void etlctl_help_command(const struct etl_command *command);
 void etlctl_help_all(void);
 

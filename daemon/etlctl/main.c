@@ -249,6 +249,10 @@ int main(int argc, char **argv)
 
 	setlocale(LC_CTYPE, "");
 	signal(SIGPIPE, SIG_DFL);
+	if (argc > 1 && etl_streq(argv[1], "__complete")) { /* a line that is not finished yet */
+		ctl.socket = options.socket && *options.socket ? options.socket : DEFAULT_SOCKET;
+		return end(etlctl_complete(&ctl, argc - 2, argv + 2));
+	}
 	left = take_options(&options, argc - 1, argv + 1, &err);
 	if (left < 0)
 		return tell_usage(&err, NULL);

@@ -5,6 +5,7 @@ import os
 import pathlib
 import pty
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -737,29 +738,50 @@ def test_logs(folder, ctl):
         "ETL_JOB=airqino --follow --lines=5 --output=json\n"
 
 
-def test_completion(fake, ctl, folder):
-    answer = ctl("completion", "bash")
-    assert answer.code == 0
-    if not shutil.which("bash"):
-        pytest.skip("bash is not installed")
-    script = folder / "completion.bash"
-    script.write_text(answer.out)
+COMPLETE = {
+    "bash": ". {script}; COMP_LINE={line}; COMP_POINT=${{#COMP_LINE}}; _etlctl 2>/dev/null; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+    "fish": "source {script}; complete -C {line} | string split -f1 \\t",
+    # zsh completes only at a terminal: its function is called as the line editor would call it
+    "zsh": "compdef() {{ :; }}; _files() {{ print -l -- $words[CURRENT]*; }}; compadd() {{ print -l -- $names; }}; . {script}; words=({words});"
+           " CURRENT=$#words; _etlctl",
+}
 
-    def complete(*words):
-        text = " ".join(f"'{w}'" for w in words)
-        command = f"PATH={ETLCTL.parent}:$PATH; . {script}; COMP_WORDS=({text}); COMP_CWORD={len(words) - 1}; " \
-                  "_etlctl; printf '%s\\n' \"${COMPREPLY[@]}\""
-        done = subprocess.run(["bash", "-c", command], env=environment(folder), capture_output=True, text=True,
-                              timeout=LIMIT, check=True)
-        assert done.stderr == ""
-        return done.stdout.split()
-    assert complete("etlctl", "st") == ["status"]
-    assert complete("etlctl", "watermark", "") == ["show", "set", "rewind", "undo", "history"]
-    assert complete("etlctl", "-o", "j") == ["json"]
-    assert complete("etlctl", "-o", "json", "windows", "--st") == ["--state"]
-    assert complete("etlctl", "windows", "--state", "unr") == ["unrecoverable"]
-    assert complete("etlctl", "config", "ch") == ["check"]
-    wait_for(lambda: complete("etlctl", "run", "air") == ["airqino"], "the names of jobs")
+
+def complete(shell, folder, *words):
+    script = folder / f"etlctl.{shell}"
+    line = shlex.quote(" ".join(words))
+    quoted = " ".join(shlex.quote(w) for w in words)
+    done = subprocess.run([shell, "-c", COMPLETE[shell].format(script=script, line=line, words=quoted)],
+                          env={**environment(folder), "PATH": f"{ETLCTL.parent}:{os.environ['PATH']}", "HOME": str(folder)},
+                          cwd=folder, capture_output=True, text=True, timeout=LIMIT, check=False)
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize("shell", COMPLETE)
+def test_completion(fake, ctl, folder, shell):
+    answer = ctl("completion", shell)
+    assert answer.code == 0
+    if not shutil.which(shell):
+        pytest.skip(f"{shell} is not installed")
+    (folder / f"etlctl.{shell}").write_text(answer.out)
+    jobs = [{**JOB, "group": "air"}, {"name": "daily"}]
+    fake.answers["Jobs"] = [{"parameters": {"jobs": jobs}}]
+    fake.answers["Status"] = [{"parameters": {"jobs": [JOB]}}]
+    fake.answers["Runs"] = envelope("runs", runs=[RUN])
+    assert complete(shell, folder, "etlctl", "st") == ["status"]
+    assert complete(shell, folder, "etlctl", "watermark", "") == ["show", "set", "rewind", "undo", "history"]
+    assert complete(shell, folder, "etlctl", "-o", "j") == ["json"]
+    assert complete(shell, folder, "etlctl", "-o", "json", "windows", "--st") == ["--state"]
+    assert complete(shell, folder, "etlctl", "windows", "--state", "unr") == ["unrecoverable"]
+    assert complete(shell, folder, "etlctl", "config", "ch") == ["check"]
+    assert complete(shell, folder, "etlctl", "config", "check", f"etlctl.{shell[:2]}") == [f"etlctl.{shell}"]
+    wait_for(lambda: complete(shell, folder, "etlctl", "run", "air") == ["airqino"], "the names of jobs")
+    wait_for(lambda: complete(shell, folder, "etlctl", "pause", "--group", "") == ["air"], "the groups")
+    wait_for(lambda: complete(shell, folder, "etlctl", "show", RUN_ID[:6]) == [RUN_ID], "the runs")
+    # bash has parted the word at its "=" already
+    whole = ["station=1", "station=2"] if shell != "bash" else ["1", "2"]
+    wait_for(lambda: complete(shell, folder, "etlctl", "run", "airqino", "--partition", "station=") == whole, "the partitions")
 
 
 def test_output_that_cannot_be_written(fake, folder):
