@@ -167,16 +167,29 @@ static size_t width_of(const struct table *table, const struct layout *layout)
 	return width;
 }
 
-/* The column that is missed least; the rightmost of equals. NULL: none may be left out. */
+/* "0 rejected" in each row says nothing that its absence would not say. */
+static bool is_all_zero(const struct table *table, size_t column)
+{
+	for (size_t i = column; i < table->n_cells; i += table->n_columns)
+		if (strcmp(table->cells[i].text, "0") != 0)
+			return false;
+	return true;
+}
+
+/* The column that is missed least: one of zeros, else that of the most dashes; the rightmost of
+ * equals. NULL: none may be left out. */
 static size_t *least(const struct table *table, struct layout *layout)
 {
-	size_t *found = NULL, rank = 1;
+	size_t *found = NULL, least_rank = 1;
 
-	for (size_t c = 0; c < table->n_columns; c++)
-		if (layout->widths[c] && rank_of(table, c) >= rank) {
-			rank = rank_of(table, c);
+	for (size_t c = 0; c < table->n_columns; c++) {
+		size_t rank = is_all_zero(table, c) ? SIZE_MAX : rank_of(table, c);
+
+		if (layout->widths[c] && rank >= least_rank) {
+			least_rank = rank;
 			found = &layout->widths[c];
 		}
+	}
 	return found;
 }
 
