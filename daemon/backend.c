@@ -127,6 +127,14 @@ static void take_marks(struct etld *etld, const struct connect *c)
 		etld_hosts_restore(etld->hosts, &c->hosts[i]);
 }
 
+/* The job may come back by a reload, and then goes on from there. */
+static void keep_slots(struct etld_job *job, const struct etl_schedule_info *info)
+{
+	free(job->slots);
+	job->slots = ETL_NEW(struct etl_schedule_info);
+	*job->slots = *info;
+}
+
 /* Where the slots of each job stand. What is no job any more is retired, so that it does not
  * replay old slots if it comes back. */
 static void take_schedules(struct etld *etld, const struct connect *c)
@@ -137,6 +145,8 @@ static void take_schedules(struct etld *etld, const struct connect *c)
 
 		if (job) {
 			etl_sched_restore(etld->sched, &job->sched, &s->info);
+			if (job->job->left_out)
+				keep_slots(job, &s->info);
 			job->restored = true;
 			job->interrupted = *s->info.holder && etld_instance_dead(s->info.holder);
 		} else if (*s->info.schedule) {

@@ -205,12 +205,23 @@ static void submit(struct etld_backfill *f, void (*work)(struct etld_task *task)
 	etld_pool_submit(f->etld->pool, &f->task);
 }
 
+static bool is_left_out(const struct etld_backfill *f)
+{
+	const struct etl_job *job = etld_generation_job(f->etld->generation, f->b.job);
+
+	return job && job->left_out && !f->cancelled;
+}
+
 static void step(struct etld_backfill *f)
 {
 	if (f->on_worker || f->etld->draining)
 		return;
 	if (!f->etld->mongodb_up) {
 		later(f, TRY_LATER, "MongoDB");
+		return;
+	}
+	if (is_left_out(f)) {
+		later(f, TRY_LATER, "the job is left out: its configuration has errors");
 		return;
 	}
 	f->phase = "the ledger";

@@ -6,6 +6,7 @@
  */
 #include "etld.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <signal.h>
@@ -87,15 +88,23 @@ static void on_watchdog(struct etl_timer *timer, void *ctx)
 
 void etld_tell_status(struct etld *etld)
 {
+	size_t left_out = etld->generation->n_left_out;
+	char config[80] = "";
+
+	if (left_out)
+		snprintf(config, sizeof config, ", %zu left out for errors in %s", left_out,
+			left_out == 1 ? "its file" : "their files");
 	if (etld->draining)
 		etld_notify_status("stopping: %u runs are ending", etld_active_runs(etld));
 	else if (!etld->mongodb_tried)
 		etld_notify_status("starting: asking MongoDB");
 	else if (!etld->mongodb_up)
-		etld_notify_status("degraded: MongoDB cannot be reached: %s", etld->mongodb_reason);
+		etld_notify_status("degraded: MongoDB cannot be reached: %s%s", etld->mongodb_reason,
+			config);
 	else
-		etld_notify_status("%zu jobs, %u running, configuration %lld%s",
-			etld->generation->n_jobs, etld_active_runs(etld), (long long)etld->generation->number,
+		etld_notify_status("%zu jobs%s, %u running, configuration %lld%s",
+			etld->generation->n_jobs, config, etld_active_runs(etld),
+			(long long)etld->generation->number,
 			etld->config_error ? ", the one on disk has errors" : "");
 }
 
@@ -185,10 +194,24 @@ struct etld *etld_new(struct etld_generation *generation, struct etl_error *err)
 	return etld;
 }
 
+/* Each with its first error; etlctl config check tells all. */
+static void tell_left_out(const struct etld_generation *g)
+{
+	for (size_t i = 0; i < g->n_jobs; i++) {
+		struct etld_field fields[] = {{"ETL_JOB", g->jobs[i]->name, 0}};
+
+		if (g->jobs[i]->left_out)
+			etld_log(ETLD_ERR, ETLD_MSG_JOB_LEFT_OUT, fields, 1,
+				"%s: is left out, the other jobs run: %s", g->jobs[i]->name,
+				g->jobs[i]->left_out);
+	}
+}
+
 int etld_run(struct etld *etld)
 {
 	etld_log(ETLD_NOTICE, ETLD_MSG_STARTED, NULL, 0, "etld %s started: %zu jobs from %s",
 		ETL_VERSION, etld->generation->n_jobs, etld->config_path);
+	tell_left_out(etld->generation);
 	etld_sched_adopt(etld, etld->generation);
 	etld_zones_watch(etld);
 	etld->watchdog = etld_notify_watchdog_interval();

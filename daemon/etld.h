@@ -43,6 +43,9 @@ struct etld_job {
 	char *pause_reason, *pause_who;
 	etl_wall paused_at;
 	etl_mono audited; /* when its ledger was last looked through for holes; us == 0 = not yet */
+	/* of a job that is left out: what the store knows of its slots; NULL = nothing */
+	struct etl_schedule_info *slots;
+	bool came_back;	  /* it was left out until this reload */
 	bool restored;	  /* what the store knows of its slots was told to the scheduler */
 	bool interrupted; /* a run of it never gave its lease back */
 	struct etld_question *question; /* to its sensor, that is out */

@@ -55,6 +55,10 @@ void etld_refuse_job(struct etld_request *request, const char *name);
  * seconds that says the same is worth less. */
 bool etld_request_ready(struct etld_request *request);
 
+/* False, and the request is answered, if the job is left out for its configuration: it neither
+ * runs nor moves. */
+bool etld_request_right(struct etld_request *request, const struct etld_job *job);
+
 /* "job is running", with the run. */
 void etld_refuse_busy(struct etld_request *request, const struct etld_job *job);
 

@@ -260,8 +260,9 @@ void etld_handle_backfill(struct etld_request *request)
 	struct etl_backfill b = {.state = ETL_BACKFILL_RUNNING, .attempt = 1};
 	struct backfill_query *q;
 
-	if (!job || !etld_request_ready(request) || !read_options(request, &b) ||
-		!read_range(request, job->job, &b) || !read_partition(request, job->job, &b))
+	if (!job || !etld_request_right(request, job) || !etld_request_ready(request) ||
+		!read_options(request, &b) || !read_range(request, job->job, &b) ||
+		!read_partition(request, job->job, &b))
 		return;
 	b.at = b.newest_first ? b.range.end : b.range.start;
 	b.created = b.updated = etl_now(request->etld->clock);

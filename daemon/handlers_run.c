@@ -274,7 +274,7 @@ void etld_handle_run(struct etld_request *request)
 	struct etl_trigger trigger = {.kind = ETL_TRIGGER_MANUAL};
 	const char *partition;
 
-	if (!job)
+	if (!job || !etld_request_right(request, job))
 		return;
 	partition = etl_json_text(request->parameters, "partition", NULL);
 	if (etld->draining) {

@@ -23,6 +23,8 @@ static const char *daemon_state(const struct etld *etld)
 
 static const char *guarantee(const struct etld *etld, const struct etl_job *job)
 {
+	if (job->left_out)
+		return "none: it never runs";
 	if (!etld->mongodb_tried || (!etld->mongodb_up && !*etld->topology.kind))
 		return "not known yet";
 	if (!job->sink->joins_transaction)
@@ -49,6 +51,7 @@ static void add_daemon(struct etl_json *reply, struct etld *etld)
 	etld_json_time(part, "loaded_at", etld->generation->loaded);
 	etl_json_add_text(part, "path", etld->config_path);
 	etl_json_add_text(part, "error", etld->config_error);
+	etl_json_add_int(part, "left_out", (int64_t)etld->generation->n_left_out);
 	part = etl_json_add_object(daemon, "mongodb");
 	etl_json_add_text(part, "state", etld->mongodb_up ? "up" : "down");
 	etl_json_add_text(part, "topology", etld->topology.kind);
@@ -160,11 +163,12 @@ static struct etl_json *job_facts(const struct etld *etld, const struct etld_job
 	etl_json_add_text(item, "group", config->group);
 	etl_json_add_text(item, "schedule", config->schedule_text);
 	etl_json_add_text(item, "timezone", config->timezone);
-	etl_json_add_text(item, "source", config->source->name);
-	etl_json_add_text(item, "sink", config->sink->name);
+	etl_json_add_text(item, "source", config->source ? config->source->name : "");
+	etl_json_add_text(item, "sink", config->sink ? config->sink->name : "");
 	etl_json_add_int(item, "partitions", (int64_t)config->n_partitions);
 	etl_json_add_bool(item, "paused", job->sched.paused);
-	etl_json_add_bool(item, "enabled", true);
+	etl_json_add_bool(item, "enabled", !config->left_out);
+	etl_json_add_text(item, "left_out", config->left_out);
 	return item;
 }
 

@@ -311,7 +311,8 @@ static void change(struct etld_request *request, enum etl_change_kind kind)
 	struct etl_change_request asked = {.kind = kind};
 	const struct etl_partition *partition;
 
-	if (!job || !etld_request_ready(request) || !find_partition(request, job->job, &partition))
+	if (!job || !etld_request_right(request, job) || !etld_request_ready(request) ||
+		!find_partition(request, job->job, &partition))
 		return;
 	if (!etld_request_time(request, "time", &asked.time))
 		return;

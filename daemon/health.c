@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * A job's health: one word with a reason, from what the loop knows. The worst word wins:
- * paused, failing, held, rejecting, blocked, stale, late, ok. A job that waits for one which is not well is
+ * config, paused, failing, held, rejecting, blocked, stale, late, ok. A job that waits for one which is not well is
  * blocked, also if it never tried.
  */
 #include <stdio.h>
@@ -13,7 +13,7 @@
 #include "time/duration.h"
 
 const char *const etld_healths[ETLD_HEALTHS] = {"ok", "late", "stale", "failing", "held",
-	"rejecting", "paused", "blocked"};
+	"rejecting", "paused", "blocked", "config"};
 
 /* How far the slowest partition is behind what is due by now. */
 static etl_dur behind(const struct etld *etld, const struct etld_job *job)
@@ -94,6 +94,10 @@ static const char *own_health(const struct etld *etld, const struct etld_job *jo
 	char text[ETL_DURATION_TEXT_BYTES];
 
 	*reason = '\0';
+	if (job->job->left_out) {
+		snprintf(reason, size, "%s", job->job->left_out);
+		return "config";
+	}
 	if (job->sched.paused) {
 		snprintf(reason, size, "%s", job->pause_reason ? job->pause_reason : "");
 		return "paused";
@@ -149,6 +153,11 @@ static void say_block(const struct etld *etld, const struct etld_block *block, c
 	char at[ETL_TIME_TEXT_BYTES], why[ETL_REASON_MAX];
 	const char *word = own_health(etld, block->culprit, why, sizeof why);
 
+	if (block->upstream->job->left_out) {
+		snprintf(reason, size, "waits for %s, which is left out: %.400s", block->upstream->name,
+			block->upstream->job->left_out);
+		return;
+	}
 	etl_time_format_rfc3339(block->window.start, at);
 	snprintf(reason, size, "waits for window %s of %s/%s; %s is %s%s%.200s", at,
 		block->upstream->name, block->upstream->partitions[block->partition].name,

@@ -78,7 +78,8 @@ static struct etld_generation *load(const struct arguments *arguments)
 
 	etl_buf_init(&report, REPORT_MAX);
 	etl_buf_init(&first, 4096);
-	generation = etld_generation_load(arguments->config, &report, &first);
+	generation = (arguments->check ? etld_generation_load : etld_generation_start)(
+		arguments->config, &report, &first);
 	if (!generation) {
 		fputs(etl_buf_text(&report), stderr);
 		if (!arguments->check)

@@ -11,7 +11,7 @@
 #include "job/run.h"
 
 #define ETLD_HISTOGRAM_BOUNDS 18
-#define ETLD_HEALTHS 8 /* words of health.c */
+#define ETLD_HEALTHS 9 /* words of health.c */
 
 struct etld_histogram {
 	uint64_t buckets[ETLD_HISTOGRAM_BOUNDS + 1]; /* each alone; the last one: beyond all */

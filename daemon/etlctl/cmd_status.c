@@ -59,6 +59,7 @@ static void put_mongodb(const struct etlctl *ctl, const struct etl_json *mongodb
 static void put_config(const struct etl_json *config, const char *now, struct etl_buf *out)
 {
 	const char *error = etl_json_text(config, "error", NULL);
+	long long left_out = (long long)etl_json_int(config, "left_out", 0);
 
 	etl_buf_printf(out, "config  generation %lld, loaded ",
 		(long long)etl_json_int(config, "generation", 0));
@@ -69,6 +70,11 @@ static void put_config(const struct etl_json *config, const char *now, struct et
 		print_clean(error, out);
 		etl_buf_str(out, "\n        etlctl config check tells all of it\n");
 	}
+	if (left_out)
+		etl_buf_printf(out, "        %lld job%s left out for errors in %s; mend, then etlctl "
+				    "config check, etlctl reload\n",
+			left_out, left_out == 1 ? " is" : "s are",
+			left_out == 1 ? "its file" : "their files");
 }
 
 /* A host that is not asked freely: its breaker first, else the hold that it asked for; what else
@@ -264,19 +270,21 @@ static void print_job(const struct etlctl *ctl, const struct etl_json *reply)
 static int check_status(const struct etl_json *reply)
 {
 	const struct etl_json *mongodb = etl_json_get(etl_json_get(reply, "daemon"), "mongodb");
-	bool stale = false, held = false, rejecting = false;
+	bool stale = false, held = false, rejecting = false, config = false, failing = false;
 
 	if (etl_streq(etl_json_text(mongodb, "state", ""), "down"))
 		return EXIT_FAILED;
 	ETL_JSON_EACH(job, etl_json_get(reply, "jobs")) {
 		const char *health = etl_json_text(job, "health", "");
 
-		if (etl_streq(health, "failing"))
-			return EXIT_FAILED;
+		failing |= etl_streq(health, "failing");
+		config |= etl_streq(health, "config");
 		stale |= etl_streq(health, "late") || etl_streq(health, "stale");
 		held |= etl_streq(health, "held");
 		rejecting |= etl_streq(health, "rejecting");
 	}
+	if (failing || config)
+		return failing ? EXIT_FAILED : EXIT_CONFIG;
 	if (held || rejecting)
 		return held ? EXIT_CHECKS : EXIT_REJECTED;
 	return stale ? EXIT_STALE : EXIT_FINE;

@@ -28,6 +28,7 @@ static const struct {
 } states[] = {
 	{"ok", FINE}, {"late", WARNING}, {"stale", WARNING}, {"failing", BAD},
 	{"held", WARNING}, {"rejecting", WARNING}, {"paused", QUIET}, {"blocked", WARNING},
+	{"config", BAD},
 	{"running", ACTIVE}, {"queued", ACTIVE}, {"failed", BAD}, {"partial", BAD},
 	{"cancelled", QUIET}, {"fenced", WARNING}, {"skipped", QUIET}, {"nothing_due", QUIET},
 	{"pending", ACTIVE}, {"loaded", FINE}, {"empty", FINE}, {"unrecoverable", BAD},

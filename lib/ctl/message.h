@@ -28,7 +28,7 @@
 	X(NOT_PERMITTED, "NotPermitted", 9, "the caller may read but not change")                \
 	X(BUSY, "Busy", 8, "the job is running already, here or on another server")             \
 	X(NOT_READY, "NotReady", 1, "the daemon cannot do this in its state; the reason says why") \
-	X(CONFIG_INVALID, "ConfigInvalid", 78, "the configuration on disk has errors")          \
+	X(CONFIG_INVALID, "ConfigInvalid", 78, "the configuration has errors")                  \
 	X(FAILED, "Failed", 1, "it was tried and failed")                                       \
 	X(METHOD_NOT_FOUND, "MethodNotFound", 2, "this daemon has no such method")
 

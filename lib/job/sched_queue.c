@@ -309,7 +309,8 @@ static bool push_manual(struct etl_sched_job *job, struct etl_trigger *trigger)
 /* False: refused, and the trigger is gone. */
 static bool accept(struct etl_sched *sched, struct etl_sched_job *job, struct etl_trigger *trigger)
 {
-	if (sched->stopped || (trigger->kind == ETL_TRIGGER_BACKFILL && job->has_backfill) ||
+	if (sched->stopped || job->job->left_out ||
+		(trigger->kind == ETL_TRIGGER_BACKFILL && job->has_backfill) ||
 		(job->paused && trigger->kind != ETL_TRIGGER_MANUAL)) {
 		/* no slot will come and find what this would have loaded */
 		job->owed |= job->paused && !job->job->calendar &&

@@ -9,8 +9,6 @@ import signal
 import socket
 import time
 
-import pytest
-
 from flow import DAY, Flow
 from wait import wait_for
 
@@ -64,15 +62,24 @@ BROKEN_JOBS = [
 assert len(BROKEN_JOBS) >= 40
 
 
-@pytest.mark.parametrize("number", range(len(BROKEN_JOBS)))
-def test_broken_at_the_start(etld, number):
-    text, word = BROKEN_JOBS[number]
-    daemon = etld({"job": text})
+def test_broken_files_are_told(etld):
+    """Whole: what a start does with them is in test_left_out.py."""
+    daemon = etld({})
+    for number, (text, word) in enumerate(BROKEN_JOBS):
+        daemon.write_job("job", text)
+        answer = daemon.check()
+        assert answer.code == BROKEN, (number, answer)
+        assert "job.yaml:" in answer.err and "error" in answer.err.lower(), (number, answer)
+        assert word in answer.err, (number, answer)
+
+
+def test_a_broken_main_file_ends_the_start(etld):
+    daemon = etld({"job": json.dumps(GOOD_JOB)})
+    daemon.settings["limts"] = {}
+    daemon.write_settings()
     daemon.start(wait=False)
     assert daemon.wait_end(10) == BROKEN
-    said = "\n".join(line for line in daemon.stderr_tail(500).splitlines() if not line.startswith("{"))
-    assert "job.yaml:" in said and "error" in said.lower(), said
-    assert word in said
+    assert "limts" in daemon.stderr_tail()
     assert not daemon.control.exists()
 
 
