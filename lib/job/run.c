@@ -67,6 +67,12 @@ void etl_run_free(struct etl_run *run)
 	free(run);
 }
 
+bool etl_run_doubts(const struct etl_run *run)
+{
+	return run->job->sink->joins_transaction &&
+		!run->env->state->ops->has_transactions(run->env->state);
+}
+
 static int record_passed_over(struct etl_run *run)
 {
 	char schedule[ETL_SCHEDULE_BYTES];

@@ -126,6 +126,11 @@ int etl_skip_refused(const struct etl_run_env *env, const char *job, etl_wall sl
 int etl_edit_save(const struct etl_run_env *env, const struct etl_slot_note *note,
 	struct etl_error *err);
 
+/* True if the target is in MongoDB and its data cannot be committed together with the ledger:
+ * then a write that was given up may take effect later, over newer data. The ledger's hash
+ * proves nothing about the target then, and windows are marked before they are written. */
+bool etl_run_doubts(const struct etl_run *run);
+
 /* True if a range of windows was asked for. */
 static inline bool etl_run_is_asked(const struct etl_run *run)
 {

@@ -71,7 +71,8 @@ static void collect(struct etl_strand *strand)
 		qsort(work->sorted, total, sizeof *work->sorted, by_window_then_order);
 }
 
-/* The hash says what was offered to which target: the same again needs no look at it. */
+/* The hash says what was offered to which target: the same again needs no look at it, where the
+ * target's data is committed with the hash. Elsewhere an older write may have come in since. */
 static void hash_window(struct etl_strand *strand, struct etl_window_work *window,
 	struct etl_hash_state *hash)
 {
@@ -87,7 +88,7 @@ static void hash_window(struct etl_strand *strand, struct etl_window_work *windo
 	etl_hash_text(hash, window->hash);
 	window->same = had->was_loaded && strcmp(had->hash, window->hash) == 0;
 	window->unchanged = window->same && had->state == ETL_WINDOW_LOADED &&
-		window->due->why != ETL_DUE_ASKED;
+		window->due->why != ETL_DUE_ASKED && !etl_run_doubts(strand->run);
 }
 
 int etl_slice_sort(struct etl_strand *strand, struct etl_error *err)
@@ -164,6 +165,58 @@ void etl_slice_cut(struct etl_strand *strand)
 	};
 }
 
+/* The windows of the slice that it writes records into; their number. */
+static size_t written_windows(const struct etl_strand_work *work, struct etl_due_window **out)
+{
+	bool partial = work->window_to < work->span.n && work->record_to > 0;
+	size_t n = 0;
+
+	for (size_t w = work->window_at; w < work->window_to + (partial ? 1 : 0); w++)
+		if (records_to_write(&work->windows[w]))
+			out[n++] = work->windows[w].due;
+	return n;
+}
+
+/* On record before the first byte goes out, so that neither a death nor a late write leaves a
+ * window closed over data that nobody knows. */
+int etl_slice_doubt(struct etl_strand *strand, struct etl_error *err)
+{
+	struct etl_strand_work *work = strand->work;
+	struct etl_state *state = strand->run->env->state;
+	struct etl_due_window **due = etl_calloc(work->span.n, sizeof *due);
+	struct etl_window *windows = etl_calloc(work->span.n, sizeof *windows);
+	size_t n = written_windows(work, due);
+	int rc = 0;
+
+	for (size_t i = 0; i < n; i++)
+		windows[i] = due[i]->window;
+	if (n)
+		rc = state->ops->ledger_doubt(state, strand->run->job->name,
+			strand->partition->name, strand->run->run_id, windows, n, err);
+	free(windows);
+	free(due);
+	return rc;
+}
+
+/* A write that failed may still be under way: a server that was too slow does it all the same. */
+void etl_slice_unanswered(struct etl_strand *strand)
+{
+	struct etl_strand_work *work = strand->work;
+	struct etl_due_window **due = etl_calloc(work->span.n, sizeof *due);
+	size_t n = written_windows(work, due);
+
+	for (size_t i = 0; i < n; i++)
+		due[i]->had.in_doubt = true;
+	free(due);
+}
+
+static void stay_in_doubt(struct etl_ledger_entry *out)
+{
+	out->dirty = true; /* by the token that the plan saw: the next commit clears it */
+	snprintf(out->reason, sizeof out->reason,
+		"a write into it was never answered and may have come late: it is read once more");
+}
+
 static enum etl_window_state final_state(const struct etl_window_work *window)
 {
 	if (window->fail)
@@ -216,4 +269,6 @@ void etl_slice_entry(const struct etl_strand *strand, const struct etl_window_wo
 	} else {
 		snprintf(out->reason, sizeof out->reason, "%s", window->reason);
 	}
+	if (had->in_doubt)
+		stay_in_doubt(out);
 }

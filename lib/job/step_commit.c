@@ -219,6 +219,17 @@ static int commit_in_order(struct etl_strand *strand, const struct etl_commit *c
 	return joins ? sink->commit(work->sink, err) : 0;
 }
 
+/* Another holder may have loaded and closed these windows before our data came in over its:
+ * whoever has the job now reads them once more. Best effort: our mark from before the write is
+ * there unless that other commit took it away. */
+static void leave_doubt(struct etl_strand *strand, const struct etl_error *err)
+{
+	struct etl_error ignored = ETL_ERROR_INIT;
+
+	if (err->kind == ETL_CONFLICT && strand->work->slice->n && etl_run_doubts(strand->run))
+		(void)etl_slice_doubt(strand, &ignored);
+}
+
 enum etl_go etl_step_commit(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
@@ -255,6 +266,7 @@ enum etl_go etl_step_commit(struct etl_strand *strand, struct etl_error *err)
 	} else {
 		run->job->sink->abort(work->sink);
 		set_done(work, &commit, false);
+		leave_doubt(strand, err);
 	}
 	free(commit.entries);
 	free(marks.marks);

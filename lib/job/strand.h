@@ -131,6 +131,10 @@ int etl_upstream_filter(struct etl_strand *strand, struct etl_due_list *due,
 /* slice.c */
 int etl_slice_sort(struct etl_strand *strand, struct etl_error *err);
 void etl_slice_cut(struct etl_strand *strand);
+/* Without transactions: the windows of the slice are on record as being written (ledger_doubt);
+ * a write that was not answered leaves them dirty when they close. */
+int etl_slice_doubt(struct etl_strand *strand, struct etl_error *err);
+void etl_slice_unanswered(struct etl_strand *strand);
 void etl_slice_entry(const struct etl_strand *strand, const struct etl_window_work *window,
 	bool whole, struct etl_ledger_entry *out);
 

@@ -91,6 +91,7 @@ void etl_ledger_brief(const struct etl_ledger_entry *entry, struct etl_ledger_br
 		.attempt = entry->attempt,
 		.out = entry->counts.out,
 		.fetched = entry->fetched,
+		.in_doubt = *entry->writer != '\0',
 	};
 	memcpy(out->hash, entry->hash, sizeof out->hash);
 	memcpy(out->dirty_token, entry->dirty_token, sizeof out->dirty_token);

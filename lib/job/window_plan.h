@@ -41,6 +41,7 @@ struct etl_ledger_brief {
 	etl_wall fetched;
 	char hash[40];
 	char dirty_token[ETL_UUID_BYTES];
+	bool in_doubt; /* a write into it was never answered: it may still take effect */
 };
 void etl_ledger_brief(const struct etl_ledger_entry *entry, struct etl_ledger_brief *out);
 

@@ -134,6 +134,8 @@ int etl_smdb_ledger_count(struct etl_state *s, const char *job, const char *part
 	const struct etl_window *range, uint64_t *n, struct etl_error *err);
 int etl_smdb_ledger_mark(struct etl_state *s, const char *job, const char *partition,
 	int64_t fence, const struct etl_ledger_entry *entries, size_t n, struct etl_error *err);
+int etl_smdb_ledger_doubt(struct etl_state *s, const char *job, const char *partition,
+	const char *run_id, const struct etl_window *windows, size_t n, struct etl_error *err);
 int etl_smdb_begin(struct etl_state *s, struct etl_txn **txn, struct etl_error *err);
 int etl_smdb_commit(struct etl_state *s, struct etl_txn *txn, const struct etl_commit *c,
 	struct etl_error *err);

@@ -60,6 +60,10 @@ struct etl_ledger_entry {
 	/* Changes with each dirty mark. What plan saw goes into the commit: a mark that came in
 	 * between keeps the window dirty. "" = never marked. */
 	char dirty_token[ETL_UUID_BYTES];
+	/* The run whose data is on its way into this window, or may still be: without transactions
+	 * a write that nobody waits for any more can take effect much later. "" = none. The
+	 * window is dirty as well. Gone with the next commit. */
+	char writer[ETL_UUID_BYTES];
 	etl_wall fetched;	  /* when the answer that it holds was received */
 	etl_wall updated;
 	/* The operator's change of the watermark that touched it last ("" = none), and its state
@@ -407,6 +411,14 @@ struct etl_state_ops {
 	 * as loaded or empty and never touches `hash` and `dirty` of a closed one. */
 	int (*ledger_mark)(struct etl_state *s, const char *job, const char *partition,
 		int64_t fence, const struct etl_ledger_entry *entries, size_t n,
+		struct etl_error *err);
+
+	/* Without transactions: says that data of `run_id` is on its way into these windows, or may
+	 * be (entry.writer). They become dirty; what is not there is made, pending. Not guarded by
+	 * the fence: one more read does no harm, and a holder that has lost its fence after it
+	 * wrote has to say so. Only the commit of who said it, sure of its writes, clears it. */
+	int (*ledger_doubt)(struct etl_state *s, const char *job, const char *partition,
+		const char *run_id, const struct etl_window *windows, size_t n,
 		struct etl_error *err);
 
 	/* One slice: the change's document, the ledger entries and the watermark, in one

@@ -230,6 +230,7 @@ static const struct etl_state_ops mongodb_ops = {
 	.commit = etl_smdb_commit,
 	.abort = etl_smdb_abort,
 	.ledger_mark = etl_smdb_ledger_mark,
+	.ledger_doubt = etl_smdb_ledger_doubt,
 	.change_apply = etl_smdb_change_apply,
 	.change_list = etl_smdb_change_list,
 	.run_save = etl_smdb_run_save,

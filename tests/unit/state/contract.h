@@ -480,6 +480,57 @@ static void marks_never_open_what_is_closed(void **state)
 	assert_int_equal(err.kind, ETL_BUG);
 }
 
+static void doubt(const char *job, const char *run_id, int hour)
+{
+	struct etl_window windows[] = {{H(hour), H(hour + 1)}};
+	struct etl_error err = ETL_ERROR_INIT;
+
+	if (store->ops->ledger_doubt(store, job, "p", run_id, windows, 1, &err) < 0)
+		fail_msg("%s", err.message);
+}
+
+/* Without transactions: the mark stands before the data and goes with the commit; it hides no
+ * other mark, and needs no fence. */
+static void a_write_under_way_is_on_record(void **state)
+{
+	struct etl_ledger_entry e = entry(0, ETL_WINDOW_LOADED);
+	struct collected c;
+
+	(void)state;
+	claim("dw", "p", 1);
+	doubt("dw", RUN_A, 0);
+	c = scan("dw", "p", 0, 9, ETL_LEDGER_DIRTY);
+	assert_int_equal(c.n, 1);
+	assert_int_equal(c.items[0].state, ETL_WINDOW_PENDING);
+	assert_int_equal(c.items[0].window.end.ms, H(1).ms);
+	assert_string_equal(c.items[0].writer, RUN_A);
+	commit_ok("dw", "p", 1, &e, 1, H(1));
+	c = scan("dw", "p", 0, 9, ETL_LEDGER_ALL);
+	assert_int_equal(c.n, 1);
+	assert_false(c.items[0].dirty);
+	assert_string_equal(c.items[0].writer, "");
+
+	/* On a closed one; an upstream's mark that came before the commit stays. */
+	doubt("dw", RUN_B, 0);
+	commit_dirty("dw-up", "dw", "p", 0);
+	c = scan("dw", "p", 0, 9, ETL_LEDGER_DIRTY);
+	assert_int_equal(c.items[0].state, ETL_WINDOW_LOADED);
+	assert_string_equal(c.items[0].hash, e.hash);
+	assert_string_equal(c.items[0].writer, RUN_B);
+	commit_ok("dw", "p", 1, &e, 1, H(1));
+	c = scan("dw", "p", 0, 9, ETL_LEDGER_DIRTY);
+	assert_int_equal(c.n, 1);
+	assert_string_equal(c.items[0].writer, "");
+
+	/* The other order: the write's mark does not stand for the upstream's. */
+	memcpy(e.dirty_token, c.items[0].dirty_token, sizeof e.dirty_token);
+	commit_dirty("dw-up", "dw", "p", 0);
+	doubt("dw", RUN_B, 0);
+	commit_ok("dw", "p", 1, &e, 1, H(1));
+	assert_int_equal(scan("dw", "p", 0, 9, ETL_LEDGER_DIRTY).n, 1);
+	assert_int_equal(scan("dw", "p", 0, 9, ETL_LEDGER_ALL).items[0].attempt, 1);
+}
+
 static int count_runs(void *ctx, const bson_t *run)
 {
 	bson_iter_t it;
@@ -727,6 +778,7 @@ static void alerts_are_told_once(void **state)
 		cmocka_unit_test(dirty_marks_hit_their_window_and_make_it_if_needed),             \
 		cmocka_unit_test(reading_again_clears_only_marks_that_were_seen),                \
 		cmocka_unit_test(marks_never_open_what_is_closed),                              \
+		cmocka_unit_test(a_write_under_way_is_on_record),                               \
 		cmocka_unit_test(runs_are_kept_newest_first),                                   \
 		cmocka_unit_test(alerts_are_told_once),                                         \
 		cmocka_unit_test(paused_jobs_are_listed),                                       \
