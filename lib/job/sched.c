@@ -367,6 +367,28 @@ void etl_sched_pause(struct etl_sched *sched, struct etl_sched_job *job)
 	arm(sched, job);
 }
 
+static void goes_on(struct etl_sched *sched, struct etl_sched_job *job)
+{
+	etl_sched_look(sched, job);
+	pay_owed(sched, job);
+	etl_sched_make_ready(sched, job);
+	etl_sched_dispatch(sched);
+}
+
+void etl_sched_resumed_elsewhere(struct etl_sched *sched, struct etl_sched_job *job)
+{
+	etl_wall now = etl_now(sched->clock);
+
+	if (!job->paused)
+		return;
+	job->paused = false;
+	if (job->job->calendar && now.ms > job->decided.ms) {
+		job->decided = now;
+		etl_sched_close(job, now, ETL_SKIP_PAUSED);
+	}
+	goes_on(sched, job);
+}
+
 void etl_sched_resume(struct etl_sched *sched, struct etl_sched_job *job, etl_wall from)
 {
 	etl_wall now = etl_now(sched->clock);
@@ -386,10 +408,7 @@ void etl_sched_resume(struct etl_sched *sched, struct etl_sched_job *job, etl_wa
 
 		etl_sched_skip(sched, job, &skip);
 	}
-	etl_sched_look(sched, job);
-	pay_owed(sched, job);
-	etl_sched_make_ready(sched, job);
-	etl_sched_dispatch(sched);
+	goes_on(sched, job);
 }
 
 /* ---- the whole ----------------------------------------------------------------------------- */

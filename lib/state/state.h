@@ -120,8 +120,10 @@ struct etl_last_run {
 	etl_wall started, ended;
 	/* It failed without leaving a unit failed: nothing but this tells of it. */
 	bool unitless;
-	uint64_t rejected; /* records; of the newest run that was for all that is due, summed with
-			    * those of runs by hand since */
+	/* Of the newest run that read something and was for all that is due, with those of runs for a part
+	 * of it since. */
+	uint64_t rejected, warnings;
+	char first_reject[160]; /* why; "" = none */
 	char reason[240];
 };
 

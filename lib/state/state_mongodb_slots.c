@@ -75,7 +75,9 @@ static void read_last(const bson_t *doc, struct etl_last_run *out)
 	*out = (struct etl_last_run){.started = etl_bson_date(doc, "started"),
 		.ended = etl_bson_date(doc, "ended"),
 		.unitless = bson_iter_init_find(&it, doc, "unitless") && bson_iter_as_bool(&it),
-		.rejected = (uint64_t)etl_bson_int(doc, "rejected", 0)};
+		.rejected = (uint64_t)etl_bson_int(doc, "rejected", 0),
+		.warnings = (uint64_t)etl_bson_int(doc, "warnings", 0)};
+	etl_bson_text(doc, "first_reject", out->first_reject, sizeof out->first_reject);
 	etl_bson_text(doc, "run_id", out->run_id, sizeof out->run_id);
 	etl_bson_text(doc, "state", out->state, sizeof out->state);
 	etl_bson_text(doc, "reason", out->reason, sizeof out->reason);

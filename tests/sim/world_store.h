@@ -127,6 +127,14 @@ static int store_lease_release(struct etl_state *s, const char *job, int64_t fen
 	return way_back(real_ops->lease_release(s, job, fence, err), err);
 }
 
+static int store_lease_end(struct etl_state *s, const char *job, int64_t fence,
+	const struct etl_last_run *last, struct etl_error *err)
+{
+	if (way_there("lease_release", err) < 0)
+		return -1;
+	return way_back(real_ops->lease_end(s, job, fence, last, err), err);
+}
+
 static int store_slots_save(struct etl_state *s, const struct etl_slot_note *notes, size_t n,
 	struct etl_error *err)
 {
@@ -357,6 +365,7 @@ static void store_open(void)
 	ops.lease_acquire = store_lease_acquire;
 	ops.lease_renew = store_lease_renew;
 	ops.lease_release = store_lease_release;
+	ops.lease_end = store_lease_end;
 	ops.slots_save = store_slots_save;
 	ops.schedule_list = store_schedule_list;
 	ops.schedule_get = store_schedule_get;
