@@ -450,8 +450,12 @@ void etld_picture_schedules(const struct etld_picture *p,
 
 /* ---- once a minute --------------------------------------------------------------------------- */
 
+static void on_look(struct etl_timer *timer, void *ctx);
+
 static void look_later(struct etld *etld, etl_dur wait)
 {
+	etl_timer_cancel(etld_loop_wheel(etld->loop), &etld->look_timer);
+	etld->look_timer = (struct etl_timer){.fire = on_look, .ctx = etld, .name = "look"};
 	etl_timer_arm(etld_loop_wheel(etld->loop), &etld->look_timer,
 		etl_mono_add(etl_mono_now(etld->clock), wait));
 }
@@ -541,7 +545,6 @@ void etld_picture_hurry(struct etld *etld)
 
 void etld_picture_watch(struct etld *etld)
 {
-	etld->look_timer = (struct etl_timer){.fire = on_look, .ctx = etld, .name = "look"};
 	if (!etld->look_every.us)
 		etld->look_every = ETLD_LOOK_EVERY;
 	if (!etld->looking)

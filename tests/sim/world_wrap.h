@@ -31,6 +31,11 @@ void __real_etld_exec_orphan(struct etld_run *run);
 void __wrap_etld_report_run(struct etld *etld, const struct etl_run *run);
 void __real_etld_report_run(struct etld *etld, const struct etl_run *run);
 
+void __wrap_etl_sched_pause(struct etl_sched *sched, struct etl_sched_job *job);
+void __real_etl_sched_pause(struct etl_sched *sched, struct etl_sched_job *job);
+void __wrap_etl_sched_resumed_elsewhere(struct etl_sched *sched, struct etl_sched_job *job);
+void __real_etl_sched_resumed_elsewhere(struct etl_sched *sched, struct etl_sched_job *job);
+
 const struct etl_clock *__wrap_etl_clock_real(void)
 {
 	return w.acting ? &w.acting->clock : &true_clock;
@@ -122,6 +127,24 @@ void __wrap_etld_report_run(struct etld *etld, const struct etl_run *run)
 	if (!w.acting->dead)
 		book_ended(run);
 	__real_etld_report_run(etld, run);
+}
+
+/* By an operator here, or as the store says of one elsewhere. */
+void __wrap_etl_sched_pause(struct etl_sched *sched, struct etl_sched_job *job)
+{
+	if (!job->paused && !w.acting->paused[job_index(job->name)])
+		tell("%s is paused elsewhere", job->name);
+	w.acting->paused[job_index(job->name)] = true;
+	__real_etl_sched_pause(sched, job);
+}
+
+void __wrap_etl_sched_resumed_elsewhere(struct etl_sched *sched, struct etl_sched_job *job)
+{
+	if (job->paused)
+		tell("%s is resumed elsewhere", job->name);
+	w.acting->paused[job_index(job->name)] = false;
+	w.acting->fit_since = w.now;
+	__real_etl_sched_resumed_elsewhere(sched, job);
 }
 
 #endif
