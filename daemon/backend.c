@@ -46,6 +46,8 @@ static void connect_work(struct etld_task *task)
 	struct etl_state *state = c->etld->state;
 
 	c->rc = etl_mongo_ping(c->etld->mongo, &c->topology, &c->error);
+	if (c->rc < 0)
+		etl_mongo_diagnose(c->etld->mongo, &c->error);
 	if (c->rc == 0)
 		c->rc = state->ops->prepare(state, &c->error);
 	if (c->rc == 0)
@@ -98,6 +100,7 @@ static void try_later(struct etld *etld)
 static void is_down(struct etld *etld, const struct etl_error *err)
 {
 	bool was_up = etld->mongodb_up || !etld->mongodb_tried;
+	bool other = strcmp(etld->mongodb_reason, err->message) != 0;
 
 	if (was_up)
 		etld->mongodb_away = etl_now(etld->clock);
@@ -105,7 +108,7 @@ static void is_down(struct etld *etld, const struct etl_error *err)
 	etl_sched_store(etld->sched, false);
 	etld->mongodb_tried = true;
 	memcpy(etld->mongodb_reason, err->message, sizeof etld->mongodb_reason);
-	if (was_up)
+	if (was_up || other) /* a run says that it is gone; the first look at the hosts says why */
 		etld_log(ETLD_WARNING, ETLD_MSG_MONGODB_DOWN, NULL, 0,
 			"MongoDB cannot be reached, runs wait for it: %s", err->message);
 	try_later(etld);

@@ -54,6 +54,7 @@ struct etld_job {
 	etl_wall noted;	  /* as it was when the scheduler said so */
 
 	int pausing;	   /* changes of its pause that are on their way to the store */
+	bool resumed;	   /* elsewhere, as the last reading said */
 	bool pause_unsaved; /* the last of them did not get there: what is here stands */
 
 	/* what the store holds, as it was last seen: picture.h */

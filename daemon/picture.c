@@ -365,8 +365,12 @@ static bool take_marks(struct etld_job *job, const struct mark *marks, size_t n)
 }
 
 /* The store has the word of whoever paused or resumed it, here or elsewhere. */
-static void take_pause(struct etld *etld, struct etld_job *job, const struct pause *pause)
+static void take_pause(struct etld *etld, struct etld_job *job, const struct pause *pause,
+	const struct etl_schedule_info *info)
 {
+	bool resumed = job->resumed;
+
+	job->resumed = false;
 	if (job->pausing || job->pause_unsaved)
 		return;
 	if (pause) {
@@ -374,9 +378,11 @@ static void take_pause(struct etld *etld, struct etld_job *job, const struct pau
 			job->paused_at.ms != pause->at.ms)
 			etld_job_note_pause(job, pause->who, pause->why, pause->at);
 		etl_sched_pause(etld->sched, &job->sched);
+	} else if (job->sched.paused && !resumed) {
+		job->resumed = true; /* what it skipped may still be on its way: the next reading has it */
 	} else if (job->sched.paused) {
 		etld_job_note_pause(job, NULL, NULL, (etl_wall){0});
-		etl_sched_resumed_elsewhere(etld->sched, &job->sched);
+		etl_sched_resumed_elsewhere(etld->sched, &job->sched, info);
 	}
 }
 
@@ -424,7 +430,8 @@ static void take_job(struct etld_picture *p, const char *name)
 	}
 	was_paused = job->sched.paused;
 	moved = take_marks(job, p->marks + mark, marks);
-	take_pause(p->etld, job, pauses ? &p->pauses[pause] : NULL);
+	take_pause(p->etld, job, pauses ? &p->pauses[pause] : NULL,
+		schedules ? &p->schedules[schedule].info : NULL);
 	if (schedules)
 		take_last(job, &p->schedules[schedule].info.last);
 	if (moved || was_paused != job->sched.paused)

@@ -375,17 +375,20 @@ static void goes_on(struct etl_sched *sched, struct etl_sched_job *job)
 	etl_sched_dispatch(sched);
 }
 
-void etl_sched_resumed_elsewhere(struct etl_sched *sched, struct etl_sched_job *job)
+void etl_sched_resumed_elsewhere(struct etl_sched *sched, struct etl_sched_job *job,
+	const struct etl_schedule_info *info)
 {
-	etl_wall now = etl_now(sched->clock);
+	etl_wall at = etl_now(sched->clock);
+	char key[ETL_SCHEDULE_BYTES];
 
 	if (!job->paused)
 		return;
 	job->paused = false;
-	if (job->job->calendar && now.ms > job->decided.ms) {
-		job->decided = now;
-		etl_sched_close(job, now, ETL_SKIP_PAUSED);
-	}
+	etl_job_schedule_key(job->job, key);
+	if (info && info->slot.ms && etl_streq(info->schedule, key))
+		at = info->slot;
+	if (job->job->calendar && at.ms > job->decided.ms)
+		job->decided = at;
 	goes_on(sched, job);
 }
 
