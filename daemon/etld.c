@@ -20,6 +20,7 @@
 #include "journal.h"
 #include "message_ids.h"
 #include "notify.h"
+#include "picture.h"
 
 /* A worker that is at one task for longer than this hangs: MongoDB calls end within a
  * minute, decoding is cut into batches. */
@@ -237,6 +238,7 @@ void etld_free(struct etld *etld)
 	etld_pool_free(etld->pool);
 	etld_backfills_free(etld);
 	etld_slots_free(etld);
+	etld_picture_close(etld);
 	etld_zones_close(etld);
 	etld_sched_free(etld);
 	etld_hosts_free(etld->hosts);

@@ -28,6 +28,8 @@ struct etld_zones;
 struct etld_partition {
 	const char *name; /* lent by the generation */
 	etl_wall watermark; /* ms == 0 = not known */
+	uint64_t open, failed, held, dirty; /* of the ledger: open counts all but dirty ones */
+	etl_wall oldest; /* if any is open: where the first of them starts */
 	etl_wall told; /* start of the newest window whose missed deadline was told */
 };
 
@@ -55,15 +57,18 @@ struct etld_job {
 	bool note_due;	  /* its decided slot is to be stored, */
 	etl_wall noted;	  /* as it was when the scheduler said so */
 
-	/* runs */
-	char last_run_id[ETL_UUID_BYTES];
-	enum etl_run_state last_state;
-	etl_wall last_started, last_ended, last_ok;
-	char *last_reason; /* NULL = none */
-	bool last_needs_operator;
-	uint64_t windows_failed, windows_held, windows_blocked, windows_dirty;
-	uint64_t records_rejected, warnings; /* of the last run that read something */
-	char *first_reject;		     /* NULL = none */
+	int pausing;	   /* changes of its pause that are on their way to the store */
+	bool resumed;	   /* elsewhere, as the last reading said */
+	bool pause_unsaved; /* the last of them did not get there: what is here stands */
+
+	/* what the store holds, as it was last seen: picture.h */
+	struct etld_open {
+		uint64_t open, failed, held, dirty;
+	} windows;			/* over all partitions */
+	char *failed_why, *held_why;	/* of the oldest such window; NULL = none */
+	uint64_t seen; /* it has changed here, or was looked at: readings that began before are void */
+	struct etl_last_run last;	/* run_id "" = none */
+	uint64_t windows_blocked;	/* of the last run */
 };
 
 struct etld {
@@ -91,6 +96,11 @@ struct etld {
 	struct etl_mongo_topology topology;
 	bool mongodb_up, mongodb_tried, backend_busy, ready_told;
 	bool marks_known; /* watermarks and pauses were read once */
+	struct etld_picture *looking; /* the reading that is on its way; NULL = none */
+	struct etl_timer look_timer;  /* the next one */
+	etl_dur look_every;
+	uint64_t changes; /* counts what the readings are held against */
+	bool look_again; /* something has changed under the one on its way */
 	char mongodb_reason[ETL_ERROR_MESSAGE_MAX];
 	etl_wall mongodb_away, mongodb_next; /* while it is away: since when; the next look */
 	unsigned mongodb_attempts;
@@ -117,6 +127,12 @@ struct etld {
 
 /* What is known of a pause; who == NULL: there is none. */
 void etld_job_note_pause(struct etld_job *job, const char *who, const char *why, etl_wall at);
+
+/* What is known of it here is newer than any reading that is on its way. */
+static inline void etld_job_changed(struct etld *etld, struct etld_job *job)
+{
+	job->seen = ++etld->changes;
+}
 
 struct etld_job *etld_job_find(struct etld *etld, const char *name);
 /* Its partition of this name, NULL if it has none. Looks from the `near`-th on, around: lists
@@ -210,7 +226,7 @@ void etld_exec_watch(struct etld_run *run, etld_watch_fn fn, void *ctx);
 void etld_exec_unwatch(struct etld_run *run, void *ctx);
 
 /* outcome.c: what a run that ended leaves in its job */
-void etld_job_remember(struct etld_job *job, const struct etl_run *run);
+void etld_job_remember(struct etld *etld, struct etld_job *job, const struct etl_run *run);
 
 /* report.c: one summary line a run, and what went wrong in it */
 void etld_report_run(struct etld *etld, const struct etl_run *run);

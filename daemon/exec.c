@@ -14,6 +14,7 @@
 #include "fetch_clock.h"
 #include "journal.h"
 #include "message_ids.h"
+#include "picture.h"
 
 /* Unread bytes of a strand at which its socket is paused, and at which it goes on. */
 #define MAIL_HIGH_BYTES (512 * 1024)
@@ -58,6 +59,7 @@ struct etld_run {
 	struct strand *strands;
 	size_t n_strands, next_strand, active;
 	struct watcher *watchers;
+	struct etld_picture *picture; /* what is open when it has finished */
 };
 
 struct etl_run *etld_exec_run(struct etld_run *run)
@@ -139,6 +141,7 @@ static void run_free(struct etld_run *run)
 	while (run->watchers)
 		etld_exec_unwatch(run, run->watchers->ctx);
 	etl_run_free(run->run);
+	etld_picture_free(run->picture);
 	etld_generation_unref(run->generation);
 	free(run->strands);
 	free(run);
@@ -171,8 +174,10 @@ static void report(struct etld_run *run)
 		etld_log(ETLD_WARNING, NULL, fields, 2, "the record of run %s could not be saved: %s",
 			run->run->run_id, run->finish_error.message);
 	}
-	if (job)
-		etld_job_remember(job, run->run);
+	if (job) {
+		etld_picture_take(run->picture);
+		etld_job_remember(etld, job, run->run);
+	}
 	lost = notice_lost_mongodb(run);
 	etld_metrics_ended(&etld->metrics, run->run);
 	etld_report_run(etld, run->run);
@@ -189,6 +194,7 @@ static void finish_work(struct etld_task *task)
 	struct etld_run *run = (struct etld_run *)((char *)task - offsetof(struct etld_run, task));
 
 	etl_run_finish(run->run, &run->finish_error);
+	etld_picture_read_after(run->picture, run->run);
 }
 
 static void finish_done(struct etld_task *task)
@@ -203,6 +209,7 @@ static void maybe_finish(struct etld_run *run)
 	if (run->next_strand < run->n_strands && atomic_load(&run->run->cancel) == ETL_CANCEL_NO)
 		return;
 	run->finishing = true;
+	run->picture = run->job ? etld_picture_new(run->etld, run->job) : NULL;
 	etl_timer_cancel(etld_loop_wheel(run->etld->loop), &run->renew);
 	run->task = (struct etld_task){.work = finish_work, .done = finish_done, .name = "finish"};
 	etld_pool_submit(run->etld->pool, &run->task);
@@ -593,6 +600,7 @@ struct etld_run *etld_exec_start(struct etld *etld, struct etld_job *job,
 	run->run = etl_run_new(job->job, &etld->run_env, etld->generation->number, trigger);
 	run->run->prepare = job->prepared != etld->generation->number;
 	run->run->audit = audit_is_due(etld, job);
+	run->run->before = job->last;
 	run->finish_error = (struct etl_error)ETL_ERROR_INIT;
 	run->renew_error = (struct etl_error)ETL_ERROR_INIT;
 	run->timeout = (struct etl_timer){.fire = on_timeout, .ctx = run, .name = "run timeout"};

@@ -113,9 +113,4 @@ void etld_handle_why(struct etld_request *request);
 /* handlers_explain.c */
 void etld_handle_metrics(struct etld_request *request);
 
-/* health.c: a job's health is one of these words */
-extern const char *const etld_healths[ETLD_HEALTHS];
-const char *etld_job_health(const struct etld *etld, const struct etld_job *job, char *reason,
-	size_t size);
-
 #endif

@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "handlers.h"
+#include "picture.h"
 #include "job/change.h"
 #include "job/change_plan.h"
 
@@ -255,8 +256,15 @@ static bool change_again(struct etld_query *query)
 	struct etl_json *message;
 
 	take_watermarks(q);
-	if (!q->more)
+	if (!q->more) {
+		struct etld_job *job = etld_job_find(query->etld, q->job->name);
+
+		if (job) {
+			etld_job_changed(query->etld, job);
+			etld_picture_look(query->etld, job);
+		}
 		return false;
+	}
 	if (query->request && query->request->more) {
 		message = etl_json_object();
 		etl_json_add_text(message, "job", q->job->name);

@@ -80,6 +80,9 @@ struct etl_run {
 	uint64_t windows_changed, warnings;
 	struct etl_tally rejects, warned; /* by rule; owned */
 	bool checks_failed;
+	/* What was told of the job's last run before this one (set by the owner), and what is to be
+	 * told from now on (set by etl_run_finish; it goes with the lease). */
+	struct etl_last_run before, last;
 };
 
 enum etl_cancel {
@@ -136,6 +139,12 @@ bool etl_run_doubts(const struct etl_run *run);
 static inline bool etl_run_is_asked(const struct etl_run *run)
 {
 	return run->trigger.asked.start.ms < run->trigger.asked.end.ms;
+}
+
+/* True if the run was for all that is due: only such a one takes back what was said of the job. */
+static inline bool etl_run_is_whole(const struct etl_run *run)
+{
+	return !etl_run_is_asked(run) && !run->trigger.partition;
 }
 
 /* Worker: keeps the lease while strands are out. */
@@ -202,6 +211,7 @@ struct etl_strand {
 	struct etl_counts counts;
 	uint64_t windows_due, windows_loaded, windows_empty, windows_failed, windows_held;
 	uint64_t windows_blocked, windows_changed, warnings, requests, bytes;
+	uint64_t windows_left_open; /* of windows_failed: those that are open in the ledger now */
 	uint64_t windows_lost;	/* given up in this run: older than the source keeps */
 	uint64_t windows_discarded; /* read, and thrown away by a load that keeps nothing */
 	struct etl_tally rejects, warned; /* by rule; owned */

@@ -142,6 +142,12 @@ void etl_sched_pause(struct etl_sched *sched, struct etl_sched_job *job);
  * ms == 0: from now on. Not later than now. */
 void etl_sched_resume(struct etl_sched *sched, struct etl_sched_job *job, etl_wall from);
 
+/* Another etld has resumed the job, and has put on record what the pause kept from running: slots
+ * behind the store's cursor are missed ones, for whoever claims them first. NULL, or the cursor of
+ * another schedule: slots count from now on. */
+void etl_sched_resumed_elsewhere(struct etl_sched *sched, struct etl_sched_job *job,
+	const struct etl_schedule_info *info);
+
 /* A skip of the job is on record, or never will be. No slot of it starts before. */
 void etl_sched_recorded(struct etl_sched *sched, struct etl_sched_job *job);
 

@@ -35,7 +35,8 @@ void etl_sched_look(struct etl_sched *sched, struct etl_sched_job *job);
  * something. */
 void etl_sched_skip(struct etl_sched *sched, struct etl_sched_job *job,
 	const struct etl_skip *skip);
-/* Skips that wait for older slots are taken into `skip`, whose slot claims past them. */
+/* Skips that wait for older slots are taken into `skip`, whose slot claims past them. Those before
+ * missed slots that run one by one stay: the first of these claims past them long before. */
 void etl_sched_take_kept(struct etl_sched_job *job, struct etl_skip *skip);
 /* The cursor is to be stored, in its turn. */
 void etl_sched_note(struct etl_sched *sched, struct etl_sched_job *job);

@@ -258,6 +258,7 @@ static void mark_failed(struct etl_strand *strand, const struct etl_error *err)
 	for (size_t i = 0; i < work->span.n; i++) {
 		const struct etl_due_window *due = &work->due.windows[work->span.from + i];
 
+		strand->windows_left_open += !etl_window_is_closed(due->had.state);
 		entries[i].window = due->window;
 		entries[i].state = ETL_WINDOW_FAILED;
 		entries[i].attempt = due->had.attempt + 1;

@@ -167,6 +167,7 @@ static void count(struct etl_strand *strand, const struct etl_commit *commit)
 		strand->windows_empty += entry->state == ETL_WINDOW_EMPTY;
 		strand->windows_held += entry->state == ETL_WINDOW_HELD;
 		strand->windows_failed += entry->state == ETL_WINDOW_FAILED;
+		strand->windows_left_open += entry->state == ETL_WINDOW_FAILED;
 		if (entry->state == ETL_WINDOW_FAILED && strand->error.kind == ETL_OK)
 			etl_error_set(&strand->error, ETL_DATA, "check.failed", "%s", entry->reason);
 	}

@@ -760,10 +760,15 @@ static void alerts_are_told_once(void **state)
 	assert_int_equal(err.kind, ETL_OK);
 }
 
+#include "contract_open.h"
+
 #define STATE_CONTRACT                                                                          \
 	cmocka_unit_test(entries_are_counted_by_their_start),                                   \
 	cmocka_unit_test(entries_are_found_by_their_start),                                     \
 	cmocka_unit_test(what_is_open_is_found_over_all_partitions),                            \
+	cmocka_unit_test(open_units_are_summed),                                                \
+		cmocka_unit_test(open_units_of_another_grid_are_apart),                         \
+		cmocka_unit_test(the_last_run_is_told_with_the_schedule),                       \
 	cmocka_unit_test(lease_is_exclusive_and_its_fence_grows),                               \
 		cmocka_unit_test(lease_of_a_dead_holder_is_taken_at_once),                      \
 		cmocka_unit_test(released_lease_is_free_and_its_fence_goes_on),                 \
