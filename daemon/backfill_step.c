@@ -45,9 +45,10 @@ static int next_piece(struct etld_backfill *f)
 {
 	int found;
 
-	if (!f->job) {
+	if (!f->job || f->job->window.none) {
 		f->save.state = ETL_BACKFILL_FAILED;
-		etl_text_copy(f->save.reason, sizeof f->save.reason, "its job left the configuration");
+		etl_text_copy(f->save.reason, sizeof f->save.reason, f->job ?
+			"its job has no windows any more (window: none)" : "its job left the configuration");
 		return 0;
 	}
 	found = etl_backfill_next(f->etld->state, f->job, &f->save, &f->piece, &f->error);

@@ -274,6 +274,17 @@ static void dispatch(struct etld_request *request)
 	}
 }
 
+/* What stands behind it in the stream cannot be trusted any more: an answer, and the end. */
+static void unreadable(struct etld_client *client, const struct etl_error *err)
+{
+	struct etl_json *details = etl_json_object();
+
+	etl_json_add_text(details, "parameter", "message");
+	etl_ctl_error_append(&client->output, ETL_CTL_INVALID_PARAMETER, err->message,
+		"a message is one JSON object of at most 1 MiB and a NUL byte", details);
+	client->closing = true;
+}
+
 static void take_message(struct etld_client *client, const char *text, size_t len)
 {
 	struct etld_request *request = ETL_NEW(struct etld_request);
@@ -283,7 +294,7 @@ static void take_message(struct etld_client *client, const char *text, size_t le
 	request->client = client;
 	if (etl_ctl_request_parse(text, len, &request->message, &err) < 0) {
 		free(request);
-		client->closing = true;
+		unreadable(client, &err);
 		return;
 	}
 	request->parameters = request->message.parameters;
@@ -324,7 +335,7 @@ static void serve(struct etld_client *client)
 		int rc = etl_frame_reader_next(&client->reader, &text, &len, &err);
 
 		if (rc < 0)
-			client->closing = true;
+			unreadable(client, &err);
 		if (rc != 1)
 			break;
 		take_message(client, text, len);
@@ -349,8 +360,13 @@ static void on_client(void *ctx, int fd, bool readable, bool writable)
 	n = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n <= 0 || etl_frame_reader_feed(&client->reader, bytes, (size_t)n, &err) < 0) {
+	if (n <= 0) {
 		drop(client);
+		return;
+	}
+	if (etl_frame_reader_feed(&client->reader, bytes, (size_t)n, &err) < 0) {
+		unreadable(client, &err);
+		flush(client);
 		return;
 	}
 	watch_idle(client);
