@@ -74,7 +74,8 @@ bool etl_ctl_request_append(struct etl_buf *out, const char *method,
 
 /* These append a whole frame to what goes to a client. `parameters` and `details` are taken
  * (freed here) and may be NULL. A reply that would be too large becomes the error Failed, an
- * error that would be goes without its details. False if the buffer's cap was reached; nothing is appended then. */
+ * error that would be goes without its details. False if the buffer's cap was reached; nothing
+ * is appended then. */
 bool etl_ctl_reply_append(struct etl_buf *out, struct etl_json *parameters, bool continues);
 bool etl_ctl_error_append(struct etl_buf *out, enum etl_ctl_error error, const char *message,
 	const char *hint /* the next thing to try; may be NULL */, struct etl_json *details);
