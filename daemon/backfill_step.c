@@ -111,6 +111,7 @@ void etld_backfill_step_work(struct etld_task *task)
 	char name[64];
 	int ours, goes_on;
 
+	etld_on_worker();
 	f->tells = had || f->cancelled;
 	if (f->cancelled && cancel_in_store(f) < 0)
 		return;
@@ -133,6 +134,7 @@ void etld_backfill_renew_work(struct etld_task *task)
 {
 	struct etld_backfill *f = (struct etld_backfill *)task;
 
+	etld_on_worker();
 	if (f->owned)
 		own(f);
 }

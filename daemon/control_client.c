@@ -190,6 +190,7 @@ static void finish(struct etld_request *request, size_t before, bool appended)
 {
 	struct etld_client *client = request->client;
 
+	etld_on_loop(request->etld->loop);
 	request_free(request);
 	if (!client)
 		return;

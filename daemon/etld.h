@@ -111,6 +111,8 @@ struct etld {
 	bool draining, reloading;
 	struct etl_timer drain_timer, watchdog_timer;
 	etl_dur watchdog;
+	etl_mono slow_told; /* when the task began that was told last as taking long, */
+	bool stuck_told;    /* and whether as one that hangs */
 	int exit_status;
 };
 

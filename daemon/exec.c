@@ -186,6 +186,7 @@ static void finish_work(struct etld_task *task)
 {
 	struct etld_run *run = (struct etld_run *)((char *)task - offsetof(struct etld_run, task));
 
+	etld_on_worker();
 	etl_run_finish(run->run, &run->finish_error);
 }
 
@@ -202,7 +203,8 @@ static void maybe_finish(struct etld_run *run)
 		return;
 	run->finishing = true;
 	etl_timer_cancel(etld_loop_wheel(run->etld->loop), &run->renew);
-	run->task = (struct etld_task){.work = finish_work, .done = finish_done, .name = "finish"};
+	run->task = (struct etld_task){.work = finish_work, .done = finish_done, .name = "finish",
+		.of = run->run->job->name};
 	etld_pool_submit(run->etld->pool, &run->task);
 }
 
@@ -369,6 +371,7 @@ static void strand_work(struct etld_task *task)
 {
 	struct strand *s = (struct strand *)((char *)task - offsetof(struct strand, task));
 
+	etld_on_worker();
 	s->need = etl_strand_work(s->strand);
 }
 
@@ -430,7 +433,8 @@ static void give_to_worker(struct strand *s)
 	s->wants_input = false;
 	s->waiting = false;
 	s->on_worker = true;
-	s->task = (struct etld_task){.work = strand_work, .done = strand_done, .name = "strand"};
+	s->task = (struct etld_task){.work = strand_work, .done = strand_done, .name = "strand",
+		.of = s->run->run->job->name};
 	etld_pool_submit(s->run->etld->pool, &s->task);
 }
 
@@ -458,6 +462,7 @@ static void begin_work(struct etld_task *task)
 {
 	struct etld_run *run = (struct etld_run *)((char *)task - offsetof(struct etld_run, task));
 
+	etld_on_worker();
 	etl_run_begin(run->run);
 }
 
@@ -487,6 +492,7 @@ static void renew_work(struct etld_task *task)
 	struct etld_run *run =
 		(struct etld_run *)((char *)task - offsetof(struct etld_run, renew_task));
 
+	etld_on_worker();
 	etl_error_clear(&run->renew_error);
 	etl_run_renew(run->run, &run->renew_error);
 }
@@ -519,7 +525,8 @@ static void on_renew(struct etl_timer *timer, void *ctx)
 	if (run->finishing)
 		return;
 	run->renewing = true;
-	run->renew_task = (struct etld_task){.work = renew_work, .done = renew_done, .name = "renew"};
+	run->renew_task = (struct etld_task){.work = renew_work, .done = renew_done, .name = "renew",
+		.of = run->run->job->name};
 	etld_pool_submit(run->etld->pool, &run->renew_task);
 }
 
@@ -545,6 +552,7 @@ struct etld_run *etld_exec_start(struct etld *etld, struct etld_job *job,
 {
 	struct etld_run *run = ETL_NEW(struct etld_run);
 
+	etld_on_loop(etld->loop);
 	run->etld = etld;
 	run->job = job;
 	run->generation = etld_generation_ref(etld->generation);
@@ -561,7 +569,8 @@ struct etld_run *etld_exec_start(struct etld *etld, struct etld_job *job,
 	etld->runs = run;
 	etl_timer_arm(etld_loop_wheel(etld->loop), &run->timeout,
 		etl_mono_add(etl_mono_now(etld->clock), job->job->timeout));
-	run->task = (struct etld_task){.work = begin_work, .done = begin_done, .name = "begin"};
+	run->task = (struct etld_task){.work = begin_work, .done = begin_done, .name = "begin",
+		.of = run->run->job->name};
 	etld_pool_submit(etld->pool, &run->task);
 	etld_tell_status(etld);
 	return run;
@@ -572,6 +581,7 @@ void etld_exec_cancel(struct etld_run *run, enum etl_cancel why)
 {
 	int no = ETL_CANCEL_NO;
 
+	etld_on_loop(run->etld->loop);
 	if (!atomic_compare_exchange_strong(&run->run->cancel, &no, why))
 		return;
 	for (size_t i = 0; i < run->n_strands && i < run->next_strand; i++) {

@@ -40,6 +40,7 @@ static void pause_work(struct etld_task *task)
 {
 	struct pause_query *q = (struct pause_query *)task;
 
+	etld_on_worker();
 	for (size_t i = 0; i < q->n; i++)
 		if (save_pause(q, q->jobs[i]) < 0)
 			return;
