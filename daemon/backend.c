@@ -45,6 +45,7 @@ static void connect_work(struct etld_task *task)
 	struct connect *c = (struct connect *)task;
 	struct etl_state *state = c->etld->state;
 
+	etld_on_worker();
 	c->rc = etl_mongo_ping(c->etld->mongo, &c->topology, &c->error);
 	if (c->rc < 0)
 		etl_mongo_diagnose(c->etld->mongo, &c->error);

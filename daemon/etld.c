@@ -23,7 +23,7 @@
 #include "picture.h"
 
 /* A worker that is at one task for longer than this hangs: MongoDB calls end within a
- * minute, decoding is cut into batches. */
+ * minute, decoding is cut into batches. It is told much earlier, in half of the watchdog's time. */
 #define WORKER_STUCK ETL_MINUTES(5)
 
 static void on_wake(void *ctx)
@@ -72,15 +72,43 @@ static void arm_watchdog(struct etld *etld)
 		etl_mono_add(etl_mono_now(etld->clock), (etl_dur){etld->watchdog.us / 2}));
 }
 
+static void tell_slow(const struct etld_pool_facts *facts, bool stuck)
+{
+	const char *of = *facts->of ? facts->of : "-";
+	long long seconds = (long long)facts->oldest.us / 1000000;
+	struct etld_field fields[] = {{"ETL_TASK", facts->name, 0}, {"ETL_JOB", of, 0},
+		{"ETL_SECONDS", NULL, seconds}};
+
+	etld_log(stuck ? ETLD_ERR : ETLD_WARNING, ETLD_MSG_WORKER_HANGS, fields, 3,
+		"a worker has been at the task '%s' of job %s for %lld s%s", facts->name, of, seconds,
+		stuck ? ": it hangs, and the watchdog is not fed any more" : "");
+}
+
+/* Each task that takes so long is told once, and again when it is given up. */
+static void look_at_oldest(struct etld *etld, const struct etld_pool_facts *facts, bool stuck)
+{
+	bool slow = facts->oldest.us >= etld->watchdog.us / 2;
+	bool told = facts->since.us == etld->slow_told.us;
+
+	if (slow && (!told || stuck != etld->stuck_told)) {
+		tell_slow(facts, stuck);
+		etld->slow_told = facts->since;
+		etld->stuck_told = stuck;
+	}
+}
+
 /* Fires on the loop, so the loop turns; the workers are asked for. */
 static void on_watchdog(struct etl_timer *timer, void *ctx)
 {
 	struct etld *etld = ctx;
 	struct etld_pool_facts facts;
+	bool stuck;
 
 	(void)timer;
 	etld_pool_facts(etld->pool, &facts);
-	if (facts.oldest.us < WORKER_STUCK.us)
+	stuck = facts.oldest.us >= WORKER_STUCK.us;
+	look_at_oldest(etld, &facts, stuck);
+	if (!stuck)
 		etld_notify_watchdog();
 	arm_watchdog(etld);
 }

@@ -8,6 +8,7 @@
 
 #include <uthash.h>
 
+#include "access.h"
 #include "generation.h"
 #include "http.h"
 #include "job/run.h"
@@ -23,6 +24,7 @@ struct etld_control;
 struct etld_hosts;
 struct etld_backfills;
 struct etld_zones;
+struct etld_walk;
 
 /* What the daemon knows of a partition without asking MongoDB. */
 struct etld_partition {
@@ -79,6 +81,7 @@ struct etld {
 	struct etld_http *http;
 	struct etld_hosts *hosts; /* hosts.h */
 	struct etld_control *control;
+	struct etld_access access; /* by the configuration in force */
 	struct etld_zones *zones;
 	struct etld_generation *generation;
 	char *config_path;
@@ -111,6 +114,7 @@ struct etld {
 	struct etld_run *runs; /* list of those that are alive */
 	struct etl_sched *sched;
 	struct etld_backfills *backfills;
+	struct etld_walk *walks; /* all; some of them wait for their turn (walk.c) */
 	struct etld_slot_task *slot_tasks; /* skipped slots that are not on record yet, */
 	struct etld_slot_task *slot_tasks_busy; /* and those that are being written */
 	struct etld_notes *notes; /* decided slots that a task stores, */
@@ -122,6 +126,8 @@ struct etld {
 	bool draining, reloading;
 	struct etl_timer drain_timer, watchdog_timer;
 	etl_dur watchdog;
+	etl_mono slow_told; /* when the task began that was told last as taking long, */
+	bool stuck_told;    /* and whether as one that hangs */
 	int exit_status;
 };
 

@@ -193,6 +193,7 @@ static void finish_work(struct etld_task *task)
 {
 	struct etld_run *run = (struct etld_run *)((char *)task - offsetof(struct etld_run, task));
 
+	etld_on_worker();
 	etl_run_finish(run->run, &run->finish_error);
 	etld_picture_read_after(run->picture, run->run);
 }
@@ -211,7 +212,8 @@ static void maybe_finish(struct etld_run *run)
 	run->finishing = true;
 	run->picture = run->job ? etld_picture_new(run->etld, run->job) : NULL;
 	etl_timer_cancel(etld_loop_wheel(run->etld->loop), &run->renew);
-	run->task = (struct etld_task){.work = finish_work, .done = finish_done, .name = "finish"};
+	run->task = (struct etld_task){.work = finish_work, .done = finish_done, .name = "finish",
+		.of = run->run->job->name};
 	etld_pool_submit(run->etld->pool, &run->task);
 }
 
@@ -403,6 +405,7 @@ static void strand_work(struct etld_task *task)
 {
 	struct strand *s = (struct strand *)((char *)task - offsetof(struct strand, task));
 
+	etld_on_worker();
 	s->need = etl_strand_work(s->strand);
 }
 
@@ -470,7 +473,7 @@ static void give_to_worker(struct strand *s)
 	s->waiting = false;
 	s->on_worker = true;
 	s->task = (struct etld_task){.work = strand_work, .done = strand_done, .name = "strand",
-		.lane = s->share.lane};
+		.lane = s->share.lane, .of = s->run->run->job->name};
 	etld_pool_submit(s->run->etld->pool, &s->task);
 }
 
@@ -507,6 +510,7 @@ static void begin_work(struct etld_task *task)
 {
 	struct etld_run *run = (struct etld_run *)((char *)task - offsetof(struct etld_run, task));
 
+	etld_on_worker();
 	etl_run_begin(run->run);
 }
 
@@ -536,6 +540,7 @@ static void renew_work(struct etld_task *task)
 	struct etld_run *run =
 		(struct etld_run *)((char *)task - offsetof(struct etld_run, renew_task));
 
+	etld_on_worker();
 	etl_error_clear(&run->renew_error);
 	etl_run_renew(run->run, &run->renew_error);
 }
@@ -568,7 +573,8 @@ static void on_renew(struct etl_timer *timer, void *ctx)
 	if (run->finishing)
 		return;
 	run->renewing = true;
-	run->renew_task = (struct etld_task){.work = renew_work, .done = renew_done, .name = "renew"};
+	run->renew_task = (struct etld_task){.work = renew_work, .done = renew_done, .name = "renew",
+		.of = run->run->job->name};
 	etld_pool_submit(run->etld->pool, &run->renew_task);
 }
 
@@ -594,6 +600,7 @@ struct etld_run *etld_exec_start(struct etld *etld, struct etld_job *job,
 {
 	struct etld_run *run = ETL_NEW(struct etld_run);
 
+	etld_on_loop(etld->loop);
 	run->etld = etld;
 	run->job = job;
 	run->generation = etld_generation_ref(etld->generation);
@@ -611,7 +618,8 @@ struct etld_run *etld_exec_start(struct etld *etld, struct etld_job *job,
 	etld->runs = run;
 	etl_timer_arm(etld_loop_wheel(etld->loop), &run->timeout,
 		etl_mono_add(etl_mono_now(etld->clock), job->job->timeout));
-	run->task = (struct etld_task){.work = begin_work, .done = begin_done, .name = "begin"};
+	run->task = (struct etld_task){.work = begin_work, .done = begin_done, .name = "begin",
+		.of = run->run->job->name};
 	etld_pool_submit(etld->pool, &run->task);
 	etld_tell_status(etld);
 	return run;
@@ -622,6 +630,7 @@ void etld_exec_cancel(struct etld_run *run, enum etl_cancel why)
 {
 	int no = ETL_CANCEL_NO;
 
+	etld_on_loop(run->etld->loop);
 	if (!atomic_compare_exchange_strong(&run->run->cancel, &no, why))
 		return;
 	for (size_t i = 0; i < run->n_strands && i < run->next_strand; i++) {

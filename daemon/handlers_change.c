@@ -41,6 +41,7 @@ static void pause_work(struct etld_task *task)
 {
 	struct pause_query *q = (struct pause_query *)task;
 
+	etld_on_worker();
 	for (q->saved = 0; q->saved < q->n; q->saved++)
 		if (save_pause(q, q->jobs[q->saved]) < 0)
 			return;

@@ -26,6 +26,13 @@ static bool parse_window(const struct etl_job *job, const char *text, struct etl
 	return ok;
 }
 
+static bool is_asked(const struct etld_request *request)
+{
+	return etl_json_text(request->parameters, "window", NULL) ||
+		etl_json_text(request->parameters, "from", NULL) ||
+		etl_json_text(request->parameters, "to", NULL);
+}
+
 static bool read_range(struct etld_request *request, const struct etl_job *job,
 	struct etl_window *out)
 {
@@ -51,14 +58,13 @@ static bool read_range(struct etld_request *request, const struct etl_job *job,
 static bool range_is_possible(struct etld_request *request, const struct etl_job *job,
 	const struct etl_window *range)
 {
-	etl_wall limit;
+	etl_wall limit = etl_window_limit(&job->window, etl_now(request->etld->clock));
 
-	if (!range->start.ms && !range->end.ms)
+	if (!is_asked(request))
 		return true;
-	limit = etl_window_limit(&job->window, etl_now(request->etld->clock));
 	if (job->window.none)
-		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, NULL,
-			"job '%s' has no windows to choose from", job->name);
+		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "etlctl run without a range",
+			"job '%s' has no windows: each run reads all", job->name);
 	else if (range->start.ms >= range->end.ms)
 		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, NULL, "the range ends before it begins");
 	else if (range->end.ms <= job->window.start.ms)

@@ -110,6 +110,7 @@ static void show_work(struct etld_task *task)
 {
 	struct mark_query *q = (struct mark_query *)task;
 
+	etld_on_worker();
 	q->list = etl_json_add_array(q->query.reply, "watermarks");
 	for (size_t i = 0; i < q->job->n_partitions; i++)
 		if (add_watermark(q, &q->job->partitions[i]) < 0)
@@ -163,6 +164,7 @@ static void history_work(struct etld_task *task)
 	struct etl_change_query query = {.job = q->job->name,
 		.partition = q->partition ? q->partition->name : NULL, .limit = (int)q->limit};
 
+	etld_on_worker();
 	q->list = etl_json_add_array(q->query.reply, "changes");
 	state->ops->change_list(state, &query, add_change, q, &q->query.error);
 }
@@ -212,6 +214,7 @@ static void change_work(struct etld_task *task)
 	bool begun = false;
 	int rc;
 
+	etld_on_worker();
 	do
 		rc = etl_change_step(q->walk, &q->query.error);
 	while (rc > 0 && etl_mono_diff(etl_mono_now(clock), began).us < WORK_AT_ONCE.us);

@@ -85,6 +85,7 @@ static void why_work(struct etld_task *task)
 	struct etl_state *state = q->query.etld->state;
 	bson_t run;
 
+	etld_on_worker();
 	for (size_t i = 0; i < q->n; i++)
 		if (etl_explain_window(state, q->job, q->partitions[i], q->window, q->now, &q->windows[i],
 			    &q->query.error) < 0)
