@@ -255,6 +255,8 @@ static void on_head(void *ctx, const struct etl_response *response)
 	mail->response.content_type = etl_strdup(response->content_type);
 	mail->response.etag = etl_strdup(response->etag);
 	mail->response.location = etl_strdup(response->location);
+	mail->response.content_range = etl_strdup(response->content_range);
+	mail->response.hints = etl_strdup(response->hints);
 	post(ctx, mail);
 }
 

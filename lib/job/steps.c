@@ -231,6 +231,8 @@ void etl_mail_free(struct etl_mail *mail)
 	free((char *)(uintptr_t)mail->response.content_type);
 	free((char *)(uintptr_t)mail->response.etag);
 	free((char *)(uintptr_t)mail->response.location);
+	free((char *)(uintptr_t)mail->response.content_range);
+	free((char *)(uintptr_t)mail->response.hints);
 	free(mail->data);
 	free(mail);
 }

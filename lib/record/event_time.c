@@ -140,6 +140,13 @@ const char *etl_event_time_field(const struct etl_event_time *spec)
 	return spec->field;
 }
 
+bool etl_event_time_present(const struct etl_event_time *spec, const struct etl_record *record)
+{
+	struct etl_element e;
+
+	return etl_doc_find(record->bson, record->len, spec->field, &e);
+}
+
 static bool parse_iso(const struct etl_event_time *spec, const char *s, size_t len,
 	etl_wall *out)
 {

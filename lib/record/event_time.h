@@ -37,6 +37,9 @@ const struct etl_event_time *etl_event_time_compile(
 void etl_event_time_apply(const struct etl_event_time *spec, struct etl_batch *batch,
 	size_t first);
 
+/* True if the record has the field, whatever is in it. */
+bool etl_event_time_present(const struct etl_event_time *spec, const struct etl_record *record);
+
 /* The field's name, for queries; lent. */
 const char *etl_event_time_field(const struct etl_event_time *spec);
 
