@@ -15,6 +15,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/str.h"
+#include "http_failure.h"
 #include "source/http/hold.h"
 #include "source/http/paging.h"
 #include "source/http/text.h"
@@ -209,35 +210,6 @@ static void begin_head(struct etld_transfer *t)
 	}
 }
 
-/* Two lengths that differ are the mark of a smuggled or broken answer (RFC 9112, 6.3). */
-static bool length_is_sane(struct etld_transfer *t, const char *value, size_t len)
-{
-	unsigned long long length = 0;
-	bool any = false;
-
-	for (size_t i = 0; i < len; i++) {
-		char c = value[i];
-
-		if (c >= '0' && c <= '9') {
-			any = true;
-			if (__builtin_mul_overflow(length, 10, &length) ||
-				__builtin_add_overflow(length, (unsigned)(c - '0'), &length))
-				return false;
-		} else if (!isspace((unsigned char)c) && c != ',') {
-			return false;
-		}
-		if (any && (c == ',' || i + 1 == len)) { /* "5, 5" is one that stood twice */
-			if (t->has_length && t->length != length)
-				return false;
-			t->has_length = true;
-			t->length = length;
-			length = 0;
-			any = false;
-		}
-	}
-	return t->has_length;
-}
-
 /* One header. Trailers come after the head was given, and change nothing. False = it is none
  * that may be believed. */
 static bool take_header(
@@ -264,7 +236,7 @@ static bool take_header(
 	}
 	etl_hold_header(&t->hold, name, name_len, value, len);
 	if (name_len == 14 && strncasecmp(name, "content-length", 14) == 0 &&
-		!length_is_sane(t, value, len)) {
+		!etl_http_length_agrees(value, len, &t->has_length, &t->length)) {
 		etl_error_set(&t->failure, ETL_DATA, "http.headers",
 			"the answer's Content-Length contradicts itself or is no number");
 		return false;
@@ -312,48 +284,9 @@ static size_t on_body(char *bytes, size_t one, size_t len, void *ctx)
 	return len;
 }
 
-/* libcurl's words for what the network did, as kinds, and whether the host is to blame. */
-static const struct failure {
-	CURLcode code;
-	enum etl_error_kind kind;
-	const char *name;
-	bool by_host;
-} failures[] = {
-	{CURLE_COULDNT_RESOLVE_HOST, ETL_TRANSIENT, "http.resolve", true},
-	{CURLE_COULDNT_RESOLVE_PROXY, ETL_TRANSIENT, "http.resolve"},
-	{CURLE_COULDNT_CONNECT, ETL_TRANSIENT, "http.connect", true},
-	{CURLE_OPERATION_TIMEDOUT, ETL_TRANSIENT, "http.timeout", true},
-	{CURLE_PARTIAL_FILE, ETL_TRANSIENT, "http.cut", true},
-	{CURLE_GOT_NOTHING, ETL_TRANSIENT, "http.cut", true},
-	{CURLE_RECV_ERROR, ETL_TRANSIENT, "http.cut", true},
-	{CURLE_SEND_ERROR, ETL_TRANSIENT, "http.cut", true},
-	{CURLE_HTTP2, ETL_TRANSIENT, "http.cut", true},
-	{CURLE_HTTP2_STREAM, ETL_TRANSIENT, "http.cut", true},
-	{CURLE_SSL_CONNECT_ERROR, ETL_TRANSIENT, "http.tls", true},
-	{CURLE_PEER_FAILED_VERIFICATION, ETL_PERMANENT, "http.certificate", true},
-	{CURLE_SSL_CACERT_BADFILE, ETL_PERMANENT, "http.certificate"},
-	{CURLE_URL_MALFORMAT, ETL_PERMANENT, "http.url"},
-	/* An answer that is none, or not of the form that it says: the same comes next time. */
-	{CURLE_UNSUPPORTED_PROTOCOL, ETL_DATA, "http.headers"},
-	{CURLE_WEIRD_SERVER_REPLY, ETL_DATA, "http.headers"},
-	{CURLE_OUT_OF_MEMORY, ETL_LIMIT, "http.headers"}, /* a header longer than libcurl takes */
-	{CURLE_BAD_CONTENT_ENCODING, ETL_DATA, "http.encoding"},
-	{CURLE_WRITE_ERROR, ETL_DATA, "http.encoding"}, /* our own refusals have their own words */
-	{CURLE_FILESIZE_EXCEEDED, ETL_LIMIT, "http.too_large"},
-};
-static const struct failure other_failure = {.kind = ETL_TRANSIENT, .name = "http.failed"};
-
-static const struct failure *failure_of(CURLcode code)
-{
-	for (size_t i = 0; i < sizeof failures / sizeof *failures; i++)
-		if (failures[i].code == code)
-			return &failures[i];
-	return &other_failure;
-}
-
 static void explain(struct etld_transfer *t, CURLcode code, struct etl_error *err)
 {
-	const struct failure *failure = failure_of(code);
+	const struct etld_http_failure *failure = etld_http_failure_of(code);
 
 	if (t->failure.kind != ETL_OK)
 		*err = t->failure;
@@ -367,7 +300,7 @@ static void explain(struct etld_transfer *t, CURLcode code, struct etl_error *er
  * it, and a transfer that we paused may have run out of time by our doing. */
 static void judge_host(struct etld_transfer *t, CURLcode code)
 {
-	const struct failure *failure = failure_of(code);
+	const struct etld_http_failure *failure = etld_http_failure_of(code);
 	bool failed = code != CURLE_OK && t->failure.kind == ETL_OK && failure->by_host &&
 		!(code == CURLE_OPERATION_TIMEDOUT && t->was_paused);
 	struct etl_error why = ETL_ERROR_INIT; /* for its clean text */

@@ -137,7 +137,15 @@ int etl_json_broken(struct etl_error *err, uint64_t offset, const char *what);
 /* From decode_json.c: the captured value is complete. */
 int etl_json_captured(struct etl_json_decoder *d, struct etl_error *err);
 
-/* From decode_json.c: the parent at this depth, to which some attached values belong, ends. */
+/* From json_attach.c: compiles one of `attach` into its target. 0, or -1 and d->bad_spec. */
+int etl_json_compile_attach(
+	struct etl_json_decoder *d, const char *pointer, struct etl_json_target *t);
+/* The captured text is the value of the i-th `attach`. 0, or -1. */
+int etl_json_attach_value(struct etl_json_decoder *d, size_t i, struct etl_error *err);
+/* Whatever will be attached is known: the held records go. */
+void etl_json_release(struct etl_json_decoder *d);
+
+/* From json_attach.c: the parent at this depth, to which some attached values belong, ends. */
 void etl_json_scope_ended(struct etl_json_decoder *d, size_t scope);
 
 /* From decode_json.c: `text` of the scalar that target `i`, an expected one, found; NULL = it

@@ -31,6 +31,7 @@ struct http {
 	bool no_content; /* status 204 or 205: proven empty */
 	struct etl_http_opening opening;
 	struct etl_paging paging;
+	etl_wall last; /* event time of the answer's newest record so far */
 	struct etl_charset *charset; /* NULL = the answer is UTF-8 */
 	struct etl_buf converted;
 	struct etl_error refusal; /* the status was no good: the body only tells why */
@@ -232,6 +233,7 @@ static int begin_body(struct http *http, const struct etl_response *response, st
 	etl_http_opening_init(&http->opening, response->content_type);
 	etl_json_decoder_reset(http->decoder);
 	etl_paging_begin(&http->paging);
+	http->last.ms = ETL_NO_TIME;
 	read_hints(http, response->hints);
 	if (response->status == 200 && *response->content_range &&
 		!etl_paging_range_is_whole(response->content_range))
@@ -288,7 +290,7 @@ static int check_single(const struct http *http, const struct etl_batch *batch, 
 }
 
 static int give_times(
-	const struct http *http, struct etl_batch *out, size_t from, struct etl_error *err)
+	struct http *http, struct etl_batch *out, size_t from, struct etl_error *err)
 {
 	if (check_single(http, out, from, err)) {
 		for (size_t i = from; i < out->n; i++)
@@ -297,7 +299,7 @@ static int give_times(
 		return -1;
 	}
 	if (http->options->time)
-		etl_event_time_apply(http->options->time, out, from);
+		etl_event_time_apply(http->options->time, out, from, &http->last);
 	return 0;
 }
 

@@ -100,6 +100,34 @@ bool etl_http_is_header_value(const char *value)
 	return true;
 }
 
+bool etl_http_length_agrees(
+	const char *value, size_t len, bool *has, unsigned long long *length)
+{
+	unsigned long long n = 0;
+	bool any = false;
+
+	for (size_t i = 0; i <= len; i++) {
+		char c = i < len ? value[i] : ',';
+
+		if (c >= '0' && c <= '9') {
+			any = true;
+			if (__builtin_mul_overflow(n, 10, &n) ||
+				__builtin_add_overflow(n, (unsigned)(c - '0'), &n))
+				return false;
+		} else if (c == ',') {
+			if (!any || (*has && *length != n))
+				return false;
+			*has = true;
+			*length = n;
+			n = 0;
+			any = false;
+		} else if (!isspace((unsigned char)c)) {
+			return false;
+		}
+	}
+	return true;
+}
+
 bool etl_http_looks_secret(const char *name, size_t len)
 {
 	static const char *const parts[] = {"key", "token", "passw", "passwd", "secret", "auth",

@@ -29,6 +29,12 @@ bool etl_http_is_token(const char *name);
 /* True if no byte is a control byte but tab: fit for a header's value. */
 bool etl_http_is_header_value(const char *value);
 
+/* A Content-Length, perhaps the second of its answer: false if it is no number or not the one
+ * that was told before (RFC 9112, 6.3: the mark of a smuggled or broken answer). "5, 5" is one
+ * that was sent twice. `*has` begins as false. */
+bool etl_http_length_agrees(
+	const char *value, size_t len, bool *has, unsigned long long *length);
+
 /* A URL fit for a message: without user information and fragment, "***" for the value of each
  * parameter whose name is that of a secret (key, token, signature, ...), and at most
  * ETL_HTTP_SHOWN_BYTES - 1 bytes, "..." at its end if it was cut. Any text is taken. */

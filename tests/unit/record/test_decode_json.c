@@ -120,7 +120,8 @@ static const struct {
 	{"/a~1b/m~0n", "{\"a/b\":{\"m~n\":[{\"c\":1}]}}", "0 {\"c\":1}\n"},
 	{"/d\xc3\xa9", "{\"d\\u00e9\":[{\"c\":1}]}", "0 {\"c\":1}\n"},
 	{"/hourly/*",
-		"{\"hourly\":{\"07\":[{\"a\":1}],\"_params\":[\"z\",1,[2]],\"08\":[{\"a\":2},{\"a\":3}],\"_n\":4}}",
+		"{\"hourly\":{\"07\":[{\"a\":1}],\"_params\":[\"z\",1,[2]],\"08\":[{\"a\":2},{"
+			"\"a\":3}],\"_n\":4}}",
 		"0 {\"a\":1}\n1 {\"a\":2}\n2 {\"a\":3}\n"},
 	{"/d/*", "{\"d\":{\"_eth0\":{\"a\":1},\"eth1\":{\"a\":2},\"_l\":[{\"a\":3},null]}}",
 		"0 {\"a\":1}\n1 {\"a\":2}\n2 {\"a\":3}\n"},
@@ -261,7 +262,8 @@ static void test_attach(void **state)
 
 	(void)state;
 	tell(&spec,
-		"{\"header\":{\"n\":\"S\",\"lat\":5.5},\"data\":[{\"a\":1},{\"name\":7},{\"a\":2}]}",
+		"{\"header\":{\"n\":\"S\",\"lat\":5.5},\"data\":[{\"a\":1},{\"name\":7},{\"a\":2"
+			"}]}",
 		"0 {\"a\":1,\"name\":\"S\",\"lat\":5.5}\n1 {\"name\":7,\"lat\":5.5}\n"
 		"2 {\"a\":2,\"name\":\"S\",\"lat\":5.5}\n");
 	tell(&spec, "{\"data\":[{\"a\":1},{\"lat\":7}],\"header\":{\"lat\":[5],\"n\":\"S\"}}",
@@ -282,21 +284,30 @@ static void test_attach_of_parents(void **state)
 	const struct etl_json_spec nested = {.records = "/*/s/*/v", .attach = deep, .n_attach = 2};
 
 	(void)state;
-	tell(&spec, "{\"s\":[{\"id\":\"A\",\"v\":[{\"a\":1}]},{\"id\":\"B\",\"v\":[{\"a\":2},{\"a\":3}]}]}",
-		"0 {\"a\":1,\"station\":\"A\"}\n1 {\"a\":2,\"station\":\"B\"}\n2 {\"a\":3,\"station\":\"B\"}\n");
-	tell(&spec, "{\"s\":{\"x\":{\"v\":[{\"a\":1}],\"id\":\"A\"},\"y\":{\"v\":{\"a\":2}},\"z\":{\"v\":[{\"a\":3}],\"id\":[7]}}}",
+	tell(&spec, "{\"s\":[{\"id\":\"A\",\"v\":[{\"a\":1}]},{\"id\":\"B\",\"v\":[{\"a\":2},{"
+		"\"a\":3}]}]}",
+		"0 {\"a\":1,\"station\":\"A\"}\n1 {\"a\":2,\"station\":\"B\"}\n2 {\"a\":3,\"stat"
+			"ion\":\"B\"}\n");
+	tell(&spec, "{\"s\":{\"x\":{\"v\":[{\"a\":1}],\"id\":\"A\"},\"y\":{\"v\":{\"a\":2}},\"z"
+		"\":{\"v\":[{\"a\":3}],\"id\":[7]}}}",
 		"0 {\"a\":1,\"station\":\"A\"}\n1 {\"a\":2}\n2 {\"a\":3,\"station\":[7]}\n");
 	/* a record's own field wins, also after one that had none and the other way round */
-	tell(&spec, "{\"s\":[{\"v\":[{\"a\":1}]},{\"id\":\"B\",\"v\":[{\"station\":2},{\"a\":3}]},{\"id\":\"C\",\"v\":[{\"station\":4}]}]}",
-		"0 {\"a\":1}\n1 {\"station\":2}\n2 {\"a\":3,\"station\":\"B\"}\n3 {\"station\":4}\n");
+	tell(&spec, "{\"s\":[{\"v\":[{\"a\":1}]},{\"id\":\"B\",\"v\":[{\"station\":2},{\"a\":3}]"
+		"},{\"id\":\"C\",\"v\":[{\"station\":4}]}]}",
+		"0 {\"a\":1}\n1 {\"station\":2}\n2 {\"a\":3,\"station\":\"B\"}\n3 {\"station\":4"
+			"}\n");
 	tell(&spec, "{\"s\":[{\"id\":1,\"id\":2,\"v\":[]}]}", "error json.duplicate");
 	/* what belongs to the whole answer may come last */
-	tell(&both, "{\"s\":[{\"id\":\"A\",\"v\":[{\"a\":1}]},{\"v\":[{\"a\":2}],\"id\":\"B\"},{\"v\":[{\"a\":3}]}],\"unit\":\"m\"}",
-		"0 {\"a\":1,\"station\":\"A\",\"unit\":\"m\"}\n1 {\"a\":2,\"station\":\"B\",\"unit\":\"m\"}\n2 {\"a\":3,\"unit\":\"m\"}\n");
+	tell(&both, "{\"s\":[{\"id\":\"A\",\"v\":[{\"a\":1}]},{\"v\":[{\"a\":2}],\"id\":\"B\"},{"
+		"\"v\":[{\"a\":3}]}],\"unit\":\"m\"}",
+		"0 {\"a\":1,\"station\":\"A\",\"unit\":\"m\"}\n1 {\"a\":2,\"station\":\"B\",\"un"
+			"it\":\"m\"}\n2 {\"a\":3,\"unit\":\"m\"}\n");
 	tell(&both, "{\"unit\":\"m\",\"s\":[{\"v\":[{\"a\":1}]},{\"v\":[{\"a\":2}],\"id\":\"B\"}]}",
 		"0 {\"a\":1,\"unit\":\"m\"}\n1 {\"a\":2,\"station\":\"B\",\"unit\":\"m\"}\n");
-	tell(&nested, "[{\"s\":[{\"v\":[{\"a\":1}],\"id\":1},{\"id\":2,\"v\":[{\"a\":2}]}],\"c\":\"X\"},{\"c\":\"Y\",\"s\":[{\"id\":3,\"v\":[{\"a\":3}]}]}]",
-		"0 {\"a\":1,\"s\":1,\"c\":\"X\"}\n1 {\"a\":2,\"s\":2,\"c\":\"X\"}\n2 {\"a\":3,\"c\":\"Y\",\"s\":3}\n");
+	tell(&nested, "[{\"s\":[{\"v\":[{\"a\":1}],\"id\":1},{\"id\":2,\"v\":[{\"a\":2}]}],\"c"
+		"\":\"X\"},{\"c\":\"Y\",\"s\":[{\"id\":3,\"v\":[{\"a\":3}]}]}]",
+		"0 {\"a\":1,\"s\":1,\"c\":\"X\"}\n1 {\"a\":2,\"s\":2,\"c\":\"X\"}\n2 {\"a\":3,"
+			"\"c\":\"Y\",\"s\":3}\n");
 }
 
 static void test_attach_that_means_nothing(void **state)
@@ -335,8 +346,10 @@ static void note(void *ctx, const struct etl_json_note *n)
 static void test_notes(void **state)
 {
 	const struct etl_json_spec spec = {.records = "/data"};
-	static const char text[] = "{\"n\\u0065xt\":\"a\\/b\",\"data\":[{\"next\":1},2],\"m\":{\"more\":true,"
-				   "\"x\":{\"y\":{\"z\":{\"deep\":1}}}},\"e\":[{\"c\":null},\"t\"]}";
+	static const char text[] = "{\"n\\u0065xt\":\"a\\/b\",\"data\":[{\"next\":1},2],\"m\":{"
+		"\"more\":true,"
+				   "\"x\":{\"y\":{\"z\":{\"deep\":1}}}},\"e\":[{\"c\":null},\"t"
+					"\"]}";
 
 	(void)state;
 	for (size_t piece = 1; piece < sizeof text; piece++) {

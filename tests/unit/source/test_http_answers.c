@@ -73,7 +73,8 @@ static void test_statuses_that_prove_nothing(void **state)
 		{204, NULL, NULL, "", NULL},
 		{202, NULL, NULL, "{\"state\":\"queued\"}", "status 202"},
 		{202, NULL, NULL, "{\"state\":\"queued\"}", "begins '{\"state\":\"queued\"}'"},
-		{206, NULL, NULL, "{\"data\":[" ROW "]}", "status 206: the answer is a part of unknown"},
+		{206, NULL, NULL, "{\"data\":[" ROW "]}",
+			"status 206: the answer is a part of unknown"},
 		{206, "items 0-0/3", NULL, "{\"data\":[" ROW "]}", "Content-Range: items 0-0/3"},
 		{206, "0-24/*", NULL, "{\"data\":[" ROW "]}", "status 206"},
 		{206, "items 5-9/10", NULL, "{\"data\":[" ROW "]}", "status 206"},
@@ -81,8 +82,11 @@ static void test_statuses_that_prove_nothing(void **state)
 		{206, "*/0", NULL, "{\"data\":[]}", NULL},
 		{207, NULL, NULL, "{\"data\":[]}", "status 207"},
 		{226, NULL, NULL, "{\"data\":[]}", "status 226"},
-		{200, "0-24/3573", "Content-Range: 0-24/3573\n", "{\"data\":[]}", "'Content-Range' is '0-24/3573'"},
-		{404, NULL, NULL, "{\"error\":\"no such thing\"}", "status 404: there is no such resource (the answer begins '{\"error\":\"no such thing\"}')"},
+		{200, "0-24/3573", "Content-Range: 0-24/3573\n", "{\"data\":[]}",
+			"'Content-Range' is '0-24/3573'"},
+		{404, NULL, NULL, "{\"error\":\"no such thing\"}",
+			"status 404: there is no such resource (the answer begins '{\"error\":"
+				"\"no such thing\"}')"},
 		{500, NULL, NULL, "", "https://api.example.org/v1/x: status 500"},
 	};
 
@@ -99,18 +103,24 @@ static void test_errors_where_records_are_due(void **state)
 		{200, NULL, NULL, "{\"data\":0}", "a number where"},
 		{200, NULL, NULL, "\"over quota\"", "nothing at '/data'"},
 		{200, NULL, NULL, "{\"data\":{\"error\":\"limit\"}}", "tells of an error"},
-		{200, NULL, NULL, "{\"data\":{\"message\":\"slow down\",\"code\":7}}", "tells of an error"},
+		{200, NULL, NULL, "{\"data\":{\"message\":\"slow down\",\"code\":7}}",
+			"tells of an error"},
 		{200, NULL, NULL, "{\"data\":{\"count\":7}}", "an object without 't'"},
 		{200, NULL, NULL, "{\"data\":" ROW "}", NULL},
-		{200, NULL, NULL, "{\"data\":[],\"error\":\"quota exceeded\"}", "'/error' is 'quota exceeded'"},
+		{200, NULL, NULL, "{\"data\":[],\"error\":\"quota exceeded\"}",
+			"'/error' is 'quota exceeded'"},
 		{200, NULL, NULL, "{\"data\":[],\"error\":\"quota exceeded\"}", "'errors: ignore'"},
-		{200, NULL, NULL, "{\"data\":[" ROW "],\"errors\":[{\"message\":\"a part failed\"}]}", "a part failed"},
+		{200, NULL, NULL, "{\"data\":[" ROW "],\"errors\":[{\"message\":\"a part failed"
+			"\"}]}", "a part failed"},
 		{200, NULL, NULL, "{\"success\":false,\"data\":[]}", "'/success' is 'false'"},
 		{200, NULL, NULL, "{\"status\":\"ERROR\",\"data\":[]}", "'/status' is 'ERROR'"},
-		{200, NULL, NULL, "{\"status\":\"OK\",\"errors\":[],\"error\":null,\"errcode\":0,\"data\":[]}", NULL},
-		{200, NULL, NULL, "{\"error\":false,\"success\":true,\"errmsg\":\"\",\"data\":[" ROW "]}", NULL},
+		{200, NULL, NULL, "{\"status\":\"OK\",\"errors\":[],\"error\":null,\"errcode\":0"
+			",\"data\":[]}", NULL},
+		{200, NULL, NULL, "{\"error\":false,\"success\":true,\"errmsg\":\"\",\"data\":"
+			"[" ROW "]}", NULL},
 		/* what a record says of itself is its own */
-		{200, NULL, NULL, "{\"data\":[{\"error\":\"sensor\",\"next\":5,\"t\":\"2027-01-15T08:00:00Z\"}]}", NULL},
+		{200, NULL, NULL, "{\"data\":[{\"error\":\"sensor\",\"next\":5,\"t\":\"2027-01-1"
+			"5T08:00:00Z\"}]}", NULL},
 	};
 
 	CHECK(*state, JOB, answers);
@@ -120,9 +130,12 @@ static void test_errors_where_records_are_due(void **state)
 static void test_a_document_that_is_an_error(void **state)
 {
 	static const struct answer answers[] = {
-		{200, NULL, NULL, "{\"error\":{\"code\":104,\"info\":\"monthly limit\"}}", "tells of an error"},
-		{200, NULL, NULL, "{\"message\":\"API rate limit exceeded\",\"documentation_url\":\"x\"}", "tells of an error"},
-		{200, NULL, NULL, "{\"status\":\"fail\",\"message\":\"no\",\"extra\":{}}", "tells of an error"},
+		{200, NULL, NULL, "{\"error\":{\"code\":104,\"info\":\"monthly limit\"}}",
+			"tells of an error"},
+		{200, NULL, NULL, "{\"message\":\"API rate limit exceeded\",\"documentation_url"
+			"\":\"x\"}", "tells of an error"},
+		{200, NULL, NULL, "{\"status\":\"fail\",\"message\":\"no\",\"extra\":{}}",
+			"tells of an error"},
 		{200, NULL, NULL, "true", "true or false where"},
 		{200, NULL, NULL, "null", "null where"},
 		{200, NULL, NULL, "{\"temperature\":5,\"error\":0}", NULL},
@@ -136,30 +149,45 @@ static void test_a_document_that_is_an_error(void **state)
 static void test_what_is_announced(void **state)
 {
 	static const struct answer answers[] = {
-		{200, NULL, NULL, "{\"data\":[" ROW "],\"next\":\"/v1/x?page=2\"}", "'/next' is '/v1/x?page=2'"},
-		{200, NULL, NULL, "{\"data\":[" ROW "],\"next\":\"/v1/x?page=2\"}", "'pagination: none'"},
-		{200, NULL, NULL, "{\"@odata.nextLink\":\"https://h/x?$skip=5\",\"data\":[]}", "odata.nextLink"},
+		{200, NULL, NULL, "{\"data\":[" ROW "],\"next\":\"/v1/x?page=2\"}",
+			"'/next' is '/v1/x?page=2'"},
+		{200, NULL, NULL, "{\"data\":[" ROW "],\"next\":\"/v1/x?page=2\"}",
+			"'pagination: none'"},
+		{200, NULL, NULL, "{\"@odata.nextLink\":\"https://h/x?$skip=5\",\"data\":[]}",
+			"odata.nextLink"},
 		{200, NULL, NULL, "{\"meta\":{\"next_page\":2},\"data\":[]}", "/meta/next_page"},
 		{200, NULL, NULL, "{\"nextCursor\":\"abc\",\"data\":[]}", "nextCursor"},
-		{200, NULL, NULL, "{\"_links\":{\"next\":{\"href\":\"/x/2\"}},\"data\":[]}", "/_links/next/href"},
-		{200, NULL, NULL, "{\"link\":[{\"relation\":\"self\",\"url\":\"/1\"},{\"relation\":\"next\",\"url\":\"/2\"}],\"data\":[]}", "relation"},
-		{200, NULL, NULL, "{\"paging\":{\"next\":{\"after\":\"77\"}},\"data\":[]}", "/paging/next/after"},
+		{200, NULL, NULL, "{\"_links\":{\"next\":{\"href\":\"/x/2\"}},\"data\":[]}",
+			"/_links/next/href"},
+		{200, NULL, NULL, "{\"link\":[{\"relation\":\"self\",\"url\":\"/1\"},{\"relation"
+			"\":\"next\",\"url\":\"/2\"}],\"data\":[]}", "relation"},
+		{200, NULL, NULL, "{\"paging\":{\"next\":{\"after\":\"77\"}},\"data\":[]}",
+			"/paging/next/after"},
 		{200, NULL, NULL, "{\"has_more\":true,\"data\":[]}", "has_more"},
-		{200, NULL, NULL, "{\"pageInfo\":{\"hasNextPage\":true},\"data\":[]}", "hasNextPage"},
+		{200, NULL, NULL, "{\"pageInfo\":{\"hasNextPage\":true},\"data\":[]}",
+			"hasNextPage"},
 		{200, NULL, NULL, "{\"IsTruncated\":true,\"data\":[]}", "IsTruncated"},
 		{200, NULL, NULL, "{\"done\":false,\"data\":[]}", "'/done' is 'false'"},
-		{200, NULL, NULL, "{\"total\":2,\"data\":[" ROW "]}", "'/total' is '2', 1 records came"},
+		{200, NULL, NULL, "{\"total\":2,\"data\":[" ROW "]}",
+			"'/total' is '2', 1 records came"},
 		{200, NULL, NULL, "{\"meta\":{\"found\":\">1000\"},\"data\":[" ROW "]}", ">1000"},
-		{200, NULL, NULL, "{\"total_pages\":3,\"page\":1,\"data\":[" ROW "]}", "total_pages"},
-		{200, NULL, "Link: <https://h/x?page=1>; rel=\"prev\", <https://h/x?page=3>; title=\"a;b\"; rel=\"last next\"\n",
+		{200, NULL, NULL, "{\"total_pages\":3,\"page\":1,\"data\":[" ROW "]}",
+			"total_pages"},
+		{200, NULL, "Link: <https://h/x?page=1>; rel=\"prev\", <https://h/x?page=3>; tit"
+			"le=\"a;b\"; rel=\"last next\"\n",
 			"{\"data\":[]}", "Link: rel=next"},
-		{200, NULL, "X-Total-Count: 5000\n", "{\"data\":[" ROW "]}", "'X-Total-Count' is '5000'"},
+		{200, NULL, "X-Total-Count: 5000\n", "{\"data\":[" ROW "]}",
+			"'X-Total-Count' is '5000'"},
 		{200, NULL, "X-Next-Page: 2\n", "{\"data\":[" ROW "]}", "X-Next-Page"},
 		/* nothing more */
-		{200, NULL, NULL, "{\"next\":null,\"next_page\":\"\",\"nextCursor\":\"none\",\"has_more\":false,\"done\":true,\"data\":[]}", NULL},
-		{200, NULL, NULL, "{\"total\":1,\"count\":1,\"total_pages\":1,\"page\":1,\"found\":1,\"data\":[" ROW "]}", NULL},
-		{200, NULL, NULL, "{\"total_pages\":3,\"page\":3,\"total\":\"many\",\"data\":[" ROW "]}", NULL},
-		{200, NULL, "Link: <https://h/x?page=1>; rel=\"prev\", <https://h/next>; rel=last\nX-Next-Page: \nX-Total: 1\n",
+		{200, NULL, NULL, "{\"next\":null,\"next_page\":\"\",\"nextCursor\":\"none\",\"h"
+			"as_more\":false,\"done\":true,\"data\":[]}", NULL},
+		{200, NULL, NULL, "{\"total\":1,\"count\":1,\"total_pages\":1,\"page\":1,\"found"
+			"\":1,\"data\":[" ROW "]}", NULL},
+		{200, NULL, NULL, "{\"total_pages\":3,\"page\":3,\"total\":\"many\",\"data\":"
+			"[" ROW "]}", NULL},
+		{200, NULL, "Link: <https://h/x?page=1>; rel=\"prev\", <https://h/next>; rel=las"
+			"t\nX-Next-Page: \nX-Total: 1\n",
 			"{\"data\":[" ROW "]}", NULL},
 	};
 
@@ -169,7 +197,8 @@ static void test_what_is_announced(void **state)
 static void test_what_the_job_says_is_known(void **state)
 {
 	static const struct answer answers[] = {
-		{200, NULL, "Link: <https://h/x?page=3>; rel=next\n", "{\"total\":9,\"next\":\"x\",\"data\":[" ROW "]}", NULL},
+		{200, NULL, "Link: <https://h/x?page=3>; rel=next\n",
+			"{\"total\":9,\"next\":\"x\",\"data\":[" ROW "]}", NULL},
 		{200, NULL, NULL, "{\"data\":null,\"error\":\"none of ours\"}", NULL},
 		{206, "0-0/3", NULL, "{\"data\":[]}", "status 206"},
 	};
@@ -187,24 +216,30 @@ static void test_refusals_without_their_end(void **state)
 
 	rig_start(rig, JOB);
 	response.retry_after = ETL_SECONDS(7);
-	assert_int_equal(etl_source_http.head(rig->self, &response, &verdict, &rig->request, &rig->err), 0);
+	assert_int_equal(etl_source_http.head(rig->self, &response, &verdict, &rig->request,
+		&rig->err), 0);
 	assert_int_equal(verdict, ETL_SOURCE_BODY);
-	assert_int_equal(etl_source_http.decode(rig->self, "<b>mainten", 10, rig->batch, &rig->err), 0);
+	assert_int_equal(etl_source_http.decode(rig->self, "<b>mainten", 10, rig->batch,
+		&rig->err), 0);
 	etl_error_set(&rig->err, ETL_TRANSIENT, "http.cut", "cut");
 	etl_source_http.broken(rig->self, &rig->err);
-	assert_message(rig, ETL_THROTTLED, "status 503: asked to wait 7 s (the answer begins '<b>mainten')");
+	assert_message(rig, ETL_THROTTLED, "status 503: asked to wait 7 s (the answer begins '<b"
+		">mainten')");
 	assert_int_equal(rig->err.retry_after_ms, 7000);
 	assert_int_equal(rig->err.status, 503);
 	/* enough is enough: the rest of a huge page is not waited for */
 	memset(body, 'x', sizeof body);
 	assert_int_equal(rig_first(rig), 0);
-	assert_int_equal(etl_source_http.head(rig->self, &response, &verdict, &rig->request, &rig->err), 0);
-	assert_int_equal(etl_source_http.decode(rig->self, body, sizeof body, rig->batch, &rig->err), -1);
+	assert_int_equal(etl_source_http.head(rig->self, &response, &verdict, &rig->request,
+		&rig->err), 0);
+	assert_int_equal(etl_source_http.decode(rig->self, body, sizeof body, rig->batch,
+		&rig->err), -1);
 	assert_message(rig, ETL_THROTTLED, "begins 'xxxx");
 	/* an answer that is fine and breaks off keeps the network's error */
 	assert_int_equal(rig_first(rig), 0);
 	response = response_of(rig, 200);
-	assert_int_equal(etl_source_http.head(rig->self, &response, &verdict, &rig->request, &rig->err), 0);
+	assert_int_equal(etl_source_http.head(rig->self, &response, &verdict, &rig->request,
+		&rig->err), 0);
 	etl_error_set(&rig->err, ETL_TRANSIENT, "http.cut", "cut");
 	etl_source_http.broken(rig->self, &rig->err);
 	assert_string_equal(rig->err.message, "cut");
@@ -218,7 +253,8 @@ static void test_urls_in_messages(void **state)
 		{"https://h/p?a=1&api_key=s3cr3t&b", "https://h/p?a=1&api_key=***&b"},
 		{"https://u:s3cr3t@h:8/p#frag", "https://h:8/p"},
 		{"https://u@v:s3cr3t@h/p", "https://h/p"},
-		{"/p?X-Amz-Signature=s3cr3t&X-Amz-Credential=s3cr3t;sig=s3cr3t", "/p?X-Amz-Signature=***&X-Amz-Credential=***;sig=***"},
+		{"/p?X-Amz-Signature=s3cr3t&X-Amz-Credential=s3cr3t;sig=s3cr3t",
+			"/p?X-Amz-Signature=***&X-Amz-Credential=***;sig=***"},
 		{"http://h?code=s3cr3t#x?token=s3cr3t", "http://h?code=***"},
 		{"/p\n\x1b[2J", "/p??[2J"},
 		{"", ""},
@@ -247,15 +283,18 @@ static void test_secrets_are_masked_in_failures(void **state)
 	rig_start(rig, "url: \"https://api.example.org/x?apikey=tok-open\"\nrecords: /data\n"
 		       "auth: {api_key: {query: appid, value: {credential: secret}}}\n");
 	response.location = "https://api.example.org/login/" SECRET_VALUE "?token=tok-1";
-	assert_int_equal(answer_in_pieces(rig, &response, "see " SECRET_VALUE, 4 + strlen(SECRET_VALUE), 3), FAILED);
-	assert_message(rig, ETL_PERMANENT, "https://api.example.org/x?apikey=***&appid=***: status 302 to https://api.example.org/login/***?token=***");
+	assert_int_equal(answer_in_pieces(rig, &response, "see " SECRET_VALUE,
+		4 + strlen(SECRET_VALUE), 3), FAILED);
+	assert_message(rig, ETL_PERMANENT, "https://api.example.org/x?apikey=***&appid=***: stat"
+		"us 302 to https://api.example.org/login/***?token=***");
 }
 
 static void test_charsets(void **state)
 {
 	struct rig *rig = *state;
 	struct etl_response response = response_of(rig, 200);
-	static const char latin[] = "{\"data\":[{\"t\":\"2027-01-15T08:00:00Z\",\"n\":\"Z\xfcrich\"}]}";
+	static const char latin[] = "{\"data\":[{\"t\":\"2027-01-15T08:00:00Z\",\"n\":\"Z\xfcric"
+		"h\"}]}";
 	static const struct {
 		const char *type, *name;
 	} good[] = {{"application/json; charset=ISO-8859-1", "Z\xc3\xbcrich"},
@@ -272,9 +311,11 @@ static void test_charsets(void **state)
 			etl_batch_reset(rig->batch);
 			assert_int_equal(rig_first(rig), 0);
 			response.content_type = good[i].type;
-			assert_int_equal(answer_in_pieces(rig, &response, latin, sizeof latin - 1, piece), ENDED);
+			assert_int_equal(answer_in_pieces(rig, &response, latin,
+				sizeof latin - 1, piece), ENDED);
 			assert_int_equal(rig->batch->n, 1);
-			assert_true(etl_doc_find(rig->batch->records[0].bson, rig->batch->records[0].len, "n", &e));
+			assert_true(etl_doc_find(rig->batch->records[0].bson,
+				rig->batch->records[0].len, "n", &e));
 			assert_true(etl_element_text(&e, &text, &len));
 			assert_string_equal(text, good[i].name);
 		}
@@ -286,12 +327,15 @@ static void test_charsets(void **state)
 	response.content_type = "application/json; charset=shift_jis";
 	assert_int_equal(rig_first(rig), 0);
 	assert_int_equal(answer_in_pieces(rig, &response, "{\"a\":\"\xff\"}", 9, 1), FAILED);
-	assert_message(rig, ETL_DATA, "byte 6 of the answer is no character of the charset 'shift_jis'");
+	assert_message(rig, ETL_DATA, "byte 6 of the answer is no character of the charset 'shif"
+		"t_jis'");
 	response.content_type = "application/json; charset=utf-16le";
 	assert_int_equal(rig_first(rig), 0);
-	assert_int_equal(answer_in_pieces(rig, &response, "{\0\"\0d\0a\0t\0a\0\"\0:\0[\0]\0}\0", 22, 3), ENDED);
+	assert_int_equal(answer_in_pieces(rig, &response, "{\0\"\0d\0a\0t\0a\0\"\0:\0[\0]\0}\0",
+		22, 3), ENDED);
 	assert_int_equal(rig_first(rig), 0);
-	assert_int_equal(answer_in_pieces(rig, &response, "{\0\"\0d\0a\0t\0a\0\"\0:\0[\0]\0}\0x", 23, 4), FAILED);
+	assert_int_equal(answer_in_pieces(rig, &response,
+		"{\0\"\0d\0a\0t\0a\0\"\0:\0[\0]\0}\0x", 23, 4), FAILED);
 	assert_message(rig, ETL_DATA, "no character of the charset");
 }
 
@@ -320,17 +364,21 @@ static void test_values_in_bodies(void **state)
 	static const struct {
 		const char *type, *body, *value, *sent; /* sent NULL = refused */
 	} bodies[] = {
-		{"application/json", "{{\"c\": \"{station}\"}}", "Ville \"neuve\"\\\n\t\x01", "{\"c\": \"Ville \\\"neuve\\\"\\\\\\u000a\\u0009\\u0001\"}"},
+		{"application/json", "{{\"c\": \"{station}\"}}", "Ville \"neuve\"\\\n\t\x01",
+			"{\"c\": \"Ville \\\"neuve\\\"\\\\\\u000a\\u0009\\u0001\"}"},
 		{"", "{{\"c\": \"{station}\"}}", "a\"b", "{\"c\": \"a\\\"b\"}"},
-		{"application/vnd.api+json; charset=utf-8", "[\"\\\"{station}\", {station}]", "7", "[\"\\\"7\", 7]"},
+		{"application/vnd.api+json; charset=utf-8", "[\"\\\"{station}\", {station}]",
+			"7", "[\"\\\"7\", 7]"},
 		{"application/json", "{{\"c\": {station}}}", "-12.5e3", "{\"c\": -12.5e3}"},
 		{"application/json", "{{\"c\": {station}}}", "true", "{\"c\": true}"},
 		{"application/json", "{{\"c\": {station}}}", "1, \"admin\": true", NULL},
 		{"application/json", "{{\"c\": {station}}}", "1,2", NULL},
 		{"application/json", "{{\"c\": {station}}}", "007", NULL},
 		{"application/json", "{{\"c\": {station}}}", "", NULL},
-		{"application/x-www-form-urlencoded", "a=1&c={station}", "x&admin=1 \xc3\xa9", "a=1&c=x%26admin%3D1%20%C3%A9"},
-		{"application/soap+xml", "<c n='{station}'/>", "<'&\">", "<c n='&lt;&#39;&amp;&quot;&gt;'/>"},
+		{"application/x-www-form-urlencoded", "a=1&c={station}", "x&admin=1 \xc3\xa9",
+			"a=1&c=x%26admin%3D1%20%C3%A9"},
+		{"application/soap+xml", "<c n='{station}'/>", "<'&\">",
+			"<c n='&lt;&#39;&amp;&quot;&gt;'/>"},
 		{"text/plain", "{station}", "a\"&<", "a\"&<"},
 	};
 	struct rig *rig = *state;

@@ -320,7 +320,8 @@ static void test_redirects_are_not_followed(void **state)
 	response.location = "https://user:word@elsewhere.example:444/x?token=tok-1";
 	assert_int_equal(answer_in_pieces(rig, &response, "", 0, 1), FAILED);
 	assert_message(
-		rig, ETL_PERMANENT, "to https://elsewhere.example:444/x?token=***: redirects are not followed");
+		rig, ETL_PERMANENT, "to https://elsewhere.example:444/x?token=***: redirects are"
+			" not followed");
 	assert_int_equal(rig_first(rig), 0);
 	response.status = 308;
 	response.location = "/other";
