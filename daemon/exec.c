@@ -259,14 +259,7 @@ static void on_begun(void *ctx)
 
 static void on_head(void *ctx, const struct etl_response *response)
 {
-	struct etl_mail *mail = ETL_NEW(struct etl_mail);
-
-	mail->kind = ETL_MAIL_HEAD;
-	mail->response = *response;
-	mail->response.content_type = etl_strdup(response->content_type);
-	mail->response.etag = etl_strdup(response->etag);
-	mail->response.location = etl_strdup(response->location);
-	post(ctx, mail);
+	post(ctx, etl_mail_of_head(response));
 }
 
 static void on_chunk(void *ctx, const char *bytes, size_t len)

@@ -13,11 +13,16 @@
 #include <strings.h>
 
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "base/str.h"
+#include "http_failure.h"
 #include "source/http/hold.h"
+#include "source/http/paging.h"
+#include "source/http/text.h"
 
 #define HEADERS_BYTES_MAX (64 * 1024)
 #define URL_BYTES_MAX (16 * 1024)
+#define HINTS_BYTES_MAX 4096
 
 struct etld_http {
 	struct etld_loop *loop;
@@ -34,7 +39,8 @@ struct etld_http {
 struct etld_transfer {
 	struct etld_transfer *prev, *next;
 	struct etld_http *http;
-	char *url_shown; /* its own: the request may go while a worker still has the strand */
+	/* Its own: the request may go while a worker still has the strand. */
+	char url_shown[ETL_HTTP_SHOWN_BYTES];
 	uint64_t bytes_max;
 	struct etld_transfer_events events;
 	void *ctx;
@@ -46,7 +52,10 @@ struct etld_transfer {
 	struct etl_hold hold; /* what the headers said about waiting */
 	uint64_t bytes;
 	size_t header_bytes;
-	char *content_type, *etag, *location;
+	char *content_type, *etag, *location, *content_range;
+	struct etl_buf hints; /* lines that speak of further pages */
+	bool has_length;
+	unsigned long long length; /* what Content-Length said */
 	struct etl_error failure; /* found before libcurl knew of it */
 	char detail[CURL_ERROR_SIZE];
 };
@@ -128,7 +137,8 @@ static void transfer_free(struct etld_transfer *t)
 	free(t->content_type);
 	free(t->etag);
 	free(t->location);
-	free(t->url_shown);
+	free(t->content_range);
+	etl_buf_fini(&t->hints);
 	free(t);
 }
 
@@ -154,6 +164,8 @@ static void give_head(struct etld_transfer *t)
 		.content_type = t->content_type ? t->content_type : "",
 		.etag = t->etag ? t->etag : "",
 		.location = t->location ? t->location : "",
+		.content_range = t->content_range ? t->content_range : "",
+		.hints = etl_buf_text(&t->hints),
 		.retry_after = {-1},
 	};
 	etl_dur asked;
@@ -184,26 +196,58 @@ static void keep_header(char **slot, const char *value, size_t len)
 	*slot = etl_memdup0(value, len);
 }
 
-/* Each answer begins with a status line: what an interim one (103) said is forgotten. Trailers
- * come after the head was given, and change nothing. */
-static void note_wait(struct etld_transfer *t, const char *bytes, size_t len)
+/* Each answer begins with a status line: what an interim one (103) said is forgotten. */
+static void begin_head(struct etld_transfer *t)
 {
-	const char *colon = memchr(bytes, ':', len);
+	char **slots[] = {&t->content_type, &t->etag, &t->location, &t->content_range};
 
-	if (t->head_given)
-		return;
-	if (len > 5 && memcmp(bytes, "HTTP/", 5) == 0)
-		etl_hold_begin(&t->hold);
-	else if (colon)
-		etl_hold_header(&t->hold, bytes, (size_t)(colon - bytes), colon + 1,
-			len - (size_t)(colon + 1 - bytes));
+	etl_hold_begin(&t->hold);
+	etl_buf_clear(&t->hints);
+	t->has_length = false;
+	for (size_t i = 0; i < sizeof slots / sizeof *slots; i++) {
+		free(*slots[i]);
+		*slots[i] = NULL;
+	}
+}
+
+/* One header. Trailers come after the head was given, and change nothing. False = it is none
+ * that may be believed. */
+static bool take_header(
+	struct etld_transfer *t, const char *name, size_t name_len, const char *value, size_t len)
+{
+	static const struct {
+		const char *name;
+		size_t slot;
+	} kept[] = {
+		{"content-type", offsetof(struct etld_transfer, content_type)},
+		{"etag", offsetof(struct etld_transfer, etag)},
+		{"location", offsetof(struct etld_transfer, location)},
+		{"content-range", offsetof(struct etld_transfer, content_range)},
+	};
+
+	for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+		if (name_len == strlen(kept[i].name) &&
+			strncasecmp(name, kept[i].name, name_len) == 0)
+			keep_header((char **)(void *)((char *)t + kept[i].slot), value, len);
+	if (etl_paging_wants(name, name_len)) {
+		while (len && (value[len - 1] == '\r' || value[len - 1] == '\n'))
+			len--;
+		etl_buf_printf(&t->hints, "%.*s:%.*s\n", (int)name_len, name, (int)len, value);
+	}
+	etl_hold_header(&t->hold, name, name_len, value, len);
+	if (name_len == 14 && strncasecmp(name, "content-length", 14) == 0 &&
+		!etl_http_length_agrees(value, len, &t->has_length, &t->length)) {
+		etl_error_set(&t->failure, ETL_DATA, "http.headers",
+			"the answer's Content-Length contradicts itself or is no number");
+		return false;
+	}
+	return true;
 }
 
 static size_t on_header(char *bytes, size_t one, size_t len, void *ctx)
 {
 	struct etld_transfer *t = ctx;
-	static const char *const names[] = {"content-type:", "etag:", "location:"};
-	char **slots[] = {&t->content_type, &t->etag, &t->location};
+	const char *colon = memchr(bytes, ':', len);
 
 	(void)one;
 	t->header_bytes += len;
@@ -212,13 +256,13 @@ static size_t on_header(char *bytes, size_t one, size_t len, void *ctx)
 			HEADERS_BYTES_MAX / 1024);
 		return 0;
 	}
-	for (size_t i = 0; i < 3; i++) {
-		size_t n = strlen(names[i]);
-
-		if (len > n && strncasecmp(bytes, names[i], n) == 0)
-			keep_header(slots[i], bytes + n, len - n);
-	}
-	note_wait(t, bytes, len);
+	if (t->head_given)
+		return len;
+	if (len > 5 && memcmp(bytes, "HTTP/", 5) == 0)
+		begin_head(t);
+	else if (colon && !take_header(t, bytes, (size_t)(colon - bytes), colon + 1,
+				  len - (size_t)(colon + 1 - bytes)))
+		return 0;
 	return len;
 }
 
@@ -240,59 +284,23 @@ static size_t on_body(char *bytes, size_t one, size_t len, void *ctx)
 	return len;
 }
 
-/* libcurl's words for what the network did, as kinds, and whether the host is to blame. */
-static const struct failure {
-	CURLcode code;
-	enum etl_error_kind kind;
-	const char *name;
-	bool by_host;
-} failures[] = {
-	{CURLE_COULDNT_RESOLVE_HOST, ETL_TRANSIENT, "http.resolve", true},
-	{CURLE_COULDNT_RESOLVE_PROXY, ETL_TRANSIENT, "http.resolve"},
-	{CURLE_COULDNT_CONNECT, ETL_TRANSIENT, "http.connect", true},
-	{CURLE_OPERATION_TIMEDOUT, ETL_TRANSIENT, "http.timeout", true},
-	{CURLE_PARTIAL_FILE, ETL_TRANSIENT, "http.cut", true},
-	{CURLE_GOT_NOTHING, ETL_TRANSIENT, "http.cut", true},
-	{CURLE_RECV_ERROR, ETL_TRANSIENT, "http.cut", true},
-	{CURLE_SEND_ERROR, ETL_TRANSIENT, "http.cut", true},
-	{CURLE_HTTP2, ETL_TRANSIENT, "http.cut", true},
-	{CURLE_HTTP2_STREAM, ETL_TRANSIENT, "http.cut", true},
-	{CURLE_SSL_CONNECT_ERROR, ETL_TRANSIENT, "http.tls", true},
-	{CURLE_PEER_FAILED_VERIFICATION, ETL_PERMANENT, "http.certificate", true},
-	{CURLE_SSL_CACERT_BADFILE, ETL_PERMANENT, "http.certificate"},
-	{CURLE_URL_MALFORMAT, ETL_PERMANENT, "http.url"},
-	{CURLE_UNSUPPORTED_PROTOCOL, ETL_PERMANENT, "http.url"},
-	{CURLE_BAD_CONTENT_ENCODING, ETL_DATA, "http.encoding"},
-	{CURLE_FILESIZE_EXCEEDED, ETL_LIMIT, "http.too_large"},
-};
-static const struct failure other_failure = {.kind = ETL_TRANSIENT, .name = "http.failed"};
-
-static const struct failure *failure_of(CURLcode code)
-{
-	for (size_t i = 0; i < sizeof failures / sizeof *failures; i++)
-		if (failures[i].code == code)
-			return &failures[i];
-	return &other_failure;
-}
-
 static void explain(struct etld_transfer *t, CURLcode code, struct etl_error *err)
 {
-	const struct failure *failure = failure_of(code);
+	const struct etld_http_failure *failure = etld_http_failure_of(code);
 
-	if (t->failure.kind != ETL_OK) {
+	if (t->failure.kind != ETL_OK)
 		*err = t->failure;
-		etl_error_prefix(err, "%s", t->url_shown);
-		return;
-	}
-	etl_error_set(err, failure->kind, failure->name, "%s: %s", t->url_shown,
-		*t->detail ? t->detail : curl_easy_strerror(code));
+	else
+		etl_error_set(err, failure->kind, failure->name, "%s",
+			*t->detail ? t->detail : curl_easy_strerror(code));
+	etl_error_prefix(err, "%s", t->url_shown);
 }
 
 /* Tells the gate what this transfer has learnt about its host. Our own limits say nothing of
  * it, and a transfer that we paused may have run out of time by our doing. */
 static void judge_host(struct etld_transfer *t, CURLcode code)
 {
-	const struct failure *failure = failure_of(code);
+	const struct etld_http_failure *failure = etld_http_failure_of(code);
 	bool failed = code != CURLE_OK && t->failure.kind == ETL_OK && failure->by_host &&
 		!(code == CURLE_OPERATION_TIMEDOUT && t->was_paused);
 	struct etl_error why = ETL_ERROR_INIT; /* for its clean text */
@@ -470,7 +478,8 @@ struct etld_transfer *etld_http_start(struct etld_http *http, const struct etl_r
 	struct etld_transfer *t = ETL_NEW(struct etld_transfer);
 
 	t->http = http;
-	t->url_shown = etl_strdup(request->url_shown ? request->url_shown : "");
+	etl_http_url_show(request->url_shown ? request->url_shown : "", t->url_shown);
+	etl_buf_init(&t->hints, HINTS_BYTES_MAX);
 	t->bytes_max = request->response_bytes_max;
 	t->events = *events;
 	t->ctx = ctx;

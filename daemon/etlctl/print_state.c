@@ -3,9 +3,11 @@
  * States as word, sign and colour, so that none of them is the only carrier of the meaning;
  * and text made safe for a terminal.
  */
+#include <stdlib.h>
 #include <string.h>
 #include <wchar.h>
 
+#include "base/alloc.h"
 #include "base/str.h"
 #include "etlctl/print.h"
 
@@ -58,32 +60,13 @@ void print_state(const struct etlctl *ctl, const char *word, bool color, struct 
 	etl_buf_str(out, color ? "\033[0m" : "");
 }
 
-/* Length of a character that must not reach a terminal, 0 = harmless: C0, DEL, C1 and the
- * direction marks U+200E/F, U+202A..E, U+2066..9. */
-static size_t harmful(const unsigned char *p)
-{
-	if (*p < 0x20 || *p == 0x7f)
-		return 1;
-	if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
-		return 2;
-	if (*p == 0xe2 && p[1] == 0x80 &&
-		((p[2] >= 0xaa && p[2] <= 0xae) || (p[2] | 1) == 0x8f))
-		return 3;
-	if (*p == 0xe2 && p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9)
-		return 3;
-	return 0;
-}
-
 void print_clean(const char *text, struct etl_buf *out)
 {
-	const unsigned char *p = (const unsigned char *)text;
+	char *clean = etl_strdup(text);
 
-	while (*p) {
-		size_t n = harmful(p);
-
-		etl_buf_char(out, n ? '?' : (char)*p);
-		p += n ? n : 1;
-	}
+	etl_text_mask(clean);
+	etl_buf_str(out, clean);
+	free(clean);
 }
 
 /* Bytes and columns of the first character. What is none in this locale is a byte and a column. */

@@ -168,6 +168,8 @@ struct etl_mail {
 	etl_dur took; /* END: of the transfer, without waits that are not the source's */
 };
 void etl_mail_free(struct etl_mail *mail);
+/* Head mail with copies of the texts. Gives. */
+struct etl_mail *etl_mail_of_head(const struct etl_response *response);
 
 /* What a strand wants when a worker is done with it. */
 enum etl_need {

@@ -81,6 +81,8 @@ static enum etl_go take_mail(struct etl_strand *strand, const struct etl_mail *m
 		return take_end(strand, err);
 	case ETL_MAIL_ERROR:
 		*err = mail->error;
+		if (strand->run->job->source->broken)
+			strand->run->job->source->broken(work->source, err);
 		return ETL_GO_FAIL;
 	}
 	abort();

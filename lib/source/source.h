@@ -50,6 +50,8 @@ struct etl_response {
 	const char *content_type; /* "" if none */
 	const char *etag;	  /* "" if none */
 	const char *location;	  /* "" if none */
+	const char *content_range; /* "" if none */
+	const char *hints; /* "Name: value\n" of what speaks of further pages; "" if nothing does */
 	etl_dur retry_after; /* what a refusal's headers ask for (http/hold.h); us = -1 if nothing */
 };
 
@@ -109,6 +111,9 @@ struct etl_source_type {
 	/* A piece of the body. Adds records (with event time) and rejects to `out`. */
 	int (*decode)(void *self, const char *bytes, size_t len, struct etl_batch *out,
 		struct etl_error *err);
+	/* The transfer broke off with `err`. The source may put into it what it knows better: the
+	 * status of an answer whose body was only to tell why. NULL = it never does. */
+	void (*broken)(void *self, struct etl_error *err);
 	/* The body ended well. 1 = `out` is the next request, 0 = proven end of pages, -1.
 	 * Never 0 on a guess: it closes windows, and a closed window is not asked for again.
 	 * Records held back until now go to `batch`. */

@@ -428,7 +428,7 @@ static int add_record(struct aggregate *a, struct etl_batch *batch, size_t i,
 	group->n++;
 	for (size_t v = 0; v < a->options->n_values; v++)
 		if (a->present[v])
-			etl_moments_add(&group->values[v], &a->numbers[v], time);
+			etl_moments_add(&group->values[v], &a->numbers[v], time, a->arena);
 	etl_batch_remove(batch, i);
 	return 0;
 }

@@ -154,6 +154,8 @@ static void driver_post_answer(struct driver *d, struct driver_strand *s,
 			.content_type = etl_strdup(answer->content_type),
 			.etag = etl_strdup(""),
 			.location = etl_strdup(""),
+			.content_range = etl_strdup(""),
+			.hints = etl_strdup(""),
 			.retry_after = answer->retry_after};
 		driver_post(s, mail);
 		driver_post_body(d, s, &answer->body);

@@ -249,7 +249,8 @@ static void transfer_ends(struct etld_transfer *t)
 static void answer_comes(struct etld_transfer *t)
 {
 	struct etl_response response = {.received = machine_wall(&t->machine->clock),
-		.content_type = "application/json", .etag = "", .location = "", .retry_after = {-1}};
+		.content_type = "application/json", .etag = "", .location = "",
+		.content_range = "", .hints = "", .retry_after = {-1}};
 	struct etl_buf body;
 
 	if (t->aborted) {
