@@ -45,6 +45,7 @@ void etl_account_decoded(struct etl_strand *strand, size_t n_rejects)
 
 		counts->seen++;
 		counts->unplaced++;
+		work->timeless += work->batch->rejects[i].time.ms == ETL_NO_TIME;
 	}
 	work->seen += n_rejects;
 }
@@ -64,13 +65,18 @@ static bool touches_border(const struct etl_strand *strand, etl_wall t)
 
 void etl_account_outside(struct etl_strand *strand, etl_wall t)
 {
-	struct etl_strand_work *work = strand->work;
-	struct etl_counts *counts = owner(strand, work->span.n == 1 ? 0 : -1);
+	struct etl_counts *counts = owner(strand, strand->work->span.n == 1 ? 0 : -1);
 
 	counts->seen++;
 	counts->outside++;
-	if (touches_border(strand, t))
-		return;
+	if (!touches_border(strand, t))
+		etl_account_beyond(strand, t);
+}
+
+void etl_account_beyond(struct etl_strand *strand, etl_wall t)
+{
+	struct etl_strand_work *work = strand->work;
+
 	if (!work->beyond++)
 		work->beyond_first = work->beyond_last = t;
 	if (t.ms < work->beyond_first.ms)
@@ -197,10 +203,29 @@ void etl_account_span(struct etl_strand *strand, bool all)
 	work->loose = (struct etl_counts){0};
 }
 
-/* Rows that were made of it and are not in any more, or never came to be, are withheld. */
+/* Of the slice that was refused for its rejects: they count, what else was in it does not. */
+static void account_slice(struct etl_strand *strand)
+{
+	struct etl_strand_work *work = strand->work;
+	const struct etl_batch *slice = work->slice;
+
+	for (size_t i = 0; slice && i < slice->n_rejects; i++) {
+		struct etl_counts *c = owner(strand,
+			etl_reject_window(work, strand->run->job, &slice->rejects[i]));
+
+		c->rejected++;
+		c->refused++;
+	}
+	if (slice)
+		etl_account_tally(strand, slice, 0, work->span.n, true, &strand->rejects);
+}
+
+/* Rows that are not in, or not any more, are withheld. */
 void etl_account_refused(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
+
+	account_slice(strand);
 
 	for (size_t w = work->window_at; w < work->span.n; w++) {
 		struct etl_counts *c = &work->windows[w].counts;
@@ -226,6 +251,7 @@ void etl_account_reset(struct etl_strand *strand)
 
 	work->seen = 0;
 	work->rejected = 0;
+	work->timeless = 0;
 	work->beyond = 0;
 	work->tallied = 0;
 	work->loose = (struct etl_counts){0};

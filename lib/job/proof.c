@@ -171,10 +171,10 @@ int etl_span_proof(struct etl_strand *strand, struct etl_error *err)
 		etl_window_judge(strand, &work->windows[w]);
 	if (job->window.none || !without)
 		return 0;
-	if (work->loose.unplaced)
+	if (work->timeless && work->span.n > 1)
 		return etl_error_set(err, ETL_DATA, "span.unplaced",
 			"%llu records could not be placed, and %zu windows have none: they may be theirs; "
-			"the first: %.200s", ull(work->loose.unplaced), without, first_reject(strand, -1));
+			"the first: %.200s", ull(work->timeless), without, first_reject(strand, -1));
 	if (!work->beyond || job->covers_all)
 		return 0;
 	if (!work->seen)

@@ -148,6 +148,7 @@ static void cut(struct etl_strand *strand)
 			char at[ETL_TIME_TEXT_BYTES];
 
 			etl_time_format_rfc3339(record->time, at);
+			etl_account_beyond(strand, record->time);
 			etl_batch_reject_record(work->batch, i, "decode", "future", "",
 				"dated %s, in the future", at);
 		} else if (window < 0) {

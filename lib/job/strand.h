@@ -82,6 +82,7 @@ struct etl_strand_work {
 	uint64_t seen, rejected; /* of the span, for the reject limit; those outside are not seen */
 	/* What no window of the span owns: records outside, unreadable ones, strays. */
 	struct etl_counts loose;
+	uint64_t timeless; /* rejects that any window may own */
 	uint64_t beyond; /* of those outside, what does not even touch the border of the span */
 	etl_wall beyond_first, beyond_last; /* the oldest and the newest of them */
 	size_t tallied; /* windows before it have their rejects in the run's tally */
@@ -168,6 +169,8 @@ long etl_reject_window(const struct etl_strand_work *work, const struct etl_job 
 	const struct etl_reject *reject); /* index in work->windows, or -1 */
 void etl_account_decoded(struct etl_strand *strand, size_t n_rejects);
 void etl_account_outside(struct etl_strand *strand, etl_wall t);
+/* One that nobody asked for: neither of the span nor of its border. */
+void etl_account_beyond(struct etl_strand *strand, etl_wall t);
 void etl_account_flow(struct etl_strand *strand, const struct etl_batch *batch, int sign,
 	size_t offset); /* of a member of struct etl_counts: += or -= the batch's records */
 /* Rejects of work->batch from index `from` on were neither removed nor merged. */
