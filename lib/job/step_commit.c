@@ -153,6 +153,32 @@ static void fill_entries(struct etl_strand *strand, struct etl_commit *commit,
 	}
 }
 
+/* Read again, and refused or held now: what was loaded before stays, and a window behind the
+ * watermark never opens again. Only the reason is noted, as for any attempt that failed. */
+static bool stays_closed(const struct etl_strand_work *work, const struct etl_ledger_entry *entry,
+	const struct etl_due_window *due)
+{
+	return !etl_window_is_closed(entry->state) && entry->state != ETL_WINDOW_RUNNING &&
+		etl_window_is_closed(due->had.state) &&
+		entry->window.end.ms <= work->watermark.processed.ms;
+}
+
+/* Those entries go from the commit's to the marks'. */
+static void part_entries(const struct etl_strand_work *work, const struct etl_commit *all,
+	struct etl_commit *commit, struct etl_commit *noted)
+{
+	*commit = *noted = *all;
+	commit->n_entries = noted->n_entries = 0;
+	commit->entries = etl_calloc(all->n_entries, sizeof *all->entries);
+	noted->entries = etl_calloc(all->n_entries, sizeof *all->entries);
+	for (size_t i = 0; i < all->n_entries; i++) {
+		struct etl_commit *to = stays_closed(work, &all->entries[i],
+						work->windows[work->window_at + i].due) ? noted : commit;
+
+		to->entries[to->n_entries++] = all->entries[i];
+	}
+}
+
 /* Marks what the slice closes and what it leaves open, so that the watermark can be computed;
  * undone on failure. */
 static void set_done(struct etl_strand_work *work, const struct etl_commit *commit, bool in)
@@ -162,7 +188,7 @@ static void set_done(struct etl_strand_work *work, const struct etl_commit *comm
 		bool closed = etl_window_is_closed(commit->entries[i].state);
 
 		due->done = in && closed;
-		due->left_open = in && !closed;
+		due->left_open = in && !closed && !stays_closed(work, &commit->entries[i], due);
 	}
 }
 
@@ -260,11 +286,21 @@ static int commit_in_order(struct etl_strand *strand, const struct etl_commit *c
 	struct etl_strand_work *work = strand->work;
 	struct etl_state *state = strand->run->env->state;
 	const struct etl_sink_type *sink = strand->run->job->sink;
+	struct etl_error ignored = ETL_ERROR_INIT;
 	bool joins = in_one_transaction(strand);
+	struct etl_commit part, noted;
+	int rc;
 
 	if (!joins && sink->commit(work->sink, err) < 0)
 		return -1;
-	if (state->ops->commit(state, ETL_TAKE(work->txn), commit, err) < 0)
+	part_entries(work, commit, &part, &noted);
+	rc = state->ops->commit(state, ETL_TAKE(work->txn), &part, err);
+	if (rc == 0 && noted.n_entries) /* its own failure changes nothing: it is only told */
+		(void)state->ops->ledger_mark(state, noted.job, noted.partition, noted.fence,
+			noted.entries, noted.n_entries, &ignored);
+	free(part.entries);
+	free(noted.entries);
+	if (rc < 0)
 		return -1;
 	return joins ? sink->commit(work->sink, err) : 0;
 }
