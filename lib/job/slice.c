@@ -10,7 +10,8 @@
 #include "base/alloc.h"
 #include "job/strand.h"
 
-int etl_rejects_store(struct etl_strand *strand, struct etl_batch *batch, struct etl_error *err)
+int etl_rejects_store(struct etl_strand *strand, const struct etl_batch *batch,
+	struct etl_error *err)
 {
 	struct etl_run *run = strand->run;
 	struct etl_dead_letter_info info = {
@@ -25,8 +26,16 @@ int etl_rejects_store(struct etl_strand *strand, struct etl_batch *batch, struct
 	if (run->env->state->ops->dead_letters_add(run->env->state, &info, batch->rejects,
 		    batch->n_rejects, err) < 0)
 		return etl_error_prefix(err, "storing dead letters");
-	strand->counts.rejected += batch->n_rejects;
-	batch->n_rejects = 0;
+	return 0;
+}
+
+int etl_rejects_store_staged(struct etl_strand *strand, struct etl_error *err)
+{
+	struct etl_strand_work *work = strand->work;
+
+	for (size_t b = 0; b < work->n_staged; b++)
+		if (etl_rejects_store(strand, work->staged[b], err) < 0)
+			return -1;
 	return 0;
 }
 
@@ -91,7 +100,7 @@ static void hash_window(struct etl_strand *strand, struct etl_window_work *windo
 		window->due->why != ETL_DUE_ASKED && !etl_run_doubts(strand->run);
 }
 
-int etl_slice_sort(struct etl_strand *strand, struct etl_error *err)
+void etl_slice_sort(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
 	struct etl_hash_state *hash = etl_hash_new();
@@ -115,15 +124,19 @@ int etl_slice_sort(struct etl_strand *strand, struct etl_error *err)
 	etl_hash_free(hash);
 	work->window_at = 0;
 	work->record_at = 0;
-	for (size_t b = 0; b < work->n_staged; b++)
-		if (etl_rejects_store(strand, work->staged[b], err) < 0)
-			return -1;
-	return 0;
 }
 
 static size_t records_to_write(const struct etl_window_work *window)
 {
 	return window->unchanged || window->hold || window->fail ? 0 : window->n;
+}
+
+void etl_load_result_fini(struct etl_load_result *result)
+{
+	free(result->changed);
+	free(result->created);
+	free(result->fates);
+	*result = (struct etl_load_result){0};
 }
 
 /* Decides where the slice that begins at (window_at, record_at) ends, and makes its batch. */
@@ -157,11 +170,11 @@ void etl_slice_cut(struct etl_strand *strand)
 	}
 	work->window_to = w;
 	work->record_to = w < work->span.n && w == work->window_at ? r : 0;
-	free(work->result.changed);
-	free(work->result.created);
+	etl_load_result_fini(&work->result);
 	work->result = (struct etl_load_result){
 		.changed = etl_calloc(work->slice->n / 8 + 1, 1),
 		.created = etl_calloc(work->slice->n / 8 + 1, 1),
+		.fates = etl_calloc(work->slice->n + 1, 1),
 	};
 }
 
@@ -249,23 +262,16 @@ void etl_slice_entry(const struct etl_strand *strand, const struct etl_window_wo
 		.fetched = strand->work->fetched,
 		.updated = etl_now(strand->run->env->clock),
 	};
-	out->counts.inserted += window->written.inserted;
-	out->counts.updated += window->written.updated;
-	out->counts.unchanged += window->written.unchanged;
+	etl_counts_add(&out->counts, &window->written);
 	memcpy(out->run_id, strand->run->run_id, sizeof out->run_id);
 	memcpy(out->dirty_token, had->dirty_token, sizeof out->dirty_token);
 	memcpy(out->hash, window->hash, sizeof out->hash);
 	if (source_forgot(window, state)) {
 		out->state = ETL_WINDOW_LOADED;
-		out->counts.out = had->out;
+		out->counts.out = out->counts.unchanged = had->out;
 		memcpy(out->hash, had->hash, sizeof out->hash);
 		snprintf(out->reason, sizeof out->reason,
 			"the source returns nothing for this window any more; what was loaded stays");
-	} else if (state == ETL_WINDOW_EMPTY && strand->work->unplaced) {
-		snprintf(out->reason, sizeof out->reason,
-			"%llu records of this answer could not be read and may belong here: see the "
-			"dead letters",
-			(unsigned long long)strand->work->unplaced);
 	} else {
 		snprintf(out->reason, sizeof out->reason, "%s", window->reason);
 	}

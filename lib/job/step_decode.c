@@ -156,15 +156,17 @@ static void cut(struct etl_strand *strand)
 		if (record->time.ms > latest.ms) {
 			char at[ETL_TIME_TEXT_BYTES];
 
-			work->seen++;
 			etl_time_format_rfc3339(record->time, at);
+			etl_account_beyond(strand, record->time);
 			etl_batch_reject_record(work->batch, i, "decode", "future", "",
 				"dated %s, in the future", at);
 		} else if (window < 0) {
+			etl_account_outside(strand, record->time);
 			etl_batch_remove(work->batch, i);
 		} else {
 			note_newest(work, record->time);
 			work->windows[window].counts.in++;
+			work->windows[window].counts.seen++;
 			work->seen++;
 		}
 	}
@@ -179,6 +181,7 @@ static void take_all(struct etl_strand *strand)
 	for (size_t i = 0; i < work->batch->n; i++)
 		note_newest(work, work->batch->records[i].time);
 	work->windows[0].counts.in += work->batch->n;
+	work->windows[0].counts.seen += work->batch->n;
 	work->seen += work->batch->n;
 }
 
@@ -196,10 +199,10 @@ enum etl_go etl_step_decode(struct etl_strand *strand, struct etl_error *err)
 		work->have_request = false;
 		return said;
 	}
-	work->seen += work->batch->n_rejects;
 	if (strand->run->job->window.none)
 		take_all(strand);
 	else
 		cut(strand);
+	etl_account_decoded(strand, work->batch->n_rejects);
 	return ETL_GO_NEXT;
 }

@@ -87,6 +87,11 @@ struct etl_source_type {
 	/* True if records carry event time, so that a window can be asked for. */
 	bool (*has_time)(const void *options);
 
+	/* How far the stamps of the source lie behind the times of its records (time.label: end has
+	 * the length of its interval), which is also how far before a window the lower end of a
+	 * range may lie that gives both ends. NULL = 0. */
+	etl_dur (*label)(const void *options);
+
 	/* The host that it asks, with its port if the options name one ("api.example.org:8443"):
 	 * what `limits.hosts` calls it. False if it asks none. NULL = it never asks one. */
 	bool (*host)(const void *options, char *out, size_t size);

@@ -51,6 +51,13 @@ static bool has_time(const void *options)
 	return ((const struct etl_http_options *)options)->time;
 }
 
+static etl_dur label(const void *options)
+{
+	const struct etl_http_options *o = options;
+
+	return o->time_text.label ? o->time_text.interval : (etl_dur){0};
+}
+
 static bool host(const void *options, char *out, size_t size)
 {
 	return etl_http_url_host(((const struct etl_http_options *)options)->url_text, out, size);
@@ -466,6 +473,7 @@ const struct etl_source_type etl_source_http = {
 	.size = sizeof(struct http),
 	.check = check,
 	.has_time = has_time,
+	.label = label,
 	.host = host,
 	.shared_new = shared_new,
 	.shared_free = shared_free,

@@ -20,6 +20,10 @@ struct etl_transform_type {
 	const struct etl_option *options;
 	size_t options_size;
 	size_t size; /* of an instance; zeroed before open; 0 = none needed */
+	/* It may remove records without a reject, or make some (in `apply`): they are counted as
+	 * filtered and made. One that keeps state (`flush`) may do so too: merged and made. Of any
+	 * other a record that is gone without a reject is a bug, and ends the run. */
+	bool filters;
 
 	/* Cross-checks and compilation after the table was filled. NULL = none. */
 	void (*check)(void *options, const struct etl_node *node,
