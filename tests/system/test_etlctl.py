@@ -231,7 +231,7 @@ def test_next(fake, ctl):
 def test_runs(fake, ctl):
     answer = ctl("runs", "-n50", "--failed")
     assert rows(answer.out)[1] == [RUN_ID, "airqino", "✔ ok", "schedule", "2026-07-01 11:10Z (1h00m ago)", "5.2s", "3",
-                                   "24", "23", "0"]
+                                   "24", "23", "0", "2 warnings"]
     assert "✖ failed" in answer.out
     assert fake.requests[0]["parameters"] == {"limit": 50, "failed": True}
 
@@ -246,7 +246,7 @@ def test_show(fake, ctl):
         assert part in answer.out
     table = rows(answer.out)
     assert ["extract", "2", "4.2s"] in table and ["plan", "1", "1.5ms"] in table
-    assert ["station=2", "✖ failed", "0", "0", "3", "0", "0", "0", "0", "0", "0", "1",
+    assert ["station=2", "✖ failed", "0", "0", "3", "0", "0", "0", "0", "0", "0", "0", "0", "1",
             "the service refused us (http.status, HTTP 401)"] in table
 
 
@@ -260,8 +260,8 @@ def test_windows_says_what_was_not_found(fake, ctl):
 def test_windows(fake, ctl):
     answer = ctl("windows", "airqino", "--partition", "station=1", "--state", "failed", "--all")
     table = rows(answer.out)
-    assert table[1] == ["station=1", "2026-07-01 10:00Z", "4242", "7", "1", "1", "1", "0"]
-    assert table[3] == ["station=1", "2026-07-01 10:00Z", "2026-07-01 11:00Z", "✖ failed", "3", "0", "0", "0",
+    assert table[1] == ["station=1", "2026-07-01 10:00Z", "4242", "7", "1", "0", "1", "1", "0"]
+    assert table[3] == ["station=1", "2026-07-01 10:00Z", "2026-07-01 11:00Z", "✖ failed", "3", "0", "0", "0", "0",
                         "2026-07-01 11:10Z (1h00m ago)", "HTTP 500"]
     assert table[4][3:5] == ["✔ loaded", "dirty"]
     assert fake.requests[0]["parameters"] == {"job": "airqino", "partition": "station=1", "state": "failed", "all": True}
