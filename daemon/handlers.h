@@ -29,6 +29,7 @@ void etld_handle_backfills(struct etld_request *request);
 void etld_handle_cancel(struct etld_request *request);
 /* handlers_change.c */
 void etld_handle_pause(struct etld_request *request);
+void etld_handle_host_release(struct etld_request *request); /* handlers_host.c */
 void etld_handle_resume(struct etld_request *request);
 void etld_handle_reload(struct etld_request *request);
 /* handlers_store.c: these ask MongoDB */

@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "base/str.h"
 #include "http_failure.h"
+#include "journal.h"
 #include "source/http/hold.h"
 #include "source/http/paging.h"
 #include "source/http/text.h"
@@ -103,7 +104,8 @@ static int on_timer_wanted(CURLM *multi, long ms, void *ctx)
 	if (ms < 0)
 		etl_timer_cancel(wheel, &http->timer);
 	else
-		etl_timer_arm(wheel, &http->timer, etl_mono_add(etl_mono_now(http->clock), ETL_MS(ms)));
+		etl_timer_arm(wheel, &http->timer, etl_mono_add(etl_mono_now(http->clock),
+			ETL_MS(ms)));
 	return 0;
 }
 
@@ -146,12 +148,18 @@ static void transfer_free(struct etld_transfer *t)
 static etl_dur hold_host(struct etld_transfer *t, etl_wall now)
 {
 	const char *header;
-	etl_dur asked = etl_hold_asked(&t->hold, t->status, now, &header);
-	char reason[96];
+	etl_dur told, asked = etl_hold_asked(&t->hold, t->status, now, &header, &told);
+	char reason[128];
 
 	if (asked.us > 0) {
-		snprintf(reason, sizeof reason, "an answer with status %d asked to wait %lld s (%s)",
-			t->status, (long long)(asked.us + 999999) / 1000000, header);
+		snprintf(reason, sizeof reason, "an answer with status %d asked to wait %lld s ("
+			"%s)%s",
+			t->status, (long long)(told.us / 1000000 + (told.us % 1000000 > 0)), header,
+			told.us > asked.us ? "; held for an hour" : "");
+		if (told.us > asked.us)
+			etld_log(ETLD_WARNING, NULL, NULL, 0,
+				"%s: %s at most; 'etlctl host release' "
+				"ends it", t->url_shown, reason);
 		etld_gate_hold(t->http->gates, &t->ticket, asked, reason);
 	}
 	return asked;
@@ -252,7 +260,8 @@ static size_t on_header(char *bytes, size_t one, size_t len, void *ctx)
 	(void)one;
 	t->header_bytes += len;
 	if (t->header_bytes > HEADERS_BYTES_MAX) {
-		etl_error_set(&t->failure, ETL_LIMIT, "http.headers", "the answer's headers pass %d KiB",
+		etl_error_set(&t->failure, ETL_LIMIT, "http.headers",
+			"the answer's headers pass %d KiB",
 			HEADERS_BYTES_MAX / 1024);
 		return 0;
 	}
@@ -495,13 +504,15 @@ struct etld_transfer *etld_http_start(struct etld_http *http, const struct etl_r
 	set_rules(t, request);
 	set_request(t, request);
 	if (strlen(request->url) > URL_BYTES_MAX)
-		etl_error_set(&t->failure, ETL_PERMANENT, "http.url", "the URL is longer than %d bytes",
+		etl_error_set(&t->failure, ETL_PERMANENT, "http.url",
+			"the URL is longer than %d bytes",
 			URL_BYTES_MAX);
 	else
 		etld_gate_enter(http->gates, &t->ticket, request->url, priority, patience, t);
 	start_waiting(http);
 	if (t->failure.kind != ETL_OK)
-		etl_timer_arm(etld_loop_wheel(http->loop), &http->deliver_timer, etl_mono_now(http->clock));
+		etl_timer_arm(etld_loop_wheel(http->loop), &http->deliver_timer,
+			etl_mono_now(http->clock));
 	return t;
 }
 
@@ -533,6 +544,15 @@ void etld_http_pause(struct etld_transfer *transfer, bool pause)
 	etl_timer_arm(etld_loop_wheel(http->loop), &http->timer, etl_mono_now(http->clock));
 }
 
+bool etld_http_release(struct etld_http *http, const char *host)
+{
+	bool released = etld_gates_release(http->gates, host);
+
+	if (released)
+		start_waiting(http);
+	return released;
+}
+
 struct etld_gates *etld_http_gates(struct etld_http *http)
 {
 	return http->gates;
@@ -554,8 +574,10 @@ struct etld_http *etld_http_new(struct etld_loop *loop, const struct etl_clock *
 	http->loop = loop;
 	http->clock = clock;
 	http->timer = (struct etl_timer){.fire = on_timer, .ctx = http, .name = "http"};
-	http->gate_timer = (struct etl_timer){.fire = on_gate_timer, .ctx = http, .name = "host gate"};
-	http->deliver_timer = (struct etl_timer){.fire = on_deliver, .ctx = http, .name = "http failure"};
+	http->gate_timer = (struct etl_timer){.fire = on_gate_timer, .ctx = http,
+		.name = "host gate"};
+	http->deliver_timer = (struct etl_timer){.fire = on_deliver, .ctx = http,
+		.name = "http failure"};
 	http->gates = etld_gates_new(clock);
 	etld_http_options(http, options);
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)

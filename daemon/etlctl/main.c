@@ -30,6 +30,7 @@ static int (*const functions[])(const struct etlctl *) = {
 	[ETL_COMMAND_WATERMARK_SET] = etlctl_watermark_set,
 	[ETL_COMMAND_WATERMARK_REWIND] = etlctl_watermark_rewind,
 	[ETL_COMMAND_WATERMARK_UNDO] = etlctl_watermark_undo,
+	[ETL_COMMAND_HOST_RELEASE] = etlctl_host_release,
 	[ETL_COMMAND_WATERMARK_HISTORY] = etlctl_watermark_history,
 	[ETL_COMMAND_BACKFILL] = etlctl_backfill,
 	[ETL_COMMAND_BACKFILLS] = etlctl_backfills,

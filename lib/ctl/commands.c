@@ -127,6 +127,11 @@ static const struct etl_command_arg cancel_args[] = {
 		"a job (its run), a run or a backfill; six characters of an id are enough"},
 	END,
 };
+static const struct etl_command_arg host_args[] = {
+	{"host", NULL, 0, "HOST", ETL_ARG_TEXT, ETL_ARG_REQUIRED,
+		"as status shows it: api.example.org or api.example.org:8443"},
+	END,
+};
 static const struct etl_command_arg pause_args[] = {
 	{"job", NULL, 0, "JOB", ETL_ARG_JOB, 0, "the job"},
 	{"group", "--group", 0, "GROUP", ETL_ARG_TEXT, 0, "all jobs of this group"},
@@ -374,6 +379,17 @@ static const struct etl_command commands[] = {
 		.method = "Cancel",
 		.reply = "(" HEAD ", cancelled: string, id: string, job: string)",
 		.args = cancel_args,
+	},
+	[ETL_COMMAND_HOST_RELEASE] = {
+		.name = "host release",
+		.summary = "End a host's hold and close its breaker",
+		.help = "For a host that asked for too long a wait, or that is known to be well again.\n"
+			"Requests that wait for it go on at once.\n\n"
+			"  etlctl host release api.example.org\n",
+		.access = ETL_ACCESS_OPERATE,
+		.method = "HostRelease",
+		.reply = "(" HEAD ", host: string, released: bool)",
+		.args = host_args,
 	},
 	[ETL_COMMAND_PAUSE] = {
 		.name = "pause",

@@ -285,8 +285,8 @@ static int64_t quotas_ms(
 	return longest;
 }
 
-etl_dur etl_hold_asked(
-	const struct etl_hold *h, int status, etl_wall now, const char **header)
+etl_dur etl_hold_asked(const struct etl_hold *h, int status, etl_wall now, const char **header,
+	etl_dur *told)
 {
 	const int64_t most = etl_dur_ms(ETL_HOLD_MAX);
 	etl_wall reference = h->has_date ? h->date : now;
@@ -301,6 +301,8 @@ etl_dur etl_hold_asked(
 	}
 	if (header)
 		*header = decided;
+	if (told)
+		*told = (etl_dur){ms < 0 ? -1 : ms < INT64_MAX / 1000 ? ms * 1000 : INT64_MAX};
 	if (ms < 0)
 		return (etl_dur){-1};
 	return ETL_MS(ms < most ? ms : most);
