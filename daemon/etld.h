@@ -231,8 +231,10 @@ typedef void (*etld_watch_fn)(void *ctx, const struct etl_run *run, bool ended);
 void etld_exec_watch(struct etld_run *run, etld_watch_fn fn, void *ctx);
 void etld_exec_unwatch(struct etld_run *run, void *ctx);
 
-/* outcome.c: what a run that ended leaves in its job */
-void etld_job_remember(struct etld *etld, struct etld_job *job, const struct etl_run *run);
+/* outcome.c: what a run that ended leaves in its job; `picture`: what the ledger had open then */
+struct etld_picture;
+void etld_job_remember(struct etld *etld, struct etld_job *job, const struct etl_run *run,
+	struct etld_picture *picture);
 
 /* report.c: one summary line a run, and what went wrong in it */
 void etld_report_run(struct etld *etld, const struct etl_run *run);

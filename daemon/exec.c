@@ -4,7 +4,6 @@
  * workers (its steps) and the loop (its transfer, its waits), finish on a worker, report on
  * the loop. A strand is on at most one thread; its mail waits here while a worker has it.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,7 +58,7 @@ struct etld_run {
 	struct strand *strands;
 	size_t n_strands, next_strand, active;
 	struct watcher *watchers;
-	struct etld_picture *picture; /* what is open when it has finished */
+	struct etld_picture *picture;
 };
 
 struct etl_run *etld_exec_run(struct etld_run *run)
@@ -147,25 +146,22 @@ static void run_free(struct etld_run *run)
 	free(run);
 }
 
-/* The run or its record was refused because MongoDB is unreachable: the daemon looks out
- * for it. */
+/* The run or its record was refused: MongoDB is unreachable, and looked out for. */
 static bool notice_lost_mongodb(struct etld_run *run)
 {
-	const struct etl_error *errors[] = {&run->run->error, &run->finish_error};
+	bool lost = etl_store_is_away(&run->run->error);
 
-	for (size_t e = 0; e < 2; e++)
-		if (etl_store_is_away(errors[e])) {
-			etld_backend_lost(run->etld, errors[e]);
-			return true;
-		}
-	return false;
+	if (!lost && !etl_store_is_away(&run->finish_error))
+		return false;
+	etld_backend_lost(run->etld, lost ? &run->run->error : &run->finish_error);
+	return true;
 }
 
 static void report(struct etld_run *run)
 {
 	struct etld *etld = run->etld;
 	struct etld_job *job = run->job;
-	bool lost;
+	bool lost = notice_lost_mongodb(run);
 
 	if (run->finish_error.kind != ETL_OK) {
 		struct etld_field fields[] = {{"ETL_JOB", run->run->job->name, 0},
@@ -174,11 +170,8 @@ static void report(struct etld_run *run)
 		etld_log(ETLD_WARNING, NULL, fields, 2, "the record of run %s could not be saved: %s",
 			run->run->run_id, run->finish_error.message);
 	}
-	if (job) {
-		etld_picture_take(run->picture);
-		etld_job_remember(etld, job, run->run);
-	}
-	lost = notice_lost_mongodb(run);
+	if (job)
+		etld_job_remember(etld, job, run->run, run->picture);
 	etld_metrics_ended(&etld->metrics, run->run);
 	etld_report_run(etld, run->run);
 	tell_watchers(run, true);
@@ -601,8 +594,7 @@ struct etld_run *etld_exec_start(struct etld *etld, struct etld_job *job,
 	run->run->prepare = job->prepared != etld->generation->number;
 	run->run->audit = audit_is_due(etld, job);
 	run->run->before = job->last;
-	run->finish_error = (struct etl_error)ETL_ERROR_INIT;
-	run->renew_error = (struct etl_error)ETL_ERROR_INIT;
+	run->finish_error = run->renew_error = (struct etl_error)ETL_ERROR_INIT;
 	run->timeout = (struct etl_timer){.fire = on_timeout, .ctx = run, .name = "run timeout"};
 	run->renew = (struct etl_timer){.fire = on_renew, .ctx = run, .name = "lease"};
 	run->next = etld->runs;

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "etld.h"
+#include "picture.h"
 
 /* Another etld has the job, or the slot is decided: that is no run of the job. */
 static bool is_none_of_ours(const struct etl_run *run)
@@ -13,8 +13,10 @@ static bool is_none_of_ours(const struct etl_run *run)
 	return run->state == ETL_RUN_BUSY && run->trigger.slot.ms;
 }
 
-void etld_job_remember(struct etld *etld, struct etld_job *job, const struct etl_run *run)
+void etld_job_remember(struct etld *etld, struct etld_job *job, const struct etl_run *run,
+	struct etld_picture *picture)
 {
+	etld_picture_take(picture);
 	etld_job_changed(etld, job);
 	if (is_none_of_ours(run))
 		return;

@@ -171,6 +171,14 @@ static void add_last_run(struct table *table, const struct etl_json *job, const 
 	table_text(table, etl_buf_text(&cell));
 }
 
+/* "-" where nothing is due. */
+static void add_late(struct table *table, const struct etl_json *of)
+{
+	double late = etl_json_double(of, "late_by_s", 0);
+
+	table_duration(table, late > 0 ? late : -1);
+}
+
 static void print_jobs(const struct etlctl *ctl, const struct etl_json *reply)
 {
 	static const char *const titles[] = {"JOB", "STATE", "--LAST RUN", "---NEXT", "-WATERMARK",
@@ -186,7 +194,7 @@ static void print_jobs(const struct etlctl *ctl, const struct etl_json *reply)
 		add_last_run(table, job, now);
 		table_time_age(table, etl_json_text(job, "next", NULL), now);
 		table_time(table, etl_json_text(mark, "watermark", NULL));
-		table_duration(table, etl_json_double(job, "late_by_s", -1));
+		add_late(table, job);
 		add_windows(table, etl_json_get(job, "windows"));
 		table_text(table, etl_json_text(job, "reason", ""));
 	}
@@ -260,7 +268,7 @@ static void print_job(const struct etlctl *ctl, const struct etl_json *reply)
 	ETL_JSON_EACH(mark, etl_json_get(job, "watermarks")) {
 		table_text(table, etl_json_text(mark, "partition", "-"));
 		table_time(table, etl_json_text(mark, "watermark", NULL));
-		table_duration(table, etl_json_double(mark, "late_by_s", -1));
+		add_late(table, mark);
 		add_windows(table, etl_json_get(mark, "windows"));
 	}
 	if (etl_json_size(etl_json_get(job, "watermarks")))

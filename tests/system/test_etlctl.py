@@ -33,11 +33,13 @@ JOB = {
     "last_run": {"run_id": RUN_ID, "state": "ok", "started": "2026-07-01T11:10:00Z",
                  "ended": "2026-07-01T11:10:05Z", "reason": ""},
     "watermarks": [
-        {"partition": "station=1", "watermark": "2026-07-01T10:00:00Z", "lag_s": 7800},
-        {"partition": "station=2", "watermark": "2026-07-01T08:00:00Z", "lag_s": 15000}],
-    "windows": {"open": 2, "failed": 1, "held": 0, "dirty": 0},
+        {"partition": "station=1", "watermark": "2026-07-01T10:00:00Z", "lag_s": 7800, "late_by_s": 0,
+         "windows": {}},
+        {"partition": "station=2", "watermark": "2026-07-01T08:00:00Z", "lag_s": 15000,
+         "late_by_s": 10800, "windows": {"failed": 1}}],
+    "windows": {"open": 2, "failed": 1, "held": 0, "dirty": 0}, "late_by_s": 10800,
 }
-FINE = {**JOB, "name": "daily", "health": "ok", "reason": "", "watermarks": [], "last_run": None,
+FINE = {**JOB, "name": "daily", "health": "ok", "reason": "", "watermarks": [], "last_run": None, "late_by_s": 0,
         "windows": {"open": 0, "failed": 0, "held": 0, "dirty": 0}}
 STATUS = {
     "schema": "etl.status/1", "generated_at": NOW,
@@ -163,9 +165,9 @@ def test_status_table(fake, ctl):
     assert lines[1] == "mongodb  ✔ up; replica set rs0; effectively-once"
     assert lines[2] == "config  generation 3, loaded 2026-07-01 09:00Z (3h10m ago)"
     assert rows(answer.out)[3:] == [
-        ["JOB", "STATE", "LAST RUN", "NEXT", "WATERMARK", "LAG", "WINDOWS", "REASON"],
+        ["JOB", "STATE", "LAST RUN", "NEXT", "WATERMARK", "LATE BY", "WINDOWS", "REASON"],
         ["airqino", "! late", "ok 2026-07-01 11:10Z (59m ago)", "2026-07-01 13:10Z (in 1h00m)", "2026-07-01 08:00Z",
-         "4h10m", "2 open, 1 failed", "no data since 08:00"],
+         "3h00m", "2 open, 1 failed", "no data since 08:00"],
         ["daily", "✔ ok", "2026-07-01 13:10Z (in 1h00m)", "-", "-"]]
     assert fake.requests == [{"method": "io.etld.Control.Status", "parameters": {}}]
 
@@ -223,7 +225,7 @@ def test_status_of_one_job(fake, ctl):
     assert fake.requests[0]["parameters"] == {"job": "airqino"}
     assert "airqino  ! late; no data since 08:00" in answer.out
     assert f"etlctl show {RUN_ID}" in answer.out
-    assert ["station=2", "2026-07-01 08:00Z", "4h10m"] in rows(answer.out)
+    assert ["station=2", "2026-07-01 08:00Z", "3h00m", "1 failed"] in rows(answer.out)
     assert "deadline" not in answer.out
     window = {"start": "2026-07-01T10:00:00Z", "end": "2026-07-01T11:00:00Z"}
     for due, missed, words in (("11:20", True, "(50m ago), missed\n"), ("13:10", False, "(in 1h00m)\n")):
@@ -497,7 +499,8 @@ def test_run_wait_waits_for_a_daemon_that_is_starting(fake, ctl, folder):
 # ---- status --check ------------------------------------------------------------------------
 @pytest.mark.parametrize("healths, code", [
     (["ok"], 0), (["ok", "paused"], 0), (["late"], 7), (["ok", "stale"], 7), (["held"], 6), (["blocked"], 0),
-    (["late", "failing"], 1), ([], 0)])
+    (["late", "failing"], 1), ([], 0), (["held", "late"], 6), (["stale", "rejecting"], 5), (["rejecting", "held"], 6),
+    (["held", "config"], 78), (["config", "unreachable"], 1), (["unreachable"], 1), (["config", "failing"], 1)])
 def test_status_check(fake, ctl, healths, code):
     jobs = [{**FINE, "name": f"job{i}", "health": health} for i, health in enumerate(healths)]
     fake.answers["Status"] = [{"parameters": {**STATUS, "jobs": jobs}}]

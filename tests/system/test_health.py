@@ -119,5 +119,6 @@ def test_unreachable_is_not_ok_and_says_why(etld, flow, mongodb):
         assert daemon.ctl("status", "--check", ok=None).code == FAILED
         assert metric(daemon, 'etld_jobs{health="unreachable"}') == 1
         assert reason in daemon.status()["daemon"]["mongodb"]["reason"]
-        daemon.wait_log(MESSAGE=f"*{reason}*")
+        told = daemon.wait_log(MESSAGE_ID="01cfd15bec1d4802b7267a21002bed38")
+        assert reason in told["MESSAGE"]
         daemon.stop()
