@@ -156,6 +156,7 @@ static int open_parts(struct etld *etld, struct etl_error *err)
 	etld->backfills = etld_backfills_new(etld);
 	etld_zones_open(etld);
 	etld->pool = etld_pool_new((unsigned)settings->limits.workers, etld->clock, wake_loop, etld);
+	etld_shares_init(&etld->shares, (unsigned)settings->limits.workers, etld_exec_granted);
 	etld_settings_http(settings, &http);
 	etld->http = etld_http_new(etld->loop, etld->clock, &http, err);
 	if (!etld->http)

@@ -15,6 +15,7 @@
 #include "metrics.h"
 #include "mongo/mongo.h"
 #include "pool.h"
+#include "shares.h"
 #include "state/state.h"
 
 struct etld_run;
@@ -66,6 +67,7 @@ struct etld {
 	const struct etl_clock *clock;
 	struct etld_loop *loop;
 	struct etld_pool *pool;
+	struct etld_shares shares; /* of limits.memory */
 	struct etld_http *http;
 	struct etld_hosts *hosts; /* hosts.h */
 	struct etld_control *control;
@@ -184,6 +186,7 @@ struct etld_run *etld_exec_start(struct etld *etld, struct etld_job *job,
 	struct etl_trigger *trigger);
 void etld_exec_cancel(struct etld_run *run, enum etl_cancel why);
 void etld_exec_orphan(struct etld_run *run); /* its job left the configuration */
+void etld_exec_granted(void *strand); /* for etld_shares_init */
 void etld_exec_drain(struct etld *etld); /* ends the runs that only wait for a retry */
 void etld_exec_cancel_all(struct etld *etld, enum etl_cancel why);
 struct etl_run *etld_exec_run(struct etld_run *run);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/hash.h"
 #include "etld.h"
 #include "fetch_clock.h"
 #include "journal.h"
@@ -27,6 +28,7 @@ struct strand {
 	struct etld_transfer *transfer;
 	struct etld_fetch_clock clock; /* of the transfer */
 	struct etl_timer timer;
+	struct etld_share share; /* of limits.memory */
 	struct etl_mail *mail, **mail_last; /* came while a worker had the strand */
 	size_t mail_bytes;
 	bool on_worker, wants_input, waiting, ended;
@@ -365,6 +367,31 @@ static void go_on_reading(struct strand *s)
 	etld_http_pause(s->transfer, false);
 }
 
+/* It reads no further before it has the memory for it; what comes meanwhile waits in the kernel. */
+static void wait_for_memory(struct strand *s)
+{
+	etld_fetch_clock_stop(&s->clock);
+	if (s->transfer)
+		etld_http_pause(s->transfer, true);
+	if (etld_shares_ask(&s->run->etld->shares, &s->share, s->strand->memory))
+		etld_exec_granted(s);
+}
+
+void etld_exec_granted(void *ctx)
+{
+	struct strand *s = ctx;
+
+	s->strand->granted = s->share.has;
+	give_to_worker(s);
+}
+
+/* What the worker left behind in memory says what others may have. */
+static void return_memory(struct strand *s)
+{
+	etld_shares_return(&s->run->etld->shares, &s->share, s->strand->memory);
+	s->strand->granted = s->share.has;
+}
+
 static void strand_work(struct etld_task *task)
 {
 	struct strand *s = (struct strand *)((char *)task - offsetof(struct strand, task));
@@ -384,6 +411,8 @@ static void strand_done(struct etld_task *task)
 	s->windows = s->strand->windows_loaded + s->strand->windows_empty;
 	if (!s->strand->reading)
 		drop_transfer(s);
+	if (s->need != ETL_NEED_MEMORY)
+		return_memory(s);
 	if (s->need != ETL_NEED_NOTHING && atomic_load(&s->run->run->cancel) != ETL_CANCEL_NO) {
 		give_to_worker(s); /* cancelled while the worker had it: nothing is waited for */
 		return;
@@ -410,6 +439,9 @@ static void strand_done(struct etld_task *task)
 	case ETL_NEED_TIMER:
 		wait_for_timer(s);
 		break;
+	case ETL_NEED_MEMORY:
+		wait_for_memory(s);
+		break;
 	case ETL_NEED_NOTHING:
 		strand_ended(s);
 		break;
@@ -430,8 +462,17 @@ static void give_to_worker(struct strand *s)
 	s->wants_input = false;
 	s->waiting = false;
 	s->on_worker = true;
-	s->task = (struct etld_task){.work = strand_work, .done = strand_done, .name = "strand"};
+	s->task = (struct etld_task){.work = strand_work, .done = strand_done, .name = "strand",
+		.lane = s->share.lane};
 	etld_pool_submit(s->run->etld->pool, &s->task);
+}
+
+/* Whose strands never take all workers and all memory: those that ask one host, or one job. */
+static uint64_t lane_of(const struct etl_job *job)
+{
+	const char *text = *job->host ? job->host : job->name;
+
+	return etl_hash64(text, strlen(text), 1) | 1;
 }
 
 static void start_strands(struct etld_run *run)
@@ -444,6 +485,7 @@ static void start_strands(struct etld_run *run)
 		s->run = run;
 		s->strand = &run->run->strands[run->next_strand++];
 		s->mail_last = &s->mail;
+		s->share = (struct etld_share){.lane = lane_of(run->run->job), .ctx = s};
 		etld_fetch_clock_init(&s->clock, etld_loop_wheel(run->etld->loop), run->etld->clock,
 			on_late, s);
 		s->timer = (struct etl_timer){.fire = on_strand_timer, .ctx = s, .name = "strand"};
@@ -580,6 +622,7 @@ void etld_exec_cancel(struct etld_run *run, enum etl_cancel why)
 		if (s->ended || s->on_worker)
 			continue;
 		etl_timer_cancel(etld_loop_wheel(run->etld->loop), &s->timer);
+		etld_shares_return(&run->etld->shares, &s->share, s->share.has); /* waits no more */
 		give_to_worker(s);
 	}
 	maybe_finish(run);

@@ -18,6 +18,7 @@ struct worker {
 	struct etld_pool *pool;
 	pthread_t thread;
 	bool started, busy;
+	uint64_t lane; /* of its task */
 	etl_mono since;
 };
 
@@ -54,20 +55,53 @@ static struct etld_task *pop(struct queue *queue)
 	return task;
 }
 
+/* One worker is left to others: one host's records, however large, keep no other job waiting. */
+static bool may_run(const struct etld_pool *pool, uint64_t lane)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; lane && i < pool->n_workers; i++)
+		n += pool->workers[i].busy && pool->workers[i].lane == lane;
+	return !lane || pool->n_workers == 1 || n + 1 < pool->n_workers;
+}
+
+/* The oldest that may run. */
+static struct etld_task *pop_next(struct etld_pool *pool)
+{
+	struct queue *queue = &pool->waiting;
+	struct etld_task **p = &queue->first, *task;
+
+	while (*p && !may_run(pool, (*p)->lane))
+		p = &(*p)->next;
+	task = *p;
+	if (!task)
+		return NULL;
+	*p = task->next;
+	if (!*p)
+		queue->last = p;
+	queue->n--;
+	return task;
+}
+
 static struct etld_task *next_task(struct worker *self)
 {
 	struct etld_pool *pool = self->pool;
-	struct etld_task *task;
+	struct etld_task *task = NULL;
 
 	pthread_mutex_lock(&pool->lock);
 	self->busy = false;
-	while (!pool->closing && !pool->waiting.first)
+	while (!pool->closing && !(task = pop_next(pool)))
 		pthread_cond_wait(&pool->more, &pool->lock);
-	task = pool->closing ? NULL : pop(&pool->waiting);
+	if (pool->closing)
+		task = NULL;
 	if (task) {
 		self->busy = true;
+		self->lane = task->lane;
 		self->since = etl_mono_now(pool->clock);
 	}
+	/* The end of its last task may have made room for one that a sleeping worker passed over. */
+	if (pool->waiting.first)
+		pthread_cond_signal(&pool->more);
 	pthread_mutex_unlock(&pool->lock);
 	return task;
 }

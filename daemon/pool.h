@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "time/clock.h"
 
@@ -17,6 +18,7 @@ struct etld_task {
 	void (*work)(struct etld_task *task); /* worker */
 	void (*done)(struct etld_task *task); /* loop; may free the task */
 	const char *name;		      /* static */
+	uint64_t lane; /* tasks of one lane never have all workers; 0 = of none */
 };
 
 struct etld_pool;

@@ -15,6 +15,7 @@
 
 #include "job/job.h"
 #include "job/ledger_part.h"
+#include "job/memory.h"
 #include "job/sched.h"
 #include "job/steps.h"
 #include "state/state.h"
@@ -30,7 +31,7 @@ struct etl_run_env {
 	const char *host;
 	const char *holder;	 /* who we are in leases */
 	const char *(*dead_holder)(const char *holder); /* holder if it is known to be dead, or NULL */
-	uint64_t memory_max; /* bytes of records that a strand may stage before it writes early */
+	uint64_t memory_max; /* a strand's share of limits.memory, in bytes (memory.h) */
 };
 
 enum etl_run_state {
@@ -160,6 +161,7 @@ enum etl_need {
 	ETL_NEED_INPUT, /* more mail for the transfer that runs */
 	ETL_NEED_WORK,	/* put it back into the queue (blocking sources, fairness) */
 	ETL_NEED_TIMER, /* call again after strand->wait */
+	ETL_NEED_MEMORY, /* call again when `memory` is granted */
 	ETL_NEED_NOTHING, /* it ended; see strand->error */
 };
 
@@ -183,6 +185,8 @@ struct etl_strand {
 	struct etl_request request; /* for ETL_NEED_FETCH; lives until the next one is made */
 	etl_dur fetch_limit; /* for ETL_NEED_FETCH: what is left of the step's; us == 0 = no limit */
 	etl_dur wait;		    /* for ETL_NEED_TIMER */
+	enum etl_memory memory;	 /* what it needs, set by each visit; more than granted: NEED_MEMORY */
+	enum etl_memory granted; /* what it has; set by the daemon while no worker has the strand */
 	bool reading; /* the transfer that runs is still wanted; else it is to be dropped */
 	enum etl_step_id step;	    /* where it stands */
 

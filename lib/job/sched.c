@@ -224,6 +224,7 @@ void etl_sched_remove(struct etl_sched *sched, struct etl_sched_job *job)
 	job->n_skips = job->skips_cap = 0;
 	if (job->run) { /* it ends without us */
 		sched->active--;
+		etl_sched_count_run(sched, job, false);
 		sched->active_backfills -= job->running.kind == ETL_TRIGGER_BACKFILL;
 	}
 	if (job->prev)

@@ -58,6 +58,7 @@ struct etl_sched_job {
 	enum etl_skip_code closed_code;
 	bool owed; /* MongoDB was lost under a run: another one when it is back */
 	struct etl_sched_job *ready_next[2];
+	size_t host_place; /* of the run that goes on: among sched->of_host */
 	bool in_ready[2];
 
 	/* what goes on */

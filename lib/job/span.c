@@ -71,8 +71,9 @@ static void drop_slice(struct etl_strand *strand)
 	work->n_sorted = 0;
 }
 
-/* Forgets all that the current span holds. */
-void etl_span_close(struct etl_strand *strand)
+/* Records and what was made of them: they shall not wait for a retry, which reads anew. The
+ * request is left: its transfer may still run. */
+static void forget_records(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
 
@@ -83,6 +84,14 @@ void etl_span_close(struct etl_strand *strand)
 	work->n_staged = 0;
 	work->staged_bytes = 0;
 	etl_batch_free(ETL_TAKE(work->batch));
+}
+
+/* Forgets all that the current span holds. */
+void etl_span_close(struct etl_strand *strand)
+{
+	struct etl_strand_work *work = strand->work;
+
+	forget_records(strand);
 	free(ETL_TAKE(work->windows));
 	etl_arena_free(ETL_TAKE(strand->request.arena));
 	while (strand->inbox) {
@@ -118,6 +127,7 @@ static int open_source(struct etl_strand *strand, struct etl_error *err)
 		.database = strand->run->env->database,
 		.job = job->name,
 		.shared = job->source_shared,
+		.memory_max = strand->run->env->memory_max,
 	};
 
 	work->source = etl_calloc(1, job->source->size);
@@ -334,7 +344,7 @@ static void keep_committed(struct etl_strand_work *work)
 	work->window_at = 0;
 }
 
-enum etl_need etl_span_failed(struct etl_strand *strand, struct etl_error *err)
+static enum etl_need follow(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
 	bool in_span = work && work->windows;
@@ -371,4 +381,13 @@ enum etl_need etl_span_failed(struct etl_strand *strand, struct etl_error *err)
 		return stop(strand, err, in_span);
 	}
 	abort();
+}
+
+enum etl_need etl_span_failed(struct etl_strand *strand, struct etl_error *err)
+{
+	enum etl_need need = follow(strand, err);
+
+	if (strand->work && strand->work->restart)
+		forget_records(strand);
+	return need;
 }

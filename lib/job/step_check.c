@@ -176,7 +176,9 @@ enum etl_go etl_step_check(struct etl_strand *strand, struct etl_error *err)
 		check_windows(strand);
 		return ETL_GO_NEXT;
 	}
-	if (work->staged_bytes > strand->run->env->memory_max)
+	if (etl_strand_judge_state(strand, err) < 0)
+		return ETL_GO_FAIL;
+	if (work->staged_bytes + etl_strand_state_held(strand) > strand->run->env->memory_max)
 		return make_room(strand, err);
 	if (work->have_request) {
 		work->have_request = false;

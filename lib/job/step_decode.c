@@ -89,12 +89,15 @@ static enum etl_go take_mail(struct etl_strand *strand, const struct etl_mail *m
 static enum etl_go read_mail(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
+	struct etl_mail *mail;
+	enum etl_go said;
 
 	while (strand->inbox && !etl_batch_is_full(work->batch) && !work->input_ended &&
 		!work->have_request) {
-		struct etl_mail *mail = strand->inbox;
-		enum etl_go said = take_mail(strand, mail, err);
-
+		if (etl_strand_lacks_memory(strand))
+			return ETL_GO_MEMORY;
+		mail = strand->inbox;
+		said = take_mail(strand, mail, err);
 		strand->inbox = mail->next;
 		etl_mail_free(mail);
 		if (said != ETL_GO_NEXT)
@@ -108,7 +111,11 @@ static enum etl_go read_blocking(struct etl_strand *strand, struct etl_error *er
 	struct etl_strand_work *work = strand->work;
 	const struct etl_clock *clock = strand->run->env->clock;
 	etl_mono began = etl_mono_now(clock);
-	int more = strand->run->job->source->read(work->source, &work->vars.window, work->batch, err);
+	int more;
+
+	if (etl_strand_lacks_memory(strand))
+		return ETL_GO_MEMORY;
+	more = strand->run->job->source->read(work->source, &work->vars.window, work->batch, err);
 
 	work->read = etl_mono_diff(etl_mono_now(clock), began);
 	strand->steps[ETL_STEP_EXTRACT].visits++;

@@ -19,6 +19,8 @@ enum etl_go etl_step_transform(struct etl_strand *strand, struct etl_error *err)
 			etl_error_prefix(err, "transform %s", type->name);
 			return ETL_GO_FAIL;
 		}
+		if (etl_strand_judge_state(strand, err) < 0)
+			return ETL_GO_FAIL;
 	}
 	return ETL_GO_NEXT;
 }

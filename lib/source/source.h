@@ -60,6 +60,7 @@ struct etl_source_env {
 	const char *database;		   /* default database */
 	const char *job;
 	void *shared; /* what shared_new made for this job: tokens and the like */
+	size_t memory_max; /* the strand's share: bytes that it may hold at once; 0 = no limit */
 };
 
 /* What the worker should do after a source looked at an answer. */
@@ -118,6 +119,9 @@ struct etl_source_type {
 	 * end (out may still hold records), -1. The first call for a span begins it. */
 	int (*read)(void *self, const struct etl_window *span, struct etl_batch *out,
 		struct etl_error *err);
+
+	/* Bytes that it holds of records which it has not given yet. NULL = hardly any. */
+	size_t (*held)(const void *self);
 
 	void (*close)(void *self); /* always called once after open, also when open failed */
 };

@@ -66,6 +66,7 @@ static int open_instance(void *self, const void *options, const struct etl_sourc
 	http->options = options;
 	http->env = env;
 	http->decoder = etl_json_decoder_new(&http->options->json);
+	etl_json_decoder_bound(http->decoder, env->memory_max);
 	if (http->options->auth.has_oauth2) {
 		assert(env->shared);
 		etl_oauth_init(&http->oauth, &http->options->auth.oauth2,
@@ -281,6 +282,11 @@ static int next(void *self, etl_wall now, struct etl_batch *batch, struct etl_re
 	return end_of_data(http, batch, err);
 }
 
+static size_t held(const void *self)
+{
+	return etl_json_decoder_held(((const struct http *)self)->decoder);
+}
+
 const struct etl_source_type etl_source_http = {
 	.name = "http",
 	.summary = "records from a JSON answer of a web service",
@@ -297,5 +303,6 @@ const struct etl_source_type etl_source_http = {
 	.head = head,
 	.decode = decode,
 	.next = next,
+	.held = held,
 	.close = close_instance,
 };

@@ -36,6 +36,10 @@ struct etl_transform_type {
 	 * seen, emit what is left into `out` and forget. NULL = stateless. */
 	int (*flush)(void *self, struct etl_batch *out, struct etl_error *err);
 
+	/* Bytes of the state that it keeps over batches: they count against the run's share of
+	 * limits.memory. NULL = stateless. */
+	size_t (*held)(const void *self);
+
 	void (*close)(void *self); /* always called once after open */
 };
 
