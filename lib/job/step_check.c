@@ -170,14 +170,14 @@ enum etl_go etl_step_check(struct etl_strand *strand, struct etl_error *err)
 	etl_batch_compact(work->batch);
 	count_rejects(strand);
 	stage(work);
+	if (etl_strand_judge_state(strand, err) < 0)
+		return ETL_GO_FAIL;
 	if (work->input_ended) {
 		if (too_many_rejects(strand, err) < 0 || etl_slice_sort(strand, err) < 0)
 			return ETL_GO_FAIL;
 		check_windows(strand);
 		return ETL_GO_NEXT;
 	}
-	if (etl_strand_judge_state(strand, err) < 0)
-		return ETL_GO_FAIL;
 	if (work->staged_bytes + etl_strand_state_held(strand) > strand->run->env->memory_max)
 		return make_room(strand, err);
 	if (work->have_request) {

@@ -618,6 +618,8 @@ enum etl_json_status etl_json_record_read(struct etl_json_record *r, const char 
 		status = ETL_JSON_REJECT;
 	if (status == ETL_JSON_OK && r->o - r->base > ETL_DOCUMENT_BYTES_MAX)
 		status = reject(r, *p, "the record is larger than a document may be");
+	if (r->keys.cap > ETL_JSON_KEYS_KEPT) /* of a record with very many fields: given back */
+		etl_json_keys_clear(&r->keys, ETL_JSON_KEYS_FIRST);
 	if (status == ETL_JSON_OK) {
 		*p = r->p;
 		*len = (uint32_t)(r->o - r->base);

@@ -15,8 +15,9 @@ pytestmark = pytest.mark.daemon
 
 BUDGET_MIB = 32  # limits.memory, the default
 # Beyond the budget: the process at rest (17 MiB), the one oversize record with its set of fields
-# (80), unread mail of 16 strands (8), what the allocator keeps. Measured: packaging/doc/man/etld.yaml.5.
-CONSTANT_MIB = 168
+# (up to 70), unread mail of 16 strands (8), what the allocator keeps. Measured: 96 to 98 MiB in all,
+# and 29 when all has ended; without shares 746.
+CONSTANT_MIB = 128
 
 
 def memory_mib(etld, what):
@@ -37,9 +38,9 @@ def job(url, collection, **more):
 def test_sixteen_huge_records_cost_the_budget_and_a_constant(etld, db, metadata):
     """While they are being sent, a job of another host runs from begin to end. The endless ones
     end when it has."""
-    kinds = ("keys", "string", "endless")
+    kinds = ["keys"] + 10 * ["string"] + 5 * ["endless"]
     with HugeSource() as huge, HugeSource() as other:
-        jobs = {f"huge{i:02d}": job(f"{huge.url}/{kinds[i % 3]}/{i}", f"c{i:02d}") for i in range(16)}
+        jobs = {f"huge{i:02d}": job(f"{huge.url}/{kinds[i]}/{i}", f"c{i:02d}") for i in range(16)}
         jobs["good"] = job(f"{other.url}/good/x", "good")
         daemon = etld(jobs=jobs, config={"limits": {"hosts": {"default": {"max_active": 32}}}})
         daemon.start()
@@ -63,4 +64,4 @@ def test_sixteen_huge_records_cost_the_budget_and_a_constant(etld, db, metadata)
         # A million fields are 13 MiB: MongoDB stores it, so it waits for its turn and is loaded.
         assert db["c00"].count_documents({}) == 2
         for i in range(16):
-            assert huge.asked(f"/{kinds[i % 3]}/{i}") == 1, i
+            assert huge.asked(f"/{kinds[i]}/{i}") == 1, i
