@@ -228,7 +228,8 @@ static void test_old_holes_are_still_found(void **state)
  * rule it is and what helps. */
 static void test_state_of_a_check_is_bounded(void **state)
 {
-	struct rig *rig = rig_new(yaml_with("load:", "check: [{unique: {fields: [n], on_fail: warn}}]\nload:"), 2);
+	struct rig *rig = rig_new(
+		yaml_with("load:", "check: [{unique: {fields: [n], on_fail: warn}}]\nload:"), 2);
 
 	(void)state;
 	put_many(rig, 0, 3000);
