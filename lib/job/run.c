@@ -154,7 +154,7 @@ static void make_strands(struct etl_run *run)
 	const struct etl_job *job = run->job;
 	const char *only = run->trigger.partition;
 
-	run->strands = etl_calloc(job->n_partitions, sizeof *run->strands);
+	run->strands = etl_calloc(only ? 1 : job->n_partitions, sizeof *run->strands);
 	for (size_t i = 0; i < job->n_partitions; i++) {
 		struct etl_strand *strand = &run->strands[run->n_strands];
 

@@ -5,6 +5,8 @@
  */
 #include "run_rig.h"
 
+#include <malloc.h>
+
 static void put_many(struct rig *rig, int64_t h, int n)
 {
 	for (int i = 0; i < n; i++)
@@ -494,6 +496,44 @@ static void test_mark_of_an_open_day(void **state)
 	rig_free(rig);
 }
 
+/* 60 days that wait for hours: the upstream partition is asked once for all of them, for its
+ * watermark and for what that leaves open; and once more for the words about the first. */
+static void test_upstream_is_asked_once(void **state)
+{
+	struct etl_job *daily;
+	struct rig *rig = rig_with_daily(24 * 60, &daily);
+
+	(void)state;
+	rig->job->window.max_span = ETL_DAYS(100);
+	rig->bad_from = hour(30).ms;
+	rig->bad_to = hour(31).ms;
+	NEED_RUN(rig, ETL_RUN_FAILED);
+	rig->bad_from = rig->bad_to = 0;
+	count_questions(rig);
+	run_job(rig, daily, NOTHING_ASKED);
+	assert_int_equal(rig->run->windows_blocked, 1);
+	assert_non_null(strstr(rig->run->strands[0].reason, "waits for window 2024-01-02T06:00:00Z"));
+	assert_true(marks <= 2);
+	assert_true(scans <= 3); /* its own plan, the upstream's open part, the words */
+	assert_int_equal(watermark_of(rig, "daily", "a").ms, hour(24).ms);
+	rig_free(rig);
+}
+
+/* One partition is asked for: strands for what runs, not for what the job has. */
+static void test_a_run_allocates_what_runs(void **state)
+{
+	struct rig *rig = rig_new(yaml_with("station: [a]", "station: [a, b, c]"), 1);
+	struct etl_trigger trigger = {.kind = ETL_TRIGGER_MANUAL, .partition = etl_strdup("b")};
+
+	(void)state;
+	rig->run = etl_run_new(rig->job, &rig->driver.env, 1, &trigger);
+	assert_int_equal(driver_run(&rig->driver, rig->run, &rig->err), 0);
+	assert_int_equal(rig->run->n_strands, 1);
+	assert_string_equal(rig->run->strands[0].partition->name, "b");
+	assert_true(malloc_usable_size(rig->run->strands) < 2 * sizeof *rig->run->strands);
+	rig_free(rig);
+}
+
 /* An upstream job that ended for good: what lies behind its end is not waited for. */
 static void test_upstream_with_an_end(void **state)
 {
@@ -534,6 +574,8 @@ int main(void)
 		cmocka_unit_test(test_mark_between_plan_and_commit),
 		cmocka_unit_test(test_mark_of_an_open_day),
 		cmocka_unit_test(test_upstream_with_an_end),
+		cmocka_unit_test(test_upstream_is_asked_once),
+		cmocka_unit_test(test_a_run_allocates_what_runs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
