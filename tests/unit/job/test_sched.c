@@ -763,6 +763,39 @@ static void test_pool(void **state)
 	rig_need_run(c, 10);
 }
 
+/* Eight places, nine jobs of one slow host: the eighth place is for whoever asks another host,
+ * though he came last; two of the nine wait for one of theirs to end. */
+static void test_one_host_leaves_a_place(void **state)
+{
+	static const char *const names[] = {"a1", "a2", "a3", "a4", "a5", "a6", "a7", "a8", "a9"};
+	struct etl_sched_job *a[9], *b = rig_add("b", 0);
+	unsigned running = 0;
+
+	(void)state;
+	etl_sched_limit(rig.sched, 8);
+	etl_sched_store(rig.sched, true);
+	rig_config(b)->host = "b.example.org";
+	for (size_t i = 0; i < 9; i++) {
+		struct etl_trigger trigger = {.kind = ETL_TRIGGER_MANUAL};
+
+		a[i] = rig_add(names[i], 0);
+		rig_config(a[i])->host = "a.example.org";
+		etl_sched_trigger(rig.sched, a[i], &trigger);
+	}
+	for (size_t i = 0; i < 9; i++)
+		running += a[i]->run != NULL;
+	assert_int_equal(running, 7);
+	etl_sched_trigger(rig.sched, b, &(struct etl_trigger){.kind = ETL_TRIGGER_MANUAL});
+	assert_non_null(b->run);
+	rig_end(b);
+	assert_null(a[7]->run);
+	rig_end(a[0]);
+	assert_non_null(a[7]->run);
+	assert_null(a[8]->run);
+	rig_end(a[1]);
+	assert_non_null(a[8]->run);
+}
+
 static void test_live_before_backfill(void **state)
 {
 	struct etl_sched_job *c = rig_add("c", 10), *b = rig_add("b", 10), *a = rig_add("a", 10);
@@ -951,6 +984,7 @@ int main(void)
 		RIG_TEST(test_store_lost_before_the_claim),
 		RIG_TEST(test_store_lost_under_a_run),
 		RIG_TEST(test_pool),
+		RIG_TEST(test_one_host_leaves_a_place),
 		RIG_TEST(test_live_before_backfill),
 		RIG_TEST(test_dependant),
 		RIG_TEST(test_paused_dependant),
