@@ -53,8 +53,9 @@ PLANTED = [
     ("a read by begin without its lower bound", "lib/state/state_mongodb_ledger.c",
      '\t\t\tBSON_APPEND_DATE_TIME(&sub, "$gte", range->start.ms);', "\t\t\t(void)sub;",
      "unit:state/test_state_mongodb"),
-    ("open windows of one partition only", "lib/job/ledger_part.c",
-     "strcmp(list->entries[middle].partition, partition) < 0", "strcmp(list->entries[middle].partition, partition) > 0",
+    ("old marks of one partition only", "lib/job/ledger_part.c",
+     "strcmp(list->entries[middle].partition, partition) < 0",
+     "strcmp(list->entries[middle].partition, partition) > 0",
      "unit:job/test_run_limits"),
     # what a server cannot read
     ("a text that is not UTF-8 stops the slice", "lib/sink/sink_mongodb.c",

@@ -15,7 +15,7 @@
 
 #include "pool.h"
 
-enum { WORKERS = 4, TASKS = 40, LIMIT_SECONDS = 120 };
+enum { WORKERS = 4, TASKS = 40, LIMIT_SECONDS = 60 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;

@@ -207,22 +207,35 @@ static void test_a_plan_reads_what_is_recent(void **state)
 	rig_free(rig);
 }
 
-/* What is open or dirty far back is found all the same, in each partition its own. */
-static void test_old_holes_are_still_found(void **state)
+/* What is dirty far behind the watermark is found all the same, in each partition its own, and
+ * what of other partitions stands in the same list is not. */
+static void test_old_marks_are_still_found(void **state)
 {
+	static const struct etl_dirty_mark marked[] = {
+		{"job", "a", {{T0 + 5 * HOUR_MS}, {T0 + 6 * HOUR_MS}}},
+		{"job", "c", {{T0 + 9 * HOUR_MS}, {T0 + 10 * HOUR_MS}}},
+		{"job", "c", {{T0 + 19 * HOUR_MS}, {T0 + 20 * HOUR_MS}}},
+	};
 	struct rig *rig = rig_new(yaml_with("station: [a]", "station: [a, b, c]"), 200);
+	unsigned usual;
 
 	(void)state;
-	service_fill(rig, "b", 0, 200);
-	rig->bad_from = hour(5).ms;
-	rig->bad_to = hour(6).ms;
-	NEED_RUN(rig, ETL_RUN_FAILED);
-	rig->bad_from = rig->bad_to = 0;
-	assert_int_equal(entry_at(rig, "job", "b", 5).state, ETL_WINDOW_FAILED);
+	NEED_RUN(rig, ETL_RUN_OK);
+	rig->mark_at_commit = marked;
+	rig->n_marks = 3;
 	pass_hours(rig, 1);
 	NEED_RUN(rig, ETL_RUN_OK);
-	assert_int_equal(entry_at(rig, "job", "b", 5).state, ETL_WINDOW_LOADED);
-	assert_int_equal(entry_at(rig, "job", "c", 5).state, ETL_WINDOW_EMPTY);
+	usual = rig->driver.requests;
+	for (size_t i = 0; i < 3; i++)
+		assert_true(entry_at(rig, "job", marked[i].partition, i ? 10 * (int)i - 1 : 5).dirty);
+	pass_hours(rig, 1);
+	NEED_RUN(rig, ETL_RUN_OK);
+	assert_int_equal(rig->driver.requests, usual + 3);
+	for (size_t i = 0; i < 3; i++)
+		assert_false(entry_at(rig, "job", marked[i].partition, i ? 10 * (int)i - 1 : 5).dirty);
+	pass_hours(rig, 1);
+	NEED_RUN(rig, ETL_RUN_OK);
+	assert_int_equal(rig->driver.requests, usual);
 	rig_free(rig);
 }
 
@@ -565,7 +578,7 @@ int main(void)
 		cmocka_unit_test(test_a_retry_holds_nothing),
 		cmocka_unit_test(test_a_year_is_asked_for_once),
 		cmocka_unit_test(test_a_plan_reads_what_is_recent),
-		cmocka_unit_test(test_old_holes_are_still_found),
+		cmocka_unit_test(test_old_marks_are_still_found),
 		cmocka_unit_test(test_spill),
 		cmocka_unit_test(test_spill_cut),
 		cmocka_unit_test(test_full_read_in_slices),
