@@ -235,6 +235,8 @@ void etld_exec_unwatch(struct etld_run *run, void *ctx);
 struct etld_picture;
 void etld_job_remember(struct etld *etld, struct etld_job *job, const struct etl_run *run,
 	struct etld_picture *picture);
+/* Is its ledger looked through for holes? The first run since the start does, and one a day. */
+bool etld_job_audit_is_due(const struct etld *etld, struct etld_job *job);
 
 /* report.c: one summary line a run, and what went wrong in it */
 void etld_report_run(struct etld *etld, const struct etl_run *run);
