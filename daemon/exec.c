@@ -14,6 +14,7 @@
 #include "journal.h"
 #include "message_ids.h"
 #include "picture.h"
+#include "records.h"
 
 struct etl_run *etld_exec_run(struct etld_run *run)
 {
@@ -126,13 +127,6 @@ static void report(struct etld_run *run)
 	struct etld_job *job = run->job;
 	bool lost = notice_lost_mongodb(run);
 
-	if (run->finish_error.kind != ETL_OK) {
-		struct etld_field fields[] = {{"ETL_JOB", run->run->job->name, 0},
-			{"ETL_RUN_ID", run->run->run_id, 0}};
-
-		etld_log(ETLD_WARNING, NULL, fields, 2, "the record of run %s could not be saved: %s",
-			run->run->run_id, run->finish_error.message);
-	}
 	if (job)
 		etld_job_remember(etld, job, run->run, run->picture);
 	etld_metrics_ended(&etld->metrics, run->run);
@@ -140,6 +134,8 @@ static void report(struct etld_run *run)
 	tell_watchers(run, true);
 	if (job)
 		etld_sched_run_ended(etld, job, run->run, lost);
+	if (run->finish_error.kind != ETL_OK)
+		run->run = etld_records_failed(etld, run->run, run->generation, &run->finish_error);
 	run_free(run);
 	etld_tell_status(etld);
 	etld_maybe_stopped(etld);
