@@ -233,6 +233,8 @@ void etld_exec_unwatch(struct etld_run *run, void *ctx);
 
 /* outcome.c: what a run that ended leaves in its job */
 void etld_job_remember(struct etld *etld, struct etld_job *job, const struct etl_run *run);
+/* Is its ledger looked through for holes? The first run since the start does, and one a day. */
+bool etld_job_audit_is_due(const struct etld *etld, struct etld_job *job);
 
 /* report.c: one summary line a run, and what went wrong in it */
 void etld_report_run(struct etld *etld, const struct etl_run *run);

@@ -92,6 +92,13 @@ const char *etld_exec_run_id(const struct etld_run *run)
 	return run->run->run_id;
 }
 
+static void submit(struct etld_run *run, struct etld_task *task, void (*work)(struct etld_task *),
+	void (*done)(struct etld_task *), const char *name)
+{
+	*task = (struct etld_task){.work = work, .done = done, .name = name, .of = run->run->job->name};
+	etld_pool_submit(run->etld->pool, task);
+}
+
 /* ---- watchers ------------------------------------------------------------------------------ */
 
 void etld_exec_watch(struct etld_run *run, etld_watch_fn fn, void *ctx)
@@ -212,9 +219,7 @@ static void maybe_finish(struct etld_run *run)
 	run->finishing = true;
 	run->picture = run->job ? etld_picture_new(run->etld, run->job) : NULL;
 	etl_timer_cancel(etld_loop_wheel(run->etld->loop), &run->renew);
-	run->task = (struct etld_task){.work = finish_work, .done = finish_done, .name = "finish",
-		.of = run->run->job->name};
-	etld_pool_submit(run->etld->pool, &run->task);
+	submit(run, &run->task, finish_work, finish_done, "finish");
 }
 
 /* ---- strands ------------------------------------------------------------------------------- */
@@ -566,26 +571,13 @@ static void on_renew(struct etl_timer *timer, void *ctx)
 	if (run->finishing)
 		return;
 	run->renewing = true;
-	run->renew_task = (struct etld_task){.work = renew_work, .done = renew_done, .name = "renew",
-		.of = run->run->job->name};
-	etld_pool_submit(run->etld->pool, &run->renew_task);
+	submit(run, &run->renew_task, renew_work, renew_done, "renew");
 }
 
 static void on_timeout(struct etl_timer *timer, void *ctx)
 {
 	(void)timer;
 	etld_exec_cancel(ctx, ETL_CANCEL_TIMEOUT);
-}
-
-/* The first run since the start, and one a day. */
-static bool audit_is_due(const struct etld *etld, struct etld_job *job)
-{
-	etl_mono now = etl_mono_now(etld->clock);
-
-	if (job->audited.us && etl_mono_diff(now, job->audited).us < ETL_DAYS(1).us)
-		return false;
-	job->audited = now;
-	return true;
 }
 
 struct etld_run *etld_exec_start(struct etld *etld, struct etld_job *job,
@@ -599,7 +591,7 @@ struct etld_run *etld_exec_start(struct etld *etld, struct etld_job *job,
 	run->generation = etld_generation_ref(etld->generation);
 	run->run = etl_run_new(job->job, &etld->run_env, etld->generation->number, trigger);
 	run->run->prepare = job->prepared != etld->generation->number;
-	run->run->audit = audit_is_due(etld, job);
+	run->run->audit = etld_job_audit_is_due(etld, job);
 	run->run->before = job->last;
 	run->finish_error = (struct etl_error)ETL_ERROR_INIT;
 	run->renew_error = (struct etl_error)ETL_ERROR_INIT;
@@ -611,9 +603,7 @@ struct etld_run *etld_exec_start(struct etld *etld, struct etld_job *job,
 	etld->runs = run;
 	etl_timer_arm(etld_loop_wheel(etld->loop), &run->timeout,
 		etl_mono_add(etl_mono_now(etld->clock), job->job->timeout));
-	run->task = (struct etld_task){.work = begin_work, .done = begin_done, .name = "begin",
-		.of = run->run->job->name};
-	etld_pool_submit(etld->pool, &run->task);
+	submit(run, &run->task, begin_work, begin_done, "begin");
 	etld_tell_status(etld);
 	return run;
 }

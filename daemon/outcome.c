@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * What a run that ended leaves in its job: the words of status and health, and watermarks. What is
- * open is the ledger's: picture.h. Loop thread.
+ * open is the ledger's: picture.h. And when
+ * a run looks its job's whole ledger through. Loop thread.
  */
 #include <string.h>
 
@@ -28,4 +29,14 @@ void etld_job_remember(struct etld *etld, struct etld_job *job, const struct etl
 		if (partition)
 			partition->watermark = strand->watermark;
 	}
+}
+
+bool etld_job_audit_is_due(const struct etld *etld, struct etld_job *job)
+{
+	etl_mono now = etl_mono_now(etld->clock);
+
+	if (job->audited.us && etl_mono_diff(now, job->audited).us < ETL_DAYS(1).us)
+		return false;
+	job->audited = now;
+	return true;
 }

@@ -47,7 +47,7 @@ PLANTED = [
      "system:tests/system/test_control_abuse.py::test_silent_clients_lock_nobody_out"),
     ("no spare descriptor", "daemon/control.c", "\tclose(control->spare_fd);\n\tfd = accept4(", "\tfd = accept4(",
      "system:tests/system/test_control_abuse.py::test_without_descriptors_each_client_is_told"),
-    ("anybody may query", "daemon/access.c", "\tgids = groups_of(fd, &n);", "\tgids = groups_of(fd, &n);\n\tout->pid = 0;\n\tif (n == 0)\n\t\tpeer.uid = 0;",
+    ("anybody may query", "daemon/access.c", "\telse if (access->has_group && is_in(access->group, peer.gid, gids, n))", "\telse",
      "system:tests/system/test_control_abuse.py::test_who_may_not_is_told_and_logged"),
     ("a range of a job without windows", "lib/job/window_plan.c", "rules->start.ms || size_ms(rules) <= 0)", "rules->start.ms)",
      "unit:job/test_window_plan"),
