@@ -16,6 +16,7 @@
 #include "message_ids.h"
 #include "notify.h"
 #include "picture.h"
+#include "records.h"
 #include "time/backoff.h"
 
 /* What one look at MongoDB brings home from a worker. */
@@ -144,6 +145,7 @@ static void is_up(struct etld *etld, const struct connect *c)
 	etld_hosts_connected(etld->hosts);
 	etld_sched_up(etld, first);
 	etld_picture_watch(etld);
+	etld_records_flush(etld);
 }
 
 static void connect_done(struct etld_task *task)

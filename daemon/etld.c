@@ -21,6 +21,7 @@
 #include "message_ids.h"
 #include "notify.h"
 #include "picture.h"
+#include "records.h"
 
 /* A worker that is at one task for longer than this hangs: MongoDB calls end within a
  * minute, decoding is cut into batches. It is told much earlier, in half of the watchdog's time. */
@@ -267,6 +268,7 @@ void etld_free(struct etld *etld)
 	etld_backfills_free(etld);
 	etld_slots_free(etld);
 	etld_picture_close(etld);
+	etld_records_free(etld);
 	etld_zones_close(etld);
 	etld_sched_free(etld);
 	etld_hosts_free(etld->hosts);

@@ -115,6 +115,8 @@ struct etld {
 	struct etl_sched *sched;
 	struct etld_backfills *backfills;
 	struct etld_walk *walks; /* all; some of them wait for their turn (walk.c) */
+	struct etld_record *records; /* of runs that ended while MongoDB was unreachable */
+	size_t n_records;
 	struct etld_slot_task *slot_tasks; /* skipped slots that are not on record yet, */
 	struct etld_slot_task *slot_tasks_busy; /* and those that are being written */
 	struct etld_notes *notes; /* decided slots that a task stores, */

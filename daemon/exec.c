@@ -15,6 +15,7 @@
 #include "journal.h"
 #include "message_ids.h"
 #include "picture.h"
+#include "records.h"
 
 /* Unread bytes of a strand at which its socket is paused, and at which it goes on. */
 #define MAIL_HIGH_BYTES (512 * 1024)
@@ -174,13 +175,6 @@ static void report(struct etld_run *run)
 	struct etld_job *job = run->job;
 	bool lost;
 
-	if (run->finish_error.kind != ETL_OK) {
-		struct etld_field fields[] = {{"ETL_JOB", run->run->job->name, 0},
-			{"ETL_RUN_ID", run->run->run_id, 0}};
-
-		etld_log(ETLD_WARNING, NULL, fields, 2, "the record of run %s could not be saved: %s",
-			run->run->run_id, run->finish_error.message);
-	}
 	if (job) {
 		etld_picture_take(run->picture);
 		etld_job_remember(etld, job, run->run);
@@ -191,6 +185,8 @@ static void report(struct etld_run *run)
 	tell_watchers(run, true);
 	if (job)
 		etld_sched_run_ended(etld, job, run->run, lost);
+	if (run->finish_error.kind != ETL_OK)
+		run->run = etld_records_failed(etld, run->run, run->generation, &run->finish_error);
 	run_free(run);
 	etld_tell_status(etld);
 	etld_maybe_stopped(etld);

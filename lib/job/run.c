@@ -415,6 +415,21 @@ int etl_run_finish(struct etl_run *run, struct etl_error *err)
 	return rc;
 }
 
+int etl_run_save_again(const struct etl_run *run, struct etl_error *err)
+{
+	struct etl_state *state = run->env->state;
+	struct etl_error ignored = ETL_ERROR_INIT;
+	struct etl_run_record record;
+	int rc;
+
+	fill_record(run, &record);
+	rc = state->ops->run_save(state, &record, err);
+	free(record.partitions);
+	if (rc == 0 && run->fence)
+		(void)state->ops->lease_release(state, run->job->name, run->fence, &ignored);
+	return rc;
+}
+
 bool etl_store_is_away(const struct etl_error *err)
 {
 	static const char *const away[] = {"mongodb.unreachable", "mongodb.network",

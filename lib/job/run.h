@@ -107,6 +107,10 @@ int etl_run_begin(struct etl_run *run);
  * record could not be saved (the data is safe: the ledger has it). */
 int etl_run_finish(struct etl_run *run, struct etl_error *err);
 
+/* After a finish that could not save the record: again, and its lease is given back if nobody took it
+ * meanwhile. 0 or -1. Worker. */
+int etl_run_save_again(const struct etl_run *run, struct etl_error *err);
+
 /* The run's record as the store has it. `out` is initialised. After finish. */
 void etl_run_to_bson(const struct etl_run *run, bson_t *out);
 

@@ -56,6 +56,9 @@ PLANTED = [
      "system:tests/system/test_watchdog.py::test_a_worker_that_hangs_is_told_and_the_watchdog_starves"),
     ("a worker that hangs starves it without a word", "daemon/etld.c", "\tlook_at_oldest(etld, &facts, stuck);\n", "",
      "system:tests/system/test_watchdog.py::test_a_worker_that_hangs_is_told_and_the_watchdog_starves"),
+    # records of runs
+    ("a run record that cannot be saved is gone", "daemon/records.c", "\tif (!etl_store_is_away(error) || etld->draining) {", "\tif (true) {",
+     "system:tests/system/test_database_faults.py::test_it_is_down_at_the_start_and_for_a_while"),
     # configuration
     ("configuration that everybody can write", "lib/conf/load.c", "(mode & S_IWOTH)", "false", "unit:conf/test_load"),
 ]
