@@ -8,6 +8,7 @@
 
 #include "base/str.h"
 #include "conf/secret.h"
+#include "conf/url.h"
 #include "journal.h"
 
 const char *const etld_log_levels[] = {"error", "warning", "notice", "info", "debug", NULL};
@@ -124,6 +125,8 @@ static void load_uri(struct etld_settings *out, const struct etl_conf_env *env)
 		return;
 	}
 	out->mongodb.uri = node->text;
+	if (!etl_url_check_secret(node->text, node, "'mongodb.uri'", env))
+		return;
 	if (!etl_starts_with(node->text, "mongodb://") && !etl_starts_with(node->text, "mongodb+srv://"))
 		etl_diag_add(env->diag, &node->mark, ETL_DIAG_RANGE, "begins with mongodb://",
 			"mongodb://HOST1,HOST2/?replicaSet=NAME", "this is no MongoDB address");

@@ -2,7 +2,7 @@
  *
  * Collects configuration errors and prints them with an excerpt of the file. All text of the
  * file is masked before it is shown: a control byte must not reach a terminal or forge a
- * line of the journal.
+ * line of the journal, and a password inside a URL is nobody's business.
  */
 #include "conf/diag.h"
 
@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "conf/file.h"
+#include "conf/url.h"
 
 enum {
 	EXCERPT_MAX = 76,    /* characters of a source line that are shown */
@@ -83,7 +84,7 @@ void etl_diag_free(struct etl_diag *diag)
 }
 
 /* A copy in which every byte can be printed: tabs are blanks, other control bytes and what
- * is no UTF-8 are '?'. One character stays one character. */
+ * is no UTF-8 are '?', user and password of a URL are '*'. One character stays one character. */
 static char *presentable(const char *s, size_t len)
 {
 	char *copy = etl_memdup0(s, len);
@@ -95,6 +96,7 @@ static char *presentable(const char *s, size_t len)
 			copy[i] = ' ';
 		else if ((unsigned char)copy[i] < 0x20 || copy[i] == 0x7f)
 			copy[i] = '?';
+	etl_url_mask(copy);
 	return copy;
 }
 
@@ -113,8 +115,9 @@ static const char *skip_characters(const char *p, const char *end, size_t n)
 static void take_excerpt(struct entry *e, const struct etl_mark *mark)
 {
 	size_t len;
-	const char *line = etl_conf_file_line(mark->file, mark->line, &len);
-	const char *end = line + len;
+	const char *text = etl_conf_file_line(mark->file, mark->line, &len);
+	etl_cleanup(free) char *line = presentable(text, len); /* whole: a cut URL hides its user */
+	const char *end = line + strlen(line);
 	size_t before = mark->column - 1 > EXCERPT_BEFORE ? mark->column - 1 - EXCERPT_BEFORE : 0;
 	const char *from = line, *to;
 
@@ -127,7 +130,7 @@ static void take_excerpt(struct entry *e, const struct etl_mark *mark)
 	}
 	to = skip_characters(from, end, EXCERPT_MAX);
 	e->cut_after = to < end;
-	e->excerpt = presentable(from, (size_t)(to - from));
+	e->excerpt = etl_memdup0(from, (size_t)(to - from));
 }
 
 static bool same_text(const char *a, const char *b)

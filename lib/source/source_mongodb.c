@@ -103,6 +103,21 @@ static bool time_kind(const struct etl_event_time_options *time, enum etl_time_k
 	return !time->format || etl_time_kind_parse(time->format, kind);
 }
 
+/* A source reads. Stages that write are found at any depth: the server refuses them inside of a
+ * $facet or $lookup, but only when the window is due. */
+static void refuse_writes(const struct etl_node *node, const struct etl_conf_env *env)
+{
+	for (size_t i = 0; i < node->n; i++) {
+		const struct etl_node *key = node->kind == ETL_NODE_MAP ? node->keys[i] : NULL;
+
+		if (key && (etl_streq(key->text, "$out") || etl_streq(key->text, "$merge")))
+			etl_diag_add(env->diag, &key->mark, ETL_DIAG_CONFLICT, "this stage writes",
+				"what is read is written by `load`",
+				"the pipeline of a source only reads, in %s", env->what);
+		refuse_writes(node->items[i], env);
+	}
+}
+
 static void check(void *opts, const struct etl_node *node, const struct etl_conf_env *env)
 {
 	struct options *o = opts;
@@ -117,6 +132,8 @@ static void check(void *opts, const struct etl_node *node, const struct etl_conf
 	o->projection = compile(o->projection_node, false, "projection", env);
 	o->sort = compile(o->sort_node, false, "sort", env);
 	o->pipeline = compile(o->pipeline_node, true, "pipeline", env);
+	if (o->pipeline_node)
+		refuse_writes(o->pipeline_node, env);
 	if (o->time.field) {
 		o->event_time =
 			etl_event_time_compile(&o->time, etl_node_get(node, "time"), env);

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "conf/url.h"
 #include "source/http/charset.h"
 #include "source/http/text.h"
 
@@ -252,14 +253,19 @@ static void missing(const struct etl_conf_env *env, const struct etl_node *map,
 		"%s needs '%s' in %s", where, key, env->what);
 }
 
-static void check_url(const char *url, const struct etl_mark *mark, const char *what,
+/* `node` is the mapping that has it under `key`. */
+static void check_url(const char *url, const struct etl_node *node, const char *key,
 	const struct etl_conf_env *env)
 {
-	const char *fault = url ? etl_http_url_fault(url) : NULL;
+	const struct etl_node *at = etl_node_get(node, key);
+	const char *fault;
 
+	if (!url || !at || !etl_url_check_secret(url, at, key, env))
+		return;
+	fault = etl_http_url_fault(url);
 	if (fault)
-		etl_diag_add(env->diag, mark, ETL_DIAG_RANGE, fault, NULL,
-			"%s is no usable URL in %s", what, env->what);
+		etl_diag_add(env->diag, &at->mark, ETL_DIAG_RANGE, fault, NULL,
+			"%s is no usable URL in %s", key, env->what);
 }
 
 /* ---- auth ---- */
@@ -309,7 +315,7 @@ static void check_oauth2(const struct etl_oauth_options *oauth2, const struct et
 		check_param(oauth2->params.keys[i], oauth2->params.key_nodes[i], env);
 	if (oauth2->auth_style == ETL_OAUTH_BASIC && !oauth2->client_secret)
 		missing(env, node, "auth_style: basic", "client_secret");
-	check_url(oauth2->token_url, mark_of(node, "token_url"), "token_url", env);
+	check_url(oauth2->token_url, node, "token_url", env);
 }
 
 static void check_auth(const struct etl_auth_options *auth, const struct etl_node *node,
@@ -346,6 +352,19 @@ static void collect_secrets(struct etl_http_options *options)
 
 /* ---- headers, query, body ---- */
 
+/* A key that stands in the open would be seen by all who read the file, and in every request's URL. */
+static void check_secret(const char *kind, const char *name, const struct etl_node *value,
+	const struct etl_conf_env *env)
+{
+	if (!etl_is_secret_name(name) || !*value->text || strchr(value->text, '{'))
+		return;
+	etl_diag_hide(env->diag, &value->mark);
+	etl_diag_add(env->diag, &value->mark, ETL_DIAG_SECRET,
+		"use auth: {api_key: {...}}",
+		"auth: {api_key: {header: NAME, value: {credential: NAME}}}, or query: NAME",
+		"the %s '%s' would stand in the open in %s", kind, name, env->what);
+}
+
 static void check_header(const char *name, const char *value, const struct etl_node *name_node,
 	const struct etl_node *value_node, const struct etl_conf_env *env)
 {
@@ -364,6 +383,7 @@ static void check_header(const char *name, const char *value, const struct etl_n
 		strcasecmp(name, "Proxy-Authorization") == 0 || strcasecmp(name, "Cookie") == 0)
 		etl_diag_add(env->diag, &name_node->mark, ETL_DIAG_SECRET, "use 'auth'", NULL,
 			"the header '%s' would stand in the open in %s", name, env->what);
+	check_secret("header", name, value_node, env);
 	if (!etl_http_is_header_value(value))
 		etl_diag_add(env->diag, &value_node->mark, ETL_DIAG_RANGE, NULL, NULL,
 			"the header '%s' holds a control byte in %s", name, env->what);
@@ -387,7 +407,7 @@ static void compile_request(
 	const struct etl_node *url = etl_node_get(node, "url");
 	const struct etl_node *body = etl_node_get(node, "body");
 
-	check_url(o->url_text, mark_of(node, "url"), "url", env);
+	check_url(o->url_text, node, "url", env);
 	if (o->url_text)
 		o->url = etl_template_parse(o->url_text, url, env);
 	for (size_t i = 0; i < o->headers_text.n; i++)
@@ -395,6 +415,8 @@ static void compile_request(
 			o->headers_text.key_nodes[i], o->headers_text.nodes[i], env);
 	o->headers = compile_pairs(&o->headers_text, env);
 	o->n_headers = o->headers_text.n;
+	for (size_t i = 0; i < o->query_text.n; i++)
+		check_secret("parameter", o->query_text.keys[i], o->query_text.nodes[i], env);
 	o->query = compile_pairs(&o->query_text, env);
 	o->n_query = o->query_text.n;
 	if (!o->body_text)
