@@ -26,9 +26,9 @@ from wait import wait_for
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "etc" / "examples" / "r1-airqino"
-START_SECONDS = 60
-STOP_SECONDS = 60
-CTL_SECONDS = 120
+START_SECONDS = 240
+STOP_SECONDS = 240
+CTL_SECONDS = 600
 # What etlctl may answer to `run --wait` although the run itself ended well.
 RUN_FINE = (0, 5, 6, 7)
 BUSY = 8
@@ -339,6 +339,6 @@ class Etld:
                 found.append(entry)
         return found
 
-    def wait_log(self, limit=30.0, **fields):
+    def wait_log(self, limit=120.0, **fields):
         """The first log line with these fields, once it is there."""
         return wait_for(lambda: self.log(**fields), lambda: f"a log line {fields}\n{self.stderr_tail()}", limit)[0]

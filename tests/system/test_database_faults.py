@@ -11,9 +11,9 @@ from wireproxy import WireProxy
 
 DEATHS = 10
 DAYS = 10
-BACK_SECONDS = 60
+BACK_SECONDS = 240
 NOT_NOW = 1
-DOWN_SECONDS = 30
+DOWN_SECONDS = 120
 
 
 @pytest.fixture(name="flow")

@@ -24,7 +24,7 @@ from wait import wait_for  # noqa: E402
 ETLCTL = ROOT / os.environ.get("ETLD_BUILD", "build") / "etlctl"
 NOW = "2026-07-01T12:10:00.000Z"
 RUN_ID = "0197c5d2-7a10-7b3c-9f00-4f1c2a9b3d5e"
-LIMIT = 20
+LIMIT = 120
 
 JOB = {
     "name": "airqino", "description": "Hourly air quality", "health": "late", "reason": "no data since 08:00",

@@ -125,7 +125,7 @@ def test_mongodb_away(etld, own_mongodb):
     daemon = etld({"a": full(every="1s")}, uri=own_mongodb.uri)
     daemon.start()
     own_mongodb.stop()
-    said = wait_for(lambda: (s := why(daemon, "a"))["state"] == "store" and s, "its absence to be seen", 60)
+    said = wait_for(lambda: (s := why(daemon, "a"))["state"] == "store" and s, "its absence to be seen", 240)
     assert "MongoDB is unreachable since" in said["because"][0] and said["next"]["what"] == "MongoDB is asked again"
     assert said["next"]["at"]
     assert "MongoDB cannot be asked" in daemon.ctl("why", "0123456789ab", ok=(1,)).err
