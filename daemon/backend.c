@@ -19,6 +19,9 @@
 #include "records.h"
 #include "time/backoff.h"
 
+/* A renewal that takes longer is given up and asked for again: a lease has time for three. */
+#define LEASE_ANSWER_MS 5000
+
 /* What one look at MongoDB brings home from a worker. */
 struct connect {
 	struct etld_task task;
@@ -122,7 +125,8 @@ static void is_down(struct etld *etld, const struct etl_error *err)
 	memcpy(etld->mongodb_reason, err->message, sizeof etld->mongodb_reason);
 	if (was_up || other) /* a run says that it is gone; the first look at the hosts says why */
 		etld_log(ETLD_WARNING, ETLD_MSG_MONGODB_DOWN, NULL, 0,
-			"MongoDB cannot be reached, runs wait for it: %s", err->message);
+			"MongoDB cannot be %s, runs wait for it: %s",
+			err->kind == ETL_TRANSIENT ? "reached" : "used", err->message);
 	try_later(etld);
 }
 
@@ -199,6 +203,18 @@ void etld_backend_lost(struct etld *etld, const struct etl_error *err)
 	etld_tell_status(etld);
 }
 
+static void tell_overrides(const char *uri)
+{
+	char words[256];
+
+	etl_mongo_uri_overrides(uri, words, sizeof words);
+	if (*words)
+		etld_log(ETLD_WARNING, NULL, NULL, 0,
+			"mongodb.uri says %s, which is overridden: etld reads from the primary, what a "
+			"majority has, and writes with w=majority and journal",
+			words);
+}
+
 int etld_backend_open(struct etld *etld, struct etl_error *err)
 {
 	const struct etld_settings *settings = &etld->generation->settings;
@@ -210,11 +226,18 @@ int etld_backend_open(struct etld *etld, struct etl_error *err)
 		(unsigned)(2 * settings->limits.workers + settings->limits.max_active), err);
 	if (!etld->mongo)
 		return -1;
+	etld->lease_mongo = etl_mongo_new_within(
+		settings->mongodb.uri, "etld leases", 1, LEASE_ANSWER_MS, err);
+	if (!etld->lease_mongo)
+		return -1;
+	tell_overrides(settings->mongodb.uri);
 	etld->database = etl_strdup(settings->mongodb.database);
 	etld->metadata = etl_strdup(settings->metadata.database);
 	etld->state = etl_state_mongodb_new(etld->mongo, etld->metadata);
+	etld->lease_state = etl_state_mongodb_new(etld->lease_mongo, etld->metadata);
 	etld->run_env = (struct etl_run_env){
 		.state = etld->state,
+		.lease_state = etld->lease_state,
 		.mongo = etld->mongo,
 		.database = etld->database,
 		.clock = etld->clock,
@@ -230,7 +253,10 @@ void etld_backend_close(struct etld *etld)
 {
 	if (etld->state)
 		etld->state->ops->free(etld->state);
+	if (etld->lease_state)
+		etld->lease_state->ops->free(etld->lease_state);
 	etl_mongo_free(etld->mongo);
+	etl_mongo_free(etld->lease_mongo);
 	free(etld->database);
 	free(etld->metadata);
 	etl_mongo_global_cleanup();

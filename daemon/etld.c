@@ -32,6 +32,7 @@ static void on_wake(void *ctx)
 	struct etld *etld = ctx;
 
 	etld_pool_collect(etld->pool);
+	etld_pool_collect(etld->lease_pool);
 }
 
 static void wake_loop(void *ctx)
@@ -196,6 +197,7 @@ static int open_parts(struct etld *etld, struct etl_error *err)
 	etld_zones_open(etld);
 	etld->pool = etld_pool_new((unsigned)settings->limits.workers, etld->clock, wake_loop, etld);
 	etld_shares_init(&etld->shares, (unsigned)settings->limits.workers, etld_exec_granted);
+	etld->lease_pool = etld_pool_new(1, etld->clock, wake_loop, etld);
 	etld_settings_http(settings, &http);
 	etld->http = etld_http_new(etld->loop, etld->clock, &http, err);
 	if (!etld->http)
@@ -265,6 +267,7 @@ void etld_free(struct etld *etld)
 		return;
 	etld_control_close(etld->control);
 	etld_pool_free(etld->pool);
+	etld_pool_free(etld->lease_pool);
 	etld_backfills_free(etld);
 	etld_slots_free(etld);
 	etld_picture_close(etld);

@@ -78,6 +78,7 @@ struct etld {
 	struct etld_loop *loop;
 	struct etld_pool *pool;
 	struct etld_shares shares; /* of limits.memory */
+	struct etld_pool *lease_pool; /* one thread: renewals wait for nothing else */
 	struct etld_http *http;
 	struct etld_hosts *hosts; /* hosts.h */
 	struct etld_control *control;
@@ -93,8 +94,8 @@ struct etld {
 
 	/* backend */
 	char *database, *metadata; /* names, as they were at the start */
-	struct etl_mongo *mongo;
-	struct etl_state *state;
+	struct etl_mongo *mongo, *lease_mongo;
+	struct etl_state *state, *lease_state; /* the same; renewals have a connection of their own */
 	struct etl_run_env run_env;
 	struct etl_mongo_topology topology;
 	bool mongodb_up, mongodb_tried, backend_busy, ready_told;

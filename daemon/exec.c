@@ -259,7 +259,7 @@ static void strand_ended(struct strand *s)
 	s->ended = true;
 	s->run->active--;
 	if (atomic_load(&s->run->run->fenced)) /* nothing of this run may be written any more */
-		etld_exec_cancel(s->run, ETL_CANCEL_OPERATOR);
+		etld_exec_cancel(s->run, ETL_CANCEL_FENCED);
 	tell_watchers(s->run, false);
 	start_strands(s->run);
 	end_if_only_waiting(s->run);
@@ -455,10 +455,10 @@ static void begin_work(struct etld_task *task)
 	etl_run_begin(run->run);
 }
 
-static void arm_renew(struct etld_run *run)
+static void arm_renew(struct etld_run *run, etl_dur wait)
 {
 	etl_timer_arm(etld_loop_wheel(run->etld->loop), &run->renew,
-		etl_mono_add(etl_mono_now(run->etld->clock), (etl_dur){ETL_LEASE_TTL.us / 3}));
+		etl_mono_add(etl_mono_now(run->etld->clock), wait));
 }
 
 static void begin_done(struct etld_task *task)
@@ -471,7 +471,7 @@ static void begin_done(struct etld_task *task)
 	run->n_strands = run->run->n_strands;
 	run->strands = etl_calloc(run->n_strands, sizeof *run->strands);
 	if (run->run->leased)
-		arm_renew(run);
+		arm_renew(run, ETL_LEASE_RENEWED);
 	start_strands(run);
 	maybe_finish(run);
 }
@@ -499,9 +499,10 @@ static void renew_done(struct etld_task *task)
 		etld_log(ETLD_WARNING, ETLD_MSG_LEASE_LOST, fields, 2,
 			"%s: the lease was lost, run %s stops", run->run->job->name, run->run->run_id);
 		atomic_store(&run->run->fenced, true);
-		etld_exec_cancel(run, ETL_CANCEL_OPERATOR);
+		etld_exec_cancel(run, ETL_CANCEL_FENCED);
 	} else if (!run->finishing) {
-		arm_renew(run);
+		arm_renew(run,
+			run->renew_error.kind == ETL_OK ? ETL_LEASE_RENEWED : ETL_LEASE_AGAIN);
 	}
 	maybe_finish(run);
 }
@@ -514,7 +515,9 @@ static void on_renew(struct etl_timer *timer, void *ctx)
 	if (run->finishing)
 		return;
 	run->renewing = true;
-	submit(run, &run->renew_task, 0, renew_work, renew_done, "renew");
+	run->renew_task = (struct etld_task){.work = renew_work, .done = renew_done, .name = "renew",
+		.of = run->run->job->name};
+	etld_pool_submit(run->etld->lease_pool, &run->renew_task);
 }
 
 static void on_timeout(struct etl_timer *timer, void *ctx)

@@ -189,7 +189,7 @@ int etl_run_begin(struct etl_run *run)
 
 int etl_run_renew(struct etl_run *run, struct etl_error *err)
 {
-	struct etl_state *state = run->env->state;
+	struct etl_state *state = run->env->lease_state ? run->env->lease_state : run->env->state;
 
 	return state->ops->lease_renew(state, run->job->name, run->fence, ETL_LEASE_TTL, err);
 }

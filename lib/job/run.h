@@ -25,6 +25,7 @@ struct etl_strand;
 /* What a run may use. Lent; outlives the run. */
 struct etl_run_env {
 	struct etl_state *state;
+	struct etl_state *lease_state; /* renewals go this way, past slow work; NULL = as all else */
 	struct etl_mongo *mongo; /* NULL without MongoDB */
 	const char *database;	 /* default database for loads and reads */
 	const struct etl_clock *clock;
@@ -91,6 +92,7 @@ enum etl_cancel {
 	ETL_CANCEL_TIMEOUT,
 	ETL_CANCEL_SHUTDOWN,
 	ETL_CANCEL_OVERLAP,
+	ETL_CANCEL_FENCED, /* the job's lease was lost */
 };
 
 /* Takes what `trigger` owns. */
@@ -155,6 +157,8 @@ static inline bool etl_run_is_whole(const struct etl_run *run)
 int etl_run_renew(struct etl_run *run, struct etl_error *err);
 
 #define ETL_LEASE_TTL ETL_SECONDS(30)
+#define ETL_LEASE_RENEWED ETL_SECONDS(10) /* so often */
+#define ETL_LEASE_AGAIN ETL_SECONDS(1)	  /* after a renewal that failed */
 
 /* ---- strands ---------------------------------------------------------------------------- */
 

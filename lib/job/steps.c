@@ -43,6 +43,7 @@ static bool is_cancelled(struct etl_strand *strand, struct etl_error *err)
 		[ETL_CANCEL_OPERATOR] = "cancelled by an operator",
 		[ETL_CANCEL_TIMEOUT] = "the run passed its timeout",
 		[ETL_CANCEL_SHUTDOWN] = "the daemon is stopping",
+		[ETL_CANCEL_FENCED] = "the lease of this job was lost: another etld has it",
 		[ETL_CANCEL_OVERLAP] = "the next slot came (overlap: cancel_running)",
 	};
 	int cancel = atomic_load(&strand->run->cancel);

@@ -206,13 +206,17 @@ static void item_query(const struct etl_sink_plan *plan, const struct etl_sink_i
 static int insert_item(mongoc_bulk_operation_t *bulk, const struct etl_sink_item *item,
 	struct etl_error *err)
 {
+	bson_t opts = BSON_INITIALIZER, doc;
 	bson_error_t error;
-	bson_t doc;
+	bool ok;
 
-	return bson_init_static(&doc, item->doc, item->len) &&
-		mongoc_bulk_operation_insert_with_opts(bulk, &doc, NULL, &error) ?
-		0 : etl_mongo_error(err, &error, NULL);
+	BSON_APPEND_BOOL(&opts, "validate", false); /* as below */
+	ok = bson_init_static(&doc, item->doc, item->len) &&
+		mongoc_bulk_operation_insert_with_opts(bulk, &doc, &opts, &error);
+	bson_destroy(&opts);
+	return ok ? 0 : etl_mongo_error(err, &error, NULL);
 }
+
 
 static int replace_item(const struct etl_sink_plan *plan, mongoc_bulk_operation_t *bulk,
 	const struct etl_sink_item *item, bool guarded, struct etl_error *err)

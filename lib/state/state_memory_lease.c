@@ -43,8 +43,28 @@ static bool lease_is_taken(const struct lease_row *row, const struct etl_lease_a
 		!(ask->dead_holder && etl_streq(row->holder, ask->dead_holder));
 }
 
-static void lease_take(struct lease_row *row, const struct etl_lease_ask *ask, etl_wall now,
-	struct etl_lease *lease)
+static int64_t greater(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* As in state_mongodb_lease.c: above the lease's own, and above all that the job's watermarks
+ * bear; of a lease that is new or lost, above those of the ledger too. */
+static int64_t next_fence(const struct memory *m, const struct lease_row *row)
+{
+	int64_t fence = row->fence;
+
+	for (size_t i = 0; i < m->n_marks; i++)
+		if (etl_streq(m->marks[i].job, row->job))
+			fence = greater(fence, m->marks[i].mark.fence);
+	for (size_t i = 0; i < m->n_lanes && !row->fence; i++)
+		for (size_t k = 0; etl_streq(m->lanes[i].job, row->job) && k < m->lanes[i].n; k++)
+			fence = greater(fence, m->lanes[i].entries[k].fence);
+	return fence + 1;
+}
+
+static void lease_take(const struct memory *m, struct lease_row *row,
+	const struct etl_lease_ask *ask, etl_wall now, struct etl_lease *lease)
 {
 	lease->lost_run[0] = '\0';
 	if (*row->holder) {
@@ -52,8 +72,7 @@ static void lease_take(struct lease_row *row, const struct etl_lease_ask *ask, e
 		lease->lost_slot = row->run_slot;
 		lease->lost_since = row->acquired;
 	}
-	if (row->expires.ms <= now.ms || !etl_streq(row->holder, ask->holder))
-		row->fence++;
+	row->fence = next_fence(m, row);
 	snprintf(row->holder, sizeof row->holder, "%s", ask->holder);
 	snprintf(row->run_id, sizeof row->run_id, "%s", ask->run_id ? ask->run_id : "");
 	row->acquired = now;
@@ -75,7 +94,7 @@ int etl_memory_lease_acquire(struct etl_state *s, const struct etl_lease_ask *as
 
 	(void)err;
 	if (!taken)
-		lease_take(row, ask, now, lease);
+		lease_take(m, row, ask, now, lease);
 	lease->fence = row->fence;
 	lease->expires = row->expires;
 	lease->slot = row->slot;

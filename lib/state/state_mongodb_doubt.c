@@ -13,7 +13,7 @@ static int add_doubt(mongoc_bulk_operation_t *bulk, const char *job, const char 
 	const char *run_id, const struct etl_window *window, struct etl_error *err)
 {
 	struct etl_ledger_entry pending = {.window = *window, .updated = etl_now(etl_clock_real())};
-	bson_t *opts = BCON_NEW("upsert", BCON_BOOL(true));
+	bson_t *opts = etl_state_upserts();
 	bson_t query = BSON_INITIALIZER, update = BSON_INITIALIZER, fresh = BSON_INITIALIZER;
 	bson_error_t error;
 	bson_t sub;

@@ -105,7 +105,7 @@ int etl_smdb_prepare(struct etl_state *s, struct etl_error *err)
 	mongoc_client_t *client;
 	int rc = 0;
 
-	if (etl_mongo_ping(store->mongo, &topology, err) < 0)
+	if (etl_mongo_ping(store->mongo, &topology, err) < 0 || etl_smdb_check_layout(s, err) < 0)
 		return -1;
 	client = etl_mongo_pop(store->mongo);
 	if (!client)

@@ -14,6 +14,8 @@ void __wrap_etl_mongo_global_init(void);
 void __wrap_etl_mongo_global_cleanup(void);
 struct etl_mongo *__wrap_etl_mongo_new(const char *uri, const char *app_name, unsigned pool_max,
 	struct etl_error *err);
+struct etl_mongo *__wrap_etl_mongo_new_within(const char *uri, const char *app_name,
+	unsigned pool_max, int32_t answer_ms, struct etl_error *err);
 void __wrap_etl_mongo_free(struct etl_mongo *mongo);
 int __wrap_etl_mongo_ping(struct etl_mongo *mongo, struct etl_mongo_topology *out,
 	struct etl_error *err);
@@ -75,6 +77,13 @@ void __wrap_etl_mongo_diagnose(struct etl_mongo *mongo, struct etl_error *err)
 {
 	(void)mongo;
 	(void)err;
+}
+
+struct etl_mongo *__wrap_etl_mongo_new_within(const char *uri, const char *app_name,
+	unsigned pool_max, int32_t answer_ms, struct etl_error *err)
+{
+	(void)answer_ms;
+	return __wrap_etl_mongo_new(uri, app_name, pool_max, err);
 }
 
 void __wrap_etl_mongo_free(struct etl_mongo *mongo)

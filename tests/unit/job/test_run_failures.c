@@ -514,6 +514,30 @@ static void test_fenced(void **state)
 	rig_free(rig);
 }
 
+/* Written by hand, or by a clock that was wrong: nothing would be due for 174 years, and the job
+ * would look well. */
+static void test_a_watermark_in_the_future(void **state)
+{
+	struct rig *rig = rig_new(NULL, 5);
+	struct etl_state *s = rig->driver.state;
+	struct etl_commit c = {.job = "job", .partition = "a", .run_id = "x", .origin = hour(0),
+		.watermark = hour(1000000), .window_ms = HOUR_MS};
+	struct etl_watermark mark;
+
+	(void)state;
+	service_fill(rig, "a", 0, 6);
+	NEED_RUN(rig, ETL_RUN_OK);
+	assert_int_equal(s->ops->watermark_get(s, "job", "a", &mark, &rig->err), 1);
+	c.fence = mark.fence;
+	assert_int_equal(driver_real_ops->commit(s, NULL, &c, &rig->err), 0);
+	pass_hours(rig, 1);
+	NEED_RUN(rig, ETL_RUN_FAILED);
+	assert_int_equal(rig->driver.requests, 0);
+	assert_string_equal(rig->run->error.code, "watermark.future");
+	assert_non_null(strstr(rig->run->error.message, "etlctl watermark rewind job"));
+	rig_free(rig);
+}
+
 /* Slices that are in are in: after a failure only what is left is asked for again. */
 static void test_retry_after_some_slices(void **state)
 {
@@ -538,6 +562,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_transient_is_tried_again),
+		cmocka_unit_test(test_a_watermark_in_the_future),
 		cmocka_unit_test(test_tries_are_used_up),
 		cmocka_unit_test(test_retry_after),
 		cmocka_unit_test(test_retry_after_the_timeout),

@@ -139,8 +139,10 @@ static void lease_is_exclusive_and_its_fence_grows(void **state)
 	assert_string_equal(b.holder, "host-a");
 	assert_true(b.expires.ms > 0);
 	assert_int_equal(acquire("j1", "host-a", NULL, &again), 1);
-	assert_int_equal(again.fence, a.fence);
-	assert_int_equal(store->ops->lease_renew(store, "j1", a.fence, ETL_SECONDS(30), &err), 0);
+	assert_int_equal(again.fence, a.fence + 1); /* an earlier request of its own is another one */
+	assert_int_equal(store->ops->lease_renew(store, "j1", a.fence, ETL_SECONDS(30), &err), -1);
+	assert_int_equal(store->ops->lease_renew(store, "j1", again.fence, ETL_SECONDS(30), &err), 0);
+	a = again;
 
 	expire_lease("j1");
 	assert_int_equal(acquire("j1", "host-b", NULL, &b), 1);
@@ -173,6 +175,28 @@ static void released_lease_is_free_and_its_fence_goes_on(void **state)
 	assert_int_equal(b.fence, a.fence + 1);
 	assert_int_equal(store->ops->lease_release(store, "j3", a.fence, &err), 0); /* old one */
 	assert_int_equal(store->ops->lease_renew(store, "j3", b.fence, ETL_SECONDS(30), &err), 0);
+}
+
+/* The document of the lease was lost, or is of an older backup than the watermarks. */
+static void a_lost_lease_begins_above_all_fences(void **state)
+{
+	struct etl_ledger_entry e = entry(0, ETL_WINDOW_LOADED);
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_lease a;
+
+	(void)state;
+	assert_int_equal(acquire("j4", "host-a", NULL, &a), 1);
+	claim("j4", "p", 7);
+	claim("j4", "q", 12);
+	commit_ok("j4", "p", 7, &e, 1, H(1));
+	expire_lease("j4");
+	assert_int_equal(acquire("j4", "host-a", NULL, &a), 1);
+	assert_int_equal(a.fence, 13);
+	assert_int_equal(store->ops->lease_drop(store, "j4", a.fence, &err), 0);
+	assert_int_equal(acquire("j4", "host-a", NULL, &a), 1);
+	assert_int_equal(a.fence, 13);
+	claim("j4", "p", a.fence);
+	commit_ok("j4", "p", a.fence, &e, 1, H(1));
 }
 
 static int claim_slot(const char *job, const char *holder, const char *run_id, etl_wall slot,
@@ -771,6 +795,7 @@ static void alerts_are_told_once(void **state)
 		cmocka_unit_test(the_last_run_is_told_with_the_schedule),                       \
 	cmocka_unit_test(lease_is_exclusive_and_its_fence_grows),                               \
 		cmocka_unit_test(lease_of_a_dead_holder_is_taken_at_once),                      \
+		cmocka_unit_test(a_lost_lease_begins_above_all_fences),                         \
 		cmocka_unit_test(released_lease_is_free_and_its_fence_goes_on),                 \
 		cmocka_unit_test(a_slot_is_claimed_once),                                       \
 		cmocka_unit_test(a_run_that_never_gave_its_lease_back_is_named),                \
