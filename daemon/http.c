@@ -13,7 +13,6 @@
 #include <strings.h>
 
 #include "base/alloc.h"
-#include "base/buf.h"
 #include "base/str.h"
 #include "http_failure.h"
 #include "journal.h"
@@ -37,6 +36,10 @@ struct etld_http {
 	struct etld_transfer *transfers;
 };
 
+/* Headers whose value the source is given. */
+enum kept { CONTENT_TYPE, ETAG, LOCATION, CONTENT_RANGE, KEPT };
+static const char *const kept_names[KEPT] = {"content-type", "etag", "location", "content-range"};
+
 struct etld_transfer {
 	struct etld_transfer *prev, *next;
 	struct etld_http *http;
@@ -53,7 +56,7 @@ struct etld_transfer {
 	struct etl_hold hold; /* what the headers said about waiting */
 	uint64_t bytes;
 	size_t header_bytes;
-	char *content_type, *etag, *location, *content_range;
+	char *kept[KEPT]; /* NULL = not sent */
 	struct etl_buf hints; /* lines that speak of further pages */
 	bool has_length;
 	unsigned long long length; /* what Content-Length said */
@@ -121,6 +124,12 @@ static void on_timer(struct etl_timer *timer, void *ctx)
 
 /* ---- one transfer -------------------------------------------------------------------------- */
 
+static void forget_kept(struct etld_transfer *t)
+{
+	for (size_t i = 0; i < KEPT; i++)
+		free(ETL_TAKE(t->kept[i]));
+}
+
 static void transfer_free(struct etld_transfer *t)
 {
 	struct etld_http *http = t->http;
@@ -136,10 +145,7 @@ static void transfer_free(struct etld_transfer *t)
 		t->next->prev = t->prev;
 	curl_easy_cleanup(t->easy);
 	curl_slist_free_all(t->headers);
-	free(t->content_type);
-	free(t->etag);
-	free(t->location);
-	free(t->content_range);
+	forget_kept(t);
 	etl_buf_fini(&t->hints);
 	free(t);
 }
@@ -152,14 +158,12 @@ static etl_dur hold_host(struct etld_transfer *t, etl_wall now)
 	char reason[128];
 
 	if (asked.us > 0) {
-		snprintf(reason, sizeof reason, "an answer with status %d asked to wait %lld s ("
-			"%s)%s",
+		snprintf(reason, sizeof reason, "an answer with status %d asked to wait %lld s (%s)%s",
 			t->status, (long long)(told.us / 1000000 + (told.us % 1000000 > 0)), header,
 			told.us > asked.us ? "; held for an hour" : "");
 		if (told.us > asked.us)
 			etld_log(ETLD_WARNING, NULL, NULL, 0,
-				"%s: %s at most; 'etlctl host release' "
-				"ends it", t->url_shown, reason);
+				"%s: %s at most; 'etlctl host release' ends it", t->url_shown, reason);
 		etld_gate_hold(t->http->gates, &t->ticket, asked, reason);
 	}
 	return asked;
@@ -169,10 +173,10 @@ static void give_head(struct etld_transfer *t)
 {
 	struct etl_response response = {
 		.received = etl_now(t->http->clock),
-		.content_type = t->content_type ? t->content_type : "",
-		.etag = t->etag ? t->etag : "",
-		.location = t->location ? t->location : "",
-		.content_range = t->content_range ? t->content_range : "",
+		.content_type = t->kept[CONTENT_TYPE] ? t->kept[CONTENT_TYPE] : "",
+		.etag = t->kept[ETAG] ? t->kept[ETAG] : "",
+		.location = t->kept[LOCATION] ? t->kept[LOCATION] : "",
+		.content_range = t->kept[CONTENT_RANGE] ? t->kept[CONTENT_RANGE] : "",
 		.hints = etl_buf_text(&t->hints),
 		.retry_after = {-1},
 	};
@@ -194,10 +198,8 @@ static void give_head(struct etld_transfer *t)
 
 static void keep_header(char **slot, const char *value, size_t len)
 {
-	while (len && isspace((unsigned char)*value)) {
+	for (; len && isspace((unsigned char)*value); len--)
 		value++;
-		len--;
-	}
 	while (len && isspace((unsigned char)value[len - 1]))
 		len--;
 	free(*slot);
@@ -207,15 +209,10 @@ static void keep_header(char **slot, const char *value, size_t len)
 /* Each answer begins with a status line: what an interim one (103) said is forgotten. */
 static void begin_head(struct etld_transfer *t)
 {
-	char **slots[] = {&t->content_type, &t->etag, &t->location, &t->content_range};
-
 	etl_hold_begin(&t->hold);
 	etl_buf_clear(&t->hints);
 	t->has_length = false;
-	for (size_t i = 0; i < sizeof slots / sizeof *slots; i++) {
-		free(*slots[i]);
-		*slots[i] = NULL;
-	}
+	forget_kept(t);
 }
 
 /* One header. Trailers come after the head was given, and change nothing. False = it is none
@@ -223,20 +220,10 @@ static void begin_head(struct etld_transfer *t)
 static bool take_header(
 	struct etld_transfer *t, const char *name, size_t name_len, const char *value, size_t len)
 {
-	static const struct {
-		const char *name;
-		size_t slot;
-	} kept[] = {
-		{"content-type", offsetof(struct etld_transfer, content_type)},
-		{"etag", offsetof(struct etld_transfer, etag)},
-		{"location", offsetof(struct etld_transfer, location)},
-		{"content-range", offsetof(struct etld_transfer, content_range)},
-	};
-
-	for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
-		if (name_len == strlen(kept[i].name) &&
-			strncasecmp(name, kept[i].name, name_len) == 0)
-			keep_header((char **)(void *)((char *)t + kept[i].slot), value, len);
+	for (size_t i = 0; i < KEPT; i++)
+		if (name_len == strlen(kept_names[i]) &&
+			strncasecmp(name, kept_names[i], name_len) == 0)
+			keep_header(&t->kept[i], value, len);
 	if (etl_paging_wants(name, name_len)) {
 		while (len && (value[len - 1] == '\r' || value[len - 1] == '\n'))
 			len--;

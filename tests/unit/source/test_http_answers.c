@@ -280,12 +280,12 @@ static void test_secrets_are_masked_in_failures(void **state)
 	struct rig *rig = *state;
 	struct etl_response response = response_of(rig, 302);
 
-	rig_start(rig, "url: \"https://api.example.org/x?apikey=tok-open\"\nrecords: /data\n"
+	rig_start(rig, "url: \"https://api.example.org/x\"\nrecords: /data\n"
 		       "auth: {api_key: {query: appid, value: {credential: secret}}}\n");
 	response.location = "https://api.example.org/login/" SECRET_VALUE "?token=tok-1";
 	assert_int_equal(answer_in_pieces(rig, &response, "see " SECRET_VALUE,
 		4 + strlen(SECRET_VALUE), 3), FAILED);
-	assert_message(rig, ETL_PERMANENT, "https://api.example.org/x?apikey=***&appid=***: stat"
+	assert_message(rig, ETL_PERMANENT, "https://api.example.org/x?appid=***: stat"
 		"us 302 to https://api.example.org/login/***?token=***");
 }
 
