@@ -2,7 +2,7 @@
  *
  * Whether an answer proves what a window would be closed with. A whole answer is not enough:
  * a window whose every record was refused is not loaded, and one without a record is empty
- * only if nothing came that may be its own. ADR 0017 tells why.
+ * only if nothing came that may be its own. ADR 0022 tells why.
  *
  * What is refused here is asked for again in halves, so that only the windows that really are
  * bad stay open; but for an answer that has nothing at all of what was asked for.

@@ -186,9 +186,10 @@ def test_silence_shorter_than_the_timeout(make, sim, flow, db, metadata):
 
 @pytest.mark.parametrize("kind, words", SPOILT)
 def test_a_spoilt_row(make, sim, flow, db, metadata, kind, words):
-    """Its neighbours are loaded, the row itself is a dead letter with position and reason."""
+    """Its neighbours are loaded, the row itself is a dead letter with position and reason. All are
+    of one window: one that has nothing but a spoilt row fails, see test_run_counts.c."""
     sim.fault(kind, station=STATION_1)
-    etld = make()
+    etld = make(window={"size": "6h"})
     etld.run("hourly", ok=(PARTLY_REJECTED,))
     (run,) = etld.runs("hourly")
     (letter,) = metadata["dead_letters"].find()
