@@ -239,14 +239,16 @@ static void law_unit(const struct ledger_view *view, const struct rig *rig,
 		timeless += truth->rows[i].kind == ROW_TIMELESS;
 	NEED(truth->asked && truth->manner < CUT, "hour %d: no whole answer\n", (int)h);
 	if (truth->manner == HONEST || truth->manner == INCLUSIVE) {
-		NEED(e->counts.in == (uint64_t)truth->n - timeless, "hour %d: %d rows, %" PRIu64 " in (%s: %s)\n",
+		NEED(e->counts.in == (uint64_t)truth->n - timeless,
+			"hour %d: %d rows, %" PRIu64 " in (%s: %s)\n",
 			(int)h, truth->n, e->counts.in, etl_window_state_word(e->state), e->reason);
 		if (truth->alone)
 			NEED(e->counts.unplaced == timeless, "hour %d\n", (int)h);
 		if (e->state == ETL_WINDOW_EMPTY)
 			NEED(truth->n == 0, "hour %d is called empty\n", (int)h);
 	} else if (!covers_all && truth->exposed && !e->counts.in && !e->counts.rejected) {
-		NEED(is_bracketed(view, rig, h), "hour %d is closed on a lie: %d, alone %d, sent %" PRIu64 ", outside %" PRIu64 "\n",
+		NEED(is_bracketed(view, rig, h),
+			"hour %d is closed on a lie: %d, alone %d, %" PRIu64 " sent, outside %" PRIu64 "\n",
 			(int)h, truth->manner, truth->alone, source.sent, e->counts.outside);
 	}
 	if (e->state == ETL_WINDOW_EMPTY)
