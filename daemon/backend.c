@@ -15,64 +15,21 @@
 #include "journal.h"
 #include "message_ids.h"
 #include "notify.h"
+#include "picture.h"
 #include "time/backoff.h"
 
 /* What one look at MongoDB brings home from a worker. */
 struct connect {
 	struct etld_task task;
 	struct etld *etld;
-	bool first; /* also read watermarks, pauses and hosts */
+	bool first; /* also read hosts, and where the slots stand */
 	int rc;
 	struct etl_error error;
 	struct etl_mongo_topology topology;
-	struct mark {
-		char *job, *partition;
-		etl_wall processed;
-	} *marks;
-	size_t n_marks, marks_cap;
-	struct pause {
-		char *job, *who, *why;
-		etl_wall at;
-	} *pauses;
-	size_t n_pauses, pauses_cap;
-	struct schedule {
-		char *job;
-		struct etl_schedule_info info;
-	} *schedules;
-	size_t n_schedules, schedules_cap;
+	struct etld_picture *picture;
 	struct etl_source_state *hosts;
 	size_t n_hosts, hosts_cap;
 };
-
-static int keep_mark(void *ctx, const char *job, const char *partition,
-	const struct etl_watermark *watermark)
-{
-	struct connect *c = ctx;
-
-	ETL_GROW(c->marks, c->n_marks, c->marks_cap);
-	c->marks[c->n_marks++] =
-		(struct mark){etl_strdup(job), etl_strdup(partition), watermark->processed};
-	return 0;
-}
-
-static int keep_pause(void *ctx, const struct etl_pause *pause)
-{
-	struct connect *c = ctx;
-
-	ETL_GROW(c->pauses, c->n_pauses, c->pauses_cap);
-	c->pauses[c->n_pauses++] = (struct pause){etl_strdup(pause->job),
-		etl_strdup(pause->who), etl_strdup(pause->why), pause->at};
-	return 0;
-}
-
-static int keep_schedule(void *ctx, const char *job, const struct etl_schedule_info *info)
-{
-	struct connect *c = ctx;
-
-	ETL_GROW(c->schedules, c->n_schedules, c->schedules_cap);
-	c->schedules[c->n_schedules++] = (struct schedule){etl_strdup(job), *info};
-	return 0;
-}
 
 static int keep_host(void *ctx, const struct etl_source_state *state)
 {
@@ -88,79 +45,54 @@ static void connect_work(struct etld_task *task)
 	struct connect *c = (struct connect *)task;
 	struct etl_state *state = c->etld->state;
 
+	etld_on_worker();
 	c->rc = etl_mongo_ping(c->etld->mongo, &c->topology, &c->error);
+	if (c->rc < 0)
+		etl_mongo_diagnose(c->etld->mongo, &c->error);
 	if (c->rc == 0)
 		c->rc = state->ops->prepare(state, &c->error);
-	if (c->rc == 0 && c->first)
-		c->rc = state->ops->watermark_list(state, keep_mark, c, &c->error);
-	if (c->rc == 0 && c->first)
-		c->rc = state->ops->pause_list(state, keep_pause, c, &c->error);
-	if (c->rc == 0 && c->first)
-		c->rc = state->ops->schedule_list(state, keep_schedule, c, &c->error);
+	if (c->rc == 0)
+		c->rc = etld_picture_read(c->picture, &c->error);
 	if (c->rc == 0 && c->first)
 		c->rc = state->ops->source_list(state, keep_host, c, &c->error);
 }
 
-static void take_marks(struct etld *etld, const struct connect *c)
+/* The job may come back by a reload, and then goes on from there. */
+static void keep_slots(struct etld_job *job, const struct etl_schedule_info *info)
 {
-	size_t near = 0; /* they come by job, partitions in the order in which they were made */
+	free(job->slots);
+	job->slots = ETL_NEW(struct etl_schedule_info);
+	*job->slots = *info;
+}
 
-	for (size_t i = 0; i < c->n_marks; i++) {
-		struct etld_job *job = etld_job_find(etld, c->marks[i].job);
-		struct etld_partition *partition =
-			job ? etld_job_partition(job, c->marks[i].partition, near) : NULL;
+/* Where the slots of a job stand. What is no job any more is retired, so that it does not
+ * replay old slots if it comes back. */
+static void take_schedule(void *ctx, const char *name, const struct etl_schedule_info *info)
+{
+	struct etld *etld = ctx;
+	struct etld_job *job = etld_job_find(etld, name);
 
-		if (!partition)
-			continue;
-		partition->watermark = c->marks[i].processed;
-		near = (size_t)(partition - job->partitions) + 1;
+	if (job) {
+		etl_sched_restore(etld->sched, &job->sched, info);
+		if (job->job->left_out)
+			keep_slots(job, info);
+		job->restored = true;
+		job->interrupted = *info->holder && etld_instance_dead(info->holder);
+	} else if (*info->schedule) {
+		etld_slots_retire(etld, name, info->slot);
 	}
-	for (size_t i = 0; i < c->n_pauses; i++) {
-		struct etld_job *job = etld_job_find(etld, c->pauses[i].job);
+}
 
-		if (!job)
-			continue;
-		etl_sched_pause(etld->sched, &job->sched);
-		etld_job_note_pause(job, c->pauses[i].who, c->pauses[i].why, c->pauses[i].at);
-	}
+static void take_first(struct etld *etld, const struct connect *c)
+{
+	etld_picture_schedules(c->picture, take_schedule, etld);
 	for (size_t i = 0; i < c->n_hosts; i++)
 		etld_hosts_restore(etld->hosts, &c->hosts[i]);
 }
 
-/* Where the slots of each job stand. What is no job any more is retired, so that it does not
- * replay old slots if it comes back. */
-static void take_schedules(struct etld *etld, const struct connect *c)
-{
-	for (size_t i = 0; i < c->n_schedules; i++) {
-		const struct schedule *s = &c->schedules[i];
-		struct etld_job *job = etld_job_find(etld, s->job);
-
-		if (job) {
-			etl_sched_restore(etld->sched, &job->sched, &s->info);
-			job->restored = true;
-			job->interrupted = *s->info.holder && etld_instance_dead(s->info.holder);
-		} else if (*s->info.schedule) {
-			etld_slots_retire(etld, s->job, s->info.slot);
-		}
-	}
-}
-
 static void connect_free(struct connect *c)
 {
-	for (size_t i = 0; i < c->n_marks; i++) {
-		free(c->marks[i].job);
-		free(c->marks[i].partition);
-	}
-	for (size_t i = 0; i < c->n_pauses; i++) {
-		free(c->pauses[i].job);
-		free(c->pauses[i].who);
-		free(c->pauses[i].why);
-	}
-	for (size_t i = 0; i < c->n_schedules; i++)
-		free(c->schedules[i].job);
-	free(c->marks);
-	free(c->pauses);
-	free(c->schedules);
+	etld_picture_free(c->picture);
 	free(c->hosts);
 	free(c);
 }
@@ -179,6 +111,7 @@ static void try_later(struct etld *etld)
 static void is_down(struct etld *etld, const struct etl_error *err)
 {
 	bool was_up = etld->mongodb_up || !etld->mongodb_tried;
+	bool other = strcmp(etld->mongodb_reason, err->message) != 0;
 
 	if (was_up)
 		etld->mongodb_away = etl_now(etld->clock);
@@ -186,7 +119,7 @@ static void is_down(struct etld *etld, const struct etl_error *err)
 	etl_sched_store(etld->sched, false);
 	etld->mongodb_tried = true;
 	memcpy(etld->mongodb_reason, err->message, sizeof etld->mongodb_reason);
-	if (was_up)
+	if (was_up || other) /* a run says that it is gone; the first look at the hosts says why */
 		etld_log(ETLD_WARNING, ETLD_MSG_MONGODB_DOWN, NULL, 0,
 			"MongoDB cannot be reached, runs wait for it: %s", err->message);
 	try_later(etld);
@@ -204,11 +137,13 @@ static void is_up(struct etld *etld, const struct connect *c)
 	etld_log(ETLD_NOTICE, ETLD_MSG_MONGODB_UP, NULL, 0, "MongoDB %s is there (%s), guarantee: %s",
 		c->topology.version, c->topology.kind,
 		c->topology.transactions ? "effectively-once" : "idempotent at-least-once");
-	take_schedules(etld, c);
-	take_marks(etld, c);
+	if (first)
+		take_first(etld, c);
+	etld_picture_take(c->picture);
 	etld->marks_known = true;
 	etld_hosts_connected(etld->hosts);
 	etld_sched_up(etld, first);
+	etld_picture_watch(etld);
 }
 
 static void connect_done(struct etld_task *task)
@@ -243,6 +178,7 @@ void etld_backend_connect(struct etld *etld)
 	c->etld = etld;
 	c->error = (struct etl_error)ETL_ERROR_INIT;
 	c->first = !etld->marks_known;
+	c->picture = etld_picture_new(etld, NULL);
 	etld->backend_busy = true;
 	etld_pool_submit(etld->pool, &c->task);
 }

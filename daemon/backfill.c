@@ -201,8 +201,15 @@ static void submit(struct etld_backfill *f, void (*work)(struct etld_task *task)
 	f->generation = etld_generation_ref(f->etld->generation);
 	f->job = etld_generation_job(f->generation, f->b.job);
 	f->on_worker = true;
-	f->task = (struct etld_task){.work = work, .done = done, .name = "backfill"};
+	f->task = (struct etld_task){.work = work, .done = done, .name = "backfill", .of = f->b.job};
 	etld_pool_submit(f->etld->pool, &f->task);
+}
+
+static bool is_left_out(const struct etld_backfill *f)
+{
+	const struct etl_job *job = etld_generation_job(f->etld->generation, f->b.job);
+
+	return job && job->left_out && !f->cancelled;
 }
 
 static void step(struct etld_backfill *f)
@@ -211,6 +218,10 @@ static void step(struct etld_backfill *f)
 		return;
 	if (!f->etld->mongodb_up) {
 		later(f, TRY_LATER, "MongoDB");
+		return;
+	}
+	if (is_left_out(f)) {
+		later(f, TRY_LATER, "the job is left out: its configuration has errors");
 		return;
 	}
 	f->phase = "the ledger";
@@ -389,6 +400,7 @@ static void look_work(struct etld_task *task)
 	struct etld_backfills *all = (struct etld_backfills *)task;
 	struct etl_state *state = all->etld->state;
 
+	etld_on_worker();
 	all->n = 0;
 	state->ops->backfill_list(state, NULL, true, 0, keep_running, all, &all->error);
 }

@@ -67,13 +67,32 @@ static bool is_missing(const struct etld_job *up, const char *partition,
 	return false;
 }
 
+/* Who waits for a job that is left out gets nothing, whatever it owes by now. */
+static bool is_left_out(struct etld *etld, const struct etld_job *job, struct etld_block *out)
+{
+	for (size_t k = 0; k < job->job->n_upstream; k++) {
+		if (!job->job->upstream[k]->left_out)
+			continue;
+		out->upstream = etld_job_find(etld, job->job->upstream[k]->name);
+		return out->upstream != NULL;
+	}
+	return false;
+}
+
 static bool blocked_by(struct etld *etld, const struct etld_job *job, struct etld_block *out)
 {
-	struct etl_window window;
+	struct etl_window window = {{0}, {0}};
 	size_t partition;
+	bool owes;
 
 	*out = (struct etld_block){0};
-	if (!job->job->n_upstream || !owed(etld, job, &partition, &window))
+	if (!job->job->n_upstream)
+		return false;
+	owes = owed(etld, job, &partition, &window);
+	out->window = window;
+	if (is_left_out(etld, job, out))
+		return true;
+	if (!owes)
 		return false;
 	for (size_t k = 0; k < job->job->n_upstream; k++) {
 		const struct etld_job *up = etld_job_find(etld, job->job->upstream[k]->name);

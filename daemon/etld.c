@@ -6,6 +6,7 @@
  */
 #include "etld.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <signal.h>
@@ -19,9 +20,10 @@
 #include "journal.h"
 #include "message_ids.h"
 #include "notify.h"
+#include "picture.h"
 
 /* A worker that is at one task for longer than this hangs: MongoDB calls end within a
- * minute, decoding is cut into batches. */
+ * minute, decoding is cut into batches. It is told much earlier, in half of the watchdog's time. */
 #define WORKER_STUCK ETL_MINUTES(5)
 
 static void on_wake(void *ctx)
@@ -70,15 +72,43 @@ static void arm_watchdog(struct etld *etld)
 		etl_mono_add(etl_mono_now(etld->clock), (etl_dur){etld->watchdog.us / 2}));
 }
 
+static void tell_slow(const struct etld_pool_facts *facts, bool stuck)
+{
+	const char *of = *facts->of ? facts->of : "-";
+	long long seconds = (long long)facts->oldest.us / 1000000;
+	struct etld_field fields[] = {{"ETL_TASK", facts->name, 0}, {"ETL_JOB", of, 0},
+		{"ETL_SECONDS", NULL, seconds}};
+
+	etld_log(stuck ? ETLD_ERR : ETLD_WARNING, ETLD_MSG_WORKER_HANGS, fields, 3,
+		"a worker has been at the task '%s' of job %s for %lld s%s", facts->name, of, seconds,
+		stuck ? ": it hangs, and the watchdog is not fed any more" : "");
+}
+
+/* Each task that takes so long is told once, and again when it is given up. */
+static void look_at_oldest(struct etld *etld, const struct etld_pool_facts *facts, bool stuck)
+{
+	bool slow = facts->oldest.us >= etld->watchdog.us / 2;
+	bool told = facts->since.us == etld->slow_told.us;
+
+	if (slow && (!told || stuck != etld->stuck_told)) {
+		tell_slow(facts, stuck);
+		etld->slow_told = facts->since;
+		etld->stuck_told = stuck;
+	}
+}
+
 /* Fires on the loop, so the loop turns; the workers are asked for. */
 static void on_watchdog(struct etl_timer *timer, void *ctx)
 {
 	struct etld *etld = ctx;
 	struct etld_pool_facts facts;
+	bool stuck;
 
 	(void)timer;
 	etld_pool_facts(etld->pool, &facts);
-	if (facts.oldest.us < WORKER_STUCK.us)
+	stuck = facts.oldest.us >= WORKER_STUCK.us;
+	look_at_oldest(etld, &facts, stuck);
+	if (!stuck)
 		etld_notify_watchdog();
 	arm_watchdog(etld);
 }
@@ -87,15 +117,23 @@ static void on_watchdog(struct etl_timer *timer, void *ctx)
 
 void etld_tell_status(struct etld *etld)
 {
+	size_t left_out = etld->generation->n_left_out;
+	char config[80] = "";
+
+	if (left_out)
+		snprintf(config, sizeof config, ", %zu left out for errors in %s", left_out,
+			left_out == 1 ? "its file" : "their files");
 	if (etld->draining)
 		etld_notify_status("stopping: %u runs are ending", etld_active_runs(etld));
 	else if (!etld->mongodb_tried)
 		etld_notify_status("starting: asking MongoDB");
 	else if (!etld->mongodb_up)
-		etld_notify_status("degraded: MongoDB cannot be reached: %s", etld->mongodb_reason);
+		etld_notify_status("degraded: MongoDB cannot be reached: %s%s", etld->mongodb_reason,
+			config);
 	else
-		etld_notify_status("%zu jobs, %u running, configuration %lld%s",
-			etld->generation->n_jobs, etld_active_runs(etld), (long long)etld->generation->number,
+		etld_notify_status("%zu jobs%s, %u running, configuration %lld%s",
+			etld->generation->n_jobs, config, etld_active_runs(etld),
+			(long long)etld->generation->number,
 			etld->config_error ? ", the one on disk has errors" : "");
 }
 
@@ -156,6 +194,7 @@ static int open_parts(struct etld *etld, struct etl_error *err)
 	etld->backfills = etld_backfills_new(etld);
 	etld_zones_open(etld);
 	etld->pool = etld_pool_new((unsigned)settings->limits.workers, etld->clock, wake_loop, etld);
+	etld_shares_init(&etld->shares, (unsigned)settings->limits.workers, etld_exec_granted);
 	etld_settings_http(settings, &http);
 	etld->http = etld_http_new(etld->loop, etld->clock, &http, err);
 	if (!etld->http)
@@ -185,10 +224,24 @@ struct etld *etld_new(struct etld_generation *generation, struct etl_error *err)
 	return etld;
 }
 
+/* Each with its first error; etlctl config check tells all. */
+static void tell_left_out(const struct etld_generation *g)
+{
+	for (size_t i = 0; i < g->n_jobs; i++) {
+		struct etld_field fields[] = {{"ETL_JOB", g->jobs[i]->name, 0}};
+
+		if (g->jobs[i]->left_out)
+			etld_log(ETLD_ERR, ETLD_MSG_JOB_LEFT_OUT, fields, 1,
+				"%s: is left out, the other jobs run: %s", g->jobs[i]->name,
+				g->jobs[i]->left_out);
+	}
+}
+
 int etld_run(struct etld *etld)
 {
 	etld_log(ETLD_NOTICE, ETLD_MSG_STARTED, NULL, 0, "etld %s started: %zu jobs from %s",
 		ETL_VERSION, etld->generation->n_jobs, etld->config_path);
+	tell_left_out(etld->generation);
 	etld_sched_adopt(etld, etld->generation);
 	etld_zones_watch(etld);
 	etld->watchdog = etld_notify_watchdog_interval();
@@ -213,6 +266,7 @@ void etld_free(struct etld *etld)
 	etld_pool_free(etld->pool);
 	etld_backfills_free(etld);
 	etld_slots_free(etld);
+	etld_picture_close(etld);
 	etld_zones_close(etld);
 	etld_sched_free(etld);
 	etld_hosts_free(etld->hosts);

@@ -9,10 +9,12 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/hash.h"
 #include "etld.h"
 #include "fetch_clock.h"
 #include "journal.h"
 #include "message_ids.h"
+#include "picture.h"
 
 /* Unread bytes of a strand at which its socket is paused, and at which it goes on. */
 #define MAIL_HIGH_BYTES (512 * 1024)
@@ -27,6 +29,7 @@ struct strand {
 	struct etld_transfer *transfer;
 	struct etld_fetch_clock clock; /* of the transfer */
 	struct etl_timer timer;
+	struct etld_share share; /* of limits.memory */
 	struct etl_mail *mail, **mail_last; /* came while a worker had the strand */
 	size_t mail_bytes;
 	bool on_worker, wants_input, waiting, ended;
@@ -56,6 +59,7 @@ struct etld_run {
 	struct strand *strands;
 	size_t n_strands, next_strand, active;
 	struct watcher *watchers;
+	struct etld_picture *picture; /* what is open when it has finished */
 };
 
 struct etl_run *etld_exec_run(struct etld_run *run)
@@ -137,6 +141,7 @@ static void run_free(struct etld_run *run)
 	while (run->watchers)
 		etld_exec_unwatch(run, run->watchers->ctx);
 	etl_run_free(run->run);
+	etld_picture_free(run->picture);
 	etld_generation_unref(run->generation);
 	free(run->strands);
 	free(run);
@@ -169,8 +174,10 @@ static void report(struct etld_run *run)
 		etld_log(ETLD_WARNING, NULL, fields, 2, "the record of run %s could not be saved: %s",
 			run->run->run_id, run->finish_error.message);
 	}
-	if (job)
-		etld_job_remember(job, run->run);
+	if (job) {
+		etld_picture_take(run->picture);
+		etld_job_remember(etld, job, run->run);
+	}
 	lost = notice_lost_mongodb(run);
 	etld_metrics_ended(&etld->metrics, run->run);
 	etld_report_run(etld, run->run);
@@ -186,7 +193,9 @@ static void finish_work(struct etld_task *task)
 {
 	struct etld_run *run = (struct etld_run *)((char *)task - offsetof(struct etld_run, task));
 
+	etld_on_worker();
 	etl_run_finish(run->run, &run->finish_error);
+	etld_picture_read_after(run->picture, run->run);
 }
 
 static void finish_done(struct etld_task *task)
@@ -201,8 +210,10 @@ static void maybe_finish(struct etld_run *run)
 	if (run->next_strand < run->n_strands && atomic_load(&run->run->cancel) == ETL_CANCEL_NO)
 		return;
 	run->finishing = true;
+	run->picture = run->job ? etld_picture_new(run->etld, run->job) : NULL;
 	etl_timer_cancel(etld_loop_wheel(run->etld->loop), &run->renew);
-	run->task = (struct etld_task){.work = finish_work, .done = finish_done, .name = "finish"};
+	run->task = (struct etld_task){.work = finish_work, .done = finish_done, .name = "finish",
+		.of = run->run->job->name};
 	etld_pool_submit(run->etld->pool, &run->task);
 }
 
@@ -358,10 +369,36 @@ static void go_on_reading(struct strand *s)
 	etld_http_pause(s->transfer, false);
 }
 
+/* It reads no further before it has the memory for it; what comes meanwhile waits in the kernel. */
+static void wait_for_memory(struct strand *s)
+{
+	etld_fetch_clock_stop(&s->clock);
+	if (s->transfer)
+		etld_http_pause(s->transfer, true);
+	if (etld_shares_ask(&s->run->etld->shares, &s->share, s->strand->memory))
+		etld_exec_granted(s);
+}
+
+void etld_exec_granted(void *ctx)
+{
+	struct strand *s = ctx;
+
+	s->strand->granted = s->share.has;
+	give_to_worker(s);
+}
+
+/* What the worker left behind in memory says what others may have. */
+static void return_memory(struct strand *s)
+{
+	etld_shares_return(&s->run->etld->shares, &s->share, s->strand->memory);
+	s->strand->granted = s->share.has;
+}
+
 static void strand_work(struct etld_task *task)
 {
 	struct strand *s = (struct strand *)((char *)task - offsetof(struct strand, task));
 
+	etld_on_worker();
 	s->need = etl_strand_work(s->strand);
 }
 
@@ -377,6 +414,8 @@ static void strand_done(struct etld_task *task)
 	s->windows = s->strand->windows_loaded + s->strand->windows_empty;
 	if (!s->strand->reading)
 		drop_transfer(s);
+	if (s->need != ETL_NEED_MEMORY)
+		return_memory(s);
 	if (s->need != ETL_NEED_NOTHING && atomic_load(&s->run->run->cancel) != ETL_CANCEL_NO) {
 		give_to_worker(s); /* cancelled while the worker had it: nothing is waited for */
 		return;
@@ -403,6 +442,9 @@ static void strand_done(struct etld_task *task)
 	case ETL_NEED_TIMER:
 		wait_for_timer(s);
 		break;
+	case ETL_NEED_MEMORY:
+		wait_for_memory(s);
+		break;
 	case ETL_NEED_NOTHING:
 		strand_ended(s);
 		break;
@@ -423,8 +465,17 @@ static void give_to_worker(struct strand *s)
 	s->wants_input = false;
 	s->waiting = false;
 	s->on_worker = true;
-	s->task = (struct etld_task){.work = strand_work, .done = strand_done, .name = "strand"};
+	s->task = (struct etld_task){.work = strand_work, .done = strand_done, .name = "strand",
+		.lane = s->share.lane, .of = s->run->run->job->name};
 	etld_pool_submit(s->run->etld->pool, &s->task);
+}
+
+/* Whose strands never take all workers and all memory: those that ask one host, or one job. */
+static uint64_t lane_of(const struct etl_job *job)
+{
+	const char *text = *job->host ? job->host : job->name;
+
+	return etl_hash64(text, strlen(text), 1) | 1;
 }
 
 static void start_strands(struct etld_run *run)
@@ -437,6 +488,7 @@ static void start_strands(struct etld_run *run)
 		s->run = run;
 		s->strand = &run->run->strands[run->next_strand++];
 		s->mail_last = &s->mail;
+		s->share = (struct etld_share){.lane = lane_of(run->run->job), .ctx = s};
 		etld_fetch_clock_init(&s->clock, etld_loop_wheel(run->etld->loop), run->etld->clock,
 			on_late, s);
 		s->timer = (struct etl_timer){.fire = on_strand_timer, .ctx = s, .name = "strand"};
@@ -451,6 +503,7 @@ static void begin_work(struct etld_task *task)
 {
 	struct etld_run *run = (struct etld_run *)((char *)task - offsetof(struct etld_run, task));
 
+	etld_on_worker();
 	etl_run_begin(run->run);
 }
 
@@ -480,6 +533,7 @@ static void renew_work(struct etld_task *task)
 	struct etld_run *run =
 		(struct etld_run *)((char *)task - offsetof(struct etld_run, renew_task));
 
+	etld_on_worker();
 	etl_error_clear(&run->renew_error);
 	etl_run_renew(run->run, &run->renew_error);
 }
@@ -512,7 +566,8 @@ static void on_renew(struct etl_timer *timer, void *ctx)
 	if (run->finishing)
 		return;
 	run->renewing = true;
-	run->renew_task = (struct etld_task){.work = renew_work, .done = renew_done, .name = "renew"};
+	run->renew_task = (struct etld_task){.work = renew_work, .done = renew_done, .name = "renew",
+		.of = run->run->job->name};
 	etld_pool_submit(run->etld->pool, &run->renew_task);
 }
 
@@ -538,12 +593,14 @@ struct etld_run *etld_exec_start(struct etld *etld, struct etld_job *job,
 {
 	struct etld_run *run = ETL_NEW(struct etld_run);
 
+	etld_on_loop(etld->loop);
 	run->etld = etld;
 	run->job = job;
 	run->generation = etld_generation_ref(etld->generation);
 	run->run = etl_run_new(job->job, &etld->run_env, etld->generation->number, trigger);
 	run->run->prepare = job->prepared != etld->generation->number;
 	run->run->audit = audit_is_due(etld, job);
+	run->run->before = job->last;
 	run->finish_error = (struct etl_error)ETL_ERROR_INIT;
 	run->renew_error = (struct etl_error)ETL_ERROR_INIT;
 	run->timeout = (struct etl_timer){.fire = on_timeout, .ctx = run, .name = "run timeout"};
@@ -554,7 +611,8 @@ struct etld_run *etld_exec_start(struct etld *etld, struct etld_job *job,
 	etld->runs = run;
 	etl_timer_arm(etld_loop_wheel(etld->loop), &run->timeout,
 		etl_mono_add(etl_mono_now(etld->clock), job->job->timeout));
-	run->task = (struct etld_task){.work = begin_work, .done = begin_done, .name = "begin"};
+	run->task = (struct etld_task){.work = begin_work, .done = begin_done, .name = "begin",
+		.of = run->run->job->name};
 	etld_pool_submit(etld->pool, &run->task);
 	etld_tell_status(etld);
 	return run;
@@ -565,6 +623,7 @@ void etld_exec_cancel(struct etld_run *run, enum etl_cancel why)
 {
 	int no = ETL_CANCEL_NO;
 
+	etld_on_loop(run->etld->loop);
 	if (!atomic_compare_exchange_strong(&run->run->cancel, &no, why))
 		return;
 	for (size_t i = 0; i < run->n_strands && i < run->next_strand; i++) {
@@ -573,6 +632,7 @@ void etld_exec_cancel(struct etld_run *run, enum etl_cancel why)
 		if (s->ended || s->on_worker)
 			continue;
 		etl_timer_cancel(etld_loop_wheel(run->etld->loop), &s->timer);
+		etld_shares_return(&run->etld->shares, &s->share, s->share.has); /* waits no more */
 		give_to_worker(s);
 	}
 	maybe_finish(run);

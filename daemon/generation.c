@@ -38,90 +38,175 @@ static char *folder_of(const char *path)
 	return etl_memdup0(path, slash == path ? 1 : (size_t)(slash - path));
 }
 
-/* "jobs.d/airqino.yaml" -> "airqino"; NULL with an error if that is no name. */
-static const char *job_name(const char *path, struct etl_conf_env *env)
+/* A job file on its way to a job. */
+struct job_file {
+	const char *path;
+	/* The tree of a file is larger than the job that comes of it, and goes at once; but errors
+	 * of `after` are found when all files are read, and show the place: then it stays. */
+	struct etl_arena *tree;
+	struct etl_job *job;
+	bool misnamed; /* the job is named by what is left of the file's name */
+};
+
+/* "jobs.d/airqino.yaml" -> "airqino"; an error, and '_' for what no name may hold, if that is
+ * none: what is left out has to be called something. */
+static const char *job_name(struct job_file *file, struct etl_conf_env *env)
 {
-	const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+	const char *base = strrchr(file->path, '/') ? strrchr(file->path, '/') + 1 : file->path;
 	const char *dot = strrchr(base, '.');
 	char *name = etl_arena_memdup0(env->arena, base, dot ? (size_t)(dot - base) : strlen(base));
 
 	if (etl_is_name(name, ETL_JOB_NAME_MAX))
 		return name;
 	etl_diag_add(env->diag, NULL, ETL_DIAG_FILE, NULL,
-		"letters, digits, '_', '.' and '-', at most 64", "%s: this cannot name a job", path);
-	return NULL;
+		"letters, digits, '_', '.' and '-', at most 64", "%s: this cannot name a job",
+		file->path);
+	file->misnamed = true;
+	if (strlen(name) > ETL_JOB_NAME_MAX)
+		name[ETL_JOB_NAME_MAX] = '\0';
+	for (char *c = name; *c; c++)
+		if (!etl_is_name((char[]){*c, '\0'}, ETL_JOB_NAME_MAX))
+			*c = '_';
+	return etl_is_name(name, ETL_JOB_NAME_MAX) ? name : etl_arena_strf(env->arena, "job%s", name);
 }
 
-/* The tree of a file is larger than the job that comes of it, and goes at once; but errors of
- * `after` are found when all files are read, and show the place: then it stays in *tree. */
-static void load_job(struct etld_generation *g, const char *path, struct etl_conf_env *env,
-	struct etl_arena **tree)
+/* Leaves the job out if anything of it is wrong, and says so to all. */
+static void judge(struct etl_job *job, struct etl_diag *own, struct etl_diag *all,
+	const struct etl_conf_env *env)
+{
+	struct etl_buf first ETL_BUF_CLEANUP;
+
+	etl_buf_init(&first, 4096);
+	if (etl_diag_count(own)) {
+		etl_diag_first(own, &first);
+		etl_job_leave_out(job, etl_buf_text(&first), env);
+	}
+	etl_diag_absorb(all, own);
+}
+
+static void load_job(struct job_file *file, struct etl_conf_env *env)
 {
 	const struct etl_conf_load_options options = {.env = lookup, .texts = env->arena};
-	const char *name = job_name(path, env);
+	struct etl_diag *all = env->diag;
 	struct etl_node *root;
-	struct etl_job *job;
+	const char *name;
 
-	if (!name)
-		return;
-	*tree = etl_arena_new(0);
-	root = etl_conf_load(*tree, path, &options, env->diag);
+	env->diag = etl_diag_new();
+	name = job_name(file, env);
+	file->tree = etl_arena_new(0);
+	root = etl_conf_load(file->tree, file->path, &options, env->diag);
 	env->what = etl_arena_strf(env->arena, "job '%s'", name);
-	g->jobs[g->n_jobs++] = job = etl_job_load(name, root, env);
-	if (!job->after.n)
-		etl_arena_free(ETL_TAKE(*tree));
+	file->job = etl_job_load(name, root, env);
+	judge(file->job, env->diag, all, env);
+	env->diag = all;
+	if (!file->job->after.n)
+		etl_arena_free(ETL_TAKE(file->tree));
 }
 
 static int by_name(const void *a, const void *b)
 {
-	return strcmp((*(struct etl_job *const *)a)->name, (*(struct etl_job *const *)b)->name);
+	const struct job_file *x = a, *y = b;
+	int order = strcmp(x->job->name, y->job->name);
+
+	if (!order && x->misnamed != y->misnamed)
+		return x->misnamed ? 1 : -1;
+	return order ? order : strcmp(x->path, y->path);
 }
 
-static void same_names(struct etld_generation *g, const struct etl_conf_env *env)
+/* One job of the name stays, and is left out; a file that cannot name a job takes no name away
+ * from one that can. */
+static void same_name(struct job_file *kept, struct job_file *other, struct etl_conf_env *env)
 {
-	for (size_t i = 1; i < g->n_jobs; i++)
-		if (etl_streq(g->jobs[i]->name, g->jobs[i - 1]->name))
-			etl_diag_add(env->diag, NULL, ETL_DIAG_DUPLICATE, NULL, NULL,
-				"two files make a job '%s'", g->jobs[i]->name);
+	struct etl_diag *own = etl_diag_new();
+
+	if (!other->misnamed) {
+		etl_diag_add(own, NULL, ETL_DIAG_DUPLICATE, NULL, NULL,
+			"two files make a job '%s': %s and %s", kept->job->name, kept->path,
+			other->path);
+		judge(kept->job, own, env->diag, env);
+	} else {
+		etl_diag_free(own);
+	}
+	etl_job_fini(other->job);
+}
+
+/* Sorted, each name once. */
+static void take_jobs(struct etld_generation *g, struct job_file *files, size_t n,
+	struct etl_conf_env *env)
+{
+	struct job_file *kept = NULL;
+
+	if (n)
+		qsort(files, n, sizeof *files, by_name);
+	g->jobs = etl_arena_zalloc(env->arena, (n + 1) * sizeof *g->jobs);
+	for (size_t i = 0; i < n; i++) {
+		if (kept && etl_streq(kept->job->name, files[i].job->name)) {
+			same_name(kept, &files[i], env);
+			continue;
+		}
+		kept = &files[i];
+		g->jobs[g->n_jobs++] = kept->job;
+	}
 }
 
 /* Two jobs into one collection may be meant; nothing to say. No job at all hardly is. */
-static void load_jobs(struct etld_generation *g, struct etl_conf_env *env)
+static void load_jobs(struct etld_generation *g, const glob_t *found, struct etl_conf_env *env)
+{
+	struct job_file *files = etl_calloc(found->gl_pathc + 1, sizeof *files);
+
+	for (size_t i = 0; i < found->gl_pathc; i++) {
+		files[i].path = found->gl_pathv[i];
+		load_job(&files[i], env);
+	}
+	take_jobs(g, files, found->gl_pathc, env);
+	env->what = "the jobs";
+	etl_graph_link(g->jobs, g->n_jobs, env);
+	for (size_t i = 0; i < g->n_jobs; i++)
+		g->n_left_out += g->jobs[i]->left_out != NULL;
+	for (size_t i = 0; i < found->gl_pathc; i++)
+		etl_arena_free(files[i].tree);
+	free(files);
+}
+
+static void list_jobs(const struct etld_generation *g, const struct etl_conf_env *env, glob_t *found)
 {
 	const char *pattern = g->settings.jobs;
 	char *full = *pattern == '/' ? etl_strdup(pattern) :
 				       etl_strf("%s/%s", env->config_dir, pattern);
-	struct etl_arena **trees;
-	glob_t found = {0};
-	int rc = glob(full, GLOB_ERR, NULL, &found);
+	int rc = glob(full, GLOB_ERR, NULL, found);
 
 	if (rc != 0 && rc != GLOB_NOMATCH)
 		etl_diag_add(env->diag, NULL, ETL_DIAG_FILE, NULL, NULL, "cannot list %s: %s", full,
 			strerror(errno));
-	g->jobs = etl_arena_zalloc(env->arena, (found.gl_pathc + 1) * sizeof *g->jobs);
-	trees = etl_calloc(found.gl_pathc + 1, sizeof *trees);
-	for (size_t i = 0; i < found.gl_pathc; i++)
-		load_job(g, found.gl_pathv[i], env, &trees[i]);
-	qsort(g->jobs, g->n_jobs, sizeof *g->jobs, by_name);
-	same_names(g, env);
-	env->what = "the jobs";
-	etl_graph_link(g->jobs, g->n_jobs, env);
-	for (size_t i = 0; i < found.gl_pathc; i++)
-		etl_arena_free(trees[i]);
-	free(trees);
-	globfree(&found);
 	free(full);
 }
 
-struct etld_generation *etld_generation_load(const char *path, struct etl_buf *report,
+/* The number of errors that are no job's own. */
+static size_t load_all(struct etld_generation *g, struct etl_conf_env *env)
+{
+	const struct etl_conf_load_options options = {.env = lookup};
+	struct etl_node *root = etl_conf_load(g->arena, g->path, &options, env->diag);
+	glob_t found = {0};
+	size_t errors;
+
+	if (root)
+		etld_settings_load(&g->settings, root, env);
+	if (g->settings.jobs)
+		list_jobs(g, env, &found);
+	errors = etl_diag_count(env->diag);
+	if (g->settings.jobs)
+		load_jobs(g, &found, env);
+	globfree(&found);
+	return errors;
+}
+
+static struct etld_generation *load(const char *path, bool leave_out, struct etl_buf *report,
 	struct etl_buf *first)
 {
 	struct etld_generation *g = ETL_NEW(struct etld_generation);
-	const struct etl_conf_load_options options = {.env = lookup};
 	struct etl_diag *diag = etl_diag_new();
 	char *folder = folder_of(path);
-	struct etl_node *root;
-	size_t errors;
+	size_t errors, own;
 
 	g->arena = etl_arena_new(0);
 	g->secrets = etl_secrets_new();
@@ -138,11 +223,7 @@ struct etld_generation *etld_generation_load(const char *path, struct etl_buf *r
 		.secrets = g->secrets,
 		.zones = &g->zones,
 	};
-	root = etl_conf_load(g->arena, path, &options, diag);
-	if (root)
-		etld_settings_load(&g->settings, root, &env);
-	if (g->settings.jobs)
-		load_jobs(g, &env);
+	own = load_all(g, &env);
 	errors = etl_diag_count(diag);
 	if (errors) {
 		etl_diag_print(diag, report);
@@ -150,10 +231,22 @@ struct etld_generation *etld_generation_load(const char *path, struct etl_buf *r
 	}
 	etl_diag_free(diag);
 	free(folder);
-	if (!errors)
+	if (!errors || (leave_out && !own))
 		return g;
 	etld_generation_unref(g);
 	return NULL;
+}
+
+struct etld_generation *etld_generation_load(const char *path, struct etl_buf *report,
+	struct etl_buf *first)
+{
+	return load(path, false, report, first);
+}
+
+struct etld_generation *etld_generation_start(const char *path, struct etl_buf *report,
+	struct etl_buf *first)
+{
+	return load(path, true, report, first);
 }
 
 struct etld_generation *etld_generation_ref(struct etld_generation *generation)

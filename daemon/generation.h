@@ -19,6 +19,7 @@ struct etld_generation {
 	struct etld_settings settings;
 	struct etl_job **jobs; /* sorted by name */
 	size_t n_jobs;
+	size_t n_left_out; /* of them: wrong ones, which never run */
 
 	struct etl_arena *arena;
 	struct etl_secrets *secrets;
@@ -30,6 +31,11 @@ struct etld_generation {
  * holds all errors as text for people, `first` the first one on a line. `warnings` to come
  * later have their place in report too. Any thread. */
 struct etld_generation *etld_generation_load(const char *path, struct etl_buf *report,
+	struct etl_buf *first);
+
+/* The same, but only errors that are no job's own give NULL: a job that is wrong is left out
+ * (`left_out` in job.h), so that one file does not keep all the others from running. */
+struct etld_generation *etld_generation_start(const char *path, struct etl_buf *report,
 	struct etl_buf *first);
 
 struct etld_generation *etld_generation_ref(struct etld_generation *generation);

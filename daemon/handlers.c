@@ -99,6 +99,19 @@ bool etld_request_ready(struct etld_request *request)
 	return false;
 }
 
+bool etld_request_right(struct etld_request *request, const struct etld_job *job)
+{
+	struct etl_json *details;
+
+	if (!job->job->left_out)
+		return true;
+	details = etl_json_object();
+	etl_json_add_text(details, "job", job->name);
+	etld_refuse_with(request, ETL_CTL_CONFIG_INVALID, details, "mend the file, then etlctl reload",
+		"job '%s' is left out: %s", job->name, job->job->left_out);
+	return false;
+}
+
 void etld_refuse_busy(struct etld_request *request, const struct etld_job *job)
 {
 	struct etl_json *details = etl_json_object();

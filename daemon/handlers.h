@@ -56,6 +56,10 @@ void etld_refuse_job(struct etld_request *request, const char *name);
  * seconds that says the same is worth less. */
 bool etld_request_ready(struct etld_request *request);
 
+/* False, and the request is answered, if the job is left out for its configuration: it neither
+ * runs nor moves. */
+bool etld_request_right(struct etld_request *request, const struct etld_job *job);
+
 /* "job is running", with the run. */
 void etld_refuse_busy(struct etld_request *request, const struct etld_job *job);
 
@@ -109,10 +113,5 @@ void etld_handle_why(struct etld_request *request);
 
 /* handlers_explain.c */
 void etld_handle_metrics(struct etld_request *request);
-
-/* health.c: a job's health is one of these words */
-extern const char *const etld_healths[ETLD_HEALTHS];
-const char *etld_job_health(const struct etld *etld, const struct etld_job *job, char *reason,
-	size_t size);
 
 #endif

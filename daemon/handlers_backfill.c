@@ -135,6 +135,7 @@ static void survey_work(struct etld_task *task)
 	struct etl_state *state = q->query.etld->state;
 	bson_t details = BSON_INITIALIZER;
 
+	etld_on_worker();
 	if (etl_backfill_survey(state, q->job, &q->b, q->b.created, &q->survey, &q->query.error) < 0)
 		goto out;
 	q->b.windows = q->survey.wanted;
@@ -260,8 +261,9 @@ void etld_handle_backfill(struct etld_request *request)
 	struct etl_backfill b = {.state = ETL_BACKFILL_RUNNING, .attempt = 1};
 	struct backfill_query *q;
 
-	if (!job || !etld_request_ready(request) || !read_options(request, &b) ||
-		!read_range(request, job->job, &b) || !read_partition(request, job->job, &b))
+	if (!job || !etld_request_right(request, job) || !etld_request_ready(request) ||
+		!read_options(request, &b) || !read_range(request, job->job, &b) ||
+		!read_partition(request, job->job, &b))
 		return;
 	b.at = b.newest_first ? b.range.end : b.range.start;
 	b.created = b.updated = etl_now(request->etld->clock);
@@ -296,6 +298,7 @@ static void list_work(struct etld_task *task)
 	struct backfill_query *q = (struct backfill_query *)task;
 	struct etl_state *state = q->query.etld->state;
 
+	etld_on_worker();
 	q->list = etl_json_add_array(q->query.reply, "backfills");
 	state->ops->backfill_list(state, q->job ? q->job->name : NULL, !q->all, (int)q->limit,
 		keep_backfill, q, &q->query.error);

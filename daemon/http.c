@@ -149,13 +149,10 @@ static etl_dur hold_host(struct etld_transfer *t, etl_wall now)
 {
 	const char *header;
 	etl_dur told, asked = etl_hold_asked(&t->hold, t->status, now, &header, &told);
-	char reason[128];
+	char reason[ETL_HOLD_WORDS_BYTES];
 
 	if (asked.us > 0) {
-		snprintf(reason, sizeof reason, "an answer with status %d asked to wait %lld s ("
-			"%s)%s",
-			t->status, (long long)(told.us / 1000000 + (told.us % 1000000 > 0)), header,
-			told.us > asked.us ? "; held for an hour" : "");
+		etl_hold_words(reason, t->status, told, header);
 		if (told.us > asked.us)
 			etld_log(ETLD_WARNING, NULL, NULL, 0,
 				"%s: %s at most; 'etlctl host release' "
@@ -192,18 +189,6 @@ static void give_head(struct etld_transfer *t)
 	t->events.head(t->ctx, &response);
 }
 
-static void keep_header(char **slot, const char *value, size_t len)
-{
-	while (len && isspace((unsigned char)*value)) {
-		value++;
-		len--;
-	}
-	while (len && isspace((unsigned char)value[len - 1]))
-		len--;
-	free(*slot);
-	*slot = etl_memdup0(value, len);
-}
-
 /* Each answer begins with a status line: what an interim one (103) said is forgotten. */
 static void begin_head(struct etld_transfer *t)
 {
@@ -236,7 +221,7 @@ static bool take_header(
 	for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
 		if (name_len == strlen(kept[i].name) &&
 			strncasecmp(name, kept[i].name, name_len) == 0)
-			keep_header((char **)(void *)((char *)t + kept[i].slot), value, len);
+			etl_http_header_keep((char **)(void *)((char *)t + kept[i].slot), value, len);
 	if (etl_paging_wants(name, name_len)) {
 		while (len && (value[len - 1] == '\r' || value[len - 1] == '\n'))
 			len--;

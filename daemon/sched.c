@@ -11,6 +11,7 @@
 #include "etld.h"
 #include "journal.h"
 #include "message_ids.h"
+#include "picture.h"
 #include "time/civil.h"
 
 struct etld_job *etld_job_find(struct etld *etld, const char *name)
@@ -208,7 +209,7 @@ static void catch_up(struct etld *etld, struct etld_job *job)
 {
 	struct etl_trigger trigger = {.kind = ETL_TRIGGER_CATCH_UP};
 
-	if (job->sched.run || etl_sched_has_waiting(&job->sched))
+	if (job->job->left_out || job->sched.run || etl_sched_has_waiting(&job->sched))
 		return;
 	if (owes_a_run(etld, job) && job->job->misfire != ETL_MISFIRE_SKIP)
 		etl_sched_trigger(etld->sched, &job->sched, &trigger);
@@ -247,6 +248,25 @@ static struct etld_partition *carry_partitions(const struct etld_job *old, const
 	return partitions;
 }
 
+/* A job that was left out at start is right now. It goes on as at a start: its slots stand where
+ * the store had them, and those since then are missed ones. */
+static void come_back(struct etld *etld, struct etld_job *job, const struct etl_job *config)
+{
+	bool paused = job->sched.paused;
+
+	etl_sched_remove(etld->sched, &job->sched);
+	memset(&job->sched, 0, sizeof job->sched);
+	etl_sched_add(etld->sched, &job->sched, job->name, config);
+	if (etld->marks_known)
+		etl_sched_restore(etld->sched, &job->sched, job->slots);
+	if (paused)
+		etl_sched_pause(etld->sched, &job->sched);
+	free(ETL_TAKE(job->slots));
+	job->came_back = true;
+	etld_log(ETLD_NOTICE, NULL, (struct etld_field[]){{"ETL_JOB", job->name, 0}}, 1,
+		"%s: is right now and runs again", job->name);
+}
+
 static struct etld_job *new_job(struct etld *etld, const struct etl_job *config)
 {
 	struct etld_job *job = ETL_NEW(struct etld_job);
@@ -268,7 +288,9 @@ static void adopt_job(struct etld *etld, const struct etl_job *config)
 	struct etld_job *job = etld_job_find(etld, config->name);
 	struct etld_partition *partitions;
 
-	if (job)
+	if (job && job->job->left_out)
+		come_back(etld, job, config);
+	else if (job)
 		etl_sched_change(etld->sched, &job->sched, config);
 	else
 		job = new_job(etld, config);
@@ -285,9 +307,10 @@ static void free_job(struct etld *etld, struct etld_job *job)
 	etl_sched_remove(etld->sched, &job->sched);
 	HASH_DEL(etld->jobs, job);
 	free(job->partitions);
+	free(job->slots);
 	etld_job_note_pause(job, NULL, NULL, (etl_wall){0});
-	free(job->last_reason);
-	free(job->first_reject);
+	free(job->failed_why);
+	free(job->held_why);
 	free(job->name);
 	free(job);
 }
@@ -305,6 +328,22 @@ static void forget_job(struct etld *etld, struct etld_job *job)
 	free_job(etld, job);
 }
 
+/* What those that came back have missed. */
+static void start_again(struct etld *etld)
+{
+	bool any = false;
+
+	for (struct etld_job *job = etld->jobs; job; job = job->hh.next)
+		any |= job->came_back;
+	if (any)
+		etl_sched_replan(etld->sched);
+	for (struct etld_job *job = etld->jobs; any && job; job = job->hh.next) {
+		if (job->came_back && etld->marks_known)
+			catch_up(etld, job);
+		job->came_back = false;
+	}
+}
+
 void etld_sched_adopt(struct etld *etld, struct etld_generation *generation)
 {
 	struct etld_generation *old = etld->generation;
@@ -317,7 +356,9 @@ void etld_sched_adopt(struct etld *etld, struct etld_generation *generation)
 		if (!etld_generation_job(generation, job->name))
 			forget_job(etld, job);
 	etl_sched_limit(etld->sched, (unsigned)generation->settings.limits.max_active);
+	start_again(etld);
 	etld_deadline_look_all(etld);
+	etld_picture_hurry(etld); /* what is new here may be known there */
 	if (old && old != generation)
 		etld_generation_unref(old);
 }

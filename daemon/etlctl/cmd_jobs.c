@@ -6,8 +6,8 @@
 
 static void print_jobs(const struct etlctl *ctl, const struct etl_json *reply)
 {
-	static const char *const titles[] = {"JOB", "GROUP", "SCHEDULE", "ZONE", "SOURCE", "SINK",
-		">PARTITIONS", "STATE", "DESCRIPTION", NULL};
+	static const char *const titles[] = {"JOB", "--GROUP", "-SCHEDULE", "----ZONE", "--SOURCE", "-SINK",
+		"--->PARTITIONS", "STATE", "DESCRIPTION", NULL};
 	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
 
 	ETL_JSON_EACH(job, etl_json_get(reply, "jobs")) {
@@ -18,10 +18,12 @@ static void print_jobs(const struct etlctl *ctl, const struct etl_json *reply)
 		table_text(table, etl_json_text(job, "source", ""));
 		table_text(table, etl_json_text(job, "sink", ""));
 		table_int(table, etl_json_int(job, "partitions", 1));
-		table_text(table, etl_json_bool(job, "paused", false)	    ? "paused" :
-				!etl_json_bool(job, "enabled", true) ? "disabled" :
-								       "");
-		table_text(table, etl_json_text(job, "description", ""));
+		table_text(table, etl_json_text(job, "left_out", NULL) ? "config" :
+			etl_json_bool(job, "paused", false)	       ? "paused" :
+			!etl_json_bool(job, "enabled", true)	       ? "disabled" :
+									 "");
+		table_text(table, etl_json_text(job, "left_out",
+			etl_json_text(job, "description", "")));
 	}
 	table_print(table, "no jobs are configured");
 }

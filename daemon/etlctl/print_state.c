@@ -30,6 +30,7 @@ static const struct {
 } states[] = {
 	{"ok", FINE}, {"late", WARNING}, {"stale", WARNING}, {"failing", BAD},
 	{"held", WARNING}, {"rejecting", WARNING}, {"paused", QUIET}, {"blocked", WARNING},
+	{"config", BAD},
 	{"running", ACTIVE}, {"queued", ACTIVE}, {"failed", BAD}, {"partial", BAD},
 	{"cancelled", QUIET}, {"fenced", WARNING}, {"skipped", QUIET}, {"nothing_due", QUIET},
 	{"pending", ACTIVE}, {"loaded", FINE}, {"empty", FINE}, {"unrecoverable", BAD},
@@ -68,25 +69,40 @@ void print_clean(const char *text, struct etl_buf *out)
 	free(clean);
 }
 
-size_t print_width(const char *text)
+/* Bytes and columns of the first character. What is none in this locale is a byte and a column. */
+static size_t character(const char *text, size_t *columns)
 {
 	mbstate_t state = {0};
-	size_t width = 0;
+	wchar_t c;
+	size_t n = mbrtowc(&c, text, strlen(text), &state);
+	int width = n == 0 || n > 8 ? 1 : wcwidth(c);
 
-	while (*text) {
-		wchar_t c;
-		size_t n = mbrtowc(&c, text, strlen(text), &state);
-		int columns;
+	*columns = width < 0 ? 1 : (size_t)width;
+	return n == 0 || n > 8 ? 1 : n;
+}
 
-		if (n == 0 || n > 8) { /* no character in this locale: a byte is a column */
-			state = (mbstate_t){0};
-			n = 1;
-			columns = 1;
-		} else {
-			columns = wcwidth(c);
-		}
-		width += columns < 0 ? 1 : (size_t)columns;
-		text += n;
-	}
+size_t print_width(const char *text)
+{
+	size_t width = 0, columns;
+
+	for (; *text; width += columns)
+		text += character(text, &columns);
 	return width;
+}
+
+void print_cut(const struct etlctl *ctl, const char *text, size_t width, struct etl_buf *out)
+{
+	const char *end = text;
+	size_t used = 0, columns, n;
+
+	if (print_width(text) <= width) {
+		etl_buf_str(out, text);
+		return;
+	}
+	for (n = character(end, &columns); used + columns < width; n = character(end, &columns)) {
+		used += columns;
+		end += n;
+	}
+	etl_buf_append(out, text, (size_t)(end - text));
+	etl_buf_str(out, ctl->utf8 ? "\u2026" : "~");
 }

@@ -193,6 +193,31 @@ void etl_diag_hide(struct etl_diag *diag, const struct etl_mark *mark)
 	};
 }
 
+void etl_diag_absorb(struct etl_diag *to, struct etl_diag *from)
+{
+	for (size_t i = 0; i < from->n; i++) {
+		struct entry *e = &from->entries[i];
+
+		e->order += to->added;
+		if (is_known(to, e) || to->n == ETL_DIAG_ERRORS_MAX) {
+			to->dropped += !is_known(to, e);
+			entry_free(e);
+			continue;
+		}
+		ETL_GROW(to->entries, to->n, to->cap);
+		to->entries[to->n++] = *e;
+	}
+	from->n = 0;
+	for (size_t i = 0; i < from->n_hidden; i++) {
+		ETL_GROW(to->hidden, to->n_hidden, to->cap_hidden);
+		to->hidden[to->n_hidden++] = from->hidden[i];
+	}
+	from->n_hidden = 0;
+	to->added += from->added;
+	to->dropped += from->dropped;
+	etl_diag_free(from);
+}
+
 size_t etl_diag_count(const struct etl_diag *diag)
 {
 	return diag->added;

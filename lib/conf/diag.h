@@ -61,6 +61,9 @@ void etl_diag_add(struct etl_diag *diag, const struct etl_mark *mark, enum etl_d
  * this error or another, has stars there. */
 void etl_diag_hide(struct etl_diag *diag, const struct etl_mark *mark);
 
+/* Moves all that `from` has to `to`, and frees `from`. */
+void etl_diag_absorb(struct etl_diag *to, struct etl_diag *from);
+
 /* How many were added, those above the cap and repeated ones included. */
 size_t etl_diag_count(const struct etl_diag *diag);
 

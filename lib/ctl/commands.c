@@ -163,7 +163,7 @@ static const struct etl_command_arg help_args[] = {
 };
 static const struct etl_command_arg completion_args[] = {
 	{"shell", NULL, 0, "SHELL", ETL_ARG_TEXT, ETL_ARG_REQUIRED | ETL_ARG_LOCAL,
-		"the shell", "bash"},
+		"the shell", "bash|zsh|fish"},
 	END,
 };
 
@@ -229,7 +229,9 @@ static const struct etl_command commands[] = {
 		.summary = "Run a job at once: what is due, or the windows named",
 		.help =
 			"Without a range the run does whatever is due. A time is a day, or RFC 3339;\n"
-			"UTC unless it says otherwise. With --wait Ctrl-C leaves the run alone.\n\n"
+			"UTC unless it says otherwise. --wait joins a run that is going (a range waits\n"
+			"behind it), waits while etld starts, and exits by the result; Ctrl-C leaves the\n"
+			"run alone.\n\n"
 			"  etlctl run airqino --wait\n"
 			"  etlctl run airqino --window 2026-07-01T10:00Z\n"
 			"  etlctl run airqino --from 2026-07-01 --to 2026-07-08 --wait\n",
@@ -237,7 +239,7 @@ static const struct etl_command commands[] = {
 		.method = "Run",
 		.reply =
 			"(schema: ?string, generated_at: ?string, run_id: string, job: string, "
-			 "state: string, step: ?string, partition: ?string, records: ?int, "
+			 "state: string, joined: ?bool, step: ?string, partition: ?string, records: ?int, "
 			 "windows: ?int, run: ?object)",
 		.more = true,
 		.args = run_args,
@@ -514,7 +516,11 @@ static const struct etl_command commands[] = {
 	[ETL_COMMAND_COMPLETION] = {
 		.name = "completion",
 		.summary = "Print the completion script of a shell",
-		.help = "  etlctl completion bash > /etc/bash_completion.d/etlctl\n",
+		.help =
+			"make install puts them where the shells look. For one user:\n\n"
+			"  etlctl completion bash > ~/.local/share/bash-completion/completions/etlctl\n"
+			"  etlctl completion zsh > ~/.zfunc/_etlctl\n"
+			"  etlctl completion fish > ~/.config/fish/completions/etlctl.fish\n",
 		.access = ETL_ACCESS_READ,
 		.args = completion_args,
 	},

@@ -19,6 +19,8 @@ struct graph {
 	size_t *taken; /* for each job: number + 1 of the one that has it as upstream already */
 	const struct etl_node ***ties; /* for each job and upstream: where that stands */
 	const struct etl_conf_env *env;
+	char **errors; /* by number: the first one of a job, NULL = none */
+	bool any_unknown; /* a left-out job may be of any group */
 };
 
 static const char *group_of(const struct etl_job *job)
@@ -58,6 +60,19 @@ static size_t first_not_before(struct etl_job *const *list, size_t n, const char
 	return low;
 }
 
+/* What was found in `own` is an error of the job. It is left out when all are tied: until then its
+ * ties are needed. */
+static void blame(const struct graph *g, const struct etl_job *job, struct etl_diag *own)
+{
+	struct etl_buf first ETL_BUF_CLEANUP;
+
+	etl_buf_init(&first, 4096);
+	etl_diag_first(own, &first);
+	if (!g->errors[job->number])
+		g->errors[job->number] = etl_strdup(etl_buf_text(&first));
+	etl_diag_absorb(g->env->diag, own);
+}
+
 static const char *name_of(const struct etl_job *job)
 {
 	return job->name;
@@ -81,26 +96,28 @@ static void guess(const struct graph *g, const char *word,
 	free(names);
 }
 
-static void unknown_job(const struct graph *g, const struct etl_job *job, size_t k)
+static void unknown_job(const struct graph *g, struct etl_job *job, size_t k)
 {
+	struct etl_diag *own = etl_diag_new();
 	char hint[128];
 
 	guess(g, job->after.items[k], name_of, hint);
-	etl_diag_add(g->env->diag, &job->after.nodes[k]->mark, ETL_DIAG_REFERENCE,
-		*hint ? hint : NULL,
+	etl_diag_add(own, &job->after.nodes[k]->mark, ETL_DIAG_REFERENCE, *hint ? hint : NULL,
 		"`after` names other jobs: files in the jobs folder, without .yaml",
 		"job '%s' waits for '%s', and there is no such job", job->name, job->after.items[k]);
+	blame(g, job, own);
 }
 
-static void unknown_group(const struct graph *g, const struct etl_job *job, size_t k,
-	const char *group)
+static void unknown_group(const struct graph *g, struct etl_job *job, size_t k, const char *group)
 {
+	struct etl_diag *own = etl_diag_new();
 	char hint[128];
 
 	guess(g, group, group_of, hint);
-	etl_diag_add(g->env->diag, &job->after.nodes[k]->mark, ETL_DIAG_REFERENCE,
-		*hint ? hint : NULL, "a job is put into a group by its key `group`",
+	etl_diag_add(own, &job->after.nodes[k]->mark, ETL_DIAG_REFERENCE, *hint ? hint : NULL,
+		"a job is put into a group by its key `group`",
 		"job '%s' waits for the group '%s', and no other job is in it", job->name, group);
+	blame(g, job, own);
 }
 
 /* Named twice, by name and by group, is waited for once. */
@@ -138,7 +155,10 @@ static void tie_group(struct graph *g, struct etl_job *job, size_t k, const char
 		tie(g, job, g->by_group[i], k, cap);
 		any = true;
 	}
-	if (!any)
+	for (i = 0; g->any_unknown && i < g->n; i++)
+		if (g->jobs[i]->group_unknown && g->jobs[i] != job)
+			tie(g, job, g->jobs[i], k, cap);
+	if (!any && !g->any_unknown)
 		unknown_group(g, job, k, group);
 }
 
@@ -202,6 +222,7 @@ static void tell_circle(const struct walk *walk, const struct etl_job *up)
 {
 	const struct step *last = &walk->path[walk->n - 1];
 	size_t from = walk->n - 1, hidden = 0, length;
+	struct etl_diag *own = etl_diag_new();
 	struct etl_buf text ETL_BUF_CLEANUP;
 
 	while (walk->path[from].job != up)
@@ -218,9 +239,10 @@ static void tell_circle(const struct walk *walk, const struct etl_job *up)
 		}
 		etl_buf_printf(&text, " after '%s'", walk->path[i].job->name);
 	}
-	etl_diag_add(walk->graph->env->diag,
-		&walk->graph->ties[last->job->number][last->next - 1]->mark, ETL_DIAG_CYCLE,
-		"this closes the circle", NULL, "jobs wait for each other: %s", etl_buf_text(&text));
+	etl_diag_add(own, &walk->graph->ties[last->job->number][last->next - 1]->mark,
+		ETL_DIAG_CYCLE, "this closes the circle", NULL, "jobs wait for each other: %s",
+		etl_buf_text(&text));
+	blame(walk->graph, last->job, own);
 }
 
 static void enter(struct walk *walk, const struct etl_job *job)
@@ -275,6 +297,48 @@ static struct etl_job **sorted(const struct graph *g, int (*order)(const void *,
 	return list;
 }
 
+static void link_once(struct graph *g)
+{
+	g->taken = etl_calloc(g->n, sizeof *g->taken);
+	g->ties = etl_calloc(g->n, sizeof *g->ties);
+	for (size_t i = 0; i < g->n; i++)
+		tie_all(g, g->jobs[i]);
+	fill_dependants(g);
+	find_circles(g);
+	for (size_t i = 0; i < g->n; i++)
+		free(g->ties[i]);
+	free(g->ties);
+	free(g->taken);
+}
+
+/* A job that has two errors tells both: so all are tied first, also those that are left out. Then
+ * they come apart, and the others are tied again, which finds nothing any more: each circle has
+ * lost the job that closed it. */
+static void untie_left_out(struct graph *g)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < g->n; i++) {
+		struct etl_job *job = g->jobs[i];
+
+		if (g->errors[i] && !job->left_out)
+			etl_job_leave_out(job, g->errors[i], g->env);
+		free(g->errors[i]);
+		g->errors[i] = NULL;
+		any |= job->left_out != NULL;
+	}
+	for (size_t i = 0; any && i < g->n; i++) {
+		struct etl_job *job = g->jobs[i];
+
+		job->upstream = job->dependants = NULL;
+		job->n_upstream = job->n_dependants = 0;
+		if (job->left_out)
+			job->after = (struct etl_strings){0};
+	}
+	if (any)
+		link_once(g);
+}
+
 void etl_graph_link(struct etl_job **jobs, size_t n, const struct etl_conf_env *env)
 {
 	struct graph g = {.jobs = jobs, .n = n, .env = env};
@@ -283,21 +347,16 @@ void etl_graph_link(struct etl_job **jobs, size_t n, const struct etl_conf_env *
 	for (size_t i = 0; i < n; i++) {
 		jobs[i]->number = i;
 		any |= jobs[i]->after.n > 0;
+		g.any_unknown |= jobs[i]->group_unknown;
 	}
 	if (!any)
 		return;
 	g.by_name = sorted(&g, by_name);
 	g.by_group = sorted(&g, by_group);
-	g.taken = etl_calloc(n, sizeof *g.taken);
-	g.ties = etl_calloc(n, sizeof *g.ties);
-	for (size_t i = 0; i < n; i++)
-		tie_all(&g, jobs[i]);
-	fill_dependants(&g);
-	find_circles(&g);
-	for (size_t i = 0; i < n; i++)
-		free(g.ties[i]);
-	free(g.ties);
-	free(g.taken);
+	g.errors = etl_calloc(n, sizeof *g.errors);
+	link_once(&g);
+	untie_left_out(&g);
+	free(g.errors);
 	free(g.by_group);
 	free(g.by_name);
 }

@@ -32,7 +32,10 @@ static const struct etl_option retry_table[] = {
 struct reject_options {
 	double max_ratio;
 	int64_t max;
+	int whole_unit;
 };
+
+static const char *const whole_unit_words[] = {"fail", "close", NULL};
 
 static const struct etl_option reject_table[] = {
 	{.name = "max_ratio", .type = ETL_OPT_DOUBLE, .offset = AT(reject_options, max_ratio),
@@ -40,6 +43,9 @@ static const struct etl_option reject_table[] = {
 		.help = "a span with a larger share of rejected records fails"},
 	{.name = "max", .type = ETL_OPT_INT, .offset = AT(reject_options, max), .fallback = "10",
 		.min = 0, .max = 1e9, .help = "up to this many rejects never fail a span"},
+	{.name = "whole_unit", .type = ETL_OPT_WORD, .offset = AT(reject_options, whole_unit),
+		.words = whole_unit_words, .fallback = "fail",
+		.help = "a window of which every record was rejected: fail, or close it all the same"},
 	{0},
 };
 
@@ -108,9 +114,13 @@ void etl_job_fail_at(const struct etl_conf_env *env, const struct etl_node *node
 static void load_group(struct etl_job *job, const char *group, const struct etl_node *root,
 	const struct etl_conf_env *env)
 {
+	const struct etl_node *node = etl_node_get(root, "group");
+
 	job->group = group;
+	job->group_unknown = root->kind != ETL_NODE_MAP ||
+		(node && (!group || !etl_is_name(group, ETL_JOB_NAME_MAX)));
 	if (group && !etl_is_name(group, ETL_JOB_NAME_MAX))
-		etl_job_fail_at(env, etl_node_get(root, "group"), ETL_DIAG_RANGE,
+		etl_job_fail_at(env, node, ETL_DIAG_RANGE,
 			"letters, digits, '_', '-' and '.', at most 64", "wrong name of a group");
 }
 
@@ -119,10 +129,14 @@ struct etl_job *etl_job_load(const char *name, const struct etl_node *root,
 {
 	struct etl_job *job = etl_arena_zalloc(env->arena, sizeof *job);
 	struct job_options o = {0};
+	size_t before;
 
 	job->name = etl_arena_strdup(env->arena, name);
-	if (!root)
+	job->description = "";
+	if (!root) {
+		job->group_unknown = true;
 		return job;
+	}
 	etl_options_fill(job_table, root, &o, "job", env);
 	job->description = o.description ? o.description : "";
 	load_group(job, o.group, root, env);
@@ -132,8 +146,12 @@ struct etl_job *etl_job_load(const char *name, const struct etl_node *root,
 	memcpy(job->step_timeout, o.timeouts, sizeof job->step_timeout);
 	job->max_reject_ratio = o.rejects.max_ratio;
 	job->max_rejects = o.rejects.max;
+	job->close_refused = o.rejects.whole_unit;
 	job->after = o.after;
+	before = etl_diag_count(env->diag);
 	etl_job_load_partitions(job, o.partitions, env);
+	if (etl_diag_count(env->diag) != before)
+		job->n_partitions = 0; /* nobody may lean on them: etl_job_leave_out */
 	etl_job_load_schedule(job, root, o.schedule, env);
 	etl_job_load_wait(job, o.wait_for, env);
 	if (o.window)
@@ -151,6 +169,40 @@ struct etl_job *etl_job_load(const char *name, const struct etl_node *root,
 static void *writable(const void *p)
 {
 	return (void *)(uintptr_t)p; /* the job owns what it shows as const */
+}
+
+static const char *or_empty(const char *text)
+{
+	return text ? text : "";
+}
+
+/* What is known of it for sure stays: its ledger can be looked at while it is mended. */
+void etl_job_leave_out(struct etl_job *job, const char *error, const struct etl_conf_env *env)
+{
+	static const char *const no_names[] = {NULL};
+	static struct etl_partition all = {.name = "all", .values = no_names};
+	struct etl_strings after = job->after;
+
+	etl_job_fini(job);
+	*job = (struct etl_job){
+		.name = job->name,
+		.description = or_empty(job->description),
+		.group = job->group && etl_is_name(job->group, ETL_JOB_NAME_MAX) ? job->group : NULL,
+		.group_unknown = job->group_unknown,
+		.left_out = etl_arena_strdup(env->arena, error),
+		.schedule_text = "",
+		.timezone = job->timezone ? job->timezone : "UTC",
+		.max_active = 1,
+		.partition_names = job->n_partitions ? job->partition_names : no_names,
+		.partitions = job->n_partitions ? job->partitions : &all,
+		.n_partitions = job->n_partitions ? job->n_partitions : 1,
+		.window = job->window,
+		.host = "",
+		.after = after,
+		.number = job->number,
+	};
+	if (!job->window.size.us)
+		job->window = (struct etl_window_rules){.none = true};
 }
 
 void etl_job_fini(struct etl_job *job)

@@ -59,6 +59,10 @@ struct etl_job {
 	const char *name; /* the file's name without .yaml */
 	const char *description;
 	const char *group; /* a label that `after` and etlctl know; NULL = none */
+	/* Its first error, with file and line: the job is known by name, group, windows and
+	 * partitions (as far as those are right), and never runs. NULL = it is right. */
+	const char *left_out;
+	bool group_unknown; /* left out, and the file cannot even tell its group */
 
 	/* schedule; calendar is NULL for a job that only runs `after` others or manually */
 	const struct etl_calendar *calendar;
@@ -86,6 +90,8 @@ struct etl_job {
 	struct etl_window_rules window;
 	double max_reject_ratio; /* above it (and above max_rejects) a span fails */
 	int64_t max_rejects;
+	int close_refused; /* a window closes also if its every record was refused */
+	int covers_all; /* what lies outside of what was asked for is nothing strange */
 
 	const struct etl_source_type *source;
 	void *source_options;
@@ -115,6 +121,10 @@ struct etl_job {
 struct etl_job *etl_job_load(const char *name, const struct etl_node *root,
 	struct etl_conf_env *env);
 
+/* Makes a job of which something is wrong one that only stands there (`left_out`), so that its
+ * dependants are blocked and people see it. `error` is copied. */
+void etl_job_leave_out(struct etl_job *job, const char *error, const struct etl_conf_env *env);
+
 /* Its part for `partitions` (partitions.c). Sets env->partition_names. */
 void etl_job_load_partitions(struct etl_job *job, const struct etl_node *node,
 	struct etl_conf_env *env);
@@ -123,7 +133,9 @@ void etl_job_load_partitions(struct etl_job *job, const struct etl_node *node,
 void etl_job_fini(struct etl_job *job);
 
 /* Resolves `after` among all jobs, group:NAME to all others of that group. Unknown names,
- * empty groups and circles are errors in diag. */
+ * empty groups and circles are errors in diag, and leave out the job that has them. Who is left
+ * out waits for nobody, and those that wait for it never get what they wait for. A left-out job
+ * whose group is not known counts as one of each group. */
 void etl_graph_link(struct etl_job **jobs, size_t n, const struct etl_conf_env *env);
 
 /* The partition of `other` that belongs to partition `name` of a linked job: the one of the

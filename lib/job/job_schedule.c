@@ -188,9 +188,11 @@ void etl_job_load_schedule(struct etl_job *job, const struct etl_node *body,
 
 /* ---- windows ----------------------------------------------------------------------------- */
 
-static void check_window(const struct window_options *o, const struct etl_node *node,
+static bool check_window(const struct window_options *o, const struct etl_node *node,
 	const struct etl_conf_env *env)
 {
+	size_t before = etl_diag_count(env->diag);
+
 	if (o->end.ms && o->end.ms <= o->start.ms)
 		etl_job_fail_at(env, etl_node_get(node, "end"), ETL_DIAG_RANGE, "not after start",
 			"the last window ends before the first begins");
@@ -200,6 +202,7 @@ static void check_window(const struct window_options *o, const struct etl_node *
 	if (o->size.us % 1000)
 		etl_job_fail_at(env, etl_node_get(node, "size"), ETL_DIAG_RANGE, NULL,
 			"a window is a whole number of milliseconds");
+	return etl_diag_count(env->diag) == before;
 }
 
 void etl_job_load_window(struct etl_job *job, const struct etl_node *node,
@@ -218,7 +221,8 @@ void etl_job_load_window(struct etl_job *job, const struct etl_node *node,
 	}
 	if (!etl_options_fill(window_table, node, &o, "window", env))
 		return;
-	check_window(&o, node, env);
+	if (!check_window(&o, node, env))
+		return;
 	job->window = (struct etl_window_rules){
 		.start = o.start,
 		.end = o.end,

@@ -15,6 +15,7 @@
 
 #include "job/job.h"
 #include "job/ledger_part.h"
+#include "job/memory.h"
 #include "job/sched.h"
 #include "job/steps.h"
 #include "state/state.h"
@@ -30,7 +31,7 @@ struct etl_run_env {
 	const char *host;
 	const char *holder;	 /* who we are in leases */
 	const char *(*dead_holder)(const char *holder); /* holder if it is known to be dead, or NULL */
-	uint64_t memory_max; /* bytes of records that a strand may stage before it writes early */
+	uint64_t memory_max; /* a strand's share of limits.memory, in bytes (memory.h) */
 };
 
 enum etl_run_state {
@@ -79,6 +80,9 @@ struct etl_run {
 	uint64_t windows_changed, warnings;
 	struct etl_tally rejects, warned; /* by rule; owned */
 	bool checks_failed;
+	/* What was told of the job's last run before this one (set by the owner), and what is to be
+	 * told from now on (set by etl_run_finish; it goes with the lease). */
+	struct etl_last_run before, last;
 };
 
 enum etl_cancel {
@@ -126,10 +130,21 @@ int etl_skip_refused(const struct etl_run_env *env, const char *job, etl_wall sl
 int etl_edit_save(const struct etl_run_env *env, const struct etl_slot_note *note,
 	struct etl_error *err);
 
+/* True if the target is in MongoDB and its data cannot be committed together with the ledger:
+ * then a write that was given up may take effect later, over newer data. The ledger's hash
+ * proves nothing about the target then, and windows are marked before they are written. */
+bool etl_run_doubts(const struct etl_run *run);
+
 /* True if a range of windows was asked for. */
 static inline bool etl_run_is_asked(const struct etl_run *run)
 {
 	return run->trigger.asked.start.ms < run->trigger.asked.end.ms;
+}
+
+/* True if the run was for all that is due: only such a one takes back what was said of the job. */
+static inline bool etl_run_is_whole(const struct etl_run *run)
+{
+	return !etl_run_is_asked(run) && !run->trigger.partition;
 }
 
 /* Worker: keeps the lease while strands are out. */
@@ -162,6 +177,7 @@ enum etl_need {
 	ETL_NEED_INPUT, /* more mail for the transfer that runs */
 	ETL_NEED_WORK,	/* put it back into the queue (blocking sources, fairness) */
 	ETL_NEED_TIMER, /* call again after strand->wait */
+	ETL_NEED_MEMORY, /* call again when `memory` is granted */
 	ETL_NEED_NOTHING, /* it ended; see strand->error */
 };
 
@@ -185,6 +201,8 @@ struct etl_strand {
 	struct etl_request request; /* for ETL_NEED_FETCH; lives until the next one is made */
 	etl_dur fetch_limit; /* for ETL_NEED_FETCH: what is left of the step's; us == 0 = no limit */
 	etl_dur wait;		    /* for ETL_NEED_TIMER */
+	enum etl_memory memory;	 /* what it needs, set by each visit; more than granted: NEED_MEMORY */
+	enum etl_memory granted; /* what it has; set by the daemon while no worker has the strand */
 	bool reading; /* the transfer that runs is still wanted; else it is to be dropped */
 	enum etl_step_id step;	    /* where it stands */
 
@@ -195,6 +213,7 @@ struct etl_strand {
 	struct etl_counts counts;
 	uint64_t windows_due, windows_loaded, windows_empty, windows_failed, windows_held;
 	uint64_t windows_blocked, windows_changed, warnings, requests, bytes;
+	uint64_t windows_left_open; /* of windows_failed: those that are open in the ledger now */
 	uint64_t windows_lost;	/* given up in this run: older than the source keeps */
 	uint64_t windows_discarded; /* read, and thrown away by a load that keeps nothing */
 	struct etl_tally rejects, warned; /* by rule; owned */

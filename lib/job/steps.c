@@ -131,6 +131,9 @@ static bool turn(struct etl_strand *strand, enum etl_go said, struct etl_error *
 		strand->step = ETL_STEP_DECODE;
 		*need = etl_strand_blocks(strand) ? ETL_NEED_WORK : ETL_NEED_INPUT;
 		return etl_strand_blocks(strand) || !strand->inbox;
+	case ETL_GO_MEMORY:
+		*need = ETL_NEED_MEMORY;
+		return true;
 	case ETL_GO_LOAD:
 		strand->step = ETL_STEP_LOAD;
 		*need = ETL_NEED_WORK; /* others may have waited for this worker */
@@ -166,7 +169,7 @@ static bool is_reading(const struct etl_strand *strand, enum etl_need need)
 {
 	const struct etl_strand_work *work = strand->work;
 
-	if (need == ETL_NEED_INPUT)
+	if (need == ETL_NEED_INPUT || need == ETL_NEED_MEMORY)
 		return true;
 	if (need == ETL_NEED_FETCH || need == ETL_NEED_NOTHING)
 		return false;
@@ -220,6 +223,8 @@ enum etl_need etl_strand_work(struct etl_strand *strand)
 	enum etl_need need = walk(strand);
 
 	strand->reading = is_reading(strand, need);
+	if (need != ETL_NEED_MEMORY) /* what it still holds, it has been granted */
+		(void)etl_strand_lacks_memory(strand);
 	return need;
 }
 

@@ -75,9 +75,27 @@ static int is_covered(struct etl_state *state, struct cover *cover,
 	return 0;
 }
 
+/* What is known of its windows is not sure: whoever waits for it gets nothing. */
+static bool waits_for_left_out(const struct etl_job *job, const struct etl_window *window,
+	struct etl_upstream_hole *out)
+{
+	for (size_t k = 0; k < job->n_upstream; k++) {
+		const struct etl_job *up = job->upstream[k];
+
+		if (!up->left_out)
+			continue;
+		*out = (struct etl_upstream_hole){up, &up->partitions[0], *window, ""};
+		snprintf(out->why, sizeof out->why, "left out: %s", up->left_out);
+		return true;
+	}
+	return false;
+}
+
 int etl_upstream_hole(struct etl_state *state, const struct etl_job *job, const char *partition,
 	const struct etl_window *window, struct etl_upstream_hole *out, struct etl_error *err)
 {
+	if (waits_for_left_out(job, window, out))
+		return 0;
 	for (size_t k = 0; k < job->n_upstream; k++) {
 		const struct etl_job *up = job->upstream[k];
 		const struct etl_partition *same = etl_job_partition(up, partition);

@@ -351,8 +351,21 @@ static void add_last(const struct etl_why_job *f, struct etl_why *why)
 	etl_why_hint(why, "etlctl why %s", last->run_id);
 }
 
+void etl_why_left_out(const struct etl_job *job, struct etl_why *why)
+{
+	etl_why_because(why, "job %s is left out until its file is right: %s", job->name, job->left_out);
+	etl_why_hint(why, "etlctl config check");
+	etl_why_hint(why, "etlctl reload");
+}
+
 void etl_why_of_job(const struct etl_why_job *facts, struct etl_why *why)
 {
+	if (facts->job->left_out) {
+		etl_why_left_out(facts->job, why);
+		add_backfills(facts, why);
+		add_last(facts, why);
+		return;
+	}
 	add_blocked(facts, why);
 	switch (facts->phase) {
 	case ETL_PHASE_IDLE:

@@ -143,6 +143,9 @@ struct etl_why_job {
 	const struct etl_why_run *last; /* the last run; NULL = none, or not known */
 	const struct etl_why_owed *owed; /* NULL = not known */
 };
+/* A job of which something is wrong (job.h). */
+void etl_why_left_out(const struct etl_job *job, struct etl_why *why);
+
 void etl_why_of_job(const struct etl_why_job *facts, struct etl_why *why);
 
 /* ---- a run ---------------------------------------------------------------------------------- */

@@ -213,6 +213,11 @@ static void tell_root(const struct etl_why_link *l, struct etl_why *why)
 	char what[256], at[ETL_TIME_TEXT_BYTES];
 
 	link_text(l, what, sizeof what);
+	if (l->job->left_out) { /* the link has said why */
+		etl_why_hint(why, "etlctl config check");
+		etl_why_hint(why, "etlctl reload");
+		return;
+	}
 	if (!l->is_final) {
 		etl_wall final_at = etl_wall_add(l->window.end, l->job->window.settle);
 
@@ -292,6 +297,10 @@ void etl_why_of_window(const struct etl_why_window *f, struct etl_why *why)
 	char start[ETL_TIME_TEXT_BYTES];
 
 	tell_state(f, why);
+	if (f->job->left_out) {
+		etl_why_left_out(f->job, why);
+		return;
+	}
 	if (!f->due) {
 		not_due(f, why);
 	} else {

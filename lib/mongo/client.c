@@ -16,6 +16,7 @@
 
 struct etl_mongo {
 	mongoc_client_pool_t *pool;
+	mongoc_uri_t *uri;
 };
 
 void etl_mongo_global_init(void)
@@ -87,8 +88,8 @@ struct etl_mongo *etl_mongo_new(const char *text, const char *app_name, unsigned
 	if (!uri)
 		return NULL;
 	pool = mongoc_client_pool_new_with_error(uri, &error);
-	mongoc_uri_destroy(uri);
 	if (!pool) {
+		mongoc_uri_destroy(uri);
 		etl_mongo_error(err, &error, NULL);
 		err->kind = ETL_CONFIG;
 		return NULL;
@@ -98,7 +99,13 @@ struct etl_mongo *etl_mongo_new(const char *text, const char *app_name, unsigned
 		mongoc_client_pool_max_size(pool, pool_max);
 	mongo = ETL_NEW(struct etl_mongo);
 	mongo->pool = pool;
+	mongo->uri = uri;
 	return mongo;
+}
+
+const mongoc_uri_t *etl_mongo_uri(const struct etl_mongo *mongo)
+{
+	return mongo->uri;
 }
 
 void etl_mongo_free(struct etl_mongo *mongo)
@@ -106,6 +113,7 @@ void etl_mongo_free(struct etl_mongo *mongo)
 	if (!mongo)
 		return;
 	mongoc_client_pool_destroy(mongo->pool);
+	mongoc_uri_destroy(mongo->uri);
 	free(mongo);
 }
 

@@ -33,6 +33,15 @@ struct etl_mongo_topology {
 };
 int etl_mongo_ping(struct etl_mongo *mongo, struct etl_mongo_topology *out, struct etl_error *err);
 
+/* Worker, after "mongodb.unreachable": looks at each host of the connection string (2 s each at the
+ * most, longer for names) and puts into the message what is the matter with it: no such host,
+ * connection refused, no answer, wrong replica set. Kind and code stay. Other errors stay as they
+ * are: they know themselves. */
+void etl_mongo_diagnose(struct etl_mongo *mongo, struct etl_error *err);
+
+/* The connection string; lent. Never to be shown: it may hold a password. */
+const mongoc_uri_t *etl_mongo_uri(const struct etl_mongo *mongo);
+
 /* Maps a driver error to a kind by numeric code and label (never by its text). `reply` may
  * be NULL. Keeps the message, with credentials masked. Returns -1. */
 int etl_mongo_error(struct etl_error *err, const bson_error_t *error, const bson_t *reply);

@@ -257,8 +257,15 @@ static void clear_text(struct etl_json_decoder *d)
 	d->text_len = 0;
 }
 
+/* Of a refused record its beginning is kept and no more, however long it goes on. */
 static void too_large(struct etl_json_decoder *d)
 {
+	if (d->text.len > ETL_REJECT_RAW_MAX) {
+		d->text.len = ETL_REJECT_RAW_MAX;
+		d->text.data[d->text.len] = '\0';
+		d->text.cap = d->text.len + 1;
+		d->text.data = etl_realloc(d->text.data, d->text.cap, 1);
+	}
 	d->fault.path[0] = '\0';
 	snprintf(d->fault.message, sizeof d->fault.message,
 		"the record is longer than %zu bytes", d->record_bytes_max);
@@ -314,8 +321,10 @@ static int end_held(struct etl_json_decoder *d, enum etl_json_status scan,
 	uint32_t len;
 	enum etl_json_status status = transcode(d, &p, text + d->text.len, &bson, &len);
 
-	if (status == ETL_JSON_OK)
+	if (status == ETL_JSON_OK) {
+		clear_text(d);
 		return take_record(d, bson, len, err);
+	}
 	if (status == ETL_JSON_BROKEN)
 		return etl_json_broken(err, d->text_offset + (uint64_t)(d->fault.at - text),
 			d->fault.message);
@@ -474,4 +483,19 @@ int etl_json_decoder_finish(struct etl_json_decoder *d, struct etl_batch *out,
 		return 0;
 	d->failed = *err;
 	return -1;
+}
+
+/* The text, and what it becomes: its BSON and what a transform makes of that are about as long. */
+size_t etl_json_decoder_held(const struct etl_json_decoder *d)
+{
+	size_t text = d->in_record == ETL_JSON_HELD_RECORD ? 3 * d->text.len : d->text.cap;
+
+	return text + etl_json_record_held(d->record) + d->capture.cap +
+		(d->held ? etl_batch_held(d->held) : 0);
+}
+
+void etl_json_decoder_bound(struct etl_json_decoder *d, size_t held_bytes_max)
+{
+	if (held_bytes_max && held_bytes_max < d->held_bytes_max)
+		d->held_bytes_max = held_bytes_max;
 }

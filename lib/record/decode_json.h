@@ -90,4 +90,11 @@ int etl_json_decoder_feed(struct etl_json_decoder *decoder, const char *bytes, s
 int etl_json_decoder_finish(struct etl_json_decoder *decoder, struct etl_batch *out,
 	struct etl_error *err);
 
+/* Bytes that it holds or is about to: the text of a record that is not whole yet counts three
+ * times, for its BSON and for what a transform makes of it; records that wait for `attach`. */
+size_t etl_json_decoder_held(const struct etl_json_decoder *decoder);
+
+/* Lowers the cap on records that wait for `attach`; 0 = leaves it. */
+void etl_json_decoder_bound(struct etl_json_decoder *decoder, size_t held_bytes_max);
+
 #endif

@@ -19,7 +19,7 @@
 #include "record/json_simd.h"
 
 enum { DEPTH_DEFAULT = 64, DEPTH_LIMIT = 180 }; /* libbson's validator stops at 200 */
-enum { CHUNK_MIN = 1024, CHUNK_MAX = 64 * 1024 };
+enum { CHUNK_MIN = 1024, CHUNK_MAX = 64 * 1024, LARGE_MIN = 128 * 1024 };
 enum {
 	HEAD_ROOM = 80, /* a type, a remembered key, the largest scalar, copy slack */
 	STEP_ROOM = 32, /* one step of a string's copy */
@@ -37,6 +37,7 @@ struct frame {
 struct etl_json_record {
 	struct etl_arena *arena;
 	uint8_t *free, *limit; /* the rest of the chunk that documents are written to */
+	uint8_t *large;	       /* a record too large for a chunk: on the heap until it is whole */
 	locale_t c_locale;
 	unsigned depth_max;
 	struct frame *frames; /* depth_max + 1 */
@@ -73,6 +74,7 @@ void etl_json_record_free(struct etl_json_record *r)
 	if (r->c_locale)
 		freelocale(r->c_locale);
 	etl_json_keys_fini(&r->keys);
+	free(r->large);
 	free(r->frames);
 	free(r);
 }
@@ -106,6 +108,37 @@ static void new_chunk(struct etl_json_record *r, size_t bytes)
 	r->limit = r->free + bytes;
 }
 
+/* An arena forgets nothing before its batch is done: all the smaller copies of a large record
+ * would stay as long as the record. */
+static void grow_large(struct etl_json_record *r, size_t used, size_t bytes)
+{
+	bool first = !r->large;
+	uint8_t *p = etl_realloc(r->large, bytes, 1);
+
+	if (first)
+		memcpy(p, r->base, used);
+	r->large = p;
+	r->free = p;
+	r->limit = p + bytes;
+}
+
+/* The large record is whole, and the arena's; or it is none, and gone. */
+static const uint8_t *settle_large(struct etl_json_record *r, size_t len)
+{
+	uint8_t *p = r->large;
+
+	if (len) {
+		p = etl_realloc(p, len, 1);
+		etl_arena_adopt(r->arena, p, len);
+	} else {
+		free(p);
+	}
+	r->large = NULL;
+	r->free = NULL;
+	r->limit = NULL;
+	return p;
+}
+
 /* Moves the record to a larger chunk. False if it passed what MongoDB stores. */
 static bool grow(struct etl_json_record *r, size_t need)
 {
@@ -116,8 +149,12 @@ static bool grow(struct etl_json_record *r, size_t need)
 		reject(r, r->p, "the record is larger than a document may be");
 		return false;
 	}
-	new_chunk(r, 2 * (used + need) + CHUNK_MIN);
-	memcpy(r->free, old, used);
+	if (used + need > LARGE_MIN)
+		grow_large(r, used, 2 * (used + need));
+	else
+		new_chunk(r, 2 * (used + need) + CHUNK_MIN);
+	if (!r->large)
+		memcpy(r->free, old, used);
 	r->base = r->free;
 	r->o = r->base + used;
 	return true;
@@ -581,11 +618,13 @@ enum etl_json_status etl_json_record_read(struct etl_json_record *r, const char 
 		status = ETL_JSON_REJECT;
 	if (status == ETL_JSON_OK && r->o - r->base > ETL_DOCUMENT_BYTES_MAX)
 		status = reject(r, *p, "the record is larger than a document may be");
+	if (r->keys.cap > ETL_JSON_KEYS_KEPT) /* of a record with very many fields: given back */
+		etl_json_keys_clear(&r->keys, ETL_JSON_KEYS_FIRST);
 	if (status == ETL_JSON_OK) {
 		*p = r->p;
-		*bson = r->base;
 		*len = (uint32_t)(r->o - r->base);
 		r->free = r->o;
+		*bson = r->large ? settle_large(r, *len) : r->base;
 		return status;
 	}
 	r->free = r->base;
@@ -594,5 +633,12 @@ enum etl_json_status etl_json_record_read(struct etl_json_record *r, const char 
 		snprintf(out->message, sizeof out->message, "%s", r->why);
 		describe_path(r, out);
 	}
+	if (r->large)
+		settle_large(r, 0);
 	return status;
+}
+
+size_t etl_json_record_held(const struct etl_json_record *r)
+{
+	return r->keys.cap * sizeof *r->keys.slots;
 }

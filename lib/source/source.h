@@ -62,6 +62,7 @@ struct etl_source_env {
 	const char *database;		   /* default database */
 	const char *job;
 	void *shared; /* what shared_new made for this job: tokens and the like */
+	size_t memory_max; /* the strand's share: bytes that it may hold at once; 0 = no limit */
 };
 
 /* What the worker should do after a source looked at an answer. */
@@ -85,6 +86,11 @@ struct etl_source_type {
 
 	/* True if records carry event time, so that a window can be asked for. */
 	bool (*has_time)(const void *options);
+
+	/* How far the stamps of the source lie behind the times of its records (time.label: end has
+	 * the length of its interval), which is also how far before a window the lower end of a
+	 * range may lie that gives both ends. NULL = 0. */
+	etl_dur (*label)(const void *options);
 
 	/* The host that it asks, with its port if the options name one ("api.example.org:8443"):
 	 * what `limits.hosts` calls it. False if it asks none. NULL = it never asks one. */
@@ -123,6 +129,9 @@ struct etl_source_type {
 	 * end (out may still hold records), -1. The first call for a span begins it. */
 	int (*read)(void *self, const struct etl_window *span, struct etl_batch *out,
 		struct etl_error *err);
+
+	/* Bytes that it holds of records which it has not given yet. NULL = hardly any. */
+	size_t (*held)(const void *self);
 
 	void (*close)(void *self); /* always called once after open, also when open failed */
 };

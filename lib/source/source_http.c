@@ -51,6 +51,13 @@ static bool has_time(const void *options)
 	return ((const struct etl_http_options *)options)->time;
 }
 
+static etl_dur label(const void *options)
+{
+	const struct etl_http_options *o = options;
+
+	return o->time_text.label ? o->time_text.interval : (etl_dur){0};
+}
+
 static bool host(const void *options, char *out, size_t size)
 {
 	return etl_http_url_host(((const struct etl_http_options *)options)->url_text, out, size);
@@ -77,6 +84,7 @@ static int open_instance(void *self, const void *options, const struct etl_sourc
 	http->options = options;
 	http->env = env;
 	http->decoder = etl_json_decoder_new(&http->options->json);
+	etl_json_decoder_bound(http->decoder, env->memory_max);
 	etl_json_decoder_watch(http->decoder, etl_paging_note, &http->paging);
 	etl_buf_init(&http->converted, CONVERTED_MAX);
 	http->refusal = (struct etl_error)ETL_ERROR_INIT;
@@ -452,6 +460,11 @@ static int next(void *self, etl_wall now, struct etl_batch *batch, struct etl_re
 	return end_of_data(http, batch, err);
 }
 
+static size_t held(const void *self)
+{
+	return etl_json_decoder_held(((const struct http *)self)->decoder);
+}
+
 const struct etl_source_type etl_source_http = {
 	.name = "http",
 	.summary = "records from a JSON answer of a web service",
@@ -460,6 +473,7 @@ const struct etl_source_type etl_source_http = {
 	.size = sizeof(struct http),
 	.check = check,
 	.has_time = has_time,
+	.label = label,
 	.host = host,
 	.shared_new = shared_new,
 	.shared_free = shared_free,
@@ -469,5 +483,6 @@ const struct etl_source_type etl_source_http = {
 	.decode = decode,
 	.broken = broken,
 	.next = next,
+	.held = held,
 	.close = close_instance,
 };

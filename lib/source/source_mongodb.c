@@ -136,6 +136,13 @@ static bool has_time(const void *opts)
 	return ((const struct options *)opts)->time.field != NULL;
 }
 
+static etl_dur label(const void *opts)
+{
+	const struct options *o = opts;
+
+	return o->time.label ? o->time.interval : (etl_dur){0};
+}
+
 /* ---- the query -------------------------------------------------------------------------- */
 
 static void append_bound(bson_t *out, const char *operator, const struct options *o, etl_wall t)
@@ -498,6 +505,7 @@ const struct etl_source_type etl_source_mongodb = {
 	.size = sizeof(struct source),
 	.check = check,
 	.has_time = has_time,
+	.label = label,
 	.open = open_source,
 	.read = read_batch,
 	.close = close_source,

@@ -88,6 +88,8 @@ void etl_ledger_to_bson(const char *job, const char *partition,
 	BSON_APPEND_UTF8(out, "hash", entry->hash);
 	BSON_APPEND_UTF8(out, "reason", entry->reason);
 	BSON_APPEND_UTF8(out, "dirty_token", entry->dirty_token);
+	if (*entry->writer)
+		BSON_APPEND_UTF8(out, "writer", entry->writer);
 	BSON_APPEND_DATE_TIME(out, "fetched_at", entry->fetched.ms);
 	BSON_APPEND_DATE_TIME(out, "updated_at", entry->updated.ms);
 }
@@ -140,6 +142,8 @@ static void read_field(const bson_iter_t *it, struct etl_ledger_entry *e, char *
 		read_text(it, e->reason, sizeof e->reason);
 	else if (etl_streq(key, "dirty_token"))
 		read_text(it, e->dirty_token, sizeof e->dirty_token);
+	else if (etl_streq(key, "writer"))
+		read_text(it, e->writer, sizeof e->writer);
 	else if (etl_streq(key, "fetched_at"))
 		e->fetched = read_date(it);
 	else if (etl_streq(key, "updated_at"))

@@ -107,6 +107,8 @@ int etl_smdb_lease_renew(struct etl_state *s, const char *job, int64_t fence, et
 	struct etl_error *err);
 int etl_smdb_lease_release(struct etl_state *s, const char *job, int64_t fence,
 	struct etl_error *err);
+int etl_smdb_lease_end(struct etl_state *s, const char *job, int64_t fence,
+	const struct etl_last_run *last, struct etl_error *err);
 int etl_smdb_lease_drop(struct etl_state *s, const char *job, int64_t fence, struct etl_error *err);
 int etl_smdb_slots_save(struct etl_state *s, const struct etl_slot_note *notes, size_t n,
 	struct etl_error *err);
@@ -130,10 +132,14 @@ int etl_smdb_ledger_scan(struct etl_state *s, const char *job, const char *parti
 int etl_smdb_ledger_open(struct etl_state *s, const char *job, size_t max,
 	int (*fn)(void *ctx, const char *partition, const struct etl_ledger_entry *entry), void *ctx,
 	struct etl_error *err);
+int etl_smdb_open_sums(struct etl_state *s, const char *job, const struct etl_window *range,
+	etl_open_fn fn, void *ctx, struct etl_error *err);
 int etl_smdb_ledger_count(struct etl_state *s, const char *job, const char *partition,
 	const struct etl_window *range, uint64_t *n, struct etl_error *err);
 int etl_smdb_ledger_mark(struct etl_state *s, const char *job, const char *partition,
 	int64_t fence, const struct etl_ledger_entry *entries, size_t n, struct etl_error *err);
+int etl_smdb_ledger_doubt(struct etl_state *s, const char *job, const char *partition,
+	const char *run_id, const struct etl_window *windows, size_t n, struct etl_error *err);
 int etl_smdb_begin(struct etl_state *s, struct etl_txn **txn, struct etl_error *err);
 int etl_smdb_commit(struct etl_state *s, struct etl_txn *txn, const struct etl_commit *c,
 	struct etl_error *err);

@@ -113,6 +113,21 @@ int etl_memory_lease_release(struct etl_state *s, const char *job, int64_t fence
 	return etl_memory_unlock(m, 0);
 }
 
+int etl_memory_lease_end(struct etl_state *s, const char *job, int64_t fence,
+	const struct etl_last_run *last, struct etl_error *err)
+{
+	struct memory *m = etl_memory_lock(s);
+	struct lease_row *row = lease_of(m, job);
+
+	(void)err;
+	if (row && row->fence == fence && *row->holder) {
+		row->holder[0] = '\0';
+		row->expires = etl_now(m->clock);
+		row->last = *last;
+	}
+	return etl_memory_unlock(m, 0);
+}
+
 int etl_memory_lease_drop(struct etl_state *s, const char *job, int64_t fence, struct etl_error *err)
 {
 	struct memory *m = etl_memory_lock(s);
@@ -149,6 +164,7 @@ static void read_schedule(const struct lease_row *row, struct etl_schedule_info 
 	out->slot = row->slot;
 	memcpy(out->holder, row->holder, sizeof out->holder);
 	memcpy(out->schedule, row->schedule, sizeof out->schedule);
+	out->last = row->last;
 }
 
 int etl_memory_schedule_list(struct etl_state *s,

@@ -239,6 +239,26 @@ int etl_smdb_lease_release(struct etl_state *s, const char *job, int64_t fence,
 		err);
 }
 
+/* Its texts may begin with a '$': they are literals. */
+int etl_smdb_lease_end(struct etl_state *s, const char *job, int64_t fence,
+	const struct etl_last_run *last, struct etl_error *err)
+{
+	bson_t *set = BCON_NEW("expires", "$$NOW", "holder", "",
+		"last", "{", "$literal", "{",
+			"run_id", BCON_UTF8(last->run_id),
+			"state", BCON_UTF8(last->state),
+			"started", BCON_DATE_TIME(last->started.ms),
+			"ended", BCON_DATE_TIME(last->ended.ms),
+			"unitless", BCON_BOOL(last->unitless),
+			"rejected", BCON_INT64((int64_t)last->rejected),
+			"warnings", BCON_INT64((int64_t)last->warnings),
+			"first_reject", BCON_UTF8(last->first_reject),
+			"reason", BCON_UTF8(last->reason), "}", "}");
+	bool matched;
+
+	return move_expiry(s, job, fence, set, &matched, err);
+}
+
 int etl_smdb_lease_drop(struct etl_state *s, const char *job, int64_t fence, struct etl_error *err)
 {
 	bson_t *query = BCON_NEW("_id", BCON_UTF8(job), "fence", BCON_INT64(fence));

@@ -490,6 +490,14 @@ static int flush(void *self, struct etl_batch *out, struct etl_error *err)
 	return 0;
 }
 
+static size_t held(const void *self)
+{
+	const struct aggregate *a = self;
+
+	return etl_arena_used(a->arena) + etl_keyset_held(a->keys) +
+		a->cap_groups * sizeof *a->groups;
+}
+
 static void close_aggregate(void *self)
 {
 	struct aggregate *a = self;
@@ -514,5 +522,6 @@ const struct etl_transform_type etl_transform_aggregate = {
 	.open = open_aggregate,
 	.apply = apply,
 	.flush = flush,
+	.held = held,
 	.close = close_aggregate,
 };

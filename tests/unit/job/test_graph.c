@@ -285,6 +285,66 @@ static void test_a_long_circle(void **state)
 	chain_fini(&c);
 }
 
+/* What is wrong is left out and tied to nobody; who waits for it stays tied to it. */
+static void wrong_ones_are_left_out(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	link_jobs(&rig, (const char *const[][2]){{"a", "[b]"}, {"b", "[c]"}, {"c", "[a]"},
+		{"d", "[nobody]"}, {"e", "[d, f]"}, {"f", "[]"}, {NULL, NULL}});
+	assert_int_equal(etl_diag_count(rig.diag), 2);
+	assert_null(rig.jobs[0]->left_out);
+	assert_null(rig.jobs[1]->left_out);
+	assert_non_null(strstr(rig.jobs[2]->left_out, "error[E019]: jobs wait for each other"));
+	assert_non_null(strstr(rig.jobs[3]->left_out, "d:1:9: error[E018]"));
+	assert_null(rig.jobs[4]->left_out);
+	assert_int_equal(rig.jobs[0]->n_upstream, 1);
+	assert_ptr_equal(rig.jobs[1]->upstream[0], rig.jobs[2]);
+	assert_int_equal(rig.jobs[2]->n_upstream, 0);
+	assert_int_equal(rig.jobs[0]->n_dependants, 0);
+	assert_null(rig.jobs[2]->calendar);
+	assert_true(rig.jobs[2]->window.none);
+	assert_string_equal(rig.jobs[2]->partitions[0].name, "all");
+	assert_int_equal(rig.jobs[4]->n_upstream, 2);
+	assert_ptr_equal(rig.jobs[4]->upstream[0], rig.jobs[3]);
+	assert_int_equal(rig.jobs[3]->n_dependants, 1);
+	rig_free(&rig);
+}
+
+/* A file that nobody can read may be of the group that is waited for. */
+static void what_cannot_be_read_is_of_each_group(void **state)
+{
+	struct etl_job *jobs[2];
+	struct rig rig;
+
+	(void)state;
+	link_jobs(&rig, (const char *const[][2]){{"x", "['group:hours']"}, {NULL, NULL}});
+	assert_int_equal(etl_diag_count(rig.diag), 1); /* nobody is in it */
+	rig_free(&rig);
+
+	rig = (struct rig){.arena = etl_arena_new(0), .diag = etl_diag_new()};
+	rig.env = (struct etl_conf_env){.arena = rig.arena, .diag = rig.diag, .what = "x"};
+	{
+		static const char text[] = "after: ['group:hours']\nwindow: none\n"
+			"schedule: {cron: '@hourly'}\nextract: {http: {url: 'http://a.test/'}}\n"
+			"load: {\"null\": {}}\n";
+
+		jobs[0] = etl_job_load("x", etl_conf_parse(rig.arena, "x", text, sizeof text - 1,
+			NULL, rig.diag), &rig.env);
+		jobs[1] = etl_job_load("y", NULL, &rig.env);
+		etl_job_leave_out(jobs[1], "y:1:1: error[E001]: not YAML", &rig.env);
+	}
+	etl_graph_link(jobs, 2, &rig.env);
+	assert_int_equal(etl_diag_count(rig.diag), 0);
+	assert_int_equal(jobs[0]->n_upstream, 1);
+	assert_ptr_equal(jobs[0]->upstream[0], jobs[1]);
+	assert_int_equal(jobs[1]->n_dependants, 1);
+	etl_job_fini(jobs[0]);
+	etl_job_fini(jobs[1]);
+	rig_free(&rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -296,6 +356,8 @@ int main(void)
 		cmocka_unit_test(test_wrong_groups),
 		cmocka_unit_test(test_a_long_chain),
 		cmocka_unit_test(test_a_long_circle),
+		cmocka_unit_test(wrong_ones_are_left_out),
+		cmocka_unit_test(what_cannot_be_read_is_of_each_group),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -224,6 +224,96 @@ static void test_old_holes_are_still_found(void **state)
 	rig_free(rig);
 }
 
+/* What a check keeps counts too. The span is halved; an hour that is too much alone says which
+ * rule it is and what helps. */
+static void test_state_of_a_check_is_bounded(void **state)
+{
+	struct rig *rig = rig_new(yaml_with("load:", "check: [{unique: {fields: [n], on_fail: warn}}]\nload:"), 2);
+
+	(void)state;
+	put_many(rig, 0, 3000);
+	put_many(rig, 1, 10);
+	rig->driver.env.memory_max = 100 * 1024;
+	NEED_RUN(rig, ETL_RUN_FAILED);
+	assert_string_equal(rig->run->error.code, "span.state");
+	assert_non_null(strstr(rig->run->error.message, "check unique holds"));
+	assert_non_null(strstr(rig->run->error.message, "limits.memory"));
+	NEED_STATE(rig, 0, ETL_WINDOW_FAILED);
+	NEED_STATE(rig, 1, ETL_WINDOW_LOADED);
+	rig_free(rig);
+}
+
+static void test_state_of_a_transform_is_bounded(void **state)
+{
+	struct rig *rig = rig_new(
+		yaml_with("set: {station_id: '{station}'}", "aggregate: {every: 1s, mean: [v]}"), 2);
+
+	(void)state;
+	put_many(rig, 0, 3000);
+	put_many(rig, 1, 10);
+	rig->driver.env.memory_max = 100 * 1024;
+	NEED_RUN(rig, ETL_RUN_FAILED);
+	assert_string_equal(rig->run->error.code, "span.state");
+	assert_non_null(strstr(rig->run->error.message, "transform aggregate holds"));
+	NEED_STATE(rig, 0, ETL_WINDOW_FAILED);
+	NEED_STATE(rig, 1, ETL_WINDOW_LOADED);
+	rig_free(rig);
+}
+
+/* A record above a share waits for the oversize place and is loaded. */
+static void test_a_large_record_waits_for_its_turn(void **state)
+{
+	struct rig *rig = rig_new(NULL, 1);
+	struct etl_buf body;
+
+	(void)state;
+	etl_buf_init(&body, 4 * 1024 * 1024);
+	etl_buf_str(&body, "{\"data\":[{\"ts\":\"2024-01-01 00:10:00\",\"n\":1,\"v\":1,\"text\":\"");
+	for (int i = 0; i < 1024 * 1024; i++)
+		etl_buf_char(&body, 'x');
+	etl_buf_str(&body, "\"}]}");
+	service_say(rig, (struct scripted){.status = 200, .body = etl_buf_text(&body)});
+	rig->driver.env.memory_max = 512 * 1024;
+	rig->driver.piece_max = 16 * 1024;
+	NEED_RUN(rig, ETL_RUN_OK);
+	assert_int_equal(rig->target->n, 1);
+	assert_int_equal(rig->driver.memory_waits, 2); /* for a share, then for oversize */
+	assert_int_equal(rig->run->strands[0].memory, ETL_MEMORY_NONE); /* all of it given back */
+	etl_buf_fini(&body);
+	rig_free(rig);
+}
+
+static size_t most_held, held_at_restart;
+
+static void note_memory(void *ctx, struct etl_run *run, struct etl_strand *strand)
+{
+	size_t held = etl_strand_held(strand);
+
+	(void)ctx;
+	(void)run;
+	if (held > most_held)
+		most_held = held;
+	if (strand->last.kind == ETL_TRANSIENT && !held_at_restart)
+		held_at_restart = held + 1;
+}
+
+/* A retry reads anew: while it waits, nothing of the last try is held. */
+static void test_a_retry_holds_nothing(void **state)
+{
+	struct rig *rig = rig_new(NULL, 24);
+
+	(void)state;
+	for (int64_t h = 0; h < 24; h++)
+		put_many(rig, h, 200);
+	service_say(rig, (struct scripted){.status = 200, .cut = true, .kind = ETL_TRANSIENT});
+	rig->driver.before_work = note_memory;
+	NEED_RUN(rig, ETL_RUN_OK);
+	assert_int_equal(rig->driver.timers, 1);
+	assert_true(most_held > 256 * 1024);
+	assert_int_equal(held_at_restart, 1); /* noted, and none */
+	rig_free(rig);
+}
+
 /* A single window that does not fit goes in while it comes. */
 static void test_spill(void **state)
 {
@@ -428,6 +518,10 @@ int main(void)
 		cmocka_unit_test(test_bad_window_in_first_plan),
 		cmocka_unit_test(test_too_many_asked),
 		cmocka_unit_test(test_memory_halves),
+		cmocka_unit_test(test_state_of_a_check_is_bounded),
+		cmocka_unit_test(test_state_of_a_transform_is_bounded),
+		cmocka_unit_test(test_a_large_record_waits_for_its_turn),
+		cmocka_unit_test(test_a_retry_holds_nothing),
 		cmocka_unit_test(test_a_year_is_asked_for_once),
 		cmocka_unit_test(test_a_plan_reads_what_is_recent),
 		cmocka_unit_test(test_old_holes_are_still_found),

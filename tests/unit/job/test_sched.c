@@ -408,6 +408,28 @@ static void test_run_each_in_order(void **state)
 	rig_need_nothing();
 }
 
+/* The clock jumps under a run: 1000 slots are made up one by one, those before them are skipped as soon as
+ * the run has ended. Newer slots that come meanwhile take one another's place, and nothing else's: the
+ * first of the 1000 claims past the skip, whose record would be lost with a crash. */
+static void test_run_each_keeps_what_it_cannot_make_up(void **state)
+{
+	struct etl_sched_job *a = rig_add("a", 10);
+
+	(void)state;
+	rig_config(a)->misfire = ETL_MISFIRE_RUN_EACH;
+	etl_sched_store(rig.sched, true);
+	rig_turn(10);
+	rig_sleep(10055); /* 20 to 10060 are missed: 1005 slots */
+	etl_sched_replan(rig.sched);
+	rig_turn(20); /* 10070 and 10080 come in time */
+	rig_need_run(a, 10);
+	rig_need_nothing();
+	rig_end(a);
+	rig_need_skip(a, 20, 60, ETL_SKIP_TOO_MANY);
+	rig_need_run(a, 70);
+	rig_need_nothing();
+}
+
 /* What waited for a place when MongoDB went is decided with what comes until it is back. */
 static void test_store_lost_while_a_slot_waits(void **state)
 {
@@ -931,6 +953,7 @@ int main(void)
 		RIG_TEST(test_slots_wait_for_the_record),
 		RIG_TEST(test_one_record_after_the_other),
 		RIG_TEST(test_run_each_in_order),
+		RIG_TEST(test_run_each_keeps_what_it_cannot_make_up),
 		RIG_TEST(test_store_lost_while_a_slot_waits),
 		RIG_TEST(test_refused_by_a_cursor_far_ahead),
 		RIG_TEST(test_pause_takes_back_what_waits),
