@@ -155,12 +155,10 @@ static etl_dur hold_host(struct etld_transfer *t, etl_wall now)
 {
 	const char *header;
 	etl_dur told, asked = etl_hold_asked(&t->hold, t->status, now, &header, &told);
-	char reason[128];
+	char reason[ETL_HOLD_WORDS_BYTES];
 
 	if (asked.us > 0) {
-		snprintf(reason, sizeof reason, "an answer with status %d asked to wait %lld s (%s)%s",
-			t->status, (long long)(told.us / 1000000 + (told.us % 1000000 > 0)), header,
-			told.us > asked.us ? "; held for an hour" : "");
+		etl_hold_words(reason, t->status, told, header);
 		if (told.us > asked.us)
 			etld_log(ETLD_WARNING, NULL, NULL, 0,
 				"%s: %s at most; 'etlctl host release' ends it", t->url_shown, reason);
@@ -196,16 +194,6 @@ static void give_head(struct etld_transfer *t)
 	t->events.head(t->ctx, &response);
 }
 
-static void keep_header(char **slot, const char *value, size_t len)
-{
-	for (; len && isspace((unsigned char)*value); len--)
-		value++;
-	while (len && isspace((unsigned char)value[len - 1]))
-		len--;
-	free(*slot);
-	*slot = etl_memdup0(value, len);
-}
-
 /* Each answer begins with a status line: what an interim one (103) said is forgotten. */
 static void begin_head(struct etld_transfer *t)
 {
@@ -223,7 +211,7 @@ static bool take_header(
 	for (size_t i = 0; i < KEPT; i++)
 		if (name_len == strlen(kept_names[i]) &&
 			strncasecmp(name, kept_names[i], name_len) == 0)
-			keep_header(&t->kept[i], value, len);
+			etl_http_header_keep(&t->kept[i], value, len);
 	if (etl_paging_wants(name, name_len)) {
 		while (len && (value[len - 1] == '\r' || value[len - 1] == '\n'))
 			len--;

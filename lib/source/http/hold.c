@@ -5,6 +5,7 @@
  */
 #include "source/http/hold.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -306,4 +307,12 @@ etl_dur etl_hold_asked(const struct etl_hold *h, int status, etl_wall now, const
 	if (ms < 0)
 		return (etl_dur){-1};
 	return ETL_MS(ms < most ? ms : most);
+}
+
+void etl_hold_words(
+	char out[ETL_HOLD_WORDS_BYTES], int status, etl_dur told, const char *header)
+{
+	snprintf(out, ETL_HOLD_WORDS_BYTES, "an answer with status %d asked to wait %lld s (%s)%s",
+		status, (long long)(told.us / 1000000 + (told.us % 1000000 > 0)), header,
+		told.us > ETL_HOLD_MAX.us ? "; held for an hour" : "");
 }

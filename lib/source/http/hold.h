@@ -54,4 +54,9 @@ void etl_hold_header(
 etl_dur etl_hold_asked(const struct etl_hold *h, int status, etl_wall now, const char **header,
 	etl_dur *told);
 
+/* "an answer with status 429 asked to wait 90000 s (Retry-After); held for an hour". */
+#define ETL_HOLD_WORDS_BYTES 128
+void etl_hold_words(
+	char out[ETL_HOLD_WORDS_BYTES], int status, etl_dur told, const char *header);
+
 #endif

@@ -6,9 +6,11 @@
 
 #include <ctype.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/alloc.h"
 #include "base/str.h"
 
 /* Behind "http://" or "https://", or NULL. */
@@ -126,6 +128,18 @@ bool etl_http_length_agrees(
 		}
 	}
 	return true;
+}
+
+void etl_http_header_keep(char **slot, const char *value, size_t len)
+{
+	while (len && isspace((unsigned char)*value)) {
+		value++;
+		len--;
+	}
+	while (len && isspace((unsigned char)value[len - 1]))
+		len--;
+	free(*slot);
+	*slot = etl_memdup0(value, len);
 }
 
 bool etl_http_looks_secret(const char *name, size_t len)

@@ -35,6 +35,9 @@ bool etl_http_is_header_value(const char *value);
 bool etl_http_length_agrees(
 	const char *value, size_t len, bool *has, unsigned long long *length);
 
+/* Puts a copy of a header's value, without the blanks around it, into `*slot` (freed before). */
+void etl_http_header_keep(char **slot, const char *value, size_t len);
+
 /* A URL fit for a message: without user information and fragment, "***" for the value of each
  * parameter whose name is that of a secret (key, token, signature, ...), and at most
  * ETL_HTTP_SHOWN_BYTES - 1 bytes, "..." at its end if it was cut. Any text is taken. */
