@@ -72,6 +72,7 @@ def assert_exact(server):
     ("commitTransaction", "drop", 9),
     ("commitTransaction", "cut", 9),
     ("commitTransaction", "swallow", 1),
+    ("commitTransaction", "drop", 1),
     ("update", "drop", 27),
     ("update", "swallow", 27),
     ("find", "swallow", 9),
