@@ -9,42 +9,16 @@
 
 #include "base/alloc.h"
 #include "base/hash.h"
-#include "etld.h"
 #include "exec_run.h"
 #include "journal.h"
 #include "message_ids.h"
 #include "picture.h"
 #include "records.h"
 
-struct etl_run *etld_exec_run(struct etld_run *run)
-{
-	return run->run;
-}
-
-void etld_exec_progress(const struct etld_run *run, struct etld_progress *out)
-{
-	*out = (struct etld_progress){.step = "finish", .partition = "-", .retry_why = ""};
-	for (size_t i = run->next_strand; i-- > 0;) {
-		const struct strand *s = &run->strands[i];
-
-		if (!s->ended) {
-			out->step = etl_steps[s->step].name;
-			out->partition = s->strand->partition->name;
-		}
-		if (s->waiting && (!out->waiting || s->retry_at.us < out->retry_at.us)) {
-			out->retry_at = s->retry_at;
-			out->retry_why = s->strand->last.message; /* it is the loop's while it waits */
-		}
-		out->waiting += s->waiting;
-		out->records += s->records;
-		out->windows += s->windows;
-	}
-}
-
-const char *etld_exec_run_id(const struct etld_run *run)
-{
-	return run->run->run_id;
-}
+/* Unread bytes of a strand at which its socket is paused. */
+#define MAIL_HIGH_BYTES (512 * 1024)
+/* A stopping daemon waits this long for a retry; what waits longer ends, its windows due. */
+#define DRAIN_PATIENCE ETL_SECONDS(1)
 
 /* `lane`: of pool.h; 0 = none. */
 static void submit(struct etld_run *run, struct etld_task *task, uint64_t lane,
@@ -53,38 +27,6 @@ static void submit(struct etld_run *run, struct etld_task *task, uint64_t lane,
 	*task = (struct etld_task){.work = work, .done = done, .name = name, .lane = lane,
 		.of = run->run->job->name};
 	etld_pool_submit(run->etld->pool, task);
-}
-
-/* ---- watchers ------------------------------------------------------------------------------ */
-
-void etld_exec_watch(struct etld_run *run, etld_watch_fn fn, void *ctx)
-{
-	struct watcher *watcher = ETL_NEW(struct watcher);
-
-	*watcher = (struct watcher){run->watchers, fn, ctx};
-	run->watchers = watcher;
-}
-
-void etld_exec_unwatch(struct etld_run *run, void *ctx)
-{
-	for (struct watcher **p = &run->watchers; *p;) {
-		struct watcher *watcher = *p;
-
-		if (watcher->ctx == ctx) {
-			*p = watcher->next;
-			free(watcher);
-		} else {
-			p = &watcher->next;
-		}
-	}
-}
-
-static void tell_watchers(struct etld_run *run, bool ended)
-{
-	for (struct watcher *w = run->watchers, *next; w; w = next) {
-		next = w->next;
-		w->fn(w->ctx, run->run, ended);
-	}
 }
 
 /* ---- the end of a run ---------------------------------------------------------------------- */
@@ -131,7 +73,7 @@ static void report(struct etld_run *run)
 		etld_job_remember(etld, job, run->run, run->picture);
 	etld_metrics_ended(&etld->metrics, run->run);
 	etld_report_run(etld, run->run);
-	tell_watchers(run, true);
+	etld_exec_tell(run, true);
 	if (job)
 		etld_sched_run_ended(etld, job, run->run, lost);
 	if (run->finish_error.kind != ETL_OK)
@@ -260,7 +202,7 @@ static void strand_ended(struct strand *s)
 	s->run->active--;
 	if (atomic_load(&s->run->run->fenced)) /* nothing of this run may be written any more */
 		etld_exec_cancel(s->run, ETL_CANCEL_FENCED);
-	tell_watchers(s->run, false);
+	etld_exec_tell(s->run, false);
 	start_strands(s->run);
 	end_if_only_waiting(s->run);
 	maybe_finish(s->run);
@@ -372,7 +314,7 @@ static void strand_done(struct etld_task *task)
 	}
 	switch (s->need) {
 	case ETL_NEED_FETCH:
-		tell_watchers(s->run, false);
+		etld_exec_tell(s->run, false);
 		s->wants_input = true;
 		etld_fetch_clock_reset(&s->clock, s->strand->fetch_limit);
 		s->transfer = etld_http_start(s->run->etld->http, &s->strand->request,
@@ -386,7 +328,7 @@ static void strand_done(struct etld_task *task)
 			go_on_reading(s);
 		break;
 	case ETL_NEED_WORK:
-		tell_watchers(s->run, false);
+		etld_exec_tell(s->run, false);
 		give_to_worker(s);
 		break;
 	case ETL_NEED_TIMER:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A run and its strands as the loop carries them. Private to exec.c.
+ * A run and its strands as exec carries them. For exec.c and exec_watch.c. Loop thread, but for what
+ * the tasks hand to workers.
  */
 #ifndef ETLD_EXEC_RUN_H
 #define ETLD_EXEC_RUN_H
@@ -8,10 +9,7 @@
 #include "etld.h"
 #include "fetch_clock.h"
 
-/* Unread bytes of a strand at which its socket is paused. */
-#define MAIL_HIGH_BYTES (512 * 1024)
-/* A stopping daemon waits this long for a retry; what waits longer ends, its windows due. */
-#define DRAIN_PATIENCE ETL_SECONDS(1)
+struct etld_picture;
 
 struct strand {
 	struct etld_task task;
@@ -30,8 +28,8 @@ struct strand {
 	uint64_t records, windows; /* the strand itself is the worker's while it walks */
 };
 
-struct watcher {
-	struct watcher *next;
+struct etld_watcher {
+	struct etld_watcher *next;
 	etld_watch_fn fn;
 	void *ctx;
 };
@@ -49,8 +47,11 @@ struct etld_run {
 	struct etl_timer timeout, renew;
 	struct strand *strands;
 	size_t n_strands, next_strand, active;
-	struct watcher *watchers;
-	struct etld_picture *picture; /* what the store says of its job, read at the end */
+	struct etld_watcher *watchers;
+	struct etld_picture *picture; /* what is open when it has finished */
 };
+
+/* Who follows the run is told: a step has changed, or it has ended. */
+void etld_exec_tell(struct etld_run *run, bool ended);
 
 #endif

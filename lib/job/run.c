@@ -426,7 +426,7 @@ int etl_run_save_again(const struct etl_run *run, struct etl_error *err)
 	rc = state->ops->run_save(state, &record, err);
 	free(record.partitions);
 	if (rc == 0 && run->fence)
-		(void)state->ops->lease_release(state, run->job->name, run->fence, &ignored);
+		(void)state->ops->lease_end(state, run->job->name, run->fence, &run->last, &ignored);
 	return rc;
 }
 
