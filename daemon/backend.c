@@ -15,64 +15,25 @@
 #include "journal.h"
 #include "message_ids.h"
 #include "notify.h"
+#include "picture.h"
+#include "records.h"
 #include "time/backoff.h"
+
+/* A renewal that takes longer is given up and asked for again: a lease has time for three. */
+#define LEASE_ANSWER_MS 5000
 
 /* What one look at MongoDB brings home from a worker. */
 struct connect {
 	struct etld_task task;
 	struct etld *etld;
-	bool first; /* also read watermarks, pauses and hosts */
+	bool first; /* also read hosts, and where the slots stand */
 	int rc;
 	struct etl_error error;
 	struct etl_mongo_topology topology;
-	struct mark {
-		char *job, *partition;
-		etl_wall processed;
-	} *marks;
-	size_t n_marks, marks_cap;
-	struct pause {
-		char *job, *who, *why;
-		etl_wall at;
-	} *pauses;
-	size_t n_pauses, pauses_cap;
-	struct schedule {
-		char *job;
-		struct etl_schedule_info info;
-	} *schedules;
-	size_t n_schedules, schedules_cap;
+	struct etld_picture *picture;
 	struct etl_source_state *hosts;
 	size_t n_hosts, hosts_cap;
 };
-
-static int keep_mark(void *ctx, const char *job, const char *partition,
-	const struct etl_watermark *watermark)
-{
-	struct connect *c = ctx;
-
-	ETL_GROW(c->marks, c->n_marks, c->marks_cap);
-	c->marks[c->n_marks++] =
-		(struct mark){etl_strdup(job), etl_strdup(partition), watermark->processed};
-	return 0;
-}
-
-static int keep_pause(void *ctx, const struct etl_pause *pause)
-{
-	struct connect *c = ctx;
-
-	ETL_GROW(c->pauses, c->n_pauses, c->pauses_cap);
-	c->pauses[c->n_pauses++] = (struct pause){etl_strdup(pause->job),
-		etl_strdup(pause->who), etl_strdup(pause->why), pause->at};
-	return 0;
-}
-
-static int keep_schedule(void *ctx, const char *job, const struct etl_schedule_info *info)
-{
-	struct connect *c = ctx;
-
-	ETL_GROW(c->schedules, c->n_schedules, c->schedules_cap);
-	c->schedules[c->n_schedules++] = (struct schedule){etl_strdup(job), *info};
-	return 0;
-}
 
 static int keep_host(void *ctx, const struct etl_source_state *state)
 {
@@ -88,43 +49,16 @@ static void connect_work(struct etld_task *task)
 	struct connect *c = (struct connect *)task;
 	struct etl_state *state = c->etld->state;
 
+	etld_on_worker();
 	c->rc = etl_mongo_ping(c->etld->mongo, &c->topology, &c->error);
+	if (c->rc < 0)
+		etl_mongo_diagnose(c->etld->mongo, &c->error);
 	if (c->rc == 0)
 		c->rc = state->ops->prepare(state, &c->error);
-	if (c->rc == 0 && c->first)
-		c->rc = state->ops->watermark_list(state, keep_mark, c, &c->error);
-	if (c->rc == 0 && c->first)
-		c->rc = state->ops->pause_list(state, keep_pause, c, &c->error);
-	if (c->rc == 0 && c->first)
-		c->rc = state->ops->schedule_list(state, keep_schedule, c, &c->error);
+	if (c->rc == 0)
+		c->rc = etld_picture_read(c->picture, &c->error);
 	if (c->rc == 0 && c->first)
 		c->rc = state->ops->source_list(state, keep_host, c, &c->error);
-}
-
-static void take_marks(struct etld *etld, const struct connect *c)
-{
-	size_t near = 0; /* they come by job, partitions in the order in which they were made */
-
-	for (size_t i = 0; i < c->n_marks; i++) {
-		struct etld_job *job = etld_job_find(etld, c->marks[i].job);
-		struct etld_partition *partition =
-			job ? etld_job_partition(job, c->marks[i].partition, near) : NULL;
-
-		if (!partition)
-			continue;
-		partition->watermark = c->marks[i].processed;
-		near = (size_t)(partition - job->partitions) + 1;
-	}
-	for (size_t i = 0; i < c->n_pauses; i++) {
-		struct etld_job *job = etld_job_find(etld, c->pauses[i].job);
-
-		if (!job)
-			continue;
-		etl_sched_pause(etld->sched, &job->sched);
-		etld_job_note_pause(job, c->pauses[i].who, c->pauses[i].why, c->pauses[i].at);
-	}
-	for (size_t i = 0; i < c->n_hosts; i++)
-		etld_hosts_restore(etld->hosts, &c->hosts[i]);
 }
 
 /* The job may come back by a reload, and then goes on from there. */
@@ -135,42 +69,34 @@ static void keep_slots(struct etld_job *job, const struct etl_schedule_info *inf
 	*job->slots = *info;
 }
 
-/* Where the slots of each job stand. What is no job any more is retired, so that it does not
+/* Where the slots of a job stand. What is no job any more is retired, so that it does not
  * replay old slots if it comes back. */
-static void take_schedules(struct etld *etld, const struct connect *c)
+static void take_schedule(void *ctx, const char *name, const struct etl_schedule_info *info)
 {
-	for (size_t i = 0; i < c->n_schedules; i++) {
-		const struct schedule *s = &c->schedules[i];
-		struct etld_job *job = etld_job_find(etld, s->job);
+	struct etld *etld = ctx;
+	struct etld_job *job = etld_job_find(etld, name);
 
-		if (job) {
-			etl_sched_restore(etld->sched, &job->sched, &s->info);
-			if (job->job->left_out)
-				keep_slots(job, &s->info);
-			job->restored = true;
-			job->interrupted = *s->info.holder && etld_instance_dead(s->info.holder);
-		} else if (*s->info.schedule) {
-			etld_slots_retire(etld, s->job, s->info.slot);
-		}
+	if (job) {
+		etl_sched_restore(etld->sched, &job->sched, info);
+		if (job->job->left_out)
+			keep_slots(job, info);
+		job->restored = true;
+		job->interrupted = *info->holder && etld_instance_dead(info->holder);
+	} else if (*info->schedule) {
+		etld_slots_retire(etld, name, info->slot);
 	}
+}
+
+static void take_first(struct etld *etld, const struct connect *c)
+{
+	etld_picture_schedules(c->picture, take_schedule, etld);
+	for (size_t i = 0; i < c->n_hosts; i++)
+		etld_hosts_restore(etld->hosts, &c->hosts[i]);
 }
 
 static void connect_free(struct connect *c)
 {
-	for (size_t i = 0; i < c->n_marks; i++) {
-		free(c->marks[i].job);
-		free(c->marks[i].partition);
-	}
-	for (size_t i = 0; i < c->n_pauses; i++) {
-		free(c->pauses[i].job);
-		free(c->pauses[i].who);
-		free(c->pauses[i].why);
-	}
-	for (size_t i = 0; i < c->n_schedules; i++)
-		free(c->schedules[i].job);
-	free(c->marks);
-	free(c->pauses);
-	free(c->schedules);
+	etld_picture_free(c->picture);
 	free(c->hosts);
 	free(c);
 }
@@ -189,6 +115,7 @@ static void try_later(struct etld *etld)
 static void is_down(struct etld *etld, const struct etl_error *err)
 {
 	bool was_up = etld->mongodb_up || !etld->mongodb_tried;
+	bool other = strcmp(etld->mongodb_reason, err->message) != 0;
 
 	if (was_up)
 		etld->mongodb_away = etl_now(etld->clock);
@@ -196,9 +123,10 @@ static void is_down(struct etld *etld, const struct etl_error *err)
 	etl_sched_store(etld->sched, false);
 	etld->mongodb_tried = true;
 	memcpy(etld->mongodb_reason, err->message, sizeof etld->mongodb_reason);
-	if (was_up)
+	if (was_up || other) /* a run says that it is gone; the first look at the hosts says why */
 		etld_log(ETLD_WARNING, ETLD_MSG_MONGODB_DOWN, NULL, 0,
-			"MongoDB cannot be reached, runs wait for it: %s", err->message);
+			"MongoDB cannot be %s, runs wait for it: %s",
+			err->kind == ETL_TRANSIENT ? "reached" : "used", err->message);
 	try_later(etld);
 }
 
@@ -214,11 +142,14 @@ static void is_up(struct etld *etld, const struct connect *c)
 	etld_log(ETLD_NOTICE, ETLD_MSG_MONGODB_UP, NULL, 0, "MongoDB %s is there (%s), guarantee: %s",
 		c->topology.version, c->topology.kind,
 		c->topology.transactions ? "effectively-once" : "idempotent at-least-once");
-	take_schedules(etld, c);
-	take_marks(etld, c);
+	if (first)
+		take_first(etld, c);
+	etld_picture_take(c->picture);
 	etld->marks_known = true;
 	etld_hosts_connected(etld->hosts);
 	etld_sched_up(etld, first);
+	etld_picture_watch(etld);
+	etld_records_flush(etld);
 }
 
 static void connect_done(struct etld_task *task)
@@ -253,6 +184,7 @@ void etld_backend_connect(struct etld *etld)
 	c->etld = etld;
 	c->error = (struct etl_error)ETL_ERROR_INIT;
 	c->first = !etld->marks_known;
+	c->picture = etld_picture_new(etld, NULL);
 	etld->backend_busy = true;
 	etld_pool_submit(etld->pool, &c->task);
 }
@@ -271,6 +203,18 @@ void etld_backend_lost(struct etld *etld, const struct etl_error *err)
 	etld_tell_status(etld);
 }
 
+static void tell_overrides(const char *uri)
+{
+	char words[256];
+
+	etl_mongo_uri_overrides(uri, words, sizeof words);
+	if (*words)
+		etld_log(ETLD_WARNING, NULL, NULL, 0,
+			"mongodb.uri says %s, which is overridden: etld reads from the primary, what a "
+			"majority has, and writes with w=majority and journal",
+			words);
+}
+
 int etld_backend_open(struct etld *etld, struct etl_error *err)
 {
 	const struct etld_settings *settings = &etld->generation->settings;
@@ -282,11 +226,18 @@ int etld_backend_open(struct etld *etld, struct etl_error *err)
 		(unsigned)(2 * settings->limits.workers + settings->limits.max_active), err);
 	if (!etld->mongo)
 		return -1;
+	etld->lease_mongo = etl_mongo_new_within(
+		settings->mongodb.uri, "etld leases", 1, LEASE_ANSWER_MS, err);
+	if (!etld->lease_mongo)
+		return -1;
+	tell_overrides(settings->mongodb.uri);
 	etld->database = etl_strdup(settings->mongodb.database);
 	etld->metadata = etl_strdup(settings->metadata.database);
 	etld->state = etl_state_mongodb_new(etld->mongo, etld->metadata);
+	etld->lease_state = etl_state_mongodb_new(etld->lease_mongo, etld->metadata);
 	etld->run_env = (struct etl_run_env){
 		.state = etld->state,
+		.lease_state = etld->lease_state,
 		.mongo = etld->mongo,
 		.database = etld->database,
 		.clock = etld->clock,
@@ -302,7 +253,10 @@ void etld_backend_close(struct etld *etld)
 {
 	if (etld->state)
 		etld->state->ops->free(etld->state);
+	if (etld->lease_state)
+		etld->lease_state->ops->free(etld->lease_state);
 	etl_mongo_free(etld->mongo);
+	etl_mongo_free(etld->lease_mongo);
 	free(etld->database);
 	free(etld->metadata);
 	etl_mongo_global_cleanup();

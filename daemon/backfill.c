@@ -201,7 +201,7 @@ static void submit(struct etld_backfill *f, void (*work)(struct etld_task *task)
 	f->generation = etld_generation_ref(f->etld->generation);
 	f->job = etld_generation_job(f->generation, f->b.job);
 	f->on_worker = true;
-	f->task = (struct etld_task){.work = work, .done = done, .name = "backfill"};
+	f->task = (struct etld_task){.work = work, .done = done, .name = "backfill", .of = f->b.job};
 	etld_pool_submit(f->etld->pool, &f->task);
 }
 
@@ -400,6 +400,7 @@ static void look_work(struct etld_task *task)
 	struct etld_backfills *all = (struct etld_backfills *)task;
 	struct etl_state *state = all->etld->state;
 
+	etld_on_worker();
 	all->n = 0;
 	state->ops->backfill_list(state, NULL, true, 0, keep_running, all, &all->error);
 }

@@ -45,9 +45,10 @@ static int next_piece(struct etld_backfill *f)
 {
 	int found;
 
-	if (!f->job) {
+	if (!f->job || f->job->window.none) {
 		f->save.state = ETL_BACKFILL_FAILED;
-		etl_text_copy(f->save.reason, sizeof f->save.reason, "its job left the configuration");
+		etl_text_copy(f->save.reason, sizeof f->save.reason, f->job ?
+			"its job has no windows any more (window: none)" : "its job left the configuration");
 		return 0;
 	}
 	found = etl_backfill_next(f->etld->state, f->job, &f->save, &f->piece, &f->error);
@@ -110,6 +111,7 @@ void etld_backfill_step_work(struct etld_task *task)
 	char name[64];
 	int ours, goes_on;
 
+	etld_on_worker();
 	f->tells = had || f->cancelled;
 	if (f->cancelled && cancel_in_store(f) < 0)
 		return;
@@ -132,6 +134,7 @@ void etld_backfill_renew_work(struct etld_task *task)
 {
 	struct etld_backfill *f = (struct etld_backfill *)task;
 
+	etld_on_worker();
 	if (f->owned)
 		own(f);
 }

@@ -72,6 +72,7 @@ static void alerts_work(struct etld_task *task)
 	struct etld_alerts *a = (struct etld_alerts *)task;
 	struct etl_state *state = a->etld->state;
 
+	etld_on_worker();
 	for (size_t i = 0; i < a->n; i++) {
 		struct late *late = &a->late[i];
 		struct etl_watermark mark;
@@ -163,10 +164,11 @@ static void note_late(struct etld_alerts **alerts, struct etld *etld, struct etl
 
 	if (!a) {
 		a = *alerts = ETL_NEW(struct etld_alerts);
-		a->task = (struct etld_task){.work = alerts_work, .done = alerts_done, .name = "deadline"};
 		a->etld = etld;
 		a->job = job;
 		a->name = etl_strdup(job->name);
+		a->task = (struct etld_task){.work = alerts_work, .done = alerts_done, .name = "deadline",
+			.of = a->name};
 		a->error = (struct etl_error)ETL_ERROR_INIT;
 	}
 	ETL_GROW(a->late, a->n, a->cap);

@@ -20,9 +20,11 @@
 #include "journal.h"
 #include "message_ids.h"
 #include "notify.h"
+#include "picture.h"
+#include "records.h"
 
 /* A worker that is at one task for longer than this hangs: MongoDB calls end within a
- * minute, decoding is cut into batches. */
+ * minute, decoding is cut into batches. It is told much earlier, in half of the watchdog's time. */
 #define WORKER_STUCK ETL_MINUTES(5)
 
 static void on_wake(void *ctx)
@@ -30,6 +32,7 @@ static void on_wake(void *ctx)
 	struct etld *etld = ctx;
 
 	etld_pool_collect(etld->pool);
+	etld_pool_collect(etld->lease_pool);
 }
 
 static void wake_loop(void *ctx)
@@ -71,15 +74,43 @@ static void arm_watchdog(struct etld *etld)
 		etl_mono_add(etl_mono_now(etld->clock), (etl_dur){etld->watchdog.us / 2}));
 }
 
+static void tell_slow(const struct etld_pool_facts *facts, bool stuck)
+{
+	const char *of = *facts->of ? facts->of : "-";
+	long long seconds = (long long)facts->oldest.us / 1000000;
+	struct etld_field fields[] = {{"ETL_TASK", facts->name, 0}, {"ETL_JOB", of, 0},
+		{"ETL_SECONDS", NULL, seconds}};
+
+	etld_log(stuck ? ETLD_ERR : ETLD_WARNING, ETLD_MSG_WORKER_HANGS, fields, 3,
+		"a worker has been at the task '%s' of job %s for %lld s%s", facts->name, of, seconds,
+		stuck ? ": it hangs, and the watchdog is not fed any more" : "");
+}
+
+/* Each task that takes so long is told once, and again when it is given up. */
+static void look_at_oldest(struct etld *etld, const struct etld_pool_facts *facts, bool stuck)
+{
+	bool slow = facts->oldest.us >= etld->watchdog.us / 2;
+	bool told = facts->since.us == etld->slow_told.us;
+
+	if (slow && (!told || stuck != etld->stuck_told)) {
+		tell_slow(facts, stuck);
+		etld->slow_told = facts->since;
+		etld->stuck_told = stuck;
+	}
+}
+
 /* Fires on the loop, so the loop turns; the workers are asked for. */
 static void on_watchdog(struct etl_timer *timer, void *ctx)
 {
 	struct etld *etld = ctx;
 	struct etld_pool_facts facts;
+	bool stuck;
 
 	(void)timer;
 	etld_pool_facts(etld->pool, &facts);
-	if (facts.oldest.us < WORKER_STUCK.us)
+	stuck = facts.oldest.us >= WORKER_STUCK.us;
+	look_at_oldest(etld, &facts, stuck);
+	if (!stuck)
 		etld_notify_watchdog();
 	arm_watchdog(etld);
 }
@@ -165,6 +196,8 @@ static int open_parts(struct etld *etld, struct etl_error *err)
 	etld->backfills = etld_backfills_new(etld);
 	etld_zones_open(etld);
 	etld->pool = etld_pool_new((unsigned)settings->limits.workers, etld->clock, wake_loop, etld);
+	etld_shares_init(&etld->shares, (unsigned)settings->limits.workers, etld_exec_granted);
+	etld->lease_pool = etld_pool_new(1, etld->clock, wake_loop, etld);
 	etld_settings_http(settings, &http);
 	etld->http = etld_http_new(etld->loop, etld->clock, &http, err);
 	if (!etld->http)
@@ -234,8 +267,11 @@ void etld_free(struct etld *etld)
 		return;
 	etld_control_close(etld->control);
 	etld_pool_free(etld->pool);
+	etld_pool_free(etld->lease_pool);
 	etld_backfills_free(etld);
 	etld_slots_free(etld);
+	etld_picture_close(etld);
+	etld_records_free(etld);
 	etld_zones_close(etld);
 	etld_sched_free(etld);
 	etld_hosts_free(etld->hosts);

@@ -8,6 +8,7 @@
 
 #include <uthash.h>
 
+#include "access.h"
 #include "generation.h"
 #include "http.h"
 #include "job/run.h"
@@ -15,6 +16,7 @@
 #include "metrics.h"
 #include "mongo/mongo.h"
 #include "pool.h"
+#include "shares.h"
 #include "state/state.h"
 
 struct etld_run;
@@ -22,11 +24,14 @@ struct etld_control;
 struct etld_hosts;
 struct etld_backfills;
 struct etld_zones;
+struct etld_walk;
 
 /* What the daemon knows of a partition without asking MongoDB. */
 struct etld_partition {
 	const char *name; /* lent by the generation */
 	etl_wall watermark; /* ms == 0 = not known */
+	uint64_t open, failed, held, dirty; /* of the ledger: open counts all but dirty ones */
+	etl_wall oldest; /* if any is open: where the first of them starts */
 	etl_wall told; /* start of the newest window whose missed deadline was told */
 };
 
@@ -54,24 +59,30 @@ struct etld_job {
 	bool note_due;	  /* its decided slot is to be stored, */
 	etl_wall noted;	  /* as it was when the scheduler said so */
 
-	/* runs */
-	char last_run_id[ETL_UUID_BYTES];
-	enum etl_run_state last_state;
-	etl_wall last_started, last_ended, last_ok;
-	char *last_reason; /* NULL = none */
-	bool last_needs_operator;
-	uint64_t windows_failed, windows_held, windows_blocked, windows_dirty;
-	uint64_t records_rejected, warnings; /* of the last run that read something */
-	char *first_reject;		     /* NULL = none */
+	int pausing;	   /* changes of its pause that are on their way to the store */
+	bool resumed;	   /* elsewhere, as the last reading said */
+	bool pause_unsaved; /* the last of them did not get there: what is here stands */
+
+	/* what the store holds, as it was last seen: picture.h */
+	struct etld_open {
+		uint64_t open, failed, held, dirty;
+	} windows;			/* over all partitions */
+	char *failed_why, *held_why;	/* of the oldest such window; NULL = none */
+	uint64_t seen; /* it has changed here, or was looked at: readings that began before are void */
+	struct etl_last_run last;	/* run_id "" = none */
+	uint64_t windows_blocked;	/* of the last run */
 };
 
 struct etld {
 	const struct etl_clock *clock;
 	struct etld_loop *loop;
 	struct etld_pool *pool;
+	struct etld_shares shares; /* of limits.memory */
+	struct etld_pool *lease_pool; /* one thread: renewals wait for nothing else */
 	struct etld_http *http;
 	struct etld_hosts *hosts; /* hosts.h */
 	struct etld_control *control;
+	struct etld_access access; /* by the configuration in force */
 	struct etld_zones *zones;
 	struct etld_generation *generation;
 	char *config_path;
@@ -83,12 +94,17 @@ struct etld {
 
 	/* backend */
 	char *database, *metadata; /* names, as they were at the start */
-	struct etl_mongo *mongo;
-	struct etl_state *state;
+	struct etl_mongo *mongo, *lease_mongo;
+	struct etl_state *state, *lease_state; /* the same; renewals have a connection of their own */
 	struct etl_run_env run_env;
 	struct etl_mongo_topology topology;
 	bool mongodb_up, mongodb_tried, backend_busy, ready_told;
 	bool marks_known; /* watermarks and pauses were read once */
+	struct etld_picture *looking; /* the reading that is on its way; NULL = none */
+	struct etl_timer look_timer;  /* the next one */
+	etl_dur look_every;
+	uint64_t changes; /* counts what the readings are held against */
+	bool look_again; /* something has changed under the one on its way */
 	char mongodb_reason[ETL_ERROR_MESSAGE_MAX];
 	etl_wall mongodb_away, mongodb_next; /* while it is away: since when; the next look */
 	unsigned mongodb_attempts;
@@ -99,6 +115,9 @@ struct etld {
 	struct etld_run *runs; /* list of those that are alive */
 	struct etl_sched *sched;
 	struct etld_backfills *backfills;
+	struct etld_walk *walks; /* all; some of them wait for their turn (walk.c) */
+	struct etld_record *records; /* of runs that ended while MongoDB was unreachable */
+	size_t n_records;
 	struct etld_slot_task *slot_tasks; /* skipped slots that are not on record yet, */
 	struct etld_slot_task *slot_tasks_busy; /* and those that are being written */
 	struct etld_notes *notes; /* decided slots that a task stores, */
@@ -110,11 +129,19 @@ struct etld {
 	bool draining, reloading;
 	struct etl_timer drain_timer, watchdog_timer;
 	etl_dur watchdog;
+	etl_mono slow_told; /* when the task began that was told last as taking long, */
+	bool stuck_told;    /* and whether as one that hangs */
 	int exit_status;
 };
 
 /* What is known of a pause; who == NULL: there is none. */
 void etld_job_note_pause(struct etld_job *job, const char *who, const char *why, etl_wall at);
+
+/* What is known of it here is newer than any reading that is on its way. */
+static inline void etld_job_changed(struct etld *etld, struct etld_job *job)
+{
+	job->seen = ++etld->changes;
+}
 
 struct etld_job *etld_job_find(struct etld *etld, const char *name);
 /* Its partition of this name, NULL if it has none. Looks from the `near`-th on, around: lists
@@ -187,6 +214,7 @@ struct etld_run *etld_exec_start(struct etld *etld, struct etld_job *job,
 	struct etl_trigger *trigger);
 void etld_exec_cancel(struct etld_run *run, enum etl_cancel why);
 void etld_exec_orphan(struct etld_run *run); /* its job left the configuration */
+void etld_exec_granted(void *strand); /* for etld_shares_init */
 void etld_exec_drain(struct etld *etld); /* ends the runs that only wait for a retry */
 void etld_exec_cancel_all(struct etld *etld, enum etl_cancel why);
 struct etl_run *etld_exec_run(struct etld_run *run);
@@ -206,8 +234,12 @@ typedef void (*etld_watch_fn)(void *ctx, const struct etl_run *run, bool ended);
 void etld_exec_watch(struct etld_run *run, etld_watch_fn fn, void *ctx);
 void etld_exec_unwatch(struct etld_run *run, void *ctx);
 
-/* outcome.c: what a run that ended leaves in its job */
-void etld_job_remember(struct etld_job *job, const struct etl_run *run);
+/* outcome.c: what a run that ended leaves in its job; `picture`: what the ledger had open then */
+struct etld_picture;
+void etld_job_remember(struct etld *etld, struct etld_job *job, const struct etl_run *run,
+	struct etld_picture *picture);
+/* Is its ledger looked through for holes? The first run since the start does, and one a day. */
+bool etld_job_audit_is_due(const struct etld *etld, struct etld_job *job);
 
 /* report.c: one summary line a run, and what went wrong in it */
 void etld_report_run(struct etld *etld, const struct etl_run *run);

@@ -4,120 +4,29 @@
  * workers (its steps) and the loop (its transfer, its waits), finish on a worker, report on
  * the loop. A strand is on at most one thread; its mail waits here while a worker has it.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
-#include "etld.h"
-#include "fetch_clock.h"
+#include "base/hash.h"
+#include "exec_run.h"
 #include "journal.h"
 #include "message_ids.h"
+#include "picture.h"
+#include "records.h"
 
-/* Unread bytes of a strand at which its socket is paused, and at which it goes on. */
+/* Unread bytes of a strand at which its socket is paused. */
 #define MAIL_HIGH_BYTES (512 * 1024)
-#define MAIL_LOW_BYTES (128 * 1024)
 /* A stopping daemon waits this long for a retry; what waits longer ends, its windows due. */
 #define DRAIN_PATIENCE ETL_SECONDS(1)
 
-struct strand {
-	struct etld_task task;
-	struct etld_run *run;
-	struct etl_strand *strand;
-	struct etld_transfer *transfer;
-	struct etld_fetch_clock clock; /* of the transfer */
-	struct etl_timer timer;
-	struct etl_mail *mail, **mail_last; /* came while a worker had the strand */
-	size_t mail_bytes;
-	bool on_worker, wants_input, waiting, ended;
-	etl_mono retry_at; /* waiting: until then */
-	enum etl_need need;
-	enum etl_step_id step;	   /* these three as the worker left them last: */
-	uint64_t records, windows; /* the strand itself is the worker's while it walks */
-};
-
-struct watcher {
-	struct watcher *next;
-	etld_watch_fn fn;
-	void *ctx;
-};
-
-struct etld_run {
-	struct etld_run *next, *prev;
-	struct etld *etld;
-	struct etld_job *job; /* NULL once its job left the configuration */
-	struct etld_generation *generation;
-	struct etl_run *run;
-	struct etld_task task;	/* begin and finish */
-	struct etld_task renew_task;
-	bool renewing, begun, finishing;
-	struct etl_error finish_error, renew_error;
-	struct etl_timer timeout, renew;
-	struct strand *strands;
-	size_t n_strands, next_strand, active;
-	struct watcher *watchers;
-};
-
-struct etl_run *etld_exec_run(struct etld_run *run)
+/* `lane`: of pool.h; 0 = none. */
+static void submit(struct etld_run *run, struct etld_task *task, uint64_t lane,
+	void (*work)(struct etld_task *), void (*done)(struct etld_task *), const char *name)
 {
-	return run->run;
-}
-
-void etld_exec_progress(const struct etld_run *run, struct etld_progress *out)
-{
-	*out = (struct etld_progress){.step = "finish", .partition = "-", .retry_why = ""};
-	for (size_t i = run->next_strand; i-- > 0;) {
-		const struct strand *s = &run->strands[i];
-
-		if (!s->ended) {
-			out->step = etl_steps[s->step].name;
-			out->partition = s->strand->partition->name;
-		}
-		if (s->waiting && (!out->waiting || s->retry_at.us < out->retry_at.us)) {
-			out->retry_at = s->retry_at;
-			out->retry_why = s->strand->last.message; /* it is the loop's while it waits */
-		}
-		out->waiting += s->waiting;
-		out->records += s->records;
-		out->windows += s->windows;
-	}
-}
-
-const char *etld_exec_run_id(const struct etld_run *run)
-{
-	return run->run->run_id;
-}
-
-/* ---- watchers ------------------------------------------------------------------------------ */
-
-void etld_exec_watch(struct etld_run *run, etld_watch_fn fn, void *ctx)
-{
-	struct watcher *watcher = ETL_NEW(struct watcher);
-
-	*watcher = (struct watcher){run->watchers, fn, ctx};
-	run->watchers = watcher;
-}
-
-void etld_exec_unwatch(struct etld_run *run, void *ctx)
-{
-	for (struct watcher **p = &run->watchers; *p;) {
-		struct watcher *watcher = *p;
-
-		if (watcher->ctx == ctx) {
-			*p = watcher->next;
-			free(watcher);
-		} else {
-			p = &watcher->next;
-		}
-	}
-}
-
-static void tell_watchers(struct etld_run *run, bool ended)
-{
-	for (struct watcher *w = run->watchers, *next; w; w = next) {
-		next = w->next;
-		w->fn(w->ctx, run->run, ended);
-	}
+	*task = (struct etld_task){.work = work, .done = done, .name = name, .lane = lane,
+		.of = run->run->job->name};
+	etld_pool_submit(run->etld->pool, task);
 }
 
 /* ---- the end of a run ---------------------------------------------------------------------- */
@@ -137,46 +46,38 @@ static void run_free(struct etld_run *run)
 	while (run->watchers)
 		etld_exec_unwatch(run, run->watchers->ctx);
 	etl_run_free(run->run);
+	etld_picture_free(run->picture);
 	etld_generation_unref(run->generation);
 	free(run->strands);
 	free(run);
 }
 
-/* The run or its record was refused because MongoDB is unreachable: the daemon looks out
- * for it. */
+/* The run or its record was refused: MongoDB is unreachable, and looked out for. */
 static bool notice_lost_mongodb(struct etld_run *run)
 {
-	const struct etl_error *errors[] = {&run->run->error, &run->finish_error};
+	bool lost = etl_store_is_away(&run->run->error);
 
-	for (size_t e = 0; e < 2; e++)
-		if (etl_store_is_away(errors[e])) {
-			etld_backend_lost(run->etld, errors[e]);
-			return true;
-		}
-	return false;
+	if (!lost && !etl_store_is_away(&run->finish_error))
+		return false;
+	etld_backend_lost(run->etld, lost ? &run->run->error : &run->finish_error);
+	return true;
 }
 
 static void report(struct etld_run *run)
 {
 	struct etld *etld = run->etld;
 	struct etld_job *job = run->job;
-	bool lost;
+	bool lost = notice_lost_mongodb(run);
 
-	if (run->finish_error.kind != ETL_OK) {
-		struct etld_field fields[] = {{"ETL_JOB", run->run->job->name, 0},
-			{"ETL_RUN_ID", run->run->run_id, 0}};
-
-		etld_log(ETLD_WARNING, NULL, fields, 2, "the record of run %s could not be saved: %s",
-			run->run->run_id, run->finish_error.message);
-	}
 	if (job)
-		etld_job_remember(job, run->run);
-	lost = notice_lost_mongodb(run);
+		etld_job_remember(etld, job, run->run, run->picture);
 	etld_metrics_ended(&etld->metrics, run->run);
 	etld_report_run(etld, run->run);
-	tell_watchers(run, true);
+	etld_exec_tell(run, true);
 	if (job)
 		etld_sched_run_ended(etld, job, run->run, lost);
+	if (run->finish_error.kind != ETL_OK)
+		run->run = etld_records_failed(etld, run->run, run->generation, &run->finish_error);
 	run_free(run);
 	etld_tell_status(etld);
 	etld_maybe_stopped(etld);
@@ -186,7 +87,9 @@ static void finish_work(struct etld_task *task)
 {
 	struct etld_run *run = (struct etld_run *)((char *)task - offsetof(struct etld_run, task));
 
+	etld_on_worker();
 	etl_run_finish(run->run, &run->finish_error);
+	etld_picture_read_after(run->picture, run->run);
 }
 
 static void finish_done(struct etld_task *task)
@@ -201,9 +104,9 @@ static void maybe_finish(struct etld_run *run)
 	if (run->next_strand < run->n_strands && atomic_load(&run->run->cancel) == ETL_CANCEL_NO)
 		return;
 	run->finishing = true;
+	run->picture = run->job ? etld_picture_new(run->etld, run->job) : NULL;
 	etl_timer_cancel(etld_loop_wheel(run->etld->loop), &run->renew);
-	run->task = (struct etld_task){.work = finish_work, .done = finish_done, .name = "finish"};
-	etld_pool_submit(run->etld->pool, &run->task);
+	submit(run, &run->task, 0, finish_work, finish_done, "finish");
 }
 
 /* ---- strands ------------------------------------------------------------------------------- */
@@ -248,14 +151,7 @@ static void on_begun(void *ctx)
 
 static void on_head(void *ctx, const struct etl_response *response)
 {
-	struct etl_mail *mail = ETL_NEW(struct etl_mail);
-
-	mail->kind = ETL_MAIL_HEAD;
-	mail->response = *response;
-	mail->response.content_type = etl_strdup(response->content_type);
-	mail->response.etag = etl_strdup(response->etag);
-	mail->response.location = etl_strdup(response->location);
-	post(ctx, mail);
+	post(ctx, etl_mail_of_head(response));
 }
 
 static void on_chunk(void *ctx, const char *bytes, size_t len)
@@ -305,8 +201,8 @@ static void strand_ended(struct strand *s)
 	s->ended = true;
 	s->run->active--;
 	if (atomic_load(&s->run->run->fenced)) /* nothing of this run may be written any more */
-		etld_exec_cancel(s->run, ETL_CANCEL_OPERATOR);
-	tell_watchers(s->run, false);
+		etld_exec_cancel(s->run, ETL_CANCEL_FENCED);
+	etld_exec_tell(s->run, false);
 	start_strands(s->run);
 	end_if_only_waiting(s->run);
 	maybe_finish(s->run);
@@ -365,10 +261,36 @@ static void go_on_reading(struct strand *s)
 	etld_http_pause(s->transfer, false);
 }
 
+/* It reads no further before it has the memory for it; what comes meanwhile waits in the kernel. */
+static void wait_for_memory(struct strand *s)
+{
+	etld_fetch_clock_stop(&s->clock);
+	if (s->transfer)
+		etld_http_pause(s->transfer, true);
+	if (etld_shares_ask(&s->run->etld->shares, &s->share, s->strand->memory))
+		etld_exec_granted(s);
+}
+
+void etld_exec_granted(void *ctx)
+{
+	struct strand *s = ctx;
+
+	s->strand->granted = s->share.has;
+	give_to_worker(s);
+}
+
+/* What the worker left behind in memory says what others may have. */
+static void return_memory(struct strand *s)
+{
+	etld_shares_return(&s->run->etld->shares, &s->share, s->strand->memory);
+	s->strand->granted = s->share.has;
+}
+
 static void strand_work(struct etld_task *task)
 {
 	struct strand *s = (struct strand *)((char *)task - offsetof(struct strand, task));
 
+	etld_on_worker();
 	s->need = etl_strand_work(s->strand);
 }
 
@@ -384,13 +306,15 @@ static void strand_done(struct etld_task *task)
 	s->windows = s->strand->windows_loaded + s->strand->windows_empty;
 	if (!s->strand->reading)
 		drop_transfer(s);
+	if (s->need != ETL_NEED_MEMORY)
+		return_memory(s);
 	if (s->need != ETL_NEED_NOTHING && atomic_load(&s->run->run->cancel) != ETL_CANCEL_NO) {
 		give_to_worker(s); /* cancelled while the worker had it: nothing is waited for */
 		return;
 	}
 	switch (s->need) {
 	case ETL_NEED_FETCH:
-		tell_watchers(s->run, false);
+		etld_exec_tell(s->run, false);
 		s->wants_input = true;
 		etld_fetch_clock_reset(&s->clock, s->strand->fetch_limit);
 		s->transfer = etld_http_start(s->run->etld->http, &s->strand->request,
@@ -404,11 +328,14 @@ static void strand_done(struct etld_task *task)
 			go_on_reading(s);
 		break;
 	case ETL_NEED_WORK:
-		tell_watchers(s->run, false);
+		etld_exec_tell(s->run, false);
 		give_to_worker(s);
 		break;
 	case ETL_NEED_TIMER:
 		wait_for_timer(s);
+		break;
+	case ETL_NEED_MEMORY:
+		wait_for_memory(s);
 		break;
 	case ETL_NEED_NOTHING:
 		strand_ended(s);
@@ -430,8 +357,15 @@ static void give_to_worker(struct strand *s)
 	s->wants_input = false;
 	s->waiting = false;
 	s->on_worker = true;
-	s->task = (struct etld_task){.work = strand_work, .done = strand_done, .name = "strand"};
-	etld_pool_submit(s->run->etld->pool, &s->task);
+	submit(s->run, &s->task, s->share.lane, strand_work, strand_done, "strand");
+}
+
+/* Whose strands never take all workers and all memory: those that ask one host, or one job. */
+static uint64_t lane_of(const struct etl_job *job)
+{
+	const char *text = *job->host ? job->host : job->name;
+
+	return etl_hash64(text, strlen(text), 1) | 1;
 }
 
 static void start_strands(struct etld_run *run)
@@ -444,6 +378,7 @@ static void start_strands(struct etld_run *run)
 		s->run = run;
 		s->strand = &run->run->strands[run->next_strand++];
 		s->mail_last = &s->mail;
+		s->share = (struct etld_share){.lane = lane_of(run->run->job), .ctx = s};
 		etld_fetch_clock_init(&s->clock, etld_loop_wheel(run->etld->loop), run->etld->clock,
 			on_late, s);
 		s->timer = (struct etl_timer){.fire = on_strand_timer, .ctx = s, .name = "strand"};
@@ -458,13 +393,14 @@ static void begin_work(struct etld_task *task)
 {
 	struct etld_run *run = (struct etld_run *)((char *)task - offsetof(struct etld_run, task));
 
+	etld_on_worker();
 	etl_run_begin(run->run);
 }
 
-static void arm_renew(struct etld_run *run)
+static void arm_renew(struct etld_run *run, etl_dur wait)
 {
 	etl_timer_arm(etld_loop_wheel(run->etld->loop), &run->renew,
-		etl_mono_add(etl_mono_now(run->etld->clock), (etl_dur){ETL_LEASE_TTL.us / 3}));
+		etl_mono_add(etl_mono_now(run->etld->clock), wait));
 }
 
 static void begin_done(struct etld_task *task)
@@ -477,7 +413,7 @@ static void begin_done(struct etld_task *task)
 	run->n_strands = run->run->n_strands;
 	run->strands = etl_calloc(run->n_strands, sizeof *run->strands);
 	if (run->run->leased)
-		arm_renew(run);
+		arm_renew(run, ETL_LEASE_RENEWED);
 	start_strands(run);
 	maybe_finish(run);
 }
@@ -487,6 +423,7 @@ static void renew_work(struct etld_task *task)
 	struct etld_run *run =
 		(struct etld_run *)((char *)task - offsetof(struct etld_run, renew_task));
 
+	etld_on_worker();
 	etl_error_clear(&run->renew_error);
 	etl_run_renew(run->run, &run->renew_error);
 }
@@ -504,9 +441,10 @@ static void renew_done(struct etld_task *task)
 		etld_log(ETLD_WARNING, ETLD_MSG_LEASE_LOST, fields, 2,
 			"%s: the lease was lost, run %s stops", run->run->job->name, run->run->run_id);
 		atomic_store(&run->run->fenced, true);
-		etld_exec_cancel(run, ETL_CANCEL_OPERATOR);
+		etld_exec_cancel(run, ETL_CANCEL_FENCED);
 	} else if (!run->finishing) {
-		arm_renew(run);
+		arm_renew(run,
+			run->renew_error.kind == ETL_OK ? ETL_LEASE_RENEWED : ETL_LEASE_AGAIN);
 	}
 	maybe_finish(run);
 }
@@ -519,8 +457,9 @@ static void on_renew(struct etl_timer *timer, void *ctx)
 	if (run->finishing)
 		return;
 	run->renewing = true;
-	run->renew_task = (struct etld_task){.work = renew_work, .done = renew_done, .name = "renew"};
-	etld_pool_submit(run->etld->pool, &run->renew_task);
+	run->renew_task = (struct etld_task){.work = renew_work, .done = renew_done, .name = "renew",
+		.of = run->run->job->name};
+	etld_pool_submit(run->etld->lease_pool, &run->renew_task);
 }
 
 static void on_timeout(struct etl_timer *timer, void *ctx)
@@ -529,28 +468,19 @@ static void on_timeout(struct etl_timer *timer, void *ctx)
 	etld_exec_cancel(ctx, ETL_CANCEL_TIMEOUT);
 }
 
-/* The first run since the start, and one a day. */
-static bool audit_is_due(const struct etld *etld, struct etld_job *job)
-{
-	etl_mono now = etl_mono_now(etld->clock);
-
-	if (job->audited.us && etl_mono_diff(now, job->audited).us < ETL_DAYS(1).us)
-		return false;
-	job->audited = now;
-	return true;
-}
-
 struct etld_run *etld_exec_start(struct etld *etld, struct etld_job *job,
 	struct etl_trigger *trigger)
 {
 	struct etld_run *run = ETL_NEW(struct etld_run);
 
+	etld_on_loop(etld->loop);
 	run->etld = etld;
 	run->job = job;
 	run->generation = etld_generation_ref(etld->generation);
 	run->run = etl_run_new(job->job, &etld->run_env, etld->generation->number, trigger);
 	run->run->prepare = job->prepared != etld->generation->number;
-	run->run->audit = audit_is_due(etld, job);
+	run->run->audit = etld_job_audit_is_due(etld, job);
+	run->run->before = job->last;
 	run->finish_error = (struct etl_error)ETL_ERROR_INIT;
 	run->renew_error = (struct etl_error)ETL_ERROR_INIT;
 	run->timeout = (struct etl_timer){.fire = on_timeout, .ctx = run, .name = "run timeout"};
@@ -561,8 +491,7 @@ struct etld_run *etld_exec_start(struct etld *etld, struct etld_job *job,
 	etld->runs = run;
 	etl_timer_arm(etld_loop_wheel(etld->loop), &run->timeout,
 		etl_mono_add(etl_mono_now(etld->clock), job->job->timeout));
-	run->task = (struct etld_task){.work = begin_work, .done = begin_done, .name = "begin"};
-	etld_pool_submit(etld->pool, &run->task);
+	submit(run, &run->task, 0, begin_work, begin_done, "begin");
 	etld_tell_status(etld);
 	return run;
 }
@@ -572,6 +501,7 @@ void etld_exec_cancel(struct etld_run *run, enum etl_cancel why)
 {
 	int no = ETL_CANCEL_NO;
 
+	etld_on_loop(run->etld->loop);
 	if (!atomic_compare_exchange_strong(&run->run->cancel, &no, why))
 		return;
 	for (size_t i = 0; i < run->n_strands && i < run->next_strand; i++) {
@@ -580,6 +510,7 @@ void etld_exec_cancel(struct etld_run *run, enum etl_cancel why)
 		if (s->ended || s->on_worker)
 			continue;
 		etl_timer_cancel(etld_loop_wheel(run->etld->loop), &s->timer);
+		etld_shares_return(&run->etld->shares, &s->share, s->share.has); /* waits no more */
 		give_to_worker(s);
 	}
 	maybe_finish(run);

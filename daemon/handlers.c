@@ -31,6 +31,7 @@ static const etld_handler handlers[ETL_COMMAND_MAX] = {
 	[ETL_COMMAND_BACKFILL] = etld_handle_backfill,
 	[ETL_COMMAND_BACKFILLS] = etld_handle_backfills,
 	[ETL_COMMAND_CANCEL] = etld_handle_cancel,
+	[ETL_COMMAND_HOST_RELEASE] = etld_handle_host_release,
 	[ETL_COMMAND_PAUSE] = etld_handle_pause,
 	[ETL_COMMAND_RESUME] = etld_handle_resume,
 	[ETL_COMMAND_RELOAD] = etld_handle_reload,

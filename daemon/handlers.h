@@ -29,6 +29,7 @@ void etld_handle_backfills(struct etld_request *request);
 void etld_handle_cancel(struct etld_request *request);
 /* handlers_change.c */
 void etld_handle_pause(struct etld_request *request);
+void etld_handle_host_release(struct etld_request *request); /* handlers_host.c */
 void etld_handle_resume(struct etld_request *request);
 void etld_handle_reload(struct etld_request *request);
 /* handlers_store.c: these ask MongoDB */
@@ -112,10 +113,5 @@ void etld_handle_why(struct etld_request *request);
 
 /* handlers_explain.c */
 void etld_handle_metrics(struct etld_request *request);
-
-/* health.c: a job's health is one of these words */
-extern const char *const etld_healths[ETLD_HEALTHS];
-const char *etld_job_health(const struct etld *etld, const struct etld_job *job, char *reason,
-	size_t size);
 
 #endif

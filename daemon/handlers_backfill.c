@@ -135,6 +135,7 @@ static void survey_work(struct etld_task *task)
 	struct etl_state *state = q->query.etld->state;
 	bson_t details = BSON_INITIALIZER;
 
+	etld_on_worker();
 	if (etl_backfill_survey(state, q->job, &q->b, q->b.created, &q->survey, &q->query.error) < 0)
 		goto out;
 	q->b.windows = q->survey.wanted;
@@ -297,6 +298,7 @@ static void list_work(struct etld_task *task)
 	struct backfill_query *q = (struct backfill_query *)task;
 	struct etl_state *state = q->query.etld->state;
 
+	etld_on_worker();
 	q->list = etl_json_add_array(q->query.reply, "backfills");
 	state->ops->backfill_list(state, q->job ? q->job->name : NULL, !q->all, (int)q->limit,
 		keep_backfill, q, &q->query.error);

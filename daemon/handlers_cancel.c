@@ -57,6 +57,7 @@ static void write_audit(struct cancel_query *q, const char *what)
 
 static void run_work(struct etld_task *task)
 {
+	etld_on_worker();
 	write_audit((struct cancel_query *)task, "run");
 }
 
@@ -124,6 +125,7 @@ static void backfill_work(struct etld_task *task)
 	char reason[ETL_REASON_MAX];
 	int ended;
 
+	etld_on_worker();
 	if (state->ops->backfill_list(state, NULL, true, 0, match, q, &q->query.error) < 0)
 		return;
 	if (q->found != 1) {

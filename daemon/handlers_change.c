@@ -18,6 +18,7 @@ struct pause_query {
 	size_t n, cap;
 	char *who, *why;
 	bool pause, changed;
+	size_t saved;
 };
 
 static int save_pause(struct pause_query *q, const char *job)
@@ -40,9 +41,27 @@ static void pause_work(struct etld_task *task)
 {
 	struct pause_query *q = (struct pause_query *)task;
 
-	for (size_t i = 0; i < q->n; i++)
-		if (save_pause(q, q->jobs[i]) < 0)
+	etld_on_worker();
+	for (q->saved = 0; q->saved < q->n; q->saved++)
+		if (save_pause(q, q->jobs[q->saved]) < 0)
 			return;
+}
+
+/* On the loop: from here on the store has the word (picture.h), but for those that it never heard of. */
+static bool pause_stored(struct etld_query *query)
+{
+	struct pause_query *q = (struct pause_query *)query;
+
+	for (size_t i = 0; i < q->n; i++) {
+		struct etld_job *job = etld_job_find(query->etld, q->jobs[i]);
+
+		if (!job || !job->pausing)
+			continue; /* it went, or went and came back */
+		job->pausing--;
+		job->pause_unsaved = i >= q->saved;
+		etld_job_changed(query->etld, job);
+	}
+	return false;
 }
 
 static void pause_free(struct etld_query *query)
@@ -89,6 +108,7 @@ static void set_paused(struct pause_query *q, struct etld_job *job, etl_wall fro
 		etl_sched_resume(etld->sched, &job->sched, from);
 	etld_job_note_pause(job, q->pause ? q->who : NULL, q->pause ? q->why : NULL, etl_now(etld->clock));
 	etld_deadline_look(etld, job);
+	job->pausing++;
 	ETL_GROW(q->jobs, q->n, q->cap);
 	q->jobs[q->n++] = etl_strdup(job->name);
 }
@@ -126,6 +146,7 @@ static void change_pause(struct etld_request *request, bool pause)
 	q = ETL_NEW(struct pause_query);
 	q->query.etld = request->etld;
 	q->query.free = pause_free;
+	q->query.again = pause_stored;
 	q->query.reply = etld_reply_object(request->etld, "etl.pause/1");
 	q->who = etl_strdup(request->who);
 	q->why = etl_strdup(etl_json_text(request->parameters, "reason", ""));

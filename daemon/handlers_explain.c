@@ -31,6 +31,7 @@ static void measure_end(struct etld_walk *walk, struct etld_request *request)
 static void measure_free(struct etld_walk *walk)
 {
 	etl_buf_fini(&((struct measure *)walk)->sums.lags);
+	etl_buf_fini(&((struct measure *)walk)->sums.lates);
 	free(walk);
 }
 
@@ -39,6 +40,7 @@ void etld_handle_metrics(struct etld_request *request)
 	struct measure *m = ETL_NEW(struct measure);
 
 	m->walk = (struct etld_walk){.look = measure_job, .end = measure_end, .free = measure_free};
-	etl_buf_init(&m->sums.lags, ETL_CTL_REPLY_MAX / 4);
+	etl_buf_init(&m->sums.lags, ETL_CTL_REPLY_MAX / 8);
+	etl_buf_init(&m->sums.lates, ETL_CTL_REPLY_MAX / 8);
 	etld_walk_start(&m->walk, request);
 }

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "handlers.h"
+#include "health.h"
 #include "job/graph_view.h"
 
 /* Which jobs are asked for; NULL: there are none, and the request is answered. */
@@ -61,14 +62,16 @@ static void add_node(struct etl_json *nodes, const struct etld *etld, const stru
 	size_t depth)
 {
 	struct etl_json *node = etl_json_add_object(nodes, NULL);
-	char reason[ETL_REASON_MAX];
+	struct etld_health health;
 	struct etl_json *after;
 
 	etl_json_add_text(node, "name", job->name);
 	etl_json_add_text(node, "group", job->job->group);
 	etl_json_add_int(node, "depth", (int64_t)depth);
-	etl_json_add_text(node, "health", etld_job_health(etld, job, reason, sizeof reason));
-	etl_json_add_text(node, "reason", reason);
+	etld_job_health(etld, job, &health);
+	etl_json_add_text(node, "health", etld_health_word(health.id));
+	etl_json_add_text(node, "reason", health.reason);
+	etl_json_add_int(node, "late_by_s", health.late_by.us / 1000000);
 	etl_json_add_bool(node, "running", etld_running(job) != NULL);
 	after = etl_json_add_array(node, "after");
 	for (size_t i = 0; i < job->job->n_upstream; i++)

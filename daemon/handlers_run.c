@@ -26,6 +26,13 @@ static bool parse_window(const struct etl_job *job, const char *text, struct etl
 	return ok;
 }
 
+static bool is_asked(const struct etld_request *request)
+{
+	return etl_json_text(request->parameters, "window", NULL) ||
+		etl_json_text(request->parameters, "from", NULL) ||
+		etl_json_text(request->parameters, "to", NULL);
+}
+
 static bool read_range(struct etld_request *request, const struct etl_job *job,
 	struct etl_window *out)
 {
@@ -51,14 +58,13 @@ static bool read_range(struct etld_request *request, const struct etl_job *job,
 static bool range_is_possible(struct etld_request *request, const struct etl_job *job,
 	const struct etl_window *range)
 {
-	etl_wall limit;
+	etl_wall limit = etl_window_limit(&job->window, etl_now(request->etld->clock));
 
-	if (!range->start.ms && !range->end.ms)
+	if (!is_asked(request))
 		return true;
-	limit = etl_window_limit(&job->window, etl_now(request->etld->clock));
 	if (job->window.none)
-		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, NULL,
-			"job '%s' has no windows to choose from", job->name);
+		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "etlctl run without a range",
+			"job '%s' has no windows: each run reads all", job->name);
 	else if (range->start.ms >= range->end.ms)
 		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, NULL, "the range ends before it begins");
 	else if (range->end.ms <= job->window.start.ms)
@@ -77,6 +83,7 @@ static bool range_is_possible(struct etld_request *request, const struct etl_job
 struct follow {
 	struct etld_request *request; /* NULL: its client went while the run waited */
 	struct etld_run *run;	      /* NULL: it waits for its turn */
+	bool joined;		      /* the run was going when it was asked for */
 	enum etl_step_id step;
 	uint64_t records;
 	etl_mono told;
@@ -118,6 +125,7 @@ static void tell_progress(struct follow *follow)
 	etl_json_add_text(message, "run_id", run->run_id);
 	etl_json_add_text(message, "job", run->job->name);
 	etl_json_add_text(message, "state", etl_run_state_word(ETL_RUN_RUNNING));
+	etl_json_add_bool(message, "joined", follow->joined);
 	etl_json_add_text(message, "step", now.step);
 	etl_json_add_text(message, "partition", now.partition);
 	etl_json_add_int(message, "records", (int64_t)now.records);
@@ -144,6 +152,7 @@ static void on_run(void *ctx, const struct etl_run *run, bool ended)
 	etl_json_add_text(reply, "run_id", run->run_id);
 	etl_json_add_text(reply, "job", run->job->name);
 	etl_json_add_text(reply, "state", etl_run_state_word(run->state));
+	etl_json_add_bool(reply, "joined", follow->joined);
 	etl_json_add_item(reply, "run", run_as_json(run));
 	etld_exec_unwatch(follow->run, follow);
 	etld_answer(follow->request, reply);
@@ -185,11 +194,13 @@ static void tell_queued(struct etld_request *request, const struct etld_job *job
 
 /* ---- the command ---------------------------------------------------------------------------- */
 
-static void refuse_not_ready(struct etld_request *request, const char *reason)
+/* `starting`: a moment later the answer may be another one. */
+static void refuse_not_ready(struct etld_request *request, const char *reason, bool starting)
 {
 	struct etl_json *details = etl_json_object();
 
 	etl_json_add_text(details, "reason", reason);
+	etl_json_add_bool(details, "starting", starting);
 	etld_refuse_with(request, ETL_CTL_NOT_READY, details, "etlctl status", "%s", reason);
 }
 
@@ -205,17 +216,49 @@ static void answer_at_once(struct etld_request *request, const struct etld_job *
 	etld_answer(request, reply);
 }
 
+static bool waits(const struct etld_request *request)
+{
+	return etl_json_bool(request->parameters, "wait", false) && request->more;
+}
+
+static struct follow *follow_new(struct etld_request *request)
+{
+	struct follow *follow = ETL_NEW(struct follow);
+
+	follow->request = request;
+	request->ctx = follow;
+	request->gone = follow_gone;
+	return follow;
+}
+
+/* Whoever wants the job's due windows loaded, and waits for that, is served by the run that does
+ * it already. One of a backfill does not count: it loads other windows. */
+static bool joins(const struct etld_request *request, const struct etld_job *job)
+{
+	static const char *const narrower[] = {"window", "from", "to", "partition"};
+
+	const struct etl_run *run = etld_running(job) ? etld_exec_run(etld_running(job)) : NULL;
+
+	for (size_t i = 0; i < sizeof narrower / sizeof *narrower; i++)
+		if (etl_json_text(request->parameters, narrower[i], NULL))
+			return false;
+	return waits(request) && run && run->trigger.kind != ETL_TRIGGER_BACKFILL &&
+		!run->trigger.partition && !etl_run_is_asked(run);
+}
+
+static void join(struct etld_request *request, const struct etld_job *job)
+{
+	struct follow *follow = follow_new(request);
+
+	follow->joined = true;
+	etld_follow_started(follow, etld_running(job));
+}
+
 static void start(struct etld_request *request, struct etld_job *job, struct etl_trigger *trigger)
 {
-	bool wait = etl_json_bool(request->parameters, "wait", false) && request->more;
-	struct follow *follow = wait ? ETL_NEW(struct follow) : NULL;
+	struct follow *follow = waits(request) ? follow_new(request) : NULL;
 	enum etl_accept accepted;
 
-	if (follow) {
-		follow->request = request;
-		request->ctx = follow;
-		request->gone = follow_gone;
-	}
 	trigger->tag = follow;
 	accepted = etl_sched_trigger(request->etld->sched, &job->sched, trigger);
 	if (accepted == ETL_ACCEPT_REFUSED) {
@@ -241,11 +284,15 @@ void etld_handle_run(struct etld_request *request)
 		return;
 	partition = etl_json_text(request->parameters, "partition", NULL);
 	if (etld->draining) {
-		refuse_not_ready(request, "etld is stopping");
+		refuse_not_ready(request, "etld is stopping", false);
 	} else if (!etld->mongodb_up) {
 		refuse_not_ready(request,
-			*etld->mongodb_reason ? etld->mongodb_reason : "etld is still starting");
-	} else if (etld_running(job) && job->sched.running.kind != ETL_TRIGGER_BACKFILL) {
+			*etld->mongodb_reason ? etld->mongodb_reason : "etld is still starting",
+			!etld->mongodb_tried);
+	} else if (joins(request, job)) {
+		join(request, job);
+	} else if (etld_running(job) && job->sched.running.kind != ETL_TRIGGER_BACKFILL &&
+		!waits(request)) {
 		etld_refuse_busy(request, job);
 	} else if (job->sched.paused && !etl_json_bool(request->parameters, "force", false)) {
 		etld_refuse(request, ETL_CTL_NOT_READY, "etlctl resume, or run --force",

@@ -124,6 +124,7 @@ static void simulate_work(struct etld_task *task)
 	struct etl_json *reply = s->query.reply;
 	struct etl_forecast forecast = {0};
 
+	etld_on_worker();
 	etl_forecast_make(s->jobs, s->n_jobs, s->range, s->max_active, &forecast);
 	etl_json_add_int(reply, "total", (int64_t)forecast.n_slots);
 	etld_json_time(reply, "cut_at", forecast.cut ? forecast.cut_at : (etl_wall){0});

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "handlers.h"
+#include "health.h"
 #include "hosts.h"
 #include "walk.h"
 
@@ -68,6 +69,18 @@ static void add_daemon(struct etl_json *reply, struct etld *etld)
 	etl_json_add_int(daemon, "loop_turns", (int64_t)etld_loop_turns(etld->loop));
 }
 
+/* "open" is what is neither failed nor held: asked for again, begun, or `waits` for others. */
+static void add_open(struct etl_json *to, const struct etld_open *n, uint64_t waits)
+{
+	struct etl_json *windows = etl_json_add_object(to, "windows");
+	uint64_t others = n->open - n->failed - n->held;
+
+	etl_json_add_int(windows, "open", (int64_t)(others > waits ? others : waits));
+	etl_json_add_int(windows, "failed", (int64_t)n->failed);
+	etl_json_add_int(windows, "held", (int64_t)n->held);
+	etl_json_add_int(windows, "dirty", (int64_t)n->dirty);
+}
+
 static void add_watermarks(struct etl_json *to, const struct etld *etld, const struct etld_job *job)
 {
 	struct etl_json *list = etl_json_add_array(to, "watermarks");
@@ -85,6 +98,9 @@ static void add_watermarks(struct etl_json *to, const struct etld *etld, const s
 			etl_json_add_int(item, "lag_s", etl_wall_age(now, mark).us / 1000000);
 		else
 			etl_json_add_null(item, "lag_s");
+		etl_json_add_int(item, "late_by_s", etld_partition_late(etld, job, i).us / 1000000);
+		add_open(item, &(struct etld_open){job->partitions[i].open, job->partitions[i].failed,
+					 job->partitions[i].held, job->partitions[i].dirty}, 0);
 	}
 }
 
@@ -92,16 +108,16 @@ static void add_last_run(struct etl_json *to, const struct etld_job *job)
 {
 	struct etl_json *last;
 
-	if (!job->last_ended.ms) {
+	if (!*job->last.run_id) {
 		etl_json_add_null(to, "last_run");
 		return;
 	}
 	last = etl_json_add_object(to, "last_run");
-	etl_json_add_text(last, "run_id", job->last_run_id);
-	etl_json_add_text(last, "state", etl_run_state_word(job->last_state));
-	etld_json_time(last, "started", job->last_started);
-	etld_json_time(last, "ended", job->last_ended);
-	etl_json_add_text(last, "reason", job->last_reason ? job->last_reason : "");
+	etl_json_add_text(last, "run_id", job->last.run_id);
+	etl_json_add_text(last, "state", job->last.state);
+	etld_json_time(last, "started", job->last.started);
+	etld_json_time(last, "ended", job->last.ended);
+	etl_json_add_text(last, "reason", job->last.reason);
 }
 
 /* Of the window that is due first, over all partitions. */
@@ -128,14 +144,14 @@ static void add_deadline(struct etl_json *to, const struct etld *etld, const str
 static struct etl_json *job_status(const struct etld *etld, const struct etld_job *job)
 {
 	struct etl_json *item = etl_json_object();
-	struct etl_json *windows;
-	char reason[ETL_REASON_MAX];
-	const char *health = etld_job_health(etld, job, reason, sizeof reason);
+	struct etld_health health;
 
+	etld_job_health(etld, job, &health);
 	etl_json_add_text(item, "name", job->name);
 	etl_json_add_text(item, "description", job->job->description);
-	etl_json_add_text(item, "health", health);
-	etl_json_add_text(item, "reason", reason);
+	etl_json_add_text(item, "health", etld_health_word(health.id));
+	etl_json_add_text(item, "reason", health.reason);
+	etl_json_add_int(item, "late_by_s", health.late_by.us / 1000000);
 	etl_json_add_bool(item, "paused", job->sched.paused);
 	etld_json_time(item, "next", job->sched.next);
 	etl_json_add_text(item, "guarantee", guarantee(etld, job->job));
@@ -144,11 +160,7 @@ static struct etl_json *job_status(const struct etld *etld, const struct etld_jo
 	add_last_run(item, job);
 	add_watermarks(item, etld, job);
 	add_deadline(item, etld, job);
-	windows = etl_json_add_object(item, "windows");
-	etl_json_add_int(windows, "open", (int64_t)job->windows_blocked);
-	etl_json_add_int(windows, "failed", (int64_t)job->windows_failed);
-	etl_json_add_int(windows, "held", (int64_t)job->windows_held);
-	etl_json_add_int(windows, "dirty", (int64_t)job->windows_dirty);
+	add_open(item, &job->windows, job->windows_blocked);
 	return item;
 }
 

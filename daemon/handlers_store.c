@@ -88,6 +88,7 @@ static void runs_work(struct etld_task *task)
 	struct store_query *q = (struct store_query *)task;
 	struct etl_state *state = q->query.etld->state;
 
+	etld_on_worker();
 	q->list = etl_json_add_array(q->query.reply, "runs");
 	state->ops->run_list(state, q->job ? q->job->name : NULL,
 		q->failed_only ? RUNS_SEARCHED : (int)q->limit, keep_run, q, &q->query.error);
@@ -149,6 +150,7 @@ static void show_work(struct etld_task *task)
 	struct store_query *q = (struct store_query *)task;
 	bson_t run;
 
+	etld_on_worker();
 	if (etld_run_find(q->query.etld->state, q->text, &run, &q->query.error) < 0)
 		return;
 	etl_json_add_item(q->query.reply, "run", etld_json_of_bson(&run));
@@ -336,6 +338,7 @@ static void windows_work(struct etld_task *task)
 {
 	struct store_query *q = (struct store_query *)task;
 
+	etld_on_worker();
 	etl_json_add_text(q->query.reply, "job", q->job->name);
 	q->list = etl_json_add_array(q->query.reply, "windows");
 	q->summary = etl_json_add_array(q->query.reply, "summary");

@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "handlers.h"
+#include "picture.h"
 #include "job/change.h"
 #include "job/change_plan.h"
 
@@ -109,6 +110,7 @@ static void show_work(struct etld_task *task)
 {
 	struct mark_query *q = (struct mark_query *)task;
 
+	etld_on_worker();
 	q->list = etl_json_add_array(q->query.reply, "watermarks");
 	for (size_t i = 0; i < q->job->n_partitions; i++)
 		if (add_watermark(q, &q->job->partitions[i]) < 0)
@@ -162,6 +164,7 @@ static void history_work(struct etld_task *task)
 	struct etl_change_query query = {.job = q->job->name,
 		.partition = q->partition ? q->partition->name : NULL, .limit = (int)q->limit};
 
+	etld_on_worker();
 	q->list = etl_json_add_array(q->query.reply, "changes");
 	state->ops->change_list(state, &query, add_change, q, &q->query.error);
 }
@@ -211,6 +214,7 @@ static void change_work(struct etld_task *task)
 	bool begun = false;
 	int rc;
 
+	etld_on_worker();
 	do
 		rc = etl_change_step(q->walk, &q->query.error);
 	while (rc > 0 && etl_mono_diff(etl_mono_now(clock), began).us < WORK_AT_ONCE.us);
@@ -255,8 +259,15 @@ static bool change_again(struct etld_query *query)
 	struct etl_json *message;
 
 	take_watermarks(q);
-	if (!q->more)
+	if (!q->more) {
+		struct etld_job *job = etld_job_find(query->etld, q->job->name);
+
+		if (job) {
+			etld_job_changed(query->etld, job);
+			etld_picture_look(query->etld, job);
+		}
 		return false;
+	}
 	if (query->request && query->request->more) {
 		message = etl_json_object();
 		etl_json_add_text(message, "job", q->job->name);

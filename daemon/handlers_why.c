@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "handlers.h"
+#include "health.h"
 #include "job/explain.h"
 #include "time/civil.h"
 #include "why_facts.h"
@@ -84,6 +85,7 @@ static void why_work(struct etld_task *task)
 	struct etl_state *state = q->query.etld->state;
 	bson_t run;
 
+	etld_on_worker();
 	for (size_t i = 0; i < q->n; i++)
 		if (etl_explain_window(state, q->job, q->partitions[i], q->window, q->now, &q->windows[i],
 			    &q->query.error) < 0)
@@ -155,7 +157,7 @@ static void answer_job(struct etld *etld, struct etld_job *job, struct why_query
 	struct etl_why why = {0};
 	struct etld_why_facts facts;
 	struct etl_why_run last;
-	char reason[ETL_REASON_MAX];
+	struct etld_health health;
 
 	if (q)
 		fill_links(etld, q->owed.links, q->owed.n_links);
@@ -166,8 +168,9 @@ static void answer_job(struct etld *etld, struct etld_job *job, struct why_query
 	etl_json_add_text(reply, "subject", "job");
 	etl_json_add_text(reply, "job", job->name);
 	etl_json_add_text(reply, "state", etl_sched_phase_word(facts.job.phase));
-	etl_json_add_text(reply, "health", etld_job_health(etld, job, reason, sizeof reason));
-	etl_json_add_text(reply, "reason", reason);
+	etld_job_health(etld, job, &health);
+	etl_json_add_text(reply, "health", etld_health_word(health.id));
+	etl_json_add_text(reply, "reason", health.reason);
 	add_why(reply, &why);
 }
 

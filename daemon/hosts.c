@@ -50,6 +50,7 @@ static void save_work(struct etld_task *task)
 	struct save *save = (struct save *)task;
 	struct etl_state *state = save->hosts->etld->state;
 
+	etld_on_worker();
 	while (save->saved < save->n) {
 		if (state->ops->source_save(state, &save->states[save->saved], &save->error) < 0)
 			return;

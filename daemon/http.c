@@ -14,10 +14,15 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "http_failure.h"
+#include "journal.h"
 #include "source/http/hold.h"
+#include "source/http/paging.h"
+#include "source/http/text.h"
 
 #define HEADERS_BYTES_MAX (64 * 1024)
 #define URL_BYTES_MAX (16 * 1024)
+#define HINTS_BYTES_MAX 4096
 
 struct etld_http {
 	struct etld_loop *loop;
@@ -31,10 +36,15 @@ struct etld_http {
 	struct etld_transfer *transfers;
 };
 
+/* Headers whose value the source is given. */
+enum kept { CONTENT_TYPE, ETAG, LOCATION, CONTENT_RANGE, KEPT };
+static const char *const kept_names[KEPT] = {"content-type", "etag", "location", "content-range"};
+
 struct etld_transfer {
 	struct etld_transfer *prev, *next;
 	struct etld_http *http;
-	char *url_shown; /* its own: the request may go while a worker still has the strand */
+	/* Its own: the request may go while a worker still has the strand. */
+	char url_shown[ETL_HTTP_SHOWN_BYTES];
 	uint64_t bytes_max;
 	struct etld_transfer_events events;
 	void *ctx;
@@ -46,7 +56,10 @@ struct etld_transfer {
 	struct etl_hold hold; /* what the headers said about waiting */
 	uint64_t bytes;
 	size_t header_bytes;
-	char *content_type, *etag, *location;
+	char *kept[KEPT]; /* NULL = not sent */
+	struct etl_buf hints; /* lines that speak of further pages */
+	bool has_length;
+	unsigned long long length; /* what Content-Length said */
 	struct etl_error failure; /* found before libcurl knew of it */
 	char detail[CURL_ERROR_SIZE];
 };
@@ -94,7 +107,8 @@ static int on_timer_wanted(CURLM *multi, long ms, void *ctx)
 	if (ms < 0)
 		etl_timer_cancel(wheel, &http->timer);
 	else
-		etl_timer_arm(wheel, &http->timer, etl_mono_add(etl_mono_now(http->clock), ETL_MS(ms)));
+		etl_timer_arm(wheel, &http->timer, etl_mono_add(etl_mono_now(http->clock),
+			ETL_MS(ms)));
 	return 0;
 }
 
@@ -109,6 +123,12 @@ static void on_timer(struct etl_timer *timer, void *ctx)
 }
 
 /* ---- one transfer -------------------------------------------------------------------------- */
+
+static void forget_kept(struct etld_transfer *t)
+{
+	for (size_t i = 0; i < KEPT; i++)
+		free(ETL_TAKE(t->kept[i]));
+}
 
 static void transfer_free(struct etld_transfer *t)
 {
@@ -125,10 +145,8 @@ static void transfer_free(struct etld_transfer *t)
 		t->next->prev = t->prev;
 	curl_easy_cleanup(t->easy);
 	curl_slist_free_all(t->headers);
-	free(t->content_type);
-	free(t->etag);
-	free(t->location);
-	free(t->url_shown);
+	forget_kept(t);
+	etl_buf_fini(&t->hints);
 	free(t);
 }
 
@@ -136,12 +154,14 @@ static void transfer_free(struct etld_transfer *t)
 static etl_dur hold_host(struct etld_transfer *t, etl_wall now)
 {
 	const char *header;
-	etl_dur asked = etl_hold_asked(&t->hold, t->status, now, &header);
-	char reason[96];
+	etl_dur told, asked = etl_hold_asked(&t->hold, t->status, now, &header, &told);
+	char reason[ETL_HOLD_WORDS_BYTES];
 
 	if (asked.us > 0) {
-		snprintf(reason, sizeof reason, "an answer with status %d asked to wait %lld s (%s)",
-			t->status, (long long)(asked.us + 999999) / 1000000, header);
+		etl_hold_words(reason, t->status, told, header);
+		if (told.us > asked.us)
+			etld_log(ETLD_WARNING, NULL, NULL, 0,
+				"%s: %s at most; 'etlctl host release' ends it", t->url_shown, reason);
 		etld_gate_hold(t->http->gates, &t->ticket, asked, reason);
 	}
 	return asked;
@@ -151,9 +171,11 @@ static void give_head(struct etld_transfer *t)
 {
 	struct etl_response response = {
 		.received = etl_now(t->http->clock),
-		.content_type = t->content_type ? t->content_type : "",
-		.etag = t->etag ? t->etag : "",
-		.location = t->location ? t->location : "",
+		.content_type = t->kept[CONTENT_TYPE] ? t->kept[CONTENT_TYPE] : "",
+		.etag = t->kept[ETAG] ? t->kept[ETAG] : "",
+		.location = t->kept[LOCATION] ? t->kept[LOCATION] : "",
+		.content_range = t->kept[CONTENT_RANGE] ? t->kept[CONTENT_RANGE] : "",
+		.hints = etl_buf_text(&t->hints),
 		.retry_after = {-1},
 	};
 	etl_dur asked;
@@ -172,53 +194,59 @@ static void give_head(struct etld_transfer *t)
 	t->events.head(t->ctx, &response);
 }
 
-static void keep_header(char **slot, const char *value, size_t len)
+/* Each answer begins with a status line: what an interim one (103) said is forgotten. */
+static void begin_head(struct etld_transfer *t)
 {
-	while (len && isspace((unsigned char)*value)) {
-		value++;
-		len--;
-	}
-	while (len && isspace((unsigned char)value[len - 1]))
-		len--;
-	free(*slot);
-	*slot = etl_memdup0(value, len);
+	etl_hold_begin(&t->hold);
+	etl_buf_clear(&t->hints);
+	t->has_length = false;
+	forget_kept(t);
 }
 
-/* Each answer begins with a status line: what an interim one (103) said is forgotten. Trailers
- * come after the head was given, and change nothing. */
-static void note_wait(struct etld_transfer *t, const char *bytes, size_t len)
+/* One header. Trailers come after the head was given, and change nothing. False = it is none
+ * that may be believed. */
+static bool take_header(
+	struct etld_transfer *t, const char *name, size_t name_len, const char *value, size_t len)
 {
-	const char *colon = memchr(bytes, ':', len);
-
-	if (t->head_given)
-		return;
-	if (len > 5 && memcmp(bytes, "HTTP/", 5) == 0)
-		etl_hold_begin(&t->hold);
-	else if (colon)
-		etl_hold_header(&t->hold, bytes, (size_t)(colon - bytes), colon + 1,
-			len - (size_t)(colon + 1 - bytes));
+	for (size_t i = 0; i < KEPT; i++)
+		if (name_len == strlen(kept_names[i]) &&
+			strncasecmp(name, kept_names[i], name_len) == 0)
+			etl_http_header_keep(&t->kept[i], value, len);
+	if (etl_paging_wants(name, name_len)) {
+		while (len && (value[len - 1] == '\r' || value[len - 1] == '\n'))
+			len--;
+		etl_buf_printf(&t->hints, "%.*s:%.*s\n", (int)name_len, name, (int)len, value);
+	}
+	etl_hold_header(&t->hold, name, name_len, value, len);
+	if (name_len == 14 && strncasecmp(name, "content-length", 14) == 0 &&
+		!etl_http_length_agrees(value, len, &t->has_length, &t->length)) {
+		etl_error_set(&t->failure, ETL_DATA, "http.headers",
+			"the answer's Content-Length contradicts itself or is no number");
+		return false;
+	}
+	return true;
 }
 
 static size_t on_header(char *bytes, size_t one, size_t len, void *ctx)
 {
 	struct etld_transfer *t = ctx;
-	static const char *const names[] = {"content-type:", "etag:", "location:"};
-	char **slots[] = {&t->content_type, &t->etag, &t->location};
+	const char *colon = memchr(bytes, ':', len);
 
 	(void)one;
 	t->header_bytes += len;
 	if (t->header_bytes > HEADERS_BYTES_MAX) {
-		etl_error_set(&t->failure, ETL_LIMIT, "http.headers", "the answer's headers pass %d KiB",
+		etl_error_set(&t->failure, ETL_LIMIT, "http.headers",
+			"the answer's headers pass %d KiB",
 			HEADERS_BYTES_MAX / 1024);
 		return 0;
 	}
-	for (size_t i = 0; i < 3; i++) {
-		size_t n = strlen(names[i]);
-
-		if (len > n && strncasecmp(bytes, names[i], n) == 0)
-			keep_header(slots[i], bytes + n, len - n);
-	}
-	note_wait(t, bytes, len);
+	if (t->head_given)
+		return len;
+	if (len > 5 && memcmp(bytes, "HTTP/", 5) == 0)
+		begin_head(t);
+	else if (colon && !take_header(t, bytes, (size_t)(colon - bytes), colon + 1,
+				  len - (size_t)(colon + 1 - bytes)))
+		return 0;
 	return len;
 }
 
@@ -240,59 +268,23 @@ static size_t on_body(char *bytes, size_t one, size_t len, void *ctx)
 	return len;
 }
 
-/* libcurl's words for what the network did, as kinds, and whether the host is to blame. */
-static const struct failure {
-	CURLcode code;
-	enum etl_error_kind kind;
-	const char *name;
-	bool by_host;
-} failures[] = {
-	{CURLE_COULDNT_RESOLVE_HOST, ETL_TRANSIENT, "http.resolve", true},
-	{CURLE_COULDNT_RESOLVE_PROXY, ETL_TRANSIENT, "http.resolve"},
-	{CURLE_COULDNT_CONNECT, ETL_TRANSIENT, "http.connect", true},
-	{CURLE_OPERATION_TIMEDOUT, ETL_TRANSIENT, "http.timeout", true},
-	{CURLE_PARTIAL_FILE, ETL_TRANSIENT, "http.cut", true},
-	{CURLE_GOT_NOTHING, ETL_TRANSIENT, "http.cut", true},
-	{CURLE_RECV_ERROR, ETL_TRANSIENT, "http.cut", true},
-	{CURLE_SEND_ERROR, ETL_TRANSIENT, "http.cut", true},
-	{CURLE_HTTP2, ETL_TRANSIENT, "http.cut", true},
-	{CURLE_HTTP2_STREAM, ETL_TRANSIENT, "http.cut", true},
-	{CURLE_SSL_CONNECT_ERROR, ETL_TRANSIENT, "http.tls", true},
-	{CURLE_PEER_FAILED_VERIFICATION, ETL_PERMANENT, "http.certificate", true},
-	{CURLE_SSL_CACERT_BADFILE, ETL_PERMANENT, "http.certificate"},
-	{CURLE_URL_MALFORMAT, ETL_PERMANENT, "http.url"},
-	{CURLE_UNSUPPORTED_PROTOCOL, ETL_PERMANENT, "http.url"},
-	{CURLE_BAD_CONTENT_ENCODING, ETL_DATA, "http.encoding"},
-	{CURLE_FILESIZE_EXCEEDED, ETL_LIMIT, "http.too_large"},
-};
-static const struct failure other_failure = {.kind = ETL_TRANSIENT, .name = "http.failed"};
-
-static const struct failure *failure_of(CURLcode code)
-{
-	for (size_t i = 0; i < sizeof failures / sizeof *failures; i++)
-		if (failures[i].code == code)
-			return &failures[i];
-	return &other_failure;
-}
-
 static void explain(struct etld_transfer *t, CURLcode code, struct etl_error *err)
 {
-	const struct failure *failure = failure_of(code);
+	const struct etld_http_failure *failure = etld_http_failure_of(code);
 
-	if (t->failure.kind != ETL_OK) {
+	if (t->failure.kind != ETL_OK)
 		*err = t->failure;
-		etl_error_prefix(err, "%s", t->url_shown);
-		return;
-	}
-	etl_error_set(err, failure->kind, failure->name, "%s: %s", t->url_shown,
-		*t->detail ? t->detail : curl_easy_strerror(code));
+	else
+		etl_error_set(err, failure->kind, failure->name, "%s",
+			*t->detail ? t->detail : curl_easy_strerror(code));
+	etl_error_prefix(err, "%s", t->url_shown);
 }
 
 /* Tells the gate what this transfer has learnt about its host. Our own limits say nothing of
  * it, and a transfer that we paused may have run out of time by our doing. */
 static void judge_host(struct etld_transfer *t, CURLcode code)
 {
-	const struct failure *failure = failure_of(code);
+	const struct etld_http_failure *failure = etld_http_failure_of(code);
 	bool failed = code != CURLE_OK && t->failure.kind == ETL_OK && failure->by_host &&
 		!(code == CURLE_OPERATION_TIMEDOUT && t->was_paused);
 	struct etl_error why = ETL_ERROR_INIT; /* for its clean text */
@@ -470,7 +462,8 @@ struct etld_transfer *etld_http_start(struct etld_http *http, const struct etl_r
 	struct etld_transfer *t = ETL_NEW(struct etld_transfer);
 
 	t->http = http;
-	t->url_shown = etl_strdup(request->url_shown ? request->url_shown : "");
+	etl_http_url_show(request->url_shown ? request->url_shown : "", t->url_shown);
+	etl_buf_init(&t->hints, HINTS_BYTES_MAX);
 	t->bytes_max = request->response_bytes_max;
 	t->events = *events;
 	t->ctx = ctx;
@@ -486,13 +479,15 @@ struct etld_transfer *etld_http_start(struct etld_http *http, const struct etl_r
 	set_rules(t, request);
 	set_request(t, request);
 	if (strlen(request->url) > URL_BYTES_MAX)
-		etl_error_set(&t->failure, ETL_PERMANENT, "http.url", "the URL is longer than %d bytes",
+		etl_error_set(&t->failure, ETL_PERMANENT, "http.url",
+			"the URL is longer than %d bytes",
 			URL_BYTES_MAX);
 	else
 		etld_gate_enter(http->gates, &t->ticket, request->url, priority, patience, t);
 	start_waiting(http);
 	if (t->failure.kind != ETL_OK)
-		etl_timer_arm(etld_loop_wheel(http->loop), &http->deliver_timer, etl_mono_now(http->clock));
+		etl_timer_arm(etld_loop_wheel(http->loop), &http->deliver_timer,
+			etl_mono_now(http->clock));
 	return t;
 }
 
@@ -524,6 +519,15 @@ void etld_http_pause(struct etld_transfer *transfer, bool pause)
 	etl_timer_arm(etld_loop_wheel(http->loop), &http->timer, etl_mono_now(http->clock));
 }
 
+bool etld_http_release(struct etld_http *http, const char *host)
+{
+	bool released = etld_gates_release(http->gates, host);
+
+	if (released)
+		start_waiting(http);
+	return released;
+}
+
 struct etld_gates *etld_http_gates(struct etld_http *http)
 {
 	return http->gates;
@@ -545,8 +549,10 @@ struct etld_http *etld_http_new(struct etld_loop *loop, const struct etl_clock *
 	http->loop = loop;
 	http->clock = clock;
 	http->timer = (struct etl_timer){.fire = on_timer, .ctx = http, .name = "http"};
-	http->gate_timer = (struct etl_timer){.fire = on_gate_timer, .ctx = http, .name = "host gate"};
-	http->deliver_timer = (struct etl_timer){.fire = on_deliver, .ctx = http, .name = "http failure"};
+	http->gate_timer = (struct etl_timer){.fire = on_gate_timer, .ctx = http,
+		.name = "host gate"};
+	http->deliver_timer = (struct etl_timer){.fire = on_deliver, .ctx = http,
+		.name = "http failure"};
 	http->gates = etld_gates_new(clock);
 	etld_http_options(http, options);
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)

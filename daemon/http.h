@@ -51,6 +51,9 @@ void etld_http_abort(struct etld_transfer *transfer); /* NULL is fine */
 /* Back-pressure: a paused transfer's socket fills up and the other side waits. */
 void etld_http_pause(struct etld_transfer *transfer, bool pause);
 
+/* Ends a host's hold and closes its breaker; what waits goes on. False if it had neither. */
+bool etld_http_release(struct etld_http *http, const char *host);
+
 /* The hosts, to be watched, kept and shown. */
 struct etld_gates *etld_http_gates(struct etld_http *http);
 

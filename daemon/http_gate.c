@@ -498,3 +498,22 @@ void etld_gate_hold(struct etld_gates *gates, const struct etld_gate_ticket *tic
 	if (d.us > WORTH_KEEPING.us)
 		tell(gates, gate, ETLD_GATE_CHANGED);
 }
+
+bool etld_gates_release(struct etld_gates *gates, const char *host)
+{
+	etl_mono now = etl_mono_now(gates->clock);
+
+	for (struct etld_gate *gate = gates->gates; gate; gate = gate->next) {
+		bool open = gate->breaker.state != ETL_BREAKER_CLOSED;
+
+		if (strcasecmp(gate->host, host) != 0 || (gate->hold.us <= now.us && !open))
+			continue;
+		gate->hold = now;
+		gate->hold_reason[0] = '\0';
+		gate->breaker = (struct etl_breaker){
+			.state = ETL_BREAKER_CLOSED, .probing = gate->breaker.probing};
+		tell(gates, gate, open ? ETLD_GATE_CLOSED : ETLD_GATE_CHANGED);
+		return true;
+	}
+	return false;
+}

@@ -83,6 +83,10 @@ void etld_gate_failed(
 void etld_gate_hold(struct etld_gates *gates, const struct etld_gate_ticket *ticket, etl_dur d,
 	const char *reason);
 
+/* An operator ends a host's hold and closes its breaker. `host` as status shows it. False if
+ * there is no such host or it is neither held nor left alone. */
+bool etld_gates_release(struct etld_gates *gates, const char *host);
+
 /* What is kept of the hosts over a restart. */
 void etld_gates_restore(struct etld_gates *gates, const struct etl_source_state *state);
 /* The next host that has changed since it was taken; false if none has. */

@@ -15,6 +15,7 @@
 #include <systemd/sd-journal.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/buf.h"
 #include "base/str.h"
 #include "time/civil.h"
@@ -51,18 +52,17 @@ void etld_journal_level(int level)
 
 static void json_text(struct etl_buf *line, const char *text)
 {
-	etl_buf_char(line, '"');
-	for (const char *p = text; *p; p++) {
-		unsigned char c = (unsigned char)*p;
+	char *clean = etl_strdup(text);
 
-		if (c == '"' || c == '\\')
-			etl_buf_printf(line, "\\%c", c);
-		else if (c < 0x20 || c == 0x7f)
-			etl_buf_printf(line, "\\u%04x", c);
-		else
-			etl_buf_char(line, (char)c);
+	etl_text_mask(clean);
+	etl_buf_char(line, '"');
+	for (const char *p = clean; *p; p++) {
+		if (*p == '"' || *p == '\\')
+			etl_buf_char(line, '\\');
+		etl_buf_char(line, *p);
 	}
 	etl_buf_char(line, '"');
+	free(clean);
 }
 
 static void write_line(enum etld_level level, const char *message_id,
@@ -121,7 +121,7 @@ static void send(enum etld_level level, const char *message_id, const struct etl
 			used++;
 	}
 	for (int i = 0; i < used; i++)
-		iov[i] = (struct iovec){texts[i], strlen(texts[i])};
+		iov[i] = (struct iovec){texts[i], etl_text_mask(texts[i])};
 	sd_journal_sendv(iov, used); /* answers 0 even when nobody listens: nothing to learn */
 	for (int i = 0; i < used; i++)
 		free(texts[i]);

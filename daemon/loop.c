@@ -6,11 +6,11 @@
  */
 #include "loop.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <ev.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -42,8 +42,8 @@ struct etld_loop {
 
 void etld_on_loop(const struct etld_loop *loop)
 {
-	assert(pthread_equal(loop->thread, pthread_self()));
-	(void)loop;
+	if (!pthread_equal(loop->thread, pthread_self()))
+		abort();
 }
 
 static void on_io(struct ev_loop *ev, ev_io *watcher, int revents)
@@ -64,6 +64,7 @@ struct etld_io *etld_io_add(struct etld_loop *loop, int fd, bool read, bool writ
 {
 	struct etld_io *io = ETL_NEW(struct etld_io);
 
+	etld_on_loop(loop);
 	*io = (struct etld_io){.loop = loop, .fn = fn, .ctx = ctx, .name = name};
 	ev_io_init(&io->watcher, on_io, fd, events_of(read, write));
 	io->watcher.data = io;
@@ -74,6 +75,7 @@ struct etld_io *etld_io_add(struct etld_loop *loop, int fd, bool read, bool writ
 
 void etld_io_change(struct etld_io *io, bool read, bool write)
 {
+	etld_on_loop(io->loop);
 	ev_io_stop(io->loop->ev, &io->watcher);
 	ev_io_set(&io->watcher, io->watcher.fd, events_of(read, write));
 	if (read || write)
@@ -84,6 +86,7 @@ void etld_io_remove(struct etld_io *io)
 {
 	if (!io)
 		return;
+	etld_on_loop(io->loop);
 	ev_io_stop(io->loop->ev, &io->watcher);
 	free(io);
 }
@@ -248,6 +251,7 @@ void etld_loop_run(struct etld_loop *loop)
 
 void etld_loop_stop(struct etld_loop *loop)
 {
+	etld_on_loop(loop);
 	ev_break(loop->ev, EVBREAK_ALL);
 }
 
@@ -258,6 +262,7 @@ void etld_loop_wake(struct etld_loop *loop)
 
 struct etl_wheel *etld_loop_wheel(struct etld_loop *loop)
 {
+	etld_on_loop(loop);
 	return loop->wheel;
 }
 

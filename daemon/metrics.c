@@ -10,11 +10,13 @@
 
 #include "base/encode.h"
 #include "handlers.h"
+#include "health.h"
 #include "source/http/breaker.h"
 
 /* Partitions whose lag is told one by one. */
 #define LAG_SERIES_MAX 1000
 #define LAG_NAME "etld_watermark_lag_seconds" /* as in the table */
+#define LATE_NAME "etld_late_seconds"
 
 /* ---- counting ------------------------------------------------------------------------------ */
 
@@ -171,7 +173,7 @@ static void jobs(const struct writer *w, const struct etld *etld)
 {
 	(void)etld;
 	for (int i = 0; i < ETLD_HEALTHS; i++)
-		labelled(w, "health", etld_healths[i], (double)w->sums->health[i]);
+		labelled(w, "health", etld_health_word((enum etld_health_id)i), (double)w->sums->health[i]);
 }
 
 static void slots_due(const struct writer *w, const struct etld *etld)
@@ -386,6 +388,29 @@ static void watermark_lag_max(const struct writer *w, const struct etld *etld)
 	sample(w, seconds(w->sums->lag_max));
 }
 
+static void late(const struct writer *w, const struct etld *etld)
+{
+	(void)etld;
+	etl_buf_str(w->out, etl_buf_text(&w->sums->lates));
+}
+
+static void late_max(const struct writer *w, const struct etld *etld)
+{
+	(void)etld;
+	sample(w, seconds(w->sums->late_max));
+}
+
+static void windows_open(const struct writer *w, const struct etld *etld)
+{
+	const struct etld_job_sums *s = w->sums;
+
+	(void)etld;
+	labelled(w, "state", "failed", (double)s->failed);
+	labelled(w, "state", "held", (double)s->held);
+	labelled(w, "state", "other", (double)(s->open - s->failed - s->held));
+	labelled(w, "state", "dirty", (double)s->dirty);
+}
+
 static void watermarks_left_out(const struct writer *w, const struct etld *etld)
 {
 	uint64_t n = w->sums->watermarks;
@@ -454,6 +479,12 @@ static const struct metric {
 		watermark_lag},
 	{"etld_watermark_lag_max_seconds", GAUGE, "The furthest of all partitions.",
 		watermark_lag_max},
+	{"etld_late_seconds", GAUGE,
+		"How long the oldest open window of a partition has been due; 0 if nothing is.", late},
+	{"etld_late_max_seconds", GAUGE, "The longest of all partitions.", late_max},
+	{"etld_windows_open", GAUGE,
+		"Windows that the ledger has open now, by state; dirty ones are closed and due again.",
+		windows_open},
 	{"etld_watermarks_left_out", GAUGE, "Partitions beyond those 1,000.", watermarks_left_out},
 };
 
@@ -471,35 +502,43 @@ void etld_metrics_write(const struct etld *etld, const struct etld_job_sums *sum
 
 /* ---- what is gathered of jobs ---------------------------------------------------------------- */
 
-static void put_lag(struct etl_buf *out, const struct etld_job *job, size_t i, etl_dur lag)
+static void put_length(struct etl_buf *out, const char *name, const struct etld_job *job, size_t i,
+	etl_dur length)
 {
 	char partition[256];
 
 	etld_partition_text(job->job, &job->job->partitions[i], partition, sizeof partition);
-	etl_buf_str(out, LAG_NAME "{");
+	etl_buf_printf(out, "%s{", name);
 	put_label(out, "job", job->name);
 	etl_buf_char(out, ',');
 	put_label(out, "partition", partition);
 	etl_buf_str(out, "} ");
-	put_number(out, seconds(lag));
+	put_number(out, seconds(length));
 }
 
 void etld_metrics_look(struct etld_job_sums *sums, const struct etld *etld,
 	const struct etld_job *job)
 {
-	char reason[ETL_REASON_MAX];
-	const char *health = etld_job_health(etld, job, reason, sizeof reason);
 	etl_wall now = etl_now(etld->clock);
+	struct etld_health health;
 
-	for (int i = 0; i < ETLD_HEALTHS; i++)
-		sums->health[i] += strcmp(etld_healths[i], health) == 0;
+	etld_job_health(etld, job, &health);
+	sums->health[health.id]++;
+	sums->open += job->windows.open;
+	sums->failed += job->windows.failed;
+	sums->held += job->windows.held;
+	sums->dirty += job->windows.dirty;
+	if (health.late_by.us > sums->late_max.us)
+		sums->late_max = health.late_by;
 	for (size_t i = 0; i < job->job->n_partitions; i++) {
 		etl_dur lag = etl_wall_age(now, job->partitions[i].watermark);
 
 		if (!job->partitions[i].watermark.ms)
 			continue;
-		if (sums->watermarks++ < LAG_SERIES_MAX)
-			put_lag(&sums->lags, job, i, lag);
+		if (sums->watermarks++ < LAG_SERIES_MAX) {
+			put_length(&sums->lags, LAG_NAME, job, i, lag);
+			put_length(&sums->lates, LATE_NAME, job, i, etld_partition_late(etld, job, i));
+		}
 		if (lag.us > sums->lag_max.us)
 			sums->lag_max = lag;
 	}

@@ -11,7 +11,7 @@
 #include "job/run.h"
 
 #define ETLD_HISTOGRAM_BOUNDS 18
-#define ETLD_HEALTHS 9 /* words of health.c */
+#define ETLD_HEALTHS 10 /* words of health.h */
 
 struct etld_histogram {
 	uint64_t buckets[ETLD_HISTOGRAM_BOUNDS + 1]; /* each alone; the last one: beyond all */
@@ -45,8 +45,9 @@ struct etld_job;
 struct etld_job_sums {
 	uint64_t health[ETLD_HEALTHS];
 	uint64_t watermarks;
-	etl_dur lag_max;
-	struct etl_buf lags; /* the series, as text */
+	etl_dur lag_max, late_max;
+	uint64_t open, failed, held, dirty; /* windows */
+	struct etl_buf lags, lates; /* the series, as text */
 };
 void etld_metrics_look(struct etld_job_sums *sums, const struct etld *etld,
 	const struct etld_job *job);

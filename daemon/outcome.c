@@ -1,49 +1,43 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a run that ended leaves in its job: what status and health speak of until the next
- * one. Loop thread.
+ * What a run that ended leaves in its job: the words of status and health, and watermarks; and when
+ * a run looks its job's whole ledger through. What is open is the ledger's: picture.h. Loop thread.
  */
 #include <string.h>
 
-#include "base/alloc.h"
-#include "etld.h"
+#include "picture.h"
 
-/* A run that had nothing to read says nothing about the records. */
-static void remember_counts(struct etld_job *job, const struct etl_run *run)
+/* Another etld has the job, or the slot is decided: that is no run of the job. */
+static bool is_none_of_ours(const struct etl_run *run)
 {
-	if (!run->counts.seen && !run->windows_empty)
-		return;
-	job->records_rejected = run->counts.rejected;
-	job->warnings = run->warnings;
-	free(ETL_TAKE(job->first_reject));
-	if (run->rejects.n)
-		job->first_reject = etl_strdup(run->rejects.rows[0].first);
+	return run->state == ETL_RUN_BUSY && run->trigger.slot.ms;
 }
 
-void etld_job_remember(struct etld_job *job, const struct etl_run *run)
+void etld_job_remember(struct etld *etld, struct etld_job *job, const struct etl_run *run,
+	struct etld_picture *picture)
 {
-	memcpy(job->last_run_id, run->run_id, sizeof job->last_run_id);
-	job->last_state = run->state;
-	job->last_started = run->started;
-	job->last_ended = run->ended;
-	if (run->state == ETL_RUN_OK)
-		job->last_ok = run->ended;
-	job->windows_failed = run->windows_failed;
-	job->windows_held = run->windows_held;
+	etld_picture_take(picture);
+	etld_job_changed(etld, job);
+	if (is_none_of_ours(run))
+		return;
+	job->last = run->last;
 	job->windows_blocked = run->windows_blocked;
-	remember_counts(job, run);
-	free(ETL_TAKE(job->last_reason));
-	if (run->error.kind != ETL_OK)
-		job->last_reason = etl_strdup(run->error.message);
 	for (size_t i = 0; i < run->n_strands; i++) {
 		const struct etl_strand *strand = &run->strands[i];
-		struct etld_partition *partition;
-
-		if (!job->last_reason && strand->state == ETL_STRAND_BLOCKED)
-			job->last_reason = etl_strdup(strand->reason);
-		partition = strand->watermark.ms ?
+		struct etld_partition *partition = strand->watermark.ms ?
 			etld_job_partition(job, strand->partition->name, i) : NULL;
+
 		if (partition)
 			partition->watermark = strand->watermark;
 	}
+}
+
+bool etld_job_audit_is_due(const struct etld *etld, struct etld_job *job)
+{
+	etl_mono now = etl_mono_now(etld->clock);
+
+	if (job->audited.us && etl_mono_diff(now, job->audited).us < ETL_DAYS(1).us)
+		return false;
+	job->audited = now;
+	return true;
 }

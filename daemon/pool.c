@@ -6,8 +6,11 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
+#include "base/str.h"
 
 struct queue {
 	struct etld_task *first, **last;
@@ -18,13 +21,19 @@ struct worker {
 	struct etld_pool *pool;
 	pthread_t thread;
 	bool started, busy;
+	uint64_t lane; /* of its task */
 	etl_mono since;
+	const char *name; /* of its task, and whose that is: a copy, the task may end meanwhile */
+	char of[96];
 };
+
+static _Thread_local bool is_worker;
 
 struct etld_pool {
 	const struct etl_clock *clock;
 	void (*wake)(void *ctx);
 	void *ctx;
+	pthread_t loop; /* the thread that made it */
 	pthread_mutex_t lock; /* guards everything below */
 	pthread_cond_t more;
 	struct queue waiting, finished;
@@ -54,20 +63,55 @@ static struct etld_task *pop(struct queue *queue)
 	return task;
 }
 
+/* One worker is left to others: one host's records, however large, keep no other job waiting. */
+static bool may_run(const struct etld_pool *pool, uint64_t lane)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; lane && i < pool->n_workers; i++)
+		n += pool->workers[i].busy && pool->workers[i].lane == lane;
+	return !lane || pool->n_workers == 1 || n + 1 < pool->n_workers;
+}
+
+/* The oldest that may run. */
+static struct etld_task *pop_next(struct etld_pool *pool)
+{
+	struct queue *queue = &pool->waiting;
+	struct etld_task **p = &queue->first, *task;
+
+	while (*p && !may_run(pool, (*p)->lane))
+		p = &(*p)->next;
+	task = *p;
+	if (!task)
+		return NULL;
+	*p = task->next;
+	if (!*p)
+		queue->last = p;
+	queue->n--;
+	return task;
+}
+
 static struct etld_task *next_task(struct worker *self)
 {
 	struct etld_pool *pool = self->pool;
-	struct etld_task *task;
+	struct etld_task *task = NULL;
 
 	pthread_mutex_lock(&pool->lock);
 	self->busy = false;
-	while (!pool->closing && !pool->waiting.first)
+	while (!pool->closing && !(task = pop_next(pool)))
 		pthread_cond_wait(&pool->more, &pool->lock);
-	task = pool->closing ? NULL : pop(&pool->waiting);
+	if (pool->closing)
+		task = NULL;
 	if (task) {
 		self->busy = true;
+		self->lane = task->lane;
 		self->since = etl_mono_now(pool->clock);
+		self->name = task->name;
+		etl_text_copy(self->of, sizeof self->of, task->of ? task->of : "");
 	}
+	/* The end of its last task may have made room for one that a sleeping worker passed over. */
+	if (pool->waiting.first)
+		pthread_cond_signal(&pool->more);
 	pthread_mutex_unlock(&pool->lock);
 	return task;
 }
@@ -78,6 +122,7 @@ static void *worker_main(void *arg)
 	struct etld_pool *pool = self->pool;
 	struct etld_task *task;
 
+	is_worker = true;
 	while ((task = next_task(self)) != NULL) {
 		task->work(task);
 		pthread_mutex_lock(&pool->lock);
@@ -95,6 +140,7 @@ struct etld_pool *etld_pool_new(unsigned workers, const struct etl_clock *clock,
 	sigset_t all, before;
 
 	pool->clock = clock;
+	pool->loop = pthread_self();
 	pool->wake = wake;
 	pool->ctx = ctx;
 	pool->waiting.last = &pool->waiting.first;
@@ -131,8 +177,21 @@ void etld_pool_free(struct etld_pool *pool)
 	free(pool);
 }
 
+void etld_on_worker(void)
+{
+	if (!is_worker)
+		abort();
+}
+
+void etld_on_pools_loop(const struct etld_pool *pool)
+{
+	if (!pthread_equal(pthread_self(), pool->loop))
+		abort();
+}
+
 void etld_pool_submit(struct etld_pool *pool, struct etld_task *task)
 {
+	etld_on_pools_loop(pool);
 	pthread_mutex_lock(&pool->lock);
 	push(&pool->waiting, task);
 	pthread_cond_signal(&pool->more);
@@ -143,6 +202,7 @@ void etld_pool_collect(struct etld_pool *pool)
 {
 	struct etld_task *task;
 
+	etld_on_pools_loop(pool);
 	do {
 		pthread_mutex_lock(&pool->lock);
 		task = pop(&pool->finished);
@@ -165,8 +225,12 @@ void etld_pool_facts(struct etld_pool *pool, struct etld_pool_facts *out)
 		if (!pool->workers[i].busy)
 			continue;
 		out->busy++;
-		if (d.us > out->oldest.us)
-			out->oldest = d;
+		if (d.us <= out->oldest.us)
+			continue;
+		out->oldest = d;
+		out->name = pool->workers[i].name;
+		out->since = pool->workers[i].since;
+		memcpy(out->of, pool->workers[i].of, sizeof out->of);
 	}
 	pthread_mutex_unlock(&pool->lock);
 }

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "time/clock.h"
 
@@ -17,6 +18,8 @@ struct etld_task {
 	void (*work)(struct etld_task *task); /* worker */
 	void (*done)(struct etld_task *task); /* loop; may free the task */
 	const char *name;		      /* static */
+	uint64_t lane; /* tasks of one lane never have all workers; 0 = of none */
+	const char *of; /* whose: a job's name; lent until `done`. NULL = nobody's in particular */
 };
 
 struct etld_pool;
@@ -36,7 +39,14 @@ struct etld_pool_facts {
 	unsigned workers, busy;
 	size_t queued;
 	etl_dur oldest; /* how long the longest running task has been at it */
+	const char *name; /* that task's, */
+	char of[96];	  /* whose it is; "" = nobody's, */
+	etl_mono since;	  /* and when it began */
 };
 void etld_pool_facts(struct etld_pool *pool, struct etld_pool_facts *out);
+
+/* Abort if this is not a worker's thread; if it is not the one that made the pool. */
+void etld_on_worker(void);
+void etld_on_pools_loop(const struct etld_pool *pool);
 
 #endif

@@ -58,6 +58,8 @@ static void swap_in(struct etld *etld, struct etld_generation *fresh, struct etl
 	etld_http_options(etld->http, &options);
 	etld_journal_level(etld_settings_log_priority(&fresh->settings));
 	etld_sched_adopt(etld, fresh);
+	etld_access_look(fresh->settings.control.group, fresh->settings.control.admin_group,
+		&etld->access);
 	etld_zones_watch(etld);
 	etld_slots_flush(etld);
 	free(ETL_TAKE(etld->config_error));

@@ -11,6 +11,7 @@
 #include "etld.h"
 #include "journal.h"
 #include "message_ids.h"
+#include "picture.h"
 #include "time/civil.h"
 
 struct etld_job *etld_job_find(struct etld *etld, const char *name)
@@ -308,8 +309,8 @@ static void free_job(struct etld *etld, struct etld_job *job)
 	free(job->partitions);
 	free(job->slots);
 	etld_job_note_pause(job, NULL, NULL, (etl_wall){0});
-	free(job->last_reason);
-	free(job->first_reject);
+	free(job->failed_why);
+	free(job->held_why);
 	free(job->name);
 	free(job);
 }
@@ -357,6 +358,7 @@ void etld_sched_adopt(struct etld *etld, struct etld_generation *generation)
 	etl_sched_limit(etld->sched, (unsigned)generation->settings.limits.max_active);
 	start_again(etld);
 	etld_deadline_look_all(etld);
+	etld_picture_hurry(etld); /* what is new here may be known there */
 	if (old && old != generation)
 		etld_generation_unref(old);
 }

@@ -41,6 +41,7 @@ static void question_work(struct etld_task *task)
 		.filter = q->wait_for->filter,
 	};
 
+	etld_on_worker();
 	q->found = etl_mongo_newest(q->etld->mongo, &query, &q->newest, &q->error);
 }
 
@@ -117,7 +118,8 @@ void etld_sense_ask(struct etld *etld, struct etld_job *job)
 
 	etld_sense_drop(job);
 	*q = (struct etld_question){
-		.task = {.work = question_work, .done = question_done, .name = "sensor"},
+		.task = {.work = question_work, .done = question_done, .name = "sensor",
+			.of = job->sched.job->name},
 		.etld = etld,
 		.job = job,
 		.generation = etld_generation_ref(etld->generation),

@@ -37,6 +37,7 @@ static void slot_work(struct etld_task *task)
 	struct etld_slot_task *t = (struct etld_slot_task *)task;
 	struct etl_state *state = t->etld->state;
 
+	etld_on_worker();
 	etl_error_clear(&t->error);
 	if (t->note.job && *t->note.schedule)
 		etl_edit_save(&t->etld->run_env, &t->note, &t->error);
@@ -98,7 +99,8 @@ static void submit(struct etld_slot_task *t)
 		return;
 	}
 	LL_APPEND(etld->slot_tasks_busy, t);
-	t->task = (struct etld_task){.work = slot_work, .done = slot_done, .name = "slots"};
+	t->task = (struct etld_task){.work = slot_work, .done = slot_done, .name = "slots",
+		.of = t->job};
 	etld_pool_submit(etld->pool, &t->task);
 }
 
@@ -164,6 +166,7 @@ static void notes_work(struct etld_task *task)
 	struct etld_notes *notes = (struct etld_notes *)task;
 	struct etl_state *state = notes->etld->state;
 
+	etld_on_worker();
 	state->ops->slots_save(state, notes->notes, notes->n, &notes->error);
 }
 

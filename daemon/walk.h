@@ -2,7 +2,8 @@
  *
  * A look at all jobs on behalf of a request, in pieces: between two of them the loop does what
  * else is due, so that a question about thousands of jobs makes no slot late. A few jobs are
- * looked at within the call. Loop thread.
+ * looked at within the call. Two walks go at once, for each gathers an answer in memory; the
+ * others wait for their turn. Loop thread.
  */
 #ifndef ETLD_WALK_H
 #define ETLD_WALK_H
@@ -22,6 +23,8 @@ struct etld_walk {
 	struct etld_generation *generation;
 	struct etl_timer timer;
 	size_t next; /* of the generation's jobs */
+	struct etld_walk *later; /* that began after it */
+	bool waits; /* for its turn */
 };
 
 /* Takes both. */

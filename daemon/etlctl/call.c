@@ -2,6 +2,7 @@
  *
  * Asking the daemon, and telling what went wrong with the next thing to try.
  */
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,6 +17,8 @@ enum {
 	ANSWER_MS = 1000,
 	PROBE_MS = 300,
 	ALIVE_ANSWER_MS = 60 * 1000, /* for an answer that waits for MongoDB */
+	START_MS = 60 * 1000,	     /* for a daemon that is starting */
+	START_LOOK_MS = 200,
 };
 
 void etlctl_say(const char *fmt, ...)
@@ -59,9 +62,28 @@ static void tell_no_daemon(const struct etl_error *err)
 			       "systemctl start etld; journalctl -u etld -n 50");
 }
 
-int etlctl_tell_error(const struct etlctl *ctl, const struct etl_error *err)
+/* For programs: an error is one document on stdout, as an answer would be. `details` may be
+ * NULL. */
+static void print_error(const struct etlctl *ctl, const char *code, const char *message,
+	const char *hint, const struct etl_json *details, int status)
 {
-	(void)ctl;
+	etl_cleanup(etl_json_free) struct etl_json *json = NULL;
+
+	if (!ctl->json)
+		return;
+	json = etl_json_object();
+	etl_json_add_text(json, "schema", "etl.error/1");
+	etl_json_add_text(json, "error", code);
+	etl_json_add_text(json, "message", message);
+	etl_json_add_text(json, "hint", hint);
+	etl_json_add_int(json, "exit", status);
+	if (details)
+		etl_json_add_item(json, "details", etl_json_copy(details));
+	print_json(json);
+}
+
+static int tell_failed_call(const struct etl_error *err)
+{
 	if (etl_streq(err->code, "ctl.interrupted")) {
 		etlctl_say("interrupted");
 		return EXIT_INTERRUPTED;
@@ -83,6 +105,14 @@ int etlctl_tell_error(const struct etlctl *ctl, const struct etl_error *err)
 	return EXIT_NO_DAEMON;
 }
 
+int etlctl_tell_error(const struct etlctl *ctl, const struct etl_error *err)
+{
+	int status = tell_failed_call(err);
+
+	print_error(ctl, err->code, err->message, NULL, NULL, status);
+	return status;
+}
+
 int etlctl_tell_reply(const struct etlctl *ctl, const struct etl_ctl_reply *reply)
 {
 	const char *diagnostics = etl_json_text(reply->parameters, "diagnostics", NULL);
@@ -98,6 +128,8 @@ int etlctl_tell_reply(const struct etlctl *ctl, const struct etl_ctl_reply *repl
 		say_hint(reply->hint);
 	else if (reply->error == ETL_CTL_INVALID_PARAMETER && ctl->command)
 		fprintf(stderr, "  hint: etlctl help %s\n", ctl->command->name);
+	print_error(ctl, etl_ctl_error_name(reply->error), reply->message, reply->hint,
+		reply->parameters, etl_ctl_error_exit(reply->error));
 	return etl_ctl_error_exit(reply->error);
 }
 
@@ -146,7 +178,8 @@ static bool shows_life(const struct etlctl *ctl)
 	return alive;
 }
 
-int etlctl_first_reply(const struct etlctl *ctl, struct etl_client *client,
+/* The first reply, an error's too. 0, or an exit status after none came and that was told. */
+static int receive_first(const struct etlctl *ctl, struct etl_client *client,
 	struct etl_ctl_reply *reply)
 {
 	struct etl_error err = ETL_ERROR_INIT;
@@ -154,15 +187,79 @@ int etlctl_first_reply(const struct etlctl *ctl, struct etl_client *client,
 
 	if (rc < 0 && etl_streq(err.code, "ctl.timeout") && shows_life(ctl))
 		rc = etl_client_receive(client, ALIVE_ANSWER_MS, reply, &err);
-	if (rc < 0)
-		return etlctl_tell_error(ctl, &err);
-	if (reply->error != ETL_CTL_OK) {
-		int status = etlctl_tell_reply(ctl, reply);
+	return rc < 0 ? etlctl_tell_error(ctl, &err) : 0;
+}
 
+/* 0, or the exit status of an error reply, which was told and is gone. */
+static int tell_refusal(const struct etlctl *ctl, struct etl_ctl_reply *reply)
+{
+	int status = reply->error == ETL_CTL_OK ? 0 : etlctl_tell_reply(ctl, reply);
+
+	if (reply->error != ETL_CTL_OK)
 		etl_ctl_reply_fini(reply);
-		return status;
+	return status;
+}
+
+int etlctl_first_reply(const struct etlctl *ctl, struct etl_client *client,
+	struct etl_ctl_reply *reply)
+{
+	int status = receive_first(ctl, client, reply);
+
+	return status ? status : tell_refusal(ctl, reply);
+}
+
+/* The service manager is about to start it: there is no socket yet. */
+static bool is_activating(const struct etlctl *ctl)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	etl_cleanup(etl_client_close) struct etl_client *client =
+		etl_client_open(ctl->socket, CONNECT_MS, &err);
+	const char *unit =
+		!client && etl_streq(err.code, "ctl.absent") ? etlctl_unit_state() : NULL;
+
+	return unit && etl_starts_with(unit, "activating");
+}
+
+static bool says_starting(const struct etl_ctl_reply *reply)
+{
+	return reply->error == ETL_CTL_NOT_READY &&
+		etl_json_bool(reply->parameters, "starting", false);
+}
+
+/* False: a signal came, or the limit is reached. */
+static bool wait_a_moment(int signals, int *waited_ms)
+{
+	struct pollfd in = {.fd = signals, .events = POLLIN};
+
+	if (!*waited_ms)
+		etlctl_say("etld is starting: waiting for it");
+	*waited_ms += START_LOOK_MS;
+	return *waited_ms <= START_MS && poll(&in, 1, START_LOOK_MS) == 0;
+}
+
+struct etl_client *etlctl_open_started(const struct etlctl *ctl, int signals, int *status,
+	struct etl_ctl_reply *reply)
+{
+	int waited_ms = 0;
+
+	while (is_activating(ctl) && wait_a_moment(signals, &waited_ms))
+		;
+	for (;;) {
+		etl_cleanup(etl_client_close) struct etl_client *client =
+			etlctl_open(ctl, true, status);
+
+		if (!client)
+			return NULL;
+		etl_client_watch(client, signals);
+		*status = receive_first(ctl, client, reply);
+		if (*status)
+			return NULL;
+		if (!says_starting(reply) || !wait_a_moment(signals, &waited_ms)) {
+			*status = tell_refusal(ctl, reply);
+			return *status ? NULL : ETL_TAKE(client);
+		}
+		etl_ctl_reply_fini(reply);
 	}
-	return 0;
 }
 
 int etlctl_call(const struct etlctl *ctl, struct etl_ctl_reply *reply)

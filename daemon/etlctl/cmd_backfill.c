@@ -181,13 +181,13 @@ static void add_progress(struct table *table, const struct etl_json *b)
 
 static void print_list(const struct etlctl *ctl, const struct etl_json *reply)
 {
-	static const char *const titles[] = {"BACKFILL", "JOB", "STATE", "FROM", "TO", ">WINDOWS",
-		">FAILED", ">TO GO", "WAITS FOR", "CREATED", "BY", "REASON", NULL};
+	static const char *const titles[] = {"BACKFILL", "JOB", "STATE", "-FROM", "-TO", "-->WINDOWS",
+		">FAILED", ">TO GO", "-WAITS FOR", "---CREATED", "---BY", "REASON", NULL};
 	const char *now = etl_json_text(reply, "generated_at", NULL);
 	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
 
 	ETL_JSON_EACH(b, etl_json_get(reply, "backfills")) {
-		table_text(table, etl_json_text(b, "backfill_id", ""));
+		table_id(table, etl_json_text(b, "backfill_id", ""));
 		table_text(table, etl_json_text(b, "job", ""));
 		table_state(table, etl_json_text(b, "state", "unknown"));
 		table_time(table, etl_json_text(b, "from", NULL));

@@ -44,6 +44,22 @@ static void print_reload(const struct etlctl *ctl, const struct etl_json *reply)
 		(long long)etl_json_int(reply, "jobs", 0));
 }
 
+static void print_host(const struct etlctl *ctl, const struct etl_json *reply)
+{
+	ETL_BUF_CLEANUP struct etl_buf out;
+
+	(void)ctl;
+	etl_buf_init(&out, 4096);
+	print_clean(etl_json_text(reply, "host", "?"), &out);
+	etl_buf_str(&out, " is asked again\n");
+	print_out(&out);
+}
+
+int etlctl_host_release(const struct etlctl *ctl)
+{
+	return etlctl_call_and_print(ctl, print_host);
+}
+
 int etlctl_reload(const struct etlctl *ctl)
 {
 	return etlctl_call_and_print(ctl, print_reload);

@@ -46,7 +46,7 @@ static void reason_cell(struct table *table, const struct etl_json *node)
 
 static void print_graph(const struct etlctl *ctl, const struct etl_json *reply)
 {
-	static const char *const titles[] = {"JOB", "GROUP", "STATE", "AFTER", "REASON", NULL};
+	static const char *const titles[] = {"JOB", "--GROUP", "STATE", "-AFTER", "REASON", NULL};
 	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
 
 	ETL_JSON_EACH(node, etl_json_get(reply, "nodes")) {

@@ -6,8 +6,8 @@
 
 static void print_jobs(const struct etlctl *ctl, const struct etl_json *reply)
 {
-	static const char *const titles[] = {"JOB", "GROUP", "SCHEDULE", "ZONE", "SOURCE", "SINK",
-		">PARTITIONS", "STATE", "DESCRIPTION", NULL};
+	static const char *const titles[] = {"JOB", "--GROUP", "-SCHEDULE", "----ZONE", "--SOURCE", "-SINK",
+		"--->PARTITIONS", "STATE", "DESCRIPTION", NULL};
 	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
 
 	ETL_JSON_EACH(job, etl_json_get(reply, "jobs")) {

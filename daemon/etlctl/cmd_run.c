@@ -108,7 +108,10 @@ static void tell_run_id(const struct etl_json *progress, char **run_id)
 	if (*run_id || !id)
 		return;
 	*run_id = etl_strdup(id);
-	etlctl_say("run %s", id);
+	if (etl_json_bool(progress, "joined", false))
+		etlctl_say("the job is running already: waiting for run %s", id);
+	else
+		etlctl_say("run %s", id);
 }
 
 /* Reads replies until the last; `reply` holds the first. */
@@ -145,28 +148,23 @@ static void print_started(const struct etlctl *ctl, const struct etl_json *reply
 	print_out(&out);
 }
 
-int etlctl_run(const struct etlctl *ctl)
+static int run_and_wait(const struct etlctl *ctl)
 {
-	bool wait = etl_json_bool(ctl->values, "wait", false);
-	int signals = wait ? etlctl_open_signals() : -1, status = EXIT_FAILED;
-	etl_cleanup(etl_client_close) struct etl_client *client =
-		etlctl_open(ctl, wait, &status);
+	int signals = etlctl_open_signals(), status = EXIT_FAILED;
 	struct etl_ctl_reply reply = {0};
+	etl_cleanup(etl_client_close) struct etl_client *client =
+		etlctl_open_started(ctl, signals, &status, &reply);
 
-	if (client) {
-		etl_client_watch(client, signals);
-		status = etlctl_first_reply(ctl, client, &reply);
-	}
-	if (client && !status) {
-		if (wait)
-			status = follow(ctl, client, &reply);
-		else if (ctl->json)
-			print_json(reply.parameters);
-		else
-			print_started(ctl, reply.parameters);
-	}
+	if (client)
+		status = follow(ctl, client, &reply);
 	etl_ctl_reply_fini(&reply);
 	if (signals >= 0)
 		close(signals);
 	return status;
+}
+
+int etlctl_run(const struct etlctl *ctl)
+{
+	return etl_json_bool(ctl->values, "wait", false) ? run_and_wait(ctl) :
+							    etlctl_call_and_print(ctl, print_started);
 }

@@ -29,13 +29,13 @@ static void add_run_reason(struct table *table, const struct etl_json *run)
 
 static void print_runs(const struct etlctl *ctl, const struct etl_json *reply)
 {
-	static const char *const titles[] = {"RUN", "JOB", "STATE", "TRIGGER", "STARTED",
-		">TOOK", ">WINDOWS", ">IN", ">WRITTEN", ">REJECTED", "REASON", NULL};
+	static const char *const titles[] = {"RUN", "JOB", "STATE", "---TRIGGER", "-STARTED",
+		"-->TOOK", "-->WINDOWS", "->IN", "->WRITTEN", ">REJECTED", "REASON", NULL};
 	const char *now = etl_json_text(reply, "generated_at", NULL);
 	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
 
 	ETL_JSON_EACH(run, etl_json_get(reply, "runs")) {
-		table_text(table, etl_json_text(run, "run_id", "?"));
+		table_id(table, etl_json_text(run, "run_id", "?"));
 		table_text(table, etl_json_text(run, "job", "?"));
 		table_state(table, etl_json_text(run, "state", "unknown"));
 		table_text(table, etl_json_text(run, "trigger", ""));
@@ -139,9 +139,9 @@ static void add_reason(struct table *table, const struct etl_json *partition)
 
 static void print_partitions(const struct etlctl *ctl, const struct etl_json *run)
 {
-	static const char *const titles[] = {"PARTITION", "STATE", ">LOADED", ">EMPTY",
-		">FAILED", ">HELD", ">IN", ">OUT", ">INSERTED", ">UPDATED", ">UNCHANGED",
-		">REJECTED", ">OUTSIDE", ">REQUESTS", "REASON", NULL};
+	static const char *const titles[] = {"PARTITION", "STATE", "->LOADED", "-->EMPTY",
+		">FAILED", ">HELD", "->IN", "--->OUT", "-->INSERTED", "-->UPDATED",
+		"--->UNCHANGED", ">REJECTED", ">OUTSIDE", "---->REQUESTS", "REASON", NULL};
 	static const char *const windows[] = {"loaded", "empty", "failed", "held"};
 	static const char *const counts[] = {"in", "out", "inserted", "updated", "unchanged",
 		"rejected", "outside"};

@@ -171,10 +171,18 @@ static void add_last_run(struct table *table, const struct etl_json *job, const 
 	table_text(table, etl_buf_text(&cell));
 }
 
+/* "-" where nothing is due. */
+static void add_late(struct table *table, const struct etl_json *of)
+{
+	double late = etl_json_double(of, "late_by_s", 0);
+
+	table_duration(table, late > 0 ? late : -1);
+}
+
 static void print_jobs(const struct etlctl *ctl, const struct etl_json *reply)
 {
-	static const char *const titles[] = {"JOB", "STATE", "LAST RUN", "NEXT", "WATERMARK",
-		">LAG", "WINDOWS", "REASON", NULL};
+	static const char *const titles[] = {"JOB", "STATE", "--LAST RUN", "---NEXT", "-WATERMARK",
+		"->LATE BY", "-WINDOWS", "REASON", NULL};
 	const char *now = etl_json_text(reply, "generated_at", NULL);
 	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
 
@@ -186,7 +194,7 @@ static void print_jobs(const struct etlctl *ctl, const struct etl_json *reply)
 		add_last_run(table, job, now);
 		table_time_age(table, etl_json_text(job, "next", NULL), now);
 		table_time(table, etl_json_text(mark, "watermark", NULL));
-		table_duration(table, etl_json_double(mark, "lag_s", -1));
+		add_late(table, job);
 		add_windows(table, etl_json_get(job, "windows"));
 		table_text(table, etl_json_text(job, "reason", ""));
 	}
@@ -251,7 +259,8 @@ static void print_job_words(const struct etlctl *ctl, const struct etl_json *job
 
 static void print_job(const struct etlctl *ctl, const struct etl_json *reply)
 {
-	static const char *const titles[] = {"PARTITION", "WATERMARK", ">LAG", NULL};
+	static const char *const titles[] = {"PARTITION", "WATERMARK", ">LATE BY", "WINDOWS",
+		NULL};
 	const struct etl_json *job = etl_json_first(etl_json_get(reply, "jobs"));
 	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
 
@@ -259,35 +268,34 @@ static void print_job(const struct etlctl *ctl, const struct etl_json *reply)
 	ETL_JSON_EACH(mark, etl_json_get(job, "watermarks")) {
 		table_text(table, etl_json_text(mark, "partition", "-"));
 		table_time(table, etl_json_text(mark, "watermark", NULL));
-		table_duration(table, etl_json_double(mark, "lag_s", -1));
+		add_late(table, mark);
+		add_windows(table, etl_json_get(mark, "windows"));
 	}
 	if (etl_json_size(etl_json_get(job, "watermarks")))
 		putchar('\n');
 	table_print(table, NULL);
 }
 
-/* --check: the worst of all that was asked about. */
+/* --check: the worst of all that was asked about says how it ends. In the order of the daemon's
+ * ETLD_HEALTH_WORDS; blocked and paused are states that somebody wanted, or another job's fault. */
 static int check_status(const struct etl_json *reply)
 {
+	static const struct {
+		const char *health;
+		int status;
+	} order[] = {{"failing", EXIT_FAILED}, {"unreachable", EXIT_FAILED}, {"config", EXIT_CONFIG},
+		{"held", EXIT_CHECKS}, {"rejecting", EXIT_REJECTED}, {"stale", EXIT_STALE},
+		{"late", EXIT_STALE}};
 	const struct etl_json *mongodb = etl_json_get(etl_json_get(reply, "daemon"), "mongodb");
-	bool stale = false, held = false, rejecting = false, config = false, failing = false;
+	size_t n = sizeof order / sizeof *order, worst = n;
 
 	if (etl_streq(etl_json_text(mongodb, "state", ""), "down"))
-		return EXIT_FAILED;
-	ETL_JSON_EACH(job, etl_json_get(reply, "jobs")) {
-		const char *health = etl_json_text(job, "health", "");
-
-		failing |= etl_streq(health, "failing");
-		config |= etl_streq(health, "config");
-		stale |= etl_streq(health, "late") || etl_streq(health, "stale");
-		held |= etl_streq(health, "held");
-		rejecting |= etl_streq(health, "rejecting");
-	}
-	if (failing || config)
-		return failing ? EXIT_FAILED : EXIT_CONFIG;
-	if (held || rejecting)
-		return held ? EXIT_CHECKS : EXIT_REJECTED;
-	return stale ? EXIT_STALE : EXIT_FINE;
+		worst = 1;
+	ETL_JSON_EACH(job, etl_json_get(reply, "jobs"))
+		for (size_t i = 0; i < worst; i++)
+			if (etl_streq(etl_json_text(job, "health", ""), order[i].health))
+				worst = i;
+	return worst < n ? order[worst].status : EXIT_FINE;
 }
 
 int etlctl_status(const struct etlctl *ctl)

@@ -11,8 +11,8 @@
 
 static void print_watermarks(const struct etlctl *ctl, const struct etl_json *reply)
 {
-	static const char *const titles[] = {"PARTITION", "WATERMARK", ">LAG", "FIRST WINDOW",
-		">WINDOW", "UPDATED", "RUN", ">FENCE", NULL};
+	static const char *const titles[] = {"PARTITION", "WATERMARK", ">LAG", "--FIRST WINDOW",
+		"--->WINDOW", "-UPDATED", "--RUN", "--->FENCE", NULL};
 	const char *now = etl_json_text(reply, "generated_at", NULL);
 	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
 
@@ -23,7 +23,7 @@ static void print_watermarks(const struct etlctl *ctl, const struct etl_json *re
 		table_time(table, etl_json_text(mark, "origin", NULL));
 		table_duration(table, etl_json_double(mark, "window_s", -1));
 		table_time_past(table, etl_json_text(mark, "updated", NULL), now);
-		table_text(table, etl_json_text(mark, "run_id", ""));
+		table_id(table, etl_json_text(mark, "run_id", ""));
 		table_int(table, etl_json_int(mark, "fence", 0));
 	}
 	table_print(table, "this job has no watermark yet");
@@ -139,8 +139,8 @@ int etlctl_watermark_undo(const struct etlctl *ctl)
 
 static void print_history(const struct etlctl *ctl, const struct etl_json *reply)
 {
-	static const char *const titles[] = {"WHEN", "WHAT", "STATE", "PARTITION", "FROM", "TO",
-		">WINDOWS", "WHO", "REASON", NULL};
+	static const char *const titles[] = {"WHEN", "WHAT", "-STATE", "PARTITION", "FROM", "TO",
+		"-->WINDOWS", "--WHO", "REASON", NULL};
 	const char *now = etl_json_text(reply, "generated_at", NULL);
 	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
 

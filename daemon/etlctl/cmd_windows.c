@@ -14,8 +14,8 @@ static void add_state(struct table *table, const struct etl_json *window)
 
 static void print_list(const struct etlctl *ctl, const struct etl_json *reply)
 {
-	static const char *const titles[] = {"PARTITION", "START", "END", "STATE", "MARK",
-		">ATTEMPT", ">IN", ">OUT", ">REJECTED", ">OUTSIDE", "UPDATED", "REASON", NULL};
+	static const char *const titles[] = {"PARTITION", "START", "--END", "STATE", "MARK",
+		"-->ATTEMPT", "->IN", "->OUT", ">REJECTED", ">OUTSIDE", "---UPDATED", "REASON", NULL};
 	const char *now = etl_json_text(reply, "generated_at", NULL);
 	bool asked = etl_json_get(ctl->values, "state") || etl_json_get(ctl->values, "all");
 	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
@@ -46,8 +46,8 @@ static void print_list(const struct etlctl *ctl, const struct etl_json *reply)
 
 static void print_summary(const struct etlctl *ctl, const struct etl_json *reply)
 {
-	static const char *const titles[] = {"PARTITION", "WATERMARK", ">LOADED", ">EMPTY",
-		">FAILED", ">HELD", ">OPEN", ">DIRTY", ">MISSING", NULL};
+	static const char *const titles[] = {"PARTITION", "WATERMARK", "->LOADED", "-->EMPTY",
+		">FAILED", ">HELD", ">OPEN", "->DIRTY", ">MISSING", NULL};
 	static const char *const counts[] = {"loaded", "empty", "failed", "held", "open", "dirty",
 		"missing"};
 	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);

@@ -34,6 +34,7 @@ struct etlctl {
 	bool json;
 	bool color_out;
 	bool utf8; /* the locale can show signs */
+	size_t columns; /* what a table may take; 0 = no limit */
 	const struct etl_command *command;
 	const struct etl_json *values; /* of the command line */
 };
@@ -51,6 +52,7 @@ int etlctl_watermark_show(const struct etlctl *ctl);
 int etlctl_watermark_set(const struct etlctl *ctl);
 int etlctl_watermark_rewind(const struct etlctl *ctl);
 int etlctl_watermark_undo(const struct etlctl *ctl);
+int etlctl_host_release(const struct etlctl *ctl);
 int etlctl_watermark_history(const struct etlctl *ctl);
 int etlctl_backfill(const struct etlctl *ctl);
 int etlctl_backfills(const struct etlctl *ctl);
@@ -67,6 +69,9 @@ int etlctl_version(const struct etlctl *ctl);
 int etlctl_help(const struct etlctl *ctl);
 int etlctl_completion(const struct etlctl *ctl);
 
+/* cmd_complete.c: what may stand at the end of this line. Sets ctl->socket if the line does. */
+int etlctl_complete(struct etlctl *ctl, int argc, char **argv);
+
 void etlctl_help_command(const struct etl_command *command);
 void etlctl_help_all(void);
 
@@ -80,13 +85,17 @@ int etlctl_call(const struct etlctl *ctl, struct etl_ctl_reply *reply);
 int etlctl_call_and_print(const struct etlctl *ctl,
 	void (*print)(const struct etlctl *ctl, const struct etl_json *reply));
 
-/* The same in steps, for commands that read several replies. NULL: told, *status is set. */
 /* SIGINT and SIGTERM as a descriptor, for whoever waits. */
 int etlctl_open_signals(void);
 
+/* The same in steps, for commands that read several replies. NULL: told, *status is set. */
 struct etl_client *etlctl_open(const struct etlctl *ctl, bool more, int *status);
 /* The first reply: waits as long as the daemon shows life, a minute at most. */
 int etlctl_first_reply(const struct etlctl *ctl, struct etl_client *client,
+	struct etl_ctl_reply *reply);
+/* Both in one, with `more`: while etld is starting it is asked again and again, for a minute at
+ * most or until `signals` has something to read. NULL: told, *status is set. */
+struct etl_client *etlctl_open_started(const struct etlctl *ctl, int signals, int *status,
 	struct etl_ctl_reply *reply);
 
 /* Tells what went wrong; gives the exit status. */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -29,6 +30,7 @@ static int (*const functions[])(const struct etlctl *) = {
 	[ETL_COMMAND_WATERMARK_SET] = etlctl_watermark_set,
 	[ETL_COMMAND_WATERMARK_REWIND] = etlctl_watermark_rewind,
 	[ETL_COMMAND_WATERMARK_UNDO] = etlctl_watermark_undo,
+	[ETL_COMMAND_HOST_RELEASE] = etlctl_host_release,
 	[ETL_COMMAND_WATERMARK_HISTORY] = etlctl_watermark_history,
 	[ETL_COMMAND_BACKFILL] = etlctl_backfill,
 	[ETL_COMMAND_BACKFILLS] = etlctl_backfills,
@@ -52,7 +54,7 @@ enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
 struct options {
 	const char *socket;
-	bool json, help, version;
+	bool json, wide, help, version;
 	enum color color;
 };
 
@@ -86,6 +88,20 @@ static bool shows_utf8(void)
 	return mbrtowc(&c, "\u2714", 3, &state) == 3 && c == 0x2714;
 }
 
+/* COLUMNS, else the terminal's own width. A pipe or a file takes whatever comes. */
+static size_t room(void)
+{
+	const char *text = getenv("COLUMNS");
+	struct winsize size = {0};
+	long columns = text ? strtol(text, NULL, 10) : 0;
+
+	if (columns > 0 && columns < 10000)
+		return (size_t)columns;
+	if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
+		return size.ws_col;
+	return 0;
+}
+
 static int set_color(struct options *options, const char *value, struct etl_error *err)
 {
 	static const char *const words[] = {"auto", "always", "never"};
@@ -101,10 +117,11 @@ static int set_color(struct options *options, const char *value, struct etl_erro
 
 static int set_format(struct options *options, const char *value, struct etl_error *err)
 {
-	if (!etl_streq(value, "json") && !etl_streq(value, "table"))
+	if (!etl_streq(value, "json") && !etl_streq(value, "table") && !etl_streq(value, "wide"))
 		return etl_error_set(err, ETL_CONFIG, "ctl.usage",
-			"-o is one of table, json, not \"%.100s\"", value);
+			"-o is one of table, wide, json, not \"%.100s\"", value);
 	options->json = etl_streq(value, "json");
+	options->wide = etl_streq(value, "wide");
 	return 0;
 }
 
@@ -233,6 +250,10 @@ int main(int argc, char **argv)
 
 	setlocale(LC_CTYPE, "");
 	signal(SIGPIPE, SIG_DFL);
+	if (argc > 1 && etl_streq(argv[1], "__complete")) { /* a line that is not finished yet */
+		ctl.socket = options.socket && *options.socket ? options.socket : DEFAULT_SOCKET;
+		return end(etlctl_complete(&ctl, argc - 2, argv + 2));
+	}
 	left = take_options(&options, argc - 1, argv + 1, &err);
 	if (left < 0)
 		return tell_usage(&err, NULL);
@@ -248,5 +269,6 @@ int main(int argc, char **argv)
 	ctl.json = options.json;
 	ctl.color_out = colors(options.color, STDOUT_FILENO);
 	ctl.utf8 = shows_utf8();
+	ctl.columns = options.wide ? 0 : room();
 	return end(run_command(&ctl, &options, left, argv + 1));
 }

@@ -18,8 +18,9 @@
 
 struct table;
 
-/* Column titles, NULL-terminated; one that begins with '>' is for a column of numbers, aligned
- * to the right. Columns whose cells are all empty are left out. */
+/* Column titles, NULL-terminated. '>' before one: a column of numbers, aligned to the right.
+ * Dashes before both: left out where the terminal is too narrow, the most dashes first:
+ * "--TRIGGER", "->TOOK". Columns whose cells are all empty are left out always. */
 struct table *table_new(const struct etlctl *ctl, const char *const *titles);
 void table_free(struct table *table);
 ETL_DEFINE_CLEANUP(struct table *, table_free)
@@ -29,6 +30,7 @@ void table_text(struct table *table, const char *text);
 void table_textf(struct table *table, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 void table_int(struct table *table, int64_t v);
+void table_id(struct table *table, const char *id); /* of a run: its end, where room is short */
 void table_state(struct table *table, const char *word);
 void table_print(const struct table *table, const char *when_empty);
 
@@ -42,6 +44,9 @@ void print_clean(const char *text, struct etl_buf *out);
 
 /* Columns that clean text takes on a terminal. */
 size_t print_width(const char *text);
+
+/* Clean text in at most `width` columns, at least 1; with a sign at its end if it was cut. */
+void print_cut(const struct etlctl *ctl, const char *text, size_t width, struct etl_buf *out);
 
 /* ---- print_time.c ---- */
 

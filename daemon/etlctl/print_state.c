@@ -3,9 +3,11 @@
  * States as word, sign and colour, so that none of them is the only carrier of the meaning;
  * and text made safe for a terminal.
  */
+#include <stdlib.h>
 #include <string.h>
 #include <wchar.h>
 
+#include "base/alloc.h"
 #include "base/str.h"
 #include "etlctl/print.h"
 
@@ -58,53 +60,49 @@ void print_state(const struct etlctl *ctl, const char *word, bool color, struct 
 	etl_buf_str(out, color ? "\033[0m" : "");
 }
 
-/* Length of a character that must not reach a terminal, 0 = harmless: C0, DEL, C1 and the
- * direction marks U+200E/F, U+202A..E, U+2066..9. */
-static size_t harmful(const unsigned char *p)
-{
-	if (*p < 0x20 || *p == 0x7f)
-		return 1;
-	if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
-		return 2;
-	if (*p == 0xe2 && p[1] == 0x80 &&
-		((p[2] >= 0xaa && p[2] <= 0xae) || (p[2] | 1) == 0x8f))
-		return 3;
-	if (*p == 0xe2 && p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9)
-		return 3;
-	return 0;
-}
-
 void print_clean(const char *text, struct etl_buf *out)
 {
-	const unsigned char *p = (const unsigned char *)text;
+	char *clean = etl_strdup(text);
 
-	while (*p) {
-		size_t n = harmful(p);
+	etl_text_mask(clean);
+	etl_buf_str(out, clean);
+	free(clean);
+}
 
-		etl_buf_char(out, n ? '?' : (char)*p);
-		p += n ? n : 1;
-	}
+/* Bytes and columns of the first character. What is none in this locale is a byte and a column. */
+static size_t character(const char *text, size_t *columns)
+{
+	mbstate_t state = {0};
+	wchar_t c;
+	size_t n = mbrtowc(&c, text, strlen(text), &state);
+	int width = n == 0 || n > 8 ? 1 : wcwidth(c);
+
+	*columns = width < 0 ? 1 : (size_t)width;
+	return n == 0 || n > 8 ? 1 : n;
 }
 
 size_t print_width(const char *text)
 {
-	mbstate_t state = {0};
-	size_t width = 0;
+	size_t width = 0, columns;
 
-	while (*text) {
-		wchar_t c;
-		size_t n = mbrtowc(&c, text, strlen(text), &state);
-		int columns;
-
-		if (n == 0 || n > 8) { /* no character in this locale: a byte is a column */
-			state = (mbstate_t){0};
-			n = 1;
-			columns = 1;
-		} else {
-			columns = wcwidth(c);
-		}
-		width += columns < 0 ? 1 : (size_t)columns;
-		text += n;
-	}
+	for (; *text; width += columns)
+		text += character(text, &columns);
 	return width;
+}
+
+void print_cut(const struct etlctl *ctl, const char *text, size_t width, struct etl_buf *out)
+{
+	const char *end = text;
+	size_t used = 0, columns, n;
+
+	if (print_width(text) <= width) {
+		etl_buf_str(out, text);
+		return;
+	}
+	for (n = character(end, &columns); used + columns < width; n = character(end, &columns)) {
+		used += columns;
+		end += n;
+	}
+	etl_buf_append(out, text, (size_t)(end - text));
+	etl_buf_str(out, ctl->utf8 ? "\u2026" : "~");
 }

@@ -58,6 +58,13 @@ void etl_arena_defer(struct etl_arena *arena, void (*fn)(void *p), void *p)
 	arena->deferred = d;
 }
 
+void etl_arena_adopt(struct etl_arena *arena, void *p, size_t bytes)
+{
+	etl_arena_defer(arena, free, p);
+	arena->used_bytes += bytes;
+	arena->total_bytes += bytes;
+}
+
 static void run_deferred(struct etl_arena *arena)
 {
 	for (struct deferred *d = arena->deferred; d; d = d->next)

@@ -28,6 +28,9 @@ char *etl_arena_strf(struct etl_arena *arena, const char *fmt, ...)
  * the arena's contents use (a time zone). */
 void etl_arena_defer(struct etl_arena *arena, void (*fn)(void *p), void *p);
 
+/* Takes `p` of `bytes` bytes from the heap: it is the arena's from now on, and counts as used. */
+void etl_arena_adopt(struct etl_arena *arena, void *p, size_t bytes);
+
 /* Bytes held from the heap: whole blocks, used or not. */
 size_t etl_arena_bytes(const struct etl_arena *arena);
 

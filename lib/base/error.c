@@ -41,9 +41,7 @@ static void make_presentable(char *text, size_t len)
 		if (etl_utf8_check(text + last, kept - last) != kept - last)
 			text[last] = '\0'; /* the rest of this character fell off */
 	}
-	for (char *p = text; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			*p = '?';
+	etl_text_mask(text);
 }
 
 int etl_error_set(struct etl_error *err, enum etl_error_kind kind, const char *code,

@@ -42,8 +42,8 @@ struct etl_error {
 /* An error object that holds no error. */
 #define ETL_ERROR_INIT {.kind = ETL_OK, .code = ""}
 
-/* Fills `err` (never NULL); control bytes in the text become '?'. Returns -1, so that a
- * function can end with `return etl_error_set(...)`. */
+/* Fills `err` (never NULL); what could deceive a reader becomes '?' (etl_text_mask). Returns
+ * -1, so that a function can end with `return etl_error_set(...)`. */
 int etl_error_set(struct etl_error *err, enum etl_error_kind kind, const char *code,
 	const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 

@@ -56,6 +56,45 @@ size_t etl_utf8_cut(const char *s, size_t max)
 	return max;
 }
 
+/* The code points that move a terminal's cursor or turn its text around. `n` bytes at `p`. */
+static bool deceives(const unsigned char *p, size_t n)
+{
+	unsigned c = p[0];
+
+	if (n == 1)
+		return c < 0x20 || c == 0x7f;
+	if (n == 2) {
+		c = (c & 0x1fu) << 6 | (p[1] & 0x3fu);
+		return (c >= 0x80 && c <= 0x9f) || c == 0x61c;
+	}
+	if (n != 3)
+		return false;
+	c = (c & 0xfu) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu);
+	return c == 0x200e || c == 0x200f || (c >= 0x2028 && c <= 0x202e) ||
+	       (c >= 0x2066 && c <= 0x2069);
+}
+
+size_t etl_text_mask(char *text)
+{
+	size_t len = strlen(text), from = 0, to = 0;
+
+	while (from < len) {
+		const unsigned char *p = (const unsigned char *)text + from;
+		size_t n = utf8_char(p, len - from);
+
+		if (!n || deceives(p, n)) {
+			text[to++] = '?';
+			from += n ? n : 1;
+			continue;
+		}
+		memmove(text + to, text + from, n);
+		to += n;
+		from += n;
+	}
+	text[to] = '\0';
+	return to;
+}
+
 void etl_text_copy(char *out, size_t size, const char *text)
 {
 	size_t len = strlen(text);

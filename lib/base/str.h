@@ -28,6 +28,11 @@ size_t etl_utf8_check(const char *s, size_t len);
  * must be readable (it may be the NUL). */
 size_t etl_utf8_cut(const char *s, size_t max);
 
+/* Masks in place what could deceive a reader of text that others wrote: C0 and C1 controls and
+ * DEL, the bidirectional controls (U+061C, U+200E/F, U+202A-E, U+2066-9), line and paragraph
+ * separators, and bytes that are no UTF-8. Each becomes one '?'. Returns the new length. */
+size_t etl_text_mask(char *text);
+
 /* Copies a text into `size` (> 0) bytes, cut between two characters if it does not fit. */
 void etl_text_copy(char *out, size_t size, const char *text);
 

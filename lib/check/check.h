@@ -55,6 +55,10 @@ struct etl_check_type {
 	bool (*window)(void *self, const struct etl_window_facts *facts,
 		struct etl_finding *finding);
 
+	/* Bytes of the state that it keeps over records: they count against the run's share of
+	 * limits.memory. NULL = hardly any. */
+	size_t (*held)(const void *self);
+
 	void (*close)(void *self);
 };
 

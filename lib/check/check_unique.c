@@ -98,6 +98,13 @@ static bool row(void *self, const struct etl_record *record, struct etl_finding 
 	return etl_finding_set(finding, o->names.items[0], "a second record with %s", shown);
 }
 
+static size_t held(const void *self)
+{
+	const struct unique *u = self;
+
+	return etl_keyset_held(u->seen) + u->key.cap;
+}
+
 static void close_unique(void *self)
 {
 	struct unique *u = self;
@@ -118,5 +125,6 @@ const struct etl_check_type etl_check_unique = {
 	.check = compile,
 	.open = open_unique,
 	.row = row,
+	.held = held,
 	.close = close_unique,
 };

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <yaml.h>
 
 #include "base/alloc.h"
@@ -567,13 +568,21 @@ struct etl_node *etl_conf_load(struct etl_arena *arena, const char *path,
 	const struct etl_conf_load_options *options, struct etl_diag *diag)
 {
 	etl_cleanup(free) char *bytes = NULL;
-	const char *why;
+	const char *why, *hint = NULL;
 	size_t len;
+	mode_t mode;
+	int rc = etl_conf_file_read(path, ETL_CONF_FILE_MAX + 1, &bytes, &len, &mode, &why);
 
-	if (etl_conf_file_read(path, ETL_CONF_FILE_MAX + 1, &bytes, &len, NULL, &why) != 0) {
+	/* Whoever can write it decides what is loaded, and with whose secrets. */
+	if (rc == 0 && (mode & S_IWOTH)) {
+		rc = -1;
+		why = "everybody can write it";
+		hint = "chmod o-w";
+	}
+	if (rc != 0) {
 		const struct etl_conf_file *file = file_new(arena, path, "", 0);
 
-		etl_diag_add(diag, &(struct etl_mark){.file = file}, ETL_DIAG_FILE, NULL, NULL,
+		etl_diag_add(diag, &(struct etl_mark){.file = file}, ETL_DIAG_FILE, NULL, hint,
 			"cannot read the file: %s", why);
 		return NULL;
 	}

@@ -192,10 +192,96 @@ const struct etl_template *etl_template_parse(const char *text, const struct etl
 
 /* ---- rendering -------------------------------------------------------------------------- */
 
+/* Walks over literal JSON: true if a string is open behind it. */
+static bool json_string_after(const char *text, size_t len, bool open)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] == '"')
+			open = !open;
+		else if (text[i] == '\\' && open)
+			i++;
+	}
+	return open;
+}
+
+static void put_json_text(const char *value, struct etl_buf *out)
+{
+	for (const char *p = value; *p; p++) {
+		unsigned char c = (unsigned char)*p;
+
+		if (c == '"' || c == '\\')
+			etl_buf_printf(out, "\\%c", c);
+		else if (c < 0x20)
+			etl_buf_printf(out, "\\u%04x", c);
+		else
+			etl_buf_char(out, (char)c);
+	}
+}
+
+/* RFC 8259: -?(0|[1-9][0-9]*)(.[0-9]+)?([eE][+-]?[0-9]+)? */
+static bool is_json_number(const char *p)
+{
+	static const char digits[] = "0123456789";
+	size_t n;
+
+	p += *p == '-';
+	n = strspn(p, digits);
+	if (!n || (n > 1 && *p == '0'))
+		return false;
+	p += n;
+	if (*p == '.') {
+		n = strspn(p + 1, digits);
+		if (!n)
+			return false;
+		p += 1 + n;
+	}
+	if (*p == 'e' || *p == 'E') {
+		p++;
+		p += *p == '+' || *p == '-';
+		n = strspn(p, digits);
+		if (!n)
+			return false;
+		p += n;
+	}
+	return !*p;
+}
+
+static bool is_json_word(const char *value)
+{
+	return etl_streq(value, "true") || etl_streq(value, "false") ||
+	       etl_streq(value, "null") || is_json_number(value);
+}
+
+static void put_xml_text(const char *value, struct etl_buf *out)
+{
+	for (const char *p = value; *p; p++) {
+		const char *entity = *p == '&' ? "&amp;" : *p == '<' ? "&lt;" : *p == '>' ? "&gt;" :
+				     *p == '"' ? "&quot;" : *p == '\'' ? "&#39;" : NULL;
+
+		if (entity)
+			etl_buf_str(out, entity);
+		else
+			etl_buf_char(out, *p);
+	}
+}
+
 static int put_escaped(const char *name, const char *value, enum etl_escape escape,
-	struct etl_buf *out, struct etl_error *err)
+	bool in_string, struct etl_buf *out, struct etl_error *err)
 {
 	switch (escape) {
+	case ETL_ESCAPE_JSON:
+		if (!in_string && !is_json_word(value))
+			return etl_error_set(err, ETL_DATA, "template.json",
+				"the value of {%s} is no JSON number: put {%s} between quotes", name,
+				name);
+		if (in_string)
+			put_json_text(value, out);
+		else
+			etl_buf_str(out, value);
+		return 0;
+	case ETL_ESCAPE_XML:
+		put_xml_text(value, out);
+		return 0;
 	case ETL_ESCAPE_PATH:
 		/* Dots are unreserved, but a segment of dots alone climbs the path. */
 		if (etl_streq(value, ".") || etl_streq(value, ".."))
@@ -220,7 +306,7 @@ static int put_escaped(const char *name, const char *value, enum etl_escape esca
 }
 
 static int put_instant(const struct part *part, etl_wall t, enum etl_escape escape,
-	struct etl_buf *out, struct etl_error *err)
+	bool in_string, struct etl_buf *out, struct etl_error *err)
 {
 	char text[INSTANT_TEXT_MAX];
 
@@ -229,22 +315,26 @@ static int put_instant(const struct part *part, etl_wall t, enum etl_escape esca
 	else if (etl_timefmt_print(part->format, t, NULL, text, sizeof text) < 0)
 		return etl_error_set(err, ETL_LIMIT, "template.instant",
 			"the format of {%s} gives no text for this time", part->text);
-	return put_escaped(part->text, text, escape, out, err);
+	return put_escaped(part->text, text, escape, in_string, out, err);
 }
 
+/* `string`: a JSON string is open at this place; literal text moves it. */
 static int put_part(const struct part *part, const struct etl_vars *vars,
-	enum etl_escape escape, struct etl_buf *out, struct etl_error *err)
+	enum etl_escape escape, bool *string, struct etl_buf *out, struct etl_error *err)
 {
+	bool in_string = *string;
 	const char *value;
 
 	switch (part->kind) {
 	case PART_LITERAL:
 		etl_buf_append(out, part->text, part->len);
+		if (escape == ETL_ESCAPE_JSON)
+			*string = json_string_after(part->text, part->len, in_string);
 		return 0;
 	case PART_START:
-		return put_instant(part, vars->window.start, escape, out, err);
+		return put_instant(part, vars->window.start, escape, in_string, out, err);
 	case PART_END:
-		return put_instant(part, vars->window.end, escape, out, err);
+		return put_instant(part, vars->window.end, escape, in_string, out, err);
 	case PART_RUN_ID:
 		value = vars->run_id;
 		break;
@@ -255,16 +345,17 @@ static int put_part(const struct part *part, const struct etl_vars *vars,
 	if (!value)
 		return etl_error_set(err, ETL_BUG, "template.value", "{%s} has no value",
 			part->text);
-	return put_escaped(part->text, value, escape, out, err);
+	return put_escaped(part->text, value, escape, in_string, out, err);
 }
 
 int etl_template_render(const struct etl_template *tpl, const struct etl_vars *vars,
 	enum etl_escape escape, struct etl_buf *out, struct etl_error *err)
 {
 	size_t before = out->len;
+	bool string = false;
 
 	for (size_t i = 0; i < tpl->n; i++) {
-		int rc = put_part(&tpl->parts[i], vars, escape, out, err);
+		int rc = put_part(&tpl->parts[i], vars, escape, &string, out, err);
 
 		if (rc == 0 && !etl_buf_ok(out))
 			rc = etl_error_set(err, ETL_LIMIT, "template.full",

@@ -29,6 +29,10 @@ enum etl_escape {
 	ETL_ESCAPE_PATH,   /* RFC 3986 path segment: all but unreserved is %XX */
 	ETL_ESCAPE_QUERY,  /* the same set, for keys and values of a query or a form */
 	ETL_ESCAPE_HEADER, /* as it is; a control byte is an error */
+	/* Inside of a JSON string (the literal text says where one is) as its characters, outside
+	 * only what is a number, true, false or null: a value never makes a second member. */
+	ETL_ESCAPE_JSON,
+	ETL_ESCAPE_XML, /* text or an attribute's value */
 };
 
 /* NULL and an error in env->diag (at `node`) if a variable is unknown or malformed. Lives in

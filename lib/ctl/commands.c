@@ -127,6 +127,11 @@ static const struct etl_command_arg cancel_args[] = {
 		"a job (its run), a run or a backfill; six characters of an id are enough"},
 	END,
 };
+static const struct etl_command_arg host_args[] = {
+	{"host", NULL, 0, "HOST", ETL_ARG_TEXT, ETL_ARG_REQUIRED,
+		"as status shows it: api.example.org or api.example.org:8443"},
+	END,
+};
 static const struct etl_command_arg pause_args[] = {
 	{"job", NULL, 0, "JOB", ETL_ARG_JOB, 0, "the job"},
 	{"group", "--group", 0, "GROUP", ETL_ARG_TEXT, 0, "all jobs of this group"},
@@ -158,7 +163,7 @@ static const struct etl_command_arg help_args[] = {
 };
 static const struct etl_command_arg completion_args[] = {
 	{"shell", NULL, 0, "SHELL", ETL_ARG_TEXT, ETL_ARG_REQUIRED | ETL_ARG_LOCAL,
-		"the shell", "bash"},
+		"the shell", "bash|zsh|fish"},
 	END,
 };
 
@@ -224,7 +229,9 @@ static const struct etl_command commands[] = {
 		.summary = "Run a job at once: what is due, or the windows named",
 		.help =
 			"Without a range the run does whatever is due. A time is a day, or RFC 3339;\n"
-			"UTC unless it says otherwise. With --wait Ctrl-C leaves the run alone.\n\n"
+			"UTC unless it says otherwise. --wait joins a run that is going (a range waits\n"
+			"behind it), waits while etld starts, and exits by the result; Ctrl-C leaves the\n"
+			"run alone.\n\n"
 			"  etlctl run airqino --wait\n"
 			"  etlctl run airqino --window 2026-07-01T10:00Z\n"
 			"  etlctl run airqino --from 2026-07-01 --to 2026-07-08 --wait\n",
@@ -232,7 +239,7 @@ static const struct etl_command commands[] = {
 		.method = "Run",
 		.reply =
 			"(schema: ?string, generated_at: ?string, run_id: string, job: string, "
-			 "state: string, step: ?string, partition: ?string, records: ?int, "
+			 "state: string, joined: ?bool, step: ?string, partition: ?string, records: ?int, "
 			 "windows: ?int, run: ?object)",
 		.more = true,
 		.args = run_args,
@@ -373,6 +380,17 @@ static const struct etl_command commands[] = {
 		.reply = "(" HEAD ", cancelled: string, id: string, job: string)",
 		.args = cancel_args,
 	},
+	[ETL_COMMAND_HOST_RELEASE] = {
+		.name = "host release",
+		.summary = "End a host's hold and close its breaker",
+		.help = "For a host that asked for too long a wait, or that is known to be well again.\n"
+			"Requests that wait for it go on at once.\n\n"
+			"  etlctl host release api.example.org\n",
+		.access = ETL_ACCESS_OPERATE,
+		.method = "HostRelease",
+		.reply = "(" HEAD ", host: string, released: bool)",
+		.args = host_args,
+	},
 	[ETL_COMMAND_PAUSE] = {
 		.name = "pause",
 		.summary = "Stop starting a job; what runs goes on",
@@ -498,7 +516,11 @@ static const struct etl_command commands[] = {
 	[ETL_COMMAND_COMPLETION] = {
 		.name = "completion",
 		.summary = "Print the completion script of a shell",
-		.help = "  etlctl completion bash > /etc/bash_completion.d/etlctl\n",
+		.help =
+			"make install puts them where the shells look. For one user:\n\n"
+			"  etlctl completion bash > ~/.local/share/bash-completion/completions/etlctl\n"
+			"  etlctl completion zsh > ~/.zfunc/_etlctl\n"
+			"  etlctl completion fish > ~/.config/fish/completions/etlctl.fish\n",
 		.access = ETL_ACCESS_READ,
 		.args = completion_args,
 	},

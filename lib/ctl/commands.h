@@ -33,6 +33,7 @@
 	X(BACKFILL)										\
 	X(BACKFILLS)										\
 	X(CANCEL)										\
+	X(HOST_RELEASE)                                                                         \
 	X(PAUSE)                                                                                \
 	X(RESUME)                                                                               \
 	X(CONFIG_CHECK)                                                                         \

@@ -59,8 +59,8 @@ struct etl_ctl_request {
 	bool oneway;			   /* the caller reads no reply: answer nothing */
 };
 
-/* One message without its NUL. 0, or -1 with ETL_DATA or ETL_LIMIT: such a client is not
- * worth an answer, close it. */
+/* One message without its NUL. 0, or -1 with ETL_DATA or ETL_LIMIT: what follows such a message
+ * cannot be trusted, answer and close. */
 int etl_ctl_request_parse(const char *text, size_t len, struct etl_ctl_request *out,
 	struct etl_error *err);
 void etl_ctl_request_fini(struct etl_ctl_request *request);
@@ -73,8 +73,9 @@ bool etl_ctl_request_append(struct etl_buf *out, const char *method,
 /* ---- replies ---- */
 
 /* These append a whole frame to what goes to a client. `parameters` and `details` are taken
- * (freed here) and may be NULL. A reply that would be too large becomes the error Failed.
- * False if the buffer's cap was reached; nothing is appended then. */
+ * (freed here) and may be NULL. A reply that would be too large becomes the error Failed, an
+ * error that would be goes without its details. False if the buffer's cap was reached; nothing
+ * is appended then. */
 bool etl_ctl_reply_append(struct etl_buf *out, struct etl_json *parameters, bool continues);
 bool etl_ctl_error_append(struct etl_buf *out, enum etl_ctl_error error, const char *message,
 	const char *hint /* the next thing to try; may be NULL */, struct etl_json *details);

@@ -28,6 +28,8 @@ bool etl_backfill_cut(const struct etl_job *job, etl_wall now, struct etl_window
 	etl_wall end = range->end.ms < limit.ms ? range->end : limit;
 	struct etl_window last;
 
+	if (job->window.none)
+		return false;
 	range->start = etl_window_at(&job->window, range->start).start;
 	if (end.ms <= range->start.ms)
 		return false;
@@ -38,7 +40,8 @@ bool etl_backfill_cut(const struct etl_job *job, etl_wall now, struct etl_window
 
 uint64_t etl_backfill_piece_windows(const struct etl_job *job, const struct etl_backfill *b)
 {
-	uint64_t n = (uint64_t)(job->window.max_span.us / job->window.size.us);
+	uint64_t n = job->window.size.us ?
+		(uint64_t)(job->window.max_span.us / job->window.size.us) : 0;
 
 	if (n < ETL_BACKFILL_PIECE_MIN)
 		n = ETL_BACKFILL_PIECE_MIN;
@@ -193,6 +196,8 @@ int etl_backfill_survey(struct etl_state *state, const struct etl_job *job,
 	int rc = 0;
 
 	*out = (struct etl_backfill_survey){0};
+	if (job->window.none)
+		return 0;
 	for (int64_t at = b->range.start.ms; at < b->range.end.ms && rc == 0; at += step) {
 		struct etl_window block = {{at}, {at + step}};
 		struct look look;
@@ -245,6 +250,8 @@ int etl_backfill_next(struct etl_state *state, const struct etl_job *job,
 	int64_t step = BLOCK * size_ms(job);
 	int found = 0;
 
+	if (job->window.none) /* since a reload: there is no grid any more */
+		return 0;
 	if (b->newest_first)
 		left.end = b->at;
 	else

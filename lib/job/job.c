@@ -32,7 +32,10 @@ static const struct etl_option retry_table[] = {
 struct reject_options {
 	double max_ratio;
 	int64_t max;
+	int whole_unit;
 };
+
+static const char *const whole_unit_words[] = {"fail", "close", NULL};
 
 static const struct etl_option reject_table[] = {
 	{.name = "max_ratio", .type = ETL_OPT_DOUBLE, .offset = AT(reject_options, max_ratio),
@@ -40,6 +43,9 @@ static const struct etl_option reject_table[] = {
 		.help = "a span with a larger share of rejected records fails"},
 	{.name = "max", .type = ETL_OPT_INT, .offset = AT(reject_options, max), .fallback = "10",
 		.min = 0, .max = 1e9, .help = "up to this many rejects never fail a span"},
+	{.name = "whole_unit", .type = ETL_OPT_WORD, .offset = AT(reject_options, whole_unit),
+		.words = whole_unit_words, .fallback = "fail",
+		.help = "a window of which every record was rejected: fail, or close it all the same"},
 	{0},
 };
 
@@ -140,6 +146,7 @@ struct etl_job *etl_job_load(const char *name, const struct etl_node *root,
 	memcpy(job->step_timeout, o.timeouts, sizeof job->step_timeout);
 	job->max_reject_ratio = o.rejects.max_ratio;
 	job->max_rejects = o.rejects.max;
+	job->close_refused = o.rejects.whole_unit;
 	job->after = o.after;
 	before = etl_diag_count(env->diag);
 	etl_job_load_partitions(job, o.partitions, env);

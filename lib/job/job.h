@@ -90,6 +90,8 @@ struct etl_job {
 	struct etl_window_rules window;
 	double max_reject_ratio; /* above it (and above max_rejects) a span fails */
 	int64_t max_rejects;
+	int close_refused; /* a window closes also if its every record was refused */
+	int covers_all; /* what lies outside of what was asked for is nothing strange */
 
 	const struct etl_source_type *source;
 	void *source_options;

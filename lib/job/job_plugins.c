@@ -43,6 +43,20 @@ static const struct etl_node *single_key(const struct etl_node *node, const char
 	return NULL;
 }
 
+/* The entries of a mapping but for one. */
+static void without(struct etl_node *rest, const struct etl_node *body, const struct etl_node *item,
+	const struct etl_conf_env *env)
+{
+	rest->n = 0;
+	rest->items = etl_arena_alloc(env->arena, body->n * sizeof *rest->items);
+	rest->keys = etl_arena_alloc(env->arena, body->n * sizeof *rest->keys);
+	for (size_t i = 0; i < body->n; i++)
+		if (body->items[i] != item) {
+			rest->keys[rest->n] = body->keys[i];
+			rest->items[rest->n++] = body->items[i];
+		}
+}
+
 /* Finds the type by name or says what there is. `T` is source, transform, check or sink. */
 #define DEFINE_FIND(T)                                                                          \
 	static const struct etl_##T##_type *find_##T(const struct etl_node *key,                \
@@ -88,12 +102,34 @@ static const char *host_of(const struct etl_job *job, const struct etl_conf_env 
 	return etl_arena_strdup(env->arena, host);
 }
 
+/* `covers`, which stands beside the source's own key; the rest is the source. */
+static const struct etl_node *split_covers(const struct etl_node *body, int *all,
+	const struct etl_conf_env *env)
+{
+	const struct etl_node *word = etl_node_get(body, "covers");
+	struct etl_node *rest;
+
+	if (!word)
+		return body;
+	if (word->kind == ETL_NODE_SCALAR && etl_streq(word->text, "all"))
+		*all = true;
+	else if (word->kind != ETL_NODE_SCALAR || !etl_streq(word->text, "asked"))
+		etl_job_fail_at(env, word, ETL_DIAG_WORD, "asked (default) or all",
+			"extract.covers says what an answer holds");
+	rest = etl_arena_zalloc(env->arena, sizeof *rest);
+	*rest = *body;
+	without(rest, body, word, env);
+	return rest;
+}
+
 void etl_job_load_source(struct etl_job *job, const struct etl_node *node,
 	const struct etl_conf_env *env)
 {
-	const struct etl_node *key = single_key(node, "source", env);
+	const struct etl_node *key;
 	size_t before = etl_diag_count(env->diag);
 
+	node = split_covers(node, &job->covers_all, env);
+	key = single_key(node, "source", env);
 	if (!key)
 		return;
 	job->source = find_source(key, env);
@@ -193,14 +229,7 @@ static const struct etl_node *split_on_fail(const struct etl_node *body,
 
 	rest = etl_arena_zalloc(env->arena, sizeof *rest);
 	*rest = *body;
-	rest->n = 0;
-	rest->items = etl_arena_alloc(env->arena, body->n * sizeof *rest->items);
-	rest->keys = etl_arena_alloc(env->arena, body->n * sizeof *rest->keys);
-	for (size_t i = 0; i < body->n; i++)
-		if (body->items[i] != word) {
-			rest->keys[rest->n] = body->keys[i];
-			rest->items[rest->n++] = body->items[i];
-		}
+	without(rest, body, word, env);
 	return rest;
 }
 

@@ -67,6 +67,12 @@ void etl_run_free(struct etl_run *run)
 	free(run);
 }
 
+bool etl_run_doubts(const struct etl_run *run)
+{
+	return run->job->sink->joins_transaction &&
+		!run->env->state->ops->has_transactions(run->env->state);
+}
+
 static int record_passed_over(struct etl_run *run)
 {
 	char schedule[ETL_SCHEDULE_BYTES];
@@ -154,7 +160,7 @@ static void make_strands(struct etl_run *run)
 	const struct etl_job *job = run->job;
 	const char *only = run->trigger.partition;
 
-	run->strands = etl_calloc(job->n_partitions, sizeof *run->strands);
+	run->strands = etl_calloc(only ? 1 : job->n_partitions, sizeof *run->strands);
 	for (size_t i = 0; i < job->n_partitions; i++) {
 		struct etl_strand *strand = &run->strands[run->n_strands];
 
@@ -183,7 +189,7 @@ int etl_run_begin(struct etl_run *run)
 
 int etl_run_renew(struct etl_run *run, struct etl_error *err)
 {
-	struct etl_state *state = run->env->state;
+	struct etl_state *state = run->env->lease_state ? run->env->lease_state : run->env->state;
 
 	return state->ops->lease_renew(state, run->job->name, run->fence, ETL_LEASE_TTL, err);
 }
@@ -335,6 +341,56 @@ void etl_run_to_bson(const struct etl_run *run, bson_t *out)
 	free(record.partitions);
 }
 
+/* The ledger has nothing of this failure: it came before any window, or when closed ones were
+ * read again. */
+static bool failed_unitless(const struct etl_run *run)
+{
+	if (run->state != ETL_RUN_FAILED && run->state != ETL_RUN_PARTIAL)
+		return false;
+	for (size_t i = 0; i < run->n_strands; i++)
+		if (run->strands[i].state == ETL_STRAND_FAILED && !run->strands[i].windows_left_open)
+			return true;
+	return !run->n_strands;
+}
+
+/* A run that had nothing to read says nothing about the records. */
+static void fill_last_counts(struct etl_run *run, bool whole)
+{
+	bool has_read = run->counts.seen || run->windows_empty;
+	const struct etl_last_run *before = &run->before;
+	struct etl_last_run *last = &run->last;
+	bool keep = !whole || !has_read;
+
+	last->rejected = keep ? before->rejected : 0;
+	last->warnings = keep ? before->warnings : 0;
+	if (last->rejected)
+		memcpy(last->first_reject, before->first_reject, sizeof last->first_reject);
+	else if (run->rejects.n)
+		etl_text_copy(last->first_reject, sizeof last->first_reject, run->rejects.rows[0].first);
+	last->rejected += run->counts.rejected;
+	last->warnings += run->warnings;
+}
+
+/* A run for a part of the work takes nothing back: "failing" stays after one good window, and
+ * what was refused yesterday is not forgotten for it. */
+static void fill_last(struct etl_run *run)
+{
+	struct etl_last_run *last = &run->last;
+	const char *reason = run->error.kind ? run->error.message : "";
+	bool whole = etl_run_is_whole(run) && run->state != ETL_RUN_CANCELLED &&
+		run->state != ETL_RUN_FENCED && run->state != ETL_RUN_BUSY;
+
+	*last = (struct etl_last_run){.started = run->started, .ended = run->ended};
+	memcpy(last->run_id, run->run_id, sizeof last->run_id);
+	snprintf(last->state, sizeof last->state, "%s", etl_run_state_word(run->state));
+	for (size_t i = 0; i < run->n_strands && !*reason; i++)
+		if (run->strands[i].state == ETL_STRAND_BLOCKED)
+			reason = run->strands[i].reason;
+	etl_text_copy(last->reason, sizeof last->reason, reason);
+	last->unitless = whole ? failed_unitless(run) : run->before.unitless;
+	fill_last_counts(run, whole);
+}
+
 int etl_run_finish(struct etl_run *run, struct etl_error *err)
 {
 	struct etl_state *state = run->env->state;
@@ -345,6 +401,7 @@ int etl_run_finish(struct etl_run *run, struct etl_error *err)
 	run->ended = etl_now(run->env->clock);
 	run->took = etl_mono_diff(etl_mono_now(run->env->clock), run->began);
 	settle_state(run);
+	fill_last(run);
 	fill_record(run, &record);
 	/* A slot that another etld has decided has its record there. */
 	rc = run->state == ETL_RUN_BUSY && run->trigger.slot.ms ?
@@ -353,8 +410,23 @@ int etl_run_finish(struct etl_run *run, struct etl_error *err)
 	/* A lease that cannot be given back runs out by itself. One whose run has no record is
 	 * kept: whoever takes it next writes down that there was a run. */
 	if (run->leased && rc == 0)
-		(void)state->ops->lease_release(state, run->job->name, run->fence, &ignored);
+		(void)state->ops->lease_end(state, run->job->name, run->fence, &run->last, &ignored);
 	run->leased = false;
+	return rc;
+}
+
+int etl_run_save_again(const struct etl_run *run, struct etl_error *err)
+{
+	struct etl_state *state = run->env->state;
+	struct etl_error ignored = ETL_ERROR_INIT;
+	struct etl_run_record record;
+	int rc;
+
+	fill_record(run, &record);
+	rc = state->ops->run_save(state, &record, err);
+	free(record.partitions);
+	if (rc == 0 && run->fence)
+		(void)state->ops->lease_end(state, run->job->name, run->fence, &run->last, &ignored);
 	return rc;
 }
 

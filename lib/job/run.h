@@ -15,6 +15,7 @@
 
 #include "job/job.h"
 #include "job/ledger_part.h"
+#include "job/memory.h"
 #include "job/sched.h"
 #include "job/steps.h"
 #include "state/state.h"
@@ -24,13 +25,14 @@ struct etl_strand;
 /* What a run may use. Lent; outlives the run. */
 struct etl_run_env {
 	struct etl_state *state;
+	struct etl_state *lease_state; /* renewals go this way, past slow work; NULL = as all else */
 	struct etl_mongo *mongo; /* NULL without MongoDB */
 	const char *database;	 /* default database for loads and reads */
 	const struct etl_clock *clock;
 	const char *host;
 	const char *holder;	 /* who we are in leases */
 	const char *(*dead_holder)(const char *holder); /* holder if it is known to be dead, or NULL */
-	uint64_t memory_max; /* bytes of records that a strand may stage before it writes early */
+	uint64_t memory_max; /* a strand's share of limits.memory, in bytes (memory.h) */
 };
 
 enum etl_run_state {
@@ -79,6 +81,9 @@ struct etl_run {
 	uint64_t windows_changed, warnings;
 	struct etl_tally rejects, warned; /* by rule; owned */
 	bool checks_failed;
+	/* What was told of the job's last run before this one (set by the owner), and what is to be
+	 * told from now on (set by etl_run_finish; it goes with the lease). */
+	struct etl_last_run before, last;
 };
 
 enum etl_cancel {
@@ -87,6 +92,7 @@ enum etl_cancel {
 	ETL_CANCEL_TIMEOUT,
 	ETL_CANCEL_SHUTDOWN,
 	ETL_CANCEL_OVERLAP,
+	ETL_CANCEL_FENCED, /* the job's lease was lost */
 };
 
 /* Takes what `trigger` owns. */
@@ -102,6 +108,10 @@ int etl_run_begin(struct etl_run *run);
 /* Worker: the finish step, when no strand is left: state, sums, record, lease. -1 if the
  * record could not be saved (the data is safe: the ledger has it). */
 int etl_run_finish(struct etl_run *run, struct etl_error *err);
+
+/* After a finish that could not save the record: again, and its lease is given back if nobody took it
+ * meanwhile. 0 or -1. Worker. */
+int etl_run_save_again(const struct etl_run *run, struct etl_error *err);
 
 /* The run's record as the store has it. `out` is initialised. After finish. */
 void etl_run_to_bson(const struct etl_run *run, bson_t *out);
@@ -126,16 +136,29 @@ int etl_skip_refused(const struct etl_run_env *env, const char *job, etl_wall sl
 int etl_edit_save(const struct etl_run_env *env, const struct etl_slot_note *note,
 	struct etl_error *err);
 
+/* True if the target is in MongoDB and its data cannot be committed together with the ledger:
+ * then a write that was given up may take effect later, over newer data. The ledger's hash
+ * proves nothing about the target then, and windows are marked before they are written. */
+bool etl_run_doubts(const struct etl_run *run);
+
 /* True if a range of windows was asked for. */
 static inline bool etl_run_is_asked(const struct etl_run *run)
 {
 	return run->trigger.asked.start.ms < run->trigger.asked.end.ms;
 }
 
+/* True if the run was for all that is due: only such a one takes back what was said of the job. */
+static inline bool etl_run_is_whole(const struct etl_run *run)
+{
+	return !etl_run_is_asked(run) && !run->trigger.partition;
+}
+
 /* Worker: keeps the lease while strands are out. */
 int etl_run_renew(struct etl_run *run, struct etl_error *err);
 
 #define ETL_LEASE_TTL ETL_SECONDS(30)
+#define ETL_LEASE_RENEWED ETL_SECONDS(10) /* so often */
+#define ETL_LEASE_AGAIN ETL_SECONDS(1)	  /* after a renewal that failed */
 
 /* ---- strands ---------------------------------------------------------------------------- */
 
@@ -153,6 +176,8 @@ struct etl_mail {
 	etl_dur took; /* END: of the transfer, without waits that are not the source's */
 };
 void etl_mail_free(struct etl_mail *mail);
+/* Head mail with copies of the texts. Gives. */
+struct etl_mail *etl_mail_of_head(const struct etl_response *response);
 
 /* What a strand wants when a worker is done with it. */
 enum etl_need {
@@ -160,6 +185,7 @@ enum etl_need {
 	ETL_NEED_INPUT, /* more mail for the transfer that runs */
 	ETL_NEED_WORK,	/* put it back into the queue (blocking sources, fairness) */
 	ETL_NEED_TIMER, /* call again after strand->wait */
+	ETL_NEED_MEMORY, /* call again when `memory` is granted */
 	ETL_NEED_NOTHING, /* it ended; see strand->error */
 };
 
@@ -183,6 +209,8 @@ struct etl_strand {
 	struct etl_request request; /* for ETL_NEED_FETCH; lives until the next one is made */
 	etl_dur fetch_limit; /* for ETL_NEED_FETCH: what is left of the step's; us == 0 = no limit */
 	etl_dur wait;		    /* for ETL_NEED_TIMER */
+	enum etl_memory memory;	 /* what it needs, set by each visit; more than granted: NEED_MEMORY */
+	enum etl_memory granted; /* what it has; set by the daemon while no worker has the strand */
 	bool reading; /* the transfer that runs is still wanted; else it is to be dropped */
 	enum etl_step_id step;	    /* where it stands */
 
@@ -193,6 +221,7 @@ struct etl_strand {
 	struct etl_counts counts;
 	uint64_t windows_due, windows_loaded, windows_empty, windows_failed, windows_held;
 	uint64_t windows_blocked, windows_changed, warnings, requests, bytes;
+	uint64_t windows_left_open; /* of windows_failed: those that are open in the ledger now */
 	uint64_t windows_lost;	/* given up in this run: older than the source keeps */
 	uint64_t windows_discarded; /* read, and thrown away by a load that keeps nothing */
 	struct etl_tally rejects, warned; /* by rule; owned */

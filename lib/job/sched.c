@@ -224,6 +224,7 @@ void etl_sched_remove(struct etl_sched *sched, struct etl_sched_job *job)
 	job->n_skips = job->skips_cap = 0;
 	if (job->run) { /* it ends without us */
 		sched->active--;
+		etl_sched_count_run(sched, job, false);
 		sched->active_backfills -= job->running.kind == ETL_TRIGGER_BACKFILL;
 	}
 	if (job->prev)
@@ -367,6 +368,31 @@ void etl_sched_pause(struct etl_sched *sched, struct etl_sched_job *job)
 	arm(sched, job);
 }
 
+static void goes_on(struct etl_sched *sched, struct etl_sched_job *job)
+{
+	etl_sched_look(sched, job);
+	pay_owed(sched, job);
+	etl_sched_make_ready(sched, job);
+	etl_sched_dispatch(sched);
+}
+
+void etl_sched_resumed_elsewhere(struct etl_sched *sched, struct etl_sched_job *job,
+	const struct etl_schedule_info *info)
+{
+	etl_wall at = etl_now(sched->clock);
+	char key[ETL_SCHEDULE_BYTES];
+
+	if (!job->paused)
+		return;
+	job->paused = false;
+	etl_job_schedule_key(job->job, key);
+	if (info && info->slot.ms && etl_streq(info->schedule, key))
+		at = info->slot;
+	if (job->job->calendar && at.ms > job->decided.ms)
+		job->decided = at;
+	goes_on(sched, job);
+}
+
 void etl_sched_resume(struct etl_sched *sched, struct etl_sched_job *job, etl_wall from)
 {
 	etl_wall now = etl_now(sched->clock);
@@ -386,10 +412,7 @@ void etl_sched_resume(struct etl_sched *sched, struct etl_sched_job *job, etl_wa
 
 		etl_sched_skip(sched, job, &skip);
 	}
-	etl_sched_look(sched, job);
-	pay_owed(sched, job);
-	etl_sched_make_ready(sched, job);
-	etl_sched_dispatch(sched);
+	goes_on(sched, job);
 }
 
 /* ---- the whole ----------------------------------------------------------------------------- */

@@ -58,6 +58,7 @@ struct etl_sched_job {
 	enum etl_skip_code closed_code;
 	bool owed; /* MongoDB was lost under a run: another one when it is back */
 	struct etl_sched_job *ready_next[2];
+	size_t host_place; /* of the run that goes on: among sched->of_host */
 	bool in_ready[2];
 
 	/* what goes on */
@@ -140,6 +141,12 @@ void etl_sched_pause(struct etl_sched *sched, struct etl_sched_job *job);
 /* Slots before `from` that nobody has decided are skipped; those since then are missed ones.
  * ms == 0: from now on. Not later than now. */
 void etl_sched_resume(struct etl_sched *sched, struct etl_sched_job *job, etl_wall from);
+
+/* Another etld has resumed the job, and has put on record what the pause kept from running: slots
+ * behind the store's cursor are missed ones, for whoever claims them first. NULL, or the cursor of
+ * another schedule: slots count from now on. */
+void etl_sched_resumed_elsewhere(struct etl_sched *sched, struct etl_sched_job *job,
+	const struct etl_schedule_info *info);
 
 /* A skip of the job is on record, or never will be. No slot of it starts before. */
 void etl_sched_recorded(struct etl_sched *sched, struct etl_sched_job *job);

@@ -10,6 +10,7 @@
 #include "job/sched.h"
 
 enum { LANE_LIVE, LANE_BACKFILL, LANES };
+enum { HOST_PLACES = 4096 }; /* hosts are told apart by a hash: two in one place share its limit */
 
 struct etl_sched {
 	struct etl_wheel *wheel;
@@ -20,6 +21,7 @@ struct etl_sched {
 	struct etl_sched_job *jobs;
 	bool store, stopped;
 	unsigned max_active, active, active_backfills;
+	unsigned of_host[HOST_PLACES]; /* runs that go on, by the host that their job asks */
 	struct {
 		struct etl_sched_job *first, *last;
 		size_t n;
@@ -33,7 +35,8 @@ void etl_sched_look(struct etl_sched *sched, struct etl_sched_job *job);
  * something. */
 void etl_sched_skip(struct etl_sched *sched, struct etl_sched_job *job,
 	const struct etl_skip *skip);
-/* Skips that wait for older slots are taken into `skip`, whose slot claims past them. */
+/* Skips that wait for older slots are taken into `skip`, whose slot claims past them. Those before
+ * missed slots that run one by one stay: the first of these claims past them long before. */
 void etl_sched_take_kept(struct etl_sched_job *job, struct etl_skip *skip);
 /* The cursor is to be stored, in its turn. */
 void etl_sched_note(struct etl_sched *sched, struct etl_sched_job *job);
@@ -58,6 +61,7 @@ void etl_sched_offer(struct etl_sched *sched, struct etl_sched_job *job,
 	struct etl_trigger *trigger);
 /* Puts the job where it waits for a place, if something of it may start. */
 void etl_sched_make_ready(struct etl_sched *sched, struct etl_sched_job *job);
+void etl_sched_count_run(struct etl_sched *sched, struct etl_sched_job *job, bool begins);
 void etl_sched_dispatch(struct etl_sched *sched);
 void etl_sched_unready(struct etl_sched *sched, struct etl_sched_job *job);
 void etl_sched_drop_live_slot(struct etl_sched_job *job);

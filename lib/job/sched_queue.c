@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/hash.h"
 #include "job/sched_internal.h"
 
 /* ---- what waits in a job ------------------------------------------------------------------- */
@@ -96,6 +97,25 @@ void etl_sched_drop_pending(struct etl_sched *sched, struct etl_sched_job *job)
 	job->has_live = job->has_backfill = false;
 }
 
+/* ---- hosts --------------------------------------------------------------------------------- */
+
+#define NO_HOST SIZE_MAX
+
+static size_t host_place(const struct etl_sched_job *job)
+{
+	const char *host = job->job->host;
+
+	return host && *host ? etl_hash64(host, strlen(host), 0) % HOST_PLACES : NO_HOST;
+}
+
+void etl_sched_count_run(struct etl_sched *sched, struct etl_sched_job *job, bool begins)
+{
+	if (begins)
+		job->host_place = host_place(job); /* its configuration may change while it runs */
+	if (job->host_place != NO_HOST)
+		sched->of_host[job->host_place] += begins ? 1u : -1u;
+}
+
 /* ---- lanes --------------------------------------------------------------------------------- */
 
 static void enter(struct etl_sched *sched, struct etl_sched_job *job, int lane)
@@ -136,13 +156,35 @@ void etl_sched_make_ready(struct etl_sched *sched, struct etl_sched_job *job)
 			enter(sched, job, lane);
 }
 
+/* Of many places a few are left to jobs that ask another host: one that answers slowly, or with
+ * what takes long, shall not hold up all others. With few places each is used. */
+static bool host_may_start(const struct etl_sched *sched, const struct etl_sched_job *job)
+{
+	unsigned kept = sched->max_active / 8;
+	size_t place = host_place(job);
+
+	return !kept || place == NO_HOST || sched->of_host[place] + kept < sched->max_active;
+}
+
+enum { LOOKED_AT = 256 }; /* of those that wait, so that a herd of one host costs no more */
+
+/* The oldest that may start; NULL if none may. */
 static struct etl_sched_job *leave(struct etl_sched *sched, int lane)
 {
-	struct etl_sched_job *job = sched->ready[lane].first;
+	struct etl_sched_job **p = &sched->ready[lane].first, *last = NULL, *job;
 
-	sched->ready[lane].first = job->ready_next[lane];
-	if (!sched->ready[lane].first)
-		sched->ready[lane].last = NULL;
+	for (int i = 0; *p && !host_may_start(sched, *p); i++) {
+		if (i == LOOKED_AT)
+			return NULL;
+		last = *p;
+		p = &(*p)->ready_next[lane];
+	}
+	job = *p;
+	if (!job)
+		return NULL;
+	*p = job->ready_next[lane];
+	if (sched->ready[lane].last == job)
+		sched->ready[lane].last = last;
 	sched->ready[lane].n--;
 	job->in_ready[lane] = false;
 	return job;
@@ -181,6 +223,7 @@ static void start(struct etl_sched *sched, struct etl_sched_job *job, struct etl
 	job->running = *trigger;
 	job->running.partition = NULL;
 	sched->active++;
+	etl_sched_count_run(sched, job, true);
 	sched->active_backfills += trigger->kind == ETL_TRIGGER_BACKFILL;
 	job->run = sched->ops->start(sched->ctx, job, trigger);
 }
@@ -210,12 +253,16 @@ static bool backfill_may_start(const struct etl_sched *sched)
 void etl_sched_dispatch(struct etl_sched *sched)
 {
 	while (sched->store && !sched->stopped && sched->active < sched->max_active) {
-		if (sched->ready[LANE_LIVE].first)
-			start_next(sched, leave(sched, LANE_LIVE), LANE_LIVE);
-		else if (backfill_may_start(sched))
-			start_next(sched, leave(sched, LANE_BACKFILL), LANE_BACKFILL);
-		else
+		struct etl_sched_job *job = leave(sched, LANE_LIVE);
+		int lane = LANE_LIVE;
+
+		if (!job && backfill_may_start(sched)) {
+			lane = LANE_BACKFILL;
+			job = leave(sched, lane);
+		}
+		if (!job)
 			break;
+		start_next(sched, job, lane);
 	}
 }
 
@@ -439,6 +486,7 @@ void etl_sched_ended(struct etl_sched *sched, struct etl_sched_job *job,
 
 	job->run = NULL;
 	sched->active--;
+	etl_sched_count_run(sched, job, false);
 	sched->active_backfills -= ran.kind == ETL_TRIGGER_BACKFILL;
 	if (outcome->busy)
 		yield(sched, job, &ran, outcome);

@@ -87,9 +87,13 @@ void etl_sched_skip(struct etl_sched *sched, struct etl_sched_job *job, const st
 
 void etl_sched_take_kept(struct etl_sched_job *job, struct etl_skip *skip)
 {
-	for (size_t i = 0; i < job->n_skips; i++)
+	size_t stay = 0;
+
+	while (stay < job->n_skips && job->skips[stay].first.ms < job->each_until.ms)
+		stay++;
+	for (size_t i = stay; i < job->n_skips; i++)
 		etl_skip_merge(skip, &job->skips[i]);
-	job->n_skips = 0;
+	job->n_skips = stay;
 }
 
 static void drop_first(struct etl_sched_job *job)

@@ -10,7 +10,8 @@
 #include "base/alloc.h"
 #include "job/strand.h"
 
-int etl_rejects_store(struct etl_strand *strand, struct etl_batch *batch, struct etl_error *err)
+int etl_rejects_store(struct etl_strand *strand, const struct etl_batch *batch,
+	struct etl_error *err)
 {
 	struct etl_run *run = strand->run;
 	struct etl_dead_letter_info info = {
@@ -25,8 +26,16 @@ int etl_rejects_store(struct etl_strand *strand, struct etl_batch *batch, struct
 	if (run->env->state->ops->dead_letters_add(run->env->state, &info, batch->rejects,
 		    batch->n_rejects, err) < 0)
 		return etl_error_prefix(err, "storing dead letters");
-	strand->counts.rejected += batch->n_rejects;
-	batch->n_rejects = 0;
+	return 0;
+}
+
+int etl_rejects_store_staged(struct etl_strand *strand, struct etl_error *err)
+{
+	struct etl_strand_work *work = strand->work;
+
+	for (size_t b = 0; b < work->n_staged; b++)
+		if (etl_rejects_store(strand, work->staged[b], err) < 0)
+			return -1;
 	return 0;
 }
 
@@ -71,7 +80,8 @@ static void collect(struct etl_strand *strand)
 		qsort(work->sorted, total, sizeof *work->sorted, by_window_then_order);
 }
 
-/* The hash says what was offered to which target: the same again needs no look at it. */
+/* The hash says what was offered to which target: the same again needs no look at it, where the
+ * target's data is committed with the hash. Elsewhere an older write may have come in since. */
 static void hash_window(struct etl_strand *strand, struct etl_window_work *window,
 	struct etl_hash_state *hash)
 {
@@ -87,10 +97,10 @@ static void hash_window(struct etl_strand *strand, struct etl_window_work *windo
 	etl_hash_text(hash, window->hash);
 	window->same = had->was_loaded && strcmp(had->hash, window->hash) == 0;
 	window->unchanged = window->same && had->state == ETL_WINDOW_LOADED &&
-		window->due->why != ETL_DUE_ASKED;
+		window->due->why != ETL_DUE_ASKED && !etl_run_doubts(strand->run);
 }
 
-int etl_slice_sort(struct etl_strand *strand, struct etl_error *err)
+void etl_slice_sort(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
 	struct etl_hash_state *hash = etl_hash_new();
@@ -114,15 +124,19 @@ int etl_slice_sort(struct etl_strand *strand, struct etl_error *err)
 	etl_hash_free(hash);
 	work->window_at = 0;
 	work->record_at = 0;
-	for (size_t b = 0; b < work->n_staged; b++)
-		if (etl_rejects_store(strand, work->staged[b], err) < 0)
-			return -1;
-	return 0;
 }
 
 static size_t records_to_write(const struct etl_window_work *window)
 {
 	return window->unchanged || window->hold || window->fail ? 0 : window->n;
+}
+
+void etl_load_result_fini(struct etl_load_result *result)
+{
+	free(result->changed);
+	free(result->created);
+	free(result->fates);
+	*result = (struct etl_load_result){0};
 }
 
 /* Decides where the slice that begins at (window_at, record_at) ends, and makes its batch. */
@@ -156,12 +170,64 @@ void etl_slice_cut(struct etl_strand *strand)
 	}
 	work->window_to = w;
 	work->record_to = w < work->span.n && w == work->window_at ? r : 0;
-	free(work->result.changed);
-	free(work->result.created);
+	etl_load_result_fini(&work->result);
 	work->result = (struct etl_load_result){
 		.changed = etl_calloc(work->slice->n / 8 + 1, 1),
 		.created = etl_calloc(work->slice->n / 8 + 1, 1),
+		.fates = etl_calloc(work->slice->n + 1, 1),
 	};
+}
+
+/* The windows of the slice that it writes records into; their number. */
+static size_t written_windows(const struct etl_strand_work *work, struct etl_due_window **out)
+{
+	bool partial = work->window_to < work->span.n && work->record_to > 0;
+	size_t n = 0;
+
+	for (size_t w = work->window_at; w < work->window_to + (partial ? 1 : 0); w++)
+		if (records_to_write(&work->windows[w]))
+			out[n++] = work->windows[w].due;
+	return n;
+}
+
+/* On record before the first byte goes out, so that neither a death nor a late write leaves a
+ * window closed over data that nobody knows. */
+int etl_slice_doubt(struct etl_strand *strand, struct etl_error *err)
+{
+	struct etl_strand_work *work = strand->work;
+	struct etl_state *state = strand->run->env->state;
+	struct etl_due_window **due = etl_calloc(work->span.n, sizeof *due);
+	struct etl_window *windows = etl_calloc(work->span.n, sizeof *windows);
+	size_t n = written_windows(work, due);
+	int rc = 0;
+
+	for (size_t i = 0; i < n; i++)
+		windows[i] = due[i]->window;
+	if (n)
+		rc = state->ops->ledger_doubt(state, strand->run->job->name,
+			strand->partition->name, strand->run->run_id, windows, n, err);
+	free(windows);
+	free(due);
+	return rc;
+}
+
+/* A write that failed may still be under way: a server that was too slow does it all the same. */
+void etl_slice_unanswered(struct etl_strand *strand)
+{
+	struct etl_strand_work *work = strand->work;
+	struct etl_due_window **due = etl_calloc(work->span.n, sizeof *due);
+	size_t n = written_windows(work, due);
+
+	for (size_t i = 0; i < n; i++)
+		due[i]->had.in_doubt = true;
+	free(due);
+}
+
+static void stay_in_doubt(struct etl_ledger_entry *out)
+{
+	out->dirty = true; /* by the token that the plan saw: the next commit clears it */
+	snprintf(out->reason, sizeof out->reason,
+		"a write into it was never answered and may have come late: it is read once more");
 }
 
 static enum etl_window_state final_state(const struct etl_window_work *window)
@@ -196,24 +262,19 @@ void etl_slice_entry(const struct etl_strand *strand, const struct etl_window_wo
 		.fetched = strand->work->fetched,
 		.updated = etl_now(strand->run->env->clock),
 	};
-	out->counts.inserted += window->written.inserted;
-	out->counts.updated += window->written.updated;
-	out->counts.unchanged += window->written.unchanged;
+	etl_counts_add(&out->counts, &window->written);
 	memcpy(out->run_id, strand->run->run_id, sizeof out->run_id);
 	memcpy(out->dirty_token, had->dirty_token, sizeof out->dirty_token);
 	memcpy(out->hash, window->hash, sizeof out->hash);
 	if (source_forgot(window, state)) {
 		out->state = ETL_WINDOW_LOADED;
-		out->counts.out = had->out;
+		out->counts.out = out->counts.unchanged = had->out;
 		memcpy(out->hash, had->hash, sizeof out->hash);
 		snprintf(out->reason, sizeof out->reason,
 			"the source returns nothing for this window any more; what was loaded stays");
-	} else if (state == ETL_WINDOW_EMPTY && strand->work->unplaced) {
-		snprintf(out->reason, sizeof out->reason,
-			"%llu records of this answer could not be read and may belong here: see the "
-			"dead letters",
-			(unsigned long long)strand->work->unplaced);
 	} else {
 		snprintf(out->reason, sizeof out->reason, "%s", window->reason);
 	}
+	if (had->in_doubt)
+		stay_in_doubt(out);
 }

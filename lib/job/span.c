@@ -65,14 +65,14 @@ static void drop_slice(struct etl_strand *strand)
 		free(ETL_TAKE(work->sink));
 	}
 	etl_batch_free(ETL_TAKE(work->slice));
-	free(ETL_TAKE(work->result.changed));
-	free(ETL_TAKE(work->result.created));
+	etl_load_result_fini(&work->result);
 	free(ETL_TAKE(work->sorted));
 	work->n_sorted = 0;
 }
 
-/* Forgets all that the current span holds. */
-void etl_span_close(struct etl_strand *strand)
+/* Records and what was made of them: they shall not wait for a retry, which reads anew. The
+ * request is left: its transfer may still run. */
+static void forget_records(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
 
@@ -83,6 +83,14 @@ void etl_span_close(struct etl_strand *strand)
 	work->n_staged = 0;
 	work->staged_bytes = 0;
 	etl_batch_free(ETL_TAKE(work->batch));
+}
+
+/* Forgets all that the current span holds. */
+void etl_span_close(struct etl_strand *strand)
+{
+	struct etl_strand_work *work = strand->work;
+
+	forget_records(strand);
 	free(ETL_TAKE(work->windows));
 	etl_arena_free(ETL_TAKE(strand->request.arena));
 	while (strand->inbox) {
@@ -101,6 +109,7 @@ void etl_strand_fini(struct etl_strand *strand)
 		return;
 	if (work->due.windows)
 		etl_span_close(strand);
+	etl_account_reset(strand);
 	free(work->staged);
 	free(work->ledger.entries);
 	free(work->spans);
@@ -118,6 +127,7 @@ static int open_source(struct etl_strand *strand, struct etl_error *err)
 		.database = strand->run->env->database,
 		.job = job->name,
 		.shared = job->source_shared,
+		.memory_max = strand->run->env->memory_max,
 	};
 
 	work->source = etl_calloc(1, job->source->size);
@@ -175,9 +185,7 @@ enum etl_go etl_span_begin(struct etl_strand *strand, struct etl_error *err)
 	work->input_ended = false;
 	work->spilled = false;
 	work->have_request = false;
-	work->seen = 0;
-	work->rejected = 0;
-	work->unplaced = 0;
+	etl_account_reset(strand);
 	work->window_at = 0;
 	work->record_at = 0;
 	work->slice_attempt = 0;
@@ -248,7 +256,10 @@ static void mark_failed(struct etl_strand *strand, const struct etl_error *err)
 	for (size_t i = 0; i < work->span.n; i++) {
 		const struct etl_due_window *due = &work->due.windows[work->span.from + i];
 
+		strand->windows_left_open += !etl_window_is_closed(due->had.state);
 		entries[i].window = due->window;
+		if (etl_span_is_refused(err))
+			entries[i].counts = work->windows[i].counts;
 		entries[i].state = ETL_WINDOW_FAILED;
 		entries[i].attempt = due->had.attempt + 1;
 		entries[i].updated = etl_now(strand->run->env->clock);
@@ -264,17 +275,18 @@ static void mark_failed(struct etl_strand *strand, const struct etl_error *err)
 
 /* A long span with something unreadable in it is asked for in halves, so that only the
  * windows that really are bad stay open. */
-static bool split(struct etl_strand_work *work)
+static bool split(struct etl_strand_work *work, const struct etl_error *err)
 {
 	size_t half = work->span.n / 2;
+	bool strict = work->span.strict || strcmp(err->code, "span.rejects") == 0;
 
-	if (work->span.n < 2)
+	if (work->span.n < 2 || etl_span_is_hopeless(err))
 		return false;
 	ETL_GROW(work->spans, work->n_spans, work->spans_cap);
 	work->spans[work->n_spans++] =
-		(struct etl_span){work->span.from + half, work->span.n - half};
+		(struct etl_span){work->span.from + half, work->span.n - half, strict};
 	ETL_GROW(work->spans, work->n_spans, work->spans_cap);
-	work->spans[work->n_spans++] = (struct etl_span){work->span.from, half};
+	work->spans[work->n_spans++] = (struct etl_span){work->span.from, half, strict};
 	return true;
 }
 
@@ -324,28 +336,79 @@ static enum etl_need stop(struct etl_strand *strand, const struct etl_error *err
 }
 
 /* What slices of this span have committed stays so: only the rest failed. A spilled window
- * is not in before its last slice. */
-static void keep_committed(struct etl_strand_work *work)
+ * is not in before its last slice. The number of windows that are in. */
+static size_t keep_committed(struct etl_strand *strand)
 {
-	if (work->spilled || work->window_at >= work->span.n)
-		return;
-	work->span.from += work->window_at;
-	work->span.n -= work->window_at;
-	work->window_at = 0;
+	struct etl_strand_work *work = strand->work;
+	size_t in = work->window_at;
+
+	if (work->spilled || in >= work->span.n)
+		return 0;
+	if (in)
+		etl_account_span(strand, false);
+	return in;
 }
 
-enum etl_need etl_span_failed(struct etl_strand *strand, struct etl_error *err)
+static void forget_committed(struct etl_strand_work *work, size_t in)
+{
+	work->span.from += in;
+	work->span.n -= in;
+	work->window_at = 0;
+	memmove(work->windows, work->windows + in, work->span.n * sizeof *work->windows);
+}
+
+/* The answer was whole and is refused: its rejects are the evidence, and count. A store that
+ * fails here leaves the windows due, like the reason. */
+static void keep_evidence(struct etl_strand *strand)
+{
+	struct etl_error ignored = ETL_ERROR_INIT;
+
+	(void)etl_rejects_store_staged(strand, &ignored);
+	if (strand->work->slice)
+		(void)etl_rejects_store(strand, strand->work->slice, &ignored);
+	etl_account_refused(strand);
+}
+
+/* Before its records go: what of the attempt counts. */
+static void settle_attempt(struct etl_strand *strand, const struct etl_error *err, size_t in,
+	bool final)
+{
+	struct etl_strand_work *work = strand->work;
+
+	if (final && etl_span_is_refused(err))
+		keep_evidence(strand);
+	else if (final)
+		etl_account_partial(strand);
+	drop_slice(strand);
+	forget_committed(work, in);
+}
+
+static enum etl_need give_up_span(struct etl_strand *strand, const struct etl_error *err)
+{
+	remember(strand, err);
+	mark_failed(strand, err);
+	return ++strand->work->failed_spans < ETL_FAILED_SPANS_MAX ? next_span(strand) :
+								     ETL_NEED_NOTHING;
+}
+
+static enum etl_need follow(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
 	bool in_span = work && work->windows;
+	enum etl_verdict verdict = ETL_VERDICT_STOP;
 	etl_dur delay = {0};
 
 	strand->last = *err;
+	if (work)
+		verdict = decide(strand, err, &delay);
 	if (in_span) {
-		drop_slice(strand);
-		keep_committed(work);
+		size_t in = keep_committed(strand);
+		bool halves = verdict == ETL_VERDICT_NEXT_SPAN && work->span.n - in > 1 &&
+			!etl_span_is_hopeless(err);
+
+		settle_attempt(strand, err, in, verdict != ETL_VERDICT_RETRY && !halves);
 	}
-	switch (work ? decide(strand, err, &delay) : ETL_VERDICT_STOP) {
+	switch (verdict) {
 	case ETL_VERDICT_RETRY:
 		strand->wait = delay;
 		work->attempt++;
@@ -357,12 +420,7 @@ enum etl_need etl_span_failed(struct etl_strand *strand, struct etl_error *err)
 	case ETL_VERDICT_NEXT_SPAN:
 		if (!in_span)
 			return stop(strand, err, false);
-		if (split(work))
-			return next_span(strand);
-		remember(strand, err);
-		mark_failed(strand, err);
-		return ++work->failed_spans < ETL_FAILED_SPANS_MAX ? next_span(strand) :
-								     ETL_NEED_NOTHING;
+		return split(work, err) ? next_span(strand) : give_up_span(strand, err);
 	case ETL_VERDICT_STOP_RUN:
 		if (err->kind == ETL_CONFLICT)
 			atomic_store(&strand->run->fenced, true);
@@ -371,4 +429,13 @@ enum etl_need etl_span_failed(struct etl_strand *strand, struct etl_error *err)
 		return stop(strand, err, in_span);
 	}
 	abort();
+}
+
+enum etl_need etl_span_failed(struct etl_strand *strand, struct etl_error *err)
+{
+	enum etl_need need = follow(strand, err);
+
+	if (strand->work && strand->work->restart)
+		forget_records(strand);
+	return need;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The check step: row rules on the batch, then the batch is staged; at the proven end of the
- * input the window rules, and the records in order of their windows. Also keeps the two
- * limits: rejects and memory.
+ * input the window rules, and the records in order of their windows. Also keeps the limit of
+ * memory; what the answer proves, and the limit of rejects: proof.c.
  */
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +14,7 @@ static void judge(struct etl_strand *strand, struct etl_window_work *window,
 	const struct etl_job_check *rule, const struct etl_finding *finding)
 {
 	if (rule->on_fail == ETL_ON_FAIL_WARN) {
-		strand->warnings++;
+		etl_account_warning(strand, window, (size_t)(rule - strand->run->job->checks), finding);
 		if (!*strand->reason)
 			snprintf(strand->reason, sizeof strand->reason, "check %s: %s",
 				rule->type->name, finding->message);
@@ -25,6 +25,7 @@ static void judge(struct etl_strand *strand, struct etl_window_work *window,
 		return;
 	window->hold |= rule->on_fail == ETL_ON_FAIL_HOLD;
 	window->fail |= rule->on_fail == ETL_ON_FAIL_FAIL;
+	window->code = "check.failed";
 	snprintf(window->reason, sizeof window->reason, "check %s: %s", rule->type->name,
 		finding->message);
 }
@@ -91,24 +92,6 @@ static void reject_strays(struct etl_strand *strand)
 	etl_batch_compact(batch);
 }
 
-static void count_rejects(struct etl_strand *strand)
-{
-	struct etl_strand_work *work = strand->work;
-
-	work->rejected += work->batch->n_rejects;
-	for (size_t i = 0; i < work->batch->n_rejects; i++) {
-		struct etl_window_work *window = window_of(strand, work->batch->rejects[i].time);
-
-		/* What could not be read has no time; asked for alone, a window owns it. */
-		if (!window && work->span.n == 1 && work->batch->rejects[i].time.ms == ETL_NO_TIME)
-			window = &work->windows[0];
-		if (window)
-			window->counts.rejected++;
-		else
-			work->unplaced++;
-	}
-}
-
 static void stage(struct etl_strand_work *work)
 {
 	if (!work->batch->n && !work->batch->n_rejects) {
@@ -119,22 +102,6 @@ static void stage(struct etl_strand_work *work)
 	work->staged[work->n_staged++] = work->batch;
 	work->staged_bytes += etl_batch_held(work->batch);
 	work->batch = etl_batch_new();
-}
-
-static int too_many_rejects(struct etl_strand *strand, struct etl_error *err)
-{
-	struct etl_strand_work *work = strand->work;
-	const struct etl_job *job = strand->run->job;
-
-	if (work->rejected <= (uint64_t)job->max_rejects ||
-		(double)work->rejected <= job->max_reject_ratio * (double)work->seen)
-		return 0;
-	for (size_t b = 0; b < work->n_staged; b++) /* they are the evidence */
-		if (etl_rejects_store(strand, work->staged[b], err) < 0)
-			return -1;
-	return etl_error_set(err, ETL_DATA, "span.rejects",
-		"%llu of %llu records were rejected, more than rejects.max_ratio allows",
-		(unsigned long long)work->rejected, (unsigned long long)work->seen);
 }
 
 /* More than fits memory: several windows are asked for in halves; a single one goes in by
@@ -149,7 +116,8 @@ static enum etl_go make_room(struct etl_strand *strand, struct etl_error *err)
 		return ETL_GO_FAIL;
 	}
 	work->spilled = true;
-	return etl_slice_sort(strand, err) < 0 ? ETL_GO_FAIL : ETL_GO_NEXT;
+	etl_slice_sort(strand);
+	return etl_rejects_store_staged(strand, err) < 0 ? ETL_GO_FAIL : ETL_GO_NEXT;
 }
 
 static void check_windows(struct etl_strand *strand)
@@ -168,15 +136,18 @@ enum etl_go etl_step_check(struct etl_strand *strand, struct etl_error *err)
 	for (size_t i = 0; i < work->batch->n; i++)
 		check_row(strand, i);
 	etl_batch_compact(work->batch);
-	count_rejects(strand);
+	etl_account_rejects(strand);
 	stage(work);
+	if (etl_strand_judge_state(strand, err) < 0)
+		return ETL_GO_FAIL;
 	if (work->input_ended) {
-		if (too_many_rejects(strand, err) < 0 || etl_slice_sort(strand, err) < 0)
+		etl_slice_sort(strand);
+		if (etl_span_proof(strand, err) < 0 || etl_rejects_store_staged(strand, err) < 0)
 			return ETL_GO_FAIL;
 		check_windows(strand);
 		return ETL_GO_NEXT;
 	}
-	if (work->staged_bytes > strand->run->env->memory_max)
+	if (work->staged_bytes + etl_strand_state_held(strand) > strand->run->env->memory_max)
 		return make_room(strand, err);
 	if (work->have_request) {
 		work->have_request = false;

@@ -4,6 +4,7 @@
  * holds its data. The only caller of the watermark's writer. What it counts it counts after
  * the commit is known to be in.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,6 +43,30 @@ static bool in_one_transaction(const struct etl_strand *strand)
 	return strand->work->txn && strand->run->job->sink->joins_transaction;
 }
 
+/* Counts what became of one row; true if it changed the target. */
+static bool row_written(const struct etl_load_result *result, size_t at, struct etl_counts *written)
+{
+	bool created = bit(result->created, at), changed = bit(result->changed, at);
+
+	switch ((enum etl_load_fate)result->fates[at]) {
+	case ETL_LOAD_OVERWRITTEN:
+		written->overwritten++;
+		return false;
+	case ETL_LOAD_STALE:
+		written->stale++;
+		return false;
+	case ETL_LOAD_REFUSED:
+		written->refused++;
+		return false;
+	case ETL_LOAD_AS_BITS:
+		break;
+	}
+	written->inserted += created;
+	written->updated += changed && !created;
+	written->unchanged += !changed;
+	return changed;
+}
+
 /* Whether any of the slice's records of this window changed the target. `*at` walks the
  * slice, whose records are in the order of the windows. Where the data goes first, an earlier
  * attempt may have written it without telling anybody: there the ledger's hash decides. */
@@ -54,16 +79,12 @@ static bool window_changed(const struct etl_strand *strand, size_t window, size_
 	bool changed = false;
 
 	w->written = (struct etl_counts){.unchanged = w->unchanged ? w->n : 0};
+	if (w->hold || w->fail)
+		w->written = (struct etl_counts){.withheld = w->n};
 	if (w->unchanged || w->hold || w->fail)
 		return false;
-	for (size_t i = begin; i < end; i++, (*at)++) {
-		bool created = bit(work->result.created, *at), is = bit(work->result.changed, *at);
-
-		w->written.inserted += created;
-		w->written.updated += is && !created;
-		w->written.unchanged += !is;
-		changed |= is;
-	}
+	for (size_t i = begin; i < end; i++, (*at)++)
+		changed |= row_written(&work->result, *at, &w->written);
 	if (!in_one_transaction(strand))
 		changed |= end > begin && !w->same;
 	return changed;
@@ -125,7 +146,36 @@ static void fill_entries(struct etl_strand *strand, struct etl_commit *commit,
 			window->changed = true;
 			mark_dependants(strand, &window->due->window, marks);
 		}
+		window->written.rejected = window->written.refused;
+		if (whole)
+			etl_window_judge(strand, window);
 		etl_slice_entry(strand, window, whole, &commit->entries[commit->n_entries++]);
+	}
+}
+
+/* Read again, and refused or held now: what was loaded before stays, and a window behind the
+ * watermark never opens again. Only the reason is noted, as for any attempt that failed. */
+static bool stays_closed(const struct etl_strand_work *work, const struct etl_ledger_entry *entry,
+	const struct etl_due_window *due)
+{
+	return !etl_window_is_closed(entry->state) && entry->state != ETL_WINDOW_RUNNING &&
+		etl_window_is_closed(due->had.state) &&
+		entry->window.end.ms <= work->watermark.processed.ms;
+}
+
+/* Those entries go from the commit's to the marks'. */
+static void part_entries(const struct etl_strand_work *work, const struct etl_commit *all,
+	struct etl_commit *commit, struct etl_commit *noted)
+{
+	*commit = *noted = *all;
+	commit->n_entries = noted->n_entries = 0;
+	commit->entries = etl_calloc(all->n_entries, sizeof *all->entries);
+	noted->entries = etl_calloc(all->n_entries, sizeof *all->entries);
+	for (size_t i = 0; i < all->n_entries; i++) {
+		struct etl_commit *to = stays_closed(work, &all->entries[i],
+						work->windows[work->window_at + i].due) ? noted : commit;
+
+		to->entries[to->n_entries++] = all->entries[i];
 	}
 }
 
@@ -138,37 +188,61 @@ static void set_done(struct etl_strand_work *work, const struct etl_commit *comm
 		bool closed = etl_window_is_closed(commit->entries[i].state);
 
 		due->done = in && closed;
-		due->left_open = in && !closed;
+		due->left_open = in && !closed && !stays_closed(work, &commit->entries[i], due);
 	}
+}
+
+/* What a load warns of is no fault of a row: it is counted by rule. An own `_id` that the key
+ * replaces is told, but nothing to worry about. */
+static void count_notes(struct etl_strand *strand)
+{
+	const struct etl_load_result *r = &strand->work->result;
+
+	strand->warnings += r->keys.n + r->versions.n;
+	etl_tally_add(&strand->warned, "load", "overwritten", "", r->keys.first, r->keys.n);
+	etl_tally_add(&strand->warned, "load", "version", "", r->versions.first, r->versions.n);
+	etl_tally_add(&strand->warned, "load", "_id", "", r->ids.first, r->ids.n);
+}
+
+/* The rows of a slice that is in, of a window that goes on. */
+static void keep_partial(struct etl_strand_work *work, struct etl_window_work *window)
+{
+	if (work->partial_of.ms != window->due->window.start.ms)
+		work->partial = (struct etl_counts){0};
+	work->partial_of = window->due->window.start;
+	work->partial.out += window->written.inserted + window->written.updated;
+	work->partial.inserted += window->written.inserted;
+	work->partial.updated += window->written.updated;
+	window->written = (struct etl_counts){0};
 }
 
 static void count(struct etl_strand *strand, const struct etl_commit *commit)
 {
 	struct etl_strand_work *work = strand->work;
 
-	strand->counts.inserted += work->result.inserted;
-	strand->counts.updated += work->result.updated;
-	strand->counts.unchanged += work->result.unchanged;
+	count_notes(strand);
+	etl_account_tally(strand, work->slice, 0, work->span.n, true, &strand->rejects);
+	work->rejected += work->slice->n_rejects;
 	for (size_t i = 0; i < commit->n_entries; i++) {
 		const struct etl_ledger_entry *entry = &commit->entries[i];
 		struct etl_window_work *window = &work->windows[work->window_at + i];
 
-		window->counts.inserted = entry->counts.inserted;
-		window->counts.updated = entry->counts.updated;
-		window->counts.unchanged = entry->counts.unchanged;
-		if (entry->state == ETL_WINDOW_RUNNING)
+		etl_counts_add(&window->counts, &window->written);
+		if (entry->state == ETL_WINDOW_RUNNING) {
+			keep_partial(work, window);
 			continue;
-		strand->counts.in += window->counts.in;
-		strand->counts.out += window->counts.out;
+		}
+		window->written = (struct etl_counts){0};
+		etl_account_window(strand, window);
 		strand->windows_changed += window->changed;
-		if (window->unchanged)
-			strand->counts.unchanged += window->n;
 		strand->windows_loaded += entry->state == ETL_WINDOW_LOADED;
 		strand->windows_empty += entry->state == ETL_WINDOW_EMPTY;
 		strand->windows_held += entry->state == ETL_WINDOW_HELD;
 		strand->windows_failed += entry->state == ETL_WINDOW_FAILED;
+		strand->windows_left_open += entry->state == ETL_WINDOW_FAILED;
 		if (entry->state == ETL_WINDOW_FAILED && strand->error.kind == ETL_OK)
-			etl_error_set(&strand->error, ETL_DATA, "check.failed", "%s", entry->reason);
+			etl_error_set(&strand->error, ETL_DATA, window->code ? window->code : "check.failed",
+				"%s", entry->reason);
 	}
 }
 
@@ -177,8 +251,10 @@ static enum etl_go after_spill(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
 
-	for (size_t i = 0; i < work->n_staged; i++)
+	for (size_t i = 0; i < work->n_staged; i++) {
+		etl_account_tally(strand, work->staged[i], 0, 1, true, &work->spilled_rejects);
 		etl_batch_free(work->staged[i]);
+	}
 	work->n_staged = 0;
 	work->staged_bytes = 0;
 	if (work->have_request) {
@@ -199,6 +275,7 @@ static enum etl_go after_commit(struct etl_strand *strand, struct etl_error *err
 		return ETL_GO_LOAD;
 	if (!work->input_ended)
 		return after_spill(strand);
+	etl_account_span(strand, true);
 	return etl_span_next(strand, err);
 }
 
@@ -210,13 +287,59 @@ static int commit_in_order(struct etl_strand *strand, const struct etl_commit *c
 	struct etl_strand_work *work = strand->work;
 	struct etl_state *state = strand->run->env->state;
 	const struct etl_sink_type *sink = strand->run->job->sink;
+	struct etl_error ignored = ETL_ERROR_INIT;
 	bool joins = in_one_transaction(strand);
+	struct etl_commit part, noted;
+	int rc;
 
 	if (!joins && sink->commit(work->sink, err) < 0)
 		return -1;
-	if (state->ops->commit(state, ETL_TAKE(work->txn), commit, err) < 0)
+	part_entries(work, commit, &part, &noted);
+	rc = state->ops->commit(state, ETL_TAKE(work->txn), &part, err);
+	if (rc == 0 && noted.n_entries) /* its own failure changes nothing: it is only told */
+		(void)state->ops->ledger_mark(state, noted.job, noted.partition, noted.fence,
+			noted.entries, noted.n_entries, &ignored);
+	free(part.entries);
+	free(noted.entries);
+	if (rc < 0)
 		return -1;
 	return joins ? sink->commit(work->sink, err) : 0;
+}
+
+/* Another holder may have loaded and closed these windows before our data came in over its:
+ * whoever has the job now reads them once more. Best effort: our mark from before the write is
+ * there unless that other commit took it away. */
+static void leave_doubt(struct etl_strand *strand, const struct etl_error *err)
+{
+	struct etl_error ignored = ETL_ERROR_INIT;
+
+	if (err->kind == ETL_CONFLICT && strand->work->slice->n && etl_run_doubts(strand->run))
+		(void)etl_slice_doubt(strand, &ignored);
+}
+
+/* A load that keeps nothing closes nothing: its windows stay due, and the run says so. */
+static enum etl_go discard(struct etl_strand *strand, struct etl_error *err)
+{
+	struct etl_strand_work *work = strand->work;
+	struct etl_state *state = strand->run->env->state;
+
+	if (work->txn)
+		state->ops->abort(state, ETL_TAKE(work->txn));
+	if (strand->run->job->sink->commit(work->sink, err) < 0)
+		return ETL_GO_FAIL;
+	for (size_t w = work->window_at; w < work->window_to && (work->input_ended || !work->spilled);
+		w++) {
+		struct etl_window_work *window = &work->windows[w];
+
+		window->counts.withheld = window->counts.out;
+		etl_account_window(strand, window);
+		strand->windows_discarded++;
+	}
+	if (!*strand->reason)
+		snprintf(strand->reason, sizeof strand->reason,
+			"load: %s keeps nothing, so that no window is closed: they stay due",
+			strand->run->job->sink->name);
+	return after_commit(strand, err);
 }
 
 enum etl_go etl_step_commit(struct etl_strand *strand, struct etl_error *err)
@@ -234,6 +357,8 @@ enum etl_go etl_step_commit(struct etl_strand *strand, struct etl_error *err)
 	};
 	int rc;
 
+	if (run->job->sink->discards)
+		return discard(strand, err);
 	if (etl_rejects_store(strand, work->slice, err) < 0)
 		return ETL_GO_FAIL;
 	fill_entries(strand, &commit, &marks);
@@ -255,6 +380,7 @@ enum etl_go etl_step_commit(struct etl_strand *strand, struct etl_error *err)
 	} else {
 		run->job->sink->abort(work->sink);
 		set_done(work, &commit, false);
+		leave_doubt(strand, err);
 	}
 	free(commit.entries);
 	free(marks.marks);

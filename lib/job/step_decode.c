@@ -81,6 +81,8 @@ static enum etl_go take_mail(struct etl_strand *strand, const struct etl_mail *m
 		return take_end(strand, err);
 	case ETL_MAIL_ERROR:
 		*err = mail->error;
+		if (strand->run->job->source->broken)
+			strand->run->job->source->broken(work->source, err);
 		return ETL_GO_FAIL;
 	}
 	abort();
@@ -89,12 +91,15 @@ static enum etl_go take_mail(struct etl_strand *strand, const struct etl_mail *m
 static enum etl_go read_mail(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
+	struct etl_mail *mail;
+	enum etl_go said;
 
 	while (strand->inbox && !etl_batch_is_full(work->batch) && !work->input_ended &&
 		!work->have_request) {
-		struct etl_mail *mail = strand->inbox;
-		enum etl_go said = take_mail(strand, mail, err);
-
+		if (etl_strand_lacks_memory(strand))
+			return ETL_GO_MEMORY;
+		mail = strand->inbox;
+		said = take_mail(strand, mail, err);
 		strand->inbox = mail->next;
 		etl_mail_free(mail);
 		if (said != ETL_GO_NEXT)
@@ -108,7 +113,11 @@ static enum etl_go read_blocking(struct etl_strand *strand, struct etl_error *er
 	struct etl_strand_work *work = strand->work;
 	const struct etl_clock *clock = strand->run->env->clock;
 	etl_mono began = etl_mono_now(clock);
-	int more = strand->run->job->source->read(work->source, &work->vars.window, work->batch, err);
+	int more;
+
+	if (etl_strand_lacks_memory(strand))
+		return ETL_GO_MEMORY;
+	more = strand->run->job->source->read(work->source, &work->vars.window, work->batch, err);
 
 	work->read = etl_mono_diff(etl_mono_now(clock), began);
 	strand->steps[ETL_STEP_EXTRACT].visits++;
@@ -147,15 +156,17 @@ static void cut(struct etl_strand *strand)
 		if (record->time.ms > latest.ms) {
 			char at[ETL_TIME_TEXT_BYTES];
 
-			work->seen++;
 			etl_time_format_rfc3339(record->time, at);
+			etl_account_beyond(strand, record->time);
 			etl_batch_reject_record(work->batch, i, "decode", "future", "",
 				"dated %s, in the future", at);
 		} else if (window < 0) {
+			etl_account_outside(strand, record->time);
 			etl_batch_remove(work->batch, i);
 		} else {
 			note_newest(work, record->time);
 			work->windows[window].counts.in++;
+			work->windows[window].counts.seen++;
 			work->seen++;
 		}
 	}
@@ -170,6 +181,7 @@ static void take_all(struct etl_strand *strand)
 	for (size_t i = 0; i < work->batch->n; i++)
 		note_newest(work, work->batch->records[i].time);
 	work->windows[0].counts.in += work->batch->n;
+	work->windows[0].counts.seen += work->batch->n;
 	work->seen += work->batch->n;
 }
 
@@ -187,10 +199,10 @@ enum etl_go etl_step_decode(struct etl_strand *strand, struct etl_error *err)
 		work->have_request = false;
 		return said;
 	}
-	work->seen += work->batch->n_rejects;
 	if (strand->run->job->window.none)
 		take_all(strand);
 	else
 		cut(strand);
+	etl_account_decoded(strand, work->batch->n_rejects);
 	return ETL_GO_NEXT;
 }

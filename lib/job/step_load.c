@@ -37,10 +37,21 @@ enum etl_go etl_step_load(struct etl_strand *strand, struct etl_error *err)
 		return ETL_GO_FAIL;
 	if (sink->begin(work->sink, work->txn, err) < 0)
 		return ETL_GO_FAIL;
+	if (work->slice->n && etl_run_doubts(strand->run) && etl_slice_doubt(strand, err) < 0)
+		return ETL_GO_FAIL;
 	if (work->slice->n && sink->write(work->sink, work->slice, &work->result, err) < 0) {
 		sink->abort(work->sink);
+		if (etl_run_doubts(strand->run))
+			etl_slice_unanswered(strand);
 		etl_error_prefix(err, "loading %zu records", work->slice->n);
 		return etl_slice_again(strand, err);
+	}
+	/* Before the commit: what the target refuses counts like what was refused on the way. */
+	if (etl_rejects_judge(strand, work->slice->n_rejects, err) < 0) {
+		sink->abort(work->sink);
+		if (work->txn)
+			state->ops->abort(state, ETL_TAKE(work->txn));
+		return ETL_GO_FAIL;
 	}
 	return ETL_GO_NEXT;
 }

@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "job/strand.h"
+#include "time/civil.h"
 
 static void cut_into_spans(struct etl_strand *strand)
 {
@@ -112,6 +113,26 @@ static etl_wall origin_of(const struct etl_job *job)
 	return job->window.none ? (etl_wall){0} : job->window.start;
 }
 
+/* No commit moves a watermark beyond the store's clock. One that lies there was written by hand,
+ * restored wrongly, or made while the server's clock was wrong: until then nothing would be due,
+ * and all would look well. */
+static int need_past_watermark(const struct etl_strand *strand, struct etl_error *err)
+{
+	const struct etl_run *run = strand->run;
+	etl_wall mark = strand->work->watermark.processed;
+	char is[ETL_TIME_TEXT_BYTES], now[ETL_TIME_TEXT_BYTES];
+
+	if (mark.ms <= etl_wall_add(run->present, ETL_FUTURE_TOLERANCE).ms)
+		return 0;
+	etl_time_format_rfc3339(mark, is);
+	etl_time_format_rfc3339(run->present, now);
+	return etl_error_set(err, ETL_PERMANENT, "watermark.future",
+		"the watermark of %s is %s and now is %s: nothing would be due until then; "
+		"'etlctl windows %s' shows up to where all is loaded, 'etlctl watermark rewind %s "
+		"TIME --reason TEXT' sets it there",
+		strand->partition->name, is, now, run->job->name, run->job->name);
+}
+
 enum etl_go etl_step_plan(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_run *run = strand->run;
@@ -136,6 +157,8 @@ enum etl_go etl_step_plan(struct etl_strand *strand, struct etl_error *err)
 	work->newest = (etl_wall){ETL_NO_TIME};
 	if (state->ops->watermark_claim(state, job->name, strand->partition->name, run->fence,
 		    origin_of(job), etl_dur_ms(job->window.size), &work->watermark, err) < 0)
+		return ETL_GO_FAIL;
+	if (need_past_watermark(strand, err) < 0)
 		return ETL_GO_FAIL;
 	strand->watermark = work->watermark.processed;
 	range = etl_window_scan_range(&job->window, &work->watermark, run->planned);

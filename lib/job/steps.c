@@ -43,6 +43,7 @@ static bool is_cancelled(struct etl_strand *strand, struct etl_error *err)
 		[ETL_CANCEL_OPERATOR] = "cancelled by an operator",
 		[ETL_CANCEL_TIMEOUT] = "the run passed its timeout",
 		[ETL_CANCEL_SHUTDOWN] = "the daemon is stopping",
+		[ETL_CANCEL_FENCED] = "the lease of this job was lost: another etld has it",
 		[ETL_CANCEL_OVERLAP] = "the next slot came (overlap: cancel_running)",
 	};
 	int cancel = atomic_load(&strand->run->cancel);
@@ -131,6 +132,9 @@ static bool turn(struct etl_strand *strand, enum etl_go said, struct etl_error *
 		strand->step = ETL_STEP_DECODE;
 		*need = etl_strand_blocks(strand) ? ETL_NEED_WORK : ETL_NEED_INPUT;
 		return etl_strand_blocks(strand) || !strand->inbox;
+	case ETL_GO_MEMORY:
+		*need = ETL_NEED_MEMORY;
+		return true;
 	case ETL_GO_LOAD:
 		strand->step = ETL_STEP_LOAD;
 		*need = ETL_NEED_WORK; /* others may have waited for this worker */
@@ -166,7 +170,7 @@ static bool is_reading(const struct etl_strand *strand, enum etl_need need)
 {
 	const struct etl_strand_work *work = strand->work;
 
-	if (need == ETL_NEED_INPUT)
+	if (need == ETL_NEED_INPUT || need == ETL_NEED_MEMORY)
 		return true;
 	if (need == ETL_NEED_FETCH || need == ETL_NEED_NOTHING)
 		return false;
@@ -220,7 +224,23 @@ enum etl_need etl_strand_work(struct etl_strand *strand)
 	enum etl_need need = walk(strand);
 
 	strand->reading = is_reading(strand, need);
+	if (need != ETL_NEED_MEMORY) /* what it still holds, it has been granted */
+		(void)etl_strand_lacks_memory(strand);
 	return need;
+}
+
+struct etl_mail *etl_mail_of_head(const struct etl_response *response)
+{
+	struct etl_mail *mail = ETL_NEW(struct etl_mail);
+
+	mail->kind = ETL_MAIL_HEAD;
+	mail->response = *response;
+	mail->response.content_type = etl_strdup(response->content_type);
+	mail->response.etag = etl_strdup(response->etag);
+	mail->response.location = etl_strdup(response->location);
+	mail->response.content_range = etl_strdup(response->content_range);
+	mail->response.hints = etl_strdup(response->hints);
+	return mail;
 }
 
 void etl_mail_free(struct etl_mail *mail)
@@ -231,6 +251,8 @@ void etl_mail_free(struct etl_mail *mail)
 	free((char *)(uintptr_t)mail->response.content_type);
 	free((char *)(uintptr_t)mail->response.etag);
 	free((char *)(uintptr_t)mail->response.location);
+	free((char *)(uintptr_t)mail->response.content_range);
+	free((char *)(uintptr_t)mail->response.hints);
 	free(mail->data);
 	free(mail);
 }

@@ -39,6 +39,7 @@ enum etl_go {
 	ETL_GO_NEXT,  /* on to the next step of the table */
 	ETL_GO_INPUT, /* back to decode, when there is more input */
 	ETL_GO_FETCH, /* back to extract, with a new request */
+	ETL_GO_MEMORY, /* this step again, when there is memory for it */
 	ETL_GO_LOAD,  /* back to load: the next slice, or the same one again */
 	ETL_GO_WAIT,  /* back to where strand->work->resume says, after strand->wait */
 	ETL_GO_END,   /* this strand has nothing left to do */

@@ -19,13 +19,14 @@
 /* A run of adjacent due windows that are asked for together. */
 struct etl_span {
 	size_t from, n; /* indexes into the due list */
+	bool strict; /* a half of one that was refused for its rejects: only their ratio counts */
 };
 
 /* What the current span's records say about one of its windows. */
 struct etl_window_work {
 	struct etl_due_window *due;
-	struct etl_counts counts;  /* of committed slices, but in, out and rejected of all */
-	struct etl_counts written; /* inserted, updated, unchanged of the slice at hand */
+	struct etl_counts counts;  /* of what was read for it, and of committed slices */
+	struct etl_counts written; /* what the slice at hand did in the target */
 	size_t first, n; /* its records in work->sorted */
 	size_t bytes;
 	char hash[40];
@@ -33,7 +34,14 @@ struct etl_window_work {
 	bool unchanged; /* the same, and nobody asked for a comparison: nothing to write */
 	bool changed;	/* a slice of it changed the target */
 	bool hold, fail;
-	char reason[ETL_CHECK_MESSAGE_MAX + 32];
+	const char *code; /* of the failure; static */
+	char reason[ETL_CHECK_MESSAGE_MAX + 200];
+};
+
+/* The first finding of a rule that warns, of this attempt at the span. */
+struct etl_warning {
+	const char *path; /* lent by the options */
+	char first[ETL_CHECK_MESSAGE_MAX];
 };
 
 struct etl_sorted_record {
@@ -71,8 +79,20 @@ struct etl_strand_work {
 	struct etl_batch **staged; /* decoded, transformed, checked; until committed */
 	size_t n_staged, staged_cap;
 	size_t staged_bytes;
-	uint64_t seen, rejected; /* of the span, for the reject limit */
-	uint64_t unplaced; /* of the rejected: no window is known for them */
+	uint64_t seen, rejected; /* of the span, for the reject limit; those outside are not seen */
+	/* What no window of the span owns: records outside, unreadable ones, strays. */
+	struct etl_counts loose;
+	uint64_t timeless; /* rejects that any window may own */
+	uint64_t beyond; /* of those outside, what does not even touch the border of the span */
+	etl_wall beyond_first, beyond_last; /* the oldest and the newest of them */
+	size_t tallied; /* windows before it have their rejects in the run's tally */
+	struct etl_tally spilled_rejects; /* of batches that are let go before the window ends */
+	uint32_t *warned; /* for each window and check, how often it warned; NULL = never */
+	struct etl_warning *warnings; /* one for each check, with `warned` */
+	/* Rows of slices that are in, of the one window that has not ended: a retry finds them
+	 * unchanged, but this run wrote them. */
+	struct etl_counts partial;
+	etl_wall partial_of;
 	struct etl_window_work *windows;
 	etl_wall newest; /* event time of the newest record of the partition */
 
@@ -129,15 +149,63 @@ int etl_upstream_filter(struct etl_strand *strand, struct etl_due_list *due,
 	struct etl_error *err);
 
 /* slice.c */
-int etl_slice_sort(struct etl_strand *strand, struct etl_error *err);
+void etl_slice_sort(struct etl_strand *strand);
+void etl_load_result_fini(struct etl_load_result *result);
 void etl_slice_cut(struct etl_strand *strand);
+/* Without transactions: the windows of the slice are on record as being written (ledger_doubt);
+ * a write that was not answered leaves them dirty when they close. */
+int etl_slice_doubt(struct etl_strand *strand, struct etl_error *err);
+void etl_slice_unanswered(struct etl_strand *strand);
 void etl_slice_entry(const struct etl_strand *strand, const struct etl_window_work *window,
 	bool whole, struct etl_ledger_entry *out);
 
 /* step_commit.c: load and commit of the same slice again, or the error as it is. */
 enum etl_go etl_slice_again(struct etl_strand *strand, struct etl_error *err);
 
-/* Stores the rejects of a batch; before the commit that makes them final. */
-int etl_rejects_store(struct etl_strand *strand, struct etl_batch *batch, struct etl_error *err);
+/* Stores the rejects of a batch as dead letters, which are the same ones however often they
+ * are stored; before the commit that makes them final. Counts nothing. */
+int etl_rejects_store(struct etl_strand *strand, const struct etl_batch *batch,
+	struct etl_error *err);
+int etl_rejects_store_staged(struct etl_strand *strand, struct etl_error *err);
+
+/* account.c: what a record counts for, once. */
+long etl_reject_window(const struct etl_strand_work *work, const struct etl_job *job,
+	const struct etl_reject *reject); /* index in work->windows, or -1 */
+void etl_account_decoded(struct etl_strand *strand, size_t n_rejects);
+void etl_account_outside(struct etl_strand *strand, etl_wall t);
+/* One that nobody asked for: neither of the span nor of its border. */
+void etl_account_beyond(struct etl_strand *strand, etl_wall t);
+void etl_account_flow(struct etl_strand *strand, const struct etl_batch *batch, int sign,
+	size_t offset); /* of a member of struct etl_counts: += or -= the batch's records */
+/* Rejects of work->batch from index `from` on were neither removed nor merged. */
+void etl_account_new_rejects(struct etl_strand *strand, size_t from, size_t offset);
+void etl_account_rejects(struct etl_strand *strand); /* of work->batch, as it is staged */
+void etl_account_warning(struct etl_strand *strand, struct etl_window_work *window, size_t check,
+	const struct etl_finding *finding);
+/* The rejects of a batch into a tally: those of windows from `from` to before `to`, and those
+ * that no window owns if `loose`. */
+void etl_account_tally(const struct etl_strand *strand, const struct etl_batch *batch, size_t from,
+	size_t to, bool loose, struct etl_tally *tally);
+/* A window ended: its counts and warnings are the run's. */
+void etl_account_window(struct etl_strand *strand, struct etl_window_work *window);
+/* Windows of the span up to window_at are in and the rest will be asked for again; or, `all`,
+ * the span is over. */
+void etl_account_span(struct etl_strand *strand, bool all);
+/* The answer came whole, and was refused: what it held counts for windows that stay open. */
+void etl_account_refused(struct etl_strand *strand);
+void etl_account_partial(struct etl_strand *strand); /* no retry will come */
+void etl_account_reset(struct etl_strand *strand);   /* a new attempt at a span */
+
+/* proof.c: 0, or -1 with what the answer lacks to close the span's windows. After the records
+ * are sorted. */
+int etl_span_proof(struct etl_strand *strand, struct etl_error *err);
+/* The limit of rejects, with `more` that the load refused. */
+int etl_rejects_judge(struct etl_strand *strand, uint64_t more, struct etl_error *err);
+/* A window of which every row was refused fails, whatever the limits say. */
+void etl_window_judge(const struct etl_strand *strand, struct etl_window_work *window);
+/* True if an error says that all of the answer is refused: halves would be refused too. */
+bool etl_span_is_hopeless(const struct etl_error *err);
+/* True if it says so of what a whole answer held, which then counts. */
+bool etl_span_is_refused(const struct etl_error *err);
 
 #endif

@@ -4,8 +4,10 @@
  * the partition of the same name or else for all of them. Reads ledgers; writes nothing.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "job/strand.h"
 #include "job/upstream.h"
 #include "time/civil.h"
@@ -42,26 +44,35 @@ static int walk_cover(void *ctx, const struct etl_ledger_entry *entry, struct et
 	return 0;
 }
 
+/* What lies before the upstream's own start or behind its end will never come. */
+static void what_will_come(const struct etl_window_rules *rules, const struct etl_window *window,
+	etl_wall *from, etl_wall *until)
+{
+	etl_wall last;
+
+	*from = window->start.ms < rules->start.ms ? rules->start : window->start;
+	*until = window->end;
+	if (!rules->end.ms)
+		return;
+	last = etl_window_limit(rules, etl_wall_add(rules->end, rules->settle));
+	if (until->ms > last.ms)
+		*until = last;
+}
+
 /* 1 = all of the window is closed upstream, 0 = not (cover says where), -1. */
 static int is_covered(struct etl_state *state, struct cover *cover,
 	const struct etl_window *window, struct etl_error *err)
 {
 	struct etl_watermark mark;
 	const struct etl_window_rules *rules = &cover->job->window;
-	etl_wall until = window->end;
+	etl_wall until;
 	int found = state->ops->watermark_get(state, cover->job->name, cover->partition, &mark, err);
 
 	if (found < 0)
 		return -1;
 	if (found && mark.processed.ms >= window->end.ms && mark.origin.ms <= window->start.ms)
 		return 1;
-	/* What lies before the upstream's own start or behind its end will never come. */
-	cover->covered = window->start.ms < rules->start.ms ? rules->start : window->start;
-	if (rules->end.ms) {
-		etl_wall last = etl_window_limit(rules, etl_wall_add(rules->end, rules->settle));
-
-		until = until.ms > last.ms ? last : until;
-	}
+	what_will_come(rules, window, &cover->covered, &until);
 	cover->gap = false;
 	cover->why[0] = '\0';
 	if (rules->none)
@@ -129,25 +140,154 @@ static void say_why(struct etl_strand *strand, const struct etl_upstream_hole *h
 		hole->job->name, hole->partition->name, *hole->why ? ", which is " : "", hole->why);
 }
 
-int etl_upstream_filter(struct etl_strand *strand, struct etl_due_list *due,
+/* ---- all windows of a plan at once ------------------------------------------------------- */
+
+/* One upstream partition, asked once: its watermark, and the entries of what that leaves open. */
+struct view {
+	const struct etl_job *job;
+	const char *partition;
+	struct etl_watermark mark;
+	bool found;
+	struct etl_ledger_brief *entries; /* owned; in order of start */
+	size_t n, cap, at;
+};
+
+static bool is_behind(const struct view *view, const struct etl_window *window)
+{
+	return view->found && view->mark.processed.ms >= window->end.ms &&
+		view->mark.origin.ms <= window->start.ms;
+}
+
+static int keep_brief(void *ctx, const struct etl_ledger_entry *entry, struct etl_error *err)
+{
+	struct view *view = ctx;
+
+	(void)err;
+	ETL_GROW(view->entries, view->n, view->cap);
+	etl_ledger_brief(entry, &view->entries[view->n++]);
+	return 0;
+}
+
+static int64_t longest_ms(const struct view *view)
+{
+	int64_t size = etl_dur_ms(view->job->window.size);
+
+	return view->found && view->mark.window_ms > size ? view->mark.window_ms : size;
+}
+
+static int read_view(struct view *view, struct etl_state *state, const struct etl_due_list *due,
 	struct etl_error *err)
+{
+	struct etl_window range = {{INT64_MAX}, {INT64_MIN}};
+	int found = state->ops->watermark_get(state, view->job->name, view->partition, &view->mark, err);
+
+	if (found < 0)
+		return -1;
+	view->found = found == 1;
+	for (size_t i = 0; i < due->n; i++) {
+		const struct etl_window *window = &due->windows[i].window;
+
+		if (is_behind(view, window))
+			continue;
+		range.start.ms = window->start.ms < range.start.ms ? window->start.ms : range.start.ms;
+		range.end.ms = window->end.ms > range.end.ms ? window->end.ms : range.end.ms;
+	}
+	if (view->job->window.none || range.start.ms >= range.end.ms)
+		return 0;
+	range.start.ms -= longest_ms(view); /* what begins before reaches in at most so far */
+	return state->ops->ledger_scan(state, view->job->name, view->partition, &range,
+		ETL_LEDGER_BEGUN, keep_brief, view, err);
+}
+
+/* Windows are asked about in order of their start. */
+static bool covers(struct view *view, const struct etl_window *window)
+{
+	const struct etl_window_rules *rules = &view->job->window;
+	etl_wall covered, until;
+
+	if (is_behind(view, window))
+		return true;
+	if (rules->none)
+		return view->found && view->mark.processed.ms > 0;
+	what_will_come(rules, window, &covered, &until);
+	while (view->at < view->n && view->entries[view->at].window.end.ms <= window->start.ms)
+		view->at++;
+	for (size_t i = view->at; i < view->n && covered.ms < until.ms; i++) {
+		const struct etl_ledger_brief *e = &view->entries[i];
+
+		if (e->window.end.ms <= window->start.ms)
+			continue;
+		if (e->window.start.ms > covered.ms || !etl_window_is_closed(e->state))
+			break;
+		if (e->window.end.ms > covered.ms)
+			covered = e->window.end;
+	}
+	return covered.ms >= until.ms;
+}
+
+static size_t list_views(const struct etl_job *job, const char *partition, struct view **out)
+{
+	size_t n = 0, cap = 0;
+
+	*out = NULL;
+	for (size_t k = 0; k < job->n_upstream; k++) {
+		const struct etl_job *up = job->upstream[k];
+		const struct etl_partition *same = etl_job_partition(up, partition);
+
+		for (size_t p = 0; p < up->n_partitions; p++) {
+			if (same && same != &up->partitions[p])
+				continue;
+			ETL_GROW(*out, n, cap);
+			(*out)[n++] = (struct view){.job = up, .partition = up->partitions[p].name};
+		}
+	}
+	return n;
+}
+
+static int keep_ready(struct etl_strand *strand, struct etl_due_list *due, struct view *views,
+	size_t n, struct etl_error *err)
 {
 	struct etl_upstream_hole hole;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < due->n; i++) {
-		int ready = etl_upstream_hole(strand->run->env->state, strand->run->job,
-			strand->partition->name, &due->windows[i].window, &hole, err);
+		const struct etl_window *window = &due->windows[i].window;
+		bool ready = true;
+		int now;
 
-		if (ready < 0)
-			return -1;
-		if (!ready)
-			say_why(strand, &hole);
-		if (ready)
+		for (size_t v = 0; v < n && ready; v++)
+			ready = covers(&views[v], window);
+		if (ready) {
 			due->windows[kept++] = due->windows[i];
-		else
-			strand->windows_blocked++;
+			continue;
+		}
+		strand->windows_blocked++;
+		if (*strand->reason)
+			continue;
+		now = etl_upstream_hole(strand->run->env->state, strand->run->job,
+			strand->partition->name, window, &hole, err);
+		if (now < 0)
+			return -1;
+		if (now == 0)
+			say_why(strand, &hole);
 	}
 	due->n = kept;
 	return 0;
+}
+
+int etl_upstream_filter(struct etl_strand *strand, struct etl_due_list *due,
+	struct etl_error *err)
+{
+	struct view *views;
+	size_t n = list_views(strand->run->job, strand->partition->name, &views);
+	int rc = 0;
+
+	for (size_t v = 0; v < n && due->n && rc == 0; v++)
+		rc = read_view(&views[v], strand->run->env->state, due, err);
+	if (rc == 0)
+		rc = keep_ready(strand, due, views, n, err);
+	for (size_t v = 0; v < n; v++)
+		free(views[v].entries);
+	free(views);
+	return rc;
 }

@@ -25,10 +25,11 @@ static etl_wall wall_min(etl_wall a, etl_wall b)
 	return a.ms < b.ms ? a : b;
 }
 
-/* The grid point at or before `t`; rules->start for anything earlier. */
+/* The grid point at or before `t`; rules->start for anything earlier. A grid without a size
+ * (window: none) has one point, its start: whoever forgets to ask is told that nothing is due. */
 static etl_wall grid_floor(const struct etl_window_rules *rules, etl_wall t)
 {
-	if (t.ms <= rules->start.ms)
+	if (t.ms <= rules->start.ms || size_ms(rules) <= 0)
 		return rules->start;
 	return (etl_wall){t.ms - (t.ms - rules->start.ms) % size_ms(rules)};
 }
@@ -91,6 +92,7 @@ void etl_ledger_brief(const struct etl_ledger_entry *entry, struct etl_ledger_br
 		.attempt = entry->attempt,
 		.out = entry->counts.out,
 		.fetched = entry->fetched,
+		.in_doubt = *entry->writer != '\0',
 	};
 	memcpy(out->hash, entry->hash, sizeof out->hash);
 	memcpy(out->dirty_token, entry->dirty_token, sizeof out->dirty_token);
@@ -183,7 +185,7 @@ static void walk_grid(const struct plan *plan, const struct etl_watermark *water
 {
 	size_t i = 0;
 
-	for (etl_wall at = from; at.ms < limit.ms && !out->more;
+	for (etl_wall at = from; at.ms < limit.ms && !out->more && size_ms(plan->rules) > 0;
 		at = etl_wall_add(at, plan->rules->size)) {
 		struct etl_window window = {at, etl_wall_add(at, plan->rules->size)};
 		const struct etl_ledger_brief *entry = NULL;
@@ -286,7 +288,7 @@ etl_wall etl_window_contiguous(const struct etl_window_rules *rules,
 	size_t in_ledger = 0, in_due = 0;
 	etl_wall at;
 
-	if (rules->none) /* no grid, no size */
+	if (rules->none || size_ms(rules) <= 0) /* no grid, no size */
 		return watermark->processed;
 	for (at = grid_floor(rules, watermark->processed);;) {
 		struct etl_window window = {at, etl_wall_add(at, rules->size)};

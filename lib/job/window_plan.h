@@ -13,7 +13,7 @@ struct etl_window_rules {
 	bool none;	 /* no event time: a run is a full read */
 	etl_wall start;	 /* start of the first window; the grid is anchored here */
 	etl_wall end;	 /* windows end at or before this; ms == 0: no end */
-	etl_dur size;	 /* > 0 */
+	etl_dur size;	 /* > 0; 0 with `none`: such a grid has one point, its start */
 	etl_dur settle;	 /* how long after its end a window counts as final */
 	etl_dur lookback; /* how far back each run reads again */
 	etl_dur max_span; /* the longest request; 0 = one window */
@@ -41,6 +41,7 @@ struct etl_ledger_brief {
 	etl_wall fetched;
 	char hash[40];
 	char dirty_token[ETL_UUID_BYTES];
+	bool in_doubt; /* a write into it was never answered: it may still take effect */
 };
 void etl_ledger_brief(const struct etl_ledger_entry *entry, struct etl_ledger_brief *out);
 
@@ -74,7 +75,7 @@ void etl_due_list_fini(struct etl_due_list *list);
 /* The end of the newest final window at `now`: no window that ends later may be touched. */
 etl_wall etl_window_limit(const struct etl_window_rules *rules, etl_wall now);
 
-/* The grid window that holds `t` (t >= start). */
+/* The grid window that holds `t` (t >= start); of a grid without a size an empty one. */
 struct etl_window etl_window_at(const struct etl_window_rules *rules, etl_wall t);
 
 /* The part of the ledger that etl_window_plan has to see. */

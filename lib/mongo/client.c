@@ -16,6 +16,7 @@
 
 struct etl_mongo {
 	mongoc_client_pool_t *pool;
+	mongoc_uri_t *uri;
 };
 
 void etl_mongo_global_init(void)
@@ -31,13 +32,16 @@ void etl_mongo_global_cleanup(void)
 
 static void set_default_ms(mongoc_uri_t *uri, const char *option, int32_t ms)
 {
-	if (!mongoc_uri_has_option(uri, option))
+	if (!mongoc_uri_has_option(uri, option) ||
+		mongoc_uri_get_option_as_int32(uri, option, 0) <= 0) /* 0: without end */
 		mongoc_uri_set_option_as_int32(uri, option, ms);
 }
 
-/* An acknowledged write is one that a majority has on disk; a read sees only such. */
+/* An acknowledged write is one that a majority has on disk; a read sees only such, and all of
+ * them: a secondary may lag behind what the primary has acknowledged to us. */
 static void force_concerns(mongoc_uri_t *uri)
 {
+	mongoc_read_prefs_t *primary = mongoc_read_prefs_new(MONGOC_READ_PRIMARY);
 	mongoc_write_concern_t *writes = mongoc_write_concern_new();
 	mongoc_read_concern_t *reads = mongoc_read_concern_new();
 
@@ -46,8 +50,73 @@ static void force_concerns(mongoc_uri_t *uri)
 	mongoc_read_concern_set_level(reads, MONGOC_READ_CONCERN_LEVEL_MAJORITY);
 	mongoc_uri_set_write_concern(uri, writes);
 	mongoc_uri_set_read_concern(uri, reads);
+	mongoc_uri_set_read_prefs_t(uri, primary);
+	mongoc_read_prefs_destroy(primary);
 	mongoc_write_concern_destroy(writes);
 	mongoc_read_concern_destroy(reads);
+}
+
+static void add_word(char *out, size_t size, const char *option, const char *value)
+{
+	size_t used = strlen(out);
+
+	snprintf(out + used, size - used, "%s%s=%s", used ? ", " : "", option, value);
+}
+
+static void note_concerns(const mongoc_uri_t *uri, char *out, size_t size)
+{
+	const mongoc_write_concern_t *writes = mongoc_uri_get_write_concern(uri);
+	const char *reads = mongoc_read_concern_get_level(mongoc_uri_get_read_concern(uri));
+	const char *tag = mongoc_write_concern_get_wtag(writes);
+	int32_t w = mongoc_write_concern_get_w(writes);
+	char number[16];
+
+	snprintf(number, sizeof number, "%d", w);
+	if (w >= 0 || (w == MONGOC_WRITE_CONCERN_W_TAG && tag))
+		add_word(out, size, "w", w >= 0 ? number : tag);
+	if (mongoc_write_concern_journal_is_set(writes) && !mongoc_write_concern_get_journal(writes))
+		add_word(out, size, "journal", "false");
+	if (reads && strcmp(reads, MONGOC_READ_CONCERN_LEVEL_MAJORITY) != 0)
+		add_word(out, size, "readConcernLevel", reads);
+}
+
+static void note_read_preference(const mongoc_uri_t *uri, char *out, size_t size)
+{
+	static const struct {
+		mongoc_read_mode_t mode;
+		const char *word;
+	} rows[] = {
+		{MONGOC_READ_SECONDARY, "secondary"},
+		{MONGOC_READ_PRIMARY_PREFERRED, "primaryPreferred"},
+		{MONGOC_READ_SECONDARY_PREFERRED, "secondaryPreferred"},
+		{MONGOC_READ_NEAREST, "nearest"},
+	};
+	mongoc_read_mode_t mode = mongoc_read_prefs_get_mode(mongoc_uri_get_read_prefs_t(uri));
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (rows[i].mode == mode)
+			add_word(out, size, "readPreference", rows[i].word);
+}
+
+static bool waits_for_ever(const mongoc_uri_t *uri, const char *option)
+{
+	return mongoc_uri_has_option(uri, option) &&
+		mongoc_uri_get_option_as_int32(uri, option, 0) <= 0;
+}
+
+void etl_mongo_uri_overrides(const char *text, char *out, size_t size)
+{
+	bson_error_t ignored;
+	mongoc_uri_t *uri = mongoc_uri_new_with_error(text, &ignored);
+
+	out[0] = '\0';
+	if (!uri)
+		return;
+	note_read_preference(uri, out, size);
+	note_concerns(uri, out, size);
+	if (waits_for_ever(uri, MONGOC_URI_SOCKETTIMEOUTMS))
+		add_word(out, size, MONGOC_URI_SOCKETTIMEOUTMS, "0");
+	mongoc_uri_destroy(uri);
 }
 
 static mongoc_uri_t *parse_uri(const char *text, const char *app_name, struct etl_error *err)
@@ -76,8 +145,20 @@ static mongoc_uri_t *parse_uri(const char *text, const char *app_name, struct et
 	return uri;
 }
 
+static void limit_ms(mongoc_uri_t *uri, const char *option, int32_t most)
+{
+	if (mongoc_uri_get_option_as_int32(uri, option, INT32_MAX) > most)
+		mongoc_uri_set_option_as_int32(uri, option, most);
+}
+
 struct etl_mongo *etl_mongo_new(const char *text, const char *app_name, unsigned pool_max,
 	struct etl_error *err)
+{
+	return etl_mongo_new_within(text, app_name, pool_max, 0, err);
+}
+
+struct etl_mongo *etl_mongo_new_within(const char *text, const char *app_name, unsigned pool_max,
+	int32_t answer_ms, struct etl_error *err)
 {
 	mongoc_uri_t *uri = parse_uri(text, app_name, err);
 	mongoc_client_pool_t *pool;
@@ -86,9 +167,13 @@ struct etl_mongo *etl_mongo_new(const char *text, const char *app_name, unsigned
 
 	if (!uri)
 		return NULL;
+	if (answer_ms > 0) {
+		limit_ms(uri, MONGOC_URI_SOCKETTIMEOUTMS, answer_ms);
+		limit_ms(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, answer_ms);
+	}
 	pool = mongoc_client_pool_new_with_error(uri, &error);
-	mongoc_uri_destroy(uri);
 	if (!pool) {
+		mongoc_uri_destroy(uri);
 		etl_mongo_error(err, &error, NULL);
 		err->kind = ETL_CONFIG;
 		return NULL;
@@ -98,7 +183,13 @@ struct etl_mongo *etl_mongo_new(const char *text, const char *app_name, unsigned
 		mongoc_client_pool_max_size(pool, pool_max);
 	mongo = ETL_NEW(struct etl_mongo);
 	mongo->pool = pool;
+	mongo->uri = uri;
 	return mongo;
+}
+
+const mongoc_uri_t *etl_mongo_uri(const struct etl_mongo *mongo)
+{
+	return mongo->uri;
 }
 
 void etl_mongo_free(struct etl_mongo *mongo)
@@ -106,6 +197,7 @@ void etl_mongo_free(struct etl_mongo *mongo)
 	if (!mongo)
 		return;
 	mongoc_client_pool_destroy(mongo->pool);
+	mongoc_uri_destroy(mongo->uri);
 	free(mongo);
 }
 

@@ -13,11 +13,17 @@
 struct etl_mongo;
 
 /* Makes the pool; connects lazily. `uri` is taken as it is; never shown (it may hold a
- * password). serverSelectionTimeoutMS defaults to 5 s, socketTimeoutMS to 60 s, w:majority,
- * journal and readConcern majority are forced; unacknowledged writes in the URI are
- * ETL_CONFIG. NULL on a malformed URI. Call etl_mongo_global_init once before. */
+ * password). serverSelectionTimeoutMS defaults to 5 s, socketTimeoutMS to 60 s (also if the
+ * URI says 0, without end), w:majority, journal, readConcern majority and reading from the primary
+ * are forced; unacknowledged writes in the URI are ETL_CONFIG. NULL on a malformed URI. Call
+ * etl_mongo_global_init once before. */
 struct etl_mongo *etl_mongo_new(const char *uri, const char *app_name, unsigned pool_max,
 	struct etl_error *err);
+/* The same, but no longer than `answer_ms` is waited for a server or an answer; 0 = as above. */
+struct etl_mongo *etl_mongo_new_within(const char *uri, const char *app_name, unsigned pool_max,
+	int32_t answer_ms, struct etl_error *err);
+/* What the URI asks for and does not get, in words: "w=1, journal=false"; "" = nothing. */
+void etl_mongo_uri_overrides(const char *uri, char *out, size_t size);
 void etl_mongo_free(struct etl_mongo *mongo);
 void etl_mongo_global_init(void);    /* process-wide; silences the driver's own log */
 void etl_mongo_global_cleanup(void);
@@ -32,6 +38,15 @@ struct etl_mongo_topology {
 	char version[32];
 };
 int etl_mongo_ping(struct etl_mongo *mongo, struct etl_mongo_topology *out, struct etl_error *err);
+
+/* Worker, after "mongodb.unreachable": looks at each host of the connection string (2 s each at the
+ * most, longer for names) and puts into the message what is the matter with it: no such host,
+ * connection refused, no answer, wrong replica set. Kind and code stay. Other errors stay as they
+ * are: they know themselves. */
+void etl_mongo_diagnose(struct etl_mongo *mongo, struct etl_error *err);
+
+/* The connection string; lent. Never to be shown: it may hold a password. */
+const mongoc_uri_t *etl_mongo_uri(const struct etl_mongo *mongo);
 
 /* Maps a driver error to a kind by numeric code and label (never by its text). `reply` may
  * be NULL. Keeps the message, with credentials masked. Returns -1. */

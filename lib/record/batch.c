@@ -80,7 +80,7 @@ struct etl_record *etl_batch_add_copy(struct etl_batch *batch, const bson_t *doc
 	return etl_batch_add(batch, copy, doc->len, time, position);
 }
 
-/* A copy of at most `max` bytes; what could break a line or a terminal becomes '?'. */
+/* A copy of at most `max` bytes without what could deceive a reader. */
 static char *copy_masked(struct etl_arena *arena, const char *text, size_t max)
 {
 	size_t len = text ? strlen(text) : 0;
@@ -89,11 +89,7 @@ static char *copy_masked(struct etl_arena *arena, const char *text, size_t max)
 	if (len > max)
 		len = etl_utf8_cut(text, max);
 	copy = etl_arena_memdup0(arena, text ? text : "", len);
-	for (char *p = copy; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			*p = '?';
-	for (size_t at = 0; (at += etl_utf8_check(copy + at, len - at)) < len;)
-		copy[at] = '?';
+	etl_text_mask(copy);
 	return copy;
 }
 

@@ -26,8 +26,7 @@ static void compile_targets(struct etl_json_decoder *d)
 	int rc = etl_path_compile_pointer(spec->records, d->arena, &t++->path, &d->bad_spec);
 
 	for (size_t i = 0; i < spec->n_attach && rc == 0; i++)
-		rc = etl_path_compile_pointer(spec->attach[i].pointer, d->arena, &t++->path,
-			&d->bad_spec);
+		rc = etl_json_compile_attach(d, spec->attach[i].pointer, t++);
 	for (size_t i = 0; i < spec->n_expect && rc == 0; i++)
 		rc = etl_path_compile_pointer(spec->expect[i].pointer, d->arena, &t++->path,
 			&d->bad_spec);
@@ -40,6 +39,7 @@ struct etl_json_decoder *etl_json_decoder_new(const struct etl_json_spec *spec)
 	d->spec = spec;
 	d->arena = etl_arena_new(1024);
 	d->attach_arena = etl_arena_new(1024);
+	d->scope_arena = etl_arena_new(1024);
 	d->record_bytes_max = spec->record_bytes_max ? spec->record_bytes_max :
 						       ETL_DOCUMENT_BYTES_MAX;
 	d->held_bytes_max = spec->held_bytes_max ? spec->held_bytes_max : HELD_BYTES_DEFAULT;
@@ -71,6 +71,7 @@ void etl_json_decoder_free(struct etl_json_decoder *d)
 	free(d->targets);
 	free(d->levels);
 	etl_arena_free(d->attach_arena);
+	etl_arena_free(d->scope_arena);
 	etl_arena_free(d->arena);
 	free(d);
 }
@@ -85,6 +86,8 @@ void etl_json_decoder_reset(struct etl_json_decoder *d)
 	for (size_t i = 0; i < d->spec->n_attach; i++)
 		d->attached[i] = (struct etl_element){0};
 	etl_arena_reset(d->attach_arena);
+	etl_arena_reset(d->scope_arena);
+	memset(d->held_from, 0, sizeof d->held_from);
 	etl_batch_free(ETL_TAKE(d->held));
 	etl_buf_clear(&d->text);
 	d->failed = d->bad_spec;
@@ -99,95 +102,29 @@ void etl_json_decoder_reset(struct etl_json_decoder *d)
 	d->in_record = ETL_JSON_NO_RECORD;
 	d->position = 0;
 	d->records_seen = false;
+	d->single = false;
+	d->members_seen = false;
+	d->underscored = false;
+	d->noting = false;
 }
 
-/* ---- attach and expect ----------------------------------------------------------------- */
-
-/* `bson` with the attached elements that it lacks, in `arena`. */
-static const uint8_t *with_tail(const struct etl_json_decoder *d, struct etl_arena *arena,
-	const struct etl_record *record, uint32_t *len)
+void etl_json_decoder_watch(struct etl_json_decoder *d, etl_json_note_fn fn, void *ctx)
 {
-	struct etl_cursor cursor;
-	struct etl_element e, own;
-	struct etl_writer w;
-
-	etl_writer_begin(&w, arena, record->len + d->tail_len);
-	etl_cursor_init(&cursor, record->bson, record->len);
-	while (etl_cursor_next(&cursor, &e))
-		etl_writer_copy(&w, &e);
-	etl_cursor_init(&cursor, d->tail, d->tail_len);
-	while (etl_cursor_next(&cursor, &e))
-		if (!etl_doc_find(record->bson, record->len, e.key, &own))
-			etl_writer_copy(&w, &e);
-	return etl_writer_end(&w, len);
+	d->watch = fn;
+	d->watch_ctx = ctx;
 }
 
-/* All that will be attached is known: makes the tail and lets the held records go. */
-static void release(struct etl_json_decoder *d)
+uint64_t etl_json_decoder_records(const struct etl_json_decoder *d)
 {
-	const struct etl_json_spec *spec = d->spec;
-	struct etl_writer w;
-	size_t n = 0;
-
-	d->attach_missing = 0;
-	etl_writer_begin(&w, d->attach_arena, 256);
-	for (size_t i = 0; i < spec->n_attach; i++) {
-		const struct etl_element *e = &d->attached[i];
-
-		if (!e->key)
-			continue;
-		n++;
-		etl_writer_raw(&w, spec->attach[i].name, (uint32_t)strlen(spec->attach[i].name),
-			e->type, e->value, e->value_len);
-	}
-	d->tail = etl_writer_end(&w, &d->tail_len);
-	if (!n)
-		d->tail = NULL;
-	for (size_t i = 0; d->held && i < d->held->n; i++) {
-		const struct etl_record *record = &d->held->records[i];
-		uint32_t len = record->len;
-		const uint8_t *bson;
-
-		if (d->tail)
-			bson = with_tail(d, d->out->arena, record, &len);
-		else
-			bson = (const uint8_t *)etl_arena_memdup0(d->out->arena,
-				record->bson, len);
-		etl_batch_add(d->out, bson, len, record->time, record->position);
-	}
-	etl_batch_free(ETL_TAKE(d->held));
+	return d->position;
 }
 
-/* The captured text as an element, by way of a record with one member. */
-static int attach(struct etl_json_decoder *d, size_t i, struct etl_error *err)
+bool etl_json_decoder_is_single(const struct etl_json_decoder *d)
 {
-	ETL_BUF_CLEANUP struct etl_buf text;
-	struct etl_json_fault fault = {0};
-	struct etl_cursor cursor;
-	const uint8_t *bson;
-	const char *p;
-	uint32_t len;
-
-	etl_buf_init(&text, ETL_JSON_TOKEN_MAX + 64);
-	etl_buf_str(&text, "{\"v\":");
-	etl_buf_append(&text, d->capture.data, d->capture.len);
-	etl_buf_char(&text, '}');
-	if (d->capture_cut)
-		return etl_error_set(err, ETL_LIMIT, "json.attach",
-			"the value at '%s' is longer than %d bytes",
-			d->targets[1 + i].path.text, ETL_JSON_TOKEN_MAX);
-	p = text.data;
-	d->record_arena = NULL;
-	etl_json_record_target(d->record, d->attach_arena);
-	if (etl_json_record_read(d->record, &p, p + text.len, NULL, 0, &bson, &len, &fault) !=
-		ETL_JSON_OK)
-		return etl_error_set(err, ETL_DATA, "json.attach", "the value at '%s': %s",
-			d->targets[1 + i].path.text, fault.message);
-	etl_cursor_init(&cursor, bson, len);
-	etl_cursor_next(&cursor, &d->attached[i]);
-	d->attach_missing--;
-	return 0;
+	return d->single;
 }
+
+/* ---- expect ----------------------------------------------------------------------------- */
 
 int etl_json_expected(struct etl_json_decoder *d, size_t i, const char *text,
 	struct etl_error *err)
@@ -257,12 +194,13 @@ int etl_json_captured(struct etl_json_decoder *d, struct etl_error *err)
 		if (!t->capturing)
 			continue;
 		t->capturing = false;
-		if (!t->seen && (attaches ? attach(d, i - 1, err) : expect(d, i, err)) != 0)
+		/* What a '*' stands for is asked of each. */
+		if (attaches ? !t->seen && etl_json_attach_value(d, i - 1, err) != 0 : expect(d, i, err) != 0)
 			return -1;
 		t->seen = true;
 	}
 	if (d->spec->n_attach && !d->attach_missing && !d->tail)
-		release(d);
+		etl_json_release(d);
 	return 0;
 }
 
@@ -319,8 +257,15 @@ static void clear_text(struct etl_json_decoder *d)
 	d->text_len = 0;
 }
 
+/* Of a refused record its beginning is kept and no more, however long it goes on. */
 static void too_large(struct etl_json_decoder *d)
 {
+	if (d->text.len > ETL_REJECT_RAW_MAX) {
+		d->text.len = ETL_REJECT_RAW_MAX;
+		d->text.data[d->text.len] = '\0';
+		d->text.cap = d->text.len + 1;
+		d->text.data = etl_realloc(d->text.data, d->text.cap, 1);
+	}
 	d->fault.path[0] = '\0';
 	snprintf(d->fault.message, sizeof d->fault.message,
 		"the record is longer than %zu bytes", d->record_bytes_max);
@@ -376,8 +321,10 @@ static int end_held(struct etl_json_decoder *d, enum etl_json_status scan,
 	uint32_t len;
 	enum etl_json_status status = transcode(d, &p, text + d->text.len, &bson, &len);
 
-	if (status == ETL_JSON_OK)
+	if (status == ETL_JSON_OK) {
+		clear_text(d);
 		return take_record(d, bson, len, err);
+	}
 	if (status == ETL_JSON_BROKEN)
 		return etl_json_broken(err, d->text_offset + (uint64_t)(d->fault.at - text),
 			d->fault.message);
@@ -512,7 +459,7 @@ static int finish(struct etl_json_decoder *d, struct etl_error *err)
 {
 	if (finish_record(d, err) != 0 || etl_json_frame_finish(d, err) != 0)
 		return -1;
-	if (!d->records_seen)
+	if (!d->records_seen || (d->members_seen && !d->targets[0].seen))
 		return etl_error_set(err, ETL_DATA, "json.records",
 			"the answer has nothing at '%s', where its records should be",
 			d->spec->records);
@@ -521,7 +468,7 @@ static int finish(struct etl_json_decoder *d, struct etl_error *err)
 			return etl_error_set(err, ETL_DATA, "json.expect",
 				"the answer has nothing at '%s'", d->targets[i].path.text);
 	if (d->attach_missing)
-		release(d);
+		etl_json_release(d);
 	return 0;
 }
 
@@ -536,4 +483,19 @@ int etl_json_decoder_finish(struct etl_json_decoder *d, struct etl_batch *out,
 		return 0;
 	d->failed = *err;
 	return -1;
+}
+
+/* The text, and what it becomes: its BSON and what a transform makes of that are about as long. */
+size_t etl_json_decoder_held(const struct etl_json_decoder *d)
+{
+	size_t text = d->in_record == ETL_JSON_HELD_RECORD ? 3 * d->text.len : d->text.cap;
+
+	return text + etl_json_record_held(d->record) + d->capture.cap +
+		(d->held ? etl_batch_held(d->held) : 0);
+}
+
+void etl_json_decoder_bound(struct etl_json_decoder *d, size_t held_bytes_max)
+{
+	if (held_bytes_max && held_bytes_max < d->held_bytes_max)
+		d->held_bytes_max = held_bytes_max;
 }

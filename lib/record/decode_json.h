@@ -40,16 +40,43 @@ struct etl_json_spec {
 	unsigned depth_max;	  /* nesting inside a record; 0 = 64 */
 	size_t record_bytes_max;  /* text of one record; 0 = ETL_DOCUMENT_BYTES_MAX */
 	size_t held_bytes_max;	  /* of records that wait for all of `attach`; 0 = 32 MiB */
+	bool null_is_empty; /* null where the list of records is due says that there are none */
 };
+
+/* A scalar outside of the records, told while the answer is read: what the service says of
+ * errors and of further pages. */
+#define ETL_JSON_NOTE_DEPTH 4
+struct etl_json_note {
+	size_t depth;	   /* names that lead to it, 1 to ETL_JSON_NOTE_DEPTH */
+	const char *names[ETL_JSON_NOTE_DEPTH]; /* "" = an element of an array; cut at 47 bytes */
+	const char *text;  /* a string as it is written between its quotes, else the word; cut */
+	bool is_string;
+};
+typedef void (*etl_json_note_fn)(void *ctx, const struct etl_json_note *note);
 
 struct etl_json_decoder;
 
+/* An `attach` whose pointer has a "*" belongs to the parent that this "*" of `records` stands
+ * for: records at stations, '*', values with attach stations, '*', id give each record the id of its
+ * own station. NULL if the pointer is such a one or has no '*'; else the reason, static. */
+const char *etl_json_attach_fault(const char *records, const char *attach);
+
 /* The spec and its strings are lent and must outlive the decoder. An array at `records`
- * gives one record for each element, an object one record; each must be an object (another
- * value is a reject). */
+ * gives one record for each element, which must be an object (another value is a reject); an
+ * object is one record. Anything else there is no list of records: the answer fails. Under a
+ * last '*' each member is a record or a list of them; of a member whose name begins with '_'
+ * what is no object is passed over ("_params": ["temperature"]), an object counts as others. */
 struct etl_json_decoder *etl_json_decoder_new(const struct etl_json_spec *spec);
 void etl_json_decoder_free(struct etl_json_decoder *decoder);
 void etl_json_decoder_reset(struct etl_json_decoder *decoder); /* ready for the next document */
+
+/* Who is told of the scalars outside of the records, down to ETL_JSON_NOTE_DEPTH. */
+void etl_json_decoder_watch(struct etl_json_decoder *decoder, etl_json_note_fn fn, void *ctx);
+
+/* Since the reset: records and rejects so far, and whether a single object stood where the
+ * records are due. */
+uint64_t etl_json_decoder_records(const struct etl_json_decoder *decoder);
+bool etl_json_decoder_is_single(const struct etl_json_decoder *decoder);
 
 /* Takes `len` bytes; adds finished records (time = ETL_NO_TIME) and rejects to `out`. The
  * batch may grow past "full" by what one piece holds. -1 with ETL_DATA or ETL_LIMIT when the
@@ -62,5 +89,12 @@ int etl_json_decoder_feed(struct etl_json_decoder *decoder, const char *bytes, s
  * `expect` held. Gives the records that were held back. */
 int etl_json_decoder_finish(struct etl_json_decoder *decoder, struct etl_batch *out,
 	struct etl_error *err);
+
+/* Bytes that it holds or is about to: the text of a record that is not whole yet counts three
+ * times, for its BSON and for what a transform makes of it; records that wait for `attach`. */
+size_t etl_json_decoder_held(const struct etl_json_decoder *decoder);
+
+/* Lowers the cap on records that wait for `attach`; 0 = leaves it. */
+void etl_json_decoder_bound(struct etl_json_decoder *decoder, size_t held_bytes_max);
 
 #endif

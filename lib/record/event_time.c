@@ -6,27 +6,22 @@
  */
 #include "record/event_time.h"
 
-#include <math.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/str.h"
-#include "conf/zones.h"
 #include "record/doc.h"
+#include "record/path.h"
+#include "record/time_format.h"
 #include "time/civil.h"
-#include "time/timefmt.h"
 
-enum form { FORM_ISO8601, FORM_EPOCH, FORM_EPOCH_MS, FORM_PATTERN };
-enum { LOCAL_FORMS = 4, ISO_MAX = 40 };
-
-/* ISO 8601 without a zone is local time of the configured one. */
-static const char *const local_forms[LOCAL_FORMS] = {
-	"%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f", "%Y-%m-%dT%H:%M", "%Y-%m-%d"};
+enum { DEPTH_MAX = 16 }; /* names that lead to the field */
 
 struct etl_event_time {
-	const char *field;
-	enum form form;
-	struct etl_timefmt *formats; /* the pattern, or LOCAL_FORMS; NULL for epochs */
-	const struct etl_zone *zone;
+	const char *field, *dotted;
+	struct etl_path path;	/* the pointer, or the literal name */
+	struct etl_path parted; /* a name with dots, as a path; n = 0: none */
+	struct etl_time_format format;
 	etl_dur back; /* what a stamp at the interval's end is moved back by */
 };
 
@@ -35,11 +30,16 @@ static const char *const labels[] = {"start", "end", NULL};
 #define ROW(member) .offset = offsetof(struct etl_event_time_options, member)
 const struct etl_option etl_event_time_table[] = {
 	{.name = "field", .type = ETL_OPT_STRING, ROW(field),
-		.help = "the field that holds the event time"},
+		.help = "the field that holds the event time, or a JSON Pointer to it"},
 	{.name = "format", .type = ETL_OPT_STRING, ROW(format), .fallback = "iso8601",
-		.help = "iso8601, epoch, epoch_ms, or a pattern such as \"%Y-%m-%d %H:%M:%S\""},
+		.help = "iso8601, epoch, epoch_ms, epoch_us, epoch_ns, or a pattern such as "
+			"\"%Y-%m-%d %H:%M:%S\""},
 	{.name = "timezone", .type = ETL_OPT_STRING, ROW(timezone), .fallback = "UTC",
 		.help = "IANA zone of stamps that name none"},
+	{.name = "fold", .type = ETL_OPT_WORD, ROW(fold), .fallback = "reject",
+		.words = etl_fold_words, .help = ETL_FOLD_HELP},
+	{.name = "gap", .type = ETL_OPT_WORD, ROW(gap), .fallback = "reject",
+		.words = etl_gap_words, .help = ETL_GAP_HELP},
 	{.name = "label", .type = ETL_OPT_WORD, ROW(label), .fallback = "start",
 		.words = labels, .help = "which end of its interval a stamp names"},
 	{.name = "interval", .type = ETL_OPT_DURATION, ROW(interval), .max = 366 * 86400.0,
@@ -54,50 +54,58 @@ static const struct etl_mark *mark_of(const struct etl_node *node, const char *k
 	return value ? &value->mark : node ? &node->mark : NULL;
 }
 
-static bool compile_format(struct etl_event_time *spec, const char *format,
-	const struct etl_node *node, const struct etl_conf_env *env)
+/* "meta.t" as "/meta/t"; parts are literal. */
+static bool compile_dots(struct etl_event_time *spec, const char *field, struct etl_arena *arena)
 {
 	struct etl_error err = ETL_ERROR_INIT;
-	size_t n;
+	struct etl_buf pointer ETL_BUF_CLEANUP;
 
-	if (etl_streq(format, "iso8601"))
-		spec->form = FORM_ISO8601;
-	else if (etl_streq(format, "epoch"))
-		spec->form = FORM_EPOCH;
-	else if (etl_streq(format, "epoch_ms"))
-		spec->form = FORM_EPOCH_MS;
-	else
-		spec->form = FORM_PATTERN;
-	if (spec->form == FORM_EPOCH || spec->form == FORM_EPOCH_MS)
-		return true;
-	n = spec->form == FORM_ISO8601 ? LOCAL_FORMS : 1;
-	spec->formats = etl_arena_zalloc(env->arena, n * sizeof *spec->formats);
-	for (size_t i = 0; i < n; i++)
-		if (etl_timefmt_compile(spec->form == FORM_ISO8601 ? local_forms[i] : format,
-			    &spec->formats[i], &err) != 0)
-			goto bad;
-	if (etl_timefmt_is_complete(&spec->formats[0]))
-		return true;
-	etl_error_set(&err, ETL_CONFIG, "time.format", "the format '%s' does not name a date",
-		format);
-bad:
-	etl_diag_add(env->diag, mark_of(node, "format"), ETL_DIAG_TYPE, NULL,
-		"iso8601, epoch, epoch_ms or a pattern with year, month and day", "%s: %s",
-		env->what, err.message);
-	return false;
+	etl_buf_init(&pointer, 3 * strlen(field) + 2);
+	etl_buf_char(&pointer, '/');
+	for (const char *p = field; *p; p++) {
+		if (*p == '~' || *p == '/')
+			etl_buf_str(&pointer, *p == '~' ? "~0" : "~1");
+		else
+			etl_buf_char(&pointer, *p == '.' ? '/' : *p);
+	}
+	return etl_path_compile_pointer(etl_buf_text(&pointer), arena, &spec->parted, &err) == 0;
 }
 
-static bool compile_zone(struct etl_event_time *spec, const char *name,
+static const char *dotted(const struct etl_path *path, struct etl_arena *arena)
+{
+	struct etl_buf out ETL_BUF_CLEANUP;
+
+	etl_buf_init(&out, 4096);
+	for (size_t i = 0; i < path->n; i++) {
+		const char *name = path->tokens[i].name;
+
+		if (!*name || *name == '$' || strchr(name, '.'))
+			return NULL;
+		if (i)
+			etl_buf_char(&out, '.');
+		etl_buf_str(&out, name);
+	}
+	return etl_buf_ok(&out) ? etl_arena_strdup(arena, etl_buf_text(&out)) : NULL;
+}
+
+static bool compile_field(struct etl_event_time *spec, const char *field,
 	const struct etl_node *node, const struct etl_conf_env *env)
 {
 	struct etl_error err = ETL_ERROR_INIT;
 
-	spec->zone = etl_conf_zone(name, env, &err);
-	if (spec->zone)
-		return true;
-	etl_diag_add(env->diag, mark_of(node, "timezone"), ETL_DIAG_REFERENCE, NULL, NULL,
-		"%s: %s", env->what, err.message);
-	return false;
+	if (etl_path_compile(field, env->arena, &spec->path, &err) != 0 || spec->path.has_any ||
+		!spec->path.n || spec->path.n > DEPTH_MAX) {
+		etl_diag_add(env->diag, mark_of(node, "field"), ETL_DIAG_RANGE,
+			"a field's name, or a pointer such as /meta/time without '*'", NULL,
+			"%s: '%s' names no field for the event time", env->what, field);
+		return false;
+	}
+	spec->field = etl_arena_strdup(env->arena, field);
+	spec->dotted = *field == '/' ? dotted(&spec->path, env->arena) : spec->field;
+	if (*field != '/' && strchr(field, '.') &&
+		(!compile_dots(spec, field, env->arena) || spec->parted.n > DEPTH_MAX))
+		spec->parted.n = 0;
+	return true;
 }
 
 static bool check_label(const struct etl_event_time_options *options,
@@ -127,11 +135,15 @@ const struct etl_event_time *etl_event_time_compile(
 	if (!check_label(options, node, env))
 		return NULL;
 	spec = etl_arena_zalloc(env->arena, sizeof *spec);
-	spec->field = etl_arena_strdup(env->arena, options->field);
 	if (options->label)
 		spec->back = options->interval;
-	ok = compile_format(spec, options->format ? options->format : "iso8601", node, env);
-	ok &= compile_zone(spec, options->timezone ? options->timezone : "UTC", node, env);
+	spec->format.fold = (enum etl_fold)options->fold;
+	spec->format.gap = (enum etl_gap)options->gap;
+	ok = compile_field(spec, options->field, node, env);
+	ok &= etl_time_format_compile(&spec->format,
+		options->format ? options->format : "iso8601",
+		options->timezone ? options->timezone : "UTC", mark_of(node, "format"),
+		mark_of(node, "timezone"), env);
 	return ok ? spec : NULL;
 }
 
@@ -140,122 +152,117 @@ const char *etl_event_time_field(const struct etl_event_time *spec)
 	return spec->field;
 }
 
-static bool parse_iso(const struct etl_event_time *spec, const char *s, size_t len,
-	etl_wall *out)
+const char *etl_event_time_dotted(const struct etl_event_time *spec)
 {
-	char text[ISO_MAX];
+	return spec->dotted;
+}
 
-	if (etl_time_parse_rfc3339(s, len, out))
-		return true;
-	if (len < 10 || len >= sizeof text)
-		return false;
-	memcpy(text, s, len);
-	if (len > 10 && text[10] == ' ')
-		text[10] = 'T';
-	for (size_t i = 0; i < LOCAL_FORMS; i++)
-		if (etl_timefmt_parse(&spec->formats[i], text, len, spec->zone, out))
+/* Where a field lies: its element, and where the documents around it begin. */
+struct place {
+	struct etl_element e;
+	uint32_t documents[DEPTH_MAX]; /* offsets in the record; the record itself is the first */
+	size_t n;
+};
+
+static bool find_path(const struct etl_path *path, const struct etl_record *record,
+	struct place *place)
+{
+	const uint8_t *bson = record->bson;
+	uint32_t len = record->len;
+
+	place->n = 0;
+	for (size_t i = 0; i < path->n; i++) {
+		place->documents[place->n++] = (uint32_t)(bson - record->bson);
+		if (!etl_doc_find(bson, len, path->tokens[i].name, &place->e))
+			return false;
+		if (i + 1 == path->n)
 			return true;
+		if (place->e.type != BSON_TYPE_DOCUMENT && place->e.type != BSON_TYPE_ARRAY)
+			return false;
+		bson = place->e.value;
+		len = place->e.value_len;
+	}
 	return false;
 }
 
-/* Seconds or milliseconds since 1970; false beyond the years 1 to 9999. */
-static bool from_number(const struct etl_event_time *spec, double v, etl_wall *out)
+static bool find_field(
+	const struct etl_event_time *spec, const struct etl_record *record, struct place *place)
 {
-	double ms = floor(spec->form == FORM_EPOCH ? v * 1000.0 + 0.5 : v);
-
-	/* Asked as a double: to convert what no int64 holds is undefined (C11 6.3.1.4). */
-	if (!(ms >= (double)ETL_CIVIL_SECONDS_MIN * 1000 &&
-		    ms <= (double)ETL_CIVIL_SECONDS_MAX * 1000 + 999))
-		return false;
-	out->ms = (int64_t)ms;
-	return true;
+	return find_path(&spec->path, record, place) ||
+	       (spec->parted.n && find_path(&spec->parted, record, place));
 }
 
-static bool from_text(const struct etl_event_time *spec, const char *s, size_t len,
-	etl_wall *out)
+bool etl_event_time_present(const struct etl_event_time *spec, const struct etl_record *record)
 {
-	char text[ISO_MAX];
-	double v;
+	struct place place;
 
-	if (spec->form == FORM_ISO8601)
-		return parse_iso(spec, s, len, out);
-	if (spec->form == FORM_PATTERN)
-		return etl_timefmt_parse(&spec->formats[0], s, len, spec->zone, out);
-	if (len >= sizeof text)
-		return false;
-	memcpy(text, s, len);
-	text[len] = '\0';
-	return strlen(text) == len && etl_parse_double(text, &v) && from_number(spec, v, out);
+	return find_field(spec, record, &place);
 }
 
-static bool read_time(const struct etl_event_time *spec, const struct etl_element *e,
-	etl_wall *out)
+/* The record with the field's value replaced by a date: the lengths of all documents around
+ * it change with it. */
+static void replace(struct etl_arena *arena, struct etl_record *record, const struct place *place,
+	etl_wall time)
 {
-	bool by_number = spec->form == FORM_EPOCH || spec->form == FORM_EPOCH_MS;
-	const char *text;
-	uint32_t len;
-	double v;
-
-	if (etl_element_text(e, &text, &len)) {
-		if (!from_text(spec, text, len, out))
-			return false;
-	} else if (!etl_element_date(e, out) &&
-		(!by_number || !etl_element_double(e, &v) || !from_number(spec, v, out))) {
-		return false;
-	}
-	if (!etl_wall_is_civil(*out))
-		return false;
-	*out = etl_wall_sub(*out, spec->back);
-	return etl_wall_is_civil(*out);
-}
-
-/* The document with the element's value replaced by a date. */
-static void replace(struct etl_arena *arena, struct etl_record *record,
-	const struct etl_element *e, etl_wall time)
-{
+	const struct etl_element *e = &place->e;
 	uint32_t before = (uint32_t)(e->value - record->bson);
 	uint32_t after = record->len - before - e->value_len;
 	uint32_t len = before + (uint32_t)sizeof time.ms + after;
 	uint8_t *doc = etl_arena_alloc(arena, len);
 
 	memcpy(doc, record->bson, before);
-	memcpy(doc, &len, sizeof len);
-	doc[before - e->key_len - 2] = 0x09;
+	for (size_t i = 0; i < place->n; i++) {
+		uint32_t own;
+
+		memcpy(&own, record->bson + place->documents[i], sizeof own);
+		own += (uint32_t)sizeof time.ms - e->value_len;
+		memcpy(doc + place->documents[i], &own, sizeof own);
+	}
+	doc[before - e->key_len - 2] = BSON_TYPE_DATE_TIME;
 	memcpy(doc + before, &time.ms, sizeof time.ms);
 	memcpy(doc + before + sizeof time.ms, e->value + e->value_len, after);
 	record->bson = doc;
 	record->len = len;
 }
 
-static void apply_one(const struct etl_event_time *spec, struct etl_batch *batch, size_t i)
+static void apply_one(
+	const struct etl_event_time *spec, struct etl_batch *batch, size_t i, etl_wall *last)
 {
 	struct etl_record *record = &batch->records[i];
-	struct etl_element e;
+	struct place place;
 	etl_wall time, stored;
+	const char *why;
 	char value[96];
 
 	if (!record->len)
 		return;
-	if (!etl_doc_find(record->bson, record->len, spec->field, &e)) {
+	if (!find_field(spec, record, &place)) {
 		etl_batch_reject_record(batch, i, "decode", "time", spec->field,
 			"the record has no field '%s'", spec->field);
 		return;
 	}
-	if (read_time(spec, &e, &time)) {
-		record->time = time;
-		if (!etl_element_date(&e, &stored) || stored.ms != time.ms)
-			replace(batch->arena, record, &e, time);
+	why = etl_time_format_read(&spec->format, &place.e, last, &time);
+	if (!why) {
+		*last = time;
+		time = etl_wall_sub(time, spec->back);
+		if (!etl_wall_is_civil(time))
+			why = "lies beyond the years 1 to 9999";
+	}
+	if (why) {
+		etl_element_describe(&place.e, value, sizeof value);
+		etl_batch_reject_record(batch, i, "decode", "time", spec->field,
+			"'%s' is %s, which %s (%s)", spec->field, value, why, spec->format.text);
 		return;
 	}
-	etl_element_describe(&e, value, sizeof value);
-	etl_batch_reject_record(batch, i, "decode", "time", spec->field,
-		"'%s' is not a time of the configured format: %s", spec->field, value);
+	record->time = time;
+	if (!etl_element_date(&place.e, &stored) || stored.ms != time.ms)
+		replace(batch->arena, record, &place, time);
 }
 
 void etl_event_time_apply(const struct etl_event_time *spec, struct etl_batch *batch,
-	size_t first)
+	size_t first, etl_wall *last)
 {
 	for (size_t i = first; i < batch->n; i++)
-		apply_one(spec, batch, i);
+		apply_one(spec, batch, i, last);
 	etl_batch_compact(batch);
 }

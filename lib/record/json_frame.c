@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/str.h"
 
 int etl_json_broken(struct etl_error *err, uint64_t offset, const char *what)
 {
@@ -72,6 +73,12 @@ static int push(struct etl_json_decoder *d, bool is_array, bool of_records, uint
 static int pop(struct etl_json_decoder *d)
 {
 	d->depth--;
+	if (d->scope_first && d->depth && d->targets[0].matched == d->depth)
+		for (size_t i = 1; i <= d->spec->n_attach; i++)
+			if (d->targets[i].scope == d->depth) {
+				etl_json_scope_ended(d, d->depth);
+				break;
+			}
 	value_ended(d);
 	return 0;
 }
@@ -87,8 +94,11 @@ static void match_index(struct etl_json_decoder *d)
 		struct etl_json_target *t = &d->targets[i];
 
 		if (t->matched == d->depth - 1 && t->path.n >= d->depth &&
-			etl_path_token_is_index(&t->path.tokens[d->depth - 1], level->index))
+			etl_path_token_is_index(&t->path.tokens[d->depth - 1], level->index)) {
 			t->matched = d->depth;
+			if (i == 0 && t->path.tokens[d->depth - 1].any)
+				d->underscored = false;
+		}
 	}
 }
 
@@ -112,13 +122,17 @@ static int unescape_key(struct etl_json_decoder *d, uint64_t at, struct etl_erro
 		p += used;
 	}
 	d->key.len = (size_t)(o - d->key.data);
+	d->key.data[d->key.len] = '\0';
 	return 0;
 }
 
 static int match_key(struct etl_json_decoder *d, uint64_t at, struct etl_error *err)
 {
-	if (d->key.len && unescape_key(d, at, err) != 0)
+	/* A name that is longer than the buffer is nothing that anybody asks for. */
+	if (d->key.len && !d->key.full && unescape_key(d, at, err) != 0)
 		return -1;
+	if (d->depth <= ETL_JSON_NOTE_DEPTH)
+		etl_text_copy(d->names[d->depth - 1], ETL_JSON_NAME_BYTES, etl_buf_text(&d->key));
 	for (size_t i = 0; i < d->n_targets; i++) {
 		struct etl_json_target *t = &d->targets[i];
 		const struct etl_path_token *token;
@@ -128,10 +142,9 @@ static int match_key(struct etl_json_decoder *d, uint64_t at, struct etl_error *
 		token = &t->path.tokens[d->depth - 1];
 		if (!etl_path_token_is_key(token, etl_buf_text(&d->key), d->key.len))
 			continue;
-		/* Members that "*" should not count as data: InfoClimat's "_params". */
-		if (token->any && d->key.len && d->key.data[0] == '_')
-			continue;
 		t->matched = d->depth;
+		if (i == 0 && token->any)
+			d->underscored = d->key.len && d->key.data[0] == '_';
 	}
 	return 0;
 }
@@ -176,7 +189,7 @@ static int note_targets(struct etl_json_decoder *d, char c, uint64_t at, struct 
 
 		if (!is_target(d, i))
 			continue;
-		if (t->seen && !t->path.has_any)
+		if (t->seen && (!t->path.has_any || t->scope))
 			return etl_error_set(err, ETL_DATA, "json.duplicate",
 				"'%s' appears twice in the answer, again at byte %llu",
 				t->path.text, (unsigned long long)at);
@@ -204,6 +217,31 @@ static void note_records(struct etl_json_decoder *d, char c)
 	if (t->matched == d->depth && d->depth == sure &&
 		(c == '{' || c == '[' || sure == t->path.n))
 		d->records_seen = true;
+	if (d->depth > sure && t->matched == d->depth && (c == '{' || c == '[') && !d->underscored)
+		d->members_seen = true;
+}
+
+/* A value that is neither a list nor an object begins where the records are due. A member
+ * that a last '*' stands for may be refused by itself; elsewhere there is no list at all. */
+static int no_list(struct etl_json_decoder *d, char c, struct etl_error *err)
+{
+	const struct etl_path *path = &d->targets[0].path;
+	bool member = path->n && path->tokens[path->n - 1].any;
+	const char *what = c == 'n' ? "null" : c == '"' ? "a text" :
+			   c == 't' || c == 'f'		  ? "true or false" :
+							    "a number";
+
+	if (c == 'n' && d->spec->null_is_empty)
+		return 0;
+	if (member && d->underscored)
+		return 0;
+	if (member) {
+		capture(d, true);
+		return 0;
+	}
+	return etl_error_set(err, ETL_DATA, "json.records",
+		"the answer has %s where its records should be ('%s')%s", what, path->text,
+		c == 'n' ? "; 'null_records: empty' says that this stands for an empty list" : "");
 }
 
 static int begin_scalar(struct etl_json_decoder *d, char c, uint64_t at, struct etl_error *err)
@@ -227,20 +265,39 @@ static int begin_value(struct etl_json_decoder *d, char c, uint64_t at, struct e
 	bool element = d->depth && d->levels[d->depth - 1].of_records && !d->capturing;
 	bool target = !d->capturing && !element && is_target(d, 0);
 
+	d->noting = d->watch && d->depth && d->depth <= ETL_JSON_NOTE_DEPTH && !d->capturing &&
+		    !element;
+	d->note_len = 0;
 	if (!d->capturing && !element) {
 		note_records(d, c);
 		if (note_targets(d, c, at, err) != 0)
 			return -1;
 	}
 	if ((element || target) && c == '{') {
+		d->single |= target && !d->targets[0].path.has_any;
 		d->state = ETL_JSON_AT_RECORD;
 		return 0;
 	}
-	if (element || (target && c != '['))
+	if (element && !d->underscored)
 		capture(d, true);
+	if (target && c != '[' && strchr("-0123456789tfn\"", c) && c && no_list(d, c, err) != 0)
+		return -1;
 	if (c == '{' || c == '[')
 		return push(d, c == '[', target, at, err);
 	return begin_scalar(d, c, at, err);
+}
+
+/* Tells who watches of the scalar that ended. */
+static void note(struct etl_json_decoder *d, const char *text, bool is_string)
+{
+	struct etl_json_note n = {.depth = d->depth, .text = text, .is_string = is_string};
+
+	if (!d->noting)
+		return;
+	d->noting = false;
+	for (size_t i = 0; i < d->depth; i++)
+		n.names[i] = d->levels[i].is_array ? "" : d->names[i];
+	d->watch(d->watch_ctx, &n);
 }
 
 static bool word_is(const struct etl_buf *word, const char *text)
@@ -269,6 +326,7 @@ static int end_word(struct etl_json_decoder *d, uint64_t at, struct etl_error *e
 			return etl_json_broken(err, at - d->word.len + (uint64_t)(p - text),
 				"an unexpected byte");
 	}
+	note(d, text, false);
 	value_ended(d);
 	return 0;
 }
@@ -324,7 +382,8 @@ static int read_string(struct etl_json_decoder *d, const char **at, const char *
 {
 	const char *p = *at, *from = p;
 	bool key = d->state == ETL_JSON_IN_KEY;
-	bool keep = key && d->levels[d->depth - 1].on_path && !d->capturing;
+	bool on_path = key && d->levels[d->depth - 1].on_path && !d->capturing;
+	bool keep = on_path || (key && d->watch && !d->capturing && d->depth <= ETL_JSON_NOTE_DEPTH);
 
 	for (; p < end; p++) {
 		if (d->escaped) {
@@ -340,7 +399,14 @@ static int read_string(struct etl_json_decoder *d, const char **at, const char *
 		d->escaped = *p == '\\';
 	}
 	*at = p;
-	if (keep && !etl_buf_append(&d->key, from, (size_t)(p - from)))
+	if (d->noting && !key) {
+		size_t room = sizeof d->note - 1 - d->note_len, n = (size_t)(p - from);
+
+		n = n < room ? n : room;
+		memcpy(d->note + d->note_len, from, n);
+		d->note_len += n;
+	}
+	if (keep && !etl_buf_append(&d->key, from, (size_t)(p - from)) && on_path)
 		return etl_error_set(err, ETL_LIMIT, "json.key",
 			"a key longer than %d bytes at byte %llu of the answer",
 			ETL_JSON_TOKEN_MAX, (unsigned long long)offset);
@@ -348,6 +414,8 @@ static int read_string(struct etl_json_decoder *d, const char **at, const char *
 		return 0;
 	++*at;
 	if (!key) {
+		d->note[d->note_len] = '\0';
+		note(d, d->note, true);
 		value_ended(d);
 		return 0;
 	}

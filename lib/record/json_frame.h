@@ -15,7 +15,12 @@
 #include "record/json_scan.h"
 #include "record/path.h"
 
-enum { ETL_JSON_FRAME_DEPTH_MAX = 1000, ETL_JSON_TOKEN_MAX = 64 * 1024 };
+enum {
+	ETL_JSON_FRAME_DEPTH_MAX = 1000,
+	ETL_JSON_TOKEN_MAX = 64 * 1024,
+	ETL_JSON_NAME_BYTES = 48, /* of a name in a note, with its NUL */
+	ETL_JSON_NOTE_BYTES = 256, /* of a note's text, with its NUL */
+};
 
 /* What the frame reader expects next. */
 enum etl_json_state {
@@ -44,6 +49,7 @@ struct etl_json_target {
 	struct etl_path path;
 	size_t matched; /* tokens, counted from the root */
 	bool seen, capturing;
+	size_t scope; /* attach with '*': depth of the parent that it belongs to; 0 = the answer */
 };
 
 struct etl_json_decoder {
@@ -66,6 +72,14 @@ struct etl_json_decoder {
 	uint64_t offset;
 	unsigned bom;	     /* bytes of a byte order mark seen; 4 = past it */
 
+	/* Scalars outside the records, told to who watches. */
+	etl_json_note_fn watch;
+	void *watch_ctx;
+	char names[ETL_JSON_NOTE_DEPTH][ETL_JSON_NAME_BYTES];
+	char note[ETL_JSON_NOTE_BYTES]; /* text of the current string */
+	size_t note_len;
+	bool noting;
+
 	/* A value outside the records that is wanted, or an element that is no object. */
 	bool capturing, capture_reject, captured, capture_cut;
 	size_t capture_depth;
@@ -82,6 +96,9 @@ struct etl_json_decoder {
 	struct etl_json_fault fault; /* why it was refused */
 	uint64_t position;
 	bool records_seen;
+	bool single;	 /* an object stood at a pointer without '*' */
+	bool members_seen; /* something that a '*' of the pointer stands for */
+	bool underscored; /* ... the current one of which has a name with a leading '_' */
 
 	/* Attached values. */
 	size_t attach_missing;
@@ -89,7 +106,10 @@ struct etl_json_decoder {
 	const uint8_t *tail;	      /* all of them as one document; NULL = none */
 	uint32_t tail_len;
 	struct etl_arena *attach_arena;
+	struct etl_arena *scope_arena; /* values of the current parents, and the tail */
+	size_t scope_first;	   /* the smallest scope but 0; 0 = there is none */
 	struct etl_batch *held;	   /* records before the last attached value; NULL = none */
+	size_t held_from[ETL_PATH_TOKENS_MAX + 1]; /* by scope: first record of the current parent */
 	struct etl_batch *out;
 };
 
@@ -116,6 +136,17 @@ int etl_json_broken(struct etl_error *err, uint64_t offset, const char *what);
 
 /* From decode_json.c: the captured value is complete. */
 int etl_json_captured(struct etl_json_decoder *d, struct etl_error *err);
+
+/* From json_attach.c: compiles one of `attach` into its target. 0, or -1 and d->bad_spec. */
+int etl_json_compile_attach(
+	struct etl_json_decoder *d, const char *pointer, struct etl_json_target *t);
+/* The captured text is the value of the i-th `attach`. 0, or -1. */
+int etl_json_attach_value(struct etl_json_decoder *d, size_t i, struct etl_error *err);
+/* Whatever will be attached is known: the held records go. */
+void etl_json_release(struct etl_json_decoder *d);
+
+/* From json_attach.c: the parent at this depth, to which some attached values belong, ends. */
+void etl_json_scope_ended(struct etl_json_decoder *d, size_t scope);
 
 /* From decode_json.c: `text` of the scalar that target `i`, an expected one, found; NULL = it
  * is no scalar. */

@@ -11,11 +11,9 @@
 #include "base/alloc.h"
 #include "base/hash.h"
 
-enum { CAP_FIRST = 256 };
-
 void etl_json_keys_init(struct etl_json_keys *keys)
 {
-	*keys = (struct etl_json_keys){.cap = CAP_FIRST};
+	*keys = (struct etl_json_keys){.cap = ETL_JSON_KEYS_FIRST};
 	keys->slots = etl_calloc(keys->cap, sizeof *keys->slots);
 	/* Without entropy yet (early boot) the address still differs between processes. */
 	if (getrandom(&keys->seed, sizeof keys->seed, GRND_NONBLOCK) != (ssize_t)sizeof keys->seed)

@@ -92,6 +92,8 @@ struct etl_json_keys {
 	uint64_t seed;
 };
 
+enum { ETL_JSON_KEYS_FIRST = 256, ETL_JSON_KEYS_KEPT = 16384 }; /* slots: at first, over a record */
+
 void etl_json_keys_init(struct etl_json_keys *keys);
 void etl_json_keys_fini(struct etl_json_keys *keys);
 void etl_json_keys_clear(struct etl_json_keys *keys, size_t cap);
@@ -99,8 +101,8 @@ void etl_json_keys_clear(struct etl_json_keys *keys, size_t cap);
 /* A new record. */
 static inline void etl_json_keys_begin(struct etl_json_keys *keys)
 {
-	if (keys->serial > UINT32_MAX / 2 || keys->cap > 16384)
-		etl_json_keys_clear(keys, 256);
+	if (keys->serial > UINT32_MAX / 2)
+		etl_json_keys_clear(keys, ETL_JSON_KEYS_FIRST);
 	keys->used = 0;
 	keys->first = keys->serial + 1;
 }

@@ -15,11 +15,11 @@
 #include "record/batch.h"
 #include "record/doc.h"
 #include "record/json_keys.h"
+#include "record/json_room.h"
 #include "record/json_scan.h"
 #include "record/json_simd.h"
 
 enum { DEPTH_DEFAULT = 64, DEPTH_LIMIT = 180 }; /* libbson's validator stops at 200 */
-enum { CHUNK_MIN = 1024, CHUNK_MAX = 64 * 1024 };
 enum {
 	HEAD_ROOM = 80, /* a type, a remembered key, the largest scalar, copy slack */
 	STEP_ROOM = 32, /* one step of a string's copy */
@@ -35,8 +35,7 @@ struct frame {
 };
 
 struct etl_json_record {
-	struct etl_arena *arena;
-	uint8_t *free, *limit; /* the rest of the chunk that documents are written to */
+	struct etl_json_room room;
 	locale_t c_locale;
 	unsigned depth_max;
 	struct frame *frames; /* depth_max + 1 */
@@ -73,6 +72,7 @@ void etl_json_record_free(struct etl_json_record *r)
 	if (r->c_locale)
 		freelocale(r->c_locale);
 	etl_json_keys_fini(&r->keys);
+	free(r->room.large);
 	free(r->frames);
 	free(r);
 }
@@ -84,9 +84,7 @@ locale_t etl_json_record_locale(const struct etl_json_record *r)
 
 void etl_json_record_target(struct etl_json_record *r, struct etl_arena *arena)
 {
-	r->arena = arena;
-	r->free = NULL;
-	r->limit = NULL;
+	etl_json_room_target(&r->room, arena);
 	r->tail_of = NULL;
 }
 
@@ -100,32 +98,23 @@ static enum etl_json_status fault(struct etl_json_record *r, enum etl_json_statu
 #define reject(r, at, why) fault(r, ETL_JSON_REJECT, at, why)
 #define broken(r, at, why) fault(r, ETL_JSON_BROKEN, at, why)
 
-static void new_chunk(struct etl_json_record *r, size_t bytes)
-{
-	r->free = etl_arena_alloc(r->arena, bytes);
-	r->limit = r->free + bytes;
-}
-
 /* Moves the record to a larger chunk. False if it passed what MongoDB stores. */
 static bool grow(struct etl_json_record *r, size_t need)
 {
 	size_t used = (size_t)(r->o - r->base);
-	const uint8_t *old = r->base;
 
 	if (used > ETL_DOCUMENT_BYTES_MAX) {
 		reject(r, r->p, "the record is larger than a document may be");
 		return false;
 	}
-	new_chunk(r, 2 * (used + need) + CHUNK_MIN);
-	memcpy(r->free, old, used);
-	r->base = r->free;
+	r->base = etl_json_room_grow(&r->room, r->base, used, need);
 	r->o = r->base + used;
 	return true;
 }
 
 static inline bool room(struct etl_json_record *r, size_t need)
 {
-	return (size_t)(r->limit - r->o) >= need || grow(r, need);
+	return (size_t)(r->room.limit - r->o) >= need || grow(r, need);
 }
 
 static inline void store32(uint8_t *p, size_t v)
@@ -555,14 +544,15 @@ static void describe_path(const struct etl_json_record *r, struct etl_json_fault
 
 static void begin(struct etl_json_record *r, const char *p, const char *end)
 {
-	size_t left = (size_t)(end - p), want = left + left / 4 + CHUNK_MIN / 2;
+	size_t left = (size_t)(end - p), want = left + left / 4 + ETL_JSON_CHUNK_MIN / 2;
 
-	if ((size_t)(r->limit - r->free) < CHUNK_MIN / 4)
-		new_chunk(r, want > CHUNK_MAX ? CHUNK_MAX : want);
+	if ((size_t)(r->room.limit - r->room.free) < ETL_JSON_CHUNK_MIN / 4)
+		etl_json_room_chunk(
+			&r->room, want > ETL_JSON_CHUNK_MAX ? ETL_JSON_CHUNK_MAX : want);
 	r->p = p;
 	r->end = end;
-	r->base = r->free;
-	r->o = r->free;
+	r->base = r->room.free;
+	r->o = r->room.free;
 	r->depth = 0;
 	r->known_keys = true;
 	etl_json_shape_begin(&r->shape);
@@ -581,18 +571,27 @@ enum etl_json_status etl_json_record_read(struct etl_json_record *r, const char 
 		status = ETL_JSON_REJECT;
 	if (status == ETL_JSON_OK && r->o - r->base > ETL_DOCUMENT_BYTES_MAX)
 		status = reject(r, *p, "the record is larger than a document may be");
+	if (r->keys.cap > ETL_JSON_KEYS_KEPT) /* of a record with very many fields: given back */
+		etl_json_keys_clear(&r->keys, ETL_JSON_KEYS_FIRST);
 	if (status == ETL_JSON_OK) {
 		*p = r->p;
-		*bson = r->base;
 		*len = (uint32_t)(r->o - r->base);
-		r->free = r->o;
+		r->room.free = r->o;
+		*bson = r->room.large ? etl_json_room_settle(&r->room, *len) : r->base;
 		return status;
 	}
-	r->free = r->base;
+	r->room.free = r->base;
 	if (status != ETL_JSON_MORE) {
 		out->at = r->why_at;
 		snprintf(out->message, sizeof out->message, "%s", r->why);
 		describe_path(r, out);
 	}
+	if (r->room.large)
+		etl_json_room_settle(&r->room, 0);
 	return status;
+}
+
+size_t etl_json_record_held(const struct etl_json_record *r)
+{
+	return r->keys.cap * sizeof *r->keys.slots;
 }

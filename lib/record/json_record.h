@@ -39,4 +39,7 @@ enum etl_json_status etl_json_record_read(struct etl_json_record *record, const 
 	const char *end, const uint8_t *tail, uint32_t tail_len, const uint8_t **bson,
 	uint32_t *len, struct etl_json_fault *fault);
 
+/* Bytes that it holds apart from records: the set of keys. */
+size_t etl_json_record_held(const struct etl_json_record *r);
+
 #endif

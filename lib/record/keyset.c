@@ -136,6 +136,12 @@ size_t etl_keyset_count(const struct etl_keyset *set)
 	return set->n;
 }
 
+size_t etl_keyset_held(const struct etl_keyset *set)
+{
+	return etl_arena_used(set->arena) + set->cap * sizeof *set->entries +
+		set->n_slots * sizeof *set->slots;
+}
+
 static void grow_slots(struct etl_keyset *set)
 {
 	size_t n_slots = 2 * set->n_slots, mask = n_slots - 1;

@@ -56,6 +56,8 @@ struct etl_sink_item {
 	size_t number;	    /* of its key in the keyset */
 	const char *rule, *path;
 	const char *message; /* why refused */
+	bool had_id;	     /* the record's own `_id` is not the key's */
+	const char *version; /* what cannot be compared well about its version; NULL = nothing */
 };
 
 /* Makes the document of one record, or a refusal. `key` gets the canonical bytes of its
@@ -70,9 +72,12 @@ bool etl_sink_stored_key(const bson_t *doc, struct etl_buf *key);
  * cannot be part of a key, or a full buffer. */
 bool etl_sink_identity_add(struct etl_buf *out, const struct etl_element *e, bool is_first);
 
-/* True if `stored` has a greater value of the version field than `doc`; values of two kinds
- * are not compared. */
+/* True if `stored` has a greater value of the version field than `doc`: numbers of any type as
+ * numbers, dates as dates, texts by their bytes. Values of two kinds are not compared. */
 bool etl_sink_is_newer(const char *version, const bson_t *stored, const uint8_t *doc,
 	uint32_t len);
+
+/* What makes the version of a document a bad one, or NULL. Static text. */
+const char *etl_sink_version_fault(const char *version, const uint8_t *doc, uint32_t len);
 
 #endif

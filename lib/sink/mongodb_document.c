@@ -3,12 +3,15 @@
  * From a record to the document that is stored: its `_id` made of the key, names that a
  * document may not have, size. Pure: no server.
  */
+#include <stdlib.h>
+
 #include "base/str.h"
 #include "sink/mongodb.h"
 
 #define TYPE_TEXT 0x02
 #define TYPE_ARRAY 0x04
 #define TYPE_REGEX 0x0b
+#define TYPE_DECIMAL 0x13
 
 #define IDENTITY_MAX 900 /* bytes; an index key of old servers holds 1,024 */
 
@@ -81,6 +84,12 @@ static bool write_id(const struct etl_sink_mongodb_options *o, const struct etl_
 	return true;
 }
 
+static bool same_value(const struct etl_element *a, const struct etl_element *b)
+{
+	return a->type == b->type && a->value_len == b->value_len &&
+		memcmp(a->value, b->value, a->value_len) == 0;
+}
+
 void etl_sink_document(const struct etl_sink_mongodb_options *o, const struct etl_record *record,
 	struct etl_arena *arena, struct etl_buf *key, struct etl_sink_item *out)
 {
@@ -101,7 +110,11 @@ void etl_sink_document(const struct etl_sink_mongodb_options *o, const struct et
 	while (etl_cursor_next(&cursor, &e))
 		if (e.key_len != 3 || memcmp(e.key, "_id", 3) != 0)
 			etl_writer_copy(&w, &e);
+		else
+			out->had_id = !same_value(&e, &id);
 	out->doc = etl_writer_end(&w, &out->len);
+	if (o->version)
+		out->version = etl_sink_version_fault(o->version, out->doc, out->len);
 	if (out->len > ETL_DOCUMENT_BYTES_MAX)
 		refuse(out, "size", "", "the document is larger than MongoDB stores");
 }
@@ -116,11 +129,46 @@ bool etl_sink_stored_key(const bson_t *doc, struct etl_buf *key)
 	return true;
 }
 
+static bool is_number(const struct etl_element *e)
+{
+	double v;
+
+	return e->type == TYPE_DECIMAL || etl_element_double(e, &v);
+}
+
+static double number_of(const struct etl_element *e)
+{
+	bson_decimal128_t decimal;
+	char text[BSON_DECIMAL128_STRING];
+	double v = 0;
+
+	if (etl_element_double(e, &v) || e->type != TYPE_DECIMAL)
+		return v;
+	memcpy(&decimal.low, e->value, 8);
+	memcpy(&decimal.high, e->value + 8, 8);
+	bson_decimal128_to_string(&decimal, text);
+	return strtod(text, NULL);
+}
+
 static int compare_text(const char *a, uint32_t a_len, const char *b, uint32_t b_len)
 {
 	int order = memcmp(a, b, a_len < b_len ? a_len : b_len);
 
 	return order ? order : (a_len > b_len) - (a_len < b_len);
+}
+
+/* -1, 0, 1. Whole numbers exactly; a double and a whole number, or decimals, as the server
+ * orders them but for the last digit. */
+static int compare_numbers(const struct etl_element *a, const struct etl_element *b)
+{
+	int64_t int_a, int_b;
+	double x, y;
+
+	if (etl_element_int64(a, &int_a) && etl_element_int64(b, &int_b))
+		return (int_a > int_b) - (int_a < int_b);
+	x = number_of(a);
+	y = number_of(b);
+	return (x > y) - (x < y);
 }
 
 bool etl_sink_is_newer(const char *version, const bson_t *stored, const uint8_t *doc, uint32_t len)
@@ -129,19 +177,45 @@ bool etl_sink_is_newer(const char *version, const bson_t *stored, const uint8_t 
 	const char *text_a, *text_b;
 	uint32_t len_a, len_b;
 	etl_wall date_a, date_b;
-	int64_t int_a, int_b;
-	double a, b;
 
 	if (!etl_doc_find(bson_get_data(stored), stored->len, version, &there) ||
 		!etl_doc_find(doc, len, version, &ours))
 		return false;
-	if (etl_element_int64(&there, &int_a) && etl_element_int64(&ours, &int_b))
-		return int_a > int_b;
-	if (etl_element_double(&there, &a) && etl_element_double(&ours, &b))
-		return a > b;
+	if (is_number(&there) && is_number(&ours))
+		return compare_numbers(&there, &ours) > 0;
 	if (etl_element_date(&there, &date_a) && etl_element_date(&ours, &date_b))
 		return date_a.ms > date_b.ms;
 	if (etl_element_text(&there, &text_a, &len_a) && etl_element_text(&ours, &text_b, &len_b))
 		return compare_text(text_a, len_a, text_b, len_b) > 0;
 	return false;
+}
+
+/* "12", "-3.5", "1e9": whoever sees these as numbers expects 9 before 10. */
+static bool looks_like_number(const char *text, uint32_t len)
+{
+	char copy[40], *end;
+
+	if (!len || len >= sizeof copy || !strchr("+-.0123456789", text[0]))
+		return false;
+	memcpy(copy, text, len);
+	copy[len] = '\0';
+	(void)strtod(copy, &end);
+	return !*end;
+}
+
+const char *etl_sink_version_fault(const char *version, const uint8_t *doc, uint32_t len)
+{
+	struct etl_element e;
+	const char *text;
+	uint32_t n;
+
+	if (!etl_doc_find(doc, len, version, &e) || etl_element_is_null(&e))
+		return "it is missing: nothing is compared";
+	if (etl_element_text(&e, &text, &n))
+		return looks_like_number(text, n) ?
+			"a text that looks like a number is compared letter by letter, so that "
+			"\"10\" is before \"9\": cast it" : NULL;
+	if (is_number(&e) || etl_element_date(&e, &(etl_wall){0}))
+		return NULL;
+	return "it is no number, date or text: nothing is compared";
 }

@@ -201,7 +201,24 @@ static void item_query(const struct etl_sink_plan *plan, const struct etl_sink_i
 	bson_append_document_end(query, &not);
 }
 
-static int add_item(const struct etl_sink_plan *plan, mongoc_bulk_operation_t *bulk,
+/* Outside a transaction what was not there is inserted, not upserted: if the server is slow and
+ * executes it after somebody else's newer write, it finds the _id taken and changes nothing. */
+static int insert_item(mongoc_bulk_operation_t *bulk, const struct etl_sink_item *item,
+	struct etl_error *err)
+{
+	bson_t opts = BSON_INITIALIZER, doc;
+	bson_error_t error;
+	bool ok;
+
+	BSON_APPEND_BOOL(&opts, "validate", false); /* as below */
+	ok = bson_init_static(&doc, item->doc, item->len) &&
+		mongoc_bulk_operation_insert_with_opts(bulk, &doc, &opts, &error);
+	bson_destroy(&opts);
+	return ok ? 0 : etl_mongo_error(err, &error, NULL);
+}
+
+
+static int replace_item(const struct etl_sink_plan *plan, mongoc_bulk_operation_t *bulk,
 	const struct etl_sink_item *item, bool guarded, struct etl_error *err)
 {
 	bson_t opts = BSON_INITIALIZER, query = BSON_INITIALIZER, doc;
@@ -281,6 +298,7 @@ struct bulk_write {
 	struct etl_sink_item **members, **raced;
 	size_t n, n_raced;
 	bool in_transaction;
+	bool again; /* outside a transaction: these met another writer the first time */
 	struct etl_sink_item *refused; /* inside a transaction: the first */
 };
 
@@ -340,6 +358,14 @@ static mongoc_bulk_operation_t *new_bulk(mongoc_collection_t *c, const bson_t *s
 	return bulk;
 }
 
+static int add_item(const struct bulk_write *w, mongoc_bulk_operation_t *bulk,
+	const struct etl_sink_item *item, struct etl_error *err)
+{
+	if (!w->in_transaction && !w->again && item->verdict == ETL_VERDICT_NEW)
+		return insert_item(bulk, item, err);
+	return replace_item(w->plan, bulk, item, !w->in_transaction, err);
+}
+
 static int execute(struct bulk_write *w, mongoc_collection_t *c, const bson_t *session,
 	struct etl_error *err)
 {
@@ -349,7 +375,7 @@ static int execute(struct bulk_write *w, mongoc_collection_t *c, const bson_t *s
 	int rc = 0;
 
 	for (size_t i = 0; i < w->n && rc == 0; i++)
-		rc = add_item(w->plan, bulk, w->members[i], !session, err);
+		rc = add_item(w, bulk, w->members[i], err);
 	if (rc == 0) {
 		if (!mongoc_bulk_operation_execute(bulk, &reply, &error)) {
 			rc = etl_mongo_error(err, &error, &reply);
@@ -362,16 +388,21 @@ static int execute(struct bulk_write *w, mongoc_collection_t *c, const bson_t *s
 	return rc;
 }
 
-/* Once more for those that met another writer; who then still fails met a newer one. */
+/* Once more for those that met another writer; who then still fails met a newer one. In mode
+ * insert what is there stays, whoever was first. */
 static int execute_raced(struct bulk_write *w, mongoc_collection_t *c, struct etl_error *err)
 {
 	struct etl_sink_item **first = w->members;
+	bool stays = w->plan->options->mode == ETL_SINK_INSERT;
 	int rc = 0;
 
+	for (size_t i = 0; i < w->n_raced && stays; i++)
+		w->raced[i]->verdict = ETL_VERDICT_SAME;
 	w->members = w->raced;
 	w->raced = first;
-	w->n = w->n_raced;
+	w->n = stays ? 0 : w->n_raced;
 	w->n_raced = 0;
+	w->again = true;
 	if (w->n)
 		rc = execute(w, c, NULL, err);
 	for (size_t i = 0; i < w->n_raced && rc == 0; i++)

@@ -16,12 +16,31 @@
 struct etl_mongo;
 struct etl_txn; /* a transaction of the state store that the sink may join; lib/mongo/txn.h */
 
+/* What the bits of a load's result do not tell of a record. */
+enum etl_load_fate {
+	ETL_LOAD_AS_BITS,     /* inserted, updated or unchanged */
+	ETL_LOAD_OVERWRITTEN, /* a later record of the batch has the same key: only that one is kept */
+	ETL_LOAD_STALE,	      /* the target has a newer one, by its version */
+	ETL_LOAD_REFUSED,     /* it became a reject */
+};
+
+/* What a load warns of: how often, and the first of them in words. */
+struct etl_load_note {
+	uint64_t n;
+	char first[200];
+};
+
 struct etl_load_result {
-	uint64_t inserted, updated, unchanged, rejected;
+	uint64_t inserted, updated, unchanged, rejected, overwritten, stale;
+	struct etl_load_note keys;     /* the same key twice: as many as are overwritten */
+	struct etl_load_note ids;      /* an `_id` of their own that the key has replaced */
+	struct etl_load_note versions; /* a version that cannot be compared as a number or a date */
 	/* Bit i tells whether record i of the batch, as it was given, changed the target, and
 	 * whether it was new there. Owned by the caller, at least (n + 7) / 8 bytes each, zeroed
 	 * by the caller. A new record sets both. `created` may be NULL: nobody asks. */
 	uint8_t *changed, *created;
+	/* One byte for each record, an enum etl_load_fate; as above. NULL: nobody asks. */
+	uint8_t *fates;
 };
 
 struct etl_sink_env {
@@ -38,6 +57,7 @@ struct etl_sink_type {
 	size_t options_size;
 	size_t size;
 	bool joins_transaction; /* write() takes part in the state store's transaction */
+	bool discards; /* it keeps nothing: no window is closed by it */
 	void (*check)(void *options, const struct etl_node *node, const struct etl_conf_env *env);
 
 	/* Once per generation and job, before its first run, with no transaction open: creates

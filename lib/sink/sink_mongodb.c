@@ -7,6 +7,8 @@
  * that are refused with transactions of its own, which it throws away, and asks for the
  * slice again ("txn.retry"): the second time they are rejects from the start.
  */
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -302,27 +304,99 @@ static int write_alone(struct sink *s, struct etl_sink_plan *plan, struct etl_er
 	return rc;
 }
 
-static void report(const struct etl_sink_plan *plan, struct etl_batch *batch,
+static void note(struct etl_load_note *note, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+static void note(struct etl_load_note *note, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (note->n++)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(note->first, sizeof note->first, fmt, ap);
+	va_end(ap);
+}
+
+/* The beginning of the identity as JSON, for people: {"_id":"s1|@2026-..."} */
+static void id_text(const struct etl_sink_item *item, struct etl_buf *out)
+{
+	bson_t doc, only = BSON_INITIALIZER;
+	bson_iter_t it;
+	char *json;
+
+	if (bson_init_static(&doc, item->doc, item->len) && bson_iter_init_find(&it, &doc, "_id"))
+		bson_append_iter(&only, "_id", -1, &it);
+	json = bson_as_relaxed_extended_json(&only, NULL);
+	etl_buf_printf(out, "%.*s", (int)etl_utf8_cut(json, strlen(json) < 100 ? strlen(json) : 100), json);
+	bson_free(json);
+	bson_destroy(&only);
+}
+
+static void warn(const struct sink *s, const struct etl_batch *batch, size_t i,
+	const struct etl_sink_item *item, struct etl_load_result *result)
+{
+	if (item->had_id)
+		note(&result->ids, "record %llu of its answer has an _id of its own, which 'key' has "
+			"replaced", (unsigned long long)batch->records[i].position);
+	if (item->version)
+		note(&result->versions, "'%s' of record %llu of its answer: %s", s->options->version,
+			(unsigned long long)batch->records[i].position, item->version);
+	if (item->verdict == ETL_VERDICT_SUPERSEDED) {
+		ETL_BUF_CLEANUP struct etl_buf id;
+
+		etl_buf_init(&id, 1024);
+		if (!result->keys.n)
+			id_text(item, &id);
+		note(&result->keys, "%s: record %llu of its answer has the key of a later one, which "
+			"is the one that stays", etl_buf_text(&id),
+			(unsigned long long)batch->records[i].position);
+	}
+}
+
+static void fate(struct etl_load_result *result, size_t i, enum etl_load_fate fate)
+{
+	if (result->fates)
+		result->fates[i] = (uint8_t)fate;
+}
+
+static void report_one(struct etl_batch *batch, size_t i, const struct etl_sink_item *item,
+	struct etl_load_result *result)
+{
+	switch (item->verdict) {
+	case ETL_VERDICT_REFUSED:
+		result->rejected++;
+		fate(result, i, ETL_LOAD_REFUSED);
+		etl_batch_reject_record(batch, i, "load", item->rule, item->path, "%s", item->message);
+		return;
+	case ETL_VERDICT_SUPERSEDED:
+		result->overwritten++;
+		fate(result, i, ETL_LOAD_OVERWRITTEN);
+		return;
+	case ETL_VERDICT_OLDER:
+		result->stale++;
+		fate(result, i, ETL_LOAD_STALE);
+		return;
+	case ETL_VERDICT_SAME:
+		result->unchanged++;
+		return;
+	case ETL_VERDICT_NEW:
+	case ETL_VERDICT_CHANGED:
+		break;
+	}
+	result->inserted += item->verdict == ETL_VERDICT_NEW;
+	result->updated += item->verdict == ETL_VERDICT_CHANGED;
+	result->changed[i / 8] |= (uint8_t)(1u << (i % 8));
+	if (result->created && item->verdict == ETL_VERDICT_NEW)
+		result->created[i / 8] |= (uint8_t)(1u << (i % 8));
+}
+
+static void report(const struct sink *s, const struct etl_sink_plan *plan, struct etl_batch *batch,
 	struct etl_load_result *result)
 {
 	for (size_t i = 0; i < plan->n; i++) {
-		const struct etl_sink_item *item = &plan->items[i];
-
-		if (item->verdict == ETL_VERDICT_REFUSED) {
-			result->rejected++;
-			etl_batch_reject_record(batch, i, "load", item->rule, item->path, "%s",
-				item->message);
-			continue;
-		}
-		if (item->verdict != ETL_VERDICT_NEW && item->verdict != ETL_VERDICT_CHANGED) {
-			result->unchanged++;
-			continue;
-		}
-		result->inserted += item->verdict == ETL_VERDICT_NEW;
-		result->updated += item->verdict == ETL_VERDICT_CHANGED;
-		result->changed[i / 8] |= (uint8_t)(1u << (i % 8));
-		if (result->created && item->verdict == ETL_VERDICT_NEW)
-			result->created[i / 8] |= (uint8_t)(1u << (i % 8));
+		if (plan->items[i].verdict != ETL_VERDICT_REFUSED)
+			warn(s, batch, i, &plan->items[i], result);
+		report_one(batch, i, &plan->items[i], result);
 	}
 	if (result->rejected)
 		etl_batch_compact(batch);
@@ -338,7 +412,7 @@ static int write_batch(void *self, struct etl_batch *batch, struct etl_load_resu
 	apply_refusals(s, plan);
 	rc = s->txn ? write_in_transaction(s, plan, err) : write_alone(s, plan, err);
 	if (rc == 0)
-		report(plan, batch, result);
+		report(s, plan, batch, result);
 	etl_sink_plan_free(plan);
 	return rc;
 }

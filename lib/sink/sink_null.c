@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * null: throws every record away and counts it as inserted. For benchmarks and trials.
+ * null: throws every record away and counts it as inserted. For benchmarks and trials: since
+ * nothing is kept, no window is closed by it (`discards`).
  */
 #include "sink/sink.h"
 
@@ -56,10 +57,11 @@ static void nothing(void *self)
 
 const struct etl_sink_type etl_sink_null = {
 	.name = "null",
-	.summary = "throws records away and counts them",
+	.summary = "throws records away and counts them; closes no window",
 	.options = options,
 	.options_size = sizeof(struct options),
 	.size = 1,
+	.discards = true,
 	.open = open_null,
 	.begin = begin,
 	.write = write_null,

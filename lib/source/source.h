@@ -50,6 +50,8 @@ struct etl_response {
 	const char *content_type; /* "" if none */
 	const char *etag;	  /* "" if none */
 	const char *location;	  /* "" if none */
+	const char *content_range; /* "" if none */
+	const char *hints; /* "Name: value\n" of what speaks of further pages; "" if nothing does */
 	etl_dur retry_after; /* what a refusal's headers ask for (http/hold.h); us = -1 if nothing */
 };
 
@@ -60,6 +62,7 @@ struct etl_source_env {
 	const char *database;		   /* default database */
 	const char *job;
 	void *shared; /* what shared_new made for this job: tokens and the like */
+	size_t memory_max; /* the strand's share: bytes that it may hold at once; 0 = no limit */
 };
 
 /* What the worker should do after a source looked at an answer. */
@@ -83,6 +86,11 @@ struct etl_source_type {
 
 	/* True if records carry event time, so that a window can be asked for. */
 	bool (*has_time)(const void *options);
+
+	/* How far the stamps of the source lie behind the times of its records (time.label: end has
+	 * the length of its interval), which is also how far before a window the lower end of a
+	 * range may lie that gives both ends. NULL = 0. */
+	etl_dur (*label)(const void *options);
 
 	/* The host that it asks, with its port if the options name one ("api.example.org:8443"):
 	 * what `limits.hosts` calls it. False if it asks none. NULL = it never asks one. */
@@ -108,6 +116,9 @@ struct etl_source_type {
 	/* A piece of the body. Adds records (with event time) and rejects to `out`. */
 	int (*decode)(void *self, const char *bytes, size_t len, struct etl_batch *out,
 		struct etl_error *err);
+	/* The transfer broke off with `err`. The source may put into it what it knows better: the
+	 * status of an answer whose body was only to tell why. NULL = it never does. */
+	void (*broken)(void *self, struct etl_error *err);
 	/* The body ended well. 1 = `out` is the next request, 0 = proven end of pages, -1.
 	 * Never 0 on a guess: it closes windows, and a closed window is not asked for again.
 	 * Records held back until now go to `batch`. */
@@ -118,6 +129,9 @@ struct etl_source_type {
 	 * end (out may still hold records), -1. The first call for a span begins it. */
 	int (*read)(void *self, const struct etl_window *span, struct etl_batch *out,
 		struct etl_error *err);
+
+	/* Bytes that it holds of records which it has not given yet. NULL = hardly any. */
+	size_t (*held)(const void *self);
 
 	void (*close)(void *self); /* always called once after open, also when open failed */
 };

@@ -10,8 +10,10 @@
 
 #include "base/alloc.h"
 #include "source/http/answer.h"
+#include "source/http/charset.h"
 #include "source/http/oauth.h"
 #include "source/http/options.h"
+#include "source/http/paging.h"
 #include "source/http/request.h"
 #include "source/http/text.h"
 #include "source/source.h"
@@ -28,7 +30,16 @@ struct http {
 	bool renewed;    /* a token was renewed after a 401; a second 401 is final */
 	bool no_content; /* status 204 or 205: proven empty */
 	struct etl_http_opening opening;
+	struct etl_paging paging;
+	etl_wall last; /* event time of the answer's newest record so far */
+	struct etl_charset *charset; /* NULL = the answer is UTF-8 */
+	struct etl_buf converted;
+	struct etl_error refusal; /* the status was no good: the body only tells why */
+	char shown[ETL_HTTP_SHOWN_BYTES]; /* the URL that was asked for */
 };
+
+/* Bytes that are converted at once; 4 bytes of UTF-8 for each and a step's room. */
+enum { CONVERT_MAX = 64 * 1024, CONVERTED_MAX = 4 * CONVERT_MAX + 16 * 1024 };
 
 static void check(void *options, const struct etl_node *node, const struct etl_conf_env *env)
 {
@@ -38,6 +49,13 @@ static void check(void *options, const struct etl_node *node, const struct etl_c
 static bool has_time(const void *options)
 {
 	return ((const struct etl_http_options *)options)->time;
+}
+
+static etl_dur label(const void *options)
+{
+	const struct etl_http_options *o = options;
+
+	return o->time_text.label ? o->time_text.interval : (etl_dur){0};
 }
 
 static bool host(const void *options, char *out, size_t size)
@@ -66,6 +84,10 @@ static int open_instance(void *self, const void *options, const struct etl_sourc
 	http->options = options;
 	http->env = env;
 	http->decoder = etl_json_decoder_new(&http->options->json);
+	etl_json_decoder_bound(http->decoder, env->memory_max);
+	etl_json_decoder_watch(http->decoder, etl_paging_note, &http->paging);
+	etl_buf_init(&http->converted, CONVERTED_MAX);
+	http->refusal = (struct etl_error)ETL_ERROR_INIT;
 	if (http->options->auth.has_oauth2) {
 		assert(env->shared);
 		etl_oauth_init(&http->oauth, &http->options->auth.oauth2,
@@ -79,6 +101,8 @@ static void close_instance(void *self)
 	struct http *http = self;
 
 	etl_json_decoder_free(http->decoder);
+	etl_charset_free(http->charset);
+	etl_buf_fini(&http->converted);
 	etl_oauth_fini(&http->oauth);
 }
 
@@ -92,6 +116,7 @@ static int ask_data(struct http *http, struct etl_request *out, struct etl_error
 	if (etl_http_request_fill(http->options, &vars, http->oauth.access, out, err))
 		return -1;
 	http->asked = DATA;
+	etl_http_url_show(out->url_shown, http->shown);
 	return 0;
 }
 
@@ -109,6 +134,7 @@ static int ask(struct http *http, etl_wall now, struct etl_request *out, struct 
 		return -1;
 	token_limits(http, out);
 	http->asked = TOKEN;
+	etl_http_url_show(out->url_shown, http->shown);
 	return 0;
 }
 
@@ -124,47 +150,7 @@ static int first(void *self, const struct etl_window *span, etl_wall now,
 	return ask(http, now, out, err);
 }
 
-/* ---- heads ---- */
-
-/* 401 to a token: it may have been revoked, so a fresh one is tried once. */
-static int token_rejected(struct http *http, const struct etl_response *response,
-	enum etl_source_verdict *verdict, struct etl_request *again, struct etl_error *err)
-{
-	bool final = http->renewed;
-
-	etl_oauth_drop(&http->oauth, final);
-	if (final)
-		return etl_http_status_check(response, "the service, to a fresh token", err);
-	http->renewed = true;
-	if (ask(http, response->received, again, err))
-		return -1;
-	*verdict = ETL_SOURCE_RETRY;
-	return 0;
-}
-
-static int head(void *self, const struct etl_response *response,
-	enum etl_source_verdict *verdict, struct etl_request *again, struct etl_error *err)
-{
-	struct http *http = self;
-
-	if (http->asked == TOKEN) {
-		if (etl_oauth_head(&http->oauth, response, err))
-			return -1;
-		*verdict = ETL_SOURCE_BODY;
-		return 0;
-	}
-	if (response->status == 401 && http->options->auth.has_oauth2)
-		return token_rejected(http, response, verdict, again, err);
-	if (etl_http_status_check(response, "the service", err))
-		return -1;
-	http->no_content = response->status == 204 || response->status == 205;
-	etl_http_opening_init(&http->opening, response->content_type);
-	etl_json_decoder_reset(http->decoder);
-	*verdict = ETL_SOURCE_BODY;
-	return 0;
-}
-
-/* ---- bodies ---- */
+/* ---- what may be shown ---- */
 
 /* What a service may echo and nobody may see: the configured secrets and the token. */
 struct hidden {
@@ -189,43 +175,204 @@ static const struct etl_secret *const *hide(const struct http *http, struct hidd
 	return hidden->list;
 }
 
+/* Every failure says what was asked; the message may hold the service's words. */
+static int failed(const struct http *http, struct etl_error *err)
+{
+	return etl_error_prefix(err, "%s", http->shown);
+}
+
+/* The same, with the beginning of the body. */
 static int explain(const struct http *http, struct etl_error *err)
 {
 	struct hidden hidden;
 
-	if (err->kind != ETL_DATA)
-		return -1;
-	return etl_http_opening_explain(&http->opening, hide(http, &hidden), err);
+	etl_http_opening_explain(&http->opening, hide(http, &hidden), err);
+	return failed(http, err);
 }
 
-static void give_times(const struct http *http, struct etl_batch *out, size_t from)
+/* ---- heads ---- */
+
+/* The status proves nothing. Its body may say why, so that its beginning is waited for. */
+static void refuse(struct http *http)
 {
+	etl_http_opening_init(&http->opening, "");
+	http->opening.bytes = 0;
+}
+
+/* 401 to a token: it may have been revoked, so a fresh one is tried once. */
+static int token_rejected(struct http *http, const struct etl_response *response,
+	enum etl_source_verdict *verdict, struct etl_request *again, struct etl_error *err)
+{
+	bool final = http->renewed;
+
+	etl_oauth_drop(&http->oauth, final);
+	*verdict = ETL_SOURCE_BODY;
+	if (final) {
+		etl_http_status_check(response, "to a fresh token", &http->refusal);
+		refuse(http);
+		return 0;
+	}
+	http->renewed = true;
+	if (ask(http, response->received, again, err))
+		return -1;
+	*verdict = ETL_SOURCE_RETRY;
+	return 0;
+}
+
+/* "Name: value" lines of headers. */
+static void read_hints(struct http *http, const char *hints)
+{
+	while (*hints) {
+		size_t len = strcspn(hints, "\n"), name = strcspn(hints, ":");
+
+		if (name < len)
+			etl_paging_header(
+				&http->paging, hints, name, hints + name + 1, len - name - 1);
+		hints += len + (hints[len] == '\n');
+	}
+}
+
+static int begin_body(struct http *http, const struct etl_response *response, struct etl_error *err)
+{
+	const char *charset = http->options->charset;
+	char named[64];
+
+	http->no_content = response->status == 204 || response->status == 205;
+	etl_http_opening_init(&http->opening, response->content_type);
+	etl_json_decoder_reset(http->decoder);
+	etl_paging_begin(&http->paging);
+	http->last.ms = ETL_NO_TIME;
+	read_hints(http, response->hints);
+	if (response->status == 200 && *response->content_range &&
+		!etl_paging_range_is_whole(response->content_range))
+		etl_paging_header(&http->paging, "Content-Range", 13, response->content_range,
+			strlen(response->content_range));
+	if (!charset && etl_charset_of(response->content_type, named, sizeof named))
+		charset = named;
+	return etl_charset_begin(&http->charset, charset, err) ? failed(http, err) : 0;
+}
+
+static int head(void *self, const struct etl_response *response,
+	enum etl_source_verdict *verdict, struct etl_request *again, struct etl_error *err)
+{
+	struct http *http = self;
+
+	etl_error_clear(&http->refusal);
+	*verdict = ETL_SOURCE_BODY;
+	if (http->asked == TOKEN) {
+		etl_oauth_head(&http->oauth, response);
+		return 0;
+	}
+	if (response->status == 401 && http->options->auth.has_oauth2)
+		return token_rejected(http, response, verdict, again, err);
+	if (etl_http_status_check(response, "", &http->refusal)) {
+		refuse(http);
+		return 0;
+	}
+	return begin_body(http, response, err);
+}
+
+/* ---- bodies ---- */
+
+/* A lone object where a list is due is a record only if it looks like one: with the event
+ * time that all records have, and no error. Asked before anything else is made of it. */
+static int check_single(const struct http *http, const struct etl_batch *batch, size_t from,
+	struct etl_error *err)
+{
+	const struct etl_http_options *o = http->options;
+	const struct etl_record *record;
+
+	if (from == batch->n || !etl_json_decoder_is_single(http->decoder))
+		return 0;
+	record = &batch->records[from];
+	if (o->errors == ETL_ERRORS_FAIL && etl_paging_is_error(record->bson, record->len))
+		return etl_error_set(err, ETL_DATA, "http.error_object",
+			"the answer tells of an error where its records should be ('%s'); if it is "
+			"none, write 'errors: ignore' under extract.http",
+			o->json.records);
+	if (o->time && !etl_event_time_present(o->time, record))
+		return etl_error_set(err, ETL_DATA, "json.records",
+			"the answer has an object without '%s' where its records should be ('%s')",
+			etl_event_time_field(o->time), o->json.records);
+	return 0;
+}
+
+static int give_times(
+	struct http *http, struct etl_batch *out, size_t from, struct etl_error *err)
+{
+	if (check_single(http, out, from, err)) {
+		for (size_t i = from; i < out->n; i++)
+			etl_batch_remove(out, i);
+		etl_batch_compact(out);
+		return -1;
+	}
 	if (http->options->time)
-		etl_event_time_apply(http->options->time, out, from);
+		etl_event_time_apply(http->options->time, out, from, &http->last);
+	return 0;
+}
+
+static int decode_text(struct http *http, const char *bytes, size_t len, struct etl_batch *out,
+	struct etl_error *err)
+{
+	struct hidden hidden;
+	size_t from = out->n;
+	int rc;
+
+	if (etl_http_opening_feed(&http->opening, bytes, len, hide(http, &hidden), err))
+		return failed(http, err);
+	if (http->opening.is_other)
+		return 0;
+	rc = etl_json_decoder_feed(http->decoder, bytes, len, out, err);
+	if (give_times(http, out, from, err))
+		rc = -1;
+	return rc ? explain(http, err) : 0;
+}
+
+/* In steps: what comes out of a charset is up to four times as long. */
+static int decode_charset(struct http *http, const char *bytes, size_t len,
+	struct etl_batch *out, struct etl_error *err)
+{
+	for (size_t n; len; bytes += n, len -= n) {
+		n = len < CONVERT_MAX ? len : CONVERT_MAX;
+		etl_buf_clear(&http->converted);
+		if (etl_charset_convert(http->charset, bytes, n, &http->converted, err))
+			return explain(http, err);
+		if (http->converted.len && decode_text(http, http->converted.data,
+						   http->converted.len, out, err))
+			return -1;
+	}
+	return 0;
+}
+
+static int refused(struct http *http, struct etl_error *err)
+{
+	*err = http->refusal;
+	return explain(http, err);
 }
 
 static int decode_data(struct http *http, const char *bytes, size_t len, struct etl_batch *out,
 	struct etl_error *err)
 {
 	const struct etl_http_options *o = http->options;
-	struct hidden hidden;
-	size_t from = out->n;
-	int rc;
 
-	if (http->no_content && len)
-		return etl_error_set(err, ETL_DATA, "http.content",
+	if (http->refusal.kind != ETL_OK) {
+		etl_http_opening_keep(&http->opening, bytes, len);
+		return etl_http_opening_is_full(&http->opening) ? refused(http, err) : 0;
+	}
+	if (http->no_content && len) {
+		etl_error_set(err, ETL_DATA, "http.content",
 			"the answer has a body although its status says that there is none");
-	if (o->max_bytes && len > o->max_bytes - http->opening.bytes)
-		return etl_error_set(err, ETL_LIMIT, "http.size",
+		return failed(http, err);
+	}
+	if (o->max_bytes && len > o->max_bytes - http->opening.bytes) {
+		etl_error_set(err, ETL_LIMIT, "http.size",
 			"the answer is larger than max_bytes (%llu)",
 			(unsigned long long)o->max_bytes);
-	if (etl_http_opening_feed(&http->opening, bytes, len, hide(http, &hidden), err))
-		return -1;
-	if (http->opening.is_other)
-		return 0;
-	rc = etl_json_decoder_feed(http->decoder, bytes, len, out, err);
-	give_times(http, out, from);
-	return rc ? explain(http, err) : 0;
+		return failed(http, err);
+	}
+	if (http->charset)
+		return decode_charset(http, bytes, len, out, err);
+	return decode_text(http, bytes, len, out, err);
 }
 
 static int decode(
@@ -234,8 +381,17 @@ static int decode(
 	struct http *http = self;
 
 	if (http->asked == TOKEN)
-		return etl_oauth_feed(&http->oauth, bytes, len, err);
+		return etl_oauth_feed(&http->oauth, bytes, len, err) ? failed(http, err) : 0;
 	return decode_data(http, bytes, len, out, err);
+}
+
+/* A refusal whose body broke off is still that refusal. */
+static void broken(void *self, struct etl_error *err)
+{
+	struct http *http = self;
+
+	if (http->asked == DATA && http->refusal.kind != ETL_OK)
+		refused(http, err);
 }
 
 /* ---- ends ---- */
@@ -245,12 +401,32 @@ static int end_of_token(struct http *http, struct etl_request *out, struct etl_e
 	int rc = etl_oauth_finish(&http->oauth, out, err);
 
 	if (rc < 0)
-		return -1;
+		return failed(http, err);
 	if (rc == 1) {
 		token_limits(http, out);
 		return 1;
 	}
 	return ask_data(http, out, err) == 0 ? 1 : -1;
+}
+
+/* The end of the answer is the end of the records only if nothing in it says otherwise. */
+static int check_end(const struct http *http, struct etl_error *err)
+{
+	const struct etl_http_options *o = http->options;
+	const char *more =
+		etl_paging_more(&http->paging, etl_json_decoder_records(http->decoder));
+
+	if (o->errors == ETL_ERRORS_FAIL && *http->paging.error)
+		return etl_error_set(err, ETL_DATA, "http.error_object",
+			"the answer tells of an error: %s; if it is none, write 'errors: ignore' "
+			"under extract.http",
+			http->paging.error);
+	if (more && o->pagination != ETL_PAGINATION_NONE)
+		return etl_error_set(err, ETL_DATA, "http.more",
+			"the answer announces more than it holds (%s, %llu records came); if this "
+			"is known, write 'pagination: none' under extract.http",
+			more, (unsigned long long)etl_json_decoder_records(http->decoder));
+	return 0;
 }
 
 static int end_of_data(struct http *http, struct etl_batch *batch, struct etl_error *err)
@@ -259,14 +435,17 @@ static int end_of_data(struct http *http, struct etl_batch *batch, struct etl_er
 	size_t from = batch->n;
 
 	http->asked = NOTHING;
+	if (http->refusal.kind != ETL_OK)
+		return refused(http, err);
 	if (http->no_content)
 		return 0;
-	if (etl_http_opening_end(&http->opening, hide(http, &hidden), err))
-		return -1;
-	if (etl_json_decoder_finish(http->decoder, batch, err))
+	if (http->charset && etl_charset_end(http->charset, err))
 		return explain(http, err);
-	give_times(http, batch, from);
-	return 0;
+	if (etl_http_opening_end(&http->opening, hide(http, &hidden), err))
+		return failed(http, err);
+	if (etl_json_decoder_finish(http->decoder, batch, err) || check_end(http, err))
+		return explain(http, err);
+	return give_times(http, batch, from, err) ? explain(http, err) : 0;
 }
 
 static int next(void *self, etl_wall now, struct etl_batch *batch, struct etl_request *out,
@@ -281,6 +460,11 @@ static int next(void *self, etl_wall now, struct etl_batch *batch, struct etl_re
 	return end_of_data(http, batch, err);
 }
 
+static size_t held(const void *self)
+{
+	return etl_json_decoder_held(((const struct http *)self)->decoder);
+}
+
 const struct etl_source_type etl_source_http = {
 	.name = "http",
 	.summary = "records from a JSON answer of a web service",
@@ -289,6 +473,7 @@ const struct etl_source_type etl_source_http = {
 	.size = sizeof(struct http),
 	.check = check,
 	.has_time = has_time,
+	.label = label,
 	.host = host,
 	.shared_new = shared_new,
 	.shared_free = shared_free,
@@ -296,6 +481,8 @@ const struct etl_source_type etl_source_http = {
 	.first = first,
 	.head = head,
 	.decode = decode,
+	.broken = broken,
 	.next = next,
+	.held = held,
 	.close = close_instance,
 };

@@ -5,11 +5,13 @@
  * has; never writes.
  */
 #include <mongoc/mongoc.h>
+#include <stdio.h>
 
 #include "base/str.h"
 #include "conf/document.h"
 #include "mongo/mongo.h"
 #include "record/event_time.h"
+#include "record/time_format.h"
 #include "source/source.h"
 
 enum { WINDOW_MATCH, WINDOW_MANUAL };
@@ -24,6 +26,8 @@ struct options {
 	/* compiled */
 	const struct etl_document *filter, *pipeline, *projection, *sort;
 	const struct etl_event_time *event_time;
+	enum etl_time_kind kind; /* of the times in the collection */
+	const char *time_name;	 /* of the field as MongoDB has it */
 };
 
 static const char *const window_words[] = {"match", "manual", NULL};
@@ -64,6 +68,8 @@ struct source {
 	mongoc_cursor_t *cursor; /* open while a span is being read */
 	struct etl_window span;
 	uint64_t position;
+	etl_wall last; /* event time of the span's newest record so far */
+	bool types_checked; /* no document's time is of a type that no window finds */
 };
 
 /* ---- configuration ---------------------------------------------------------------------- */
@@ -89,11 +95,12 @@ static void contradiction(const struct etl_node *node, const struct etl_conf_env
 		"%s: %s", env->what, text);
 }
 
-/* A format of text cannot be compared with the window on the server. */
-static bool time_is_comparable(const struct etl_event_time_options *time)
+/* What the window is compared with on the server: a date, or a number. False for a pattern,
+ * whose texts cannot be compared. */
+static bool time_kind(const struct etl_event_time_options *time, enum etl_time_kind *kind)
 {
-	return !time->format || etl_streq(time->format, "iso8601") ||
-		etl_streq(time->format, "epoch") || etl_streq(time->format, "epoch_ms");
+	*kind = ETL_TIME_ISO8601;
+	return !time->format || etl_time_kind_parse(time->format, kind);
 }
 
 /* A source reads. Stages that write are found at any depth: the server refuses them inside of a
@@ -130,9 +137,14 @@ static void check(void *opts, const struct etl_node *node, const struct etl_conf
 	if (o->time.field) {
 		o->event_time =
 			etl_event_time_compile(&o->time, etl_node_get(node, "time"), env);
-		if (o->window == WINDOW_MATCH && !time_is_comparable(&o->time))
+		if (o->window == WINDOW_MATCH && !time_kind(&o->time, &o->kind))
 			contradiction(etl_node_get(node, "time"), env,
 				"times stored as text need 'window: manual'");
+		if (o->event_time)
+			o->time_name = etl_event_time_dotted(o->event_time);
+		if (o->event_time && !o->time_name && o->window == WINDOW_MATCH)
+			contradiction(etl_node_get(node, "time"), env,
+				"MongoDB has no name for this field: 'window: manual'");
 	}
 }
 
@@ -141,18 +153,42 @@ static bool has_time(const void *opts)
 	return ((const struct options *)opts)->time.field != NULL;
 }
 
+static etl_dur label(const void *opts)
+{
+	const struct options *o = opts;
+
+	return o->time.label ? o->time.interval : (etl_dur){0};
+}
+
 /* ---- the query -------------------------------------------------------------------------- */
 
 static void append_bound(bson_t *out, const char *operator, const struct options *o, etl_wall t)
 {
+	int64_t n;
+
 	if (o->time.label == 1) /* stamped at its end */
 		t = etl_wall_add(t, o->time.interval);
-	if (o->time.format && etl_streq(o->time.format, "epoch"))
-		bson_append_int64(out, operator, -1, t.ms / 1000);
-	else if (o->time.format && etl_streq(o->time.format, "epoch_ms"))
+	switch (o->kind) {
+	case ETL_TIME_EPOCH:
+		bson_append_double(out, operator, -1, (double)t.ms / 1000);
+		break;
+	case ETL_TIME_EPOCH_MS:
 		bson_append_int64(out, operator, -1, t.ms);
-	else
+		break;
+	case ETL_TIME_EPOCH_US:
+		bson_append_int64(out, operator, -1, t.ms * 1000);
+		break;
+	case ETL_TIME_EPOCH_NS:
+		/* Years 1678 to 2261 are what 64 bits of nanoseconds hold. */
+		if (__builtin_mul_overflow(t.ms, 1000000, &n))
+			n = t.ms < 0 ? INT64_MIN : INT64_MAX;
+		bson_append_int64(out, operator, -1, n);
+		break;
+	case ETL_TIME_ISO8601:
+	case ETL_TIME_PATTERN:
 		bson_append_date_time(out, operator, -1, t.ms);
+		break;
+	}
 }
 
 /* {FIELD: {$gte: start, $lt: end}} */
@@ -160,7 +196,7 @@ static void append_window(bson_t *out, const struct options *o, const struct etl
 {
 	bson_t range;
 
-	bson_append_document_begin(out, o->time.field, -1, &range);
+	bson_append_document_begin(out, o->time_name, -1, &range);
 	append_bound(&range, "$gte", o, span->start);
 	append_bound(&range, "$lt", o, span->end);
 	bson_append_document_end(out, &range);
@@ -220,7 +256,7 @@ static void append_default_sort(bson_t *out, const struct options *o)
 	bson_t sort;
 
 	BSON_APPEND_DOCUMENT_BEGIN(out, "sort", &sort);
-	bson_append_int32(&sort, o->time.field, -1, 1);
+	bson_append_int32(&sort, o->time_name, -1, 1);
 	bson_append_document_end(out, &sort);
 }
 
@@ -235,7 +271,7 @@ static int find(struct source *s, const struct etl_vars *vars, struct etl_error 
 		rc = append_rendered(&opts, "projection", o->projection, vars, err);
 	if (rc == 0)
 		rc = append_rendered(&opts, "sort", o->sort, vars, err);
-	if (rc == 0 && !o->sort && o->time.field)
+	if (rc == 0 && !o->sort && o->time_name)
 		append_default_sort(&opts, o);
 	if (rc == 0)
 		s->cursor = mongoc_collection_find_with_opts(s->collection, &filter, &opts,
@@ -318,6 +354,95 @@ static void end_span(struct source *s)
 	s->client = NULL;
 }
 
+/* {$and: [{FIELD: {$type: [...]}}, filter]}: documents whose time is of a type that the window
+ * is not compared with, so that no window would ever hold them. */
+static int build_type_filter(
+	struct source *s, const struct etl_vars *vars, bson_t *out, struct etl_error *err)
+{
+	const struct options *o = s->options;
+	bson_t list, one, type, types;
+	int rc = 0;
+
+	BSON_APPEND_ARRAY_BEGIN(out, "$and", &list);
+	BSON_APPEND_DOCUMENT_BEGIN(&list, "0", &one);
+	bson_append_document_begin(&one, o->time_name, -1, &type);
+	BSON_APPEND_ARRAY_BEGIN(&type, "$type", &types);
+	BSON_APPEND_INT32(&types, "0", BSON_TYPE_UTF8);
+	if (o->kind == ETL_TIME_ISO8601) {
+		BSON_APPEND_INT32(&types, "1", BSON_TYPE_DOUBLE);
+		BSON_APPEND_INT32(&types, "2", BSON_TYPE_INT32);
+		BSON_APPEND_INT32(&types, "3", BSON_TYPE_INT64);
+	} else {
+		BSON_APPEND_INT32(&types, "1", BSON_TYPE_DATE_TIME);
+	}
+	bson_append_array_end(&type, &types);
+	bson_append_document_end(&one, &type);
+	bson_append_document_end(&list, &one);
+	if (o->filter) {
+		BSON_APPEND_DOCUMENT_BEGIN(&list, "1", &one);
+		rc = etl_document_render(o->filter, vars, &one, err);
+		bson_append_document_end(&list, &one);
+	}
+	bson_append_array_end(out, &list);
+	return rc;
+}
+
+static int found_type(const struct source *s, const bson_t *doc, struct etl_error *err)
+{
+	const struct options *o = s->options;
+	char shown[96] = "";
+	bson_iter_t it, at;
+
+	if (bson_iter_init(&it, doc) && bson_iter_find_descendant(&it, o->time_name, &at)) {
+		struct etl_element e = {.type = (uint8_t)bson_iter_type(&at)};
+		uint32_t len = 0;
+
+		if (BSON_ITER_HOLDS_UTF8(&at))
+			snprintf(shown, sizeof shown, "text '%.60s'", bson_iter_utf8(&at, &len));
+		else
+			snprintf(shown, sizeof shown, "of BSON type %d", e.type);
+	}
+	return etl_error_set(err, ETL_DATA, "mongodb.time_type",
+		"the times in %s are compared with the window as %s, but '%s' of a document is %s: "
+		"no window would ever hold it; give time.format as it is stored, leave it out by "
+		"'filter', or write 'window: manual'",
+		o->collection, o->kind == ETL_TIME_ISO8601 ? "dates" : "numbers", o->time.field,
+		*shown ? shown : "of another type");
+}
+
+/* Once for each partition of a run: no window may be empty because its documents have their
+ * time in another type. An index on the time field answers it at once. */
+static int check_types(struct source *s, const struct etl_vars *vars, struct etl_error *err)
+{
+	bson_t filter = BSON_INITIALIZER, opts = BSON_INITIALIZER;
+	const struct options *o = s->options;
+	const bson_t *doc, *reply;
+	mongoc_cursor_t *cursor;
+	bson_error_t error;
+	int rc = 0;
+
+	if (s->types_checked || !adds_window(o))
+		goto out;
+	BSON_APPEND_INT64(&opts, "limit", 1);
+	BSON_APPEND_INT64(&opts, "maxTimeMS", etl_dur_ms(o->timeout));
+	rc = build_type_filter(s, vars, &filter, err);
+	if (rc < 0)
+		goto out;
+	cursor = mongoc_collection_find_with_opts(s->collection, &filter, &opts, NULL);
+	if (mongoc_cursor_next(cursor, &doc)) {
+		rc = found_type(s, doc, err);
+	} else if (mongoc_cursor_error_document(cursor, &error, &reply)) {
+		etl_mongo_error(err, &error, reply);
+		rc = etl_error_prefix(err, "looking at the times in %s", o->collection);
+	}
+	mongoc_cursor_destroy(cursor);
+	s->types_checked = rc == 0;
+out:
+	bson_destroy(&filter);
+	bson_destroy(&opts);
+	return rc;
+}
+
 static int begin_span(struct source *s, const struct etl_window *span, struct etl_error *err)
 {
 	const struct options *o = s->options;
@@ -334,6 +459,9 @@ static int begin_span(struct source *s, const struct etl_window *span, struct et
 	vars.window = *span;
 	s->span = *span;
 	s->position = 0;
+	s->last.ms = ETL_NO_TIME;
+	if (check_types(s, &vars, err) < 0)
+		return -1;
 	return o->pipeline ? aggregate(s, &vars, err) : find(s, &vars, err);
 }
 
@@ -372,7 +500,7 @@ static int read_batch(void *self, const struct etl_window *span, struct etl_batc
 		rc = -1;
 	}
 	if (s->options->event_time && rc >= 0)
-		etl_event_time_apply(s->options->event_time, out, first);
+		etl_event_time_apply(s->options->event_time, out, first, &s->last);
 	if (rc <= 0)
 		end_span(s);
 	return rc;
@@ -394,6 +522,7 @@ const struct etl_source_type etl_source_mongodb = {
 	.size = sizeof(struct source),
 	.check = check,
 	.has_time = has_time,
+	.label = label,
 	.open = open_source,
 	.read = read_batch,
 	.close = close_source,

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "state/doc_need.h"
 #include "time/civil.h"
 
 static const char *const state_words[] = {
@@ -88,6 +89,8 @@ void etl_ledger_to_bson(const char *job, const char *partition,
 	BSON_APPEND_UTF8(out, "hash", entry->hash);
 	BSON_APPEND_UTF8(out, "reason", entry->reason);
 	BSON_APPEND_UTF8(out, "dirty_token", entry->dirty_token);
+	if (*entry->writer)
+		BSON_APPEND_UTF8(out, "writer", entry->writer);
 	BSON_APPEND_DATE_TIME(out, "fetched_at", entry->fetched.ms);
 	BSON_APPEND_DATE_TIME(out, "updated_at", entry->updated.ms);
 }
@@ -140,6 +143,8 @@ static void read_field(const bson_iter_t *it, struct etl_ledger_entry *e, char *
 		read_text(it, e->reason, sizeof e->reason);
 	else if (etl_streq(key, "dirty_token"))
 		read_text(it, e->dirty_token, sizeof e->dirty_token);
+	else if (etl_streq(key, "writer"))
+		read_text(it, e->writer, sizeof e->writer);
 	else if (etl_streq(key, "fetched_at"))
 		e->fetched = read_date(it);
 	else if (etl_streq(key, "updated_at"))
@@ -148,18 +153,34 @@ static void read_field(const bson_iter_t *it, struct etl_ledger_entry *e, char *
 		read_text(it, e->change_id, sizeof e->change_id);
 }
 
+static int unknown_state(const bson_t *doc, const char *state, struct etl_error *err)
+{
+	bson_iter_t it;
+	bool has_id = bson_iter_init_find(&it, doc, "_id") && BSON_ITER_HOLDS_UTF8(&it);
+
+	return etl_error_set(err, ETL_DATA, "ledger.state",
+		"the metadata cannot be read: in collection 'windows', document '%s' has the unknown "
+		"state '%s'; correct it, or remove the document: its window is loaded again",
+		has_id ? bson_iter_utf8(&it, NULL) : "?", state);
+}
+
 int etl_ledger_from_bson(const bson_t *doc, struct etl_ledger_entry *out, struct etl_error *err)
 {
+	static const struct etl_doc_field fields[] = {{"start", ETL_DOC_DATE},
+		{"end", ETL_DOC_DATE}, {"state", ETL_DOC_TEXT}, {"dirty", ETL_DOC_BOOL},
+		{"fence", ETL_DOC_NUMBER}, {"attempt", ETL_DOC_NUMBER}, {"hash", ETL_DOC_TEXT},
+		{"fetched_at", ETL_DOC_DATE}, {NULL, ETL_DOC_TEXT}};
 	struct etl_ledger_entry entry = {0};
 	char state[32] = "";
 	bson_iter_t it;
 
+	if (etl_doc_need("windows", doc, fields, err) < 0)
+		return -1;
 	if (bson_iter_init(&it, doc))
 		while (bson_iter_next(&it))
 			read_field(&it, &entry, state, sizeof state);
 	if (!etl_window_state_parse(state, &entry.state))
-		return etl_error_set(err, ETL_DATA, "ledger.state",
-			"the ledger holds a window with the unknown state '%s'", state);
+		return unknown_state(doc, state, err);
 	etl_counts_read(doc, "counts", &entry.counts);
 	if (!bson_iter_init_find(&it, doc, "was") || !read_was(&it, &entry))
 		entry.change_id[0] = '\0'; /* nothing to go back to */

@@ -19,6 +19,7 @@ struct lease_row {
 	int64_t fence;
 	etl_wall slot, run_slot; /* the newest decided; that of the run which holds it */
 	char schedule[ETL_SCHEDULE_BYTES];
+	struct etl_last_run last;
 };
 
 struct watermark_row {
@@ -102,6 +103,8 @@ int etl_memory_lease_renew(struct etl_state *s, const char *job, int64_t fence, 
 	struct etl_error *err);
 int etl_memory_lease_release(struct etl_state *s, const char *job, int64_t fence,
 	struct etl_error *err);
+int etl_memory_lease_end(struct etl_state *s, const char *job, int64_t fence,
+	const struct etl_last_run *last, struct etl_error *err);
 int etl_memory_lease_drop(struct etl_state *s, const char *job, int64_t fence, struct etl_error *err);
 int etl_memory_slots_save(struct etl_state *s, const struct etl_slot_note *notes, size_t n,
 	struct etl_error *err);
@@ -110,6 +113,10 @@ int etl_memory_schedule_list(struct etl_state *s,
 	struct etl_error *err);
 int etl_memory_schedule_get(struct etl_state *s, const char *job, struct etl_schedule_info *out,
 	struct etl_error *err);
+
+/* state_memory_open.c */
+int etl_memory_open_sums(struct etl_state *s, const char *job, const struct etl_window *range,
+	etl_open_fn fn, void *ctx, struct etl_error *err);
 
 /* state_memory_change.c */
 void etl_memory_changes_fini(struct memory *m);

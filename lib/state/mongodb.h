@@ -15,6 +15,11 @@
 #include "state/ledger_doc.h"
 #include "state/state.h"
 
+/* The layout of the metadata that this etld writes and understands, with all before it. It grows
+ * when an etld of before would misread or damage what is written; a field that it leaves alone
+ * is no reason. */
+#define ETL_LAYOUT 1
+
 #define ETL_RUNS_KEEP_DAYS 90
 #define ETL_DEAD_LETTERS_KEEP_DAYS 90
 #define ETL_SESSIONS_KEEP_DAYS 7
@@ -68,6 +73,12 @@ int etl_state_upsert(struct etl_place *place, const bson_t *query, const bson_t 
  * instructions). */
 bson_t *etl_state_upserts(void);
 
+/* The first document of a query: 1 = `read` took it (it gives -1 for one that it cannot), 0 = there
+ * is none, -1. `opts` may be NULL. */
+typedef int (*etl_state_reader)(const bson_t *doc, void *out, struct etl_error *err);
+int etl_state_find_one(struct etl_state *s, const char *collection, const bson_t *query,
+	const bson_t *opts, etl_state_reader read, void *out, struct etl_error *err);
+
 /* One update command on one document. `matched` counts an upsert as a match. */
 int etl_state_update_one(mongoc_collection_t *c, const bson_t *query, const bson_t *update,
 	const bson_t *opts, bool *matched, struct etl_error *err);
@@ -99,6 +110,14 @@ int etl_smdb_change_save(mongoc_collection_t *changes, const struct etl_change *
 /* The words of the states that are closed, or of those that are not, as items of an array. */
 void etl_state_append_words(bson_t *list, bool closed);
 
+/* One request for a lease whose fence was `seen`, for the fence `next`: as lease_acquire, and
+ * refused if the fence has moved. */
+int etl_smdb_lease_ask(struct etl_state *s, const struct etl_lease_ask *ask, int64_t seen,
+	int64_t next, struct etl_lease *lease, struct etl_error *err);
+
+/* Before anything is written: PERMANENT "metadata.newer" if the layout is newer than ours. */
+int etl_smdb_check_layout(struct etl_state *s, struct etl_error *err);
+
 /* The operations, one file a topic. */
 int etl_smdb_prepare(struct etl_state *s, struct etl_error *err);
 int etl_smdb_lease_acquire(struct etl_state *s, const struct etl_lease_ask *ask,
@@ -107,6 +126,8 @@ int etl_smdb_lease_renew(struct etl_state *s, const char *job, int64_t fence, et
 	struct etl_error *err);
 int etl_smdb_lease_release(struct etl_state *s, const char *job, int64_t fence,
 	struct etl_error *err);
+int etl_smdb_lease_end(struct etl_state *s, const char *job, int64_t fence,
+	const struct etl_last_run *last, struct etl_error *err);
 int etl_smdb_lease_drop(struct etl_state *s, const char *job, int64_t fence, struct etl_error *err);
 int etl_smdb_slots_save(struct etl_state *s, const struct etl_slot_note *notes, size_t n,
 	struct etl_error *err);
@@ -130,10 +151,14 @@ int etl_smdb_ledger_scan(struct etl_state *s, const char *job, const char *parti
 int etl_smdb_ledger_open(struct etl_state *s, const char *job, size_t max,
 	int (*fn)(void *ctx, const char *partition, const struct etl_ledger_entry *entry), void *ctx,
 	struct etl_error *err);
+int etl_smdb_open_sums(struct etl_state *s, const char *job, const struct etl_window *range,
+	etl_open_fn fn, void *ctx, struct etl_error *err);
 int etl_smdb_ledger_count(struct etl_state *s, const char *job, const char *partition,
 	const struct etl_window *range, uint64_t *n, struct etl_error *err);
 int etl_smdb_ledger_mark(struct etl_state *s, const char *job, const char *partition,
 	int64_t fence, const struct etl_ledger_entry *entries, size_t n, struct etl_error *err);
+int etl_smdb_ledger_doubt(struct etl_state *s, const char *job, const char *partition,
+	const char *run_id, const struct etl_window *windows, size_t n, struct etl_error *err);
 int etl_smdb_begin(struct etl_state *s, struct etl_txn **txn, struct etl_error *err);
 int etl_smdb_commit(struct etl_state *s, struct etl_txn *txn, const struct etl_commit *c,
 	struct etl_error *err);

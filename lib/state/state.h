@@ -60,6 +60,10 @@ struct etl_ledger_entry {
 	/* Changes with each dirty mark. What plan saw goes into the commit: a mark that came in
 	 * between keeps the window dirty. "" = never marked. */
 	char dirty_token[ETL_UUID_BYTES];
+	/* The run whose data is on its way into this window, or may still be: without transactions
+	 * a write that nobody waits for any more can take effect much later. "" = none. The
+	 * window is dirty as well. Gone with the next commit. */
+	char writer[ETL_UUID_BYTES];
 	etl_wall fetched;	  /* when the answer that it holds was received */
 	etl_wall updated;
 	/* The operator's change of the watermark that touched it last ("" = none), and its state
@@ -112,11 +116,27 @@ struct etl_slot_note {
 	bool back;
 };
 
+/* The newest run of a job that gave its lease back: what is told of it without a look at the run
+ * records. It goes with the lease's document, so that one read gives it for all jobs. */
+struct etl_last_run {
+	char run_id[ETL_UUID_BYTES]; /* "" = none yet */
+	char state[16];		     /* its word, job/run.h */
+	etl_wall started, ended;
+	/* It failed without leaving a unit failed: nothing but this tells of it. */
+	bool unitless;
+	/* Of the newest run that read something and was for all that is due, with those of runs for a part
+	 * of it since. */
+	uint64_t rejected, warnings;
+	char first_reject[160]; /* why; "" = none */
+	char reason[240];
+};
+
 /* What is on record about a job's schedule. */
 struct etl_schedule_info {
 	char holder[ETL_HOLDER_BYTES]; /* "" = nobody holds the lease */
 	etl_wall slot;		       /* the newest that is decided; ms == 0 = none */
 	char schedule[ETL_SCHEDULE_BYTES]; /* the schedule that it is of; "" = retired */
+	struct etl_last_run last;
 };
 
 /* Everything that one slice commits. */
@@ -325,6 +345,20 @@ enum etl_ledger_select {
 	ETL_LEDGER_DIRTY,
 };
 
+/* The open units of one partition that are in one state and of one grid: not closed, or (`dirty`)
+ * closed and to be read again. A unit that is both counts as open. */
+struct etl_open_sum {
+	const char *job, *partition; /* lent for the call */
+	enum etl_window_state state;
+	bool dirty;	      /* `state` is a closed one */
+	int64_t size_ms;      /* of each of them: a grid that is no longer the job's is told apart */
+	int64_t phase_ms;     /* their start modulo that size; 0 if the size is 0 */
+	uint64_t n;
+	etl_wall oldest, newest; /* their starts */
+	const char *reason;   /* of the oldest; lent, "" = none */
+};
+typedef int (*etl_open_fn)(void *ctx, const struct etl_open_sum *sum); /* not 0 ends it */
+
 typedef int (*etl_ledger_fn)(void *ctx, const struct etl_ledger_entry *entry,
 	struct etl_error *err); /* -1 ends the scan */
 
@@ -347,6 +381,9 @@ struct etl_state_ops {
 		struct etl_error *err);
 	int (*lease_release)(struct etl_state *s, const char *job, int64_t fence,
 		struct etl_error *err);
+	/* Released, with a word of the run that held it; nothing if the lease was lost. */
+	int (*lease_end)(struct etl_state *s, const char *job, int64_t fence,
+		const struct etl_last_run *last, struct etl_error *err);
 	/* Released for good: the next one begins at fence 1. For what will not be leased again. */
 	int (*lease_drop)(struct etl_state *s, const char *job, int64_t fence, struct etl_error *err);
 
@@ -389,6 +426,12 @@ struct etl_state_ops {
 		int (*fn)(void *ctx, const char *partition, const struct etl_ledger_entry *entry),
 		void *ctx, struct etl_error *err);
 
+	/* Open units, summed by the store: the answer is as long as there are partitions with such,
+	 * however many windows failed. `job` NULL = all jobs; `range` NULL = all, else those that
+	 * begin in it. */
+	int (*open_sums)(struct etl_state *s, const char *job, const struct etl_window *range,
+		etl_open_fn fn, void *ctx, struct etl_error *err);
+
 	/* How many entries begin in the range. */
 	int (*ledger_count)(struct etl_state *s, const char *job, const char *partition,
 		const struct etl_window *range, uint64_t *n, struct etl_error *err);
@@ -407,6 +450,14 @@ struct etl_state_ops {
 	 * as loaded or empty and never touches `hash` and `dirty` of a closed one. */
 	int (*ledger_mark)(struct etl_state *s, const char *job, const char *partition,
 		int64_t fence, const struct etl_ledger_entry *entries, size_t n,
+		struct etl_error *err);
+
+	/* Without transactions: says that data of `run_id` is on its way into these windows, or may
+	 * be (entry.writer). They become dirty; what is not there is made, pending. Not guarded by
+	 * the fence: one more read does no harm, and a holder that has lost its fence after it
+	 * wrote has to say so. Only the commit of who said it, sure of its writes, clears it. */
+	int (*ledger_doubt)(struct etl_state *s, const char *job, const char *partition,
+		const char *run_id, const struct etl_window *windows, size_t n,
 		struct etl_error *err);
 
 	/* One slice: the change's document, the ledger entries and the watermark, in one

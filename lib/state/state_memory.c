@@ -390,6 +390,25 @@ static int ledger_mark(struct etl_state *s, const char *job, const char *partiti
 	return etl_memory_unlock(m, 0);
 }
 
+static int ledger_doubt(struct etl_state *s, const char *job, const char *partition,
+	const char *run_id, const struct etl_window *windows, size_t n, struct etl_error *err)
+{
+	struct memory *m = etl_memory_lock(s);
+
+	(void)err;
+	for (size_t i = 0; i < n; i++) {
+		struct etl_ledger_entry *e = etl_memory_entry(m, job, partition, windows[i].start);
+
+		if (!e) {
+			e = etl_memory_entry_new(m, job, partition, windows[i]);
+			e->updated = etl_now(m->clock);
+		}
+		e->dirty = true;
+		snprintf(e->writer, sizeof e->writer, "%s", run_id);
+	}
+	return etl_memory_unlock(m, 0);
+}
+
 static void memory_free(struct etl_state *s)
 {
 	struct memory *m = (struct memory *)s;
@@ -429,6 +448,7 @@ static const struct etl_state_ops memory_ops = {
 	.lease_acquire = etl_memory_lease_acquire,
 	.lease_renew = etl_memory_lease_renew,
 	.lease_release = etl_memory_lease_release,
+	.lease_end = etl_memory_lease_end,
 	.lease_drop = etl_memory_lease_drop,
 	.slots_save = etl_memory_slots_save,
 	.schedule_list = etl_memory_schedule_list,
@@ -438,11 +458,13 @@ static const struct etl_state_ops memory_ops = {
 	.watermark_list = watermark_list,
 	.ledger_scan = ledger_scan,
 	.ledger_open = ledger_open,
+	.open_sums = etl_memory_open_sums,
 	.ledger_count = ledger_count,
 	.begin = begin,
 	.commit = commit,
 	.abort = abort_txn,
 	.ledger_mark = ledger_mark,
+	.ledger_doubt = ledger_doubt,
 	.change_apply = etl_memory_change_apply,
 	.change_list = etl_memory_change_list,
 	.run_save = etl_memory_run_save,

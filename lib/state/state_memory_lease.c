@@ -43,8 +43,28 @@ static bool lease_is_taken(const struct lease_row *row, const struct etl_lease_a
 		!(ask->dead_holder && etl_streq(row->holder, ask->dead_holder));
 }
 
-static void lease_take(struct lease_row *row, const struct etl_lease_ask *ask, etl_wall now,
-	struct etl_lease *lease)
+static int64_t greater(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* As in state_mongodb_lease.c: above the lease's own, and above all that the job's watermarks
+ * bear; of a lease that is new or lost, above those of the ledger too. */
+static int64_t next_fence(const struct memory *m, const struct lease_row *row)
+{
+	int64_t fence = row->fence;
+
+	for (size_t i = 0; i < m->n_marks; i++)
+		if (etl_streq(m->marks[i].job, row->job))
+			fence = greater(fence, m->marks[i].mark.fence);
+	for (size_t i = 0; i < m->n_lanes && !row->fence; i++)
+		for (size_t k = 0; etl_streq(m->lanes[i].job, row->job) && k < m->lanes[i].n; k++)
+			fence = greater(fence, m->lanes[i].entries[k].fence);
+	return fence + 1;
+}
+
+static void lease_take(const struct memory *m, struct lease_row *row,
+	const struct etl_lease_ask *ask, etl_wall now, struct etl_lease *lease)
 {
 	lease->lost_run[0] = '\0';
 	if (*row->holder) {
@@ -52,8 +72,7 @@ static void lease_take(struct lease_row *row, const struct etl_lease_ask *ask, e
 		lease->lost_slot = row->run_slot;
 		lease->lost_since = row->acquired;
 	}
-	if (row->expires.ms <= now.ms || !etl_streq(row->holder, ask->holder))
-		row->fence++;
+	row->fence = next_fence(m, row);
 	snprintf(row->holder, sizeof row->holder, "%s", ask->holder);
 	snprintf(row->run_id, sizeof row->run_id, "%s", ask->run_id ? ask->run_id : "");
 	row->acquired = now;
@@ -75,7 +94,7 @@ int etl_memory_lease_acquire(struct etl_state *s, const struct etl_lease_ask *as
 
 	(void)err;
 	if (!taken)
-		lease_take(row, ask, now, lease);
+		lease_take(m, row, ask, now, lease);
 	lease->fence = row->fence;
 	lease->expires = row->expires;
 	lease->slot = row->slot;
@@ -109,6 +128,21 @@ int etl_memory_lease_release(struct etl_state *s, const char *job, int64_t fence
 	if (row && row->fence == fence) {
 		row->holder[0] = '\0';
 		row->expires = etl_now(m->clock);
+	}
+	return etl_memory_unlock(m, 0);
+}
+
+int etl_memory_lease_end(struct etl_state *s, const char *job, int64_t fence,
+	const struct etl_last_run *last, struct etl_error *err)
+{
+	struct memory *m = etl_memory_lock(s);
+	struct lease_row *row = lease_of(m, job);
+
+	(void)err;
+	if (row && row->fence == fence && *row->holder) {
+		row->holder[0] = '\0';
+		row->expires = etl_now(m->clock);
+		row->last = *last;
 	}
 	return etl_memory_unlock(m, 0);
 }
@@ -149,6 +183,7 @@ static void read_schedule(const struct lease_row *row, struct etl_schedule_info 
 	out->slot = row->slot;
 	memcpy(out->holder, row->holder, sizeof out->holder);
 	memcpy(out->schedule, row->schedule, sizeof out->schedule);
+	out->last = row->last;
 }
 
 int etl_memory_schedule_list(struct etl_state *s,

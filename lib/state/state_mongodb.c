@@ -141,6 +141,27 @@ int etl_state_replace(struct etl_state *s, const char *collection, const char *i
 	return rc;
 }
 
+int etl_state_find_one(struct etl_state *s, const char *collection, const bson_t *query,
+	const bson_t *opts, etl_state_reader read, void *out, struct etl_error *err)
+{
+	struct etl_place place = {0};
+	mongoc_cursor_t *cursor;
+	bson_error_t error;
+	const bson_t *doc, *reply;
+	int rc = 0;
+
+	if (etl_place_open(&place, s, collection, err) < 0)
+		return -1;
+	cursor = mongoc_collection_find_with_opts(place.collection, query, opts, NULL);
+	if (mongoc_cursor_next(cursor, &doc))
+		rc = read(doc, out, err) < 0 ? -1 : 1;
+	else if (mongoc_cursor_error_document(cursor, &error, &reply))
+		rc = etl_mongo_error(err, &error, reply);
+	mongoc_cursor_destroy(cursor);
+	etl_place_close(&place);
+	return rc;
+}
+
 int64_t etl_bson_int(const bson_t *doc, const char *field, int64_t fallback)
 {
 	bson_iter_t it;
@@ -219,17 +240,20 @@ static const struct etl_state_ops mongodb_ops = {
 	.schedule_get = etl_smdb_schedule_get,
 	.lease_renew = etl_smdb_lease_renew,
 	.lease_release = etl_smdb_lease_release,
+	.lease_end = etl_smdb_lease_end,
 	.lease_drop = etl_smdb_lease_drop,
 	.watermark_claim = etl_smdb_watermark_claim,
 	.watermark_get = etl_smdb_watermark_get,
 	.watermark_list = etl_smdb_watermark_list,
 	.ledger_scan = etl_smdb_ledger_scan,
 	.ledger_open = etl_smdb_ledger_open,
+	.open_sums = etl_smdb_open_sums,
 	.ledger_count = etl_smdb_ledger_count,
 	.begin = etl_smdb_begin,
 	.commit = etl_smdb_commit,
 	.abort = etl_smdb_abort,
 	.ledger_mark = etl_smdb_ledger_mark,
+	.ledger_doubt = etl_smdb_ledger_doubt,
 	.change_apply = etl_smdb_change_apply,
 	.change_list = etl_smdb_change_list,
 	.run_save = etl_smdb_run_save,

@@ -8,12 +8,23 @@
 #include <string.h>
 
 #include "base/uuid.h"
+#include "state/doc_need.h"
 #include "state/mongodb.h"
 #include "time/clock.h"
+
+#define LOOKS_MAX 5
 
 /* As numbers: not every server holds two dates against each other here. */
 #define NOT_EXPIRED \
 	"{", "$gt", "[", "{", "$toLong", "$expires", "}", "{", "$toLong", "$$NOW", "}", "]", "}"
+
+/* What a request is bound by: it takes the lease only if its fence is still the one that was read.
+ * A request that a slow server executes late, of a dead etld or of a try that we gave up, finds
+ * that somebody has taken the lease since, and takes nothing. */
+struct ground {
+	int64_t seen; /* the fence that was read; 0 = there is no lease document, or none was taken */
+	int64_t next; /* above it, and above all fences that the job's other documents bear */
+};
 
 /* {$and: [expires > $$NOW, {$ne: ["$holder", me]}, {$ne: ["$holder", dead]}]} */
 static bson_t *taken_by_another(const struct etl_lease_ask *ask)
@@ -24,29 +35,21 @@ static bson_t *taken_by_another(const struct etl_lease_ask *ask)
 		BCON_UTF8(ask->dead_holder ? ask->dead_holder : ""), "}", "]", "}", "]");
 }
 
-/* Somebody else has the lease, or the slot is decided. */
-static bson_t *refused(const struct etl_lease_ask *ask)
+#define FENCE "{", "$ifNull", "[", "$fence", BCON_INT64(0), "]", "}"
+
+/* Somebody else has the lease or has had it since we looked, or the slot is decided. */
+static bson_t *refused(const struct etl_lease_ask *ask, const struct ground *ground)
 {
 	bson_t *taken = taken_by_another(ask), *either;
+	int64_t slot = ask->slot.ms ? ask->slot.ms : INT64_MAX;
 
-	if (!ask->slot.ms)
-		return taken;
-	either = BCON_NEW("$or", "[", BCON_DOCUMENT(taken), "{", "$gte", "[",
+	either = BCON_NEW("$or", "[", BCON_DOCUMENT(taken),
+		"{", "$ne", "[", FENCE, BCON_INT64(ground->seen), "]", "}",
+		"{", "$gte", "[",
 		"{", "$ifNull", "[", "{", "$toLong", "$slot", "}", BCON_INT64(INT64_MIN), "]", "}",
-		BCON_INT64(ask->slot.ms), "]", "}", "]");
+		BCON_INT64(slot), "]", "}", "]");
 	bson_destroy(taken);
 	return either;
-}
-
-/* The same holder going on keeps its fence; anybody else, and a new start, get the next. */
-static bson_t *next_fence(const char *holder)
-{
-	return BCON_NEW("$cond", "[", "{", "$and", "[",
-		"{", "$eq", "[", "$holder", "{", "$literal", BCON_UTF8(holder), "}", "]", "}",
-		NOT_EXPIRED, "]", "}",
-		"$fence",
-		"{", "$add", "[", "{", "$ifNull", "[", "$fence", BCON_INT64(0), "]", "}",
-		BCON_INT64(1), "]", "}", "]");
 }
 
 /* By way of a long: not every server adds a number to a date. */
@@ -90,13 +93,15 @@ static void append_slot(bson_t *set, const struct etl_lease_ask *ask, const bson
 
 /* All fields of one $set see the document as it was before: `before` and `last_...` are what
  * stood there. */
-static void acquire_pipeline(bson_t *out, const struct etl_lease_ask *ask, const char *token)
+static void acquire_pipeline(bson_t *out, const struct etl_lease_ask *ask,
+	const struct ground *ground, const char *token)
 {
-	bson_t *taken = refused(ask);
+	bson_t *taken = refused(ask, ground);
 	bson_t set = BSON_INITIALIZER;
 
 	BCON_APPEND(&set, "job", "{", "$literal", BCON_UTF8(ask->job), "}");
-	append_choice_new(&set, "fence", taken, next_fence(ask->holder));
+	append_choice_new(&set, "fence", taken,
+		BCON_NEW("$literal", BCON_INT64(ground->next)));
 	append_choice_new(&set, "holder", taken, BCON_NEW("$literal", BCON_UTF8(ask->holder)));
 	append_choice_new(&set, "run_id", taken,
 		BCON_NEW("$literal", BCON_UTF8(ask->run_id ? ask->run_id : "")));
@@ -159,10 +164,64 @@ static void take_over(struct etl_state *s, const char *holder, const bson_t *doc
 	settle_sessions(s, holder, before);
 }
 
-int etl_smdb_lease_acquire(struct etl_state *s, const struct etl_lease_ask *ask,
-	struct etl_lease *lease, struct etl_error *err)
+static int read_fence(const bson_t *doc, void *fence, struct etl_error *err)
+{
+	bson_iter_t it;
+
+	(void)err;
+	if (bson_iter_init_find(&it, doc, "fence") && BSON_ITER_HOLDS_NUMBER(&it))
+		*(int64_t *)fence = bson_iter_as_int64(&it);
+	return 0;
+}
+
+static int read_standing(const bson_t *doc, void *fence, struct etl_error *err)
+{
+	static const struct etl_doc_field fields[] = {{"fence", ETL_DOC_NUMBER},
+		{"holder", ETL_DOC_TEXT}, {"expires", ETL_DOC_DATE}, {"slot", ETL_DOC_DATE},
+		{"schedule", ETL_DOC_TEXT}, {NULL, ETL_DOC_TEXT}};
+
+	return etl_doc_need("leases", doc, fields, err) < 0 ? -1 : read_fence(doc, fence, err);
+}
+
+/* The greatest fence that the job's documents of a collection bear; 0 if there are none. */
+static int greatest_fence(struct etl_state *s, const char *collection, const char *job_field,
+	const char *job, int64_t *fence, struct etl_error *err)
+{
+	bson_t *query = BCON_NEW(job_field, BCON_UTF8(job));
+	bson_t *opts = BCON_NEW("sort", "{", "fence", BCON_INT32(-1), "}", "projection", "{", "fence",
+		BCON_INT32(1), "}", "limit", BCON_INT64(1));
+	int rc = etl_state_find_one(s, collection, query, opts, read_fence, fence, err);
+
+	bson_destroy(opts);
+	bson_destroy(query);
+	return rc;
+}
+
+/* Where the lease stands. A document that was lost, or restored from an older backup, must not
+ * make each run lose against the fences that its partitions bear: the next fence is above them. */
+static int look(struct etl_state *s, const char *job, struct ground *out, struct etl_error *err)
+{
+	bson_t *query = BCON_NEW("_id", BCON_UTF8(job));
+	int64_t marks = 0, entries = 0;
+	int rc;
+
+	*out = (struct ground){0};
+	rc = etl_state_find_one(s, "leases", query, NULL, read_standing, &out->seen, err);
+	if (rc >= 0)
+		rc = greatest_fence(s, "watermarks", "job_name", job, &marks, err);
+	if (rc >= 0 && !out->seen) /* it is new, or lost: rare enough to look through the ledger */
+		rc = greatest_fence(s, "windows", "job", job, &entries, err);
+	bson_destroy(query);
+	out->next = out->seen > marks ? out->seen : marks;
+	out->next = (out->next > entries ? out->next : entries) + 1;
+	return rc < 0 ? -1 : 0;
+}
+
+int etl_smdb_lease_ask(struct etl_state *s, const struct etl_lease_ask *ask, int64_t seen,
+	int64_t next, struct etl_lease *lease, struct etl_error *err)
 {
 	char token[ETL_UUID_BYTES], winner[ETL_UUID_BYTES];
+	const struct ground ground = {seen, next};
 	bson_t query = BSON_INITIALIZER;
 	struct etl_place place;
 	bson_t pipeline, after;
@@ -174,7 +233,7 @@ int etl_smdb_lease_acquire(struct etl_state *s, const struct etl_lease_ask *ask,
 	}
 	etl_uuid7(etl_now(etl_clock_real()).ms, token);
 	BSON_APPEND_UTF8(&query, "_id", ask->job);
-	acquire_pipeline(&pipeline, ask, token);
+	acquire_pipeline(&pipeline, ask, &ground, token);
 	rc = etl_state_upsert(&place, &query, &pipeline, &after, err);
 	bson_destroy(&pipeline);
 	bson_destroy(&query);
@@ -187,6 +246,24 @@ int etl_smdb_lease_acquire(struct etl_state *s, const struct etl_lease_ask *ask,
 	if (rc)
 		take_over(s, ask->holder, &after, lease);
 	bson_destroy(&after);
+	return rc;
+}
+
+/* A refusal for a fence that has moved says nothing about who has the lease now: look again. */
+int etl_smdb_lease_acquire(struct etl_state *s, const struct etl_lease_ask *ask,
+	struct etl_lease *lease, struct etl_error *err)
+{
+	int rc = 0;
+
+	for (int i = 0; i < LOOKS_MAX && rc == 0; i++) {
+		struct ground ground;
+
+		if (look(s, ask->job, &ground, err) < 0)
+			return -1;
+		rc = etl_smdb_lease_ask(s, ask, ground.seen, ground.next, lease, err);
+		if (rc == 0 && lease->fence == ground.seen)
+			break;
+	}
 	return rc;
 }
 
@@ -237,6 +314,26 @@ int etl_smdb_lease_release(struct etl_state *s, const char *job, int64_t fence,
 
 	return move_expiry(s, job, fence, BCON_NEW("expires", "$$NOW", "holder", ""), &matched,
 		err);
+}
+
+/* Its texts may begin with a '$': they are literals. */
+int etl_smdb_lease_end(struct etl_state *s, const char *job, int64_t fence,
+	const struct etl_last_run *last, struct etl_error *err)
+{
+	bson_t *set = BCON_NEW("expires", "$$NOW", "holder", "",
+		"last", "{", "$literal", "{",
+			"run_id", BCON_UTF8(last->run_id),
+			"state", BCON_UTF8(last->state),
+			"started", BCON_DATE_TIME(last->started.ms),
+			"ended", BCON_DATE_TIME(last->ended.ms),
+			"unitless", BCON_BOOL(last->unitless),
+			"rejected", BCON_INT64((int64_t)last->rejected),
+			"warnings", BCON_INT64((int64_t)last->warnings),
+			"first_reject", BCON_UTF8(last->first_reject),
+			"reason", BCON_UTF8(last->reason), "}", "}");
+	bool matched;
+
+	return move_expiry(s, job, fence, set, &matched, err);
 }
 
 int etl_smdb_lease_drop(struct etl_state *s, const char *job, int64_t fence, struct etl_error *err)

@@ -20,9 +20,10 @@ struct index_row {
 static const struct index_row indexes[] = {
 	{"windows", "job_partition_start", {{"job", 1}, {"partition", 1}, {"start", 1}}},
 	{"windows", "job_start", {{"job", 1}, {"start", 1}}},
-	{"windows", "job_state", {{"job", 1}, {"state", 1}}},
-	/* Not a partial index: not every server puts a document in that comes to match later. */
-	{"windows", "job_dirty_start", {{"job", 1}, {"dirty", 1}, {"start", 1}}},
+	/* What is open is looked for by job and over all jobs alike, so the state comes first. Not partial
+	 * indexes: not every server puts a document in that comes to match later. */
+	{"windows", "state_job", {{"state", 1}, {"job", 1}}},
+	{"windows", "dirty_job_start", {{"dirty", 1}, {"job", 1}, {"start", 1}}},
 	{"watermarks", "job_name", {{"job_name", 1}}},
 	{"watermark_changes", "job_at", {{"job", 1}, {"at", -1}}},
 	{"runs", "job_started", {{"job", 1}, {"started", -1}}},
@@ -104,7 +105,7 @@ int etl_smdb_prepare(struct etl_state *s, struct etl_error *err)
 	mongoc_client_t *client;
 	int rc = 0;
 
-	if (etl_mongo_ping(store->mongo, &topology, err) < 0)
+	if (etl_mongo_ping(store->mongo, &topology, err) < 0 || etl_smdb_check_layout(s, err) < 0)
 		return -1;
 	client = etl_mongo_pop(store->mongo);
 	if (!client)

@@ -68,8 +68,34 @@ int etl_smdb_slots_save(struct etl_state *s, const struct etl_slot_note *notes, 
 	return rc;
 }
 
+static void read_last(const bson_t *doc, struct etl_last_run *out)
+{
+	bson_iter_t it;
+
+	*out = (struct etl_last_run){.started = etl_bson_date(doc, "started"),
+		.ended = etl_bson_date(doc, "ended"),
+		.unitless = bson_iter_init_find(&it, doc, "unitless") && bson_iter_as_bool(&it),
+		.rejected = (uint64_t)etl_bson_int(doc, "rejected", 0),
+		.warnings = (uint64_t)etl_bson_int(doc, "warnings", 0)};
+	etl_bson_text(doc, "first_reject", out->first_reject, sizeof out->first_reject);
+	etl_bson_text(doc, "run_id", out->run_id, sizeof out->run_id);
+	etl_bson_text(doc, "state", out->state, sizeof out->state);
+	etl_bson_text(doc, "reason", out->reason, sizeof out->reason);
+}
+
 static void read_schedule(const bson_t *doc, struct etl_schedule_info *out)
 {
+	bson_iter_t it;
+	const uint8_t *data;
+	uint32_t len;
+	bson_t last;
+
+	out->last = (struct etl_last_run){.run_id = ""};
+	if (bson_iter_init_find(&it, doc, "last") && BSON_ITER_HOLDS_DOCUMENT(&it)) {
+		bson_iter_document(&it, &len, &data);
+		if (bson_init_static(&last, data, len))
+			read_last(&last, &out->last);
+	}
 	etl_bson_text(doc, "holder", out->holder, sizeof out->holder);
 	etl_bson_text(doc, "schedule", out->schedule, sizeof out->schedule);
 	out->slot = etl_bson_date(doc, "slot");

@@ -2,6 +2,7 @@
  *
  * Watermarks: reading, and claiming one for a fence. Only commit moves them.
  */
+#include "state/doc_need.h"
 #include "state/mongodb.h"
 
 static void read_watermark(const bson_t *doc, struct etl_watermark *out)
@@ -14,6 +15,23 @@ static void read_watermark(const bson_t *doc, struct etl_watermark *out)
 		.updated = etl_bson_date(doc, "updated_at"),
 	};
 	etl_bson_text(doc, "run_id", out->run_id, sizeof out->run_id);
+}
+
+static int need_watermark(const bson_t *doc, struct etl_error *err)
+{
+	static const struct etl_doc_field fields[] = {{"origin", ETL_DOC_DATE},
+		{"last_processed", ETL_DOC_DATE}, {"window_ms", ETL_DOC_NUMBER},
+		{"fence", ETL_DOC_NUMBER}, {NULL, ETL_DOC_TEXT}};
+
+	return etl_doc_need("watermarks", doc, fields, err);
+}
+
+static int read_sound(const bson_t *doc, void *out, struct etl_error *err)
+{
+	if (need_watermark(doc, err) < 0)
+		return -1;
+	read_watermark(doc, out);
+	return 0;
 }
 
 /* What is stored stays; what is missing is made; a lower fence rises. */
@@ -57,8 +75,10 @@ int etl_smdb_watermark_claim(struct etl_state *s, const char *job, const char *p
 	etl_place_close(&place);
 	if (rc < 0)
 		return -1;
-	read_watermark(&after, &found);
+	rc = read_sound(&after, &found, err);
 	bson_destroy(&after);
+	if (rc < 0)
+		return -1;
 	if (found.fence > fence)
 		return etl_error_set(err, ETL_CONFLICT, "state.fenced",
 			"partition '%s' of job '%s' belongs to fence %lld, ours is %lld",
@@ -71,30 +91,15 @@ int etl_smdb_watermark_get(struct etl_state *s, const char *job, const char *par
 	struct etl_watermark *out, struct etl_error *err)
 {
 	bson_t query = BSON_INITIALIZER;
-	struct etl_place place;
-	mongoc_cursor_t *cursor;
-	bson_error_t error;
-	const bson_t *doc;
-	int rc = 0;
+	int rc;
 
-	if (etl_place_open(&place, s, "watermarks", err) < 0) {
-		bson_destroy(&query);
-		return -1;
-	}
 	etl_ledger_append_id(&query, job, partition, NULL);
-	cursor = mongoc_collection_find_with_opts(place.collection, &query, NULL, NULL);
-	if (mongoc_cursor_next(cursor, &doc)) {
-		read_watermark(doc, out);
-		rc = 1;
-	} else if (mongoc_cursor_error(cursor, &error)) {
-		rc = etl_mongo_error(err, &error, NULL);
-	}
-	mongoc_cursor_destroy(cursor);
+	rc = etl_state_find_one(s, "watermarks", &query, NULL, read_sound, out, err);
 	bson_destroy(&query);
-	etl_place_close(&place);
 	return rc;
 }
 
+/* One that cannot be read is left out: the run that meets it says so. */
 int etl_smdb_watermark_list(struct etl_state *s,
 	int (*fn)(void *ctx, const char *job, const char *partition,
 		const struct etl_watermark *watermark),
@@ -102,6 +107,7 @@ int etl_smdb_watermark_list(struct etl_state *s,
 {
 	bson_t query = BSON_INITIALIZER;
 	char job[256], partition[256];
+	struct etl_error unsound = ETL_ERROR_INIT;
 	struct etl_watermark mark;
 	struct etl_place place;
 	mongoc_cursor_t *cursor;
@@ -117,8 +123,8 @@ int etl_smdb_watermark_list(struct etl_state *s,
 	while (rc == 0 && mongoc_cursor_next(cursor, &doc)) {
 		etl_bson_text(doc, "job_name", job, sizeof job);
 		etl_bson_text(doc, "partition", partition, sizeof partition);
-		read_watermark(doc, &mark);
-		rc = fn(ctx, job, partition, &mark);
+		if (read_sound(doc, &mark, &unsound) == 0)
+			rc = fn(ctx, job, partition, &mark);
 	}
 	rc = mongoc_cursor_error(cursor, &error) ? etl_mongo_error(err, &error, NULL) : 0;
 	mongoc_cursor_destroy(cursor);

@@ -340,11 +340,10 @@ static bool settle(const struct etl_timefmt *fmt, struct reading *r)
 	return etl_civil_is_valid(c);
 }
 
-bool etl_timefmt_parse(const struct etl_timefmt *fmt, const char *s, size_t len,
-	const struct etl_zone *zone, etl_wall *out)
+bool etl_timefmt_parse_local(const struct etl_timefmt *fmt, const char *s, size_t len,
+	etl_wall *out, bool *absolute)
 {
 	struct reading r = {.p = s, .end = s + len};
-	etl_wall first, second;
 
 	if ((fmt->size && len != fmt->size) || !etl_timefmt_is_complete(fmt))
 		return false;
@@ -358,18 +357,31 @@ bool etl_timefmt_parse(const struct etl_timefmt *fmt, const char *s, size_t len,
 	}
 	if (r.p != r.end)
 		return false;
+	*absolute = fmt->has & (HAS_EPOCH | HAS_OFFSET);
 	if (fmt->has & HAS_EPOCH) {
 		out->ms = r.epoch * 1000 + r.c.ms;
 		return true;
 	}
 	if (!settle(fmt, &r))
 		return false;
-	if ((fmt->has & HAS_OFFSET) || !zone || zone == etl_zone_utc()) {
-		out->ms = etl_civil_to_utc(&r.c).ms - (int64_t)r.offset * 1000;
+	out->ms = etl_civil_to_utc(&r.c).ms - (int64_t)r.offset * 1000;
+	return true;
+}
+
+bool etl_timefmt_parse(const struct etl_timefmt *fmt, const char *s, size_t len,
+	const struct etl_zone *zone, etl_wall *out)
+{
+	etl_wall local, first, second;
+	bool absolute;
+
+	if (!etl_timefmt_parse_local(fmt, s, len, &local, &absolute))
+		return false;
+	if (absolute || !zone || zone == etl_zone_utc()) {
+		*out = local;
 		return true;
 	}
-	if (etl_zone_to_utc(zone, etl_civil_seconds(&r.c), &first, &second) != ETL_LOCAL_GAP)
-		first.ms += r.c.ms;
+	if (etl_zone_to_utc(zone, etl_wall_seconds(local), &first, &second) != ETL_LOCAL_GAP)
+		first.ms += etl_wall_ms_part(local);
 	*out = first;
 	return true;
 }

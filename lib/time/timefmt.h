@@ -45,6 +45,11 @@ bool etl_timefmt_is_complete(const struct etl_timefmt *fmt);
 bool etl_timefmt_parse(const struct etl_timefmt *fmt, const char *s, size_t len,
 	const struct etl_zone *zone, etl_wall *out);
 
+/* The same without a zone: `*absolute` if the text had %z, %Z or %s and `*out` is an instant,
+ * else `*out` is the civil time as if it were UTC. */
+bool etl_timefmt_parse_local(const struct etl_timefmt *fmt, const char *s, size_t len,
+	etl_wall *out, bool *absolute);
+
 /* Prints `t` as seen in `zone` (NULL = UTC); %z as +hhmm, %f as 3 digits, %Z as "UTC" (or
  * as %z does when the offset is not 0). The length without the NUL, or -1 if `size` is too
  * small or the year lies outside 1 to 9999. */

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/arena.h"
+#include "record/decimal.h"
 #include "record/doc.h"
 #include "time/clock.h"
 
@@ -17,6 +19,8 @@ struct etl_number {
 	double real;   /* the nearest double */
 	int64_t whole; /* if is_whole */
 	bool is_whole; /* was int32 or int64 */
+	bool is_decimal;
+	bson_decimal128_t decimal; /* if is_decimal */
 };
 
 struct etl_moments {
@@ -24,6 +28,8 @@ struct etl_moments {
 	double sum, lost;      /* Neumaier's compensated sum */
 	int64_t whole_sum;     /* while all were whole numbers and the sum fitted */
 	bool is_whole;
+	bool has_double; /* else sum and mean are exact: decimals stay decimals */
+	struct etl_decimal_sum *exact; /* once a decimal came; in the caller's arena */
 	struct etl_number min, max, first, last;
 	etl_wall first_time, last_time;
 	long double mean, m2;  /* Welford; long double keeps 1e-12 for any order */
@@ -35,7 +41,9 @@ struct etl_moments {
 /* Reads a value: 1 = `out` is filled, 0 = null, -1 = no finite number (or too large). */
 int etl_moments_read(const struct etl_element *e, struct etl_number *out);
 
-void etl_moments_add(struct etl_moments *m, const struct etl_number *v, etl_wall time);
+/* `arena` is where it keeps what it needs for decimals. */
+void etl_moments_add(struct etl_moments *m, const struct etl_number *v, etl_wall time,
+	struct etl_arena *arena);
 
 enum etl_function {
 	ETL_MEAN,

@@ -20,6 +20,10 @@ struct etl_transform_type {
 	const struct etl_option *options;
 	size_t options_size;
 	size_t size; /* of an instance; zeroed before open; 0 = none needed */
+	/* It may remove records without a reject, or make some (in `apply`): they are counted as
+	 * filtered and made. One that keeps state (`flush`) may do so too: merged and made. Of any
+	 * other a record that is gone without a reject is a bug, and ends the run. */
+	bool filters;
 
 	/* Cross-checks and compilation after the table was filled. NULL = none. */
 	void (*check)(void *options, const struct etl_node *node,
@@ -41,6 +45,10 @@ struct etl_transform_type {
 	/* Transforms that keep state over batches (aggregate): the span's records have all been
 	 * seen, emit what is left into `out` and forget. NULL = stateless. */
 	int (*flush)(void *self, struct etl_batch *out, struct etl_error *err);
+
+	/* Bytes of the state that it keeps over batches: they count against the run's share of
+	 * limits.memory. NULL = stateless. */
+	size_t (*held)(const void *self);
 
 	void (*close)(void *self); /* always called once after open */
 };

@@ -444,7 +444,7 @@ static int add_record(struct aggregate *a, struct etl_batch *batch, size_t i,
 	group->n++;
 	for (size_t v = 0; v < a->options->n_values; v++)
 		if (a->present[v])
-			etl_moments_add(&group->values[v], &a->numbers[v], time);
+			etl_moments_add(&group->values[v], &a->numbers[v], time, a->arena);
 	etl_batch_remove(batch, i);
 	return 0;
 }
@@ -506,6 +506,14 @@ static int flush(void *self, struct etl_batch *out, struct etl_error *err)
 	return 0;
 }
 
+static size_t held(const void *self)
+{
+	const struct aggregate *a = self;
+
+	return etl_arena_used(a->arena) + etl_keyset_held(a->keys) +
+		a->cap_groups * sizeof *a->groups;
+}
+
 static void close_aggregate(void *self)
 {
 	struct aggregate *a = self;
@@ -531,5 +539,6 @@ const struct etl_transform_type etl_transform_aggregate = {
 	.open = open_aggregate,
 	.apply = apply,
 	.flush = flush,
+	.held = held,
 	.close = close_aggregate,
 };

@@ -10,6 +10,7 @@
 #include "base/encode.h"
 #include "base/str.h"
 #include "time/civil.h"
+#include "time/iso8601.h"
 #include "record/number.h"
 #include "transform/rewrite.h"
 #include "transform/transform.h"
@@ -90,15 +91,19 @@ static bool to_bool(const struct etl_element *e, struct value *v)
 	return put(v, BSON_TYPE_BOOL, &b, 1);
 }
 
-/* RFC 3339 with its zone, or YYYY-MM-DD. A number has no unit: parse_time asks for one. */
+/* ISO 8601 with its offset, or a date alone. A number has no unit: parse_time asks for one. */
 static bool to_date(const struct etl_element *e, struct value *v)
 {
+	struct etl_iso8601 iso;
 	const char *text;
 	uint32_t len;
 	etl_wall t;
 
-	if (!etl_element_text(e, &text, &len) ||
-		(!etl_time_parse_rfc3339(text, len, &t) && !etl_time_parse_date(text, len, &t)))
+	if (!etl_element_text(e, &text, &len) || !etl_iso8601_parse(text, len, &iso) ||
+		(iso.has_time && !iso.has_offset))
+		return false;
+	t.ms = iso.local.ms - (int64_t)iso.offset * 1000;
+	if (!etl_wall_is_civil(t))
 		return false;
 	return put(v, BSON_TYPE_DATE_TIME, &t.ms, sizeof t.ms);
 }

@@ -1,40 +1,49 @@
 /* SPDX-License-Identifier: MIT
  *
- * parse_time: {field: {format, timezone, to}} or {field: format}. Text or a number becomes
- * a date, in place or (to: name) in another field, which is overwritten or put at the end.
- * A missing field stays missing, null and dates are taken as they are; what the format does
- * not read rejects the record. The record's event time is not touched.
+ * parse_time: {field: {format, timezone, fold, gap, on_bad, absent, to}} or {field: format}. Text
+ * or a number becomes a date, in place or (to: name) in another field, which is overwritten or
+ * put at the end. Null and dates are taken as they are; what the format does not read is what
+ * on_bad says, a field that is missing what absent says. The record's event time is not touched.
  */
-#include <math.h>
-
 #include "base/alloc.h"
 #include "base/str.h"
-#include "conf/zones.h"
-#include "record/number.h"
-#include "time/civil.h"
-#include "time/timefmt.h"
+#include "record/time_format.h"
 #include "transform/rewrite.h"
 #include "transform/transform.h"
 
-enum kind { KIND_FORMAT, KIND_ISO8601, KIND_EPOCH, KIND_EPOCH_MS };
+/* What becomes of a value that is no time, or of a field that is not there. KEEP: the value as
+ * it stands (a text stays text), or no field. */
+enum rule_for { RULE_REJECT, RULE_NULL, RULE_DROP, RULE_KEEP };
+static const char *const on_bad_words[] = {"reject", "null", "drop", "text", NULL};
+static const char *const absent_words[] = {"reject", "null", "drop", "keep", NULL};
 
 struct rule {
-	const char *format, *timezone, *to; /* to: NULL = in place */
-	const struct etl_zone *zone;
-	enum kind kind;
-	struct etl_timefmt compiled;
+	const char *format_text, *timezone, *to; /* to: NULL = in place */
+	int fold, gap;
+	const struct etl_node *on_bad_node, *absent_node; /* a plain null is a word here */
+	enum rule_for on_bad, absent;
+	struct etl_time_format format;
 	int field, to_field; /* in the options' fields; to_field -1 = in place */
 };
 
+#define AT(member) offsetof(struct rule, member)
 static const struct etl_option rule_options[] = {
-	{.name = "format", .type = ETL_OPT_STRING, .offset = offsetof(struct rule, format),
-		.fallback = "iso8601",
-		.help = "strptime-like, or iso8601, epoch (seconds), epoch_ms"},
-	{.name = "timezone", .type = ETL_OPT_STRING, .offset = offsetof(struct rule, timezone),
-		.fallback = "UTC", .help = "IANA zone of texts that name none"},
-	{.name = "to", .type = ETL_OPT_STRING, .offset = offsetof(struct rule, to),
+	{.name = "format", .type = ETL_OPT_STRING, .offset = AT(format_text), .fallback = "iso8601",
+		.help = "strptime-like, or iso8601, epoch (seconds), epoch_ms, epoch_us, epoch_ns"},
+	{.name = "timezone", .type = ETL_OPT_STRING, .offset = AT(timezone), .fallback = "UTC",
+		.help = "IANA zone of texts that name none"},
+	{.name = "fold", .type = ETL_OPT_WORD, .offset = AT(fold), .fallback = "reject",
+		.words = etl_fold_words, .help = ETL_FOLD_HELP},
+	{.name = "gap", .type = ETL_OPT_WORD, .offset = AT(gap), .fallback = "reject",
+		.words = etl_gap_words, .help = ETL_GAP_HELP},
+	{.name = "on_bad", .type = ETL_OPT_NODE, .offset = AT(on_bad_node),
+		.help = "what is no time: reject (default), null, drop, or text (as it stands)"},
+	{.name = "absent", .type = ETL_OPT_NODE, .offset = AT(absent_node),
+		.help = "a field that is missing: keep (default: it stays so), null, or reject"},
+	{.name = "to", .type = ETL_OPT_STRING, .offset = AT(to),
 		.help = "the field that gets the date; without it the same"},
 	{0}};
+#undef AT
 
 struct options {
 	const struct etl_node *body;
@@ -55,50 +64,51 @@ struct parse_time {
 	struct etl_element
 		*result; /* for each field: what is to stand there; key NULL = as it is */
 	int64_t *values;	     /* the bytes of the results */
+	etl_wall *last;		     /* for each rule: its last time, for fold: sequence */
 };
 
-static bool compile_format(struct rule *rule, const struct etl_node *node,
-	const struct etl_conf_env *env)
+static bool compile_word(const struct etl_node *node, const char *const *words,
+	enum rule_for *out, const char *what, const struct etl_conf_env *env)
 {
-	struct etl_error err = ETL_ERROR_INIT;
+	for (int i = 0; node && node->kind == ETL_NODE_SCALAR && words[i]; i++)
+		if (etl_streq(node->text, words[i])) {
+			*out = (enum rule_for)i;
+			return true;
+		}
+	if (!node)
+		return true;
+	etl_diag_add(env->diag, &node->mark, ETL_DIAG_RANGE, NULL, NULL,
+		"'%s' in 'parse_time' of %s is one of %s, %s, %s, %s", what, env->what, words[0],
+		words[1], words[2], words[3]);
+	return false;
+}
 
-	if (etl_streq(rule->format, "iso8601")) {
-		rule->kind = KIND_ISO8601;
-	} else if (etl_streq(rule->format, "epoch")) {
-		rule->kind = KIND_EPOCH;
-	} else if (etl_streq(rule->format, "epoch_ms")) {
-		rule->kind = KIND_EPOCH_MS;
-	} else if (etl_timefmt_compile(rule->format, &rule->compiled, &err) < 0 ||
-		!etl_timefmt_is_complete(&rule->compiled)) {
-		etl_diag_add(env->diag, &node->mark, ETL_DIAG_RANGE, NULL,
-			"a format such as \"%Y-%m-%d %H:%M:%S\", or iso8601, epoch, epoch_ms",
-			"format '%s' in 'parse_time' of %s: %s", rule->format, env->what,
-			err.kind ? err.message : "it names no full date");
-		return false;
-	}
-	return true;
+static const struct etl_mark *mark_of(const struct etl_node *node, const char *key)
+{
+	const struct etl_node *at = etl_node_get(node, key);
+
+	return at ? &at->mark : &node->mark;
 }
 
 static bool compile_rule(struct rule *rule, const char *name, const struct etl_node *node,
 	const struct etl_conf_env *env)
 {
-	struct etl_error err = ETL_ERROR_INIT;
-	const struct etl_node *at;
+	struct etl_conf_env named = *env;
 
 	if (node->kind == ETL_NODE_SCALAR)
-		*rule = (struct rule){.format = node->text, .timezone = "UTC"};
+		*rule = (struct rule){.format_text = node->text, .timezone = "UTC"};
 	else if (!etl_options_fill(rule_options, node, rule, "transform.parse_time", env))
 		return false;
-	at = etl_node_get(node, "format");
-	if (!compile_format(rule, at ? at : node, env))
+	rule->absent = RULE_KEEP;
+	if (!compile_word(rule->on_bad_node, on_bad_words, &rule->on_bad, "on_bad", env) ||
+		!compile_word(rule->absent_node, absent_words, &rule->absent, "absent", env))
 		return false;
-	rule->zone = etl_conf_zone(rule->timezone, env, &err);
-	if (!rule->zone) {
-		at = etl_node_get(node, "timezone");
-		etl_diag_add(env->diag, at ? &at->mark : &node->mark, ETL_DIAG_REFERENCE, NULL,
-			NULL, "'parse_time' of %s: %s", env->what, err.message);
+	rule->format.fold = (enum etl_fold)rule->fold;
+	rule->format.gap = (enum etl_gap)rule->gap;
+	named.what = etl_arena_strf(env->arena, "'parse_time' of %s", env->what);
+	if (!etl_time_format_compile(&rule->format, rule->format_text, rule->timezone,
+		    mark_of(node, "format"), mark_of(node, "timezone"), &named))
 		return false;
-	}
 	if (rule->to && etl_streq(rule->to, name))
 		rule->to = NULL;
 	return !rule->to ||
@@ -177,87 +187,76 @@ static int open_parse_time(void *self, const void *opts, const struct etl_vars *
 	p->at = etl_calloc(o->fields.n + 1, sizeof *p->at);
 	p->result = etl_calloc(o->fields.n + 1, sizeof *p->result);
 	p->values = etl_calloc(o->fields.n + 1, sizeof *p->values);
+	p->last = etl_calloc(o->n + 1, sizeof *p->last);
+	for (size_t r = 0; r < o->n; r++)
+		p->last[r].ms = ETL_NO_TIME;
 	return 0;
 }
 
-static bool in_years(double ms)
+/* What a rule says of one value: 1 = *result is to stand, 0 = nothing changes, -1 = reject. */
+static int settle(enum rule_for how, const struct etl_element *is, struct etl_element *result)
 {
-	return ms >= (double)ETL_CIVIL_SECONDS_MIN * 1000 &&
-		ms < ((double)ETL_CIVIL_SECONDS_MAX + 1) * 1000;
-}
-
-/* Seconds may have a fraction, milliseconds are cut; a number outside years 1 to 9999 is
- * more likely in the wrong unit than true. */
-static bool read_epoch(const struct etl_element *e, enum kind kind, etl_wall *out)
-{
-	int64_t whole;
-	double v;
-
-	if (e->type == BSON_TYPE_BOOL)
-		return false;
-	if (etl_number_int64(e, &whole)) {
-		if (kind == KIND_EPOCH && __builtin_mul_overflow(whole, 1000, &whole))
-			return false;
-		if (!in_years((double)whole))
-			return false;
-		out->ms = whole;
-		return true;
+	switch (how) {
+	case RULE_NULL:
+		*result = (struct etl_element){.type = BSON_TYPE_NULL};
+		return 1;
+	case RULE_DROP:
+		*result = (struct etl_element){.type = BSON_TYPE_EOD};
+		return 1;
+	case RULE_KEEP:
+		if (is)
+			*result = *is;
+		return is != NULL;
+	case RULE_REJECT:
+	default:
+		return -1;
 	}
-	if (!etl_number_double(e, &v))
-		return false;
-	/* 1.001 s is a hair less as a double: a microsecond is added before the cut. */
-	v = floor((kind == KIND_EPOCH ? v * 1000 : v) + 1e-3);
-	if (!in_years(v))
-		return false;
-	out->ms = (int64_t)v;
-	return true;
 }
 
-/* RFC 3339, the same without zone (then local time of `zone`), or a date alone. */
-static bool read_iso8601(
-	const char *text, size_t len, const struct etl_zone *zone, etl_wall *out)
-{
-	char whole[ETL_TIME_TEXT_BYTES + 8];
-	etl_wall local, second;
-
-	if (etl_time_parse_rfc3339(text, len, out))
-		return true;
-	if (len + 1 > sizeof whole)
-		return false;
-	memcpy(whole, text, len);
-	whole[len] = 'Z';
-	if (!etl_time_parse_rfc3339(whole, len + 1, &local) &&
-		!etl_time_parse_date(text, len, &local))
-		return false;
-	/* In a gap it is the first instant after it, to which no fraction belongs. */
-	if (etl_zone_to_utc(zone, etl_wall_seconds(local), out, &second) != ETL_LOCAL_GAP)
-		out->ms += etl_wall_ms_part(local);
-	return true;
-}
-
-static bool read_time(const struct etl_element *e, const struct rule *rule,
-	const struct etl_zone *zone, etl_wall *out)
-{
-	const char *text;
-	uint32_t len;
-
-	if (rule->kind == KIND_EPOCH || rule->kind == KIND_EPOCH_MS)
-		return read_epoch(e, rule->kind, out);
-	if (!etl_element_text(e, &text, &len))
-		return false;
-	if (rule->kind == KIND_FORMAT)
-		return etl_timefmt_parse(&rule->compiled, text, len, zone, out);
-	return read_iso8601(text, len, zone, out);
-}
-
-static void reject(struct etl_batch *batch, size_t i, const struct etl_element *e,
-	const struct rule *rule)
+static void reject(struct etl_batch *batch, size_t i, const char *field,
+	const struct rule *rule, const struct etl_element *e, const char *why)
 {
 	char shown[128];
 
+	if (!e) {
+		etl_batch_reject_record(batch, i, "transform", "parse_time", field,
+			"the record has no field '%s'", field);
+		return;
+	}
 	etl_element_describe(e, shown, sizeof shown);
-	etl_batch_reject_record(batch, i, "transform", "parse_time", e->key,
-		"%s is %s, not a time of the format %s", e->key, shown, rule->format);
+	etl_batch_reject_record(batch, i, "transform", "parse_time", field,
+		"%s is %s, which %s (%s)", field, shown, why, rule->format.text);
+}
+
+/* One rule on record `i`; as settle(). */
+static int read_field(struct parse_time *p, size_t r, struct etl_batch *batch, size_t i,
+	struct etl_element *result)
+{
+	const struct rule *rule = &p->options->rules[r];
+	int to = rule->to_field < 0 ? rule->field : rule->to_field;
+	const struct etl_hit *hit = p->at[rule->field];
+	const struct etl_element *e = hit ? &hit->e : NULL;
+	const char *why = NULL;
+	etl_wall t;
+	int said;
+
+	if (e && (etl_element_is_null(e) || e->type == BSON_TYPE_DATE_TIME)) {
+		*result = *e;
+		return rule->to_field >= 0;
+	}
+	if (e)
+		why = etl_time_format_read(&rule->format, e, &p->last[r], &t);
+	if (e && !why) {
+		p->last[r] = t;
+		p->values[to] = t.ms;
+		*result = (struct etl_element){.type = BSON_TYPE_DATE_TIME,
+			.value = (const uint8_t *)&p->values[to], .value_len = 8};
+		return 1;
+	}
+	said = settle(e ? rule->on_bad : rule->absent, rule->to_field < 0 ? NULL : e, result);
+	if (said < 0)
+		reject(batch, i, p->options->fields.names[rule->field], rule, e, why);
+	return said;
 }
 
 /* Works out the results of record `i`: 1 = there are some, 0 = none, -1 = rejected. */
@@ -271,31 +270,26 @@ static int read_record(struct parse_time *p, struct etl_batch *batch, size_t i)
 	for (size_t h = 0; h < p->hits.n; h++)
 		p->at[p->hits.items[h].field] = &p->hits.items[h];
 	for (size_t r = 0; r < o->n; r++) {
-		const struct rule *rule = &o->rules[r];
-		int to = rule->to_field < 0 ? rule->field : rule->to_field;
-		const struct etl_hit *hit = p->at[rule->field];
-		struct etl_element *result = &p->result[to];
-		bool as_it_is = hit && (etl_element_is_null(&hit->e) ||
-					hit->e.type == BSON_TYPE_DATE_TIME);
-		etl_wall t;
+		int to = o->rules[r].to_field < 0 ? o->rules[r].field : o->rules[r].to_field;
+		struct etl_element result;
+		int said = read_field(p, r, batch, i, &result);
 
-		if (!hit || (as_it_is && rule->to_field < 0))
-			continue;
-		if (as_it_is) {
-			*result = hit->e;
-		} else if (read_time(&hit->e, rule, rule->zone, &t)) {
-			p->values[to] = t.ms;
-			*result = (struct etl_element){.type = BSON_TYPE_DATE_TIME,
-				.value = (const uint8_t *)&p->values[to], .value_len = 8};
-		} else {
-			reject(batch, i, &hit->e, rule);
+		if (said < 0)
 			return -1;
-		}
-		result->key = o->fields.names[to];
-		result->key_len = o->fields.lens[to];
+		if (!said)
+			continue;
+		p->result[to] = result;
+		p->result[to].key = o->fields.names[to];
+		p->result[to].key_len = o->fields.lens[to];
 		any = 1;
 	}
 	return any;
+}
+
+static void write_result(struct etl_writer *w, const struct etl_element *result)
+{
+	if (result->type != BSON_TYPE_EOD)
+		etl_writer_copy(w, result);
 }
 
 static void write_record(struct parse_time *p, struct etl_batch *batch, size_t i)
@@ -313,12 +307,12 @@ static void write_record(struct parse_time *p, struct etl_batch *batch, size_t i
 			continue;
 		etl_rewrite_slice(&w, from, etl_element_start(&hit->e));
 		from = etl_element_end(&hit->e);
-		etl_writer_copy(&w, &p->result[hit->field]);
+		write_result(&w, &p->result[hit->field]);
 	}
 	etl_rewrite_slice(&w, from, etl_record_end(record));
 	for (size_t f = 0; f < fields->n; f++)
 		if (p->result[f].key && !p->at[f])
-			etl_writer_copy(&w, &p->result[f]);
+			write_result(&w, &p->result[f]);
 	etl_rewrite_done(batch, i, "parse_time", &w);
 }
 
@@ -329,7 +323,7 @@ static int apply(void *self, struct etl_batch *batch, struct etl_error *err)
 	(void)err;
 	for (size_t i = 0; i < batch->n; i++) {
 		etl_hits_find(&p->hits, &p->options->fields, &batch->records[i]);
-		if (p->hits.n && read_record(p, batch, i) > 0)
+		if (read_record(p, batch, i) > 0)
 			write_record(p, batch, i);
 	}
 	etl_batch_compact(batch);
@@ -343,6 +337,7 @@ static void close_parse_time(void *self)
 	free(p->at);
 	free(p->result);
 	free(p->values);
+	free(p->last);
 	etl_hits_fini(&p->hits);
 }
 

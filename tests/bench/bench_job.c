@@ -134,7 +134,7 @@ static double decode_only(const struct etl_job *job)
 		.shared = job->source_shared};
 	struct etl_request request = {.arena = etl_arena_new(0)}, next = {.arena = etl_arena_new(0)};
 	struct etl_response head = {.status = 200, .content_type = "application/json", .etag = "",
-		.location = "", .retry_after = {-1}};
+		.location = "", .content_range = "", .hints = "", .retry_after = {-1}};
 	struct etl_error err = ETL_ERROR_INIT;
 	struct etl_batch *batch = etl_batch_new();
 	enum etl_source_verdict verdict;

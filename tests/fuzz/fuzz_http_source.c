@@ -69,16 +69,20 @@ static struct etl_response take_head(struct input *in, etl_wall now, unsigned *f
 {
 	static const int statuses[] = {200, 200, 200, 204, 401, 400, 301, 304, 403, 404, 408,
 		425, 429, 500, 503, 0, 999, -1};
-	static const char *const types[] = {"application/json", "text/html", "", "text/plain"};
+	static const char *const types[] = {"application/json", "text/html", "",
+		"text/plain; charset=windows-1252", "a/b; charset=\"utf-16\"", "c/d;charset=x//",
+		"e/f; charset=shift_jis", "g/h; charset=utf-8"};
 	unsigned status = take(in);
 
 	*flags = take(in);
 	return (struct etl_response){
 		.status = statuses[status % (sizeof statuses / sizeof *statuses)],
 		.received = now,
-		.content_type = types[*flags & 3],
+		.content_type = types[(*flags & 3) | (*flags >> 5 & 4)],
 		.etag = "",
 		.location = *flags & 4 ? "https://u:p@other/x" : "//",
+		.content_range = *flags & 4 ? "items 0-24/25" : "",
+		.hints = *flags & 8 ? "Link: <x>; rel=prev,<\nX-Total-Count: 7\nX-Total" : "",
 		.retry_after = {*flags & 8 ? (int64_t)*flags << 33 : -1},
 	};
 }

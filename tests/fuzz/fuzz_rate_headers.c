@@ -64,10 +64,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		feed(&forth, &lines[i]);
 		feed(&back, &lines[n - 1 - i]);
 	}
-	asked = etl_hold_asked(&forth, status, now, &header);
+	asked = etl_hold_asked(&forth, status, now, &header, NULL);
 	assert(asked.us == -1 || (asked.us >= 0 && asked.us <= ETL_HOLD_MAX.us));
 	assert((asked.us < 0) == !header);
-	assert(etl_hold_asked(&back, status, now, &again).us == asked.us);
+	assert(etl_hold_asked(&back, status, now, &again, NULL).us == asked.us);
 	assert(header == again);
 	return 0;
 }

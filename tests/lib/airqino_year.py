@@ -22,7 +22,7 @@ def captured_year():
     return path if os.path.exists(path) else None
 
 
-def wait_clean(metadata, job, limit=60):
+def wait_clean(metadata, job, limit=240):
     """Until no window below the watermarks of `job` is marked any more."""
     def dirty():
         marks = {m["partition"]: m["last_processed"] for m in metadata.watermarks.find({"job_name": job})}
@@ -37,8 +37,8 @@ class Year:
     def __init__(self, etld, sim, clock, client, database, start):
         self.etld, self.sim, self.clock, self.start = etld, sim, clock, start
         self.db, self.metadata = client[database], client[f"{database}_metadata"]
-        self.run = etld.run("airqino", limit=300).json["run"]
-        etld.run("airqino_daily", limit=300)
+        self.run = etld.run("airqino", limit=1200).json["run"]
+        etld.run("airqino_daily", limit=1200)
         etld.wait_idle()
         wait_clean(self.metadata, "airqino_daily")
         self.end = truth.settled(NOW)

@@ -36,6 +36,7 @@ struct memory_target {
 	unsigned writes, commits, aborts, opens, closes;
 	size_t largest_slice;
 	struct target_fault write_fault, commit_fault;
+	etl_wall refuse_from, refuse_to; /* rows of these times are refused; equal = none */
 };
 
 struct target_pending {
@@ -179,6 +180,12 @@ static inline int target_write(void *self, struct etl_batch *batch,
 		const struct target_row *old;
 
 		target_key(record, &row);
+		if (row.ts.ms >= t->refuse_from.ms && row.ts.ms < t->refuse_to.ms) {
+			etl_batch_reject_record(batch, i, "load", "test", "ts", "refused on command");
+			result->rejected++;
+			result->fates[i] = ETL_LOAD_REFUSED;
+			continue;
+		}
 		old = target_find(t, row.station, row.ts);
 		if (old && old->len == record->len && !memcmp(old->bson, record->bson, old->len)) {
 			result->unchanged++;
@@ -197,6 +204,8 @@ static inline int target_write(void *self, struct etl_batch *batch,
 		else
 			result->inserted++;
 	}
+	if (result->rejected)
+		etl_batch_compact(batch);
 	return target_fault(&t->write_fault, err);
 }
 

@@ -26,8 +26,8 @@ import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-READY_SECONDS = 90
-STOP_SECONDS = 30
+READY_SECONDS = 300
+STOP_SECONDS = 120
 POLL_SECONDS = 0.02
 
 

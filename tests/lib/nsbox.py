@@ -9,7 +9,7 @@ import tempfile
 from wait import wait_for
 
 SCRIPT = pathlib.Path(__file__).with_name("nsbox.sh")
-LIMIT_SECONDS = 120
+LIMIT_SECONDS = 300
 
 
 class Box:
@@ -76,7 +76,7 @@ class Box:
         out = self("systemctl", "show", unit, "-p", ",".join(properties)).stdout
         return dict(line.partition("=")[::2] for line in out.splitlines())
 
-    def wait_show(self, unit, limit=60.0, **wanted):
+    def wait_show(self, unit, limit=240.0, **wanted):
         """Until the unit's properties have these values."""
         def reached():
             return all(self.show(unit, k)[k] == v for k, v in wanted.items())

@@ -53,7 +53,7 @@ struct driver {
 	void (*after_commit)(void *ctx, const struct etl_commit *c);
 	void *ctx;
 
-	unsigned requests, timers, works, commits;
+	unsigned requests, timers, works, commits, memory_waits;
 	etl_dur waited; /* by timers */
 };
 
@@ -154,6 +154,8 @@ static void driver_post_answer(struct driver *d, struct driver_strand *s,
 			.content_type = etl_strdup(answer->content_type),
 			.etag = etl_strdup(""),
 			.location = etl_strdup(""),
+			.content_range = etl_strdup(""),
+			.hints = etl_strdup(""),
 			.retry_after = answer->retry_after};
 		driver_post(s, mail);
 		driver_post_body(d, s, &answer->body);
@@ -227,6 +229,10 @@ static void driver_turn(struct driver *d, struct etl_run *run, struct driver_str
 	case ETL_NEED_TIMER:
 		d->timers++;
 		s->wake = etl_mono_add(etl_mono_now(&d->clock.clock), s->strand->wait);
+		break;
+	case ETL_NEED_MEMORY:
+		d->memory_waits++;
+		s->strand->granted = s->strand->memory;
 		break;
 	case ETL_NEED_WORK:
 		break;

@@ -7,8 +7,9 @@ POLL_SECONDS = 0.01
 POLL_SECONDS_MAX = 0.05
 
 
-def wait_for(condition, what, limit=30.0):
-    """Returns the first true value of condition(); fails with `what` after `limit` seconds.
+def wait_for(condition, what, limit=120.0):
+    """Returns the first true value of condition(); fails with `what` after `limit` seconds, which
+    end what hangs: a limit is far from what a slow and busy machine needs.
     `what` may be a function, called at the end for what was last seen."""
     end = time.monotonic() + limit
     pause = POLL_SECONDS

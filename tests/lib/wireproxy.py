@@ -8,8 +8,13 @@
 
 Actions: drop (closed before the server sees it), swallow (the server did it, its reply is lost
 and the connection closed), cut (half of the reply, then closed), delay (seconds before the
-reply), silent (the reply is lost and the connection stays open). `then` is called once when
-the fault strikes, before the client notices: to kill the server, for example.
+reply), silent (the reply is lost and the connection stays open), hold (the request waits until
+release(), as at a slow server: it is done even if its client has gone; `done` is set then),
+edit (the reply becomes edit(reply)). `then` is called when the fault strikes, before the client
+notices: to kill the server, for example. `where(message)` picks by the bytes of the request.
+Each fault counts each message of its command, whatever struck it: nth=1, 2, 3 lose three in a row.
+
+    sent = proxy.watch("commitTransaction")      # each from now on, decoded
 
 The URI has directConnection=true, so that clients do not follow the address that the server
 announces. Wire format: OP_MSG of the MongoDB wire protocol.
@@ -21,10 +26,15 @@ import struct
 import threading
 import time
 
+import bson
+
 OP_MSG = 2013
 HEADER = struct.Struct("<iiii")  # length, request id, response to, opcode
 MESSAGE_MAX = 48_000_000 + 65_536
-ACTIONS = ("drop", "swallow", "cut", "delay", "silent")
+ACTIONS = ("drop", "swallow", "cut", "delay", "silent", "hold", "edit")
+BODY = HEADER.size + 4 + 1  # of a message whose first section is its body
+HELD_SECONDS = 300
+DONE_SECONDS = 60
 
 
 @dataclasses.dataclass
@@ -35,10 +45,19 @@ class Fault:
     every: int = 0     # each k-th
     seconds: float = 0
     then: object = None
+    where: object = None
+    edit: object = None
     seen: int = 0
     struck: int = 0
+    gate: threading.Event = dataclasses.field(default_factory=threading.Event)
+    done: threading.Event = dataclasses.field(default_factory=threading.Event)
 
-    def strikes(self):
+    def release(self):
+        self.gate.set()
+
+    def strikes(self, message):
+        if self.where and not self.where(message):
+            return False
         self.seen += 1
         hit = self.seen == self.nth if self.nth else self.seen % self.every == 0
         self.struck += hit
@@ -63,17 +82,29 @@ def receive_message(sock):
     return head + receive(sock, length - HEADER.size), request_id, response_to, opcode
 
 
-def command_name(message):
-    """The first key of an OP_MSG's body section: the command. "" for anything else."""
+def body_of(message):
+    """The body section of an OP_MSG, as it came; b"" if there is none."""
     at = HEADER.size + 4
     while at < len(message):
         kind = message[at]
         (size,) = struct.unpack_from("<i", message, at + 1)
         if kind == 0:
-            key = at + 1 + 4 + 1  # the document's length, the element's type
-            return message[key:message.index(b"\0", key)].decode()
+            return message[at + 1:at + 1 + size]
         at += 1 + size  # a document sequence stands before the body
-    return ""
+    return b""
+
+
+def command_name(message):
+    """The first key of an OP_MSG's body section: the command. "" for anything else."""
+    body = body_of(message)
+    return body[5:body.index(b"\0", 5)].decode() if body else ""  # length, type, then the key
+
+
+def edited(message, edit):
+    """The reply with another body; without a checksum."""
+    body = bson.encode(edit(bson.decode(body_of(message))))
+    _, request_id, response_to, opcode = HEADER.unpack(message[:HEADER.size])
+    return HEADER.pack(BODY + len(body), request_id, response_to, opcode) + b"\0" * 5 + body
 
 
 def close(sock):
@@ -112,14 +143,18 @@ class Link:
     def upstream(self):
         while True:
             message, request_id, _, opcode = receive_message(self.client)
-            fault = self.proxy.note(command_name(message) if opcode == OP_MSG else "")
+            fault = self.proxy.note(message) if opcode == OP_MSG else None
             if fault and fault.action == "drop":
                 if fault.then:
                     fault.then()
                 return
             if fault:
                 self.doomed[request_id] = fault
+            if fault and fault.action == "hold":
+                fault.gate.wait(HELD_SECONDS)
             self.server.sendall(message)
+            if fault and fault.action == "hold":
+                fault.done.wait(DONE_SECONDS)  # the client may have gone: not so the server
 
     def downstream(self):
         while True:
@@ -130,7 +165,12 @@ class Link:
                 continue
             if fault.then:
                 fault.then()
-            if fault.action == "delay":
+            if fault.action == "hold":
+                fault.done.set()
+                self.client.sendall(message)
+            elif fault.action == "edit":
+                self.client.sendall(edited(message, fault.edit))
+            elif fault.action == "delay":
                 time.sleep(fault.seconds)
                 self.client.sendall(message)
             elif fault.action == "cut":
@@ -146,6 +186,7 @@ class WireProxy:
         self.lock = threading.Lock()
         self.counts = collections.Counter()
         self.faults = []
+        self.watched = {}
         self.links = []
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
@@ -169,18 +210,25 @@ class WireProxy:
             with self.lock:
                 self.links.append(link)
 
-    def note(self, command):
-        """Counts a command and gives the fault that strikes it."""
+    def note(self, message):
+        """Counts a command and gives the first fault that strikes it; each of them counts it."""
+        command = command_name(message)
         with self.lock:
             self.counts[command] += 1
-            for fault in self.faults:
-                if fault.command == command and fault.strikes():
-                    return fault
-        return None
+            if command in self.watched:
+                self.watched[command].append(bson.decode(body_of(message)))
+            struck = [fault for fault in self.faults
+                      if fault.command == command and fault.strikes(message)]
+        return struck[0] if struck else None
 
-    def fault(self, command, action, nth=1, every=0, seconds=0.0, then=None):
+    def watch(self, command):
+        with self.lock:
+            return self.watched.setdefault(command, [])
+
+    def fault(self, command, action, nth=1, every=0, seconds=0.0, **more):
+        """more: then, where, edit"""
         assert action in ACTIONS, action
-        fault = Fault(command, action, 0 if every else nth, every, seconds, then)
+        fault = Fault(command, action, 0 if every else nth, every, seconds, **more)
         with self.lock:
             self.faults.append(fault)
         return fault

@@ -22,7 +22,8 @@ RAW_MEMORY = ["malloc", "calloc", "realloc", "reallocarray", "strdup", "strndup"
 RAW_MEMORY_FILES = ("lib/base/alloc.", "lib/base/arena.")
 CLOCK_READS = ["clock_gettime", "timespec_get", "bson_get_monotonic_time", "ev_now", "ev_time",
                "ev_now_update"]
-CLOCK_FILES = ("lib/time/clock.", "lib/ctl/client.")  # ctl knows no room but base
+CLOCK_FILES = ("lib/time/clock.", "lib/ctl/client.",  # ctl knows no room but base
+               "lib/mongo/diagnose.")  # a deadline by the driver's own clock
 CLOCK_SETS = ["clock_settime", "settimeofday", "stime", "adjtime", "adjtimex", "clock_adjtime"]
 EV_TIMERS = ["ev_timer_init", "ev_timer_set", "ev_periodic_init", "ev_periodic_set", "ev_once"]
 SLEEPS = ["sleep", "usleep", "nanosleep", "clock_nanosleep"]

@@ -40,12 +40,13 @@ OWNERS = {  # how a third party's header begins -> where it may be included (pat
     "ev.h": ["daemon/loop.", "tests/bench/bench_wheel."],  # there libev is what we measure beside
     "uthash.h": ["daemon/"],
     "utlist.h": ["daemon/"],
-    "curl/": ["daemon/http."],
+    "curl/": ["daemon/http.", "daemon/http_failure."],
     "systemd/": ["daemon/journal.", "daemon/notify.", "daemon/etlctl/"],
     "microhttpd": ["daemon/web."],
     "librdkafka": ["lib/sink/sink_kafka."],
     "emmintrin.h": ["lib/record/json_"],  # SSE2, behind #if
     "openssl/": ["lib/base/", "lib/source/http/"],
+    "iconv.h": ["lib/source/http/charset."],
 }
 NOT_BSON = ["daemon/etlctl/"]
 # Tests may use what libetl is made of; the daemon's own libraries only by right.

@@ -205,14 +205,28 @@ static bool run_goes(int job)
 	return false;
 }
 
+/* Its run is to begin, but others have all the places. */
+static bool run_waits(const struct spec *s)
+{
+	for (int i = 0; i < MACHINES; i++) {
+		const struct etld_job *job =
+			w.machines[i].etld ? etld_job_find(w.machines[i].etld, s->name) : NULL;
+
+		if (job && !job->sched.run && etl_sched_has_waiting(&job->sched))
+			return true;
+	}
+	return false;
+}
+
 /* A dependant with slots of its own may find what was marked last at its next one; the others
- * begin when the run that marks has ended. */
+ * begin when the run that marks has ended and a place is free. */
 static int count_entry(void *ctx, const struct etl_ledger_entry *entry, struct etl_error *err)
 {
 	struct whole *whole = ctx;
 	const struct spec *s = whole->spec;
 	bool dirty = entry->dirty && (s->up < 0 ||
-		(s->schedule < 0 && !run_goes(s->up) && !run_goes((int)(s - conf.specs))));
+		(s->schedule < 0 && !run_goes(s->up) && !run_goes((int)(s - conf.specs)) &&
+			!run_waits(s)));
 
 	(void)err;
 	if (entry->window.start.ms != whole->covered || !etl_window_is_closed(entry->state) || dirty)

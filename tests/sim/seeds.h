@@ -19,6 +19,11 @@ static const uint64_t seeds[] = {
 	100017626, /* a removal, and a death between what was decided before it and the word of it */
 	111333,	  /* a backfill that another takes over after pieces that it has not seen */
 	397,	  /* a slow backfill that two took from one another, doing the same piece for ever */
+	7720001335, /* skips before missed slots, handed to a newer slot that waits, and a crash */
+	7710001493, /* a deadline is missed at an etld that last saw the watermark when it started */
+	7720028585, /* the same, with pauses at one that hold at both */
+	7720014560, /* the end comes while a dependant waits for a place */
+	8900000313, /* resumed from before at one etld, while the other would go on from now */
 	50000163, /* edited and edited back while the store is unreachable, then a crash */
 };
 

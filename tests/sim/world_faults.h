@@ -175,7 +175,8 @@ static void act_sensor(void)
 struct pause_task {
 	struct etld_task task;
 	int job;
-	bool pause;
+	bool pause, saved;
+	struct etld *etld;
 };
 
 static void pause_work(struct etld_task *task)
@@ -183,11 +184,19 @@ static void pause_work(struct etld_task *task)
 	struct pause_task *p = (struct pause_task *)task;
 	struct etl_error err = ETL_ERROR_INIT;
 
-	w.state->ops->pause_set(w.state, conf.specs[p->job].name, p->pause, "sim", "", &err);
+	p->saved = w.state->ops->pause_set(w.state, conf.specs[p->job].name, p->pause, "sim", "", &err) == 0;
 }
 
 static void pause_done(struct etld_task *task)
 {
+	struct pause_task *p = (struct pause_task *)task;
+	struct etld_job *job = etld_job_find(p->etld, conf.specs[p->job].name);
+
+	if (job && job->pausing) {
+		job->pausing--;
+		job->pause_unsaved = !p->saved;
+		etld_job_changed(p->etld, job);
+	}
 	free(task);
 }
 
@@ -204,9 +213,11 @@ static void set_paused(struct machine *m, struct etld_job *job, bool pause, int6
 		etl_sched_pause(m->etld->sched, &job->sched);
 	else
 		etl_sched_resume(m->etld->sched, &job->sched, (etl_wall){from});
+	job->pausing++;
 	etld_deadline_look(m->etld, job);
 	m->fit_since = w.now;
-	*p = (struct pause_task){{.work = pause_work, .done = pause_done, .name = "pause"}, index, pause};
+	*p = (struct pause_task){{.work = pause_work, .done = pause_done, .name = "pause"}, index, pause,
+		.etld = m->etld};
 	etld_pool_submit(m->etld->pool, &p->task);
 }
 

@@ -22,10 +22,10 @@ static inline const struct spec *root_of(const struct spec *s)
 	return s;
 }
 
-/* One row in the middle of each window. */
+/* One row at the begin of each window: the one at the end of a range is the next window's. */
 static inline int64_t row_time(const struct spec *s, int64_t index)
 {
-	return s->start + index * s->size + s->size / 2;
+	return s->start + index * s->size;
 }
 
 static inline int64_t index_at(const struct spec *s, int64_t ms)
@@ -337,7 +337,7 @@ static inline void answer_body(const struct question *q, enum mishap mishap, str
 	const char *comma = "";
 
 	etl_buf_str(body, mishap == ANSWER_GARBAGE ? "{\"data\":[{,}" : "{\"data\":[");
-	/* the row at the end is the next window's: services give both boundaries */
+	/* services give both ends of a range */
 	for (int64_t i = index_at(s, q->from); i <= index_at(s, q->to); i++) {
 		int version = row_version(s, q->station, i, w.now);
 

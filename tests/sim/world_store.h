@@ -127,6 +127,14 @@ static int store_lease_release(struct etl_state *s, const char *job, int64_t fen
 	return way_back(real_ops->lease_release(s, job, fence, err), err);
 }
 
+static int store_lease_end(struct etl_state *s, const char *job, int64_t fence,
+	const struct etl_last_run *last, struct etl_error *err)
+{
+	if (way_there("lease_release", err) < 0)
+		return -1;
+	return way_back(real_ops->lease_end(s, job, fence, last, err), err);
+}
+
 static int store_slots_save(struct etl_state *s, const struct etl_slot_note *notes, size_t n,
 	struct etl_error *err)
 {
@@ -135,6 +143,12 @@ static int store_slots_save(struct etl_state *s, const struct etl_slot_note *not
 	for (size_t i = 0; i < n; i++)
 		law_note(&notes[i]);
 	return way_back(real_ops->slots_save(s, notes, n, err), err);
+}
+
+static int store_open_sums(struct etl_state *s, const char *job, const struct etl_window *range,
+	etl_open_fn fn, void *ctx, struct etl_error *err)
+{
+	return way_there("open_sums", err) < 0 ? -1 : real_ops->open_sums(s, job, range, fn, ctx, err);
 }
 
 static int store_schedule_list(struct etl_state *s,
@@ -269,12 +283,7 @@ static int store_pause_set(struct etl_state *s, const char *job, bool paused, co
 static int store_pause_list(struct etl_state *s,
 	int (*fn)(void *ctx, const struct etl_pause *pause), void *ctx, struct etl_error *err)
 {
-	if (way_there("pause_list", err) < 0)
-		return -1;
-	for (int i = 0; w.acting && i < conf.n; i++)
-		w.acting->paused[i] |= book.jobs[i].paused_on_record &&
-			etld_job_find(w.acting->etld, conf.specs[i].name);
-	return real_ops->pause_list(s, fn, ctx, err);
+	return way_there("pause_list", err) < 0 ? -1 : real_ops->pause_list(s, fn, ctx, err);
 }
 
 /* The source of a history says nothing that could be refused. */
@@ -357,8 +366,10 @@ static void store_open(void)
 	ops.lease_acquire = store_lease_acquire;
 	ops.lease_renew = store_lease_renew;
 	ops.lease_release = store_lease_release;
+	ops.lease_end = store_lease_end;
 	ops.slots_save = store_slots_save;
 	ops.schedule_list = store_schedule_list;
+	ops.open_sums = store_open_sums;
 	ops.schedule_get = store_schedule_get;
 	ops.watermark_claim = store_watermark_claim;
 	ops.watermark_list = store_watermark_list;

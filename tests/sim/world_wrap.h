@@ -14,9 +14,12 @@ void __wrap_etl_mongo_global_init(void);
 void __wrap_etl_mongo_global_cleanup(void);
 struct etl_mongo *__wrap_etl_mongo_new(const char *uri, const char *app_name, unsigned pool_max,
 	struct etl_error *err);
+struct etl_mongo *__wrap_etl_mongo_new_within(const char *uri, const char *app_name,
+	unsigned pool_max, int32_t answer_ms, struct etl_error *err);
 void __wrap_etl_mongo_free(struct etl_mongo *mongo);
 int __wrap_etl_mongo_ping(struct etl_mongo *mongo, struct etl_mongo_topology *out,
 	struct etl_error *err);
+void __wrap_etl_mongo_diagnose(struct etl_mongo *mongo, struct etl_error *err);
 int __wrap_etl_mongo_newest(struct etl_mongo *mongo, const struct etl_newest_query *query,
 	etl_wall *at, struct etl_error *err);
 void __wrap_etld_sense_ask(struct etld *etld, struct etld_job *job);
@@ -30,6 +33,13 @@ void __wrap_etld_exec_orphan(struct etld_run *run);
 void __real_etld_exec_orphan(struct etld_run *run);
 void __wrap_etld_report_run(struct etld *etld, const struct etl_run *run);
 void __real_etld_report_run(struct etld *etld, const struct etl_run *run);
+
+void __wrap_etl_sched_pause(struct etl_sched *sched, struct etl_sched_job *job);
+void __real_etl_sched_pause(struct etl_sched *sched, struct etl_sched_job *job);
+void __wrap_etl_sched_resumed_elsewhere(struct etl_sched *sched, struct etl_sched_job *job,
+	const struct etl_schedule_info *info);
+void __real_etl_sched_resumed_elsewhere(struct etl_sched *sched, struct etl_sched_job *job,
+	const struct etl_schedule_info *info);
 
 const struct etl_clock *__wrap_etl_clock_real(void)
 {
@@ -61,6 +71,19 @@ struct etl_mongo *__wrap_etl_mongo_new(const char *uri, const char *app_name, un
 	(void)pool_max;
 	(void)err;
 	return (struct etl_mongo *)(void *)&w;
+}
+
+void __wrap_etl_mongo_diagnose(struct etl_mongo *mongo, struct etl_error *err)
+{
+	(void)mongo;
+	(void)err;
+}
+
+struct etl_mongo *__wrap_etl_mongo_new_within(const char *uri, const char *app_name,
+	unsigned pool_max, int32_t answer_ms, struct etl_error *err)
+{
+	(void)answer_ms;
+	return __wrap_etl_mongo_new(uri, app_name, pool_max, err);
 }
 
 void __wrap_etl_mongo_free(struct etl_mongo *mongo)
@@ -122,6 +145,25 @@ void __wrap_etld_report_run(struct etld *etld, const struct etl_run *run)
 	if (!w.acting->dead)
 		book_ended(run);
 	__real_etld_report_run(etld, run);
+}
+
+/* By an operator here, or as the store says of one elsewhere. */
+void __wrap_etl_sched_pause(struct etl_sched *sched, struct etl_sched_job *job)
+{
+	if (!job->paused && !w.acting->paused[job_index(job->name)])
+		tell("%s is paused elsewhere", job->name);
+	w.acting->paused[job_index(job->name)] = true;
+	__real_etl_sched_pause(sched, job);
+}
+
+void __wrap_etl_sched_resumed_elsewhere(struct etl_sched *sched, struct etl_sched_job *job,
+	const struct etl_schedule_info *info)
+{
+	if (job->paused)
+		tell("%s is resumed elsewhere", job->name);
+	w.acting->paused[job_index(job->name)] = false;
+	w.acting->fit_since = w.now;
+	__real_etl_sched_resumed_elsewhere(sched, job, info);
 }
 
 #endif

@@ -225,10 +225,10 @@ def test_a_daemon_that_was_away_catches_up_by_itself_in_order(world, db, metadat
     def caught_up():
         marks = [m["last_processed"] for m in metadata.watermarks.find({"job_name": "airqino"})]
         return marks == [utc(end)] * 2
-    wait_for(caught_up, lambda: list(metadata.watermarks.find()), 60)
+    wait_for(caught_up, lambda: list(metadata.watermarks.find()), 240)
     w.etld.wait_idle()
     wait_for(lambda: metadata.watermarks.find_one({"_id": f"airqino_daily/{STATION_2}"})["last_processed"] ==
-             utc("2024-03-15T00:00:00Z"), "the daily means catch up too", 60)
+             utc("2024-03-15T00:00:00Z"), "the daily means catch up too", 240)
     w.etld.wait_idle()
     # From the log: the record's TTL runs on the server's clock, and the daemon's is years behind.
     assert w.etld.log(ETL_JOB="airqino", MESSAGE_ID=RUN_FINISHED)[-1]["ETL_TRIGGER"] == "catch_up"

@@ -89,7 +89,7 @@ def test_killed_again_and_again(loaded, flow, db, metadata, sim):
     identity = backfill(loaded, flow, "--rate", "6000/m")["backfill"]["backfill_id"]
     for deaths in range(1, 4):
         wait_for(lambda n=deaths: metadata["runs"].count_documents({"trigger": "backfill"}) >= n,
-                 loaded.stderr_tail, 60)
+                 loaded.stderr_tail, 240)
         loaded.kill9()
         flow.check_invariant_of(db, metadata, "hourly")
         loaded.start()
@@ -143,7 +143,7 @@ def test_a_source_that_fails_and_comes_back(loaded, flow, db, metadata, sim):
     begun = backfill(loaded, flow)
     identity = begun["backfill"]["backfill_id"]
     wait_for(lambda: [b for b in loaded.ctl("backfills").json["backfills"] if b["reason"]],
-             loaded.stderr_tail, 60)
+             loaded.stderr_tail, 240)
     sim.clear_faults()
     done = final(loaded, identity)
     assert done["state"] in ("done", "failed")
@@ -154,7 +154,7 @@ def test_a_source_that_fails_and_comes_back(loaded, flow, db, metadata, sim):
 def test_cancelled(loaded, flow, metadata):
     identity = backfill(loaded, flow, "--rate", "1/m")["backfill"]["backfill_id"]
     wait_for(lambda: [b for b in loaded.ctl("backfills").json["backfills"] if b["waits_for"] == "its rate"],
-             loaded.stderr_tail, 60)
+             loaded.stderr_tail, 240)
     answer = loaded.ctl("cancel", identity[-8:]).json
     assert (answer["cancelled"], answer["id"]) == ("backfill", identity)
     done = final(loaded, identity)
@@ -168,7 +168,7 @@ def test_a_paused_job_keeps_its_backfill(loaded, flow, db, metadata):
     loaded.ctl("pause", "hourly")
     identity = backfill(loaded, flow)["backfill"]["backfill_id"]
     wait_for(lambda: [b for b in loaded.ctl("backfills").json["backfills"]
-                      if b["waits_for"] == "the job is paused"], loaded.stderr_tail, 60)
+                      if b["waits_for"] == "the job is paused"], loaded.stderr_tail, 240)
     loaded.process.send_signal(signal.SIGHUP)  # and over a reload
     loaded.ctl("resume", "hourly")
     assert final(loaded, identity)["state"] == "done"
@@ -219,7 +219,7 @@ def test_cancelled_at_another_etld(loaded, etld, flow, metadata):
     """Any etld ends a backfill, whoever drives it: that one finds out at its next step."""
     other = etld({"hourly": flow.hourly(flow.start + DAYS * DAY)}, database=loaded.database)
     identity = backfill(loaded, flow, "--rate", "120/m")["backfill"]["backfill_id"]
-    wait_for(lambda: metadata["backfills"].find_one({"_id": identity, "pieces": {"$gte": 1}}), loaded.stderr_tail, 60)
+    wait_for(lambda: metadata["backfills"].find_one({"_id": identity, "pieces": {"$gte": 1}}), loaded.stderr_tail, 240)
     other.start()
     wait_for(lambda: [b for b in other.ctl("backfills").json["backfills"]
                       if b["waits_for"] == "another etld drives it"], other.stderr_tail)

@@ -280,7 +280,7 @@ def test_while_mongodb_is_away(story, own_mongodb, mongo_client):
         name = tale.runs_of.database.name
         own_mongodb.kill9()
         wait_for(lambda: (tale.etld.ctl("run", "j", "--wait", ok=None), tale.etld.log(MESSAGE_ID=ID["MONGODB_DOWN"]))[1],
-                 tale.etld.stderr_tail, 60)
+                 tale.etld.stderr_tail, 240)
         tale.step(start + 3 * HOUR)
         tale.step(start + 2 * HOUR)
         own_mongodb.restart()

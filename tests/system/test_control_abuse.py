@@ -2,13 +2,20 @@
 """Reload and the control socket in rough hands: broken configurations, garbage, half messages,
 clients that do not read, a hundred at once. The daemon lives and answers the others."""
 import contextlib
+import datetime as dt
+import grp
 import json
 import os
 import random
+import re
 import signal
 import socket
 import time
 
+import pytest
+
+from etld import ROOT
+from fakeclock import FakeTime
 from flow import DAY, Flow
 from wait import wait_for
 
@@ -234,3 +241,205 @@ def test_a_reader_that_does_not_read(etld):
         assert answers(daemon)
         assert rss_kib(daemon) - before < 40 * 1024
     assert answers(daemon)
+
+
+# ---- places, limits, who may ----------------------------------------------------------------
+
+PLACES = 64  # ETLD_CLIENTS_MAX
+FOR_READERS = 48
+REFUSED = "io.etld.Control.NotReady"
+NOT_PERMITTED = "io.etld.Control.NotPermitted"
+NOBODY = 65534
+LARGE = 300  # jobs whose status does not fit into a socket's buffer
+
+
+def many_jobs(count):
+    return {f"job{n:04}": json.dumps({**GOOD_JOB, "description": "d" * 900}) for n in range(count)}
+
+
+@contextlib.contextmanager
+def as_user(uid, gid, groups=()):
+    """Sockets that are connected meanwhile are those of this user."""
+    before = os.getgroups()
+    os.setgroups(groups)
+    os.setegid(gid)
+    os.seteuid(uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+        os.setgroups(before)
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be others")
+
+
+@pytest.fixture
+def open_etld(etld):
+    """A daemon whose socket anybody can reach; its groups are `reader` and `operator`."""
+    def make(jobs, **options):
+        daemon = etld(jobs, config={"control": {"group": "games", "admin_group": "mail"}}, **options)
+        daemon.folder.chmod(0o755)
+        daemon.start()
+        daemon.control.chmod(0o666)
+        return daemon
+    return make
+
+
+def gid_of(name):
+    return grp.getgrnam(name).gr_gid
+
+
+def unread_answers(stack, daemon, count):
+    """Clients that asked for all and read nothing: nobody may take their places."""
+    clients = []
+    for _ in range(count):
+        clients.append(stack.enter_context(connect(daemon)))
+        clients[-1].sendall(STATUS)
+    return clients
+
+
+def test_silent_clients_lock_nobody_out(etld):
+    daemon = etld({}).start()
+    with contextlib.ExitStack() as stack:
+        silent = [stack.enter_context(connect(daemon)) for _ in range(PLACES)]
+        wait_for(lambda: "error" not in ask_new(daemon), "a place")
+        # and who lost it is told when it says something
+        told = []
+        for client in silent:
+            client.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                told.append(json.loads(client.recv(65536)[:-1]))
+        assert told and all(reply["error"] == REFUSED for reply in told)
+        assert len(told) < PLACES / 2, "one place is given for one client"
+
+
+def ask_new(daemon):
+    with connect(daemon) as client:
+        return ask(client)
+
+
+@pytest.mark.slow
+def test_the_idle_limit_is_not_renewed_by_bytes(etld, tmp_path):
+    """From when a client was let in; all clocks run thirty times as fast."""
+    daemon = etld({}, prefix=FakeTime(tmp_path, dt.timedelta(0), rate=30).prefix).start()
+    with connect(daemon, timeout=60) as silent, connect(daemon, timeout=60) as slow, connect(daemon, timeout=60) as served:
+        slow.setblocking(False)
+        began = time.monotonic()
+        ended = False
+        while not ended and time.monotonic() - began < 60:
+            with contextlib.suppress(BlockingIOError, BrokenPipeError):
+                slow.send(b" ")
+            with contextlib.suppress(BlockingIOError, ConnectionError):
+                ended = slow.recv(65536) != b""
+        assert ended, "single bytes kept it"
+        assert read_reply(silent)["error"] == REFUSED
+        with contextlib.suppress(ConnectionError, AssertionError):  # its own limit may have come first
+            assert ask(served)["parameters"]["daemon"]["pid"] == daemon.pid
+    assert answers(daemon)
+
+
+@pytest.mark.slow
+def test_askers_that_do_not_read_have_one_bound(etld):
+    """Each asks forty times for all jobs. One answer each is made at the most, and all of them
+    together are bounded."""
+    daemon = etld(many_jobs(1000)).start()
+    daemon.wait_idle()
+    before = rss_kib(daemon)
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(connect(daemon)) for _ in range(PLACES - 1)]
+        for client in clients:
+            client.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                for _ in range(40):
+                    client.send(STATUS)
+        wait_for(lambda: all(has_answer(client) for client in clients), "an answer begins, or a refusal comes")
+        assert peak_kib(daemon) - before < 120 * 1024
+        assert answers_one(daemon, "job0001")
+    wait_for(lambda: answers(daemon), "an answer when they have gone")
+
+
+def has_answer(client):
+    with contextlib.suppress(BlockingIOError):
+        return client.recv(1, socket.MSG_PEEK) != b""
+    return False
+
+
+def peak_kib(daemon):
+    with open(f"/proc/{daemon.pid}/status", encoding="ascii") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
+
+
+def answers_one(daemon, job):
+    with connect(daemon) as client:
+        reply = ask(client, json.dumps({"method": "io.etld.Control.Status", "parameters": {"job": job}}).encode() + b"\0")
+        return reply["parameters"]["jobs"][0]["name"] == job
+
+
+def test_there_are_so_many_places_and_no_more(etld):
+    daemon = etld(many_jobs(LARGE)).start()
+    with contextlib.ExitStack() as stack:
+        unread_answers(stack, daemon, PLACES)
+        replies = []
+        for _ in range(5):
+            replies.append(read_reply(stack.enter_context(connect(daemon))))
+        assert all(reply["error"] == REFUSED for reply in replies)
+        assert "too many clients" in replies[0]["parameters"]["message"]
+        answer = daemon.ctl("status", ok=(1,), output="table")
+        assert "too many clients" in answer.err and "start" not in answer.err
+    wait_for(lambda: answers(daemon), "an answer when they have gone")
+
+
+@needs_root
+def test_places_are_kept_for_operators_and_root(open_etld):
+    daemon = open_etld(many_jobs(LARGE))
+    with contextlib.ExitStack() as stack:
+        with as_user(NOBODY, NOBODY, [gid_of("games")]):
+            unread_answers(stack, daemon, FOR_READERS)
+            assert read_reply(connect(daemon))["error"] == REFUSED
+        with as_user(NOBODY, NOBODY, [gid_of("mail")]):
+            assert answers(daemon)
+            unread_answers(stack, daemon, PLACES - 4 - FOR_READERS)
+            assert read_reply(connect(daemon))["error"] == REFUSED
+        assert answers(daemon), "root"
+
+
+@needs_root
+def test_who_may_not_is_told_and_logged(open_etld):
+    daemon = open_etld({})
+    with as_user(NOBODY, NOBODY):
+        replies = [ask(connect(daemon)) for _ in range(20)]
+    assert all(reply["error"] == NOT_PERMITTED for reply in replies)
+    (logged,) = daemon.log(MESSAGE_ID=message_id("CLIENT_REFUSED"))  # and not twenty
+    assert f"uid {NOBODY} (pid {os.getpid()})" in logged["MESSAGE"]
+    with as_user(NOBODY, NOBODY, [gid_of("games")]):
+        assert answers(daemon)
+        assert ask(connect(daemon), b'{"method":"io.etld.Control.Reload"}\0')["error"] == NOT_PERMITTED
+    with as_user(NOBODY, gid_of("mail")):
+        assert "error" not in ask(connect(daemon), b'{"method":"io.etld.Control.Reload"}\0')
+
+
+def message_id(name):
+    text = (ROOT / "daemon" / "message_ids.h").read_text()
+    return re.search(rf'ETLD_MSG_{name} "(\w+)"', text).group(1)
+
+
+def test_without_descriptors_each_client_is_told(etld):
+    """One is spared for that; without it accept would fail for ever, and the loop spin."""
+    daemon = etld({}, prefix=("prlimit", "--nofile=48:48")).start()
+    with contextlib.ExitStack() as stack:
+        silent = [stack.enter_context(connect(daemon)) for _ in range(60)]
+        last = silent[-1]
+        assert "no file descriptor left" in read_reply(last)["parameters"]["message"]
+        turns = daemon_turns(silent[0], daemon)
+        more = read_reply(stack.enter_context(connect(daemon)))
+        assert more["error"] == REFUSED
+        assert daemon_turns(silent[0], daemon) - turns < 100
+    wait_for(lambda: "error" not in ask_new(daemon), "an answer when they have gone")
+
+
+def daemon_turns(client, daemon):
+    reply = ask(client)["parameters"]["daemon"]
+    assert reply["pid"] == daemon.pid
+    return reply["loop_turns"]

@@ -18,7 +18,7 @@ KILLS = int(os.environ.get("ETLD_TEST_KILLS", "40"))
 SEED = int(os.environ.get("ETLD_SEED", time.time_ns() % 1_000_000))
 STEPS = ("plan", "decode", "transform", "check", "load", "commit", "txn")
 POINTS = [f"{step}.{side}" for step in STEPS for side in ("before", "after")]
-CYCLE_SECONDS = 60
+CYCLE_SECONDS = 240
 CATCH_UP_SECONDS = 300 + 3 * KILLS  # each kill may leave its day
 # What a stretch lasts from READY to idle is measured; before it is known, this is the guess.
 STRETCH_SECONDS = 0.5

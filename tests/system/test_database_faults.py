@@ -11,9 +11,9 @@ from wireproxy import WireProxy
 
 DEATHS = 10
 DAYS = 10
-BACK_SECONDS = 60
+BACK_SECONDS = 240
 NOT_NOW = 1
-DOWN_SECONDS = 30
+DOWN_SECONDS = 120
 
 
 @pytest.fixture(name="flow")
@@ -89,7 +89,7 @@ def test_it_is_down_at_the_start_and_for_a_while(own_mongodb, flow, sim, tmp_pat
                 etld.write_job(name, job)
             etld.ctl("reload")
             sim.fault("hang", times=2, seconds=1)
-            etld.ctl("run", "hourly")
+            run_id = etld.ctl("run", "hourly").json["run_id"]
             own_mongodb.kill9()
             wait_for(lambda: etld.status()["daemon"]["mongodb"]["state"] == "down", etld.stderr_tail, DOWN_SECONDS)
             assert etld.is_running
@@ -98,6 +98,11 @@ def test_it_is_down_at_the_start_and_for_a_while(own_mongodb, flow, sim, tmp_pat
             sim.reset_counts()
             own_mongodb.start()
             wait_for(lambda: flow.is_finished(client["flow_metadata"], 5), etld.stderr_tail, BACK_SECONDS)
+            # The run that ended without a database has its own record, as it ended.
+            record = wait_for(lambda: client["flow_metadata"]["runs"].find_one({"run_id": run_id}), etld.stderr_tail)
+            assert record["state"] == "failed", record
+            said = [line["MESSAGE"] for line in etld.log(ETL_RUN_ID=run_id) if "the record of run" in line["MESSAGE"]]
+            assert ["is kept until MongoDB is back" in said[0], "is saved now" in said[-1]] == [True, True], said
             etld.wait_idle()
             in_order(sim)
             flow.check_final(client["flow"], client["flow_metadata"], 5)

@@ -5,6 +5,7 @@ import os
 import pathlib
 import pty
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -23,7 +24,7 @@ from wait import wait_for  # noqa: E402
 ETLCTL = ROOT / os.environ.get("ETLD_BUILD", "build") / "etlctl"
 NOW = "2026-07-01T12:10:00.000Z"
 RUN_ID = "0197c5d2-7a10-7b3c-9f00-4f1c2a9b3d5e"
-LIMIT = 20
+LIMIT = 120
 
 JOB = {
     "name": "airqino", "description": "Hourly air quality", "health": "late", "reason": "no data since 08:00",
@@ -32,11 +33,13 @@ JOB = {
     "last_run": {"run_id": RUN_ID, "state": "ok", "started": "2026-07-01T11:10:00Z",
                  "ended": "2026-07-01T11:10:05Z", "reason": ""},
     "watermarks": [
-        {"partition": "station=1", "watermark": "2026-07-01T10:00:00Z", "lag_s": 7800},
-        {"partition": "station=2", "watermark": "2026-07-01T08:00:00Z", "lag_s": 15000}],
-    "windows": {"open": 2, "failed": 1, "held": 0, "dirty": 0},
+        {"partition": "station=1", "watermark": "2026-07-01T10:00:00Z", "lag_s": 7800, "late_by_s": 0,
+         "windows": {}},
+        {"partition": "station=2", "watermark": "2026-07-01T08:00:00Z", "lag_s": 15000,
+         "late_by_s": 10800, "windows": {"failed": 1}}],
+    "windows": {"open": 2, "failed": 1, "held": 0, "dirty": 0}, "late_by_s": 10800,
 }
-FINE = {**JOB, "name": "daily", "health": "ok", "reason": "", "watermarks": [], "last_run": None,
+FINE = {**JOB, "name": "daily", "health": "ok", "reason": "", "watermarks": [], "last_run": None, "late_by_s": 0,
         "windows": {"open": 0, "failed": 0, "held": 0, "dirty": 0}}
 STATUS = {
     "schema": "etl.status/1", "generated_at": NOW,
@@ -162,9 +165,9 @@ def test_status_table(fake, ctl):
     assert lines[1] == "mongodb  ✔ up; replica set rs0; effectively-once"
     assert lines[2] == "config  generation 3, loaded 2026-07-01 09:00Z (3h10m ago)"
     assert rows(answer.out)[3:] == [
-        ["JOB", "STATE", "LAST RUN", "NEXT", "WATERMARK", "LAG", "WINDOWS", "REASON"],
+        ["JOB", "STATE", "LAST RUN", "NEXT", "WATERMARK", "LATE BY", "WINDOWS", "REASON"],
         ["airqino", "! late", "ok 2026-07-01 11:10Z (59m ago)", "2026-07-01 13:10Z (in 1h00m)", "2026-07-01 08:00Z",
-         "4h10m", "2 open, 1 failed", "no data since 08:00"],
+         "3h00m", "2 open, 1 failed", "no data since 08:00"],
         ["daily", "✔ ok", "2026-07-01 13:10Z (in 1h00m)", "-", "-"]]
     assert fake.requests == [{"method": "io.etld.Control.Status", "parameters": {}}]
 
@@ -175,13 +178,54 @@ def test_columns_stand_below_one_another(fake, ctl):
     assert lines[0].index("NEXT") == lines[1].index("2026-07-01 13:10Z (in")
 
 
+@pytest.mark.parametrize("columns", [200, 120, 100, 80, 60, 40])
+def test_tables_fit_the_terminal(fake, ctl, columns):
+    whole = {words: ctl(*words).out.splitlines() for words in (("status",), ("runs",), ("windows", "airqino"))}
+    for words, wide in whole.items():
+        answer = ctl(*words, COLUMNS=str(columns))
+        lines = answer.out.splitlines()
+        assert answer.code == 0 and len(lines) == len(wide)
+        table = [line for line in lines if not line.startswith(("etld ", "mongodb ", "config ", "hosts"))]
+        assert max(map(len, table)) <= columns or columns < 80, "\n".join(table)
+        assert ctl("-o", "wide", *words, COLUMNS=str(columns)).out.splitlines() == wide
+    # What is missed least goes first; name, state and reason stay. An id is cut to its end.
+    runs = ctl("runs", COLUMNS=str(columns)).out
+    assert runs.split()[:3] == ["RUN", "JOB", "STATE"]
+    assert (RUN_ID in runs) == (columns >= 200) and RUN_ID[-12:] in runs
+    assert ("TRIGGER" in runs) == (columns >= 120)
+
+
+@pytest.mark.parametrize("columns", ["0", "-5", "x", "", "99999999999999999999"])
+def test_columns_that_mean_nothing(fake, ctl, columns):
+    assert ctl("runs", COLUMNS=columns).out == ctl("runs").out
+
+
+def test_a_reason_is_cut_at_its_end(fake, ctl):
+    long = {**RUN, "state": "failed", "reason": "no data since 08:00, é" * 10}
+    fake.answers["Runs"] = envelope("runs", runs=[long])
+    line = ctl("runs", COLUMNS="80").out.splitlines()[1]
+    assert len(line) == 80 and line.endswith("…")
+    assert ctl("runs", COLUMNS="80", LC_ALL="C").out.splitlines()[1].endswith("~")
+
+
+def test_errors_for_programs(fake, ctl):
+    fake.answers["Show"] = error("NoSuchRun", "there is no run 'x'", "etlctl runs", run="x")
+    answer = ctl("-o", "json", "show", "abcdef")
+    assert answer.code == 4 and "there is no run" in answer.err
+    assert answer.json == {"schema": "etl.error/1", "error": "io.etld.Control.NoSuchRun", "message": "there is no run 'x'",
+                           "hint": "etlctl runs", "exit": 4, "details": {"message": "there is no run 'x'",
+                                                                         "hint": "etlctl runs", "run": "x"}}
+    answer = ctl("-o", "json", "status", ETLD_SOCKET="/nowhere/control")
+    assert answer.code == 3 and answer.json["error"] == "ctl.absent" and answer.json["exit"] == 3
+
+
 def test_status_of_one_job(fake, ctl):
     fake.answers["Status"] = [{"parameters": {**STATUS, "jobs": [JOB]}}]
     answer = ctl("status", "airqino")
     assert fake.requests[0]["parameters"] == {"job": "airqino"}
     assert "airqino  ! late; no data since 08:00" in answer.out
     assert f"etlctl show {RUN_ID}" in answer.out
-    assert ["station=2", "2026-07-01 08:00Z", "4h10m"] in rows(answer.out)
+    assert ["station=2", "2026-07-01 08:00Z", "3h00m", "1 failed"] in rows(answer.out)
     assert "deadline" not in answer.out
     window = {"start": "2026-07-01T10:00:00Z", "end": "2026-07-01T11:00:00Z"}
     for due, missed, words in (("11:20", True, "(50m ago), missed\n"), ("13:10", False, "(in 1h00m)\n")):
@@ -231,7 +275,7 @@ def test_next(fake, ctl):
 def test_runs(fake, ctl):
     answer = ctl("runs", "-n50", "--failed")
     assert rows(answer.out)[1] == [RUN_ID, "airqino", "✔ ok", "schedule", "2026-07-01 11:10Z (1h00m ago)", "5.2s", "3",
-                                   "24", "23", "0"]
+                                   "24", "23", "0", "2 warnings"]
     assert "✖ failed" in answer.out
     assert fake.requests[0]["parameters"] == {"limit": 50, "failed": True}
 
@@ -246,7 +290,7 @@ def test_show(fake, ctl):
         assert part in answer.out
     table = rows(answer.out)
     assert ["extract", "2", "4.2s"] in table and ["plan", "1", "1.5ms"] in table
-    assert ["station=2", "✖ failed", "0", "0", "3", "0", "0", "0", "0", "0", "0", "1",
+    assert ["station=2", "✖ failed", "0", "0", "3", "0", "0", "0", "0", "0", "0", "0", "0", "1",
             "the service refused us (http.status, HTTP 401)"] in table
 
 
@@ -260,8 +304,8 @@ def test_windows_says_what_was_not_found(fake, ctl):
 def test_windows(fake, ctl):
     answer = ctl("windows", "airqino", "--partition", "station=1", "--state", "failed", "--all")
     table = rows(answer.out)
-    assert table[1] == ["station=1", "2026-07-01 10:00Z", "4242", "7", "1", "1", "1", "0"]
-    assert table[3] == ["station=1", "2026-07-01 10:00Z", "2026-07-01 11:00Z", "✖ failed", "3", "0", "0", "0",
+    assert table[1] == ["station=1", "2026-07-01 10:00Z", "4242", "7", "1", "0", "1", "1", "0"]
+    assert table[3] == ["station=1", "2026-07-01 10:00Z", "2026-07-01 11:00Z", "✖ failed", "3", "0", "0", "0", "0",
                         "2026-07-01 11:10Z (1h00m ago)", "HTTP 500"]
     assert table[4][3:5] == ["✔ loaded", "dirty"]
     assert fake.requests[0]["parameters"] == {"job": "airqino", "partition": "station=1", "state": "failed", "all": True}
@@ -437,10 +481,26 @@ def test_run_wait_error_after_progress(fake, ctl):
     assert answer.code == 1 and "MongoDB went away" in answer.err
 
 
+def test_run_wait_waits_for_a_daemon_that_is_starting(fake, ctl, folder):
+    starting = error("NotReady", "etld is still starting", starting=True)
+    fake.answers["Run"] = starting
+    with subprocess.Popen([str(ETLCTL), "run", "airqino", "--wait"], env=environment(folder), text=True,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stderr.readline() == "etlctl: etld is starting: waiting for it\n"
+        fake.answers["Run"] = [progress(joined=True), *finished()]
+        out, err = process.communicate(timeout=LIMIT)
+    assert process.returncode == 0 and RUN_ID in out
+    assert err == f"etlctl: the job is running already: waiting for run {RUN_ID}\n"
+    fake.answers["Run"] = error("NotReady", "authentication failed", starting=False)
+    answer = ctl("run", "airqino", "--wait")
+    assert answer.code == 1 and "authentication failed" in answer.err and "waiting" not in answer.err
+
+
 # ---- status --check ------------------------------------------------------------------------
 @pytest.mark.parametrize("healths, code", [
     (["ok"], 0), (["ok", "paused"], 0), (["late"], 7), (["ok", "stale"], 7), (["held"], 6), (["blocked"], 0),
-    (["late", "failing"], 1), ([], 0)])
+    (["late", "failing"], 1), ([], 0), (["held", "late"], 6), (["stale", "rejecting"], 5), (["rejecting", "held"], 6),
+    (["held", "config"], 78), (["config", "unreachable"], 1), (["unreachable"], 1), (["config", "failing"], 1)])
 def test_status_check(fake, ctl, healths, code):
     jobs = [{**FINE, "name": f"job{i}", "health": health} for i, health in enumerate(healths)]
     fake.answers["Status"] = [{"parameters": {**STATUS, "jobs": jobs}}]
@@ -457,7 +517,8 @@ def test_error_replies(fake, ctl, name, code):
     fake.answers["Windows"] = error(name, "that did not work", "try this", reason="because")
     for form in ("table", "json"):
         answer = ctl("-o", form, "windows", "airqino")
-        assert (answer.code, answer.out) == (code, "")
+        assert (answer.code, bool(answer.out)) == (code, form == "json")
+        assert form == "table" or answer.json["error"].removeprefix("io.etld.Control.") in (name, "Failed")
         assert answer.err == "etlctl: that did not work: because\n  hint: try this\n"
 
 
@@ -565,7 +626,7 @@ def test_no_permission_for_the_socket(open_folder):
     (["next", "a", "-n", "1", "--count=2"], 'given twice: "--count"'),
     (["status", "--check=yes"], 'takes no value: "--check=yes"'),
     (["windows", "a", "--state", "lost"], "--state is one of pending|running|"),
-    (["-o", "yaml", "status"], "-o is one of table, json"), (["--color", "pink", "status"], "--color is one of"),
+    (["-o", "yaml", "status"], "-o is one of table, wide, json"), (["--color", "pink", "status"], "--color is one of"),
     (["--socket"], 'a value is missing after "--socket"'), ([], "a command is missing"),
     (["pause", ""], "JOB wants 1 to 1024 bytes"), (["completion", "tcsh"], "SHELL is one of bash"),
     (["help", "statsu"], 'did you mean "status"')])
@@ -680,29 +741,50 @@ def test_logs(folder, ctl):
         "ETL_JOB=airqino --follow --lines=5 --output=json\n"
 
 
-def test_completion(fake, ctl, folder):
-    answer = ctl("completion", "bash")
-    assert answer.code == 0
-    if not shutil.which("bash"):
-        pytest.skip("bash is not installed")
-    script = folder / "completion.bash"
-    script.write_text(answer.out)
+COMPLETE = {
+    "bash": ". {script}; COMP_LINE={line}; COMP_POINT=${{#COMP_LINE}}; _etlctl 2>/dev/null; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+    "fish": "source {script}; complete -C {line} | string split -f1 \\t",
+    # zsh completes only at a terminal: its function is called as the line editor would call it
+    "zsh": "compdef() {{ :; }}; _files() {{ print -l -- $words[CURRENT]*; }}; compadd() {{ print -l -- $names; }}; . {script}; words=({words});"
+           " CURRENT=$#words; _etlctl",
+}
 
-    def complete(*words):
-        text = " ".join(f"'{w}'" for w in words)
-        command = f"PATH={ETLCTL.parent}:$PATH; . {script}; COMP_WORDS=({text}); COMP_CWORD={len(words) - 1}; " \
-                  "_etlctl; printf '%s\\n' \"${COMPREPLY[@]}\""
-        done = subprocess.run(["bash", "-c", command], env=environment(folder), capture_output=True, text=True,
-                              timeout=LIMIT, check=True)
-        assert done.stderr == ""
-        return done.stdout.split()
-    assert complete("etlctl", "st") == ["status"]
-    assert complete("etlctl", "watermark", "") == ["show", "set", "rewind", "undo", "history"]
-    assert complete("etlctl", "-o", "j") == ["json"]
-    assert complete("etlctl", "-o", "json", "windows", "--st") == ["--state"]
-    assert complete("etlctl", "windows", "--state", "unr") == ["unrecoverable"]
-    assert complete("etlctl", "config", "ch") == ["check"]
-    wait_for(lambda: complete("etlctl", "run", "air") == ["airqino"], "the names of jobs")
+
+def complete(shell, folder, *words):
+    script = folder / f"etlctl.{shell}"
+    line = shlex.quote(" ".join(words))
+    quoted = " ".join(shlex.quote(w) for w in words)
+    done = subprocess.run([shell, "-c", COMPLETE[shell].format(script=script, line=line, words=quoted)],
+                          env={**environment(folder), "PATH": f"{ETLCTL.parent}:{os.environ['PATH']}", "HOME": str(folder)},
+                          cwd=folder, capture_output=True, text=True, timeout=LIMIT, check=False)
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize("shell", COMPLETE)
+def test_completion(fake, ctl, folder, shell):
+    answer = ctl("completion", shell)
+    assert answer.code == 0
+    if not shutil.which(shell):
+        pytest.skip(f"{shell} is not installed")
+    (folder / f"etlctl.{shell}").write_text(answer.out)
+    jobs = [{**JOB, "group": "air"}, {"name": "daily"}]
+    fake.answers["Jobs"] = [{"parameters": {"jobs": jobs}}]
+    fake.answers["Status"] = [{"parameters": {"jobs": [JOB]}}]
+    fake.answers["Runs"] = envelope("runs", runs=[RUN])
+    assert complete(shell, folder, "etlctl", "st") == ["status"]
+    assert complete(shell, folder, "etlctl", "watermark", "") == ["show", "set", "rewind", "undo", "history"]
+    assert complete(shell, folder, "etlctl", "-o", "j") == ["json"]
+    assert complete(shell, folder, "etlctl", "-o", "json", "windows", "--st") == ["--state"]
+    assert complete(shell, folder, "etlctl", "windows", "--state", "unr") == ["unrecoverable"]
+    assert complete(shell, folder, "etlctl", "config", "ch") == ["check"]
+    assert complete(shell, folder, "etlctl", "config", "check", f"etlctl.{shell[:2]}") == [f"etlctl.{shell}"]
+    wait_for(lambda: complete(shell, folder, "etlctl", "run", "air") == ["airqino"], "the names of jobs")
+    wait_for(lambda: complete(shell, folder, "etlctl", "pause", "--group", "") == ["air"], "the groups")
+    wait_for(lambda: complete(shell, folder, "etlctl", "show", RUN_ID[:6]) == [RUN_ID], "the runs")
+    # bash has parted the word at its "=" already
+    whole = ["station=1", "station=2"] if shell != "bash" else ["1", "2"]
+    wait_for(lambda: complete(shell, folder, "etlctl", "run", "airqino", "--partition", "station=") == whole, "the partitions")
 
 
 def test_output_that_cannot_be_written(fake, folder):

@@ -170,9 +170,9 @@ def test_a_database_that_goes_away_and_comes_back_is_told(airqino_etld, own_mong
     etld = airqino_etld(ago(days=1), uri=own_mongodb.uri, prefix=jbox.prefix, env={"ETLD_LOG": "journal"}).start()
     own_mongodb.kill9()
     wait_for(lambda: (etld.ctl("run", "airqino", "--wait", ok=None), events(jbox, "MONGODB_DOWN"))[1],
-             etld.stderr_tail, 60)
+             etld.stderr_tail, 240)
     own_mongodb.restart()
-    wait_for(lambda: len(events(jbox, "MONGODB_UP")) == 2, etld.stderr_tail, 60)
+    wait_for(lambda: len(events(jbox, "MONGODB_UP")) == 2, etld.stderr_tail, 240)
     etld.stop()
 
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""10,000 jobs: checked and started in seconds, asked in a moment, and idle without waking.
-What it measured is printed: `make check-system TESTS="-s -k many_jobs"`."""
+"""10,000 jobs: checked, started and asked at the price of ten times a thousand, and idle without
+waking. What it measured is printed: `make check-system TESTS="-s -k many_jobs"`."""
 import json
 import pathlib
+import resource
 import socket
 import time
 
@@ -14,10 +15,13 @@ from wait import wait_for
 pytestmark = pytest.mark.alone
 
 JOBS = 10_000
-CHECK_SECONDS = 30
-START_SECONDS = 30
-STATUS_SECONDS = 10
+FEW = 1_000
+# Ten times the jobs may cost so many times the processor's seconds, which a busy machine does not
+# change: what looks at every job for every job would cost a hundred times as many.
+COST_RATIO = 25
 WATCH_SECONDS = 4
+# The first slot of each job is written in one go, which the stand-in for MongoDB takes long for.
+STOP_SECONDS = 600
 HANDFUL = 20
 
 
@@ -33,6 +37,32 @@ def facts(pid):
             if name == "voluntary_ctxt_switches":
                 switches += int(value)
     return rss, switches
+
+
+def cpu_seconds(pid):
+    """What the process has used of the processor."""
+    return sum(int((thread / "schedstat").read_text().split()[0])
+               for thread in pathlib.Path(f"/proc/{pid}/task").iterdir()) / 1e9
+
+
+def children_seconds():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def cost_of(daemon, jobs):
+    """Seconds of the processor to check, to start, to answer status; the daemon goes on."""
+    before = children_seconds()
+    checked = daemon.check()
+    check = children_seconds() - before
+    assert checked.code == 0, checked
+    assert f"{jobs} jobs" in checked.out
+    daemon.start()
+    start = cpu_seconds(daemon.pid)
+    status = daemon.status()
+    assert len(status["jobs"]) == jobs
+    assert all(job["next"] for job in status["jobs"])
+    return {"check": check, "start": start, "status": cpu_seconds(daemon.pid) - start}
 
 
 def yearly(number):
@@ -80,35 +110,25 @@ def test_a_long_answer_is_made_in_pieces(etld):
 
 @pytest.mark.slow
 def test_ten_thousand(etld):
+    few = etld({f"job{number:05}": yearly(number) for number in range(FEW)})
+    few_cost = cost_of(few, FEW)
+    assert few.stop(STOP_SECONDS) == 0
     daemon = etld({f"job{number:05}": yearly(number) for number in range(JOBS)})
-    begun = time.monotonic()
-    checked = daemon.check()
-    check_took = time.monotonic() - begun
-    assert checked.code == 0, checked
-    assert f"{JOBS} jobs" in checked.out
-    begun = time.monotonic()
-    daemon.start()
-    start_took = time.monotonic() - begun
-    rss_started, _ = facts(daemon.pid)
-    begun = time.monotonic()
-    status = daemon.status()
-    status_took = time.monotonic() - begun
-    assert len(status["jobs"]) == JOBS
-    assert all(job["next"] for job in status["jobs"])
+    cost = cost_of(daemon, JOBS)
     one = daemon.ctl("status", "job00042").json
     assert [job["name"] for job in one["jobs"]] == ["job00042"]
     rss, before = facts(daemon.pid)
     turns = daemon.ctl("status", "job00042").json["daemon"]["loop_turns"]
     # Nothing is expected to happen; another process's seconds pass meanwhile.
     until = time.monotonic() + WATCH_SECONDS
-    wait_for(lambda: time.monotonic() > until, "the clock", WATCH_SECONDS + 5)
+    wait_for(lambda: time.monotonic() > until, "the clock", WATCH_SECONDS + 600)
     later = daemon.ctl("status", "job00042").json["daemon"]["loop_turns"]
     after = facts(daemon.pid)[1]
-    print(f"{JOBS} jobs: check {check_took:.2f} s, start {start_took:.2f} s, status {status_took:.2f} s, "
-          f"RSS {rss_started} KiB, {rss} after status, {later - turns} loop turns and {after - before} switches in {WATCH_SECONDS} s")
-    assert check_took < CHECK_SECONDS
-    assert start_took < START_SECONDS
-    assert status_took < STATUS_SECONDS
+    for what, seconds in cost.items():
+        print(f"{what}: {few_cost[what]:.3f} s of the processor for {FEW} jobs, {seconds:.3f} s for {JOBS}")
+    print(f"RSS {rss} KiB, {later - turns} loop turns and {after - before} switches in {WATCH_SECONDS} s")
+    for what, seconds in cost.items():
+        assert seconds < COST_RATIO * few_cost[what], (what, cost, few_cost)
     assert later - turns < HANDFUL
     assert after - before < 2 * HANDFUL
-    assert daemon.stop() == 0
+    assert daemon.stop(STOP_SECONDS) == 0

@@ -82,8 +82,7 @@ def test_counts_agree_with_what_happened(etld, db):
 def test_series_of_watermarks_have_a_cap(etld, db):
     db["empty"].insert_one({"_id": 1})
     names = [f"p{i:04}" for i in range(1100)]
-    daemon = etld({"wide": {**copy_job(), "partitions": {"name": names},
-                            "load": {"null": {}}}})
+    daemon = etld({"wide": {**copy_job(), "partitions": {"name": names}}})
     daemon.start()
     daemon.run("wide")
     found = metrics(daemon)
@@ -105,7 +104,7 @@ def test_metrics_without_mongodb(etld, own_mongodb):
 
 def test_names_in_labels_are_escaped(etld, db):
     db["empty"].insert_one({"_id": 1})
-    daemon = etld({"odd": {**copy_job(), "partitions": {"name": ['a"b\\c']}, "load": {"null": {}}}})
+    daemon = etld({"odd": {**copy_job(), "partitions": {"name": ['a"b\\c']}}})
     daemon.start()
     daemon.run("odd")
     assert metrics(daemon)["etld_watermark_lag_seconds"].value(job="odd", partition='name=a"b\\c') >= 0

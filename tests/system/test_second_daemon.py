@@ -14,7 +14,7 @@ from wait import wait_for
 from wireproxy import WireProxy
 
 FENCED = "fenced"
-LIMIT = 60
+LIMIT = 240
 
 
 @pytest.fixture(name="flow")
@@ -74,7 +74,7 @@ def test_stopped_for_longer_than_its_lease(mongodb, flow, db, metadata, database
             wait_for(lambda: fault.struck, "the stop")
             assert fresh.ctl("run", "hourly", "--wait", ok=None).code != 0, "the lease still holds"
             expire(metadata, "hourly")
-            fresh.run("hourly", ok=(0,), limit=20)  # an open transaction does not hold it up
+            fresh.run("hourly", ok=(0,), limit=45)  # an open transaction does not hold it up
             wait_for(lambda: flow.is_finished(metadata, 2), fresh.stderr_tail, LIMIT)
             fresh.wait_idle()
             before = contents(db, metadata)

@@ -143,7 +143,7 @@ def test_resume_from(etld, metadata):
     wait_for(lambda: dt.datetime.now(dt.timezone.utc) > paused + 6 * SECOND, "slots to pass", 30)
     start = paused + 4 * SECOND
     daemon.ctl("resume", "tick", "--from", start.strftime("%Y-%m-%dT%H:%M:%SZ"))
-    wait_for(lambda: start + 2 * SECOND in slots_of(metadata)[0], daemon.stderr_tail, 60)
+    wait_for(lambda: start + 2 * SECOND in slots_of(metadata)[0], daemon.stderr_tail, 240)
     daemon.ctl("resume", "tick", "--from", "2099-01-01", ok=(2,))
     daemon.stop()
     ran, covered = check_every_slot_once(metadata)
@@ -162,7 +162,7 @@ def test_an_edited_schedule_replays_nothing(etld, metadata):
     stopped = dt.datetime.now(dt.timezone.utc)
     wait_for(lambda: dt.datetime.now(dt.timezone.utc) > stopped + 3 * SECOND, "slots to pass", 30)
     daemon.start()
-    wait_for(lambda: [s for s in slots_of(metadata)[1] if s[3] == "edited"], daemon.stderr_tail, 30)
+    wait_for(lambda: [s for s in slots_of(metadata)[1] if s[3] == "edited"], daemon.stderr_tail, 120)
     before = len(slots_of(metadata, "gone")[0])
     daemon.write_job("gone", job(misfire="run_each"))
     daemon.reload()

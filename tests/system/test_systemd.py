@@ -115,7 +115,7 @@ def run_job(box, job):
         done = etlctl(box, "run", job, "--wait")
         assert done.returncode in (0, 5, 6, 7, 8), f"{done}\n{box.journal_text(UNIT)}"
         return done.returncode != 8
-    wait_for(attempt, f"{job} stays busy", limit=90)
+    wait_for(attempt, f"{job} stays busy", limit=300)
 
 
 def main_pid(box):
@@ -290,7 +290,7 @@ def test_reload_of_a_broken_file_keeps_the_old_configuration(service):
 def test_a_hanging_process_is_ended_by_the_watchdog_and_started_again(service):
     pid, count = main_pid(service), restarts(service)
     send_signal(service, "STOP")
-    wait_for(lambda: restarts(service) > count, lambda: service.journal_text(UNIT), limit=30)
+    wait_for(lambda: restarts(service) > count, lambda: service.journal_text(UNIT), limit=120)
     service.wait_show(UNIT, ActiveState="active", SubState="running")
     assert main_pid(service) not in (pid, "0")
     assert any("atchdog" in e["MESSAGE"] for e in service.journal(f"UNIT={UNIT}"))
@@ -300,7 +300,7 @@ def test_kill_9_is_followed_by_a_restart_that_doubles_nothing(service, mongo_cli
     run_job(service, "airqino")
     pid, count = main_pid(service), restarts(service)
     send_signal(service, "KILL")
-    wait_for(lambda: restarts(service) > count, lambda: service.journal_text(UNIT), limit=30)
+    wait_for(lambda: restarts(service) > count, lambda: service.journal_text(UNIT), limit=120)
     service.wait_show(UNIT, ActiveState="active", SubState="running")
     run_job(service, "airqino")
     doubled = list(mongo_client[DATABASE].hourly_averages.aggregate([
@@ -352,11 +352,11 @@ def test_without_mongodb_it_lives_and_says_why(service):
         def answers():
             done = etlctl(service, "status")
             return done if done.returncode != 3 else None
-        wait_for(answers, lambda: service.journal_text(UNIT), limit=30)
+        wait_for(answers, lambda: service.journal_text(UNIT), limit=120)
         wait_for(lambda: "mongodb" in etlctl(service, "status").stdout.lower(),
-                 lambda: etlctl(service, "status"), limit=30)
+                 lambda: etlctl(service, "status"), limit=120)
         wait_for(lambda: "mongodb" in service.show(UNIT, "StatusText")["StatusText"].lower(),
-                 lambda: service.show(UNIT, "StatusText"), limit=30)
+                 lambda: service.show(UNIT, "StatusText"), limit=120)
         assert service.show(UNIT, "ActiveState")["ActiveState"] in ("activating", "active")
         assert service.show(UNIT, "NRestarts")["NRestarts"] == "0"
     finally:

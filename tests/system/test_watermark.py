@@ -17,7 +17,7 @@ from flow import DAY, HOUR, Flow, iso
 from mongodb import MongoServer
 from wait import wait_for
 
-LIMIT = 60
+LIMIT = 240
 SLICE = 400  # windows of one transaction (lib/state/state.h)
 CLOSED = {"loaded", "empty", "skipped", "unrecoverable"}
 WHY = ("--reason", "because $x")

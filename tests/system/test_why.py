@@ -2,7 +2,9 @@
 """etlctl why: jobs in each phase, runs by each trigger, windows in each state, on the real
 daemon. What it says of a window is held against what the next run does."""
 import datetime as dt
+import json
 import socket
+import subprocess
 import threading
 
 import pytest
@@ -102,10 +104,18 @@ def test_a_run_that_goes_and_one_that_waits(etld, silent):
     assert said["state"] == "running" and run_id in said["because"][0] and "manually, by uid" in said["because"][0]
     assert said["next"]["at"] and "schedule.timeout" in said["next"]["what"]
     assert why(daemon, run_id[-8:])["because"][0] == said["because"][0]  # a run without a record yet
+    # Who wants the same joins it; without --wait, or with windows of its own, there is another answer.
+    assert daemon.ctl("run", "slow", ok=(8,), output="table").err.startswith("etlctl: job 'slow' is running: ")
+    join = [str(daemon.build / "etlctl"), "--socket", str(daemon.control), "-o", "json", "run", "slow", "--wait"]
+    joined = subprocess.Popen(join, env=daemon.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True)
+    assert joined.stderr.readline() == f"etlctl: the job is running already: waiting for run {run_id}\n"
     waits = why(daemon, "other")
     assert waits["state"] == "ready" and "1 of 1 places" in waits["because"][0]
     assert "no job is before it" in waits["because"][1] and waits["next"]["what"].startswith("a run ends")
     daemon.ctl("cancel", run_id)
+    said = json.loads(joined.communicate(timeout=60)[0])
+    assert joined.returncode == 1 and said["joined"] and said["run_id"] == run_id and said["state"] == "cancelled"
     wait_for(lambda: why(daemon, run_id)["subject"] == "run", "the end of the run")
     ended = why(daemon, run_id)
     assert ended["state"] == "cancelled" and "started manually, by uid" in ended["because"][0]
@@ -115,7 +125,7 @@ def test_mongodb_away(etld, own_mongodb):
     daemon = etld({"a": full(every="1s")}, uri=own_mongodb.uri)
     daemon.start()
     own_mongodb.stop()
-    said = wait_for(lambda: (s := why(daemon, "a"))["state"] == "store" and s, "its absence to be seen", 60)
+    said = wait_for(lambda: (s := why(daemon, "a"))["state"] == "store" and s, "its absence to be seen", 240)
     assert "MongoDB is unreachable since" in said["because"][0] and said["next"]["what"] == "MongoDB is asked again"
     assert said["next"]["at"]
     assert "MongoDB cannot be asked" in daemon.ctl("why", "0123456789ab", ok=(1,)).err

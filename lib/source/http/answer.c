@@ -10,72 +10,94 @@
 #include "base/buf.h"
 #include "base/str.h"
 #include "source/http/hold.h"
+#include "source/http/paging.h"
 #include "source/http/text.h"
 
 enum { SECRET_MIN = 4 }; /* as in etl_redact: shorter values are not looked for */
 
-static int redirected(
-	const struct etl_response *response, const char *who, struct etl_error *err)
+static int redirected(const struct etl_response *response, struct etl_error *err)
 {
-	char host[256];
+	char target[ETL_HTTP_SHOWN_BYTES];
 
 	if (response->status == 304)
 		return etl_error_set(err, ETL_PERMANENT, "http.status",
-			"%s: status 304 to a request without a condition", who);
-	if (!etl_http_url_host(response->location, host, sizeof host))
-		memcpy(host, "the same host", sizeof "the same host");
+			"status 304 to a request without a condition");
+	etl_http_url_show(response->location, target);
 	return etl_error_set(err, ETL_PERMANENT, "http.redirect",
-		"%s: status %d to %s: redirects are not followed", who, response->status, host);
+		"status %d to %s: redirects are not followed", response->status,
+		*target ? target : "(no Location)");
 }
 
-static int throttled(const struct etl_response *response, const char *who, etl_dur wait,
-	struct etl_error *err)
+static int throttled(const struct etl_response *response, etl_dur wait, struct etl_error *err)
 {
 	if (wait.us > ETL_HOLD_MAX.us)
 		wait = ETL_HOLD_MAX;
 	if (wait.us < 0)
 		return etl_error_set(err, ETL_THROTTLED, "http.throttled",
-			"%s: status %d: too many requests", who, response->status);
-	etl_error_set(err, ETL_THROTTLED, "http.throttled",
-		"%s: status %d: asked to wait %lld s", who, response->status,
-		(long long)(wait.us / 1000000));
+			"status %d: too many requests", response->status);
+	etl_error_set(err, ETL_THROTTLED, "http.throttled", "status %d: asked to wait %lld s",
+		response->status, (long long)(wait.us / 1000000));
 	err->retry_after_ms = etl_dur_ms(wait);
 	return -1;
 }
 
-static int refused(const struct etl_response *response, const char *who, struct etl_error *err)
+static int refused(const struct etl_response *response, struct etl_error *err)
 {
 	int status = response->status;
 
 	if (status == 401 || status == 407)
 		return etl_error_set(err, ETL_AUTH, "http.auth",
-			"%s: status %d: the credentials were refused", who, status);
+			"status %d: the credentials were refused", status);
 	if (status == 403 && response->retry_after.us >= 0) /* some say so in place of 429 */
-		return throttled(response, who, response->retry_after, err);
+		return throttled(response, response->retry_after, err);
 	if (status == 403)
 		return etl_error_set(err, ETL_AUTH, "http.forbidden",
-			"%s: status 403: not allowed with these credentials", who);
+			"status 403: not allowed with these credentials");
 	if (status == 404 || status == 410)
 		return etl_error_set(err, ETL_PERMANENT, "http.not_found",
-			"%s: status %d: there is no such resource", who, status);
+			"status %d: there is no such resource", status);
 	if (status == 429 || (status == 503 && response->retry_after.us >= 0))
-		return throttled(response, who, response->retry_after, err);
+		return throttled(response, response->retry_after, err);
 	if (status == 408 || status == 425 || (status >= 500 && status <= 599))
-		return etl_error_set(
-			err, ETL_TRANSIENT, "http.status", "%s: status %d", who, status);
-	return etl_error_set(err, ETL_PERMANENT, "http.status", "%s: status %d", who, status);
+		return etl_error_set(err, ETL_TRANSIENT, "http.status", "status %d", status);
+	return etl_error_set(err, ETL_PERMANENT, "http.status", "status %d", status);
+}
+
+/* 2xx that prove nothing: work that goes on, a part, a difference (RFC 9110, 3229, 4918). */
+static int not_whole(const struct etl_response *response, struct etl_error *err)
+{
+	if (response->status == 202)
+		return etl_error_set(err, ETL_TRANSIENT, "http.accepted",
+			"status 202: the service has accepted the request and not answered it yet");
+	if (response->status == 206)
+		return etl_error_set(err, ETL_DATA, "http.partial",
+			"status 206: the answer is a part%s%.80s",
+			*response->content_range ? ", Content-Range: " : " of unknown extent",
+			response->content_range);
+	return etl_error_set(err, ETL_DATA, "http.status",
+		"status %d does not say that the answer is whole", response->status);
 }
 
 int etl_http_status_check(
 	const struct etl_response *response, const char *who, struct etl_error *err)
 {
-	if (response->status >= 200 && response->status <= 299)
+	static const int whole[] = {200, 201, 203, 204, 205};
+	int status = response->status;
+
+	for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
+		if (status == whole[i])
+			return 0;
+	if (status == 206 && etl_paging_range_is_whole(response->content_range))
 		return 0;
-	if (response->status >= 300 && response->status <= 399)
-		redirected(response, who, err);
+	if (status >= 200 && status <= 299)
+		not_whole(response, err);
+	else if (status >= 300 && status <= 399)
+		redirected(response, err);
 	else
-		refused(response, who, err);
-	err->status = response->status;
+		refused(response, err);
+	if (*who)
+		etl_error_prefix(err, "%s", who);
+	err->status = status;
 	return -1;
 }
 
@@ -159,16 +181,25 @@ static int not_json(const struct etl_http_opening *o, const struct etl_secret *c
 		err, ETL_DATA, "http.not_json", "the answer is not JSON: '%s'", quote);
 }
 
-int etl_http_opening_feed(struct etl_http_opening *o, const char *bytes, size_t len,
-	const struct etl_secret *const *secrets, struct etl_error *err)
+bool etl_http_opening_is_full(const struct etl_http_opening *o)
 {
-	size_t room = sizeof o->first - o->n_first;
-	size_t n = len < room ? len : room;
+	return o->n_first == sizeof o->first;
+}
+
+void etl_http_opening_keep(struct etl_http_opening *o, const char *bytes, size_t len)
+{
+	size_t room = sizeof o->first - o->n_first, n = len < room ? len : room;
 
 	if (n)
 		memcpy(o->first + o->n_first, bytes, n);
 	o->n_first += n;
 	o->bytes += len;
+}
+
+int etl_http_opening_feed(struct etl_http_opening *o, const char *bytes, size_t len,
+	const struct etl_secret *const *secrets, struct etl_error *err)
+{
+	etl_http_opening_keep(o, bytes, len);
 	if (!o->is_other && !begins_json(o))
 		o->is_other = true;
 	if (o->is_other && o->n_first == sizeof o->first)
@@ -187,12 +218,20 @@ int etl_http_opening_end(const struct etl_http_opening *o,
 int etl_http_opening_explain(const struct etl_http_opening *o,
 	const struct etl_secret *const *secrets, struct etl_error *err)
 {
+	int64_t retry_after_ms = err->retry_after_ms;
 	char quote[ETL_HTTP_QUOTE_BYTES];
 	struct etl_buf masked ETL_BUF_CLEANUP;
+	int status = err->status;
 
 	quote_first(o, secrets, quote);
 	etl_buf_init(&masked, 4 * ETL_ERROR_MESSAGE_MAX);
 	etl_redact(&masked, err->message, secrets);
-	return etl_error_set(err, err->kind, err->code, "%s (the answer begins '%s')",
-		etl_buf_text(&masked), quote);
+	if (o->n_first)
+		etl_error_set(err, err->kind, err->code, "%s (the answer begins '%s')",
+			etl_buf_text(&masked), quote);
+	else
+		etl_error_set(err, err->kind, err->code, "%s", etl_buf_text(&masked));
+	err->retry_after_ms = retry_after_ms;
+	err->status = status;
+	return -1;
 }

@@ -14,8 +14,10 @@
 #include "conf/secret.h"
 #include "source/source.h"
 
-/* 0 for 2xx, else -1 with the kind that decides what happens next, err->status and, where
- * the other side asked us to wait, err->retry_after_ms. `who` begins the message. */
+/* 0 for an answer that may be whole: 200, 201, 203, 204, 205, and 206 whose Content-Range
+ * covers all. Else -1 with the kind that decides what happens next, err->status and, where
+ * the other side asked us to wait, err->retry_after_ms. `who` begins the message unless it is
+ * "". A redirect's target is shown without the values of its secret parameters. */
 int etl_http_status_check(
 	const struct etl_response *response, const char *who, struct etl_error *err);
 
@@ -38,7 +40,11 @@ int etl_http_opening_feed(struct etl_http_opening *o, const char *bytes, size_t 
 int etl_http_opening_end(const struct etl_http_opening *o,
 	const struct etl_secret *const *secrets, struct etl_error *err);
 
-/* Adds "(the answer begins '...')" to a decoder's message. Returns -1. */
+/* Only keeps the beginning, whatever it is: of an answer that was refused for its status. */
+void etl_http_opening_keep(struct etl_http_opening *o, const char *bytes, size_t len);
+bool etl_http_opening_is_full(const struct etl_http_opening *o); /* enough to quote */
+
+/* Adds "(the answer begins '...')" to a message, and masks what it echoes. Returns -1. */
 int etl_http_opening_explain(const struct etl_http_opening *o,
 	const struct etl_secret *const *secrets, struct etl_error *err);
 

@@ -5,6 +5,7 @@
  */
 #include "source/http/hold.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -285,8 +286,8 @@ static int64_t quotas_ms(
 	return longest;
 }
 
-etl_dur etl_hold_asked(
-	const struct etl_hold *h, int status, etl_wall now, const char **header)
+etl_dur etl_hold_asked(const struct etl_hold *h, int status, etl_wall now, const char **header,
+	etl_dur *told)
 {
 	const int64_t most = etl_dur_ms(ETL_HOLD_MAX);
 	etl_wall reference = h->has_date ? h->date : now;
@@ -301,7 +302,17 @@ etl_dur etl_hold_asked(
 	}
 	if (header)
 		*header = decided;
+	if (told)
+		*told = (etl_dur){ms < 0 ? -1 : ms < INT64_MAX / 1000 ? ms * 1000 : INT64_MAX};
 	if (ms < 0)
 		return (etl_dur){-1};
 	return ETL_MS(ms < most ? ms : most);
+}
+
+void etl_hold_words(
+	char out[ETL_HOLD_WORDS_BYTES], int status, etl_dur told, const char *header)
+{
+	snprintf(out, ETL_HOLD_WORDS_BYTES, "an answer with status %d asked to wait %lld s (%s)%s",
+		status, (long long)(told.us / 1000000 + (told.us % 1000000 > 0)), header,
+		told.us > ETL_HOLD_MAX.us ? "; held for an hour" : "");
 }

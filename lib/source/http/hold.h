@@ -19,8 +19,10 @@
 
 #include "time/clock.h"
 
-/* No host is held for longer, whatever it says: daily quotas fit, nonsense does little. */
-#define ETL_HOLD_MAX ETL_DAYS(1)
+/* No host is held for longer at once, whatever it says. Where a daily quota is spent it says so
+ * again when it is asked after that, which costs one request; a header of nonsense costs an
+ * hour and no day. */
+#define ETL_HOLD_MAX ETL_HOURS(1)
 
 struct etl_hold_quota {
 	int64_t remaining; /* -1 = not told */
@@ -47,8 +49,14 @@ void etl_hold_header(
 /* The wait, 0 to ETL_HOLD_MAX; us = -1 if none was asked for. Retry-After counts from status
  * 400 on and decides alone; else the longest of those quotas that have nothing remaining, or
  * say nothing about that in an answer 429. `now` is our clock; `header` (may be NULL) gets
- * the name of the header that decided, static. */
-etl_dur etl_hold_asked(
-	const struct etl_hold *h, int status, etl_wall now, const char **header);
+ * the name of the header that decided, static, and `told` (may be NULL) the wait as it was
+ * asked for, which may be any length. */
+etl_dur etl_hold_asked(const struct etl_hold *h, int status, etl_wall now, const char **header,
+	etl_dur *told);
+
+/* "an answer with status 429 asked to wait 90000 s (Retry-After); held for an hour". */
+#define ETL_HOLD_WORDS_BYTES 128
+void etl_hold_words(
+	char out[ETL_HOLD_WORDS_BYTES], int status, etl_dur told, const char *header);
 
 #endif

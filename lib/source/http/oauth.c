@@ -141,6 +141,8 @@ static void fill_form(const struct etl_oauth *oauth, struct etl_buf *form)
 			o->client_secret ? o->client_secret->value : NULL);
 	}
 	form_add(form, "scope", o->scope);
+	for (size_t i = 0; i < o->params.n; i++)
+		form_add(form, o->params.keys[i], o->params.values[i]);
 }
 
 /* RFC 6749 2.3.1: both halves are form-encoded before base64. */
@@ -211,22 +213,20 @@ int etl_oauth_ask(struct etl_oauth *oauth, struct etl_request *out, struct etl_e
 
 /* ---- the answer ---- */
 
-int etl_oauth_head(
-	struct etl_oauth *oauth, const struct etl_response *response, struct etl_error *err)
+/* A refusal says why in its body (RFC 6749 5.2), whatever its status. */
+void etl_oauth_head(struct etl_oauth *oauth, const struct etl_response *response)
 {
 	wipe_answer(oauth);
 	oauth->status = response->status;
 	oauth->received = response->received;
-	/* A refusal says why in its body (RFC 6749 5.2). */
-	if (response->status == 400 || response->status == 401)
-		return 0;
-	return etl_http_status_check(response, "the token endpoint", err);
+	etl_error_clear(&oauth->refusal);
+	etl_http_status_check(response, "the token endpoint", &oauth->refusal);
 }
 
 int etl_oauth_feed(
 	struct etl_oauth *oauth, const char *bytes, size_t len, struct etl_error *err)
 {
-	if (!etl_buf_append(&oauth->answer, bytes, len))
+	if (!etl_buf_append(&oauth->answer, bytes, len) && oauth->refusal.kind == ETL_OK)
 		return etl_error_set(err, ETL_LIMIT, "oauth.size",
 			"the token endpoint's answer is larger than %d bytes", ANSWER_MAX);
 	return 0;
@@ -251,8 +251,12 @@ static void add_words(const struct etl_oauth *oauth, struct etl_buf *out, const 
 	free(masked);
 }
 
+/* 400, 401 and 403 are about the credentials; any other status is told as it is, with the
+ * words of its body. */
 static int token_refused(const struct etl_oauth *oauth, struct etl_error *err)
 {
+	bool credentials = oauth->status == 400 || oauth->status == 401 || oauth->status == 403;
+	int64_t retry_after_ms = oauth->refusal.retry_after_ms;
 	struct etl_error ignored;
 	struct etl_json *json = etl_json_parse(
 		etl_buf_text(&oauth->answer), oauth->answer.len, ANSWER_MAX, &ignored);
@@ -265,11 +269,18 @@ static int token_refused(const struct etl_oauth *oauth, struct etl_error *err)
 		add_words(oauth, &words, error);
 	if (more)
 		add_words(oauth, &words, more);
+	if (!error && !more && oauth->answer.len)
+		add_words(oauth, &words, etl_buf_text(&oauth->answer));
 	etl_json_free(json);
-	etl_error_set(err, ETL_AUTH, "oauth.refused",
-		"the token endpoint refused the credentials (status %d)%s", oauth->status,
-		etl_buf_text(&words));
+	if (credentials && oauth->refusal.kind != ETL_THROTTLED)
+		etl_error_set(err, ETL_AUTH, "oauth.refused",
+			"the token endpoint refused the credentials (status %d)%s", oauth->status,
+			etl_buf_text(&words));
+	else
+		etl_error_set(err, oauth->refusal.kind, oauth->refusal.code, "%s%s",
+			oauth->refusal.message, etl_buf_text(&words));
 	err->status = oauth->status;
+	err->retry_after_ms = retry_after_ms;
 	return -1;
 }
 
@@ -359,9 +370,9 @@ int etl_oauth_finish(struct etl_oauth *oauth, struct etl_request *again, struct 
 {
 	int rc;
 
-	if (oauth->status != 400 && oauth->status != 401) {
+	if (oauth->refusal.kind == ETL_OK) {
 		rc = read_token(oauth, err);
-	} else if (oauth->refresh) {
+	} else if (oauth->refresh && (oauth->status == 400 || oauth->status == 401)) {
 		forget_refresh(oauth);
 		rc = ask(oauth, again, err) == 0 ? 1 : -1;
 	} else {

@@ -26,6 +26,7 @@ struct etl_oauth {
 	char *refresh;   /* the refresh token that was sent, or NULL */
 	struct etl_buf answer;
 	int status;
+	struct etl_error refusal; /* what the status means; ETL_OK for a token */
 	etl_wall received;
 };
 
@@ -42,8 +43,7 @@ int etl_oauth_ask(struct etl_oauth *oauth, struct etl_request *out, struct etl_e
 
 /* The token endpoint's answer: head, body, end. finish: 1 = `again` was filled because the
  * refresh token was refused, 0 = oauth->access is new, -1 (ETL_AUTH when refused). */
-int etl_oauth_head(
-	struct etl_oauth *oauth, const struct etl_response *response, struct etl_error *err);
+void etl_oauth_head(struct etl_oauth *oauth, const struct etl_response *response);
 int etl_oauth_feed(
 	struct etl_oauth *oauth, const char *bytes, size_t len, struct etl_error *err);
 int etl_oauth_finish(struct etl_oauth *oauth, struct etl_request *again, struct etl_error *err);

@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "conf/url.h"
+#include "source/http/charset.h"
 #include "source/http/text.h"
 
 #define ROW(s, m) .offset = offsetof(struct s, m)
@@ -19,6 +20,10 @@ static const char *const method_words[] = {"GET", "POST", NULL};
 static const char *const grant_words[] = {"client_credentials", "password", NULL};
 static const char *const style_words[] = {"form", "basic", NULL};
 static const char *const format_words[] = {"json", NULL};
+
+static const char *const pagination_words[] = {"unknown", "none", NULL};
+static const char *const errors_words[] = {"fail", "ignore", NULL};
+static const char *const null_words[] = {"fail", "empty", NULL};
 
 static const struct etl_option basic_table[] = {
 	{.name = "username",
@@ -90,6 +95,10 @@ static const struct etl_option oauth2_table[] = {
 		.type = ETL_OPT_STRING,
 		ROW(etl_auth_options, oauth2.scope),
 		.help = "scopes, separated by blanks"},
+	{.name = "params",
+		.type = ETL_OPT_PAIRS,
+		ROW(etl_auth_options, oauth2.params),
+		.help = "more fields for the token endpoint, such as audience or resource"},
 	{.name = "auth_style",
 		.type = ETL_OPT_WORD,
 		ROW(etl_auth_options, oauth2.auth_style),
@@ -171,6 +180,31 @@ const struct etl_option etl_http_option_table[] = {
 		ROW(etl_http_options, records),
 		.fallback = "",
 		.help = "JSON Pointer to the records; '*' stands for each member"},
+	{.name = "null_records",
+		.type = ETL_OPT_WORD,
+		ROW(etl_http_options, null_records),
+		.words = null_words,
+		.fallback = "fail",
+		.help = "empty: null in place of the list of records stands for none"},
+	{.name = "pagination",
+		.type = ETL_OPT_WORD,
+		ROW(etl_http_options, pagination),
+		.words = pagination_words,
+		.fallback = "unknown",
+		.help = "none: one request is all there is, whatever the answer announces; "
+			"else an answer that announces further pages fails"},
+	{.name = "errors",
+		.type = ETL_OPT_WORD,
+		ROW(etl_http_options, errors),
+		.words = errors_words,
+		.fallback = "fail",
+		.help = "ignore: members such as 'error' in an answer with status 200 mean "
+			"nothing"},
+	{.name = "charset",
+		.type = ETL_OPT_STRING,
+		ROW(etl_http_options, charset),
+		.help = "of the answer, such as windows-1252; as Content-Type says if absent, "
+			"else UTF-8"},
 	{.name = "attach",
 		.type = ETL_OPT_PAIRS,
 		ROW(etl_http_options, attach_text),
@@ -248,6 +282,20 @@ static void check_api_key(const struct etl_auth_options *auth, const struct etl_
 			"'%s' is no name of a header in %s", auth->api_key.header, env->what);
 }
 
+static void check_param(
+	const char *name, const struct etl_node *node, const struct etl_conf_env *env)
+{
+	static const char *const ours[] = {"grant_type", "client_id", "client_secret", "username",
+		"password", "refresh_token", "scope"};
+
+	for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+		if (etl_streq(name, ours[i]))
+			etl_diag_add(env->diag, &node->mark, ETL_DIAG_CONFLICT, NULL, NULL,
+				"'%s' in 'params' has an option of its own or is written by etld "
+				"itself in %s",
+				name, env->what);
+}
+
 static void check_oauth2(const struct etl_oauth_options *oauth2, const struct etl_node *node,
 	const struct etl_conf_env *env)
 {
@@ -263,6 +311,8 @@ static void check_oauth2(const struct etl_oauth_options *oauth2, const struct et
 			ETL_DIAG_CONFLICT, NULL, NULL,
 			"only grant: password takes a user name and a password in %s",
 			env->what);
+	for (size_t i = 0; i < oauth2->params.n; i++)
+		check_param(oauth2->params.keys[i], oauth2->params.key_nodes[i], env);
 	if (oauth2->auth_style == ETL_OAUTH_BASIC && !oauth2->client_secret)
 		missing(env, node, "auth_style: basic", "client_secret");
 	check_url(oauth2->token_url, node, "token_url", env);
@@ -403,11 +453,19 @@ static void compile_attach(struct etl_http_options *o, const struct etl_conf_env
 	const struct etl_pairs *pairs = &o->attach_text;
 	struct etl_json_attach *attach =
 		etl_arena_zalloc(env->arena, (pairs->n + 1) * sizeof *attach);
+	const char *fault;
 
 	for (size_t i = 0; i < pairs->n; i++) {
 		attach[i].name = pairs->keys[i];
 		attach[i].pointer = pairs->values[i];
 		check_pointer(pairs->values[i], &pairs->nodes[i]->mark, env);
+		fault = is_pointer(pairs->values[i]) && is_pointer(o->json.records) ?
+				etl_json_attach_fault(o->json.records, pairs->values[i]) :
+				NULL;
+		if (fault)
+			etl_diag_add(env->diag, &pairs->nodes[i]->mark, ETL_DIAG_CONFLICT, fault,
+				NULL, "'attach' of %s: '%s' means nothing beside records '%s'",
+				env->what, pairs->values[i], o->json.records);
 	}
 	o->json.attach = attach;
 	o->json.n_attach = pairs->n;
@@ -456,6 +514,11 @@ static void compile_answer(
 	const struct etl_node *time = etl_node_get(node, "time");
 
 	o->json.records = o->records ? o->records : "";
+	o->json.null_is_empty = o->null_records == ETL_NULL_EMPTY;
+	if (o->charset && !etl_charset_is_known(o->charset))
+		etl_diag_add(env->diag, mark_of(node, "charset"), ETL_DIAG_RANGE,
+			"a name that 'iconv --list' knows", NULL, "'%s' is no charset in %s",
+			o->charset, env->what);
 	check_pointer(o->json.records, mark_of(node, "records"), env);
 	compile_attach(o, env);
 	compile_expect(o, env);

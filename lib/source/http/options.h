@@ -13,6 +13,9 @@
 #include "record/event_time.h"
 
 enum etl_http_method { ETL_HTTP_GET, ETL_HTTP_POST };
+enum etl_http_pagination { ETL_PAGINATION_UNKNOWN, ETL_PAGINATION_NONE };
+enum etl_http_errors { ETL_ERRORS_FAIL, ETL_ERRORS_IGNORE };
+enum etl_http_null_records { ETL_NULL_FAIL, ETL_NULL_EMPTY };
 enum etl_oauth_grant { ETL_OAUTH_CLIENT_CREDENTIALS, ETL_OAUTH_PASSWORD };
 enum etl_oauth_style { ETL_OAUTH_FORM, ETL_OAUTH_BASIC };
 
@@ -24,6 +27,7 @@ struct etl_oauth_options {
 	const char *username;
 	struct etl_secret *password;
 	const char *scope; /* NULL = not sent */
+	struct etl_pairs params; /* more fields of the form, such as audience */
 	int auth_style;    /* enum etl_oauth_style: where client_id and client_secret go */
 	etl_dur expiry_margin;
 };
@@ -67,6 +71,8 @@ struct etl_http_options {
 	uint64_t max_bytes;
 	bool ipv4_only;
 	int format;
+	int pagination, errors, null_records;
+	const char *charset; /* NULL = what Content-Type says */
 
 	/* compiled */
 	const struct etl_template *url;

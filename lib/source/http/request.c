@@ -21,18 +21,6 @@ static int too_large(struct etl_error *err, const char *what, size_t max)
 		err, ETL_LIMIT, "http.size", "the %s is larger than %zu bytes", what, max);
 }
 
-/* A user may put a key into the query in the open; it need not stand in the journal too. */
-static bool looks_secret(const char *name)
-{
-	static const char *const words[] = {
-		"key", "token", "password", "passwd", "secret", "auth"};
-
-	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-		if (strcasestr(name, words[i]))
-			return true;
-	return false;
-}
-
 /* ---- URL ---- */
 
 struct url {
@@ -73,7 +61,7 @@ static int add_query(struct url *url, const struct etl_http_options *o,
 		if (memchr(etl_buf_text(&value), '\0', value.len))
 			return etl_error_set(err, ETL_CONFIG, "http.query",
 				"query parameter '%s' holds a NUL", name);
-		add_parameter(url, name, etl_buf_text(&value), looks_secret(name));
+		add_parameter(url, name, etl_buf_text(&value), etl_http_looks_secret(name, strlen(name)));
 	}
 	if (o->auth.has_api_key && o->auth.api_key.query)
 		add_parameter(url, o->auth.api_key.query, o->auth.api_key.value->value, true);
@@ -207,6 +195,23 @@ static int fill_headers(struct headers *h, const struct etl_http_options *o,
 	return 0;
 }
 
+/* ---- body ---- */
+
+/* By its content type a value is written so that it stays one value. */
+static enum etl_escape body_escape(const struct headers *h)
+{
+	const char *type = "";
+
+	for (size_t i = 0; i < h->n; i++)
+		if (strcasecmp(h->items[i].name, "Content-Type") == 0)
+			type = h->items[i].value;
+	if (strncasecmp(type, "application/x-www-form-urlencoded", 33) == 0)
+		return ETL_ESCAPE_QUERY;
+	if (strcasestr(type, "json"))
+		return ETL_ESCAPE_JSON;
+	return strcasestr(type, "xml") ? ETL_ESCAPE_XML : ETL_ESCAPE_NONE;
+}
+
 /* ---- all of it ---- */
 
 int etl_http_request_fill(const struct etl_http_options *o, const struct etl_vars *vars,
@@ -224,7 +229,7 @@ int etl_http_request_fill(const struct etl_http_options *o, const struct etl_var
 	if (rc == 0)
 		rc = fill_headers(&headers, o, vars, bearer, err);
 	if (rc == 0 && o->body &&
-		etl_template_render(o->body, vars, ETL_ESCAPE_NONE, &body, err))
+		etl_template_render(o->body, vars, body_escape(&headers), &body, err))
 		rc = etl_error_prefix(err, "body");
 	if (rc == 0)
 		*out = (struct etl_request){

@@ -6,9 +6,11 @@
 
 #include <ctype.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/alloc.h"
 #include "base/str.h"
 
 /* Behind "http://" or "https://", or NULL. */
@@ -100,30 +102,126 @@ bool etl_http_is_header_value(const char *value)
 	return true;
 }
 
+bool etl_http_length_agrees(
+	const char *value, size_t len, bool *has, unsigned long long *length)
+{
+	unsigned long long n = 0;
+	bool any = false;
+
+	for (size_t i = 0; i <= len; i++) {
+		char c = i < len ? value[i] : ',';
+
+		if (c >= '0' && c <= '9') {
+			any = true;
+			if (__builtin_mul_overflow(n, 10, &n) ||
+				__builtin_add_overflow(n, (unsigned)(c - '0'), &n))
+				return false;
+		} else if (c == ',') {
+			if (!any || (*has && *length != n))
+				return false;
+			*has = true;
+			*length = n;
+			n = 0;
+			any = false;
+		} else if (!isspace((unsigned char)c)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+void etl_http_header_keep(char **slot, const char *value, size_t len)
+{
+	while (len && isspace((unsigned char)*value)) {
+		value++;
+		len--;
+	}
+	while (len && isspace((unsigned char)value[len - 1]))
+		len--;
+	free(*slot);
+	*slot = etl_memdup0(value, len);
+}
+
+bool etl_http_looks_secret(const char *name, size_t len)
+{
+	static const char *const parts[] = {"key", "token", "passw", "passwd", "secret", "auth",
+		"signature", "credential", "jwt", "assertion"};
+	static const char *const whole[] = {"sig", "pwd", "pass", "code", "sid", "session", "otp"};
+	char text[64];
+
+	if (len >= sizeof text)
+		len = sizeof text - 1;
+	memcpy(text, name, len);
+	text[len] = '\0';
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+		if (strcasestr(text, parts[i]))
+			return true;
+	for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
+		if (strcasecmp(text, whole[i]) == 0)
+			return true;
+	return false;
+}
+
+/* "?a=1&key=***"; `query` begins with its '?'. */
+static void show_query(const char *query, struct etl_buf *out)
+{
+	while (*query && *query != '#') {
+		size_t len = strcspn(query + 1, "&;#"), name = strcspn(query + 1, "=&;#");
+
+		etl_buf_append(out, query, 1 + name);
+		if (name < len && etl_http_looks_secret(query + 1, name))
+			etl_buf_str(out, "=***");
+		else
+			etl_buf_append(out, query + 1 + name, len - name);
+		query += 1 + len;
+	}
+}
+
+void etl_http_url_show(const char *url, char out[ETL_HTTP_SHOWN_BYTES])
+{
+	const char *host = after_scheme(url), *rest = url;
+	struct etl_buf text ETL_BUF_CLEANUP;
+	size_t path;
+
+	etl_buf_init(&text, 4 * strlen(url) + 16);
+	if (host) {
+		size_t len = strcspn(host, "/?#");
+		const char *at = memrchr(host, '@', len);
+
+		etl_buf_append(&text, url, (size_t)(host - url));
+		rest = at ? at + 1 : host;
+	}
+	path = strcspn(rest, "?#");
+	etl_buf_append(&text, rest, path);
+	if (rest[path] == '?')
+		show_query(rest + path, &text);
+	etl_text_copy(out, ETL_HTTP_SHOWN_BYTES, etl_buf_text(&text));
+	if (text.len >= ETL_HTTP_SHOWN_BYTES)
+		memcpy(out + etl_utf8_cut(out, ETL_HTTP_SHOWN_BYTES - 4), "...", 4);
+	etl_text_mask(out);
+}
+
 void etl_http_quote(char out[ETL_HTTP_QUOTE_BYTES], const char *bytes, size_t len)
 {
 	size_t n = 0, i = 0;
 
 	while (i < len && n < 80) {
-		size_t good = etl_utf8_check(bytes + i, len - i < 4 ? len - i : 4);
-		unsigned char c = (unsigned char)bytes[i];
+		size_t width = 1;
 
-		if (c <= 0x20 || c == 0x7f) {
+		while (width < 4 && i + width < len && ((unsigned char)bytes[i + width] & 0xc0) == 0x80)
+			width++;
+		if ((unsigned char)bytes[i] <= 0x20 || bytes[i] == 0x7f) {
 			if (n && out[n - 1] != ' ')
 				out[n++] = ' ';
 			i++;
-		} else if (!good) {
-			out[n++] = '?';
-			i++;
-		} else {
-			size_t width = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-
-			if (n + width > 80)
-				break;
-			memcpy(out + n, bytes + i, width);
-			n += width;
-			i += width;
+			continue;
 		}
+		if (n + width > 80)
+			break;
+		memcpy(out + n, bytes + i, width);
+		n += width;
+		i += width;
 	}
 	out[n] = '\0';
+	etl_text_mask(out);
 }

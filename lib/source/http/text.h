@@ -29,6 +29,24 @@ bool etl_http_is_token(const char *name);
 /* True if no byte is a control byte but tab: fit for a header's value. */
 bool etl_http_is_header_value(const char *value);
 
+/* A Content-Length, perhaps the second of its answer: false if it is no number or not the one
+ * that was told before (RFC 9112, 6.3: the mark of a smuggled or broken answer). "5, 5" is one
+ * that was sent twice. `*has` begins as false. */
+bool etl_http_length_agrees(
+	const char *value, size_t len, bool *has, unsigned long long *length);
+
+/* Puts a copy of a header's value, without the blanks around it, into `*slot` (freed before). */
+void etl_http_header_keep(char **slot, const char *value, size_t len);
+
+/* A URL fit for a message: without user information and fragment, "***" for the value of each
+ * parameter whose name is that of a secret (key, token, signature, ...), and at most
+ * ETL_HTTP_SHOWN_BYTES - 1 bytes, "..." at its end if it was cut. Any text is taken. */
+#define ETL_HTTP_SHOWN_BYTES 200
+void etl_http_url_show(const char *url, char out[ETL_HTTP_SHOWN_BYTES]);
+
+/* A user may put a key into the query in the open; it need not stand in the journal too. */
+bool etl_http_looks_secret(const char *name, size_t len);
+
 /* Writes at most 80 bytes of `bytes` fit for a message: a run of white space and control
  * bytes becomes one blank, what is no UTF-8 becomes '?'. */
 #define ETL_HTTP_QUOTE_BYTES 84

@@ -74,7 +74,8 @@ static void edit_distance_counts_edits(void **state)
 		const char *a, *b;
 		unsigned d;
 	} rows[] = {
-		{"", "", 0}, {"abc", "", 3}, {"abc", "abc", 0}, {"ABC", "abc", 0}, {"abc", "acb", 1},
+		{"", "", 0}, {"abc", "", 3}, {"abc", "abc", 0}, {"ABC", "abc", 0}, {"abc",
+			"acb", 1},
 		{"abc", "abd", 1}, {"abc", "abcd", 1}, {"kitten", "sitting", 3}, {"ab", "ba", 1},
 		{"schedule", "shcedule", 1}, {"timezone", "time_zone", 1}, {"a", "b", 1},
 	};
@@ -147,6 +148,34 @@ static void names_have_a_small_alphabet(void **state)
 	assert_false(etl_is_name("\xc3\xa9", 64));
 }
 
+static void what_deceives_a_reader_is_masked(void **state)
+{
+	static const struct {
+		const char *is, *shown;
+	} texts[] = {
+		{"plain caf\xc3\xa9 \xf0\x9f\x98\x80", "plain caf\xc3\xa9 \xf0\x9f\x98\x80"},
+		{"a\nb\x1b[2J\x7f", "a?b?[2J?"},
+		{"\xc2\x9b" "31m\xc2\xa0", "?31m\xc2\xa0"},
+			/* CSI as one C1; a no-break space may stay */
+		{"user\xe2\x80\xaenimda", "user?nimda"},
+		{"\xe2\x80\x8e\xe2\x80\x8f\xe2\x80\xaa\xe2\x81\xa6\xe2\x81\xa9\xd8\x9c", "??????"},
+		{"a\xe2\x80\xa8" "b\xe2\x80\xa9", "a?b?"},
+		{"\xe2\x80\xa7\xe2\x80\xaf\xe2\x81\xa5\xe2\x81\xaa",
+			"\xe2\x80\xa7\xe2\x80\xaf\xe2\x81\xa5\xe2\x81\xaa"},
+		{"\xff" "a\xc3", "?a?"},
+		{"", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		char text[64];
+
+		etl_text_copy(text, sizeof text, texts[i].is);
+		assert_int_equal(etl_text_mask(text), strlen(texts[i].shown));
+		assert_string_equal(text, texts[i].shown);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -159,6 +188,7 @@ int main(void)
 		cmocka_unit_test(whole_integers_only),
 		cmocka_unit_test(whole_finite_numbers_only),
 		cmocka_unit_test(names_have_a_small_alphabet),
+		cmocka_unit_test(what_deceives_a_reader_is_masked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -115,6 +115,28 @@ static void errors_come_back(void **state)
 		"org.varlink.service.MethodNotFound");
 }
 
+/* A method's name of a mebibyte comes back in the details: the client waits for an answer even so. */
+static void details_that_are_too_long_are_left_out(void **state)
+{
+	struct etl_json *details = etl_json_object();
+	char *text = etl_calloc(ETL_CTL_MESSAGE_MAX + 1, 1);
+	struct etl_ctl_reply reply;
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_buf out;
+
+	(void)state;
+	memset(text, 'x', ETL_CTL_MESSAGE_MAX);
+	etl_json_add_text(details, "method", text);
+	free(text);
+	etl_buf_init(&out, ETL_CTL_REPLY_MAX);
+	assert_true(etl_ctl_error_append(&out, ETL_CTL_METHOD_NOT_FOUND, "there is none", NULL, details));
+	assert_int_equal(etl_ctl_reply_parse(out.data, out.len - 1, &reply, &err), 0);
+	assert_int_equal(reply.error, ETL_CTL_METHOD_NOT_FOUND);
+	assert_string_equal(reply.message, etl_ctl_error_meaning(ETL_CTL_METHOD_NOT_FOUND));
+	etl_ctl_reply_fini(&reply);
+	etl_buf_fini(&out);
+}
+
 static void an_error_without_words_gets_its_meaning(void **state)
 {
 	static const char text[] = "{\"error\":\"io.etld.Control.NoSuchJob\"}";
@@ -157,6 +179,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_request_is_refused),
 		cmocka_unit_test(replies_come_back),
 		cmocka_unit_test(errors_come_back),
+		cmocka_unit_test(details_that_are_too_long_are_left_out),
 		cmocka_unit_test(an_error_without_words_gets_its_meaning),
 		cmocka_unit_test(too_much_becomes_an_error),
 	};

@@ -187,6 +187,31 @@ static void a_hold_is_waited_for_or_told(void **state)
 	etld_gate_leave(gates, &b);
 }
 
+static void an_operator_releases_a_host(void **state)
+{
+	struct etld_gate_ticket a, b;
+
+	(void)state;
+	enter(&a, ETLD_LIVE);
+	assert_ptr_equal(next_in(), &a);
+	assert_false(etld_gates_release(gates, HOST)); /* neither held nor left alone */
+	etld_gate_hold(gates, &a, ETL_HOURS(1), "status 429");
+	enter(&b, ETLD_LIVE);
+	b.patience = ETL_HOURS(2);
+	assert_null(next_in());
+	assert_false(etld_gates_release(gates, "elsewhere.example"));
+	assert_true(etld_gates_release(gates, HOST));
+	assert_ptr_equal(next_in(), &b);
+	for (int i = 0; i < 5; i++)
+		etld_gate_failed(gates, &a, "status 503");
+	etld_gate_leave(gates, &a);
+	etld_gate_leave(gates, &b);
+	assert_true(etld_gates_release(gates, HOST)); /* its breaker was open */
+	enter(&a, ETLD_LIVE);
+	assert_ptr_equal(next_in(), &a);
+	etld_gate_leave(gates, &a);
+}
+
 static void a_hold_rules_over_a_full_bucket_and_an_open_breaker_names_the_longer(void **state)
 {
 	struct etld_gate_ticket a, b;
@@ -378,7 +403,7 @@ static void nonsense_in_the_metadata_holds_no_host(void **state)
 	restart(&kept, ETL_SECONDS(0));
 	enter(&a, ETLD_LIVE);
 	assert_ptr_equal(etld_gate_next(gates, &refusal), &a);
-	assert_int_equal(refusal.retry_after_ms, 86400000);
+	assert_int_equal(refusal.retry_after_ms, 3600000);
 }
 
 static void what_we_saw_ourselves_is_newer_than_what_was_kept(void **state)
@@ -528,6 +553,7 @@ int main(void)
 		GATE_TEST(open_turns_all_away_then_one_probe_decides),
 		GATE_TEST(a_failed_probe_turns_the_waiting_away),
 		GATE_TEST(a_hold_is_waited_for_or_told),
+		GATE_TEST(an_operator_releases_a_host),
 		GATE_TEST(a_hold_rules_over_a_full_bucket_and_an_open_breaker_names_the_longer),
 		GATE_TEST(burst_then_rate),
 		GATE_TEST(the_closest_rule_counts),

@@ -58,6 +58,7 @@ struct rig {
 	unsigned cancel_at;	 /* before this worker call, counted from 1; 0 = never */
 	unsigned fence_at;	 /* another etld takes the job before this commit; 0 = never */
 	const struct etl_dirty_mark *mark_at_commit; /* comes in between plan and commit */
+	size_t n_marks; /* there; 0 = 1 */
 };
 
 static const char rig_yaml[] =
@@ -216,7 +217,7 @@ static int before_commit(void *ctx, const struct etl_commit *c, struct etl_error
 		with_mark.n_entries = 0;
 		with_mark.watermark = (etl_wall){INT64_MIN};
 		with_mark.dirty = (struct etl_dirty_mark *)(uintptr_t)ETL_TAKE(rig->mark_at_commit);
-		with_mark.n_dirty = 1;
+		with_mark.n_dirty = rig->n_marks ? rig->n_marks : 1;
 		return driver_real_ops->commit(rig->driver.state, NULL, &with_mark, err);
 	}
 	return 0;

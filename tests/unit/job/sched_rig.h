@@ -14,7 +14,7 @@
 
 #define T0 INT64_C(1767225600000) /* 2026-01-01T00:00:00Z */
 #define MINUTE INT64_C(60000)
-#define RIG_JOBS 6
+#define RIG_JOBS 12
 #define RIG_ASKED 4096
 #define UNUSED __attribute__((unused))
 

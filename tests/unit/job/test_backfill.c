@@ -150,6 +150,26 @@ static void test_cut_to_the_grid_and_to_what_is_final(void **state)
 	rig_free(rig);
 }
 
+/* A reload made the job one with window: none while its backfill was under way. */
+static void test_a_job_that_has_no_windows_any_more(void **state)
+{
+	struct rig *rig = rig_new(rig_yaml, 10);
+	struct etl_backfill b = whole(rig, 0, 5, ETL_REPROCESS_ALL);
+	struct etl_job job = *rig->job;
+	struct etl_window range = {hour(0), hour(5)}, piece;
+	struct etl_backfill_survey survey;
+	struct etl_error err = ETL_ERROR_INIT;
+
+	(void)state;
+	job.window = (struct etl_window_rules){.none = true};
+	assert_false(etl_backfill_cut(&job, hour(20), &range));
+	assert_int_equal(etl_backfill_survey(rig->driver.state, &job, &b, hour(20), &survey, &err), 0);
+	assert_int_equal(survey.windows, 0);
+	assert_int_equal(etl_backfill_next(rig->driver.state, &job, &b, &piece, &err), 0);
+	assert_true(etl_backfill_piece_windows(&job, &b) >= 1);
+	rig_free(rig);
+}
+
 static void test_the_rate_bounds_a_piece(void **state)
 {
 	struct rig *rig = rig_new(rig_yaml, 10);
@@ -309,6 +329,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pieces_and_survey_against_a_naive_reading),
 		cmocka_unit_test(test_cut_to_the_grid_and_to_what_is_final),
+		cmocka_unit_test(test_a_job_that_has_no_windows_any_more),
 		cmocka_unit_test(test_the_rate_bounds_a_piece),
 		cmocka_unit_test(test_a_piece_that_went_well),
 		cmocka_unit_test(test_a_piece_that_may_work_later),

@@ -188,7 +188,7 @@ static void test_future_records(void **state)
 	rig->job->max_rejects = 0;
 	service_say(rig, (struct scripted){.status = 200,
 		.body = "{\"data\":[{\"ts\":\"2024-01-01 00:30:00\"},{\"ts\":\"2024-01-01 01:30:00\"},"
-			"{\"ts\":\"2024-01-01 02:30:00\"},{\"ts\":\"2030-01-01 00:00:00\"}]}"});
+			"{\"ts\":\"2024-01-01 04:30:00\"},{\"ts\":\"2030-01-01 00:00:00\"}]}"});
 	NEED_RUN(rig, ETL_RUN_OK); /* one of four is not more than a quarter */
 	assert_int_equal(rig->run->counts.rejected, 1);
 	NEED_WATERMARK(rig, 5);
@@ -204,16 +204,19 @@ static void test_the_present(void **state)
 
 	(void)state;
 	service_say(rig, (struct scripted){.status = 200, .takes = ETL_MINUTES(45),
-		.body = "{\"data\":[{\"ts\":\"2024-01-01 00:30:00\"},{\"ts\":\"2024-01-01 05:50:00\"}]}"});
+		.body = "{\"data\":[{\"ts\":\"2024-01-01 00:30:00\"},{\"ts\":\"2024-01-01 04:30:00\"},"
+			"{\"ts\":\"2024-01-01 05:50:00\"}]}"});
 	NEED_RUN(rig, ETL_RUN_OK);
 	assert_int_equal(rig->run->counts.rejected, 0);
+	assert_int_equal(rig->run->counts.outside, 1);
 	NEED_WATERMARK(rig, 5);
 	rig_free(rig);
 
 	rig = rig_new(NULL, 5);
 	trigger.slot = trigger.as_of = etl_wall_sub(etl_now(&rig->driver.clock.clock), ETL_HOURS(2));
 	service_say(rig, (struct scripted){.status = 200,
-		.body = "{\"data\":[{\"ts\":\"2024-01-01 00:30:00\"},{\"ts\":\"2024-01-01 04:30:00\"}]}"});
+		.body = "{\"data\":[{\"ts\":\"2024-01-01 00:30:00\"},{\"ts\":\"2024-01-01 02:30:00\"},"
+			"{\"ts\":\"2024-01-01 04:30:00\"}]}"});
 	rig->run = etl_run_new(rig->job, &rig->driver.env, 1, &trigger);
 	assert_int_equal(driver_run(&rig->driver, rig->run, &rig->err), 0);
 	assert_int_equal(rig->run->counts.rejected, 0);
@@ -221,8 +224,9 @@ static void test_the_present(void **state)
 	rig_free(rig);
 }
 
-/* What cannot be read has no time. Asked for alone, its window is not called empty; among
- * others, the empty ones say that something may be theirs. */
+/* What cannot be read has no time. Asked for alone, its window has nothing but it and fails;
+ * among others, the ones without a record are asked for again in halves, until it is known
+ * whose it is. */
 static void test_unreadable_records_are_placed(void **state)
 {
 	static const char unreadable[] = "{\"data\":[{\"ts\":\"2024-01-01 00:30:00?\",\"v\":1}]}";
@@ -231,18 +235,23 @@ static void test_unreadable_records_are_placed(void **state)
 
 	(void)state;
 	service_say(rig, (struct scripted){.status = 200, .body = unreadable});
-	NEED_RUN(rig, ETL_RUN_OK);
+	NEED_RUN(rig, ETL_RUN_FAILED);
+	assert_string_equal(rig->run->error.code, "unit.refused");
 	entry = entry_at(rig, rig->job->name, "a", 0);
-	assert_int_equal(entry.state, ETL_WINDOW_LOADED);
+	assert_int_equal(entry.state, ETL_WINDOW_FAILED);
 	assert_int_equal(entry.counts.rejected, 1);
 	rig_free(rig);
 
 	rig = rig_new(NULL, 3);
-	service_say(rig, (struct scripted){.status = 200, .body = unreadable});
-	NEED_RUN(rig, ETL_RUN_OK);
-	entry = entry_at(rig, rig->job->name, "a", 1);
-	assert_int_equal(entry.state, ETL_WINDOW_EMPTY);
-	assert_non_null(strstr(entry.reason, "could not be read"));
+	service_say(rig, (struct scripted){.status = 200, .body = unreadable}); /* hours 0 to 3 */
+	service_say(rig, (struct scripted){.status = 200, .body = unreadable}); /* 0 */
+	NEED_RUN(rig, ETL_RUN_FAILED);
+	assert_int_equal(rig->driver.requests, 3); /* 1 and 2 answer with nothing */
+	NEED_STATE(rig, 0, ETL_WINDOW_FAILED);
+	NEED_STATE(rig, 1, ETL_WINDOW_EMPTY);
+	NEED_STATE(rig, 2, ETL_WINDOW_EMPTY);
+	assert_int_equal(rig->run->counts.rejected, 1); /* once, though it was tried twice */
+	assert_int_equal(rig->run->counts.unplaced, 1);
 	rig_free(rig);
 }
 
@@ -344,10 +353,14 @@ static void test_check_reject(void **state)
 	struct rig *rig = rig_with_check("range: {field: v, max: 100, on_fail: reject}");
 
 	(void)state;
-	NEED_RUN(rig, ETL_RUN_OK);
+	NEED_RUN(rig, ETL_RUN_FAILED); /* hour 2 has nothing but a bad record */
 	assert_int_equal(rig->run->counts.rejected, 1);
 	assert_int_equal(rig->target->n, 4);
-	NEED_STATE(rig, 2, ETL_WINDOW_LOADED); /* it held a record, though a bad one */
+	NEED_STATE(rig, 2, ETL_WINDOW_FAILED);
+	NEED_WATERMARK(rig, 2);
+	service_put(rig, "a", (etl_wall){hour(2).ms + HOUR_MS / 4}, 7);
+	NEED_RUN(rig, ETL_RUN_OK);
+	NEED_STATE(rig, 2, ETL_WINDOW_LOADED); /* a good one and a bad one, within the limits */
 	NEED_WATERMARK(rig, 5);
 	rig_free(rig);
 }
@@ -501,6 +514,30 @@ static void test_fenced(void **state)
 	rig_free(rig);
 }
 
+/* Written by hand, or by a clock that was wrong: nothing would be due for 174 years, and the job
+ * would look well. */
+static void test_a_watermark_in_the_future(void **state)
+{
+	struct rig *rig = rig_new(NULL, 5);
+	struct etl_state *s = rig->driver.state;
+	struct etl_commit c = {.job = "job", .partition = "a", .run_id = "x", .origin = hour(0),
+		.watermark = hour(1000000), .window_ms = HOUR_MS};
+	struct etl_watermark mark;
+
+	(void)state;
+	service_fill(rig, "a", 0, 6);
+	NEED_RUN(rig, ETL_RUN_OK);
+	assert_int_equal(s->ops->watermark_get(s, "job", "a", &mark, &rig->err), 1);
+	c.fence = mark.fence;
+	assert_int_equal(driver_real_ops->commit(s, NULL, &c, &rig->err), 0);
+	pass_hours(rig, 1);
+	NEED_RUN(rig, ETL_RUN_FAILED);
+	assert_int_equal(rig->driver.requests, 0);
+	assert_string_equal(rig->run->error.code, "watermark.future");
+	assert_non_null(strstr(rig->run->error.message, "etlctl watermark rewind job"));
+	rig_free(rig);
+}
+
 /* Slices that are in are in: after a failure only what is left is asked for again. */
 static void test_retry_after_some_slices(void **state)
 {
@@ -525,6 +562,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_transient_is_tried_again),
+		cmocka_unit_test(test_a_watermark_in_the_future),
 		cmocka_unit_test(test_tries_are_used_up),
 		cmocka_unit_test(test_retry_after),
 		cmocka_unit_test(test_retry_after_the_timeout),

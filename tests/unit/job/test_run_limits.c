@@ -5,6 +5,8 @@
  */
 #include "run_rig.h"
 
+#include <malloc.h>
+
 static void put_many(struct rig *rig, int64_t h, int n)
 {
 	for (int i = 0; i < n; i++)
@@ -205,22 +207,126 @@ static void test_a_plan_reads_what_is_recent(void **state)
 	rig_free(rig);
 }
 
-/* What is open or dirty far back is found all the same, in each partition its own. */
-static void test_old_holes_are_still_found(void **state)
+/* What is dirty far behind the watermark is found all the same, in each partition its own, and
+ * what of other partitions stands in the same list is not. */
+static void test_old_marks_are_still_found(void **state)
 {
+	static const struct etl_dirty_mark marked[] = {
+		{"job", "a", {{T0 + 5 * HOUR_MS}, {T0 + 6 * HOUR_MS}}},
+		{"job", "c", {{T0 + 9 * HOUR_MS}, {T0 + 10 * HOUR_MS}}},
+		{"job", "c", {{T0 + 19 * HOUR_MS}, {T0 + 20 * HOUR_MS}}},
+	};
 	struct rig *rig = rig_new(yaml_with("station: [a]", "station: [a, b, c]"), 200);
+	unsigned usual;
 
 	(void)state;
-	service_fill(rig, "b", 0, 200);
-	rig->bad_from = hour(5).ms;
-	rig->bad_to = hour(6).ms;
-	NEED_RUN(rig, ETL_RUN_FAILED);
-	rig->bad_from = rig->bad_to = 0;
-	assert_int_equal(entry_at(rig, "job", "b", 5).state, ETL_WINDOW_FAILED);
+	NEED_RUN(rig, ETL_RUN_OK);
+	rig->mark_at_commit = marked;
+	rig->n_marks = 3;
 	pass_hours(rig, 1);
 	NEED_RUN(rig, ETL_RUN_OK);
-	assert_int_equal(entry_at(rig, "job", "b", 5).state, ETL_WINDOW_LOADED);
-	assert_int_equal(entry_at(rig, "job", "c", 5).state, ETL_WINDOW_EMPTY);
+	usual = rig->driver.requests;
+	for (size_t i = 0; i < 3; i++)
+		assert_true(entry_at(rig, "job", marked[i].partition, i ? 10 * (int)i - 1 : 5).dirty);
+	pass_hours(rig, 1);
+	NEED_RUN(rig, ETL_RUN_OK);
+	assert_int_equal(rig->driver.requests, usual + 3);
+	for (size_t i = 0; i < 3; i++)
+		assert_false(entry_at(rig, "job", marked[i].partition, i ? 10 * (int)i - 1 : 5).dirty);
+	pass_hours(rig, 1);
+	NEED_RUN(rig, ETL_RUN_OK);
+	assert_int_equal(rig->driver.requests, usual);
+	rig_free(rig);
+}
+
+/* What a check keeps counts too. The span is halved; an hour that is too much alone says which
+ * rule it is and what helps. */
+static void test_state_of_a_check_is_bounded(void **state)
+{
+	struct rig *rig = rig_new(
+		yaml_with("load:", "check: [{unique: {fields: [n], on_fail: warn}}]\nload:"), 2);
+
+	(void)state;
+	put_many(rig, 0, 3000);
+	put_many(rig, 1, 10);
+	rig->driver.env.memory_max = 100 * 1024;
+	NEED_RUN(rig, ETL_RUN_FAILED);
+	assert_string_equal(rig->run->error.code, "span.state");
+	assert_non_null(strstr(rig->run->error.message, "check unique holds"));
+	assert_non_null(strstr(rig->run->error.message, "limits.memory"));
+	NEED_STATE(rig, 0, ETL_WINDOW_FAILED);
+	NEED_STATE(rig, 1, ETL_WINDOW_LOADED);
+	rig_free(rig);
+}
+
+static void test_state_of_a_transform_is_bounded(void **state)
+{
+	struct rig *rig = rig_new(
+		yaml_with("set: {station_id: '{station}'}", "aggregate: {every: 1s, mean: [v]}"), 2);
+
+	(void)state;
+	put_many(rig, 0, 3000);
+	put_many(rig, 1, 10);
+	rig->driver.env.memory_max = 100 * 1024;
+	NEED_RUN(rig, ETL_RUN_FAILED);
+	assert_string_equal(rig->run->error.code, "span.state");
+	assert_non_null(strstr(rig->run->error.message, "transform aggregate holds"));
+	NEED_STATE(rig, 0, ETL_WINDOW_FAILED);
+	NEED_STATE(rig, 1, ETL_WINDOW_LOADED);
+	rig_free(rig);
+}
+
+/* A record above a share waits for the oversize place and is loaded. */
+static void test_a_large_record_waits_for_its_turn(void **state)
+{
+	struct rig *rig = rig_new(NULL, 1);
+	struct etl_buf body;
+
+	(void)state;
+	etl_buf_init(&body, 4 * 1024 * 1024);
+	etl_buf_str(&body, "{\"data\":[{\"ts\":\"2024-01-01 00:10:00\",\"n\":1,\"v\":1,\"text\":\"");
+	for (int i = 0; i < 1024 * 1024; i++)
+		etl_buf_char(&body, 'x');
+	etl_buf_str(&body, "\"}]}");
+	service_say(rig, (struct scripted){.status = 200, .body = etl_buf_text(&body)});
+	rig->driver.env.memory_max = 512 * 1024;
+	rig->driver.piece_max = 16 * 1024;
+	NEED_RUN(rig, ETL_RUN_OK);
+	assert_int_equal(rig->target->n, 1);
+	assert_int_equal(rig->driver.memory_waits, 2); /* for a share, then for oversize */
+	assert_int_equal(rig->run->strands[0].memory, ETL_MEMORY_NONE); /* all of it given back */
+	etl_buf_fini(&body);
+	rig_free(rig);
+}
+
+static size_t most_held, held_at_restart;
+
+static void note_memory(void *ctx, struct etl_run *run, struct etl_strand *strand)
+{
+	size_t held = etl_strand_held(strand);
+
+	(void)ctx;
+	(void)run;
+	if (held > most_held)
+		most_held = held;
+	if (strand->last.kind == ETL_TRANSIENT && !held_at_restart)
+		held_at_restart = held + 1;
+}
+
+/* A retry reads anew: while it waits, nothing of the last try is held. */
+static void test_a_retry_holds_nothing(void **state)
+{
+	struct rig *rig = rig_new(NULL, 24);
+
+	(void)state;
+	for (int64_t h = 0; h < 24; h++)
+		put_many(rig, h, 200);
+	service_say(rig, (struct scripted){.status = 200, .cut = true, .kind = ETL_TRANSIENT});
+	rig->driver.before_work = note_memory;
+	NEED_RUN(rig, ETL_RUN_OK);
+	assert_int_equal(rig->driver.timers, 1);
+	assert_true(most_held > 256 * 1024);
+	assert_int_equal(held_at_restart, 1); /* noted, and none */
 	rig_free(rig);
 }
 
@@ -403,6 +509,44 @@ static void test_mark_of_an_open_day(void **state)
 	rig_free(rig);
 }
 
+/* 60 days that wait for hours: the upstream partition is asked once for all of them, for its
+ * watermark and for what that leaves open; and once more for the words about the first. */
+static void test_upstream_is_asked_once(void **state)
+{
+	struct etl_job *daily;
+	struct rig *rig = rig_with_daily(24 * 60, &daily);
+
+	(void)state;
+	rig->job->window.max_span = ETL_DAYS(100);
+	rig->bad_from = hour(30).ms;
+	rig->bad_to = hour(31).ms;
+	NEED_RUN(rig, ETL_RUN_FAILED);
+	rig->bad_from = rig->bad_to = 0;
+	count_questions(rig);
+	run_job(rig, daily, NOTHING_ASKED);
+	assert_int_equal(rig->run->windows_blocked, 1);
+	assert_non_null(strstr(rig->run->strands[0].reason, "waits for window 2024-01-02T06:00:00Z"));
+	assert_true(marks <= 2);
+	assert_true(scans <= 3); /* its own plan, the upstream's open part, the words */
+	assert_int_equal(watermark_of(rig, "daily", "a").ms, hour(24).ms);
+	rig_free(rig);
+}
+
+/* One partition is asked for: strands for what runs, not for what the job has. */
+static void test_a_run_allocates_what_runs(void **state)
+{
+	struct rig *rig = rig_new(yaml_with("station: [a]", "station: [a, b, c]"), 1);
+	struct etl_trigger trigger = {.kind = ETL_TRIGGER_MANUAL, .partition = etl_strdup("b")};
+
+	(void)state;
+	rig->run = etl_run_new(rig->job, &rig->driver.env, 1, &trigger);
+	assert_int_equal(driver_run(&rig->driver, rig->run, &rig->err), 0);
+	assert_int_equal(rig->run->n_strands, 1);
+	assert_string_equal(rig->run->strands[0].partition->name, "b");
+	assert_true(malloc_usable_size(rig->run->strands) < 2 * sizeof *rig->run->strands);
+	rig_free(rig);
+}
+
 /* An upstream job that ended for good: what lies behind its end is not waited for. */
 static void test_upstream_with_an_end(void **state)
 {
@@ -428,9 +572,13 @@ int main(void)
 		cmocka_unit_test(test_bad_window_in_first_plan),
 		cmocka_unit_test(test_too_many_asked),
 		cmocka_unit_test(test_memory_halves),
+		cmocka_unit_test(test_state_of_a_check_is_bounded),
+		cmocka_unit_test(test_state_of_a_transform_is_bounded),
+		cmocka_unit_test(test_a_large_record_waits_for_its_turn),
+		cmocka_unit_test(test_a_retry_holds_nothing),
 		cmocka_unit_test(test_a_year_is_asked_for_once),
 		cmocka_unit_test(test_a_plan_reads_what_is_recent),
-		cmocka_unit_test(test_old_holes_are_still_found),
+		cmocka_unit_test(test_old_marks_are_still_found),
 		cmocka_unit_test(test_spill),
 		cmocka_unit_test(test_spill_cut),
 		cmocka_unit_test(test_full_read_in_slices),
@@ -439,6 +587,8 @@ int main(void)
 		cmocka_unit_test(test_mark_between_plan_and_commit),
 		cmocka_unit_test(test_mark_of_an_open_day),
 		cmocka_unit_test(test_upstream_with_an_end),
+		cmocka_unit_test(test_upstream_is_asked_once),
+		cmocka_unit_test(test_a_run_allocates_what_runs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -408,6 +408,28 @@ static void test_run_each_in_order(void **state)
 	rig_need_nothing();
 }
 
+/* The clock jumps under a run: 1000 slots are made up one by one, those before them are skipped as soon as
+ * the run has ended. Newer slots that come meanwhile take one another's place, and nothing else's: the
+ * first of the 1000 claims past the skip, whose record would be lost with a crash. */
+static void test_run_each_keeps_what_it_cannot_make_up(void **state)
+{
+	struct etl_sched_job *a = rig_add("a", 10);
+
+	(void)state;
+	rig_config(a)->misfire = ETL_MISFIRE_RUN_EACH;
+	etl_sched_store(rig.sched, true);
+	rig_turn(10);
+	rig_sleep(10055); /* 20 to 10060 are missed: 1005 slots */
+	etl_sched_replan(rig.sched);
+	rig_turn(20); /* 10070 and 10080 come in time */
+	rig_need_run(a, 10);
+	rig_need_nothing();
+	rig_end(a);
+	rig_need_skip(a, 20, 60, ETL_SKIP_TOO_MANY);
+	rig_need_run(a, 70);
+	rig_need_nothing();
+}
+
 /* What waited for a place when MongoDB went is decided with what comes until it is back. */
 static void test_store_lost_while_a_slot_waits(void **state)
 {
@@ -763,6 +785,39 @@ static void test_pool(void **state)
 	rig_need_run(c, 10);
 }
 
+/* Eight places, nine jobs of one slow host: the eighth place is for whoever asks another host,
+ * though he came last; two of the nine wait for one of theirs to end. */
+static void test_one_host_leaves_a_place(void **state)
+{
+	static const char *const names[] = {"a1", "a2", "a3", "a4", "a5", "a6", "a7", "a8", "a9"};
+	struct etl_sched_job *a[9], *b = rig_add("b", 0);
+	unsigned running = 0;
+
+	(void)state;
+	etl_sched_limit(rig.sched, 8);
+	etl_sched_store(rig.sched, true);
+	rig_config(b)->host = "b.example.org";
+	for (size_t i = 0; i < 9; i++) {
+		struct etl_trigger trigger = {.kind = ETL_TRIGGER_MANUAL};
+
+		a[i] = rig_add(names[i], 0);
+		rig_config(a[i])->host = "a.example.org";
+		etl_sched_trigger(rig.sched, a[i], &trigger);
+	}
+	for (size_t i = 0; i < 9; i++)
+		running += a[i]->run != NULL;
+	assert_int_equal(running, 7);
+	etl_sched_trigger(rig.sched, b, &(struct etl_trigger){.kind = ETL_TRIGGER_MANUAL});
+	assert_non_null(b->run);
+	rig_end(b);
+	assert_null(a[7]->run);
+	rig_end(a[0]);
+	assert_non_null(a[7]->run);
+	assert_null(a[8]->run);
+	rig_end(a[1]);
+	assert_non_null(a[8]->run);
+}
+
 static void test_live_before_backfill(void **state)
 {
 	struct etl_sched_job *c = rig_add("c", 10), *b = rig_add("b", 10), *a = rig_add("a", 10);
@@ -931,6 +986,7 @@ int main(void)
 		RIG_TEST(test_slots_wait_for_the_record),
 		RIG_TEST(test_one_record_after_the_other),
 		RIG_TEST(test_run_each_in_order),
+		RIG_TEST(test_run_each_keeps_what_it_cannot_make_up),
 		RIG_TEST(test_store_lost_while_a_slot_waits),
 		RIG_TEST(test_refused_by_a_cursor_far_ahead),
 		RIG_TEST(test_pause_takes_back_what_waits),
@@ -951,6 +1007,7 @@ int main(void)
 		RIG_TEST(test_store_lost_before_the_claim),
 		RIG_TEST(test_store_lost_under_a_run),
 		RIG_TEST(test_pool),
+		RIG_TEST(test_one_host_leaves_a_place),
 		RIG_TEST(test_live_before_backfill),
 		RIG_TEST(test_dependant),
 		RIG_TEST(test_paused_dependant),

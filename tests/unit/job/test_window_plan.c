@@ -138,6 +138,27 @@ static void test_none(void **state)
 	etl_due_list_fini(&due);
 }
 
+/* A grid without a size is asked by mistake: one point, nothing is due, and nothing divides. */
+static void test_a_grid_without_a_size(void **state)
+{
+	struct etl_window_rules none = {.none = true, .settle = ETL_HOURS(1)}, zero = {.start = {T0}};
+	struct etl_watermark mark = {.processed = hour(3)};
+	struct etl_due_list due = {0};
+	struct etl_window at;
+
+	(void)state;
+	assert_int_equal(etl_window_limit(&none, hour(4)).ms, 0);
+	at = etl_window_at(&none, hour(4));
+	assert_int_equal(at.start.ms, 0);
+	assert_int_equal(at.end.ms, 0);
+	assert_int_equal(etl_window_limit(&zero, hour(4)).ms, T0);
+	etl_window_plan(&zero, &mark, hour(4), NULL, 0,
+		&(struct etl_asked){{hour(0), hour(4)}, ETL_REPROCESS_ALL}, &due);
+	assert_int_equal(due.n, 0);
+	assert_int_equal(etl_window_contiguous(&zero, &mark, NULL, 0, &due).ms, hour(3).ms);
+	etl_due_list_fini(&due);
+}
+
 /* Entries of another grid do not count; an open one below the watermark does. */
 static void test_older_entries(void **state)
 {
@@ -465,6 +486,7 @@ int main(void)
 		cmocka_unit_test(test_spans),
 		cmocka_unit_test(test_cap),
 		cmocka_unit_test(test_none),
+		cmocka_unit_test(test_a_grid_without_a_size),
 		cmocka_unit_test(test_older_entries),
 		cmocka_unit_test(test_after_rewind),
 		cmocka_unit_test(test_after_set),

@@ -88,6 +88,73 @@ static void bad_connection_strings_are_refused(void **state)
 	}
 }
 
+/* What is forced holds whatever the string says, and what it said is told. */
+static void guarantees_are_no_options(void **state)
+{
+	static const struct {
+		const char *options, *told;
+	} cases[] = {
+		{"", ""},
+		{"w=majority&journal=true&readPreference=primary&readConcernLevel=majority", ""},
+		{"w=1&journal=false", "w=1, journal=false"},
+		{"w=dc2", "w=dc2"},
+		{"w=2&readConcernLevel=local", "w=2, readConcernLevel=local"},
+		{"readPreference=secondary", "readPreference=secondary"},
+		{"readPreference=secondaryPreferred&maxStalenessSeconds=120",
+			"readPreference=secondaryPreferred"},
+		{"readPreference=nearest&readPreferenceTags=dc:1", "readPreference=nearest"},
+		{"socketTimeoutMS=0", "sockettimeoutms=0"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct etl_error err = ETL_ERROR_INIT;
+		char uri[200], told[200];
+		struct etl_mongo *mongo;
+		mongoc_client_t *client;
+
+		snprintf(uri, sizeof uri, "mongodb://u:secret@127.0.0.1:1/?%s", cases[i].options);
+		etl_mongo_uri_overrides(uri, told, sizeof told);
+		assert_string_equal(told, cases[i].told);
+		mongo = etl_mongo_new(uri, "t", 1, &err);
+		if (!mongo)
+			fail_msg("%s: %s", uri, err.message);
+		client = etl_mongo_pop(mongo);
+		assert_true(mongoc_write_concern_get_wmajority(mongoc_client_get_write_concern(client)));
+		assert_true(mongoc_write_concern_get_journal(mongoc_client_get_write_concern(client)));
+		assert_string_equal(mongoc_read_concern_get_level(mongoc_client_get_read_concern(client)),
+			MONGOC_READ_CONCERN_LEVEL_MAJORITY);
+		assert_int_equal(mongoc_read_prefs_get_mode(mongoc_client_get_read_prefs(client)),
+			MONGOC_READ_PRIMARY);
+		assert_int_equal(mongoc_uri_get_option_as_int32(mongoc_client_get_uri(client),
+					 MONGOC_URI_SOCKETTIMEOUTMS, -1), 60000);
+		etl_mongo_push(mongo, client);
+		etl_mongo_free(mongo);
+	}
+}
+
+static int32_t answer_limit(const char *uri, int32_t within)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_mongo *mongo = etl_mongo_new_within(uri, "t", 1, within, &err);
+	mongoc_client_t *client = etl_mongo_pop(mongo);
+	int32_t ms = mongoc_uri_get_option_as_int32(
+		mongoc_client_get_uri(client), MONGOC_URI_SOCKETTIMEOUTMS, -1);
+
+	etl_mongo_push(mongo, client);
+	etl_mongo_free(mongo);
+	return ms;
+}
+
+static void an_answer_is_waited_for_within_a_limit(void **state)
+{
+	(void)state;
+	assert_int_equal(answer_limit("mongodb://127.0.0.1:1/", 5000), 5000);
+	assert_int_equal(answer_limit("mongodb://127.0.0.1:1/?socketTimeoutMS=90000", 5000), 5000);
+	assert_int_equal(answer_limit("mongodb://127.0.0.1:1/?socketTimeoutMS=900", 5000), 900);
+	assert_int_equal(answer_limit("mongodb://127.0.0.1:1/?socketTimeoutMS=900", 0), 900);
+}
+
 static void an_absent_server_is_transient_within_its_limit(void **state)
 {
 	struct etl_error err = ETL_ERROR_INIT;
@@ -109,6 +176,8 @@ int main(void)
 		cmocka_unit_test(errors_are_mapped_by_code_and_label),
 		cmocka_unit_test(credentials_are_masked),
 		cmocka_unit_test(bad_connection_strings_are_refused),
+		cmocka_unit_test(guarantees_are_no_options),
+		cmocka_unit_test(an_answer_is_waited_for_within_a_limit),
 		cmocka_unit_test(an_absent_server_is_transient_within_its_limit),
 	};
 	int failed;

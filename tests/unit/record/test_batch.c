@@ -14,6 +14,7 @@
 #include "record/doc.h"
 #include "record/encode_json.h"
 #include "record/event_time.h"
+#include "time/civil.h"
 #include "record/path.h"
 
 static void add(struct etl_batch *batch, const char *json, uint64_t position)
@@ -214,10 +215,11 @@ static void check_time(const struct etl_event_time_options *options, const char 
 	const struct etl_conf_env env = {.arena = arena, .diag = diag, .what = "job 'x'"};
 	const struct etl_event_time *spec = etl_event_time_compile(options, NULL, &env);
 	struct etl_batch *batch = etl_batch_new();
+	etl_wall last = {ETL_NO_TIME};
 
 	assert_non_null(spec);
 	add(batch, json, 0);
-	etl_event_time_apply(spec, batch, 0);
+	etl_event_time_apply(spec, batch, 0, &last);
 	if (wanted) {
 		assert_int_equal(batch->n, 1);
 		assert_json(batch->records[0].bson, batch->records[0].len, wanted);
@@ -261,11 +263,95 @@ static void test_event_time(void **state)
 	check_time(&o, "{\"t\":1e30}", NULL);
 	o.format = "epoch_ms";
 	check_time(&o, "{\"t\":1700000000123}", "{\"t\":\"2023-11-14T22:13:20.123Z\"}");
+	o.format = "epoch_us";
+	check_time(&o, "{\"t\":1700000000123999}", "{\"t\":\"2023-11-14T22:13:20.123Z\"}");
+	check_time(&o, "{\"t\":-1}", "{\"t\":\"1969-12-31T23:59:59.999Z\"}");
+	o.format = "epoch_ns";
+	check_time(&o, "{\"t\":1700000000123999999}", "{\"t\":\"2023-11-14T22:13:20.123Z\"}");
+	check_time(&o, "{\"t\":\"1700000000123999999\"}", "{\"t\":\"2023-11-14T22:13:20.123Z\"}");
 	o.format = NULL;
 	check_time(&o, "{\"t\":\"2023-09-10T11:00:00+02:00\"}",
 		"{\"t\":\"2023-09-10T09:00:00Z\"}");
 	check_time(&o, "{\"t\":\"2023-09-10 11:00:00\"}", "{\"t\":\"2023-09-10T11:00:00Z\"}");
 	check_time(&o, "{\"t\":1700000000}", NULL);
+}
+
+/* A pointer, or a name with dots where no field bears it; all lengths around it are right. */
+static void test_event_time_nested(void **state)
+{
+	struct etl_event_time_options o = {.field = "/meta/t"};
+
+	(void)state;
+	check_time(&o, "{\"a\":1,\"meta\":{\"x\":[1],\"t\":\"2023-09-10T11:00:00Z\",\"y\":2},\"b"
+		"\":2}",
+		"{\"a\":1,\"meta\":{\"x\":[1],\"t\":\"2023-09-10T11:00:00Z\",\"y\":2},\"b\":2}");
+	check_time(&o, "{\"meta.t\":\"2023-09-10T11:00:00Z\"}", NULL);
+	check_time(&o, "{\"meta\":5}", NULL);
+	o.field = "/a/1/t";
+	check_time(&o, "{\"a\":[0,{\"t\":\"2023-09-10\"}]}",
+		"{\"a\":[0,{\"t\":\"2023-09-10T00:00:00Z\"}]}");
+	o.field = "meta.t";
+	check_time(&o, "{\"meta\":{\"t\":\"2023-09-10\"},\"b\":2}",
+		"{\"meta\":{\"t\":\"2023-09-10T00:00:00Z\"},\"b\":2}");
+	check_time(&o, "{\"meta\":{\"t\":\"no\"},\"meta.t\":\"2023-09-10\"}",
+		"{\"meta\":{\"t\":\"no\"},\"meta.t\":\"2023-09-10T00:00:00Z\"}");
+	o.field = "/PM2.5~1t";
+	check_time(&o, "{\"PM2.5/t\":\"2023-09-10\"}", "{\"PM2.5/t\":\"2023-09-10T00:00:00Z\"}");
+}
+
+/* Local times that a change of the clocks skips or shows twice. */
+static void test_event_time_where_clocks_change(void **state)
+{
+	static const struct {
+		int fold, gap;
+		const char *stamps[4], *times[4]; /* in the order of the answer; NULL = reject */
+	} cases[] = {
+		{0, 0, {"2026-03-29 01:30", "2026-03-29 02:30", "2026-03-29 03:00"},
+			{"2026-03-29T00:30:00Z", NULL, "2026-03-29T01:00:00Z"}},
+		{0, 1, {"2026-03-29 02:30"}, {"2026-03-29T01:00:00Z"}},
+		{0, 0, {"2026-10-25 02:30"}, {NULL}},
+		{1, 0, {"2026-10-25 02:30", "2026-10-25 02:30"},
+			{"2026-10-25T00:30:00Z", "2026-10-25T00:30:00Z"}},
+		{2, 0, {"2026-10-25 02:30", "2026-10-25 03:00"},
+			{"2026-10-25T01:30:00Z", "2026-10-25T02:00:00Z"}},
+		{3, 0, {"2026-10-25 02:00", "2026-10-25 02:30", "2026-10-25 02:00",
+			"2026-10-25 02:30"},
+			{"2026-10-25T00:00:00Z", "2026-10-25T00:30:00Z", "2026-10-25T01:00:00Z",
+				"2026-10-25T01:30:00Z"}},
+		{3, 0, {"2026-10-25 02:59", "2026-10-25 02:04"},
+			{"2026-10-25T00:59:00Z", "2026-10-25T01:04:00Z"}},
+	};
+	struct etl_arena *arena = etl_arena_new(0);
+	struct etl_diag *diag = etl_diag_new();
+	const struct etl_conf_env env = {.arena = arena, .diag = diag, .what = "job 'x'"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct etl_event_time_options o = {.field = "t", .format = "%Y-%m-%d %H:%M",
+			.timezone = "Europe/Paris", .fold = cases[i].fold, .gap = cases[i].gap};
+		const struct etl_event_time *spec = etl_event_time_compile(&o, NULL, &env);
+		etl_wall last = {ETL_NO_TIME};
+
+		for (size_t k = 0; k < 4 && cases[i].stamps[k]; k++) {
+			struct etl_batch *batch = etl_batch_new();
+			char json[64], at[ETL_TIME_TEXT_BYTES];
+
+			snprintf(json, sizeof json, "{\"t\":\"%s\"}", cases[i].stamps[k]);
+			add(batch, json, 0);
+			etl_event_time_apply(spec, batch, 0, &last);
+			assert_int_equal(batch->n, cases[i].times[k] != NULL);
+			if (batch->n) {
+				etl_time_format_rfc3339(batch->records[0].time, at);
+				assert_string_equal(at, cases[i].times[k]);
+			} else {
+				assert_non_null(strstr(batch->rejects[0].message,
+					"in its time zone"));
+			}
+			etl_batch_free(batch);
+		}
+	}
+	etl_diag_free(diag);
+	etl_arena_free(arena);
 }
 
 static void test_event_time_errors(void **state)
@@ -275,6 +361,8 @@ static void test_event_time_errors(void **state)
 		{.field = "t", .format = "%H:%M"},
 		{.field = "t", .timezone = "Nowhere/City"},
 		{.field = "t", .label = 1},
+		{.field = "/a/*/t"},
+		{.field = "/a~2"},
 	};
 	struct etl_arena *arena = etl_arena_new(0);
 
@@ -368,6 +456,8 @@ int main(void)
 		cmocka_unit_test(test_paths),
 		cmocka_unit_test(test_event_time),
 		cmocka_unit_test(test_event_time_errors),
+		cmocka_unit_test(test_event_time_nested),
+		cmocka_unit_test(test_event_time_where_clocks_change),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

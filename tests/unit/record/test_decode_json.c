@@ -97,9 +97,19 @@ static const struct {
 		"2 reject : a record has to be an object: \"x\"\n"
 		"3 reject : a record has to be an object: null\n"
 		"4 reject : a record has to be an object: [{}]\n"},
-	{"", "12", "0 reject : a record has to be an object: 12\n"},
-	{"", "\"x\"", "0 reject : a record has to be an object: \"x\"\n"},
-	{"", "null", "0 reject : a record"},
+	{"", "12", "error json.records: the answer has a number where its records"},
+	{"", "\"x\"", "error json.records: the answer has a text where its records"},
+	{"", "null", "error json.records: the answer has null where"},
+	{"/d", "{\"d\":false}", "error json.records: the answer has true or false where"},
+	{"/d", "{\"d\":\"no data\"}", "error json.records: the answer has a text where"},
+	{"/d/*/v", "{\"d\":{\"A\":{\"v\":[{\"a\":1}]},\"B\":{\"v\":null}}}",
+		"0 {\"a\":1}\nerror json.records: the answer has null"},
+	{"/d/*", "{\"d\":{\"A\":null,\"B\":{\"a\":1}}}",
+		"1 {\"a\":1}\n0 reject : a record has to be an object: null\n"},
+	/* members were there, and none had what is asked for; without members it is proven */
+	{"/d/*/v", "{\"d\":{\"A\":{\"error\":1},\"B\":{}}}", "error json.records"},
+	{"/d/*/v", "{\"d\":{\"A\":{\"error\":1},\"B\":{\"v\":[]}}}", ""},
+	{"/d/*/v", "{\"d\":{}}", ""},
 	{"", "{\"a/b~c\":NaN}", "0 reject /a~1b~0c: NaN"},
 	/* the frame */
 	{"/data", "{\"data\":[{\"a\":1}]}", "0 {\"a\":1}\n"},
@@ -110,13 +120,20 @@ static const struct {
 	{"/a~1b/m~0n", "{\"a/b\":{\"m~n\":[{\"c\":1}]}}", "0 {\"c\":1}\n"},
 	{"/d\xc3\xa9", "{\"d\\u00e9\":[{\"c\":1}]}", "0 {\"c\":1}\n"},
 	{"/hourly/*",
-		"{\"hourly\":{\"07\":[{\"a\":1}],\"_params\":[{\"z\":1}],\"08\":[{\"a\":2},{\"a\":3}]}}",
+		"{\"hourly\":{\"07\":[{\"a\":1}],\"_params\":[\"z\",1,[2]],\"08\":[{\"a\":2},{"
+			"\"a\":3}],\"_n\":4}}",
 		"0 {\"a\":1}\n1 {\"a\":2}\n2 {\"a\":3}\n"},
+	{"/d/*", "{\"d\":{\"_eth0\":{\"a\":1},\"eth1\":{\"a\":2},\"_l\":[{\"a\":3},null]}}",
+		"0 {\"a\":1}\n1 {\"a\":2}\n2 {\"a\":3}\n"},
+	{"/d/*", "{\"d\":{\"_eth0\":{\"a\":1},\"x\":2}}",
+		"0 {\"a\":1}\n1 reject : a record has to be an object: 2\n"},
 	{"/*", "{\"s1\":{\"a\":1},\"s2\":{\"a\":2}}", "0 {\"a\":1}\n1 {\"a\":2}\n"},
 	{"/*/v", "[{\"v\":[{\"a\":1}]},{\"v\":[{\"a\":2}]}]", "0 {\"a\":1}\n1 {\"a\":2}\n"},
 	{"/hourly/*", "{\"hourly\":{}}", ""},
 	{"/data", "{\"data\":[]}", ""},
-	{"/data", "{\"data\":null}", "0 reject : a record has to be an object: null\n"},
+	{"/data", "{\"data\":null}",
+		"error json.records: the answer has null where its records should be ('/data'); "
+		"'null_records: empty' says"},
 	{"/data", "{\"other\":[]}", "error json.records"},
 	{"/hourly/*", "{\"hourly\":null}", "error json.records"},
 	{"/data", "{\"data\":[],\"data\":[]}", "error json.duplicate"},
@@ -245,7 +262,8 @@ static void test_attach(void **state)
 
 	(void)state;
 	tell(&spec,
-		"{\"header\":{\"n\":\"S\",\"lat\":5.5},\"data\":[{\"a\":1},{\"name\":7},{\"a\":2}]}",
+		"{\"header\":{\"n\":\"S\",\"lat\":5.5},\"data\":[{\"a\":1},{\"name\":7},{\"a\":2"
+			"}]}",
 		"0 {\"a\":1,\"name\":\"S\",\"lat\":5.5}\n1 {\"name\":7,\"lat\":5.5}\n"
 		"2 {\"a\":2,\"name\":\"S\",\"lat\":5.5}\n");
 	tell(&spec, "{\"data\":[{\"a\":1},{\"lat\":7}],\"header\":{\"lat\":[5],\"n\":\"S\"}}",
@@ -254,6 +272,106 @@ static void test_attach(void **state)
 		"0 {\"a\":1,\"name\":\"S\"}\n");
 	tell(&spec, "{\"data\":[{\"a\":1}]}", "0 {\"a\":1}\n");
 	tell(&spec, "{\"header\":{\"n\":\"\\ud800\"},\"data\":[]}", "error json.attach");
+}
+
+/* Each record has the values of its own parent, wherever they stand in it. */
+static void test_attach_of_parents(void **state)
+{
+	const struct etl_json_attach attach[] = {{"station", "/s/*/id"}, {"unit", "/unit"}};
+	const struct etl_json_spec spec = {.records = "/s/*/v", .attach = attach, .n_attach = 1};
+	const struct etl_json_spec both = {.records = "/s/*/v", .attach = attach, .n_attach = 2};
+	const struct etl_json_attach deep[] = {{"c", "/*/c"}, {"s", "/*/s/*/id"}};
+	const struct etl_json_spec nested = {.records = "/*/s/*/v", .attach = deep, .n_attach = 2};
+
+	(void)state;
+	tell(&spec, "{\"s\":[{\"id\":\"A\",\"v\":[{\"a\":1}]},{\"id\":\"B\",\"v\":[{\"a\":2},{"
+		"\"a\":3}]}]}",
+		"0 {\"a\":1,\"station\":\"A\"}\n1 {\"a\":2,\"station\":\"B\"}\n2 {\"a\":3,\"stat"
+			"ion\":\"B\"}\n");
+	tell(&spec, "{\"s\":{\"x\":{\"v\":[{\"a\":1}],\"id\":\"A\"},\"y\":{\"v\":{\"a\":2}},\"z"
+		"\":{\"v\":[{\"a\":3}],\"id\":[7]}}}",
+		"0 {\"a\":1,\"station\":\"A\"}\n1 {\"a\":2}\n2 {\"a\":3,\"station\":[7]}\n");
+	/* a record's own field wins, also after one that had none and the other way round */
+	tell(&spec, "{\"s\":[{\"v\":[{\"a\":1}]},{\"id\":\"B\",\"v\":[{\"station\":2},{\"a\":3}]"
+		"},{\"id\":\"C\",\"v\":[{\"station\":4}]}]}",
+		"0 {\"a\":1}\n1 {\"station\":2}\n2 {\"a\":3,\"station\":\"B\"}\n3 {\"station\":4"
+			"}\n");
+	tell(&spec, "{\"s\":[{\"id\":1,\"id\":2,\"v\":[]}]}", "error json.duplicate");
+	/* what belongs to the whole answer may come last */
+	tell(&both, "{\"s\":[{\"id\":\"A\",\"v\":[{\"a\":1}]},{\"v\":[{\"a\":2}],\"id\":\"B\"},{"
+		"\"v\":[{\"a\":3}]}],\"unit\":\"m\"}",
+		"0 {\"a\":1,\"station\":\"A\",\"unit\":\"m\"}\n1 {\"a\":2,\"station\":\"B\",\"un"
+			"it\":\"m\"}\n2 {\"a\":3,\"unit\":\"m\"}\n");
+	tell(&both, "{\"unit\":\"m\",\"s\":[{\"v\":[{\"a\":1}]},{\"v\":[{\"a\":2}],\"id\":\"B\"}]}",
+		"0 {\"a\":1,\"unit\":\"m\"}\n1 {\"a\":2,\"station\":\"B\",\"unit\":\"m\"}\n");
+	tell(&nested, "[{\"s\":[{\"v\":[{\"a\":1}],\"id\":1},{\"id\":2,\"v\":[{\"a\":2}]}],\"c"
+		"\":\"X\"},{\"c\":\"Y\",\"s\":[{\"id\":3,\"v\":[{\"a\":3}]}]}]",
+		"0 {\"a\":1,\"s\":1,\"c\":\"X\"}\n1 {\"a\":2,\"s\":2,\"c\":\"X\"}\n2 {\"a\":3,"
+			"\"c\":\"Y\",\"s\":3}\n");
+}
+
+static void test_attach_that_means_nothing(void **state)
+{
+	(void)state;
+	assert_null(etl_json_attach_fault("/s/*/v", "/s/*/id"));
+	assert_null(etl_json_attach_fault("/s/*/v/*", "/s/*/id"));
+	assert_null(etl_json_attach_fault("/s/*/v", "/meta/x"));
+	assert_non_null(etl_json_attach_fault("/s/*/v", "/t/*/id"));
+	assert_non_null(etl_json_attach_fault("/data", "/s/*"));
+	assert_non_null(etl_json_attach_fault("/s/*/v", "/s/*/v/x"));
+	assert_non_null(etl_json_attach_fault("/data", "/data/0/x"));
+	assert_non_null(etl_json_attach_fault("", "/x"));
+}
+
+static void test_null_for_no_records(void **state)
+{
+	const struct etl_json_spec spec = {.records = "/d", .null_is_empty = true};
+	const struct etl_json_spec members = {.records = "/*/d", .null_is_empty = true};
+
+	(void)state;
+	tell(&spec, "{\"d\":null}", "");
+	tell(&spec, "{\"d\":\"null\"}", "error json.records");
+	tell(&spec, "{\"e\":null}", "error json.records");
+	tell(&members, "[{\"d\":null},{\"d\":[{\"a\":1}]}]", "0 {\"a\":1}\n");
+}
+
+static void note(void *ctx, const struct etl_json_note *n)
+{
+	for (size_t i = 0; i < n->depth; i++)
+		etl_buf_printf(ctx, "/%s", n->names[i]);
+	etl_buf_printf(ctx, "=%s%s ", n->text, n->is_string ? "$" : "");
+}
+
+/* What stands around the records is told, whatever the pieces are, and nothing of a record. */
+static void test_notes(void **state)
+{
+	const struct etl_json_spec spec = {.records = "/data"};
+	static const char text[] = "{\"n\\u0065xt\":\"a\\/b\",\"data\":[{\"next\":1},2],\"m\":{"
+		"\"more\":true,"
+				   "\"x\":{\"y\":{\"z\":{\"deep\":1}}}},\"e\":[{\"c\":null},\"t"
+					"\"]}";
+
+	(void)state;
+	for (size_t piece = 1; piece < sizeof text; piece++) {
+		struct etl_json_decoder *d = etl_json_decoder_new(&spec);
+		struct etl_batch *batch = etl_batch_new();
+		struct etl_error err = ETL_ERROR_INIT;
+		struct etl_buf told ETL_BUF_CLEANUP;
+
+		etl_buf_init(&told, 4096);
+		etl_json_decoder_watch(d, note, &told);
+		for (size_t at = 0; at < sizeof text - 1; at += piece)
+			assert_int_equal(feed_exact(d, text + at,
+						 piece < sizeof text - 1 - at ? piece : sizeof text - 1 - at,
+						 batch, &err), 0);
+		assert_int_equal(etl_json_decoder_finish(d, batch, &err), 0);
+		assert_string_equal(etl_buf_text(&told),
+			"/next=a\\/b$ /m/more=true /e//c=null /e/=t$ ");
+		assert_int_equal(etl_json_decoder_records(d), 2);
+		assert_false(etl_json_decoder_is_single(d));
+		etl_batch_free(batch);
+		etl_json_decoder_free(d);
+	}
 }
 
 static void test_attach_limits(void **state)
@@ -276,6 +394,8 @@ static void test_expect(void **state)
 	const struct etl_json_expect exists[] = {{"/d", NULL}, {"/n", NULL}};
 	const struct etl_json_spec spec = {.records = "/d", .expect = is_ok, .n_expect = 1};
 	const struct etl_json_spec both = {.records = "/d", .expect = exists, .n_expect = 2};
+	const struct etl_json_expect ones[] = {{"/s/*/ok", "1"}};
+	const struct etl_json_spec each = {.records = "/s/*/d", .expect = ones, .n_expect = 1};
 
 	(void)state;
 	tell(&spec, "{\"status\":\"O\\u004b\",\"d\":[{\"a\":1}]}", "0 {\"a\":1}\n");
@@ -285,6 +405,9 @@ static void test_expect(void **state)
 	tell(&spec, "{\"d\":[]}", "error json.expect");
 	tell(&both, "{\"d\":[{\"a\":1}],\"n\":0}", "0 {\"a\":1}\n");
 	tell(&both, "{\"d\":[]}", "error json.expect");
+	tell(&each, "{\"s\":[{\"ok\":\"1\",\"d\":[{\"a\":1}]},{\"ok\":\"0\",\"d\":[]}]}",
+		"0 {\"a\":1}\nerror json.expect: the answer says '0'");
+	tell(&each, "{\"s\":[{\"ok\":\"1\",\"d\":[]},{\"ok\":\"1\",\"d\":[]}]}", "");
 }
 
 static void test_caps(void **state)
@@ -451,6 +574,10 @@ int main(void)
 		cmocka_unit_test(test_rules),
 		cmocka_unit_test(test_rules_in_every_cut),
 		cmocka_unit_test(test_attach),
+		cmocka_unit_test(test_attach_of_parents),
+		cmocka_unit_test(test_attach_that_means_nothing),
+		cmocka_unit_test(test_null_for_no_records),
+		cmocka_unit_test(test_notes),
 		cmocka_unit_test(test_attach_limits),
 		cmocka_unit_test(test_expect),
 		cmocka_unit_test(test_caps),

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "base/uuid.h"
-#include "sink/mongodb.h"
+#include "sink/mongodb_write.h"
 #include "time/clock.h"
 
 extern const struct etl_sink_type etl_sink_mongodb, etl_sink_null;
@@ -344,6 +344,128 @@ static void older_versions_do_not_replace_newer_ones(void **state)
 	assert_int_equal(stored_int("versions", "a", "v"), 6);
 }
 
+/* ---- another writer between the look at the target and the write ------------------------ */
+
+/* A plan of one document, as it is after it was compared with what is stored. */
+struct meeting {
+	struct etl_batch *batch;
+	struct etl_sink_plan *plan;
+	struct etl_txn *txn;
+	mongoc_client_t *client;
+	mongoc_collection_t *c;
+	struct etl_sink_item *refused;
+};
+
+static struct meeting looked(const struct etl_sink_mongodb_options *o, bson_t *doc)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	struct meeting m = {.batch = batch_of(1, &doc)};
+	void *self = open_sink(o); /* the collection is there */
+
+	etl_sink_mongodb.close(self);
+	free(self);
+	m.plan = etl_sink_plan_new(o, m.batch);
+	m.txn = transactions ? etl_txn_begin(mongo, &err) : NULL;
+	m.client = m.txn ? m.txn->client : etl_mongo_pop(mongo);
+	m.c = mongoc_client_get_collection(m.client, database, o->collection);
+	assert_int_equal(etl_sink_plan_compare(m.plan, m.c, m.txn ? m.txn->opts : NULL, &err), 0);
+	return m;
+}
+
+static int write_now(struct meeting *m, struct etl_error *err)
+{
+	return etl_sink_plan_write(m->plan, m->c, m->txn ? m->txn->opts : NULL, &m->refused, err);
+}
+
+static void part(struct meeting *m)
+{
+	mongoc_collection_destroy(m->c);
+	if (m->txn)
+		etl_txn_free(m->txn);
+	else
+		etl_mongo_push(mongo, m->client);
+	etl_sink_plan_free(m->plan);
+	etl_batch_free(m->batch);
+}
+
+/* Another writer, past the sink. */
+static void other_writes(const char *collection, const char *id, int v)
+{
+	mongoc_client_t *client = etl_mongo_pop(mongo);
+	mongoc_collection_t *c = mongoc_client_get_collection(client, database, collection);
+	bson_t *query = BCON_NEW("_id", BCON_UTF8(id));
+	bson_t *doc = BCON_NEW("_id", BCON_UTF8(id), "id", BCON_UTF8(id), "v", BCON_INT32(v));
+	bson_t *opts = BCON_NEW("upsert", BCON_BOOL(true));
+	bson_error_t error;
+
+	if (!mongoc_collection_replace_one(c, query, doc, opts, NULL, &error))
+		fail_msg("%s", error.message);
+	bson_destroy(query);
+	bson_destroy(doc);
+	bson_destroy(opts);
+	mongoc_collection_destroy(c);
+	etl_mongo_push(mongo, client);
+}
+
+/* Without a transaction the look at the target is old when the write comes: what is newer by its
+ * version stays. In a transaction the server finds the conflict itself. */
+static void a_newer_version_that_came_in_between_stays(void **state)
+{
+	struct etl_sink_mongodb_options o = options("between");
+	struct etl_error err = ETL_ERROR_INIT;
+	struct meeting m;
+	int rc;
+
+	(void)state;
+	o.version = "v";
+	other_writes("between", "a", 1);
+	m = looked(&o, BCON_NEW("id", "a", "v", BCON_INT32(2)));
+	assert_int_equal(m.plan->items[0].verdict, ETL_VERDICT_CHANGED);
+	other_writes("between", "a", 3);
+	rc = write_now(&m, &err);
+	if (transactions) {
+		assert_int_equal(rc, -1);
+		assert_null(m.refused);
+		assert_int_equal(err.kind, ETL_TRANSIENT);
+	} else {
+		assert_int_equal(rc, 0);
+		assert_int_equal(m.plan->items[0].verdict, ETL_VERDICT_OLDER);
+	}
+	part(&m);
+	assert_int_equal(stored_int("between", "a", "v"), 3);
+}
+
+/* The same _id, inserted by two: no reject. In a transaction the slice comes again; without one
+ * the holder's own write wins, but in mode insert what is there stays. */
+static void a_document_that_came_in_between_is_no_reject(void **state)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	struct meeting m;
+	int rc;
+
+	(void)state;
+	for (int mode = ETL_SINK_UPSERT; mode <= ETL_SINK_INSERT; mode++) {
+		const char *collection = mode == ETL_SINK_INSERT ? "met_insert" : "met_upsert";
+		struct etl_sink_mongodb_options o = options(collection);
+		bool stays = transactions || mode == ETL_SINK_INSERT;
+
+		o.mode = mode;
+		m = looked(&o, BCON_NEW("id", "a", "v", BCON_INT32(2)));
+		assert_int_equal(m.plan->items[0].verdict, ETL_VERDICT_NEW);
+		other_writes(collection, "a", 1);
+		rc = write_now(&m, &err);
+		assert_null(m.refused);
+		assert_int_equal(rc, transactions ? -1 : 0);
+		if (transactions) {
+			assert_int_equal(err.kind, ETL_TRANSIENT);
+			assert_string_equal(err.code, "txn.retry");
+		}
+		assert_int_not_equal(m.plan->items[0].verdict, ETL_VERDICT_REFUSED);
+		part(&m);
+		assert_int_equal(stored_int(collection, "a", "v"), stays ? 1 : 2);
+	}
+}
+
 static const char *const serial_field[] = {"serial"};
 
 static void documents_that_an_index_refuses_are_rejects(void **state)
@@ -478,6 +600,8 @@ int main(void)
 		cmocka_unit_test(unchanged_documents_are_not_written),
 		cmocka_unit_test(insert_leaves_what_is_there),
 		cmocka_unit_test(older_versions_do_not_replace_newer_ones),
+		cmocka_unit_test(a_newer_version_that_came_in_between_stays),
+		cmocka_unit_test(a_document_that_came_in_between_is_no_reject),
 		cmocka_unit_test(documents_that_an_index_refuses_are_rejects),
 		cmocka_unit_test(what_a_server_cannot_read_is_a_reject),
 		cmocka_unit_test(odd_names_are_stored),

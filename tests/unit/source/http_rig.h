@@ -201,6 +201,8 @@ UNUSED static struct etl_response response_of(const struct rig *rig, int status)
 		.content_type = "application/json",
 		.etag = "",
 		.location = "",
+		.content_range = "",
+		.hints = "",
 		.retry_after = {-1}};
 }
 

@@ -139,8 +139,10 @@ static void lease_is_exclusive_and_its_fence_grows(void **state)
 	assert_string_equal(b.holder, "host-a");
 	assert_true(b.expires.ms > 0);
 	assert_int_equal(acquire("j1", "host-a", NULL, &again), 1);
-	assert_int_equal(again.fence, a.fence);
-	assert_int_equal(store->ops->lease_renew(store, "j1", a.fence, ETL_SECONDS(30), &err), 0);
+	assert_int_equal(again.fence, a.fence + 1); /* an earlier request of its own is another one */
+	assert_int_equal(store->ops->lease_renew(store, "j1", a.fence, ETL_SECONDS(30), &err), -1);
+	assert_int_equal(store->ops->lease_renew(store, "j1", again.fence, ETL_SECONDS(30), &err), 0);
+	a = again;
 
 	expire_lease("j1");
 	assert_int_equal(acquire("j1", "host-b", NULL, &b), 1);
@@ -173,6 +175,28 @@ static void released_lease_is_free_and_its_fence_goes_on(void **state)
 	assert_int_equal(b.fence, a.fence + 1);
 	assert_int_equal(store->ops->lease_release(store, "j3", a.fence, &err), 0); /* old one */
 	assert_int_equal(store->ops->lease_renew(store, "j3", b.fence, ETL_SECONDS(30), &err), 0);
+}
+
+/* The document of the lease was lost, or is of an older backup than the watermarks. */
+static void a_lost_lease_begins_above_all_fences(void **state)
+{
+	struct etl_ledger_entry e = entry(0, ETL_WINDOW_LOADED);
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_lease a;
+
+	(void)state;
+	assert_int_equal(acquire("j4", "host-a", NULL, &a), 1);
+	claim("j4", "p", 7);
+	claim("j4", "q", 12);
+	commit_ok("j4", "p", 7, &e, 1, H(1));
+	expire_lease("j4");
+	assert_int_equal(acquire("j4", "host-a", NULL, &a), 1);
+	assert_int_equal(a.fence, 13);
+	assert_int_equal(store->ops->lease_drop(store, "j4", a.fence, &err), 0);
+	assert_int_equal(acquire("j4", "host-a", NULL, &a), 1);
+	assert_int_equal(a.fence, 13);
+	claim("j4", "p", a.fence);
+	commit_ok("j4", "p", a.fence, &e, 1, H(1));
 }
 
 static int claim_slot(const char *job, const char *holder, const char *run_id, etl_wall slot,
@@ -480,6 +504,57 @@ static void marks_never_open_what_is_closed(void **state)
 	assert_int_equal(err.kind, ETL_BUG);
 }
 
+static void doubt(const char *job, const char *run_id, int hour)
+{
+	struct etl_window windows[] = {{H(hour), H(hour + 1)}};
+	struct etl_error err = ETL_ERROR_INIT;
+
+	if (store->ops->ledger_doubt(store, job, "p", run_id, windows, 1, &err) < 0)
+		fail_msg("%s", err.message);
+}
+
+/* Without transactions: the mark stands before the data and goes with the commit; it hides no
+ * other mark, and needs no fence. */
+static void a_write_under_way_is_on_record(void **state)
+{
+	struct etl_ledger_entry e = entry(0, ETL_WINDOW_LOADED);
+	struct collected c;
+
+	(void)state;
+	claim("dw", "p", 1);
+	doubt("dw", RUN_A, 0);
+	c = scan("dw", "p", 0, 9, ETL_LEDGER_DIRTY);
+	assert_int_equal(c.n, 1);
+	assert_int_equal(c.items[0].state, ETL_WINDOW_PENDING);
+	assert_int_equal(c.items[0].window.end.ms, H(1).ms);
+	assert_string_equal(c.items[0].writer, RUN_A);
+	commit_ok("dw", "p", 1, &e, 1, H(1));
+	c = scan("dw", "p", 0, 9, ETL_LEDGER_ALL);
+	assert_int_equal(c.n, 1);
+	assert_false(c.items[0].dirty);
+	assert_string_equal(c.items[0].writer, "");
+
+	/* On a closed one; an upstream's mark that came before the commit stays. */
+	doubt("dw", RUN_B, 0);
+	commit_dirty("dw-up", "dw", "p", 0);
+	c = scan("dw", "p", 0, 9, ETL_LEDGER_DIRTY);
+	assert_int_equal(c.items[0].state, ETL_WINDOW_LOADED);
+	assert_string_equal(c.items[0].hash, e.hash);
+	assert_string_equal(c.items[0].writer, RUN_B);
+	commit_ok("dw", "p", 1, &e, 1, H(1));
+	c = scan("dw", "p", 0, 9, ETL_LEDGER_DIRTY);
+	assert_int_equal(c.n, 1);
+	assert_string_equal(c.items[0].writer, "");
+
+	/* The other order: the write's mark does not stand for the upstream's. */
+	memcpy(e.dirty_token, c.items[0].dirty_token, sizeof e.dirty_token);
+	commit_dirty("dw-up", "dw", "p", 0);
+	doubt("dw", RUN_B, 0);
+	commit_ok("dw", "p", 1, &e, 1, H(1));
+	assert_int_equal(scan("dw", "p", 0, 9, ETL_LEDGER_DIRTY).n, 1);
+	assert_int_equal(scan("dw", "p", 0, 9, ETL_LEDGER_ALL).items[0].attempt, 1);
+}
+
 static int count_runs(void *ctx, const bson_t *run)
 {
 	bson_iter_t it;
@@ -709,12 +784,18 @@ static void alerts_are_told_once(void **state)
 	assert_int_equal(err.kind, ETL_OK);
 }
 
+#include "contract_open.h"
+
 #define STATE_CONTRACT                                                                          \
 	cmocka_unit_test(entries_are_counted_by_their_start),                                   \
 	cmocka_unit_test(entries_are_found_by_their_start),                                     \
 	cmocka_unit_test(what_is_open_is_found_over_all_partitions),                            \
+	cmocka_unit_test(open_units_are_summed),                                                \
+		cmocka_unit_test(open_units_of_another_grid_are_apart),                         \
+		cmocka_unit_test(the_last_run_is_told_with_the_schedule),                       \
 	cmocka_unit_test(lease_is_exclusive_and_its_fence_grows),                               \
 		cmocka_unit_test(lease_of_a_dead_holder_is_taken_at_once),                      \
+		cmocka_unit_test(a_lost_lease_begins_above_all_fences),                         \
 		cmocka_unit_test(released_lease_is_free_and_its_fence_goes_on),                 \
 		cmocka_unit_test(a_slot_is_claimed_once),                                       \
 		cmocka_unit_test(a_run_that_never_gave_its_lease_back_is_named),                \
@@ -727,6 +808,7 @@ static void alerts_are_told_once(void **state)
 		cmocka_unit_test(dirty_marks_hit_their_window_and_make_it_if_needed),             \
 		cmocka_unit_test(reading_again_clears_only_marks_that_were_seen),                \
 		cmocka_unit_test(marks_never_open_what_is_closed),                              \
+		cmocka_unit_test(a_write_under_way_is_on_record),                               \
 		cmocka_unit_test(runs_are_kept_newest_first),                                   \
 		cmocka_unit_test(alerts_are_told_once),                                         \
 		cmocka_unit_test(paused_jobs_are_listed),                                       \

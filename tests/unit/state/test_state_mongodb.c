@@ -31,6 +31,24 @@ static void expire_lease(const char *job)
 	etl_mongo_push(mongo, client);
 }
 
+/* What an operator, or a tool that restores, does to a document. */
+static void edit(const char *collection, const char *id, bson_t *update)
+{
+	mongoc_client_t *client = etl_mongo_pop(mongo);
+	mongoc_collection_t *c = mongoc_client_get_collection(client, database, collection);
+	bson_t *query = BCON_NEW("_id", BCON_UTF8(id));
+	bson_error_t error;
+
+	if (update ? !mongoc_collection_update_one(c, query, update, NULL, NULL, &error) :
+		!mongoc_collection_delete_one(c, query, NULL, NULL, &error))
+		fail_msg("%s", error.message);
+	bson_destroy(query);
+	if (update)
+		bson_destroy(update);
+	mongoc_collection_destroy(c);
+	etl_mongo_push(mongo, client);
+}
+
 static int64_t count(const char *collection)
 {
 	mongoc_client_t *client = etl_mongo_pop(mongo);
@@ -63,6 +81,31 @@ static void prepare_can_be_repeated(void **state)
 	assert_int_equal(etl_mongo_ping(mongo, &topology, &err), 0);
 	assert_int_equal(store->ops->has_transactions(store), topology.transactions);
 	assert_true(topology.version[0] != '\0');
+	if (without_transactions)
+		etl_state_mongodb(store)->transactions = false;
+}
+
+static void a_newer_layout_is_refused(void **state)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+
+	(void)state;
+	assert_int_equal(count("layout"), 1); /* made by the first prepare */
+	edit("layout", "metadata", BCON_NEW("$set", "{", "version", BCON_INT32(ETL_LAYOUT + 1),
+		"written_by", "etld 9.9", "}"));
+	assert_int_equal(store->ops->prepare(store, &err), -1);
+	assert_string_equal(err.code, "metadata.newer");
+	assert_int_equal(err.kind, ETL_PERMANENT);
+	assert_non_null(strstr(err.message, "etld 9.9"));
+	assert_non_null(strstr(err.message, database));
+	etl_error_clear(&err);
+	edit("layout", "metadata", BCON_NEW("$set", "{", "version", "one", "}"));
+	assert_int_equal(store->ops->prepare(store, &err), -1);
+	assert_string_equal(err.code, "metadata.type");
+	etl_error_clear(&err);
+	edit("layout", "metadata", NULL); /* as etlds of before leave it */
+	assert_int_equal(store->ops->prepare(store, &err), 0);
+	assert_int_equal(count("layout"), 1);
 	if (without_transactions)
 		etl_state_mongodb(store)->transactions = false;
 }
@@ -106,6 +149,127 @@ static void aborted_transaction_leaves_nothing(void **state)
 		assert_int_equal(count("pauses"), 1); /* "b" of the contract */
 	}
 	bson_destroy(doc);
+}
+
+/* An entry of a later fence than the watermark's: it stays, and the watermark does not go before
+ * it, whichever is written first. */
+static void an_entry_of_a_later_fence_stays(void **state)
+{
+	struct etl_ledger_entry e = entry(0, ETL_WINDOW_LOADED);
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_watermark w;
+
+	(void)state;
+	claim("later", "p", 1);
+	commit_ok("later", "p", 1, &e, 1, H(0));
+	edit("windows", "later/p/1970-01-01T00:00:00Z", BCON_NEW("$set", "{", "fence", BCON_INT64(9),
+		"attempt", BCON_INT64(77), "}"));
+	assert_int_equal(try_commit("later", "p", 1, &e, 1, H(1), &err), -1);
+	assert_int_equal(err.kind, ETL_CONFLICT);
+	assert_int_equal(scan("later", "p", 0, 9, ETL_LEDGER_ALL).items[0].attempt, 77);
+	assert_int_equal(store->ops->watermark_get(store, "later", "p", &w, &err), 1);
+	assert_int_equal(w.processed.ms, H(0).ms);
+}
+
+/* A slow server executes a request for a lease after its sender died or gave it up, when the lease
+ * of the one who has the job now has run out and its renewal waits as well. */
+static void a_late_request_takes_no_lease(void **state)
+{
+	struct etl_lease_ask late = {.job = "late", .holder = "host-dead", .run_id = RUN_B,
+		.ttl = ETL_SECONDS(30), .slot = H(9), .schedule = "0 * * * *|UTC"};
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_lease a, b;
+
+	(void)state;
+	assert_int_equal(acquire("late", "host-a", NULL, &a), 1);
+	assert_int_equal(store->ops->lease_release(store, "late", a.fence, &err), 0);
+	/* Here the dead one looked (fence a) and asked; meanwhile: */
+	assert_int_equal(acquire("late", "host-a", NULL, &b), 1);
+	expire_lease("late");
+	assert_int_equal(etl_smdb_lease_ask(store, &late, a.fence, a.fence + 1, &a, &err), 0);
+	assert_string_equal(a.holder, "host-a");
+	assert_int_equal(a.slot.ms, 0); /* nor does it claim its slot */
+	assert_int_equal(store->ops->lease_renew(store, "late", b.fence, ETL_SECONDS(30), &err), 0);
+	/* An earlier try of our own is no better, nor one from before there was a lease. */
+	late.holder = "host-a";
+	expire_lease("late");
+	assert_int_equal(etl_smdb_lease_ask(store, &late, b.fence - 1, b.fence, &a, &err), 0);
+	assert_int_equal(etl_smdb_lease_ask(store, &late, 0, 1, &a, &err), 0);
+	assert_int_equal(store->ops->lease_renew(store, "late", b.fence, ETL_SECONDS(30), &err), 0);
+	/* A release that comes late gives nothing away. */
+	assert_int_equal(store->ops->lease_release(store, "late", b.fence - 1, &err), 0);
+	assert_int_equal(store->ops->lease_renew(store, "late", b.fence, ETL_SECONDS(30), &err), 0);
+}
+
+/* Only the ledger was kept: its entries' fences are in the way as well. */
+static void a_lease_above_the_fences_of_the_ledger(void **state)
+{
+	struct etl_ledger_entry e = entry(0, ETL_WINDOW_LOADED);
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_lease a;
+
+	(void)state;
+	claim("kept", "p", 41);
+	commit_ok("kept", "p", 41, &e, 1, H(1));
+	edit("watermarks", "kept/p", NULL);
+	save_slot("kept", H(3), "0 * * * *|UTC", false); /* which makes the document, with fence 0 */
+	assert_int_equal(acquire("kept", "host-a", NULL, &a), 1);
+	assert_int_equal(a.fence, 42);
+	claim("kept", "p", a.fence);
+	if (try_commit("kept", "p", a.fence, &e, 1, H(1), &err) < 0)
+		fail_msg("%s", err.message);
+}
+
+static void need_named(int rc, struct etl_error *err, const char *document, const char *field)
+{
+	assert_int_equal(rc, -1);
+	assert_int_equal(err->kind, ETL_DATA);
+	assert_string_equal(err->code, "metadata.type");
+	if (!strstr(err->message, document) || !strstr(err->message, field))
+		fail_msg("%s", err->message);
+	etl_error_clear(err);
+}
+
+static void values_of_a_wrong_type_are_named(void **state)
+{
+	struct etl_lease_ask ask = {.job = "odd", .holder = "h", .ttl = ETL_SECONDS(30)};
+	struct etl_ledger_entry e = entry(0, ETL_WINDOW_LOADED);
+	struct etl_window all = {H(0), H(9)};
+	struct etl_error err = ETL_ERROR_INIT;
+	struct collected c = {.n = 0};
+	struct etl_watermark w;
+	struct etl_lease a;
+
+	(void)state;
+	claim("odd", "p", 1);
+	commit_ok("odd", "p", 1, &e, 1, H(1));
+	edit("watermarks", "odd/p", BCON_NEW("$set", "{", "last_processed", "yesterday", "}"));
+	need_named(store->ops->watermark_claim(store, "odd", "p", 1, H(0), 3600000, &w, &err), &err,
+		"'odd/p'", "'last_processed' is a text and has to be a date");
+	need_named(store->ops->watermark_get(store, "odd", "p", &w, &err), &err, "'odd/p'",
+		"'last_processed'");
+	edit("watermarks", "odd/p", BCON_NEW("$set", "{", "last_processed", BCON_DATE_TIME(0), "fence",
+		"7", "}"));
+	need_named(store->ops->watermark_claim(store, "odd", "p", 1, H(0), 3600000, &w, &err), &err,
+		"'odd/p'", "'fence' is a text and has to be a number");
+	edit("watermarks", "odd/p", NULL);
+	claim("odd", "p", 2); /* as the message says */
+
+	edit("windows", "odd/p/1970-01-01T00:00:00Z", BCON_NEW("$set", "{", "fence", "[", "]", "}"));
+	need_named(store->ops->ledger_scan(store, "odd", "p", &all, ETL_LEDGER_ALL, collect, &c, &err),
+		&err, "'odd/p/1970-01-01T00:00:00Z'", "'fence' is an array");
+	edit("windows", "odd/p/1970-01-01T00:00:00Z", BCON_NEW("$set", "{", "fence", BCON_INT32(1),
+		"state", "lost", "}"));
+	assert_int_equal(store->ops->ledger_scan(store, "odd", "p", &all, ETL_LEDGER_ALL, collect, &c,
+				 &err), -1);
+	if (!strstr(err.message, "odd/p/1970") || !strstr(err.message, "'lost'"))
+		fail_msg("%s", err.message);
+	etl_error_clear(&err);
+
+	assert_int_equal(acquire("odd", "h", NULL, &a), 1);
+	edit("leases", "odd", BCON_NEW("$set", "{", "expires", "never", "}"));
+	need_named(store->ops->lease_acquire(store, &ask, &a, &err), &err, "'odd'",
+		"'expires' is a text and has to be a date");
 }
 
 /* Entries keep eight states before the present one, however often they are changed. */
@@ -196,9 +360,14 @@ int main(void)
 		STATE_CONTRACT_BACKFILL,
 		cmocka_unit_test(a_letter_read_twice_is_one_letter),
 		cmocka_unit_test(prepare_can_be_repeated),
+		cmocka_unit_test(a_newer_layout_is_refused),
 		cmocka_unit_test(two_commits_of_one_partition_conflict),
 		cmocka_unit_test(aborted_transaction_leaves_nothing),
 		cmocka_unit_test(changes_over_one_another_stay_small),
+		cmocka_unit_test(an_entry_of_a_later_fence_stays),
+		cmocka_unit_test(a_late_request_takes_no_lease),
+		cmocka_unit_test(a_lease_above_the_fences_of_the_ledger),
+		cmocka_unit_test(values_of_a_wrong_type_are_named),
 	};
 	const char *uri = getenv("ETLD_TEST_MONGODB_URI");
 	struct etl_error err = ETL_ERROR_INIT;

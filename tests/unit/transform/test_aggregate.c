@@ -53,6 +53,38 @@ static void run(const char *yaml, const char *const *in, const char *const *out,
 	run(yaml, (const char *const[]){in, NULL}, (const char *const[]){out, NULL}, rejects)
 #define L(...) __VA_ARGS__
 
+#define M(n) "{\"$numberDecimal\":\"" n "\"}"
+
+/* Decimals and whole numbers stay exact, and decimals, in any order; a double among them makes
+ * the sum and the mean a double whatever comes first. */
+static void test_decimals(void **state)
+{
+	(void)state;
+	RUN("{every: 1h, sum: [v], mean: [v], min: [v], max: [v], first: [v], last: [v]}",
+		L("{" T("0") ",\"v\":" M("0.10") "}", "{" T("1") ",\"v\":" M("0.10") "}",
+			"{" T("2") ",\"v\":" M("0.10") "}"),
+		L("{" AT("0") ",\"v_mean\":" M("0.10") ",\"v_min\":" M("0.10") ",\"v_max"
+			"\":" M("0.10")
+			",\"v_sum\":" M("0.30") ",\"v_first\":" M("0.10") ",\"v_last\":" M("0.1"
+				"0") "}"), 0);
+	RUN("{every: 1h, sum: [v], mean: [v]}",
+		L("{" T("0") ",\"v\":2}", "{" T("1") ",\"v\":" M("0.5") "}",
+			"{" T("2") ",\"v\":3}"),
+		L("{" AT("0") ",\"v_mean\":" M("1.833333333333333333333333333333333") ",\"v_sum"
+			"\":" M("5.5") "}"), 0);
+	RUN("{every: 1h, sum: [v]}", L("{" T("0") ",\"v\":0.5}",
+		"{" T("1") ",\"v\":" M("0.25") "}"),
+		L("{" AT("0") ",\"v_sum\":" D("0.75") "}"), 0);
+	RUN("{every: 1h, sum: [v]}", L("{" T("0") ",\"v\":" M("0.25") "}",
+		"{" T("1") ",\"v\":0.5}"),
+		L("{" AT("0") ",\"v_sum\":" D("0.75") "}"), 0);
+	/* one and the same as doubles */
+	RUN("{every: 1h, min: [v], max: [v]}",
+		L("{" T("0") ",\"v\":" M("1.00000000000000000002") "}", "{" T("1") ",\"v\":1}",
+			"{" T("2") ",\"v\":" M("1.00000000000000000003") "}"),
+		L("{" AT("0") ",\"v_min\":1,\"v_max\":" M("1.00000000000000000003") "}"), 0);
+}
+
 static void test_cases(void **state)
 {
 	(void)state;
@@ -305,6 +337,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases),
+		cmocka_unit_test(test_decimals),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_reference),
 		cmocka_unit_test(test_limit),

@@ -29,12 +29,35 @@ static void test_cases(void **state)
 		{"{at: {timezone: Europe/Rome}}", "{\"at\":\"2023-11-14\"}",
 			"{\"at\":" DATE("1699916400000") "}"},
 		{ROME, "{\"at\":\"2023-07-01 02:00\"}", "{\"at\":" DATE("1688169600000") "}"},
-		/* 02:30 does not exist on 2023-03-26: the first instant after the gap. */
-		{ROME, "{\"at\":\"2023-03-26 02:30\"}", "{\"at\":" DATE("1679792400000") "}"},
-		{"{at: {timezone: Europe/Rome}}", "{\"at\":\"2023-03-26T02:30:00.750\"}",
+		/* 02:30 does not exist on 2023-03-26. */
+		{ROME, "{\"at\":\"2023-03-26 02:30\"}", NULL, "at",
+			"does not exist in its time zone"},
+		{"{at: {timezone: Europe/Rome, gap: forward}}",
+			"{\"at\":\"2023-03-26T02:30:00.750\"}",
 			"{\"at\":" DATE("1679792400000") "}"},
-		/* 02:30 comes twice on 2023-10-29: the first pass. */
-		{ROME, "{\"at\":\"2023-10-29 02:30\"}", "{\"at\":" DATE("1698539400000") "}"},
+		/* 02:30 comes twice on 2023-10-29. */
+		{ROME, "{\"at\":\"2023-10-29 02:30\"}", NULL, "at",
+			"exists twice in its time zone"},
+		{"{at: {timezone: Europe/Rome, fold: first}}", "{\"at\":\"2023-10-29T02:30\"}",
+			"{\"at\":" DATE("1698539400000") "}"},
+		{"{at: {timezone: Europe/Rome, fold: second}}", "{\"at\":\"2023-10-29T02:30\"}",
+			"{\"at\":" DATE("1698543000000") "}"},
+		{"{at: {on_bad: null}}", "{\"at\":\"\",\"b\":1}", "{\"at\":null,\"b\":1}"},
+		{"{at: {on_bad: \"null\"}}", "{\"at\":\"soon\"}", "{\"at\":null}"},
+		{"{at: {on_bad: drop}}", "{\"at\":\"\",\"b\":1}", "{\"b\":1}"},
+		{"{at: {on_bad: text}}", "{\"at\":\"soon\"}", "{\"at\":\"soon\"}"},
+		{"{at: {on_bad: text, to: when}}", "{\"at\":\"soon\"}",
+			"{\"at\":\"soon\",\"when\":\"soon\"}"},
+		{"{at: {on_bad: null, to: when}}", "{\"at\":\"\"}", "{\"at\":\"\",\"when\":null}"},
+		{"{at: {on_bad: null, timezone: Europe/Rome}}", "{\"at\":\"2023-03-26T02:30\"}",
+			"{\"at\":null}"},
+		{"{at: {absent: null}}", "{\"b\":1}", "{\"b\":1,\"at\":null}"},
+		{"{at: {absent: keep}}", "{\"b\":1}", "{\"b\":1}"},
+		{"{at: {absent: reject}}", "{\"b\":1}", NULL, "at", "has no field 'at'"},
+		{"{at: epoch_us}", "{\"at\":1795168800000123}",
+			"{\"at\":" DATE("1795168800000") "}"},
+		{"{at: epoch_ns}", "{\"at\":1795168800000123456}",
+			"{\"at\":" DATE("1795168800000") "}"},
 		{"{at: epoch}", "{\"at\":1700000000}", "{\"at\":" DATE("1700000000000") "}"},
 		{"{at: epoch}", "{\"at\":\"1700000000\"}",
 			"{\"at\":" DATE("1700000000000") "}"},
@@ -44,7 +67,7 @@ static void test_cases(void **state)
 		{"{at: epoch_ms}", "{\"at\":1700000000123}",
 			"{\"at\":" DATE("1700000000123") "}"},
 		{"{at: epoch}", "{\"at\":1700000000123}", NULL, "at",
-			"not a time of the format epoch"},
+			"not a time of its format (epoch)"},
 		{"{at: epoch}", "{\"at\":true}", NULL, "at", "at is bool true"},
 		{"{at: epoch_ms}", "{\"at\":{\"$numberDouble\":\"NaN\"}}", NULL, "at",
 			"not a time"},
@@ -82,6 +105,8 @@ static void test_refused(void **state)
 	transform_refused(type, "{/a/b: iso8601}", "E014", "JSON Pointer");
 	transform_refused(type, "{a: {to: c}, b: {to: c}}", "E023", "two dates for field 'c'");
 	transform_refused(type, "{a: {to: b}, b: iso8601}", "E023", "two dates for field 'b'");
+	transform_refused(type, "{at: {on_bad: keep}}", "E015", "reject, null, drop, text");
+	transform_refused(type, "{at: {fold: third}}", "", "fold");
 	transform_refused(type, "[at]", "E014", "mapping");
 }
 

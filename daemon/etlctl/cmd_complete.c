@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What may stand next on a command line, for the shells' completion scripts: they call
+ * `etlctl __complete WORDS...`, the last word being the one under the cursor. One candidate a
+ * line, "word<TAB>what it is"; a line ":files" asks the shell for its own files. Names of jobs,
+ * partitions and runs come from the daemon, within a short limit; it never fails and never says
+ * a word on stderr: a shell would print it in the middle of the line.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "etlctl/print.h"
+
+enum { LIMIT_MS = 300, RUNS = 20 };
+
+struct line {
+	const struct etlctl *ctl;
+	const char *cur; /* begins what is sought */
+	const struct etl_command *command;
+	const char *job; /* its positional JOB, if one was given */
+	struct etl_buf out;
+};
+
+/* A name may hold what would break the line, if the daemon is not ours. */
+static void offer(struct line *line, const char *word, const char *what)
+{
+	if (!word || !*word || !etl_starts_with(word, line->cur))
+		return;
+	print_clean(word, &line->out);
+	etl_buf_char(&line->out, '\t');
+	print_clean(what ? what : "", &line->out);
+	etl_buf_char(&line->out, '\n');
+}
+
+/* "a|b|c" */
+static void offer_words(struct line *line, const char *words)
+{
+	char word[64];
+
+	for (const char *p = words; *p; p += *p == '|') {
+		size_t n = strcspn(p, "|");
+
+		snprintf(word, sizeof word, "%.*s", (int)n, p);
+		offer(line, word, NULL);
+		p += n;
+	}
+}
+
+/* ---- what the daemon knows --------------------------------------------------------------- */
+
+/* The answer to a question of one parameter, NULL if there is none in time. Takes nothing. */
+static struct etl_json *ask(const struct line *line, const char *method, const char *key,
+	const char *text, int64_t number)
+{
+	etl_cleanup(etl_json_free) struct etl_json *parameters = etl_json_object();
+	etl_cleanup(free) char *name = etl_strf("%s.%s", ETL_CTL_INTERFACE, method);
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_ctl_reply reply = {0};
+	etl_cleanup(etl_client_close) struct etl_client *client =
+		etl_client_open(line->ctl->socket, LIMIT_MS, &err);
+	struct etl_json *found = NULL;
+
+	if (text)
+		etl_json_add_text(parameters, key, text);
+	else if (key)
+		etl_json_add_int(parameters, key, number);
+	if (client && !etl_client_send(client, name, parameters, false, LIMIT_MS, &err) &&
+		!etl_client_receive(client, LIMIT_MS, &reply, &err) && reply.error == ETL_CTL_OK)
+		found = etl_json_copy(reply.parameters);
+	etl_ctl_reply_fini(&reply);
+	return found;
+}
+
+static void offer_jobs(struct line *line)
+{
+	etl_cleanup(etl_json_free) struct etl_json *reply = ask(line, "Jobs", NULL, NULL, 0);
+
+	ETL_JSON_EACH(job, etl_json_get(reply, "jobs"))
+		offer(line, etl_json_text(job, "name", ""), etl_json_text(job, "description", ""));
+}
+
+static void offer_groups(struct line *line)
+{
+	etl_cleanup(etl_json_free) struct etl_json *reply = ask(line, "Jobs", NULL, NULL, 0);
+	etl_cleanup(etl_json_free) struct etl_json *seen = etl_json_object();
+
+	ETL_JSON_EACH(job, etl_json_get(reply, "jobs")) {
+		const char *group = etl_json_text(job, "group", "");
+
+		if (!*group || etl_json_get(seen, group))
+			continue;
+		etl_json_add_bool(seen, group, true);
+		offer(line, group, NULL);
+	}
+}
+
+static void offer_partitions(struct line *line)
+{
+	etl_cleanup(etl_json_free) struct etl_json *reply =
+		line->job ? ask(line, "Status", "job", line->job, 0) : NULL;
+	const struct etl_json *job = etl_json_first(etl_json_get(reply, "jobs"));
+
+	ETL_JSON_EACH(mark, etl_json_get(job, "watermarks"))
+		if (!etl_streq(etl_json_text(mark, "partition", "-"), "-"))
+			offer(line, etl_json_text(mark, "partition", ""), NULL);
+}
+
+static void offer_ids(struct line *line, const char *method, const char *list, const char *key)
+{
+	etl_cleanup(etl_json_free) struct etl_json *reply = ask(line, method, "limit", NULL, RUNS);
+
+	ETL_JSON_EACH(one, etl_json_get(reply, list)) {
+		etl_cleanup(free) char *what = etl_strf("%s %s %s", etl_json_text(one, "job", ""),
+			etl_json_text(one, "state", ""), etl_json_text(one, "started", ""));
+
+		offer(line, etl_json_text(one, key, ""), what);
+	}
+}
+
+static void offer_runs(struct line *line)
+{
+	offer_ids(line, "Runs", "runs", "run_id");
+}
+
+static void offer_jobs_and_runs(struct line *line)
+{
+	offer_jobs(line);
+	offer_runs(line);
+}
+
+static void offer_what_runs(struct line *line)
+{
+	offer_jobs_and_runs(line);
+	offer_ids(line, "Backfills", "backfills", "backfill_id");
+}
+
+static void offer_files(struct line *line)
+{
+	etl_buf_str(&line->out, ":files\n");
+}
+
+static void offer_commands(struct line *line);
+
+/* By the name that a value has on the wire. */
+static const struct {
+	const char *wire;
+	void (*offer)(struct line *line);
+} providers[] = {
+	{"job", offer_jobs},
+	{"what", offer_jobs_and_runs},
+	{"run_id", offer_runs},
+	{"id", offer_what_runs},
+	{"partition", offer_partitions},
+	{"group", offer_groups},
+	{"file", offer_files},
+	{"command", offer_commands},
+};
+
+static void offer_values(struct line *line, const struct etl_command_arg *arg)
+{
+	if (arg->words) {
+		offer_words(line, arg->words);
+		return;
+	}
+	for (size_t i = 0; i < sizeof providers / sizeof *providers; i++)
+		if (etl_streq(providers[i].wire, arg->wire))
+			providers[i].offer(line);
+}
+
+/* ---- the line ---------------------------------------------------------------------------- */
+
+static const struct {
+	const char *name, *words, *what; /* words: the values; NULL = it takes none, "" = a file */
+} global[] = {
+	{"--socket", "", "the control socket"},
+	{"-o", "table|wide|json", "the form of the answer"},
+	{"--output", "table|wide|json", "the form of the answer"},
+	{"--color", "auto|always|never", "when to colour"},
+	{"--help", NULL, "help"},
+	{"--version", NULL, "the version"},
+};
+
+/* The first words of all commands, each once. */
+static void offer_commands(struct line *line)
+{
+	const char *before = "";
+
+	for (int i = 0; i < ETL_COMMAND_MAX; i++) {
+		const struct etl_command *command = etl_command_get((enum etl_command_id)i);
+		size_t n = strcspn(command->name, " ");
+		char word[64];
+
+		snprintf(word, sizeof word, "%.*s", (int)n, command->name);
+		if (strncmp(before, command->name, n) != 0 || strcspn(before, " ") != n)
+			offer(line, word, command->name[n] ? NULL : command->summary);
+		before = command->name;
+	}
+}
+
+/* After "watermark": what may follow. */
+static void offer_second_words(struct line *line, const char *first)
+{
+	size_t n = strlen(first);
+
+	for (int i = 0; i < ETL_COMMAND_MAX; i++) {
+		const struct etl_command *command = etl_command_get((enum etl_command_id)i);
+
+		if (strncmp(command->name, first, n) == 0 && command->name[n] == ' ')
+			offer(line, command->name + n + 1, command->summary);
+	}
+}
+
+static void offer_options(struct line *line)
+{
+	if (line->command)
+		for (const struct etl_command_arg *arg = line->command->args; arg->wire; arg++)
+			offer(line, arg->option, arg->help);
+	for (size_t i = 0; i < sizeof global / sizeof *global; i++)
+		offer(line, global[i].name, global[i].what);
+}
+
+/* The option of the command that this word is, NULL if it is none. */
+static const struct etl_command_arg *option_of(const struct etl_command *command, const char *word)
+{
+	if (!command || word[0] != '-')
+		return NULL;
+	for (const struct etl_command_arg *arg = command->args; arg->wire; arg++)
+		if (arg->option && (etl_streq(arg->option, word) ||
+					   (arg->letter && word[1] == arg->letter && !word[2])))
+			return arg;
+	return NULL;
+}
+
+/* Index of the global option that this word is, -1 if it is none. */
+static int global_of(const char *word)
+{
+	for (size_t i = 0; i < sizeof global / sizeof *global; i++)
+		if (etl_streq(global[i].name, word))
+			return (int)i;
+	return -1;
+}
+
+static const struct etl_command_arg *positional(const struct etl_command *command, size_t n)
+{
+	for (const struct etl_command_arg *arg = command->args; arg->wire; arg++)
+		if (!arg->option && n-- == 0)
+			return arg;
+	return NULL;
+}
+
+/* The value of `word` is sought, an option; false: it takes none. */
+static bool offer_value_of(struct line *line, const char *word)
+{
+	const struct etl_command_arg *arg = option_of(line->command, word);
+	int i = global_of(word);
+
+	if (i >= 0 && global[i].words) {
+		if (*global[i].words)
+			offer_words(line, global[i].words);
+		else
+			offer_files(line);
+		return true;
+	}
+	if (!arg || arg->type == ETL_ARG_FLAG)
+		return false;
+	offer_values(line, arg);
+	return true;
+}
+
+/* True if the word behind this one is its value. */
+static bool takes_value(const struct etl_command *command, const char *word)
+{
+	const struct etl_command_arg *arg = option_of(command, word);
+	int i = global_of(word);
+
+	return (i >= 0 && global[i].words) || (arg && arg->type != ETL_ARG_FLAG);
+}
+
+/* The words before the cursor that are neither options nor their values; how many. */
+static int plain_words(struct line *line, struct etlctl *ctl, int argc, char **argv, char **plain)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	int n = 0, used;
+
+	for (int i = 0; i < argc - 1; i++) {
+		bool value = takes_value(line->command, argv[i]);
+
+		if (value && etl_streq(argv[i], "--socket") && i + 1 < argc - 1)
+			ctl->socket = argv[i + 1];
+		if (etl_starts_with(argv[i], "--socket="))
+			ctl->socket = argv[i] + strlen("--socket=");
+		if (argv[i][0] != '-')
+			plain[n++] = argv[i];
+		else
+			i += value;
+		if (n && !line->command)
+			line->command = etl_command_find(n, plain, &used, &err);
+	}
+	return n;
+}
+
+static void complete(struct line *line, char **plain, int n, const char *before)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	const struct etl_command_arg *arg;
+	int used = 0;
+
+	if (before && offer_value_of(line, before))
+		return;
+	if (line->cur[0] == '-') {
+		offer_options(line);
+		return;
+	}
+	if (!n) {
+		offer_commands(line);
+		return;
+	}
+	line->command = etl_command_find(n, plain, &used, &err);
+	if (!line->command) {
+		if (n == 1)
+			offer_second_words(line, plain[0]);
+		return;
+	}
+	arg = positional(line->command, (size_t)(n - used));
+	if (arg)
+		offer_values(line, arg);
+}
+
+int etlctl_complete(struct etlctl *ctl, int argc, char **argv)
+{
+	struct line line = {.ctl = ctl, .cur = argc ? argv[argc - 1] : ""};
+	char **plain = etl_calloc((size_t)argc + 1, sizeof *plain);
+	int n, used = 0;
+	struct etl_error err = ETL_ERROR_INIT;
+
+	etl_buf_init(&line.out, 8 * 1024 * 1024);
+	n = plain_words(&line, ctl, argc, argv, plain);
+	if (n && etl_command_find(n, plain, &used, &err)) {
+		const struct etl_command_arg *first = positional(line.command, 0);
+
+		if (n > used && first && etl_streq(first->wire, "job"))
+			line.job = plain[used];
+	}
+	complete(&line, plain, n, argc > 1 ? argv[argc - 2] : NULL);
+	print_out(&line.out);
+	etl_buf_fini(&line.out);
+	free(plain);
+	return EXIT_FINE;
+}

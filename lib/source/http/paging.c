@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Recognises announcements by name. Names are compared without case and without what is not
+ * a letter or digit: "@odata.nextLink" is "odatanextlink", "next_page" is "nextpage".
+ */
+#include "source/http/paging.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/str.h"
+#include "record/doc.h"
+
+enum { NAME_BYTES = 48, SHOWN_VALUE = 60 };
+
+/* A value here that is not empty leads to the next page. */
+static const char *const nexts[] = {"next", "nextlink", "nexturl", "nexturi", "nexthref",
+	"nextpage", "nextpageurl", "nextpageuri", "nextpagelink", "nextpagetoken", "nextcursor",
+	"nexttoken", "nextoffset", "nextmarker", "nextstart", "nextkey", "nextid", "nextsince",
+	"nextcontinuationtoken", "continuationtoken", "continuation", "nextrecordsurl",
+	"odatanextlink", "nextresults", "nextresultsurl", "nextbatch", "nextsync", NULL};
+/* true here says that there is more, */
+static const char *const mores[] = {"hasmore", "hasmoreitems", "hasmorepages", "hasmoreresults",
+	"hasmoredata", "hasnext", "hasnextpage", "havemore", "more", "moreitems", "moreresults",
+	"moreavailable", "moredata", "morerecords", "morepages", "istruncated", "truncated",
+	"incomplete", "incompleteresults", "exceededtransferlimit", "partial", "partialresults",
+	NULL};
+/* and false here as well. */
+static const char *const lasts[] = {"last", "lastpage", "islast", "islastpage", "isfinal",
+	"done", "isdone", "complete", "iscomplete", "completed", "finished", "endofdata",
+	"endofresults", "nomore", "nomorepages", NULL};
+/* How many records there are in all. */
+static const char *const totals[] = {"total", "totalcount", "totalresults", "totalrecords",
+	"totalitems", "totalhits", "totalelements", "totalentries", "totalrows", "totalsize",
+	"totalnumber", "totalmatches", "recordstotal", "resultstotal", "numfound", "found",
+	"count", "odatacount", "itemcount", "recordcount", "resultcount", "rowcount",
+	"xtotalcount", "xtotal", "xwptotal", "numresults", "hits", NULL};
+static const char *const pages[] = {"totalpages", "pagecount", "numpages", "numberofpages",
+	"pages", "lastpage", "maxpage", "xtotalpages", "xwptotalpages", NULL};
+static const char *const current[] = {
+	"page", "currentpage", "pagenumber", "pageno", "pageindex", "xpage", NULL};
+
+static const char *const errors[] = {"error", "errors", "errormessage", "errorcode", "errormsg",
+	"errmsg", "errcode", "errordescription", "errordetail", "errordetails", "fault", "faults",
+	"faultstring", "faultcode", "exception", "exceptions", NULL};
+static const char *const successes[] = {
+	"success", "successful", "succeeded", "ok", "issuccess", "issuccessful", NULL};
+static const char *const states[] = {"status", "state", "result", "outcome", NULL};
+static const char *const bad_states[] = {"error", "err", "fail", "failed", "failure",
+	"unauthorized", "forbidden", "denied", "invalid", NULL};
+/* What a refusal is made of, with and without which it is one. */
+static const char *const words[] = {"message", "msg", "detail", "details", "reason", NULL};
+static const char *const frame[] = {"message", "msg", "detail", "details", "title", "reason",
+	"info", "description", "code", "status", "statuscode", "type", "instance", "path",
+	"timestamp", "documentationurl", "moreinfo", "requestid", "traceid", "correlationid",
+	"help", "helpurl", "hint", "severity", NULL};
+
+static void plain_name(const char *name, size_t len, char out[NAME_BYTES])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < len && n + 1 < NAME_BYTES; i++)
+		if (isalnum((unsigned char)name[i]))
+			out[n++] = (char)tolower((unsigned char)name[i]);
+	out[n] = '\0';
+}
+
+static bool is_one_of(const char *name, const char *const *list)
+{
+	for (; *list; list++)
+		if (etl_streq(name, *list))
+			return true;
+	return false;
+}
+
+/* A value that says nothing: no cursor, no error, none left. */
+static bool is_nothing(const char *text)
+{
+	static const char *const nothings[] = {"", "null", "none", "nil", "false", "no", "0", "-1",
+		"ok", "success", "undefined", NULL};
+	char plain[NAME_BYTES];
+
+	if (strlen(text) >= 12)
+		return false;
+	if (etl_streq(text, "-1"))
+		return true;
+	plain_name(text, strlen(text), plain);
+	for (const char *p = text; *p; p++)
+		if (!isalnum((unsigned char)*p) && *p != ' ' && *p != '.')
+			return false; /* "/" leads somewhere */
+	return is_one_of(plain, nothings);
+}
+
+static void say(char out[ETL_PAGING_SAID_BYTES], const char *where, const char *value)
+{
+	char cut[SHOWN_VALUE + 1];
+
+	if (*out)
+		return; /* the first one is told */
+	etl_text_copy(cut, sizeof cut, value);
+	etl_text_mask(cut);
+	snprintf(out, ETL_PAGING_SAID_BYTES, "'%.80s' is '%s'", where, cut);
+	out[etl_utf8_check(out, strlen(out))] = '\0';
+}
+
+void etl_paging_begin(struct etl_paging *p)
+{
+	*p = (struct etl_paging){.total = -1, .pages = -1, .page = -1};
+}
+
+/* ---- the body ---- */
+
+/* A count, or one such as ">1000" of a service that counts no further. */
+static void note_total(struct etl_paging *p, const char *where, const char *text)
+{
+	bool beyond = *text == '>';
+	int64_t n;
+
+	if (!etl_parse_int64(text + beyond, &n) || n < 0)
+		return;
+	if (beyond && n < INT64_MAX)
+		n++;
+	if (n <= p->total)
+		return;
+	p->total = n;
+	*p->total_said = '\0';
+	say(p->total_said, where, text);
+}
+
+static void note_pages(struct etl_paging *p, const char *name, const char *where, const char *text)
+{
+	int64_t n;
+
+	if (!etl_parse_int64(text, &n) || n < 0)
+		return;
+	if (is_one_of(name, current)) {
+		p->page = n;
+	} else if (n > p->pages) {
+		p->pages = n;
+		*p->pages_said = '\0';
+		say(p->pages_said, where, text);
+	}
+}
+
+/* `outer`: the name of what `name` stands in, "" = the answer; both plain. */
+static void note_more(struct etl_paging *p, const char *outer, const char *name,
+	const char *where, const char *text, bool is_string)
+{
+	bool yes = !is_string && etl_streq(text, "true"), no = !is_string && etl_streq(text, "false");
+	bool leads = is_one_of(name, nexts) || is_one_of(outer, nexts);
+
+	if (leads && !is_nothing(text))
+		say(p->more, where, text);
+	else if (yes && is_one_of(name, mores))
+		say(p->more, where, text);
+	else if (no && is_one_of(name, lasts))
+		say(p->more, where, text);
+	else if ((etl_streq(name, "rel") || etl_streq(name, "relation")) && etl_streq(text, "next"))
+		say(p->more, where, text);
+	else if (is_one_of(name, totals) ||
+		 (is_one_of(outer, totals) && etl_streq(name, "value")))
+		note_total(p, where, text);
+	else if (is_one_of(name, pages) || is_one_of(name, current))
+		note_pages(p, name, where, text);
+}
+
+static void note_error(struct etl_paging *p, const struct etl_json_note *note, const char *first,
+	const char *where)
+{
+	bool no = !note->is_string && etl_streq(note->text, "false");
+	char value[NAME_BYTES];
+
+	plain_name(note->text, strlen(note->text), value);
+	if (is_one_of(first, errors) && !is_nothing(note->text))
+		say(p->error, where, note->text);
+	else if (note->depth == 1 && no && is_one_of(first, successes))
+		say(p->error, where, note->text);
+	else if (note->depth == 1 && note->is_string && is_one_of(first, states) &&
+		 is_one_of(value, bad_states))
+		say(p->error, where, note->text);
+}
+
+void etl_paging_note(void *paging, const struct etl_json_note *note)
+{
+	struct etl_paging *p = paging;
+	const char *last = note->names[note->depth - 1];
+	const char *before = note->depth > 1 ? note->names[note->depth - 2] : "";
+	char first[NAME_BYTES], outer[NAME_BYTES], name[NAME_BYTES], where[ETL_PAGING_SAID_BYTES];
+	size_t n = 0;
+
+	plain_name(note->names[0], strlen(note->names[0]), first);
+	plain_name(before, strlen(before), outer);
+	plain_name(last, strlen(last), name);
+	for (size_t i = 0; i < note->depth && n < sizeof where - 2; i++)
+		n += (size_t)snprintf(where + n, sizeof where - n, "/%.40s",
+			*note->names[i] ? note->names[i] : "*");
+	note_error(p, note, first, where);
+	note_more(p, outer, name, where, note->text, note->is_string);
+}
+
+const char *etl_paging_more(const struct etl_paging *p, uint64_t records)
+{
+	if (*p->more)
+		return p->more;
+	if (p->total >= 0 && (uint64_t)p->total > records)
+		return p->total_said;
+	if (p->pages > 1 && p->page < p->pages)
+		return p->pages_said;
+	return NULL;
+}
+
+/* ---- headers ---- */
+
+static bool is_header(const char *name, size_t len, const char *wanted)
+{
+	return len == strlen(wanted) && strncasecmp(name, wanted, len) == 0;
+}
+
+static const char *const counted[] = {
+	"X-Total-Count", "X-Total", "X-WP-Total", "X-Total-Pages", "X-WP-TotalPages", "X-Page", NULL};
+static const char *const leading[] = {"X-Next-Page", "X-Next-Cursor", "X-Next-Token",
+	"X-Continuation-Token", "X-Has-More", "X-Has-Next", "X-MS-Continuation", NULL};
+
+static bool is_header_of(const char *name, size_t len, const char *const *list)
+{
+	for (; *list; list++)
+		if (is_header(name, len, *list))
+			return true;
+	return false;
+}
+
+bool etl_paging_wants(const char *name, size_t len)
+{
+	return is_header(name, len, "Link") || is_header(name, len, "Content-Range") ||
+	       is_header_of(name, len, counted) || is_header_of(name, len, leading);
+}
+
+/* True if the parameters behind a link's '>' have "next" among their relations (RFC 8288). */
+static bool relates_next(const char *params, size_t len)
+{
+	char text[256];
+	const char *rel;
+
+	if (len >= sizeof text)
+		len = sizeof text - 1;
+	for (size_t i = 0; i < len; i++)
+		text[i] = (char)tolower((unsigned char)params[i]);
+	text[len] = '\0';
+	for (rel = strstr(text, "rel"); rel; rel = strstr(rel + 3, "rel")) {
+		const char *at = rel + 3 + strspn(rel + 3, " \t");
+		char *end;
+
+		if ((rel > text && !strchr("; \t", rel[-1])) || *at != '=')
+			continue;
+		at += 1 + strspn(at + 1, " \t");
+		end = strchr(at + (*at == '"'), *at == '"' ? '"' : ';');
+		if (end)
+			*end = '\0';
+		at += *at == '"';
+		for (const char *word = strstr(at, "next"); word; word = strstr(word + 4, "next"))
+			if ((word == at || word[-1] == ' ') && (!word[4] || word[4] == ' '))
+				return true;
+		return false; /* the first rel counts */
+	}
+	return false;
+}
+
+static void note_link(struct etl_paging *p, const char *value, size_t len)
+{
+	const char *at = value, *end = value + len;
+
+	while (at < end) {
+		const char *open = memchr(at, '<', (size_t)(end - at));
+		const char *close = open ? memchr(open, '>', (size_t)(end - open)) : NULL;
+		const char *next = close ? memchr(close, '<', (size_t)(end - close)) : NULL;
+		char target[ETL_PAGING_SAID_BYTES];
+		size_t n;
+
+		if (!close)
+			return;
+		if (relates_next(close + 1, (size_t)((next ? next : end) - close - 1))) {
+			n = (size_t)(close - open - 1);
+			n = n < sizeof target ? n : sizeof target - 1;
+			memcpy(target, open + 1, n);
+			target[n] = '\0';
+			say(p->more, "Link: rel=next", target);
+			return;
+		}
+		at = next ? next : end;
+	}
+}
+
+/* "items 0-24/3573": unit, first, last, total. False if it is not of that form. */
+static bool read_range(const char *text, int64_t *first, int64_t *last, int64_t *total)
+{
+	char copy[96], *slash, *dash, *at = copy;
+
+	etl_text_copy(copy, sizeof copy, text);
+	at += strcspn(at, "0123456789*");
+	slash = strchr(at, '/');
+	if (!slash)
+		return false;
+	*slash = '\0';
+	dash = strchr(at, '-');
+	*first = *last = -1;
+	if (dash)
+		*dash++ = '\0';
+	if (dash && (!etl_parse_int64(at, first) || !etl_parse_int64(dash, last)))
+		return false;
+	if (!dash && !etl_streq(at, "*"))
+		return false;
+	return etl_parse_int64(slash + 1, total);
+}
+
+bool etl_paging_range_is_whole(const char *range)
+{
+	int64_t first, last, total;
+
+	if (!read_range(range, &first, &last, &total))
+		return false;
+	return total == 0 || (first == 0 && last + 1 == total);
+}
+
+void etl_paging_header(struct etl_paging *p, const char *name, size_t name_len,
+	const char *value, size_t value_len)
+{
+	char text[256], plain[NAME_BYTES], shown[NAME_BYTES];
+	int64_t first, last, total;
+
+	if (is_header(name, name_len, "Link")) {
+		note_link(p, value, value_len);
+		return;
+	}
+	while (value_len && isspace((unsigned char)*value)) {
+		value++;
+		value_len--;
+	}
+	while (value_len && isspace((unsigned char)value[value_len - 1]))
+		value_len--;
+	value_len = value_len < sizeof text ? value_len : sizeof text - 1;
+	memcpy(text, value, value_len);
+	text[value_len] = '\0';
+	plain_name(name, name_len, plain);
+	snprintf(shown, sizeof shown, "%.*s", (int)(name_len < 40 ? name_len : 40), name);
+	if (is_header(name, name_len, "Content-Range")) {
+		if (read_range(text, &first, &last, &total) && (first > 0 || last + 1 < total))
+			say(p->more, shown, text);
+	} else if (is_header_of(name, name_len, leading)) {
+		if (!is_nothing(text))
+			say(p->more, shown, text);
+	} else if (is_header_of(name, name_len, counted)) {
+		if (is_one_of(plain, totals))
+			note_total(p, shown, text);
+		else
+			note_pages(p, plain, shown, text);
+	}
+}
+
+/* ---- an object where records are due ---- */
+
+static bool says_nothing(const struct etl_element *e)
+{
+	char text[16];
+	const char *s;
+	uint32_t len;
+	double v;
+
+	if (etl_element_text(e, &s, &len)) {
+		if (len >= sizeof text)
+			return false;
+		memcpy(text, s, len);
+		text[len] = '\0';
+		return is_nothing(text);
+	}
+	if (etl_element_double(e, &v))
+		return v == 0;
+	if (e->type == BSON_TYPE_BOOL)
+		return !*e->value;
+	if (e->type == BSON_TYPE_DOCUMENT || e->type == BSON_TYPE_ARRAY)
+		return e->value_len <= 5; /* an empty one */
+	return etl_element_is_null(e);
+}
+
+bool etl_paging_is_error(const uint8_t *bson, uint32_t len)
+{
+	struct etl_cursor cursor;
+	struct etl_element e;
+	bool only_frame = true, has_word = false, failed = false;
+
+	etl_cursor_init(&cursor, bson, len);
+	while (etl_cursor_next(&cursor, &e)) {
+		char name[NAME_BYTES], value[NAME_BYTES] = "";
+		const char *text;
+		uint32_t n;
+
+		plain_name(e.key, e.key_len, name);
+		if (is_one_of(name, errors) && !says_nothing(&e))
+			return true;
+		if (is_one_of(name, successes) && e.type == BSON_TYPE_BOOL && !*e.value)
+			return true;
+		if (etl_element_text(&e, &text, &n))
+			plain_name(text, n, value);
+		failed |= is_one_of(name, states) && is_one_of(value, bad_states);
+		has_word |= is_one_of(name, words);
+		only_frame &= is_one_of(name, frame);
+	}
+	return has_word && (failed || only_frame);
+}
