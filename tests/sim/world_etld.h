@@ -224,6 +224,13 @@ void etld_http_pause(struct etld_transfer *transfer, bool pause)
 	(void)pause;
 }
 
+bool etld_http_release(struct etld_http *http, const char *host)
+{
+	(void)http;
+	(void)host;
+	return false;
+}
+
 struct etld_gates *etld_http_gates(struct etld_http *http)
 {
 	(void)http;
