@@ -17,6 +17,7 @@ NONE_RETRY = {"max": 0}
 HOURS = {"size": "1h", "start": "2026-01-01T00:00:00Z", "end": "2026-01-01T06:00:00Z"}
 PATIENCE_SECONDS = 60
 AT_ONCE = 40
+LEFT_OUT = "leftout"  # wrong at the start: it is known, and has nothing but its name and its error
 REFUSED = 2  # etlctl's status for a parameter that is not possible
 
 
@@ -40,6 +41,7 @@ def jobs():
         "paused": job(HOURS),
         "parts": job(HOURS, partitions={"station": ["a", "b"]}, deadline="window.end + 20m"),
         "resting": job("none", partitions={"station": ["a", "b"]}),
+        LEFT_OUT: {**job(HOURS), "schedul": NEVER},
     }
 
 
@@ -277,6 +279,7 @@ def test_a_backfill_whose_job_lost_its_windows(daemon):
     """It waits behind a pause; then a reload makes its job one that reads all."""
     daemon.ctl("backfill", "paused")
     daemon.write_job("paused", json.dumps(job("none")))
+    daemon.remove_job(LEFT_OUT)  # a reload takes all or nothing
     daemon.ctl("reload")
     daemon.ctl("resume", "paused")
     (ended,) = wait_for(lambda: [b for b in daemon.ctl("backfills", "paused", "--all").json["backfills"]
