@@ -181,6 +181,13 @@ static void list_jobs(const struct etld_generation *g, const struct etl_conf_env
 	free(full);
 }
 
+/* A job's file given in place of the daemon's. */
+static bool is_a_job(const struct etl_node *root)
+{
+	return !etl_node_get(root, "mongodb") && etl_node_get(root, "extract") &&
+		(etl_node_get(root, "load") || etl_node_get(root, "window"));
+}
+
 /* The number of errors that are no job's own. */
 static size_t load_all(struct etld_generation *g, struct etl_conf_env *env)
 {
@@ -189,6 +196,13 @@ static size_t load_all(struct etld_generation *g, struct etl_conf_env *env)
 	glob_t found = {0};
 	size_t errors;
 
+	if (root && is_a_job(root)) {
+		etl_diag_add(env->diag, &root->mark, ETL_DIAG_FILE, NULL,
+			"etld --config FILE and etlctl config check FILE take the daemon's file, such as "
+			"/etc/etld/etld.yaml, and find the jobs by its key `jobs`",
+			"%s: this is a job, not etld's own file", g->path);
+		return 1;
+	}
 	if (root)
 		etld_settings_load(&g->settings, root, env);
 	if (g->settings.jobs)

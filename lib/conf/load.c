@@ -434,6 +434,8 @@ static const char *syntax_hint(const struct loader *ld, const struct etl_mark *m
 			return "indent with blanks, not with tabs";
 		return "text that begins with this character needs quotes";
 	}
+	if (strstr(problem, "did not find expected alphabetic or numeric character"))
+		return "text that begins with * or & needs quotes: \"*/10 * * * *\"";
 	if (has_bare_braces(line, len))
 		return "text with braces needs quotes";
 	if (strstr(problem, "mapping values are not allowed"))

@@ -129,7 +129,7 @@ struct etl_job *etl_job_load(const char *name, const struct etl_node *root,
 {
 	struct etl_job *job = etl_arena_zalloc(env->arena, sizeof *job);
 	struct job_options o = {0};
-	size_t before;
+	size_t at_begin = etl_diag_count(env->diag), before;
 
 	job->name = etl_arena_strdup(env->arena, name);
 	job->description = "";
@@ -163,6 +163,9 @@ struct etl_job *etl_job_load(const char *name, const struct etl_node *root,
 	etl_job_load_checks(job, o.check, env);
 	if (o.load)
 		etl_job_load_sink(job, o.load, env);
+	if (etl_diag_count(env->diag) == at_begin)
+		etl_job_check_fields(job, &(struct etl_job_nodes){o.extract, o.transform, o.check, o.load},
+			env);
 	return job;
 }
 

@@ -29,6 +29,12 @@ struct etl_transform_type {
 	void (*check)(void *options, const struct etl_node *node,
 		const struct etl_conf_env *env);
 
+	/* True if no record has a top-level field of this name behind it, whatever came. NULL = it
+	 * takes none away. */
+	bool (*loses)(const void *options, const char *name);
+	/* Why records of this window alone would not do, or NULL. NULL = any window will do. */
+	const char *(*window_fault)(const void *options, const struct etl_window *window);
+
 	/* `vars` is lent until close; vars->window is the span being loaded. */
 	int (*open)(void *self, const void *options, const struct etl_vars *vars,
 		struct etl_error *err);

@@ -269,19 +269,35 @@ static etl_wall bucket_start(struct aggregate *a, etl_wall t)
 	return a->day_start;
 }
 
+static const struct etl_zone *zone_of(const struct options *o)
+{
+	return etl_streq(o->timezone, "UTC") ? NULL : o->zone;
+}
+
+static const char cuts[] = "the windows cut buckets of 'every' in two: window.start and window.size "
+			   "must be whole buckets";
+
 /* A bucket that the span cuts would be given from half of its records. A full read (start 0)
  * has no edges. */
+static bool is_whole(struct aggregate *a, const struct etl_window *span)
+{
+	return span->start.ms == 0 ||
+		(bucket_start(a, span->start).ms == span->start.ms &&
+			bucket_start(a, span->end).ms == span->end.ms);
+}
+
 static int whole_buckets(struct aggregate *a, const struct etl_window *span,
 	struct etl_error *err)
 {
-	if (span->start.ms == 0)
-		return 0;
-	if (bucket_start(a, span->start).ms == span->start.ms &&
-		bucket_start(a, span->end).ms == span->end.ms)
-		return 0;
-	return etl_error_set(err, ETL_PERMANENT, "aggregate.every",
-		"the windows cut buckets of 'every' in two: window.start and window.size must be "
-		"whole buckets");
+	return is_whole(a, span) ? 0 : etl_error_set(err, ETL_PERMANENT, "aggregate.every", "%s", cuts);
+}
+
+static const char *window_fault(const void *opts, const struct etl_window *window)
+{
+	const struct options *o = opts;
+	struct aggregate a = {.options = o, .zone = zone_of(o)};
+
+	return is_whole(&a, window) ? NULL : cuts;
 }
 
 static int open_aggregate(void *self, const void *opts, const struct etl_vars *vars,
@@ -297,7 +313,7 @@ static int open_aggregate(void *self, const void *opts, const struct etl_vars *v
 	a->by = etl_calloc(o->by.n + 1, sizeof *a->by);
 	a->numbers = etl_calloc(o->n_values + 1, sizeof *a->numbers);
 	a->present = etl_calloc(o->n_values + 1, sizeof *a->present);
-	a->zone = etl_streq(o->timezone, "UTC") ? NULL : o->zone;
+	a->zone = zone_of(o);
 	return whole_buckets(a, &vars->window, err);
 }
 
@@ -519,6 +535,7 @@ const struct etl_transform_type etl_transform_aggregate = {
 	.options_size = sizeof(struct options),
 	.size = sizeof(struct aggregate),
 	.check = compile,
+	.window_fault = window_fault,
 	.open = open_aggregate,
 	.apply = apply,
 	.flush = flush,

@@ -3,6 +3,7 @@
  * drop: [field, ...]. These fields go, all others stay in their order. A field that the
  * record does not have changes nothing.
  */
+#include "base/str.h"
 #include "transform/rewrite.h"
 #include "transform/transform.h"
 
@@ -28,6 +29,19 @@ static void compile(void *self, const struct etl_node *node, const struct etl_co
 	(void)node;
 	if (etl_field_names_ok(&o->names, "drop", env))
 		etl_fields_build(&o->fields, o->names.items, o->names.n, env->arena);
+}
+
+static bool is_named(const struct etl_strings *names, const char *name)
+{
+	for (size_t i = 0; i < names->n; i++)
+		if (etl_streq(names->items[i], name))
+			return true;
+	return false;
+}
+
+static bool loses(const void *opts, const char *name)
+{
+	return is_named(&((const struct options *)opts)->names, name);
 }
 
 static int open_drop(void *self, const void *opts, const struct etl_vars *vars,
@@ -83,6 +97,7 @@ const struct etl_transform_type etl_transform_drop = {
 	.options_size = sizeof(struct options),
 	.size = sizeof(struct drop),
 	.check = compile,
+	.loses = loses,
 	.open = open_drop,
 	.apply = apply,
 	.close = close_drop,

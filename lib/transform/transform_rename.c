@@ -112,6 +112,20 @@ static void compile(void *self, const struct etl_node *node, const struct etl_co
 	etl_fields_build(&o->fields, names, n, env->arena);
 }
 
+/* It is an old name, and no new one. */
+static bool loses(const void *opts, const char *name)
+{
+	const struct options *o = opts;
+	bool old = false;
+
+	for (size_t i = 0; i < o->pairs.n; i++) {
+		if (etl_streq(o->pairs.values[i], name))
+			return false;
+		old |= etl_streq(o->pairs.keys[i], name);
+	}
+	return old;
+}
+
 static int open_rename(void *self, const void *opts, const struct etl_vars *vars,
 	struct etl_error *err)
 {
@@ -272,6 +286,7 @@ const struct etl_transform_type etl_transform_rename = {
 	.options_size = sizeof(struct options),
 	.size = sizeof(struct rename),
 	.check = compile,
+	.loses = loses,
 	.open = open_rename,
 	.apply = apply,
 	.close = close_rename,

@@ -141,7 +141,8 @@ def connect(daemon, timeout=10):
 
 
 def ask(client, message=STATUS):
-    client.sendall(message)
+    with contextlib.suppress(BrokenPipeError):  # it was sent away already: its answer says why
+        client.sendall(message)
     return read_reply(client)
 
 

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Do the parts of a job fit one another? Fields that a transform takes away although the key, the
+ * event time or a check needs them, and windows that a transform cannot work with. What is said here
+ * is sure: who mentions a field behind the loss may make it again, and is believed.
+ */
+#include <string.h>
+
+#include "base/str.h"
+#include "job/job_parts.h"
+
+#define WINDOWS_TRIED 400 /* of days: a year with both changes of the clocks */
+
+struct fit {
+	const struct etl_job *job;
+	const struct etl_job_nodes *nodes;
+	const struct etl_conf_env *env;
+};
+
+/* The word stands somewhere in the tree, as a key, a value, or inside of a template or pointer. */
+static bool is_mentioned(const struct etl_node *node, const char *name)
+{
+	if (node->kind == ETL_NODE_SCALAR)
+		return strstr(node->text, name) != NULL;
+	for (size_t i = 0; i < node->n; i++)
+		if ((node->kind == ETL_NODE_MAP && is_mentioned(node->keys[i], name)) ||
+			is_mentioned(node->items[i], name))
+			return true;
+	return false;
+}
+
+/* The transform behind which no record has the field; NULL = there is none that is sure. */
+static const struct etl_node *loser_of(const struct fit *fit, const char *name)
+{
+	const struct etl_node *lost = NULL;
+
+	for (size_t i = 0; i < fit->job->n_transforms; i++) {
+		const struct etl_job_stage *stage = &fit->job->transforms[i];
+		const struct etl_node *node = fit->nodes->transform->items[i];
+
+		if (stage->type->flush) /* makes records of its own */
+			lost = NULL;
+		else if (stage->type->loses && stage->type->loses(stage->options, name))
+			lost = node;
+		else if (lost && is_mentioned(node, name))
+			lost = NULL;
+	}
+	return lost;
+}
+
+/* `who` needs the field, which `at` names: "/a/b" needs "a". */
+static void need(const struct fit *fit, const char *who, const struct etl_node *at)
+{
+	char name[256];
+	const struct etl_node *loser;
+
+	if (!at || at->kind != ETL_NODE_SCALAR || !*at->text || strchr(at->text, '~'))
+		return;
+	etl_text_copy(name, sizeof name, *at->text == '/' ? at->text + 1 : at->text);
+	if (*at->text == '/')
+		name[strcspn(name, "/")] = '\0';
+	loser = loser_of(fit, name);
+	if (loser)
+		etl_diag_add(fit->env->diag, &loser->keys[0]->mark, ETL_DIAG_CONFLICT,
+			"takes it away", NULL, "%s needs the field '%s', which '%s' takes away in %s", who,
+			name, loser->keys[0]->text, fit->env->what);
+}
+
+static void need_all(const struct fit *fit, const char *who, const struct etl_node *names)
+{
+	if (names && names->kind == ETL_NODE_LIST)
+		for (size_t i = 0; i < names->n; i++)
+			need(fit, who, names->items[i]);
+	else
+		need(fit, who, names);
+}
+
+/* Under its own name; who renames it knows what for. */
+static void need_time(const struct fit *fit)
+{
+	const struct etl_node *time = etl_node_get(fit->nodes->extract->items[0], "time");
+	const struct etl_node *field = etl_node_get(time, "field");
+	const struct etl_node *loser = field && field->kind == ETL_NODE_SCALAR && *field->text != '/' ?
+		loser_of(fit, field->text) : NULL;
+
+	if (fit->job->window.none || !loser || etl_streq(loser->keys[0]->text, "rename"))
+		return;
+	need(fit, "the event time", field);
+}
+
+static void check_windows(const struct fit *fit, size_t i)
+{
+	const struct etl_window_rules *rules = &fit->job->window;
+	const struct etl_job_stage *stage = &fit->job->transforms[i];
+	struct etl_window window = {.start = rules->start};
+	const char *fault = NULL;
+
+	for (int k = 0; k < WINDOWS_TRIED && !fault; k++) {
+		window.end = etl_wall_add(window.start, rules->size);
+		if (rules->end.ms && window.end.ms > rules->end.ms)
+			return;
+		fault = stage->type->window_fault(stage->options, &window);
+		window.start = window.end;
+	}
+	if (fault)
+		etl_diag_add(fit->env->diag, &fit->nodes->transform->items[i]->keys[0]->mark,
+			ETL_DIAG_CONFLICT, NULL, NULL, "'%s' of %s: %s", stage->type->name,
+			fit->env->what, fault);
+}
+
+void etl_job_check_fields(const struct etl_job *job, const struct etl_job_nodes *nodes,
+	const struct etl_conf_env *env)
+{
+	const struct fit fit = {job, nodes, env};
+
+	if (!nodes->transform || nodes->transform->kind != ETL_NODE_LIST ||
+		job->n_transforms != nodes->transform->n)
+		return;
+	need_all(&fit, "'key'", etl_node_get(nodes->load->items[0], "key"));
+	need_time(&fit);
+	for (size_t i = 0; nodes->check && i < nodes->check->n; i++) {
+		const struct etl_node *rule = nodes->check->items[i];
+
+		need_all(&fit, "a check", etl_node_get(rule->items[0], "field"));
+		need_all(&fit, "a check", etl_node_get(rule->items[0], "fields"));
+	}
+	for (size_t i = 0; !job->window.none && i < job->n_transforms; i++)
+		if (job->transforms[i].type->window_fault)
+			check_windows(&fit, i);
+}
