@@ -25,7 +25,12 @@ bool etl_span_is_hopeless(const struct etl_error *err)
 
 bool etl_span_is_refused(const struct etl_error *err)
 {
-	return strncmp(err->code, "span.", 5) == 0 && strcmp(err->code, "span.memory") != 0;
+	static const char *const codes[] = {"span.rejects", "span.unplaced", "span.outside"};
+
+	for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+		if (strcmp(err->code, codes[i]) == 0)
+			return true;
+	return false;
 }
 
 static const char *first_in(const struct etl_strand *strand, const struct etl_batch *batch,
