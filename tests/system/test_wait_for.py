@@ -96,7 +96,7 @@ def test_mongodb_goes_while_it_waits(make, own_mongodb, flow):
         wait_blocked(etld, "fits yet")
         own_mongodb.kill9()
         wait_for(lambda: etld.status()["daemon"]["mongodb"]["state"] == "down", "down")
-        wait_for(lambda: "MongoDB is unreachable" in health(etld)[1] or
+        wait_for(lambda: health(etld)[0] == "unreachable" or
                  etld.jobs()["hourly"]["queued"], lambda: f"away: {health(etld)}")
         before = len(etld.log(ETL_SLOTS=1))
         late = etld.status()["daemon"]["uptime_s"] + 5
