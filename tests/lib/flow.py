@@ -173,7 +173,7 @@ class Flow:
             if entry["state"] in CLOSED:
                 assert entry["state"] == state, f"{job} {station}: {entry}"
             if entry["state"] in CLOSED and job == "hourly":
-                assert entry["counts"]["in"] == rows, entry
+                assert entry["counts"].get("in", 0) == rows, entry  # the ledger has no counts of 0
 
     def check_final(self, db, metadata, days):
         end = self.start + days * DAY

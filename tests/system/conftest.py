@@ -35,6 +35,10 @@ MARKERS = {
 }
 
 
+# pytest-xdist tells its workers how wide the terminal is; what etlctl prints into a pipe has no width.
+os.environ.pop("COLUMNS", None)
+
+
 def pytest_configure(config):
     for name, meaning in MARKERS.items():
         config.addinivalue_line("markers", f"{name}: {meaning}")

@@ -65,9 +65,9 @@ def test_answers_that_contradict_themselves(etld, metadata):
     with Raw() as server:
         jobs = {name: job(f"{server.url}/{name}", retry={"max": 1, "backoff": "1s"}) for name in ANSWERS}
         for one in jobs.values():
-            one["extract"]["http"].update(query={"api_key": "in-the-open"}, max_bytes="1MiB")
+            one["extract"]["http"].update(auth={"api_key": {"query": "api_key", "value": {"credential": "key"}}}, max_bytes="1MiB")
         hosts = {"default": {"breaker": {"failures": 0}}}
-        daemon = etld(jobs, config={"limits": {"hosts": hosts}}).start()
+        daemon = etld(jobs, config={"limits": {"hosts": hosts}}, credentials={"key": "in-the-open"}).start()
         for name in ANSWERS:
             daemon.run(name, ok=(0, 1))
         server.shutdown()
