@@ -6,6 +6,7 @@
  */
 #include <bson/bson.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +25,7 @@ static const char *const jobs[] = {
 	"time: {field: t}\nexpect: {pointer: /status, equals: OK}\nmax_bytes: 32KiB\n",
 	"url: https://h/v3/{station}\nquery: {from: \"{window.start}\"}\n"
 	"auth: {oauth2: {token_url: https://h/token, client_id: c}}\n",
-	"url: https://h/users\nmethod: POST\nbody: '{run_id}'\nrecords: /a/*/b\n",
+	"url: https://h/users\nmethod: POST\nbody: '\"{run_id}\"'\nrecords: /a/*/b\n",
 	"url: https://h/v3/{station}\nrecords: /data\nattach: {a: /x, b: /y/z}\n"
 	"auth: {oauth2: {token_url: https://h/token, client_id: c, auth_style: form}}\n",
 };
@@ -51,8 +52,14 @@ static void load_jobs(void)
 			etl_source_http.options, node, &loaded[i], "extract.http", &env);
 		etl_source_http.check(&loaded[i], node, &env);
 	}
-	if (etl_diag_count(diag))
+	if (etl_diag_count(diag)) {
+		struct etl_buf said;
+
+		etl_buf_init(&said, 64 * 1024);
+		etl_diag_print(diag, &said);
+		fputs(etl_buf_text(&said), stderr);
 		abort();
+	}
 	etl_diag_free(diag);
 }
 
