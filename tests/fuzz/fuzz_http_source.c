@@ -24,7 +24,7 @@ static const char *const jobs[] = {
 	"time: {field: t}\nexpect: {pointer: /status, equals: OK}\nmax_bytes: 32KiB\n",
 	"url: https://h/v3/{station}\nquery: {from: \"{window.start}\"}\n"
 	"auth: {oauth2: {token_url: https://h/token, client_id: c}}\n",
-	"url: https://h/users\nmethod: POST\nbody: '{run_id}'\nrecords: /a/*/b\n",
+	"url: https://h/users\nmethod: POST\nbody: '\"{run_id}\"'\nrecords: /a/*/b\n",
 	"url: https://h/v3/{station}\nrecords: /data\nattach: {a: /x, b: /y/z}\n"
 	"auth: {oauth2: {token_url: https://h/token, client_id: c, auth_style: form}}\n",
 };
