@@ -304,7 +304,7 @@ static void unchanged_documents_are_not_written(void **state)
 	assert_string_equal(l.rule, "key");
 	l = load(&o, 4, second);
 	assert_counts(&l, 1, 1, 1, 0);
-	assert_int_equal(l.r.overwritten, 1); /* the first of the two "c" */
+	assert_int_equal(l.r.overwritten, 1);
 	assert_int_equal(l.changed[0], 0x0a);
 	assert_int_equal(stored_int("upserts", "b", "v"), 2);
 	assert_int_equal(stored_int("upserts", "c", "v"), 3);
