@@ -58,8 +58,6 @@ MUTANTS = [
     ("skips out of the order of their slots", "lib/job/sched_record.c",
      "if (job->recording || job->n_skips || older_goes(job, skip->first))",
      "if (job->recording || job->n_skips)"),
-    ("slots that start past a record on its way", "lib/job/sched_queue.c",
-     "!job->sensing && !job->recording &&", "!job->sensing &&"),
     # what the scheduler decides
     ("jitter ignored where slots fall due", "lib/job/sched.c",
      "due = etl_wall_sub(now, etl_job_jitter(job->job, sched->host));\n\t\ttake_back_early",
@@ -98,7 +96,7 @@ MUTANTS = [
     ("one place too many", "lib/job/sched_queue.c",
      "sched->active < sched->max_active) {", "sched->active <= sched->max_active) {"),
     ("backfills before live runs", "lib/job/sched_queue.c",
-     "\t\tif (sched->ready[LANE_LIVE].first)\n", "\t\tif (sched->ready[LANE_LIVE].first && !backfill_may_start(sched))\n"),
+     "job = leave(sched, LANE_LIVE);\n", "job = backfill_may_start(sched) ? NULL : leave(sched, LANE_LIVE);\n"),
     ("dependants are not told", "lib/job/sched_queue.c",
      "if (outcome->moved)", "if (outcome->moved && sched->stopped)"),
     ("an edit that asks nobody what was decided", "lib/job/skip.c",
@@ -144,13 +142,8 @@ MUTANTS = [
      "etl_wall last = etl_wall_sub(now, rules->settle);", "etl_wall last = now;"),
     ("a watermark over an open window", "lib/job/window_plan.c",
      "if (here && (here->left_open || (!closed && !here->done)))", "if (here && here->left_open)"),
-    ("the ledger before the data", "lib/job/step_commit.c",
-     "\tif (!joins && sink->commit(work->sink, err) < 0)\n\t\treturn -1;\n"
-     "\tif (state->ops->commit(state, ETL_TAKE(work->txn), commit, err) < 0)\n\t\treturn -1;\n"
-     "\treturn joins ? sink->commit(work->sink, err) : 0;",
-     "\t(void)joins;\n"
-     "\tif (state->ops->commit(state, ETL_TAKE(work->txn), commit, err) < 0)\n\t\treturn -1;\n"
-     "\treturn sink->commit(work->sink, err);"),
+    ("data that nobody commits", "lib/job/step_commit.c",
+     "\tif (!joins && sink->commit(work->sink, err) < 0)\n\t\treturn -1;\n\tpart_entries", "\tpart_entries"),
     ("changed windows that dependants never see", "lib/job/step_commit.c",
      "mark_dependants(strand, &window->due->window, marks);", "(void)mark_dependants;"),
     ("a cancelled run that waits", "daemon/exec.c",
