@@ -150,8 +150,8 @@ def test_a_job_taken_by_another_daemon_is_told(logged, jbox, sim, metadata):
     etld.ctl("run", "airqino")
     wait_for(lambda: metadata.leases.find_one({"_id": "airqino"}), "the lease")
     metadata.leases.update_one({"_id": "airqino"}, {"$inc": {"fence": 1}, "$set": {"holder": "another"}})
-    wait_for(lambda: events(jbox, "LEASE_LOST", "ETL_JOB=airqino"), etld.stderr_tail, 3 * RENEWAL_SECONDS)
-    wait_for(lambda: events(jbox, "FENCED", "ETL_JOB=airqino"), etld.stderr_tail, 3 * RENEWAL_SECONDS)
+    wait_for(lambda: events(jbox, "LEASE_LOST", "ETL_JOB=airqino"), etld.stderr_tail, 9 * RENEWAL_SECONDS)
+    wait_for(lambda: events(jbox, "FENCED", "ETL_JOB=airqino"), etld.stderr_tail, 9 * RENEWAL_SECONDS)
     etld.stop()
 
 

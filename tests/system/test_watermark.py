@@ -215,7 +215,7 @@ def test_a_reader_may_look_only(mongodb, flow, metadata, database, open_folder):
                       ("rewind", "hourly", iso(flow.start), *WHY)):
             answer = ask(*words)
             assert answer.returncode == 9, answer
-            assert "may read, but not change anything" in answer.stderr
+            assert "may query this daemon, but not control it" in answer.stderr
         assert not history(etld) and not metadata["audit"].count_documents({})
 
 

@@ -148,6 +148,7 @@ def test_runs_by_schedule_and_missed(etld, db, metadata):
     assert said["state"] == "skipped" and "this is no run" in said["because"][0]
     assert "(schedule.misfire: run_latest)" in said["because"][1]
     made_up = wait_for(lambda: metadata["runs"].find_one({"job": "tick", "passed_over.last": skipped["slot"]}), "its run")
+    wait_for(lambda: "it is at step" not in str(why(daemon, made_up["run_id"])), "the end of what is stored already")
     said = why(daemon, made_up["run_id"])
     assert iso(skipped["slot"]) in said["because"][1]
     assert "did not run: missed" in said["because"][1]
