@@ -98,7 +98,8 @@ MUTANTS = [
     ("one place too many", "lib/job/sched_queue.c",
      "sched->active < sched->max_active) {", "sched->active <= sched->max_active) {"),
     ("backfills before live runs", "lib/job/sched_queue.c",
-     "\t\tif (sched->ready[LANE_LIVE].first)\n", "\t\tif (sched->ready[LANE_LIVE].first && !backfill_may_start(sched))\n"),
+     "struct etl_sched_job *job = leave(sched, LANE_LIVE);\n",
+     "struct etl_sched_job *job = backfill_may_start(sched) ? NULL : leave(sched, LANE_LIVE);\n"),
     ("dependants are not told", "lib/job/sched_queue.c",
      "if (outcome->moved)", "if (outcome->moved && sched->stopped)"),
     ("an edit that asks nobody what was decided", "lib/job/skip.c",
@@ -145,12 +146,8 @@ MUTANTS = [
     ("a watermark over an open window", "lib/job/window_plan.c",
      "if (here && (here->left_open || (!closed && !here->done)))", "if (here && here->left_open)"),
     ("the ledger before the data", "lib/job/step_commit.c",
-     "\tif (!joins && sink->commit(work->sink, err) < 0)\n\t\treturn -1;\n"
-     "\tif (state->ops->commit(state, ETL_TAKE(work->txn), commit, err) < 0)\n\t\treturn -1;\n"
-     "\treturn joins ? sink->commit(work->sink, err) : 0;",
-     "\t(void)joins;\n"
-     "\tif (state->ops->commit(state, ETL_TAKE(work->txn), commit, err) < 0)\n\t\treturn -1;\n"
-     "\treturn sink->commit(work->sink, err);"),
+     "\tif (!joins && sink->commit(work->sink, err) < 0)\n\t\treturn -1;\n\tpart_entries(",
+     "\tjoins = true;\n\tpart_entries("),
     ("changed windows that dependants never see", "lib/job/step_commit.c",
      "mark_dependants(strand, &window->due->window, marks);", "(void)mark_dependants;"),
     ("a cancelled run that waits", "daemon/exec.c",
