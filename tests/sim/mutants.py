@@ -58,8 +58,6 @@ MUTANTS = [
     ("skips out of the order of their slots", "lib/job/sched_record.c",
      "if (job->recording || job->n_skips || older_goes(job, skip->first))",
      "if (job->recording || job->n_skips)"),
-    ("slots that start past a record on its way", "lib/job/sched_queue.c",
-     "!job->sensing && !job->recording &&", "!job->sensing &&"),
     # what the scheduler decides
     ("jitter ignored where slots fall due", "lib/job/sched.c",
      "due = etl_wall_sub(now, etl_job_jitter(job->job, sched->host));\n\t\ttake_back_early",
