@@ -35,6 +35,9 @@ WRONGS = [  # (lint, what is wrong, file, text, a word of the answer)
     ("banned", "a sleeping test", "tests/unit/t.c", "void f(void)\n{\n\tusleep(1);\n}\n", "usleep()"),
     ("leftovers", "an unfinished word", "lib/base/x.c", "/* TO" + "DO: more */\n", "x.c:5"),
     ("leftovers", "code switched off", "lib/base/x.c", "#if 0\n#endif\n", "x.c:5"),
+    ("bugs", "a Python file that does not compile", "tests/x.py", "X = [(1, 2]\n", "x.py:5"),
+    ("bugs", "a planted bug that is stale", "tests/mutants/planted.py",
+     'PLANTED = [("x", "lib/time/clock.h", "no such text", "", "unit:time/test_clock")]\n', "has its text 0 times"),
     ("readmes", "a file that no README names", "lib/base/other.c", "", "does not name other"),
     ("readmes", "a room without README", "lib/sink/sink.h", "", "lib/sink/README.md is missing"),
 ]
@@ -67,11 +70,11 @@ def main():
         if not good:
             print(out)
 
-    for lint in ("rooms", "banned", "leftovers", "readmes"):
+    for lint in ("rooms", "banned", "leftovers", "readmes", "bugs"):
         code, out = run(lint, {})
         result(code == 0, f"{lint} accepts a clean tree", out)
     for lint, what, name, text, word in WRONGS:
-        extra = {name: HEAD + text}
+        extra = {name: (HEAD if not name.endswith(".py") else "#\n#\n#\n#\n") + text}
         if word is None:  # the concrete plugin needs somebody who includes it
             extra["lib/job/use.c"] = HEAD + '#include "source/source_x.h"\n'
             word = "only the contract"

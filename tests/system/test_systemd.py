@@ -265,8 +265,7 @@ def test_reload_takes_a_new_job_without_a_restart(service):
 
 def test_reload_of_a_broken_file_keeps_the_old_configuration(service):
     pid, before = main_pid(service), service.cursor()
-    # A job that is wrong is left out; only the main configuration file ends the start.
-    service("sh", "-c", "cp -p /etc/etld/etld.yaml /etc/etld/whole && echo 'shedule: {}' >>/etc/etld/etld.yaml")
+    service.write("/etc/etld/jobs.d/broken.yaml", "shedule: {cron: '@hourly'}\n")
     try:
         refused = service("systemctl", "reload", UNIT, check=False)
         assert refused.returncode != 0
@@ -275,7 +274,7 @@ def test_reload_of_a_broken_file_keeps_the_old_configuration(service):
         jobs = etlctl(service, "jobs").stdout
         assert "airqino_daily" in jobs and "broken" not in jobs
         entries = service.journal(f"MESSAGE_ID={ID['CONFIG_RELOAD_FAILED']}", since=before)
-        assert any("shedule" in e["MESSAGE"] for e in entries), entries
+        assert any("broken.yaml:1" in e["MESSAGE"] for e in entries), entries
         # By signal it is the same: refused, and it lives on.
         before = service.cursor()
         send_signal(service, "HUP")
@@ -283,7 +282,7 @@ def test_reload_of_a_broken_file_keeps_the_old_configuration(service):
                  "the refusal in the journal")
         assert main_pid(service) == pid
     finally:
-        service("mv", "/etc/etld/whole", "/etc/etld/etld.yaml")
+        service("rm", "/etc/etld/jobs.d/broken.yaml")
         service("systemctl", "reload", UNIT)
 
 
@@ -325,19 +324,20 @@ def test_stop_drains_and_says_so(service):
 def test_a_broken_configuration_ends_with_78_and_is_not_started_again(service):
     service("systemctl", "stop", UNIT)
     before = service.cursor()
-    service.write("/etc/etld/jobs.d/broken.yaml", "shedule: {cron: '@hourly'}\n")
+    # A job that is wrong is left out; only the main configuration file ends the start.
+    service("sh", "-c", "cp -p /etc/etld/etld.yaml /etc/etld/whole && echo 'shedule: {}' >>/etc/etld/etld.yaml")
     try:
         assert service("systemctl", "start", UNIT, check=False).returncode != 0
         service.wait_show(UNIT, ActiveState="failed")
         shown = service.show(UNIT, "ExecMainStatus", "NRestarts", "Result")
         assert shown == {"ExecMainStatus": "78", "NRestarts": "0", "Result": "exit-code"}
         entries = service.journal(f"MESSAGE_ID={ID['CONFIG_REFUSED']}", since=before)
-        assert any("broken.yaml:1" in e["MESSAGE"] for e in entries), entries
+        assert any("shedule" in e["MESSAGE"] for e in entries), entries
         # "failed" is final: a unit that waits for its restart is "activating".
         assert not [e for e in service.journal(f"UNIT={UNIT}", since=before)
                     if "Scheduled restart" in e["MESSAGE"]]
     finally:
-        service("rm", "/etc/etld/jobs.d/broken.yaml")
+        service("mv", "/etc/etld/whole", "/etc/etld/etld.yaml")
         service("systemctl", "reset-failed", UNIT)
 
 
