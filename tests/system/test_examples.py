@@ -65,3 +65,14 @@ def test_the_defaults_written_in_the_daemons_file_are_accepted(configured):
     etld.config_path.write_text(text)
     answer = etld.check()
     assert answer.code == 0, answer.out + answer.err
+
+
+@pytest.mark.parametrize("page", ["README.md", "packaging/doc/RECIPES.md"])
+def test_the_jobs_of_a_page_are_valid(tmp_path, page):
+    jobs = re.findall(r"```yaml\n(.*?)```", (ROOT / page).read_text(), re.S)
+    assert jobs
+    etld = Etld("mongodb://127.0.0.1:1/?replicaSet=rs0", folder=tmp_path, credentials={"api_token": "a-token"})
+    for i, text in enumerate(jobs):
+        etld.write_job(f"page{i}", text)
+    answer = etld.check()
+    assert answer.code == 0, answer.out + answer.err
