@@ -65,6 +65,7 @@ int etl_state_upsert(struct etl_place *place, const bson_t *query, const bson_t 
 	bson_t *after, struct etl_error *err)
 {
 	mongoc_find_and_modify_opts_t *opts = mongoc_find_and_modify_opts_new();
+	struct etl_error failed = ETL_ERROR_INIT; /* what a later try overcomes is nobody's reason */
 	bool again = true;
 	int rc = -1;
 
@@ -78,16 +79,18 @@ int etl_state_upsert(struct etl_place *place, const bson_t *query, const bson_t 
 			place->collection, query, opts, &reply, &error);
 
 		if (!ok)
-			etl_mongo_error(err, &error, &reply);
+			etl_mongo_error(&failed, &error, &reply);
 		else if (take_value(&reply, after))
 			rc = 0;
 		else /* some servers answer so to one of two upserts that met */
-			etl_error_set(err, ETL_TRANSIENT, "mongodb.protocol",
+			etl_error_set(&failed, ETL_TRANSIENT, "mongodb.protocol",
 				"MongoDB: findAndModify gave no document");
 		again = rc < 0 && (ok || error.code == CODE_DUPLICATE);
 		bson_destroy(&reply);
 	}
 	mongoc_find_and_modify_opts_destroy(opts);
+	if (rc < 0)
+		*err = failed;
 	return rc;
 }
 
