@@ -53,8 +53,10 @@ def follow(etld, job):
 
 
 def days_back():
-    """The last whole days, and the end of the last. The service has gaps of days now and then."""
-    today = dt.datetime.now(dt.timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
+    """The last whole days, and the end of the last: its hours are final, also soon after midnight. The
+    service has gaps of days now and then."""
+    final = dt.datetime.now(dt.timezone.utc) - dt.timedelta(hours=2)
+    today = final.replace(hour=0, minute=0, second=0, microsecond=0)
     return [today - (DAYS - i) * DAY for i in range(DAYS + 1)]
 
 
