@@ -112,7 +112,7 @@ class Worker:
         status, output = run(
             [f"{venv}/bin/python", "-m", "pytest", "-q", "-x", "-rfEs", "-p", "no:cacheprovider", "--strict-markers",
              node], self.tree, TEST_SECONDS, ETLD_TEST_VENV=venv, PYTHONDONTWRITEBYTECODE="1",
-            COLUMNS="400", ETLD_BUILD=self.options.build,
+            COLUMNS="400", ETLD_TEST_WAIT_MAX="60", ETLD_BUILD=self.options.build,
             ETLD_BUILD_FAULTS=self.options.faults)
         if status is None:
             raise Survived(f"only the limit of {TEST_SECONDS} s ended it")
