@@ -31,7 +31,8 @@ def ago(**span):
 def logged(airqino_etld, jbox):
     """Makes the shipped example's daemon, quick to give up, with its words in the journal."""
     def make(start=None, edits=()):
-        etld = airqino_etld(start or ago(days=1), prefix=jbox.prefix, env={"ETLD_LOG": "journal"})
+        # Soon after midnight yesterday is not final yet.
+        etld = airqino_etld(start or ago(days=1, hours=3), prefix=jbox.prefix, env={"ETLD_LOG": "journal"})
         etld.edit_job("airqino", "retry: {max: 3, backoff: 30s", "retry: {max: 1, backoff: 100ms")
         for job, old, new in edits:
             etld.edit_job(job, old, new)
