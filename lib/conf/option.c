@@ -345,3 +345,11 @@ int etl_conf_word(const struct etl_node *node, const char *key, const char *cont
 	free(name);
 	return ok ? 0 : -1;
 }
+
+bool etl_strings_have(const struct etl_strings *strings, const char *text)
+{
+	for (size_t i = 0; i < strings->n; i++)
+		if (etl_streq(strings->items[i], text))
+			return true;
+	return false;
+}

@@ -48,6 +48,7 @@ struct etl_strings {
 	const char *const *items;
 	const struct etl_node *const *nodes; /* where each stands, as long as there is a tree */
 };
+bool etl_strings_have(const struct etl_strings *strings, const char *text);
 
 struct etl_pairs {
 	size_t n;

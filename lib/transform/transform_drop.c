@@ -3,7 +3,6 @@
  * drop: [field, ...]. These fields go, all others stay in their order. A field that the
  * record does not have changes nothing.
  */
-#include "base/str.h"
 #include "transform/rewrite.h"
 #include "transform/transform.h"
 
@@ -31,17 +30,9 @@ static void compile(void *self, const struct etl_node *node, const struct etl_co
 		etl_fields_build(&o->fields, o->names.items, o->names.n, env->arena);
 }
 
-static bool is_named(const struct etl_strings *names, const char *name)
-{
-	for (size_t i = 0; i < names->n; i++)
-		if (etl_streq(names->items[i], name))
-			return true;
-	return false;
-}
-
 static bool loses(const void *opts, const char *name)
 {
-	return is_named(&((const struct options *)opts)->names, name);
+	return etl_strings_have(&((const struct options *)opts)->names, name);
 }
 
 static int open_drop(void *self, const void *opts, const struct etl_vars *vars,
