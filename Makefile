@@ -180,17 +180,19 @@ sim: export ETLD_TEST_LIMIT ?= 21600
 sim: $(SIM_BIN)
 	$(Q)sh tests/lib/run-unit.sh $(BUILD) $(SIM_BIN)
 # Bugs planted one by one: the scheduler's simulation has to find each of one list, a named test
-# each of the other. NAME="part of a name": only such.
+# each of the other. NAME="part of a name": only such. MUTANT_SECONDS=N: as many of each list as begin in N s.
 NAME ?=
+MUTANT_SECONDS ?= 0
 mutants: $(BUILD)/tests/sim/sim_scheduler all
 	$(Q)$(MAKE) FAULTS=1 BUILD=$(BUILD)-faults all
 	$(Q)packaging/mongodb-venv.sh "$${ETLD_TEST_VENV:-build/mongodb-venv}"
 	$(Q)rc=0; \
 	python3 tests/sim/mutants.py --build $(BUILD) --libs '$(LIBS_LIB)' \
 		--link '$(CC) $(ALL_LDFLAGS) $(SIM_WRAP:%=-Wl,--wrap=%)' \
-		$(if $(REMEMBER),--remember) "$(NAME)" || rc=1; \
+		$(if $(REMEMBER),--remember) --seconds $(MUTANT_SECONDS) "$(NAME)" || rc=1; \
 	python3 tests/mutants/run.py --build $(BUILD) --faults $(BUILD)-faults \
-		$(if $(WERROR),--make WERROR=$(WERROR)) $(if $(SAN),--make SAN=$(SAN)) "$(NAME)" || rc=1; \
+		$(if $(WERROR),--make WERROR=$(WERROR)) $(if $(SAN),--make SAN=$(SAN)) \
+		--seconds $(MUTANT_SECONDS) "$(NAME)" || rc=1; \
 	exit $$rc
 fuzz-replay: $(FUZZ_BIN)
 	$(Q)sh tests/lib/run-fuzz-replay.sh $(BUILD) $(FUZZ_BIN)

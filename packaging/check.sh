@@ -3,11 +3,12 @@
 # errors, unit tests, simulations, fuzz corpora and lint, bugs planted one by one, the same under
 # the address, undefined-behaviour and thread sanitizers, and the whole system against real parts.
 # Before the last line come the seconds of each suite and the ten slowest tests. How long something
-# takes fails nothing: a slow machine plays fewer histories, and limits only end what hangs.
+# takes fails nothing: a slow machine plays fewer histories and plants fewer bugs, and limits only end
+# what hangs.
 # Last line: "N passed, N failed, N skipped", all suites added. Status 1 if any failed.
 # Works from any folder, as root on a fresh Debian 12; safe to repeat.
 # Usage: check.sh [--nightly] [SUITE...]     suites: build check mutants asan tsan system
-# --nightly (make nightly): 100,000 new histories, 1,000 kills, every unit program under every
+# --nightly (make nightly): 100,000 new histories, all planted bugs, 1,000 kills, every unit program under every
 # sanitizer, and the suite `fuzz`: each target for ETLD_FUZZ_SECONDS (300). Takes hours.
 set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -99,16 +100,18 @@ with_mongodb() {
 histories="ETLD_SIM_SEED=${ETLD_SIM_SEED:-1} ETLD_SIM_HISTORIES=${ETLD_SIM_HISTORIES:-1000} ETLD_SIM_SECONDS=${ETLD_SIM_SECONDS:-120}"
 san_histories="ETLD_SIM_SEED=${ETLD_SIM_SEED:-1}"
 threaded=unit-threads
+mutant_seconds=${ETLD_MUTANT_SECONDS:-120}
 if [ $nightly = yes ]; then
 	histories="ETLD_SIM_HISTORIES=${ETLD_SIM_HISTORIES:-100000}"
 	san_histories="ETLD_SIM_HISTORIES=2000"
 	threaded=unit
+	mutant_seconds=0
 	export ETLD_TEST_KILLS=${ETLD_TEST_KILLS:-1000} ETLD_TEST_LIMIT=${ETLD_TEST_LIMIT:-43200}
 fi
 # shellcheck disable=SC2086
 suite check "unit tests, simulation, fuzz corpora, lint" \
 	with_mongodb env $histories make -k "$jobs" -Otarget WERROR=1 check
-suite mutants "planted bugs" make "$jobs" WERROR=1 mutants
+suite mutants "planted bugs" make "$jobs" WERROR=1 MUTANT_SECONDS="$mutant_seconds" mutants
 # shellcheck disable=SC2086
 suite asan "under the address and undefined-behaviour sanitizers" \
 	with_mongodb env $san_histories make -k "$jobs" -Otarget WERROR=1 SAN=address,undefined unit sim fuzz-replay

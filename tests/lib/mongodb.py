@@ -17,6 +17,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import signal
 import socket
@@ -29,6 +30,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 READY_SECONDS = 300
 STOP_SECONDS = 120
 POLL_SECONDS = 0.02
+# A server ends a transaction after a minute. SecantusDB can lose one whose client was killed: what it
+# had written stays locked for ever, and the log says for how long others have tried.
+WEDGED_SECONDS = 75
+TRIED = re.compile(rb"retrying on write conflicts for ([0-9.]+)s")
 
 
 class ServerError(Exception):
@@ -109,6 +114,8 @@ def find_server():
 class MongoServer:
     """One server with its data in `directory`; the port stays over restarts."""
 
+    made = []  # those of this process
+
     def __init__(self, directory, port=0, standalone=False, test_commands=False):
         self.dir = pathlib.Path(directory).resolve()
         self.port = port
@@ -118,6 +125,7 @@ class MongoServer:
         self.kind = self.binary = None
         self.process = None  # only in the process that started it
         self.pid = None
+        MongoServer.made.append(self)
 
     @property
     def uri(self):
@@ -219,6 +227,19 @@ class MongoServer:
     def log_tail(self):
         text = (self.dir / "mongodb.log").read_text(errors="replace")
         return "\n".join(text.splitlines()[-15:])
+
+    def is_wedged(self):
+        """A lock of nobody's holds up what others write: a fault of SecantusDB, see WEDGED_SECONDS."""
+        log = self.dir / "mongodb.log"
+        return self.kind == "secantus" and log.exists() and any(
+            float(seconds) > WEDGED_SECONDS for seconds in TRIED.findall(log.read_bytes()))
+
+    def renew(self):
+        """The same server without its data."""
+        self.kill9()
+        shutil.rmtree(self.dir / "data")
+        (self.dir / "mongodb.log").rename(self.dir / f"mongodb.log.{time.time_ns()}")
+        return self.start()
 
     def is_running(self):
         if self.process is not None:

@@ -1,11 +1,11 @@
 #!/bin/sh
 # Runs the system tests (pytest, tests/system) with the private Python environment. The whole
-# suite goes in two shards (pytest-xdist), a file at a time, each shard with a MongoDB of its own;
+# suite goes in shards (pytest-xdist), a file at a time, each shard with a MongoDB of its own;
 # files that are marked `alone` follow, one after the other. Tests that are named run in one
-# process, in their order.
+# process, in their order. Most tests wait more than they work: two shards for a processor.
 # Usage: run-system.sh [pytest argument...]     ETLD_TEST_VENV: the environment's folder
-# ETLD_TEST_SHARDS: how many (2; 1 if tests are named). Nothing here is a measure of speed: the
-# limit ends a suite that hangs.
+# ETLD_TEST_SHARDS: how many (1 if tests are named). Nothing here is a measure of speed:
+# ETLD_TEST_LIMIT (2700 s) ends a suite that hangs.
 # Last line: "system: N passed, N failed, N skipped".
 set -u
 cd "$(dirname "$0")/../.." || exit 2
@@ -18,7 +18,7 @@ export PYTHONDONTWRITEBYTECODE=1
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 passed=0 failed=0 skipped=0
-shards=${ETLD_TEST_SHARDS:-$([ $# -eq 0 ] && echo 2 || echo 1)}
+shards=${ETLD_TEST_SHARDS:-$([ $# -eq 0 ] && echo $((2 * $(nproc))) || echo 1)}
 case " $* " in
 *tests/system*) ;;
 *) set -- "$@" tests/system ;;
@@ -36,7 +36,7 @@ part() { # NAME PYTEST-ARGUMENT...
 	log=$logs/$1
 	shift
 	{
-		timeout 5400 "$venv/bin/python" -m pytest -q -rfEs -p no:cacheprovider --strict-markers \
+		timeout "${ETLD_TEST_LIMIT:-2700}" "$venv/bin/python" -m pytest -q -rfEs -p no:cacheprovider --strict-markers \
 			--durations=10 --durations-min=1 "$@" 2>&1
 		echo $? >"$log.rc"
 	} | tee "$log"

@@ -8,6 +8,9 @@ POLL_SECONDS = 0.01
 POLL_SECONDS_MAX = 0.05
 # Where a bug is planted many a condition never comes true: nobody waits for it so long.
 LIMIT_MAX = float(os.environ.get("ETLD_TEST_WAIT_MAX", "inf"))
+# Functions that say why no condition can come true any more, or None. Asked now and then.
+HOPELESS = []
+HOPELESS_SECONDS = 10
 
 
 def wait_for(condition, what, limit=120.0):
@@ -17,11 +20,16 @@ def wait_for(condition, what, limit=120.0):
     limit = min(limit, LIMIT_MAX)
     end = time.monotonic() + limit
     pause = POLL_SECONDS
+    asked = time.monotonic()
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > end:
             raise AssertionError(f"not within {limit} s: {what() if callable(what) else what}")
+        if time.monotonic() - asked > HOPELESS_SECONDS:
+            asked = time.monotonic()
+            for why in filter(None, (hopeless() for hopeless in HOPELESS)):
+                raise AssertionError(f"{why}: {what() if callable(what) else what}")
         time.sleep(pause)
         pause = min(pause * 1.5, POLL_SECONDS_MAX)

@@ -8,7 +8,10 @@ test fails and says so; a test that is skipped, that passes, or that only a time
 not found it. A row whose old text is not there exactly once, that does not compile, or whose test
 does not exist, fails: the list is stale.
 
-Usage: run.py [--build DIR] [--faults DIR] [--make VAR=VALUE]... [NAME...]      (make mutants)
+Within --seconds as many rows are tried as begin in that time; which come first changes with the
+day. Those that are left are told, and still have to fit the tree.
+
+Usage: run.py [--build DIR] [--faults DIR] [--make VAR=VALUE]... [--seconds N] [NAME...]  (make mutants)
 NAME: only rows whose name holds it. Last line: "planted: N passed, N failed".
 """
 import argparse
@@ -28,6 +31,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "lib"))
 
 from mongodb import MongoServer  # noqa: E402
+from budget import Budget  # noqa: E402
 from planted import PLANTED  # noqa: E402
 
 WORKERS = 2
@@ -60,6 +64,16 @@ def run(command, folder, limit, **environment):
             os.killpg(process.pid, signal.SIGKILL)
             output, _ = process.communicate()
             return None, output
+
+
+def once(source, path, old):
+    """The text of the file, which has `old` once."""
+    if not source.exists():
+        raise Stale(f"there is no {path}")
+    text = source.read_text(encoding="utf-8")
+    if text.count(old) != 1:
+        raise Stale(f"{path} has the text {text.count(old)} times, not once: {old.strip()[:60]!r}")
+    return text
 
 
 class Worker:
@@ -130,11 +144,7 @@ class Worker:
     def attempt(self, name, path, old, new, test):
         """What the test said."""
         source = self.tree / path
-        if not source.exists():
-            raise Stale(f"there is no {path}")
-        text = source.read_text(encoding="utf-8")
-        if text.count(old) != 1:
-            raise Stale(f"{path} has the text {text.count(old)} times, not once: {old.strip()[:60]!r}")
+        text = once(source, path, old)
         kind, _, what = test.partition(":")
         if kind not in ("unit", "system"):
             raise Stale(f"{test!r} is neither unit:ROOM/test_x nor system:tests/system/test_x.py::test_y")
@@ -160,6 +170,7 @@ def main():
     parser.add_argument("--build", default="build")
     parser.add_argument("--faults", default="build-faults")
     parser.add_argument("--make", action="append", default=[])
+    parser.add_argument("--seconds", type=float, default=0)
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
     rows = [row for row in PLANTED if not options.names or any(name in row[0] for name in options.names)]
@@ -167,11 +178,16 @@ def main():
     for name in twice:
         print(f"not ok - {name}: the name appears twice")
     began = time.monotonic()
+    budget = Budget(options.seconds)
 
     def attempt(row):
+        """True or False, or None for a row that fits the tree and is left."""
         worker = idle.get()
         start = time.monotonic()
         try:
+            if budget.is_spent():
+                once(ROOT / row[1], row[1], row[2])
+                return None
             line, good = f"ok - {row[0]} ({row[1]}): {worker.attempt(*row)}", True
         except (Stale, Survived) as said:
             kind = "stale" if isinstance(said, Stale) else f"not found by {row[4]}"
@@ -189,12 +205,12 @@ def main():
             idle.put(worker)
         try:
             with concurrent.futures.ThreadPoolExecutor(max(1, len(workers))) as threads:
-                passed = sum(threads.map(attempt, rows))
+                verdicts = list(threads.map(attempt, budget.order(rows)))
         finally:
             for worker in workers:
                 worker.close()
-    failed = len(rows) - passed + len(twice)
-    print(f"# {time.monotonic() - began:.0f} s")
+    passed, failed = verdicts.count(True), verdicts.count(False) + len(twice)
+    print(f"# {time.monotonic() - began:.0f} s{budget.told(verdicts.count(None), len(rows))}")
     print(f"planted: {passed} passed, {failed} failed")
     return 1 if failed or not (rows or options.names) else 0
 

@@ -10,7 +10,9 @@ The history that killed a mutant is remembered (mutants.seeds) and played first;
 new ones begins only if the mutant survives it, as it may when dice have come to be thrown in
 another order. `make mutants REMEMBER=1` writes what the hunts have found.
 
-Usage: mutants.py --build DIR --link "CC FLAGS" --libs "-l..." [--remember] [NAME...]   (make mutants)
+Within --seconds as many mutants are tried as begin in that time (tests/mutants/budget.py).
+
+Usage: mutants.py --build DIR --link "CC FLAGS" --libs "-l..." [--remember] [--seconds N] [NAME...]  (make mutants)
 NAME: only mutants whose name holds it.
 """
 import argparse
@@ -23,6 +25,10 @@ import shlex
 import subprocess
 import sys
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "mutants"))
+
+from budget import Budget  # noqa: E402
 
 HISTORIES = 3000  # at most, for one mutant
 SEED = 1
@@ -210,12 +216,15 @@ def hunt(program, remembered):
     return (play(program, remembered) if remembered else None) or play(program)
 
 
-def try_one(options, remembered, number, name, path, old, new):
-    """The seed that killed it, or 0."""
+def try_one(options, budget, remembered, number, name, path, old, new):
+    """The seed that killed it, 0 if none did, or None if it is left."""
     folder = os.path.join(options.build, "mutants", str(number))
     os.makedirs(folder, exist_ok=True)
     try:
-        found = hunt(make(options, folder, plant(folder, path, old, new)), remembered)
+        planted = plant(folder, path, old, new)
+        if budget.is_spent():
+            return None
+        found = hunt(make(options, folder, planted), remembered)
     except Stale as stale:
         print(f"not ok - {name}: {stale}", flush=True)
         return 0
@@ -243,23 +252,26 @@ def main():
     for option in ("build", "link", "libs"):
         parser.add_argument("--" + option, required=True)
     parser.add_argument("--remember", action="store_true")
+    parser.add_argument("--seconds", type=float, default=0)
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
-    wanted = [m for m in MUTANTS if not options.names or any(name in m[0] for name in options.names)]
+    budget = Budget(options.seconds)
+    wanted = budget.order([m for m in MUTANTS if not options.names or any(name in m[0] for name in options.names)])
     seeds = read_seeds()
     began = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(WORKERS) as threads:
-        found = list(threads.map(lambda numbered: try_one(options, seeds.get(numbered[1][0]), numbered[0], *numbered[1]),
-                                 enumerate(wanted)))
+        found = list(threads.map(
+            lambda numbered: try_one(options, budget, seeds.get(numbered[1][0]), numbered[0], *numbered[1]),
+            enumerate(wanted)))
     hunted = {m[0]: seed for m, seed in zip(wanted, found) if seed and seed != seeds.get(m[0])}
     if options.remember:
         write_seeds({**seeds, **hunted})
     elif hunted:
         print(f"# {len(hunted)} were found by a hunt: make mutants REMEMBER=1 remembers their histories")
-    passed = sum(bool(seed) for seed in found)
-    print(f"# {time.monotonic() - began:.0f} s")
-    print(f"mutants: {passed} passed, {len(wanted) - passed} failed")
-    return 1 if passed < len(wanted) or not (wanted or options.names) else 0
+    passed, failed = sum(bool(seed) for seed in found), found.count(0)
+    print(f"# {time.monotonic() - began:.0f} s{budget.told(found.count(None), len(wanted))}")
+    print(f"mutants: {passed} passed, {failed} failed")
+    return 1 if failed or not (wanted or options.names) else 0
 
 
 if __name__ == "__main__":
