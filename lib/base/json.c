@@ -345,17 +345,17 @@ static void print_char(struct etl_buf *out, unsigned char c)
 			etl_buf_char(out, s[1]);
 			return;
 		}
-	if (c < 0x20 || c == 0x7f)
+	if (c < 0x20)
 		etl_buf_printf(out, "\\u%04x", c);
 	else
 		etl_buf_char(out, (char)c);
 }
 
-static void print_text(const char *text, struct etl_buf *out)
+/* A part of a text; bytes that are no UTF-8 become U+FFFD. */
+static void print_part(const char *text, size_t len, struct etl_buf *out)
 {
-	size_t len = strlen(text), good = etl_utf8_check(text, len);
+	size_t good = etl_utf8_check(text, len);
 
-	etl_buf_char(out, '"');
 	for (size_t i = 0; i < len; i++) {
 		if (i == good) {
 			etl_buf_str(out, "\xef\xbf\xbd");
@@ -363,6 +363,25 @@ static void print_text(const char *text, struct etl_buf *out)
 			continue;
 		}
 		print_char(out, (unsigned char)text[i]);
+	}
+}
+
+static void print_text(const char *text, struct etl_buf *out)
+{
+	size_t len = strlen(text), from = 0;
+
+	etl_buf_char(out, '"');
+	while (from < len) {
+		size_t n = 0;
+		uint32_t point = 0;
+		size_t clean = etl_text_deceiver(text + from, len - from, &n, &point);
+
+		print_part(text + from, clean, out);
+		from += clean;
+		if (from == len)
+			break;
+		etl_buf_printf(out, "\\u%04x", point);
+		from += n;
 	}
 	etl_buf_char(out, '"');
 }

@@ -111,7 +111,8 @@ struct etl_json *etl_json_detach(struct etl_json *json, const char *key);
 
 /* ---- printing; false when the buffer's cap was reached ---- */
 
-/* On one line without blanks; indented by two. */
+/* On one line without blanks; indented by two. What could deceive a reader at a terminal
+ * (etl_text_mask) is written as \u..., which a parser reads as the same text. */
 bool etl_json_print(const struct etl_json *json, struct etl_buf *out);
 bool etl_json_print_pretty(const struct etl_json *json, struct etl_buf *out);
 

@@ -56,22 +56,39 @@ size_t etl_utf8_cut(const char *s, size_t max)
 	return max;
 }
 
+/* The number of the well-formed character of `n` bytes at `p`; 0 beyond three bytes. */
+static uint32_t code_point(const unsigned char *p, size_t n)
+{
+	if (n == 1)
+		return p[0];
+	if (n == 2)
+		return (p[0] & 0x1fu) << 6 | (p[1] & 0x3fu);
+	return n == 3 ? (p[0] & 0xfu) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu) : 0;
+}
+
 /* The code points that move a terminal's cursor or turn its text around. `n` bytes at `p`. */
 static bool deceives(const unsigned char *p, size_t n)
 {
-	unsigned c = p[0];
+	uint32_t c = code_point(p, n);
 
-	if (n == 1)
-		return c < 0x20 || c == 0x7f;
-	if (n == 2) {
-		c = (c & 0x1fu) << 6 | (p[1] & 0x3fu);
-		return (c >= 0x80 && c <= 0x9f) || c == 0x61c;
+	return n <= 3 &&
+		(c < 0x20 || (c >= 0x7f && c <= 0x9f) || c == 0x61c || c == 0x200e || c == 0x200f ||
+			(c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069));
+}
+
+size_t etl_text_deceiver(const char *text, size_t len, size_t *n, uint32_t *point)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	size_t i = 0;
+
+	while (i < len) {
+		*n = utf8_char(p + i, len - i);
+		*point = *n ? code_point(p + i, *n) : 0;
+		if (*point >= 0x20 && deceives(p + i, *n))
+			break;
+		i += *n ? *n : 1;
 	}
-	if (n != 3)
-		return false;
-	c = (c & 0xfu) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu);
-	return c == 0x200e || c == 0x200f || (c >= 0x2028 && c <= 0x202e) ||
-	       (c >= 0x2066 && c <= 0x2069);
+	return i;
 }
 
 size_t etl_text_mask(char *text)

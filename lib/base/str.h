@@ -33,6 +33,11 @@ size_t etl_utf8_cut(const char *s, size_t max);
  * separators, and bytes that are no UTF-8. Each becomes one '?'. Returns the new length. */
 size_t etl_text_mask(char *text);
 
+/* The offset of the first such byte that is a whole character (DEL, a C1 or bidirectional
+ * control, a separator), or `len`; `n` is its length then, and `point` its number. C0 controls
+ * and bytes that are no UTF-8 do not count. */
+size_t etl_text_deceiver(const char *text, size_t len, size_t *n, uint32_t *point);
+
 /* Copies a text into `size` (> 0) bytes, cut between two characters if it does not fit. */
 void etl_text_copy(char *out, size_t size, const char *text);
 

@@ -193,6 +193,10 @@ static void building_and_printing(void **state)
 	etl_json_free(part);
 	assert_null(etl_json_detach(j, "o"));
 	etl_json_free(j);
+	j = etl_json_object();
+	etl_json_add_text(j, "user\xe2\x80\xaenimda", "\xc2\x9b" "31m\xff\xc2\xa0\xe2\x80\xa8");
+	prints(j, "{\"user\\u202enimda\":\"\\u009b31m\xef\xbf\xbd\xc2\xa0\\u2028\"}", false);
+	etl_json_free(j);
 	j = parse("[[],{},[1,{\"a\":[2]}]]");
 	prints(j, "[\n  [],\n  {},\n  [\n    1,\n    {\n      \"a\": [\n        2\n      ]\n    }\n  ]\n]",
 		true);
