@@ -34,7 +34,7 @@ MARKERS = {
     "faults": "needs the build with fault points (make FAULTS=1)",
     "data": "needs the captured data",
     "sim(**options)": "options of this test's AirqinoSim",
-    "slow": "takes longer than 30 s",
+    "slow": "takes longer than 30 s, or its file some minutes: the file begins early",
     "alone": "its file needs the machine for itself: it runs after the shards",
 }
 

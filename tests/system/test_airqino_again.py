@@ -63,6 +63,7 @@ def marked_days(metadata, end):
             if e["end"].timestamp() <= end}
 
 
+@pytest.mark.slow
 def test_a_second_run_writes_nothing(year):
     before = fingerprint(year.db.hourly_averages), fingerprint(year.db.daily_averages)
     with events_of(year.db) as events:

@@ -138,6 +138,7 @@ def test_reprocess_finds_what_changed_and_marks_dependants(etld, flow, sim, db, 
     flow.check_final(db, metadata, DAYS)
 
 
+@pytest.mark.slow
 def test_a_source_that_fails_and_comes_back(loaded, flow, db, metadata, sim):
     sim.fault("status", code=500, times=10**6)
     begun = backfill(loaded, flow)

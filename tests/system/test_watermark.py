@@ -310,6 +310,7 @@ def test_a_refused_transaction_is_tried_again(mongodb, flow, metadata, database,
         assert etld.status()["daemon"]["mongodb"]["state"] == "up"
 
 
+@pytest.mark.slow
 @pytest.mark.faults
 @pytest.mark.daemon
 @pytest.mark.parametrize("again", [True, False], ids=["again", "undo"])
