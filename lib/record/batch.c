@@ -121,6 +121,7 @@ static void keep_long_bson(struct etl_arena *arena, struct etl_reject *to, const
 			text.len);
 	to->raw = (const uint8_t *)etl_arena_memdup0(arena, etl_buf_text(&text), to->raw_len);
 	to->raw_is_bson = false;
+	to->raw_cut = to->raw_len < text.len;
 }
 
 void etl_batch_reject(struct etl_batch *batch, const struct etl_reject *reject)
@@ -133,8 +134,10 @@ void etl_batch_reject(struct etl_batch *batch, const struct etl_reject *reject)
 		keep_long_bson(batch->arena, to, reject->raw, reject->raw_len);
 		return;
 	}
-	if (to->raw_len > ETL_REJECT_RAW_MAX)
+	if (to->raw_len > ETL_REJECT_RAW_MAX) {
 		to->raw_len = ETL_REJECT_RAW_MAX;
+		to->raw_cut = true;
+	}
 	to->raw = (const uint8_t *)etl_arena_memdup0(batch->arena, reject->raw, to->raw_len);
 }
 
@@ -159,6 +162,7 @@ void etl_batch_reject_record(struct etl_batch *batch, size_t i, const char *step
 		to->raw = record->bson; /* already in the arena */
 		to->raw_len = record->len;
 		to->raw_is_bson = true;
+		to->raw_cut = false;
 	}
 	record->len = 0;
 }

@@ -43,6 +43,7 @@ struct etl_reject {
 	const uint8_t *raw;  /* the bytes as far as known, at most ETL_REJECT_RAW_MAX */
 	uint32_t raw_len;
 	bool raw_is_bson;
+	bool raw_cut; /* they are the beginning of a longer one */
 	uint64_t position;
 	etl_wall time; /* event time if known, or ETL_NO_TIME */
 };

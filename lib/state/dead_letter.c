@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * A reject -> its document.
+ * A reject -> its document, and a document -> a letter.
  */
 #include "state/dead_letter.h"
 
@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "state/doc_read.h"
 
 /* With the final NUL, so that no two lists of words are the same bytes. */
 static void add_word(struct etl_hash_state *h, const char *word)
@@ -52,8 +53,20 @@ static void append_text(bson_t *out, const char *field, const char *text)
 	free(copy);
 }
 
+/* A letter that comes again without a window loses the one that it had. */
+static void append_window(bson_t *out, const struct etl_window *window)
+{
+	if (window && window->start.ms < window->end.ms) {
+		BSON_APPEND_DATE_TIME(out, "window_start", window->start.ms);
+		BSON_APPEND_DATE_TIME(out, "window_end", window->end.ms);
+	} else {
+		BSON_APPEND_NULL(out, "window_start");
+		BSON_APPEND_NULL(out, "window_end");
+	}
+}
+
 void etl_dead_letter_append(bson_t *out, const struct etl_dead_letter_info *info,
-	const struct etl_reject *reject)
+	const struct etl_reject *reject, const struct etl_window *window)
 {
 	append_text(out, "job", info->job);
 	append_text(out, "partition", info->partition);
@@ -66,7 +79,51 @@ void etl_dead_letter_append(bson_t *out, const struct etl_dead_letter_info *info
 	BSON_APPEND_INT64(out, "position", (int64_t)reject->position);
 	if (reject->time.ms != ETL_NO_TIME)
 		BSON_APPEND_DATE_TIME(out, "time", reject->time.ms);
+	append_window(out, window);
 	BSON_APPEND_BOOL(out, "raw_is_bson", reject->raw_is_bson);
+	BSON_APPEND_BOOL(out, "raw_cut", reject->raw_cut);
 	BSON_APPEND_BINARY(out, "raw", BSON_SUBTYPE_BINARY,
 		reject->raw ? reject->raw : (const uint8_t *)"", reject->raw_len);
+}
+
+static void read_raw(const bson_t *doc, struct etl_dead_letter *out)
+{
+	bson_subtype_t subtype;
+	bson_iter_t it;
+
+	if (!bson_iter_init_find(&it, doc, "raw") || !BSON_ITER_HOLDS_BINARY(&it))
+		return;
+	bson_iter_binary(&it, &subtype, &out->raw_len, &out->raw);
+	if (bson_iter_init_find(&it, doc, "raw_is_bson"))
+		out->raw_is_bson = BSON_ITER_HOLDS_BOOL(&it) && bson_iter_bool(&it);
+	/* Letters of before do not say it: one that fills its room was cut, at a whole character. */
+	if (bson_iter_init_find(&it, doc, "raw_cut") && BSON_ITER_HOLDS_BOOL(&it))
+		out->raw_cut = bson_iter_bool(&it);
+	else
+		out->raw_cut = !out->raw_is_bson && out->raw_len > ETL_REJECT_RAW_MAX - 4;
+}
+
+void etl_dead_letter_read(const bson_t *doc, struct etl_dead_letter *out)
+{
+	bson_iter_t it;
+
+	*out = (struct etl_dead_letter){
+		.id = etl_doc_text(doc, "_id"),
+		.job = etl_doc_text(doc, "job"),
+		.partition = etl_doc_text(doc, "partition"),
+		.run_id = etl_doc_text(doc, "run_id"),
+		.step = etl_doc_text(doc, "step"),
+		.rule = etl_doc_text(doc, "rule"),
+		.path = etl_doc_text(doc, "path"),
+		.message = etl_doc_text(doc, "message"),
+		.at = etl_doc_date(doc, "at"),
+		.first_at = etl_doc_date(doc, "first_at"),
+		.times = etl_doc_int(doc, "times"),
+		.window = {etl_doc_date(doc, "window_start"), etl_doc_date(doc, "window_end")},
+		.time = {ETL_NO_TIME},
+		.position = etl_doc_int(doc, "position"),
+	};
+	if (bson_iter_init_find(&it, doc, "time") && BSON_ITER_HOLDS_DATE_TIME(&it))
+		out->time.ms = bson_iter_date_time(&it);
+	read_raw(doc, out);
 }
