@@ -123,6 +123,8 @@ void etl_dead_letter_read(const bson_t *doc, struct etl_dead_letter *out)
 		.time = {ETL_NO_TIME},
 		.position = etl_doc_int(doc, "position"),
 	};
+	if (out->window.start.ms >= out->window.end.ms)
+		out->window = (struct etl_window){{0}, {0}};
 	if (bson_iter_init_find(&it, doc, "time") && BSON_ITER_HOLDS_DATE_TIME(&it))
 		out->time.ms = bson_iter_date_time(&it);
 	read_raw(doc, out);

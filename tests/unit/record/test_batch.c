@@ -93,9 +93,16 @@ static void test_long_reject(void **state)
 	etl_batch_add_copy(batch, &doc, (etl_wall){5}, 0);
 	etl_batch_reject_record(batch, 0, "load", "size", "", "too long");
 	assert_false(batch->rejects[0].raw_is_bson);
+	assert_true(batch->rejects[0].raw_cut);
 	assert_int_equal(batch->rejects[0].raw_len, ETL_REJECT_RAW_MAX);
 	assert_memory_equal(batch->rejects[0].raw, "{\"a\":\"yyy", 9);
 	assert_int_equal(batch->rejects[0].time.ms, 5);
+	etl_batch_reject(batch, &(struct etl_reject){.step = "decode", .raw = (const uint8_t *)text,
+		.raw_len = ETL_REJECT_RAW_MAX});
+	assert_false(batch->rejects[1].raw_cut);
+	etl_batch_reject(batch, &(struct etl_reject){.step = "decode", .raw = (const uint8_t *)text,
+		.raw_len = ETL_REJECT_RAW_MAX + 1});
+	assert_true(batch->rejects[2].raw_cut);
 	bson_destroy(&doc);
 	free(text);
 	etl_batch_free(batch);
