@@ -592,21 +592,3 @@ const struct etl_command *etl_command_by_method(const char *method)
 			return &commands[i];
 	return NULL;
 }
-
-void etl_command_synopsis(const struct etl_command *command, struct etl_buf *out)
-{
-	etl_buf_str(out, command->name);
-	for (const struct etl_command_arg *arg = command->args; arg->wire; arg++) {
-		bool optional = !(arg->flags & ETL_ARG_REQUIRED);
-
-		etl_buf_str(out, optional ? " [" : " ");
-		if (arg->letter)
-			etl_buf_printf(out, "-%c", arg->letter);
-		else if (arg->option)
-			etl_buf_str(out, arg->option);
-		if (arg->value)
-			etl_buf_printf(out, "%s%s", arg->option ? " " : "", arg->value);
-		if (optional)
-			etl_buf_char(out, ']');
-	}
-}

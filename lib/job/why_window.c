@@ -56,9 +56,9 @@ static void tell_rejects(const struct etl_why_window *f, struct etl_why *why)
 	ETL_BUF_CLEANUP struct etl_buf command;
 	char start[ETL_TIME_TEXT_BYTES];
 
+	etl_buf_init(&command, 4096);
 	if (!n)
 		return;
-	etl_buf_init(&command, 4096);
 	etl_why_because(why, "%llu records of it were refused: they are dead letters", n);
 	etl_buf_printf(&command, "etlctl dead list %s", f->job->name);
 	if (!is_whole(f))

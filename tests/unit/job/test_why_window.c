@@ -344,8 +344,8 @@ static void test_what_loads_windows_again(void **state)
 	need_again(&job, NULL, "2026-07-01T08:00:00Z", "2026-07-01T11:00:00Z",
 		"etlctl run a --from 2026-07-01T08:00:00Z --to 2026-07-01T11:00:00Z");
 	need_again(&job, "station=1", "2026-07-01T08:00:00Z", "2026-07-01T12:00:00Z",
-		"etlctl backfill a --from 2026-07-01T08:00:00Z --to 2026-07-01T12:00:00Z --partition station=1 "
-		"--reprocess all");
+		"etlctl backfill a --from 2026-07-01T08:00:00Z --to 2026-07-01T12:00:00Z "
+		"--partition station=1 --reprocess all");
 	need_again(&whole, "-", "", "", "etlctl run users");
 	unmake(&job);
 }

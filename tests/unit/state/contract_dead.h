@@ -229,7 +229,8 @@ static void dead_letters_are_counted_by_rule(void **state)
 	struct etl_window fourth = {H(4), H(5)};
 
 	(void)state; /* the letters of the list above */
-	need_sums((struct etl_dead_query){.job = "d3"}, "check/range 2 4-4;check/cast 1 5-5;check/json 1 0-0;");
+	need_sums((struct etl_dead_query){.job = "d3"},
+		"check/range 2 4-4;check/cast 1 5-5;check/json 1 0-0;");
 	need_sums((struct etl_dead_query){.job = "d3", .partition = "p"},
 		"check/cast 1 5-5;check/json 1 0-0;check/range 1 4-4;");
 	need_sums((struct etl_dead_query){.job = "d3", .window = &fourth}, "check/range 2 4-4;");
