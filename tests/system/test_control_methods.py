@@ -235,7 +235,7 @@ def daemon(etld, metadata):
     running = etld(jobs()).start()
     metadata["dead_letters"].insert_many([
         {"_id": f"{i}123" + "0" * 28, "job": which, "partition": "a", "run_id": GOOD["run_id"], "step": "check",
-         "rule": "range", "path": "v", "message": "m", "at": AT, "window_start": AT, "window_end": AT + AN_HOUR,
+         "rule": "range", "path": "v", "message": "m", "at": dt.datetime.now(dt.timezone.utc), "window_start": AT, "window_end": AT + AN_HOUR,
          "raw": b"\xff\0"} for i, which in enumerate(jobs())])
     running.ctl("pause", "paused", "--reason", "a test")
     return running

@@ -232,10 +232,16 @@ def letters_of_a_stranger(n):
                "raw": bson.Binary(bson.encode({"n": i}))}
 
 
-def test_a_large_number_is_counted_and_read_page_by_page(etld, host, metadata):
+@pytest.fixture(name="many")
+def many_letters(metadata):
     many = 6200
-    daemon = etld({"rows": job(host)}).start()
     metadata["dead_letters"].insert_many(letters_of_a_stranger(many))
+    yield many
+    metadata["dead_letters"].delete_many({})  # the stand-in drops a full collection letter by letter
+
+
+def test_a_large_number_is_counted_and_read_page_by_page(etld, host, many):
+    daemon = etld({"rows": job(host)}).start()
     cut = daemon.ctl("dead", "list", "rows", "-n", "40", output="table")
     assert f"40 of {many} dead letters, those behind them: etlctl dead list rows -n 40 --before " in cut.err
     assert cut.out.splitlines()[1:3] == [f"check  range     {many * 3 // 4}", f"check  cast      {many // 4}"]
@@ -251,7 +257,6 @@ def test_a_large_number_is_counted_and_read_page_by_page(etld, host, metadata):
         before = ["--before", page["before"]]
     assert seen == list(range(many - 1, -1, -1))
     assert not dead(daemon, "rows", "--before", f"{0:032x}")["letters"]
-    metadata["dead_letters"].delete_many({})  # the stand-in drops a full collection letter by letter
 
 
 def test_of_a_mongodb_that_is_unreachable(etld, host):
