@@ -245,7 +245,9 @@ static void tell_end(const struct etl_why_run *f, struct etl_why *why)
 			etl_why_because(why, "%llu windows failed; they stay due",
 				(unsigned long long)f->windows_failed);
 		if (f->rejected)
-			etl_why_because(why, "%llu records were refused: they are dead letters",
+			etl_why_because(why, f->rejected == 1 ?
+				"%llu record was refused: it is a dead letter" :
+				"%llu records were refused: they are dead letters",
 				(unsigned long long)f->rejected);
 		if (f->windows_lost)
 			etl_why_because(why, "%llu windows are older than the source keeps and were given up",

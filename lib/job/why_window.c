@@ -59,7 +59,8 @@ static void tell_rejects(const struct etl_why_window *f, struct etl_why *why)
 	etl_buf_init(&command, 4096);
 	if (!n)
 		return;
-	etl_why_because(why, "%llu records of it were refused: they are dead letters", n);
+	etl_why_because(why, n == 1 ? "%llu record of it was refused: it is a dead letter" :
+				      "%llu records of it were refused: they are dead letters", n);
 	etl_buf_printf(&command, "etlctl dead list %s", f->job->name);
 	if (!is_whole(f))
 		etl_buf_printf(&command, " --window %s", stamp(f->window.start, start));
@@ -202,6 +203,7 @@ static void not_due(const struct etl_why_window *f, struct etl_why *why)
 	const struct etl_window_rules *rules = &f->job->window;
 	etl_wall final_at = etl_wall_add(f->window.end, rules->settle);
 	bool closed = f->has_entry && etl_window_is_closed(f->entry.state);
+	char start[ETL_TIME_TEXT_BYTES];
 
 	if (!is_whole(f) && rules->end.ms && f->window.end.ms > rules->end.ms)
 		etl_why_because(why, "it is never due: it ends behind window.end");
@@ -211,8 +213,9 @@ static void not_due(const struct etl_why_window *f, struct etl_why *why)
 		etl_why_because(why, "it is not due: it is closed");
 	else
 		etl_why_because(why, "it is not due");
-	if (closed)
-		etl_why_hint(why, "etlctl run %s --window reads it again", f->job->name);
+	if (closed && !is_whole(f))
+		etl_why_hint(why, "etlctl run %s --window %s reads it again", f->job->name,
+			stamp(f->window.start, start));
 }
 
 /* Its own deadline, as long as it is not closed. */
