@@ -50,11 +50,21 @@ static void add_origin(const struct etld_generation *generation, const struct et
 	etl_json_add_text(to, "step", letter->step);
 }
 
-static void add_reason(const struct etl_dead_letter *letter, struct etl_json *to)
+static void add_violation(const struct etl_violation *violation, struct etl_json *to)
 {
-	etl_json_add_text(to, "rule", letter->rule);
-	etl_json_add_text(to, "path", letter->path);
-	etl_json_add_text(to, "message", letter->message);
+	etl_json_add_text(to, "rule", violation->rule);
+	etl_json_add_text(to, "path", violation->path);
+	etl_json_add_text(to, "message", violation->message);
+}
+
+static void add_violations(const struct etl_dead_letter *letter, struct etl_json *to)
+{
+	struct etl_violation first = {letter->rule, letter->path, letter->message};
+	struct etl_json *list = etl_json_add_array(to, "violations");
+
+	add_violation(&first, etl_json_add_object(list, NULL));
+	for (size_t i = 0; i < letter->n_also; i++)
+		add_violation(&letter->also[i], etl_json_add_object(list, NULL));
 }
 
 static void add_times(const struct etl_dead_letter *letter, struct etl_json *to)
@@ -69,8 +79,10 @@ static void add_times(const struct etl_dead_letter *letter, struct etl_json *to)
 void etld_letter_line(const struct etld_generation *generation, const struct etl_dead_letter *letter,
 	struct etl_json *to)
 {
+	struct etl_violation first = {letter->rule, letter->path, letter->message};
+
 	add_origin(generation, letter, to);
-	add_reason(letter, to);
+	add_violation(&first, to);
 	add_times(letter, to);
 }
 
@@ -136,7 +148,7 @@ void etld_letter_whole(const struct etld_generation *generation, const struct et
 	struct etl_json *to)
 {
 	add_origin(generation, letter, to);
-	add_reason(letter, etl_json_add_object(etl_json_add_array(to, "violations"), NULL));
+	add_violations(letter, to);
 	add_times(letter, to);
 	add_raw(letter, to);
 }

@@ -4,6 +4,7 @@
  */
 #include "state/dead_letter.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -65,6 +66,23 @@ static void append_window(bson_t *out, const struct etl_window *window)
 	}
 }
 
+static void append_also(bson_t *out, const struct etl_reject *reject)
+{
+	bson_t list, one;
+	char key[24];
+
+	BSON_APPEND_ARRAY_BEGIN(out, "also", &list);
+	for (size_t i = 0; i < reject->n_also; i++) {
+		snprintf(key, sizeof key, "%zu", i);
+		BSON_APPEND_DOCUMENT_BEGIN(&list, key, &one);
+		append_text(&one, "rule", reject->also[i].rule);
+		append_text(&one, "path", reject->also[i].path);
+		append_text(&one, "message", reject->also[i].message);
+		bson_append_document_end(&list, &one);
+	}
+	bson_append_array_end(out, &list);
+}
+
 void etl_dead_letter_append(bson_t *out, const struct etl_dead_letter_info *info,
 	const struct etl_reject *reject, const struct etl_window *window)
 {
@@ -76,6 +94,7 @@ void etl_dead_letter_append(bson_t *out, const struct etl_dead_letter_info *info
 	append_text(out, "rule", reject->rule);
 	append_text(out, "path", reject->path);
 	append_text(out, "message", reject->message);
+	append_also(out, reject);
 	BSON_APPEND_INT64(out, "position", (int64_t)reject->position);
 	if (reject->time.ms != ETL_NO_TIME)
 		BSON_APPEND_DATE_TIME(out, "time", reject->time.ms);
@@ -103,6 +122,26 @@ static void read_raw(const bson_t *doc, struct etl_dead_letter *out)
 		out->raw_cut = !out->raw_is_bson && out->raw_len > ETL_REJECT_RAW_MAX - 4;
 }
 
+static void read_also(const bson_t *doc, struct etl_dead_letter *out)
+{
+	const uint8_t *data;
+	bson_iter_t it, item;
+	uint32_t len;
+	bson_t one;
+
+	if (!bson_iter_init_find(&it, doc, "also") || !BSON_ITER_HOLDS_ARRAY(&it) ||
+		!bson_iter_recurse(&it, &item))
+		return;
+	while (out->n_also < ETL_ALSO_MAX && bson_iter_next(&item)) {
+		if (!BSON_ITER_HOLDS_DOCUMENT(&item))
+			continue;
+		bson_iter_document(&item, &len, &data);
+		if (bson_init_static(&one, data, len))
+			out->also[out->n_also++] = (struct etl_violation){etl_doc_text(&one, "rule"),
+				etl_doc_text(&one, "path"), etl_doc_text(&one, "message")};
+	}
+}
+
 void etl_dead_letter_read(const bson_t *doc, struct etl_dead_letter *out)
 {
 	bson_iter_t it;
@@ -127,5 +166,6 @@ void etl_dead_letter_read(const bson_t *doc, struct etl_dead_letter *out)
 		out->window = (struct etl_window){{0}, {0}};
 	if (bson_iter_init_find(&it, doc, "time") && BSON_ITER_HOLDS_DATE_TIME(&it))
 		out->time.ms = bson_iter_date_time(&it);
+	read_also(doc, out);
 	read_raw(doc, out);
 }

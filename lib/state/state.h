@@ -274,6 +274,8 @@ struct etl_dead_letter {
 	const char *id; /* 32 hexadecimal digits */
 	const char *job, *partition, *run_id; /* the newest run that refused it */
 	const char *step, *rule, *path, *message;
+	struct etl_violation also[ETL_ALSO_MAX]; /* what else it breaks */
+	size_t n_also;
 	etl_wall at, first_at;	  /* refused last, and first; first_at.ms == 0 = not known */
 	int64_t times;		  /* how often it was written down; 0 = not known */
 	struct etl_window window; /* start == end: none */

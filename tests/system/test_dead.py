@@ -152,6 +152,24 @@ def test_show_tells_all_and_deceives_nobody(daemon):
     assert json.loads(daemon.ctl("dead", "show", letters["load"]).json["letter"]["raw"])["v"] == KEYLESS["v"]
 
 
+def test_all_rules_that_a_record_breaks_are_named(etld):
+    """It counts under the first. A check that remembers is not asked about what is refused already."""
+    twice = row(0, 10, v=5000, w=None)
+    with HostSim(body({**GOOD[0], "w": 1}, twice, {**twice, "v": 1, "w": 1})) as host:
+        daemon = etld({"rows": job(host, check=[
+            {"range": {"field": "v", "max": 100, "on_fail": "reject"}}, {"range": {"field": "v", "max": 10, "on_fail": "warn"}},
+            {"not_null": {"fields": ["w"], "on_fail": "reject"}}, {"unique": {"fields": ["sensor", "ts"]}},
+            {"range": {"field": "v", "max": 1000, "on_fail": "reject"}}])}).start()
+        daemon.run("rows", ok=(PARTLY_REJECTED,))
+    (first,) = dead(daemon, "rows")["letters"]
+    assert (first["rule"], first["message"]) == ("range", "v is 5000, above 100")
+    shown = daemon.ctl("dead", "show", first["id"]).json["letter"]
+    assert [(v["rule"], v["path"]) for v in shown["violations"]] == [("range", "v"), ("not_null", "w"), ("range", "v")]
+    text = daemon.ctl("dead", "show", first["id"], output="table").out
+    assert "  refused by  range v: v is 5000, above 100\n              not_null w: " in text
+    assert daemon.runs("rows")[0]["counts"]["inserted"] == 2  # its twin was not taken for a second one
+
+
 def test_a_beginning_that_several_have_names_them(daemon, metadata):
     ids = [f"abcdef{n:026d}" for n in range(7)]
     letter = {"job": "rows", "partition": "all", "run_id": "x", "at": START, "step": "check", "rule": "range",

@@ -17,9 +17,10 @@ static void what_was_written_is_read(void **state)
 {
 	struct etl_window window = {{3600000}, {7200000}};
 	struct etl_dead_letter_info info = {"job", "a/b", "run", {9000000}, &window};
+	struct etl_violation also[] = {{"not_null", "/w", "w is null"}, {"range", "", ""}};
 	struct etl_reject reject = {.step = "check", .rule = "range", .path = "/v", .message = "bad \xff",
 		.raw = (const uint8_t *)"a\0b", .raw_len = 3, .raw_is_bson = true, .raw_cut = true,
-		.position = UINT64_C(1) << 40, .time = {-5}};
+		.position = UINT64_C(1) << 40, .time = {-5}, .also = also, .n_also = 2};
 	struct etl_dead_letter letter;
 	bson_t doc = BSON_INITIALIZER;
 
@@ -38,6 +39,11 @@ static void what_was_written_is_read(void **state)
 	assert_int_equal(letter.window.end.ms, 7200000);
 	assert_int_equal(letter.time.ms, -5);
 	assert_int_equal(letter.position, INT64_C(1) << 40);
+	assert_int_equal(letter.n_also, 2);
+	assert_string_equal(letter.also[0].rule, "not_null");
+	assert_string_equal(letter.also[0].path, "/w");
+	assert_string_equal(letter.also[0].message, "w is null");
+	assert_string_equal(letter.also[1].rule, "range");
 	assert_int_equal(letter.raw_len, 3);
 	assert_memory_equal(letter.raw, "a\0b", 3);
 	assert_true(letter.raw_is_bson && letter.raw_cut);
@@ -65,7 +71,7 @@ static void an_empty_document_is_a_letter_of_nothing(void **state)
 
 static void fields_of_another_type_are_as_if_absent(void **state)
 {
-	bson_t *doc = BCON_NEW("_id", BCON_INT32(7), "job", BCON_DATE_TIME(1), "message", "[", "]", "at",
+	bson_t *doc = BCON_NEW("_id", BCON_INT32(7), "also", "[", BCON_INT32(1), "{", "rule", BCON_INT32(2), "}", "]", "job", BCON_DATE_TIME(1), "message", "[", "]", "at",
 		"today", "times", "many", "window_start", BCON_DATE_TIME(1), "window_end", BCON_NULL, "time",
 		BCON_INT64(5), "raw", "text", "raw_is_bson", BCON_INT32(1), "raw_cut", BCON_INT32(1));
 	struct etl_dead_letter letter;
@@ -79,6 +85,8 @@ static void fields_of_another_type_are_as_if_absent(void **state)
 	assert_int_equal(letter.times, 0);
 	assert_int_equal(letter.time.ms, ETL_NO_TIME);
 	assert_int_equal(letter.window.start.ms, letter.window.end.ms);
+	assert_int_equal(letter.n_also, 1); /* one that says nothing */
+	assert_string_equal(letter.also[0].rule, "");
 	assert_null(letter.raw);
 	assert_false(letter.raw_is_bson || letter.raw_cut);
 	bson_destroy(doc);
