@@ -71,8 +71,9 @@ static void an_empty_document_is_a_letter_of_nothing(void **state)
 
 static void fields_of_another_type_are_as_if_absent(void **state)
 {
-	bson_t *doc = BCON_NEW("_id", BCON_INT32(7), "also", "[", BCON_INT32(1), "{", "rule", BCON_INT32(2), "}", "]", "job", BCON_DATE_TIME(1), "message", "[", "]", "at",
-		"today", "times", "many", "window_start", BCON_DATE_TIME(1), "window_end", BCON_NULL, "time",
+	bson_t *doc = BCON_NEW("_id", BCON_INT32(7), "also", "[", BCON_INT32(1), "{", "rule",
+		BCON_INT32(2), "}", "]", "job", BCON_DATE_TIME(1), "message", "[", "]", "at", "today",
+		"times", "many", "window_start", BCON_DATE_TIME(1), "window_end", BCON_NULL, "time",
 		BCON_INT64(5), "raw", "text", "raw_is_bson", BCON_INT32(1), "raw_cut", BCON_INT32(1));
 	struct etl_dead_letter letter;
 
