@@ -28,6 +28,8 @@ static const etld_handler handlers[ETL_COMMAND_MAX] = {
 	[ETL_COMMAND_WATERMARK_REWIND] = etld_handle_watermark_rewind,
 	[ETL_COMMAND_WATERMARK_UNDO] = etld_handle_watermark_undo,
 	[ETL_COMMAND_WATERMARK_HISTORY] = etld_handle_watermark_history,
+	[ETL_COMMAND_DEAD_LIST] = etld_handle_dead_list,
+	[ETL_COMMAND_DEAD_SHOW] = etld_handle_dead_show,
 	[ETL_COMMAND_BACKFILL] = etld_handle_backfill,
 	[ETL_COMMAND_BACKFILLS] = etld_handle_backfills,
 	[ETL_COMMAND_CANCEL] = etld_handle_cancel,
@@ -233,6 +235,8 @@ static enum etl_ctl_error answer_of(const struct etl_error *err)
 {
 	if (etl_streq(err->code, "no_such_run"))
 		return ETL_CTL_NO_SUCH_RUN;
+	if (etl_streq(err->code, "no_such_letter"))
+		return ETL_CTL_NO_SUCH_LETTER;
 	if (etl_streq(err->code, "no_such_window"))
 		return ETL_CTL_NO_SUCH_WINDOW;
 	if (etl_streq(err->code, "change.time") || etl_streq(err->code, "change.too_many"))

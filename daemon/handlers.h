@@ -43,6 +43,10 @@ void etld_handle_watermark_rewind(struct etld_request *request);
 void etld_handle_watermark_undo(struct etld_request *request);
 void etld_handle_watermark_history(struct etld_request *request);
 
+/* handlers_dead.c */
+void etld_handle_dead_list(struct etld_request *request);
+void etld_handle_dead_show(struct etld_request *request);
+
 /* handlers.c: what they share */
 
 /* The job that parameter `job` names. NULL: there is none, the request is answered and with it
@@ -86,6 +90,14 @@ bool etld_id_matches(const char *id, const char *part);
 /* Worker: the record of the run that is meant so; `out` is made. -1 with "no_such_run" if none
  * or more than one is. handlers_store.c */
 int etld_run_find(struct etl_state *state, const char *id, bson_t *out, struct etl_error *err);
+
+/* handlers_why.c: what a question names. Is it an id rather than a job's name? The job whose run of
+ * this id goes, NULL = none: such a run has no record yet. The job's window that holds the time of
+ * `text` ([0, 0) of a job without windows); false: the request is answered. */
+bool etld_may_be_id(const char *text);
+struct etld_job *etld_job_that_runs(struct etld *etld, const char *id);
+bool etld_request_window(struct etld_request *request, const struct etl_job *job, const char *text,
+	struct etl_window *out);
 
 /* A BSON document as JSON: dates as RFC 3339 text, numbers as they are. */
 struct etl_json *etld_json_of_bson(const bson_t *doc);

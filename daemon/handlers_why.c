@@ -330,8 +330,7 @@ static void ask_of_job(struct etld_request *request, struct etld_job *job, const
 	etld_answer(request, reply);
 }
 
-/* A run that goes has no record yet. */
-static struct etld_job *job_that_runs(struct etld *etld, const char *id)
+struct etld_job *etld_job_that_runs(struct etld *etld, const char *id)
 {
 	for (struct etld_job *job = etld->jobs; job; job = job->hh.next)
 		if (etld_running(job) && etld_id_matches(etld_exec_run_id(etld_running(job)), id))
@@ -341,7 +340,7 @@ static struct etld_job *job_that_runs(struct etld *etld, const char *id)
 
 static void ask_of_run(struct etld_request *request, const char *id)
 {
-	struct etld_job *job = job_that_runs(request->etld, id);
+	struct etld_job *job = etld_job_that_runs(request->etld, id);
 	struct why_query *q;
 
 	if (job) {
@@ -355,8 +354,7 @@ static void ask_of_run(struct etld_request *request, const char *id)
 	etld_query_submit(&q->query, request, why_work);
 }
 
-/* The window that holds the time. False: answered. */
-static bool find_window(struct etld_request *request, const struct etl_job *job, const char *text,
+bool etld_request_window(struct etld_request *request, const struct etl_job *job, const char *text,
 	struct etl_window *out)
 {
 	const struct etl_window_rules *rules = &job->window;
@@ -404,7 +402,7 @@ static void ask_of_window(struct etld_request *request, const struct etl_job *jo
 			"job '%s' has no partition '%s'", job->name, name);
 		return;
 	}
-	if (!find_window(request, job, time, &window) || !etld_request_ready(request))
+	if (!etld_request_window(request, job, time, &window) || !etld_request_ready(request))
 		return;
 	q = why_new(request, job);
 	q->is_window = true;
@@ -414,7 +412,7 @@ static void ask_of_window(struct etld_request *request, const struct etl_job *jo
 }
 
 /* What cannot be an id is a job's name with a mistake in it. */
-static bool may_be_id(const char *text)
+bool etld_may_be_id(const char *text)
 {
 	return strlen(text) >= 6 && strspn(text, "0123456789abcdef-") == strlen(text);
 }
@@ -425,7 +423,7 @@ void etld_handle_why(struct etld_request *request)
 	const char *window = etl_json_text(request->parameters, "window", NULL);
 	struct etld_job *job = etld_job_find(request->etld, what);
 
-	if (!job && (window || !may_be_id(what))) {
+	if (!job && (window || !etld_may_be_id(what))) {
 		etld_refuse_job(request, what);
 	} else if (!window && etl_json_get(request->parameters, "partition")) {
 		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "--window TIME --partition PARTITION",

@@ -178,7 +178,7 @@ static void report_rejects(const struct etl_run *run, const struct fields *f)
 	if (run->rejects.n)
 		etl_buf_printf(&words, "; the first: %s", run->rejects.rows[0].first);
 	etld_log(ETLD_WARNING, ETLD_MSG_RECORDS_REJECTED, f->list, f->n,
-		"%s: %llu records were rejected%s; see the dead letters of run %s", run->job->name,
+		"%s: %llu records were rejected%s; etlctl dead list %s", run->job->name,
 		(unsigned long long)run->counts.rejected, etl_buf_text(&words), run->run_id);
 }
 

@@ -18,7 +18,7 @@ struct line {
 	const struct etlctl *ctl;
 	const char *cur; /* begins what is sought */
 	const struct etl_command *command;
-	const char *job; /* its positional JOB, if one was given */
+	const char *job; /* its positional JOB or JOB|RUN, if one was given */
 	struct etl_buf out;
 };
 
@@ -123,6 +123,18 @@ static void offer_runs(struct line *line)
 	offer_ids(line, "Runs", "runs", "run_id");
 }
 
+static void offer_letters(struct line *line)
+{
+	etl_cleanup(etl_json_free) struct etl_json *reply = ask(line, "DeadList", "limit", NULL, RUNS);
+
+	ETL_JSON_EACH(one, etl_json_get(reply, "letters")) {
+		etl_cleanup(free) char *what = etl_strf("%s %s %s", etl_json_text(one, "job", ""),
+			etl_json_text(one, "rule", ""), etl_json_text(one, "message", ""));
+
+		offer(line, etl_json_text(one, "id", ""), what);
+	}
+}
+
 static void offer_jobs_and_runs(struct line *line)
 {
 	offer_jobs(line);
@@ -151,6 +163,8 @@ static const struct {
 	{"what", offer_jobs_and_runs},
 	{"run_id", offer_runs},
 	{"id", offer_what_runs},
+	{"letter", offer_letters},
+	{"before", offer_letters},
 	{"partition", offer_partitions},
 	{"group", offer_groups},
 	{"file", offer_files},
@@ -339,7 +353,7 @@ int etlctl_complete(struct etlctl *ctl, int argc, char **argv)
 	if (n && etl_command_find(n, plain, &used, &err)) {
 		const struct etl_command_arg *first = positional(line.command, 0);
 
-		if (n > used && first && etl_streq(first->wire, "job"))
+		if (n > used && first && first->type == ETL_ARG_JOB)
 			line.job = plain[used];
 	}
 	complete(&line, plain, n, argc > 1 ? argv[argc - 2] : NULL);

@@ -27,6 +27,17 @@ static void add_run_reason(struct table *table, const struct etl_json *run)
 	table_text(table, *reason ? reason : etl_buf_text(&notes));
 }
 
+/* Where the refused records of the newest run that has some are. */
+static void say_rejects(const struct etl_json *reply)
+{
+	ETL_JSON_EACH(run, etl_json_get(reply, "runs")) {
+		if (!print_count_of(run, "counts", "rejected"))
+			continue;
+		etlctl_say("refused records: etlctl dead list %s", etl_json_text(run, "run_id", ""));
+		return;
+	}
+}
+
 static void print_runs(const struct etlctl *ctl, const struct etl_json *reply)
 {
 	static const char *const titles[] = {"RUN", "JOB", "STATE", "---TRIGGER", "-STARTED",
@@ -50,6 +61,7 @@ static void print_runs(const struct etlctl *ctl, const struct etl_json *reply)
 		add_run_reason(table, run);
 	}
 	table_print(table, "no runs");
+	say_rejects(reply);
 }
 
 int etlctl_runs(const struct etlctl *ctl)
@@ -171,6 +183,10 @@ static void print_run(const struct etlctl *ctl, const struct etl_json *reply)
 	print_steps(ctl, run);
 	print_partitions(ctl, run);
 	etl_buf_init(&out, 1024);
+	if (print_count_of(run, "counts", "rejected")) {
+		etl_buf_str(&out, "\netlctl dead list ");
+		print_clean(etl_json_text(run, "run_id", ""), &out);
+	}
 	etl_buf_str(&out, "\njournalctl ETL_RUN_ID=");
 	print_clean(etl_json_text(run, "run_id", ""), &out);
 	etl_buf_char(&out, '\n');

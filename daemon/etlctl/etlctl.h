@@ -54,6 +54,8 @@ int etlctl_watermark_rewind(const struct etlctl *ctl);
 int etlctl_watermark_undo(const struct etlctl *ctl);
 int etlctl_host_release(const struct etlctl *ctl);
 int etlctl_watermark_history(const struct etlctl *ctl);
+int etlctl_dead_list(const struct etlctl *ctl);
+int etlctl_dead_show(const struct etlctl *ctl);
 int etlctl_backfill(const struct etlctl *ctl);
 int etlctl_backfills(const struct etlctl *ctl);
 int etlctl_cancel(const struct etlctl *ctl);

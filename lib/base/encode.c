@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * Percent-encoding, base64, doubles as text.
+ * Percent-encoding, base64, words of a shell, doubles as text.
  */
 #include "base/encode.h"
 
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* By hand: isalnum() would ask the locale. */
 static bool is_unreserved(unsigned char c)
@@ -46,6 +47,30 @@ bool etl_encode_base64(struct etl_buf *out, const void *bytes, size_t len)
 
 		etl_buf_append(out, code, sizeof code);
 	}
+	return etl_buf_ok(out);
+}
+
+/* What no shell takes for anything else, in the middle of a line. */
+static bool is_plain(const char *text)
+{
+	for (const char *p = text; *p; p++)
+		if (!is_unreserved((unsigned char)*p) && !strchr("/:=@%+,", *p))
+			return false;
+	return *text && *text != '~' && *text != '-';
+}
+
+bool etl_encode_shell(struct etl_buf *out, const char *text)
+{
+	if (is_plain(text))
+		return etl_buf_str(out, text);
+	etl_buf_char(out, '\'');
+	for (; *text; text++) {
+		if (*text == '\'')
+			etl_buf_str(out, "'\\''");
+		else
+			etl_buf_char(out, *text);
+	}
+	etl_buf_char(out, '\'');
 	return etl_buf_ok(out);
 }
 

@@ -18,6 +18,10 @@ bool etl_encode_percent(struct etl_buf *out, const char *text);
 /* Appends standard base64 with padding (RFC 4648 section 4). False if `out` is full. */
 bool etl_encode_base64(struct etl_buf *out, const void *bytes, size_t len);
 
+/* Appends `text` as one word of a POSIX shell: as it is, or in single quotes. False if `out` is
+ * full. */
+bool etl_encode_shell(struct etl_buf *out, const char *text);
+
 /* The shortest of 15 to 17 significant digits that reads back as the very same double (17 are
  * always enough: IEEE 754-2008 section 5.12.2). `v` is finite. */
 #define ETL_DOUBLE_TEXT_BYTES 32

@@ -24,6 +24,24 @@ static int usage_near(struct etl_error *err, const char *what, const char *word,
 		"%s \"%.200s\": did you mean \"%s\"?", what, word, near);
 }
 
+void etl_command_synopsis(const struct etl_command *command, struct etl_buf *out)
+{
+	etl_buf_str(out, command->name);
+	for (const struct etl_command_arg *arg = command->args; arg->wire; arg++) {
+		bool optional = !(arg->flags & ETL_ARG_REQUIRED);
+
+		etl_buf_str(out, optional ? " [" : " ");
+		if (arg->letter)
+			etl_buf_printf(out, "-%c", arg->letter);
+		else if (arg->option)
+			etl_buf_str(out, arg->option);
+		if (arg->value)
+			etl_buf_printf(out, "%s%s", arg->option ? " " : "", arg->value);
+		if (optional)
+			etl_buf_char(out, ']');
+	}
+}
+
 /* ---- which command ---------------------------------------------------------------------- */
 
 /* How many of argv's words spell the name, 0 if they do not. */

@@ -103,6 +103,20 @@ static const struct etl_command_arg history_args[] = {
 	{"limit", "--limit", 'n', "N", ETL_ARG_INT, 0, "how many (20)"},
 	END,
 };
+static const struct etl_command_arg dead_list_args[] = {
+	{"what", NULL, 0, "JOB|RUN", ETL_ARG_JOB, 0,
+		"of a job, or of a run: its id, or six characters or more of its beginning or end"},
+	{"window", "--window", 0, "TIME", ETL_ARG_TIME, 0, "of the job's window that holds this time"},
+	{"partition", "--partition", 0, "PARTITION", ETL_ARG_TEXT, 0, "of this partition of the job"},
+	{"limit", "--limit", 'n', "N", ETL_ARG_INT, 0, "how many (20)"},
+	{"before", "--before", 0, "ID", ETL_ARG_TEXT, 0, "go on behind this one: the next page"},
+	END,
+};
+static const struct etl_command_arg dead_show_args[] = {
+	{"letter", NULL, 0, "ID", ETL_ARG_TEXT, ETL_ARG_REQUIRED,
+		"its id, or as much of its beginning as no other one has"},
+	END,
+};
 static const struct etl_command_arg backfill_args[] = {
 	JOB_REQUIRED,
 	{"from", "--from", 0, "TIME", ETL_ARG_TIME, 0, "windows from here on (window.start)"},
@@ -341,6 +355,36 @@ static const struct etl_command commands[] = {
 		.reply = "(" HEAD ", job: string, changes: []object)",
 		.args = history_args,
 	},
+	[ETL_COMMAND_DEAD_LIST] = {
+		.name = "dead list",
+		.summary = "Records that were refused, newest first, with the reason",
+		.help =
+			"Of all jobs, of a job, of one of its windows, or of a run. A record that is\n"
+			"refused again and again is listed once, under the newest run that refused it.\n"
+			"Where the list is cut, a count by rule stands above it.\n\n"
+			"  etlctl dead list\n"
+			"  etlctl dead list airqino -n 100\n"
+			"  etlctl dead list airqino --window 2026-07-01T10:00Z\n"
+			"  etlctl dead list 4f1c2a9b3d5e\n",
+		.access = ETL_ACCESS_READ,
+		.method = "DeadList",
+		.reply = "(" HEAD ", job: ?string, run_id: ?string, partition: ?string, window: ?object, "
+			 "total: int, total_is_least: bool, rules: []object, letters: []object, "
+			 "truncated: bool, before: ?string, again: ?string)",
+		.args = dead_list_args,
+	},
+	[ETL_COMMAND_DEAD_SHOW] = {
+		.name = "dead show",
+		.summary = "One refused record: why, when, and its bytes as they came",
+		.help = "Characters that could deceive a reader are shown as '?'; -o json has the text as\n"
+			"it is.\n\n"
+			"  etlctl dead show 1a2b3c4d5e6f\n"
+			"  etlctl -o json dead show 1a2b3c4d5e6f | jq -r .letter.raw\n",
+		.access = ETL_ACCESS_READ,
+		.method = "DeadShow",
+		.reply = "(" HEAD ", letter: object, again: ?string)",
+		.args = dead_show_args,
+	},
 	[ETL_COMMAND_BACKFILL] = {
 		.name = "backfill",
 		.summary = "Load the windows of a range in the background, behind live runs",
@@ -547,22 +591,4 @@ const struct etl_command *etl_command_by_method(const char *method)
 		if (commands[i].method && etl_streq(commands[i].method, method))
 			return &commands[i];
 	return NULL;
-}
-
-void etl_command_synopsis(const struct etl_command *command, struct etl_buf *out)
-{
-	etl_buf_str(out, command->name);
-	for (const struct etl_command_arg *arg = command->args; arg->wire; arg++) {
-		bool optional = !(arg->flags & ETL_ARG_REQUIRED);
-
-		etl_buf_str(out, optional ? " [" : " ");
-		if (arg->letter)
-			etl_buf_printf(out, "-%c", arg->letter);
-		else if (arg->option)
-			etl_buf_str(out, arg->option);
-		if (arg->value)
-			etl_buf_printf(out, "%s%s", arg->option ? " " : "", arg->value);
-		if (optional)
-			etl_buf_char(out, ']');
-	}
 }

@@ -30,6 +30,8 @@
 	X(WATERMARK_REWIND)                                                                     \
 	X(WATERMARK_UNDO)                                                                       \
 	X(WATERMARK_HISTORY)                                                                    \
+	X(DEAD_LIST)                                                                            \
+	X(DEAD_SHOW)                                                                            \
 	X(BACKFILL)										\
 	X(BACKFILLS)										\
 	X(CANCEL)										\

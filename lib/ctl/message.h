@@ -24,6 +24,7 @@
 	X(NO_SUCH_JOB, "NoSuchJob", 4, "no job has this name")                                  \
 	X(NO_SUCH_RUN, "NoSuchRun", 4, "no run has this id, or several begin or end so")        \
 	X(NO_SUCH_WINDOW, "NoSuchWindow", 4, "the job has no such window or partition")         \
+	X(NO_SUCH_LETTER, "NoSuchLetter", 4, "no dead letter has this id, or several begin so") \
 	X(INVALID_PARAMETER, "InvalidParameter", 2, "a parameter is missing, unknown or wrong") \
 	X(NOT_PERMITTED, "NotPermitted", 9, "the caller may read but not change")                \
 	X(BUSY, "Busy", 8, "the job is running already, here or on another server")             \

@@ -10,10 +10,32 @@
 #include "base/alloc.h"
 #include "job/strand.h"
 
+/* Whose each reject is. Gives; NULL for a job without windows. */
+static struct etl_window *windows_of_rejects(const struct etl_strand *strand,
+	const struct etl_batch *batch)
+{
+	const struct etl_strand_work *work = strand->work;
+	const struct etl_job *job = strand->run->job;
+	struct etl_window *windows;
+
+	if (job->window.none)
+		return NULL;
+	windows = etl_calloc(batch->n_rejects, sizeof *windows);
+	for (size_t i = 0; i < batch->n_rejects; i++) {
+		long window = etl_reject_window(work, job, &batch->rejects[i]);
+
+		if (window >= 0)
+			windows[i] = work->windows[window].due->window;
+	}
+	return windows;
+}
+
 int etl_rejects_store(struct etl_strand *strand, const struct etl_batch *batch,
 	struct etl_error *err)
 {
 	struct etl_run *run = strand->run;
+	struct etl_window *windows;
+	int rc;
 	struct etl_dead_letter_info info = {
 		.job = run->job->name,
 		.partition = strand->partition->name,
@@ -23,10 +45,11 @@ int etl_rejects_store(struct etl_strand *strand, const struct etl_batch *batch,
 
 	if (!batch->n_rejects)
 		return 0;
-	if (run->env->state->ops->dead_letters_add(run->env->state, &info, batch->rejects,
-		    batch->n_rejects, err) < 0)
-		return etl_error_prefix(err, "storing dead letters");
-	return 0;
+	info.windows = windows = windows_of_rejects(strand, batch);
+	rc = run->env->state->ops->dead_letters_add(run->env->state, &info, batch->rejects,
+		batch->n_rejects, err);
+	free(windows);
+	return rc < 0 ? etl_error_prefix(err, "storing dead letters") : 0;
 }
 
 int etl_rejects_store_staged(struct etl_strand *strand, struct etl_error *err)

@@ -37,6 +37,25 @@ static struct etl_window_work *window_of(struct etl_strand *strand, etl_wall t)
 	return index < 0 ? NULL : &strand->work->windows[index];
 }
 
+/* What else the record breaks, for its dead letter. A check that keeps state is not asked: it would
+ * remember what is not loaded. */
+static void check_further(struct etl_strand *strand, size_t from, const struct etl_record *record)
+{
+	struct etl_strand_work *work = strand->work;
+	const struct etl_job *job = strand->run->job;
+
+	for (size_t k = from; k < job->n_checks; k++) {
+		const struct etl_job_check *rule = &job->checks[k];
+		struct etl_finding finding = {.path = ""};
+
+		if (rule->on_fail != ETL_ON_FAIL_REJECT || !rule->type->row || rule->type->held)
+			continue;
+		if (!rule->type->row(work->checks[k], record, &finding))
+			etl_batch_reject_also(work->batch, rule->type->name, finding.path,
+				finding.message);
+	}
+}
+
 static void check_row(struct etl_strand *strand, size_t i)
 {
 	struct etl_strand_work *work = strand->work;
@@ -50,8 +69,11 @@ static void check_row(struct etl_strand *strand, size_t i)
 		if (!rule->type->row || rule->type->row(work->checks[k], record, &finding))
 			continue;
 		if (rule->on_fail == ETL_ON_FAIL_REJECT) {
+			struct etl_record whole = *record;
+
 			etl_batch_reject_record(work->batch, i, "check", rule->type->name,
 				finding.path, "%s", finding.message);
+			check_further(strand, k + 1, &whole);
 			return;
 		}
 		judge(strand, window_of(strand, record->time), rule, &finding);

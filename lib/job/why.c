@@ -349,6 +349,8 @@ static void add_last(const struct etl_why_job *f, struct etl_why *why)
 	etl_why_because(why, "its last run %s ended %s at %s%s%s; it ran because %s", last->run_id,
 		last->state, stamp(last->ended, at), *last->reason ? ": " : "", last->reason, trigger);
 	etl_why_hint(why, "etlctl why %s", last->run_id);
+	if (last->rejected)
+		etl_why_hint(why, "etlctl dead list %s", last->run_id);
 }
 
 void etl_why_left_out(const struct etl_job *job, struct etl_why *why)

@@ -7,6 +7,7 @@
 #ifndef ETL_JOB_WHY_H
 #define ETL_JOB_WHY_H
 
+#include "base/buf.h"
 #include "job/deadline.h"
 #include "job/sched.h"
 #include "state/state.h"
@@ -38,6 +39,13 @@ void etl_why_setting(const struct etl_job *job, enum etl_skip_code code, char ou
 /* Slots that did not run: "slots A to B (3) did not run: they were missed ... (setting)". `job`
  * NULL: it is not configured any more, the setting is not known. */
 void etl_why_skip(const struct etl_job *job, const struct etl_skip *skip, struct etl_why *why);
+
+/* The command that loads windows again, closed ones too: of [range.start, range.end), of one partition
+ * as it is shown, NULL or "-" = of all. A run if one request would hold them, else a backfill. */
+void etl_why_again(const struct etl_job *job, const char *partition, const struct etl_window *range,
+	struct etl_buf *out);
+/* " --partition NAME", as a shell takes it; nothing without one. */
+void etl_why_partition(const char *partition, struct etl_buf *out);
 
 /* ---- what windows wait for ------------------------------------------------------------------ */
 
@@ -81,7 +89,7 @@ struct etl_why_run {
 	uint64_t slots;
 	struct etl_window asked;
 	struct etl_skip passed_over; /* last.ms == 0 = none; code ETL_SKIP_MAX = not known */
-	uint64_t windows_failed, windows_lost;
+	uint64_t windows_failed, windows_lost, rejected;
 	/* what the daemon adds; `config` NULL: the job is not configured any more */
 	const struct etl_job *config;
 	etl_wall next_fire; /* jitter included; ms == 0 = none */

@@ -244,6 +244,11 @@ static void tell_end(const struct etl_why_run *f, struct etl_why *why)
 		if (f->windows_failed)
 			etl_why_because(why, "%llu windows failed; they stay due",
 				(unsigned long long)f->windows_failed);
+		if (f->rejected)
+			etl_why_because(why, f->rejected == 1 ?
+				"%llu record was refused: it is a dead letter" :
+				"%llu records were refused: they are dead letters",
+				(unsigned long long)f->rejected);
 		if (f->windows_lost)
 			etl_why_because(why, "%llu windows are older than the source keeps and were given up",
 				(unsigned long long)f->windows_lost);
@@ -286,4 +291,6 @@ void etl_why_of_run(const struct etl_why_run *f, struct etl_why *why)
 		etl_why_skip(f->config, &f->passed_over, why);
 	tell_end(f, why);
 	etl_why_hint(why, "etlctl show %s", f->run_id);
+	if (f->rejected)
+		etl_why_hint(why, "etlctl dead list %s", f->run_id);
 }

@@ -4,6 +4,8 @@
  */
 #include <stdio.h>
 
+#include "base/encode.h"
+#include "base/str.h"
 #include "job/why.h"
 #include "time/civil.h"
 #include "time/duration.h"
@@ -20,6 +22,56 @@ static bool is_whole(const struct etl_why_window *f)
 }
 
 /* ---- the ledger ---------------------------------------------------------------------------- */
+
+void etl_why_partition(const char *partition, struct etl_buf *out)
+{
+	if (!partition || etl_streq(partition, "-"))
+		return;
+	etl_buf_str(out, " --partition ");
+	etl_encode_shell(out, partition);
+}
+
+void etl_why_again(const struct etl_job *job, const char *partition, const struct etl_window *range,
+	struct etl_buf *out)
+{
+	const struct etl_window_rules *rules = &job->window;
+	int64_t span_ms = etl_dur_ms(rules->max_span.us ? rules->max_span : rules->size);
+	bool fits = range->end.ms - range->start.ms <= span_ms;
+	char from[ETL_TIME_TEXT_BYTES], to[ETL_TIME_TEXT_BYTES];
+
+	if (rules->none)
+		etl_buf_printf(out, "etlctl run %s", job->name);
+	else
+		etl_buf_printf(out, "etlctl %s %s --from %s --to %s", fits ? "run" : "backfill", job->name,
+			stamp(range->start, from), stamp(range->end, to));
+	etl_why_partition(partition, out);
+	if (!rules->none && !fits)
+		etl_buf_str(out, " --reprocess all");
+}
+
+/* Records of it that were refused: where they are, and how they are loaded once it is mended. */
+static void tell_rejects(const struct etl_why_window *f, struct etl_why *why)
+{
+	unsigned long long n = (unsigned long long)f->entry.counts.rejected;
+	ETL_BUF_CLEANUP struct etl_buf command;
+	char start[ETL_TIME_TEXT_BYTES];
+
+	etl_buf_init(&command, 4096);
+	if (!n)
+		return;
+	etl_why_because(why, n == 1 ? "%llu record of it was refused: it is a dead letter" :
+				      "%llu records of it were refused: they are dead letters", n);
+	etl_buf_printf(&command, "etlctl dead list %s", f->job->name);
+	if (!is_whole(f))
+		etl_buf_printf(&command, " --window %s", stamp(f->window.start, start));
+	etl_why_partition(f->partition, &command);
+	etl_why_hint(why, "%s", etl_buf_text(&command));
+	if (!etl_window_is_closed(f->entry.state))
+		return;
+	etl_buf_clear(&command);
+	etl_why_again(f->job, f->partition, &f->window, &command);
+	etl_why_hint(why, "%s", etl_buf_text(&command));
+}
 
 static void tell_change(const struct etl_why_window *f, struct etl_why *why)
 {
@@ -90,6 +142,7 @@ static void tell_state(const struct etl_why_window *f, struct etl_why *why)
 {
 	if (f->has_entry) {
 		tell_entry(f, why);
+		tell_rejects(f, why);
 		tell_change(f, why);
 	} else if (!is_whole(f) && is_behind_mark(f)) {
 		etl_why_because(why, "the ledger has no entry of it, although the watermark has passed it: "
@@ -150,6 +203,7 @@ static void not_due(const struct etl_why_window *f, struct etl_why *why)
 	const struct etl_window_rules *rules = &f->job->window;
 	etl_wall final_at = etl_wall_add(f->window.end, rules->settle);
 	bool closed = f->has_entry && etl_window_is_closed(f->entry.state);
+	char start[ETL_TIME_TEXT_BYTES];
 
 	if (!is_whole(f) && rules->end.ms && f->window.end.ms > rules->end.ms)
 		etl_why_because(why, "it is never due: it ends behind window.end");
@@ -159,8 +213,9 @@ static void not_due(const struct etl_why_window *f, struct etl_why *why)
 		etl_why_because(why, "it is not due: it is closed");
 	else
 		etl_why_because(why, "it is not due");
-	if (closed)
-		etl_why_hint(why, "etlctl run %s --window reads it again", f->job->name);
+	if (closed && !is_whole(f))
+		etl_why_hint(why, "etlctl run %s --window %s reads it again", f->job->name,
+			stamp(f->window.start, start));
 }
 
 /* Its own deadline, as long as it is not closed. */

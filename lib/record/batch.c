@@ -121,6 +121,7 @@ static void keep_long_bson(struct etl_arena *arena, struct etl_reject *to, const
 			text.len);
 	to->raw = (const uint8_t *)etl_arena_memdup0(arena, etl_buf_text(&text), to->raw_len);
 	to->raw_is_bson = false;
+	to->raw_cut = to->raw_len < text.len;
 }
 
 void etl_batch_reject(struct etl_batch *batch, const struct etl_reject *reject)
@@ -128,13 +129,17 @@ void etl_batch_reject(struct etl_batch *batch, const struct etl_reject *reject)
 	struct etl_reject *to = next_reject(batch);
 
 	*to = *reject;
+	to->also = NULL;
+	to->n_also = 0;
 	keep_texts(batch, to, reject->step, reject->rule, reject->path, reject->message);
 	if (reject->raw_is_bson && reject->raw_len > ETL_REJECT_RAW_MAX) {
 		keep_long_bson(batch->arena, to, reject->raw, reject->raw_len);
 		return;
 	}
-	if (to->raw_len > ETL_REJECT_RAW_MAX)
+	if (to->raw_len > ETL_REJECT_RAW_MAX) {
 		to->raw_len = ETL_REJECT_RAW_MAX;
+		to->raw_cut = true;
+	}
 	to->raw = (const uint8_t *)etl_arena_memdup0(batch->arena, reject->raw, to->raw_len);
 }
 
@@ -153,14 +158,34 @@ void etl_batch_reject_record(struct etl_batch *batch, size_t i, const char *step
 	keep_texts(batch, to, step, rule, path, message);
 	to->position = record->position;
 	to->time = record->time;
+	to->also = NULL;
+	to->n_also = 0;
 	if (record->len > ETL_REJECT_RAW_MAX) {
 		keep_long_bson(batch->arena, to, record->bson, record->len);
 	} else {
 		to->raw = record->bson; /* already in the arena */
 		to->raw_len = record->len;
 		to->raw_is_bson = true;
+		to->raw_cut = false;
 	}
 	record->len = 0;
+}
+
+void etl_batch_reject_also(struct etl_batch *batch, const char *rule, const char *path,
+	const char *message)
+{
+	struct etl_reject *to = &batch->rejects[batch->n_rejects - 1];
+
+	assert(batch->n_rejects);
+	if (!to->also)
+		to->also = etl_arena_alloc(batch->arena, ETL_ALSO_MAX * sizeof *to->also);
+	if (to->n_also == ETL_ALSO_MAX)
+		return;
+	to->also[to->n_also++] = (struct etl_violation){
+		etl_arena_strdup(batch->arena, rule),
+		copy_masked(batch->arena, path, MESSAGE_MAX),
+		copy_masked(batch->arena, message, MESSAGE_MAX),
+	};
 }
 
 void etl_batch_remove(struct etl_batch *batch, size_t i)

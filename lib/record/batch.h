@@ -34,7 +34,16 @@ struct etl_record {
 	etl_wall time;	     /* event time, or ETL_NO_TIME */
 };
 
-/* A record refused, with its reason: becomes a dead letter. All text in the arena. */
+/* A rule that a record breaks. */
+struct etl_violation {
+	const char *rule;    /* "json", "cast", "range", ... */
+	const char *path;    /* field or JSON Pointer it is about; "" = the whole record */
+	const char *message; /* one sentence with the offending value, cut and masked */
+};
+#define ETL_ALSO_MAX 8 /* that are kept beside the first */
+
+/* A record refused, with its reason: becomes a dead letter. All text in the arena. It counts under
+ * the rule that it breaks first. */
 struct etl_reject {
 	const char *step;    /* "decode", "transform", "check", "load" */
 	const char *rule;    /* "json", "cast", "range", ... */
@@ -43,8 +52,11 @@ struct etl_reject {
 	const uint8_t *raw;  /* the bytes as far as known, at most ETL_REJECT_RAW_MAX */
 	uint32_t raw_len;
 	bool raw_is_bson;
+	bool raw_cut; /* they are the beginning of a longer one */
 	uint64_t position;
 	etl_wall time; /* event time if known, or ETL_NO_TIME */
+	struct etl_violation *also; /* further rules that it breaks; NULL = none is known */
+	size_t n_also;
 };
 
 struct etl_batch {
@@ -82,6 +94,11 @@ void etl_batch_reject(struct etl_batch *batch, const struct etl_reject *reject);
 void etl_batch_reject_record(struct etl_batch *batch, size_t i, const char *step,
 	const char *rule, const char *path, const char *fmt, ...)
 	__attribute__((format(printf, 6, 7)));
+
+/* A further rule that the newest reject breaks; texts are copied. Beyond ETL_ALSO_MAX nothing is
+ * kept. */
+void etl_batch_reject_also(struct etl_batch *batch, const char *rule, const char *path,
+	const char *message);
 
 /* Marks record `i` removed without a reject (filters). */
 void etl_batch_remove(struct etl_batch *batch, size_t i);

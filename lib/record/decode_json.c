@@ -240,6 +240,7 @@ static void give_reject(struct etl_json_decoder *d)
 		.raw = (const uint8_t *)etl_buf_text(&d->text),
 		.raw_len = (uint32_t)(d->text.len > ETL_REJECT_RAW_MAX ? ETL_REJECT_RAW_MAX :
 									 d->text.len),
+		.raw_cut = d->text.len >= ETL_REJECT_RAW_MAX,
 		.position = d->position++,
 		.time = {ETL_NO_TIME}};
 

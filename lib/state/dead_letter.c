@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * A reject -> its document.
+ * A reject -> its document, and a document -> a letter.
  */
 #include "state/dead_letter.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "state/doc_read.h"
 
 /* With the final NUL, so that no two lists of words are the same bytes. */
 static void add_word(struct etl_hash_state *h, const char *word)
@@ -52,8 +54,37 @@ static void append_text(bson_t *out, const char *field, const char *text)
 	free(copy);
 }
 
+/* A letter that comes again without a window loses the one that it had. */
+static void append_window(bson_t *out, const struct etl_window *window)
+{
+	if (window && window->start.ms < window->end.ms) {
+		BSON_APPEND_DATE_TIME(out, "window_start", window->start.ms);
+		BSON_APPEND_DATE_TIME(out, "window_end", window->end.ms);
+	} else {
+		BSON_APPEND_NULL(out, "window_start");
+		BSON_APPEND_NULL(out, "window_end");
+	}
+}
+
+static void append_also(bson_t *out, const struct etl_reject *reject)
+{
+	bson_t list, one;
+	char key[24];
+
+	BSON_APPEND_ARRAY_BEGIN(out, "also", &list);
+	for (size_t i = 0; i < reject->n_also; i++) {
+		snprintf(key, sizeof key, "%zu", i);
+		BSON_APPEND_DOCUMENT_BEGIN(&list, key, &one);
+		append_text(&one, "rule", reject->also[i].rule);
+		append_text(&one, "path", reject->also[i].path);
+		append_text(&one, "message", reject->also[i].message);
+		bson_append_document_end(&list, &one);
+	}
+	bson_append_array_end(out, &list);
+}
+
 void etl_dead_letter_append(bson_t *out, const struct etl_dead_letter_info *info,
-	const struct etl_reject *reject)
+	const struct etl_reject *reject, const struct etl_window *window)
 {
 	append_text(out, "job", info->job);
 	append_text(out, "partition", info->partition);
@@ -63,10 +94,78 @@ void etl_dead_letter_append(bson_t *out, const struct etl_dead_letter_info *info
 	append_text(out, "rule", reject->rule);
 	append_text(out, "path", reject->path);
 	append_text(out, "message", reject->message);
+	append_also(out, reject);
 	BSON_APPEND_INT64(out, "position", (int64_t)reject->position);
 	if (reject->time.ms != ETL_NO_TIME)
 		BSON_APPEND_DATE_TIME(out, "time", reject->time.ms);
+	append_window(out, window);
 	BSON_APPEND_BOOL(out, "raw_is_bson", reject->raw_is_bson);
+	BSON_APPEND_BOOL(out, "raw_cut", reject->raw_cut);
 	BSON_APPEND_BINARY(out, "raw", BSON_SUBTYPE_BINARY,
 		reject->raw ? reject->raw : (const uint8_t *)"", reject->raw_len);
+}
+
+static void read_raw(const bson_t *doc, struct etl_dead_letter *out)
+{
+	bson_subtype_t subtype;
+	bson_iter_t it;
+
+	if (!bson_iter_init_find(&it, doc, "raw") || !BSON_ITER_HOLDS_BINARY(&it))
+		return;
+	bson_iter_binary(&it, &subtype, &out->raw_len, &out->raw);
+	if (bson_iter_init_find(&it, doc, "raw_is_bson"))
+		out->raw_is_bson = BSON_ITER_HOLDS_BOOL(&it) && bson_iter_bool(&it);
+	/* Letters of before do not say it: one that fills its room was cut, at a whole character. */
+	if (bson_iter_init_find(&it, doc, "raw_cut") && BSON_ITER_HOLDS_BOOL(&it))
+		out->raw_cut = bson_iter_bool(&it);
+	else
+		out->raw_cut = !out->raw_is_bson && out->raw_len > ETL_REJECT_RAW_MAX - 4;
+}
+
+static void read_also(const bson_t *doc, struct etl_dead_letter *out)
+{
+	const uint8_t *data;
+	bson_iter_t it, item;
+	uint32_t len;
+	bson_t one;
+
+	if (!bson_iter_init_find(&it, doc, "also") || !BSON_ITER_HOLDS_ARRAY(&it) ||
+		!bson_iter_recurse(&it, &item))
+		return;
+	while (out->n_also < ETL_ALSO_MAX && bson_iter_next(&item)) {
+		if (!BSON_ITER_HOLDS_DOCUMENT(&item))
+			continue;
+		bson_iter_document(&item, &len, &data);
+		if (bson_init_static(&one, data, len))
+			out->also[out->n_also++] = (struct etl_violation){etl_doc_text(&one, "rule"),
+				etl_doc_text(&one, "path"), etl_doc_text(&one, "message")};
+	}
+}
+
+void etl_dead_letter_read(const bson_t *doc, struct etl_dead_letter *out)
+{
+	bson_iter_t it;
+
+	*out = (struct etl_dead_letter){
+		.id = etl_doc_text(doc, "_id"),
+		.job = etl_doc_text(doc, "job"),
+		.partition = etl_doc_text(doc, "partition"),
+		.run_id = etl_doc_text(doc, "run_id"),
+		.step = etl_doc_text(doc, "step"),
+		.rule = etl_doc_text(doc, "rule"),
+		.path = etl_doc_text(doc, "path"),
+		.message = etl_doc_text(doc, "message"),
+		.at = etl_doc_date(doc, "at"),
+		.first_at = etl_doc_date(doc, "first_at"),
+		.times = etl_doc_int(doc, "times"),
+		.window = {etl_doc_date(doc, "window_start"), etl_doc_date(doc, "window_end")},
+		.time = {ETL_NO_TIME},
+		.position = etl_doc_int(doc, "position"),
+	};
+	if (out->window.start.ms >= out->window.end.ms)
+		out->window = (struct etl_window){{0}, {0}};
+	if (bson_iter_init_find(&it, doc, "time") && BSON_ITER_HOLDS_DATE_TIME(&it))
+		out->time.ms = bson_iter_date_time(&it);
+	read_also(doc, out);
+	read_raw(doc, out);
 }

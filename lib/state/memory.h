@@ -125,16 +125,18 @@ int etl_memory_change_apply(struct etl_state *s, const struct etl_change_slice *
 int etl_memory_change_list(struct etl_state *s, const struct etl_change_query *query,
 	int (*fn)(void *ctx, const struct etl_change *change), void *ctx, struct etl_error *err);
 
-/* state_memory_docs.c: as state.h says of each */
+/* state_memory_docs.c: the rows, with the lock held; the others as state.h says of each */
 void etl_memory_docs_fini(struct memory_docs *docs);
+struct doc_row *etl_memory_doc_find(struct memory_docs *docs, const char *key); /* NULL = none */
+void etl_memory_doc_put(struct memory_docs *docs, bool replace, const char *key, const char *job,
+	etl_wall at, bson_t *doc); /* takes `doc` */
+int etl_memory_newest_first(const void *a, const void *b); /* rows, for qsort */
 int etl_memory_run_save(struct etl_state *s, const struct etl_run_record *run,
 	struct etl_error *err);
 int etl_memory_run_list(struct etl_state *s, const char *job, int limit,
 	int (*fn)(void *ctx, const bson_t *run), void *ctx, struct etl_error *err);
 int etl_memory_run_get(struct etl_state *s, const char *run_id, bson_t *out,
 	struct etl_error *err);
-int etl_memory_dead_letters_add(struct etl_state *s, const struct etl_dead_letter_info *info,
-	const struct etl_reject *rejects, size_t n, struct etl_error *err);
 int etl_memory_audit_add(struct etl_state *s, const char *who, const char *what,
 	const bson_t *details, struct etl_error *err);
 int etl_memory_pause_set(struct etl_state *s, const char *job, bool paused, const char *who,
@@ -155,5 +157,16 @@ int etl_memory_source_save(struct etl_state *s, const struct etl_source_state *s
 int etl_memory_source_list(struct etl_state *s,
 	int (*fn)(void *ctx, const struct etl_source_state *source), void *ctx,
 	struct etl_error *err);
+
+
+/* state_memory_dead.c */
+int etl_memory_dead_letters_add(struct etl_state *s, const struct etl_dead_letter_info *info,
+	const struct etl_reject *rejects, size_t n, struct etl_error *err);
+int etl_memory_dead_letter_list(struct etl_state *s, const struct etl_dead_query *query,
+	etl_dead_letter_fn fn, void *ctx, struct etl_error *err);
+int etl_memory_dead_letter_sums(struct etl_state *s, const struct etl_dead_query *query,
+	etl_dead_sum_fn fn, void *ctx, struct etl_error *err);
+int etl_memory_dead_letter_find(struct etl_state *s, const char *prefix, int limit,
+	etl_dead_letter_fn fn, void *ctx, struct etl_error *err);
 
 #endif

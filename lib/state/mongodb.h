@@ -175,6 +175,12 @@ int etl_smdb_run_get(struct etl_state *s, const char *run_id, bson_t *out,
 	struct etl_error *err);
 int etl_smdb_dead_letters_add(struct etl_state *s, const struct etl_dead_letter_info *info,
 	const struct etl_reject *rejects, size_t n, struct etl_error *err);
+int etl_smdb_dead_letter_list(struct etl_state *s, const struct etl_dead_query *query,
+	etl_dead_letter_fn fn, void *ctx, struct etl_error *err);
+int etl_smdb_dead_letter_sums(struct etl_state *s, const struct etl_dead_query *query,
+	etl_dead_sum_fn fn, void *ctx, struct etl_error *err);
+int etl_smdb_dead_letter_find(struct etl_state *s, const char *prefix, int limit,
+	etl_dead_letter_fn fn, void *ctx, struct etl_error *err);
 int etl_smdb_audit_add(struct etl_state *s, const char *who, const char *what,
 	const bson_t *details, struct etl_error *err);
 int etl_smdb_alert_once(struct etl_state *s, const char *key, struct etl_error *err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The store in memory: what it keeps as whole documents. Runs, dead letters, audit, pauses,
- * hosts.
+ * The store in memory: what it keeps as whole documents. Runs, audit, pauses, hosts,
+ * backfills.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -9,12 +9,11 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "state/backfill_doc.h"
-#include "state/dead_letter.h"
 #include "state/memory.h"
 #include "state/run_record.h"
 #include "state/source_doc.h"
 
-static struct doc_row *doc_find(struct memory_docs *docs, const char *key)
+struct doc_row *etl_memory_doc_find(struct memory_docs *docs, const char *key)
 {
 	for (size_t i = 0; i < docs->n; i++)
 		if (etl_streq(docs->rows[i].key, key))
@@ -30,11 +29,10 @@ static void doc_row_fini(struct doc_row *row)
 		bson_destroy(row->doc);
 }
 
-/* Takes `doc`. */
-static void doc_put(struct memory_docs *docs, bool replace, const char *key, const char *job, etl_wall at,
-	bson_t *doc)
+void etl_memory_doc_put(struct memory_docs *docs, bool replace, const char *key, const char *job,
+	etl_wall at, bson_t *doc)
 {
-	struct doc_row *row = replace ? doc_find(docs, key) : NULL;
+	struct doc_row *row = replace ? etl_memory_doc_find(docs, key) : NULL;
 
 	if (row) {
 		doc_row_fini(row);
@@ -60,11 +58,11 @@ int etl_memory_run_save(struct etl_state *s, const struct etl_run_record *run,
 
 	(void)err;
 	etl_run_record_to_bson(run, doc);
-	doc_put(&m->runs, true, run->run_id, run->job, run->started, doc);
+	etl_memory_doc_put(&m->runs, true, run->run_id, run->job, run->started, doc);
 	return etl_memory_unlock(m, 0);
 }
 
-static int newest_first(const void *a, const void *b)
+int etl_memory_newest_first(const void *a, const void *b)
 {
 	const struct doc_row *x = a, *y = b;
 
@@ -85,7 +83,7 @@ int etl_memory_run_list(struct etl_state *s, const char *job, int limit,
 		if (!job || etl_streq(m->runs.rows[i].job, job))
 			found[n++] = m->runs.rows[i];
 	if (n > 1)
-		qsort(found, n, sizeof *found, newest_first);
+		qsort(found, n, sizeof *found, etl_memory_newest_first);
 	for (size_t i = 0; i < n && (limit <= 0 || i < (size_t)limit); i++)
 		if (fn(ctx, found[i].doc) != 0)
 			break;
@@ -97,30 +95,12 @@ int etl_memory_run_get(struct etl_state *s, const char *run_id, bson_t *out,
 	struct etl_error *err)
 {
 	struct memory *m = etl_memory_lock(s);
-	struct doc_row *row = doc_find(&m->runs, run_id);
+	struct doc_row *row = etl_memory_doc_find(&m->runs, run_id);
 
 	(void)err;
 	if (row)
 		bson_copy_to(row->doc, out);
 	return etl_memory_unlock(m, row != NULL);
-}
-
-int etl_memory_dead_letters_add(struct etl_state *s, const struct etl_dead_letter_info *info,
-	const struct etl_reject *rejects, size_t n, struct etl_error *err)
-{
-	struct memory *m = etl_memory_lock(s);
-	char id[ETL_HASH_TEXT_BYTES];
-
-	(void)err;
-	for (size_t i = 0; i < n; i++) {
-		bson_t *doc = bson_new();
-
-		etl_dead_letter_id(info, &rejects[i], id);
-		BSON_APPEND_UTF8(doc, "_id", id);
-		etl_dead_letter_append(doc, info, &rejects[i]);
-		doc_put(&m->letters, true, id, info->job, info->at, doc);
-	}
-	return etl_memory_unlock(m, 0);
 }
 
 int etl_memory_audit_add(struct etl_state *s, const char *who, const char *what,
@@ -129,7 +109,7 @@ int etl_memory_audit_add(struct etl_state *s, const char *who, const char *what,
 	struct memory *m = etl_memory_lock(s);
 
 	(void)err;
-	doc_put(&m->audit, false, what, who, etl_now(m->clock),
+	etl_memory_doc_put(&m->audit, false, what, who, etl_now(m->clock),
 		details ? bson_copy(details) : NULL);
 	return etl_memory_unlock(m, 0);
 }
@@ -137,11 +117,11 @@ int etl_memory_audit_add(struct etl_state *s, const char *who, const char *what,
 int etl_memory_alert_once(struct etl_state *s, const char *key, struct etl_error *err)
 {
 	struct memory *m = etl_memory_lock(s);
-	bool is_new = !doc_find(&m->alerts, key);
+	bool is_new = !etl_memory_doc_find(&m->alerts, key);
 
 	(void)err;
 	if (is_new)
-		doc_put(&m->alerts, true, key, "", etl_now(m->clock), NULL);
+		etl_memory_doc_put(&m->alerts, true, key, "", etl_now(m->clock), NULL);
 	return etl_memory_unlock(m, is_new);
 }
 
@@ -149,11 +129,11 @@ int etl_memory_pause_set(struct etl_state *s, const char *job, bool paused, cons
 	const char *why, struct etl_error *err)
 {
 	struct memory *m = etl_memory_lock(s);
-	struct doc_row *row = doc_find(&m->pauses, job);
+	struct doc_row *row = etl_memory_doc_find(&m->pauses, job);
 
 	(void)err;
 	if (paused) {
-		doc_put(&m->pauses, true, job, who ? who : "", etl_now(m->clock),
+		etl_memory_doc_put(&m->pauses, true, job, who ? who : "", etl_now(m->clock),
 			BCON_NEW("why", BCON_UTF8(why ? why : "")));
 	} else if (row) {
 		doc_row_fini(row);
@@ -196,7 +176,7 @@ int etl_memory_source_save(struct etl_state *s, const struct etl_source_state *s
 
 	(void)err;
 	etl_source_to_bson(source, doc);
-	doc_put(&m->sources, true, source->host, "", source->updated, doc);
+	etl_memory_doc_put(&m->sources, true, source->host, "", source->updated, doc);
 	return etl_memory_unlock(m, 0);
 }
 
@@ -221,7 +201,7 @@ int etl_memory_source_list(struct etl_state *s,
 
 static bool backfill_find(struct memory *m, const char *id, struct etl_backfill *out)
 {
-	const struct doc_row *row = doc_find(&m->backfills, id);
+	const struct doc_row *row = etl_memory_doc_find(&m->backfills, id);
 
 	if (row)
 		etl_backfill_from_bson(row->doc, out);
@@ -239,7 +219,7 @@ int etl_memory_backfill_save(struct etl_state *s, const struct etl_backfill *bac
 		return etl_memory_unlock(m, etl_backfill_has_ended(backfill, err));
 	doc = bson_new();
 	etl_backfill_to_bson(backfill, doc);
-	doc_put(&m->backfills, true, backfill->id, backfill->job, backfill->created, doc);
+	etl_memory_doc_put(&m->backfills, true, backfill->id, backfill->job, backfill->created, doc);
 	return etl_memory_unlock(m, 0);
 }
 
@@ -267,7 +247,7 @@ int etl_memory_backfill_end(struct etl_state *s, const char *id, enum etl_backfi
 	etl_text_copy(b.reason, sizeof b.reason, reason);
 	doc = bson_new();
 	etl_backfill_to_bson(&b, doc);
-	doc_put(&m->backfills, true, b.id, b.job, b.created, doc);
+	etl_memory_doc_put(&m->backfills, true, b.id, b.job, b.created, doc);
 	return etl_memory_unlock(m, 1);
 }
 
@@ -279,7 +259,7 @@ int etl_memory_backfill_list(struct etl_state *s, const char *job, bool running_
 
 	(void)err;
 	if (m->backfills.n > 1)
-		qsort(m->backfills.rows, m->backfills.n, sizeof *m->backfills.rows, newest_first);
+		qsort(m->backfills.rows, m->backfills.n, sizeof *m->backfills.rows, etl_memory_newest_first);
 	for (size_t i = 0; i < m->backfills.n && (limit <= 0 || n < limit); i++) {
 		struct etl_backfill backfill;
 

@@ -10,7 +10,7 @@
 #include "state/mongodb.h"
 
 static int add_letter(mongoc_bulk_operation_t *bulk, const struct etl_dead_letter_info *info,
-	const struct etl_reject *reject, struct etl_error *err)
+	const struct etl_reject *reject, const struct etl_window *window, struct etl_error *err)
 {
 	bson_t query = BSON_INITIALIZER, update = BSON_INITIALIZER;
 	bson_t *opts = etl_state_upserts();
@@ -22,10 +22,13 @@ static int add_letter(mongoc_bulk_operation_t *bulk, const struct etl_dead_lette
 	etl_dead_letter_id(info, reject, id);
 	BSON_APPEND_UTF8(&query, "_id", id);
 	BSON_APPEND_DOCUMENT_BEGIN(&update, "$set", &sub);
-	etl_dead_letter_append(&sub, info, reject);
+	etl_dead_letter_append(&sub, info, reject, window);
 	bson_append_document_end(&update, &sub);
 	BSON_APPEND_DOCUMENT_BEGIN(&update, "$setOnInsert", &sub);
 	BSON_APPEND_DATE_TIME(&sub, "first_at", info->at.ms);
+	bson_append_document_end(&update, &sub);
+	BSON_APPEND_DOCUMENT_BEGIN(&update, "$inc", &sub);
+	BSON_APPEND_INT64(&sub, "times", 1);
 	bson_append_document_end(&update, &sub);
 	ok = mongoc_bulk_operation_update_one_with_opts(bulk, &query, &update, opts, &error);
 	bson_destroy(&update);
@@ -37,8 +40,9 @@ static int add_letter(mongoc_bulk_operation_t *bulk, const struct etl_dead_lette
 #define LETTERS_PER_BULK 100 /* of at most 64 KiB each */
 #define CODE_DUPLICATE 11000
 
+/* rejects[from..from + n) */
 static int add_some(mongoc_collection_t *c, const struct etl_dead_letter_info *info,
-	const struct etl_reject *rejects, size_t n, struct etl_error *err)
+	const struct etl_reject *rejects, size_t from, size_t n, struct etl_error *err)
 {
 	mongoc_bulk_operation_t *bulk;
 	bson_error_t error;
@@ -46,8 +50,9 @@ static int add_some(mongoc_collection_t *c, const struct etl_dead_letter_info *i
 	int rc = 0;
 
 	bulk = mongoc_collection_create_bulk_operation_with_opts(c, NULL);
-	for (size_t i = 0; i < n && rc == 0; i++)
-		rc = add_letter(bulk, info, &rejects[i], err);
+	for (size_t i = from; i < from + n && rc == 0; i++)
+		rc = add_letter(bulk, info, &rejects[i], info->windows ? &info->windows[i] : NULL,
+			err);
 	if (rc == 0) {
 		if (!mongoc_bulk_operation_execute(bulk, &reply, &error))
 			rc = etl_mongo_error(err, &error, &reply);
@@ -70,9 +75,9 @@ int etl_smdb_dead_letters_add(struct etl_state *s, const struct etl_dead_letter_
 	for (size_t i = 0; i < n && rc == 0; i += LETTERS_PER_BULK) {
 		size_t some = n - i < LETTERS_PER_BULK ? n - i : LETTERS_PER_BULK;
 
-		rc = add_some(place.collection, info, rejects + i, some, err);
+		rc = add_some(place.collection, info, rejects, i, some, err);
 		if (rc < 0 && err->status == CODE_DUPLICATE) /* another worker was first */
-			rc = add_some(place.collection, info, rejects + i, some, err);
+			rc = add_some(place.collection, info, rejects, i, some, err);
 	}
 	etl_place_close(&place);
 	return rc;

@@ -7,15 +7,19 @@
 
 #include "state/mongodb.h"
 
+enum { INDEX_KEYS = 7 };
+
 struct index_row {
 	const char *collection;
 	const char *name;
 	struct {
 		const char *field;
 		int direction;
-	} keys[4];
+	} keys[INDEX_KEYS];
 	int keep_days; /* TTL; 0 = none */
 };
+
+#define COUNTED {"step", 1}, {"rule", 1}, {"window_start", 1}
 
 static const struct index_row indexes[] = {
 	{"windows", "job_partition_start", {{"job", 1}, {"partition", 1}, {"start", 1}}},
@@ -29,8 +33,15 @@ static const struct index_row indexes[] = {
 	{"runs", "job_started", {{"job", 1}, {"started", -1}}},
 	{"runs", "started", {{"started", -1}}},
 	{"runs", "keep", {{"ended", 1}}, ETL_RUNS_KEEP_DAYS},
-	{"dead_letters", "job_at", {{"job", 1}, {"at", -1}}},
-	{"dead_letters", "run_id", {{"run_id", 1}}},
+	/* A list goes along one of these; counting by rule looks at nothing but the index, since what
+	 * was refused may be 64 KiB a letter. */
+	{"dead_letters", "at_id", {{"at", -1}, {"_id", -1}, COUNTED}},
+	{"dead_letters", "job_at_id", {{"job", 1}, {"at", -1}, {"_id", -1}, COUNTED}},
+	{"dead_letters", "job_partition_at_id",
+		{{"job", 1}, {"partition", 1}, {"at", -1}, {"_id", -1}, COUNTED}},
+	{"dead_letters", "job_window_at_id", {{"job", 1}, {"window_start", 1}, {"at", -1}, {"_id", -1},
+		{"step", 1}, {"rule", 1}, {"partition", 1}}},
+	{"dead_letters", "run_at_id", {{"run_id", 1}, {"at", -1}, {"_id", -1}, COUNTED}},
 	{"dead_letters", "keep", {{"at", 1}}, ETL_DEAD_LETTERS_KEEP_DAYS},
 	{"audit", "at", {{"at", -1}}},
 	{"backfills", "job_created", {{"job", 1}, {"created_at", -1}}},
@@ -49,7 +60,7 @@ static void append_index(bson_t *list, const struct index_row *row)
 
 	BSON_APPEND_DOCUMENT_BEGIN(list, "0", &one);
 	BSON_APPEND_DOCUMENT_BEGIN(&one, "key", &keys);
-	for (size_t k = 0; k < 4 && row->keys[k].field; k++)
+	for (size_t k = 0; k < INDEX_KEYS && row->keys[k].field; k++)
 		BSON_APPEND_INT32(&keys, row->keys[k].field, row->keys[k].direction);
 	bson_append_document_end(&one, &keys);
 	BSON_APPEND_UTF8(&one, "name", row->name);

@@ -200,6 +200,19 @@ PLANTED = [
     # configuration
     ("configuration that everybody can write", "lib/conf/load.c",
      "(mode & S_IWOTH)", "false", "unit:conf/test_load"),
+    # refused records
+    ("a list of dead letters that is cut in silence", "daemon/handlers_dead.c",
+     "etl_json_add_bool(reply, \"truncated\", q->more);", "etl_json_add_bool(reply, \"truncated\", false);",
+     "system:tests/system/test_dead.py::test_partitions_with_names_that_a_shell_would_part"),
+    ("a page of dead letters that begins with the last one of before", "lib/state/state_mongodb_letters.c",
+     "\"{\", \"_id\", \"{\", \"$lt\", BCON_UTF8(q->before)", "\"{\", \"_id\", \"{\", \"$lte\", BCON_UTF8(q->before)",
+     "unit:state/test_state_mongodb"),
+    ("dead letters that do not know their window", "lib/job/slice.c",
+     "\tinfo.windows = windows = windows_of_rejects(strand, batch);", "\twindows = windows_of_rejects(strand, batch);",
+     "system:tests/system/test_dead.py::test_a_letter_of_each_step_is_listed"),
+    ("a stranger's record that turns the lines of a terminal", "daemon/etlctl/cmd_dead.c",
+     "\t\tprint_clean(line, out);", "\t\tetl_buf_str(out, line);",
+     "system:tests/system/test_dead.py::test_show_tells_all_and_deceives_nobody"),
     # the scheduler, where no law of the simulation sees it
     ("slots that start past a record on its way", "lib/job/sched_queue.c",
      "!job->sensing && !job->recording &&", "!job->sensing &&", "unit:job/test_sched"),

@@ -3,6 +3,7 @@
 option on, for every sort of job, in every state of the daemon, and with hostile values. The daemon
 lives, each answer is well formed, each error has a name and a text. A new method is in it by itself."""
 import contextlib
+import datetime as dt
 import itertools
 import json
 import re
@@ -17,6 +18,8 @@ NONE_RETRY = {"max": 0}
 HOURS = {"size": "1h", "start": "2026-01-01T00:00:00Z", "end": "2026-01-01T06:00:00Z"}
 PATIENCE_SECONDS = 60
 AT_ONCE = 40
+AT = dt.datetime.fromisoformat("2026-01-01T02:00:00+00:00")
+AN_HOUR = dt.timedelta(hours=1)
 LEFT_OUT = "leftout"  # wrong at the start: it is known, and has nothing but its name and its error
 REFUSED = 2  # etlctl's status for a parameter that is not possible
 
@@ -132,6 +135,8 @@ GOOD = {
     "reprocess": "all",
     "group": "all",
     "run_id": "019a0000-0000-7000-8000-000000000000",
+    "letter": "0123",
+    "before": "0123",
 }
 BY_TYPE = {"string": "x", "int": 3, "bool": True, "float": 1.5, "object": {}}
 
@@ -226,8 +231,12 @@ def lives(daemon):
 
 
 @pytest.fixture
-def daemon(etld):
+def daemon(etld, metadata):
     running = etld(jobs()).start()
+    metadata["dead_letters"].insert_many([
+        {"_id": f"{i}123" + "0" * 28, "job": which, "partition": "a", "run_id": GOOD["run_id"], "step": "check",
+         "rule": "range", "path": "v", "message": "m", "at": dt.datetime.now(dt.timezone.utc), "window_start": AT, "window_end": AT + AN_HOUR,
+         "raw": b"\xff\0"} for i, which in enumerate(jobs())])
     running.ctl("pause", "paused", "--reason", "a test")
     return running
 

@@ -72,6 +72,12 @@ def envelope(name, **members):
     return [{"parameters": {"schema": f"etl.{name}/1", "generated_at": NOW, **members}}]
 
 
+LETTER = {"id": "a" * 32, "job": "airqino", "partition": "station=1", "run_id": RUN_ID,
+          "window": {"start": "2026-07-01T10:00:00Z", "end": "2026-07-01T11:00:00Z"}, "step": "check",
+          "at": "2026-07-01T12:00:00Z", "first_at": "2026-07-01T11:00:00Z", "times": 1, "time": "2026-07-01T10:20:00Z",
+          "position": 7}
+VIOLATION = {"rule": "range", "path": "v", "message": "5000 is above 100"}
+AGAIN = "etlctl run airqino --from 2026-07-01T10:00:00Z --to 2026-07-01T11:00:00Z"
 CHANGED = {"partition": "station=1", "kind": "set", "changed": True, "from": "2026-07-01T03:00:00Z",
            "to": "2026-07-01T10:00:00Z", "windows": 7}
 ANSWERS = {
@@ -101,6 +107,14 @@ ANSWERS = {
          "kind": "rewind", "partition": "station=1", "from": "2026-07-01T10:00:00Z", "to": "2026-06-01T00:00:00Z",
          "reached": "2026-06-01T00:00:00Z", "windows": 730, "reason": "recalibrated", "state": "done",
          "undoes": None, "undone_by": None}]),
+    "DeadList": envelope(
+        "dead_list", job=None, run_id=None, partition=None, window=None, total=1234, total_is_least=False,
+        rules=[{"step": "check", "rule": "range", "n": 1200}, {"step": "decode", "rule": "json", "n": 34}],
+        letters=[{**LETTER, **VIOLATION}, {**LETTER, **VIOLATION, "id": "b" * 32, "window": None, "times": 3}],
+        truncated=True, before="b" * 32, again=AGAIN),
+    "DeadShow": envelope("dead_show", letter={
+        **LETTER, "violations": [VIOLATION], "raw_form": "text", "raw": "a\nb", "raw_bytes": 3, "raw_cut": True,
+        "raw_base64": None}, again=AGAIN),
     "WatermarkSet": envelope("watermark_change", job="airqino", kind="set", dry_run=False, reason="x", windows=7,
                              partitions=[CHANGED, {**CHANGED, "partition": "station=2", "changed": False,
                                                    "windows": 0, "to": CHANGED["from"]}]),
@@ -352,6 +366,37 @@ def test_watermark_history(fake, ctl):
     assert ctl("watermark", "history", "airqino").err == "etlctl: nobody moved a watermark of this job\n"
 
 
+def test_dead_list(fake, ctl):
+    answer = ctl("dead", "list", "airqino", "--partition", "station=a b", "-n", "2")
+    assert fake.requests[0]["parameters"] == {"what": "airqino", "partition": "station=a b", "limit": 2}
+    rules, letters = ([line.split() for line in part.splitlines()] for part in answer.out.split("\n\n"))
+    assert rules == [["STEP", "RULE", "REFUSED"], ["check", "range", "1200"], ["decode", "json", "34"]]
+    assert letters[1][:2] == ["a" * 12, "airqino"] and letters[2][0] == "b" * 12 and len(letters) == 3
+    assert answer.err.splitlines() == [
+        "etlctl: 2 of 1234 dead letters, those behind them: etlctl dead list airqino --partition 'station=a b' -n 2 "
+        f"--before {'b' * 12}",
+        f"etlctl: one of them whole: etlctl dead show {'a' * 12}", f"etlctl: when the job is mended: {AGAIN}"]
+    # A long message gives way to the other columns, and is whole where there is room.
+    long = {**LETTER, **VIOLATION, "message": "x" * 300 + "\u202e"}
+    fake.answers["DeadList"] = envelope("dead_list", job="airqino", total=1, rules=[], letters=[long], truncated=False)
+    lines = ctl("dead", "list", COLUMNS="120").out.splitlines()
+    assert all(len(line) <= 120 for line in lines) and {"PARTITION", "WHEN"} <= set(lines[0].split())
+    assert "x" * 300 + "?" in ctl("-o", "wide", "dead", "list", COLUMNS="120").out
+    assert all(len(line) <= 70 for line in ctl("dead", "list", COLUMNS="70").out.splitlines())
+
+
+def test_dead_show(fake, ctl):
+    answer = ctl("dead", "show", "aaaa")
+    assert fake.requests[0]["parameters"] == {"letter": "aaaa"}
+    assert answer.err == f"etlctl: when the job is mended: {AGAIN}\n"
+    assert answer.out.splitlines() == [
+        f"dead letter {'a' * 32}", "  job         airqino", "  partition   station=1",
+        "  window      2026-07-01 10:00Z to 2026-07-01 11:00Z", f"  run         {RUN_ID}", "  step        check",
+        "  refused by  range v: 5000 is above 100", "  event time  2026-07-01T10:20:00Z", "  position    7",
+        "  refused     2026-07-01 12:00Z (10m ago)",
+        "  raw         the first 3 bytes of a longer one, whose rest was not kept:", "  | a", "  | b"]
+
+
 def test_watermark_show(fake, ctl):
     assert rows(ctl("watermark", "show", "airqino").out)[1] == [
         "station=1", "2026-07-01 10:00Z", "2h10m", "2023-01-01 00:00Z", "1h00m", "2026-07-01 11:10Z (59m ago)", RUN_ID,
@@ -511,7 +556,7 @@ def test_status_check(fake, ctl, healths, code):
 
 # ---- errors --------------------------------------------------------------------------------
 @pytest.mark.parametrize("name, code", [
-    ("NoSuchJob", 4), ("NoSuchRun", 4), ("NoSuchWindow", 4), ("NotPermitted", 9), ("Busy", 8), ("NotReady", 1),
+    ("NoSuchJob", 4), ("NoSuchRun", 4), ("NoSuchWindow", 4), ("NoSuchLetter", 4), ("NotPermitted", 9), ("Busy", 8), ("NotReady", 1),
     ("Failed", 1), ("SomethingNew", 1)])
 def test_error_replies(fake, ctl, name, code):
     fake.answers["Windows"] = error(name, "that did not work", "try this", reason="because")

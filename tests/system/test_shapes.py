@@ -74,7 +74,7 @@ def answer(path, query, headers):
     return 200, {"data": [{"at": iso(hour(back)), "place": "x"} for back in range(1, 5)]}
 
 
-def test_canned_answers_have_the_daemons_shape(etld, db):
+def test_canned_answers_have_the_daemons_shape(etld, db, metadata):
     real = {}
 
     def look(method, **parameters):
@@ -101,6 +101,13 @@ def test_canned_answers_have_the_daemons_shape(etld, db):
         look("WatermarkShow", job="airqino")
         look("WatermarkSet", job="airqino", time=iso(hour(2)), partition="2", reason="x")
         look("WatermarkHistory", job="airqino")
+        metadata["dead_letters"].insert_many([
+            {"_id": f"{i:032x}", "job": "airqino", "partition": "1", "run_id": run_id, "step": "check", "rule": "range",
+             "path": "v", "message": "m", "at": hour(1), "first_at": hour(1), "times": 1, "position": i,
+             "time": hour(2), "window_start": hour(2), "window_end": hour(1), "raw": b"\xff"} for i in range(2)])
+        look("DeadList", what="airqino", limit=1)
+        look("DeadList", what=run_id)
+        look("DeadShow", letter=f"{1:032x}")
         look("Pause", job="tick", reason="x")
         look("Resume", job="tick")
         look("Reload")

@@ -56,6 +56,22 @@ static void base64(void **state)
 	etl_buf_fini(&out);
 }
 
+static void shell_words(void **state)
+{
+	static const char *const cases[][2] = {{"station=283164601", "station=283164601"}, {"-", "'-'"},
+		{"", "''"}, {"a b", "'a b'"}, {"it's $(x)", "'it'\\''s $(x)'"}, {"~root", "'~root'"},
+		{"2026-07-01T10:00:00Z", "2026-07-01T10:00:00Z"}, {"\u00e9", "'\u00e9'"}};
+	struct etl_buf out;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		etl_buf_init(&out, 1000);
+		assert_true(etl_encode_shell(&out, cases[i][0]));
+		assert_string_equal(etl_buf_text(&out), cases[i][1]);
+		etl_buf_fini(&out);
+	}
+}
+
 static void doubles(void **state)
 {
 	static const double hard[] = {0, -0.0, 0.1, 1.0 / 3, 5e-324, DBL_MIN, DBL_MAX, -DBL_MAX,
@@ -81,6 +97,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(percent),
 		cmocka_unit_test(base64),
+		cmocka_unit_test(shell_words),
 		cmocka_unit_test(doubles),
 	};
 

@@ -384,6 +384,19 @@ static void test_each_end_of_a_run(void **state)
 	}
 }
 
+static void test_a_run_that_refused_records(void **state)
+{
+	struct etl_why_run f = {.run_id = RUN, .job = "a", .state = "ok", .reason = "", .trigger = "manual",
+		.cause = "", .code = "", .rejected = 7};
+	struct etl_why why = {0};
+
+	(void)state;
+	etl_why_of_run(&f, &why);
+	says(&why, "it ran because it was started manually; it ended ok: everything that was due is in, or "
+		"nothing was due; 7 records were refused: they are dead letters | etlctl show " RUN
+		" | etlctl dead list " RUN);
+}
+
 static void test_runs_of_jobs_that_cannot_go_on(void **state)
 {
 	struct etl_job job = {.name = "a"};
@@ -455,6 +468,7 @@ int main(void)
 		cmocka_unit_test(test_each_trigger),
 		cmocka_unit_test(test_each_rule_that_skips),
 		cmocka_unit_test(test_each_end_of_a_run),
+		cmocka_unit_test(test_a_run_that_refused_records),
 		cmocka_unit_test(test_runs_of_jobs_that_cannot_go_on),
 		cmocka_unit_test(test_slots_passed_over_and_skipped),
 	};

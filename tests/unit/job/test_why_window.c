@@ -221,7 +221,7 @@ static void test_a_change_of_the_watermark_is_told(void **state)
 	says(&why, "skipped at 2026-07-01T11:10:00Z: because; a change of the watermark "
 		"(set) touched it, made by uid 0 (pid 3) at 2026-07-01T11:00:00Z: will never "
 		"come; it is not due: it is closed | etlctl watermark undo a takes the "
-		"change back | etlctl run a --window reads it again");
+		"change back | etlctl run a --window 2026-07-01T08:00:00Z reads it again");
 	unmake(&job);
 }
 
@@ -292,6 +292,64 @@ static void test_a_job_without_windows(void **state)
 		"2026-07-01T12:10:00Z | etlctl why users");
 }
 
+/* Closed with some left out, and open: the first is loaded again by a command, the other by itself. */
+static void test_refused_records_of_a_window(void **state)
+{
+	struct etl_job job = hourly();
+	struct etl_why_window f = window_of(&job);
+	struct etl_why why = {0};
+
+	(void)state;
+	f.has_entry = true;
+	f.entry.state = ETL_WINDOW_LOADED;
+	f.entry.counts.rejected = 3;
+	f.partition = "station=a b";
+	etl_why_of_window(&f, &why);
+	says(&why, "loaded by run " RUN " at 2026-07-01T11:10:00Z: 24 records, attempt 2; 3 records of it "
+		"were refused: they are dead letters; it is not due: it is closed | etlctl dead list a "
+		"--window 2026-07-01T08:00:00Z --partition 'station=a b' | etlctl run a --from "
+		"2026-07-01T08:00:00Z --to 2026-07-01T09:00:00Z --partition 'station=a b' | etlctl run a "
+		"--window 2026-07-01T08:00:00Z reads it again");
+	f.entry.state = ETL_WINDOW_FAILED;
+	f.partition = "-";
+	f.due = true;
+	f.why = ETL_DUE_OPEN;
+	etl_why_of_window(&f, &why);
+	assert_string_equal(why.because.items[1], "3 records of it were refused: they are dead letters");
+	assert_string_equal(why.hints.items[1], "etlctl dead list a --window 2026-07-01T08:00:00Z");
+	for (size_t i = 0; i < why.hints.n; i++)
+		assert_null(strstr(why.hints.items[i], "--from"));
+	etl_why_fini(&why);
+	unmake(&job);
+}
+
+static void need_again(const struct etl_job *job, const char *partition, const char *from, const char *to,
+	const char *wanted)
+{
+	struct etl_window range = {at(from), at(to)};
+	struct etl_buf out;
+
+	etl_buf_init(&out, 4096);
+	etl_why_again(job, partition, &range, &out);
+	assert_string_equal(etl_buf_text(&out), wanted);
+	etl_buf_fini(&out);
+}
+
+static void test_what_loads_windows_again(void **state)
+{
+	struct etl_job job = hourly(), whole = {.name = "users", .window.none = true};
+
+	(void)state;
+	job.window.max_span = ETL_SECONDS(3 * 3600);
+	need_again(&job, NULL, "2026-07-01T08:00:00Z", "2026-07-01T11:00:00Z",
+		"etlctl run a --from 2026-07-01T08:00:00Z --to 2026-07-01T11:00:00Z");
+	need_again(&job, "station=1", "2026-07-01T08:00:00Z", "2026-07-01T12:00:00Z",
+		"etlctl backfill a --from 2026-07-01T08:00:00Z --to 2026-07-01T12:00:00Z "
+		"--partition station=1 --reprocess all");
+	need_again(&whole, "-", "", "", "etlctl run users");
+	unmake(&job);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -303,6 +361,8 @@ int main(void)
 		cmocka_unit_test(test_a_change_of_the_watermark_is_told),
 		cmocka_unit_test(test_a_chain_of_windows),
 		cmocka_unit_test(test_a_job_without_windows),
+		cmocka_unit_test(test_refused_records_of_a_window),
+		cmocka_unit_test(test_what_loads_windows_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -93,9 +93,22 @@ static void test_long_reject(void **state)
 	etl_batch_add_copy(batch, &doc, (etl_wall){5}, 0);
 	etl_batch_reject_record(batch, 0, "load", "size", "", "too long");
 	assert_false(batch->rejects[0].raw_is_bson);
+	assert_true(batch->rejects[0].raw_cut);
 	assert_int_equal(batch->rejects[0].raw_len, ETL_REJECT_RAW_MAX);
 	assert_memory_equal(batch->rejects[0].raw, "{\"a\":\"yyy", 9);
 	assert_int_equal(batch->rejects[0].time.ms, 5);
+	etl_batch_reject(batch, &(struct etl_reject){.step = "decode", .raw = (const uint8_t *)text,
+		.raw_len = ETL_REJECT_RAW_MAX});
+	assert_false(batch->rejects[1].raw_cut);
+	etl_batch_reject(batch, &(struct etl_reject){.step = "decode", .raw = (const uint8_t *)text,
+		.raw_len = ETL_REJECT_RAW_MAX + 1});
+	assert_true(batch->rejects[2].raw_cut);
+	for (int i = 0; i < ETL_ALSO_MAX + 2; i++)
+		etl_batch_reject_also(batch, "range", "v", i ? "too\nmuch" : "first");
+	assert_int_equal(batch->rejects[2].n_also, ETL_ALSO_MAX);
+	assert_string_equal(batch->rejects[2].also[0].message, "first");
+	assert_string_equal(batch->rejects[2].also[1].message, "too?much");
+	assert_int_equal(batch->rejects[1].n_also, 0);
 	bson_destroy(&doc);
 	free(text);
 	etl_batch_free(batch);

@@ -634,7 +634,7 @@ static void paused_jobs_are_listed(void **state)
 
 static void dead_letters_and_audit_are_taken(void **state)
 {
-	struct etl_dead_letter_info info = {"l1", "p", RUN_A, recent(1)};
+	struct etl_dead_letter_info info = {"l1", "p", RUN_A, recent(1), NULL};
 	struct etl_reject r[2] = {
 		{.step = "decode", .rule = "json", .path = "/a", .message = "bad \xff byte",
 			.raw = (const uint8_t *)"{\xff}", .raw_len = 3, .time = {ETL_NO_TIME}},
@@ -784,6 +784,7 @@ static void alerts_are_told_once(void **state)
 	assert_int_equal(err.kind, ETL_OK);
 }
 
+#include "contract_dead.h"
 #include "contract_open.h"
 
 #define STATE_CONTRACT                                                                          \
@@ -813,6 +814,12 @@ static void alerts_are_told_once(void **state)
 		cmocka_unit_test(alerts_are_told_once),                                         \
 		cmocka_unit_test(paused_jobs_are_listed),                                       \
 		cmocka_unit_test(dead_letters_and_audit_are_taken),                             \
+		cmocka_unit_test(dead_letters_are_told_whole),                                  \
+		cmocka_unit_test(a_letter_that_comes_again_is_counted),                         \
+		cmocka_unit_test(dead_letters_are_listed_newest_first),                         \
+		cmocka_unit_test(a_list_of_letters_goes_on_behind_one),                         \
+		cmocka_unit_test(dead_letters_are_counted_by_rule),                             \
+		cmocka_unit_test(letters_are_found_by_the_beginning_of_their_id),               \
 		cmocka_unit_test(hosts_are_kept_as_they_were_told_last)
 
 #endif

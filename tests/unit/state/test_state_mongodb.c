@@ -49,25 +49,78 @@ static void edit(const char *collection, const char *id, bson_t *update)
 	etl_mongo_push(mongo, client);
 }
 
-static int64_t count(const char *collection)
+static int64_t count_where(const char *collection, bson_t *query)
 {
 	mongoc_client_t *client = etl_mongo_pop(mongo);
 	mongoc_collection_t *c = mongoc_client_get_collection(client, database, collection);
-	bson_t all = BSON_INITIALIZER;
 	bson_error_t error;
-	int64_t n = mongoc_collection_count_documents(c, &all, NULL, NULL, NULL, &error);
+	int64_t n = mongoc_collection_count_documents(c, query, NULL, NULL, NULL, &error);
 
 	mongoc_collection_destroy(c);
 	etl_mongo_push(mongo, client);
-	bson_destroy(&all);
+	bson_destroy(query);
 	return n;
+}
+
+static int64_t count(const char *collection)
+{
+	return count_where(collection, bson_new());
 }
 
 static void a_letter_read_twice_is_one_letter(void **state)
 {
 	(void)state;
-	assert_int_equal(count("dead_letters"), 2);
+	assert_int_equal(count_where("dead_letters", BCON_NEW("job", "l1")), 2);
 	assert_int_equal(count("audit"), 2);
+}
+
+/* "job:1,at:-1,..." */
+static void spell_keys(const bson_t *index, char *out)
+{
+	bson_iter_t it, key;
+
+	*out = '\0';
+	assert_true(bson_iter_init_find(&it, index, "key") && bson_iter_recurse(&it, &key));
+	while (bson_iter_next(&key))
+		sprintf(out + strlen(out), "%s%s:%d", *out ? "," : "", bson_iter_key(&key),
+			(int)bson_iter_as_int64(&key));
+}
+
+static bool has_index(mongoc_collection_t *c, const char *keys)
+{
+	mongoc_cursor_t *cursor = mongoc_collection_find_indexes_with_opts(c, NULL);
+	const bson_t *index;
+	bool found = false;
+	char text[256];
+
+	while (mongoc_cursor_next(cursor, &index)) {
+		spell_keys(index, text);
+		found |= strcmp(text, keys) == 0;
+	}
+	mongoc_cursor_destroy(cursor);
+	return found;
+}
+
+/* Each question about dead letters goes along one of these in the order of its answer, and what is
+ * counted stands in the index itself. */
+static void dead_letters_have_an_index_for_each_question(void **state)
+{
+	static const char *const keys[] = {
+		"at:-1,_id:-1,step:1,rule:1,window_start:1",
+		"job:1,at:-1,_id:-1,step:1,rule:1,window_start:1",
+		"job:1,partition:1,at:-1,_id:-1,step:1,rule:1,window_start:1",
+		"job:1,window_start:1,at:-1,_id:-1,step:1,rule:1,partition:1",
+		"run_id:1,at:-1,_id:-1,step:1,rule:1,window_start:1",
+	};
+	mongoc_client_t *client = etl_mongo_pop(mongo);
+	mongoc_collection_t *c = mongoc_client_get_collection(client, database, "dead_letters");
+
+	(void)state;
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+		if (!has_index(c, keys[i]))
+			fail_msg("no index %s", keys[i]);
+	mongoc_collection_destroy(c);
+	etl_mongo_push(mongo, client);
 }
 
 static void prepare_can_be_repeated(void **state)
@@ -359,6 +412,7 @@ int main(void)
 		STATE_CONTRACT_CHANGE,
 		STATE_CONTRACT_BACKFILL,
 		cmocka_unit_test(a_letter_read_twice_is_one_letter),
+		cmocka_unit_test(dead_letters_have_an_index_for_each_question),
 		cmocka_unit_test(prepare_can_be_repeated),
 		cmocka_unit_test(a_newer_layout_is_refused),
 		cmocka_unit_test(two_commits_of_one_partition_conflict),
