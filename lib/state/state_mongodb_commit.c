@@ -38,33 +38,43 @@ static int fenced(struct effort *e, struct etl_error *err)
 }
 
 /* $max: the watermark never goes back here, whatever the caller computed. */
-static bson_t *watermark_update(struct effort *e)
+static void watermark_update(const struct effort *e, bson_t *update)
 {
 	const struct etl_commit *c = e->c;
+	bson_t sub;
 
-	return BCON_NEW("$set", "{", "job_name", BCON_UTF8(c->job), "partition",
-		BCON_UTF8(c->partition), "origin", BCON_DATE_TIME(c->origin.ms), "updated_at",
-		BCON_DATE_TIME(e->now.ms), "run_id", BCON_UTF8(c->run_id), "fence",
-		BCON_INT64(c->fence), "window_ms", BCON_INT64(c->window_ms), "commit_id",
-		BCON_UTF8(e->commit_id), "}", "$max", "{", "last_processed",
-		BCON_DATE_TIME(c->watermark.ms), "}");
+	BSON_APPEND_DOCUMENT_BEGIN(update, "$set", &sub);
+	BSON_APPEND_UTF8(&sub, "job_name", c->job);
+	BSON_APPEND_UTF8(&sub, "partition", c->partition);
+	BSON_APPEND_DATE_TIME(&sub, "origin", c->origin.ms);
+	BSON_APPEND_DATE_TIME(&sub, "updated_at", e->now.ms);
+	BSON_APPEND_UTF8(&sub, "run_id", c->run_id);
+	BSON_APPEND_INT64(&sub, "fence", c->fence);
+	BSON_APPEND_INT64(&sub, "window_ms", c->window_ms);
+	BSON_APPEND_UTF8(&sub, "commit_id", e->commit_id);
+	if (c->targets)
+		etl_targets_append(c->targets, &sub);
+	bson_append_document_end(update, &sub);
+	BSON_APPEND_DOCUMENT_BEGIN(update, "$max", &sub);
+	BSON_APPEND_DATE_TIME(&sub, "last_processed", c->watermark.ms);
+	bson_append_document_end(update, &sub);
 }
 
 static int move_watermark(struct effort *e, struct etl_error *err)
 {
 	mongoc_collection_t *watermarks = collection(e, "watermarks");
-	bson_t *update = watermark_update(e);
-	bson_t query = BSON_INITIALIZER;
+	bson_t query = BSON_INITIALIZER, update = BSON_INITIALIZER;
 	bool matched = false;
 	int rc;
 
+	watermark_update(e, &update);
 	etl_ledger_append_id(&query, e->c->job, e->c->partition, NULL);
 	BSON_APPEND_INT64(&query, "fence", e->c->fence);
-	rc = etl_state_update_one(watermarks, &query, update, e->opts, &matched, err);
+	rc = etl_state_update_one(watermarks, &query, &update, e->opts, &matched, err);
 	if (rc == 0 && !matched)
 		rc = fenced(e, err);
 	bson_destroy(&query);
-	bson_destroy(update);
+	bson_destroy(&update);
 	mongoc_collection_destroy(watermarks);
 	return rc;
 }

@@ -15,6 +15,7 @@ static void read_watermark(const bson_t *doc, struct etl_watermark *out)
 		.updated = etl_bson_date(doc, "updated_at"),
 	};
 	etl_bson_text(doc, "run_id", out->run_id, sizeof out->run_id);
+	etl_targets_read(doc, &out->targets);
 }
 
 static int need_watermark(const bson_t *doc, struct etl_error *err)
