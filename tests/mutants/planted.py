@@ -166,6 +166,15 @@ PLANTED = [
      "system:tests/system/test_health.py::test_unreachable_is_not_ok_and_says_why"),
     ("late by the end of the window, not by its slot", "lib/job/overdue.c",
      "\t\tdue = slot;\n", "", "unit:job/test_overdue"),
+    # windows in another target
+    ("a commit that keeps no word of its target", "lib/job/step_commit.c",
+     "\t\tcommit.targets = &targets;\n", "\t\t(void)targets;\n", "unit:job/test_elsewhere"),
+    ("the same content in another target is not written", "lib/job/slice.c",
+     " &&\n\t\t!etl_strand_is_elsewhere(work, window->due->window);", ";",
+     "system:tests/system/test_changed_target.py::test_another_database_at_the_next_start"),
+    ("a reload that looks at no target", "daemon/sched.c",
+     "\tjob->retargeted = etld->generation->number > 1;\n", "",
+     "system:tests/system/test_changed_target.py::test_a_changed_collection"),
     # the control socket
     ("no idle limit", "daemon/control_client.c",
      "\t\tetl_timer_arm(wheel, &client->idle, etl_mono_add(client->since, ETLD_CLIENT_IDLE));", "\t\t(void)wheel;",

@@ -119,10 +119,12 @@ static void test_documents(void **state)
 	assert_string_equal(text(&back), "etl.a:0-19 etl.b:19-22");
 	bson_destroy(&doc);
 
-	assert_true(bson_init_from_json(&other, "{\"targets\": [1, {}, {\"target\": \"x\"}, "
+	assert_true(bson_init_from_json(&other,
+		"{\"targets\": [1, {}, {\"target\": \"x\"}, "
 		"{\"target\": \"\", \"from\": {\"$date\": 0}, \"until\": {\"$date\": 5}}, "
 		"{\"target\": \"x\", \"from\": {\"$date\": 5}, \"until\": {\"$date\": 5}}, "
-		"{\"target\": \"etl.c\", \"from\": {\"$date\": 0}, \"until\": {\"$date\": 3600000}}]}", -1, NULL));
+		"{\"target\": \"etl.c\", \"from\": {\"$date\": 0}, \"until\": {\"$date\": 3600000}}]}",
+		-1, NULL));
 	etl_targets_read(&other, &back);
 	assert_string_equal(text(&back), "etl.c:0-1");
 	bson_destroy(&other);
