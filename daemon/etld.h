@@ -260,7 +260,9 @@ void etld_zones_open(struct etld *etld);
 void etld_zones_watch(struct etld *etld); /* there is a new generation */
 void etld_zones_close(struct etld *etld);
 
-/* reload.c */
+/* reload.c: what a configuration that is in force is warned of, into the journal */
+void etld_tell_warnings(const struct etl_diag *diag);
+/* What is wrong, or else what is to be said, goes to `report`, a line each. */
 int etld_reload(struct etld *etld, struct etl_buf *report);
 
 /* etld.c */

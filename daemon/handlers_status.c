@@ -333,5 +333,6 @@ void etld_handle_version(struct etld_request *request)
 	etl_json_add_text(reply, "version", ETL_VERSION);
 	etl_json_add_int(reply, "pid", getpid());
 	etld_json_time(reply, "started", request->etld->started);
+	etl_json_add_text(reply, "config", request->etld->config_path);
 	etld_answer(request, reply);
 }

@@ -17,6 +17,8 @@
 /* no field */
 #define ETLD_MSG_CONFIG_RELOADED "29df0d4ae82e4f1a8a12801be02ee1ef"
 /* no field */
+#define ETLD_MSG_CONFIG_WARNING "7e46e6e0b662406cb6a0f481cbabbb55"
+/* no field */
 #define ETLD_MSG_MONGODB_DOWN "01cfd15bec1d4802b7267a21002bed38"
 /* no field */
 #define ETLD_MSG_MONGODB_UP "353aca7ae7fd4755ba3df9ee2e410c5a"

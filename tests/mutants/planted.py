@@ -207,6 +207,12 @@ PLANTED = [
     ("one host has all workers", "daemon/pool.c",
      "n + 1 < pool->n_workers", "n < pool->n_workers", "unit:daemon/test_pool"),
     # configuration
+    ("a check outside of the unit that knows no note", "daemon/generation.c",
+     "\t\t.outside = purpose == FOR_CHECK && !is_in_unit(),\n", "",
+     "system:tests/system/test_config_check.py::test_what_only_the_unit_has_is_a_note_outside_of_it"),
+    ("a reload that keeps its warnings to itself", "daemon/reload.c",
+     "\t\tetl_diag_warnings(diag, report);\n", "",
+     "system:tests/system/test_config_check.py::test_warnings_reach_people"),
     ("configuration that everybody can write", "lib/conf/load.c",
      "(mode & S_IWOTH)", "false", "unit:conf/test_load"),
     # the scheduler, where no law of the simulation sees it
