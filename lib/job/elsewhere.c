@@ -68,8 +68,7 @@ static void widen(struct etl_elsewhere *sum, struct etl_window part)
 bool etl_elsewhere_add(struct etl_elsewhere *sum, const struct etl_window_rules *rules,
 	const struct etl_watermark *mark)
 {
-	struct etl_window closed = part_of(rules, (struct etl_window){mark->origin, mark->processed});
-	uint64_t before = sum->n, known = 0, all;
+	uint64_t before = sum->n;
 
 	for (size_t i = 0; i < mark->targets.n; i++) {
 		const struct etl_target_range *r = &mark->targets.ranges[i];
@@ -77,20 +76,17 @@ bool etl_elsewhere_add(struct etl_elsewhere *sum, const struct etl_window_rules 
 		struct etl_window part = part_of(rules, r->windows);
 		uint64_t n = windows_in(rules, part);
 
-		known += n;
-		if (!n || etl_streq(name, sum->target)) {
+		if (etl_streq(name, ETL_TARGET_UNKNOWN)) {
+			sum->unknown += n;
+		} else if (etl_streq(name, sum->target)) {
 			sum->here += n;
-			continue;
+		} else if (n) {
+			sum->n += n;
+			add_to(sum, name, n);
+			widen(sum, part);
 		}
-		sum->n += n;
-		add_to(sum, name, n);
-		widen(sum, part);
 	}
-	if (sum->n == before)
-		return false;
-	all = rules->none ? known : windows_in(rules, closed);
-	sum->unknown += all > known ? all - known : 0;
-	return true;
+	return sum->n > before;
 }
 
 void etl_elsewhere_join(struct etl_elsewhere *sum, const struct etl_elsewhere *other)

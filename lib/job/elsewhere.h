@@ -17,7 +17,7 @@ void etl_job_target(const struct etl_job *job, const char *database, char out[ET
 struct etl_elsewhere {
 	char target[ETL_TARGET_BYTES]; /* the job's own, set by the caller before the first sum */
 	uint64_t here;		       /* windows that are in it */
-	uint64_t unknown; /* closed ones of partitions that have some elsewhere, not on record */
+	uint64_t unknown; /* windows that were closed before there was a record */
 	uint64_t n;	  /* windows that are elsewhere: in all, */
 	struct {
 		char name[ETL_TARGET_BYTES];

@@ -18,6 +18,15 @@ static bool stays_where_it_is(const struct etl_window_work *window, const struct
 		!window->counts.rejected;
 }
 
+/* What an older etld has closed: nobody knows where it is. */
+static void note_old(const struct etl_watermark *mark, struct etl_targets *out)
+{
+	if (out->absent && mark->processed.ms > mark->origin.ms)
+		etl_targets_note(out, ETL_TARGET_UNKNOWN,
+			(struct etl_window){mark->origin, mark->processed});
+	out->absent = false;
+}
+
 bool etl_strand_note_targets(const struct etl_strand *strand, const struct etl_commit *commit,
 	struct etl_targets *out)
 {
@@ -25,6 +34,7 @@ bool etl_strand_note_targets(const struct etl_strand *strand, const struct etl_c
 	bool any = false;
 
 	*out = work->watermark.targets;
+	note_old(&work->watermark, out);
 	for (size_t i = 0; *work->target && i < commit->n_entries; i++) {
 		const struct etl_ledger_entry *entry = &commit->entries[i];
 
@@ -41,7 +51,7 @@ bool etl_strand_is_elsewhere(const struct etl_strand_work *work, struct etl_wind
 {
 	const char *at = etl_targets_at(&work->watermark.targets, window.start);
 
-	return at && !etl_streq(at, work->target);
+	return at && !etl_streq(at, work->target) && !etl_streq(at, ETL_TARGET_UNKNOWN);
 }
 
 void etl_strand_keep_targets(struct etl_strand *strand)

@@ -107,7 +107,8 @@ static void tell_target(const struct etl_why_window *f, struct etl_why *why)
 	char from[ETL_TIME_TEXT_BYTES], to[ETL_TIME_TEXT_BYTES];
 	const char *at = f->has_mark ? etl_targets_at(&f->mark.targets, f->window.start) : NULL;
 
-	if (!at || !*f->target || strcmp(at, f->target) == 0 || !f->has_entry ||
+	if (!at || !*f->target || strcmp(at, f->target) == 0 ||
+		strcmp(at, ETL_TARGET_UNKNOWN) == 0 || !f->has_entry ||
 		!etl_window_is_closed(f->entry.state))
 		return;
 	etl_why_because(why, "it was loaded into '%s', and its job loads into '%s' now, which does not "

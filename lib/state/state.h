@@ -81,7 +81,7 @@ struct etl_watermark {
 	int64_t fence;
 	etl_wall updated;
 	char run_id[ETL_UUID_BYTES];
-	struct etl_targets targets; /* of its windows; empty in a document of an older etld */
+	struct etl_targets targets; /* of its windows */
 };
 
 #define ETL_HOLDER_BYTES 160

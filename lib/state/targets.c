@@ -201,8 +201,8 @@ void etl_targets_read(const bson_t *doc, struct etl_targets *out)
 	const char *target;
 
 	memset(out, 0, sizeof *out);
-	if (!bson_iter_init_find(&list, doc, "targets") || !BSON_ITER_HOLDS_ARRAY(&list) ||
-		!bson_iter_recurse(&list, &item))
+	out->absent = !bson_iter_init_find(&list, doc, "targets") || !BSON_ITER_HOLDS_ARRAY(&list);
+	if (out->absent || !bson_iter_recurse(&list, &item))
 		return;
 	while (bson_iter_next(&item))
 		if (read_range(&item, &target, &w))

@@ -2,8 +2,7 @@
  *
  * Where the windows of a partition are: which of them were closed by a commit into which target.
  * Kept beside its watermark as a short list of ranges, so that it costs the same however long the
- * history is. What no commit of an etld that keeps such a list has closed is in no range: nothing
- * is claimed of it. Pure; any thread.
+ * history is. What was skipped or given up is in no range. Pure; any thread.
  */
 #ifndef ETL_STATE_TARGETS_H
 #define ETL_STATE_TARGETS_H
@@ -14,6 +13,7 @@
 
 #define ETL_TARGET_BYTES 192 /* "etl.hourly": a name of 63, a dot, one of 120 */
 #define ETL_TARGETS_MAX 6
+#define ETL_TARGET_UNKNOWN "?" /* of windows that were closed before there was a record */
 #define ETL_TARGET_RANGES_MAX 24
 
 struct etl_targets {
@@ -23,6 +23,7 @@ struct etl_targets {
 		size_t name;
 	} ranges[ETL_TARGET_RANGES_MAX]; /* in order, none overlaps another */
 	size_t n;
+	bool absent; /* the document has no list: an older etld made it */
 };
 
 /* The window is in `target` now, wherever it was before. The one window of a job without windows,
@@ -33,8 +34,7 @@ void etl_targets_note(struct etl_targets *t, const char *target, struct etl_wind
 /* Whose the window at this time is; NULL = nothing is known of it. */
 const char *etl_targets_at(const struct etl_targets *t, etl_wall start);
 
-/* `targets: [{target, from, until}]`; what cannot be read is left out, and an absent list is an
- * empty one. */
+/* `targets: [{target, from, until}]`; what cannot be read is left out. */
 void etl_targets_append(const struct etl_targets *t, bson_t *to);
 void etl_targets_read(const bson_t *doc, struct etl_targets *out);
 

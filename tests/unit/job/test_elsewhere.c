@@ -32,6 +32,17 @@ static struct rig *rig_into(const char *name, int64_t now)
 	return rig;
 }
 
+/* A commit of nothing but the list of targets, as an older etld would have left it. */
+static void need_commit_of(struct rig *rig, const struct etl_watermark *mark,
+	const struct etl_targets *targets)
+{
+	struct etl_commit c = {.job = rig->job->name, .partition = "a", .run_id = mark->run_id,
+		.fence = mark->fence, .origin = mark->origin, .watermark = mark->processed,
+		.window_ms = mark->window_ms, .targets = targets};
+
+	assert_int_equal(driver_real_ops->commit(rig->driver.state, NULL, &c, &rig->err), 0);
+}
+
 static void test_a_changed_target(void **state)
 {
 	struct rig *rig = rig_into("etl.a", 19);
@@ -155,7 +166,7 @@ static void test_partitions_that_differ(void **state)
 /* No record, as an older etld left it: nothing is claimed; what lies before the record is told. */
 static void test_without_a_record(void **state)
 {
-	struct etl_watermark old = {.origin = hour(0), .processed = hour(9)};
+	struct etl_watermark old = {.origin = hour(0), .processed = hour(9), .targets = {.absent = true}};
 	struct etl_watermark part = marked("etl.a", 9, 12);
 	struct etl_elsewhere sum = {.target = "etl.b"};
 	struct etl_job job = {.name = "j", .window = hourly};
@@ -164,12 +175,35 @@ static void test_without_a_record(void **state)
 	(void)state;
 	assert_false(etl_elsewhere_add(&sum, &hourly, &old));
 	assert_int_equal(sum.unknown, 0);
+	etl_targets_note(&part.targets, ETL_TARGET_UNKNOWN, (struct etl_window){hour(0), hour(9)});
 	assert_true(etl_elsewhere_add(&sum, &hourly, &part));
 	etl_elsewhere_text(&sum, text);
 	assert_string_equal(text, "3 windows are in 'a', none in 'b'; of 9 more it is not on record");
 	etl_elsewhere_command(&sum, &job, text);
 	assert_string_equal(text, "etlctl backfill j --from 2024-01-01T00:00:00Z "
 				  "--to 2024-01-01T12:00:00Z --reprocess all");
+}
+
+/* The first commit into such a document says what it does not know; what an operator has skipped
+ * before any commit is in no target, and is not told. */
+static void test_the_first_commit_after_an_upgrade(void **state)
+{
+	struct rig *rig = rig_into("etl.a", 5);
+	struct etl_state *s = rig->driver.state;
+	struct etl_watermark mark;
+	struct etl_targets none = {.absent = true};
+
+	(void)state;
+	NEED_RUN(rig, ETL_RUN_OK);
+	s->ops->watermark_get(s, rig->job->name, "a", &mark, &rig->err);
+	need_commit_of(rig, &mark, &none);
+	rig->target->name = "etl.b";
+	pass_hours(rig, 3);
+	NEED_RUN(rig, ETL_RUN_OK);
+	assert_string_equal(told(rig), "");
+	rig->target->name = "etl.c";
+	assert_string_equal(told(rig), "3 windows are in 'b', none in 'c'; of 5 more it is not on record");
+	rig_free(rig);
 }
 
 /* The job begins later and ends earlier now: what lies beyond is not its own. */
@@ -218,6 +252,7 @@ int main(void)
 		cmocka_unit_test(test_a_load_of_nothing),
 		cmocka_unit_test(test_partitions_that_differ),
 		cmocka_unit_test(test_without_a_record),
+		cmocka_unit_test(test_the_first_commit_after_an_upgrade),
 		cmocka_unit_test(test_beyond_the_job),
 		cmocka_unit_test(test_without_windows),
 	};

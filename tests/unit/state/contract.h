@@ -378,6 +378,7 @@ static void targets_go_with_the_commit(void **state)
 	claim("tg1", "p", 3);
 	assert_int_equal(store->ops->watermark_get(store, "tg1", "p", &w, &err), 1);
 	assert_int_equal(w.targets.n, 0);
+	assert_false(w.targets.absent); /* it is known that nothing is anywhere */
 	etl_targets_note(&targets, "etl.a", (struct etl_window){H(0), H(1)});
 	etl_targets_note(&targets, "etl.b", (struct etl_window){H(1), H(3)});
 	assert_int_equal(store->ops->begin(store, &txn, &err), 0);

@@ -230,6 +230,26 @@ static void need_named(int rc, struct etl_error *err, const char *document, cons
 	etl_error_clear(err);
 }
 
+/* A document of an etld that kept no targets: that is not the same as one with nothing anywhere. */
+static void a_watermark_without_targets(void **state)
+{
+	struct etl_ledger_entry e = entry(0, ETL_WINDOW_LOADED);
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_watermark w;
+
+	(void)state;
+	claim("untold", "p", 1);
+	commit_ok("untold", "p", 1, &e, 1, H(1));
+	edit("watermarks", "untold/p", BCON_NEW("$unset", "{", "targets", "", "}"));
+	for (int fence = 2; fence < 4; fence++) {
+		assert_int_equal(store->ops->watermark_get(store, "untold", "p", &w, &err), 1);
+		assert_true(w.targets.absent);
+		assert_int_equal(
+			store->ops->watermark_claim(store, "untold", "p", fence, H(0), 3600000, &w, &err), 0);
+		assert_true(w.targets.absent);
+	}
+}
+
 static void values_of_a_wrong_type_are_named(void **state)
 {
 	struct etl_lease_ask ask = {.job = "odd", .holder = "h", .ttl = ETL_SECONDS(30)};
@@ -368,6 +388,7 @@ int main(void)
 		cmocka_unit_test(a_late_request_takes_no_lease),
 		cmocka_unit_test(a_lease_above_the_fences_of_the_ledger),
 		cmocka_unit_test(values_of_a_wrong_type_are_named),
+		cmocka_unit_test(a_watermark_without_targets),
 	};
 	const char *uri = getenv("ETLD_TEST_MONGODB_URI");
 	struct etl_error err = ETL_ERROR_INIT;
