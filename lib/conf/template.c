@@ -98,6 +98,19 @@ static bool refuse_format(const struct parser *ps, const char *format, const cha
 	return false;
 }
 
+bool etl_template_knows(const char *inside, const struct etl_conf_env *env)
+{
+	size_t n = strcspn(inside, ":"), index;
+	char name[64];
+
+	if (n >= sizeof name)
+		return false;
+	memcpy(name, inside, n);
+	name[n] = '\0';
+	return etl_streq(name, "window.start") || etl_streq(name, "window.end") ||
+		etl_streq(name, "run_id") || find_partition(env, name, &index);
+}
+
 static bool take_format(struct parser *ps, struct part *part, const char *format)
 {
 	struct etl_timefmt *compiled;
