@@ -70,6 +70,7 @@ bool etl_elsewhere_add(struct etl_elsewhere *sum, const struct etl_window_rules 
 {
 	uint64_t before = sum->n;
 
+	sum->whole = rules->none;
 	for (size_t i = 0; i < mark->targets.n; i++) {
 		const struct etl_target_range *r = &mark->targets.ranges[i];
 		const char *name = mark->targets.names[r->name];
@@ -94,6 +95,7 @@ void etl_elsewhere_join(struct etl_elsewhere *sum, const struct etl_elsewhere *o
 	sum->here += other->here;
 	if (!other->n)
 		return;
+	sum->whole = other->whole;
 	sum->unknown += other->unknown;
 	sum->n += other->n;
 	for (size_t i = 0; i < other->n_in; i++)
@@ -129,15 +131,16 @@ static bool are_beside(const struct etl_elsewhere *sum)
 void etl_elsewhere_text(const struct etl_elsewhere *sum, char out[ETL_ELSEWHERE_TEXT_BYTES])
 {
 	size_t cut = are_beside(sum) ? database_of(sum->target) : 0;
+	const char *what = sum->whole ? "full read" : "window";
 	struct etl_buf text ETL_BUF_CLEANUP;
 
 	etl_buf_init(&text, 4096);
-	for (size_t i = 0; i < sum->n_in; i++)
-		etl_buf_printf(&text, "%s%llu%s in '%s'", i ? ", " : "", (unsigned long long)sum->in[i].n,
-			i			? "" :
-			sum->in[i].n == 1 ? " window is" :
-					      " windows are",
-			sum->in[i].name + cut);
+	for (size_t i = 0; i < sum->n_in; i++) {
+		etl_buf_printf(&text, "%s%llu", i ? ", " : "", (unsigned long long)sum->in[i].n);
+		if (!i)
+			etl_buf_printf(&text, " %s%s", what, sum->in[i].n == 1 ? " is" : "s are");
+		etl_buf_printf(&text, " in '%s'", sum->in[i].name + cut);
+	}
 	if (sum->here)
 		etl_buf_printf(&text, ", %llu in '%s'", (unsigned long long)sum->here, sum->target + cut);
 	else

@@ -16,6 +16,7 @@ void etl_job_target(const struct etl_job *job, const char *database, char out[ET
 /* Sums over partitions. Windows before the job's start or behind its end are nobody's business. */
 struct etl_elsewhere {
 	char target[ETL_TARGET_BYTES]; /* the job's own, set by the caller before the first sum */
+	bool whole;		       /* a job without windows: each is a full read */
 	uint64_t here;		       /* windows that are in it */
 	uint64_t unknown; /* windows that were closed before there was a record */
 	uint64_t n;	  /* windows that are elsewhere: in all, */

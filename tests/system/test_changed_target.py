@@ -87,6 +87,19 @@ def test_a_changed_collection(etld, flow, db):
     assert not any("'a'" in line for line in daemon.ctl("why", "hourly").json["because"])
 
 
+def test_partitions_that_differ(etld, sim):
+    """One of two is loaded again: the sum says so, the command of the whole stays right."""
+    both = Flow(sim)
+    daemon = loaded(etld({"hourly": job(both, 6)}))
+    assert "12 windows are in 'a', none in 'b'" in reload(daemon, both, 6, "b")[0]
+    span = ("--from", iso(both.start), "--to", iso(both.start + 6 * HOUR), "--reprocess", "all", "--wait")
+    daemon.ctl("backfill", "hourly", *span, "--partition", f"station={STATION_1}")
+    wait_for(lambda: elsewhere(daemon)["here"], "nothing has moved")
+    assert elsewhere(daemon)["text"] == "6 windows are in 'a', 6 in 'b'"
+    daemon.ctl("backfill", "hourly", *span)
+    wait_for(lambda: elsewhere(daemon) is None, lambda: f"still elsewhere: {elsewhere(daemon)}")
+
+
 def test_another_database_at_the_next_start(etld, flow, mongo_client):
     """The same collection of another database: the content is the same, and is written all the same."""
     daemon = loaded(etld({"hourly": job(flow, 5)}))

@@ -246,9 +246,28 @@ static void test_without_windows(void **state)
 	etl_targets_note(&mark.targets, "etl.a", (struct etl_window){{0}, {0}});
 	assert_true(etl_elsewhere_add(&sum, &rules, &mark));
 	etl_elsewhere_text(&sum, text);
-	assert_string_equal(text, "1 window is in 'a', none in 'b'");
+	assert_string_equal(text, "1 full read is in 'a', none in 'b'");
 	etl_elsewhere_command(&sum, &job, text);
 	assert_string_equal(text, "etlctl run j");
+}
+
+/* Each run reads all of it, and takes it with it. */
+static void test_the_next_full_read(void **state)
+{
+	struct rig *rig = rig_new(
+		yaml_with("window: {size: 1h, settle: 10m, lookback: 2h, max_span: 1d, start: 2024-01-01}",
+			"window: none"), 4);
+
+	(void)state;
+	service_fill(rig, "a", 0, 3);
+	rig->target->name = "etl.a";
+	NEED_RUN(rig, ETL_RUN_OK);
+	assert_string_equal(told(rig), "");
+	rig->target->name = "etl.b";
+	assert_string_equal(told(rig), "1 full read is in 'a', none in 'b'");
+	NEED_RUN(rig, ETL_RUN_OK);
+	assert_string_equal(told(rig), "");
+	rig_free(rig);
 }
 
 int main(void)
@@ -263,6 +282,7 @@ int main(void)
 		cmocka_unit_test(test_the_first_commit_after_an_upgrade),
 		cmocka_unit_test(test_beyond_the_job),
 		cmocka_unit_test(test_without_windows),
+		cmocka_unit_test(test_the_next_full_read),
 	};
 
 	return cmocka_run_group_tests_name("elsewhere", tests, NULL, NULL);
