@@ -60,23 +60,43 @@ static void watermark_update(const struct effort *e, bson_t *update)
 	bson_append_document_end(update, &sub);
 }
 
-static int move_watermark(struct effort *e, struct etl_error *err)
+/* On the partition's watermark, as long as it is of our fence. Takes what `update` holds. */
+static int update_watermark(struct effort *e, bson_t *update, struct etl_error *err)
 {
 	mongoc_collection_t *watermarks = collection(e, "watermarks");
-	bson_t query = BSON_INITIALIZER, update = BSON_INITIALIZER;
+	bson_t query = BSON_INITIALIZER;
 	bool matched = false;
 	int rc;
 
-	watermark_update(e, &update);
 	etl_ledger_append_id(&query, e->c->job, e->c->partition, NULL);
 	BSON_APPEND_INT64(&query, "fence", e->c->fence);
-	rc = etl_state_update_one(watermarks, &query, &update, e->opts, &matched, err);
+	rc = etl_state_update_one(watermarks, &query, update, e->opts, &matched, err);
 	if (rc == 0 && !matched)
 		rc = fenced(e, err);
 	bson_destroy(&query);
-	bson_destroy(&update);
+	bson_destroy(update);
 	mongoc_collection_destroy(watermarks);
 	return rc;
+}
+
+static int move_watermark(struct effort *e, struct etl_error *err)
+{
+	bson_t update = BSON_INITIALIZER;
+
+	watermark_update(e, &update);
+	return update_watermark(e, &update, err);
+}
+
+/* Where the data is, before the ledger closes its windows: what ends between the two leaves no
+ * window that is closed and of which nobody knows where it is. */
+static int note_targets(struct effort *e, struct etl_error *err)
+{
+	bson_t update = BSON_INITIALIZER, set;
+
+	BSON_APPEND_DOCUMENT_BEGIN(&update, "$set", &set);
+	etl_targets_append(e->c->targets, &set);
+	bson_append_document_end(&update, &set);
+	return update_watermark(e, &update, err);
 }
 
 /* A mark that the plan did not see stays: what was read may be older than it.
@@ -265,21 +285,32 @@ static int commit_transaction(struct effort *e, struct etl_txn *txn, struct etl_
 	return etl_fault("txn.after", err);
 }
 
-/* Data is in; each step is guarded by the fence and safe to repeat. */
-static int commit_in_steps(struct effort *e, struct etl_error *err)
+/* Is the partition still ours? */
+static int need_fence(struct effort *e, struct etl_error *err)
 {
 	struct etl_watermark now = {0};
 	int rc = etl_smdb_watermark_get(&e->store->base, e->c->job, e->c->partition, &now, err);
 
 	if (rc < 0)
 		return -1;
-	if (rc == 0 || now.fence != e->c->fence)
-		return fenced(e, err);
+	return rc == 0 || now.fence != e->c->fence ? fenced(e, err) : 0;
+}
+
+/* Data is in; each step is guarded by the fence and safe to repeat. */
+static int commit_in_steps(struct effort *e, struct etl_error *err)
+{
+	int rc = e->c->targets ? 0 : need_fence(e, err);
+
+	if (rc < 0)
+		return -1;
 	e->client = etl_mongo_pop(e->store->mongo);
 	if (!e->client)
 		return etl_error_set(err, ETL_TRANSIENT, "mongodb.pool",
 			"no client became free in time");
-	rc = write_ledger(e, err);
+	if (e->c->targets)
+		rc = note_targets(e, err);
+	if (rc == 0)
+		rc = write_ledger(e, err);
 	if (rc == 0)
 		rc = mark_all_dirty(e, err);
 	if (rc == 0)
