@@ -209,6 +209,14 @@ static int open_parts(struct etld *etld, struct etl_error *err)
 	return etld->control ? 0 : -1;
 }
 
+/* Others, in other folders, are told this path. */
+static char *whole_path(const char *path)
+{
+	etl_cleanup(free) char *here = *path == '/' ? NULL : getcwd(NULL, 0);
+
+	return here ? etl_strf("%s/%s", here, path) : etl_strdup(path);
+}
+
 struct etld *etld_new(struct etld_generation *generation, struct etl_error *err)
 {
 	struct etld *etld = ETL_NEW(struct etld);
@@ -216,7 +224,7 @@ struct etld *etld_new(struct etld_generation *generation, struct etl_error *err)
 	etld->clock = etl_clock_real();
 	etld->generation = generation;
 	generation->number = 1;
-	etld->config_path = etl_strdup(generation->path);
+	etld->config_path = whole_path(generation->path);
 	etld->started = etl_now(etld->clock);
 	etld->began = etl_mono_now(etld->clock);
 	etld_instance_name(etld->holder, sizeof etld->holder, etld->host, sizeof etld->host);

@@ -33,6 +33,9 @@ struct etld_partition {
 	uint64_t open, failed, held, dirty; /* of the ledger: open counts all but dirty ones */
 	etl_wall oldest; /* if any is open: where the first of them starts */
 	etl_wall told; /* start of the newest window whose missed deadline was told */
+	/* Windows in another target than the job's (owned; NULL = none), and those in it: elsewhere.h */
+	struct etl_elsewhere *elsewhere;
+	uint64_t here;
 };
 
 /* A job as the daemon lives with it: survives reloads as long as its name does. */
@@ -51,6 +54,8 @@ struct etld_job {
 	/* of a job that is left out: what the store knows of its slots; NULL = nothing */
 	struct etl_schedule_info *slots;
 	bool came_back;	  /* it was left out until this reload */
+	bool retargeted;  /* a reload has changed where it loads to, and nobody was told yet */
+	char *elsewhere_told; /* the targets of the last warning; NULL = none stands */
 	bool restored;	  /* what the store knows of its slots was told to the scheduler */
 	bool interrupted; /* a run of it never gave its lease back */
 	struct etld_question *question; /* to its sensor, that is out */
@@ -255,7 +260,9 @@ void etld_zones_open(struct etld *etld);
 void etld_zones_watch(struct etld *etld); /* there is a new generation */
 void etld_zones_close(struct etld *etld);
 
-/* reload.c */
+/* reload.c: what a configuration that is in force is warned of, into the journal */
+void etld_tell_warnings(const struct etl_diag *diag);
+/* What is wrong, or else what is to be said, goes to `report`, a line each. */
 int etld_reload(struct etld *etld, struct etl_buf *report);
 
 /* etld.c */

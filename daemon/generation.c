@@ -5,8 +5,6 @@
  */
 #include "generation.h"
 
-#include <errno.h>
-#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,10 +12,17 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "conf/load.h"
+#include "job_files.h"
 
 static const char *lookup(const char *name)
 {
 	return getenv(name);
+}
+
+/* The unit hands over credentials, or at least the socket that it is notified by. */
+static bool is_in_unit(void)
+{
+	return getenv("CREDENTIALS_DIRECTORY") || getenv("NOTIFY_SOCKET");
 }
 
 /* A manual check has no $CREDENTIALS_DIRECTORY; while the unit runs, root can look into its. */
@@ -86,7 +91,8 @@ static void judge(struct etl_job *job, struct etl_diag *own, struct etl_diag *al
 
 static void load_job(struct job_file *file, struct etl_conf_env *env)
 {
-	const struct etl_conf_load_options options = {.env = lookup, .texts = env->arena};
+	const struct etl_conf_load_options options = {
+		.env = lookup, .outside = env->outside, .texts = env->arena};
 	struct etl_diag *all = env->diag;
 	struct etl_node *root;
 	const char *name;
@@ -168,19 +174,6 @@ static void load_jobs(struct etld_generation *g, const glob_t *found, struct etl
 	free(files);
 }
 
-static void list_jobs(const struct etld_generation *g, const struct etl_conf_env *env, glob_t *found)
-{
-	const char *pattern = g->settings.jobs;
-	char *full = *pattern == '/' ? etl_strdup(pattern) :
-				       etl_strf("%s/%s", env->config_dir, pattern);
-	int rc = glob(full, GLOB_ERR, NULL, found);
-
-	if (rc != 0 && rc != GLOB_NOMATCH)
-		etl_diag_add(env->diag, NULL, ETL_DIAG_FILE, NULL, NULL, "cannot list %s: %s", full,
-			strerror(errno));
-	free(full);
-}
-
 /* A job's file given in place of the daemon's. */
 static bool is_a_job(const struct etl_node *root)
 {
@@ -191,7 +184,7 @@ static bool is_a_job(const struct etl_node *root)
 /* The number of errors that are no job's own. */
 static size_t load_all(struct etld_generation *g, struct etl_conf_env *env)
 {
-	const struct etl_conf_load_options options = {.env = lookup};
+	const struct etl_conf_load_options options = {.env = lookup, .outside = env->outside};
 	struct etl_node *root = etl_conf_load(g->arena, g->path, &options, env->diag);
 	glob_t found = {0};
 	size_t errors;
@@ -206,19 +199,19 @@ static size_t load_all(struct etld_generation *g, struct etl_conf_env *env)
 	if (root)
 		etld_settings_load(&g->settings, root, env);
 	if (g->settings.jobs)
-		list_jobs(g, env, &found);
-	errors = etl_diag_count(env->diag);
+		etld_job_files(g->settings.jobs, env, &found);
+	errors = etl_diag_count_of(env->diag, ETL_DIAG_ERROR);
 	if (g->settings.jobs)
 		load_jobs(g, &found, env);
 	globfree(&found);
 	return errors;
 }
 
-static struct etld_generation *load(const char *path, bool leave_out, struct etl_buf *report,
-	struct etl_buf *first)
+enum purpose { FOR_RELOAD, FOR_START, FOR_CHECK };
+
+static struct etld_generation *load(const char *path, enum purpose purpose, struct etl_diag *diag)
 {
 	struct etld_generation *g = ETL_NEW(struct etld_generation);
-	struct etl_diag *diag = etl_diag_new();
 	char *folder = folder_of(path);
 	size_t errors, own;
 
@@ -233,34 +226,34 @@ static struct etld_generation *load(const char *path, bool leave_out, struct etl
 		.diag = diag,
 		.what = "etld.yaml",
 		.credentials_dir = credentials_folder(),
+		.outside = purpose == FOR_CHECK && !is_in_unit(),
+		.now = g->loaded,
 		.config_dir = etl_arena_strdup(g->arena, folder),
 		.secrets = g->secrets,
 		.zones = &g->zones,
 	};
 	own = load_all(g, &env);
-	errors = etl_diag_count(diag);
-	if (errors) {
-		etl_diag_print(diag, report);
-		etl_diag_first(diag, first);
-	}
-	etl_diag_free(diag);
+	errors = etl_diag_count_of(diag, ETL_DIAG_ERROR);
 	free(folder);
-	if (!errors || (leave_out && !own))
+	if (!errors || (purpose == FOR_START && !own))
 		return g;
 	etld_generation_unref(g);
 	return NULL;
 }
 
-struct etld_generation *etld_generation_load(const char *path, struct etl_buf *report,
-	struct etl_buf *first)
+struct etld_generation *etld_generation_load(const char *path, struct etl_diag *diag)
 {
-	return load(path, false, report, first);
+	return load(path, FOR_RELOAD, diag);
 }
 
-struct etld_generation *etld_generation_start(const char *path, struct etl_buf *report,
-	struct etl_buf *first)
+struct etld_generation *etld_generation_start(const char *path, struct etl_diag *diag)
 {
-	return load(path, true, report, first);
+	return load(path, FOR_START, diag);
+}
+
+struct etld_generation *etld_generation_check(const char *path, struct etl_diag *diag)
+{
+	return load(path, FOR_CHECK, diag);
 }
 
 struct etld_generation *etld_generation_ref(struct etld_generation *generation)

@@ -27,16 +27,17 @@ struct etld_generation {
 	unsigned refs; /* loop thread only */
 };
 
-/* Reads `path` and the job files that it names. NULL if anything is wrong: `report` then
- * holds all errors as text for people, `first` the first one on a line. `warnings` to come
- * later have their place in report too. Any thread. */
-struct etld_generation *etld_generation_load(const char *path, struct etl_buf *report,
-	struct etl_buf *first);
+/* Reads `path` and the job files that it names; what is to be said of them goes to `diag`. NULL if
+ * anything is wrong. Any thread. */
+struct etld_generation *etld_generation_load(const char *path, struct etl_diag *diag);
 
 /* The same, but only errors that are no job's own give NULL: a job that is wrong is left out
  * (`left_out` in job.h), so that one file does not keep all the others from running. */
-struct etld_generation *etld_generation_start(const char *path, struct etl_buf *report,
-	struct etl_buf *first);
+struct etld_generation *etld_generation_start(const char *path, struct etl_diag *diag);
+
+/* The same as load, for a look alone. Outside of the daemon's unit what only the unit hands over is
+ * a note and no error, and a job that needs it cannot be run. */
+struct etld_generation *etld_generation_check(const char *path, struct etl_diag *diag);
 
 struct etld_generation *etld_generation_ref(struct etld_generation *generation);
 void etld_generation_unref(struct etld_generation *generation); /* NULL is fine */

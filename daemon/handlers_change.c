@@ -8,7 +8,9 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "elsewhere.h"
 #include "handlers.h"
+#include "picture.h"
 
 /* A pause has to survive a restart, so its answer waits for MongoDB. */
 struct pause_query {
@@ -172,6 +174,8 @@ void etld_handle_resume(struct etld_request *request)
 	change_pause(request, false);
 }
 
+/* ---- Reload -------------------------------------------------------------------------------- */
+
 static void add_warnings(struct etl_json *list, char *report)
 {
 	for (char *line = report, *end; *line; line = end) {
@@ -182,28 +186,95 @@ static void add_warnings(struct etl_json *list, char *report)
 	}
 }
 
-void etld_handle_reload(struct etld_request *request)
+/* A reload that is in force, whose answer waits for a look at where the windows are of jobs that
+ * load somewhere else now. */
+struct reload_query {
+	struct etld_query query;
+	struct etld_picture *picture;
+	struct etl_json *warnings; /* of the reply */
+};
+
+static void reload_free(struct etld_query *query)
+{
+	struct reload_query *q = (struct reload_query *)query;
+
+	etld_picture_free(q->picture);
+	free(q);
+}
+
+static void reload_work(struct etld_task *task)
+{
+	struct reload_query *q = (struct reload_query *)task;
+
+	etld_on_worker();
+	(void)etld_picture_read(q->picture, &q->query.error);
+}
+
+/* On the loop, before the answer. What could not be read changes nothing: the configuration is in
+ * force, and the next reading tells. */
+static bool reload_looked(struct etld_query *query)
+{
+	struct reload_query *q = (struct reload_query *)query;
+	struct etl_buf line ETL_BUF_CLEANUP;
+
+	etl_error_clear(&query->error);
+	etl_buf_init(&line, 4096);
+	etld_picture_take(q->picture);
+	for (struct etld_job *job = query->etld->jobs; job; job = job->hh.next) {
+		etl_buf_clear(&line);
+		if (job->retargeted && etld_elsewhere_line(query->etld, job, &line))
+			etl_json_add_text(q->warnings, NULL, etl_buf_text(&line));
+		job->retargeted = false;
+	}
+	return false;
+}
+
+static bool any_retargeted(const struct etld *etld)
+{
+	for (const struct etld_job *job = etld->jobs; job; job = job->hh.next)
+		if (job->retargeted)
+			return true;
+	return false;
+}
+
+static void reloaded(struct etld_request *request, char *report)
 {
 	struct etld *etld = request->etld;
-	struct etl_json *reply;
-	struct etl_buf report;
+	struct etl_json *reply = etld_reply_object(etld, "etl.reload/1"), *warnings;
+	struct reload_query *q;
+
+	etl_json_add_int(reply, "generation", etld->generation->number);
+	etl_json_add_int(reply, "jobs", (int64_t)etld->generation->n_jobs);
+	warnings = etl_json_add_array(reply, "warnings");
+	add_warnings(warnings, report);
+	if (!etld->mongodb_up || !any_retargeted(etld)) {
+		etld_answer(request, reply);
+		return;
+	}
+	q = ETL_NEW(struct reload_query);
+	q->picture = etld_picture_of_targets(etld);
+	q->warnings = warnings;
+	q->query.free = reload_free;
+	q->query.again = reload_looked;
+	q->query.reply = reply;
+	etld_query_submit(&q->query, request, reload_work);
+}
+
+void etld_handle_reload(struct etld_request *request)
+{
+	struct etl_buf report ETL_BUF_CLEANUP;
+	struct etl_json *details;
+	char *text;
 
 	etl_buf_init(&report, ETL_CTL_MESSAGE_MAX / 2);
-	if (etld_reload(etld, &report) < 0) {
-		struct etl_json *details = etl_json_object();
-
+	if (etld_reload(request->etld, &report) < 0) {
+		details = etl_json_object();
 		etl_json_add_text(details, "diagnostics", etl_buf_text(&report));
 		etld_refuse_with(request, ETL_CTL_CONFIG_INVALID, details, "etlctl config check",
 			"the configuration on disk has errors; the old one goes on");
-	} else {
-		char *warnings = etl_strdup(etl_buf_text(&report));
-
-		reply = etld_reply_object(etld, "etl.reload/1");
-		etl_json_add_int(reply, "generation", etld->generation->number);
-		etl_json_add_int(reply, "jobs", (int64_t)etld->generation->n_jobs);
-		add_warnings(etl_json_add_array(reply, "warnings"), warnings);
-		free(warnings);
-		etld_answer(request, reply);
+		return;
 	}
-	etl_buf_fini(&report);
+	text = etl_strdup(etl_buf_text(&report));
+	reloaded(request, text);
+	free(text);
 }

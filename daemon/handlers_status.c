@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "elsewhere.h"
 #include "handlers.h"
 #include "health.h"
 #include "hosts.h"
@@ -141,6 +142,33 @@ static void add_deadline(struct etl_json *to, const struct etld *etld, const str
 	etl_json_add_bool(item, "missed", first.missed);
 }
 
+/* Windows that are in another target than the job's. */
+static void add_elsewhere(struct etl_json *to, const struct etld *etld, const struct etld_job *job)
+{
+	char text[ETL_ELSEWHERE_TEXT_BYTES];
+	struct etl_json *item, *list, *in;
+	struct etl_elsewhere sum;
+
+	if (!etld_elsewhere_of(etld, job, &sum)) {
+		etl_json_add_null(to, "elsewhere");
+		return;
+	}
+	item = etl_json_add_object(to, "elsewhere");
+	etl_elsewhere_text(&sum, text);
+	etl_json_add_text(item, "text", text);
+	etl_json_add_text(item, "target", sum.target);
+	etl_json_add_int(item, "here", (int64_t)sum.here);
+	etl_json_add_int(item, "windows", (int64_t)sum.n);
+	list = etl_json_add_array(item, "in");
+	for (size_t i = 0; i < sum.n_in; i++) {
+		in = etl_json_add_object(list, NULL);
+		etl_json_add_text(in, "target", sum.in[i].name);
+		etl_json_add_int(in, "windows", (int64_t)sum.in[i].n);
+	}
+	etl_elsewhere_command(&sum, job->job, text);
+	etl_json_add_text(item, "command", text);
+}
+
 static struct etl_json *job_status(const struct etld *etld, const struct etld_job *job)
 {
 	struct etl_json *item = etl_json_object();
@@ -160,6 +188,7 @@ static struct etl_json *job_status(const struct etld *etld, const struct etld_jo
 	add_last_run(item, job);
 	add_watermarks(item, etld, job);
 	add_deadline(item, etld, job);
+	add_elsewhere(item, etld, job);
 	add_open(item, &job->windows, job->windows_blocked);
 	return item;
 }
@@ -304,5 +333,6 @@ void etld_handle_version(struct etld_request *request)
 	etl_json_add_text(reply, "version", ETL_VERSION);
 	etl_json_add_int(reply, "pid", getpid());
 	etld_json_time(reply, "started", request->etld->started);
+	etl_json_add_text(reply, "config", request->etld->config_path);
 	etld_answer(request, reply);
 }

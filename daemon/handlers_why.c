@@ -242,6 +242,7 @@ static void answer_window(struct etld *etld, struct why_query *q)
 		q->windows[i].phase = job ? etl_sched_phase(etld->sched, &job->sched) : ETL_PHASE_IDLE;
 		q->windows[i].fire = job ? etld_why_fires(etld, job) : (etl_wall){0};
 		q->windows[i].jitter = etl_job_jitter(q->job, etld->host);
+		etl_job_target(q->job, etld->database, q->windows[i].target);
 		fill_links(etld, q->windows[i].links, q->windows[i].n_links);
 		etld_partition_text(q->job, q->partitions[i], name, sizeof name);
 		q->windows[i].partition = name;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "elsewhere.h"
 #include "job/overdue.h"
 #include "time/civil.h"
 #include "time/duration.h"
@@ -165,6 +166,18 @@ static enum etld_health_id how_late(const struct etld *etld, const struct etld_j
 	return stale ? ETLD_HEALTH_STALE : ETLD_HEALTH_LATE;
 }
 
+/* No fault of the job, but nobody would look for it. */
+static void tell_elsewhere(const struct etld *etld, const struct etld_job *job, char *reason, size_t size)
+{
+	char text[ETL_ELSEWHERE_TEXT_BYTES];
+	struct etl_elsewhere sum;
+
+	if (!etld_elsewhere_of(etld, job, &sum))
+		return;
+	etl_elsewhere_text(&sum, text);
+	etl_text_copy(reason, size, text);
+}
+
 /* What is to be said of the job alone. */
 static void own_health(const struct etld *etld, const struct etld_job *job, struct etld_health *h)
 {
@@ -192,6 +205,8 @@ static void own_health(const struct etld *etld, const struct etld_job *job, stru
 		h->id = ETLD_HEALTH_BLOCKED;
 	else
 		h->id = how_late(etld, job, h->late_by, reason, size);
+	if (h->id == ETLD_HEALTH_OK && !*reason)
+		tell_elsewhere(etld, job, reason, size);
 	if (h->id == ETLD_HEALTH_PAUSED)
 		snprintf(reason, size, "%s", job->pause_reason ? job->pause_reason : "");
 	if (h->id == ETLD_HEALTH_BLOCKED && !*reason)

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "base/alloc.h"
+#include "base/json.h"
 #include "etld.h"
 #include "journal.h"
 #include "message_ids.h"
@@ -21,14 +22,15 @@
 
 struct arguments {
 	const char *config;
-	bool check;
+	bool check, json;
 };
 
 static void usage(FILE *to)
 {
-	fputs("usage: etld [--config FILE] [--check] [--version]\n"
+	fputs("usage: etld [--config FILE] [--check [--json]] [--version]\n"
 	      "  --config FILE  the main configuration file (default /etc/etld/etld.yaml)\n"
 	      "  --check        read the configuration as a start would, print errors, exit\n"
+	      "  --json         with --check: what was found as data\n"
 	      "  --version      print the version, exit\n",
 		to);
 }
@@ -39,6 +41,7 @@ static int read_arguments(int argc, char **argv, struct arguments *out)
 	static const struct option options[] = {
 		{"config", required_argument, NULL, 'c'},
 		{"check", no_argument, NULL, 'k'},
+		{"json", no_argument, NULL, 'j'},
 		{"version", no_argument, NULL, 'V'},
 		{"help", no_argument, NULL, 'h'},
 		{0},
@@ -53,6 +56,9 @@ static int read_arguments(int argc, char **argv, struct arguments *out)
 		case 'k':
 			out->check = true;
 			break;
+		case 'j':
+			out->json = true;
+			break;
 		case 'V':
 			printf("etld %s\n", ETL_VERSION);
 			return 0;
@@ -64,6 +70,10 @@ static int read_arguments(int argc, char **argv, struct arguments *out)
 			return 2;
 		}
 	}
+	if (out->json && !out->check) {
+		fputs("etld: --json goes with --check\n", stderr);
+		return 2;
+	}
 	if (optind < argc) {
 		fprintf(stderr, "etld: unexpected argument '%s'\n", argv[optind]);
 		usage(stderr);
@@ -72,32 +82,97 @@ static int read_arguments(int argc, char **argv, struct arguments *out)
 	return -1;
 }
 
+/* ---- a check alone -------------------------------------------------------------------------- */
+
+/* "2 errors, 1 warning"; "no error" if there are none. */
+static void say_counts(const struct etl_diag *diag, struct etl_buf *out)
+{
+	for (int k = 0; k < ETL_DIAG_SEVERITIES; k++) {
+		size_t n = etl_diag_count_of(diag, (enum etl_diag_severity)k);
+		const char *word = etl_diag_severity_word((enum etl_diag_severity)k);
+
+		if (n)
+			etl_buf_printf(out, "%s%zu %s%s", k ? ", " : "", n, word, n == 1 ? "" : "s");
+		else if (k == ETL_DIAG_ERROR)
+			etl_buf_str(out, "no error");
+	}
+}
+
+static void print_check(const char *path, const struct etld_generation *g, const struct etl_diag *diag)
+{
+	struct etl_buf report ETL_BUF_CLEANUP, counts ETL_BUF_CLEANUP;
+
+	etl_buf_init(&report, REPORT_MAX);
+	etl_buf_init(&counts, 256);
+	etl_diag_print(diag, &report);
+	say_counts(diag, &counts);
+	fputs(etl_buf_text(&report), stderr);
+	if (g)
+		printf("%s: %zu jobs, %s\n", path, g->n_jobs, etl_buf_text(&counts));
+	else
+		fprintf(stderr, "\n%s: %s\n", path, etl_buf_text(&counts));
+}
+
+static void print_check_json(const char *path, const struct etld_generation *g,
+	const struct etl_diag *diag)
+{
+	static const char *const keys[] = {"errors", "warnings", "notes"};
+	struct etl_json *result = etl_json_object();
+	struct etl_buf text ETL_BUF_CLEANUP;
+
+	_Static_assert(sizeof keys / sizeof *keys == ETL_DIAG_SEVERITIES, "each is counted");
+	etl_json_add_text(result, "schema", "etl.config_check/1");
+	etl_json_add_text(result, "file", path);
+	if (g)
+		etl_json_add_int(result, "jobs", (int64_t)g->n_jobs);
+	else
+		etl_json_add_null(result, "jobs");
+	for (int k = 0; k < ETL_DIAG_SEVERITIES; k++)
+		etl_json_add_int(result, keys[k],
+			(int64_t)etl_diag_count_of(diag, (enum etl_diag_severity)k));
+	etl_diag_to_json(diag, etl_json_add_array(result, "diagnostics"));
+	etl_buf_init(&text, REPORT_MAX);
+	etl_json_print(result, &text);
+	puts(etl_buf_text(&text));
+	etl_json_free(result);
+}
+
+static int check_only(const struct arguments *arguments)
+{
+	struct etl_diag *diag = etl_diag_new();
+	struct etld_generation *g = etld_generation_check(arguments->config, diag);
+	int status = g ? 0 : EXIT_CONFIG;
+
+	(arguments->json ? print_check_json : print_check)(arguments->config, g, diag);
+	if (g)
+		etld_generation_unref(g);
+	etl_diag_free(diag);
+	return status;
+}
+
+/* ---- a start ---------------------------------------------------------------------------------- */
+
 static struct etld_generation *load(const struct arguments *arguments)
 {
-	struct etl_buf report, first;
+	struct etl_buf report ETL_BUF_CLEANUP, first ETL_BUF_CLEANUP;
+	struct etl_diag *diag = etl_diag_new();
 	struct etld_generation *generation;
 
 	etl_buf_init(&report, REPORT_MAX);
 	etl_buf_init(&first, 4096);
-	generation = (arguments->check ? etld_generation_load : etld_generation_start)(
-		arguments->config, &report, &first);
-	if (!generation) {
+	generation = etld_generation_start(arguments->config, diag);
+	if (generation) {
+		etld_journal_level(etld_settings_log_priority(&generation->settings));
+		etld_tell_warnings(diag);
+	} else {
+		etl_diag_print(diag, &report);
+		etl_diag_first(diag, &first);
 		fputs(etl_buf_text(&report), stderr);
-		if (!arguments->check)
-			etld_log(ETLD_ERR, ETLD_MSG_CONFIG_REFUSED, NULL, 0,
-				"the configuration has errors, etld does not start: %s",
-				etl_buf_text(&first));
+		etld_log(ETLD_ERR, ETLD_MSG_CONFIG_REFUSED, NULL, 0,
+			"the configuration has errors, etld does not start: %s", etl_buf_text(&first));
 	}
-	etl_buf_fini(&report);
-	etl_buf_fini(&first);
+	etl_diag_free(diag);
 	return generation;
-}
-
-static int check_only(struct etld_generation *generation)
-{
-	printf("%s: %zu jobs, no error\n", generation->path, generation->n_jobs);
-	etld_generation_unref(generation);
-	return 0;
 }
 
 /* Signals that nobody waits for, and those that only kill by accident. */
@@ -127,15 +202,14 @@ int main(int argc, char **argv)
 		return status;
 	setlocale(LC_ALL, "C");
 	bound_heap();
+	if (arguments.check)
+		return check_only(&arguments);
 	etld_journal_open(ETLD_INFO);
 	generation = load(&arguments);
 	if (!generation) {
 		etld_notify_failed(EXIT_CONFIG);
 		return EXIT_CONFIG;
 	}
-	if (arguments.check)
-		return check_only(generation);
-	etld_journal_level(etld_settings_log_priority(&generation->settings));
 	set_signals();
 	etld = etld_new(generation, &err);
 	if (!etld) {

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "elsewhere.h"
 #include "picture.h"
 
 /* Another etld has the job, or the slot is decided: that is no run of the job. */
@@ -23,13 +24,17 @@ void etld_job_remember(struct etld *etld, struct etld_job *job, const struct etl
 	job->last = run->last;
 	job->windows_blocked = run->windows_blocked;
 	for (size_t i = 0; i < run->n_strands; i++) {
-		const struct etl_strand *strand = &run->strands[i];
+		struct etl_strand *strand = &run->strands[i];
 		struct etld_partition *partition = strand->watermark.ms ?
 			etld_job_partition(job, strand->partition->name, i) : NULL;
 
-		if (partition)
-			partition->watermark = strand->watermark;
+		if (!partition)
+			continue;
+		partition->watermark = strand->watermark;
+		if (run->job == job->job) /* else its target may have been another one */
+			etld_elsewhere_set(partition, ETL_TAKE(strand->elsewhere), strand->here);
 	}
+	etld_elsewhere_tell(etld, job);
 }
 
 bool etld_job_audit_is_due(const struct etld *etld, struct etld_job *job)

@@ -17,6 +17,8 @@ struct etld_picture;
 
 /* Loop: what a reading brings home, of all jobs or (`job`) of one. */
 struct etld_picture *etld_picture_new(struct etld *etld, const struct etld_job *job);
+/* Loop: a reading of nothing but where windows are, of jobs whose target a reload has changed. */
+struct etld_picture *etld_picture_of_targets(struct etld *etld);
 void etld_picture_free(struct etld_picture *p); /* loop; NULL is fine */
 
 /* Worker: reads; of one job its open units alone. -1: nothing of it may be taken. */

@@ -67,19 +67,42 @@ static void swap_in(struct etld *etld, struct etld_generation *fresh, struct etl
 		"configuration %lld is in force: %zu jobs", (long long)fresh->number, fresh->n_jobs);
 }
 
+void etld_tell_warnings(const struct etl_diag *diag)
+{
+	struct etl_buf all ETL_BUF_CLEANUP;
+	char *text, *next;
+
+	etl_buf_init(&all, 1024 * 1024);
+	etl_diag_warnings(diag, &all);
+	text = etl_strdup(etl_buf_text(&all));
+	for (char *line = text; *line; line = next) {
+		next = line + strcspn(line, "\n");
+		if (*next)
+			*next++ = '\0';
+		etld_log(ETLD_WARNING, ETLD_MSG_CONFIG_WARNING, NULL, 0, "%s", line);
+	}
+	free(text);
+}
+
 int etld_reload(struct etld *etld, struct etl_buf *report)
 {
+	struct etl_diag *diag = etl_diag_new();
 	struct etld_generation *fresh;
-	struct etl_buf first;
+	struct etl_buf first ETL_BUF_CLEANUP;
 
 	etl_buf_init(&first, 4096);
 	etld_notify_reloading();
-	fresh = etld_generation_load(etld->config_path, report, &first);
-	if (fresh)
+	fresh = etld_generation_load(etld->config_path, diag);
+	if (fresh) {
+		etl_diag_warnings(diag, report);
 		swap_in(etld, fresh, report);
-	else
+		etld_tell_warnings(diag);
+	} else {
+		etl_diag_print(diag, report);
+		etl_diag_first(diag, &first);
 		refuse(etld, &first);
-	etl_buf_fini(&first);
+	}
+	etl_diag_free(diag);
 	etld_notify_ready();
 	etld_tell_status(etld);
 	return fresh ? 0 : -1;

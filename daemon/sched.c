@@ -8,7 +8,7 @@
 
 #include "backfill.h"
 #include "base/alloc.h"
-#include "etld.h"
+#include "elsewhere.h"
 #include "journal.h"
 #include "message_ids.h"
 #include "picture.h"
@@ -238,11 +238,13 @@ static struct etld_partition *carry_partitions(const struct etld_job *old, const
 	struct etld_partition *partitions = etl_calloc(job->n_partitions, sizeof *partitions);
 
 	for (size_t i = 0; i < job->n_partitions; i++) {
-		const struct etld_partition *was =
+		struct etld_partition *was =
 			etld_job_partition(old, job->partitions[i].name, i);
 
-		if (was)
+		if (was) {
 			partitions[i] = *was;
+			was->elsewhere = NULL; /* moved */
+		}
 		partitions[i].name = job->partitions[i].name;
 	}
 	return partitions;
@@ -283,6 +285,15 @@ static struct etld_job *new_job(struct etld *etld, const struct etl_job *config)
 	return job;
 }
 
+/* What is known of targets is of the old one if that has changed. */
+static void look_at_target(struct etld *etld, struct etld_job *job, const struct etl_job *config)
+{
+	if (!etld_elsewhere_changes(etld, job, config))
+		return;
+	etld_elsewhere_forget(job);
+	job->retargeted = etld->generation->number > 1;
+}
+
 static void adopt_job(struct etld *etld, const struct etl_job *config)
 {
 	struct etld_job *job = etld_job_find(etld, config->name);
@@ -294,7 +305,9 @@ static void adopt_job(struct etld *etld, const struct etl_job *config)
 		etl_sched_change(etld->sched, &job->sched, config);
 	else
 		job = new_job(etld, config);
+	look_at_target(etld, job, config);
 	partitions = carry_partitions(job, config);
+	etld_elsewhere_forget(job); /* of partitions that are no more */
 	free(job->partitions);
 	job->partitions = partitions;
 	job->job = config;
@@ -306,6 +319,8 @@ static void free_job(struct etld *etld, struct etld_job *job)
 	etld_deadline_drop(etld, job);
 	etl_sched_remove(etld->sched, &job->sched);
 	HASH_DEL(etld->jobs, job);
+	etld_elsewhere_forget(job);
+	free(job->elsewhere_told);
 	free(job->partitions);
 	free(job->slots);
 	etld_job_note_pause(job, NULL, NULL, (etl_wall){0});

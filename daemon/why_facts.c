@@ -9,6 +9,7 @@
 
 #include "backfill.h"
 #include "base/str.h"
+#include "elsewhere.h"
 
 static etl_wall wall_of(const struct etld *etld, etl_mono t)
 {
@@ -133,6 +134,8 @@ void etld_why_facts(struct etld *etld, const struct etld_job *job, struct etld_w
 		.backfills = out->backfills,
 		.skip = job->sched.last_skip.last.ms ? &job->sched.last_skip : NULL,
 	};
+	if (etld_elsewhere_of(etld, job, &out->elsewhere))
+		f->elsewhere = &out->elsewhere;
 	fill_running(etld, job, f);
 	fill_waiting(etld, job, f);
 	fill_deadline(etld, job, out);

@@ -11,6 +11,7 @@
 /* The facts, and what they point to: good until the loop goes on. */
 struct etld_why_facts {
 	struct etl_why_job job;
+	struct etl_elsewhere elsewhere;
 	char host[ETL_REASON_MAX + 128];
 	struct etl_deadline deadline;
 	struct etl_why_backfill backfills[ETL_WHY_BACKFILLS];

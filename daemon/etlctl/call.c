@@ -178,6 +178,24 @@ static bool shows_life(const struct etlctl *ctl)
 	return alive;
 }
 
+char *etlctl_daemons_file(const struct etlctl *ctl)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_ctl_reply reply = {0};
+	etl_cleanup(etl_client_close) struct etl_client *client =
+		etl_client_open(ctl->socket, CONNECT_MS, &err);
+	static const char question[] = ETL_CTL_INTERFACE ".Version";
+	const char *path = NULL;
+	char *file;
+
+	if (client && !etl_client_send(client, question, NULL, false, ANSWER_MS, &err) &&
+		!etl_client_receive(client, ANSWER_MS, &reply, &err) && reply.error == ETL_CTL_OK)
+		path = etl_json_text(reply.parameters, "config", NULL);
+	file = path ? etl_strdup(path) : NULL;
+	etl_ctl_reply_fini(&reply);
+	return file;
+}
+
 /* The first reply, an error's too. 0, or an exit status after none came and that was told. */
 static int receive_first(const struct etlctl *ctl, struct etl_client *client,
 	struct etl_ctl_reply *reply)

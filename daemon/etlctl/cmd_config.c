@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * config check: gives way to `etld --check`, so that the very loader of the daemon judges.
- * Its output and its exit status are this command's.
+ * Its output and its exit status are this command's. Without a file it is the one of the etld that
+ * answers, or etld's default if none does.
  */
 #include <errno.h>
 #include <limits.h>
@@ -37,16 +38,22 @@ int etlctl_config_check(const struct etlctl *ctl)
 {
 	const char *file = etl_json_text(ctl->values, "file", NULL);
 	etl_cleanup(free) char *etld = find_etld();
-	const char *argv[5] = {"etld", "--check"};
+	etl_cleanup(free) char *daemons = NULL;
+	const char *argv[6] = {"etld", "--check"};
+	size_t n = 2;
 
 	if (!etld) {
 		etlctl_say("etld, whose loader checks the files, "
 			   "is not installed beside etlctl");
 		return EXIT_FAILED;
 	}
+	if (!file)
+		file = daemons = etlctl_daemons_file(ctl);
+	if (ctl->json)
+		argv[n++] = "--json";
 	if (file) {
-		argv[2] = "--config";
-		argv[3] = file;
+		argv[n++] = "--config";
+		argv[n] = file;
 	}
 	fflush(stdout);
 	execv(etld, (char *const *)(uintptr_t)argv);

@@ -235,6 +235,17 @@ static void put_deadline(struct etl_buf *out, const struct etl_json *deadline, c
 	etl_buf_str(out, etl_json_bool(deadline, "missed", false) ? ", missed\n" : "\n");
 }
 
+/* Windows that another target than the job's has, and the command that loads them again. */
+static void put_elsewhere(struct etl_buf *out, const struct etl_json *elsewhere)
+{
+	if (etl_json_type(elsewhere) != ETL_JSON_OBJECT)
+		return;
+	print_line("elsewhere", etl_json_text(elsewhere, "text", ""), out);
+	print_key("", out);
+	print_clean(etl_json_text(elsewhere, "command", ""), out);
+	etl_buf_char(out, '\n');
+}
+
 static void print_job_words(const struct etlctl *ctl, const struct etl_json *job,
 	const char *now)
 {
@@ -253,6 +264,7 @@ static void print_job_words(const struct etlctl *ctl, const struct etl_json *job
 	print_line("next", etl_buf_text(&next), &out);
 	put_last_run(&out, etl_json_get(job, "last_run"), now);
 	put_deadline(&out, etl_json_get(job, "deadline"), now);
+	put_elsewhere(&out, etl_json_get(job, "elsewhere"));
 	print_line("guarantee", etl_json_text(job, "guarantee", ""), &out);
 	print_out(&out);
 }

@@ -87,6 +87,9 @@ int etlctl_call(const struct etlctl *ctl, struct etl_ctl_reply *reply);
 int etlctl_call_and_print(const struct etlctl *ctl,
 	void (*print)(const struct etlctl *ctl, const struct etl_json *reply));
 
+/* The main configuration file of the etld that answers; NULL = none does. The caller frees it. */
+char *etlctl_daemons_file(const struct etlctl *ctl);
+
 /* SIGINT and SIGTERM as a descriptor, for whoever waits. */
 int etlctl_open_signals(void);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Collects configuration errors and prints them with an excerpt of the file. All text of the
+ * Collects what is wrong or strange in a configuration, with an excerpt of the file. All text of the
  * file is masked before it is shown: a control byte must not reach a terminal or forge a
  * line of the journal, and a password inside a URL is nobody's business.
  */
-#include "conf/diag.h"
+#include "conf/diag_parts.h"
 
 #include <stdarg.h>
 #include <stdint.h>
@@ -21,30 +21,6 @@ enum {
 	EXCERPT_BEFORE = 30, /* of them in front of the caret when the line is cut */
 };
 
-struct entry {
-	enum etl_diag_code code;
-	size_t order;	/* of arrival: decides between equals */
-	bool has_file;
-	unsigned line, column, width; /* line 0: the whole file */
-	unsigned excerpt_column;      /* column of the excerpt's first character */
-	bool cut_before, cut_after;
-	char *path, *text, *hint, *help, *excerpt;
-};
-
-struct hidden {
-	char *path;
-	unsigned line, column, width;
-};
-
-struct etl_diag {
-	struct entry *entries;
-	size_t n, cap;
-	size_t added;
-	size_t dropped; /* beyond the cap */
-	struct hidden *hidden;
-	size_t n_hidden, cap_hidden;
-};
-
 static const char *const code_names[] = {
 #define X(id, code, meaning) [ETL_DIAG_##id] = code,
 	ETL_DIAG_CODES(X)
@@ -56,12 +32,20 @@ const char *etl_diag_code_name(enum etl_diag_code code)
 	return code_names[code];
 }
 
+const char *etl_diag_severity_word(enum etl_diag_severity severity)
+{
+	static const char *const words[] = {"error", "warning", "note"};
+
+	_Static_assert(sizeof words / sizeof *words == ETL_DIAG_SEVERITIES, "each has its word");
+	return words[severity];
+}
+
 struct etl_diag *etl_diag_new(void)
 {
 	return ETL_NEW(struct etl_diag);
 }
 
-static void entry_free(struct entry *e)
+static void entry_free(struct etl_diag_entry *e)
 {
 	free(e->path);
 	free(e->text);
@@ -100,7 +84,7 @@ static char *presentable(const char *s, size_t len)
 	return copy;
 }
 
-static const char *skip_characters(const char *p, const char *end, size_t n)
+const char *etl_diag_skip(const char *p, const char *end, size_t n)
 {
 	for (; n && p < end; n--) {
 		const char *last = end - p > 4 ? p + 4 : end;
@@ -112,7 +96,7 @@ static const char *skip_characters(const char *p, const char *end, size_t n)
 }
 
 /* Keeps the part of the source line around the mark. */
-static void take_excerpt(struct entry *e, const struct etl_mark *mark)
+static void take_excerpt(struct etl_diag_entry *e, const struct etl_mark *mark)
 {
 	size_t len;
 	const char *text = etl_conf_file_line(mark->file, mark->line, &len);
@@ -121,14 +105,14 @@ static void take_excerpt(struct entry *e, const struct etl_mark *mark)
 	size_t before = mark->column - 1 > EXCERPT_BEFORE ? mark->column - 1 - EXCERPT_BEFORE : 0;
 	const char *from = line, *to;
 
-	if (skip_characters(line, end, EXCERPT_MAX) < end && before) {
-		from = skip_characters(line, end, before);
+	if (etl_diag_skip(line, end, EXCERPT_MAX) < end && before) {
+		from = etl_diag_skip(line, end, before);
 		e->excerpt_column = (unsigned)before + 1;
 		e->cut_before = true;
 	} else {
 		e->excerpt_column = 1;
 	}
-	to = skip_characters(from, end, EXCERPT_MAX);
+	to = etl_diag_skip(from, end, EXCERPT_MAX);
 	e->cut_after = to < end;
 	e->excerpt = etl_memdup0(from, (size_t)(to - from));
 }
@@ -138,10 +122,10 @@ static bool same_text(const char *a, const char *b)
 	return a == b || (a && b && etl_streq(a, b));
 }
 
-static bool is_known(const struct etl_diag *diag, const struct entry *e)
+static bool is_known(const struct etl_diag *diag, const struct etl_diag_entry *e)
 {
 	for (size_t i = 0; i < diag->n; i++) {
-		const struct entry *old = &diag->entries[i];
+		const struct etl_diag_entry *old = &diag->entries[i];
 
 		if (e->has_file && old->has_file && old->code == e->code &&
 			old->line == e->line && old->column == e->column &&
@@ -151,44 +135,101 @@ static bool is_known(const struct etl_diag *diag, const struct entry *e)
 	return false;
 }
 
+/* False: it is known, or there are enough of its kind. */
+static bool keeps(struct etl_diag *diag, const struct etl_diag_entry *e)
+{
+	if (is_known(diag, e))
+		return false;
+	if (diag->kept[e->severity] < ETL_DIAG_ERRORS_MAX)
+		return true;
+	diag->dropped[e->severity]++;
+	return false;
+}
+
+static void append(struct etl_diag *diag, const struct etl_diag_entry *e)
+{
+	ETL_GROW(diag->entries, diag->n, diag->cap);
+	diag->entries[diag->n++] = *e;
+	diag->kept[e->severity]++;
+}
+
+static void put(struct etl_diag *diag, struct etl_diag_entry *e, const struct etl_mark *mark,
+	const char *hint, const char *help)
+{
+	e->order = diag->added++;
+	diag->counted[e->severity]++;
+	if (mark && mark->file) {
+		e->has_file = true;
+		e->line = mark->line;
+		e->column = mark->column;
+		e->width = mark->width ? mark->width : 1;
+		e->path = presentable(mark->file->path, strlen(mark->file->path));
+	}
+	if (!keeps(diag, e)) {
+		entry_free(e);
+		return;
+	}
+	e->hint = hint ? presentable(hint, strlen(hint)) : NULL;
+	e->help = help ? presentable(help, strlen(help)) : NULL;
+	if (e->has_file && e->line)
+		take_excerpt(e, mark);
+	append(diag, e);
+}
+
+static char *text_of(const char *fmt, va_list ap)
+{
+	char *text, *shown;
+
+	if (vasprintf(&text, fmt, ap) < 0)
+		abort();
+	shown = presentable(text, strlen(text));
+	free(text);
+	return shown;
+}
+
 void etl_diag_add(struct etl_diag *diag, const struct etl_mark *mark, enum etl_diag_code code,
 	const char *hint, const char *help, const char *fmt, ...)
 {
-	struct entry e = {.code = code, .order = diag->added};
-	char *text = NULL;
+	struct etl_diag_entry e = {.severity = ETL_DIAG_ERROR, .code = code};
 	va_list ap;
 
-	diag->added++;
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		abort();
+	e.text = text_of(fmt, ap);
 	va_end(ap);
-	e.text = presentable(text, strlen(text));
-	free(text);
-	if (mark && mark->file) {
-		e.has_file = true;
-		e.line = mark->line;
-		e.column = mark->column;
-		e.width = mark->width ? mark->width : 1;
-		e.path = presentable(mark->file->path, strlen(mark->file->path));
-	}
-	if (is_known(diag, &e) || diag->n == ETL_DIAG_ERRORS_MAX) {
-		diag->dropped += !is_known(diag, &e);
-		entry_free(&e);
-		return;
-	}
-	e.hint = hint ? presentable(hint, strlen(hint)) : NULL;
-	e.help = help ? presentable(help, strlen(help)) : NULL;
-	if (e.has_file && e.line)
-		take_excerpt(&e, mark);
-	ETL_GROW(diag->entries, diag->n, diag->cap);
-	diag->entries[diag->n++] = e;
+	put(diag, &e, mark, hint, help);
+}
+
+void etl_diag_say(struct etl_diag *diag, enum etl_diag_severity severity,
+	const struct etl_mark *mark, enum etl_diag_code code, const char *hint, const char *help,
+	const char *fmt, ...)
+{
+	struct etl_diag_entry e = {.severity = severity, .code = code};
+	va_list ap;
+
+	va_start(ap, fmt);
+	e.text = text_of(fmt, ap);
+	va_end(ap);
+	put(diag, &e, mark, hint, help);
+}
+
+void etl_diag_file(struct etl_diag *diag, enum etl_diag_severity severity, const char *path,
+	enum etl_diag_code code, const char *help, const char *fmt, ...)
+{
+	struct etl_diag_entry e = {.severity = severity, .code = code};
+	const struct etl_conf_file file = {.path = path};
+	const struct etl_mark mark = {.file = &file};
+	va_list ap;
+
+	va_start(ap, fmt);
+	e.text = text_of(fmt, ap);
+	va_end(ap);
+	put(diag, &e, &mark, NULL, help);
 }
 
 void etl_diag_hide(struct etl_diag *diag, const struct etl_mark *mark)
 {
 	ETL_GROW(diag->hidden, diag->n_hidden, diag->cap_hidden);
-	diag->hidden[diag->n_hidden++] = (struct hidden){
+	diag->hidden[diag->n_hidden++] = (struct etl_diag_hidden){
 		.path = presentable(mark->file->path, strlen(mark->file->path)),
 		.line = mark->line,
 		.column = mark->column,
@@ -199,16 +240,13 @@ void etl_diag_hide(struct etl_diag *diag, const struct etl_mark *mark)
 void etl_diag_absorb(struct etl_diag *to, struct etl_diag *from)
 {
 	for (size_t i = 0; i < from->n; i++) {
-		struct entry *e = &from->entries[i];
+		struct etl_diag_entry *e = &from->entries[i];
 
 		e->order += to->added;
-		if (is_known(to, e) || to->n == ETL_DIAG_ERRORS_MAX) {
-			to->dropped += !is_known(to, e);
+		if (keeps(to, e))
+			append(to, e);
+		else
 			entry_free(e);
-			continue;
-		}
-		ETL_GROW(to->entries, to->n, to->cap);
-		to->entries[to->n++] = *e;
 	}
 	from->n = 0;
 	for (size_t i = 0; i < from->n_hidden; i++) {
@@ -217,134 +255,19 @@ void etl_diag_absorb(struct etl_diag *to, struct etl_diag *from)
 	}
 	from->n_hidden = 0;
 	to->added += from->added;
-	to->dropped += from->dropped;
+	for (int k = 0; k < ETL_DIAG_SEVERITIES; k++) {
+		to->counted[k] += from->counted[k];
+		to->dropped[k] += from->dropped[k];
+	}
 	etl_diag_free(from);
 }
 
 size_t etl_diag_count(const struct etl_diag *diag)
 {
-	return diag->added;
+	return diag->counted[ETL_DIAG_ERROR] + diag->counted[ETL_DIAG_NOTE];
 }
 
-static int compare(const void *pa, const void *pb)
+size_t etl_diag_count_of(const struct etl_diag *diag, enum etl_diag_severity severity)
 {
-	const struct entry *a = *(const struct entry *const *)pa;
-	const struct entry *b = *(const struct entry *const *)pb;
-	int by_path = strcmp(a->path ? a->path : "", b->path ? b->path : "");
-
-	if (by_path)
-		return by_path;
-	if (a->line != b->line)
-		return a->line < b->line ? -1 : 1;
-	if (a->column != b->column)
-		return a->column < b->column ? -1 : 1;
-	return a->order < b->order ? -1 : 1;
-}
-
-/* The entries in the order of print. The caller frees the array. */
-static const struct entry **sorted(const struct etl_diag *diag)
-{
-	const struct entry **order = etl_calloc(diag->n + 1, sizeof *order);
-
-	for (size_t i = 0; i < diag->n; i++)
-		order[i] = &diag->entries[i];
-	if (diag->n)
-		qsort(order, diag->n, sizeof *order, compare);
-	return order;
-}
-
-static bool is_hidden(const struct etl_diag *diag, const struct entry *e, unsigned column)
-{
-	for (size_t i = 0; i < diag->n_hidden; i++) {
-		const struct hidden *h = &diag->hidden[i];
-
-		if (h->line == e->line && column >= h->column &&
-			column < h->column + h->width &&
-			etl_streq(h->path, e->path))
-			return true;
-	}
-	return false;
-}
-
-/* The excerpt's line; returns how many characters stand in it. */
-static unsigned print_line(const struct etl_diag *diag, const struct entry *e, int digits,
-	struct etl_buf *out)
-{
-	const char *end = e->excerpt + strlen(e->excerpt);
-	unsigned column = e->excerpt_column;
-
-	etl_buf_printf(out, " %*u | %s", digits, e->line, e->cut_before ? "..." : "");
-	for (const char *p = e->excerpt; p < end; column++) {
-		const char *next = skip_characters(p, end, 1);
-
-		if (is_hidden(diag, e, column))
-			etl_buf_char(out, '*');
-		else
-			etl_buf_append(out, p, (size_t)(next - p));
-		p = next;
-	}
-	etl_buf_printf(out, "%s\n", e->cut_after ? "..." : "");
-	return column - e->excerpt_column;
-}
-
-static void print_excerpt(const struct etl_diag *diag, const struct entry *e,
-	struct etl_buf *out)
-{
-	int digits = snprintf(NULL, 0, "%u", e->line);
-	unsigned shown, at = e->column - e->excerpt_column;
-	unsigned room;
-
-	digits = digits < 3 ? 3 : digits;
-	shown = print_line(diag, e, digits, out);
-	room = shown > at ? shown - at : 1;
-	etl_buf_printf(out, " %*s | %*s", digits, "", (int)at + (e->cut_before ? 3 : 0), "");
-	for (unsigned i = 0; i < e->width && i < room; i++)
-		etl_buf_char(out, '^');
-	if (e->hint)
-		etl_buf_printf(out, " %s", e->hint);
-	etl_buf_char(out, '\n');
-}
-
-static void print_entry(const struct etl_diag *diag, const struct entry *e, struct etl_buf *out)
-{
-	etl_buf_printf(out, "error[%s]: %s\n", code_names[e->code], e->text);
-	if (e->has_file && e->line)
-		etl_buf_printf(out, "  --> %s:%u:%u\n", e->path, e->line, e->column);
-	else if (e->has_file)
-		etl_buf_printf(out, "  --> %s\n", e->path);
-	if (e->excerpt)
-		print_excerpt(diag, e, out);
-	else if (e->hint)
-		etl_buf_printf(out, "  hint: %s\n", e->hint);
-	if (e->help)
-		etl_buf_printf(out, "  help: %s\n", e->help);
-}
-
-void etl_diag_print(const struct etl_diag *diag, struct etl_buf *out)
-{
-	const struct entry **order = sorted(diag);
-
-	for (size_t i = 0; i < diag->n; i++) {
-		if (i)
-			etl_buf_char(out, '\n');
-		print_entry(diag, order[i], out);
-	}
-	if (diag->dropped)
-		etl_buf_printf(out, "\n%zu more error%s\n", diag->dropped,
-			diag->dropped == 1 ? "" : "s");
-	free(order);
-}
-
-void etl_diag_first(const struct etl_diag *diag, struct etl_buf *out)
-{
-	const struct entry **order = sorted(diag);
-	const struct entry *e = order[0];
-
-	if (e && e->has_file && e->line)
-		etl_buf_printf(out, "%s:%u:%u: ", e->path, e->line, e->column);
-	else if (e && e->has_file)
-		etl_buf_printf(out, "%s: ", e->path);
-	if (e)
-		etl_buf_printf(out, "error[%s]: %s", code_names[e->code], e->text);
-	free(order);
+	return diag->counted[severity];
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Configuration errors: collected, all of all files in one pass, then printed as
+ * Configuration errors, and what is worth a word without being one: collected, all of all files in
+ * one pass, then printed as
  *
  *   error[E012]: unknown key 'shedule' in job 'airqino'
  *     --> /etc/etld/jobs.d/airqino.yaml:2:1
@@ -34,7 +35,10 @@
 	X(SECRET, "E021", "a secret that cannot be read or stands in the open")                 \
 	X(TEMPLATE, "E022", "a template that cannot be filled")                                 \
 	X(CONFLICT, "E023", "keys that contradict each other")                                  \
-	X(LIMIT, "E024", "too large, too deep, too many")
+	X(LIMIT, "E024", "too large, too deep, too many")                                       \
+	X(UNREAD, "W001", "a file that no pattern takes")                                       \
+	X(NO_JOB, "W002", "there is no job")                                                    \
+	X(FUTURE, "W003", "nothing is due yet")
 
 enum etl_diag_code {
 #define X(id, code, meaning) ETL_DIAG_##id,
@@ -43,7 +47,16 @@ enum etl_diag_code {
 		ETL_DIAG_MAX
 };
 
-struct etl_diag; /* the collection; caps itself at 50 errors and counts the rest */
+enum etl_diag_severity {
+	ETL_DIAG_ERROR,
+	ETL_DIAG_WARNING, /* nothing is wrong, but it may not be meant so */
+	/* What only the daemon's unit hands over (a credential, a variable), in a check outside of it:
+	 * what depends on it cannot be judged here. */
+	ETL_DIAG_NOTE,
+	ETL_DIAG_SEVERITIES
+};
+
+struct etl_diag; /* the collection; keeps 50 of each severity and counts the rest */
 
 #define ETL_DIAG_ERRORS_MAX 50
 
@@ -57,6 +70,16 @@ void etl_diag_add(struct etl_diag *diag, const struct etl_mark *mark, enum etl_d
 	const char *hint, const char *help, const char *fmt, ...)
 	__attribute__((format(printf, 6, 7)));
 
+/* The same with another severity. */
+void etl_diag_say(struct etl_diag *diag, enum etl_diag_severity severity,
+	const struct etl_mark *mark, enum etl_diag_code code, const char *hint, const char *help,
+	const char *fmt, ...) __attribute__((format(printf, 7, 8)));
+
+/* Of a whole file that was not read. */
+void etl_diag_file(struct etl_diag *diag, enum etl_diag_severity severity, const char *path,
+	enum etl_diag_code code, const char *help, const char *fmt, ...)
+	__attribute__((format(printf, 6, 7)));
+
 /* The text at `mark` must not be shown (a secret in the open): every excerpt of its line, of
  * this error or another, has stars there. */
 void etl_diag_hide(struct etl_diag *diag, const struct etl_mark *mark);
@@ -64,16 +87,27 @@ void etl_diag_hide(struct etl_diag *diag, const struct etl_mark *mark);
 /* Moves all that `from` has to `to`, and frees `from`. */
 void etl_diag_absorb(struct etl_diag *to, struct etl_diag *from);
 
-/* How many were added, those above the cap and repeated ones included. */
+/* How many errors and notes were added, those above the cap and repeated ones included: if there are
+ * any, what they are about is not fit for use. */
 size_t etl_diag_count(const struct etl_diag *diag);
+size_t etl_diag_count_of(const struct etl_diag *diag, enum etl_diag_severity severity);
 
 /* "E012". Static. */
 const char *etl_diag_code_name(enum etl_diag_code code);
+const char *etl_diag_severity_word(enum etl_diag_severity severity);
 
-/* All errors sorted by file, line, column, as above, an empty line between two. */
+/* All of them sorted by file, line, column, as above, an empty line between two. */
 void etl_diag_print(const struct etl_diag *diag, struct etl_buf *out);
 
-/* The first error on one line: "FILE:LINE:COLUMN: error[E012]: text" (status, journal). */
+/* The first error on one line: "FILE:LINE:COLUMN: error[E012]: text" (status, journal). Without any
+ * the first note. */
 void etl_diag_first(const struct etl_diag *diag, struct etl_buf *out);
+
+/* The warnings, each on one line with its help. */
+void etl_diag_warnings(const struct etl_diag *diag, struct etl_buf *out);
+
+/* Appends {file, line, column, code, severity, message, hint, help} of each; null = there is none. */
+struct etl_json;
+void etl_diag_to_json(const struct etl_diag *diag, struct etl_json *list);
 
 #endif

@@ -215,11 +215,26 @@ static bool compile_items(const struct compiler *co, const struct etl_node *node
 	return good;
 }
 
+/* A template that was not quoted reads as a mapping of one key without a value. One key that is no
+ * template's name may be meant so. */
+static bool is_bare_template(const struct compiler *co, const struct etl_node *node)
+{
+	const struct etl_node *value = node->n == 1 ? node->items[0] : NULL;
+
+	return co->templates && value && etl_node_is_null(value) && !*value->text &&
+		etl_template_knows(node->keys[0]->text, co->env);
+}
+
 static bool compile_map(const struct compiler *co, const struct etl_node *node,
 	struct etl_value *out)
 {
 	bool good = true;
 
+	if (is_bare_template(co, node))
+		return refuse(co, node, ETL_DIAG_TYPE,
+			etl_arena_strf(co->env->arena, "a template needs quotes: \"{%.60s}\"",
+				node->keys[0]->text),
+			"a mapping of one key without a value");
 	if (node->n == 1 && etl_streq(node->keys[0]->text, "$date"))
 		return compile_date(co, node->items[0], out);
 	if (node->n == 1 && etl_streq(node->keys[0]->text, "$oid"))

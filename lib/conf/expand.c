@@ -47,24 +47,31 @@ static bool read_reference(const char *p, struct reference *ref)
 	return ref->op || !ref->word_len;
 }
 
-static bool refuse_unset(const struct reference *ref, const struct etl_mark *mark,
+/* `outside` of the daemon's unit nobody knows what it sets. */
+static bool refuse_unset(const struct reference *ref, bool outside, const struct etl_mark *mark,
 	struct etl_diag *diag)
 {
+	enum etl_diag_severity severity = outside ? ETL_DIAG_NOTE : ETL_DIAG_ERROR;
+	const char *help = outside ?
+		"the unit sets it (Environment=); what depends on it is not checked here" :
+		"Environment= or EnvironmentFile= in the unit (systemctl edit etld), then systemctl "
+		"restart etld: a reload brings no new variable";
+
 	if (ref->op == '?' && ref->word_len)
-		etl_diag_add(diag, mark, ETL_DIAG_VARIABLE, NULL, NULL,
+		etl_diag_say(diag, severity, mark, ETL_DIAG_VARIABLE, NULL, help,
 			"environment variable '%s': %.*s", ref->name, (int)ref->word_len,
 			ref->word);
 	else if (ref->op == '?')
-		etl_diag_add(diag, mark, ETL_DIAG_VARIABLE, NULL, NULL,
+		etl_diag_say(diag, severity, mark, ETL_DIAG_VARIABLE, NULL, help,
 			"environment variable '%s' is not set or empty", ref->name);
 	else
-		etl_diag_add(diag, mark, ETL_DIAG_VARIABLE,
-			"not set; a default: ${NAME:-default}", NULL,
+		etl_diag_say(diag, severity, mark, ETL_DIAG_VARIABLE,
+			"not set; a default: ${NAME:-default}", help,
 			"environment variable '%s' is not set", ref->name);
 	return false;
 }
 
-static bool put_value(const struct reference *ref, const char *(*env)(const char *name),
+static bool put_value(const struct reference *ref, const char *(*env)(const char *name), bool outside,
 	const struct etl_mark *mark, struct etl_diag *diag, struct etl_buf *out)
 {
 	const char *value = env ? env(ref->name) : NULL;
@@ -72,7 +79,7 @@ static bool put_value(const struct reference *ref, const char *(*env)(const char
 	if (ref->op == '-' && (!value || !*value))
 		return etl_buf_append(out, ref->word, ref->word_len);
 	if (!value || (ref->op == '?' && !*value))
-		return refuse_unset(ref, mark, diag);
+		return refuse_unset(ref, outside, mark, diag);
 	if (etl_utf8_check(value, strlen(value)) != strlen(value)) {
 		etl_diag_add(diag, mark, ETL_DIAG_VARIABLE, NULL, NULL,
 			"environment variable '%s' is not UTF-8", ref->name);
@@ -81,7 +88,7 @@ static bool put_value(const struct reference *ref, const char *(*env)(const char
 	return etl_buf_str(out, value);
 }
 
-bool etl_conf_expand(const char *text, const char *(*env)(const char *name),
+bool etl_conf_expand(const char *text, const char *(*env)(const char *name), bool outside,
 	const struct etl_mark *mark, struct etl_diag *diag, struct etl_buf *out)
 {
 	struct reference ref;
@@ -103,7 +110,7 @@ bool etl_conf_expand(const char *text, const char *(*env)(const char *name),
 				"${NAME:?message}");
 			return false;
 		}
-		if (!put_value(&ref, env, mark, diag, out))
+		if (!put_value(&ref, env, outside, mark, diag, out))
 			return false;
 		text = ref.end;
 	}

@@ -12,7 +12,7 @@
 
 /* Appends the expanded text. False if a variable is not set or the text is malformed (an
  * error was added at `mark`), or if `out` is full (no error was added). */
-bool etl_conf_expand(const char *text, const char *(*env)(const char *name),
+bool etl_conf_expand(const char *text, const char *(*env)(const char *name), bool outside,
 	const struct etl_mark *mark, struct etl_diag *diag, struct etl_buf *out);
 
 #endif

@@ -282,8 +282,8 @@ static bool expand(struct loader *ld, struct etl_node *node)
 	ETL_BUF_CLEANUP struct etl_buf out;
 
 	etl_buf_init(&out, ETL_CONF_EXPANDED_MAX - ld->expanded);
-	if (etl_conf_expand(node->text, ld->options ? ld->options->env : NULL, &node->mark,
-		    ld->diag, &out)) {
+	if (etl_conf_expand(node->text, ld->options ? ld->options->env : NULL,
+		    ld->options && ld->options->outside, &node->mark, ld->diag, &out)) {
 		node->text = etl_arena_memdup0(ld->texts, etl_buf_text(&out), out.len);
 		node->expanded = true;
 		ld->expanded += out.len;

@@ -7,6 +7,7 @@
 #ifndef ETL_CONF_LOAD_H
 #define ETL_CONF_LOAD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/arena.h"
@@ -23,6 +24,7 @@ struct etl_conf_load_options {
 	/* The value of ${name}, or NULL. The text is used before the call returns. NULL
 	 * function or NULL options: no variable is set. */
 	const char *(*env)(const char *name);
+	bool outside; /* of the daemon's unit: a variable that is not set is a note, no error */
 	/* The texts of scalars go here and outlive the tree, which is good for nothing any more
 	 * when all is taken from it. NULL: where the tree goes. */
 	struct etl_arena *texts;

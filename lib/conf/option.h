@@ -83,6 +83,8 @@ struct etl_conf_env {
 	const char *what;		 /* "job 'airqino'", for messages */
 	const char *const *partition_names; /* NULL-terminated: names that templates may use */
 	const char *credentials_dir;	 /* systemd's $CREDENTIALS_DIRECTORY or NULL */
+	bool outside; /* a check outside of the daemon's unit: what it hands over is not to be had */
+	etl_wall now; /* when this is; ms == 0 = not known */
 	const char *config_dir;		 /* folder of the file: relative paths start here */
 	struct etl_secrets *secrets;	 /* collects what is read; NULL = it is not wiped */
 	struct etl_conf_zone **zones;	 /* those that were read; NULL = nobody keeps them */

@@ -90,6 +90,21 @@ static struct etl_secret *take_value(const char *bytes, size_t len, const char *
 	return secret;
 }
 
+/* What a credential needs: a reload cannot bring one that the unit was not started with. */
+static struct etl_secret *refuse_credential(const struct etl_node *node,
+	const struct etl_conf_env *env, const char *hint, const char *reference, const char *why)
+{
+	const char *help = env->outside && !env->credentials_dir ?
+		"the unit hands it over (LoadCredential=); what depends on it is not checked here" :
+		etl_arena_strf(env->arena, "LoadCredential=%s:PATH in the unit (systemctl edit etld), then "
+			"systemctl restart etld: a reload brings no new credential", node->text);
+
+	etl_diag_say(env->diag,
+		env->outside && !env->credentials_dir ? ETL_DIAG_NOTE : ETL_DIAG_ERROR, &node->mark,
+		ETL_DIAG_SECRET, hint, help, "secret %s: %s", reference, why);
+	return NULL;
+}
+
 static struct etl_secret *read_value(const char *path, bool check_mode, const char *reference,
 	const struct etl_node *node, const struct etl_conf_env *env)
 {
@@ -100,7 +115,8 @@ static struct etl_secret *read_value(const char *path, bool check_mode, const ch
 	mode_t mode;
 
 	if (etl_conf_file_read(path, ETL_SECRET_MAX + 2, &bytes, &size, &mode, &why) != 0)
-		return refuse(node, env, NULL, reference, why);
+		return check_mode ? refuse(node, env, NULL, reference, why) :
+				    refuse_credential(node, env, NULL, reference, why);
 	len = size && bytes[size - 1] == '\n' ? size - 1 : size;
 	if (check_mode && (mode & (S_IRWXO | S_IWGRP)))
 		refuse(node, env, "chmod 0640 or less", reference,
@@ -124,7 +140,7 @@ static struct etl_secret *read_credential(const struct etl_node *node,
 		return refuse(node, env, NULL, reference,
 			"a credential's name has letters, digits, '_', '-' and '.'");
 	if (!env->credentials_dir)
-		return refuse(node, env, "the unit needs LoadCredential=", reference,
+		return refuse_credential(node, env, "the unit needs LoadCredential=", reference,
 			"this process was given no credentials");
 	path = etl_strf("%s/%s", env->credentials_dir, node->text);
 	return read_value(path, false, reference, node, env);

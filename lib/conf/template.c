@@ -11,10 +11,11 @@
 #include "base/alloc.h"
 #include "base/encode.h"
 #include "base/str.h"
+#include "conf/template_hint.h"
 #include "time/civil.h"
 #include "time/timefmt.h"
 
-enum { INSTANT_TEXT_MAX = 512, NAME_BYTES = 64, NAMES_MAX = 64 };
+enum { INSTANT_TEXT_MAX = 512 };
 
 enum part_kind { PART_LITERAL, PART_PARTITION, PART_START, PART_END, PART_RUN_ID };
 
@@ -70,19 +71,9 @@ static void end_literal(struct parser *ps)
 
 static bool refuse_name(const struct parser *ps, const char *name)
 {
-	const char *words[NAMES_MAX] = {"window.start", "window.end", "run_id"};
-	const char *const *partitions = ps->env->partition_names;
-	size_t n = 3;
-	const char *near;
-	char hint[NAME_BYTES + 32] = "";
+	char hint[ETL_TEMPLATE_HINT_BYTES];
 
-	for (; partitions && *partitions && n < NAMES_MAX; partitions++)
-		words[n++] = *partitions;
-	near = etl_nearest(name, words, n);
-	if (near)
-		snprintf(hint, sizeof hint, "did you mean '{%.*s}'?", NAME_BYTES, near);
-	else
-		snprintf(hint, sizeof hint, "a literal brace is written {{ or }}");
+	etl_template_name_hint(name, ps->env, hint);
 	etl_diag_add(ps->env->diag, &ps->node->mark, ETL_DIAG_TEMPLATE, hint, NULL,
 		"nothing fills the template's {%s}", name);
 	return false;
@@ -98,6 +89,28 @@ static bool find_partition(const struct etl_conf_env *env, const char *name, siz
 	return false;
 }
 
+static bool refuse_format(const struct parser *ps, const char *format, const char *why)
+{
+	char hint[ETL_TEMPLATE_HINT_BYTES];
+
+	etl_template_format_hint(format, hint);
+	etl_diag_add(ps->env->diag, &ps->node->mark, ETL_DIAG_TEMPLATE, hint, NULL, "%s", why);
+	return false;
+}
+
+bool etl_template_knows(const char *inside, const struct etl_conf_env *env)
+{
+	size_t n = strcspn(inside, ":"), index;
+	char name[64];
+
+	if (n >= sizeof name)
+		return false;
+	memcpy(name, inside, n);
+	name[n] = '\0';
+	return etl_streq(name, "window.start") || etl_streq(name, "window.end") ||
+		etl_streq(name, "run_id") || find_partition(env, name, &index);
+}
+
 static bool take_format(struct parser *ps, struct part *part, const char *format)
 {
 	struct etl_timefmt *compiled;
@@ -106,8 +119,15 @@ static bool take_format(struct parser *ps, struct part *part, const char *format
 	if (part->kind != PART_START && part->kind != PART_END)
 		return refuse(ps, NULL, "only {window.start} and {window.end} take a format");
 	compiled = etl_arena_zalloc(ps->tpl->arena, sizeof *compiled);
-	if (!*format || etl_timefmt_compile(format, compiled, &err) != 0)
-		return refuse(ps, NULL, *format ? err.message : "the format is empty");
+	if (!*format)
+		return refuse_format(ps, format, "the format is empty");
+	if (etl_timefmt_compile(format, compiled, &err) != 0)
+		return refuse_format(ps, format, err.message);
+	if (etl_template_format_is_text(format))
+		return refuse_format(ps, format,
+			etl_arena_strf(ps->tpl->arena,
+				"the format '%s' has no directive: it says the same for every window",
+				format));
 	part->format = compiled;
 	return true;
 }

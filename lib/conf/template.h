@@ -40,6 +40,9 @@ enum etl_escape {
 const struct etl_template *etl_template_parse(const char *text, const struct etl_node *node,
 	const struct etl_conf_env *env);
 
+/* True if the text would be a variable between braces: "station", "window.start:%Y". */
+bool etl_template_knows(const char *inside, const struct etl_conf_env *env);
+
 /* Appends the filled text. Only the variables' values are escaped, not the literal text.
  * -1 on a value that the escape refuses or a full buffer. */
 int etl_template_render(const struct etl_template *tpl, const struct etl_vars *vars,

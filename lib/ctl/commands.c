@@ -160,8 +160,7 @@ static const struct etl_command_arg resume_args[] = {
 	END,
 };
 static const struct etl_command_arg check_args[] = {
-	{"file", NULL, 0, "FILE", ETL_ARG_TEXT, ETL_ARG_LOCAL, "the main configuration file "
-							       "(/etc/etld/etld.yaml)"},
+	{"file", NULL, 0, "FILE", ETL_ARG_TEXT, ETL_ARG_LOCAL, "the main configuration file"},
 	END,
 };
 static const struct etl_command_arg logs_args[] = {
@@ -470,7 +469,9 @@ static const struct etl_command commands[] = {
 		.summary = "Check the configuration files; needs no daemon",
 		.help =
 			"Runs the very loader that start and reload run, on FILE and the job files\n"
-			"that it names. Exit 78 if something is wrong; all errors are shown.\n\n"
+			"that it names. Without FILE it is the one of the etld that answers, else\n"
+			"/etc/etld/etld.yaml. Exit 78 if something is wrong; all errors are shown, and\n"
+			"warnings. Credentials and variables that only the unit has are notes here.\n\n"
 			"  etlctl config check\n"
 			"  etlctl config check ./etld.yaml && etlctl reload\n",
 		.access = ETL_ACCESS_READ,
@@ -547,7 +548,7 @@ static const struct etl_command commands[] = {
 		.help = "  etlctl version\n",
 		.access = ETL_ACCESS_READ,
 		.method = "Version",
-		.reply = "(" HEAD ", version: string, pid: int, started: string)",
+		.reply = "(" HEAD ", version: string, pid: int, started: string, config: string)",
 		.args = no_args,
 	},
 	[ETL_COMMAND_HELP] = {

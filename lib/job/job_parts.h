@@ -19,6 +19,8 @@ void etl_job_load_window(struct etl_job *job, const struct etl_node *node,
 	const struct etl_conf_env *env);
 
 /* after the window; `node` NULL = none */
+void etl_job_check_start(const struct etl_job *job, const struct etl_node *node,
+	const struct etl_conf_env *env);
 void etl_job_load_deadline(struct etl_job *job, const struct etl_node *node,
 	const struct etl_conf_env *env);
 

@@ -9,6 +9,7 @@
 #include "conf/zones.h"
 #include "job/deadline.h"
 #include "job/job_parts.h"
+#include "time/civil.h"
 #include "time/duration.h"
 
 static const char *const misfire_words[] = {"run_each", "run_latest", "run_if_younger(2h)", "skip", NULL};
@@ -234,6 +235,28 @@ void etl_job_load_window(struct etl_job *job, const struct etl_node *node,
 		.reread_every = o.reread.every,
 		.reread_span = o.reread.span,
 	};
+}
+
+/* Its first window is not due for as long as it has not begun: not wrong, but a typing error in the
+ * year looks like this. */
+void etl_job_check_start(const struct etl_job *job, const struct etl_node *node,
+	const struct etl_conf_env *env)
+{
+	const struct etl_node *start = etl_node_get(node, "start");
+	char at[ETL_TIME_TEXT_BYTES], due[ETL_TIME_TEXT_BYTES];
+	etl_wall final_at = etl_wall_add(etl_wall_add(job->window.start, job->window.size),
+		job->window.settle);
+	etl_wall first = final_at;
+
+	if (!env->now.ms || !start || job->window.start.ms <= env->now.ms)
+		return;
+	if (job->calendar && !etl_calendar_next(job->calendar, (etl_wall){final_at.ms - 1}, &first))
+		first = final_at;
+	etl_time_format_rfc3339(job->window.start, at);
+	etl_time_format_rfc3339(first, due);
+	etl_diag_say(env->diag, ETL_DIAG_WARNING, &start->mark, ETL_DIAG_FUTURE, "lies in the future", NULL,
+		"%s begins at %s: its first window is due at %s, and nothing is loaded before", env->what,
+		at, due);
 }
 
 void etl_job_load_deadline(struct etl_job *job, const struct etl_node *node,

@@ -56,6 +56,7 @@ void etl_run_free(struct etl_run *run)
 		return;
 	for (size_t i = 0; i < run->n_strands; i++) {
 		etl_strand_fini(&run->strands[i]);
+		free(run->strands[i].elsewhere);
 		etl_tally_fini(&run->strands[i].rejects);
 		etl_tally_fini(&run->strands[i].warned);
 	}

@@ -228,6 +228,10 @@ struct etl_strand {
 	struct etl_window lost; /* from the first to the last of them */
 	bool checks_failed;
 	etl_wall watermark; /* after the last commit; ms == 0 = not known */
+	/* Windows of the partition that are in another target than the job's, after the last commit;
+	 * owned. NULL: none, if the watermark is known. */
+	struct etl_elsewhere *elsewhere;
+	uint64_t here; /* windows that are in the job's target */
 	struct etl_step_time steps[ETL_STEP_MAX];
 
 	struct etl_strand_work *work; /* the steps' own: strand.h */

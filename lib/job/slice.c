@@ -118,7 +118,8 @@ static void hash_window(struct etl_strand *strand, struct etl_window_work *windo
 		window->bytes += work->sorted[i].record->len;
 	}
 	etl_hash_text(hash, window->hash);
-	window->same = had->was_loaded && strcmp(had->hash, window->hash) == 0;
+	window->same = had->was_loaded && strcmp(had->hash, window->hash) == 0 &&
+		!etl_strand_is_elsewhere(work, window->due->window);
 	window->unchanged = window->same && had->state == ETL_WINDOW_LOADED &&
 		window->due->why != ETL_DUE_ASKED && !etl_run_doubts(strand->run);
 }

@@ -347,6 +347,7 @@ enum etl_go etl_step_commit(struct etl_strand *strand, struct etl_error *err)
 	struct etl_strand_work *work = strand->work;
 	struct etl_run *run = strand->run;
 	struct marks marks = {0};
+	struct etl_targets targets;
 	struct etl_commit commit = {
 		.job = run->job->name,
 		.partition = strand->partition->name,
@@ -363,6 +364,8 @@ enum etl_go etl_step_commit(struct etl_strand *strand, struct etl_error *err)
 		return ETL_GO_FAIL;
 	fill_entries(strand, &commit, &marks);
 	set_done(work, &commit, true);
+	if (etl_strand_note_targets(strand, &commit, &targets))
+		commit.targets = &targets;
 	commit.dirty = marks.marks;
 	commit.n_dirty = marks.n;
 	/* A backfill leaves the live watermark alone: the next live run sees what it closed. */
@@ -376,6 +379,9 @@ enum etl_go etl_step_commit(struct etl_strand *strand, struct etl_error *err)
 	if (rc == 0) {
 		strand->watermark = commit.watermark;
 		work->watermark.processed = commit.watermark;
+		if (commit.targets)
+			work->watermark.targets = targets;
+		etl_strand_keep_targets(strand);
 		count(strand, &commit);
 	} else {
 		run->job->sink->abort(work->sink);

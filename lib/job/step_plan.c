@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "job/elsewhere.h"
 #include "job/strand.h"
 #include "time/civil.h"
 
@@ -161,6 +162,8 @@ enum etl_go etl_step_plan(struct etl_strand *strand, struct etl_error *err)
 	if (need_past_watermark(strand, err) < 0)
 		return ETL_GO_FAIL;
 	strand->watermark = work->watermark.processed;
+	etl_job_target(job, run->env->database, work->target);
+	etl_strand_keep_targets(strand);
 	range = etl_window_scan_range(&job->window, &work->watermark, run->planned);
 	if (is_asked && asked.range.start.ms < range.start.ms)
 		range.start = asked.range.start;

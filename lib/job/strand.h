@@ -53,6 +53,7 @@ struct etl_sorted_record {
 struct etl_strand_work {
 	/* plan */
 	struct etl_watermark watermark;
+	char target[ETL_TARGET_BYTES]; /* of the job; "" = it keeps nothing */
 	struct etl_ledger_part ledger;
 	struct etl_due_list due;
 	size_t lost; /* at its front: what the source no longer has */
@@ -161,6 +162,15 @@ void etl_slice_entry(const struct etl_strand *strand, const struct etl_window_wo
 
 /* step_commit.c: load and commit of the same slice again, or the error as it is. */
 enum etl_go etl_slice_again(struct etl_strand *strand, struct etl_error *err);
+
+/* strand_targets.c: the record of where the windows are, as it is with this commit in. False: it
+ * stays as it is. */
+bool etl_strand_note_targets(const struct etl_strand *strand, const struct etl_commit *commit,
+	struct etl_targets *out);
+/* It was loaded before, into another target: the same content is news to the job's. */
+bool etl_strand_is_elsewhere(const struct etl_strand_work *work, struct etl_window window);
+/* What the strand's end tells of other targets, from its watermark as it is now. */
+void etl_strand_keep_targets(struct etl_strand *strand);
 
 /* Stores the rejects of a batch as dead letters, which are the same ones however often they
  * are stored; before the commit that makes them final. Counts nothing. */

@@ -353,6 +353,18 @@ static void add_last(const struct etl_why_job *f, struct etl_why *why)
 		etl_why_hint(why, "etlctl dead list %s", last->run_id);
 }
 
+static void add_elsewhere(const struct etl_why_job *f, struct etl_why *why)
+{
+	char text[ETL_ELSEWHERE_TEXT_BYTES], command[ETL_ELSEWHERE_TEXT_BYTES];
+
+	if (!f->elsewhere || !f->elsewhere->n)
+		return;
+	etl_elsewhere_text(f->elsewhere, text);
+	etl_elsewhere_command(f->elsewhere, f->job, command);
+	etl_why_because(why, "%s: its load went elsewhere before, and nothing is loaded again unasked", text);
+	etl_why_hint(why, "%s", command);
+}
+
 void etl_why_left_out(const struct etl_job *job, struct etl_why *why)
 {
 	etl_why_because(why, "job %s is left out until its file is right: %s", job->name, job->left_out);
@@ -399,6 +411,7 @@ void etl_why_of_job(const struct etl_why_job *facts, struct etl_why *why)
 	}
 	add_host(facts, why);
 	add_owed(facts, why);
+	add_elsewhere(facts, why);
 	add_deadline(facts, why);
 	add_backfills(facts, why);
 	add_last(facts, why);

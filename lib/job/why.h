@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "job/deadline.h"
+#include "job/elsewhere.h"
 #include "job/sched.h"
 #include "state/state.h"
 
@@ -150,6 +151,7 @@ struct etl_why_job {
 	const struct etl_skip *skip; /* the last ones; NULL or last.ms == 0: none is known */
 	const struct etl_why_run *last; /* the last run; NULL = none, or not known */
 	const struct etl_why_owed *owed; /* NULL = not known */
+	const struct etl_elsewhere *elsewhere; /* NULL or n == 0: nothing is, or not known */
 };
 /* A job of which something is wrong (job.h). */
 void etl_why_left_out(const struct etl_job *job, struct etl_why *why);
@@ -178,6 +180,7 @@ struct etl_why_window {
 	/* the operator's change that touched it last; at.ms == 0 = none */
 	char change_kind[16], change_who[80], change_why[ETL_REASON_MAX];
 	etl_wall change_at;
+	char target[ETL_TARGET_BYTES]; /* where its job loads to; "" = nowhere */
 	/* what etl_window_plan and etl_upstream_hole say of it */
 	bool due, lost;
 	enum etl_due why;

@@ -3,6 +3,7 @@
  * A window in words: its ledger entry, whether it is due and why, and what it waits for.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/encode.h"
 #include "base/str.h"
@@ -151,6 +152,25 @@ static void tell_state(const struct etl_why_window *f, struct etl_why *why)
 	} else {
 		etl_why_because(why, "the ledger has no entry of it: no run has closed it or failed at it");
 	}
+}
+
+/* It was closed by a load into another target, and the job's has nothing of it. */
+static void tell_target(const struct etl_why_window *f, struct etl_why *why)
+{
+	char from[ETL_TIME_TEXT_BYTES], to[ETL_TIME_TEXT_BYTES];
+	const char *at = f->has_mark ? etl_targets_at(&f->mark.targets, f->window.start) : NULL;
+
+	if (!at || !*f->target || strcmp(at, f->target) == 0 ||
+		strcmp(at, ETL_TARGET_UNKNOWN) == 0 || !f->has_entry ||
+		!etl_window_is_closed(f->entry.state))
+		return;
+	etl_why_because(why, "it was loaded into '%s', and its job loads into '%s' now, which does not "
+			     "have it", etl_target_beside(at, f->target), etl_target_beside(f->target, at));
+	if (is_whole(f))
+		etl_why_hint(why, "etlctl run %s", f->job->name);
+	else
+		etl_why_hint(why, "etlctl backfill %s --from %s --to %s --reprocess all", f->job->name,
+			stamp(f->window.start, from), stamp(f->window.end, to));
 }
 
 /* ---- due ----------------------------------------------------------------------------------- */
@@ -352,6 +372,7 @@ void etl_why_of_window(const struct etl_why_window *f, struct etl_why *why)
 	char start[ETL_TIME_TEXT_BYTES];
 
 	tell_state(f, why);
+	tell_target(f, why);
 	if (f->job->left_out) {
 		etl_why_left_out(f->job, why);
 		return;

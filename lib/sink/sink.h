@@ -60,6 +60,10 @@ struct etl_sink_type {
 	bool discards; /* it keeps nothing: no window is closed by it */
 	void (*check)(void *options, const struct etl_node *node, const struct etl_conf_env *env);
 
+	/* Where it loads to, in a text that stays the same as long as the place does, without secrets:
+	 * "etl.hourly". `database` is the default one. NULL: it keeps nothing. Any thread. */
+	void (*target)(const void *options, const char *database, char *out, size_t size);
+
 	/* Once per generation and job, before its first run, with no transaction open: creates
 	 * collections and declared indexes; PERMANENT if the target cannot hold the promise. */
 	int (*prepare)(const void *options, const struct etl_sink_env *env, struct etl_error *err);

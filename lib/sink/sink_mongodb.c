@@ -104,6 +104,14 @@ static void check(void *opts, const struct etl_node *node, const struct etl_conf
 	etl_sink_indexes_compile(o, env);
 }
 
+/* The server is not part of it: the metadata lies on the same one, and goes where the data goes. */
+static void target(const void *opts, const char *database, char *out, size_t size)
+{
+	const struct etl_sink_mongodb_options *o = opts;
+
+	snprintf(out, size, "%s.%s", o->database ? o->database : database, o->collection);
+}
+
 static const char *database_of(const struct etl_sink_mongodb_options *o,
 	const struct etl_sink_env *env)
 {
@@ -474,6 +482,7 @@ const struct etl_sink_type etl_sink_mongodb = {
 	.size = sizeof(struct sink),
 	.joins_transaction = true,
 	.check = check,
+	.target = target,
 	.prepare = prepare,
 	.open = open_sink,
 	.begin = begin,

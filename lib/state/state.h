@@ -14,6 +14,7 @@
 #include "base/uuid.h"
 #include "record/batch.h"
 #include "state/counts.h"
+#include "state/targets.h"
 #include "time/window.h"
 
 struct etl_txn;
@@ -80,6 +81,7 @@ struct etl_watermark {
 	int64_t fence;
 	etl_wall updated;
 	char run_id[ETL_UUID_BYTES];
+	struct etl_targets targets; /* of its windows */
 };
 
 #define ETL_HOLDER_BYTES 160
@@ -149,6 +151,7 @@ struct etl_commit {
 	etl_wall origin;
 	etl_wall watermark; /* the new upper bound; never below what is stored unless `rewind` */
 	int64_t window_ms;
+	const struct etl_targets *targets; /* as they are with this slice in; NULL: they stay */
 	/* Windows of dependants that become dirty in the same transaction: an entry that is not
 	 * there yet is made (pending), since its first run may be reading right now. */
 	struct etl_dirty_mark {

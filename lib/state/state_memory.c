@@ -334,6 +334,8 @@ static int commit(struct etl_state *s, struct etl_txn *txn, const struct etl_com
 	if (c->watermark.ms > row->mark.processed.ms)
 		row->mark.processed = c->watermark;
 	row->mark.window_ms = c->window_ms;
+	if (c->targets)
+		row->mark.targets = *c->targets;
 	row->mark.updated = etl_now(m->clock);
 	snprintf(row->mark.run_id, sizeof row->mark.run_id, "%s", c->run_id);
 	return etl_memory_unlock(m, 0);

@@ -38,22 +38,32 @@ static int fenced(struct effort *e, struct etl_error *err)
 }
 
 /* $max: the watermark never goes back here, whatever the caller computed. */
-static bson_t *watermark_update(struct effort *e)
+static void watermark_update(const struct effort *e, bson_t *update)
 {
 	const struct etl_commit *c = e->c;
+	bson_t sub;
 
-	return BCON_NEW("$set", "{", "job_name", BCON_UTF8(c->job), "partition",
-		BCON_UTF8(c->partition), "origin", BCON_DATE_TIME(c->origin.ms), "updated_at",
-		BCON_DATE_TIME(e->now.ms), "run_id", BCON_UTF8(c->run_id), "fence",
-		BCON_INT64(c->fence), "window_ms", BCON_INT64(c->window_ms), "commit_id",
-		BCON_UTF8(e->commit_id), "}", "$max", "{", "last_processed",
-		BCON_DATE_TIME(c->watermark.ms), "}");
+	BSON_APPEND_DOCUMENT_BEGIN(update, "$set", &sub);
+	BSON_APPEND_UTF8(&sub, "job_name", c->job);
+	BSON_APPEND_UTF8(&sub, "partition", c->partition);
+	BSON_APPEND_DATE_TIME(&sub, "origin", c->origin.ms);
+	BSON_APPEND_DATE_TIME(&sub, "updated_at", e->now.ms);
+	BSON_APPEND_UTF8(&sub, "run_id", c->run_id);
+	BSON_APPEND_INT64(&sub, "fence", c->fence);
+	BSON_APPEND_INT64(&sub, "window_ms", c->window_ms);
+	BSON_APPEND_UTF8(&sub, "commit_id", e->commit_id);
+	if (c->targets)
+		etl_targets_append(c->targets, &sub);
+	bson_append_document_end(update, &sub);
+	BSON_APPEND_DOCUMENT_BEGIN(update, "$max", &sub);
+	BSON_APPEND_DATE_TIME(&sub, "last_processed", c->watermark.ms);
+	bson_append_document_end(update, &sub);
 }
 
-static int move_watermark(struct effort *e, struct etl_error *err)
+/* On the partition's watermark, as long as it is of our fence. Takes what `update` holds. */
+static int update_watermark(struct effort *e, bson_t *update, struct etl_error *err)
 {
 	mongoc_collection_t *watermarks = collection(e, "watermarks");
-	bson_t *update = watermark_update(e);
 	bson_t query = BSON_INITIALIZER;
 	bool matched = false;
 	int rc;
@@ -67,6 +77,26 @@ static int move_watermark(struct effort *e, struct etl_error *err)
 	bson_destroy(update);
 	mongoc_collection_destroy(watermarks);
 	return rc;
+}
+
+static int move_watermark(struct effort *e, struct etl_error *err)
+{
+	bson_t update = BSON_INITIALIZER;
+
+	watermark_update(e, &update);
+	return update_watermark(e, &update, err);
+}
+
+/* Where the data is, before the ledger closes its windows: what ends between the two leaves no
+ * window that is closed and of which nobody knows where it is. */
+static int note_targets(struct effort *e, struct etl_error *err)
+{
+	bson_t update = BSON_INITIALIZER, set;
+
+	BSON_APPEND_DOCUMENT_BEGIN(&update, "$set", &set);
+	etl_targets_append(e->c->targets, &set);
+	bson_append_document_end(&update, &set);
+	return update_watermark(e, &update, err);
 }
 
 /* A mark that the plan did not see stays: what was read may be older than it.
@@ -255,21 +285,32 @@ static int commit_transaction(struct effort *e, struct etl_txn *txn, struct etl_
 	return etl_fault("txn.after", err);
 }
 
-/* Data is in; each step is guarded by the fence and safe to repeat. */
-static int commit_in_steps(struct effort *e, struct etl_error *err)
+/* Is the partition still ours? */
+static int need_fence(struct effort *e, struct etl_error *err)
 {
 	struct etl_watermark now = {0};
 	int rc = etl_smdb_watermark_get(&e->store->base, e->c->job, e->c->partition, &now, err);
 
 	if (rc < 0)
 		return -1;
-	if (rc == 0 || now.fence != e->c->fence)
-		return fenced(e, err);
+	return rc == 0 || now.fence != e->c->fence ? fenced(e, err) : 0;
+}
+
+/* Data is in; each step is guarded by the fence and safe to repeat. */
+static int commit_in_steps(struct effort *e, struct etl_error *err)
+{
+	int rc = e->c->targets ? 0 : need_fence(e, err);
+
+	if (rc < 0)
+		return -1;
 	e->client = etl_mongo_pop(e->store->mongo);
 	if (!e->client)
 		return etl_error_set(err, ETL_TRANSIENT, "mongodb.pool",
 			"no client became free in time");
-	rc = write_ledger(e, err);
+	if (e->c->targets)
+		rc = note_targets(e, err);
+	if (rc == 0)
+		rc = write_ledger(e, err);
 	if (rc == 0)
 		rc = mark_all_dirty(e, err);
 	if (rc == 0)

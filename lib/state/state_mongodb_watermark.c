@@ -15,6 +15,7 @@ static void read_watermark(const bson_t *doc, struct etl_watermark *out)
 		.updated = etl_bson_date(doc, "updated_at"),
 	};
 	etl_bson_text(doc, "run_id", out->run_id, sizeof out->run_id);
+	etl_targets_read(doc, &out->targets);
 }
 
 static int need_watermark(const bson_t *doc, struct etl_error *err)
@@ -34,7 +35,8 @@ static int read_sound(const bson_t *doc, void *out, struct etl_error *err)
 	return 0;
 }
 
-/* What is stored stays; what is missing is made; a lower fence rises. */
+/* What is stored stays; what is missing is made; a lower fence rises. A document that is new has a
+ * list of targets; one that an older etld has made is marked as having none. */
 static bson_t *claim_set(const char *job, const char *partition, int64_t fence, etl_wall origin,
 	int64_t window_ms)
 {
@@ -47,7 +49,9 @@ static bson_t *claim_set(const char *job, const char *partition, int64_t fence, 
 		"run_id", "{", "$ifNull", "[", "$run_id", "", "]", "}",
 		"fence", "{", "$max", "[", "$fence", BCON_INT64(fence), "]", "}",
 		"window_ms", "{", "$ifNull", "[", "$window_ms", BCON_INT64(window_ms), "]", "}",
-		"commit_id", "{", "$ifNull", "[", "$commit_id", "", "]", "}");
+		"commit_id", "{", "$ifNull", "[", "$commit_id", "", "]", "}",
+		"targets", "{", "$ifNull", "[", "$targets", "{", "$cond", "[", "{", "$ifNull", "[",
+		"$last_processed", BCON_BOOL(false), "]", "}", "unknown", "[", "]", "]", "}", "]", "}");
 }
 
 int etl_smdb_watermark_claim(struct etl_state *s, const char *job, const char *partition,

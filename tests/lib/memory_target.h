@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/str.h"
 #include "record/doc.h"
 #include "sink/sink.h"
 
@@ -36,6 +37,7 @@ struct memory_target {
 	unsigned writes, commits, aborts, opens, closes;
 	size_t largest_slice;
 	struct target_fault write_fault, commit_fault;
+	const char *name; /* of the place, "etl.a"; NULL = it says none */
 	etl_wall refuse_from, refuse_to; /* rows of these times are refused; equal = none */
 };
 
@@ -244,10 +246,19 @@ static inline void target_close(void *self)
 	free(s->pending);
 }
 
+static inline void target_name(const void *options, const char *database, char *out, size_t size)
+{
+	const struct memory_target *t = options;
+
+	(void)database;
+	etl_text_copy(out, size, t->name ? t->name : "");
+}
+
 static const struct etl_sink_type memory_target_type __attribute__((unused)) = {
 	.name = "memory_target",
 	.summary = "a test's target",
 	.size = sizeof(struct target_self),
+	.target = target_name,
 	.open = target_open,
 	.begin = target_begin,
 	.write = target_write,

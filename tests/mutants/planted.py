@@ -166,6 +166,15 @@ PLANTED = [
      "system:tests/system/test_health.py::test_unreachable_is_not_ok_and_says_why"),
     ("late by the end of the window, not by its slot", "lib/job/overdue.c",
      "\t\tdue = slot;\n", "", "unit:job/test_overdue"),
+    # windows in another target
+    ("a commit that keeps no word of its target", "lib/job/step_commit.c",
+     "\t\tcommit.targets = &targets;\n", "\t\t(void)targets;\n", "unit:job/test_elsewhere"),
+    ("the same content in another target is not written", "lib/job/slice.c",
+     " &&\n\t\t!etl_strand_is_elsewhere(work, window->due->window);", ";",
+     "system:tests/system/test_changed_target.py::test_another_database_at_the_next_start"),
+    ("a reload that looks at no target", "daemon/sched.c",
+     "\tjob->retargeted = etld->generation->number > 1;\n", "",
+     "system:tests/system/test_changed_target.py::test_a_changed_collection"),
     # the control socket
     ("no idle limit", "daemon/control_client.c",
      "\t\tetl_timer_arm(wheel, &client->idle, etl_mono_add(client->since, ETLD_CLIENT_IDLE));", "\t\t(void)wheel;",
@@ -198,6 +207,12 @@ PLANTED = [
     ("one host has all workers", "daemon/pool.c",
      "n + 1 < pool->n_workers", "n < pool->n_workers", "unit:daemon/test_pool"),
     # configuration
+    ("a check outside of the unit that knows no note", "daemon/generation.c",
+     "\t\t.outside = purpose == FOR_CHECK && !is_in_unit(),\n", "",
+     "system:tests/system/test_config_check.py::test_what_only_the_unit_has_is_a_note_outside_of_it"),
+    ("a reload that keeps its warnings to itself", "daemon/reload.c",
+     "\t\tetl_diag_warnings(diag, report);\n", "",
+     "system:tests/system/test_config_check.py::test_warnings_reach_people"),
     ("configuration that everybody can write", "lib/conf/load.c",
      "(mode & S_IWOTH)", "false", "unit:conf/test_load"),
     # refused records

@@ -476,7 +476,7 @@ static void machine_start(struct machine *m)
 	m->fit_since = w.now;
 	w.acting = m;
 	tell("etld starts, its clock says %s", time_text(wall_of(m)));
-	m->etld = etld_new(__wrap_etld_generation_load("sim", NULL, NULL), &err);
+	m->etld = etld_new(__wrap_etld_generation_load("sim", NULL), &err);
 	if (!m->etld)
 		broken("etld starts", "%s", err.message);
 	taken_up(m);

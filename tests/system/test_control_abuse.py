@@ -72,6 +72,7 @@ assert len(BROKEN_JOBS) >= 40
 def test_broken_files_are_told(etld):
     """Whole: what a start does with them is in test_left_out.py."""
     daemon = etld({})
+    daemon.env["NOTIFY_SOCKET"] = str(daemon.folder / "notify")  # as in the unit, which has all variables there are
     for number, (text, word) in enumerate(BROKEN_JOBS):
         daemon.write_job("job", text)
         answer = daemon.check()

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <cmocka.h>
 
+#include "base/json.h"
 #include "sample.h"
 
 static struct etl_node *parse(struct etl_arena *arena, struct etl_diag *diag, const char *name,
@@ -141,6 +142,49 @@ static void the_first_error_on_one_line(void **state)
 	etl_diag_free(diag);
 }
 
+/* Warnings and notes stand among the errors and are none; each has its own cap. */
+static void severities_are_told_apart(void **state)
+{
+	struct etl_arena *arena = etl_arena_new(0);
+	struct etl_diag *diag = etl_diag_new(), *all = etl_diag_new();
+	struct etl_node *root = parse(arena, diag, "f", "- a\n- b\n");
+	struct etl_json *list = etl_json_array();
+	struct etl_buf out ETL_BUF_CLEANUP;
+
+	(void)state;
+	etl_buf_init(&out, 1 << 16);
+	etl_diag_say(diag, ETL_DIAG_NOTE, &root->items[0]->mark, ETL_DIAG_SECRET, NULL, NULL, "a note");
+	etl_diag_first(diag, &out);
+	assert_string_equal(etl_buf_text(&out), "f:1:3: note[E021]: a note");
+	for (int i = 0; i < 60; i++)
+		etl_diag_file(diag, ETL_DIAG_WARNING, "g", ETL_DIAG_UNREAD, "a help", "warning %d", i);
+	etl_diag_add(diag, &root->items[1]->mark, ETL_DIAG_WORD, "a hint", NULL, "an error");
+	etl_diag_absorb(all, diag);
+	assert_int_equal(etl_diag_count(all), 2);
+	assert_int_equal(etl_diag_count_of(all, ETL_DIAG_ERROR), 1);
+	assert_int_equal(etl_diag_count_of(all, ETL_DIAG_WARNING), 60);
+	etl_buf_clear(&out);
+	etl_diag_first(all, &out);
+	assert_string_equal(etl_buf_text(&out), "f:2:3: error[E017]: an error");
+	etl_buf_clear(&out);
+	etl_diag_warnings(all, &out);
+	assert_int_equal(strncmp(etl_buf_text(&out), "g: warning[W001]: warning 0; a help\n", 36), 0);
+	etl_diag_to_json(all, list);
+	assert_int_equal(etl_json_size(list), 52);
+	etl_buf_clear(&out);
+	etl_json_print(etl_json_first(list), &out);
+	assert_string_equal(etl_buf_text(&out),
+		"{\"file\":\"f\",\"line\":1,\"column\":3,\"code\":\"E021\",\"severity\":\"note\","
+		"\"message\":\"a note\",\"hint\":null,\"help\":null}");
+	etl_buf_clear(&out);
+	etl_diag_print(all, &out);
+	assert_non_null(strstr(etl_buf_text(&out), "warning[W001]: warning 49\n  --> g\n  help: a help\n"));
+	assert_non_null(strstr(etl_buf_text(&out), "\n10 more warnings\n"));
+	etl_json_free(list);
+	etl_arena_free(arena);
+	etl_diag_free(all);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -150,6 +194,7 @@ int main(void)
 		cmocka_unit_test(control_bytes_never_reach_the_output),
 		cmocka_unit_test(what_is_hidden_is_hidden_in_every_excerpt),
 		cmocka_unit_test(the_first_error_on_one_line),
+		cmocka_unit_test(severities_are_told_apart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * tests/golden/conf: each NAME.yaml is read as a job; the errors must be NAME.txt to the
- * byte (empty for a good file). ETLD_GOLDEN_WRITE=1 writes what comes out.
+ * byte (empty for a good file), outside-NAME.yaml as in a check outside of the daemon's unit.
+ * ETLD_GOLDEN_WRITE=1 writes what comes out.
  */
 #include <dirent.h>
 #include <setjmp.h>
@@ -43,11 +44,13 @@ static char *errors_of(const char *name, const char *bytes, size_t len)
 		.what = "job 'sample'",
 		.partition_names = sample_partition_names,
 	};
+	struct etl_conf_load_options options = sample_load;
 	struct sample sample;
 	struct etl_buf out;
 
+	options.outside = env.outside = strncmp(name, "outside-", 8) == 0;
 	etl_buf_init(&out, 1 << 20);
-	sample_read(etl_conf_parse(arena, name, bytes, len, &sample_load, diag), &sample, &env);
+	sample_read(etl_conf_parse(arena, name, bytes, len, &options, diag), &sample, &env);
 	/* What is printed must not need the tree any more. */
 	etl_arena_free(arena);
 	etl_diag_print(diag, &out);

@@ -133,7 +133,28 @@ static void without_credentials_there_are_none(void **state)
 
 	fx->env.credentials_dir = NULL;
 	assert_null(read_with(fx, "{credential: s}", "abc", 3, 0400));
-	assert_int_equal(etl_diag_count(fx->env.diag), 1);
+	assert_int_equal(etl_diag_count_of(fx->env.diag, ETL_DIAG_ERROR), 1);
+	fx->env.outside = true; /* nobody can know it here */
+	assert_null(read_with(fx, "{credential: s}", "abc", 3, 0400));
+	assert_int_equal(etl_diag_count_of(fx->env.diag, ETL_DIAG_ERROR), 1);
+	assert_int_equal(etl_diag_count_of(fx->env.diag, ETL_DIAG_NOTE), 1);
+	assert_null(read_with(fx, "{file: s}", "abc", 3, 0666)); /* a file is no matter of the unit */
+	assert_int_equal(etl_diag_count_of(fx->env.diag, ETL_DIAG_ERROR), 2);
+}
+
+/* The unit's folder can be looked into, and has no such credential: a reload would be refused. */
+static void a_credential_that_the_unit_lacks(void **state)
+{
+	struct fixture *fx = *state;
+	struct etl_buf out ETL_BUF_CLEANUP;
+
+	fx->env.outside = true;
+	assert_null(read_with(fx, "{credential: other}", "abc", 3, 0400));
+	assert_int_equal(etl_diag_count_of(fx->env.diag, ETL_DIAG_ERROR), 1);
+	etl_buf_init(&out, 1 << 16);
+	etl_diag_print(fx->env.diag, &out);
+	assert_non_null(strstr(etl_buf_text(&out), "LoadCredential=other:PATH"));
+	assert_non_null(strstr(etl_buf_text(&out), "systemctl restart etld"));
 }
 
 static void the_end_wipes_values(void **state)
@@ -195,6 +216,7 @@ int main(void)
 		TEST(good_ones_are_read),
 		TEST(bad_ones_are_refused),
 		TEST(without_credentials_there_are_none),
+		TEST(a_credential_that_the_unit_lacks),
 		TEST(the_end_wipes_values),
 		cmocka_unit_test(redaction_leaves_nothing),
 	};

@@ -34,7 +34,8 @@ static void load(struct loaded *l, const char *name, const char *bytes, size_t l
 	struct etl_node *root;
 
 	*l = (struct loaded){.arena = etl_arena_new(0), .diag = etl_diag_new()};
-	l->env = (struct etl_conf_env){.arena = l->arena, .diag = l->diag, .what = "job 'sample'"};
+	l->env = (struct etl_conf_env){.arena = l->arena, .diag = l->diag, .what = "job 'sample'",
+		.now = {INT64_C(4102444800000)}}; /* 2100 */
 	root = etl_conf_parse(l->arena, name, bytes, len, NULL, l->diag);
 	if (root)
 		l->job = etl_job_load("sample", root, &l->env);
@@ -71,12 +72,14 @@ static void write_whole(const char *path, const char *text)
 	fclose(file);
 }
 
-/* Every error says where: as many arrows as errors. */
+/* Every error and warning says where: as many arrows as words. */
 static bool all_located(const char *text)
 {
 	size_t errors = 0, places = 0;
 
 	for (const char *at = text; (at = strstr(at, "error[E")); at++)
+		errors++;
+	for (const char *at = text; (at = strstr(at, "warning[W")); at++)
 		errors++;
 	for (const char *at = text; (at = strstr(at, "--> ")); at++)
 		places++;

@@ -96,6 +96,38 @@ static void test_each_reason_to_be_due(void **state)
 	unmake(&job);
 }
 
+/* Only of what is closed, and in another target than its job's. */
+static void test_a_window_elsewhere(void **state)
+{
+	struct etl_job job = hourly();
+	struct etl_why_window f = window_of(&job);
+	struct etl_why why = {0};
+
+	(void)state;
+	f.has_entry = f.has_mark = true;
+	f.entry.state = ETL_WINDOW_LOADED;
+	etl_targets_note(&f.mark.targets, "etl.a", f.window);
+	strcpy(f.target, "etl.b");
+	etl_why_of_window(&f, &why);
+	assert_string_equal(why.because.items[1],
+		"it was loaded into 'a', and its job loads into 'b' now, which does not have it");
+	assert_string_equal(why.hints.items[0], "etlctl backfill a --from 2026-07-01T08:00:00Z --to "
+						"2026-07-01T09:00:00Z --reprocess all");
+	etl_why_fini(&why);
+	f.entry.state = ETL_WINDOW_PENDING;
+	f.due = true;
+	etl_why_of_window(&f, &why);
+	assert_null(strstr(why.because.items[1], "etl.a"));
+	etl_why_fini(&why);
+	f.entry.state = ETL_WINDOW_LOADED;
+	f.due = false;
+	strcpy(f.target, "etl.a");
+	etl_why_of_window(&f, &why);
+	assert_string_equal(why.because.items[1], "it is not due: it is closed");
+	etl_why_fini(&why);
+	unmake(&job);
+}
+
 static void test_windows_that_nobody_has_tried(void **state)
 {
 	struct etl_job job = hourly();
@@ -355,6 +387,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_state_of_a_window),
 		cmocka_unit_test(test_each_reason_to_be_due),
+		cmocka_unit_test(test_a_window_elsewhere),
 		cmocka_unit_test(test_windows_that_nobody_has_tried),
 		cmocka_unit_test(test_what_the_job_waits_for),
 		cmocka_unit_test(test_its_deadline),

@@ -361,6 +361,42 @@ static void commit_writes_ledger_and_watermark(void **state)
 	assert_int_equal(c.items[1].state, ETL_WINDOW_EMPTY);
 }
 
+/* The list of targets goes with the slice, stays where a commit says nothing of it, and a commit of
+ * a stale fence leaves it as it is. */
+static void targets_go_with_the_commit(void **state)
+{
+	struct etl_ledger_entry e = entry(0, ETL_WINDOW_LOADED);
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_targets targets = {.n = 0};
+	struct etl_commit c = {.job = "tg1", .partition = "p", .run_id = RUN_A, .fence = 3, .entries = &e,
+		.n_entries = 1, .origin = H(0), .watermark = H(1), .window_ms = 3600000,
+		.targets = &targets};
+	struct etl_txn *txn = NULL;
+	struct etl_watermark w;
+
+	(void)state;
+	claim("tg1", "p", 3);
+	assert_int_equal(store->ops->watermark_get(store, "tg1", "p", &w, &err), 1);
+	assert_int_equal(w.targets.n, 0);
+	assert_false(w.targets.absent); /* it is known that nothing is anywhere */
+	etl_targets_note(&targets, "etl.a", (struct etl_window){H(0), H(1)});
+	etl_targets_note(&targets, "etl.b", (struct etl_window){H(1), H(3)});
+	assert_int_equal(store->ops->begin(store, &txn, &err), 0);
+	assert_int_equal(store->ops->commit(store, txn, &c, &err), 0);
+	commit_ok("tg1", "p", 3, NULL, 0, H(2));
+	assert_int_equal(store->ops->watermark_claim(store, "tg1", "p", 4, H(0), 3600000, &w, &err), 0);
+	assert_int_equal(w.targets.n, 2);
+	assert_string_equal(etl_targets_at(&w.targets, H(0)), "etl.a");
+	assert_string_equal(etl_targets_at(&w.targets, H(2)), "etl.b");
+	assert_null(etl_targets_at(&w.targets, H(3)));
+	etl_targets_note(&targets, "etl.c", (struct etl_window){H(0), H(3)});
+	txn = NULL;
+	assert_int_equal(store->ops->begin(store, &txn, &err), 0);
+	assert_int_equal(store->ops->commit(store, txn, &c, &err), -1);
+	assert_int_equal(store->ops->watermark_get(store, "tg1", "p", &w, &err), 1);
+	assert_string_equal(etl_targets_at(&w.targets, H(0)), "etl.a");
+}
+
 static void stale_fence_commits_nothing(void **state)
 {
 	struct etl_ledger_entry e = entry(0, ETL_WINDOW_LOADED);
@@ -803,6 +839,7 @@ static void alerts_are_told_once(void **state)
 		cmocka_unit_test(decided_slots_go_forward_unless_told),                         \
 		cmocka_unit_test(watermark_is_made_once_and_fenced),                            \
 		cmocka_unit_test(commit_writes_ledger_and_watermark),                           \
+		cmocka_unit_test(targets_go_with_the_commit),                                   \
 		cmocka_unit_test(stale_fence_commits_nothing),                                  \
 		cmocka_unit_test(watermark_never_goes_back),                                    \
 		cmocka_unit_test(repeated_commit_replaces),                                     \

@@ -224,6 +224,30 @@ static void an_entry_of_a_later_fence_stays(void **state)
 	assert_int_equal(w.processed.ms, H(0).ms);
 }
 
+/* The data is in before the ledger and the watermark: where it is, is known whatever comes then. */
+static void without_transactions_targets_come_first(void **state)
+{
+	struct etl_ledger_entry e = entry(0, ETL_WINDOW_LOADED);
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_targets targets = {.n = 0};
+	struct etl_commit c = {.job = "first", .partition = "p", .run_id = RUN_A, .fence = 1,
+		.entries = &e, .n_entries = 1, .origin = H(0), .watermark = H(1),
+		.window_ms = 3600000, .targets = &targets};
+	struct etl_watermark w;
+
+	(void)state;
+	if (!without_transactions)
+		return;
+	claim("first", "p", 1);
+	commit_ok("first", "p", 1, &e, 1, H(0));
+	edit("windows", "first/p/1970-01-01T00:00:00Z", BCON_NEW("$set", "{", "fence", BCON_INT64(9), "}"));
+	etl_targets_note(&targets, "etl.a", e.window);
+	assert_int_equal(store->ops->commit(store, NULL, &c, &err), -1);
+	assert_int_equal(store->ops->watermark_get(store, "first", "p", &w, &err), 1);
+	assert_int_equal(w.processed.ms, H(0).ms);
+	assert_string_equal(etl_targets_at(&w.targets, H(0)), "etl.a");
+}
+
 /* A slow server executes a request for a lease after its sender died or gave it up, when the lease
  * of the one who has the job now has run out and its renewal waits as well. */
 static void a_late_request_takes_no_lease(void **state)
@@ -281,6 +305,26 @@ static void need_named(int rc, struct etl_error *err, const char *document, cons
 	if (!strstr(err->message, document) || !strstr(err->message, field))
 		fail_msg("%s", err->message);
 	etl_error_clear(err);
+}
+
+/* A document of an etld that kept no targets: that is not the same as one with nothing anywhere. */
+static void a_watermark_without_targets(void **state)
+{
+	struct etl_ledger_entry e = entry(0, ETL_WINDOW_LOADED);
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_watermark w;
+
+	(void)state;
+	claim("untold", "p", 1);
+	commit_ok("untold", "p", 1, &e, 1, H(1));
+	edit("watermarks", "untold/p", BCON_NEW("$unset", "{", "targets", "", "}"));
+	for (int fence = 2; fence < 4; fence++) {
+		assert_int_equal(store->ops->watermark_get(store, "untold", "p", &w, &err), 1);
+		assert_true(w.targets.absent);
+		assert_int_equal(
+			store->ops->watermark_claim(store, "untold", "p", fence, H(0), 3600000, &w, &err), 0);
+		assert_true(w.targets.absent);
+	}
 }
 
 static void values_of_a_wrong_type_are_named(void **state)
@@ -419,9 +463,11 @@ int main(void)
 		cmocka_unit_test(aborted_transaction_leaves_nothing),
 		cmocka_unit_test(changes_over_one_another_stay_small),
 		cmocka_unit_test(an_entry_of_a_later_fence_stays),
+		cmocka_unit_test(without_transactions_targets_come_first),
 		cmocka_unit_test(a_late_request_takes_no_lease),
 		cmocka_unit_test(a_lease_above_the_fences_of_the_ledger),
 		cmocka_unit_test(values_of_a_wrong_type_are_named),
+		cmocka_unit_test(a_watermark_without_targets),
 	};
 	const char *uri = getenv("ETLD_TEST_MONGODB_URI");
 	struct etl_error err = ETL_ERROR_INIT;

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Counts windows by target from the ranges beside the watermark, and words the sum.
+ */
+#include "job/elsewhere.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/str.h"
+#include "time/civil.h"
+
+void etl_job_target(const struct etl_job *job, const char *database, char out[ETL_TARGET_BYTES])
+{
+	*out = '\0';
+	if (!job->left_out && job->sink && job->sink->target)
+		job->sink->target(job->sink_options, database, out, ETL_TARGET_BYTES);
+}
+
+/* ---- counting ------------------------------------------------------------------------------ */
+
+/* The part of a range that is of the job: all of it, its one window, or nothing. */
+static struct etl_window part_of(const struct etl_window_rules *rules, struct etl_window range)
+{
+	if (rules->none)
+		return etl_window_holds(&range, (etl_wall){0}) ? (struct etl_window){{0}, {1}} :
+								 (struct etl_window){{0}, {0}};
+	if (range.start.ms < rules->start.ms)
+		range.start = rules->start;
+	if (rules->end.ms && range.end.ms > rules->end.ms)
+		range.end = rules->end;
+	if (range.end.ms < range.start.ms)
+		range.end = range.start;
+	return range;
+}
+
+static uint64_t windows_in(const struct etl_window_rules *rules, struct etl_window part)
+{
+	int64_t size = rules->none ? 1 : etl_dur_ms(rules->size);
+
+	return (uint64_t)((part.end.ms - part.start.ms + size - 1) / size);
+}
+
+static void add_to(struct etl_elsewhere *sum, const char *name, uint64_t n)
+{
+	size_t i = 0;
+
+	while (i < sum->n_in && !etl_streq(sum->in[i].name, name))
+		i++;
+	if (i == ETL_TARGETS_MAX)
+		return;
+	if (i == sum->n_in)
+		etl_text_copy(sum->in[sum->n_in++].name, ETL_TARGET_BYTES, name);
+	sum->in[i].n += n;
+}
+
+static void widen(struct etl_elsewhere *sum, struct etl_window part)
+{
+	bool first = sum->span.end.ms == sum->span.start.ms;
+
+	if (first || part.start.ms < sum->span.start.ms)
+		sum->span.start = part.start;
+	if (first || part.end.ms > sum->span.end.ms)
+		sum->span.end = part.end;
+}
+
+bool etl_elsewhere_add(struct etl_elsewhere *sum, const struct etl_window_rules *rules,
+	const struct etl_watermark *mark)
+{
+	uint64_t before = sum->n;
+
+	sum->whole = rules->none;
+	for (size_t i = 0; i < mark->targets.n; i++) {
+		const struct etl_target_range *r = &mark->targets.ranges[i];
+		const char *name = mark->targets.names[r->name];
+		struct etl_window part = part_of(rules, r->windows);
+		uint64_t n = windows_in(rules, part);
+
+		if (etl_streq(name, ETL_TARGET_UNKNOWN)) {
+			sum->unknown += n;
+		} else if (etl_streq(name, sum->target)) {
+			sum->here += n;
+		} else if (n) {
+			sum->n += n;
+			add_to(sum, name, n);
+			widen(sum, part);
+		}
+	}
+	return sum->n > before;
+}
+
+void etl_elsewhere_join(struct etl_elsewhere *sum, const struct etl_elsewhere *other)
+{
+	sum->here += other->here;
+	if (!other->n)
+		return;
+	sum->whole = other->whole;
+	sum->unknown += other->unknown;
+	sum->n += other->n;
+	for (size_t i = 0; i < other->n_in; i++)
+		add_to(sum, other->in[i].name, other->in[i].n);
+	widen(sum, other->span);
+}
+
+/* ---- words --------------------------------------------------------------------------------- */
+
+static size_t database_of(const char *target)
+{
+	const char *dot = strchr(target, '.');
+
+	return dot ? (size_t)(dot - target) + 1 : 0;
+}
+
+const char *etl_target_beside(const char *target, const char *other)
+{
+	size_t n = database_of(target);
+
+	return n && n == database_of(other) && strncmp(target, other, n) == 0 ? target + n : target;
+}
+
+/* All in one database: the names alone say enough. */
+static bool are_beside(const struct etl_elsewhere *sum)
+{
+	for (size_t i = 0; i < sum->n_in; i++)
+		if (etl_target_beside(sum->in[i].name, sum->target) == sum->in[i].name)
+			return false;
+	return true;
+}
+
+void etl_elsewhere_text(const struct etl_elsewhere *sum, char out[ETL_ELSEWHERE_TEXT_BYTES])
+{
+	size_t cut = are_beside(sum) ? database_of(sum->target) : 0;
+	const char *what = sum->whole ? "full read" : "window";
+	struct etl_buf text ETL_BUF_CLEANUP;
+
+	etl_buf_init(&text, 4096);
+	for (size_t i = 0; i < sum->n_in; i++) {
+		etl_buf_printf(&text, "%s%llu", i ? ", " : "", (unsigned long long)sum->in[i].n);
+		if (!i)
+			etl_buf_printf(&text, " %s%s", what, sum->in[i].n == 1 ? " is" : "s are");
+		etl_buf_printf(&text, " in '%s'", sum->in[i].name + cut);
+	}
+	if (sum->here)
+		etl_buf_printf(&text, ", %llu in '%s'", (unsigned long long)sum->here, sum->target + cut);
+	else
+		etl_buf_printf(&text, ", none in '%s'", sum->target + cut);
+	if (sum->unknown)
+		etl_buf_printf(&text, "; of %llu more it is not on record",
+			(unsigned long long)sum->unknown);
+	etl_text_copy(out, ETL_ELSEWHERE_TEXT_BYTES, etl_buf_text(&text));
+}
+
+/* Where windows from before the record may be elsewhere as well, all is loaded from the start. */
+void etl_elsewhere_command(const struct etl_elsewhere *sum, const struct etl_job *job,
+	char out[ETL_ELSEWHERE_TEXT_BYTES])
+{
+	char from[ETL_TIME_TEXT_BYTES], to[ETL_TIME_TEXT_BYTES];
+
+	if (job->window.none) {
+		snprintf(out, ETL_ELSEWHERE_TEXT_BYTES, "etlctl run %s", job->name);
+		return;
+	}
+	etl_time_format_rfc3339(sum->unknown ? job->window.start : sum->span.start, from);
+	etl_time_format_rfc3339(sum->span.end, to);
+	snprintf(out, ETL_ELSEWHERE_TEXT_BYTES, "etlctl backfill %s --from %s --to %s --reprocess all",
+		job->name, from, to);
+}

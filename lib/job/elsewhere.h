@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What lies elsewhere: windows of a job that were loaded into another target than the one that it
+ * loads into now. Nothing is loaded again unasked; it is told, with the command that would. Pure,
+ * any thread.
+ */
+#ifndef ETL_JOB_ELSEWHERE_H
+#define ETL_JOB_ELSEWHERE_H
+
+#include "job/job.h"
+
+/* Where the job loads to, "etl.hourly", with the daemon's default `database`. "" = nowhere: it is
+ * left out, or its load keeps nothing. */
+void etl_job_target(const struct etl_job *job, const char *database, char out[ETL_TARGET_BYTES]);
+
+/* Sums over partitions. Windows before the job's start or behind its end are nobody's business. */
+struct etl_elsewhere {
+	char target[ETL_TARGET_BYTES]; /* the job's own, set by the caller before the first sum */
+	bool whole;		       /* a job without windows: each is a full read */
+	uint64_t here;		       /* windows that are in it */
+	uint64_t unknown; /* windows that were closed before there was a record */
+	uint64_t n;	  /* windows that are elsewhere: in all, */
+	struct {
+		char name[ETL_TARGET_BYTES];
+		uint64_t n;
+	} in[ETL_TARGETS_MAX]; /* ... and in each; the rest of more than so many counts in `n` alone */
+	size_t n_in;
+	struct etl_window span; /* from the first to the last of them */
+};
+
+/* Adds one partition; true if some of its windows are elsewhere. */
+bool etl_elsewhere_add(struct etl_elsewhere *sum, const struct etl_window_rules *rules,
+	const struct etl_watermark *mark);
+
+/* Adds one sum, of the same target, to another. */
+void etl_elsewhere_join(struct etl_elsewhere *sum, const struct etl_elsewhere *other);
+
+/* "19 windows are in 'a', none in 'b'": names without their database if all have the same. */
+#define ETL_ELSEWHERE_TEXT_BYTES 1024
+void etl_elsewhere_text(const struct etl_elsewhere *sum, char out[ETL_ELSEWHERE_TEXT_BYTES]);
+
+/* The command that loads them again, to be pasted: "etlctl backfill a --from ... --to ...
+ * --reprocess all". */
+void etl_elsewhere_command(const struct etl_elsewhere *sum, const struct etl_job *job,
+	char out[ETL_ELSEWHERE_TEXT_BYTES]);
+
+/* A target as it is told beside another one: without its database if that is the same. */
+const char *etl_target_beside(const char *target, const char *other);
+
+#endif

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Which windows are in which target: noting one moves it, neighbours join, the list stays short,
+ * and documents give back what they were given.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+/* after the above */
+#include <cmocka.h>
+
+#include "state/targets.h"
+
+#define H(n) ((etl_wall){(int64_t)(n) * 3600000})
+
+static void note(struct etl_targets *t, const char *target, int from, int until)
+{
+	for (int hour = from; hour < until; hour++)
+		etl_targets_note(t, target, (struct etl_window){H(hour), H(hour + 1)});
+}
+
+/* "a:0-19 b:19-22" */
+static const char *text(const struct etl_targets *t)
+{
+	static char out[2048];
+	size_t at = 0;
+
+	*out = '\0';
+	for (size_t i = 0; i < t->n; i++)
+		at += (size_t)snprintf(out + at, sizeof out - at, "%s%s:%d-%d", i ? " " : "",
+			t->names[t->ranges[i].name], (int)(t->ranges[i].windows.start.ms / 3600000),
+			(int)(t->ranges[i].windows.end.ms / 3600000));
+	return out;
+}
+
+static void test_noting_moves(void **state)
+{
+	struct etl_targets t = {.n = 0};
+
+	(void)state;
+	note(&t, "a", 0, 19);
+	assert_string_equal(text(&t), "a:0-19");
+	note(&t, "b", 19, 22);
+	assert_string_equal(text(&t), "a:0-19 b:19-22");
+	note(&t, "b", 16, 19); /* a lookback */
+	assert_string_equal(text(&t), "a:0-16 b:16-22");
+	note(&t, "b", 5, 6); /* in the middle */
+	assert_string_equal(text(&t), "a:0-5 b:5-6 a:6-16 b:16-22");
+	note(&t, "a", 5, 6);
+	assert_string_equal(text(&t), "a:0-16 b:16-22");
+	note(&t, "a", 30, 31); /* a gap: nothing is known of it */
+	assert_string_equal(text(&t), "a:0-16 b:16-22 a:30-31");
+	assert_null(etl_targets_at(&t, H(25)));
+	assert_string_equal(etl_targets_at(&t, H(21)), "b");
+	etl_targets_note(&t, "c", (struct etl_window){H(-1), H(40)}); /* of a larger grid */
+	assert_string_equal(text(&t), "c:-1-40");
+}
+
+/* Of a job without windows there is one, which is replaced as a whole. */
+static void test_the_one_window(void **state)
+{
+	struct etl_targets t = {.n = 0};
+
+	(void)state;
+	etl_targets_note(&t, "a", (struct etl_window){{0}, {0}});
+	assert_string_equal(etl_targets_at(&t, (etl_wall){0}), "a");
+	etl_targets_note(&t, "b", (struct etl_window){{0}, {0}});
+	assert_string_equal(etl_targets_at(&t, (etl_wall){0}), "b");
+	assert_int_equal(t.n, 1);
+}
+
+static void test_a_full_list(void **state)
+{
+	struct etl_targets t = {.n = 0};
+
+	(void)state;
+	note(&t, "a", 0, 1000);
+	for (int i = 0; i < 100; i++)
+		note(&t, "b", 10 * i + 5, 10 * i + 6);
+	assert_true(t.n <= ETL_TARGET_RANGES_MAX);
+	assert_string_equal(etl_targets_at(&t, H(995)), "b");
+	note(&t, "b", 0, 1000); /* in order, as a backfill does */
+	assert_string_equal(text(&t), "b:0-1000");
+}
+
+static void test_more_targets_than_places(void **state)
+{
+	struct etl_targets t = {.n = 0};
+	char name[8];
+
+	(void)state;
+	note(&t, "first", 0, 100);
+	for (int i = 0; i < ETL_TARGETS_MAX + 3; i++) {
+		snprintf(name, sizeof name, "t%d", i);
+		note(&t, name, 100 + 2 * i, 102 + 2 * i);
+	}
+	assert_string_equal(etl_targets_at(&t, H(50)), "first");
+	assert_string_equal(etl_targets_at(&t, H(100 + 2 * (ETL_TARGETS_MAX + 2))), name);
+	assert_null(etl_targets_at(&t, H(100)));
+}
+
+static void test_documents(void **state)
+{
+	struct etl_targets t = {.n = 0}, back;
+	bson_t doc = BSON_INITIALIZER, other = BSON_INITIALIZER;
+
+	(void)state;
+	etl_targets_read(&doc, &back);
+	assert_int_equal(back.n, 0);
+	note(&t, "etl.a", 0, 19);
+	note(&t, "etl.b", 19, 22);
+	etl_targets_append(&t, &doc);
+	etl_targets_read(&doc, &back);
+	assert_string_equal(text(&back), "etl.a:0-19 etl.b:19-22");
+	bson_destroy(&doc);
+
+	assert_true(bson_init_from_json(&other,
+		"{\"targets\": [1, {}, {\"target\": \"x\"}, "
+		"{\"target\": \"\", \"from\": {\"$date\": 0}, \"until\": {\"$date\": 5}}, "
+		"{\"target\": \"x\", \"from\": {\"$date\": 5}, \"until\": {\"$date\": 5}}, "
+		"{\"target\": \"etl.c\", \"from\": {\"$date\": 0}, \"until\": {\"$date\": 3600000}}]}",
+		-1, NULL));
+	etl_targets_read(&other, &back);
+	assert_string_equal(text(&back), "etl.c:0-1");
+	bson_destroy(&other);
+}
+
+/* Random notes against a plain table of hours: what the list claims is what was noted last. */
+static void test_against_a_table(void **state)
+{
+	unsigned seed = (unsigned)getpid();
+
+	(void)state;
+	print_message("seed %u\n", seed);
+	for (int round = 0; round < 200; round++) {
+		struct etl_targets t = {.n = 0};
+		int table[40] = {0};
+		char name[2] = "a";
+
+		for (int i = 0; i < 60; i++) {
+			int from = rand_r(&seed) % 40, until = from + 1 + rand_r(&seed) % (40 - from);
+			int who = 1 + rand_r(&seed) % 3;
+
+			name[0] = (char)('a' + who);
+			etl_targets_note(&t, name, (struct etl_window){H(from), H(until)});
+			for (int k = from; k < until; k++)
+				table[k] = who;
+		}
+		for (int k = 0; k < 40; k++) {
+			const char *at = etl_targets_at(&t, H(k));
+
+			if (at && (!table[k] || at[0] != 'a' + table[k]))
+				fail_msg("hour %d is in %s, not in %c", k, at, 'a' + table[k]);
+		}
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_noting_moves),
+		cmocka_unit_test(test_the_one_window),
+		cmocka_unit_test(test_a_full_list),
+		cmocka_unit_test(test_more_targets_than_places),
+		cmocka_unit_test(test_documents),
+		cmocka_unit_test(test_against_a_table),
+	};
+
+	return cmocka_run_group_tests_name("targets", tests, NULL, NULL);
+}
