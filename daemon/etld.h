@@ -16,6 +16,7 @@
 #include "metrics.h"
 #include "mongo/mongo.h"
 #include "pool.h"
+#include "reload.h"
 #include "shares.h"
 #include "state/state.h"
 
@@ -79,6 +80,8 @@ struct etld {
 	struct etld_pool *pool;
 	struct etld_shares shares; /* of limits.memory */
 	struct etld_pool *lease_pool; /* one thread: renewals wait for nothing else */
+	struct etld_pool *load_pool;  /* one thread: workers may be busy as long as MongoDB is slow */
+	struct etld_reloads *reloads;
 	struct etld_http *http;
 	struct etld_hosts *hosts; /* hosts.h */
 	struct etld_control *control;
@@ -126,11 +129,12 @@ struct etld {
 	struct etld_metrics metrics;
 
 	/* life */
-	bool draining, reloading;
+	bool draining;
 	struct etl_timer drain_timer, watchdog_timer;
 	etl_dur watchdog;
 	etl_mono slow_told; /* when the task began that was told last as taking long, */
 	bool stuck_told;    /* and whether as one that hangs */
+	etl_mono load_told; /* the same of the loader's thread, which is never given up */
 	int exit_status;
 };
 
@@ -254,9 +258,6 @@ void etld_backend_lost(struct etld *etld, const struct etl_error *err);
 void etld_zones_open(struct etld *etld);
 void etld_zones_watch(struct etld *etld); /* there is a new generation */
 void etld_zones_close(struct etld *etld);
-
-/* reload.c */
-int etld_reload(struct etld *etld, struct etl_buf *report);
 
 /* etld.c */
 struct etld *etld_new(struct etld_generation *generation, struct etl_error *err);

@@ -99,6 +99,15 @@ bool etld_request_ready(struct etld_request *request)
 	return false;
 }
 
+void etld_refuse_not_ready(struct etld_request *request, const char *reason, bool starting)
+{
+	struct etl_json *details = etl_json_object();
+
+	etl_json_add_text(details, "reason", reason);
+	etl_json_add_bool(details, "starting", starting);
+	etld_refuse_with(request, ETL_CTL_NOT_READY, details, "etlctl status", "%s", reason);
+}
+
 bool etld_request_right(struct etld_request *request, const struct etld_job *job)
 {
 	struct etl_json *details;

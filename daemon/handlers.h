@@ -31,7 +31,7 @@ void etld_handle_cancel(struct etld_request *request);
 void etld_handle_pause(struct etld_request *request);
 void etld_handle_host_release(struct etld_request *request); /* handlers_host.c */
 void etld_handle_resume(struct etld_request *request);
-void etld_handle_reload(struct etld_request *request);
+void etld_handle_reload(struct etld_request *request); /* handlers_reload.c */
 /* handlers_store.c: these ask MongoDB */
 void etld_handle_runs(struct etld_request *request);
 void etld_handle_show(struct etld_request *request);
@@ -59,6 +59,9 @@ bool etld_request_ready(struct etld_request *request);
 /* False, and the request is answered, if the job is left out for its configuration: it neither
  * runs nor moves. */
 bool etld_request_right(struct etld_request *request, const struct etld_job *job);
+
+/* Not now. `starting`: a moment later the answer may be another one. */
+void etld_refuse_not_ready(struct etld_request *request, const char *reason, bool starting);
 
 /* "job is running", with the run. */
 void etld_refuse_busy(struct etld_request *request, const struct etld_job *job);

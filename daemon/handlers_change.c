@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Pause, Resume, Reload: they change the daemon, take effect at once, and are written to the
+ * Pause, Resume: they change the daemon, take effect at once, and are written to the
  * audit collection by a worker.
  */
 #include <stdlib.h>
@@ -170,40 +170,4 @@ void etld_handle_pause(struct etld_request *request)
 void etld_handle_resume(struct etld_request *request)
 {
 	change_pause(request, false);
-}
-
-static void add_warnings(struct etl_json *list, char *report)
-{
-	for (char *line = report, *end; *line; line = end) {
-		end = line + strcspn(line, "\n");
-		if (*end)
-			*end++ = '\0';
-		etl_json_add_text(list, NULL, line);
-	}
-}
-
-void etld_handle_reload(struct etld_request *request)
-{
-	struct etld *etld = request->etld;
-	struct etl_json *reply;
-	struct etl_buf report;
-
-	etl_buf_init(&report, ETL_CTL_MESSAGE_MAX / 2);
-	if (etld_reload(etld, &report) < 0) {
-		struct etl_json *details = etl_json_object();
-
-		etl_json_add_text(details, "diagnostics", etl_buf_text(&report));
-		etld_refuse_with(request, ETL_CTL_CONFIG_INVALID, details, "etlctl config check",
-			"the configuration on disk has errors; the old one goes on");
-	} else {
-		char *warnings = etl_strdup(etl_buf_text(&report));
-
-		reply = etld_reply_object(etld, "etl.reload/1");
-		etl_json_add_int(reply, "generation", etld->generation->number);
-		etl_json_add_int(reply, "jobs", (int64_t)etld->generation->n_jobs);
-		add_warnings(etl_json_add_array(reply, "warnings"), warnings);
-		free(warnings);
-		etld_answer(request, reply);
-	}
-	etl_buf_fini(&report);
 }

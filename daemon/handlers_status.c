@@ -52,6 +52,7 @@ static void add_daemon(struct etl_json *reply, struct etld *etld)
 	etld_json_time(part, "loaded_at", etld->generation->loaded);
 	etl_json_add_text(part, "path", etld->config_path);
 	etl_json_add_text(part, "error", etld->config_error);
+	etl_json_add_bool(part, "loading", etld_reloads_going(etld->reloads));
 	etl_json_add_int(part, "left_out", (int64_t)etld->generation->n_left_out);
 	part = etl_json_add_object(daemon, "mongodb");
 	etl_json_add_text(part, "state", etld->mongodb_up ? "up" : "down");

@@ -79,8 +79,10 @@ static struct etld_generation *load(const struct arguments *arguments)
 
 	etl_buf_init(&report, REPORT_MAX);
 	etl_buf_init(&first, 4096);
-	generation = (arguments->check ? etld_generation_load : etld_generation_start)(
-		arguments->config, &report, &first);
+	if (arguments->check)
+		generation = etld_generation_load(arguments->config, &report, &first, NULL);
+	else
+		generation = etld_generation_start(arguments->config, &report, &first);
 	if (!generation) {
 		fputs(etl_buf_text(&report), stderr);
 		if (!arguments->check)

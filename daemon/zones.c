@@ -167,13 +167,10 @@ static bool look(struct etld_zones *zones, struct etl_buf *names)
 static void take_up(struct etld_zones *zones, const char *names)
 {
 	struct etld_field fields[] = {{"ETL_TIMEZONES", names, 0}};
-	struct etl_buf report;
 
 	etld_log(ETLD_NOTICE, ETLD_MSG_ZONES_CHANGED, fields, 1,
 		"time-zone files have changed (%s): the configuration is taken up again", names);
-	etl_buf_init(&report, 1024 * 1024);
-	etld_reload(zones->etld, &report); /* watches again, if it is taken */
-	etl_buf_fini(&report);
+	etld_reload(zones->etld); /* watches again, if it is taken */
 }
 
 static void on_quiet(struct etl_timer *timer, void *ctx)

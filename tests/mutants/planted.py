@@ -75,6 +75,10 @@ PLANTED = [
      "unit:job/test_doubt"),
     ("an unanswered write that leaves no doubt", "lib/job/slice.c",
      "due[i]->had.in_doubt = true;", "due[i]->had.in_doubt = false;", "unit:job/test_doubt"),
+    # reloads
+    ("a reload that joins one that has read already", "daemon/reload.c",
+     "\tif (!reloads->next)\n\t\treloads->next", "\tif (reloads->going)\n\t\treturn reloads->going;\n\tif (!reloads->next)\n\t\treloads->next",
+     "system:tests/system/test_reload.py::test_who_asks_while_one_goes_shares_the_next"),
     # plans and runs
     ("a range of a job without windows", "lib/job/window_plan.c",
      "rules->start.ms || size_ms(rules) <= 0)", "rules->start.ms)", "unit:job/test_window_plan"),

@@ -196,15 +196,16 @@ static inline void load_settings(struct etld_generation *g, struct etl_conf_env 
 
 /* What etld_generation_load makes of files; the daemon calls it at a reload. */
 struct etld_generation *__wrap_etld_generation_load(const char *path, struct etl_buf *report,
-	struct etl_buf *first);
+	struct etl_buf *first, const atomic_bool *stop);
 struct etld_generation *__wrap_etld_generation_load(const char *path, struct etl_buf *report,
-	struct etl_buf *first)
+	struct etl_buf *first, const atomic_bool *stop)
 {
 	struct etld_generation *g = ETL_NEW(struct etld_generation);
 	struct etl_conf_env env = {.diag = etl_diag_new()};
 
 	(void)report;
 	(void)first;
+	(void)stop;
 	g->arena = etl_arena_new(0);
 	g->secrets = etl_secrets_new();
 	g->path = etl_strdup(path);
