@@ -22,6 +22,7 @@
 #include "notify.h"
 #include "picture.h"
 #include "records.h"
+#include "walk.h"
 
 /* A worker that is at one task for longer than this hangs: MongoDB calls end within a
  * minute, decoding is cut into batches. It is told much earlier, in half of the watchdog's time. */
@@ -278,6 +279,8 @@ void etld_free(struct etld *etld)
 	if (!etld)
 		return;
 	etld_control_close(etld->control);
+	while (etld->walks)
+		etld_walk_drop(etld->walks);
 	etld_pool_free(etld->pool);
 	etld_pool_free(etld->lease_pool);
 	etld_pool_free(etld->load_pool);

@@ -119,6 +119,7 @@ struct etld {
 	struct etl_sched *sched;
 	struct etld_backfills *backfills;
 	struct etld_walk *walks; /* all; some of them wait for their turn (walk.c) */
+	struct etld_walk *deadlines; /* of them: the look at all deadlines; NULL = none goes */
 	struct etld_record *records; /* of runs that ended while MongoDB was unreachable */
 	size_t n_records;
 	struct etld_slot_task *slot_tasks; /* skipped slots that are not on record yet, */
@@ -187,7 +188,7 @@ void etld_sense_free(struct etld_job *job); /* the workers are gone */
 /* deadline.c: the job's deadlines: arms the timer for the next, tells those that were missed.
  * After whatever may have moved a watermark, the clock, the configuration or a pause. */
 void etld_deadline_look(struct etld *etld, struct etld_job *job);
-void etld_deadline_look_all(struct etld *etld);
+void etld_deadline_look_all(struct etld *etld); /* in pieces; the first within the call */
 void etld_deadline_drop(struct etld *etld, struct etld_job *job);
 void etld_deadline_free(struct etld_job *job); /* the workers are gone */
 /* The window of the job that is due first, by what the loop knows. False = none. */

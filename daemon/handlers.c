@@ -214,6 +214,19 @@ bool etld_id_matches(const char *id, const char *part)
 	return n >= 6 && n <= all && (strncmp(id, part, n) == 0 || strcmp(id + all - n, part) == 0);
 }
 
+void etld_list_add(struct etl_buf *list, struct etl_json *item)
+{
+	etl_buf_char(list, list->len ? ',' : '[');
+	etl_json_print(item, list);
+	etl_json_free(item);
+}
+
+bool etld_list_end(struct etl_buf *list)
+{
+	etl_buf_str(list, list->len ? "]" : "[]");
+	return etl_buf_ok(list);
+}
+
 struct etl_json *etld_json_of_bson(const bson_t *doc)
 {
 	struct etl_error err = ETL_ERROR_INIT;
@@ -276,14 +289,24 @@ static void query_done(struct etld_task *task)
 	query->free(query);
 }
 
-void etld_query_submit(struct etld_query *query, struct etld_request *request,
-	void (*work)(struct etld_task *task))
+void etld_query_bind(struct etld_query *query, struct etld_request *request)
 {
-	query->task = (struct etld_task){.work = work, .done = query_done, .name = "query"};
 	query->etld = request->etld;
 	query->request = request;
 	query->error = (struct etl_error)ETL_ERROR_INIT;
 	request->ctx = query;
 	request->gone = query_gone;
-	etld_pool_submit(request->etld->pool, &query->task);
+}
+
+void etld_query_send(struct etld_query *query, void (*work)(struct etld_task *task))
+{
+	query->task = (struct etld_task){.work = work, .done = query_done, .name = "query"};
+	etld_pool_submit(query->etld->pool, &query->task);
+}
+
+void etld_query_submit(struct etld_query *query, struct etld_request *request,
+	void (*work)(struct etld_task *task))
+{
+	etld_query_bind(query, request);
+	etld_query_send(query, work);
 }

@@ -90,6 +90,12 @@ bool etld_id_matches(const char *id, const char *part);
  * or more than one is. handlers_store.c */
 int etld_run_find(struct etl_state *state, const char *id, bson_t *out, struct etl_error *err);
 
+/* A list that is printed as it is made: a tree of thousands of items would cost the loop as much
+ * again to build, to print and to free in one piece. `list` is empty at first; takes the item. */
+void etld_list_add(struct etl_buf *list, struct etl_json *item);
+/* Its end. False: it is longer than an answer may be (the cap of the buffer). */
+bool etld_list_end(struct etl_buf *list);
+
 /* A BSON document as JSON: dates as RFC 3339 text, numbers as they are. */
 struct etl_json *etld_json_of_bson(const bson_t *doc);
 
@@ -107,6 +113,10 @@ struct etld_query {
 };
 void etld_query_submit(struct etld_query *query, struct etld_request *request,
 	void (*work)(struct etld_task *task));
+/* The same in two steps, where the loop has more to do between them: from the first on the client
+ * may go. */
+void etld_query_bind(struct etld_query *query, struct etld_request *request);
+void etld_query_send(struct etld_query *query, void (*work)(struct etld_task *task));
 
 /* handlers_simulate.c */
 void etld_handle_simulate(struct etld_request *request);

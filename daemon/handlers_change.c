@@ -9,11 +9,12 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "handlers.h"
+#include "walk.h"
 
 /* A pause has to survive a restart, so its answer waits for MongoDB. */
 struct pause_query {
 	struct etld_query query;
-	struct etl_json *list; /* the jobs in the answer */
+	struct etl_buf list; /* the jobs in the answer (handlers.h) */
 	char **jobs;
 	size_t n, cap;
 	char *who, *why;
@@ -71,6 +72,7 @@ static void pause_free(struct etld_query *query)
 	for (size_t i = 0; i < q->n; i++)
 		free(q->jobs[i]);
 	free(q->jobs);
+	etl_buf_fini(&q->list);
 	free(q->who);
 	free(q->why);
 	free(q);
@@ -97,10 +99,11 @@ static void set_paused(struct pause_query *q, struct etld_job *job, etl_wall fro
 {
 	struct etld *etld = q->query.etld;
 	bool changed = job->sched.paused != q->pause;
-	struct etl_json *item = etl_json_add_object(q->list, NULL);
+	struct etl_json *item = etl_json_object();
 
 	etl_json_add_text(item, "job", job->name);
 	etl_json_add_bool(item, "changed", changed);
+	etld_list_add(&q->list, item);
 	q->changed |= changed;
 	if (q->pause)
 		etl_sched_pause(etld->sched, &job->sched);
@@ -111,6 +114,11 @@ static void set_paused(struct pause_query *q, struct etld_job *job, etl_wall fro
 	job->pausing++;
 	ETL_GROW(q->jobs, q->n, q->cap);
 	q->jobs[q->n++] = etl_strdup(job->name);
+}
+
+static bool is_of(const struct etld_job *job, const char *group)
+{
+	return job->job->group && etl_streq(job->job->group, group);
 }
 
 /* The job that is asked for, or a job of the group; false: answered. */
@@ -128,10 +136,79 @@ static bool is_asked(struct etld_request *request, struct etld_job **job, const 
 	if (has_job)
 		return (*job = etld_request_job(request)) != NULL;
 	for (struct etld_job *each = request->etld->jobs; each; each = each->hh.next)
-		if (each->job->group && etl_streq(each->job->group, *group))
+		if (is_of(each, *group))
 			return true;
 	etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "etlctl graph", "no job is in group '%s'", *group);
 	return false;
+}
+
+static struct pause_query *pause_new(struct etld_request *request, bool pause)
+{
+	struct pause_query *q = ETL_NEW(struct pause_query);
+
+	q->query.free = pause_free;
+	q->query.again = pause_stored;
+	q->query.reply = etld_reply_object(request->etld, "etl.pause/1");
+	q->who = etl_strdup(request->who);
+	q->why = etl_strdup(etl_json_text(request->parameters, "reason", ""));
+	q->pause = pause;
+	etl_buf_init(&q->list, ETL_CTL_REPLY_MAX);
+	return q;
+}
+
+/* All that are asked for are paused here, or are not any more: now the store. */
+static void store_pause(struct pause_query *q)
+{
+	(void)etld_list_end(&q->list); /* names alone: room for more jobs than a daemon has */
+	etl_json_add_printed(q->query.reply, "jobs", &q->list);
+	etl_json_add_bool(q->query.reply, "changed", q->changed);
+	etld_query_send(&q->query, pause_work);
+}
+
+/* A group of thousands: in pieces, and to its end whether or not the client stays. */
+struct group_walk {
+	struct etld_walk walk;
+	struct pause_query *q; /* NULL: the store has it */
+	char *group;
+	etl_wall from;
+};
+
+static void pause_one(struct etld_walk *walk, struct etld_job *job)
+{
+	struct group_walk *w = (struct group_walk *)walk;
+
+	if (is_of(job, w->group))
+		set_paused(w->q, job, w->from);
+}
+
+static void pause_end(struct etld_walk *walk, struct etld_request *request)
+{
+	(void)request;
+	store_pause(ETL_TAKE(((struct group_walk *)walk)->q));
+}
+
+static void group_free(struct etld_walk *walk)
+{
+	struct group_walk *w = (struct group_walk *)walk;
+
+	if (w->q) { /* etld ends, and with it its clients have */
+		etl_json_free(w->q->query.reply);
+		pause_free(&w->q->query);
+	}
+	free(w->group);
+	free(w);
+}
+
+static void change_group(struct pause_query *q, const char *group, etl_wall from)
+{
+	struct group_walk *w = ETL_NEW(struct group_walk);
+
+	w->walk = (struct etld_walk){.look = pause_one, .end = pause_end, .free = group_free,
+		.in_turn = true};
+	w->q = q;
+	w->group = etl_strdup(group);
+	w->from = from;
+	etld_walk_own(&w->walk, q->query.etld);
 }
 
 static void change_pause(struct etld_request *request, bool pause)
@@ -143,23 +220,17 @@ static void change_pause(struct etld_request *request, bool pause)
 
 	if (!is_asked(request, &job, &group) || !read_from(request, &from))
 		return;
-	q = ETL_NEW(struct pause_query);
-	q->query.etld = request->etld;
-	q->query.free = pause_free;
-	q->query.again = pause_stored;
-	q->query.reply = etld_reply_object(request->etld, "etl.pause/1");
-	q->who = etl_strdup(request->who);
-	q->why = etl_strdup(etl_json_text(request->parameters, "reason", ""));
-	q->pause = pause;
+	q = pause_new(request, pause);
 	etl_json_add_text(q->query.reply, job ? "job" : "group", job ? job->name : group);
 	etl_json_add_bool(q->query.reply, "paused", pause);
-	q->list = etl_json_add_array(q->query.reply, "jobs");
-	for (struct etld_job *each = request->etld->jobs; each; each = each->hh.next)
-		if (each == job || (group && each->job->group && etl_streq(each->job->group, group)))
-			set_paused(q, each, from);
-	etl_json_add_bool(q->query.reply, "changed", q->changed);
 	etl_json_add_text(q->query.reply, "reason", pause ? q->why : "");
-	etld_query_submit(&q->query, request, pause_work);
+	etld_query_bind(&q->query, request);
+	if (!job) {
+		change_group(q, group, from);
+		return;
+	}
+	set_paused(q, job, from);
+	store_pause(q);
 }
 
 void etld_handle_pause(struct etld_request *request)

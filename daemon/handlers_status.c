@@ -187,23 +187,18 @@ static struct etl_json *job_facts(const struct etld *etld, const struct etld_job
 
 /* ---- all jobs -------------------------------------------------------------------------------- */
 
-/* Each job is printed when it was looked at: a tree of all of them would cost the loop as much
- * again to build, to print and to free in one piece. */
 struct listing {
 	struct etld_walk walk;
 	struct etl_json *(*job)(const struct etld *etld, const struct etld_job *job);
 	const char *schema;
-	struct etl_buf text; /* "[{...},{...}" */
+	struct etl_buf text; /* a list (handlers.h) */
 };
 
 static void list_job(struct etld_walk *walk, struct etld_job *job)
 {
 	struct listing *l = (struct listing *)walk;
-	struct etl_json *item = l->job(walk->etld, job);
 
-	etl_buf_char(&l->text, l->text.len ? ',' : '[');
-	etl_json_print(item, &l->text);
-	etl_json_free(item);
+	etld_list_add(&l->text, l->job(walk->etld, job));
 }
 
 static void list_end(struct etld_walk *walk, struct etld_request *request)
@@ -211,8 +206,7 @@ static void list_end(struct etld_walk *walk, struct etld_request *request)
 	struct listing *l = (struct listing *)walk;
 	struct etl_json *reply;
 
-	etl_buf_str(&l->text, l->text.len ? "]" : "[]");
-	if (!etl_buf_ok(&l->text)) {
+	if (!etld_list_end(&l->text)) {
 		etld_refuse(request, ETL_CTL_FAILED, "ask for one job",
 			"the answer is longer than a message may be");
 		return;

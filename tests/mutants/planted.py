@@ -79,6 +79,9 @@ PLANTED = [
     ("a reload that joins one that has read already", "daemon/reload.c",
      "\tif (!reloads->next)\n\t\treloads->next", "\tif (reloads->going)\n\t\treturn reloads->going;\n\tif (!reloads->next)\n\t\treloads->next",
      "system:tests/system/test_reload.py::test_who_asks_while_one_goes_shares_the_next"),
+    ("a walk over all jobs in one turn", "daemon/walk.c",
+     "walk->next < walk->n && now.us < until.us;", "walk->next < walk->n && (now.us < until.us || true);",
+     "system:tests/system/test_many_jobs.py::test_a_long_answer_is_made_in_pieces"),
     # plans and runs
     ("a range of a job without windows", "lib/job/window_plan.c",
      "rules->start.ms || size_ms(rules) <= 0)", "rules->start.ms)", "unit:job/test_window_plan"),
