@@ -204,6 +204,7 @@ static int open_parts(struct etld *etld, struct etl_error *err)
 	if (!etld->loop)
 		return -1;
 	etld_sched_open(etld);
+	etld_slots_open(etld);
 	etld->backfills = etld_backfills_new(etld);
 	etld_zones_open(etld);
 	etld->pool = etld_pool_new((unsigned)settings->limits.workers, etld->clock, wake_loop, etld);

@@ -59,6 +59,7 @@ struct etld_job {
 	struct etl_timer deadline_timer;
 	bool note_due;	  /* its decided slot is to be stored, */
 	etl_wall noted;	  /* as it was when the scheduler said so */
+	struct etld_job *note_prev, *note_next; /* in the list of those that are stored next (slots.c) */
 
 	int pausing;	   /* changes of its pause that are on their way to the store */
 	bool resumed;	   /* elsewhere, as the last reading said */
@@ -122,10 +123,7 @@ struct etld {
 	struct etld_walk *deadlines; /* of them: the look at all deadlines; NULL = none goes */
 	struct etld_record *records; /* of runs that ended while MongoDB was unreachable */
 	size_t n_records;
-	struct etld_slot_task *slot_tasks; /* skipped slots that are not on record yet, */
-	struct etld_slot_task *slot_tasks_busy; /* and those that are being written */
-	struct etld_notes *notes; /* decided slots that a task stores, */
-	bool notes_due;		  /* and some are to be stored */
+	struct etld_slots *slots; /* what is to be stored of them */
 
 	struct etld_metrics metrics;
 
@@ -172,11 +170,13 @@ void etld_follow_started(void *follower, struct etld_run *run);
 void etld_follow_dropped(void *follower);
 
 /* slots.c: what is to be stored of slots, by workers; kept until MongoDB has it */
+void etld_slots_open(struct etld *etld);
 void etld_slots_skip(struct etld *etld, const char *job, const struct etl_skip *skip,
 	const char *schedule);
 void etld_slots_note(struct etld *etld, struct etld_job *job, etl_wall slot);
 void etld_slots_retire(struct etld *etld, const char *job, etl_wall slot);
 void etld_slots_flush(struct etld *etld); /* MongoDB is there again */
+void etld_slots_drop(struct etld *etld, struct etld_job *job); /* it goes: nothing more of it */
 size_t etld_slots_waiting(const struct etld *etld);
 void etld_slots_free(struct etld *etld);
 

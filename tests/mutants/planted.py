@@ -82,6 +82,9 @@ PLANTED = [
     ("a walk over all jobs in one turn", "daemon/walk.c",
      "walk->next < walk->n && now.us < until.us;", "walk->next < walk->n && (now.us < until.us || true);",
      "system:tests/system/test_many_jobs.py::test_a_long_answer_is_made_in_pieces"),
+    # slots that are stored
+    ("a note that overtakes notes", "daemon/slot_queue.c",
+     "if (notes_go && line->first->is_note) {", "if (notes_go && line->first->is_note && false) {", "unit:daemon/test_slot_queue"),
     # plans and runs
     ("a range of a job without windows", "lib/job/window_plan.c",
      "rules->start.ms || size_ms(rules) <= 0)", "rules->start.ms)", "unit:job/test_window_plan"),
