@@ -7,12 +7,15 @@
 
 #include <ctype.h>
 #include <curl/curl.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include "base/alloc.h"
+#include "base/descriptors.h"
 #include "base/str.h"
 #include "http_failure.h"
 #include "journal.h"
@@ -61,6 +64,7 @@ struct etld_transfer {
 	bool has_length;
 	unsigned long long length; /* what Content-Length said */
 	struct etl_error failure; /* found before libcurl knew of it */
+	int socket_errno;	  /* of the last socket that it wanted; 0 = it got it */
 	char detail[CURL_ERROR_SIZE];
 };
 
@@ -268,6 +272,25 @@ static size_t on_body(char *bytes, size_t one, size_t len, void *ctx)
 	return len;
 }
 
+/* By ourselves, for libcurl does not tell why it got no socket. */
+static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	struct etld_transfer *t = ctx;
+	int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+
+	(void)purpose;
+	t->socket_errno = fd < 0 ? errno : 0;
+	return fd < 0 ? CURL_SOCKET_BAD : fd;
+}
+
+/* What we lack ourselves is not the host's fault. */
+static void note_lack(struct etld_transfer *t, CURLcode code)
+{
+	if (t->failure.kind == ETL_OK && etld_http_failure_of(code)->may_lack &&
+		(etl_descriptors_lack(t->socket_errno) || etl_descriptors_short()))
+		etl_descriptors_error(&t->failure);
+}
+
 static void explain(struct etld_transfer *t, CURLcode code, struct etl_error *err)
 {
 	const struct etld_http_failure *failure = etld_http_failure_of(code);
@@ -326,6 +349,7 @@ static void check_finished(struct etld_http *http)
 		if (message->msg != CURLMSG_DONE)
 			continue;
 		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&t);
+		note_lack(t, code);
 		if (code != CURLE_OK)
 			explain(t, code, &err);
 		else
@@ -389,6 +413,8 @@ static void set_rules(struct etld_transfer *t, const struct etl_request *r)
 	curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, 3600L);
 	if (o->ipv4_only || r->ip == ETL_IP_4_ONLY)
 		curl_easy_setopt(easy, CURLOPT_IPRESOLVE, (long)CURL_IPRESOLVE_V4);
+	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, t);
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, t);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
@@ -402,7 +428,9 @@ static void run(struct etld_transfer *t)
 	if (curl_multi_add_handle(t->http->multi, t->easy) == CURLM_OK)
 		return;
 	t->running = false;
-	etl_error_set(&t->failure, ETL_TRANSIENT, "http.failed", "libcurl refused the transfer");
+	note_lack(t, CURLE_FAILED_INIT);
+	if (t->failure.kind == ETL_OK)
+		etl_error_set(&t->failure, ETL_TRANSIENT, "http.failed", "libcurl refused the transfer");
 }
 
 /* Lets through what the gates allow now, and sets the timer for what they allow later. */

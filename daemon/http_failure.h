@@ -15,6 +15,7 @@ struct etld_http_failure {
 	enum etl_error_kind kind;
 	const char *name;
 	bool by_host;
+	bool may_lack; /* libcurl says so too when it got no descriptor */
 };
 
 /* Never NULL: a code without a row is transient and "http.failed". */

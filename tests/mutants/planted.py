@@ -82,6 +82,11 @@ PLANTED = [
     ("a walk over all jobs in one turn", "daemon/walk.c",
      "walk->next < walk->n && now.us < until.us;", "walk->next < walk->n && (now.us < until.us || true);",
      "system:tests/system/test_many_jobs.py::test_a_long_answer_is_made_in_pieces"),
+    # descriptors
+    ("a host that is to blame for what we lack", "daemon/http.c",
+     "(etl_descriptors_lack(t->socket_errno) || etl_descriptors_short()))",
+     "etl_descriptors_lack(t->socket_errno) && !etl_descriptors_short())",
+     "system:tests/system/test_descriptors.py::test_a_run_says_what_it_lacks"),
     # slots that are stored
     ("a note that overtakes notes", "daemon/slot_queue.c",
      "if (notes_go && line->first->is_note) {", "if (notes_go && line->first->is_note && false) {", "unit:daemon/test_slot_queue"),
