@@ -33,6 +33,16 @@ static const char *guarantee(const struct etld *etld, const struct etl_job *job)
 	return etld->topology.transactions ? "effectively-once" : "idempotent at-least-once";
 }
 
+static void add_turns(struct etl_json *daemon, const struct etld_turns *turns)
+{
+	struct etl_json *part = etl_json_add_object(daemon, "long_turns");
+
+	etl_json_add_int(daemon, "loop_turns", (int64_t)turns->n);
+	etl_json_add_int(part, "count", (int64_t)turns->n_long);
+	etl_json_add_double(part, "longest_s", (double)turns->longest.us / 1e6);
+	etl_json_add_text(part, "at", turns->longest_at);
+}
+
 static void add_daemon(struct etl_json *reply, struct etld *etld)
 {
 	struct etl_json *daemon = etl_json_add_object(reply, "daemon");
@@ -67,7 +77,7 @@ static void add_daemon(struct etl_json *reply, struct etld *etld)
 	etl_json_add_int(part, "total", facts.workers);
 	etl_json_add_int(daemon, "active_runs", etld_active_runs(etld));
 	etl_json_add_int(daemon, "timers", (int64_t)etl_wheel_count(etld_loop_wheel(etld->loop)));
-	etl_json_add_int(daemon, "loop_turns", (int64_t)etld_loop_turns(etld->loop));
+	add_turns(daemon, etld_loop_turns(etld->loop));
 }
 
 /* "open" is what is neither failed nor held: asked for again, begun, or `waits` for others. */

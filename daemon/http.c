@@ -7,12 +7,10 @@
 
 #include <ctype.h>
 #include <curl/curl.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 
 #include "base/alloc.h"
 #include "base/descriptors.h"
@@ -240,8 +238,7 @@ static size_t on_header(char *bytes, size_t one, size_t len, void *ctx)
 	t->header_bytes += len;
 	if (t->header_bytes > HEADERS_BYTES_MAX) {
 		etl_error_set(&t->failure, ETL_LIMIT, "http.headers",
-			"the answer's headers pass %d KiB",
-			HEADERS_BYTES_MAX / 1024);
+			"the answer's headers pass %d KiB", HEADERS_BYTES_MAX / 1024);
 		return 0;
 	}
 	if (t->head_given)
@@ -272,22 +269,10 @@ static size_t on_body(char *bytes, size_t one, size_t len, void *ctx)
 	return len;
 }
 
-/* By ourselves, for libcurl does not tell why it got no socket. */
-static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
-{
-	struct etld_transfer *t = ctx;
-	int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-
-	(void)purpose;
-	t->socket_errno = fd < 0 ? errno : 0;
-	return fd < 0 ? CURL_SOCKET_BAD : fd;
-}
-
 /* What we lack ourselves is not the host's fault. */
 static void note_lack(struct etld_transfer *t, CURLcode code)
 {
-	if (t->failure.kind == ETL_OK && etld_http_failure_of(code)->may_lack &&
-		(etl_descriptors_lack(t->socket_errno) || etl_descriptors_short()))
+	if (t->failure.kind == ETL_OK && etld_http_lacks(code, t->socket_errno))
 		etl_descriptors_error(&t->failure);
 }
 
@@ -413,8 +398,7 @@ static void set_rules(struct etld_transfer *t, const struct etl_request *r)
 	curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, 3600L);
 	if (o->ipv4_only || r->ip == ETL_IP_4_ONLY)
 		curl_easy_setopt(easy, CURLOPT_IPRESOLVE, (long)CURL_IPRESOLVE_V4);
-	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, t);
+	etld_http_open_sockets(easy, &t->socket_errno);
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, t);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
@@ -508,8 +492,7 @@ struct etld_transfer *etld_http_start(struct etld_http *http, const struct etl_r
 	set_request(t, request);
 	if (strlen(request->url) > URL_BYTES_MAX)
 		etl_error_set(&t->failure, ETL_PERMANENT, "http.url",
-			"the URL is longer than %d bytes",
-			URL_BYTES_MAX);
+			"the URL is longer than %d bytes", URL_BYTES_MAX);
 	else
 		etld_gate_enter(http->gates, &t->ticket, request->url, priority, patience, t);
 	start_waiting(http);

@@ -187,6 +187,7 @@ static void load_done(struct etld_task *task)
 	loading_free(loading);
 	if (reloads->next)
 		begin(reloads);
+	etld_loop_did(etld->loop, "reload");
 }
 
 /* ---- who asks ---------------------------------------------------------------------------------- */

@@ -83,9 +83,9 @@ PLANTED = [
      "walk->next < walk->n && now.us < until.us;", "walk->next < walk->n && (now.us < until.us || true);",
      "system:tests/system/test_many_jobs.py::test_a_long_answer_is_made_in_pieces"),
     # descriptors
-    ("a host that is to blame for what we lack", "daemon/http.c",
-     "(etl_descriptors_lack(t->socket_errno) || etl_descriptors_short()))",
-     "etl_descriptors_lack(t->socket_errno) && !etl_descriptors_short())",
+    ("a host that is to blame for what we lack", "daemon/http_failure.c",
+     "(etl_descriptors_lack(socket_errno) || etl_descriptors_short());",
+     "etl_descriptors_lack(socket_errno) && !etl_descriptors_short();",
      "system:tests/system/test_descriptors.py::test_a_run_says_what_it_lacks"),
     # slots that are stored
     ("a note that overtakes notes", "daemon/slot_queue.c",

@@ -49,7 +49,8 @@ STATUS = {
         "config": {"generation": 3, "loaded_at": "2026-07-01T09:00:00Z", "path": "/etc/etld/etld.yaml", "error": None,
                    "loading": False},
         "mongodb": {"state": "up", "topology": "replica set rs0", "reason": "", "guarantee": "effectively-once"},
-        "workers": {"busy": 1, "total": 4}, "active_runs": 1, "timers": 7},
+        "workers": {"busy": 1, "total": 4}, "active_runs": 1, "timers": 7, "loop_turns": 900,
+        "long_turns": {"count": 1, "longest_s": 0.012, "at": "reload"}},
     "jobs": [JOB, FINE],
 }
 COUNTS = {"in": 24, "rejected": 0, "out": 24, "inserted": 20, "updated": 3, "unchanged": 1}
