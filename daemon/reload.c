@@ -6,7 +6,8 @@
  *    else has yet), and the look-up of the control socket's groups, which may ask a directory
  *    service. It sees its task and the path alone.
  *  - on the loop: numbering the generation, counting who holds it, the limits of hosts, the level of
- *    the journal, jobs and slots, and the watch on the files of time zones.
+ *    the journal, jobs and slots, and the watch on the files of time zones (that they have not
+ *    changed since is found out by the loader's thread again: zones.c).
  */
 #include "reload.h"
 
