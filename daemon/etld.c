@@ -287,6 +287,7 @@ void etld_free(struct etld *etld)
 	etld_pool_free(etld->load_pool);
 	etld_reloads_free(etld->reloads);
 	etld_backfills_free(etld);
+	etld_pauses_free(etld);
 	etld_slots_free(etld);
 	etld_picture_close(etld);
 	etld_records_free(etld);

@@ -26,6 +26,7 @@ struct etld_hosts;
 struct etld_backfills;
 struct etld_zones;
 struct etld_walk;
+struct pause_query;
 
 /* What the daemon knows of a partition without asking MongoDB. */
 struct etld_partition {
@@ -120,6 +121,7 @@ struct etld {
 	struct etl_sched *sched;
 	struct etld_backfills *backfills;
 	struct etld_walk *walks; /* all; some of them wait for their turn (walk.c) */
+	struct pause_query *pauses; /* that took effect, in their order, until the store has them */
 	struct etld_walk *deadlines; /* of them: the look at all deadlines; NULL = none goes */
 	struct etld_record *records; /* of runs that ended while MongoDB was unreachable */
 	size_t n_records;
@@ -164,6 +166,8 @@ static inline struct etld_run *etld_running(const struct etld_job *job)
 {
 	return job->sched.run;
 }
+
+void etld_pauses_free(struct etld *etld); /* handlers_change.c; the workers are gone */
 
 /* handlers_run.c: a client that waits for a manual run, which waited itself */
 void etld_follow_started(void *follower, struct etld_run *run);

@@ -5,8 +5,10 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 #include "base/alloc.h"
+#include "base/fault.h"
 #include "base/str.h"
 #include "handlers.h"
 #include "walk.h"
@@ -20,14 +22,17 @@ struct pause_query {
 	char *who, *why;
 	bool pause, changed;
 	size_t saved;
+	struct pause_query *next; /* what took effect here after it */
 };
 
+/* The fault point holds a test's pause on its way. */
 static int save_pause(struct pause_query *q, const char *job)
 {
 	struct etl_state *state = q->query.etld->state;
 	bson_t details = BSON_INITIALIZER;
 	int rc;
 
+	(void)etl_fault("pause.store", NULL);
 	BSON_APPEND_UTF8(&details, "job", job);
 	BSON_APPEND_UTF8(&details, "reason", q->why);
 	rc = state->ops->pause_set(state, job, q->pause, q->who, q->why, &q->query.error);
@@ -48,6 +53,17 @@ static void pause_work(struct etld_task *task)
 			return;
 }
 
+/* The store hears of pauses and of their ends in the order in which they took effect here: of two
+ * workers the later one might be quicker. */
+static void store_next(struct pause_query *done)
+{
+	struct etld *etld = done->query.etld;
+
+	LL_DELETE(etld->pauses, done);
+	if (etld->pauses)
+		etld_query_send(&etld->pauses->query, pause_work);
+}
+
 /* On the loop: from here on the store has the word (picture.h), but for those that it never heard of. */
 static bool pause_stored(struct etld_query *query)
 {
@@ -62,6 +78,7 @@ static bool pause_stored(struct etld_query *query)
 		job->pause_unsaved = i >= q->saved;
 		etld_job_changed(query->etld, job);
 	}
+	store_next(q);
 	return false;
 }
 
@@ -159,78 +176,94 @@ static struct pause_query *pause_new(struct etld_request *request, bool pause)
 /* All that are asked for are paused here, or are not any more: now the store. */
 static void store_pause(struct pause_query *q)
 {
+	struct etld *etld = q->query.etld;
+
 	(void)etld_list_end(&q->list); /* names alone: room for more jobs than a daemon has */
 	etl_json_add_printed(q->query.reply, "jobs", &q->list);
 	etl_json_add_bool(q->query.reply, "changed", q->changed);
-	etld_query_send(&q->query, pause_work);
+	LL_APPEND(etld->pauses, q);
+	if (etld->pauses == q)
+		etld_query_send(&q->query, pause_work);
 }
 
-/* A group of thousands: in pieces, and to its end whether or not the client stays. */
-struct group_walk {
+/* A job, or a group of thousands: in pieces, behind what was asked for before, and to its end whether
+ * or not the client stays. */
+struct pause_walk {
 	struct etld_walk walk;
-	struct pause_query *q; /* NULL: the store has it */
-	char *group;
+	struct pause_query *q; /* NULL: it is on its way to the store */
+	const struct etl_job *job;
+	char *group; /* NULL: that job alone */
 	etl_wall from;
 };
 
+static const struct etl_job *the_job(const struct etld_walk *walk, size_t i)
+{
+	(void)i;
+	return ((const struct pause_walk *)walk)->job;
+}
+
 static void pause_one(struct etld_walk *walk, struct etld_job *job)
 {
-	struct group_walk *w = (struct group_walk *)walk;
+	struct pause_walk *w = (struct pause_walk *)walk;
 
-	if (is_of(job, w->group))
+	if (!w->group || is_of(job, w->group))
 		set_paused(w->q, job, w->from);
 }
 
 static void pause_end(struct etld_walk *walk, struct etld_request *request)
 {
 	(void)request;
-	store_pause(ETL_TAKE(((struct group_walk *)walk)->q));
+	store_pause(ETL_TAKE(((struct pause_walk *)walk)->q));
 }
 
-static void group_free(struct etld_walk *walk)
+/* etld ends, and its clients are gone. */
+static void forget(struct pause_query *q)
 {
-	struct group_walk *w = (struct group_walk *)walk;
+	etl_json_free(q->query.reply);
+	pause_free(&q->query);
+}
 
-	if (w->q) { /* etld ends, and with it its clients have */
-		etl_json_free(w->q->query.reply);
-		pause_free(&w->q->query);
-	}
+static void pause_walk_free(struct etld_walk *walk)
+{
+	struct pause_walk *w = (struct pause_walk *)walk;
+
+	if (w->q)
+		forget(w->q);
 	free(w->group);
 	free(w);
 }
 
-static void change_group(struct pause_query *q, const char *group, etl_wall from)
-{
-	struct group_walk *w = ETL_NEW(struct group_walk);
-
-	w->walk = (struct etld_walk){.look = pause_one, .end = pause_end, .free = group_free,
-		.in_turn = true};
-	w->q = q;
-	w->group = etl_strdup(group);
-	w->from = from;
-	etld_walk_own(&w->walk, q->query.etld);
-}
-
 static void change_pause(struct etld_request *request, bool pause)
 {
-	struct pause_query *q;
+	struct pause_walk *w;
 	struct etld_job *job;
 	const char *group;
 	etl_wall from = {0};
 
 	if (!is_asked(request, &job, &group) || !read_from(request, &from))
 		return;
-	q = pause_new(request, pause);
-	etl_json_add_text(q->query.reply, job ? "job" : "group", job ? job->name : group);
-	etl_json_add_bool(q->query.reply, "paused", pause);
-	etl_json_add_text(q->query.reply, "reason", pause ? q->why : "");
-	etld_query_bind(&q->query, request);
-	if (!job) {
-		change_group(q, group, from);
-		return;
+	w = ETL_NEW(struct pause_walk);
+	w->walk = (struct etld_walk){.look = pause_one, .end = pause_end, .free = pause_walk_free,
+		.at = job ? the_job : NULL, .n = 1, .in_turn = true};
+	w->q = pause_new(request, pause);
+	w->job = job ? job->job : NULL;
+	w->group = job ? NULL : etl_strdup(group);
+	w->from = from;
+	etl_json_add_text(w->q->query.reply, job ? "job" : "group", job ? job->name : group);
+	etl_json_add_bool(w->q->query.reply, "paused", pause);
+	etl_json_add_text(w->q->query.reply, "reason", pause ? w->q->why : "");
+	etld_query_bind(&w->q->query, request);
+	etld_walk_own(&w->walk, request->etld);
+}
+
+void etld_pauses_free(struct etld *etld)
+{
+	while (etld->pauses) {
+		struct pause_query *q = etld->pauses;
+
+		etld->pauses = q->next;
+		forget(q);
 	}
-	set_paused(q, job, from);
-	store_pause(q);
 }
 
 void etld_handle_pause(struct etld_request *request)

@@ -82,6 +82,9 @@ PLANTED = [
     ("a walk over all jobs in one turn", "daemon/walk.c",
      "walk->next < walk->n && now.us < until.us;", "walk->next < walk->n && (now.us < until.us || true);",
      "system:tests/system/test_many_jobs.py::test_a_long_answer_is_made_in_pieces"),
+    ("a resume that overtakes a pause on its way to the store", "daemon/handlers_change.c",
+     "\tif (etld->pauses == q)\n\t\tetld_query_send(", "\tif (q)\n\t\tetld_query_send(",
+     "system:tests/system/test_pause_order.py::test_the_store_keeps_the_order"),
     # descriptors
     ("a host that is to blame for what we lack", "daemon/http_failure.c",
      "(etl_descriptors_lack(socket_errno) || etl_descriptors_short());",

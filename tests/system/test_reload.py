@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: MIT
 """A reload is read by a thread of its own: in the middle of it the loop answers, takes more
 reloads and stops. The order is made by a fault point that holds the thread (`hold`), not by time."""
-import errno
 import json
-import os
 import signal
 import subprocess
 
 import pytest
 
 from etld import faults_folder
+from hold import Hold
 from test_many_jobs import yearly
 from wait import wait_for
 
@@ -17,31 +16,6 @@ pytestmark = pytest.mark.faults
 BROKEN = 78
 NOT_READY = 1
 THOUSANDS = 3000
-
-
-class Hold:
-    """The FIFO of the fault point: `enter` returns once the daemon's thread stands at it, `leave`
-    lets it go on."""
-
-    def __init__(self, path):
-        self.path = path
-        self.fd = -1
-        os.mkfifo(path)
-
-    def reached(self):
-        try:
-            self.fd = os.open(self.path, os.O_WRONLY | os.O_NONBLOCK)
-        except OSError as error:
-            assert error.errno == errno.ENXIO, error
-        return self.fd >= 0
-
-    def enter(self):
-        wait_for(self.reached, "the thread at its fault point", 600)
-
-    def leave(self):
-        if self.fd >= 0:
-            os.close(self.fd)
-        self.fd = -1
 
 
 @pytest.fixture
