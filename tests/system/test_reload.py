@@ -15,7 +15,7 @@ from wait import wait_for
 pytestmark = pytest.mark.faults
 BROKEN = 78
 NOT_READY = 1
-THOUSANDS = 3000
+THOUSANDS = 2000
 
 
 @pytest.fixture
@@ -28,9 +28,9 @@ def hold(tmp_path):
 @pytest.fixture
 def held(etld, hold):
     """held(jobs, point): a daemon that runs, whose thread will stand at the point."""
-    def make(jobs, point):
+    def make(jobs, point, **options):
         daemon = etld(jobs, build=faults_folder(),
-                      env={"ETLD_FAULTS": point, "ETLD_FAULT_HOLD": str(hold.path)})
+                      env={"ETLD_FAULTS": point, "ETLD_FAULT_HOLD": str(hold.path)}, **options)
         return daemon.start()
     return make
 
@@ -75,6 +75,19 @@ def test_the_loop_answers_in_the_middle_of_thousands_of_files(held, hold):
     jobs = daemon.jobs()
     assert "job00007" not in jobs and "more" in jobs and jobs["job00008"]["paused"]
     assert not config(daemon)["loading"]
+
+
+def test_one_that_hangs_is_told_and_the_daemon_lives(held, hold):
+    daemon = held(few(), "config.job=hold:5", watchdog_usec=1_000_000)
+    daemon.reload()
+    hold.enter()
+    daemon.wait_log(ETL_TASK="reload")
+    fed = daemon.notify.count("WATCHDOG")
+    wait_for(lambda: daemon.notify.count("WATCHDOG") > fed, "the watchdog is fed")
+    assert "being read again" in daemon.ctl("status", output="table").out
+    assert "being read again" in daemon.notify.last("STATUS")
+    hold.leave()
+    wait_for(lambda: config(daemon)["generation"] == 2, "it is taken")
 
 
 def test_groups_are_looked_up_by_the_same_thread(held, hold):
