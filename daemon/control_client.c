@@ -295,6 +295,7 @@ static void dispatch(struct etld_request *request)
 	const struct etl_command *command = etl_command_by_method(request->message.method);
 	etld_handler handler = command ? etld_handler_of(etl_command_id_of(command)) : NULL;
 	struct etl_error err = ETL_ERROR_INIT;
+	struct etld_loop *loop = request->etld->loop;
 	const char *wrong = "";
 
 	if (!handler) {
@@ -313,6 +314,7 @@ static void dispatch(struct etld_request *request)
 	} else {
 		audit(request, command);
 		handler(request);
+		etld_loop_did(loop, command->name);
 	}
 }
 

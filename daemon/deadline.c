@@ -19,6 +19,7 @@
 #include "message_ids.h"
 #include "time/civil.h"
 #include "time/duration.h"
+#include "walk.h"
 
 #define AGAIN ETL_MINUTES(1) /* after an error that is not MongoDB's absence */
 
@@ -215,10 +216,26 @@ void etld_deadline_look(struct etld *etld, struct etld_job *job)
 		etld_pool_submit(etld->pool, &alerts->task);
 }
 
+static void look_at(struct etld_walk *walk, struct etld_job *job)
+{
+	etld_deadline_look(walk->etld, job);
+}
+
+static void look_free(struct etld_walk *walk)
+{
+	walk->etld->deadlines = NULL;
+	free(walk);
+}
+
 void etld_deadline_look_all(struct etld *etld)
 {
-	for (struct etld_job *job = etld->jobs; job; job = job->hh.next)
-		etld_deadline_look(etld, job);
+	struct etld_walk *walk = ETL_NEW(struct etld_walk);
+
+	if (etld->deadlines) /* from the first job on, by what is so now */
+		etld_walk_drop(etld->deadlines);
+	*walk = (struct etld_walk){.look = look_at, .free = look_free};
+	etld->deadlines = walk;
+	etld_walk_own(walk, etld);
 }
 
 void etld_deadline_drop(struct etld *etld, struct etld_job *job)

@@ -22,6 +22,7 @@
 #include "notify.h"
 #include "picture.h"
 #include "records.h"
+#include "walk.h"
 
 /* A worker that is at one task for longer than this hangs: MongoDB calls end within a
  * minute, decoding is cut into batches. It is told much earlier, in half of the watchdog's time. */
@@ -33,6 +34,7 @@ static void on_wake(void *ctx)
 
 	etld_pool_collect(etld->pool);
 	etld_pool_collect(etld->lease_pool);
+	etld_pool_collect(etld->load_pool);
 }
 
 static void wake_loop(void *ctx)
@@ -44,16 +46,10 @@ static void wake_loop(void *ctx)
 
 static void on_signal(void *ctx, int number)
 {
-	struct etld *etld = ctx;
-	struct etl_buf report;
-
-	if (number != SIGHUP) {
-		etld_drain(etld);
-		return;
-	}
-	etl_buf_init(&report, 1024 * 1024);
-	etld_reload(etld, &report);
-	etl_buf_fini(&report);
+	if (number == SIGHUP)
+		etld_reload(ctx);
+	else
+		etld_drain(ctx);
 }
 
 static void on_clock_stepped(void *ctx)
@@ -99,6 +95,18 @@ static void look_at_oldest(struct etld *etld, const struct etld_pool_facts *fact
 	}
 }
 
+/* A configuration that cannot be read through, as on a share that hangs. All else goes on. */
+static void look_at_loader(struct etld *etld)
+{
+	struct etld_pool_facts facts;
+
+	etld_pool_facts(etld->load_pool, &facts);
+	if (facts.oldest.us < etld->watchdog.us / 2 || facts.since.us == etld->load_told.us)
+		return;
+	tell_slow(&facts, false);
+	etld->load_told = facts.since;
+}
+
 /* Fires on the loop, so the loop turns; the workers are asked for. */
 static void on_watchdog(struct etl_timer *timer, void *ctx)
 {
@@ -110,6 +118,7 @@ static void on_watchdog(struct etl_timer *timer, void *ctx)
 	etld_pool_facts(etld->pool, &facts);
 	stuck = facts.oldest.us >= WORKER_STUCK.us;
 	look_at_oldest(etld, &facts, stuck);
+	look_at_loader(etld);
 	if (!stuck)
 		etld_notify_watchdog();
 	arm_watchdog(etld);
@@ -133,10 +142,11 @@ void etld_tell_status(struct etld *etld)
 		etld_notify_status("degraded: MongoDB cannot be reached: %s%s", etld->mongodb_reason,
 			config);
 	else
-		etld_notify_status("%zu jobs%s, %u running, configuration %lld%s",
+		etld_notify_status("%zu jobs%s, %u running, configuration %lld%s%s",
 			etld->generation->n_jobs, config, etld_active_runs(etld),
 			(long long)etld->generation->number,
-			etld->config_error ? ", the one on disk has errors" : "");
+			etld->config_error ? ", the one on disk has errors" : "",
+			etld_reloads_going(etld->reloads) ? ", it is being read again" : "");
 }
 
 /* ---- stopping ------------------------------------------------------------------------------ */
@@ -166,6 +176,7 @@ void etld_drain(struct etld *etld)
 		return;
 	}
 	etld->draining = true;
+	etld_reloads_drain(etld->reloads);
 	etld_log(ETLD_NOTICE, ETLD_MSG_DRAINING, NULL, 0, "stopping: %u runs are ending",
 		etld_active_runs(etld));
 	etld_notify_stopping();
@@ -193,11 +204,14 @@ static int open_parts(struct etld *etld, struct etl_error *err)
 	if (!etld->loop)
 		return -1;
 	etld_sched_open(etld);
+	etld_slots_open(etld);
 	etld->backfills = etld_backfills_new(etld);
 	etld_zones_open(etld);
 	etld->pool = etld_pool_new((unsigned)settings->limits.workers, etld->clock, wake_loop, etld);
 	etld_shares_init(&etld->shares, (unsigned)settings->limits.workers, etld_exec_granted);
 	etld->lease_pool = etld_pool_new(1, etld->clock, wake_loop, etld);
+	etld->load_pool = etld_pool_new(1, etld->clock, wake_loop, etld);
+	etld->reloads = etld_reloads_new(etld);
 	etld_settings_http(settings, &http);
 	etld->http = etld_http_new(etld->loop, etld->clock, &http, err);
 	if (!etld->http)
@@ -274,9 +288,14 @@ void etld_free(struct etld *etld)
 	if (!etld)
 		return;
 	etld_control_close(etld->control);
+	while (etld->walks)
+		etld_walk_drop(etld->walks);
 	etld_pool_free(etld->pool);
 	etld_pool_free(etld->lease_pool);
+	etld_pool_free(etld->load_pool);
+	etld_reloads_free(etld->reloads);
 	etld_backfills_free(etld);
+	etld_pauses_free(etld);
 	etld_slots_free(etld);
 	etld_picture_close(etld);
 	etld_records_free(etld);

@@ -16,6 +16,7 @@
 #include "metrics.h"
 #include "mongo/mongo.h"
 #include "pool.h"
+#include "reload.h"
 #include "shares.h"
 #include "state/state.h"
 
@@ -25,6 +26,7 @@ struct etld_hosts;
 struct etld_backfills;
 struct etld_zones;
 struct etld_walk;
+struct pause_query;
 
 /* What the daemon knows of a partition without asking MongoDB. */
 struct etld_partition {
@@ -63,6 +65,7 @@ struct etld_job {
 	struct etl_timer deadline_timer;
 	bool note_due;	  /* its decided slot is to be stored, */
 	etl_wall noted;	  /* as it was when the scheduler said so */
+	struct etld_job *note_prev, *note_next; /* in the list of those that are stored next (slots.c) */
 
 	int pausing;	   /* changes of its pause that are on their way to the store */
 	bool resumed;	   /* elsewhere, as the last reading said */
@@ -84,6 +87,8 @@ struct etld {
 	struct etld_pool *pool;
 	struct etld_shares shares; /* of limits.memory */
 	struct etld_pool *lease_pool; /* one thread: renewals wait for nothing else */
+	struct etld_pool *load_pool;  /* one thread: workers may be busy as long as MongoDB is slow */
+	struct etld_reloads *reloads;
 	struct etld_http *http;
 	struct etld_hosts *hosts; /* hosts.h */
 	struct etld_control *control;
@@ -121,21 +126,21 @@ struct etld {
 	struct etl_sched *sched;
 	struct etld_backfills *backfills;
 	struct etld_walk *walks; /* all; some of them wait for their turn (walk.c) */
+	struct pause_query *pauses; /* that took effect, in their order, until the store has them */
+	struct etld_walk *deadlines; /* of them: the look at all deadlines; NULL = none goes */
 	struct etld_record *records; /* of runs that ended while MongoDB was unreachable */
 	size_t n_records;
-	struct etld_slot_task *slot_tasks; /* skipped slots that are not on record yet, */
-	struct etld_slot_task *slot_tasks_busy; /* and those that are being written */
-	struct etld_notes *notes; /* decided slots that a task stores, */
-	bool notes_due;		  /* and some are to be stored */
+	struct etld_slots *slots; /* what is to be stored of them */
 
 	struct etld_metrics metrics;
 
 	/* life */
-	bool draining, reloading;
+	bool draining;
 	struct etl_timer drain_timer, watchdog_timer;
 	etl_dur watchdog;
 	etl_mono slow_told; /* when the task began that was told last as taking long, */
 	bool stuck_told;    /* and whether as one that hangs */
+	etl_mono load_told; /* the same of the loader's thread, which is never given up */
 	int exit_status;
 };
 
@@ -167,16 +172,20 @@ static inline struct etld_run *etld_running(const struct etld_job *job)
 	return job->sched.run;
 }
 
+void etld_pauses_free(struct etld *etld); /* handlers_change.c; the workers are gone */
+
 /* handlers_run.c: a client that waits for a manual run, which waited itself */
 void etld_follow_started(void *follower, struct etld_run *run);
 void etld_follow_dropped(void *follower);
 
 /* slots.c: what is to be stored of slots, by workers; kept until MongoDB has it */
+void etld_slots_open(struct etld *etld);
 void etld_slots_skip(struct etld *etld, const char *job, const struct etl_skip *skip,
 	const char *schedule);
 void etld_slots_note(struct etld *etld, struct etld_job *job, etl_wall slot);
 void etld_slots_retire(struct etld *etld, const char *job, etl_wall slot);
 void etld_slots_flush(struct etld *etld); /* MongoDB is there again */
+void etld_slots_drop(struct etld *etld, struct etld_job *job); /* it goes: nothing more of it */
 size_t etld_slots_waiting(const struct etld *etld);
 void etld_slots_free(struct etld *etld);
 
@@ -188,7 +197,7 @@ void etld_sense_free(struct etld_job *job); /* the workers are gone */
 /* deadline.c: the job's deadlines: arms the timer for the next, tells those that were missed.
  * After whatever may have moved a watermark, the clock, the configuration or a pause. */
 void etld_deadline_look(struct etld *etld, struct etld_job *job);
-void etld_deadline_look_all(struct etld *etld);
+void etld_deadline_look_all(struct etld *etld); /* in pieces; the first within the call */
 void etld_deadline_drop(struct etld *etld, struct etld_job *job);
 void etld_deadline_free(struct etld_job *job); /* the workers are gone */
 /* The window of the job that is due first, by what the loop knows. False = none. */
@@ -260,10 +269,8 @@ void etld_zones_open(struct etld *etld);
 void etld_zones_watch(struct etld *etld); /* there is a new generation */
 void etld_zones_close(struct etld *etld);
 
-/* reload.c: what a configuration that is in force is warned of, into the journal */
-void etld_tell_warnings(const struct etl_diag *diag);
-/* What is wrong, or else what is to be said, goes to `report`, a line each. */
-int etld_reload(struct etld *etld, struct etl_buf *report);
+/* reload.c: what a configuration that is in force is warned of, into the journal; `warnings` are lines */
+void etld_tell_warnings(const char *warnings);
 
 /* etld.c */
 struct etld *etld_new(struct etld_generation *generation, struct etl_error *err);

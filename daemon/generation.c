@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/fault.h"
 #include "base/str.h"
 #include "conf/load.h"
 #include "job_files.h"
@@ -89,6 +90,7 @@ static void judge(struct etl_job *job, struct etl_diag *own, struct etl_diag *al
 	etl_diag_absorb(all, own);
 }
 
+/* The fault point holds a test's loading in the middle. */
 static void load_job(struct job_file *file, struct etl_conf_env *env)
 {
 	const struct etl_conf_load_options options = {
@@ -97,6 +99,7 @@ static void load_job(struct job_file *file, struct etl_conf_env *env)
 	struct etl_node *root;
 	const char *name;
 
+	(void)etl_fault("config.job", NULL);
 	env->diag = etl_diag_new();
 	name = job_name(file, env);
 	file->tree = etl_arena_new(0);
@@ -155,21 +158,28 @@ static void take_jobs(struct etld_generation *g, struct job_file *files, size_t 
 	}
 }
 
+static bool stopped(const atomic_bool *stop)
+{
+	return stop && atomic_load(stop);
+}
+
 /* Two jobs into one collection may be meant; nothing to say. No job at all hardly is. */
-static void load_jobs(struct etld_generation *g, const glob_t *found, struct etl_conf_env *env)
+static void load_jobs(struct etld_generation *g, const glob_t *found, const atomic_bool *stop,
+	struct etl_conf_env *env)
 {
 	struct job_file *files = etl_calloc(found->gl_pathc + 1, sizeof *files);
+	size_t n = 0;
 
-	for (size_t i = 0; i < found->gl_pathc; i++) {
-		files[i].path = found->gl_pathv[i];
-		load_job(&files[i], env);
+	for (; n < found->gl_pathc && !stopped(stop); n++) {
+		files[n].path = found->gl_pathv[n];
+		load_job(&files[n], env);
 	}
-	take_jobs(g, files, found->gl_pathc, env);
+	take_jobs(g, files, n, env);
 	env->what = "the jobs";
 	etl_graph_link(g->jobs, g->n_jobs, env);
 	for (size_t i = 0; i < g->n_jobs; i++)
 		g->n_left_out += g->jobs[i]->left_out != NULL;
-	for (size_t i = 0; i < found->gl_pathc; i++)
+	for (size_t i = 0; i < n; i++)
 		etl_arena_free(files[i].tree);
 	free(files);
 }
@@ -182,7 +192,7 @@ static bool is_a_job(const struct etl_node *root)
 }
 
 /* The number of errors that are no job's own. */
-static size_t load_all(struct etld_generation *g, struct etl_conf_env *env)
+static size_t load_all(struct etld_generation *g, const atomic_bool *stop, struct etl_conf_env *env)
 {
 	const struct etl_conf_load_options options = {.env = lookup, .outside = env->outside};
 	struct etl_node *root = etl_conf_load(g->arena, g->path, &options, env->diag);
@@ -202,14 +212,15 @@ static size_t load_all(struct etld_generation *g, struct etl_conf_env *env)
 		etld_job_files(g->settings.jobs, env, &found);
 	errors = etl_diag_count_of(env->diag, ETL_DIAG_ERROR);
 	if (g->settings.jobs)
-		load_jobs(g, &found, env);
+		load_jobs(g, &found, stop, env);
 	globfree(&found);
 	return errors;
 }
 
 enum purpose { FOR_RELOAD, FOR_START, FOR_CHECK };
 
-static struct etld_generation *load(const char *path, enum purpose purpose, struct etl_diag *diag)
+static struct etld_generation *load(const char *path, enum purpose purpose, const atomic_bool *stop,
+	struct etl_diag *diag)
 {
 	struct etld_generation *g = ETL_NEW(struct etld_generation);
 	char *folder = folder_of(path);
@@ -232,28 +243,29 @@ static struct etld_generation *load(const char *path, enum purpose purpose, stru
 		.secrets = g->secrets,
 		.zones = &g->zones,
 	};
-	own = load_all(g, &env);
+	own = load_all(g, stop, &env);
 	errors = etl_diag_count_of(diag, ETL_DIAG_ERROR);
 	free(folder);
-	if (!errors || (purpose == FOR_START && !own))
+	if (!stopped(stop) && (!errors || (purpose == FOR_START && !own)))
 		return g;
 	etld_generation_unref(g);
 	return NULL;
 }
 
-struct etld_generation *etld_generation_load(const char *path, struct etl_diag *diag)
+struct etld_generation *etld_generation_load(const char *path, const atomic_bool *stop,
+	struct etl_diag *diag)
 {
-	return load(path, FOR_RELOAD, diag);
+	return load(path, FOR_RELOAD, stop, diag);
 }
 
 struct etld_generation *etld_generation_start(const char *path, struct etl_diag *diag)
 {
-	return load(path, FOR_START, diag);
+	return load(path, FOR_START, NULL, diag);
 }
 
 struct etld_generation *etld_generation_check(const char *path, struct etl_diag *diag)
 {
-	return load(path, FOR_CHECK, diag);
+	return load(path, FOR_CHECK, NULL, diag);
 }
 
 struct etld_generation *etld_generation_ref(struct etld_generation *generation)

@@ -6,6 +6,8 @@
 #ifndef ETLD_GENERATION_H
 #define ETLD_GENERATION_H
 
+#include <stdatomic.h>
+
 #include "base/buf.h"
 #include "conf/secret.h"
 #include "conf/zones.h"
@@ -24,12 +26,14 @@ struct etld_generation {
 	struct etl_arena *arena;
 	struct etl_secrets *secrets;
 	struct etl_conf_zone *zones; /* all that were read for it, in no order */
-	unsigned refs; /* loop thread only */
+	unsigned refs; /* once it was handed to the loop: loop thread only */
 };
 
 /* Reads `path` and the job files that it names; what is to be said of them goes to `diag`. NULL if
- * anything is wrong. Any thread. */
-struct etld_generation *etld_generation_load(const char *path, struct etl_diag *diag);
+ * anything is wrong. Looked at before each job file, `stop` ends it: NULL comes back, and nobody wants
+ * to know why. It may be NULL. Any thread: what is made belongs to the caller alone. */
+struct etld_generation *etld_generation_load(const char *path, const atomic_bool *stop,
+	struct etl_diag *diag);
 
 /* The same, but only errors that are no job's own give NULL: a job that is wrong is left out
  * (`left_out` in job.h), so that one file does not keep all the others from running. */

@@ -101,6 +101,15 @@ bool etld_request_ready(struct etld_request *request)
 	return false;
 }
 
+void etld_refuse_not_ready(struct etld_request *request, const char *reason, bool starting)
+{
+	struct etl_json *details = etl_json_object();
+
+	etl_json_add_text(details, "reason", reason);
+	etl_json_add_bool(details, "starting", starting);
+	etld_refuse_with(request, ETL_CTL_NOT_READY, details, "etlctl status", "%s", reason);
+}
+
 bool etld_request_right(struct etld_request *request, const struct etld_job *job)
 {
 	struct etl_json *details;
@@ -207,6 +216,19 @@ bool etld_id_matches(const char *id, const char *part)
 	return n >= 6 && n <= all && (strncmp(id, part, n) == 0 || strcmp(id + all - n, part) == 0);
 }
 
+void etld_list_add(struct etl_buf *list, struct etl_json *item)
+{
+	etl_buf_char(list, list->len ? ',' : '[');
+	etl_json_print(item, list);
+	etl_json_free(item);
+}
+
+bool etld_list_end(struct etl_buf *list)
+{
+	etl_buf_str(list, list->len ? "]" : "[]");
+	return etl_buf_ok(list);
+}
+
 struct etl_json *etld_json_of_bson(const bson_t *doc)
 {
 	struct etl_error err = ETL_ERROR_INIT;
@@ -271,14 +293,24 @@ static void query_done(struct etld_task *task)
 	query->free(query);
 }
 
-void etld_query_submit(struct etld_query *query, struct etld_request *request,
-	void (*work)(struct etld_task *task))
+void etld_query_bind(struct etld_query *query, struct etld_request *request)
 {
-	query->task = (struct etld_task){.work = work, .done = query_done, .name = "query"};
 	query->etld = request->etld;
 	query->request = request;
 	query->error = (struct etl_error)ETL_ERROR_INIT;
 	request->ctx = query;
 	request->gone = query_gone;
-	etld_pool_submit(request->etld->pool, &query->task);
+}
+
+void etld_query_send(struct etld_query *query, void (*work)(struct etld_task *task))
+{
+	query->task = (struct etld_task){.work = work, .done = query_done, .name = "query"};
+	etld_pool_submit(query->etld->pool, &query->task);
+}
+
+void etld_query_submit(struct etld_query *query, struct etld_request *request,
+	void (*work)(struct etld_task *task))
+{
+	etld_query_bind(query, request);
+	etld_query_send(query, work);
 }

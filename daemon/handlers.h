@@ -31,7 +31,7 @@ void etld_handle_cancel(struct etld_request *request);
 void etld_handle_pause(struct etld_request *request);
 void etld_handle_host_release(struct etld_request *request); /* handlers_host.c */
 void etld_handle_resume(struct etld_request *request);
-void etld_handle_reload(struct etld_request *request);
+void etld_handle_reload(struct etld_request *request); /* handlers_reload.c */
 /* handlers_store.c: these ask MongoDB */
 void etld_handle_runs(struct etld_request *request);
 void etld_handle_show(struct etld_request *request);
@@ -63,6 +63,9 @@ bool etld_request_ready(struct etld_request *request);
 /* False, and the request is answered, if the job is left out for its configuration: it neither
  * runs nor moves. */
 bool etld_request_right(struct etld_request *request, const struct etld_job *job);
+
+/* Not now. `starting`: a moment later the answer may be another one. */
+void etld_refuse_not_ready(struct etld_request *request, const char *reason, bool starting);
 
 /* "job is running", with the run. */
 void etld_refuse_busy(struct etld_request *request, const struct etld_job *job);
@@ -99,6 +102,12 @@ struct etld_job *etld_job_that_runs(struct etld *etld, const char *id);
 bool etld_request_window(struct etld_request *request, const struct etl_job *job, const char *text,
 	struct etl_window *out);
 
+/* A list that is printed as it is made: a tree of thousands of items would cost the loop as much
+ * again to build, to print and to free in one piece. `list` is empty at first; takes the item. */
+void etld_list_add(struct etl_buf *list, struct etl_json *item);
+/* Its end. False: it is longer than an answer may be (the cap of the buffer). */
+bool etld_list_end(struct etl_buf *list);
+
 /* A BSON document as JSON: dates as RFC 3339 text, numbers as they are. */
 struct etl_json *etld_json_of_bson(const bson_t *doc);
 
@@ -116,6 +125,10 @@ struct etld_query {
 };
 void etld_query_submit(struct etld_query *query, struct etld_request *request,
 	void (*work)(struct etld_task *task));
+/* The same in two steps, where the loop has more to do between them: from the first on the client
+ * may go. */
+void etld_query_bind(struct etld_query *query, struct etld_request *request);
+void etld_query_send(struct etld_query *query, void (*work)(struct etld_task *task));
 
 /* handlers_simulate.c */
 void etld_handle_simulate(struct etld_request *request);

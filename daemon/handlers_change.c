@@ -1,34 +1,39 @@
 /* SPDX-License-Identifier: MIT
  *
- * Pause, Resume, Reload: they change the daemon, take effect at once, and are written to the
+ * Pause, Resume: they change the daemon, take effect at once, and are written to the
  * audit collection by a worker.
  */
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 #include "base/alloc.h"
+#include "base/fault.h"
 #include "base/str.h"
 #include "elsewhere.h"
 #include "handlers.h"
-#include "picture.h"
+#include "walk.h"
 
 /* A pause has to survive a restart, so its answer waits for MongoDB. */
 struct pause_query {
 	struct etld_query query;
-	struct etl_json *list; /* the jobs in the answer */
+	struct etl_buf list; /* the jobs in the answer (handlers.h) */
 	char **jobs;
 	size_t n, cap;
 	char *who, *why;
 	bool pause, changed;
 	size_t saved;
+	struct pause_query *next; /* what took effect here after it */
 };
 
+/* The fault point holds a test's pause on its way. */
 static int save_pause(struct pause_query *q, const char *job)
 {
 	struct etl_state *state = q->query.etld->state;
 	bson_t details = BSON_INITIALIZER;
 	int rc;
 
+	(void)etl_fault("pause.store", NULL);
 	BSON_APPEND_UTF8(&details, "job", job);
 	BSON_APPEND_UTF8(&details, "reason", q->why);
 	rc = state->ops->pause_set(state, job, q->pause, q->who, q->why, &q->query.error);
@@ -49,6 +54,17 @@ static void pause_work(struct etld_task *task)
 			return;
 }
 
+/* The store hears of pauses and of their ends in the order in which they took effect here: of two
+ * workers the later one might be quicker. */
+static void store_next(struct pause_query *done)
+{
+	struct etld *etld = done->query.etld;
+
+	LL_DELETE(etld->pauses, done);
+	if (etld->pauses)
+		etld_query_send(&etld->pauses->query, pause_work);
+}
+
 /* On the loop: from here on the store has the word (picture.h), but for those that it never heard of. */
 static bool pause_stored(struct etld_query *query)
 {
@@ -63,6 +79,7 @@ static bool pause_stored(struct etld_query *query)
 		job->pause_unsaved = i >= q->saved;
 		etld_job_changed(query->etld, job);
 	}
+	store_next(q);
 	return false;
 }
 
@@ -73,6 +90,7 @@ static void pause_free(struct etld_query *query)
 	for (size_t i = 0; i < q->n; i++)
 		free(q->jobs[i]);
 	free(q->jobs);
+	etl_buf_fini(&q->list);
 	free(q->who);
 	free(q->why);
 	free(q);
@@ -99,10 +117,11 @@ static void set_paused(struct pause_query *q, struct etld_job *job, etl_wall fro
 {
 	struct etld *etld = q->query.etld;
 	bool changed = job->sched.paused != q->pause;
-	struct etl_json *item = etl_json_add_object(q->list, NULL);
+	struct etl_json *item = etl_json_object();
 
 	etl_json_add_text(item, "job", job->name);
 	etl_json_add_bool(item, "changed", changed);
+	etld_list_add(&q->list, item);
 	q->changed |= changed;
 	if (q->pause)
 		etl_sched_pause(etld->sched, &job->sched);
@@ -113,6 +132,11 @@ static void set_paused(struct pause_query *q, struct etld_job *job, etl_wall fro
 	job->pausing++;
 	ETL_GROW(q->jobs, q->n, q->cap);
 	q->jobs[q->n++] = etl_strdup(job->name);
+}
+
+static bool is_of(const struct etld_job *job, const char *group)
+{
+	return job->job->group && etl_streq(job->job->group, group);
 }
 
 /* The job that is asked for, or a job of the group; false: answered. */
@@ -130,38 +154,117 @@ static bool is_asked(struct etld_request *request, struct etld_job **job, const 
 	if (has_job)
 		return (*job = etld_request_job(request)) != NULL;
 	for (struct etld_job *each = request->etld->jobs; each; each = each->hh.next)
-		if (each->job->group && etl_streq(each->job->group, *group))
+		if (is_of(each, *group))
 			return true;
 	etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "etlctl graph", "no job is in group '%s'", *group);
 	return false;
 }
 
-static void change_pause(struct etld_request *request, bool pause)
+static struct pause_query *pause_new(struct etld_request *request, bool pause)
 {
-	struct pause_query *q;
-	struct etld_job *job;
-	const char *group;
-	etl_wall from = {0};
+	struct pause_query *q = ETL_NEW(struct pause_query);
 
-	if (!is_asked(request, &job, &group) || !read_from(request, &from))
-		return;
-	q = ETL_NEW(struct pause_query);
-	q->query.etld = request->etld;
 	q->query.free = pause_free;
 	q->query.again = pause_stored;
 	q->query.reply = etld_reply_object(request->etld, "etl.pause/1");
 	q->who = etl_strdup(request->who);
 	q->why = etl_strdup(etl_json_text(request->parameters, "reason", ""));
 	q->pause = pause;
-	etl_json_add_text(q->query.reply, job ? "job" : "group", job ? job->name : group);
-	etl_json_add_bool(q->query.reply, "paused", pause);
-	q->list = etl_json_add_array(q->query.reply, "jobs");
-	for (struct etld_job *each = request->etld->jobs; each; each = each->hh.next)
-		if (each == job || (group && each->job->group && etl_streq(each->job->group, group)))
-			set_paused(q, each, from);
+	etl_buf_init(&q->list, ETL_CTL_REPLY_MAX);
+	return q;
+}
+
+/* All that are asked for are paused here, or are not any more: now the store. */
+static void store_pause(struct pause_query *q)
+{
+	struct etld *etld = q->query.etld;
+
+	(void)etld_list_end(&q->list); /* names alone: room for more jobs than a daemon has */
+	etl_json_add_printed(q->query.reply, "jobs", &q->list);
 	etl_json_add_bool(q->query.reply, "changed", q->changed);
-	etl_json_add_text(q->query.reply, "reason", pause ? q->why : "");
-	etld_query_submit(&q->query, request, pause_work);
+	LL_APPEND(etld->pauses, q);
+	if (etld->pauses == q)
+		etld_query_send(&q->query, pause_work);
+}
+
+/* A job, or a group of thousands: in pieces, behind what was asked for before, and to its end whether
+ * or not the client stays. */
+struct pause_walk {
+	struct etld_walk walk;
+	struct pause_query *q; /* NULL: it is on its way to the store */
+	const struct etl_job *job;
+	char *group; /* NULL: that job alone */
+	etl_wall from;
+};
+
+static const struct etl_job *the_job(const struct etld_walk *walk, size_t i)
+{
+	(void)i;
+	return ((const struct pause_walk *)walk)->job;
+}
+
+static void pause_one(struct etld_walk *walk, struct etld_job *job)
+{
+	struct pause_walk *w = (struct pause_walk *)walk;
+
+	if (!w->group || is_of(job, w->group))
+		set_paused(w->q, job, w->from);
+}
+
+static void pause_end(struct etld_walk *walk, struct etld_request *request)
+{
+	(void)request;
+	store_pause(ETL_TAKE(((struct pause_walk *)walk)->q));
+}
+
+/* etld ends, and its clients are gone. */
+static void forget(struct pause_query *q)
+{
+	etl_json_free(q->query.reply);
+	pause_free(&q->query);
+}
+
+static void pause_walk_free(struct etld_walk *walk)
+{
+	struct pause_walk *w = (struct pause_walk *)walk;
+
+	if (w->q)
+		forget(w->q);
+	free(w->group);
+	free(w);
+}
+
+static void change_pause(struct etld_request *request, bool pause)
+{
+	struct pause_walk *w;
+	struct etld_job *job;
+	const char *group;
+	etl_wall from = {0};
+
+	if (!is_asked(request, &job, &group) || !read_from(request, &from))
+		return;
+	w = ETL_NEW(struct pause_walk);
+	w->walk = (struct etld_walk){.look = pause_one, .end = pause_end, .free = pause_walk_free,
+		.at = job ? the_job : NULL, .n = 1, .in_turn = true};
+	w->q = pause_new(request, pause);
+	w->job = job ? job->job : NULL;
+	w->group = job ? NULL : etl_strdup(group);
+	w->from = from;
+	etl_json_add_text(w->q->query.reply, job ? "job" : "group", job ? job->name : group);
+	etl_json_add_bool(w->q->query.reply, "paused", pause);
+	etl_json_add_text(w->q->query.reply, "reason", pause ? w->q->why : "");
+	etld_query_bind(&w->q->query, request);
+	etld_walk_own(&w->walk, request->etld);
+}
+
+void etld_pauses_free(struct etld *etld)
+{
+	while (etld->pauses) {
+		struct pause_query *q = etld->pauses;
+
+		etld->pauses = q->next;
+		forget(q);
+	}
 }
 
 void etld_handle_pause(struct etld_request *request)
@@ -172,109 +275,4 @@ void etld_handle_pause(struct etld_request *request)
 void etld_handle_resume(struct etld_request *request)
 {
 	change_pause(request, false);
-}
-
-/* ---- Reload -------------------------------------------------------------------------------- */
-
-static void add_warnings(struct etl_json *list, char *report)
-{
-	for (char *line = report, *end; *line; line = end) {
-		end = line + strcspn(line, "\n");
-		if (*end)
-			*end++ = '\0';
-		etl_json_add_text(list, NULL, line);
-	}
-}
-
-/* A reload that is in force, whose answer waits for a look at where the windows are of jobs that
- * load somewhere else now. */
-struct reload_query {
-	struct etld_query query;
-	struct etld_picture *picture;
-	struct etl_json *warnings; /* of the reply */
-};
-
-static void reload_free(struct etld_query *query)
-{
-	struct reload_query *q = (struct reload_query *)query;
-
-	etld_picture_free(q->picture);
-	free(q);
-}
-
-static void reload_work(struct etld_task *task)
-{
-	struct reload_query *q = (struct reload_query *)task;
-
-	etld_on_worker();
-	(void)etld_picture_read(q->picture, &q->query.error);
-}
-
-/* On the loop, before the answer. What could not be read changes nothing: the configuration is in
- * force, and the next reading tells. */
-static bool reload_looked(struct etld_query *query)
-{
-	struct reload_query *q = (struct reload_query *)query;
-	struct etl_buf line ETL_BUF_CLEANUP;
-
-	etl_error_clear(&query->error);
-	etl_buf_init(&line, 4096);
-	etld_picture_take(q->picture);
-	for (struct etld_job *job = query->etld->jobs; job; job = job->hh.next) {
-		etl_buf_clear(&line);
-		if (job->retargeted && etld_elsewhere_line(query->etld, job, &line))
-			etl_json_add_text(q->warnings, NULL, etl_buf_text(&line));
-		job->retargeted = false;
-	}
-	return false;
-}
-
-static bool any_retargeted(const struct etld *etld)
-{
-	for (const struct etld_job *job = etld->jobs; job; job = job->hh.next)
-		if (job->retargeted)
-			return true;
-	return false;
-}
-
-static void reloaded(struct etld_request *request, char *report)
-{
-	struct etld *etld = request->etld;
-	struct etl_json *reply = etld_reply_object(etld, "etl.reload/1"), *warnings;
-	struct reload_query *q;
-
-	etl_json_add_int(reply, "generation", etld->generation->number);
-	etl_json_add_int(reply, "jobs", (int64_t)etld->generation->n_jobs);
-	warnings = etl_json_add_array(reply, "warnings");
-	add_warnings(warnings, report);
-	if (!etld->mongodb_up || !any_retargeted(etld)) {
-		etld_answer(request, reply);
-		return;
-	}
-	q = ETL_NEW(struct reload_query);
-	q->picture = etld_picture_of_targets(etld);
-	q->warnings = warnings;
-	q->query.free = reload_free;
-	q->query.again = reload_looked;
-	q->query.reply = reply;
-	etld_query_submit(&q->query, request, reload_work);
-}
-
-void etld_handle_reload(struct etld_request *request)
-{
-	struct etl_buf report ETL_BUF_CLEANUP;
-	struct etl_json *details;
-	char *text;
-
-	etl_buf_init(&report, ETL_CTL_MESSAGE_MAX / 2);
-	if (etld_reload(request->etld, &report) < 0) {
-		details = etl_json_object();
-		etl_json_add_text(details, "diagnostics", etl_buf_text(&report));
-		etld_refuse_with(request, ETL_CTL_CONFIG_INVALID, details, "etlctl config check",
-			"the configuration on disk has errors; the old one goes on");
-		return;
-	}
-	text = etl_strdup(etl_buf_text(&report));
-	reloaded(request, text);
-	free(text);
 }

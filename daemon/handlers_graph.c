@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Graph: who waits for whom, in the order of a tree, with the state of each. Answered from what
- * the loop knows. Loop thread.
+ * the loop knows, in pieces (walk.h): ties and order are those of the configuration that it began
+ * with, the states those of when a job was looked at. Loop thread.
  */
 #include <stdlib.h>
 
@@ -10,6 +11,7 @@
 #include "handlers.h"
 #include "health.h"
 #include "job/graph_view.h"
+#include "walk.h"
 
 /* Which jobs are asked for; NULL: there are none, and the request is answered. */
 static bool *choose(struct etld_request *request)
@@ -58,63 +60,102 @@ static void add_block(struct etl_json *node, const struct etld *etld, const stru
 	etl_json_add_text(item, "culprit", block.culprit ? block.culprit->name : NULL);
 }
 
-static void add_node(struct etl_json *nodes, const struct etld *etld, const struct etld_job *job,
-	size_t depth)
+static struct etl_json *node_of(const struct etld *etld, const struct etld_job *job,
+	const struct etl_graph_node *at)
 {
-	struct etl_json *node = etl_json_add_object(nodes, NULL);
+	struct etl_json *node = etl_json_object();
 	struct etld_health health;
 	struct etl_json *after;
 
 	etl_json_add_text(node, "name", job->name);
 	etl_json_add_text(node, "group", job->job->group);
-	etl_json_add_int(node, "depth", (int64_t)depth);
+	etl_json_add_int(node, "depth", (int64_t)at->depth);
 	etld_job_health(etld, job, &health);
 	etl_json_add_text(node, "health", etld_health_word(health.id));
 	etl_json_add_text(node, "reason", health.reason);
 	etl_json_add_int(node, "late_by_s", health.late_by.us / 1000000);
 	etl_json_add_bool(node, "running", etld_running(job) != NULL);
 	after = etl_json_add_array(node, "after");
-	for (size_t i = 0; i < job->job->n_upstream; i++)
-		etl_json_add_text(after, NULL, job->job->upstream[i]->name);
+	for (size_t i = 0; i < at->job->n_upstream; i++)
+		etl_json_add_text(after, NULL, at->job->upstream[i]->name);
 	add_block(node, etld, job);
+	return node;
 }
 
-static void add_edges(struct etl_json *edges, const struct etl_job *job, const bool *shown)
+struct drawing {
+	struct etld_walk walk;
+	bool *shown;
+	struct etl_graph_node *tree;
+	struct etl_buf nodes, edges; /* lists (handlers.h) */
+};
+
+static void add_edges(struct drawing *d, const struct etl_job *job)
 {
 	for (size_t i = 0; i < job->n_upstream; i++)
-		if (shown[job->upstream[i]->number]) {
-			struct etl_json *edge = etl_json_add_object(edges, NULL);
+		if (d->shown[job->upstream[i]->number]) {
+			struct etl_json *edge = etl_json_object();
 
 			etl_json_add_text(edge, "from", job->upstream[i]->name);
 			etl_json_add_text(edge, "to", job->name);
+			etld_list_add(&d->edges, edge);
 		}
+}
+
+static const struct etl_job *in_tree(const struct etld_walk *walk, size_t i)
+{
+	return ((const struct drawing *)walk)->tree[i].job;
+}
+
+static void draw(struct etld_walk *walk, struct etld_job *job)
+{
+	struct drawing *d = (struct drawing *)walk;
+	const struct etl_graph_node *at = &d->tree[walk->next - 1];
+
+	etld_list_add(&d->nodes, node_of(walk->etld, job, at));
+	add_edges(d, at->job);
+}
+
+static void draw_end(struct etld_walk *walk, struct etld_request *request)
+{
+	struct drawing *d = (struct drawing *)walk;
+	struct etl_json *reply;
+
+	if (!etld_list_end(&d->nodes) || !etld_list_end(&d->edges)) {
+		etld_refuse(request, ETL_CTL_FAILED, "ask for one job, or a group",
+			"the answer is longer than a message may be");
+		return;
+	}
+	reply = etld_reply_object(walk->etld, "etl.graph/1");
+	etl_json_add_printed(reply, "nodes", &d->nodes);
+	etl_json_add_printed(reply, "edges", &d->edges);
+	etld_answer(request, reply);
+}
+
+static void draw_free(struct etld_walk *walk)
+{
+	struct drawing *d = (struct drawing *)walk;
+
+	etl_buf_fini(&d->nodes);
+	etl_buf_fini(&d->edges);
+	free(d->tree);
+	free(d->shown);
+	free(d);
 }
 
 void etld_handle_graph(struct etld_request *request)
 {
-	struct etld *etld = request->etld;
-	const struct etld_generation *g = etld->generation;
+	const struct etld_generation *g = request->etld->generation;
 	bool *shown = choose(request);
-	struct etl_graph_node *tree;
-	struct etl_json *reply, *nodes, *edges;
-	size_t n;
+	struct drawing *d;
 
 	if (!shown)
 		return;
-	tree = etl_calloc(g->n_jobs + 1, sizeof *tree);
-	n = etl_graph_tree(g->jobs, g->n_jobs, shown, tree);
-	reply = etld_reply_object(etld, "etl.graph/1");
-	nodes = etl_json_add_array(reply, "nodes");
-	edges = etl_json_add_array(reply, "edges");
-	for (size_t i = 0; i < n; i++) {
-		struct etld_job *job = etld_job_find(etld, tree[i].job->name);
-
-		if (!job)
-			continue;
-		add_node(nodes, etld, job, tree[i].depth);
-		add_edges(edges, tree[i].job, shown);
-	}
-	free(tree);
-	free(shown);
-	etld_answer(request, reply);
+	d = ETL_NEW(struct drawing);
+	d->shown = shown;
+	d->tree = etl_calloc(g->n_jobs + 1, sizeof *d->tree);
+	d->walk = (struct etld_walk){.look = draw, .end = draw_end, .free = draw_free, .at = in_tree};
+	d->walk.n = etl_graph_tree(g->jobs, g->n_jobs, shown, d->tree);
+	etl_buf_init(&d->nodes, ETL_CTL_REPLY_MAX);
+	etl_buf_init(&d->edges, ETL_CTL_REPLY_MAX);
+	etld_walk_start(&d->walk, request);
 }

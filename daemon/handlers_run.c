@@ -194,16 +194,6 @@ static void tell_queued(struct etld_request *request, const struct etld_job *job
 
 /* ---- the command ---------------------------------------------------------------------------- */
 
-/* `starting`: a moment later the answer may be another one. */
-static void refuse_not_ready(struct etld_request *request, const char *reason, bool starting)
-{
-	struct etl_json *details = etl_json_object();
-
-	etl_json_add_text(details, "reason", reason);
-	etl_json_add_bool(details, "starting", starting);
-	etld_refuse_with(request, ETL_CTL_NOT_READY, details, "etlctl status", "%s", reason);
-}
-
 static void answer_at_once(struct etld_request *request, const struct etld_job *job,
 	enum etl_accept accepted)
 {
@@ -284,9 +274,9 @@ void etld_handle_run(struct etld_request *request)
 		return;
 	partition = etl_json_text(request->parameters, "partition", NULL);
 	if (etld->draining) {
-		refuse_not_ready(request, "etld is stopping", false);
+		etld_refuse_not_ready(request, "etld is stopping", false);
 	} else if (!etld->mongodb_up) {
-		refuse_not_ready(request,
+		etld_refuse_not_ready(request,
 			*etld->mongodb_reason ? etld->mongodb_reason : "etld is still starting",
 			!etld->mongodb_tried);
 	} else if (joins(request, job)) {

@@ -34,6 +34,16 @@ static const char *guarantee(const struct etld *etld, const struct etl_job *job)
 	return etld->topology.transactions ? "effectively-once" : "idempotent at-least-once";
 }
 
+static void add_turns(struct etl_json *daemon, const struct etld_turns *turns)
+{
+	struct etl_json *part = etl_json_add_object(daemon, "long_turns");
+
+	etl_json_add_int(daemon, "loop_turns", (int64_t)turns->n);
+	etl_json_add_int(part, "count", (int64_t)turns->n_long);
+	etl_json_add_double(part, "longest_s", (double)turns->longest.us / 1e6);
+	etl_json_add_text(part, "at", turns->longest_at);
+}
+
 static void add_daemon(struct etl_json *reply, struct etld *etld)
 {
 	struct etl_json *daemon = etl_json_add_object(reply, "daemon");
@@ -53,6 +63,7 @@ static void add_daemon(struct etl_json *reply, struct etld *etld)
 	etld_json_time(part, "loaded_at", etld->generation->loaded);
 	etl_json_add_text(part, "path", etld->config_path);
 	etl_json_add_text(part, "error", etld->config_error);
+	etl_json_add_bool(part, "loading", etld_reloads_going(etld->reloads));
 	etl_json_add_int(part, "left_out", (int64_t)etld->generation->n_left_out);
 	part = etl_json_add_object(daemon, "mongodb");
 	etl_json_add_text(part, "state", etld->mongodb_up ? "up" : "down");
@@ -67,7 +78,7 @@ static void add_daemon(struct etl_json *reply, struct etld *etld)
 	etl_json_add_int(part, "total", facts.workers);
 	etl_json_add_int(daemon, "active_runs", etld_active_runs(etld));
 	etl_json_add_int(daemon, "timers", (int64_t)etl_wheel_count(etld_loop_wheel(etld->loop)));
-	etl_json_add_int(daemon, "loop_turns", (int64_t)etld_loop_turns(etld->loop));
+	add_turns(daemon, etld_loop_turns(etld->loop));
 }
 
 /* "open" is what is neither failed nor held: asked for again, begun, or `waits` for others. */
@@ -215,23 +226,18 @@ static struct etl_json *job_facts(const struct etld *etld, const struct etld_job
 
 /* ---- all jobs -------------------------------------------------------------------------------- */
 
-/* Each job is printed when it was looked at: a tree of all of them would cost the loop as much
- * again to build, to print and to free in one piece. */
 struct listing {
 	struct etld_walk walk;
 	struct etl_json *(*job)(const struct etld *etld, const struct etld_job *job);
 	const char *schema;
-	struct etl_buf text; /* "[{...},{...}" */
+	struct etl_buf text; /* a list (handlers.h) */
 };
 
 static void list_job(struct etld_walk *walk, struct etld_job *job)
 {
 	struct listing *l = (struct listing *)walk;
-	struct etl_json *item = l->job(walk->etld, job);
 
-	etl_buf_char(&l->text, l->text.len ? ',' : '[');
-	etl_json_print(item, &l->text);
-	etl_json_free(item);
+	etld_list_add(&l->text, l->job(walk->etld, job));
 }
 
 static void list_end(struct etld_walk *walk, struct etld_request *request)
@@ -239,8 +245,7 @@ static void list_end(struct etld_walk *walk, struct etld_request *request)
 	struct listing *l = (struct listing *)walk;
 	struct etl_json *reply;
 
-	etl_buf_str(&l->text, l->text.len ? "]" : "[]");
-	if (!etl_buf_ok(&l->text)) {
+	if (!etld_list_end(&l->text)) {
 		etld_refuse(request, ETL_CTL_FAILED, "ask for one job",
 			"the answer is longer than a message may be");
 		return;

@@ -13,6 +13,7 @@
 #include <strings.h>
 
 #include "base/alloc.h"
+#include "base/descriptors.h"
 #include "base/str.h"
 #include "http_failure.h"
 #include "journal.h"
@@ -61,6 +62,7 @@ struct etld_transfer {
 	bool has_length;
 	unsigned long long length; /* what Content-Length said */
 	struct etl_error failure; /* found before libcurl knew of it */
+	int socket_errno;	  /* of the last socket that it wanted; 0 = it got it */
 	char detail[CURL_ERROR_SIZE];
 };
 
@@ -236,8 +238,7 @@ static size_t on_header(char *bytes, size_t one, size_t len, void *ctx)
 	t->header_bytes += len;
 	if (t->header_bytes > HEADERS_BYTES_MAX) {
 		etl_error_set(&t->failure, ETL_LIMIT, "http.headers",
-			"the answer's headers pass %d KiB",
-			HEADERS_BYTES_MAX / 1024);
+			"the answer's headers pass %d KiB", HEADERS_BYTES_MAX / 1024);
 		return 0;
 	}
 	if (t->head_given)
@@ -266,6 +267,13 @@ static size_t on_body(char *bytes, size_t one, size_t len, void *ctx)
 	if (len)
 		t->events.chunk(t->ctx, bytes, len);
 	return len;
+}
+
+/* What we lack ourselves is not the host's fault. */
+static void note_lack(struct etld_transfer *t, CURLcode code)
+{
+	if (t->failure.kind == ETL_OK && etld_http_lacks(code, t->socket_errno))
+		etl_descriptors_error(&t->failure);
 }
 
 static void explain(struct etld_transfer *t, CURLcode code, struct etl_error *err)
@@ -326,6 +334,7 @@ static void check_finished(struct etld_http *http)
 		if (message->msg != CURLMSG_DONE)
 			continue;
 		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&t);
+		note_lack(t, code);
 		if (code != CURLE_OK)
 			explain(t, code, &err);
 		else
@@ -389,6 +398,7 @@ static void set_rules(struct etld_transfer *t, const struct etl_request *r)
 	curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, 3600L);
 	if (o->ipv4_only || r->ip == ETL_IP_4_ONLY)
 		curl_easy_setopt(easy, CURLOPT_IPRESOLVE, (long)CURL_IPRESOLVE_V4);
+	etld_http_open_sockets(easy, &t->socket_errno);
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, t);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
@@ -402,7 +412,9 @@ static void run(struct etld_transfer *t)
 	if (curl_multi_add_handle(t->http->multi, t->easy) == CURLM_OK)
 		return;
 	t->running = false;
-	etl_error_set(&t->failure, ETL_TRANSIENT, "http.failed", "libcurl refused the transfer");
+	note_lack(t, CURLE_FAILED_INIT);
+	if (t->failure.kind == ETL_OK)
+		etl_error_set(&t->failure, ETL_TRANSIENT, "http.failed", "libcurl refused the transfer");
 }
 
 /* Lets through what the gates allow now, and sets the timer for what they allow later. */
@@ -480,8 +492,7 @@ struct etld_transfer *etld_http_start(struct etld_http *http, const struct etl_r
 	set_request(t, request);
 	if (strlen(request->url) > URL_BYTES_MAX)
 		etl_error_set(&t->failure, ETL_PERMANENT, "http.url",
-			"the URL is longer than %d bytes",
-			URL_BYTES_MAX);
+			"the URL is longer than %d bytes", URL_BYTES_MAX);
 	else
 		etld_gate_enter(http->gates, &t->ticket, request->url, priority, patience, t);
 	start_waiting(http);

@@ -32,12 +32,13 @@ struct etld_loop {
 	struct etl_wheel *wheel;
 	pthread_t thread;
 	ev_async wake;
-	ev_prepare prepare;
+	ev_prepare prepare; /* before each sleep, */
+	ev_check check;	    /* and after it */
 	ev_signal signals[3];
 	int wheel_fd, step_fd;
 	struct etld_io *wheel_io, *step_io;
 	int64_t armed_us; /* what wheel_fd is set to; 0 = off */
-	uint64_t turns;
+	struct etld_turns turns;
 };
 
 void etld_on_loop(const struct etld_loop *loop)
@@ -50,8 +51,12 @@ static void on_io(struct ev_loop *ev, ev_io *watcher, int revents)
 {
 	struct etld_io *io = watcher->data;
 
+	struct etld_loop *loop = io->loop;
+	const char *name = io->name;
+
 	(void)ev;
 	io->fn(io->ctx, watcher->fd, (revents & EV_READ) != 0, (revents & EV_WRITE) != 0);
+	etld_loop_did(loop, name); /* the io may be gone */
 }
 
 static int events_of(bool read, bool write)
@@ -98,6 +103,7 @@ static void on_wake(struct ev_loop *ev, ev_async *watcher, int revents)
 	(void)ev;
 	(void)revents;
 	loop->events.wake(loop->events.ctx);
+	etld_loop_did(loop, "workers");
 }
 
 static void on_signal(struct ev_loop *ev, ev_signal *watcher, int revents)
@@ -107,6 +113,7 @@ static void on_signal(struct ev_loop *ev, ev_signal *watcher, int revents)
 	(void)ev;
 	(void)revents;
 	loop->events.signal(loop->events.ctx, watcher->signum);
+	etld_loop_did(loop, "signal");
 }
 
 /* Any set of the wall clock cancels this timer: read() then fails with ECANCELED, and so does
@@ -172,16 +179,44 @@ static void on_prepare(struct ev_loop *ev, ev_prepare *watcher, int revents)
 
 	(void)ev;
 	(void)revents;
-	loop->turns++;
 	etl_wheel_advance(loop->wheel, etl_mono_now(loop->clock));
 	if (!etl_wheel_next(loop->wheel, &next))
 		next.us = 0;
 	else if (next.us <= 0)
 		next.us = 1;
-	if (next.us == loop->armed_us)
-		return;
-	set_wheel_fd(loop, next);
+	if (next.us != loop->armed_us)
+		set_wheel_fd(loop, next);
 	loop->armed_us = next.us;
+	etld_turns_end(&loop->turns, etl_mono_now(loop->clock));
+}
+
+/* Before all else that the sleep has brought. */
+static void on_check(struct ev_loop *ev, ev_check *watcher, int revents)
+{
+	struct etld_loop *loop = watcher->data;
+
+	(void)ev;
+	(void)revents;
+	etld_turns_begin(&loop->turns, etl_mono_now(loop->clock));
+}
+
+static void on_fired(void *ctx, const char *name)
+{
+	etld_loop_did(ctx, name);
+}
+
+static void start_watches(struct etld_loop *loop)
+{
+	etld_turns_begin(&loop->turns, etl_mono_now(loop->clock));
+	loop->turns.longest_at = "";
+	etl_wheel_watch(loop->wheel, on_fired, loop);
+	ev_prepare_init(&loop->prepare, on_prepare);
+	loop->prepare.data = loop;
+	ev_prepare_start(loop->ev, &loop->prepare);
+	ev_check_init(&loop->check, on_check);
+	ev_set_priority(&loop->check, EV_MAXPRI);
+	loop->check.data = loop;
+	ev_check_start(loop->ev, &loop->check);
 }
 
 static void start_signals(struct etld_loop *loop)
@@ -215,9 +250,7 @@ struct etld_loop *etld_loop_new(const struct etl_clock *clock,
 	ev_async_init(&loop->wake, on_wake);
 	loop->wake.data = loop;
 	ev_async_start(loop->ev, &loop->wake);
-	ev_prepare_init(&loop->prepare, on_prepare);
-	loop->prepare.data = loop;
-	ev_prepare_start(loop->ev, &loop->prepare);
+	start_watches(loop);
 	start_signals(loop);
 	loop->wheel_io = etld_io_add(loop, loop->wheel_fd, true, false, on_wheel, loop, "wheel");
 	loop->step_io = etld_io_add(loop, loop->step_fd, true, false, on_step, loop, "clock step");
@@ -246,6 +279,7 @@ void etld_loop_free(struct etld_loop *loop)
 
 void etld_loop_run(struct etld_loop *loop)
 {
+	etld_turns_begin(&loop->turns, etl_mono_now(loop->clock)); /* the start before it is no turn */
 	ev_run(loop->ev, 0);
 }
 
@@ -266,7 +300,13 @@ struct etl_wheel *etld_loop_wheel(struct etld_loop *loop)
 	return loop->wheel;
 }
 
-uint64_t etld_loop_turns(const struct etld_loop *loop)
+const struct etld_turns *etld_loop_turns(const struct etld_loop *loop)
 {
-	return loop->turns;
+	return &loop->turns;
+}
+
+void etld_loop_did(struct etld_loop *loop, const char *what)
+{
+	etld_on_loop(loop);
+	etld_turns_did(&loop->turns, what, etl_mono_now(loop->clock));
 }

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "time/clock.h"
 #include "time/wheel.h"
+#include "turns.h"
 
 struct etld_loop;
 struct etld_io;
@@ -43,8 +44,12 @@ struct etld_io *etld_io_add(struct etld_loop *loop, int fd, bool read, bool writ
 void etld_io_change(struct etld_io *io, bool read, bool write);
 void etld_io_remove(struct etld_io *io); /* NULL is fine; also from inside its own callback */
 
-/* Turns of the loop so far, for tests of idleness. */
-uint64_t etld_loop_turns(const struct etld_loop *loop);
+/* Turns of the loop so far, and how long they took. */
+const struct etld_turns *etld_loop_turns(const struct etld_loop *loop);
+
+/* What was done since the last callback began was this; `what` is static. For what is worth a name of
+ * its own: callbacks have those of their descriptors and timers. */
+void etld_loop_did(struct etld_loop *loop, const char *what);
 
 /* Aborts if this is not the thread that made the loop. */
 void etld_on_loop(const struct etld_loop *loop);

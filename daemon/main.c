@@ -163,7 +163,8 @@ static struct etld_generation *load(const struct arguments *arguments)
 	generation = etld_generation_start(arguments->config, diag);
 	if (generation) {
 		etld_journal_level(etld_settings_log_priority(&generation->settings));
-		etld_tell_warnings(diag);
+		etl_diag_warnings(diag, &report);
+		etld_tell_warnings(etl_buf_text(&report));
 	} else {
 		etl_diag_print(diag, &report);
 		etl_diag_first(diag, &first);

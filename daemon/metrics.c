@@ -371,7 +371,19 @@ static void timers(const struct writer *w, const struct etld *etld)
 
 static void loop_turns(const struct writer *w, const struct etld *etld)
 {
-	sample(w, (double)etld_loop_turns(etld->loop));
+	sample(w, (double)etld_loop_turns(etld->loop)->n);
+}
+
+static void long_turns(const struct writer *w, const struct etld *etld)
+{
+	sample(w, (double)etld_loop_turns(etld->loop)->n_long);
+}
+
+static void longest_turn(const struct writer *w, const struct etld *etld)
+{
+	const struct etld_turns *turns = etld_loop_turns(etld->loop);
+
+	labelled(w, "at", turns->longest_at, seconds(turns->longest));
 }
 
 /* ---- watermarks ------------------------------------------------------------------------------ */
@@ -474,6 +486,9 @@ static const struct metric {
 		worker_oldest},
 	{"etld_timers", GAUGE, "Timers that are armed.", timers},
 	{"etld_loop_turns_total", COUNTER, "Turns of the event loop.", loop_turns},
+	{"etld_loop_long_turns_total", COUNTER, "Turns that took 10 ms or longer.", long_turns},
+	{"etld_loop_turn_max_seconds", GAUGE, "The longest turn since the start, by what took most of it.",
+		longest_turn},
 	{"etld_watermark_lag_seconds", GAUGE,
 		"How far a partition's watermark is behind the clock; 1,000 series at most.",
 		watermark_lag},

@@ -1,17 +1,55 @@
 /* SPDX-License-Identifier: MIT
  *
- * Reload: a whole new generation is read and checked, then swapped in within one turn of the
- * loop; if anything is wrong the old one goes on and status says so.
+ * What of a loading runs where:
+ *  - on the loader's thread: the list of job files, reading, parsing and checking them, the time
+ *    zones and secrets that they name (all of it into the arena of the new generation, which nobody
+ *    else has yet), and the look-up of the control socket's groups, which may ask a directory
+ *    service. It sees its task and the path alone.
+ *  - on the loop: numbering the generation, counting who holds it, the limits of hosts, the level of
+ *    the journal, jobs and slots, and the watch on the files of time zones (that they have not
+ *    changed since is found out by the loader's thread again: zones.c).
  */
+#include "reload.h"
+
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "ctl/message.h"
 #include "etld.h"
 #include "journal.h"
 #include "message_ids.h"
 #include "notify.h"
+
+struct etld_reload_wait {
+	struct etld_reload_wait *prev, *next;
+	struct loading *of;
+	etld_reloaded_fn fn;
+	void *ctx;
+};
+
+/* From when it was asked for until it is taken or refused. */
+struct loading {
+	struct etld_task task;
+	struct etld *etld;
+	const char *path; /* the daemon's, which outlives the thread */
+	/* The loop says so to the thread: the one field that both look at. */
+	atomic_bool stop;
+	/* what the thread makes */
+	struct etld_generation *fresh; /* NULL: there are errors */
+	struct etld_access access;
+	struct etl_buf report, first; /* warnings, or else all errors; the first one on a line */
+
+	struct etld_reload_wait *waits; /* the loop's */
+};
+
+struct etld_reloads {
+	struct etld *etld;
+	struct loading *going, *next;
+};
 
 static bool differs(const char *a, const char *b)
 {
@@ -40,41 +78,10 @@ static void warn_of_restart(const struct etld_settings *was, const struct etld_s
 				keys[i].key);
 }
 
-static void refuse(struct etld *etld, const struct etl_buf *first)
+void etld_tell_warnings(const char *warnings)
 {
-	free(etld->config_error);
-	etld->config_error = etl_strdup(etl_buf_text(first));
-	etld_log(ETLD_ERR, ETLD_MSG_CONFIG_RELOAD_FAILED, NULL, 0,
-		"the configuration on disk is not taken, the old one goes on: %s", etl_buf_text(first));
-}
+	char *text = etl_strdup(warnings), *next;
 
-static void swap_in(struct etld *etld, struct etld_generation *fresh, struct etl_buf *report)
-{
-	struct etld_http_options options;
-
-	fresh->number = etld->generation->number + 1;
-	warn_of_restart(&etld->generation->settings, &fresh->settings, report);
-	etld_settings_http(&fresh->settings, &options);
-	etld_http_options(etld->http, &options);
-	etld_journal_level(etld_settings_log_priority(&fresh->settings));
-	etld_sched_adopt(etld, fresh);
-	etld_access_look(fresh->settings.control.group, fresh->settings.control.admin_group,
-		&etld->access);
-	etld_zones_watch(etld);
-	etld_slots_flush(etld);
-	free(ETL_TAKE(etld->config_error));
-	etld_log(ETLD_NOTICE, ETLD_MSG_CONFIG_RELOADED, NULL, 0,
-		"configuration %lld is in force: %zu jobs", (long long)fresh->number, fresh->n_jobs);
-}
-
-void etld_tell_warnings(const struct etl_diag *diag)
-{
-	struct etl_buf all ETL_BUF_CLEANUP;
-	char *text, *next;
-
-	etl_buf_init(&all, 1024 * 1024);
-	etl_diag_warnings(diag, &all);
-	text = etl_strdup(etl_buf_text(&all));
 	for (char *line = text; *line; line = next) {
 		next = line + strcspn(line, "\n");
 		if (*next)
@@ -84,26 +91,214 @@ void etld_tell_warnings(const struct etl_diag *diag)
 	free(text);
 }
 
-int etld_reload(struct etld *etld, struct etl_buf *report)
+static void refuse(struct etld *etld, const struct etl_buf *first)
 {
-	struct etl_diag *diag = etl_diag_new();
-	struct etld_generation *fresh;
-	struct etl_buf first ETL_BUF_CLEANUP;
+	free(etld->config_error);
+	etld->config_error = etl_strdup(etl_buf_text(first));
+	etld_log(ETLD_ERR, ETLD_MSG_CONFIG_RELOAD_FAILED, NULL, 0,
+		"the configuration on disk is not taken, the old one goes on: %s", etl_buf_text(first));
+}
 
-	etl_buf_init(&first, 4096);
-	etld_notify_reloading();
-	fresh = etld_generation_load(etld->config_path, diag);
-	if (fresh) {
-		etl_diag_warnings(diag, report);
-		swap_in(etld, fresh, report);
-		etld_tell_warnings(diag);
-	} else {
-		etl_diag_print(diag, report);
-		etl_diag_first(diag, &first);
-		refuse(etld, &first);
+static void swap_in(struct etld *etld, struct loading *loading)
+{
+	struct etld_generation *fresh = ETL_TAKE(loading->fresh);
+	struct etld_http_options options;
+
+	fresh->number = etld->generation->number + 1;
+	etld_tell_warnings(etl_buf_text(&loading->report));
+	warn_of_restart(&etld->generation->settings, &fresh->settings, &loading->report);
+	etld_settings_http(&fresh->settings, &options);
+	etld_http_options(etld->http, &options);
+	etld_journal_level(etld_settings_log_priority(&fresh->settings));
+	etld_sched_adopt(etld, fresh);
+	etld->access = loading->access;
+	etld_zones_watch(etld);
+	etld_slots_flush(etld);
+	free(ETL_TAKE(etld->config_error));
+	etld_log(ETLD_NOTICE, ETLD_MSG_CONFIG_RELOADED, NULL, 0,
+		"configuration %lld is in force: %zu jobs", (long long)fresh->number, fresh->n_jobs);
+}
+
+/* ---- one loading ----------------------------------------------------------------------------- */
+
+static struct loading *loading_new(struct etld *etld)
+{
+	struct loading *loading = ETL_NEW(struct loading);
+
+	loading->etld = etld;
+	loading->path = etld->config_path;
+	etl_buf_init(&loading->report, ETL_CTL_MESSAGE_MAX / 2); /* an answer has to hold it */
+	etl_buf_init(&loading->first, 4096);
+	return loading;
+}
+
+static void tell_waits(struct loading *loading, enum etld_reloaded how)
+{
+	struct etld_reload_wait *wait;
+
+	while ((wait = loading->waits) != NULL) {
+		DL_DELETE(loading->waits, wait);
+		wait->fn(wait->ctx, how, etl_buf_text(&loading->report));
+		free(wait);
 	}
+}
+
+/* Whoever waits for it is told first. */
+static void loading_free(struct loading *loading)
+{
+	if (!loading)
+		return;
+	etld_generation_unref(loading->fresh);
+	etl_buf_fini(&loading->report);
+	etl_buf_fini(&loading->first);
+	free(loading);
+}
+
+static void report(struct loading *loading, const struct etl_diag *diag)
+{
+	if (loading->fresh) {
+		etl_diag_warnings(diag, &loading->report);
+		return;
+	}
+	etl_diag_print(diag, &loading->report);
+	etl_diag_first(diag, &loading->first);
+}
+
+/* The loader's thread. */
+static void load_work(struct etld_task *task)
+{
+	struct loading *loading = (struct loading *)task;
+	struct etl_diag *diag = etl_diag_new();
+
+	etld_on_worker();
+	loading->fresh = etld_generation_load(loading->path, &loading->stop, diag);
+	report(loading, diag);
 	etl_diag_free(diag);
+	if (loading->fresh)
+		etld_access_look(loading->fresh->settings.control.group,
+			loading->fresh->settings.control.admin_group, &loading->access);
+}
+
+static void load_done(struct etld_task *task);
+
+static void begin(struct etld_reloads *reloads)
+{
+	struct loading *loading = reloads->going = ETL_TAKE(reloads->next);
+
+	etld_notify_reloading();
+	etld_tell_status(reloads->etld);
+	loading->task = (struct etld_task){.work = load_work, .done = load_done, .name = "reload"};
+	etld_pool_submit(reloads->etld->load_pool, &loading->task);
+}
+
+static void load_done(struct etld_task *task)
+{
+	struct loading *loading = (struct loading *)task;
+	struct etld *etld = loading->etld;
+	struct etld_reloads *reloads = etld->reloads;
+	bool taken = loading->fresh != NULL;
+
+	etld_on_loop(etld->loop);
+	reloads->going = NULL;
+	if (etld->draining) { /* nobody waits any more, and no job may begin anew */
+		loading_free(loading);
+		return;
+	}
+	if (taken)
+		swap_in(etld, loading);
+	else
+		refuse(etld, &loading->first);
 	etld_notify_ready();
 	etld_tell_status(etld);
-	return fresh ? 0 : -1;
+	tell_waits(loading, taken ? ETLD_RELOAD_TAKEN : ETLD_RELOAD_REFUSED);
+	loading_free(loading);
+	if (reloads->next)
+		begin(reloads);
+	etld_loop_did(etld->loop, "reload");
+}
+
+/* ---- who asks ---------------------------------------------------------------------------------- */
+
+/* The loading that begins after this call, now or behind the one that goes; NULL: none will. */
+static struct loading *ask(struct etld *etld)
+{
+	struct etld_reloads *reloads = etld->reloads;
+
+	etld_on_loop(etld->loop);
+	if (etld->draining) {
+		etld_log(ETLD_NOTICE, NULL, NULL, 0,
+			"etld is stopping: the configuration is not read again");
+		return NULL;
+	}
+	if (!reloads->next)
+		reloads->next = loading_new(etld);
+	if (reloads->going)
+		etld_log(ETLD_NOTICE, NULL, NULL, 0,
+			"a reload is going: the configuration is read once more behind it");
+	return reloads->next;
+}
+
+void etld_reload(struct etld *etld)
+{
+	if (ask(etld) && !etld->reloads->going)
+		begin(etld->reloads);
+}
+
+struct etld_reload_wait *etld_reload_wait(struct etld *etld, etld_reloaded_fn fn, void *ctx,
+	bool *behind)
+{
+	struct loading *loading = ask(etld);
+	struct etld_reload_wait *wait;
+
+	if (!loading)
+		return NULL;
+	wait = ETL_NEW(struct etld_reload_wait);
+	wait->of = loading;
+	wait->fn = fn;
+	wait->ctx = ctx;
+	DL_APPEND(loading->waits, wait);
+	*behind = etld->reloads->going != NULL;
+	if (!*behind)
+		begin(etld->reloads);
+	return wait;
+}
+
+void etld_reload_forget(struct etld_reload_wait *wait)
+{
+	DL_DELETE(wait->of->waits, wait);
+	free(wait);
+}
+
+/* ---- the manager's side ------------------------------------------------------------------------ */
+
+struct etld_reloads *etld_reloads_new(struct etld *etld)
+{
+	struct etld_reloads *reloads = ETL_NEW(struct etld_reloads);
+
+	reloads->etld = etld;
+	return reloads;
+}
+
+void etld_reloads_drain(struct etld_reloads *reloads)
+{
+	if (reloads->going) {
+		atomic_store(&reloads->going->stop, true);
+		tell_waits(reloads->going, ETLD_RELOAD_STOPPING);
+	}
+	if (reloads->next)
+		tell_waits(reloads->next, ETLD_RELOAD_STOPPING);
+	loading_free(ETL_TAKE(reloads->next));
+}
+
+void etld_reloads_free(struct etld_reloads *reloads)
+{
+	if (!reloads)
+		return;
+	loading_free(reloads->going); /* it ended, or nobody has begun it */
+	free(reloads);
+}
+
+bool etld_reloads_going(const struct etld_reloads *reloads)
+{
+	return reloads->going != NULL;
 }

@@ -317,6 +317,7 @@ static void free_job(struct etld *etld, struct etld_job *job)
 {
 	etld_sense_drop(job);
 	etld_deadline_drop(etld, job);
+	etld_slots_drop(etld, job);
 	etl_sched_remove(etld->sched, &job->sched);
 	HASH_DEL(etld->jobs, job);
 	etld_elsewhere_forget(job);

@@ -12,12 +12,12 @@
 #include "base/str.h"
 #include "etld.h"
 #include "journal.h"
+#include "slot_queue.h"
 
-/* Skipped slots of one job, or a note of it (no skip): that it has another schedule, or is gone.
- * Of each job one at a time is written. */
+/* Skipped slots of one job, or a note of it (no skip): that it has another schedule, or is gone. */
 struct etld_slot_task {
 	struct etld_task task;
-	struct etld_slot_task *next; /* while it waits, or is written */
+	struct etld_slot_item item; /* while it waits, or is written */
 	struct etld *etld;
 	char *job;
 	char schedule[ETL_SCHEDULE_BYTES];
@@ -26,10 +26,21 @@ struct etld_slot_task {
 	struct etl_error error;
 };
 
+struct etld_slots {
+	struct etld_slot_queue queue;
+	struct etld_notes *notes; /* decided slots that a task stores, */
+	struct etld_job *due;	  /* and jobs whose slot is to be stored so next (note_next) */
+};
+
 static void task_free(struct etld_slot_task *t)
 {
 	free(t->job);
 	free(t);
+}
+
+static struct etld_slot_task *task_of(struct etld_slot_item *item)
+{
+	return (struct etld_slot_task *)((char *)item - offsetof(struct etld_slot_task, item));
 }
 
 static void slot_work(struct etld_task *task)
@@ -47,22 +58,11 @@ static void slot_work(struct etld_task *task)
 		etl_skip_save(&t->etld->run_env, t->job, &t->skip, t->schedule, &t->error);
 }
 
-static void keep(struct etld_slot_task *t)
+/* It is due to be stored, as the scheduler said last. */
+static void mark_due(struct etld_slots *slots, struct etld_job *job)
 {
-	LL_APPEND(t->etld->slot_tasks, t);
-}
-
-static bool is_of(const struct etld_slot_task *tasks, const char *job)
-{
-	while (tasks && !etl_streq(tasks->job, job))
-		tasks = tasks->next;
-	return tasks != NULL;
-}
-
-/* Something of the job is to be stored first. */
-static bool is_behind(const struct etld *etld, const char *job)
-{
-	return is_of(etld->slot_tasks, job) || is_of(etld->slot_tasks_busy, job);
+	if (!job->note_prev) /* of a list's element that is never NULL */
+		DL_APPEND2(slots->due, job, note_prev, note_next);
 }
 
 static void slot_done(struct etld_task *task)
@@ -70,11 +70,10 @@ static void slot_done(struct etld_task *task)
 	struct etld_slot_task *t = (struct etld_slot_task *)task;
 	struct etl_error error = t->error;
 	struct etld *etld = t->etld;
-	struct etld_job *job;
+	struct etld_job *job = etld_job_find(etld, t->job);
 
-	LL_DELETE(etld->slot_tasks_busy, t);
 	if (error.kind == ETL_TRANSIENT && !etld->draining) {
-		LL_PREPEND(etld->slot_tasks, t);
+		etld_slot_queue_again(&etld->slots->queue, &t->item);
 		if (etl_store_is_away(&error))
 			etld_backend_lost(etld, &error);
 		return;
@@ -82,26 +81,37 @@ static void slot_done(struct etld_task *task)
 	if (error.kind != ETL_OK)
 		etld_log(ETLD_WARNING, NULL, NULL, 0, "slots of job %s could not be recorded: %s", t->job,
 			error.message);
-	job = t->note.job ? NULL : etld_job_find(etld, t->job);
-	if (job)
+	if (etld_slot_queue_done(&etld->slots->queue, &t->item) && job && job->note_due)
+		mark_due(etld->slots, job); /* it had to wait for this */
+	if (job && !t->note.job)
 		etl_sched_recorded(etld->sched, &job->sched);
 	task_free(t);
 	etld_slots_flush(etld);
 }
 
-static void submit(struct etld_slot_task *t)
+static void send_task(struct etld_slot_task *t)
 {
-	struct etld *etld = t->etld;
-	bool noted = t->note.job && etld->notes; /* the notes may be of this job */
-
-	if (!etld->mongodb_up || noted || is_behind(etld, t->job)) {
-		keep(t);
-		return;
-	}
-	LL_APPEND(etld->slot_tasks_busy, t);
 	t->task = (struct etld_task){.work = slot_work, .done = slot_done, .name = "slots",
 		.of = t->job};
-	etld_pool_submit(etld->pool, &t->task);
+	etld_pool_submit(t->etld->pool, &t->task);
+}
+
+/* All that may go: while MongoDB is away, none. */
+static void send_tasks(struct etld *etld)
+{
+	struct etld_slots *slots = etld->slots;
+	struct etld_slot_item *item;
+
+	while (etld->mongodb_up &&
+		(item = etld_slot_queue_next(&slots->queue, slots->notes != NULL)) != NULL)
+		send_task(task_of(item));
+}
+
+static void submit(struct etld_slot_task *t)
+{
+	t->item.is_note = t->note.job != NULL;
+	etld_slot_queue_add(&t->etld->slots->queue, t->job, &t->item);
+	send_tasks(t->etld);
 }
 
 static struct etld_slot_task *task_new(struct etld *etld, const char *job)
@@ -170,19 +180,20 @@ static void notes_work(struct etld_task *task)
 	state->ops->slots_save(state, notes->notes, notes->n, &notes->error);
 }
 
-static void save_notes(struct etld *etld);
-
 static void notes_done(struct etld_task *task)
 {
 	struct etld_notes *notes = (struct etld_notes *)task;
 	struct etld *etld = notes->etld;
 
-	etld->notes = NULL;
+	etld->slots->notes = NULL;
+	etld_slot_queue_notes_ended(&etld->slots->queue);
 	for (size_t i = 0; notes->error.kind != ETL_OK && i < notes->n; i++) {
 		struct etld_job *job = etld_job_find(etld, notes->notes[i].job);
 
-		if (job)
-			job->note_due = etld->notes_due = true;
+		if (job) {
+			job->note_due = true;
+			mark_due(etld->slots, job);
+		}
 	}
 	if (etl_store_is_away(&notes->error))
 		etld_backend_lost(etld, &notes->error);
@@ -194,37 +205,42 @@ static void notes_done(struct etld_task *task)
 	notes_free(notes);
 }
 
+/* Not while something of the job is to be written first: the end of that marks it as due again. */
+static void add_note(struct etld_notes *notes, struct etld_job *job)
+{
+	char key[ETL_SCHEDULE_BYTES];
+
+	if (etld_slot_queue_has(&notes->etld->slots->queue, job->name))
+		return;
+	job->note_due = false;
+	etl_job_schedule_key(job->sched.job, key);
+	ETL_GROW(notes->notes, notes->n, notes->cap);
+	notes->notes[notes->n++] = (struct etl_slot_note){
+		etl_strdup(job->name), job->noted, etl_strdup(key), false};
+}
+
 /* One task at a time takes all that is due. */
 static void save_notes(struct etld *etld)
 {
+	struct etld_slots *slots = etld->slots;
 	struct etld_notes *notes;
 
-	if (etld->notes || !etld->notes_due || !etld->mongodb_up)
+	if (slots->notes || !slots->due || !etld->mongodb_up)
 		return;
 	notes = ETL_NEW(struct etld_notes);
 	notes->etld = etld;
 	notes->error = (struct etl_error)ETL_ERROR_INIT;
-	etld->notes_due = false;
-	for (struct etld_job *job = etld->jobs; job; job = job->hh.next) {
-		char key[ETL_SCHEDULE_BYTES];
+	while (slots->due) {
+		struct etld_job *job = slots->due;
 
-		if (!job->note_due)
-			continue;
-		if (is_behind(etld, job->name)) {
-			etld->notes_due = true;
-			continue;
-		}
-		job->note_due = false;
-		etl_job_schedule_key(job->sched.job, key);
-		ETL_GROW(notes->notes, notes->n, notes->cap);
-		notes->notes[notes->n++] = (struct etl_slot_note){
-			etl_strdup(job->name), job->noted, etl_strdup(key), false};
+		etld_slots_drop(etld, job);
+		add_note(notes, job);
 	}
 	if (!notes->n) {
 		notes_free(notes);
 		return;
 	}
-	etld->notes = notes;
+	slots->notes = notes;
 	notes->task = (struct etld_task){.work = notes_work, .done = notes_done, .name = "slots"};
 	etld_pool_submit(etld->pool, &notes->task);
 }
@@ -236,44 +252,47 @@ void etld_slots_note(struct etld *etld, struct etld_job *job, etl_wall slot)
 		return;
 	}
 	job->noted = slot;
-	job->note_due = etld->notes_due = true;
+	job->note_due = true;
+	mark_due(etld->slots, job);
+}
+
+void etld_slots_drop(struct etld *etld, struct etld_job *job)
+{
+	if (!job->note_prev)
+		return;
+	DL_DELETE2(etld->slots->due, job, note_prev, note_next);
+	job->note_prev = job->note_next = NULL;
 }
 
 void etld_slots_flush(struct etld *etld)
 {
-	struct etld_slot_task *t = ETL_TAKE(etld->slot_tasks), *next;
-
-	for (; t; t = next) {
-		next = t->next;
-		submit(t);
-	}
+	send_tasks(etld);
 	save_notes(etld);
 }
 
 size_t etld_slots_waiting(const struct etld *etld)
 {
-	size_t n = 0;
-
-	for (const struct etld_slot_task *t = etld->slot_tasks; t; t = t->next)
-		n++;
-	return n;
+	return etld->slots->queue.waiting;
 }
 
-static void free_tasks(struct etld_slot_task *t)
+void etld_slots_open(struct etld *etld)
 {
-	while (t) {
-		struct etld_slot_task *next = t->next;
-
-		task_free(t);
-		t = next;
-	}
+	etld->slots = ETL_NEW(struct etld_slots);
 }
 
 /* The workers are gone: what they had is nobody's any more. */
 void etld_slots_free(struct etld *etld)
 {
-	free_tasks(ETL_TAKE(etld->slot_tasks));
-	free_tasks(ETL_TAKE(etld->slot_tasks_busy));
-	if (etld->notes)
-		notes_free(ETL_TAKE(etld->notes));
+	struct etld_slots *slots = etld->slots;
+	struct etld_slot_item *item;
+
+	if (!slots)
+		return;
+	while ((item = etld_slot_queue_take(&slots->queue)) != NULL)
+		task_free(task_of(item));
+	if (slots->notes)
+		notes_free(slots->notes);
+	while (slots->due)
+		etld_slots_drop(etld, slots->due);
+	free(ETL_TAKE(etld->slots));
 }

@@ -15,6 +15,18 @@
 
 static void go_on(struct etld_walk *walk);
 
+static bool may_go(const struct etld_walk *walk)
+{
+	int asked = 0;
+
+	for (const struct etld_walk *w = walk->etld->walks; w != walk; w = w->later) {
+		if (walk->in_turn && w->in_turn)
+			return false;
+		asked += w->request != NULL;
+	}
+	return !walk->request || asked < AT_ONCE;
+}
+
 static void arm(struct etld_walk *walk)
 {
 	etl_timer_arm(etld_loop_wheel(walk->etld->loop), &walk->timer, etl_mono_now(walk->etld->clock));
@@ -23,16 +35,14 @@ static void arm(struct etld_walk *walk)
 /* Those that began first go, in turns of their own: not under the feet of who calls. */
 static void next_turn(struct etld *etld)
 {
-	int n = 0;
-
-	for (struct etld_walk *w = etld->walks; w && n < AT_ONCE; w = w->later, n++)
-		if (w->waits) {
+	for (struct etld_walk *w = etld->walks; w; w = w->later)
+		if (w->waits && may_go(w)) {
 			w->waits = false;
 			arm(w);
 		}
 }
 
-static void walk_free(struct etld_walk *walk)
+void etld_walk_drop(struct etld_walk *walk)
 {
 	struct etld *etld = walk->etld;
 	struct etld_walk **p = &etld->walks;
@@ -48,7 +58,7 @@ static void walk_free(struct etld_walk *walk)
 
 static void on_gone(struct etld_request *request)
 {
-	walk_free(request->ctx);
+	etld_walk_drop(request->ctx);
 	etl_ctl_request_fini(&request->message);
 	free(request);
 }
@@ -59,43 +69,56 @@ static void on_turn(struct etl_timer *timer, void *ctx)
 	go_on(ctx);
 }
 
+static const struct etl_job *at(const struct etld_walk *walk, size_t i)
+{
+	return walk->at ? walk->at(walk, i) : walk->generation->jobs[i];
+}
+
 static void go_on(struct etld_walk *walk)
 {
-	const struct etld_generation *g = walk->generation;
 	struct etld *etld = walk->etld;
 	etl_mono now = etl_mono_now(etld->clock), until = etl_mono_add(now, PIECE);
 
-	for (; walk->next < g->n_jobs && now.us < until.us; now = etl_mono_now(etld->clock)) {
-		struct etld_job *job = etld_job_find(etld, g->jobs[walk->next++]->name);
+	for (; walk->next < walk->n && now.us < until.us; now = etl_mono_now(etld->clock)) {
+		struct etld_job *job = etld_job_find(etld, at(walk, walk->next++)->name);
 
 		if (job)
 			walk->look(walk, job);
 	}
-	if (walk->next < g->n_jobs) {
+	if (walk->next < walk->n) {
 		arm(walk);
 		return;
 	}
-	walk->end(walk, walk->request);
-	walk_free(walk);
+	if (walk->end)
+		walk->end(walk, walk->request);
+	etld_walk_drop(walk);
+}
+
+static void begin(struct etld_walk *walk, struct etld *etld)
+{
+	struct etld_walk **last = &etld->walks;
+
+	walk->etld = etld;
+	walk->generation = etld_generation_ref(etld->generation);
+	walk->n = walk->at ? walk->n : walk->generation->n_jobs;
+	walk->timer = (struct etl_timer){.fire = on_turn, .ctx = walk, .name = "walk"};
+	while (*last)
+		last = &(*last)->later;
+	*last = walk;
+	walk->waits = !may_go(walk);
+	if (!walk->waits)
+		go_on(walk);
 }
 
 void etld_walk_start(struct etld_walk *walk, struct etld_request *request)
 {
-	struct etld_walk **last = &request->etld->walks;
-	int before = 0;
-
-	walk->etld = request->etld;
 	walk->request = request;
-	walk->generation = etld_generation_ref(request->etld->generation);
-	walk->timer = (struct etl_timer){.fire = on_turn, .ctx = walk, .name = "walk"};
 	request->ctx = walk;
 	request->gone = on_gone;
-	while (*last) {
-		last = &(*last)->later;
-		before++;
-	}
-	*last = walk;
-	walk->waits = before >= AT_ONCE;
-	if (!walk->waits)
-		go_on(walk);
+	begin(walk, request->etld);
+}
+
+void etld_walk_own(struct etld_walk *walk, struct etld *etld)
+{
+	begin(walk, etld);
 }

@@ -3,7 +3,7 @@
  * Time-zone files that change under a running daemon. The folders through which the files of
  * the configuration's zones are looked up are watched (inotify); when it has become quiet
  * there and a file is not what was read, the configuration is taken up again as a reload
- * does, so that all slots are planned anew. Loop thread.
+ * does, so that all slots are planned anew. Loop thread; the files are read by the loader's.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -34,6 +34,15 @@ struct zone_file {
 	uint64_t seen; /* state_of it when the configuration was taken up last, or that was tried */
 };
 
+/* A look at the files, which the loader's thread takes. */
+struct zone_look {
+	struct etld_task task;
+	struct etld *etld;
+	struct zone_file *files; /* seen: as they are now */
+	size_t n;
+	bool is_quiet; /* it has become quiet: what has changed is taken up */
+};
+
 struct etld_zones {
 	struct etld *etld;
 	int fd; /* -1 = nothing is watched */
@@ -44,6 +53,8 @@ struct etld_zones {
 	size_t n_files, cap_files;
 	struct etl_timer quiet_timer;
 	etl_mono since; /* the first change that was not looked at yet; us == 0 = none */
+	struct zone_look *looking; /* the look that is taken; NULL = none */
+	bool look_again;	   /* it may have come too early */
 };
 
 /* What the file says now: its digest, or which error reading it is. */
@@ -147,49 +158,117 @@ static void watch(struct etld_zones *zones)
 	zones->io = etld_io_add(zones->etld->loop, zones->fd, true, false, on_change, zones, "zones");
 }
 
-/* The names of the files that are not as they were seen, and that they were seen as they are. */
-static bool look(struct etld_zones *zones, struct etl_buf *names)
-{
-	bool changed = false;
-
-	for (size_t i = 0; i < zones->n_files; i++) {
-		uint64_t now = state_of(zones->files[i].name);
-
-		if (now == zones->files[i].seen)
-			continue;
-		zones->files[i].seen = now;
-		etl_buf_printf(names, "%s%s", changed ? " " : "", zones->files[i].name);
-		changed = true;
-	}
-	return changed;
-}
-
 static void take_up(struct etld_zones *zones, const char *names)
 {
 	struct etld_field fields[] = {{"ETL_TIMEZONES", names, 0}};
-	struct etl_buf report;
 
 	etld_log(ETLD_NOTICE, ETLD_MSG_ZONES_CHANGED, fields, 1,
 		"time-zone files have changed (%s): the configuration is taken up again", names);
-	etl_buf_init(&report, 1024 * 1024);
-	etld_reload(zones->etld, &report); /* watches again, if it is taken */
-	etl_buf_fini(&report);
+	etld_reload(zones->etld); /* watches again, if it is taken */
+}
+
+/* ---- looks ----------------------------------------------------------------------------------- */
+
+static void look_free(struct zone_look *look)
+{
+	if (!look)
+		return;
+	for (size_t i = 0; i < look->n; i++)
+		free(look->files[i].name);
+	free(look->files);
+	free(look);
+}
+
+static void look_work(struct etld_task *task)
+{
+	struct zone_look *look = (struct zone_look *)task;
+
+	etld_on_worker();
+	for (size_t i = 0; i < look->n; i++)
+		look->files[i].seen = state_of(look->files[i].name);
+}
+
+static void look_done(struct etld_task *task);
+
+/* Behind a look that is taken it is only found out whether to wait for quiet. */
+static void look(struct etld_zones *zones, bool is_quiet)
+{
+	struct zone_look *look;
+
+	if (zones->looking) {
+		zones->look_again = true;
+		return;
+	}
+	look = zones->looking = ETL_NEW(struct zone_look);
+	look->etld = zones->etld;
+	look->is_quiet = is_quiet;
+	look->files = etl_calloc(zones->n_files + 1, sizeof *look->files);
+	for (; look->n < zones->n_files; look->n++)
+		look->files[look->n].name = etl_strdup(zones->files[look->n].name);
+	look->task = (struct etld_task){.work = look_work, .done = look_done, .name = "zones"};
+	etld_pool_submit(zones->etld->load_pool, &look->task);
+}
+
+/* The file of this name, if the configuration that is in force now has it and it was seen as
+ * something else. */
+static struct zone_file *changed(struct etld_zones *zones, const struct zone_file *now)
+{
+	for (size_t i = 0; i < zones->n_files; i++)
+		if (etl_streq(zones->files[i].name, now->name))
+			return zones->files[i].seen != now->seen ? &zones->files[i] : NULL;
+	return NULL;
+}
+
+/* The names of what has changed; what is taken up was seen so. */
+static bool compare(struct etld_zones *zones, const struct zone_look *look, struct etl_buf *names)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < look->n; i++) {
+		struct zone_file *file = changed(zones, &look->files[i]);
+
+		if (!file)
+			continue;
+		etl_buf_printf(names, "%s%s", any ? " " : "", file->name);
+		any = true;
+		if (look->is_quiet)
+			file->seen = look->files[i].seen;
+	}
+	return any;
+}
+
+static void look_done(struct etld_task *task)
+{
+	struct zone_look *taken = (struct zone_look *)task;
+	struct etld_zones *zones = taken->etld->zones;
+	bool again = zones->look_again;
+	struct etl_buf names;
+
+	etl_buf_init(&names, NAMES_MAX);
+	zones->looking = NULL;
+	zones->look_again = false;
+	if (!taken->etld->draining && compare(zones, taken, &names)) {
+		if (taken->is_quiet)
+			take_up(zones, etl_buf_text(&names));
+		else
+			wait_for_quiet(zones);
+	}
+	if (again && !taken->etld->draining)
+		look(zones, false);
+	etl_buf_fini(&names);
+	look_free(taken);
 }
 
 static void on_quiet(struct etl_timer *timer, void *ctx)
 {
 	struct etld_zones *zones = ctx;
-	struct etl_buf names;
 
 	(void)timer;
 	zones->since.us = 0;
 	if (zones->etld->draining)
 		return;
-	etl_buf_init(&names, NAMES_MAX);
 	watch(zones);
-	if (look(zones, &names))
-		take_up(zones, etl_buf_text(&names));
-	etl_buf_fini(&names);
+	look(zones, true);
 }
 
 /* ---- the manager's side -------------------------------------------------------------------- */
@@ -222,12 +301,8 @@ void etld_zones_watch(struct etld *etld)
 			(struct zone_file){etl_strdup(etl_zone_name(z->zone)), etl_zone_digest(z->zone)};
 	}
 	watch(zones);
-	/* What changed between reading and watching sent no event. */
-	for (size_t i = 0; i < zones->n_files; i++)
-		if (state_of(zones->files[i].name) != zones->files[i].seen) {
-			wait_for_quiet(zones);
-			break;
-		}
+	if (zones->n_files)
+		look(zones, false); /* what changed between reading and watching sent no event */
 }
 
 void etld_zones_close(struct etld *etld)
@@ -239,6 +314,7 @@ void etld_zones_close(struct etld *etld)
 	etl_timer_cancel(etld_loop_wheel(etld->loop), &zones->quiet_timer);
 	unwatch(zones);
 	forget_files(zones);
+	look_free(zones->looking); /* its thread is gone */
 	free(zones->places);
 	free(zones->files);
 	free(zones);

@@ -122,7 +122,8 @@ for sanitizer in address,undefined thread; do
 	suite "$([ $sanitizer = thread ] && echo tsan || echo asan)" "the daemon under $sanitizer" \
 		make "$jobs" WERROR=1 SAN=$sanitizer check-system TESTS="tests/system/test_small_load.py \
 			tests/system/test_backfill.py::test_newest_first_and_followed \
-			tests/system/test_slots.py::test_pause_and_resume"
+			tests/system/test_slots.py::test_pause_and_resume \
+			tests/system/test_control_abuse.py::test_reload_under_load"
 done
 suite system "whole system" make WERROR=1 check-system
 suite fuzz "fuzzing" make fuzz-all SECS="${ETLD_FUZZ_SECONDS:-300}"

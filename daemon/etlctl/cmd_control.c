@@ -39,6 +39,8 @@ static void print_reload(const struct etlctl *ctl, const struct etl_json *reply)
 	(void)ctl;
 	ETL_JSON_EACH(warning, etl_json_get(reply, "warnings"))
 		etlctl_say("warning: %s", etl_json_as_text(warning, ""));
+	if (etl_json_bool(reply, "waited", false))
+		etlctl_say("another reload was going, this one followed it");
 	printf("generation %lld is active, %lld jobs\n",
 		(long long)etl_json_int(reply, "generation", 0),
 		(long long)etl_json_int(reply, "jobs", 0));

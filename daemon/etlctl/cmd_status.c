@@ -65,6 +65,8 @@ static void put_config(const struct etl_json *config, const char *now, struct et
 		(long long)etl_json_int(config, "generation", 0));
 	print_time_past(etl_json_text(config, "loaded_at", NULL), now, out);
 	etl_buf_char(out, '\n');
+	if (etl_json_bool(config, "loading", false))
+		etl_buf_str(out, "        the files on disk are being read again\n");
 	if (error) {
 		etl_buf_str(out, "        the files on disk were refused: ");
 		print_clean(error, out);

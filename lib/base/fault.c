@@ -6,6 +6,7 @@
 
 #ifdef ETL_FAULTS
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -49,6 +50,20 @@ static void parse(void)
 	}
 }
 
+/* Whoever opens the FIFO for writing knows that this thread has come here; it goes on when the
+ * other side has closed it. */
+static void hold(void)
+{
+	const char *path = getenv("ETLD_FAULT_HOLD");
+	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	char byte;
+
+	while (fd >= 0 && read(fd, &byte, 1) > 0)
+		;
+	if (fd >= 0)
+		close(fd);
+}
+
 int etl_fault(const char *name, struct etl_error *err)
 {
 	const char *action = NULL;
@@ -66,6 +81,10 @@ int etl_fault(const char *name, struct etl_error *err)
 		kill(getpid(), SIGKILL);
 	if (strcmp(action, "abort") == 0)
 		abort();
+	if (strcmp(action, "hold") == 0) {
+		hold();
+		return 0;
+	}
 	while (strcmp(action, "stall") == 0 || strcmp(action, "kill") == 0)
 		pause();
 	return err ? etl_error_set(err, ETL_TRANSIENT, "fault.injected", "fault point %s", name) :

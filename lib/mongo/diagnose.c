@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "base/buf.h"
+#include "base/descriptors.h"
 #include "mongo/mongo.h"
 
 #define CONNECT_MS 2000
@@ -129,8 +130,8 @@ void etl_mongo_diagnose(struct etl_mongo *mongo, struct etl_error *err)
 	struct etl_buf out;
 	int n = 0;
 
-	if (strcmp(err->code, "mongodb.unreachable") != 0)
-		return;
+	if (strcmp(err->code, "mongodb.unreachable") != 0 || etl_descriptors_short())
+		return; /* nothing is found out without a descriptor, and etl_mongo_error says so */
 	etl_buf_init(&out, 4096);
 	for (const mongoc_host_list_t *host = mongoc_uri_get_hosts(uri); host && n < HOSTS_MAX;
 		host = host->next, n++)

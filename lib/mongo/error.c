@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/descriptors.h"
 #include "mongo/mongo.h"
 
 struct rule {
@@ -133,6 +134,21 @@ static void mask_credentials(const char *in, char *out, size_t size)
 	out[used < size ? used : size - 1] = '\0';
 }
 
+/* The driver tells of a connection that got no descriptor as of any that failed. */
+static bool may_lack(const bson_error_t *error)
+{
+	return error->domain == MONGOC_ERROR_STREAM || error->domain == MONGOC_ERROR_SERVER_SELECTION;
+}
+
+/* Kind and name stay: the server cannot be reached, whatever the reason. */
+static void say_lack(struct etl_error *err, const struct rule *rule, const char *text)
+{
+	struct etl_error lack = ETL_ERROR_INIT;
+
+	etl_descriptors_error(&lack);
+	etl_error_set(err, rule->kind, rule->name, "MongoDB: %s (%s)", lack.message, text);
+}
+
 int etl_mongo_error(struct etl_error *err, const bson_error_t *error, const bson_t *reply)
 {
 	char text[sizeof error->message];
@@ -148,7 +164,10 @@ int etl_mongo_error(struct etl_error *err, const bson_error_t *error, const bson
 			rule.name = "mongodb.retry";
 	}
 	mask_credentials(error->message, text, sizeof text);
-	etl_error_set(err, rule.kind, rule.name, "MongoDB: %s", *text ? text : "no details");
+	if (may_lack(error) && etl_descriptors_short())
+		say_lack(err, &rule, text);
+	else
+		etl_error_set(err, rule.kind, rule.name, "MongoDB: %s", *text ? text : "no details");
 	err->status = (int)error->code;
 	return -1;
 }

@@ -25,6 +25,8 @@ struct etl_wheel {
 	int64_t position; /* every tick up to here has been fired or is firing */
 	int64_t now;	  /* the time last given to us; position <= now */
 	size_t count;
+	void (*fired)(void *ctx, const char *name); /* may be NULL */
+	void *fired_ctx;
 	uint64_t used[LEVELS]; /* a bit for each slot that is not empty */
 	struct etl_timer_link late, firing;
 	struct etl_timer_link slots[LEVELS][SLOTS];
@@ -203,14 +205,23 @@ static void cascade(struct etl_wheel *wheel, int level, int slot)
 	}
 }
 
+void etl_wheel_watch(struct etl_wheel *wheel, void (*fired)(void *ctx, const char *name), void *ctx)
+{
+	wheel->fired = fired;
+	wheel->fired_ctx = ctx;
+}
+
 static void fire_ring(struct etl_wheel *wheel, struct etl_timer_link *ring)
 {
 	/* From the head each time: a callback may take any timer out. */
 	while (!ring_is_empty(ring)) {
 		struct etl_timer *timer = timer_of(ring->next);
+		const char *name = timer->name ? timer->name : "";
 
 		unlink_timer(wheel, timer);
-		timer->fire(timer, timer->ctx);
+		timer->fire(timer, timer->ctx); /* it may be gone after this */
+		if (wheel->fired)
+			wheel->fired(wheel->fired_ctx, name);
 	}
 }
 

@@ -75,6 +75,24 @@ PLANTED = [
      "unit:job/test_doubt"),
     ("an unanswered write that leaves no doubt", "lib/job/slice.c",
      "due[i]->had.in_doubt = true;", "due[i]->had.in_doubt = false;", "unit:job/test_doubt"),
+    # reloads
+    ("a reload that joins one that has read already", "daemon/reload.c",
+     "\tif (!reloads->next)\n\t\treloads->next", "\tif (reloads->going)\n\t\treturn reloads->going;\n\tif (!reloads->next)\n\t\treloads->next",
+     "system:tests/system/test_reload.py::test_who_asks_while_one_goes_shares_the_next"),
+    ("a walk over all jobs in one turn", "daemon/walk.c",
+     "walk->next < walk->n && now.us < until.us;", "walk->next < walk->n && (now.us < until.us || true);",
+     "system:tests/system/test_many_jobs.py::test_a_long_answer_is_made_in_pieces"),
+    ("a resume that overtakes a pause on its way to the store", "daemon/handlers_change.c",
+     "\tif (etld->pauses == q)\n\t\tetld_query_send(", "\tif (q)\n\t\tetld_query_send(",
+     "system:tests/system/test_pause_order.py::test_the_store_keeps_the_order"),
+    # descriptors
+    ("a host that is to blame for what we lack", "daemon/http_failure.c",
+     "(etl_descriptors_lack(socket_errno) || etl_descriptors_short());",
+     "etl_descriptors_lack(socket_errno) && !etl_descriptors_short();",
+     "system:tests/system/test_descriptors.py::test_a_run_says_what_it_lacks"),
+    # slots that are stored
+    ("a note that overtakes notes", "daemon/slot_queue.c",
+     "if (notes_go && line->first->is_note) {", "if (notes_go && line->first->is_note && false) {", "unit:daemon/test_slot_queue"),
     # plans and runs
     ("a range of a job without windows", "lib/job/window_plan.c",
      "rules->start.ms || size_ms(rules) <= 0)", "rules->start.ms)", "unit:job/test_window_plan"),
@@ -211,7 +229,7 @@ PLANTED = [
      "\t\t.outside = purpose == FOR_CHECK && !is_in_unit(),\n", "",
      "system:tests/system/test_config_check.py::test_what_only_the_unit_has_is_a_note_outside_of_it"),
     ("a reload that keeps its warnings to itself", "daemon/reload.c",
-     "\t\tetl_diag_warnings(diag, report);\n", "",
+     "\t\tetl_diag_warnings(diag, &loading->report);\n", "",
      "system:tests/system/test_config_check.py::test_warnings_reach_people"),
     ("configuration that everybody can write", "lib/conf/load.c",
      "(mode & S_IWOTH)", "false", "unit:conf/test_load"),

@@ -195,12 +195,15 @@ static inline void load_settings(struct etld_generation *g, struct etl_conf_env 
 }
 
 /* What etld_generation_load makes of files; the daemon calls it at a reload. */
-struct etld_generation *__wrap_etld_generation_load(const char *path, struct etl_diag *diag);
-struct etld_generation *__wrap_etld_generation_load(const char *path, struct etl_diag *diag)
+struct etld_generation *__wrap_etld_generation_load(const char *path, const atomic_bool *stop,
+	struct etl_diag *diag);
+struct etld_generation *__wrap_etld_generation_load(const char *path, const atomic_bool *stop,
+	struct etl_diag *diag)
 {
 	struct etld_generation *g = ETL_NEW(struct etld_generation);
 	struct etl_conf_env env = {.diag = etl_diag_new()};
 
+	(void)stop;
 	(void)diag;
 	g->arena = etl_arena_new(0);
 	g->secrets = etl_secrets_new();

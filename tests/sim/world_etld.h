@@ -63,10 +63,18 @@ struct etl_wheel *etld_loop_wheel(struct etld_loop *loop)
 	return loop->wheel;
 }
 
-uint64_t etld_loop_turns(const struct etld_loop *loop)
+const struct etld_turns *etld_loop_turns(const struct etld_loop *loop)
+{
+	static const struct etld_turns none = {.longest_at = ""};
+
+	(void)loop;
+	return &none;
+}
+
+void etld_loop_did(struct etld_loop *loop, const char *what)
 {
 	(void)loop;
-	return w.events;
+	(void)what;
 }
 
 void etld_on_loop(const struct etld_loop *loop)
@@ -146,8 +154,14 @@ void etld_on_worker(void)
 {
 }
 
+/* A new configuration is there within the step that asks for it: the laws compare before and after. */
 void etld_pool_submit(struct etld_pool *pool, struct etld_task *task)
 {
+	if (etl_streq(task->name, "reload")) {
+		task->work(task);
+		task->done(task);
+		return;
+	}
 	push(w.now + delay_of(task), EVENT_WORK, pool->machine, task);
 }
 
@@ -476,7 +490,7 @@ static void machine_start(struct machine *m)
 	m->fit_since = w.now;
 	w.acting = m;
 	tell("etld starts, its clock says %s", time_text(wall_of(m)));
-	m->etld = etld_new(__wrap_etld_generation_load("sim", NULL), &err);
+	m->etld = etld_new(__wrap_etld_generation_load("sim", NULL, NULL), &err);
 	if (!m->etld)
 		broken("etld starts", "%s", err.message);
 	taken_up(m);

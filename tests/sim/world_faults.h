@@ -308,17 +308,13 @@ static void edit_unseen(void)
 
 static void reload(struct machine *m)
 {
-	struct etl_buf report;
-
 	tell("reloads");
 	for (int i = 0; i < JOBS; i++) {
 		const struct etld_job *job = etld_job_find(m->etld, conf.specs[i].name);
 
 		m->before[i] = job ? job->sched.decided.ms : 0;
 	}
-	etl_buf_init(&report, 4096);
-	etld_reload(m->etld, &report);
-	etl_buf_fini(&report);
+	etld_reload(m->etld);
 	for (int i = 0; i < JOBS; i++)
 		if (!etld_job_find(m->etld, conf.specs[i].name))
 			m->paused[i] = false;

@@ -175,7 +175,8 @@ def test_a_hundred_clients(etld):
         clients = []
         for _ in range(CLIENTS):
             client = stack.enter_context(connect(daemon))
-            client.sendall(STATUS)
+            with contextlib.suppress(ConnectionError):  # who has no place is told so before it asks
+                client.sendall(STATUS)
             clients.append(client)
         served = 0
         for client in clients:

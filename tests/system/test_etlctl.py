@@ -46,9 +46,11 @@ STATUS = {
     "daemon": {
         "version": "0.1.0", "pid": 42, "started": "2026-07-01T09:00:00Z", "uptime_s": 11400,
         "state": "ready", "reason": "",
-        "config": {"generation": 3, "loaded_at": "2026-07-01T09:00:00Z", "path": "/etc/etld/etld.yaml", "error": None},
+        "config": {"generation": 3, "loaded_at": "2026-07-01T09:00:00Z", "path": "/etc/etld/etld.yaml", "error": None,
+                   "loading": False},
         "mongodb": {"state": "up", "topology": "replica set rs0", "reason": "", "guarantee": "effectively-once"},
-        "workers": {"busy": 1, "total": 4}, "active_runs": 1, "timers": 7},
+        "workers": {"busy": 1, "total": 4}, "active_runs": 1, "timers": 7, "loop_turns": 900,
+        "long_turns": {"count": 1, "longest_s": 0.012, "at": "reload"}},
     "jobs": [JOB, FINE],
 }
 COUNTS = {"in": 24, "rejected": 0, "out": 24, "inserted": 20, "updated": 3, "unchanged": 1}
@@ -122,7 +124,7 @@ ANSWERS = {
                       jobs=[{"job": "airqino", "changed": True}]),
     "Resume": envelope("pause", job="airqino", paused=False, changed=True, reason=None,
                        jobs=[{"job": "airqino", "changed": True}]),
-    "Reload": envelope("reload", generation=4, jobs=2, warnings=["jobs.d/x.yaml: soon out of use"]),
+    "Reload": envelope("reload", generation=4, jobs=2, waited=False, warnings=["jobs.d/x.yaml: soon out of use"]),
     "Metrics": envelope("metrics", text="# HELP a A.\n# TYPE a gauge\na 1\n"),
     "Version": envelope("version", version="0.1.0", pid=42, started="2026-07-01T09:00:00Z"),
 }
@@ -424,6 +426,9 @@ def test_reload(fake, ctl):
     answer = ctl("reload")
     assert (answer.code, answer.out) == (0, "generation 4 is active, 2 jobs\n")
     assert "warning: jobs.d/x.yaml: soon out of use" in answer.err
+    fake.answers["Reload"] = envelope("reload", generation=5, jobs=2, waited=True, warnings=[])
+    answer = ctl("reload")
+    assert answer.out == "generation 5 is active, 2 jobs\n" and "another reload was going" in answer.err
     fake.answers["Reload"] = error("ConfigInvalid", "2 errors; the old configuration stays",
                                    diagnostics="jobs.d/x.yaml:3:1: E012 unknown key\n  | colour: red\n")
     answer = ctl("reload")

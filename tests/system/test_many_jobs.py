@@ -79,11 +79,15 @@ def yearly(number):
     })
 
 
-def leave_in_the_middle(daemon, method):
+def leave_in_the_middle(daemon, method, **parameters):
     """Asks, and is gone before the answer is made."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         client.connect(str(daemon.control))
-        client.sendall(json.dumps({"method": f"io.etld.Control.{method}"}).encode() + b"\0")
+        client.sendall(json.dumps({"method": f"io.etld.Control.{method}", "parameters": parameters}).encode() + b"\0")
+
+
+def loop_turns(daemon):
+    return daemon.ctl("status", "job01042").json["daemon"]["loop_turns"]
 
 
 def test_a_long_answer_is_made_in_pieces(etld):
@@ -106,6 +110,44 @@ def test_a_long_answer_is_made_in_pieces(etld):
     assert daemon.ctl("reload").code == 0
     assert [job["name"] for job in daemon.status()["jobs"]] == names[500:]
     assert daemon.stop() == 0
+
+
+def grouped(number):
+    return json.dumps({**json.loads(yearly(number)), "group": "herd"})
+
+
+@pytest.mark.slow
+def test_a_graph_and_a_group_of_thousands(etld):
+    """Made and paused in pieces: turns of the loop lie between, in which others are answered. Who
+    leaves takes no half of the group along; a reload in the middle confuses nothing."""
+    names = [f"job{number:05}" for number in range(2000)]
+    herd = names[:800]
+    daemon = etld({name: grouped(number) if name in herd else yearly(number) for number, name in enumerate(names)})
+    daemon.write_job("last", json.dumps({**json.loads(yearly(1)), "after": [names[0]]}))
+    daemon.start()
+    turns = loop_turns(daemon)
+    graph = daemon.ctl("graph").json
+    assert loop_turns(daemon) > turns + 8
+    assert sorted(node["name"] for node in graph["nodes"]) == [*names, "last"]
+    assert graph["edges"] == [{"from": names[0], "to": "last"}]
+    assert [n["name"] for n in graph["nodes"] if n["depth"]] == ["last"]
+
+    turns = loop_turns(daemon)
+    paused = daemon.ctl("pause", "--group", "herd", "--reason", "moves").json
+    assert loop_turns(daemon) > turns + 6
+    assert [job["job"] for job in paused["jobs"]] == herd and all(job["changed"] for job in paused["jobs"])
+    jobs = daemon.jobs()
+    assert {name for name, job in jobs.items() if job["paused"]} == set(herd)
+
+    leave_in_the_middle(daemon, "Resume", group="herd")
+    wait_for(lambda: not any(job["paused"] for job in daemon.jobs().values()), "all of them go on", 600)
+    for name in [*names[:400], "last"]:
+        daemon.remove_job(name)
+    leave_in_the_middle(daemon, "Graph")
+    leave_in_the_middle(daemon, "Pause", group="herd")
+    assert daemon.ctl("reload").json["jobs"] == 1600
+    assert [n["name"] for n in daemon.ctl("graph").json["nodes"]] == names[400:]
+    assert daemon.stop(STOP_SECONDS) == 0
 
 
 @pytest.mark.slow

@@ -75,6 +75,10 @@ def test_counts_agree_with_what_happened(etld, db):
     assert after["etld_watermark_lag_seconds"].value(job="copy", partition="-") >= 0
     assert after["etld_run_start_delay_seconds"].count == 0  # none had a slot
     assert after["etld_loop_turns_total"].value() > before["etld_loop_turns_total"].value()
+    assert after["etld_loop_long_turns_total"].value() >= before["etld_loop_long_turns_total"].value()
+    assert after["etld_loop_turn_max_seconds"].total() >= before["etld_loop_turn_max_seconds"].total() > 0
+    turns = daemon.status()["daemon"]["long_turns"]
+    assert turns["at"] and turns["longest_s"] > 0
     assert all(after[n].kind == before[n].kind for n in before) and list(after) == list(before)
     assert json.loads(daemon.ctl("metrics").out)["schema"] == "etl.metrics/1"
 

@@ -10,6 +10,9 @@
 #include <string.h>
 /* after the above */
 #include <cmocka.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "mongo/mongo.h"
 
@@ -23,6 +26,32 @@ static struct etl_error map(uint32_t domain, uint32_t code, const char *label)
 	if (reply)
 		bson_destroy(reply);
 	return err;
+}
+
+/* Kind and name stay those of a server that cannot be reached; the words say what we lack. */
+static void a_lack_of_descriptors_is_told(void **state)
+{
+	struct rlimit before, few;
+	struct etl_error network, refused;
+	int fds[64], n = 0;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = before;
+	few.rlim_cur = 64;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	while (n < 64 && (fds[n] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
+		n++;
+	network = map(MONGOC_ERROR_STREAM, 4, NULL);
+	refused = map(MONGOC_ERROR_SERVER, 13, NULL);
+	while (n > 0)
+		close(fds[--n]);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(network.kind, ETL_TRANSIENT);
+	assert_string_equal(network.code, "mongodb.network");
+	assert_string_equal(network.message, "MongoDB: no file descriptors left: LimitNOFILE is 64; raise it "
+		"or lower limits.max_active (no primary available)");
+	assert_string_equal(refused.message, "MongoDB: no primary available");
 }
 
 static void errors_are_mapped_by_code_and_label(void **state)
@@ -174,6 +203,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(errors_are_mapped_by_code_and_label),
+		cmocka_unit_test(a_lack_of_descriptors_is_told),
 		cmocka_unit_test(credentials_are_masked),
 		cmocka_unit_test(bad_connection_strings_are_refused),
 		cmocka_unit_test(guarantees_are_no_options),

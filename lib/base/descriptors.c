@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * File descriptors that are left, and the words for having none.
+ */
+#include "base/descriptors.h"
+
+#include <errno.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* A resolver's thread has a pair to tell of its end and a socket, or a file, of its own. */
+enum { WANTED = 3 };
+
+bool etl_descriptors_lack(int number)
+{
+	return number == EMFILE || number == ENFILE;
+}
+
+bool etl_descriptors_short(void)
+{
+	int fds[WANTED], n = 0;
+	bool lack = false;
+
+	while (n < WANTED && !lack) {
+		fds[n] = eventfd(0, EFD_CLOEXEC);
+		lack = fds[n] < 0 && etl_descriptors_lack(errno);
+		if (fds[n] < 0)
+			break;
+		n++;
+	}
+	while (n > 0)
+		close(fds[--n]);
+	return lack;
+}
+
+int etl_descriptors_error(struct etl_error *err)
+{
+	struct rlimit limit = {0};
+
+	(void)getrlimit(RLIMIT_NOFILE, &limit);
+	return etl_error_set(err, ETL_TRANSIENT, "daemon.descriptors",
+		"no file descriptors left: LimitNOFILE is %llu; raise it or lower limits.max_active",
+		(unsigned long long)limit.rlim_cur);
+}
