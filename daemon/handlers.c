@@ -23,6 +23,7 @@ static const etld_handler handlers[ETL_COMMAND_MAX] = {
 	[ETL_COMMAND_RUNS] = etld_handle_runs,
 	[ETL_COMMAND_SHOW] = etld_handle_show,
 	[ETL_COMMAND_WINDOWS] = etld_handle_windows,
+	[ETL_COMMAND_WINDOWS_ACCEPT] = etld_handle_windows_accept,
 	[ETL_COMMAND_WATERMARK_SHOW] = etld_handle_watermark_show,
 	[ETL_COMMAND_WATERMARK_SET] = etld_handle_watermark_set,
 	[ETL_COMMAND_WATERMARK_REWIND] = etld_handle_watermark_rewind,

@@ -42,6 +42,8 @@ void etld_handle_watermark_set(struct etld_request *request);
 void etld_handle_watermark_rewind(struct etld_request *request);
 void etld_handle_watermark_undo(struct etld_request *request);
 void etld_handle_watermark_history(struct etld_request *request);
+/* handlers_decide.c: one unit, by an operator */
+void etld_handle_windows_accept(struct etld_request *request);
 
 /* handlers.c: what they share */
 
@@ -89,6 +91,12 @@ int etld_run_find(struct etl_state *state, const char *id, bson_t *out, struct e
 
 /* A BSON document as JSON: dates as RFC 3339 text, numbers as they are. */
 struct etl_json *etld_json_of_bson(const bson_t *doc);
+
+struct etl_change_walk;
+/* Loop: what a walk has written so far into the job's watermarks, its deadline and those who wait
+ * for it; `over`: it goes no further. handlers_watermark.c */
+void etld_change_taken(struct etld *etld, const char *job, const struct etl_change_walk *walk,
+	bool over);
 
 /* A task for a worker that works on behalf of a request. */
 struct etld_query {

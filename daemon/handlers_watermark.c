@@ -233,24 +233,25 @@ static void change_work(struct etld_task *task)
 
 /* Status shows at once what the worker left, finished or not. What was closed by it may be what
  * dependants have waited for. */
-static void take_watermarks(const struct mark_query *q)
+void etld_change_taken(struct etld *etld, const char *name, const struct etl_change_walk *walk,
+	bool over)
 {
-	struct etld_job *job = etld_job_find(q->query.etld, q->job->name);
+	struct etld_job *job = etld_job_find(etld, name);
 	const struct etl_change_result *r;
 	bool closed = false;
 
-	for (size_t i = 0; job && (r = etl_change_result(q->walk, i)) != NULL; i++) {
+	for (size_t i = 0; job && (r = etl_change_result(walk, i)) != NULL; i++) {
 		struct etld_partition *partition =
 			r->known ? etld_job_partition(job, r->partition, i) : NULL;
 
 		if (partition)
 			partition->watermark = r->reached;
-		closed |= r->reached.ms > r->from.ms;
+		closed |= r->reached.ms > r->from.ms || (r->kind == ETL_CHANGE_ACCEPT && r->done);
 	}
 	if (job)
-		etld_deadline_look(q->query.etld, job);
-	if (job && closed && !q->more)
-		etl_sched_moved(q->query.etld->sched, &job->sched);
+		etld_deadline_look(etld, job);
+	if (job && closed && over)
+		etl_sched_moved(etld->sched, &job->sched);
 }
 
 static bool change_again(struct etld_query *query)
@@ -258,7 +259,7 @@ static bool change_again(struct etld_query *query)
 	struct mark_query *q = (struct mark_query *)query;
 	struct etl_json *message;
 
-	take_watermarks(q);
+	etld_change_taken(query->etld, q->job->name, q->walk, !q->more);
 	if (!q->more) {
 		struct etld_job *job = etld_job_find(query->etld, q->job->name);
 

@@ -106,6 +106,27 @@ static void offer_partitions(struct line *line)
 			offer(line, etl_json_text(mark, "partition", ""), NULL);
 }
 
+/* Those that the command may be about, by their begin; of `run` all that want attention. */
+static const char *state_for(const struct etl_command *command)
+{
+	return etl_command_id_of(command) == ETL_COMMAND_WINDOWS_ACCEPT ? "failed" : NULL;
+}
+
+static void offer_windows(struct line *line)
+{
+	etl_cleanup(etl_json_free) struct etl_json *reply =
+		line->job ? ask(line, "Windows", "job", line->job, 0) : NULL;
+	const char *state = state_for(line->command);
+
+	ETL_JSON_EACH(window, etl_json_get(reply, "windows")) {
+		const char *is = etl_json_text(window, "state", "");
+		etl_cleanup(free) char *what = etl_strf("%s %s", etl_json_text(window, "partition", "-"), is);
+
+		if (!state || etl_streq(state, is))
+			offer(line, etl_json_text(window, "start", "-"), what);
+	}
+}
+
 static void offer_ids(struct line *line, const char *method, const char *list, const char *key)
 {
 	etl_cleanup(etl_json_free) struct etl_json *reply = ask(line, method, "limit", NULL, RUNS);
@@ -152,6 +173,7 @@ static const struct {
 	{"run_id", offer_runs},
 	{"id", offer_what_runs},
 	{"partition", offer_partitions},
+	{"window", offer_windows},
 	{"group", offer_groups},
 	{"file", offer_files},
 	{"command", offer_commands},
@@ -294,8 +316,11 @@ static int plain_words(struct line *line, struct etlctl *ctl, int argc, char **a
 			plain[n++] = argv[i];
 		else
 			i += value;
-		if (n && !line->command)
-			line->command = etl_command_find(n, plain, &used, &err);
+		if (n == 1 || n == 2) { /* "windows" may still become "windows accept" */
+			const struct etl_command *found = etl_command_find(n, plain, &used, &err);
+
+			line->command = found ? found : line->command;
+		}
 	}
 	return n;
 }
@@ -317,11 +342,10 @@ static void complete(struct line *line, char **plain, int n, const char *before)
 		return;
 	}
 	line->command = etl_command_find(n, plain, &used, &err);
-	if (!line->command) {
-		if (n == 1)
-			offer_second_words(line, plain[0]);
+	if (n == 1)
+		offer_second_words(line, plain[0]);
+	if (!line->command)
 		return;
-	}
 	arg = positional(line->command, (size_t)(n - used));
 	if (arg)
 		offer_values(line, arg);

@@ -26,6 +26,7 @@ static int (*const functions[])(const struct etlctl *) = {
 	[ETL_COMMAND_RUNS] = etlctl_runs,
 	[ETL_COMMAND_SHOW] = etlctl_show,
 	[ETL_COMMAND_WINDOWS] = etlctl_windows,
+	[ETL_COMMAND_WINDOWS_ACCEPT] = etlctl_decide,
 	[ETL_COMMAND_WATERMARK_SHOW] = etlctl_watermark_show,
 	[ETL_COMMAND_WATERMARK_SET] = etlctl_watermark_set,
 	[ETL_COMMAND_WATERMARK_REWIND] = etlctl_watermark_rewind,

@@ -90,6 +90,17 @@ static const struct etl_command_arg move_args[] = {
 	DRY_RUN,
 	END,
 };
+/* WINDOW: a time in it, or "-" for the one unit of a job without windows. */
+#define WINDOW_OF_ONE {"window", NULL, 0, "WINDOW", ETL_ARG_TEXT, ETL_ARG_REQUIRED, \
+	"a time in the window; - if the job has no windows"}
+#define PARTITION_OF_ONE {"partition", "--partition", 0, "PARTITION", ETL_ARG_TEXT, 0, \
+	"of this partition; a must if the job has several"}
+#define REASON_MUST {"reason", "--reason", 0, "TEXT", ETL_ARG_TEXT, ETL_ARG_REQUIRED, \
+	"why, for those who ask later"}
+
+static const struct etl_command_arg decide_args[] = {
+	JOB_REQUIRED, WINDOW_OF_ONE, PARTITION_OF_ONE, REASON_MUST, END,
+};
 static const struct etl_command_arg undo_args[] = {
 	JOB_REQUIRED,
 	PARTITION,
@@ -168,6 +179,9 @@ static const struct etl_command_arg completion_args[] = {
 };
 
 #define HEAD "schema: string, generated_at: string"
+#define DECISION_REPLY                                                                          \
+	"(" HEAD ", job: string, decision: string, partition: string, window: object, "         \
+	"state: string, was: object, reason: string, watermark: ?string, change_id: string)"
 /* Progress has `job` and `windows` alone. */
 #define CHANGE_REPLY                                                                            \
 	"(schema: ?string, generated_at: ?string, job: string, windows: int, kind: ?string, "   \
@@ -276,6 +290,20 @@ static const struct etl_command commands[] = {
 		.reply = "(" HEAD ", job: string, truncated: bool, windows: []object, "
 			 "summary: []object)",
 		.args = windows_args,
+	},
+	[ETL_COMMAND_WINDOWS_ACCEPT] = {
+		.name = "windows accept",
+		.summary = "Close one window that failed, as it is: it becomes skipped",
+		.help =
+			"For a window that can never be loaded, such as one of which every record is\n"
+			"refused. Nothing of it goes into the target; no run asks for it any more, and\n"
+			"the watermark passes it. The job must not be running. 'etlctl watermark undo'\n"
+			"takes it back.\n\n"
+			"  etlctl windows accept airqino 2026-07-01T10:00Z --reason 'sensor sent noise'\n",
+		.access = ETL_ACCESS_OPERATE,
+		.method = "WindowsAccept",
+		.reply = DECISION_REPLY,
+		.args = decide_args,
 	},
 	[ETL_COMMAND_WATERMARK_SHOW] = {
 		.name = "watermark show",

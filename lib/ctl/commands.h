@@ -25,6 +25,7 @@
 	X(RUNS)                                                                                 \
 	X(SHOW)                                                                                 \
 	X(WINDOWS)                                                                              \
+	X(WINDOWS_ACCEPT)                                                                       \
 	X(WATERMARK_SHOW)                                                                       \
 	X(WATERMARK_SET)                                                                        \
 	X(WATERMARK_REWIND)                                                                     \

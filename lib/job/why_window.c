@@ -3,7 +3,10 @@
  * A window in words: its ledger entry, whether it is due and why, and what it waits for.
  */
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "base/alloc.h"
+#include "job/decision.h"
 #include "job/why.h"
 #include "time/civil.h"
 #include "time/duration.h"
@@ -24,11 +27,23 @@ static bool is_whole(const struct etl_why_window *f)
 static void tell_change(const struct etl_why_window *f, struct etl_why *why)
 {
 	char at[ETL_TIME_TEXT_BYTES];
+	enum etl_change_kind kind;
+	bool decision = etl_change_kind_parse(f->change_kind, &kind) && etl_change_is_decision(kind);
 
 	if (f->change_at.ms)
-		etl_why_because(why, "a change of the watermark (%s) touched it, made by %s at %s%s%s",
-			f->change_kind, f->change_who, stamp(f->change_at, at),
-			*f->change_why ? ": " : "", f->change_why);
+		etl_why_because(why, "%s (%s) touched it, made by %s at %s%s%s",
+			decision ? "a decision" : "a change of the watermark", f->change_kind,
+			f->change_who, stamp(f->change_at, at), *f->change_why ? ": " : "", f->change_why);
+}
+
+/* The command alone: it is pasted as it stands. */
+static void hint_decision(const struct etl_why_window *f, enum etl_change_kind kind,
+	struct etl_why *why)
+{
+	struct etl_unit unit = {f->job, f->partition, f->entry.window};
+	etl_cleanup(free) char *command = etl_decision_command(kind, &unit);
+
+	etl_why_hint(why, "%s", command);
 }
 
 static void tell_entry(const struct etl_why_window *f, struct etl_why *why)
@@ -65,6 +80,10 @@ static void tell_entry(const struct etl_why_window *f, struct etl_why *why)
 		etl_why_because(why, "failed: attempt %lld in run %s at %s%s%s", attempt, e->run_id, at,
 			colon, e->reason);
 		etl_why_hint(why, "etlctl why %s", e->run_id);
+		if (e->counts.rejected && !e->counts.out) {
+			etl_why_because(why, "an operator may close it without its records (windows accept)");
+			hint_decision(f, ETL_CHANGE_ACCEPT, why);
+		}
 		return;
 	case ETL_WINDOW_UNRECOVERABLE:
 		etl_why_because(why, "unrecoverable: given up by run %s at %s%s%s", e->run_id, at, colon,

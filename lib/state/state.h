@@ -164,7 +164,8 @@ struct etl_commit {
 #define ETL_CHANGE_KINDS(X)                                                                     \
 	X(SET, "set")	    /* forward: what is not closed becomes skipped */                   \
 	X(REWIND, "rewind") /* back: what is closed becomes pending */                          \
-	X(UNDO, "undo")	    /* what a change touched gets back the state it had */
+	X(UNDO, "undo")	    /* what a change touched gets back the state it had */               \
+	X(ACCEPT, "accept") /* one unit that failed becomes skipped */
 
 enum etl_change_kind {
 #define X(id, word) ETL_CHANGE_##id,
@@ -172,6 +173,12 @@ enum etl_change_kind {
 #undef X
 		ETL_CHANGE_KIND_MAX
 };
+/* A decision about one unit, where the others are about where a watermark is to stand. */
+static inline bool etl_change_is_decision(enum etl_change_kind kind)
+{
+	return kind == ETL_CHANGE_ACCEPT;
+}
+
 const char *etl_change_kind_word(enum etl_change_kind kind);
 bool etl_change_kind_parse(const char *word, enum etl_change_kind *out);
 
@@ -198,6 +205,7 @@ struct etl_change_slice {
 	etl_wall expected; /* the watermark as it was read: anything else is a CONFLICT */
 	const struct etl_window *windows; /* set, rewind: of the job's grid */
 	size_t n;			  /* at most ETL_CHANGE_SLICE */
+	const char *reason; /* into the entries; NULL = the change's `why` */
 };
 #define ETL_CHANGE_SLICE 400
 
@@ -462,8 +470,8 @@ struct etl_state_ops {
 
 	/* One slice: the change's document, the ledger entries and the watermark, in one
 	 * transaction where there are any; else the change first, and the watermark before the
-	 * ledger if it goes back, after it if it goes on. Safe to repeat. Of the windows, set
-	 * touches those that are not closed (what is not there is made), rewind those that are,
+	 * ledger if it goes back, after it if it goes on. Safe to repeat. Of the windows, set and
+	 * accept touch those that are not closed (what is not there is made), rewind those that are,
 	 * undo those that still carry the id of `undoes`; an undo that is done marks that change.
 	 * CONFLICT: another fence, or another watermark than `expected`. */
 	int (*change_apply)(struct etl_state *s, const struct etl_change_slice *slice,

@@ -88,7 +88,7 @@ static void put_state(const struct etl_change_slice *slice, struct etl_ledger_en
 	entry->was = was;
 	entry->fence = slice->fence;
 	entry->updated = now;
-	snprintf(entry->reason, sizeof entry->reason, "%s", c->why);
+	snprintf(entry->reason, sizeof entry->reason, "%s", slice->reason ? slice->reason : c->why);
 	snprintf(entry->change_id, sizeof entry->change_id, "%s", c->id);
 }
 
@@ -182,7 +182,7 @@ static void apply(struct memory *m, const struct etl_change_slice *slice)
 	struct change_row *undone = c->kind == ETL_CHANGE_UNDO ? row_of(m, c->undoes) : NULL;
 
 	for (size_t i = 0; i < slice->n; i++) {
-		if (c->kind == ETL_CHANGE_SET)
+		if (c->kind == ETL_CHANGE_SET || c->kind == ETL_CHANGE_ACCEPT)
 			skip_window(m, slice, row, slice->windows[i]);
 		else if (c->kind == ETL_CHANGE_REWIND)
 			open_window(m, slice, row, slice->windows[i]);

@@ -61,8 +61,9 @@ static bson_t *was_expression(void)
 static bson_t *touched_fields(const struct effort *e, enum etl_window_state state)
 {
 	bson_t *was = was_expression();
+	const char *reason = e->slice->reason ? e->slice->reason : e->change->why;
 	bson_t *fields = BCON_NEW("state", BCON_UTF8(etl_window_state_word(state)), "reason", "{",
-		"$literal", BCON_UTF8(e->change->why), "}", "fence", BCON_INT64(e->slice->fence),
+		"$literal", BCON_UTF8(reason), "}", "fence", BCON_INT64(e->slice->fence),
 		"updated_at", BCON_DATE_TIME(e->now.ms), "change_id", BCON_UTF8(e->change->id),
 		"was", BCON_DOCUMENT(was));
 
@@ -271,6 +272,7 @@ static int write_ledger(struct effort *e, struct etl_error *err)
 	windows = collection(e, "windows");
 	switch (e->change->kind) {
 	case ETL_CHANGE_SET:
+	case ETL_CHANGE_ACCEPT:
 		rc = skip_windows(e, windows, err);
 		break;
 	case ETL_CHANGE_REWIND:

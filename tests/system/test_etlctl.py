@@ -104,6 +104,10 @@ ANSWERS = {
     "WatermarkSet": envelope("watermark_change", job="airqino", kind="set", dry_run=False, reason="x", windows=7,
                              partitions=[CHANGED, {**CHANGED, "partition": "station=2", "changed": False,
                                                    "windows": 0, "to": CHANGED["from"]}]),
+    "WindowsAccept": envelope("decision", job="airqino", decision="accept", partition="station=1", state="skipped",
+                              window={"start": "2026-07-01T10:00:00Z", "end": "2026-07-01T11:00:00Z"},
+                              was={"state": "failed", "reason": "every record was rejected", "run_id": RUN_ID},
+                              reason="noise", watermark="2026-07-01T12:00:00Z", change_id=RUN_ID),
     "Pause": envelope("pause", job="airqino", paused=True, changed=True, reason="move",
                       jobs=[{"job": "airqino", "changed": True}]),
     "Resume": envelope("pause", job="airqino", paused=False, changed=True, reason=None,
@@ -315,6 +319,21 @@ def test_no_window_wants_attention(fake, ctl):
     fake.answers["Windows"] = envelope("windows", job="airqino", truncated=True, windows=[], summary=[])
     answer = ctl("windows", "airqino")
     assert answer.code == 0 and "no window wants attention" in answer.err and "there are more" in answer.err
+
+
+def test_windows_accept(fake, ctl):
+    answer = ctl("windows", "accept", "airqino", "2026-07-01T10:00Z", "--partition", "station=1", "--reason", "noise")
+    assert fake.requests[0] == {"method": "io.etld.Control.WindowsAccept", "parameters": {
+        "job": "airqino", "window": "2026-07-01T10:00Z", "partition": "station=1", "reason": "noise"}}
+    assert rows(answer.out) == [
+        ["PARTITION", "START", "END", "WAS", "NOW", "WATERMARK", "REASON"],
+        ["station=1", "2026-07-01 10:00Z", "2026-07-01 11:00Z", "✖ failed", "– skipped", "2026-07-01 12:00Z", "noise"]]
+    assert (answer.code, answer.err) == (0, "")
+    answer = ctl("windows", "accept", "airqino", "2026-07-01T10:00Z")
+    assert answer.code == 2 and "--reason is missing" in answer.err
+    assert ctl("windows", "accept").code == 2  # a job of that name: windows -- accept
+    ctl("windows", "--", "accept")
+    assert fake.requests[-1] == {"method": "io.etld.Control.Windows", "parameters": {"job": "accept"}}
 
 
 def test_watermark_change(fake, ctl):
@@ -780,6 +799,10 @@ def test_completion(fake, ctl, folder, shell):
     assert complete(shell, folder, "etlctl", "config", "ch") == ["check"]
     assert complete(shell, folder, "etlctl", "config", "check", f"etlctl.{shell[:2]}") == [f"etlctl.{shell}"]
     wait_for(lambda: complete(shell, folder, "etlctl", "run", "air") == ["airqino"], "the names of jobs")
+    assert complete(shell, folder, "etlctl", "windows", "ac") == ["accept"]
+    assert complete(shell, folder, "etlctl", "windows", "accept", "--rea") == ["--reason"]
+    wait_for(lambda: complete(shell, folder, "etlctl", "windows", "accept", "airqino", "") == ["2026-07-01T10:00:00Z"],
+             "the window that failed")
     wait_for(lambda: complete(shell, folder, "etlctl", "pause", "--group", "") == ["air"], "the groups")
     wait_for(lambda: complete(shell, folder, "etlctl", "show", RUN_ID[:6]) == [RUN_ID], "the runs")
     # bash has parted the word at its "=" already

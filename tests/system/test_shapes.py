@@ -98,6 +98,7 @@ def test_canned_answers_have_the_daemons_shape(etld, db):
         look("Runs")
         look("Show", run_id=daemon.runs("airqino")[0]["run_id"])
         look("Windows", job="airqino", all=True)
+        look("WindowsAccept", job="airqino", window=iso(hour(3)), partition="2", reason="x")
         look("WatermarkShow", job="airqino")
         look("WatermarkSet", job="airqino", time=iso(hour(2)), partition="2", reason="x")
         look("WatermarkHistory", job="airqino")

@@ -119,6 +119,36 @@ static void set_skips_what_is_not_closed_and_undo_takes_it_back(void **state)
 	assert_non_null(strstr(found.items[2].reason, "o1-up"));
 }
 
+/* The unit alone; the text for the entry is not that of the record. */
+static void accept_closes_one_that_failed(void **state)
+{
+	struct etl_change c = change(CHANGE_ID("61"), ETL_CHANGE_ACCEPT, "o6", 1, 2);
+	struct etl_window window = {H(1), H(2)};
+	struct etl_change_slice slice = {.change = &c, .fence = 1, .expected = H(1),
+		.windows = &window, .n = 1, .reason = "accepted by $me: it's noise"};
+	struct etl_error err = ETL_ERROR_INIT;
+	struct collected found;
+
+	(void)state;
+	claim("o6", "p", 1);
+	fail_window("o6", 1, "every record was rejected");
+	fail_window("o6", 2, "and here too");
+	c.windows = 1;
+	slice.expected = H(0);
+	assert_int_equal(store->ops->change_apply(store, &slice, &err), 0);
+	need_watermark("o6", 2);
+	need_ledger("o6", "1:skipped 2:failed");
+	found = scan("o6", "p", 0, 9, ETL_LEDGER_ALL);
+	assert_string_equal(found.items[0].reason, "accepted by $me: it's noise");
+	assert_string_equal(found.items[0].change_id, CHANGE_ID("61"));
+	assert_int_equal(found.items[0].was, ETL_WINDOW_FAILED);
+	assert_int_equal(found.items[0].attempt, 1);
+	undo_ok(CHANGE_ID("62"), CHANGE_ID("61"), "o6", 2, 0, 1, 2);
+	need_ledger("o6", "1:failed 2:failed");
+	assert_string_equal(scan("o6", "p", 1, 2, ETL_LEDGER_ALL).items[0].reason,
+		"every record was rejected");
+}
+
 static void rewind_opens_what_is_closed_and_a_commit_settles_it(void **state)
 {
 	struct etl_ledger_entry e[4] = {entry(0, ETL_WINDOW_LOADED), entry(1, ETL_WINDOW_LOADED),
@@ -258,6 +288,7 @@ static void a_lease_is_for_one_purpose(void **state)
 #define STATE_CONTRACT_CHANGE                                                                   \
 	cmocka_unit_test(set_skips_what_is_not_closed_and_undo_takes_it_back),          \
 		cmocka_unit_test(rewind_opens_what_is_closed_and_a_commit_settles_it),          \
+		cmocka_unit_test(accept_closes_one_that_failed),                                \
 		cmocka_unit_test(changes_are_taken_back_one_by_one),                            \
 		cmocka_unit_test(a_change_needs_its_fence_and_the_watermark_that_was_read),     \
 		cmocka_unit_test(changes_are_listed_newest_first),                              \
