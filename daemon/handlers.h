@@ -44,6 +44,11 @@ void etld_handle_watermark_undo(struct etld_request *request);
 void etld_handle_watermark_history(struct etld_request *request);
 /* handlers_decide.c: one unit, by an operator */
 void etld_handle_windows_accept(struct etld_request *request);
+void etld_handle_held_release(struct etld_request *request);
+void etld_handle_held_discard(struct etld_request *request);
+void etld_handle_held_list(struct etld_request *request); /* handlers_held.c */
+/* [{check, field, value, limit, released}] of what holds a unit. */
+void etld_json_held(struct etl_json *to, const char *key, const struct etl_held *held);
 
 /* handlers.c: what they share */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * WindowsAccept: an operator decides about one unit. A worker walks the change (lib/job/change.h) and
+ * WindowsAccept, HeldRelease, HeldDiscard: an operator decides about one unit. A worker walks the change (lib/job/change.h) and
  * reads the job's open units again; the loop takes both, so that health is right before the answer is.
  */
 #include <stdlib.h>
@@ -38,10 +38,11 @@ static void decide_free(struct etld_query *query)
 
 /* ---- on a worker --------------------------------------------------------------------------- */
 
-static enum etl_window_state state_after(enum etl_change_kind kind)
+static enum etl_window_state state_after(const struct decide_query *q)
 {
-	(void)kind;
-	return ETL_WINDOW_SKIPPED;
+	if (q->kind != ETL_CHANGE_RELEASE)
+		return ETL_WINDOW_SKIPPED;
+	return etl_held_is_free(etl_change_held(q->walk)) ? ETL_WINDOW_PENDING : ETL_WINDOW_HELD;
 }
 
 static void add_answer(struct decide_query *q)
@@ -58,11 +59,13 @@ static void add_answer(struct decide_query *q)
 	item = etl_json_add_object(reply, "window");
 	etld_json_time(item, "start", was->window.start);
 	etld_json_time(item, "end", was->window.end);
-	etl_json_add_text(reply, "state", etl_window_state_word(state_after(q->kind)));
+	etl_json_add_text(reply, "state", etl_window_state_word(state_after(q)));
 	item = etl_json_add_object(reply, "was");
 	etl_json_add_text(item, "state", etl_window_state_word(was->state));
 	etl_json_add_text(item, "reason", was->reason);
 	etl_json_add_text(item, "run_id", was->run_id);
+	if (q->kind == ETL_CHANGE_RELEASE)
+		etld_json_held(reply, "checks", etl_change_held(q->walk));
 	etl_json_add_text(reply, "reason", q->text);
 	etld_json_time(reply, "watermark", q->job->window.none ? (etl_wall){0} : r->reached);
 	etl_json_add_text(reply, "change_id", etl_change_id(q->walk));
@@ -192,6 +195,7 @@ static void decide(struct etld_request *request, enum etl_change_kind kind)
 		return;
 	asked.partition = partition->name;
 	asked.why = text;
+	asked.check = etl_json_text(request->parameters, "check", NULL);
 	if (!request->etld->draining && !etld_running(job)) {
 		submit(request, job, partition, &asked, text);
 		return;
@@ -206,4 +210,14 @@ static void decide(struct etld_request *request, enum etl_change_kind kind)
 void etld_handle_windows_accept(struct etld_request *request)
 {
 	decide(request, ETL_CHANGE_ACCEPT);
+}
+
+void etld_handle_held_release(struct etld_request *request)
+{
+	decide(request, ETL_CHANGE_RELEASE);
+}
+
+void etld_handle_held_discard(struct etld_request *request)
+{
+	decide(request, ETL_CHANGE_DISCARD);
 }

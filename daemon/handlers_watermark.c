@@ -246,7 +246,8 @@ void etld_change_taken(struct etld *etld, const char *name, const struct etl_cha
 
 		if (partition)
 			partition->watermark = r->reached;
-		closed |= r->reached.ms > r->from.ms || (r->kind == ETL_CHANGE_ACCEPT && r->done);
+		closed |= r->reached.ms > r->from.ms ||
+			(r->done && (r->kind == ETL_CHANGE_ACCEPT || r->kind == ETL_CHANGE_DISCARD));
 	}
 	if (job)
 		etld_deadline_look(etld, job);

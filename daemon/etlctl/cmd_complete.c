@@ -109,7 +109,11 @@ static void offer_partitions(struct line *line)
 /* Those that the command may be about, by their begin; of `run` all that want attention. */
 static const char *state_for(const struct etl_command *command)
 {
-	return etl_command_id_of(command) == ETL_COMMAND_WINDOWS_ACCEPT ? "failed" : NULL;
+	enum etl_command_id id = etl_command_id_of(command);
+
+	if (id == ETL_COMMAND_HELD_RELEASE || id == ETL_COMMAND_HELD_DISCARD)
+		return "held";
+	return id == ETL_COMMAND_WINDOWS_ACCEPT ? "failed" : NULL;
 }
 
 static void offer_windows(struct line *line)

@@ -171,6 +171,10 @@ static void print_run(const struct etlctl *ctl, const struct etl_json *reply)
 	print_steps(ctl, run);
 	print_partitions(ctl, run);
 	etl_buf_init(&out, 1024);
+	if (print_count_of(run, "windows", "held")) {
+		etl_buf_str(&out, "\netlctl held list ");
+		print_clean(etl_json_text(run, "job", ""), &out);
+	}
 	etl_buf_str(&out, "\njournalctl ETL_RUN_ID=");
 	print_clean(etl_json_text(run, "run_id", ""), &out);
 	etl_buf_char(&out, '\n');

@@ -101,6 +101,17 @@ static const struct etl_command_arg move_args[] = {
 static const struct etl_command_arg decide_args[] = {
 	JOB_REQUIRED, WINDOW_OF_ONE, PARTITION_OF_ONE, REASON_MUST, END,
 };
+static const struct etl_command_arg release_args[] = {
+	JOB_REQUIRED, WINDOW_OF_ONE, PARTITION_OF_ONE, REASON_MUST,
+	{"check", "--check", 0, "NAME", ETL_ARG_TEXT, 0,
+		"of this check alone: range, or 'range FIELD' (of all that hold it)"},
+	END,
+};
+static const struct etl_command_arg held_args[] = {
+	JOB_OPTIONAL,
+	{"limit", "--limit", 'n', "N", ETL_ARG_INT, 0, "how many (200)"},
+	END,
+};
 static const struct etl_command_arg undo_args[] = {
 	JOB_REQUIRED,
 	PARTITION,
@@ -181,7 +192,7 @@ static const struct etl_command_arg completion_args[] = {
 #define HEAD "schema: string, generated_at: string"
 #define DECISION_REPLY                                                                          \
 	"(" HEAD ", job: string, decision: string, partition: string, window: object, "         \
-	"state: string, was: object, reason: string, watermark: ?string, change_id: string)"
+	"state: string, was: object, checks: ?[]object, reason: string, watermark: ?string, change_id: string)"
 /* Progress has `job` and `windows` alone. */
 #define CHANGE_REPLY                                                                            \
 	"(schema: ?string, generated_at: ?string, job: string, windows: int, kind: ?string, "   \
@@ -302,6 +313,48 @@ static const struct etl_command commands[] = {
 			"  etlctl windows accept airqino 2026-07-01T10:00Z --reason 'sensor sent noise'\n",
 		.access = ETL_ACCESS_OPERATE,
 		.method = "WindowsAccept",
+		.reply = DECISION_REPLY,
+		.args = decide_args,
+	},
+	[ETL_COMMAND_HELD_LIST] = {
+		.name = "held list",
+		.summary = "Windows that a check holds back: which one, its value and limit, since when",
+		.help =
+			"Nothing of a held window is in the target, and each run asks for it again: it\n"
+			"is loaded by itself once the check passes. Else somebody decides: held release\n"
+			"or held discard.\n\n"
+			"  etlctl held list\n"
+			"  etlctl held list airqino\n",
+		.access = ETL_ACCESS_READ,
+		.method = "HeldList",
+		.reply = "(" HEAD ", truncated: bool, held: []object)",
+		.args = held_args,
+	},
+	[ETL_COMMAND_HELD_RELEASE] = {
+		.name = "held release",
+		.summary = "Let in what a check holds back, if it is still the same",
+		.help =
+			"A release counts for the checks that hold the window now (--check: for one of\n"
+			"them) and for the content that they held: the next run loads the window if its\n"
+			"source gives the same to the byte; if not it is held anew and says so. The job\n"
+			"must not be running. 'etlctl watermark undo' takes it back until then.\n\n"
+			"  etlctl held release airqino 2026-07-01T10:00Z --reason 'a storm, seen by all'\n"
+			"  etlctl run airqino --wait\n",
+		.access = ETL_ACCESS_OPERATE,
+		.method = "HeldRelease",
+		.reply = DECISION_REPLY,
+		.args = release_args,
+	},
+	[ETL_COMMAND_HELD_DISCARD] = {
+		.name = "held discard",
+		.summary = "Close one window that a check holds back, without its records: skipped",
+		.help =
+			"Nothing of a held window is stored, so nothing is deleted: no run asks for it\n"
+			"any more, and the watermark passes it. The job must not be running.\n"
+			"'etlctl watermark undo' takes it back.\n\n"
+			"  etlctl held discard airqino 2026-07-01T10:00Z --reason 'the sensor fell over'\n",
+		.access = ETL_ACCESS_OPERATE,
+		.method = "HeldDiscard",
 		.reply = DECISION_REPLY,
 		.args = decide_args,
 	},

@@ -28,6 +28,7 @@ struct etl_change_walk *etl_change_new(const struct etl_job *job, const struct e
 	walk->request.partition = etl_strdup(request->partition);
 	walk->request.who = etl_strdup(request->who);
 	walk->request.why = etl_strdup(request->why);
+	walk->request.check = etl_strdup(request->check);
 	walk->now = etl_now(env->clock);
 	etl_uuid7(walk->now.ms, walk->command);
 	return walk;
@@ -61,6 +62,7 @@ void etl_change_free(struct etl_change_walk *walk)
 	free((char *)(uintptr_t)walk->request.partition);
 	free((char *)(uintptr_t)walk->request.who);
 	free((char *)(uintptr_t)walk->request.why);
+	free((char *)(uintptr_t)walk->request.check);
 	free(walk);
 }
 
@@ -197,6 +199,11 @@ static int see(void *ctx, const struct etl_ledger_entry *entry, struct etl_error
 	return 0;
 }
 
+static bool closes(const struct etl_change_walk *walk)
+{
+	return walk->request.kind != ETL_CHANGE_RELEASE;
+}
+
 static void make_plan(struct etl_change_walk *walk, const struct etl_watermark *mark,
 	const struct etl_change *undone, const struct seen *seen)
 {
@@ -213,7 +220,10 @@ static void make_plan(struct etl_change_walk *walk, const struct etl_watermark *
 			plan);
 		break;
 	case ETL_CHANGE_ACCEPT:
-		etl_change_plan_unit(rules, mark, walk->unit.window, seen->entries, seen->n, plan);
+	case ETL_CHANGE_DISCARD:
+	case ETL_CHANGE_RELEASE:
+		etl_change_plan_unit(rules, mark, walk->unit.window, closes(walk), seen->entries,
+			seen->n, plan);
 		break;
 	case ETL_CHANGE_UNDO:
 	case ETL_CHANGE_KIND_MAX:
@@ -232,7 +242,11 @@ static int need_unit(struct etl_change_walk *walk, const struct part *part, stru
 
 	if (found < 0)
 		return -1;
-	return etl_decision_check(walk->request.kind, &unit, found ? &walk->unit : NULL, err);
+	if (etl_decision_check(walk->request.kind, &unit, found ? &walk->unit : NULL, err) < 0)
+		return -1;
+	walk->held = walk->unit.held;
+	return closes(walk) ? 0 : etl_decision_release(&unit, &walk->unit, walk->request.check,
+		walk->request.who, walk->now, &walk->held, err);
 }
 
 /* What lies behind the unit matters only if the watermark is about to pass it. */
@@ -244,7 +258,7 @@ static int plan_unit(struct etl_change_walk *walk, const struct part *part,
 	struct etl_window range;
 	int rc = need_unit(walk, part, err);
 
-	if (rc == 0 && etl_change_is_at(rules, mark, walk->unit.window)) {
+	if (rc == 0 && closes(walk) && etl_change_is_at(rules, mark, walk->unit.window)) {
 		range = (struct etl_window){walk->unit.window.end, etl_window_limit(rules, walk->now)};
 		rc = store(walk)->ops->ledger_scan(store(walk), walk->job->name, part->name, &range,
 			ETL_LEDGER_BEGUN, see, &seen, err);
@@ -301,6 +315,8 @@ static bool is_to_change(const struct etl_change_walk *walk, const struct part *
 		return part->result.known && mark->processed.ms > walk->request.time.ms;
 	case ETL_CHANGE_UNDO:
 	case ETL_CHANGE_ACCEPT:
+	case ETL_CHANGE_DISCARD:
+	case ETL_CHANGE_RELEASE:
 	case ETL_CHANGE_KIND_MAX:
 		break;
 	}
@@ -437,6 +453,11 @@ const char *etl_change_id(const struct etl_change_walk *walk)
 const struct etl_ledger_entry *etl_change_unit(const struct etl_change_walk *walk)
 {
 	return &walk->unit;
+}
+
+const struct etl_held *etl_change_held(const struct etl_change_walk *walk)
+{
+	return &walk->held;
 }
 
 const struct etl_last_run *etl_change_last(const struct etl_change_walk *walk)

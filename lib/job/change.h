@@ -16,6 +16,7 @@ struct etl_change_request {
 	const char *partition; /* its name in the ledger; NULL = all (not for a decision) */
 	etl_wall time;	       /* set, rewind: good by etl_change_check_time; a decision: of its unit */
 	const char *who, *why;
+	const char *check;     /* release: of this check alone, as the ledger names it; NULL = of all */
 	bool dry_run; /* look only: no lease, no fence, no writes */
 };
 
@@ -43,7 +44,7 @@ void etl_change_free(struct etl_change_walk *walk);
 
 /* One look or one slice. 1 = call again, 0 = it ended, -1 with the lease given back. Codes of
  * refusals: "lease.held" (CONFLICT), "change.time", "change.nothing", "change.too_many",
- * "change.state", "no_such_window" (PERMANENT): nothing was changed then. After others slices may
+ * "change.state", "change.check", "no_such_window" (PERMANENT): nothing was changed then. After others slices may
  * be in: see the results. */
 int etl_change_step(struct etl_change_walk *walk, struct etl_error *err);
 
@@ -56,6 +57,9 @@ const char *etl_change_id(const struct etl_change_walk *walk);
 
 /* The unit of a decision, as the ledger had it before; lent. */
 const struct etl_ledger_entry *etl_change_unit(const struct etl_change_walk *walk);
+
+/* Of a release: what holds the unit, and what of it is released now. Lent. */
+const struct etl_held *etl_change_held(const struct etl_change_walk *walk);
 
 /* What is on record of the job's last run, if the decision took its refused records back; NULL = it
  * did not. Lent. */

@@ -20,6 +20,10 @@ static void audit_unit(const struct etl_change_walk *walk, bson_t *details)
 	BSON_APPEND_DATE_TIME(&window, "end", walk->unit.window.end.ms);
 	bson_append_document_end(details, &window);
 	BSON_APPEND_UTF8(details, "was", walk->unit.reason);
+	if (walk->request.kind != ETL_CHANGE_RELEASE)
+		return;
+	BSON_APPEND_UTF8(details, "check", walk->request.check ? walk->request.check : "all");
+	BSON_APPEND_UTF8(details, "hash", walk->unit.hash);
 }
 
 static int audit(const struct etl_change_walk *walk, const struct part *part,
@@ -100,7 +104,8 @@ static void take_back_rejects(struct etl_change_walk *walk)
 static int apply_slice(struct etl_change_walk *walk, struct part *part, struct etl_error *err)
 {
 	etl_cleanup(free) char *reason = etl_change_is_decision(walk->request.kind) ?
-		etl_decision_reason(walk->request.kind, walk->request.who, walk->request.why) : NULL;
+		etl_decision_reason(walk->request.kind, walk->request.who, walk->request.why,
+			&walk->held) : NULL;
 	size_t left = walk->plan.n - walk->in;
 	size_t n = left < ETL_CHANGE_SLICE ? left : ETL_CHANGE_SLICE;
 	struct etl_change change = {
@@ -122,7 +127,7 @@ static int apply_slice(struct etl_change_walk *walk, struct part *part, struct e
 	};
 	struct etl_change_slice slice = {.change = &change, .fence = walk->fence,
 		.expected = part->result.reached, .windows = walk->plan.windows + walk->in, .n = n,
-		.reason = reason};
+		.reason = reason, .held = &walk->held};
 
 	if (keep_lease(walk, err) < 0 ||
 		store(walk)->ops->change_apply(store(walk), &slice, err) < 0)

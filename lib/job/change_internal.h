@@ -40,6 +40,7 @@ struct etl_change_walk {
 
 	/* of a decision */
 	struct etl_ledger_entry unit; /* before it */
+	struct etl_held held;	      /* after a release */
 	struct etl_last_run last;     /* run_id "" = it is not touched */
 };
 

@@ -197,13 +197,13 @@ bool etl_change_is_at(const struct etl_window_rules *rules, const struct etl_wat
 }
 
 void etl_change_plan_unit(const struct etl_window_rules *rules, const struct etl_watermark *mark,
-	struct etl_window unit, const struct etl_ledger_brief *entries, size_t n,
+	struct etl_window unit, bool closes, const struct etl_ledger_brief *entries, size_t n,
 	struct etl_change_plan *out)
 {
 	*out = (struct etl_change_plan){.forward = true, .from = mark->processed,
 		.to = mark->processed};
 	add(out, unit);
-	if (etl_change_is_at(rules, mark, unit))
+	if (closes && etl_change_is_at(rules, mark, unit))
 		out->to = contiguous(rules, unit.end, entries, n);
 }
 
@@ -226,11 +226,12 @@ static etl_wall contiguous_again(const struct etl_window_rules *rules, etl_wall 
 	}
 }
 
-/* A decision about a unit of another grid led the watermark nowhere. */
+/* A release, and a decision about a unit of another grid, led the watermark nowhere. */
 static bool leads_back(const struct etl_window_rules *rules, const struct etl_change *undone,
 	const struct etl_window *touched, size_t n_touched)
 {
-	return n_touched && (!etl_change_is_decision(undone->kind) || is_on_grid(rules, touched[0]));
+	return n_touched && undone->kind != ETL_CHANGE_RELEASE &&
+		(!etl_change_is_decision(undone->kind) || is_on_grid(rules, touched[0]));
 }
 
 void etl_change_plan_undo(const struct etl_window_rules *rules, const struct etl_watermark *mark,

@@ -51,8 +51,20 @@ static const char *window_word(const struct etl_unit *unit, char out[ETL_TIME_TE
 
 const char *etl_decision_words(enum etl_change_kind kind)
 {
-	(void)kind;
-	return "windows accept";
+	switch (kind) {
+	case ETL_CHANGE_RELEASE:
+		return "held release";
+	case ETL_CHANGE_DISCARD:
+		return "held discard";
+	case ETL_CHANGE_ACCEPT:
+		return "windows accept";
+	case ETL_CHANGE_SET:
+	case ETL_CHANGE_REWIND:
+	case ETL_CHANGE_UNDO:
+	case ETL_CHANGE_KIND_MAX:
+		break;
+	}
+	return "";
 }
 
 char *etl_decision_command(enum etl_change_kind kind, const struct etl_unit *unit)
@@ -82,10 +94,81 @@ char *etl_unit_run_command(const struct etl_unit *unit)
 	return etl_buf_take(&text);
 }
 
-char *etl_decision_reason(enum etl_change_kind kind, const char *who, const char *text)
+char *etl_decision_reason(enum etl_change_kind kind, const char *who, const char *text,
+	const struct etl_held *held)
 {
-	(void)kind;
-	return etl_strf("accepted by %s: %s", who, text);
+	char left[160];
+
+	if (kind != ETL_CHANGE_RELEASE)
+		return etl_strf("%s by %s: %s", kind == ETL_CHANGE_ACCEPT ? "accepted" : "discarded", who,
+			text);
+	if (etl_held_is_free(held))
+		return etl_strf("released by %s: %s", who, text);
+	etl_held_text(held, false, left, sizeof left);
+	return etl_strf("still held by %s; the rest was released by %s: %s", left, who, text);
+}
+
+/* ---- releases ------------------------------------------------------------------------------ */
+
+void etl_held_text(const struct etl_held *held, bool released, char *out, size_t size)
+{
+	struct etl_buf text;
+	bool first = true;
+
+	etl_buf_init(&text, 4096);
+	for (size_t i = 0; i < held->n; i++) {
+		const struct etl_held_check *c = &held->checks[i];
+
+		if (c->released != released)
+			continue;
+		etl_buf_printf(&text, "%scheck %s%s%s (%s, %s)", first ? "" : ", ", c->check,
+			*c->field ? " " : "", c->field, c->value, c->limit);
+		first = false;
+	}
+	if (held->more && !released)
+		etl_buf_str(&text, first ? "other checks" : " and other checks");
+	etl_text_copy(out, size, etl_buf_text(&text));
+	etl_buf_fini(&text);
+}
+
+/* "range", or "range /v" for the check of one field. */
+static bool is_named(const struct etl_held_check *c, const char *name)
+{
+	size_t n = strlen(c->check);
+
+	return etl_streq(c->check, name) ||
+		(strncmp(c->check, name, n) == 0 && name[n] == ' ' && etl_streq(c->field, name + n + 1));
+}
+
+int etl_decision_release(const struct etl_unit *unit, const struct etl_ledger_entry *entry,
+	const char *check, const char *who, etl_wall now, struct etl_held *held,
+	struct etl_error *err)
+{
+	char start[ETL_TIME_TEXT_BYTES], all[200];
+	size_t n = 0;
+
+	*held = entry->held;
+	if (!*entry->hash || !held->n) {
+		etl_cleanup(free) char *discard = etl_decision_command(ETL_CHANGE_DISCARD, unit);
+
+		return etl_error_set(err, ETL_PERMANENT, "change.state",
+			"window %s of job '%s' was held by an earlier version, or is larger than a share of "
+			"memory: its content could not be known again; '%s' closes it", window_word(unit, start),
+			unit->job->name, discard);
+	}
+	for (size_t i = 0; i < held->n; i++)
+		if (!check || is_named(&held->checks[i], check)) {
+			held->checks[i].released = true;
+			n++;
+		}
+	etl_text_copy(held->by, sizeof held->by, who);
+	held->at = now;
+	if (n)
+		return 0;
+	etl_held_text(&entry->held, false, all, sizeof all);
+	return etl_error_set(err, ETL_PERMANENT, "change.check",
+		"no check '%s' holds window %s of job '%s'; it is held by %s", check,
+		window_word(unit, start), unit->job->name, all);
 }
 
 /* ---- which unit ---------------------------------------------------------------------------- */
@@ -159,8 +242,7 @@ int etl_decision_find(struct etl_state *state, struct etl_unit *unit, etl_wall t
 
 static bool is_allowed(enum etl_change_kind kind, enum etl_window_state state)
 {
-	(void)kind;
-	return state == ETL_WINDOW_FAILED;
+	return state == (kind == ETL_CHANGE_ACCEPT ? ETL_WINDOW_FAILED : ETL_WINDOW_HELD);
 }
 
 /* What fits the state instead. Owned by the caller. */
@@ -171,7 +253,7 @@ static char *instead(const struct etl_unit *unit, enum etl_window_state state)
 
 	switch (state) {
 	case ETL_WINDOW_PENDING:
-		text = etl_strf("no run has failed at it since it became due; '%s' loads it", run);
+		text = etl_strf("it is due, and nothing is known against it; '%s' loads it", run);
 		break;
 	case ETL_WINDOW_RUNNING:
 		text = etl_strf("slices of it are in; '%s' loads all of it", run);
@@ -182,9 +264,13 @@ static char *instead(const struct etl_unit *unit, enum etl_window_state state)
 		text = etl_strf("'%s' closes it as it is", accept);
 		break;
 	}
-	case ETL_WINDOW_HELD:
-		text = etl_strf("a check holds it back; '%s' asks its source again", run);
+	case ETL_WINDOW_HELD: {
+		etl_cleanup(free) char *release = etl_decision_command(ETL_CHANGE_RELEASE, unit);
+		etl_cleanup(free) char *discard = etl_decision_command(ETL_CHANGE_DISCARD, unit);
+
+		text = etl_strf("'%s' lets what was held in, '%s' closes it without", release, discard);
 		break;
+	}
 	case ETL_WINDOW_LOADED:
 	case ETL_WINDOW_EMPTY:
 	case ETL_WINDOW_UNRECOVERABLE:

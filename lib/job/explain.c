@@ -295,5 +295,6 @@ void etl_explain_run(const bson_t *record, struct etl_why_run *out)
 			count_in(record, "passed_over.slots"), code_of(text_in(record, "passed_over.code"))},
 		.windows_failed = count_in(record, "windows.failed"),
 		.windows_lost = count_in(record, "windows.unrecoverable"),
+		.windows_held = count_in(record, "windows.held"),
 	};
 }

@@ -57,6 +57,9 @@ static void tell_entry(const struct etl_why_window *f, struct etl_why *why)
 	switch (e->state) {
 	case ETL_WINDOW_PENDING:
 		etl_why_because(why, "pending since %s%s%s: it is due", at, colon, e->reason);
+		if (*e->held.by)
+			etl_why_because(why, "it is loaded if its content is still what was held; else it "
+					     "is held again");
 		return;
 	case ETL_WINDOW_RUNNING:
 		etl_why_because(why,
@@ -66,6 +69,8 @@ static void tell_entry(const struct etl_why_window *f, struct etl_why *why)
 	case ETL_WINDOW_LOADED:
 		etl_why_because(why, "loaded by run %s at %s: %llu records, attempt %lld", e->run_id, at,
 			(unsigned long long)e->counts.out, attempt);
+		if (*e->held.by) /* a check held it until somebody let it in */
+			etl_why_because(why, "%s", e->reason);
 		return;
 	case ETL_WINDOW_EMPTY:
 		etl_why_because(why, "empty: the source proved to run %s at %s that there is nothing",
@@ -74,6 +79,10 @@ static void tell_entry(const struct etl_why_window *f, struct etl_why *why)
 	case ETL_WINDOW_HELD:
 		etl_why_because(why, "held: a check in run %s held it back at %s%s%s (attempt %lld)",
 			e->run_id, at, colon, e->reason, attempt);
+		etl_why_because(why, "an operator may let this content in (held release), or close the "
+				     "window without it (held discard)");
+		hint_decision(f, ETL_CHANGE_RELEASE, why);
+		hint_decision(f, ETL_CHANGE_DISCARD, why);
 		etl_why_hint(why, "etlctl show %s", e->run_id);
 		return;
 	case ETL_WINDOW_FAILED:

@@ -93,6 +93,10 @@ void etl_ledger_to_bson(const char *job, const char *partition,
 		BSON_APPEND_UTF8(out, "writer", entry->writer);
 	BSON_APPEND_DATE_TIME(out, "fetched_at", entry->fetched.ms);
 	BSON_APPEND_DATE_TIME(out, "updated_at", entry->updated.ms);
+	if (entry->held.n)
+		etl_held_to_bson(&entry->held, out);
+	if (*entry->held.by)
+		etl_waiver_to_bson(&entry->held, out);
 }
 
 static void read_text(const bson_iter_t *it, char *out, size_t size)
@@ -182,6 +186,7 @@ int etl_ledger_from_bson(const bson_t *doc, struct etl_ledger_entry *out, struct
 	if (!etl_window_state_parse(state, &entry.state))
 		return unknown_state(doc, state, err);
 	etl_counts_read(doc, "counts", &entry.counts);
+	etl_held_from_bson(doc, &entry.held);
 	if (!bson_iter_init_find(&it, doc, "was") || !read_was(&it, &entry))
 		entry.change_id[0] = '\0'; /* nothing to go back to */
 	*out = entry;

@@ -47,6 +47,26 @@ static inline bool etl_window_is_closed(enum etl_window_state s)
 
 #define ETL_REASON_MAX 512
 
+/* Which checks hold a unit back, and an operator's word that some of them may be passed over. It
+ * counts for the content that was held, which is the entry's `hash`, and for these very rules. */
+#define ETL_HELD_MAX 6
+struct etl_held {
+	struct etl_held_check {
+		char check[24], field[48]; /* field "" = of the whole unit */
+		char value[40], limit[40]; /* of the first record that it minded */
+		bool released;
+	} checks[ETL_HELD_MAX];
+	size_t n;
+	bool more; /* others hold it too: there was no room to tell them */
+	etl_wall since; /* held in each attempt since then */
+	char by[80]; /* who released; "" = nobody */
+	etl_wall at;
+};
+/* The same rule: check, field and limit. */
+bool etl_held_is_same(const struct etl_held_check *a, const struct etl_held_check *b);
+/* True if all that holds it is released. */
+bool etl_held_is_free(const struct etl_held *held);
+
 struct etl_ledger_entry {
 	struct etl_window window;
 	enum etl_window_state state;
@@ -71,6 +91,7 @@ struct etl_ledger_entry {
 	 * with it both. */
 	char change_id[ETL_UUID_BYTES];
 	enum etl_window_state was;
+	struct etl_held held; /* held; and loaded after a release */
 };
 
 struct etl_watermark {
@@ -165,7 +186,9 @@ struct etl_commit {
 	X(SET, "set")	    /* forward: what is not closed becomes skipped */                   \
 	X(REWIND, "rewind") /* back: what is closed becomes pending */                          \
 	X(UNDO, "undo")	    /* what a change touched gets back the state it had */               \
-	X(ACCEPT, "accept") /* one unit that failed becomes skipped */
+	X(ACCEPT, "accept") /* one unit that failed becomes skipped */                         \
+	X(DISCARD, "discard") /* one unit that is held becomes skipped */                       \
+	X(RELEASE, "release") /* one unit that is held may pass its checks */
 
 enum etl_change_kind {
 #define X(id, word) ETL_CHANGE_##id,
@@ -176,7 +199,7 @@ enum etl_change_kind {
 /* A decision about one unit, where the others are about where a watermark is to stand. */
 static inline bool etl_change_is_decision(enum etl_change_kind kind)
 {
-	return kind == ETL_CHANGE_ACCEPT;
+	return kind == ETL_CHANGE_ACCEPT || kind == ETL_CHANGE_DISCARD || kind == ETL_CHANGE_RELEASE;
 }
 
 const char *etl_change_kind_word(enum etl_change_kind kind);
@@ -206,6 +229,7 @@ struct etl_change_slice {
 	const struct etl_window *windows; /* set, rewind: of the job's grid */
 	size_t n;			  /* at most ETL_CHANGE_SLICE */
 	const char *reason; /* into the entries; NULL = the change's `why` */
+	const struct etl_held *held; /* release: into the entry */
 };
 #define ETL_CHANGE_SLICE 400
 
@@ -370,6 +394,10 @@ typedef int (*etl_open_fn)(void *ctx, const struct etl_open_sum *sum); /* not 0 
 typedef int (*etl_ledger_fn)(void *ctx, const struct etl_ledger_entry *entry,
 	struct etl_error *err); /* -1 ends the scan */
 
+/* An entry with whose it is; lent for the call. -1 ends the list. */
+typedef int (*etl_unit_fn)(void *ctx, const char *job, const char *partition,
+	const struct etl_ledger_entry *entry);
+
 struct etl_state;
 
 struct etl_state_ops {
@@ -434,6 +462,11 @@ struct etl_state_ops {
 		int (*fn)(void *ctx, const char *partition, const struct etl_ledger_entry *entry),
 		void *ctx, struct etl_error *err);
 
+	/* The entries of one state, of one job or (NULL) of all, in no order: what an index finds. As
+	 * ledger_open: 1, 0 = `max` were given and there are more, -1. */
+	int (*ledger_in_state)(struct etl_state *s, const char *job, enum etl_window_state state,
+		size_t max, etl_unit_fn fn, void *ctx, struct etl_error *err);
+
 	/* Open units, summed by the store: the answer is as long as there are partitions with such,
 	 * however many windows failed. `job` NULL = all jobs; `range` NULL = all, else those that
 	 * begin in it. */
@@ -470,9 +503,10 @@ struct etl_state_ops {
 
 	/* One slice: the change's document, the ledger entries and the watermark, in one
 	 * transaction where there are any; else the change first, and the watermark before the
-	 * ledger if it goes back, after it if it goes on. Safe to repeat. Of the windows, set and
-	 * accept touch those that are not closed (what is not there is made), rewind those that are,
-	 * undo those that still carry the id of `undoes`; an undo that is done marks that change.
+	 * ledger if it goes back, after it if it goes on. Safe to repeat. Of the windows, set,
+	 * accept and discard touch those that are not closed (what is not there is made), release
+	 * those that are held (pending if all that holds them is released), rewind closed ones, undo
+	 * those that still carry the id of `undoes`; an undo that is done marks that change.
 	 * CONFLICT: another fence, or another watermark than `expected`. */
 	int (*change_apply)(struct etl_state *s, const struct etl_change_slice *slice,
 		struct etl_error *err);

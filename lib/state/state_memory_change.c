@@ -124,6 +124,22 @@ static void open_window(struct memory *m, const struct etl_change_slice *slice,
 	entry->state = ETL_WINDOW_PENDING;
 }
 
+static void release_window(struct memory *m, const struct etl_change_slice *slice,
+	struct change_row *row, struct etl_window window)
+{
+	const struct etl_change *c = slice->change;
+	struct etl_ledger_entry *entry =
+		etl_memory_entry(m, c->job, c->partition, window.start);
+
+	if (!entry || entry->state != ETL_WINDOW_HELD || etl_streq(entry->change_id, c->id))
+		return;
+	note_touched(row, window, entry);
+	put_state(slice, entry, entry->state, etl_now(m->clock));
+	entry->held = *slice->held;
+	if (etl_held_is_free(slice->held))
+		entry->state = ETL_WINDOW_PENDING;
+}
+
 /* A set goes up, a rewind down: its windows are in that order. */
 static const struct touched *touched_in(const struct change_row *row, etl_wall start)
 {
@@ -182,10 +198,13 @@ static void apply(struct memory *m, const struct etl_change_slice *slice)
 	struct change_row *undone = c->kind == ETL_CHANGE_UNDO ? row_of(m, c->undoes) : NULL;
 
 	for (size_t i = 0; i < slice->n; i++) {
-		if (c->kind == ETL_CHANGE_SET || c->kind == ETL_CHANGE_ACCEPT)
+		if (c->kind == ETL_CHANGE_SET || c->kind == ETL_CHANGE_ACCEPT ||
+			c->kind == ETL_CHANGE_DISCARD)
 			skip_window(m, slice, row, slice->windows[i]);
 		else if (c->kind == ETL_CHANGE_REWIND)
 			open_window(m, slice, row, slice->windows[i]);
+		else if (c->kind == ETL_CHANGE_RELEASE)
+			release_window(m, slice, row, slice->windows[i]);
 		else if (undone)
 			restore_window(m, slice, undone, slice->windows[i]);
 	}

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What needs a person: a window of which every record was refused (etlctl windows accept). Who may, when
-not, what is on record, and that all that waited for it goes on."""
+"""What needs a person: a window of which every record was refused (etlctl windows accept), and windows
+that a check holds back (etlctl held list, release, discard). Who may, when not, what is on record, and
+that all that waited for it goes on."""
 import datetime as dt
 import os
 import pwd
@@ -216,7 +217,150 @@ def test_a_reader_may_not_decide(mongodb, database, metadata, open_folder):
                 return subprocess.run([str(etlctl), "--socket", str(daemon.control), *words], cwd="/", env=daemon.env,
                                       user=nobody.pw_uid, group=nobody.pw_gid, extra_groups=[], timeout=LIMIT,
                                       stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-            assert ask("windows", "hourly").returncode == 0
-            answer = ask("windows", "accept", "hourly", hour(start, BAD), *WHY)
-            assert answer.returncode == DENIED and "may query this daemon, but not control it" in answer.stderr
+            assert ask("windows", "hourly").returncode == 0 and ask("held", "list").returncode == 0
+            for words in (("windows", "accept"), ("held", "release"), ("held", "discard")):
+                answer = ask(*words, "hourly", hour(start, BAD), *WHY)
+                assert answer.returncode == DENIED and "may query this daemon, but not control it" in answer.stderr
             assert states(metadata)[BAD] == "failed" and not metadata["audit"].count_documents({})
+
+
+# ---- held ------------------------------------------------------------------------------------
+
+HELD = 6  # status --check
+
+
+def held(daemon, *words):
+    return daemon.ctl("held", "list", *words).json["held"]
+
+
+def pasted(daemon, command):
+    """As somebody would paste it, with a reason of theirs."""
+    words = command.split()
+    assert words[0] == "etlctl" and words[-2:] == ["--reason", "TEXT"], command
+    return daemon.ctl(*words[1:-1], WHY[1]).json
+
+
+def test_held_is_released_and_loaded(etld, metadata, db):
+    start = begin()
+    with HostSim({"rows": rows_of(start)}) as host:
+        daemon = etld({"hourly": job(host, start, "hold"), "daily": daily(host, start)}).start()
+        run = daemon.run("hourly", ok=(0, HELD)).json["run"]
+        daemon.wait_idle()
+        assert daemon.jobs()["hourly"]["health"] == "held" and daemon.ctl("status", "--check", ok=None).code == HELD
+        assert "etlctl held list hourly" in daemon.ctl("status", "hourly", output="table").out
+        assert "etlctl held list hourly" in daemon.ctl("show", run["run_id"], output="table").out
+        assert "etlctl held list" in daemon.ctl("runs", "hourly", output="wide").out
+        assert "etlctl held list hourly" in daemon.ctl("why", "hourly").json["hints"]
+        assert "etlctl held list hourly" in daemon.ctl("why", run["run_id"]).json["hints"]
+
+        (unit,) = held(daemon)
+        assert unit["checks"] == [{"check": "range", "field": "v", "value": "1000", "limit": "max 100",
+                                   "released": False}]
+        assert (unit["job"], unit["start"], unit["run_id"]) == ("hourly", hour(start, BAD), run["run_id"])
+        since = unit["since"]
+        table = daemon.ctl("held", "list", "hourly", output="table")
+        assert all(text in table.out for text in ("range v", "1000", "max 100")) and unit["release"] in table.err
+        assert not held(daemon, "daily")
+        daemon.run("hourly", ok=(0, HELD))
+        assert held(daemon)[0]["since"] == since and held(daemon)[0]["run_id"] != run["run_id"]
+
+        hints = daemon.ctl("why", "hourly", "--window", hour(start, BAD)).json["hints"]
+        assert unit["release"] in hints and unit["discard"] in hints
+        answer = pasted(daemon, unit["release"])
+        assert (answer["decision"], answer["was"]["state"], answer["state"]) == ("release", "held", "pending")
+        assert answer["checks"][0]["released"]
+        assert daemon.jobs()["hourly"]["windows"]["held"] == 0 and not held(daemon)
+        (record,) = audits(metadata, "held release")
+        assert f"uid {os.getuid()} " in record["who"]
+        assert record["details"]["reason"] == WHY[1] and record["details"]["check"] == "all"
+        assert record["details"]["window"]["start"].replace(tzinfo=dt.timezone.utc) == start + dt.timedelta(hours=BAD)
+        assert record["details"]["hash"] == metadata["windows"].find_one({"job": "hourly", "state": "pending"})["hash"]
+        again = daemon.ctl("held", "release", "hourly", hour(start, BAD), *WHY, ok=(FAILED,), output="table")
+        assert f"etlctl run hourly --window {hour(start, BAD)}" in again.err
+
+        daemon.kill9()  # it is the ledger's word, not the daemon's
+        daemon.start()
+        daemon.run("hourly", ok=(0,))
+        assert states(metadata) == ["loaded"] * HOURS and db["rows"].count_documents({"v": 1000}) == 1
+        assert daemon.jobs()["hourly"]["health"] == "ok" and daemon.ctl("status", "--check", ok=None).code == 0
+        assert watermark(daemon) == hour(start, HOURS)
+        entry = metadata["windows"].find_one({"job": "hourly", "start": start + dt.timedelta(hours=BAD)})
+        assert entry["reason"].startswith(f"released by {record['who']} at ") and "max 100" in entry["reason"]
+        because = daemon.ctl("why", "hourly", "--window", hour(start, BAD)).json["because"]
+        assert any("released by" in text for text in because), because
+        wait_for(lambda: states(metadata, "daily") == ["loaded"], daemon.stderr_tail, LIMIT)
+
+        daemon.run("hourly", "--window", hour(start, BAD), ok=(0,))  # the same once more: let in again
+        assert states(metadata) == ["loaded"] * HOURS
+
+
+def test_a_release_is_of_what_was_held(etld, metadata, db):
+    start = begin()
+    with HostSim({"rows": rows_of(start)}) as host:
+        daemon = etld({"hourly": job(host, start, "hold")}).start()
+        daemon.run("hourly", ok=(0, HELD))
+        daemon.ctl("held", "release", "hourly", hour(start, BAD), *WHY, "--check", "range")
+        host.body = {"rows": rows_of(start, bad=2000)}
+        daemon.run("hourly", ok=(0, HELD))
+        (unit,) = held(daemon)
+        assert "does not count: the content has changed since" in unit["reason"]
+        assert unit["checks"][0]["value"] == "2000" and unit["released_by"] is None
+        because = daemon.ctl("why", "hourly", "--window", hour(start, BAD)).json["because"]
+        assert any("does not count" in text for text in because), because
+        assert daemon.jobs()["hourly"]["health"] == "held" and not db["rows"].count_documents({"v": {"$gte": 1000}})
+
+        wrong = daemon.ctl("held", "release", "hourly", hour(start, BAD), *WHY, "--check", "unique", ok=(USAGE,),
+                           output="table")
+        assert "held by check range v (2000, max 100)" in wrong.err
+        daemon.ctl("held", "release", "hourly", hour(start, BAD), *WHY)
+        daemon.ctl("watermark", "undo", "hourly")
+        assert states(metadata)[BAD] == "held"
+        daemon.run("hourly", ok=(0, HELD))
+        assert states(metadata)[BAD] == "held"
+
+        for words, code in ((("hourly", hour(start, 0), *WHY), FAILED), (("hourly", hour(start, HOURS), *WHY), NONE),
+                            (("hourly", hour(start, -1), *WHY), NONE), (("hourly", hour(start, BAD)), USAGE),
+                            (("nobody", hour(start, BAD), *WHY), NONE)):
+            for decision in ("release", "discard"):
+                daemon.ctl("held", decision, *words, ok=(code,))
+        answer = pasted(daemon, held(daemon)[0]["discard"])
+        assert (answer["decision"], answer["state"], answer["watermark"]) == ("discard", "skipped", hour(start, HOURS))
+        assert daemon.jobs()["hourly"]["health"] == "ok" and not held(daemon)
+        (record,) = audits(metadata, "held discard")
+        entry = metadata["windows"].find_one({"job": "hourly", "state": "skipped"})
+        assert entry["reason"] == f"discarded by {record['who']}: {WHY[1]}"
+        daemon.run("hourly")
+        assert states(metadata) == ["loaded", "skipped", "loaded", "loaded"]
+
+
+def test_a_whole_job_is_released(etld, metadata, db):
+    """A job without windows has one unit: its word is "-"."""
+    start = begin()
+    with HostSim({"rows": rows_of(start)}) as host:
+        whole = job(host, start, "hold", window="none")
+        whole["extract"]["http"].pop("query")
+        whole["extract"].pop("covers")
+        daemon = etld({"whole": whole}).start()
+        daemon.run("whole", ok=(0, HELD))
+        (unit,) = held(daemon)
+        assert unit["start"] is None and unit["release"] == "etlctl held release whole - --reason TEXT"
+        pasted(daemon, unit["release"])
+        daemon.run("whole", ok=(0,))
+        assert db["rows"].count_documents({}) == HOURS and daemon.jobs()["whole"]["health"] == "ok"
+        daemon.run("whole", ok=(0,))
+        assert states(metadata, "whole") == ["loaded"]
+
+
+def test_another_daemon_loads_what_was_released(mongodb, database, metadata, tmp_path):
+    start = begin()
+    with HostSim({"rows": rows_of(start)}) as host:
+        jobs = {"hourly": job(host, start, "hold")}
+        with Etld(mongodb.uri, jobs, database=database, folder=tmp_path / "one") as one, \
+                Etld(mongodb.uri, jobs, database=database, folder=tmp_path / "two") as two:
+            one.run("hourly", ok=(0, HELD))
+            pasted(two, held(two)[0]["release"])
+            one.run("hourly", ok=(0,))
+            assert states(metadata) == ["loaded"] * HOURS and not held(one) and not held(two)
+            assert one.jobs()["hourly"]["health"] == "ok"
+            two.reload()
+            wait_for(lambda: two.jobs()["hourly"]["health"] == "ok", two.stderr_tail, LIMIT)

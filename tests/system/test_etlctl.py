@@ -108,6 +108,20 @@ ANSWERS = {
                               window={"start": "2026-07-01T10:00:00Z", "end": "2026-07-01T11:00:00Z"},
                               was={"state": "failed", "reason": "every record was rejected", "run_id": RUN_ID},
                               reason="noise", watermark="2026-07-01T12:00:00Z", change_id=RUN_ID),
+    "HeldList": envelope("held", truncated=False, held=[{
+        "job": "airqino", "partition": "station=1", "start": "2026-07-01T10:00:00Z", "end": "2026-07-01T11:00:00Z",
+        "since": "2026-07-01T11:10:00Z", "run_id": RUN_ID, "attempt": 2, "reason": "check range: CO is 1000, above 100",
+        "checks": [{"check": "range", "field": "CO", "value": "1000", "limit": "max 100", "released": True},
+                   {"check": "freshness", "field": "", "value": "5h", "limit": "3h", "released": False}],
+        "more_checks": False, "released_by": "uid 0 (pid 7)", "released_at": "2026-07-01T11:20:00Z",
+        "release": "etlctl held release airqino 2026-07-01T10:00:00Z --partition 1 --reason TEXT",
+        "discard": "etlctl held discard airqino 2026-07-01T10:00:00Z --partition 1 --reason TEXT"}]),
+    "HeldRelease": envelope("decision", job="airqino", decision="release", partition="station=1", state="pending",
+                            window={"start": "2026-07-01T10:00:00Z", "end": "2026-07-01T11:00:00Z"},
+                            was={"state": "held", "reason": "check range", "run_id": RUN_ID},
+                            checks=[{"check": "range", "field": "CO", "value": "1000", "limit": "max 100",
+                                     "released": True}],
+                            reason="a storm", watermark="2026-07-01T10:00:00Z", change_id=RUN_ID),
     "Pause": envelope("pause", job="airqino", paused=True, changed=True, reason="move",
                       jobs=[{"job": "airqino", "changed": True}]),
     "Resume": envelope("pause", job="airqino", paused=False, changed=True, reason=None,
@@ -334,6 +348,28 @@ def test_windows_accept(fake, ctl):
     assert ctl("windows", "accept").code == 2  # a job of that name: windows -- accept
     ctl("windows", "--", "accept")
     assert fake.requests[-1] == {"method": "io.etld.Control.Windows", "parameters": {"job": "accept"}}
+
+
+def test_held(fake, ctl):
+    answer = ctl("held", "list", "airqino", "-n", "5")
+    assert fake.requests[0] == {"method": "io.etld.Control.HeldList", "parameters": {"job": "airqino", "limit": 5}}
+    assert rows(answer.out)[1][:7] == ["airqino", "station=1", "2026-07-01 10:00Z", "2026-07-01 11:00Z",
+                                       "range CO (released), freshness", "1000, 5h", "max 100, 3h"]
+    assert "etlctl held release airqino 2026-07-01T10:00:00Z --partition 1 --reason TEXT\n" in answer.err
+    assert "etlctl held discard airqino 2026-07-01T10:00:00Z --partition 1 --reason TEXT\n" in answer.err
+    fake.answers["HeldList"] = envelope("held", truncated=True, held=[])
+    answer = ctl("held", "list")
+    assert answer.code == 0 and "no window is held" in answer.err and "there are more" in answer.err
+
+    answer = ctl("held", "release", "airqino", "2026-07-01T10:00Z", "--reason", "a storm", "--check", "range CO")
+    assert fake.requests[-1]["parameters"] == {"job": "airqino", "window": "2026-07-01T10:00Z", "reason": "a storm",
+                                               "check": "range CO"}
+    assert answer.code == 0 and "etlctl run airqino" in answer.err
+    final = {**ANSWERS["HeldRelease"][0]["parameters"], "state": "held"}
+    fake.answers["HeldRelease"] = [{"parameters": final}]
+    assert "other checks hold it still" in ctl("held", "release", "airqino", "-", "--reason", "x").err
+    assert ctl("held", "discard", "airqino", "2026-07-01T10:00Z").code == 2
+    assert "wants another word: list, release, discard" in ctl("held").err
 
 
 def test_watermark_change(fake, ctl):

@@ -247,6 +247,229 @@ static void test_accept_whole(void **state)
 	rig_free(rig);
 }
 
+/* ---- held ------------------------------------------------------------------------------------ */
+
+static void test_release_lets_the_same_content_in(void **state)
+{
+	struct rig *rig = rig_minding("hold");
+	struct etl_ledger_entry entry;
+
+	(void)state;
+	NEED_RUN(rig, ETL_RUN_OK);
+	entry = entry_at(rig, "job", "a", 2);
+	assert_int_equal(entry.held.n, 1);
+	assert_string_equal(entry.held.checks[0].check, "range");
+	assert_string_equal(entry.held.checks[0].field, "v");
+	assert_string_equal(entry.held.checks[0].value, "1000");
+	assert_string_equal(entry.held.checks[0].limit, "max 100");
+	assert_false(entry.held.checks[0].released);
+
+	assert_string_equal(decided(rig, ETL_CHANGE_RELEASE, 2), "");
+	NEED_STATE(rig, 2, ETL_WINDOW_PENDING);
+	NEED_WATERMARK(rig, 2);
+	entry = entry_at(rig, "job", "a", 2);
+	assert_string_equal(entry.reason, "released by me: because");
+	assert_string_equal(entry.held.by, "me");
+	assert_true(etl_held_is_free(&entry.held));
+	assert_int_equal(rig->target->n, 4);
+
+	NEED_RUN(rig, ETL_RUN_OK);
+	NEED_STATE(rig, 2, ETL_WINDOW_LOADED);
+	NEED_WATERMARK(rig, 5);
+	assert_int_equal(rig->target->n, 5);
+	assert_int_equal(rig->run->windows_held, 0);
+	assert_false(rig->run->checks_failed);
+	entry = entry_at(rig, "job", "a", 2);
+	assert_non_null(strstr(entry.reason, "released by me at "));
+	assert_non_null(strstr(entry.reason, "check range v (1000, max 100)"));
+	assert_int_equal(entry.counts.inserted, 1);
+
+	/* Read again, the same is let in again; anything else is not. */
+	rig->job->window.lookback = ETL_HOURS(4);
+	NEED_RUN(rig, ETL_RUN_OK);
+	assert_int_equal(rig->run->windows_held, 0);
+	NEED_STATE(rig, 2, ETL_WINDOW_LOADED);
+	service_put(rig, "a", (etl_wall){hour(2).ms + HOUR_MS / 2}, 2000);
+	NEED_RUN(rig, ETL_RUN_OK);
+	assert_int_equal(rig->run->windows_held, 1);
+	assert_true(rig->run->checks_failed);
+	assert_int_equal(rig->target->n, 5);
+	assert_int_equal(rig->target->updates, 0);
+	rig_free(rig);
+}
+
+static void test_release_is_of_that_content(void **state)
+{
+	struct rig *rig = rig_minding("hold");
+	struct etl_ledger_entry entry;
+
+	(void)state;
+	NEED_RUN(rig, ETL_RUN_OK);
+	assert_string_equal(decided(rig, ETL_CHANGE_RELEASE, 2), "");
+	service_put(rig, "a", (etl_wall){hour(2).ms + HOUR_MS / 2}, 2000);
+	NEED_RUN(rig, ETL_RUN_OK);
+	assert_int_equal(rig->run->windows_held, 1);
+	NEED_STATE(rig, 2, ETL_WINDOW_HELD);
+	entry = entry_at(rig, "job", "a", 2);
+	assert_non_null(strstr(entry.reason, "does not count: the content has changed since"));
+	assert_string_equal(entry.held.by, "");
+	assert_string_equal(entry.held.checks[0].value, "2000");
+	assert_int_equal(rig->target->n, 4);
+	/* The first content again is a content that nobody has looked at now. */
+	service_put(rig, "a", (etl_wall){hour(2).ms + HOUR_MS / 2}, 1000);
+	NEED_RUN(rig, ETL_RUN_OK);
+	NEED_STATE(rig, 2, ETL_WINDOW_HELD);
+	assert_string_equal(decided(rig, ETL_CHANGE_RELEASE, 2), "");
+	NEED_RUN(rig, ETL_RUN_OK);
+	NEED_STATE(rig, 2, ETL_WINDOW_LOADED);
+	rig_free(rig);
+}
+
+/* A fetch that fails in between takes nothing from it. */
+static void test_release_outlives_a_failure(void **state)
+{
+	struct rig *rig = rig_minding("hold");
+
+	(void)state;
+	rig->job->retry_max = 0;
+	NEED_RUN(rig, ETL_RUN_OK);
+	assert_string_equal(decided(rig, ETL_CHANGE_RELEASE, 2), "");
+	rig->bad_from = hour(2).ms;
+	rig->bad_to = hour(3).ms;
+	NEED_RUN(rig, ETL_RUN_FAILED);
+	NEED_STATE(rig, 2, ETL_WINDOW_FAILED);
+	rig->bad_to = 0;
+	NEED_RUN(rig, ETL_RUN_OK);
+	NEED_STATE(rig, 2, ETL_WINDOW_LOADED);
+	rig_free(rig);
+}
+
+static const char *release_of(struct rig *rig, const char *check)
+{
+	struct etl_change_request request = {.kind = ETL_CHANGE_RELEASE, .partition = "a",
+		.time = hour(2), .who = "me", .why = "because", .check = check};
+	struct etl_change_walk *walk = etl_change_new(rig->job, &rig->driver.env, &request);
+	int rc = 1;
+
+	etl_error_clear(&rig->err);
+	while (rc > 0)
+		rc = etl_change_step(walk, &rig->err);
+	etl_change_free(walk);
+	return rc == 0 ? "" : rig->err.code;
+}
+
+/* Held by two rules: the release of one leaves the other. */
+static void test_release_of_one_check(void **state)
+{
+	static char text[4096];
+	struct rig *rig;
+	struct etl_ledger_entry entry;
+
+	(void)state;
+	snprintf(text, sizeof text, "%scheck:\n  - range: {field: v, max: 100, on_fail: hold}\n"
+		"  - range: {field: n, min: 900, on_fail: hold}\n"
+		"  - not_null: {fields: w, on_fail: hold}\n", rig_yaml);
+	rig = rig_new(text, 3);
+	service_fill(rig, "a", 2, 3);
+	service_put(rig, "a", (etl_wall){hour(2).ms + HOUR_MS / 2}, 1000);
+	NEED_RUN(rig, ETL_RUN_OK);
+	NEED_STATE(rig, 2, ETL_WINDOW_HELD);
+	assert_int_equal(entry_at(rig, "job", "a", 2).held.n, 3);
+	assert_string_equal(release_of(rig, "freshness"), "change.check");
+	need_word(rig, "held by check range v (1000, max 100), check range n (0, min 900)");
+	assert_string_equal(release_of(rig, "range v"), "");
+	NEED_STATE(rig, 2, ETL_WINDOW_HELD);
+	entry = entry_at(rig, "job", "a", 2);
+	assert_true(entry.held.checks[0].released);
+	assert_false(entry.held.checks[1].released);
+	assert_non_null(strstr(entry.reason, "still held by check range n"));
+
+	NEED_RUN(rig, ETL_RUN_OK);
+	NEED_STATE(rig, 2, ETL_WINDOW_HELD);
+	entry = entry_at(rig, "job", "a", 2);
+	assert_true(entry.held.checks[0].released); /* the same content: it stands */
+	assert_non_null(strstr(entry.reason, "held by check range n"));
+	assert_int_equal(rig->target->n, 0);
+	assert_string_equal(release_of(rig, "range"), "");
+	NEED_STATE(rig, 2, ETL_WINDOW_HELD);
+	undo(rig);
+	assert_false(entry_at(rig, "job", "a", 2).held.checks[1].released);
+	assert_true(entry_at(rig, "job", "a", 2).held.checks[0].released);
+	assert_string_equal(release_of(rig, NULL), "");
+	NEED_STATE(rig, 2, ETL_WINDOW_PENDING);
+	NEED_RUN(rig, ETL_RUN_OK);
+	NEED_STATE(rig, 2, ETL_WINDOW_LOADED);
+	rig_free(rig);
+}
+
+/* A rule that came since, or is stricter now, was not released. */
+static void test_release_is_of_that_rule(void **state)
+{
+	struct rig *rig = rig_minding("hold");
+	struct etl_ledger_entry entry;
+	struct etl_held held;
+
+	(void)state;
+	NEED_RUN(rig, ETL_RUN_OK);
+	assert_string_equal(decided(rig, ETL_CHANGE_RELEASE, 2), "");
+	entry = entry_at(rig, "job", "a", 2);
+	held = entry.held;
+	snprintf(held.checks[0].limit, sizeof held.checks[0].limit, "max 90");
+	assert_false(etl_held_is_same(&held.checks[0], &entry.held.checks[0]));
+	held = entry.held;
+	held.more = true;
+	assert_false(etl_held_is_free(&held));
+	undo(rig);
+	NEED_STATE(rig, 2, ETL_WINDOW_HELD);
+	entry = entry_at(rig, "job", "a", 2);
+	assert_string_equal(entry.held.by, "");
+	NEED_WATERMARK(rig, 2);
+	NEED_RUN(rig, ETL_RUN_OK);
+	NEED_STATE(rig, 2, ETL_WINDOW_HELD);
+	rig_free(rig);
+}
+
+static void test_discard_closes_what_is_held(void **state)
+{
+	struct rig *rig = rig_minding("hold");
+
+	(void)state;
+	NEED_RUN(rig, ETL_RUN_OK);
+	assert_string_equal(decided(rig, ETL_CHANGE_DISCARD, 1), "change.state");
+	assert_string_equal(decided(rig, ETL_CHANGE_RELEASE, 1), "change.state");
+	assert_string_equal(decided(rig, ETL_CHANGE_ACCEPT, 2), "change.state");
+	need_word(rig, "'etlctl held release job 2024-01-01T02:00:00Z --partition a --reason TEXT'");
+	need_word(rig, "'etlctl held discard job 2024-01-01T02:00:00Z --partition a --reason TEXT'");
+	assert_string_equal(decided(rig, ETL_CHANGE_DISCARD, 2), "");
+	NEED_STATE(rig, 2, ETL_WINDOW_SKIPPED);
+	assert_string_equal(entry_at(rig, "job", "a", 2).reason, "discarded by me: because");
+	NEED_WATERMARK(rig, 5);
+	assert_int_equal(rig->target->n, 4);
+	NEED_RUN(rig, ETL_RUN_OK);
+	NEED_STATE(rig, 2, ETL_WINDOW_SKIPPED);
+	undo(rig);
+	NEED_STATE(rig, 2, ETL_WINDOW_HELD);
+	NEED_WATERMARK(rig, 2);
+	rig_free(rig);
+}
+
+/* Larger than memory: it has no hash, so that its content cannot be known again. */
+static void test_what_cannot_be_released(void **state)
+{
+	struct rig *rig = rig_minding("hold");
+
+	(void)state;
+	for (int i = 0; i < 3500; i++)
+		service_put(rig, "a", (etl_wall){hour(2).ms + i * 1000}, 1000);
+	rig->driver.env.memory_max = 100 * 1000;
+	NEED_RUN(rig, ETL_RUN_OK);
+	NEED_STATE(rig, 2, ETL_WINDOW_HELD);
+	assert_string_equal(decided(rig, ETL_CHANGE_RELEASE, 2), "change.state");
+	need_word(rig, "etlctl held discard");
+	assert_string_equal(decided(rig, ETL_CHANGE_DISCARD, 2), "");
+	rig_free(rig);
+}
+
 static void test_commands_can_be_pasted(void **state)
 {
 	struct rig *rig = rig_minding("reject");
@@ -270,6 +493,13 @@ int main(void)
 		cmocka_unit_test(test_nothing_without_its_audit),
 		cmocka_unit_test(test_accept_of_an_older_grid),
 		cmocka_unit_test(test_accept_whole),
+		cmocka_unit_test(test_release_lets_the_same_content_in),
+		cmocka_unit_test(test_release_is_of_that_content),
+		cmocka_unit_test(test_release_outlives_a_failure),
+		cmocka_unit_test(test_release_of_one_check),
+		cmocka_unit_test(test_release_is_of_that_rule),
+		cmocka_unit_test(test_discard_closes_what_is_held),
+		cmocka_unit_test(test_what_cannot_be_released),
 		cmocka_unit_test(test_commands_can_be_pasted),
 	};
 
