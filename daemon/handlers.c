@@ -239,7 +239,8 @@ static enum etl_ctl_error answer_of(const struct etl_error *err)
 		return ETL_CTL_NO_SUCH_RUN;
 	if (etl_streq(err->code, "no_such_window"))
 		return ETL_CTL_NO_SUCH_WINDOW;
-	if (etl_streq(err->code, "change.time") || etl_streq(err->code, "change.check") || etl_streq(err->code, "change.too_many"))
+	if (etl_streq(err->code, "change.time") || etl_streq(err->code, "change.check") ||
+		etl_streq(err->code, "change.too_many"))
 		return ETL_CTL_INVALID_PARAMETER;
 	if (err->kind == ETL_CONFLICT)
 		return ETL_CTL_BUSY;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * WindowsAccept, HeldRelease, HeldDiscard: an operator decides about one unit. A worker walks the change (lib/job/change.h) and
- * reads the job's open units again; the loop takes both, so that health is right before the answer is.
+ * WindowsAccept, HeldRelease, HeldDiscard: an operator decides about one unit. A worker walks the
+ * change (lib/job/change.h) and reads the job's open units again; the loop takes both, so that
+ * health is right before the answer is.
  */
 #include <stdlib.h>
 #include <string.h>

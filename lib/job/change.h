@@ -44,8 +44,8 @@ void etl_change_free(struct etl_change_walk *walk);
 
 /* One look or one slice. 1 = call again, 0 = it ended, -1 with the lease given back. Codes of
  * refusals: "lease.held" (CONFLICT), "change.time", "change.nothing", "change.too_many",
- * "change.state", "change.check", "no_such_window" (PERMANENT): nothing was changed then. After others slices may
- * be in: see the results. */
+ * "change.state", "change.check", "no_such_window" (PERMANENT): nothing was changed then. After
+ * others slices may be in: see the results. */
 int etl_change_step(struct etl_change_walk *walk, struct etl_error *err);
 
 /* The i-th partition's, NULL behind the last; before the walk has looked at all of them only

@@ -153,8 +153,8 @@ int etl_decision_release(const struct etl_unit *unit, const struct etl_ledger_en
 
 		return etl_error_set(err, ETL_PERMANENT, "change.state",
 			"window %s of job '%s' was held by an earlier version, or is larger than a share of "
-			"memory: its content could not be known again; '%s' closes it", window_word(unit, start),
-			unit->job->name, discard);
+			"memory: its content could not be known again; '%s' closes it",
+			window_word(unit, start), unit->job->name, discard);
 	}
 	for (size_t i = 0; i < held->n; i++)
 		if (!check || is_named(&held->checks[i], check)) {

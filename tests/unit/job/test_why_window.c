@@ -68,13 +68,13 @@ static void test_each_state_of_a_window(void **state)
 /* The commands of a decision stand alone: they are pasted as they are. */
 static void test_decisions_are_offered(void **state)
 {
-	static char *dimensions[] = {"station", NULL};
+	static const char *const dimensions[] = {"station", NULL};
 	struct etl_job job = hourly();
 	struct etl_why_window f = window_of(&job);
 	struct etl_why why = {0};
 
 	(void)state;
-	job.partition_names = (const char *const *)dimensions;
+	job.partition_names = dimensions;
 	f.partition = "station=a b";
 	f.has_entry = f.due = true;
 	f.why = ETL_DUE_OPEN;
@@ -96,7 +96,7 @@ static void test_decisions_are_offered(void **state)
 	assert_string_equal(why.hints.items[1], "etlctl windows accept a 2026-07-01T08:00:00Z "
 		"--partition 'station=a b' --reason TEXT");
 	etl_why_fini(&why);
-	job.partition_names = NULL;
+	job.partition_names = no_names;
 	unmake(&job);
 }
 
