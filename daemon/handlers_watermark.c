@@ -138,7 +138,7 @@ static const char *change_state(const struct etl_change *change)
 static int add_change(void *ctx, const struct etl_change *change)
 {
 	struct mark_query *q = ctx;
-	struct etl_json *item = etl_json_add_object(q->list, NULL);
+	struct etl_json *item = etl_json_add_object(q->list, NULL), *unit;
 
 	etl_json_add_text(item, "change_id", change->id);
 	etl_json_add_text(item, "command_id", change->command);
@@ -154,6 +154,12 @@ static int add_change(void *ctx, const struct etl_change *change)
 	etl_json_add_text(item, "state", change_state(change));
 	etl_json_add_text(item, "undoes", *change->undoes ? change->undoes : NULL);
 	etl_json_add_text(item, "undone_by", *change->undone_by ? change->undone_by : NULL);
+	if (!etl_change_is_decision(change->kind))
+		return 0;
+	unit = etl_json_add_object(item, "window");
+	etld_json_time(unit, "start", change->unit.start);
+	etld_json_time(unit, "end", change->unit.end);
+	etl_json_add_text(item, "run_id", change->run_id);
 	return 0;
 }
 

@@ -171,7 +171,7 @@ static const struct etl_command commands[] = {
 		.help = "  etlctl show 4f1c2a9b3d5e\n",
 		.access = ETL_ACCESS_READ,
 		.method = "Show",
-		.reply = "(" HEAD ", run: object)",
+		.reply = "(" HEAD ", run: object, decisions: []object)",
 		.args = show_args,
 	},
 	[ETL_COMMAND_WINDOWS] = {

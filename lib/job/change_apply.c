@@ -124,6 +124,8 @@ static int apply_slice(struct etl_change_walk *walk, struct part *part, struct e
 		.done = n == left,
 		.undoes = part->undoes ? part->undoes : "",
 		.undone_by = "",
+		.unit = walk->unit.window,
+		.run_id = walk->unit.run_id,
 	};
 	struct etl_change_slice slice = {.change = &change, .fence = walk->fence,
 		.expected = part->result.reached, .windows = walk->plan.windows + walk->in, .n = n,

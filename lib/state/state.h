@@ -218,6 +218,9 @@ struct etl_change {
 	bool done;	   /* all slices are in */
 	const char *undoes;    /* undo: the change that it takes back; else "" */
 	const char *undone_by; /* the undo that took it back; "" = it stands */
+	/* Of a decision: its unit, and the run that left it so. run_id "" = of anything else. */
+	struct etl_window unit;
+	const char *run_id;
 };
 
 /* Part of a change, small enough for one transaction. */

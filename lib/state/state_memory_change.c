@@ -14,7 +14,7 @@
 static char **texts_of(struct etl_change *c, size_t i)
 {
 	const char **texts[] = {&c->id, &c->command, &c->job, &c->partition, &c->who, &c->why,
-		&c->undoes, &c->undone_by};
+		&c->undoes, &c->undone_by, &c->run_id};
 
 	return i < sizeof texts / sizeof *texts ? (char **)(uintptr_t)texts[i] : NULL;
 }

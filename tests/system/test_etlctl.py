@@ -82,7 +82,9 @@ ANSWERS = {
     "Next": envelope("next", job="airqino", timezone="UTC", slots=["2026-07-01T13:10:00Z", "2026-07-01T14:10:00Z"]),
     "Run": envelope("run", run_id=RUN_ID, job="airqino", state="queued"),
     "Runs": envelope("runs", runs=[RUN, {**RUN, "state": "failed", "reason": "401", "job": "daily"}]),
-    "Show": envelope("show", run=RUN),
+    "Show": envelope("show", run=RUN, decisions=[
+        {"decision": "accept", "partition": "2", "start": "2026-07-01T10:00:00Z", "at": "2026-07-01T11:50:00Z",
+         "who": "uid 0 (pid 7)", "reason": "noise"}]),
     "Windows": envelope(
         "windows", job="airqino", truncated=False,
         windows=[{"partition": "station=1", "start": "2026-07-01T10:00:00Z", "end": "2026-07-01T11:00:00Z",
@@ -402,7 +404,7 @@ def test_watermark_history(fake, ctl):
     assert fake.requests[0]["parameters"] == {"job": "airqino", "limit": 5}
     assert rows(answer.out)[1] == [
         "2026-07-01 12:00Z (10m ago)", "rewind", "done", "station=1", "2026-07-01 10:00Z", "2026-06-01 00:00Z", "730",
-        "uid 1000 (pid 7)", "recalibrated"]
+        "-", "uid 1000 (pid 7)", "recalibrated"]
     fake.answers["WatermarkHistory"] = envelope("watermark_history", job="airqino", changes=[])
     assert ctl("watermark", "history", "airqino").err == "etlctl: nobody moved a watermark of this job\n"
 

@@ -102,6 +102,7 @@ def test_canned_answers_have_the_daemons_shape(etld, db):
         look("Show", run_id=daemon.runs("airqino")[0]["run_id"])
         look("Windows", job="airqino", all=True)
         look("WindowsAccept", job="airqino", window=iso(hour(3)), partition="2", reason="x")
+        look("Show", run_id=daemon.runs("airqino")[0]["run_id"])  # with the decision
         daemon.run("held", ok=(0, 6))
         look("HeldList")
         look("HeldRelease", job="held", window=iso(hour(3)), reason="x", check="range")

@@ -15,7 +15,7 @@ static struct etl_change change(const char *id, enum etl_change_kind kind, const
 	return (struct etl_change){.id = id, .command = id, .kind = kind, .job = job,
 		.partition = "p", .who = "me", .why = "$because", .at = H(100 + id[35] - '0'),
 		.from = H(from), .to = H(to), .reached = H(to), .done = true, .undoes = "",
-		.undone_by = ""};
+		.undone_by = "", .run_id = ""};
 }
 
 /* Of the hours [first, last), as one slice. */
@@ -119,6 +119,36 @@ static void set_skips_what_is_not_closed_and_undo_takes_it_back(void **state)
 	assert_non_null(strstr(found.items[2].reason, "o1-up"));
 }
 
+#define CHANGES_TEXT 512
+
+static int note_change(void *ctx, const struct etl_change *c)
+{
+	char *text = ctx;
+
+	snprintf(text + strlen(text), CHANGES_TEXT - strlen(text),
+		"%s %s %d>%d %lld%s%s;", c->partition, etl_change_kind_word(c->kind),
+		(int)(c->from.ms / 3600000), (int)(c->to.ms / 3600000), (long long)c->windows,
+		c->done ? "" : " unfinished", *c->undone_by ? " undone" : "");
+	if (etl_change_is_decision(c->kind))
+		snprintf(text + strlen(text), CHANGES_TEXT - strlen(text), " unit %d-%d %s;",
+			(int)(c->unit.start.ms / 3600000), (int)(c->unit.end.ms / 3600000), c->run_id);
+	else
+		assert_string_equal(c->run_id, "");
+	assert_string_equal(c->who, "me");
+	assert_string_equal(c->why, "$because");
+	return 0;
+}
+
+static void need_changes(const struct etl_change_query *query, const char *want)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	char text[CHANGES_TEXT] = "";
+
+	if (store->ops->change_list(store, query, note_change, text, &err) < 0)
+		fail_msg("%s", err.message);
+	assert_string_equal(text, want);
+}
+
 /* The unit alone; the text for the entry is not that of the record. */
 static void accept_closes_one_that_failed(void **state)
 {
@@ -126,6 +156,7 @@ static void accept_closes_one_that_failed(void **state)
 	struct etl_window window = {H(1), H(2)};
 	struct etl_change_slice slice = {.change = &c, .fence = 1, .expected = H(1),
 		.windows = &window, .n = 1, .reason = "accepted by $me: it's noise"};
+	const struct etl_change_query query = {.job = "o6"};
 	struct etl_error err = ETL_ERROR_INIT;
 	struct collected found;
 
@@ -134,8 +165,11 @@ static void accept_closes_one_that_failed(void **state)
 	fail_window("o6", 1, "every record was rejected");
 	fail_window("o6", 2, "and here too");
 	c.windows = 1;
+	c.unit = window;
+	c.run_id = RUN_A;
 	slice.expected = H(0);
 	assert_int_equal(store->ops->change_apply(store, &slice, &err), 0);
+	need_changes(&query, "p accept 1>2 1; unit 1-2 " RUN_A ";");
 	need_watermark("o6", 2);
 	need_ledger("o6", "1:skipped 2:failed");
 	found = scan("o6", "p", 0, 9, ETL_LEDGER_ALL);
@@ -342,30 +376,6 @@ static void a_change_needs_its_fence_and_the_watermark_that_was_read(void **stat
 	need_watermark("o4", 0);
 }
 
-#define CHANGES_TEXT 512
-
-static int note_change(void *ctx, const struct etl_change *c)
-{
-	char *text = ctx;
-
-	snprintf(text + strlen(text), CHANGES_TEXT - strlen(text),
-		"%s %s %d>%d %lld%s%s;", c->partition, etl_change_kind_word(c->kind),
-		(int)(c->from.ms / 3600000), (int)(c->to.ms / 3600000), (long long)c->windows,
-		c->done ? "" : " unfinished", *c->undone_by ? " undone" : "");
-	assert_string_equal(c->who, "me");
-	assert_string_equal(c->why, "$because");
-	return 0;
-}
-
-static void need_changes(const struct etl_change_query *query, const char *want)
-{
-	struct etl_error err = ETL_ERROR_INIT;
-	char text[CHANGES_TEXT] = "";
-
-	if (store->ops->change_list(store, query, note_change, text, &err) < 0)
-		fail_msg("%s", err.message);
-	assert_string_equal(text, want);
-}
 
 static void changes_are_listed_newest_first(void **state)
 {
