@@ -131,6 +131,24 @@ static void offer_windows(struct line *line)
 	}
 }
 
+/* Those that hold windows of the job. */
+static void offer_checks(struct line *line)
+{
+	etl_cleanup(etl_json_free) struct etl_json *reply =
+		line->job ? ask(line, "HeldList", "job", line->job, 0) : NULL;
+	etl_cleanup(etl_json_free) struct etl_json *seen = etl_json_object();
+
+	ETL_JSON_EACH(unit, etl_json_get(reply, "held"))
+		ETL_JSON_EACH(check, etl_json_get(unit, "checks")) {
+			const char *name = etl_json_text(check, "check", "");
+
+			if (!*name || etl_json_get(seen, name))
+				continue;
+			etl_json_add_bool(seen, name, true);
+			offer(line, name, NULL);
+		}
+}
+
 static void offer_ids(struct line *line, const char *method, const char *list, const char *key)
 {
 	etl_cleanup(etl_json_free) struct etl_json *reply = ask(line, method, "limit", NULL, RUNS);
@@ -178,6 +196,7 @@ static const struct {
 	{"id", offer_what_runs},
 	{"partition", offer_partitions},
 	{"window", offer_windows},
+	{"check", offer_checks},
 	{"group", offer_groups},
 	{"file", offer_files},
 	{"command", offer_commands},

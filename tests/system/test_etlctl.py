@@ -841,6 +841,9 @@ def test_completion(fake, ctl, folder, shell):
     assert complete(shell, folder, "etlctl", "windows", "accept", "--rea") == ["--reason"]
     wait_for(lambda: complete(shell, folder, "etlctl", "windows", "accept", "airqino", "") == ["2026-07-01T10:00:00Z"],
              "the window that failed")
+    assert complete(shell, folder, "etlctl", "held", "") == ["list", "release", "discard"]
+    wait_for(lambda: complete(shell, folder, "etlctl", "held", "release", "airqino", "x", "--check", "")
+             == ["range", "freshness"], "the checks that hold something")
     wait_for(lambda: complete(shell, folder, "etlctl", "pause", "--group", "") == ["air"], "the groups")
     wait_for(lambda: complete(shell, folder, "etlctl", "show", RUN_ID[:6]) == [RUN_ID], "the runs")
     # bash has parted the word at its "=" already

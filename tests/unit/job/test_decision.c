@@ -295,6 +295,10 @@ static void test_release_lets_the_same_content_in(void **state)
 	assert_true(rig->run->checks_failed);
 	assert_int_equal(rig->target->n, 5);
 	assert_int_equal(rig->target->updates, 0);
+	NEED_STATE(rig, 2, ETL_WINDOW_LOADED);
+	entry = entry_at(rig, "job", "a", 2);
+	assert_string_equal(entry.held.checks[0].value, "1000");
+	assert_non_null(strstr(entry.reason, "does not count: the content has changed since"));
 	rig_free(rig);
 }
 
