@@ -176,17 +176,21 @@ int etl_ledger_from_bson(const bson_t *doc, struct etl_ledger_entry *out, struct
 		{"fetched_at", ETL_DOC_DATE}, {NULL, ETL_DOC_TEXT}};
 	struct etl_ledger_entry entry = {0};
 	char state[32] = "";
+	bool is_held = false;
 	bson_iter_t it;
 
 	if (etl_doc_need("windows", doc, fields, err) < 0)
 		return -1;
 	if (bson_iter_init(&it, doc))
-		while (bson_iter_next(&it))
+		while (bson_iter_next(&it)) {
 			read_field(&it, &entry, state, sizeof state);
+			is_held |= etl_starts_with(bson_iter_key(&it), "held");
+		}
 	if (!etl_window_state_parse(state, &entry.state))
 		return unknown_state(doc, state, err);
 	etl_counts_read(doc, "counts", &entry.counts);
-	etl_held_from_bson(doc, &entry.held);
+	if (is_held) /* few are: the others are not looked through for it */
+		etl_held_from_bson(doc, &entry.held);
 	if (!bson_iter_init_find(&it, doc, "was") || !read_was(&it, &entry))
 		entry.change_id[0] = '\0'; /* nothing to go back to */
 	*out = entry;

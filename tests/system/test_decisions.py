@@ -197,8 +197,10 @@ def test_while_mongodb_is_unreachable(etld, own_mongodb):
         daemon.run("hourly", ok=(FAILED,))
         own_mongodb.kill9()
         for _ in range(2):  # who finds it, and who comes after
-            answer = daemon.ctl("windows", "accept", "hourly", hour(start, BAD), *WHY, ok=(FAILED,), output="table")
-            assert "MongoDB" in answer.err, answer
+            for words in (("windows", "accept", "hourly", hour(start, BAD), *WHY), ("held", "list"),
+                          ("held", "release", "hourly", hour(start, BAD), *WHY)):
+                answer = daemon.ctl(*words, ok=(FAILED,), output="table")
+                assert "MongoDB" in answer.err, answer
         own_mongodb.restart()
         wait_for(lambda: daemon.status()["daemon"]["state"] == "ready", daemon.stderr_tail, LIMIT)
         daemon.ctl("windows", "accept", "hourly", hour(start, BAD), *WHY)
