@@ -145,6 +145,41 @@ int etld_run_find(struct etl_state *state, const char *id, bson_t *out, struct e
 		id);
 }
 
+#define DECISIONS_LOOKED 50 /* the newest of the job */
+
+struct decided {
+	struct etl_json *list;
+	const char *run_id;
+};
+
+static int add_decision(void *ctx, const struct etl_change *change)
+{
+	const struct decided *d = ctx;
+	struct etl_json *item;
+
+	if (!etl_change_is_decision(change->kind) || *change->undone_by ||
+		!etl_streq(change->run_id, d->run_id))
+		return 0;
+	item = etl_json_add_object(d->list, NULL);
+	etl_json_add_text(item, "decision", etl_change_kind_word(change->kind));
+	etl_json_add_text(item, "partition", change->partition);
+	etld_json_time(item, "start", change->unit.start);
+	etld_json_time(item, "at", change->at);
+	etl_json_add_text(item, "who", change->who);
+	etl_json_add_text(item, "reason", change->why);
+	return 0;
+}
+
+/* What operators have decided since about units that this run left. */
+static void add_decisions(struct store_query *q, const bson_t *run)
+{
+	struct etl_state *state = q->query.etld->state;
+	struct etl_change_query query = {.job = text_of(run, "job"), .limit = DECISIONS_LOOKED};
+	struct decided d = {etl_json_add_array(q->query.reply, "decisions"), text_of(run, "run_id")};
+
+	state->ops->change_list(state, &query, add_decision, &d, &q->query.error);
+}
+
 static void show_work(struct etld_task *task)
 {
 	struct store_query *q = (struct store_query *)task;
@@ -154,6 +189,7 @@ static void show_work(struct etld_task *task)
 	if (etld_run_find(q->query.etld->state, q->text, &run, &q->query.error) < 0)
 		return;
 	etl_json_add_item(q->query.reply, "run", etld_json_of_bson(&run));
+	add_decisions(q, &run);
 	bson_destroy(&run);
 }
 

@@ -208,6 +208,27 @@ static int ledger_open(struct etl_state *s, const char *job, size_t max,
 	return rc;
 }
 
+static int ledger_in_state(struct etl_state *s, const char *job, enum etl_window_state state,
+	size_t max, etl_unit_fn fn, void *ctx, struct etl_error *err)
+{
+	struct memory *m = etl_memory_lock(s);
+	int rc = 1;
+
+	(void)err;
+	for (size_t i = 0; i < m->n_lanes && rc == 1; i++)
+		for (size_t k = 0; k < m->lanes[i].n && rc == 1; k++) {
+			const struct lane *lane = &m->lanes[i];
+
+			if ((job && !etl_streq(lane->job, job)) || lane->entries[k].state != state)
+				continue;
+			if (max-- == 0)
+				rc = 0;
+			else if (fn(ctx, lane->job, lane->partition, &lane->entries[k]) < 0)
+				rc = -1;
+		}
+	return etl_memory_unlock(m, rc);
+}
+
 static struct lane *lane_of(struct memory *m, const char *job, const char *partition)
 {
 	for (size_t i = 0; i < m->n_lanes; i++)
@@ -460,6 +481,7 @@ static const struct etl_state_ops memory_ops = {
 	.watermark_list = watermark_list,
 	.ledger_scan = ledger_scan,
 	.ledger_open = ledger_open,
+	.ledger_in_state = ledger_in_state,
 	.open_sums = etl_memory_open_sums,
 	.ledger_count = ledger_count,
 	.begin = begin,

@@ -14,7 +14,7 @@
 static char **texts_of(struct etl_change *c, size_t i)
 {
 	const char **texts[] = {&c->id, &c->command, &c->job, &c->partition, &c->who, &c->why,
-		&c->undoes, &c->undone_by};
+		&c->undoes, &c->undone_by, &c->run_id};
 
 	return i < sizeof texts / sizeof *texts ? (char **)(uintptr_t)texts[i] : NULL;
 }
@@ -88,7 +88,7 @@ static void put_state(const struct etl_change_slice *slice, struct etl_ledger_en
 	entry->was = was;
 	entry->fence = slice->fence;
 	entry->updated = now;
-	snprintf(entry->reason, sizeof entry->reason, "%s", c->why);
+	snprintf(entry->reason, sizeof entry->reason, "%s", slice->reason ? slice->reason : c->why);
 	snprintf(entry->change_id, sizeof entry->change_id, "%s", c->id);
 }
 
@@ -122,6 +122,22 @@ static void open_window(struct memory *m, const struct etl_change_slice *slice,
 	note_touched(row, window, entry);
 	put_state(slice, entry, entry->state, etl_now(m->clock));
 	entry->state = ETL_WINDOW_PENDING;
+}
+
+static void release_window(struct memory *m, const struct etl_change_slice *slice,
+	struct change_row *row, struct etl_window window)
+{
+	const struct etl_change *c = slice->change;
+	struct etl_ledger_entry *entry =
+		etl_memory_entry(m, c->job, c->partition, window.start);
+
+	if (!entry || entry->state != ETL_WINDOW_HELD || etl_streq(entry->change_id, c->id))
+		return;
+	note_touched(row, window, entry);
+	put_state(slice, entry, entry->state, etl_now(m->clock));
+	entry->held = *slice->held;
+	if (etl_held_is_free(slice->held))
+		entry->state = ETL_WINDOW_PENDING;
 }
 
 /* A set goes up, a rewind down: its windows are in that order. */
@@ -182,10 +198,13 @@ static void apply(struct memory *m, const struct etl_change_slice *slice)
 	struct change_row *undone = c->kind == ETL_CHANGE_UNDO ? row_of(m, c->undoes) : NULL;
 
 	for (size_t i = 0; i < slice->n; i++) {
-		if (c->kind == ETL_CHANGE_SET)
+		if (c->kind == ETL_CHANGE_SET || c->kind == ETL_CHANGE_ACCEPT ||
+			c->kind == ETL_CHANGE_DISCARD)
 			skip_window(m, slice, row, slice->windows[i]);
 		else if (c->kind == ETL_CHANGE_REWIND)
 			open_window(m, slice, row, slice->windows[i]);
+		else if (c->kind == ETL_CHANGE_RELEASE)
+			release_window(m, slice, row, slice->windows[i]);
 		else if (undone)
 			restore_window(m, slice, undone, slice->windows[i]);
 	}

@@ -250,6 +250,7 @@ static const struct etl_state_ops mongodb_ops = {
 	.watermark_list = etl_smdb_watermark_list,
 	.ledger_scan = etl_smdb_ledger_scan,
 	.ledger_open = etl_smdb_ledger_open,
+	.ledger_in_state = etl_smdb_ledger_in_state,
 	.open_sums = etl_smdb_open_sums,
 	.ledger_count = etl_smdb_ledger_count,
 	.begin = etl_smdb_begin,

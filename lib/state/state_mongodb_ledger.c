@@ -167,6 +167,68 @@ int etl_smdb_ledger_open(struct etl_state *s, const char *job, size_t max,
 	return rc < 0 ? -1 : !look.more;
 }
 
+/* ---- one state ------------------------------------------------------------------------------- */
+
+struct unit_look {
+	etl_unit_fn fn;
+	void *ctx;
+	size_t left; /* so many more may be given */
+	bool more;
+};
+
+static const char *text_of(const bson_t *doc, const char *field)
+{
+	bson_iter_t it;
+
+	return bson_iter_init_find(&it, doc, field) && BSON_ITER_HOLDS_UTF8(&it) ?
+		bson_iter_utf8(&it, NULL) : "";
+}
+
+static int each_unit(struct unit_look *look, mongoc_cursor_t *cursor, struct etl_error *err)
+{
+	struct etl_ledger_entry entry;
+	bson_error_t error;
+	const bson_t *doc;
+	int rc = 0;
+
+	while (rc == 0 && mongoc_cursor_next(cursor, &doc)) {
+		look->more = look->left == 0;
+		if (look->more)
+			break;
+		look->left--;
+		rc = etl_ledger_from_bson(doc, &entry, err);
+		if (rc == 0)
+			rc = look->fn(look->ctx, text_of(doc, "job"), text_of(doc, "partition"), &entry);
+	}
+	if (rc == 0 && mongoc_cursor_error(cursor, &error))
+		rc = etl_mongo_error(err, &error, NULL);
+	return rc;
+}
+
+int etl_smdb_ledger_in_state(struct etl_state *s, const char *job, enum etl_window_state state,
+	size_t max, etl_unit_fn fn, void *ctx, struct etl_error *err)
+{
+	bson_t *query = BCON_NEW("state", BCON_UTF8(etl_window_state_word(state)));
+	bson_t *opts = BCON_NEW("limit", BCON_INT64((int64_t)max + 1));
+	struct unit_look look = {fn, ctx, max, false};
+	struct etl_place place;
+	int rc = -1;
+
+	if (job)
+		BSON_APPEND_UTF8(query, "job", job);
+	if (etl_place_open(&place, s, "windows", err) == 0) {
+		mongoc_cursor_t *cursor =
+			mongoc_collection_find_with_opts(place.collection, query, opts, NULL);
+
+		rc = each_unit(&look, cursor, err);
+		mongoc_cursor_destroy(cursor);
+		etl_place_close(&place);
+	}
+	bson_destroy(query);
+	bson_destroy(opts);
+	return rc < 0 ? -1 : !look.more;
+}
+
 int etl_smdb_ledger_count(struct etl_state *s, const char *job, const char *partition,
 	const struct etl_window *range, uint64_t *n, struct etl_error *err)
 {
