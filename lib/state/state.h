@@ -62,13 +62,13 @@ struct etl_ledger_entry {
 	char dirty_token[ETL_UUID_BYTES];
 	/* The run whose data is on its way into this window, or may still be: without transactions
 	 * a write that nobody waits for any more can take effect much later. "" = none. The
-	 * window is dirty as well. Gone with the next commit. */
+	 * window is dirty as well. Gone with the next commit. Written by ledger_doubt alone. */
 	char writer[ETL_UUID_BYTES];
 	etl_wall fetched;	  /* when the answer that it holds was received */
 	etl_wall updated;
 	/* The operator's change of the watermark that touched it last ("" = none), and its state
 	 * before that (pending if there was no entry). The next commit replaces the entry, and
-	 * with it both. */
+	 * with it both. Written by change_apply alone. */
 	char change_id[ETL_UUID_BYTES];
 	enum etl_window_state was;
 };

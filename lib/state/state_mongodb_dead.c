@@ -27,6 +27,8 @@ static int add_letter(mongoc_bulk_operation_t *bulk, const struct etl_dead_lette
 	BSON_APPEND_DOCUMENT_BEGIN(&update, "$setOnInsert", &sub);
 	BSON_APPEND_DATE_TIME(&sub, "first_at", info->at.ms);
 	bson_append_document_end(&update, &sub);
+	if (reject->time.ms == ETL_NO_TIME) /* the same bytes may have been given a time before */
+		BCON_APPEND(&update, "$unset", "{", "time", BCON_BOOL(true), "}");
 	ok = mongoc_bulk_operation_update_one_with_opts(bulk, &query, &update, opts, &error);
 	bson_destroy(&update);
 	bson_destroy(&query);
