@@ -379,8 +379,10 @@ static int execute(struct bulk_write *w, mongoc_collection_t *c, const bson_t *s
 	if (rc == 0) {
 		if (!mongoc_bulk_operation_execute(bulk, &reply, &error)) {
 			rc = etl_mongo_error(err, &error, &reply);
-			if (explain_all(w, &reply) && !w->in_transaction)
+			if (explain_all(w, &reply) && !w->in_transaction) {
+				etl_error_clear(err); /* each item says what became of it */
 				rc = 0;
+			}
 		}
 		bson_destroy(&reply);
 	}

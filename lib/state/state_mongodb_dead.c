@@ -37,7 +37,6 @@ static int add_letter(mongoc_bulk_operation_t *bulk, const struct etl_dead_lette
 }
 
 #define LETTERS_PER_BULK 100 /* of at most 64 KiB each */
-#define CODE_DUPLICATE 11000
 
 static int add_some(mongoc_collection_t *c, const struct etl_dead_letter_info *info,
 	const struct etl_reject *rejects, size_t n, struct etl_error *err)
@@ -73,7 +72,7 @@ int etl_smdb_dead_letters_add(struct etl_state *s, const struct etl_dead_letter_
 		size_t some = n - i < LETTERS_PER_BULK ? n - i : LETTERS_PER_BULK;
 
 		rc = add_some(place.collection, info, rejects + i, some, err);
-		if (rc < 0 && err->status == CODE_DUPLICATE) /* another worker was first */
+		if (rc < 0 && etl_smdb_met_another(err))
 			rc = add_some(place.collection, info, rejects + i, some, err);
 	}
 	etl_place_close(&place);

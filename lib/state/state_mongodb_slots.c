@@ -62,7 +62,7 @@ int etl_smdb_slots_save(struct etl_state *s, const struct etl_slot_note *notes, 
 	if (etl_place_open(&place, s, "leases", err) < 0)
 		return -1;
 	rc = save_once(place.collection, notes, n, err);
-	if (rc < 0 && err->status == 11000) /* two upserts of one document have met */
+	if (rc < 0 && etl_smdb_met_another(err))
 		rc = save_once(place.collection, notes, n, err);
 	etl_place_close(&place);
 	return rc;
