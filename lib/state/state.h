@@ -387,7 +387,8 @@ struct etl_state_ops {
 	/* Released for good: the next one begins at fence 1. For what will not be leased again. */
 	int (*lease_drop)(struct etl_state *s, const char *job, int64_t fence, struct etl_error *err);
 
-	/* Notes for each job that all its slots up to one are decided. */
+	/* Notes for each job that all its slots up to one are decided. After a failure some of the
+	 * notes may be in: safe to repeat. */
 	int (*slots_save)(struct etl_state *s, const struct etl_slot_note *notes, size_t n,
 		struct etl_error *err);
 	/* Of all jobs that ever had a lease or a slot; how the daemon learns at start what was

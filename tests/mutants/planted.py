@@ -38,6 +38,8 @@ PLANTED = [
      "\tif (true)\n\t\tBSON_APPEND_DATE_TIME(doc, \"fetched_at\"", "unit:state/test_state_twin"),
     ("a first try's error that stays behind", "lib/state/mongodb.h",
      "\tetl_error_clear(err);\n\treturn true;", "\treturn true;", "unit:state/test_state_races"),
+    ("the slots of all jobs in one command", "lib/state/state_mongodb_slots.c",
+     "#define NOTES_PER_BULK 500", "#define NOTES_PER_BULK 100000", "unit:state/test_state_races"),
     ("the error of a bulk whose items say it all", "lib/sink/mongodb_write.c",
      "\t\t\t\tetl_error_clear(err); /* each item says what became of it */\n", "", "unit:sink/test_sink_mongodb"),
     ("a newer layout that is taken", "lib/state/state_mongodb_version.c",

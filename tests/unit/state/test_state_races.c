@@ -2,7 +2,8 @@
  *
  * Two upserts of one document meet: the server refuses one of them with 11000, the store tries once
  * more, and no error is left behind. The driver's writes are taken through here: the first of them
- * fail so, and reach no server. Against the server that ETLD_TEST_MONGODB_URI names; skipped without it.
+ * fail so, and reach no server; bulks are counted. Against the server that ETLD_TEST_MONGODB_URI
+ * names; skipped without it.
  */
 #include <dlfcn.h>
 #include <setjmp.h>
@@ -15,6 +16,7 @@
 /* after the above */
 #include <cmocka.h>
 
+#include "base/alloc.h"
 #include "base/uuid.h"
 #include "state/mongodb.h"
 
@@ -28,6 +30,7 @@ static char database[64];
 /* ---- the driver's writes ----------------------------------------------------------------- */
 
 static int to_lose; /* so many more */
+static int bulks;
 
 static bool loses(bson_t *reply, bson_error_t *error)
 {
@@ -53,6 +56,7 @@ uint32_t mongoc_bulk_operation_execute(mongoc_bulk_operation_t *bulk, bson_t *re
 {
 	uint32_t (*real)(mongoc_bulk_operation_t *, bson_t *, bson_error_t *);
 
+	bulks++;
 	find_real(&real, sizeof real, "mongoc_bulk_operation_execute");
 	return loses(reply, error) ? 0 : real(bulk, reply, error);
 }
@@ -202,6 +206,34 @@ static void a_layout_that_another_writes_is_fine(void **state)
 	assert_int_equal(to_lose, 0);
 }
 
+static int count_slots(void *ctx, const char *job, const struct etl_schedule_info *info)
+{
+	*(int *)ctx += strncmp(job, "many", 4) == 0 && info->slot.ms == H(4).ms;
+	return 0;
+}
+
+/* The slots of many jobs are no single command that a slow server would answer too late. */
+static void many_slots_are_saved_in_pieces(void **state)
+{
+	enum { MANY = 1100 };
+	struct etl_slot_note *notes = etl_calloc(MANY, sizeof *notes);
+	struct etl_error err = ETL_ERROR_INIT;
+	int found = 0;
+
+	(void)state;
+	for (int i = 0; i < MANY; i++)
+		notes[i] = (struct etl_slot_note){etl_strf("many%d", i), H(4), "@daily|UTC", false};
+	bulks = 0;
+	to_lose = 1; /* the first of them, and only that, is sent again */
+	assert_int_equal(store->ops->slots_save(store, notes, MANY, &err), 0);
+	assert_int_equal(bulks, 4);
+	assert_int_equal(store->ops->schedule_list(store, count_slots, &found, &err), 0);
+	assert_int_equal(found, MANY);
+	for (int i = 0; i < MANY; i++)
+		free((char *)(uintptr_t)notes[i].job);
+	free(notes);
+}
+
 static int set_up(void **state)
 {
 	struct etl_error err = ETL_ERROR_INIT;
@@ -248,6 +280,7 @@ int main(void)
 		cmocka_unit_test(a_second_try_leaves_no_error_behind),
 		cmocka_unit_test(a_key_that_stays_taken_is_an_error),
 		cmocka_unit_test(a_layout_that_another_writes_is_fine),
+		cmocka_unit_test(many_slots_are_saved_in_pieces),
 	};
 	const char *uri = getenv("ETLD_TEST_MONGODB_URI");
 	struct etl_error err = ETL_ERROR_INIT;

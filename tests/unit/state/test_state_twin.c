@@ -5,7 +5,7 @@
  * holds for the other. Against the server that ETLD_TEST_MONGODB_URI names; skipped without it.
  * ETLD_SEED gives other dice, ETLD_TWIN_STEPS as many steps; a slow server gets less far.
  */
-#include "twin_ops.h"
+#include "twin_docs.h"
 
 #include "base/uuid.h"
 #include "state/doc_read.h"
@@ -27,7 +27,7 @@ static const struct op {
 	{"look", look, 6}, {"change", change, 6}, {"undo", undo, 4}, {"repeat change", repeat_change, 1},
 	{"changes", changes, 2}, {"save run", save_run, 2}, {"see runs", see_runs, 2},
 	{"add letters", add_letters, 2}, {"audit", audit, 1}, {"backfills", backfills, 4},
-	{"pauses", pauses, 2}, {"sources", sources, 2}, {"alert", alert, 2}, {"prepare", prepare, 0},
+	{"pauses", pauses, 2}, {"sources", sources, 2}, {"alert", alert, 2},
 };
 
 static struct etl_mongo *mongo;
@@ -100,9 +100,10 @@ static void whole_history(struct side *side, struct etl_error *err)
 static void add_letter(struct side *side, const bson_t *doc)
 {
 	add_line(side, etl_strf("%s %s %s run %s at %" PRId64 " %s %s %s '%s' position %" PRId64
-		" time %" PRId64, etl_doc_text(doc, "_id"), etl_doc_text(doc, "job"), etl_doc_text(doc, "partition"),
-		etl_doc_text(doc, "run_id"), etl_doc_date(doc, "at").ms, etl_doc_text(doc, "step"),
-		etl_doc_text(doc, "rule"), etl_doc_text(doc, "path"), etl_doc_text(doc, "message"),
+		" time %" PRId64, etl_doc_text(doc, "_id"), etl_doc_text(doc, "job"),
+		etl_doc_text(doc, "partition"), etl_doc_text(doc, "run_id"),
+		etl_doc_date(doc, "at").ms, etl_doc_text(doc, "step"), etl_doc_text(doc, "rule"),
+		etl_doc_text(doc, "path"), etl_doc_text(doc, "message"),
 		etl_doc_int(doc, "position"), etl_doc_date(doc, "time").ms));
 }
 
@@ -238,7 +239,8 @@ static bool goes_on(int step, etl_mono began)
 
 static void compare(bool transactions)
 {
-	static const struct op last[] = {{"all: ledger", whole_ledger, 0}, {"all: changes", whole_history, 0},
+	static const struct op last[] = {{"prepare once more", prepare, 0},
+		{"all: ledger", whole_ledger, 0}, {"all: changes", whole_history, 0},
 		{"all: letters, audit", unread, 0}, {"all: watermarks", watermarks, 0},
 		{"all: schedules", schedules, 0}, {"all: runs", see_runs, 0}};
 	etl_mono began = etl_mono_now(etl_clock_real());
