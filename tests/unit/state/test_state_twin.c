@@ -215,15 +215,15 @@ static void close_sides(struct side sides[2])
 	}
 }
 
+/* The dice of an operation are a stream of their own, however many it throws. */
 static void both(struct side sides[2], const struct op *op, int step)
 {
-	uint64_t dice = roll(UINT64_MAX) | 1;
+	uint64_t dice = (roll(UINT64_MAX) * UINT64_C(0x9E3779B97F4A7C15)) | 1, course = dice_state;
 
 	play(&sides[0], op, dice);
 	play(&sides[1], op, dice);
 	need_the_same(sides, op->name, step);
-	dice_state = dice;
-	(void)roll(2);
+	dice_state = course;
 }
 
 /* True as long as there are steps, and time for them. */
