@@ -127,7 +127,7 @@ static void watermarks(struct side *side, struct etl_error *err)
 
 static struct etl_window window_at(uint64_t hour)
 {
-	return (struct etl_window){H(hour), H(hour + (roll(6) ? 1 : roll(4)))};
+	return (struct etl_window){H(hour), H(hour + (roll(3) ? 1 : roll(4)))};
 }
 
 /* What a caller fills in of an entry; some of it is not his to say. */
