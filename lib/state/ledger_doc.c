@@ -89,8 +89,6 @@ void etl_ledger_to_bson(const char *job, const char *partition,
 	BSON_APPEND_UTF8(out, "hash", entry->hash);
 	BSON_APPEND_UTF8(out, "reason", entry->reason);
 	BSON_APPEND_UTF8(out, "dirty_token", entry->dirty_token);
-	if (*entry->writer)
-		BSON_APPEND_UTF8(out, "writer", entry->writer);
 	BSON_APPEND_DATE_TIME(out, "fetched_at", entry->fetched.ms);
 	BSON_APPEND_DATE_TIME(out, "updated_at", entry->updated.ms);
 	if (entry->held.n)

@@ -84,13 +84,13 @@ struct etl_ledger_entry {
 	char dirty_token[ETL_UUID_BYTES];
 	/* The run whose data is on its way into this window, or may still be: without transactions
 	 * a write that nobody waits for any more can take effect much later. "" = none. The
-	 * window is dirty as well. Gone with the next commit. */
+	 * window is dirty as well. Gone with the next commit. Written by ledger_doubt alone. */
 	char writer[ETL_UUID_BYTES];
 	etl_wall fetched;	  /* when the answer that it holds was received */
 	etl_wall updated;
 	/* The operator's change of the watermark that touched it last ("" = none), and its state
 	 * before that (pending if there was no entry). The next commit replaces the entry, and
-	 * with it both. */
+	 * with it both. Written by change_apply alone. */
 	char change_id[ETL_UUID_BYTES];
 	enum etl_window_state was;
 	struct etl_held held; /* held; and loaded after a release */
@@ -425,7 +425,8 @@ struct etl_state_ops {
 	/* Released for good: the next one begins at fence 1. For what will not be leased again. */
 	int (*lease_drop)(struct etl_state *s, const char *job, int64_t fence, struct etl_error *err);
 
-	/* Notes for each job that all its slots up to one are decided. */
+	/* Notes for each job that all its slots up to one are decided. After a failure some of the
+	 * notes may be in: safe to repeat. */
 	int (*slots_save)(struct etl_state *s, const struct etl_slot_note *notes, size_t n,
 		struct etl_error *err);
 	/* Of all jobs that ever had a lease or a slot; how the daemon learns at start what was

@@ -55,8 +55,10 @@ static struct change_row *row_of(struct memory *m, const char *id)
 static struct change_row *row_save(struct memory *m, const struct etl_change *change)
 {
 	struct change_row *row = row_of(m, change->id);
-	struct etl_change fresh = change_copy(change);
+	struct etl_change given = *change, fresh;
 
+	given.undone_by = row ? row->change.undone_by : ""; /* the undo's word, not the change's */
+	fresh = change_copy(&given);
 	if (row) {
 		change_fini(&row->change);
 		row->change = fresh;
@@ -160,7 +162,18 @@ static const struct touched *touched_in(const struct change_row *row, etl_wall s
 	return NULL;
 }
 
-/* A mark that came in after the change stays, with its reason. */
+/* What the change touched is as it was; a mark that came in after it stays, with its reason, and so
+ * does what an attempt has told since. */
+static void restore_entry(struct etl_ledger_entry *entry, const struct etl_ledger_entry *before)
+{
+	if (!entry->dirty || before->dirty)
+		memcpy(entry->reason, before->reason, sizeof entry->reason);
+	memcpy(entry->change_id, before->change_id, sizeof entry->change_id);
+	entry->state = before->state;
+	entry->was = before->was;
+	entry->dirty |= before->dirty;
+}
+
 static void restore_window(struct memory *m, const struct etl_change_slice *slice,
 	const struct change_row *undone, struct etl_window window)
 {
@@ -168,7 +181,6 @@ static void restore_window(struct memory *m, const struct etl_change_slice *slic
 	struct etl_ledger_entry *entry =
 		etl_memory_entry(m, c->job, c->partition, window.start);
 	const struct touched *touched = touched_in(undone, window.start);
-	struct etl_ledger_entry marked;
 
 	if (!entry || !touched || !etl_streq(entry->change_id, c->undoes))
 		return;
@@ -176,16 +188,11 @@ static void restore_window(struct memory *m, const struct etl_change_slice *slic
 		etl_memory_entry_remove(m, c->job, c->partition, window.start);
 		return;
 	}
-	marked = *entry;
 	if (touched->absent) {
 		entry->state = ETL_WINDOW_PENDING;
 		entry->change_id[0] = '\0';
 	} else {
-		*entry = touched->before;
-		entry->dirty |= marked.dirty;
-		memcpy(entry->dirty_token, marked.dirty_token, sizeof entry->dirty_token);
-		if (marked.dirty && !touched->before.dirty)
-			memcpy(entry->reason, marked.reason, sizeof entry->reason);
+		restore_entry(entry, &touched->before);
 	}
 	entry->fence = slice->fence;
 	entry->updated = etl_now(m->clock);

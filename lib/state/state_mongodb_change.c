@@ -13,7 +13,6 @@
 #include "state/mongodb.h"
 #include "time/clock.h"
 
-#define CODE_DUPLICATE 11000
 #define RETRY_LIMIT ETL_SECONDS(120)
 #define WAS_MAX 8 /* states before the present one that an entry keeps */
 
@@ -158,7 +157,7 @@ static int skip_windows(struct effort *e, mongoc_collection_t *windows, struct e
 		bson_destroy(&reply);
 	}
 	mongoc_bulk_operation_destroy(bulk);
-	if (rc < 0 && err->status == CODE_DUPLICATE) /* it met the mark of an upstream job */
+	if (rc < 0 && err->status == ETL_SMDB_DUPLICATE) /* it met the mark of an upstream job */
 		etl_error_set(err, ETL_TRANSIENT, "txn.retry",
 			"a window was made by somebody else at the same time");
 	return rc;

@@ -337,10 +337,8 @@ static int conflict(struct etl_error *err, const char *job, const char *partitio
 		"partition '%s' of job '%s' has moved on to another fence", partition, job);
 }
 
-#define CODE_DUPLICATE 11000
-
 /* The filter holds the fence: an entry of a later fence is not matched, and the upsert then
- * fails on its _id. A lost race looks the same once, so it is tried twice. */
+ * fails on its _id. Two upserts that meet look the same once, so it is tried twice. */
 static int mark_one(struct etl_place *place, const char *job, const char *partition,
 	int64_t fence, const struct etl_ledger_entry *entry, struct etl_error *err)
 {
@@ -349,7 +347,7 @@ static int mark_one(struct etl_place *place, const char *job, const char *partit
 	bson_t query = BSON_INITIALIZER;
 	bson_t pipeline, sub;
 	bool matched;
-	int rc = -1;
+	int rc;
 
 	e.fence = fence;
 	etl_ledger_append_id(&query, job, partition, &e.window.start);
@@ -357,13 +355,10 @@ static int mark_one(struct etl_place *place, const char *job, const char *partit
 	BSON_APPEND_INT64(&sub, "$lte", fence);
 	bson_append_document_end(&query, &sub);
 	mark_pipeline(&pipeline, job, partition, &e);
-	for (int i = 0; i < 2 && rc < 0; i++) {
-		rc = etl_state_update_one(
-			place->collection, &query, &pipeline, opts, &matched, err);
-		if (rc < 0 && err->status != CODE_DUPLICATE)
-			break;
-	}
-	if (rc < 0 && err->status == CODE_DUPLICATE)
+	rc = etl_state_update_one(place->collection, &query, &pipeline, opts, &matched, err);
+	if (rc < 0 && etl_smdb_met_another(err))
+		rc = etl_state_update_one(place->collection, &query, &pipeline, opts, &matched, err);
+	if (rc < 0 && err->status == ETL_SMDB_DUPLICATE)
 		conflict(err, job, partition);
 	bson_destroy(&pipeline);
 	bson_destroy(&query);
