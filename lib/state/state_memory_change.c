@@ -162,6 +162,19 @@ static const struct touched *touched_in(const struct change_row *row, etl_wall s
 	return NULL;
 }
 
+/* The word of an operator as it was then, about what holds the entry now. */
+static void restore_waiver(struct etl_held *held, const struct etl_held *before)
+{
+	memcpy(held->by, before->by, sizeof held->by);
+	held->at = before->at;
+	for (size_t i = 0; i < held->n; i++) {
+		held->checks[i].released = false;
+		for (size_t k = 0; k < before->n; k++)
+			held->checks[i].released |= before->checks[k].released &&
+				etl_held_is_same(&held->checks[i], &before->checks[k]);
+	}
+}
+
 /* What the change touched is as it was; a mark that came in after it stays, with its reason, and so
  * does what an attempt has told since. */
 static void restore_entry(struct etl_ledger_entry *entry, const struct etl_ledger_entry *before)
@@ -172,6 +185,7 @@ static void restore_entry(struct etl_ledger_entry *entry, const struct etl_ledge
 	entry->state = before->state;
 	entry->was = before->was;
 	entry->dirty |= before->dirty;
+	restore_waiver(&entry->held, &before->held);
 }
 
 static void restore_window(struct memory *m, const struct etl_change_slice *slice,

@@ -364,22 +364,22 @@ static void changes_are_taken_back_one_by_one(void **state)
 static void an_undo_keeps_what_an_attempt_has_told(void **state)
 {
 	struct etl_ledger_entry e = entry(0, ETL_WINDOW_LOADED), failed = entry(0, ETL_WINDOW_FAILED);
-	struct etl_change c = change(CHANGE_ID("61"), ETL_CHANGE_REWIND, "o6", 1, 0);
+	struct etl_change c = change(CHANGE_ID("91"), ETL_CHANGE_REWIND, "o9", 1, 0);
 	struct etl_error err = ETL_ERROR_INIT;
 	struct collected found;
 
 	(void)state;
-	claim("o6", "p", 1);
-	commit_ok("o6", "p", 1, &e, 1, H(1));
+	claim("o9", "p", 1);
+	commit_ok("o9", "p", 1, &e, 1, H(1));
 	change_ok(&c, 1, 0, 1);
 	failed.attempt = 2;
 	failed.counts = (struct etl_counts){.in = 3};
 	snprintf(failed.run_id, sizeof failed.run_id, "%s", RUN_B);
-	assert_int_equal(store->ops->ledger_mark(store, "o6", "p", 1, &failed, 1, &err), 0);
-	doubt("o6", RUN_B, 0);
-	undo_ok(CHANGE_ID("62"), CHANGE_ID("61"), "o6", 0, 1, 0, 1);
-	need_ledger("o6", "0:loaded:dirty");
-	found = scan("o6", "p", 0, 9, ETL_LEDGER_ALL);
+	assert_int_equal(store->ops->ledger_mark(store, "o9", "p", 1, &failed, 1, &err), 0);
+	doubt("o9", RUN_B, 0);
+	undo_ok(CHANGE_ID("92"), CHANGE_ID("91"), "o9", 0, 1, 0, 1);
+	need_ledger("o9", "0:loaded:dirty");
+	found = scan("o9", "p", 0, 9, ETL_LEDGER_ALL);
 	assert_string_equal(found.items[0].run_id, RUN_B);
 	assert_string_equal(found.items[0].writer, RUN_B);
 	assert_int_equal(found.items[0].attempt, 2);
@@ -397,22 +397,22 @@ static int note_undone(void *ctx, const struct etl_change *c)
 /* A slice that is repeated late does not make a change stand again. */
 static void a_change_that_was_taken_back_stays_so(void **state)
 {
-	struct etl_change c = change(CHANGE_ID("71"), ETL_CHANGE_SET, "o7", 0, 2);
-	struct etl_change_query query = {.job = "o7"};
+	struct etl_change c = change(CHANGE_ID("93"), ETL_CHANGE_SET, "o10", 0, 2);
+	struct etl_change_query query = {.job = "o10"};
 	struct etl_error err = ETL_ERROR_INIT;
 	char undone_by[ETL_UUID_BYTES] = "";
 
 	(void)state;
-	claim("o7", "p", 1);
+	claim("o10", "p", 1);
 	c.undone_by = RUN_A; /* not its own word */
 	change_ok(&c, 0, 0, 2);
 	assert_int_equal(store->ops->change_list(store, &query, note_undone, undone_by, &err), 0);
 	assert_string_equal(undone_by, "");
-	undo_ok(CHANGE_ID("72"), CHANGE_ID("71"), "o7", 2, 0, 0, 2);
+	undo_ok(CHANGE_ID("94"), CHANGE_ID("93"), "o10", 2, 0, 0, 2);
 	c.reached = H(0);
 	change_ok(&c, 0, 0, 0);
 	assert_int_equal(store->ops->change_list(store, &query, note_undone, undone_by, &err), 0);
-	assert_string_equal(undone_by, CHANGE_ID("72"));
+	assert_string_equal(undone_by, CHANGE_ID("94"));
 }
 
 static void a_change_needs_its_fence_and_the_watermark_that_was_read(void **state)
@@ -430,7 +430,6 @@ static void a_change_needs_its_fence_and_the_watermark_that_was_read(void **stat
 	need_ledger("o4", "");
 	need_watermark("o4", 0);
 }
-
 
 static void changes_are_listed_newest_first(void **state)
 {
