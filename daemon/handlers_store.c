@@ -317,6 +317,10 @@ static void add_summary(const struct walk *walk)
 	etl_json_add_int(item, "missing", (int64_t)walk->missing);
 }
 
+/* The years 1 to 9999: what lies outside is no date to every server. */
+#define FIRST_DATE INT64_C(-62135596800000)
+#define LAST_DATE  INT64_C(253402300799999)
+
 /* With --from or --to only that part of the ledger is read, counted and compared with the grid.
  * A window that reaches into it begins at most its length before. */
 static void bound(struct walk *walk, struct etl_window *range)
@@ -328,20 +332,22 @@ static void bound(struct walk *walk, struct etl_window *range)
 	if (walk->has_mark && walk->mark.window_ms > longest)
 		longest = walk->mark.window_ms;
 	*range = walk->q->range;
-	walk->at = etl_window_at(rules, range->start).start;
+	if (range->start.ms > rules->start.ms) /* before that nothing is missing */
+		walk->at = etl_window_at(rules, range->start).start;
 	last = etl_window_at(rules, (etl_wall){range->end.ms - 1});
 	if (range->end.ms > rules->start.ms && last.end.ms < walk->limit.ms)
 		walk->limit = last.end;
 	if (range->end.ms <= rules->start.ms)
 		walk->limit = rules->start; /* nothing is due there */
-	range->start.ms -= longest;
+	if (range->start.ms > FIRST_DATE)
+		range->start.ms -= longest;
 }
 
 static int walk_partition(struct store_query *q, const struct etl_partition *partition)
 {
 	struct etl_state *state = q->query.etld->state;
 	const struct etl_window_rules *rules = &q->job->window;
-	struct etl_window range = {{INT64_C(-62135596800000)}, {INT64_C(253402300799999)}};
+	struct etl_window range = {{FIRST_DATE}, {LAST_DATE}};
 	struct walk walk = {.q = q, .at = rules->start, .limit = {INT64_MAX}};
 	etl_wall due, until; /* windows that end by then are due; ... and asked for */
 	char shown[256];
@@ -394,7 +400,7 @@ static bool read_window_parameters(struct etld_request *request, struct store_qu
 
 	q->all = etl_json_bool(request->parameters, "all", false);
 	if (from || to)
-		q->range = (struct etl_window){{INT64_C(-62135596800000)}, {INT64_C(253402300799999)}};
+		q->range = (struct etl_window){{FIRST_DATE}, {LAST_DATE}};
 	if ((from && !etld_parse_time(from, &q->range.start)) ||
 		(to && !etld_parse_time(to, &q->range.end)))
 		return false;
