@@ -76,6 +76,14 @@ void etld_refuse_job(struct etld_request *request, const char *name)
 	etld_refuse_with(request, ETL_CTL_NO_SUCH_JOB, details, hint, "there is no job '%s'", name);
 }
 
+void etld_refuse_partition(struct etld_request *request, const struct etl_job *job, const char *name)
+{
+	char hint[ETL_JOB_NAME_MAX + 32];
+
+	snprintf(hint, sizeof hint, "etlctl watermark show %s", job->name);
+	etld_refuse(request, ETL_CTL_NO_SUCH_WINDOW, hint, "job '%s' has no partition '%s'", job->name, name);
+}
+
 struct etld_job *etld_request_job(struct etld_request *request)
 {
 	const char *name = etl_json_text(request->parameters, "job", "");
@@ -118,7 +126,10 @@ bool etld_request_right(struct etld_request *request, const struct etld_job *job
 		return true;
 	details = etl_json_object();
 	etl_json_add_text(details, "job", job->name);
-	etld_refuse_with(request, ETL_CTL_CONFIG_INVALID, details, "mend the file, then etlctl reload",
+	etld_refuse_with(request, ETL_CTL_CONFIG_INVALID, details,
+		etl_job_wants_restart(job->job) ?
+			"hand it over in the unit (systemctl edit etld), then systemctl restart etld" :
+			"mend the file, then etlctl reload",
 		"job '%s' is left out: %s", job->name, job->job->left_out);
 	return false;
 }

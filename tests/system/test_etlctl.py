@@ -288,6 +288,15 @@ def test_next(fake, ctl):
     assert fake.requests[0]["parameters"] == {"job": "airqino", "count": 2, "from": "2026-07-01"}
 
 
+def test_next_of_a_job_that_is_left_out(fake, ctl):
+    """"No slot to come" would be said of a schedule: here nobody could read it."""
+    fake.answers["Next"] = envelope("next", job="airqino", timezone="UTC", left_out="jobs.d/airqino.yaml:1:1: error[E012]",
+                                    slots=[])
+    answer = ctl("next", "airqino")
+    assert (answer.code, answer.out) == (0, "")
+    assert "'airqino' is left out, no slot of it runs: jobs.d/airqino.yaml:1:1: error[E012]" in answer.err
+
+
 def test_runs(fake, ctl):
     answer = ctl("runs", "-n50", "--failed")
     assert rows(answer.out)[1] == [RUN_ID, "airqino", "✔ ok", "schedule", "2026-07-01 11:10Z (1h00m ago)", "5.2s", "3",
@@ -308,6 +317,15 @@ def test_show(fake, ctl):
     assert ["extract", "2", "4.2s"] in table and ["plan", "1", "1.5ms"] in table
     assert ["station=2", "✖ failed", "0", "0", "3", "0", "0", "0", "0", "0", "0", "0", "0", "1",
             "the service refused us (http.status, HTTP 401)"] in table
+
+
+def test_show_counts_by_rule(fake, ctl):
+    """A rule need not be of a field."""
+    by = [{"step": "load", "rule": "overwritten", "field": field, "n": 8, "first": "a later one stays"} for field in ("", "a")]
+    fake.answers["Show"] = envelope("run", run={**RUN, "warned": by})
+    answer = ctl("show", RUN_ID)
+    assert "8 by load/overwritten, the first: a later one stays\n" in answer.out
+    assert "8 by load/overwritten a, the first: a later one stays\n" in answer.out
 
 
 def test_windows_says_what_was_not_found(fake, ctl):
