@@ -216,6 +216,7 @@ struct etl_strand {
 
 	/* what came of it */
 	struct etl_error error; /* the first failure that was final, or kind ETL_OK */
+	enum etl_step_id failed_at; /* the step of `error` */
 	struct etl_error last;	/* the last failure, also if it is being tried again */
 	char reason[ETL_REASON_MAX]; /* of a failure or of being blocked, in words */
 	struct etl_counts counts;

@@ -91,6 +91,7 @@ static void test_auth_stops(void **state)
 	NEED_RUN(rig, ETL_RUN_FAILED);
 	assert_int_equal(rig->driver.requests, 1);
 	assert_int_equal(rig->run->error.kind, ETL_AUTH);
+	assert_int_equal(rig->run->strands[0].failed_at, ETL_STEP_EXTRACT);
 	NEED_STATE(rig, 0, ETL_WINDOW_FAILED);
 	NEED_STATE(rig, 25, ETL_WINDOW_PENDING);
 	rig_free(rig);
@@ -108,6 +109,7 @@ static void test_halves(void **state)
 		rig->bad_to = hour(bad + 1).ms;
 		NEED_RUN(rig, ETL_RUN_FAILED);
 		assert_int_equal(rig->run->error.kind, ETL_DATA);
+		assert_int_equal(rig->run->strands[0].failed_at, ETL_STEP_DECODE);
 		assert_int_equal(rig->target->n, 29);
 		assert_int_equal(rig->run->windows_failed, 1);
 		assert_int_equal(rig->run->windows_loaded, 29);
@@ -328,6 +330,7 @@ static void test_check_fail(void **state)
 	(void)state;
 	NEED_RUN(rig, ETL_RUN_FAILED);
 	assert_string_equal(rig->run->error.code, "check.failed");
+	assert_int_equal(rig->run->strands[0].failed_at, ETL_STEP_CHECK);
 	assert_int_equal(rig->run->windows_failed, 1);
 	NEED_STATE(rig, 2, ETL_WINDOW_FAILED);
 	NEED_STATE(rig, 3, ETL_WINDOW_LOADED);
@@ -440,6 +443,7 @@ static void test_sink_fails(void **state)
 	rig->target->write_fault = (struct target_fault){0, 1, ETL_PERMANENT, "target.broken"};
 	NEED_RUN(rig, ETL_RUN_FAILED);
 	assert_string_equal(rig->run->error.code, "target.broken");
+	assert_int_equal(rig->run->strands[0].failed_at, ETL_STEP_LOAD);
 	NEED_STATE(rig, 0, ETL_WINDOW_FAILED);
 	NEED_WATERMARK(rig, 0);
 	NEED_RUN(rig, ETL_RUN_OK);
@@ -534,6 +538,7 @@ static void test_a_watermark_in_the_future(void **state)
 	NEED_RUN(rig, ETL_RUN_FAILED);
 	assert_int_equal(rig->driver.requests, 0);
 	assert_string_equal(rig->run->error.code, "watermark.future");
+	assert_int_equal(rig->run->strands[0].failed_at, ETL_STEP_PLAN);
 	assert_non_null(strstr(rig->run->error.message, "etlctl watermark rewind job"));
 	rig_free(rig);
 }
