@@ -367,7 +367,7 @@ static void fill_last_counts(struct etl_run *run, bool whole)
 	if (last->rejected)
 		memcpy(last->first_reject, before->first_reject, sizeof last->first_reject);
 	else if (run->rejects.n)
-		etl_text_copy(last->first_reject, sizeof last->first_reject, run->rejects.rows[0].first);
+		etl_text_shorten(last->first_reject, sizeof last->first_reject, run->rejects.rows[0].first);
 	last->rejected += run->counts.rejected;
 	last->warnings += run->warnings;
 }
@@ -387,7 +387,7 @@ static void fill_last(struct etl_run *run)
 	for (size_t i = 0; i < run->n_strands && !*reason; i++)
 		if (run->strands[i].state == ETL_STRAND_BLOCKED)
 			reason = run->strands[i].reason;
-	etl_text_copy(last->reason, sizeof last->reason, reason);
+	etl_text_shorten(last->reason, sizeof last->reason, reason);
 	last->unitless = whole ? failed_unitless(run) : run->before.unitless;
 	fill_last_counts(run, whole);
 }
