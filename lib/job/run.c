@@ -97,7 +97,7 @@ static void heed_store_clock(struct etl_run *run)
 static int refuse(struct etl_run *run, const char *schedule)
 {
 	bool decided = run->trigger.slot.ms && run->lease.slot.ms >= run->trigger.slot.ms;
-	char slot[ETL_TIME_TEXT_BYTES];
+	char slot[ETL_TIME_TEXT_BYTES], holder[ETL_HOLDER_BYTES];
 
 	if (decided && !etl_streq(schedule, run->lease.schedule) &&
 		etl_skip_refused(run->env, run->job->name, run->trigger.slot, schedule, &run->error) < 0)
@@ -107,8 +107,9 @@ static int refuse(struct etl_run *run, const char *schedule)
 	if (decided)
 		return etl_error_set(&run->error, ETL_CONFLICT, "slot.decided",
 			"another etld has decided the slot %s already", slot);
-	return etl_error_set(&run->error, ETL_CONFLICT, "lease.held",
-		"another etld runs this job: %s", run->lease.holder);
+	etl_lease_words(run->lease.holder, holder, sizeof holder);
+	return etl_error_set(&run->error, ETL_CONFLICT, "lease.held", "another etld runs this job: %s",
+		holder);
 }
 
 /* 0 = ours; -1 = refused (state BUSY) or the store failed. */
