@@ -345,6 +345,30 @@ def test_windows(fake, ctl):
     assert fake.requests[0]["parameters"] == {"job": "airqino", "partition": "station=1", "state": "failed", "all": True}
 
 
+def test_a_hole_is_one_line(fake, ctl):
+    """Windows that follow one another and are alike; a window with data stands by itself."""
+    hours = [f"2026-07-01T{hour:02}:00:00Z" for hour in range(9)]
+    windows = [{"partition": "station=1", "start": a, "end": b, "state": "pending", "dirty": False, "attempt": 0,
+                "run_id": None, "counts": {}, "reason": "", "updated": None} for a, b in zip(hours, hours[1:])]
+    windows[3:5] = [{**w, "state": "loaded", "counts": {"in": 5, "out": 5}} for w in windows[3:5]]
+    windows[5:7] = [{**w, "state": "failed", "reason": "refused", "counts": {"in": 5, "rejected": 4}} for w in windows[5:7]]
+    windows.append({**windows[7], "partition": "station=2"})
+    fake.answers["Windows"] = envelope("windows", job="airqino", truncated=False, windows=windows, summary=[])
+    table = rows(ctl("windows", "airqino").out)
+    assert table[0][:5] == ["PARTITION", "START", "END", "WINDOWS", "STATE"]
+    told = [["station=1", 0, 3, "3", "pending"], ["station=1", 3, 4, "", "loaded"], ["station=1", 4, 5, "", "loaded"],
+            ["station=1", 5, 7, "2", "failed"], ["station=1", 7, 8, "", "pending"], ["station=2", 7, 8, "", "pending"]]
+    for row, (partition, start, end, n, state) in zip(table[1:], told, strict=True):
+        assert (row[0], row[1][11:13], row[2][11:13]) == (partition, f"{start:02}", f"{end:02}"), row
+        assert state in row[4 if n else 3] and (not n or row[3] == n), row
+    assert table[4][5:9] == ["0", "10", "0", "8"], table[4]
+    # However narrow it is: a reason is cut, not printed whole because no room is left for it.
+    fake.answers["Windows"] = envelope("windows", job="airqino", truncated=False, summary=[],
+                                       windows=[{**w, "reason": "x" * 200} for w in windows])
+    narrow = ctl("windows", "airqino", COLUMNS="56").out
+    assert max(map(len, narrow.splitlines())) < 70 and "x…" in narrow, narrow
+
+
 def test_no_window_wants_attention(fake, ctl):
     fake.answers["Windows"] = envelope("windows", job="airqino", truncated=True, windows=[], summary=[])
     answer = ctl("windows", "airqino")
