@@ -250,7 +250,8 @@ static void test_lease(void **state)
 	assert_string_equal(change(rig, ETL_CHANGE_REWIND, 3), "lease.held");
 	assert_non_null(strstr(rig->err.message, "under way: pid 4711 on db1; watermark"));
 	NEED_RUN(rig, ETL_RUN_BUSY);
-	assert_string_equal(rig->run->error.message, "another etld runs this job: pid 4711 on db1; watermark");
+	assert_string_equal(rig->run->error.message,
+		"another etld runs this job: pid 4711 on db1; watermark");
 	assert_int_equal(s->ops->lease_release(s, "job", lease.fence, &rig->err), 0);
 	walk = change_new(rig, ETL_CHANGE_REWIND, 3, NULL);
 	assert_int_equal(etl_change_step(walk, &rig->err), 1);
