@@ -226,6 +226,7 @@ struct etl_strand {
 	uint64_t windows_lost;	/* given up in this run: older than the source keeps */
 	uint64_t windows_discarded; /* read, and thrown away by a load that keeps nothing */
 	struct etl_tally rejects, warned; /* by rule; owned */
+	struct etl_window rejected_in; /* where its rejected records lie; start == end: it has none */
 	struct etl_window lost; /* from the first to the last of them */
 	bool checks_failed;
 	etl_wall watermark; /* after the last commit; ms == 0 = not known */

@@ -164,6 +164,44 @@ static void test_rejects_within_limit(void **state)
 	rig_free(rig);
 }
 
+/* What the daemon has of the run before is handed to the next one. */
+static void run_after(struct rig *rig, int64_t from, int64_t to)
+{
+	struct etl_trigger trigger = {.kind = ETL_TRIGGER_MANUAL, .asked = {hour(from), hour(to)}};
+	struct etl_last_run before = rig->run->last;
+
+	etl_run_free(rig->run);
+	rig->run = etl_run_new(rig->job, &rig->driver.env, 1, &trigger);
+	rig->run->before = before;
+	assert_int_equal(driver_run(&rig->driver, rig->run, &rig->err), 0);
+	assert_int_equal(rig->run->state, ETL_RUN_OK);
+}
+
+/* "6 records were rejected" is told until what they lie in has been read again, from whichever end;
+ * a run for less takes nothing back. */
+static void test_rejects_are_taken_back(void **state)
+{
+	struct rig *rig = rig_new(NULL, 5);
+
+	(void)state;
+	put_rejects(rig, 2);
+	NEED_RUN(rig, ETL_RUN_OK);
+	assert_int_equal(rig->run->last.rejected, 2);
+	assert_int_equal(rig->run->last.rejected_in.start.ms, hour(0).ms);
+	assert_int_equal(rig->run->last.rejected_in.end.ms, hour(5).ms);
+	service_fill(rig, "a", 0, 5);
+	run_after(rig, 1, 4);
+	assert_int_equal(rig->run->last.rejected, 2);
+	run_after(rig, 3, 5);
+	assert_int_equal(rig->run->last.rejected, 2);
+	assert_int_equal(rig->run->last.rejected_in.end.ms, hour(3).ms);
+	assert_string_not_equal(rig->run->last.first_reject, "");
+	run_after(rig, 0, 3);
+	assert_int_equal(rig->run->last.rejected, 0);
+	assert_string_equal(rig->run->last.first_reject, "");
+	rig_free(rig);
+}
+
 static void test_rejects_above_limit(void **state)
 {
 	struct rig *rig = rig_new(yaml_with("max_span: 1d", "max_span: 5h"), 5);
@@ -575,6 +613,7 @@ int main(void)
 		cmocka_unit_test(test_halves),
 		cmocka_unit_test(test_many_bad_windows),
 		cmocka_unit_test(test_rejects_within_limit),
+		cmocka_unit_test(test_rejects_are_taken_back),
 		cmocka_unit_test(test_rejects_above_limit),
 		cmocka_unit_test(test_unreadable_records_are_placed),
 		cmocka_unit_test(test_ledger_counts_what_was_written),
