@@ -279,6 +279,14 @@ static enum etl_ctl_error answer_of(const struct etl_error *err)
 	return err->kind == ETL_TRANSIENT ? ETL_CTL_NOT_READY : ETL_CTL_FAILED;
 }
 
+/* Where the ids stand that could have been meant. */
+static const char *hint_of(enum etl_ctl_error error)
+{
+	return error == ETL_CTL_NO_SUCH_RUN ? "etlctl runs" :
+		error == ETL_CTL_NO_SUCH_LETTER ? "etlctl dead list" :
+		error == ETL_CTL_NOT_READY ? "etlctl status" : NULL;
+}
+
 static void query_done(struct etld_task *task)
 {
 	struct etld_query *query = (struct etld_query *)task;
@@ -295,9 +303,10 @@ static void query_done(struct etld_task *task)
 		etld_answer(request, ETL_TAKE(query->reply));
 	} else if (request) {
 		struct etl_json *details = etl_json_object();
+		enum etl_ctl_error error = answer_of(&query->error);
 
 		etl_json_add_text(details, "reason", query->error.message);
-		etld_refuse_with(request, answer_of(&query->error), details, NULL, "%s",
+		etld_refuse_with(request, error, details, hint_of(error), "%s",
 			query->error.message);
 	}
 	etl_json_free(query->reply);

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "handlers.h"
+#include "time/civil.h"
 
 /* ---- what was asked for -------------------------------------------------------------------- */
 
@@ -54,6 +55,16 @@ static bool read_range(struct etld_request *request, const struct etl_job *job,
 	return ok;
 }
 
+/* The command that is named tells when. */
+static void refuse_early(struct etld_request *request, const struct etl_job *job, etl_wall at)
+{
+	char hint[ETL_JOB_NAME_MAX + 64], start[ETL_TIME_TEXT_BYTES];
+
+	etl_time_format_rfc3339(at, start);
+	snprintf(hint, sizeof hint, "etlctl why %s --window %s", job->name, start);
+	etld_refuse(request, ETL_CTL_NO_SUCH_WINDOW, hint, "this window of '%s' is not final yet", job->name);
+}
+
 /* Says why these windows cannot be had; true if they can. */
 static bool range_is_possible(struct etld_request *request, const struct etl_job *job,
 	const struct etl_window *range)
@@ -71,8 +82,7 @@ static bool range_is_possible(struct etld_request *request, const struct etl_job
 		etld_refuse(request, ETL_CTL_NO_SUCH_WINDOW, "window.start in the job's file",
 			"the first window of '%s' begins later", job->name);
 	else if (range->start.ms >= limit.ms)
-		etld_refuse(request, ETL_CTL_NO_SUCH_WINDOW, "wait until window.settle has passed",
-			"this window of '%s' is not final yet", job->name);
+		refuse_early(request, job, range->start);
 	else
 		return true;
 	return false;
@@ -266,7 +276,7 @@ static void refuse_paused(struct etld_request *request, const struct etld_job *j
 {
 	char hint[2 * ETL_JOB_NAME_MAX + 64];
 
-	snprintf(hint, sizeof hint, "etlctl resume %s; or once: etlctl run %s --force", job->name,
+	snprintf(hint, sizeof hint, "etlctl resume %s, or etlctl run %s --force", job->name,
 		job->name);
 	etld_refuse(request, ETL_CTL_NOT_READY, hint, "job '%s' is paused", job->name);
 }
