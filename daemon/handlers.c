@@ -23,6 +23,10 @@ static const etld_handler handlers[ETL_COMMAND_MAX] = {
 	[ETL_COMMAND_RUNS] = etld_handle_runs,
 	[ETL_COMMAND_SHOW] = etld_handle_show,
 	[ETL_COMMAND_WINDOWS] = etld_handle_windows,
+	[ETL_COMMAND_WINDOWS_ACCEPT] = etld_handle_windows_accept,
+	[ETL_COMMAND_HELD_LIST] = etld_handle_held_list,
+	[ETL_COMMAND_HELD_RELEASE] = etld_handle_held_release,
+	[ETL_COMMAND_HELD_DISCARD] = etld_handle_held_discard,
 	[ETL_COMMAND_WATERMARK_SHOW] = etld_handle_watermark_show,
 	[ETL_COMMAND_WATERMARK_SET] = etld_handle_watermark_set,
 	[ETL_COMMAND_WATERMARK_REWIND] = etld_handle_watermark_rewind,
@@ -272,7 +276,8 @@ static enum etl_ctl_error answer_of(const struct etl_error *err)
 		return ETL_CTL_NO_SUCH_LETTER;
 	if (etl_streq(err->code, "no_such_window"))
 		return ETL_CTL_NO_SUCH_WINDOW;
-	if (etl_streq(err->code, "change.time") || etl_streq(err->code, "change.too_many"))
+	if (etl_streq(err->code, "change.time") || etl_streq(err->code, "change.check") ||
+		etl_streq(err->code, "change.too_many"))
 		return ETL_CTL_INVALID_PARAMETER;
 	if (err->kind == ETL_CONFLICT)
 		return ETL_CTL_BUSY;

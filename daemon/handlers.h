@@ -42,6 +42,13 @@ void etld_handle_watermark_set(struct etld_request *request);
 void etld_handle_watermark_rewind(struct etld_request *request);
 void etld_handle_watermark_undo(struct etld_request *request);
 void etld_handle_watermark_history(struct etld_request *request);
+/* handlers_decide.c: one unit, by an operator */
+void etld_handle_windows_accept(struct etld_request *request);
+void etld_handle_held_release(struct etld_request *request);
+void etld_handle_held_discard(struct etld_request *request);
+void etld_handle_held_list(struct etld_request *request); /* handlers_held.c */
+/* [{check, field, value, limit, released}] of what holds a unit. */
+void etld_json_held(struct etl_json *to, const char *key, const struct etl_held *held);
 
 /* handlers_dead.c */
 void etld_handle_dead_list(struct etld_request *request);
@@ -113,6 +120,12 @@ bool etld_list_end(struct etl_buf *list);
 
 /* A BSON document as JSON: dates as RFC 3339 text, numbers as they are. */
 struct etl_json *etld_json_of_bson(const bson_t *doc);
+
+struct etl_change_walk;
+/* Loop: what a walk has written so far into the job's watermarks, its deadline and those who wait
+ * for it; `over`: it goes no further. handlers_watermark.c */
+void etld_change_taken(struct etld *etld, const char *job, const struct etl_change_walk *walk,
+	bool over);
 
 /* A task for a worker that works on behalf of a request. */
 struct etld_query {

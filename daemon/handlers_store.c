@@ -145,6 +145,41 @@ int etld_run_find(struct etl_state *state, const char *id, bson_t *out, struct e
 		id);
 }
 
+#define DECISIONS_LOOKED 50 /* the newest of the job */
+
+struct decided {
+	struct etl_json *list;
+	const char *run_id;
+};
+
+static int add_decision(void *ctx, const struct etl_change *change)
+{
+	const struct decided *d = ctx;
+	struct etl_json *item;
+
+	if (!etl_change_is_decision(change->kind) || *change->undone_by ||
+		!etl_streq(change->run_id, d->run_id))
+		return 0;
+	item = etl_json_add_object(d->list, NULL);
+	etl_json_add_text(item, "decision", etl_change_kind_word(change->kind));
+	etl_json_add_text(item, "partition", change->partition);
+	etld_json_time(item, "start", change->unit.start);
+	etld_json_time(item, "at", change->at);
+	etl_json_add_text(item, "who", change->who);
+	etl_json_add_text(item, "reason", change->why);
+	return 0;
+}
+
+/* What operators have decided since about units that this run left. */
+static void add_decisions(struct store_query *q, const bson_t *run)
+{
+	struct etl_state *state = q->query.etld->state;
+	struct etl_change_query query = {.job = text_of(run, "job"), .limit = DECISIONS_LOOKED};
+	struct decided d = {etl_json_add_array(q->query.reply, "decisions"), text_of(run, "run_id")};
+
+	state->ops->change_list(state, &query, add_decision, &d, &q->query.error);
+}
+
 static void show_work(struct etld_task *task)
 {
 	struct store_query *q = (struct store_query *)task;
@@ -154,6 +189,7 @@ static void show_work(struct etld_task *task)
 	if (etld_run_find(q->query.etld->state, q->text, &run, &q->query.error) < 0)
 		return;
 	etl_json_add_item(q->query.reply, "run", etld_json_of_bson(&run));
+	add_decisions(q, &run);
 	bson_destroy(&run);
 }
 
@@ -281,6 +317,10 @@ static void add_summary(const struct walk *walk)
 	etl_json_add_int(item, "missing", (int64_t)walk->missing);
 }
 
+/* The years 1 to 9999: what lies outside is no date to every server. */
+#define FIRST_DATE INT64_C(-62135596800000)
+#define LAST_DATE  INT64_C(253402300799999)
+
 /* With --from or --to only that part of the ledger is read, counted and compared with the grid.
  * A window that reaches into it begins at most its length before. */
 static void bound(struct walk *walk, struct etl_window *range)
@@ -292,20 +332,22 @@ static void bound(struct walk *walk, struct etl_window *range)
 	if (walk->has_mark && walk->mark.window_ms > longest)
 		longest = walk->mark.window_ms;
 	*range = walk->q->range;
-	walk->at = etl_window_at(rules, range->start).start;
+	if (range->start.ms > rules->start.ms) /* before that nothing is missing */
+		walk->at = etl_window_at(rules, range->start).start;
 	last = etl_window_at(rules, (etl_wall){range->end.ms - 1});
 	if (range->end.ms > rules->start.ms && last.end.ms < walk->limit.ms)
 		walk->limit = last.end;
 	if (range->end.ms <= rules->start.ms)
 		walk->limit = rules->start; /* nothing is due there */
-	range->start.ms -= longest;
+	if (range->start.ms > FIRST_DATE)
+		range->start.ms -= longest;
 }
 
 static int walk_partition(struct store_query *q, const struct etl_partition *partition)
 {
 	struct etl_state *state = q->query.etld->state;
 	const struct etl_window_rules *rules = &q->job->window;
-	struct etl_window range = {{INT64_C(-62135596800000)}, {INT64_C(253402300799999)}};
+	struct etl_window range = {{FIRST_DATE}, {LAST_DATE}};
 	struct walk walk = {.q = q, .at = rules->start, .limit = {INT64_MAX}};
 	etl_wall due, until; /* windows that end by then are due; ... and asked for */
 	char shown[256];
@@ -358,7 +400,7 @@ static bool read_window_parameters(struct etld_request *request, struct store_qu
 
 	q->all = etl_json_bool(request->parameters, "all", false);
 	if (from || to)
-		q->range = (struct etl_window){{INT64_C(-62135596800000)}, {INT64_C(253402300799999)}};
+		q->range = (struct etl_window){{FIRST_DATE}, {LAST_DATE}};
 	if ((from && !etld_parse_time(from, &q->range.start)) ||
 		(to && !etld_parse_time(to, &q->range.end)))
 		return false;

@@ -137,7 +137,7 @@ static const char *change_state(const struct etl_change *change)
 static int add_change(void *ctx, const struct etl_change *change)
 {
 	struct mark_query *q = ctx;
-	struct etl_json *item = etl_json_add_object(q->list, NULL);
+	struct etl_json *item = etl_json_add_object(q->list, NULL), *unit;
 
 	etl_json_add_text(item, "change_id", change->id);
 	etl_json_add_text(item, "command_id", change->command);
@@ -153,6 +153,12 @@ static int add_change(void *ctx, const struct etl_change *change)
 	etl_json_add_text(item, "state", change_state(change));
 	etl_json_add_text(item, "undoes", *change->undoes ? change->undoes : NULL);
 	etl_json_add_text(item, "undone_by", *change->undone_by ? change->undone_by : NULL);
+	if (!etl_change_is_decision(change->kind))
+		return 0;
+	unit = etl_json_add_object(item, "window");
+	etld_json_time(unit, "start", change->unit.start);
+	etld_json_time(unit, "end", change->unit.end);
+	etl_json_add_text(item, "run_id", change->run_id);
 	return 0;
 }
 
@@ -232,24 +238,26 @@ static void change_work(struct etld_task *task)
 
 /* Status shows at once what the worker left, finished or not. What was closed by it may be what
  * dependants have waited for. */
-static void take_watermarks(const struct mark_query *q)
+void etld_change_taken(struct etld *etld, const char *name, const struct etl_change_walk *walk,
+	bool over)
 {
-	struct etld_job *job = etld_job_find(q->query.etld, q->job->name);
+	struct etld_job *job = etld_job_find(etld, name);
 	const struct etl_change_result *r;
 	bool closed = false;
 
-	for (size_t i = 0; job && (r = etl_change_result(q->walk, i)) != NULL; i++) {
+	for (size_t i = 0; job && (r = etl_change_result(walk, i)) != NULL; i++) {
 		struct etld_partition *partition =
 			r->known ? etld_job_partition(job, r->partition, i) : NULL;
 
 		if (partition)
 			partition->watermark = r->reached;
-		closed |= r->reached.ms > r->from.ms;
+		closed |= r->reached.ms > r->from.ms ||
+			(r->done && (r->kind == ETL_CHANGE_ACCEPT || r->kind == ETL_CHANGE_DISCARD));
 	}
 	if (job)
-		etld_deadline_look(q->query.etld, job);
-	if (job && closed && !q->more)
-		etl_sched_moved(q->query.etld->sched, &job->sched);
+		etld_deadline_look(etld, job);
+	if (job && closed && over)
+		etl_sched_moved(etld->sched, &job->sched);
 }
 
 static bool change_again(struct etld_query *query)
@@ -257,7 +265,7 @@ static bool change_again(struct etld_query *query)
 	struct mark_query *q = (struct mark_query *)query;
 	struct etl_json *message;
 
-	take_watermarks(q);
+	etld_change_taken(query->etld, q->job->name, q->walk, !q->more);
 	if (!q->more) {
 		struct etld_job *job = etld_job_find(query->etld, q->job->name);
 

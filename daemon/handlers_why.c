@@ -165,6 +165,8 @@ static void answer_job(struct etld *etld, struct etld_job *job, struct why_query
 	if (q)
 		fill_found(q, &last, &facts.job);
 	etl_why_of_job(&facts.job, &why);
+	if (job->windows.held)
+		etl_why_hint(&why, "etlctl held list %s", job->name);
 	etl_json_add_text(reply, "subject", "job");
 	etl_json_add_text(reply, "job", job->name);
 	etl_json_add_text(reply, "state", etl_sched_phase_word(facts.job.phase));

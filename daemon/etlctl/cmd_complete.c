@@ -106,6 +106,49 @@ static void offer_partitions(struct line *line)
 			offer(line, etl_json_text(mark, "partition", ""), NULL);
 }
 
+/* Those that the command may be about, by their begin; of `run` all that want attention. */
+static const char *state_for(const struct etl_command *command)
+{
+	enum etl_command_id id = etl_command_id_of(command);
+
+	if (id == ETL_COMMAND_HELD_RELEASE || id == ETL_COMMAND_HELD_DISCARD)
+		return "held";
+	return id == ETL_COMMAND_WINDOWS_ACCEPT ? "failed" : NULL;
+}
+
+static void offer_windows(struct line *line)
+{
+	etl_cleanup(etl_json_free) struct etl_json *reply =
+		line->job ? ask(line, "Windows", "job", line->job, 0) : NULL;
+	const char *state = state_for(line->command);
+
+	ETL_JSON_EACH(window, etl_json_get(reply, "windows")) {
+		const char *is = etl_json_text(window, "state", "");
+		etl_cleanup(free) char *what = etl_strf("%s %s", etl_json_text(window, "partition", "-"), is);
+
+		if (!state || etl_streq(state, is))
+			offer(line, etl_json_text(window, "start", "-"), what);
+	}
+}
+
+/* Those that hold windows of the job. */
+static void offer_checks(struct line *line)
+{
+	etl_cleanup(etl_json_free) struct etl_json *reply =
+		line->job ? ask(line, "HeldList", "job", line->job, 0) : NULL;
+	etl_cleanup(etl_json_free) struct etl_json *seen = etl_json_object();
+
+	ETL_JSON_EACH(unit, etl_json_get(reply, "held"))
+		ETL_JSON_EACH(check, etl_json_get(unit, "checks")) {
+			const char *name = etl_json_text(check, "check", "");
+
+			if (!*name || etl_json_get(seen, name))
+				continue;
+			etl_json_add_bool(seen, name, true);
+			offer(line, name, NULL);
+		}
+}
+
 static void offer_ids(struct line *line, const char *method, const char *list, const char *key)
 {
 	etl_cleanup(etl_json_free) struct etl_json *reply = ask(line, method, "limit", NULL, RUNS);
@@ -166,6 +209,8 @@ static const struct {
 	{"letter", offer_letters},
 	{"before", offer_letters},
 	{"partition", offer_partitions},
+	{"window", offer_windows},
+	{"check", offer_checks},
 	{"group", offer_groups},
 	{"file", offer_files},
 	{"command", offer_commands},
@@ -308,8 +353,11 @@ static int plain_words(struct line *line, struct etlctl *ctl, int argc, char **a
 			plain[n++] = argv[i];
 		else
 			i += value;
-		if (n && !line->command)
-			line->command = etl_command_find(n, plain, &used, &err);
+		if (n == 1 || n == 2) { /* "windows" may still become "windows accept" */
+			const struct etl_command *found = etl_command_find(n, plain, &used, &err);
+
+			line->command = found ? found : line->command;
+		}
 	}
 	return n;
 }
@@ -331,11 +379,10 @@ static void complete(struct line *line, char **plain, int n, const char *before)
 		return;
 	}
 	line->command = etl_command_find(n, plain, &used, &err);
-	if (!line->command) {
-		if (n == 1)
-			offer_second_words(line, plain[0]);
+	if (n == 1)
+		offer_second_words(line, plain[0]);
+	if (!line->command)
 		return;
-	}
 	arg = positional(line->command, (size_t)(n - used));
 	if (arg)
 		offer_values(line, arg);

@@ -174,6 +174,29 @@ static void print_partitions(const struct etlctl *ctl, const struct etl_json *ru
 	table_print(table, NULL);
 }
 
+/* "accept of window 2026-07-01 10:00Z of 283164601 by uid 0 (pid 7): noise" */
+static void put_decisions(const struct etl_json *list, const char *now, struct etl_buf *out)
+{
+	const char *key = "\n  decided  ";
+
+	ETL_JSON_EACH(one, list) {
+		etl_buf_str(out, key);
+		key = "  decided  ";
+		print_clean(etl_json_text(one, "decision", ""), out);
+		etl_buf_str(out, " of window ");
+		print_time(etl_json_text(one, "start", NULL), out);
+		etl_buf_str(out, " of ");
+		print_clean(etl_json_text(one, "partition", ""), out);
+		etl_buf_char(out, ' ');
+		print_time_past(etl_json_text(one, "at", NULL), now, out);
+		etl_buf_str(out, " by ");
+		print_clean(etl_json_text(one, "who", ""), out);
+		etl_buf_str(out, ": ");
+		print_clean(etl_json_text(one, "reason", ""), out);
+		etl_buf_char(out, '\n');
+	}
+}
+
 static void print_run(const struct etlctl *ctl, const struct etl_json *reply)
 {
 	const struct etl_json *run = etl_json_get(reply, "run");
@@ -182,10 +205,15 @@ static void print_run(const struct etlctl *ctl, const struct etl_json *reply)
 	print_words(ctl, run, etl_json_text(reply, "generated_at", NULL));
 	print_steps(ctl, run);
 	print_partitions(ctl, run);
-	etl_buf_init(&out, 1024);
+	etl_buf_init(&out, 64 * 1024);
+	put_decisions(etl_json_get(reply, "decisions"), etl_json_text(reply, "generated_at", NULL), &out);
 	if (print_count_of(run, "counts", "rejected")) {
 		etl_buf_str(&out, "\netlctl dead list ");
 		print_clean(etl_json_text(run, "run_id", ""), &out);
+	}
+	if (print_count_of(run, "windows", "held")) {
+		etl_buf_str(&out, "\netlctl held list ");
+		print_clean(etl_json_text(run, "job", ""), &out);
 	}
 	etl_buf_str(&out, "\njournalctl ETL_RUN_ID=");
 	print_clean(etl_json_text(run, "run_id", ""), &out);

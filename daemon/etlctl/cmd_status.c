@@ -201,6 +201,11 @@ static void print_jobs(const struct etlctl *ctl, const struct etl_json *reply)
 		table_text(table, etl_json_text(job, "reason", ""));
 	}
 	table_print(table, "no jobs are configured");
+	ETL_JSON_EACH(job, etl_json_get(reply, "jobs"))
+		if (print_count_of(job, "windows", "held")) {
+			etlctl_say("checks hold windows back: etlctl held list");
+			break;
+		}
 }
 
 static void put_last_run(struct etl_buf *out, const struct etl_json *last, const char *now)
@@ -267,6 +272,12 @@ static void print_job_words(const struct etlctl *ctl, const struct etl_json *job
 	put_last_run(&out, etl_json_get(job, "last_run"), now);
 	put_deadline(&out, etl_json_get(job, "deadline"), now);
 	put_elsewhere(&out, etl_json_get(job, "elsewhere"));
+	if (print_count_of(job, "windows", "held")) {
+		print_key("held", &out);
+		etl_buf_str(&out, "etlctl held list ");
+		print_clean(etl_json_text(job, "name", ""), &out);
+		etl_buf_char(&out, '\n');
+	}
 	print_line("guarantee", etl_json_text(job, "guarantee", ""), &out);
 	print_out(&out);
 }

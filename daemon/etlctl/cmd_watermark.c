@@ -140,7 +140,7 @@ int etlctl_watermark_undo(const struct etlctl *ctl)
 static void print_history(const struct etlctl *ctl, const struct etl_json *reply)
 {
 	static const char *const titles[] = {"WHEN", "WHAT", "-STATE", "PARTITION", "FROM", "TO",
-		"-->WINDOWS", "--WHO", "REASON", NULL};
+		"-->WINDOWS", "-WINDOW", "--WHO", "REASON", NULL};
 	const char *now = etl_json_text(reply, "generated_at", NULL);
 	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
 
@@ -152,6 +152,7 @@ static void print_history(const struct etlctl *ctl, const struct etl_json *reply
 		table_time(table, etl_json_text(row, "from", NULL));
 		table_time(table, etl_json_text(row, "to", NULL));
 		table_int(table, etl_json_int(row, "windows", 0));
+		table_time(table, etl_json_text(etl_json_get(row, "window"), "start", NULL));
 		table_text(table, etl_json_text(row, "who", ""));
 		table_text(table, etl_json_text(row, "reason", ""));
 	}

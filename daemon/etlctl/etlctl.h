@@ -49,6 +49,8 @@ int etlctl_runs(const struct etlctl *ctl);
 int etlctl_show(const struct etlctl *ctl);
 int etlctl_windows(const struct etlctl *ctl);
 int etlctl_watermark_show(const struct etlctl *ctl);
+int etlctl_decide(const struct etlctl *ctl); /* windows accept, held release, held discard */
+int etlctl_held(const struct etlctl *ctl);
 int etlctl_watermark_set(const struct etlctl *ctl);
 int etlctl_watermark_rewind(const struct etlctl *ctl);
 int etlctl_watermark_undo(const struct etlctl *ctl);

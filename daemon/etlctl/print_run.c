@@ -98,7 +98,8 @@ static void note(struct etl_buf *out, int64_t n, const char *one, const char *ma
 void print_notes(const struct etl_json *run, struct etl_buf *out)
 {
 	note(out, print_count_of(run, "counts", "rejected"), "record rejected", "records rejected");
-	note(out, print_count_of(run, "windows", "held"), "window held", "windows held");
+	note(out, print_count_of(run, "windows", "held"), "window held (etlctl held list)",
+		"windows held (etlctl held list)");
 	note(out, print_count_of(run, "windows", "discarded"),
 		"window read and thrown away (load: null closes nothing)",
 		"windows read and thrown away (load: null closes nothing)");

@@ -96,6 +96,14 @@ bool etl_finding_set(struct etl_finding *finding, const char *path, const char *
 	return false;
 }
 
+void etl_finding_values(struct etl_finding *finding, const char *value, const char *limit)
+{
+	etl_text_copy(finding->value, sizeof finding->value, value);
+	etl_text_copy(finding->limit, sizeof finding->limit, limit);
+	etl_text_mask(finding->value);
+	etl_text_mask(finding->limit);
+}
+
 /* A double as whole if it is: 1200 and not 1200.0. */
 static bool show_double(const struct etl_element *e, char *out, size_t size)
 {

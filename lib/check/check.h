@@ -17,11 +17,15 @@ enum etl_on_fail { ETL_ON_FAIL_WARN, ETL_ON_FAIL_REJECT, ETL_ON_FAIL_HOLD, ETL_O
 extern const char *const etl_on_fail_words[]; /* warn reject hold fail, NULL-terminated */
 
 #define ETL_CHECK_MESSAGE_MAX 200
+#define ETL_CHECK_VALUE_MAX 40
 
-/* What a check found. `path` lent (options), message copied. */
+/* What a check found. `path` lent (options), texts copied. */
 struct etl_finding {
 	const char *path;
 	char message[ETL_CHECK_MESSAGE_MAX];
+	/* What the message is made of: "1200" and "max 1000"; cut to their room. The limit follows from
+	 * the options alone: with the check's name and the path it says which rule it was. */
+	char value[ETL_CHECK_VALUE_MAX], limit[ETL_CHECK_VALUE_MAX];
 };
 
 /* The facts about a window that window checks may use. */

@@ -46,12 +46,14 @@ static bool window(
 	if (!facts->is_newest_window)
 		return true;
 	etl_duration_format(o->max_age, allowed, sizeof allowed);
+	etl_finding_values(finding, "no record", allowed);
 	if (facts->newest.ms == ETL_NO_TIME)
 		return etl_finding_set(
 			finding, "", "no record was seen yet, allowed age %s", allowed);
 	if ((facts->now.ms - facts->newest.ms) <= etl_dur_ms(o->max_age))
 		return true;
 	age_text(etl_wall_diff(facts->now, facts->newest), age, sizeof age);
+	etl_finding_values(finding, age, allowed);
 	return etl_finding_set(
 		finding, "", "newest record is %s old, allowed %s", age, allowed);
 }

@@ -43,10 +43,12 @@ static bool row(void *self, const struct etl_record *record, struct etl_finding 
 	for (size_t i = 0; i < o->names.n; i++) {
 		const char *name = o->fields[i].name;
 
-		if (!etl_check_field_find(&o->fields[i], record, &e))
-			return etl_finding_set(finding, name, "%s is missing", name);
-		if (etl_element_is_null(&e))
-			return etl_finding_set(finding, name, "%s is null", name);
+		bool missing = !etl_check_field_find(&o->fields[i], record, &e);
+
+		if (!missing && !etl_element_is_null(&e))
+			continue;
+		etl_finding_values(finding, missing ? "missing" : "null", "not null");
+		return etl_finding_set(finding, name, "%s is %s", name, finding->value);
 	}
 	return true;
 }

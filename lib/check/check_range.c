@@ -159,6 +159,19 @@ static int open_range(void *self, const void *opts, struct etl_error *err)
 	return 0;
 }
 
+static void tell_limit(const struct options *o, int where, const char *shown,
+	struct etl_finding *finding)
+{
+	char limit[ETL_CHECK_VALUE_MAX];
+
+	if (where == 2)
+		snprintf(limit, sizeof limit, "a %s", o->dates ? "date" : "number");
+	else
+		snprintf(limit, sizeof limit, "%s %s", where < 0 ? "min" : "max",
+			where < 0 ? o->min.text : o->max.text);
+	etl_finding_values(finding, shown, limit);
+}
+
 static bool row(void *self, const struct etl_record *record, struct etl_finding *finding)
 {
 	const struct options *o = ((struct range *)self)->options;
@@ -172,6 +185,7 @@ static bool row(void *self, const struct etl_record *record, struct etl_finding 
 	if (where == 0)
 		return true;
 	etl_check_show(&e, shown, sizeof shown);
+	tell_limit(o, where, shown, finding);
 	if (where == 2)
 		return etl_finding_set(finding, o->name, "%s is %s, not a %s", o->name, shown,
 			o->dates ? "date" : "number");

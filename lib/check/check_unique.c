@@ -89,12 +89,14 @@ static bool row(void *self, const struct etl_record *record, struct etl_finding 
 				 : -1;
 	if (rc > 0)
 		return true;
+	etl_finding_values(finding, "not known", "unique");
 	if (rc < 0)
 		return etl_finding_set(finding, o->names.items[0],
 			"cannot tell if it is unique: over %d keys, %zu MiB of them, or a key "
 			"over %d KiB",
 			KEYS_MAX, STATE_BYTES_MAX >> 20, KEY_BYTES_MAX / 1024);
 	describe(o, record, shown, sizeof shown);
+	etl_finding_values(finding, shown, "unique");
 	return etl_finding_set(finding, o->names.items[0], "a second record with %s", shown);
 }
 

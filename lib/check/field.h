@@ -31,6 +31,8 @@ bool etl_check_field_find(const struct etl_check_field *field, const struct etl_
  * '?'. Returns false, so that a rule can end with it. */
 bool etl_finding_set(struct etl_finding *finding, const char *path, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/* The value and the limit of a finding, masked and cut likewise. */
+void etl_finding_values(struct etl_finding *finding, const char *value, const char *limit);
 
 /* The value as a person would write it: 1200, "abc", 2026-11-22T15:00:00Z. */
 void etl_check_show(const struct etl_element *e, char *out, size_t size);

@@ -107,6 +107,7 @@ const struct etl_command *etl_command_find(int argc, char *const *argv, int *use
 	struct etl_error *err)
 {
 	const char *two = argc > 1 && argv[1][0] != '-' ? argv[1] : NULL;
+	const struct etl_command *found = NULL;
 	const char *whole;
 
 	if (!argc) {
@@ -117,11 +118,13 @@ const struct etl_command *etl_command_find(int argc, char *const *argv, int *use
 		const struct etl_command *command = etl_command_get((enum etl_command_id)i);
 		int n = words_matched(command->name, argc, argv);
 
-		if (n) {
+		if (n && (!found || n > *used)) { /* "windows accept" is not "windows" */
 			*used = n;
-			return command;
+			found = command;
 		}
 	}
+	if (found)
+		return found;
 	whole = begun(argv[0]);
 	if (whole && !two) {
 		etl_cleanup(free) char *words = second_words(argv[0]);

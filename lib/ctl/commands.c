@@ -5,11 +5,8 @@
 #include "ctl/commands.h"
 
 #include "base/str.h"
+#include "ctl/command_args.h"
 #include "ctl/message.h"
-
-#define JOB_OPTIONAL {"job", NULL, 0, "JOB", ETL_ARG_JOB, 0, "only this job"}
-#define JOB_REQUIRED {"job", NULL, 0, "JOB", ETL_ARG_JOB, ETL_ARG_REQUIRED, "the job"}
-#define END	     {NULL}
 
 #define WINDOW_STATES "pending|running|loaded|empty|held|failed|unrecoverable|skipped"
 
@@ -77,110 +74,11 @@ static const struct etl_command_arg windows_args[] = {
 	{"all", "--all", 0, NULL, ETL_ARG_FLAG, 0, "closed ones too"},
 	END,
 };
-static const struct etl_command_arg job_args[] = {JOB_REQUIRED, END};
-#define PARTITION {"partition", "--partition", 0, "PARTITION", ETL_ARG_TEXT, 0, "this partition only"}
-#define DRY_RUN	  {"dry_run", "--dry-run", 0, NULL, ETL_ARG_FLAG, 0, "show what would happen, change nothing"}
-
-static const struct etl_command_arg move_args[] = {
-	JOB_REQUIRED,
-	{"time", NULL, 0, "TIME", ETL_ARG_TIME, ETL_ARG_REQUIRED, "where a window begins"},
-	PARTITION,
-	{"reason", "--reason", 0, "TEXT", ETL_ARG_TEXT, ETL_ARG_REQUIRED,
-		"why, for those who ask later"},
-	DRY_RUN,
-	END,
-};
-static const struct etl_command_arg undo_args[] = {
-	JOB_REQUIRED,
-	PARTITION,
-	{"reason", "--reason", 0, "TEXT", ETL_ARG_TEXT, 0, "why, for those who ask later"},
-	DRY_RUN,
-	END,
-};
-static const struct etl_command_arg history_args[] = {
-	JOB_REQUIRED,
-	PARTITION,
-	{"limit", "--limit", 'n', "N", ETL_ARG_INT, 0, "how many (20)"},
-	END,
-};
-static const struct etl_command_arg dead_list_args[] = {
-	{"what", NULL, 0, "JOB|RUN", ETL_ARG_JOB, 0,
-		"of a job, or of a run: its id, or six characters or more of its beginning or end"},
-	{"window", "--window", 0, "TIME", ETL_ARG_TIME, 0, "of the job's window that holds this time"},
-	{"partition", "--partition", 0, "PARTITION", ETL_ARG_TEXT, 0, "of this partition of the job"},
-	{"limit", "--limit", 'n', "N", ETL_ARG_INT, 0, "how many (20)"},
-	{"before", "--before", 0, "ID", ETL_ARG_TEXT, 0, "go on behind this one: the next page"},
-	END,
-};
-static const struct etl_command_arg dead_show_args[] = {
-	{"letter", NULL, 0, "ID", ETL_ARG_TEXT, ETL_ARG_REQUIRED,
-		"its id, or as much of its beginning as no other one has"},
-	END,
-};
-static const struct etl_command_arg backfill_args[] = {
-	JOB_REQUIRED,
-	{"from", "--from", 0, "TIME", ETL_ARG_TIME, 0, "windows from here on (window.start)"},
-	{"to", "--to", 0, "TIME", ETL_ARG_TIME, 0, "windows that end by then (now)"},
-	PARTITION,
-	{"order", "--order", 0, "ORDER", ETL_ARG_TEXT, 0, "which end first (oldest)", "oldest|newest"},
-	{"rate", "--rate", 0, "RATE", ETL_ARG_TEXT, 0, "windows in a time at the most: 60/m"},
-	{"reprocess", "--reprocess", 0, "WHICH", ETL_ARG_TEXT, 0, "which windows (missing)",
-		"missing|failed|all"},
-	{"dry_run", "--dry-run", 0, NULL, ETL_ARG_FLAG, 0, "count them, load nothing"},
-	{"wait", "--wait", 0, NULL, ETL_ARG_FLAG, 0, "follow it to its end and exit by its result"},
-	END,
-};
-static const struct etl_command_arg backfills_args[] = {
-	JOB_OPTIONAL,
-	{"limit", "--limit", 'n', "N", ETL_ARG_INT, 0, "how many (20)"},
-	{"all", "--all", 0, NULL, ETL_ARG_FLAG, 0, "those that have ended too"},
-	END,
-};
-static const struct etl_command_arg cancel_args[] = {
-	{"id", NULL, 0, "JOB|RUN|BACKFILL", ETL_ARG_TEXT, ETL_ARG_REQUIRED,
-		"a job (its run), a run or a backfill; six characters of an id are enough"},
-	END,
-};
-static const struct etl_command_arg host_args[] = {
-	{"host", NULL, 0, "HOST", ETL_ARG_TEXT, ETL_ARG_REQUIRED,
-		"as status shows it: api.example.org or api.example.org:8443"},
-	END,
-};
-static const struct etl_command_arg pause_args[] = {
-	{"job", NULL, 0, "JOB", ETL_ARG_JOB, 0, "the job"},
-	{"group", "--group", 0, "GROUP", ETL_ARG_TEXT, 0, "all jobs of this group"},
-	{"reason", "--reason", 0, "TEXT", ETL_ARG_TEXT, 0, "why, for those who ask later"},
-	END,
-};
-static const struct etl_command_arg resume_args[] = {
-	{"job", NULL, 0, "JOB", ETL_ARG_JOB, 0, "the job"},
-	{"group", "--group", 0, "GROUP", ETL_ARG_TEXT, 0, "all jobs of this group"},
-	{"from", "--from", 0, "TIME", ETL_ARG_TIME, 0,
-		"slots since then count as missed (misfire decides)"},
-	END,
-};
-static const struct etl_command_arg check_args[] = {
-	{"file", NULL, 0, "FILE", ETL_ARG_TEXT, ETL_ARG_LOCAL, "the main configuration file"},
-	END,
-};
-static const struct etl_command_arg logs_args[] = {
-	{"job", NULL, 0, "JOB", ETL_ARG_JOB, ETL_ARG_REQUIRED | ETL_ARG_LOCAL, "the job"},
-	{"follow", "--follow", 'f', NULL, ETL_ARG_FLAG, ETL_ARG_LOCAL, "go on as lines arrive"},
-	{"lines", "--lines", 'n', "N", ETL_ARG_INT, ETL_ARG_LOCAL,
-		"how many of the last lines"},
-	END,
-};
-static const struct etl_command_arg help_args[] = {
-	{"command", NULL, 0, "COMMAND...", ETL_ARG_TEXT, ETL_ARG_LOCAL, "the command"},
-	END,
-};
-static const struct etl_command_arg completion_args[] = {
-	{"shell", NULL, 0, "SHELL", ETL_ARG_TEXT, ETL_ARG_REQUIRED | ETL_ARG_LOCAL,
-		"the shell", "bash|zsh|fish"},
-	END,
-};
-
 #define HEAD "schema: string, generated_at: string"
+#define DECISION_REPLY                                                                          \
+	"(" HEAD ", job: string, decision: string, partition: string, window: object, "         \
+	"state: string, was: object, checks: ?[]object, reason: string, watermark: ?string, "  \
+	"change_id: string)"
 /* Progress has `job` and `windows` alone. */
 #define CHANGE_REPLY                                                                            \
 	"(schema: ?string, generated_at: ?string, job: string, windows: int, kind: ?string, "   \
@@ -274,7 +172,7 @@ static const struct etl_command commands[] = {
 		.help = "  etlctl show 4f1c2a9b3d5e\n",
 		.access = ETL_ACCESS_READ,
 		.method = "Show",
-		.reply = "(" HEAD ", run: object)",
+		.reply = "(" HEAD ", run: object, decisions: []object)",
 		.args = show_args,
 	},
 	[ETL_COMMAND_WINDOWS] = {
@@ -290,6 +188,62 @@ static const struct etl_command commands[] = {
 		.reply = "(" HEAD ", job: string, truncated: bool, windows: []object, "
 			 "summary: []object)",
 		.args = windows_args,
+	},
+	[ETL_COMMAND_WINDOWS_ACCEPT] = {
+		.name = "windows accept",
+		.summary = "Close one window that failed, as it is: it becomes skipped",
+		.help =
+			"For a window that can never be loaded, such as one of which every record is\n"
+			"refused. Nothing of it goes into the target; no run asks for it any more, and\n"
+			"the watermark passes it. The job must not be running. 'etlctl watermark undo'\n"
+			"takes it back.\n\n"
+			"  etlctl windows accept airqino 2026-07-01T10:00Z --reason 'sensor sent noise'\n",
+		.access = ETL_ACCESS_OPERATE,
+		.method = "WindowsAccept",
+		.reply = DECISION_REPLY,
+		.args = decide_args,
+	},
+	[ETL_COMMAND_HELD_LIST] = {
+		.name = "held list",
+		.summary = "Windows that a check holds back: which one, its value and limit, since when",
+		.help =
+			"Nothing of a held window is in the target, and each run asks for it again: it\n"
+			"is loaded by itself once the check passes. Else somebody decides: held release\n"
+			"or held discard.\n\n"
+			"  etlctl held list\n"
+			"  etlctl held list airqino\n",
+		.access = ETL_ACCESS_READ,
+		.method = "HeldList",
+		.reply = "(" HEAD ", truncated: bool, held: []object)",
+		.args = held_args,
+	},
+	[ETL_COMMAND_HELD_RELEASE] = {
+		.name = "held release",
+		.summary = "Let in what a check holds back, if it is still the same",
+		.help =
+			"A release counts for the checks that hold the window now (--check: for one of\n"
+			"them) and for the content that they held: the next run loads the window if its\n"
+			"source gives the same to the byte; if not it is held anew and says so. The job\n"
+			"must not be running. 'etlctl watermark undo' takes it back until then.\n\n"
+			"  etlctl held release airqino 2026-07-01T10:00Z --reason 'a storm, seen by all'\n"
+			"  etlctl run airqino --wait\n",
+		.access = ETL_ACCESS_OPERATE,
+		.method = "HeldRelease",
+		.reply = DECISION_REPLY,
+		.args = release_args,
+	},
+	[ETL_COMMAND_HELD_DISCARD] = {
+		.name = "held discard",
+		.summary = "Close one window that a check holds back, without its records: skipped",
+		.help =
+			"Nothing of a held window is stored, so nothing is deleted: no run asks for it\n"
+			"any more, and the watermark passes it. The job must not be running.\n"
+			"'etlctl watermark undo' takes it back.\n\n"
+			"  etlctl held discard airqino 2026-07-01T10:00Z --reason 'the sensor fell over'\n",
+		.access = ETL_ACCESS_OPERATE,
+		.method = "HeldDiscard",
+		.reply = DECISION_REPLY,
+		.args = decide_args,
 	},
 	[ETL_COMMAND_WATERMARK_SHOW] = {
 		.name = "watermark show",

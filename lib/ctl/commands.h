@@ -25,6 +25,10 @@
 	X(RUNS)                                                                                 \
 	X(SHOW)                                                                                 \
 	X(WINDOWS)                                                                              \
+	X(WINDOWS_ACCEPT)                                                                       \
+	X(HELD_LIST)                                                                            \
+	X(HELD_RELEASE)                                                                         \
+	X(HELD_DISCARD)                                                                         \
 	X(WATERMARK_SHOW)                                                                       \
 	X(WATERMARK_SET)                                                                        \
 	X(WATERMARK_REWIND)                                                                     \

@@ -3,50 +3,19 @@
  * The walk of an operator's change: the lease, a look at every partition (a refusal comes before
  * the first write), then partition by partition the audit and the slices.
  */
-#include "job/change.h"
+#include "job/change_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/str.h"
-#include "job/change_plan.h"
+#include "job/decision.h"
 #include "job/lease.h"
 #include "time/civil.h"
 
 /* Keeps a run of the same daemon out as well: it would share the daemon's own lease. */
 #define PURPOSE "; watermark"
-
-enum phase { BEGIN, LOOK, APPLY, ENDED };
-
-struct part {
-	struct etl_change_result result;
-	char *name;
-	char *undoes; /* undo: the change that is taken back */
-	etl_wall undo_from, undo_to;
-};
-
-struct etl_change_walk {
-	const struct etl_job *job;
-	const struct etl_run_env *env;
-	struct etl_change_request request; /* its texts are owned */
-	char command[ETL_UUID_BYTES];
-	etl_wall now; /* the one "now" of its decisions */
-
-	enum phase phase;
-	bool leased;
-	int64_t fence;
-	etl_mono renewed;
-
-	struct part *parts;
-	size_t n_parts, cap_parts, at; /* `at`: the one that is looked at, or changed */
-
-	/* of the part that is being changed */
-	bool planned;
-	char id[ETL_UUID_BYTES];
-	struct etl_change_plan plan;
-	size_t in; /* windows of the plan that are in */
-};
 
 struct etl_change_walk *etl_change_new(const struct etl_job *job, const struct etl_run_env *env,
 	const struct etl_change_request *request)
@@ -59,14 +28,10 @@ struct etl_change_walk *etl_change_new(const struct etl_job *job, const struct e
 	walk->request.partition = etl_strdup(request->partition);
 	walk->request.who = etl_strdup(request->who);
 	walk->request.why = etl_strdup(request->why);
+	walk->request.check = etl_strdup(request->check);
 	walk->now = etl_now(env->clock);
 	etl_uuid7(walk->now.ms, walk->command);
 	return walk;
-}
-
-static struct etl_state *store(const struct etl_change_walk *walk)
-{
-	return walk->env->state;
 }
 
 /* A lease that cannot be given back runs out by itself. */
@@ -74,7 +39,10 @@ static void release(struct etl_change_walk *walk)
 {
 	struct etl_error ignored = ETL_ERROR_INIT;
 
-	if (walk->leased)
+	if (walk->leased && *walk->last.run_id)
+		(void)store(walk)->ops->lease_end(store(walk), walk->job->name, walk->fence,
+			&walk->last, &ignored);
+	else if (walk->leased)
 		(void)store(walk)->ops->lease_release(store(walk), walk->job->name, walk->fence,
 			&ignored);
 	walk->leased = false;
@@ -94,6 +62,7 @@ void etl_change_free(struct etl_change_walk *walk)
 	free((char *)(uintptr_t)walk->request.partition);
 	free((char *)(uintptr_t)walk->request.who);
 	free((char *)(uintptr_t)walk->request.why);
+	free((char *)(uintptr_t)walk->request.check);
 	free(walk);
 }
 
@@ -108,7 +77,7 @@ static int heed_store_clock(struct etl_change_walk *walk, etl_wall store_now,
 	if (!store_now.ms || store_now.ms >= walk->now.ms)
 		return 0;
 	walk->now = store_now;
-	return asked->kind == ETL_CHANGE_UNDO ? 0 :
+	return asked->kind == ETL_CHANGE_UNDO || etl_change_is_decision(asked->kind) ? 0 :
 		etl_change_check_time(&walk->job->window, asked->kind, asked->time, walk->now, err);
 }
 
@@ -231,6 +200,11 @@ static int see(void *ctx, const struct etl_ledger_entry *entry, struct etl_error
 	return 0;
 }
 
+static bool closes(const struct etl_change_walk *walk)
+{
+	return walk->request.kind != ETL_CHANGE_RELEASE;
+}
+
 static void make_plan(struct etl_change_walk *walk, const struct etl_watermark *mark,
 	const struct etl_change *undone, const struct seen *seen)
 {
@@ -246,6 +220,12 @@ static void make_plan(struct etl_change_walk *walk, const struct etl_watermark *
 		etl_change_plan_rewind(rules, mark, walk->request.time, seen->entries, seen->n,
 			plan);
 		break;
+	case ETL_CHANGE_ACCEPT:
+	case ETL_CHANGE_DISCARD:
+	case ETL_CHANGE_RELEASE:
+		etl_change_plan_unit(rules, mark, walk->unit.window, closes(walk), seen->entries,
+			seen->n, plan);
+		break;
 	case ETL_CHANGE_UNDO:
 	case ETL_CHANGE_KIND_MAX:
 		etl_change_plan_undo(rules, mark, undone, seen->entries, seen->n, seen->touched,
@@ -254,9 +234,48 @@ static void make_plan(struct etl_change_walk *walk, const struct etl_watermark *
 	}
 }
 
-static int plan_part(struct etl_change_walk *walk, const struct part *part,
+/* The unit as the ledger has it now, if the decision is possible. */
+static int need_unit(struct etl_change_walk *walk, const struct part *part, struct etl_error *err)
+{
+	struct etl_unit unit = {.job = walk->job, .partition = part->name};
+	int found = etl_decision_find(store(walk), &unit, walk->request.time, walk->now, &walk->unit,
+		err);
+
+	if (found < 0)
+		return -1;
+	if (etl_decision_check(walk->request.kind, &unit, found ? &walk->unit : NULL, err) < 0)
+		return -1;
+	walk->held = walk->unit.held;
+	return closes(walk) ? 0 : etl_decision_release(&unit, &walk->unit, walk->request.check,
+		walk->request.who, walk->now, &walk->held, err);
+}
+
+/* What lies behind the unit matters only if the watermark is about to pass it. */
+static int plan_unit(struct etl_change_walk *walk, const struct part *part,
 	const struct etl_watermark *mark, struct etl_error *err)
 {
+	const struct etl_window_rules *rules = &walk->job->window;
+	struct seen seen = {0};
+	struct etl_window range;
+	int rc = need_unit(walk, part, err);
+
+	if (rc == 0 && closes(walk) && etl_change_is_at(rules, mark, walk->unit.window)) {
+		range = (struct etl_window){walk->unit.window.end, etl_window_limit(rules, walk->now)};
+		rc = store(walk)->ops->ledger_scan(store(walk), walk->job->name, part->name, &range,
+			ETL_LEDGER_BEGUN, see, &seen, err);
+	}
+	if (rc == 0)
+		make_plan(walk, mark, NULL, &seen);
+	free(seen.entries);
+	return rc;
+}
+
+int etl_change_plan_part(struct etl_change_walk *walk, const struct part *part,
+	const struct etl_watermark *mark, struct etl_error *err)
+{
+	if (etl_change_is_decision(walk->request.kind))
+		return plan_unit(walk, part, mark, err);
+
 	struct etl_change undone = {.kind = part->result.kind, .from = part->undo_from,
 		.to = part->undo_to};
 	const struct etl_change *undo = part->undoes ? &undone : NULL;
@@ -296,6 +315,9 @@ static bool is_to_change(const struct etl_change_walk *walk, const struct part *
 	case ETL_CHANGE_REWIND:
 		return part->result.known && mark->processed.ms > walk->request.time.ms;
 	case ETL_CHANGE_UNDO:
+	case ETL_CHANGE_ACCEPT:
+	case ETL_CHANGE_DISCARD:
+	case ETL_CHANGE_RELEASE:
 	case ETL_CHANGE_KIND_MAX:
 		break;
 	}
@@ -333,7 +355,7 @@ static int look(struct etl_change_walk *walk, struct etl_error *err)
 	if (check_origin(walk, part, &mark, err) < 0)
 		return -1;
 	if (part->result.changed) {
-		if (plan_part(walk, part, &mark, err) < 0)
+		if (etl_change_plan_part(walk, part, &mark, err) < 0)
 			return -1;
 		if (walk->plan.too_many)
 			return refuse_many(walk, part, err);
@@ -383,114 +405,6 @@ static int judge(const struct etl_change_walk *walk, struct etl_error *err)
 	return refuse_side(walk, wrong, err);
 }
 
-/* ---- apply ------------------------------------------------------------------------------- */
-
-static int audit(const struct etl_change_walk *walk, const struct part *part,
-	struct etl_error *err)
-{
-	etl_cleanup(free) char *what =
-		etl_strf("watermark %s", etl_change_kind_word(walk->request.kind));
-	bson_t details = BSON_INITIALIZER;
-	int rc;
-
-	BSON_APPEND_UTF8(&details, "job", walk->job->name);
-	BSON_APPEND_UTF8(&details, "partition", part->name);
-	BSON_APPEND_DATE_TIME(&details, "from", walk->plan.from.ms);
-	BSON_APPEND_DATE_TIME(&details, "to", walk->plan.to.ms);
-	BSON_APPEND_INT64(&details, "windows", (int64_t)walk->plan.n);
-	BSON_APPEND_UTF8(&details, "reason", walk->request.why);
-	BSON_APPEND_UTF8(&details, "change_id", walk->id);
-	if (part->undoes)
-		BSON_APPEND_UTF8(&details, "undoes", part->undoes);
-	rc = store(walk)->ops->audit_add(store(walk), walk->request.who, what, &details, err);
-	bson_destroy(&details);
-	return rc;
-}
-
-/* Planned anew under the fence; written down before anything moves. */
-static int begin_part(struct etl_change_walk *walk, struct part *part, struct etl_error *err)
-{
-	struct etl_watermark mark;
-
-	if (store(walk)->ops->watermark_claim(store(walk), walk->job->name, part->name,
-		    walk->fence, walk->job->window.start, etl_dur_ms(walk->job->window.size),
-		    &mark, err) < 0 ||
-		plan_part(walk, part, &mark, err) < 0)
-		return -1;
-	etl_uuid7(etl_now(walk->env->clock).ms, walk->id);
-	if (audit(walk, part, err) < 0)
-		return -1;
-	part->result.from = part->result.reached = mark.processed;
-	part->result.to = walk->plan.to;
-	part->result.windows = (int64_t)walk->plan.n;
-	walk->in = 0;
-	walk->planned = true;
-	return 0;
-}
-
-static int keep_lease(struct etl_change_walk *walk, struct etl_error *err)
-{
-	etl_mono now = etl_mono_now(walk->env->clock);
-
-	if (etl_mono_diff(now, walk->renewed).us < ETL_LEASE_TTL.us / 3)
-		return 0;
-	walk->renewed = now;
-	return store(walk)->ops->lease_renew(store(walk), walk->job->name, walk->fence,
-		ETL_LEASE_TTL, err);
-}
-
-static int apply_slice(struct etl_change_walk *walk, struct part *part, struct etl_error *err)
-{
-	size_t left = walk->plan.n - walk->in;
-	size_t n = left < ETL_CHANGE_SLICE ? left : ETL_CHANGE_SLICE;
-	struct etl_change change = {
-		.id = walk->id,
-		.command = walk->command,
-		.kind = walk->request.kind,
-		.job = walk->job->name,
-		.partition = part->name,
-		.who = walk->request.who,
-		.why = walk->request.why,
-		.at = walk->now,
-		.from = part->result.from,
-		.to = walk->plan.to,
-		.reached = etl_change_plan_after(&walk->plan, walk->in + n),
-		.windows = (int64_t)(walk->in + n),
-		.done = n == left,
-		.undoes = part->undoes ? part->undoes : "",
-		.undone_by = "",
-	};
-	struct etl_change_slice slice = {.change = &change, .fence = walk->fence,
-		.expected = part->result.reached, .windows = walk->plan.windows + walk->in, .n = n};
-
-	if (keep_lease(walk, err) < 0 ||
-		store(walk)->ops->change_apply(store(walk), &slice, err) < 0)
-		return -1;
-	walk->in += n;
-	part->result.in = change.windows;
-	part->result.reached = change.reached;
-	part->result.done = change.done;
-	part->result.known = true;
-	if (change.done) {
-		walk->planned = false;
-		walk->at++;
-	}
-	return 0;
-}
-
-static int apply(struct etl_change_walk *walk, struct etl_error *err)
-{
-	struct part *part = &walk->parts[walk->at];
-
-	if (!part->result.changed) {
-		walk->at++;
-		return 0;
-	}
-	if (!walk->planned && begin_part(walk, part, err) < 0)
-		return -1;
-	return apply_slice(walk, part, err);
-}
-
 /* ---- the walk ---------------------------------------------------------------------------- */
 
 static int step(struct etl_change_walk *walk, struct etl_error *err)
@@ -507,7 +421,7 @@ static int step(struct etl_change_walk *walk, struct etl_error *err)
 		return judge(walk, err);
 	case APPLY:
 		if (walk->at < walk->n_parts)
-			return apply(walk, err);
+			return etl_change_apply_next(walk, err);
 		walk->phase = ENDED;
 		break;
 	case ENDED:
@@ -530,4 +444,24 @@ int etl_change_step(struct etl_change_walk *walk, struct etl_error *err)
 const struct etl_change_result *etl_change_result(const struct etl_change_walk *walk, size_t i)
 {
 	return i < walk->n_parts ? &walk->parts[i].result : NULL;
+}
+
+const char *etl_change_id(const struct etl_change_walk *walk)
+{
+	return walk->id;
+}
+
+const struct etl_ledger_entry *etl_change_unit(const struct etl_change_walk *walk)
+{
+	return &walk->unit;
+}
+
+const struct etl_held *etl_change_held(const struct etl_change_walk *walk)
+{
+	return &walk->held;
+}
+
+const struct etl_last_run *etl_change_last(const struct etl_change_walk *walk)
+{
+	return *walk->last.run_id ? &walk->last : NULL;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * An operator's change of watermarks, from the lease to the last slice: `etlctl watermark set`,
- * `rewind` and `undo`. Walks in small steps, so that nobody waits for a long one; whoever drives
- * it may stop between any two, or be killed. Worker threads, one at a time; blocks.
+ * `rewind` and `undo`; and a decision about one unit (decision.h). Walks in small steps, so that
+ * nobody waits for a long one; whoever drives it may stop between any two, or be killed. Worker
+ * threads, one at a time; blocks.
  */
 #ifndef ETL_JOB_CHANGE_H
 #define ETL_JOB_CHANGE_H
@@ -12,9 +13,10 @@
 /* Copied by etl_change_new. */
 struct etl_change_request {
 	enum etl_change_kind kind;
-	const char *partition; /* its name in the ledger; NULL = all */
-	etl_wall time;	       /* set, rewind: good by etl_change_check_time */
+	const char *partition; /* its name in the ledger; NULL = all (not for a decision) */
+	etl_wall time;	       /* set, rewind: good by etl_change_check_time; a decision: of its unit */
 	const char *who, *why;
+	const char *check;     /* release: of this check alone, as the ledger names it; NULL = of all */
 	bool dry_run; /* look only: no lease, no fence, no writes */
 };
 
@@ -41,12 +43,26 @@ struct etl_change_walk *etl_change_new(const struct etl_job *job, const struct e
 void etl_change_free(struct etl_change_walk *walk);
 
 /* One look or one slice. 1 = call again, 0 = it ended, -1 with the lease given back. Codes of
- * refusals: "lease.held" (CONFLICT), "change.time", "change.nothing", "change.too_many"
- * (PERMANENT): nothing was changed then. After others slices may be in: see the results. */
+ * refusals: "lease.held" (CONFLICT), "change.time", "change.nothing", "change.too_many",
+ * "change.state", "change.check", "no_such_window" (PERMANENT): nothing was changed then. After
+ * others slices may be in: see the results. */
 int etl_change_step(struct etl_change_walk *walk, struct etl_error *err);
 
 /* The i-th partition's, NULL behind the last; before the walk has looked at all of them only
  * `partition` means something. Lent. */
 const struct etl_change_result *etl_change_result(const struct etl_change_walk *walk, size_t i);
+
+/* Of a decision that is in: the id of its document in watermark_changes. Lent. */
+const char *etl_change_id(const struct etl_change_walk *walk);
+
+/* The unit of a decision, as the ledger had it before; lent. */
+const struct etl_ledger_entry *etl_change_unit(const struct etl_change_walk *walk);
+
+/* Of a release: what holds the unit, and what of it is released now. Lent. */
+const struct etl_held *etl_change_held(const struct etl_change_walk *walk);
+
+/* What is on record of the job's last run, if the decision took its refused records back; NULL = it
+ * did not. Lent. */
+const struct etl_last_run *etl_change_last(const struct etl_change_walk *walk);
 
 #endif

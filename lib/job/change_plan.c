@@ -157,6 +157,13 @@ void etl_change_plan_set(const struct etl_window_rules *rules, const struct etl_
 	out->to = contiguous(rules, t, entries, n);
 }
 
+static bool is_on_grid(const struct etl_window_rules *rules, struct etl_window window)
+{
+	struct etl_window on_grid = etl_window_at(rules, window.start);
+
+	return on_grid.start.ms == window.start.ms && on_grid.end.ms == window.end.ms;
+}
+
 /* Down from what the ledger says is contiguous: a change that was cut short between the
  * watermark and the ledger is made whole by the same command. */
 void etl_change_plan_rewind(const struct etl_window_rules *rules,
@@ -168,11 +175,9 @@ void etl_change_plan_rewind(const struct etl_window_rules *rules,
 	*out = (struct etl_change_plan){.from = mark->processed, .to = t};
 	for (size_t i = n; i-- > 0;) {
 		const struct etl_window *w = &entries[i].window;
-		struct etl_window on_grid = etl_window_at(rules, w->start);
 
 		if (w->start.ms < t.ms || w->start.ms >= top.ms ||
-			!etl_window_is_closed(entries[i].state) ||
-			on_grid.start.ms != w->start.ms || on_grid.end.ms != w->end.ms)
+			!etl_window_is_closed(entries[i].state) || !is_on_grid(rules, *w))
 			continue;
 		if (out->n == ETL_CHANGE_WINDOWS_MAX) {
 			out->too_many = true;
@@ -181,6 +186,25 @@ void etl_change_plan_rewind(const struct etl_window_rules *rules,
 		}
 		add(out, *w);
 	}
+}
+
+bool etl_change_is_at(const struct etl_window_rules *rules, const struct etl_watermark *mark,
+	struct etl_window unit)
+{
+	struct etl_window at = etl_window_at(rules, mark->processed);
+
+	return !rules->none && at.start.ms == unit.start.ms && at.end.ms == unit.end.ms;
+}
+
+void etl_change_plan_unit(const struct etl_window_rules *rules, const struct etl_watermark *mark,
+	struct etl_window unit, bool closes, const struct etl_ledger_brief *entries, size_t n,
+	struct etl_change_plan *out)
+{
+	*out = (struct etl_change_plan){.forward = true, .from = mark->processed,
+		.to = mark->processed};
+	add(out, unit);
+	if (closes && etl_change_is_at(rules, mark, unit))
+		out->to = contiguous(rules, unit.end, entries, n);
 }
 
 /* A rewind passed windows of which the ledger knows nothing (an older grid); below the old
@@ -202,6 +226,14 @@ static etl_wall contiguous_again(const struct etl_window_rules *rules, etl_wall 
 	}
 }
 
+/* A release, and a decision about a unit of another grid, led the watermark nowhere. */
+static bool leads_back(const struct etl_window_rules *rules, const struct etl_change *undone,
+	const struct etl_window *touched, size_t n_touched)
+{
+	return n_touched && undone->kind != ETL_CHANGE_RELEASE &&
+		(!etl_change_is_decision(undone->kind) || is_on_grid(rules, touched[0]));
+}
+
 void etl_change_plan_undo(const struct etl_window_rules *rules, const struct etl_watermark *mark,
 	const struct etl_change *undone, const struct etl_ledger_brief *entries, size_t n,
 	const struct etl_window *touched, size_t n_touched, struct etl_change_plan *out)
@@ -214,7 +246,8 @@ void etl_change_plan_undo(const struct etl_window_rules *rules, const struct etl
 	if (forward)
 		out->to = contiguous_again(rules, mark->processed, undone, entries, n);
 	else
-		out->to = n_touched ? wall_min(mark->processed, touched[0].start) : mark->processed;
+		out->to = leads_back(rules, undone, touched, n_touched) ?
+			wall_min(mark->processed, touched[0].start) : mark->processed;
 }
 
 etl_wall etl_change_plan_after(const struct etl_change_plan *plan, size_t n)

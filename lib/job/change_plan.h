@@ -42,6 +42,14 @@ void etl_change_plan_rewind(const struct etl_window_rules *rules,
 	const struct etl_watermark *mark, etl_wall t, const struct etl_ledger_brief *entries,
 	size_t n, struct etl_change_plan *out);
 
+/* One unit, which closes or not. If it does, and the watermark stands at it: `entries` behind it. */
+void etl_change_plan_unit(const struct etl_window_rules *rules, const struct etl_watermark *mark,
+	struct etl_window unit, bool closes, const struct etl_ledger_brief *entries, size_t n,
+	struct etl_change_plan *out);
+/* Does the watermark stand at this unit, so that it passes it? */
+bool etl_change_is_at(const struct etl_window_rules *rules, const struct etl_watermark *mark,
+	struct etl_window unit);
+
 /* `entries` as they are after the undo; `touched`, in order of start, those that still carry
  * the change. */
 void etl_change_plan_undo(const struct etl_window_rules *rules, const struct etl_watermark *mark,

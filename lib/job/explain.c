@@ -296,5 +296,6 @@ void etl_explain_run(const bson_t *record, struct etl_why_run *out)
 		.windows_failed = count_in(record, "windows.failed"),
 		.windows_lost = count_in(record, "windows.unrecoverable"),
 		.rejected = count_in(record, "counts.rejected"),
+		.windows_held = count_in(record, "windows.held"),
 	};
 }

@@ -290,6 +290,10 @@ void etl_slice_entry(const struct etl_strand *strand, const struct etl_window_wo
 	memcpy(out->run_id, strand->run->run_id, sizeof out->run_id);
 	memcpy(out->dirty_token, had->dirty_token, sizeof out->dirty_token);
 	memcpy(out->hash, window->hash, sizeof out->hash);
+	if (window->held && whole && state != ETL_WINDOW_FAILED) {
+		out->held = *window->held;
+		out->held.since = had->held_since.ms ? had->held_since : out->updated;
+	}
 	if (source_forgot(window, state)) {
 		out->state = ETL_WINDOW_LOADED;
 		out->counts.out = out->counts.unchanged = had->out;

@@ -85,12 +85,19 @@ static void forget_records(struct etl_strand *strand)
 	etl_batch_free(ETL_TAKE(work->batch));
 }
 
+static void free_held(struct etl_strand_work *work, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(work->windows[i].held);
+}
+
 /* Forgets all that the current span holds. */
 void etl_span_close(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
 
 	forget_records(strand);
+	free_held(work, work->windows ? work->span_windows : 0);
 	free(ETL_TAKE(work->windows));
 	etl_arena_free(ETL_TAKE(strand->request.arena));
 	while (strand->inbox) {
@@ -192,6 +199,7 @@ enum etl_go etl_span_begin(struct etl_strand *strand, struct etl_error *err)
 	work->fetched = etl_now(strand->run->env->clock);
 	work->batch = etl_batch_new();
 	work->windows = etl_calloc(work->span.n, sizeof *work->windows);
+	work->span_windows = work->span.n;
 	for (size_t i = 0; i < work->span.n; i++)
 		work->windows[i].due = &work->due.windows[work->span.from + i];
 	if (open_source(strand, err) < 0 || open_rules(strand, err) < 0)
@@ -355,6 +363,8 @@ static void forget_committed(struct etl_strand_work *work, size_t in)
 	work->span.from += in;
 	work->span.n -= in;
 	work->window_at = 0;
+	free_held(work, in);
+	work->span_windows -= in;
 	memmove(work->windows, work->windows + in, work->span.n * sizeof *work->windows);
 }
 

@@ -20,9 +20,11 @@ static void judge(struct etl_strand *strand, struct etl_window_work *window,
 				rule->type->name, finding->message);
 		return;
 	}
-	strand->checks_failed = true;
+	strand->checks_failed |= rule->on_fail == ETL_ON_FAIL_FAIL || !window;
 	if (!window)
 		return;
+	if (rule->on_fail == ETL_ON_FAIL_HOLD)
+		etl_hold_note(window, rule->type->name, finding);
 	window->hold |= rule->on_fail == ETL_ON_FAIL_HOLD;
 	window->fail |= rule->on_fail == ETL_ON_FAIL_FAIL;
 	window->code = "check.failed";
@@ -167,7 +169,7 @@ enum etl_go etl_step_check(struct etl_strand *strand, struct etl_error *err)
 		if (etl_span_proof(strand, err) < 0 || etl_rejects_store_staged(strand, err) < 0)
 			return ETL_GO_FAIL;
 		check_windows(strand);
-		return ETL_GO_NEXT;
+		return etl_holds_settle(strand, err) < 0 ? ETL_GO_FAIL : ETL_GO_NEXT;
 	}
 	if (work->staged_bytes + etl_strand_state_held(strand) > strand->run->env->memory_max)
 		return make_room(strand, err);

@@ -176,6 +176,8 @@ static void part_entries(const struct etl_strand_work *work, const struct etl_co
 						work->windows[work->window_at + i].due) ? noted : commit;
 
 		to->entries[to->n_entries++] = all->entries[i];
+		if (to == noted) /* what holds it now says nothing of what it has */
+			noted->entries[noted->n_entries - 1].held = (struct etl_held){0};
 	}
 }
 

@@ -34,6 +34,7 @@ struct etl_window_work {
 	bool unchanged; /* the same, and nobody asked for a comparison: nothing to write */
 	bool changed;	/* a slice of it changed the target */
 	bool hold, fail;
+	struct etl_held *held; /* which checks hold it, or held it until they were released; NULL = none */
 	const char *code; /* of the failure; static */
 	char reason[ETL_CHECK_MESSAGE_MAX + 200];
 };
@@ -95,6 +96,7 @@ struct etl_strand_work {
 	struct etl_counts partial;
 	etl_wall partial_of;
 	struct etl_window_work *windows;
+	size_t span_windows; /* how many they are; `span` is the next one's by the time they go */
 	etl_wall newest; /* event time of the newest record of the partition */
 
 	/* the slice being loaded */
@@ -159,6 +161,12 @@ int etl_slice_doubt(struct etl_strand *strand, struct etl_error *err);
 void etl_slice_unanswered(struct etl_strand *strand);
 void etl_slice_entry(const struct etl_strand *strand, const struct etl_window_work *window,
 	bool whole, struct etl_ledger_entry *out);
+
+/* hold.c: a check with on_fail: hold minds something of the window; of each rule the first is kept. */
+void etl_hold_note(struct etl_window_work *window, const char *check,
+	const struct etl_finding *finding);
+/* All is read and hashed: what an operator has released is let in, or why not is told. */
+int etl_holds_settle(struct etl_strand *strand, struct etl_error *err);
 
 /* step_commit.c: load and commit of the same slice again, or the error as it is. */
 enum etl_go etl_slice_again(struct etl_strand *strand, struct etl_error *err);

@@ -90,7 +90,7 @@ struct etl_why_run {
 	uint64_t slots;
 	struct etl_window asked;
 	struct etl_skip passed_over; /* last.ms == 0 = none; code ETL_SKIP_MAX = not known */
-	uint64_t windows_failed, windows_lost, rejected;
+	uint64_t windows_failed, windows_lost, windows_held, rejected;
 	/* what the daemon adds; `config` NULL: the job is not configured any more */
 	const struct etl_job *config;
 	etl_wall next_fire; /* jitter included; ms == 0 = none */

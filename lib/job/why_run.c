@@ -290,6 +290,8 @@ void etl_why_of_run(const struct etl_why_run *f, struct etl_why *why)
 	if (f->passed_over.last.ms)
 		etl_why_skip(f->config, &f->passed_over, why);
 	tell_end(f, why);
+	if (f->windows_held)
+		etl_why_hint(why, "etlctl held list %s", f->job);
 	etl_why_hint(why, "etlctl show %s", f->run_id);
 	if (f->rejected)
 		etl_why_hint(why, "etlctl dead list %s", f->run_id);

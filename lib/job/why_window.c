@@ -3,10 +3,13 @@
  * A window in words: its ledger entry, whether it is due and why, and what it waits for.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/encode.h"
 #include "base/str.h"
+#include "job/decision.h"
 #include "job/why.h"
 #include "time/civil.h"
 #include "time/duration.h"
@@ -77,11 +80,23 @@ static void tell_rejects(const struct etl_why_window *f, struct etl_why *why)
 static void tell_change(const struct etl_why_window *f, struct etl_why *why)
 {
 	char at[ETL_TIME_TEXT_BYTES];
+	enum etl_change_kind kind;
+	bool decision = etl_change_kind_parse(f->change_kind, &kind) && etl_change_is_decision(kind);
 
 	if (f->change_at.ms)
-		etl_why_because(why, "a change of the watermark (%s) touched it, made by %s at %s%s%s",
-			f->change_kind, f->change_who, stamp(f->change_at, at),
-			*f->change_why ? ": " : "", f->change_why);
+		etl_why_because(why, "%s (%s) touched it, made by %s at %s%s%s",
+			decision ? "a decision" : "a change of the watermark", f->change_kind,
+			f->change_who, stamp(f->change_at, at), *f->change_why ? ": " : "", f->change_why);
+}
+
+/* The command alone: it is pasted as it stands. */
+static void hint_decision(const struct etl_why_window *f, enum etl_change_kind kind,
+	struct etl_why *why)
+{
+	struct etl_unit unit = {f->job, f->partition, f->entry.window};
+	etl_cleanup(free) char *command = etl_decision_command(kind, &unit);
+
+	etl_why_hint(why, "%s", command);
 }
 
 static void tell_entry(const struct etl_why_window *f, struct etl_why *why)
@@ -95,6 +110,9 @@ static void tell_entry(const struct etl_why_window *f, struct etl_why *why)
 	switch (e->state) {
 	case ETL_WINDOW_PENDING:
 		etl_why_because(why, "pending since %s%s%s: it is due", at, colon, e->reason);
+		if (*e->held.by)
+			etl_why_because(why, "it is loaded if its content is still what was held; else it "
+					     "is held again");
 		return;
 	case ETL_WINDOW_RUNNING:
 		etl_why_because(why,
@@ -104,6 +122,8 @@ static void tell_entry(const struct etl_why_window *f, struct etl_why *why)
 	case ETL_WINDOW_LOADED:
 		etl_why_because(why, "loaded by run %s at %s: %llu records, attempt %lld", e->run_id, at,
 			(unsigned long long)e->counts.out, attempt);
+		if (*e->held.by) /* a check held it until somebody let it in */
+			etl_why_because(why, "%s", e->reason);
 		return;
 	case ETL_WINDOW_EMPTY:
 		etl_why_because(why, "empty: the source proved to run %s at %s that there is nothing",
@@ -112,12 +132,20 @@ static void tell_entry(const struct etl_why_window *f, struct etl_why *why)
 	case ETL_WINDOW_HELD:
 		etl_why_because(why, "held: a check in run %s held it back at %s%s%s (attempt %lld)",
 			e->run_id, at, colon, e->reason, attempt);
+		etl_why_because(why, "an operator may let this content in (held release), or close the "
+				     "window without it (held discard)");
+		hint_decision(f, ETL_CHANGE_RELEASE, why);
+		hint_decision(f, ETL_CHANGE_DISCARD, why);
 		etl_why_hint(why, "etlctl show %s", e->run_id);
 		return;
 	case ETL_WINDOW_FAILED:
 		etl_why_because(why, "failed: attempt %lld in run %s at %s%s%s", attempt, e->run_id, at,
 			colon, e->reason);
 		etl_why_hint(why, "etlctl why %s", e->run_id);
+		if (e->counts.rejected && !e->counts.out) {
+			etl_why_because(why, "an operator may close it without its records (windows accept)");
+			hint_decision(f, ETL_CHANGE_ACCEPT, why);
+		}
 		return;
 	case ETL_WINDOW_UNRECOVERABLE:
 		etl_why_because(why, "unrecoverable: given up by run %s at %s%s%s", e->run_id, at, colon,

@@ -41,6 +41,8 @@ struct etl_ledger_brief {
 	etl_wall fetched;
 	char hash[40];
 	char dirty_token[ETL_UUID_BYTES];
+	etl_wall held_since; /* of what is held; ms == 0 = it is not */
+	bool released; /* checks may be passed over, if its content is still that of `hash` */
 	bool in_doubt; /* a write into it was never answered: it may still take effect */
 };
 void etl_ledger_brief(const struct etl_ledger_entry *entry, struct etl_ledger_brief *out);

@@ -299,6 +299,7 @@ struct bulk_write {
 	size_t n, n_raced;
 	bool in_transaction;
 	bool again; /* outside a transaction: these met another writer the first time */
+	bool met;   /* inside a transaction: one met another writer, so the slice begins again */
 	struct etl_sink_item *refused; /* inside a transaction: the first */
 };
 
@@ -312,7 +313,8 @@ static bool explain(struct bulk_write *w, const struct write_error *e)
 		return false;
 	item = w->members[e->index];
 	if (e->code == CODE_DUPLICATE && e->on_id) {
-		if (w->in_transaction)
+		w->met = w->in_transaction;
+		if (w->met)
 			return false;
 		w->raced[w->n_raced++] = item;
 		return true;
@@ -379,8 +381,13 @@ static int execute(struct bulk_write *w, mongoc_collection_t *c, const bson_t *s
 	if (rc == 0) {
 		if (!mongoc_bulk_operation_execute(bulk, &reply, &error)) {
 			rc = etl_mongo_error(err, &error, &reply);
-			if (explain_all(w, &reply) && !w->in_transaction)
+			if (explain_all(w, &reply) && !w->in_transaction) {
+				etl_error_clear(err); /* each item says what became of it */
 				rc = 0;
+			} else if (w->met) {
+				err->kind = ETL_TRANSIENT;
+				err->code = "txn.retry";
+			}
 		}
 		bson_destroy(&reply);
 	}

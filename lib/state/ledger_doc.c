@@ -89,10 +89,12 @@ void etl_ledger_to_bson(const char *job, const char *partition,
 	BSON_APPEND_UTF8(out, "hash", entry->hash);
 	BSON_APPEND_UTF8(out, "reason", entry->reason);
 	BSON_APPEND_UTF8(out, "dirty_token", entry->dirty_token);
-	if (*entry->writer)
-		BSON_APPEND_UTF8(out, "writer", entry->writer);
 	BSON_APPEND_DATE_TIME(out, "fetched_at", entry->fetched.ms);
 	BSON_APPEND_DATE_TIME(out, "updated_at", entry->updated.ms);
+	if (entry->held.n)
+		etl_held_to_bson(&entry->held, out);
+	if (*entry->held.by)
+		etl_waiver_to_bson(&entry->held, out);
 }
 
 static void read_text(const bson_iter_t *it, char *out, size_t size)
@@ -172,16 +174,21 @@ int etl_ledger_from_bson(const bson_t *doc, struct etl_ledger_entry *out, struct
 		{"fetched_at", ETL_DOC_DATE}, {NULL, ETL_DOC_TEXT}};
 	struct etl_ledger_entry entry = {0};
 	char state[32] = "";
+	bool is_held = false;
 	bson_iter_t it;
 
 	if (etl_doc_need("windows", doc, fields, err) < 0)
 		return -1;
 	if (bson_iter_init(&it, doc))
-		while (bson_iter_next(&it))
+		while (bson_iter_next(&it)) {
 			read_field(&it, &entry, state, sizeof state);
+			is_held |= etl_starts_with(bson_iter_key(&it), "held");
+		}
 	if (!etl_window_state_parse(state, &entry.state))
 		return unknown_state(doc, state, err);
 	etl_counts_read(doc, "counts", &entry.counts);
+	if (is_held) /* few are: the others are not looked through for it */
+		etl_held_from_bson(doc, &entry.held);
 	if (!bson_iter_init_find(&it, doc, "was") || !read_was(&it, &entry))
 		entry.change_id[0] = '\0'; /* nothing to go back to */
 	*out = entry;

@@ -17,6 +17,13 @@ void etl_ledger_append_id(bson_t *doc, const char *job, const char *partition,
 void etl_ledger_to_bson(const char *job, const char *partition,
 	const struct etl_ledger_entry *entry, bson_t *out);
 
+/* held_doc.c: appends `held`, `held_more`, `held_since`: which checks hold it; `waiver`: what of
+ * them is released, by whom and when. */
+void etl_held_to_bson(const struct etl_held *held, bson_t *out);
+void etl_waiver_to_bson(const struct etl_held *held, bson_t *out);
+/* What of them is there. */
+void etl_held_from_bson(const bson_t *doc, struct etl_held *out);
+
 /* What is missing stays zero; an unknown state is ETL_DATA. */
 int etl_ledger_from_bson(const bson_t *doc, struct etl_ledger_entry *out, struct etl_error *err);
 

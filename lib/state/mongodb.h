@@ -68,6 +68,19 @@ void etl_state_pipeline(bson_t *out, const char *stage, const bson_t *body);
 int etl_state_upsert(struct etl_place *place, const bson_t *query, const bson_t *pipeline,
 	bson_t *after, struct etl_error *err);
 
+/* A unique key that is there already. */
+#define ETL_SMDB_DUPLICATE 11000
+
+/* True if a write failed because two upserts of one document met: once more, and it is an update. What
+ * the first try said is taken back here, so that a second one that succeeds leaves no error behind. */
+static inline bool etl_smdb_met_another(struct etl_error *err)
+{
+	if (err->status != ETL_SMDB_DUPLICATE)
+		return false;
+	etl_error_clear(err);
+	return true;
+}
+
 /* Options of a bulk's update that may insert; to be destroyed. Its document is one that we made,
  * so the driver need not look at each name and text of it (a quarter of a first load's
  * instructions). */
@@ -148,6 +161,8 @@ int etl_smdb_watermark_list(struct etl_state *s,
 int etl_smdb_ledger_scan(struct etl_state *s, const char *job, const char *partition,
 	const struct etl_window *range, enum etl_ledger_select select, etl_ledger_fn fn, void *ctx,
 	struct etl_error *err);
+int etl_smdb_ledger_in_state(struct etl_state *s, const char *job, enum etl_window_state state,
+	size_t max, etl_unit_fn fn, void *ctx, struct etl_error *err);
 int etl_smdb_ledger_open(struct etl_state *s, const char *job, size_t max,
 	int (*fn)(void *ctx, const char *partition, const struct etl_ledger_entry *entry), void *ctx,
 	struct etl_error *err);

@@ -14,6 +14,7 @@
 #include "base/uuid.h"
 #include "record/batch.h"
 #include "state/counts.h"
+#include "state/letters.h"
 #include "state/targets.h"
 #include "time/window.h"
 
@@ -48,6 +49,26 @@ static inline bool etl_window_is_closed(enum etl_window_state s)
 
 #define ETL_REASON_MAX 512
 
+/* Which checks hold a unit back, and an operator's word that some of them may be passed over. It
+ * counts for the content that was held, which is the entry's `hash`, and for these very rules. */
+#define ETL_HELD_MAX 6
+struct etl_held {
+	struct etl_held_check {
+		char check[24], field[48]; /* field "" = of the whole unit */
+		char value[40], limit[40]; /* of the first record that it minded */
+		bool released;
+	} checks[ETL_HELD_MAX];
+	size_t n;
+	bool more; /* others hold it too: there was no room to tell them */
+	etl_wall since; /* held in each attempt since then */
+	char by[80]; /* who released; "" = nobody */
+	etl_wall at;
+};
+/* The same rule: check, field and limit. */
+bool etl_held_is_same(const struct etl_held_check *a, const struct etl_held_check *b);
+/* True if all that holds it is released. */
+bool etl_held_is_free(const struct etl_held *held);
+
 struct etl_ledger_entry {
 	struct etl_window window;
 	enum etl_window_state state;
@@ -63,15 +84,16 @@ struct etl_ledger_entry {
 	char dirty_token[ETL_UUID_BYTES];
 	/* The run whose data is on its way into this window, or may still be: without transactions
 	 * a write that nobody waits for any more can take effect much later. "" = none. The
-	 * window is dirty as well. Gone with the next commit. */
+	 * window is dirty as well. Gone with the next commit. Written by ledger_doubt alone. */
 	char writer[ETL_UUID_BYTES];
 	etl_wall fetched;	  /* when the answer that it holds was received */
 	etl_wall updated;
 	/* The operator's change of the watermark that touched it last ("" = none), and its state
 	 * before that (pending if there was no entry). The next commit replaces the entry, and
-	 * with it both. */
+	 * with it both. Written by change_apply alone. */
 	char change_id[ETL_UUID_BYTES];
 	enum etl_window_state was;
+	struct etl_held held; /* held; and loaded after a release */
 };
 
 struct etl_watermark {
@@ -168,7 +190,10 @@ struct etl_commit {
 #define ETL_CHANGE_KINDS(X)                                                                     \
 	X(SET, "set")	    /* forward: what is not closed becomes skipped */                   \
 	X(REWIND, "rewind") /* back: what is closed becomes pending */                          \
-	X(UNDO, "undo")	    /* what a change touched gets back the state it had */
+	X(UNDO, "undo")	    /* what a change touched gets back the state it had */               \
+	X(ACCEPT, "accept") /* one unit that failed becomes skipped */                         \
+	X(DISCARD, "discard") /* one unit that is held becomes skipped */                       \
+	X(RELEASE, "release") /* one unit that is held may pass its checks */
 
 enum etl_change_kind {
 #define X(id, word) ETL_CHANGE_##id,
@@ -176,6 +201,12 @@ enum etl_change_kind {
 #undef X
 		ETL_CHANGE_KIND_MAX
 };
+/* A decision about one unit, where the others are about where a watermark is to stand. */
+static inline bool etl_change_is_decision(enum etl_change_kind kind)
+{
+	return kind == ETL_CHANGE_ACCEPT || kind == ETL_CHANGE_DISCARD || kind == ETL_CHANGE_RELEASE;
+}
+
 const char *etl_change_kind_word(enum etl_change_kind kind);
 bool etl_change_kind_parse(const char *word, enum etl_change_kind *out);
 
@@ -192,6 +223,9 @@ struct etl_change {
 	bool done;	   /* all slices are in */
 	const char *undoes;    /* undo: the change that it takes back; else "" */
 	const char *undone_by; /* the undo that took it back; "" = it stands */
+	/* Of a decision: its unit, and the run that left it so. run_id "" = of anything else. */
+	struct etl_window unit;
+	const char *run_id;
 };
 
 /* Part of a change, small enough for one transaction. */
@@ -202,6 +236,8 @@ struct etl_change_slice {
 	etl_wall expected; /* the watermark as it was read: anything else is a CONFLICT */
 	const struct etl_window *windows; /* set, rewind: of the job's grid */
 	size_t n;			  /* at most ETL_CHANGE_SLICE */
+	const char *reason; /* into the entries; NULL = the change's `why` */
+	const struct etl_held *held; /* release: into the entry */
 };
 #define ETL_CHANGE_SLICE 400
 
@@ -265,50 +301,6 @@ struct etl_pause {
 	const char *job, *who, *why;
 	etl_wall at;
 };
-
-struct etl_dead_letter_info {
-	const char *job, *partition, *run_id;
-	etl_wall at;
-	/* Of each reject, in their order; one with start == end: no window owns it. NULL = none has. */
-	const struct etl_window *windows;
-};
-
-/* A dead letter as it is stored. Its texts and bytes are lent for the call. */
-struct etl_dead_letter {
-	const char *id; /* 32 hexadecimal digits */
-	const char *job, *partition, *run_id; /* the newest run that refused it */
-	const char *step, *rule, *path, *message;
-	struct etl_violation also[ETL_ALSO_MAX]; /* what else it breaks */
-	size_t n_also;
-	etl_wall at, first_at;	  /* refused last, and first; first_at.ms == 0 = not known */
-	int64_t times;		  /* how often it was written down; 0 = not known */
-	struct etl_window window; /* start == end: none */
-	etl_wall time;		  /* its event time, or ETL_NO_TIME */
-	int64_t position;	  /* in the source's answer, from 0 */
-	const uint8_t *raw;	  /* NULL where a list leaves it out */
-	uint32_t raw_len;
-	bool raw_is_bson, raw_cut;
-};
-typedef int (*etl_dead_letter_fn)(void *ctx, const struct etl_dead_letter *letter); /* not 0 ends it */
-
-/* Which dead letters. NULL and 0: all. An index bounds each of these. */
-struct etl_dead_query {
-	const char *job, *run_id;
-	const char *partition;		 /* with a job */
-	const struct etl_window *window; /* with a job: those of the window that begins as this one */
-	const char *before; /* a letter's id: only what comes behind it in the list, it being of */
-	etl_wall before_at; /* ... this time */
-	int limit;	    /* of a list */
-};
-
-/* Dead letters by what refused them. */
-struct etl_dead_sum {
-	const char *step, *rule; /* lent for the call */
-	uint64_t n;
-	etl_wall oldest, newest; /* starts of their windows; ms == 0 = none has a window */
-};
-typedef int (*etl_dead_sum_fn)(void *ctx, const struct etl_dead_sum *sum); /* not 0 ends it */
-#define ETL_DEAD_COUNTED 100000 /* the newest, which are counted: more are not looked at */
 
 /* What is kept of a host that sources ask (collection sources). Not fenced: several daemons
  * see the same host, and the newest word about it is the best one. */
@@ -405,6 +397,10 @@ typedef int (*etl_open_fn)(void *ctx, const struct etl_open_sum *sum); /* not 0 
 typedef int (*etl_ledger_fn)(void *ctx, const struct etl_ledger_entry *entry,
 	struct etl_error *err); /* -1 ends the scan */
 
+/* An entry with whose it is; lent for the call. -1 ends the list. */
+typedef int (*etl_unit_fn)(void *ctx, const char *job, const char *partition,
+	const struct etl_ledger_entry *entry);
+
 struct etl_state;
 
 struct etl_state_ops {
@@ -430,7 +426,8 @@ struct etl_state_ops {
 	/* Released for good: the next one begins at fence 1. For what will not be leased again. */
 	int (*lease_drop)(struct etl_state *s, const char *job, int64_t fence, struct etl_error *err);
 
-	/* Notes for each job that all its slots up to one are decided. */
+	/* Notes for each job that all its slots up to one are decided. After a failure some of the
+	 * notes may be in: safe to repeat. */
 	int (*slots_save)(struct etl_state *s, const struct etl_slot_note *notes, size_t n,
 		struct etl_error *err);
 	/* Of all jobs that ever had a lease or a slot; how the daemon learns at start what was
@@ -469,6 +466,11 @@ struct etl_state_ops {
 		int (*fn)(void *ctx, const char *partition, const struct etl_ledger_entry *entry),
 		void *ctx, struct etl_error *err);
 
+	/* The entries of one state, of one job or (NULL) of all, in no order: what an index finds. As
+	 * ledger_open: 1, 0 = `max` were given and there are more, -1. */
+	int (*ledger_in_state)(struct etl_state *s, const char *job, enum etl_window_state state,
+		size_t max, etl_unit_fn fn, void *ctx, struct etl_error *err);
+
 	/* Open units, summed by the store: the answer is as long as there are partitions with such,
 	 * however many windows failed. `job` NULL = all jobs; `range` NULL = all, else those that
 	 * begin in it. */
@@ -505,9 +507,10 @@ struct etl_state_ops {
 
 	/* One slice: the change's document, the ledger entries and the watermark, in one
 	 * transaction where there are any; else the change first, and the watermark before the
-	 * ledger if it goes back, after it if it goes on. Safe to repeat. Of the windows, set
-	 * touches those that are not closed (what is not there is made), rewind those that are,
-	 * undo those that still carry the id of `undoes`; an undo that is done marks that change.
+	 * ledger if it goes back, after it if it goes on. Safe to repeat. Of the windows, set,
+	 * accept and discard touch those that are not closed (what is not there is made), release
+	 * those that are held (pending if all that holds them is released), rewind closed ones, undo
+	 * those that still carry the id of `undoes`; an undo that is done marks that change.
 	 * CONFLICT: another fence, or another watermark than `expected`. */
 	int (*change_apply)(struct etl_state *s, const struct etl_change_slice *slice,
 		struct etl_error *err);

@@ -110,10 +110,10 @@ static bool overlaps(const struct etl_window *a, const struct etl_window *b)
 static bool selected(const struct etl_ledger_entry *e, const struct etl_window *range,
 	enum etl_ledger_select select)
 {
+	if (select == ETL_LEDGER_BEGUN) /* one without a length as well */
+		return !range || etl_window_holds(range, e->window.start);
 	if (range && !overlaps(&e->window, range))
 		return false;
-	if (select == ETL_LEDGER_BEGUN)
-		return !range || e->window.start.ms >= range->start.ms;
 	if (select == ETL_LEDGER_DIRTY)
 		return e->dirty;
 	return select == ETL_LEDGER_ALL || e->dirty || !etl_window_is_closed(e->state);
@@ -140,13 +140,12 @@ struct found {
 	size_t n, cap;
 };
 
+/* Any window before the range may reach into it: not all are of one length. */
 static void collect(const struct lane *lane, const struct etl_window *range,
 	enum etl_ledger_select select, struct found *out)
 {
-	size_t at = range ? place_of(lane, range->start) : 0;
+	size_t at = range && select == ETL_LEDGER_BEGUN ? place_of(lane, range->start) : 0;
 
-	while (at && overlaps(&lane->entries[at - 1].window, range)) /* begun before it */
-		at--;
 	for (; at < lane->n; at++) {
 		if (range && lane->entries[at].window.start.ms >= range->end.ms)
 			break;
@@ -206,6 +205,27 @@ static int ledger_open(struct etl_state *s, const char *job, size_t max,
 		}
 	etl_memory_unlock(m, 0);
 	return rc;
+}
+
+static int ledger_in_state(struct etl_state *s, const char *job, enum etl_window_state state,
+	size_t max, etl_unit_fn fn, void *ctx, struct etl_error *err)
+{
+	struct memory *m = etl_memory_lock(s);
+	int rc = 1;
+
+	(void)err;
+	for (size_t i = 0; i < m->n_lanes && rc == 1; i++)
+		for (size_t k = 0; k < m->lanes[i].n && rc == 1; k++) {
+			const struct lane *lane = &m->lanes[i];
+
+			if ((job && !etl_streq(lane->job, job)) || lane->entries[k].state != state)
+				continue;
+			if (max-- == 0)
+				rc = 0;
+			else if (fn(ctx, lane->job, lane->partition, &lane->entries[k]) < 0)
+				rc = -1;
+		}
+	return etl_memory_unlock(m, rc);
 }
 
 static struct lane *lane_of(struct memory *m, const char *job, const char *partition)
@@ -269,13 +289,25 @@ static int ledger_count(struct etl_state *s, const char *job, const char *partit
 	return etl_memory_unlock(m, 0);
 }
 
+/* A new entry. What a caller has read of writes under way and of an operator's change is not his to
+ * write. */
+static struct etl_ledger_entry entry_of(const struct etl_ledger_entry *given, int64_t fence)
+{
+	struct etl_ledger_entry fresh = *given;
+
+	fresh.writer[0] = '\0';
+	fresh.change_id[0] = '\0';
+	fresh.was = ETL_WINDOW_PENDING;
+	fresh.fence = fence;
+	return fresh;
+}
+
 static void put_entry(struct memory *m, const struct etl_commit *c,
 	const struct etl_ledger_entry *entry)
 {
 	struct etl_ledger_entry *old = etl_memory_entry(m, c->job, c->partition, entry->window.start);
-	struct etl_ledger_entry fresh = *entry;
+	struct etl_ledger_entry fresh = entry_of(entry, c->fence);
 
-	fresh.fence = c->fence;
 	if (old && old->dirty && !etl_streq(old->dirty_token, entry->dirty_token)) {
 		fresh.dirty = true;
 		memcpy(fresh.dirty_token, old->dirty_token, sizeof fresh.dirty_token);
@@ -356,8 +388,7 @@ static void mark_one(struct memory *m, const char *job, const char *partition, i
 
 	if (!old) {
 		old = etl_memory_entry_new(m, job, partition, e->window);
-		*old = *e;
-		old->fence = fence;
+		*old = entry_of(e, fence);
 		return;
 	}
 	memcpy(old->run_id, e->run_id, sizeof old->run_id);
@@ -460,6 +491,7 @@ static const struct etl_state_ops memory_ops = {
 	.watermark_list = watermark_list,
 	.ledger_scan = ledger_scan,
 	.ledger_open = ledger_open,
+	.ledger_in_state = ledger_in_state,
 	.open_sums = etl_memory_open_sums,
 	.ledger_count = ledger_count,
 	.begin = begin,

@@ -14,7 +14,7 @@
 static char **texts_of(struct etl_change *c, size_t i)
 {
 	const char **texts[] = {&c->id, &c->command, &c->job, &c->partition, &c->who, &c->why,
-		&c->undoes, &c->undone_by};
+		&c->undoes, &c->undone_by, &c->run_id};
 
 	return i < sizeof texts / sizeof *texts ? (char **)(uintptr_t)texts[i] : NULL;
 }
@@ -55,8 +55,10 @@ static struct change_row *row_of(struct memory *m, const char *id)
 static struct change_row *row_save(struct memory *m, const struct etl_change *change)
 {
 	struct change_row *row = row_of(m, change->id);
-	struct etl_change fresh = change_copy(change);
+	struct etl_change given = *change, fresh;
 
+	given.undone_by = row ? row->change.undone_by : ""; /* the undo's word, not the change's */
+	fresh = change_copy(&given);
 	if (row) {
 		change_fini(&row->change);
 		row->change = fresh;
@@ -88,7 +90,7 @@ static void put_state(const struct etl_change_slice *slice, struct etl_ledger_en
 	entry->was = was;
 	entry->fence = slice->fence;
 	entry->updated = now;
-	snprintf(entry->reason, sizeof entry->reason, "%s", c->why);
+	snprintf(entry->reason, sizeof entry->reason, "%s", slice->reason ? slice->reason : c->why);
 	snprintf(entry->change_id, sizeof entry->change_id, "%s", c->id);
 }
 
@@ -124,6 +126,22 @@ static void open_window(struct memory *m, const struct etl_change_slice *slice,
 	entry->state = ETL_WINDOW_PENDING;
 }
 
+static void release_window(struct memory *m, const struct etl_change_slice *slice,
+	struct change_row *row, struct etl_window window)
+{
+	const struct etl_change *c = slice->change;
+	struct etl_ledger_entry *entry =
+		etl_memory_entry(m, c->job, c->partition, window.start);
+
+	if (!entry || entry->state != ETL_WINDOW_HELD || etl_streq(entry->change_id, c->id))
+		return;
+	note_touched(row, window, entry);
+	put_state(slice, entry, entry->state, etl_now(m->clock));
+	entry->held = *slice->held;
+	if (etl_held_is_free(slice->held))
+		entry->state = ETL_WINDOW_PENDING;
+}
+
 /* A set goes up, a rewind down: its windows are in that order. */
 static const struct touched *touched_in(const struct change_row *row, etl_wall start)
 {
@@ -144,7 +162,32 @@ static const struct touched *touched_in(const struct change_row *row, etl_wall s
 	return NULL;
 }
 
-/* A mark that came in after the change stays, with its reason. */
+/* The word of an operator as it was then, about what holds the entry now. */
+static void restore_waiver(struct etl_held *held, const struct etl_held *before)
+{
+	memcpy(held->by, before->by, sizeof held->by);
+	held->at = before->at;
+	for (size_t i = 0; i < held->n; i++) {
+		held->checks[i].released = false;
+		for (size_t k = 0; k < before->n; k++)
+			held->checks[i].released |= before->checks[k].released &&
+				etl_held_is_same(&held->checks[i], &before->checks[k]);
+	}
+}
+
+/* What the change touched is as it was; a mark that came in after it stays, with its reason, and so
+ * does what an attempt has told since. */
+static void restore_entry(struct etl_ledger_entry *entry, const struct etl_ledger_entry *before)
+{
+	if (!entry->dirty || before->dirty)
+		memcpy(entry->reason, before->reason, sizeof entry->reason);
+	memcpy(entry->change_id, before->change_id, sizeof entry->change_id);
+	entry->state = before->state;
+	entry->was = before->was;
+	entry->dirty |= before->dirty;
+	restore_waiver(&entry->held, &before->held);
+}
+
 static void restore_window(struct memory *m, const struct etl_change_slice *slice,
 	const struct change_row *undone, struct etl_window window)
 {
@@ -152,7 +195,6 @@ static void restore_window(struct memory *m, const struct etl_change_slice *slic
 	struct etl_ledger_entry *entry =
 		etl_memory_entry(m, c->job, c->partition, window.start);
 	const struct touched *touched = touched_in(undone, window.start);
-	struct etl_ledger_entry marked;
 
 	if (!entry || !touched || !etl_streq(entry->change_id, c->undoes))
 		return;
@@ -160,16 +202,11 @@ static void restore_window(struct memory *m, const struct etl_change_slice *slic
 		etl_memory_entry_remove(m, c->job, c->partition, window.start);
 		return;
 	}
-	marked = *entry;
 	if (touched->absent) {
 		entry->state = ETL_WINDOW_PENDING;
 		entry->change_id[0] = '\0';
 	} else {
-		*entry = touched->before;
-		entry->dirty |= marked.dirty;
-		memcpy(entry->dirty_token, marked.dirty_token, sizeof entry->dirty_token);
-		if (marked.dirty && !touched->before.dirty)
-			memcpy(entry->reason, marked.reason, sizeof entry->reason);
+		restore_entry(entry, &touched->before);
 	}
 	entry->fence = slice->fence;
 	entry->updated = etl_now(m->clock);
@@ -182,10 +219,13 @@ static void apply(struct memory *m, const struct etl_change_slice *slice)
 	struct change_row *undone = c->kind == ETL_CHANGE_UNDO ? row_of(m, c->undoes) : NULL;
 
 	for (size_t i = 0; i < slice->n; i++) {
-		if (c->kind == ETL_CHANGE_SET)
+		if (c->kind == ETL_CHANGE_SET || c->kind == ETL_CHANGE_ACCEPT ||
+			c->kind == ETL_CHANGE_DISCARD)
 			skip_window(m, slice, row, slice->windows[i]);
 		else if (c->kind == ETL_CHANGE_REWIND)
 			open_window(m, slice, row, slice->windows[i]);
+		else if (c->kind == ETL_CHANGE_RELEASE)
+			release_window(m, slice, row, slice->windows[i]);
 		else if (undone)
 			restore_window(m, slice, undone, slice->windows[i]);
 	}

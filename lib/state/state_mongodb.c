@@ -12,7 +12,6 @@
 #include "base/str.h"
 
 #define RACE_RETRIES 5
-#define CODE_DUPLICATE 11000
 
 int etl_place_open(struct etl_place *place, struct etl_state *s, const char *collection,
 	struct etl_error *err)
@@ -85,7 +84,7 @@ int etl_state_upsert(struct etl_place *place, const bson_t *query, const bson_t 
 		else /* some servers answer so to one of two upserts that met */
 			etl_error_set(&failed, ETL_TRANSIENT, "mongodb.protocol",
 				"MongoDB: findAndModify gave no document");
-		again = rc < 0 && (ok || error.code == CODE_DUPLICATE);
+		again = rc < 0 && (ok || error.code == ETL_SMDB_DUPLICATE);
 		bson_destroy(&reply);
 	}
 	mongoc_find_and_modify_opts_destroy(opts);
@@ -250,6 +249,7 @@ static const struct etl_state_ops mongodb_ops = {
 	.watermark_list = etl_smdb_watermark_list,
 	.ledger_scan = etl_smdb_ledger_scan,
 	.ledger_open = etl_smdb_ledger_open,
+	.ledger_in_state = etl_smdb_ledger_in_state,
 	.open_sums = etl_smdb_open_sums,
 	.ledger_count = etl_smdb_ledger_count,
 	.begin = etl_smdb_begin,

@@ -5,8 +5,6 @@
 #include "state/backfill_doc.h"
 #include "state/mongodb.h"
 
-#define CODE_DUPLICATE 11000
-
 static bson_t *running_one(const char *id)
 {
 	return BCON_NEW("_id", BCON_UTF8(id), "state",
@@ -26,7 +24,7 @@ int etl_smdb_backfill_save(struct etl_state *s, const struct etl_backfill *backf
 	if (etl_place_open(&place, s, "backfills", err) == 0) {
 		rc = mongoc_collection_replace_one(place.collection, query, &doc, opts, &reply, &error) ?
 			0 : etl_mongo_error(err, &error, &reply);
-		if (rc < 0 && error.code == CODE_DUPLICATE) /* it is there, and does not run */
+		if (rc < 0 && error.code == ETL_SMDB_DUPLICATE) /* it is there, and does not run */
 			rc = etl_backfill_has_ended(backfill, err);
 		bson_destroy(&reply);
 		etl_place_close(&place);

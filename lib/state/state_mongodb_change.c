@@ -13,7 +13,6 @@
 #include "state/mongodb.h"
 #include "time/clock.h"
 
-#define CODE_DUPLICATE 11000
 #define RETRY_LIMIT ETL_SECONDS(120)
 #define WAS_MAX 8 /* states before the present one that an entry keeps */
 
@@ -49,7 +48,8 @@ static bson_t *was_expression(void)
 	bson_t *present = BCON_NEW("$cond", "[", "{", "$eq", "[", "{", "$type", "$state", "}",
 		"missing", "]", "}", "{", "state", "absent", "change_id", "", "}",
 		"{", "state", "$state", "dirty", "$dirty", "reason", "$reason", "change_id", "{",
-		"$ifNull", "[", "$change_id", "", "]", "}", "}", "]");
+		"$ifNull", "[", "$change_id", "", "]", "}", "waiver", "{", "$ifNull", "[", "$waiver",
+		BCON_NULL, "]", "}", "}", "]");
 	bson_t *was = BCON_NEW("$slice", "[", "{", "$concatArrays", "[", "[",
 		BCON_DOCUMENT(present), "]", "{", "$ifNull", "[", "$was", "[", "]", "]", "}", "]",
 		"}", BCON_INT32(WAS_MAX), "]");
@@ -61,8 +61,9 @@ static bson_t *was_expression(void)
 static bson_t *touched_fields(const struct effort *e, enum etl_window_state state)
 {
 	bson_t *was = was_expression();
+	const char *reason = e->slice->reason ? e->slice->reason : e->change->why;
 	bson_t *fields = BCON_NEW("state", BCON_UTF8(etl_window_state_word(state)), "reason", "{",
-		"$literal", BCON_UTF8(e->change->why), "}", "fence", BCON_INT64(e->slice->fence),
+		"$literal", BCON_UTF8(reason), "}", "fence", BCON_INT64(e->slice->fence),
 		"updated_at", BCON_DATE_TIME(e->now.ms), "change_id", BCON_UTF8(e->change->id),
 		"was", BCON_DOCUMENT(was));
 
@@ -80,7 +81,8 @@ static bson_t *restored_fields(const struct effort *e)
 		"$$top.dirty", "]", "}", "reason", "{", "$cond", "[", "{", "$and", "[", "$dirty",
 		"{", "$not", "[", "$$top.dirty", "]", "}", "]", "}", "$reason", "$$top.reason",
 		"]", "}", "fence", BCON_INT64(e->slice->fence), "updated_at",
-		BCON_DATE_TIME(e->now.ms), "change_id", "$$top.change_id", "was", "{", "$slice",
+		BCON_DATE_TIME(e->now.ms), "change_id", "$$top.change_id", "waiver", "{", "$ifNull", "[",
+		"$$top.waiver", BCON_NULL, "]", "}", "was", "{", "$slice",
 		"[", "$was", BCON_INT32(1), BCON_INT32(WAS_MAX), "]", "}");
 	bson_t *let = BCON_NEW("$let", "{", "vars", "{", "top", "{", "$arrayElemAt", "[", "$was",
 		BCON_INT32(0), "]", "}", "}", "in", BCON_DOCUMENT(fields), "}");
@@ -155,7 +157,7 @@ static int skip_windows(struct effort *e, mongoc_collection_t *windows, struct e
 		bson_destroy(&reply);
 	}
 	mongoc_bulk_operation_destroy(bulk);
-	if (rc < 0 && err->status == CODE_DUPLICATE) /* it met the mark of an upstream job */
+	if (rc < 0 && err->status == ETL_SMDB_DUPLICATE) /* it met the mark of an upstream job */
 		etl_error_set(err, ETL_TRANSIENT, "txn.retry",
 			"a window was made by somebody else at the same time");
 	return rc;
@@ -214,6 +216,29 @@ static int open_windows(struct effort *e, mongoc_collection_t *windows, struct e
 	return rc;
 }
 
+/* The waiver goes with the entry: it is of the content that the entry has the hash of. */
+static int release_windows(struct effort *e, mongoc_collection_t *windows, struct etl_error *err)
+{
+	bool free_now = etl_held_is_free(e->slice->held);
+	bson_t *fields = touched_fields(e, free_now ? ETL_WINDOW_PENDING : ETL_WINDOW_HELD);
+	bson_t *query = slice_query(e);
+	bson_t waiver = BSON_INITIALIZER, literal = BSON_INITIALIZER;
+	bson_iter_t it;
+	int rc;
+
+	BSON_APPEND_UTF8(query, "state", etl_window_state_word(ETL_WINDOW_HELD));
+	BCON_APPEND(query, "change_id", "{", "$ne", BCON_UTF8(e->change->id), "}");
+	etl_waiver_to_bson(e->slice->held, &waiver);
+	if (bson_iter_init_find(&it, &waiver, "waiver"))
+		bson_append_iter(&literal, "$literal", -1, &it);
+	BSON_APPEND_DOCUMENT(fields, "waiver", &literal);
+	rc = update_many(e, windows, query, fields, err);
+	bson_destroy(&literal);
+	bson_destroy(&waiver);
+	bson_destroy(query);
+	return rc;
+}
+
 /* Entries that the change made go; a mark that came in meanwhile keeps its entry, pending. */
 static int remove_made(struct effort *e, mongoc_collection_t *windows, struct etl_error *err)
 {
@@ -246,6 +271,24 @@ static int reopen_marked(struct effort *e, mongoc_collection_t *windows, struct 
 	return rc;
 }
 
+/* An entry that had no waiver gets none back: not a field that says so either. */
+static int drop_no_waivers(struct effort *e, mongoc_collection_t *windows, struct etl_error *err)
+{
+	bson_t *query = slice_query(e);
+	bson_t *update = BCON_NEW("$unset", "{", "waiver", "", "}");
+	bson_error_t error;
+	bson_t reply;
+	int rc = 0;
+
+	BCON_APPEND(query, "waiver", "{", "$type", "null", "}");
+	if (!mongoc_collection_update_many(windows, query, update, e->opts, &reply, &error))
+		rc = etl_mongo_error(err, &error, &reply);
+	bson_destroy(&reply);
+	bson_destroy(update);
+	bson_destroy(query);
+	return rc;
+}
+
 static int restore_windows(struct effort *e, mongoc_collection_t *windows, struct etl_error *err)
 {
 	bson_t *query;
@@ -258,7 +301,7 @@ static int restore_windows(struct effort *e, mongoc_collection_t *windows, struc
 		BCON_BOOL(true), "}");
 	rc = update_many(e, windows, query, restored_fields(e), err);
 	bson_destroy(query);
-	return rc;
+	return rc == 0 ? drop_no_waivers(e, windows, err) : rc;
 }
 
 static int write_ledger(struct effort *e, struct etl_error *err)
@@ -271,10 +314,15 @@ static int write_ledger(struct effort *e, struct etl_error *err)
 	windows = collection(e, "windows");
 	switch (e->change->kind) {
 	case ETL_CHANGE_SET:
+	case ETL_CHANGE_ACCEPT:
+	case ETL_CHANGE_DISCARD:
 		rc = skip_windows(e, windows, err);
 		break;
 	case ETL_CHANGE_REWIND:
 		rc = open_windows(e, windows, err);
+		break;
+	case ETL_CHANGE_RELEASE:
+		rc = release_windows(e, windows, err);
 		break;
 	case ETL_CHANGE_UNDO:
 	case ETL_CHANGE_KIND_MAX:

@@ -6,15 +6,29 @@
 #include "state/mongodb.h"
 
 /* `undone_by` belongs to the undo: it is made empty once and not touched again here. */
+static void append_unit(bson_t *set, const struct etl_change *c)
+{
+	if (etl_change_is_decision(c->kind))
+		BCON_APPEND(set, "unit", "{", "start", BCON_DATE_TIME(c->unit.start.ms), "end",
+			BCON_DATE_TIME(c->unit.end.ms), "}", "run_id",
+			BCON_UTF8(c->run_id));
+}
+
 static bson_t *change_update(const struct etl_change *c)
 {
-	return BCON_NEW("$set", "{", "command", BCON_UTF8(c->command), "job", BCON_UTF8(c->job),
+	bson_t *set = BCON_NEW("command", BCON_UTF8(c->command), "job", BCON_UTF8(c->job),
 		"partition", BCON_UTF8(c->partition), "kind",
 		BCON_UTF8(etl_change_kind_word(c->kind)), "from", BCON_DATE_TIME(c->from.ms), "to",
 		BCON_DATE_TIME(c->to.ms), "reached", BCON_DATE_TIME(c->reached.ms), "windows",
 		BCON_INT64(c->windows), "who", BCON_UTF8(c->who), "why", BCON_UTF8(c->why), "at",
 		BCON_DATE_TIME(c->at.ms), "done", BCON_BOOL(c->done), "undoes",
-		BCON_UTF8(c->undoes), "}", "$setOnInsert", "{", "undone_by", "", "}");
+		BCON_UTF8(c->undoes));
+	bson_t *update;
+
+	append_unit(set, c);
+	update = BCON_NEW("$set", BCON_DOCUMENT(set), "$setOnInsert", "{", "undone_by", "", "}");
+	bson_destroy(set);
+	return update;
 }
 
 static int mark_undone(mongoc_collection_t *changes, const struct etl_change *undo,
@@ -70,6 +84,16 @@ static bool flag_of(const bson_t *doc, const char *field)
 	return bson_iter_init_find(&it, doc, field) && bson_iter_as_bool(&it);
 }
 
+static etl_wall date_in(const bson_t *doc, const char *path)
+{
+	bson_iter_t it, at;
+
+	if (!bson_iter_init(&it, doc) || !bson_iter_find_descendant(&it, path, &at) ||
+		!BSON_ITER_HOLDS_DATE_TIME(&at))
+		return (etl_wall){0};
+	return (etl_wall){bson_iter_date_time(&at)};
+}
+
 static int read_change(const bson_t *doc, struct etl_change *out, struct etl_error *err)
 {
 	*out = (struct etl_change){
@@ -87,6 +111,8 @@ static int read_change(const bson_t *doc, struct etl_change *out, struct etl_err
 		.done = flag_of(doc, "done"),
 		.undoes = text_of(doc, "undoes"),
 		.undone_by = text_of(doc, "undone_by"),
+		.unit = {date_in(doc, "unit.start"), date_in(doc, "unit.end")},
+		.run_id = text_of(doc, "run_id"),
 	};
 	if (!etl_change_kind_parse(text_of(doc, "kind"), &out->kind))
 		return etl_error_set(err, ETL_DATA, "change.kind",

@@ -13,8 +13,6 @@
 #include "state/mongodb.h"
 #include "time/clock.h"
 
-#define CODE_DUPLICATE 11000
-
 /* One commit under way. */
 struct effort {
 	struct etl_state_mongodb *store;
@@ -190,9 +188,9 @@ static int write_ledger(struct effort *e, struct etl_error *err)
 {
 	int rc = write_ledger_once(e, err);
 
-	if (rc < 0 && err->status == CODE_DUPLICATE && !e->opts)
-		rc = write_ledger_once(e, err); /* two upserts of one entry may have met */
-	if (rc < 0 && err->status == CODE_DUPLICATE)
+	if (rc < 0 && !e->opts && etl_smdb_met_another(err))
+		rc = write_ledger_once(e, err);
+	if (rc < 0 && err->status == ETL_SMDB_DUPLICATE)
 		return fenced(e, err);
 	return rc;
 }
@@ -250,8 +248,8 @@ static int mark_all_dirty(struct effort *e, struct etl_error *err)
 {
 	int rc = e->c->n_dirty ? mark_once(e, err) : 0;
 
-	if (rc < 0 && err->status == CODE_DUPLICATE && !e->opts)
-		rc = mark_once(e, err); /* two upserts of one window have met */
+	if (rc < 0 && !e->opts && etl_smdb_met_another(err))
+		rc = mark_once(e, err);
 	return rc;
 }
 

@@ -30,6 +30,8 @@ static int add_letter(mongoc_bulk_operation_t *bulk, const struct etl_dead_lette
 	BSON_APPEND_DOCUMENT_BEGIN(&update, "$inc", &sub);
 	BSON_APPEND_INT64(&sub, "times", 1);
 	bson_append_document_end(&update, &sub);
+	if (reject->time.ms == ETL_NO_TIME) /* the same bytes may have been given a time before */
+		BCON_APPEND(&update, "$unset", "{", "time", BCON_BOOL(true), "}");
 	ok = mongoc_bulk_operation_update_one_with_opts(bulk, &query, &update, opts, &error);
 	bson_destroy(&update);
 	bson_destroy(&query);
@@ -38,7 +40,6 @@ static int add_letter(mongoc_bulk_operation_t *bulk, const struct etl_dead_lette
 }
 
 #define LETTERS_PER_BULK 100 /* of at most 64 KiB each */
-#define CODE_DUPLICATE 11000
 
 /* rejects[from..from + n) */
 static int add_some(mongoc_collection_t *c, const struct etl_dead_letter_info *info,
@@ -76,7 +77,7 @@ int etl_smdb_dead_letters_add(struct etl_state *s, const struct etl_dead_letter_
 		size_t some = n - i < LETTERS_PER_BULK ? n - i : LETTERS_PER_BULK;
 
 		rc = add_some(place.collection, info, rejects, i, some, err);
-		if (rc < 0 && err->status == CODE_DUPLICATE) /* another worker was first */
+		if (rc < 0 && etl_smdb_met_another(err))
 			rc = add_some(place.collection, info, rejects, i, some, err);
 	}
 	etl_place_close(&place);

@@ -6,8 +6,6 @@
 #include "state/mongodb.h"
 #include "time/clock.h"
 
-#define CODE_DUPLICATE 11000
-
 /* The token of an older dirty mark stays: the commit keeps a mark that its plan has not seen. */
 static int add_doubt(mongoc_bulk_operation_t *bulk, const char *job, const char *partition,
 	const char *run_id, const struct etl_window *window, struct etl_error *err)
@@ -66,7 +64,7 @@ int etl_smdb_ledger_doubt(struct etl_state *s, const char *job, const char *part
 	if (etl_place_open(&place, s, "windows", err) < 0)
 		return -1;
 	rc = doubt_once(place.collection, job, partition, run_id, windows, n, err);
-	if (rc < 0 && err->status == CODE_DUPLICATE) /* two upserts of one window have met */
+	if (rc < 0 && etl_smdb_met_another(err))
 		rc = doubt_once(place.collection, job, partition, run_id, windows, n, err);
 	etl_place_close(&place);
 	return rc;

@@ -167,6 +167,68 @@ int etl_smdb_ledger_open(struct etl_state *s, const char *job, size_t max,
 	return rc < 0 ? -1 : !look.more;
 }
 
+/* ---- one state ------------------------------------------------------------------------------- */
+
+struct unit_look {
+	etl_unit_fn fn;
+	void *ctx;
+	size_t left; /* so many more may be given */
+	bool more;
+};
+
+static const char *text_of(const bson_t *doc, const char *field)
+{
+	bson_iter_t it;
+
+	return bson_iter_init_find(&it, doc, field) && BSON_ITER_HOLDS_UTF8(&it) ?
+		bson_iter_utf8(&it, NULL) : "";
+}
+
+static int each_unit(struct unit_look *look, mongoc_cursor_t *cursor, struct etl_error *err)
+{
+	struct etl_ledger_entry entry;
+	bson_error_t error;
+	const bson_t *doc;
+	int rc = 0;
+
+	while (rc == 0 && mongoc_cursor_next(cursor, &doc)) {
+		look->more = look->left == 0;
+		if (look->more)
+			break;
+		look->left--;
+		rc = etl_ledger_from_bson(doc, &entry, err);
+		if (rc == 0)
+			rc = look->fn(look->ctx, text_of(doc, "job"), text_of(doc, "partition"), &entry);
+	}
+	if (rc == 0 && mongoc_cursor_error(cursor, &error))
+		rc = etl_mongo_error(err, &error, NULL);
+	return rc;
+}
+
+int etl_smdb_ledger_in_state(struct etl_state *s, const char *job, enum etl_window_state state,
+	size_t max, etl_unit_fn fn, void *ctx, struct etl_error *err)
+{
+	bson_t *query = BCON_NEW("state", BCON_UTF8(etl_window_state_word(state)));
+	bson_t *opts = BCON_NEW("limit", BCON_INT64((int64_t)max + 1));
+	struct unit_look look = {fn, ctx, max, false};
+	struct etl_place place;
+	int rc = -1;
+
+	if (job)
+		BSON_APPEND_UTF8(query, "job", job);
+	if (etl_place_open(&place, s, "windows", err) == 0) {
+		mongoc_cursor_t *cursor =
+			mongoc_collection_find_with_opts(place.collection, query, opts, NULL);
+
+		rc = each_unit(&look, cursor, err);
+		mongoc_cursor_destroy(cursor);
+		etl_place_close(&place);
+	}
+	bson_destroy(query);
+	bson_destroy(opts);
+	return rc < 0 ? -1 : !look.more;
+}
+
 int etl_smdb_ledger_count(struct etl_state *s, const char *job, const char *partition,
 	const struct etl_window *range, uint64_t *n, struct etl_error *err)
 {
@@ -275,10 +337,8 @@ static int conflict(struct etl_error *err, const char *job, const char *partitio
 		"partition '%s' of job '%s' has moved on to another fence", partition, job);
 }
 
-#define CODE_DUPLICATE 11000
-
 /* The filter holds the fence: an entry of a later fence is not matched, and the upsert then
- * fails on its _id. A lost race looks the same once, so it is tried twice. */
+ * fails on its _id. Two upserts that meet look the same once, so it is tried twice. */
 static int mark_one(struct etl_place *place, const char *job, const char *partition,
 	int64_t fence, const struct etl_ledger_entry *entry, struct etl_error *err)
 {
@@ -287,7 +347,7 @@ static int mark_one(struct etl_place *place, const char *job, const char *partit
 	bson_t query = BSON_INITIALIZER;
 	bson_t pipeline, sub;
 	bool matched;
-	int rc = -1;
+	int rc;
 
 	e.fence = fence;
 	etl_ledger_append_id(&query, job, partition, &e.window.start);
@@ -295,13 +355,10 @@ static int mark_one(struct etl_place *place, const char *job, const char *partit
 	BSON_APPEND_INT64(&sub, "$lte", fence);
 	bson_append_document_end(&query, &sub);
 	mark_pipeline(&pipeline, job, partition, &e);
-	for (int i = 0; i < 2 && rc < 0; i++) {
-		rc = etl_state_update_one(
-			place->collection, &query, &pipeline, opts, &matched, err);
-		if (rc < 0 && err->status != CODE_DUPLICATE)
-			break;
-	}
-	if (rc < 0 && err->status == CODE_DUPLICATE)
+	rc = etl_state_update_one(place->collection, &query, &pipeline, opts, &matched, err);
+	if (rc < 0 && etl_smdb_met_another(err))
+		rc = etl_state_update_one(place->collection, &query, &pipeline, opts, &matched, err);
+	if (rc < 0 && err->status == ETL_SMDB_DUPLICATE)
 		conflict(err, job, partition);
 	bson_destroy(&pipeline);
 	bson_destroy(&query);

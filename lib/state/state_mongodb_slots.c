@@ -51,19 +51,26 @@ static int save_once(mongoc_collection_t *c, const struct etl_slot_note *notes, 
 	return rc;
 }
 
+/* One answer has to come within the time limit of a socket, also of a slow server. */
+#define NOTES_PER_BULK 500
+
 int etl_smdb_slots_save(struct etl_state *s, const struct etl_slot_note *notes, size_t n,
 	struct etl_error *err)
 {
 	struct etl_place place;
-	int rc;
+	int rc = 0;
 
 	if (!n)
 		return 0;
 	if (etl_place_open(&place, s, "leases", err) < 0)
 		return -1;
-	rc = save_once(place.collection, notes, n, err);
-	if (rc < 0 && err->status == 11000) /* two upserts of one document have met */
-		rc = save_once(place.collection, notes, n, err);
+	for (size_t i = 0; i < n && rc == 0; i += NOTES_PER_BULK) {
+		size_t some = n - i < NOTES_PER_BULK ? n - i : NOTES_PER_BULK;
+
+		rc = save_once(place.collection, notes + i, some, err);
+		if (rc < 0 && etl_smdb_met_another(err))
+			rc = save_once(place.collection, notes + i, some, err);
+	}
 	etl_place_close(&place);
 	return rc;
 }

@@ -42,10 +42,8 @@ static int write_layout(struct etl_state *s, struct etl_error *err)
 
 	if (etl_place_open(&place, s, COLLECTION, err) == 0) {
 		rc = etl_state_update_one(place.collection, query, update, opts, &matched, err);
-		if (rc < 0 && err->status == 11000) { /* two etlds that start together */
-			etl_error_clear(err);
+		if (rc < 0 && etl_smdb_met_another(err)) /* two etlds that start together */
 			rc = 0;
-		}
 		etl_place_close(&place);
 	}
 	bson_destroy(opts);

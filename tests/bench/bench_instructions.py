@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What a record costs the whole daemon, in instructions (valgrind), the ledger and the driver
+"""What a record of the hourly job costs the whole daemon, in instructions (valgrind), the ledger and the driver
 included: repeatable whatever else the machine does. Two loads of the shipped example that differ
 only in their length; start, stop and all that does not grow with the records cancel out.
 Usage: bench_instructions.py [BUILD]      Wants valgrind and the captured data (ETLD_TEST_DATA)."""
@@ -35,6 +35,7 @@ def load(server, folder, span, days):
         prefix = [*clock.prefix, "valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={counted}"]
         etld = Etld.airqino(server.uri, sim, start, database=f"bench_{span}_{days}", prefix=prefix)
         etld.edit_job("airqino", "max_span: 30d", f"max_span: {span}")
+        etld.remove_job("airqino_daily")
         with etld:
             etld.wait_idle(LIMIT)
             run = etld.run("airqino", limit=LIMIT).json["run"]

@@ -9,15 +9,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static uint64_t dice_state;
+static uint64_t dice_state, dice_given; /* where they are; the seed */
 
 static inline void dice_seed(void)
 {
 	const char *given = getenv("ETLD_SEED");
-	uint64_t seed = given ? strtoull(given, NULL, 10) : UINT64_C(20261122);
 
-	printf("seed %llu\n", (unsigned long long)seed);
-	dice_state = seed * 2 + 1;
+	dice_given = given ? strtoull(given, NULL, 10) : UINT64_C(20261122);
+	printf("seed %llu\n", (unsigned long long)dice_given);
+	dice_state = dice_given * 2 + 1;
 }
 
 /* Below n > 0 (xorshift64). */

@@ -99,6 +99,39 @@ def test_a_silent_server(driver, server):
     assert_exact(server)
 
 
+def unconfirmed(reply):
+    """As a primary says it whose secondaries do not follow in time: done, and may still be undone."""
+    return {**reply, "writeConcernError": {
+        "code": 64, "codeName": "WriteConcernTimeout", "errmsg": "waiting for replication timed out"}}
+
+
+def test_commits_ask_for_the_majority_and_believe_no_less(driver, server):
+    with WireProxy(server.port) as proxy:
+        sent = proxy.watch("commitTransaction")
+        faults = [proxy.fault("commitTransaction", "edit", nth=n, edit=unconfirmed) for n in (3, 9, 10)]
+        drive(driver, proxy.uri)
+        assert [f.struck for f in faults] == [1] * 3
+        concerns = [(c["writeConcern"]["w"], c["writeConcern"]["j"]) for c in sent]
+        assert set(concerns) == {("majority", True)}
+        assert len(sent) == SLICES + 3, "asked again until the majority has it"
+    assert_exact(server)
+
+
+@pytest.mark.parametrize("command", ["findAndModify", "update"])
+def test_a_write_that_the_majority_has_not_is_an_error(driver, tmp_path, command):
+    """A lease, a watermark's claim; the ledger of a server without transactions."""
+    server = MongoServer(tmp_path / "standalone", standalone=True)
+    if server.external:
+        pytest.skip("ETLD_TEST_MONGODB_URI names a server that is not ours to break")
+    with server, WireProxy(server.port) as proxy:
+        fault = proxy.fault(command, "edit", every=1, edit=unconfirmed)
+        done = subprocess.run([driver, proxy.uri, "faults", "1"], capture_output=True, text=True,
+                              timeout=150, check=False)
+        assert fault.struck
+        assert done.returncode == 1, done.stdout + done.stderr
+        assert "mongodb.concern" in done.stderr
+
+
 @pytest.mark.parametrize("action", ["swallow", "drop"])
 def test_the_server_dies_at_the_commit(driver, server, action):
     """swallow: it is in, and the restarted server says 251 of it. drop: it is not in."""

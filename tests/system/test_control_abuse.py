@@ -246,6 +246,30 @@ def test_a_reader_that_does_not_read(etld):
     assert answers(daemon)
 
 
+def test_the_next_request_waits_until_the_last_answer_is_read(etld):
+    """What is asked to be done is noted when it is begun."""
+    daemon = etld(many_jobs(LARGE)).start()
+    pause = {"method": "io.etld.Control.Pause", "parameters": {"job": "job0000", "reason": "by and by"}}
+    with connect(daemon) as client:
+        client.sendall(STATUS + json.dumps(pause).encode() + b"\0")
+        wait_for(lambda: has_answer(client), "the first answer begins")
+        assert answers_one(daemon, "job0001")  # so it has had time for the second
+        assert not daemon.log(ETL_METHOD=pause["method"])
+        status, paused = read_replies(client, 2)
+        assert len(status["parameters"]["jobs"]) == LARGE
+        assert paused["parameters"]["paused"] is True
+    assert len(daemon.log(ETL_METHOD=pause["method"])) == 1
+
+
+def read_replies(client, count):
+    data = b""
+    while data.count(b"\0") < count:
+        piece = client.recv(65536)
+        assert piece, "closed"
+        data += piece
+    return [json.loads(reply) for reply in data.split(b"\0")[:count]]
+
+
 # ---- places, limits, who may ----------------------------------------------------------------
 
 PLACES = 64  # ETLD_CLIENTS_MAX
@@ -330,13 +354,14 @@ def test_the_idle_limit_is_not_renewed_by_bytes(etld, tmp_path):
     with connect(daemon, timeout=60) as silent, connect(daemon, timeout=60) as slow, connect(daemon, timeout=60) as served:
         slow.setblocking(False)
         began = time.monotonic()
-        ended = False
-        while not ended and time.monotonic() - began < 60:
+        said = b""
+        while not said and time.monotonic() - began < 60:
             with contextlib.suppress(BlockingIOError, BrokenPipeError):
                 slow.send(b" ")
             with contextlib.suppress(BlockingIOError, ConnectionError):
-                ended = slow.recv(65536) != b""
-        assert ended, "single bytes kept it"
+                said = slow.recv(65536)
+        assert said, "single bytes kept it"
+        assert b"no whole message came" in said, "it ended for another reason, as its length"
         assert read_reply(silent)["error"] == REFUSED
         with contextlib.suppress(ConnectionError, AssertionError):  # its own limit may have come first
             reply = ask(served)

@@ -90,7 +90,9 @@ ANSWERS = {
     "Next": envelope("next", job="airqino", timezone="UTC", slots=["2026-07-01T13:10:00Z", "2026-07-01T14:10:00Z"]),
     "Run": envelope("run", run_id=RUN_ID, job="airqino", state="queued"),
     "Runs": envelope("runs", runs=[RUN, {**RUN, "state": "failed", "reason": "401", "job": "daily"}]),
-    "Show": envelope("show", run=RUN),
+    "Show": envelope("show", run=RUN, decisions=[
+        {"decision": "accept", "partition": "2", "start": "2026-07-01T10:00:00Z", "at": "2026-07-01T11:50:00Z",
+         "who": "uid 0 (pid 7)", "reason": "noise"}]),
     "Windows": envelope(
         "windows", job="airqino", truncated=False,
         windows=[{"partition": "station=1", "start": "2026-07-01T10:00:00Z", "end": "2026-07-01T11:00:00Z",
@@ -120,6 +122,24 @@ ANSWERS = {
     "WatermarkSet": envelope("watermark_change", job="airqino", kind="set", dry_run=False, reason="x", windows=7,
                              partitions=[CHANGED, {**CHANGED, "partition": "station=2", "changed": False,
                                                    "windows": 0, "to": CHANGED["from"]}]),
+    "WindowsAccept": envelope("decision", job="airqino", decision="accept", partition="station=1", state="skipped",
+                              window={"start": "2026-07-01T10:00:00Z", "end": "2026-07-01T11:00:00Z"},
+                              was={"state": "failed", "reason": "every record was rejected", "run_id": RUN_ID},
+                              reason="noise", watermark="2026-07-01T12:00:00Z", change_id=RUN_ID),
+    "HeldList": envelope("held", truncated=False, held=[{
+        "job": "airqino", "partition": "station=1", "start": "2026-07-01T10:00:00Z", "end": "2026-07-01T11:00:00Z",
+        "since": "2026-07-01T11:10:00Z", "run_id": RUN_ID, "attempt": 2, "reason": "check range: CO is 1000, above 100",
+        "checks": [{"check": "range", "field": "CO", "value": "1000", "limit": "max 100", "released": True},
+                   {"check": "freshness", "field": "", "value": "5h", "limit": "3h", "released": False}],
+        "more_checks": False, "released_by": "uid 0 (pid 7)", "released_at": "2026-07-01T11:20:00Z",
+        "release": "etlctl held release airqino 2026-07-01T10:00:00Z --partition 1 --reason TEXT",
+        "discard": "etlctl held discard airqino 2026-07-01T10:00:00Z --partition 1 --reason TEXT"}]),
+    "HeldRelease": envelope("decision", job="airqino", decision="release", partition="station=1", state="pending",
+                            window={"start": "2026-07-01T10:00:00Z", "end": "2026-07-01T11:00:00Z"},
+                            was={"state": "held", "reason": "check range", "run_id": RUN_ID},
+                            checks=[{"check": "range", "field": "CO", "value": "1000", "limit": "max 100",
+                                     "released": True}],
+                            reason="a storm", watermark="2026-07-01T10:00:00Z", change_id=RUN_ID),
     "Pause": envelope("pause", job="airqino", paused=True, changed=True, reason="move",
                       jobs=[{"job": "airqino", "changed": True}]),
     "Resume": envelope("pause", job="airqino", paused=False, changed=True, reason=None,
@@ -375,6 +395,43 @@ def test_no_window_wants_attention(fake, ctl):
     assert answer.code == 0 and "no window wants attention" in answer.err and "there are more" in answer.err
 
 
+def test_windows_accept(fake, ctl):
+    answer = ctl("windows", "accept", "airqino", "2026-07-01T10:00Z", "--partition", "station=1", "--reason", "noise")
+    assert fake.requests[0] == {"method": "io.etld.Control.WindowsAccept", "parameters": {
+        "job": "airqino", "window": "2026-07-01T10:00Z", "partition": "station=1", "reason": "noise"}}
+    assert rows(answer.out) == [
+        ["PARTITION", "START", "END", "WAS", "NOW", "WATERMARK", "REASON"],
+        ["station=1", "2026-07-01 10:00Z", "2026-07-01 11:00Z", "✖ failed", "– skipped", "2026-07-01 12:00Z", "noise"]]
+    assert (answer.code, answer.err) == (0, "")
+    answer = ctl("windows", "accept", "airqino", "2026-07-01T10:00Z")
+    assert answer.code == 2 and "--reason is missing" in answer.err
+    assert ctl("windows", "accept").code == 2  # a job of that name: windows -- accept
+    ctl("windows", "--", "accept")
+    assert fake.requests[-1] == {"method": "io.etld.Control.Windows", "parameters": {"job": "accept"}}
+
+
+def test_held(fake, ctl):
+    answer = ctl("held", "list", "airqino", "-n", "5")
+    assert fake.requests[0] == {"method": "io.etld.Control.HeldList", "parameters": {"job": "airqino", "limit": 5}}
+    assert rows(answer.out)[1][:7] == ["airqino", "station=1", "2026-07-01 10:00Z", "2026-07-01 11:00Z",
+                                       "range CO (released), freshness", "1000, 5h", "max 100, 3h"]
+    assert "etlctl held release airqino 2026-07-01T10:00:00Z --partition 1 --reason TEXT\n" in answer.err
+    assert "etlctl held discard airqino 2026-07-01T10:00:00Z --partition 1 --reason TEXT\n" in answer.err
+    fake.answers["HeldList"] = envelope("held", truncated=True, held=[])
+    answer = ctl("held", "list")
+    assert answer.code == 0 and "no window is held" in answer.err and "there are more" in answer.err
+
+    answer = ctl("held", "release", "airqino", "2026-07-01T10:00Z", "--reason", "a storm", "--check", "range CO")
+    assert fake.requests[-1]["parameters"] == {"job": "airqino", "window": "2026-07-01T10:00Z", "reason": "a storm",
+                                               "check": "range CO"}
+    assert answer.code == 0 and "etlctl run airqino" in answer.err
+    final = {**ANSWERS["HeldRelease"][0]["parameters"], "state": "held"}
+    fake.answers["HeldRelease"] = [{"parameters": final}]
+    assert "other checks hold it still" in ctl("held", "release", "airqino", "-", "--reason", "x").err
+    assert ctl("held", "discard", "airqino", "2026-07-01T10:00Z").code == 2
+    assert "wants another word: list, release, discard" in ctl("held").err
+
+
 def test_watermark_change(fake, ctl):
     answer = ctl("watermark", "set", "airqino", "2026-07-01T10:00Z", "--reason", "broken sensor")
     assert fake.requests[0] == {"method": "io.etld.Control.WatermarkSet", "more": True, "parameters": {
@@ -405,7 +462,7 @@ def test_watermark_history(fake, ctl):
     assert fake.requests[0]["parameters"] == {"job": "airqino", "limit": 5}
     assert rows(answer.out)[1] == [
         "2026-07-01 12:00Z (10m ago)", "rewind", "done", "station=1", "2026-07-01 10:00Z", "2026-06-01 00:00Z", "730",
-        "uid 1000 (pid 7)", "recalibrated"]
+        "-", "uid 1000 (pid 7)", "recalibrated"]
     fake.answers["WatermarkHistory"] = envelope("watermark_history", job="airqino", changes=[])
     assert ctl("watermark", "history", "airqino").err == "etlctl: nobody moved a watermark of this job\n"
 
@@ -872,6 +929,13 @@ def test_completion(fake, ctl, folder, shell):
     assert complete(shell, folder, "etlctl", "config", "ch") == ["check"]
     assert complete(shell, folder, "etlctl", "config", "check", f"etlctl.{shell[:2]}") == [f"etlctl.{shell}"]
     wait_for(lambda: complete(shell, folder, "etlctl", "run", "air") == ["airqino"], "the names of jobs")
+    assert complete(shell, folder, "etlctl", "windows", "ac") == ["accept"]
+    assert complete(shell, folder, "etlctl", "windows", "accept", "--rea") == ["--reason"]
+    wait_for(lambda: complete(shell, folder, "etlctl", "windows", "accept", "airqino", "") == ["2026-07-01T10:00:00Z"],
+             "the window that failed")
+    assert complete(shell, folder, "etlctl", "held", "") == ["list", "release", "discard"]
+    wait_for(lambda: complete(shell, folder, "etlctl", "held", "release", "airqino", "x", "--check", "")
+             == ["range", "freshness"], "the checks that hold something")
     wait_for(lambda: complete(shell, folder, "etlctl", "pause", "--group", "") == ["air"], "the groups")
     wait_for(lambda: complete(shell, folder, "etlctl", "show", RUN_ID[:6]) == [RUN_ID], "the runs")
     # bash has parted the word at its "=" already

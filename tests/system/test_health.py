@@ -4,9 +4,11 @@ over restarts, in status, --check, metrics and graph alike; and MongoDB unreacha
 import re
 import socket
 
+import pymongo
 import pytest
 
 from flow import HOUR, Flow, iso
+from mongodb import MongoServer
 from wait import wait_for
 
 FAILED = 1
@@ -122,3 +124,39 @@ def test_unreachable_is_not_ok_and_says_why(etld, flow, mongodb):
         told = daemon.wait_log(MESSAGE_ID="01cfd15bec1d4802b7267a21002bed38")
         assert reason in told["MESSAGE"]
         daemon.stop()
+
+
+class Guarded(MongoServer):
+    """Asks for users once it is told to."""
+    asks = False
+
+    def argv(self):
+        return super().argv() + (["--auth"] if self.asks else [])
+
+
+def test_a_wrong_password_is_told(etld, flow, tmp_path):
+    server = Guarded(tmp_path / "guarded")
+    if server.external:
+        pytest.skip("ETLD_TEST_MONGODB_URI names a server that is not ours to stop")
+    with server:
+        with pymongo.MongoClient(server.uri) as client:
+            client.admin.command("createUser", "etl", pwd="right", roles=["root"])
+        server.stop()
+        server.asks = True
+        server.start()
+        daemon = etld({"hourly": job_of(flow)})
+        daemon.settings["mongodb"]["uri"] = {"file": str(tmp_path / "uri")}
+        daemon.write_settings()
+        for password, state in (("wrong", "down"), ("right", "up")):
+            uri = server.uri.replace("//", f"//etl:{password}@").replace("/?", "/?authSource=admin&")
+            (tmp_path / "uri").write_text(uri)
+            (tmp_path / "uri").chmod(0o600)
+            daemon.start()
+            wait_for(lambda s=state: daemon.status()["daemon"]["mongodb"]["state"] == s, daemon.stderr_tail)
+            if state == "down":
+                assert "authentication failed" in daemon.status()["daemon"]["mongodb"]["reason"]
+                assert daemon.jobs()["hourly"]["health"] == "unreachable"
+                assert "authentication failed" in daemon.jobs()["hourly"]["reason"]
+                assert daemon.ctl("status", "--check", ok=None).code == FAILED
+            assert password not in daemon.ctl("status").out + daemon.stderr_tail()
+            daemon.stop()

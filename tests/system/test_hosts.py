@@ -17,6 +17,7 @@ pytestmark = pytest.mark.daemon
 
 NEVER = "0 0 1 1 *"  # these tests start the runs
 FAILED = 1
+USAGE = 2
 BREAKER_OPENED = "9b57273aa7984c21980bff84cd5c2b63"
 BREAKER_CLOSED = "324f3cd54438433a986b73f8837b288a"
 LONG = {"failures": 3, "cool_down": "10m", "max_cool_down": "1h"}
@@ -161,6 +162,21 @@ def test_a_wait_beyond_the_run_holds_the_host_for_the_next_ones(etld, host, meta
     daemon.run("b", ok=(FAILED,))
     assert codes(daemon, metadata, "b") == {"http.host_held": 1}
     assert host.count() == 1
+
+
+def test_an_operator_releases_a_host_that_is_held(etld, host, metadata):
+    host.say(429, {"Retry-After": "3600"}, times=1)
+    daemon = etld({"a": job(host)}).start()
+    daemon.run("a", ok=(FAILED,))
+    assert shown(daemon)["hold_reason"]
+    assert daemon.ctl("host", "release", host.name).json["released"] is True
+    assert daemon.run("a").json["run"]["state"] == "ok"
+    assert host.count() == 2
+    (told,) = metadata["audit"].find({"what": "host release"})
+    assert told["details"]["host"] == host.name and told["who"].startswith("uid ")
+    for name in (host.name, "nowhere.example:1"):  # nothing to release any more, and never was
+        answer = daemon.ctl("host", "release", name, ok=(USAGE,), output="table")
+        assert name in answer.err and "etlctl status" in answer.err
 
 
 def test_nothing_remaining_holds_the_host(etld, host, metadata):

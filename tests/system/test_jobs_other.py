@@ -19,6 +19,7 @@ pytestmark = pytest.mark.daemon
 NOW = "2024-05-02T12:00:00Z"
 NEVER = {"cron": "0 0 1 1 *"}  # these tests start the runs
 FAILED = 1
+PARTLY_REJECTED = 5
 
 
 class Api:
@@ -209,6 +210,46 @@ def test_a_pipeline_over_another_collection(fake_etld, db, metadata):
     assert found == {(s, d): sum(i for i in range(72) if i % 2 == s and i // 24 == n)
                      for s in (0, 1) for n, d in enumerate((30, 1))}
     assert [w["state"] for w in windows(metadata, "totals")] == ["loaded"] * 2
+
+
+def test_documents_with_odd_names_are_stored_or_refused_one_by_one(fake_etld, db, metadata):
+    """What the server takes is stored as it is; what it would take for an operator is a dead letter."""
+    at = utc("2024-05-01T00:30:00Z")
+    good = [{"": 1}, {"a.b": {"c.d": {"$e": 3}}}, {"n": {"": {"": 4}}}, {"l": [{"$y": 1}]}, {"plain": 6}]
+    bad = [{"$x": 2}, {"$set": {"at": 5}}]
+    db.src.insert_many([{"_id": i, "at": at, **odd} for i, odd in enumerate(good + bad)])
+    etld = fake_etld({"odd": {
+        "schedule": NEVER, "window": {"size": "1h", "start": "2024-05-01", "end": "2024-05-01T02:00:00Z"},
+        "extract": {"mongodb": {"collection": "src", "time": {"field": "at"}}},
+        "load": {"mongodb": {"collection": "out", "mode": "upsert", "key": ["_id"]}}}})
+    run = etld.ctl("run", "odd", "--wait", ok=(PARTLY_REJECTED,)).json["run"]
+    assert (run["counts"]["inserted"], run["counts"]["rejected"]) == (len(good), len(bad))
+    assert list(db.out.find({}, sort=[("_id", 1)])) == [{"_id": i, "at": at, **odd} for i, odd in enumerate(good)]
+    letters = etld.ctl("dead", "list", "odd").json["letters"]
+    assert sorted((found["rule"], found["path"]) for found in letters) == [("name", "$set"), ("name", "$x")]
+    assert [w["state"] for w in windows(metadata, "odd")] == ["loaded", "empty"]
+
+
+@pytest.mark.parametrize("options, hours", [
+    (["--from", "2024-05-01T01:00Z"], [1, 2]), (["--to", "2024-05-01T01:00Z"], [0]),
+    (["--from", "2024-05-01T00:00Z", "--to", "2024-05-01T02:00Z"], [0, 1]), (["--from", "2024-05-01T00:30Z"], [0, 1, 2]),
+    (["--to", "2024-05-01T01:30Z"], [0, 1]), (["--from", "2024-04-01"], [0, 1, 2]),
+    (["--from", "2030-01-01"], []), (["--to", "2020-01-01"], [])])
+def test_a_range_of_the_ledger(fake_etld, db, options, hours):
+    """What touches the range, nothing else; before window.start nothing is missing."""
+    db.src.insert_one({"at": utc("2024-05-01T00:30:00Z")})
+    etld = fake_etld({"some": {
+        "schedule": NEVER, "window": {"size": "1h", "start": "2024-05-01", "end": "2024-05-01T03:00:00Z"},
+        "extract": {"mongodb": {"collection": "src", "time": {"field": "at"}}},
+        "load": {"mongodb": {"collection": "out", "mode": "upsert", "key": ["at"]}}}})
+    answer = etld.ctl("windows", "some", "--all", *options).json  # nothing ran: all of it is missing
+    assert [found["start"][11:13] for found in answer["windows"]] == [f"{hour:02}" for hour in hours]
+    assert (answer["summary"][0]["missing"], answer["truncated"]) == (len(hours), False)
+    etld.run("some")
+    answer = etld.ctl("windows", "some", "--all", *options).json
+    assert [found["start"][11:13] for found in answer["windows"]] == [f"{hour:02}" for hour in hours]
+    (summary,) = answer["summary"]
+    assert (summary["missing"], summary["loaded"] + summary["empty"]) == (0, len(hours))
 
 
 def test_windows_that_cut_the_buckets_of_an_aggregate_are_no_silent_half_means(fake_etld, db, metadata):

@@ -53,6 +53,23 @@ def expire(metadata, job):
 
 
 @pytest.mark.daemon
+def test_a_lease_lasts_as_long_as_its_run(mongodb, flow, sim, metadata, database, tmp_path):
+    """A request hangs: the lease is renewed, and lost when another one has it."""
+    sim.fault("hang", times=None)
+    with Etld(mongodb.uri, flow.jobs(2), database=database, folder=tmp_path / "etld") as etld:
+        etld.wait_idle()
+        etld.ctl("run", "hourly")
+        lease = wait_for(lambda: metadata["leases"].find_one({"_id": "hourly", "holder": {"$ne": ""}}), "its lease")
+        later = {"_id": "hourly", "fence": lease["fence"], "expires": {"$gt": lease["expires"]}}
+        wait_for(lambda: metadata["leases"].find_one(later), etld.stderr_tail)
+        assert etld.jobs()["hourly"]["running"]
+        metadata["leases"].update_one({"_id": "hourly"}, {"$inc": {"fence": 1}, "$set": {"holder": "another"}})
+        run = wait_for(lambda: metadata["runs"].find_one({"job": "hourly", "state": FENCED}), etld.stderr_tail)
+        assert run["fence"] == lease["fence"]
+        wait_for(lambda: not etld.jobs()["hourly"]["running"], "its end")
+
+
+@pytest.mark.daemon
 @pytest.mark.parametrize("command, nth", [
     ("update", 3),             # a transaction is open
     ("update", 4),

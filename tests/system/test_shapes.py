@@ -71,7 +71,7 @@ def answer(path, query, headers):
     """One station is served, the other one refused."""
     if path.endswith("2"):
         return 401, {}
-    return 200, {"data": [{"at": iso(hour(back)), "place": "x"} for back in range(1, 5)]}
+    return 200, {"data": [{"at": iso(hour(back)), "place": "x", "v": 7} for back in range(1, 5)]}
 
 
 def test_canned_answers_have_the_daemons_shape(etld, db, metadata):
@@ -83,7 +83,10 @@ def test_canned_answers_have_the_daemons_shape(etld, db, metadata):
     with Api(answer) as api:
         job = fetch(1, partitions={"station": ["1", "2"]})
         job["extract"]["http"]["url"] = api.url + "/{station}"
-        daemon = etld({"airqino": job, "tick": {"schedule": {"every": "1s"}, "window": "none", "extract": {
+        held = fetch(1, check=[{"range": {"field": "v", "max": 1, "on_fail": "hold"}},
+                              {"not_null": {"fields": "w", "on_fail": "hold"}}])
+        held["extract"]["http"]["url"] = api.url + "/1"
+        daemon = etld({"airqino": job, "held": held, "tick": {"schedule": {"every": "1s"}, "window": "none", "extract": {
             "mongodb": {"collection": "raw"}}, "load": {"null": {}}}})
         daemon.start()
         daemon.run("airqino", ok=(1, 5))
@@ -98,6 +101,12 @@ def test_canned_answers_have_the_daemons_shape(etld, db, metadata):
         look("Runs")
         look("Show", run_id=daemon.runs("airqino")[0]["run_id"])
         look("Windows", job="airqino", all=True)
+        look("WindowsAccept", job="airqino", window=iso(hour(3)), partition="2", reason="x")
+        look("Show", run_id=daemon.runs("airqino")[0]["run_id"])  # with the decision
+        daemon.run("held", ok=(0, 6))
+        look("HeldList")
+        look("HeldRelease", job="held", window=iso(hour(3)), reason="x", check="range")
+        look("HeldList", job="held")
         look("WatermarkShow", job="airqino")
         look("WatermarkSet", job="airqino", time=iso(hour(2)), partition="2", reason="x")
         look("WatermarkHistory", job="airqino")

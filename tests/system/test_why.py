@@ -166,7 +166,7 @@ def test_slots_of_a_pause(etld, db, metadata):
     record = wait_for(lambda: metadata["runs"].find_one({"job": "tick", "code": "paused"}), "the record")
     said = why(daemon, record["run_id"])
     assert "the job was paused" in said["because"][1]
-    assert any(h.startswith("etlctl resume tick --from TIME") for h in said["hints"])
+    assert any(h.endswith(": etlctl resume tick --from TIME") for h in said["hints"])
 
 
 def test_windows_from_missing_to_loaded(etld, db):

@@ -32,6 +32,7 @@ static void need_row(struct rig *rig, const struct row_case *c)
 	if (c->message) {
 		assert_string_equal(finding.message, c->message);
 		assert_string_equal(finding.path, c->path);
+		assert_true(*finding.value && *finding.limit);
 	}
 	bson_destroy(doc);
 }

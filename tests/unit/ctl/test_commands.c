@@ -143,6 +143,10 @@ static void command_lines_become_values(void **state)
 	parses("next -n3 --from=2026-01-01 a", "{\"count\":3,\"from\":\"2026-01-01\",\"job\":\"a\"}");
 	parses("next -- -n", "{\"job\":\"-n\"}");
 	parses("next -", "{\"job\":\"-\"}");
+	parses("windows accept a 2026-01-01 --reason x",
+		"{\"job\":\"a\",\"window\":\"2026-01-01\",\"reason\":\"x\"}");
+	parses("windows accept a -", NULL);
+	parses("windows -- accept", "{\"job\":\"accept\"}");
 	parses("windows a --state held", "{\"job\":\"a\",\"state\":\"held\"}");
 	parses("help watermark show", "{\"command\":\"watermark show\"}");
 	parses("logs a -f -n 10000", "{\"job\":\"a\",\"follow\":true,\"lines\":10000}");

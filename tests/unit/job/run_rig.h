@@ -57,6 +57,7 @@ struct rig {
 	unsigned refuse_commits; /* "txn.retry" so many times */
 	unsigned cancel_at;	 /* before this worker call, counted from 1; 0 = never */
 	unsigned fence_at;	 /* another etld takes the job before this commit; 0 = never */
+	bool taker_commits;	 /* ... and loads and closes the same windows */
 	const struct etl_dirty_mark *mark_at_commit; /* comes in between plan and commit */
 	size_t n_marks; /* there; 0 = 1 */
 };
@@ -186,7 +187,7 @@ static void before_work(void *ctx, struct etl_run *run, struct etl_strand *stran
 		atomic_store(&run->cancel, ETL_CANCEL_OPERATOR);
 }
 
-static void take_over(struct rig *rig)
+static void take_over(struct rig *rig, const struct etl_commit *c)
 {
 	struct etl_error err = ETL_ERROR_INIT;
 	struct etl_lease lease = {0};
@@ -199,6 +200,13 @@ static void take_over(struct rig *rig)
 	assert_int_equal(s->ops->lease_acquire(s, &ask, &lease, &err), 1);
 	assert_int_equal(s->ops->watermark_claim(s, rig->job->name, "a", lease.fence, hour(0),
 				 HOUR_MS, &mark, &err), 0);
+	if (rig->taker_commits) {
+		struct etl_commit theirs = *c;
+
+		theirs.fence = lease.fence;
+		theirs.run_id = "another run";
+		assert_int_equal(driver_real_ops->commit(s, NULL, &theirs, &err), 0);
+	}
 }
 
 static int before_commit(void *ctx, const struct etl_commit *c, struct etl_error *err)
@@ -211,7 +219,7 @@ static int before_commit(void *ctx, const struct etl_commit *c, struct etl_error
 		return etl_error_set(err, ETL_TRANSIENT, "txn.retry", "refused on command");
 	}
 	if (rig->fence_at && --rig->fence_at == 0)
-		take_over(rig);
+		take_over(rig, c);
 	if (rig->mark_at_commit) {
 		/* A commit of an upstream job, reduced to its mark. */
 		with_mark.n_entries = 0;

@@ -131,6 +131,24 @@ static void a_fence_lost_after_a_write_is_told(void **state)
 	rig_free(rig);
 }
 
+/* The other one's commit took our mark away, and then our data went in. */
+static void a_fence_lost_before_a_write_is_told(void **state)
+{
+	struct rig *rig = standalone(5);
+	struct etl_ledger_entry e;
+
+	(void)state;
+	service_fill(rig, "a", 0, 5);
+	rig->fence_at = 1;
+	rig->taker_commits = true;
+	NEED_RUN(rig, ETL_RUN_FENCED);
+	e = entry_at(rig, "job", "a", 0);
+	assert_int_equal(e.state, ETL_WINDOW_LOADED);
+	assert_true(e.dirty);
+	assert_string_equal(e.writer, rig->run->run_id);
+	rig_free(rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -138,6 +156,7 @@ int main(void)
 		cmocka_unit_test(an_unanswered_write_leaves_its_windows_dirty),
 		cmocka_unit_test(what_a_dead_run_wrote_is_read_twice),
 		cmocka_unit_test(a_fence_lost_after_a_write_is_told),
+		cmocka_unit_test(a_fence_lost_before_a_write_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -55,12 +55,48 @@ static void test_each_state_of_a_window(void **state)
 		f.why = ETL_DUE_OPEN;
 		etl_why_of_window(&f, &why);
 		assert_string_equal(why.because.items[0], rows[s].wanted);
-		assert_string_equal(why.because.items[1],
+		/* of a held one it is told before that somebody may decide */
+		assert_string_equal(why.because.items[s == ETL_WINDOW_HELD ? 2 : 1],
 			rows[s].due ? "it is due: it is still open" : "it is not due: it is "
 				"closed");
 		assert_true(!why.next == !rows[s].due);
 		etl_why_fini(&why);
 	}
+	unmake(&job);
+}
+
+/* The commands of a decision stand alone: they are pasted as they are. */
+static void test_decisions_are_offered(void **state)
+{
+	static const char *const dimensions[] = {"station", NULL};
+	struct etl_job job = hourly();
+	struct etl_why_window f = window_of(&job);
+	struct etl_why why = {0};
+
+	(void)state;
+	job.partition_names = dimensions;
+	f.partition = "station=a b";
+	f.has_entry = f.due = true;
+	f.why = ETL_DUE_OPEN;
+	f.entry.state = ETL_WINDOW_HELD;
+	etl_why_of_window(&f, &why);
+	assert_string_equal(why.hints.items[0], "etlctl held release a 2026-07-01T08:00:00Z "
+		"--partition 'station=a b' --reason TEXT");
+	assert_string_equal(why.hints.items[1], "etlctl held discard a 2026-07-01T08:00:00Z "
+		"--partition 'station=a b' --reason TEXT");
+	etl_why_fini(&why);
+	f.entry.state = ETL_WINDOW_FAILED; /* by a source that does not answer: it may yet */
+	f.entry.counts = (struct etl_counts){0};
+	etl_why_of_window(&f, &why);
+	for (size_t i = 0; i < why.hints.n; i++)
+		assert_null(strstr(why.hints.items[i], "accept"));
+	etl_why_fini(&why);
+	f.entry.counts.rejected = 3;
+	etl_why_of_window(&f, &why);
+	assert_string_equal(why.hints.items[1], "etlctl windows accept a 2026-07-01T08:00:00Z "
+		"--partition 'station=a b' --reason TEXT");
+	etl_why_fini(&why);
+	job.partition_names = no_names;
 	unmake(&job);
 }
 
@@ -386,6 +422,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_state_of_a_window),
+		cmocka_unit_test(test_decisions_are_offered),
 		cmocka_unit_test(test_each_reason_to_be_due),
 		cmocka_unit_test(test_a_window_elsewhere),
 		cmocka_unit_test(test_windows_that_nobody_has_tried),

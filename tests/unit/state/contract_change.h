@@ -15,7 +15,7 @@ static struct etl_change change(const char *id, enum etl_change_kind kind, const
 	return (struct etl_change){.id = id, .command = id, .kind = kind, .job = job,
 		.partition = "p", .who = "me", .why = "$because", .at = H(100 + id[35] - '0'),
 		.from = H(from), .to = H(to), .reached = H(to), .done = true, .undoes = "",
-		.undone_by = ""};
+		.undone_by = "", .run_id = ""};
 }
 
 /* Of the hours [first, last), as one slice. */
@@ -119,6 +119,196 @@ static void set_skips_what_is_not_closed_and_undo_takes_it_back(void **state)
 	assert_non_null(strstr(found.items[2].reason, "o1-up"));
 }
 
+#define CHANGES_TEXT 512
+
+static int note_change(void *ctx, const struct etl_change *c)
+{
+	char *text = ctx;
+
+	snprintf(text + strlen(text), CHANGES_TEXT - strlen(text),
+		"%s %s %d>%d %lld%s%s;", c->partition, etl_change_kind_word(c->kind),
+		(int)(c->from.ms / 3600000), (int)(c->to.ms / 3600000), (long long)c->windows,
+		c->done ? "" : " unfinished", *c->undone_by ? " undone" : "");
+	if (etl_change_is_decision(c->kind))
+		snprintf(text + strlen(text), CHANGES_TEXT - strlen(text), " unit %d-%d %s;",
+			(int)(c->unit.start.ms / 3600000), (int)(c->unit.end.ms / 3600000), c->run_id);
+	else
+		assert_string_equal(c->run_id, "");
+	assert_string_equal(c->who, "me");
+	assert_string_equal(c->why, "$because");
+	return 0;
+}
+
+static void need_changes(const struct etl_change_query *query, const char *want)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	char text[CHANGES_TEXT] = "";
+
+	if (store->ops->change_list(store, query, note_change, text, &err) < 0)
+		fail_msg("%s", err.message);
+	assert_string_equal(text, want);
+}
+
+/* The unit alone; the text for the entry is not that of the record. */
+static void accept_closes_one_that_failed(void **state)
+{
+	struct etl_change c = change(CHANGE_ID("61"), ETL_CHANGE_ACCEPT, "o6", 1, 2);
+	struct etl_window window = {H(1), H(2)};
+	struct etl_change_slice slice = {.change = &c, .fence = 1, .expected = H(1),
+		.windows = &window, .n = 1, .reason = "accepted by $me: it's noise"};
+	const struct etl_change_query query = {.job = "o6"};
+	struct etl_error err = ETL_ERROR_INIT;
+	struct collected found;
+
+	(void)state;
+	claim("o6", "p", 1);
+	fail_window("o6", 1, "every record was rejected");
+	fail_window("o6", 2, "and here too");
+	c.windows = 1;
+	c.unit = window;
+	c.run_id = RUN_A;
+	slice.expected = H(0);
+	assert_int_equal(store->ops->change_apply(store, &slice, &err), 0);
+	need_changes(&query, "p accept 1>2 1; unit 1-2 " RUN_A ";");
+	need_watermark("o6", 2);
+	need_ledger("o6", "1:skipped 2:failed");
+	found = scan("o6", "p", 0, 9, ETL_LEDGER_ALL);
+	assert_string_equal(found.items[0].reason, "accepted by $me: it's noise");
+	assert_string_equal(found.items[0].change_id, CHANGE_ID("61"));
+	assert_int_equal(found.items[0].was, ETL_WINDOW_FAILED);
+	assert_int_equal(found.items[0].attempt, 1);
+	undo_ok(CHANGE_ID("62"), CHANGE_ID("61"), "o6", 2, 0, 1, 2);
+	need_ledger("o6", "1:failed 2:failed");
+	assert_string_equal(scan("o6", "p", 1, 2, ETL_LEDGER_ALL).items[0].reason,
+		"every record was rejected");
+}
+
+static struct etl_ledger_entry held_entry(int hour)
+{
+	struct etl_ledger_entry e = entry(hour, ETL_WINDOW_HELD);
+
+	snprintf(e.reason, sizeof e.reason, "check range: too much");
+	e.held = (struct etl_held){.checks = {{"range", "$v", "1000", "max 100", false},
+					      {"not_null", "", "null", "not null", false}}, .n = 2};
+	return e;
+}
+
+static void need_held(const char *job, int hour, bool first, bool second, const char *by)
+{
+	struct collected c = scan(job, "p", hour, hour + 1, ETL_LEDGER_ALL);
+	const struct etl_held *h = &c.items[0].held;
+
+	assert_int_equal(c.n, 1);
+	assert_int_equal(h->n, 2);
+	assert_string_equal(h->checks[0].field, "$v");
+	assert_string_equal(h->checks[0].value, "1000");
+	assert_string_equal(h->checks[1].limit, "not null");
+	assert_int_equal(h->checks[0].released, first);
+	assert_int_equal(h->checks[1].released, second);
+	assert_string_equal(h->by, by);
+	assert_int_equal(h->at.ms != 0, *by != 0);
+}
+
+static void release(const char *id, const char *job, bool first, bool second, const char *by)
+{
+	struct etl_change c = change(id, ETL_CHANGE_RELEASE, job, 0, 0);
+	struct etl_held held = held_entry(0).held;
+	struct etl_window window = {H(1), H(2)};
+	struct etl_change_slice slice = {.change = &c, .fence = 1, .expected = H(0),
+		.windows = &window, .n = 1, .reason = "released by $me", .held = &held};
+	struct etl_error err = ETL_ERROR_INIT;
+
+	held.checks[0].released = first;
+	held.checks[1].released = second;
+	held.at = H(77);
+	snprintf(held.by, sizeof held.by, "%s", by);
+	c.windows = 1;
+	for (int i = 0; i < 2; i++) /* a slice twice is a slice once */
+		if (store->ops->change_apply(store, &slice, &err) < 0)
+			fail_msg("%s", err.message);
+}
+
+/* In parts, one over the other, and taken back one by one; only what is held. */
+static void release_stands_with_the_entry(void **state)
+{
+	struct etl_ledger_entry e = held_entry(1), after = entry(1, ETL_WINDOW_LOADED);
+
+	(void)state;
+	claim("o7", "p", 1);
+	commit_ok("o7", "p", 1, &e, 1, H(0));
+	need_held("o7", 1, false, false, "");
+	release(CHANGE_ID("71"), "o7", true, false, "$me");
+	need_ledger("o7", "1:held");
+	need_held("o7", 1, true, false, "$me");
+	release(CHANGE_ID("72"), "o7", true, true, "you");
+	need_ledger("o7", "1:pending");
+	need_held("o7", 1, true, true, "you");
+	need_watermark("o7", 0);
+	fail_window("o7", 1, "it said 503"); /* takes nothing from it */
+	need_held("o7", 1, true, true, "you");
+	commit_dirty("o7-up", "o7", "p", 1);
+	need_held("o7", 1, true, true, "you");
+	undo_ok(CHANGE_ID("73"), CHANGE_ID("72"), "o7", 0, 0, 1, 2);
+	need_ledger("o7", "1:held:dirty");
+	need_held("o7", 1, true, false, "$me");
+	undo_ok(CHANGE_ID("74"), CHANGE_ID("71"), "o7", 0, 0, 1, 2);
+	need_ledger("o7", "1:held:dirty");
+	need_held("o7", 1, false, false, "");
+	release(CHANGE_ID("75"), "o7", true, true, "me");
+	release(CHANGE_ID("76"), "o7", false, true, "nobody"); /* it is not held any more */
+	need_held("o7", 1, true, true, "me");
+	commit_ok("o7", "p", 1, &after, 1, H(0));
+	assert_int_equal(scan("o7", "p", 1, 2, ETL_LEDGER_ALL).items[0].held.n, 0);
+}
+
+struct units {
+	const char *prefix;
+	char text[256];
+};
+
+static int collect_unit(void *ctx, const char *job, const char *partition,
+	const struct etl_ledger_entry *e)
+{
+	struct units *units = ctx;
+	size_t n = strlen(units->text);
+
+	if (strncmp(job, units->prefix, strlen(units->prefix)) == 0)
+		snprintf(units->text + n, sizeof units->text - n, "%s/%s/%d ", job, partition,
+			(int)(e->window.start.ms / 3600000));
+	return 0;
+}
+
+static void units_of_one_state_are_found(void **state)
+{
+	struct etl_ledger_entry e[3] = {held_entry(1), held_entry(2), entry(3, ETL_WINDOW_LOADED)};
+	struct units units = {.prefix = "o8"};
+	struct etl_error err = ETL_ERROR_INIT;
+
+	(void)state;
+	claim("o8", "p", 1);
+	claim("o8b", "p", 1);
+	commit_ok("o8", "p", 1, e, 3, H(0));
+	commit_ok("o8b", "p", 1, e, 1, H(0));
+	fail_window("o8", 7, "no");
+	assert_int_equal(store->ops->ledger_in_state(store, "o8", ETL_WINDOW_HELD, 9, collect_unit,
+				 &units, &err), 1);
+	assert_non_null(strstr(units.text, "o8/p/1 "));
+	assert_non_null(strstr(units.text, "o8/p/2 "));
+	assert_int_equal(strlen(units.text), 2 * strlen("o8/p/1 "));
+	units.text[0] = '\0';
+	assert_int_equal(store->ops->ledger_in_state(store, "o8", ETL_WINDOW_HELD, 2, collect_unit,
+				 &units, &err), 1);
+	assert_int_equal(store->ops->ledger_in_state(store, "o8", ETL_WINDOW_HELD, 1, collect_unit,
+				 &units, &err), 0);
+	assert_int_equal(strlen(units.text), 3 * strlen("o8/p/1 "));
+	units.text[0] = '\0';
+	assert_int_equal(store->ops->ledger_in_state(store, NULL, ETL_WINDOW_HELD, 1000, collect_unit,
+				 &units, &err), 1);
+	assert_non_null(strstr(units.text, "o8b/p/1 "));
+	assert_int_equal(store->ops->ledger_in_state(store, "none", ETL_WINDOW_HELD, 9, collect_unit,
+				 &units, &err), 1);
+}
+
 static void rewind_opens_what_is_closed_and_a_commit_settles_it(void **state)
 {
 	struct etl_ledger_entry e[4] = {entry(0, ETL_WINDOW_LOADED), entry(1, ETL_WINDOW_LOADED),
@@ -170,6 +360,61 @@ static void changes_are_taken_back_one_by_one(void **state)
 	need_watermark("o3", 0);
 }
 
+/* What a failed attempt has told since stays; a write under way is still under way. */
+static void an_undo_keeps_what_an_attempt_has_told(void **state)
+{
+	struct etl_ledger_entry e = entry(0, ETL_WINDOW_LOADED), failed = entry(0, ETL_WINDOW_FAILED);
+	struct etl_change c = change(CHANGE_ID("91"), ETL_CHANGE_REWIND, "o9", 1, 0);
+	struct etl_error err = ETL_ERROR_INIT;
+	struct collected found;
+
+	(void)state;
+	claim("o9", "p", 1);
+	commit_ok("o9", "p", 1, &e, 1, H(1));
+	change_ok(&c, 1, 0, 1);
+	failed.attempt = 2;
+	failed.counts = (struct etl_counts){.in = 3};
+	snprintf(failed.run_id, sizeof failed.run_id, "%s", RUN_B);
+	assert_int_equal(store->ops->ledger_mark(store, "o9", "p", 1, &failed, 1, &err), 0);
+	doubt("o9", RUN_B, 0);
+	undo_ok(CHANGE_ID("92"), CHANGE_ID("91"), "o9", 0, 1, 0, 1);
+	need_ledger("o9", "0:loaded:dirty");
+	found = scan("o9", "p", 0, 9, ETL_LEDGER_ALL);
+	assert_string_equal(found.items[0].run_id, RUN_B);
+	assert_string_equal(found.items[0].writer, RUN_B);
+	assert_int_equal(found.items[0].attempt, 2);
+	assert_int_equal(found.items[0].counts.in, 3);
+	assert_int_equal(found.items[0].counts.out, 0);
+}
+
+static int note_undone(void *ctx, const struct etl_change *c)
+{
+	if (c->kind != ETL_CHANGE_UNDO)
+		snprintf(ctx, ETL_UUID_BYTES, "%s", c->undone_by);
+	return 0;
+}
+
+/* A slice that is repeated late does not make a change stand again. */
+static void a_change_that_was_taken_back_stays_so(void **state)
+{
+	struct etl_change c = change(CHANGE_ID("93"), ETL_CHANGE_SET, "o10", 0, 2);
+	struct etl_change_query query = {.job = "o10"};
+	struct etl_error err = ETL_ERROR_INIT;
+	char undone_by[ETL_UUID_BYTES] = "";
+
+	(void)state;
+	claim("o10", "p", 1);
+	c.undone_by = RUN_A; /* not its own word */
+	change_ok(&c, 0, 0, 2);
+	assert_int_equal(store->ops->change_list(store, &query, note_undone, undone_by, &err), 0);
+	assert_string_equal(undone_by, "");
+	undo_ok(CHANGE_ID("94"), CHANGE_ID("93"), "o10", 2, 0, 0, 2);
+	c.reached = H(0);
+	change_ok(&c, 0, 0, 0);
+	assert_int_equal(store->ops->change_list(store, &query, note_undone, undone_by, &err), 0);
+	assert_string_equal(undone_by, CHANGE_ID("94"));
+}
+
 static void a_change_needs_its_fence_and_the_watermark_that_was_read(void **state)
 {
 	struct etl_change c = change(CHANGE_ID("41"), ETL_CHANGE_SET, "o4", 0, 2);
@@ -184,31 +429,6 @@ static void a_change_needs_its_fence_and_the_watermark_that_was_read(void **stat
 	assert_int_equal(err.kind, ETL_CONFLICT);
 	need_ledger("o4", "");
 	need_watermark("o4", 0);
-}
-
-#define CHANGES_TEXT 512
-
-static int note_change(void *ctx, const struct etl_change *c)
-{
-	char *text = ctx;
-
-	snprintf(text + strlen(text), CHANGES_TEXT - strlen(text),
-		"%s %s %d>%d %lld%s%s;", c->partition, etl_change_kind_word(c->kind),
-		(int)(c->from.ms / 3600000), (int)(c->to.ms / 3600000), (long long)c->windows,
-		c->done ? "" : " unfinished", *c->undone_by ? " undone" : "");
-	assert_string_equal(c->who, "me");
-	assert_string_equal(c->why, "$because");
-	return 0;
-}
-
-static void need_changes(const struct etl_change_query *query, const char *want)
-{
-	struct etl_error err = ETL_ERROR_INIT;
-	char text[CHANGES_TEXT] = "";
-
-	if (store->ops->change_list(store, query, note_change, text, &err) < 0)
-		fail_msg("%s", err.message);
-	assert_string_equal(text, want);
 }
 
 static void changes_are_listed_newest_first(void **state)
@@ -258,8 +478,13 @@ static void a_lease_is_for_one_purpose(void **state)
 #define STATE_CONTRACT_CHANGE                                                                   \
 	cmocka_unit_test(set_skips_what_is_not_closed_and_undo_takes_it_back),          \
 		cmocka_unit_test(rewind_opens_what_is_closed_and_a_commit_settles_it),          \
+		cmocka_unit_test(accept_closes_one_that_failed),                                \
+		cmocka_unit_test(release_stands_with_the_entry),                                \
+		cmocka_unit_test(units_of_one_state_are_found),                                 \
 		cmocka_unit_test(changes_are_taken_back_one_by_one),                            \
 		cmocka_unit_test(a_change_needs_its_fence_and_the_watermark_that_was_read),     \
+		cmocka_unit_test(an_undo_keeps_what_an_attempt_has_told),                       \
+		cmocka_unit_test(a_change_that_was_taken_back_stays_so),                        \
 		cmocka_unit_test(changes_are_listed_newest_first),                              \
 		cmocka_unit_test(a_lease_is_for_one_purpose)
 

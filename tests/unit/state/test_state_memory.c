@@ -5,6 +5,7 @@
 #include "contract.h"
 #include "contract_backfill.h"
 #include "contract_change.h"
+#include "contract_ledger.h"
 
 static struct etl_clock_virtual now;
 
@@ -48,6 +49,7 @@ int main(void)
 		STATE_CONTRACT,
 		STATE_CONTRACT_CHANGE,
 		STATE_CONTRACT_BACKFILL,
+		STATE_CONTRACT_LEDGER,
 		cmocka_unit_test(every_state_has_its_word),
 	};
 

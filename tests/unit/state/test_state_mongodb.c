@@ -6,6 +6,7 @@
 #include "contract.h"
 #include "contract_backfill.h"
 #include "contract_change.h"
+#include "contract_ledger.h"
 
 #include <stdlib.h>
 
@@ -202,6 +203,36 @@ static void aborted_transaction_leaves_nothing(void **state)
 		assert_int_equal(count("pauses"), 1); /* "b" of the contract */
 	}
 	bson_destroy(doc);
+}
+
+static int letters_with_a_time(void)
+{
+	mongoc_client_t *client = etl_mongo_pop(mongo);
+	mongoc_collection_t *c = mongoc_client_get_collection(client, database, "dead_letters");
+	bson_t *query = BCON_NEW("job", "timed", "time", "{", "$exists", BCON_BOOL(true), "}");
+	bson_error_t error;
+	int n = (int)mongoc_collection_count_documents(c, query, NULL, NULL, NULL, &error);
+
+	mongoc_collection_destroy(c);
+	etl_mongo_push(mongo, client);
+	bson_destroy(query);
+	return n;
+}
+
+/* The same bytes, read by a job that has a time for them no more. */
+static void a_letter_loses_a_time_that_it_has_no_more(void **state)
+{
+	struct etl_dead_letter_info info = {"timed", "p", RUN_A, recent(1)};
+	struct etl_reject r = {.step = "check", .rule = "range", .path = "", .message = "too much",
+		.raw = (const uint8_t *)"{}", .raw_len = 2, .time = H(1)};
+	struct etl_error err = ETL_ERROR_INIT;
+
+	(void)state;
+	assert_int_equal(store->ops->dead_letters_add(store, &info, &r, 1, &err), 0);
+	assert_int_equal(letters_with_a_time(), 1);
+	r.time.ms = ETL_NO_TIME;
+	assert_int_equal(store->ops->dead_letters_add(store, &info, &r, 1, &err), 0);
+	assert_int_equal(letters_with_a_time(), 0);
 }
 
 /* An entry of a later fence than the watermark's: it stays, and the watermark does not go before
@@ -455,8 +486,10 @@ int main(void)
 		STATE_CONTRACT,
 		STATE_CONTRACT_CHANGE,
 		STATE_CONTRACT_BACKFILL,
+		STATE_CONTRACT_LEDGER,
 		cmocka_unit_test(a_letter_read_twice_is_one_letter),
 		cmocka_unit_test(dead_letters_have_an_index_for_each_question),
+		cmocka_unit_test(a_letter_loses_a_time_that_it_has_no_more),
 		cmocka_unit_test(prepare_can_be_repeated),
 		cmocka_unit_test(a_newer_layout_is_refused),
 		cmocka_unit_test(two_commits_of_one_partition_conflict),

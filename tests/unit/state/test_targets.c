@@ -91,7 +91,7 @@ static void test_a_full_list(void **state)
 static void test_more_targets_than_places(void **state)
 {
 	struct etl_targets t = {.n = 0};
-	char name[8];
+	char name[16];
 
 	(void)state;
 	note(&t, "first", 0, 100);

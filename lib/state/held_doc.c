@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What holds a unit back, and what an operator has released of it: the fields `held` and `waiver` of a
+ * ledger entry. The waiver is a field of its own, so that an undo takes it back whole.
+ */
+#include <string.h>
+
+#include "base/str.h"
+#include "state/ledger_doc.h"
+
+bool etl_held_is_same(const struct etl_held_check *a, const struct etl_held_check *b)
+{
+	return etl_streq(a->check, b->check) && etl_streq(a->field, b->field) &&
+		etl_streq(a->limit, b->limit);
+}
+
+bool etl_held_is_free(const struct etl_held *held)
+{
+	for (size_t i = 0; i < held->n; i++)
+		if (!held->checks[i].released)
+			return false;
+	return held->n && !held->more && *held->by;
+}
+
+static void append_rule(bson_t *list, size_t i, const struct etl_held_check *check, bool value)
+{
+	const char *key;
+	char room[16];
+	bson_t one;
+
+	bson_uint32_to_string((uint32_t)i, &key, room, sizeof room);
+	BSON_APPEND_DOCUMENT_BEGIN(list, key, &one);
+	BSON_APPEND_UTF8(&one, "check", check->check);
+	BSON_APPEND_UTF8(&one, "field", check->field);
+	if (value)
+		BSON_APPEND_UTF8(&one, "value", check->value);
+	BSON_APPEND_UTF8(&one, "limit", check->limit);
+	bson_append_document_end(list, &one);
+}
+
+void etl_held_to_bson(const struct etl_held *held, bson_t *out)
+{
+	bson_t list;
+
+	BSON_APPEND_ARRAY_BEGIN(out, "held", &list);
+	for (size_t i = 0; i < held->n; i++)
+		append_rule(&list, i, &held->checks[i], true);
+	bson_append_array_end(out, &list);
+	if (held->more)
+		BSON_APPEND_BOOL(out, "held_more", true);
+	if (held->since.ms)
+		BSON_APPEND_DATE_TIME(out, "held_since", held->since.ms);
+}
+
+void etl_waiver_to_bson(const struct etl_held *held, bson_t *out)
+{
+	bson_t waiver, list;
+	size_t n = 0;
+
+	BSON_APPEND_DOCUMENT_BEGIN(out, "waiver", &waiver);
+	BSON_APPEND_UTF8(&waiver, "who", held->by);
+	BSON_APPEND_DATE_TIME(&waiver, "at", held->at.ms);
+	BSON_APPEND_ARRAY_BEGIN(&waiver, "checks", &list);
+	for (size_t i = 0; i < held->n; i++)
+		if (held->checks[i].released)
+			append_rule(&list, n++, &held->checks[i], false);
+	bson_append_array_end(&waiver, &list);
+	bson_append_document_end(out, &waiver);
+}
+
+/* ---- reading ------------------------------------------------------------------------------- */
+
+static void read_text(const bson_t *doc, const char *field, char *out, size_t size)
+{
+	bson_iter_t it;
+
+	if (bson_iter_init_find(&it, doc, field) && BSON_ITER_HOLDS_UTF8(&it))
+		etl_text_copy(out, size, bson_iter_utf8(&it, NULL));
+}
+
+static bool read_rule(const bson_iter_t *it, struct etl_held_check *out)
+{
+	const uint8_t *data;
+	uint32_t len;
+	bson_t doc;
+
+	if (!BSON_ITER_HOLDS_DOCUMENT(it))
+		return false;
+	bson_iter_document(it, &len, &data);
+	if (!bson_init_static(&doc, data, len))
+		return false;
+	*out = (struct etl_held_check){0};
+	read_text(&doc, "check", out->check, sizeof out->check);
+	read_text(&doc, "field", out->field, sizeof out->field);
+	read_text(&doc, "value", out->value, sizeof out->value);
+	read_text(&doc, "limit", out->limit, sizeof out->limit);
+	return true;
+}
+
+static void read_held(bson_iter_t *list, struct etl_held *out)
+{
+	struct etl_held_check check;
+
+	while (bson_iter_next(list)) {
+		if (!read_rule(list, &check))
+			continue;
+		if (out->n == ETL_HELD_MAX)
+			out->more = true;
+		else
+			out->checks[out->n++] = check;
+	}
+}
+
+static void read_released(bson_iter_t *list, struct etl_held *out)
+{
+	struct etl_held_check check;
+
+	while (bson_iter_next(list))
+		for (size_t i = 0; read_rule(list, &check) && i < out->n; i++)
+			out->checks[i].released |= etl_held_is_same(&out->checks[i], &check);
+}
+
+static void read_waiver(const bson_iter_t *it, struct etl_held *out)
+{
+	bson_iter_t list, at;
+	const uint8_t *data;
+	uint32_t len;
+	bson_t doc;
+
+	if (!BSON_ITER_HOLDS_DOCUMENT(it)) /* null: an undo took it back */
+		return;
+	bson_iter_document(it, &len, &data);
+	if (!bson_init_static(&doc, data, len))
+		return;
+	read_text(&doc, "who", out->by, sizeof out->by);
+	if (bson_iter_init_find(&at, &doc, "at") && BSON_ITER_HOLDS_DATE_TIME(&at))
+		out->at.ms = bson_iter_date_time(&at);
+	if (bson_iter_init_find(&at, &doc, "checks") && BSON_ITER_HOLDS_ARRAY(&at) &&
+		bson_iter_recurse(&at, &list))
+		read_released(&list, out);
+}
+
+void etl_held_from_bson(const bson_t *doc, struct etl_held *out)
+{
+	bson_iter_t it, list;
+
+	if (bson_iter_init_find(&it, doc, "held_more"))
+		out->more = bson_iter_as_bool(&it);
+	if (bson_iter_init_find(&it, doc, "held_since") && BSON_ITER_HOLDS_DATE_TIME(&it))
+		out->since.ms = bson_iter_date_time(&it);
+	if (bson_iter_init_find(&it, doc, "held") && BSON_ITER_HOLDS_ARRAY(&it) &&
+		bson_iter_recurse(&it, &list))
+		read_held(&list, out);
+	if (bson_iter_init_find(&it, doc, "waiver"))
+		read_waiver(&it, out);
+}

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The memory store and the MongoDB store are one another's twin: the same operations, by dice, get
+ * the same answers, and leave the same behind. What the daemon's simulation proves on the one then
+ * holds for the other. Against the server that ETLD_TEST_MONGODB_URI names; skipped without it.
+ * ETLD_SEED gives other dice, ETLD_TWIN_STEPS as many steps; a slow server gets less far.
+ */
+#include "twin_docs.h"
+
+#include "base/uuid.h"
+#include "state/doc_read.h"
+#include "state/memory.h"
+#include "state/mongodb.h"
+
+#define STEPS_MAX 800
+#define STEPS_MIN 200	      /* enough for the planted bugs (tests/mutants) */
+#define TIME_MAX ETL_SECONDS(6) /* of one history, once it has so many steps */
+
+static const struct op {
+	const char *name;
+	void (*play)(struct side *side, struct etl_error *err);
+	int weight;
+} ops[] = {
+	{"acquire", acquire, 6}, {"give back", give_back, 4}, {"save slots", save_slots, 2},
+	{"schedules", schedules, 2}, {"claim", claim, 6}, {"watermarks", watermarks, 1},
+	{"commit", commit, 18}, {"mark", mark, 12}, {"doubt", doubt, 4}, {"plan", plan, 8},
+	{"look", look, 6}, {"change", change, 6}, {"undo", undo, 4}, {"repeat change", repeat_change, 1},
+	{"changes", changes, 2}, {"save run", save_run, 2}, {"see runs", see_runs, 2},
+	{"add letters", add_letters, 2}, {"audit", audit, 1}, {"backfills", backfills, 4},
+	{"pauses", pauses, 2}, {"sources", sources, 2}, {"alert", alert, 2},
+};
+
+static struct etl_mongo *mongo;
+static char database[64];
+
+/* One side's turn; the dice are the same for both. */
+static void play(struct side *side, const struct op *op, uint64_t dice)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+
+	dice_state = dice;
+	etl_buf_clear(&side->said);
+	op->play(side, &err);
+	assert_true(etl_buf_ok(&side->said));
+}
+
+/* The first line in which they differ. */
+static void need_the_same(const struct side sides[2], const char *what, int step)
+{
+	const char *a = etl_buf_text(&sides[0].said), *b = etl_buf_text(&sides[1].said);
+	const char *line = a;
+
+	if (strcmp(a, b) == 0)
+		return;
+	for (; *a && *a == *b; a++, b++)
+		if (*a == '\n')
+			line = a + 1;
+	b -= a - line;
+	fail_msg("ETLD_SEED=%llu, step %d, %s:\nmemory:  %.*s\nMongoDB: %.*s", (unsigned long long)dice_given,
+		step, what, (int)strcspn(line, "\n"), line, (int)strcspn(b, "\n"), b);
+}
+
+static const struct op *any_op(void)
+{
+	const struct op *op = ops;
+	int sum = 0, at;
+
+	for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
+		sum += ops[i].weight;
+	at = (int)roll((uint64_t)sum);
+	while (at >= op->weight)
+		at -= op++->weight;
+	return op;
+}
+
+/* ---- what is left behind ----------------------------------------------------------------- */
+
+static void whole_ledger(struct side *side, struct etl_error *err)
+{
+	for (int j = 0; j < JOBS; j++)
+		for (int p = 0; p < PARTITIONS; p++) {
+			say_answer(side, jobs[j], side->s->ops->ledger_scan(side->s, jobs[j], partitions[p],
+				NULL, ETL_LEDGER_ALL, keep_entry, side, err), err);
+			say_list(side, false);
+		}
+}
+
+static void whole_history(struct side *side, struct etl_error *err)
+{
+	for (int j = 0; j < JOBS; j++) {
+		struct etl_change_query query = {.job = jobs[j]};
+
+		say_answer(side, jobs[j], side->s->ops->change_list(side->s, &query, keep_change, side, err),
+			err);
+		say_list(side, false);
+	}
+}
+
+/* No operation reads these: letters and the audit trail. */
+static void add_letter(struct side *side, const bson_t *doc)
+{
+	add_line(side, etl_strf("%s %s %s run %s at %" PRId64 " %s %s %s '%s' position %" PRId64
+		" time %" PRId64, etl_doc_text(doc, "_id"), etl_doc_text(doc, "job"),
+		etl_doc_text(doc, "partition"), etl_doc_text(doc, "run_id"),
+		etl_doc_date(doc, "at").ms, etl_doc_text(doc, "step"), etl_doc_text(doc, "rule"),
+		etl_doc_text(doc, "path"), etl_doc_text(doc, "message"),
+		etl_doc_int(doc, "position"), etl_doc_date(doc, "time").ms));
+}
+
+static void add_audit(struct side *side, const char *who, const char *what, const bson_t *details)
+{
+	char *json = details ? bson_as_canonical_extended_json(details, NULL) : NULL;
+
+	add_line(side, etl_strf("%s %s %s", who, what, json ? json : "-"));
+	bson_free(json);
+}
+
+static void unread_of_memory(struct side *side)
+{
+	struct memory *m = etl_memory_lock(side->s);
+
+	for (size_t i = 0; i < m->letters.n; i++)
+		add_letter(side, m->letters.rows[i].doc);
+	say_list(side, true);
+	for (size_t i = 0; i < m->audit.n; i++)
+		add_audit(side, m->audit.rows[i].job, m->audit.rows[i].key, m->audit.rows[i].doc);
+	say_list(side, true);
+	etl_memory_unlock(m, 0);
+}
+
+static bool details_of(const bson_t *doc, bson_t *out)
+{
+	const uint8_t *data;
+	bson_iter_t it;
+	uint32_t len;
+
+	if (!bson_iter_init_find(&it, doc, "details"))
+		return false;
+	bson_iter_document(&it, &len, &data);
+	return bson_init_static(out, data, len);
+}
+
+static void each_document(struct side *side, const char *collection, bool letters)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	bson_t all = BSON_INITIALIZER, details;
+	mongoc_cursor_t *cursor;
+	struct etl_place place;
+	const bson_t *doc;
+	char who[80], what[80];
+
+	if (etl_place_open(&place, side->s, collection, &err) < 0)
+		fail_msg("%s", err.message);
+	cursor = mongoc_collection_find_with_opts(place.collection, &all, NULL, NULL);
+	while (mongoc_cursor_next(cursor, &doc)) {
+		etl_bson_text(doc, "who", who, sizeof who);
+		etl_bson_text(doc, "what", what, sizeof what);
+		if (letters)
+			add_letter(side, doc);
+		else
+			add_audit(side, who, what, details_of(doc, &details) ? &details : NULL);
+	}
+	assert_false(mongoc_cursor_error(cursor, NULL));
+	mongoc_cursor_destroy(cursor);
+	etl_place_close(&place);
+	say_list(side, true);
+}
+
+static void unread(struct side *side, struct etl_error *err)
+{
+	(void)err;
+	if (strcmp(side->s->ops->name, "memory") == 0) {
+		unread_of_memory(side);
+		return;
+	}
+	each_document(side, "dead_letters", true);
+	each_document(side, "audit", false);
+}
+
+/* ---- a history --------------------------------------------------------------------------- */
+
+static void drop_database(void)
+{
+	mongoc_client_t *client = etl_mongo_pop(mongo);
+	mongoc_database_t *db = mongoc_client_get_database(client, database);
+
+	mongoc_database_drop(db, NULL);
+	mongoc_database_destroy(db);
+	etl_mongo_push(mongo, client);
+}
+
+static void open_sides(struct side sides[2], bool transactions)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	char id[ETL_UUID_BYTES];
+
+	etl_uuid7(etl_now(etl_clock_real()).ms, id);
+	snprintf(database, sizeof database, "etld_test_%.8s%.4s", id, id + 9);
+	sides[0].s = etl_state_memory_new(etl_clock_real());
+	sides[1].s = etl_state_mongodb_new(mongo, database);
+	if (sides[1].s->ops->prepare(sides[1].s, &err) < 0)
+		fail_msg("%s", err.message);
+	if (!transactions)
+		etl_state_mongodb(sides[1].s)->transactions = false;
+	for (int i = 0; i < 2; i++)
+		etl_buf_init(&sides[i].said, (size_t)8 << 20);
+}
+
+static void close_sides(struct side sides[2])
+{
+	drop_database();
+	for (int i = 0; i < 2; i++) {
+		sides[i].s->ops->free(sides[i].s);
+		etl_buf_fini(&sides[i].said);
+	}
+}
+
+/* The dice of an operation are a stream of their own, however many it throws. */
+static void both(struct side sides[2], const struct op *op, int step)
+{
+	uint64_t dice = (roll(UINT64_MAX) * UINT64_C(0x9E3779B97F4A7C15)) | 1, course = dice_state;
+
+	play(&sides[0], op, dice);
+	play(&sides[1], op, dice);
+	need_the_same(sides, op->name, step);
+	dice_state = course;
+}
+
+/* True as long as there are steps, and time for them. */
+static bool goes_on(int step, etl_mono began)
+{
+	const char *asked = getenv("ETLD_TWIN_STEPS");
+
+	if (asked)
+		return step < atoi(asked);
+	return step < STEPS_MIN || (step < STEPS_MAX &&
+		etl_mono_diff(etl_mono_now(etl_clock_real()), began).us < TIME_MAX.us);
+}
+
+static void compare(bool transactions)
+{
+	static const struct op last[] = {{"prepare once more", prepare, 0},
+		{"all: ledger", whole_ledger, 0}, {"all: changes", whole_history, 0},
+		{"all: letters, audit", unread, 0}, {"all: watermarks", watermarks, 0},
+		{"all: schedules", schedules, 0}, {"all: runs", see_runs, 0}};
+	etl_mono began = etl_mono_now(etl_clock_real());
+	struct side *sides = etl_calloc(2, sizeof *sides);
+	int step;
+
+	dice_seed();
+	open_sides(sides, transactions);
+	for (step = 0; goes_on(step, began); step++)
+		both(sides, any_op(), step);
+	for (size_t i = 0; i < sizeof last / sizeof *last; i++)
+		both(sides, &last[i], step);
+	printf("%d steps\n", step);
+	close_sides(sides);
+	free(sides);
+}
+
+static void twins_with_transactions(void **state)
+{
+	(void)state;
+	compare(true);
+}
+
+static void twins_without_transactions(void **state)
+{
+	(void)state;
+	compare(false);
+}
+
+static void skipped(void **state)
+{
+	(void)state;
+	print_message("ETLD_TEST_MONGODB_URI is not set\n");
+	skip();
+}
+
+int main(void)
+{
+	const struct CMUnitTest none[] = {cmocka_unit_test(skipped)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(twins_with_transactions),
+		cmocka_unit_test(twins_without_transactions),
+	};
+	const char *uri = getenv("ETLD_TEST_MONGODB_URI");
+	struct etl_error err = ETL_ERROR_INIT;
+	int failed;
+
+	if (!uri || !*uri)
+		return cmocka_run_group_tests(none, NULL, NULL);
+	etl_mongo_global_init();
+	mongo = etl_mongo_new(uri, "etld-test", 8, &err);
+	if (!mongo) {
+		fprintf(stderr, "%s\n", err.message);
+		return 1;
+	}
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	etl_mongo_free(mongo);
+	etl_mongo_global_cleanup();
+	return failed;
+}
