@@ -80,6 +80,14 @@ void etld_refuse_job(struct etld_request *request, const char *name)
 	etld_refuse_with(request, ETL_CTL_NO_SUCH_JOB, details, hint, "there is no job '%s'", name);
 }
 
+void etld_refuse_partition(struct etld_request *request, const struct etl_job *job, const char *name)
+{
+	char hint[ETL_JOB_NAME_MAX + 32];
+
+	snprintf(hint, sizeof hint, "etlctl watermark show %s", job->name);
+	etld_refuse(request, ETL_CTL_NO_SUCH_WINDOW, hint, "job '%s' has no partition '%s'", job->name, name);
+}
+
 struct etld_job *etld_request_job(struct etld_request *request)
 {
 	const char *name = etl_json_text(request->parameters, "job", "");
@@ -122,7 +130,10 @@ bool etld_request_right(struct etld_request *request, const struct etld_job *job
 		return true;
 	details = etl_json_object();
 	etl_json_add_text(details, "job", job->name);
-	etld_refuse_with(request, ETL_CTL_CONFIG_INVALID, details, "mend the file, then etlctl reload",
+	etld_refuse_with(request, ETL_CTL_CONFIG_INVALID, details,
+		etl_job_wants_restart(job->job) ?
+			"hand it over in the unit (systemctl edit etld), then systemctl restart etld" :
+			"mend the file, then etlctl reload",
 		"job '%s' is left out: %s", job->name, job->job->left_out);
 	return false;
 }
@@ -273,6 +284,14 @@ static enum etl_ctl_error answer_of(const struct etl_error *err)
 	return err->kind == ETL_TRANSIENT ? ETL_CTL_NOT_READY : ETL_CTL_FAILED;
 }
 
+/* Where the ids stand that could have been meant. */
+static const char *hint_of(enum etl_ctl_error error)
+{
+	return error == ETL_CTL_NO_SUCH_RUN ? "etlctl runs" :
+		error == ETL_CTL_NO_SUCH_LETTER ? "etlctl dead list" :
+		error == ETL_CTL_NOT_READY ? "etlctl status" : NULL;
+}
+
 static void query_done(struct etld_task *task)
 {
 	struct etld_query *query = (struct etld_query *)task;
@@ -289,9 +308,10 @@ static void query_done(struct etld_task *task)
 		etld_answer(request, ETL_TAKE(query->reply));
 	} else if (request) {
 		struct etl_json *details = etl_json_object();
+		enum etl_ctl_error error = answer_of(&query->error);
 
 		etl_json_add_text(details, "reason", query->error.message);
-		etld_refuse_with(request, answer_of(&query->error), details, NULL, "%s",
+		etld_refuse_with(request, error, details, hint_of(error), "%s",
 			query->error.message);
 	}
 	etl_json_free(query->reply);

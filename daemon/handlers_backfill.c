@@ -245,8 +245,7 @@ static bool read_partition(struct etld_request *request, const struct etl_job *j
 	const struct etl_partition *partition = text ? etld_partition_find(job, text) : NULL;
 
 	if (text && !partition) {
-		etld_refuse(request, ETL_CTL_NO_SUCH_WINDOW, "etlctl watermark show",
-			"job '%s' has no partition '%s'", job->name, text);
+		etld_refuse_partition(request, job, text);
 		return false;
 	}
 	if (partition && strlen(partition->name) >= sizeof b->partition)

@@ -50,8 +50,11 @@ static void pause_work(struct etld_task *task)
 
 	etld_on_worker();
 	for (q->saved = 0; q->saved < q->n; q->saved++)
-		if (save_pause(q, q->jobs[q->saved]) < 0)
+		if (save_pause(q, q->jobs[q->saved]) < 0) {
+			etl_error_prefix(&q->query.error, "%s on this etld alone and until it stops, for "
+				"it could not be stored", q->pause ? "paused" : "it goes on");
 			return;
+		}
 }
 
 /* The store hears of pauses and of their ends in the order in which they took effect here: of two

@@ -278,8 +278,7 @@ static bool read_part(struct etld_request *request, struct dead_query *q)
 
 	q->partition = partition ? etld_partition_find(q->job, partition) : NULL;
 	if (partition && !q->partition) {
-		etld_refuse(request, ETL_CTL_NO_SUCH_WINDOW, "etlctl watermark show",
-			"job '%s' has no partition '%s'", q->job->name, partition);
+		etld_refuse_partition(request, q->job, partition);
 		return false;
 	}
 	q->is_window = window && !q->job->window.none;

@@ -116,8 +116,7 @@ static const struct etl_partition *find_partition(struct etld_request *request,
 	const struct etl_partition *found = name ? etld_partition_find(job, name) : NULL;
 
 	if (name && !found)
-		etld_refuse(request, ETL_CTL_NO_SUCH_WINDOW, "etlctl watermark show",
-			"job '%s' has no partition '%s'", job->name, name);
+		etld_refuse_partition(request, job, name);
 	else if (!name && job->n_partitions > 1)
 		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "--partition PARTITION",
 			"job '%s' has %zu partitions, and one window of one of them is meant", job->name,

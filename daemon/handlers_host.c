@@ -40,7 +40,7 @@ void etld_handle_host_release(struct etld_request *request)
 	struct release_query *q;
 
 	if (!etld_http_release(request->etld->http, host)) {
-		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "etlctl status shows the hosts",
+		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "etlctl status",
 			"no host '%s' is held or left alone", host);
 		return;
 	}

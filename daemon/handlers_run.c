@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "handlers.h"
+#include "time/civil.h"
 
 /* ---- what was asked for -------------------------------------------------------------------- */
 
@@ -54,6 +55,16 @@ static bool read_range(struct etld_request *request, const struct etl_job *job,
 	return ok;
 }
 
+/* The command that is named tells when. */
+static void refuse_early(struct etld_request *request, const struct etl_job *job, etl_wall at)
+{
+	char hint[ETL_JOB_NAME_MAX + 64], start[ETL_TIME_TEXT_BYTES];
+
+	etl_time_format_rfc3339(at, start);
+	snprintf(hint, sizeof hint, "etlctl why %s --window %s", job->name, start);
+	etld_refuse(request, ETL_CTL_NO_SUCH_WINDOW, hint, "this window of '%s' is not final yet", job->name);
+}
+
 /* Says why these windows cannot be had; true if they can. */
 static bool range_is_possible(struct etld_request *request, const struct etl_job *job,
 	const struct etl_window *range)
@@ -63,7 +74,7 @@ static bool range_is_possible(struct etld_request *request, const struct etl_job
 	if (!is_asked(request))
 		return true;
 	if (job->window.none)
-		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "etlctl run without a range",
+		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "leave the range out",
 			"job '%s' has no windows: each run reads all", job->name);
 	else if (range->start.ms >= range->end.ms)
 		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, NULL, "the range ends before it begins");
@@ -71,8 +82,7 @@ static bool range_is_possible(struct etld_request *request, const struct etl_job
 		etld_refuse(request, ETL_CTL_NO_SUCH_WINDOW, "window.start in the job's file",
 			"the first window of '%s' begins later", job->name);
 	else if (range->start.ms >= limit.ms)
-		etld_refuse(request, ETL_CTL_NO_SUCH_WINDOW, "wait until window.settle has passed",
-			"this window of '%s' is not final yet", job->name);
+		refuse_early(request, job, range->start);
 	else
 		return true;
 	return false;
@@ -262,6 +272,15 @@ static void start(struct etld_request *request, struct etld_job *job, struct etl
 	}
 }
 
+static void refuse_paused(struct etld_request *request, const struct etld_job *job)
+{
+	char hint[2 * ETL_JOB_NAME_MAX + 64];
+
+	snprintf(hint, sizeof hint, "etlctl resume %s, or etlctl run %s --force", job->name,
+		job->name);
+	etld_refuse(request, ETL_CTL_NOT_READY, hint, "job '%s' is paused", job->name);
+}
+
 void etld_handle_run(struct etld_request *request)
 {
 	struct etld *etld = request->etld;
@@ -285,11 +304,9 @@ void etld_handle_run(struct etld_request *request)
 		!waits(request)) {
 		etld_refuse_busy(request, job);
 	} else if (job->sched.paused && !etl_json_bool(request->parameters, "force", false)) {
-		etld_refuse(request, ETL_CTL_NOT_READY, "etlctl resume, or run --force",
-			"job '%s' is paused", job->name);
+		refuse_paused(request, job);
 	} else if (partition && !(only = etld_partition_find(job->job, partition))) {
-		etld_refuse(request, ETL_CTL_NO_SUCH_WINDOW, "etlctl watermark show",
-			"job '%s' has no partition '%s'", job->name, partition);
+		etld_refuse_partition(request, job->job, partition);
 	} else if (!read_range(request, job->job, &trigger.asked)) {
 		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "2026-07-01 or 2026-07-01T10:00Z",
 			"the range cannot be read as times");

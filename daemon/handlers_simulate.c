@@ -163,12 +163,12 @@ static bool is_of_group(const struct etl_job *job, const char *group)
 	return !group || (job->group && etl_streq(job->group, group));
 }
 
-/* Jobs that have slots and are not paused; the others are counted. */
+/* Jobs that have slots, are not left out and not paused; the others are counted. */
 static void choose_jobs(struct simulation *s, struct etld *etld, const struct etld_job *only,
 	const char *group)
 {
 	const struct etld_settings *settings = &s->generation->settings;
-	int64_t paused = 0, without = 0;
+	int64_t paused = 0, without = 0, left_out = 0;
 
 	s->jobs = etl_calloc(s->generation->n_jobs + 1, sizeof *s->jobs);
 	for (size_t i = 0; i < s->generation->n_jobs; i++) {
@@ -177,6 +177,10 @@ static void choose_jobs(struct simulation *s, struct etld *etld, const struct et
 
 		if (!known || (only && known != only) || !is_of_group(job, group))
 			continue;
+		if (job->left_out) {
+			left_out++;
+			continue;
+		}
 		if (known->sched.paused && !only) {
 			paused++;
 			continue;
@@ -188,6 +192,7 @@ static void choose_jobs(struct simulation *s, struct etld *etld, const struct et
 	}
 	etl_json_add_int(s->query.reply, "jobs", (int64_t)s->n_jobs);
 	etl_json_add_int(s->query.reply, "paused", paused);
+	etl_json_add_int(s->query.reply, "left_out", left_out);
 	etl_json_add_int(s->query.reply, "without_slots", without);
 }
 

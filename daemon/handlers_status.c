@@ -322,6 +322,7 @@ void etld_handle_next(struct etld_request *request)
 	reply = etld_reply_object(request->etld, "etl.next/1");
 	etl_json_add_text(reply, "job", job->name);
 	etl_json_add_text(reply, "timezone", job->job->timezone);
+	etl_json_add_text(reply, "left_out", job->job->left_out);
 	slots = etl_json_add_array(reply, "slots");
 	for (int64_t i = 0; i < count && job->job->calendar; i++) {
 		if (!etl_calendar_next(job->job->calendar, at, &at))

@@ -421,18 +421,22 @@ static void give_up(struct etld_request *request, struct store_query *q, enum et
 void etld_handle_windows(struct etld_request *request)
 {
 	struct etld_job *job = etld_request_job(request);
+	const struct etl_partition *only;
 	const char *partition;
 	struct store_query *q;
 
 	if (!job || !etld_request_ready(request))
 		return;
 	partition = etl_json_text(request->parameters, "partition", NULL);
+	only = partition ? etld_partition_find(job->job, partition) : NULL;
+	if (partition && !only) {
+		etld_refuse_partition(request, job->job, partition);
+		return;
+	}
 	q = query_new(request, "etl.windows/1");
 	q->job = job->job;
-	q->partition = partition ? etld_partition_find(job->job, partition) : NULL;
-	if (partition && !q->partition)
-		give_up(request, q, ETL_CTL_NO_SUCH_WINDOW, "the job has no such partition");
-	else if (!read_window_parameters(request, q))
+	q->partition = only;
+	if (!read_window_parameters(request, q))
 		give_up(request, q, ETL_CTL_INVALID_PARAMETER,
 			"from and to are times such as 2026-07-01T10:00Z, state is a window's state");
 	else

@@ -72,8 +72,7 @@ static bool find_partition(struct etld_request *request, const struct etl_job *j
 	*out = name ? etld_partition_find(job, name) : NULL;
 	if (!name || *out)
 		return true;
-	etld_refuse(request, ETL_CTL_NO_SUCH_WINDOW, "etlctl watermark show",
-		"job '%s' has no partition '%s'", job->name, name);
+	etld_refuse_partition(request, job, name);
 	return false;
 }
 
@@ -285,6 +284,15 @@ static bool change_again(struct etld_query *query)
 	return true;
 }
 
+static void refuse_time(struct etld_request *request, const struct etld_job *job,
+	const struct etl_error *err)
+{
+	char hint[ETL_JOB_NAME_MAX + 32];
+
+	snprintf(hint, sizeof hint, "etlctl watermark show %s", job->name);
+	etld_refuse(request, ETL_CTL_INVALID_PARAMETER, hint, "%s", err->message);
+}
+
 /* Says why this cannot be done to this job now; true if it can. */
 static bool is_possible(struct etld_request *request, const struct etld_job *job,
 	const struct etl_change_request *asked)
@@ -302,8 +310,7 @@ static bool is_possible(struct etld_request *request, const struct etld_job *job
 	else if (asked->kind != ETL_CHANGE_UNDO &&
 		etl_change_check_time(&job->job->window, asked->kind, asked->time,
 			etl_now(request->etld->clock), &err) < 0)
-		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "etlctl watermark show", "%s",
-			err.message);
+		refuse_time(request, job, &err);
 	else if (etld_running(job) && !asked->dry_run)
 		etld_refuse_busy(request, job);
 	else

@@ -401,8 +401,7 @@ static void ask_of_window(struct etld_request *request, const struct etl_job *jo
 	struct why_query *q;
 
 	if (name && !only) {
-		etld_refuse(request, ETL_CTL_NO_SUCH_WINDOW, "etlctl watermark show",
-			"job '%s' has no partition '%s'", job->name, name);
+		etld_refuse_partition(request, job, name);
 		return;
 	}
 	if (!etld_request_window(request, job, time, &window) || !etld_request_ready(request))

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/str.h"
 #include "elsewhere.h"
 #include "job/overdue.h"
@@ -68,11 +69,14 @@ static etl_dur patience(const struct etld *etld, const struct etld_job *job, etl
 /* "17 windows failed, the oldest: status 500" */
 static void say_windows(const char *what, uint64_t n, const char *why, char *reason, size_t size)
 {
-	snprintf(reason, size, "%llu window%s %s%s%.300s", (unsigned long long)n, n == 1 ? "" : "s", what,
+	etl_cleanup(free) char *all = etl_strf("%llu window%s %s%s%s", (unsigned long long)n,
+		n == 1 ? "" : "s", what,
 		!why	? "" :
 		n == 1 ? ": " :
 			  ", the oldest: ",
 		why ? why : "");
+
+	etl_text_shorten(reason, size, all);
 }
 
 static bool is_failing(const struct etld_job *job, char *reason, size_t size)

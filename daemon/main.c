@@ -108,7 +108,8 @@ static void print_check(const char *path, const struct etld_generation *g, const
 	say_counts(diag, &counts);
 	fputs(etl_buf_text(&report), stderr);
 	if (g)
-		printf("%s: %zu jobs, %s\n", path, g->n_jobs, etl_buf_text(&counts));
+		printf("%s: %zu job%s, %s\n", path, g->n_jobs, g->n_jobs == 1 ? "" : "s",
+			etl_buf_text(&counts));
 	else
 		fprintf(stderr, "\n%s: %s\n", path, etl_buf_text(&counts));
 }

@@ -108,7 +108,7 @@ static void report_strand(const struct etl_run *run, const struct etl_strand *st
 	}
 	if (strand->error.kind == ETL_OK || strand->state == ETL_STRAND_CANCELLED)
 		return;
-	add_text(&f, "ETL_STEP", etl_steps[strand->step].name);
+	add_text(&f, "ETL_STEP", etl_steps[strand->failed_at].name);
 	add_text(&f, "ETL_ERROR_CODE", strand->error.code);
 	add_number(&f, "ETL_HTTP_STATUS", strand->error.status);
 	etld_log(etl_policy_needs_operator(strand->error.kind) ? ETLD_ERR : ETLD_WARNING,

@@ -22,7 +22,7 @@ void etlctl_help_all(void)
 	}
 	printf("\nOptions:\n"
 	       "  --socket PATH   the control socket (ETLD_SOCKET, /run/etld/control)\n"
-	       "  -o FORMAT       table or json\n"
+	       "  -o FORMAT       table, wide or json\n"
 	       "  --color WHEN    auto, always or never\n"
 	       "  -h, --help      this; after a command: about the command\n"
 	       "  --version       the version of etlctl\n\n"

@@ -37,8 +37,14 @@ static void print_slots(const struct etlctl *ctl, const struct etl_json *reply)
 {
 	static const char *const titles[] = {"SLOT", NULL};
 	const char *now = etl_json_text(reply, "generated_at", NULL);
+	const char *left_out = etl_json_text(reply, "left_out", NULL);
 	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
 
+	if (left_out) { /* nothing is known of its schedule */
+		etlctl_say("job '%s' is left out, no slot of it runs: %s", etl_json_text(reply, "job", "?"),
+			left_out);
+		return;
+	}
 	ETL_JSON_EACH(slot, etl_json_get(reply, "slots"))
 		table_time_age(table, etl_json_as_text(slot, NULL), now);
 	table_print(table, "this schedule has no slot to come");

@@ -17,19 +17,24 @@ static void say_more(int64_t total, size_t shown, const char *what)
 static void print_summary(const struct etl_json *reply)
 {
 	const char *cut = etl_json_text(reply, "cut_at", NULL);
+	int64_t jobs = etl_json_int(reply, "jobs", 0);
 	int64_t paused = etl_json_int(reply, "paused", 0);
+	int64_t left_out = etl_json_int(reply, "left_out", 0);
 	int64_t without = etl_json_int(reply, "without_slots", 0);
 	ETL_BUF_CLEANUP struct etl_buf out;
 
 	etl_buf_init(&out, 4096);
-	etl_buf_printf(&out, "slots: %lld, of %lld jobs, from ", (long long)etl_json_int(reply, "total", 0),
-		(long long)etl_json_int(reply, "jobs", 0));
+	etl_buf_printf(&out, "slots: %lld, of %lld job%s, from ", (long long)etl_json_int(reply, "total", 0),
+		(long long)jobs, jobs == 1 ? "" : "s");
 	print_time(etl_json_text(reply, "from", NULL), &out);
 	etl_buf_str(&out, " to ");
 	print_time(etl_json_text(reply, "to", NULL), &out);
 	etl_buf_printf(&out, "\nplaces for runs: %lld\n", (long long)etl_json_int(reply, "max_active", 0));
 	if (paused)
 		etl_buf_printf(&out, "paused and left out: %lld\n", (long long)paused);
+	if (left_out)
+		etl_buf_printf(&out, "left out for errors in their files (etlctl jobs): %lld\n",
+			(long long)left_out);
 	if (without)
 		etl_buf_printf(&out, "without slots of their own, they run after others: %lld\n",
 			(long long)without);

@@ -4,7 +4,46 @@
  */
 #include <stdio.h>
 
+#include "base/str.h"
 #include "etlctl/print.h"
+
+static const char *const count_names[] = {"in", "out", "rejected", "outside"};
+
+enum { COUNTS = sizeof count_names / sizeof *count_names };
+
+/* Windows that follow one another and are alike: a hole is told as one, with what came for all of it. */
+struct stretch {
+	const struct etl_json *first, *last;
+	int64_t n, counts[COUNTS];
+};
+
+static bool same_text(const struct etl_json *a, const struct etl_json *b, const char *name)
+{
+	return etl_streq(etl_json_text(a, name, ""), etl_json_text(b, name, ""));
+}
+
+static bool is_loaded(const struct etl_json *window)
+{
+	return etl_streq(etl_json_text(window, "state", ""), "loaded");
+}
+
+/* A window with data has a line of its own. */
+static bool goes_on(const struct stretch *s, const struct etl_json *next)
+{
+	return s->n && !is_loaded(next) && same_text(s->last, next, "partition") &&
+		same_text(s->last, next, "state") && same_text(s->last, next, "reason") &&
+		etl_json_bool(s->last, "dirty", false) == etl_json_bool(next, "dirty", false) &&
+		etl_json_int(s->last, "attempt", 0) == etl_json_int(next, "attempt", 0) &&
+		etl_streq(etl_json_text(s->last, "end", "?"), etl_json_text(next, "start", ""));
+}
+
+static void add_window(struct stretch *s, const struct etl_json *window)
+{
+	s->last = window;
+	s->n++;
+	for (size_t i = 0; i < COUNTS; i++)
+		s->counts[i] += etl_json_int(etl_json_get(window, "counts"), count_names[i], 0);
+}
 
 static void add_state(struct table *table, const struct etl_json *window)
 {
@@ -12,29 +51,44 @@ static void add_state(struct table *table, const struct etl_json *window)
 	table_text(table, etl_json_bool(window, "dirty", false) ? "dirty" : "");
 }
 
+static void add_stretch(struct table *table, const struct stretch *s, const char *now)
+{
+	const struct etl_json *window = s->last;
+
+	if (!s->n)
+		return;
+	table_text(table, etl_json_text(window, "partition", "-"));
+	table_time(table, etl_json_text(s->first, "start", NULL));
+	table_time(table, etl_json_text(window, "end", NULL));
+	if (s->n > 1)
+		table_int(table, s->n);
+	else
+		table_text(table, "");
+	add_state(table, window);
+	table_int(table, etl_json_int(window, "attempt", 0));
+	for (size_t i = 0; i < COUNTS; i++)
+		table_int(table, s->counts[i]);
+	table_time_past(table, etl_json_text(window, "updated", NULL), now);
+	table_text(table, etl_json_text(window, "reason", ""));
+}
+
 static void print_list(const struct etlctl *ctl, const struct etl_json *reply)
 {
-	static const char *const titles[] = {"PARTITION", "START", "--END", "STATE", "MARK",
-		"-->ATTEMPT", "->IN", "->OUT", ">REJECTED", ">OUTSIDE", "---UPDATED", "REASON", NULL};
+	static const char *const titles[] = {"PARTITION", "START", "--END", ">WINDOWS", "STATE", "MARK",
+		"-->ATTEMPT", "->IN", "->OUT", "->REJECTED", "->OUTSIDE", "---UPDATED", "REASON", NULL};
 	const char *now = etl_json_text(reply, "generated_at", NULL);
 	bool asked = etl_json_get(ctl->values, "state") || etl_json_get(ctl->values, "all");
 	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
+	struct stretch s = {.n = 0};
 
 	ETL_JSON_EACH(window, etl_json_get(reply, "windows")) {
-		const struct etl_json *counts = etl_json_get(window, "counts");
-
-		table_text(table, etl_json_text(window, "partition", "-"));
-		table_time(table, etl_json_text(window, "start", NULL));
-		table_time(table, etl_json_text(window, "end", NULL));
-		add_state(table, window);
-		table_int(table, etl_json_int(window, "attempt", 0));
-		table_int(table, etl_json_int(counts, "in", 0));
-		table_int(table, etl_json_int(counts, "out", 0));
-		table_int(table, etl_json_int(counts, "rejected", 0));
-		table_int(table, etl_json_int(counts, "outside", 0));
-		table_time_past(table, etl_json_text(window, "updated", NULL), now);
-		table_text(table, etl_json_text(window, "reason", ""));
+		if (!goes_on(&s, window)) {
+			add_stretch(table, &s, now);
+			s = (struct stretch){.first = window};
+		}
+		add_window(&s, window);
 	}
+	add_stretch(table, &s, now);
 	/* Whoever asked for a state or for all of them was not told about the rest. */
 	table_print(table, asked ? "no such windows" :
 				   "no window wants attention; "

@@ -59,8 +59,10 @@ static void put_tally(const struct etl_json *run, const char *key, const char *g
 		print_clean(etl_json_text(row, "step", ""), out);
 		etl_buf_char(out, '/');
 		print_clean(etl_json_text(row, "rule", ""), out);
-		etl_buf_char(out, ' ');
-		print_clean(etl_json_text(row, "field", ""), out);
+		if (*etl_json_text(row, "field", "")) {
+			etl_buf_char(out, ' ');
+			print_clean(etl_json_text(row, "field", ""), out);
+		}
 		etl_buf_str(out, ", the first: ");
 		print_clean(etl_json_text(row, "first", ""), out);
 		etl_buf_char(out, '\n');

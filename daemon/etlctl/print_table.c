@@ -193,17 +193,22 @@ static size_t *least(const struct table *table, struct layout *layout)
 	return found;
 }
 
-/* Only what stands at the very end can be cut without taking the others' columns apart. */
+/* Only what stands at the very end can be cut without taking the others' columns apart. A beginning of it
+ * stays, also where it is a little too much. */
 static void cut_last(const struct table *table, struct layout *layout, size_t too_much)
 {
-	size_t last = table->n_columns;
+	size_t last = table->n_columns, width;
 
 	while (last && !layout->widths[last - 1])
 		last--;
-	if (!last || is_right(table, last - 1) || layout->widths[last - 1] < too_much + CUT_MIN)
+	if (!last || is_right(table, last - 1))
 		return;
-	layout->widths[last - 1] -= too_much;
-	layout->cut = layout->widths[last - 1];
+	width = layout->widths[last - 1];
+	width = width > too_much + CUT_MIN ? width - too_much : CUT_MIN;
+	if (width >= layout->widths[last - 1])
+		return;
+	layout->widths[last - 1] = width;
+	layout->cut = width;
 }
 
 static void fit(const struct table *table, struct layout *layout)

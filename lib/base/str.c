@@ -122,6 +122,20 @@ void etl_text_copy(char *out, size_t size, const char *text)
 	out[len] = '\0';
 }
 
+void etl_text_shorten(char *out, size_t size, const char *text)
+{
+	static const char ellipsis[] = "\xe2\x80\xa6";
+	size_t len = strlen(text);
+
+	if (len < size) {
+		memcpy(out, text, len + 1);
+		return;
+	}
+	len = etl_utf8_cut(text, size - sizeof ellipsis);
+	memcpy(out, text, len);
+	memcpy(out + len, ellipsis, sizeof ellipsis);
+}
+
 enum { WORD_MAX = 63 };
 
 static unsigned least(unsigned a, unsigned b, unsigned c)

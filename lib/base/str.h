@@ -41,6 +41,9 @@ size_t etl_text_deceiver(const char *text, size_t len, size_t *n, uint32_t *poin
 /* Copies a text into `size` (> 0) bytes, cut between two characters if it does not fit. */
 void etl_text_copy(char *out, size_t size, const char *text);
 
+/* The same for a text that people read: what is cut ends with an ellipsis. `size` is 4 or more. */
+void etl_text_shorten(char *out, size_t size, const char *text);
+
 /* Edit distance (insert, delete, replace, swap of neighbours) between two words, case
  * folded; words over 63 bytes count as far apart. */
 unsigned etl_edit_distance(const char *a, const char *b);

@@ -132,7 +132,8 @@ static const struct etl_command commands[] = {
 			"  etlctl next airqino --from 2026-03-29\n",
 		.access = ETL_ACCESS_READ,
 		.method = "Next",
-		.reply = "(" HEAD ", job: string, timezone: string, slots: []string)",
+		.reply = "(" HEAD ", job: string, timezone: string, left_out: ?string, "
+			 "slots: []string)",
 		.args = next_args,
 	},
 	[ETL_COMMAND_RUN] = {
@@ -471,7 +472,7 @@ static const struct etl_command commands[] = {
 		.access = ETL_ACCESS_READ,
 		.method = "Simulate",
 		.reply = "(" HEAD ", from: string, to: string, jobs: int, paused: int, "
-			 "without_slots: int, max_active: int, total: int, cut_at: ?string, "
+			 "left_out: int, without_slots: int, max_active: int, total: int, cut_at: ?string, "
 			 "slots: []object, clocks: []object, clocks_total: int, hosts: []object, "
 			 "collisions: []object, collisions_total: int, busiest: []object)",
 		.args = simulate_args,

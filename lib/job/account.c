@@ -169,6 +169,13 @@ static void add_partial(struct etl_strand_work *work, struct etl_window_work *wi
 	*had = (struct etl_counts){0};
 }
 
+static void note_rejected(struct etl_strand *strand, const struct etl_counts *counts,
+	struct etl_window where)
+{
+	if (counts->rejected)
+		etl_window_join(&strand->rejected_in, where);
+}
+
 void etl_account_window(struct etl_strand *strand, struct etl_window_work *window)
 {
 	struct etl_strand_work *work = strand->work;
@@ -177,6 +184,7 @@ void etl_account_window(struct etl_strand *strand, struct etl_window_work *windo
 
 	add_partial(work, window);
 	etl_counts_add(&strand->counts, &window->counts);
+	note_rejected(strand, &window->counts, window->due->window);
 	for (size_t k = 0; work->warned && k < job->n_checks; k++) {
 		uint32_t n = work->warned[w * job->n_checks + k];
 
@@ -200,6 +208,7 @@ void etl_account_span(struct etl_strand *strand, bool all)
 	etl_tally_merge(&strand->rejects, &work->spilled_rejects);
 	etl_tally_fini(&work->spilled_rejects);
 	etl_counts_add(&strand->counts, &work->loose);
+	note_rejected(strand, &work->loose, etl_span_window(work));
 	work->loose = (struct etl_counts){0};
 }
 

@@ -88,6 +88,7 @@ static int take_lease(struct etl_change_walk *walk, struct etl_error *err)
 		.job = walk->job->name, .holder = holder, .ttl = ETL_LEASE_TTL};
 	struct etl_lease lease = {0};
 	int got = etl_lease_take(walk->env, &ask, &lease, err);
+	char words[ETL_HOLDER_BYTES];
 
 	if (got < 0)
 		return -1;
@@ -98,9 +99,9 @@ static int take_lease(struct etl_change_walk *walk, struct etl_error *err)
 		etl_lease_record_lost(walk->env, walk->job->name, &lease);
 		return heed_store_clock(walk, lease.now, err);
 	}
+	etl_lease_words(lease.holder, words, sizeof words);
 	return etl_error_set(err, ETL_CONFLICT, "lease.held",
-		"a run or another change of job '%s' is under way: %s", walk->job->name,
-		lease.holder);
+		"a run or another change of job '%s' is under way: %s", walk->job->name, words);
 }
 
 static struct part *add_part(struct etl_change_walk *walk, const char *name)

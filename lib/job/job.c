@@ -210,6 +210,12 @@ void etl_job_leave_out(struct etl_job *job, const char *error, const struct etl_
 		job->window = (struct etl_window_rules){.none = true};
 }
 
+bool etl_job_wants_restart(const struct etl_job *job)
+{
+	return job->left_out && (strstr(job->left_out, "error[E020]") ||
+		strstr(job->left_out, "error[E021]: secret credential:"));
+}
+
 void etl_job_fini(struct etl_job *job)
 {
 	if (job->source_shared)

@@ -125,6 +125,10 @@ struct etl_job *etl_job_load(const char *name, const struct etl_node *root,
  * dependants are blocked and people see it. `error` is copied. */
 void etl_job_leave_out(struct etl_job *job, const char *error, const struct etl_conf_env *env);
 
+/* A job that is left out for a credential or a variable: the unit hands these over at its start, so
+ * that a reload cannot mend it. */
+bool etl_job_wants_restart(const struct etl_job *job);
+
 /* Its part for `partitions` (partitions.c). Sets env->partition_names. */
 void etl_job_load_partitions(struct etl_job *job, const struct etl_node *node,
 	struct etl_conf_env *env);

@@ -4,6 +4,10 @@
  */
 #include "job/lease.h"
 
+#include <stdio.h>
+
+#include "base/str.h"
+
 int etl_lease_take(const struct etl_run_env *env, struct etl_lease_ask *ask,
 	struct etl_lease *lease, struct etl_error *err)
 {
@@ -13,6 +17,20 @@ int etl_lease_take(const struct etl_run_env *env, struct etl_lease_ask *ask,
 		return got;
 	ask->dead_holder = env->dead_holder(lease->holder);
 	return ask->dead_holder ? env->state->ops->lease_acquire(env->state, ask, lease, err) : 0;
+}
+
+/* The daemon's name for itself (instance.c): host, pid, start, boot and namespace. What stands behind
+ * these is what the lease is for. */
+void etl_lease_words(const char *holder, char *out, size_t size)
+{
+	char host[65];
+	long pid;
+	int end = 0;
+
+	if (sscanf(holder, "%64s %ld %*u %*s %*u%n", host, &pid, &end) == 2 && end)
+		snprintf(out, size, "pid %ld on %s%s", pid, host, holder + end);
+	else
+		etl_text_copy(out, size, holder);
 }
 
 void etl_lease_record_lost(const struct etl_run_env *env, const char *job,

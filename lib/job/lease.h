@@ -11,6 +11,10 @@
 int etl_lease_take(const struct etl_run_env *env, struct etl_lease_ask *ask,
 	struct etl_lease *lease, struct etl_error *err);
 
+/* Who holds it, as people look for a process: "pid 4711 on db1". A holder of another form is told
+ * as it is. */
+void etl_lease_words(const char *holder, char *out, size_t size);
+
 /* A run that never gave its lease back died with its etld. Its windows are still due; that
  * there was a run is written down, unless it did so itself. Best effort. */
 void etl_lease_record_lost(const struct etl_run_env *env, const char *job,

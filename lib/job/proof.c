@@ -119,9 +119,7 @@ static void stamps(const struct etl_strand_work *work, char out[3 * ETL_TIME_TEX
 		snprintf(out, 3 * ETL_TIME_TEXT_BYTES, "dated %s to %s", first, last);
 }
 
-#define OUTSIDE_HINT                                                                            \
-	"see the dates of the request, time.timezone and time.label; a source that gives more "    \
-	"than it is asked for is declared with extract.covers: all"
+#define OUTSIDE_HINT "see the request's dates, time.timezone, time.label, or extract.covers: all"
 
 static int nothing_of_it(const struct etl_strand_work *work, struct etl_error *err)
 {

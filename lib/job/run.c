@@ -97,7 +97,7 @@ static void heed_store_clock(struct etl_run *run)
 static int refuse(struct etl_run *run, const char *schedule)
 {
 	bool decided = run->trigger.slot.ms && run->lease.slot.ms >= run->trigger.slot.ms;
-	char slot[ETL_TIME_TEXT_BYTES];
+	char slot[ETL_TIME_TEXT_BYTES], holder[ETL_HOLDER_BYTES];
 
 	if (decided && !etl_streq(schedule, run->lease.schedule) &&
 		etl_skip_refused(run->env, run->job->name, run->trigger.slot, schedule, &run->error) < 0)
@@ -107,8 +107,9 @@ static int refuse(struct etl_run *run, const char *schedule)
 	if (decided)
 		return etl_error_set(&run->error, ETL_CONFLICT, "slot.decided",
 			"another etld has decided the slot %s already", slot);
-	return etl_error_set(&run->error, ETL_CONFLICT, "lease.held",
-		"another etld runs this job: %s", run->lease.holder);
+	etl_lease_words(run->lease.holder, holder, sizeof holder);
+	return etl_error_set(&run->error, ETL_CONFLICT, "lease.held", "another etld runs this job: %s",
+		holder);
 }
 
 /* 0 = ours; -1 = refused (state BUSY) or the store failed. */
@@ -354,6 +355,29 @@ static bool failed_unitless(const struct etl_run *run)
 	return !run->n_strands;
 }
 
+/* A run for a range has read again what was refused there, and it is in now: the range is taken back,
+ * from either end, and with the last of it the count. Example: of six days three had refused records;
+ * the job is mended, and `etlctl run JOB --from --to` is asked for these three, as dead list says. */
+static void take_back(const struct etl_run *run, struct etl_last_run *last)
+{
+	const struct etl_window *asked = &run->trigger.asked;
+	struct etl_window *in = &last->rejected_in;
+	bool all = run->trigger.kind != ETL_TRIGGER_BACKFILL ||
+		run->trigger.reprocess == ETL_REPROCESS_ALL;
+
+	if (!all || !etl_run_is_asked(run) || run->trigger.partition || run->state != ETL_RUN_OK ||
+		in->start.ms == in->end.ms)
+		return;
+	if (asked->start.ms <= in->start.ms && asked->end.ms > in->start.ms)
+		in->start = asked->end;
+	if (asked->end.ms >= in->end.ms && asked->start.ms < in->end.ms)
+		in->end = asked->start;
+	if (in->start.ms >= in->end.ms) {
+		last->rejected = 0;
+		*in = (struct etl_window){{0}, {0}};
+	}
+}
+
 /* A run that had nothing to read says nothing about the records. */
 static void fill_last_counts(struct etl_run *run, bool whole)
 {
@@ -364,10 +388,17 @@ static void fill_last_counts(struct etl_run *run, bool whole)
 
 	last->rejected = keep ? before->rejected : 0;
 	last->warnings = keep ? before->warnings : 0;
+	if (last->rejected) {
+		last->rejected_in = before->rejected_in;
+		take_back(run, last);
+	}
 	if (last->rejected)
 		memcpy(last->first_reject, before->first_reject, sizeof last->first_reject);
 	else if (run->rejects.n)
-		etl_text_copy(last->first_reject, sizeof last->first_reject, run->rejects.rows[0].first);
+		etl_text_shorten(last->first_reject, sizeof last->first_reject, run->rejects.rows[0].first);
+	for (size_t i = 0; i < run->n_strands; i++)
+		if (!last->rejected || last->rejected_in.start.ms < last->rejected_in.end.ms)
+			etl_window_join(&last->rejected_in, run->strands[i].rejected_in);
 	last->rejected += run->counts.rejected;
 	last->warnings += run->warnings;
 }
@@ -387,7 +418,7 @@ static void fill_last(struct etl_run *run)
 	for (size_t i = 0; i < run->n_strands && !*reason; i++)
 		if (run->strands[i].state == ETL_STRAND_BLOCKED)
 			reason = run->strands[i].reason;
-	etl_text_copy(last->reason, sizeof last->reason, reason);
+	etl_text_shorten(last->reason, sizeof last->reason, reason);
 	last->unitless = whole ? failed_unitless(run) : run->before.unitless;
 	fill_last_counts(run, whole);
 }

@@ -216,6 +216,7 @@ struct etl_strand {
 
 	/* what came of it */
 	struct etl_error error; /* the first failure that was final, or kind ETL_OK */
+	enum etl_step_id failed_at; /* the step of `error` */
 	struct etl_error last;	/* the last failure, also if it is being tried again */
 	char reason[ETL_REASON_MAX]; /* of a failure or of being blocked, in words */
 	struct etl_counts counts;
@@ -225,6 +226,7 @@ struct etl_strand {
 	uint64_t windows_lost;	/* given up in this run: older than the source keeps */
 	uint64_t windows_discarded; /* read, and thrown away by a load that keeps nothing */
 	struct etl_tally rejects, warned; /* by rule; owned */
+	struct etl_window rejected_in; /* where its rejected records lie; start == end: it has none */
 	struct etl_window lost; /* from the first to the last of them */
 	bool checks_failed;
 	etl_wall watermark; /* after the last commit; ms == 0 = not known */

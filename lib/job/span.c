@@ -249,6 +249,7 @@ static void remember(struct etl_strand *strand, const struct etl_error *err)
 	if (strand->error.kind != ETL_OK)
 		return;
 	strand->error = *err;
+	strand->failed_at = strand->step;
 	snprintf(strand->reason, sizeof strand->reason, "%.*s", ETL_REASON_MAX - 1, err->message);
 }
 

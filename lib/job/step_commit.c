@@ -242,9 +242,11 @@ static void count(struct etl_strand *strand, const struct etl_commit *commit)
 		strand->windows_held += entry->state == ETL_WINDOW_HELD;
 		strand->windows_failed += entry->state == ETL_WINDOW_FAILED;
 		strand->windows_left_open += entry->state == ETL_WINDOW_FAILED;
-		if (entry->state == ETL_WINDOW_FAILED && strand->error.kind == ETL_OK)
+		if (entry->state == ETL_WINDOW_FAILED && strand->error.kind == ETL_OK) {
+			strand->failed_at = ETL_STEP_CHECK; /* its verdict is only written here */
 			etl_error_set(&strand->error, ETL_DATA, window->code ? window->code : "check.failed",
 				"%s", entry->reason);
+		}
 	}
 }
 

@@ -185,12 +185,22 @@ static void take_all(struct etl_strand *strand)
 	work->seen += work->batch->n;
 }
 
+/* Mail is read here, but what the service refused, or the transfer did not bring, failed in extract:
+ * only an answer that came and cannot be read is of this step. */
+static void blame_extract(struct etl_strand *strand, const struct etl_error *err)
+{
+	if (err->kind != ETL_DATA && err->kind != ETL_LIMIT && err->kind != ETL_BUG)
+		strand->step = ETL_STEP_EXTRACT;
+}
+
 enum etl_go etl_step_decode(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
 	enum etl_go said = etl_strand_blocks(strand) ? read_blocking(strand, err) :
 						       read_mail(strand, err);
 
+	if (said == ETL_GO_FAIL)
+		blame_extract(strand, err);
 	if (said != ETL_GO_NEXT)
 		return said;
 	/* A batch costs its memory whether it is full or not: pieces and pages fill it up. */

@@ -119,7 +119,7 @@ static void is_idle(const struct etl_why_job *f, struct etl_why *why)
 		etl_why_next(why, at, "its slot %s fires", stamp(f->slot, slot));
 	else if (*names)
 		etl_why_next(why, (etl_wall){0}, "a window of %s is closed or changed", names);
-	etl_why_hint(why, "etlctl run %s runs it at once", f->name);
+	etl_why_hint(why, "etlctl run %s", f->name);
 }
 
 static void is_paused(const struct etl_why_job *f, struct etl_why *why)
@@ -131,7 +131,7 @@ static void is_paused(const struct etl_why_job *f, struct etl_why *why)
 		f->paused_at.ms ? stamp(f->paused_at, at) : "a time that is not known",
 		f->pause_why && *f->pause_why ? ": " : "", f->pause_why ? f->pause_why : "");
 	etl_why_hint(why, "etlctl resume %s", f->name);
-	etl_why_hint(why, "etlctl run %s --force runs it once all the same", f->name);
+	etl_why_hint(why, "etlctl run %s --force", f->name);
 }
 
 static void tell_retry(const struct etl_why_job *f, struct etl_why *why)
@@ -210,7 +210,7 @@ static void needs_place(const struct etl_why_job *f, struct etl_why *why)
 		etl_why_because(why, "%zu jobs are before it", f->ahead);
 	etl_why_next(why, (etl_wall){0}, "a run ends%s",
 		f->ahead ? " and those before it have had their turn" : "");
-	etl_why_hint(why, "etlctl simulate shows where slots meet; schedule.jitter spreads them");
+	etl_why_hint(why, "schedule.jitter spreads slots that meet: etlctl simulate");
 }
 
 static void needs_store(const struct etl_why_job *f, struct etl_why *why)
@@ -234,7 +234,7 @@ static void is_held(const struct etl_why_job *f, struct etl_why *why)
 	etl_why_because(why, "another etld has the lease of the job, until %s if it does not renew it",
 		stamp(f->held_until, until));
 	etl_why_next(why, f->held_until, "the lease is asked for again");
-	etl_why_hint(why, "etlctl runs %s shows the runs of all etlds", f->name);
+	etl_why_hint(why, "etlctl runs %s", f->name);
 }
 
 static void is_stopping(const struct etl_why_job *f, struct etl_why *why)
@@ -298,7 +298,7 @@ static void add_host(const struct etl_why_job *f, struct etl_why *why)
 	etl_why_because(why, "its host %s is left alone until %s: %s", f->job->host,
 		stamp(f->host_until, until), f->host_why);
 	etl_why_next(why, f->host_until, "a request to %s is let through", f->job->host);
-	etl_why_hint(why, "etlctl status shows the hosts");
+	etl_why_hint(why, "etlctl status");
 }
 
 static void add_backfill(const struct etl_why_backfill *f, struct etl_why *why)
@@ -369,7 +369,7 @@ void etl_why_left_out(const struct etl_job *job, struct etl_why *why)
 {
 	etl_why_because(why, "job %s is left out until its file is right: %s", job->name, job->left_out);
 	etl_why_hint(why, "etlctl config check");
-	etl_why_hint(why, "etlctl reload");
+	etl_why_hint(why, etl_job_wants_restart(job) ? "systemctl restart etld" : "etlctl reload");
 }
 
 void etl_why_of_job(const struct etl_why_job *facts, struct etl_why *why)

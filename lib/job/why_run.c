@@ -97,7 +97,7 @@ static void skip_hint(const struct etl_job *job, enum etl_skip_code code, struct
 				  "or a smaller window.max_span");
 		return;
 	case ETL_SKIP_PAUSED:
-		etl_why_hint(why, "etlctl resume %s --from TIME makes missed slots of those since TIME",
+		etl_why_hint(why, "its slots since TIME count as missed after: etlctl resume %s --from TIME",
 			job->name);
 		return;
 	case ETL_SKIP_SENSOR:
@@ -215,7 +215,7 @@ static void follows_retry(const struct etl_why_run *f, struct etl_why *why)
 	if (f->config && f->paused)
 		etl_why_hint(why, "etlctl resume %s", f->job);
 	else if (f->config)
-		etl_why_hint(why, "etlctl run %s tries it at once", f->job);
+		etl_why_hint(why, "etlctl run %s", f->job);
 }
 
 /* state word -> what it means; `retry`: its windows stay due */

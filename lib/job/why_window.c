@@ -154,7 +154,7 @@ static void tell_entry(const struct etl_why_window *f, struct etl_why *why)
 	case ETL_WINDOW_SKIPPED:
 		etl_why_because(why, "skipped at %s%s%s", at, colon, e->reason);
 		if (f->change_at.ms)
-			etl_why_hint(why, "etlctl watermark undo %s takes the change back", f->job->name);
+			etl_why_hint(why, "etlctl watermark undo %s", f->job->name);
 		return;
 	case ETL_WINDOW_STATE_MAX:
 		return;
@@ -262,7 +262,7 @@ static void not_due(const struct etl_why_window *f, struct etl_why *why)
 	else
 		etl_why_because(why, "it is not due");
 	if (closed && !is_whole(f))
-		etl_why_hint(why, "etlctl run %s --window %s reads it again", f->job->name,
+		etl_why_hint(why, "etlctl run %s --window %s", f->job->name,
 			stamp(f->window.start, start));
 }
 
@@ -318,7 +318,7 @@ static void tell_root(const struct etl_why_link *l, struct etl_why *why)
 	link_text(l, what, sizeof what);
 	if (l->job->left_out) { /* the link has said why */
 		etl_why_hint(why, "etlctl config check");
-		etl_why_hint(why, "etlctl reload");
+		etl_why_hint(why, etl_job_wants_restart(l->job) ? "systemctl restart etld" : "etlctl reload");
 		return;
 	}
 	if (!l->is_final) {
@@ -418,6 +418,6 @@ void etl_why_of_window(const struct etl_why_window *f, struct etl_why *why)
 			tell_next(f, why);
 	}
 	if (!is_whole(f) && (f->lost || (f->has_entry && !etl_window_is_closed(f->entry.state))))
-		etl_why_hint(why, "etlctl run %s --window %s tries it at once", f->job->name,
+		etl_why_hint(why, "etlctl run %s --window %s", f->job->name,
 			stamp(f->window.start, start));
 }

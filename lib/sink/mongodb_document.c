@@ -24,15 +24,22 @@ static void refuse(struct etl_sink_item *out, const char *rule, const char *path
 	out->message = message;
 }
 
+/* The message names the field: people see it where the path is not told, as in status. */
+static void refuse_key(struct etl_sink_item *out, struct etl_arena *arena, const char *name,
+	const char *what)
+{
+	refuse(out, "key", name, etl_arena_strf(arena, "the key field '%s' is %s", name, what));
+}
+
 static bool find_key_field(const struct etl_record *record, const char *name,
-	struct etl_element *e, struct etl_sink_item *out)
+	struct etl_arena *arena, struct etl_element *e, struct etl_sink_item *out)
 {
 	if (!etl_doc_find(record->bson, record->len, name, e))
-		refuse(out, "key", name, "the key field is missing");
+		refuse_key(out, arena, name, "missing");
 	else if (etl_element_is_null(e))
-		refuse(out, "key", name, "the key field is null");
+		refuse_key(out, arena, name, "null");
 	else if (e->type == TYPE_ARRAY || e->type == TYPE_REGEX)
-		refuse(out, "key", name, "the key field is an array or a regular expression");
+		refuse_key(out, arena, name, "an array or a regular expression");
 	else
 		return true;
 	return false;
@@ -60,17 +67,17 @@ static bool write_id(const struct etl_sink_mongodb_options *o, const struct etl_
 
 	etl_buf_init(&text, IDENTITY_MAX);
 	if (o->key.n == 1) {
-		if (!find_key_field(record, o->key.items[0], id, out))
+		if (!find_key_field(record, o->key.items[0], arena, id, out))
 			return false;
 		etl_key_add(key, id);
 		return true;
 	}
 	for (size_t i = 0; i < o->key.n; i++) {
-		if (!find_key_field(record, o->key.items[i], &e, out))
+		if (!find_key_field(record, o->key.items[i], arena, &e, out))
 			return false;
 		if (!etl_sink_identity_add(&text, &e, i == 0)) {
-			refuse(out, "key", o->key.items[i],
-				"the key field is too long, or no text, number, date, bool or ObjectId");
+			refuse_key(out, arena, o->key.items[i],
+				"too long, or no text, number, date, bool or ObjectId");
 			return false;
 		}
 	}

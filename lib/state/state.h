@@ -151,7 +151,8 @@ struct etl_last_run {
 	/* Of the newest run that read something and was for all that is due, with those of runs for a part
 	 * of it since. */
 	uint64_t rejected, warnings;
-	char first_reject[160]; /* why; "" = none */
+	struct etl_window rejected_in; /* the windows of `rejected`; start == end: not known */
+	char first_reject[160];	       /* why; "" = none */
 	char reason[240];
 };
 

@@ -328,6 +328,8 @@ int etl_smdb_lease_end(struct etl_state *s, const char *job, int64_t fence,
 			"ended", BCON_DATE_TIME(last->ended.ms),
 			"unitless", BCON_BOOL(last->unitless),
 			"rejected", BCON_INT64((int64_t)last->rejected),
+			"rejected_from", BCON_DATE_TIME(last->rejected_in.start.ms),
+			"rejected_to", BCON_DATE_TIME(last->rejected_in.end.ms),
 			"warnings", BCON_INT64((int64_t)last->warnings),
 			"first_reject", BCON_UTF8(last->first_reject),
 			"reason", BCON_UTF8(last->reason), "}", "}");

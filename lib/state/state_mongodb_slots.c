@@ -83,6 +83,7 @@ static void read_last(const bson_t *doc, struct etl_last_run *out)
 		.ended = etl_bson_date(doc, "ended"),
 		.unitless = bson_iter_init_find(&it, doc, "unitless") && bson_iter_as_bool(&it),
 		.rejected = (uint64_t)etl_bson_int(doc, "rejected", 0),
+		.rejected_in = {etl_bson_date(doc, "rejected_from"), etl_bson_date(doc, "rejected_to")},
 		.warnings = (uint64_t)etl_bson_int(doc, "warnings", 0)};
 	etl_bson_text(doc, "first_reject", out->first_reject, sizeof out->first_reject);
 	etl_bson_text(doc, "run_id", out->run_id, sizeof out->run_id);

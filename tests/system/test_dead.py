@@ -213,8 +213,16 @@ def test_what_tells_of_refused_records_names_the_command(daemon, host):
     run_line(daemon, again)
     wait_for(lambda: len(daemon.runs("rows")) == 2, "the run")
     assert daemon.runs("rows")[0]["counts"]["inserted"] == 1
+    assert daemon.jobs()["rows"]["health"] == "rejecting", "the other windows have refused records yet"
     # Of the whole list: from the first such window to the end of the last one.
     assert dead(daemon, "rows")["again"] == f"etlctl run rows --from {stamp(0)} --to {stamp(HOURS)}"
+    host.body = body(*GOOD)
+    run_line(daemon, dead(daemon, "rows")["again"])
+    wait_for(lambda: len(daemon.runs("rows")) == 3, "the run")
+    assert daemon.jobs()["rows"]["health"] == "ok", daemon.jobs()["rows"]
+    daemon.stop()
+    daemon.start()
+    assert daemon.jobs()["rows"]["health"] == "ok", "the store knows it too"
     daemon.edit_job("rows", '"max_span": "3h"', '"max_span": "1h"')
     daemon.ctl("reload")
     again = dead(daemon, "rows")["again"]

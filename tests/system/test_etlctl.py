@@ -308,6 +308,15 @@ def test_next(fake, ctl):
     assert fake.requests[0]["parameters"] == {"job": "airqino", "count": 2, "from": "2026-07-01"}
 
 
+def test_next_of_a_job_that_is_left_out(fake, ctl):
+    """"No slot to come" would be said of a schedule: here nobody could read it."""
+    fake.answers["Next"] = envelope("next", job="airqino", timezone="UTC", left_out="jobs.d/airqino.yaml:1:1: error[E012]",
+                                    slots=[])
+    answer = ctl("next", "airqino")
+    assert (answer.code, answer.out) == (0, "")
+    assert "'airqino' is left out, no slot of it runs: jobs.d/airqino.yaml:1:1: error[E012]" in answer.err
+
+
 def test_runs(fake, ctl):
     answer = ctl("runs", "-n50", "--failed")
     assert rows(answer.out)[1] == [RUN_ID, "airqino", "✔ ok", "schedule", "2026-07-01 11:10Z (1h00m ago)", "5.2s", "3",
@@ -330,6 +339,15 @@ def test_show(fake, ctl):
             "the service refused us (http.status, HTTP 401)"] in table
 
 
+def test_show_counts_by_rule(fake, ctl):
+    """A rule need not be of a field."""
+    by = [{"step": "load", "rule": "overwritten", "field": field, "n": 8, "first": "a later one stays"} for field in ("", "a")]
+    fake.answers["Show"] = envelope("run", run={**RUN, "warned": by})
+    answer = ctl("show", RUN_ID)
+    assert "8 by load/overwritten, the first: a later one stays\n" in answer.out
+    assert "8 by load/overwritten a, the first: a later one stays\n" in answer.out
+
+
 def test_windows_says_what_was_not_found(fake, ctl):
     fake.answers["Windows"] = envelope("windows", job="airqino", truncated=False, windows=[], summary=[])
     assert "no window wants attention" in ctl("windows", "airqino").err
@@ -345,6 +363,30 @@ def test_windows(fake, ctl):
                         "2026-07-01 11:10Z (1h00m ago)", "HTTP 500"]
     assert table[4][3:5] == ["✔ loaded", "dirty"]
     assert fake.requests[0]["parameters"] == {"job": "airqino", "partition": "station=1", "state": "failed", "all": True}
+
+
+def test_a_hole_is_one_line(fake, ctl):
+    """Windows that follow one another and are alike; a window with data stands by itself."""
+    hours = [f"2026-07-01T{hour:02}:00:00Z" for hour in range(9)]
+    windows = [{"partition": "station=1", "start": a, "end": b, "state": "pending", "dirty": False, "attempt": 0,
+                "run_id": None, "counts": {}, "reason": "", "updated": None} for a, b in zip(hours, hours[1:])]
+    windows[3:5] = [{**w, "state": "loaded", "counts": {"in": 5, "out": 5}} for w in windows[3:5]]
+    windows[5:7] = [{**w, "state": "failed", "reason": "refused", "counts": {"in": 5, "rejected": 4}} for w in windows[5:7]]
+    windows.append({**windows[7], "partition": "station=2"})
+    fake.answers["Windows"] = envelope("windows", job="airqino", truncated=False, windows=windows, summary=[])
+    table = rows(ctl("windows", "airqino").out)
+    assert table[0][:5] == ["PARTITION", "START", "END", "WINDOWS", "STATE"]
+    told = [["station=1", 0, 3, "3", "pending"], ["station=1", 3, 4, "", "loaded"], ["station=1", 4, 5, "", "loaded"],
+            ["station=1", 5, 7, "2", "failed"], ["station=1", 7, 8, "", "pending"], ["station=2", 7, 8, "", "pending"]]
+    for row, (partition, start, end, n, state) in zip(table[1:], told, strict=True):
+        assert (row[0], row[1][11:13], row[2][11:13]) == (partition, f"{start:02}", f"{end:02}"), row
+        assert state in row[4 if n else 3] and (not n or row[3] == n), row
+    assert table[4][5:9] == ["0", "10", "0", "8"], table[4]
+    # However narrow it is: a reason is cut, not printed whole because no room is left for it.
+    fake.answers["Windows"] = envelope("windows", job="airqino", truncated=False, summary=[],
+                                       windows=[{**w, "reason": "x" * 200} for w in windows])
+    narrow = ctl("windows", "airqino", COLUMNS="56").out
+    assert max(map(len, narrow.splitlines())) < 70 and "x…" in narrow, narrow
 
 
 def test_no_window_wants_attention(fake, ctl):

@@ -74,7 +74,7 @@ def test_a_failing_partition_stands_there_with_its_reason(logged, jbox, sim):
     assert failed and all(entry["ETL_PARTITION"] == STATION_2 for entry in failed)
     for entry in failed:
         assert entry["ETL_HTTP_STATUS"] == "500" and "500" in entry["MESSAGE"], entry
-        assert entry["ETL_STEP"] and int(entry["PRIORITY"]) <= 4 and entry["ETL_WINDOW_START"] < entry["ETL_WINDOW_END"]
+        assert entry["ETL_STEP"] == "extract" and int(entry["PRIORITY"]) <= 4 and entry["ETL_WINDOW_START"] < entry["ETL_WINDOW_END"]
     # One partition is no whole run: the other went on, and the run says both.
     summary = events(jbox, "RUN_FAILED", "ETL_JOB=airqino")[0]
     assert summary["ETL_STATE"] == "partial" and int(summary["ETL_WINDOWS_LOADED"]) > 0

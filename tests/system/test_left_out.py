@@ -79,6 +79,11 @@ def test_every_question_and_order(etld, sim):
             assert answer.code in ((CONFIG,) if words in orders else (0, 4)), (command, answer)
             if words in orders:
                 assert f"{job}.yaml:" in answer.out + answer.err, (command, answer)
+    assert "no_such" in daemon.ctl("next", "bad").json["left_out"]
+    assert "'bad' is left out" in daemon.ctl("next", "bad", output="table").err
+    one = daemon.ctl("simulate", "bad", "--from", at, "--to", "2026-03-03").json
+    assert (one["jobs"], one["left_out"], one["without_slots"]) == (0, 1, 0), one
+    assert "left out for errors in their files (etlctl jobs): 2\n" in daemon.ctl("simulate", output="table").out
     (because, *_) = daemon.ctl("why", "bad").json["because"]
     assert "is left out" in because and "no_such" in because
     why = daemon.ctl("why", "after_bad").json
@@ -91,6 +96,18 @@ def test_every_question_and_order(etld, sim):
         for command in ("jobs", "graph", "status", "metrics"):
             daemon.ctl(command, output=output)
     assert daemon.is_running
+
+
+def test_a_credential_wants_a_restart(etld, monkeypatch):
+    """What the unit hands over at its start is not there after a reload: no hint sends anybody there."""
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", "/nonexistent")
+    http = {**GOOD_JOB["extract"]["http"], "auth": {"bearer": {"token": {"credential": "api_token"}}}}
+    daemon = etld({"bad": json.dumps({**GOOD_JOB, "extract": {"http": http}})})
+    daemon.start()
+    hints = daemon.ctl("why", "bad").json["hints"]
+    assert hints == ["etlctl config check", "systemctl restart etld"], hints
+    refused = daemon.ctl("run", "bad", ok=(CONFIG,), output="table")
+    assert "systemctl restart etld" in refused.err and "etlctl reload" not in refused.err, refused
 
 
 def test_it_comes_back(etld, sim, db):

@@ -64,6 +64,16 @@ static void copies_are_cut_between_characters(void **state)
 	assert_string_equal(out, "1234567");
 	etl_text_copy(out, sizeof out, "123456\xc3\xa9");
 	assert_string_equal(out, "123456");
+	etl_text_shorten(out, sizeof out, "whole");
+	assert_string_equal(out, "whole");
+	etl_text_shorten(out, sizeof out, "1234567");
+	assert_string_equal(out, "1234567");
+	etl_text_shorten(out, sizeof out, "12345678");
+	assert_string_equal(out, "1234\xe2\x80\xa6");
+	etl_text_shorten(out, sizeof out, "123\xc3\xa9" "5678");
+	assert_string_equal(out, "123\xe2\x80\xa6");
+	etl_text_shorten(out, 4, "12345678");
+	assert_string_equal(out, "\xe2\x80\xa6");
 	etl_text_copy(out, 1, "x");
 	assert_string_equal(out, "");
 }

@@ -245,6 +245,14 @@ static void test_lease(void **state)
 	assert_string_equal(change(rig, ETL_CHANGE_REWIND, 3), "lease.held");
 	assert_non_null(strstr(rig->err.message, "driver 1"));
 	assert_int_equal(s->ops->lease_release(s, "job", lease.fence, &rig->err), 0);
+	ask.holder = "db1 4711 399211 85ac51ea-9061-474e-8259-c55015c2da10 4026531836; watermark";
+	assert_int_equal(s->ops->lease_acquire(s, &ask, &lease, &rig->err), 1);
+	assert_string_equal(change(rig, ETL_CHANGE_REWIND, 3), "lease.held");
+	assert_non_null(strstr(rig->err.message, "under way: pid 4711 on db1; watermark"));
+	NEED_RUN(rig, ETL_RUN_BUSY);
+	assert_string_equal(rig->run->error.message,
+		"another etld runs this job: pid 4711 on db1; watermark");
+	assert_int_equal(s->ops->lease_release(s, "job", lease.fence, &rig->err), 0);
 	walk = change_new(rig, ETL_CHANGE_REWIND, 3, NULL);
 	assert_int_equal(etl_change_step(walk, &rig->err), 1);
 	NEED_RUN(rig, ETL_RUN_BUSY);

@@ -91,6 +91,7 @@ static void test_auth_stops(void **state)
 	NEED_RUN(rig, ETL_RUN_FAILED);
 	assert_int_equal(rig->driver.requests, 1);
 	assert_int_equal(rig->run->error.kind, ETL_AUTH);
+	assert_int_equal(rig->run->strands[0].failed_at, ETL_STEP_EXTRACT);
 	NEED_STATE(rig, 0, ETL_WINDOW_FAILED);
 	NEED_STATE(rig, 25, ETL_WINDOW_PENDING);
 	rig_free(rig);
@@ -108,6 +109,7 @@ static void test_halves(void **state)
 		rig->bad_to = hour(bad + 1).ms;
 		NEED_RUN(rig, ETL_RUN_FAILED);
 		assert_int_equal(rig->run->error.kind, ETL_DATA);
+		assert_int_equal(rig->run->strands[0].failed_at, ETL_STEP_DECODE);
 		assert_int_equal(rig->target->n, 29);
 		assert_int_equal(rig->run->windows_failed, 1);
 		assert_int_equal(rig->run->windows_loaded, 29);
@@ -159,6 +161,44 @@ static void test_rejects_within_limit(void **state)
 	assert_int_equal(rig->run->counts.rejected, 2);
 	assert_int_equal(rig->run->counts.in, 8);
 	NEED_WATERMARK(rig, 5);
+	rig_free(rig);
+}
+
+/* What the daemon has of the run before is handed to the next one. */
+static void run_after(struct rig *rig, int64_t from, int64_t to)
+{
+	struct etl_trigger trigger = {.kind = ETL_TRIGGER_MANUAL, .asked = {hour(from), hour(to)}};
+	struct etl_last_run before = rig->run->last;
+
+	etl_run_free(rig->run);
+	rig->run = etl_run_new(rig->job, &rig->driver.env, 1, &trigger);
+	rig->run->before = before;
+	assert_int_equal(driver_run(&rig->driver, rig->run, &rig->err), 0);
+	assert_int_equal(rig->run->state, ETL_RUN_OK);
+}
+
+/* "6 records were rejected" is told until what they lie in has been read again, from whichever end;
+ * a run for less takes nothing back. */
+static void test_rejects_are_taken_back(void **state)
+{
+	struct rig *rig = rig_new(NULL, 5);
+
+	(void)state;
+	put_rejects(rig, 2);
+	NEED_RUN(rig, ETL_RUN_OK);
+	assert_int_equal(rig->run->last.rejected, 2);
+	assert_int_equal(rig->run->last.rejected_in.start.ms, hour(0).ms);
+	assert_int_equal(rig->run->last.rejected_in.end.ms, hour(5).ms);
+	service_fill(rig, "a", 0, 5);
+	run_after(rig, 1, 4);
+	assert_int_equal(rig->run->last.rejected, 2);
+	run_after(rig, 3, 5);
+	assert_int_equal(rig->run->last.rejected, 2);
+	assert_int_equal(rig->run->last.rejected_in.end.ms, hour(3).ms);
+	assert_string_not_equal(rig->run->last.first_reject, "");
+	run_after(rig, 0, 3);
+	assert_int_equal(rig->run->last.rejected, 0);
+	assert_string_equal(rig->run->last.first_reject, "");
 	rig_free(rig);
 }
 
@@ -328,6 +368,7 @@ static void test_check_fail(void **state)
 	(void)state;
 	NEED_RUN(rig, ETL_RUN_FAILED);
 	assert_string_equal(rig->run->error.code, "check.failed");
+	assert_int_equal(rig->run->strands[0].failed_at, ETL_STEP_CHECK);
 	assert_int_equal(rig->run->windows_failed, 1);
 	NEED_STATE(rig, 2, ETL_WINDOW_FAILED);
 	NEED_STATE(rig, 3, ETL_WINDOW_LOADED);
@@ -440,6 +481,7 @@ static void test_sink_fails(void **state)
 	rig->target->write_fault = (struct target_fault){0, 1, ETL_PERMANENT, "target.broken"};
 	NEED_RUN(rig, ETL_RUN_FAILED);
 	assert_string_equal(rig->run->error.code, "target.broken");
+	assert_int_equal(rig->run->strands[0].failed_at, ETL_STEP_LOAD);
 	NEED_STATE(rig, 0, ETL_WINDOW_FAILED);
 	NEED_WATERMARK(rig, 0);
 	NEED_RUN(rig, ETL_RUN_OK);
@@ -534,6 +576,7 @@ static void test_a_watermark_in_the_future(void **state)
 	NEED_RUN(rig, ETL_RUN_FAILED);
 	assert_int_equal(rig->driver.requests, 0);
 	assert_string_equal(rig->run->error.code, "watermark.future");
+	assert_int_equal(rig->run->strands[0].failed_at, ETL_STEP_PLAN);
 	assert_non_null(strstr(rig->run->error.message, "etlctl watermark rewind job"));
 	rig_free(rig);
 }
@@ -570,6 +613,7 @@ int main(void)
 		cmocka_unit_test(test_halves),
 		cmocka_unit_test(test_many_bad_windows),
 		cmocka_unit_test(test_rejects_within_limit),
+		cmocka_unit_test(test_rejects_are_taken_back),
 		cmocka_unit_test(test_rejects_above_limit),
 		cmocka_unit_test(test_unreadable_records_are_placed),
 		cmocka_unit_test(test_ledger_counts_what_was_written),

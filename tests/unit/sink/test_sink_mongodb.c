@@ -131,12 +131,14 @@ static void bad_documents_are_refused(void **state)
 	struct etl_arena *arena = etl_arena_new(0);
 	struct {
 		bson_t *doc;
-		const char *rule;
+		const char *rule, *message;
 	} rows[] = {
-		{BCON_NEW("a", BCON_INT32(1)), "key"},
-		{BCON_NEW("id", BCON_NULL), "key"},
-		{BCON_NEW("id", "[", BCON_INT32(1), "]"), "key"},
-		{BCON_NEW("id", "x", "$set", BCON_INT32(1)), "name"},
+		{BCON_NEW("a", BCON_INT32(1)), "key", "the key field 'id' is missing"},
+		{BCON_NEW("id", BCON_NULL), "key", "the key field 'id' is null"},
+		{BCON_NEW("id", "[", BCON_INT32(1), "]"), "key",
+			"the key field 'id' is an array or a regular expression"},
+		{BCON_NEW("id", "x", "$set", BCON_INT32(1)), "name",
+			"a field name that begins with '$'"},
 	};
 	struct etl_buf key;
 
@@ -147,6 +149,7 @@ static void bad_documents_are_refused(void **state)
 
 		assert_int_equal(item.verdict, ETL_VERDICT_REFUSED);
 		assert_string_equal(item.rule, rows[i].rule);
+		assert_string_equal(item.message, rows[i].message);
 	}
 	etl_buf_fini(&key);
 	etl_arena_free(arena);

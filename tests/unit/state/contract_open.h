@@ -142,7 +142,7 @@ static void open_units_of_another_grid_are_apart(void **state)
 static void the_last_run_is_told_with_the_schedule(void **state)
 {
 	struct etl_last_run last = {.run_id = RUN_A, .state = "failed", .started = H(5), .ended = H(6),
-		.unitless = true, .rejected = 7, .reason = "$it: failed"};
+		.unitless = true, .rejected = 7, .rejected_in = {H(2), H(4)}, .reason = "$it: failed"};
 	struct etl_error err = ETL_ERROR_INIT;
 	struct etl_schedule_info info;
 	struct etl_lease a, b;
@@ -160,6 +160,8 @@ static void the_last_run_is_told_with_the_schedule(void **state)
 	assert_int_equal(info.last.ended.ms, H(6).ms);
 	assert_true(info.last.unitless);
 	assert_int_equal(info.last.rejected, 7);
+	assert_int_equal(info.last.rejected_in.start.ms, H(2).ms);
+	assert_int_equal(info.last.rejected_in.end.ms, H(4).ms);
 	assert_int_equal(claim_slot("last", "host-b", RUN_B, H(11), &b), 1);
 	assert_int_equal(store->ops->lease_end(store, "last", a.fence, &last, &err), 0); /* old one */
 	assert_string_equal(schedule_of("last").holder, "host-b");
