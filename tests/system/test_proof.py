@@ -5,6 +5,7 @@ that keeps nothing; and a small good run that hides none of it."""
 import datetime as dt
 
 from host_sim import HostSim
+from test_jobs_other import Api, job as api_job
 
 HOURS = 6
 FAILED = 1
@@ -69,3 +70,34 @@ def test_ordinary_mistakes_close_nothing(etld, metadata, db):
         assert [jobs[name]["health"] for name in ("renamed", "key", "elsewhere", "good")] == \
             ["failing", "failing", "failing", "ok"], "a restart forgets nothing"
         assert all(jobs[name]["last_run"] for name in ("renamed", "key", "elsewhere", "good"))
+
+
+def on_the_border(api, path, **time):
+    return api_job(f"{api.url}/{path}", window={"size": "1h", "start": "2024-01-01T00:00:00Z", "end": "2024-01-01T04:00:00Z"},
+                   time={"field": "ts", **time}, key=("id", "ts"), collection=path,
+                   http={"query": {"from": "{window.start}", "to": "{window.end}"}})
+
+
+def test_stamps_that_name_the_other_end(etld, metadata, db):
+    """What comes lies on each window's border: one such window may be a gap's end, two in a row are not empty."""
+    def answer(path, query, headers):
+        stamps = {"/end": [query["to"]], "/start": [query["from"]], "/both": [query["from"], query["to"]],
+                  "/gap": [query["to"]] if "T01" in query["from"] else [query["from"]] if "T02" in query["from"] else []}
+        return 200, [{"ts": ts, "id": 1} for ts in stamps[path]]
+
+    with Api(answer) as api:
+        moved = on_the_border(api, "start", label="end", interval="1h")
+        daemon = etld({"end": on_the_border(api, "end"), "moved": moved, "both": on_the_border(api, "both"),
+                       "gap": on_the_border(api, "gap")}).start()
+        for name in ("end", "moved"):
+            for _ in range(2):  # the next run closes no more of them
+                daemon.run(name, ok=(FAILED,))
+            states = windows(metadata, name)
+            assert [state for state, _ in states] == ["empty"] + 3 * ["failed"] and "time.label" in states[1][1], states
+            assert daemon.jobs()[name]["health"] == "failing"
+        first = metadata["runs"].find_one({"job": "end"}, sort=[("started", 1)])
+        assert first["warned"][0]["rule"] == "border" and first["warnings"] == 1, first
+        daemon.run("both")
+        assert [state for state, _ in windows(metadata, "both")] == 4 * ["loaded"] and db["both"].count_documents({}) == 4
+        run = daemon.run("gap").json["run"]
+        assert [state for state, _ in windows(metadata, "gap")] == ["empty", "empty", "loaded", "empty"], run
