@@ -4,6 +4,8 @@ that the source renamed, a key that no record has, a source that ignores what it
 that keeps nothing; and a small good run that hides none of it."""
 import datetime as dt
 
+import bson
+
 from host_sim import HostSim
 from test_jobs_other import Api, job as api_job
 
@@ -101,3 +103,33 @@ def test_stamps_that_name_the_other_end(etld, metadata, db):
         assert [state for state, _ in windows(metadata, "both")] == 4 * ["loaded"] and db["both"].count_documents({}) == 4
         run = daemon.run("gap").json["run"]
         assert [state for state, _ in windows(metadata, "gap")] == ["empty", "empty", "loaded", "empty"], run
+
+
+def from_mongodb(collection, field):
+    return {"schedule": {"cron": "0 0 29 2 *"}, "retry": {"max": 0},
+            "window": {"size": "1h", "start": "2024-01-01T00:00:00Z", "end": "2024-01-01T03:00:00Z"},
+            "extract": {"mongodb": {"collection": collection, "time": {"field": field}}},
+            "load": {"mongodb": {"collection": "copy", "key": ["_id"]}}}
+
+
+SECONDS = int(dt.datetime(2024, 1, 1, 1, tzinfo=dt.timezone.utc).timestamp())
+OTHER_TIMES = {"timestamp": bson.Timestamp(SECONDS, 1), "decimal": bson.Decimal128(str(SECONDS)), "true": True,
+               "document": {"date": "2024-01-01"}, "objectid": bson.ObjectId()}
+
+
+def test_a_collection_that_has_nothing_of_any_window(etld, metadata, db):
+    """One that is not there, and times of a type that the window is not compared with: found or refused."""
+    for name, value in OTHER_TIMES.items():
+        db[name].insert_one({"t": value})
+    db.create_collection("bare")
+    jobs = {name: from_mongodb(name, "t") for name in OTHER_TIMES}
+    daemon = etld({**jobs, "id": from_mongodb("true", "_id"), "absent": from_mongodb("sensr", "t"),
+                   "bare": from_mongodb("bare", "t")}).start()
+    for name in [*OTHER_TIMES, "id"]:
+        daemon.run(name, ok=(FAILED,))
+        assert {state for state, _ in windows(metadata, name)} == {"failed"}, name
+        assert "no window would ever hold it" in windows(metadata, name)[0][1], windows(metadata, name)
+    daemon.run("absent", ok=(FAILED,))
+    assert "there is no collection 'sensr'" in windows(metadata, "absent")[0][1]
+    daemon.run("bare")
+    assert [state for state, _ in windows(metadata, "bare")] == 3 * ["empty"]
