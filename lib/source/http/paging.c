@@ -241,14 +241,16 @@ static void note_error(struct etl_paging *p, const struct etl_json_note *note, c
 		say(p->excuse, where, note->text);
 }
 
-/* A cursor that is a text, such as "itr9/rec4"; a number is where the answer begins. */
+/* A cursor that is a text, such as "itr9/rec4"; a number is where the answer begins, and a date the
+ * question that it answers. */
 static bool leads_by_text(const struct etl_json_note *note, const char *name, const char *outer)
 {
 	int64_t number;
 
 	return note->is_string && is_one_of(name, cursors) && !etl_streq(outer, "cursors") &&
 	       is_of_answer(note, note->depth - 1) && !is_nothing(note->text) &&
-	       !etl_parse_int64(note->text, &number);
+	       !etl_parse_int64(note->text, &number) &&
+	       !(strspn(note->text, "0123456789") == 4 && note->text[4] == '-');
 }
 
 void etl_paging_note(void *paging, const struct etl_json_note *note)

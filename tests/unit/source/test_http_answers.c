@@ -225,7 +225,7 @@ static void test_what_is_announced(void **state)
 			"\":1,\"data\":[" ROW "]}", NULL},
 		{200, NULL, NULL, "{\"cursor\":\"\",\"offset\":0,\"after\":null,\"timed_out\":false,"
 			"\"paging\":{\"cursors\":{\"after\":\"MTAx\"}},\"data\":[" ROW "]}", NULL},
-		{200, NULL, NULL, "{\"offset\":\"20\",\"data\":[" ROW "]}", NULL},
+		{200, NULL, NULL, "{\"offset\":\"20\",\"after\":\"2027-01-15\",\"data\":[" ROW "]}", NULL},
 		{200, NULL, NULL, "{\"total_pages\":3,\"page\":3,\"total\":\"many\",\"data\":"
 			"[" ROW "]}", NULL},
 		{200, NULL, "Link: <https://h/x?page=1>; rel=\"prev\", <https://h/next>; rel=las"
