@@ -5,6 +5,7 @@ that keeps nothing; and a small good run that hides none of it."""
 import datetime as dt
 
 import bson
+import pytest
 
 from host_sim import HostSim
 from test_jobs_other import Api, job as api_job
@@ -133,3 +134,15 @@ def test_a_collection_that_has_nothing_of_any_window(etld, metadata, db):
     assert "there is no collection 'sensr'" in windows(metadata, "absent")[0][1]
     daemon.run("bare")
     assert [state for state, _ in windows(metadata, "bare")] == 3 * ["empty"]
+
+
+@pytest.mark.parametrize("span", ["1h", "1d"])
+def test_unique_is_asked_of_a_window(etld, metadata, db, span):
+    rows = [{"ts": f"2024-01-01T0{hour}:{minute:02}:00Z", "id": n} for n, (hour, minute) in enumerate([(0, 0), (1, 0), (2, 0), (2, 5)])]
+    with Api(lambda path, query, headers: (200, [r for r in rows if query["from"] <= r["ts"] < query["to"]])) as api:
+        job = api_job(api.url, window={"size": "1h", "start": "2024-01-01T00:00:00Z", "end": "2024-01-01T03:00:00Z", "max_span": span},
+                      time={"field": "ts"}, http={"query": {"from": "{window.start}", "to": "{window.end}"}}, collection="unique",
+                      transform=[{"set": {"kind": "x"}}], check=[{"unique": {"fields": ["kind"]}}])
+        run = etld({"unique": job}).start().run("unique", ok=(0, 5)).json["run"]
+    assert run["counts"]["rejected"] == 1 and sorted(d["_id"] for d in db["unique"].find()) == [0, 1, 2], run
+    assert {state for state, _ in windows(metadata, "unique")} == {"loaded"}
