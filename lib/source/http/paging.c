@@ -47,7 +47,8 @@ static const char *const current[] = {
 
 static const char *const errors[] = {"error", "errors", "errormessage", "errorcode", "errormsg",
 	"errmsg", "errcode", "errordescription", "errordetail", "errordetails", "fault", "faults",
-	"faultstring", "faultcode", "exception", "exceptions", NULL};
+	"faultstring", "faultcode", "exception", "exceptions", "err", "errno", "errorno",
+	"errornumber", "errorstatus", NULL};
 static const char *const successes[] = {
 	"success", "successful", "succeeded", "ok", "issuccess", "issuccessful", NULL};
 static const char *const states[] = {"status", "state", "result", "outcome", NULL};
@@ -230,7 +231,7 @@ static void note_error(struct etl_paging *p, const struct etl_json_note *note, c
 	char value[NAME_BYTES];
 
 	plain_name(note->text, strlen(note->text), value);
-	if (!is_nothing(note->text) && is_in_error(note))
+	if ((!is_nothing(note->text) || etl_streq(note->text, "-1")) && is_in_error(note))
 		say(p->error, where, note->text);
 	else if (of_answer && no && is_one_of(name, successes))
 		say(p->error, where, note->text);

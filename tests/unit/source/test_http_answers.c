@@ -123,6 +123,8 @@ static void test_errors_where_records_are_due(void **state)
 		{200, NULL, NULL, "{\"response\":{\"status\":{\"errorCode\":17}},\"data\":[]}",
 			"'/response/status/errorCode' is '17'"},
 		{200, NULL, NULL, "{\"meta\":{\"success\":false},\"data\":[" ROW "]}", "'/meta/success'"},
+		{200, NULL, NULL, "{\"errno\":-1,\"data\":[]}", "'/errno' is '-1'"},
+		{200, NULL, NULL, "{\"errno\":0,\"err\":\"ok\",\"data\":[]}", NULL},
 		{200, NULL, NULL, "{\"success\":\"false\",\"data\":[]}", "'/success' is 'false'"},
 		{200, NULL, NULL, "{\"success\":0,\"data\":[]}", "'/success' is '0'"},
 		{200, NULL, NULL, "{\"code\":429,\"msg\":\"slow down\",\"data\":[]}", "'/code' is '429'"},
