@@ -52,6 +52,10 @@ struct etl_check_type {
 		const struct etl_conf_env *env);
 	int (*open)(void *self, const void *options, struct etl_error *err);
 
+	/* The rows that follow are of this unit, until it is called again: units of one span may come
+	 * in any order. For rules that compare rows: they judge a unit, never a span. NULL = none. */
+	void (*unit)(void *self, uint64_t unit);
+
 	/* Row rule: true = passes; false with `finding`. NULL = no row rule. */
 	bool (*row)(void *self, const struct etl_record *record, struct etl_finding *finding);
 

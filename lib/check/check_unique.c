@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * unique: {fields: [...]}. Of two records with the same values the second fails, within all
- * windows that one instance sees (the span of a run for one partition). Numbers are compared
- * by value. A record in which one of the fields is missing or null is not judged: that is
- * for not_null. Every key is kept, up to a cap.
+ * unique: {fields: [...]}. Of two records of one unit with the same values the second fails:
+ * which units were asked for together makes no difference. Numbers are compared by value. A
+ * record in which one of the fields is missing or null is not judged: that is for not_null.
+ * Every key is kept, up to a cap.
  */
 #include "check/check.h"
 #include "check/field.h"
@@ -27,6 +27,7 @@ static const struct etl_option options[] = {
 
 struct unique {
 	const struct options *options;
+	uint64_t unit; /* of the rows that come; a part of each key */
 	struct etl_keyset *seen;
 	struct etl_buf key;
 };
@@ -51,6 +52,11 @@ static int open_unique(void *self, const void *opts, struct etl_error *err)
 	u->seen = etl_keyset_new(KEYS_MAX, STATE_BYTES_MAX);
 	etl_buf_init(&u->key, KEY_BYTES_MAX);
 	return 0;
+}
+
+static void unit(void *self, uint64_t number)
+{
+	((struct unique *)self)->unit = number;
 }
 
 /* "station_id "a", timestamp 2026-11-22T15:00:00Z" */
@@ -80,6 +86,7 @@ static bool row(void *self, const struct etl_record *record, struct etl_finding 
 	int rc;
 
 	etl_buf_clear(&u->key);
+	etl_buf_append(&u->key, &u->unit, sizeof u->unit);
 	for (size_t i = 0; i < o->names.n; i++) {
 		if (!etl_check_field_find(&o->fields[i], record, &e) || etl_element_is_null(&e))
 			return true;
@@ -126,6 +133,7 @@ const struct etl_check_type etl_check_unique = {
 	.size = sizeof(struct unique),
 	.check = compile,
 	.open = open_unique,
+	.unit = unit,
 	.row = row,
 	.held = held,
 	.close = close_unique,

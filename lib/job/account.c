@@ -176,12 +176,31 @@ static void note_rejected(struct etl_strand *strand, const struct etl_counts *co
 		etl_window_join(&strand->rejected_in, where);
 }
 
+/* Of a window asked for alone nothing came but what touches its border. That is no error: a gap may
+ * end there. A source whose stamps name the other end of their intervals answers every window like
+ * this, and all of them would be empty without a word. */
+static void warn_of_border(struct etl_strand *strand, const struct etl_window_work *window)
+{
+	const struct etl_strand_work *work = strand->work;
+	const struct etl_job *job = strand->run->job;
+	const struct etl_counts *c = &window->counts;
+
+	if (job->window.none || job->covers_all || work->span.n > 1 || window->fail || window->hold ||
+		c->in || c->rejected || !c->outside || work->beyond)
+		return;
+	strand->warnings++;
+	etl_tally_add(&strand->warned, "decode", "border", "",
+		"what came lies on the window's border and nothing in it: see time.label, if that "
+		"comes again and again", 1);
+}
+
 void etl_account_window(struct etl_strand *strand, struct etl_window_work *window)
 {
 	struct etl_strand_work *work = strand->work;
 	const struct etl_job *job = strand->run->job;
 	size_t w = (size_t)(window - work->windows);
 
+	warn_of_border(strand, window);
 	add_partial(work, window);
 	etl_counts_add(&strand->counts, &window->counts);
 	note_rejected(strand, &window->counts, window->due->window);

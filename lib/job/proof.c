@@ -162,6 +162,48 @@ static void no_proof(struct etl_strand_work *work)
 	}
 }
 
+/* ---- records on the border --------------------------------------------------------------------- */
+
+/* A gap may end where the window ends, so that one record on the border is no contradiction. Two are:
+ * the answer for 10:00 to 11:00 has 11:00 alone, and the one for 11:00 to 12:00 has 12:00 alone. Who
+ * knows 11:00 does not give it to who asks from 11:00 on: its stamps name the other ends of their
+ * intervals, and all windows would be empty one by one. */
+static bool is_bordered(const struct etl_counts *c)
+{
+	return c->outside && !c->in && !c->rejected;
+}
+
+static int find_bordered(void *found, const struct etl_ledger_entry *entry, struct etl_error *err)
+{
+	(void)err;
+	*(bool *)found |= is_bordered(&entry->counts);
+	return 0;
+}
+
+static int border_proof(struct etl_strand *strand, struct etl_error *err)
+{
+	struct etl_window_work *window = &strand->work->windows[0];
+	const struct etl_job *job = strand->run->job;
+	struct etl_state *state = strand->run->env->state;
+	etl_wall start = window->due->window.start;
+	struct etl_window before = {etl_wall_sub(start, job->window.size), start};
+	bool found = false;
+
+	if (strand->work->span.n > 1 || window->fail || !is_bordered(&window->counts))
+		return 0;
+	if (state->ops->ledger_scan(state, job->name, strand->partition->name, &before, ETL_LEDGER_ALL,
+		    find_bordered, &found, err) < 0)
+		return -1;
+	if (!found)
+		return 0;
+	window->fail = true;
+	window->code = "unit.border";
+	snprintf(window->reason, sizeof window->reason,
+		"what came lies on the window's border and nothing in it, and so it was for the window "
+		"before: see time.label and time.timezone");
+	return 0;
+}
+
 int etl_span_proof(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
@@ -179,7 +221,7 @@ int etl_span_proof(struct etl_strand *strand, struct etl_error *err)
 			"%llu records could not be placed, and %zu windows have none: they may be theirs; "
 			"the first: %.200s", ull(work->timeless), without, first_reject(strand, -1));
 	if (!work->beyond || job->covers_all)
-		return 0;
+		return job->covers_all ? 0 : border_proof(strand, err);
 	if (!work->seen)
 		return nothing_of_it(work, err);
 	no_proof(work);

@@ -58,16 +58,26 @@ static void check_further(struct etl_strand *strand, size_t from, const struct e
 	}
 }
 
+static uint64_t unit_of(struct etl_strand *strand, etl_wall t)
+{
+	const struct etl_window_work *window = window_of(strand, t);
+
+	return window ? (uint64_t)(window - strand->work->windows) : UINT64_MAX;
+}
+
 static void check_row(struct etl_strand *strand, size_t i)
 {
 	struct etl_strand_work *work = strand->work;
 	const struct etl_job *job = strand->run->job;
 	struct etl_record *record = &work->batch->records[i];
+	uint64_t unit = unit_of(strand, record->time);
 
 	for (size_t k = 0; k < job->n_checks; k++) {
 		const struct etl_job_check *rule = &job->checks[k];
 		struct etl_finding finding = {.path = ""};
 
+		if (rule->type->unit)
+			rule->type->unit(work->checks[k], unit);
 		if (!rule->type->row || rule->type->row(work->checks[k], record, &finding))
 			continue;
 		if (rule->on_fail == ETL_ON_FAIL_REJECT) {

@@ -49,6 +49,7 @@ struct etl_json_spec {
 struct etl_json_note {
 	size_t depth;	   /* names that lead to it, 1 to ETL_JSON_NOTE_DEPTH */
 	const char *names[ETL_JSON_NOTE_DEPTH]; /* "" = an element of an array; cut at 47 bytes */
+	size_t on_way; /* so many of them stand in what some pointer leads through */
 	const char *text;  /* a string as it is written between its quotes, else the word; cut */
 	bool is_string;
 };

@@ -295,8 +295,10 @@ static void note(struct etl_json_decoder *d, const char *text, bool is_string)
 	if (!d->noting)
 		return;
 	d->noting = false;
-	for (size_t i = 0; i < d->depth; i++)
+	for (size_t i = 0; i < d->depth; i++) {
 		n.names[i] = d->levels[i].is_array ? "" : d->names[i];
+		n.on_way += n.on_way == i && d->levels[i].on_path;
+	}
 	d->watch(d->watch_ctx, &n);
 }
 

@@ -44,7 +44,7 @@ enum etl_verdict {
 	ETL_VERDICT_NEW,	/* not there: to be written */
 	ETL_VERDICT_CHANGED,	/* there and different: to be written */
 	ETL_VERDICT_SAME,	/* there, byte for byte; or mode insert and there */
-	ETL_VERDICT_OLDER,	/* what is there has a greater version */
+	ETL_VERDICT_OLDER,	/* what is there, or an earlier record of the batch, has a greater version */
 	ETL_VERDICT_SUPERSEDED, /* a later record of the batch has the same key */
 	ETL_VERDICT_REFUSED,	/* becomes a reject */
 };
@@ -56,6 +56,7 @@ struct etl_sink_item {
 	size_t number;	    /* of its key in the keyset */
 	const char *rule, *path;
 	const char *message; /* why refused */
+	bool written;	     /* by an attempt before this one */
 	bool had_id;	     /* the record's own `_id` is not the key's */
 	const char *version; /* what cannot be compared well about its version; NULL = nothing */
 };

@@ -12,6 +12,7 @@
 
 #define KEY_BYTES_MAX (1024 * 1024)
 #define CODE_DUPLICATE 11000
+#define NOBODY SIZE_MAX
 
 struct etl_sink_plan *etl_sink_plan_new(const struct etl_sink_mongodb_options *options,
 	const struct etl_batch *batch)
@@ -38,12 +39,67 @@ struct etl_sink_plan *etl_sink_plan_new(const struct etl_sink_mongodb_options *o
 		if (rc < 0)
 			*item = (struct etl_sink_item){.verdict = ETL_VERDICT_REFUSED, .rule = "key",
 				.path = "", .message = "the key is too large"};
-		else if (rc == 0) /* the later one wins */
-			plan->items[plan->last[item->number]].verdict = ETL_VERDICT_SUPERSEDED;
-		if (rc >= 0)
-			plan->last[item->number] = i;
 	}
+	etl_sink_plan_settle(plan);
 	return plan;
+}
+
+/* Of two with the same key the later one stays, unless the earlier one has a greater version: what
+ * stays is what would be stored if they came one by one. */
+static bool stays(const struct etl_sink_plan *plan, const struct etl_sink_item *before,
+	const struct etl_sink_item *item)
+{
+	bson_t doc;
+
+	return plan->options->version && bson_init_static(&doc, before->doc, before->len) &&
+		etl_sink_is_newer(plan->options->version, &doc, item->doc, item->len);
+}
+
+void etl_sink_plan_settle(struct etl_sink_plan *plan)
+{
+	for (size_t i = 0; i < plan->n; i++)
+		plan->last[i] = NOBODY;
+	for (size_t i = 0; i < plan->n; i++) {
+		struct etl_sink_item *item = &plan->items[i];
+		size_t *last = &plan->last[item->number];
+
+		if (item->verdict == ETL_VERDICT_REFUSED)
+			continue;
+		item->verdict = ETL_VERDICT_NEW;
+		if (*last != NOBODY && stays(plan, &plan->items[*last], item)) {
+			item->verdict = ETL_VERDICT_OLDER;
+			continue;
+		}
+		if (*last != NOBODY)
+			plan->items[*last].verdict = ETL_VERDICT_SUPERSEDED;
+		*last = i;
+	}
+}
+
+static bool to_be_written(const struct etl_sink_item *item)
+{
+	return !item->written &&
+		(item->verdict == ETL_VERDICT_NEW || item->verdict == ETL_VERDICT_CHANGED);
+}
+
+bool etl_sink_plan_revive(struct etl_sink_plan *plan)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < plan->n; i++)
+		plan->items[i].written |= to_be_written(&plan->items[i]);
+	for (size_t i = plan->n; i-- > 0;) { /* of several the last */
+		struct etl_sink_item *item = &plan->items[i];
+		size_t *last = &plan->last[item->number];
+
+		if (item->verdict != ETL_VERDICT_SUPERSEDED ||
+			plan->items[*last].verdict != ETL_VERDICT_REFUSED)
+			continue;
+		item->verdict = ETL_VERDICT_NEW;
+		*last = i;
+		any = true;
+	}
+	return any;
 }
 
 void etl_sink_plan_free(struct etl_sink_plan *plan)
@@ -78,7 +134,7 @@ static bool ids_query(const struct etl_sink_plan *plan, bson_t *query)
 	BSON_APPEND_DOCUMENT_BEGIN(query, "_id", &in);
 	BSON_APPEND_ARRAY_BEGIN(&in, "$in", &list);
 	for (size_t i = 0; i < plan->n; i++)
-		if (plan->items[i].verdict == ETL_VERDICT_NEW) {
+		if (to_be_written(&plan->items[i])) {
 			bson_uint32_to_string(n++, &name, room, sizeof room);
 			append_id(&list, name, &plan->items[i]);
 		}
@@ -164,8 +220,7 @@ struct etl_sink_item *etl_sink_plan_malformed(struct etl_sink_plan *plan)
 	for (size_t i = 0; i < plan->n; i++) {
 		struct etl_sink_item *item = &plan->items[i];
 
-		if (item->verdict == ETL_VERDICT_REFUSED ||
-			item->verdict == ETL_VERDICT_SUPERSEDED || is_utf8(item->doc, item->len, 0))
+		if (!to_be_written(item) || is_utf8(item->doc, item->len, 0))
 			continue;
 		item->verdict = ETL_VERDICT_REFUSED;
 		item->rule = "utf8";
@@ -174,11 +229,6 @@ struct etl_sink_item *etl_sink_plan_malformed(struct etl_sink_plan *plan)
 		return item;
 	}
 	return NULL;
-}
-
-static bool to_be_written(const struct etl_sink_item *item)
-{
-	return item->verdict == ETL_VERDICT_NEW || item->verdict == ETL_VERDICT_CHANGED;
 }
 
 /* {_id: ..., version: {$not: {$gt: ours}}}: outside a transaction a newer one may have come

@@ -25,12 +25,20 @@ struct etl_sink_plan {
 	struct etl_buf key;
 	struct etl_sink_item *items; /* one for each record */
 	size_t n;
-	size_t *last; /* number of a key -> the last item that has it */
+	size_t *last; /* number of a key -> the item that is to be stored under it */
 };
 
 struct etl_sink_plan *etl_sink_plan_new(const struct etl_sink_mongodb_options *options,
 	const struct etl_batch *batch);
 void etl_sink_plan_free(struct etl_sink_plan *plan);
+
+/* Decides anew which of several items with one key is to be stored, by what is refused by now: all
+ * others are NEW again. */
+void etl_sink_plan_settle(struct etl_sink_plan *plan);
+
+/* After a write outside of a transaction: items whose key a refused one had taken from them are NEW,
+ * and what was written is not written again. False if there is none. */
+bool etl_sink_plan_revive(struct etl_sink_plan *plan);
 
 /* Reads what is stored under the plan's keys and gives each item its verdict. `session` is
  * a transaction's options or NULL. */

@@ -242,15 +242,6 @@ static int attempt(struct sink *s, struct etl_sink_plan *plan, mongoc_client_t *
 	return rc;
 }
 
-/* Items go back to "not compared" for the next transaction. */
-static void forget_verdicts(struct etl_sink_plan *plan)
-{
-	for (size_t i = 0; i < plan->n; i++)
-		if (plan->items[i].verdict != ETL_VERDICT_REFUSED &&
-			plan->items[i].verdict != ETL_VERDICT_SUPERSEDED)
-			plan->items[i].verdict = ETL_VERDICT_NEW;
-}
-
 static int ask_again(const struct sink *s, struct etl_error *err)
 {
 	return etl_error_set(err, ETL_TRANSIENT, "txn.retry",
@@ -271,7 +262,7 @@ static int find_all_refused(struct sink *s, struct etl_sink_plan *plan,
 				REFUSALS_MAX);
 		}
 		remember(s, plan, refused);
-		forget_verdicts(plan);
+		etl_sink_plan_settle(plan);
 		probe = etl_txn_begin(s->mongo, err);
 		if (!probe)
 			return -1;
@@ -305,9 +296,11 @@ static int write_alone(struct sink *s, struct etl_sink_plan *plan, struct etl_er
 	rc = attempt(s, plan, client, NULL, &refused, err);
 	if (rc < 0 && refused) { /* once more, without what the server cannot read */
 		etl_error_clear(err);
-		forget_verdicts(plan);
+		etl_sink_plan_settle(plan);
 		rc = attempt(s, plan, client, NULL, &refused, err);
 	}
+	while (rc == 0 && etl_sink_plan_revive(plan))
+		rc = attempt(s, plan, client, NULL, &refused, err);
 	etl_mongo_push(s->mongo, client);
 	return rc;
 }
@@ -418,6 +411,7 @@ static int write_batch(void *self, struct etl_batch *batch, struct etl_load_resu
 	int rc;
 
 	apply_refusals(s, plan);
+	etl_sink_plan_settle(plan); /* under what is refused an earlier one may stay */
 	rc = s->txn ? write_in_transaction(s, plan, err) : write_alone(s, plan, err);
 	if (rc == 0)
 		report(s, plan, batch, result);

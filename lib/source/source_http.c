@@ -413,19 +413,20 @@ static int end_of_token(struct http *http, struct etl_request *out, struct etl_e
 static int check_end(const struct http *http, struct etl_error *err)
 {
 	const struct etl_http_options *o = http->options;
-	const char *more =
-		etl_paging_more(&http->paging, etl_json_decoder_records(http->decoder));
+	uint64_t records = etl_json_decoder_records(http->decoder);
+	const char *more = etl_paging_more(&http->paging, records);
+	const char *error = etl_paging_error(&http->paging, records);
 
-	if (o->errors == ETL_ERRORS_FAIL && *http->paging.error)
+	if (o->errors == ETL_ERRORS_FAIL && error)
 		return etl_error_set(err, ETL_DATA, "http.error_object",
 			"the answer tells of an error: %s; if it is none, write 'errors: ignore' "
 			"under extract.http",
-			http->paging.error);
+			error);
 	if (more && o->pagination != ETL_PAGINATION_NONE)
 		return etl_error_set(err, ETL_DATA, "http.more",
 			"the answer announces more than it holds (%s, %llu records came); if this "
 			"is known, write 'pagination: none' under extract.http",
-			more, (unsigned long long)etl_json_decoder_records(http->decoder));
+			more, (unsigned long long)records);
 	return 0;
 }
 

@@ -16,6 +16,8 @@
 
 enum { WINDOW_MATCH, WINDOW_MANUAL };
 
+#define CODE_UNAUTHORIZED 13
+
 struct options {
 	const char *collection, *database;
 	const struct etl_node *filter_node, *pipeline_node, *projection_node, *sort_node;
@@ -354,6 +356,24 @@ static void end_span(struct source *s)
 	s->client = NULL;
 }
 
+/* Types that are no dates, and those that are no numbers. */
+static const int32_t no_dates[] = {BSON_TYPE_DOUBLE, BSON_TYPE_INT32, BSON_TYPE_INT64,
+	BSON_TYPE_DECIMAL128, BSON_TYPE_TIMESTAMP, BSON_TYPE_OID, BSON_TYPE_DOCUMENT, BSON_TYPE_BOOL,
+	BSON_TYPE_BINARY, BSON_TYPE_UTF8};
+static const int32_t no_numbers[] = {BSON_TYPE_DATE_TIME, BSON_TYPE_TIMESTAMP, BSON_TYPE_OID,
+	BSON_TYPE_DOCUMENT, BSON_TYPE_BOOL, BSON_TYPE_BINARY, BSON_TYPE_UTF8};
+
+static void append_types(bson_t *out, const int32_t *types, uint32_t n)
+{
+	const char *key;
+	char room[16];
+
+	for (uint32_t i = 0; i < n; i++) {
+		bson_uint32_to_string(i, &key, room, sizeof room);
+		bson_append_int32(out, key, -1, types[i]);
+	}
+}
+
 /* {$and: [{FIELD: {$type: [...]}}, filter]}: documents whose time is of a type that the window
  * is not compared with, so that no window would ever hold them. */
 static int build_type_filter(
@@ -367,14 +387,10 @@ static int build_type_filter(
 	BSON_APPEND_DOCUMENT_BEGIN(&list, "0", &one);
 	bson_append_document_begin(&one, o->time_name, -1, &type);
 	BSON_APPEND_ARRAY_BEGIN(&type, "$type", &types);
-	BSON_APPEND_INT32(&types, "0", BSON_TYPE_UTF8);
-	if (o->kind == ETL_TIME_ISO8601) {
-		BSON_APPEND_INT32(&types, "1", BSON_TYPE_DOUBLE);
-		BSON_APPEND_INT32(&types, "2", BSON_TYPE_INT32);
-		BSON_APPEND_INT32(&types, "3", BSON_TYPE_INT64);
-	} else {
-		BSON_APPEND_INT32(&types, "1", BSON_TYPE_DATE_TIME);
-	}
+	if (o->kind == ETL_TIME_ISO8601)
+		append_types(&types, no_dates, sizeof no_dates / sizeof *no_dates);
+	else
+		append_types(&types, no_numbers, sizeof no_numbers / sizeof *no_numbers);
 	bson_append_array_end(&type, &types);
 	bson_append_document_end(&one, &type);
 	bson_append_document_end(&list, &one);
@@ -399,6 +415,10 @@ static int found_type(const struct source *s, const bson_t *doc, struct etl_erro
 
 		if (BSON_ITER_HOLDS_UTF8(&at))
 			snprintf(shown, sizeof shown, "text '%.60s'", bson_iter_utf8(&at, &len));
+		else if (BSON_ITER_HOLDS_OID(&at))
+			snprintf(shown, sizeof shown, "an ObjectId");
+		else if (BSON_ITER_HOLDS_TIMESTAMP(&at))
+			snprintf(shown, sizeof shown, "a Timestamp");
 		else
 			snprintf(shown, sizeof shown, "of BSON type %d", e.type);
 	}
@@ -465,6 +485,31 @@ static int begin_span(struct source *s, const struct etl_window *span, struct et
 	return o->pipeline ? aggregate(s, &vars, err) : find(s, &vars, err);
 }
 
+/* Nothing was found. A collection that is not there has nothing of any window: its name may be wrong,
+ * and then all of them would be empty. Who may not list names is not asked further. */
+static int check_is_there(struct source *s, struct etl_error *err)
+{
+	const struct options *o = s->options;
+	const char *database = o->database ? o->database : s->env->database;
+	mongoc_database_t *place = mongoc_client_get_database(s->client, database);
+	bson_t *opts = BCON_NEW("nameOnly", BCON_BOOL(true), "authorizedCollections", BCON_BOOL(true),
+		"filter", "{", "name", BCON_UTF8(o->collection), "}");
+	bson_error_t error = {0};
+	char **names = mongoc_database_get_collection_names_with_opts(place, opts, &error);
+	bool there = names && *names;
+	int rc = 0;
+
+	if (names && !there)
+		rc = etl_error_set(err, ETL_PERMANENT, "mongodb.no_collection",
+			"there is no collection '%s' in the database '%s'", o->collection, database);
+	else if (!names && error.code != CODE_UNAUTHORIZED)
+		rc = etl_mongo_error(err, &error, NULL);
+	bson_strfreev(names);
+	bson_destroy(opts);
+	mongoc_database_destroy(place);
+	return rc;
+}
+
 static bool is_span(const struct source *s, const struct etl_window *span)
 {
 	return s->cursor && s->span.start.ms == span->start.ms &&
@@ -499,6 +544,8 @@ static int read_batch(void *self, const struct etl_window *span, struct etl_batc
 		etl_error_prefix(err, "reading %s", s->options->collection);
 		rc = -1;
 	}
+	if (rc == 0 && !s->position)
+		rc = check_is_there(s, err);
 	if (s->options->event_time && rc >= 0)
 		etl_event_time_apply(s->options->event_time, out, first, &s->last);
 	if (rc <= 0)

@@ -4,7 +4,11 @@ that the source renamed, a key that no record has, a source that ignores what it
 that keeps nothing; and a small good run that hides none of it."""
 import datetime as dt
 
+import bson
+import pytest
+
 from host_sim import HostSim
+from test_jobs_other import Api, job as api_job
 
 HOURS = 6
 FAILED = 1
@@ -69,3 +73,76 @@ def test_ordinary_mistakes_close_nothing(etld, metadata, db):
         assert [jobs[name]["health"] for name in ("renamed", "key", "elsewhere", "good")] == \
             ["failing", "failing", "failing", "ok"], "a restart forgets nothing"
         assert all(jobs[name]["last_run"] for name in ("renamed", "key", "elsewhere", "good"))
+
+
+def on_the_border(api, path, **time):
+    return api_job(f"{api.url}/{path}", window={"size": "1h", "start": "2024-01-01T00:00:00Z", "end": "2024-01-01T04:00:00Z"},
+                   time={"field": "ts", **time}, key=("id", "ts"), collection=path,
+                   http={"query": {"from": "{window.start}", "to": "{window.end}"}})
+
+
+def test_stamps_that_name_the_other_end(etld, metadata, db):
+    """What comes lies on each window's border: one such window may be a gap's end, two in a row are not empty."""
+    def answer(path, query, headers):
+        stamps = {"/end": [query["to"]], "/start": [query["from"]], "/both": [query["from"], query["to"]],
+                  "/gap": [query["to"]] if "T01" in query["from"] else [query["from"]] if "T02" in query["from"] else []}
+        return 200, [{"ts": ts, "id": 1} for ts in stamps[path]]
+
+    with Api(answer) as api:
+        moved = on_the_border(api, "start", label="end", interval="1h")
+        daemon = etld({"end": on_the_border(api, "end"), "moved": moved, "both": on_the_border(api, "both"),
+                       "gap": on_the_border(api, "gap")}).start()
+        for name in ("end", "moved"):
+            for _ in range(2):  # the next run closes no more of them
+                daemon.run(name, ok=(FAILED,))
+            states = windows(metadata, name)
+            assert [state for state, _ in states] == ["empty"] + 3 * ["failed"] and "time.label" in states[1][1], states
+            assert daemon.jobs()[name]["health"] == "failing"
+        first = metadata["runs"].find_one({"job": "end"}, sort=[("started", 1)])
+        assert first["warned"][0]["rule"] == "border" and first["warnings"] == 1, first
+        daemon.run("both")
+        assert [state for state, _ in windows(metadata, "both")] == 4 * ["loaded"] and db["both"].count_documents({}) == 4
+        run = daemon.run("gap").json["run"]
+        assert [state for state, _ in windows(metadata, "gap")] == ["empty", "empty", "loaded", "empty"], run
+
+
+def from_mongodb(collection, field):
+    return {"schedule": {"cron": "0 0 29 2 *"}, "retry": {"max": 0},
+            "window": {"size": "1h", "start": "2024-01-01T00:00:00Z", "end": "2024-01-01T03:00:00Z"},
+            "extract": {"mongodb": {"collection": collection, "time": {"field": field}}},
+            "load": {"mongodb": {"collection": "copy", "key": ["_id"]}}}
+
+
+SECONDS = int(dt.datetime(2024, 1, 1, 1, tzinfo=dt.timezone.utc).timestamp())
+OTHER_TIMES = {"timestamp": bson.Timestamp(SECONDS, 1), "decimal": bson.Decimal128(str(SECONDS)), "true": True,
+               "document": {"date": "2024-01-01"}, "objectid": bson.ObjectId()}
+
+
+def test_a_collection_that_has_nothing_of_any_window(etld, metadata, db):
+    """One that is not there, and times of a type that the window is not compared with: found or refused."""
+    for name, value in OTHER_TIMES.items():
+        db[name].insert_one({"t": value})
+    db.create_collection("bare")
+    jobs = {name: from_mongodb(name, "t") for name in OTHER_TIMES}
+    daemon = etld({**jobs, "id": from_mongodb("true", "_id"), "absent": from_mongodb("sensr", "t"),
+                   "bare": from_mongodb("bare", "t")}).start()
+    for name in [*OTHER_TIMES, "id"]:
+        daemon.run(name, ok=(FAILED,))
+        assert {state for state, _ in windows(metadata, name)} == {"failed"}, name
+        assert "no window would ever hold it" in windows(metadata, name)[0][1], windows(metadata, name)
+    daemon.run("absent", ok=(FAILED,))
+    assert "there is no collection 'sensr'" in windows(metadata, "absent")[0][1]
+    daemon.run("bare")
+    assert [state for state, _ in windows(metadata, "bare")] == 3 * ["empty"]
+
+
+@pytest.mark.parametrize("span", ["1h", "1d"])
+def test_unique_is_asked_of_a_window(etld, metadata, db, span):
+    rows = [{"ts": f"2024-01-01T0{hour}:{minute:02}:00Z", "id": n} for n, (hour, minute) in enumerate([(0, 0), (1, 0), (2, 0), (2, 5)])]
+    with Api(lambda path, query, headers: (200, [r for r in rows if query["from"] <= r["ts"] < query["to"]])) as api:
+        job = api_job(api.url, window={"size": "1h", "start": "2024-01-01T00:00:00Z", "end": "2024-01-01T03:00:00Z", "max_span": span},
+                      time={"field": "ts"}, http={"query": {"from": "{window.start}", "to": "{window.end}"}}, collection="unique",
+                      transform=[{"set": {"kind": "x"}}], check=[{"unique": {"fields": ["kind"]}}])
+        run = etld({"unique": job}).start().run("unique", ok=(0, 5)).json["run"]
+    assert run["counts"]["rejected"] == 1 and sorted(d["_id"] for d in db["unique"].find()) == [0, 1, 2], run
+    assert {state for state, _ in windows(metadata, "unique")} == {"loaded"}

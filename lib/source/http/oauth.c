@@ -251,6 +251,19 @@ static void add_words(const struct etl_oauth *oauth, struct etl_buf *out, const 
 	free(masked);
 }
 
+/* What the service itself says of a refusal (RFC 6749 5.2); false if it says nothing. */
+static bool add_told(const struct etl_oauth *oauth, const struct etl_json *json, struct etl_buf *words)
+{
+	const char *error = etl_json_text(json, "error", NULL);
+	const char *more = etl_json_text(json, "error_description", NULL);
+
+	if (error)
+		add_words(oauth, words, error);
+	if (more)
+		add_words(oauth, words, more);
+	return error || more;
+}
+
 /* 400, 401 and 403 are about the credentials; any other status is told as it is, with the
  * words of its body. */
 static int token_refused(const struct etl_oauth *oauth, struct etl_error *err)
@@ -261,15 +274,9 @@ static int token_refused(const struct etl_oauth *oauth, struct etl_error *err)
 	struct etl_json *json = etl_json_parse(
 		etl_buf_text(&oauth->answer), oauth->answer.len, ANSWER_MAX, &ignored);
 	struct etl_buf words ETL_BUF_CLEANUP;
-	const char *error = etl_json_text(json, "error", NULL);
-	const char *more = etl_json_text(json, "error_description", NULL);
 
 	etl_buf_init(&words, ETL_ERROR_MESSAGE_MAX);
-	if (error)
-		add_words(oauth, &words, error);
-	if (more)
-		add_words(oauth, &words, more);
-	if (!error && !more && oauth->answer.len)
+	if (!add_told(oauth, json, &words) && oauth->answer.len)
 		add_words(oauth, &words, etl_buf_text(&oauth->answer));
 	etl_json_free(json);
 	if (credentials && oauth->refusal.kind != ETL_THROTTLED)
@@ -330,6 +337,19 @@ static void keep(
 	wipe(&oauth->refresh);
 }
 
+/* Some services refuse with status 200. Nothing is quoted but what they say of it: the rest of such
+ * an answer may hold a token. */
+static int no_token(const struct etl_oauth *oauth, const struct etl_json *json, struct etl_error *err)
+{
+	struct etl_buf words ETL_BUF_CLEANUP;
+	bool told;
+
+	etl_buf_init(&words, ETL_ERROR_MESSAGE_MAX);
+	told = add_told(oauth, json, &words);
+	return etl_error_set(err, told ? ETL_AUTH : ETL_DATA, told ? "oauth.refused" : "oauth.token",
+		"the token endpoint's answer has no usable access_token%s", etl_buf_text(&words));
+}
+
 static int read_token(struct etl_oauth *oauth, struct etl_error *err)
 {
 	struct etl_json *json = etl_json_parse(
@@ -342,8 +362,7 @@ static int read_token(struct etl_oauth *oauth, struct etl_error *err)
 	if (!json) /* the parser's message quotes nothing but offsets */
 		rc = etl_error_prefix(err, "the token endpoint's answer");
 	else if (!is_sendable(access))
-		rc = etl_error_set(err, ETL_DATA, "oauth.token",
-			"the token endpoint's answer has no usable access_token");
+		rc = no_token(oauth, json, err);
 	else if (strcasecmp(type, "Bearer") != 0)
 		rc = etl_error_set(err, ETL_DATA, "oauth.token",
 			"the token endpoint gave a token that is not of type Bearer");

@@ -20,13 +20,16 @@ static const char *const nexts[] = {"next", "nextlink", "nexturl", "nexturi", "n
 	"nextpage", "nextpageurl", "nextpageuri", "nextpagelink", "nextpagetoken", "nextcursor",
 	"nexttoken", "nextoffset", "nextmarker", "nextstart", "nextkey", "nextid", "nextsince",
 	"nextcontinuationtoken", "continuationtoken", "continuation", "nextrecordsurl",
-	"odatanextlink", "nextresults", "nextresultsurl", "nextbatch", "nextsync", NULL};
+	"odatanextlink", "nextresults", "nextresultsurl", "nextbatch", "nextsync", "nextpagekey",
+	"nextpageid", "nextpagestart", "nextstarttoken", "nextcursorid", NULL};
+/* So does a text here, unless it stands among the cursors of both directions. */
+static const char *const cursors[] = {"cursor", "after", "offset", NULL};
 /* true here says that there is more, */
 static const char *const mores[] = {"hasmore", "hasmoreitems", "hasmorepages", "hasmoreresults",
 	"hasmoredata", "hasnext", "hasnextpage", "havemore", "more", "moreitems", "moreresults",
 	"moreavailable", "moredata", "morerecords", "morepages", "istruncated", "truncated",
 	"incomplete", "incompleteresults", "exceededtransferlimit", "partial", "partialresults",
-	NULL};
+	"timedout", NULL};
 /* and false here as well. */
 static const char *const lasts[] = {"last", "lastpage", "islast", "islastpage", "isfinal",
 	"done", "isdone", "complete", "iscomplete", "completed", "finished", "endofdata",
@@ -44,12 +47,25 @@ static const char *const current[] = {
 
 static const char *const errors[] = {"error", "errors", "errormessage", "errorcode", "errormsg",
 	"errmsg", "errcode", "errordescription", "errordetail", "errordetails", "fault", "faults",
-	"faultstring", "faultcode", "exception", "exceptions", NULL};
+	"faultstring", "faultcode", "exception", "exceptions", "err", "errno", "errorno",
+	"errornumber", "errorstatus", NULL};
 static const char *const successes[] = {
 	"success", "successful", "succeeded", "ok", "issuccess", "issuccessful", NULL};
 static const char *const states[] = {"status", "state", "result", "outcome", NULL};
 static const char *const bad_states[] = {"error", "err", "fail", "failed", "failure",
 	"unauthorized", "forbidden", "denied", "invalid", NULL};
+/* Work that is not done: such a state tells why there is nothing. */
+static const char *const open_states[] = {"pending", "processing", "inprogress", "running", "queued",
+	"waiting", "accepted", "submitted", "started", "scheduled", "incomplete", "partial", "aborted",
+	"cancelled", "canceled", "timeout", "timedout", "unavailable", "unknownerror", "notok", "nok",
+	"ko", "overquerylimit", "overdailylimit", "requestdenied", "invalidrequest", "ratelimited",
+	"throttled", "expired", NULL};
+static const char *const codes[] = {"code", "cod", "status", "statuscode", "httpstatus", "httpcode",
+	"httpstatuscode", "responsecode", "returncode", "resultcode", NULL};
+/* What a service wraps its answer's own words in. */
+static const char *const envelopes[] = {"meta", "metadata", "response", "responsemetadata",
+	"responsestatus", "result", "header", "head", "status", "info", "body", "data", "paging",
+	"pagination", "page", "pageinfo", NULL};
 /* What a refusal is made of, with and without which it is one. */
 static const char *const words[] = {"message", "msg", "detail", "details", "reason", NULL};
 static const char *const frame[] = {"message", "msg", "detail", "details", "title", "reason",
@@ -166,20 +182,76 @@ static void note_more(struct etl_paging *p, const char *outer, const char *name,
 		note_pages(p, name, where, text);
 }
 
-static void note_error(struct etl_paging *p, const struct etl_json_note *note, const char *first,
+/* What the member `at` of the way belongs to is the answer, or what the records lie in. */
+static bool is_of_answer(const struct etl_json_note *note, size_t at)
+{
+	char outer[NAME_BYTES];
+
+	if (at < note->on_way)
+		return true;
+	for (size_t i = 0; i < at; i++) {
+		plain_name(note->names[i], strlen(note->names[i]), outer);
+		if (!is_one_of(outer, envelopes))
+			return false;
+	}
+	return true;
+}
+
+static bool is_in_error(const struct etl_json_note *note)
+{
+	char name[NAME_BYTES];
+
+	for (size_t i = 0; i < note->depth; i++) {
+		plain_name(note->names[i], strlen(note->names[i]), name);
+		if (is_one_of(name, errors) && is_of_answer(note, i))
+			return true;
+	}
+	return false;
+}
+
+/* What is no error beside records, but tells why there is none: a state in which work is not done,
+ * a status of HTTP in the body, a "success" that is a text or a number. */
+static bool is_excuse(const struct etl_json_note *note, const char *name, const char *value)
+{
+	int64_t code;
+
+	if (is_one_of(name, successes))
+		return etl_streq(value, "false") || etl_streq(value, "no") || etl_streq(value, "0");
+	if (note->is_string && is_one_of(name, states) &&
+		(is_one_of(value, open_states) || is_one_of(value, bad_states)))
+		return true;
+	return is_one_of(name, codes) && etl_parse_int64(note->text, &code) && code >= 400 && code < 600;
+}
+
+static void note_error(struct etl_paging *p, const struct etl_json_note *note, const char *name,
 	const char *where)
 {
 	bool no = !note->is_string && etl_streq(note->text, "false");
+	bool of_answer = is_of_answer(note, note->depth - 1);
 	char value[NAME_BYTES];
 
 	plain_name(note->text, strlen(note->text), value);
-	if (is_one_of(first, errors) && !is_nothing(note->text))
+	if ((!is_nothing(note->text) || etl_streq(note->text, "-1")) && is_in_error(note))
 		say(p->error, where, note->text);
-	else if (note->depth == 1 && no && is_one_of(first, successes))
+	else if (of_answer && no && is_one_of(name, successes))
 		say(p->error, where, note->text);
-	else if (note->depth == 1 && note->is_string && is_one_of(first, states) &&
+	else if (note->depth == 1 && note->is_string && is_one_of(name, states) &&
 		 is_one_of(value, bad_states))
 		say(p->error, where, note->text);
+	else if (of_answer && is_excuse(note, name, value))
+		say(p->excuse, where, note->text);
+}
+
+/* A cursor that is a text, such as "itr9/rec4"; a number is where the answer begins, and a date the
+ * question that it answers. */
+static bool leads_by_text(const struct etl_json_note *note, const char *name, const char *outer)
+{
+	int64_t number;
+
+	return note->is_string && is_one_of(name, cursors) && !etl_streq(outer, "cursors") &&
+	       is_of_answer(note, note->depth - 1) && !is_nothing(note->text) &&
+	       !etl_parse_int64(note->text, &number) &&
+	       !(strspn(note->text, "0123456789") == 4 && note->text[4] == '-');
 }
 
 void etl_paging_note(void *paging, const struct etl_json_note *note)
@@ -187,17 +259,25 @@ void etl_paging_note(void *paging, const struct etl_json_note *note)
 	struct etl_paging *p = paging;
 	const char *last = note->names[note->depth - 1];
 	const char *before = note->depth > 1 ? note->names[note->depth - 2] : "";
-	char first[NAME_BYTES], outer[NAME_BYTES], name[NAME_BYTES], where[ETL_PAGING_SAID_BYTES];
+	char outer[NAME_BYTES], name[NAME_BYTES], where[ETL_PAGING_SAID_BYTES];
 	size_t n = 0;
 
-	plain_name(note->names[0], strlen(note->names[0]), first);
 	plain_name(before, strlen(before), outer);
 	plain_name(last, strlen(last), name);
 	for (size_t i = 0; i < note->depth && n < sizeof where - 2; i++)
 		n += (size_t)snprintf(where + n, sizeof where - n, "/%.40s",
 			*note->names[i] ? note->names[i] : "*");
-	note_error(p, note, first, where);
+	note_error(p, note, name, where);
 	note_more(p, outer, name, where, note->text, note->is_string);
+	if (leads_by_text(note, name, outer))
+		say(p->more, where, note->text);
+}
+
+const char *etl_paging_error(const struct etl_paging *p, uint64_t records)
+{
+	if (*p->error)
+		return p->error;
+	return !records && *p->excuse ? p->excuse : NULL;
 }
 
 const char *etl_paging_more(const struct etl_paging *p, uint64_t records)

@@ -19,6 +19,7 @@
 struct etl_paging {
 	char more[ETL_PAGING_SAID_BYTES];  /* what announces further pages; "" = nothing */
 	char error[ETL_PAGING_SAID_BYTES]; /* what tells of an error; "" = nothing */
+	char excuse[ETL_PAGING_SAID_BYTES]; /* what would tell why there are no records */
 	char total_said[ETL_PAGING_SAID_BYTES];
 	int64_t total; /* the largest number of records that it claims; -1 = none */
 	int64_t pages, page; /* -1 = not told */
@@ -35,6 +36,10 @@ void etl_paging_header(struct etl_paging *p, const char *name, size_t name_len,
 
 /* A scalar outside of the records; etl_json_note_fn with a struct etl_paging. */
 void etl_paging_note(void *paging, const struct etl_json_note *note);
+
+/* What tells of an error, `records` having come, or NULL: a status of 429 or a state "pending" tells
+ * why there are none, and says nothing of those that came. Lent. */
+const char *etl_paging_error(const struct etl_paging *p, uint64_t records);
 
 /* What announces more than the `records` that came, or NULL. Lent. */
 const char *etl_paging_more(const struct etl_paging *p, uint64_t records);

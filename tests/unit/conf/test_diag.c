@@ -107,6 +107,19 @@ static void control_bytes_never_reach_the_output(void **state)
 		"  help: ?\n");
 }
 
+/* What turns text around, and control characters of two bytes. */
+static void no_text_deceives(void **state)
+{
+	struct etl_arena *arena = etl_arena_new(0);
+	struct etl_diag *diag = etl_diag_new();
+	struct etl_node *root = parse(arena, diag, "\xe2\x80\xae" "f", "a: \xe2\x81\xa6" "b\n");
+
+	(void)state;
+	etl_diag_add(diag, &root->items[0]->mark, ETL_DIAG_TYPE, NULL, NULL, "x\xc2\x9b" "2J");
+	etl_arena_free(arena);
+	assert_printed(diag, "error[E014]: x?2J\n  --> ?f:1:4\n   1 | a: ?b\n     |    ^^\n");
+}
+
 static void what_is_hidden_is_hidden_in_every_excerpt(void **state)
 {
 	struct etl_arena *arena = etl_arena_new(0);
@@ -192,6 +205,7 @@ int main(void)
 		cmocka_unit_test(errors_are_sorted_and_repeated_ones_kept_once),
 		cmocka_unit_test(after_fifty_they_are_counted),
 		cmocka_unit_test(control_bytes_never_reach_the_output),
+		cmocka_unit_test(no_text_deceives),
 		cmocka_unit_test(what_is_hidden_is_hidden_in_every_excerpt),
 		cmocka_unit_test(the_first_error_on_one_line),
 		cmocka_unit_test(severities_are_told_apart),

@@ -350,6 +350,47 @@ static void older_versions_do_not_replace_newer_ones(void **state)
 	assert_int_equal(stored_int("versions", "a", "v"), 6);
 }
 
+/* In one batch as in two: what is stored does not depend on where an answer was cut. */
+static void older_versions_of_the_same_batch_do_not_either(void **state)
+{
+	struct etl_sink_mongodb_options o = options("batch_versions");
+	bson_t *first[] = {BCON_NEW("id", "a", "v", BCON_INT32(5)), BCON_NEW("id", "a", "v", BCON_INT32(4)),
+		BCON_NEW("id", "b", "v", BCON_INT32(1)), BCON_NEW("id", "b", "v", BCON_INT32(2))};
+	struct loaded l;
+
+	(void)state;
+	o.version = "v";
+	l = load(&o, 4, first);
+	assert_counts(&l, 2, 0, 0, 0);
+	assert_int_equal(l.r.stale, 1);
+	assert_int_equal(l.r.overwritten, 1);
+	assert_int_equal(stored_int("batch_versions", "a", "v"), 5);
+	assert_int_equal(stored_int("batch_versions", "b", "v"), 2);
+}
+
+/* The later one of two is refused by the server: the earlier one, which was good, is stored. */
+static void what_a_refused_record_would_replace_stays(void **state)
+{
+	static const char *const fields[] = {"u"};
+	struct etl_sink_index index = {.fields = {.n = 1, .items = fields}, .unique = true};
+	struct etl_sink_mongodb_options o = options("revived");
+	bson_t *first[] = {BCON_NEW("id", "z", "u", BCON_INT32(1))};
+	bson_t *second[] = {BCON_NEW("id", "a", "u", BCON_INT32(3)), BCON_NEW("id", "a", "u", BCON_INT32(2)),
+		BCON_NEW("id", "b", "u", BCON_INT32(4)), BCON_NEW("id", "a", "u", BCON_INT32(1))};
+	struct loaded l;
+
+	(void)state;
+	o.indexes = &index;
+	o.n_indexes = 1;
+	load(&o, 1, first);
+	l = load(&o, 4, second);
+	assert_counts(&l, 2, 0, 0, 1);
+	assert_string_equal(l.rule, "unique");
+	assert_int_equal(l.r.overwritten, 1);
+	assert_int_equal(stored_int("revived", "a", "u"), 2);
+	assert_int_equal(stored_int("revived", "b", "u"), 4);
+}
+
 /* ---- another writer between the look at the target and the write ------------------------ */
 
 /* A plan of one document, as it is after it was compared with what is stored. */
@@ -648,6 +689,8 @@ int main(void)
 		cmocka_unit_test(unchanged_documents_are_not_written),
 		cmocka_unit_test(insert_leaves_what_is_there),
 		cmocka_unit_test(older_versions_do_not_replace_newer_ones),
+		cmocka_unit_test(older_versions_of_the_same_batch_do_not_either),
+		cmocka_unit_test(what_a_refused_record_would_replace_stays),
 		cmocka_unit_test(a_newer_version_that_came_in_between_stays),
 		cmocka_unit_test(a_document_that_came_in_between_is_no_reject),
 		cmocka_unit_test(an_id_that_is_taken_in_a_transaction_is_no_reject),

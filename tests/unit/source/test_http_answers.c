@@ -118,12 +118,48 @@ static void test_errors_where_records_are_due(void **state)
 			",\"data\":[]}", NULL},
 		{200, NULL, NULL, "{\"error\":false,\"success\":true,\"errmsg\":\"\",\"data\":"
 			"[" ROW "]}", NULL},
+		/* an error deeper in what wraps the answer, or as another type */
+		{200, NULL, NULL, "{\"meta\":{\"error\":\"quota\"},\"data\":[]}", "'/meta/error' is 'quota'"},
+		{200, NULL, NULL, "{\"response\":{\"status\":{\"errorCode\":17}},\"data\":[]}",
+			"'/response/status/errorCode' is '17'"},
+		{200, NULL, NULL, "{\"meta\":{\"success\":false},\"data\":[" ROW "]}", "'/meta/success'"},
+		{200, NULL, NULL, "{\"errno\":-1,\"data\":[]}", "'/errno' is '-1'"},
+		{200, NULL, NULL, "{\"errno\":0,\"err\":\"ok\",\"data\":[]}", NULL},
+		{200, NULL, NULL, "{\"success\":\"false\",\"data\":[]}", "'/success' is 'false'"},
+		{200, NULL, NULL, "{\"success\":0,\"data\":[]}", "'/success' is '0'"},
+		{200, NULL, NULL, "{\"code\":429,\"msg\":\"slow down\",\"data\":[]}", "'/code' is '429'"},
+		{200, NULL, NULL, "{\"cod\":\"404\",\"data\":[]}", "'/cod' is '404'"},
+		{200, NULL, NULL, "{\"meta\":{\"statusCode\":503},\"data\":[]}", "'/meta/statusCode'"},
+		{200, NULL, NULL, "{\"status\":\"PENDING\",\"data\":[]}", "'/status' is 'PENDING'"},
+		{200, NULL, NULL, "{\"status\":\"OVER_QUERY_LIMIT\",\"data\":[]}", "OVER_QUERY_LIMIT"},
+		/* which beside records says nothing of them, nor what is of something else */
+		{200, NULL, NULL, "{\"code\":450,\"status\":\"running\",\"success\":0,"
+			"\"data\":[" ROW "]}", NULL},
+		{200, NULL, NULL, "{\"code\":200,\"status\":\"ZERO_RESULTS\",\"data\":[]}", NULL},
+		{200, NULL, NULL, "{\"units\":{\"error\":\"m/s\"},\"devices\":[{\"error\":\"low\"}],"
+			"\"station\":{\"code\":450,\"status\":\"running\"},\"data\":[]}", NULL},
 		/* what a record says of itself is its own */
 		{200, NULL, NULL, "{\"data\":[{\"error\":\"sensor\",\"next\":5,\"t\":\"2027-01-1"
 			"5T08:00:00Z\"}]}", NULL},
 	};
 
 	CHECK(*state, JOB, answers);
+}
+
+/* One of several lists is missing, and its place says why. */
+static void test_an_error_beside_a_list_of_many(void **state)
+{
+	static const struct answer answers[] = {
+		{200, NULL, NULL, "{\"stations\":{\"a\":{\"v\":[" ROW "]},\"b\":{\"error\":\"offline\"}}}",
+			"'/stations/b/error' is 'offline'"},
+		{200, NULL, NULL, "{\"stations\":[{\"v\":[" ROW "]},{\"error\":{\"message\":\"gone\"}}]}",
+			"'/stations/*/error/message' is 'gone'"},
+		{200, NULL, NULL, "{\"stations\":[{\"v\":[" ROW "],\"error\":null},{\"v\":[],"
+			"\"code\":450,\"sensors\":{\"error\":\"low\"}}]}", NULL},
+	};
+
+	CHECK(*state,
+		"url: https://api.example.org/v1/x\nrecords: /stations/*/v\ntime: {field: t}\n", answers);
 }
 
 /* Without a pointer and without event time an object may be a record; a refusal is none. */
@@ -173,6 +209,11 @@ static void test_what_is_announced(void **state)
 		{200, NULL, NULL, "{\"meta\":{\"found\":\">1000\"},\"data\":[" ROW "]}", ">1000"},
 		{200, NULL, NULL, "{\"total_pages\":3,\"page\":1,\"data\":[" ROW "]}",
 			"total_pages"},
+		{200, NULL, NULL, "{\"nextPageKey\":\"a\",\"data\":[]}", "nextPageKey"},
+		{200, NULL, NULL, "{\"cursor\":\"CAsS\",\"data\":[" ROW "]}", "'/cursor' is 'CAsS'"},
+		{200, NULL, NULL, "{\"data\":[" ROW "],\"offset\":\"itr9/rec4\"}",
+			"'/offset' is 'itr9/rec4'"},
+		{200, NULL, NULL, "{\"timed_out\":true,\"data\":[" ROW "]}", "timed_out"},
 		{200, NULL, "Link: <https://h/x?page=1>; rel=\"prev\", <https://h/x?page=3>; tit"
 			"le=\"a;b\"; rel=\"last next\"\n",
 			"{\"data\":[]}", "Link: rel=next"},
@@ -184,6 +225,9 @@ static void test_what_is_announced(void **state)
 			"as_more\":false,\"done\":true,\"data\":[]}", NULL},
 		{200, NULL, NULL, "{\"total\":1,\"count\":1,\"total_pages\":1,\"page\":1,\"found"
 			"\":1,\"data\":[" ROW "]}", NULL},
+		{200, NULL, NULL, "{\"cursor\":\"\",\"offset\":0,\"after\":null,\"timed_out\":false,"
+			"\"paging\":{\"cursors\":{\"after\":\"MTAx\"}},\"data\":[" ROW "]}", NULL},
+		{200, NULL, NULL, "{\"offset\":\"20\",\"after\":\"2027-01-15\",\"data\":[" ROW "]}", NULL},
 		{200, NULL, NULL, "{\"total_pages\":3,\"page\":3,\"total\":\"many\",\"data\":"
 			"[" ROW "]}", NULL},
 		{200, NULL, "Link: <https://h/x?page=1>; rel=\"prev\", <https://h/next>; rel=las"
@@ -413,6 +457,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_statuses_that_prove_nothing),
 		TEST(test_errors_where_records_are_due),
+		TEST(test_an_error_beside_a_list_of_many),
 		TEST(test_a_document_that_is_an_error),
 		TEST(test_what_is_announced),
 		TEST(test_what_the_job_says_is_known),

@@ -403,6 +403,19 @@ static void test_endpoint_answers_nonsense(void **state)
 	}
 }
 
+/* With status 200, as some do: its own words are told, and nothing else of its answer. */
+static void test_endpoint_refuses_with_200(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_open(rig, PASSWORD);
+	assert_int_equal(rig_first(rig), 0);
+	assert_int_equal(answer(rig, 200, "{\"error\":\"invalid_client\",\"error_description\":\"no such "
+		"client\",\"id_token\":\"tok-1\"}"), FAILED);
+	assert_message(rig, ETL_AUTH, "no usable access_token: invalid_client: no such client");
+	assert_null(strstr(rig->err.message, "tok-1"));
+}
+
 static void test_endpoint_answers_without_end(void **state)
 {
 	struct rig *rig = *state;
@@ -478,6 +491,7 @@ int main(void)
 		TEST(test_endpoint_echoes_secrets),
 		TEST(test_endpoint_statuses),
 		TEST(test_endpoint_answers_nonsense),
+		TEST(test_endpoint_refuses_with_200),
 		TEST(test_endpoint_answers_without_end),
 		TEST(test_service_echoes_secrets),
 		TEST(test_service_echoes_the_token),
