@@ -856,6 +856,7 @@ static void alerts_are_told_once(void **state)
 		cmocka_unit_test(dead_letters_are_listed_newest_first),                         \
 		cmocka_unit_test(a_list_of_letters_goes_on_behind_one),                         \
 		cmocka_unit_test(dead_letters_are_counted_by_rule),                             \
+		cmocka_unit_test(letters_of_the_first_window_of_all_are_counted),               \
 		cmocka_unit_test(letters_are_found_by_the_beginning_of_their_id),               \
 		cmocka_unit_test(hosts_are_kept_as_they_were_told_last)
 

@@ -110,6 +110,9 @@ static void dead_letters_are_told_whole(void **state)
 	found = letters_of((struct etl_dead_query){.job = "d1"});
 	assert_int_equal(found.n, 2);
 	check = strcmp(found.items[0].step, "check") != 0;
+	assert_true(found.items[check].letter.raw_cut); /* a list tells it without the bytes */
+	assert_false(found.items[check].letter.raw_is_bson);
+	assert_true(found.items[!check].letter.raw_is_bson);
 	found = letters_that_begin(found.items[check].id, 2);
 	assert_int_equal(found.n, 1);
 	assert_int_equal(strlen(found.items[0].id), 32);
@@ -237,6 +240,19 @@ static void dead_letters_are_counted_by_rule(void **state)
 	need_sums((struct etl_dead_query){.run_id = RUN_D},
 		"check/cast 1 5-5;check/json 1 0-0;check/range 1 4-4;");
 	need_sums((struct etl_dead_query){.job = "nobody"}, "");
+}
+
+/* It is a window as any other, not the lack of one. */
+static void letters_of_the_first_window_of_all_are_counted(void **state)
+{
+	(void)state;
+	refuse("d6", "p", RUN_A, 3, 0, "range", "one");
+	refuse("d6", "p", RUN_A, 2, 5, "range", "two");
+	refuse("d6", "p", RUN_A, 1, -1, "range", "three");
+	need_sums((struct etl_dead_query){.job = "d6"}, "check/range 3 0-5;");
+	refuse("d6", "q", RUN_A, 2, 5, "range", "two");
+	refuse("d6", "q", RUN_A, 1, 0, "range", "one");
+	need_sums((struct etl_dead_query){.job = "d6", .partition = "q"}, "check/range 2 0-5;");
 }
 
 static void letters_are_found_by_the_beginning_of_their_id(void **state)
