@@ -40,6 +40,7 @@ struct side {
 	struct etl_buf said;
 	char *lines[LINES_MAX]; /* of a list that is being told */
 	size_t n_lines;
+	bool too_many; /* of them */
 	int64_t last_start;
 	/* What an etld would remember. */
 	int64_t lease[JOBS];
@@ -81,9 +82,11 @@ static inline void say_answer(struct side *side, const char *what, int rc, const
 /* Also called by a store that holds its lock: nothing here jumps out of it. */
 static inline void add_line(struct side *side, char *line)
 {
-	if (side->n_lines == LINES_MAX)
-		abort();
-	side->lines[side->n_lines++] = line;
+	side->too_many |= side->n_lines == LINES_MAX;
+	if (side->too_many)
+		free(line);
+	else
+		side->lines[side->n_lines++] = line;
 }
 
 static inline void say_held(struct etl_buf *text, const struct etl_held *held)
@@ -239,6 +242,7 @@ static inline int by_text(const void *a, const void *b)
 /* The list that was kept, as it came or, if its order says nothing, sorted. */
 static inline void say_list(struct side *side, bool sorted)
 {
+	assert_false(side->too_many);
 	if (sorted)
 		qsort(side->lines, side->n_lines, sizeof *side->lines, by_text);
 	for (size_t i = 0; i < side->n_lines; i++) {

@@ -76,6 +76,7 @@ static void change(struct side *side, struct etl_error *err)
 }
 
 struct pick {
+	bool held_only;
 	uint64_t seen;
 	struct etl_ledger_entry of;
 };
@@ -86,7 +87,7 @@ static int pick_one(void *ctx, const struct etl_ledger_entry *e, struct etl_erro
 	struct pick *pick = ctx;
 
 	(void)err;
-	if (e->window.start.ms < H(HOURS).ms && roll(++pick->seen) == 0)
+	if ((!pick->held_only || e->state == ETL_WINDOW_HELD) && roll(++pick->seen) == 0)
 		pick->of = *e;
 	return 0;
 }
@@ -97,7 +98,8 @@ static void decide(struct side *side, struct etl_error *err)
 	static const enum etl_change_kind kinds[] = {ETL_CHANGE_ACCEPT, ETL_CHANGE_DISCARD,
 		ETL_CHANGE_RELEASE, ETL_CHANGE_RELEASE, ETL_CHANGE_RELEASE};
 	struct change_made *made = change_new(side, ANY(kinds));
-	struct pick pick = {.of = {.window = {H(roll(HOURS)), {0}}, .held = any_held()}};
+	struct pick pick = {.held_only = made->change.kind == ETL_CHANGE_RELEASE,
+		.of = {.window = {H(roll(HOURS)), {0}}, .held = any_held()}};
 
 	made->job = roll(JOBS);
 	made->partition = roll(PARTITIONS);
