@@ -46,7 +46,8 @@ struct side {
 	int64_t lease[JOBS];
 	char seen[JOBS][PARTITIONS][HOURS][ETL_UUID_BYTES];
 	struct change_made changes[CHANGES_MAX];
-	int n_changes, of_lane[JOBS][PARTITIONS];
+	int n_changes;
+	int layers[JOBS][PARTITIONS][HOURS]; /* of changes over a window since its commit, at most */
 };
 
 #define H(n) ((etl_wall){(int64_t)(n) * 3600000})
@@ -191,9 +192,8 @@ static inline int keep_schedule(void *ctx, const char *job, const struct etl_sch
 static inline int keep_change(void *ctx, const struct etl_change *c)
 {
 	add_line(ctx, etl_strf("%s %s %s %s %s who '%s' why '%s' at %" PRId64 " %" PRId64 ">%" PRId64
-		" reached %" PRId64 " windows %" PRId64 "%s undoes '%s' undone by '%s' unit %" PRId64 "-%" PRId64
-		" run '%s'", c->id, c->command,
-		etl_change_kind_word(c->kind), c->job, c->partition, c->who, c->why, c->at.ms, c->from.ms,
+		" reached %" PRId64 " windows %" PRId64 "%s undoes '%s' undone by '%s' unit %" PRId64
+		"-%" PRId64 " run '%s'", c->id, c->command, etl_change_kind_word(c->kind), c->job, c->partition, c->who, c->why, c->at.ms, c->from.ms,
 		c->to.ms, c->reached.ms, c->windows, c->done ? " done" : "", c->undoes, c->undone_by,
 		c->unit.start.ms, c->unit.end.ms, c->run_id));
 	return 0;

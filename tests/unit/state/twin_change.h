@@ -40,13 +40,16 @@ static struct change_made *change_new(struct side *side, enum etl_change_kind ki
 	return made;
 }
 
-/* An entry keeps WAS_KEPT states before its own: a partition gets no more changes than that. */
+/* An entry keeps WAS_KEPT states before its own: it gets no more changes than that. */
 static bool has_room(const struct side *side, const struct change_made *made)
 {
-	return side->of_lane[made->job][made->partition] < WAS_KEPT && side->n_changes < CHANGES_MAX - 1;
+	for (int i = made->first; i < made->last; i++)
+		if (side->layers[made->job][made->partition][i] == WAS_KEPT)
+			return false;
+	return side->n_changes < CHANGES_MAX - 1;
 }
 
-/* All slices at once; then perhaps once more, as after an answer that was lost. */
+/* In one slice; then perhaps once more, as after an answer that was lost. */
 static void make(struct side *side, struct change_made *made, struct etl_error *err)
 {
 	bool again = roll(4) == 0;
@@ -57,8 +60,8 @@ static void make(struct side *side, struct change_made *made, struct etl_error *
 	if (err->kind != ETL_OK)
 		return;
 	side->n_changes++;
-	if (made->change.kind != ETL_CHANGE_UNDO)
-		side->of_lane[made->job][made->partition]++;
+	for (int i = made->first; i < made->last && made->change.kind != ETL_CHANGE_UNDO; i++)
+		side->layers[made->job][made->partition][i]++;
 	if (again)
 		apply(side, made, made->last - made->first, err);
 }
@@ -67,8 +70,8 @@ static void change(struct side *side, struct etl_error *err)
 {
 	struct change_made *made = change_new(side, roll(2) ? ETL_CHANGE_SET : ETL_CHANGE_REWIND);
 
-	made->job = roll(JOBS);
-	made->partition = roll(PARTITIONS);
+	made->job = favoured(JOBS);
+	made->partition = favoured(PARTITIONS);
 	made->first = (int)roll(HOURS);
 	made->last = made->first + (int)roll((uint64_t)(HOURS - made->first) + 1);
 	if (has_room(side, made))
@@ -98,11 +101,12 @@ static void decide(struct side *side, struct etl_error *err)
 	static const enum etl_change_kind kinds[] = {ETL_CHANGE_ACCEPT, ETL_CHANGE_DISCARD,
 		ETL_CHANGE_RELEASE, ETL_CHANGE_RELEASE, ETL_CHANGE_RELEASE};
 	struct change_made *made = change_new(side, ANY(kinds));
+	uint64_t hour = roll(HOURS);
 	struct pick pick = {.held_only = made->change.kind == ETL_CHANGE_RELEASE,
-		.of = {.window = {H(roll(HOURS)), {0}}, .held = any_held()}};
+		.of = {.window = {H(hour), H(hour + 1)}, .held = any_held()}};
 
-	made->job = roll(JOBS);
-	made->partition = roll(PARTITIONS);
+	made->job = favoured(JOBS);
+	made->partition = favoured(PARTITIONS);
 	if (roll(8))
 		(void)side->s->ops->ledger_scan(side->s, jobs[made->job], partitions[made->partition], NULL,
 			ETL_LEDGER_OPEN, pick_one, &pick, err);

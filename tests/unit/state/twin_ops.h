@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The operations of state.h (with twin_change.h, twin_dead.h, twin_docs.h: all) with arguments by dice, told as text. Both
- * stores get the same dice. The universe is small, so that fences go stale, windows meet and marks
- * come in between.
+ * The operations of state.h (with twin_change.h, twin_dead.h, twin_docs.h: all) with arguments by
+ * dice, told as text. Both stores get the same dice. The universe is small, so that fences go stale,
+ * windows meet and marks come in between.
  */
 #ifndef TESTS_STATE_TWIN_OPS_H
 #define TESTS_STATE_TWIN_OPS_H
@@ -17,6 +17,12 @@ static const char *const runs[] = {"01234567-89ab-7def-8123-456789abcde0",
 static const char *const reasons[] = {"", "$because", "it said 503"};
 
 #define ANY(list) (list)[roll(sizeof(list) / sizeof *(list))]
+
+/* Most happens to the first: leases change hands, changes lie over one another. */
+static uint64_t favoured(uint64_t n)
+{
+	return roll(2) ? 0 : roll(n);
+}
 
 /* The one that is right, or one before or after it. */
 static int64_t about(int64_t right)
@@ -42,7 +48,7 @@ static void acquire(struct side *side, struct etl_error *err)
 {
 	static const char *const holders[] = {"h1", "h1; change", "$h2"};
 	static const char *const dead[] = {NULL, NULL, "h1", "$h2"};
-	uint64_t job = roll(JOBS);
+	uint64_t job = favoured(JOBS);
 	struct etl_lease_ask ask = {.job = jobs[job], .holder = ANY(holders), .dead_holder = ANY(dead),
 		.run_id = ANY(runs), .ttl = roll(3) ? ETL_HOURS(1) : ETL_MS(0),
 		.slot = H(roll(2) ? roll(HOURS) + 1 : 0), .schedule = ANY(reasons)};
@@ -62,7 +68,7 @@ static void give_back(struct side *side, struct etl_error *err)
 	struct etl_last_run last = {.state = "ok", .started = H(roll(9)), .ended = H(roll(9)),
 		.unitless = roll(2), .rejected = roll(3), .warnings = roll(3), .first_reject = "$r"};
 	const struct etl_state_ops *ops = side->s->ops;
-	uint64_t job = roll(JOBS), how = roll(8);
+	uint64_t job = favoured(JOBS), how = roll(8);
 	int64_t fence = about(side->lease[job]);
 
 	snprintf(last.run_id, sizeof last.run_id, "%s", ANY(runs));
@@ -105,7 +111,7 @@ static void schedules(struct side *side, struct etl_error *err)
 
 static void claim(struct side *side, struct etl_error *err)
 {
-	uint64_t job = roll(JOBS), partition = roll(PARTITIONS);
+	uint64_t job = favoured(JOBS), partition = favoured(PARTITIONS);
 	struct etl_watermark w = mark_of(side, job, partition);
 	int64_t fence = about(roll(2) ? w.fence : side->lease[job]);
 	int rc = side->s->ops->watermark_claim(side->s, jobs[job], partitions[partition], fence,
@@ -140,7 +146,8 @@ static struct etl_held any_held(void)
 		snprintf(held.checks[i].check, sizeof held.checks[i].check, "%s", checks[i]);
 		snprintf(held.checks[i].field, sizeof held.checks[i].field, "%s", roll(3) ? "$v" : "");
 		snprintf(held.checks[i].value, sizeof held.checks[i].value, "%d", (int)roll(3));
-		snprintf(held.checks[i].limit, sizeof held.checks[i].limit, "%s", roll(4) ? "9" : ANY(limits));
+		snprintf(held.checks[i].limit, sizeof held.checks[i].limit, "%s",
+			roll(4) ? "9" : ANY(limits));
 	}
 	return held;
 }
@@ -170,9 +177,9 @@ static struct etl_ledger_entry any_entry(uint64_t hour)
 	snprintf(e.reason, sizeof e.reason, "%s", ANY(reasons));
 	snprintf(e.writer, sizeof e.writer, "%s", roll(4) ? "" : ANY(runs));
 	snprintf(e.change_id, sizeof e.change_id, "%s", roll(4) ? "" : ANY(runs));
-	if (roll(3) == 0) {
+	if (roll(2)) {
 		e.held = any_held();
-		if (roll(3) == 0)
+		if (roll(4) == 0)
 			release_some(&e.held);
 		else
 			e.state = ETL_WINDOW_HELD;
@@ -206,9 +213,16 @@ static void any_targets(struct etl_targets *targets, const struct etl_ledger_ent
 	}
 }
 
+/* What changes have left in these entries is gone. */
+static void forget_layers(int layers[HOURS], const struct etl_commit *c)
+{
+	for (size_t i = 0; i < c->n_entries; i++)
+		layers[c->entries[i].window.start.ms / H(1).ms] = 0;
+}
+
 static void commit(struct side *side, struct etl_error *err)
 {
-	uint64_t job = roll(JOBS), partition = roll(PARTITIONS);
+	uint64_t job = favoured(JOBS), partition = favoured(PARTITIONS);
 	struct etl_watermark w = mark_of(side, job, partition);
 	struct etl_ledger_entry entries[4];
 	struct etl_dirty_mark marks[3];
@@ -228,15 +242,18 @@ static void commit(struct side *side, struct etl_error *err)
 	for (size_t i = 0; i < c.n_dirty; i++)
 		marks[i] = (struct etl_dirty_mark){ANY(jobs), ANY(partitions), window_at(roll(HOURS))};
 	assert_int_equal(side->s->ops->begin(side->s, &txn, err), 0);
-	if (roll(10) == 0)
+	if (roll(10) == 0) {
 		side->s->ops->abort(side->s, txn);
-	else
-		say_answer(side, "commit", side->s->ops->commit(side->s, txn, &c, err), err);
+		return;
+	}
+	say_answer(side, "commit", side->s->ops->commit(side->s, txn, &c, err), err);
+	if (err->kind == ETL_OK)
+		forget_layers(side->layers[job][partition], &c);
 }
 
 static void mark(struct side *side, struct etl_error *err)
 {
-	uint64_t job = roll(JOBS), partition = roll(PARTITIONS);
+	uint64_t job = favoured(JOBS), partition = favoured(PARTITIONS);
 	int64_t fence = about(mark_of(side, job, partition).fence);
 	struct etl_ledger_entry entries[4];
 	size_t n = any_entries(entries);
@@ -273,7 +290,7 @@ static int see(void *ctx, const struct etl_ledger_entry *e, struct etl_error *er
 /* As a plan does: the marks that it sees are what a later commit may clear. */
 static void plan(struct side *side, struct etl_error *err)
 {
-	uint64_t job = roll(JOBS), partition = roll(PARTITIONS);
+	uint64_t job = favoured(JOBS), partition = favoured(PARTITIONS);
 	struct look look = {side, side->seen[job][partition]};
 	struct etl_window range = {H(0), H(100)};
 
