@@ -191,11 +191,17 @@ static inline int keep_schedule(void *ctx, const char *job, const struct etl_sch
 
 static inline int keep_change(void *ctx, const struct etl_change *c)
 {
-	add_line(ctx, etl_strf("%s %s %s %s %s who '%s' why '%s' at %" PRId64 " %" PRId64 ">%" PRId64
-		" reached %" PRId64 " windows %" PRId64 "%s undoes '%s' undone by '%s' unit %" PRId64
-		"-%" PRId64 " run '%s'", c->id, c->command, etl_change_kind_word(c->kind), c->job, c->partition, c->who, c->why, c->at.ms, c->from.ms,
-		c->to.ms, c->reached.ms, c->windows, c->done ? " done" : "", c->undoes, c->undone_by,
-		c->unit.start.ms, c->unit.end.ms, c->run_id));
+	struct etl_buf text;
+
+	etl_buf_init(&text, 65536);
+	etl_buf_printf(&text, "%s %s %s %s %s who '%s' why '%s' at %" PRId64 " %" PRId64 ">%" PRId64, c->id,
+		c->command, etl_change_kind_word(c->kind), c->job, c->partition, c->who, c->why, c->at.ms,
+		c->from.ms, c->to.ms);
+	etl_buf_printf(&text, " reached %" PRId64 " windows %" PRId64 "%s undoes '%s' undone by '%s'",
+		c->reached.ms, c->windows, c->done ? " done" : "", c->undoes, c->undone_by);
+	etl_buf_printf(&text, " unit %" PRId64 "-%" PRId64 " run '%s'", c->unit.start.ms, c->unit.end.ms,
+		c->run_id);
+	add_line(ctx, etl_buf_take(&text));
 	return 0;
 }
 
