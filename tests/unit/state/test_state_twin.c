@@ -28,8 +28,8 @@ static const struct op {
 	{"commit", commit, 18}, {"mark", mark, 12}, {"doubt", doubt, 4}, {"plan", plan, 8},
 	{"look", look, 5}, {"in state", in_state, 3}, {"change", change, 4}, {"decide", decide, 10},
 	{"undo", undo, 6}, {"repeat change", repeat_change, 1}, {"changes", changes, 2},
-	{"save run", save_run, 2}, {"see runs", see_runs, 2}, {"add letters", add_letters, 4},
-	{"list letters", list_letters, 3}, {"find letters", find_letters, 2}, {"audit", audit, 1},
+	{"save run", save_run, 2}, {"see runs", see_runs, 2}, {"add letters", add_letters, 6},
+	{"list letters", list_letters, 5}, {"find letters", find_letters, 2}, {"audit", audit, 1},
 	{"backfills", backfills, 4}, {"pauses", pauses, 2}, {"sources", sources, 2},
 	{"alert", alert, 2},
 };

@@ -69,8 +69,8 @@ static void add_letters(struct side *side, struct etl_error *err)
 	struct etl_window windows[3];
 	struct etl_violation also[3][2];
 	struct etl_reject rejects[3];
-	struct etl_dead_letter_info info = {ANY(jobs), ANY(partitions), ANY(runs), recent(roll(9)),
-		roll(4) ? windows : NULL};
+	struct etl_dead_letter_info info = {jobs[favoured(JOBS)], ANY(partitions), ANY(runs),
+		recent(roll(9)), roll(4) ? windows : NULL};
 	size_t n = roll(4);
 
 	for (size_t i = 0; i < n; i++) {
@@ -91,7 +91,7 @@ static void list_letters(struct side *side, struct etl_error *err)
 	bool more;
 
 	if (roll(4)) {
-		query.job = ANY(jobs);
+		query.job = jobs[favoured(JOBS)];
 		query.partition = roll(2) ? ANY(partitions) : NULL;
 		query.window = roll(3) ? NULL : &window;
 	}
@@ -130,8 +130,12 @@ static void find_letters(struct side *side, struct etl_error *err)
 
 static void whole_letters(struct side *side, struct etl_error *err)
 {
+	const struct etl_dead_query all = {.limit = 0};
 	struct page page = {.side = side};
 
+	say_answer(side, "sums of all", side->s->ops->dead_letter_sums(side->s, &all, keep_letters_sum,
+		side, err), err);
+	say_list(side, false);
 	say_answer(side, "find all", side->s->ops->dead_letter_find(side->s, "", LINES_MAX, keep_letter,
 		&page, err), err);
 	say_list(side, false);
