@@ -180,7 +180,7 @@ static void open_sides(struct side sides[2], bool transactions)
 	char id[ETL_UUID_BYTES];
 
 	etl_uuid7(etl_now(etl_clock_real()).ms, id);
-	snprintf(database, sizeof database, "etld_test_%.8s%.4s", id, id + 9);
+	snprintf(database, sizeof database, "etld_test_%.8s%.4s%s", id, id + 9, id + 24);
 	sides[0].s = etl_state_memory_new(etl_clock_real());
 	sides[1].s = etl_state_mongodb_new(mongo, database);
 	if (sides[1].s->ops->prepare(sides[1].s, &err) < 0)
