@@ -105,14 +105,14 @@ void etl_dead_letter_append(bson_t *out, const struct etl_dead_letter_info *info
 		reject->raw ? reject->raw : (const uint8_t *)"", reject->raw_len);
 }
 
+/* A list leaves the bytes out, not what is told of them. */
 static void read_raw(const bson_t *doc, struct etl_dead_letter *out)
 {
 	bson_subtype_t subtype;
 	bson_iter_t it;
 
-	if (!bson_iter_init_find(&it, doc, "raw") || !BSON_ITER_HOLDS_BINARY(&it))
-		return;
-	bson_iter_binary(&it, &subtype, &out->raw_len, &out->raw);
+	if (bson_iter_init_find(&it, doc, "raw") && BSON_ITER_HOLDS_BINARY(&it))
+		bson_iter_binary(&it, &subtype, &out->raw_len, &out->raw);
 	if (bson_iter_init_find(&it, doc, "raw_is_bson"))
 		out->raw_is_bson = BSON_ITER_HOLDS_BOOL(&it) && bson_iter_bool(&it);
 	/* Letters of before do not say it: one that fills its room was cut, at a whole character. */

@@ -29,7 +29,7 @@ struct etl_dead_letter {
 	int64_t position;	  /* in the source's answer, from 0 */
 	const uint8_t *raw;	  /* NULL where a list leaves it out */
 	uint32_t raw_len;
-	bool raw_is_bson, raw_cut;
+	bool raw_is_bson, raw_cut; /* known in a list as well, if the document has them */
 };
 typedef int (*etl_dead_letter_fn)(void *ctx, const struct etl_dead_letter *letter); /* not 0 ends it */
 

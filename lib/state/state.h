@@ -237,7 +237,7 @@ struct etl_change_slice {
 	const struct etl_window *windows; /* set, rewind: of the job's grid */
 	size_t n;			  /* at most ETL_CHANGE_SLICE */
 	const char *reason; /* into the entries; NULL = the change's `why` */
-	const struct etl_held *held; /* release: into the entry */
+	const struct etl_held *held; /* release: as it was read, and what is released of it */
 };
 #define ETL_CHANGE_SLICE 400
 
@@ -492,7 +492,8 @@ struct etl_state_ops {
 	void (*abort)(struct etl_state *s, struct etl_txn *txn);
 
 	/* Marks windows failed, held, skipped ...; guarded by the fence; never closes a window
-	 * as loaded or empty and never touches `hash` and `dirty` of a closed one. */
+	 * as loaded or empty, never touches `hash` and `dirty` of a closed one and never writes
+	 * `held`: that is the commit's word. */
 	int (*ledger_mark)(struct etl_state *s, const char *job, const char *partition,
 		int64_t fence, const struct etl_ledger_entry *entries, size_t n,
 		struct etl_error *err);

@@ -389,6 +389,7 @@ static void mark_one(struct memory *m, const char *job, const char *partition, i
 	if (!old) {
 		old = etl_memory_entry_new(m, job, partition, e->window);
 		*old = entry_of(e, fence);
+		old->held = (struct etl_held){.n = 0};
 		return;
 	}
 	memcpy(old->run_id, e->run_id, sizeof old->run_id);

@@ -126,6 +126,21 @@ static void open_window(struct memory *m, const struct etl_change_slice *slice,
 	entry->state = ETL_WINDOW_PENDING;
 }
 
+/* The word of an operator, about what holds the entry now. */
+static void put_waiver(struct etl_held *held, const struct etl_held *word)
+{
+	if (!held->n)
+		return;
+	memcpy(held->by, word->by, sizeof held->by);
+	held->at = word->at;
+	for (size_t i = 0; i < held->n; i++) {
+		held->checks[i].released = false;
+		for (size_t k = 0; k < word->n; k++)
+			held->checks[i].released |= word->checks[k].released &&
+				etl_held_is_same(&held->checks[i], &word->checks[k]);
+	}
+}
+
 static void release_window(struct memory *m, const struct etl_change_slice *slice,
 	struct change_row *row, struct etl_window window)
 {
@@ -137,7 +152,7 @@ static void release_window(struct memory *m, const struct etl_change_slice *slic
 		return;
 	note_touched(row, window, entry);
 	put_state(slice, entry, entry->state, etl_now(m->clock));
-	entry->held = *slice->held;
+	put_waiver(&entry->held, slice->held);
 	if (etl_held_is_free(slice->held))
 		entry->state = ETL_WINDOW_PENDING;
 }
@@ -162,19 +177,6 @@ static const struct touched *touched_in(const struct change_row *row, etl_wall s
 	return NULL;
 }
 
-/* The word of an operator as it was then, about what holds the entry now. */
-static void restore_waiver(struct etl_held *held, const struct etl_held *before)
-{
-	memcpy(held->by, before->by, sizeof held->by);
-	held->at = before->at;
-	for (size_t i = 0; i < held->n; i++) {
-		held->checks[i].released = false;
-		for (size_t k = 0; k < before->n; k++)
-			held->checks[i].released |= before->checks[k].released &&
-				etl_held_is_same(&held->checks[i], &before->checks[k]);
-	}
-}
-
 /* What the change touched is as it was; a mark that came in after it stays, with its reason, and so
  * does what an attempt has told since. */
 static void restore_entry(struct etl_ledger_entry *entry, const struct etl_ledger_entry *before)
@@ -185,7 +187,7 @@ static void restore_entry(struct etl_ledger_entry *entry, const struct etl_ledge
 	entry->state = before->state;
 	entry->was = before->was;
 	entry->dirty |= before->dirty;
-	restore_waiver(&entry->held, &before->held);
+	put_waiver(&entry->held, &before->held);
 }
 
 static void restore_window(struct memory *m, const struct etl_change_slice *slice,

@@ -100,31 +100,40 @@ int etl_memory_dead_letter_list(struct etl_state *s, const struct etl_dead_query
 	return etl_memory_unlock(m, 0);
 }
 
-static void count(struct etl_dead_sum **sums, size_t *n, size_t *cap,
-	const struct etl_dead_letter *letter)
-{
-	struct etl_dead_sum *sum = NULL;
+struct counted {
+	struct etl_dead_sum sum;
+	bool has_window; /* one that begins at 0 is one as well */
+};
 
-	for (size_t i = 0; i < *n && !sum; i++)
-		if (etl_streq((*sums)[i].step, letter->step) && etl_streq((*sums)[i].rule, letter->rule))
-			sum = &(*sums)[i];
-	if (!sum) {
-		ETL_GROW(*sums, *n, *cap);
-		sum = &(*sums)[(*n)++];
-		*sum = (struct etl_dead_sum){.step = letter->step, .rule = letter->rule};
+static void count(struct counted **all, size_t *n, size_t *cap, const struct etl_dead_letter *letter)
+{
+	struct counted *c = NULL;
+	struct etl_dead_sum *sum;
+
+	for (size_t i = 0; i < *n && !c; i++)
+		if (etl_streq((*all)[i].sum.step, letter->step) &&
+			etl_streq((*all)[i].sum.rule, letter->rule))
+			c = &(*all)[i];
+	if (!c) {
+		ETL_GROW(*all, *n, *cap);
+		c = &(*all)[(*n)++];
+		*c = (struct counted){.sum = {.step = letter->step, .rule = letter->rule}};
 	}
+	sum = &c->sum;
 	sum->n++;
 	if (letter->window.start.ms == letter->window.end.ms)
 		return;
-	if (!sum->oldest.ms || letter->window.start.ms < sum->oldest.ms)
+	if (!c->has_window || letter->window.start.ms < sum->oldest.ms)
 		sum->oldest = letter->window.start;
-	if (!sum->newest.ms || letter->window.start.ms > sum->newest.ms)
+	if (!c->has_window || letter->window.start.ms > sum->newest.ms)
 		sum->newest = letter->window.start;
+	c->has_window = true;
 }
 
 static int most_first(const void *a, const void *b)
 {
-	const struct etl_dead_sum *x = a, *y = b;
+	const struct etl_dead_sum *x = &((const struct counted *)a)->sum;
+	const struct etl_dead_sum *y = &((const struct counted *)b)->sum;
 	int order = strcmp(x->step, y->step);
 
 	if (x->n != y->n)
@@ -136,7 +145,7 @@ int etl_memory_dead_letter_sums(struct etl_state *s, const struct etl_dead_query
 	etl_dead_sum_fn fn, void *ctx, struct etl_error *err)
 {
 	struct memory *m = etl_memory_lock(s);
-	struct etl_dead_sum *sums = NULL;
+	struct counted *sums = NULL;
 	size_t n, n_sums = 0, cap = 0;
 	struct doc_row *found = collect(m, query, &n);
 
@@ -149,7 +158,7 @@ int etl_memory_dead_letter_sums(struct etl_state *s, const struct etl_dead_query
 	}
 	if (n_sums > 1)
 		qsort(sums, n_sums, sizeof *sums, most_first);
-	for (size_t i = 0; i < n_sums && fn(ctx, &sums[i]) == 0; i++)
+	for (size_t i = 0; i < n_sums && fn(ctx, &sums[i].sum) == 0; i++)
 		;
 	free(sums);
 	free(found);

@@ -350,6 +350,7 @@ static int mark_one(struct etl_place *place, const char *job, const char *partit
 	int rc;
 
 	e.fence = fence;
+	e.held = (struct etl_held){.n = 0};
 	etl_ledger_append_id(&query, job, partition, &e.window.start);
 	BSON_APPEND_DOCUMENT_BEGIN(&query, "fence", &sub);
 	BSON_APPEND_INT64(&sub, "$lte", fence);

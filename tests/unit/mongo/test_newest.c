@@ -42,7 +42,7 @@ static int set_up(void **state)
 
 	(void)state;
 	etl_uuid7(etl_now(etl_clock_real()).ms, id);
-	snprintf(database, sizeof database, "etld_test_%.8s%.4s", id, id + 9);
+	snprintf(database, sizeof database, "etld_test_%.8s%.4s%s", id, id + 9, id + 24);
 	for (size_t i = 0; i < 3; i++) {
 		int n = order[i];
 		bson_oid_t oid;

@@ -104,7 +104,7 @@ static int set_up(void **state)
 
 	(void)state;
 	etl_uuid7(etl_now(etl_clock_real()).ms, id);
-	snprintf(database, sizeof database, "etld_test_%.8s%.4s", id, id + 9);
+	snprintf(database, sizeof database, "etld_test_%.8s%.4s%s", id, id + 9, id + 24);
 	c = mongoc_client_get_collection(client, database, "readings");
 	for (int i = 9; i >= 0; i--) {
 		bson_t *doc = BCON_NEW("_id", BCON_INT32(i), "t",

@@ -2,6 +2,9 @@
  *
  * What every store must do. test_state_memory.c and test_state_mongodb.c include this and
  * run the same cases; `store` and `expire_lease` are theirs.
+ *
+ * A store may call back with its lock held: what is called collects, and who asked asserts. A jump
+ * out of a callback would leave the lock to the next case.
  */
 #ifndef TESTS_STATE_CONTRACT_H
 #define TESTS_STATE_CONTRACT_H
@@ -55,9 +58,11 @@ static struct etl_ledger_entry entry(int hour, enum etl_window_state state)
 	return e;
 }
 
+#define COLLECTED_MAX 64
+
 struct collected {
-	struct etl_ledger_entry items[64];
-	size_t n;
+	struct etl_ledger_entry items[COLLECTED_MAX];
+	size_t n; /* that there were */
 };
 
 static int collect(void *ctx, const struct etl_ledger_entry *e, struct etl_error *err)
@@ -65,8 +70,9 @@ static int collect(void *ctx, const struct etl_ledger_entry *e, struct etl_error
 	struct collected *c = ctx;
 
 	(void)err;
-	assert_true(c->n < 64);
-	c->items[c->n++] = *e;
+	if (c->n < COLLECTED_MAX)
+		c->items[c->n] = *e;
+	c->n++;
 	return 0;
 }
 
@@ -79,6 +85,7 @@ static struct collected scan(const char *job, const char *partition, int from, i
 
 	if (store->ops->ledger_scan(store, job, partition, &range, select, collect, &c, &err) < 0)
 		fail_msg("%s", err.message);
+	assert_true(c.n <= COLLECTED_MAX);
 	return c;
 }
 
@@ -596,8 +603,7 @@ static int count_runs(void *ctx, const bson_t *run)
 	bson_iter_t it;
 	char *names = ctx;
 
-	assert_true(bson_iter_init_find(&it, run, "run_id"));
-	strcat(names, bson_iter_utf8(&it, NULL) + 35);
+	strcat(names, bson_iter_init_find(&it, run, "run_id") ? bson_iter_utf8(&it, NULL) + 35 : "?");
 	return 0;
 }
 
@@ -641,7 +647,8 @@ static int note_pause(void *ctx, const struct etl_pause *pause)
 {
 	char *text = ctx;
 
-	assert_true(pause->at.ms > 0);
+	if (pause->at.ms <= 0)
+		strcat(text, "at no time ");
 	strcat(text, pause->job);
 	strcat(text, "=");
 	strcat(text, pause->who);
@@ -856,6 +863,7 @@ static void alerts_are_told_once(void **state)
 		cmocka_unit_test(dead_letters_are_listed_newest_first),                         \
 		cmocka_unit_test(a_list_of_letters_goes_on_behind_one),                         \
 		cmocka_unit_test(dead_letters_are_counted_by_rule),                             \
+		cmocka_unit_test(letters_of_the_first_window_of_all_are_counted),               \
 		cmocka_unit_test(letters_are_found_by_the_beginning_of_their_id),               \
 		cmocka_unit_test(hosts_are_kept_as_they_were_told_last)
 

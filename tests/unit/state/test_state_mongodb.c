@@ -453,7 +453,7 @@ static int set_up(void **state)
 
 	(void)state;
 	etl_uuid7(etl_now(etl_clock_real()).ms, id);
-	snprintf(database, sizeof database, "etld_test_%.8s%.4s", id, id + 9);
+	snprintf(database, sizeof database, "etld_test_%.8s%.4s%s", id, id + 9, id + 24);
 	store = etl_state_mongodb_new(mongo, database);
 	if (store->ops->prepare(store, &err) < 0) {
 		print_error("%s\n", err.message);

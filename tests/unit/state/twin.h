@@ -29,6 +29,8 @@ enum { JOBS = 3, PARTITIONS = 3, HOURS = 8, CHANGES_MAX = 160, LINES_MAX = 4096,
 struct change_made {
 	char id[ETL_UUID_BYTES];
 	struct etl_change change;
+	struct etl_held held; /* of a release */
+	const char *reason;
 	uint64_t job, partition;
 	int first, last; /* its windows, by hours */
 };
@@ -38,12 +40,14 @@ struct side {
 	struct etl_buf said;
 	char *lines[LINES_MAX]; /* of a list that is being told */
 	size_t n_lines;
+	bool too_many; /* of them */
 	int64_t last_start;
 	/* What an etld would remember. */
 	int64_t lease[JOBS];
 	char seen[JOBS][PARTITIONS][HOURS][ETL_UUID_BYTES];
 	struct change_made changes[CHANGES_MAX];
-	int n_changes, of_lane[JOBS][PARTITIONS];
+	int n_changes;
+	int layers[JOBS][PARTITIONS][HOURS]; /* of changes over a window since its commit, at most */
 };
 
 #define H(n) ((etl_wall){(int64_t)(n) * 3600000})
@@ -76,10 +80,24 @@ static inline void say_answer(struct side *side, const char *what, int rc, const
 	SAY(side, "%s: %d %s %s\n", what, rc, etl_error_kind_name(err->kind), err->code);
 }
 
+/* Also called by a store that holds its lock: nothing here jumps out of it. */
 static inline void add_line(struct side *side, char *line)
 {
-	assert_true(side->n_lines < LINES_MAX);
-	side->lines[side->n_lines++] = line;
+	side->too_many |= side->n_lines == LINES_MAX;
+	if (side->too_many)
+		free(line);
+	else
+		side->lines[side->n_lines++] = line;
+}
+
+static inline void say_held(struct etl_buf *text, const struct etl_held *held)
+{
+	for (size_t i = 0; i < held->n; i++)
+		etl_buf_printf(text, " check '%s' of '%s' value '%s' limit '%s'%s", held->checks[i].check,
+			held->checks[i].field, held->checks[i].value, held->checks[i].limit,
+			held->checks[i].released ? " released" : "");
+	etl_buf_printf(text, " held%s since %s by '%s' at %s", held->more ? " by more" : "",
+		TIME(held->since), held->by, TIME(held->at));
 }
 
 static inline char *say_entry(const char *partition, const struct etl_ledger_entry *e)
@@ -96,6 +114,7 @@ static inline char *say_entry(const char *partition, const struct etl_ledger_ent
 	etl_buf_printf(&text, " hash '%s' reason '%s'%s writer '%s' fetched %s updated %s change '%s' was %s",
 		e->hash, e->reason, *e->dirty_token ? " token" : "", e->writer, TIME(e->fetched),
 		TIME(e->updated), e->change_id, etl_window_state_word(e->was));
+	say_held(&text, &e->held);
 	return etl_buf_take(&text);
 }
 
@@ -117,6 +136,16 @@ static inline int keep_open(void *ctx, const char *partition, const struct etl_l
 	return 0;
 }
 
+static inline int keep_unit(void *ctx, const char *job, const char *partition,
+	const struct etl_ledger_entry *e)
+{
+	char whose[64];
+
+	snprintf(whose, sizeof whose, "%s/%s", job, partition);
+	add_line(ctx, say_entry(whose, e));
+	return 0;
+}
+
 static inline int keep_sum(void *ctx, const struct etl_open_sum *sum)
 {
 	add_line(ctx, etl_strf("%s %s %s%s size %" PRId64 " phase %" PRId64 " n %" PRIu64
@@ -126,11 +155,20 @@ static inline int keep_sum(void *ctx, const struct etl_open_sum *sum)
 	return 0;
 }
 
+/* The names by range: where a store keeps them is its own affair. */
 static inline char *say_watermark(const char *job, const char *partition, const struct etl_watermark *w)
 {
-	return etl_strf("%s %s origin %" PRId64 " processed %" PRId64 " grid %" PRId64 " fence %" PRId64
-		" run '%s' updated %s", job, partition, w->origin.ms, w->processed.ms, w->window_ms,
-		w->fence, w->run_id, TIME(w->updated));
+	struct etl_buf text;
+
+	etl_buf_init(&text, 65536);
+	etl_buf_printf(&text, "%s %s origin %" PRId64 " processed %" PRId64 " grid %" PRId64 " fence %" PRId64
+		" run '%s' updated %s%s", job, partition, w->origin.ms, w->processed.ms, w->window_ms,
+		w->fence, w->run_id, TIME(w->updated), w->targets.absent ? " no targets" : "");
+	for (size_t i = 0; i < w->targets.n; i++)
+		etl_buf_printf(&text, " %" PRId64 "-%" PRId64 " in '%s'",
+			w->targets.ranges[i].windows.start.ms, w->targets.ranges[i].windows.end.ms,
+			w->targets.names[w->targets.ranges[i].name]);
+	return etl_buf_take(&text);
 }
 
 static inline int keep_watermark(void *ctx, const char *job, const char *partition,
@@ -153,10 +191,17 @@ static inline int keep_schedule(void *ctx, const char *job, const struct etl_sch
 
 static inline int keep_change(void *ctx, const struct etl_change *c)
 {
-	add_line(ctx, etl_strf("%s %s %s %s %s who '%s' why '%s' at %" PRId64 " %" PRId64 ">%" PRId64
-		" reached %" PRId64 " windows %" PRId64 "%s undoes '%s' undone by '%s'", c->id, c->command,
-		etl_change_kind_word(c->kind), c->job, c->partition, c->who, c->why, c->at.ms, c->from.ms,
-		c->to.ms, c->reached.ms, c->windows, c->done ? " done" : "", c->undoes, c->undone_by));
+	struct etl_buf text;
+
+	etl_buf_init(&text, 65536);
+	etl_buf_printf(&text, "%s %s %s %s %s who '%s' why '%s' at %" PRId64 " %" PRId64 ">%" PRId64, c->id,
+		c->command, etl_change_kind_word(c->kind), c->job, c->partition, c->who, c->why, c->at.ms,
+		c->from.ms, c->to.ms);
+	etl_buf_printf(&text, " reached %" PRId64 " windows %" PRId64 "%s undoes '%s' undone by '%s'",
+		c->reached.ms, c->windows, c->done ? " done" : "", c->undoes, c->undone_by);
+	etl_buf_printf(&text, " unit %" PRId64 "-%" PRId64 " run '%s'", c->unit.start.ms, c->unit.end.ms,
+		c->run_id);
+	add_line(ctx, etl_buf_take(&text));
 	return 0;
 }
 
@@ -203,6 +248,7 @@ static inline int by_text(const void *a, const void *b)
 /* The list that was kept, as it came or, if its order says nothing, sorted. */
 static inline void say_list(struct side *side, bool sorted)
 {
+	assert_false(side->too_many);
 	if (sorted)
 		qsort(side->lines, side->n_lines, sizeof *side->lines, by_text);
 	for (size_t i = 0; i < side->n_lines; i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What is kept as whole documents: runs, letters, audit, backfills, pauses, hosts, alerts. As
+ * What is kept as whole documents: runs, audit, backfills, pauses, hosts, alerts. As
  * twin_ops.h.
  */
 #ifndef TESTS_STATE_TWIN_DOCS_H
@@ -36,20 +36,6 @@ static void see_runs(struct side *side, struct etl_error *err)
 		bson_destroy(&doc);
 	}
 	say_list(side, false);
-}
-
-static void add_letters(struct side *side, struct etl_error *err)
-{
-	static const uint8_t raw[] = "{\xff";
-	struct etl_dead_letter_info info = {ANY(jobs), ANY(partitions), ANY(runs), recent(roll(9))};
-	struct etl_reject rejects[3];
-	size_t n = roll(4);
-
-	for (size_t i = 0; i < n; i++)
-		rejects[i] = (struct etl_reject){.step = "decode", .rule = ANY(reasons), .path = "/a",
-			.message = roll(2) ? "bad \xff byte" : "too much", .position = roll(3), .raw = raw,
-			.raw_len = (uint32_t)roll(4), .time = {roll(2) ? ETL_NO_TIME : H(1).ms}};
-	say_answer(side, "letters", side->s->ops->dead_letters_add(side->s, &info, rejects, n, err), err);
 }
 
 static void audit(struct side *side, struct etl_error *err)

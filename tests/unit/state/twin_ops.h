@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The operations of state.h (with twin_docs.h: all) with arguments by dice, told as text. Both
- * stores get the same dice. The universe is small, so that fences go stale, windows meet and marks
- * come in between.
+ * The operations of state.h (with twin_change.h, twin_dead.h, twin_docs.h: all) with arguments by
+ * dice, told as text. Both stores get the same dice. The universe is small, so that fences go stale,
+ * windows meet and marks come in between.
  */
 #ifndef TESTS_STATE_TWIN_OPS_H
 #define TESTS_STATE_TWIN_OPS_H
@@ -17,6 +17,12 @@ static const char *const runs[] = {"01234567-89ab-7def-8123-456789abcde0",
 static const char *const reasons[] = {"", "$because", "it said 503"};
 
 #define ANY(list) (list)[roll(sizeof(list) / sizeof *(list))]
+
+/* Most happens to the first: leases change hands, changes lie over one another. */
+static uint64_t favoured(uint64_t n)
+{
+	return roll(2) ? 0 : roll(n);
+}
 
 /* The one that is right, or one before or after it. */
 static int64_t about(int64_t right)
@@ -42,7 +48,7 @@ static void acquire(struct side *side, struct etl_error *err)
 {
 	static const char *const holders[] = {"h1", "h1; change", "$h2"};
 	static const char *const dead[] = {NULL, NULL, "h1", "$h2"};
-	uint64_t job = roll(JOBS);
+	uint64_t job = favoured(JOBS);
 	struct etl_lease_ask ask = {.job = jobs[job], .holder = ANY(holders), .dead_holder = ANY(dead),
 		.run_id = ANY(runs), .ttl = roll(3) ? ETL_HOURS(1) : ETL_MS(0),
 		.slot = H(roll(2) ? roll(HOURS) + 1 : 0), .schedule = ANY(reasons)};
@@ -62,7 +68,7 @@ static void give_back(struct side *side, struct etl_error *err)
 	struct etl_last_run last = {.state = "ok", .started = H(roll(9)), .ended = H(roll(9)),
 		.unitless = roll(2), .rejected = roll(3), .warnings = roll(3), .first_reject = "$r"};
 	const struct etl_state_ops *ops = side->s->ops;
-	uint64_t job = roll(JOBS), how = roll(8);
+	uint64_t job = favoured(JOBS), how = roll(8);
 	int64_t fence = about(side->lease[job]);
 
 	snprintf(last.run_id, sizeof last.run_id, "%s", ANY(runs));
@@ -105,7 +111,7 @@ static void schedules(struct side *side, struct etl_error *err)
 
 static void claim(struct side *side, struct etl_error *err)
 {
-	uint64_t job = roll(JOBS), partition = roll(PARTITIONS);
+	uint64_t job = favoured(JOBS), partition = favoured(PARTITIONS);
 	struct etl_watermark w = mark_of(side, job, partition);
 	int64_t fence = about(roll(2) ? w.fence : side->lease[job]);
 	int rc = side->s->ops->watermark_claim(side->s, jobs[job], partitions[partition], fence,
@@ -130,6 +136,33 @@ static struct etl_window window_at(uint64_t hour)
 	return (struct etl_window){H(hour), H(hour + (roll(3) ? 1 : roll(4)))};
 }
 
+/* No rule twice; who released is told if something is. */
+static struct etl_held any_held(void)
+{
+	static const char *const checks[] = {"range", "$not_null", "drift"}, *const limits[] = {"1", "$max"};
+	struct etl_held held = {.n = 1 + roll(3), .more = roll(8) == 0, .since = H(roll(3))};
+
+	for (size_t i = 0; i < held.n; i++) {
+		snprintf(held.checks[i].check, sizeof held.checks[i].check, "%s", checks[i]);
+		snprintf(held.checks[i].field, sizeof held.checks[i].field, "%s", roll(3) ? "$v" : "");
+		snprintf(held.checks[i].value, sizeof held.checks[i].value, "%d", (int)roll(3));
+		snprintf(held.checks[i].limit, sizeof held.checks[i].limit, "%s",
+			roll(4) ? "9" : ANY(limits));
+	}
+	return held;
+}
+
+/* Some of the rules, or all; as an operator does who has read them. */
+static void release_some(struct etl_held *held)
+{
+	bool all = roll(2);
+
+	for (size_t i = 0; i < held->n; i++)
+		held->checks[i].released |= all || roll(2);
+	snprintf(held->by, sizeof held->by, "%s", roll(2) ? "$me" : "you");
+	held->at = H(500 + roll(9));
+}
+
 /* What a caller fills in of an entry; some of it is not his to say. */
 static struct etl_ledger_entry any_entry(uint64_t hour)
 {
@@ -144,6 +177,13 @@ static struct etl_ledger_entry any_entry(uint64_t hour)
 	snprintf(e.reason, sizeof e.reason, "%s", ANY(reasons));
 	snprintf(e.writer, sizeof e.writer, "%s", roll(4) ? "" : ANY(runs));
 	snprintf(e.change_id, sizeof e.change_id, "%s", roll(4) ? "" : ANY(runs));
+	if (roll(2)) {
+		e.held = any_held();
+		if (roll(4) == 0)
+			release_some(&e.held);
+		else
+			e.state = ETL_WINDOW_HELD;
+	}
 	return e;
 }
 
@@ -157,9 +197,32 @@ static size_t any_entries(struct etl_ledger_entry *out)
 	return n;
 }
 
+/* As they are with these entries in; and with some of a finer grid, so that the list gets full. */
+static void any_targets(struct etl_targets *targets, const struct etl_ledger_entry *entries, size_t n)
+{
+	static const char *const names[] = {"etl.a", "$etl.b", ETL_TARGET_UNKNOWN};
+	size_t finer = roll(4);
+
+	for (size_t i = 0; i < n; i++)
+		if (etl_window_is_closed(entries[i].state))
+			etl_targets_note(targets, ANY(names), entries[i].window);
+	for (size_t i = 0; i < finer; i++) {
+		etl_wall at = {H(roll(HOURS)).ms + (int64_t)roll(60) * 60000};
+
+		etl_targets_note(targets, ANY(names), (struct etl_window){at, {at.ms + 60000}});
+	}
+}
+
+/* What changes have left in these entries is gone. */
+static void forget_layers(int layers[HOURS], const struct etl_commit *c)
+{
+	for (size_t i = 0; i < c->n_entries; i++)
+		layers[c->entries[i].window.start.ms / H(1).ms] = 0;
+}
+
 static void commit(struct side *side, struct etl_error *err)
 {
-	uint64_t job = roll(JOBS), partition = roll(PARTITIONS);
+	uint64_t job = favoured(JOBS), partition = favoured(PARTITIONS);
 	struct etl_watermark w = mark_of(side, job, partition);
 	struct etl_ledger_entry entries[4];
 	struct etl_dirty_mark marks[3];
@@ -169,6 +232,8 @@ static void commit(struct side *side, struct etl_error *err)
 		.window_ms = 60000, .dirty = marks, .n_dirty = roll(3)};
 	struct etl_txn *txn = NULL;
 
+	any_targets(&w.targets, entries, c.n_entries);
+	c.targets = roll(4) ? &w.targets : NULL;
 	for (size_t i = 0; i < c.n_entries; i++)
 		if (roll(4))
 			memcpy(entries[i].dirty_token,
@@ -177,15 +242,18 @@ static void commit(struct side *side, struct etl_error *err)
 	for (size_t i = 0; i < c.n_dirty; i++)
 		marks[i] = (struct etl_dirty_mark){ANY(jobs), ANY(partitions), window_at(roll(HOURS))};
 	assert_int_equal(side->s->ops->begin(side->s, &txn, err), 0);
-	if (roll(10) == 0)
+	if (roll(10) == 0) {
 		side->s->ops->abort(side->s, txn);
-	else
-		say_answer(side, "commit", side->s->ops->commit(side->s, txn, &c, err), err);
+		return;
+	}
+	say_answer(side, "commit", side->s->ops->commit(side->s, txn, &c, err), err);
+	if (err->kind == ETL_OK)
+		forget_layers(side->layers[job][partition], &c);
 }
 
 static void mark(struct side *side, struct etl_error *err)
 {
-	uint64_t job = roll(JOBS), partition = roll(PARTITIONS);
+	uint64_t job = favoured(JOBS), partition = favoured(PARTITIONS);
 	int64_t fence = about(mark_of(side, job, partition).fence);
 	struct etl_ledger_entry entries[4];
 	size_t n = any_entries(entries);
@@ -222,13 +290,33 @@ static int see(void *ctx, const struct etl_ledger_entry *e, struct etl_error *er
 /* As a plan does: the marks that it sees are what a later commit may clear. */
 static void plan(struct side *side, struct etl_error *err)
 {
-	uint64_t job = roll(JOBS), partition = roll(PARTITIONS);
+	uint64_t job = favoured(JOBS), partition = favoured(PARTITIONS);
 	struct look look = {side, side->seen[job][partition]};
 	struct etl_window range = {H(0), H(100)};
 
 	say_answer(side, "plan", side->s->ops->ledger_scan(side->s, jobs[job], partitions[partition],
 		&range, ETL_LEDGER_ALL, see, &look, err), err);
 	say_list(side, false);
+}
+
+/* Which of them are given, if not all, is the store's choice. */
+static void say_some(struct side *side, const char *what, int rc, const struct etl_error *err)
+{
+	say_answer(side, what, rc, err);
+	SAY(side, "%zu of them\n", side->n_lines);
+	while (rc == 0 && side->n_lines)
+		free(side->lines[--side->n_lines]);
+	say_list(side, true);
+}
+
+static void in_state(struct side *side, struct etl_error *err)
+{
+	const char *job = roll(2) ? ANY(jobs) : NULL;
+	enum etl_window_state state = roll(2) ? ETL_WINDOW_HELD :
+		(enum etl_window_state)roll(ETL_WINDOW_STATE_MAX);
+
+	say_some(side, "in state", side->s->ops->ledger_in_state(side->s, job, state, roll(20), keep_unit,
+		side, err), err);
 }
 
 static void look(struct side *side, struct etl_error *err)
@@ -239,113 +327,16 @@ static void look(struct side *side, struct etl_error *err)
 	const struct etl_window *within = roll(4) ? &range : NULL;
 	const struct etl_state_ops *ops = side->s->ops;
 	size_t max = roll(12);
-	int rc;
 
 	say_answer(side, "scan", ops->ledger_scan(side->s, job, partition, within,
 		(enum etl_ledger_select)roll(4), keep_entry, side, err), err);
 	say_list(side, partition == NULL);
-	rc = ops->ledger_open(side->s, job, max, keep_open, side, err);
-	say_answer(side, "open", rc, err);
-	SAY(side, "%zu of them\n", side->n_lines);
-	while (rc == 0 && side->n_lines) /* which of them were given is the store's choice */
-		free(side->lines[--side->n_lines]);
-	say_list(side, true);
+	say_some(side, "open", ops->ledger_open(side->s, job, max, keep_open, side, err), err);
 	say_answer(side, "sums", ops->open_sums(side->s, roll(2) ? job : NULL, within, keep_sum, side, err),
 		err);
 	say_list(side, true);
 	say_answer(side, "count", ops->ledger_count(side->s, job, ANY(partitions), &range, &n, err), err);
 	SAY(side, "%" PRIu64 "\n", n);
-}
-
-/* ---- an operator's changes --------------------------------------------------------------- */
-
-/* The next slice of a change: all of its windows, or none (`n` 0: the change's document alone). */
-static void apply(struct side *side, struct change_made *made, int n, struct etl_error *err)
-{
-	struct etl_watermark w = mark_of(side, made->job, made->partition);
-	struct etl_window windows[HOURS];
-	struct etl_change_slice slice = {.change = &made->change, .fence = about(w.fence),
-		.expected = {roll(8) ? w.processed.ms : H(roll(HOURS)).ms}, .windows = windows,
-		.n = (size_t)n};
-
-	for (int i = 0; i < n; i++) {
-		bool down = made->change.kind == ETL_CHANGE_REWIND;
-		int hour = down ? made->last - 1 - i : made->first + i;
-
-		windows[i] = (struct etl_window){H(hour), H(hour + 1)};
-	}
-	made->change.from = w.processed;
-	say_answer(side, "change", side->s->ops->change_apply(side->s, &slice, err), err);
-}
-
-static struct change_made *change_new(struct side *side, enum etl_change_kind kind)
-{
-	struct change_made *made = &side->changes[side->n_changes];
-
-	snprintf(made->id, sizeof made->id, "01234567-89ab-7def-8123-%012d", side->n_changes);
-	made->change = (struct etl_change){.id = made->id, .command = runs[roll(4)], .kind = kind,
-		.who = "me", .why = ANY(reasons), .at = H(500 + side->n_changes / 2),
-		.to = H(roll(HOURS)), .reached = H(roll(HOURS)), .windows = (int64_t)roll(9),
-		.done = roll(4) != 0, .undoes = "", .undone_by = ""};
-	return made;
-}
-
-/* An entry keeps WAS_KEPT states before its own: a partition gets no more changes than that. */
-static void change(struct side *side, struct etl_error *err)
-{
-	struct change_made *made = change_new(side, roll(2) ? ETL_CHANGE_SET : ETL_CHANGE_REWIND);
-	int *so_far;
-
-	made->job = roll(JOBS);
-	made->partition = roll(PARTITIONS);
-	made->first = (int)roll(HOURS);
-	made->last = made->first + (int)roll((uint64_t)(HOURS - made->first) + 1);
-	made->change.job = jobs[made->job];
-	made->change.partition = partitions[made->partition];
-	so_far = &side->of_lane[made->job][made->partition];
-	if (*so_far == WAS_KEPT || side->n_changes == CHANGES_MAX - 1)
-		return;
-	apply(side, made, made->last - made->first, err);
-	if (err->kind != ETL_OK)
-		return;
-	side->n_changes++;
-	++*so_far;
-}
-
-static void undo(struct side *side, struct etl_error *err)
-{
-	const struct change_made *undone;
-	struct change_made *made;
-
-	if (!side->n_changes || side->n_changes == CHANGES_MAX - 1)
-		return;
-	made = change_new(side, ETL_CHANGE_UNDO);
-	undone = &side->changes[side->n_changes - 1 - (int)roll(1 + roll((uint64_t)side->n_changes))];
-	made->job = undone->job;
-	made->partition = undone->partition;
-	made->first = undone->first;
-	made->last = undone->last;
-	made->change.job = undone->change.job;
-	made->change.partition = undone->change.partition;
-	made->change.undoes = undone->id;
-	apply(side, made, made->last - made->first, err);
-	side->n_changes += err->kind == ETL_OK;
-}
-
-/* The same once more, as after an answer that was lost. */
-static void repeat_change(struct side *side, struct etl_error *err)
-{
-	if (side->n_changes)
-		apply(side, &side->changes[roll((uint64_t)side->n_changes)], 0, err);
-}
-
-static void changes(struct side *side, struct etl_error *err)
-{
-	struct etl_change_query query = {.job = ANY(jobs), .partition = roll(2) ? ANY(partitions) : NULL,
-		.command = roll(4) ? NULL : ANY(runs), .standing = roll(2), .limit = (int)roll(4)};
-
-	say_answer(side, "changes", side->s->ops->change_list(side->s, &query, keep_change, side, err), err);
-	say_list(side, false);
 }
 
 #endif
