@@ -95,7 +95,7 @@ def test_files_that_no_pattern_takes(check):
     for name in ("x.yml", "job.yaml.bak", "notes.txt", ".hidden.yml", "editor.yaml~"):
         (folder / name).write_text("{")
     answer = check()
-    assert answer.code == 0 and "1 jobs, no error, 2 warnings" in answer.out, answer
+    assert answer.code == 0 and "1 job, no error, 2 warnings" in answer.out, answer
     assert "warning[W001]: x.yml is not read: the pattern is " in answer.err and "rename it to x.yaml" in answer.err
     assert "warning[W001]: job.yaml.bak is not read" in answer.err and "rename it to job.yaml" not in answer.err
 
