@@ -213,6 +213,19 @@ const struct etl_partition *etld_partition_find(const struct etl_job *job, const
 	return found || !equals ? found : etl_job_partition(job, equals + 1);
 }
 
+bool etld_request_partition(struct etld_request *request, const struct etl_job *job,
+	const struct etl_partition **out)
+{
+	const char *name = etl_json_text(request->parameters, "partition", NULL);
+
+	*out = name ? etld_partition_find(job, name) : NULL;
+	if (!name || *out)
+		return true;
+	etld_refuse(request, ETL_CTL_NO_SUCH_WINDOW, "etlctl watermark show",
+		"job '%s' has no partition '%s'", job->name, name);
+	return false;
+}
+
 bool etld_id_matches(const char *id, const char *part)
 {
 	size_t n = strlen(part), all = strlen(id);
@@ -273,6 +286,12 @@ static enum etl_ctl_error answer_of(const struct etl_error *err)
 	return err->kind == ETL_TRANSIENT ? ETL_CTL_NOT_READY : ETL_CTL_FAILED;
 }
 
+void etld_query_drop(struct etld_query *query)
+{
+	etl_json_free(query->reply);
+	query->free(query);
+}
+
 static void query_done(struct etld_task *task)
 {
 	struct etld_query *query = (struct etld_query *)task;
@@ -294,8 +313,7 @@ static void query_done(struct etld_task *task)
 		etld_refuse_with(request, answer_of(&query->error), details, NULL, "%s",
 			query->error.message);
 	}
-	etl_json_free(query->reply);
-	query->free(query);
+	etld_query_drop(query);
 }
 
 void etld_query_bind(struct etld_query *query, struct etld_request *request)

@@ -93,6 +93,10 @@ void etld_partition_text(const struct etl_job *job, const struct etl_partition *
 	char *out, size_t size);
 /* The partition meant by "station=X", "X" or "-"; NULL if there is none. */
 const struct etl_partition *etld_partition_find(const struct etl_job *job, const char *text);
+/* The one that the parameter `partition` means; NULL = no one is asked for. False: the job has none
+ * of that name, and the request is answered. */
+bool etld_request_partition(struct etld_request *request, const struct etl_job *job,
+	const struct etl_partition **out);
 
 /* Is `part` the id, or six characters or more of its beginning or end? */
 bool etld_id_matches(const char *id, const char *part);
@@ -142,6 +146,8 @@ void etld_query_submit(struct etld_query *query, struct etld_request *request,
  * may go. */
 void etld_query_bind(struct etld_query *query, struct etld_request *request);
 void etld_query_send(struct etld_query *query, void (*work)(struct etld_task *task));
+/* One that goes to no worker, with its reply. */
+void etld_query_drop(struct etld_query *query);
 
 /* handlers_simulate.c */
 void etld_handle_simulate(struct etld_request *request);

@@ -217,19 +217,12 @@ static void pause_end(struct etld_walk *walk, struct etld_request *request)
 	store_pause(ETL_TAKE(((struct pause_walk *)walk)->q));
 }
 
-/* etld ends, and its clients are gone. */
-static void forget(struct pause_query *q)
-{
-	etl_json_free(q->query.reply);
-	pause_free(&q->query);
-}
-
 static void pause_walk_free(struct etld_walk *walk)
 {
 	struct pause_walk *w = (struct pause_walk *)walk;
 
-	if (w->q)
-		forget(w->q);
+	if (w->q) /* etld ends, and its clients are gone */
+		etld_query_drop(&w->q->query);
 	free(w->group);
 	free(w);
 }
@@ -263,7 +256,7 @@ void etld_pauses_free(struct etld *etld)
 		struct pause_query *q = etld->pauses;
 
 		etld->pauses = q->next;
-		forget(q);
+		etld_query_drop(&q->query);
 	}
 }
 

@@ -274,14 +274,9 @@ static void list_work(struct etld_task *task)
 static bool read_part(struct etld_request *request, struct dead_query *q)
 {
 	const char *window = etl_json_text(request->parameters, "window", NULL);
-	const char *partition = etl_json_text(request->parameters, "partition", NULL);
 
-	q->partition = partition ? etld_partition_find(q->job, partition) : NULL;
-	if (partition && !q->partition) {
-		etld_refuse(request, ETL_CTL_NO_SUCH_WINDOW, "etlctl watermark show",
-			"job '%s' has no partition '%s'", q->job->name, partition);
+	if (!etld_request_partition(request, q->job, &q->partition))
 		return false;
-	}
 	q->is_window = window && !q->job->window.none;
 	return !window || etld_request_window(request, q->job, window, &q->window);
 }
@@ -321,8 +316,7 @@ void etld_handle_dead_list(struct etld_request *request)
 		etld_query_submit(&q->query, request, list_work);
 		return;
 	}
-	etl_json_free(q->query.reply);
-	dead_free(&q->query);
+	etld_query_drop(&q->query);
 }
 
 /* ---- show ------------------------------------------------------------------------------------ */

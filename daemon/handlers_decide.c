@@ -112,19 +112,16 @@ static bool decide_again(struct etld_query *query)
 static const struct etl_partition *find_partition(struct etld_request *request,
 	const struct etl_job *job)
 {
-	const char *name = etl_json_text(request->parameters, "partition", NULL);
-	const struct etl_partition *found = name ? etld_partition_find(job, name) : NULL;
+	const struct etl_partition *found;
 
-	if (name && !found)
-		etld_refuse(request, ETL_CTL_NO_SUCH_WINDOW, "etlctl watermark show",
-			"job '%s' has no partition '%s'", job->name, name);
-	else if (!name && job->n_partitions > 1)
-		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "--partition PARTITION",
-			"job '%s' has %zu partitions, and one window of one of them is meant", job->name,
-			job->n_partitions);
-	else if (!name)
-		found = &job->partitions[0];
-	return found;
+	if (!etld_request_partition(request, job, &found) || found)
+		return found;
+	if (job->n_partitions == 1)
+		return &job->partitions[0];
+	etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "--partition PARTITION",
+		"job '%s' has %zu partitions, and one window of one of them is meant", job->name,
+		job->n_partitions);
+	return NULL;
 }
 
 /* Its time, or "-" for the one unit of a job without windows. False: answered. */

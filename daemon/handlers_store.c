@@ -404,31 +404,22 @@ static bool read_window_parameters(struct etld_request *request, struct store_qu
 	return true;
 }
 
-static void give_up(struct etld_request *request, struct store_query *q, enum etl_ctl_error error,
-	const char *text)
-{
-	etl_json_free(q->query.reply);
-	store_free(&q->query);
-	etld_refuse(request, error, NULL, "%s", text);
-}
-
 void etld_handle_windows(struct etld_request *request)
 {
 	struct etld_job *job = etld_request_job(request);
-	const char *partition;
+	const struct etl_partition *only;
 	struct store_query *q;
 
-	if (!job || !etld_request_ready(request))
+	if (!job || !etld_request_ready(request) || !etld_request_partition(request, job->job, &only))
 		return;
-	partition = etl_json_text(request->parameters, "partition", NULL);
 	q = query_new(request, "etl.windows/1");
 	q->job = job->job;
-	q->partition = partition ? etld_partition_find(job->job, partition) : NULL;
-	if (partition && !q->partition)
-		give_up(request, q, ETL_CTL_NO_SUCH_WINDOW, "the job has no such partition");
-	else if (!read_window_parameters(request, q))
-		give_up(request, q, ETL_CTL_INVALID_PARAMETER,
-			"from and to are times such as 2026-07-01T10:00Z, state is a window's state");
-	else
+	q->partition = only;
+	if (read_window_parameters(request, q)) {
 		etld_query_submit(&q->query, request, windows_work);
+		return;
+	}
+	etld_query_drop(&q->query);
+	etld_refuse(request, ETL_CTL_INVALID_PARAMETER, NULL,
+		"from and to are times such as 2026-07-01T10:00Z, state is a window's state");
 }

@@ -63,20 +63,6 @@ static void add_partition(struct etl_json *item, const struct etl_job *job, cons
 	etl_json_add_text(item, "partition", partition ? shown : name);
 }
 
-/* False, and the request is answered: there is no such partition. */
-static bool find_partition(struct etld_request *request, const struct etl_job *job,
-	const struct etl_partition **out)
-{
-	const char *name = etl_json_text(request->parameters, "partition", NULL);
-
-	*out = name ? etld_partition_find(job, name) : NULL;
-	if (!name || *out)
-		return true;
-	etld_refuse(request, ETL_CTL_NO_SUCH_WINDOW, "etlctl watermark show",
-		"job '%s' has no partition '%s'", job->name, name);
-	return false;
-}
-
 /* ---- show ----------------------------------------------------------------------------------- */
 
 static int add_watermark(struct mark_query *q, const struct etl_partition *partition)
@@ -181,7 +167,7 @@ void etld_handle_watermark_history(struct etld_request *request)
 	const struct etl_partition *partition;
 	struct mark_query *q;
 
-	if (!job || !etld_request_ready(request) || !find_partition(request, job->job, &partition))
+	if (!job || !etld_request_ready(request) || !etld_request_partition(request, job->job, &partition))
 		return;
 	q = mark_new(request, job->job, "etl.watermark_history/1");
 	q->partition = partition;
@@ -331,7 +317,7 @@ static void change(struct etld_request *request, enum etl_change_kind kind)
 	const struct etl_partition *partition;
 
 	if (!job || !etld_request_right(request, job) || !etld_request_ready(request) ||
-		!find_partition(request, job->job, &partition))
+		!etld_request_partition(request, job->job, &partition))
 		return;
 	if (!etld_request_time(request, "time", &asked.time))
 		return;

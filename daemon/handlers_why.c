@@ -395,17 +395,12 @@ static void choose_partitions(struct why_query *q, const struct etl_partition *o
 
 static void ask_of_window(struct etld_request *request, const struct etl_job *job, const char *time)
 {
-	const char *name = etl_json_text(request->parameters, "partition", NULL);
-	const struct etl_partition *only = name ? etld_partition_find(job, name) : NULL;
+	const struct etl_partition *only;
 	struct etl_window window;
 	struct why_query *q;
 
-	if (name && !only) {
-		etld_refuse(request, ETL_CTL_NO_SUCH_WINDOW, "etlctl watermark show",
-			"job '%s' has no partition '%s'", job->name, name);
-		return;
-	}
-	if (!etld_request_window(request, job, time, &window) || !etld_request_ready(request))
+	if (!etld_request_partition(request, job, &only) ||
+		!etld_request_window(request, job, time, &window) || !etld_request_ready(request))
 		return;
 	q = why_new(request, job);
 	q->is_window = true;
