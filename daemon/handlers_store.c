@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "handlers.h"
+#include "state/doc_read.h"
 
 /* A question about the store: parameters are copied, the generation is held. */
 struct store_query {
@@ -50,19 +51,10 @@ static struct store_query *query_new(struct etld_request *request, const char *s
 
 /* ---- runs ----------------------------------------------------------------------------------- */
 
-static const char *text_of(const bson_t *doc, const char *field)
-{
-	bson_iter_t iter;
-
-	return bson_iter_init_find(&iter, doc, field) && BSON_ITER_HOLDS_UTF8(&iter) ?
-		bson_iter_utf8(&iter, NULL) :
-		"";
-}
-
 static bool is_failed(const bson_t *run)
 {
 	static const char *const fine[] = {"ok", "running", "skipped"};
-	const char *state = text_of(run, "state");
+	const char *state = etl_doc_text(run, "state");
 
 	for (size_t i = 0; i < sizeof fine / sizeof *fine; i++)
 		if (etl_streq(fine[i], state))
@@ -121,7 +113,7 @@ static int match_run(void *ctx, const bson_t *run)
 {
 	struct search *search = ctx;
 
-	if (etld_id_matches(text_of(run, "run_id"), search->text) && ++search->n == 1)
+	if (etld_id_matches(etl_doc_text(run, "run_id"), search->text) && ++search->n == 1)
 		bson_copy_to(run, search->out);
 	return 0;
 }
@@ -174,8 +166,8 @@ static int add_decision(void *ctx, const struct etl_change *change)
 static void add_decisions(struct store_query *q, const bson_t *run)
 {
 	struct etl_state *state = q->query.etld->state;
-	struct etl_change_query query = {.job = text_of(run, "job"), .limit = DECISIONS_LOOKED};
-	struct decided d = {etl_json_add_array(q->query.reply, "decisions"), text_of(run, "run_id")};
+	struct etl_change_query query = {.job = etl_doc_text(run, "job"), .limit = DECISIONS_LOOKED};
+	struct decided d = {etl_json_add_array(q->query.reply, "decisions"), etl_doc_text(run, "run_id")};
 
 	state->ops->change_list(state, &query, add_decision, &d, &q->query.error);
 }

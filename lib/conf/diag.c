@@ -67,19 +67,18 @@ void etl_diag_free(struct etl_diag *diag)
 	free(diag);
 }
 
-/* A copy in which every byte can be printed: tabs are blanks, other control bytes and what
- * is no UTF-8 are '?', user and password of a URL are '*'. One character stays one character. */
+/* A copy that can be printed: tabs are blanks, what could deceive a reader and what is no UTF-8
+ * is '?', user and password of a URL are '*'. One character stays one character. */
 static char *presentable(const char *s, size_t len)
 {
 	char *copy = etl_memdup0(s, len);
 
-	for (size_t i = 0; (i += etl_utf8_check(copy + i, len - i)) < len;)
-		copy[i] = '?';
 	for (size_t i = 0; i < len; i++)
 		if (copy[i] == '\t')
 			copy[i] = ' ';
-		else if ((unsigned char)copy[i] < 0x20 || copy[i] == 0x7f)
+		else if (!copy[i])
 			copy[i] = '?';
+	etl_text_mask(copy);
 	etl_url_mask(copy);
 	return copy;
 }

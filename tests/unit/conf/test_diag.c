@@ -107,6 +107,20 @@ static void control_bytes_never_reach_the_output(void **state)
 		"  help: ?\n");
 }
 
+/* What turns a line around at a terminal, ends it or begins a sequence. */
+static void what_could_deceive_a_reader_is_masked(void **state)
+{
+	struct etl_arena *arena = etl_arena_new(0);
+	struct etl_diag *diag = etl_diag_new();
+	struct etl_node *root = parse(arena, diag, "f", "a\xe2\x80\xae: \xc3\xa9 x\xe2\x81\xa7y\n");
+
+	(void)state;
+	etl_diag_add(diag, &root->items[0]->mark, ETL_DIAG_TYPE, NULL, NULL, "\xc2\x9b""31m\x7f \xe2\x80\xa8\xc3\xa9");
+	etl_arena_free(arena);
+	assert_printed(diag, "error[E014]: ?31m? ?\xc3\xa9\n  --> f:1:5\n   1 | a?: \xc3\xa9 x?y\n"
+		"     |     ^^^^^\n");
+}
+
 static void what_is_hidden_is_hidden_in_every_excerpt(void **state)
 {
 	struct etl_arena *arena = etl_arena_new(0);
@@ -192,6 +206,7 @@ int main(void)
 		cmocka_unit_test(errors_are_sorted_and_repeated_ones_kept_once),
 		cmocka_unit_test(after_fifty_they_are_counted),
 		cmocka_unit_test(control_bytes_never_reach_the_output),
+		cmocka_unit_test(what_could_deceive_a_reader_is_masked),
 		cmocka_unit_test(what_is_hidden_is_hidden_in_every_excerpt),
 		cmocka_unit_test(the_first_error_on_one_line),
 		cmocka_unit_test(severities_are_told_apart),
