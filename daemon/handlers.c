@@ -202,6 +202,16 @@ void etld_partition_text(const struct etl_job *job, const struct etl_partition *
 		snprintf(out, size, "%s=%s", job->partition_names[0], partition->name);
 }
 
+void etld_json_partition(struct etl_json *to, const struct etl_job *job, const char *name)
+{
+	const struct etl_partition *partition = job ? etl_job_partition(job, name) : NULL;
+	char shown[ETLD_PARTITION_BYTES];
+
+	if (partition)
+		etld_partition_text(job, partition, shown, sizeof shown);
+	etl_json_add_text(to, "partition", partition ? shown : name);
+}
+
 const struct etl_partition *etld_partition_find(const struct etl_job *job, const char *text)
 {
 	const char *equals = strchr(text, '=');

@@ -91,6 +91,9 @@ bool etld_request_time(struct etld_request *request, const char *name, etl_wall 
 /* "station=283164601", or "-" for a job without partitions. */
 void etld_partition_text(const struct etl_job *job, const struct etl_partition *partition,
 	char *out, size_t size);
+#define ETLD_PARTITION_BYTES 1100 /* room for any: a dimension of 64, '=', a name of 1,023 (partitions.c) */
+/* Adds "partition" so; of a job (NULL) or a partition that is not configured by the bare name. */
+void etld_json_partition(struct etl_json *to, const struct etl_job *job, const char *name);
 /* The partition meant by "station=X", "X" or "-"; NULL if there is none. */
 const struct etl_partition *etld_partition_find(const struct etl_job *job, const char *text);
 /* The one that the parameter `partition` means; NULL = no one is asked for. False: the job has none

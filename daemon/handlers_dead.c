@@ -146,7 +146,7 @@ static void add_again(const struct dead_query *q, const struct etl_job *job,
 {
 	ETL_BUF_CLEANUP struct etl_buf command;
 	struct etl_window range = {oldest, newest};
-	char shown[512] = "-";
+	char shown[ETLD_PARTITION_BYTES] = "-";
 
 	etl_buf_init(&command, 4096);
 	if (job && partition)
@@ -216,13 +216,13 @@ static int read_list(struct dead_query *q, const char *run_id)
 static void add_subject(const struct dead_query *q, const struct etl_job *job, const char *run_id)
 {
 	struct etl_json *reply = q->query.reply;
-	char shown[512];
 
-	if (q->partition)
-		etld_partition_text(job, q->partition, shown, sizeof shown);
 	etl_json_add_text(reply, "job", job ? job->name : NULL);
 	etl_json_add_text(reply, "run_id", run_id);
-	etl_json_add_text(reply, "partition", q->partition ? shown : NULL);
+	if (q->partition)
+		etld_json_partition(reply, job, q->partition->name);
+	else
+		etl_json_add_null(reply, "partition");
 	etld_letter_window(&q->window, reply);
 }
 

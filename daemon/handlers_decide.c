@@ -51,12 +51,10 @@ static void add_answer(struct decide_query *q)
 	const struct etl_ledger_entry *was = etl_change_unit(q->walk);
 	const struct etl_change_result *r = etl_change_result(q->walk, 0);
 	struct etl_json *reply = q->query.reply, *item;
-	char shown[256];
 
-	etld_partition_text(q->job, q->partition, shown, sizeof shown);
 	etl_json_add_text(reply, "job", q->job->name);
 	etl_json_add_text(reply, "decision", etl_change_kind_word(q->kind));
-	etl_json_add_text(reply, "partition", shown);
+	etld_json_partition(reply, q->job, q->partition->name);
 	item = etl_json_add_object(reply, "window");
 	etld_json_time(item, "start", was->window.start);
 	etld_json_time(item, "end", was->window.end);

@@ -141,6 +141,7 @@ int etld_run_find(struct etl_state *state, const char *id, bson_t *out, struct e
 
 struct decided {
 	struct etl_json *list;
+	const struct etl_job *job; /* NULL = it is not configured any more */
 	const char *run_id;
 };
 
@@ -154,7 +155,7 @@ static int add_decision(void *ctx, const struct etl_change *change)
 		return 0;
 	item = etl_json_add_object(d->list, NULL);
 	etl_json_add_text(item, "decision", etl_change_kind_word(change->kind));
-	etl_json_add_text(item, "partition", change->partition);
+	etld_json_partition(item, d->job, change->partition);
 	etld_json_time(item, "start", change->unit.start);
 	etld_json_time(item, "at", change->at);
 	etl_json_add_text(item, "who", change->who);
@@ -167,7 +168,8 @@ static void add_decisions(struct store_query *q, const bson_t *run)
 {
 	struct etl_state *state = q->query.etld->state;
 	struct etl_change_query query = {.job = etl_doc_text(run, "job"), .limit = DECISIONS_LOOKED};
-	struct decided d = {etl_json_add_array(q->query.reply, "decisions"), etl_doc_text(run, "run_id")};
+	struct decided d = {etl_json_add_array(q->query.reply, "decisions"),
+		etld_generation_job(q->generation, query.job), etl_doc_text(run, "run_id")};
 
 	state->ops->change_list(state, &query, add_decision, &d, &q->query.error);
 }
@@ -336,7 +338,7 @@ static int walk_partition(struct store_query *q, const struct etl_partition *par
 	struct etl_window range = {{INT64_C(-62135596800000)}, {INT64_C(253402300799999)}};
 	struct walk walk = {.q = q, .at = rules->start, .limit = {INT64_MAX}};
 	etl_wall due, until; /* windows that end by then are due; ... and asked for */
-	char shown[256];
+	char shown[ETLD_PARTITION_BYTES];
 	int found;
 
 	etld_partition_text(q->job, partition, shown, sizeof shown);

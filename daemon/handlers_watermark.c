@@ -52,17 +52,6 @@ static struct mark_query *mark_new(struct etld_request *request, const struct et
 	return q;
 }
 
-/* The partition's name as it is shown; one that is no longer configured has no dimension. */
-static void add_partition(struct etl_json *item, const struct etl_job *job, const char *name)
-{
-	const struct etl_partition *partition = etl_job_partition(job, name);
-	char shown[256];
-
-	if (partition)
-		etld_partition_text(job, partition, shown, sizeof shown);
-	etl_json_add_text(item, "partition", partition ? shown : name);
-}
-
 /* ---- show ----------------------------------------------------------------------------------- */
 
 static int add_watermark(struct mark_query *q, const struct etl_partition *partition)
@@ -76,7 +65,7 @@ static int add_watermark(struct mark_query *q, const struct etl_partition *parti
 	if (found < 0)
 		return -1;
 	item = etl_json_add_object(q->list, NULL);
-	add_partition(item, q->job, partition->name);
+	etld_json_partition(item, q->job, partition->name);
 	if (!found) {
 		etl_json_add_null(item, "watermark");
 		return 0;
@@ -131,7 +120,7 @@ static int add_change(void *ctx, const struct etl_change *change)
 	etld_json_time(item, "at", change->at);
 	etl_json_add_text(item, "who", change->who);
 	etl_json_add_text(item, "kind", etl_change_kind_word(change->kind));
-	add_partition(item, q->job, change->partition);
+	etld_json_partition(item, q->job, change->partition);
 	etld_json_time(item, "from", change->from);
 	etld_json_time(item, "to", change->to);
 	etld_json_time(item, "reached", change->reached);
@@ -186,7 +175,7 @@ static void add_results(struct mark_query *q)
 	for (size_t i = 0; (r = etl_change_result(q->walk, i)) != NULL; i++) {
 		struct etl_json *item = etl_json_add_object(q->list, NULL);
 
-		add_partition(item, q->job, r->partition);
+		etld_json_partition(item, q->job, r->partition);
 		etl_json_add_text(item, "kind", etl_change_kind_word(r->kind));
 		etl_json_add_bool(item, "changed", r->changed);
 		etld_json_time(item, "from", r->from);

@@ -236,7 +236,7 @@ static void answer_window(struct etld *etld, struct why_query *q)
 	const struct etld_job *job = etld_job_find(etld, q->job->name);
 	struct etl_json *reply = q->query.reply, *window;
 	struct etl_why all = {0};
-	char name[256];
+	char name[ETLD_PARTITION_BYTES];
 
 	for (size_t i = 0; i < q->n; i++) {
 		struct etl_why one = {0};

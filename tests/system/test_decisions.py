@@ -118,8 +118,8 @@ def test_a_refused_hour_is_accepted(etld, metadata, db):
         change = daemon.ctl("watermark", "history", "hourly").json["changes"][0]
         assert (change["kind"], change["window"]["start"], change["run_id"]) == ("accept", hour(start, BAD), entry["run_id"])
         shown = daemon.ctl("show", entry["run_id"]).json
-        assert [(d["decision"], d["start"], d["reason"]) for d in shown["decisions"]] == \
-            [("accept", hour(start, BAD), WHY[1])]
+        assert [(d["decision"], d["partition"], d["start"], d["reason"]) for d in shown["decisions"]] == \
+            [("accept", "-", hour(start, BAD), WHY[1])]
         assert WHY[1] in daemon.ctl("show", entry["run_id"], output="table").out
         daemon.ctl("watermark", "undo", "hourly")
         assert states(metadata)[BAD] == "failed" and watermark(daemon) == hour(start, BAD)
