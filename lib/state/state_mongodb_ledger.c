@@ -191,7 +191,8 @@ static int each_unit(struct unit_look *look, mongoc_cursor_t *cursor, struct etl
 		look->left--;
 		rc = etl_ledger_from_bson(doc, &entry, err);
 		if (rc == 0)
-			rc = look->fn(look->ctx, etl_doc_text(doc, "job"), etl_doc_text(doc, "partition"), &entry);
+			rc = look->fn(look->ctx, etl_doc_text(doc, "job"),
+				etl_doc_text(doc, "partition"), &entry);
 	}
 	if (rc == 0 && mongoc_cursor_error(cursor, &error))
 		rc = etl_mongo_error(err, &error, NULL);

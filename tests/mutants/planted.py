@@ -205,8 +205,11 @@ PLANTED = [
      " &&\n\t\t!etl_strand_is_elsewhere(work, window->due->window);", ";",
      "system:tests/system/test_changed_target.py::test_another_database_at_the_next_start"),
     ("a reload that looks at no target", "daemon/sched.c",
-     "\tjob->retargeted = etld->generation->number > 1;\n", "",
+     "\tjob->retargeted = etld->generation->number > 1 ? ETLD_UNTOLD : 0;\n", "",
      "system:tests/system/test_changed_target.py::test_a_changed_collection"),
+    ("of all who share a reload one is told", "daemon/handlers_reload.c",
+     " || job->retargeted == generation;", ";",
+     "system:tests/system/test_changed_target.py::test_all_who_share_a_reload_are_told"),
     # the control socket
     ("no idle limit", "daemon/control_client.c",
      "\t\tetl_timer_arm(wheel, &client->idle, etl_mono_add(client->since, ETLD_CLIENT_IDLE));", "\t\t(void)wheel;",

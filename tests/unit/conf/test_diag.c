@@ -115,7 +115,8 @@ static void what_could_deceive_a_reader_is_masked(void **state)
 	struct etl_node *root = parse(arena, diag, "f", "a\xe2\x80\xae: \xc3\xa9 x\xe2\x81\xa7y\n");
 
 	(void)state;
-	etl_diag_add(diag, &root->items[0]->mark, ETL_DIAG_TYPE, NULL, NULL, "\xc2\x9b""31m\x7f \xe2\x80\xa8\xc3\xa9");
+	etl_diag_add(diag, &root->items[0]->mark, ETL_DIAG_TYPE, NULL, NULL,
+		"\xc2\x9b""31m\x7f \xe2\x80\xa8\xc3\xa9");
 	etl_arena_free(arena);
 	assert_printed(diag, "error[E014]: ?31m? ?\xc3\xa9\n  --> f:1:5\n   1 | a?: \xc3\xa9 x?y\n"
 		"     |     ^^^^^\n");
