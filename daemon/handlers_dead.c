@@ -78,14 +78,14 @@ static void take_first(struct search *search, const struct etl_dead_letter *lett
 {
 	struct dead_query *q = search->q;
 	const struct etl_job *job = etld_generation_job(q->generation, letter->job);
+	const struct etl_partition *partition = job ? etl_job_partition(job, letter->partition) : NULL;
 
 	etl_text_copy(q->found, sizeof q->found, letter->id);
 	q->found_at = letter->at;
 	if (!search->whole)
 		return;
 	etld_letter_whole(q->generation, letter, search->whole);
-	add_again(q, job, job ? etl_job_partition(job, letter->partition) : NULL, letter->window.start,
-		letter->window.start);
+	add_again(q, partition ? job : NULL, partition, letter->window.start, letter->window.start);
 }
 
 static int keep_candidate(void *ctx, const struct etl_dead_letter *letter)
@@ -139,8 +139,8 @@ static int find_letter(struct dead_query *q, struct etl_json *whole)
 
 /* ---- what loads their windows again ---------------------------------------------------------- */
 
-/* `oldest`, `newest`: where windows begin; ms == 0: none is known. Null then, and for a job that is
- * not configured: there is nothing to say. */
+/* `partition` NULL: of all. `oldest`, `newest`: where windows begin; ms == 0: none is known. Null then,
+ * and for a job that is not configured: there is nothing to say. */
 static void add_again(const struct dead_query *q, const struct etl_job *job,
 	const struct etl_partition *partition, etl_wall oldest, etl_wall newest)
 {
