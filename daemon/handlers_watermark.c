@@ -271,9 +271,6 @@ static bool is_possible(struct etld_request *request, const struct etld_job *job
 	else if (strlen(asked->why) >= ETL_REASON_MAX)
 		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, NULL,
 			"the reason has more than %d bytes", ETL_REASON_MAX - 1);
-	else if (asked->kind == ETL_CHANGE_UNDO && job->job->window.none)
-		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, NULL,
-			"job '%s' has window: none and no watermark to move", job->name);
 	else if (asked->kind != ETL_CHANGE_UNDO &&
 		etl_change_check_time(&job->job->window, asked->kind, asked->time,
 			etl_now(request->etld->clock), &err) < 0)

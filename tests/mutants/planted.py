@@ -54,6 +54,11 @@ PLANTED = [
     ("an accept of a loaded unit", "lib/job/decision.c",
      "return state == (kind == ETL_CHANGE_ACCEPT ? ETL_WINDOW_FAILED : ETL_WINDOW_HELD);",
      "return kind == ETL_CHANGE_ACCEPT || state == ETL_WINDOW_HELD;", "unit:job/test_decision"),
+    ("an undo looks for a unit from the watermark on", "lib/job/change.c",
+     "undo && etl_change_is_decision(undo->kind) ? see_unit(walk, part, &seen, err) :\n\t\tsee_all(",
+     "0 ? see_unit(walk, part, &seen, err) :\n\t\tsee_all(", "unit:job/test_decision"),
+    ("an undo of a job that has no windows now goes by its old ones", "lib/job/change.c",
+     "if (walk->job->window.none) /* it had", "if (0) /* it had", "unit:job/test_decision"),
     ("an undo that leaves the waiver", "lib/state/state_mongodb_change.c",
      "\"$$top.waiver\", BCON_NULL,", "\"$waiver\", BCON_NULL,", "unit:state/test_state_mongodb"),
     # what is written

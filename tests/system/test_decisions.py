@@ -352,6 +352,10 @@ def test_a_whole_job_is_released(etld, metadata, db):
         (unit,) = held(daemon)
         assert unit["start"] is None and unit["release"] == "etlctl held release whole - --reason TEXT"
         pasted(daemon, unit["release"])
+        assert not held(daemon)
+        daemon.ctl("watermark", "undo", "whole")
+        assert held(daemon)[0]["released_by"] is None, "the undo takes it back"
+        pasted(daemon, unit["release"])
         daemon.run("whole", ok=(0,))
         assert db["rows"].count_documents({}) == HOURS and daemon.jobs()["whole"]["health"] == "ok"
         daemon.run("whole", ok=(0,))

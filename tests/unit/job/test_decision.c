@@ -220,6 +220,60 @@ static void test_accept_of_an_older_grid(void **state)
 	rig_free(rig);
 }
 
+static void set_watermark(struct rig *rig, int64_t h)
+{
+	struct etl_change_request request = {.kind = ETL_CHANGE_SET, .partition = "a", .time = hour(h),
+		.who = "me", .why = "because"};
+	struct etl_change_walk *walk = etl_change_new(rig->job, &rig->driver.env, &request);
+	int rc = 1;
+
+	while (rc > 0)
+		rc = etl_change_step(walk, &rig->err);
+	assert_int_equal(rc, 0);
+	etl_change_free(walk);
+}
+
+/* The same, and the watermark of the new grid has passed it: an undo finds it there too. */
+static void test_accept_behind_the_watermark(void **state)
+{
+	struct rig *rig = rig_minding("reject");
+
+	(void)state;
+	service_put(rig, "a", (etl_wall){hour(3).ms + HOUR_MS / 2}, 1000);
+	NEED_RUN(rig, ETL_RUN_FAILED);
+	rig->job->window.size = ETL_HOURS(2);
+	set_watermark(rig, 4);
+	NEED_STATE(rig, 3, ETL_WINDOW_FAILED);
+	assert_string_equal(decided(rig, ETL_CHANGE_ACCEPT, 3), "");
+	NEED_STATE(rig, 3, ETL_WINDOW_SKIPPED);
+	undo(rig);
+	NEED_STATE(rig, 3, ETL_WINDOW_FAILED);
+	NEED_WATERMARK(rig, 4);
+	rig_free(rig);
+}
+
+/* A change from the time when the job had windows: there is nothing to move any more. */
+static void test_undo_of_a_job_that_has_no_windows_now(void **state)
+{
+	struct rig *rig = rig_minding("reject");
+	struct etl_change_request request = {.kind = ETL_CHANGE_UNDO, .who = "me", .why = ""};
+	struct etl_change_walk *walk;
+	int rc = 1;
+
+	(void)state;
+	NEED_RUN(rig, ETL_RUN_FAILED);
+	set_watermark(rig, 4);
+	rig->job->window = (struct etl_window_rules){.none = true};
+	walk = etl_change_new(rig->job, &rig->driver.env, &request);
+	while (rc > 0)
+		rc = etl_change_step(walk, &rig->err);
+	assert_int_equal(rc, -1);
+	assert_string_equal(rig->err.code, "change.time");
+	NEED_STATE(rig, 2, ETL_WINDOW_SKIPPED);
+	etl_change_free(walk);
+	rig_free(rig);
+}
+
 /* A job without windows: its one unit. */
 static void test_accept_whole(void **state)
 {
@@ -242,6 +296,9 @@ static void test_accept_whole(void **state)
 
 	assert_int_equal(etl_decision_find(rig->driver.state, &unit, hour(0), hour(0), &entry, &err), 1);
 	assert_int_equal(entry.state, ETL_WINDOW_SKIPPED);
+	undo(rig);
+	assert_int_equal(etl_decision_find(rig->driver.state, &unit, hour(0), hour(0), &entry, &err), 1);
+	assert_int_equal(entry.state, ETL_WINDOW_FAILED);
 	service_put(rig, "a", (etl_wall){hour(2).ms + HOUR_MS / 2}, 7);
 	NEED_RUN(rig, ETL_RUN_OK); /* each run reads all, whatever was decided */
 	rig_free(rig);
@@ -496,6 +553,8 @@ int main(void)
 		cmocka_unit_test(test_accept_takes_back_no_other_count),
 		cmocka_unit_test(test_nothing_without_its_audit),
 		cmocka_unit_test(test_accept_of_an_older_grid),
+		cmocka_unit_test(test_accept_behind_the_watermark),
+		cmocka_unit_test(test_undo_of_a_job_that_has_no_windows_now),
 		cmocka_unit_test(test_accept_whole),
 		cmocka_unit_test(test_release_lets_the_same_content_in),
 		cmocka_unit_test(test_release_is_of_that_content),
