@@ -22,17 +22,25 @@ static struct rig *rig_minding(const char *on_fail)
 	return rig;
 }
 
-static struct etl_change_walk *decide(struct rig *rig, enum etl_change_kind kind, etl_wall at)
+/* The walk of a change, to its end. */
+static struct etl_change_walk *walked(struct rig *rig, const struct etl_change_request *request)
 {
-	struct etl_change_request request = {.kind = kind, .partition = "a", .time = at, .who = "me",
-		.why = "because"};
-	struct etl_change_walk *walk = etl_change_new(rig->job, &rig->driver.env, &request);
+	struct etl_change_walk *walk = etl_change_new(rig->job, &rig->driver.env, request);
 	int rc = 1;
 
 	etl_error_clear(&rig->err);
 	while (rc > 0)
 		rc = etl_change_step(walk, &rig->err);
+	assert_int_equal(rc < 0, rig->err.kind != ETL_OK);
 	return walk;
+}
+
+static struct etl_change_walk *decide(struct rig *rig, enum etl_change_kind kind, etl_wall at)
+{
+	struct etl_change_request request = {.kind = kind, .partition = "a", .time = at, .who = "me",
+		.why = "because"};
+
+	return walked(rig, &request);
 }
 
 /* "" or the error's code. */
@@ -45,13 +53,9 @@ static const char *decided(struct rig *rig, enum etl_change_kind kind, int64_t h
 static void undo(struct rig *rig)
 {
 	struct etl_change_request request = {.kind = ETL_CHANGE_UNDO, .who = "me", .why = ""};
-	struct etl_change_walk *walk = etl_change_new(rig->job, &rig->driver.env, &request);
-	int rc = 1;
 
-	while (rc > 0)
-		rc = etl_change_step(walk, &rig->err);
-	assert_int_equal(rc, 0);
-	etl_change_free(walk);
+	etl_change_free(walked(rig, &request));
+	assert_int_equal(rig->err.kind, ETL_OK);
 }
 
 static struct etl_last_run last_of(struct rig *rig)
@@ -222,15 +226,8 @@ static void test_accept_of_an_older_grid(void **state)
 
 static void set_watermark(struct rig *rig, int64_t h)
 {
-	struct etl_change_request request = {.kind = ETL_CHANGE_SET, .partition = "a", .time = hour(h),
-		.who = "me", .why = "because"};
-	struct etl_change_walk *walk = etl_change_new(rig->job, &rig->driver.env, &request);
-	int rc = 1;
-
-	while (rc > 0)
-		rc = etl_change_step(walk, &rig->err);
-	assert_int_equal(rc, 0);
-	etl_change_free(walk);
+	etl_change_free(decide(rig, ETL_CHANGE_SET, hour(h)));
+	assert_int_equal(rig->err.kind, ETL_OK);
 }
 
 /* The same, and the watermark of the new grid has passed it: an undo finds it there too. */
@@ -257,20 +254,14 @@ static void test_undo_of_a_job_that_has_no_windows_now(void **state)
 {
 	struct rig *rig = rig_minding("reject");
 	struct etl_change_request request = {.kind = ETL_CHANGE_UNDO, .who = "me", .why = ""};
-	struct etl_change_walk *walk;
-	int rc = 1;
 
 	(void)state;
 	NEED_RUN(rig, ETL_RUN_FAILED);
 	set_watermark(rig, 4);
 	rig->job->window = (struct etl_window_rules){.none = true};
-	walk = etl_change_new(rig->job, &rig->driver.env, &request);
-	while (rc > 0)
-		rc = etl_change_step(walk, &rig->err);
-	assert_int_equal(rc, -1);
+	etl_change_free(walked(rig, &request));
 	assert_string_equal(rig->err.code, "change.time");
 	NEED_STATE(rig, 2, ETL_WINDOW_SKIPPED);
-	etl_change_free(walk);
 	rig_free(rig);
 }
 
@@ -409,14 +400,9 @@ static const char *release_of(struct rig *rig, const char *check)
 {
 	struct etl_change_request request = {.kind = ETL_CHANGE_RELEASE, .partition = "a",
 		.time = hour(2), .who = "me", .why = "because", .check = check};
-	struct etl_change_walk *walk = etl_change_new(rig->job, &rig->driver.env, &request);
-	int rc = 1;
 
-	etl_error_clear(&rig->err);
-	while (rc > 0)
-		rc = etl_change_step(walk, &rig->err);
-	etl_change_free(walk);
-	return rc == 0 ? "" : rig->err.code;
+	etl_change_free(walked(rig, &request));
+	return rig->err.kind == ETL_OK ? "" : rig->err.code;
 }
 
 /* Held by two rules: the release of one leaves the other. */
