@@ -164,6 +164,8 @@ def test_what_cannot_be_accepted(etld, metadata):
         text = str(list(metadata["windows"].find())) + str(list(metadata["audit"].find())) + \
             str(list(metadata["watermark_changes"].find()))
         assert "secret" not in text and "example.org/x" in text
+        told = daemon.stderr_path.read_text()
+        assert "secret" not in told and "example.org/x" in told, "the journal has what was asked for"
 
 
 def test_a_second_daemon(mongodb, database, metadata, tmp_path):
