@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "conf/url.h"
 #include "record/encode_json.h"
 #include "time/civil.h"
 
@@ -191,6 +192,15 @@ bool etld_request_time(struct etld_request *request, const char *name, etl_wall 
 	etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "2026-07-01 or 2026-07-01T10:00Z",
 		"'%s' is not a time", text);
 	return false;
+}
+
+char *etld_request_reason(const struct etld_request *request)
+{
+	char *text = etl_strdup(etl_json_text(request->parameters, "reason", ""));
+
+	etl_text_mask(text);
+	etl_url_mask(text);
+	return text;
 }
 
 void etld_partition_text(const struct etl_job *job, const struct etl_partition *partition,

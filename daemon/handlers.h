@@ -88,6 +88,10 @@ bool etld_parse_time(const char *text, etl_wall *out);
  * and the request is answered. */
 bool etld_request_time(struct etld_request *request, const char *name, etl_wall *out);
 
+/* The parameter `reason` ("" without one) as others may read it: without controls and passwords of
+ * URLs, of as many bytes or fewer. Owned by the caller. */
+char *etld_request_reason(const struct etld_request *request);
+
 /* "station=283164601", or "-" for a job without partitions. */
 void etld_partition_text(const struct etl_job *job, const struct etl_partition *partition,
 	char *out, size_t size);

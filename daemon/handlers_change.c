@@ -168,7 +168,7 @@ static struct pause_query *pause_new(struct etld_request *request, bool pause)
 	q->query.again = pause_stored;
 	q->query.reply = etld_reply_object(request->etld, "etl.pause/1");
 	q->who = etl_strdup(request->who);
-	q->why = etl_strdup(etl_json_text(request->parameters, "reason", ""));
+	q->why = etld_request_reason(request);
 	q->pause = pause;
 	etl_buf_init(&q->list, ETL_CTL_REPLY_MAX);
 	return q;

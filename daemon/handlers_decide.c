@@ -9,7 +9,6 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
-#include "conf/url.h"
 #include "handlers.h"
 #include "picture.h"
 #include "job/change.h"
@@ -138,11 +137,10 @@ static bool read_window(struct etld_request *request, const struct etl_job *job,
 	return dash || etld_request_time(request, "window", out);
 }
 
-/* Owned by the caller; NULL: answered. What others may read shows neither passwords nor controls. */
+/* Owned by the caller; NULL: answered. */
 static char *read_reason(struct etld_request *request)
 {
 	const char *given = etl_json_text(request->parameters, "reason", "");
-	char *text;
 
 	if (!given[strspn(given, " \t\r\n")]) {
 		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "--reason TEXT",
@@ -154,10 +152,7 @@ static char *read_reason(struct etld_request *request)
 			"the reason has more than %d bytes", ETL_DECISION_TEXT_MAX);
 		return NULL;
 	}
-	text = etl_strdup(given);
-	etl_text_mask(text);
-	etl_url_mask(text);
-	return text;
+	return etld_request_reason(request);
 }
 
 static void submit(struct etld_request *request, struct etld_job *job,

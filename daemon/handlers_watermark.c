@@ -301,6 +301,7 @@ static void change(struct etld_request *request, enum etl_change_kind kind)
 	struct etld_job *job = etld_request_job(request);
 	struct etl_change_request asked = {.kind = kind};
 	const struct etl_partition *partition;
+	etl_cleanup(free) char *why = NULL;
 
 	if (!job || !etld_request_right(request, job) || !etld_request_ready(request) ||
 		!etld_request_partition(request, job->job, &partition))
@@ -309,7 +310,7 @@ static void change(struct etld_request *request, enum etl_change_kind kind)
 		return;
 	asked.partition = partition ? partition->name : NULL;
 	asked.who = request->who;
-	asked.why = etl_json_text(request->parameters, "reason", "");
+	asked.why = why = etld_request_reason(request);
 	asked.dry_run = etl_json_bool(request->parameters, "dry_run", false);
 	if (is_possible(request, job, &asked))
 		start_change(request, job, &asked);

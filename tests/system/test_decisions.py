@@ -168,6 +168,21 @@ def test_what_cannot_be_accepted(etld, metadata):
         assert "secret" not in told and "example.org/x" in told, "the journal has what was asked for"
 
 
+def test_no_reason_shows_a_password(etld, metadata):
+    start = begin()
+    reason = ("--reason", "see http://me:secret@example.org/x")
+    with HostSim({"rows": rows_of(start)}) as host:
+        daemon = etld({"hourly": job(host, start, "warn")}).start()
+        daemon.run("hourly", ok=(0, 6))
+        daemon.ctl("watermark", "rewind", "hourly", hour(start, 1), *reason)
+        daemon.ctl("pause", "hourly", *reason)
+        told = [daemon.ctl("watermark", "history", "hourly").out, daemon.ctl("status", "hourly").out,
+                daemon.stderr_path.read_text()]
+        told += [str(list(metadata[name].find())) for name in ("audit", "pauses", "watermark_changes", "windows")]
+        for text in told:
+            assert "secret" not in text and "example.org/x" in text, text
+
+
 def test_a_second_daemon(mongodb, database, metadata, tmp_path):
     """A run of one keeps the other's decision out; afterwards the first one's run finds it."""
     start = begin()
