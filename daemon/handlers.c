@@ -81,6 +81,14 @@ void etld_refuse_job(struct etld_request *request, const char *name)
 	etld_refuse_with(request, ETL_CTL_NO_SUCH_JOB, details, hint, "there is no job '%s'", name);
 }
 
+void etld_refuse_partition(struct etld_request *request, const struct etl_job *job, const char *name)
+{
+	char hint[ETL_JOB_NAME_MAX + 32];
+
+	snprintf(hint, sizeof hint, "etlctl watermark show %s", job->name);
+	etld_refuse(request, ETL_CTL_NO_SUCH_WINDOW, hint, "job '%s' has no partition '%s'", job->name, name);
+}
+
 struct etld_job *etld_request_job(struct etld_request *request)
 {
 	const char *name = etl_json_text(request->parameters, "job", "");
@@ -241,8 +249,7 @@ bool etld_request_partition(struct etld_request *request, const struct etl_job *
 	*out = name ? etld_partition_find(job, name) : NULL;
 	if (!name || *out)
 		return true;
-	etld_refuse(request, ETL_CTL_NO_SUCH_WINDOW, "etlctl watermark show",
-		"job '%s' has no partition '%s'", job->name, name);
+	etld_refuse_partition(request, job, name);
 	return false;
 }
 

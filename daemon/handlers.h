@@ -63,6 +63,9 @@ struct etld_job *etld_request_job(struct etld_request *request);
 /* "there is no job", with the one that may have been meant. */
 void etld_refuse_job(struct etld_request *request, const char *name);
 
+/* "the job has no such partition", with the command that lists those that it has. */
+void etld_refuse_partition(struct etld_request *request, const struct etl_job *job, const char *name);
+
 /* False, and the request is answered, if MongoDB is known to be unreachable: an answer in five
  * seconds that says the same is worth less. */
 bool etld_request_ready(struct etld_request *request);

@@ -67,8 +67,8 @@ void etl_diag_free(struct etl_diag *diag)
 	free(diag);
 }
 
-/* A copy that can be printed: tabs are blanks, what could deceive a reader and what is no UTF-8
- * is '?', user and password of a URL are '*'. One character stays one character. */
+/* A copy that can be printed: tabs are blanks, what could deceive a reader at a terminal is '?', user
+ * and password of a URL are '*'. One character stays one character. */
 static char *presentable(const char *s, size_t len)
 {
 	char *copy = etl_memdup0(s, len);

@@ -99,13 +99,13 @@ static void hint_decision(const struct etl_why_window *f, enum etl_change_kind k
 	etl_why_hint(why, "%s", command);
 }
 
-/* A run of this window alone, and what it does. */
-static void hint_run(const struct etl_why_window *f, const char *what, struct etl_why *why)
+/* A run of this window alone. */
+static void hint_run(const struct etl_why_window *f, struct etl_why *why)
 {
 	struct etl_unit unit = {f->job, f->partition, f->window};
 	etl_cleanup(free) char *command = etl_unit_run_command(&unit);
 
-	etl_why_hint(why, "%s %s", command, what);
+	etl_why_hint(why, "%s", command);
 }
 
 static void tell_entry(const struct etl_why_window *f, struct etl_why *why)
@@ -270,7 +270,7 @@ static void not_due(const struct etl_why_window *f, struct etl_why *why)
 	else
 		etl_why_because(why, "it is not due");
 	if (closed && !is_whole(f))
-		hint_run(f, "reads it again", why);
+		hint_run(f, why);
 }
 
 /* Its own deadline, as long as it is not closed. */
@@ -423,5 +423,5 @@ void etl_why_of_window(const struct etl_why_window *f, struct etl_why *why)
 			tell_next(f, why);
 	}
 	if (!is_whole(f) && (f->lost || (f->has_entry && !etl_window_is_closed(f->entry.state))))
-		hint_run(f, "tries it at once", why);
+		hint_run(f, why);
 }
