@@ -313,12 +313,6 @@ static enum etl_ctl_error answer_of(const struct etl_error *err)
 	return err->kind == ETL_TRANSIENT ? ETL_CTL_NOT_READY : ETL_CTL_FAILED;
 }
 
-void etld_query_drop(struct etld_query *query)
-{
-	etl_json_free(query->reply);
-	query->free(query);
-}
-
 static void query_done(struct etld_task *task)
 {
 	struct etld_query *query = (struct etld_query *)task;
@@ -341,6 +335,12 @@ static void query_done(struct etld_task *task)
 			query->error.message);
 	}
 	etld_query_drop(query);
+}
+
+void etld_query_drop(struct etld_query *query)
+{
+	etl_json_free(query->reply);
+	query->free(query);
 }
 
 void etld_query_bind(struct etld_query *query, struct etld_request *request)
