@@ -262,6 +262,15 @@ static void start(struct etld_request *request, struct etld_job *job, struct etl
 	}
 }
 
+static void refuse_paused(struct etld_request *request, const struct etld_job *job)
+{
+	char hint[2 * ETL_JOB_NAME_MAX + 64];
+
+	snprintf(hint, sizeof hint, "etlctl resume %s, or etlctl run %s --force", job->name,
+		job->name);
+	etld_refuse(request, ETL_CTL_NOT_READY, hint, "job '%s' is paused", job->name);
+}
+
 void etld_handle_run(struct etld_request *request)
 {
 	struct etld *etld = request->etld;
@@ -283,8 +292,7 @@ void etld_handle_run(struct etld_request *request)
 		!waits(request)) {
 		etld_refuse_busy(request, job);
 	} else if (job->sched.paused && !etl_json_bool(request->parameters, "force", false)) {
-		etld_refuse(request, ETL_CTL_NOT_READY, "etlctl resume, or run --force",
-			"job '%s' is paused", job->name);
+		refuse_paused(request, job);
 	} else if (!etld_request_partition(request, job->job, &only)) {
 		return; /* answered */
 	} else if (!read_range(request, job->job, &trigger.asked)) {
