@@ -16,10 +16,12 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "conf/url.h"
 #include "ctl/interface.h"
 #include "handlers.h"
 #include "journal.h"
 
+#define SHOWN_MAX 4096 /* bytes of a request's parameters in the journal */
 #define OUTPUT_MAX (ETL_CTL_REPLY_MAX + 64 * 1024) /* unread bytes of one client */
 #define SMALL_BYTES ((size_t)64 * 1024) /* answers and messages that always find room */
 #define PROGRESS_BYTES ((size_t)64 * 1024) /* who reads so many has time for the rest again */
@@ -273,21 +275,34 @@ void etld_refuse_with(struct etld_request *request, enum etl_ctl_error error,
 
 /* ---- requests -------------------------------------------------------------------------------- */
 
+/* Parameters for the journal. What is said as a reason may hold a URL with its password, which is
+ * masked before the text is cut: half a URL hides it. The caller frees it. */
+static char *shown_parameters(const struct etl_json *parameters)
+{
+	ETL_BUF_CLEANUP struct etl_buf all;
+	char *text;
+
+	etl_buf_init(&all, ETL_CTL_MESSAGE_MAX);
+	if (parameters)
+		etl_json_print(parameters, &all);
+	text = etl_strdup(etl_buf_text(&all));
+	etl_url_mask(text);
+	if (strlen(text) > SHOWN_MAX)
+		text[etl_utf8_cut(text, SHOWN_MAX)] = '\0';
+	return text;
+}
+
 static void audit(const struct etld_request *request, const struct etl_command *command)
 {
-	struct etl_buf arguments;
+	etl_cleanup(free) char *text = NULL;
 	struct etld_field fields[2];
 
 	if (command->access != ETL_ACCESS_OPERATE)
 		return;
-	etl_buf_init(&arguments, 4096);
-	if (request->parameters)
-		etl_json_print(request->parameters, &arguments);
+	text = shown_parameters(request->parameters);
 	fields[0] = (struct etld_field){"ETL_WHO", request->who, 0};
 	fields[1] = (struct etld_field){"ETL_METHOD", request->message.method, 0};
-	etld_log(ETLD_NOTICE, NULL, fields, 2, "%s: %s %s", request->who, command->name,
-		etl_buf_text(&arguments));
-	etl_buf_fini(&arguments);
+	etld_log(ETLD_NOTICE, NULL, fields, 2, "%s: %s %s", request->who, command->name, text);
 }
 
 static void dispatch(struct etld_request *request)

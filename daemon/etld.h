@@ -40,6 +40,8 @@ struct etld_partition {
 	uint64_t here;
 };
 
+#define ETLD_UNTOLD (-1)
+
 /* A job as the daemon lives with it: survives reloads as long as its name does. */
 struct etld_job {
 	UT_hash_handle hh;
@@ -56,7 +58,9 @@ struct etld_job {
 	/* of a job that is left out: what the store knows of its slots; NULL = nothing */
 	struct etl_schedule_info *slots;
 	bool came_back;	  /* it was left out until this reload */
-	bool retargeted;  /* a reload has changed where it loads to, and nobody was told yet */
+	/* A reload has changed where it loads to: the generation whose reloads have told it, or
+	 * ETLD_UNTOLD; 0 = none has. All who share a reload are told. */
+	int64_t retargeted;
 	char *elsewhere_told; /* the targets of the last warning; NULL = none stands */
 	bool restored;	  /* what the store knows of its slots was told to the scheduler */
 	bool interrupted; /* a run of it never gave its lease back */

@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "conf/url.h"
 #include "record/encode_json.h"
 #include "time/civil.h"
 
@@ -204,6 +205,15 @@ bool etld_request_time(struct etld_request *request, const char *name, etl_wall 
 	return false;
 }
 
+char *etld_request_reason(const struct etld_request *request)
+{
+	char *text = etl_strdup(etl_json_text(request->parameters, "reason", ""));
+
+	etl_text_mask(text);
+	etl_url_mask(text);
+	return text;
+}
+
 void etld_partition_text(const struct etl_job *job, const struct etl_partition *partition,
 	char *out, size_t size)
 {
@@ -211,6 +221,16 @@ void etld_partition_text(const struct etl_job *job, const struct etl_partition *
 		snprintf(out, size, "-");
 	else
 		snprintf(out, size, "%s=%s", job->partition_names[0], partition->name);
+}
+
+void etld_json_partition(struct etl_json *to, const struct etl_job *job, const char *name)
+{
+	const struct etl_partition *partition = job ? etl_job_partition(job, name) : NULL;
+	char shown[ETLD_PARTITION_BYTES];
+
+	if (partition)
+		etld_partition_text(job, partition, shown, sizeof shown);
+	etl_json_add_text(to, "partition", partition ? shown : name);
 }
 
 const struct etl_partition *etld_partition_find(const struct etl_job *job, const char *text)
@@ -222,6 +242,18 @@ const struct etl_partition *etld_partition_find(const struct etl_job *job, const
 		return &job->partitions[0];
 	found = etl_job_partition(job, text);
 	return found || !equals ? found : etl_job_partition(job, equals + 1);
+}
+
+bool etld_request_partition(struct etld_request *request, const struct etl_job *job,
+	const struct etl_partition **out)
+{
+	const char *name = etl_json_text(request->parameters, "partition", NULL);
+
+	*out = name ? etld_partition_find(job, name) : NULL;
+	if (!name || *out)
+		return true;
+	etld_refuse_partition(request, job, name);
+	return false;
 }
 
 bool etld_id_matches(const char *id, const char *part)
@@ -314,6 +346,11 @@ static void query_done(struct etld_task *task)
 		etld_refuse_with(request, error, details, hint_of(error), "%s",
 			query->error.message);
 	}
+	etld_query_drop(query);
+}
+
+void etld_query_drop(struct etld_query *query)
+{
 	etl_json_free(query->reply);
 	query->free(query);
 }

@@ -91,11 +91,22 @@ bool etld_parse_time(const char *text, etl_wall *out);
  * and the request is answered. */
 bool etld_request_time(struct etld_request *request, const char *name, etl_wall *out);
 
+/* The parameter `reason` ("" without one) as others may read it: without controls and passwords of
+ * URLs, of as many bytes or fewer. Owned by the caller. */
+char *etld_request_reason(const struct etld_request *request);
+
 /* "station=283164601", or "-" for a job without partitions. */
 void etld_partition_text(const struct etl_job *job, const struct etl_partition *partition,
 	char *out, size_t size);
+#define ETLD_PARTITION_BYTES 1100 /* room for any: a dimension of 64, '=', a name of 1,023 (partitions.c) */
+/* Adds "partition" so; of a job (NULL) or a partition that is not configured by the bare name. */
+void etld_json_partition(struct etl_json *to, const struct etl_job *job, const char *name);
 /* The partition meant by "station=X", "X" or "-"; NULL if there is none. */
 const struct etl_partition *etld_partition_find(const struct etl_job *job, const char *text);
+/* The one that the parameter `partition` means; NULL = no one is asked for. False: the job has none
+ * of that name, and the request is answered. */
+bool etld_request_partition(struct etld_request *request, const struct etl_job *job,
+	const struct etl_partition **out);
 
 /* Is `part` the id, or six characters or more of its beginning or end? */
 bool etld_id_matches(const char *id, const char *part);
@@ -145,6 +156,8 @@ void etld_query_submit(struct etld_query *query, struct etld_request *request,
  * may go. */
 void etld_query_bind(struct etld_query *query, struct etld_request *request);
 void etld_query_send(struct etld_query *query, void (*work)(struct etld_task *task));
+/* One that goes to no worker, with its reply. */
+void etld_query_drop(struct etld_query *query);
 
 /* handlers_simulate.c */
 void etld_handle_simulate(struct etld_request *request);

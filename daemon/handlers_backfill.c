@@ -241,13 +241,10 @@ static bool read_range(struct etld_request *request, const struct etl_job *job, 
 static bool read_partition(struct etld_request *request, const struct etl_job *job,
 	struct etl_backfill *b)
 {
-	const char *text = etl_json_text(request->parameters, "partition", NULL);
-	const struct etl_partition *partition = text ? etld_partition_find(job, text) : NULL;
+	const struct etl_partition *partition;
 
-	if (text && !partition) {
-		etld_refuse_partition(request, job, text);
+	if (!etld_request_partition(request, job, &partition))
 		return false;
-	}
 	if (partition && strlen(partition->name) >= sizeof b->partition)
 		return wrong(request, "leave --partition out", "the partition's name is too long here");
 	etl_text_copy(b->partition, sizeof b->partition, partition ? partition->name : "");

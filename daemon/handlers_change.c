@@ -171,7 +171,7 @@ static struct pause_query *pause_new(struct etld_request *request, bool pause)
 	q->query.again = pause_stored;
 	q->query.reply = etld_reply_object(request->etld, "etl.pause/1");
 	q->who = etl_strdup(request->who);
-	q->why = etl_strdup(etl_json_text(request->parameters, "reason", ""));
+	q->why = etld_request_reason(request);
 	q->pause = pause;
 	etl_buf_init(&q->list, ETL_CTL_REPLY_MAX);
 	return q;
@@ -220,19 +220,12 @@ static void pause_end(struct etld_walk *walk, struct etld_request *request)
 	store_pause(ETL_TAKE(((struct pause_walk *)walk)->q));
 }
 
-/* etld ends, and its clients are gone. */
-static void forget(struct pause_query *q)
-{
-	etl_json_free(q->query.reply);
-	pause_free(&q->query);
-}
-
 static void pause_walk_free(struct etld_walk *walk)
 {
 	struct pause_walk *w = (struct pause_walk *)walk;
 
-	if (w->q)
-		forget(w->q);
+	if (w->q) /* etld ends, and its clients are gone */
+		etld_query_drop(&w->q->query);
 	free(w->group);
 	free(w);
 }
@@ -266,7 +259,7 @@ void etld_pauses_free(struct etld *etld)
 		struct pause_query *q = etld->pauses;
 
 		etld->pauses = q->next;
-		forget(q);
+		etld_query_drop(&q->query);
 	}
 }
 

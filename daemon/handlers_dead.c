@@ -78,14 +78,14 @@ static void take_first(struct search *search, const struct etl_dead_letter *lett
 {
 	struct dead_query *q = search->q;
 	const struct etl_job *job = etld_generation_job(q->generation, letter->job);
+	const struct etl_partition *partition = job ? etl_job_partition(job, letter->partition) : NULL;
 
 	etl_text_copy(q->found, sizeof q->found, letter->id);
 	q->found_at = letter->at;
 	if (!search->whole)
 		return;
 	etld_letter_whole(q->generation, letter, search->whole);
-	add_again(q, job, job ? etl_job_partition(job, letter->partition) : NULL, letter->window.start,
-		letter->window.start);
+	add_again(q, partition ? job : NULL, partition, letter->window.start, letter->window.start);
 }
 
 static int keep_candidate(void *ctx, const struct etl_dead_letter *letter)
@@ -139,14 +139,14 @@ static int find_letter(struct dead_query *q, struct etl_json *whole)
 
 /* ---- what loads their windows again ---------------------------------------------------------- */
 
-/* `oldest`, `newest`: where windows begin; ms == 0: none is known. Null then, and for a job that is
- * not configured: there is nothing to say. */
+/* `partition` NULL: of all. `oldest`, `newest`: where windows begin; ms == 0: none is known. Null then,
+ * and for a job that is not configured: there is nothing to say. */
 static void add_again(const struct dead_query *q, const struct etl_job *job,
 	const struct etl_partition *partition, etl_wall oldest, etl_wall newest)
 {
 	ETL_BUF_CLEANUP struct etl_buf command;
 	struct etl_window range = {oldest, newest};
-	char shown[512] = "-";
+	char shown[ETLD_PARTITION_BYTES] = "-";
 
 	etl_buf_init(&command, 4096);
 	if (job && partition)
@@ -216,13 +216,13 @@ static int read_list(struct dead_query *q, const char *run_id)
 static void add_subject(const struct dead_query *q, const struct etl_job *job, const char *run_id)
 {
 	struct etl_json *reply = q->query.reply;
-	char shown[512];
 
-	if (q->partition)
-		etld_partition_text(job, q->partition, shown, sizeof shown);
 	etl_json_add_text(reply, "job", job ? job->name : NULL);
 	etl_json_add_text(reply, "run_id", run_id);
-	etl_json_add_text(reply, "partition", q->partition ? shown : NULL);
+	if (q->partition)
+		etld_json_partition(reply, job, q->partition->name);
+	else
+		etl_json_add_null(reply, "partition");
 	etld_letter_window(&q->window, reply);
 }
 
@@ -274,13 +274,9 @@ static void list_work(struct etld_task *task)
 static bool read_part(struct etld_request *request, struct dead_query *q)
 {
 	const char *window = etl_json_text(request->parameters, "window", NULL);
-	const char *partition = etl_json_text(request->parameters, "partition", NULL);
 
-	q->partition = partition ? etld_partition_find(q->job, partition) : NULL;
-	if (partition && !q->partition) {
-		etld_refuse_partition(request, q->job, partition);
+	if (!etld_request_partition(request, q->job, &q->partition))
 		return false;
-	}
 	q->is_window = window && !q->job->window.none;
 	return !window || etld_request_window(request, q->job, window, &q->window);
 }
@@ -320,8 +316,7 @@ void etld_handle_dead_list(struct etld_request *request)
 		etld_query_submit(&q->query, request, list_work);
 		return;
 	}
-	etl_json_free(q->query.reply);
-	dead_free(&q->query);
+	etld_query_drop(&q->query);
 }
 
 /* ---- show ------------------------------------------------------------------------------------ */

@@ -9,7 +9,6 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
-#include "conf/url.h"
 #include "handlers.h"
 #include "picture.h"
 #include "job/change.h"
@@ -51,12 +50,10 @@ static void add_answer(struct decide_query *q)
 	const struct etl_ledger_entry *was = etl_change_unit(q->walk);
 	const struct etl_change_result *r = etl_change_result(q->walk, 0);
 	struct etl_json *reply = q->query.reply, *item;
-	char shown[256];
 
-	etld_partition_text(q->job, q->partition, shown, sizeof shown);
 	etl_json_add_text(reply, "job", q->job->name);
 	etl_json_add_text(reply, "decision", etl_change_kind_word(q->kind));
-	etl_json_add_text(reply, "partition", shown);
+	etld_json_partition(reply, q->job, q->partition->name);
 	item = etl_json_add_object(reply, "window");
 	etld_json_time(item, "start", was->window.start);
 	etld_json_time(item, "end", was->window.end);
@@ -112,18 +109,16 @@ static bool decide_again(struct etld_query *query)
 static const struct etl_partition *find_partition(struct etld_request *request,
 	const struct etl_job *job)
 {
-	const char *name = etl_json_text(request->parameters, "partition", NULL);
-	const struct etl_partition *found = name ? etld_partition_find(job, name) : NULL;
+	const struct etl_partition *found;
 
-	if (name && !found)
-		etld_refuse_partition(request, job, name);
-	else if (!name && job->n_partitions > 1)
-		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "--partition PARTITION",
-			"job '%s' has %zu partitions, and one window of one of them is meant", job->name,
-			job->n_partitions);
-	else if (!name)
-		found = &job->partitions[0];
-	return found;
+	if (!etld_request_partition(request, job, &found) || found)
+		return found;
+	if (job->n_partitions == 1)
+		return &job->partitions[0];
+	etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "--partition PARTITION",
+		"job '%s' has %zu partitions, and one window of one of them is meant", job->name,
+		job->n_partitions);
+	return NULL;
 }
 
 /* Its time, or "-" for the one unit of a job without windows. False: answered. */
@@ -142,11 +137,10 @@ static bool read_window(struct etld_request *request, const struct etl_job *job,
 	return dash || etld_request_time(request, "window", out);
 }
 
-/* Owned by the caller; NULL: answered. What others may read shows neither passwords nor controls. */
+/* Owned by the caller; NULL: answered. */
 static char *read_reason(struct etld_request *request)
 {
 	const char *given = etl_json_text(request->parameters, "reason", "");
-	char *text;
 
 	if (!given[strspn(given, " \t\r\n")]) {
 		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "--reason TEXT",
@@ -158,10 +152,7 @@ static char *read_reason(struct etld_request *request)
 			"the reason has more than %d bytes", ETL_DECISION_TEXT_MAX);
 		return NULL;
 	}
-	text = etl_strdup(given);
-	etl_text_mask(text);
-	etl_url_mask(text);
-	return text;
+	return etld_request_reason(request);
 }
 
 static void submit(struct etld_request *request, struct etld_job *job,

@@ -94,12 +94,9 @@ static void add_unit(const struct held_query *q, struct etl_json *list, const st
 		etl_job_partition(job, held->partition) : NULL;
 	const struct etl_unit unit = {job, held->partition, e->window};
 	struct etl_json *item = etl_json_add_object(list, NULL);
-	char shown[256];
 
-	if (partition)
-		etld_partition_text(job, partition, shown, sizeof shown);
 	etl_json_add_text(item, "job", held->job);
-	etl_json_add_text(item, "partition", partition ? shown : held->partition);
+	etld_json_partition(item, job, held->partition);
 	etld_json_time(item, "start", e->window.start);
 	etld_json_time(item, "end", e->window.end);
 	etld_json_time(item, "since", e->held.since.ms ? e->held.since : e->updated);

@@ -46,6 +46,7 @@ static void add_warnings(struct etl_json *list, const char *report)
 struct reload_query {
 	struct etld_query query;
 	struct etld_picture *picture;
+	int64_t generation; /* that the answer is about */
 	struct etl_json *warnings; /* of the reply */
 };
 
@@ -65,21 +66,30 @@ static void reload_work(struct etld_task *task)
 	(void)etld_picture_read(q->picture, &q->query.error);
 }
 
-/* On the loop, before the answer. What could not be read changes nothing: the configuration is in
- * force, and the next reading tells. */
+static bool is_to_tell(const struct etld_job *job, int64_t generation)
+{
+	return job->retargeted == ETLD_UNTOLD || job->retargeted == generation;
+}
+
+/* On the loop, before the answer. What could not be read, or is of a configuration that another
+ * reload has replaced meanwhile, changes nothing: the configuration was in force, and the next
+ * answer tells. */
 static bool reload_looked(struct etld_query *query)
 {
 	struct reload_query *q = (struct reload_query *)query;
+	bool good = query->error.kind == ETL_OK && q->generation == query->etld->generation->number;
 	struct etl_buf line ETL_BUF_CLEANUP;
 
 	etl_error_clear(&query->error);
 	etl_buf_init(&line, 4096);
 	etld_picture_take(q->picture);
-	for (struct etld_job *job = query->etld->jobs; job; job = job->hh.next) {
+	for (struct etld_job *job = query->etld->jobs; good && job; job = job->hh.next) {
+		if (!is_to_tell(job, q->generation))
+			continue;
 		etl_buf_clear(&line);
-		if (job->retargeted && etld_elsewhere_line(query->etld, job, &line))
+		if (etld_elsewhere_line(query->etld, job, &line))
 			etl_json_add_text(q->warnings, NULL, etl_buf_text(&line));
-		job->retargeted = false;
+		job->retargeted = q->generation;
 	}
 	return false;
 }
@@ -87,7 +97,7 @@ static bool reload_looked(struct etld_query *query)
 static bool any_retargeted(const struct etld *etld)
 {
 	for (const struct etld_job *job = etld->jobs; job; job = job->hh.next)
-		if (job->retargeted)
+		if (is_to_tell(job, etld->generation->number))
 			return true;
 	return false;
 }
@@ -109,6 +119,7 @@ static void tell_taken(const struct asked *asked, const char *report)
 	}
 	q = ETL_NEW(struct reload_query);
 	q->picture = etld_picture_of_targets(etld);
+	q->generation = etld->generation->number;
 	q->warnings = warnings;
 	q->query.free = reload_free;
 	q->query.again = reload_looked;

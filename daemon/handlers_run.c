@@ -287,11 +287,9 @@ void etld_handle_run(struct etld_request *request)
 	struct etld_job *job = etld_request_job(request);
 	const struct etl_partition *only = NULL;
 	struct etl_trigger trigger = {.kind = ETL_TRIGGER_MANUAL};
-	const char *partition;
 
 	if (!job || !etld_request_right(request, job))
 		return;
-	partition = etl_json_text(request->parameters, "partition", NULL);
 	if (etld->draining) {
 		etld_refuse_not_ready(request, "etld is stopping", false);
 	} else if (!etld->mongodb_up) {
@@ -305,8 +303,8 @@ void etld_handle_run(struct etld_request *request)
 		etld_refuse_busy(request, job);
 	} else if (job->sched.paused && !etl_json_bool(request->parameters, "force", false)) {
 		refuse_paused(request, job);
-	} else if (partition && !(only = etld_partition_find(job->job, partition))) {
-		etld_refuse_partition(request, job->job, partition);
+	} else if (!etld_request_partition(request, job->job, &only)) {
+		return; /* answered */
 	} else if (!read_range(request, job->job, &trigger.asked)) {
 		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "2026-07-01 or 2026-07-01T10:00Z",
 			"the range cannot be read as times");

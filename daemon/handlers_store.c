@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "handlers.h"
+#include "state/doc_read.h"
 
 /* A question about the store: parameters are copied, the generation is held. */
 struct store_query {
@@ -50,19 +51,10 @@ static struct store_query *query_new(struct etld_request *request, const char *s
 
 /* ---- runs ----------------------------------------------------------------------------------- */
 
-static const char *text_of(const bson_t *doc, const char *field)
-{
-	bson_iter_t iter;
-
-	return bson_iter_init_find(&iter, doc, field) && BSON_ITER_HOLDS_UTF8(&iter) ?
-		bson_iter_utf8(&iter, NULL) :
-		"";
-}
-
 static bool is_failed(const bson_t *run)
 {
 	static const char *const fine[] = {"ok", "running", "skipped"};
-	const char *state = text_of(run, "state");
+	const char *state = etl_doc_text(run, "state");
 
 	for (size_t i = 0; i < sizeof fine / sizeof *fine; i++)
 		if (etl_streq(fine[i], state))
@@ -121,7 +113,7 @@ static int match_run(void *ctx, const bson_t *run)
 {
 	struct search *search = ctx;
 
-	if (etld_id_matches(text_of(run, "run_id"), search->text) && ++search->n == 1)
+	if (etld_id_matches(etl_doc_text(run, "run_id"), search->text) && ++search->n == 1)
 		bson_copy_to(run, search->out);
 	return 0;
 }
@@ -149,6 +141,7 @@ int etld_run_find(struct etl_state *state, const char *id, bson_t *out, struct e
 
 struct decided {
 	struct etl_json *list;
+	const struct etl_job *job; /* NULL = it is not configured any more */
 	const char *run_id;
 };
 
@@ -162,7 +155,7 @@ static int add_decision(void *ctx, const struct etl_change *change)
 		return 0;
 	item = etl_json_add_object(d->list, NULL);
 	etl_json_add_text(item, "decision", etl_change_kind_word(change->kind));
-	etl_json_add_text(item, "partition", change->partition);
+	etld_json_partition(item, d->job, change->partition);
 	etld_json_time(item, "start", change->unit.start);
 	etld_json_time(item, "at", change->at);
 	etl_json_add_text(item, "who", change->who);
@@ -174,8 +167,9 @@ static int add_decision(void *ctx, const struct etl_change *change)
 static void add_decisions(struct store_query *q, const bson_t *run)
 {
 	struct etl_state *state = q->query.etld->state;
-	struct etl_change_query query = {.job = text_of(run, "job"), .limit = DECISIONS_LOOKED};
-	struct decided d = {etl_json_add_array(q->query.reply, "decisions"), text_of(run, "run_id")};
+	struct etl_change_query query = {.job = etl_doc_text(run, "job"), .limit = DECISIONS_LOOKED};
+	struct decided d = {etl_json_add_array(q->query.reply, "decisions"),
+		etld_generation_job(q->generation, query.job), etl_doc_text(run, "run_id")};
 
 	state->ops->change_list(state, &query, add_decision, &d, &q->query.error);
 }
@@ -350,7 +344,7 @@ static int walk_partition(struct store_query *q, const struct etl_partition *par
 	struct etl_window range = {{FIRST_DATE}, {LAST_DATE}};
 	struct walk walk = {.q = q, .at = rules->start, .limit = {INT64_MAX}};
 	etl_wall due, until; /* windows that end by then are due; ... and asked for */
-	char shown[256];
+	char shown[ETLD_PARTITION_BYTES];
 	int found;
 
 	etld_partition_text(q->job, partition, shown, sizeof shown);
@@ -410,35 +404,22 @@ static bool read_window_parameters(struct etld_request *request, struct store_qu
 	return true;
 }
 
-static void give_up(struct etld_request *request, struct store_query *q, enum etl_ctl_error error,
-	const char *text)
-{
-	etl_json_free(q->query.reply);
-	store_free(&q->query);
-	etld_refuse(request, error, NULL, "%s", text);
-}
-
 void etld_handle_windows(struct etld_request *request)
 {
 	struct etld_job *job = etld_request_job(request);
 	const struct etl_partition *only;
-	const char *partition;
 	struct store_query *q;
 
-	if (!job || !etld_request_ready(request))
+	if (!job || !etld_request_ready(request) || !etld_request_partition(request, job->job, &only))
 		return;
-	partition = etl_json_text(request->parameters, "partition", NULL);
-	only = partition ? etld_partition_find(job->job, partition) : NULL;
-	if (partition && !only) {
-		etld_refuse_partition(request, job->job, partition);
-		return;
-	}
 	q = query_new(request, "etl.windows/1");
 	q->job = job->job;
 	q->partition = only;
-	if (!read_window_parameters(request, q))
-		give_up(request, q, ETL_CTL_INVALID_PARAMETER,
-			"from and to are times such as 2026-07-01T10:00Z, state is a window's state");
-	else
+	if (read_window_parameters(request, q)) {
 		etld_query_submit(&q->query, request, windows_work);
+		return;
+	}
+	etld_query_drop(&q->query);
+	etld_refuse(request, ETL_CTL_INVALID_PARAMETER, NULL,
+		"from and to are times such as 2026-07-01T10:00Z, state is a window's state");
 }

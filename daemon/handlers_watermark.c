@@ -52,30 +52,6 @@ static struct mark_query *mark_new(struct etld_request *request, const struct et
 	return q;
 }
 
-/* The partition's name as it is shown; one that is no longer configured has no dimension. */
-static void add_partition(struct etl_json *item, const struct etl_job *job, const char *name)
-{
-	const struct etl_partition *partition = etl_job_partition(job, name);
-	char shown[256];
-
-	if (partition)
-		etld_partition_text(job, partition, shown, sizeof shown);
-	etl_json_add_text(item, "partition", partition ? shown : name);
-}
-
-/* False, and the request is answered: there is no such partition. */
-static bool find_partition(struct etld_request *request, const struct etl_job *job,
-	const struct etl_partition **out)
-{
-	const char *name = etl_json_text(request->parameters, "partition", NULL);
-
-	*out = name ? etld_partition_find(job, name) : NULL;
-	if (!name || *out)
-		return true;
-	etld_refuse_partition(request, job, name);
-	return false;
-}
-
 /* ---- show ----------------------------------------------------------------------------------- */
 
 static int add_watermark(struct mark_query *q, const struct etl_partition *partition)
@@ -89,7 +65,7 @@ static int add_watermark(struct mark_query *q, const struct etl_partition *parti
 	if (found < 0)
 		return -1;
 	item = etl_json_add_object(q->list, NULL);
-	add_partition(item, q->job, partition->name);
+	etld_json_partition(item, q->job, partition->name);
 	if (!found) {
 		etl_json_add_null(item, "watermark");
 		return 0;
@@ -144,7 +120,7 @@ static int add_change(void *ctx, const struct etl_change *change)
 	etld_json_time(item, "at", change->at);
 	etl_json_add_text(item, "who", change->who);
 	etl_json_add_text(item, "kind", etl_change_kind_word(change->kind));
-	add_partition(item, q->job, change->partition);
+	etld_json_partition(item, q->job, change->partition);
 	etld_json_time(item, "from", change->from);
 	etld_json_time(item, "to", change->to);
 	etld_json_time(item, "reached", change->reached);
@@ -180,7 +156,7 @@ void etld_handle_watermark_history(struct etld_request *request)
 	const struct etl_partition *partition;
 	struct mark_query *q;
 
-	if (!job || !etld_request_ready(request) || !find_partition(request, job->job, &partition))
+	if (!job || !etld_request_ready(request) || !etld_request_partition(request, job->job, &partition))
 		return;
 	q = mark_new(request, job->job, "etl.watermark_history/1");
 	q->partition = partition;
@@ -199,7 +175,7 @@ static void add_results(struct mark_query *q)
 	for (size_t i = 0; (r = etl_change_result(q->walk, i)) != NULL; i++) {
 		struct etl_json *item = etl_json_add_object(q->list, NULL);
 
-		add_partition(item, q->job, r->partition);
+		etld_json_partition(item, q->job, r->partition);
 		etl_json_add_text(item, "kind", etl_change_kind_word(r->kind));
 		etl_json_add_bool(item, "changed", r->changed);
 		etld_json_time(item, "from", r->from);
@@ -304,9 +280,6 @@ static bool is_possible(struct etld_request *request, const struct etld_job *job
 	else if (strlen(asked->why) >= ETL_REASON_MAX)
 		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, NULL,
 			"the reason has more than %d bytes", ETL_REASON_MAX - 1);
-	else if (asked->kind == ETL_CHANGE_UNDO && job->job->window.none)
-		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, NULL,
-			"job '%s' has window: none and no watermark to move", job->name);
 	else if (asked->kind != ETL_CHANGE_UNDO &&
 		etl_change_check_time(&job->job->window, asked->kind, asked->time,
 			etl_now(request->etld->clock), &err) < 0)
@@ -336,15 +309,16 @@ static void change(struct etld_request *request, enum etl_change_kind kind)
 	struct etld_job *job = etld_request_job(request);
 	struct etl_change_request asked = {.kind = kind};
 	const struct etl_partition *partition;
+	etl_cleanup(free) char *why = NULL;
 
 	if (!job || !etld_request_right(request, job) || !etld_request_ready(request) ||
-		!find_partition(request, job->job, &partition))
+		!etld_request_partition(request, job->job, &partition))
 		return;
 	if (!etld_request_time(request, "time", &asked.time))
 		return;
 	asked.partition = partition ? partition->name : NULL;
 	asked.who = request->who;
-	asked.why = etl_json_text(request->parameters, "reason", "");
+	asked.why = why = etld_request_reason(request);
 	asked.dry_run = etl_json_bool(request->parameters, "dry_run", false);
 	if (is_possible(request, job, &asked))
 		start_change(request, job, &asked);

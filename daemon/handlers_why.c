@@ -236,7 +236,7 @@ static void answer_window(struct etld *etld, struct why_query *q)
 	const struct etld_job *job = etld_job_find(etld, q->job->name);
 	struct etl_json *reply = q->query.reply, *window;
 	struct etl_why all = {0};
-	char name[256];
+	char name[ETLD_PARTITION_BYTES];
 
 	for (size_t i = 0; i < q->n; i++) {
 		struct etl_why one = {0};
@@ -395,16 +395,12 @@ static void choose_partitions(struct why_query *q, const struct etl_partition *o
 
 static void ask_of_window(struct etld_request *request, const struct etl_job *job, const char *time)
 {
-	const char *name = etl_json_text(request->parameters, "partition", NULL);
-	const struct etl_partition *only = name ? etld_partition_find(job, name) : NULL;
+	const struct etl_partition *only;
 	struct etl_window window;
 	struct why_query *q;
 
-	if (name && !only) {
-		etld_refuse_partition(request, job, name);
-		return;
-	}
-	if (!etld_request_window(request, job, time, &window) || !etld_request_ready(request))
+	if (!etld_request_partition(request, job, &only) ||
+		!etld_request_window(request, job, time, &window) || !etld_request_ready(request))
 		return;
 	q = why_new(request, job);
 	q->is_window = true;

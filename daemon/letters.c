@@ -27,24 +27,12 @@ void etld_letter_window(const struct etl_window *window, struct etl_json *to)
 	etld_json_time(item, "end", window->end);
 }
 
-static void add_partition(const struct etld_generation *generation,
-	const struct etl_dead_letter *letter, struct etl_json *to)
-{
-	const struct etl_job *job = etld_generation_job(generation, letter->job);
-	const struct etl_partition *partition = job ? etl_job_partition(job, letter->partition) : NULL;
-	char shown[512];
-
-	if (partition)
-		etld_partition_text(job, partition, shown, sizeof shown);
-	etl_json_add_text(to, "partition", partition ? shown : letter->partition);
-}
-
 static void add_origin(const struct etld_generation *generation, const struct etl_dead_letter *letter,
 	struct etl_json *to)
 {
 	etl_json_add_text(to, "id", letter->id);
 	etl_json_add_text(to, "job", letter->job);
-	add_partition(generation, letter, to);
+	etld_json_partition(to, etld_generation_job(generation, letter->job), letter->partition);
 	etl_json_add_text(to, "run_id", letter->run_id);
 	etld_letter_window(&letter->window, to);
 	etl_json_add_text(to, "step", letter->step);

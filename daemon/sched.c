@@ -291,7 +291,7 @@ static void look_at_target(struct etld *etld, struct etld_job *job, const struct
 	if (!etld_elsewhere_changes(etld, job, config))
 		return;
 	etld_elsewhere_forget(job);
-	job->retargeted = etld->generation->number > 1;
+	job->retargeted = etld->generation->number > 1 ? ETLD_UNTOLD : 0;
 }
 
 static void adopt_job(struct etld *etld, const struct etl_job *config)

@@ -174,19 +174,21 @@ static void print_partitions(const struct etlctl *ctl, const struct etl_json *ru
 	table_print(table, NULL);
 }
 
-/* "accept of window 2026-07-01 10:00Z of 283164601 by uid 0 (pid 7): noise" */
+/* "accept of window 2026-07-01 10:00Z of station=283164601 2 h ago by uid 0 (pid 7): noise" */
 static void put_decisions(const struct etl_json *list, const char *now, struct etl_buf *out)
 {
 	const char *key = "\n  decided  ";
 
 	ETL_JSON_EACH(one, list) {
+		const char *partition = etl_json_text(one, "partition", "-");
+
 		etl_buf_str(out, key);
 		key = "  decided  ";
 		print_clean(etl_json_text(one, "decision", ""), out);
 		etl_buf_str(out, " of window ");
 		print_time(etl_json_text(one, "start", NULL), out);
-		etl_buf_str(out, " of ");
-		print_clean(etl_json_text(one, "partition", ""), out);
+		etl_buf_str(out, etl_streq(partition, "-") ? "" : " of ");
+		print_clean(etl_streq(partition, "-") ? "" : partition, out);
 		etl_buf_char(out, ' ');
 		print_time_past(etl_json_text(one, "at", NULL), now, out);
 		etl_buf_str(out, " by ");

@@ -103,7 +103,7 @@ void etl_diag_print(const struct etl_diag *diag, struct etl_buf *out);
  * the first note. */
 void etl_diag_first(const struct etl_diag *diag, struct etl_buf *out);
 
-/* The warnings, each on one line with its help. */
+/* The warnings, each on one line with its help; at last how many more there are. */
 void etl_diag_warnings(const struct etl_diag *diag, struct etl_buf *out);
 
 /* Appends {file, line, column, code, severity, message, hint, help} of each; null = there is none. */

@@ -107,6 +107,16 @@ static void print_entry(const struct etl_diag *diag, const struct etl_diag_entry
 		etl_buf_printf(out, "  help: %s\n", e->help);
 }
 
+static void print_dropped(const struct etl_diag *diag, enum etl_diag_severity severity,
+	const char *before, struct etl_buf *out)
+{
+	size_t n = diag->dropped[severity];
+
+	if (n)
+		etl_buf_printf(out, "%s%zu more %s%s\n", before, n, etl_diag_severity_word(severity),
+			n == 1 ? "" : "s");
+}
+
 void etl_diag_print(const struct etl_diag *diag, struct etl_buf *out)
 {
 	const struct etl_diag_entry **order = sorted(diag);
@@ -117,10 +127,7 @@ void etl_diag_print(const struct etl_diag *diag, struct etl_buf *out)
 		print_entry(diag, order[i], out);
 	}
 	for (int k = 0; k < ETL_DIAG_SEVERITIES; k++)
-		if (diag->dropped[k])
-			etl_buf_printf(out, "\n%zu more %s%s\n", diag->dropped[k],
-				etl_diag_severity_word((enum etl_diag_severity)k),
-				diag->dropped[k] == 1 ? "" : "s");
+		print_dropped(diag, (enum etl_diag_severity)k, "\n", out);
 	free(order);
 }
 
@@ -165,6 +172,7 @@ void etl_diag_warnings(const struct etl_diag *diag, struct etl_buf *out)
 		etl_buf_printf(out, "%s%s\n", order[i]->help ? "; " : "",
 			order[i]->help ? order[i]->help : "");
 	}
+	print_dropped(diag, ETL_DIAG_WARNING, "", out);
 	free(order);
 }
 

@@ -129,6 +129,7 @@ static int note_undone(void *ctx, const struct etl_change *change)
 	part->undoes = etl_strdup(change->id);
 	part->undo_from = change->from;
 	part->undo_to = change->to;
+	part->undo_unit = change->unit;
 	part->result.kind = change->kind;
 	return 0;
 }
@@ -149,8 +150,8 @@ static int find_undone(struct etl_change_walk *walk, struct etl_error *err)
 		return -1;
 	if (!*command)
 		return etl_error_set(err, ETL_PERMANENT, "change.nothing",
-			"job '%s' has no change of a watermark that could be undone",
-			walk->job->name);
+			"job '%s' has no change of a watermark, and no decision about a window, that "
+			"could be undone", walk->job->name);
 	query.command = command;
 	query.limit = 0;
 	if (store(walk)->ops->change_list(store(walk), &query, note_undone, walk, err) < 0)
@@ -270,6 +271,32 @@ static int plan_unit(struct etl_change_walk *walk, const struct part *part,
 	return rc;
 }
 
+/* What a decision has touched is its unit alone, which may lie anywhere: of a job without windows, or
+ * of an older grid, behind the watermark. */
+static int see_unit(struct etl_change_walk *walk, const struct part *part, struct seen *seen,
+	struct etl_error *err)
+{
+	int64_t start = part->undo_unit.start.ms;
+	struct etl_window range = {{start - 1}, {start + 1}}; /* around [0, 0) as well */
+
+	return store(walk)->ops->ledger_scan(store(walk), walk->job->name, part->name, &range,
+		ETL_LEDGER_BEGUN, see, seen, err);
+}
+
+static int see_all(struct etl_change_walk *walk, const struct part *part,
+	const struct etl_watermark *mark, const struct etl_change *undo, struct seen *seen,
+	struct etl_error *err)
+{
+	struct etl_window range;
+
+	if (walk->job->window.none) /* it had windows when the change was made */
+		return etl_error_set(err, ETL_PERMANENT, "change.time",
+			"job '%s' has window: none and no watermark to move", walk->job->name);
+	range = etl_change_scan_range(&walk->job->window, mark, walk->request.time, undo, walk->now);
+	return store(walk)->ops->ledger_scan(store(walk), walk->job->name, part->name, &range,
+		ETL_LEDGER_ALL, see, seen, err);
+}
+
 int etl_change_plan_part(struct etl_change_walk *walk, const struct part *part,
 	const struct etl_watermark *mark, struct etl_error *err)
 {
@@ -279,11 +306,9 @@ int etl_change_plan_part(struct etl_change_walk *walk, const struct part *part,
 	struct etl_change undone = {.kind = part->result.kind, .from = part->undo_from,
 		.to = part->undo_to};
 	const struct etl_change *undo = part->undoes ? &undone : NULL;
-	struct etl_window range = etl_change_scan_range(
-		&walk->job->window, mark, walk->request.time, undo, walk->now);
 	struct seen seen = {.undoes = part->undoes};
-	int rc = store(walk)->ops->ledger_scan(store(walk), walk->job->name, part->name, &range,
-		ETL_LEDGER_ALL, see, &seen, err);
+	int rc = undo && etl_change_is_decision(undo->kind) ? see_unit(walk, part, &seen, err) :
+		see_all(walk, part, mark, undo, &seen, err);
 
 	if (rc == 0)
 		make_plan(walk, mark, undo, &seen);

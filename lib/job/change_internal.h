@@ -15,6 +15,7 @@ struct part {
 	char *name;
 	char *undoes; /* undo: the change that is taken back */
 	etl_wall undo_from, undo_to;
+	struct etl_window undo_unit; /* of a decision */
 };
 
 struct etl_change_walk {

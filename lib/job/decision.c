@@ -10,35 +10,15 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "job/why.h"
 #include "time/civil.h"
 
 /* ---- commands ------------------------------------------------------------------------------ */
 
-/* As one word of a shell. */
-static void append_word(struct etl_buf *out, const char *text)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "0123456789_-.,:/=+@%";
-
-	if (*text && text[strspn(text, plain)] == '\0') {
-		etl_buf_str(out, text);
-		return;
-	}
-	etl_buf_char(out, '\'');
-	for (; *text; text++)
-		if (*text == '\'')
-			etl_buf_str(out, "'\\''");
-		else
-			etl_buf_char(out, *text);
-	etl_buf_char(out, '\'');
-}
-
 static void append_partition(struct etl_buf *out, const struct etl_unit *unit)
 {
-	if (!unit->job->partition_names[0])
-		return;
-	etl_buf_str(out, " --partition ");
-	append_word(out, unit->partition);
+	if (unit->job->partition_names[0])
+		etl_why_partition(unit->partition, out);
 }
 
 static const char *window_word(const struct etl_unit *unit, char out[ETL_TIME_TEXT_BYTES])

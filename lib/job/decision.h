@@ -15,7 +15,7 @@
 
 struct etl_unit {
 	const struct etl_job *job;
-	const char *partition; /* its name in the ledger */
+	const char *partition; /* its name in the ledger; for a command as it is shown will do */
 	struct etl_window window;
 };
 

@@ -99,6 +99,15 @@ static void hint_decision(const struct etl_why_window *f, enum etl_change_kind k
 	etl_why_hint(why, "%s", command);
 }
 
+/* A run of this window alone. */
+static void hint_run(const struct etl_why_window *f, struct etl_why *why)
+{
+	struct etl_unit unit = {f->job, f->partition, f->window};
+	etl_cleanup(free) char *command = etl_unit_run_command(&unit);
+
+	etl_why_hint(why, "%s", command);
+}
+
 static void tell_entry(const struct etl_why_window *f, struct etl_why *why)
 {
 	const struct etl_ledger_entry *e = &f->entry;
@@ -251,7 +260,6 @@ static void not_due(const struct etl_why_window *f, struct etl_why *why)
 	const struct etl_window_rules *rules = &f->job->window;
 	etl_wall final_at = etl_wall_add(f->window.end, rules->settle);
 	bool closed = f->has_entry && etl_window_is_closed(f->entry.state);
-	char start[ETL_TIME_TEXT_BYTES];
 
 	if (!is_whole(f) && rules->end.ms && f->window.end.ms > rules->end.ms)
 		etl_why_because(why, "it is never due: it ends behind window.end");
@@ -262,8 +270,7 @@ static void not_due(const struct etl_why_window *f, struct etl_why *why)
 	else
 		etl_why_because(why, "it is not due");
 	if (closed && !is_whole(f))
-		etl_why_hint(why, "etlctl run %s --window %s", f->job->name,
-			stamp(f->window.start, start));
+		hint_run(f, why);
 }
 
 /* Its own deadline, as long as it is not closed. */
@@ -397,8 +404,6 @@ static void tell_next(const struct etl_why_window *f, struct etl_why *why)
 
 void etl_why_of_window(const struct etl_why_window *f, struct etl_why *why)
 {
-	char start[ETL_TIME_TEXT_BYTES];
-
 	tell_state(f, why);
 	tell_target(f, why);
 	if (f->job->left_out) {
@@ -418,6 +423,5 @@ void etl_why_of_window(const struct etl_why_window *f, struct etl_why *why)
 			tell_next(f, why);
 	}
 	if (!is_whole(f) && (f->lost || (f->has_entry && !etl_window_is_closed(f->entry.state))))
-		etl_why_hint(why, "etlctl run %s --window %s", f->job->name,
-			stamp(f->window.start, start));
+		hint_run(f, why);
 }

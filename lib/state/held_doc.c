@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "state/doc_read.h"
 #include "state/ledger_doc.h"
 
 bool etl_held_is_same(const struct etl_held_check *a, const struct etl_held_check *b)
@@ -72,10 +73,7 @@ void etl_waiver_to_bson(const struct etl_held *held, bson_t *out)
 
 static void read_text(const bson_t *doc, const char *field, char *out, size_t size)
 {
-	bson_iter_t it;
-
-	if (bson_iter_init_find(&it, doc, field) && BSON_ITER_HOLDS_UTF8(&it))
-		etl_text_copy(out, size, bson_iter_utf8(&it, NULL));
+	etl_text_copy(out, size, etl_doc_text(doc, field));
 }
 
 static bool read_rule(const bson_iter_t *it, struct etl_held_check *out)
@@ -133,8 +131,7 @@ static void read_waiver(const bson_iter_t *it, struct etl_held *out)
 	if (!bson_init_static(&doc, data, len))
 		return;
 	read_text(&doc, "who", out->by, sizeof out->by);
-	if (bson_iter_init_find(&at, &doc, "at") && BSON_ITER_HOLDS_DATE_TIME(&at))
-		out->at.ms = bson_iter_date_time(&at);
+	out->at = etl_doc_date(&doc, "at");
 	if (bson_iter_init_find(&at, &doc, "checks") && BSON_ITER_HOLDS_ARRAY(&at) &&
 		bson_iter_recurse(&at, &list))
 		read_released(&list, out);
@@ -146,8 +143,7 @@ void etl_held_from_bson(const bson_t *doc, struct etl_held *out)
 
 	if (bson_iter_init_find(&it, doc, "held_more"))
 		out->more = bson_iter_as_bool(&it);
-	if (bson_iter_init_find(&it, doc, "held_since") && BSON_ITER_HOLDS_DATE_TIME(&it))
-		out->since.ms = bson_iter_date_time(&it);
+	out->since = etl_doc_date(doc, "held_since");
 	if (bson_iter_init_find(&it, doc, "held") && BSON_ITER_HOLDS_ARRAY(&it) &&
 		bson_iter_recurse(&it, &list))
 		read_held(&list, out);

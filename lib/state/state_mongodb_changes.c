@@ -3,9 +3,9 @@
  * The documents of the collection watermark_changes: saved with each slice, never removed,
  * listed for history and undo.
  */
+#include "state/doc_read.h"
 #include "state/mongodb.h"
 
-/* `undone_by` belongs to the undo: it is made empty once and not touched again here. */
 static void append_unit(bson_t *set, const struct etl_change *c)
 {
 	if (etl_change_is_decision(c->kind))
@@ -14,6 +14,7 @@ static void append_unit(bson_t *set, const struct etl_change *c)
 			BCON_UTF8(c->run_id));
 }
 
+/* `undone_by` belongs to the undo: it is made empty once and not touched again here. */
 static bson_t *change_update(const struct etl_change *c)
 {
 	bson_t *set = BCON_NEW("command", BCON_UTF8(c->command), "job", BCON_UTF8(c->job),
@@ -67,16 +68,6 @@ int etl_smdb_change_save(mongoc_collection_t *changes, const struct etl_change *
 
 /* ---- reading ---------------------------------------------------------------------------- */
 
-/* Lent by the document. */
-static const char *text_of(const bson_t *doc, const char *field)
-{
-	bson_iter_t it;
-
-	return bson_iter_init_find(&it, doc, field) && BSON_ITER_HOLDS_UTF8(&it) ?
-		bson_iter_utf8(&it, NULL) :
-		"";
-}
-
 static bool flag_of(const bson_t *doc, const char *field)
 {
 	bson_iter_t it;
@@ -84,40 +75,30 @@ static bool flag_of(const bson_t *doc, const char *field)
 	return bson_iter_init_find(&it, doc, field) && bson_iter_as_bool(&it);
 }
 
-static etl_wall date_in(const bson_t *doc, const char *path)
-{
-	bson_iter_t it, at;
-
-	if (!bson_iter_init(&it, doc) || !bson_iter_find_descendant(&it, path, &at) ||
-		!BSON_ITER_HOLDS_DATE_TIME(&at))
-		return (etl_wall){0};
-	return (etl_wall){bson_iter_date_time(&at)};
-}
-
 static int read_change(const bson_t *doc, struct etl_change *out, struct etl_error *err)
 {
 	*out = (struct etl_change){
-		.id = text_of(doc, "_id"),
-		.command = text_of(doc, "command"),
-		.job = text_of(doc, "job"),
-		.partition = text_of(doc, "partition"),
-		.who = text_of(doc, "who"),
-		.why = text_of(doc, "why"),
+		.id = etl_doc_text(doc, "_id"),
+		.command = etl_doc_text(doc, "command"),
+		.job = etl_doc_text(doc, "job"),
+		.partition = etl_doc_text(doc, "partition"),
+		.who = etl_doc_text(doc, "who"),
+		.why = etl_doc_text(doc, "why"),
 		.at = etl_bson_date(doc, "at"),
 		.from = etl_bson_date(doc, "from"),
 		.to = etl_bson_date(doc, "to"),
 		.reached = etl_bson_date(doc, "reached"),
 		.windows = etl_bson_int(doc, "windows", 0),
 		.done = flag_of(doc, "done"),
-		.undoes = text_of(doc, "undoes"),
-		.undone_by = text_of(doc, "undone_by"),
-		.unit = {date_in(doc, "unit.start"), date_in(doc, "unit.end")},
-		.run_id = text_of(doc, "run_id"),
+		.undoes = etl_doc_text(doc, "undoes"),
+		.undone_by = etl_doc_text(doc, "undone_by"),
+		.unit = {etl_doc_date(doc, "unit.start"), etl_doc_date(doc, "unit.end")},
+		.run_id = etl_doc_text(doc, "run_id"),
 	};
-	if (!etl_change_kind_parse(text_of(doc, "kind"), &out->kind))
+	if (!etl_change_kind_parse(etl_doc_text(doc, "kind"), &out->kind))
 		return etl_error_set(err, ETL_DATA, "change.kind",
 			"watermark_changes holds a change of the unknown kind '%s'",
-			text_of(doc, "kind"));
+			etl_doc_text(doc, "kind"));
 	return 0;
 }
 

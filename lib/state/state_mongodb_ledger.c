@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "state/doc_read.h"
 #include "state/ledger_doc.h"
 #include "state/mongodb.h"
 
@@ -176,14 +177,6 @@ struct unit_look {
 	bool more;
 };
 
-static const char *text_of(const bson_t *doc, const char *field)
-{
-	bson_iter_t it;
-
-	return bson_iter_init_find(&it, doc, field) && BSON_ITER_HOLDS_UTF8(&it) ?
-		bson_iter_utf8(&it, NULL) : "";
-}
-
 static int each_unit(struct unit_look *look, mongoc_cursor_t *cursor, struct etl_error *err)
 {
 	struct etl_ledger_entry entry;
@@ -198,7 +191,8 @@ static int each_unit(struct unit_look *look, mongoc_cursor_t *cursor, struct etl
 		look->left--;
 		rc = etl_ledger_from_bson(doc, &entry, err);
 		if (rc == 0)
-			rc = look->fn(look->ctx, text_of(doc, "job"), text_of(doc, "partition"), &entry);
+			rc = look->fn(look->ctx, etl_doc_text(doc, "job"),
+				etl_doc_text(doc, "partition"), &entry);
 	}
 	if (rc == 0 && mongoc_cursor_error(cursor, &error))
 		rc = etl_mongo_error(err, &error, NULL);

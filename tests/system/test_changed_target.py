@@ -6,7 +6,10 @@ import shlex
 import pytest
 
 from airqino_sim import STATION_1
+from etld import faults_folder
 from flow import HOUR, Flow, iso
+from hold import Hold
+from test_reload import begin, end
 from wait import wait_for
 
 CHANGED = "57b18100013340dea8d2c3a429258204"
@@ -85,6 +88,28 @@ def test_a_changed_collection(etld, flow, db):
     wait_for(lambda: elsewhere(daemon) is None, lambda: f"still elsewhere: {elsewhere(daemon)}")
     flow.check_hours(db["b"], STATION_1, flow.start, flow.start + 22 * HOUR)
     assert not any("'a'" in line for line in daemon.ctl("why", "hourly").json["because"])
+
+
+@pytest.mark.faults
+def test_all_who_share_a_reload_are_told(etld, flow, tmp_path):
+    """They asked for the same one, so they get the same answer; who asks later was told. The first one
+    has read the file before it was changed."""
+    hold = Hold(tmp_path / "hold")
+    daemon = loaded(etld({"hourly": job(flow, 5)}, build=faults_folder(),
+                         env={"ETLD_FAULTS": "groups.look=hold:2", "ETLD_FAULT_HOLD": str(hold.path)}))
+    first = begin(daemon)
+    hold.enter()
+    daemon.write_job("hourly", job(flow, 5, "b"))
+    others = [begin(daemon) for _ in range(3)]
+    wait_for(lambda: len(daemon.log(MESSAGE="a reload is going: the configuration is read once more behind it")) == 3,
+             "all are known")
+    hold.leave()
+    assert end(first)["warnings"] == []
+    for other in others:
+        answer = end(other)
+        assert answer["generation"] == 3
+        assert ["5 windows are in 'a', none in 'b'" in line for line in answer["warnings"]] == [True], answer
+    assert daemon.ctl("reload").json["warnings"] == []
 
 
 def test_partitions_that_differ(etld, sim):

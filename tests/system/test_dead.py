@@ -246,6 +246,13 @@ def test_partitions_with_names_that_a_shell_would_part(etld, host):
     page = daemon.ctl("dead", "list", "parts", "--partition", "station=a b", "-n", "3", output="table")
     (line,) = [line for line in page.err.splitlines() if "3 of 4 dead letters" in line]
     assert len(run_line(daemon, line[line.index("etlctl dead"):]).json["letters"]) == 1
+    # Of a partition that is no more nothing can be loaded; the command for all of them would not do it.
+    gone = dead(daemon, "parts", "--partition", "c", "--window", stamp(2))["letters"][0]["id"]
+    assert daemon.ctl("dead", "show", gone).json["again"].endswith(" --partition station=c")
+    daemon.write_job("parts", job(host, partitions={"station": ["a b"]}))
+    daemon.ctl("reload")
+    shown = daemon.ctl("dead", "show", gone).json
+    assert shown["letter"]["partition"] == "c" and shown["again"] is None
 
 
 def letters_of_a_stranger(n):

@@ -118,8 +118,8 @@ def test_a_refused_hour_is_accepted(etld, metadata, db):
         change = daemon.ctl("watermark", "history", "hourly").json["changes"][0]
         assert (change["kind"], change["window"]["start"], change["run_id"]) == ("accept", hour(start, BAD), entry["run_id"])
         shown = daemon.ctl("show", entry["run_id"]).json
-        assert [(d["decision"], d["start"], d["reason"]) for d in shown["decisions"]] == \
-            [("accept", hour(start, BAD), WHY[1])]
+        assert [(d["decision"], d["partition"], d["start"], d["reason"]) for d in shown["decisions"]] == \
+            [("accept", "-", hour(start, BAD), WHY[1])]
         assert WHY[1] in daemon.ctl("show", entry["run_id"], output="table").out
         daemon.ctl("watermark", "undo", "hourly")
         assert states(metadata)[BAD] == "failed" and watermark(daemon) == hour(start, BAD)
@@ -164,6 +164,23 @@ def test_what_cannot_be_accepted(etld, metadata):
         text = str(list(metadata["windows"].find())) + str(list(metadata["audit"].find())) + \
             str(list(metadata["watermark_changes"].find()))
         assert "secret" not in text and "example.org/x" in text
+        told = daemon.stderr_path.read_text()
+        assert "secret" not in told and "example.org/x" in told, "the journal has what was asked for"
+
+
+def test_no_reason_shows_a_password(etld, metadata):
+    start = begin()
+    reason = ("--reason", "see http://me:secret@example.org/x")
+    with HostSim({"rows": rows_of(start)}) as host:
+        daemon = etld({"hourly": job(host, start, "warn")}).start()
+        daemon.run("hourly", ok=(0, 6))
+        daemon.ctl("watermark", "rewind", "hourly", hour(start, 1), *reason)
+        daemon.ctl("pause", "hourly", *reason)
+        told = [daemon.ctl("watermark", "history", "hourly").out, daemon.ctl("status", "hourly").out,
+                daemon.stderr_path.read_text()]
+        told += [str(list(metadata[name].find())) for name in ("audit", "pauses", "watermark_changes", "windows")]
+        for text in told:
+            assert "secret" not in text and "example.org/x" in text, text
 
 
 def test_a_second_daemon(mongodb, database, metadata, tmp_path):
@@ -351,6 +368,10 @@ def test_a_whole_job_is_released(etld, metadata, db):
         daemon.run("whole", ok=(0, HELD))
         (unit,) = held(daemon)
         assert unit["start"] is None and unit["release"] == "etlctl held release whole - --reason TEXT"
+        pasted(daemon, unit["release"])
+        assert not held(daemon)
+        daemon.ctl("watermark", "undo", "whole")
+        assert held(daemon)[0]["released_by"] is None, "the undo takes it back"
         pasted(daemon, unit["release"])
         daemon.run("whole", ok=(0,))
         assert db["rows"].count_documents({}) == HOURS and daemon.jobs()["whole"]["health"] == "ok"

@@ -166,7 +166,7 @@ def test_refusals(mongodb, flow, sim, metadata, database, tmp_path):
                 (("set", "hurly", day, *WHY), 4, "did you mean 'hourly'"),
                 (("rewind", "hourly", day, *WHY), 1, "has no watermark yet"),
                 (("set", "whole", day, *WHY), 2, "window: none"),
-                (("undo", "whole"), 2, "window: none"),
+                (("undo", "whole"), 1, "no decision about a window"),
                 (("undo", "hourly"), 1, "no change of a watermark")):
             answer = etld.ctl("watermark", *words, ok=(code,), output="table")
             assert says in answer.err, (words, answer)

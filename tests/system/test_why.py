@@ -234,7 +234,7 @@ def test_failures(etld):
     assert said["because"][2].startswith("station=2: failed")
     one = why(daemon, "a", "--window", iso(hour(4)), "--partition", "station=2")
     assert one["partition"] == "station=2" and one["because"][0].startswith("failed: attempt 1")
-    assert f"etlctl run a --window {iso(hour(4))}" in one["hints"]
+    assert f"etlctl run a --window {iso(hour(4))} --partition station=2" in one["hints"]
     assert run_id in str(why(daemon, "a")["because"])
 
 

@@ -135,6 +135,21 @@ static void what_is_hidden_is_hidden_in_every_excerpt(void **state)
 		"     |                ^\n");
 }
 
+static void warnings_beyond_the_cap_are_counted(void **state)
+{
+	struct etl_diag *diag = etl_diag_new();
+	struct etl_buf out;
+
+	(void)state;
+	for (int i = 0; i < ETL_DIAG_ERRORS_MAX + 2; i++)
+		etl_diag_file(diag, ETL_DIAG_WARNING, "x.yml", ETL_DIAG_UNREAD, NULL, "%d", i);
+	etl_buf_init(&out, 1 << 16);
+	etl_diag_warnings(diag, &out);
+	assert_non_null(strstr(etl_buf_text(&out), "warning[W001]: 49\n2 more warnings\n"));
+	etl_buf_fini(&out);
+	etl_diag_free(diag);
+}
+
 static void the_first_error_on_one_line(void **state)
 {
 	struct etl_arena *arena = etl_arena_new(0);
@@ -207,6 +222,7 @@ int main(void)
 		cmocka_unit_test(control_bytes_never_reach_the_output),
 		cmocka_unit_test(no_text_deceives),
 		cmocka_unit_test(what_is_hidden_is_hidden_in_every_excerpt),
+		cmocka_unit_test(warnings_beyond_the_cap_are_counted),
 		cmocka_unit_test(the_first_error_on_one_line),
 		cmocka_unit_test(severities_are_told_apart),
 	};

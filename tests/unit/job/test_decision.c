@@ -22,17 +22,25 @@ static struct rig *rig_minding(const char *on_fail)
 	return rig;
 }
 
-static struct etl_change_walk *decide(struct rig *rig, enum etl_change_kind kind, etl_wall at)
+/* The walk of a change, to its end. */
+static struct etl_change_walk *walked(struct rig *rig, const struct etl_change_request *request)
 {
-	struct etl_change_request request = {.kind = kind, .partition = "a", .time = at, .who = "me",
-		.why = "because"};
-	struct etl_change_walk *walk = etl_change_new(rig->job, &rig->driver.env, &request);
+	struct etl_change_walk *walk = etl_change_new(rig->job, &rig->driver.env, request);
 	int rc = 1;
 
 	etl_error_clear(&rig->err);
 	while (rc > 0)
 		rc = etl_change_step(walk, &rig->err);
+	assert_int_equal(rc < 0, rig->err.kind != ETL_OK);
 	return walk;
+}
+
+static struct etl_change_walk *decide(struct rig *rig, enum etl_change_kind kind, etl_wall at)
+{
+	struct etl_change_request request = {.kind = kind, .partition = "a", .time = at, .who = "me",
+		.why = "because"};
+
+	return walked(rig, &request);
 }
 
 /* "" or the error's code. */
@@ -45,13 +53,9 @@ static const char *decided(struct rig *rig, enum etl_change_kind kind, int64_t h
 static void undo(struct rig *rig)
 {
 	struct etl_change_request request = {.kind = ETL_CHANGE_UNDO, .who = "me", .why = ""};
-	struct etl_change_walk *walk = etl_change_new(rig->job, &rig->driver.env, &request);
-	int rc = 1;
 
-	while (rc > 0)
-		rc = etl_change_step(walk, &rig->err);
-	assert_int_equal(rc, 0);
-	etl_change_free(walk);
+	etl_change_free(walked(rig, &request));
+	assert_int_equal(rig->err.kind, ETL_OK);
 }
 
 static struct etl_last_run last_of(struct rig *rig)
@@ -220,6 +224,47 @@ static void test_accept_of_an_older_grid(void **state)
 	rig_free(rig);
 }
 
+static void set_watermark(struct rig *rig, int64_t h)
+{
+	etl_change_free(decide(rig, ETL_CHANGE_SET, hour(h)));
+	assert_int_equal(rig->err.kind, ETL_OK);
+}
+
+/* The same, and the watermark of the new grid has passed it: an undo finds it there too. */
+static void test_accept_behind_the_watermark(void **state)
+{
+	struct rig *rig = rig_minding("reject");
+
+	(void)state;
+	service_put(rig, "a", (etl_wall){hour(3).ms + HOUR_MS / 2}, 1000);
+	NEED_RUN(rig, ETL_RUN_FAILED);
+	rig->job->window.size = ETL_HOURS(2);
+	set_watermark(rig, 4);
+	NEED_STATE(rig, 3, ETL_WINDOW_FAILED);
+	assert_string_equal(decided(rig, ETL_CHANGE_ACCEPT, 3), "");
+	NEED_STATE(rig, 3, ETL_WINDOW_SKIPPED);
+	undo(rig);
+	NEED_STATE(rig, 3, ETL_WINDOW_FAILED);
+	NEED_WATERMARK(rig, 4);
+	rig_free(rig);
+}
+
+/* A change from the time when the job had windows: there is nothing to move any more. */
+static void test_undo_of_a_job_that_has_no_windows_now(void **state)
+{
+	struct rig *rig = rig_minding("reject");
+	struct etl_change_request request = {.kind = ETL_CHANGE_UNDO, .who = "me", .why = ""};
+
+	(void)state;
+	NEED_RUN(rig, ETL_RUN_FAILED);
+	set_watermark(rig, 4);
+	rig->job->window = (struct etl_window_rules){.none = true};
+	etl_change_free(walked(rig, &request));
+	assert_string_equal(rig->err.code, "change.time");
+	NEED_STATE(rig, 2, ETL_WINDOW_SKIPPED);
+	rig_free(rig);
+}
+
 /* A job without windows: its one unit. */
 static void test_accept_whole(void **state)
 {
@@ -242,6 +287,9 @@ static void test_accept_whole(void **state)
 
 	assert_int_equal(etl_decision_find(rig->driver.state, &unit, hour(0), hour(0), &entry, &err), 1);
 	assert_int_equal(entry.state, ETL_WINDOW_SKIPPED);
+	undo(rig);
+	assert_int_equal(etl_decision_find(rig->driver.state, &unit, hour(0), hour(0), &entry, &err), 1);
+	assert_int_equal(entry.state, ETL_WINDOW_FAILED);
 	service_put(rig, "a", (etl_wall){hour(2).ms + HOUR_MS / 2}, 7);
 	NEED_RUN(rig, ETL_RUN_OK); /* each run reads all, whatever was decided */
 	rig_free(rig);
@@ -352,14 +400,9 @@ static const char *release_of(struct rig *rig, const char *check)
 {
 	struct etl_change_request request = {.kind = ETL_CHANGE_RELEASE, .partition = "a",
 		.time = hour(2), .who = "me", .why = "because", .check = check};
-	struct etl_change_walk *walk = etl_change_new(rig->job, &rig->driver.env, &request);
-	int rc = 1;
 
-	etl_error_clear(&rig->err);
-	while (rc > 0)
-		rc = etl_change_step(walk, &rig->err);
-	etl_change_free(walk);
-	return rc == 0 ? "" : rig->err.code;
+	etl_change_free(walked(rig, &request));
+	return rig->err.kind == ETL_OK ? "" : rig->err.code;
 }
 
 /* Held by two rules: the release of one leaves the other. */
@@ -496,6 +539,8 @@ int main(void)
 		cmocka_unit_test(test_accept_takes_back_no_other_count),
 		cmocka_unit_test(test_nothing_without_its_audit),
 		cmocka_unit_test(test_accept_of_an_older_grid),
+		cmocka_unit_test(test_accept_behind_the_watermark),
+		cmocka_unit_test(test_undo_of_a_job_that_has_no_windows_now),
 		cmocka_unit_test(test_accept_whole),
 		cmocka_unit_test(test_release_lets_the_same_content_in),
 		cmocka_unit_test(test_release_is_of_that_content),

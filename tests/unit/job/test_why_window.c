@@ -100,6 +100,34 @@ static void test_decisions_are_offered(void **state)
 	unmake(&job);
 }
 
+/* Of one partition that was asked about, not of all that the job has. */
+static void test_a_run_of_the_window_is_of_its_partition(void **state)
+{
+	static const char *const dimensions[] = {"station", NULL};
+	struct etl_job job = hourly();
+	struct etl_why_window f = window_of(&job);
+	struct etl_why why = {0};
+
+	(void)state;
+	job.partition_names = dimensions;
+	f.partition = "station=a b";
+	f.has_entry = true;
+	f.entry.state = ETL_WINDOW_EMPTY;
+	etl_why_of_window(&f, &why);
+	assert_string_equal(why.hints.items[0], "etlctl run a --window 2026-07-01T08:00:00Z "
+		"--partition 'station=a b'");
+	etl_why_fini(&why);
+	f.due = true;
+	f.why = ETL_DUE_OPEN;
+	f.entry.state = ETL_WINDOW_RUNNING;
+	etl_why_of_window(&f, &why);
+	assert_string_equal(why.hints.items[why.hints.n - 1], "etlctl run a --window "
+		"2026-07-01T08:00:00Z --partition 'station=a b'");
+	etl_why_fini(&why);
+	job.partition_names = no_names;
+	unmake(&job);
+}
+
 static void test_each_reason_to_be_due(void **state)
 {
 	static const char *const wanted[] = {
@@ -423,6 +451,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_state_of_a_window),
 		cmocka_unit_test(test_decisions_are_offered),
+		cmocka_unit_test(test_a_run_of_the_window_is_of_its_partition),
 		cmocka_unit_test(test_each_reason_to_be_due),
 		cmocka_unit_test(test_a_window_elsewhere),
 		cmocka_unit_test(test_windows_that_nobody_has_tried),
