@@ -90,7 +90,7 @@ def test_late_by_is_counted_from_the_slot(etld, sim, flow):
     daemon.run("hourly", ok=(FAILED,))
     assert daemon.jobs()["hourly"]["late_by_s"] == 0  # its next slot is in January
     daemon.write_job("hourly", job_of(flow, schedule=HOURLY))
-    daemon.reload()
+    daemon.ctl("reload")
     job = daemon.jobs()["hourly"]
     # final 70 minutes after 01:00, so due at 03:00 of 2 March 2026
     assert job["late_by_s"] > 24 * 3600
