@@ -160,6 +160,7 @@ void etl_load_result_fini(struct etl_load_result *result)
 	free(result->changed);
 	free(result->created);
 	free(result->fates);
+	free(result->identities);
 	*result = (struct etl_load_result){0};
 }
 
@@ -199,6 +200,8 @@ void etl_slice_cut(struct etl_strand *strand)
 		.changed = etl_calloc(work->slice->n / 8 + 1, 1),
 		.created = etl_calloc(work->slice->n / 8 + 1, 1),
 		.fates = etl_calloc(work->slice->n + 1, 1),
+		.identities = etl_calloc(work->slice->n + 1, sizeof *work->result.identities),
+		.n = work->slice->n,
 	};
 }
 

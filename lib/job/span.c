@@ -67,6 +67,7 @@ static void drop_slice(struct etl_strand *strand)
 	etl_batch_free(ETL_TAKE(work->slice));
 	etl_load_result_fini(&work->result);
 	free(ETL_TAKE(work->sorted));
+	etl_repeats_reset(&work->repeats);
 	work->n_sorted = 0;
 }
 

@@ -43,8 +43,10 @@ static bool in_one_transaction(const struct etl_strand *strand)
 	return strand->work->txn && strand->run->job->sink->joins_transaction;
 }
 
-/* Counts what became of one row; true if it changed the target. */
-static bool row_written(const struct etl_load_result *result, size_t at, struct etl_counts *written)
+/* Counts what became of one row; true if it changed the target. A row with the key of one that an
+ * earlier slice of its window brought in takes that one's place, whatever the sink saw. */
+static bool row_written(const struct etl_load_result *result, size_t at, bool repeats,
+	struct etl_counts *written)
 {
 	bool created = bit(result->created, at), changed = bit(result->changed, at);
 
@@ -61,10 +63,24 @@ static bool row_written(const struct etl_load_result *result, size_t at, struct 
 	case ETL_LOAD_AS_BITS:
 		break;
 	}
-	written->inserted += created;
-	written->updated += changed && !created;
-	written->unchanged += !changed;
+	written->overwritten += repeats;
+	written->inserted += created && !repeats;
+	written->updated += changed && !created && !repeats;
+	written->unchanged += !changed && !repeats;
 	return changed;
+}
+
+/* Whether row `at` of the slice, the `row`-th of the window, has the key of a row of an earlier
+ * slice. The first one is kept for the warning. Only a slice's first window can have begun before. */
+static bool row_repeats(const struct etl_strand_work *work, struct etl_window_work *window, size_t row,
+	size_t at)
+{
+	if (window != &work->windows[work->window_at] || work->result.fates[at] == ETL_LOAD_REFUSED ||
+		!etl_repeats_has(&work->repeats, work->result.identities[at]))
+		return false;
+	if (!window->repeated++)
+		window->repeated_at = work->sorted[window->first + row].record->position;
+	return true;
 }
 
 /* Whether any of the slice's records of this window changed the target. `*at` walks the
@@ -83,8 +99,9 @@ static bool window_changed(const struct etl_strand *strand, size_t window, size_
 		w->written = (struct etl_counts){.withheld = w->n};
 	if (w->unchanged || w->hold || w->fail)
 		return false;
+	w->repeated = 0;
 	for (size_t i = begin; i < end; i++, (*at)++)
-		changed |= row_written(&work->result, *at, &w->written);
+		changed |= row_written(&work->result, *at, row_repeats(work, w, i, *at), &w->written);
 	if (!in_one_transaction(strand))
 		changed |= end > begin && !w->same;
 	return changed;
@@ -206,9 +223,42 @@ static void count_notes(struct etl_strand *strand)
 	etl_tally_add(&strand->warned, "load", "_id", "", r->ids.first, r->ids.n);
 }
 
-/* The rows of a slice that is in, of a window that goes on. */
-static void keep_partial(struct etl_strand_work *work, struct etl_window_work *window)
+/* Repeats over slices, of a slice that is in. */
+static void count_repeats(struct etl_strand *strand, struct etl_window_work *window)
 {
+	char text[200];
+
+	if (!window->repeated)
+		return;
+	snprintf(text, sizeof text, "record %llu of its answer has the key of an earlier one of its window, "
+		"in whose place it is", (unsigned long long)window->repeated_at);
+	strand->warnings += window->repeated;
+	etl_tally_add(&strand->warned, "load", "overwritten", "", text, window->repeated);
+	window->repeated = 0;
+}
+
+/* The rows of the slice's last window are its last ones. */
+static void keep_keys(struct etl_strand *strand, size_t rows)
+{
+	struct etl_strand_work *work = strand->work;
+	bool was_full = work->repeats.full;
+
+	for (size_t i = work->result.n - rows; i < work->result.n; i++)
+		if (work->result.fates[i] != ETL_LOAD_REFUSED)
+			etl_repeats_add(&work->repeats, work->result.identities[i]);
+	if (work->repeats.full && !was_full)
+		etl_tally_add(&strand->warned, "load", "overwritten", "",
+			"a window has more keys than are compared with each other (131072): further rows "
+			"with one key count as updated", 1);
+}
+
+/* The rows of a slice that is in, of a window that goes on. */
+static void keep_partial(struct etl_strand *strand, struct etl_window_work *window)
+{
+	struct etl_strand_work *work = strand->work;
+	size_t from = window == &work->windows[work->window_at] ? work->record_at : 0;
+
+	keep_keys(strand, work->record_to - from);
 	if (work->partial_of.ms != window->due->window.start.ms)
 		work->partial = (struct etl_counts){0};
 	work->partial_of = window->due->window.start;
@@ -230,10 +280,12 @@ static void count(struct etl_strand *strand, const struct etl_commit *commit)
 		struct etl_window_work *window = &work->windows[work->window_at + i];
 
 		etl_counts_add(&window->counts, &window->written);
+		count_repeats(strand, window);
 		if (entry->state == ETL_WINDOW_RUNNING) {
-			keep_partial(work, window);
+			keep_partial(strand, window);
 			continue;
 		}
+		etl_repeats_reset(&work->repeats);
 		window->written = (struct etl_counts){0};
 		etl_account_window(strand, window);
 		strand->windows_changed += window->changed;

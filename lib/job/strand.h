@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "job/ledger_part.h"
+#include "job/repeats.h"
 #include "job/run.h"
 
 #define ETL_SLICE_DOCUMENTS 1000	   /* of one transaction, ledger included (spec.md 5) */
@@ -33,6 +34,8 @@ struct etl_window_work {
 	bool same;	/* loaded before with the same content */
 	bool unchanged; /* the same, and nobody asked for a comparison: nothing to write */
 	bool changed;	/* a slice of it changed the target */
+	/* Rows of the slice at hand whose key an earlier slice of it has, and where the first came. */
+	uint64_t repeated, repeated_at;
 	bool hold, fail;
 	struct etl_held *held; /* which checks hold it, or held it until they were released; NULL = none */
 	const char *code; /* of the failure; static */
@@ -95,6 +98,7 @@ struct etl_strand_work {
 	 * unchanged, but this run wrote them. */
 	struct etl_counts partial;
 	etl_wall partial_of;
+	struct etl_repeats repeats; /* keys of the slices of this attempt that are in, of that window */
 	struct etl_window_work *windows;
 	size_t span_windows; /* how many they are; `span` is the next one's by the time they go */
 	etl_wall newest; /* event time of the newest record of the partition */

@@ -57,6 +57,7 @@ struct etl_sink_item {
 	const char *rule, *path;
 	const char *message; /* why refused */
 	bool written;	     /* by an attempt before this one */
+	uint64_t identity;   /* a hash of its key; never 0 */
 	bool had_id;	     /* the record's own `_id` is not the key's */
 	const char *version; /* what cannot be compared well about its version; NULL = nothing */
 };

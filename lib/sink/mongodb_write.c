@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/hash.h"
 #include "base/str.h"
 
 #define KEY_BYTES_MAX (1024 * 1024)
@@ -39,6 +40,8 @@ struct etl_sink_plan *etl_sink_plan_new(const struct etl_sink_mongodb_options *o
 		if (rc < 0)
 			*item = (struct etl_sink_item){.verdict = ETL_VERDICT_REFUSED, .rule = "key",
 				.path = "", .message = "the key is too large"};
+		else
+			item->identity = etl_hash64(plan->key.data, plan->key.len, 0) | 1;
 	}
 	etl_sink_plan_settle(plan);
 	return plan;

@@ -41,6 +41,9 @@ struct etl_load_result {
 	uint8_t *changed, *created;
 	/* One byte for each record, an enum etl_load_fate; as above. NULL: nobody asks. */
 	uint8_t *fates;
+	/* For each record a hash of the key that it has in the target, 0 if it has none; as above. */
+	uint64_t *identities;
+	size_t n; /* records of the batch, as it was given; the caller's word */
 };
 
 struct etl_sink_env {

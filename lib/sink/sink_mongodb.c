@@ -395,6 +395,8 @@ static void report(const struct sink *s, const struct etl_sink_plan *plan, struc
 	struct etl_load_result *result)
 {
 	for (size_t i = 0; i < plan->n; i++) {
+		if (result->identities)
+			result->identities[i] = plan->items[i].identity;
 		if (plan->items[i].verdict != ETL_VERDICT_REFUSED)
 			warn(s, batch, i, &plan->items[i], result);
 		report_one(batch, i, &plan->items[i], result);

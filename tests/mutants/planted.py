@@ -124,6 +124,9 @@ PLANTED = [
      "if (err->kind == ETL_CONFLICT && strand->work->slice->n &&", "if (err->kind == ETL_OK && strand->work->slice->n &&",
      "unit:job/test_doubt"),
     # what closes a window, and what counts
+    ("a key in two slices that nobody tells of", "lib/job/step_commit.c",
+     "\tif (window != &work->windows[work->window_at] || work->result.fates[at] == ETL_LOAD_REFUSED ||", "\tif (true ||",
+     "system:tests/system/test_jobs_other.py::test_one_key_in_several_slices_of_a_window"),
     ("rejects that count twice", "lib/job/account.c",
      "&work->batch->rejects[i]))->rejected++;", "&work->batch->rejects[i]))->rejected += 2;", "unit:job/test_run_counts"),
     ("records outside that nobody counts", "lib/job/account.c",

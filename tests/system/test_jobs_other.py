@@ -230,6 +230,25 @@ def test_documents_with_odd_names_are_stored_or_refused_one_by_one(fake_etld, db
     assert [w["state"] for w in windows(metadata, "odd")] == ["loaded", "empty"]
 
 
+def test_one_key_in_several_slices_of_a_window(fake_etld, db, metadata):
+    """2,500 rows with 2,000 keys go into the target in three slices: who is overwritten is told as if it were one."""
+    rows = [{"id": i % 2000, "v": i} for i in range(2500)]
+    with Api(lambda path, query, headers: (200, rows)) as api:
+        etld = fake_etld({"full": job(f"{api.url}/all", window="none", key=("id",))})
+        run = etld.run("full").json["run"]
+        assert {k: run["counts"][k] for k in ("out", "inserted", "updated", "unchanged", "overwritten")} == {
+            "out": 2500, "inserted": 2000, "updated": 0, "unchanged": 0, "overwritten": 500}
+        assert run["warnings"] == 500 and "has the key of an earlier one" in str(run)
+        assert db.out.count_documents({}) == 2000 and db.out.find_one({"id": 7})["v"] == 2007
+        (entry,) = metadata.windows.find()
+        assert (entry["counts"]["inserted"], entry["counts"]["overwritten"]) == (2000, 500)
+        rows[0]["v"] = rows[2100]["v"] = -1
+        counts = etld.run("full").json["run"]["counts"]
+        assert counts["overwritten"] == 500 and counts["inserted"] == 0
+        assert counts["updated"] + counts["unchanged"] == 2000
+        assert db.out.find_one({"id": 100})["v"] == -1 and db.out.find_one({"id": 0})["v"] == 2000
+
+
 @pytest.mark.parametrize("options, hours", [
     (["--from", "2024-05-01T01:00Z"], [1, 2]), (["--to", "2024-05-01T01:00Z"], [0]),
     (["--from", "2024-05-01T00:00Z", "--to", "2024-05-01T02:00Z"], [0, 1]), (["--from", "2024-05-01T00:30Z"], [0, 1, 2]),
