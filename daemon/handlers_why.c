@@ -151,6 +151,17 @@ static void fill_found(const struct why_query *q, struct etl_why_run *last, stru
 	f->last = last;
 }
 
+/* Words of health that come from what was loaded before: the newest run may say nothing of it. */
+static void add_health(const struct etld_job *job, const struct etld_health *health, struct etl_why *why)
+{
+	if (health->id == ETLD_HEALTH_HELD || health->id == ETLD_HEALTH_REJECTING)
+		etl_why_because(why, "%s", health->reason);
+	if (job->windows.held)
+		etl_why_hint(why, "etlctl held list %s", job->name);
+	if (health->id == ETLD_HEALTH_REJECTING)
+		etl_why_hint(why, "etlctl dead list %s", job->name);
+}
+
 static void answer_job(struct etld *etld, struct etld_job *job, struct why_query *q,
 	struct etl_json *reply)
 {
@@ -165,12 +176,11 @@ static void answer_job(struct etld *etld, struct etld_job *job, struct why_query
 	if (q)
 		fill_found(q, &last, &facts.job);
 	etl_why_of_job(&facts.job, &why);
-	if (job->windows.held)
-		etl_why_hint(&why, "etlctl held list %s", job->name);
+	etld_job_health(etld, job, &health);
+	add_health(job, &health, &why);
 	etl_json_add_text(reply, "subject", "job");
 	etl_json_add_text(reply, "job", job->name);
 	etl_json_add_text(reply, "state", etl_sched_phase_word(facts.job.phase));
-	etld_job_health(etld, job, &health);
 	etl_json_add_text(reply, "health", etld_health_word(health.id));
 	etl_json_add_text(reply, "reason", health.reason);
 	add_why(reply, &why);

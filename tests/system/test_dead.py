@@ -214,6 +214,8 @@ def test_what_tells_of_refused_records_names_the_command(daemon, host):
     wait_for(lambda: len(daemon.runs("rows")) == 2, "the run")
     assert daemon.runs("rows")[0]["counts"]["inserted"] == 1
     assert daemon.jobs()["rows"]["health"] == "rejecting", "the other windows have refused records yet"
+    why = daemon.ctl("why", "rows").json  # though the newest run refused nothing
+    assert daemon.jobs()["rows"]["reason"] in why["because"] and "etlctl dead list rows" in why["hints"]
     # Of the whole list: from the first such window to the end of the last one.
     assert dead(daemon, "rows")["again"] == f"etlctl run rows --from {stamp(0)} --to {stamp(HOURS)}"
     host.body = body(*GOOD)
