@@ -395,12 +395,28 @@ static void settle_attempt(struct etl_strand *strand, const struct etl_error *er
 	forget_committed(work, in);
 }
 
+/* What the run does not try any more is told: what has failed is not all that is due. */
+static void tell_left(struct etl_strand *strand)
+{
+	const struct etl_strand_work *work = strand->work;
+	size_t left = 0;
+
+	for (size_t i = 0; i < work->n_spans; i++)
+		left += work->spans[i].n;
+	if (left || work->due.more)
+		etl_error_prefix(&strand->error,
+			"%d requests failed, %zu%s due windows were left for the next run; the first",
+			ETL_FAILED_SPANS_MAX, left, work->due.more ? " and more" : "");
+}
+
 static enum etl_need give_up_span(struct etl_strand *strand, const struct etl_error *err)
 {
 	remember(strand, err);
 	mark_failed(strand, err);
-	return ++strand->work->failed_spans < ETL_FAILED_SPANS_MAX ? next_span(strand) :
-								     ETL_NEED_NOTHING;
+	if (++strand->work->failed_spans < ETL_FAILED_SPANS_MAX)
+		return next_span(strand);
+	tell_left(strand);
+	return ETL_NEED_NOTHING;
 }
 
 static enum etl_need follow(struct etl_strand *strand, struct etl_error *err)

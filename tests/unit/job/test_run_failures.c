@@ -132,7 +132,9 @@ static void test_many_bad_windows(void **state)
 	rig->bad_from = hour(0).ms;
 	rig->bad_to = hour(40).ms;
 	NEED_RUN(rig, ETL_RUN_FAILED);
-	assert_int_equal(rig->driver.requests, 16); /* then the strand stops asking */
+	assert_int_equal(rig->driver.requests, 16); /* then the strand stops asking, and says so */
+	assert_non_null(strstr(rig->run->error.message,
+		"16 requests failed, 24 due windows were left for the next run; the first: "));
 	rig_free(rig);
 }
 
