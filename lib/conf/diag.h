@@ -38,7 +38,8 @@
 	X(LIMIT, "E024", "too large, too deep, too many")                                       \
 	X(UNREAD, "W001", "a file that no pattern takes")                                       \
 	X(NO_JOB, "W002", "there is no job")                                                    \
-	X(FUTURE, "W003", "nothing is due yet")
+	X(FUTURE, "W003", "nothing is due yet")                                                 \
+	X(CUT, "W004", "what is loaded depends on how requests are cut")
 
 enum etl_diag_code {
 #define X(id, code, meaning) ETL_DIAG_##id,

@@ -108,11 +108,27 @@ static void check_windows(const struct fit *fit, size_t i)
 			fit->env->what, fault);
 }
 
+/* The newest ten of a request for a month are not the newest ten of each of its days. */
+static void check_cut(const struct fit *fit)
+{
+	const struct etl_window_rules *rules = &fit->job->window;
+	const struct etl_source_type *type = fit->job->source;
+	const struct etl_node *at = type->cut ? type->cut(fit->job->source_options) : NULL;
+
+	if (at && !rules->none && rules->max_span.us > rules->size.us)
+		etl_diag_say(fit->env->diag, ETL_DIAG_WARNING, &at->mark, ETL_DIAG_CUT,
+			"sees all windows of a request as one",
+			"with window.max_span of one window each is asked for by itself",
+			"'%s' in %s: what a window gets depends on which others are asked for with it",
+			at->text, fit->env->what);
+}
+
 void etl_job_check_fields(const struct etl_job *job, const struct etl_job_nodes *nodes,
 	const struct etl_conf_env *env)
 {
 	const struct fit fit = {job, nodes, env};
 
+	check_cut(&fit);
 	if (!nodes->transform || nodes->transform->kind != ETL_NODE_LIST ||
 		job->n_transforms != nodes->transform->n)
 		return;

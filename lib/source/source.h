@@ -92,6 +92,11 @@ struct etl_source_type {
 	 * range may lie that gives both ends. NULL = 0. */
 	etl_dur (*label)(const void *options);
 
+	/* The part of its options, if there is one, that works on all that one request gives: what a
+	 * window gets then depends on which others are asked for with it ($limit of a pipeline).
+	 * Lent, as long as the configuration is being loaded. NULL = no source of this type has one. */
+	const struct etl_node *(*cut)(const void *options);
+
 	/* The host that it asks, with its port if the options name one ("api.example.org:8443"):
 	 * what `limits.hosts` calls it. False if it asks none. NULL = it never asks one. */
 	bool (*host)(const void *options, char *out, size_t size);

@@ -120,6 +120,23 @@ static void refuse_writes(const struct etl_node *node, const struct etl_conf_env
 	}
 }
 
+/* Stages at the top, which see the records of all windows of a request. */
+static const struct etl_node *cut(const void *opts)
+{
+	static const char *const stages[] = {"$limit", "$skip", "$sample", NULL};
+	const struct options *o = opts;
+
+	for (size_t i = 0; o->pipeline_node && i < o->pipeline_node->n; i++) {
+		const struct etl_node *stage = o->pipeline_node->items[i];
+
+		for (size_t k = 0; stage->kind == ETL_NODE_MAP && k < stage->n; k++)
+			for (size_t s = 0; stages[s]; s++)
+				if (etl_streq(stage->keys[k]->text, stages[s]))
+					return stage->keys[k];
+	}
+	return NULL;
+}
+
 static void check(void *opts, const struct etl_node *node, const struct etl_conf_env *env)
 {
 	struct options *o = opts;
@@ -570,6 +587,7 @@ const struct etl_source_type etl_source_mongodb = {
 	.check = check,
 	.has_time = has_time,
 	.label = label,
+	.cut = cut,
 	.open = open_source,
 	.read = read_batch,
 	.close = close_source,

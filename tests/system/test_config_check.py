@@ -106,6 +106,18 @@ def test_no_job_is_a_warning(check):
     assert answer.code == 0 and "warning[W002]: there is no job" in answer.err, answer
 
 
+@pytest.mark.parametrize("max_span, warned", [("1d", True), ("1h", False), (None, False)])
+def test_a_stage_that_sees_all_windows_of_a_request(check, max_span, warned):
+    """The newest ten of a day are not the newest ten of each of its hours."""
+    job = {**GOOD_JOB, "window": {"size": "1h", "start": "2026-03-01", **({"max_span": max_span} if max_span else {})},
+           "extract": {"mongodb": {"collection": "c", "time": {"field": "at"},
+                                   "pipeline": [{"$match": {"a": 1}}, {"$sort": {"at": -1}}, {"$limit": "10"}]}}}
+    check.daemon.write_job("job", job)
+    answer = check.daemon.check()
+    assert answer.code == 0, answer
+    assert ("warning[W004]: '$limit' in " in answer.err) == warned and ("max_span" in answer.err) == warned
+
+
 def test_warnings_reach_people(etld):
     """At start and at reload: the journal, and who asked for the reload."""
     future = {**GOOD_JOB, "window": {**GOOD_JOB["window"], "start": "2222-03-02T00:00:00Z"}}
