@@ -237,6 +237,18 @@ static void count_repeats(struct etl_strand *strand, struct etl_window_work *win
 	window->repeated = 0;
 }
 
+/* It had records, and now the source gives none: what was loaded stays, and somebody should know. */
+static void warn_of_loss(struct etl_strand *strand, const struct etl_window_work *window)
+{
+	const struct etl_counts *c = &window->counts;
+
+	if (!window->due->had.was_loaded || window->fail || window->hold || c->in || c->out || c->rejected)
+		return;
+	strand->warnings++;
+	etl_tally_add(&strand->warned, "extract", "gone", "",
+		"the source has no record of a window any more that had some: what was loaded stays", 1);
+}
+
 /* The rows of the slice's last window are its last ones. */
 static void keep_keys(struct etl_strand *strand, size_t rows)
 {
@@ -287,6 +299,7 @@ static void count(struct etl_strand *strand, const struct etl_commit *commit)
 		}
 		etl_repeats_reset(&work->repeats);
 		window->written = (struct etl_counts){0};
+		warn_of_loss(strand, window);
 		etl_account_window(strand, window);
 		strand->windows_changed += window->changed;
 		strand->windows_loaded += entry->state == ETL_WINDOW_LOADED;

@@ -108,8 +108,10 @@ static void test_source_forgot(void **state)
 	(void)state;
 	service_fill(rig, "a", 0, 10);
 	NEED_RUN(rig, ETL_RUN_OK);
+	assert_int_equal(rig->run->warnings, 0);
 	rig->n_rows--; /* hour 9 is gone at the source */
 	NEED_RUN(rig, ETL_RUN_OK);
+	assert_int_equal(rig->run->warnings, 1);
 	entry = entry_at(rig, "job", "a", 9);
 	assert_int_equal(entry.state, ETL_WINDOW_LOADED);
 	assert_non_null(strstr(entry.reason, "what was loaded stays"));
@@ -117,6 +119,7 @@ static void test_source_forgot(void **state)
 	assert_int_equal(rig->target->n, 10);
 	service_fill(rig, "a", 9, 10); /* it comes back as it was: nothing to write */
 	NEED_RUN(rig, ETL_RUN_OK);
+	assert_int_equal(rig->run->warnings, 0);
 	assert_int_equal(rig->target->inserts + rig->target->updates, 10);
 	rig_free(rig);
 }
