@@ -45,21 +45,19 @@ static void say_hint(const char *text)
 	fprintf(stderr, "  hint: %s\n", etl_buf_text(&clean));
 }
 
-static void tell_no_daemon(const struct etl_error *err)
+/* Gives the hint, which is still to be said. */
+static const char *tell_no_daemon(const struct etl_error *err)
 {
 	const char *unit = etlctl_unit_state();
 
 	etlctl_say("etld does not answer: %s", err->message);
-	if (etl_streq(err->code, "ctl.garbage") || etl_streq(err->code, "ctl.frame")) {
-		say_hint("is this etld's control socket? "
-			 "--socket and ETLD_SOCKET name another");
-		return;
-	}
+	if (etl_streq(err->code, "ctl.garbage") || etl_streq(err->code, "ctl.frame"))
+		return "is this etld's control socket? --socket and ETLD_SOCKET name another";
 	if (unit)
 		fprintf(stderr, "  etld.service: %s\n", unit);
-	say_hint(unit && etl_starts_with(unit, "active") ?
-			       "journalctl -u etld -n 50; --socket PATH asks another etld" :
-			       "systemctl start etld; journalctl -u etld -n 50");
+	return unit && etl_starts_with(unit, "active") ?
+		"journalctl -u etld -n 50; --socket PATH asks another etld" :
+		"systemctl start etld; journalctl -u etld -n 50";
 }
 
 /* For programs: an error is one document on stdout, as an answer would be. `details` may be
@@ -82,7 +80,8 @@ static void print_error(const struct etlctl *ctl, const char *code, const char *
 	print_json(json);
 }
 
-static int tell_failed_call(const struct etl_error *err)
+/* `hint` stays as it is where there is none. */
+static int tell_failed_call(const struct etl_error *err, const char **hint)
 {
 	if (etl_streq(err->code, "ctl.interrupted")) {
 		etlctl_say("interrupted");
@@ -90,7 +89,7 @@ static int tell_failed_call(const struct etl_error *err)
 	}
 	if (etl_streq(err->code, "ctl.not_permitted")) {
 		etlctl_say("%s", err->message);
-		say_hint("members of the control socket's group (etl) may ask");
+		*hint = "members of the control socket's group (etl) may ask";
 		return EXIT_DENIED;
 	}
 	if (etl_streq(err->code, "ctl.path") || etl_streq(err->code, "ctl.usage")) {
@@ -101,15 +100,18 @@ static int tell_failed_call(const struct etl_error *err)
 		etlctl_say("%s", err->message);
 		return EXIT_FAILED;
 	}
-	tell_no_daemon(err);
+	*hint = tell_no_daemon(err);
 	return EXIT_NO_DAEMON;
 }
 
 int etlctl_tell_error(const struct etlctl *ctl, const struct etl_error *err)
 {
-	int status = tell_failed_call(err);
+	const char *hint = NULL;
+	int status = tell_failed_call(err, &hint);
 
-	print_error(ctl, err->code, err->message, NULL, NULL, status);
+	if (hint)
+		say_hint(hint);
+	print_error(ctl, err->code, err->message, hint, NULL, status);
 	return status;
 }
 

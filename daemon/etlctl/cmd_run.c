@@ -82,6 +82,8 @@ static int finish(const struct etlctl *ctl, const struct etl_json *reply)
 		print_result(ctl, run);
 	if (print_count_of(run, "counts", "rejected"))
 		etlctl_say("refused records: etlctl dead list %s", etl_json_text(reply, "run_id", "RUN"));
+	if (print_count_of(run, "windows", "held"))
+		etlctl_say("held windows: etlctl held list %s", etl_json_text(reply, "job", ""));
 	if (status != EXIT_FINE)
 		etlctl_say("see: etlctl show %s", etl_json_text(reply, "run_id", "RUN"));
 	return status;

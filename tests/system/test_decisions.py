@@ -268,7 +268,9 @@ def test_held_is_released_and_loaded(etld, metadata, db):
     start = begin()
     with HostSim({"rows": rows_of(start)}) as host:
         daemon = etld({"hourly": job(host, start, "hold"), "daily": daily(host, start)}).start()
-        run = daemon.run("hourly", ok=(0, HELD)).json["run"]
+        answer = daemon.run("hourly", ok=(0, HELD))
+        run = answer.json["run"]
+        assert "etlctl: held windows: etlctl held list hourly\n" in answer.err
         daemon.wait_idle()
         assert daemon.jobs()["hourly"]["health"] == "held" and daemon.ctl("status", "--check", ok=None).code == HELD
         assert "etlctl held list hourly" in daemon.ctl("status", "hourly", output="table").out

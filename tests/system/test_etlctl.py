@@ -733,6 +733,8 @@ def test_garbage(fake, ctl, garbage):
     answer = ctl("status")
     assert (answer.code, answer.out) == (3, "")
     assert "etlctl: etld does not answer: " in answer.err
+    said = json.loads(ctl("-o", "json", "status").out)
+    assert "--socket" in said["hint"] and f"  hint: {said['hint']}\n" in answer.err
 
 
 @pytest.mark.parametrize("parameters", [
