@@ -3,7 +3,7 @@
 #   make                 etld and etlctl into build/
 #   make check           unit tests, 1,000 simulated histories, fuzz corpora, lint: minutes, no server
 #   make mutants         bugs planted one by one: simulation and tests have to find each
-#   make check-system    real etld against real parts (pytest, two shards)
+#   make check-system    real etld against real parts (pytest, two shards a processor)
 #   make nightly         100,000 histories, 1,000 kills, all sanitizers, fuzzing: hours
 #   make check-fresh     both README commands in a bare Debian root (SUITE=bookworm or trixie)
 #   make bench           the benchmarks, as ratios in one run
