@@ -54,7 +54,8 @@ suite() { # NAME TITLE CMD...
 
 # "12.34s call tests/system/..." of pytest, "tests/unit/...: 12 s" of run-unit.sh.
 slowest() {
-	sed -nE 's/^ *([0-9.]+)s (call|setup|teardown) +(.*)/\1 \3 (\2)/p; s/^(tests\/[^ ]+): ([0-9]+) s$/\2 \1/p' "$logs"/* |
+	find "$logs" -maxdepth 1 -type f -exec sed -nE \
+		's/^ *([0-9.]+)s (call|setup|teardown) +(.*)/\1 \3 (\2)/p; s/^(tests\/[^ ]+): ([0-9]+) s$/\2 \1/p' {} + |
 		sort -rn | uniq | head -n 10 | sed -E 's/^([0-9]+)[0-9.]* /\1 /' |
 		while read -r seconds test; do printf '%6d s  %s\n' "$seconds" "$test"; done
 }
