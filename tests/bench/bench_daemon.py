@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """The whole daemon: CPU and memory of a first load of a year (two stations, the shipped
-example, a simulator, a MongoDB), and of idling with 1, 1,000 and 10,000 jobs.
+example, a simulator, a MongoDB), how often it asks the source, what a run costs that finds nothing
+new, and idling with 1, 1,000 and 10,000 jobs.
 Usage: bench_daemon.py [BUILD]     The server is the one that tests/lib/mongodb.py finds; its
-own time is not in the figures, which are those of the etld process alone."""
+own time is in the figures only where they say so."""
+import http.server
 import json
 import os
 import pathlib
 import sys
 import tempfile
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -57,7 +60,45 @@ def first_load(server, folder):
             windows = run["windows"]["loaded"] + run["windows"]["empty"]
             print(f"first load: {n} records in {windows} windows: {took:.1f} s of wall time, "
                   f"{spent:.2f} CPU-seconds of etld = {n / spent:,.0f} records per CPU-second, "
-                  f"peak RSS {status_kib(etld.pid, 'VmHWM') / 1024:.1f} MiB")
+                  f"peak RSS {status_kib(etld.pid, 'VmHWM') / 1024:.1f} MiB, {sim.count(status=200)} requests")
+
+
+PARTITIONS, DAYS = 20, 10
+
+
+class Nothing(http.server.BaseHTTPRequestHandler):
+    """A source that has no record at all."""
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, format, *args):  # noqa: A002
+        pass
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"[]")
+
+
+def nothing_new(server, folder):
+    """A plan reads what is open or recent, not the history."""
+    source = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Nothing)
+    threading.Thread(target=source.serve_forever, daemon=True).start()
+    job = {"schedule": {"cron": "0 0 1 1 *", "max_active": 4}, "partitions": {"p": [f"p{i}" for i in range(PARTITIONS)]},
+           "window": {"size": "1h", "start": iso(epoch(NOW) // DAY * DAY - DAYS * DAY), "lookback": "3h"},
+           "extract": {"http": {"url": f"http://127.0.0.1:{source.server_address[1]}/{{p}}", "records": "",
+                                "time": {"field": "t", "format": "iso8601"}}},
+           "load": {"mongodb": {"collection": "c", "key": ["t"]}}}
+    (folder / "quiet").mkdir()
+    clock = FakeClock(folder / "quiet", NOW)
+    with Etld(server.uri, {"quiet": job}, database="quiet", prefix=clock.prefix) as etld:
+        for name in ("first", "with nothing new"):
+            before = cpu_seconds(etld.pid), cpu_seconds(server.pid)
+            etld.run("quiet", limit=900)
+            print(f"run {name}, {PARTITIONS} partitions of {24 * DAYS} windows: {cpu_seconds(etld.pid) - before[0]:.2f} "
+                  f"CPU-seconds of etld, {cpu_seconds(server.pid) - before[1]:.2f} of the server")
+    source.shutdown()
 
 
 def yearly_job(number):
@@ -86,6 +127,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="etld-bench-") as folder:
         with MongoServer(pathlib.Path(folder) / "mongodb") as server:
             first_load(server, folder)
+            nothing_new(server, pathlib.Path(folder))
             for n in (1, 1000, 10000):
                 idle(server, n)
 
