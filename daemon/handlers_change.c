@@ -10,7 +10,6 @@
 #include "base/alloc.h"
 #include "base/fault.h"
 #include "base/str.h"
-#include "elsewhere.h"
 #include "handlers.h"
 #include "walk.h"
 

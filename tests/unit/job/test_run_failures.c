@@ -138,6 +138,20 @@ static void test_many_bad_windows(void **state)
 	rig_free(rig);
 }
 
+/* Spans of two, each asked for again in halves: what is left is counted by windows. */
+static void test_many_bad_spans(void **state)
+{
+	struct rig *rig = rig_new(yaml_with("max_span: 1d", "max_span: 2h"), 40);
+
+	(void)state;
+	rig->bad_from = hour(0).ms;
+	rig->bad_to = hour(40).ms;
+	NEED_RUN(rig, ETL_RUN_FAILED);
+	assert_int_equal(rig->driver.requests, 8 + 16);
+	assert_non_null(strstr(rig->run->error.message, "24 due windows were left for the next run"));
+	rig_free(rig);
+}
+
 static void put_rejects(struct rig *rig, int n)
 {
 	struct etl_buf body;
@@ -614,6 +628,7 @@ int main(void)
 		cmocka_unit_test(test_auth_stops),
 		cmocka_unit_test(test_halves),
 		cmocka_unit_test(test_many_bad_windows),
+		cmocka_unit_test(test_many_bad_spans),
 		cmocka_unit_test(test_rejects_within_limit),
 		cmocka_unit_test(test_rejects_are_taken_back),
 		cmocka_unit_test(test_rejects_above_limit),
