@@ -172,7 +172,7 @@ $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/rep
 unit: $(UNIT_BIN)
 	$(Q)sh tests/lib/run-unit.sh $(BUILD) $(UNIT_BIN)
 # Those that make threads, themselves or by the driver: all that ThreadSanitizer can see.
-UNIT_THREADS = $(shell grep -lE 'pthread_create|etl_mongo_new' $(UNIT_SRC))
+UNIT_THREADS = $(shell grep -lE 'pthread_create|etl_mongo_new|mongo_tests_open' $(UNIT_SRC))
 unit-threads: $(UNIT_THREADS:%.c=$(BUILD)/%)
 	$(Q)sh tests/lib/run-unit.sh $(BUILD) $^
 sim: export ETLD_SIM_HISTORIES ?= $(if $(SAN),300,1000)

@@ -16,6 +16,7 @@
 #include "base/uuid.h"
 #include "mongo/mongo.h"
 #include "mongo/newest.h"
+#include "../../lib/mongo_tests.h"
 
 #define T0 INT64_C(1782900000000)
 
@@ -144,36 +145,19 @@ static void errors(void **state)
 	bson_destroy(wrong);
 }
 
-static void skipped(void **state)
-{
-	(void)state;
-	print_message("ETLD_TEST_MONGODB_URI is not set\n");
-	skip();
-}
-
 int main(void)
 {
-	const struct CMUnitTest none[] = {cmocka_unit_test(skipped)};
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(dates_and_object_ids),
 		cmocka_unit_test(filters),
 		cmocka_unit_test(nothing_is_there),
 		cmocka_unit_test(errors),
 	};
-	const char *uri = getenv("ETLD_TEST_MONGODB_URI");
-	struct etl_error err = ETL_ERROR_INIT;
 	int failed;
 
-	if (!uri || !*uri)
-		return cmocka_run_group_tests(none, NULL, NULL);
-	etl_mongo_global_init();
-	mongo = etl_mongo_new(uri, "etld-test", 4, &err);
-	if (!mongo) {
-		fprintf(stderr, "%s\n", err.message);
-		return 1;
-	}
+	if (!mongo_tests_open(&mongo, 4, &failed))
+		return failed;
 	failed = cmocka_run_group_tests(tests, set_up, tear_down);
-	etl_mongo_free(mongo);
-	etl_mongo_global_cleanup();
+	mongo_tests_close(mongo);
 	return failed;
 }

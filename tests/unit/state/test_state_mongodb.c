@@ -12,6 +12,7 @@
 
 #include "base/uuid.h"
 #include "state/mongodb.h"
+#include "../../lib/mongo_tests.h"
 
 static struct etl_mongo *mongo;
 static char database[64];
@@ -472,16 +473,8 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void skipped(void **state)
-{
-	(void)state;
-	print_message("ETLD_TEST_MONGODB_URI is not set\n");
-	skip();
-}
-
 int main(void)
 {
-	const struct CMUnitTest none[] = {cmocka_unit_test(skipped)};
 	const struct CMUnitTest tests[] = {
 		STATE_CONTRACT,
 		STATE_CONTRACT_CHANGE,
@@ -502,22 +495,13 @@ int main(void)
 		cmocka_unit_test(values_of_a_wrong_type_are_named),
 		cmocka_unit_test(a_watermark_without_targets),
 	};
-	const char *uri = getenv("ETLD_TEST_MONGODB_URI");
-	struct etl_error err = ETL_ERROR_INIT;
 	int failed;
 
-	if (!uri || !*uri)
-		return cmocka_run_group_tests(none, NULL, NULL);
-	etl_mongo_global_init();
-	mongo = etl_mongo_new(uri, "etld-test", 8, &err);
-	if (!mongo) {
-		fprintf(stderr, "%s\n", err.message);
-		return 1;
-	}
+	if (!mongo_tests_open(&mongo, 8, &failed))
+		return failed;
 	failed = cmocka_run_group_tests_name("with transactions", tests, set_up, tear_down);
 	without_transactions = true;
 	failed += cmocka_run_group_tests_name("without transactions", tests, set_up, tear_down);
-	etl_mongo_free(mongo);
-	etl_mongo_global_cleanup();
+	mongo_tests_close(mongo);
 	return failed;
 }

@@ -19,6 +19,7 @@
 #include "base/alloc.h"
 #include "base/uuid.h"
 #include "state/mongodb.h"
+#include "../../lib/mongo_tests.h"
 
 #define H(n) ((etl_wall){(int64_t)(n) * 3600000})
 #define RUN "01234567-89ab-7def-8123-456789abcdef"
@@ -266,36 +267,19 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void skipped(void **state)
-{
-	(void)state;
-	print_message("ETLD_TEST_MONGODB_URI is not set\n");
-	skip();
-}
-
 int main(void)
 {
-	const struct CMUnitTest none[] = {cmocka_unit_test(skipped)};
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_second_try_leaves_no_error_behind),
 		cmocka_unit_test(a_key_that_stays_taken_is_an_error),
 		cmocka_unit_test(a_layout_that_another_writes_is_fine),
 		cmocka_unit_test(many_slots_are_saved_in_pieces),
 	};
-	const char *uri = getenv("ETLD_TEST_MONGODB_URI");
-	struct etl_error err = ETL_ERROR_INIT;
 	int failed;
 
-	if (!uri || !*uri)
-		return cmocka_run_group_tests(none, NULL, NULL);
-	etl_mongo_global_init();
-	mongo = etl_mongo_new(uri, "etld-test", 4, &err);
-	if (!mongo) {
-		fprintf(stderr, "%s\n", err.message);
-		return 1;
-	}
+	if (!mongo_tests_open(&mongo, 4, &failed))
+		return failed;
 	failed = cmocka_run_group_tests(tests, set_up, tear_down);
-	etl_mongo_free(mongo);
-	etl_mongo_global_cleanup();
+	mongo_tests_close(mongo);
 	return failed;
 }

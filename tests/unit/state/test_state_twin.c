@@ -13,6 +13,7 @@
 #include "state/doc_read.h"
 #include "state/memory.h"
 #include "state/mongodb.h"
+#include "../../lib/mongo_tests.h"
 
 #define STEPS_MAX 800
 #define STEPS_MIN 200	      /* enough for the planted bugs (tests/mutants) */
@@ -256,34 +257,17 @@ static void twins_without_transactions(void **state)
 	compare(false);
 }
 
-static void skipped(void **state)
-{
-	(void)state;
-	print_message("ETLD_TEST_MONGODB_URI is not set\n");
-	skip();
-}
-
 int main(void)
 {
-	const struct CMUnitTest none[] = {cmocka_unit_test(skipped)};
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(twins_with_transactions),
 		cmocka_unit_test(twins_without_transactions),
 	};
-	const char *uri = getenv("ETLD_TEST_MONGODB_URI");
-	struct etl_error err = ETL_ERROR_INIT;
 	int failed;
 
-	if (!uri || !*uri)
-		return cmocka_run_group_tests(none, NULL, NULL);
-	etl_mongo_global_init();
-	mongo = etl_mongo_new(uri, "etld-test", 8, &err);
-	if (!mongo) {
-		fprintf(stderr, "%s\n", err.message);
-		return 1;
-	}
+	if (!mongo_tests_open(&mongo, 8, &failed))
+		return failed;
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	etl_mongo_free(mongo);
-	etl_mongo_global_cleanup();
+	mongo_tests_close(mongo);
 	return failed;
 }
