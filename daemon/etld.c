@@ -4,7 +4,7 @@
  * loop, workers, HTTP, control socket, then MongoDB from a worker. Stop: no new runs, runs
  * end within drain.timeout, then they are cancelled; their windows stay due.
  */
-#include "etld.h"
+#include "engine/engine.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,17 +12,17 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "backfill.h"
 #include "base/alloc.h"
-#include "control.h"
-#include "hosts.h"
-#include "instance.h"
-#include "journal.h"
-#include "message_ids.h"
-#include "notify.h"
-#include "picture.h"
-#include "records.h"
-#include "walk.h"
+#include "doors/control.h"
+#include "engine/backfill.h"
+#include "engine/hosts.h"
+#include "engine/picture.h"
+#include "engine/records.h"
+#include "io/instance.h"
+#include "io/journal.h"
+#include "io/message_ids.h"
+#include "io/notify.h"
+#include "methods/walk.h"
 
 /* A worker that is at one task for longer than this hangs: MongoDB calls end within a
  * minute, decoding is cut into batches. It is told much earlier, in half of the watchdog's time. */

@@ -12,10 +12,10 @@
 
 #include "base/alloc.h"
 #include "base/json.h"
-#include "etld.h"
-#include "journal.h"
-#include "message_ids.h"
-#include "notify.h"
+#include "engine/engine.h"
+#include "io/journal.h"
+#include "io/message_ids.h"
+#include "io/notify.h"
 
 #define EXIT_CONFIG 78 /* EX_CONFIG of sysexits.h: systemd does not restart on it */
 #define REPORT_MAX (4 * 1024 * 1024)

@@ -19,10 +19,10 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "ctl/message.h"
-#include "etld.h"
-#include "journal.h"
-#include "message_ids.h"
-#include "notify.h"
+#include "engine/engine.h"
+#include "io/journal.h"
+#include "io/message_ids.h"
+#include "io/notify.h"
 
 struct etld_reload_wait {
 	struct etld_reload_wait *prev, *next;

@@ -2,7 +2,7 @@
  *
  * The error object: what went wrong, of which kind, and in which words.
  * The caller owns it and passes it last; a failing function fills it and returns -1
- * (or NULL). Its kind decides what happens next (lib/job/policy.c is the only place that
+ * (or NULL). Its kind decides what happens next (lib/run/policy.c is the only place that
  * turns kinds into verdicts). The library never logs: an error travels up, gains context
  * on the way (etl_error_prefix), and the daemon reports it once. Any thread.
  */

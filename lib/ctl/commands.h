@@ -2,7 +2,7 @@
  *
  * The one table of commands. From it come etlctl's dispatch, usage, help and completion, the
  * daemon's dispatch and parameter checks, and the interface text that introspection gives.
- * Adding a command: a row here, a function in daemon/etlctl, a handler in daemon/handlers.c,
+ * Adding a command: a row here, a function in daemon/etlctl, a handler in daemon/methods/methods.c,
  * its entry in etlctl(1). Static data; any thread.
  */
 #ifndef ETL_CTL_COMMANDS_H

@@ -10,7 +10,7 @@
 #include "check/check.h"
 #include "conf/option.h"
 #include "job/steps.h"
-#include "job/window_plan.h"
+#include "plan/window_plan.h"
 #include "sink/sink.h"
 #include "source/source.h"
 #include "time/calendar.h"

@@ -7,8 +7,8 @@
 
 #include "base/str.h"
 #include "conf/zones.h"
-#include "job/deadline.h"
 #include "job/job_parts.h"
+#include "plan/deadline.h"
 #include "time/civil.h"
 #include "time/duration.h"
 

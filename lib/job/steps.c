@@ -8,7 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/fault.h"
-#include "job/strand.h"
+#include "flow/strand.h"
 #include "time/duration.h"
 
 const struct etl_step etl_steps[ETL_STEP_MAX] = {

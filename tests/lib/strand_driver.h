@@ -13,7 +13,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
-#include "job/run.h"
+#include "run/run.h"
 
 #define DRIVER_UNUSED __attribute__((unused))
 

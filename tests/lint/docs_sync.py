@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Things that stand in two places and must agree.
 
-Message ids: daemon/message_ids.h and systemd/etld.catalog, each in both languages with the
+Message ids: daemon/io/message_ids.h and systemd/etld.catalog, each in both languages with the
 same fields, and each sent by the daemon. Commands: the table of lib/ctl and etlctl(1); the commands that texts for operators name exist. Error codes: lib/conf/diag.h and
 etld.yaml(5). Options: the option tables and etld.yaml(5). Metrics: their table and etld(8).
 """
@@ -9,7 +9,7 @@ import re
 
 import tree
 
-IDS = "daemon/message_ids.h"
+IDS = "daemon/io/message_ids.h"
 CATALOG = "systemd/etld.catalog"
 LANGUAGES = ("en", "fr")
 ALWAYS_SENT = {"MESSAGE"}
@@ -117,15 +117,15 @@ def check_options(report):
 
 
 def check_metrics(report):
-    """The table of daemon/metrics.c and its list in etld(8): names, types, helps."""
-    table = tree.code_only(tree.read("daemon/metrics.c"), keep_strings=True)
+    """The table of daemon/facts/metrics.c and its list in etld(8): names, types, helps."""
+    table = tree.code_only(tree.read("daemon/facts/metrics.c"), keep_strings=True)
     rows = re.findall(r'\{"(etld_\w+)", (COUNTER|GAUGE|HISTOGRAM),\s*"([^"]*)",', table)
     said = re.findall(r"(?m)^\.It (etld_\w+) Ta (\w+) Ta (.*)$", plain(MAN + "etld.8"))
     wanted = [(name, kind.lower(), text) for name, kind, text in rows]
     report.check(f"{len(wanted)} metrics stand in etld(8) as in the table", [
         *(f".It {n} Ta {k} Ta {t}" for n, k, t in wanted if (n, k, t) not in said),
         *(f"{n} stands in etld(8) and not so in the table" for n, k, t in said if (n, k, t) not in wanted)]
-        if wanted else ["no table was found in daemon/metrics.c"])
+        if wanted else ["no table was found in daemon/facts/metrics.c"])
 
 
 def main():

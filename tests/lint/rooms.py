@@ -37,11 +37,11 @@ OWNERS = {  # how a third party's header begins -> where it may be included (pat
     "mongoc": ["lib/mongo/", "lib/sink/", "lib/source/", "lib/state/"],
     "bson": ["lib/conf/document.", "lib/record/", "lib/mongo/", "lib/source/", "lib/transform/",
              "lib/check/", "lib/sink/", "lib/state/", "lib/job/", "daemon/"],
-    "ev.h": ["daemon/loop.", "tests/bench/bench_wheel."],  # there libev is what we measure beside
+    "ev.h": ["daemon/io/loop.", "tests/bench/bench_wheel."],  # there libev is what we measure beside
     "uthash.h": ["daemon/"],
     "utlist.h": ["daemon/"],
-    "curl/": ["daemon/http.", "daemon/http_failure."],
-    "systemd/": ["daemon/journal.", "daemon/notify.", "daemon/etlctl/"],
+    "curl/": ["daemon/io/http.", "daemon/io/http_failure."],
+    "systemd/": ["daemon/io/journal.", "daemon/io/notify.", "daemon/etlctl/"],
     "microhttpd": ["daemon/web."],
     "librdkafka": ["lib/sink/sink_kafka."],
     "emmintrin.h": ["lib/record/json_"],  # SSE2, behind #if

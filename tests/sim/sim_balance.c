@@ -12,7 +12,7 @@
 #include <inttypes.h>
 #include <time.h>
 
-#include "../unit/job/run_rig.h"
+#include "../unit/flow/run_rig.h"
 #include "conf/load.h"
 
 #define HOURS 30

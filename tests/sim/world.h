@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "etld.h"
+#include "engine/engine.h"
 
 #include "base/alloc.h"
 #include "base/hash.h"

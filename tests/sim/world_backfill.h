@@ -7,7 +7,7 @@
 #ifndef TESTS_SIM_WORLD_BACKFILL_H
 #define TESTS_SIM_WORLD_BACKFILL_H
 
-#include "backfill.h"
+#include "engine/backfill.h"
 #include "laws.h"
 
 struct asked_backfill {

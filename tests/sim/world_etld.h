@@ -7,12 +7,12 @@
 #ifndef TESTS_SIM_WORLD_ETLD_H
 #define TESTS_SIM_WORLD_ETLD_H
 
-#include "control.h"
-#include "hosts.h"
-#include "instance.h"
-#include "journal.h"
-#include "message_ids.h"
-#include "notify.h"
+#include "doors/control.h"
+#include "engine/hosts.h"
+#include "io/instance.h"
+#include "io/journal.h"
+#include "io/message_ids.h"
+#include "io/notify.h"
 #include "world_wrap.h"
 
 /* ---- loop ---------------------------------------------------------------------------------- */

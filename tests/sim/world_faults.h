@@ -171,7 +171,7 @@ static void act_sensor(void)
 
 /* ---- operators ------------------------------------------------------------------------------- */
 
-/* The store hears of it from a worker, as in daemon/handlers_change.c. */
+/* The store hears of it from a worker, as in daemon/methods/pause.c. */
 struct pause_task {
 	struct etld_task task;
 	int job;

@@ -2,7 +2,7 @@
 """etld and a real journald, without systemd: what was said is read back by field.
 
 sd_journal_sendv returns 0 even when nobody listens, so these tests read the journal itself.
-Each event is made to happen; daemon/message_ids.h says which fields it has to carry.
+Each event is made to happen; daemon/io/message_ids.h says which fields it has to carry.
 """
 import datetime as dt
 import pathlib

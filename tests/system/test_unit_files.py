@@ -106,7 +106,7 @@ def test_catalog_compiles_and_holds_both_languages(tmp_path):
     done = run("journalctl", f"--root={tmp_path}", "--update-catalog")
     assert done.returncode == 0 and not done.stderr.strip(), done.stderr
     listed = run("journalctl", f"--root={tmp_path}", "--list-catalog").stdout
-    ids = set(re.findall(r'"([0-9a-f]{32})"', (ROOT / "daemon/message_ids.h").read_text()))
+    ids = set(re.findall(r'"([0-9a-f]{32})"', (ROOT / "daemon/io/message_ids.h").read_text()))
     assert ids and all(i in listed for i in ids)
     text = (SYSTEMD / "etld.catalog").read_text()
     for number in ids:

@@ -3,7 +3,7 @@
  * Hours, days of them, weeks of those: late and rewritten data makes exactly the windows that
  * it touches be computed again, all along the chain, and nothing else.
  */
-#include "run_rig.h"
+#include "../flow/run_rig.h"
 
 #include "../../lib/dice.h"
 

@@ -3,7 +3,7 @@
  * A load that goes to another target than before: what is told of the windows that stay where
  * they were, and that the record of them is what runs have done.
  */
-#include "run_rig.h"
+#include "../flow/run_rig.h"
 
 #include "job/elsewhere.h"
 

@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Keeps backfills going. A backfill is in one place at a time: with a worker (step), with the
+ * scheduler (its piece waits or runs), or waiting for its timer. What a piece has done is saved
+ * before anything is waited for, and the lease is kept alive all the time: else two etlds would
+ * take the backfill from one another, and do the same piece over and over.
+ */
+#include "engine/backfill_step.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "base/uuid.h"
+#include "io/journal.h"
+#include "io/message_ids.h"
+#include "methods/methods.h"
+
+#define RENEW ETL_SECONDS(100) /* also under a piece that takes long, or a wait */
+#define LOOK_AGAIN ETL_MINUTES(5) /* for backfills of other etlds that may have died */
+#define TRY_LATER ETL_SECONDS(15)
+
+struct etld_backfills {
+	struct etld_task task; /* first: lists what is running in the store */
+	struct etld *etld;
+	struct etld_backfill *list;
+	struct etl_timer look_timer;
+	bool looking;
+	struct etl_backfill *running;
+	size_t n, cap;
+	struct etl_error error;
+};
+
+static void step(struct etld_backfill *f);
+
+/* ---- watchers ------------------------------------------------------------------------------ */
+
+void etld_backfill_watch(struct etld_backfill *f, etld_backfill_fn fn, void *ctx)
+{
+	struct etld_backfill_watcher *w = ETL_NEW(struct etld_backfill_watcher);
+
+	*w = (struct etld_backfill_watcher){f->watchers, fn, ctx};
+	f->watchers = w;
+}
+
+void etld_backfill_unwatch(struct etld *etld, void *ctx)
+{
+	for (struct etld_backfill *f = etld->backfills->list; f; f = f->next)
+		for (struct etld_backfill_watcher **p = &f->watchers; *p;) {
+			struct etld_backfill_watcher *w = *p;
+
+			if (w->ctx == ctx) {
+				*p = w->next;
+				free(w);
+			} else {
+				p = &w->next;
+			}
+		}
+}
+
+static void tell(struct etld_backfill *f, bool ended)
+{
+	for (struct etld_backfill_watcher *w = f->watchers, *next; w; w = next) {
+		next = w->next;
+		w->fn(w->ctx, &f->b, ended);
+	}
+}
+
+/* ---- the end ------------------------------------------------------------------------------- */
+
+static void unlink_and_free(struct etld_backfill *f)
+{
+	struct etld_backfill **p = &f->etld->backfills->list;
+
+	while (*p != f)
+		p = &(*p)->next;
+	*p = f->next;
+	etl_timer_cancel(etld_loop_wheel(f->etld->loop), &f->timer);
+	while (f->watchers) {
+		struct etld_backfill_watcher *w = f->watchers;
+
+		f->watchers = w->next;
+		free(w);
+	}
+	free(f);
+}
+
+static void log_end(const struct etl_backfill *b)
+{
+	const char *state = etl_backfill_state_word(b->state);
+	struct etld_field fields[] = {{"ETL_JOB", b->job, 0}, {"ETL_BACKFILL_ID", b->id, 0},
+		{"ETL_STATE", state, 0}, {"ETL_WINDOWS_DONE", NULL, (int64_t)b->done},
+		{"ETL_WINDOWS_FAILED", NULL, (int64_t)b->failed},
+		{"ETL_WINDOWS_LOST", NULL, (int64_t)b->lost}};
+	bool bad = b->state == ETL_BACKFILL_FAILED || b->failed || b->lost;
+
+	etld_log(bad ? ETLD_WARNING : ETLD_NOTICE, ETLD_MSG_BACKFILL_ENDED, fields, 6,
+		"%s: backfill %s %s: %llu windows loaded or empty, %llu failed, %llu given up, %llu "
+		"blocked%s%s", b->job, b->id, state, (unsigned long long)b->done,
+		(unsigned long long)b->failed, (unsigned long long)b->lost,
+		(unsigned long long)b->blocked, *b->reason ? "; " : "", b->reason);
+}
+
+/* ---- steps ------------------------------------------------------------------------------------ */
+
+static void arm(struct etld_backfill *f, etl_dur wait)
+{
+	f->again = etl_mono_add(etl_mono_now(f->etld->clock), wait);
+	etl_timer_arm(etld_loop_wheel(f->etld->loop), &f->timer, f->again);
+}
+
+static void later(struct etld_backfill *f, etl_dur wait, const char *phase)
+{
+	f->phase = phase;
+	arm(f, wait);
+}
+
+static void offer(struct etld_backfill *f)
+{
+	struct etld_job *job = etld_job_find(f->etld, f->b.job);
+	struct etl_trigger trigger = {
+		.kind = ETL_TRIGGER_BACKFILL,
+		.asked = f->piece,
+		.reprocess = f->b.reprocess,
+	};
+
+	if (!job) {
+		step(f);
+		return;
+	}
+	etl_text_copy(trigger.cause, sizeof trigger.cause, f->b.id);
+	trigger.partition = *f->b.partition ? etl_strdup(f->b.partition) : NULL;
+	f->offered = true;
+	f->phase = "a free place, behind live runs";
+	if (etl_sched_trigger(f->etld->sched, &job->sched, &trigger) != ETL_ACCEPT_REFUSED) {
+		arm(f, RENEW);
+		return;
+	}
+	f->offered = false;
+	later(f, TRY_LATER, job->sched.paused ? "the job is paused" :
+						"another backfill of the job has its turn");
+}
+
+/* The next piece is not due yet. */
+static bool is_early(const struct etld_backfill *f)
+{
+	return f->not_before.us > etl_mono_now(f->etld->clock).us;
+}
+
+/* True: it has to wait. The ledger is asked again after that: others load too. */
+static bool waits(struct etld_backfill *f)
+{
+	etl_dur left = etl_mono_diff(f->not_before, etl_mono_now(f->etld->clock));
+
+	if (!is_early(f))
+		return false;
+	later(f, left.us < RENEW.us ? left : RENEW, f->wait_phase);
+	return true;
+}
+
+static void ended(struct etld_backfill *f)
+{
+	f->b = f->save;
+	tell(f, true);
+	if (f->tells)
+		log_end(&f->b);
+	unlink_and_free(f);
+}
+
+static void step_done(struct etld_task *task)
+{
+	struct etld_backfill *f = (struct etld_backfill *)task;
+	struct etld *etld = f->etld;
+
+	f->on_worker = false;
+	etld_generation_unref(f->generation);
+	if (f->error.kind != ETL_OK) {
+		if (etl_store_is_away(&f->error))
+			etld_backend_lost(etld, &f->error);
+		later(f, TRY_LATER, "MongoDB");
+	} else if (f->save.state != ETL_BACKFILL_RUNNING) {
+		ended(f);
+	} else if (f->cancelled) { /* meanwhile */
+		step(f);
+	} else if (!f->owned) {
+		later(f, LOOK_AGAIN, "another etld drives it");
+	} else {
+		f->b = f->save;
+		tell(f, false);
+		if (!waits(f))
+			offer(f);
+	}
+}
+
+static void submit(struct etld_backfill *f, void (*work)(struct etld_task *task),
+	void (*done)(struct etld_task *task))
+{
+	f->save = f->b;
+	f->error = (struct etl_error)ETL_ERROR_INIT;
+	f->generation = etld_generation_ref(f->etld->generation);
+	f->job = etld_generation_job(f->generation, f->b.job);
+	f->on_worker = true;
+	f->task = (struct etld_task){.work = work, .done = done, .name = "backfill", .of = f->b.job};
+	etld_pool_submit(f->etld->pool, &f->task);
+}
+
+static bool is_left_out(const struct etld_backfill *f)
+{
+	const struct etl_job *job = etld_generation_job(f->etld->generation, f->b.job);
+
+	return job && job->left_out && !f->cancelled;
+}
+
+static void step(struct etld_backfill *f)
+{
+	if (f->on_worker || f->etld->draining)
+		return;
+	if (!f->etld->mongodb_up) {
+		later(f, TRY_LATER, "MongoDB");
+		return;
+	}
+	if (is_left_out(f)) {
+		later(f, TRY_LATER, "the job is left out: its configuration has errors");
+		return;
+	}
+	f->phase = "the ledger";
+	submit(f, etld_backfill_step_work, step_done);
+}
+
+/* ---- the lease, while a piece is with the scheduler or has to wait ---------------------------- */
+
+static void renew_done(struct etld_task *task)
+{
+	struct etld_backfill *f = (struct etld_backfill *)task;
+
+	f->on_worker = false;
+	etld_generation_unref(f->generation);
+	if (f->offered)
+		arm(f, RENEW);
+	else if (!f->owned || f->cancelled || !waits(f))
+		step(f); /* its piece has ended meanwhile, or its time has come */
+}
+
+static void renew(struct etld_backfill *f)
+{
+	if (f->etld->draining)
+		return;
+	if (!f->etld->mongodb_up) {
+		arm(f, TRY_LATER);
+		return;
+	}
+	submit(f, etld_backfill_renew_work, renew_done);
+}
+
+static void on_timer(struct etl_timer *timer, void *ctx)
+{
+	struct etld_backfill *f = ctx;
+
+	(void)timer;
+	if (f->offered || (f->owned && is_early(f)))
+		renew(f);
+	else
+		step(f);
+}
+
+/* ---- runs ---------------------------------------------------------------------------------- */
+
+static struct etld_backfill *by_id(struct etld *etld, const char *id)
+{
+	for (struct etld_backfill *f = etld->backfills->list; f; f = f->next)
+		if (etl_streq(f->b.id, id))
+			return f;
+	return NULL;
+}
+
+void etld_backfills_run_ended(struct etld *etld, const struct etl_run *run)
+{
+	struct etld_backfill *f = run->trigger.kind == ETL_TRIGGER_BACKFILL ?
+		by_id(etld, run->trigger.cause) : NULL;
+	etl_dur took, wait;
+
+	if (!f || !f->offered)
+		return;
+	f->offered = false;
+	etl_timer_cancel(etld_loop_wheel(etld->loop), &f->timer);
+	took = etl_mono_diff(etl_mono_now(etld->clock), run->began);
+	if (!f->cancelled) {
+		etl_backfill_judge(&f->b, run, &f->piece, took, &wait);
+		f->not_before = etl_mono_add(etl_mono_now(etld->clock), wait);
+		f->wait_phase = f->b.attempt > 1 ? "the next attempt at this piece" : "its rate";
+	}
+	step(f);
+}
+
+static bool its_piece_runs(const struct etld_backfill *f, const struct etld_job *job)
+{
+	return f->offered && job && etld_running(job) &&
+		etl_streq(job->sched.running.cause, f->b.id);
+}
+
+void etld_backfill_cancel(struct etld_backfill *f, const char *who)
+{
+	struct etld_job *job = etld_job_find(f->etld, f->b.job);
+	bool runs = its_piece_runs(f, job);
+
+	f->cancelled = true;
+	f->b.state = ETL_BACKFILL_CANCELLED;
+	snprintf(f->b.reason, sizeof f->b.reason, "cancelled by %s", who);
+	if (runs) {
+		etld_exec_cancel(etld_running(job), ETL_CANCEL_OPERATOR);
+		return; /* its end is the next step */
+	}
+	if (f->offered && job)
+		etl_sched_drop_backfill(f->etld->sched, &job->sched);
+	f->offered = false;
+	etl_timer_cancel(etld_loop_wheel(f->etld->loop), &f->timer);
+	step(f);
+}
+
+/* ---- which there are ----------------------------------------------------------------------- */
+
+struct etld_backfill *etld_backfill_start(struct etld *etld, const struct etl_backfill *b)
+{
+	struct etld_backfill *f = ETL_NEW(struct etld_backfill);
+
+	f->etld = etld;
+	f->b = *b;
+	f->phase = "";
+	f->timer = (struct etl_timer){.fire = on_timer, .ctx = f, .name = "backfill"};
+	f->next = etld->backfills->list;
+	etld->backfills->list = f;
+	step(f);
+	return f;
+}
+
+struct etld_backfill *etld_backfill_find(struct etld *etld, const char *id)
+{
+	struct etld_backfill *found = NULL;
+
+	for (struct etld_backfill *f = etld->backfills->list; f; f = f->next) {
+		if (!etld_id_matches(f->b.id, id))
+			continue;
+		if (found)
+			return NULL;
+		found = f;
+	}
+	return found;
+}
+
+const struct etl_backfill *etld_backfill_facts(const struct etld_backfill *f)
+{
+	return &f->b;
+}
+
+const char *etld_backfill_waits_for(const struct etld_backfill *f, etl_mono *until)
+{
+	const struct etld_job *job = etld_job_find(f->etld, f->b.job);
+
+	if (until)
+		*until = (etl_mono){0};
+	if (its_piece_runs(f, job))
+		return "";
+	if (job && job->sched.paused)
+		return "the job is paused";
+	if (until && etl_timer_is_armed(&f->timer) && !f->offered)
+		*until = f->phase == f->wait_phase ? f->not_before : f->again;
+	return f->phase;
+}
+
+void etld_backfills_each(struct etld *etld,
+	void (*fn)(void *ctx, const struct etld_backfill *backfill), void *ctx)
+{
+	for (const struct etld_backfill *f = etld->backfills->list; f; f = f->next)
+		fn(ctx, f);
+}
+
+void etld_backfills_job_gone(struct etld *etld, const char *job)
+{
+	for (struct etld_backfill *f = etld->backfills->list, *next; f; f = next) {
+		next = f->next;
+		if (!f->offered || !etl_streq(f->b.job, job))
+			continue;
+		f->offered = false;
+		step(f);
+	}
+}
+
+static int keep_running(void *ctx, const struct etl_backfill *b)
+{
+	struct etld_backfills *all = ctx;
+
+	ETL_GROW(all->running, all->n, all->cap);
+	all->running[all->n++] = *b;
+	return 0;
+}
+
+static void look_work(struct etld_task *task)
+{
+	struct etld_backfills *all = (struct etld_backfills *)task;
+	struct etl_state *state = all->etld->state;
+
+	etld_on_worker();
+	all->n = 0;
+	state->ops->backfill_list(state, NULL, true, 0, keep_running, all, &all->error);
+}
+
+static void look_done(struct etld_task *task)
+{
+	struct etld_backfills *all = (struct etld_backfills *)task;
+
+	all->looking = false;
+	for (size_t i = 0; all->error.kind == ETL_OK && i < all->n; i++)
+		if (!by_id(all->etld, all->running[i].id))
+			etld_backfill_start(all->etld, &all->running[i]);
+	if (etl_store_is_away(&all->error))
+		etld_backend_lost(all->etld, &all->error);
+}
+
+static void look(struct etld_backfills *all)
+{
+	if (all->looking || !all->etld->mongodb_up || all->etld->draining)
+		return;
+	all->looking = true;
+	all->error = (struct etl_error)ETL_ERROR_INIT;
+	all->task = (struct etld_task){.work = look_work, .done = look_done, .name = "backfills"};
+	etld_pool_submit(all->etld->pool, &all->task);
+	etl_timer_arm(etld_loop_wheel(all->etld->loop), &all->look_timer,
+		etl_mono_add(etl_mono_now(all->etld->clock), LOOK_AGAIN));
+}
+
+static void on_look(struct etl_timer *timer, void *ctx)
+{
+	(void)timer;
+	look(ctx);
+}
+
+void etld_backfills_up(struct etld *etld)
+{
+	if (!etld->backfills->look_timer.fire)
+		etld->backfills->look_timer =
+			(struct etl_timer){.fire = on_look, .ctx = etld->backfills, .name = "backfills"};
+	look(etld->backfills);
+}
+
+struct etld_backfills *etld_backfills_new(struct etld *etld)
+{
+	struct etld_backfills *all = ETL_NEW(struct etld_backfills);
+
+	all->etld = etld;
+	return all;
+}
+
+void etld_backfills_free(struct etld *etld)
+{
+	struct etld_backfills *all = etld->backfills;
+
+	if (!all)
+		return;
+	while (all->list) {
+		if (all->list->on_worker)
+			etld_generation_unref(all->list->generation);
+		unlink_and_free(all->list);
+	}
+	etl_timer_cancel(etld_loop_wheel(etld->loop), &all->look_timer);
+	free(all->running);
+	free(all);
+}

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Deadlines of windows: a timer for each job at the next one, and the alert for what was
+ * missed, once over restarts and daemons. What the loop knows of watermarks may be old (a run
+ * goes on, or another etld has the job), so a worker looks before it tells. While MongoDB is
+ * away nothing is told; what was missed meanwhile is, when it is back. Loop thread, but for
+ * the work of the task.
+ */
+#include "plan/deadline.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "engine/engine.h"
+#include "io/journal.h"
+#include "io/message_ids.h"
+#include "methods/walk.h"
+#include "time/civil.h"
+#include "time/duration.h"
+
+#define AGAIN ETL_MINUTES(1) /* after an error that is not MongoDB's absence */
+
+/* One partition whose first due window seems late. */
+struct late {
+	char *partition;
+	struct etl_deadline deadline;
+	etl_wall watermark; /* fresh; ms == 0 = not read */
+	bool told, is_new;
+};
+
+struct etld_alerts {
+	struct etld_task task;
+	struct etld *etld;
+	struct etld_job *job; /* NULL = gone */
+	char *name;
+	struct late *late;
+	size_t n, cap;
+	struct etl_error error;
+};
+
+static void alerts_free(struct etld_alerts *a)
+{
+	for (size_t i = 0; i < a->n; i++)
+		free(a->late[i].partition);
+	free(a->late);
+	free(a->name);
+	free(a);
+}
+
+/* ---- on a worker ----------------------------------------------------------------------------- */
+
+static int tell_once(struct etl_state *state, const struct etld_alerts *a, struct late *late,
+	struct etl_error *err)
+{
+	char start[ETL_TIME_TEXT_BYTES];
+	char *key;
+	int rc;
+
+	etl_time_format_rfc3339(late->deadline.window.start, start);
+	key = etl_strf("deadline/%s/%s/%s", a->name, late->partition, start);
+	rc = state->ops->alert_once(state, key, err);
+	free(key);
+	late->told = rc >= 0;
+	late->is_new = rc == 1;
+	return rc;
+}
+
+static void alerts_work(struct etld_task *task)
+{
+	struct etld_alerts *a = (struct etld_alerts *)task;
+	struct etl_state *state = a->etld->state;
+
+	etld_on_worker();
+	for (size_t i = 0; i < a->n; i++) {
+		struct late *late = &a->late[i];
+		struct etl_watermark mark;
+		int found = state->ops->watermark_get(state, a->name, late->partition, &mark, &a->error);
+
+		if (found < 0)
+			return;
+		if (found)
+			late->watermark = mark.processed;
+		if (found && late->watermark.ms >= late->deadline.window.end.ms)
+			continue;
+		if (tell_once(state, a, late, &a->error) < 0)
+			return;
+	}
+}
+
+/* ---- on the loop ----------------------------------------------------------------------------- */
+
+static void tell(const struct etld_job *job, const struct late *late)
+{
+	char start[ETL_TIME_TEXT_BYTES], end[ETL_TIME_TEXT_BYTES], due[ETL_TIME_TEXT_BYTES];
+
+	etl_time_format_rfc3339(late->deadline.window.start, start);
+	etl_time_format_rfc3339(late->deadline.window.end, end);
+	etl_time_format_rfc3339(late->deadline.due, due);
+	struct etld_field fields[] = {{"ETL_JOB", job->name, 0}, {"ETL_PARTITION", late->partition, 0},
+		{"ETL_WINDOW_START", start, 0}, {"ETL_WINDOW_END", end, 0}, {"ETL_DEADLINE", due, 0}};
+
+	etld_log(ETLD_WARNING, ETLD_MSG_DEADLINE_MISSED, fields, 5,
+		"%s/%s: window %s to %s was not closed by its deadline %s", job->name, late->partition,
+		start, end, due);
+}
+
+static struct etld_partition *partition_of(const struct etld_job *job, const char *name)
+{
+	for (size_t i = 0; i < job->job->n_partitions; i++)
+		if (etl_streq(job->partitions[i].name, name))
+			return &job->partitions[i];
+	return NULL; /* it left the configuration */
+}
+
+static void take_answer(const struct etld_job *job, const struct late *late)
+{
+	struct etld_partition *p = partition_of(job, late->partition);
+
+	if (p && late->watermark.ms > p->watermark.ms)
+		p->watermark = late->watermark;
+	if (p && late->told)
+		p->told = late->deadline.window.start;
+	if (late->is_new)
+		tell(job, late);
+}
+
+static void arm(struct etld *etld, struct etld_job *job, etl_dur wait)
+{
+	etl_timer_arm(etld_loop_wheel(etld->loop), &job->deadline_timer,
+		etl_mono_add(etl_mono_now(etld->clock), wait.us > 0 ? wait : (etl_dur){0}));
+}
+
+static void alerts_done(struct etld_task *task)
+{
+	struct etld_alerts *a = (struct etld_alerts *)task;
+	struct etld_job *job = a->job;
+	struct etld *etld = a->etld;
+	bool failed = a->error.kind != ETL_OK;
+
+	if (job) {
+		job->alerts = NULL;
+		for (size_t i = 0; i < a->n; i++)
+			take_answer(job, &a->late[i]);
+		if (etl_store_is_away(&a->error))
+			etld_backend_lost(etld, &a->error);
+		else if (failed)
+			etld_log(ETLD_WARNING, NULL, NULL, 0,
+				"a missed deadline of job %s cannot be told: %s", job->name,
+				a->error.message);
+		if (failed)
+			arm(etld, job, AGAIN);
+		else
+			etld_deadline_look(etld, job);
+	}
+	alerts_free(a);
+}
+
+static void note_late(struct etld_alerts **alerts, struct etld *etld, struct etld_job *job,
+	const char *partition, const struct etl_deadline *deadline)
+{
+	struct etld_alerts *a = *alerts;
+
+	if (!a) {
+		a = *alerts = ETL_NEW(struct etld_alerts);
+		a->etld = etld;
+		a->job = job;
+		a->name = etl_strdup(job->name);
+		a->task = (struct etld_task){.work = alerts_work, .done = alerts_done, .name = "deadline",
+			.of = a->name};
+		a->error = (struct etl_error)ETL_ERROR_INIT;
+	}
+	ETL_GROW(a->late, a->n, a->cap);
+	a->late[a->n++] = (struct late){.partition = etl_strdup(partition), .deadline = *deadline};
+}
+
+static void on_deadline(struct etl_timer *timer, void *ctx)
+{
+	struct etld_job *job =
+		(struct etld_job *)((char *)timer - offsetof(struct etld_job, deadline_timer));
+
+	etld_deadline_look(ctx, job);
+}
+
+static bool owes(const struct etld_job *job, size_t i, struct etl_deadline *out)
+{
+	return job->partitions[i].watermark.ms &&
+		etl_deadline_next(&job->job->window, job->job->deadline, job->partitions[i].watermark, out);
+}
+
+void etld_deadline_look(struct etld *etld, struct etld_job *job)
+{
+	etl_wall now = etl_now(etld->clock), next = {0};
+	struct etld_alerts *alerts = NULL;
+	struct etl_deadline d;
+
+	etl_timer_cancel(etld_loop_wheel(etld->loop), &job->deadline_timer);
+	job->deadline_timer = (struct etl_timer){.fire = on_deadline, .ctx = etld, .name = "deadline"};
+	if (!job->job->deadline.us || job->sched.paused || job->alerts || !etld->mongodb_up ||
+		etld->draining)
+		return; /* whoever ends that looks again */
+	for (size_t i = 0; i < job->job->n_partitions; i++) {
+		if (!owes(job, i, &d))
+			continue;
+		if (!etl_deadline_is_missed(&d, now))
+			next = !next.ms || d.due.ms < next.ms ? d.due : next;
+		else if (d.window.start.ms > job->partitions[i].told.ms)
+			note_late(&alerts, etld, job, job->partitions[i].name, &d);
+	}
+	if (next.ms)
+		arm(etld, job, etl_wall_diff(next, now));
+	job->alerts = alerts;
+	if (alerts)
+		etld_pool_submit(etld->pool, &alerts->task);
+}
+
+static void look_at(struct etld_walk *walk, struct etld_job *job)
+{
+	etld_deadline_look(walk->etld, job);
+}
+
+static void look_free(struct etld_walk *walk)
+{
+	walk->etld->deadlines = NULL;
+	free(walk);
+}
+
+void etld_deadline_look_all(struct etld *etld)
+{
+	struct etld_walk *walk = ETL_NEW(struct etld_walk);
+
+	if (etld->deadlines) /* from the first job on, by what is so now */
+		etld_walk_drop(etld->deadlines);
+	*walk = (struct etld_walk){.look = look_at, .free = look_free};
+	etld->deadlines = walk;
+	etld_walk_own(walk, etld);
+}
+
+void etld_deadline_drop(struct etld *etld, struct etld_job *job)
+{
+	etl_timer_cancel(etld_loop_wheel(etld->loop), &job->deadline_timer);
+	if (job->alerts)
+		job->alerts->job = NULL;
+	job->alerts = NULL;
+}
+
+void etld_deadline_free(struct etld_job *job)
+{
+	if (job->alerts)
+		alerts_free(ETL_TAKE(job->alerts));
+}
+
+bool etld_deadline_of(const struct etld *etld, const struct etld_job *job, struct etld_due *out)
+{
+	bool found = false;
+	struct etl_deadline d;
+
+	for (size_t i = 0; job->job->deadline.us && i < job->job->n_partitions; i++) {
+		if (!owes(job, i, &d) || (found && d.due.ms >= out->due.ms))
+			continue;
+		out->window = d.window;
+		out->due = d.due;
+		out->partition = i;
+		found = true;
+	}
+	if (found)
+		out->missed = etl_deadline_is_missed(&(struct etl_deadline){out->window, out->due},
+			etl_now(etld->clock));
+	return found;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * How far a run is, and who follows it. Loop thread.
+ */
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "engine/exec_run.h"
+
+struct etl_run *etld_exec_run(struct etld_run *run)
+{
+	return run->run;
+}
+
+void etld_exec_progress(const struct etld_run *run, struct etld_progress *out)
+{
+	*out = (struct etld_progress){.step = "finish", .partition = "-", .retry_why = ""};
+	for (size_t i = run->next_strand; i-- > 0;) {
+		const struct strand *s = &run->strands[i];
+
+		if (!s->ended) {
+			out->step = etl_steps[s->step].name;
+			out->partition = s->strand->partition->name;
+		}
+		if (s->waiting && (!out->waiting || s->retry_at.us < out->retry_at.us)) {
+			out->retry_at = s->retry_at;
+			out->retry_why = s->strand->last.message; /* it is the loop's while it waits */
+		}
+		out->waiting += s->waiting;
+		out->records += s->records;
+		out->windows += s->windows;
+	}
+}
+
+const char *etld_exec_run_id(const struct etld_run *run)
+{
+	return run->run->run_id;
+}
+
+/* ---- watchers ------------------------------------------------------------------------------ */
+
+void etld_exec_watch(struct etld_run *run, etld_watch_fn fn, void *ctx)
+{
+	struct etld_watcher *watcher = ETL_NEW(struct etld_watcher);
+
+	*watcher = (struct etld_watcher){run->watchers, fn, ctx};
+	run->watchers = watcher;
+}
+
+void etld_exec_unwatch(struct etld_run *run, void *ctx)
+{
+	for (struct etld_watcher **p = &run->watchers; *p;) {
+		struct etld_watcher *watcher = *p;
+
+		if (watcher->ctx == ctx) {
+			*p = watcher->next;
+			free(watcher);
+		} else {
+			p = &watcher->next;
+		}
+	}
+}
+
+void etld_exec_tell(struct etld_run *run, bool ended)
+{
+	for (struct etld_watcher *w = run->watchers, *next; w; w = next) {
+		next = w->next;
+		w->fn(w->ctx, run->run, ended);
+	}
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a run that ended leaves in its job: the words of status and health, and watermarks; and when
+ * a run looks its job's whole ledger through. What is open is the ledger's: picture.h. Loop thread.
+ */
+#include <string.h>
+
+#include "engine/elsewhere.h"
+#include "engine/picture.h"
+
+/* Another etld has the job, or the slot is decided: that is no run of the job. */
+static bool is_none_of_ours(const struct etl_run *run)
+{
+	return run->state == ETL_RUN_BUSY && run->trigger.slot.ms;
+}
+
+void etld_job_remember(struct etld *etld, struct etld_job *job, const struct etl_run *run,
+	struct etld_picture *picture)
+{
+	etld_picture_take(picture);
+	etld_job_changed(etld, job);
+	if (is_none_of_ours(run))
+		return;
+	job->last = run->last;
+	job->windows_blocked = run->windows_blocked;
+	for (size_t i = 0; i < run->n_strands; i++) {
+		struct etl_strand *strand = &run->strands[i];
+		struct etld_partition *partition = strand->watermark.ms ?
+			etld_job_partition(job, strand->partition->name, i) : NULL;
+
+		if (!partition)
+			continue;
+		partition->watermark = strand->watermark;
+		if (run->job == job->job) /* else its target may have been another one */
+			etld_elsewhere_set(partition, ETL_TAKE(strand->elsewhere), strand->here);
+	}
+	etld_elsewhere_tell(etld, job);
+}
+
+bool etld_job_audit_is_due(const struct etld *etld, struct etld_job *job)
+{
+	etl_mono now = etl_mono_now(etld->clock);
+
+	if (job->audited.us && etl_mono_diff(now, job->audited).us < ETL_DAYS(1).us)
+		return false;
+	job->audited = now;
+	return true;
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A reading of what the store holds: one question for each kind of document, however many jobs there
+ * are; its lists are sorted by job. Worker.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "engine/picture_parts.h"
+
+/* Jobs whose start or end was moved over open windows: so many are counted anew in a reading. */
+#define RECOUNTS_MAX 100
+
+/* Where the windows of this partition are, if its job is known and loads somewhere. */
+static void look_at_targets(const struct etld_picture *p, const struct etl_watermark *watermark,
+	struct mark *mark)
+{
+	const struct etl_job *job = etld_generation_job(p->generation, mark->job);
+	struct etl_elsewhere sum = {.n = 0};
+
+	if (!job)
+		return;
+	etl_job_target(job, p->etld->database, sum.target);
+	if (!*sum.target)
+		return;
+	if (etl_elsewhere_add(&sum, &job->window, watermark)) {
+		mark->elsewhere = ETL_NEW(struct etl_elsewhere);
+		*mark->elsewhere = sum;
+	}
+	mark->here = sum.here;
+}
+
+static int keep_mark(void *ctx, const char *job, const char *partition,
+	const struct etl_watermark *watermark)
+{
+	struct etld_picture *p = ctx;
+	struct mark *mark;
+
+	ETL_GROW(p->marks, p->n_marks, p->marks_cap);
+	mark = &p->marks[p->n_marks++];
+	*mark = (struct mark){etl_strdup(job), etl_strdup(partition), watermark->processed, NULL, 0};
+	look_at_targets(p, watermark, mark);
+	return 0;
+}
+
+static int keep_pause(void *ctx, const struct etl_pause *pause)
+{
+	struct etld_picture *p = ctx;
+
+	ETL_GROW(p->pauses, p->n_pauses, p->pauses_cap);
+	p->pauses[p->n_pauses++] = (struct pause){etl_strdup(pause->job), etl_strdup(pause->who),
+		etl_strdup(pause->why), pause->at};
+	return 0;
+}
+
+static int keep_schedule(void *ctx, const char *job, const struct etl_schedule_info *info)
+{
+	struct etld_picture *p = ctx;
+
+	ETL_GROW(p->schedules, p->n_schedules, p->schedules_cap);
+	p->schedules[p->n_schedules++] = (struct schedule){etl_strdup(job), *info};
+	return 0;
+}
+
+/* Units that a run would never find due: of an older grid, or beyond where the job begins or ends
+ * now. They are nobody's business. */
+static bool is_on_grid(const struct etl_window_rules *rules, const struct etl_open_sum *sum)
+{
+	int64_t size = etl_dur_ms(rules->size);
+
+	if (rules->none)
+		return sum->size_ms == 0;
+	return sum->size_ms == size && (sum->oldest.ms - rules->start.ms) % size == 0;
+}
+
+static struct etl_window range_of(const struct etl_window_rules *rules)
+{
+	return (struct etl_window){rules->start, {rules->end.ms ? rules->end.ms : INT64_MAX}};
+}
+
+static int add_sum(struct etld_picture *p, const struct etl_job *job, const struct etl_open_sum *sum)
+{
+	const struct etl_partition *partition = etl_job_partition(job, sum->partition);
+
+	if (!partition || !is_on_grid(&job->window, sum))
+		return 0;
+	ETL_GROW(p->sums, p->n_sums, p->sums_cap);
+	p->sums[p->n_sums++] = (struct sum){job->name, partition->name, sum->state, sum->dirty, sum->n,
+		sum->oldest, etl_strdup(sum->reason)};
+	return 0;
+}
+
+struct recount {
+	struct etld_picture *p;
+	const struct etl_job *job;
+	const struct etl_open_sum *of;
+};
+
+static int add_recounted(void *ctx, const struct etl_open_sum *sum)
+{
+	struct recount *r = ctx;
+
+	if (!etl_streq(sum->partition, r->of->partition) || sum->state != r->of->state ||
+		sum->size_ms != r->of->size_ms || sum->phase_ms != r->of->phase_ms)
+		return 0;
+	return add_sum(r->p, r->job, sum);
+}
+
+/* Some of these lie beyond the job's start or end, others do not: rare, and asked again. */
+static int recount(struct etld_picture *p, const struct etl_job *job, const struct etl_open_sum *sum)
+{
+	struct etl_window range = range_of(&job->window);
+	struct recount r = {p, job, sum};
+	struct etl_state *state = p->etld->state;
+
+	if (p->recounts++ >= RECOUNTS_MAX)
+		return add_sum(p, job, sum);
+	return state->ops->open_sums(state, job->name, &range, add_recounted, &r, &p->error);
+}
+
+static int keep_sum(void *ctx, const struct etl_open_sum *sum)
+{
+	struct etld_picture *p = ctx;
+	const struct etl_job *job = etld_generation_job(p->generation, sum->job);
+	struct etl_window range;
+
+	if (!job)
+		return 0;
+	range = range_of(&job->window);
+	if (job->window.none || (sum->oldest.ms >= range.start.ms && sum->newest.ms < range.end.ms))
+		return add_sum(p, job, sum);
+	if (sum->newest.ms < range.start.ms || sum->oldest.ms >= range.end.ms)
+		return 0;
+	return recount(p, job, sum);
+}
+
+static int by_mark(const void *a, const void *b)
+{
+	return strcmp(((const struct mark *)a)->job, ((const struct mark *)b)->job);
+}
+
+static int by_pause(const void *a, const void *b)
+{
+	return strcmp(((const struct pause *)a)->job, ((const struct pause *)b)->job);
+}
+
+static int by_schedule(const void *a, const void *b)
+{
+	return strcmp(((const struct schedule *)a)->job, ((const struct schedule *)b)->job);
+}
+
+static int by_sum(const void *a, const void *b)
+{
+	return strcmp(((const struct sum *)a)->job, ((const struct sum *)b)->job);
+}
+
+#define SORT(list, n, by)                                                                       \
+	do {                                                                                    \
+		if (n)                                                                          \
+			qsort(list, n, sizeof *(list), by);                                     \
+	} while (0)
+
+static void sort(struct etld_picture *p)
+{
+	SORT(p->marks, p->n_marks, by_mark);
+	SORT(p->pauses, p->n_pauses, by_pause);
+	SORT(p->schedules, p->n_schedules, by_schedule);
+	SORT(p->sums, p->n_sums, by_sum);
+}
+
+int etld_picture_read(struct etld_picture *p, struct etl_error *err)
+{
+	struct etl_state *state = p->etld->state;
+	int rc = 0;
+
+	if (!p->only)
+		rc = state->ops->watermark_list(state, keep_mark, p, err);
+	if (rc == 0 && !p->only && !p->targets)
+		rc = state->ops->pause_list(state, keep_pause, p, err);
+	if (rc == 0 && !p->only && !p->targets)
+		rc = state->ops->schedule_list(state, keep_schedule, p, err);
+	if (rc == 0 && !p->targets)
+		rc = state->ops->open_sums(state, p->only ? p->only->name : NULL, NULL, keep_sum, p, err);
+	if (rc == 0 && p->error.kind != ETL_OK) {
+		*err = p->error; /* of a recount */
+		rc = -1;
+	}
+	sort(p);
+	p->read = rc == 0;
+	return rc;
+}
+
+void etld_picture_read_after(struct etld_picture *p, const struct etl_run *run)
+{
+	struct etl_error ignored = ETL_ERROR_INIT; /* the next reading tries again */
+	bool clean = run->state == ETL_RUN_OK && !run->windows_failed && !run->windows_held &&
+		!run->windows_blocked && !run->windows_lost;
+
+	if (p && (!clean || p->had_open))
+		(void)etld_picture_read(p, &ignored);
+}

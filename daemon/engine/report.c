@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The report step: one summary line for a run in the journal, and one line for each partition
+ * in which something went wrong. The only place where a run's failure is logged.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/engine.h"
+#include "io/journal.h"
+#include "io/message_ids.h"
+#include "run/policy.h"
+#include "time/civil.h"
+
+#define RULES_TOLD 3 /* in the line about rejects */
+
+struct fields {
+	struct etld_field list[ETLD_FIELDS_MAX];
+	size_t n;
+};
+
+static void add_text(struct fields *f, const char *name, const char *text)
+{
+	if (text && *text && f->n < ETLD_FIELDS_MAX)
+		f->list[f->n++] = (struct etld_field){name, text, 0};
+}
+
+static void add_number(struct fields *f, const char *name, int64_t number)
+{
+	if (f->n < ETLD_FIELDS_MAX)
+		f->list[f->n++] = (struct etld_field){name, NULL, number};
+}
+
+static const char *partition_event(const struct etl_error *error)
+{
+	if (error->kind == ETL_AUTH)
+		return ETLD_MSG_SOURCE_AUTH;
+	if (error->kind == ETL_THROTTLED)
+		return ETLD_MSG_SOURCE_THROTTLED;
+	if (strncmp(error->code, "check.", 6) == 0)
+		return ETLD_MSG_CHECK_FAILED;
+	return ETLD_MSG_PARTITION_FAILED;
+}
+
+/* The catalog's texts name the window: without one they show a dash. */
+static void add_window(struct fields *f, const struct etl_window *window, char start[], char end[])
+{
+	snprintf(start, ETL_TIME_TEXT_BYTES, "-");
+	snprintf(end, ETL_TIME_TEXT_BYTES, "-");
+	if (window) {
+		etl_time_format_rfc3339(window->start, start);
+		etl_time_format_rfc3339(window->end, end);
+	}
+	add_text(f, "ETL_WINDOW_START", start);
+	add_text(f, "ETL_WINDOW_END", end);
+}
+
+static void add_oldest_owed(struct fields *f, const struct etl_strand *strand, char start[],
+	char end[])
+{
+	const struct etl_window_rules *rules = &strand->run->job->window;
+	struct etl_window window;
+
+	if (rules->none || !strand->watermark.ms) {
+		add_window(f, NULL, start, end);
+		return;
+	}
+	window = etl_window_at(rules, strand->watermark);
+	add_window(f, &window, start, end);
+}
+
+static void add_strand(struct fields *f, const struct etl_strand *strand)
+{
+	add_text(f, "ETL_JOB", strand->run->job->name);
+	add_text(f, "ETL_RUN_ID", strand->run->run_id);
+	add_text(f, "ETL_PARTITION", strand->partition->name);
+}
+
+/* Said once for a window: afterwards the ledger has it as unrecoverable and it is never due. */
+static void report_lost(const struct etl_strand *strand)
+{
+	char start[ETL_TIME_TEXT_BYTES], end[ETL_TIME_TEXT_BYTES];
+	struct fields f = {.n = 0};
+
+	if (!strand->windows_lost)
+		return;
+	add_strand(&f, strand);
+	add_window(&f, &strand->lost, start, end);
+	add_number(&f, "ETL_WINDOWS_LOST", (int64_t)strand->windows_lost);
+	etld_log(ETLD_ERR, ETLD_MSG_UNRECOVERABLE, f.list, f.n,
+		"%s/%s: %llu windows from %s to %s are older than the source keeps "
+		"(window.retention): given up", strand->run->job->name, strand->partition->name,
+		(unsigned long long)strand->windows_lost, start, end);
+}
+
+static void report_strand(const struct etl_run *run, const struct etl_strand *strand)
+{
+	char start[ETL_TIME_TEXT_BYTES], end[ETL_TIME_TEXT_BYTES];
+	struct fields f = {.n = 0};
+
+	report_lost(strand);
+	add_strand(&f, strand);
+	add_oldest_owed(&f, strand, start, end);
+	if (strand->state == ETL_STRAND_BLOCKED) {
+		etld_log(ETLD_NOTICE, ETLD_MSG_WINDOW_BLOCKED, f.list, f.n, "%s/%s: %s", run->job->name,
+			strand->partition->name, strand->reason);
+		return;
+	}
+	if (strand->error.kind == ETL_OK || strand->state == ETL_STRAND_CANCELLED)
+		return;
+	add_text(&f, "ETL_STEP", etl_steps[strand->failed_at].name);
+	add_text(&f, "ETL_ERROR_CODE", strand->error.code);
+	add_number(&f, "ETL_HTTP_STATUS", strand->error.status);
+	etld_log(etl_policy_needs_operator(strand->error.kind) ? ETLD_ERR : ETLD_WARNING,
+		partition_event(&strand->error), f.list, f.n, "%s/%s: %s", run->job->name,
+		strand->partition->name, strand->error.message);
+}
+
+static void add_counts(struct fields *f, const struct etl_run *run)
+{
+	add_number(f, "ETL_RECORDS_IN", (int64_t)run->counts.in);
+	add_number(f, "ETL_RECORDS_OUT", (int64_t)run->counts.out);
+	add_number(f, "ETL_INSERTED", (int64_t)run->counts.inserted);
+	add_number(f, "ETL_UPDATED", (int64_t)run->counts.updated);
+	add_number(f, "ETL_UNCHANGED", (int64_t)run->counts.unchanged);
+	add_number(f, "ETL_REJECTED", (int64_t)run->counts.rejected);
+	add_number(f, "ETL_OUTSIDE", (int64_t)run->counts.outside);
+	add_number(f, "ETL_OVERWRITTEN", (int64_t)run->counts.overwritten);
+	add_number(f, "ETL_STALE", (int64_t)run->counts.stale);
+	add_number(f, "ETL_WARNINGS", (int64_t)run->warnings);
+	add_number(f, "ETL_WINDOWS_LOADED", (int64_t)run->windows_loaded);
+	add_number(f, "ETL_WINDOWS_EMPTY", (int64_t)run->windows_empty);
+	add_number(f, "ETL_WINDOWS_FAILED", (int64_t)run->windows_failed);
+	add_number(f, "ETL_WINDOWS_HELD", (int64_t)run->windows_held);
+	add_number(f, "ETL_WINDOWS_LOST", (int64_t)run->windows_lost);
+}
+
+/* ok and nothing new is routine; everything else an operator may want to see. */
+static enum etld_level level_of(const struct etl_run *run)
+{
+	switch (run->state) {
+	case ETL_RUN_OK:
+	case ETL_RUN_BLOCKED:
+	case ETL_RUN_BUSY:
+		return run->counts.rejected || run->warnings || run->windows_held ||
+				run->windows_discarded || run->checks_failed ? ETLD_NOTICE : ETLD_INFO;
+	case ETL_RUN_CANCELLED:
+		return ETLD_NOTICE;
+	default:
+		return ETLD_WARNING;
+	}
+}
+
+static const char *event_of(const struct etl_run *run)
+{
+	if (run->state == ETL_RUN_FENCED)
+		return ETLD_MSG_FENCED;
+	if (run->state == ETL_RUN_FAILED || run->state == ETL_RUN_PARTIAL)
+		return ETLD_MSG_RUN_FAILED;
+	return ETLD_MSG_RUN_FINISHED;
+}
+
+/* "(all by decode/time, the first: ...)"; several rules are listed with their counts. */
+static void report_rejects(const struct etl_run *run, const struct fields *f)
+{
+	ETL_BUF_CLEANUP struct etl_buf words;
+
+	etl_buf_init(&words, 8192);
+	for (size_t i = 0; i < run->rejects.n && i < RULES_TOLD; i++) {
+		const struct etl_tally_row *row = &run->rejects.rows[i];
+
+		etl_buf_printf(&words, "%s%llu by %s/%s%s%s", i ? ", " : ": ",
+			(unsigned long long)row->n, row->step, row->rule, *row->field ? " " : "",
+			row->field);
+	}
+	if (run->rejects.n > RULES_TOLD)
+		etl_buf_str(&words, " ...");
+	if (run->rejects.n)
+		etl_buf_printf(&words, "; the first: %s", run->rejects.rows[0].first);
+	etld_log(ETLD_WARNING, ETLD_MSG_RECORDS_REJECTED, f->list, f->n,
+		"%s: %llu records were rejected%s; etlctl dead list %s", run->job->name,
+		(unsigned long long)run->counts.rejected, etl_buf_text(&words), run->run_id);
+}
+
+static void say_windows(const struct etl_run *run, struct etl_buf *out)
+{
+	etl_buf_printf(out, "%llu windows loaded, %llu empty, %llu failed",
+		(unsigned long long)run->windows_loaded, (unsigned long long)run->windows_empty,
+		(unsigned long long)run->windows_failed);
+	if (run->windows_held)
+		etl_buf_printf(out, ", %llu held", (unsigned long long)run->windows_held);
+	if (run->windows_discarded)
+		etl_buf_printf(out, ", %llu read and thrown away (load: null closes nothing)",
+			(unsigned long long)run->windows_discarded);
+}
+
+/* The usual counts always, the others if there is something to tell. */
+static void say_records(const struct etl_run *run, struct etl_buf *out)
+{
+	static const struct {
+		size_t offset;
+		bool always;
+		const char *word;
+	} told[] = {
+		{offsetof(struct etl_counts, in), true, "records in"},
+		{offsetof(struct etl_counts, outside), false, "outside"},
+		{offsetof(struct etl_counts, inserted), true, "inserted"},
+		{offsetof(struct etl_counts, updated), true, "updated"},
+		{offsetof(struct etl_counts, unchanged), true, "unchanged"},
+		{offsetof(struct etl_counts, overwritten), false, "overwritten"},
+		{offsetof(struct etl_counts, stale), false, "stale"},
+		{offsetof(struct etl_counts, filtered), false, "filtered"},
+		{offsetof(struct etl_counts, withheld), false, "withheld"},
+		{offsetof(struct etl_counts, rejected), true, "rejected"},
+	};
+
+	for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
+		const struct etl_counts_row row = {.offset = told[i].offset};
+		uint64_t n = etl_counts_get(&run->counts, &row);
+
+		if (n || told[i].always)
+			etl_buf_printf(out, "%s%llu %s", i ? ", " : "; ", (unsigned long long)n,
+				told[i].word);
+	}
+	if (run->warnings)
+		etl_buf_printf(out, "; %llu warnings", (unsigned long long)run->warnings);
+}
+
+void etld_report_run(struct etld *etld, const struct etl_run *run)
+{
+	ETL_BUF_CLEANUP struct etl_buf words;
+	struct fields f = {.n = 0};
+	etl_dur took = etl_mono_diff(etl_mono_now(etld->clock), run->began);
+	bool says_why = run->error.kind != ETL_OK;
+
+	for (size_t i = 0; i < run->n_strands; i++)
+		report_strand(run, &run->strands[i]);
+	add_text(&f, "ETL_JOB", run->job->name);
+	add_text(&f, "ETL_RUN_ID", run->run_id);
+	add_text(&f, "ETL_TRIGGER", etl_trigger_word(run->trigger.kind));
+	add_text(&f, "ETL_STATE", etl_run_state_word(run->state));
+	add_number(&f, "ETL_DURATION_US", took.us);
+	add_counts(&f, run);
+	if (says_why)
+		add_text(&f, "ETL_ERROR_CODE", run->error.code);
+	if (run->counts.rejected)
+		report_rejects(run, &f);
+	etl_buf_init(&words, 4096);
+	say_windows(run, &words);
+	say_records(run, &words);
+	etld_log(level_of(run), event_of(run), f.list, f.n, "%s: run %s %s in %.1f s: %s%s%s",
+		run->job->name, run->run_id, etl_run_state_word(run->state), (double)took.us / 1e6,
+		etl_buf_text(&words), says_why ? "; " : "", says_why ? run->error.message : "");
+}

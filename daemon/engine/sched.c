@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Jobs as the daemon lives with them: taken over from one generation to the next, and the
+ * hands of the scheduler, which decides (lib/sched/sched.h). Loop thread.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "engine/backfill.h"
+#include "engine/elsewhere.h"
+#include "engine/picture.h"
+#include "io/journal.h"
+#include "io/message_ids.h"
+#include "time/civil.h"
+
+struct etld_job *etld_job_find(struct etld *etld, const char *name)
+{
+	struct etld_job *job;
+
+	HASH_FIND_STR(etld->jobs, name, job);
+	return job;
+}
+
+void etld_job_note_pause(struct etld_job *job, const char *who, const char *why, etl_wall at)
+{
+	free(job->pause_who);
+	free(job->pause_reason);
+	job->pause_who = etl_strdup(who);
+	job->pause_reason = etl_strdup(why);
+	job->paused_at = at;
+}
+
+struct etld_partition *etld_job_partition(const struct etld_job *job, const char *name, size_t near)
+{
+	size_t n = job->job ? job->job->n_partitions : 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct etld_partition *partition = &job->partitions[(near + i) % n];
+
+		if (strcmp(partition->name, name) == 0)
+			return partition;
+	}
+	return NULL;
+}
+
+static struct etld_job *job_of(struct etl_sched_job *job)
+{
+	return (struct etld_job *)((char *)job - offsetof(struct etld_job, sched));
+}
+
+unsigned etld_active_runs(const struct etld *etld)
+{
+	struct etl_sched_facts facts;
+
+	etl_sched_facts(etld->sched, &facts);
+	return facts.active;
+}
+
+/* ---- the scheduler's hands ------------------------------------------------------------------- */
+
+static void count_and_log_skip(struct etld *etld, const struct etld_job *job,
+	const struct etl_skip *skip)
+{
+	char first[ETL_TIME_TEXT_BYTES], last[ETL_TIME_TEXT_BYTES];
+
+	etl_time_format_rfc3339(skip->first, first);
+	etl_time_format_rfc3339(skip->last, last);
+	struct etld_field fields[] = {{"ETL_JOB", job->name, 0}, {"ETL_SLOT_FIRST", first, 0},
+		{"ETL_SLOT_LAST", last, 0}, {"ETL_SLOTS", NULL, (int64_t)skip->slots},
+		{"ETL_REASON", etl_skip_text(skip->code), 0}};
+
+	etld_metrics_skipped(&etld->metrics, skip);
+	if (skip->slots == 1)
+		etld_log(ETLD_NOTICE, ETLD_MSG_SLOTS_SKIPPED, fields, 5, "%s: slot %s does not run: %s",
+			job->name, last, etl_skip_text(skip->code));
+	else
+		etld_log(ETLD_NOTICE, ETLD_MSG_SLOTS_SKIPPED, fields, 5,
+			"%s: slots from %s to %s do not run: %s", job->name, first, last,
+			etl_skip_text(skip->code));
+}
+
+static void *on_start(void *ctx, struct etl_sched_job *sched_job, struct etl_trigger *trigger)
+{
+	struct etld_job *job = job_of(sched_job);
+	struct etld *etld = ctx;
+	etl_wall due = etl_wall_add(trigger->slot, etl_job_jitter(job->job, etld->host));
+	void *follower = trigger->tag;
+	struct etld_run *run;
+
+	if (trigger->skip.last.ms)
+		count_and_log_skip(etld, job, &trigger->skip);
+	etld_metrics_started(&etld->metrics, trigger, etl_wall_diff(etl_now(etld->clock), due));
+	run = etld_exec_start(etld, job, trigger);
+	if (follower)
+		etld_follow_started(follower, run);
+	return run;
+}
+
+static void on_drop(void *ctx, void *follower)
+{
+	(void)ctx;
+	etld_follow_dropped(follower);
+}
+
+static void on_cancel(void *ctx, void *run)
+{
+	(void)ctx;
+	etld_exec_cancel(run, ETL_CANCEL_OVERLAP);
+}
+
+static void on_skip(void *ctx, struct etl_sched_job *sched_job, const struct etl_skip *skip,
+	const char *schedule)
+{
+	struct etld_job *job = job_of(sched_job);
+
+	count_and_log_skip(ctx, job, skip);
+	etld_slots_skip(ctx, job->name, skip, schedule);
+}
+
+static void on_note(void *ctx, struct etl_sched_job *job, etl_wall slot)
+{
+	etld_slots_note(ctx, job_of(job), slot);
+}
+
+static void on_fired(void *ctx, struct etl_sched_job *job, uint64_t slots, etl_dur late)
+{
+	struct etld *etld = ctx;
+
+	(void)job;
+	etld_metrics_slots(&etld->metrics, slots, late);
+}
+
+static void on_sense(void *ctx, struct etl_sched_job *job)
+{
+	etld_sense_ask(ctx, job_of(job));
+}
+
+static struct etl_sched_job *on_find(void *ctx, const char *name)
+{
+	struct etld_job *job = etld_job_find(ctx, name);
+
+	return job ? &job->sched : NULL;
+}
+
+void etld_sched_open(struct etld *etld)
+{
+	static const struct etl_sched_ops ops = {
+		.start = on_start,
+		.cancel = on_cancel,
+		.drop = on_drop,
+		.skip = on_skip,
+		.note = on_note,
+		.sense = on_sense,
+		.fired = on_fired,
+		.find = on_find,
+	};
+
+	etld->sched = etl_sched_new(etld_loop_wheel(etld->loop), etld->clock, etld->host, &ops, etld);
+}
+
+void etld_sched_run_ended(struct etld *etld, struct etld_job *job, const struct etl_run *run,
+	bool store_lost)
+{
+	struct etl_run_outcome outcome;
+
+	etld_backfills_run_ended(etld, run);
+	etl_run_outcome(run, &outcome);
+	outcome.store_lost |= store_lost;
+	etl_sched_ended(etld->sched, &job->sched, &outcome);
+	etld_deadline_look(etld, job);
+}
+
+/* ---- catching up ----------------------------------------------------------------------------- */
+
+/* Windows are due since a slot that has passed: the run that should have loaded them failed,
+ * or died with its etld. */
+static bool owes_windows(const struct etld *etld, const struct etld_job *job, etl_wall watermark)
+{
+	const struct etl_window_rules *rules = &job->job->window;
+	etl_wall due, slot, now = etl_now(etld->clock);
+
+	if (rules->none)
+		due = watermark;
+	else if (etl_window_limit(rules, now).ms <= watermark.ms)
+		return false;
+	else
+		due = etl_wall_add(etl_wall_add(watermark, rules->size), rules->settle);
+	if (!job->job->calendar)
+		return !rules->none;
+	due.ms--;
+	return etl_calendar_next(job->job->calendar, due, &slot) && slot.ms <= now.ms;
+}
+
+/* A dependant that ran before always looks: its upstream may have changed windows that it
+ * closed, and the daemon died before it was told. */
+static bool owes_a_run(const struct etld *etld, const struct etld_job *job)
+{
+	if (job->interrupted)
+		return true;
+	for (size_t i = 0; i < job->job->n_partitions; i++)
+		if (job->partitions[i].watermark.ms &&
+			(job->job->n_upstream || owes_windows(etld, job, job->partitions[i].watermark)))
+			return true;
+	return false;
+}
+
+static void catch_up(struct etld *etld, struct etld_job *job)
+{
+	struct etl_trigger trigger = {.kind = ETL_TRIGGER_CATCH_UP};
+
+	if (job->job->left_out || job->sched.run || etl_sched_has_waiting(&job->sched))
+		return;
+	if (owes_a_run(etld, job) && job->job->misfire != ETL_MISFIRE_SKIP)
+		etl_sched_trigger(etld->sched, &job->sched, &trigger);
+	job->interrupted = false;
+}
+
+void etld_sched_up(struct etld *etld, bool first)
+{
+	for (struct etld_job *job = etld->jobs; first && job; job = job->hh.next)
+		if (!job->restored) { /* the store has never heard of it */
+			etl_sched_restore(etld->sched, &job->sched, NULL);
+			job->restored = true;
+		}
+	etld_slots_flush(etld);
+	etl_sched_store(etld->sched, true);
+	for (struct etld_job *job = etld->jobs; first && job; job = job->hh.next)
+		catch_up(etld, job);
+	etld_backfills_up(etld);
+	etld_deadline_look_all(etld);
+}
+
+/* ---- generations --------------------------------------------------------------------------- */
+
+static struct etld_partition *carry_partitions(const struct etld_job *old, const struct etl_job *job)
+{
+	struct etld_partition *partitions = etl_calloc(job->n_partitions, sizeof *partitions);
+
+	for (size_t i = 0; i < job->n_partitions; i++) {
+		struct etld_partition *was =
+			etld_job_partition(old, job->partitions[i].name, i);
+
+		if (was) {
+			partitions[i] = *was;
+			was->elsewhere = NULL; /* moved */
+		}
+		partitions[i].name = job->partitions[i].name;
+	}
+	return partitions;
+}
+
+/* A job that was left out at start is right now. It goes on as at a start: its slots stand where
+ * the store had them, and those since then are missed ones. */
+static void come_back(struct etld *etld, struct etld_job *job, const struct etl_job *config)
+{
+	bool paused = job->sched.paused;
+
+	etl_sched_remove(etld->sched, &job->sched);
+	memset(&job->sched, 0, sizeof job->sched);
+	etl_sched_add(etld->sched, &job->sched, job->name, config);
+	if (etld->marks_known)
+		etl_sched_restore(etld->sched, &job->sched, job->slots);
+	if (paused)
+		etl_sched_pause(etld->sched, &job->sched);
+	free(ETL_TAKE(job->slots));
+	job->came_back = true;
+	etld_log(ETLD_NOTICE, NULL, (struct etld_field[]){{"ETL_JOB", job->name, 0}}, 1,
+		"%s: is right now and runs again", job->name);
+}
+
+static struct etld_job *new_job(struct etld *etld, const struct etl_job *config)
+{
+	struct etld_job *job = ETL_NEW(struct etld_job);
+
+	job->name = etl_strdup(config->name);
+	HASH_ADD_KEYPTR(hh, etld->jobs, job->name, strlen(job->name), job);
+	etl_sched_add(etld->sched, &job->sched, job->name, config);
+	if (etld->generation->number > 1) /* a reload: it is new, or comes back */
+		etl_sched_from_now_on(&job->sched);
+	if (etld->marks_known) {
+		etl_sched_restore(etld->sched, &job->sched, NULL);
+		job->restored = true;
+	}
+	return job;
+}
+
+/* What is known of targets is of the old one if that has changed. */
+static void look_at_target(struct etld *etld, struct etld_job *job, const struct etl_job *config)
+{
+	if (!etld_elsewhere_changes(etld, job, config))
+		return;
+	etld_elsewhere_forget(job);
+	job->retargeted = etld->generation->number > 1 ? ETLD_UNTOLD : 0;
+}
+
+static void adopt_job(struct etld *etld, const struct etl_job *config)
+{
+	struct etld_job *job = etld_job_find(etld, config->name);
+	struct etld_partition *partitions;
+
+	if (job && job->job->left_out)
+		come_back(etld, job, config);
+	else if (job)
+		etl_sched_change(etld->sched, &job->sched, config);
+	else
+		job = new_job(etld, config);
+	look_at_target(etld, job, config);
+	partitions = carry_partitions(job, config);
+	etld_elsewhere_forget(job); /* of partitions that are no more */
+	free(job->partitions);
+	job->partitions = partitions;
+	job->job = config;
+}
+
+static void free_job(struct etld *etld, struct etld_job *job)
+{
+	etld_sense_drop(job);
+	etld_deadline_drop(etld, job);
+	etld_slots_drop(etld, job);
+	etl_sched_remove(etld->sched, &job->sched);
+	HASH_DEL(etld->jobs, job);
+	etld_elsewhere_forget(job);
+	free(job->elsewhere_told);
+	free(job->partitions);
+	free(job->slots);
+	etld_job_note_pause(job, NULL, NULL, (etl_wall){0});
+	free(job->failed_why);
+	free(job->held_why);
+	free(job->name);
+	free(job);
+}
+
+/* A running job that is gone from the configuration ends its run on the generation that the
+ * run holds; the job is forgotten at once. Should it come back, its old slots are not replayed. */
+static void forget_job(struct etld *etld, struct etld_job *job)
+{
+	if (etld_running(job)) {
+		etld_exec_cancel(etld_running(job), ETL_CANCEL_OPERATOR);
+		etld_exec_orphan(etld_running(job));
+	}
+	etld_slots_retire(etld, job->name, job->sched.decided);
+	etld_backfills_job_gone(etld, job->name);
+	free_job(etld, job);
+}
+
+/* What those that came back have missed. */
+static void start_again(struct etld *etld)
+{
+	bool any = false;
+
+	for (struct etld_job *job = etld->jobs; job; job = job->hh.next)
+		any |= job->came_back;
+	if (any)
+		etl_sched_replan(etld->sched);
+	for (struct etld_job *job = etld->jobs; any && job; job = job->hh.next) {
+		if (job->came_back && etld->marks_known)
+			catch_up(etld, job);
+		job->came_back = false;
+	}
+}
+
+void etld_sched_adopt(struct etld *etld, struct etld_generation *generation)
+{
+	struct etld_generation *old = etld->generation;
+	struct etld_job *job, *next;
+
+	etld->generation = generation;
+	for (size_t i = 0; i < generation->n_jobs; i++)
+		adopt_job(etld, generation->jobs[i]);
+	HASH_ITER(hh, etld->jobs, job, next)
+		if (!etld_generation_job(generation, job->name))
+			forget_job(etld, job);
+	etl_sched_limit(etld->sched, (unsigned)generation->settings.limits.max_active);
+	start_again(etld);
+	etld_deadline_look_all(etld);
+	etld_picture_hurry(etld); /* what is new here may be known there */
+	if (old && old != generation)
+		etld_generation_unref(old);
+}
+
+void etld_sched_free(struct etld *etld)
+{
+	struct etld_job *job, *next;
+
+	if (!etld->sched)
+		return;
+	HASH_ITER(hh, etld->jobs, job, next) {
+		etld_sense_free(job);
+		etld_deadline_free(job);
+		free_job(etld, job);
+	}
+	etl_sched_free(etld->sched);
+}

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Time-zone files that change under a running daemon. The folders through which the files of
+ * the configuration's zones are looked up are watched (inotify); when it has become quiet
+ * there and a file is not what was read, the configuration is taken up again as a reload
+ * does, so that all slots are planned anew. Loop thread; the files are read by the loader's.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/hash.h"
+#include "base/str.h"
+#include "engine/engine.h"
+#include "io/journal.h"
+#include "io/message_ids.h"
+
+/* An upgrade renames hundreds of files, one after the other. */
+#define QUIET ETL_SECONDS(2)
+#define QUIET_MAX ETL_SECONDS(30)
+#define NAMES_MAX 200 /* bytes of names in a message */
+
+/* An entry of a folder on the way to a zone's file. */
+struct place {
+	int folder; /* inotify's number of it */
+	char *entry;
+};
+
+struct zone_file {
+	char *name;
+	uint64_t seen; /* state_of it when the configuration was taken up last, or that was tried */
+};
+
+/* A look at the files, which the loader's thread takes. */
+struct zone_look {
+	struct etld_task task;
+	struct etld *etld;
+	struct zone_file *files; /* seen: as they are now */
+	size_t n;
+	bool is_quiet; /* it has become quiet: what has changed is taken up */
+};
+
+struct etld_zones {
+	struct etld *etld;
+	int fd; /* -1 = nothing is watched */
+	struct etld_io *io;
+	struct place *places;
+	size_t n_places, cap_places;
+	struct zone_file *files;
+	size_t n_files, cap_files;
+	struct etl_timer quiet_timer;
+	etl_mono since; /* the first change that was not looked at yet; us == 0 = none */
+	struct zone_look *looking; /* the look that is taken; NULL = none */
+	bool look_again;	   /* it may have come too early */
+};
+
+/* What the file says now: its digest, or which error reading it is. */
+static uint64_t state_of(const char *name)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	etl_cleanup(etl_zone_free) struct etl_zone *zone = etl_zone_load(name, &err);
+
+	return zone ? etl_zone_digest(zone) : etl_hash64(err.code, strlen(err.code), 1);
+}
+
+/* ---- changes ------------------------------------------------------------------------------- */
+
+/* Waits until nothing has changed for a while, but not forever. */
+static void wait_for_quiet(struct etld_zones *zones)
+{
+	etl_mono now = etl_mono_now(zones->etld->clock), at, last;
+
+	if (!zones->since.us)
+		zones->since = now;
+	at = etl_mono_add(now, QUIET);
+	last = etl_mono_add(zones->since, QUIET_MAX);
+	etl_timer_arm(etld_loop_wheel(zones->etld->loop), &zones->quiet_timer,
+		at.us < last.us ? at : last);
+}
+
+/* The folder itself may be gone, or events were lost: then too. */
+static bool matters(const struct etld_zones *zones, const struct inotify_event *event)
+{
+	if (event->mask & (IN_Q_OVERFLOW | IN_IGNORED | IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT))
+		return true;
+	for (size_t i = 0; event->len && i < zones->n_places; i++)
+		if (zones->places[i].folder == event->wd &&
+			etl_streq(zones->places[i].entry, event->name))
+			return true;
+	return false;
+}
+
+static void on_change(void *ctx, int fd, bool readable, bool writable)
+{
+	_Alignas(struct inotify_event) char buf[16 * 1024];
+	struct etld_zones *zones = ctx;
+	ssize_t n = read(fd, buf, sizeof buf);
+	bool changed = false;
+
+	(void)readable;
+	(void)writable;
+	for (ssize_t at = 0; at < n;) {
+		const struct inotify_event *event = (const struct inotify_event *)(buf + at);
+
+		changed |= matters(zones, event);
+		at += (ssize_t)(sizeof *event + event->len);
+	}
+	if (changed)
+		wait_for_quiet(zones);
+}
+
+/* ---- watching ------------------------------------------------------------------------------ */
+
+static void unwatch(struct etld_zones *zones)
+{
+	etld_io_remove(ETL_TAKE(zones->io));
+	if (zones->fd >= 0)
+		close(zones->fd);
+	zones->fd = -1;
+	for (size_t i = 0; i < zones->n_places; i++)
+		free(zones->places[i].entry);
+	zones->n_places = 0;
+}
+
+static void add_place(void *ctx, const char *folder, const char *entry)
+{
+	struct etld_zones *zones = ctx;
+	int number = inotify_add_watch(zones->fd, folder,
+		IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF |
+			IN_MOVE_SELF | IN_ONLYDIR);
+
+	if (number < 0) /* a folder that may not be read, or was taken away just now */
+		return;
+	for (size_t i = 0; i < zones->n_places; i++)
+		if (zones->places[i].folder == number && etl_streq(zones->places[i].entry, entry))
+			return;
+	ETL_GROW(zones->places, zones->n_places, zones->cap_places);
+	zones->places[zones->n_places++] = (struct place){number, etl_strdup(entry)};
+}
+
+/* Anew each time: a folder on the way may be another one now. */
+static void watch(struct etld_zones *zones)
+{
+	unwatch(zones);
+	if (!zones->n_files)
+		return;
+	zones->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (zones->fd < 0) {
+		etld_log(ETLD_WARNING, NULL, NULL, 0,
+			"time-zone files are not watched, a new one needs a reload: %s", strerror(errno));
+		return;
+	}
+	for (size_t i = 0; i < zones->n_files; i++)
+		etl_zone_places(zones->files[i].name, add_place, zones);
+	zones->io = etld_io_add(zones->etld->loop, zones->fd, true, false, on_change, zones, "zones");
+}
+
+static void take_up(struct etld_zones *zones, const char *names)
+{
+	struct etld_field fields[] = {{"ETL_TIMEZONES", names, 0}};
+
+	etld_log(ETLD_NOTICE, ETLD_MSG_ZONES_CHANGED, fields, 1,
+		"time-zone files have changed (%s): the configuration is taken up again", names);
+	etld_reload(zones->etld); /* watches again, if it is taken */
+}
+
+/* ---- looks ----------------------------------------------------------------------------------- */
+
+static void look_free(struct zone_look *look)
+{
+	if (!look)
+		return;
+	for (size_t i = 0; i < look->n; i++)
+		free(look->files[i].name);
+	free(look->files);
+	free(look);
+}
+
+static void look_work(struct etld_task *task)
+{
+	struct zone_look *look = (struct zone_look *)task;
+
+	etld_on_worker();
+	for (size_t i = 0; i < look->n; i++)
+		look->files[i].seen = state_of(look->files[i].name);
+}
+
+static void look_done(struct etld_task *task);
+
+/* Behind a look that is taken it is only found out whether to wait for quiet. */
+static void look(struct etld_zones *zones, bool is_quiet)
+{
+	struct zone_look *look;
+
+	if (zones->looking) {
+		zones->look_again = true;
+		return;
+	}
+	look = zones->looking = ETL_NEW(struct zone_look);
+	look->etld = zones->etld;
+	look->is_quiet = is_quiet;
+	look->files = etl_calloc(zones->n_files + 1, sizeof *look->files);
+	for (; look->n < zones->n_files; look->n++)
+		look->files[look->n].name = etl_strdup(zones->files[look->n].name);
+	look->task = (struct etld_task){.work = look_work, .done = look_done, .name = "zones"};
+	etld_pool_submit(zones->etld->load_pool, &look->task);
+}
+
+/* The file of this name, if the configuration that is in force now has it and it was seen as
+ * something else. */
+static struct zone_file *changed(struct etld_zones *zones, const struct zone_file *now)
+{
+	for (size_t i = 0; i < zones->n_files; i++)
+		if (etl_streq(zones->files[i].name, now->name))
+			return zones->files[i].seen != now->seen ? &zones->files[i] : NULL;
+	return NULL;
+}
+
+/* The names of what has changed; what is taken up was seen so. */
+static bool compare(struct etld_zones *zones, const struct zone_look *look, struct etl_buf *names)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < look->n; i++) {
+		struct zone_file *file = changed(zones, &look->files[i]);
+
+		if (!file)
+			continue;
+		etl_buf_printf(names, "%s%s", any ? " " : "", file->name);
+		any = true;
+		if (look->is_quiet)
+			file->seen = look->files[i].seen;
+	}
+	return any;
+}
+
+static void look_done(struct etld_task *task)
+{
+	struct zone_look *taken = (struct zone_look *)task;
+	struct etld_zones *zones = taken->etld->zones;
+	bool again = zones->look_again;
+	struct etl_buf names;
+
+	etl_buf_init(&names, NAMES_MAX);
+	zones->looking = NULL;
+	zones->look_again = false;
+	if (!taken->etld->draining && compare(zones, taken, &names)) {
+		if (taken->is_quiet)
+			take_up(zones, etl_buf_text(&names));
+		else
+			wait_for_quiet(zones);
+	}
+	if (again && !taken->etld->draining)
+		look(zones, false);
+	etl_buf_fini(&names);
+	look_free(taken);
+}
+
+static void on_quiet(struct etl_timer *timer, void *ctx)
+{
+	struct etld_zones *zones = ctx;
+
+	(void)timer;
+	zones->since.us = 0;
+	if (zones->etld->draining)
+		return;
+	watch(zones);
+	look(zones, true);
+}
+
+/* ---- the manager's side -------------------------------------------------------------------- */
+
+static void forget_files(struct etld_zones *zones)
+{
+	for (size_t i = 0; i < zones->n_files; i++)
+		free(zones->files[i].name);
+	zones->n_files = 0;
+}
+
+void etld_zones_open(struct etld *etld)
+{
+	struct etld_zones *zones = ETL_NEW(struct etld_zones);
+
+	zones->etld = etld;
+	zones->fd = -1;
+	zones->quiet_timer = (struct etl_timer){.fire = on_quiet, .ctx = zones, .name = "zones"};
+	etld->zones = zones;
+}
+
+void etld_zones_watch(struct etld *etld)
+{
+	struct etld_zones *zones = etld->zones;
+
+	forget_files(zones);
+	for (const struct etl_conf_zone *z = etld->generation->zones; z; z = z->next) {
+		ETL_GROW(zones->files, zones->n_files, zones->cap_files);
+		zones->files[zones->n_files++] =
+			(struct zone_file){etl_strdup(etl_zone_name(z->zone)), etl_zone_digest(z->zone)};
+	}
+	watch(zones);
+	if (zones->n_files)
+		look(zones, false); /* what changed between reading and watching sent no event */
+}
+
+void etld_zones_close(struct etld *etld)
+{
+	struct etld_zones *zones = etld->zones;
+
+	if (!zones)
+		return;
+	etl_timer_cancel(etld_loop_wheel(etld->loop), &zones->quiet_timer);
+	unwatch(zones);
+	forget_files(zones);
+	look_free(zones->looking); /* its thread is gone */
+	free(zones->places);
+	free(zones->files);
+	free(zones);
+}

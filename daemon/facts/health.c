@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A job's health: one word with a reason, from the ledger as it was last seen (picture.h). The
+ * worst word wins, in the order of ETLD_HEALTH_WORDS. Two words explain others away: a job that
+ * waits for one which is not well is blocked and not late, a paused one is paused and not late;
+ * what failed, is held or was refused shows all the same. Loop thread.
+ */
+#include "facts/health.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "engine/elsewhere.h"
+#include "tell/overdue.h"
+#include "time/civil.h"
+#include "time/duration.h"
+
+static const char *const words[] = {
+#define X(id, word) word,
+	ETLD_HEALTH_WORDS(X)
+#undef X
+};
+_Static_assert(sizeof words / sizeof *words == ETLD_HEALTHS, "each health is counted");
+
+const char *etld_health_word(enum etld_health_id id)
+{
+	return words[id];
+}
+
+etl_dur etld_partition_late(const struct etld *etld, const struct etld_job *job, size_t i)
+{
+	const struct etld_partition *part = &job->partitions[i];
+	const struct etl_owed_facts facts = {part->watermark, part->open > 0, part->oldest};
+
+	return etl_late_by(job->job, &facts, etl_now(etld->clock));
+}
+
+static etl_dur late_by(const struct etld *etld, const struct etld_job *job)
+{
+	etl_dur most = {0};
+
+	for (size_t i = 0; i < job->job->n_partitions; i++) {
+		etl_dur late = etld_partition_late(etld, job, i);
+
+		if (late.us > most.us)
+			most = late;
+	}
+	return most;
+}
+
+/* One window and one interval of the schedule may be due without anybody being late. Who is
+ * late by no more than the window is told the window: looking for slots is dear, and all jobs
+ * are asked for at once. */
+static etl_dur patience(const struct etld *etld, const struct etld_job *job, etl_dur late)
+{
+	etl_wall first, second, now = etl_now(etld->clock);
+	etl_dur interval = {0};
+
+	if (late.us <= job->job->window.size.us)
+		return job->job->window.size;
+	if (job->job->calendar && etl_calendar_next(job->job->calendar, now, &first) &&
+		etl_calendar_next(job->job->calendar, first, &second))
+		interval = etl_wall_diff(second, first);
+	return (etl_dur){job->job->window.size.us + interval.us};
+}
+
+/* "17 windows failed, the oldest: status 500" */
+static void say_windows(const char *what, uint64_t n, const char *why, char *reason, size_t size)
+{
+	etl_cleanup(free) char *all = etl_strf("%llu window%s %s%s%s", (unsigned long long)n,
+		n == 1 ? "" : "s", what,
+		!why	? "" :
+		n == 1 ? ": " :
+			  ", the oldest: ",
+		why ? why : "");
+
+	etl_text_shorten(reason, size, all);
+}
+
+static bool is_failing(const struct etld_job *job, char *reason, size_t size)
+{
+	if (job->windows.failed) {
+		say_windows(job->windows.failed == 1 ? "has failed" : "have failed", job->windows.failed,
+			job->failed_why, reason, size);
+		return true;
+	}
+	if (job->last.unitless)
+		snprintf(reason, size, "%s",
+			*job->last.reason ? job->last.reason : "the last run for all that is due failed");
+	return job->last.unitless;
+}
+
+/* MongoDB is not there, or has not been asked yet: whatever is known is of before. */
+static bool is_unreachable(const struct etld *etld, char *reason, size_t size)
+{
+	if (etld->mongodb_up)
+		return false;
+	snprintf(reason, size, "%s",
+		etld->mongodb_tried ? etld->mongodb_reason : "MongoDB has not answered yet");
+	return true;
+}
+
+static bool is_held(const struct etld_job *job, char *reason, size_t size)
+{
+	if (job->windows.held)
+		say_windows(job->windows.held == 1 ? "is held by a check" : "are held by a check",
+			job->windows.held, job->held_why, reason, size);
+	return job->windows.held > 0;
+}
+
+static bool is_rejecting(const struct etld_job *job, char *reason, size_t size)
+{
+	if (job->last.rejected)
+		snprintf(reason, size, "%llu record%s rejected, the first: %s",
+			(unsigned long long)job->last.rejected,
+			job->last.rejected == 1 ? " was" : "s were", job->last.first_reject);
+	return job->last.rejected > 0;
+}
+
+/* Its slot waits for a sensor that has said "not yet". */
+static bool waits_for_sensor(const struct etld_job *job, char *reason, size_t size)
+{
+	const struct etl_wait_for *wait = job->job->wait_for;
+	char text[ETL_DURATION_TEXT_BYTES];
+
+	if (!job->sched.sensing || !*job->sched.sense_said || !wait)
+		return false;
+	etl_duration_format(wait->newer_than, text, sizeof text);
+	snprintf(reason, size, "waits for %s newer than %s: %s", wait->collection, text,
+		job->sched.sense_said);
+	return true;
+}
+
+/* The window that is due first has passed its deadline. */
+static bool missed_deadline(const struct etld *etld, const struct etld_job *job, char *reason,
+	size_t size)
+{
+	char end[ETL_TIME_TEXT_BYTES], due[ETL_TIME_TEXT_BYTES];
+	struct etld_due first;
+
+	if (!etld_deadline_of(etld, job, &first) || !first.missed)
+		return false;
+	etl_time_format_rfc3339(first.window.end, end);
+	etl_time_format_rfc3339(first.due, due);
+	snprintf(reason, size, "%s: the window that ended %s was not closed by its deadline %s",
+		job->job->partitions[first.partition].name, end, due);
+	return true;
+}
+
+/* Stale, late or ok. A run that goes on is no reason to call the job stale. */
+static enum etld_health_id how_late(const struct etld *etld, const struct etld_job *job, etl_dur late,
+	char *reason, size_t size)
+{
+	etl_dur limit = patience(etld, job, late);
+	char text[ETL_DURATION_TEXT_BYTES];
+	bool stale = late.us > 3 * limit.us && !etld_running(job);
+
+	if (!stale && missed_deadline(etld, job, reason, size))
+		return ETLD_HEALTH_LATE;
+	if (late.us <= limit.us) {
+		if (job->last.warnings)
+			snprintf(reason, size, "%llu warning%s", (unsigned long long)job->last.warnings,
+				job->last.warnings == 1 ? "" : "s");
+		return ETLD_HEALTH_OK;
+	}
+	etl_duration_format((etl_dur){late.us - late.us % 1000000}, text, sizeof text);
+	snprintf(reason, size, "the oldest open window has been due for %s", text);
+	return stale ? ETLD_HEALTH_STALE : ETLD_HEALTH_LATE;
+}
+
+/* No fault of the job, but nobody would look for it. */
+static void tell_elsewhere(const struct etld *etld, const struct etld_job *job, char *reason, size_t size)
+{
+	char text[ETL_ELSEWHERE_TEXT_BYTES];
+	struct etl_elsewhere sum;
+
+	if (!etld_elsewhere_of(etld, job, &sum))
+		return;
+	etl_elsewhere_text(&sum, text);
+	etl_text_copy(reason, size, text);
+}
+
+/* What is to be said of the job alone. */
+static void own_health(const struct etld *etld, const struct etld_job *job, struct etld_health *h)
+{
+	char *reason = h->reason;
+	size_t size = sizeof h->reason;
+
+	*reason = '\0';
+	h->late_by = late_by(etld, job);
+	if (job->job->left_out) { /* nothing else is known of it */
+		h->id = ETLD_HEALTH_CONFIG;
+		snprintf(reason, size, "%s", job->job->left_out);
+		return;
+	}
+	if (is_failing(job, reason, size))
+		h->id = ETLD_HEALTH_FAILING;
+	else if (is_unreachable(etld, reason, size))
+		h->id = ETLD_HEALTH_UNREACHABLE;
+	else if (is_held(job, reason, size))
+		h->id = ETLD_HEALTH_HELD;
+	else if (is_rejecting(job, reason, size))
+		h->id = ETLD_HEALTH_REJECTING;
+	else if (job->sched.paused)
+		h->id = ETLD_HEALTH_PAUSED;
+	else if (waits_for_sensor(job, reason, size) || job->windows_blocked)
+		h->id = ETLD_HEALTH_BLOCKED;
+	else
+		h->id = how_late(etld, job, h->late_by, reason, size);
+	if (h->id == ETLD_HEALTH_OK && !*reason)
+		tell_elsewhere(etld, job, reason, size);
+	if (h->id == ETLD_HEALTH_PAUSED)
+		snprintf(reason, size, "%s", job->pause_reason ? job->pause_reason : "");
+	if (h->id == ETLD_HEALTH_BLOCKED && !*reason)
+		snprintf(reason, size, "%s", job->last.reason);
+}
+
+enum etld_ails etld_job_ails(const struct etld *etld, const struct etld_job *job)
+{
+	char reason[ETL_REASON_MAX];
+	struct etld_health h;
+
+	own_health(etld, job, &h);
+	switch (h.id) {
+	case ETLD_HEALTH_OK:
+	case ETLD_HEALTH_LATE:
+	case ETLD_HEALTH_REJECTING: /* its windows close, and that is what is waited for */
+		return ETLD_AILS_NOTHING;
+	case ETLD_HEALTH_BLOCKED:
+		return waits_for_sensor(job, reason, sizeof reason) ? ETLD_AILS_ITSELF :
+								      ETLD_AILS_UPSTREAM;
+	case ETLD_HEALTH_FAILING:
+	case ETLD_HEALTH_UNREACHABLE:
+	case ETLD_HEALTH_CONFIG:
+	case ETLD_HEALTH_HELD:
+	case ETLD_HEALTH_STALE:
+	case ETLD_HEALTH_PAUSED:
+		break;
+	}
+	return ETLD_AILS_ITSELF;
+}
+
+/* "waits for window 2026-07-01T10:00:00Z of a/all; a is failing: status 500" */
+static void say_block(const struct etld *etld, const struct etld_block *block, char *reason,
+	size_t size)
+{
+	char at[ETL_TIME_TEXT_BYTES];
+	struct etld_health h;
+
+	if (block->upstream->job->left_out) {
+		snprintf(reason, size, "waits for %s, which is left out: %.400s", block->upstream->name,
+			block->upstream->job->left_out);
+		return;
+	}
+	own_health(etld, block->culprit, &h);
+	etl_time_format_rfc3339(block->window.start, at);
+	snprintf(reason, size, "waits for window %s of %s/%s; %s is %s%s%.200s", at,
+		block->upstream->name, block->upstream->partitions[block->partition].name,
+		block->culprit->name, words[h.id], *h.reason ? ": " : "", h.reason);
+}
+
+void etld_job_health(const struct etld *etld, const struct etld_job *job, struct etld_health *h)
+{
+	struct etld_block block;
+
+	own_health(etld, job, h);
+	if (h->id != ETLD_HEALTH_OK && h->id != ETLD_HEALTH_LATE && h->id != ETLD_HEALTH_STALE)
+		return;
+	if (etld_running(job) || !etld_blocked_by(etld, job, &block) || !block.culprit)
+		return;
+	h->id = ETLD_HEALTH_BLOCKED;
+	say_block(etld, &block, h->reason, sizeof h->reason);
+}

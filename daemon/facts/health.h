@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * How a job is: one word, why, and how late it is. status, --check, why, graph and metrics ask
+ * here and nowhere else. Loop thread.
+ */
+#ifndef ETLD_HEALTH_H
+#define ETLD_HEALTH_H
+
+#include "engine/engine.h"
+
+/* The worst first: of several the first one is told. etlctl(1) and etld(8) print this order. */
+#define ETLD_HEALTH_WORDS(X)                                                                    \
+	X(FAILING, "failing")	      /* windows have failed, or the last run did without any */  \
+	X(UNREACHABLE, "unreachable") /* MongoDB is; what is shown is of before */               \
+	X(CONFIG, "config")	      /* left out, its configuration has errors */               \
+	X(HELD, "held")		      /* windows are held back by a check */                      \
+	X(REJECTING, "rejecting")     /* records were refused */                                  \
+	X(STALE, "stale")	      /* late by more than three times its patience */           \
+	X(LATE, "late")                                                                         \
+	X(BLOCKED, "blocked") /* waits for a job that is not well, or for its sensor */          \
+	X(PAUSED, "paused")                                                                     \
+	X(OK, "ok")
+
+enum etld_health_id {
+#define X(id, word) ETLD_HEALTH_##id,
+	ETLD_HEALTH_WORDS(X)
+#undef X
+};
+const char *etld_health_word(enum etld_health_id id);
+
+struct etld_health {
+	enum etld_health_id id;
+	etl_dur late_by; /* of the partition that is late by most; 0 = nothing is due */
+	char reason[ETL_REASON_MAX];
+};
+void etld_job_health(const struct etld *etld, const struct etld_job *job, struct etld_health *h);
+
+/* How long the oldest open unit of the i-th partition has been due; 0 = nothing is. */
+etl_dur etld_partition_late(const struct etld *etld, const struct etld_job *job, size_t i);
+
+#endif

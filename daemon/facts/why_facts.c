@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the loop knows of a job, as facts for lib/tell/why.h: its phase, its run, what waits, its
+ * host, its backfills, its deadline. Loop thread.
+ */
+#include "facts/why_facts.h"
+
+#include <stdio.h>
+
+#include "base/str.h"
+#include "engine/backfill.h"
+#include "engine/elsewhere.h"
+
+static etl_wall wall_of(const struct etld *etld, etl_mono t)
+{
+	etl_dur left = etl_mono_diff(t, etl_mono_now(etld->clock));
+
+	return t.us ? etl_wall_add(etl_now(etld->clock), left) : (etl_wall){0};
+}
+
+etl_wall etld_why_fires(const struct etld *etld, const struct etld_job *job)
+{
+	if (!job->sched.next.ms)
+		return (etl_wall){0};
+	return etl_wall_add(job->sched.next, etl_job_jitter(job->job, etld->host));
+}
+
+static void look_at_host(void *ctx, const struct etld_gate_facts *gate)
+{
+	struct etld_why_facts *out = ctx;
+	const struct etl_source_state *s = &gate->state;
+	bool open = etl_streq(s->breaker.state, "open") && s->breaker.until.ms > out->job.now.ms;
+
+	if (!etl_streq(s->host, out->job.job->host) || (!open && s->hold_until.ms <= out->job.now.ms))
+		return;
+	out->job.host_why = out->host;
+	out->job.host_until = open ? s->breaker.until : s->hold_until;
+	if (open)
+		snprintf(out->host, sizeof out->host,
+			"its breaker is open after %lld failed requests in a row, the last: %s",
+			(long long)s->breaker.failures, s->breaker.reason);
+	else
+		snprintf(out->host, sizeof out->host, "it asked for that: %s", s->hold_reason);
+}
+
+static void fill_running(const struct etld *etld, const struct etld_job *job, struct etl_why_job *f)
+{
+	struct etld_run *run = etld_running(job);
+	struct etld_progress progress;
+
+	if (!run)
+		return;
+	etld_exec_progress(run, &progress);
+	f->run_id = etld_exec_run_id(run);
+	f->started = etld_exec_run(run)->started;
+	f->step = progress.step;
+	f->partition = progress.partition;
+	f->records = progress.records;
+	f->windows = progress.windows;
+	f->retrying = progress.waiting;
+	f->retry_at = wall_of(etld, progress.retry_at);
+	f->retry_why = progress.retry_why;
+	f->trigger = &job->sched.running;
+}
+
+static void fill_waiting(const struct etld *etld, const struct etld_job *job, struct etl_why_job *f)
+{
+	struct etl_sched_facts facts;
+
+	etl_sched_facts(etld->sched, &facts);
+	f->waiting = etl_sched_has_waiting(&job->sched);
+	f->ahead = etl_sched_ahead(etld->sched, &job->sched);
+	f->active = facts.active;
+	f->max_active = facts.max_active;
+	f->active_backfills = facts.active_backfills;
+	f->only_backfill = etl_sched_only_backfill(&job->sched);
+	f->away_why = etld->mongodb_reason;
+	f->away_since = etld->mongodb_tried ? etld->mongodb_away : (etl_wall){0};
+	f->away_next = etld->mongodb_next;
+	f->held_until = wall_of(etld, job->sched.held_until);
+	f->sense_said = job->sched.sense_said;
+	f->sense_slot = job->sched.waiting.slot;
+	f->sense_next = wall_of(etld, job->sched.sense_next);
+	f->sense_until = wall_of(etld, job->sched.sensing_until);
+}
+
+struct backfill_search {
+	const struct etld *etld;
+	struct etld_why_facts *out;
+};
+
+static void keep_backfill(void *ctx, const struct etld_backfill *backfill)
+{
+	const struct backfill_search *search = ctx;
+	const struct etl_backfill *b = etld_backfill_facts(backfill);
+	struct etl_why_job *f = &search->out->job;
+	struct etl_why_backfill *kept;
+	etl_mono until;
+
+	if (!etl_streq(b->job, f->name) || f->n_backfills++ >= ETL_WHY_BACKFILLS)
+		return;
+	kept = &search->out->backfills[f->n_backfills - 1];
+	kept->facts = *b;
+	kept->waits_for = etld_backfill_waits_for(backfill, &until);
+	kept->until = wall_of(search->etld, until);
+}
+
+static void fill_deadline(const struct etld *etld, const struct etld_job *job,
+	struct etld_why_facts *out)
+{
+	struct etld_due due;
+
+	if (!etld_deadline_of(etld, job, &due))
+		return;
+	out->deadline = (struct etl_deadline){due.window, due.due};
+	out->job.deadline = &out->deadline;
+	out->job.deadline_of = &job->job->partitions[due.partition];
+}
+
+void etld_why_facts(struct etld *etld, const struct etld_job *job, struct etld_why_facts *out)
+{
+	struct etl_why_job *f = &out->job;
+
+	*f = (struct etl_why_job){
+		.name = job->name,
+		.job = job->job,
+		.now = etl_now(etld->clock),
+		.phase = etl_sched_phase(etld->sched, &job->sched),
+		.slot = job->sched.next,
+		.jitter = etl_job_jitter(job->job, etld->host),
+		.paused_by = job->pause_who,
+		.pause_why = job->pause_reason,
+		.paused_at = job->paused_at,
+		.backfills = out->backfills,
+		.skip = job->sched.last_skip.last.ms ? &job->sched.last_skip : NULL,
+	};
+	if (etld_elsewhere_of(etld, job, &out->elsewhere))
+		f->elsewhere = &out->elsewhere;
+	fill_running(etld, job, f);
+	fill_waiting(etld, job, f);
+	fill_deadline(etld, job, out);
+	etld_backfills_each(etld, keep_backfill, &(struct backfill_search){etld, out});
+	if (*job->job->host)
+		etld_gates_each(etld_http_gates(etld->http), look_at_host, out);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the loop knows of a job, for those who ask why (lib/tell/why.h). Loop thread.
+ */
+#ifndef ETLD_WHY_FACTS_H
+#define ETLD_WHY_FACTS_H
+
+#include "engine/engine.h"
+#include "tell/why.h"
+
+/* The facts, and what they point to: good until the loop goes on. */
+struct etld_why_facts {
+	struct etl_why_job job;
+	struct etl_elsewhere elsewhere;
+	char host[ETL_REASON_MAX + 128];
+	struct etl_deadline deadline;
+	struct etl_why_backfill backfills[ETL_WHY_BACKFILLS];
+};
+void etld_why_facts(struct etld *etld, const struct etld_job *job, struct etld_why_facts *out);
+
+/* When its next slot fires; ms == 0 = there is none. */
+etl_wall etld_why_fires(const struct etld *etld, const struct etld_job *job);
+
+#endif

@@ -1,0 +1,599 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * HTTP transfers on the loop: libcurl's multi-socket interface. libcurl is never called from
+ * inside its own callbacks, except to pause.
+ */
+#include "io/http.h"
+
+#include <ctype.h>
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/alloc.h"
+#include "base/descriptors.h"
+#include "base/str.h"
+#include "io/http_failure.h"
+#include "io/journal.h"
+#include "source/http/hold.h"
+#include "source/http/paging.h"
+#include "source/http/text.h"
+
+#define HEADERS_BYTES_MAX (64 * 1024)
+#define URL_BYTES_MAX (16 * 1024)
+#define HINTS_BYTES_MAX 4096
+
+struct etld_http {
+	struct etld_loop *loop;
+	const struct etl_clock *clock;
+	struct etld_http_options options;
+	CURLM *multi;
+	struct etl_timer timer;	   /* libcurl's own timeouts */
+	struct etl_timer gate_timer; /* the next host that may go on */
+	struct etl_timer deliver_timer; /* transfers that failed before they began */
+	struct etld_gates *gates;
+	struct etld_transfer *transfers;
+};
+
+/* Headers whose value the source is given. */
+enum kept { CONTENT_TYPE, ETAG, LOCATION, CONTENT_RANGE, KEPT };
+static const char *const kept_names[KEPT] = {"content-type", "etag", "location", "content-range"};
+
+struct etld_transfer {
+	struct etld_transfer *prev, *next;
+	struct etld_http *http;
+	/* Its own: the request may go while a worker still has the strand. */
+	char url_shown[ETL_HTTP_SHOWN_BYTES];
+	uint64_t bytes_max;
+	struct etld_transfer_events events;
+	void *ctx;
+	CURL *easy;
+	struct curl_slist *headers;
+	struct etld_gate_ticket ticket;
+	bool head_given, running, paused, was_paused;
+	int status; /* once the head was given */
+	struct etl_hold hold; /* what the headers said about waiting */
+	uint64_t bytes;
+	size_t header_bytes;
+	char *kept[KEPT]; /* NULL = not sent */
+	struct etl_buf hints; /* lines that speak of further pages */
+	bool has_length;
+	unsigned long long length; /* what Content-Length said */
+	struct etl_error failure; /* found before libcurl knew of it */
+	int socket_errno;	  /* of the last socket that it wanted; 0 = it got it */
+	char detail[CURL_ERROR_SIZE];
+};
+
+/* ---- the multi handle on the loop ---------------------------------------------------------- */
+
+static void check_finished(struct etld_http *http);
+
+static void on_socket_ready(void *ctx, int fd, bool readable, bool writable)
+{
+	struct etld_http *http = ctx;
+	int running;
+
+	curl_multi_socket_action(http->multi, fd,
+		(readable ? CURL_CSELECT_IN : 0) | (writable ? CURL_CSELECT_OUT : 0), &running);
+	check_finished(http);
+}
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *socket_ctx)
+{
+	struct etld_http *http = ctx;
+	struct etld_io *io = socket_ctx;
+	bool read = what == CURL_POLL_IN || what == CURL_POLL_INOUT;
+	bool write = what == CURL_POLL_OUT || what == CURL_POLL_INOUT;
+
+	(void)easy;
+	if (what == CURL_POLL_REMOVE) {
+		etld_io_remove(io);
+		curl_multi_assign(http->multi, fd, NULL);
+	} else if (io) {
+		etld_io_change(io, read, write);
+	} else {
+		io = etld_io_add(http->loop, fd, read, write, on_socket_ready, http, "http");
+		curl_multi_assign(http->multi, fd, io);
+	}
+	return 0;
+}
+
+static int on_timer_wanted(CURLM *multi, long ms, void *ctx)
+{
+	struct etld_http *http = ctx;
+	struct etl_wheel *wheel = etld_loop_wheel(http->loop);
+
+	(void)multi;
+	if (ms < 0)
+		etl_timer_cancel(wheel, &http->timer);
+	else
+		etl_timer_arm(wheel, &http->timer, etl_mono_add(etl_mono_now(http->clock),
+			ETL_MS(ms)));
+	return 0;
+}
+
+static void on_timer(struct etl_timer *timer, void *ctx)
+{
+	struct etld_http *http = ctx;
+	int running;
+
+	(void)timer;
+	curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	check_finished(http);
+}
+
+/* ---- one transfer -------------------------------------------------------------------------- */
+
+static void forget_kept(struct etld_transfer *t)
+{
+	for (size_t i = 0; i < KEPT; i++)
+		free(ETL_TAKE(t->kept[i]));
+}
+
+static void transfer_free(struct etld_transfer *t)
+{
+	struct etld_http *http = t->http;
+
+	if (t->running)
+		curl_multi_remove_handle(http->multi, t->easy);
+	etld_gate_leave(http->gates, &t->ticket);
+	if (t->prev)
+		t->prev->next = t->next;
+	else
+		http->transfers = t->next;
+	if (t->next)
+		t->next->prev = t->prev;
+	curl_easy_cleanup(t->easy);
+	curl_slist_free_all(t->headers);
+	forget_kept(t);
+	etl_buf_fini(&t->hints);
+	free(t);
+}
+
+/* What a host asks for holds it for every request, whatever becomes of this one's run. */
+static etl_dur hold_host(struct etld_transfer *t, etl_wall now)
+{
+	const char *header;
+	etl_dur told, asked = etl_hold_asked(&t->hold, t->status, now, &header, &told);
+	char reason[ETL_HOLD_WORDS_BYTES];
+
+	if (asked.us > 0) {
+		etl_hold_words(reason, t->status, told, header);
+		if (told.us > asked.us)
+			etld_log(ETLD_WARNING, NULL, NULL, 0,
+				"%s: %s at most; 'etlctl host release' ends it", t->url_shown, reason);
+		etld_gate_hold(t->http->gates, &t->ticket, asked, reason);
+	}
+	return asked;
+}
+
+static void give_head(struct etld_transfer *t)
+{
+	struct etl_response response = {
+		.received = etl_now(t->http->clock),
+		.content_type = t->kept[CONTENT_TYPE] ? t->kept[CONTENT_TYPE] : "",
+		.etag = t->kept[ETAG] ? t->kept[ETAG] : "",
+		.location = t->kept[LOCATION] ? t->kept[LOCATION] : "",
+		.content_range = t->kept[CONTENT_RANGE] ? t->kept[CONTENT_RANGE] : "",
+		.hints = etl_buf_text(&t->hints),
+		.retry_after = {-1},
+	};
+	etl_dur asked;
+	long status = 0;
+
+	if (t->head_given)
+		return;
+	t->head_given = true;
+	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+	response.status = t->status = (int)status;
+	asked = hold_host(t, response.received);
+	if (status >= 400)
+		response.retry_after = asked;
+	if (t->ticket.probe && status < 500) /* the others need not wait for its last byte */
+		etld_gate_answered(t->http->gates, &t->ticket);
+	t->events.head(t->ctx, &response);
+}
+
+/* Each answer begins with a status line: what an interim one (103) said is forgotten. */
+static void begin_head(struct etld_transfer *t)
+{
+	etl_hold_begin(&t->hold);
+	etl_buf_clear(&t->hints);
+	t->has_length = false;
+	forget_kept(t);
+}
+
+/* One header. Trailers come after the head was given, and change nothing. False = it is none
+ * that may be believed. */
+static bool take_header(
+	struct etld_transfer *t, const char *name, size_t name_len, const char *value, size_t len)
+{
+	for (size_t i = 0; i < KEPT; i++)
+		if (name_len == strlen(kept_names[i]) &&
+			strncasecmp(name, kept_names[i], name_len) == 0)
+			etl_http_header_keep(&t->kept[i], value, len);
+	if (etl_paging_wants(name, name_len)) {
+		while (len && (value[len - 1] == '\r' || value[len - 1] == '\n'))
+			len--;
+		etl_buf_printf(&t->hints, "%.*s:%.*s\n", (int)name_len, name, (int)len, value);
+	}
+	etl_hold_header(&t->hold, name, name_len, value, len);
+	if (name_len == 14 && strncasecmp(name, "content-length", 14) == 0 &&
+		!etl_http_length_agrees(value, len, &t->has_length, &t->length)) {
+		etl_error_set(&t->failure, ETL_DATA, "http.headers",
+			"the answer's Content-Length contradicts itself or is no number");
+		return false;
+	}
+	return true;
+}
+
+static size_t on_header(char *bytes, size_t one, size_t len, void *ctx)
+{
+	struct etld_transfer *t = ctx;
+	const char *colon = memchr(bytes, ':', len);
+
+	(void)one;
+	t->header_bytes += len;
+	if (t->header_bytes > HEADERS_BYTES_MAX) {
+		etl_error_set(&t->failure, ETL_LIMIT, "http.headers",
+			"the answer's headers pass %d KiB", HEADERS_BYTES_MAX / 1024);
+		return 0;
+	}
+	if (t->head_given)
+		return len;
+	if (len > 5 && memcmp(bytes, "HTTP/", 5) == 0)
+		begin_head(t);
+	else if (colon && !take_header(t, bytes, (size_t)(colon - bytes), colon + 1,
+				  len - (size_t)(colon + 1 - bytes)))
+		return 0;
+	return len;
+}
+
+static size_t on_body(char *bytes, size_t one, size_t len, void *ctx)
+{
+	struct etld_transfer *t = ctx;
+	(void)one;
+	if (t->paused)
+		return CURL_WRITEFUNC_PAUSE; /* libcurl keeps these bytes and gives them again */
+	t->bytes += len;
+	if (t->bytes_max && t->bytes > t->bytes_max) {
+		etl_error_set(&t->failure, ETL_LIMIT, "http.too_large",
+			"the answer is larger than %llu bytes", (unsigned long long)t->bytes_max);
+		return 0;
+	}
+	give_head(t);
+	if (len)
+		t->events.chunk(t->ctx, bytes, len);
+	return len;
+}
+
+/* What we lack ourselves is not the host's fault. */
+static void note_lack(struct etld_transfer *t, CURLcode code)
+{
+	if (t->failure.kind == ETL_OK && etld_http_lacks(code, t->socket_errno))
+		etl_descriptors_error(&t->failure);
+}
+
+static void explain(struct etld_transfer *t, CURLcode code, struct etl_error *err)
+{
+	const struct etld_http_failure *failure = etld_http_failure_of(code);
+
+	if (t->failure.kind != ETL_OK)
+		*err = t->failure;
+	else
+		etl_error_set(err, failure->kind, failure->name, "%s",
+			*t->detail ? t->detail : curl_easy_strerror(code));
+	etl_error_prefix(err, "%s", t->url_shown);
+}
+
+/* Tells the gate what this transfer has learnt about its host. Our own limits say nothing of
+ * it, and a transfer that we paused may have run out of time by our doing. */
+static void judge_host(struct etld_transfer *t, CURLcode code)
+{
+	const struct etld_http_failure *failure = etld_http_failure_of(code);
+	bool failed = code != CURLE_OK && t->failure.kind == ETL_OK && failure->by_host &&
+		!(code == CURLE_OPERATION_TIMEDOUT && t->was_paused);
+	struct etl_error why = ETL_ERROR_INIT; /* for its clean text */
+
+	if (!t->ticket.inside)
+		return;
+	if (t->status >= 500)
+		etl_error_set(&why, ETL_TRANSIENT, "http.status", "status %d", t->status);
+	else if (failed)
+		etl_error_set(&why, failure->kind, failure->name, "%s: %s", failure->name,
+			*t->detail ? t->detail : curl_easy_strerror(code));
+	if (why.kind != ETL_OK)
+		etld_gate_failed(t->http->gates, &t->ticket, why.message);
+	else if (t->head_given)
+		etld_gate_answered(t->http->gates, &t->ticket);
+}
+
+static void finish(struct etld_transfer *t, const struct etl_error *err)
+{
+	struct etld_transfer_events events = t->events;
+	void *ctx = t->ctx;
+
+	transfer_free(t);
+	events.end(ctx, err);
+}
+
+static void start_waiting(struct etld_http *http);
+
+static void check_finished(struct etld_http *http)
+{
+	CURLMsg *message;
+	int left;
+
+	while ((message = curl_multi_info_read(http->multi, &left)) != NULL) {
+		struct etl_error err = ETL_ERROR_INIT;
+		struct etld_transfer *t;
+		CURLcode code = message->data.result;
+
+		if (message->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&t);
+		note_lack(t, code);
+		if (code != CURLE_OK)
+			explain(t, code, &err);
+		else
+			give_head(t);
+		judge_host(t, code);
+		finish(t, &err);
+	}
+	start_waiting(http);
+}
+
+/* ---- starting ------------------------------------------------------------------------------ */
+
+static bool header_is_sane(const struct etl_header *h)
+{
+	return !strpbrk(h->name, "\r\n:") && !strpbrk(h->value, "\r\n");
+}
+
+static void set_request(struct etld_transfer *t, const struct etl_request *r)
+{
+	CURL *easy = t->easy;
+
+	for (size_t i = 0; i < r->n_headers; i++) {
+		char *line;
+
+		if (!header_is_sane(&r->headers[i]))
+			continue;
+		line = etl_strf("%s: %s", r->headers[i].name, r->headers[i].value);
+		t->headers = curl_slist_append(t->headers, line);
+		free(line);
+	}
+	curl_easy_setopt(easy, CURLOPT_URL, r->url);
+	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, t->headers);
+	if (etl_streq(r->method, "POST")) {
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_len);
+		curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, r->body ? r->body : "");
+	} else if (!etl_streq(r->method, "GET")) {
+		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, r->method);
+	}
+}
+
+/* What holds for every transfer (reliability.md section 5). */
+static void set_rules(struct etld_transfer *t, const struct etl_request *r)
+{
+	const struct etld_http_options *o = &t->http->options;
+	etl_dur timeout = r->timeout.us ? r->timeout : o->timeout;
+	CURL *easy = t->easy;
+
+	curl_easy_setopt(easy, CURLOPT_PRIVATE, t);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->detail);
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(easy, CURLOPT_PROXY, "");
+	curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
+	curl_easy_setopt(easy, CURLOPT_USERAGENT, o->user_agent);
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)etl_dur_ms(timeout));
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+		(long)(timeout.us < 10000000 ? etl_dur_ms(timeout) : 10000));
+	curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, 3600L);
+	if (o->ipv4_only || r->ip == ETL_IP_4_ONLY)
+		curl_easy_setopt(easy, CURLOPT_IPRESOLVE, (long)CURL_IPRESOLVE_V4);
+	etld_http_open_sockets(easy, &t->socket_errno);
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, t);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
+}
+
+static void run(struct etld_transfer *t)
+{
+	t->running = true;
+	t->events.begun(t->ctx);
+	if (curl_multi_add_handle(t->http->multi, t->easy) == CURLM_OK)
+		return;
+	t->running = false;
+	note_lack(t, CURLE_FAILED_INIT);
+	if (t->failure.kind == ETL_OK)
+		etl_error_set(&t->failure, ETL_TRANSIENT, "http.failed", "libcurl refused the transfer");
+}
+
+/* Lets through what the gates allow now, and sets the timer for what they allow later. */
+static void start_waiting(struct etld_http *http)
+{
+	struct etl_wheel *wheel = etld_loop_wheel(http->loop);
+	struct etl_error refusal = ETL_ERROR_INIT;
+	struct etld_gate_ticket *ticket;
+	etl_mono next;
+
+	while ((ticket = etld_gate_next(http->gates, &refusal)) != NULL) {
+		struct etld_transfer *t = ticket->owner;
+
+		if (refusal.kind == ETL_OK) {
+			run(t);
+			continue;
+		}
+		t->failure = refusal;
+		etl_error_clear(&refusal);
+		etl_timer_arm(wheel, &http->deliver_timer, etl_mono_now(http->clock));
+	}
+	if (etld_gate_wake(http->gates, &next))
+		etl_timer_arm(wheel, &http->gate_timer, next);
+	else
+		etl_timer_cancel(wheel, &http->gate_timer);
+}
+
+static void on_gate_timer(struct etl_timer *timer, void *ctx)
+{
+	(void)timer;
+	start_waiting(ctx);
+}
+
+static void on_deliver(struct etl_timer *timer, void *ctx)
+{
+	struct etld_http *http = ctx;
+	struct etld_transfer *t = http->transfers;
+
+	(void)timer;
+	while (t) {
+		struct etld_transfer *next = t->next;
+
+		if (!t->running && t->failure.kind != ETL_OK) {
+			struct etl_error err = t->failure;
+
+			finish(t, &err);
+			next = http->transfers; /* the callback may have changed the list */
+		}
+		t = next;
+	}
+}
+
+struct etld_transfer *etld_http_start(struct etld_http *http, const struct etl_request *request,
+	enum etld_priority priority, const struct etld_transfer_events *events, void *ctx)
+{
+	etl_dur patience = request->timeout.us ? request->timeout : http->options.timeout;
+	struct etld_transfer *t = ETL_NEW(struct etld_transfer);
+
+	t->http = http;
+	etl_http_url_show(request->url_shown ? request->url_shown : "", t->url_shown);
+	etl_buf_init(&t->hints, HINTS_BYTES_MAX);
+	t->bytes_max = request->response_bytes_max;
+	t->events = *events;
+	t->ctx = ctx;
+	t->failure = (struct etl_error)ETL_ERROR_INIT;
+	etl_hold_begin(&t->hold);
+	t->easy = curl_easy_init();
+	if (!t->easy)
+		abort();
+	t->next = http->transfers;
+	if (t->next)
+		t->next->prev = t;
+	http->transfers = t;
+	set_rules(t, request);
+	set_request(t, request);
+	if (strlen(request->url) > URL_BYTES_MAX)
+		etl_error_set(&t->failure, ETL_PERMANENT, "http.url",
+			"the URL is longer than %d bytes", URL_BYTES_MAX);
+	else
+		etld_gate_enter(http->gates, &t->ticket, request->url, priority, patience, t);
+	start_waiting(http);
+	if (t->failure.kind != ETL_OK)
+		etl_timer_arm(etld_loop_wheel(http->loop), &http->deliver_timer,
+			etl_mono_now(http->clock));
+	return t;
+}
+
+void etld_http_abort(struct etld_transfer *transfer)
+{
+	struct etld_http *http;
+
+	if (!transfer)
+		return;
+	http = transfer->http;
+	judge_host(transfer, CURLE_OK);
+	transfer_free(transfer);
+	start_waiting(http);
+}
+
+void etld_http_pause(struct etld_transfer *transfer, bool pause)
+{
+	struct etld_http *http = transfer->http;
+
+	if (transfer->paused == pause)
+		return;
+	transfer->paused = pause;
+	transfer->was_paused = true;
+	if (pause || !transfer->running)
+		return; /* the next write callback says PAUSE by itself */
+	/* Delivers what was held back from inside this call; the rest goes on with the next
+	 * turn's timeout action. */
+	curl_easy_pause(transfer->easy, CURLPAUSE_CONT);
+	etl_timer_arm(etld_loop_wheel(http->loop), &http->timer, etl_mono_now(http->clock));
+}
+
+bool etld_http_release(struct etld_http *http, const char *host)
+{
+	bool released = etld_gates_release(http->gates, host);
+
+	if (released)
+		start_waiting(http);
+	return released;
+}
+
+struct etld_gates *etld_http_gates(struct etld_http *http)
+{
+	return http->gates;
+}
+
+/* ---- life ---------------------------------------------------------------------------------- */
+
+void etld_http_options(struct etld_http *http, const struct etld_http_options *options)
+{
+	http->options = *options;
+	etld_gates_rules(http->gates, options->other_hosts, options->rules, options->n_rules);
+}
+
+struct etld_http *etld_http_new(struct etld_loop *loop, const struct etl_clock *clock,
+	const struct etld_http_options *options, struct etl_error *err)
+{
+	struct etld_http *http = ETL_NEW(struct etld_http);
+
+	http->loop = loop;
+	http->clock = clock;
+	http->timer = (struct etl_timer){.fire = on_timer, .ctx = http, .name = "http"};
+	http->gate_timer = (struct etl_timer){.fire = on_gate_timer, .ctx = http,
+		.name = "host gate"};
+	http->deliver_timer = (struct etl_timer){.fire = on_deliver, .ctx = http,
+		.name = "http failure"};
+	http->gates = etld_gates_new(clock);
+	etld_http_options(http, options);
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)
+		http->multi = curl_multi_init();
+	if (!http->multi ||
+		!(curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_ASYNCHDNS)) {
+		etl_error_set(err, ETL_CONFIG, "http.libcurl",
+			"this libcurl cannot be used: it has no asynchronous resolver");
+		etld_http_free(http);
+		return NULL;
+	}
+	curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+	curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
+	curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, on_timer_wanted);
+	curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
+	return http;
+}
+
+void etld_http_free(struct etld_http *http)
+{
+	if (!http)
+		return;
+	while (http->transfers)
+		transfer_free(http->transfers);
+	if (http->multi)
+		curl_multi_cleanup(http->multi);
+	etl_timer_cancel(etld_loop_wheel(http->loop), &http->timer);
+	etl_timer_cancel(etld_loop_wheel(http->loop), &http->gate_timer);
+	etl_timer_cancel(etld_loop_wheel(http->loop), &http->deliver_timer);
+	etld_gates_free(http->gates);
+	curl_global_cleanup();
+	free(http);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Turns of the loop, by their length.
+ */
+#include "io/turns.h"
+
+void etld_turns_begin(struct etld_turns *turns, etl_mono now)
+{
+	turns->began = turns->mark = now;
+	turns->most = (etl_dur){0};
+	turns->most_at = "";
+}
+
+void etld_turns_did(struct etld_turns *turns, const char *what, etl_mono now)
+{
+	etl_dur took = etl_mono_diff(now, turns->mark);
+
+	turns->mark = now;
+	if (took.us < turns->most.us)
+		return;
+	turns->most = took;
+	turns->most_at = what;
+}
+
+void etld_turns_end(struct etld_turns *turns, etl_mono now)
+{
+	etl_dur took = etl_mono_diff(now, turns->began);
+
+	turns->n++;
+	turns->n_long += took.us >= ETLD_TURN_LONG.us;
+	if (took.us <= turns->longest.us)
+		return;
+	turns->longest = took;
+	turns->longest_at = turns->most_at;
+}

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * DeadList, DeadShow: a worker reads dead letters, the loop answers. What a list gives is bounded
+ * by its limit and by what a reply may hold; a list that was cut says so, and how it goes on.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "methods/letters.h"
+#include "methods/methods.h"
+#include "state/doc_read.h"
+#include "tell/why.h"
+
+#define LIST_BYTES_MAX (ETL_CTL_REPLY_MAX / 4 * 3) /* of a list: the rest of the reply is small */
+#define CANDIDATES 6 /* that are looked for; one less is named */
+
+struct dead_query {
+	struct etld_query query;
+	struct etld_generation *generation;
+	const struct etl_job *job;	       /* NULL = all */
+	const struct etl_partition *partition; /* NULL = all */
+	char *run;     /* an id or a part of it; NULL = all */
+	bool run_goes; /* ... it is a whole one, of a run that has no record yet */
+	bool is_window;
+	struct etl_window window;
+	char *letter; /* the beginning of an id: to show, or to go on behind; NULL = none */
+	int64_t limit;
+	/* the letter that is meant by it */
+	char found[ETL_UUID_BYTES];
+	etl_wall found_at;
+	/* while letters are read */
+	struct etl_json *list, *rules;
+	size_t listed, bytes;
+	bool more;
+	uint64_t total;
+	etl_wall oldest, newest; /* starts of windows of all that were counted; ms == 0 = none */
+	char last[ETL_UUID_BYTES];
+};
+
+static void dead_free(struct etld_query *query)
+{
+	struct dead_query *q = (struct dead_query *)query;
+
+	etld_generation_unref(q->generation);
+	free(q->run);
+	free(q->letter);
+	free(q);
+}
+
+static struct dead_query *dead_new(struct etld_request *request, const char *schema,
+	const char *letter)
+{
+	struct dead_query *q = ETL_NEW(struct dead_query);
+
+	q->generation = etld_generation_ref(request->etld->generation);
+	q->letter = etl_strdup(etl_json_text(request->parameters, letter, NULL));
+	q->limit = etl_json_int(request->parameters, "limit", 20);
+	q->query.free = dead_free;
+	q->query.reply = etld_reply_object(request->etld, schema);
+	return q;
+}
+
+/* ---- one letter by the beginning of its id --------------------------------------------------- */
+
+struct search {
+	struct dead_query *q;
+	struct etl_json *whole; /* takes all of the first one; NULL = nobody wants it */
+	struct etl_buf names;
+	size_t n;
+};
+
+static void add_again(const struct dead_query *q, const struct etl_job *job,
+	const struct etl_partition *partition, etl_wall oldest, etl_wall newest);
+
+static void take_first(struct search *search, const struct etl_dead_letter *letter)
+{
+	struct dead_query *q = search->q;
+	const struct etl_job *job = etld_generation_job(q->generation, letter->job);
+	const struct etl_partition *partition = job ? etl_job_partition(job, letter->partition) : NULL;
+
+	etl_text_copy(q->found, sizeof q->found, letter->id);
+	q->found_at = letter->at;
+	if (!search->whole)
+		return;
+	etld_letter_whole(q->generation, letter, search->whole);
+	add_again(q, partition ? job : NULL, partition, letter->window.start, letter->window.start);
+}
+
+static int keep_candidate(void *ctx, const struct etl_dead_letter *letter)
+{
+	struct search *search = ctx;
+
+	if (!search->n)
+		take_first(search, letter);
+	if (search->n++ < CANDIDATES - 1)
+		etl_buf_printf(&search->names, "%s%s", search->names.len ? ", " : "", letter->id);
+	return 0;
+}
+
+static bool may_be_letter(const char *text)
+{
+	size_t n = strlen(text);
+
+	return n && n <= 32 && strspn(text, "0123456789abcdef") == n;
+}
+
+static int judge(const struct search *search, struct etl_error *err)
+{
+	bool all = search->n < CANDIDATES;
+
+	if (search->n == 1)
+		return 0;
+	if (!search->n)
+		return etl_error_set(err, ETL_PERMANENT, "no_such_letter",
+			"no dead letter has the id '%.64s'", search->q->letter);
+	return etl_error_set(err, ETL_PERMANENT, "no_such_letter", "%s dead letters begin with '%s': %s%s",
+		all ? "several" : "many", search->q->letter, etl_buf_text(&search->names),
+		all ? "" : ", ...");
+}
+
+/* 0, or -1 with "no_such_letter" if none or more than one is meant. */
+static int find_letter(struct dead_query *q, struct etl_json *whole)
+{
+	struct etl_state *state = q->query.etld->state;
+	struct search search = {.q = q, .whole = whole};
+	int rc = 0;
+
+	etl_buf_init(&search.names, 1024);
+	if (may_be_letter(q->letter))
+		rc = state->ops->dead_letter_find(state, q->letter, CANDIDATES, keep_candidate, &search,
+			&q->query.error);
+	if (rc == 0)
+		rc = judge(&search, &q->query.error);
+	etl_buf_fini(&search.names);
+	return rc;
+}
+
+/* ---- what loads their windows again ---------------------------------------------------------- */
+
+/* `partition` NULL: of all. `oldest`, `newest`: where windows begin; ms == 0: none is known. Null then,
+ * and for a job that is not configured: there is nothing to say. */
+static void add_again(const struct dead_query *q, const struct etl_job *job,
+	const struct etl_partition *partition, etl_wall oldest, etl_wall newest)
+{
+	ETL_BUF_CLEANUP struct etl_buf command;
+	struct etl_window range = {oldest, newest};
+	char shown[ETLD_PARTITION_BYTES] = "-";
+
+	etl_buf_init(&command, 4096);
+	if (job && partition)
+		etld_partition_text(job, partition, shown, sizeof shown);
+	if (job && !job->left_out && (job->window.none || oldest.ms)) {
+		if (!job->window.none)
+			range.end = etl_window_at(&job->window, newest).end;
+		etl_why_again(job, shown, &range, &command);
+	}
+	etl_json_add_text(q->query.reply, "again", command.len ? etl_buf_text(&command) : NULL);
+}
+
+/* ---- list ------------------------------------------------------------------------------------ */
+
+static int add_rule(void *ctx, const struct etl_dead_sum *sum)
+{
+	struct dead_query *q = ctx;
+	struct etl_json *item = etl_json_add_object(q->rules, NULL);
+
+	etl_json_add_text(item, "step", sum->step);
+	etl_json_add_text(item, "rule", sum->rule);
+	etl_json_add_int(item, "n", (int64_t)sum->n);
+	q->total += sum->n;
+	if (sum->oldest.ms && (!q->oldest.ms || sum->oldest.ms < q->oldest.ms))
+		q->oldest = sum->oldest;
+	if (sum->newest.ms && (!q->newest.ms || sum->newest.ms > q->newest.ms))
+		q->newest = sum->newest;
+	return 0;
+}
+
+static int add_letter(void *ctx, const struct etl_dead_letter *letter)
+{
+	struct dead_query *q = ctx;
+
+	q->bytes += etld_letter_line_bytes(letter);
+	q->more = q->listed == (size_t)q->limit || q->bytes > LIST_BYTES_MAX;
+	if (q->more)
+		return 1;
+	q->listed++;
+	etl_text_copy(q->last, sizeof q->last, letter->id);
+	etld_letter_line(q->generation, letter, etl_json_add_object(q->list, NULL));
+	return 0;
+}
+
+static int read_list(struct dead_query *q, const char *run_id)
+{
+	struct etl_state *state = q->query.etld->state;
+	struct etl_dead_query ask = {.job = q->job ? q->job->name : NULL,
+		.run_id = run_id,
+		.partition = q->partition ? q->partition->name : NULL,
+		.window = q->is_window ? &q->window : NULL,
+		.limit = (int)q->limit + 1};
+
+	if (q->letter) {
+		if (find_letter(q, NULL) < 0)
+			return -1;
+		ask.before = q->found;
+		ask.before_at = q->found_at;
+	}
+	q->rules = etl_json_add_array(q->query.reply, "rules");
+	q->list = etl_json_add_array(q->query.reply, "letters");
+	if (state->ops->dead_letter_sums(state, &ask, add_rule, q, &q->query.error) < 0)
+		return -1;
+	return state->ops->dead_letter_list(state, &ask, add_letter, q, &q->query.error);
+}
+
+static void add_subject(const struct dead_query *q, const struct etl_job *job, const char *run_id)
+{
+	struct etl_json *reply = q->query.reply;
+
+	etl_json_add_text(reply, "job", job ? job->name : NULL);
+	etl_json_add_text(reply, "run_id", run_id);
+	if (q->partition)
+		etld_json_partition(reply, job, q->partition->name);
+	else
+		etl_json_add_null(reply, "partition");
+	etld_letter_window(&q->window, reply);
+}
+
+static void add_extent(const struct dead_query *q)
+{
+	struct etl_json *reply = q->query.reply;
+
+	etl_json_add_int(reply, "total", (int64_t)q->total);
+	etl_json_add_bool(reply, "total_is_least", q->total >= ETL_DEAD_COUNTED);
+	etl_json_add_bool(reply, "truncated", q->more);
+	etl_json_add_text(reply, "before", q->more ? q->last : NULL);
+}
+
+/* The whole id of the run that is meant, and its job if it is configured. */
+static int read_run(struct dead_query *q, char run_id[ETL_UUID_BYTES], const struct etl_job **job)
+{
+	bson_t run;
+
+	etl_text_copy(run_id, ETL_UUID_BYTES, q->run);
+	if (q->run_goes)
+		return 0;
+	if (etld_run_find(q->query.etld->state, q->run, &run, &q->query.error) < 0)
+		return -1;
+	etl_text_copy(run_id, ETL_UUID_BYTES, etl_doc_text(&run, "run_id"));
+	*job = etld_generation_job(q->generation, etl_doc_text(&run, "job"));
+	bson_destroy(&run);
+	return 0;
+}
+
+static void list_work(struct etld_task *task)
+{
+	struct dead_query *q = (struct dead_query *)task;
+	const struct etl_job *job = q->job;
+	char run_id[ETL_UUID_BYTES];
+
+	etld_on_worker();
+	if (q->run && read_run(q, run_id, &job) < 0)
+		return;
+	add_subject(q, job, q->run ? run_id : NULL);
+	if (read_list(q, q->run ? run_id : NULL) < 0)
+		return;
+	add_extent(q);
+	add_again(q, q->total ? job : NULL, q->partition, q->oldest, q->newest);
+}
+
+/* ---- whose ----------------------------------------------------------------------------------- */
+
+/* Window and partition of the job. False: the request is answered. */
+static bool read_part(struct etld_request *request, struct dead_query *q)
+{
+	const char *window = etl_json_text(request->parameters, "window", NULL);
+
+	if (!etld_request_partition(request, q->job, &q->partition))
+		return false;
+	q->is_window = window && !q->job->window.none;
+	return !window || etld_request_window(request, q->job, window, &q->window);
+}
+
+/* False: the request is answered. */
+static bool read_whose(struct etld_request *request, struct dead_query *q)
+{
+	const char *what = etl_json_text(request->parameters, "what", NULL);
+	struct etld_job *job = what ? etld_job_find(request->etld, what) : NULL;
+	bool part = etl_json_text(request->parameters, "window", NULL) ||
+		etl_json_text(request->parameters, "partition", NULL);
+
+	if (job) {
+		q->job = job->job;
+		return read_part(request, q);
+	}
+	if (what && !etld_may_be_id(what)) {
+		etld_refuse_job(request, what);
+		return false;
+	}
+	if (part) {
+		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "etlctl dead list JOB --window TIME",
+			"a window or a partition is asked for of a job");
+		return false;
+	}
+	job = what ? etld_job_that_runs(request->etld, what) : NULL;
+	q->run = job ? etl_strdup(etld_exec_run_id(etld_running(job))) : etl_strdup(what);
+	q->run_goes = job != NULL;
+	return true;
+}
+
+void etld_handle_dead_list(struct etld_request *request)
+{
+	struct dead_query *q = dead_new(request, "etl.dead_list/1", "before");
+
+	if (read_whose(request, q) && etld_request_ready(request)) {
+		etld_query_submit(&q->query, request, list_work);
+		return;
+	}
+	etld_query_drop(&q->query);
+}
+
+/* ---- show ------------------------------------------------------------------------------------ */
+
+static void show_work(struct etld_task *task)
+{
+	struct dead_query *q = (struct dead_query *)task;
+
+	etld_on_worker();
+	find_letter(q, etl_json_add_object(q->query.reply, "letter"));
+}
+
+void etld_handle_dead_show(struct etld_request *request)
+{
+	struct dead_query *q;
+
+	if (!etld_request_ready(request))
+		return;
+	q = dead_new(request, "etl.dead_show/1", "letter");
+	etld_query_submit(&q->query, request, show_work);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Metrics: what the daemon counts, as text. Answered by the loop.
+ */
+#include "base/alloc.h"
+#include "methods/methods.h"
+#include "methods/walk.h"
+
+struct measure {
+	struct etld_walk walk;
+	struct etld_job_sums sums;
+};
+
+static void measure_job(struct etld_walk *walk, struct etld_job *job)
+{
+	etld_metrics_look(&((struct measure *)walk)->sums, walk->etld, job);
+}
+
+static void measure_end(struct etld_walk *walk, struct etld_request *request)
+{
+	struct etl_json *reply = etld_reply_object(walk->etld, "etl.metrics/1");
+	struct etl_buf text;
+
+	etl_buf_init(&text, ETL_CTL_REPLY_MAX / 2);
+	etld_metrics_write(walk->etld, &((struct measure *)walk)->sums, &text);
+	etl_json_add_text(reply, "text", etl_buf_text(&text));
+	etl_buf_fini(&text);
+	etld_answer(request, reply);
+}
+
+static void measure_free(struct etld_walk *walk)
+{
+	etl_buf_fini(&((struct measure *)walk)->sums.lags);
+	etl_buf_fini(&((struct measure *)walk)->sums.lates);
+	free(walk);
+}
+
+void etld_handle_metrics(struct etld_request *request)
+{
+	struct measure *m = ETL_NEW(struct measure);
+
+	m->walk = (struct etld_walk){.look = measure_job, .end = measure_end, .free = measure_free};
+	etl_buf_init(&m->sums.lags, ETL_CTL_REPLY_MAX / 8);
+	etl_buf_init(&m->sums.lates, ETL_CTL_REPLY_MAX / 8);
+	etld_walk_start(&m->walk, request);
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Graph: who waits for whom, in the order of a tree, with the state of each. Answered from what
+ * the loop knows, in pieces (walk.h): ties and order are those of the configuration that it began
+ * with, the states those of when a job was looked at. Loop thread.
+ */
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "facts/health.h"
+#include "methods/methods.h"
+#include "methods/walk.h"
+#include "tell/graph_view.h"
+
+/* Which jobs are asked for; NULL: there are none, and the request is answered. */
+static bool *choose(struct etld_request *request)
+{
+	const struct etld_generation *g = request->etld->generation;
+	const char *group = etl_json_text(request->parameters, "group", NULL);
+	struct etld_job *job = NULL;
+	bool *shown, any = false;
+
+	if (etl_json_get(request->parameters, "job") && !(job = etld_request_job(request)))
+		return NULL;
+	shown = etl_calloc(g->n_jobs + 1, sizeof *shown);
+	if (job)
+		etl_graph_related(g->jobs, g->n_jobs, job->job, shown);
+	for (size_t i = 0; i < g->n_jobs; i++) {
+		const char *is = g->jobs[i]->group;
+
+		shown[i] = (!job || shown[i]) && (!group || (is && etl_streq(is, group)));
+		any |= shown[i];
+	}
+	if (any || !group)
+		return shown;
+	free(shown);
+	etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "etlctl graph", "no job is in group '%s'", group);
+	return NULL;
+}
+
+static void add_block(struct etl_json *node, const struct etld *etld, const struct etld_job *job)
+{
+	struct etl_json *item, *window;
+	struct etld_block block;
+	char name[256];
+
+	if (!etld_blocked_by(etld, job, &block)) {
+		etl_json_add_null(node, "waits_for");
+		return;
+	}
+	item = etl_json_add_object(node, "waits_for");
+	etl_json_add_text(item, "job", block.upstream->name);
+	etld_partition_text(block.upstream->job, &block.upstream->job->partitions[block.partition],
+		name, sizeof name);
+	etl_json_add_text(item, "partition", name);
+	window = etl_json_add_object(item, "window");
+	etld_json_time(window, "start", block.window.start);
+	etld_json_time(window, "end", block.window.end);
+	etl_json_add_text(item, "culprit", block.culprit ? block.culprit->name : NULL);
+}
+
+static struct etl_json *node_of(const struct etld *etld, const struct etld_job *job,
+	const struct etl_graph_node *at)
+{
+	struct etl_json *node = etl_json_object();
+	struct etld_health health;
+	struct etl_json *after;
+
+	etl_json_add_text(node, "name", job->name);
+	etl_json_add_text(node, "group", job->job->group);
+	etl_json_add_int(node, "depth", (int64_t)at->depth);
+	etld_job_health(etld, job, &health);
+	etl_json_add_text(node, "health", etld_health_word(health.id));
+	etl_json_add_text(node, "reason", health.reason);
+	etl_json_add_int(node, "late_by_s", health.late_by.us / 1000000);
+	etl_json_add_bool(node, "running", etld_running(job) != NULL);
+	after = etl_json_add_array(node, "after");
+	for (size_t i = 0; i < at->job->n_upstream; i++)
+		etl_json_add_text(after, NULL, at->job->upstream[i]->name);
+	add_block(node, etld, job);
+	return node;
+}
+
+struct drawing {
+	struct etld_walk walk;
+	bool *shown;
+	struct etl_graph_node *tree;
+	struct etl_buf nodes, edges; /* lists (handlers.h) */
+};
+
+static void add_edges(struct drawing *d, const struct etl_job *job)
+{
+	for (size_t i = 0; i < job->n_upstream; i++)
+		if (d->shown[job->upstream[i]->number]) {
+			struct etl_json *edge = etl_json_object();
+
+			etl_json_add_text(edge, "from", job->upstream[i]->name);
+			etl_json_add_text(edge, "to", job->name);
+			etld_list_add(&d->edges, edge);
+		}
+}
+
+static const struct etl_job *in_tree(const struct etld_walk *walk, size_t i)
+{
+	return ((const struct drawing *)walk)->tree[i].job;
+}
+
+static void draw(struct etld_walk *walk, struct etld_job *job)
+{
+	struct drawing *d = (struct drawing *)walk;
+	const struct etl_graph_node *at = &d->tree[walk->next - 1];
+
+	etld_list_add(&d->nodes, node_of(walk->etld, job, at));
+	add_edges(d, at->job);
+}
+
+static void draw_end(struct etld_walk *walk, struct etld_request *request)
+{
+	struct drawing *d = (struct drawing *)walk;
+	struct etl_json *reply;
+
+	if (!etld_list_end(&d->nodes) || !etld_list_end(&d->edges)) {
+		etld_refuse(request, ETL_CTL_FAILED, "ask for one job, or a group",
+			"the answer is longer than a message may be");
+		return;
+	}
+	reply = etld_reply_object(walk->etld, "etl.graph/1");
+	etl_json_add_printed(reply, "nodes", &d->nodes);
+	etl_json_add_printed(reply, "edges", &d->edges);
+	etld_answer(request, reply);
+}
+
+static void draw_free(struct etld_walk *walk)
+{
+	struct drawing *d = (struct drawing *)walk;
+
+	etl_buf_fini(&d->nodes);
+	etl_buf_fini(&d->edges);
+	free(d->tree);
+	free(d->shown);
+	free(d);
+}
+
+void etld_handle_graph(struct etld_request *request)
+{
+	const struct etld_generation *g = request->etld->generation;
+	bool *shown = choose(request);
+	struct drawing *d;
+
+	if (!shown)
+		return;
+	d = ETL_NEW(struct drawing);
+	d->shown = shown;
+	d->tree = etl_calloc(g->n_jobs + 1, sizeof *d->tree);
+	d->walk = (struct etld_walk){.look = draw, .end = draw_end, .free = draw_free, .at = in_tree};
+	d->walk.n = etl_graph_tree(g->jobs, g->n_jobs, shown, d->tree);
+	etl_buf_init(&d->nodes, ETL_CTL_REPLY_MAX);
+	etl_buf_init(&d->edges, ETL_CTL_REPLY_MAX);
+	etld_walk_start(&d->walk, request);
+}

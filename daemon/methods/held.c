@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * HeldList: units that checks hold back. A worker asks the store by its index on the state, at most as
+ * many as are shown; the loop answers.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "methods/methods.h"
+#include "ops/decision.h"
+
+#define LIMIT_DEFAULT 200
+#define LIMIT_MAX     2000
+
+struct held_unit {
+	char *job, *partition;
+	struct etl_ledger_entry entry;
+};
+
+struct held_query {
+	struct etld_query query;
+	struct etld_generation *generation;
+	char *job; /* NULL = all */
+	size_t limit;
+	struct held_unit *units;
+	size_t n, cap;
+};
+
+static void held_free(struct etld_query *query)
+{
+	struct held_query *q = (struct held_query *)query;
+
+	for (size_t i = 0; i < q->n; i++) {
+		free(q->units[i].job);
+		free(q->units[i].partition);
+	}
+	free(q->units);
+	etld_generation_unref(q->generation);
+	free(q->job);
+	free(q);
+}
+
+static int keep(void *ctx, const char *job, const char *partition, const struct etl_ledger_entry *entry)
+{
+	struct held_query *q = ctx;
+
+	ETL_GROW(q->units, q->n, q->cap);
+	q->units[q->n++] = (struct held_unit){etl_strdup(job), etl_strdup(partition), *entry};
+	return 0;
+}
+
+static int by_name_and_start(const void *a, const void *b)
+{
+	const struct held_unit *x = a, *y = b;
+	int order = strcmp(x->job, y->job);
+
+	if (!order)
+		order = strcmp(x->partition, y->partition);
+	return order ? order : (x->entry.window.start.ms > y->entry.window.start.ms) -
+				(x->entry.window.start.ms < y->entry.window.start.ms);
+}
+
+void etld_json_held(struct etl_json *to, const char *key, const struct etl_held *held)
+{
+	struct etl_json *list = etl_json_add_array(to, key);
+
+	for (size_t i = 0; i < held->n; i++) {
+		struct etl_json *item = etl_json_add_object(list, NULL);
+
+		etl_json_add_text(item, "check", held->checks[i].check);
+		etl_json_add_text(item, "field", held->checks[i].field);
+		etl_json_add_text(item, "value", held->checks[i].value);
+		etl_json_add_text(item, "limit", held->checks[i].limit);
+		etl_json_add_bool(item, "released", held->checks[i].released);
+	}
+}
+
+static void add_command(struct etl_json *item, const char *key, enum etl_change_kind kind,
+	const struct etl_unit *unit)
+{
+	etl_cleanup(free) char *text = etl_decision_command(kind, unit);
+
+	etl_json_add_text(item, key, text);
+}
+
+/* A job that is not configured any more has units all the same, and nobody to run them. */
+static void add_unit(const struct held_query *q, struct etl_json *list, const struct held_unit *held)
+{
+	const struct etl_ledger_entry *e = &held->entry;
+	const struct etl_job *job = etld_generation_job(q->generation, held->job);
+	const struct etl_partition *partition = job && !job->left_out ?
+		etl_job_partition(job, held->partition) : NULL;
+	const struct etl_unit unit = {job, held->partition, e->window};
+	struct etl_json *item = etl_json_add_object(list, NULL);
+
+	etl_json_add_text(item, "job", held->job);
+	etld_json_partition(item, job, held->partition);
+	etld_json_time(item, "start", e->window.start);
+	etld_json_time(item, "end", e->window.end);
+	etld_json_time(item, "since", e->held.since.ms ? e->held.since : e->updated);
+	etl_json_add_text(item, "run_id", e->run_id);
+	etl_json_add_int(item, "attempt", e->attempt);
+	etl_json_add_text(item, "reason", e->reason);
+	etld_json_held(item, "checks", &e->held);
+	etl_json_add_bool(item, "more_checks", e->held.more);
+	etl_json_add_text(item, "released_by", *e->held.by ? e->held.by : NULL);
+	etld_json_time(item, "released_at", e->held.at);
+	if (!partition)
+		return;
+	add_command(item, "release", ETL_CHANGE_RELEASE, &unit);
+	add_command(item, "discard", ETL_CHANGE_DISCARD, &unit);
+}
+
+static void held_work(struct etld_task *task)
+{
+	struct held_query *q = (struct held_query *)task;
+	struct etl_state *state = q->query.etld->state;
+	struct etl_json *list;
+	int all;
+
+	etld_on_worker();
+	all = state->ops->ledger_in_state(state, q->job, ETL_WINDOW_HELD, q->limit, keep, q,
+		&q->query.error);
+	if (all < 0)
+		return;
+	if (q->n)
+		qsort(q->units, q->n, sizeof *q->units, by_name_and_start);
+	etl_json_add_bool(q->query.reply, "truncated", !all);
+	list = etl_json_add_array(q->query.reply, "held");
+	for (size_t i = 0; i < q->n; i++)
+		add_unit(q, list, &q->units[i]);
+}
+
+void etld_handle_held_list(struct etld_request *request)
+{
+	struct etld_job *job = NULL;
+	struct held_query *q;
+
+	if (etl_json_get(request->parameters, "job") && !(job = etld_request_job(request)))
+		return;
+	if (!etld_request_ready(request))
+		return;
+	q = ETL_NEW(struct held_query);
+	q->generation = etld_generation_ref(request->etld->generation);
+	q->job = job ? etl_strdup(job->name) : NULL;
+	q->limit = (size_t)etl_json_int(request->parameters, "limit", LIMIT_DEFAULT);
+	if (q->limit > LIMIT_MAX)
+		q->limit = LIMIT_MAX;
+	q->query.free = held_free;
+	q->query.reply = etld_reply_object(request->etld, "etl.held/1");
+	etld_query_submit(&q->query, request, held_work);
+}

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Status, Jobs, Next, Version: answered from what the loop knows, also while MongoDB is
+ * unreachable.
+ */
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "engine/elsewhere.h"
+#include "engine/hosts.h"
+#include "facts/health.h"
+#include "methods/methods.h"
+#include "methods/walk.h"
+
+static const char *daemon_state(const struct etld *etld)
+{
+	if (etld->draining)
+		return "draining";
+	if (!etld->mongodb_tried)
+		return "starting";
+	return etld->mongodb_up ? "ready" : "degraded";
+}
+
+static const char *guarantee(const struct etld *etld, const struct etl_job *job)
+{
+	if (job->left_out)
+		return "none: it never runs";
+	if (!etld->mongodb_tried || (!etld->mongodb_up && !*etld->topology.kind))
+		return "not known yet";
+	if (!job->sink->joins_transaction)
+		return "at-least-once";
+	return etld->topology.transactions ? "effectively-once" : "idempotent at-least-once";
+}
+
+static void add_turns(struct etl_json *daemon, const struct etld_turns *turns)
+{
+	struct etl_json *part = etl_json_add_object(daemon, "long_turns");
+
+	etl_json_add_int(daemon, "loop_turns", (int64_t)turns->n);
+	etl_json_add_int(part, "count", (int64_t)turns->n_long);
+	etl_json_add_double(part, "longest_s", (double)turns->longest.us / 1e6);
+	etl_json_add_text(part, "at", turns->longest_at);
+}
+
+static void add_daemon(struct etl_json *reply, struct etld *etld)
+{
+	struct etl_json *daemon = etl_json_add_object(reply, "daemon");
+	struct etl_json *part;
+	struct etld_pool_facts facts;
+
+	etld_pool_facts(etld->pool, &facts);
+	etl_json_add_text(daemon, "version", ETL_VERSION);
+	etl_json_add_int(daemon, "pid", getpid());
+	etld_json_time(daemon, "started", etld->started);
+	etl_json_add_double(daemon, "uptime_s",
+		(double)etl_mono_diff(etl_mono_now(etld->clock), etld->began).us / 1e6);
+	etl_json_add_text(daemon, "state", daemon_state(etld));
+	etl_json_add_text(daemon, "reason", etld->mongodb_up ? "" : etld->mongodb_reason);
+	part = etl_json_add_object(daemon, "config");
+	etl_json_add_int(part, "generation", etld->generation->number);
+	etld_json_time(part, "loaded_at", etld->generation->loaded);
+	etl_json_add_text(part, "path", etld->config_path);
+	etl_json_add_text(part, "error", etld->config_error);
+	etl_json_add_bool(part, "loading", etld_reloads_going(etld->reloads));
+	etl_json_add_int(part, "left_out", (int64_t)etld->generation->n_left_out);
+	part = etl_json_add_object(daemon, "mongodb");
+	etl_json_add_text(part, "state", etld->mongodb_up ? "up" : "down");
+	etl_json_add_text(part, "topology", etld->topology.kind);
+	etl_json_add_text(part, "reason", etld->mongodb_reason);
+	etl_json_add_text(part, "guarantee",
+		!*etld->topology.kind	      ? "not known yet" :
+		etld->topology.transactions ? "effectively-once" :
+					      "idempotent at-least-once");
+	part = etl_json_add_object(daemon, "workers");
+	etl_json_add_int(part, "busy", facts.busy);
+	etl_json_add_int(part, "total", facts.workers);
+	etl_json_add_int(daemon, "active_runs", etld_active_runs(etld));
+	etl_json_add_int(daemon, "timers", (int64_t)etl_wheel_count(etld_loop_wheel(etld->loop)));
+	add_turns(daemon, etld_loop_turns(etld->loop));
+}
+
+/* "open" is what is neither failed nor held: asked for again, begun, or `waits` for others. */
+static void add_open(struct etl_json *to, const struct etld_open *n, uint64_t waits)
+{
+	struct etl_json *windows = etl_json_add_object(to, "windows");
+	uint64_t others = n->open - n->failed - n->held;
+
+	etl_json_add_int(windows, "open", (int64_t)(others > waits ? others : waits));
+	etl_json_add_int(windows, "failed", (int64_t)n->failed);
+	etl_json_add_int(windows, "held", (int64_t)n->held);
+	etl_json_add_int(windows, "dirty", (int64_t)n->dirty);
+}
+
+static void add_watermarks(struct etl_json *to, const struct etld *etld, const struct etld_job *job)
+{
+	struct etl_json *list = etl_json_add_array(to, "watermarks");
+	etl_wall now = etl_now(etld->clock);
+	char name[256];
+
+	for (size_t i = 0; i < job->job->n_partitions; i++) {
+		struct etl_json *item = etl_json_add_object(list, NULL);
+		etl_wall mark = job->partitions[i].watermark;
+
+		etld_partition_text(job->job, &job->job->partitions[i], name, sizeof name);
+		etl_json_add_text(item, "partition", name);
+		etld_json_time(item, "watermark", mark);
+		if (mark.ms)
+			etl_json_add_int(item, "lag_s", etl_wall_age(now, mark).us / 1000000);
+		else
+			etl_json_add_null(item, "lag_s");
+		etl_json_add_int(item, "late_by_s", etld_partition_late(etld, job, i).us / 1000000);
+		add_open(item, &(struct etld_open){job->partitions[i].open, job->partitions[i].failed,
+					 job->partitions[i].held, job->partitions[i].dirty}, 0);
+	}
+}
+
+static void add_last_run(struct etl_json *to, const struct etld_job *job)
+{
+	struct etl_json *last;
+
+	if (!*job->last.run_id) {
+		etl_json_add_null(to, "last_run");
+		return;
+	}
+	last = etl_json_add_object(to, "last_run");
+	etl_json_add_text(last, "run_id", job->last.run_id);
+	etl_json_add_text(last, "state", job->last.state);
+	etld_json_time(last, "started", job->last.started);
+	etld_json_time(last, "ended", job->last.ended);
+	etl_json_add_text(last, "reason", job->last.reason);
+}
+
+/* Of the window that is due first, over all partitions. */
+static void add_deadline(struct etl_json *to, const struct etld *etld, const struct etld_job *job)
+{
+	struct etl_json *item, *window;
+	struct etld_due first;
+	char name[256];
+
+	if (!etld_deadline_of(etld, job, &first)) {
+		etl_json_add_null(to, "deadline");
+		return;
+	}
+	item = etl_json_add_object(to, "deadline");
+	etld_partition_text(job->job, &job->job->partitions[first.partition], name, sizeof name);
+	etl_json_add_text(item, "partition", name);
+	window = etl_json_add_object(item, "window");
+	etld_json_time(window, "start", first.window.start);
+	etld_json_time(window, "end", first.window.end);
+	etld_json_time(item, "due", first.due);
+	etl_json_add_bool(item, "missed", first.missed);
+}
+
+/* Windows that are in another target than the job's. */
+static void add_elsewhere(struct etl_json *to, const struct etld *etld, const struct etld_job *job)
+{
+	char text[ETL_ELSEWHERE_TEXT_BYTES];
+	struct etl_json *item, *list, *in;
+	struct etl_elsewhere sum;
+
+	if (!etld_elsewhere_of(etld, job, &sum)) {
+		etl_json_add_null(to, "elsewhere");
+		return;
+	}
+	item = etl_json_add_object(to, "elsewhere");
+	etl_elsewhere_text(&sum, text);
+	etl_json_add_text(item, "text", text);
+	etl_json_add_text(item, "target", sum.target);
+	etl_json_add_int(item, "here", (int64_t)sum.here);
+	etl_json_add_int(item, "windows", (int64_t)sum.n);
+	list = etl_json_add_array(item, "in");
+	for (size_t i = 0; i < sum.n_in; i++) {
+		in = etl_json_add_object(list, NULL);
+		etl_json_add_text(in, "target", sum.in[i].name);
+		etl_json_add_int(in, "windows", (int64_t)sum.in[i].n);
+	}
+	etl_elsewhere_command(&sum, job->job, text);
+	etl_json_add_text(item, "command", text);
+}
+
+static struct etl_json *job_status(const struct etld *etld, const struct etld_job *job)
+{
+	struct etl_json *item = etl_json_object();
+	struct etld_health health;
+
+	etld_job_health(etld, job, &health);
+	etl_json_add_text(item, "name", job->name);
+	etl_json_add_text(item, "description", job->job->description);
+	etl_json_add_text(item, "health", etld_health_word(health.id));
+	etl_json_add_text(item, "reason", health.reason);
+	etl_json_add_int(item, "late_by_s", health.late_by.us / 1000000);
+	etl_json_add_bool(item, "paused", job->sched.paused);
+	etld_json_time(item, "next", job->sched.next);
+	etl_json_add_text(item, "guarantee", guarantee(etld, job->job));
+	etl_json_add_text(item, "running", etld_running(job) ? etld_exec_run_id(etld_running(job)) : NULL);
+	etl_json_add_bool(item, "queued", etl_sched_has_waiting(&job->sched));
+	add_last_run(item, job);
+	add_watermarks(item, etld, job);
+	add_deadline(item, etld, job);
+	add_elsewhere(item, etld, job);
+	add_open(item, &job->windows, job->windows_blocked);
+	return item;
+}
+
+static struct etl_json *job_facts(const struct etld *etld, const struct etld_job *job)
+{
+	const struct etl_job *config = job->job;
+	struct etl_json *item = etl_json_object();
+
+	(void)etld;
+	etl_json_add_text(item, "name", config->name);
+	etl_json_add_text(item, "description", config->description);
+	etl_json_add_text(item, "group", config->group);
+	etl_json_add_text(item, "schedule", config->schedule_text);
+	etl_json_add_text(item, "timezone", config->timezone);
+	etl_json_add_text(item, "source", config->source ? config->source->name : "");
+	etl_json_add_text(item, "sink", config->sink ? config->sink->name : "");
+	etl_json_add_int(item, "partitions", (int64_t)config->n_partitions);
+	etl_json_add_bool(item, "paused", job->sched.paused);
+	etl_json_add_bool(item, "enabled", !config->left_out);
+	etl_json_add_text(item, "left_out", config->left_out);
+	return item;
+}
+
+/* ---- all jobs -------------------------------------------------------------------------------- */
+
+struct listing {
+	struct etld_walk walk;
+	struct etl_json *(*job)(const struct etld *etld, const struct etld_job *job);
+	const char *schema;
+	struct etl_buf text; /* a list (handlers.h) */
+};
+
+static void list_job(struct etld_walk *walk, struct etld_job *job)
+{
+	struct listing *l = (struct listing *)walk;
+
+	etld_list_add(&l->text, l->job(walk->etld, job));
+}
+
+static void list_end(struct etld_walk *walk, struct etld_request *request)
+{
+	struct listing *l = (struct listing *)walk;
+	struct etl_json *reply;
+
+	if (!etld_list_end(&l->text)) {
+		etld_refuse(request, ETL_CTL_FAILED, "ask for one job",
+			"the answer is longer than a message may be");
+		return;
+	}
+	reply = etld_reply_object(walk->etld, l->schema);
+	if (l->job == job_status) {
+		add_daemon(reply, walk->etld);
+		etld_hosts_show(walk->etld->hosts, reply);
+	}
+	etl_json_add_printed(reply, "jobs", &l->text);
+	etld_answer(request, reply);
+}
+
+static void list_free(struct etld_walk *walk)
+{
+	etl_buf_fini(&((struct listing *)walk)->text);
+	free(walk);
+}
+
+static void list_all(struct etld_request *request, const char *schema,
+	struct etl_json *(*job)(const struct etld *, const struct etld_job *))
+{
+	struct listing *l = ETL_NEW(struct listing);
+
+	l->walk = (struct etld_walk){.look = list_job, .end = list_end, .free = list_free};
+	l->job = job;
+	l->schema = schema;
+	etl_buf_init(&l->text, ETL_CTL_REPLY_MAX);
+	etld_walk_start(&l->walk, request);
+}
+
+void etld_handle_status(struct etld_request *request)
+{
+	struct etld *etld = request->etld;
+	struct etl_json *reply;
+	struct etld_job *only;
+
+	if (!etl_json_get(request->parameters, "job")) {
+		list_all(request, "etl.status/1", job_status);
+		return;
+	}
+	only = etld_request_job(request);
+	if (!only)
+		return;
+	reply = etld_reply_object(etld, "etl.status/1");
+	add_daemon(reply, etld);
+	etld_hosts_show(etld->hosts, reply);
+	etl_json_add_item(etl_json_add_array(reply, "jobs"), NULL, job_status(etld, only));
+	etld_answer(request, reply);
+}
+
+void etld_handle_jobs(struct etld_request *request)
+{
+	list_all(request, "etl.jobs/1", job_facts);
+}
+
+void etld_handle_next(struct etld_request *request)
+{
+	struct etld_job *job = etld_request_job(request);
+	const char *from;
+	int64_t count;
+	struct etl_json *reply, *slots;
+	etl_wall at;
+
+	if (!job)
+		return;
+	from = etl_json_text(request->parameters, "from", NULL);
+	count = etl_json_int(request->parameters, "count", 5);
+	at = etl_now(request->etld->clock);
+	if (!etld_request_time(request, "from", &at))
+		return;
+	if (from)
+		at.ms--; /* a slot at that very instant is one to come */
+	reply = etld_reply_object(request->etld, "etl.next/1");
+	etl_json_add_text(reply, "job", job->name);
+	etl_json_add_text(reply, "timezone", job->job->timezone);
+	etl_json_add_text(reply, "left_out", job->job->left_out);
+	slots = etl_json_add_array(reply, "slots");
+	for (int64_t i = 0; i < count && job->job->calendar; i++) {
+		if (!etl_calendar_next(job->job->calendar, at, &at))
+			break;
+		etld_json_time(slots, NULL, at);
+	}
+	etld_answer(request, reply);
+}
+
+void etld_handle_version(struct etld_request *request)
+{
+	struct etl_json *reply = etld_reply_object(request->etld, "etl.version/1");
+
+	etl_json_add_text(reply, "version", ETL_VERSION);
+	etl_json_add_int(reply, "pid", getpid());
+	etld_json_time(reply, "started", request->etld->started);
+	etl_json_add_text(reply, "config", request->etld->config_path);
+	etld_answer(request, reply);
+}

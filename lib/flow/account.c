@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What became of each record, counted once however often its span is tried: first for the
+ * window that owns it (or for none, `loose`), and for the run when that window ended, was held,
+ * or failed with a whole answer. An attempt that another one follows counts for nothing, but
+ * for the slices that it committed. The laws between the counts: state/counts.h.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "flow/strand.h"
+
+static long window_at(const struct etl_strand_work *work, const struct etl_job *job, etl_wall t)
+{
+	return job->window.none ? 0 : etl_span_index(work, t);
+}
+
+static struct etl_counts *owner(struct etl_strand *strand, long window)
+{
+	struct etl_strand_work *work = strand->work;
+
+	return window < 0 ? &work->loose : &work->windows[window].counts;
+}
+
+/* What could not be read has no time; asked for alone, a window owns it. */
+long etl_reject_window(const struct etl_strand_work *work, const struct etl_job *job,
+	const struct etl_reject *reject)
+{
+	long window = window_at(work, job, reject->time);
+
+	return window < 0 && work->span.n == 1 ? 0 : window;
+}
+
+/* ---- while it is read ------------------------------------------------------------------------ */
+
+/* The rejects of work->batch so far: they came and have no place. */
+void etl_account_decoded(struct etl_strand *strand, size_t n_rejects)
+{
+	struct etl_strand_work *work = strand->work;
+
+	for (size_t i = 0; i < n_rejects; i++) {
+		struct etl_counts *counts = owner(strand,
+			etl_reject_window(work, strand->run->job, &work->batch->rejects[i]));
+
+		counts->seen++;
+		counts->unplaced++;
+		work->timeless += work->batch->rejects[i].time.ms == ETL_NO_TIME;
+	}
+	work->seen += n_rejects;
+}
+
+/* On ground that was asked for lies also what touches the border: sources give both ends of a
+ * range. Of one that stamps intervals at their end (time.label) the lower end is one interval
+ * before the window. Example: asked for 10:00 to 11:00, a record at 11:00 is nothing strange,
+ * and says nothing about the hour; one at 12:15 was not asked for. */
+static bool touches_border(const struct etl_strand *strand, etl_wall t)
+{
+	struct etl_window span = etl_span_window(strand->work);
+	const struct etl_job *job = strand->run->job;
+	etl_dur label = job->source->label ? job->source->label(job->source_options) : (etl_dur){0};
+
+	return t.ms == span.end.ms || (label.us && t.ms == etl_wall_sub(span.start, label).ms);
+}
+
+void etl_account_outside(struct etl_strand *strand, etl_wall t)
+{
+	struct etl_counts *counts = owner(strand, strand->work->span.n == 1 ? 0 : -1);
+
+	counts->seen++;
+	counts->outside++;
+	if (!touches_border(strand, t))
+		etl_account_beyond(strand, t);
+}
+
+void etl_account_beyond(struct etl_strand *strand, etl_wall t)
+{
+	struct etl_strand_work *work = strand->work;
+
+	if (!work->beyond++)
+		work->beyond_first = work->beyond_last = t;
+	if (t.ms < work->beyond_first.ms)
+		work->beyond_first = t;
+	if (t.ms > work->beyond_last.ms)
+		work->beyond_last = t;
+}
+
+static uint64_t *member(struct etl_counts *counts, size_t offset)
+{
+	return (uint64_t *)(void *)((char *)counts + offset);
+}
+
+void etl_account_flow(struct etl_strand *strand, const struct etl_batch *batch, int sign,
+	size_t offset)
+{
+	for (size_t i = 0; i < batch->n; i++) {
+		long window = window_at(strand->work, strand->run->job, batch->records[i].time);
+
+		*member(owner(strand, window), offset) += (uint64_t)(int64_t)sign;
+	}
+}
+
+void etl_account_new_rejects(struct etl_strand *strand, size_t from, size_t offset)
+{
+	struct etl_strand_work *work = strand->work;
+
+	for (size_t i = from; i < work->batch->n_rejects; i++)
+		--*member(owner(strand, etl_reject_window(work, strand->run->job,
+				 &work->batch->rejects[i])), offset);
+}
+
+void etl_account_rejects(struct etl_strand *strand)
+{
+	struct etl_strand_work *work = strand->work;
+
+	work->rejected += work->batch->n_rejects;
+	for (size_t i = 0; i < work->batch->n_rejects; i++)
+		owner(strand, etl_reject_window(work, strand->run->job,
+			&work->batch->rejects[i]))->rejected++;
+}
+
+void etl_account_warning(struct etl_strand *strand, struct etl_window_work *window, size_t check,
+	const struct etl_finding *finding)
+{
+	struct etl_strand_work *work = strand->work;
+	size_t n = strand->run->job->n_checks, w = window ? (size_t)(window - work->windows) : 0;
+
+	if (!work->warned) {
+		work->warned = etl_calloc(work->span.n * n, sizeof *work->warned);
+		work->warnings = etl_calloc(n, sizeof *work->warnings);
+	}
+	if (!work->warnings[check].first[0]) {
+		work->warnings[check].path = finding->path;
+		memcpy(work->warnings[check].first, finding->message, sizeof finding->message);
+	}
+	work->warned[w * n + check]++;
+}
+
+/* ---- when something ended -------------------------------------------------------------------- */
+
+void etl_account_tally(const struct etl_strand *strand, const struct etl_batch *batch, size_t from,
+	size_t to, bool loose, struct etl_tally *tally)
+{
+	for (size_t i = 0; i < batch->n_rejects; i++) {
+		const struct etl_reject *reject = &batch->rejects[i];
+		long window = etl_reject_window(strand->work, strand->run->job, reject);
+
+		if (window < 0 ? loose : (size_t)window >= from && (size_t)window < to)
+			etl_tally_add(tally, reject->step, reject->rule, reject->path, reject->message, 1);
+	}
+}
+
+/* A row that an earlier attempt of this run wrote, in a slice that is in, is found unchanged by
+ * the next one: the run did write it. Example: 1,400 rows, the first slice of 998 is in, the
+ * second one's answer is lost. The retry finds 998 unchanged and inserts 402; the run has
+ * inserted 1,400. */
+static void add_partial(struct etl_strand_work *work, struct etl_window_work *window)
+{
+	struct etl_counts *had = &work->partial, *now = &window->counts;
+	uint64_t inserted, updated;
+
+	if (work->partial_of.ms != window->due->window.start.ms)
+		return;
+	inserted = had->inserted < now->unchanged ? had->inserted : now->unchanged;
+	updated = had->updated < now->unchanged - inserted ? had->updated : now->unchanged - inserted;
+	now->unchanged -= inserted + updated;
+	now->inserted += inserted;
+	now->updated += updated;
+	*had = (struct etl_counts){0};
+}
+
+static void note_rejected(struct etl_strand *strand, const struct etl_counts *counts,
+	struct etl_window where)
+{
+	if (counts->rejected)
+		etl_window_join(&strand->rejected_in, where);
+}
+
+/* Of a window asked for alone nothing came but what touches its border. That is no error: a gap may
+ * end there. A source whose stamps name the other end of their intervals answers every window like
+ * this, and all of them would be empty without a word. */
+static void warn_of_border(struct etl_strand *strand, const struct etl_window_work *window)
+{
+	const struct etl_strand_work *work = strand->work;
+	const struct etl_job *job = strand->run->job;
+	const struct etl_counts *c = &window->counts;
+
+	if (job->window.none || job->covers_all || work->span.n > 1 || window->fail || window->hold ||
+		c->in || c->rejected || !c->outside || work->beyond)
+		return;
+	strand->warnings++;
+	etl_tally_add(&strand->warned, "decode", "border", "",
+		"what came lies on the window's border and nothing in it: see time.label, if that "
+		"comes again and again", 1);
+}
+
+void etl_account_window(struct etl_strand *strand, struct etl_window_work *window)
+{
+	struct etl_strand_work *work = strand->work;
+	const struct etl_job *job = strand->run->job;
+	size_t w = (size_t)(window - work->windows);
+
+	warn_of_border(strand, window);
+	add_partial(work, window);
+	etl_counts_add(&strand->counts, &window->counts);
+	note_rejected(strand, &window->counts, window->due->window);
+	for (size_t k = 0; work->warned && k < job->n_checks; k++) {
+		uint32_t n = work->warned[w * job->n_checks + k];
+
+		strand->warnings += n;
+		etl_tally_add(&strand->warned, "check", job->checks[k].type->name,
+			work->warnings[k].path, work->warnings[k].first, n);
+		work->warned[w * job->n_checks + k] = 0;
+	}
+}
+
+void etl_account_span(struct etl_strand *strand, bool all)
+{
+	struct etl_strand_work *work = strand->work;
+	size_t to = all ? work->span.n : work->window_at;
+
+	for (size_t b = 0; b < work->n_staged; b++)
+		etl_account_tally(strand, work->staged[b], work->tallied, to, all, &strand->rejects);
+	work->tallied = to;
+	if (!all)
+		return;
+	etl_tally_merge(&strand->rejects, &work->spilled_rejects);
+	etl_tally_fini(&work->spilled_rejects);
+	etl_counts_add(&strand->counts, &work->loose);
+	note_rejected(strand, &work->loose, etl_span_window(work));
+	work->loose = (struct etl_counts){0};
+}
+
+/* Of the slice that was refused for its rejects: they count, what else was in it does not. */
+static void account_slice(struct etl_strand *strand)
+{
+	struct etl_strand_work *work = strand->work;
+	const struct etl_batch *slice = work->slice;
+
+	for (size_t i = 0; slice && i < slice->n_rejects; i++) {
+		struct etl_counts *c = owner(strand,
+			etl_reject_window(work, strand->run->job, &slice->rejects[i]));
+
+		c->rejected++;
+		c->refused++;
+	}
+	if (slice)
+		etl_account_tally(strand, slice, 0, work->span.n, true, &strand->rejects);
+}
+
+/* Rows that are not in, or not any more, are withheld. */
+void etl_account_refused(struct etl_strand *strand)
+{
+	struct etl_strand_work *work = strand->work;
+
+	account_slice(strand);
+
+	for (size_t w = work->window_at; w < work->span.n; w++) {
+		struct etl_counts *c = &work->windows[w].counts;
+
+		add_partial(work, &work->windows[w]);
+		c->withheld = c->out - (c->inserted + c->updated + c->unchanged + c->overwritten +
+					       c->stale + c->refused);
+		etl_account_window(strand, &work->windows[w]);
+	}
+	etl_account_span(strand, true);
+}
+
+/* Rows that are in, of a window that the run leaves half done. */
+void etl_account_partial(struct etl_strand *strand)
+{
+	etl_counts_add(&strand->counts, &strand->work->partial);
+	strand->work->partial = (struct etl_counts){0};
+}
+
+void etl_account_reset(struct etl_strand *strand)
+{
+	struct etl_strand_work *work = strand->work;
+
+	work->seen = 0;
+	work->rejected = 0;
+	work->timeless = 0;
+	work->beyond = 0;
+	work->tallied = 0;
+	work->loose = (struct etl_counts){0};
+	etl_tally_fini(&work->spilled_rejects);
+	free(ETL_TAKE(work->warned));
+	free(ETL_TAKE(work->warnings));
+}

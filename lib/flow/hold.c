@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Units that checks hold back, and the operator's word that lets one in: it counts for the content that
+ * was held, to the byte, and for the rules that held it then. What is let in keeps that word with its
+ * entry, so that the next look at the same content does not hold it again.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "flow/strand.h"
+#include "ops/decision.h"
+#include "time/civil.h"
+
+void etl_hold_note(struct etl_window_work *window, const char *check,
+	const struct etl_finding *finding)
+{
+	struct etl_held_check one = {0};
+	struct etl_held *held;
+
+	if (!window->held)
+		window->held = ETL_NEW(struct etl_held);
+	held = window->held;
+	etl_text_copy(one.check, sizeof one.check, check);
+	etl_text_copy(one.field, sizeof one.field, finding->path);
+	etl_text_copy(one.value, sizeof one.value, finding->value);
+	etl_text_copy(one.limit, sizeof one.limit, finding->limit);
+	for (size_t i = 0; i < held->n; i++)
+		if (etl_held_is_same(&held->checks[i], &one))
+			return;
+	if (held->n == ETL_HELD_MAX)
+		held->more = true;
+	else
+		held->checks[held->n++] = one;
+}
+
+static int keep(void *ctx, const struct etl_ledger_entry *entry, struct etl_error *err)
+{
+	(void)err;
+	*(struct etl_ledger_entry *)ctx = *entry;
+	return 0;
+}
+
+/* The entry with the release: a plan has no room for it. */
+static int read_entry(const struct etl_strand *strand, const struct etl_due_window *due,
+	struct etl_ledger_entry *out, struct etl_error *err)
+{
+	const struct etl_state_ops *ops = strand->run->env->state->ops;
+	struct etl_window range = {{due->window.start.ms - (strand->run->job->window.none ? 1 : 0)},
+		{due->window.start.ms + 1}};
+
+	*out = (struct etl_ledger_entry){0};
+	return ops->ledger_scan(strand->run->env->state, strand->run->job->name,
+		strand->partition->name, &range, ETL_LEDGER_BEGUN, keep, out, err);
+}
+
+/* What was released then and holds it now as well. */
+static void take_release(struct etl_held *now, const struct etl_held *then)
+{
+	for (size_t i = 0; i < now->n; i++)
+		for (size_t k = 0; k < then->n; k++)
+			now->checks[i].released |= then->checks[k].released &&
+				etl_held_is_same(&now->checks[i], &then->checks[k]);
+	memcpy(now->by, then->by, sizeof now->by);
+	now->at = then->at;
+}
+
+static void let_in(struct etl_window_work *window)
+{
+	char at[ETL_TIME_TEXT_BYTES], what[200];
+
+	etl_time_format_rfc3339(window->held->at, at);
+	etl_held_text(window->held, true, what, sizeof what);
+	snprintf(window->reason, sizeof window->reason, "released by %s at %s: %s", window->held->by, at,
+		what);
+	window->hold = false;
+	window->code = NULL;
+}
+
+static void tell_void(struct etl_window_work *window, const struct etl_held *then)
+{
+	size_t n = strlen(window->reason);
+	char at[ETL_TIME_TEXT_BYTES];
+
+	etl_time_format_rfc3339(then->at, at);
+	snprintf(window->reason + n, sizeof window->reason - n,
+		"; the release by %.60s at %s does not count: the content has changed since", then->by, at);
+}
+
+static void tell_left(struct etl_window_work *window)
+{
+	char left[180];
+
+	etl_held_text(window->held, false, left, sizeof left);
+	snprintf(window->reason, sizeof window->reason, "held by %s; the rest was released by %.60s", left,
+		window->held->by);
+}
+
+static int settle(struct etl_strand *strand, struct etl_window_work *window, struct etl_error *err)
+{
+	struct etl_ledger_entry entry;
+
+	if (read_entry(strand, window->due, &entry, err) < 0)
+		return -1;
+	if (!*entry.held.by)
+		return 0;
+	if (!*window->hash || strcmp(window->hash, entry.hash) != 0) {
+		tell_void(window, &entry.held);
+		return 0;
+	}
+	take_release(window->held, &entry.held);
+	if (etl_held_is_free(window->held))
+		let_in(window);
+	else
+		tell_left(window);
+	return 0;
+}
+
+int etl_holds_settle(struct etl_strand *strand, struct etl_error *err)
+{
+	struct etl_strand_work *work = strand->work;
+
+	for (size_t i = 0; i < work->span.n; i++) {
+		struct etl_window_work *window = &work->windows[i];
+
+		if (window->hold && !window->fail && window->due->had.released &&
+			settle(strand, window, err) < 0)
+			return -1;
+		strand->checks_failed |= window->hold;
+	}
+	return 0;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Holes behind the watermark: windows that the ledger should have and has not, because a
+ * document was deleted or a restored backup is older than the watermark. A count tells whether
+ * there are any; only then the ledger is read from its begin. What is found is planned as
+ * pending, oldest first, like any open window. Reads the store; writes nothing.
+ */
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "flow/strand.h"
+
+/* Worth a look: the whole history on today's grid. */
+static bool can_tell(const struct etl_strand *strand)
+{
+	const struct etl_run *run = strand->run;
+	const struct etl_watermark *mark = &strand->work->watermark;
+
+	return run->audit && !etl_run_is_asked(run) && !run->job->window.none &&
+		mark->window_ms == etl_dur_ms(run->job->window.size) &&
+		mark->processed.ms > mark->origin.ms;
+}
+
+int etl_holes_look(struct etl_strand *strand, struct etl_window *range, struct etl_error *err)
+{
+	const struct etl_watermark *mark = &strand->work->watermark;
+	struct etl_state *state = strand->run->env->state;
+	struct etl_window behind = {mark->origin, mark->processed};
+	uint64_t n = 0;
+
+	if (!can_tell(strand))
+		return 0;
+	if (state->ops->ledger_count(state, strand->run->job->name, strand->partition->name, &behind,
+		    &n, err) < 0)
+		return -1;
+	if (n >= (uint64_t)((behind.end.ms - behind.start.ms) / mark->window_ms))
+		return 0;
+	if (range->start.ms > behind.start.ms)
+		range->start = behind.start;
+	return 1;
+}
+
+static void keep(struct etl_ledger_part *part, const struct etl_ledger_brief *brief)
+{
+	ETL_GROW(part->entries, part->n, part->cap);
+	part->entries[part->n++] = *brief;
+}
+
+void etl_holes_add(struct etl_strand_work *work, const struct etl_window_rules *rules)
+{
+	struct etl_ledger_part all = {0}, *had = &work->ledger;
+	size_t i = 0;
+	etl_wall covered = work->watermark.origin; /* some entry reaches so far */
+
+	for (etl_wall at = etl_window_at(rules, work->watermark.origin).start;
+		at.ms < work->watermark.processed.ms; at = etl_wall_add(at, rules->size)) {
+		struct etl_ledger_brief hole = {.window = {at, etl_wall_add(at, rules->size)}};
+
+		for (; i < had->n && had->entries[i].window.start.ms <= at.ms; i++) {
+			if (had->entries[i].window.end.ms > covered.ms)
+				covered = had->entries[i].window.end;
+			keep(&all, &had->entries[i]);
+		}
+		/* An entry of an older grid that reaches in has loaded a part of it: no hole. */
+		if (covered.ms > at.ms ||
+			(i < had->n && had->entries[i].window.start.ms < hole.window.end.ms))
+			continue;
+		keep(&all, &hole);
+	}
+	for (; i < had->n; i++)
+		keep(&all, &had->entries[i]);
+	free(had->entries);
+	*had = all;
+}

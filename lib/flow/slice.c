@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * From staged records to slices: ordered by window, hashed, cut so that one transaction
+ * stays small; and the ledger entry that a slice leaves behind.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "flow/strand.h"
+
+/* Whose each reject is. Gives; NULL for a job without windows. */
+static struct etl_window *windows_of_rejects(const struct etl_strand *strand,
+	const struct etl_batch *batch)
+{
+	const struct etl_strand_work *work = strand->work;
+	const struct etl_job *job = strand->run->job;
+	struct etl_window *windows;
+
+	if (job->window.none)
+		return NULL;
+	windows = etl_calloc(batch->n_rejects, sizeof *windows);
+	for (size_t i = 0; i < batch->n_rejects; i++) {
+		long window = etl_reject_window(work, job, &batch->rejects[i]);
+
+		if (window >= 0)
+			windows[i] = work->windows[window].due->window;
+	}
+	return windows;
+}
+
+int etl_rejects_store(struct etl_strand *strand, const struct etl_batch *batch,
+	struct etl_error *err)
+{
+	struct etl_run *run = strand->run;
+	struct etl_window *windows;
+	int rc;
+	struct etl_dead_letter_info info = {
+		.job = run->job->name,
+		.partition = strand->partition->name,
+		.run_id = run->run_id,
+		.at = etl_now(run->env->clock),
+	};
+
+	if (!batch->n_rejects)
+		return 0;
+	info.windows = windows = windows_of_rejects(strand, batch);
+	rc = run->env->state->ops->dead_letters_add(run->env->state, &info, batch->rejects,
+		batch->n_rejects, err);
+	free(windows);
+	return rc < 0 ? etl_error_prefix(err, "storing dead letters") : 0;
+}
+
+int etl_rejects_store_staged(struct etl_strand *strand, struct etl_error *err)
+{
+	struct etl_strand_work *work = strand->work;
+
+	for (size_t b = 0; b < work->n_staged; b++)
+		if (etl_rejects_store(strand, work->staged[b], err) < 0)
+			return -1;
+	return 0;
+}
+
+static int by_window_then_order(const void *a, const void *b)
+{
+	const struct etl_sorted_record *x = a, *y = b;
+
+	if (x->window != y->window)
+		return x->window < y->window ? -1 : 1;
+	return x->order < y->order ? -1 : x->order > y->order;
+}
+
+static bool is_sorted(const struct etl_sorted_record *records, size_t n)
+{
+	for (size_t i = 1; i < n; i++)
+		if (records[i].window < records[i - 1].window)
+			return false;
+	return true;
+}
+
+static void collect(struct etl_strand *strand)
+{
+	struct etl_strand_work *work = strand->work;
+	bool none = strand->run->job->window.none;
+	size_t total = 0, n = 0;
+
+	for (size_t b = 0; b < work->n_staged; b++)
+		total += work->staged[b]->n;
+	free(work->sorted);
+	work->sorted = etl_calloc(total, sizeof *work->sorted);
+	for (size_t b = 0; b < work->n_staged; b++)
+		for (size_t i = 0; i < work->staged[b]->n; i++, n++) {
+			const struct etl_record *record = &work->staged[b]->records[i];
+
+			work->sorted[n].record = record;
+			work->sorted[n].order = (uint32_t)n;
+			work->sorted[n].window =
+				none ? 0 : (uint32_t)etl_span_index(work, record->time);
+		}
+	work->n_sorted = total;
+	if (!is_sorted(work->sorted, total)) /* nearly always it is */
+		qsort(work->sorted, total, sizeof *work->sorted, by_window_then_order);
+}
+
+/* The hash says what was offered to which target: the same again needs no look at it, where the
+ * target's data is committed with the hash. Elsewhere an older write may have come in since. */
+static void hash_window(struct etl_strand *strand, struct etl_window_work *window,
+	struct etl_hash_state *hash)
+{
+	struct etl_strand_work *work = strand->work;
+	const struct etl_ledger_brief *had = &window->due->had;
+
+	etl_hash_reset(hash);
+	etl_hash_add(hash, &strand->run->job->load_digest, sizeof strand->run->job->load_digest);
+	for (size_t i = window->first; i < window->first + window->n; i++) {
+		etl_hash_add(hash, work->sorted[i].record->bson, work->sorted[i].record->len);
+		window->bytes += work->sorted[i].record->len;
+	}
+	etl_hash_text(hash, window->hash);
+	window->same = had->was_loaded && strcmp(had->hash, window->hash) == 0 &&
+		!etl_strand_is_elsewhere(work, window->due->window);
+	window->unchanged = window->same && had->state == ETL_WINDOW_LOADED &&
+		window->due->why != ETL_DUE_ASKED && !etl_run_doubts(strand->run);
+}
+
+void etl_slice_sort(struct etl_strand *strand)
+{
+	struct etl_strand_work *work = strand->work;
+	struct etl_hash_state *hash = etl_hash_new();
+	size_t at = 0;
+
+	collect(strand);
+	for (size_t w = 0; w < work->span.n; w++) {
+		struct etl_window_work *window = &work->windows[w];
+
+		window->first = at;
+		window->bytes = 0;
+		while (at < work->n_sorted && work->sorted[at].window == w)
+			at++;
+		window->n = at - window->first;
+		window->counts.out += window->n;
+		if (work->spilled)
+			snprintf(window->hash, sizeof window->hash, "%s", "");
+		else
+			hash_window(strand, window, hash);
+	}
+	etl_hash_free(hash);
+	work->window_at = 0;
+	work->record_at = 0;
+}
+
+static size_t records_to_write(const struct etl_window_work *window)
+{
+	return window->unchanged || window->hold || window->fail ? 0 : window->n;
+}
+
+void etl_load_result_fini(struct etl_load_result *result)
+{
+	free(result->changed);
+	free(result->created);
+	free(result->fates);
+	free(result->identities);
+	*result = (struct etl_load_result){0};
+}
+
+/* Decides where the slice that begins at (window_at, record_at) ends, and makes its batch. */
+void etl_slice_cut(struct etl_strand *strand)
+{
+	struct etl_strand_work *work = strand->work;
+	size_t documents = ETL_SLICE_OVERHEAD, bytes = 0;
+	size_t w = work->window_at, r = work->record_at;
+
+	etl_batch_free(work->slice);
+	work->slice = etl_batch_new();
+	for (; w < work->span.n; w++, r = 0) {
+		const struct etl_window_work *window = &work->windows[w];
+		size_t n = records_to_write(window);
+
+		/* The next window goes whole into this slice or begins the next one. */
+		if (w > work->window_at && (documents + n + 1 > ETL_SLICE_DOCUMENTS ||
+						   bytes + window->bytes > ETL_SLICE_BYTES))
+			break;
+		for (; r < n && documents + 1 < ETL_SLICE_DOCUMENTS && bytes < ETL_SLICE_BYTES; r++) {
+			const struct etl_record *record = work->sorted[window->first + r].record;
+
+			etl_batch_add(work->slice, record->bson, record->len, record->time,
+				record->position);
+			documents++;
+			bytes += record->len;
+		}
+		if (r < n)
+			break; /* larger than a slice: more of the same window next time */
+		documents++;
+	}
+	work->window_to = w;
+	work->record_to = w < work->span.n && w == work->window_at ? r : 0;
+	etl_load_result_fini(&work->result);
+	work->result = (struct etl_load_result){
+		.changed = etl_calloc(work->slice->n / 8 + 1, 1),
+		.created = etl_calloc(work->slice->n / 8 + 1, 1),
+		.fates = etl_calloc(work->slice->n + 1, 1),
+		.identities = etl_calloc(work->slice->n + 1, sizeof *work->result.identities),
+		.n = work->slice->n,
+	};
+}
+
+/* The windows of the slice that it writes records into; their number. */
+static size_t written_windows(const struct etl_strand_work *work, struct etl_due_window **out)
+{
+	bool partial = work->window_to < work->span.n && work->record_to > 0;
+	size_t n = 0;
+
+	for (size_t w = work->window_at; w < work->window_to + (partial ? 1 : 0); w++)
+		if (records_to_write(&work->windows[w]))
+			out[n++] = work->windows[w].due;
+	return n;
+}
+
+/* On record before the first byte goes out, so that neither a death nor a late write leaves a
+ * window closed over data that nobody knows. */
+int etl_slice_doubt(struct etl_strand *strand, struct etl_error *err)
+{
+	struct etl_strand_work *work = strand->work;
+	struct etl_state *state = strand->run->env->state;
+	struct etl_due_window **due = etl_calloc(work->span.n, sizeof *due);
+	struct etl_window *windows = etl_calloc(work->span.n, sizeof *windows);
+	size_t n = written_windows(work, due);
+	int rc = 0;
+
+	for (size_t i = 0; i < n; i++)
+		windows[i] = due[i]->window;
+	if (n)
+		rc = state->ops->ledger_doubt(state, strand->run->job->name,
+			strand->partition->name, strand->run->run_id, windows, n, err);
+	free(windows);
+	free(due);
+	return rc;
+}
+
+/* A write that failed may still be under way: a server that was too slow does it all the same. */
+void etl_slice_unanswered(struct etl_strand *strand)
+{
+	struct etl_strand_work *work = strand->work;
+	struct etl_due_window **due = etl_calloc(work->span.n, sizeof *due);
+	size_t n = written_windows(work, due);
+
+	for (size_t i = 0; i < n; i++)
+		due[i]->had.in_doubt = true;
+	free(due);
+}
+
+static void stay_in_doubt(struct etl_ledger_entry *out)
+{
+	out->dirty = true; /* by the token that the plan saw: the next commit clears it */
+	snprintf(out->reason, sizeof out->reason,
+		"a write into it was never answered and may have come late: it is read once more");
+}
+
+static enum etl_window_state final_state(const struct etl_window_work *window)
+{
+	if (window->fail)
+		return ETL_WINDOW_FAILED;
+	if (window->hold)
+		return ETL_WINDOW_HELD;
+	if (window->counts.out || window->counts.in || window->counts.rejected)
+		return ETL_WINDOW_LOADED;
+	return ETL_WINDOW_EMPTY;
+}
+
+/* What was loaded stays loaded when the source has nothing any more: nothing is deleted. */
+static bool source_forgot(const struct etl_window_work *window, enum etl_window_state state)
+{
+	return state == ETL_WINDOW_EMPTY && window->due->had.was_loaded;
+}
+
+void etl_slice_entry(const struct etl_strand *strand, const struct etl_window_work *window,
+	bool whole, struct etl_ledger_entry *out)
+{
+	const struct etl_ledger_brief *had = &window->due->had;
+	enum etl_window_state state = whole ? final_state(window) : ETL_WINDOW_RUNNING;
+
+	*out = (struct etl_ledger_entry){
+		.window = window->due->window,
+		.state = state,
+		.attempt = had->attempt + 1,
+		.fence = strand->run->fence,
+		.counts = window->counts,
+		.fetched = strand->work->fetched,
+		.updated = etl_now(strand->run->env->clock),
+	};
+	etl_counts_add(&out->counts, &window->written);
+	memcpy(out->run_id, strand->run->run_id, sizeof out->run_id);
+	memcpy(out->dirty_token, had->dirty_token, sizeof out->dirty_token);
+	memcpy(out->hash, window->hash, sizeof out->hash);
+	if (window->held && whole && state != ETL_WINDOW_FAILED) {
+		out->held = *window->held;
+		out->held.since = had->held_since.ms ? had->held_since : out->updated;
+	}
+	if (source_forgot(window, state)) {
+		out->state = ETL_WINDOW_LOADED;
+		out->counts.out = out->counts.unchanged = had->out;
+		memcpy(out->hash, had->hash, sizeof out->hash);
+		snprintf(out->reason, sizeof out->reason,
+			"the source returns nothing for this window any more; what was loaded stays");
+	} else {
+		snprintf(out->reason, sizeof out->reason, "%s", window->reason);
+	}
+	if (had->in_doubt)
+		stay_in_doubt(out);
+}

@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The commit step: ledger, watermark and dirty marks of one slice, in the transaction that
+ * holds its data. The only caller of the watermark's writer. What it counts it counts after
+ * the commit is known to be in.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/hash.h"
+#include "flow/strand.h"
+#include "time/backoff.h"
+
+/* The whole slice again after a short wait, if the store says that nothing is in. */
+enum etl_go etl_slice_again(struct etl_strand *strand, struct etl_error *err)
+{
+	struct etl_strand_work *work = strand->work;
+	struct etl_run *run = strand->run;
+	etl_dur spent = etl_mono_diff(etl_mono_now(run->env->clock), work->slice_began);
+
+	if (work->txn)
+		run->env->state->ops->abort(run->env->state, ETL_TAKE(work->txn));
+	if (err->kind != ETL_TRANSIENT || strcmp(err->code, "txn.retry") != 0 ||
+		spent.us > ETL_SECONDS(ETL_SLICE_SECONDS).us)
+		return ETL_GO_FAIL;
+	/* 5 ms growing to 500 ms: the transactions specification's own figures. */
+	strand->wait = etl_backoff(work->slice_attempt, ETL_MS(5), ETL_MS(500),
+		etl_hash64(run->run_id, sizeof run->run_id, work->slice_attempt));
+	work->resume = ETL_STEP_LOAD;
+	return ETL_GO_WAIT;
+}
+
+static bool bit(const uint8_t *bits, size_t i)
+{
+	return bits[i / 8] >> (i % 8) & 1;
+}
+
+/* True if the sink's writes and the ledger's are one transaction. */
+static bool in_one_transaction(const struct etl_strand *strand)
+{
+	return strand->work->txn && strand->run->job->sink->joins_transaction;
+}
+
+/* Counts what became of one row; true if it changed the target. A row with the key of one that an
+ * earlier slice of its window brought in takes that one's place, whatever the sink saw. */
+static bool row_written(const struct etl_load_result *result, size_t at, bool repeats,
+	struct etl_counts *written)
+{
+	bool created = bit(result->created, at), changed = bit(result->changed, at);
+
+	switch ((enum etl_load_fate)result->fates[at]) {
+	case ETL_LOAD_OVERWRITTEN:
+		written->overwritten++;
+		return false;
+	case ETL_LOAD_STALE:
+		written->stale++;
+		return false;
+	case ETL_LOAD_REFUSED:
+		written->refused++;
+		return false;
+	case ETL_LOAD_AS_BITS:
+		break;
+	}
+	written->overwritten += repeats;
+	written->inserted += created && !repeats;
+	written->updated += changed && !created && !repeats;
+	written->unchanged += !changed && !repeats;
+	return changed;
+}
+
+/* Whether row `at` of the slice, the `row`-th of the window, has the key of a row of an earlier
+ * slice. The first one is kept for the warning. Only a slice's first window can have begun before. */
+static bool row_repeats(const struct etl_strand_work *work, struct etl_window_work *window, size_t row,
+	size_t at)
+{
+	if (window != &work->windows[work->window_at] || work->result.fates[at] == ETL_LOAD_REFUSED ||
+		!etl_repeats_has(&work->repeats, work->result.identities[at]))
+		return false;
+	if (!window->repeated++)
+		window->repeated_at = work->sorted[window->first + row].record->position;
+	return true;
+}
+
+/* Whether any of the slice's records of this window changed the target. `*at` walks the
+ * slice, whose records are in the order of the windows. Where the data goes first, an earlier
+ * attempt may have written it without telling anybody: there the ledger's hash decides. */
+static bool window_changed(const struct etl_strand *strand, size_t window, size_t *at)
+{
+	const struct etl_strand_work *work = strand->work;
+	struct etl_window_work *w = &work->windows[window];
+	size_t begin = window == work->window_at ? work->record_at : 0;
+	size_t end = window == work->window_to ? work->record_to : w->n;
+	bool changed = false;
+
+	w->written = (struct etl_counts){.unchanged = w->unchanged ? w->n : 0};
+	if (w->hold || w->fail)
+		w->written = (struct etl_counts){.withheld = w->n};
+	if (w->unchanged || w->hold || w->fail)
+		return false;
+	w->repeated = 0;
+	for (size_t i = begin; i < end; i++, (*at)++)
+		changed |= row_written(&work->result, *at, row_repeats(work, w, i, *at), &w->written);
+	if (!in_one_transaction(strand))
+		changed |= end > begin && !w->same;
+	return changed;
+}
+
+struct marks {
+	struct etl_dirty_mark *marks;
+	size_t n, cap;
+};
+
+static void mark_one(struct marks *marks, const char *job, const char *partition,
+	struct etl_window window)
+{
+	for (size_t i = marks->n; i-- > 0;) /* neighbours share their day: look at the last ones */
+		if (strcmp(marks->marks[i].job, job) == 0 &&
+			strcmp(marks->marks[i].partition, partition) == 0 &&
+			marks->marks[i].window.start.ms == window.start.ms)
+			return;
+	ETL_GROW(marks->marks, marks->n, marks->cap);
+	marks->marks[marks->n++] = (struct etl_dirty_mark){job, partition, window};
+}
+
+/* Every window of a dependant that overlaps a changed one. */
+static void mark_dependants(const struct etl_strand *strand, const struct etl_window *changed,
+	struct marks *marks)
+{
+	const struct etl_job *job = strand->run->job;
+
+	for (size_t k = 0; k < job->n_dependants; k++) {
+		const struct etl_job *dep = job->dependants[k];
+		const struct etl_partition *same = etl_job_partition(dep, strand->partition->name);
+
+		if (dep->window.none || changed->end.ms <= dep->window.start.ms)
+			continue;
+		int64_t last_ms = dep->window.end.ms ? dep->window.end.ms : INT64_MAX;
+		for (struct etl_window w = etl_window_at(&dep->window, changed->start);
+			w.start.ms < changed->end.ms && w.end.ms <= last_ms;
+			w = (struct etl_window){w.end, etl_wall_add(w.end, dep->window.size)})
+			for (size_t p = 0; p < dep->n_partitions; p++)
+				if (!same || same == &dep->partitions[p])
+					mark_one(marks, dep->name, dep->partitions[p].name, w);
+	}
+}
+
+static void fill_entries(struct etl_strand *strand, struct etl_commit *commit,
+	struct marks *marks)
+{
+	struct etl_strand_work *work = strand->work;
+	bool partial = work->window_to < work->span.n && work->record_to > 0;
+	size_t last = work->window_to + (partial ? 1 : 0);
+	size_t at = 0;
+
+	commit->entries = etl_calloc(last - work->window_at, sizeof *commit->entries);
+	for (size_t w = work->window_at; w < last; w++) {
+		struct etl_window_work *window = &work->windows[w];
+		bool whole = w < work->window_to && (work->input_ended || !work->spilled);
+
+		if (window_changed(strand, w, &at)) {
+			window->changed = true;
+			mark_dependants(strand, &window->due->window, marks);
+		}
+		window->written.rejected = window->written.refused;
+		if (whole)
+			etl_window_judge(strand, window);
+		etl_slice_entry(strand, window, whole, &commit->entries[commit->n_entries++]);
+	}
+}
+
+/* Read again, and refused or held now: what was loaded before stays, and a window behind the
+ * watermark never opens again. Only the reason is noted, as for any attempt that failed. */
+static bool stays_closed(const struct etl_strand_work *work, const struct etl_ledger_entry *entry,
+	const struct etl_due_window *due)
+{
+	return !etl_window_is_closed(entry->state) && entry->state != ETL_WINDOW_RUNNING &&
+		etl_window_is_closed(due->had.state) &&
+		entry->window.end.ms <= work->watermark.processed.ms;
+}
+
+/* Those entries go from the commit's to the marks'. */
+static void part_entries(const struct etl_strand_work *work, const struct etl_commit *all,
+	struct etl_commit *commit, struct etl_commit *noted)
+{
+	*commit = *noted = *all;
+	commit->n_entries = noted->n_entries = 0;
+	commit->entries = etl_calloc(all->n_entries, sizeof *all->entries);
+	noted->entries = etl_calloc(all->n_entries, sizeof *all->entries);
+	for (size_t i = 0; i < all->n_entries; i++) {
+		struct etl_commit *to = stays_closed(work, &all->entries[i],
+						work->windows[work->window_at + i].due) ? noted : commit;
+
+		to->entries[to->n_entries++] = all->entries[i];
+		if (to == noted) /* what holds it now says nothing of what it has */
+			noted->entries[noted->n_entries - 1].held = (struct etl_held){0};
+	}
+}
+
+/* Marks what the slice closes and what it leaves open, so that the watermark can be computed;
+ * undone on failure. */
+static void set_done(struct etl_strand_work *work, const struct etl_commit *commit, bool in)
+{
+	for (size_t i = 0; i < commit->n_entries; i++) {
+		struct etl_due_window *due = work->windows[work->window_at + i].due;
+		bool closed = etl_window_is_closed(commit->entries[i].state);
+
+		due->done = in && closed;
+		due->left_open = in && !closed && !stays_closed(work, &commit->entries[i], due);
+	}
+}
+
+/* What a load warns of is no fault of a row: it is counted by rule. An own `_id` that the key
+ * replaces is told, but nothing to worry about. */
+static void count_notes(struct etl_strand *strand)
+{
+	const struct etl_load_result *r = &strand->work->result;
+
+	strand->warnings += r->keys.n + r->versions.n;
+	etl_tally_add(&strand->warned, "load", "overwritten", "", r->keys.first, r->keys.n);
+	etl_tally_add(&strand->warned, "load", "version", "", r->versions.first, r->versions.n);
+	etl_tally_add(&strand->warned, "load", "_id", "", r->ids.first, r->ids.n);
+}
+
+/* Repeats over slices, of a slice that is in. */
+static void count_repeats(struct etl_strand *strand, struct etl_window_work *window)
+{
+	char text[200];
+
+	if (!window->repeated)
+		return;
+	snprintf(text, sizeof text, "record %llu of its answer has the key of an earlier one of its window, "
+		"in whose place it is", (unsigned long long)window->repeated_at);
+	strand->warnings += window->repeated;
+	etl_tally_add(&strand->warned, "load", "overwritten", "", text, window->repeated);
+	window->repeated = 0;
+}
+
+/* It had records, and now the source gives none: what was loaded stays, and somebody should know. */
+static void warn_of_loss(struct etl_strand *strand, const struct etl_window_work *window)
+{
+	const struct etl_counts *c = &window->counts;
+
+	if (!window->due->had.was_loaded || window->fail || window->hold || c->in || c->out || c->rejected)
+		return;
+	strand->warnings++;
+	etl_tally_add(&strand->warned, "extract", "gone", "",
+		"the source has no record of a window any more that had some: what was loaded stays", 1);
+}
+
+/* The rows of the slice's last window are its last ones. */
+static void keep_keys(struct etl_strand *strand, size_t rows)
+{
+	struct etl_strand_work *work = strand->work;
+	bool was_full = work->repeats.full;
+
+	for (size_t i = work->result.n - rows; i < work->result.n; i++)
+		if (work->result.fates[i] != ETL_LOAD_REFUSED)
+			etl_repeats_add(&work->repeats, work->result.identities[i]);
+	if (work->repeats.full && !was_full)
+		etl_tally_add(&strand->warned, "load", "overwritten", "",
+			"a window has more keys than are compared with each other (131072): further rows "
+			"with one key count as updated", 1);
+}
+
+/* The rows of a slice that is in, of a window that goes on. */
+static void keep_partial(struct etl_strand *strand, struct etl_window_work *window)
+{
+	struct etl_strand_work *work = strand->work;
+	size_t from = window == &work->windows[work->window_at] ? work->record_at : 0;
+
+	keep_keys(strand, work->record_to - from);
+	if (work->partial_of.ms != window->due->window.start.ms)
+		work->partial = (struct etl_counts){0};
+	work->partial_of = window->due->window.start;
+	work->partial.out += window->written.inserted + window->written.updated;
+	work->partial.inserted += window->written.inserted;
+	work->partial.updated += window->written.updated;
+	window->written = (struct etl_counts){0};
+}
+
+static void count(struct etl_strand *strand, const struct etl_commit *commit)
+{
+	struct etl_strand_work *work = strand->work;
+
+	count_notes(strand);
+	etl_account_tally(strand, work->slice, 0, work->span.n, true, &strand->rejects);
+	work->rejected += work->slice->n_rejects;
+	for (size_t i = 0; i < commit->n_entries; i++) {
+		const struct etl_ledger_entry *entry = &commit->entries[i];
+		struct etl_window_work *window = &work->windows[work->window_at + i];
+
+		etl_counts_add(&window->counts, &window->written);
+		count_repeats(strand, window);
+		if (entry->state == ETL_WINDOW_RUNNING) {
+			keep_partial(strand, window);
+			continue;
+		}
+		etl_repeats_reset(&work->repeats);
+		window->written = (struct etl_counts){0};
+		warn_of_loss(strand, window);
+		etl_account_window(strand, window);
+		strand->windows_changed += window->changed;
+		strand->windows_loaded += entry->state == ETL_WINDOW_LOADED;
+		strand->windows_empty += entry->state == ETL_WINDOW_EMPTY;
+		strand->windows_held += entry->state == ETL_WINDOW_HELD;
+		strand->windows_failed += entry->state == ETL_WINDOW_FAILED;
+		strand->windows_left_open += entry->state == ETL_WINDOW_FAILED;
+		if (entry->state == ETL_WINDOW_FAILED && strand->error.kind == ETL_OK) {
+			strand->failed_at = ETL_STEP_CHECK; /* its verdict is only written here */
+			etl_error_set(&strand->error, ETL_DATA, window->code ? window->code : "check.failed",
+				"%s", entry->reason);
+		}
+	}
+}
+
+/* A spilled window goes on being read: its committed records are let go. */
+static enum etl_go after_spill(struct etl_strand *strand)
+{
+	struct etl_strand_work *work = strand->work;
+
+	for (size_t i = 0; i < work->n_staged; i++) {
+		etl_account_tally(strand, work->staged[i], 0, 1, true, &work->spilled_rejects);
+		etl_batch_free(work->staged[i]);
+	}
+	work->n_staged = 0;
+	work->staged_bytes = 0;
+	if (work->have_request) {
+		work->have_request = false;
+		return ETL_GO_FETCH;
+	}
+	return ETL_GO_INPUT;
+}
+
+static enum etl_go after_commit(struct etl_strand *strand, struct etl_error *err)
+{
+	struct etl_strand_work *work = strand->work;
+
+	work->slice_attempt = 0;
+	work->window_at = work->window_to;
+	work->record_at = work->record_to;
+	if (work->window_at < work->span.n)
+		return ETL_GO_LOAD;
+	if (!work->input_ended)
+		return after_spill(strand);
+	etl_account_span(strand, true);
+	return etl_span_next(strand, err);
+}
+
+/* A sink outside the transaction has to have the data first: the ledger speaks of what is in.
+ * One that takes part learns from the transaction's end that it is in. */
+static int commit_in_order(struct etl_strand *strand, const struct etl_commit *commit,
+	struct etl_error *err)
+{
+	struct etl_strand_work *work = strand->work;
+	struct etl_state *state = strand->run->env->state;
+	const struct etl_sink_type *sink = strand->run->job->sink;
+	struct etl_error ignored = ETL_ERROR_INIT;
+	bool joins = in_one_transaction(strand);
+	struct etl_commit part, noted;
+	int rc;
+
+	if (!joins && sink->commit(work->sink, err) < 0)
+		return -1;
+	part_entries(work, commit, &part, &noted);
+	rc = state->ops->commit(state, ETL_TAKE(work->txn), &part, err);
+	if (rc == 0 && noted.n_entries) /* its own failure changes nothing: it is only told */
+		(void)state->ops->ledger_mark(state, noted.job, noted.partition, noted.fence,
+			noted.entries, noted.n_entries, &ignored);
+	free(part.entries);
+	free(noted.entries);
+	if (rc < 0)
+		return -1;
+	return joins ? sink->commit(work->sink, err) : 0;
+}
+
+/* Another holder may have loaded and closed these windows before our data came in over its:
+ * whoever has the job now reads them once more. Best effort: our mark from before the write is
+ * there unless that other commit took it away. */
+static void leave_doubt(struct etl_strand *strand, const struct etl_error *err)
+{
+	struct etl_error ignored = ETL_ERROR_INIT;
+
+	if (err->kind == ETL_CONFLICT && strand->work->slice->n && etl_run_doubts(strand->run))
+		(void)etl_slice_doubt(strand, &ignored);
+}
+
+/* A load that keeps nothing closes nothing: its windows stay due, and the run says so. */
+static enum etl_go discard(struct etl_strand *strand, struct etl_error *err)
+{
+	struct etl_strand_work *work = strand->work;
+	struct etl_state *state = strand->run->env->state;
+
+	if (work->txn)
+		state->ops->abort(state, ETL_TAKE(work->txn));
+	if (strand->run->job->sink->commit(work->sink, err) < 0)
+		return ETL_GO_FAIL;
+	for (size_t w = work->window_at; w < work->window_to && (work->input_ended || !work->spilled);
+		w++) {
+		struct etl_window_work *window = &work->windows[w];
+
+		window->counts.withheld = window->counts.out;
+		etl_account_window(strand, window);
+		strand->windows_discarded++;
+	}
+	if (!*strand->reason)
+		snprintf(strand->reason, sizeof strand->reason,
+			"load: %s keeps nothing, so that no window is closed: they stay due",
+			strand->run->job->sink->name);
+	return after_commit(strand, err);
+}
+
+enum etl_go etl_step_commit(struct etl_strand *strand, struct etl_error *err)
+{
+	struct etl_strand_work *work = strand->work;
+	struct etl_run *run = strand->run;
+	struct marks marks = {0};
+	struct etl_targets targets;
+	struct etl_commit commit = {
+		.job = run->job->name,
+		.partition = strand->partition->name,
+		.run_id = run->run_id,
+		.fence = run->fence,
+		.origin = work->watermark.origin,
+		.window_ms = etl_dur_ms(run->job->window.size),
+	};
+	int rc;
+
+	if (run->job->sink->discards)
+		return discard(strand, err);
+	if (etl_rejects_store(strand, work->slice, err) < 0)
+		return ETL_GO_FAIL;
+	fill_entries(strand, &commit, &marks);
+	set_done(work, &commit, true);
+	if (etl_strand_note_targets(strand, &commit, &targets))
+		commit.targets = &targets;
+	commit.dirty = marks.marks;
+	commit.n_dirty = marks.n;
+	/* A backfill leaves the live watermark alone: the next live run sees what it closed. */
+	commit.watermark = run->trigger.kind == ETL_TRIGGER_BACKFILL ?
+		work->watermark.processed :
+		etl_window_contiguous(&run->job->window, &work->watermark,
+			work->ledger.entries, work->ledger.n, &work->due);
+	if (run->job->window.none && work->due.windows[0].done)
+		commit.watermark = run->planned;
+	rc = commit_in_order(strand, &commit, err);
+	if (rc == 0) {
+		strand->watermark = commit.watermark;
+		work->watermark.processed = commit.watermark;
+		if (commit.targets)
+			work->watermark.targets = targets;
+		etl_strand_keep_targets(strand);
+		count(strand, &commit);
+	} else {
+		run->job->sink->abort(work->sink);
+		set_done(work, &commit, false);
+		leave_doubt(strand, err);
+	}
+	free(commit.entries);
+	free(marks.marks);
+	if (rc < 0)
+		return etl_slice_again(strand, err);
+	return after_commit(strand, err);
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The decode step: mail from the transfer (or a blocking read) to records, and the cut: a
+ * window holds the records whose time lies in it, whatever else the source sent along.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "flow/strand.h"
+#include "time/civil.h"
+
+/* Takes a new request over from the source; the old one's memory goes. */
+static void replace_request(struct etl_strand *strand, struct etl_request *fresh)
+{
+	etl_arena_free(strand->request.arena);
+	strand->request = *fresh;
+	strand->requests++;
+}
+
+static enum etl_go take_head(struct etl_strand *strand, const struct etl_mail *mail,
+	struct etl_error *err)
+{
+	struct etl_strand_work *work = strand->work;
+	struct etl_request again = {.arena = etl_arena_new(0)};
+	enum etl_source_verdict verdict = ETL_SOURCE_BODY;
+
+	work->fetched = mail->response.received;
+	if (strand->run->job->source->head(work->source, &mail->response, &verdict, &again, err) < 0) {
+		etl_arena_free(again.arena);
+		return ETL_GO_FAIL;
+	}
+	if (verdict == ETL_SOURCE_RETRY) {
+		replace_request(strand, &again);
+		return ETL_GO_FETCH;
+	}
+	etl_arena_free(again.arena);
+	return ETL_GO_NEXT;
+}
+
+static enum etl_go take_end(struct etl_strand *strand, struct etl_error *err)
+{
+	struct etl_strand_work *work = strand->work;
+	struct etl_request next = {.arena = etl_arena_new(0)};
+	int more = strand->run->job->source->next(work->source, etl_now(strand->run->env->clock),
+		work->batch, &next, err);
+
+	if (more == 1) {
+		replace_request(strand, &next);
+		work->have_request = true;
+		return ETL_GO_NEXT;
+	}
+	etl_arena_free(next.arena);
+	if (more < 0)
+		return ETL_GO_FAIL;
+	work->input_ended = true;
+	return ETL_GO_NEXT;
+}
+
+static enum etl_go take_mail(struct etl_strand *strand, const struct etl_mail *mail,
+	struct etl_error *err)
+{
+	struct etl_strand_work *work = strand->work;
+
+	if (mail->kind == ETL_MAIL_END || mail->kind == ETL_MAIL_ERROR)
+		strand->steps[ETL_STEP_EXTRACT].busy.us +=
+			etl_mono_diff(etl_mono_now(strand->run->env->clock), work->fetch_began).us;
+	if (mail->kind == ETL_MAIL_END &&
+		etl_step_charge(strand, ETL_STEP_EXTRACT, mail->took, err) < 0)
+		return ETL_GO_FAIL;
+	switch (mail->kind) {
+	case ETL_MAIL_HEAD:
+		return take_head(strand, mail, err);
+	case ETL_MAIL_CHUNK:
+		strand->bytes += mail->len;
+		return strand->run->job->source->decode(work->source, mail->data, mail->len,
+			       work->batch, err) < 0 ?
+			ETL_GO_FAIL :
+			ETL_GO_NEXT;
+	case ETL_MAIL_END:
+		return take_end(strand, err);
+	case ETL_MAIL_ERROR:
+		*err = mail->error;
+		if (strand->run->job->source->broken)
+			strand->run->job->source->broken(work->source, err);
+		return ETL_GO_FAIL;
+	}
+	abort();
+}
+
+static enum etl_go read_mail(struct etl_strand *strand, struct etl_error *err)
+{
+	struct etl_strand_work *work = strand->work;
+	struct etl_mail *mail;
+	enum etl_go said;
+
+	while (strand->inbox && !etl_batch_is_full(work->batch) && !work->input_ended &&
+		!work->have_request) {
+		if (etl_strand_lacks_memory(strand))
+			return ETL_GO_MEMORY;
+		mail = strand->inbox;
+		said = take_mail(strand, mail, err);
+		strand->inbox = mail->next;
+		etl_mail_free(mail);
+		if (said != ETL_GO_NEXT)
+			return said;
+	}
+	return ETL_GO_NEXT;
+}
+
+static enum etl_go read_blocking(struct etl_strand *strand, struct etl_error *err)
+{
+	struct etl_strand_work *work = strand->work;
+	const struct etl_clock *clock = strand->run->env->clock;
+	etl_mono began = etl_mono_now(clock);
+	int more;
+
+	if (etl_strand_lacks_memory(strand))
+		return ETL_GO_MEMORY;
+	more = strand->run->job->source->read(work->source, &work->vars.window, work->batch, err);
+
+	work->read = etl_mono_diff(etl_mono_now(clock), began);
+	strand->steps[ETL_STEP_EXTRACT].visits++;
+	strand->steps[ETL_STEP_EXTRACT].busy.us += work->read.us;
+	if (more < 0 || etl_step_charge(strand, ETL_STEP_EXTRACT, work->read, err) < 0)
+		return ETL_GO_FAIL;
+	work->input_ended = more == 0;
+	return ETL_GO_NEXT;
+}
+
+/* ---- the cut ----------------------------------------------------------------------------- */
+
+static void note_newest(struct etl_strand_work *work, etl_wall t)
+{
+	if (t.ms != ETL_NO_TIME && t.ms > work->newest.ms)
+		work->newest = t;
+}
+
+/* Later than this no record can be dated: the run may go on for long. */
+static etl_wall latest_date(const struct etl_run *run)
+{
+	etl_dur gone = etl_mono_diff(etl_mono_now(run->env->clock), run->began);
+
+	return etl_wall_add(etl_wall_add(run->present, gone), ETL_FUTURE_TOLERANCE);
+}
+
+static void cut(struct etl_strand *strand)
+{
+	struct etl_strand_work *work = strand->work;
+	etl_wall latest = latest_date(strand->run);
+
+	for (size_t i = 0; i < work->batch->n; i++) {
+		const struct etl_record *record = &work->batch->records[i];
+		long window = etl_span_index(work, record->time);
+
+		if (record->time.ms > latest.ms) {
+			char at[ETL_TIME_TEXT_BYTES];
+
+			etl_time_format_rfc3339(record->time, at);
+			etl_account_beyond(strand, record->time);
+			etl_batch_reject_record(work->batch, i, "decode", "future", "",
+				"dated %s, in the future", at);
+		} else if (window < 0) {
+			etl_account_outside(strand, record->time);
+			etl_batch_remove(work->batch, i);
+		} else {
+			note_newest(work, record->time);
+			work->windows[window].counts.in++;
+			work->windows[window].counts.seen++;
+			work->seen++;
+		}
+	}
+	etl_batch_compact(work->batch);
+}
+
+/* A full read has one pseudo-window that holds everything. */
+static void take_all(struct etl_strand *strand)
+{
+	struct etl_strand_work *work = strand->work;
+
+	for (size_t i = 0; i < work->batch->n; i++)
+		note_newest(work, work->batch->records[i].time);
+	work->windows[0].counts.in += work->batch->n;
+	work->windows[0].counts.seen += work->batch->n;
+	work->seen += work->batch->n;
+}
+
+/* Mail is read here, but what the service refused, or the transfer did not bring, failed in extract:
+ * only an answer that came and cannot be read is of this step. */
+static void blame_extract(struct etl_strand *strand, const struct etl_error *err)
+{
+	if (err->kind != ETL_DATA && err->kind != ETL_LIMIT && err->kind != ETL_BUG)
+		strand->step = ETL_STEP_EXTRACT;
+}
+
+enum etl_go etl_step_decode(struct etl_strand *strand, struct etl_error *err)
+{
+	struct etl_strand_work *work = strand->work;
+	enum etl_go said = etl_strand_blocks(strand) ? read_blocking(strand, err) :
+						       read_mail(strand, err);
+
+	if (said == ETL_GO_FAIL)
+		blame_extract(strand, err);
+	if (said != ETL_GO_NEXT)
+		return said;
+	/* A batch costs its memory whether it is full or not: pieces and pages fill it up. */
+	if (!etl_strand_blocks(strand) && !work->input_ended && !etl_batch_is_full(work->batch)) {
+		said = work->have_request ? ETL_GO_FETCH : ETL_GO_INPUT;
+		work->have_request = false;
+		return said;
+	}
+	if (strand->run->job->window.none)
+		take_all(strand);
+	else
+		cut(strand);
+	etl_account_decoded(strand, work->batch->n_rejects);
+	return ETL_GO_NEXT;
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The plan step: the partition's watermark and ledger, and from them the due windows in
+ * spans. Reads the store; writes nothing but the fence on the watermark.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "flow/strand.h"
+#include "job/elsewhere.h"
+#include "time/civil.h"
+
+static void cut_into_spans(struct etl_strand *strand)
+{
+	struct etl_strand_work *work = strand->work;
+	const struct etl_window_rules *rules = &strand->run->job->window;
+
+	work->n_spans = 0;
+	for (size_t from = work->lost; from < work->due.n;) {
+		size_t n = etl_window_span(rules, &work->due, from);
+
+		ETL_GROW(work->spans, work->n_spans, work->spans_cap);
+		work->spans[work->n_spans++] = (struct etl_span){from, n};
+		from += n;
+	}
+	for (size_t i = 0; i < work->n_spans / 2; i++) { /* the oldest comes last: popped first */
+		struct etl_span swap = work->spans[i];
+
+		work->spans[i] = work->spans[work->n_spans - 1 - i];
+		work->spans[work->n_spans - 1 - i] = swap;
+	}
+}
+
+/* A job whose start was moved back owes windows before the origin; until they are closed the
+ * watermark keeps speaking of the old origin. */
+static void settle_origin(struct etl_strand *strand)
+{
+	struct etl_strand_work *work = strand->work;
+	etl_wall start = strand->run->job->window.start;
+
+	if (start.ms >= work->watermark.origin.ms)
+		return;
+	for (size_t i = 0; i < work->due.n; i++)
+		if (work->due.windows[i].window.start.ms < work->watermark.origin.ms)
+			return;
+	work->watermark.origin = start;
+}
+
+/* What was loaded and would only be read again stays as it is; an old end is not told twice.
+ * What was skipped before is lost when an operator asks for it. */
+static bool is_lost(const struct etl_due_window *due)
+{
+	return !etl_window_is_closed(due->had.state) ||
+		(due->why == ETL_DUE_ASKED && due->had.state == ETL_WINDOW_SKIPPED);
+}
+
+static void fill_lost(const struct etl_strand *strand, const struct etl_due_window *due,
+	struct etl_ledger_entry *entry)
+{
+	entry->window = due->window;
+	entry->state = ETL_WINDOW_UNRECOVERABLE;
+	entry->attempt = due->had.attempt;
+	memcpy(entry->run_id, strand->run->run_id, sizeof entry->run_id);
+	snprintf(entry->reason, sizeof entry->reason,
+		"older than the source keeps (window.retention)");
+}
+
+/* Each is told once, the ledger then has it. */
+static void count_lost(struct etl_strand *strand, const struct etl_ledger_entry *entries, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!strand->windows_lost++)
+			strand->lost = entries[i].window;
+		strand->lost.end = entries[i].window.end;
+	}
+}
+
+/* Windows that the source no longer has: closed with that word, never asked for. They keep
+ * their place at the front of the list, done, so that the watermark can pass them. An
+ * operator who names a window gets it tried all the same. */
+static int give_up_lost(struct etl_strand *strand, struct etl_error *err)
+{
+	struct etl_strand_work *work = strand->work;
+	const struct etl_job *job = strand->run->job;
+	struct etl_state *state = strand->run->env->state;
+	struct etl_ledger_entry *entries;
+	size_t n = 0;
+	int rc = 0;
+
+	while (work->lost < work->due.n &&
+		etl_window_is_gone(&job->window, work->due.windows[work->lost].window, strand->run->planned))
+		work->lost++;
+	if (!work->lost)
+		return 0;
+	entries = etl_calloc(work->lost, sizeof *entries);
+	for (size_t i = 0; i < work->lost; i++)
+		if (is_lost(&work->due.windows[i]))
+			fill_lost(strand, &work->due.windows[i], &entries[n++]);
+	if (n)
+		rc = state->ops->ledger_mark(state, job->name, strand->partition->name,
+			strand->run->fence, entries, n, err);
+	if (rc == 0)
+		count_lost(strand, entries, n);
+	for (size_t i = 0; rc == 0 && i < work->lost; i++)
+		work->due.windows[i].done = true;
+	free(entries);
+	return rc;
+}
+
+static etl_wall origin_of(const struct etl_job *job)
+{
+	return job->window.none ? (etl_wall){0} : job->window.start;
+}
+
+/* No commit moves a watermark beyond the store's clock. One that lies there was written by hand,
+ * restored wrongly, or made while the server's clock was wrong: until then nothing would be due,
+ * and all would look well. */
+static int need_past_watermark(const struct etl_strand *strand, struct etl_error *err)
+{
+	const struct etl_run *run = strand->run;
+	etl_wall mark = strand->work->watermark.processed;
+	char is[ETL_TIME_TEXT_BYTES], now[ETL_TIME_TEXT_BYTES];
+
+	if (mark.ms <= etl_wall_add(run->present, ETL_FUTURE_TOLERANCE).ms)
+		return 0;
+	etl_time_format_rfc3339(mark, is);
+	etl_time_format_rfc3339(run->present, now);
+	return etl_error_set(err, ETL_PERMANENT, "watermark.future",
+		"the watermark of %s is %s and now is %s: nothing would be due until then; "
+		"'etlctl windows %s' shows up to where all is loaded, 'etlctl watermark rewind %s "
+		"TIME --reason TEXT' sets it there",
+		strand->partition->name, is, now, run->job->name, run->job->name);
+}
+
+enum etl_go etl_step_plan(struct etl_strand *strand, struct etl_error *err)
+{
+	struct etl_run *run = strand->run;
+	const struct etl_job *job = run->job;
+	struct etl_state *state = run->env->state;
+	bool is_asked = etl_run_is_asked(run);
+	etl_mono began = etl_mono_now(run->env->clock);
+	bool is_backfill = run->trigger.kind == ETL_TRIGGER_BACKFILL;
+	struct etl_asked asked = {run->trigger.asked, run->trigger.reprocess};
+	struct etl_window range;
+	/* Once: what this run itself leaves open is found by asking again. */
+	const struct etl_open_list *open = strand->work ? NULL : &run->open;
+	int holes;
+
+	if (!strand->work) {
+		strand->work = ETL_NEW(struct etl_strand_work);
+		strand->work->attempt = 1;
+	}
+
+	struct etl_strand_work *work = strand->work;
+	work->lost = 0;
+	work->newest = (etl_wall){ETL_NO_TIME};
+	if (state->ops->watermark_claim(state, job->name, strand->partition->name, run->fence,
+		    origin_of(job), etl_dur_ms(job->window.size), &work->watermark, err) < 0)
+		return ETL_GO_FAIL;
+	if (need_past_watermark(strand, err) < 0)
+		return ETL_GO_FAIL;
+	strand->watermark = work->watermark.processed;
+	etl_job_target(job, run->env->database, work->target);
+	etl_strand_keep_targets(strand);
+	range = etl_window_scan_range(&job->window, &work->watermark, run->planned);
+	if (is_asked && asked.range.start.ms < range.start.ms)
+		range.start = asked.range.start;
+	holes = etl_holes_look(strand, &range, err);
+	if (holes < 0 || etl_ledger_part_read(&work->ledger, state, job->name,
+				 strand->partition->name, &range, open, err) < 0)
+		return ETL_GO_FAIL;
+	if (holes)
+		etl_holes_add(work, &job->window);
+	etl_window_plan(&job->window, &work->watermark, run->planned, work->ledger.entries,
+		work->ledger.n, is_asked ? &asked : NULL, &work->due);
+	if (is_asked && work->due.more) {
+		etl_error_set(err, ETL_PERMANENT, "run.too_many",
+			"more than %d windows were asked for at once; ask for them in parts",
+			ETL_DUE_MAX);
+		return ETL_GO_FAIL;
+	}
+	if (!is_asked) /* only a plan of everything that is due can tell */
+		settle_origin(strand);
+	if (job->n_upstream && etl_upstream_filter(strand, &work->due, err) < 0)
+		return ETL_GO_FAIL;
+	if ((!is_asked || is_backfill) && give_up_lost(strand, err) < 0)
+		return ETL_GO_FAIL;
+	work->used[ETL_STEP_PLAN].us = 0;
+	if (etl_step_charge(strand, ETL_STEP_PLAN,
+		    etl_mono_diff(etl_mono_now(run->env->clock), began), err) < 0)
+		return ETL_GO_FAIL;
+	strand->windows_due += work->due.n - work->lost;
+	cut_into_spans(strand);
+	if (!strand->windows_due && strand->windows_blocked)
+		strand->state = ETL_STRAND_BLOCKED;
+	return etl_span_next(strand, err);
+}

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A backfill's questions to the ledger, and its judgement of runs.
+ */
+#include "ops/backfill.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/hash.h"
+#include "base/str.h"
+#include "run/policy.h"
+#include "time/backoff.h"
+
+/* Windows that are looked at together: the memory of a look is a byte for each. */
+enum { BLOCK = 20000 };
+
+static int64_t size_ms(const struct etl_job *job)
+{
+	return etl_dur_ms(job->window.size);
+}
+
+bool etl_backfill_cut(const struct etl_job *job, etl_wall now, struct etl_window *range)
+{
+	etl_wall limit = etl_window_limit(&job->window, now);
+	etl_wall end = range->end.ms < limit.ms ? range->end : limit;
+	struct etl_window last;
+
+	if (job->window.none)
+		return false;
+	range->start = etl_window_at(&job->window, range->start).start;
+	if (end.ms <= range->start.ms)
+		return false;
+	last = etl_window_at(&job->window, (etl_wall){end.ms - 1});
+	range->end = last.end;
+	return true;
+}
+
+uint64_t etl_backfill_piece_windows(const struct etl_job *job, const struct etl_backfill *b)
+{
+	uint64_t n = job->window.size.us ?
+		(uint64_t)(job->window.max_span.us / job->window.size.us) : 0;
+
+	if (n < ETL_BACKFILL_PIECE_MIN)
+		n = ETL_BACKFILL_PIECE_MIN;
+	if (n > ETL_BACKFILL_PIECE_MAX)
+		n = ETL_BACKFILL_PIECE_MAX;
+	if (b->rate > 0 && (double)n > b->rate * 60)
+		n = (uint64_t)(b->rate * 60);
+	return n ? n : 1;
+}
+
+static bool is_meant(const struct etl_backfill *b, const struct etl_partition *partition)
+{
+	return !*b->partition || etl_streq(b->partition, partition->name);
+}
+
+/* ---- a look at the ledger -------------------------------------------------------------------- */
+
+/* One block of the grid, over all partitions that are meant. */
+struct look {
+	const struct etl_job *job;
+	const struct etl_backfill *b;
+	struct etl_window block;
+	size_t n; /* windows in it */
+	bool *wanted; /* of each: by at least one partition */
+	signed char *states; /* of the partition at hand; -1 = no entry */
+};
+
+static long index_of(const struct look *look, const struct etl_window *window)
+{
+	int64_t at = window->start.ms - look->block.start.ms, size = size_ms(look->job);
+
+	if (at < 0 || at % size || window->end.ms - window->start.ms != size)
+		return -1; /* of an older grid */
+	return at / size < (int64_t)look->n ? (long)(at / size) : -1;
+}
+
+static int note_state(void *ctx, const struct etl_ledger_entry *entry, struct etl_error *err)
+{
+	struct look *look = ctx;
+	long i = index_of(look, &entry->window);
+
+	(void)err;
+	if (i >= 0)
+		look->states[i] = (signed char)entry->state;
+	return 0;
+}
+
+static void look_init(struct look *look, const struct etl_job *job, const struct etl_backfill *b,
+	struct etl_window block)
+{
+	*look = (struct look){.job = job, .b = b, .block = block};
+	look->n = (size_t)((block.end.ms - block.start.ms) / size_ms(job));
+	look->wanted = etl_calloc(look->n, sizeof *look->wanted);
+	look->states = etl_calloc(look->n, sizeof *look->states);
+}
+
+static void look_fini(struct look *look)
+{
+	free(look->wanted);
+	free(look->states);
+}
+
+static bool wants(const struct look *look, size_t i)
+{
+	signed char state = look->states[i];
+
+	return etl_reprocess_wants(look->b->reprocess, state >= 0,
+		state >= 0 ? (enum etl_window_state)state : ETL_WINDOW_PENDING);
+}
+
+/* Reads one partition's entries of the block into look->states. */
+static int read_partition(struct look *look, struct etl_state *state, const char *partition,
+	struct etl_error *err)
+{
+	memset(look->states, -1, look->n);
+	return state->ops->ledger_scan(state, look->job->name, partition, &look->block,
+		ETL_LEDGER_ALL, note_state, look, err);
+}
+
+static int look_at(struct look *look, struct etl_state *state, struct etl_error *err)
+{
+	for (size_t p = 0; p < look->job->n_partitions; p++) {
+		if (!is_meant(look->b, &look->job->partitions[p]))
+			continue;
+		if (read_partition(look, state, look->job->partitions[p].name, err) < 0)
+			return -1;
+		for (size_t i = 0; i < look->n; i++)
+			look->wanted[i] |= wants(look, i);
+	}
+	return 0;
+}
+
+static struct etl_window window_of(const struct look *look, size_t from, size_t to)
+{
+	int64_t size = size_ms(look->job), start = look->block.start.ms;
+
+	return (struct etl_window){
+		{start + (int64_t)from * size}, {start + (int64_t)(to + 1) * size}};
+}
+
+/* ---- survey ---------------------------------------------------------------------------------- */
+
+static void count_partition(const struct look *look, etl_wall kept, struct etl_backfill_survey *out)
+{
+	for (size_t i = 0; i < look->n; i++) {
+		signed char state = look->states[i];
+		struct etl_window window = window_of(look, i, i);
+
+		out->windows++;
+		out->by_state[state >= 0 ? (enum etl_window_state)state : ETL_WINDOW_PENDING]++;
+		if (!wants(look, i))
+			continue;
+		out->wanted++;
+		out->too_old += window.end.ms <= kept.ms;
+	}
+}
+
+static void count_pieces(const struct look *look, struct etl_backfill_survey *out)
+{
+	size_t most = etl_backfill_piece_windows(look->job, look->b);
+
+	for (size_t i = 0; i < look->n; i++)
+		if (look->wanted[i]) {
+			out->pieces++;
+			i += most - 1;
+		}
+}
+
+static int survey_block(struct look *look, struct etl_state *state, etl_wall kept,
+	struct etl_backfill_survey *out, struct etl_error *err)
+{
+	for (size_t p = 0; p < look->job->n_partitions; p++) {
+		if (!is_meant(look->b, &look->job->partitions[p]))
+			continue;
+		if (read_partition(look, state, look->job->partitions[p].name, err) < 0)
+			return -1;
+		count_partition(look, kept, out);
+		for (size_t i = 0; i < look->n; i++)
+			look->wanted[i] |= wants(look, i);
+	}
+	count_pieces(look, out);
+	return 0;
+}
+
+int etl_backfill_survey(struct etl_state *state, const struct etl_job *job,
+	const struct etl_backfill *b, etl_wall now, struct etl_backfill_survey *out,
+	struct etl_error *err)
+{
+	etl_wall kept = {job->window.retention.us ? etl_wall_sub(now, job->window.retention).ms :
+						    INT64_MIN};
+	int64_t step = BLOCK * size_ms(job);
+	int rc = 0;
+
+	*out = (struct etl_backfill_survey){0};
+	if (job->window.none)
+		return 0;
+	for (int64_t at = b->range.start.ms; at < b->range.end.ms && rc == 0; at += step) {
+		struct etl_window block = {{at}, {at + step}};
+		struct look look;
+
+		if (block.end.ms > b->range.end.ms)
+			block.end = b->range.end;
+		look_init(&look, job, b, block);
+		rc = survey_block(&look, state, kept, out, err);
+		look_fini(&look);
+	}
+	return rc;
+}
+
+/* ---- the next piece -------------------------------------------------------------------------- */
+
+static bool pick_oldest(const struct look *look, struct etl_window *piece)
+{
+	size_t most = etl_backfill_piece_windows(look->job, look->b), from = 0, to;
+
+	while (from < look->n && !look->wanted[from])
+		from++;
+	if (from == look->n)
+		return false;
+	to = from + most - 1 < look->n ? from + most - 1 : look->n - 1;
+	while (!look->wanted[to])
+		to--;
+	*piece = window_of(look, from, to);
+	return true;
+}
+
+static bool pick_newest(const struct look *look, struct etl_window *piece)
+{
+	size_t most = etl_backfill_piece_windows(look->job, look->b), from, to = look->n;
+
+	while (to > 0 && !look->wanted[to - 1])
+		to--;
+	if (!to)
+		return false;
+	from = to > most ? to - most : 0;
+	while (!look->wanted[from])
+		from++;
+	*piece = window_of(look, from, to - 1);
+	return true;
+}
+
+int etl_backfill_next(struct etl_state *state, const struct etl_job *job,
+	const struct etl_backfill *b, struct etl_window *piece, struct etl_error *err)
+{
+	struct etl_window left = b->range;
+	int64_t step = BLOCK * size_ms(job);
+	int found = 0;
+
+	if (job->window.none) /* since a reload: there is no grid any more */
+		return 0;
+	if (b->newest_first)
+		left.end = b->at;
+	else
+		left.start = b->at;
+	while (left.start.ms < left.end.ms && found == 0) {
+		struct etl_window block = left;
+		struct look look;
+
+		if (b->newest_first && block.end.ms - block.start.ms > step)
+			block.start.ms = block.end.ms - step;
+		else if (block.end.ms - block.start.ms > step)
+			block.end.ms = block.start.ms + step;
+		look_init(&look, job, b, block);
+		found = look_at(&look, state, err);
+		if (found == 0)
+			found = b->newest_first ? pick_newest(&look, piece) : pick_oldest(&look, piece);
+		look_fini(&look);
+		if (b->newest_first)
+			left.end = block.start;
+		else
+			left.start = block.end;
+	}
+	return found;
+}
+
+/* ---- what a run means ------------------------------------------------------------------------ */
+
+static enum etl_backfill_go end(struct etl_backfill *b, enum etl_backfill_state state,
+	const char *reason)
+{
+	b->state = state;
+	etl_text_copy(b->reason, sizeof b->reason, reason);
+	return ETL_BACKFILL_END;
+}
+
+/* Nothing of the piece is in and it may work later; bounded, with growing pauses. */
+static enum etl_backfill_go again(struct etl_backfill *b, const struct etl_run *run, etl_dur *wait)
+{
+	if (b->attempt >= ETL_BACKFILL_ATTEMPTS)
+		return end(b, ETL_BACKFILL_FAILED, run->error.message);
+	*wait = etl_backoff((unsigned)b->attempt, run->job->retry_backoff,
+		run->job->retry_max_backoff, etl_hash64(b->id, strlen(b->id), (uint64_t)b->attempt));
+	if (run->error.retry_after_ms * 1000 > wait->us)
+		*wait = ETL_MS(run->error.retry_after_ms);
+	b->attempt++;
+	etl_text_copy(b->reason, sizeof b->reason, run->error.message);
+	return ETL_BACKFILL_AGAIN;
+}
+
+static enum etl_backfill_go on(struct etl_backfill *b, const struct etl_run *run,
+	const struct etl_window *piece, etl_dur took, etl_dur *wait)
+{
+	uint64_t n = run->windows_loaded + run->windows_empty + run->windows_failed;
+
+	b->done += run->windows_loaded + run->windows_empty;
+	b->failed += run->windows_failed + run->windows_held;
+	b->lost += run->windows_lost;
+	b->blocked += run->windows_blocked;
+	b->pieces++;
+	b->attempt = 1;
+	b->at = b->newest_first ? piece->start : piece->end;
+	b->reason[0] = '\0';
+	wait->us = b->rate > 0 ? (int64_t)((double)n / b->rate * 1e6) - took.us : 0;
+	if (wait->us < 0)
+		wait->us = 0;
+	return ETL_BACKFILL_ON;
+}
+
+/* True if trying the piece again may help: nothing of it moved, and not because its data is bad. */
+static bool may_work_later(const struct etl_run *run)
+{
+	bool moved = run->windows_loaded || run->windows_empty || run->windows_held ||
+		run->windows_lost;
+
+	return run->error.kind != ETL_OK && run->error.kind != ETL_DATA &&
+		run->error.kind != ETL_LIMIT && !moved;
+}
+
+enum etl_backfill_go etl_backfill_judge(struct etl_backfill *b, const struct etl_run *run,
+	const struct etl_window *piece, etl_dur took, etl_dur *wait)
+{
+	*wait = (etl_dur){0};
+	switch (run->state) {
+	case ETL_RUN_BUSY: /* somebody else's turn: no attempt of ours */
+	case ETL_RUN_FENCED:
+		*wait = ETL_LEASE_TTL;
+		return ETL_BACKFILL_AGAIN;
+	case ETL_RUN_CANCELLED:
+		if (atomic_load(&run->cancel) == ETL_CANCEL_OPERATOR)
+			return end(b, ETL_BACKFILL_CANCELLED, "an operator cancelled its run");
+		if (atomic_load(&run->cancel) == ETL_CANCEL_TIMEOUT)
+			return again(b, run, wait);
+		return ETL_BACKFILL_AGAIN;
+	case ETL_RUN_FAILED:
+	case ETL_RUN_PARTIAL:
+		if (may_work_later(run))
+			return again(b, run, wait);
+		return on(b, run, piece, took, wait);
+	case ETL_RUN_RUNNING:
+	case ETL_RUN_OK:
+	case ETL_RUN_BLOCKED:
+		break;
+	}
+	return on(b, run, piece, took, wait);
+}
+
+etl_dur etl_backfill_eta(const struct etl_backfill *b, etl_wall now)
+{
+	uint64_t gone = b->done + b->failed + b->lost + b->blocked;
+	etl_dur spent = etl_wall_diff(now, b->created);
+
+	if (!gone || spent.us <= 0 || gone >= b->windows)
+		return (etl_dur){gone && gone >= b->windows ? 0 : -1};
+	return (etl_dur){(int64_t)((double)spent.us / (double)gone * (double)(b->windows - gone))};
+}

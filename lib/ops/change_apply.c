@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The writing half of an operator's change: partition by partition a plan under the fence, the audit,
+ * and the slices.
+ */
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "ops/change_internal.h"
+#include "ops/decision.h"
+#include "run/lease.h"
+
+static void audit_unit(const struct etl_change_walk *walk, bson_t *details)
+{
+	bson_t window;
+
+	BSON_APPEND_DOCUMENT_BEGIN(details, "window", &window);
+	BSON_APPEND_DATE_TIME(&window, "start", walk->unit.window.start.ms);
+	BSON_APPEND_DATE_TIME(&window, "end", walk->unit.window.end.ms);
+	bson_append_document_end(details, &window);
+	BSON_APPEND_UTF8(details, "was", walk->unit.reason);
+	if (walk->request.kind != ETL_CHANGE_RELEASE)
+		return;
+	BSON_APPEND_UTF8(details, "check", walk->request.check ? walk->request.check : "all");
+	BSON_APPEND_UTF8(details, "hash", walk->unit.hash);
+}
+
+static int audit(const struct etl_change_walk *walk, const struct part *part,
+	struct etl_error *err)
+{
+	bool decision = etl_change_is_decision(walk->request.kind);
+	etl_cleanup(free) char *what = decision ? etl_strdup(etl_decision_words(walk->request.kind)) :
+		etl_strf("watermark %s", etl_change_kind_word(walk->request.kind));
+	bson_t details = BSON_INITIALIZER;
+	int rc;
+
+	BSON_APPEND_UTF8(&details, "job", walk->job->name);
+	BSON_APPEND_UTF8(&details, "partition", part->name);
+	BSON_APPEND_DATE_TIME(&details, "from", walk->plan.from.ms);
+	BSON_APPEND_DATE_TIME(&details, "to", walk->plan.to.ms);
+	BSON_APPEND_INT64(&details, "windows", (int64_t)walk->plan.n);
+	BSON_APPEND_UTF8(&details, "reason", walk->request.why);
+	BSON_APPEND_UTF8(&details, "change_id", walk->id);
+	if (part->undoes)
+		BSON_APPEND_UTF8(&details, "undoes", part->undoes);
+	if (decision)
+		audit_unit(walk, &details);
+	rc = store(walk)->ops->audit_add(store(walk), walk->request.who, what, &details, err);
+	bson_destroy(&details);
+	return rc;
+}
+
+/* Planned anew under the fence; written down before anything moves. */
+static int begin_part(struct etl_change_walk *walk, struct part *part, struct etl_error *err)
+{
+	struct etl_watermark mark;
+
+	if (store(walk)->ops->watermark_claim(store(walk), walk->job->name, part->name,
+		    walk->fence, walk->job->window.start, etl_dur_ms(walk->job->window.size),
+		    &mark, err) < 0 ||
+		etl_change_plan_part(walk, part, &mark, err) < 0)
+		return -1;
+	etl_uuid7(etl_now(walk->env->clock).ms, walk->id);
+	if (audit(walk, part, err) < 0)
+		return -1;
+	part->result.from = part->result.reached = mark.processed;
+	part->result.to = walk->plan.to;
+	part->result.windows = (int64_t)walk->plan.n;
+	walk->in = 0;
+	walk->planned = true;
+	return 0;
+}
+
+static int keep_lease(struct etl_change_walk *walk, struct etl_error *err)
+{
+	etl_mono now = etl_mono_now(walk->env->clock);
+
+	if (etl_mono_diff(now, walk->renewed).us < ETL_LEASE_TTL.us / 3)
+		return 0;
+	walk->renewed = now;
+	return store(walk)->ops->lease_renew(store(walk), walk->job->name, walk->fence,
+		ETL_LEASE_TTL, err);
+}
+
+/* Health speaks of what the last run refused. What an operator has taken for good is no news any
+ * more; another run's count says nothing of this unit. */
+static void take_back_rejects(struct etl_change_walk *walk)
+{
+	struct etl_schedule_info info;
+	struct etl_error ignored = ETL_ERROR_INIT; /* the next run counts anew */
+	uint64_t n = walk->unit.counts.rejected;
+
+	if (!etl_change_is_decision(walk->request.kind) || !n ||
+		store(walk)->ops->schedule_get(store(walk), walk->job->name, &info, &ignored) != 1 ||
+		!etl_streq(info.last.run_id, walk->unit.run_id))
+		return;
+	walk->last = info.last;
+	walk->last.rejected -= n < walk->last.rejected ? n : walk->last.rejected;
+	if (!walk->last.rejected)
+		walk->last.first_reject[0] = '\0';
+}
+
+static int apply_slice(struct etl_change_walk *walk, struct part *part, struct etl_error *err)
+{
+	etl_cleanup(free) char *reason = etl_change_is_decision(walk->request.kind) ?
+		etl_decision_reason(walk->request.kind, walk->request.who, walk->request.why,
+			&walk->held) : NULL;
+	size_t left = walk->plan.n - walk->in;
+	size_t n = left < ETL_CHANGE_SLICE ? left : ETL_CHANGE_SLICE;
+	struct etl_change change = {
+		.id = walk->id,
+		.command = walk->command,
+		.kind = walk->request.kind,
+		.job = walk->job->name,
+		.partition = part->name,
+		.who = walk->request.who,
+		.why = walk->request.why,
+		.at = walk->now,
+		.from = part->result.from,
+		.to = walk->plan.to,
+		.reached = etl_change_plan_after(&walk->plan, walk->in + n),
+		.windows = (int64_t)(walk->in + n),
+		.done = n == left,
+		.undoes = part->undoes ? part->undoes : "",
+		.undone_by = "",
+		.unit = walk->unit.window,
+		.run_id = walk->unit.run_id,
+	};
+	struct etl_change_slice slice = {.change = &change, .fence = walk->fence,
+		.expected = part->result.reached, .windows = walk->plan.windows + walk->in, .n = n,
+		.reason = reason, .held = &walk->held};
+
+	if (keep_lease(walk, err) < 0 ||
+		store(walk)->ops->change_apply(store(walk), &slice, err) < 0)
+		return -1;
+	walk->in += n;
+	part->result.in = change.windows;
+	part->result.reached = change.reached;
+	part->result.done = change.done;
+	part->result.known = true;
+	if (change.done) {
+		take_back_rejects(walk);
+		walk->planned = false;
+		walk->at++;
+	}
+	return 0;
+}
+
+int etl_change_apply_next(struct etl_change_walk *walk, struct etl_error *err)
+{
+	struct part *part = &walk->parts[walk->at];
+
+	if (!part->result.changed) {
+		walk->at++;
+		return 0;
+	}
+	if (!walk->planned && begin_part(walk, part, err) < 0)
+		return -1;
+	return apply_slice(walk, part, err);
+}

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Decisions about one unit. Who may not decide yet, or not any more, is told the command that fits
+ * the state of the unit.
+ */
+#include "ops/decision.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "tell/why.h"
+#include "time/civil.h"
+
+/* ---- commands ------------------------------------------------------------------------------ */
+
+static void append_partition(struct etl_buf *out, const struct etl_unit *unit)
+{
+	if (unit->job->partition_names[0])
+		etl_why_partition(unit->partition, out);
+}
+
+static const char *window_word(const struct etl_unit *unit, char out[ETL_TIME_TEXT_BYTES])
+{
+	if (unit->job->window.none)
+		return "-";
+	etl_time_format_rfc3339(unit->window.start, out);
+	return out;
+}
+
+const char *etl_decision_words(enum etl_change_kind kind)
+{
+	switch (kind) {
+	case ETL_CHANGE_RELEASE:
+		return "held release";
+	case ETL_CHANGE_DISCARD:
+		return "held discard";
+	case ETL_CHANGE_ACCEPT:
+		return "windows accept";
+	case ETL_CHANGE_SET:
+	case ETL_CHANGE_REWIND:
+	case ETL_CHANGE_UNDO:
+	case ETL_CHANGE_KIND_MAX:
+		break;
+	}
+	return "";
+}
+
+char *etl_decision_command(enum etl_change_kind kind, const struct etl_unit *unit)
+{
+	char start[ETL_TIME_TEXT_BYTES];
+	struct etl_buf text;
+
+	etl_buf_init(&text, 4096);
+	etl_buf_printf(&text, "etlctl %s %s %s", etl_decision_words(kind), unit->job->name,
+		window_word(unit, start));
+	append_partition(&text, unit);
+	etl_buf_str(&text, " --reason TEXT");
+	return etl_buf_take(&text);
+}
+
+char *etl_unit_run_command(const struct etl_unit *unit)
+{
+	char start[ETL_TIME_TEXT_BYTES];
+	struct etl_buf text;
+
+	etl_buf_init(&text, 4096);
+	etl_buf_printf(&text, "etlctl run %s", unit->job->name);
+	if (!unit->job->window.none) {
+		etl_buf_printf(&text, " --window %s", window_word(unit, start));
+		append_partition(&text, unit);
+	}
+	return etl_buf_take(&text);
+}
+
+char *etl_decision_reason(enum etl_change_kind kind, const char *who, const char *text,
+	const struct etl_held *held)
+{
+	char left[160];
+
+	if (kind != ETL_CHANGE_RELEASE)
+		return etl_strf("%s by %s: %s", kind == ETL_CHANGE_ACCEPT ? "accepted" : "discarded", who,
+			text);
+	if (etl_held_is_free(held))
+		return etl_strf("released by %s: %s", who, text);
+	etl_held_text(held, false, left, sizeof left);
+	return etl_strf("still held by %s; the rest was released by %s: %s", left, who, text);
+}
+
+/* ---- releases ------------------------------------------------------------------------------ */
+
+void etl_held_text(const struct etl_held *held, bool released, char *out, size_t size)
+{
+	struct etl_buf text;
+	bool first = true;
+
+	etl_buf_init(&text, 4096);
+	for (size_t i = 0; i < held->n; i++) {
+		const struct etl_held_check *c = &held->checks[i];
+
+		if (c->released != released)
+			continue;
+		etl_buf_printf(&text, "%scheck %s%s%s (%s, %s)", first ? "" : ", ", c->check,
+			*c->field ? " " : "", c->field, c->value, c->limit);
+		first = false;
+	}
+	if (held->more && !released)
+		etl_buf_str(&text, first ? "other checks" : " and other checks");
+	etl_text_copy(out, size, etl_buf_text(&text));
+	etl_buf_fini(&text);
+}
+
+/* "range", or "range /v" for the check of one field. */
+static bool is_named(const struct etl_held_check *c, const char *name)
+{
+	size_t n = strlen(c->check);
+
+	return etl_streq(c->check, name) ||
+		(strncmp(c->check, name, n) == 0 && name[n] == ' ' && etl_streq(c->field, name + n + 1));
+}
+
+int etl_decision_release(const struct etl_unit *unit, const struct etl_ledger_entry *entry,
+	const char *check, const char *who, etl_wall now, struct etl_held *held,
+	struct etl_error *err)
+{
+	char start[ETL_TIME_TEXT_BYTES], all[200];
+	size_t n = 0;
+
+	*held = entry->held;
+	if (!*entry->hash || !held->n) {
+		etl_cleanup(free) char *discard = etl_decision_command(ETL_CHANGE_DISCARD, unit);
+
+		return etl_error_set(err, ETL_PERMANENT, "change.state",
+			"window %s of job '%s' was held by an earlier version, or is larger than a share of "
+			"memory: its content could not be known again; '%s' closes it",
+			window_word(unit, start), unit->job->name, discard);
+	}
+	for (size_t i = 0; i < held->n; i++)
+		if (!check || is_named(&held->checks[i], check)) {
+			held->checks[i].released = true;
+			n++;
+		}
+	etl_text_copy(held->by, sizeof held->by, who);
+	held->at = now;
+	if (n)
+		return 0;
+	etl_held_text(&entry->held, false, all, sizeof all);
+	return etl_error_set(err, ETL_PERMANENT, "change.check",
+		"no check '%s' holds window %s of job '%s'; it is held by %s", check,
+		window_word(unit, start), unit->job->name, all);
+}
+
+/* ---- which unit ---------------------------------------------------------------------------- */
+
+/* A window of the grid that the ledger does not know: is it one that a run could have tried? */
+static int need_on_grid(const struct etl_job *job, etl_wall t, etl_wall now, struct etl_window *out,
+	struct etl_error *err)
+{
+	const struct etl_window_rules *rules = &job->window;
+	etl_wall limit = etl_window_limit(rules, now);
+	char at[ETL_TIME_TEXT_BYTES];
+
+	*out = etl_window_at(rules, t);
+	if (t.ms < rules->start.ms) {
+		etl_time_format_rfc3339(rules->start, at);
+		return etl_error_set(err, ETL_PERMANENT, "no_such_window",
+			"the first window of job '%s' begins at %s (window.start)", job->name, at);
+	}
+	if (out->end.ms <= limit.ms)
+		return 0;
+	etl_time_format_rfc3339(limit, at);
+	return etl_error_set(err, ETL_PERMANENT, "no_such_window",
+		"job '%s' has no such window yet: what ends after %s is not final (window.settle, "
+		"window.end)", job->name, at);
+}
+
+struct search {
+	bool whole; /* the one entry of a job without windows */
+	etl_wall t;
+	bool found;
+	struct etl_ledger_entry *entry;
+};
+
+/* An entry of another grid may overlap: what begins at the time is meant first. */
+static int note(void *ctx, const struct etl_ledger_entry *entry, struct etl_error *err)
+{
+	struct search *search = ctx;
+
+	(void)err;
+	if (!search->whole && entry->window.start.ms != search->t.ms &&
+		!etl_window_holds(&entry->window, search->t))
+		return 0;
+	*search->entry = *entry;
+	search->found = true;
+	return 0;
+}
+
+int etl_decision_find(struct etl_state *state, struct etl_unit *unit, etl_wall t, etl_wall now,
+	struct etl_ledger_entry *entry, struct etl_error *err)
+{
+	const struct etl_window_rules *rules = &unit->job->window;
+	struct etl_window range = {{-1}, {1}}; /* of a job without windows: around [0, 0) */
+	struct search search = {.whole = rules->none, .t = t, .entry = entry};
+
+	if (!rules->none) {
+		range.start = etl_window_at(rules, t).start;
+		if (range.start.ms > t.ms)
+			range.start = t;
+		range.end = (etl_wall){t.ms + 1};
+	}
+	if (state->ops->ledger_scan(state, unit->job->name, unit->partition, &range,
+		    ETL_LEDGER_BEGUN, note, &search, err) < 0)
+		return -1;
+	unit->window = search.found ? entry->window : (struct etl_window){{0}, {0}};
+	if (!search.found && !rules->none && need_on_grid(unit->job, t, now, &unit->window, err) < 0)
+		return -1;
+	return search.found;
+}
+
+/* ---- which state --------------------------------------------------------------------------- */
+
+static bool is_allowed(enum etl_change_kind kind, enum etl_window_state state)
+{
+	return state == (kind == ETL_CHANGE_ACCEPT ? ETL_WINDOW_FAILED : ETL_WINDOW_HELD);
+}
+
+/* What fits the state instead. Owned by the caller. */
+static char *instead(const struct etl_unit *unit, enum etl_window_state state)
+{
+	etl_cleanup(free) char *run = etl_unit_run_command(unit);
+	char *text = NULL;
+
+	switch (state) {
+	case ETL_WINDOW_PENDING:
+		text = etl_strf("it is due, and nothing is known against it; '%s' loads it", run);
+		break;
+	case ETL_WINDOW_RUNNING:
+		text = etl_strf("slices of it are in; '%s' loads all of it", run);
+		break;
+	case ETL_WINDOW_FAILED: {
+		etl_cleanup(free) char *accept = etl_decision_command(ETL_CHANGE_ACCEPT, unit);
+
+		text = etl_strf("'%s' closes it as it is", accept);
+		break;
+	}
+	case ETL_WINDOW_HELD: {
+		etl_cleanup(free) char *release = etl_decision_command(ETL_CHANGE_RELEASE, unit);
+		etl_cleanup(free) char *discard = etl_decision_command(ETL_CHANGE_DISCARD, unit);
+
+		text = etl_strf("'%s' lets what was held in, '%s' closes it without", release, discard);
+		break;
+	}
+	case ETL_WINDOW_LOADED:
+	case ETL_WINDOW_EMPTY:
+	case ETL_WINDOW_UNRECOVERABLE:
+	case ETL_WINDOW_SKIPPED:
+	case ETL_WINDOW_STATE_MAX:
+		text = etl_strf("it is closed, and nothing waits for a decision; '%s' reads it again", run);
+		break;
+	}
+	return text;
+}
+
+int etl_decision_check(enum etl_change_kind kind, const struct etl_unit *unit,
+	const struct etl_ledger_entry *entry, struct etl_error *err)
+{
+	enum etl_window_state state = entry ? entry->state : ETL_WINDOW_PENDING;
+	char start[ETL_TIME_TEXT_BYTES];
+
+	if (is_allowed(kind, state))
+		return 0;
+
+	etl_cleanup(free) char *what = instead(unit, state);
+
+	return etl_error_set(err, ETL_PERMANENT, "change.state", "window %s of job '%s' is %s: %s",
+		window_word(unit, start), unit->job->name, etl_window_state_word(state), what);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Deadlines: their text, and the window that is due first.
+ */
+#include "plan/deadline.h"
+
+#include <string.h>
+
+#include "base/str.h"
+#include "time/duration.h"
+
+bool etl_deadline_parse(const char *text, etl_dur *out, const char **why)
+{
+	static const char end[] = "window.end";
+	const char *at = text + sizeof end - 1;
+	etl_dur length;
+
+	*why = "'window.end + ' and a length such as 20m are due";
+	if (!etl_starts_with(text, end))
+		return false;
+	at += strspn(at, " ");
+	if (*at != '+')
+		return false;
+	at++;
+	at += strspn(at, " ");
+	if (!etl_duration_parse(at, &length, why))
+		return false;
+	if (length.us <= 0) {
+		*why = "the length is zero";
+		return false;
+	}
+	*out = length;
+	return true;
+}
+
+bool etl_deadline_next(const struct etl_window_rules *rules, etl_dur deadline, etl_wall watermark,
+	struct etl_deadline *out)
+{
+	/* A start that was moved on: what lies before it is not due any more. */
+	etl_wall at = watermark.ms < rules->start.ms ? rules->start : watermark;
+	struct etl_window window = etl_window_at(rules, at);
+
+	if (rules->end.ms && window.end.ms > rules->end.ms)
+		return false;
+	out->window = window;
+	out->due = etl_wall_add(window.end, deadline);
+	return true;
+}

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Which windows are due (spec.md section 4). Everything here is arithmetic on a grid that is
+ * anchored at rules->start.
+ */
+#include "plan/window_plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+static int64_t size_ms(const struct etl_window_rules *rules)
+{
+	return etl_dur_ms(rules->size);
+}
+
+static etl_wall wall_max(etl_wall a, etl_wall b)
+{
+	return a.ms > b.ms ? a : b;
+}
+
+static etl_wall wall_min(etl_wall a, etl_wall b)
+{
+	return a.ms < b.ms ? a : b;
+}
+
+/* The grid point at or before `t`; rules->start for anything earlier. A grid without a size
+ * (window: none) has one point, its start: whoever forgets to ask is told that nothing is due. */
+static etl_wall grid_floor(const struct etl_window_rules *rules, etl_wall t)
+{
+	if (t.ms <= rules->start.ms || size_ms(rules) <= 0)
+		return rules->start;
+	return (etl_wall){t.ms - (t.ms - rules->start.ms) % size_ms(rules)};
+}
+
+void etl_due_list_fini(struct etl_due_list *list)
+{
+	free(list->windows);
+	*list = (struct etl_due_list){0};
+}
+
+etl_wall etl_window_limit(const struct etl_window_rules *rules, etl_wall now)
+{
+	etl_wall last = etl_wall_sub(now, rules->settle);
+
+	if (rules->end.ms)
+		last = wall_min(last, rules->end);
+	return grid_floor(rules, last);
+}
+
+struct etl_window etl_window_at(const struct etl_window_rules *rules, etl_wall t)
+{
+	etl_wall start = grid_floor(rules, t);
+
+	return (struct etl_window){start, etl_wall_add(start, rules->size)};
+}
+
+/* From where closed windows matter too: beyond the watermark, or what is read again. A start
+ * that was moved back makes windows due before the origin. */
+static etl_wall scan_start(const struct etl_window_rules *rules,
+	const struct etl_watermark *watermark, etl_wall limit)
+{
+	etl_dur again = rules->lookback.us > rules->reread_span.us ? rules->lookback :
+								     rules->reread_span;
+	etl_wall from = wall_min(watermark->processed, etl_wall_sub(limit, again));
+
+	if (rules->start.ms < watermark->origin.ms)
+		from = rules->start;
+	return grid_floor(rules, from);
+}
+
+struct etl_window etl_window_scan_range(const struct etl_window_rules *rules,
+	const struct etl_watermark *watermark, etl_wall now)
+{
+	etl_wall limit;
+
+	if (rules->none)
+		return (struct etl_window){{-1}, {1}}; /* overlaps the one entry, [0, 0) */
+	limit = etl_window_limit(rules, now);
+	return (struct etl_window){scan_start(rules, watermark, limit), limit};
+}
+
+void etl_ledger_brief(const struct etl_ledger_entry *entry, struct etl_ledger_brief *out)
+{
+	*out = (struct etl_ledger_brief){
+		.window = entry->window,
+		.state = entry->state,
+		.dirty = entry->dirty,
+		.was_loaded = entry->state == ETL_WINDOW_LOADED ||
+			(*entry->change_id && entry->was == ETL_WINDOW_LOADED),
+		.attempt = entry->attempt,
+		.out = entry->counts.out,
+		.fetched = entry->fetched,
+		.held_since = etl_window_is_closed(entry->state) ? (etl_wall){0} : entry->held.since,
+		.released = *entry->held.by != '\0',
+		.in_doubt = *entry->writer != '\0',
+	};
+	memcpy(out->hash, entry->hash, sizeof out->hash);
+	memcpy(out->dirty_token, entry->dirty_token, sizeof out->dirty_token);
+}
+
+static void due_add(struct etl_due_list *out, struct etl_window window, enum etl_due why,
+	const struct etl_ledger_brief *entry)
+{
+	struct etl_due_window *due;
+
+	if (out->more || (out->from.ms && window.start.ms < out->from.ms))
+		return;
+	if (out->n == ETL_DUE_MAX) {
+		out->more = true;
+		out->more_from = window.start;
+		return;
+	}
+	ETL_GROW(out->windows, out->n, out->cap);
+	due = &out->windows[out->n++];
+	*due = (struct etl_due_window){.window = window, .why = why};
+	if (entry)
+		due->had = *entry;
+	due->had.window = window;
+}
+
+/* Skipped and lost windows were closed without being read: they never ask for it again. */
+static bool was_read(const struct etl_ledger_brief *entry)
+{
+	return entry->state == ETL_WINDOW_LOADED || entry->state == ETL_WINDOW_EMPTY;
+}
+
+/* A read that is noted as far ahead was made while the clock was wrong: nobody knows when. */
+static bool is_far(etl_wall fetched, etl_wall now, etl_dur every)
+{
+	return etl_wall_diff(now, fetched).us >= every.us || etl_wall_diff(fetched, now).us >= every.us;
+}
+
+/* True if the oldest read in the re-read span is `reread_every` ago: then the whole span is
+ * read again, in one request, instead of a window here and there. */
+static bool reread_is_due(const struct etl_window_rules *rules, etl_wall limit, etl_wall now,
+	const struct etl_ledger_brief *entries, size_t n)
+{
+	etl_wall from = etl_wall_sub(limit, rules->reread_span);
+
+	if (!rules->reread_every.us)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (entries[i].window.start.ms >= from.ms && was_read(&entries[i]) &&
+			is_far(entries[i].fetched, now, rules->reread_every))
+			return true;
+	return false;
+}
+
+struct plan {
+	const struct etl_window_rules *rules;
+	etl_wall again_from; /* closed windows that end after it are read again */
+	const struct etl_asked *asked;
+};
+
+static bool is_asked(const struct etl_asked *asked, struct etl_window window,
+	const struct etl_ledger_brief *entry)
+{
+	return window.end.ms > asked->range.start.ms && window.start.ms < asked->range.end.ms &&
+		etl_reprocess_wants(asked->reprocess, entry != NULL,
+			entry ? entry->state : ETL_WINDOW_PENDING);
+}
+
+static bool is_due(const struct plan *plan, struct etl_window window,
+	const struct etl_ledger_brief *entry, bool below_watermark, enum etl_due *why)
+{
+	if (plan->asked)
+		return *why = ETL_DUE_ASKED, is_asked(plan->asked, window, entry);
+	if (entry && entry->state == ETL_WINDOW_UNRECOVERABLE)
+		return false;
+	if (entry && entry->dirty)
+		return *why = ETL_DUE_DIRTY, true;
+	if (entry && entry->state == ETL_WINDOW_SKIPPED)
+		return false;
+	if (entry && !etl_window_is_closed(entry->state))
+		return *why = ETL_DUE_OPEN, true;
+	if (!entry && !below_watermark)
+		return *why = ETL_DUE_NEW, true;
+	return *why = ETL_DUE_AGAIN, window.end.ms > plan->again_from.ms;
+}
+
+/* The lists are both in order of start: one walk over the grid, one over the entries. */
+static void walk_grid(const struct plan *plan, const struct etl_watermark *watermark,
+	etl_wall from, etl_wall limit, const struct etl_ledger_brief *entries, size_t n,
+	struct etl_due_list *out)
+{
+	size_t i = 0;
+
+	for (etl_wall at = from; at.ms < limit.ms && !out->more && size_ms(plan->rules) > 0;
+		at = etl_wall_add(at, plan->rules->size)) {
+		struct etl_window window = {at, etl_wall_add(at, plan->rules->size)};
+		const struct etl_ledger_brief *entry = NULL;
+		enum etl_due why;
+
+		while (i < n && entries[i].window.start.ms < at.ms)
+			i++;
+		if (i < n && entries[i].window.start.ms == at.ms &&
+			entries[i].window.end.ms == window.end.ms)
+			entry = &entries[i];
+		if (is_due(plan, window, entry,
+			    window.end.ms <= watermark->processed.ms && at.ms >= watermark->origin.ms,
+			    &why))
+			due_add(out, window, why, entry);
+	}
+}
+
+/* Open and dirty windows older than the walk: only the ledger knows them. */
+static void take_older(const struct plan *plan, etl_wall from,
+	const struct etl_ledger_brief *entries, size_t n, struct etl_due_list *out)
+{
+	for (size_t i = 0; i < n && entries[i].window.start.ms < from.ms; i++) {
+		struct etl_window on_grid = etl_window_at(plan->rules, entries[i].window.start);
+		enum etl_due why;
+
+		if (on_grid.start.ms != entries[i].window.start.ms ||
+			on_grid.end.ms != entries[i].window.end.ms)
+			continue; /* of an older grid */
+		if (is_due(plan, on_grid, &entries[i], true, &why) && why != ETL_DUE_AGAIN)
+			due_add(out, on_grid, why, &entries[i]);
+	}
+}
+
+static void plan_full_read(const struct etl_ledger_brief *entries, size_t n,
+	struct etl_due_list *out)
+{
+	struct etl_window whole = {{0}, {0}};
+
+	due_add(out, whole, n ? ETL_DUE_AGAIN : ETL_DUE_NEW, n ? &entries[0] : NULL);
+}
+
+void etl_window_plan(const struct etl_window_rules *rules, const struct etl_watermark *watermark,
+	etl_wall now, const struct etl_ledger_brief *entries, size_t n_entries,
+	const struct etl_asked *asked, struct etl_due_list *out)
+{
+	etl_wall limit, from;
+
+	out->n = 0;
+	out->more = false;
+	if (rules->none) {
+		plan_full_read(entries, n_entries, out);
+		return;
+	}
+	limit = etl_window_limit(rules, now);
+	from = scan_start(rules, watermark, limit);
+	if (asked)
+		from = grid_floor(rules, asked->range.start);
+
+	struct plan plan = {.rules = rules, .asked = asked};
+	plan.again_from = etl_wall_sub(limit, rules->lookback);
+	if (reread_is_due(rules, limit, now, entries, n_entries))
+		plan.again_from = wall_min(plan.again_from, etl_wall_sub(limit, rules->reread_span));
+	if (!asked)
+		take_older(&plan, from, entries, n_entries, out);
+	walk_grid(&plan, watermark, from, asked ? wall_min(limit, asked->range.end) : limit, entries,
+		n_entries, out);
+}
+
+bool etl_window_is_gone(const struct etl_window_rules *rules, struct etl_window window, etl_wall now)
+{
+	return rules->retention.us && !rules->none &&
+		window.end.ms <= etl_wall_sub(now, rules->retention).ms;
+}
+
+static bool closed_in(const struct etl_ledger_brief *entries, size_t n, size_t *at,
+	struct etl_window window)
+{
+	while (*at < n && entries[*at].window.start.ms < window.start.ms)
+		(*at)++;
+	return *at < n && entries[*at].window.start.ms == window.start.ms &&
+		entries[*at].window.end.ms == window.end.ms &&
+		etl_window_is_closed(entries[*at].state);
+}
+
+/* What this run made of a window, or NULL if it did not touch it. */
+static const struct etl_due_window *due_in(const struct etl_due_list *due, size_t *at,
+	struct etl_window window)
+{
+	while (*at < due->n && due->windows[*at].window.start.ms < window.start.ms)
+		(*at)++;
+	if (*at < due->n && due->windows[*at].window.start.ms == window.start.ms)
+		return &due->windows[*at];
+	return NULL;
+}
+
+etl_wall etl_window_contiguous(const struct etl_window_rules *rules,
+	const struct etl_watermark *watermark, const struct etl_ledger_brief *entries, size_t n,
+	const struct etl_due_list *due)
+{
+	size_t in_ledger = 0, in_due = 0;
+	etl_wall at;
+
+	if (rules->none || size_ms(rules) <= 0) /* no grid, no size */
+		return watermark->processed;
+	for (at = grid_floor(rules, watermark->processed);;) {
+		struct etl_window window = {at, etl_wall_add(at, rules->size)};
+		const struct etl_due_window *here = due_in(due, &in_due, window);
+		bool closed = closed_in(entries, n, &in_ledger, window);
+
+		if (here && (here->left_open || (!closed && !here->done)))
+			break;
+		if (!here && !closed)
+			break;
+		at = window.end;
+	}
+	return wall_max(at, watermark->processed);
+}
+
+size_t etl_window_span(const struct etl_window_rules *rules, const struct etl_due_list *list,
+	size_t from)
+{
+	const struct etl_due_window *first = &list->windows[from];
+	etl_wall furthest = etl_wall_add(first->window.start,
+		rules->max_span.us ? rules->max_span : rules->size);
+	size_t n = 1;
+
+	furthest = wall_max(furthest, first->window.end);
+	while (from + n < list->n) {
+		const struct etl_window *next = &list->windows[from + n].window;
+
+		if (next->start.ms != list->windows[from + n - 1].window.end.ms ||
+			next->end.ms > furthest.ms)
+			break;
+		n++;
+	}
+	return n;
+}

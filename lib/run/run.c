@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A run's own steps: the lease and the strands at its begin, sums, record and the lease again
+ * at its end.
+ */
+#include "run/run.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "run/lease.h"
+#include "state/run_record.h"
+#include "time/civil.h"
+
+const char *etl_run_state_word(enum etl_run_state state)
+{
+	static const char *const words[] = {
+		[ETL_RUN_RUNNING] = "running",
+		[ETL_RUN_OK] = "ok",
+		[ETL_RUN_PARTIAL] = "partial",
+		[ETL_RUN_FAILED] = "failed",
+		[ETL_RUN_BLOCKED] = "blocked",
+		[ETL_RUN_CANCELLED] = "cancelled",
+		[ETL_RUN_FENCED] = "fenced",
+		[ETL_RUN_BUSY] = "busy",
+	};
+
+	return words[state];
+}
+
+struct etl_run *etl_run_new(const struct etl_job *job, const struct etl_run_env *env,
+	int64_t generation, struct etl_trigger *trigger)
+{
+	struct etl_run *run = ETL_NEW(struct etl_run);
+
+	run->job = job;
+	run->env = env;
+	run->generation = generation;
+	run->trigger = *trigger;
+	*trigger = (struct etl_trigger){0};
+	run->started = etl_now(env->clock);
+	run->planned = run->present = run->started;
+	if (run->trigger.as_of.ms && run->trigger.as_of.ms < run->planned.ms)
+		run->planned = run->trigger.as_of;
+	run->began = etl_mono_now(env->clock);
+	etl_uuid7(run->started.ms, run->run_id);
+	return run;
+}
+
+void etl_run_free(struct etl_run *run)
+{
+	if (!run)
+		return;
+	for (size_t i = 0; i < run->n_strands; i++) {
+		etl_strand_fini(&run->strands[i]);
+		free(run->strands[i].elsewhere);
+		etl_tally_fini(&run->strands[i].rejects);
+		etl_tally_fini(&run->strands[i].warned);
+	}
+	free(run->strands);
+	etl_tally_fini(&run->rejects);
+	etl_tally_fini(&run->warned);
+	etl_open_list_fini(&run->open);
+	etl_trigger_fini(&run->trigger);
+	free(run);
+}
+
+bool etl_run_doubts(const struct etl_run *run)
+{
+	return run->job->sink->joins_transaction &&
+		!run->env->state->ops->has_transactions(run->env->state);
+}
+
+static int record_passed_over(struct etl_run *run)
+{
+	char schedule[ETL_SCHEDULE_BYTES];
+
+	if (!run->trigger.skip.last.ms)
+		return 0;
+	etl_job_schedule_key(run->job, schedule);
+	return etl_skip_save(run->env, run->job->name, &run->trigger.skip, schedule, &run->error);
+}
+
+/* The store's clock is a second witness: windows are never closed ahead of it. It is the same
+ * for all, so it also says what the present is. */
+static void heed_store_clock(struct etl_run *run)
+{
+	if (run->lease.now.ms)
+		run->present = run->lease.now;
+	if (run->lease.now.ms && run->lease.now.ms < run->planned.ms)
+		run->planned = run->lease.now;
+}
+
+static int refuse(struct etl_run *run, const char *schedule)
+{
+	bool decided = run->trigger.slot.ms && run->lease.slot.ms >= run->trigger.slot.ms;
+	char slot[ETL_TIME_TEXT_BYTES], holder[ETL_HOLDER_BYTES];
+
+	if (decided && !etl_streq(schedule, run->lease.schedule) &&
+		etl_skip_refused(run->env, run->job->name, run->trigger.slot, schedule, &run->error) < 0)
+		return -1;
+	run->state = ETL_RUN_BUSY;
+	etl_time_format_rfc3339(run->trigger.slot, slot);
+	if (decided)
+		return etl_error_set(&run->error, ETL_CONFLICT, "slot.decided",
+			"another etld has decided the slot %s already", slot);
+	etl_lease_words(run->lease.holder, holder, sizeof holder);
+	return etl_error_set(&run->error, ETL_CONFLICT, "lease.held", "another etld runs this job: %s",
+		holder);
+}
+
+/* 0 = ours; -1 = refused (state BUSY) or the store failed. */
+static int take_lease(struct etl_run *run)
+{
+	char schedule[ETL_SCHEDULE_BYTES];
+	struct etl_lease_ask ask = {
+		.job = run->job->name,
+		.holder = run->env->holder,
+		.run_id = run->run_id,
+		.ttl = ETL_LEASE_TTL,
+		.slot = run->trigger.slot,
+		.schedule = schedule,
+	};
+
+	int got;
+
+	etl_job_schedule_key(run->job, schedule);
+	got = etl_lease_take(run->env, &ask, &run->lease, &run->error);
+	if (got < 0)
+		return -1;
+	if (got == 0)
+		return refuse(run, schedule);
+	run->fence = run->lease.fence;
+	run->leased = true;
+	run->claimed = true;
+	etl_lease_record_lost(run->env, run->job->name, &run->lease);
+	heed_store_clock(run);
+	return 0;
+}
+
+static int prepare_sink(struct etl_run *run)
+{
+	struct etl_sink_env env = {
+		.mongo = run->env->mongo,
+		.database = run->env->database,
+		.job = run->job->name,
+		.run_id = run->run_id,
+	};
+
+	if (!run->prepare || !run->job->sink->prepare)
+		return 0;
+	if (run->job->sink->prepare(run->job->sink_options, &env, &run->error) < 0)
+		return etl_error_prefix(&run->error, "preparing the target");
+	return 0;
+}
+
+static void make_strands(struct etl_run *run)
+{
+	const struct etl_job *job = run->job;
+	const char *only = run->trigger.partition;
+
+	run->strands = etl_calloc(only ? 1 : job->n_partitions, sizeof *run->strands);
+	for (size_t i = 0; i < job->n_partitions; i++) {
+		struct etl_strand *strand = &run->strands[run->n_strands];
+
+		if (only && strcmp(only, job->partitions[i].name) != 0)
+			continue;
+		strand->run = run;
+		strand->partition = &job->partitions[i];
+		strand->step = ETL_STEP_PLAN;
+		strand->error = (struct etl_error)ETL_ERROR_INIT;
+		strand->last = (struct etl_error)ETL_ERROR_INIT;
+		run->n_strands++;
+	}
+}
+
+int etl_run_begin(struct etl_run *run)
+{
+	if (record_passed_over(run) < 0 || take_lease(run) < 0 || prepare_sink(run) < 0 ||
+		etl_open_list_read(&run->open, run->env->state, run->job->name, &run->error) < 0) {
+		if (run->state == ETL_RUN_RUNNING)
+			run->state = ETL_RUN_FAILED;
+		return -1;
+	}
+	make_strands(run);
+	return 0;
+}
+
+int etl_run_renew(struct etl_run *run, struct etl_error *err)
+{
+	struct etl_state *state = run->env->lease_state ? run->env->lease_state : run->env->state;
+
+	return state->ops->lease_renew(state, run->job->name, run->fence, ETL_LEASE_TTL, err);
+}
+
+/* ---- the end ----------------------------------------------------------------------------- */
+
+static void add_up(struct etl_run *run, const struct etl_strand *strand)
+{
+	etl_counts_add(&run->counts, &strand->counts);
+	run->windows_loaded += strand->windows_loaded;
+	run->windows_empty += strand->windows_empty;
+	run->windows_failed += strand->windows_failed;
+	run->windows_held += strand->windows_held;
+	run->windows_blocked += strand->windows_blocked;
+	run->windows_lost += strand->windows_lost;
+	run->windows_discarded += strand->windows_discarded;
+	run->windows_changed += strand->windows_changed;
+	etl_tally_merge(&run->rejects, &strand->rejects);
+	etl_tally_merge(&run->warned, &strand->warned);
+	run->warnings += strand->warnings;
+	run->checks_failed |= strand->checks_failed;
+}
+
+/* The run's state follows from its strands; "ok" has to be earned by every one of them. */
+static void settle_state(struct etl_run *run)
+{
+	size_t ok = 0, blocked = 0, cancelled = 0, failed = 0;
+
+	for (size_t i = 0; i < run->n_strands; i++) {
+		const struct etl_strand *strand = &run->strands[i];
+
+		add_up(run, strand);
+		ok += strand->state == ETL_STRAND_OK;
+		blocked += strand->state == ETL_STRAND_BLOCKED;
+		cancelled += strand->state == ETL_STRAND_CANCELLED || strand->state == ETL_STRAND_WAITING;
+		failed += strand->state == ETL_STRAND_FAILED;
+		if (strand->error.kind != ETL_OK && run->error.kind == ETL_OK) {
+			run->error = strand->error;
+			if (run->job->partition_names[0])
+				etl_error_prefix(&run->error, "%s", strand->partition->name);
+		}
+	}
+	if (run->state != ETL_RUN_RUNNING)
+		return;
+	if (atomic_load(&run->fenced))
+		run->state = ETL_RUN_FENCED;
+	else if (cancelled)
+		run->state = ETL_RUN_CANCELLED;
+	else if (failed)
+		run->state = ok + blocked ? ETL_RUN_PARTIAL : ETL_RUN_FAILED;
+	else
+		run->state = ok ? ETL_RUN_OK : blocked ? ETL_RUN_BLOCKED : ETL_RUN_FAILED;
+}
+
+static const char *strand_word(const struct etl_strand *strand)
+{
+	switch (strand->state) {
+	case ETL_STRAND_OK:
+		return strand->windows_due ? "ok" : "nothing_due";
+	case ETL_STRAND_BLOCKED:
+		return "blocked";
+	case ETL_STRAND_FAILED:
+		return "failed";
+	case ETL_STRAND_CANCELLED:
+		return "cancelled";
+	case ETL_STRAND_WAITING:
+	case ETL_STRAND_WALKING:
+		break;
+	}
+	return "cancelled";
+}
+
+static void fill_partition(const struct etl_strand *strand, struct etl_run_partition *out)
+{
+	*out = (struct etl_run_partition){
+		.partition = strand->partition->name,
+		.state = strand_word(strand),
+		.windows_loaded = strand->windows_loaded,
+		.windows_empty = strand->windows_empty,
+		.windows_failed = strand->windows_failed,
+		.windows_held = strand->windows_held,
+		.windows_lost = strand->windows_lost,
+		.windows_discarded = strand->windows_discarded,
+		.warnings = strand->warnings,
+		.counts = strand->counts,
+		.reason = strand->error.kind != ETL_OK ? strand->error.message : strand->reason,
+		.error_kind = strand->error.kind ? etl_error_kind_name(strand->error.kind) : "",
+		.error_code = strand->error.kind ? strand->error.code : "",
+		.http_status = strand->error.status,
+		.requests = strand->requests,
+		.bytes = strand->bytes,
+	};
+}
+
+static void fill_record(const struct etl_run *run, struct etl_run_record *out)
+{
+	*out = (struct etl_run_record){
+		.run_id = run->run_id,
+		.job = run->job->name,
+		.trigger = etl_trigger_word(run->trigger.kind),
+		.cause = run->trigger.cause,
+		.state = etl_run_state_word(run->state),
+		.reason = run->error.kind ? run->error.message : "",
+		.host = run->env->host,
+		.generation = run->generation,
+		.fence = run->fence,
+		.slot = run->trigger.slot,
+		.started = run->started,
+		.ended = run->ended,
+		.took = run->took,
+		.window = run->trigger.asked,
+		.counts = run->counts,
+		.windows_loaded = run->windows_loaded,
+		.windows_empty = run->windows_empty,
+		.windows_failed = run->windows_failed,
+		.windows_held = run->windows_held,
+		.windows_lost = run->windows_lost,
+		.windows_discarded = run->windows_discarded,
+		.warnings = run->warnings,
+		.rejects = &run->rejects,
+		.warned = &run->warned,
+		.n_steps = ETL_STEP_MAX,
+	};
+	if (run->trigger.skip.last.ms) {
+		out->passed_over.first = run->trigger.skip.first;
+		out->passed_over.last = run->trigger.skip.last;
+		out->passed_over.slots = run->trigger.skip.slots;
+		out->passed_over.code = etl_skip_word(run->trigger.skip.code);
+	}
+	for (int s = 0; s < ETL_STEP_MAX; s++) {
+		out->steps[s].name = etl_steps[s].name;
+		for (size_t i = 0; i < run->n_strands; i++) {
+			out->steps[s].visits += run->strands[i].steps[s].visits;
+			out->steps[s].busy.us += run->strands[i].steps[s].busy.us;
+		}
+	}
+	out->partitions = etl_calloc(run->n_strands, sizeof *out->partitions);
+	out->n_partitions = run->n_strands;
+	for (size_t i = 0; i < run->n_strands; i++)
+		fill_partition(&run->strands[i], &out->partitions[i]);
+}
+
+void etl_run_to_bson(const struct etl_run *run, bson_t *out)
+{
+	struct etl_run_record record;
+
+	fill_record(run, &record);
+	etl_run_record_to_bson(&record, out);
+	free(record.partitions);
+}
+
+/* The ledger has nothing of this failure: it came before any window, or when closed ones were
+ * read again. */
+static bool failed_unitless(const struct etl_run *run)
+{
+	if (run->state != ETL_RUN_FAILED && run->state != ETL_RUN_PARTIAL)
+		return false;
+	for (size_t i = 0; i < run->n_strands; i++)
+		if (run->strands[i].state == ETL_STRAND_FAILED && !run->strands[i].windows_left_open)
+			return true;
+	return !run->n_strands;
+}
+
+/* A run for a range has read again what was refused there, and it is in now: the range is taken back,
+ * from either end, and with the last of it the count. Example: of six days three had refused records;
+ * the job is mended, and `etlctl run JOB --from --to` is asked for these three, as dead list says. */
+static void take_back(const struct etl_run *run, struct etl_last_run *last)
+{
+	const struct etl_window *asked = &run->trigger.asked;
+	struct etl_window *in = &last->rejected_in;
+	bool all = run->trigger.kind != ETL_TRIGGER_BACKFILL ||
+		run->trigger.reprocess == ETL_REPROCESS_ALL;
+
+	if (!all || !etl_run_is_asked(run) || run->trigger.partition || run->state != ETL_RUN_OK ||
+		in->start.ms == in->end.ms)
+		return;
+	if (asked->start.ms <= in->start.ms && asked->end.ms > in->start.ms)
+		in->start = asked->end;
+	if (asked->end.ms >= in->end.ms && asked->start.ms < in->end.ms)
+		in->end = asked->start;
+	if (in->start.ms >= in->end.ms) {
+		last->rejected = 0;
+		*in = (struct etl_window){{0}, {0}};
+	}
+}
+
+/* A run that had nothing to read says nothing about the records. */
+static void fill_last_counts(struct etl_run *run, bool whole)
+{
+	bool has_read = run->counts.seen || run->windows_empty;
+	const struct etl_last_run *before = &run->before;
+	struct etl_last_run *last = &run->last;
+	bool keep = !whole || !has_read;
+
+	last->rejected = keep ? before->rejected : 0;
+	last->warnings = keep ? before->warnings : 0;
+	if (last->rejected) {
+		last->rejected_in = before->rejected_in;
+		take_back(run, last);
+	}
+	if (last->rejected)
+		memcpy(last->first_reject, before->first_reject, sizeof last->first_reject);
+	else if (run->rejects.n)
+		etl_text_shorten(last->first_reject, sizeof last->first_reject, run->rejects.rows[0].first);
+	for (size_t i = 0; i < run->n_strands; i++)
+		if (!last->rejected || last->rejected_in.start.ms < last->rejected_in.end.ms)
+			etl_window_join(&last->rejected_in, run->strands[i].rejected_in);
+	last->rejected += run->counts.rejected;
+	last->warnings += run->warnings;
+}
+
+/* A run for a part of the work takes nothing back: "failing" stays after one good window, and
+ * what was refused yesterday is not forgotten for it. */
+static void fill_last(struct etl_run *run)
+{
+	struct etl_last_run *last = &run->last;
+	const char *reason = run->error.kind ? run->error.message : "";
+	bool whole = etl_run_is_whole(run) && run->state != ETL_RUN_CANCELLED &&
+		run->state != ETL_RUN_FENCED && run->state != ETL_RUN_BUSY;
+
+	*last = (struct etl_last_run){.started = run->started, .ended = run->ended};
+	memcpy(last->run_id, run->run_id, sizeof last->run_id);
+	snprintf(last->state, sizeof last->state, "%s", etl_run_state_word(run->state));
+	for (size_t i = 0; i < run->n_strands && !*reason; i++)
+		if (run->strands[i].state == ETL_STRAND_BLOCKED)
+			reason = run->strands[i].reason;
+	etl_text_shorten(last->reason, sizeof last->reason, reason);
+	last->unitless = whole ? failed_unitless(run) : run->before.unitless;
+	fill_last_counts(run, whole);
+}
+
+int etl_run_finish(struct etl_run *run, struct etl_error *err)
+{
+	struct etl_state *state = run->env->state;
+	struct etl_run_record record;
+	struct etl_error ignored = ETL_ERROR_INIT;
+	int rc;
+
+	run->ended = etl_now(run->env->clock);
+	run->took = etl_mono_diff(etl_mono_now(run->env->clock), run->began);
+	settle_state(run);
+	fill_last(run);
+	fill_record(run, &record);
+	/* A slot that another etld has decided has its record there. */
+	rc = run->state == ETL_RUN_BUSY && run->trigger.slot.ms ?
+		0 : state->ops->run_save(state, &record, err);
+	free(record.partitions);
+	/* A lease that cannot be given back runs out by itself. One whose run has no record is
+	 * kept: whoever takes it next writes down that there was a run. */
+	if (run->leased && rc == 0)
+		(void)state->ops->lease_end(state, run->job->name, run->fence, &run->last, &ignored);
+	run->leased = false;
+	return rc;
+}
+
+int etl_run_save_again(const struct etl_run *run, struct etl_error *err)
+{
+	struct etl_state *state = run->env->state;
+	struct etl_error ignored = ETL_ERROR_INIT;
+	struct etl_run_record record;
+	int rc;
+
+	fill_record(run, &record);
+	rc = state->ops->run_save(state, &record, err);
+	free(record.partitions);
+	if (rc == 0 && run->fence)
+		(void)state->ops->lease_end(state, run->job->name, run->fence, &run->last, &ignored);
+	return rc;
+}
+
+bool etl_store_is_away(const struct etl_error *err)
+{
+	static const char *const away[] = {"mongodb.unreachable", "mongodb.network",
+		"mongodb.election"};
+
+	for (size_t i = 0; err->kind == ETL_TRANSIENT && i < sizeof away / sizeof *away; i++)
+		if (strcmp(err->code, away[i]) == 0)
+			return true;
+	return false;
+}
+
+void etl_run_outcome(const struct etl_run *run, struct etl_run_outcome *out)
+{
+	*out = (struct etl_run_outcome){
+		.moved = run->windows_loaded || run->windows_empty || run->windows_changed,
+		.claimed = run->claimed,
+		.busy = run->state == ETL_RUN_BUSY,
+		.store_lost = etl_store_is_away(&run->error),
+		.decided = run->lease.slot,
+	};
+	/* By our clock: if it differs from the store's we ask too soon, or a little late. */
+	if (out->busy)
+		out->held_for = etl_wall_diff(run->lease.expires, etl_now(run->env->clock));
+	if (out->held_for.us > ETL_LEASE_TTL.us)
+		out->held_for = ETL_LEASE_TTL;
+}

@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Slots: the timer for the next one, and what becomes of those that have fallen due.
+ */
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "sched/sched_internal.h"
+
+struct etl_sched *etl_sched_new(struct etl_wheel *wheel, const struct etl_clock *clock,
+	const char *host, const struct etl_sched_ops *ops, void *ctx)
+{
+	struct etl_sched *sched = ETL_NEW(struct etl_sched);
+
+	sched->wheel = wheel;
+	sched->clock = clock;
+	sched->host = host;
+	sched->ops = ops;
+	sched->ctx = ctx;
+	sched->max_active = 1;
+	return sched;
+}
+
+void etl_sched_free(struct etl_sched *sched)
+{
+	free(sched);
+}
+
+/* ---- the timer ----------------------------------------------------------------------------- */
+
+static etl_wall jittered(const struct etl_sched *sched, const struct etl_sched_job *job, etl_wall slot)
+{
+	return etl_wall_add(slot, etl_job_jitter(job->job, sched->host));
+}
+
+/* Monotonic time until slot + jitter, from the wall clock's present reading; a step of the
+ * clock arms again. The timer may be a little early where the clock is slewed: then nothing
+ * is due yet and it is armed once more. */
+static void arm(struct etl_sched *sched, struct etl_sched_job *job)
+{
+	etl_wall now = etl_now(sched->clock);
+	etl_wall after = etl_wall_sub(now, etl_job_jitter(job->job, sched->host));
+	etl_dur wait;
+
+	etl_timer_cancel(sched->wheel, &job->slot_timer);
+	job->next.ms = 0;
+	if (!job->job->calendar || job->paused || sched->stopped)
+		return;
+	if (after.ms < job->decided.ms)
+		after = job->decided;
+	if (!etl_calendar_next(job->job->calendar, after, &job->next)) {
+		job->next.ms = 0;
+		return;
+	}
+	wait = etl_wall_diff(jittered(sched, job, job->next), now);
+	etl_timer_arm(sched->wheel, &job->slot_timer,
+		etl_mono_add(etl_mono_now(sched->clock), wait.us > 0 ? wait : (etl_dur){0}));
+}
+
+/* ---- decisions ----------------------------------------------------------------------------- */
+
+static void run_newest(struct etl_sched *sched, struct etl_sched_job *job, etl_wall slot,
+	const struct etl_slot_verdict *verdict)
+{
+	struct etl_trigger trigger = {
+		.kind = verdict->late ? ETL_TRIGGER_CATCH_UP : ETL_TRIGGER_SCHEDULE,
+		.slot = slot,
+		.skip = verdict->skip,
+	};
+
+	etl_sched_offer(sched, job, &trigger);
+}
+
+/* Those that wait are older than all of what is skipped: they are skipped with it. */
+static void skip_waiting_too(const struct etl_sched_job *job, etl_wall waits, struct etl_skip *skip)
+{
+	struct etl_slots slots;
+
+	etl_slots_between(job->job->calendar, waits, skip->last, &slots);
+	skip->first = slots.first;
+	skip->slots = slots.n;
+}
+
+/* One after the other, behind or with those that wait already. */
+static void run_each(struct etl_sched *sched, struct etl_sched_job *job, etl_wall newest,
+	const struct etl_slot_verdict *verdict)
+{
+	struct etl_skip skip = verdict->skip;
+	etl_wall after = {verdict->run_first.ms - 1}, waits;
+
+	if (etl_sched_waits_from(job, &waits)) {
+		if (skip.last.ms)
+			skip_waiting_too(job, waits, &skip);
+		else
+			after = waits;
+		etl_sched_drop_live_slot(job);
+	}
+	job->each_after = after;
+	job->each_until = newest;
+	if (skip.last.ms)
+		etl_sched_skip(sched, job, &skip);
+	etl_sched_make_ready(sched, job);
+}
+
+static void decide(struct etl_sched *sched, struct etl_sched_job *job, const struct etl_slots *slots,
+	etl_wall due)
+{
+	struct etl_slot_verdict verdict = etl_misfire_decide(job->job, slots, due);
+
+	if (sched->ops->fired)
+		sched->ops->fired(sched->ctx, job, slots->n, etl_wall_diff(due, slots->newest));
+	job->decided = slots->newest;
+	if (!verdict.run)
+		etl_sched_skip(sched, job, &verdict.skip);
+	else if (verdict.each)
+		run_each(sched, job, slots->newest, &verdict);
+	else
+		run_newest(sched, job, slots->newest, &verdict);
+}
+
+/* The clock was far ahead when it decided, and has been put right: count from now on, and say
+ * so. A small step back is waited out instead: nothing runs again. */
+static void forget_the_future(struct etl_sched *sched, struct etl_sched_job *job, etl_wall now)
+{
+	struct etl_skip skip = {.first = now, .last = job->decided, .code = ETL_SKIP_CLOCK};
+
+	if (job->decided.ms <= etl_wall_add(now, ETL_SLOT_AHEAD_MAX).ms)
+		return;
+	if (job->closed.ms > now.ms)
+		job->closed = now;
+	etl_sched_take_back_all(job);
+	if (job->decided.ms > now.ms)
+		job->decided = now;
+	etl_sched_skip(sched, job, &skip);
+}
+
+/* The clock was set back under what waits for its sensor or a place: its time is still to come. */
+static void take_back_early(struct etl_sched_job *job, etl_wall due)
+{
+	if (job->sensing && job->waiting.slot.ms > due.ms)
+		etl_sched_take_back_all(job);
+	else if (job->each_until.ms > due.ms || (job->has_live && job->live.slot.ms > due.ms) ||
+		(job->has_sensed && job->sensed.slot.ms > due.ms))
+		etl_sched_take_back(job);
+}
+
+void etl_sched_look(struct etl_sched *sched, struct etl_sched_job *job)
+{
+	etl_wall now = etl_now(sched->clock);
+	struct etl_slots slots;
+	etl_wall due;
+
+	if (sched->store && !sched->stopped && !job->paused && job->job->calendar) {
+		forget_the_future(sched, job, now);
+		due = etl_wall_sub(now, etl_job_jitter(job->job, sched->host));
+		take_back_early(job, due);
+		etl_slots_between(job->job->calendar, job->decided, due, &slots);
+		if (slots.n)
+			decide(sched, job, &slots, due);
+	}
+	arm(sched, job);
+}
+
+static void on_slot(struct etl_timer *timer, void *ctx)
+{
+	struct etl_sched *sched = ctx;
+	struct etl_sched_job *job =
+		(struct etl_sched_job *)((char *)timer - offsetof(struct etl_sched_job, slot_timer));
+
+	etl_sched_look(sched, job);
+	etl_sched_dispatch(sched);
+}
+
+static void on_again(struct etl_timer *timer, void *ctx)
+{
+	struct etl_sched *sched = ctx;
+	struct etl_sched_job *job =
+		(struct etl_sched_job *)((char *)timer - offsetof(struct etl_sched_job, again_timer));
+
+	job->held_until.us = 0;
+	if (job->sensing) {
+		etl_sched_sense_again(sched, job);
+	} else {
+		etl_sched_look(sched, job);
+		etl_sched_make_ready(sched, job);
+	}
+	etl_sched_dispatch(sched);
+}
+
+/* ---- jobs ---------------------------------------------------------------------------------- */
+
+void etl_sched_add(struct etl_sched *sched, struct etl_sched_job *job, const char *name,
+	const struct etl_job *config)
+{
+	job->name = name;
+	job->job = config;
+	job->decided = etl_now(sched->clock);
+	job->slot_timer = (struct etl_timer){.fire = on_slot, .ctx = sched, .name = "slot"};
+	job->again_timer = (struct etl_timer){.fire = on_again, .ctx = sched, .name = "again"};
+	job->next_job = sched->jobs;
+	if (job->next_job)
+		job->next_job->prev = job;
+	sched->jobs = job;
+	arm(sched, job);
+}
+
+void etl_sched_from_now_on(struct etl_sched_job *job)
+{
+	etl_sched_close(job, job->decided, ETL_SKIP_EDITED);
+	job->edited = true;
+}
+
+void etl_sched_remove(struct etl_sched *sched, struct etl_sched_job *job)
+{
+	etl_timer_cancel(sched->wheel, &job->slot_timer);
+	etl_timer_cancel(sched->wheel, &job->again_timer);
+	etl_sched_unready(sched, job);
+	etl_sched_take_back_all(job);
+	etl_sched_drop_pending(sched, job);
+	free(ETL_TAKE(job->skips));
+	job->n_skips = job->skips_cap = 0;
+	if (job->run) { /* it ends without us */
+		sched->active--;
+		etl_sched_count_run(sched, job, false);
+		sched->active_backfills -= job->running.kind == ETL_TRIGGER_BACKFILL;
+	}
+	if (job->prev)
+		job->prev->next_job = job->next_job;
+	else
+		sched->jobs = job->next_job;
+	if (job->next_job)
+		job->next_job->prev = job->prev;
+	etl_sched_dispatch(sched);
+}
+
+/* Slots of the old schedule that nobody has decided will not be replayed; what counts from
+ * now on is on record with them. After a clock that was ahead, slots of the old one were decided
+ * that are still to come: those of the new one up to there do not run a second time for them. */
+static void edit_schedule(struct etl_sched *sched, struct etl_sched_job *job,
+	const struct etl_job *config)
+{
+	struct etl_skip skip = {.code = ETL_SKIP_EDITED};
+	etl_wall now = etl_now(sched->clock);
+	struct etl_slots slots = {0};
+
+	etl_sched_take_back_all(job);
+	if (job->decided.ms > now.ms && config->calendar)
+		etl_slots_between(config->calendar, now, job->decided, &slots);
+	else if (job->job->calendar)
+		etl_slots_between(job->job->calendar, job->decided, now, &slots);
+	if (job->decided.ms < now.ms)
+		job->decided = now;
+	job->job = config;
+	if (!config->calendar)
+		return;
+	etl_sched_close(job, job->decided, ETL_SKIP_EDITED);
+	job->edited = true;
+	skip.first = slots.first;
+	skip.last = job->decided;
+	skip.slots = slots.n;
+	if (slots.n)
+		etl_sched_skip(sched, job, &skip);
+	else
+		etl_sched_note(sched, job);
+}
+
+/* The same text may stand for other slots: the file of its zone has changed. */
+static bool same_zone(const struct etl_job *a, const struct etl_job *b)
+{
+	return a->zone && b->zone && etl_zone_digest(a->zone) == etl_zone_digest(b->zone);
+}
+
+void etl_sched_change(struct etl_sched *sched, struct etl_sched_job *job,
+	const struct etl_job *config)
+{
+	char was[ETL_SCHEDULE_BYTES], is[ETL_SCHEDULE_BYTES];
+
+	etl_job_schedule_key(job->job, was);
+	etl_job_schedule_key(config, is);
+	if (!etl_streq(was, is))
+		edit_schedule(sched, job, config);
+	else if (job->each_until.ms && !same_zone(job->job, config))
+		etl_sched_undecide(job, job->each_after); /* the rest is decided by the new slots */
+	job->job = config;
+	if (job->sensing)
+		etl_sched_sense_again(sched, job);
+	etl_sched_look(sched, job);
+}
+
+/* Up to `closed` nothing is replayed: the job was resumed or edited before the store was known. */
+static void skip_closed(struct etl_sched *sched, struct etl_sched_job *job)
+{
+	struct etl_skip skip = {.code = job->closed_code};
+	struct etl_slots slots;
+
+	if (job->closed.ms <= job->decided.ms)
+		return;
+	etl_slots_between(job->job->calendar, job->decided, job->closed, &slots);
+	job->decided = job->closed;
+	skip.first = slots.first;
+	skip.last = slots.newest;
+	skip.slots = slots.n;
+	if (slots.n)
+		etl_sched_skip(sched, job, &skip);
+}
+
+void etl_sched_restore(struct etl_sched *sched, struct etl_sched_job *job,
+	const struct etl_schedule_info *info)
+{
+	char key[ETL_SCHEDULE_BYTES];
+	struct etl_slots ahead = {0};
+	bool edited = info && info->slot.ms && *info->schedule;
+
+	job->known = true;
+	if (!job->job->calendar)
+		return;
+
+	etl_job_schedule_key(job->job, key);
+	if (info && info->slot.ms && etl_streq(info->schedule, key)) {
+		job->decided = info->slot;
+		skip_closed(sched, job);
+		return;
+	}
+	if (info && info->slot.ms > job->decided.ms) { /* the clock: see forget_the_future */
+		etl_slots_between(job->job->calendar, job->decided, info->slot, &ahead);
+		job->decided = info->slot;
+	}
+	etl_sched_close(job, job->decided, ETL_SKIP_EDITED);
+	if (edited && (info->slot.ms < job->decided.ms || ahead.n)) {
+		struct etl_skip skip = {.first = ahead.n ? ahead.first : info->slot,
+			.last = job->decided, .slots = ahead.n, .code = ETL_SKIP_EDITED};
+
+		etl_sched_skip(sched, job, &skip);
+	} else {
+		etl_sched_note(sched, job);
+	}
+}
+
+/* A run that MongoDB left is made up for. */
+static void pay_owed(struct etl_sched *sched, struct etl_sched_job *job)
+{
+	struct etl_trigger trigger = {.kind = ETL_TRIGGER_CATCH_UP};
+
+	if (!job->owed || job->paused || !sched->store)
+		return;
+	job->owed = false;
+	etl_sched_offer(sched, job, &trigger);
+}
+
+/* ---- pause --------------------------------------------------------------------------------- */
+
+void etl_sched_pause(struct etl_sched *sched, struct etl_sched_job *job)
+{
+	if (job->paused)
+		return;
+	job->paused = true;
+	etl_sched_take_back_all(job);
+	if (job->has_live) { /* an `after`: its windows are found by the next run */
+		etl_trigger_fini(&job->live);
+		job->has_live = false;
+		job->owed |= !job->job->calendar;
+	}
+	etl_timer_cancel(sched->wheel, &job->again_timer);
+	job->held_until.us = 0;
+	arm(sched, job);
+}
+
+static void goes_on(struct etl_sched *sched, struct etl_sched_job *job)
+{
+	etl_sched_look(sched, job);
+	pay_owed(sched, job);
+	etl_sched_make_ready(sched, job);
+	etl_sched_dispatch(sched);
+}
+
+void etl_sched_resumed_elsewhere(struct etl_sched *sched, struct etl_sched_job *job,
+	const struct etl_schedule_info *info)
+{
+	etl_wall at = etl_now(sched->clock);
+	char key[ETL_SCHEDULE_BYTES];
+
+	if (!job->paused)
+		return;
+	job->paused = false;
+	etl_job_schedule_key(job->job, key);
+	if (info && info->slot.ms && etl_streq(info->schedule, key))
+		at = info->slot;
+	if (job->job->calendar && at.ms > job->decided.ms)
+		job->decided = at;
+	goes_on(sched, job);
+}
+
+void etl_sched_resume(struct etl_sched *sched, struct etl_sched_job *job, etl_wall from)
+{
+	etl_wall now = etl_now(sched->clock);
+	etl_wall until = from.ms && from.ms <= now.ms ? (etl_wall){from.ms - 1} : now;
+	struct etl_slots slots = {0};
+
+	if (!job->paused)
+		return;
+	job->paused = false;
+	if (job->job->calendar && until.ms > job->decided.ms) {
+		etl_slots_between(job->job->calendar, job->decided, until, &slots);
+		job->decided = until;
+		etl_sched_close(job, until, ETL_SKIP_PAUSED);
+	}
+	if (slots.n) {
+		struct etl_skip skip = {slots.first, slots.newest, slots.n, ETL_SKIP_PAUSED};
+
+		etl_sched_skip(sched, job, &skip);
+	}
+	goes_on(sched, job);
+}
+
+/* ---- the whole ----------------------------------------------------------------------------- */
+
+void etl_sched_limit(struct etl_sched *sched, unsigned max_active)
+{
+	sched->max_active = max_active;
+	etl_sched_dispatch(sched);
+}
+
+void etl_sched_store(struct etl_sched *sched, bool there)
+{
+	sched->store = there;
+	for (struct etl_sched_job *job = sched->jobs; !there && job; job = job->next_job)
+		etl_sched_take_back(job); /* what waited for a place is decided with what comes */
+	if (!there)
+		return;
+	for (struct etl_sched_job *job = sched->jobs; job; job = job->next_job) {
+		job->held_until.us = 0;
+		job->known = true;
+		if (job->sensing)
+			etl_sched_sense_again(sched, job);
+		etl_sched_look(sched, job);
+		pay_owed(sched, job);
+		etl_sched_make_ready(sched, job);
+	}
+	etl_sched_dispatch(sched);
+}
+
+void etl_sched_replan(struct etl_sched *sched)
+{
+	for (struct etl_sched_job *job = sched->jobs; job; job = job->next_job)
+		etl_sched_look(sched, job);
+	etl_sched_dispatch(sched);
+}
+
+void etl_sched_stop(struct etl_sched *sched)
+{
+	sched->stopped = true;
+	for (struct etl_sched_job *job = sched->jobs; job; job = job->next_job) {
+		etl_timer_cancel(sched->wheel, &job->slot_timer);
+		etl_timer_cancel(sched->wheel, &job->again_timer);
+		etl_sched_take_back_all(job);
+	}
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * `wait_for`: a trigger that waits until its sensor says yes, asked every `poke`, or until
+ * `timeout` has passed; then its slot is skipped with that reason. It takes no place in a pool.
+ * While MongoDB is unreachable nothing is given up: it is asked when it is back.
+ */
+#include <stdio.h>
+
+#include "sched/sched_internal.h"
+
+void etl_sched_sense(struct etl_sched *sched, struct etl_sched_job *job,
+	struct etl_trigger *trigger)
+{
+	job->waiting = *trigger;
+	job->sensing = true;
+	job->sensing_until = etl_mono_add(etl_mono_now(sched->clock), job->job->wait_for->timeout);
+	job->sense_said[0] = '\0';
+	job->sense_next.us = 0;
+	*trigger = (struct etl_trigger){0};
+	sched->ops->sense(sched->ctx, job);
+}
+
+/* Too late. A trigger without a slot has nothing to record: its windows stay due. */
+static void give_up(struct etl_sched *sched, struct etl_sched_job *job)
+{
+	struct etl_trigger *trigger = &job->waiting;
+	struct etl_skip skip = {
+		.first = trigger->skip.last.ms ? trigger->skip.first : trigger->slot,
+		.last = trigger->slot,
+		.slots = trigger->skip.slots + 1,
+		.code = ETL_SKIP_SENSOR,
+	};
+
+	if (trigger->slot.ms)
+		etl_sched_skip(sched, job, &skip);
+	etl_trigger_fini(trigger);
+	job->sensing = false;
+	etl_sched_make_ready(sched, job);
+}
+
+static void ask_later(struct etl_sched *sched, struct etl_sched_job *job)
+{
+	etl_mono now = etl_mono_now(sched->clock);
+	etl_mono at = etl_mono_add(now, job->job->wait_for->poke);
+
+	if (at.us > job->sensing_until.us && now.us < job->sensing_until.us)
+		at = job->sensing_until;
+	job->sense_next = at;
+	etl_timer_arm(sched->wheel, &job->again_timer, at);
+}
+
+static void answered(struct etl_sched *sched, struct etl_sched_job *job, bool satisfied,
+	const char *said)
+{
+	if (!job->sensing)
+		return; /* paused or reloaded meanwhile */
+	snprintf(job->sense_said, sizeof job->sense_said, "%s", said);
+	if (satisfied || !job->job->wait_for) {
+		job->sensed = job->waiting;
+		job->waiting = (struct etl_trigger){0};
+		job->has_sensed = true;
+		job->sensing = false;
+		etl_sched_make_ready(sched, job);
+	} else if (sched->store && etl_mono_now(sched->clock).us >= job->sensing_until.us) {
+		give_up(sched, job);
+	} else {
+		ask_later(sched, job);
+	}
+}
+
+void etl_sched_sense_again(struct etl_sched *sched, struct etl_sched_job *job)
+{
+	etl_timer_cancel(sched->wheel, &job->again_timer);
+	if (job->job->wait_for && sched->store) {
+		job->sense_next.us = 0;
+		sched->ops->sense(sched->ctx, job);
+		return;
+	}
+	answered(sched, job, !job->job->wait_for, "MongoDB is unreachable");
+}
+
+void etl_sched_sensed(struct etl_sched *sched, struct etl_sched_job *job, bool satisfied,
+	const char *said)
+{
+	answered(sched, job, satisfied, said);
+	etl_sched_dispatch(sched);
+}

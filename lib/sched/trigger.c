@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The words of triggers and skips.
+ */
+#include "sched/trigger.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const triggers[] = {
+#define X(id, word) [ETL_TRIGGER_##id] = word,
+	ETL_TRIGGERS(X)
+#undef X
+};
+
+static const struct {
+	const char *word, *text;
+} skips[] = {
+#define X(id, w, t) [ETL_SKIP_##id] = {w, t},
+	ETL_SKIPS(X)
+#undef X
+};
+
+const char *etl_trigger_word(enum etl_trigger_kind kind)
+{
+	return triggers[kind];
+}
+
+const char *etl_skip_word(enum etl_skip_code code)
+{
+	return skips[code].word;
+}
+
+bool etl_skip_parse(const char *word, enum etl_skip_code *out)
+{
+	for (int i = 0; i < ETL_SKIP_MAX; i++)
+		if (strcmp(word, skips[i].word) == 0) {
+			*out = (enum etl_skip_code)i;
+			return true;
+		}
+	return false;
+}
+
+const char *etl_skip_text(enum etl_skip_code code)
+{
+	return skips[code].text;
+}
+
+void etl_skip_merge(struct etl_skip *skip, const struct etl_skip *more)
+{
+	skip->slots = skip->slots && more->slots ? skip->slots + more->slots : 0;
+	if (more->first.ms < skip->first.ms)
+		skip->first = more->first;
+	if (more->last.ms > skip->last.ms)
+		skip->last = more->last;
+}
+
+void etl_trigger_fini(struct etl_trigger *trigger)
+{
+	free(trigger->partition);
+	*trigger = (struct etl_trigger){0};
+}
+
+etl_wall etl_trigger_before(const struct etl_trigger *trigger)
+{
+	if (!trigger->slot.ms)
+		return (etl_wall){0};
+	return (etl_wall){(trigger->skip.last.ms ? trigger->skip.first.ms : trigger->slot.ms) - 1};
+}

@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A window in words: its ledger entry, whether it is due and why, and what it waits for.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/encode.h"
+#include "base/str.h"
+#include "ops/decision.h"
+#include "tell/why.h"
+#include "time/civil.h"
+#include "time/duration.h"
+
+static const char *stamp(etl_wall t, char out[ETL_TIME_TEXT_BYTES])
+{
+	etl_time_format_rfc3339(t, out);
+	return out;
+}
+
+static bool is_whole(const struct etl_why_window *f)
+{
+	return f->job->window.none;
+}
+
+/* ---- the ledger ---------------------------------------------------------------------------- */
+
+void etl_why_partition(const char *partition, struct etl_buf *out)
+{
+	if (!partition || etl_streq(partition, "-"))
+		return;
+	etl_buf_str(out, " --partition ");
+	etl_encode_shell(out, partition);
+}
+
+void etl_why_again(const struct etl_job *job, const char *partition, const struct etl_window *range,
+	struct etl_buf *out)
+{
+	const struct etl_window_rules *rules = &job->window;
+	int64_t span_ms = etl_dur_ms(rules->max_span.us ? rules->max_span : rules->size);
+	bool fits = range->end.ms - range->start.ms <= span_ms;
+	char from[ETL_TIME_TEXT_BYTES], to[ETL_TIME_TEXT_BYTES];
+
+	if (rules->none)
+		etl_buf_printf(out, "etlctl run %s", job->name);
+	else
+		etl_buf_printf(out, "etlctl %s %s --from %s --to %s", fits ? "run" : "backfill", job->name,
+			stamp(range->start, from), stamp(range->end, to));
+	etl_why_partition(partition, out);
+	if (!rules->none && !fits)
+		etl_buf_str(out, " --reprocess all");
+}
+
+/* Records of it that were refused: where they are, and how they are loaded once it is mended. */
+static void tell_rejects(const struct etl_why_window *f, struct etl_why *why)
+{
+	unsigned long long n = (unsigned long long)f->entry.counts.rejected;
+	ETL_BUF_CLEANUP struct etl_buf command;
+	char start[ETL_TIME_TEXT_BYTES];
+
+	etl_buf_init(&command, 4096);
+	if (!n)
+		return;
+	etl_why_because(why, n == 1 ? "%llu record of it was refused: it is a dead letter" :
+				      "%llu records of it were refused: they are dead letters", n);
+	etl_buf_printf(&command, "etlctl dead list %s", f->job->name);
+	if (!is_whole(f))
+		etl_buf_printf(&command, " --window %s", stamp(f->window.start, start));
+	etl_why_partition(f->partition, &command);
+	etl_why_hint(why, "%s", etl_buf_text(&command));
+	if (!etl_window_is_closed(f->entry.state))
+		return;
+	etl_buf_clear(&command);
+	etl_why_again(f->job, f->partition, &f->window, &command);
+	etl_why_hint(why, "%s", etl_buf_text(&command));
+}
+
+static void tell_change(const struct etl_why_window *f, struct etl_why *why)
+{
+	char at[ETL_TIME_TEXT_BYTES];
+	enum etl_change_kind kind;
+	bool decision = etl_change_kind_parse(f->change_kind, &kind) && etl_change_is_decision(kind);
+
+	if (f->change_at.ms)
+		etl_why_because(why, "%s (%s) touched it, made by %s at %s%s%s",
+			decision ? "a decision" : "a change of the watermark", f->change_kind,
+			f->change_who, stamp(f->change_at, at), *f->change_why ? ": " : "", f->change_why);
+}
+
+/* The command alone: it is pasted as it stands. */
+static void hint_decision(const struct etl_why_window *f, enum etl_change_kind kind,
+	struct etl_why *why)
+{
+	struct etl_unit unit = {f->job, f->partition, f->entry.window};
+	etl_cleanup(free) char *command = etl_decision_command(kind, &unit);
+
+	etl_why_hint(why, "%s", command);
+}
+
+/* A run of this window alone. */
+static void hint_run(const struct etl_why_window *f, struct etl_why *why)
+{
+	struct etl_unit unit = {f->job, f->partition, f->window};
+	etl_cleanup(free) char *command = etl_unit_run_command(&unit);
+
+	etl_why_hint(why, "%s", command);
+}
+
+static void tell_entry(const struct etl_why_window *f, struct etl_why *why)
+{
+	const struct etl_ledger_entry *e = &f->entry;
+	char at[ETL_TIME_TEXT_BYTES];
+	const char *colon = *e->reason ? ": " : "";
+	long long attempt = (long long)e->attempt;
+
+	stamp(e->updated, at);
+	switch (e->state) {
+	case ETL_WINDOW_PENDING:
+		etl_why_because(why, "pending since %s%s%s: it is due", at, colon, e->reason);
+		if (*e->held.by)
+			etl_why_because(why, "it is loaded if its content is still what was held; else it "
+					     "is held again");
+		return;
+	case ETL_WINDOW_RUNNING:
+		etl_why_because(why,
+			"running: it is large, and some slices of it are in (run %s, attempt %lld, at %s)",
+			e->run_id, attempt, at);
+		return;
+	case ETL_WINDOW_LOADED:
+		etl_why_because(why, "loaded by run %s at %s: %llu records, attempt %lld", e->run_id, at,
+			(unsigned long long)e->counts.out, attempt);
+		if (*e->held.by) /* a check held it until somebody let it in */
+			etl_why_because(why, "%s", e->reason);
+		return;
+	case ETL_WINDOW_EMPTY:
+		etl_why_because(why, "empty: the source proved to run %s at %s that there is nothing",
+			e->run_id, at);
+		return;
+	case ETL_WINDOW_HELD:
+		etl_why_because(why, "held: a check in run %s held it back at %s%s%s (attempt %lld)",
+			e->run_id, at, colon, e->reason, attempt);
+		etl_why_because(why, "an operator may let this content in (held release), or close the "
+				     "window without it (held discard)");
+		hint_decision(f, ETL_CHANGE_RELEASE, why);
+		hint_decision(f, ETL_CHANGE_DISCARD, why);
+		etl_why_hint(why, "etlctl show %s", e->run_id);
+		return;
+	case ETL_WINDOW_FAILED:
+		etl_why_because(why, "failed: attempt %lld in run %s at %s%s%s", attempt, e->run_id, at,
+			colon, e->reason);
+		etl_why_hint(why, "etlctl why %s", e->run_id);
+		if (e->counts.rejected && !e->counts.out) {
+			etl_why_because(why, "an operator may close it without its records (windows accept)");
+			hint_decision(f, ETL_CHANGE_ACCEPT, why);
+		}
+		return;
+	case ETL_WINDOW_UNRECOVERABLE:
+		etl_why_because(why, "unrecoverable: given up by run %s at %s%s%s", e->run_id, at, colon,
+			e->reason);
+		return;
+	case ETL_WINDOW_SKIPPED:
+		etl_why_because(why, "skipped at %s%s%s", at, colon, e->reason);
+		if (f->change_at.ms)
+			etl_why_hint(why, "etlctl watermark undo %s", f->job->name);
+		return;
+	case ETL_WINDOW_STATE_MAX:
+		return;
+	}
+}
+
+static bool is_behind_mark(const struct etl_why_window *f)
+{
+	return f->has_mark && f->window.end.ms <= f->mark.processed.ms &&
+		f->window.start.ms >= f->mark.origin.ms;
+}
+
+static void tell_state(const struct etl_why_window *f, struct etl_why *why)
+{
+	if (f->has_entry) {
+		tell_entry(f, why);
+		tell_rejects(f, why);
+		tell_change(f, why);
+	} else if (!is_whole(f) && is_behind_mark(f)) {
+		etl_why_because(why, "the ledger has no entry of it, although the watermark has passed it: "
+				     "it was deleted, or a backup was put back; one of the next runs "
+				     "looks for such holes");
+	} else {
+		etl_why_because(why, "the ledger has no entry of it: no run has closed it or failed at it");
+	}
+}
+
+/* It was closed by a load into another target, and the job's has nothing of it. */
+static void tell_target(const struct etl_why_window *f, struct etl_why *why)
+{
+	char from[ETL_TIME_TEXT_BYTES], to[ETL_TIME_TEXT_BYTES];
+	const char *at = f->has_mark ? etl_targets_at(&f->mark.targets, f->window.start) : NULL;
+
+	if (!at || !*f->target || strcmp(at, f->target) == 0 ||
+		strcmp(at, ETL_TARGET_UNKNOWN) == 0 || !f->has_entry ||
+		!etl_window_is_closed(f->entry.state))
+		return;
+	etl_why_because(why, "it was loaded into '%s', and its job loads into '%s' now, which does not "
+			     "have it", etl_target_beside(at, f->target), etl_target_beside(f->target, at));
+	if (is_whole(f))
+		etl_why_hint(why, "etlctl run %s", f->job->name);
+	else
+		etl_why_hint(why, "etlctl backfill %s --from %s --to %s --reprocess all", f->job->name,
+			stamp(f->window.start, from), stamp(f->window.end, to));
+}
+
+/* ---- due ----------------------------------------------------------------------------------- */
+
+static void tell_due(const struct etl_why_window *f, struct etl_why *why)
+{
+	switch (f->why) {
+	case ETL_DUE_NEW:
+		etl_why_because(why, "it is due: it was never loaded");
+		return;
+	case ETL_DUE_OPEN:
+		etl_why_because(why, "it is due: it is still open");
+		return;
+	case ETL_DUE_DIRTY:
+		etl_why_because(why, "it is due: it is closed, but marked to be read again%s%s",
+			*f->entry.reason ? ": " : "", f->entry.reason);
+		return;
+	case ETL_DUE_AGAIN:
+		etl_why_because(why, is_whole(f) ? "it is due: each run reads everything" :
+			"it is due: each run reads it again (window.lookback or window.reread)");
+		return;
+	case ETL_DUE_ASKED:
+		etl_why_because(why, "it is due: an operator asked for it");
+		return;
+	}
+}
+
+/* The first slot at which the window may be taken, jitter included. */
+static etl_wall slot_after(const struct etl_why_window *f, etl_wall t)
+{
+	etl_wall slot;
+
+	if (!f->job->calendar || !etl_calendar_next(f->job->calendar, (etl_wall){t.ms - 1}, &slot))
+		return (etl_wall){0};
+	return etl_wall_add(slot, f->jitter);
+}
+
+static void not_final(const struct etl_why_window *f, etl_wall final_at, struct etl_why *why)
+{
+	char at[ETL_TIME_TEXT_BYTES], settle[ETL_DURATION_TEXT_BYTES];
+
+	etl_duration_format(f->job->window.settle, settle, sizeof settle);
+	etl_why_because(why, "it is not final before %s: its end and window.settle (%s)", stamp(final_at, at),
+		settle);
+	etl_why_next(why, slot_after(f, final_at), "the first run after %s takes it", at);
+}
+
+static void not_due(const struct etl_why_window *f, struct etl_why *why)
+{
+	const struct etl_window_rules *rules = &f->job->window;
+	etl_wall final_at = etl_wall_add(f->window.end, rules->settle);
+	bool closed = f->has_entry && etl_window_is_closed(f->entry.state);
+
+	if (!is_whole(f) && rules->end.ms && f->window.end.ms > rules->end.ms)
+		etl_why_because(why, "it is never due: it ends behind window.end");
+	else if (!is_whole(f) && f->now.ms < final_at.ms)
+		not_final(f, final_at, why);
+	else if (closed)
+		etl_why_because(why, "it is not due: it is closed");
+	else
+		etl_why_because(why, "it is not due");
+	if (closed && !is_whole(f))
+		hint_run(f, why);
+}
+
+/* Its own deadline, as long as it is not closed. */
+static void tell_deadline(const struct etl_why_window *f, struct etl_why *why)
+{
+	struct etl_deadline d = {f->window, etl_wall_add(f->window.end, f->job->deadline)};
+	char due[ETL_TIME_TEXT_BYTES], length[ETL_DURATION_TEXT_BYTES];
+
+	if (is_whole(f) || !f->job->deadline.us || !f->due ||
+		(f->has_entry && etl_window_is_closed(f->entry.state)))
+		return;
+	etl_duration_format(f->job->deadline, length, sizeof length);
+	etl_why_because(why, "%s %s (deadline: window.end + %s)",
+		etl_deadline_is_missed(&d, f->now) ? "it was not closed by its deadline" :
+						     "it has to be closed by",
+		stamp(d.due, due), length);
+}
+
+/* ---- what it waits for --------------------------------------------------------------------- */
+
+static void link_text(const struct etl_why_link *l, char *out, size_t size)
+{
+	char start[ETL_TIME_TEXT_BYTES];
+
+	if (l->job->window.none)
+		snprintf(out, size, "a run of job %s", l->job->name);
+	else
+		snprintf(out, size, "window %s of job %s%s%s", stamp(l->window.start, start), l->job->name,
+			l->job->partition_names[0] ? ", partition " : "",
+			l->job->partition_names[0] ? l->partition->name : "");
+}
+
+/* What ends such a phase. A run is about to start: when the next slot is says nothing. */
+static const char *held_by(enum etl_sched_phase phase)
+{
+	static const char *const words[ETL_PHASE_MAX] = {
+		[ETL_PHASE_SENSING] = "what it waits for has come",
+		[ETL_PHASE_PLACE] = "a place is free",
+		[ETL_PHASE_STORE] = "MongoDB is back",
+		[ETL_PHASE_HELD] = "another etld gives its lease back",
+		[ETL_PHASE_STOPPING] = "etld is started again",
+	};
+
+	return words[phase];
+}
+
+/* Why the last of the chain is not there, and what will change that. */
+static void tell_root(const struct etl_why_link *l, struct etl_why *why)
+{
+	char what[256], at[ETL_TIME_TEXT_BYTES];
+
+	link_text(l, what, sizeof what);
+	if (l->job->left_out) { /* the link has said why */
+		etl_why_hint(why, "etlctl config check");
+		etl_why_hint(why, etl_job_wants_restart(l->job) ? "systemctl restart etld" : "etlctl reload");
+		return;
+	}
+	if (!l->is_final) {
+		etl_wall final_at = etl_wall_add(l->window.end, l->job->window.settle);
+
+		etl_why_because(why, "%s is not final before %s (window.settle)", what, stamp(final_at, at));
+		etl_why_next(why, final_at, "%s is final; %s loads it at its next slot", what, l->job->name);
+		return;
+	}
+	switch (l->phase) {
+	case ETL_PHASE_PAUSED:
+		etl_why_because(why, "job %s is paused", l->job->name);
+		etl_why_hint(why, "etlctl resume %s", l->job->name);
+		break;
+	case ETL_PHASE_RUNNING:
+		etl_why_next(why, (etl_wall){0}, "job %s is running", l->job->name);
+		break;
+	case ETL_PHASE_IDLE:
+	case ETL_PHASE_MAX:
+		if (l->fire.ms)
+			etl_why_next(why, l->fire, "job %s runs", l->job->name);
+		break;
+	case ETL_PHASE_SENSING:
+	case ETL_PHASE_PLACE:
+	case ETL_PHASE_STORE:
+	case ETL_PHASE_HELD:
+	case ETL_PHASE_STOPPING:
+		etl_why_next(why, (etl_wall){0}, "job %s runs, when %s", l->job->name, held_by(l->phase));
+		break;
+	}
+	etl_why_hint(why, "etlctl why %s", l->job->name);
+}
+
+void etl_why_links(const char *subject, const struct etl_why_link *links, size_t n,
+	struct etl_why *why)
+{
+	char what[256];
+
+	for (size_t i = 0; i < n; i++) {
+		link_text(&links[i], what, sizeof what);
+		etl_why_because(why, "%s%s %s, %s%s", i ? "" : subject,
+			i ? "that one waits for" : " is blocked: it waits for", what,
+			*links[i].why ? "which is " : "which no run has closed", links[i].why);
+	}
+	tell_root(&links[n - 1], why);
+}
+
+/* ---- the whole ----------------------------------------------------------------------------- */
+
+static void tell_next(const struct etl_why_window *f, struct etl_why *why)
+{
+	switch (f->phase) {
+	case ETL_PHASE_PAUSED:
+		etl_why_because(why, "job %s is paused", f->job->name);
+		etl_why_hint(why, "etlctl resume %s", f->job->name);
+		break;
+	case ETL_PHASE_RUNNING:
+		etl_why_next(why, (etl_wall){0}, "the run that goes may take it, else the next one");
+		break;
+	case ETL_PHASE_IDLE:
+	case ETL_PHASE_MAX:
+		etl_why_next(why, f->fire, "the next run of job %s %s it", f->job->name,
+			f->lost ? "gives up" : "takes");
+		break;
+	case ETL_PHASE_SENSING:
+	case ETL_PHASE_PLACE:
+	case ETL_PHASE_STORE:
+	case ETL_PHASE_HELD:
+	case ETL_PHASE_STOPPING:
+		etl_why_next(why, (etl_wall){0}, "a run of job %s %s it, when %s", f->job->name,
+			f->lost ? "gives up" : "takes", held_by(f->phase));
+		break;
+	}
+	etl_why_hint(why, "etlctl why %s", f->job->name);
+}
+
+void etl_why_of_window(const struct etl_why_window *f, struct etl_why *why)
+{
+	tell_state(f, why);
+	tell_target(f, why);
+	if (f->job->left_out) {
+		etl_why_left_out(f->job, why);
+		return;
+	}
+	if (!f->due) {
+		not_due(f, why);
+	} else {
+		tell_due(f, why);
+		tell_deadline(f, why);
+		if (f->lost)
+			etl_why_because(why, "it is older than the source keeps (window.retention)");
+		if (f->n_links)
+			etl_why_links("it", f->links, f->n_links, why);
+		else
+			tell_next(f, why);
+	}
+	if (!is_whole(f) && (f->lost || (f->has_entry && !etl_window_is_closed(f->entry.state))))
+		hint_run(f, why);
+}
