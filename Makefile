@@ -27,7 +27,7 @@ libdir_systemd ?= $(prefix)/lib
 unitdir    ?= $(libdir_systemd)/systemd/system
 
 VERSION := 0.1.0
-ROOMS   ?= base time conf record source transform check sink mongo state job ctl
+ROOMS   ?= base time conf record source transform check sink mongo state plan job sched run flow ops tell ctl
 SAN     ?=
 FAULTS  ?=
 BUILD   ?= build$(if $(SAN),-$(firstword $(subst $(comma), ,$(SAN))))$(if $(FAULTS),-faults)
@@ -83,8 +83,10 @@ REG_SRC    := $(REG_KINDS:%=$(BUILD)/gen/registry_%.c)
 LIB_OBJ    := $(LIB_SRC:%.c=$(BUILD)/%.o) $(REG_SRC:%.c=%.o)
 CTL_SRC    := $(sort $(wildcard daemon/etlctl/*.c))
 CTL_LIBSRC := $(sort $(wildcard lib/base/*.c lib/ctl/*.c))
-ETLD_SRC   := $(sort $(wildcard daemon/*.c))
-UNIT_SRC   := $(sort $(foreach r,$(ROOMS) $(if $(filter job,$(ROOMS)),daemon),$(wildcard tests/unit/$(r)/test_*.c)))
+FLOORS     := io config engine facts methods doors
+ETLD_SRC   := $(sort $(wildcard daemon/*.c $(FLOORS:%=daemon/%/*.c)))
+UNIT_ROOMS := $(ROOMS) $(if $(filter tell,$(ROOMS)),$(FLOORS:%=daemon/%))
+UNIT_SRC   := $(sort $(foreach r,$(UNIT_ROOMS),$(wildcard tests/unit/$(r)/test_*.c)))
 UNIT_BIN   := $(UNIT_SRC:%.c=$(BUILD)/%)
 SIM_SRC    := $(sort $(wildcard tests/sim/sim_*.c))
 SIM_BIN    := $(SIM_SRC:%.c=$(BUILD)/%)
@@ -93,6 +95,8 @@ FUZZ_BIN   := $(FUZZ_SRC:%.c=$(BUILD)/%)
 BENCH_SRC  := $(sort $(wildcard tests/bench/bench_*.c))
 BENCH_BIN  := $(BENCH_SRC:%.c=$(BUILD)/%)
 
+# No rule but those below: the built-in ones would make programs of list.d.
+MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := all
 .PHONY: all lib unit unit-threads sim mutants fuzz-replay fuzz fuzz-all check check-system check-fresh nightly bench \
 	lint man-lint demo install uninstall clean help
@@ -141,9 +145,12 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libetl.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_TEST) $(LIBS_LIB)
 # Of the daemon only what needs neither loop nor process: one object each.
-$(BUILD)/tests/unit/daemon/test_%: $(BUILD)/tests/unit/daemon/test_%.o $(BUILD)/daemon/%.o $(BUILD)/libetl.a
-	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_TEST) $(LIBS_LIB)
+define daemon_unit
+$$(BUILD)/tests/unit/daemon/$(1)/test_%: $$(BUILD)/tests/unit/daemon/$(1)/test_%.o $$(BUILD)/daemon/$(1)/%.o $$(BUILD)/libetl.a
+	$$(call say,LD,$$@)
+	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LIBS_TEST) $$(LIBS_LIB)
+endef
+$(foreach floor,$(FLOORS),$(eval $(call daemon_unit,$(floor))))
 $(BUILD)/tests/sim/%: $(BUILD)/tests/sim/%.o $(BUILD)/libetl.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_TEST) $(LIBS_LIB)

@@ -176,9 +176,9 @@ static inline struct etld_run *etld_running(const struct etld_job *job)
 	return job->sched.run;
 }
 
-void etld_pauses_free(struct etld *etld); /* handlers_change.c; the workers are gone */
+void etld_pauses_free(struct etld *etld); /* pause.c; the workers are gone */
 
-/* handlers_run.c: a client that waits for a manual run, which waited itself */
+/* run.c: a client that waits for a manual run, which waited itself */
 void etld_follow_started(void *follower, struct etld_run *run);
 void etld_follow_dropped(void *follower);
 

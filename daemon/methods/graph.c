@@ -86,7 +86,7 @@ struct drawing {
 	struct etld_walk walk;
 	bool *shown;
 	struct etl_graph_node *tree;
-	struct etl_buf nodes, edges; /* lists (handlers.h) */
+	struct etl_buf nodes, edges; /* lists (methods.h) */
 };
 
 static void add_edges(struct drawing *d, const struct etl_job *job)

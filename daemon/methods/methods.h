@@ -15,46 +15,46 @@ typedef void (*etld_handler)(struct etld_request *request);
 /* NULL for commands that etlctl does by itself. */
 etld_handler etld_handler_of(enum etl_command_id id);
 
-/* handlers_status.c */
+/* status.c */
 void etld_handle_status(struct etld_request *request);
 void etld_handle_jobs(struct etld_request *request);
-void etld_handle_graph(struct etld_request *request); /* handlers_graph.c */
+void etld_handle_graph(struct etld_request *request); /* graph.c */
 void etld_handle_next(struct etld_request *request);
 void etld_handle_version(struct etld_request *request);
-/* handlers_run.c */
+/* run.c */
 void etld_handle_run(struct etld_request *request);
-/* handlers_backfill.c */
+/* backfill.c */
 void etld_handle_backfill(struct etld_request *request);
 void etld_handle_backfills(struct etld_request *request);
 void etld_handle_cancel(struct etld_request *request);
-/* handlers_change.c */
+/* pause.c */
 void etld_handle_pause(struct etld_request *request);
-void etld_handle_host_release(struct etld_request *request); /* handlers_host.c */
+void etld_handle_host_release(struct etld_request *request); /* host.c */
 void etld_handle_resume(struct etld_request *request);
-void etld_handle_reload(struct etld_request *request); /* handlers_reload.c */
-/* handlers_store.c: these ask MongoDB */
+void etld_handle_reload(struct etld_request *request); /* reload.c */
+/* store.c: these ask MongoDB */
 void etld_handle_runs(struct etld_request *request);
 void etld_handle_show(struct etld_request *request);
 void etld_handle_windows(struct etld_request *request);
-/* handlers_watermark.c */
+/* watermark.c */
 void etld_handle_watermark_show(struct etld_request *request);
 void etld_handle_watermark_set(struct etld_request *request);
 void etld_handle_watermark_rewind(struct etld_request *request);
 void etld_handle_watermark_undo(struct etld_request *request);
 void etld_handle_watermark_history(struct etld_request *request);
-/* handlers_decide.c: one unit, by an operator */
+/* decide.c: one unit, by an operator */
 void etld_handle_windows_accept(struct etld_request *request);
 void etld_handle_held_release(struct etld_request *request);
 void etld_handle_held_discard(struct etld_request *request);
-void etld_handle_held_list(struct etld_request *request); /* handlers_held.c */
+void etld_handle_held_list(struct etld_request *request); /* held.c */
 /* [{check, field, value, limit, released}] of what holds a unit. */
 void etld_json_held(struct etl_json *to, const char *key, const struct etl_held *held);
 
-/* handlers_dead.c */
+/* dead.c */
 void etld_handle_dead_list(struct etld_request *request);
 void etld_handle_dead_show(struct etld_request *request);
 
-/* handlers.c: what they share */
+/* methods.c: what they share */
 
 /* The job that parameter `job` names. NULL: there is none, the request is answered and with it
  * gone, its parameters too: read them after this call. */
@@ -112,10 +112,10 @@ bool etld_request_partition(struct etld_request *request, const struct etl_job *
 bool etld_id_matches(const char *id, const char *part);
 
 /* Worker: the record of the run that is meant so; `out` is made. -1 with "no_such_run" if none
- * or more than one is. handlers_store.c */
+ * or more than one is. store.c */
 int etld_run_find(struct etl_state *state, const char *id, bson_t *out, struct etl_error *err);
 
-/* handlers_why.c: what a question names. Is it an id rather than a job's name? The job whose run of
+/* why.c: what a question names. Is it an id rather than a job's name? The job whose run of
  * this id goes, NULL = none: such a run has no record yet. The job's window that holds the time of
  * `text` ([0, 0) of a job without windows); false: the request is answered. */
 bool etld_may_be_id(const char *text);
@@ -134,7 +134,7 @@ struct etl_json *etld_json_of_bson(const bson_t *doc);
 
 struct etl_change_walk;
 /* Loop: what a walk has written so far into the job's watermarks, its deadline and those who wait
- * for it; `over`: it goes no further. handlers_watermark.c */
+ * for it; `over`: it goes no further. watermark.c */
 void etld_change_taken(struct etld *etld, const char *job, const struct etl_change_walk *walk,
 	bool over);
 
@@ -159,13 +159,13 @@ void etld_query_send(struct etld_query *query, void (*work)(struct etld_task *ta
 /* One that goes to no worker, with its reply. */
 void etld_query_drop(struct etld_query *query);
 
-/* handlers_simulate.c */
+/* simulate.c */
 void etld_handle_simulate(struct etld_request *request);
 
-/* handlers_why.c */
+/* why.c */
 void etld_handle_why(struct etld_request *request);
 
-/* handlers_explain.c */
+/* explain.c */
 void etld_handle_metrics(struct etld_request *request);
 
 #endif

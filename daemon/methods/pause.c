@@ -16,7 +16,7 @@
 /* A pause has to survive a restart, so its answer waits for MongoDB. */
 struct pause_query {
 	struct etld_query query;
-	struct etl_buf list; /* the jobs in the answer (handlers.h) */
+	struct etl_buf list; /* the jobs in the answer (methods.h) */
 	char **jobs;
 	size_t n, cap;
 	char *who, *why;

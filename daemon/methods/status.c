@@ -230,7 +230,7 @@ struct listing {
 	struct etld_walk walk;
 	struct etl_json *(*job)(const struct etld *etld, const struct etld_job *job);
 	const char *schema;
-	struct etl_buf text; /* a list (handlers.h) */
+	struct etl_buf text; /* a list (methods.h) */
 };
 
 static void list_job(struct etld_walk *walk, struct etld_job *job)

@@ -10,7 +10,6 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "flow/strand.h"
-#include "ops/decision.h"
 #include "time/civil.h"
 
 void etl_hold_note(struct etl_window_work *window, const char *check,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the steps of a strand share. Private to lib/job: the daemon sees job/run.h.
+ * What the steps of a strand share. Private to lib/flow: the daemon sees run/run.h.
  */
 #ifndef ETL_FLOW_STRAND_H
 #define ETL_FLOW_STRAND_H
@@ -119,13 +119,25 @@ struct etl_strand_work {
 	bool restart;		 /* begin the span again after the wait */
 };
 
+/* What a worker step of a strand says when it returns. */
+enum etl_go {
+	ETL_GO_NEXT,  /* on to the next step of the table */
+	ETL_GO_INPUT, /* back to decode, when there is more input */
+	ETL_GO_FETCH, /* back to extract, with a new request */
+	ETL_GO_MEMORY, /* this step again, when there is memory for it */
+	ETL_GO_LOAD,  /* back to load: the next slice, or the same one again */
+	ETL_GO_WAIT,  /* back to where strand->work->resume says, after strand->wait */
+	ETL_GO_END,   /* this strand has nothing left to do */
+	ETL_GO_FAIL,  /* the error decides (policy.h) */
+};
+
 /* The span's window as one interval. */
 struct etl_window etl_span_window(const struct etl_strand_work *work);
 
 /* Index in work->windows of the window that holds `t`, or -1. */
 long etl_span_index(const struct etl_strand_work *work, etl_wall t);
 
-/* steps.c: adds to what a step took in this attempt at the span; -1 if that passes its limit. */
+/* flow.c: adds to what a step took in this attempt at the span; -1 if that passes its limit. */
 int etl_step_charge(struct etl_strand *strand, enum etl_step_id id, etl_dur took,
 	struct etl_error *err);
 
@@ -165,6 +177,17 @@ int etl_slice_doubt(struct etl_strand *strand, struct etl_error *err);
 void etl_slice_unanswered(struct etl_strand *strand);
 void etl_slice_entry(const struct etl_strand *strand, const struct etl_window_work *window,
 	bool whole, struct etl_ledger_entry *out);
+
+/* held.c: bytes that a strand holds: records staged and being decoded, text of a record that is
+ * not whole, state of transforms and checks. Worker. */
+size_t etl_strand_held(const struct etl_strand *strand);
+size_t etl_strand_state_held(const struct etl_strand *strand); /* of transforms and checks alone */
+
+/* -1 with ETL_LIMIT if transforms and checks keep more than a share. */
+int etl_strand_judge_state(const struct etl_strand *strand, struct etl_error *err);
+
+/* Sets strand->memory to what it needs now; true if that is more than it was granted. */
+bool etl_strand_lacks_memory(struct etl_strand *strand);
 
 /* hold.c: a check with on_fail: hold minds something of the window; of each rule the first is kept. */
 void etl_hold_note(struct etl_window_work *window, const char *check,

@@ -146,6 +146,9 @@ void etl_graph_link(struct etl_job **jobs, size_t n, const struct etl_conf_env *
  * same name, or NULL = all of them. */
 const struct etl_partition *etl_job_partition(const struct etl_job *job, const char *name);
 
+/* " --partition NAME", as a shell takes it; nothing for NULL or "-", which a job without partitions has. */
+void etl_job_partition_option(const char *partition, struct etl_buf *out);
+
 /* What makes a schedule the one it is: "10 * * * *|Europe/Paris". Slots are remembered with
  * it, so that an edited schedule never replays slots of the old one. Cut to fit `out`. */
 void etl_job_schedule_key(const struct etl_job *job, char out[ETL_SCHEDULE_BYTES]);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/encode.h"
 #include "base/str.h"
 #include "job/job.h"
 
@@ -172,4 +173,12 @@ void etl_job_load_partitions(struct etl_job *job, const struct etl_node *node,
 	job->n_partitions = total;
 	for (size_t i = 0; i < total; i++)
 		make_partition(&d, i, &job->partitions[i], env);
+}
+
+void etl_job_partition_option(const char *partition, struct etl_buf *out)
+{
+	if (!partition || etl_streq(partition, "-"))
+		return;
+	etl_buf_str(out, " --partition ");
+	etl_encode_shell(out, partition);
 }

@@ -34,26 +34,10 @@ enum etl_step_id {
 
 enum etl_step_thread { ETL_THREAD_LOOP, ETL_THREAD_WORKER };
 
-/* What a worker step of a strand says when it returns. */
-enum etl_go {
-	ETL_GO_NEXT,  /* on to the next step of the table */
-	ETL_GO_INPUT, /* back to decode, when there is more input */
-	ETL_GO_FETCH, /* back to extract, with a new request */
-	ETL_GO_MEMORY, /* this step again, when there is memory for it */
-	ETL_GO_LOAD,  /* back to load: the next slice, or the same one again */
-	ETL_GO_WAIT,  /* back to where strand->work->resume says, after strand->wait */
-	ETL_GO_END,   /* this strand has nothing left to do */
-	ETL_GO_FAIL,  /* the error decides (policy.h) */
-};
-
-struct etl_strand;
-
 struct etl_step {
 	const char *name;
 	enum etl_step_thread thread;
 	const char *what;
-	/* A strand's worker step; NULL for steps of the run as a whole and of the loop. */
-	enum etl_go (*go)(struct etl_strand *strand, struct etl_error *err);
 	const char *fault_before, *fault_after; /* named fault points */
 };
 

@@ -10,7 +10,6 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
-#include "tell/why.h"
 #include "time/civil.h"
 
 /* ---- commands ------------------------------------------------------------------------------ */
@@ -18,7 +17,7 @@
 static void append_partition(struct etl_buf *out, const struct etl_unit *unit)
 {
 	if (unit->job->partition_names[0])
-		etl_why_partition(unit->partition, out);
+		etl_job_partition_option(unit->partition, out);
 }
 
 static const char *window_word(const struct etl_unit *unit, char out[ETL_TIME_TEXT_BYTES])
@@ -89,27 +88,6 @@ char *etl_decision_reason(enum etl_change_kind kind, const char *who, const char
 }
 
 /* ---- releases ------------------------------------------------------------------------------ */
-
-void etl_held_text(const struct etl_held *held, bool released, char *out, size_t size)
-{
-	struct etl_buf text;
-	bool first = true;
-
-	etl_buf_init(&text, 4096);
-	for (size_t i = 0; i < held->n; i++) {
-		const struct etl_held_check *c = &held->checks[i];
-
-		if (c->released != released)
-			continue;
-		etl_buf_printf(&text, "%scheck %s%s%s (%s, %s)", first ? "" : ", ", c->check,
-			*c->field ? " " : "", c->field, c->value, c->limit);
-		first = false;
-	}
-	if (held->more && !released)
-		etl_buf_str(&text, first ? "other checks" : " and other checks");
-	etl_text_copy(out, size, etl_buf_text(&text));
-	etl_buf_fini(&text);
-}
 
 /* "range", or "range /v" for the check of one field. */
 static bool is_named(const struct etl_held_check *c, const char *name)

@@ -45,9 +45,6 @@ int etl_decision_release(const struct etl_unit *unit, const struct etl_ledger_en
 	const char *check, const char *who, etl_wall now, struct etl_held *held,
 	struct etl_error *err);
 
-/* "range v (1200, max 1000)", one after the other, of those that are released or not. Cut to size. */
-void etl_held_text(const struct etl_held *held, bool released, char *out, size_t size);
-
 /* The unit that is meant by a time, and its entry: what begins there or holds it, in the ledger or
  * on the grid. 1 = `entry` is filled; 0 = the ledger has none of `unit->window`; -1 with "no_such_window"
  * (ETL_PERMANENT), or the store's error. One read, bounded on both sides; worker threads. */

@@ -12,26 +12,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/error.h"
-
 #define ETL_MEMORY_SMALL ((size_t)256 * 1024) /* bytes that need no leave; a quarter of a small share */
 
 enum etl_memory { ETL_MEMORY_NONE, ETL_MEMORY_SHARE, ETL_MEMORY_OVERSIZE };
 
-struct etl_strand;
-
 /* What `held` bytes need; `share` bytes are a share. Pure. */
 enum etl_memory etl_memory_for(size_t held, size_t share);
-
-/* Bytes: records staged and being decoded, text of a record that is not whole, state of
- * transforms and checks. Worker. */
-size_t etl_strand_held(const struct etl_strand *strand);
-size_t etl_strand_state_held(const struct etl_strand *strand); /* of transforms and checks alone */
-
-/* -1 with ETL_LIMIT if transforms and checks keep more than a share. */
-int etl_strand_judge_state(const struct etl_strand *strand, struct etl_error *err);
-
-/* Sets strand->memory to what it needs now; true if that is more than it was granted. */
-bool etl_strand_lacks_memory(struct etl_strand *strand);
 
 #endif

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "state/state.h"
+#include "job/job.h"
 
 #define ETL_TRIGGERS(X)                                                                         \
 	X(SCHEDULE, "schedule") /* its slot has come */                                         \

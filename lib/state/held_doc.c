@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/str.h"
 #include "state/doc_read.h"
 #include "state/ledger_doc.h"
@@ -21,6 +22,27 @@ bool etl_held_is_free(const struct etl_held *held)
 		if (!held->checks[i].released)
 			return false;
 	return held->n && !held->more && *held->by;
+}
+
+void etl_held_text(const struct etl_held *held, bool released, char *out, size_t size)
+{
+	struct etl_buf text;
+	bool first = true;
+
+	etl_buf_init(&text, 4096);
+	for (size_t i = 0; i < held->n; i++) {
+		const struct etl_held_check *c = &held->checks[i];
+
+		if (c->released != released)
+			continue;
+		etl_buf_printf(&text, "%scheck %s%s%s (%s, %s)", first ? "" : ", ", c->check,
+			*c->field ? " " : "", c->field, c->value, c->limit);
+		first = false;
+	}
+	if (held->more && !released)
+		etl_buf_str(&text, first ? "other checks" : " and other checks");
+	etl_text_copy(out, size, etl_buf_text(&text));
+	etl_buf_fini(&text);
 }
 
 static void append_rule(bson_t *list, size_t i, const struct etl_held_check *check, bool value)

@@ -68,6 +68,8 @@ struct etl_held {
 bool etl_held_is_same(const struct etl_held_check *a, const struct etl_held_check *b);
 /* True if all that holds it is released. */
 bool etl_held_is_free(const struct etl_held *held);
+/* "range v (1200, max 1000)", one after the other, of those that are released or not. Cut to size. */
+void etl_held_text(const struct etl_held *held, bool released, char *out, size_t size);
 
 struct etl_ledger_entry {
 	struct etl_window window;
@@ -144,7 +146,7 @@ struct etl_slot_note {
  * records. It goes with the lease's document, so that one read gives it for all jobs. */
 struct etl_last_run {
 	char run_id[ETL_UUID_BYTES]; /* "" = none yet */
-	char state[16];		     /* its word, job/run.h */
+	char state[16];		     /* its word, run/run.h */
 	etl_wall started, ended;
 	/* It failed without leaving a unit failed: nothing but this tells of it. */
 	bool unitless;
@@ -269,8 +271,8 @@ struct etl_run_partition {
 	uint64_t requests, bytes;
 };
 struct etl_run_record {
-	const char *run_id, *job, *trigger; /* job/trigger.h has the words */
-	const char *state;		    /* job/run.h has the words; skipped, interrupted */
+	const char *run_id, *job, *trigger; /* sched/trigger.h has the words */
+	const char *state;		    /* run/run.h has the words; skipped, interrupted */
 	const char *reason;
 	const char *code; /* of skipped: which rule said so; "" or NULL = none */
 	const char *cause; /* of its trigger: who, the upstream job, the backfill; NULL = none */

@@ -45,8 +45,6 @@ void etl_why_skip(const struct etl_job *job, const struct etl_skip *skip, struct
  * as it is shown, NULL or "-" = of all. A run if one request would hold them, else a backfill. */
 void etl_why_again(const struct etl_job *job, const char *partition, const struct etl_window *range,
 	struct etl_buf *out);
-/* " --partition NAME", as a shell takes it; nothing without one. */
-void etl_why_partition(const char *partition, struct etl_buf *out);
 
 /* ---- what windows wait for ------------------------------------------------------------------ */
 

@@ -27,14 +27,6 @@ static bool is_whole(const struct etl_why_window *f)
 
 /* ---- the ledger ---------------------------------------------------------------------------- */
 
-void etl_why_partition(const char *partition, struct etl_buf *out)
-{
-	if (!partition || etl_streq(partition, "-"))
-		return;
-	etl_buf_str(out, " --partition ");
-	etl_encode_shell(out, partition);
-}
-
 void etl_why_again(const struct etl_job *job, const char *partition, const struct etl_window *range,
 	struct etl_buf *out)
 {
@@ -48,7 +40,7 @@ void etl_why_again(const struct etl_job *job, const char *partition, const struc
 	else
 		etl_buf_printf(out, "etlctl %s %s --from %s --to %s", fits ? "run" : "backfill", job->name,
 			stamp(range->start, from), stamp(range->end, to));
-	etl_why_partition(partition, out);
+	etl_job_partition_option(partition, out);
 	if (!rules->none && !fits)
 		etl_buf_str(out, " --reprocess all");
 }
@@ -68,7 +60,7 @@ static void tell_rejects(const struct etl_why_window *f, struct etl_why *why)
 	etl_buf_printf(&command, "etlctl dead list %s", f->job->name);
 	if (!is_whole(f))
 		etl_buf_printf(&command, " --window %s", stamp(f->window.start, start));
-	etl_why_partition(f->partition, &command);
+	etl_job_partition_option(f->partition, &command);
 	etl_why_hint(why, "%s", etl_buf_text(&command));
 	if (!etl_window_is_closed(f->entry.state))
 		return;

@@ -5,6 +5,8 @@
  */
 #include "run_rig.h"
 
+#include "flow/strand.h"
+
 #include <malloc.h>
 
 static void put_many(struct rig *rig, int64_t h, int n)

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a strand holds in memory, and what of limits.memory it needs for that. Counting only.
+ */
+#include "flow/strand.h"
+
+/* Of transforms and checks that keep state over batches. `*what` names the one with most. */
+static size_t state_held(const struct etl_strand *strand, const char **what, const char **name)
+{
+	const struct etl_strand_work *work = strand->work;
+	const struct etl_job *job = strand->run->job;
+	size_t sum = 0, most = 0, held;
+
+	for (size_t i = 0; work->transforms && i < job->n_transforms; i++) {
+		const struct etl_transform_type *type = job->transforms[i].type;
+
+		if (!type->held || !work->transforms[i])
+			continue;
+		sum += held = type->held(work->transforms[i]);
+		if (held > most)
+			most = held, *what = "transform", *name = type->name;
+	}
+	for (size_t i = 0; work->checks && i < job->n_checks; i++) {
+		const struct etl_check_type *type = job->checks[i].type;
+
+		if (!type->held || !work->checks[i])
+			continue;
+		sum += held = type->held(work->checks[i]);
+		if (held > most)
+			most = held, *what = "check", *name = type->name;
+	}
+	return sum;
+}
+
+size_t etl_strand_state_held(const struct etl_strand *strand)
+{
+	const char *what, *name;
+
+	return state_held(strand, &what, &name);
+}
+
+int etl_strand_judge_state(const struct etl_strand *strand, struct etl_error *err)
+{
+	uint64_t share = strand->run->env->memory_max;
+	const char *what = "", *name = "";
+	size_t held = state_held(strand, &what, &name);
+
+	if (held <= share)
+		return 0;
+	return etl_error_set(err, ETL_LIMIT, "span.state",
+		"%s %s holds %zu KiB for %zu window%s, more than a run's share of limits.memory "
+		"(%llu KiB): take smaller windows (window.size) or fewer keys, or raise limits.memory",
+		what, name, held / 1024, strand->work->span.n, strand->work->span.n == 1 ? "" : "s",
+		(unsigned long long)share / 1024);
+}
+
+size_t etl_strand_held(const struct etl_strand *strand)
+{
+	const struct etl_strand_work *work = strand->work;
+	const struct etl_source_type *source = strand->run->job->source;
+
+	if (!work)
+		return 0;
+	return work->staged_bytes + (work->batch ? etl_batch_held(work->batch) : 0) +
+		(work->source && source->held ? source->held(work->source) : 0) +
+		etl_strand_state_held(strand);
+}
+
+bool etl_strand_lacks_memory(struct etl_strand *strand)
+{
+	strand->memory = etl_memory_for(etl_strand_held(strand), strand->run->env->memory_max);
+	return strand->memory > strand->granted;
+}
