@@ -331,4 +331,9 @@ PLANTED = [
     # the scheduler, where no law of the simulation sees it
     ("slots that start past a record on its way", "lib/sched/sched_queue.c",
      "!job->sensing && !job->recording &&", "!job->sensing &&", "unit:sched/test_sched"),
+    ("a run of a wrong clock's time that takes back slots of the right one", "lib/sched/sched.c",
+     "\tjob->taken_back = true;\n", "", "unit:sched/test_sched_clock"),
+    ("a cursor before the slot that counts as far ahead of it", "lib/sched/sched_queue.c",
+     "if (refused && outcome->decided.ms > etl_wall_add(", "if (outcome->decided.ms > etl_wall_add(",
+     "unit:sched/test_sched_clock"),
 ]
