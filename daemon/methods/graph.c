@@ -51,7 +51,7 @@ static void add_block(struct etl_json *node, const struct etld *etld, const stru
 	}
 	item = etl_json_add_object(node, "waits_for");
 	etl_json_add_text(item, "job", block.upstream->name);
-	etld_partition_text(block.upstream->job, &block.upstream->job->partitions[block.partition],
+	etl_partition_text(block.upstream->job, &block.upstream->job->partitions[block.partition],
 		name, sizeof name);
 	etl_json_add_text(item, "partition", name);
 	window = etl_json_add_object(item, "window");

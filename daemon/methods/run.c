@@ -17,11 +17,11 @@ static bool parse_window(const struct etl_job *job, const char *text, struct etl
 {
 	const char *slash = strchr(text, '/');
 	char *start = etl_memdup0(text, slash ? (size_t)(slash - text) : strlen(text));
-	bool ok = etld_parse_time(start, &out->start);
+	bool ok = etl_time_parse(start, &out->start);
 
 	free(start);
 	if (ok && slash)
-		return etld_parse_time(slash + 1, &out->end);
+		return etl_time_parse(slash + 1, &out->end);
 	if (ok)
 		out->end = etl_wall_add(out->start, job->window.size);
 	return ok;
@@ -49,9 +49,9 @@ static bool read_range(struct etld_request *request, const struct etl_job *job,
 	out->start = job->window.start;
 	out->end = etl_now(request->etld->clock);
 	if (from)
-		ok = etld_parse_time(from, &out->start);
+		ok = etl_time_parse(from, &out->start);
 	if (to)
-		ok = ok && etld_parse_time(to, &out->end);
+		ok = ok && etl_time_parse(to, &out->end);
 	return ok;
 }
 

@@ -9,7 +9,6 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "engine/elsewhere.h"
-#include "engine/hosts.h"
 #include "facts/health.h"
 #include "methods/methods.h"
 #include "methods/walk.h"
@@ -103,7 +102,7 @@ static void add_watermarks(struct etl_json *to, const struct etld *etld, const s
 		struct etl_json *item = etl_json_add_object(list, NULL);
 		etl_wall mark = job->partitions[i].watermark;
 
-		etld_partition_text(job->job, &job->job->partitions[i], name, sizeof name);
+		etl_partition_text(job->job, &job->job->partitions[i], name, sizeof name);
 		etl_json_add_text(item, "partition", name);
 		etld_json_time(item, "watermark", mark);
 		if (mark.ms)
@@ -144,7 +143,7 @@ static void add_deadline(struct etl_json *to, const struct etld *etld, const str
 		return;
 	}
 	item = etl_json_add_object(to, "deadline");
-	etld_partition_text(job->job, &job->job->partitions[first.partition], name, sizeof name);
+	etl_partition_text(job->job, &job->job->partitions[first.partition], name, sizeof name);
 	etl_json_add_text(item, "partition", name);
 	window = etl_json_add_object(item, "window");
 	etld_json_time(window, "start", first.window.start);
@@ -253,7 +252,7 @@ static void list_end(struct etld_walk *walk, struct etld_request *request)
 	reply = etld_reply_object(walk->etld, l->schema);
 	if (l->job == job_status) {
 		add_daemon(reply, walk->etld);
-		etld_hosts_show(walk->etld->hosts, reply);
+		etld_hosts_show(walk->etld, reply);
 	}
 	etl_json_add_printed(reply, "jobs", &l->text);
 	etld_answer(request, reply);
@@ -292,7 +291,7 @@ void etld_handle_status(struct etld_request *request)
 		return;
 	reply = etld_reply_object(etld, "etl.status/1");
 	add_daemon(reply, etld);
-	etld_hosts_show(etld->hosts, reply);
+	etld_hosts_show(etld, reply);
 	etl_json_add_item(etl_json_add_array(reply, "jobs"), NULL, job_status(etld, only));
 	etld_answer(request, reply);
 }

@@ -40,3 +40,10 @@ bool etl_uuid_valid(const char *text)
 	}
 	return true;
 }
+
+bool etl_uuid_matches(const char *id, const char *part)
+{
+	size_t n = strlen(part), all = strlen(id);
+
+	return n >= 6 && n <= all && (strncmp(id, part, n) == 0 || strcmp(id + all - n, part) == 0);
+}

@@ -67,6 +67,22 @@ static void other_text_is_no_uuid(void **state)
 		assert_false(etl_uuid_valid(wrong[i]));
 }
 
+static void part_of_an_id_names_it(void **state)
+{
+	static const char id[] = "017f22e2-79b0-7cc3-98c4-dc0c0c07398f";
+	static const struct {
+		const char *part;
+		bool matches;
+	} rows[] = {{id, true}, {"017f22", true}, {"07398f", true}, {"dc0c0c07398f", true}, {"017f2", false},
+		{"7398f", false}, {"7f22e2", false}, {"", false},
+		{"017f22e2-79b0-7cc3-98c4-dc0c0c07398f0", false}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (etl_uuid_matches(id, rows[i].part) != rows[i].matches)
+			fail_msg("%s", rows[i].part);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -74,6 +90,7 @@ int main(void)
 		cmocka_unit_test(later_ones_sort_behind),
 		cmocka_unit_test(no_two_of_one_millisecond_are_alike),
 		cmocka_unit_test(other_text_is_no_uuid),
+		cmocka_unit_test(part_of_an_id_names_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
