@@ -40,6 +40,7 @@ void etld_reload_forget(struct etld_reload_wait *wait);
 /* Nobody waits any more; what is being read is not taken, and the thread stops at the next file. */
 void etld_reloads_drain(struct etld_reloads *reloads);
 
-bool etld_reloads_going(const struct etld_reloads *reloads);
+/* What a configuration that is in force is warned of, into the journal; `warnings` are lines. */
+void etld_tell_warnings(const char *warnings);
 
 #endif

@@ -13,7 +13,10 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "base/uuid.h"
+#include "engine/backend.h"
+#include "engine/exec.h"
 #include "io/journal.h"
+#include "io/loop.h"
 #include "io/message_ids.h"
 
 #define RENEW ETL_SECONDS(100) /* also under a piece that takes long, or a wait */

@@ -6,7 +6,7 @@
  * away nothing is told; what was missed meanwhile is, when it is back. Loop thread, but for
  * the work of the task.
  */
-#include "plan/deadline.h"
+#include "engine/deadline.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,9 +14,14 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "engine/backend.h"
 #include "engine/walk.h"
 #include "io/journal.h"
+#include "io/loop.h"
 #include "io/message_ids.h"
+#include "io/pool.h"
+#include "plan/deadline.h"
+#include "run/run.h"
 #include "time/civil.h"
 #include "time/duration.h"
 

@@ -10,8 +10,11 @@
 
 #include "base/alloc.h"
 #include "engine/engine.h"
+#include "io/http.h"
 #include "io/journal.h"
+#include "io/loop.h"
 #include "io/message_ids.h"
+#include "io/pool.h"
 #include "time/civil.h"
 
 /* A bucket changes with every request: it is saved this often at most. What a kill takes
@@ -86,7 +89,7 @@ static void save_done(struct etld_task *task)
 	}
 	free(save->states);
 	free(save);
-	etld_maybe_stopped(etld);
+	etld->news->changed(etld);
 }
 
 /* Nothing while MongoDB is unreachable: etld_hosts_connected comes back to it. */

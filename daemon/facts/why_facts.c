@@ -9,7 +9,10 @@
 
 #include "base/str.h"
 #include "engine/backfill.h"
+#include "engine/deadline.h"
 #include "engine/elsewhere.h"
+#include "engine/exec.h"
+#include "io/http.h"
 
 static etl_wall wall_of(const struct etld *etld, etl_mono t)
 {

@@ -41,6 +41,7 @@ static bool *choose(struct etld_request *request)
 
 static void add_block(struct etl_json *node, const struct etld *etld, const struct etld_job *job)
 {
+	const struct etld_job *culprit;
 	struct etl_json *item, *window;
 	struct etld_block block;
 	char name[256];
@@ -57,7 +58,8 @@ static void add_block(struct etl_json *node, const struct etld *etld, const stru
 	window = etl_json_add_object(item, "window");
 	etld_json_time(window, "start", block.window.start);
 	etld_json_time(window, "end", block.window.end);
-	etl_json_add_text(item, "culprit", block.culprit ? block.culprit->name : NULL);
+	culprit = etld_culprit(etld, &block);
+	etl_json_add_text(item, "culprit", culprit ? culprit->name : NULL);
 }
 
 static struct etl_json *node_of(const struct etld *etld, const struct etld_job *job,

@@ -9,6 +9,15 @@
 
 #include "ctl/commands.h"
 #include "doors/control.h"
+#include "engine/backend.h"
+#include "engine/deadline.h"
+#include "engine/exec.h"
+#include "engine/sched.h"
+#include "engine/slots.h"
+#include "facts/blocked.h"
+#include "io/loop.h"
+#include "io/pool.h"
+#include "mongo/mongo.h"
 
 typedef void (*etld_handler)(struct etld_request *request);
 
@@ -29,6 +38,7 @@ void etld_handle_backfills(struct etld_request *request);
 void etld_handle_cancel(struct etld_request *request);
 /* pause.c */
 void etld_handle_pause(struct etld_request *request);
+void etld_pauses_free(struct etld *etld); /* the workers are gone */
 void etld_handle_host_release(struct etld_request *request); /* host.c */
 /* "hosts": those whose breaker is not closed, or who asked to be left alone. host.c */
 void etld_hosts_show(struct etld *etld, struct etl_json *reply);

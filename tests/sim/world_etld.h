@@ -8,11 +8,15 @@
 #define TESTS_SIM_WORLD_ETLD_H
 
 #include "doors/control.h"
+#include "engine/backend.h"
 #include "engine/hosts.h"
+#include "engine/news.h"
+#include "etld.h"
 #include "io/instance.h"
 #include "io/journal.h"
 #include "io/message_ids.h"
 #include "io/notify.h"
+#include "io/zones.h"
 #include "world_wrap.h"
 
 /* ---- loop ---------------------------------------------------------------------------------- */
@@ -297,19 +301,31 @@ static void answer_comes(struct etld_transfer *t)
 
 /* ---- zones, hosts, journal, systemd, instance, control ----------------------------------------------- */
 
-void etld_zones_open(struct etld *etld)
+struct etld_zones *etld_zones_new(struct etld_loop *loop, const struct etl_clock *clock,
+	struct etld_pool *pool, void (*changed)(void *ctx), void *ctx)
 {
-	(void)etld;
+	(void)loop;
+	(void)clock;
+	(void)pool;
+	(void)changed;
+	(void)ctx;
+	return NULL;
 }
 
-void etld_zones_watch(struct etld *etld)
+void etld_zones_watch(struct etld_zones *zones, const struct etl_conf_zone *list)
 {
-	(void)etld;
+	(void)zones;
+	(void)list;
 }
 
-void etld_zones_close(struct etld *etld)
+void etld_zones_stop(struct etld_zones *zones)
 {
-	(void)etld;
+	(void)zones;
+}
+
+void etld_zones_free(struct etld_zones *zones)
+{
+	(void)zones;
 }
 
 struct etld_hosts *etld_hosts_new(struct etld *etld)
@@ -471,8 +487,17 @@ bool etld_answer_more(struct etld_request *request, struct etl_json *parameters)
 
 /* ---- a process's life -------------------------------------------------------------------------- */
 
+/* The engine's own news, but for what the book has to see pass by. */
+static void run_ended(struct etld *etld, struct etld_run *run)
+{
+	if (!w.acting->dead)
+		book_ended(etld_exec_run(run));
+	etld_engine_news.ended(etld, run);
+}
+
 static void machine_start(struct machine *m)
 {
+	static struct etld_news news;
 	struct etl_error err = ETL_ERROR_INIT;
 
 	m->life++;
@@ -484,11 +509,14 @@ static void machine_start(struct machine *m)
 	m->fit_since = w.now;
 	w.acting = m;
 	tell("etld starts, its clock says %s", time_text(wall_of(m)));
-	m->etld = etld_new(__wrap_etld_generation_load("sim", NULL, NULL), &err);
+	m->etld = etld_new(__wrap_etld_generation_load("sim", NULL, NULL), &m->clock, &err);
 	if (!m->etld)
 		broken("etld starts", "%s", err.message);
 	taken_up(m);
-	m->etld->look_every.us = look_every() * 1000;
+	news = etld_engine_news;
+	news.ended = run_ended;
+	m->etld->news = &news;
+	etld_picture_every(m->etld, (etl_dur){look_every() * 1000});
 	etld_run(m->etld);
 	m->quiet_wall = wall_of(m);
 	w.acting = NULL;
@@ -525,7 +553,7 @@ static void machine_drop(struct machine *m)
 	m->crash_in = 0;
 	m->etld->draining = true;
 	etl_sched_stop(m->etld->sched);
-	etl_timer_cancel(m->wheel, &m->etld->backend_timer);
+	etld_backend_drain(m->etld);
 	etld_exec_cancel_all(m->etld, ETL_CANCEL_SHUTDOWN);
 	while (take_event_of(m, &event))
 		machine_event(m, &event);
