@@ -37,7 +37,7 @@ ARROWS = {  # room -> the rooms whose headers it may include
     "daemon": [*LIBRARY, "lib", *FLOORS],
     "etlctl": ["base", "ctl"],
 }
-ARROWS["daemon/io"] = [*UP_TO_STATE, "lib"]
+ARROWS["daemon/io"] = [*UP_TO_RECORD, "source", "lib"]
 for floor in FLOORS[1:]:
     ARROWS[f"daemon/{floor}"] = [*LIBRARY, "lib", *(f"daemon/{below}" for below in FLOORS[:FLOORS.index(floor)])]
 ARROWS["daemon"] = [*LIBRARY, "lib", *(f"daemon/{floor}" for floor in FLOORS)]
