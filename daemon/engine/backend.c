@@ -147,6 +147,7 @@ void etld_backend_connect(struct etld *etld)
 {
 	struct connect *c;
 
+	etld_on_loop(etld->loop);
 	if (etld->backend->busy || etld->mongodb_up || etld->draining)
 		return;
 	c = ETL_NEW(struct connect);
@@ -167,6 +168,7 @@ static void on_backend_timer(struct etl_timer *timer, void *ctx)
 
 void etld_backend_lost(struct etld *etld, const struct etl_error *err)
 {
+	etld_on_loop(etld->loop);
 	if (!etld->mongodb_up || etld->draining)
 		return;
 	is_down(etld, err);

@@ -199,6 +199,7 @@ void etld_deadline_look(struct etld *etld, struct etld_job *job)
 	struct etld_alerts *alerts = NULL;
 	struct etl_deadline d;
 
+	etld_on_loop(etld->loop);
 	etl_timer_cancel(etld_loop_wheel(etld->loop), &job->deadline_timer);
 	job->deadline_timer = (struct etl_timer){.fire = on_deadline, .ctx = etld, .name = "deadline"};
 	if (!job->job->deadline.us || job->sched.paused || job->alerts || !etld->mongodb_up ||

@@ -126,6 +126,7 @@ static void on_timer(struct etl_timer *timer, void *ctx)
 
 void etld_hosts_connected(struct etld_hosts *hosts)
 {
+	etld_on_loop(hosts->etld->loop);
 	save_changed(hosts);
 }
 

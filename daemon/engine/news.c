@@ -62,19 +62,17 @@ static bool notice_lost_mongodb(const struct etld_run *run)
 	return true;
 }
 
-/* The next run of the job may start within this, and a backfill offers its next piece: both go by what
- * this run has left in the job. */
 static void tell_sched(struct etld *etld, struct etld_job *job, const struct etl_run *run, bool store_lost)
 {
 	struct etl_run_outcome outcome;
 
-	etld_backfills_run_ended(etld, run);
 	etl_run_outcome(run, &outcome);
 	outcome.store_lost |= store_lost;
 	etl_sched_ended(etld->sched, &job->sched, &outcome);
-	etld_deadline_look(etld, job);
 }
 
+/* The scheduler comes late: it may start the job's next run within its call, by what this one has left
+ * in the job, and a backfill has to judge its piece before its next one can have the place. */
 static void run_ended(struct etld *etld, struct etld_run *run)
 {
 	struct etld_job *job = run->job;
@@ -85,8 +83,11 @@ static void run_ended(struct etld *etld, struct etld_run *run)
 	etld_count_ended(etld->counters, run->run);
 	etld_report_run(etld, run->run);
 	etld_exec_tell(run, true);
-	if (job)
+	if (job) {
+		etld_backfills_run_ended(etld, run->run);
 		tell_sched(etld, job, run->run, lost);
+		etld_deadline_look(etld, job);
+	}
 	if (run->finish_error.kind != ETL_OK)
 		run->run = etld_records_failed(etld, run->run, run->generation, &run->finish_error);
 }
@@ -123,9 +124,9 @@ void etld_maybe_stopped(struct etld *etld)
 		etld_loop_stop(etld->loop);
 }
 
-
 static void changed(struct etld *etld)
 {
+	etld_on_loop(etld->loop);
 	etld_tell_status(etld);
 	etld_maybe_stopped(etld);
 }

@@ -112,6 +112,7 @@ static void on_look(struct etl_timer *timer, void *ctx)
 
 void etld_picture_hurry(struct etld *etld)
 {
+	etld_on_loop(etld->loop);
 	if (etld->looks->going)
 		etld->looks->again = true;
 	else if (etld->mongodb_up && !etld->draining)
@@ -145,6 +146,7 @@ void etld_picture_look(struct etld *etld, struct etld_job *job)
 {
 	struct etld_picture *p;
 
+	etld_on_loop(etld->loop);
 	if (!etld->mongodb_up || etld->draining)
 		return;
 	p = etld_picture_new(etld, job);

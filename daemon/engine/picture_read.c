@@ -20,6 +20,7 @@ struct etld_picture *etld_picture_new(struct etld *etld, const struct etld_job *
 {
 	struct etld_picture *p = ETL_NEW(struct etld_picture);
 
+	etld_on_loop(etld->loop);
 	p->etld = etld;
 	p->generation = etld_generation_ref(etld->generation);
 	p->only = job ? job->job : NULL;
@@ -227,6 +228,7 @@ int etld_picture_read(struct etld_picture *p, struct etl_error *err)
 	struct etl_state *state = p->etld->state;
 	int rc = 0;
 
+	etld_on_worker();
 	if (!p->only)
 		rc = state->ops->watermark_list(state, keep_mark, p, err);
 	if (rc == 0 && !p->only && !p->targets)

@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "engine/backend.h"
 #include "io/journal.h"
+#include "io/loop.h"
 #include "io/pool.h"
 
 #define RECORDS_MAX 256 /* the oldest goes first */
@@ -85,6 +86,7 @@ void etld_records_flush(struct etld *etld)
 {
 	struct etld_record *r = etld->records->list;
 
+	etld_on_loop(etld->loop);
 	if (!r || r->on_worker || !etld->mongodb_up)
 		return;
 	r->on_worker = true;
@@ -110,6 +112,7 @@ struct etl_run *etld_records_failed(struct etld *etld, struct etl_run *run,
 {
 	struct etld_record *r;
 
+	etld_on_loop(etld->loop);
 	if (!etl_store_is_away(error) || etld->draining) {
 		tell(ETLD_WARNING, run, "could not be saved: ", error->message);
 		return run;

@@ -214,6 +214,7 @@ static void catch_up(struct etld *etld, struct etld_job *job)
 
 void etld_sched_up(struct etld *etld, bool first)
 {
+	etld_on_loop(etld->loop);
 	for (struct etld_job *job = etld->jobs; first && job; job = job->hh.next)
 		if (!job->restored) { /* the store has never heard of it */
 			etl_sched_restore(etld->sched, &job->sched, NULL);
@@ -344,6 +345,7 @@ void etld_sched_adopt(struct etld *etld, struct etld_generation *generation)
 	struct etld_generation *old = etld->generation;
 	struct etld_job *job, *next;
 
+	etld_on_loop(etld->loop);
 	etld->generation = generation;
 	for (size_t i = 0; i < generation->n_jobs; i++)
 		adopt_job(etld, generation->jobs[i]);

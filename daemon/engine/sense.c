@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "engine/backend.h"
 #include "io/journal.h"
+#include "io/loop.h"
 #include "io/pool.h"
 #include "mongo/newest.h"
 #include "run/run.h"
@@ -120,6 +121,7 @@ void etld_sense_ask(struct etld *etld, struct etld_job *job)
 {
 	struct etld_question *q = ETL_NEW(struct etld_question);
 
+	etld_on_loop(etld->loop);
 	etld_sense_drop(job);
 	*q = (struct etld_question){
 		.task = {.work = question_work, .done = question_done, .name = "sensor",

@@ -15,6 +15,7 @@
 #include "engine/backend.h"
 #include "engine/slot_queue.h"
 #include "io/journal.h"
+#include "io/loop.h"
 #include "io/pool.h"
 #include "run/run.h"
 
@@ -113,6 +114,7 @@ static void send_tasks(struct etld *etld)
 
 static void submit(struct etld_slot_task *t)
 {
+	etld_on_loop(t->etld->loop);
 	t->item.is_note = t->note.job != NULL;
 	etld_slot_queue_add(&t->etld->slots->queue, t->job, &t->item);
 	send_tasks(t->etld);
@@ -251,6 +253,7 @@ static void save_notes(struct etld *etld)
 
 void etld_slots_note(struct etld *etld, struct etld_job *job, etl_wall slot)
 {
+	etld_on_loop(etld->loop);
 	if (job->sched.edited) {
 		edited(etld, job, slot);
 		return;
@@ -270,6 +273,7 @@ void etld_slots_drop(struct etld *etld, struct etld_job *job)
 
 void etld_slots_flush(struct etld *etld)
 {
+	etld_on_loop(etld->loop);
 	send_tasks(etld);
 	save_notes(etld);
 }
