@@ -28,6 +28,7 @@
 #include "io/notify.h"
 #include "io/pool.h"
 #include "io/zones.h"
+#include "methods/reload.h"
 
 struct etld_reload_wait {
 	struct etld_reload_wait *prev, *next;
@@ -251,7 +252,7 @@ void etld_reload(struct etld *etld)
 		begin(etld->reloads);
 }
 
-struct etld_reload_wait *etld_reload_wait(struct etld *etld, etld_reloaded_fn fn, void *ctx,
+static struct etld_reload_wait *wait_for(struct etld *etld, etld_reloaded_fn fn, void *ctx,
 	bool *behind)
 {
 	struct loading *loading = ask(etld);
@@ -270,7 +271,7 @@ struct etld_reload_wait *etld_reload_wait(struct etld *etld, etld_reloaded_fn fn
 	return wait;
 }
 
-void etld_reload_forget(struct etld_reload_wait *wait)
+static void forget(struct etld_reload_wait *wait)
 {
 	DL_DELETE(wait->of->waits, wait);
 	free(wait);
@@ -280,8 +281,10 @@ void etld_reload_forget(struct etld_reload_wait *wait)
 
 struct etld_reloads *etld_reloads_new(struct etld *etld)
 {
+	static const struct etld_reload_ops ops = {wait_for, forget};
 	struct etld_reloads *reloads = ETL_NEW(struct etld_reloads);
 
+	etld->reload = &ops;
 	reloads->etld = etld;
 	return reloads;
 }

@@ -23,7 +23,6 @@
 #include "plan/deadline.h"
 #include "run/run.h"
 #include "time/civil.h"
-#include "time/duration.h"
 
 #define AGAIN ETL_MINUTES(1) /* after an error that is not MongoDB's absence */
 
@@ -111,17 +110,9 @@ static void tell(const struct etld_job *job, const struct late *late)
 		start, end, due);
 }
 
-static struct etld_partition *partition_of(const struct etld_job *job, const char *name)
-{
-	for (size_t i = 0; i < job->job->n_partitions; i++)
-		if (etl_streq(job->partitions[i].name, name))
-			return &job->partitions[i];
-	return NULL; /* it left the configuration */
-}
-
 static void take_answer(const struct etld_job *job, const struct late *late)
 {
-	struct etld_partition *p = partition_of(job, late->partition);
+	struct etld_partition *p = etld_job_partition(job, late->partition, 0);
 
 	if (p && late->watermark.ms > p->watermark.ms)
 		p->watermark = late->watermark;

@@ -7,7 +7,6 @@
 
 #include <stdio.h>
 
-#include "base/str.h"
 #include "engine/backend.h"
 #include "engine/backfill.h"
 #include "engine/counters.h"

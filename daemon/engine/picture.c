@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/str.h"
 #include "engine/backend.h"
 #include "engine/picture_parts.h"
 #include "io/journal.h"
