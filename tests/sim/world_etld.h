@@ -9,14 +9,12 @@
 
 #include "doors/control.h"
 #include "engine/backend.h"
-#include "engine/hosts.h"
 #include "engine/news.h"
 #include "etld.h"
 #include "io/instance.h"
 #include "io/journal.h"
 #include "io/message_ids.h"
 #include "io/notify.h"
-#include "io/zones.h"
 #include "world_wrap.h"
 
 /* ---- loop ---------------------------------------------------------------------------------- */
@@ -184,6 +182,7 @@ void etld_pool_facts(struct etld_pool *pool, struct etld_pool_facts *out)
 
 struct etld_http {
 	struct machine *machine;
+	struct etld_gates *gates; /* at which nobody is stopped */
 };
 
 struct etld_transfer {
@@ -200,10 +199,10 @@ struct etld_http *etld_http_new(struct etld_loop *loop, const struct etl_clock *
 {
 	struct etld_http *http = ETL_NEW(struct etld_http);
 
-	(void)clock;
 	(void)options;
 	(void)err;
 	http->machine = loop->machine;
+	http->gates = etld_gates_new(clock);
 	return http;
 }
 
@@ -215,6 +214,7 @@ void etld_http_options(struct etld_http *http, const struct etld_http_options *o
 
 void etld_http_free(struct etld_http *http)
 {
+	etld_gates_free(http->gates);
 	free(http);
 }
 
@@ -251,8 +251,7 @@ bool etld_http_release(struct etld_http *http, const char *host)
 
 struct etld_gates *etld_http_gates(struct etld_http *http)
 {
-	(void)http;
-	return NULL;
+	return http->gates;
 }
 
 static void transfer_ends(struct etld_transfer *t)
@@ -299,62 +298,7 @@ static void answer_comes(struct etld_transfer *t)
 	push(w.now + roll(3), EVENT_ANSWER, t->machine, t);
 }
 
-/* ---- zones, hosts, journal, systemd, instance, control ----------------------------------------------- */
-
-struct etld_zones *etld_zones_new(struct etld_loop *loop, const struct etl_clock *clock,
-	struct etld_pool *pool, void (*changed)(void *ctx), void *ctx)
-{
-	(void)loop;
-	(void)clock;
-	(void)pool;
-	(void)changed;
-	(void)ctx;
-	return NULL;
-}
-
-void etld_zones_watch(struct etld_zones *zones, const struct etl_conf_zone *list)
-{
-	(void)zones;
-	(void)list;
-}
-
-void etld_zones_stop(struct etld_zones *zones)
-{
-	(void)zones;
-}
-
-void etld_zones_free(struct etld_zones *zones)
-{
-	(void)zones;
-}
-
-struct etld_hosts *etld_hosts_new(struct etld *etld)
-{
-	(void)etld;
-	return NULL;
-}
-
-void etld_hosts_free(struct etld_hosts *hosts)
-{
-	(void)hosts;
-}
-
-void etld_hosts_restore(struct etld_hosts *hosts, const struct etl_source_state *state)
-{
-	(void)hosts;
-	(void)state;
-}
-
-void etld_hosts_connected(struct etld_hosts *hosts)
-{
-	(void)hosts;
-}
-
-bool etld_hosts_settling(struct etld_hosts *hosts)
-{
-	(void)hosts;
-	return false;
-}
+/* ---- journal, systemd, instance, control ----------------------------------------------- */
 
 void etld_journal_open(int level)
 {
