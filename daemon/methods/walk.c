@@ -58,9 +58,8 @@ void etld_walk_drop(struct etld_walk *walk)
 
 static void on_gone(struct etld_request *request)
 {
-	etld_walk_drop(request->ctx);
-	etl_ctl_request_fini(&request->message);
-	free(request);
+	etld_walk_drop(request->own);
+	etld_request_end(request);
 }
 
 static void on_turn(struct etl_timer *timer, void *ctx)
@@ -113,7 +112,7 @@ static void begin(struct etld_walk *walk, struct etld *etld)
 void etld_walk_start(struct etld_walk *walk, struct etld_request *request)
 {
 	walk->request = request;
-	request->ctx = walk;
+	request->own = walk;
 	request->gone = on_gone;
 	begin(walk, request->etld);
 }

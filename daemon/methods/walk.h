@@ -7,7 +7,7 @@
 #ifndef ETLD_WALK_H
 #define ETLD_WALK_H
 
-#include "doors/control.h"
+#include "methods/request.h"
 
 /* The first member of whatever is gathered; made by the handler, which sets what is above the
  * line. The walk keeps the configuration that it began with; jobs that another one brings or takes
