@@ -109,8 +109,7 @@ static bool take_time(struct etld_request *request, const char *wire, const char
 	etl_wall *t = etl_arena_zalloc(request->arena, sizeof *t);
 
 	if (!etld_parse_time(text, t)) {
-		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "2026-07-01 or 2026-07-01T10:00Z",
-			"'%s' is not a time", text);
+		etld_refuse_time(request, text);
 		return false;
 	}
 	*(etl_streq(wire, "from") ? &request->from : etl_streq(wire, "to") ? &request->to : &request->time) = t;

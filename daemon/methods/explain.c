@@ -18,14 +18,13 @@ static void measure_job(struct etld_walk *walk, struct etld_job *job)
 
 static void measure_end(struct etld_walk *walk, struct etld_request *request)
 {
-	struct etl_json *reply = etld_reply_object(walk->etld, "etl.metrics/1");
 	struct etl_buf text;
 
 	etl_buf_init(&text, ETL_CTL_REPLY_MAX / 2);
 	etld_metrics_write(walk->etld, &((struct measure *)walk)->sums, &text);
-	etl_json_add_text(reply, "text", etl_buf_text(&text));
+	etl_json_add_text(etld_reply(request), "text", etl_buf_text(&text));
 	etl_buf_fini(&text);
-	etld_answer(request, reply);
+	etld_answer(request);
 }
 
 static void measure_free(struct etld_walk *walk)
@@ -35,7 +34,7 @@ static void measure_free(struct etld_walk *walk)
 	free(walk);
 }
 
-void etld_handle_metrics(struct etld_request *request)
+static void metrics(struct etld_request *request)
 {
 	struct measure *m = ETL_NEW(struct measure);
 
@@ -44,3 +43,5 @@ void etld_handle_metrics(struct etld_request *request)
 	etl_buf_init(&m->sums.lates, ETL_CTL_REPLY_MAX / 8);
 	etld_walk_start(&m->walk, request);
 }
+
+const struct etld_method etld_method_metrics = {"Metrics", "etl.metrics/1", .call = metrics};

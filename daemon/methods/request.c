@@ -153,6 +153,12 @@ void etld_refuse_group(struct etld_request *request, const char *name)
 	etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "etlctl graph", "no job is in group '%s'", name);
 }
 
+void etld_refuse_time(struct etld_request *request, const char *text)
+{
+	etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "2026-07-01 or 2026-07-01T10:00Z",
+		"'%s' is not a time", text);
+}
+
 void etld_refuse_not_ready(struct etld_request *request, const char *reason, bool starting)
 {
 	struct etl_json *details = detail("reason", reason);

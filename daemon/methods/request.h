@@ -113,6 +113,7 @@ void etld_request_end(struct etld_request *request);
 /* "there is no job", with the one that may have been meant. */
 void etld_refuse_job(struct etld_request *request, const char *name);
 void etld_refuse_group(struct etld_request *request, const char *name);
+void etld_refuse_time(struct etld_request *request, const char *text);
 /* Not now. `starting`: a moment later the answer may be another one. */
 void etld_refuse_not_ready(struct etld_request *request, const char *reason, bool starting);
 /* "the job is running", with the run. */
