@@ -18,11 +18,11 @@
 #include "engine/hosts.h"
 #include "engine/picture.h"
 #include "engine/records.h"
+#include "engine/walk.h"
 #include "io/instance.h"
 #include "io/journal.h"
 #include "io/message_ids.h"
 #include "io/notify.h"
-#include "methods/walk.h"
 
 /* A worker that is at one task for longer than this hangs: MongoDB calls end within a
  * minute, decoding is cut into batches. It is told much earlier, in half of the watchdog's time. */

@@ -23,6 +23,7 @@
 #include "io/journal.h"
 #include "io/message_ids.h"
 #include "io/notify.h"
+#include "methods/reloading.h"
 
 struct etld_reload_wait {
 	struct etld_reload_wait *prev, *next;
@@ -244,8 +245,7 @@ void etld_reload(struct etld *etld)
 		begin(etld->reloads);
 }
 
-struct etld_reload_wait *etld_reload_wait(struct etld *etld, etld_reloaded_fn fn, void *ctx,
-	bool *behind)
+static struct etld_reload_wait *wait_for(struct etld *etld, etld_reloaded_fn fn, void *ctx, bool *behind)
 {
 	struct loading *loading = ask(etld);
 	struct etld_reload_wait *wait;
@@ -263,7 +263,7 @@ struct etld_reload_wait *etld_reload_wait(struct etld *etld, etld_reloaded_fn fn
 	return wait;
 }
 
-void etld_reload_forget(struct etld_reload_wait *wait)
+static void forget(struct etld_reload_wait *wait)
 {
 	DL_DELETE(wait->of->waits, wait);
 	free(wait);
@@ -273,9 +273,11 @@ void etld_reload_forget(struct etld_reload_wait *wait)
 
 struct etld_reloads *etld_reloads_new(struct etld *etld)
 {
+	static const struct etld_reload_hands hands = {wait_for, forget};
 	struct etld_reloads *reloads = ETL_NEW(struct etld_reloads);
 
 	reloads->etld = etld;
+	etld->reload = &hands;
 	return reloads;
 }
 

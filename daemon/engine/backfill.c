@@ -15,7 +15,6 @@
 #include "base/uuid.h"
 #include "io/journal.h"
 #include "io/message_ids.h"
-#include "methods/methods.h"
 
 #define RENEW ETL_SECONDS(100) /* also under a piece that takes long, or a wait */
 #define LOOK_AGAIN ETL_MINUTES(5) /* for backfills of other etlds that may have died */
@@ -339,7 +338,7 @@ struct etld_backfill *etld_backfill_find(struct etld *etld, const char *id)
 	struct etld_backfill *found = NULL;
 
 	for (struct etld_backfill *f = etld->backfills->list; f; f = f->next) {
-		if (!etld_id_matches(f->b.id, id))
+		if (!etl_uuid_matches(f->b.id, id))
 			continue;
 		if (found)
 			return NULL;

@@ -14,10 +14,9 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
-#include "engine/engine.h"
+#include "engine/walk.h"
 #include "io/journal.h"
 #include "io/message_ids.h"
-#include "methods/walk.h"
 #include "time/civil.h"
 #include "time/duration.h"
 
@@ -234,7 +233,7 @@ void etld_deadline_look_all(struct etld *etld)
 		etld_walk_drop(etld->deadlines);
 	*walk = (struct etld_walk){.look = look_at, .free = look_free};
 	etld->deadlines = walk;
-	etld_walk_own(walk, etld);
+	etld_walk_begin(walk, etld, NULL);
 }
 
 void etld_deadline_drop(struct etld *etld, struct etld_job *job)

@@ -93,6 +93,7 @@ struct etld {
 	struct etld_pool *lease_pool; /* one thread: renewals wait for nothing else */
 	struct etld_pool *load_pool;  /* one thread: workers may be busy as long as MongoDB is slow */
 	struct etld_reloads *reloads;
+	const struct etld_reload_hands *reload; /* for methods: methods/reloading.h */
 	struct etld_http *http;
 	struct etld_hosts *hosts; /* hosts.h */
 	struct etld_control *control;

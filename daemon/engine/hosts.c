@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Hosts in the metadata, the journal and status. At most one save is under way; changes that
+ * Hosts in the metadata and the journal. At most one save is under way; changes that
  * come meanwhile are in the next one, so of many states of a host only the newest is written.
  */
 #include "engine/hosts.h"
@@ -9,11 +9,9 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/str.h"
 #include "engine/engine.h"
 #include "io/journal.h"
 #include "io/message_ids.h"
-#include "methods/methods.h"
 #include "time/civil.h"
 
 /* A bucket changes with every request: it is saved this often at most. What a kill takes
@@ -167,44 +165,6 @@ static void on_event(void *ctx, enum etld_gate_event event, const struct etl_sou
 		report(event, state);
 	if (!lazy || !etl_timer_is_armed(&hosts->timer))
 		arm(hosts, lazy ? DRAWN_DELAY : (etl_dur){0});
-}
-
-/* ---- status -------------------------------------------------------------------------------- */
-
-struct show {
-	struct etl_json *list;
-	etl_wall now;
-};
-
-static void show_host(void *ctx, const struct etld_gate_facts *facts)
-{
-	const struct show *show = ctx;
-	const struct etl_source_state *s = &facts->state;
-	const struct etl_source_breaker *b = &s->breaker;
-	bool held = s->hold_until.ms > show->now.ms;
-	struct etl_json *item, *part;
-
-	if (etl_streq(b->state, "closed") && !held && !facts->waiting)
-		return;
-	item = etl_json_add_object(show->list, NULL);
-	etl_json_add_text(item, "host", s->host);
-	part = etl_json_add_object(item, "breaker");
-	etl_json_add_text(part, "state", b->state);
-	etl_json_add_int(part, "failures", b->failures);
-	etl_json_add_text(part, "reason", b->reason);
-	etld_json_time(part, "opened_at", b->opened);
-	etld_json_time(part, "until", b->until);
-	etld_json_time(item, "hold_until", held ? s->hold_until : (etl_wall){0});
-	etl_json_add_text(item, "hold_reason", held ? s->hold_reason : "");
-	etl_json_add_int(item, "active", facts->active);
-	etl_json_add_int(item, "waiting", facts->waiting);
-}
-
-void etld_hosts_show(struct etld_hosts *hosts, struct etl_json *reply)
-{
-	struct show show = {etl_json_add_array(reply, "hosts"), etl_now(hosts->etld->clock)};
-
-	etld_gates_each(etld_http_gates(hosts->etld->http), show_host, &show);
 }
 
 /* ---- life ---------------------------------------------------------------------------------- */

@@ -10,7 +10,6 @@
 
 #include "base/encode.h"
 #include "facts/health.h"
-#include "methods/methods.h"
 #include "source/http/breaker.h"
 
 /* Partitions whose lag is told one by one. */
@@ -522,7 +521,7 @@ static void put_length(struct etl_buf *out, const char *name, const struct etld_
 {
 	char partition[256];
 
-	etld_partition_text(job->job, &job->job->partitions[i], partition, sizeof partition);
+	etl_partition_text(job->job, &job->job->partitions[i], partition, sizeof partition);
 	etl_buf_printf(out, "%s{", name);
 	put_label(out, "job", job->name);
 	etl_buf_char(out, ',');

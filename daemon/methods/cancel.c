@@ -78,7 +78,7 @@ static struct etld_job *running_job(struct etld *etld, const char *id)
 	if (found)
 		return etld_running(found) ? found : NULL;
 	for (struct etld_job *job = etld->jobs; job; job = job->hh.next)
-		if (etld_running(job) && etld_id_matches(etld_exec_run_id(etld_running(job)), id)) {
+		if (etld_running(job) && etl_uuid_matches(etld_exec_run_id(etld_running(job)), id)) {
 			if (found)
 				return NULL;
 			found = job;
@@ -93,7 +93,7 @@ static int match(void *ctx, const struct etl_backfill *b)
 	struct etld_request *request = ctx;
 	struct cancelled *c = request->own;
 
-	if (!etld_id_matches(b->id, asked(request)))
+	if (!etl_uuid_matches(b->id, asked(request)))
 		return 0;
 	c->found++;
 	etl_text_copy(c->id, sizeof c->id, b->id);

@@ -12,6 +12,7 @@
 #include "io/journal.h"
 #include "methods/methods.h"
 #include "methods/request.h"
+#include "time/civil.h"
 
 #define SHOWN_MAX 4096 /* bytes of a request's parameters in the journal */
 
@@ -86,7 +87,7 @@ static bool take_partition(struct etld_request *request, const char *name)
 {
 	char hint[ETL_JOB_NAME_MAX + 32];
 
-	if (!request->job || (request->partition = etld_partition_find(request->job, name)) != NULL)
+	if (!request->job || (request->partition = etl_partition_find(request->job, name)) != NULL)
 		return true;
 	snprintf(hint, sizeof hint, "etlctl watermark show %s", request->job->name);
 	etld_refuse(request, ETL_CTL_NO_SUCH_WINDOW, hint, "job '%s' has no partition '%s'",
@@ -108,7 +109,7 @@ static bool take_time(struct etld_request *request, const char *wire, const char
 {
 	etl_wall *t = etl_arena_zalloc(request->arena, sizeof *t);
 
-	if (!etld_parse_time(text, t)) {
+	if (!etl_time_parse(text, t)) {
 		etld_refuse_time(request, text);
 		return false;
 	}

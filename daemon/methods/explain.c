@@ -4,7 +4,6 @@
  */
 #include "base/alloc.h"
 #include "methods/methods.h"
-#include "methods/walk.h"
 
 struct measure {
 	struct etld_walk walk;
@@ -41,7 +40,7 @@ static void metrics(struct etld_request *request)
 	m->walk = (struct etld_walk){.look = measure_job, .end = measure_end, .free = measure_free};
 	etl_buf_init(&m->sums.lags, ETL_CTL_REPLY_MAX / 8);
 	etl_buf_init(&m->sums.lates, ETL_CTL_REPLY_MAX / 8);
-	etld_walk_start(&m->walk, request);
+	etld_request_walk(&m->walk, request);
 }
 
 const struct etld_method etld_method_metrics = {"Metrics", "etl.metrics/1", .call = metrics};

@@ -10,7 +10,6 @@
 #include "base/str.h"
 #include "facts/health.h"
 #include "methods/methods.h"
-#include "methods/walk.h"
 #include "tell/graph_view.h"
 
 /* Which jobs are asked for; NULL: there are none, and the request is refused. */
@@ -45,7 +44,7 @@ static void add_block(struct etl_json *node, const struct etld *etld, const stru
 	}
 	item = etl_json_add_object(node, "waits_for");
 	etl_json_add_text(item, "job", block.upstream->name);
-	etld_partition_text(block.upstream->job, &block.upstream->job->partitions[block.partition],
+	etl_partition_text(block.upstream->job, &block.upstream->job->partitions[block.partition],
 		name, sizeof name);
 	etl_json_add_text(item, "partition", name);
 	etld_json_window(item, "window", &block.window);
@@ -147,7 +146,7 @@ static void graph(struct etld_request *request)
 	d->walk.n = etl_graph_tree(g->jobs, g->n_jobs, shown, d->tree);
 	etl_buf_init(&d->nodes, ETL_CTL_REPLY_MAX);
 	etl_buf_init(&d->edges, ETL_CTL_REPLY_MAX);
-	etld_walk_start(&d->walk, request);
+	etld_request_walk(&d->walk, request);
 }
 
 const struct etld_method etld_method_graph = {"Graph", "etl.graph/1", .call = graph};

@@ -16,12 +16,11 @@ void etld_json_time(struct etl_json *to, const char *key, etl_wall t); /* ms == 
 /* {start, end} under `key`. */
 void etld_json_window(struct etl_json *to, const char *key, const struct etl_window *window);
 
-/* "station=283164601", or "-" for a job without partitions. */
-void etld_partition_text(const struct etl_job *job, const struct etl_partition *partition,
-	char *out, size_t size);
-#define ETLD_PARTITION_BYTES 1100 /* room for any: a dimension of 64, '=', a name of 1,023 (partitions.c) */
-/* Adds "partition" so; of a job (NULL) or a partition that is not configured by the bare name. */
+/* "partition": as people name it, or its bare name if job (NULL) or partition is not configured. */
 void etld_json_partition(struct etl_json *to, const struct etl_job *job, const char *name);
+
+/* "hosts": those whose breaker is not closed, or who asked to be left alone. host.c */
+void etld_hosts_show(struct etld *etld, struct etl_json *reply);
 
 /* [{check, field, value, limit, released}] of what holds a unit. held.c */
 void etld_json_held(struct etl_json *to, const char *key, const struct etl_held *held);
@@ -37,18 +36,12 @@ bool etld_list_end(struct etl_buf *list);
 
 /* ---- what is meant ---- */
 
-/* "2026-07-01", "2026-07-01T10:00Z", RFC 3339. */
-bool etld_parse_time(const char *text, etl_wall *out);
-/* The partition meant by "station=X", "X" or "-"; NULL if there is none. */
-const struct etl_partition *etld_partition_find(const struct etl_job *job, const char *text);
 bool etld_job_is_in(const struct etl_job *job, const char *group);
 
 /* The job's window that holds request->time; {0, 0} if the job has none. False, and refused: it lies
  * before the first. why.c */
 bool etld_request_window(struct etld_request *request, struct etl_window *out);
 
-/* Is `part` the id, or six characters or more of its beginning or end? */
-bool etld_id_matches(const char *id, const char *part);
 /* What cannot be an id is a job's name with a mistake in it. why.c */
 bool etld_may_be_id(const char *text);
 /* The job of which a run goes whose id this is, or a part of it; NULL: none. why.c */

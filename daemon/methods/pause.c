@@ -11,7 +11,6 @@
 #include "base/fault.h"
 #include "base/str.h"
 #include "methods/methods.h"
-#include "methods/walk.h"
 
 /* A pause has to survive a restart, so its answer waits for MongoDB. */
 struct pause_query {
@@ -198,7 +197,7 @@ static void change_pause(struct etld_request *request)
 		w->walk = (struct etld_walk){.look = pause_one, .end = pause_end, .free = pause_walk_free,
 			.at = request->job ? the_job : NULL, .n = 1, .in_turn = true};
 		w->q = pause_new(request);
-		etld_walk_own(&w->walk, request->etld);
+		etld_walk_begin(&w->walk, request->etld, NULL);
 	}
 }
 

@@ -9,7 +9,7 @@
 #include "engine/elsewhere.h"
 #include "engine/picture.h"
 #include "methods/methods.h"
-#include "reload.h"
+#include "methods/reloading.h"
 
 static void add_warnings(struct etl_json *list, const char *report)
 {
@@ -126,7 +126,7 @@ static void on_reloaded(void *ctx, enum etld_reloaded how, const char *report)
 
 static void forget(struct etld_request *request)
 {
-	request->etld->reloading->forget(((struct asked *)request->own)->wait);
+	request->etld->reload->forget(((struct asked *)request->own)->wait);
 	etld_request_end(request);
 }
 
@@ -135,7 +135,7 @@ static void reload(struct etld_request *request)
 	struct asked *asked = etld_request_own(request, sizeof *asked);
 
 	request->gone = forget;
-	asked->wait = request->etld->reloading->wait(request->etld, on_reloaded, request, &asked->behind);
+	asked->wait = request->etld->reload->wait(request->etld, on_reloaded, request, &asked->behind);
 	if (!asked->wait)
 		on_reloaded(request, ETLD_RELOAD_STOPPING, "");
 }

@@ -290,3 +290,18 @@ void etld_request_submit(struct etld_request *request, void (*work)(struct etld_
 	request->task = (struct etld_task){.work = on_worker, .done = on_done, .name = "query"};
 	etld_pool_submit(request->etld->pool, &request->task);
 }
+
+/* ---- a look at all jobs ------------------------------------------------------------------------ */
+
+static void walker_gone(struct etld_request *request)
+{
+	etld_walk_drop(request->own);
+	etld_request_end(request);
+}
+
+void etld_request_walk(struct etld_walk *walk, struct etld_request *request)
+{
+	request->own = walk;
+	request->gone = walker_gone;
+	etld_walk_begin(walk, request->etld, request);
+}

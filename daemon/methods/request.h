@@ -13,6 +13,7 @@
 #include "ctl/commands.h"
 #include "ctl/message.h"
 #include "engine/engine.h"
+#include "engine/walk.h"
 
 struct etld_request;
 
@@ -140,5 +141,8 @@ void *etld_request_own(struct etld_request *request, size_t bytes);
  * also after an error; NULL: the answer. */
 void etld_request_submit(struct etld_request *request, void (*work)(struct etld_request *request),
 	enum etld_then (*then)(struct etld_request *request));
+
+/* A look at all jobs in pieces (takes it): its `end` answers, and it ends early when the client goes. */
+void etld_request_walk(struct etld_walk *walk, struct etld_request *request);
 
 #endif

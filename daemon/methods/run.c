@@ -18,10 +18,10 @@ static bool parse_window(const struct etl_job *job, const char *text, struct etl
 	const char *slash = strchr(text, '/');
 	etl_cleanup(free) char *start = etl_memdup0(text, slash ? (size_t)(slash - text) : strlen(text));
 
-	if (!etld_parse_time(start, &out->start))
+	if (!etl_time_parse(start, &out->start))
 		return false;
 	if (slash)
-		return etld_parse_time(slash + 1, &out->end);
+		return etl_time_parse(slash + 1, &out->end);
 	out->end = etl_wall_add(out->start, job->window.size);
 	return true;
 }

@@ -9,10 +9,8 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "engine/elsewhere.h"
-#include "engine/hosts.h"
 #include "facts/health.h"
 #include "methods/methods.h"
-#include "methods/walk.h"
 
 static const char *daemon_state(const struct etld *etld)
 {
@@ -85,7 +83,7 @@ static void add_daemon(struct etl_json *reply, struct etld *etld)
 static void add_all(struct etld_request *request)
 {
 	add_daemon(etld_reply(request), request->etld);
-	etld_hosts_show(request->etld->hosts, etld_reply(request));
+	etld_hosts_show(request->etld, etld_reply(request));
 }
 
 /* "open" is what is neither failed nor held: asked for again, begun, or `waits` for others. */
@@ -110,7 +108,7 @@ static void add_watermarks(struct etl_json *to, const struct etld *etld, const s
 		struct etl_json *item = etl_json_add_object(list, NULL);
 		etl_wall mark = job->partitions[i].watermark;
 
-		etld_partition_text(job->job, &job->job->partitions[i], name, sizeof name);
+		etl_partition_text(job->job, &job->job->partitions[i], name, sizeof name);
 		etl_json_add_text(item, "partition", name);
 		etld_json_time(item, "watermark", mark);
 		if (mark.ms)
@@ -151,7 +149,7 @@ static void add_deadline(struct etl_json *to, const struct etld *etld, const str
 		return;
 	}
 	item = etl_json_add_object(to, "deadline");
-	etld_partition_text(job->job, &job->job->partitions[first.partition], name, sizeof name);
+	etl_partition_text(job->job, &job->job->partitions[first.partition], name, sizeof name);
 	etl_json_add_text(item, "partition", name);
 	etld_json_window(item, "window", &first.window);
 	etld_json_time(item, "due", first.due);
@@ -273,7 +271,7 @@ static void list_all(struct etld_request *request,
 	l->walk = (struct etld_walk){.look = list_job, .end = list_end, .free = list_free};
 	l->job = job;
 	etl_buf_init(&l->text, ETL_CTL_REPLY_MAX);
-	etld_walk_start(&l->walk, request);
+	etld_request_walk(&l->walk, request);
 }
 
 static void status(struct etld_request *request)

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "base/uuid.h"
 #include "methods/methods.h"
 #include "state/doc_read.h"
 
@@ -73,7 +74,7 @@ static int match_run(void *ctx, const bson_t *run)
 {
 	struct search *search = ctx;
 
-	if (etld_id_matches(etl_doc_text(run, "run_id"), search->text) && ++search->n == 1)
+	if (etl_uuid_matches(etl_doc_text(run, "run_id"), search->text) && ++search->n == 1)
 		bson_copy_to(run, search->out);
 	return 0;
 }
@@ -311,10 +312,10 @@ static int walk_partition(struct window_list *list, const struct etl_partition *
 	struct etl_window range = {{FIRST_DATE}, {LAST_DATE}};
 	struct walk walk = {.list = list, .rules = rules, .at = rules->start, .limit = {INT64_MAX}};
 	etl_wall due, until; /* windows that end by then are due; ... and asked for */
-	char shown[ETLD_PARTITION_BYTES];
+	char shown[ETL_PARTITION_TEXT_BYTES];
 	int found;
 
-	etld_partition_text(job, partition, shown, sizeof shown);
+	etl_partition_text(job, partition, shown, sizeof shown);
 	walk.shown = shown;
 	found = state->ops->watermark_get(state, job->name, partition->name, &walk.mark, &request->error);
 	if (found < 0)

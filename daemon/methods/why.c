@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "base/uuid.h"
 #include "facts/health.h"
 #include "facts/why_facts.h"
 #include "methods/methods.h"
@@ -238,7 +239,7 @@ static void answer_window(struct etld *etld, struct subject *q)
 	const struct etld_job *job = etld_job_find(etld, q->job->name);
 	struct etl_json *reply = etld_reply(q->request);
 	struct etl_why all = {0};
-	char name[ETLD_PARTITION_BYTES];
+	char name[ETL_PARTITION_TEXT_BYTES];
 
 	for (size_t i = 0; i < q->n; i++) {
 		struct etl_why one = {0};
@@ -248,7 +249,7 @@ static void answer_window(struct etld *etld, struct subject *q)
 		q->windows[i].jitter = etl_job_jitter(q->job, etld->host);
 		etl_job_target(q->job, etld->database, q->windows[i].target);
 		fill_links(etld, q->windows[i].links, q->windows[i].n_links);
-		etld_partition_text(q->job, q->partitions[i], name, sizeof name);
+		etl_partition_text(q->job, q->partitions[i], name, sizeof name);
 		q->windows[i].partition = name;
 		etl_why_of_window(&q->windows[i], q->n > 1 ? &one : &all);
 		join(&all, &one, name);
@@ -270,7 +271,7 @@ static bool has_ended(const struct subject *q, const struct etld_job *job)
 	const struct etld_run *run = job ? etld_running(job) : NULL;
 	const char *id = q->request->id;
 
-	return q->job && id && !(run && etld_id_matches(etld_exec_run_id(run), id));
+	return q->job && id && !(run && etl_uuid_matches(etld_exec_run_id(run), id));
 }
 
 /* Back on the loop. A job is explained without the store too, if it cannot be asked. */
@@ -304,7 +305,7 @@ static enum etld_then tell(struct etld_request *request)
 struct etld_job *etld_job_that_runs(struct etld *etld, const char *id)
 {
 	for (struct etld_job *job = etld->jobs; job; job = job->hh.next)
-		if (etld_running(job) && etld_id_matches(etld_exec_run_id(etld_running(job)), id))
+		if (etld_running(job) && etl_uuid_matches(etld_exec_run_id(etld_running(job)), id))
 			return job;
 	return NULL;
 }

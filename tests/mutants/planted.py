@@ -152,7 +152,7 @@ PLANTED = [
     ("a reload that joins one that has read already", "daemon/reload.c",
      "\tif (!reloads->next)\n\t\treloads->next", "\tif (reloads->going)\n\t\treturn reloads->going;\n\tif (!reloads->next)\n\t\treloads->next",
      "system:tests/system/test_reload.py::test_who_asks_while_one_goes_shares_the_next"),
-    ("a walk over all jobs in one turn", "daemon/methods/walk.c",
+    ("a walk over all jobs in one turn", "daemon/engine/walk.c",
      "walk->next < walk->n && now.us < until.us;", "walk->next < walk->n && (now.us < until.us || true);",
      "system:tests/system/test_many_jobs.py::test_a_long_answer_is_made_in_pieces"),
     ("a resume that overtakes a pause on its way to the store", "daemon/methods/pause.c",

@@ -340,12 +340,6 @@ bool etld_hosts_settling(struct etld_hosts *hosts)
 	return false;
 }
 
-void etld_hosts_show(struct etld_hosts *hosts, struct etl_json *reply)
-{
-	(void)hosts;
-	(void)reply;
-}
-
 void etld_journal_open(int level)
 {
 	(void)level;
