@@ -3,6 +3,7 @@
  * From a message to its method: is there one, are its parameters as the command table has them, may
  * the caller do this; then the audit, and what the parameters mean, each by the type of its row.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,12 +83,12 @@ static bool take_job(struct etld_request *request, const char *name, bool or_run
 	return request->id != NULL;
 }
 
-/* Of a job; without one the method has the word. */
-static bool take_partition(struct etld_request *request, const char *name)
+bool etld_request_partition(struct etld_request *request, const char *name)
 {
 	char hint[ETL_JOB_NAME_MAX + 32];
 
-	if (!request->job || (request->partition = etl_partition_find(request->job, name)) != NULL)
+	request->partition = etl_partition_find(request->job, name);
+	if (request->partition)
 		return true;
 	snprintf(hint, sizeof hint, "etlctl watermark show %s", request->job->name);
 	etld_refuse(request, ETL_CTL_NO_SUCH_WINDOW, hint, "job '%s' has no partition '%s'",
@@ -98,9 +99,8 @@ static bool take_partition(struct etld_request *request, const char *name)
 static bool take_group(struct etld_request *request, const char *name)
 {
 	request->group = name;
-	for (size_t i = 0; i < request->generation->n_jobs; i++)
-		if (etld_job_is_in(request->generation->jobs[i], name))
-			return true;
+	if (etld_group_is_there(request->generation, name))
+		return true;
 	etld_refuse_group(request, name);
 	return false;
 }
@@ -128,7 +128,7 @@ static bool take(struct etld_request *request, const struct etl_command_arg *arg
 	case ETL_ARG_JOB_OR_RUN:
 		return take_job(request, text, arg->type == ETL_ARG_JOB_OR_RUN);
 	case ETL_ARG_PARTITION:
-		return take_partition(request, text);
+		return !request->job || etld_request_partition(request, text); /* else the method has the word */
 	case ETL_ARG_GROUP:
 		return take_group(request, text);
 	case ETL_ARG_TIME:

@@ -46,6 +46,14 @@ bool etld_job_is_in(const struct etl_job *job, const char *group)
 	return job->group && etl_streq(job->group, group);
 }
 
+bool etld_group_is_there(const struct etld_generation *generation, const char *group)
+{
+	for (size_t i = 0; i < generation->n_jobs; i++)
+		if (etld_job_is_in(generation->jobs[i], group))
+			return true;
+	return false;
+}
+
 void etld_list_add(struct etl_buf *list, struct etl_json *item)
 {
 	etl_buf_char(list, list->len ? ',' : '[');

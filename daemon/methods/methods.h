@@ -37,6 +37,7 @@ bool etld_list_end(struct etl_buf *list);
 /* ---- what is meant ---- */
 
 bool etld_job_is_in(const struct etl_job *job, const char *group);
+bool etld_group_is_there(const struct etld_generation *generation, const char *group);
 
 /* The job's window that holds request->time; {0, 0} if the job has none. False, and refused: it lies
  * before the first. why.c */

@@ -127,6 +127,9 @@ bool etld_request_ready(struct etld_request *request);
 
 /* The job as it is now; NULL if it has left the configuration, never while the method is called. */
 struct etld_job *etld_request_job(const struct etld_request *request);
+/* The job's partition that `name` means, as request->partition. False, and refused: it has none such.
+ * dispatch.c */
+bool etld_request_partition(struct etld_request *request, const char *name);
 /* `range` from what was asked for; what was not stays. False, and refused: it ends before it begins. */
 bool etld_request_range(struct etld_request *request, struct etl_window *range);
 /* The parameter `reason` ("" without one) as others may read it: without controls and passwords of

@@ -144,7 +144,7 @@ static bool read_range(struct etld_request *request, struct etl_window *out)
 }
 
 /* Jobs that have slots, are not left out and not paused; the others are counted. */
-static void choose_jobs(struct etld_request *request, struct simulation *s)
+static void choose_jobs(struct etld_request *request, struct simulation *s, const char *group)
 {
 	const struct etld_generation *g = request->generation;
 	struct etl_json *reply = etld_reply(request);
@@ -156,7 +156,7 @@ static void choose_jobs(struct etld_request *request, struct simulation *s)
 		const struct etld_job *known = etld_job_find(request->etld, job->name);
 
 		if (!known || (request->job && job != request->job) ||
-			(request->group && !etld_job_is_in(job, request->group)))
+			(group && !etld_job_is_in(job, group)))
 			continue;
 		if (job->left_out) {
 			left_out++;
@@ -179,8 +179,13 @@ static void choose_jobs(struct etld_request *request, struct simulation *s)
 static void simulate(struct etld_request *request)
 {
 	struct simulation *s = etld_request_own(request, sizeof *s);
+	const char *group = etl_json_text(request->parameters, "group", NULL);
 	struct etl_json *reply;
 
+	if (group && !etld_group_is_there(request->generation, group)) {
+		etld_refuse(request, ETL_CTL_NO_SUCH_JOB, "etlctl jobs", "no job is of the group '%s'", group);
+		return;
+	}
 	if (!read_range(request, &s->range))
 		return;
 	s->settings = &request->generation->settings;
@@ -189,7 +194,7 @@ static void simulate(struct etld_request *request)
 	etld_json_time(reply, "from", s->range.start);
 	etld_json_time(reply, "to", s->range.end);
 	etl_json_add_int(reply, "max_active", s->settings->limits.max_active);
-	choose_jobs(request, s);
+	choose_jobs(request, s, group);
 	etld_request_submit(request, simulate_work, NULL);
 }
 

@@ -370,14 +370,15 @@ static void ask(struct etld_request *request, const struct etl_job *job)
 
 static void why(struct etld_request *request)
 {
+	const char *partition = etl_json_text(request->parameters, "partition", NULL);
 	const struct etld_job *running = request->id ? etld_job_that_runs(request->etld, request->id) : NULL;
 
 	if (!request->job && request->time)
 		etld_refuse_job(request, request->id);
-	else if (!request->time && etl_json_text(request->parameters, "partition", NULL))
+	else if (!request->time && partition)
 		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "--window TIME --partition PARTITION",
 			"a partition is asked for together with a window");
-	else
+	else if (!partition || etld_request_partition(request, partition))
 		ask(request, running ? running->job : request->job);
 }
 

@@ -32,14 +32,14 @@ static const struct etl_command_arg why_args[] = {
 	{"what", NULL, 0, "JOB|RUN", ETL_ARG_JOB_OR_RUN, ETL_ARG_REQUIRED,
 		"a job, or a run: its id, or six characters or more of its beginning or end"},
 	{"window", "--window", 0, "TIME", ETL_ARG_TIME, 0, "the job's window that holds this time"},
-	{"partition", "--partition", 0, "PARTITION", ETL_ARG_PARTITION, 0, "of this partition"},
+	{"partition", "--partition", 0, "PARTITION", ETL_ARG_TEXT, 0, "of this partition"},
 	END,
 };
 static const struct etl_command_arg simulate_args[] = {
 	JOB_OPTIONAL,
 	{"from", "--from", 0, "TIME", ETL_ARG_TIME, 0, "slots from here on (now)"},
 	{"to", "--to", 0, "TIME", ETL_ARG_TIME, 0, "slots before this (a day later)"},
-	{"group", "--group", 0, "GROUP", ETL_ARG_GROUP, 0, "only jobs of this group"},
+	{"group", "--group", 0, "GROUP", ETL_ARG_TEXT, 0, "only jobs of this group"},
 	{"limit", "--limit", 'n', "N", ETL_ARG_INT, 0, "how many slots are listed (20)"},
 	END,
 };
