@@ -258,7 +258,9 @@ static void take_run(struct letters *q)
 	struct etld_job *job = etld_job_that_runs(q->request->etld, q->request->id);
 
 	q->run_goes = job != NULL;
-	q->run = job ? etl_arena_strdup(q->request->arena, etld_exec_run_id(etld_running(job))) : q->request->id;
+	q->run = q->request->id;
+	if (job)
+		q->run = etl_arena_strdup(q->request->arena, etld_exec_run_id(etld_running(job)));
 }
 
 static void list(struct etld_request *request)

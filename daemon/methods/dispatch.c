@@ -113,10 +113,16 @@ static bool take_time(struct etld_request *request, const char *wire, const char
 		etld_refuse_time(request, text);
 		return false;
 	}
-	*(etl_streq(wire, "from") ? &request->from : etl_streq(wire, "to") ? &request->to : &request->time) = t;
+	if (etl_streq(wire, "from"))
+		request->from = t;
+	else if (etl_streq(wire, "to"))
+		request->to = t;
+	else
+		request->time = t;
 	return true;
 }
 
+/* A partition without a job, and what the table leaves as text, is for the method to judge. */
 static bool take(struct etld_request *request, const struct etl_command_arg *arg)
 {
 	const char *text = etl_json_text(request->parameters, arg->wire, NULL);
@@ -128,7 +134,7 @@ static bool take(struct etld_request *request, const struct etl_command_arg *arg
 	case ETL_ARG_JOB_OR_RUN:
 		return take_job(request, text, arg->type == ETL_ARG_JOB_OR_RUN);
 	case ETL_ARG_PARTITION:
-		return !request->job || etld_request_partition(request, text); /* else the method has the word */
+		return !request->job || etld_request_partition(request, text);
 	case ETL_ARG_GROUP:
 		return take_group(request, text);
 	case ETL_ARG_TIME:

@@ -107,7 +107,8 @@ static void set_paused(struct pause_query *q, struct etld_job *job)
 		etl_sched_pause(etld->sched, &job->sched);
 	else
 		etl_sched_resume(etld->sched, &job->sched, q->from);
-	etld_job_note_pause(job, q->pause ? q->request->who : NULL, q->pause ? q->why : NULL, etl_now(etld->clock));
+	etld_job_note_pause(job, q->pause ? q->request->who : NULL, q->pause ? q->why : NULL,
+		etl_now(etld->clock));
 	etld_deadline_look(etld, job);
 	job->pausing++;
 	ETL_GROW(q->jobs, q->n, q->cap);

@@ -20,7 +20,8 @@ struct simulation {
 
 static int host_limit(const struct etld_settings *settings, const char *host)
 {
-	return etld_host_rule_of(&settings->other_hosts, settings->hosts, settings->n_hosts, host)->max_active;
+	return etld_host_rule_of(&settings->other_hosts, settings->hosts, settings->n_hosts,
+		host)->max_active;
 }
 
 /* ---- the answer, on a worker ---------------------------------------------------------------- */
@@ -167,8 +168,8 @@ static void choose_jobs(struct etld_request *request, struct simulation *s, cons
 			continue;
 		}
 		without += !job->calendar;
-		s->jobs[s->n_jobs++] = (struct etl_forecast_job){job, etl_job_jitter(job, request->etld->host),
-			host_limit(s->settings, job->host)};
+		s->jobs[s->n_jobs++] = (struct etl_forecast_job){job,
+			etl_job_jitter(job, request->etld->host), host_limit(s->settings, job->host)};
 	}
 	etl_json_add_int(reply, "jobs", (int64_t)s->n_jobs);
 	etl_json_add_int(reply, "paused", paused);
@@ -183,7 +184,8 @@ static void simulate(struct etld_request *request)
 	struct etl_json *reply;
 
 	if (group && !etld_group_is_there(request->generation, group)) {
-		etld_refuse(request, ETL_CTL_NO_SUCH_JOB, "etlctl jobs", "no job is of the group '%s'", group);
+		etld_refuse(request, ETL_CTL_NO_SUCH_JOB, "etlctl jobs", "no job is of the group '%s'",
+			group);
 		return;
 	}
 	if (!read_range(request, &s->range))

@@ -87,7 +87,7 @@ struct etl_json *etl_command_parameters(const struct etl_command *command,
 void etl_command_synopsis(const struct etl_command *command, struct etl_buf *out);
 
 /* The daemon's side: are the parameters (NULL = none) known, there and of their type? Texts
- * are at most 1024 bytes; a JOB's or a TIME's own shape is for the handler to judge. 0, or -1
+ * are at most 1024 bytes; a JOB's or a TIME's own shape is for the daemon to judge. 0, or -1
  * with ETL_DATA ("ctl.parameter") and *wrong = the parameter's name (static or lent). */
 int etl_command_check(const struct etl_command *command, const struct etl_json *parameters,
 	const char **wrong, struct etl_error *err);

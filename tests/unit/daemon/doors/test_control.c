@@ -15,7 +15,8 @@
 #include "../../../lib/etld_rig.h"
 #include "ctl/message.h"
 
-#define WHOLE "schedule: {every: 1h}\nwindow: none\nextract: {mongodb: {collection: raw}}\nload: {\"null\": {}}\n"
+#define WHOLE "schedule: {every: 1h}\nwindow: none\nextract: {mongodb: {collection: raw}}\n" \
+	"load: {\"null\": {}}\n"
 #define CALL(method) "{\"method\":\"io.etld.Control." method "\"}"
 
 static const char *const files[] = {"jobs/whole.yaml", WHOLE, NULL};

@@ -14,10 +14,11 @@
 #include "../../../lib/etld_rig.h"
 #include "methods/request.h"
 
-#define STATIONS "schedule: {every: 1h}\ngroup: towns\nwindow: {size: 1h, start: 2026-01-01T00:00:00Z}\n"     \
-	"partitions: {station: [\"1\", \"2\"]}\n"                                                              \
-	"extract: {mongodb: {collection: raw, time: {field: at}}}\nload: {\"null\": {}}\n"
-#define WHOLE "schedule: {every: 1h}\nwindow: none\nextract: {mongodb: {collection: raw}}\nload: {\"null\": {}}\n"
+#define REST "load: {\"null\": {}}\n"
+#define STATIONS "schedule: {every: 1h}\ngroup: towns\nwindow: {size: 1h, start: 2026-01-01T00:00:00Z}\n" \
+	"partitions: {station: [\"1\", \"2\"]}\n" \
+	"extract: {mongodb: {collection: raw, time: {field: at}}}\n" REST
+#define WHOLE "schedule: {every: 1h}\nwindow: none\nextract: {mongodb: {collection: raw}}\n" REST
 
 static const char *const files[] = {"jobs/stations.yaml", STATIONS, "jobs/whole.yaml", WHOLE, NULL};
 static struct etld_rig rig;
@@ -81,7 +82,8 @@ static struct etld_request *ask_as(struct client *client, enum etld_rank rank, c
 {
 	const char *space = strchr(what, ' ');
 	int n = space ? (int)(space - what) : (int)strlen(what);
-	etl_cleanup(free) char *text = etl_strf("{\"method\":\"io.etld.Control.%.*s\"%s%s,\"more\":true}", n, what,
+	etl_cleanup(free) char *text = etl_strf(
+		"{\"method\":\"io.etld.Control.%.*s\"%s%s,\"more\":true}", n, what,
 		space ? ",\"parameters\":" : "", space ? space + 1 : "");
 	const struct etld_peer peer = {rank, 1000, 42};
 	struct etl_error err = ETL_ERROR_INIT;
@@ -140,8 +142,10 @@ static void jobs_are_found_or_guessed(void **state)
 	refused("Next {\"job\":\"station\"}", ETL_CTL_NO_SUCH_JOB, "there is no job 'station'",
 		"did you mean 'stations'?");
 	refused("Next {\"job\":\"zzzzzzzzzzzz\"}", ETL_CTL_NO_SUCH_JOB, "there is no job", "etlctl jobs");
-	refused("Why {\"what\":\"wole\"}", ETL_CTL_NO_SUCH_JOB, "there is no job 'wole'", "did you mean 'whole'?");
-	refused("Why {\"what\":\"0123456789ab\"}", ETL_CTL_NOT_READY, "MongoDB cannot be asked", "etlctl status");
+	refused("Why {\"what\":\"wole\"}", ETL_CTL_NO_SUCH_JOB, "there is no job 'wole'",
+		"did you mean 'whole'?");
+	refused("Why {\"what\":\"0123456789ab\"}", ETL_CTL_NOT_READY, "MongoDB cannot be asked",
+		"etlctl status");
 	reply = answered("Why {\"what\":\"whole\"}");
 	assert_string_equal(etl_json_text(reply, "job", ""), "whole");
 	etl_json_free(reply);
@@ -161,7 +165,8 @@ static void partitions_belong_to_their_job(void **state)
 
 		refused(what, ETL_CTL_NOT_READY, "MongoDB cannot be asked", "");
 	}
-	refused("Windows {\"job\":\"whole\",\"partition\":\"-\"}", ETL_CTL_NOT_READY, "MongoDB cannot be asked", "");
+	refused("Windows {\"job\":\"whole\",\"partition\":\"-\"}", ETL_CTL_NOT_READY,
+		"MongoDB cannot be asked", "");
 	refused("Windows {\"job\":\"stations\",\"partition\":\"3\"}", ETL_CTL_NO_SUCH_WINDOW,
 		"job 'stations' has no partition '3'", "etlctl watermark show stations");
 	refused("Why {\"what\":\"stations\",\"partition\":\"1\"}", ETL_CTL_INVALID_PARAMETER,
@@ -184,8 +189,8 @@ static void times_are_read_once(void **state)
 			"2026-07-01T00:00:00Z");
 		etl_json_free(reply);
 	}
-	refused("Next {\"job\":\"whole\",\"from\":\"soon\"}", ETL_CTL_INVALID_PARAMETER, "'soon' is not a time",
-		"2026-07-01T10:00Z");
+	refused("Next {\"job\":\"whole\",\"from\":\"soon\"}", ETL_CTL_INVALID_PARAMETER,
+		"'soon' is not a time", "2026-07-01T10:00Z");
 	refused("Why {\"what\":\"stations\",\"window\":\"2025-12-31\"}", ETL_CTL_NO_SUCH_WINDOW,
 		"the first window of 'stations' begins at 2026-01-01T00:00:00Z", "window.start");
 }
@@ -213,12 +218,15 @@ static void groups_have_jobs(void **state)
 	(void)state;
 	assert_int_equal(etl_json_size(etl_json_get(reply, "nodes")), 0); /* printed as it was made */
 	etl_json_free(reply);
-	refused("Graph {\"group\":\"town\"}", ETL_CTL_INVALID_PARAMETER, "no job is in group 'town'", "etlctl graph");
+	refused("Graph {\"group\":\"town\"}", ETL_CTL_INVALID_PARAMETER, "no job is in group 'town'",
+		"etlctl graph");
 	refused("Graph {\"job\":\"whole\",\"group\":\"towns\"}", ETL_CTL_INVALID_PARAMETER,
 		"no job is in group 'towns'", "");
 	refused("Pause {\"group\":\"town\"}", ETL_CTL_INVALID_PARAMETER, "no job is in group 'town'", "");
-	refused("Pause {\"group\":\"towns\",\"job\":\"whole\"}", ETL_CTL_INVALID_PARAMETER, "one job is meant", "");
-	refused("Simulate {\"group\":\"town\"}", ETL_CTL_NO_SUCH_JOB, "no job is of the group 'town'", "etlctl jobs");
+	refused("Pause {\"group\":\"towns\",\"job\":\"whole\"}", ETL_CTL_INVALID_PARAMETER,
+		"one job is meant", "");
+	refused("Simulate {\"group\":\"town\"}", ETL_CTL_NO_SUCH_JOB, "no job is of the group 'town'",
+		"etlctl jobs");
 }
 
 static void the_table_judges_first(void **state)
