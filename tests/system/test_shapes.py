@@ -3,10 +3,12 @@
 every member of theirs is one that the daemon gives, with a value of the same type, and every one that
 the daemon gives stands in theirs."""
 import json
+import re
 import socket
 
 import pytest
 
+from etld import ROOT
 from test_etlctl import ANSWERS
 from test_jobs_other import Api
 from test_why import NEVER, fetch, hour, iso
@@ -81,6 +83,14 @@ def lacks(canned, real, path):
     return found
 
 
+def members(real):
+    """The names of all members, at any depth."""
+    found = set(real["members"])
+    for member in real["members"].values():
+        found |= members(member)
+    return found | (members(real["elements"]) if real["elements"] else set())
+
+
 def answer(path, query, headers):
     """One station is served, the other one refused."""
     if path.endswith("2"):
@@ -142,4 +152,7 @@ def test_canned_answers_have_the_daemons_shape(etld, db, metadata):
         for reply in replies:
             canned = shape(reply["parameters"], canned)
         found += lacks(canned, real[method], method)
+    page = set(re.findall(r"\w+", (ROOT / "lib/ctl/README.md").read_text()))
+    found += [f"{method}: lib/ctl/README.md does not tell of {name}" for method, known in real.items()
+              for name in sorted(members(known) - page)]
     assert not found, "\n".join(found)
