@@ -76,11 +76,12 @@ static bool take_job(struct etld_request *request, const char *name, bool or_run
 		request->job = job->job;
 		return is_runnable(request);
 	}
-	if (or_run && etld_may_be_id(name))
+	if (or_run && etld_may_be_id(name)) {
 		request->id = name;
-	else
-		etld_refuse_job(request, name);
-	return request->id != NULL;
+		return true;
+	}
+	etld_refuse_job(request, name);
+	return false;
 }
 
 bool etld_request_partition(struct etld_request *request, const char *name)

@@ -282,7 +282,7 @@ static void answers_come_when_they_are_ready(void **state)
 	assert_non_null(ask(&first, "Reload"));
 	assert_non_null(ask(&second, "Reload"));
 	assert_non_null(ask(&third, "Reload"));
-	assert_null(ask(&quick, "Jobs"));
+	assert_null(ask(&quick, "Version"));
 	etld_rig_end_reload(1, ETLD_RELOAD_REFUSED, "etld.yaml:1:1: E001: no\n");
 	etld_rig_end_reload(0, ETLD_RELOAD_TAKEN, "one\ntwo\n");
 	etld_rig_end_reload(2, ETLD_RELOAD_STOPPING, "");
