@@ -8,12 +8,11 @@
 #ifndef ETLD_RELOAD_H
 #define ETLD_RELOAD_H
 
-#include <stdbool.h>
+#include "engine/engine.h"
 
-struct etld;
 struct etld_reloads;
 
-/* Who wants an answer asks by etld->reload (methods/reloading.h), which is set here. */
+/* Sets etld->reload: those who want an answer ask by it (methods/reload.h). */
 struct etld_reloads *etld_reloads_new(struct etld *etld);
 /* When the thread is gone. NULL is fine. */
 void etld_reloads_free(struct etld_reloads *reloads);
@@ -25,6 +24,7 @@ void etld_reload(struct etld *etld);
 /* Nobody waits any more; what is being read is not taken, and the thread stops at the next file. */
 void etld_reloads_drain(struct etld_reloads *reloads);
 
-bool etld_reloads_going(const struct etld_reloads *reloads);
+/* What a configuration that is in force is warned of, into the journal; `warnings` are lines. */
+void etld_tell_warnings(const char *warnings);
 
 #endif

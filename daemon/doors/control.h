@@ -6,7 +6,9 @@
 #ifndef ETLD_CONTROL_H
 #define ETLD_CONTROL_H
 
+#include "config/generation.h"
 #include "engine/engine.h"
+#include "io/loop.h"
 
 struct etld_control;
 struct etld_settings;

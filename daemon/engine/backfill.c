@@ -13,7 +13,10 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "base/uuid.h"
+#include "engine/backend.h"
+#include "engine/exec.h"
 #include "io/journal.h"
+#include "io/loop.h"
 #include "io/message_ids.h"
 
 #define RENEW ETL_SECONDS(100) /* also under a piece that takes long, or a wait */
@@ -279,6 +282,7 @@ void etld_backfills_run_ended(struct etld *etld, const struct etl_run *run)
 		by_id(etld, run->trigger.cause) : NULL;
 	etl_dur took, wait;
 
+	etld_on_loop(etld->loop);
 	if (!f || !f->offered)
 		return;
 	f->offered = false;
@@ -303,6 +307,7 @@ void etld_backfill_cancel(struct etld_backfill *f, const char *who)
 	struct etld_job *job = etld_job_find(f->etld, f->b.job);
 	bool runs = its_piece_runs(f, job);
 
+	etld_on_loop(f->etld->loop);
 	f->cancelled = true;
 	f->b.state = ETL_BACKFILL_CANCELLED;
 	snprintf(f->b.reason, sizeof f->b.reason, "cancelled by %s", who);
@@ -323,6 +328,7 @@ struct etld_backfill *etld_backfill_start(struct etld *etld, const struct etl_ba
 {
 	struct etld_backfill *f = ETL_NEW(struct etld_backfill);
 
+	etld_on_loop(etld->loop);
 	f->etld = etld;
 	f->b = *b;
 	f->phase = "";

@@ -10,8 +10,12 @@
 
 #include "base/alloc.h"
 #include "engine/engine.h"
+#include "engine/host_record.h"
+#include "io/http.h"
 #include "io/journal.h"
+#include "io/loop.h"
 #include "io/message_ids.h"
+#include "io/pool.h"
 #include "time/civil.h"
 
 /* A bucket changes with every request: it is saved this often at most. What a kill takes
@@ -86,14 +90,14 @@ static void save_done(struct etld_task *task)
 	}
 	free(save->states);
 	free(save);
-	etld_maybe_stopped(etld);
+	etld->news->changed(etld);
 }
 
 /* Nothing while MongoDB is unreachable: etld_hosts_connected comes back to it. */
 static void save_changed(struct etld_hosts *hosts)
 {
 	struct etld_gates *gates = etld_http_gates(hosts->etld->http);
-	struct etl_source_state state;
+	struct etld_host_state state;
 	struct save *save;
 
 	if (hosts->saving || !hosts->etld->mongodb_up || !etld_gates_take_changed(gates, &state))
@@ -104,7 +108,7 @@ static void save_changed(struct etld_hosts *hosts)
 	save->error = (struct etl_error)ETL_ERROR_INIT;
 	do {
 		ETL_GROW(save->states, save->n, save->cap);
-		save->states[save->n++] = state;
+		etld_host_record(&state, &save->states[save->n++]);
 	} while (etld_gates_take_changed(gates, &state));
 	hosts->saving = true;
 	hosts->again = false;
@@ -122,6 +126,7 @@ static void on_timer(struct etl_timer *timer, void *ctx)
 
 void etld_hosts_connected(struct etld_hosts *hosts)
 {
+	etld_on_loop(hosts->etld->loop);
 	save_changed(hosts);
 }
 
@@ -132,14 +137,17 @@ bool etld_hosts_settling(struct etld_hosts *hosts)
 	return hosts->saving;
 }
 
-void etld_hosts_restore(struct etld_hosts *hosts, const struct etl_source_state *state)
+void etld_hosts_restore(struct etld_hosts *hosts, const struct etl_source_state *record)
 {
-	etld_gates_restore(etld_http_gates(hosts->etld->http), state);
+	struct etld_host_state state;
+
+	etld_host_of_record(record, &state);
+	etld_gates_restore(etld_http_gates(hosts->etld->http), &state);
 }
 
 /* ---- what happens to them ------------------------------------------------------------------ */
 
-static void report(enum etld_gate_event event, const struct etl_source_state *state)
+static void report(enum etld_gate_event event, const struct etld_host_state *state)
 {
 	char until[ETL_TIME_TEXT_BYTES];
 	struct etld_field fields[] = {{"ETL_HOST", state->host, 0}, {"ETL_UNTIL", until, 0},
@@ -156,7 +164,7 @@ static void report(enum etld_gate_event event, const struct etl_source_state *st
 		state->host, until, (long long)state->breaker.failures, state->breaker.reason);
 }
 
-static void on_event(void *ctx, enum etld_gate_event event, const struct etl_source_state *state)
+static void on_event(void *ctx, enum etld_gate_event event, const struct etld_host_state *state)
 {
 	struct etld_hosts *hosts = ctx;
 	bool lazy = event == ETLD_GATE_DRAWN;

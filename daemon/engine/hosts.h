@@ -19,7 +19,7 @@ struct etld_hosts *etld_hosts_new(struct etld *etld); /* once there is etld->htt
 void etld_hosts_free(struct etld_hosts *hosts);
 
 /* What was read from the metadata at the first contact; each once. */
-void etld_hosts_restore(struct etld_hosts *hosts, const struct etl_source_state *state);
+void etld_hosts_restore(struct etld_hosts *hosts, const struct etl_source_state *record);
 
 /* MongoDB is there (again): what could not be saved is saved now. */
 void etld_hosts_connected(struct etld_hosts *hosts);

@@ -5,7 +5,7 @@
  */
 #include "engine/walk.h"
 
-#include "base/alloc.h"
+#include "io/loop.h"
 
 /* How long a piece may take. The millisecond is the grid of the slots; a turn of the loop costs
  * some 10 us beside. */

@@ -7,7 +7,7 @@
 #ifndef ETLD_ENGINE_WALK_H
 #define ETLD_ENGINE_WALK_H
 
-#include "engine/engine.h"
+#include "engine/jobs.h"
 
 struct etld_request;
 

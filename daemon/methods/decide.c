@@ -172,7 +172,7 @@ static void decide(struct etld_request *request)
 	} else {
 		d = etld_request_own(request, sizeof *d);
 		*d = found;
-		d->walk = etl_change_new(request->job, &request->etld->run_env, &asked);
+		d->walk = etl_change_new(request->job, request->etld->run_env, &asked);
 		d->picture = etld_picture_new(request->etld, etld_request_job(request));
 		etl_arena_defer(request->arena, decision_free, d);
 		etld_request_submit(request, decide_work, decided);

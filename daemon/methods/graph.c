@@ -34,6 +34,7 @@ static bool *choose(struct etld_request *request)
 
 static void add_block(struct etl_json *node, const struct etld *etld, const struct etld_job *job)
 {
+	const struct etld_job *culprit;
 	struct etl_json *item;
 	struct etld_block block;
 	char name[256];
@@ -48,7 +49,8 @@ static void add_block(struct etl_json *node, const struct etld *etld, const stru
 		name, sizeof name);
 	etl_json_add_text(item, "partition", name);
 	etld_json_window(item, "window", &block.window);
-	etl_json_add_text(item, "culprit", block.culprit ? block.culprit->name : NULL);
+	culprit = etld_culprit(etld, &block);
+	etl_json_add_text(item, "culprit", culprit ? culprit->name : NULL);
 }
 
 static struct etl_json *node_of(const struct etld *etld, const struct etld_job *job,

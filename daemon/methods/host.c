@@ -15,17 +15,17 @@ struct show {
 static void show_host(void *ctx, const struct etld_gate_facts *facts)
 {
 	const struct show *show = ctx;
-	const struct etl_source_state *s = &facts->state;
-	const struct etl_source_breaker *b = &s->breaker;
+	const struct etld_host_state *s = &facts->state;
+	const struct etl_breaker *b = &s->breaker;
 	bool held = s->hold_until.ms > show->now.ms;
 	struct etl_json *item, *part;
 
-	if (etl_streq(b->state, "closed") && !held && !facts->waiting)
+	if (b->state == ETL_BREAKER_CLOSED && !held && !facts->waiting)
 		return;
 	item = etl_json_add_object(show->list, NULL);
 	etl_json_add_text(item, "host", s->host);
 	part = etl_json_add_object(item, "breaker");
-	etl_json_add_text(part, "state", b->state);
+	etl_json_add_text(part, "state", etl_breaker_state_word(b->state));
 	etl_json_add_int(part, "failures", b->failures);
 	etl_json_add_text(part, "reason", b->reason);
 	etld_json_time(part, "opened_at", b->opened);

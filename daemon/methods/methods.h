@@ -7,7 +7,16 @@
 #ifndef ETLD_METHODS_H
 #define ETLD_METHODS_H
 
+#include "engine/backend.h"
+#include "engine/deadline.h"
+#include "engine/exec.h"
+#include "engine/sched.h"
+#include "engine/slots.h"
+#include "facts/blocked.h"
+#include "io/loop.h"
+#include "io/pool.h"
 #include "methods/request.h"
+#include "mongo/mongo.h"
 
 /* ---- in answers; any thread ---- */
 
@@ -56,5 +65,7 @@ struct etl_change_walk;
  * `over`: it goes no further. watermark.c */
 void etld_change_taken(struct etld *etld, const char *job, const struct etl_change_walk *walk,
 	bool over);
+
+void etld_pauses_free(struct etld *etld); /* the workers are gone. pause.c */
 
 #endif

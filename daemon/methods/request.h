@@ -10,10 +10,13 @@
 
 #include "base/arena.h"
 #include "base/json.h"
+#include "config/access.h"
+#include "config/generation.h"
 #include "ctl/commands.h"
 #include "ctl/message.h"
 #include "engine/engine.h"
 #include "engine/walk.h"
+#include "io/pool.h"
 
 struct etld_request;
 

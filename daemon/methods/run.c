@@ -75,6 +75,8 @@ static bool read_range(struct etld_request *request, struct etl_window *out)
 /* ---- following ------------------------------------------------------------------------------ */
 
 struct follow {
+	struct etld_follower follower; /* first */
+	struct etld_request *request;
 	struct etld_run *run;	      /* NULL: it waits for its turn */
 	bool joined;		      /* the run was going when it was asked for */
 	etl_mono told;
@@ -151,10 +153,10 @@ static void on_run(void *ctx, const struct etl_run *run, bool ended)
 	}
 }
 
-void etld_follow_started(void *follower, struct etld_run *run)
+static void follow_started(struct etld_follower *follower, struct etld_run *run)
 {
-	struct etld_request *request = follower;
-	struct follow *follow = request->own;
+	struct follow *follow = (struct follow *)follower;
+	struct etld_request *request = follow->request;
 
 	if (!request->client) {
 		etld_request_end(request);
@@ -165,9 +167,9 @@ void etld_follow_started(void *follower, struct etld_run *run)
 	tell_progress(request);
 }
 
-void etld_follow_dropped(void *follower)
+static void follow_dropped(struct etld_follower *follower)
 {
-	etld_refuse(follower, ETL_CTL_NO_SUCH_JOB, "etlctl jobs",
+	etld_refuse(((struct follow *)follower)->request, ETL_CTL_NO_SUCH_JOB, "etlctl jobs",
 		"the job left the configuration before the run could start");
 }
 
@@ -202,8 +204,12 @@ static bool waits(const struct etld_request *request)
 
 static struct follow *follow_new(struct etld_request *request)
 {
+	struct follow *follow = etld_request_own(request, sizeof *follow);
+
+	follow->follower = (struct etld_follower){follow_started, follow_dropped};
+	follow->request = request;
 	request->gone = follow_gone;
-	return etld_request_own(request, sizeof(struct follow));
+	return follow;
 }
 
 /* Whoever wants the job's due windows loaded, and waits for that, is served by the run that does
@@ -219,26 +225,26 @@ static bool joins(const struct etld_request *request, const struct etld_job *job
 
 static void join(struct etld_request *request, const struct etld_job *job)
 {
-	follow_new(request)->joined = true;
-	etld_follow_started(request, etld_running(job));
+	struct follow *follow = follow_new(request);
+
+	follow->joined = true;
+	follow_started(&follow->follower, etld_running(job));
 }
 
 static void start(struct etld_request *request, struct etld_job *job, struct etl_trigger *trigger)
 {
-	bool follows = waits(request);
+	struct follow *follow = waits(request) ? follow_new(request) : NULL;
 	enum etl_accept accepted;
 
 	if (request->partition)
 		trigger->partition = etl_strdup(request->partition->name);
 	etl_text_copy(trigger->cause, sizeof trigger->cause, request->who);
-	if (follows)
-		follow_new(request);
-	trigger->tag = follows ? request : NULL;
+	trigger->tag = follow ? &follow->follower : NULL;
 	accepted = etl_sched_trigger(request->etld->sched, &job->sched, trigger);
 	if (accepted == ETL_ACCEPT_REFUSED)
 		etld_refuse(request, ETL_CTL_BUSY, "etlctl status",
 			"%d manual runs wait for '%s' already", ETL_MANUAL_MAX, job->name);
-	else if (!follows)
+	else if (!follow)
 		answer_at_once(request, accepted);
 	else if (accepted == ETL_ACCEPT_WAITS)
 		tell_queued(request);

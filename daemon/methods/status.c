@@ -25,11 +25,11 @@ static const char *guarantee(const struct etld *etld, const struct etl_job *job)
 {
 	if (job->left_out)
 		return "none: it never runs";
-	if (!etld->mongodb_tried || (!etld->mongodb_up && !*etld->topology.kind))
+	if (!etld->mongodb_tried || (!etld->mongodb_up && !*etld->topology->kind))
 		return "not known yet";
 	if (!job->sink->joins_transaction)
 		return "at-least-once";
-	return etld->topology.transactions ? "effectively-once" : "idempotent at-least-once";
+	return etld->topology->transactions ? "effectively-once" : "idempotent at-least-once";
 }
 
 static void add_turns(struct etl_json *daemon, const struct etld_turns *turns)
@@ -61,15 +61,15 @@ static void add_daemon(struct etl_json *reply, struct etld *etld)
 	etld_json_time(part, "loaded_at", etld->generation->loaded);
 	etl_json_add_text(part, "path", etld->config_path);
 	etl_json_add_text(part, "error", etld->config_error);
-	etl_json_add_bool(part, "loading", etld_reloads_going(etld->reloads));
+	etl_json_add_bool(part, "loading", etld->reloading);
 	etl_json_add_int(part, "left_out", (int64_t)etld->generation->n_left_out);
 	part = etl_json_add_object(daemon, "mongodb");
 	etl_json_add_text(part, "state", etld->mongodb_up ? "up" : "down");
-	etl_json_add_text(part, "topology", etld->topology.kind);
+	etl_json_add_text(part, "topology", etld->topology->kind);
 	etl_json_add_text(part, "reason", etld->mongodb_reason);
 	etl_json_add_text(part, "guarantee",
-		!*etld->topology.kind	      ? "not known yet" :
-		etld->topology.transactions ? "effectively-once" :
+		!*etld->topology->kind	      ? "not known yet" :
+		etld->topology->transactions ? "effectively-once" :
 					      "idempotent at-least-once");
 	part = etl_json_add_object(daemon, "workers");
 	etl_json_add_int(part, "busy", facts.busy);

@@ -276,7 +276,7 @@ static void change(struct etld_request *request)
 	etl_json_add_bool(reply, "dry_run", asked.dry_run);
 	etl_json_add_text(reply, "reason", asked.why);
 	move = etld_request_own(request, sizeof *move);
-	move->walk = etl_change_new(request->job, &request->etld->run_env, &asked);
+	move->walk = etl_change_new(request->job, request->etld->run_env, &asked);
 	etl_arena_defer(request->arena, move_free, move);
 	etld_request_submit(request, change_work, change_again);
 }

@@ -18,8 +18,10 @@
 #include "conf/diag.h"
 #include "config/generation.h"
 #include "engine/engine.h"
+#include "engine/sched.h"
+#include "etld.h"
 #include "io/loop.h"
-#include "methods/reloading.h"
+#include "methods/reload.h"
 #include "mongo/mongo.h"
 
 enum { ETLD_RIG_TURNS = 10000000 }; /* of the loop, until a test gives up */
@@ -75,7 +77,7 @@ static inline void etld_rig_open(struct etld_rig *rig, const char *const *jobs)
 	for (; *jobs; jobs += 2)
 		etld_rig_write(rig, jobs[0], jobs[1]);
 	etl_mongo_global_init();
-	rig->etld = etld_new(etld_rig_load(rig), &err);
+	rig->etld = etld_new(etld_rig_load(rig), etl_clock_real(), &err);
 	if (!rig->etld)
 		fail_msg("%s", err.message);
 	etld_sched_adopt(rig->etld, rig->etld->generation);
@@ -134,9 +136,9 @@ static inline void etld_rig_forget(struct etld_reload_wait *wait)
 
 static inline void etld_rig_hold_reloads(struct etld_rig *rig)
 {
-	static const struct etld_reload_hands hands = {etld_rig_reload, etld_rig_forget};
+	static const struct etld_reload_ops ops = {etld_rig_reload, etld_rig_forget};
 
-	rig->etld->reload = &hands;
+	rig->etld->reload = &ops;
 	etld_rig_reloads_n = 0;
 }
 

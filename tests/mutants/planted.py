@@ -311,7 +311,7 @@ PLANTED = [
      "\tif (!stuck)\n\t\tetld_notify_watchdog();", "\tetld_notify_watchdog();",
      "system:tests/system/test_watchdog.py::test_a_worker_that_hangs_is_told_and_the_watchdog_starves"),
     ("a worker that hangs starves it without a word", "daemon/etld.c",
-     "\tlook_at_oldest(etld, &facts, stuck);\n", "",
+     "\tlook_at_oldest(m, &facts, stuck);\n", "",
      "system:tests/system/test_watchdog.py::test_a_worker_that_hangs_is_told_and_the_watchdog_starves"),
     ("one host has all workers", "daemon/io/pool.c",
      "n + 1 < pool->n_workers", "n < pool->n_workers", "unit:daemon/io/test_pool"),
