@@ -10,8 +10,7 @@
 #include "base/alloc.h"
 #include "base/hash.h"
 #include "engine/exec_run.h"
-#include "engine/picture.h"
-#include "engine/records.h"
+#include "engine/outcome.h"
 #include "io/journal.h"
 #include "io/message_ids.h"
 
@@ -52,37 +51,6 @@ static void run_free(struct etld_run *run)
 	free(run);
 }
 
-/* The run or its record was refused: MongoDB is unreachable, and looked out for. */
-static bool notice_lost_mongodb(struct etld_run *run)
-{
-	bool lost = etl_store_is_away(&run->run->error);
-
-	if (!lost && !etl_store_is_away(&run->finish_error))
-		return false;
-	etld_backend_lost(run->etld, lost ? &run->run->error : &run->finish_error);
-	return true;
-}
-
-static void report(struct etld_run *run)
-{
-	struct etld *etld = run->etld;
-	struct etld_job *job = run->job;
-	bool lost = notice_lost_mongodb(run);
-
-	if (job)
-		etld_job_remember(etld, job, run->run, run->picture);
-	etld_metrics_ended(&etld->metrics, run->run);
-	etld_report_run(etld, run->run);
-	etld_exec_tell(run, true);
-	if (job)
-		etld_sched_run_ended(etld, job, run->run, lost);
-	if (run->finish_error.kind != ETL_OK)
-		run->run = etld_records_failed(etld, run->run, run->generation, &run->finish_error);
-	run_free(run);
-	etld_tell_status(etld);
-	etld_maybe_stopped(etld);
-}
-
 static void finish_work(struct etld_task *task)
 {
 	struct etld_run *run = (struct etld_run *)((char *)task - offsetof(struct etld_run, task));
@@ -94,7 +62,12 @@ static void finish_work(struct etld_task *task)
 
 static void finish_done(struct etld_task *task)
 {
-	report((struct etld_run *)((char *)task - offsetof(struct etld_run, task)));
+	struct etld_run *run = (struct etld_run *)((char *)task - offsetof(struct etld_run, task));
+	struct etld *etld = run->etld;
+
+	etld->news->ended(etld, run);
+	run_free(run);
+	etld->news->changed(etld);
 }
 
 static void maybe_finish(struct etld_run *run)
@@ -267,7 +240,7 @@ static void wait_for_memory(struct strand *s)
 	etld_fetch_clock_stop(&s->clock);
 	if (s->transfer)
 		etld_http_pause(s->transfer, true);
-	if (etld_shares_ask(&s->run->etld->shares, &s->share, s->strand->memory))
+	if (etld_shares_ask(s->run->etld->shares, &s->share, s->strand->memory))
 		etld_exec_granted(s);
 }
 
@@ -282,7 +255,7 @@ void etld_exec_granted(void *ctx)
 /* What the worker left behind in memory says what others may have. */
 static void return_memory(struct strand *s)
 {
-	etld_shares_return(&s->run->etld->shares, &s->share, s->strand->memory);
+	etld_shares_return(s->run->etld->shares, &s->share, s->strand->memory);
 	s->strand->granted = s->share.has;
 }
 
@@ -477,7 +450,7 @@ struct etld_run *etld_exec_start(struct etld *etld, struct etld_job *job,
 	run->etld = etld;
 	run->job = job;
 	run->generation = etld_generation_ref(etld->generation);
-	run->run = etl_run_new(job->job, &etld->run_env, etld->generation->number, trigger);
+	run->run = etl_run_new(job->job, etld->run_env, etld->generation->number, trigger);
 	run->run->prepare = job->prepared != etld->generation->number;
 	run->run->audit = etld_job_audit_is_due(etld, job);
 	run->run->before = job->last;
@@ -492,7 +465,7 @@ struct etld_run *etld_exec_start(struct etld *etld, struct etld_job *job,
 	etl_timer_arm(etld_loop_wheel(etld->loop), &run->timeout,
 		etl_mono_add(etl_mono_now(etld->clock), job->job->timeout));
 	submit(run, &run->task, 0, begin_work, begin_done, "begin");
-	etld_tell_status(etld);
+	etld->news->changed(etld);
 	return run;
 }
 
@@ -510,7 +483,7 @@ void etld_exec_cancel(struct etld_run *run, enum etl_cancel why)
 		if (s->ended || s->on_worker)
 			continue;
 		etl_timer_cancel(etld_loop_wheel(run->etld->loop), &s->timer);
-		etld_shares_return(&run->etld->shares, &s->share, s->share.has); /* waits no more */
+		etld_shares_return(run->etld->shares, &s->share, s->share.has); /* waits no more */
 		give_to_worker(s);
 	}
 	maybe_finish(run);

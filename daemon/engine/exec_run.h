@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * A run and its strands as exec carries them. For exec.c and exec_watch.c. Loop thread, but for what
+ * A run and its strands as exec carries them. For exec.c, exec_watch.c and news.c. Loop thread, but for what
  * the tasks hand to workers.
  */
 #ifndef ETLD_EXEC_RUN_H
 #define ETLD_EXEC_RUN_H
 
-#include "engine/engine.h"
+#include "engine/exec.h"
+#include "engine/shares.h"
 #include "io/fetch_clock.h"
+#include "io/http.h"
+#include "io/pool.h"
 
 struct etld_picture;
 

@@ -4,12 +4,14 @@
  * of jobs make no slot late. A few jobs are looked at within the call. Of walks on behalf of a request
  * two go at once, for each gathers an answer in memory; the others wait for their turn. Loop thread.
  */
-#ifndef ETLD_WALK_H
-#define ETLD_WALK_H
+#ifndef ETLD_ENGINE_WALK_H
+#define ETLD_ENGINE_WALK_H
 
-#include "doors/control.h"
+#include "engine/jobs.h"
 
-/* The first member of whatever is gathered; made by the handler, which sets what is above the
+struct etld_request;
+
+/* The first member of whatever is gathered; who begins it sets what is above the
  * line. The walk keeps the configuration that it began with; jobs that another one brings or takes
  * away meanwhile are passed over. */
 struct etld_walk {
@@ -23,7 +25,7 @@ struct etld_walk {
 	bool in_turn; /* it changes jobs: after all such walks that began before */
 	/* ---- */
 	struct etld *etld;
-	struct etld_request *request; /* NULL: it is etld's own, or goes on without its client */
+	struct etld_request *request; /* on behalf of which it goes, lent; NULL: it is etld's own */
 	struct etld_generation *generation;
 	struct etl_timer timer;
 	size_t next; /* to be looked at; in `look` the one behind it */
@@ -31,11 +33,9 @@ struct etld_walk {
 	bool waits; /* for its turn */
 };
 
-/* Takes both. */
-void etld_walk_start(struct etld_walk *walk, struct etld_request *request);
-/* One without a request; it may have ended when this returns. Takes it. */
-void etld_walk_own(struct etld_walk *walk, struct etld *etld);
-/* Ends an own one before its end. */
+/* Takes the walk, which may have ended when this returns. `request`: NULL = etld's own. */
+void etld_walk_begin(struct etld_walk *walk, struct etld *etld, struct etld_request *request);
+/* Ends it before its end: `end` is not called. */
 void etld_walk_drop(struct etld_walk *walk);
 
 #endif

@@ -3,9 +3,9 @@
  * Looks at all jobs in pieces. A timer that is due at once stands between two of them: the wheel
  * fires it in the next turn, beside the slots of that turn.
  */
-#include "methods/walk.h"
+#include "engine/walk.h"
 
-#include "base/alloc.h"
+#include "io/loop.h"
 
 /* How long a piece may take. The millisecond is the grid of the slots; a turn of the loop costs
  * some 10 us beside. */
@@ -56,13 +56,6 @@ void etld_walk_drop(struct etld_walk *walk)
 	next_turn(etld);
 }
 
-static void on_gone(struct etld_request *request)
-{
-	etld_walk_drop(request->ctx);
-	etl_ctl_request_fini(&request->message);
-	free(request);
-}
-
 static void on_turn(struct etl_timer *timer, void *ctx)
 {
 	(void)timer;
@@ -94,11 +87,13 @@ static void go_on(struct etld_walk *walk)
 	etld_walk_drop(walk);
 }
 
-static void begin(struct etld_walk *walk, struct etld *etld)
+void etld_walk_begin(struct etld_walk *walk, struct etld *etld, struct etld_request *request)
 {
 	struct etld_walk **last = &etld->walks;
 
+	etld_on_loop(etld->loop);
 	walk->etld = etld;
+	walk->request = request;
 	walk->generation = etld_generation_ref(etld->generation);
 	walk->n = walk->at ? walk->n : walk->generation->n_jobs;
 	walk->timer = (struct etl_timer){.fire = on_turn, .ctx = walk, .name = "walk"};
@@ -108,17 +103,4 @@ static void begin(struct etld_walk *walk, struct etld *etld)
 	walk->waits = !may_go(walk);
 	if (!walk->waits)
 		go_on(walk);
-}
-
-void etld_walk_start(struct etld_walk *walk, struct etld_request *request)
-{
-	walk->request = request;
-	request->ctx = walk;
-	request->gone = on_gone;
-	begin(walk, request->etld);
-}
-
-void etld_walk_own(struct etld_walk *walk, struct etld *etld)
-{
-	begin(walk, etld);
 }
