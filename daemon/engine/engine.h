@@ -42,7 +42,7 @@ struct etld {
 	struct etld_pool *load_pool;  /* one thread: workers may be busy as long as MongoDB is slow */
 	struct etld_shares *shares;   /* of limits.memory */
 	struct etld_reloads *reloads;
-	const struct etld_reload_ops *reload; /* for those who ask for one and wait: the manager's */
+	const struct etld_reload_hands *reload; /* for methods: methods/reloading.h */
 	struct etld_http *http;
 	struct etld_hosts *hosts;
 	struct etld_control *control;
@@ -65,12 +65,12 @@ struct etld {
 	const struct etl_run_env *run_env;
 	const struct etl_mongo_topology *topology; /* zeroed before the first answer */
 	bool mongodb_up, mongodb_tried;
-	bool marks_known; /* watermarks and pauses were read once */
 	char mongodb_reason[ETL_ERROR_MESSAGE_MAX];
 	etl_wall mongodb_away, mongodb_next; /* while it is unreachable: since when; the next look */
 
 	/* jobs and runs */
 	struct etld_job *jobs; /* hash by name: jobs.h */
+	bool marks_known;      /* their watermarks and pauses were read once */
 	uint64_t changes;      /* counts what readings of the store are held against: picture.h */
 	struct etld_run *runs; /* list of those that are alive */
 	struct etl_sched *sched;

@@ -9,7 +9,7 @@
 #include "engine/elsewhere.h"
 #include "engine/picture.h"
 #include "methods/methods.h"
-#include "methods/reload.h"
+#include "methods/reloading.h"
 
 static void add_warnings(struct etl_json *list, const char *report)
 {

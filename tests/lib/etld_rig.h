@@ -21,7 +21,7 @@
 #include "engine/sched.h"
 #include "etld.h"
 #include "io/loop.h"
-#include "methods/reload.h"
+#include "methods/reloading.h"
 #include "mongo/mongo.h"
 
 enum { ETLD_RIG_TURNS = 20000 }; /* of a millisecond each, until a test gives up */
@@ -137,9 +137,9 @@ static inline void etld_rig_forget(struct etld_reload_wait *wait)
 
 static inline void etld_rig_hold_reloads(struct etld_rig *rig)
 {
-	static const struct etld_reload_ops ops = {etld_rig_reload, etld_rig_forget};
+	static const struct etld_reload_hands hands = {etld_rig_reload, etld_rig_forget};
 
-	rig->etld->reload = &ops;
+	rig->etld->reload = &hands;
 	etld_rig_reloads_n = 0;
 }
 
