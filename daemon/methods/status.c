@@ -3,11 +3,9 @@
  * Status, Jobs, Next, Version: answered from what the loop knows, also while MongoDB is
  * unreachable.
  */
-#include <string.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/str.h"
 #include "engine/elsewhere.h"
 #include "facts/health.h"
 #include "methods/methods.h"
