@@ -1,13 +1,16 @@
 #!/bin/sh
-# Writes the registry of one kind of plugin (source, transform, check, sink) as C: the file
-# lib/KIND/KIND_foo.c promises the descriptor etl_KIND_foo. Called by the Makefile.
+# Writes the registry of one kind of plugin (source, format, reshape, transform, check, sink) as C: the
+# file lib/ROOM/KIND_foo.c promises the descriptor etl_KIND_foo; the room has the name of the kind, and
+# stages of reshape live beside the formats. Called by the Makefile.
 set -eu
 kind=$1
+room=$kind
+[ "$kind" != reshape ] || room=format
 # shellcheck disable=SC2012
-names=$(ls "lib/$kind" | sed -n "s/^${kind}_\([a-z0-9_]*\)\.c\$/\1/p" | LC_ALL=C sort)
+names=$(ls "lib/$room" | sed -n "s/^${kind}_\([a-z0-9_]*\)\.c\$/\1/p" | LC_ALL=C sort)
 
-printf '/* Made by packaging/registry.sh from the file names in lib/%s. */\n' "$kind"
-printf '#include <stddef.h>\n#include <string.h>\n#include "%s/%s.h"\n\n' "$kind" "$kind"
+printf '/* Made by packaging/registry.sh from the file names in lib/%s. */\n' "$room"
+printf '#include <stddef.h>\n#include <string.h>\n#include "%s/%s.h"\n\n' "$room" "$kind"
 for name in $names; do
 	printf 'extern const struct etl_%s_type etl_%s_%s;\n' "$kind" "$kind" "$name"
 done

@@ -244,7 +244,7 @@ PLANTED = [
     ("pages that are announced are left", "lib/source/source_http.c",
      "if (more && o->pagination != ETL_PAGINATION_NONE)", "if (false)", "unit:source/test_http_answers"),
     ("an error object is a record", "lib/source/source_http.c",
-     "if (o->errors == ETL_ERRORS_FAIL && etl_paging_is_error(record->bson, record->len))", "if (false)",
+     "if (http->options->errors == ETL_ERRORS_FAIL && etl_paging_is_error(record->bson, record->len))", "if (false)",
      "unit:source/test_http_answers"),
     ("values are put into bodies as they are", "lib/source/http/request.c",
      "return ETL_ESCAPE_JSON;", "return ETL_ESCAPE_NONE;", "unit:source/test_http_answers"),

@@ -6,7 +6,7 @@
 #include "http_rig.h"
 
 #include "record/doc.h"
-#include "source/http/charset.h"
+#include "format/charset.h"
 #include "source/http/paging.h"
 #include "source/http/text.h"
 
