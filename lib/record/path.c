@@ -159,6 +159,44 @@ bool etl_path_find(const struct etl_path *path, const uint8_t *bson, uint32_t le
 	return etl_path_each(path, bson, len, take_first, out) > 0;
 }
 
+/* True if `key` is what the `raw` bytes of a pointer's token mean. */
+static bool means(const char *token, size_t raw, const char *key, size_t len)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < raw; i++, n++) {
+		char c = token[i] == '~' && i + 1 < raw ? (token[++i] == '0' ? '~' : '/') : token[i];
+
+		if (n == len || key[n] != c)
+			return false;
+	}
+	return n == len;
+}
+
+bool etl_path_find_field(const char *field, const uint8_t *bson, uint32_t len,
+	struct etl_element *out)
+{
+	struct etl_cursor cursor;
+
+	if (*field != '/')
+		return etl_doc_find(bson, len, field, out);
+	for (;;) {
+		size_t raw = strcspn(field + 1, "/");
+		bool found = false;
+
+		etl_cursor_init(&cursor, bson, len);
+		while (!found && etl_cursor_next(&cursor, out))
+			found = means(field + 1, raw, out->key, out->key_len);
+		field += 1 + raw;
+		if (!found || !*field)
+			return found;
+		if (out->type != BSON_TYPE_DOCUMENT && out->type != BSON_TYPE_ARRAY)
+			return false;
+		bson = out->value;
+		len = out->value_len;
+	}
+}
+
 /* ---- changing what it leads to ---- */
 
 enum { EMPTY_BYTES = 5 };

@@ -46,6 +46,10 @@ bool etl_path_token_is_index(const struct etl_path_token *token, uint64_t index)
 bool etl_path_find(const struct etl_path *path, const uint8_t *bson, uint32_t len,
 	struct etl_element *out);
 
+/* The same for the text of a field that was found right (etl_path_configure): where nothing is compiled. */
+bool etl_path_find_field(const char *field, const uint8_t *bson, uint32_t len,
+	struct etl_element *out);
+
 /* Calls `each` for every element it leads to, in the document's order, until that returns
  * false. Gives the number of calls. */
 size_t etl_path_each(const struct etl_path *path, const uint8_t *bson, uint32_t len,

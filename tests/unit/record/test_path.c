@@ -93,6 +93,29 @@ static void test_take_away(void **state)
 	put("/a/0", true, "{\"a\":[1]}", NULL, "an array's element cannot go");
 }
 
+/* By text and compiled it is the same place. */
+static void test_find_field(void **state)
+{
+	static const char *const fields[] = {
+		"a", "/a", "/a/b", "/a~1b", "/a~0b", "/~01", "/a/1/b", "/a/b/c", "/", "/a/", "a.b"};
+	static const char *const docs[] = {"{\"a\":{\"b\":1}}", "{\"a/b\":1,\"a~b\":2,\"~1\":3,\"a.b\":4}",
+		"{\"a\":[0,{\"b\":1}],\"\":{\"\":1}}", "{\"a\":{\"\":1,\"b\":{\"c\":2}}}", "{}"};
+
+	(void)state;
+	for (size_t d = 0; d < sizeof docs / sizeof *docs; d++)
+		for (size_t f = 0; f < sizeof fields / sizeof *fields; f++) {
+			bson_t *doc = doc_of(docs[d]);
+			const struct etl_path path = path_of(fields[f]);
+			struct etl_element a = {0}, b = {0};
+			bool found = etl_path_find(&path, bson_get_data(doc), doc->len, &a);
+
+			if (etl_path_find_field(fields[f], bson_get_data(doc), doc->len, &b) != found ||
+				(found && a.value != b.value))
+				fail_msg("%s in %s", fields[f], docs[d]);
+			bson_destroy(doc);
+		}
+}
+
 static bson_t *random_doc(uint64_t *random, unsigned depth)
 {
 	static const char *const keys[] = {"a", "b", "c", "0", "1"};
@@ -154,6 +177,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_put),
 		TEST(test_take_away),
+		TEST(test_find_field),
 		TEST(test_law),
 	};
 
