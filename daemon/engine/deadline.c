@@ -178,8 +178,7 @@ static void note_late(struct etld_alerts **alerts, struct etld *etld, struct etl
 
 static void on_deadline(struct etl_timer *timer, void *ctx)
 {
-	struct etld_job *job =
-		(struct etld_job *)((char *)timer - offsetof(struct etld_job, deadline_timer));
+	struct etld_job *job = ETL_OF(struct etld_job, deadline_timer, timer);
 
 	etld_deadline_look(ctx, job);
 }

@@ -46,7 +46,7 @@ struct etld_partition *etld_job_partition(const struct etld_job *job, const char
 
 static struct etld_job *job_of(struct etl_sched_job *job)
 {
-	return (struct etld_job *)((char *)job - offsetof(struct etld_job, sched));
+	return ETL_OF(struct etld_job, sched, job);
 }
 
 unsigned etld_active_runs(const struct etld *etld)

@@ -40,7 +40,7 @@ static void task_free(struct etld_slot_task *t)
 
 static struct etld_slot_task *task_of(struct etld_slot_item *item)
 {
-	return (struct etld_slot_task *)((char *)item - offsetof(struct etld_slot_task, item));
+	return ETL_OF(struct etld_slot_task, item, item);
 }
 
 static void slot_work(struct etld_task *task)
@@ -164,8 +164,8 @@ struct etld_notes {
 static void notes_free(struct etld_notes *notes)
 {
 	for (size_t i = 0; i < notes->n; i++) {
-		free((char *)(uintptr_t)notes->notes[i].job);
-		free((char *)(uintptr_t)notes->notes[i].schedule);
+		etl_free_const(notes->notes[i].job);
+		etl_free_const(notes->notes[i].schedule);
 	}
 	free(notes->notes);
 	free(notes);

@@ -157,9 +157,11 @@ static int take_option(struct options *options, int argc, char **argv, struct et
 	static const char *const names[] = {"--socket", "--color", "--output", "-o"};
 
 	if (etl_streq(argv[0], "-h") || etl_streq(argv[0], "--help"))
-		return options->help = true;
-	if (etl_streq(argv[0], "--version"))
-		return options->version = true;
+		options->help = true;
+	else if (etl_streq(argv[0], "--version"))
+		options->version = true;
+	if (options->help || options->version)
+		return 1;
 	for (int i = 0; i < 4; i++) {
 		int used;
 		const char *value = value_of(names[i], argc, argv, &used);

@@ -9,6 +9,7 @@
 #define ETL_BASE_ALLOC_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 /* Never NULL; zeroed. n * size that overflows ends the process. */
@@ -24,6 +25,12 @@ char *etl_memdup0(const void *p, size_t len) __attribute__((returns_nonnull)); /
 /* printf into new memory. Never NULL. */
 char *etl_strf(const char *fmt, ...) __attribute__((format(printf, 1, 2), returns_nonnull));
 
+/* Frees what its owner shows as const to those who only read it. */
+static inline void etl_free_const(const void *p)
+{
+	free((void *)(uintptr_t)p);
+}
+
 #define ETL_NEW(type) ((type *)etl_calloc(1, sizeof(type)))
 
 /* Makes room for one more element in a plain growing array (doubling). */
@@ -34,6 +41,9 @@ char *etl_strf(const char *fmt, ...) __attribute__((format(printf, 1, 2), return
 			(array) = etl_realloc((array), (cap), sizeof *(array));                 \
 		}                                                                               \
 	} while (0)
+
+/* The object of which `p` points to a member: ETL_OF(struct etl_sched_job, slot_timer, timer). */
+#define ETL_OF(type, member, p) ((type *)(void *)((char *)(p) - offsetof(type, member)))
 
 /* Moves a pointer out of its variable and nulls the variable. */
 #define ETL_TAKE(p)                                                                             \

@@ -4,7 +4,6 @@
  */
 #include "base/uuid.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,19 +23,4 @@ void etl_uuid7(int64_t unix_ms, char out[ETL_UUID_BYTES])
 		"%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
 		b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
 		b[15]);
-}
-
-bool etl_uuid_valid(const char *text)
-{
-	if (strlen(text) != 36)
-		return false;
-	for (int i = 0; i < 36; i++) {
-		if (i == 8 || i == 13 || i == 18 || i == 23) {
-			if (text[i] != '-')
-				return false;
-		} else if (!isdigit((unsigned char)text[i]) && (text[i] < 'a' || text[i] > 'f')) {
-			return false;
-		}
-	}
-	return true;
 }

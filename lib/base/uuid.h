@@ -13,7 +13,4 @@
 /* `unix_ms`: milliseconds since 1970 UTC, the first 48 bits. The rest is random. */
 void etl_uuid7(int64_t unix_ms, char out[ETL_UUID_BYTES]);
 
-/* True for the 36-character form in lower case hexadecimal. */
-bool etl_uuid_valid(const char *text);
-
 #endif

@@ -33,11 +33,6 @@ static const char *const type_texts[] = {
 	[ETL_OPT_TABLE] = "a mapping",
 };
 
-const char *etl_option_type_text(enum etl_option_type type)
-{
-	return type_texts[type];
-}
-
 void etl_convert_refuse(const struct etl_conversion *cv, enum etl_diag_code code,
 	const char *hint, const char *fmt, ...)
 {

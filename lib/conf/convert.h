@@ -27,9 +27,6 @@ bool etl_convert_needs_scalar(const struct etl_conversion *cv);
 void etl_convert_refuse(const struct etl_conversion *cv, enum etl_diag_code code,
 	const char *hint, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
-/* "a duration such as 90s": what a value of this type is. Static. */
-const char *etl_option_type_text(enum etl_option_type type);
-
 /* A limit of the table in the notation of its type: "1h", "64KiB", "10". Gives `out`. */
 const char *etl_option_limit_text(enum etl_option_type type, double v, char out[32]);
 

@@ -338,11 +338,6 @@ static bool convert_one(const struct etl_node *node, enum etl_option_type type, 
 	return etl_convert_scalar(&cv, out);
 }
 
-int etl_conf_duration(const struct etl_node *node, etl_dur *out, const struct etl_conf_env *env)
-{
-	return convert_one(node, ETL_OPT_DURATION, out, env) ? 0 : -1;
-}
-
 int etl_conf_time(const struct etl_node *node, etl_wall *out, const struct etl_conf_env *env)
 {
 	return convert_one(node, ETL_OPT_TIME, out, env) ? 0 : -1;

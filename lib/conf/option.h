@@ -103,8 +103,6 @@ void *etl_options_load(const struct etl_option *table, size_t size,
 	const struct etl_node *node, const char *context, const struct etl_conf_env *env);
 
 /* One scalar at a time, for components that read nodes themselves: -1 and an error in diag. */
-int etl_conf_duration(const struct etl_node *node, etl_dur *out,
-	const struct etl_conf_env *env);
 int etl_conf_time(const struct etl_node *node, etl_wall *out, const struct etl_conf_env *env);
 /* `key` names it in the message; *out is the index in `words` (NULL-terminated). */
 int etl_conf_word(const struct etl_node *node, const char *key, const char *context,

@@ -32,11 +32,6 @@ struct etl_secrets *etl_secrets_new(void)
 	return secrets;
 }
 
-const struct etl_secret *const *etl_secrets_list(const struct etl_secrets *secrets)
-{
-	return (const struct etl_secret *const *)secrets->items;
-}
-
 static void collect(struct etl_secrets *secrets, struct etl_secret *secret)
 {
 	secrets->items = etl_realloc(secrets->items, secrets->n + 2, sizeof *secrets->items);

@@ -30,7 +30,6 @@ struct etl_secret *etl_secret_read(const struct etl_node *node, const struct etl
 /* All secrets of a generation: for redaction and for the end. */
 struct etl_secrets;
 struct etl_secrets *etl_secrets_new(void);
-const struct etl_secret *const *etl_secrets_list(const struct etl_secrets *secrets);
 /* Wipes every value; the arena they lie in must still exist. NULL is fine. */
 void etl_secrets_free(struct etl_secrets *secrets);
 

@@ -26,11 +26,11 @@ void etl_mail_free(struct etl_mail *mail)
 	if (!mail)
 		return;
 	/* The mail owns its texts; they are const only for those who read them. */
-	free((char *)(uintptr_t)mail->response.content_type);
-	free((char *)(uintptr_t)mail->response.etag);
-	free((char *)(uintptr_t)mail->response.location);
-	free((char *)(uintptr_t)mail->response.content_range);
-	free((char *)(uintptr_t)mail->response.hints);
+	etl_free_const(mail->response.content_type);
+	etl_free_const(mail->response.etag);
+	etl_free_const(mail->response.location);
+	etl_free_const(mail->response.content_range);
+	etl_free_const(mail->response.hints);
 	free(mail->data);
 	free(mail);
 }

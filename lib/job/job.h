@@ -70,9 +70,9 @@ struct etl_job {
 	const char *schedule_text; /* "10 * * * *", "every 15m", "after airqino" */
 	const char *timezone;
 	etl_dur jitter; /* upper bound of the stable shift */
-	int misfire;	/* enum etl_misfire */
+	enum etl_misfire misfire;
 	etl_dur misfire_age; /* of RUN_IF_YOUNGER */
-	int overlap;	/* enum etl_overlap */
+	enum etl_overlap overlap;
 	etl_dur timeout; /* of a run */
 	int64_t max_active; /* partitions of this job in flight at once */
 

@@ -146,10 +146,13 @@ static bool load_misfire_age(struct etl_job *job, const struct etl_node *node,
 static void load_misfire(struct etl_job *job, const struct etl_node *node,
 	const struct etl_conf_env *env)
 {
+	int word = ETL_MISFIRE_RUN_LATEST;
+
 	job->misfire = ETL_MISFIRE_RUN_LATEST;
 	if (!node || (node->kind == ETL_NODE_SCALAR && load_misfire_age(job, node, env)))
 		return;
-	etl_conf_word(node, "misfire", "schedule", misfire_words, &job->misfire, env);
+	etl_conf_word(node, "misfire", "schedule", misfire_words, &word, env);
+	job->misfire = (enum etl_misfire)word;
 }
 
 /* `node` may be NULL; then `body`, the job, is where it is missing. */

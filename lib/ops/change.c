@@ -59,10 +59,10 @@ void etl_change_free(struct etl_change_walk *walk)
 	}
 	free(walk->parts);
 	etl_change_plan_fini(&walk->plan);
-	free((char *)(uintptr_t)walk->request.partition);
-	free((char *)(uintptr_t)walk->request.who);
-	free((char *)(uintptr_t)walk->request.why);
-	free((char *)(uintptr_t)walk->request.check);
+	etl_free_const(walk->request.partition);
+	etl_free_const(walk->request.who);
+	etl_free_const(walk->request.why);
+	etl_free_const(walk->request.check);
 	free(walk);
 }
 

@@ -165,19 +165,28 @@ static bool is_asked(const struct etl_asked *asked, struct etl_window window,
 static bool is_due(const struct plan *plan, struct etl_window window,
 	const struct etl_ledger_brief *entry, bool below_watermark, enum etl_due *why)
 {
-	if (plan->asked)
-		return *why = ETL_DUE_ASKED, is_asked(plan->asked, window, entry);
+	if (plan->asked) {
+		*why = ETL_DUE_ASKED;
+		return is_asked(plan->asked, window, entry);
+	}
 	if (entry && entry->state == ETL_WINDOW_UNRECOVERABLE)
 		return false;
-	if (entry && entry->dirty)
-		return *why = ETL_DUE_DIRTY, true;
+	if (entry && entry->dirty) {
+		*why = ETL_DUE_DIRTY;
+		return true;
+	}
 	if (entry && entry->state == ETL_WINDOW_SKIPPED)
 		return false;
-	if (entry && !etl_window_is_closed(entry->state))
-		return *why = ETL_DUE_OPEN, true;
-	if (!entry && !below_watermark)
-		return *why = ETL_DUE_NEW, true;
-	return *why = ETL_DUE_AGAIN, window.end.ms > plan->again_from.ms;
+	if (entry && !etl_window_is_closed(entry->state)) {
+		*why = ETL_DUE_OPEN;
+		return true;
+	}
+	if (!entry && !below_watermark) {
+		*why = ETL_DUE_NEW;
+		return true;
+	}
+	*why = ETL_DUE_AGAIN;
+	return window.end.ms > plan->again_from.ms;
 }
 
 /* The lists are both in order of start: one walk over the grid, one over the entries. */

@@ -131,11 +131,6 @@ void etl_keyset_reset(struct etl_keyset *set)
 	set->bytes = 0;
 }
 
-size_t etl_keyset_count(const struct etl_keyset *set)
-{
-	return set->n;
-}
-
 size_t etl_keyset_held(const struct etl_keyset *set)
 {
 	return etl_arena_used(set->arena) + set->cap * sizeof *set->entries +

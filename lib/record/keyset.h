@@ -24,7 +24,6 @@ struct etl_keyset;
 struct etl_keyset *etl_keyset_new(size_t keys_max, size_t bytes_max);
 void etl_keyset_free(struct etl_keyset *set); /* NULL is fine */
 void etl_keyset_reset(struct etl_keyset *set);
-size_t etl_keyset_count(const struct etl_keyset *set);
 size_t etl_keyset_held(const struct etl_keyset *set); /* bytes of memory, tables and all */
 
 /* The key's number, from 0 in the order of arrival: 1 = the key is new, 0 = it was there,

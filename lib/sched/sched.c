@@ -167,8 +167,7 @@ void etl_sched_look(struct etl_sched *sched, struct etl_sched_job *job)
 static void on_slot(struct etl_timer *timer, void *ctx)
 {
 	struct etl_sched *sched = ctx;
-	struct etl_sched_job *job =
-		(struct etl_sched_job *)((char *)timer - offsetof(struct etl_sched_job, slot_timer));
+	struct etl_sched_job *job = ETL_OF(struct etl_sched_job, slot_timer, timer);
 
 	etl_sched_look(sched, job);
 	etl_sched_dispatch(sched);
@@ -177,8 +176,7 @@ static void on_slot(struct etl_timer *timer, void *ctx)
 static void on_again(struct etl_timer *timer, void *ctx)
 {
 	struct etl_sched *sched = ctx;
-	struct etl_sched_job *job =
-		(struct etl_sched_job *)((char *)timer - offsetof(struct etl_sched_job, again_timer));
+	struct etl_sched_job *job = ETL_OF(struct etl_sched_job, again_timer, timer);
 
 	job->held_until.us = 0;
 	if (job->sensing) {

@@ -174,7 +174,7 @@ struct etl_commit {
 	struct etl_ledger_entry *entries; /* the slice's windows; `attempt` is set by the caller */
 	size_t n_entries;
 	etl_wall origin;
-	etl_wall watermark; /* the new upper bound; never below what is stored unless `rewind` */
+	etl_wall watermark; /* the new upper bound; never below what is stored */
 	int64_t window_ms;
 	const struct etl_targets *targets; /* as they are with this slice in; NULL: they stay */
 	/* Windows of dependants that become dirty in the same transaction: an entry that is not
@@ -338,7 +338,8 @@ enum etl_reprocess {
 const char *etl_reprocess_word(enum etl_reprocess r);
 bool etl_reprocess_parse(const char *word, enum etl_reprocess *out);
 
-/* `closed` is of the window's ledger entry; there is none if `entry` is false. */
+/* Does a backfill with this word want a window? `state` is that of its ledger entry; there is none if
+ * `entry` is false. */
 bool etl_reprocess_wants(enum etl_reprocess r, bool entry, enum etl_window_state state);
 
 #define ETL_BACKFILL_STATES(X)                                                                  \

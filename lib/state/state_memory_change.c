@@ -232,7 +232,7 @@ static void apply(struct memory *m, const struct etl_change_slice *slice)
 			restore_window(m, slice, undone, slice->windows[i]);
 	}
 	if (undone && c->done) {
-		free((char *)(uintptr_t)undone->change.undone_by);
+		etl_free_const(undone->change.undone_by);
 		undone->change.undone_by = etl_strdup(c->id);
 	}
 }

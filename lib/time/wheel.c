@@ -13,6 +13,7 @@
 
 #include <assert.h>
 
+#include "base/alloc.h"
 enum {
 	BITS = 6,
 	SLOTS = 1 << BITS,
@@ -71,7 +72,7 @@ static void ring_move(struct etl_timer_link *to, struct etl_timer_link *from)
 
 static struct etl_timer *timer_of(struct etl_timer_link *link)
 {
-	return (struct etl_timer *)((char *)link - offsetof(struct etl_timer, link));
+	return ETL_OF(struct etl_timer, link, link);
 }
 
 static int64_t tick_below(etl_mono t)

@@ -17,7 +17,7 @@ enum etl_oauth_grant { ETL_OAUTH_CLIENT_CREDENTIALS, ETL_OAUTH_PASSWORD };
 enum etl_oauth_style { ETL_OAUTH_FORM, ETL_OAUTH_BASIC };
 
 struct etl_oauth_options {
-	int grant; /* enum etl_oauth_grant */
+	enum etl_oauth_grant grant;
 	const char *token_url;
 	const char *client_id;
 	struct etl_secret *client_secret; /* NULL = a public client */
@@ -25,7 +25,7 @@ struct etl_oauth_options {
 	struct etl_secret *password;
 	const char *scope; /* NULL = not sent */
 	struct etl_pairs params; /* more fields of the form, such as audience */
-	int auth_style;    /* enum etl_oauth_style: where client_id and client_secret go */
+	enum etl_oauth_style auth_style; /* where client_id and client_secret go */
 	etl_dur expiry_margin;
 };
 
@@ -55,7 +55,7 @@ struct etl_http_pair {
 struct etl_http_options {
 	/* as the file said */
 	const char *url_text;
-	int method; /* enum etl_http_method */
+	enum etl_http_method method;
 	struct etl_pairs headers_text;
 	struct etl_pairs query_text;
 	const char *body_text; /* NULL = none */

@@ -13,6 +13,23 @@
 
 #include "base/uuid.h"
 
+/* 8-4-4-4-12 small hexadecimal digits (RFC 9562, 4). */
+static bool is_uuid(const char *text)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < 5; i++) {
+		static const size_t digits[] = {8, 4, 4, 4, 12};
+
+		if (strspn(text + at, "0123456789abcdef") != digits[i])
+			return false;
+		at += digits[i];
+		if (i < 4 && text[at++] != '-')
+			return false;
+	}
+	return text[at] == '\0';
+}
+
 static void the_time_stands_in_front(void **state)
 {
 	char id[ETL_UUID_BYTES];
@@ -21,7 +38,7 @@ static void the_time_stands_in_front(void **state)
 	etl_uuid7(INT64_C(0x017f22e279b0), id); /* the time of RFC 9562's example */
 	assert_memory_equal(id, "017f22e2-79b0-7", 15);
 	assert_non_null(strchr("89ab", id[19]));
-	assert_true(etl_uuid_valid(id));
+	assert_true(is_uuid(id));
 }
 
 static void later_ones_sort_behind(void **state)
@@ -55,25 +72,12 @@ static void no_two_of_one_millisecond_are_alike(void **state)
 		assert_string_not_equal(ids[i - 1], ids[i]);
 }
 
-static void other_text_is_no_uuid(void **state)
-{
-	static const char *const wrong[] = {"", "017f22e2-79b0-7cc3-98c4-dc0c0c07398",
-		"017f22e2-79b0-7cc3-98c4-dc0c0c07398ff", "017F22E2-79B0-7CC3-98C4-DC0C0C07398F",
-		"017f22e2079b0-7cc3-98c4-dc0c0c07398f", "017f22e2-79b0-7cc3-98c4-dc0c0c07398g"};
-
-	(void)state;
-	assert_true(etl_uuid_valid("017f22e2-79b0-7cc3-98c4-dc0c0c07398f"));
-	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-		assert_false(etl_uuid_valid(wrong[i]));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_time_stands_in_front),
 		cmocka_unit_test(later_ones_sort_behind),
 		cmocka_unit_test(no_two_of_one_millisecond_are_alike),
-		cmocka_unit_test(other_text_is_no_uuid),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

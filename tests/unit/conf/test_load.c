@@ -124,10 +124,10 @@ static void an_unset_variable_is_one_error(void **state)
 {
 	struct fixture *fx = *state;
 	struct etl_conf_env env = {.arena = fx->arena, .diag = fx->diag, .what = "job 'x'"};
-	etl_dur d;
+	etl_wall t;
 	const struct etl_node *root = parse(fx, "timeout: ${MISSING}\n");
 
-	assert_int_equal(etl_conf_duration(etl_node_get(root, "timeout"), &d, &env), -1);
+	assert_int_equal(etl_conf_time(etl_node_get(root, "timeout"), &t, &env), -1);
 	assert_int_equal(etl_diag_count(fx->diag), 1);
 	assert_first(fx, "t.yaml:1:10: error[E020]: environment variable 'MISSING' is not set");
 }
