@@ -83,12 +83,12 @@ void etl_decode_free(struct etl_decode *d)
 	free(d);
 }
 
-const struct etl_decode_spec *etl_decode_spec(const struct etl_decode *d)
+const struct etl_decode_spec *etl_decode_spec_of(const struct etl_decode *d)
 {
 	return d->spec;
 }
 
-void etl_decode_watch(struct etl_decode *d, const struct etl_decode_watch *watch)
+void etl_decode_set_watch(struct etl_decode *d, const struct etl_decode_watch *watch)
 {
 	d->watch = watch;
 }

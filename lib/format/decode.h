@@ -69,10 +69,10 @@ struct etl_decode;
 int etl_decode_new(const struct etl_decode_spec *spec, size_t memory_max, struct etl_decode **out,
 	struct etl_error *err);
 void etl_decode_free(struct etl_decode *decode); /* NULL is fine */
-const struct etl_decode_spec *etl_decode_spec(const struct etl_decode *decode);
+const struct etl_decode_spec *etl_decode_spec_of(const struct etl_decode *decode);
 
 /* `watch` is lent. Once, before the first payload. */
-void etl_decode_watch(struct etl_decode *decode, const struct etl_decode_watch *watch);
+void etl_decode_set_watch(struct etl_decode *decode, const struct etl_decode_watch *watch);
 
 /* Another payload, or another span of documents, begins. `charset`: what the payload says of itself,
  * NULL = nothing; the configured one goes before it. -1 for one that is not known. */

@@ -68,7 +68,7 @@ static int ask_data(struct http *http, struct etl_request *out, struct etl_error
 
 	vars.window = http->span;
 	if (etl_http_request_fill(http->options, &vars, http->oauth.access,
-		    etl_decode_spec(http->env->decode)->format->media, out, err))
+		    etl_decode_spec_of(http->env->decode)->format->media, out, err))
 		return -1;
 	http->asked = DATA;
 	etl_http_url_show(out->url_shown, http->shown);
@@ -188,7 +188,7 @@ static void read_hints(struct http *http, const char *hints)
 
 static int begin_body(struct http *http, const struct etl_response *response, struct etl_error *err)
 {
-	const struct etl_format_type *format = etl_decode_spec(http->env->decode)->format;
+	const struct etl_format_type *format = etl_decode_spec_of(http->env->decode)->format;
 	char charset[64];
 	bool named = etl_charset_of(response->content_type, charset, sizeof charset);
 
@@ -258,7 +258,7 @@ static int judge_lone(void *ctx, const struct etl_record *record, struct etl_err
 		return etl_error_set(err, ETL_DATA, "http.error_object",
 			"the answer tells of an error where its records should be ('%s'); if it is "
 			"none, write 'errors: ignore' under extract.http",
-			etl_decode_spec(http->env->decode)->layout.records);
+			etl_decode_spec_of(http->env->decode)->layout.records);
 	return 0;
 }
 
@@ -349,7 +349,7 @@ static int check_end(const struct http *http, struct etl_error *err)
 static int end_of_data(struct http *http, struct etl_batch *batch, struct etl_error *err)
 {
 	struct etl_decode *decode = http->env->decode;
-	const struct etl_decode_spec *spec = etl_decode_spec(decode);
+	const struct etl_decode_spec *spec = etl_decode_spec_of(decode);
 	bool may_be_empty = spec->format->may_be_empty && spec->format->may_be_empty(spec->format_options);
 	struct hidden hidden;
 
@@ -393,7 +393,7 @@ static int open_instance(void *self, const void *options, const struct etl_sourc
 	http->options = options;
 	http->env = env;
 	http->watch = (struct etl_decode_watch){http, look_at_text, note, judge_lone};
-	etl_decode_watch(env->decode, &http->watch);
+	etl_decode_set_watch(env->decode, &http->watch);
 	http->refusal = (struct etl_error)ETL_ERROR_INIT;
 	if (http->options->auth.has_oauth2) {
 		assert(env->shared);

@@ -42,6 +42,16 @@ static void check_records(const struct etl_decode_spec *spec, const char *text, 
 	etl_decode_free(d);
 }
 
+/* What a failed payload gave before its end is thrown away: of a charset it depends on the pieces. */
+static const char *what_counts(const char *told)
+{
+	size_t len = strlen(told), last = len ? len - 1 : 0;
+
+	while (last && told[last - 1] != '\n')
+		last--;
+	return strncmp(told + last, "error http.charset", 18) == 0 ? told + last : told;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct etl_decode_spec *specs[JOBS];
@@ -63,7 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	whole = format_tell(spec, text, size, size, 0, false);
 	pieces = format_tell(spec, text, size, size ? (data[1] >> 3) % (size + 1) : 0, data[1] % 8 + 1,
 		false);
-	if (strcmp(whole, pieces) != 0)
+	if (strcmp(what_counts(whole), what_counts(pieces)) != 0)
 		abort();
 	free(whole);
 	free(pieces);

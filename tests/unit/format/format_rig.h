@@ -53,6 +53,55 @@ UNUSED static int format_feed(struct etl_decode *d, const char *p, size_t len, s
 	return rc;
 }
 
+/* What a payload gave so far. Rejects are told in the order of their records: which stage refused one
+ * first depends on the pieces, and is nobody's business. */
+struct format_told {
+	struct etl_buf records;
+	struct format_reject {
+		uint64_t position;
+		char *text;
+	} *rejects;
+	size_t n, cap;
+};
+
+UNUSED static void format_take(struct format_told *told, struct etl_batch *batch, bool as_json)
+{
+	for (size_t i = 0; i < batch->n_rejects; i++) {
+		const struct etl_reject *r = &batch->rejects[i];
+		struct etl_buf text;
+
+		etl_buf_init(&text, 1 << 20);
+		etl_buf_printf(&text, "%llu reject %s: %s: ", (unsigned long long)r->position, r->path,
+			r->message);
+		if (r->raw_is_bson)
+			etl_json_encode(r->raw, r->raw_len, 0, &text);
+		else
+			etl_buf_append(&text, r->raw, r->raw_len);
+		ETL_GROW(told->rejects, told->n, told->cap);
+		told->rejects[told->n++] = (struct format_reject){r->position, etl_buf_take(&text)};
+	}
+	batch->n_rejects = 0;
+	tell_batch(batch, as_json, &told->records, NULL);
+}
+
+UNUSED static int format_by_position(const void *a, const void *b)
+{
+	const struct format_reject *x = a, *y = b;
+
+	return (x->position > y->position) - (x->position < y->position);
+}
+
+UNUSED static void format_end(struct format_told *told)
+{
+	if (told->n)
+		qsort(told->rejects, told->n, sizeof *told->rejects, format_by_position);
+	for (size_t i = 0; i < told->n; i++) {
+		etl_buf_printf(&told->records, "%s\n", told->rejects[i].text);
+		free(told->rejects[i].text);
+	}
+	free(told->rejects);
+}
+
 /* A payload of `d`, which may have had others. Pieces: `first` bytes, then `step` each (0 = all the
  * rest). Heap text. */
 UNUSED static char *format_tell_by(struct etl_decode *d, const char *text, size_t len, size_t first,
@@ -60,29 +109,27 @@ UNUSED static char *format_tell_by(struct etl_decode *d, const char *text, size_
 {
 	struct etl_batch *batch = etl_batch_new();
 	struct etl_error err = ETL_ERROR_INIT;
-	struct etl_buf records, rejects;
+	struct format_told told = {0};
 	int rc = etl_decode_begin(d, NULL, &err);
 	size_t at = 0;
 
-	etl_buf_init(&records, 256 << 20);
-	etl_buf_init(&rejects, 256 << 20);
+	etl_buf_init(&told.records, 256 << 20);
 	for (size_t n = first; rc == 0 && at < len; n = step ? step : len) {
 		n = n > len - at ? len - at : n;
 		rc = format_feed(d, text + at, n, batch, &err);
 		at += n;
-		tell_batch(batch, as_json, &records, &rejects);
+		format_take(&told, batch, as_json);
 	}
 	if (rc == 0)
 		rc = etl_decode_end(d, batch, &err);
-	tell_batch(batch, as_json, &records, &rejects);
-	etl_buf_append(&records, etl_buf_text(&rejects), rejects.len);
-	if (rc != 0)
-		etl_buf_printf(&records, "error %s: %s\n", err.code, err.message);
-	else
-		etl_buf_printf(&records, "= %llu\n", (unsigned long long)etl_decode_records(d));
+	format_take(&told, batch, as_json);
 	etl_batch_free(batch);
-	etl_buf_fini(&rejects);
-	return etl_buf_take(&records);
+	format_end(&told);
+	if (rc == 0)
+		etl_buf_printf(&told.records, "= %llu\n", (unsigned long long)etl_decode_records(d));
+	else
+		etl_buf_printf(&told.records, "error %s: %s\n", err.code, err.message);
+	return etl_buf_take(&told.records);
 }
 
 UNUSED static char *format_tell(const struct etl_decode_spec *spec, const char *text, size_t len,

@@ -211,7 +211,7 @@ static struct heard *listen(struct etl_decode *d, struct etl_decode_watch *watch
 	etl_buf_init(&heard->text, 4096);
 	etl_buf_init(&heard->notes, 4096);
 	*watch = (struct etl_decode_watch){heard, hear_text, hear_note, hear_lone};
-	etl_decode_watch(d, watch);
+	etl_decode_set_watch(d, watch);
 	return heard;
 }
 
