@@ -93,8 +93,16 @@ void etl_decode_set_watch(struct etl_decode *d, const struct etl_decode_watch *w
 	d->watch = watch;
 }
 
+/* Bytes that are no text have no charset, whatever their Content-Type says. */
+static bool is_text(const struct etl_decode *d)
+{
+	return d->spec->format && (d->spec->format->takes & ETL_FORMAT_TEXT);
+}
+
 int etl_decode_begin(struct etl_decode *d, const char *charset, struct etl_error *err)
 {
+	const char *configured = d->spec->charset;
+
 	if (d->format)
 		d->spec->format->begin(d->format);
 	for (size_t i = 0; i < d->spec->n_reshape; i++)
@@ -102,7 +110,8 @@ int etl_decode_begin(struct etl_decode *d, const char *charset, struct etl_error
 			d->spec->reshape[i].type->begin(d->reshape[i]);
 	d->records = 0;
 	d->last.ms = ETL_NO_TIME;
-	return etl_charset_begin(&d->charset, d->spec->charset ? d->spec->charset : charset, err);
+	return etl_charset_begin(
+		&d->charset, !is_text(d) ? NULL : configured ? configured : charset, err);
 }
 
 /* ---- from documents to records ---- */

@@ -276,6 +276,26 @@ static void test_charset(void **state)
 	etl_buf_fini(&heard->notes);
 }
 
+/* Bytes that are no text are left as they are. */
+static void test_no_text(void **state)
+{
+	struct etl_decode_spec spec = *format_load("{}", arena, NULL);
+	struct etl_format_type binary = *spec.format;
+	struct etl_batch *batch = etl_batch_new();
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_decode *d;
+
+	(void)state;
+	binary.takes &= ~(unsigned)ETL_FORMAT_TEXT;
+	spec.format = &binary;
+	assert_int_equal(etl_decode_new(&spec, 0, &d, &err), 0);
+	assert_int_equal(etl_decode_begin(d, "utf-16", &err), 0);
+	assert_int_equal(format_feed(d, "[{\"a\":1}]", 9, batch, &err), 0);
+	assert_int_equal(batch->n, 1);
+	etl_decode_free(d);
+	etl_batch_free(batch);
+}
+
 /* Documents that a source has already pass reshape and time, and no format. */
 static void test_documents(void **state)
 {
@@ -347,6 +367,7 @@ int main(void)
 		TEST(test_reshape_fails),
 		TEST(test_watch),
 		TEST(test_charset),
+		TEST(test_no_text),
 		TEST(test_documents),
 		TEST(test_split),
 		TEST(test_label),
