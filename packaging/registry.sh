@@ -1,6 +1,7 @@
 #!/bin/sh
 # Writes the registry of one kind of descriptor as C; called by the Makefile. A plugin's stands in the
-# file of its name: lib/KIND/KIND_foo.c promises etl_KIND_foo (source, transform, check, sink). Methods
+# file of its name: lib/ROOM/KIND_foo.c promises etl_KIND_foo (source, format, reshape, transform, check,
+# sink); the room has the name of the kind, and stages of reshape live beside the formats. Methods
 # and etlctl's commands may stand several in a file, so they are looked for in the files themselves.
 set -eu
 kind=$1
@@ -18,9 +19,11 @@ command)
 	names=$(cat daemon/etlctl/*.c | found $type)
 	;;
 *)
-	type=etl_${kind}_type prefix=etl_$kind header=$kind/$kind.h
+	room=$kind
+	[ "$kind" != reshape ] || room=format
+	type=etl_${kind}_type prefix=etl_$kind header=$room/$kind.h
 	# shellcheck disable=SC2012
-	names=$(ls "lib/$kind" | sed -n "s/^${kind}_\([a-z0-9_]*\)\.c\$/\1/p" | LC_ALL=C sort)
+	names=$(ls "lib/$room" | sed -n "s/^${kind}_\([a-z0-9_]*\)\.c\$/\1/p" | LC_ALL=C sort)
 	;;
 esac
 

@@ -37,6 +37,7 @@ static void close_instances(struct etl_strand *strand)
 		job->source->close(work->source);
 		free(ETL_TAKE(work->source));
 	}
+	etl_decode_free(ETL_TAKE(work->decode));
 	for (size_t i = 0; work->transforms && i < job->n_transforms; i++)
 		if (work->transforms[i]) {
 			if (job->transforms[i].type->close)
@@ -129,15 +130,19 @@ static int open_source(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
 	const struct etl_job *job = strand->run->job;
+	size_t memory_max = strand->run->env->memory_max;
+
+	if (etl_decode_new(job->decode, memory_max, &work->decode, err) < 0)
+		return -1;
 	work->source_env = (struct etl_source_env){
 		.vars = &work->vars,
+		.decode = work->decode,
 		.mongo = strand->run->env->mongo,
 		.database = strand->run->env->database,
 		.job = job->name,
 		.shared = job->source_shared,
-		.memory_max = strand->run->env->memory_max,
+		.memory_max = memory_max,
 	};
-
 	work->source = etl_calloc(1, job->source->size);
 	return job->source->open(work->source, job->source_options, &work->source_env, err);
 }

@@ -70,6 +70,7 @@ struct etl_strand_work {
 	struct etl_vars vars;
 	int64_t attempt; /* of this span, from 1 */
 	void *source;
+	struct etl_decode *decode; /* that makes its records */
 	struct etl_source_env source_env; /* lent to the source until its close */
 	void **transforms, **checks;
 	bool have_request; /* strand->request is the next page */
