@@ -395,7 +395,7 @@ static void test_null_closes_nothing(void **state)
 
 	(void)state;
 	service_fill(rig, "a", 0, 3);
-	rig->job->sink = etl_sink_find("null");
+	rig->job->loads[0].type = etl_sink_find("null");
 	for (int i = 0; i < 2; i++) {
 		NEED_RUN(rig, ETL_RUN_OK);
 		assert_int_equal(rig->run->windows_loaded, 0);

@@ -137,7 +137,7 @@ static void test_a_load_of_nothing(void **state)
 	pass_hours(rig, 1);
 	NEED_RUN(rig, ETL_RUN_OK);
 	assert_null(rig->run->strands[0].elsewhere);
-	rig->job->sink = etl_sink_find("null");
+	rig->job->loads[0].type = etl_sink_find("null");
 	etl_job_target(rig->job, "etl", target);
 	assert_string_equal(target, "");
 	rig_free(rig);

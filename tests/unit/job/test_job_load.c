@@ -244,7 +244,8 @@ static void test_full_file(void **state)
 	assert_string_equal(job->transforms[1].type->name, "keep");
 	assert_int_equal(job->n_checks, 1);
 	assert_int_equal(job->checks[0].on_fail, ETL_ON_FAIL_HOLD);
-	assert_string_equal(job->sink->name, "null");
+	assert_int_equal(job->n_loads, 1);
+	assert_string_equal(job->loads[0].type->name, "null");
 	assert_non_null(job->calendar);
 	unload(&l);
 }
