@@ -57,10 +57,12 @@ void etl_run_free(struct etl_run *run)
 	for (size_t i = 0; i < run->n_strands; i++) {
 		etl_strand_fini(&run->strands[i]);
 		free(run->strands[i].elsewhere);
+		free(run->strands[i].targets);
 		etl_tally_fini(&run->strands[i].rejects);
 		etl_tally_fini(&run->strands[i].warned);
 	}
 	free(run->strands);
+	free(run->targets);
 	etl_tally_fini(&run->rejects);
 	etl_tally_fini(&run->warned);
 	etl_open_list_fini(&run->open);
@@ -70,7 +72,7 @@ void etl_run_free(struct etl_run *run)
 
 bool etl_run_doubts(const struct etl_run *run)
 {
-	return run->job->sink->joins_transaction &&
+	return run->job->loads[run->job->committing].type->joins_transaction &&
 		!run->env->state->ops->has_transactions(run->env->state);
 }
 
@@ -141,7 +143,7 @@ static int take_lease(struct etl_run *run)
 	return 0;
 }
 
-static int prepare_sink(struct etl_run *run)
+static int prepare_targets(struct etl_run *run)
 {
 	struct etl_sink_env env = {
 		.mongo = run->env->mongo,
@@ -150,10 +152,12 @@ static int prepare_sink(struct etl_run *run)
 		.run_id = run->run_id,
 	};
 
-	if (!run->prepare || !run->job->sink->prepare)
-		return 0;
-	if (run->job->sink->prepare(run->job->sink_options, &env, &run->error) < 0)
-		return etl_error_prefix(&run->error, "preparing the target");
+	for (size_t i = 0; run->prepare && i < run->job->n_loads; i++) {
+		const struct etl_job_load *load = &run->job->loads[i];
+
+		if (load->type->prepare && load->type->prepare(load->options, &env, &run->error) < 0)
+			return etl_error_prefix(&run->error, "preparing the target");
+	}
 	return 0;
 }
 
@@ -179,7 +183,7 @@ static void make_strands(struct etl_run *run)
 
 int etl_run_begin(struct etl_run *run)
 {
-	if (record_passed_over(run) < 0 || take_lease(run) < 0 || prepare_sink(run) < 0 ||
+	if (record_passed_over(run) < 0 || take_lease(run) < 0 || prepare_targets(run) < 0 ||
 		etl_open_list_read(&run->open, run->env->state, run->job->name, &run->error) < 0) {
 		if (run->state == ETL_RUN_RUNNING)
 			run->state = ETL_RUN_FAILED;
@@ -198,9 +202,18 @@ int etl_run_renew(struct etl_run *run, struct etl_error *err)
 
 /* ---- the end ----------------------------------------------------------------------------- */
 
+static void add_targets(struct etl_run *run, const struct etl_strand *strand)
+{
+	if (!run->targets && run->job->n_loads > 1)
+		run->targets = etl_calloc(run->job->n_loads, sizeof *run->targets);
+	for (size_t i = 0; strand->targets && i < run->job->n_loads; i++)
+		etl_counts_add(&run->targets[i], &strand->targets[i]);
+}
+
 static void add_up(struct etl_run *run, const struct etl_strand *strand)
 {
 	etl_counts_add(&run->counts, &strand->counts);
+	add_targets(run, strand);
 	run->windows_loaded += strand->windows_loaded;
 	run->windows_empty += strand->windows_empty;
 	run->windows_failed += strand->windows_failed;
@@ -286,6 +299,24 @@ static void fill_partition(const struct etl_strand *strand, struct etl_run_parti
 	};
 }
 
+/* Of the committing target the run's own counts tell, but for what others refused. */
+static void fill_targets(const struct etl_run *run, struct etl_run_record *out)
+{
+	const struct etl_job *job = run->job;
+
+	if (!run->targets)
+		return;
+	out->targets = etl_calloc(job->n_loads, sizeof *out->targets);
+	out->n_targets = job->n_loads;
+	for (size_t i = 0; i < job->n_loads; i++) {
+		struct etl_run_target *to = &out->targets[i];
+
+		etl_load_name(&job->loads[i], run->env->database, to->name);
+		to->counts = i == job->committing ? run->counts : run->targets[i];
+		to->counts.rejected = run->targets[i].rejected;
+	}
+}
+
 static void fill_record(const struct etl_run *run, struct etl_run_record *out)
 {
 	*out = (struct etl_run_record){
@@ -332,6 +363,7 @@ static void fill_record(const struct etl_run *run, struct etl_run_record *out)
 	out->n_partitions = run->n_strands;
 	for (size_t i = 0; i < run->n_strands; i++)
 		fill_partition(&run->strands[i], &out->partitions[i]);
+	fill_targets(run, out);
 }
 
 void etl_run_to_bson(const struct etl_run *run, bson_t *out)
@@ -341,6 +373,7 @@ void etl_run_to_bson(const struct etl_run *run, bson_t *out)
 	fill_record(run, &record);
 	etl_run_record_to_bson(&record, out);
 	free(record.partitions);
+	free(record.targets);
 }
 
 /* The ledger has nothing of this failure: it came before any window, or when closed ones were
@@ -439,6 +472,7 @@ int etl_run_finish(struct etl_run *run, struct etl_error *err)
 	rc = run->state == ETL_RUN_BUSY && run->trigger.slot.ms ?
 		0 : state->ops->run_save(state, &record, err);
 	free(record.partitions);
+	free(record.targets);
 	/* A lease that cannot be given back runs out by itself. One whose run has no record is
 	 * kept: whoever takes it next writes down that there was a run. */
 	if (run->leased && rc == 0)
@@ -457,6 +491,7 @@ int etl_run_save_again(const struct etl_run *run, struct etl_error *err)
 	fill_record(run, &record);
 	rc = state->ops->run_save(state, &record, err);
 	free(record.partitions);
+	free(record.targets);
 	if (rc == 0 && run->fence)
 		(void)state->ops->lease_end(state, run->job->name, run->fence, &run->last, &ignored);
 	return rc;

@@ -54,7 +54,7 @@ struct etl_run {
 	int64_t generation;
 	struct etl_trigger trigger; /* owned */
 	bool audit;   /* also look for windows behind the watermark that the ledger has lost */
-	bool prepare; /* first run of this job on this generation: prepare the sink before */
+	bool prepare; /* first run of this job on this generation: prepare its targets before */
 
 	atomic_int cancel;  /* enum etl_cancel; looked at between steps and batches */
 	atomic_bool fenced; /* a commit found a higher fence: somebody else has the job */
@@ -75,6 +75,7 @@ struct etl_run {
 	enum etl_run_state state;
 	struct etl_error error; /* of the run as a whole, or the first of its strands */
 	struct etl_counts counts; /* sums over the strands, set by etl_run_finish */
+	struct etl_counts *targets; /* the same for each of several loads; owned; NULL = there is one */
 	uint64_t windows_loaded, windows_empty, windows_failed, windows_held, windows_blocked;
 	uint64_t windows_lost; /* given up: older than the source keeps */
 	uint64_t windows_discarded; /* read, and thrown away by a load that keeps nothing */
@@ -101,7 +102,7 @@ struct etl_run *etl_run_new(const struct etl_job *job, const struct etl_run_env 
 void etl_run_free(struct etl_run *run);
 
 /* Worker: records the slots that were passed over, takes the lease with the claim of its slot,
- * prepares the sink, makes a strand for each partition (each begins with its own plan step).
+ * prepares its targets, makes a strand for each partition (each begins with its own plan step).
  * -1: run->error and run->state say why; then finish at once. */
 int etl_run_begin(struct etl_run *run);
 
@@ -225,6 +226,7 @@ struct etl_strand {
 	uint64_t windows_left_open; /* of windows_failed: those that are open in the ledger now */
 	uint64_t windows_lost;	/* given up in this run: older than the source keeps */
 	uint64_t windows_discarded; /* read, and thrown away by a load that keeps nothing */
+	struct etl_counts *targets; /* of each of several loads, what was done in it; owned; NULL = nothing */
 	struct etl_tally rejects, warned; /* by rule; owned */
 	struct etl_window rejected_in; /* where its rejected records lie; start == end: it has none */
 	struct etl_window lost; /* from the first to the last of them */

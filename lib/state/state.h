@@ -297,6 +297,8 @@ struct etl_run_record {
 	size_t n_steps;
 	struct etl_run_partition *partitions;
 	size_t n_partitions;
+	struct etl_run_target *targets; /* n_targets == 0: the job has one load, and `counts` are its */
+	size_t n_targets;
 };
 
 struct etl_pause {

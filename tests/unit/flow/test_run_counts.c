@@ -5,38 +5,6 @@
  */
 #include "run_rig.h"
 
-/* ---- the laws ------------------------------------------------------------------------------ */
-
-static void need_laws(const struct etl_counts *c, const char *what)
-{
-	uint64_t mid = c->rejected - c->unplaced - c->refused;
-
-	if (c->seen != c->in + c->outside + c->unplaced ||
-		c->in + c->made != c->out + c->filtered + c->merged + mid ||
-		c->out != c->inserted + c->updated + c->unchanged + c->overwritten + c->stale +
-				c->refused + c->withheld) {
-		for (size_t i = 0; i < etl_counts_n; i++)
-			print_error("%s %llu\n", etl_counts_rows[i].name,
-				(unsigned long long)etl_counts_get(c, &etl_counts_rows[i]));
-		fail_msg("%s: the counts do not balance", what);
-	}
-}
-
-/* The run's counts balance, and each entry's that it left. */
-static void need_balance(struct rig *rig)
-{
-	struct ledger_view view;
-	char at[ETL_TIME_TEXT_BYTES];
-
-	need_laws(&rig->run->counts, "the run");
-	ledger_read(rig, rig->job->name, "a", &view);
-	for (size_t i = 0; i < view.n; i++) {
-		etl_time_format_rfc3339(view.entries[i].window.start, at);
-		need_laws(&view.entries[i].counts, at);
-	}
-	free(view.entries);
-}
-
 static int count_letters(void *ctx, const bson_t *run)
 {
 	(void)run;
@@ -387,6 +355,28 @@ static void test_a_transform_loses_a_record(void **state)
 	rig_free(rig);
 }
 
+/* The target refuses the only row of an hour, and the store the slice: the next attempt refuses it again. */
+static void test_all_refused_and_tried_again(void **state)
+{
+	struct rig *rig = rig_new(NULL, 5);
+
+	(void)state;
+	service_fill(rig, "a", 0, 5);
+	rig->target->refuse_from = hour(2);
+	rig->target->refuse_to = hour(3);
+	rig->refuse_commits = 2;
+	NEED_RUN(rig, ETL_RUN_FAILED);
+	assert_string_equal(rig->run->error.code, "unit.refused");
+	assert_int_equal(rig->run->counts.rejected, 1);
+	assert_int_equal(rig->run->counts.refused, 1);
+	assert_int_equal(rig->run->counts.withheld, 0);
+	assert_int_equal(rig->run->rejects.n, 1);
+	NEED_STATE(rig, 2, ETL_WINDOW_FAILED);
+	NEED_STATE(rig, 3, ETL_WINDOW_LOADED);
+	need_balance(rig);
+	rig_free(rig);
+}
+
 /* ---- a load that keeps nothing ---------------------------------------------------------------- */
 
 static void test_null_closes_nothing(void **state)
@@ -395,7 +385,7 @@ static void test_null_closes_nothing(void **state)
 
 	(void)state;
 	service_fill(rig, "a", 0, 3);
-	rig->job->sink = etl_sink_find("null");
+	rig->job->loads[0].type = etl_sink_find("null");
 	for (int i = 0; i < 2; i++) {
 		NEED_RUN(rig, ETL_RUN_OK);
 		assert_int_equal(rig->run->windows_loaded, 0);
@@ -458,6 +448,7 @@ int main(void)
 		cmocka_unit_test(test_held_rows_are_withheld),
 		cmocka_unit_test(test_an_aggregate_balances),
 		cmocka_unit_test(test_a_transform_loses_a_record),
+		cmocka_unit_test(test_all_refused_and_tried_again),
 		cmocka_unit_test(test_null_closes_nothing),
 		cmocka_unit_test(test_the_record_has_it_all),
 	};
