@@ -11,6 +11,7 @@
 #include "base/encode.h"
 #include "engine/counters.h"
 #include "engine/slots.h"
+#include "facts/facts.h"
 #include "io/http.h"
 #include "io/loop.h"
 #include "io/pool.h"
@@ -476,27 +477,27 @@ static void put_length(struct etl_buf *out, const char *name, const struct etld_
 void etld_metrics_look(struct etld_job_sums *sums, const struct etld *etld,
 	const struct etld_job *job)
 {
-	etl_wall now = etl_now(etld->clock);
-	struct etld_health health;
+	struct etld_facts facts;
 
-	etld_job_health(etld, job, &health);
-	sums->health[health.id]++;
-	sums->open += job->windows.open;
-	sums->failed += job->windows.failed;
-	sums->held += job->windows.held;
-	sums->dirty += job->windows.dirty;
-	if (health.late_by.us > sums->late_max.us)
-		sums->late_max = health.late_by;
+	etld_facts_of(etld, job, &facts);
+	sums->health[facts.health.id]++;
+	sums->open += facts.windows.open;
+	sums->failed += facts.windows.failed;
+	sums->held += facts.windows.held;
+	sums->dirty += facts.windows.dirty;
+	if (facts.health.late_by.us > sums->late_max.us)
+		sums->late_max = facts.health.late_by;
 	for (size_t i = 0; i < job->job->n_partitions; i++) {
-		etl_dur lag = etl_wall_age(now, job->partitions[i].watermark);
+		struct etld_partition_facts part;
 
-		if (!job->partitions[i].watermark.ms)
+		etld_facts_of_partition(etld, job, i, &part);
+		if (!part.watermark.ms)
 			continue;
 		if (sums->watermarks++ < LAG_SERIES_MAX) {
-			put_length(&sums->lags, LAG_NAME, job, i, lag);
-			put_length(&sums->lates, LATE_NAME, job, i, etld_partition_late(etld, job, i));
+			put_length(&sums->lags, LAG_NAME, job, i, part.lag);
+			put_length(&sums->lates, LATE_NAME, job, i, part.late_by);
 		}
-		if (lag.us > sums->lag_max.us)
-			sums->lag_max = lag;
+		if (part.lag.us > sums->lag_max.us)
+			sums->lag_max = part.lag;
 	}
 }

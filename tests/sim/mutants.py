@@ -130,7 +130,7 @@ MUTANTS = [
     ("an alert that is told each time", "lib/state/state_memory_docs.c",
      "bool is_new = !etl_memory_doc_find(&m->alerts, key);", "bool is_new = true;"),
     ("an alert before its time", "lib/plan/deadline.c",
-     "out->due = etl_wall_add(window.end, deadline);", "out->due = etl_wall_add(window.start, deadline);"),
+     "out->due = etl_wall_add(out->window.end, deadline);", "out->due = etl_wall_add(out->window.start, deadline);"),
     ("late windows that nobody tells of", "daemon/engine/deadline.c",
      "else if (d.window.start.ms > job->partitions[i].told.ms)",
      "else if (job->partitions[i].told.ms && d.window.start.ms < job->partitions[i].told.ms)"),
