@@ -151,8 +151,8 @@ static void survey_work(struct etld_task *task)
 	BSON_APPEND_UTF8(&details, "backfill", q->b.id);
 	BSON_APPEND_DATE_TIME(&details, "from", q->b.range.start.ms);
 	BSON_APPEND_DATE_TIME(&details, "to", q->b.range.end.ms);
-	if (state->ops->backfill_save(state, &q->b, &q->query.error) == 0)
-		state->ops->audit_add(state, q->b.who, "backfill", &details, &q->query.error);
+	if (etl_backfill_save(state, &q->b, &q->query.error) == 0)
+		etl_audit_add(state, q->b.who, "backfill", &details, &q->query.error);
 out:
 	bson_destroy(&details);
 }
@@ -277,8 +277,9 @@ void etld_handle_backfill(struct etld_request *request)
 
 /* ---- Backfills --------------------------------------------------------------------------------- */
 
-static int keep_backfill(void *ctx, const struct etl_backfill *b)
+static int keep_backfill(void *ctx, const void *thing)
 {
+	const struct etl_backfill *b = thing;
 	struct backfill_query *q = ctx;
 	const char *waits_for = "";
 
@@ -296,7 +297,7 @@ static void list_work(struct etld_task *task)
 
 	etld_on_worker();
 	q->list = etl_json_add_array(q->query.reply, "backfills");
-	state->ops->backfill_list(state, q->job ? q->job->name : NULL, !q->all, (int)q->limit,
+	etl_backfill_list(state, q->job ? q->job->name : NULL, !q->all, (int)q->limit,
 		keep_backfill, q, &q->query.error);
 }
 

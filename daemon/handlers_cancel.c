@@ -49,7 +49,7 @@ static void write_audit(struct cancel_query *q, const char *what)
 
 	BSON_APPEND_UTF8(&details, "job", q->job);
 	BSON_APPEND_UTF8(&details, what, q->id);
-	(void)state->ops->audit_add(state, q->who, "cancel", &details, &ignored);
+	(void)etl_audit_add(state, q->who, "cancel", &details, &ignored);
 	bson_destroy(&details);
 }
 
@@ -96,8 +96,9 @@ static struct etld_job *running_job(struct etld *etld, const char *id)
 
 /* ---- a backfill ------------------------------------------------------------------------------ */
 
-static int match(void *ctx, const struct etl_backfill *b)
+static int match(void *ctx, const void *thing)
 {
+	const struct etl_backfill *b = thing;
 	struct cancel_query *q = ctx;
 
 	if (!etld_id_matches(b->id, q->asked))
@@ -126,14 +127,14 @@ static void backfill_work(struct etld_task *task)
 	int ended;
 
 	etld_on_worker();
-	if (state->ops->backfill_list(state, NULL, true, 0, match, q, &q->query.error) < 0)
+	if (etl_backfill_list(state, NULL, true, 0, match, q, &q->query.error) < 0)
 		return;
 	if (q->found != 1) {
 		no_such_one(q);
 		return;
 	}
 	snprintf(reason, sizeof reason, "cancelled by %s", q->who);
-	ended = state->ops->backfill_end(state, q->id, ETL_BACKFILL_CANCELLED, reason,
+	ended = etl_backfill_end(state, q->id, ETL_BACKFILL_CANCELLED, reason,
 		etl_now(q->query.etld->clock), &q->query.error);
 	if (ended == 0)
 		etl_error_set(&q->query.error, ETL_PERMANENT, "no_such_run",

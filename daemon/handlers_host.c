@@ -21,7 +21,7 @@ static void release_work(struct etld_task *task)
 	bson_t details = BSON_INITIALIZER;
 
 	BSON_APPEND_UTF8(&details, "host", q->host);
-	(void)state->ops->audit_add(state, q->who, "host release", &details, &q->query.error);
+	(void)etl_audit_add(state, q->who, "host release", &details, &q->query.error);
 	bson_destroy(&details);
 }
 

@@ -110,8 +110,9 @@ static const char *change_state(const struct etl_change *change)
 	return change->done ? "done" : "unfinished";
 }
 
-static int add_change(void *ctx, const struct etl_change *change)
+static int add_change(void *ctx, const void *thing)
 {
+	const struct etl_change *change = thing;
 	struct mark_query *q = ctx;
 	struct etl_json *item = etl_json_add_object(q->list, NULL), *unit;
 
@@ -147,7 +148,7 @@ static void history_work(struct etld_task *task)
 
 	etld_on_worker();
 	q->list = etl_json_add_array(q->query.reply, "changes");
-	state->ops->change_list(state, &query, add_change, q, &q->query.error);
+	etl_change_list(state, &query, add_change, q, &q->query.error);
 }
 
 void etld_handle_watermark_history(struct etld_request *request)

@@ -74,7 +74,7 @@ static void job_work(struct why_query *q)
 {
 	struct etl_state *state = q->query.etld->state;
 
-	if (state->ops->run_list(state, q->job->name, RUNS_LOOKED, keep_last, q, &q->query.error) == 0 &&
+	if (etl_run_list(state, q->job->name, RUNS_LOOKED, keep_last, q, &q->query.error) == 0 &&
 		etl_explain_owed(state, q->job, q->now, &q->owed, &q->query.error) == 0)
 		q->asked = true;
 }

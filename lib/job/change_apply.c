@@ -46,7 +46,7 @@ static int audit(const struct etl_change_walk *walk, const struct part *part,
 		BSON_APPEND_UTF8(&details, "undoes", part->undoes);
 	if (decision)
 		audit_unit(walk, &details);
-	rc = store(walk)->ops->audit_add(store(walk), walk->request.who, what, &details, err);
+	rc = etl_audit_add(store(walk), walk->request.who, what, &details, err);
 	bson_destroy(&details);
 	return rc;
 }

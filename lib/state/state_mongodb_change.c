@@ -358,11 +358,50 @@ static int write_watermark(struct effort *e, struct etl_error *err)
 	return rc;
 }
 
+/* `undone_by` belongs to the undo: it is made empty once and not touched again here. */
+static int save_change(mongoc_collection_t *changes, const struct etl_change *change,
+	const bson_t *opts, struct etl_error *err)
+{
+	bson_t doc = BSON_INITIALIZER, set = BSON_INITIALIZER, upsert = BSON_INITIALIZER;
+	bson_t *query = BCON_NEW("_id", BCON_UTF8(change->id)), *update;
+	bool matched;
+	int rc;
+
+	etl_changes.encode(change, &doc);
+	bson_copy_to_excluding_noinit(&doc, &set, "_id", "undone_by", NULL);
+	update = BCON_NEW("$set", BCON_DOCUMENT(&set), "$setOnInsert", "{", "undone_by", "", "}");
+	if (opts)
+		bson_concat(&upsert, opts);
+	BSON_APPEND_BOOL(&upsert, "upsert", true);
+	rc = etl_state_update_one(changes, query, update, &upsert, &matched, err);
+	bson_destroy(update);
+	bson_destroy(query);
+	bson_destroy(&upsert);
+	bson_destroy(&set);
+	bson_destroy(&doc);
+	return rc;
+}
+
+static int mark_undone(mongoc_collection_t *changes, const struct etl_change *undo,
+	const bson_t *opts, struct etl_error *err)
+{
+	bson_t *query = BCON_NEW("_id", BCON_UTF8(undo->undoes));
+	bson_t *update = BCON_NEW("$set", "{", "undone_by", BCON_UTF8(undo->id), "}");
+	bool matched;
+	int rc = etl_state_update_one(changes, query, update, opts, &matched, err);
+
+	bson_destroy(update);
+	bson_destroy(query);
+	return rc;
+}
+
 static int write_change(struct effort *e, const struct etl_change *change, struct etl_error *err)
 {
-	mongoc_collection_t *changes = collection(e, "watermark_changes");
-	int rc = etl_smdb_change_save(changes, change, e->opts, err);
+	mongoc_collection_t *changes = collection(e, etl_changes.name);
+	int rc = save_change(changes, change, e->opts, err);
 
+	if (rc == 0 && change->kind == ETL_CHANGE_UNDO && change->done)
+		rc = mark_undone(changes, change, e->opts, err);
 	mongoc_collection_destroy(changes);
 	return rc;
 }

@@ -14,6 +14,7 @@ static struct etl_change_walk *change_new(struct rig *rig, enum etl_change_kind 
 	struct etl_change_request request = {.kind = kind, .partition = partition,
 		.time = hour(h), .who = "me", .why = "because"};
 
+	etl_clock_virtual_advance(&rig->driver.clock, ETL_MS(1)); /* no two commands of one moment */
 	return etl_change_new(rig->job, &rig->driver.env, &request);
 }
 

@@ -229,10 +229,10 @@ static void a_letter_loses_a_time_that_it_has_no_more(void **state)
 	struct etl_error err = ETL_ERROR_INIT;
 
 	(void)state;
-	assert_int_equal(store->ops->dead_letters_add(store, &info, &r, 1, &err), 0);
+	assert_int_equal(etl_dead_letters_add(store, &info, &r, 1, &err), 0);
 	assert_int_equal(letters_with_a_time(), 1);
 	r.time.ms = ETL_NO_TIME;
-	assert_int_equal(store->ops->dead_letters_add(store, &info, &r, 1, &err), 0);
+	assert_int_equal(etl_dead_letters_add(store, &info, &r, 1, &err), 0);
 	assert_int_equal(letters_with_a_time(), 0);
 }
 

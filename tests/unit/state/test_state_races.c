@@ -123,7 +123,7 @@ static int add_letter(struct etl_error *err)
 	struct etl_dead_letter_info info = {"j", "p", RUN, etl_now(etl_clock_real())};
 	struct etl_reject r = {.step = "check", .rule = "range", .path = "", .message = "too much"};
 
-	return store->ops->dead_letters_add(store, &info, &r, 1, err);
+	return etl_dead_letters_add(store, &info, &r, 1, err);
 }
 
 static int save_slot(struct etl_error *err)
