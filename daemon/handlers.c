@@ -324,6 +324,23 @@ static const char *hint_of(enum etl_ctl_error error)
 		error == ETL_CTL_NOT_READY ? "etlctl status" : NULL;
 }
 
+static void query_waited(struct etl_timer *timer, void *ctx)
+{
+	struct etld_query *query = ctx;
+
+	(void)timer;
+	etld_pool_submit(query->etld->pool, &query->task);
+}
+
+static void query_later(struct etld_query *query)
+{
+	struct etld *etld = query->etld;
+
+	query->timer = (struct etl_timer){.fire = query_waited, .ctx = query, .name = "query"};
+	etl_timer_arm(etld_loop_wheel(etld->loop), &query->timer,
+		etl_mono_add(etl_mono_now(etld->clock), query->wait));
+}
+
 static void query_done(struct etld_task *task)
 {
 	struct etld_query *query = (struct etld_query *)task;
@@ -332,7 +349,10 @@ static void query_done(struct etld_task *task)
 	if (query->error.kind == ETL_TRANSIENT)
 		etld_backend_lost(query->etld, &query->error);
 	if (query->again && query->again(query)) {
-		etld_pool_submit(query->etld->pool, task);
+		if (query->wait.us)
+			query_later(query);
+		else
+			etld_pool_submit(query->etld->pool, task);
 		return;
 	}
 	request = query->request;

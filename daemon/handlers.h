@@ -146,8 +146,10 @@ struct etld_query {
 	struct etl_error error;
 	struct etl_json *reply; /* what the worker made */
 	/* On the loop each time that the worker is done, also after an error: true = the task is
-	 * for a worker again. May be NULL. */
+	 * for a worker again, after `wait`. May be NULL. */
 	bool (*again)(struct etld_query *query);
+	etl_dur wait;
+	struct etl_timer timer;
 	void (*free)(struct etld_query *query);
 };
 void etld_query_submit(struct etld_query *query, struct etld_request *request,

@@ -22,6 +22,7 @@ struct decide_query {
 	enum etl_change_kind kind;
 	char *text; /* what the operator said, fit to be shown */
 	struct etl_change_walk *walk;
+	bool more; /* the walk goes on */
 	struct etld_picture *picture;
 };
 
@@ -78,8 +79,10 @@ static void decide_work(struct etld_task *task)
 	etld_on_worker();
 	do
 		rc = etl_change_step(q->walk, &q->query.error);
-	while (rc > 0);
-	if (rc < 0)
+	while (rc > 0 && !etl_change_wait(q->walk).us);
+	q->more = rc > 0;
+	q->query.wait = etl_change_wait(q->walk);
+	if (rc != 0)
 		return;
 	add_answer(q);
 	(void)etld_picture_read(q->picture, &ignored);
@@ -93,6 +96,8 @@ static bool decide_again(struct etld_query *query)
 	struct etld_job *job = etld_job_find(query->etld, q->job->name);
 	const struct etl_last_run *last = etl_change_last(q->walk);
 
+	if (q->more)
+		return true;
 	if (!job || query->error.kind != ETL_OK)
 		return false;
 	if (last && etl_streq(last->run_id, job->last.run_id))

@@ -199,8 +199,10 @@ static void change_work(struct etld_task *task)
 	etld_on_worker();
 	do
 		rc = etl_change_step(q->walk, &q->query.error);
-	while (rc > 0 && etl_mono_diff(etl_mono_now(clock), began).us < WORK_AT_ONCE.us);
+	while (rc > 0 && !etl_change_wait(q->walk).us &&
+		etl_mono_diff(etl_mono_now(clock), began).us < WORK_AT_ONCE.us);
 	q->more = rc > 0;
+	q->query.wait = etl_change_wait(q->walk);
 	q->in = 0;
 	for (size_t i = 0; (r = etl_change_result(q->walk, i)) != NULL; i++) {
 		q->in += r->in;

@@ -469,6 +469,11 @@ int etl_change_step(struct etl_change_walk *walk, struct etl_error *err)
 	return rc < 0 ? -1 : walk->phase != ENDED;
 }
 
+etl_dur etl_change_wait(const struct etl_change_walk *walk)
+{
+	return walk->wait;
+}
+
 const struct etl_change_result *etl_change_result(const struct etl_change_walk *walk, size_t i)
 {
 	return i < walk->n_parts ? &walk->parts[i].result : NULL;

@@ -80,6 +80,8 @@ static inline bool etl_smdb_met_another(struct etl_error *err)
  * instructions). */
 bson_t *etl_state_upserts(void);
 
+int etl_state_run_bulk(mongoc_bulk_operation_t *bulk, struct etl_error *err);
+
 /* The first document of a query: 1 = `read` took it (it gives -1 for one that it cannot), 0 = there
  * is none, -1. `opts` may be NULL. */
 typedef int (*etl_state_reader)(const bson_t *doc, void *out, struct etl_error *err);
@@ -101,10 +103,29 @@ void etl_sessions_own(struct etl_sessions *sessions, const char *holder);
 void etl_sessions_note(struct etl_state *s, const struct etl_txn *txn);
 void etl_sessions_kill(struct etl_state *s, const char *holder);
 
-/* After a commit whose answer was lost: 0 = it is in; TRANSIENT "txn.retry" = it is not. */
-int etl_smdb_settle(struct etl_state *s, const char *job, const char *partition,
-	const char *commit_id, struct etl_error *err);
-void etl_smdb_pause(void); /* before asking again */
+/* One commit, or one slice of a change, under way. */
+struct etl_effort {
+	struct etl_state_mongodb *store;
+	const char *job, *partition;	/* whose watermark gets `commit_id` */
+	char commit_id[ETL_UUID_BYTES]; /* known to nobody else */
+	const void *what;		/* struct etl_commit, or struct etl_change_slice */
+	/* Writes all of it by `client` and `opts`; without these, in steps that are safe to repeat. */
+	int (*write)(struct etl_effort *e, struct etl_error *err);
+	const char *after; /* the fault point behind it */
+	etl_dur patience;  /* with a commit whose answer does not come, and again with what came of it */
+	etl_wall now;
+	mongoc_client_t *client;
+	const bson_t *opts; /* the transaction's, or NULL */
+};
+mongoc_collection_t *etl_effort_collection(struct etl_effort *e, const char *name);
+/* 1; 0 = the watermark has another fence, or (not NULL) is another than `expected`; -1. */
+int etl_effort_watermark(struct etl_effort *e, int64_t fence, const etl_wall *expected,
+	const bson_t *update, struct etl_error *err);
+/* 1 = the watermark carries its `commit_id`, 0 = it does not, -1. Takes a client of its own. */
+int etl_effort_is_in(struct etl_effort *e, struct etl_error *err);
+/* Into `txn`, which it consumes, or NULL. As commit of state.h: TRANSIENT "txn.retry" = nothing is in,
+ * "txn.unknown" = nobody knows. */
+int etl_smdb_transact(struct etl_effort *e, struct etl_txn *txn, struct etl_error *err);
 
 /* The words of the states that are closed, or of those that are not, as items of an array. */
 void etl_state_append_words(bson_t *list, bool closed);

@@ -233,6 +233,8 @@ struct etl_change_slice {
 					  * watermark then */
 	int64_t fence;
 	etl_wall expected; /* the watermark as it was read: anything else is a CONFLICT */
+	/* UUIDv7, its own, and the same each time that it is tried again; NULL = it is tried once. */
+	const char *commit_id;
 	const struct etl_window *windows; /* set, rewind: of the job's grid */
 	size_t n;			  /* at most ETL_CHANGE_SLICE */
 	const char *reason; /* into the entries; NULL = the change's `why` */
@@ -394,7 +396,9 @@ struct etl_state_ops {
 	 * accept and discard touch those that are not closed (what is not there is made), release
 	 * those that are held (pending if all that holds them is released), rewind closed ones, undo
 	 * those that still carry the id of `undoes`; an undo that is done marks that change.
-	 * CONFLICT: another fence, or another watermark than `expected`. */
+	 * CONFLICT: another fence, or another watermark than `expected`. TRANSIENT "txn.retry":
+	 * nothing is in; "txn.unknown": it may be. Both after a short effort: the same slice again,
+	 * a little later, is for the caller. */
 	int (*change_apply)(struct etl_state *s, const struct etl_change_slice *slice,
 		struct etl_error *err);
 

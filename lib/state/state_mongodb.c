@@ -99,6 +99,18 @@ bson_t *etl_state_upserts(void)
 	return BCON_NEW("upsert", BCON_BOOL(true), "validate", BCON_BOOL(false));
 }
 
+int etl_state_run_bulk(mongoc_bulk_operation_t *bulk, struct etl_error *err)
+{
+	bson_error_t error;
+	bson_t reply;
+	int rc = 0;
+
+	if (!mongoc_bulk_operation_execute(bulk, &reply, &error))
+		rc = etl_mongo_error(err, &error, &reply);
+	bson_destroy(&reply);
+	return rc;
+}
+
 int etl_state_update_one(mongoc_collection_t *c, const bson_t *query, const bson_t *update,
 	const bson_t *opts, bool *matched, struct etl_error *err)
 {
