@@ -43,10 +43,9 @@ struct etl_change_walk *etl_change_new(const struct etl_job *job, const struct e
 void etl_change_free(struct etl_change_walk *walk);
 
 /* One look or one slice. 1 = call again, not before etl_change_wait is over; 0 = it ended, -1 with the
- * lease given back. Codes of
- * refusals: "lease.held" (CONFLICT), "change.time", "change.nothing", "change.too_many",
- * "change.state", "change.check", "no_such_window" (PERMANENT): nothing was changed then. After
- * others slices may be in: see the results. */
+ * lease given back. Codes of refusals: "lease.held" (CONFLICT), "change.time", "change.nothing",
+ * "change.too_many", "change.state", "change.check", "no_such_window" (PERMANENT): nothing was changed
+ * then. After others slices may be in: see the results. */
 int etl_change_step(struct etl_change_walk *walk, struct etl_error *err);
 
 /* 0, or how long the store should be left alone: somebody else's transaction was in the way, or what
