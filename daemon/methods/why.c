@@ -66,7 +66,7 @@ static void job_work(struct subject *q)
 {
 	struct etl_state *state = q->request->etld->state;
 
-	if (state->ops->run_list(state, q->job->name, RUNS_LOOKED, keep_last, q, &q->request->error) == 0 &&
+	if (etl_run_list(state, q->job->name, RUNS_LOOKED, keep_last, q, &q->request->error) == 0 &&
 		etl_explain_owed(state, q->job, q->now, &q->owed, &q->request->error) == 0)
 		q->asked = true;
 }

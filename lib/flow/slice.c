@@ -46,7 +46,7 @@ int etl_rejects_store(struct etl_strand *strand, const struct etl_batch *batch,
 	if (!batch->n_rejects)
 		return 0;
 	info.windows = windows = windows_of_rejects(strand, batch);
-	rc = run->env->state->ops->dead_letters_add(run->env->state, &info, batch->rejects,
+	rc = etl_dead_letters_add(run->env->state, &info, batch->rejects,
 		batch->n_rejects, err);
 	free(windows);
 	return rc < 0 ? etl_error_prefix(err, "storing dead letters") : 0;

@@ -25,8 +25,7 @@ enum etl_go etl_slice_again(struct etl_strand *strand, struct etl_error *err)
 	if (err->kind != ETL_TRANSIENT || strcmp(err->code, "txn.retry") != 0 ||
 		spent.us > ETL_SECONDS(ETL_SLICE_SECONDS).us)
 		return ETL_GO_FAIL;
-	/* 5 ms growing to 500 ms: the transactions specification's own figures. */
-	strand->wait = etl_backoff(work->slice_attempt, ETL_MS(5), ETL_MS(500),
+	strand->wait = etl_backoff_transaction(work->slice_attempt,
 		etl_hash64(run->run_id, sizeof run->run_id, work->slice_attempt));
 	work->resume = ETL_STEP_LOAD;
 	return ETL_GO_WAIT;

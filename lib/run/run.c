@@ -470,7 +470,7 @@ int etl_run_finish(struct etl_run *run, struct etl_error *err)
 	fill_record(run, &record);
 	/* A slot that another etld has decided has its record there. */
 	rc = run->state == ETL_RUN_BUSY && run->trigger.slot.ms ?
-		0 : state->ops->run_save(state, &record, err);
+		0 : etl_doc_put(state, &etl_runs, &record, err);
 	free(record.partitions);
 	free(record.targets);
 	/* A lease that cannot be given back runs out by itself. One whose run has no record is
@@ -489,7 +489,7 @@ int etl_run_save_again(const struct etl_run *run, struct etl_error *err)
 	int rc;
 
 	fill_record(run, &record);
-	rc = state->ops->run_save(state, &record, err);
+	rc = etl_doc_put(state, &etl_runs, &record, err);
 	free(record.partitions);
 	free(record.targets);
 	if (rc == 0 && run->fence)

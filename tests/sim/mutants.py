@@ -128,7 +128,7 @@ MUTANTS = [
     ("an alert for a window that is closed", "daemon/engine/deadline.c",
      "if (found && late->watermark.ms >= late->deadline.window.end.ms)", "if (found < 0)"),
     ("an alert that is told each time", "lib/state/state_memory_docs.c",
-     "bool is_new = !etl_memory_doc_find(&m->alerts, key);", "bool is_new = true;"),
+     "if (stored && (!when || ", "if (stored && when && ("),
     ("an alert before its time", "lib/plan/deadline.c",
      "out->due = etl_wall_add(window.end, deadline);", "out->due = etl_wall_add(window.start, deadline);"),
     ("late windows that nobody tells of", "daemon/engine/deadline.c",

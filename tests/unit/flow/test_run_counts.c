@@ -410,9 +410,9 @@ static void test_the_record_has_it_all(void **state)
 	(void)state;
 	service_say(rig, BODY(ROW(0, 10) "," ROW(1, 10) "," BAD(1) "," ROW(2, 00)));
 	NEED_RUN(rig, ETL_RUN_OK);
-	assert_int_equal(s->ops->run_list(s, "job", 10, count_letters, &runs, &rig->err), 0);
+	assert_int_equal(etl_run_list(s, "job", 10, count_letters, &runs, &rig->err), 0);
 	assert_int_equal(runs, 1);
-	assert_int_equal(s->ops->run_get(s, rig->run->run_id, &doc, &rig->err), 1);
+	assert_int_equal(etl_doc_get(s, &etl_runs, rig->run->run_id, &doc, &rig->err), 1);
 	for (size_t i = 0; i < etl_counts_n; i++) {
 		char path[64];
 		bson_iter_t it, found;
