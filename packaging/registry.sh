@@ -1,13 +1,16 @@
 #!/bin/sh
-# Writes the registry of one kind of plugin (source, transform, check, sink) as C: the file
-# lib/KIND/KIND_foo.c promises the descriptor etl_KIND_foo. Called by the Makefile.
+# Writes the registry of one kind of plugin (source, transform, check, sink, work) as C: the file
+# lib/KIND/KIND_foo.c promises the descriptor etl_KIND_foo. Kinds of work stand each in a room of
+# its own, lib/ROOM/work_foo.c, and their contract in lib/run. Called by the Makefile.
 set -eu
 kind=$1
-# shellcheck disable=SC2012
-names=$(ls "lib/$kind" | sed -n "s/^${kind}_\([a-z0-9_]*\)\.c\$/\1/p" | LC_ALL=C sort)
+folder=$kind room=$kind where=lib/$kind
+[ "$kind" = work ] && folder="*" room=run where="the rooms of lib"
+# shellcheck disable=SC2012,SC2086
+names=$(ls lib/$folder/"$kind"_*.c | sed -n "s|.*/${kind}_\([a-z0-9_]*\)\.c\$|\1|p" | LC_ALL=C sort)
 
-printf '/* Made by packaging/registry.sh from the file names in lib/%s. */\n' "$kind"
-printf '#include <stddef.h>\n#include <string.h>\n#include "%s/%s.h"\n\n' "$kind" "$kind"
+printf '/* Made by packaging/registry.sh from the file names in %s. */\n' "$where"
+printf '#include <stddef.h>\n#include <string.h>\n#include "%s/%s.h"\n\n' "$room" "$kind"
 for name in $names; do
 	printf 'extern const struct etl_%s_type etl_%s_%s;\n' "$kind" "$kind" "$name"
 done

@@ -18,6 +18,7 @@
 #include "mongo/mongo.h"
 #include "reload.h"
 #include "run/run.h"
+#include "sched/sched.h"
 #include "state/state.h"
 
 struct etld_run;
@@ -227,7 +228,7 @@ bool etld_blocked_by(const struct etld *etld, const struct etld_job *job, struct
 enum etld_ails { ETLD_AILS_NOTHING, ETLD_AILS_ITSELF, ETLD_AILS_UPSTREAM };
 enum etld_ails etld_job_ails(const struct etld *etld, const struct etld_job *job);
 
-/* exec.c: carries runs and strands between loop and workers. Takes what the trigger owns. */
+/* runs.c, strands.c, runs_watch.c: carry runs between loop and workers. Takes what the trigger owns. */
 struct etld_run *etld_exec_start(struct etld *etld, struct etld_job *job,
 	struct etl_trigger *trigger);
 void etld_exec_cancel(struct etld_run *run, enum etl_cancel why);

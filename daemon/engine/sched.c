@@ -165,7 +165,7 @@ void etld_sched_run_ended(struct etld *etld, struct etld_job *job, const struct 
 	struct etl_run_outcome outcome;
 
 	etld_backfills_run_ended(etld, run);
-	etl_run_outcome(run, &outcome);
+	etl_run_tell_outcome(run, &outcome);
 	outcome.store_lost |= store_lost;
 	etl_sched_ended(etld->sched, &job->sched, &outcome);
 	etld_deadline_look(etld, job);

@@ -76,10 +76,8 @@ void etld_metrics_ended(struct etld_metrics *m, const struct etl_run *run)
 	m->windows_lost += run->windows_lost;
 	m->windows_discarded += run->windows_discarded;
 	m->warnings += run->warnings;
-	for (size_t i = 0; i < run->n_strands; i++) {
-		m->requests += run->strands[i].requests;
-		m->bytes += run->strands[i].bytes;
-	}
+	m->requests += run->requests;
+	m->bytes += run->bytes;
 }
 
 /* ---- writing ------------------------------------------------------------------------------- */

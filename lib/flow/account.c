@@ -173,7 +173,7 @@ static void note_rejected(struct etl_strand *strand, const struct etl_counts *co
 	struct etl_window where)
 {
 	if (counts->rejected)
-		etl_window_join(&strand->rejected_in, where);
+		etl_window_join(&strand->part.rejected_in, where);
 }
 
 /* Of a window asked for alone nothing came but what touches its border. That is no error: a gap may
@@ -188,8 +188,8 @@ static void warn_of_border(struct etl_strand *strand, const struct etl_window_wo
 	if (job->window.none || job->covers_all || work->span.n > 1 || window->fail || window->hold ||
 		c->in || c->rejected || !c->outside || work->beyond)
 		return;
-	strand->warnings++;
-	etl_tally_add(&strand->warned, "decode", "border", "",
+	strand->part.warnings++;
+	etl_tally_add(&strand->part.warned, "decode", "border", "",
 		"what came lies on the window's border and nothing in it: see time.label, if that "
 		"comes again and again", 1);
 }
@@ -202,13 +202,13 @@ void etl_account_window(struct etl_strand *strand, struct etl_window_work *windo
 
 	warn_of_border(strand, window);
 	add_partial(work, window);
-	etl_counts_add(&strand->counts, &window->counts);
+	etl_counts_add(&strand->part.counts, &window->counts);
 	note_rejected(strand, &window->counts, window->due->window);
 	for (size_t k = 0; work->warned && k < job->n_checks; k++) {
 		uint32_t n = work->warned[w * job->n_checks + k];
 
-		strand->warnings += n;
-		etl_tally_add(&strand->warned, "check", job->checks[k].type->name,
+		strand->part.warnings += n;
+		etl_tally_add(&strand->part.warned, "check", job->checks[k].type->name,
 			work->warnings[k].path, work->warnings[k].first, n);
 		work->warned[w * job->n_checks + k] = 0;
 	}
@@ -220,13 +220,13 @@ void etl_account_span(struct etl_strand *strand, bool all)
 	size_t to = all ? work->span.n : work->window_at;
 
 	for (size_t b = 0; b < work->n_staged; b++)
-		etl_account_tally(strand, work->staged[b], work->tallied, to, all, &strand->rejects);
+		etl_account_tally(strand, work->staged[b], work->tallied, to, all, &strand->part.rejects);
 	work->tallied = to;
 	if (!all)
 		return;
-	etl_tally_merge(&strand->rejects, &work->spilled_rejects);
+	etl_tally_merge(&strand->part.rejects, &work->spilled_rejects);
 	etl_tally_fini(&work->spilled_rejects);
-	etl_counts_add(&strand->counts, &work->loose);
+	etl_counts_add(&strand->part.counts, &work->loose);
 	note_rejected(strand, &work->loose, etl_span_window(work));
 	work->loose = (struct etl_counts){0};
 }
@@ -245,7 +245,7 @@ static void account_slice(struct etl_strand *strand)
 		c->refused++;
 	}
 	if (slice)
-		etl_account_tally(strand, slice, 0, work->span.n, true, &strand->rejects);
+		etl_account_tally(strand, slice, 0, work->span.n, true, &strand->part.rejects);
 }
 
 /* Rows that are not in, or not any more, are withheld. */
@@ -269,7 +269,7 @@ void etl_account_refused(struct etl_strand *strand)
 /* Rows that are in, of a window that the run leaves half done. */
 void etl_account_partial(struct etl_strand *strand)
 {
-	etl_counts_add(&strand->counts, &strand->work->partial);
+	etl_counts_add(&strand->part.counts, &strand->work->partial);
 	strand->work->partial = (struct etl_counts){0};
 }
 

@@ -22,6 +22,13 @@ bool etl_strand_blocks(const struct etl_strand *strand)
 	return strand->run->job->source->read != NULL;
 }
 
+bool etl_strand_doubts(const struct etl_strand *strand)
+{
+	struct etl_state *state = strand->run->env->state;
+
+	return strand->run->job->sink->joins_transaction && !state->ops->has_transactions(state);
+}
+
 static bool is_cancelled(struct etl_strand *strand, struct etl_error *err)
 {
 	static const char *const why[] = {
@@ -82,8 +89,8 @@ static enum etl_go visit(struct etl_strand *strand, enum etl_step_id id, struct 
 	took = etl_mono_diff(etl_mono_now(clock), begin);
 	if (strand->work)
 		took.us -= strand->work->read.us;
-	strand->steps[id].visits++;
-	strand->steps[id].busy.us += took.us;
+	strand->part.steps[id].visits++;
+	strand->part.steps[id].busy.us += took.us;
 	if (strand->work && strand->work->begun == begun)
 		said = judge(strand, id, said, took, err);
 	return said;
@@ -96,28 +103,28 @@ static bool turn(struct etl_strand *strand, enum etl_go said, struct etl_error *
 {
 	switch (said) {
 	case ETL_GO_NEXT:
-		strand->step++;
+		strand->part.step++;
 		return false;
 	case ETL_GO_FETCH:
-		strand->step = ETL_STEP_EXTRACT;
+		strand->part.step = ETL_STEP_EXTRACT;
 		return false;
 	case ETL_GO_INPUT:
-		strand->step = ETL_STEP_DECODE;
+		strand->part.step = ETL_STEP_DECODE;
 		*need = etl_strand_blocks(strand) ? ETL_NEED_WORK : ETL_NEED_INPUT;
 		return etl_strand_blocks(strand) || !strand->inbox;
 	case ETL_GO_MEMORY:
 		*need = ETL_NEED_MEMORY;
 		return true;
 	case ETL_GO_LOAD:
-		strand->step = ETL_STEP_LOAD;
+		strand->part.step = ETL_STEP_LOAD;
 		*need = ETL_NEED_WORK; /* others may have waited for this worker */
 		return true;
 	case ETL_GO_WAIT:
-		strand->step = strand->work->resume;
+		strand->part.step = strand->work->resume;
 		*need = ETL_NEED_TIMER;
 		return true;
 	case ETL_GO_END:
-		strand->step = ETL_STEP_FINISH;
+		strand->part.step = ETL_STEP_FINISH;
 		*need = ETL_NEED_NOTHING;
 		return true;
 	case ETL_GO_FAIL:
@@ -131,9 +138,9 @@ static enum etl_need finished(struct etl_strand *strand, enum etl_need need)
 {
 	if (need != ETL_NEED_NOTHING)
 		return need;
-	strand->step = ETL_STEP_FINISH;
-	if (strand->state == ETL_STRAND_WALKING)
-		strand->state = strand->error.kind == ETL_OK ? ETL_STRAND_OK : ETL_STRAND_FAILED;
+	strand->part.step = ETL_STEP_FINISH;
+	if (strand->part.state == ETL_PART_GOING)
+		strand->part.state = strand->part.error.kind == ETL_OK ? ETL_PART_OK : ETL_PART_FAILED;
 	etl_strand_fini(strand);
 	return need;
 }
@@ -156,8 +163,8 @@ static enum etl_need fetch(struct etl_strand *strand)
 	struct etl_strand_work *work = strand->work;
 	etl_dur limit = strand->run->job->step_timeout[ETL_STEP_EXTRACT];
 
-	strand->step = ETL_STEP_DECODE; /* where its mail will be read */
-	strand->steps[ETL_STEP_EXTRACT].visits++;
+	strand->part.step = ETL_STEP_DECODE; /* where its mail will be read */
+	strand->part.steps[ETL_STEP_EXTRACT].visits++;
 	work->fetch_began = etl_mono_now(strand->run->env->clock);
 	strand->fetch_limit = limit;
 	if (limit.us) {
@@ -174,25 +181,25 @@ static enum etl_need walk(struct etl_strand *strand)
 	enum etl_need need = ETL_NEED_NOTHING;
 	enum etl_go said;
 
-	strand->state = ETL_STRAND_WALKING;
+	strand->part.state = ETL_PART_GOING;
 	do {
 		etl_error_clear(&err);
 		if (is_cancelled(strand, &err)) {
 			said = ETL_GO_FAIL;
 		} else if (strand->work && strand->work->restart) {
 			said = etl_span_begin(strand, &err);
-		} else if (strand->step == ETL_STEP_EXTRACT) {
+		} else if (strand->part.step == ETL_STEP_EXTRACT) {
 			if (!etl_strand_blocks(strand))
 				return fetch(strand);
 			said = ETL_GO_NEXT;
 		} else {
-			said = visit(strand, strand->step, &err);
+			said = visit(strand, strand->part.step, &err);
 		}
 	} while (!turn(strand, said, &err, &need));
 	return finished(strand, need);
 }
 
-enum etl_need etl_strand_work(struct etl_strand *strand)
+enum etl_need etl_strand_walk(struct etl_strand *strand)
 {
 	enum etl_need need = walk(strand);
 

@@ -68,6 +68,6 @@ size_t etl_strand_held(const struct etl_strand *strand)
 
 bool etl_strand_lacks_memory(struct etl_strand *strand)
 {
-	strand->memory = etl_memory_for(etl_strand_held(strand), strand->run->env->memory_max);
-	return strand->memory > strand->granted;
+	strand->part.memory = etl_memory_for(etl_strand_held(strand), strand->run->env->memory_max);
+	return strand->part.memory > strand->part.granted;
 }

@@ -30,7 +30,7 @@ int etl_holes_look(struct etl_strand *strand, struct etl_window *range, struct e
 
 	if (!can_tell(strand))
 		return 0;
-	if (state->ops->ledger_count(state, strand->run->job->name, strand->partition->name, &behind,
+	if (state->ops->ledger_count(state, strand->run->job->name, strand->part.partition->name, &behind,
 		    &n, err) < 0)
 		return -1;
 	if (n >= (uint64_t)((behind.end.ms - behind.start.ms) / mark->window_ms))

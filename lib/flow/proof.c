@@ -191,7 +191,7 @@ static int border_proof(struct etl_strand *strand, struct etl_error *err)
 
 	if (strand->work->span.n > 1 || window->fail || !is_bordered(&window->counts))
 		return 0;
-	if (state->ops->ledger_scan(state, job->name, strand->partition->name, &before, ETL_LEDGER_ALL,
+	if (state->ops->ledger_scan(state, job->name, strand->part.partition->name, &before, ETL_LEDGER_ALL,
 		    find_bordered, &found, err) < 0)
 		return -1;
 	if (!found)

@@ -38,7 +38,7 @@ int etl_rejects_store(struct etl_strand *strand, const struct etl_batch *batch,
 	int rc;
 	struct etl_dead_letter_info info = {
 		.job = run->job->name,
-		.partition = strand->partition->name,
+		.partition = strand->part.partition->name,
 		.run_id = run->run_id,
 		.at = etl_now(run->env->clock),
 	};
@@ -121,7 +121,7 @@ static void hash_window(struct etl_strand *strand, struct etl_window_work *windo
 	window->same = had->was_loaded && strcmp(had->hash, window->hash) == 0 &&
 		!etl_strand_is_elsewhere(work, window->due->window);
 	window->unchanged = window->same && had->state == ETL_WINDOW_LOADED &&
-		window->due->why != ETL_DUE_ASKED && !etl_run_doubts(strand->run);
+		window->due->why != ETL_DUE_ASKED && !etl_strand_doubts(strand);
 }
 
 void etl_slice_sort(struct etl_strand *strand)
@@ -232,7 +232,7 @@ int etl_slice_doubt(struct etl_strand *strand, struct etl_error *err)
 		windows[i] = due[i]->window;
 	if (n)
 		rc = state->ops->ledger_doubt(state, strand->run->job->name,
-			strand->partition->name, strand->run->run_id, windows, n, err);
+			strand->part.partition->name, strand->run->run_id, windows, n, err);
 	free(windows);
 	free(due);
 	return rc;

@@ -187,7 +187,7 @@ enum etl_go etl_span_begin(struct etl_strand *strand, struct etl_error *err)
 	work->vars = (struct etl_vars){
 		.window = asked_window(strand),
 		.partition_names = job->partition_names,
-		.partition_values = strand->partition->values,
+		.partition_values = strand->part.partition->values,
 		.run_id = strand->run->run_id,
 	};
 	work->input_ended = false;
@@ -205,7 +205,7 @@ enum etl_go etl_span_begin(struct etl_strand *strand, struct etl_error *err)
 		work->windows[i].due = &work->due.windows[work->span.from + i];
 	if (open_source(strand, err) < 0 || open_rules(strand, err) < 0)
 		return ETL_GO_FAIL;
-	strand->requests++;
+	strand->part.requests++;
 	if (etl_strand_blocks(strand))
 		return ETL_GO_FETCH;
 	strand->request = (struct etl_request){.arena = etl_arena_new(0)};
@@ -223,7 +223,7 @@ static void plan_again(struct etl_strand *strand)
 	etl_span_close(strand);
 	work->due.from = work->due.more_from;
 	work->attempt = 1;
-	strand->step = ETL_STEP_PLAN;
+	strand->part.step = ETL_STEP_PLAN;
 }
 
 enum etl_go etl_span_next(struct etl_strand *strand, struct etl_error *err)
@@ -235,7 +235,7 @@ enum etl_go etl_span_next(struct etl_strand *strand, struct etl_error *err)
 			return ETL_GO_END;
 		plan_again(strand);
 		work->resume = ETL_STEP_PLAN;
-		strand->wait = (etl_dur){0};
+		strand->part.wait = (etl_dur){0};
 		return ETL_GO_WAIT;
 	}
 	work->span = work->spans[--work->n_spans];
@@ -247,11 +247,11 @@ enum etl_go etl_span_next(struct etl_strand *strand, struct etl_error *err)
 
 static void remember(struct etl_strand *strand, const struct etl_error *err)
 {
-	if (strand->error.kind != ETL_OK)
+	if (strand->part.error.kind != ETL_OK)
 		return;
-	strand->error = *err;
-	strand->failed_at = strand->step;
-	snprintf(strand->reason, sizeof strand->reason, "%.*s", ETL_REASON_MAX - 1, err->message);
+	strand->part.error = *err;
+	strand->part.failed_at = strand->part.step;
+	snprintf(strand->part.reason, sizeof strand->part.reason, "%.*s", ETL_REASON_MAX - 1, err->message);
 }
 
 /* The ledger learns why these windows are still due. Its own failure changes nothing: they
@@ -266,7 +266,7 @@ static void mark_failed(struct etl_strand *strand, const struct etl_error *err)
 	for (size_t i = 0; i < work->span.n; i++) {
 		const struct etl_due_window *due = &work->due.windows[work->span.from + i];
 
-		strand->windows_left_open += !etl_window_is_closed(due->had.state);
+		strand->part.windows_left_open += !etl_window_is_closed(due->had.state);
 		entries[i].window = due->window;
 		if (etl_span_is_refused(err))
 			entries[i].counts = work->windows[i].counts;
@@ -277,10 +277,10 @@ static void mark_failed(struct etl_strand *strand, const struct etl_error *err)
 		snprintf(entries[i].reason, sizeof entries[i].reason, "%.*s", ETL_REASON_MAX - 1,
 			err->message);
 	}
-	(void)state->ops->ledger_mark(state, strand->run->job->name, strand->partition->name,
+	(void)state->ops->ledger_mark(state, strand->run->job->name, strand->part.partition->name,
 		strand->run->fence, entries, work->span.n, &ignored);
 	free(entries);
-	strand->windows_failed += work->span.n;
+	strand->part.windows_failed += work->span.n;
 }
 
 /* A long span with something unreadable in it is asked for in halves, so that only the
@@ -339,7 +339,7 @@ static enum etl_verdict decide(struct etl_strand *strand, const struct etl_error
 static enum etl_need stop(struct etl_strand *strand, const struct etl_error *err, bool in_span)
 {
 	remember(strand, err);
-	strand->state = err->kind == ETL_CANCELLED ? ETL_STRAND_CANCELLED : ETL_STRAND_FAILED;
+	strand->part.state = err->kind == ETL_CANCELLED ? ETL_PART_CANCELLED : ETL_PART_FAILED;
 	if (in_span && err->kind != ETL_CANCELLED && err->kind != ETL_CONFLICT)
 		mark_failed(strand, err);
 	return ETL_NEED_NOTHING;
@@ -404,7 +404,7 @@ static void tell_left(struct etl_strand *strand)
 	for (size_t i = 0; i < work->n_spans; i++)
 		left += work->spans[i].n;
 	if (left || work->due.more)
-		etl_error_prefix(&strand->error,
+		etl_error_prefix(&strand->part.error,
 			"%d requests failed, %zu%s due windows were left for the next run; the first",
 			ETL_FAILED_SPANS_MAX, left, work->due.more ? " and more" : "");
 }
@@ -426,7 +426,7 @@ static enum etl_need follow(struct etl_strand *strand, struct etl_error *err)
 	enum etl_verdict verdict = ETL_VERDICT_STOP;
 	etl_dur delay = {0};
 
-	strand->last = *err;
+	strand->part.last = *err;
 	if (work)
 		verdict = decide(strand, err, &delay);
 	if (in_span) {
@@ -438,12 +438,12 @@ static enum etl_need follow(struct etl_strand *strand, struct etl_error *err)
 	}
 	switch (verdict) {
 	case ETL_VERDICT_RETRY:
-		strand->wait = delay;
+		strand->part.wait = delay;
 		work->attempt++;
 		if (in_span)
 			work->restart = true;
 		else
-			strand->step = ETL_STEP_PLAN;
+			strand->part.step = ETL_STEP_PLAN;
 		return ETL_NEED_TIMER;
 	case ETL_VERDICT_NEXT_SPAN:
 		if (!in_span)

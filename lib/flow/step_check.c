@@ -15,12 +15,12 @@ static void judge(struct etl_strand *strand, struct etl_window_work *window,
 {
 	if (rule->on_fail == ETL_ON_FAIL_WARN) {
 		etl_account_warning(strand, window, (size_t)(rule - strand->run->job->checks), finding);
-		if (!*strand->reason)
-			snprintf(strand->reason, sizeof strand->reason, "check %s: %s",
+		if (!*strand->part.reason)
+			snprintf(strand->part.reason, sizeof strand->part.reason, "check %s: %s",
 				rule->type->name, finding->message);
 		return;
 	}
-	strand->checks_failed |= rule->on_fail == ETL_ON_FAIL_FAIL || !window;
+	strand->part.checks_failed |= rule->on_fail == ETL_ON_FAIL_FAIL || !window;
 	if (!window)
 		return;
 	if (rule->on_fail == ETL_ON_FAIL_HOLD)

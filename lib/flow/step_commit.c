@@ -26,7 +26,7 @@ enum etl_go etl_slice_again(struct etl_strand *strand, struct etl_error *err)
 		spent.us > ETL_SECONDS(ETL_SLICE_SECONDS).us)
 		return ETL_GO_FAIL;
 	/* 5 ms growing to 500 ms: the transactions specification's own figures. */
-	strand->wait = etl_backoff(work->slice_attempt, ETL_MS(5), ETL_MS(500),
+	strand->part.wait = etl_backoff(work->slice_attempt, ETL_MS(5), ETL_MS(500),
 		etl_hash64(run->run_id, sizeof run->run_id, work->slice_attempt));
 	work->resume = ETL_STEP_LOAD;
 	return ETL_GO_WAIT;
@@ -132,7 +132,7 @@ static void mark_dependants(const struct etl_strand *strand, const struct etl_wi
 
 	for (size_t k = 0; k < job->n_dependants; k++) {
 		const struct etl_job *dep = job->dependants[k];
-		const struct etl_partition *same = etl_job_partition(dep, strand->partition->name);
+		const struct etl_partition *same = etl_job_partition(dep, strand->part.partition->name);
 
 		if (dep->window.none || changed->end.ms <= dep->window.start.ms)
 			continue;
@@ -217,10 +217,10 @@ static void count_notes(struct etl_strand *strand)
 {
 	const struct etl_load_result *r = &strand->work->result;
 
-	strand->warnings += r->keys.n + r->versions.n;
-	etl_tally_add(&strand->warned, "load", "overwritten", "", r->keys.first, r->keys.n);
-	etl_tally_add(&strand->warned, "load", "version", "", r->versions.first, r->versions.n);
-	etl_tally_add(&strand->warned, "load", "_id", "", r->ids.first, r->ids.n);
+	strand->part.warnings += r->keys.n + r->versions.n;
+	etl_tally_add(&strand->part.warned, "load", "overwritten", "", r->keys.first, r->keys.n);
+	etl_tally_add(&strand->part.warned, "load", "version", "", r->versions.first, r->versions.n);
+	etl_tally_add(&strand->part.warned, "load", "_id", "", r->ids.first, r->ids.n);
 }
 
 /* Repeats over slices, of a slice that is in. */
@@ -232,8 +232,8 @@ static void count_repeats(struct etl_strand *strand, struct etl_window_work *win
 		return;
 	snprintf(text, sizeof text, "record %llu of its answer has the key of an earlier one of its window, "
 		"in whose place it is", (unsigned long long)window->repeated_at);
-	strand->warnings += window->repeated;
-	etl_tally_add(&strand->warned, "load", "overwritten", "", text, window->repeated);
+	strand->part.warnings += window->repeated;
+	etl_tally_add(&strand->part.warned, "load", "overwritten", "", text, window->repeated);
 	window->repeated = 0;
 }
 
@@ -244,8 +244,8 @@ static void warn_of_loss(struct etl_strand *strand, const struct etl_window_work
 
 	if (!window->due->had.was_loaded || window->fail || window->hold || c->in || c->out || c->rejected)
 		return;
-	strand->warnings++;
-	etl_tally_add(&strand->warned, "extract", "gone", "",
+	strand->part.warnings++;
+	etl_tally_add(&strand->part.warned, "extract", "gone", "",
 		"the source has no record of a window any more that had some: what was loaded stays", 1);
 }
 
@@ -259,7 +259,7 @@ static void keep_keys(struct etl_strand *strand, size_t rows)
 		if (work->result.fates[i] != ETL_LOAD_REFUSED)
 			etl_repeats_add(&work->repeats, work->result.identities[i]);
 	if (work->repeats.full && !was_full)
-		etl_tally_add(&strand->warned, "load", "overwritten", "",
+		etl_tally_add(&strand->part.warned, "load", "overwritten", "",
 			"a window has more keys than are compared with each other (131072): further rows "
 			"with one key count as updated", 1);
 }
@@ -285,7 +285,7 @@ static void count(struct etl_strand *strand, const struct etl_commit *commit)
 	struct etl_strand_work *work = strand->work;
 
 	count_notes(strand);
-	etl_account_tally(strand, work->slice, 0, work->span.n, true, &strand->rejects);
+	etl_account_tally(strand, work->slice, 0, work->span.n, true, &strand->part.rejects);
 	work->rejected += work->slice->n_rejects;
 	for (size_t i = 0; i < commit->n_entries; i++) {
 		const struct etl_ledger_entry *entry = &commit->entries[i];
@@ -301,15 +301,15 @@ static void count(struct etl_strand *strand, const struct etl_commit *commit)
 		window->written = (struct etl_counts){0};
 		warn_of_loss(strand, window);
 		etl_account_window(strand, window);
-		strand->windows_changed += window->changed;
-		strand->windows_loaded += entry->state == ETL_WINDOW_LOADED;
-		strand->windows_empty += entry->state == ETL_WINDOW_EMPTY;
-		strand->windows_held += entry->state == ETL_WINDOW_HELD;
-		strand->windows_failed += entry->state == ETL_WINDOW_FAILED;
-		strand->windows_left_open += entry->state == ETL_WINDOW_FAILED;
-		if (entry->state == ETL_WINDOW_FAILED && strand->error.kind == ETL_OK) {
-			strand->failed_at = ETL_STEP_CHECK; /* its verdict is only written here */
-			etl_error_set(&strand->error, ETL_DATA, window->code ? window->code : "check.failed",
+		strand->part.windows_changed += window->changed;
+		strand->part.windows_loaded += entry->state == ETL_WINDOW_LOADED;
+		strand->part.windows_empty += entry->state == ETL_WINDOW_EMPTY;
+		strand->part.windows_held += entry->state == ETL_WINDOW_HELD;
+		strand->part.windows_failed += entry->state == ETL_WINDOW_FAILED;
+		strand->part.windows_left_open += entry->state == ETL_WINDOW_FAILED;
+		if (entry->state == ETL_WINDOW_FAILED && strand->part.error.kind == ETL_OK) {
+			strand->part.failed_at = ETL_STEP_CHECK; /* its verdict is only written here */
+			etl_error_set(&strand->part.error, ETL_DATA, window->code ? window->code : "check.failed",
 				"%s", entry->reason);
 		}
 	}
@@ -382,7 +382,7 @@ static void leave_doubt(struct etl_strand *strand, const struct etl_error *err)
 {
 	struct etl_error ignored = ETL_ERROR_INIT;
 
-	if (err->kind == ETL_CONFLICT && strand->work->slice->n && etl_run_doubts(strand->run))
+	if (err->kind == ETL_CONFLICT && strand->work->slice->n && etl_strand_doubts(strand))
 		(void)etl_slice_doubt(strand, &ignored);
 }
 
@@ -402,10 +402,10 @@ static enum etl_go discard(struct etl_strand *strand, struct etl_error *err)
 
 		window->counts.withheld = window->counts.out;
 		etl_account_window(strand, window);
-		strand->windows_discarded++;
+		strand->part.windows_discarded++;
 	}
-	if (!*strand->reason)
-		snprintf(strand->reason, sizeof strand->reason,
+	if (!*strand->part.reason)
+		snprintf(strand->part.reason, sizeof strand->part.reason,
 			"load: %s keeps nothing, so that no window is closed: they stay due",
 			strand->run->job->sink->name);
 	return after_commit(strand, err);
@@ -419,7 +419,7 @@ enum etl_go etl_step_commit(struct etl_strand *strand, struct etl_error *err)
 	struct etl_targets targets;
 	struct etl_commit commit = {
 		.job = run->job->name,
-		.partition = strand->partition->name,
+		.partition = strand->part.partition->name,
 		.run_id = run->run_id,
 		.fence = run->fence,
 		.origin = work->watermark.origin,
@@ -446,7 +446,7 @@ enum etl_go etl_step_commit(struct etl_strand *strand, struct etl_error *err)
 		commit.watermark = run->planned;
 	rc = commit_in_order(strand, &commit, err);
 	if (rc == 0) {
-		strand->watermark = commit.watermark;
+		strand->part.watermark = commit.watermark;
 		work->watermark.processed = commit.watermark;
 		if (commit.targets)
 			work->watermark.targets = targets;

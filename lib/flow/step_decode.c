@@ -15,7 +15,7 @@ static void replace_request(struct etl_strand *strand, struct etl_request *fresh
 {
 	etl_arena_free(strand->request.arena);
 	strand->request = *fresh;
-	strand->requests++;
+	strand->part.requests++;
 }
 
 static enum etl_go take_head(struct etl_strand *strand, const struct etl_mail *mail,
@@ -63,7 +63,7 @@ static enum etl_go take_mail(struct etl_strand *strand, const struct etl_mail *m
 	struct etl_strand_work *work = strand->work;
 
 	if (mail->kind == ETL_MAIL_END || mail->kind == ETL_MAIL_ERROR)
-		strand->steps[ETL_STEP_EXTRACT].busy.us +=
+		strand->part.steps[ETL_STEP_EXTRACT].busy.us +=
 			etl_mono_diff(etl_mono_now(strand->run->env->clock), work->fetch_began).us;
 	if (mail->kind == ETL_MAIL_END &&
 		etl_step_charge(strand, ETL_STEP_EXTRACT, mail->took, err) < 0)
@@ -72,7 +72,7 @@ static enum etl_go take_mail(struct etl_strand *strand, const struct etl_mail *m
 	case ETL_MAIL_HEAD:
 		return take_head(strand, mail, err);
 	case ETL_MAIL_CHUNK:
-		strand->bytes += mail->len;
+		strand->part.bytes += mail->len;
 		return strand->run->job->source->decode(work->source, mail->data, mail->len,
 			       work->batch, err) < 0 ?
 			ETL_GO_FAIL :
@@ -120,8 +120,8 @@ static enum etl_go read_blocking(struct etl_strand *strand, struct etl_error *er
 	more = strand->run->job->source->read(work->source, &work->vars.window, work->batch, err);
 
 	work->read = etl_mono_diff(etl_mono_now(clock), began);
-	strand->steps[ETL_STEP_EXTRACT].visits++;
-	strand->steps[ETL_STEP_EXTRACT].busy.us += work->read.us;
+	strand->part.steps[ETL_STEP_EXTRACT].visits++;
+	strand->part.steps[ETL_STEP_EXTRACT].busy.us += work->read.us;
 	if (more < 0 || etl_step_charge(strand, ETL_STEP_EXTRACT, work->read, err) < 0)
 		return ETL_GO_FAIL;
 	work->input_ended = more == 0;
@@ -190,7 +190,7 @@ static void take_all(struct etl_strand *strand)
 static void blame_extract(struct etl_strand *strand, const struct etl_error *err)
 {
 	if (err->kind != ETL_DATA && err->kind != ETL_LIMIT && err->kind != ETL_BUG)
-		strand->step = ETL_STEP_EXTRACT;
+		strand->part.step = ETL_STEP_EXTRACT;
 }
 
 enum etl_go etl_step_decode(struct etl_strand *strand, struct etl_error *err)

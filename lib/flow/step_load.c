@@ -37,11 +37,11 @@ enum etl_go etl_step_load(struct etl_strand *strand, struct etl_error *err)
 		return ETL_GO_FAIL;
 	if (sink->begin(work->sink, work->txn, err) < 0)
 		return ETL_GO_FAIL;
-	if (work->slice->n && etl_run_doubts(strand->run) && etl_slice_doubt(strand, err) < 0)
+	if (work->slice->n && etl_strand_doubts(strand) && etl_slice_doubt(strand, err) < 0)
 		return ETL_GO_FAIL;
 	if (work->slice->n && sink->write(work->sink, work->slice, &work->result, err) < 0) {
 		sink->abort(work->sink);
-		if (etl_run_doubts(strand->run))
+		if (etl_strand_doubts(strand))
 			etl_slice_unanswered(strand);
 		etl_error_prefix(err, "loading %zu records", work->slice->n);
 		return etl_slice_again(strand, err);

@@ -71,9 +71,9 @@ static void fill_lost(const struct etl_strand *strand, const struct etl_due_wind
 static void count_lost(struct etl_strand *strand, const struct etl_ledger_entry *entries, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (!strand->windows_lost++)
-			strand->lost = entries[i].window;
-		strand->lost.end = entries[i].window.end;
+		if (!strand->part.windows_lost++)
+			strand->part.lost = entries[i].window;
+		strand->part.lost.end = entries[i].window.end;
 	}
 }
 
@@ -99,7 +99,7 @@ static int give_up_lost(struct etl_strand *strand, struct etl_error *err)
 		if (is_lost(&work->due.windows[i]))
 			fill_lost(strand, &work->due.windows[i], &entries[n++]);
 	if (n)
-		rc = state->ops->ledger_mark(state, job->name, strand->partition->name,
+		rc = state->ops->ledger_mark(state, job->name, strand->part.partition->name,
 			strand->run->fence, entries, n, err);
 	if (rc == 0)
 		count_lost(strand, entries, n);
@@ -131,7 +131,7 @@ static int need_past_watermark(const struct etl_strand *strand, struct etl_error
 		"the watermark of %s is %s and now is %s: nothing would be due until then; "
 		"'etlctl windows %s' shows up to where all is loaded, 'etlctl watermark rewind %s "
 		"TIME --reason TEXT' sets it there",
-		strand->partition->name, is, now, run->job->name, run->job->name);
+		strand->part.partition->name, is, now, run->job->name, run->job->name);
 }
 
 enum etl_go etl_step_plan(struct etl_strand *strand, struct etl_error *err)
@@ -145,7 +145,7 @@ enum etl_go etl_step_plan(struct etl_strand *strand, struct etl_error *err)
 	struct etl_asked asked = {run->trigger.asked, run->trigger.reprocess};
 	struct etl_window range;
 	/* Once: what this run itself leaves open is found by asking again. */
-	const struct etl_open_list *open = strand->work ? NULL : &run->open;
+	const struct etl_open_list *open = strand->work ? NULL : &etl_flow_of(run)->open;
 	int holes;
 
 	if (!strand->work) {
@@ -156,12 +156,12 @@ enum etl_go etl_step_plan(struct etl_strand *strand, struct etl_error *err)
 	struct etl_strand_work *work = strand->work;
 	work->lost = 0;
 	work->newest = (etl_wall){ETL_NO_TIME};
-	if (state->ops->watermark_claim(state, job->name, strand->partition->name, run->fence,
+	if (state->ops->watermark_claim(state, job->name, strand->part.partition->name, run->fence,
 		    origin_of(job), etl_dur_ms(job->window.size), &work->watermark, err) < 0)
 		return ETL_GO_FAIL;
 	if (need_past_watermark(strand, err) < 0)
 		return ETL_GO_FAIL;
-	strand->watermark = work->watermark.processed;
+	strand->part.watermark = work->watermark.processed;
 	etl_job_target(job, run->env->database, work->target);
 	etl_strand_keep_targets(strand);
 	range = etl_window_scan_range(&job->window, &work->watermark, run->planned);
@@ -169,7 +169,7 @@ enum etl_go etl_step_plan(struct etl_strand *strand, struct etl_error *err)
 		range.start = asked.range.start;
 	holes = etl_holes_look(strand, &range, err);
 	if (holes < 0 || etl_ledger_part_read(&work->ledger, state, job->name,
-				 strand->partition->name, &range, open, err) < 0)
+				 strand->part.partition->name, &range, open, err) < 0)
 		return ETL_GO_FAIL;
 	if (holes)
 		etl_holes_add(work, &job->window);
@@ -191,9 +191,9 @@ enum etl_go etl_step_plan(struct etl_strand *strand, struct etl_error *err)
 	if (etl_step_charge(strand, ETL_STEP_PLAN,
 		    etl_mono_diff(etl_mono_now(run->env->clock), began), err) < 0)
 		return ETL_GO_FAIL;
-	strand->windows_due += work->due.n - work->lost;
+	strand->part.windows_due += work->due.n - work->lost;
 	cut_into_spans(strand);
-	if (!strand->windows_due && strand->windows_blocked)
-		strand->state = ETL_STRAND_BLOCKED;
+	if (!strand->part.windows_due && strand->part.windows_blocked)
+		strand->part.state = ETL_PART_BLOCKED;
 	return etl_span_next(strand, err);
 }

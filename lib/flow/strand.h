@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the steps of a strand share. Private to lib/flow: the daemon sees run/run.h.
+ * What the steps of a strand share. Private to lib/flow: who carries a strand sees flow/flow.h.
  */
 #ifndef ETL_FLOW_STRAND_H
 #define ETL_FLOW_STRAND_H
 
 #include "base/hash.h"
+#include "flow/flow.h"
 #include "flow/repeats.h"
-#include "plan/ledger_part.h"
-#include "run/run.h"
 
 #define ETL_SLICE_DOCUMENTS 1000	   /* of one transaction, ledger included (spec.md 5) */
 #define ETL_SLICE_OVERHEAD 1		   /* ... and the watermark */
@@ -16,6 +15,17 @@
 #define ETL_SLICE_SECONDS 120		   /* how long one slice is tried again */
 #define ETL_FUTURE_TOLERANCE ETL_MINUTES(10) /* a record dated later is a reject */
 #define ETL_FAILED_SPANS_MAX 16		   /* of one run; then the strand stops */
+
+/* What a run's strands share: run->work. */
+struct etl_flow {
+	struct etl_open_list open; /* when it began; for the first plans of its strands */
+	struct etl_strand *strands;
+};
+
+static inline const struct etl_flow *etl_flow_of(const struct etl_run *run)
+{
+	return run->work;
+}
 
 /* A run of adjacent due windows that are asked for together. */
 struct etl_span {
@@ -130,6 +140,14 @@ enum etl_go {
 	ETL_GO_END,   /* this strand has nothing left to do */
 	ETL_GO_FAIL,  /* the error decides (policy.h) */
 };
+
+/* True if the target is in MongoDB and its data cannot be committed together with the ledger:
+ * then a write that was given up may take effect later, over newer data. The ledger's hash
+ * proves nothing about the target then, and windows are marked before they are written. */
+bool etl_strand_doubts(const struct etl_strand *strand);
+
+/* Frees what a strand holds while it walks. */
+void etl_strand_fini(struct etl_strand *strand);
 
 /* The span's window as one interval. */
 struct etl_window etl_span_window(const struct etl_strand_work *work);

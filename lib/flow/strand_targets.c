@@ -59,14 +59,14 @@ void etl_strand_keep_targets(struct etl_strand *strand)
 	const struct etl_strand_work *work = strand->work;
 	struct etl_elsewhere sum = {.n = 0};
 
-	free(ETL_TAKE(strand->elsewhere));
-	strand->here = 0;
+	free(ETL_TAKE(strand->part.elsewhere));
+	strand->part.here = 0;
 	if (!*work->target)
 		return;
 	etl_text_copy(sum.target, sizeof sum.target, work->target);
 	if (etl_elsewhere_add(&sum, &strand->run->job->window, &work->watermark)) {
-		strand->elsewhere = ETL_NEW(struct etl_elsewhere);
-		*strand->elsewhere = sum;
+		strand->part.elsewhere = ETL_NEW(struct etl_elsewhere);
+		*strand->part.elsewhere = sum;
 	}
-	strand->here = sum.here;
+	strand->part.here = sum.here;
 }

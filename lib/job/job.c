@@ -157,6 +157,7 @@ struct etl_job *etl_job_load(const char *name, const struct etl_node *root,
 	if (o.window)
 		etl_job_load_window(job, o.window, env);
 	etl_job_load_deadline(job, o.deadline, env);
+	job->work = o.extract ? etl_work_find("flow") : NULL;
 	if (o.extract)
 		etl_job_load_source(job, o.extract, env);
 	etl_job_load_transforms(job, o.transform, env);

@@ -154,9 +154,9 @@ MUTANTS = [
      "\tjoins = true;\n\tpart_entries("),
     ("changed windows that dependants never see", "lib/flow/step_commit.c",
      "mark_dependants(strand, &window->due->window, marks);", "(void)mark_dependants;"),
-    ("a cancelled run that waits", "daemon/engine/exec.c",
-     "if (s->need != ETL_NEED_NOTHING && atomic_load(&s->run->run->cancel) != ETL_CANCEL_NO) {",
-     "if (s->need != ETL_NEED_NOTHING && !s->run) {"),
+    ("a cancelled run that waits", "daemon/engine/strands.c",
+     "if (s->need != ETL_NEED_NOTHING && atomic_load(&s->run->run->cancel) != ETL_CANCEL_NO)",
+     "if (s->need != ETL_NEED_NOTHING && !s->run)"),
     # backfills
     ("a backfill that goes on from what it remembers", "daemon/engine/backfill_step.c",
      "if (taken_over || stored.state != ETL_BACKFILL_RUNNING)", "if (stored.state != ETL_BACKFILL_RUNNING)"),

@@ -402,7 +402,7 @@ static void test_null_closes_nothing(void **state)
 		assert_int_equal(rig->run->windows_discarded, 3);
 		assert_int_equal(rig->run->counts.inserted, 0);
 		assert_int_equal(rig->run->counts.withheld, 3);
-		assert_non_null(strstr(rig->run->strands[0].reason, "keeps nothing"));
+		assert_non_null(strstr(rig->run->parts[0]->reason, "keeps nothing"));
 		NEED_STATE(rig, 0, ETL_WINDOW_PENDING);
 		NEED_WATERMARK(rig, 0);
 		need_balance(rig);
