@@ -1,32 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * One span of windows from its first request to its last commit: opening the source, the
- * transforms and the checks, and what happens when something fails on the way.
+ * One span of windows: its source, transforms and checks from the opening to the close, and which one
+ * is next.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/hash.h"
 #include "flow/strand.h"
-#include "run/policy.h"
-
-struct etl_window etl_span_window(const struct etl_strand_work *work)
-{
-	return (struct etl_window){work->due.windows[work->span.from].window.start,
-		work->due.windows[work->span.from + work->span.n - 1].window.end};
-}
-
-long etl_span_index(const struct etl_strand_work *work, etl_wall t)
-{
-	struct etl_window span = etl_span_window(work);
-	const struct etl_window *first = &work->due.windows[work->span.from].window;
-
-	if (!etl_window_holds(&span, t))
-		return -1;
-	return (long)((t.ms - span.start.ms) / (first->end.ms - first->start.ms));
-}
 
 static void close_instances(struct etl_strand *strand)
 {
@@ -53,7 +34,7 @@ static void close_instances(struct etl_strand *strand)
 	free(ETL_TAKE(work->checks));
 }
 
-static void drop_slice(struct etl_strand *strand)
+void etl_span_forget_slice(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
 	const struct etl_sink_type *sink = strand->run->job->sink;
@@ -71,13 +52,12 @@ static void drop_slice(struct etl_strand *strand)
 	work->n_sorted = 0;
 }
 
-/* Records and what was made of them: they shall not wait for a retry, which reads anew. The
- * request is left: its transfer may still run. */
-static void forget_records(struct etl_strand *strand)
+/* The request is left: its transfer may still run. */
+void etl_span_forget_records(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
 
-	drop_slice(strand);
+	etl_span_forget_slice(strand);
 	close_instances(strand);
 	for (size_t i = 0; i < work->n_staged; i++)
 		etl_batch_free(work->staged[i]);
@@ -93,11 +73,11 @@ static void free_held(struct etl_strand_work *work, size_t n)
 }
 
 /* Forgets all that the current span holds. */
-void etl_span_close(struct etl_strand *strand)
+static void span_close(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
 
-	forget_records(strand);
+	etl_span_forget_records(strand);
 	free_held(work, work->windows ? work->span_windows : 0);
 	free(ETL_TAKE(work->windows));
 	etl_arena_free(ETL_TAKE(strand->request.arena));
@@ -116,13 +96,33 @@ void etl_strand_fini(struct etl_strand *strand)
 	if (!work)
 		return;
 	if (work->due.windows)
-		etl_span_close(strand);
+		span_close(strand);
 	etl_account_reset(strand);
 	free(work->staged);
 	free(work->ledger.entries);
 	free(work->spans);
 	etl_due_list_fini(&work->due);
 	free(ETL_TAKE(strand->work));
+}
+
+void etl_span_cut_front(struct etl_strand *strand, size_t n)
+{
+	struct etl_strand_work *work = strand->work;
+
+	work->span.from += n;
+	work->span.n -= n;
+	work->window_at = 0;
+	free_held(work, n);
+	work->span_windows -= n;
+	memmove(work->windows, work->windows + n, work->span.n * sizeof *work->windows);
+}
+
+struct etl_strand_work *etl_strand_work_new(void)
+{
+	struct etl_strand_work *work = ETL_NEW(struct etl_strand_work);
+
+	work->attempt = 1;
+	return work;
 }
 
 static int open_source(struct etl_strand *strand, struct etl_error *err)
@@ -175,24 +175,21 @@ static struct etl_window asked_window(const struct etl_strand *strand)
 }
 
 /* Opens the span that work->span names: instances anew, first request. */
-enum etl_go etl_span_begin(struct etl_strand *strand, struct etl_error *err)
+struct etl_go etl_span_open(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
 	const struct etl_job *job = strand->run->job;
 
-	work->restart = false;
-	work->begun++;
 	memset(work->used, 0, sizeof work->used);
-	etl_span_close(strand);
+	span_close(strand);
 	work->vars = (struct etl_vars){
 		.window = asked_window(strand),
 		.partition_names = job->partition_names,
 		.partition_values = strand->part.partition->values,
 		.run_id = strand->run->run_id,
 	};
-	work->input_ended = false;
+	work->input = ETL_INPUT_COMES;
 	work->spilled = false;
-	work->have_request = false;
 	etl_account_reset(strand);
 	work->window_at = 0;
 	work->record_at = 0;
@@ -204,266 +201,39 @@ enum etl_go etl_span_begin(struct etl_strand *strand, struct etl_error *err)
 	for (size_t i = 0; i < work->span.n; i++)
 		work->windows[i].due = &work->due.windows[work->span.from + i];
 	if (open_source(strand, err) < 0 || open_rules(strand, err) < 0)
-		return ETL_GO_FAIL;
+		return etl_go(ETL_AT_FAILED);
 	strand->part.requests++;
 	if (etl_strand_blocks(strand))
-		return ETL_GO_FETCH;
+		return etl_go(ETL_AT_EXTRACT);
 	strand->request = (struct etl_request){.arena = etl_arena_new(0)};
 	if (job->source->first(work->source, &work->vars.window,
 		    etl_now(strand->run->env->clock), &strand->request, err) < 0)
-		return ETL_GO_FAIL;
-	return ETL_GO_FETCH;
+		return etl_go(ETL_AT_FAILED);
+	return etl_go(ETL_AT_EXTRACT);
 }
 
-/* The plan was cut: another one for what lies behind it. */
-static void plan_again(struct etl_strand *strand)
-{
-	struct etl_strand_work *work = strand->work;
-
-	etl_span_close(strand);
-	work->due.from = work->due.more_from;
-	work->attempt = 1;
-	strand->part.step = ETL_STEP_PLAN;
-}
-
-enum etl_go etl_span_next(struct etl_strand *strand, struct etl_error *err)
-{
-	struct etl_strand_work *work = strand->work;
-
-	if (!work->n_spans) {
-		if (!work->due.more)
-			return ETL_GO_END;
-		plan_again(strand);
-		work->resume = ETL_STEP_PLAN;
-		strand->part.wait = (etl_dur){0};
-		return ETL_GO_WAIT;
-	}
-	work->span = work->spans[--work->n_spans];
-	work->attempt = 1;
-	return etl_span_begin(strand, err);
-}
-
-/* ---- failure ----------------------------------------------------------------------------- */
-
-static void remember(struct etl_strand *strand, const struct etl_error *err)
-{
-	if (strand->part.error.kind != ETL_OK)
-		return;
-	strand->part.error = *err;
-	strand->part.failed_at = strand->part.step;
-	snprintf(strand->part.reason, sizeof strand->part.reason, "%.*s", ETL_REASON_MAX - 1, err->message);
-}
-
-/* The ledger learns why these windows are still due. Its own failure changes nothing: they
- * stay due in any case. */
-static void mark_failed(struct etl_strand *strand, const struct etl_error *err)
-{
-	struct etl_strand_work *work = strand->work;
-	struct etl_state *state = strand->run->env->state;
-	struct etl_ledger_entry *entries = etl_calloc(work->span.n, sizeof *entries);
-	struct etl_error ignored = ETL_ERROR_INIT;
-
-	for (size_t i = 0; i < work->span.n; i++) {
-		const struct etl_due_window *due = &work->due.windows[work->span.from + i];
-
-		strand->part.windows_left_open += !etl_window_is_closed(due->had.state);
-		entries[i].window = due->window;
-		if (etl_span_is_refused(err))
-			entries[i].counts = work->windows[i].counts;
-		entries[i].state = ETL_WINDOW_FAILED;
-		entries[i].attempt = due->had.attempt + 1;
-		entries[i].updated = etl_now(strand->run->env->clock);
-		memcpy(entries[i].run_id, strand->run->run_id, sizeof entries[i].run_id);
-		snprintf(entries[i].reason, sizeof entries[i].reason, "%.*s", ETL_REASON_MAX - 1,
-			err->message);
-	}
-	(void)state->ops->ledger_mark(state, strand->run->job->name, strand->part.partition->name,
-		strand->run->fence, entries, work->span.n, &ignored);
-	free(entries);
-	strand->part.windows_failed += work->span.n;
-}
-
-/* A long span with something unreadable in it is asked for in halves, so that only the
- * windows that really are bad stay open. */
-static bool split(struct etl_strand_work *work, const struct etl_error *err)
-{
-	size_t half = work->span.n / 2;
-	bool strict = work->span.strict || strcmp(err->code, "span.rejects") == 0;
-
-	if (work->span.n < 2 || etl_span_is_hopeless(err))
-		return false;
-	ETL_GROW(work->spans, work->n_spans, work->spans_cap);
-	work->spans[work->n_spans++] =
-		(struct etl_span){work->span.from + half, work->span.n - half, strict};
-	ETL_GROW(work->spans, work->n_spans, work->spans_cap);
-	work->spans[work->n_spans++] = (struct etl_span){work->span.from, half, strict};
-	return true;
-}
-
-static enum etl_need next_span(struct etl_strand *strand)
+struct etl_go etl_span_skip(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
 
 	if (!work->n_spans && !work->due.more)
-		return ETL_NEED_NOTHING;
-	if (!work->n_spans) {
-		plan_again(strand);
-		return ETL_NEED_WORK;
+		return etl_go(ETL_AT_END);
+	work->attempt = 1;
+	if (!work->n_spans) { /* the plan was cut: another one for what lies behind it */
+		span_close(strand);
+		work->due.from = work->due.more_from;
+		return etl_go_when(ETL_NEED_WORK, ETL_AT_PLAN);
 	}
 	work->span = work->spans[--work->n_spans];
-	work->attempt = 1;
-	work->restart = true;
-	return ETL_NEED_WORK;
+	return etl_go_when(ETL_NEED_WORK, ETL_AT_OPEN);
 }
 
-static enum etl_verdict decide(struct etl_strand *strand, const struct etl_error *err,
-	etl_dur *delay)
+struct etl_go etl_span_next(struct etl_strand *strand)
 {
-	const struct etl_job *job = strand->run->job;
-	etl_dur used = etl_mono_diff(etl_mono_now(strand->run->env->clock), strand->run->began);
-	struct etl_policy_input in = {
-		.kind = err->kind,
-		.attempt = strand->work->attempt,
-		.retry_max = job->retry_max,
-		.backoff = job->retry_backoff,
-		.max_backoff = job->retry_max_backoff,
-		.retry_after_ms = err->retry_after_ms,
-		.left = {job->timeout.us - used.us},
-		.random = etl_hash64(strand->run->run_id, sizeof strand->run->run_id,
-			(uint64_t)strand->work->attempt),
-	};
+	struct etl_go go;
 
-	return etl_policy_decide(&in, delay);
-}
-
-static enum etl_need stop(struct etl_strand *strand, const struct etl_error *err, bool in_span)
-{
-	remember(strand, err);
-	strand->part.state = err->kind == ETL_CANCELLED ? ETL_PART_CANCELLED : ETL_PART_FAILED;
-	if (in_span && err->kind != ETL_CANCELLED && err->kind != ETL_CONFLICT)
-		mark_failed(strand, err);
-	return ETL_NEED_NOTHING;
-}
-
-/* What slices of this span have committed stays so: only the rest failed. A spilled window
- * is not in before its last slice. The number of windows that are in. */
-static size_t keep_committed(struct etl_strand *strand)
-{
-	struct etl_strand_work *work = strand->work;
-	size_t in = work->window_at;
-
-	if (work->spilled || in >= work->span.n)
-		return 0;
-	if (in)
-		etl_account_span(strand, false);
-	return in;
-}
-
-static void forget_committed(struct etl_strand_work *work, size_t in)
-{
-	work->span.from += in;
-	work->span.n -= in;
-	work->window_at = 0;
-	free_held(work, in);
-	work->span_windows -= in;
-	memmove(work->windows, work->windows + in, work->span.n * sizeof *work->windows);
-}
-
-/* The answer was whole and is refused: its rejects are the evidence, and count. A store that
- * fails here leaves the windows due, like the reason. */
-static void keep_evidence(struct etl_strand *strand)
-{
-	struct etl_error ignored = ETL_ERROR_INIT;
-
-	(void)etl_rejects_store_staged(strand, &ignored);
-	if (strand->work->slice)
-		(void)etl_rejects_store(strand, strand->work->slice, &ignored);
-	etl_account_refused(strand);
-}
-
-/* Before its records go: what of the attempt counts. */
-static void settle_attempt(struct etl_strand *strand, const struct etl_error *err, size_t in,
-	bool final)
-{
-	struct etl_strand_work *work = strand->work;
-
-	if (final && etl_span_is_refused(err))
-		keep_evidence(strand);
-	else if (final)
-		etl_account_partial(strand);
-	drop_slice(strand);
-	forget_committed(work, in);
-}
-
-/* What the run does not try any more is told: what has failed is not all that is due. */
-static void tell_left(struct etl_strand *strand)
-{
-	const struct etl_strand_work *work = strand->work;
-	size_t left = 0;
-
-	for (size_t i = 0; i < work->n_spans; i++)
-		left += work->spans[i].n;
-	if (left || work->due.more)
-		etl_error_prefix(&strand->part.error,
-			"%d requests failed, %zu%s due windows were left for the next run; the first",
-			ETL_FAILED_SPANS_MAX, left, work->due.more ? " and more" : "");
-}
-
-static enum etl_need give_up_span(struct etl_strand *strand, const struct etl_error *err)
-{
-	remember(strand, err);
-	mark_failed(strand, err);
-	if (++strand->work->failed_spans < ETL_FAILED_SPANS_MAX)
-		return next_span(strand);
-	tell_left(strand);
-	return ETL_NEED_NOTHING;
-}
-
-static enum etl_need follow(struct etl_strand *strand, struct etl_error *err)
-{
-	struct etl_strand_work *work = strand->work;
-	bool in_span = work && work->windows;
-	enum etl_verdict verdict = ETL_VERDICT_STOP;
-	etl_dur delay = {0};
-
-	strand->part.last = *err;
-	if (work)
-		verdict = decide(strand, err, &delay);
-	if (in_span) {
-		size_t in = keep_committed(strand);
-		bool halves = verdict == ETL_VERDICT_NEXT_SPAN && work->span.n - in > 1 &&
-			!etl_span_is_hopeless(err);
-
-		settle_attempt(strand, err, in, verdict != ETL_VERDICT_RETRY && !halves);
-	}
-	switch (verdict) {
-	case ETL_VERDICT_RETRY:
-		strand->part.wait = delay;
-		work->attempt++;
-		if (in_span)
-			work->restart = true;
-		else
-			strand->part.step = ETL_STEP_PLAN;
-		return ETL_NEED_TIMER;
-	case ETL_VERDICT_NEXT_SPAN:
-		if (!in_span)
-			return stop(strand, err, false);
-		return split(work, err) ? next_span(strand) : give_up_span(strand, err);
-	case ETL_VERDICT_STOP_RUN:
-		if (err->kind == ETL_CONFLICT)
-			atomic_store(&strand->run->fenced, true);
-		return stop(strand, err, in_span);
-	case ETL_VERDICT_STOP:
-		return stop(strand, err, in_span);
-	}
-	abort();
-}
-
-enum etl_need etl_span_failed(struct etl_strand *strand, struct etl_error *err)
-{
-	enum etl_need need = follow(strand, err);
-
-	if (strand->work && strand->work->restart)
-		forget_records(strand);
-	return need;
+	if (strand->work->windows)
+		span_close(strand);
+	go = etl_span_skip(strand);
+	return go.to == ETL_AT_OPEN ? etl_go(ETL_AT_OPEN) : go;
 }

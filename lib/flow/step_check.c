@@ -140,18 +140,18 @@ static void stage(struct etl_strand_work *work)
 
 /* More than fits memory: several windows are asked for in halves; a single one goes in by
  * slices while the rest still comes. */
-static enum etl_go make_room(struct etl_strand *strand, struct etl_error *err)
+static struct etl_go make_room(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
 
 	if (work->span.n > 1) {
 		etl_error_set(err, ETL_LIMIT, "span.memory",
 			"the answer for %zu windows is larger than limits.memory", work->span.n);
-		return ETL_GO_FAIL;
+		return etl_go(ETL_AT_FAILED);
 	}
 	work->spilled = true;
 	etl_slice_sort(strand);
-	return etl_rejects_store_staged(strand, err) < 0 ? ETL_GO_FAIL : ETL_GO_NEXT;
+	return etl_rejects_store_staged(strand, err) < 0 ? etl_go(ETL_AT_FAILED) : etl_go(ETL_AT_LOAD);
 }
 
 static void check_windows(struct etl_strand *strand)
@@ -162,7 +162,7 @@ static void check_windows(struct etl_strand *strand)
 		check_window(strand, i, i + 1 == work->span.n && !work->n_spans && !work->due.more);
 }
 
-enum etl_go etl_step_check(struct etl_strand *strand, struct etl_error *err)
+struct etl_go etl_step_check(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
 
@@ -173,19 +173,15 @@ enum etl_go etl_step_check(struct etl_strand *strand, struct etl_error *err)
 	etl_account_rejects(strand);
 	stage(work);
 	if (etl_strand_judge_state(strand, err) < 0)
-		return ETL_GO_FAIL;
-	if (work->input_ended) {
+		return etl_go(ETL_AT_FAILED);
+	if (work->input == ETL_INPUT_ENDED) {
 		etl_slice_sort(strand);
 		if (etl_span_proof(strand, err) < 0 || etl_rejects_store_staged(strand, err) < 0)
-			return ETL_GO_FAIL;
+			return etl_go(ETL_AT_FAILED);
 		check_windows(strand);
-		return etl_holds_settle(strand, err) < 0 ? ETL_GO_FAIL : ETL_GO_NEXT;
+		return etl_holds_settle(strand, err) < 0 ? etl_go(ETL_AT_FAILED) : etl_go(ETL_AT_LOAD);
 	}
 	if (work->staged_bytes + etl_strand_state_held(strand) > strand->run->env->memory_max)
 		return make_room(strand, err);
-	if (work->have_request) {
-		work->have_request = false;
-		return ETL_GO_FETCH;
-	}
-	return ETL_GO_INPUT;
+	return etl_go_on_reading(strand);
 }

@@ -14,7 +14,7 @@
 #include "time/backoff.h"
 
 /* The whole slice again after a short wait, if the store says that nothing is in. */
-enum etl_go etl_slice_again(struct etl_strand *strand, struct etl_error *err)
+struct etl_go etl_slice_again(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
 	struct etl_run *run = strand->run;
@@ -24,12 +24,11 @@ enum etl_go etl_slice_again(struct etl_strand *strand, struct etl_error *err)
 		run->env->state->ops->abort(run->env->state, ETL_TAKE(work->txn));
 	if (err->kind != ETL_TRANSIENT || strcmp(err->code, "txn.retry") != 0 ||
 		spent.us > ETL_SECONDS(ETL_SLICE_SECONDS).us)
-		return ETL_GO_FAIL;
+		return etl_go(ETL_AT_FAILED);
 	/* 5 ms growing to 500 ms: the transactions specification's own figures. */
 	strand->part.wait = etl_backoff(work->slice_attempt, ETL_MS(5), ETL_MS(500),
 		etl_hash64(run->run_id, sizeof run->run_id, work->slice_attempt));
-	work->resume = ETL_STEP_LOAD;
-	return ETL_GO_WAIT;
+	return etl_go_when(ETL_NEED_TIMER, ETL_AT_LOAD);
 }
 
 static bool bit(const uint8_t *bits, size_t i)
@@ -157,7 +156,7 @@ static void fill_entries(struct etl_strand *strand, struct etl_commit *commit,
 	commit->entries = etl_calloc(last - work->window_at, sizeof *commit->entries);
 	for (size_t w = work->window_at; w < last; w++) {
 		struct etl_window_work *window = &work->windows[w];
-		bool whole = w < work->window_to && (work->input_ended || !work->spilled);
+		bool whole = w < work->window_to && (work->input == ETL_INPUT_ENDED || !work->spilled);
 
 		if (window_changed(strand, w, &at)) {
 			window->changed = true;
@@ -316,7 +315,7 @@ static void count(struct etl_strand *strand, const struct etl_commit *commit)
 }
 
 /* A spilled window goes on being read: its committed records are let go. */
-static enum etl_go after_spill(struct etl_strand *strand)
+static struct etl_go after_spill(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
 
@@ -326,14 +325,10 @@ static enum etl_go after_spill(struct etl_strand *strand)
 	}
 	work->n_staged = 0;
 	work->staged_bytes = 0;
-	if (work->have_request) {
-		work->have_request = false;
-		return ETL_GO_FETCH;
-	}
-	return ETL_GO_INPUT;
+	return etl_go_on_reading(strand);
 }
 
-static enum etl_go after_commit(struct etl_strand *strand, struct etl_error *err)
+static struct etl_go after_commit(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
 
@@ -341,11 +336,11 @@ static enum etl_go after_commit(struct etl_strand *strand, struct etl_error *err
 	work->window_at = work->window_to;
 	work->record_at = work->record_to;
 	if (work->window_at < work->span.n)
-		return ETL_GO_LOAD;
-	if (!work->input_ended)
+		return etl_go_when(ETL_NEED_WORK, ETL_AT_LOAD); /* others may have waited for this worker */
+	if (work->input != ETL_INPUT_ENDED)
 		return after_spill(strand);
 	etl_account_span(strand, true);
-	return etl_span_next(strand, err);
+	return etl_span_next(strand);
 }
 
 /* A sink outside the transaction has to have the data first: the ledger speaks of what is in.
@@ -387,7 +382,7 @@ static void leave_doubt(struct etl_strand *strand, const struct etl_error *err)
 }
 
 /* A load that keeps nothing closes nothing: its windows stay due, and the run says so. */
-static enum etl_go discard(struct etl_strand *strand, struct etl_error *err)
+static struct etl_go discard(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
 	struct etl_state *state = strand->run->env->state;
@@ -395,8 +390,8 @@ static enum etl_go discard(struct etl_strand *strand, struct etl_error *err)
 	if (work->txn)
 		state->ops->abort(state, ETL_TAKE(work->txn));
 	if (strand->run->job->sink->commit(work->sink, err) < 0)
-		return ETL_GO_FAIL;
-	for (size_t w = work->window_at; w < work->window_to && (work->input_ended || !work->spilled);
+		return etl_go(ETL_AT_FAILED);
+	for (size_t w = work->window_at; w < work->window_to && (work->input == ETL_INPUT_ENDED || !work->spilled);
 		w++) {
 		struct etl_window_work *window = &work->windows[w];
 
@@ -408,10 +403,10 @@ static enum etl_go discard(struct etl_strand *strand, struct etl_error *err)
 		snprintf(strand->part.reason, sizeof strand->part.reason,
 			"load: %s keeps nothing, so that no window is closed: they stay due",
 			strand->run->job->sink->name);
-	return after_commit(strand, err);
+	return after_commit(strand);
 }
 
-enum etl_go etl_step_commit(struct etl_strand *strand, struct etl_error *err)
+struct etl_go etl_step_commit(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
 	struct etl_run *run = strand->run;
@@ -430,7 +425,7 @@ enum etl_go etl_step_commit(struct etl_strand *strand, struct etl_error *err)
 	if (run->job->sink->discards)
 		return discard(strand, err);
 	if (etl_rejects_store(strand, work->slice, err) < 0)
-		return ETL_GO_FAIL;
+		return etl_go(ETL_AT_FAILED);
 	fill_entries(strand, &commit, &marks);
 	set_done(work, &commit, true);
 	if (etl_strand_note_targets(strand, &commit, &targets))
@@ -461,5 +456,5 @@ enum etl_go etl_step_commit(struct etl_strand *strand, struct etl_error *err)
 	free(marks.marks);
 	if (rc < 0)
 		return etl_slice_again(strand, err);
-	return after_commit(strand, err);
+	return after_commit(strand);
 }

@@ -10,15 +10,16 @@
 #include "flow/strand.h"
 #include "time/civil.h"
 
-/* Takes a new request over from the source; the old one's memory goes. */
-static void replace_request(struct etl_strand *strand, struct etl_request *fresh)
+/* Takes the request of the next page over from the source; the old one's memory goes. */
+static void take_request(struct etl_strand *strand, struct etl_request *fresh)
 {
 	etl_arena_free(strand->request.arena);
 	strand->request = *fresh;
 	strand->part.requests++;
+	strand->work->input = ETL_INPUT_NEXT_PAGE;
 }
 
-static enum etl_go take_head(struct etl_strand *strand, const struct etl_mail *mail,
+static int take_head(struct etl_strand *strand, const struct etl_mail *mail,
 	struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
@@ -28,17 +29,16 @@ static enum etl_go take_head(struct etl_strand *strand, const struct etl_mail *m
 	work->fetched = mail->response.received;
 	if (strand->run->job->source->head(work->source, &mail->response, &verdict, &again, err) < 0) {
 		etl_arena_free(again.arena);
-		return ETL_GO_FAIL;
+		return -1;
 	}
-	if (verdict == ETL_SOURCE_RETRY) {
-		replace_request(strand, &again);
-		return ETL_GO_FETCH;
-	}
-	etl_arena_free(again.arena);
-	return ETL_GO_NEXT;
+	if (verdict == ETL_SOURCE_RETRY)
+		take_request(strand, &again);
+	else
+		etl_arena_free(again.arena);
+	return 0;
 }
 
-static enum etl_go take_end(struct etl_strand *strand, struct etl_error *err)
+static int take_end(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
 	struct etl_request next = {.arena = etl_arena_new(0)};
@@ -46,18 +46,17 @@ static enum etl_go take_end(struct etl_strand *strand, struct etl_error *err)
 		work->batch, &next, err);
 
 	if (more == 1) {
-		replace_request(strand, &next);
-		work->have_request = true;
-		return ETL_GO_NEXT;
+		take_request(strand, &next);
+		return 0;
 	}
 	etl_arena_free(next.arena);
 	if (more < 0)
-		return ETL_GO_FAIL;
-	work->input_ended = true;
-	return ETL_GO_NEXT;
+		return -1;
+	work->input = ETL_INPUT_ENDED;
+	return 0;
 }
 
-static enum etl_go take_mail(struct etl_strand *strand, const struct etl_mail *mail,
+static int take_mail(struct etl_strand *strand, const struct etl_mail *mail,
 	struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
@@ -67,48 +66,46 @@ static enum etl_go take_mail(struct etl_strand *strand, const struct etl_mail *m
 			etl_mono_diff(etl_mono_now(strand->run->env->clock), work->fetch_began).us;
 	if (mail->kind == ETL_MAIL_END &&
 		etl_step_charge(strand, ETL_STEP_EXTRACT, mail->took, err) < 0)
-		return ETL_GO_FAIL;
+		return -1;
 	switch (mail->kind) {
 	case ETL_MAIL_HEAD:
 		return take_head(strand, mail, err);
 	case ETL_MAIL_CHUNK:
 		strand->part.bytes += mail->len;
 		return strand->run->job->source->decode(work->source, mail->data, mail->len,
-			       work->batch, err) < 0 ?
-			ETL_GO_FAIL :
-			ETL_GO_NEXT;
+			work->batch, err);
 	case ETL_MAIL_END:
 		return take_end(strand, err);
 	case ETL_MAIL_ERROR:
 		*err = mail->error;
 		if (strand->run->job->source->broken)
 			strand->run->job->source->broken(work->source, err);
-		return ETL_GO_FAIL;
+		return -1;
 	}
 	abort();
 }
 
-static enum etl_go read_mail(struct etl_strand *strand, struct etl_error *err)
+/* 1: not without more memory. */
+static int read_mail(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
 	struct etl_mail *mail;
-	enum etl_go said;
+	int rc = 0;
 
-	while (strand->inbox && !etl_batch_is_full(work->batch) && !work->input_ended &&
-		!work->have_request) {
+	while (rc == 0 && strand->inbox && !etl_batch_is_full(work->batch) &&
+		work->input == ETL_INPUT_COMES) {
 		if (etl_strand_lacks_memory(strand))
-			return ETL_GO_MEMORY;
+			return 1;
 		mail = strand->inbox;
-		said = take_mail(strand, mail, err);
+		rc = take_mail(strand, mail, err);
 		strand->inbox = mail->next;
 		etl_mail_free(mail);
-		if (said != ETL_GO_NEXT)
-			return said;
 	}
-	return ETL_GO_NEXT;
+	return rc;
 }
 
-static enum etl_go read_blocking(struct etl_strand *strand, struct etl_error *err)
+/* 1: not without more memory. */
+static int read_blocking(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
 	const struct etl_clock *clock = strand->run->env->clock;
@@ -116,16 +113,16 @@ static enum etl_go read_blocking(struct etl_strand *strand, struct etl_error *er
 	int more;
 
 	if (etl_strand_lacks_memory(strand))
-		return ETL_GO_MEMORY;
+		return 1;
 	more = strand->run->job->source->read(work->source, &work->vars.window, work->batch, err);
 
 	work->read = etl_mono_diff(etl_mono_now(clock), began);
 	strand->part.steps[ETL_STEP_EXTRACT].visits++;
 	strand->part.steps[ETL_STEP_EXTRACT].busy.us += work->read.us;
 	if (more < 0 || etl_step_charge(strand, ETL_STEP_EXTRACT, work->read, err) < 0)
-		return ETL_GO_FAIL;
-	work->input_ended = more == 0;
-	return ETL_GO_NEXT;
+		return -1;
+	work->input = more ? ETL_INPUT_COMES : ETL_INPUT_ENDED;
+	return 0;
 }
 
 /* ---- the cut ----------------------------------------------------------------------------- */
@@ -193,26 +190,25 @@ static void blame_extract(struct etl_strand *strand, const struct etl_error *err
 		strand->part.step = ETL_STEP_EXTRACT;
 }
 
-enum etl_go etl_step_decode(struct etl_strand *strand, struct etl_error *err)
+struct etl_go etl_step_decode(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
-	enum etl_go said = etl_strand_blocks(strand) ? read_blocking(strand, err) :
-						       read_mail(strand, err);
+	bool blocks = etl_strand_blocks(strand);
+	int rc = blocks ? read_blocking(strand, err) : read_mail(strand, err);
 
-	if (said == ETL_GO_FAIL)
+	if (rc > 0)
+		return etl_go_when(ETL_NEED_MEMORY, ETL_AT_DECODE);
+	if (rc < 0) {
 		blame_extract(strand, err);
-	if (said != ETL_GO_NEXT)
-		return said;
-	/* A batch costs its memory whether it is full or not: pieces and pages fill it up. */
-	if (!etl_strand_blocks(strand) && !work->input_ended && !etl_batch_is_full(work->batch)) {
-		said = work->have_request ? ETL_GO_FETCH : ETL_GO_INPUT;
-		work->have_request = false;
-		return said;
+		return etl_go(ETL_AT_FAILED);
 	}
+	/* A batch costs its memory whether it is full or not: pieces and pages fill it up. */
+	if (!blocks && work->input != ETL_INPUT_ENDED && !etl_batch_is_full(work->batch))
+		return etl_go_on_reading(strand);
 	if (strand->run->job->window.none)
 		take_all(strand);
 	else
 		cut(strand);
 	etl_account_decoded(strand, work->batch->n_rejects);
-	return ETL_GO_NEXT;
+	return etl_go(ETL_AT_TRANSFORM);
 }

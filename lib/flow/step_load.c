@@ -22,23 +22,23 @@ static int open_sink(struct etl_strand *strand, struct etl_error *err)
 	return run->job->sink->open(work->sink, run->job->sink_options, &env, err);
 }
 
-enum etl_go etl_step_load(struct etl_strand *strand, struct etl_error *err)
+struct etl_go etl_step_load(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
 	const struct etl_sink_type *sink = strand->run->job->sink;
 	struct etl_state *state = strand->run->env->state;
 
 	if (!work->sink && open_sink(strand, err) < 0)
-		return ETL_GO_FAIL;
+		return etl_go(ETL_AT_FAILED);
 	if (!work->slice_attempt++)
 		work->slice_began = etl_mono_now(strand->run->env->clock);
 	etl_slice_cut(strand);
 	if (state->ops->begin(state, &work->txn, err) < 0)
-		return ETL_GO_FAIL;
+		return etl_go(ETL_AT_FAILED);
 	if (sink->begin(work->sink, work->txn, err) < 0)
-		return ETL_GO_FAIL;
+		return etl_go(ETL_AT_FAILED);
 	if (work->slice->n && etl_strand_doubts(strand) && etl_slice_doubt(strand, err) < 0)
-		return ETL_GO_FAIL;
+		return etl_go(ETL_AT_FAILED);
 	if (work->slice->n && sink->write(work->sink, work->slice, &work->result, err) < 0) {
 		sink->abort(work->sink);
 		if (etl_strand_doubts(strand))
@@ -51,7 +51,7 @@ enum etl_go etl_step_load(struct etl_strand *strand, struct etl_error *err)
 		sink->abort(work->sink);
 		if (work->txn)
 			state->ops->abort(state, ETL_TAKE(work->txn));
-		return ETL_GO_FAIL;
+		return etl_go(ETL_AT_FAILED);
 	}
-	return ETL_GO_NEXT;
+	return etl_go(ETL_AT_COMMIT);
 }

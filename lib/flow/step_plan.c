@@ -134,7 +134,7 @@ static int need_past_watermark(const struct etl_strand *strand, struct etl_error
 		strand->part.partition->name, is, now, run->job->name, run->job->name);
 }
 
-enum etl_go etl_step_plan(struct etl_strand *strand, struct etl_error *err)
+struct etl_go etl_step_plan(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_run *run = strand->run;
 	const struct etl_job *job = run->job;
@@ -145,22 +145,18 @@ enum etl_go etl_step_plan(struct etl_strand *strand, struct etl_error *err)
 	struct etl_asked asked = {run->trigger.asked, run->trigger.reprocess};
 	struct etl_window range;
 	/* Once: what this run itself leaves open is found by asking again. */
-	const struct etl_open_list *open = strand->work ? NULL : &etl_flow_of(run)->open;
+	struct etl_strand_work *work = strand->work;
+	const struct etl_open_list *open = work->planned ? NULL : &etl_flow_of(run)->open;
 	int holes;
 
-	if (!strand->work) {
-		strand->work = ETL_NEW(struct etl_strand_work);
-		strand->work->attempt = 1;
-	}
-
-	struct etl_strand_work *work = strand->work;
+	work->planned = true;
 	work->lost = 0;
 	work->newest = (etl_wall){ETL_NO_TIME};
 	if (state->ops->watermark_claim(state, job->name, strand->part.partition->name, run->fence,
 		    origin_of(job), etl_dur_ms(job->window.size), &work->watermark, err) < 0)
-		return ETL_GO_FAIL;
+		return etl_go(ETL_AT_FAILED);
 	if (need_past_watermark(strand, err) < 0)
-		return ETL_GO_FAIL;
+		return etl_go(ETL_AT_FAILED);
 	strand->part.watermark = work->watermark.processed;
 	etl_job_target(job, run->env->database, work->target);
 	etl_strand_keep_targets(strand);
@@ -170,7 +166,7 @@ enum etl_go etl_step_plan(struct etl_strand *strand, struct etl_error *err)
 	holes = etl_holes_look(strand, &range, err);
 	if (holes < 0 || etl_ledger_part_read(&work->ledger, state, job->name,
 				 strand->part.partition->name, &range, open, err) < 0)
-		return ETL_GO_FAIL;
+		return etl_go(ETL_AT_FAILED);
 	if (holes)
 		etl_holes_add(work, &job->window);
 	etl_window_plan(&job->window, &work->watermark, run->planned, work->ledger.entries,
@@ -179,21 +175,21 @@ enum etl_go etl_step_plan(struct etl_strand *strand, struct etl_error *err)
 		etl_error_set(err, ETL_PERMANENT, "run.too_many",
 			"more than %d windows were asked for at once; ask for them in parts",
 			ETL_DUE_MAX);
-		return ETL_GO_FAIL;
+		return etl_go(ETL_AT_FAILED);
 	}
 	if (!is_asked) /* only a plan of everything that is due can tell */
 		settle_origin(strand);
 	if (job->n_upstream && etl_upstream_filter(strand, &work->due, err) < 0)
-		return ETL_GO_FAIL;
+		return etl_go(ETL_AT_FAILED);
 	if ((!is_asked || is_backfill) && give_up_lost(strand, err) < 0)
-		return ETL_GO_FAIL;
+		return etl_go(ETL_AT_FAILED);
 	work->used[ETL_STEP_PLAN].us = 0;
 	if (etl_step_charge(strand, ETL_STEP_PLAN,
 		    etl_mono_diff(etl_mono_now(run->env->clock), began), err) < 0)
-		return ETL_GO_FAIL;
+		return etl_go(ETL_AT_FAILED);
 	strand->part.windows_due += work->due.n - work->lost;
 	cut_into_spans(strand);
 	if (!strand->part.windows_due && strand->part.windows_blocked)
 		strand->part.state = ETL_PART_BLOCKED;
-	return etl_span_next(strand, err);
+	return etl_span_next(strand);
 }

@@ -39,7 +39,7 @@ static int flush(struct etl_strand *strand, size_t i, struct etl_error *err)
 	struct etl_strand_work *work = strand->work;
 	const struct etl_transform_type *type = strand->run->job->transforms[i].type;
 
-	if (!work->input_ended || !type->flush)
+	if (work->input != ETL_INPUT_ENDED || !type->flush)
 		return 0;
 	etl_account_flow(strand, work->batch, -1, COUNT(made));
 	if (type->flush(work->transforms[i], work->batch, err) < 0)
@@ -48,17 +48,17 @@ static int flush(struct etl_strand *strand, size_t i, struct etl_error *err)
 	return 0;
 }
 
-enum etl_go etl_step_transform(struct etl_strand *strand, struct etl_error *err)
+struct etl_go etl_step_transform(struct etl_strand *strand, struct etl_error *err)
 {
 	const struct etl_job *job = strand->run->job;
 
 	for (size_t i = 0; i < job->n_transforms; i++) {
 		if (apply(strand, i, err) < 0 || flush(strand, i, err) < 0) {
 			etl_error_prefix(err, "transform %s", job->transforms[i].type->name);
-			return ETL_GO_FAIL;
+			return etl_go(ETL_AT_FAILED);
 		}
 		if (etl_strand_judge_state(strand, err) < 0)
-			return ETL_GO_FAIL;
+			return etl_go(ETL_AT_FAILED);
 	}
-	return ETL_GO_NEXT;
+	return etl_go(ETL_AT_CHECK);
 }

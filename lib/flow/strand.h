@@ -16,6 +16,44 @@
 #define ETL_FUTURE_TOLERANCE ETL_MINUTES(10) /* a record dated later is a reject */
 #define ETL_FAILED_SPANS_MAX 16		   /* of one run; then the strand stops */
 
+/* Where a strand's walk is: a step of job/steps.h, or a place between steps. */
+enum etl_place {
+	ETL_AT_PLAN = ETL_STEP_PLAN,
+	ETL_AT_EXTRACT = ETL_STEP_EXTRACT,
+	ETL_AT_DECODE = ETL_STEP_DECODE,
+	ETL_AT_TRANSFORM = ETL_STEP_TRANSFORM,
+	ETL_AT_CHECK = ETL_STEP_CHECK,
+	ETL_AT_LOAD = ETL_STEP_LOAD,
+	ETL_AT_COMMIT = ETL_STEP_COMMIT,
+	ETL_AT_END = ETL_STEP_FINISH, /* of the strand; the run finishes with its last one */
+	ETL_AT_OPEN = ETL_STEP_MAX,   /* a span of windows begins, anew if it has failed */
+	ETL_AT_FAILED,		      /* an error decides (run/policy.h) */
+	ETL_PLACES
+};
+
+/* What a place says when it is done: where the walk goes on, and what it needs before it does. */
+struct etl_go {
+	enum etl_place to;
+	enum etl_need need; /* NOTHING: it goes on at once, on the same worker */
+};
+
+static inline struct etl_go etl_go(enum etl_place to)
+{
+	return (struct etl_go){to, ETL_NEED_NOTHING};
+}
+
+static inline struct etl_go etl_go_when(enum etl_need need, enum etl_place to)
+{
+	return (struct etl_go){to, need};
+}
+
+/* What is known of the pages of a span. */
+enum etl_input {
+	ETL_INPUT_COMES,
+	ETL_INPUT_NEXT_PAGE, /* this page ended; strand->request is the next one */
+	ETL_INPUT_ENDED,     /* proven: there is no further page */
+};
+
 /* What a run's strands share: run->work. */
 struct etl_flow {
 	struct etl_open_list open; /* when it began; for the first plans of its strands */
@@ -66,6 +104,7 @@ struct etl_sorted_record {
 
 struct etl_strand_work {
 	/* plan */
+	bool planned; /* once, or tried to */
 	struct etl_watermark watermark;
 	char target[ETL_TARGET_BYTES]; /* of the job; "" = it keeps nothing */
 	struct etl_ledger_part ledger;
@@ -82,14 +121,12 @@ struct etl_strand_work {
 	void *source;
 	struct etl_source_env source_env; /* lent to the source until its close */
 	void **transforms, **checks;
-	bool have_request; /* strand->request is the next page */
-	bool input_ended;  /* proven end of pages */
+	enum etl_input input;
 	bool spilled;	   /* some of this window's records are already in (larger than memory) */
 	etl_wall fetched;  /* when the answer came */
 	etl_mono fetch_began; /* when the request went out, for the step's time */
 	etl_dur used[ETL_STEP_MAX]; /* of this attempt at the span, for the steps' limits */
 	etl_dur read;		    /* of the visit: what a blocking source took */
-	uint64_t begun;		    /* attempts at spans so far */
 	struct etl_batch *batch;   /* what decode fills */
 	struct etl_batch **staged; /* decoded, transformed, checked; until committed */
 	size_t n_staged, staged_cap;
@@ -125,20 +162,8 @@ struct etl_strand_work {
 	unsigned slice_attempt;
 	etl_mono slice_began;
 
-	enum etl_step_id resume; /* where to go on after a wait */
-	bool restart;		 /* begin the span again after the wait */
-};
-
-/* What a worker step of a strand says when it returns. */
-enum etl_go {
-	ETL_GO_NEXT,  /* on to the next step of the table */
-	ETL_GO_INPUT, /* back to decode, when there is more input */
-	ETL_GO_FETCH, /* back to extract, with a new request */
-	ETL_GO_MEMORY, /* this step again, when there is memory for it */
-	ETL_GO_LOAD,  /* back to load: the next slice, or the same one again */
-	ETL_GO_WAIT,  /* back to where strand->work->resume says, after strand->wait */
-	ETL_GO_END,   /* this strand has nothing left to do */
-	ETL_GO_FAIL,  /* the error decides (policy.h) */
+	/* the walk */
+	enum etl_place place; /* what is done next */
 };
 
 /* True if the target is in MongoDB and its data cannot be committed together with the ledger:
@@ -155,24 +180,36 @@ struct etl_window etl_span_window(const struct etl_strand_work *work);
 /* Index in work->windows of the window that holds `t`, or -1. */
 long etl_span_index(const struct etl_strand_work *work, etl_wall t);
 
-/* flow.c: adds to what a step took in this attempt at the span; -1 if that passes its limit. */
+/* flow.c: true if the table lets `to` follow `from`. */
+bool etl_walk_may(enum etl_place from, enum etl_place to);
+
+/* strand.c: adds to what a step took in this attempt at the span; -1 if that passes its limit. */
 int etl_step_charge(struct etl_strand *strand, enum etl_step_id id, etl_dur took,
 	struct etl_error *err);
+/* Where the walk goes for more of the input: the next page, or the rest of this one. */
+struct etl_go etl_go_on_reading(struct etl_strand *strand);
 
-/* step_plan.c */
-enum etl_go etl_step_plan(struct etl_strand *strand, struct etl_error *err);
-/* span.c: opens the next span: instances, first request. GO_END when none is left. */
-enum etl_go etl_span_next(struct etl_strand *strand, struct etl_error *err);
-enum etl_go etl_span_begin(struct etl_strand *strand, struct etl_error *err);
-void etl_span_close(struct etl_strand *strand);
-/* span.c: an error ended the span's walk; the policy decides what follows. */
-enum etl_need etl_span_failed(struct etl_strand *strand, struct etl_error *err);
+/* span.c */
+struct etl_strand_work *etl_strand_work_new(void); /* stands at PLAN; etl_strand_fini frees it */
+/* The next span of the plan: OPEN, or PLAN if it was cut, or END when none is left. */
+struct etl_go etl_span_next(struct etl_strand *strand);
+/* Of a span that has failed: as above, and what its transfer may still use is kept. */
+struct etl_go etl_span_skip(struct etl_strand *strand);
+void etl_span_forget_slice(struct etl_strand *strand);
+/* Records and what was made of them: they shall not wait for a retry, which reads anew. */
+void etl_span_forget_records(struct etl_strand *strand);
+/* The first `n` windows of the span are in: it is of the others only. */
+void etl_span_cut_front(struct etl_strand *strand, size_t n);
 
-enum etl_go etl_step_decode(struct etl_strand *strand, struct etl_error *err);
-enum etl_go etl_step_transform(struct etl_strand *strand, struct etl_error *err);
-enum etl_go etl_step_check(struct etl_strand *strand, struct etl_error *err);
-enum etl_go etl_step_load(struct etl_strand *strand, struct etl_error *err);
-enum etl_go etl_step_commit(struct etl_strand *strand, struct etl_error *err);
+/* The places of the walk, as rows of the table call them. -1 in one of them is etl_go(ETL_AT_FAILED). */
+struct etl_go etl_step_plan(struct etl_strand *strand, struct etl_error *err);
+struct etl_go etl_span_open(struct etl_strand *strand, struct etl_error *err);
+struct etl_go etl_strand_failed(struct etl_strand *strand, struct etl_error *err);
+struct etl_go etl_step_decode(struct etl_strand *strand, struct etl_error *err);
+struct etl_go etl_step_transform(struct etl_strand *strand, struct etl_error *err);
+struct etl_go etl_step_check(struct etl_strand *strand, struct etl_error *err);
+struct etl_go etl_step_load(struct etl_strand *strand, struct etl_error *err);
+struct etl_go etl_step_commit(struct etl_strand *strand, struct etl_error *err);
 
 /* holes.c: when the run is to look for windows that the ledger has lost: 1 = there are some, and
  * `range` reaches back to its begin; 0; -1. */
@@ -214,7 +251,7 @@ void etl_hold_note(struct etl_window_work *window, const char *check,
 int etl_holds_settle(struct etl_strand *strand, struct etl_error *err);
 
 /* step_commit.c: load and commit of the same slice again, or the error as it is. */
-enum etl_go etl_slice_again(struct etl_strand *strand, struct etl_error *err);
+struct etl_go etl_slice_again(struct etl_strand *strand, struct etl_error *err);
 
 /* strand_targets.c: the record of where the windows are, as it is with this commit in. False: it
  * stays as it is. */
