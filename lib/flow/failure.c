@@ -21,7 +21,7 @@ static void remember(struct etl_strand *strand, const struct etl_error *err)
 	snprintf(strand->part.reason, sizeof strand->part.reason, "%.*s", ETL_REASON_MAX - 1, err->message);
 }
 
-/* The ledger learns why these windows are still due. Its own failure changes nothing: they
+/* The ledger learns why these windows are still due. A store that refuses this changes nothing: they
  * stay due in any case. */
 static void mark_failed(struct etl_strand *strand, const struct etl_error *err)
 {
@@ -50,8 +50,15 @@ static void mark_failed(struct etl_strand *strand, const struct etl_error *err)
 	strand->part.windows_failed += work->span.n;
 }
 
-/* A long span with something unreadable in it is asked for in halves, so that only the
- * windows that really are bad stay open. */
+/* The law of halving: what is bad in one window keeps no other window open. A span that was refused is
+ * asked for in halves until the refusal is that of a single window; only that one is marked as failed.
+ * The limit of rejects was judged for the whole span, so that a half of one that passed it is `strict`:
+ * of its rejects only the ratio counts, else each half would get rejects.max anew and a bad span would
+ * pass in pieces. An answer that has nothing at all of what was asked for is not halved: its halves
+ * would be refused for the same reason.
+ *
+ * Example, hours 0 to 7, hour 5 unreadable: 0-7 fails; 0-3 is in; 4-7 fails; 4-5 fails; 4 is in; 5 fails
+ * and is marked; 6-7 is in. The spans are a stack, so the older half is always asked for first. */
 static bool split(struct etl_strand_work *work, const struct etl_error *err)
 {
 	size_t half = work->span.n / 2;
@@ -97,7 +104,10 @@ static struct etl_go stop(struct etl_strand *strand, const struct etl_error *err
 }
 
 /* What slices of this span have committed stays so: only the rest failed. A spilled window
- * is not in before its last slice. The number of windows that are in. */
+ * is not in before its last slice. Gives the number of windows that are in.
+ *
+ * Example: a span of 24 hours, the slice of the first 10 is in, the second one is refused for good. The
+ * retry, or the halves, are for the last 14. */
 static size_t keep_committed(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;

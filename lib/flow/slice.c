@@ -217,8 +217,14 @@ static size_t written_windows(const struct etl_strand_work *work, struct etl_due
 	return n;
 }
 
-/* On record before the first byte goes out, so that neither a death nor a late write leaves a
- * window closed over data that nobody knows. */
+/* The law of doubt: where data and ledger are not one transaction, a write that was given up may still
+ * be executed, later and over newer data. A window is therefore on record as being written before the
+ * first byte goes out, and a write that was not answered leaves its window dirty when it closes, so
+ * that it is read once more.
+ *
+ * Example, a MongoDB without transactions: the upsert of 10:00 times out after 30 s, the retry writes
+ * and closes 10:00. The server, stuck until then, now executes the first upsert. Had the source corrected
+ * a value in between, the old one would stand there for ever; the dirty mark has 10:00 read again. */
 int etl_slice_doubt(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;

@@ -145,6 +145,12 @@ static void mark_dependants(const struct etl_strand *strand, const struct etl_wi
 	}
 }
 
+/* All records of the slice's windows have come; of a spilled window the rest is still on its way. */
+static bool is_whole(const struct etl_strand_work *work)
+{
+	return work->input == ETL_INPUT_ENDED || !work->spilled;
+}
+
 static void fill_entries(struct etl_strand *strand, struct etl_commit *commit,
 	struct marks *marks)
 {
@@ -156,7 +162,7 @@ static void fill_entries(struct etl_strand *strand, struct etl_commit *commit,
 	commit->entries = etl_calloc(last - work->window_at, sizeof *commit->entries);
 	for (size_t w = work->window_at; w < last; w++) {
 		struct etl_window_work *window = &work->windows[w];
-		bool whole = w < work->window_to && (work->input == ETL_INPUT_ENDED || !work->spilled);
+		bool whole = w < work->window_to && is_whole(work);
 
 		if (window_changed(strand, w, &at)) {
 			window->changed = true;
@@ -308,8 +314,8 @@ static void count(struct etl_strand *strand, const struct etl_commit *commit)
 		strand->part.windows_left_open += entry->state == ETL_WINDOW_FAILED;
 		if (entry->state == ETL_WINDOW_FAILED && strand->part.error.kind == ETL_OK) {
 			strand->part.failed_at = ETL_STEP_CHECK; /* its verdict is only written here */
-			etl_error_set(&strand->part.error, ETL_DATA, window->code ? window->code : "check.failed",
-				"%s", entry->reason);
+			etl_error_set(&strand->part.error, ETL_DATA,
+				window->code ? window->code : "check.failed", "%s", entry->reason);
 		}
 	}
 }
@@ -336,15 +342,22 @@ static struct etl_go after_commit(struct etl_strand *strand)
 	work->window_at = work->window_to;
 	work->record_at = work->record_to;
 	if (work->window_at < work->span.n)
-		return etl_go_when(ETL_NEED_WORK, ETL_AT_LOAD); /* others may have waited for this worker */
+		return etl_go_when(ETL_NEED_WORK, ETL_AT_LOAD); /* others may wait for this worker */
 	if (work->input != ETL_INPUT_ENDED)
 		return after_spill(strand);
 	etl_account_span(strand, true);
 	return etl_span_next(strand);
 }
 
-/* A sink outside the transaction has to have the data first: the ledger speaks of what is in.
- * One that takes part learns from the transaction's end that it is in. */
+/* The law of the commit: the ledger never says more than the target holds. Where the sink takes part in
+ * the store's transaction, records, entries, dirty marks and watermark come in together or not at all.
+ * Any other sink has its data first, and the ledger is written when that is known to be in: a death
+ * between the two leaves windows open whose records are there, and the next run, which finds them
+ * unchanged or writes them over, closes them. The other way round would close windows for good that
+ * nobody loaded.
+ *
+ * Example, into a file: slice of 10:00 and 11:00, etld is killed after the file is in its place and
+ * before the entries. Both hours are due again, the same file is written again, then they close. */
 static int commit_in_order(struct etl_strand *strand, const struct etl_commit *commit,
 	struct etl_error *err)
 {
@@ -391,8 +404,7 @@ static struct etl_go discard(struct etl_strand *strand, struct etl_error *err)
 		state->ops->abort(state, ETL_TAKE(work->txn));
 	if (strand->run->job->sink->commit(work->sink, err) < 0)
 		return etl_go(ETL_AT_FAILED);
-	for (size_t w = work->window_at; w < work->window_to && (work->input == ETL_INPUT_ENDED || !work->spilled);
-		w++) {
+	for (size_t w = work->window_at; w < work->window_to && is_whole(work); w++) {
 		struct etl_window_work *window = &work->windows[w];
 
 		window->counts.withheld = window->counts.out;

@@ -64,7 +64,7 @@ struct etl_part {
 
 	/* between the part and who carries it */
 	etl_dur wait;		 /* for ETL_NEED_TIMER */
-	enum etl_memory memory;	 /* what it needs, set by each visit; more than granted: NEED_MEMORY */
+	enum etl_memory memory;	 /* what it needs, set by each visit; more than granted: it waits */
 	enum etl_memory granted; /* what it has; set by the carrier while no worker has the part */
 
 	/* what came of it; sums over the parts are the run's */
