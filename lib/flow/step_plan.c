@@ -155,7 +155,6 @@ enum etl_go etl_step_plan(struct etl_strand *strand, struct etl_error *err)
 
 	struct etl_strand_work *work = strand->work;
 	work->lost = 0;
-	work->newest = (etl_wall){ETL_NO_TIME};
 	if (state->ops->watermark_claim(state, job->name, strand->partition->name, run->fence,
 		    origin_of(job), etl_dur_ms(job->window.size), &work->watermark, err) < 0)
 		return ETL_GO_FAIL;

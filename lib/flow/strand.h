@@ -20,7 +20,6 @@
 /* A run of adjacent due windows that are asked for together. */
 struct etl_span {
 	size_t from, n; /* indexes into the due list */
-	bool strict; /* a half of one that was refused for its rejects: only their ratio counts */
 };
 
 /* What the current span's records say about one of its windows. */
@@ -30,6 +29,7 @@ struct etl_window_work {
 	struct etl_counts written; /* what the slice at hand did in the target */
 	size_t first, n; /* its records in work->sorted */
 	size_t bytes;
+	etl_wall newest; /* event time of the newest record that came for it, or ETL_NO_TIME */
 	char hash[40];
 	bool same;	/* loaded before with the same content */
 	bool unchanged; /* the same, and nobody asked for a comparison: nothing to write */
@@ -72,6 +72,8 @@ struct etl_strand_work {
 	void *source;
 	struct etl_source_env source_env; /* lent to the source until its close */
 	void **transforms, **checks;
+	struct etl_stage_env stage_env; /* lent to these until their close */
+	struct etl_vars stage_vars;
 	bool have_request; /* strand->request is the next page */
 	bool input_ended;  /* proven end of pages */
 	bool spilled;	   /* some of this window's records are already in (larger than memory) */
@@ -84,7 +86,7 @@ struct etl_strand_work {
 	struct etl_batch **staged; /* decoded, transformed, checked; until committed */
 	size_t n_staged, staged_cap;
 	size_t staged_bytes;
-	uint64_t seen, rejected; /* of the span, for the reject limit; those outside are not seen */
+	uint64_t seen; /* of the span; those outside are not seen */
 	/* What no window of the span owns: records outside, unreadable ones, strays. */
 	struct etl_counts loose;
 	uint64_t timeless; /* rejects that any window may own */
@@ -101,7 +103,6 @@ struct etl_strand_work {
 	struct etl_repeats repeats; /* keys of the slices of this attempt that are in, of that window */
 	struct etl_window_work *windows;
 	size_t span_windows; /* how many they are; `span` is the next one's by the time they go */
-	etl_wall newest; /* event time of the newest record of the partition */
 
 	/* the slice being loaded */
 	struct etl_sorted_record *sorted;
@@ -136,6 +137,13 @@ struct etl_window etl_span_window(const struct etl_strand_work *work);
 
 /* Index in work->windows of the window that holds `t`, or -1. */
 long etl_span_index(const struct etl_strand_work *work, etl_wall t);
+
+/* stages.c: the instances of transforms and checks for one attempt at a span; close after a failed
+ * open, too. */
+int etl_stages_open(struct etl_strand *strand, struct etl_error *err);
+void etl_stages_close(struct etl_strand *strand);
+/* The unit of a record, as struct etl_stage_env has it. */
+struct etl_record_unit etl_unit_of(const struct etl_strand *strand, etl_wall time);
 
 /* flow.c: adds to what a step took in this attempt at the span; -1 if that passes its limit. */
 int etl_step_charge(struct etl_strand *strand, enum etl_step_id id, etl_dur took,
@@ -244,8 +252,8 @@ void etl_account_reset(struct etl_strand *strand);   /* a new attempt at a span 
 /* proof.c: 0, or -1 with what the answer lacks to close the span's windows. After the records
  * are sorted. */
 int etl_span_proof(struct etl_strand *strand, struct etl_error *err);
-/* The limit of rejects, with `more` that the load refused. */
-int etl_rejects_judge(struct etl_strand *strand, uint64_t more, struct etl_error *err);
+/* The limits of rejects, with what the load refused of the slice: -1 if a window of it is past them. */
+int etl_slice_judge(struct etl_strand *strand, struct etl_error *err);
 /* A window of which every row was refused fails, whatever the limits say. */
 void etl_window_judge(const struct etl_strand *strand, struct etl_window_work *window);
 /* True if an error says that all of the answer is refused: halves would be refused too. */
