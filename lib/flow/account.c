@@ -113,7 +113,6 @@ void etl_account_rejects(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
 
-	work->rejected += work->batch->n_rejects;
 	for (size_t i = 0; i < work->batch->n_rejects; i++)
 		owner(strand, etl_reject_window(work, strand->run->job,
 			&work->batch->rejects[i]))->rejected++;
@@ -123,7 +122,7 @@ void etl_account_warning(struct etl_strand *strand, struct etl_window_work *wind
 	const struct etl_finding *finding)
 {
 	struct etl_strand_work *work = strand->work;
-	size_t n = strand->run->job->n_checks, w = window ? (size_t)(window - work->windows) : 0;
+	size_t n = strand->run->job->n_checks, w = (size_t)(window - work->windows);
 
 	if (!work->warned) {
 		work->warned = etl_calloc(work->span.n * n, sizeof *work->warned);
@@ -278,7 +277,6 @@ void etl_account_reset(struct etl_strand *strand)
 	struct etl_strand_work *work = strand->work;
 
 	work->seen = 0;
-	work->rejected = 0;
 	work->timeless = 0;
 	work->beyond = 0;
 	work->tallied = 0;

@@ -52,25 +52,23 @@ static void mark_failed(struct etl_strand *strand, const struct etl_error *err)
 
 /* The law of halving: what is bad in one window keeps no other window open. A span that was refused is
  * asked for in halves until the refusal is that of a single window; only that one is marked as failed.
- * The limit of rejects was judged for the whole span, so that a half of one that passed it is `strict`:
- * of its rejects only the ratio counts, else each half would get rejects.max anew and a bad span would
- * pass in pieces. An answer that has nothing at all of what was asked for is not halved: its halves
- * would be refused for the same reason.
+ * The limits of rejects are each window's, so that a half is judged no other way than the whole. An
+ * answer that has nothing at all of what was asked for is not halved: its halves would be refused for
+ * the same reason.
  *
  * Example, hours 0 to 7, hour 5 unreadable: 0-7 fails; 0-3 is in; 4-7 fails; 4-5 fails; 4 is in; 5 fails
  * and is marked; 6-7 is in. The spans are a stack, so the older half is always asked for first. */
 static bool split(struct etl_strand_work *work, const struct etl_error *err)
 {
 	size_t half = work->span.n / 2;
-	bool strict = work->span.strict || strcmp(err->code, "span.rejects") == 0;
 
 	if (work->span.n < 2 || etl_span_is_hopeless(err))
 		return false;
 	ETL_GROW(work->spans, work->n_spans, work->spans_cap);
 	work->spans[work->n_spans++] =
-		(struct etl_span){work->span.from + half, work->span.n - half, strict};
+		(struct etl_span){work->span.from + half, work->span.n - half};
 	ETL_GROW(work->spans, work->n_spans, work->spans_cap);
-	work->spans[work->n_spans++] = (struct etl_span){work->span.from, half, strict};
+	work->spans[work->n_spans++] = (struct etl_span){work->span.from, half};
 	return true;
 }
 

@@ -8,8 +8,10 @@
  * bad stay open; but for an answer that has nothing at all of what was asked for.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "flow/strand.h"
 #include "time/civil.h"
 
@@ -60,19 +62,73 @@ static const char *first_reject(const struct etl_strand *strand, long window)
 
 /* ---- rejects ----------------------------------------------------------------------------------- */
 
-int etl_rejects_judge(struct etl_strand *strand, uint64_t more, struct etl_error *err)
+#define TOO_MANY "%llu of %llu records were rejected, more than rejects.max_ratio allows; the first: %.180s"
+
+/* The limits are a window's, whichever others were asked for with it: of a hundred hours with one
+ * bad record each none fails where one hour with a hundred of them does. `more` are further rejects
+ * that may be its own. */
+static bool has_too_many(const struct etl_job *job, const struct etl_counts *c, uint64_t more,
+	uint64_t more_seen)
+{
+	uint64_t rejected = c->rejected + more;
+
+	return rejected > (uint64_t)job->max_rejects &&
+		(double)rejected > job->max_reject_ratio * (double)(c->seen - c->outside + more_seen);
+}
+
+static void judge_limits(const struct etl_strand *strand, struct etl_window_work *window)
+{
+	const struct etl_counts *c = &window->counts;
+
+	if (window->fail || !has_too_many(strand->run->job, c, 0, 0))
+		return;
+	window->fail = true;
+	window->code = "unit.rejects";
+	snprintf(window->reason, sizeof window->reason, TOO_MANY, ull(c->rejected),
+		ull(c->seen - c->outside), first_reject(strand, window - strand->work->windows));
+}
+
+/* What has no place may be any window's. Whether the limits hold is known if they hold for each
+ * window with all of it; otherwise the span is asked for again in halves, until it is known whose
+ * it is. Example: at most 2 rejects; an hour has 1, and 2 records of the answer have no time. */
+static bool is_doubtful(const struct etl_strand *strand)
 {
 	const struct etl_strand_work *work = strand->work;
-	const struct etl_job *job = strand->run->job;
-	uint64_t rejected = work->rejected + more;
-	/* The number was judged for all of the span: a half with a part of them is no better. */
-	uint64_t max = work->span.strict ? 0 : (uint64_t)job->max_rejects;
+	uint64_t loose = work->loose.rejected;
 
-	if (rejected <= max || (double)rejected <= job->max_reject_ratio * (double)work->seen)
+	if (!loose || work->span.n < 2)
+		return false;
+	for (size_t w = 0; w < work->span.n; w++)
+		if (!work->windows[w].fail &&
+			has_too_many(strand->run->job, &work->windows[w].counts, loose, loose))
+			return true;
+	return false;
+}
+
+/* A window of the slice fails with it; that of several windows is tried again in halves, which finds
+ * out which one it is. */
+int etl_slice_judge(struct etl_strand *strand, struct etl_error *err)
+{
+	const struct etl_strand_work *work = strand->work;
+	const struct etl_batch *slice = work->slice;
+	uint64_t *refused = slice->n_rejects ? etl_calloc(work->span.n, sizeof *refused) : NULL;
+	const struct etl_counts *c = NULL;
+	uint64_t rejected = 0;
+
+	for (size_t i = 0; i < slice->n_rejects && !c; i++) {
+		long w = etl_reject_window(work, strand->run->job, &slice->rejects[i]);
+
+		if (w >= 0 && has_too_many(strand->run->job, &work->windows[w].counts,
+				      ++refused[w] + (work->span.n > 1 ? work->loose.rejected : 0), 0)) {
+			c = &work->windows[w].counts;
+			rejected = c->rejected + refused[w];
+		}
+	}
+	free(refused);
+	if (!c)
 		return 0;
-	return etl_error_set(err, ETL_DATA, "span.rejects",
-		"%llu of %llu records were rejected, more than rejects.max_ratio allows; the first: %.200s",
-		ull(rejected), ull(work->seen), first_reject(strand, -1));
+	return etl_error_set(err, ETL_DATA, "span.rejects", TOO_MANY, ull(rejected),
+		ull(c->seen - c->outside), first_reject(strand, -1));
 }
 
 static bool all_refused(const struct etl_counts *c, uint64_t rows)
@@ -210,10 +266,15 @@ int etl_span_proof(struct etl_strand *strand, struct etl_error *err)
 	const struct etl_job *job = strand->run->job;
 	size_t without = windows_without(work);
 
-	if (etl_rejects_judge(strand, 0, err) < 0)
-		return -1;
-	for (size_t w = 0; w < work->span.n; w++)
+	for (size_t w = 0; w < work->span.n; w++) {
+		judge_limits(strand, &work->windows[w]);
 		etl_window_judge(strand, &work->windows[w]);
+	}
+	if (is_doubtful(strand))
+		return etl_error_set(err, ETL_DATA, "span.unplaced",
+			"%llu records could not be placed: with them a window may have more rejects than "
+			"rejects.max_ratio allows; the first: %.200s", ull(work->loose.rejected),
+			first_reject(strand, -1));
 	if (job->window.none || !without)
 		return 0;
 	if (work->timeless && work->span.n > 1)

@@ -103,21 +103,20 @@ static void collect(struct etl_strand *strand)
 		qsort(work->sorted, total, sizeof *work->sorted, by_window_then_order);
 }
 
-/* The hash says what was offered to which target: the same again needs no look at it, where the
- * target's data is committed with the hash. Elsewhere an older write may have come in since. */
-static void hash_window(struct etl_strand *strand, struct etl_window_work *window,
-	struct etl_hash_state *hash)
+/* The hash says what was offered to which target, in whatever order it came: the same again needs
+ * no look at it, where the target's data is committed with the hash. Elsewhere an older write may
+ * have come in since. */
+static void hash_window(struct etl_strand *strand, struct etl_window_work *window)
 {
 	struct etl_strand_work *work = strand->work;
 	const struct etl_ledger_brief *had = &window->due->had;
+	struct etl_hash_set hash = {0};
 
-	etl_hash_reset(hash);
-	etl_hash_add(hash, &strand->run->job->load_digest, sizeof strand->run->job->load_digest);
 	for (size_t i = window->first; i < window->first + window->n; i++) {
-		etl_hash_add(hash, work->sorted[i].record->bson, work->sorted[i].record->len);
+		etl_hash_set_add(&hash, work->sorted[i].record->bson, work->sorted[i].record->len);
 		window->bytes += work->sorted[i].record->len;
 	}
-	etl_hash_text(hash, window->hash);
+	etl_hash_set_text(&hash, strand->run->job->load_digest, window->hash);
 	window->same = had->was_loaded && strcmp(had->hash, window->hash) == 0 &&
 		!etl_strand_is_elsewhere(work, window->due->window);
 	window->unchanged = window->same && had->state == ETL_WINDOW_LOADED &&
@@ -127,7 +126,6 @@ static void hash_window(struct etl_strand *strand, struct etl_window_work *windo
 void etl_slice_sort(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
-	struct etl_hash_state *hash = etl_hash_new();
 	size_t at = 0;
 
 	collect(strand);
@@ -143,9 +141,8 @@ void etl_slice_sort(struct etl_strand *strand)
 		if (work->spilled)
 			snprintf(window->hash, sizeof window->hash, "%s", "");
 		else
-			hash_window(strand, window, hash);
+			hash_window(strand, window);
 	}
-	etl_hash_free(hash);
 	work->window_at = 0;
 	work->record_at = 0;
 }

@@ -18,20 +18,7 @@ static void close_instances(struct etl_strand *strand)
 		job->source->close(work->source);
 		free(ETL_TAKE(work->source));
 	}
-	for (size_t i = 0; work->transforms && i < job->n_transforms; i++)
-		if (work->transforms[i]) {
-			if (job->transforms[i].type->close)
-				job->transforms[i].type->close(work->transforms[i]);
-			free(work->transforms[i]);
-		}
-	free(ETL_TAKE(work->transforms));
-	for (size_t i = 0; work->checks && i < job->n_checks; i++)
-		if (work->checks[i]) {
-			if (job->checks[i].type->close)
-				job->checks[i].type->close(work->checks[i]);
-			free(work->checks[i]);
-		}
-	free(ETL_TAKE(work->checks));
+	etl_stages_close(strand);
 }
 
 void etl_span_forget_slice(struct etl_strand *strand)
@@ -142,31 +129,6 @@ static int open_source(struct etl_strand *strand, struct etl_error *err)
 	return job->source->open(work->source, job->source_options, &work->source_env, err);
 }
 
-static int open_rules(struct etl_strand *strand, struct etl_error *err)
-{
-	struct etl_strand_work *work = strand->work;
-	const struct etl_job *job = strand->run->job;
-
-	work->transforms = etl_calloc(job->n_transforms, sizeof *work->transforms);
-	for (size_t i = 0; i < job->n_transforms; i++) {
-		const struct etl_transform_type *type = job->transforms[i].type;
-
-		work->transforms[i] = etl_calloc(1, type->size);
-		if (type->open &&
-			type->open(work->transforms[i], job->transforms[i].options, &work->vars, err) < 0)
-			return -1;
-	}
-	work->checks = etl_calloc(job->n_checks, sizeof *work->checks);
-	for (size_t i = 0; i < job->n_checks; i++) {
-		const struct etl_check_type *type = job->checks[i].type;
-
-		work->checks[i] = etl_calloc(1, type->size);
-		if (type->open && type->open(work->checks[i], job->checks[i].options, err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
 static struct etl_window asked_window(const struct etl_strand *strand)
 {
 	if (strand->run->job->window.none)
@@ -198,9 +160,11 @@ struct etl_go etl_span_open(struct etl_strand *strand, struct etl_error *err)
 	work->batch = etl_batch_new();
 	work->windows = etl_calloc(work->span.n, sizeof *work->windows);
 	work->span_windows = work->span.n;
-	for (size_t i = 0; i < work->span.n; i++)
+	for (size_t i = 0; i < work->span.n; i++) {
 		work->windows[i].due = &work->due.windows[work->span.from + i];
-	if (open_source(strand, err) < 0 || open_rules(strand, err) < 0)
+		work->windows[i].newest.ms = ETL_NO_TIME;
+	}
+	if (open_source(strand, err) < 0 || etl_stages_open(strand, err) < 0)
 		return etl_go(ETL_AT_FAILED);
 	strand->part.requests++;
 	if (etl_strand_blocks(strand))

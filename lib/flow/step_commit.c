@@ -291,7 +291,6 @@ static void count(struct etl_strand *strand, const struct etl_commit *commit)
 
 	count_notes(strand);
 	etl_account_tally(strand, work->slice, 0, work->span.n, true, &strand->part.rejects);
-	work->rejected += work->slice->n_rejects;
 	for (size_t i = 0; i < commit->n_entries; i++) {
 		const struct etl_ledger_entry *entry = &commit->entries[i];
 		struct etl_window_work *window = &work->windows[work->window_at + i];

@@ -127,10 +127,10 @@ static int read_blocking(struct etl_strand *strand, struct etl_error *err)
 
 /* ---- the cut ----------------------------------------------------------------------------- */
 
-static void note_newest(struct etl_strand_work *work, etl_wall t)
+static void note_newest(struct etl_window_work *window, etl_wall t)
 {
-	if (t.ms != ETL_NO_TIME && t.ms > work->newest.ms)
-		work->newest = t;
+	if (t.ms > window->newest.ms) /* ETL_NO_TIME is the least of all */
+		window->newest = t;
 }
 
 /* Later than this no record can be dated: the run may go on for long. */
@@ -161,7 +161,7 @@ static void cut(struct etl_strand *strand)
 			etl_account_outside(strand, record->time);
 			etl_batch_remove(work->batch, i);
 		} else {
-			note_newest(work, record->time);
+			note_newest(&work->windows[window], record->time);
 			work->windows[window].counts.in++;
 			work->windows[window].counts.seen++;
 			work->seen++;
@@ -176,7 +176,7 @@ static void take_all(struct etl_strand *strand)
 	struct etl_strand_work *work = strand->work;
 
 	for (size_t i = 0; i < work->batch->n; i++)
-		note_newest(work, work->batch->records[i].time);
+		note_newest(&work->windows[0], work->batch->records[i].time);
 	work->windows[0].counts.in += work->batch->n;
 	work->windows[0].counts.seen += work->batch->n;
 	work->seen += work->batch->n;

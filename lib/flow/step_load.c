@@ -47,7 +47,7 @@ struct etl_go etl_step_load(struct etl_strand *strand, struct etl_error *err)
 		return etl_slice_again(strand, err);
 	}
 	/* Before the commit: what the target refuses counts like what was refused on the way. */
-	if (etl_rejects_judge(strand, work->slice->n_rejects, err) < 0) {
+	if (etl_slice_judge(strand, err) < 0) {
 		sink->abort(work->sink);
 		if (work->txn)
 			state->ops->abort(state, ETL_TAKE(work->txn));

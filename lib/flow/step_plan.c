@@ -151,7 +151,6 @@ struct etl_go etl_step_plan(struct etl_strand *strand, struct etl_error *err)
 
 	work->planned = true;
 	work->lost = 0;
-	work->newest = (etl_wall){ETL_NO_TIME};
 	if (state->ops->watermark_claim(state, job->name, strand->part.partition->name, run->fence,
 		    origin_of(job), etl_dur_ms(job->window.size), &work->watermark, err) < 0)
 		return etl_go(ETL_AT_FAILED);

@@ -68,7 +68,6 @@ static inline const struct etl_flow *etl_flow_of(const struct etl_run *run)
 /* A run of adjacent due windows that are asked for together. */
 struct etl_span {
 	size_t from, n; /* indexes into the due list */
-	bool strict; /* a half of one that was refused for its rejects: only their ratio counts */
 };
 
 /* What the current span's records say about one of its windows. */
@@ -78,6 +77,7 @@ struct etl_window_work {
 	struct etl_counts written; /* what the slice at hand did in the target */
 	size_t first, n; /* its records in work->sorted */
 	size_t bytes;
+	etl_wall newest; /* event time of the newest record that came for it, or ETL_NO_TIME */
 	char hash[40];
 	bool same;	/* loaded before with the same content */
 	bool unchanged; /* the same, and nobody asked for a comparison: nothing to write */
@@ -122,6 +122,8 @@ struct etl_strand_work {
 	struct etl_source_env source_env; /* lent to the source until its close */
 	void **transforms, **checks;
 	enum etl_input input;
+	struct etl_stage_env stage_env; /* lent to these until their close */
+	struct etl_vars stage_vars;
 	bool spilled;	   /* some of this window's records are already in (larger than memory) */
 	etl_wall fetched;  /* when the answer came */
 	etl_mono fetch_began; /* when the request went out, for the step's time */
@@ -131,7 +133,7 @@ struct etl_strand_work {
 	struct etl_batch **staged; /* decoded, transformed, checked; until committed */
 	size_t n_staged, staged_cap;
 	size_t staged_bytes;
-	uint64_t seen, rejected; /* of the span, for the reject limit; those outside are not seen */
+	uint64_t seen; /* of the span; those outside are not seen */
 	/* What no window of the span owns: records outside, unreadable ones, strays. */
 	struct etl_counts loose;
 	uint64_t timeless; /* rejects that any window may own */
@@ -148,7 +150,6 @@ struct etl_strand_work {
 	struct etl_repeats repeats; /* keys of the slices of this attempt that are in, of that window */
 	struct etl_window_work *windows;
 	size_t span_windows; /* how many they are; `span` is the next one's by the time they go */
-	etl_wall newest; /* event time of the newest record of the partition */
 
 	/* the slice being loaded */
 	struct etl_sorted_record *sorted;
@@ -182,6 +183,13 @@ long etl_span_index(const struct etl_strand_work *work, etl_wall t);
 
 /* flow.c: true if the table lets `to` follow `from`. */
 bool etl_walk_may(enum etl_place from, enum etl_place to);
+
+/* stages.c: the instances of transforms and checks for one attempt at a span; close after a failed
+ * open, too. */
+int etl_stages_open(struct etl_strand *strand, struct etl_error *err);
+void etl_stages_close(struct etl_strand *strand);
+/* The unit of a record, as struct etl_stage_env has it. */
+struct etl_record_unit etl_unit_of(const struct etl_strand *strand, etl_wall time);
 
 /* strand.c: adds to what a step took in this attempt at the span; -1 if that passes its limit. */
 int etl_step_charge(struct etl_strand *strand, enum etl_step_id id, etl_dur took,
@@ -299,8 +307,8 @@ void etl_account_reset(struct etl_strand *strand);   /* a new attempt at a span 
 /* proof.c: 0, or -1 with what the answer lacks to close the span's windows. After the records
  * are sorted. */
 int etl_span_proof(struct etl_strand *strand, struct etl_error *err);
-/* The limit of rejects, with `more` that the load refused. */
-int etl_rejects_judge(struct etl_strand *strand, uint64_t more, struct etl_error *err);
+/* The limits of rejects, with what the load refused of the slice: -1 if a window of it is past them. */
+int etl_slice_judge(struct etl_strand *strand, struct etl_error *err);
 /* A window of which every row was refused fails, whatever the limits say. */
 void etl_window_judge(const struct etl_strand *strand, struct etl_window_work *window);
 /* True if an error says that all of the answer is refused: halves would be refused too. */

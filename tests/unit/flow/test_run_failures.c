@@ -228,7 +228,7 @@ static void test_rejects_above_limit(void **state)
 	for (int i = 0; i < 20; i++)
 		put_rejects(rig, 3);
 	NEED_RUN(rig, ETL_RUN_FAILED);
-	assert_string_equal(rig->run->error.code, "span.rejects");
+	assert_string_equal(rig->run->error.code, "unit.rejects");
 	assert_int_equal(rig->target->n, 0);
 	NEED_WATERMARK(rig, 0);
 	assert_true(rig->run->counts.rejected > 0); /* the evidence is stored */
@@ -238,16 +238,20 @@ static void test_rejects_above_limit(void **state)
 /* Records dated in the future are rejects of their own and count among the seen. */
 static void test_future_records(void **state)
 {
-	struct rig *rig = rig_new(NULL, 5);
+	struct rig *rig = rig_new(NULL, 1);
 
 	(void)state;
 	rig->job->max_rejects = 0;
 	service_say(rig, (struct scripted){.status = 200,
-		.body = "{\"data\":[{\"ts\":\"2024-01-01 00:30:00\"},{\"ts\":\"2024-01-01 01:30:00\"},"
-			"{\"ts\":\"2024-01-01 04:30:00\"},{\"ts\":\"2030-01-01 00:00:00\"}]}"});
+		.body = "{\"data\":[{\"ts\":\"2024-01-01 00:20:00\"},{\"ts\":\"2024-01-01 00:30:00\"},"
+			"{\"ts\":\"2030-01-01 00:00:00\"}]}"});
+	service_say(rig, (struct scripted){.status = 200,
+		.body = "{\"data\":[{\"ts\":\"2024-01-01 00:20:00\"},{\"ts\":\"2024-01-01 00:30:00\"},"
+			"{\"ts\":\"2024-01-01 00:40:00\"},{\"ts\":\"2030-01-01 00:00:00\"}]}"});
+	NEED_RUN(rig, ETL_RUN_FAILED);
 	NEED_RUN(rig, ETL_RUN_OK); /* one of four is not more than a quarter */
 	assert_int_equal(rig->run->counts.rejected, 1);
-	NEED_WATERMARK(rig, 5);
+	NEED_WATERMARK(rig, 1);
 	rig_free(rig);
 }
 

@@ -79,10 +79,11 @@ static int slow_apply(void *self, struct etl_batch *batch, struct etl_error *err
 	return slow.real_transform->apply(self, batch, err);
 }
 
-static bool slow_row(void *self, const struct etl_record *record, struct etl_finding *finding)
+static bool slow_row(void *self, const struct etl_record *record, const struct etl_record_unit *unit,
+	struct etl_finding *finding)
 {
 	pass_time(ETL_STEP_CHECK);
-	return slow.real_check->row(self, record, finding);
+	return slow.real_check->row(self, record, unit, finding);
 }
 
 static int slow_write(void *self, struct etl_batch *batch, struct etl_load_result *result,

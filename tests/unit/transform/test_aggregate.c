@@ -293,7 +293,7 @@ static void test_limit(void **state)
 	etl_batch_free(batch);
 }
 
-/* A span may not cut a bucket: its mean would be that of some of its records. */
+/* A window may not cut a bucket: its mean would be that of some of its records. */
 static void test_cut_buckets(void **state)
 {
 	static const struct {
@@ -318,18 +318,20 @@ static void test_cut_buckets(void **state)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		const struct etl_transform_type *type = &etl_transform_aggregate;
 		struct etl_error err = ETL_ERROR_INIT;
-		struct rig rig = {.transform = type};
+		struct etl_batch *batch = etl_batch_new();
+		bson_t doc = BSON_INITIALIZER;
+		struct rig rig;
 
-		rig_configure(&rig, type->options, type->options_size, type->check, type->name,
-			cases[i].yaml);
-		rig_need_clean(&rig, cases[i].yaml);
-		rig.vars.window = (struct etl_window){
-			{cases[i].start_h * 3600000}, {cases[i].end_h * 3600000}};
-		rig.self = etl_calloc(1, type->size);
-		assert_int_equal(type->open(rig.self, rig.options, &rig.vars, &err),
-			cases[i].fits ? 0 : -1);
+		rig_window = (struct etl_window){{cases[i].start_h * 3600000}, {cases[i].end_h * 3600000}};
+		transform_open(&rig, type, cases[i].yaml);
+		etl_batch_add_copy(batch, &doc, rig_window.start, 0);
+		etl_batch_add_copy(batch, &doc, (etl_wall){rig_window.end.ms - 1}, 1);
+		assert_int_equal(type->apply(rig.self, batch, &err), cases[i].fits ? 0 : -1);
 		assert_int_equal(err.kind, cases[i].fits ? ETL_OK : ETL_PERMANENT);
+		if (rig_window.start.ms)
+			assert_int_equal(!type->window_fault(rig.options, &rig_window), cases[i].fits);
 		rig_free(&rig);
+		etl_batch_free(batch);
 	}
 }
 
