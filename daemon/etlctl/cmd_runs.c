@@ -134,6 +134,25 @@ static void print_steps(const struct etlctl *ctl, const struct etl_json *run)
 	table_print(table, NULL);
 }
 
+/* What became of the rows in each of several loads. */
+static void print_targets(const struct etlctl *ctl, const struct etl_json *run)
+{
+	static const char *const titles[] = {"TARGET", ">INSERTED", ">UPDATED", ">UNCHANGED",
+		"->OVERWRITTEN", "->STALE", ">REJECTED", NULL};
+	static const char *const counts[] = {"inserted", "updated", "unchanged", "overwritten", "stale",
+		"rejected"};
+	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
+
+	ETL_JSON_EACH(target, etl_json_get(run, "targets")) {
+		table_text(table, etl_json_text(target, "name", "?"));
+		for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+			table_int(table, etl_json_int(target, counts[i], 0));
+	}
+	if (etl_json_size(etl_json_get(run, "targets")))
+		putchar('\n');
+	table_print(table, NULL);
+}
+
 /* What failed, with kind, code and HTTP status, in one cell. */
 static void add_reason(struct table *table, const struct etl_json *partition)
 {
@@ -206,6 +225,7 @@ static void print_run(const struct etlctl *ctl, const struct etl_json *reply)
 
 	print_words(ctl, run, etl_json_text(reply, "generated_at", NULL));
 	print_steps(ctl, run);
+	print_targets(ctl, run);
 	print_partitions(ctl, run);
 	etl_buf_init(&out, 64 * 1024);
 	put_decisions(etl_json_get(reply, "decisions"), etl_json_text(reply, "generated_at", NULL), &out);

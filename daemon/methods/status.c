@@ -23,15 +23,24 @@ static const char *daemon_state(const struct etld *etld)
 	return etld->mongodb_up ? "ready" : "degraded";
 }
 
+/* True if everything that keeps the job's rows is written with the ledger. */
+static bool all_join(const struct etl_job *job)
+{
+	for (size_t i = 0; i < job->n_loads; i++)
+		if (!job->loads[i].type->joins_transaction && !job->loads[i].type->discards)
+			return false;
+	return true;
+}
+
 static const char *guarantee(const struct etld *etld, const struct etl_job *job)
 {
 	if (job->left_out)
 		return "none: it never runs";
 	if (!etld->mongodb_tried || (!etld->mongodb_up && !*etld->topology.kind))
 		return "not known yet";
-	if (!job->sink->joins_transaction)
+	if (!job->loads[job->committing].type->joins_transaction)
 		return "at-least-once";
-	return etld->topology.transactions ? "effectively-once" : "idempotent at-least-once";
+	return etld->topology.transactions && all_join(job) ? "effectively-once" : "idempotent at-least-once";
 }
 
 static void add_turns(struct etl_json *daemon, const struct etld_turns *turns)
@@ -204,6 +213,16 @@ static struct etl_json *job_status(const struct etld *etld, const struct etld_jo
 	return item;
 }
 
+static void add_sinks(struct etl_json *item, const struct etl_job *job)
+{
+	ETL_BUF_CLEANUP struct etl_buf names;
+
+	etl_buf_init(&names, 1024);
+	for (size_t i = 0; i < job->n_loads; i++)
+		etl_buf_printf(&names, "%s%s", i ? ETL_TARGET_AND : "", job->loads[i].type->name);
+	etl_json_add_text(item, "sink", etl_buf_text(&names));
+}
+
 static struct etl_json *job_facts(const struct etld *etld, const struct etld_job *job)
 {
 	const struct etl_job *config = job->job;
@@ -216,7 +235,7 @@ static struct etl_json *job_facts(const struct etld *etld, const struct etld_job
 	etl_json_add_text(item, "schedule", config->schedule_text);
 	etl_json_add_text(item, "timezone", config->timezone);
 	etl_json_add_text(item, "source", config->source ? config->source->name : "");
-	etl_json_add_text(item, "sink", config->sink ? config->sink->name : "");
+	add_sinks(item, config);
 	etl_json_add_int(item, "partitions", (int64_t)config->n_partitions);
 	etl_json_add_bool(item, "paused", job->sched.paused);
 	etl_json_add_bool(item, "enabled", !config->left_out);

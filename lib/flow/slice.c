@@ -152,6 +152,17 @@ static size_t records_to_write(const struct etl_window_work *window)
 	return window->unchanged || window->hold || window->fail ? 0 : window->n;
 }
 
+void etl_load_result_init(struct etl_load_result *result, size_t n)
+{
+	*result = (struct etl_load_result){
+		.changed = etl_calloc(n / 8 + 1, 1),
+		.created = etl_calloc(n / 8 + 1, 1),
+		.fates = etl_calloc(n + 1, 1),
+		.identities = etl_calloc(n + 1, sizeof *result->identities),
+		.n = n,
+	};
+}
+
 void etl_load_result_fini(struct etl_load_result *result)
 {
 	free(result->changed);
@@ -161,11 +172,21 @@ void etl_load_result_fini(struct etl_load_result *result)
 	*result = (struct etl_load_result){0};
 }
 
+/* Documents that one row is in a transaction: one for each target that joins it. */
+static size_t documents_of_row(const struct etl_job *job)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < job->n_loads; i++)
+		n += job->loads[i].type->joins_transaction;
+	return n ? n : 1;
+}
+
 /* Decides where the slice that begins at (window_at, record_at) ends, and makes its batch. */
 void etl_slice_cut(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
-	size_t documents = ETL_SLICE_OVERHEAD, bytes = 0;
+	size_t documents = ETL_SLICE_OVERHEAD, bytes = 0, each = documents_of_row(strand->run->job);
 	size_t w = work->window_at, r = work->record_at;
 
 	etl_batch_free(work->slice);
@@ -175,16 +196,16 @@ void etl_slice_cut(struct etl_strand *strand)
 		size_t n = records_to_write(window);
 
 		/* The next window goes whole into this slice or begins the next one. */
-		if (w > work->window_at && (documents + n + 1 > ETL_SLICE_DOCUMENTS ||
-						   bytes + window->bytes > ETL_SLICE_BYTES))
+		if (w > work->window_at && (documents + each * n + 1 > ETL_SLICE_DOCUMENTS ||
+						   bytes + each * window->bytes > ETL_SLICE_BYTES))
 			break;
-		for (; r < n && documents + 1 < ETL_SLICE_DOCUMENTS && bytes < ETL_SLICE_BYTES; r++) {
+		for (; r < n && documents + each < ETL_SLICE_DOCUMENTS && bytes < ETL_SLICE_BYTES; r++) {
 			const struct etl_record *record = work->sorted[window->first + r].record;
 
 			etl_batch_add(work->slice, record->bson, record->len, record->time,
 				record->position);
-			documents++;
-			bytes += record->len;
+			documents += each;
+			bytes += each * record->len;
 		}
 		if (r < n)
 			break; /* larger than a slice: more of the same window next time */
@@ -193,13 +214,8 @@ void etl_slice_cut(struct etl_strand *strand)
 	work->window_to = w;
 	work->record_to = w < work->span.n && w == work->window_at ? r : 0;
 	etl_load_result_fini(&work->result);
-	work->result = (struct etl_load_result){
-		.changed = etl_calloc(work->slice->n / 8 + 1, 1),
-		.created = etl_calloc(work->slice->n / 8 + 1, 1),
-		.fates = etl_calloc(work->slice->n + 1, 1),
-		.identities = etl_calloc(work->slice->n + 1, sizeof *work->result.identities),
-		.n = work->slice->n,
-	};
+	etl_load_result_init(&work->result, work->slice->n);
+	etl_loads_cut(strand);
 }
 
 /* The windows of the slice that it writes records into; their number. */

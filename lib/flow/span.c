@@ -24,14 +24,10 @@ static void close_instances(struct etl_strand *strand)
 void etl_span_forget_slice(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
-	const struct etl_sink_type *sink = strand->run->job->sink;
 
 	if (work->txn)
 		strand->run->env->state->ops->abort(strand->run->env->state, ETL_TAKE(work->txn));
-	if (work->sink) {
-		sink->close(work->sink);
-		free(ETL_TAKE(work->sink));
-	}
+	etl_loads_close(strand);
 	etl_batch_free(ETL_TAKE(work->slice));
 	etl_load_result_fini(&work->result);
 	free(ETL_TAKE(work->sorted));

@@ -36,12 +36,6 @@ static bool bit(const uint8_t *bits, size_t i)
 	return bits[i / 8] >> (i % 8) & 1;
 }
 
-/* True if the sink's writes and the ledger's are one transaction. */
-static bool in_one_transaction(const struct etl_strand *strand)
-{
-	return strand->work->txn && strand->run->job->sink->joins_transaction;
-}
-
 /* Counts what became of one row; true if it changed the target. A row with the key of one that an
  * earlier slice of its window brought in takes that one's place, whatever the sink saw. */
 static bool row_written(const struct etl_load_result *result, size_t at, bool repeats,
@@ -99,9 +93,11 @@ static bool window_changed(const struct etl_strand *strand, size_t window, size_
 	if (w->unchanged || w->hold || w->fail)
 		return false;
 	w->repeated = 0;
-	for (size_t i = begin; i < end; i++, (*at)++)
+	for (size_t i = begin; i < end; i++, (*at)++) {
 		changed |= row_written(&work->result, *at, row_repeats(work, w, i, *at), &w->written);
-	if (!in_one_transaction(strand))
+		changed |= work->beside && bit(work->beside, *at);
+	}
+	if (!etl_loads_are_joined(strand))
 		changed |= end > begin && !w->same;
 	return changed;
 }
@@ -288,6 +284,7 @@ static void keep_partial(struct etl_strand *strand, struct etl_window_work *wind
 static void count(struct etl_strand *strand, const struct etl_commit *commit)
 {
 	struct etl_strand_work *work = strand->work;
+	uint64_t unchanged = 0;
 
 	count_notes(strand);
 	etl_account_tally(strand, work->slice, 0, work->span.n, true, &strand->part.rejects);
@@ -295,6 +292,7 @@ static void count(struct etl_strand *strand, const struct etl_commit *commit)
 		const struct etl_ledger_entry *entry = &commit->entries[i];
 		struct etl_window_work *window = &work->windows[work->window_at + i];
 
+		unchanged += window->unchanged ? window->n : 0;
 		etl_counts_add(&window->counts, &window->written);
 		count_repeats(strand, window);
 		if (entry->state == ETL_WINDOW_RUNNING) {
@@ -317,6 +315,7 @@ static void count(struct etl_strand *strand, const struct etl_commit *commit)
 				window->code ? window->code : "check.failed", "%s", entry->reason);
 		}
 	}
+	etl_loads_count(strand, unchanged);
 }
 
 /* A spilled window goes on being read: its committed records are let go. */
@@ -338,6 +337,7 @@ static struct etl_go after_commit(struct etl_strand *strand)
 	struct etl_strand_work *work = strand->work;
 
 	work->slice_attempt = 0;
+	etl_refused_fini(&work->refused);
 	work->window_at = work->window_to;
 	work->record_at = work->record_to;
 	if (work->window_at < work->span.n)
@@ -348,27 +348,26 @@ static struct etl_go after_commit(struct etl_strand *strand)
 	return etl_span_next(strand);
 }
 
-/* The law of the commit: the ledger never says more than the target holds. Where the sink takes part in
- * the store's transaction, records, entries, dirty marks and watermark come in together or not at all.
- * Any other sink has its data first, and the ledger is written when that is known to be in: a death
- * between the two leaves windows open whose records are there, and the next run, which finds them
- * unchanged or writes them over, closes them. The other way round would close windows for good that
- * nobody loaded.
+/* The law of the commit: the ledger never says more than the targets hold. Where a sink takes part in the
+ * store's transaction, records, entries, dirty marks and watermark come in together or not at all, and
+ * it learns from the transaction's end that they are in. Any other sink has its data first, and the
+ * ledger is written when that is known to be in: a death between the two leaves windows open whose
+ * records are there, and the next run, which finds them unchanged or writes them over, closes them.
  *
- * Example, into a file: slice of 10:00 and 11:00, etld is killed after the file is in its place and
- * before the entries. Both hours are due again, the same file is written again, then they close. */
+ * Example: a job loads into a collection, which commits with the ledger, and into a file. The file of 10:00
+ * gets its name, and etld is killed before the commit. The ledger has 10:00 open; the next attempt writes
+ * the file under the same name once more and the rows under their keys for the first time: nothing is lost
+ * or there twice. The other way round the ledger would close 10:00, and nobody would write its file. */
 static int commit_in_order(struct etl_strand *strand, const struct etl_commit *commit,
 	struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
 	struct etl_state *state = strand->run->env->state;
-	const struct etl_sink_type *sink = strand->run->job->sink;
 	struct etl_error ignored = ETL_ERROR_INIT;
-	bool joins = in_one_transaction(strand);
 	struct etl_commit part, noted;
 	int rc;
 
-	if (!joins && sink->commit(work->sink, err) < 0)
+	if (etl_loads_commit(strand, false, err) < 0)
 		return -1;
 	part_entries(work, commit, &part, &noted);
 	rc = state->ops->commit(state, ETL_TAKE(work->txn), &part, err);
@@ -377,9 +376,7 @@ static int commit_in_order(struct etl_strand *strand, const struct etl_commit *c
 			noted.entries, noted.n_entries, &ignored);
 	free(part.entries);
 	free(noted.entries);
-	if (rc < 0)
-		return -1;
-	return joins ? sink->commit(work->sink, err) : 0;
+	return rc < 0 ? -1 : etl_loads_commit(strand, true, err);
 }
 
 /* Another holder may have loaded and closed these windows before our data came in over its:
@@ -401,7 +398,7 @@ static struct etl_go discard(struct etl_strand *strand, struct etl_error *err)
 
 	if (work->txn)
 		state->ops->abort(state, ETL_TAKE(work->txn));
-	if (strand->run->job->sink->commit(work->sink, err) < 0)
+	if (etl_loads_commit(strand, false, err) < 0 || etl_loads_commit(strand, true, err) < 0)
 		return etl_go(ETL_AT_FAILED);
 	for (size_t w = work->window_at; w < work->window_to && is_whole(work); w++) {
 		struct etl_window_work *window = &work->windows[w];
@@ -413,7 +410,7 @@ static struct etl_go discard(struct etl_strand *strand, struct etl_error *err)
 	if (!*strand->part.reason)
 		snprintf(strand->part.reason, sizeof strand->part.reason,
 			"load: %s keeps nothing, so that no window is closed: they stay due",
-			strand->run->job->sink->name);
+			strand->run->job->loads[0].type->name);
 	return after_commit(strand);
 }
 
@@ -433,7 +430,7 @@ struct etl_go etl_step_commit(struct etl_strand *strand, struct etl_error *err)
 	};
 	int rc;
 
-	if (run->job->sink->discards)
+	if (run->job->loads[run->job->committing].type->discards)
 		return discard(strand, err);
 	if (etl_rejects_store(strand, work->slice, err) < 0)
 		return etl_go(ETL_AT_FAILED);
@@ -459,7 +456,7 @@ struct etl_go etl_step_commit(struct etl_strand *strand, struct etl_error *err)
 		etl_strand_keep_targets(strand);
 		count(strand, &commit);
 	} else {
-		run->job->sink->abort(work->sink);
+		etl_loads_abort(strand);
 		set_done(work, &commit, false);
 		leave_doubt(strand, err);
 	}

@@ -13,8 +13,10 @@ bool etl_strand_blocks(const struct etl_strand *strand)
 bool etl_strand_doubts(const struct etl_strand *strand)
 {
 	struct etl_state *state = strand->run->env->state;
+	const struct etl_job *job = strand->run->job;
 
-	return strand->run->job->sink->joins_transaction && !state->ops->has_transactions(state);
+	return job->loads[job->committing].type->joins_transaction &&
+		!state->ops->has_transactions(state);
 }
 
 struct etl_window etl_span_window(const struct etl_strand_work *work)

@@ -102,6 +102,23 @@ struct etl_sorted_record {
 	uint32_t order;
 };
 
+/* One of the job's loads, with the slice at hand. */
+struct etl_load_work {
+	struct etl_sink *sink;	   /* NULL = not open */
+	bool joined;		   /* its writes are of the store's transaction */
+	struct etl_counts written; /* what the slice did in it; kept where there are several loads */
+};
+
+/* Rows of the slice at hand that a target has refused after others had taken them. */
+struct etl_refused {
+	struct etl_batch *rejects; /* NULL = there are none */
+	struct etl_refused_row {
+		const uint8_t *bson; /* lent by the staged records */
+		size_t load;	     /* who refused it */
+	} *rows;		     /* of each reject */
+	size_t n, cap;
+};
+
 struct etl_strand_work {
 	/* plan */
 	bool planned; /* once, or tried to */
@@ -157,9 +174,11 @@ struct etl_strand_work {
 	size_t window_at, record_at; /* where the next slice begins */
 	size_t window_to, record_to; /* where this slice ends */
 	struct etl_batch *slice;
-	struct etl_load_result result;
+	struct etl_load_result result; /* of the committing target, and what all refused */
 	struct etl_txn *txn;
-	void *sink;
+	struct etl_load_work *loads; /* one for each of the job's; NULL = none is open */
+	uint8_t *beside; /* of several loads: bits of rows that changed another target */
+	struct etl_refused refused;
 	unsigned slice_attempt;
 	etl_mono slice_began;
 
@@ -230,8 +249,26 @@ void etl_holes_add(struct etl_strand_work *work, const struct etl_window_rules *
 int etl_upstream_filter(struct etl_strand *strand, struct etl_due_list *due,
 	struct etl_error *err);
 
+/* loads.c: the job's targets. Opens all that are not open yet. */
+int etl_loads_open(struct etl_strand *strand, struct etl_error *err);
+void etl_loads_close(struct etl_strand *strand);
+/* A fresh slice, or the same one again: what is known to be refused is a reject from the start. */
+void etl_loads_cut(struct etl_strand *strand);
+int etl_loads_begin(struct etl_strand *strand, struct etl_error *err);
+/* The slice into all of them: 0; 1 = the slice is to be done again, without rows that are refused; -1. */
+int etl_loads_write(struct etl_strand *strand, struct etl_error *err);
+/* Those that are of the transaction, or all others. */
+int etl_loads_commit(struct etl_strand *strand, bool joined, struct etl_error *err);
+void etl_loads_abort(struct etl_strand *strand); /* those that have begun */
+/* The slice is in: what it did in each target counts for the run. */
+void etl_loads_count(struct etl_strand *strand, uint64_t unchanged);
+void etl_refused_fini(struct etl_refused *refused); /* zeroed, ready to be used again */
+/* True if all that keep what they get write within the store's transaction. */
+bool etl_loads_are_joined(const struct etl_strand *strand);
+
 /* slice.c */
 void etl_slice_sort(struct etl_strand *strand);
+void etl_load_result_init(struct etl_load_result *result, size_t n); /* of `n` rows */
 void etl_load_result_fini(struct etl_load_result *result);
 void etl_slice_cut(struct etl_strand *strand);
 /* Without transactions: the windows of the slice are on record as being written (ledger_doubt);

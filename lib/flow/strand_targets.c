@@ -51,7 +51,7 @@ bool etl_strand_is_elsewhere(const struct etl_strand_work *work, struct etl_wind
 {
 	const char *at = etl_targets_at(&work->watermark.targets, window.start);
 
-	return at && !etl_streq(at, work->target) && !etl_streq(at, ETL_TARGET_UNKNOWN);
+	return at && !etl_target_covers(at, work->target) && !etl_streq(at, ETL_TARGET_UNKNOWN);
 }
 
 void etl_strand_keep_targets(struct etl_strand *strand)

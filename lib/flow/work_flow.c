@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Flow as a kind of work (run/work.h): at the begin of a run the target is prepared and a strand made
+ * Flow as a kind of work (run/work.h): at the begin of a run its targets are prepared and a strand made
  * for each partition that the run is for.
  */
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "base/str.h"
 #include "flow/strand.h"
 
-static int prepare_sink(struct etl_run *run, struct etl_error *err)
+static int prepare_targets(struct etl_run *run, struct etl_error *err)
 {
 	struct etl_sink_env env = {
 		.mongo = run->env->mongo,
@@ -17,10 +17,12 @@ static int prepare_sink(struct etl_run *run, struct etl_error *err)
 		.run_id = run->run_id,
 	};
 
-	if (!run->prepare || !run->job->sink->prepare)
-		return 0;
-	if (run->job->sink->prepare(run->job->sink_options, &env, err) < 0)
-		return etl_error_prefix(err, "preparing the target");
+	for (size_t i = 0; run->prepare && i < run->job->n_loads; i++) {
+		const struct etl_job_load *load = &run->job->loads[i];
+
+		if (load->type->prepare && load->type->prepare(load->options, &env, err) < 0)
+			return etl_error_prefix(err, "preparing the target");
+	}
 	return 0;
 }
 
@@ -46,7 +48,7 @@ static int flow_begin(struct etl_run *run, struct etl_error *err)
 	struct etl_flow *flow = ETL_NEW(struct etl_flow);
 
 	run->work = flow;
-	if (prepare_sink(run, err) < 0 ||
+	if (prepare_targets(run, err) < 0 ||
 		etl_open_list_read(&flow->open, run->env->state, run->job->name, err) < 0)
 		return -1;
 	make_strands(run, flow);

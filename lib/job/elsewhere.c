@@ -11,11 +11,39 @@
 #include "base/str.h"
 #include "time/civil.h"
 
-void etl_job_target(const struct etl_job *job, const char *database, char out[ETL_TARGET_BYTES])
+/* ---- places -------------------------------------------------------------------------------- */
+
+/* The next of the places of "etl.a + etl.b", and its length. False behind the last. */
+static bool next_place(const char **rest, const char **place, size_t *n)
 {
-	*out = '\0';
-	if (!job->left_out && job->sink && job->sink->target)
-		job->sink->target(job->sink_options, database, out, ETL_TARGET_BYTES);
+	const char *end = strstr(*rest, ETL_TARGET_AND);
+
+	*place = *rest;
+	*n = end ? (size_t)(end - *rest) : strlen(*rest);
+	*rest += *n + (end ? strlen(ETL_TARGET_AND) : 0);
+	return *n > 0;
+}
+
+static bool has_place(const char *target, const char *wanted, size_t wanted_n)
+{
+	const char *place;
+	size_t n;
+
+	while (next_place(&target, &place, &n))
+		if (n == wanted_n && strncmp(place, wanted, n) == 0)
+			return true;
+	return false;
+}
+
+bool etl_target_covers(const char *had, const char *target)
+{
+	const char *place;
+	size_t n;
+
+	while (next_place(&target, &place, &n))
+		if (!has_place(had, place, n))
+			return false;
+	return true;
 }
 
 /* ---- counting ------------------------------------------------------------------------------ */
@@ -79,7 +107,7 @@ bool etl_elsewhere_add(struct etl_elsewhere *sum, const struct etl_window_rules 
 
 		if (etl_streq(name, ETL_TARGET_UNKNOWN)) {
 			sum->unknown += n;
-		} else if (etl_streq(name, sum->target)) {
+		} else if (etl_target_covers(name, sum->target)) {
 			sum->here += n;
 		} else if (n) {
 			sum->n += n;
@@ -112,25 +140,48 @@ static size_t database_of(const char *target)
 	return dot ? (size_t)(dot - target) + 1 : 0;
 }
 
-const char *etl_target_beside(const char *target, const char *other)
+static bool is_beside(const char *target, const char *other)
 {
 	size_t n = database_of(target);
 
-	return n && n == database_of(other) && strncmp(target, other, n) == 0 ? target + n : target;
+	return n && n == database_of(other) && strncmp(target, other, n) == 0;
+}
+
+/* The places of a target without the database of the first one, if `cut`. */
+static void put_target(struct etl_buf *out, const char *target, bool cut)
+{
+	size_t n, database_n = cut ? database_of(target) : 0;
+	const char *database = target, *place, *rest = target;
+
+	while (next_place(&rest, &place, &n)) {
+		size_t skip = n > database_n && strncmp(place, database, database_n) == 0 ? database_n : 0;
+
+		etl_buf_printf(out, "%s%.*s", place == target ? "" : ETL_TARGET_AND, (int)(n - skip),
+			place + skip);
+	}
+}
+
+void etl_target_beside(const char *target, const char *other, char out[ETL_TARGET_BYTES])
+{
+	struct etl_buf text ETL_BUF_CLEANUP;
+
+	etl_buf_init(&text, ETL_TARGET_BYTES);
+	put_target(&text, target, is_beside(target, other));
+	etl_text_copy(out, ETL_TARGET_BYTES, etl_buf_text(&text));
 }
 
 /* All in one database: the names alone say enough. */
 static bool are_beside(const struct etl_elsewhere *sum)
 {
 	for (size_t i = 0; i < sum->n_in; i++)
-		if (etl_target_beside(sum->in[i].name, sum->target) == sum->in[i].name)
+		if (!is_beside(sum->in[i].name, sum->target))
 			return false;
 	return true;
 }
 
 void etl_elsewhere_text(const struct etl_elsewhere *sum, char out[ETL_ELSEWHERE_TEXT_BYTES])
 {
-	size_t cut = are_beside(sum) ? database_of(sum->target) : 0;
+	bool cut = are_beside(sum);
 	const char *what = sum->whole ? "full read" : "window";
 	struct etl_buf text ETL_BUF_CLEANUP;
 
@@ -139,12 +190,16 @@ void etl_elsewhere_text(const struct etl_elsewhere *sum, char out[ETL_ELSEWHERE_
 		etl_buf_printf(&text, "%s%llu", i ? ", " : "", (unsigned long long)sum->in[i].n);
 		if (!i)
 			etl_buf_printf(&text, " %s%s", what, sum->in[i].n == 1 ? " is" : "s are");
-		etl_buf_printf(&text, " in '%s'", sum->in[i].name + cut);
+		etl_buf_str(&text, " in '");
+		put_target(&text, sum->in[i].name, cut);
+		etl_buf_str(&text, "'");
 	}
 	if (sum->here)
-		etl_buf_printf(&text, ", %llu in '%s'", (unsigned long long)sum->here, sum->target + cut);
+		etl_buf_printf(&text, ", %llu in '", (unsigned long long)sum->here);
 	else
-		etl_buf_printf(&text, ", none in '%s'", sum->target + cut);
+		etl_buf_str(&text, ", none in '");
+	put_target(&text, sum->target, cut);
+	etl_buf_str(&text, "'");
 	if (sum->unknown)
 		etl_buf_printf(&text, "; of %llu more it is not on record",
 			(unsigned long long)sum->unknown);

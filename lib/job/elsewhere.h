@@ -9,10 +9,6 @@
 
 #include "job/job.h"
 
-/* Where the job loads to, "etl.hourly", with the daemon's default `database`. "" = nowhere: it is
- * left out, or its load keeps nothing. */
-void etl_job_target(const struct etl_job *job, const char *database, char out[ETL_TARGET_BYTES]);
-
 /* Sums over partitions. Windows before the job's start or behind its end are nobody's business. */
 struct etl_elsewhere {
 	char target[ETL_TARGET_BYTES]; /* the job's own, set by the caller before the first sum */
@@ -45,6 +41,9 @@ void etl_elsewhere_command(const struct etl_elsewhere *sum, const struct etl_job
 	char out[ETL_ELSEWHERE_TEXT_BYTES]);
 
 /* A target as it is told beside another one: without its database if that is the same. */
-const char *etl_target_beside(const char *target, const char *other);
+void etl_target_beside(const char *target, const char *other, char out[ETL_TARGET_BYTES]);
+
+/* Whether what was loaded into `had` is in all places of `target`: "a + b" covers "b + a", and "a". */
+bool etl_target_covers(const char *had, const char *target);
 
 #endif

@@ -100,7 +100,7 @@ static const struct etl_option job_table[] = {
 	{.name = "check", .type = ETL_OPT_NODE, .offset = AT(job_options, check),
 		.help = "list of checks"},
 	{.name = "load", .type = ETL_OPT_NODE, .offset = AT(job_options, load), .required = true,
-		.help = "one sink"},
+		.help = "one sink, or a list of sinks"},
 	{0},
 };
 
@@ -163,7 +163,7 @@ struct etl_job *etl_job_load(const char *name, const struct etl_node *root,
 	etl_job_load_transforms(job, o.transform, env);
 	etl_job_load_checks(job, o.check, env);
 	if (o.load)
-		etl_job_load_sink(job, o.load, env);
+		etl_job_load_loads(job, o.load, env);
 	if (etl_diag_count(env->diag) == at_begin && o.window)
 		etl_job_check_start(job, o.window, env);
 	if (etl_diag_count(env->diag) == at_begin)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * A job as configured: schedule, windows, and the chain source -> transforms -> checks ->
- * sink, filled from one YAML file. Immutable once loaded; lives in its generation's arena and
+ * loads, filled from one YAML file. Immutable once loaded; lives in its generation's arena and
  * is shared by all threads.
  */
 #ifndef ETL_JOB_JOB_H
@@ -13,6 +13,7 @@
 #include "plan/window_plan.h"
 #include "sink/sink.h"
 #include "source/source.h"
+#include "state/targets.h"
 #include "time/calendar.h"
 #include "time/zone.h"
 #include "transform/transform.h"
@@ -44,6 +45,13 @@ struct etl_job_check {
 	void *options;
 	enum etl_on_fail on_fail;
 };
+
+/* One of the places that a job's rows go to. */
+struct etl_job_load {
+	const struct etl_sink_type *type;
+	void *options;
+};
+#define ETL_LOADS_MAX 8
 
 /* A sensor: the job waits until a collection has something new enough. */
 struct etl_wait_for {
@@ -108,8 +116,11 @@ struct etl_job {
 	size_t n_transforms;
 	struct etl_job_check *checks;
 	size_t n_checks;
-	const struct etl_sink_type *sink;
-	void *sink_options;
+	struct etl_job_load *loads; /* in the order of the file */
+	size_t n_loads;
+	/* The one of them that commits with the ledger, and whose counts are the job's: the first that can
+	 * join the store's transaction, else the first that keeps what it gets. */
+	size_t committing;
 	uint64_t load_digest; /* of the text under `load`: a changed target makes old hashes void */
 
 	/* Graph, resolved by etl_graph_link. */
@@ -139,6 +150,17 @@ bool etl_job_wants_restart(const struct etl_job *job);
 /* Its part for `partitions` (partitions.c). Sets env->partition_names. */
 void etl_job_load_partitions(struct etl_job *job, const struct etl_node *node,
 	struct etl_conf_env *env);
+
+/* Where a load goes, "etl.hourly", with the daemon's default `database`. "" = it keeps nothing. */
+void etl_load_target(const struct etl_job_load *load, const char *database,
+	char out[ETL_TARGET_BYTES]);
+
+/* What people call a load: where it goes, or what it is if that is nowhere. */
+void etl_load_name(const struct etl_job_load *load, const char *database, char out[ETL_TARGET_BYTES]);
+
+/* Where the job's rows go, with the daemon's default `database`: the committing target, and behind it the
+ * others, "etl.hourly + etl.raw". "" = nowhere: it is left out, or its loads keep nothing. */
+void etl_job_target(const struct etl_job *job, const char *database, char out[ETL_TARGET_BYTES]);
 
 /* What a job owns beyond the arena: calendar, the source's shared state. */
 void etl_job_fini(struct etl_job *job);

@@ -132,7 +132,8 @@ void etl_job_check_fields(const struct etl_job *job, const struct etl_job_nodes 
 	if (!nodes->transform || nodes->transform->kind != ETL_NODE_LIST ||
 		job->n_transforms != nodes->transform->n)
 		return;
-	need_all(&fit, "'key'", etl_node_get(nodes->load->items[0], "key"));
+	for (size_t i = 0; i < job->n_loads; i++)
+		need_all(&fit, "'key'", etl_node_get(etl_job_load_body(nodes->load, i), "key"));
 	need_time(&fit);
 	for (size_t i = 0; nodes->check && i < nodes->check->n; i++) {
 		const struct etl_node *rule = nodes->check->items[i];

@@ -35,8 +35,14 @@ void etl_job_load_transforms(struct etl_job *job, const struct etl_node *node,
 	const struct etl_conf_env *env);
 void etl_job_load_checks(struct etl_job *job, const struct etl_node *node,
 	const struct etl_conf_env *env);
-void etl_job_load_sink(struct etl_job *job, const struct etl_node *node,
+bool etl_job_load_sink(struct etl_job_load *load, const struct etl_node *node,
+	const struct etl_conf_env *env); /* true if it is right */
+
+/* job_loads.c: one sink, or a list of them */
+void etl_job_load_loads(struct etl_job *job, const struct etl_node *node,
 	const struct etl_conf_env *env);
+/* The body of the load number `i` under the key `load`, of a job that is right so far. */
+const struct etl_node *etl_job_load_body(const struct etl_node *node, size_t i);
 
 /* job_fields.c, last of all, for a job that is right so far: do the parts fit one another? */
 struct etl_job_nodes {

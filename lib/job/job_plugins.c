@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * A job's plugins: one source, a list of transforms, a list of checks, one sink, each found
+ * A job's plugins: one source, a list of transforms, a list of checks, its sinks, each found
  * by its name, filled by its own table and asked to check itself.
  */
 #include <ctype.h>
@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/hash.h"
 #include "base/str.h"
 #include "job/job_parts.h"
 #include "state/state.h"
@@ -149,31 +148,17 @@ void etl_job_load_source(struct etl_job *job, const struct etl_node *node,
 		job->source_shared = job->source->shared_new(job->source_options);
 }
 
-static uint64_t digest(const struct etl_node *node, uint64_t seed)
-{
-	if (node->kind == ETL_NODE_SCALAR)
-		return etl_hash64(node->text, strlen(node->text), seed);
-	for (size_t i = 0; i < node->n; i++) {
-		if (node->kind == ETL_NODE_MAP)
-			seed = digest(node->keys[i], seed + 1);
-		seed = digest(node->items[i], seed + 2);
-	}
-	return seed;
-}
-
-void etl_job_load_sink(struct etl_job *job, const struct etl_node *node,
+bool etl_job_load_sink(struct etl_job_load *load, const struct etl_node *node,
 	const struct etl_conf_env *env)
 {
 	const struct etl_node *key = single_key(node, "sink", env);
 
-	if (!key)
-		return;
-	job->sink = find_sink(key, env);
-	job->load_digest = digest(node, 0);
-	if (job->sink)
-		job->sink_options = load_options(job->sink->options, job->sink->options_size,
-			job->sink->check, node->items[0],
+	load->type = key ? find_sink(key, env) : NULL;
+	if (load->type)
+		load->options = load_options(load->type->options, load->type->options_size,
+			load->type->check, node->items[0],
 			etl_arena_strf(env->arena, "load.%s", key->text), env);
+	return load->options != NULL;
 }
 
 static bool expect_list(const struct etl_node *node, const char *what,

@@ -44,6 +44,7 @@ void etl_part_init(struct etl_part *part, const struct etl_partition *partition)
 void etl_part_fini(struct etl_part *part)
 {
 	free(ETL_TAKE(part->elsewhere));
+	free(ETL_TAKE(part->targets));
 	etl_tally_fini(&part->rejects);
 	etl_tally_fini(&part->warned);
 }
@@ -74,6 +75,7 @@ void etl_run_free(struct etl_run *run)
 	if (run->work)
 		run->job->work->free(run);
 	free(run->parts);
+	free(run->targets);
 	etl_tally_fini(&run->rejects);
 	etl_tally_fini(&run->warned);
 	etl_trigger_fini(&run->trigger);
@@ -173,9 +175,18 @@ int etl_run_renew(struct etl_run *run, struct etl_error *err)
 
 /* ---- the end ----------------------------------------------------------------------------- */
 
+static void add_targets(struct etl_run *run, const struct etl_part *part)
+{
+	if (!run->targets && run->job->n_loads > 1)
+		run->targets = etl_calloc(run->job->n_loads, sizeof *run->targets);
+	for (size_t i = 0; part->targets && i < run->job->n_loads; i++)
+		etl_counts_add(&run->targets[i], &part->targets[i]);
+}
+
 static void add_up(struct etl_run *run, const struct etl_part *part)
 {
 	etl_counts_add(&run->counts, &part->counts);
+	add_targets(run, part);
 	run->windows_loaded += part->windows_loaded;
 	run->windows_empty += part->windows_empty;
 	run->windows_failed += part->windows_failed;
@@ -266,6 +277,24 @@ static void fill_partition(const struct etl_part *part, struct etl_run_partition
 	};
 }
 
+/* Of the committing target the run's own counts tell, but for what others refused. */
+static void fill_targets(const struct etl_run *run, struct etl_run_record *out)
+{
+	const struct etl_job *job = run->job;
+
+	if (!run->targets)
+		return;
+	out->targets = etl_calloc(job->n_loads, sizeof *out->targets);
+	out->n_targets = job->n_loads;
+	for (size_t i = 0; i < job->n_loads; i++) {
+		struct etl_run_target *to = &out->targets[i];
+
+		etl_load_name(&job->loads[i], run->env->database, to->name);
+		to->counts = i == job->committing ? run->counts : run->targets[i];
+		to->counts.rejected = run->targets[i].rejected;
+	}
+}
+
 static void fill_record(const struct etl_run *run, struct etl_run_record *out)
 {
 	*out = (struct etl_run_record){
@@ -312,6 +341,7 @@ static void fill_record(const struct etl_run *run, struct etl_run_record *out)
 	out->n_partitions = run->n_parts;
 	for (size_t i = 0; i < run->n_parts; i++)
 		fill_partition(run->parts[i], &out->partitions[i]);
+	fill_targets(run, out);
 }
 
 void etl_run_to_bson(const struct etl_run *run, bson_t *out)
@@ -321,6 +351,7 @@ void etl_run_to_bson(const struct etl_run *run, bson_t *out)
 	fill_record(run, &record);
 	etl_run_record_to_bson(&record, out);
 	free(record.partitions);
+	free(record.targets);
 }
 
 /* The ledger has nothing of this failure: it came before any window, or when closed ones were
@@ -419,6 +450,7 @@ int etl_run_finish(struct etl_run *run, struct etl_error *err)
 	rc = run->state == ETL_RUN_BUSY && run->trigger.slot.ms ?
 		0 : state->ops->run_save(state, &record, err);
 	free(record.partitions);
+	free(record.targets);
 	/* A lease that cannot be given back runs out by itself. One whose run has no record is
 	 * kept: whoever takes it next writes down that there was a run. */
 	if (run->leased && rc == 0)
@@ -437,6 +469,7 @@ int etl_run_save_again(const struct etl_run *run, struct etl_error *err)
 	fill_record(run, &record);
 	rc = state->ops->run_save(state, &record, err);
 	free(record.partitions);
+	free(record.targets);
 	if (rc == 0 && run->fence)
 		(void)state->ops->lease_end(state, run->job->name, run->fence, &run->last, &ignored);
 	return rc;

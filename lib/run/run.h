@@ -44,7 +44,7 @@ struct etl_run {
 	int64_t generation;
 	struct etl_trigger trigger; /* owned */
 	bool audit;   /* also look for windows behind the watermark that the ledger has lost */
-	bool prepare; /* first run of this job on this generation: prepare the sink before */
+	bool prepare; /* first run of this job on this generation: prepare its targets before */
 
 	atomic_int cancel;  /* enum etl_cancel; looked at between steps and batches */
 	atomic_bool fenced; /* a commit found a higher fence: somebody else has the job */
@@ -65,6 +65,7 @@ struct etl_run {
 	enum etl_run_state state;
 	struct etl_error error; /* of the run as a whole, or the first of its parts */
 	struct etl_counts counts; /* sums over the parts, set by etl_run_finish, like all below */
+	struct etl_counts *targets; /* the same for each of several loads; owned; NULL = there is one */
 	uint64_t requests, bytes;
 	uint64_t windows_loaded, windows_empty, windows_failed, windows_held, windows_blocked;
 	uint64_t windows_lost; /* given up: older than the source keeps */

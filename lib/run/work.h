@@ -78,6 +78,7 @@ struct etl_part {
 	uint64_t windows_left_open; /* of windows_failed: those that are open in the ledger now */
 	uint64_t windows_lost;	/* given up in this run: older than the source keeps */
 	uint64_t windows_discarded; /* read, and thrown away by a load that keeps nothing */
+	struct etl_counts *targets; /* of each of several loads, what was done in it; owned; NULL = nothing */
 	struct etl_tally rejects, warned; /* by rule; owned */
 	struct etl_window rejected_in; /* where its rejected records lie; start == end: it has none */
 	struct etl_window lost; /* from the first to the last of them */

@@ -5,9 +5,12 @@
  * serves one partition of one run, one worker at a time:
  *   open, (begin, write ..., commit | abort) ..., close.
  * A slice may be tried again from begin() with the same records: writing must be repeatable.
+ * Whoever uses a sink calls the functions at the end of this file: they keep that order.
  */
 #ifndef ETL_SINK_SINK_H
 #define ETL_SINK_SINK_H
+
+#include <assert.h>
 
 #include "base/error.h"
 #include "conf/option.h"
@@ -46,13 +49,27 @@ struct etl_load_result {
 	size_t n; /* records of the batch, as it was given; the caller's word */
 };
 
+struct etl_sink;
+
 struct etl_sink_env {
 	struct etl_mongo *mongo; /* NULL in a process without MongoDB */
 	const char *database;	 /* default database */
 	const char *job;
 	const char *run_id;
+	struct etl_sink *next; /* open() of a stage: what it hands on to, open; NULL = it is the last */
 };
 
+/* A stage of a chain, as a sink names it. */
+struct etl_sink_stage {
+	const struct etl_sink_type *type;
+	const void *options; /* of that type; lent as long as the job's */
+};
+#define ETL_SINK_STAGES_MAX 4
+
+/* A sink may be a chain: encode -> compress -> file. Stages get records by write() or bytes by put(), and
+ * hand on what they make of these with the functions below. A begin(), write() or commit() that a stage does
+ * not have goes to the next one as it is; one that it has calls the next one's itself: commit() after
+ * it has handed on what it held back. abort() and close() are called for each stage, the first first. */
 struct etl_sink_type {
 	const char *name;
 	const char *summary;
@@ -71,20 +88,96 @@ struct etl_sink_type {
 	 * collections and declared indexes; PERMANENT if the target cannot hold the promise. */
 	int (*prepare)(const void *options, const struct etl_sink_env *env, struct etl_error *err);
 
+	/* The stages before it, the first first: their number. NULL: none, as for a stage itself. */
+	size_t (*stages)(const void *options, struct etl_sink_stage out[ETL_SINK_STAGES_MAX]);
+
+	/* From here on NULL is allowed for what there is nothing to do in. */
 	int (*open)(void *self, const void *options, const struct etl_sink_env *env,
 		struct etl_error *err);
 	int (*begin)(void *self, struct etl_txn *txn, struct etl_error *err); /* txn may be NULL */
 
 	/* Writes all records. Unchanged documents cause no write. Records that the target refuses
-	 * for their content are rejected in the batch (step "load") and left out. */
+	 * for their content are rejected in the batch (step "load"), in their order, and left out. */
 	int (*write)(void *self, struct etl_batch *batch, struct etl_load_result *result,
 		struct etl_error *err);
+	/* Bytes that the stage before it made of records; lent for the call. */
+	int (*put)(void *self, const void *bytes, size_t n, struct etl_error *err);
 	int (*commit)(void *self, struct etl_error *err); /* after the txn committed; or flush */
+	/* Takes back what was written since begin(), also one that failed. Who joined a transaction
+	 * leaves that to its owner. */
 	void (*abort)(void *self);
-	void (*close)(void *self); /* always called once after open */
+	void (*close)(void *self); /* always called once after open, also one that failed */
 };
 
 extern const struct etl_sink_type *const etl_sinks[]; /* generated, NULL-terminated */
 const struct etl_sink_type *etl_sink_find(const char *name);
+
+/* ---- a sink in use ----------------------------------------------------------------------- */
+
+/* One stage, and those behind it. */
+struct etl_sink {
+	const struct etl_sink_type *type;
+	void *self;
+	struct etl_sink *next;
+	bool begun; /* and neither committed nor aborted */
+};
+
+/* Opens all stages, the last first, so that each finds the next one open. Gives; NULL: none is open. */
+struct etl_sink *etl_sink_open(const struct etl_sink_type *type, const void *options,
+	const struct etl_sink_env *env, struct etl_error *err);
+void etl_sink_close(struct etl_sink *sink); /* aborts what has begun; NULL is fine */
+
+static inline int etl_sink_begin(struct etl_sink *sink, struct etl_txn *txn, struct etl_error *err)
+{
+	int rc = 0;
+
+	assert(!sink->begun);
+	sink->begun = true; /* a failed one is to be aborted as well */
+	if (sink->type->begin)
+		rc = sink->type->begin(sink->self, txn, err);
+	else if (sink->next)
+		rc = etl_sink_begin(sink->next, txn, err);
+	assert(rc < 0 || !sink->next || sink->next->begun);
+	return rc;
+}
+
+static inline int etl_sink_write(struct etl_sink *sink, struct etl_batch *batch,
+	struct etl_load_result *result, struct etl_error *err)
+{
+	assert(sink->begun && (sink->type->write || sink->next));
+	return sink->type->write ? sink->type->write(sink->self, batch, result, err) :
+				   etl_sink_write(sink->next, batch, result, err);
+}
+
+static inline int etl_sink_put(struct etl_sink *sink, const void *bytes, size_t n, struct etl_error *err)
+{
+	assert(sink->begun && sink->type->put);
+	return sink->type->put(sink->self, bytes, n, err);
+}
+
+/* A failed one is to be aborted. */
+static inline int etl_sink_commit(struct etl_sink *sink, struct etl_error *err)
+{
+	int rc = 0;
+
+	assert(sink->begun);
+	if (sink->type->commit)
+		rc = sink->type->commit(sink->self, err);
+	else if (sink->next)
+		rc = etl_sink_commit(sink->next, err);
+	assert(rc < 0 || !sink->next || !sink->next->begun);
+	sink->begun = rc < 0;
+	return rc;
+}
+
+static inline void etl_sink_abort(struct etl_sink *sink)
+{
+	assert(sink->begun);
+	sink->begun = false;
+	if (sink->type->abort)
+		sink->type->abort(sink->self);
+	if (sink->next && sink->next->begun)
+		etl_sink_abort(sink->next);
+}
 
 #endif

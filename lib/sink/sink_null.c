@@ -11,24 +11,6 @@ struct options {
 
 static const struct etl_option options[] = {{0}};
 
-static int open_null(void *self, const void *opts, const struct etl_sink_env *env,
-	struct etl_error *err)
-{
-	(void)self;
-	(void)opts;
-	(void)env;
-	(void)err;
-	return 0;
-}
-
-static int begin(void *self, struct etl_txn *txn, struct etl_error *err)
-{
-	(void)self;
-	(void)txn;
-	(void)err;
-	return 0;
-}
-
 static int write_null(void *self, struct etl_batch *batch, struct etl_load_result *result,
 	struct etl_error *err)
 {
@@ -43,18 +25,6 @@ static int write_null(void *self, struct etl_batch *batch, struct etl_load_resul
 	return 0;
 }
 
-static int commit(void *self, struct etl_error *err)
-{
-	(void)self;
-	(void)err;
-	return 0;
-}
-
-static void nothing(void *self)
-{
-	(void)self;
-}
-
 const struct etl_sink_type etl_sink_null = {
 	.name = "null",
 	.summary = "throws records away and counts them; closes no window",
@@ -62,10 +32,5 @@ const struct etl_sink_type etl_sink_null = {
 	.options_size = sizeof(struct options),
 	.size = 1,
 	.discards = true,
-	.open = open_null,
-	.begin = begin,
 	.write = write_null,
-	.commit = commit,
-	.abort = nothing,
-	.close = nothing,
 };

@@ -75,6 +75,31 @@ static void append_partitions(bson_t *out, const struct etl_run_record *run)
 	bson_append_array_end(out, &list);
 }
 
+static void append_targets(bson_t *out, const struct etl_run_record *run)
+{
+	bson_t list, one;
+	char key[24];
+
+	if (!run->n_targets)
+		return;
+	BSON_APPEND_ARRAY_BEGIN(out, "targets", &list);
+	for (size_t i = 0; i < run->n_targets; i++) {
+		const struct etl_counts *c = &run->targets[i].counts;
+
+		snprintf(key, sizeof key, "%zu", i);
+		BSON_APPEND_DOCUMENT_BEGIN(&list, key, &one);
+		append_text(&one, "name", run->targets[i].name);
+		BSON_APPEND_INT64(&one, "inserted", (int64_t)c->inserted);
+		BSON_APPEND_INT64(&one, "updated", (int64_t)c->updated);
+		BSON_APPEND_INT64(&one, "unchanged", (int64_t)c->unchanged);
+		BSON_APPEND_INT64(&one, "overwritten", (int64_t)c->overwritten);
+		BSON_APPEND_INT64(&one, "stale", (int64_t)c->stale);
+		BSON_APPEND_INT64(&one, "rejected", (int64_t)c->rejected);
+		bson_append_document_end(&list, &one);
+	}
+	bson_append_array_end(out, &list);
+}
+
 static void append_passed_over(bson_t *out, const struct etl_run_record *run)
 {
 	bson_t sub;
@@ -131,6 +156,7 @@ void etl_run_record_to_bson(const struct etl_run_record *run, bson_t *out)
 	append_passed_over(out, run);
 	append_asked(out, &run->window);
 	etl_counts_append(out, "counts", &run->counts);
+	append_targets(out, run);
 	APPEND_WINDOWS(out, run);
 	BSON_APPEND_INT64(out, "warnings", (int64_t)run->warnings);
 	if (run->warned)

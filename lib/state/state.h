@@ -270,6 +270,11 @@ struct etl_run_partition {
 	int http_status;
 	uint64_t requests, bytes;
 };
+/* One of several loads of the run's job: inserted, updated, unchanged, overwritten, stale, rejected. */
+struct etl_run_target {
+	char name[ETL_TARGET_BYTES];
+	struct etl_counts counts;
+};
 struct etl_run_record {
 	const char *run_id, *job, *trigger; /* sched/trigger.h has the words */
 	const char *state;		    /* run/run.h has the words; skipped, interrupted */
@@ -297,6 +302,8 @@ struct etl_run_record {
 	size_t n_steps;
 	struct etl_run_partition *partitions;
 	size_t n_partitions;
+	struct etl_run_target *targets; /* n_targets == 0: the job has one load, and `counts` are its */
+	size_t n_targets;
 };
 
 struct etl_pause {

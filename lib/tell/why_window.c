@@ -187,14 +187,17 @@ static void tell_state(const struct etl_why_window *f, struct etl_why *why)
 static void tell_target(const struct etl_why_window *f, struct etl_why *why)
 {
 	char from[ETL_TIME_TEXT_BYTES], to[ETL_TIME_TEXT_BYTES];
+	char was[ETL_TARGET_BYTES], is[ETL_TARGET_BYTES];
 	const char *at = f->has_mark ? etl_targets_at(&f->mark.targets, f->window.start) : NULL;
 
-	if (!at || !*f->target || strcmp(at, f->target) == 0 ||
+	if (!at || !*f->target || etl_target_covers(at, f->target) ||
 		strcmp(at, ETL_TARGET_UNKNOWN) == 0 || !f->has_entry ||
 		!etl_window_is_closed(f->entry.state))
 		return;
+	etl_target_beside(at, f->target, was);
+	etl_target_beside(f->target, at, is);
 	etl_why_because(why, "it was loaded into '%s', and its job loads into '%s' now, which does not "
-			     "have it", etl_target_beside(at, f->target), etl_target_beside(f->target, at));
+			     "have it", was, is);
 	if (is_whole(f))
 		etl_why_hint(why, "etlctl run %s", f->job->name);
 	else

@@ -59,8 +59,7 @@ static inline struct etl_job *job_rig_add(struct job_rig *rig, const char *name,
 	if (job->after.n)
 		rig->trees[rig->n] = ETL_TAKE(tree);
 	etl_arena_free(tree);
-	job->sink = &memory_target_type;
-	job->sink_options = &rig->targets[rig->n];
+	job->loads[0] = (struct etl_job_load){&memory_target_type, &rig->targets[rig->n]};
 	rig->jobs[rig->n++] = job;
 	return job;
 }

@@ -2,7 +2,7 @@
  *
  * A target in memory for tests of whole runs: one document for each (station_id, ts), upsert,
  * an unchanged document is not written. What a slice wrote counts from the sink's commit on.
- * It fails on command. `sink` of a job points to memory_target_type, `sink_options` to a
+ * It fails on command. `type` of a job's load points to memory_target_type, `options` to a
  * struct memory_target. Header only.
  */
 #ifndef TESTS_LIB_MEMORY_TARGET_H

@@ -276,8 +276,7 @@ static const struct etl_source_type world_reader = {.name = "reader", .size = si
 
 static void world_plugins(struct etl_job *job, int index)
 {
-	job->sink = &world_sink;
-	job->sink_options = &targets[index];
+	job->loads[0] = (struct etl_job_load){&world_sink, &targets[index]};
 	if (conf.specs[index].up >= 0)
 		job->source = &world_reader;
 }

@@ -388,6 +388,38 @@ static UNUSED void pass_hours(struct rig *rig, int64_t n)
 	etl_clock_virtual_advance(&rig->driver.clock, ETL_HOURS(n));
 }
 
+/* ---- the laws of counts (state/counts.h) ------------------------------------------------- */
+
+static UNUSED void need_laws(const struct etl_counts *c, const char *what)
+{
+	uint64_t mid = c->rejected - c->unplaced - c->refused;
+
+	if (c->seen != c->in + c->outside + c->unplaced ||
+		c->in + c->made != c->out + c->filtered + c->merged + mid ||
+		c->out != c->inserted + c->updated + c->unchanged + c->overwritten + c->stale +
+				c->refused + c->withheld) {
+		for (size_t i = 0; i < etl_counts_n; i++)
+			print_error("%s %llu\n", etl_counts_rows[i].name,
+				(unsigned long long)etl_counts_get(c, &etl_counts_rows[i]));
+		fail_msg("%s: the counts do not balance", what);
+	}
+}
+
+/* The run's counts balance, and each entry's that it left. */
+static UNUSED void need_balance(struct rig *rig)
+{
+	struct ledger_view view;
+	char at[ETL_TIME_TEXT_BYTES];
+
+	need_laws(&rig->run->counts, "the run");
+	ledger_read(rig, rig->job->name, "a", &view);
+	for (size_t i = 0; i < view.n; i++) {
+		etl_time_format_rfc3339(view.entries[i].window.start, at);
+		need_laws(&view.entries[i].counts, at);
+	}
+	free(view.entries);
+}
+
 /* Edits rig_yaml: `from` must be in it. Lent until the next call. */
 static UNUSED const char *yaml_with(const char *from, const char *to)
 {

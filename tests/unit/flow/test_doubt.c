@@ -13,7 +13,7 @@ static struct rig *standalone(int64_t now)
 
 	sink = memory_target_type;
 	sink.joins_transaction = true;
-	rig->job->sink = &sink;
+	rig->job->loads[0].type = &sink;
 	return rig;
 }
 

@@ -5,38 +5,6 @@
  */
 #include "run_rig.h"
 
-/* ---- the laws ------------------------------------------------------------------------------ */
-
-static void need_laws(const struct etl_counts *c, const char *what)
-{
-	uint64_t mid = c->rejected - c->unplaced - c->refused;
-
-	if (c->seen != c->in + c->outside + c->unplaced ||
-		c->in + c->made != c->out + c->filtered + c->merged + mid ||
-		c->out != c->inserted + c->updated + c->unchanged + c->overwritten + c->stale +
-				c->refused + c->withheld) {
-		for (size_t i = 0; i < etl_counts_n; i++)
-			print_error("%s %llu\n", etl_counts_rows[i].name,
-				(unsigned long long)etl_counts_get(c, &etl_counts_rows[i]));
-		fail_msg("%s: the counts do not balance", what);
-	}
-}
-
-/* The run's counts balance, and each entry's that it left. */
-static void need_balance(struct rig *rig)
-{
-	struct ledger_view view;
-	char at[ETL_TIME_TEXT_BYTES];
-
-	need_laws(&rig->run->counts, "the run");
-	ledger_read(rig, rig->job->name, "a", &view);
-	for (size_t i = 0; i < view.n; i++) {
-		etl_time_format_rfc3339(view.entries[i].window.start, at);
-		need_laws(&view.entries[i].counts, at);
-	}
-	free(view.entries);
-}
-
 static int count_letters(void *ctx, const bson_t *run)
 {
 	(void)run;
@@ -427,7 +395,7 @@ static void test_null_closes_nothing(void **state)
 
 	(void)state;
 	service_fill(rig, "a", 0, 3);
-	rig->job->sink = etl_sink_find("null");
+	rig->job->loads[0].type = etl_sink_find("null");
 	for (int i = 0; i < 2; i++) {
 		NEED_RUN(rig, ETL_RUN_OK);
 		assert_int_equal(rig->run->windows_loaded, 0);

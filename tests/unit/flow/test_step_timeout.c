@@ -114,7 +114,7 @@ static struct rig *slow_rig(int64_t now)
 		.source = *job->source, .real_source = job->source,
 		.transform = *job->transforms[0].type, .real_transform = job->transforms[0].type,
 		.check = *job->checks[0].type, .real_check = job->checks[0].type,
-		.sink = *job->sink, .ops = *rig->driver.state->ops};
+		.sink = *job->loads[0].type, .ops = *rig->driver.state->ops};
 	slow.source.decode = slow_decode;
 	slow.source.next = slow_next;
 	slow.transform.apply = slow_apply;
@@ -124,7 +124,7 @@ static struct rig *slow_rig(int64_t now)
 	job->source = &slow.source;
 	job->transforms[0].type = &slow.transform;
 	job->checks[0].type = &slow.check;
-	job->sink = &slow.sink;
+	job->loads[0].type = &slow.sink;
 	rig->driver.state->ops = &slow.ops;
 	rig->driver.before_commit = slow_commit;
 	return rig;

@@ -84,6 +84,41 @@ static void test_a_changed_target(void **state)
 	rig_free(rig);
 }
 
+/* Of several targets each is looked at: a new one has nothing, one less lacks nothing, and their order
+ * says nothing of where the rows are. */
+static void test_several_targets(void **state)
+{
+	struct rig *rig = rig_into("etl.a", 19);
+	struct memory_target second = {.name = "etl.b"};
+	struct etl_job_load both[] = {rig->job->loads[0], {&memory_target_type, &second}};
+
+	(void)state;
+	NEED_RUN(rig, ETL_RUN_OK);
+	rig->job->loads = both;
+	rig->job->n_loads = 2;
+	assert_string_equal(told(rig), "19 windows are in 'a', none in 'a + b'");
+	pass_hours(rig, 1);
+	NEED_RUN(rig, ETL_RUN_OK);
+	assert_string_equal(told(rig), "18 windows are in 'a', 2 in 'a + b'");
+	run_job(rig, rig->job, (struct etl_window){hour(0), hour(20)});
+	assert_string_equal(told(rig), "");
+	assert_int_equal(second.n, 20);
+
+	rig->job->committing = 1;
+	assert_string_equal(told(rig), "");
+	second.name = "etl.c";
+	assert_string_equal(told(rig), "20 windows are in 'a + b', none in 'c + a'");
+	second.name = "other.b";
+	assert_string_equal(told(rig), "20 windows are in 'etl.a + etl.b', none in 'other.b + etl.a'");
+	rig->job->n_loads = 1;
+	rig->job->committing = 0;
+	assert_string_equal(told(rig), "");
+	rig->target->name = "etl.c";
+	assert_string_equal(told(rig), "20 windows are in 'a + b', none in 'c'");
+	target_fini(&second);
+	rig_free(rig);
+}
+
 /* The command loads all of them again, and then nothing is elsewhere. */
 static void test_loaded_again(void **state)
 {
@@ -137,7 +172,7 @@ static void test_a_load_of_nothing(void **state)
 	pass_hours(rig, 1);
 	NEED_RUN(rig, ETL_RUN_OK);
 	assert_null(rig->run->parts[0]->elsewhere);
-	rig->job->sink = etl_sink_find("null");
+	rig->job->loads[0].type = etl_sink_find("null");
 	etl_job_target(rig->job, "etl", target);
 	assert_string_equal(target, "");
 	rig_free(rig);
@@ -274,6 +309,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_changed_target),
+		cmocka_unit_test(test_several_targets),
 		cmocka_unit_test(test_loaded_again),
 		cmocka_unit_test(test_what_the_source_forgot_stays),
 		cmocka_unit_test(test_a_load_of_nothing),

@@ -246,7 +246,8 @@ static void test_full_file(void **state)
 	assert_string_equal(job->transforms[1].type->name, "keep");
 	assert_int_equal(job->n_checks, 1);
 	assert_int_equal(job->checks[0].on_fail, ETL_ON_FAIL_HOLD);
-	assert_string_equal(job->sink->name, "null");
+	assert_int_equal(job->n_loads, 1);
+	assert_string_equal(job->loads[0].type->name, "null");
 	assert_non_null(job->calendar);
 	unload(&l);
 }
@@ -279,6 +280,116 @@ static void test_load_digest(void **state)
 	assert_true(digests[0] != digests[3]);
 }
 
+static const char one_job[] = "schedule: {cron: '@hourly'}\n"
+			      "window: none\n"
+			      "extract: {http: {url: 'http://a.test/'}}\n";
+#define A "mongodb: {collection: a, key: [k]}"
+#define B "mongodb: {collection: b, key: [k]}"
+#define EXPLICIT_A "mongodb: {database: etl, collection: a, key: [k]}"
+
+static void load_loads(struct loaded *l, const char *loads, const char *database)
+{
+	char *text = etl_strf("%sload: [%s]\n", one_job, loads);
+	struct etl_node *root;
+
+	*l = (struct loaded){.arena = etl_arena_new(0), .diag = etl_diag_new()};
+	l->env = (struct etl_conf_env){.arena = l->arena, .diag = l->diag, .what = "job 'sample'",
+		.database = database};
+	root = etl_conf_parse(l->arena, "loads.yaml", text, strlen(text), NULL, l->diag);
+	assert_non_null(root);
+	l->job = etl_job_load("sample", root, &l->env);
+	free(text);
+}
+
+/* The first that can join the store's transaction commits with the ledger, wherever it stands; the name of
+ * all places begins with it. */
+static void test_which_load_commits(void **state)
+{
+	static const struct {
+		const char *loads;
+		size_t n, committing;
+		const char *target;
+	} cases[] = {
+		{"{" A "}", 1, 0, "etl.a"},
+		{"{" A "}, {" B "}", 2, 0, "etl.a + etl.b"},
+		{"{\"null\": {}}, {" B "}, {" A "}", 3, 1, "etl.b + etl.a"},
+		{"{\"null\": {}}, {\"null\": {}}", 2, 0, ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char target[ETL_TARGET_BYTES];
+		struct loaded l;
+
+		load_loads(&l, cases[i].loads, "etl");
+		assert_int_equal(etl_diag_count(l.diag), 0);
+		assert_int_equal(l.job->n_loads, cases[i].n);
+		assert_int_equal(l.job->committing, cases[i].committing);
+		etl_job_target(l.job, "etl", target);
+		assert_string_equal(target, cases[i].target);
+		unload(&l);
+	}
+}
+
+/* A list of one is that one; the places and their order are in the digest. */
+static void test_digest_of_lists(void **state)
+{
+	static const char *const loads[] = {"{" A "}", "{" A "}, {" B "}", "{" B "}, {" A "}"};
+	uint64_t digests[3], single;
+	struct loaded l;
+	char *text = etl_strf("%sload: {" A "}\n", one_job);
+
+	(void)state;
+	load(&l, "d.yaml", text, strlen(text));
+	single = l.job->load_digest;
+	unload(&l);
+	free(text);
+	for (size_t i = 0; i < 3; i++) {
+		load_loads(&l, loads[i], "etl");
+		digests[i] = l.job->load_digest;
+		unload(&l);
+	}
+	assert_true(digests[0] == single);
+	assert_true(digests[0] != digests[1] && digests[1] != digests[2]);
+}
+
+/* The default database is the same place as its name. */
+static void test_the_same_place_by_default(void **state)
+{
+	struct loaded l;
+
+	(void)state;
+	load_loads(&l, "{" A "}, {" EXPLICIT_A "}", "etl");
+	assert_int_equal(etl_diag_count(l.diag), 1);
+	unload(&l);
+	load_loads(&l, "{" A "}, {" EXPLICIT_A "}", "other");
+	assert_int_equal(etl_diag_count(l.diag), 0);
+	unload(&l);
+}
+
+/* Places that are too many for one name still have another name than others. */
+static void test_many_places(void **state)
+{
+	char names[2][ETL_TARGET_BYTES];
+
+	(void)state;
+	for (int k = 0; k < 2; k++) {
+		struct etl_buf loads ETL_BUF_CLEANUP;
+		struct loaded l;
+
+		etl_buf_init(&loads, 4096);
+		for (int i = 0; i < 8; i++)
+			etl_buf_printf(&loads, "%s{mongodb: {collection: '%040d', key: [k]}}", i ? ", " : "",
+				i < 7 ? i : i + k);
+		load_loads(&l, etl_buf_text(&loads), "etl");
+		assert_int_equal(etl_diag_count(l.diag), 0);
+		etl_job_target(l.job, "etl", names[k]);
+		assert_int_equal(strlen(names[k]), ETL_TARGET_BYTES - 1);
+		unload(&l);
+	}
+	assert_string_not_equal(names[0], names[1]);
+}
+
 static void test_jitter(void **state)
 {
 	struct etl_job job = {.name = "airqino", .jitter = ETL_MINUTES(2)};
@@ -299,6 +410,10 @@ int main(void)
 		cmocka_unit_test(test_full_file),
 		cmocka_unit_test(test_sensor_defaults),
 		cmocka_unit_test(test_load_digest),
+		cmocka_unit_test(test_which_load_commits),
+		cmocka_unit_test(test_digest_of_lists),
+		cmocka_unit_test(test_the_same_place_by_default),
+		cmocka_unit_test(test_many_places),
 		cmocka_unit_test(test_jitter),
 	};
 

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The targets of a job with the slice at hand. Of several each gets the same rows, the committing one last;
+ * what became of a row there is what is told of it, and a row that one of them refuses goes into none.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "flow/strand.h"
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+int etl_loads_open(struct etl_strand *strand, struct etl_error *err)
+{
+	struct etl_strand_work *work = strand->work;
+	const struct etl_run *run = strand->run;
+	struct etl_sink_env env = {
+		.mongo = run->env->mongo,
+		.database = run->env->database,
+		.job = run->job->name,
+		.run_id = run->run_id,
+	};
+
+	if (!work->loads)
+		work->loads = etl_calloc(run->job->n_loads, sizeof *work->loads);
+	for (size_t i = 0; i < run->job->n_loads; i++) {
+		const struct etl_job_load *load = &run->job->loads[i];
+
+		if (!work->loads[i].sink)
+			work->loads[i].sink = etl_sink_open(load->type, load->options, &env, err);
+		if (!work->loads[i].sink)
+			return -1;
+	}
+	return 0;
+}
+
+void etl_loads_close(struct etl_strand *strand)
+{
+	struct etl_strand_work *work = strand->work;
+
+	for (size_t i = 0; work->loads && i < strand->run->job->n_loads; i++)
+		etl_sink_close(work->loads[i].sink);
+	free(ETL_TAKE(work->loads));
+	free(ETL_TAKE(work->beside));
+	etl_refused_fini(&work->refused);
+}
+
+int etl_loads_begin(struct etl_strand *strand, struct etl_error *err)
+{
+	struct etl_strand_work *work = strand->work;
+	const struct etl_job *job = strand->run->job;
+
+	for (size_t i = 0; i < job->n_loads; i++) {
+		struct etl_load_work *load = &work->loads[i];
+
+		load->joined = work->txn && job->loads[i].type->joins_transaction;
+		if (etl_sink_begin(load->sink, load->joined ? work->txn : NULL, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int etl_loads_commit(struct etl_strand *strand, bool joined, struct etl_error *err)
+{
+	struct etl_strand_work *work = strand->work;
+
+	for (size_t i = 0; i < strand->run->job->n_loads; i++)
+		if (work->loads[i].joined == joined && etl_sink_commit(work->loads[i].sink, err) < 0)
+			return -1;
+	return 0;
+}
+
+void etl_loads_abort(struct etl_strand *strand)
+{
+	struct etl_strand_work *work = strand->work;
+
+	for (size_t i = 0; i < strand->run->job->n_loads; i++)
+		if (work->loads[i].sink->begun)
+			etl_sink_abort(work->loads[i].sink);
+}
+
+bool etl_loads_are_joined(const struct etl_strand *strand)
+{
+	const struct etl_job *job = strand->run->job;
+
+	for (size_t i = 0; i < job->n_loads; i++)
+		if (!strand->work->loads[i].joined && !job->loads[i].type->discards)
+			return false;
+	return true;
+}
+
+/* ---- what is refused ------------------------------------------------------------------------- */
+
+void etl_refused_fini(struct etl_refused *refused)
+{
+	etl_batch_free(refused->rejects);
+	free(refused->rows);
+	*refused = (struct etl_refused){0};
+}
+
+static void remember(struct etl_refused *refused, const struct etl_reject *reject,
+	const uint8_t *bson, size_t load)
+{
+	if (!refused->rejects)
+		refused->rejects = etl_batch_new();
+	ETL_GROW(refused->rows, refused->n, refused->cap);
+	refused->rows[refused->n++] = (struct etl_refused_row){bson, load};
+	etl_batch_reject(refused->rejects, reject);
+}
+
+/* The row's reject, once; people learn which target it was. */
+static void refuse(struct etl_strand *strand, size_t row, size_t load, const struct etl_reject *reject)
+{
+	struct etl_strand_work *work = strand->work;
+
+	work->result.fates[row] = ETL_LOAD_REFUSED;
+	work->loads[load].written.rejected++;
+	etl_batch_reject(work->slice, reject);
+}
+
+/* Record 7 of 10 is refused by the second target, after the first one has taken all ten. Both let go of
+ * what they have of the slice, and it is done again with nine. */
+void etl_loads_cut(struct etl_strand *strand)
+{
+	struct etl_strand_work *work = strand->work;
+
+	if (strand->run->job->n_loads == 1)
+		return;
+	free(work->beside);
+	work->beside = etl_calloc(work->slice->n / 8 + 1, 1);
+	for (size_t i = 0; i < strand->run->job->n_loads; i++)
+		work->loads[i].written = (struct etl_counts){0};
+	for (size_t k = 0; k < work->refused.n; k++)
+		for (size_t row = 0; row < work->slice->n; row++)
+			if (work->slice->records[row].bson == work->refused.rows[k].bson)
+				refuse(strand, row, work->refused.rows[k].load,
+					&work->refused.rejects->rejects[k]);
+}
+
+/* A target outside of transactions has what it was given: to do the slice again would take nothing back. */
+static bool can_take_back(const struct etl_strand *strand, size_t i)
+{
+	const struct etl_sink_type *type = strand->run->job->loads[i].type;
+
+	return !type->discards && (!type->joins_transaction || strand->work->loads[i].joined);
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+/* The rows that one target gets: those of the slice that nobody has refused. */
+struct given {
+	struct etl_batch *batch;
+	size_t *rows; /* of each: its place in the slice */
+	struct etl_load_result result;
+};
+
+static void give(const struct etl_strand_work *work, struct given *g)
+{
+	size_t n = work->slice->n;
+
+	*g = (struct given){.batch = etl_batch_new(), .rows = etl_calloc(n, sizeof *g->rows)};
+	for (size_t row = 0; row < n; row++) {
+		const struct etl_record *record = &work->slice->records[row];
+
+		if (work->result.fates[row] == ETL_LOAD_REFUSED)
+			continue;
+		g->rows[g->batch->n] = row;
+		etl_batch_add(g->batch, record->bson, record->len, record->time, record->position);
+	}
+	etl_load_result_init(&g->result, g->batch->n);
+}
+
+static void given_fini(struct given *g)
+{
+	etl_batch_free(g->batch);
+	free(g->rows);
+	etl_load_result_fini(&g->result);
+}
+
+static void join_note(struct etl_load_note *to, const struct etl_load_note *from)
+{
+	if (!to->n)
+		memcpy(to->first, from->first, sizeof to->first);
+	to->n += from->n;
+}
+
+static void keep_bit(uint8_t *to, size_t to_at, const uint8_t *from, size_t from_at)
+{
+	if (from[from_at / 8] >> (from_at % 8) & 1)
+		to[to_at / 8] |= (uint8_t)(1u << (to_at % 8));
+}
+
+/* What became of the rows in the committing target is what is told of them; a change in another one is a
+ * change all the same. */
+static void keep_result(struct etl_strand *strand, size_t i, const struct given *g)
+{
+	struct etl_strand_work *work = strand->work;
+	struct etl_load_result *to = &work->result;
+	const struct etl_load_result *r = &g->result;
+	bool commits = i == strand->run->job->committing;
+
+	for (size_t at = 0; at < r->n; at++) {
+		keep_bit(commits ? to->changed : work->beside, g->rows[at], r->changed, at);
+		if (!commits)
+			continue;
+		keep_bit(to->created, g->rows[at], r->created, at);
+		to->fates[g->rows[at]] = r->fates[at];
+		to->identities[g->rows[at]] = r->identities[at];
+	}
+	join_note(&to->keys, &r->keys);
+	join_note(&to->ids, &r->ids);
+	join_note(&to->versions, &r->versions);
+	work->loads[i].written.inserted = r->inserted;
+	work->loads[i].written.updated = r->updated;
+	work->loads[i].written.unchanged = r->unchanged;
+	work->loads[i].written.overwritten = r->overwritten;
+	work->loads[i].written.stale = r->stale;
+}
+
+/* The k-th row that it refused has its k-th reject. */
+static void keep_refused(struct etl_strand *strand, size_t i, const struct given *g, bool again)
+{
+	struct etl_strand_work *work = strand->work;
+	char message[ETL_REASON_MAX], name[ETL_TARGET_BYTES];
+	size_t k = 0;
+
+	etl_load_name(&strand->run->job->loads[i], strand->run->env->database, name);
+	for (size_t at = 0; at < g->result.n; at++) {
+		struct etl_reject reject;
+
+		if (g->result.fates[at] != ETL_LOAD_REFUSED)
+			continue;
+		reject = g->batch->rejects[k++];
+		snprintf(message, sizeof message, "%s refuses it: %s", name, reject.message);
+		reject.message = message;
+		refuse(strand, g->rows[at], i, &reject);
+		if (again)
+			remember(&work->refused, &reject, work->slice->records[g->rows[at]].bson, i);
+	}
+}
+
+/* `taken`: a target that can take it back has the rows already. 1 = and this one refuses some of them. */
+static int write_one(struct etl_strand *strand, size_t i, bool taken, struct etl_error *err)
+{
+	struct given g;
+	int rc = 0;
+
+	give(strand->work, &g);
+	if (g.batch->n)
+		rc = etl_sink_write(strand->work->loads[i].sink, g.batch, &g.result, err);
+	if (rc == 0) {
+		keep_result(strand, i, &g);
+		keep_refused(strand, i, &g, taken);
+		rc = taken && g.batch->n_rejects;
+	}
+	given_fini(&g);
+	return rc;
+}
+
+static int name_target(const struct etl_strand *strand, size_t i, struct etl_error *err)
+{
+	char name[ETL_TARGET_BYTES];
+
+	etl_load_name(&strand->run->job->loads[i], strand->run->env->database, name);
+	return etl_error_prefix(err, "into %s", name);
+}
+
+int etl_loads_write(struct etl_strand *strand, struct etl_error *err)
+{
+	struct etl_strand_work *work = strand->work;
+	const struct etl_job *job = strand->run->job;
+	bool taken = false, again = false;
+
+	if (job->n_loads == 1)
+		return etl_sink_write(work->loads[0].sink, work->slice, &work->result, err);
+	for (size_t k = 0; k < job->n_loads; k++) {
+		size_t i = k + 1 == job->n_loads ? job->committing : k < job->committing ? k : k + 1;
+		int rc = write_one(strand, i, taken, err);
+
+		if (rc < 0)
+			return name_target(strand, i, err);
+		again |= rc == 1;
+		taken |= can_take_back(strand, i);
+	}
+	return again;
+}
+
+/* ---- counting -------------------------------------------------------------------------------- */
+
+void etl_loads_count(struct etl_strand *strand, uint64_t unchanged)
+{
+	struct etl_strand_work *work = strand->work;
+	const struct etl_job *job = strand->run->job;
+
+	if (job->n_loads == 1)
+		return;
+	if (!strand->part.targets)
+		strand->part.targets = etl_calloc(job->n_loads, sizeof *strand->part.targets);
+	for (size_t i = 0; i < job->n_loads; i++) {
+		etl_counts_add(&strand->part.targets[i], &work->loads[i].written);
+		strand->part.targets[i].unchanged += unchanged;
+	}
+}
