@@ -270,11 +270,6 @@ struct etl_run_partition {
 	int http_status;
 	uint64_t requests, bytes;
 };
-/* One of several loads of the run's job: inserted, updated, unchanged, overwritten, stale, rejected. */
-struct etl_run_target {
-	char name[ETL_TARGET_BYTES];
-	struct etl_counts counts;
-};
 struct etl_run_record {
 	const char *run_id, *job, *trigger; /* sched/trigger.h has the words */
 	const char *state;		    /* run/run.h has the words; skipped, interrupted */

@@ -9,6 +9,7 @@
 
 #include <bson/bson.h>
 
+#include "state/counts.h"
 #include "time/window.h"
 
 #define ETL_TARGET_BYTES 192 /* "etl.hourly": a name of 63, a dot, one of 120 */
@@ -34,6 +35,12 @@ void etl_targets_note(struct etl_targets *t, const char *target, struct etl_wind
 
 /* Whose the window at this time is; NULL = nothing is known of it. */
 const char *etl_targets_at(const struct etl_targets *t, etl_wall start);
+
+/* What a run did in one of several: inserted, updated, unchanged, overwritten, stale, rejected. */
+struct etl_run_target {
+	char name[ETL_TARGET_BYTES];
+	struct etl_counts counts;
+};
 
 /* `targets: [{target, from, until}]`; what cannot be read is left out. */
 void etl_targets_append(const struct etl_targets *t, bson_t *to);

@@ -4,7 +4,8 @@
  * that lies about its range, its times and its fields, a target that refuses rows, faults on all
  * ways. After each run the laws of state/counts.h are asked of the run, of its record and of
  * each ledger entry; what the source really gave and what the target really holds are counted
- * here, and never asked of the engine.
+ * here, and never asked of the engine. Half of the jobs have a second target beside the first: it
+ * has what the first one has, and as long as no commit has failed, nothing else.
  *
  *   sim_balance               ETLD_SIM_HISTORIES histories (10,000) from a seed of the clock
  *   sim_balance SEED [COUNT]  those again
@@ -289,6 +290,52 @@ struct target_sums {
 	uint64_t inserts, updates;
 };
 
+/* The second target, of half of the jobs: its rows are in before the first one's. */
+static struct {
+	struct memory_target target;
+	struct etl_job_load loads[2];
+	bool there;
+	bool apart; /* a commit has failed behind it: it may have more than the first one */
+	struct target_sums before;
+} beside;
+
+static void draw_beside(struct rig *rig)
+{
+	beside.there = one_in(2);
+	beside.apart = false;
+	if (!beside.there)
+		return;
+	beside.loads[0] = (struct etl_job_load){&memory_target_type, &beside.target};
+	beside.loads[1] = rig->job->loads[0];
+	rig->job->loads = beside.loads;
+	rig->job->n_loads = 2;
+	rig->job->committing = 1;
+}
+
+static void law_beside(const struct rig *rig)
+{
+	const struct memory_target *t = &beside.target;
+	const struct etl_counts *told = rig->run->targets;
+
+	for (size_t i = 0; i < rig->target->n; i++) {
+		const struct target_row *row = &rig->target->rows[i];
+		const struct target_row *twin = target_find(t, row->station, row->ts);
+
+		NEED(twin, "row %zu of the first target is not in the second\n", i);
+		NEED(beside.apart || (twin->len == row->len && !memcmp(twin->bson, row->bson, row->len)),
+			"row %zu is another one in the second target\n", i);
+	}
+	if (beside.apart || !told)
+		return;
+	NEED(t->n == rig->target->n, "%zu rows and %zu\n", t->n, rig->target->n);
+	NEED(told[0].inserted == t->inserts - beside.before.inserts &&
+		told[0].updated == t->updates - beside.before.updates,
+		"told are %" PRIu64 " + %" PRIu64 " of the second target\n", told[0].inserted, told[0].updated);
+	NEED(told[0].rejected + told[1].rejected == rig->run->counts.refused || rig->run->state != ETL_RUN_OK,
+		"refused %" PRIu64 " + %" PRIu64 ", in all %" PRIu64 "\n", told[0].rejected, told[1].rejected,
+		rig->run->counts.refused);
+}
+
 static void laws(struct rig *rig, struct target_sums before)
 {
 	const struct etl_counts *c = &rig->run->counts;
@@ -352,6 +399,13 @@ static void draw_faults(struct rig *rig)
 	if (one_in(6))
 		t->write_fault = (struct target_fault){(unsigned)roll(3), 1, ETL_TRANSIENT, "txn.retry"};
 	rig->driver.env.memory_max = one_in(6) ? 1 : 8 << 20;
+	beside.apart |= t->commit_fault.times > 0;
+	beside.target.refuse_from = beside.target.refuse_to = (etl_wall){0};
+	if (one_in(4)) {
+		beside.target.refuse_from = hour(roll(HOURS));
+		beside.target.refuse_to = etl_wall_add(beside.target.refuse_from, ETL_MINUTES(1 + roll(120)));
+	}
+	beside.before = (struct target_sums){beside.target.inserts, beside.target.updates};
 }
 
 static void history(uint64_t seed)
@@ -363,6 +417,7 @@ static void history(uint64_t seed)
 	fill_source();
 	rig = rig_new(draw_job(), 3 + roll(10));
 	rig->driver.answer = answers;
+	draw_beside(rig);
 	for (int run = 0; run < 4; run++) {
 		struct target_sums before = {rig->target->inserts, rig->target->updates};
 
@@ -372,11 +427,14 @@ static void history(uint64_t seed)
 		draw_faults(rig);
 		run_due(rig);
 		laws(rig, before);
+		if (beside.there)
+			law_beside(rig);
 		pass_hours(rig, 1 + roll(4));
 		if (one_in(3))
 			fill_source(); /* recalibrated, mended, broken */
 	}
 	rig_free(rig);
+	target_fini(&beside.target);
 }
 
 static uint64_t first, n_histories;
