@@ -155,10 +155,10 @@ $(BUILD)/tests/sim/%: $(BUILD)/tests/sim/%.o $(BUILD)/libetl.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_TEST) $(LIBS_LIB)
 # The scheduler's simulation holds the daemon itself, without its descriptors and threads, and
-# takes the place of clock, identities, configuration files and driver.
-SIM_WRAP := etl_clock_real etl_uuid7 etl_mongo_global_init etl_mongo_global_cleanup etl_mongo_new \
+# takes the place of identities, configuration files and driver.
+SIM_WRAP := etl_uuid7 etl_mongo_global_init etl_mongo_global_cleanup etl_mongo_new \
 	etl_mongo_new_within etl_mongo_free etl_mongo_ping etl_mongo_diagnose etl_state_mongodb_new etld_generation_load etld_exec_start \
-	etld_exec_orphan etld_report_run etl_mongo_newest etld_sense_ask etl_sched_pause \
+	etld_exec_orphan etl_mongo_newest etld_sense_ask etl_sched_pause \
 	etl_sched_resumed_elsewhere
 $(BUILD)/libetld.a: $(ETLD_SRC:%.c=$(BUILD)/%.o)
 	$(call say,AR,$@)

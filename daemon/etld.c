@@ -4,7 +4,7 @@
  * loop, workers, HTTP, control socket, then MongoDB from a worker. Stop: no new runs, runs
  * end within drain.timeout, then they are cancelled; their windows stay due.
  */
-#include "engine/engine.h"
+#include "etld.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,19 +14,43 @@
 
 #include "base/alloc.h"
 #include "doors/control.h"
+#include "engine/backend.h"
 #include "engine/backfill.h"
+#include "engine/counters.h"
+#include "engine/deadline.h"
+#include "engine/exec.h"
 #include "engine/hosts.h"
+#include "engine/news.h"
 #include "engine/picture.h"
 #include "engine/records.h"
+#include "engine/sched.h"
+#include "engine/shares.h"
+#include "engine/slots.h"
+#include "engine/walk.h"
+#include "io/http.h"
 #include "io/instance.h"
 #include "io/journal.h"
+#include "io/loop.h"
 #include "io/message_ids.h"
 #include "io/notify.h"
-#include "methods/walk.h"
+#include "io/pool.h"
+#include "io/zones.h"
+#include "methods/methods.h"
+#include "reload.h"
 
 /* A worker that is at one task for longer than this hangs: MongoDB calls end within a
  * minute, decoding is cut into batches. It is told much earlier, in half of the watchdog's time. */
 #define WORKER_STUCK ETL_MINUTES(5)
+
+/* The manager, and what nobody but it looks at. */
+struct manager {
+	struct etld etld; /* first */
+	struct etl_timer drain_timer, watchdog_timer;
+	etl_dur watchdog;   /* systemd's; us == 0 = none */
+	etl_mono slow_told; /* when the task began that was told last as taking long, */
+	bool stuck_told;    /* and whether as one that hangs */
+	etl_mono load_told; /* the same of the loader's thread, which is never given up */
+};
 
 static void on_wake(void *ctx)
 {
@@ -64,10 +88,10 @@ static void on_clock_stepped(void *ctx)
 
 /* ---- watchdog ------------------------------------------------------------------------------ */
 
-static void arm_watchdog(struct etld *etld)
+static void arm_watchdog(struct manager *m)
 {
-	etl_timer_arm(etld_loop_wheel(etld->loop), &etld->watchdog_timer,
-		etl_mono_add(etl_mono_now(etld->clock), (etl_dur){etld->watchdog.us / 2}));
+	etl_timer_arm(etld_loop_wheel(m->etld.loop), &m->watchdog_timer,
+		etl_mono_add(etl_mono_now(m->etld.clock), (etl_dur){m->watchdog.us / 2}));
 }
 
 static void tell_slow(const struct etld_pool_facts *facts, bool stuck)
@@ -83,79 +107,48 @@ static void tell_slow(const struct etld_pool_facts *facts, bool stuck)
 }
 
 /* Each task that takes so long is told once, and again when it is given up. */
-static void look_at_oldest(struct etld *etld, const struct etld_pool_facts *facts, bool stuck)
+static void look_at_oldest(struct manager *m, const struct etld_pool_facts *facts, bool stuck)
 {
-	bool slow = facts->oldest.us >= etld->watchdog.us / 2;
-	bool told = facts->since.us == etld->slow_told.us;
+	bool slow = facts->oldest.us >= m->watchdog.us / 2;
+	bool told = facts->since.us == m->slow_told.us;
 
-	if (slow && (!told || stuck != etld->stuck_told)) {
+	if (slow && (!told || stuck != m->stuck_told)) {
 		tell_slow(facts, stuck);
-		etld->slow_told = facts->since;
-		etld->stuck_told = stuck;
+		m->slow_told = facts->since;
+		m->stuck_told = stuck;
 	}
 }
 
 /* A configuration that cannot be read through, as on a share that hangs. All else goes on. */
-static void look_at_loader(struct etld *etld)
+static void look_at_loader(struct manager *m)
 {
 	struct etld_pool_facts facts;
 
-	etld_pool_facts(etld->load_pool, &facts);
-	if (facts.oldest.us < etld->watchdog.us / 2 || facts.since.us == etld->load_told.us)
+	etld_pool_facts(m->etld.load_pool, &facts);
+	if (facts.oldest.us < m->watchdog.us / 2 || facts.since.us == m->load_told.us)
 		return;
 	tell_slow(&facts, false);
-	etld->load_told = facts.since;
+	m->load_told = facts.since;
 }
 
 /* Fires on the loop, so the loop turns; the workers are asked for. */
 static void on_watchdog(struct etl_timer *timer, void *ctx)
 {
-	struct etld *etld = ctx;
+	struct manager *m = ctx;
 	struct etld_pool_facts facts;
 	bool stuck;
 
 	(void)timer;
-	etld_pool_facts(etld->pool, &facts);
+	etld_pool_facts(m->etld.pool, &facts);
 	stuck = facts.oldest.us >= WORKER_STUCK.us;
-	look_at_oldest(etld, &facts, stuck);
-	look_at_loader(etld);
+	look_at_oldest(m, &facts, stuck);
+	look_at_loader(m);
 	if (!stuck)
 		etld_notify_watchdog();
-	arm_watchdog(etld);
-}
-
-/* ---- status -------------------------------------------------------------------------------- */
-
-void etld_tell_status(struct etld *etld)
-{
-	size_t left_out = etld->generation->n_left_out;
-	char config[80] = "";
-
-	if (left_out)
-		snprintf(config, sizeof config, ", %zu left out for errors in %s", left_out,
-			left_out == 1 ? "its file" : "their files");
-	if (etld->draining)
-		etld_notify_status("stopping: %u runs are ending", etld_active_runs(etld));
-	else if (!etld->mongodb_tried)
-		etld_notify_status("starting: asking MongoDB");
-	else if (!etld->mongodb_up)
-		etld_notify_status("degraded: MongoDB cannot be reached: %s%s", etld->mongodb_reason,
-			config);
-	else
-		etld_notify_status("%zu jobs%s, %u running, configuration %lld%s%s",
-			etld->generation->n_jobs, config, etld_active_runs(etld),
-			(long long)etld->generation->number,
-			etld->config_error ? ", the one on disk has errors" : "",
-			etld_reloads_going(etld->reloads) ? ", it is being read again" : "");
+	arm_watchdog(m);
 }
 
 /* ---- stopping ------------------------------------------------------------------------------ */
-
-void etld_maybe_stopped(struct etld *etld)
-{
-	if (etld->draining && !etld->runs && !etld->backend_busy && !etld_hosts_settling(etld->hosts))
-		etld_loop_stop(etld->loop);
-}
 
 static void on_drain_timeout(struct etl_timer *timer, void *ctx)
 {
@@ -169,6 +162,7 @@ static void on_drain_timeout(struct etl_timer *timer, void *ctx)
 
 void etld_drain(struct etld *etld)
 {
+	struct manager *m = ETL_OF(struct manager, etld, etld);
 	etl_dur limit = etld->generation->settings.drain.timeout;
 
 	if (etld->draining) { /* asked twice: now */
@@ -177,22 +171,27 @@ void etld_drain(struct etld *etld)
 	}
 	etld->draining = true;
 	etld_reloads_drain(etld->reloads);
+	etld_zones_stop(etld->zones);
 	etld_log(ETLD_NOTICE, ETLD_MSG_DRAINING, NULL, 0, "stopping: %u runs are ending",
 		etld_active_runs(etld));
 	etld_notify_stopping();
 	etld_notify_extend((etl_dur){limit.us + ETL_SECONDS(10).us});
 	etld_tell_status(etld);
 	etl_sched_stop(etld->sched);
-	etl_timer_cancel(etld_loop_wheel(etld->loop), &etld->backend_timer);
-	etld->drain_timer =
-		(struct etl_timer){.fire = on_drain_timeout, .ctx = etld, .name = "drain"};
-	etl_timer_arm(etld_loop_wheel(etld->loop), &etld->drain_timer,
+	etld_backend_drain(etld);
+	m->drain_timer = (struct etl_timer){.fire = on_drain_timeout, .ctx = etld, .name = "drain"};
+	etl_timer_arm(etld_loop_wheel(etld->loop), &m->drain_timer,
 		etl_mono_add(etl_mono_now(etld->clock), limit));
 	etld_exec_drain(etld);
 	etld_maybe_stopped(etld);
 }
 
 /* ---- life ---------------------------------------------------------------------------------- */
+
+static void on_zones_changed(void *ctx)
+{
+	etld_reload(ctx);
+}
 
 static int open_parts(struct etld *etld, struct etl_error *err)
 {
@@ -203,14 +202,18 @@ static int open_parts(struct etld *etld, struct etl_error *err)
 	etld->loop = etld_loop_new(etld->clock, &events, err);
 	if (!etld->loop)
 		return -1;
-	etld_sched_open(etld);
-	etld_slots_open(etld);
-	etld->backfills = etld_backfills_new(etld);
-	etld_zones_open(etld);
 	etld->pool = etld_pool_new((unsigned)settings->limits.workers, etld->clock, wake_loop, etld);
-	etld_shares_init(&etld->shares, (unsigned)settings->limits.workers, etld_exec_granted);
 	etld->lease_pool = etld_pool_new(1, etld->clock, wake_loop, etld);
 	etld->load_pool = etld_pool_new(1, etld->clock, wake_loop, etld);
+	etld->shares = ETL_NEW(struct etld_shares);
+	etld_shares_init(etld->shares, (unsigned)settings->limits.workers, etld_exec_granted);
+	etld->counters = ETL_NEW(struct etld_counters);
+	etld_sched_open(etld);
+	etld_slots_open(etld);
+	etld_picture_open(etld);
+	etld_records_open(etld);
+	etld->backfills = etld_backfills_new(etld);
+	etld->zones = etld_zones_new(etld->loop, etld->clock, etld->load_pool, on_zones_changed, etld);
 	etld->reloads = etld_reloads_new(etld);
 	etld_settings_http(settings, &http);
 	etld->http = etld_http_new(etld->loop, etld->clock, &http, err);
@@ -231,11 +234,13 @@ static char *whole_path(const char *path)
 	return here ? etl_strf("%s/%s", here, path) : etl_strdup(path);
 }
 
-struct etld *etld_new(struct etld_generation *generation, struct etl_error *err)
+struct etld *etld_new(struct etld_generation *generation, const struct etl_clock *clock,
+	struct etl_error *err)
 {
-	struct etld *etld = ETL_NEW(struct etld);
+	struct etld *etld = &ETL_NEW(struct manager)->etld;
 
-	etld->clock = etl_clock_real();
+	etld->clock = clock;
+	etld->news = &etld_engine_news;
 	etld->generation = generation;
 	generation->number = 1;
 	etld->config_path = whole_path(generation->path);
@@ -262,24 +267,24 @@ static void tell_left_out(const struct etld_generation *g)
 	}
 }
 
-int etld_run(struct etld *etld)
+void etld_run(struct etld *etld)
 {
+	struct manager *m = ETL_OF(struct manager, etld, etld);
+
 	etld_log(ETLD_NOTICE, ETLD_MSG_STARTED, NULL, 0, "etld %s started: %zu jobs from %s",
 		ETL_VERSION, etld->generation->n_jobs, etld->config_path);
 	tell_left_out(etld->generation);
 	etld_sched_adopt(etld, etld->generation);
-	etld_zones_watch(etld);
-	etld->watchdog = etld_notify_watchdog_interval();
-	if (etld->watchdog.us) {
-		etld->watchdog_timer =
-			(struct etl_timer){.fire = on_watchdog, .ctx = etld, .name = "watchdog"};
-		arm_watchdog(etld);
+	etld_zones_watch(etld->zones, etld->generation->zones);
+	m->watchdog = etld_notify_watchdog_interval();
+	if (m->watchdog.us) {
+		m->watchdog_timer = (struct etl_timer){.fire = on_watchdog, .ctx = m, .name = "watchdog"};
+		arm_watchdog(m);
 	}
 	etld_tell_status(etld);
 	etld_backend_connect(etld);
 	etld_loop_run(etld->loop);
 	etld_log(ETLD_NOTICE, ETLD_MSG_STOPPED, NULL, 0, "stopped");
-	return etld->exit_status;
 }
 
 /* The reverse of open_parts. Workers go first: nothing may be used below them. */
@@ -299,7 +304,7 @@ void etld_free(struct etld *etld)
 	etld_slots_free(etld);
 	etld_picture_close(etld);
 	etld_records_free(etld);
-	etld_zones_close(etld);
+	etld_zones_free(etld->zones);
 	etld_sched_free(etld);
 	etld_hosts_free(etld->hosts);
 	etld_http_free(etld->http);
@@ -308,5 +313,7 @@ void etld_free(struct etld *etld)
 	etld_loop_free(etld->loop);
 	free(etld->config_path);
 	free(etld->config_error);
-	free(etld);
+	free(etld->shares);
+	free(etld->counters);
+	free(ETL_OF(struct manager, etld, etld));
 }

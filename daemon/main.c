@@ -12,10 +12,11 @@
 
 #include "base/alloc.h"
 #include "base/json.h"
-#include "engine/engine.h"
+#include "etld.h"
 #include "io/journal.h"
 #include "io/message_ids.h"
 #include "io/notify.h"
+#include "reload.h"
 
 #define EXIT_CONFIG 78 /* EX_CONFIG of sysexits.h: systemd does not restart on it */
 #define REPORT_MAX (4 * 1024 * 1024)
@@ -213,14 +214,14 @@ int main(int argc, char **argv)
 		return EXIT_CONFIG;
 	}
 	set_signals();
-	etld = etld_new(generation, &err);
+	etld = etld_new(generation, etl_clock_real(), &err);
 	if (!etld) {
 		fprintf(stderr, "etld: %s\n", err.message);
 		etld_log(ETLD_ERR, NULL, NULL, 0, "etld does not start: %s", err.message);
 		etld_notify_failed(err.kind == ETL_CONFIG ? EXIT_CONFIG : 1);
 		return err.kind == ETL_CONFIG ? EXIT_CONFIG : 1;
 	}
-	status = etld_run(etld);
+	etld_run(etld);
 	etld_free(etld);
-	return status;
+	return 0;
 }

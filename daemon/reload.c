@@ -19,10 +19,16 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "ctl/message.h"
-#include "engine/engine.h"
+#include "engine/news.h"
+#include "engine/sched.h"
+#include "engine/slots.h"
+#include "io/http.h"
 #include "io/journal.h"
 #include "io/message_ids.h"
 #include "io/notify.h"
+#include "io/pool.h"
+#include "io/zones.h"
+#include "methods/reload.h"
 
 struct etld_reload_wait {
 	struct etld_reload_wait *prev, *next;
@@ -112,7 +118,7 @@ static void swap_in(struct etld *etld, struct loading *loading)
 	etld_journal_level(etld_settings_log_priority(&fresh->settings));
 	etld_sched_adopt(etld, fresh);
 	etld->access = loading->access;
-	etld_zones_watch(etld);
+	etld_zones_watch(etld->zones, fresh->zones);
 	etld_slots_flush(etld);
 	free(ETL_TAKE(etld->config_error));
 	etld_log(ETLD_NOTICE, ETLD_MSG_CONFIG_RELOADED, NULL, 0,
@@ -185,6 +191,7 @@ static void begin(struct etld_reloads *reloads)
 {
 	struct loading *loading = reloads->going = ETL_TAKE(reloads->next);
 
+	reloads->etld->reloading = true;
 	etld_notify_reloading();
 	etld_tell_status(reloads->etld);
 	loading->task = (struct etld_task){.work = load_work, .done = load_done, .name = "reload"};
@@ -200,6 +207,7 @@ static void load_done(struct etld_task *task)
 
 	etld_on_loop(etld->loop);
 	reloads->going = NULL;
+	etld->reloading = false;
 	if (etld->draining) { /* nobody waits any more, and no job may begin anew */
 		loading_free(loading);
 		return;
@@ -244,7 +252,7 @@ void etld_reload(struct etld *etld)
 		begin(etld->reloads);
 }
 
-struct etld_reload_wait *etld_reload_wait(struct etld *etld, etld_reloaded_fn fn, void *ctx,
+static struct etld_reload_wait *wait_for(struct etld *etld, etld_reloaded_fn fn, void *ctx,
 	bool *behind)
 {
 	struct loading *loading = ask(etld);
@@ -263,7 +271,7 @@ struct etld_reload_wait *etld_reload_wait(struct etld *etld, etld_reloaded_fn fn
 	return wait;
 }
 
-void etld_reload_forget(struct etld_reload_wait *wait)
+static void forget(struct etld_reload_wait *wait)
 {
 	DL_DELETE(wait->of->waits, wait);
 	free(wait);
@@ -273,8 +281,10 @@ void etld_reload_forget(struct etld_reload_wait *wait)
 
 struct etld_reloads *etld_reloads_new(struct etld *etld)
 {
+	static const struct etld_reload_ops ops = {wait_for, forget};
 	struct etld_reloads *reloads = ETL_NEW(struct etld_reloads);
 
+	etld->reload = &ops;
 	reloads->etld = etld;
 	return reloads;
 }
@@ -296,9 +306,4 @@ void etld_reloads_free(struct etld_reloads *reloads)
 		return;
 	loading_free(reloads->going); /* it ended, or nobody has begun it */
 	free(reloads);
-}
-
-bool etld_reloads_going(const struct etld_reloads *reloads)
-{
-	return reloads->going != NULL;
 }

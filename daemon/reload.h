@@ -8,12 +8,11 @@
 #ifndef ETLD_RELOAD_H
 #define ETLD_RELOAD_H
 
-#include <stdbool.h>
+#include "engine/engine.h"
 
-struct etld;
 struct etld_reloads;
-struct etld_reload_wait;
 
+/* Sets etld->reload: those who want an answer ask by it (methods/reload.h). */
 struct etld_reloads *etld_reloads_new(struct etld *etld);
 /* When the thread is gone. NULL is fine. */
 void etld_reloads_free(struct etld_reloads *reloads);
@@ -22,24 +21,10 @@ void etld_reloads_free(struct etld_reloads *reloads);
  * etld is stopping. */
 void etld_reload(struct etld *etld);
 
-enum etld_reloaded {
-	ETLD_RELOAD_TAKEN,
-	ETLD_RELOAD_REFUSED,  /* the old one goes on */
-	ETLD_RELOAD_STOPPING, /* etld stops: the configuration on disk was not judged */
-};
-
-/* `report`: warnings if it was taken, all errors if it was refused; a line each, lent for the call. */
-typedef void (*etld_reloaded_fn)(void *ctx, enum etld_reloaded how, const char *report);
-
-/* The same with an answer: `fn` is called once, never from inside this call, unless it is forgotten
- * first. NULL: etld is stopping. `behind` tells whether another loading has to end first. */
-struct etld_reload_wait *etld_reload_wait(struct etld *etld, etld_reloaded_fn fn, void *ctx,
-	bool *behind);
-void etld_reload_forget(struct etld_reload_wait *wait);
-
 /* Nobody waits any more; what is being read is not taken, and the thread stops at the next file. */
 void etld_reloads_drain(struct etld_reloads *reloads);
 
-bool etld_reloads_going(const struct etld_reloads *reloads);
+/* What a configuration that is in force is warned of, into the journal; `warnings` are lines. */
+void etld_tell_warnings(const char *warnings);
 
 #endif

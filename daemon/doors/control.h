@@ -8,7 +8,9 @@
 
 #include "base/json.h"
 #include "ctl/message.h"
+#include "config/generation.h"
 #include "engine/engine.h"
+#include "io/loop.h"
 
 struct etld_control;
 struct etld_client;

@@ -4,43 +4,56 @@
  * growing pauses; when it is back, what was due runs. An absent MongoDB is a state, not an
  * error of the daemon: the watchdog is fed all the while.
  */
+#include "engine/backend.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/hash.h"
-#include "engine/engine.h"
-#include "engine/hosts.h"
-#include "engine/picture.h"
-#include "engine/records.h"
+#include "config/generation.h"
+#include "engine/picture_read.h"
 #include "io/instance.h"
 #include "io/journal.h"
+#include "io/loop.h"
 #include "io/message_ids.h"
 #include "io/notify.h"
+#include "io/pool.h"
+#include "mongo/mongo.h"
+#include "run/run.h"
 #include "time/backoff.h"
 
 /* A renewal that takes longer is given up and asked for again: a lease has time for three. */
 #define LEASE_ANSWER_MS 5000
 
-/* What one look at MongoDB brings home from a worker. */
+struct etld_backend {
+	struct etl_mongo *lease_mongo;	/* renewals have a connection of their own, */
+	struct etl_state *lease_state;	/* to the same */
+	char *database, *metadata;
+	struct etl_run_env run_env;
+	struct etl_mongo_topology topology;
+	struct etl_timer timer; /* the next look */
+	unsigned attempts;
+	bool busy, ready_told;
+};
+
+/* One look at MongoDB, by a worker. */
 struct connect {
 	struct etld_task task;
 	struct etld *etld;
-	bool first; /* also read hosts, and where the slots stand */
 	int rc;
 	struct etl_error error;
 	struct etl_mongo_topology topology;
-	struct etld_picture *picture;
-	struct etl_source_state *hosts;
-	size_t n_hosts, hosts_cap;
+	struct etld_found found;
+	size_t hosts_cap;
 };
 
 static int keep_host(void *ctx, const struct etl_source_state *state)
 {
 	struct connect *c = ctx;
 
-	ETL_GROW(c->hosts, c->n_hosts, c->hosts_cap);
-	c->hosts[c->n_hosts++] = *state;
+	ETL_GROW(c->found.hosts, c->found.n_hosts, c->hosts_cap);
+	c->found.hosts[c->found.n_hosts++] = *state;
 	return 0;
 }
 
@@ -56,59 +69,26 @@ static void connect_work(struct etld_task *task)
 	if (c->rc == 0)
 		c->rc = state->ops->prepare(state, &c->error);
 	if (c->rc == 0)
-		c->rc = etld_picture_read(c->picture, &c->error);
-	if (c->rc == 0 && c->first)
+		c->rc = etld_picture_read(c->found.picture, &c->error);
+	if (c->rc == 0 && c->found.first)
 		c->rc = state->ops->source_list(state, keep_host, c, &c->error);
-}
-
-/* The job may come back by a reload, and then goes on from there. */
-static void keep_slots(struct etld_job *job, const struct etl_schedule_info *info)
-{
-	free(job->slots);
-	job->slots = ETL_NEW(struct etl_schedule_info);
-	*job->slots = *info;
-}
-
-/* Where the slots of a job stand. What is no job any more is retired, so that it does not
- * replay old slots if it comes back. */
-static void take_schedule(void *ctx, const char *name, const struct etl_schedule_info *info)
-{
-	struct etld *etld = ctx;
-	struct etld_job *job = etld_job_find(etld, name);
-
-	if (job) {
-		etl_sched_restore(etld->sched, &job->sched, info);
-		if (job->job->left_out)
-			keep_slots(job, info);
-		job->restored = true;
-		job->interrupted = *info->holder && etld_instance_dead(info->holder);
-	} else if (*info->schedule) {
-		etld_slots_retire(etld, name, info->slot);
-	}
-}
-
-static void take_first(struct etld *etld, const struct connect *c)
-{
-	etld_picture_schedules(c->picture, take_schedule, etld);
-	for (size_t i = 0; i < c->n_hosts; i++)
-		etld_hosts_restore(etld->hosts, &c->hosts[i]);
 }
 
 static void connect_free(struct connect *c)
 {
-	etld_picture_free(c->picture);
-	free(c->hosts);
+	etld_picture_free(c->found.picture);
+	free(c->found.hosts);
 	free(c);
 }
 
 static void try_later(struct etld *etld)
 {
-	unsigned attempt = ++etld->mongodb_attempts;
+	unsigned attempt = ++etld->backend->attempts;
 	etl_dur wait = etl_backoff(attempt, ETL_SECONDS(1), ETL_SECONDS(15),
 		etl_hash64(etld->holder, strlen(etld->holder), attempt));
 
 	etld->mongodb_next = etl_wall_add(etl_now(etld->clock), wait);
-	etl_timer_arm(etld_loop_wheel(etld->loop), &etld->backend_timer,
+	etl_timer_arm(etld_loop_wheel(etld->loop), &etld->backend->timer,
 		etl_mono_add(etl_mono_now(etld->clock), wait));
 }
 
@@ -120,7 +100,7 @@ static void is_down(struct etld *etld, const struct etl_error *err)
 	if (was_up)
 		etld->mongodb_away = etl_now(etld->clock);
 	etld->mongodb_up = false;
-	etl_sched_store(etld->sched, false);
+	etld->news->down(etld);
 	etld->mongodb_tried = true;
 	memcpy(etld->mongodb_reason, err->message, sizeof etld->mongodb_reason);
 	if (was_up || other) /* a run says that it is gone; the first look at the hosts says why */
@@ -132,24 +112,15 @@ static void is_down(struct etld *etld, const struct etl_error *err)
 
 static void is_up(struct etld *etld, const struct connect *c)
 {
-	bool first = c->first;
-
 	etld->mongodb_up = true;
 	etld->mongodb_tried = true;
-	etld->mongodb_attempts = 0;
+	etld->backend->attempts = 0;
 	etld->mongodb_reason[0] = '\0';
-	etld->topology = c->topology;
+	etld->backend->topology = c->topology;
 	etld_log(ETLD_NOTICE, ETLD_MSG_MONGODB_UP, NULL, 0, "MongoDB %s is there (%s), guarantee: %s",
 		c->topology.version, c->topology.kind,
 		c->topology.transactions ? "effectively-once" : "idempotent at-least-once");
-	if (first)
-		take_first(etld, c);
-	etld_picture_take(c->picture);
-	etld->marks_known = true;
-	etld_hosts_connected(etld->hosts);
-	etld_sched_up(etld, first);
-	etld_picture_watch(etld);
-	etld_records_flush(etld);
+	etld->news->up(etld, &c->found);
 }
 
 static void connect_done(struct etld_task *task)
@@ -157,35 +128,35 @@ static void connect_done(struct etld_task *task)
 	struct connect *c = (struct connect *)task;
 	struct etld *etld = c->etld;
 
-	etld->backend_busy = false;
+	etld->backend->busy = false;
 	if (!etld->draining) {
 		if (c->rc == 0)
 			is_up(etld, c);
 		else
 			is_down(etld, &c->error);
 	}
-	if (!etld->ready_told) { /* up or down, from now on the daemon does what it can */
-		etld->ready_told = true;
+	if (!etld->backend->ready_told) { /* up or down, from now on the daemon does what it can */
+		etld->backend->ready_told = true;
 		etld_notify_ready();
 	}
 	connect_free(c);
-	etld_tell_status(etld);
-	etld_maybe_stopped(etld);
+	etld->news->changed(etld);
 }
 
 void etld_backend_connect(struct etld *etld)
 {
 	struct connect *c;
 
-	if (etld->backend_busy || etld->mongodb_up || etld->draining)
+	etld_on_loop(etld->loop);
+	if (etld->backend->busy || etld->mongodb_up || etld->draining)
 		return;
 	c = ETL_NEW(struct connect);
 	c->task = (struct etld_task){.work = connect_work, .done = connect_done, .name = "connect"};
 	c->etld = etld;
 	c->error = (struct etl_error)ETL_ERROR_INIT;
-	c->first = !etld->marks_known;
-	c->picture = etld_picture_new(etld, NULL);
-	etld->backend_busy = true;
+	c->found.first = !etld->marks_known;
+	c->found.picture = etld_picture_new(etld, NULL);
+	etld->backend->busy = true;
 	etld_pool_submit(etld->pool, &c->task);
 }
 
@@ -197,10 +168,21 @@ static void on_backend_timer(struct etl_timer *timer, void *ctx)
 
 void etld_backend_lost(struct etld *etld, const struct etl_error *err)
 {
+	etld_on_loop(etld->loop);
 	if (!etld->mongodb_up || etld->draining)
 		return;
 	is_down(etld, err);
-	etld_tell_status(etld);
+	etld->news->changed(etld);
+}
+
+void etld_backend_drain(struct etld *etld)
+{
+	etl_timer_cancel(etld_loop_wheel(etld->loop), &etld->backend->timer);
+}
+
+bool etld_backend_is_busy(const struct etld *etld)
+{
+	return etld->backend->busy;
 }
 
 static void tell_overrides(const char *uri)
@@ -215,29 +197,11 @@ static void tell_overrides(const char *uri)
 			words);
 }
 
-int etld_backend_open(struct etld *etld, struct etl_error *err)
+static void fill_run_env(struct etld *etld, const struct etld_settings *settings)
 {
-	const struct etld_settings *settings = &etld->generation->settings;
-
-	etld->backend_timer =
-		(struct etl_timer){.fire = on_backend_timer, .ctx = etld, .name = "mongodb"};
-	etl_mongo_global_init();
-	etld->mongo = etl_mongo_new(settings->mongodb.uri, "etld",
-		(unsigned)(2 * settings->limits.workers + settings->limits.max_active), err);
-	if (!etld->mongo)
-		return -1;
-	etld->lease_mongo = etl_mongo_new_within(
-		settings->mongodb.uri, "etld leases", 1, LEASE_ANSWER_MS, err);
-	if (!etld->lease_mongo)
-		return -1;
-	tell_overrides(settings->mongodb.uri);
-	etld->database = etl_strdup(settings->mongodb.database);
-	etld->metadata = etl_strdup(settings->metadata.database);
-	etld->state = etl_state_mongodb_new(etld->mongo, etld->metadata);
-	etld->lease_state = etl_state_mongodb_new(etld->lease_mongo, etld->metadata);
-	etld->run_env = (struct etl_run_env){
+	etld->backend->run_env = (struct etl_run_env){
 		.state = etld->state,
-		.lease_state = etld->lease_state,
+		.lease_state = etld->backend->lease_state,
 		.mongo = etld->mongo,
 		.database = etld->database,
 		.clock = etld->clock,
@@ -246,18 +210,48 @@ int etld_backend_open(struct etld *etld, struct etl_error *err)
 		.dead_holder = etld_instance_dead,
 		.memory_max = settings->limits.memory / (uint64_t)settings->limits.workers,
 	};
+	etld->run_env = &etld->backend->run_env;
+}
+
+int etld_backend_open(struct etld *etld, struct etl_error *err)
+{
+	const struct etld_settings *settings = &etld->generation->settings;
+	struct etld_backend *backend = etld->backend = ETL_NEW(struct etld_backend);
+
+	backend->timer = (struct etl_timer){.fire = on_backend_timer, .ctx = etld, .name = "mongodb"};
+	etld->topology = &backend->topology;
+	etl_mongo_global_init();
+	etld->mongo = etl_mongo_new(settings->mongodb.uri, "etld",
+		(unsigned)(2 * settings->limits.workers + settings->limits.max_active), err);
+	if (!etld->mongo)
+		return -1;
+	backend->lease_mongo = etl_mongo_new_within(
+		settings->mongodb.uri, "etld leases", 1, LEASE_ANSWER_MS, err);
+	if (!backend->lease_mongo)
+		return -1;
+	tell_overrides(settings->mongodb.uri);
+	etld->database = backend->database = etl_strdup(settings->mongodb.database);
+	backend->metadata = etl_strdup(settings->metadata.database);
+	etld->state = etl_state_mongodb_new(etld->mongo, backend->metadata);
+	backend->lease_state = etl_state_mongodb_new(backend->lease_mongo, backend->metadata);
+	fill_run_env(etld, settings);
 	return 0;
 }
 
 void etld_backend_close(struct etld *etld)
 {
+	struct etld_backend *backend = etld->backend;
+
+	if (!backend)
+		return;
 	if (etld->state)
 		etld->state->ops->free(etld->state);
-	if (etld->lease_state)
-		etld->lease_state->ops->free(etld->lease_state);
+	if (backend->lease_state)
+		backend->lease_state->ops->free(backend->lease_state);
 	etl_mongo_free(etld->mongo);
-	etl_mongo_free(etld->lease_mongo);
-	free(etld->database);
-	free(etld->metadata);
+	etl_mongo_free(backend->lease_mongo);
+	free(backend->database);
+	free(backend->metadata);
+	free(backend);
 	etl_mongo_global_cleanup();
 }

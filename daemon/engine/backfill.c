@@ -13,9 +13,11 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "base/uuid.h"
+#include "engine/backend.h"
+#include "engine/exec.h"
 #include "io/journal.h"
+#include "io/loop.h"
 #include "io/message_ids.h"
-#include "methods/methods.h"
 
 #define RENEW ETL_SECONDS(100) /* also under a piece that takes long, or a wait */
 #define LOOK_AGAIN ETL_MINUTES(5) /* for backfills of other etlds that may have died */
@@ -280,6 +282,7 @@ void etld_backfills_run_ended(struct etld *etld, const struct etl_run *run)
 		by_id(etld, run->trigger.cause) : NULL;
 	etl_dur took, wait;
 
+	etld_on_loop(etld->loop);
 	if (!f || !f->offered)
 		return;
 	f->offered = false;
@@ -304,6 +307,7 @@ void etld_backfill_cancel(struct etld_backfill *f, const char *who)
 	struct etld_job *job = etld_job_find(f->etld, f->b.job);
 	bool runs = its_piece_runs(f, job);
 
+	etld_on_loop(f->etld->loop);
 	f->cancelled = true;
 	f->b.state = ETL_BACKFILL_CANCELLED;
 	snprintf(f->b.reason, sizeof f->b.reason, "cancelled by %s", who);
@@ -324,6 +328,7 @@ struct etld_backfill *etld_backfill_start(struct etld *etld, const struct etl_ba
 {
 	struct etld_backfill *f = ETL_NEW(struct etld_backfill);
 
+	etld_on_loop(etld->loop);
 	f->etld = etld;
 	f->b = *b;
 	f->phase = "";
@@ -339,7 +344,7 @@ struct etld_backfill *etld_backfill_find(struct etld *etld, const char *id)
 	struct etld_backfill *found = NULL;
 
 	for (struct etld_backfill *f = etld->backfills->list; f; f = f->next) {
-		if (!etld_id_matches(f->b.id, id))
+		if (!etl_uuid_matches(f->b.id, id))
 			continue;
 		if (found)
 			return NULL;

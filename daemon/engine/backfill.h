@@ -8,7 +8,7 @@
 #ifndef ETLD_BACKFILL_H
 #define ETLD_BACKFILL_H
 
-#include "engine/engine.h"
+#include "engine/jobs.h"
 #include "ops/backfill.h"
 
 struct etld_backfill;

@@ -35,7 +35,7 @@ static int own(struct etld_backfill *f)
 	}
 	if (f->owned)
 		return 1;
-	got = etl_lease_take(&f->etld->run_env, &ask, &lease, &f->error);
+	got = etl_lease_take(f->etld->run_env, &ask, &lease, &f->error);
 	f->owned = got == 1;
 	f->fence = lease.fence;
 	return got;

@@ -7,6 +7,7 @@
 #define ETLD_BACKFILL_STEP_H
 
 #include "engine/backfill.h"
+#include "io/pool.h"
 
 struct etld_backfill_watcher {
 	struct etld_backfill_watcher *next;

@@ -6,7 +6,7 @@
  * away nothing is told; what was missed meanwhile is, when it is back. Loop thread, but for
  * the work of the task.
  */
-#include "plan/deadline.h"
+#include "engine/deadline.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,12 +14,15 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
-#include "engine/engine.h"
+#include "engine/backend.h"
+#include "engine/walk.h"
 #include "io/journal.h"
+#include "io/loop.h"
 #include "io/message_ids.h"
-#include "methods/walk.h"
+#include "io/pool.h"
+#include "plan/deadline.h"
+#include "run/run.h"
 #include "time/civil.h"
-#include "time/duration.h"
 
 #define AGAIN ETL_MINUTES(1) /* after an error that is not MongoDB's absence */
 
@@ -107,17 +110,9 @@ static void tell(const struct etld_job *job, const struct late *late)
 		start, end, due);
 }
 
-static struct etld_partition *partition_of(const struct etld_job *job, const char *name)
-{
-	for (size_t i = 0; i < job->job->n_partitions; i++)
-		if (etl_streq(job->partitions[i].name, name))
-			return &job->partitions[i];
-	return NULL; /* it left the configuration */
-}
-
 static void take_answer(const struct etld_job *job, const struct late *late)
 {
-	struct etld_partition *p = partition_of(job, late->partition);
+	struct etld_partition *p = etld_job_partition(job, late->partition, 0);
 
 	if (p && late->watermark.ms > p->watermark.ms)
 		p->watermark = late->watermark;
@@ -195,6 +190,7 @@ void etld_deadline_look(struct etld *etld, struct etld_job *job)
 	struct etld_alerts *alerts = NULL;
 	struct etl_deadline d;
 
+	etld_on_loop(etld->loop);
 	etl_timer_cancel(etld_loop_wheel(etld->loop), &job->deadline_timer);
 	job->deadline_timer = (struct etl_timer){.fire = on_deadline, .ctx = etld, .name = "deadline"};
 	if (!job->job->deadline.us || job->sched.paused || job->alerts || !etld->mongodb_up ||
@@ -234,7 +230,7 @@ void etld_deadline_look_all(struct etld *etld)
 		etld_walk_drop(etld->deadlines);
 	*walk = (struct etld_walk){.look = look_at, .free = look_free};
 	etld->deadlines = walk;
-	etld_walk_own(walk, etld);
+	etld_walk_begin(walk, etld, NULL);
 }
 
 void etld_deadline_drop(struct etld *etld, struct etld_job *job)

@@ -6,7 +6,7 @@
 #ifndef ETLD_ELSEWHERE_H
 #define ETLD_ELSEWHERE_H
 
-#include "engine/engine.h"
+#include "engine/jobs.h"
 #include "job/elsewhere.h"
 
 /* What was read of a partition, or is known after a run. Takes `elsewhere` (NULL = nothing is). */

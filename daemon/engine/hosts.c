@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Hosts in the metadata, the journal and status. At most one save is under way; changes that
+ * Hosts in the metadata and the journal. At most one save is under way; changes that
  * come meanwhile are in the next one, so of many states of a host only the newest is written.
  */
 #include "engine/hosts.h"
@@ -9,11 +9,13 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/str.h"
 #include "engine/engine.h"
+#include "engine/host_record.h"
+#include "io/http.h"
 #include "io/journal.h"
+#include "io/loop.h"
 #include "io/message_ids.h"
-#include "methods/methods.h"
+#include "io/pool.h"
 #include "time/civil.h"
 
 /* A bucket changes with every request: it is saved this often at most. What a kill takes
@@ -88,14 +90,14 @@ static void save_done(struct etld_task *task)
 	}
 	free(save->states);
 	free(save);
-	etld_maybe_stopped(etld);
+	etld->news->changed(etld);
 }
 
 /* Nothing while MongoDB is unreachable: etld_hosts_connected comes back to it. */
 static void save_changed(struct etld_hosts *hosts)
 {
 	struct etld_gates *gates = etld_http_gates(hosts->etld->http);
-	struct etl_source_state state;
+	struct etld_host_state state;
 	struct save *save;
 
 	if (hosts->saving || !hosts->etld->mongodb_up || !etld_gates_take_changed(gates, &state))
@@ -106,7 +108,7 @@ static void save_changed(struct etld_hosts *hosts)
 	save->error = (struct etl_error)ETL_ERROR_INIT;
 	do {
 		ETL_GROW(save->states, save->n, save->cap);
-		save->states[save->n++] = state;
+		etld_host_record(&state, &save->states[save->n++]);
 	} while (etld_gates_take_changed(gates, &state));
 	hosts->saving = true;
 	hosts->again = false;
@@ -124,6 +126,7 @@ static void on_timer(struct etl_timer *timer, void *ctx)
 
 void etld_hosts_connected(struct etld_hosts *hosts)
 {
+	etld_on_loop(hosts->etld->loop);
 	save_changed(hosts);
 }
 
@@ -134,14 +137,17 @@ bool etld_hosts_settling(struct etld_hosts *hosts)
 	return hosts->saving;
 }
 
-void etld_hosts_restore(struct etld_hosts *hosts, const struct etl_source_state *state)
+void etld_hosts_restore(struct etld_hosts *hosts, const struct etl_source_state *record)
 {
-	etld_gates_restore(etld_http_gates(hosts->etld->http), state);
+	struct etld_host_state state;
+
+	etld_host_of_record(record, &state);
+	etld_gates_restore(etld_http_gates(hosts->etld->http), &state);
 }
 
 /* ---- what happens to them ------------------------------------------------------------------ */
 
-static void report(enum etld_gate_event event, const struct etl_source_state *state)
+static void report(enum etld_gate_event event, const struct etld_host_state *state)
 {
 	char until[ETL_TIME_TEXT_BYTES];
 	struct etld_field fields[] = {{"ETL_HOST", state->host, 0}, {"ETL_UNTIL", until, 0},
@@ -158,7 +164,7 @@ static void report(enum etld_gate_event event, const struct etl_source_state *st
 		state->host, until, (long long)state->breaker.failures, state->breaker.reason);
 }
 
-static void on_event(void *ctx, enum etld_gate_event event, const struct etl_source_state *state)
+static void on_event(void *ctx, enum etld_gate_event event, const struct etld_host_state *state)
 {
 	struct etld_hosts *hosts = ctx;
 	bool lazy = event == ETLD_GATE_DRAWN;
@@ -167,44 +173,6 @@ static void on_event(void *ctx, enum etld_gate_event event, const struct etl_sou
 		report(event, state);
 	if (!lazy || !etl_timer_is_armed(&hosts->timer))
 		arm(hosts, lazy ? DRAWN_DELAY : (etl_dur){0});
-}
-
-/* ---- status -------------------------------------------------------------------------------- */
-
-struct show {
-	struct etl_json *list;
-	etl_wall now;
-};
-
-static void show_host(void *ctx, const struct etld_gate_facts *facts)
-{
-	const struct show *show = ctx;
-	const struct etl_source_state *s = &facts->state;
-	const struct etl_source_breaker *b = &s->breaker;
-	bool held = s->hold_until.ms > show->now.ms;
-	struct etl_json *item, *part;
-
-	if (etl_streq(b->state, "closed") && !held && !facts->waiting)
-		return;
-	item = etl_json_add_object(show->list, NULL);
-	etl_json_add_text(item, "host", s->host);
-	part = etl_json_add_object(item, "breaker");
-	etl_json_add_text(part, "state", b->state);
-	etl_json_add_int(part, "failures", b->failures);
-	etl_json_add_text(part, "reason", b->reason);
-	etld_json_time(part, "opened_at", b->opened);
-	etld_json_time(part, "until", b->until);
-	etld_json_time(item, "hold_until", held ? s->hold_until : (etl_wall){0});
-	etl_json_add_text(item, "hold_reason", held ? s->hold_reason : "");
-	etl_json_add_int(item, "active", facts->active);
-	etl_json_add_int(item, "waiting", facts->waiting);
-}
-
-void etld_hosts_show(struct etld_hosts *hosts, struct etl_json *reply)
-{
-	struct show show = {etl_json_add_array(reply, "hosts"), etl_now(hosts->etld->clock)};
-
-	etld_gates_each(etld_http_gates(hosts->etld->http), show_host, &show);
 }
 
 /* ---- life ---------------------------------------------------------------------------------- */

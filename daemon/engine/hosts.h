@@ -2,15 +2,14 @@
  *
  * What the daemon remembers of the hosts that its sources ask: keeps their breakers, holds
  * and buckets in the metadata (collection sources), so that a restart does not forget that a
- * host wants to be left alone; says in the journal when a breaker opens and closes; shows the
- * hosts in status. Decides nothing: that is http_gate. Loop thread.
+ * host wants to be left alone; says in the journal when a breaker opens and closes.
+ * Decides nothing: that is http_gate. Loop thread.
  */
 #ifndef ETLD_HOSTS_H
 #define ETLD_HOSTS_H
 
 #include <stdbool.h>
 
-#include "base/json.h"
 #include "state/state.h"
 
 struct etld;
@@ -20,15 +19,12 @@ struct etld_hosts *etld_hosts_new(struct etld *etld); /* once there is etld->htt
 void etld_hosts_free(struct etld_hosts *hosts);
 
 /* What was read from the metadata at the first contact; each once. */
-void etld_hosts_restore(struct etld_hosts *hosts, const struct etl_source_state *state);
+void etld_hosts_restore(struct etld_hosts *hosts, const struct etl_source_state *record);
 
 /* MongoDB is there (again): what could not be saved is saved now. */
 void etld_hosts_connected(struct etld_hosts *hosts);
 
 /* For a daemon that stops: saves what is left. True while that is under way. */
 bool etld_hosts_settling(struct etld_hosts *hosts);
-
-/* "hosts": those whose breaker is not closed, or who asked to be left alone. */
-void etld_hosts_show(struct etld_hosts *hosts, struct etl_json *reply);
 
 #endif

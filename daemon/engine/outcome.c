@@ -3,10 +3,11 @@
  * What a run that ended leaves in its job: the words of status and health, and watermarks; and when
  * a run looks its job's whole ledger through. What is open is the ledger's: picture.h. Loop thread.
  */
+#include "engine/outcome.h"
+
 #include <string.h>
 
 #include "engine/elsewhere.h"
-#include "engine/picture.h"
 
 /* Another etld has the job, or the slot is decided: that is no run of the job. */
 static bool is_none_of_ours(const struct etl_run *run)

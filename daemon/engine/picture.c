@@ -4,80 +4,33 @@
  * asks for one, and of one job at once. A worker reads (picture_read.c), the loop takes job by job
  * (picture_take.c), of many jobs in pieces.
  */
+#include "engine/picture.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/str.h"
+#include "engine/backend.h"
 #include "engine/picture_parts.h"
 #include "io/journal.h"
+#include "io/loop.h"
 
 /* As long as a piece of taking may take: see walk.c. */
 #define PIECE ((etl_dur){500})
 
-static struct etl_wheel *wheel_of(const struct etld_picture *p)
-{
-	return etld_loop_wheel(p->etld->loop);
-}
-
-struct etld_picture *etld_picture_new(struct etld *etld, const struct etld_job *job)
-{
-	struct etld_picture *p = ETL_NEW(struct etld_picture);
-
-	p->etld = etld;
-	p->generation = etld_generation_ref(etld->generation);
-	p->only = job ? job->job : NULL;
-	p->had_open = job && (job->windows.open || job->windows.dirty);
-	p->began = etld->changes;
-	p->error = (struct etl_error)ETL_ERROR_INIT;
-	p->timer.name = "picture";
-	return p;
-}
-
-struct etld_picture *etld_picture_of_targets(struct etld *etld)
-{
-	struct etld_picture *p = etld_picture_new(etld, NULL);
-
-	p->targets = true;
-	return p;
-}
-
-void etld_picture_free(struct etld_picture *p)
-{
-	if (!p)
-		return;
-	etl_timer_cancel(wheel_of(p), &p->timer);
-	for (size_t i = 0; i < p->n_marks; i++) {
-		free(p->marks[i].job);
-		free(p->marks[i].partition);
-		free(p->marks[i].elsewhere);
-	}
-	for (size_t i = 0; i < p->n_pauses; i++) {
-		free(p->pauses[i].job);
-		free(p->pauses[i].who);
-		free(p->pauses[i].why);
-	}
-	for (size_t i = 0; i < p->n_schedules; i++)
-		free(p->schedules[i].job);
-	for (size_t i = 0; i < p->n_sums; i++)
-		free(p->sums[i].reason);
-	free(p->marks);
-	free(p->pauses);
-	free(p->schedules);
-	free(p->sums);
-	etld_generation_unref(p->generation);
-	free(p);
-}
+struct etld_looks {
+	struct etld_picture *going; /* the reading that is on its way; NULL = none */
+	struct etl_timer timer;	    /* the next one */
+	etl_dur every;
+	bool again; /* something has changed under the one on its way */
+};
 
 /* ---- once a minute --------------------------------------------------------------------------- */
 
-static void on_look(struct etl_timer *timer, void *ctx);
-
 static void look_later(struct etld *etld, etl_dur wait)
 {
-	etl_timer_cancel(etld_loop_wheel(etld->loop), &etld->look_timer);
-	etld->look_timer = (struct etl_timer){.fire = on_look, .ctx = etld, .name = "look"};
-	etl_timer_arm(etld_loop_wheel(etld->loop), &etld->look_timer,
+	etl_timer_cancel(etld_loop_wheel(etld->loop), &etld->looks->timer);
+	etl_timer_arm(etld_loop_wheel(etld->loop), &etld->looks->timer,
 		etl_mono_add(etl_mono_now(etld->clock), wait));
 }
 
@@ -85,12 +38,12 @@ static void looked(struct etld_picture *p)
 {
 	struct etld *etld = p->etld;
 
-	etld->looking = NULL;
+	etld->looks->going = NULL;
 	etld_picture_free(p);
 	if (!etld->mongodb_up || etld->draining)
 		return; /* whoever finds MongoDB again reads it */
-	look_later(etld, etld->look_again ? (etl_dur){0} : etld->look_every);
-	etld->look_again = false;
+	look_later(etld, etld->looks->again ? (etl_dur){0} : etld->looks->every);
+	etld->looks->again = false;
 }
 
 static void take_piece(struct etld_picture *p)
@@ -101,7 +54,7 @@ static void take_piece(struct etld_picture *p)
 	for (; p->next < g->n_jobs && now.us < until.us; now = etl_mono_now(p->etld->clock))
 		etld_picture_take_job(p, g->jobs[p->next++]->name);
 	if (p->next < g->n_jobs && !p->etld->draining)
-		etl_timer_arm(wheel_of(p), &p->timer, now);
+		etl_timer_arm(etld_loop_wheel(p->etld->loop), &p->timer, now);
 	else
 		looked(p);
 }
@@ -141,9 +94,9 @@ static void look(struct etld *etld)
 {
 	struct etld_picture *p;
 
-	if (etld->looking || !etld->mongodb_up || etld->draining)
+	if (etld->looks->going || !etld->mongodb_up || etld->draining)
 		return;
-	p = etld->looking = etld_picture_new(etld, NULL);
+	p = etld->looks->going = etld_picture_new(etld, NULL);
 	p->task = (struct etld_task){.work = look_work, .done = look_done, .name = "look"};
 	p->timer.fire = on_piece;
 	p->timer.ctx = p;
@@ -158,18 +111,17 @@ static void on_look(struct etl_timer *timer, void *ctx)
 
 void etld_picture_hurry(struct etld *etld)
 {
-	if (etld->looking)
-		etld->look_again = true;
+	etld_on_loop(etld->loop);
+	if (etld->looks->going)
+		etld->looks->again = true;
 	else if (etld->mongodb_up && !etld->draining)
 		look_later(etld, (etl_dur){0});
 }
 
 void etld_picture_watch(struct etld *etld)
 {
-	if (!etld->look_every.us)
-		etld->look_every = ETLD_LOOK_EVERY;
-	if (!etld->looking)
-		look_later(etld, etld->look_every);
+	if (!etld->looks->going)
+		look_later(etld, etld->looks->every);
 }
 
 /* ---- one job, at once ------------------------------------------------------------------------ */
@@ -193,6 +145,7 @@ void etld_picture_look(struct etld *etld, struct etld_job *job)
 {
 	struct etld_picture *p;
 
+	etld_on_loop(etld->loop);
 	if (!etld->mongodb_up || etld->draining)
 		return;
 	p = etld_picture_new(etld, job);
@@ -200,8 +153,23 @@ void etld_picture_look(struct etld *etld, struct etld_job *job)
 	etld_pool_submit(etld->pool, &p->task);
 }
 
+void etld_picture_open(struct etld *etld)
+{
+	etld->looks = ETL_NEW(struct etld_looks);
+	etld->looks->timer = (struct etl_timer){.fire = on_look, .ctx = etld, .name = "look"};
+	etld->looks->every = ETLD_LOOK_EVERY;
+}
+
+void etld_picture_every(struct etld *etld, etl_dur every)
+{
+	etld->looks->every = every;
+}
+
 void etld_picture_close(struct etld *etld)
 {
-	etl_timer_cancel(etld_loop_wheel(etld->loop), &etld->look_timer);
-	etld_picture_free(ETL_TAKE(etld->looking));
+	if (!etld->looks)
+		return;
+	etl_timer_cancel(etld_loop_wheel(etld->loop), &etld->looks->timer);
+	etld_picture_free(etld->looks->going);
+	free(ETL_TAKE(etld->looks));
 }

@@ -8,24 +8,10 @@
 #ifndef ETLD_PICTURE_H
 #define ETLD_PICTURE_H
 
-#include "engine/engine.h"
+#include "engine/picture_read.h"
 
 /* How often it is read again: what another etld has written is known after so long at the most. */
 #define ETLD_LOOK_EVERY ETL_MINUTES(1)
-
-struct etld_picture;
-
-/* Loop: what a reading brings home, of all jobs or (`job`) of one. */
-struct etld_picture *etld_picture_new(struct etld *etld, const struct etld_job *job);
-/* Loop: a reading of nothing but where windows are, of jobs whose target a reload has changed. */
-struct etld_picture *etld_picture_of_targets(struct etld *etld);
-void etld_picture_free(struct etld_picture *p); /* loop; NULL is fine */
-
-/* Worker: reads; of one job its open units alone. -1: nothing of it may be taken. */
-int etld_picture_read(struct etld_picture *p, struct etl_error *err);
-/* Worker: reads if the run has ended so that the ledger may have open units of its job; a run that
- * was well, of a job that had none, leaves none. */
-void etld_picture_read_after(struct etld_picture *p, const struct etl_run *run);
 
 /* Loop: into the jobs, at once. `each` (may be NULL) is given what is on record of each job's
  * schedule, before. What was not read changes nothing. */
@@ -34,6 +20,8 @@ void etld_picture_schedules(const struct etld_picture *p,
 	void (*each)(void *ctx, const char *job, const struct etl_schedule_info *info), void *ctx);
 
 /* Loop: reads again: of all jobs in their turn and from then on once a minute, of one at once. */
+void etld_picture_open(struct etld *etld);
+void etld_picture_every(struct etld *etld, etl_dur every); /* instead of once a minute */
 void etld_picture_watch(struct etld *etld);
 void etld_picture_hurry(struct etld *etld); /* of all, now */
 void etld_picture_look(struct etld *etld, struct etld_job *job);

@@ -7,7 +7,8 @@
 #define ETLD_PICTURE_PARTS_H
 
 #include "engine/elsewhere.h"
-#include "engine/picture.h"
+#include "engine/picture_read.h"
+#include "io/pool.h"
 
 struct mark {
 	char *job, *partition;

@@ -1,17 +1,70 @@
 /* SPDX-License-Identifier: MIT
  *
  * A reading of what the store holds: one question for each kind of document, however many jobs there
- * are; its lists are sorted by job. Worker.
+ * are; its lists are sorted by job. Workers read; the loop makes and frees.
  */
+#include "engine/picture_read.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/str.h"
 #include "engine/picture_parts.h"
+#include "io/loop.h"
 
 /* Jobs whose start or end was moved over open windows: so many are counted anew in a reading. */
 #define RECOUNTS_MAX 100
+
+struct etld_picture *etld_picture_new(struct etld *etld, const struct etld_job *job)
+{
+	struct etld_picture *p = ETL_NEW(struct etld_picture);
+
+	etld_on_loop(etld->loop);
+	p->etld = etld;
+	p->generation = etld_generation_ref(etld->generation);
+	p->only = job ? job->job : NULL;
+	p->had_open = job && (job->windows.open || job->windows.dirty);
+	p->began = etld->changes;
+	p->error = (struct etl_error)ETL_ERROR_INIT;
+	p->timer.name = "picture";
+	return p;
+}
+
+struct etld_picture *etld_picture_of_targets(struct etld *etld)
+{
+	struct etld_picture *p = etld_picture_new(etld, NULL);
+
+	p->targets = true;
+	return p;
+}
+
+void etld_picture_free(struct etld_picture *p)
+{
+	if (!p)
+		return;
+	etl_timer_cancel(etld_loop_wheel(p->etld->loop), &p->timer);
+	for (size_t i = 0; i < p->n_marks; i++) {
+		free(p->marks[i].job);
+		free(p->marks[i].partition);
+		free(p->marks[i].elsewhere);
+	}
+	for (size_t i = 0; i < p->n_pauses; i++) {
+		free(p->pauses[i].job);
+		free(p->pauses[i].who);
+		free(p->pauses[i].why);
+	}
+	for (size_t i = 0; i < p->n_schedules; i++)
+		free(p->schedules[i].job);
+	for (size_t i = 0; i < p->n_sums; i++)
+		free(p->sums[i].reason);
+	free(p->marks);
+	free(p->pauses);
+	free(p->schedules);
+	free(p->sums);
+	etld_generation_unref(p->generation);
+	free(p);
+}
 
 /* Where the windows of this partition are, if its job is known and loads somewhere. */
 static void look_at_targets(const struct etld_picture *p, const struct etl_watermark *watermark,
@@ -175,6 +228,7 @@ int etld_picture_read(struct etld_picture *p, struct etl_error *err)
 	struct etl_state *state = p->etld->state;
 	int rc = 0;
 
+	etld_on_worker();
 	if (!p->only)
 		rc = state->ops->watermark_list(state, keep_mark, p, err);
 	if (rc == 0 && !p->only && !p->targets)

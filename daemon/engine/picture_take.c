@@ -8,6 +8,8 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "engine/deadline.h"
+#include "engine/picture.h"
 #include "engine/picture_parts.h"
 
 /* ---- on the loop: one job -------------------------------------------------------------------- */

@@ -10,7 +10,10 @@
 #include <utlist.h>
 
 #include "base/alloc.h"
+#include "engine/backend.h"
 #include "io/journal.h"
+#include "io/loop.h"
+#include "io/pool.h"
 
 #define RECORDS_MAX 256 /* the oldest goes first */
 
@@ -23,6 +26,11 @@ struct etld_record {
 	struct etl_run *run;
 	struct etl_error error;
 	bool on_worker;
+};
+
+struct etld_records {
+	struct etld_record *list;
+	size_t n;
 };
 
 static void record_free(struct etld_record *r)
@@ -42,8 +50,8 @@ static void tell(enum etld_level level, const struct etl_run *run, const char *w
 
 static void drop(struct etld_record *r)
 {
-	DL_DELETE(r->etld->records, r);
-	r->etld->n_records--;
+	DL_DELETE(r->etld->records->list, r);
+	r->etld->records->n--;
 	record_free(r);
 }
 
@@ -76,8 +84,9 @@ static void save_done(struct etld_task *task)
 
 void etld_records_flush(struct etld *etld)
 {
-	struct etld_record *r = etld->records;
+	struct etld_record *r = etld->records->list;
 
+	etld_on_loop(etld->loop);
 	if (!r || r->on_worker || !etld->mongodb_up)
 		return;
 	r->on_worker = true;
@@ -88,9 +97,9 @@ void etld_records_flush(struct etld *etld)
 
 static void make_room(struct etld *etld)
 {
-	struct etld_record *oldest = etld->records;
+	struct etld_record *oldest = etld->records->list;
 
-	if (etld->n_records < RECORDS_MAX)
+	if (etld->records->n < RECORDS_MAX)
 		return;
 	if (oldest->on_worker)
 		oldest = oldest->next;
@@ -103,6 +112,7 @@ struct etl_run *etld_records_failed(struct etld *etld, struct etl_run *run,
 {
 	struct etld_record *r;
 
+	etld_on_loop(etld->loop);
 	if (!etl_store_is_away(error) || etld->draining) {
 		tell(ETLD_WARNING, run, "could not be saved: ", error->message);
 		return run;
@@ -113,18 +123,26 @@ struct etl_run *etld_records_failed(struct etld *etld, struct etl_run *run,
 	r->generation = etld_generation_ref(generation);
 	r->run = run;
 	r->error = (struct etl_error)ETL_ERROR_INIT;
-	DL_APPEND(etld->records, r);
-	etld->n_records++;
+	DL_APPEND(etld->records->list, r);
+	etld->records->n++;
 	tell(ETLD_WARNING, run, "is kept until MongoDB is back: ", error->message);
 	return NULL;
+}
+
+void etld_records_open(struct etld *etld)
+{
+	etld->records = ETL_NEW(struct etld_records);
 }
 
 void etld_records_free(struct etld *etld)
 {
 	struct etld_record *r, *next;
 
-	DL_FOREACH_SAFE(etld->records, r, next) {
+	if (!etld->records)
+		return;
+	DL_FOREACH_SAFE(etld->records->list, r, next) {
 		tell(ETLD_WARNING, r->run, "is lost", ": etld ends before MongoDB is back");
 		drop(r);
 	}
+	free(ETL_TAKE(etld->records));
 }

@@ -5,7 +5,9 @@
 #ifndef ETLD_RECORDS_H
 #define ETLD_RECORDS_H
 
+#include "config/generation.h"
 #include "engine/engine.h"
+#include "run/run.h"
 
 /* The run has ended and its record was not saved because of `error`. Keeps the run if that helps
  * (takes it: NULL comes back), else tells and gives it back. */
@@ -15,6 +17,7 @@ struct etl_run *etld_records_failed(struct etld *etld, struct etl_run *run,
 /* MongoDB is there again: one after the other. */
 void etld_records_flush(struct etld *etld);
 
+void etld_records_open(struct etld *etld);
 void etld_records_free(struct etld *etld); /* the workers are gone */
 
 #endif

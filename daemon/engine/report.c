@@ -3,10 +3,11 @@
  * The report step: one summary line for a run in the journal, and one line for each partition
  * in which something went wrong. The only place where a run's failure is logged.
  */
+#include "engine/report.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/engine.h"
 #include "io/journal.h"
 #include "io/message_ids.h"
 #include "run/policy.h"

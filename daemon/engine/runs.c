@@ -6,8 +6,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "engine/picture.h"
-#include "engine/records.h"
+#include "engine/outcome.h"
 #include "engine/runs.h"
 #include "io/journal.h"
 #include "io/message_ids.h"
@@ -46,37 +45,6 @@ static void run_free(struct etld_run *run)
 	free(run);
 }
 
-/* The run or its record was refused: MongoDB is unreachable, and looked out for. */
-static bool notice_lost_mongodb(struct etld_run *run)
-{
-	bool lost = etl_store_is_away(&run->run->error);
-
-	if (!lost && !etl_store_is_away(&run->finish_error))
-		return false;
-	etld_backend_lost(run->etld, lost ? &run->run->error : &run->finish_error);
-	return true;
-}
-
-static void report(struct etld_run *run)
-{
-	struct etld *etld = run->etld;
-	struct etld_job *job = run->job;
-	bool lost = notice_lost_mongodb(run);
-
-	if (job)
-		etld_job_remember(etld, job, run->run, run->picture);
-	etld_metrics_ended(&etld->metrics, run->run);
-	etld_report_run(etld, run->run);
-	etld_exec_tell(run, true);
-	if (job)
-		etld_sched_run_ended(etld, job, run->run, lost);
-	if (run->finish_error.kind != ETL_OK)
-		run->run = etld_records_failed(etld, run->run, run->generation, &run->finish_error);
-	run_free(run);
-	etld_tell_status(etld);
-	etld_maybe_stopped(etld);
-}
-
 static void finish_work(struct etld_task *task)
 {
 	struct etld_run *run = ETL_OF(struct etld_run, task, task);
@@ -88,7 +56,12 @@ static void finish_work(struct etld_task *task)
 
 static void finish_done(struct etld_task *task)
 {
-	report(ETL_OF(struct etld_run, task, task));
+	struct etld_run *run = ETL_OF(struct etld_run, task, task);
+	struct etld *etld = run->etld;
+
+	etld->news->ended(etld, run);
+	run_free(run);
+	etld->news->changed(etld);
 }
 
 static void maybe_finish(struct etld_run *run)
@@ -228,7 +201,7 @@ struct etld_run *etld_exec_start(struct etld *etld, struct etld_job *job,
 	run->etld = etld;
 	run->job = job;
 	run->generation = etld_generation_ref(etld->generation);
-	run->run = etl_run_new(job->job, &etld->run_env, etld->generation->number, trigger);
+	run->run = etl_run_new(job->job, etld->run_env, etld->generation->number, trigger);
 	run->run->prepare = job->prepared != etld->generation->number;
 	run->run->audit = etld_job_audit_is_due(etld, job);
 	run->run->before = job->last;
@@ -243,7 +216,7 @@ struct etld_run *etld_exec_start(struct etld *etld, struct etld_job *job,
 	etl_timer_arm(etld_loop_wheel(etld->loop), &run->timeout,
 		etl_mono_add(etl_mono_now(etld->clock), job->job->timeout));
 	submit(run, begin_work, begin_done, "begin");
-	etld_tell_status(etld);
+	etld->news->changed(etld);
 	return run;
 }
 

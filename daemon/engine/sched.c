@@ -3,46 +3,25 @@
  * Jobs as the daemon lives with them: taken over from one generation to the next, and the
  * hands of the scheduler, which decides (lib/sched/sched.h). Loop thread.
  */
+#include "engine/sched.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "engine/backfill.h"
+#include "engine/counters.h"
+#include "engine/deadline.h"
 #include "engine/elsewhere.h"
+#include "engine/exec.h"
 #include "engine/picture.h"
+#include "engine/sense.h"
+#include "engine/slots.h"
+#include "io/instance.h"
 #include "io/journal.h"
+#include "io/loop.h"
 #include "io/message_ids.h"
 #include "time/civil.h"
-
-struct etld_job *etld_job_find(struct etld *etld, const char *name)
-{
-	struct etld_job *job;
-
-	HASH_FIND_STR(etld->jobs, name, job);
-	return job;
-}
-
-void etld_job_note_pause(struct etld_job *job, const char *who, const char *why, etl_wall at)
-{
-	free(job->pause_who);
-	free(job->pause_reason);
-	job->pause_who = etl_strdup(who);
-	job->pause_reason = etl_strdup(why);
-	job->paused_at = at;
-}
-
-struct etld_partition *etld_job_partition(const struct etld_job *job, const char *name, size_t near)
-{
-	size_t n = job->job ? job->job->n_partitions : 0;
-
-	for (size_t i = 0; i < n; i++) {
-		struct etld_partition *partition = &job->partitions[(near + i) % n];
-
-		if (strcmp(partition->name, name) == 0)
-			return partition;
-	}
-	return NULL;
-}
 
 static struct etld_job *job_of(struct etl_sched_job *job)
 {
@@ -70,7 +49,7 @@ static void count_and_log_skip(struct etld *etld, const struct etld_job *job,
 		{"ETL_SLOT_LAST", last, 0}, {"ETL_SLOTS", NULL, (int64_t)skip->slots},
 		{"ETL_REASON", etl_skip_text(skip->code), 0}};
 
-	etld_metrics_skipped(&etld->metrics, skip);
+	etld_count_skipped(etld->counters, skip);
 	if (skip->slots == 1)
 		etld_log(ETLD_NOTICE, ETLD_MSG_SLOTS_SKIPPED, fields, 5, "%s: slot %s does not run: %s",
 			job->name, last, etl_skip_text(skip->code));
@@ -85,22 +64,24 @@ static void *on_start(void *ctx, struct etl_sched_job *sched_job, struct etl_tri
 	struct etld_job *job = job_of(sched_job);
 	struct etld *etld = ctx;
 	etl_wall due = etl_wall_add(trigger->slot, etl_job_jitter(job->job, etld->host));
-	void *follower = trigger->tag;
+	struct etld_follower *follower = trigger->tag;
 	struct etld_run *run;
 
 	if (trigger->skip.last.ms)
 		count_and_log_skip(etld, job, &trigger->skip);
-	etld_metrics_started(&etld->metrics, trigger, etl_wall_diff(etl_now(etld->clock), due));
+	etld_count_started(etld->counters, trigger, etl_wall_diff(etl_now(etld->clock), due));
 	run = etld_exec_start(etld, job, trigger);
 	if (follower)
-		etld_follow_started(follower, run);
+		follower->started(follower, run);
 	return run;
 }
 
-static void on_drop(void *ctx, void *follower)
+static void on_drop(void *ctx, void *tag)
 {
+	struct etld_follower *follower = tag;
+
 	(void)ctx;
-	etld_follow_dropped(follower);
+	follower->dropped(follower);
 }
 
 static void on_cancel(void *ctx, void *run)
@@ -128,7 +109,7 @@ static void on_fired(void *ctx, struct etl_sched_job *job, uint64_t slots, etl_d
 	struct etld *etld = ctx;
 
 	(void)job;
-	etld_metrics_slots(&etld->metrics, slots, late);
+	etld_count_slots(etld->counters, slots, late);
 }
 
 static void on_sense(void *ctx, struct etl_sched_job *job)
@@ -159,16 +140,31 @@ void etld_sched_open(struct etld *etld)
 	etld->sched = etl_sched_new(etld_loop_wheel(etld->loop), etld->clock, etld->host, &ops, etld);
 }
 
-void etld_sched_run_ended(struct etld *etld, struct etld_job *job, const struct etl_run *run,
-	bool store_lost)
-{
-	struct etl_run_outcome outcome;
+/* ---- what the store knows ------------------------------------------------------------------- */
 
-	etld_backfills_run_ended(etld, run);
-	etl_run_tell_outcome(run, &outcome);
-	outcome.store_lost |= store_lost;
-	etl_sched_ended(etld->sched, &job->sched, &outcome);
-	etld_deadline_look(etld, job);
+/* The job may come back by a reload, and then goes on from there. */
+static void keep_slots(struct etld_job *job, const struct etl_schedule_info *info)
+{
+	free(job->slots);
+	job->slots = ETL_NEW(struct etl_schedule_info);
+	*job->slots = *info;
+}
+
+/* Where the slots of a job stand. What is no job any more is retired, so that it does not
+ * replay old slots if it comes back. */
+void etld_sched_known(struct etld *etld, const char *name, const struct etl_schedule_info *info)
+{
+	struct etld_job *job = etld_job_find(etld, name);
+
+	if (job) {
+		etl_sched_restore(etld->sched, &job->sched, info);
+		if (job->job->left_out)
+			keep_slots(job, info);
+		job->restored = true;
+		job->interrupted = *info->holder && etld_instance_dead(info->holder);
+	} else if (*info->schedule) {
+		etld_slots_retire(etld, name, info->slot);
+	}
 }
 
 /* ---- catching up ----------------------------------------------------------------------------- */
@@ -218,6 +214,7 @@ static void catch_up(struct etld *etld, struct etld_job *job)
 
 void etld_sched_up(struct etld *etld, bool first)
 {
+	etld_on_loop(etld->loop);
 	for (struct etld_job *job = etld->jobs; first && job; job = job->hh.next)
 		if (!job->restored) { /* the store has never heard of it */
 			etl_sched_restore(etld->sched, &job->sched, NULL);
@@ -232,23 +229,6 @@ void etld_sched_up(struct etld *etld, bool first)
 }
 
 /* ---- generations --------------------------------------------------------------------------- */
-
-static struct etld_partition *carry_partitions(const struct etld_job *old, const struct etl_job *job)
-{
-	struct etld_partition *partitions = etl_calloc(job->n_partitions, sizeof *partitions);
-
-	for (size_t i = 0; i < job->n_partitions; i++) {
-		struct etld_partition *was =
-			etld_job_partition(old, job->partitions[i].name, i);
-
-		if (was) {
-			partitions[i] = *was;
-			was->elsewhere = NULL; /* moved */
-		}
-		partitions[i].name = job->partitions[i].name;
-	}
-	return partitions;
-}
 
 /* A job that was left out at start is right now. It goes on as at a start: its slots stand where
  * the store had them, and those since then are missed ones. */
@@ -306,7 +286,7 @@ static void adopt_job(struct etld *etld, const struct etl_job *config)
 	else
 		job = new_job(etld, config);
 	look_at_target(etld, job, config);
-	partitions = carry_partitions(job, config);
+	partitions = etld_job_carry(job, config);
 	etld_elsewhere_forget(job); /* of partitions that are no more */
 	free(job->partitions);
 	job->partitions = partitions;
@@ -365,6 +345,7 @@ void etld_sched_adopt(struct etld *etld, struct etld_generation *generation)
 	struct etld_generation *old = etld->generation;
 	struct etld_job *job, *next;
 
+	etld_on_loop(etld->loop);
 	etld->generation = generation;
 	for (size_t i = 0; i < generation->n_jobs; i++)
 		adopt_job(etld, generation->jobs[i]);

@@ -5,13 +5,18 @@
  * job asks anew, or goes; the configuration that it was asked with lives as long as it does.
  * Loop thread, but for the work of the task.
  */
+#include "engine/sense.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "engine/engine.h"
+#include "engine/backend.h"
 #include "io/journal.h"
+#include "io/loop.h"
+#include "io/pool.h"
 #include "mongo/newest.h"
+#include "run/run.h"
 #include "time/civil.h"
 #include "time/duration.h"
 
@@ -92,7 +97,7 @@ static void question_done(struct etld_task *task)
 		if (job->sched.sensing && !satisfied && !*job->sched.sense_said)
 			tell(job, said);
 		etl_sched_sensed(etld->sched, &job->sched, satisfied, said);
-		etld_tell_status(etld);
+		etld->news->changed(etld);
 	}
 	etld_generation_unref(q->generation);
 	free(q);
@@ -116,6 +121,7 @@ void etld_sense_ask(struct etld *etld, struct etld_job *job)
 {
 	struct etld_question *q = ETL_NEW(struct etld_question);
 
+	etld_on_loop(etld->loop);
 	etld_sense_drop(job);
 	*q = (struct etld_question){
 		.task = {.work = question_work, .done = question_done, .name = "sensor",

@@ -5,14 +5,19 @@
  * kept and written when it is back. What is written of one job keeps its order: a retirement
  * must not be overtaken by what was decided before it. Loop thread, but for the work of tasks.
  */
+#include "engine/slots.h"
+
 #include <string.h>
 #include <utlist.h>
 
 #include "base/alloc.h"
 #include "base/str.h"
-#include "engine/engine.h"
+#include "engine/backend.h"
 #include "engine/slot_queue.h"
 #include "io/journal.h"
+#include "io/loop.h"
+#include "io/pool.h"
+#include "run/run.h"
 
 /* Skipped slots of one job, or a note of it (no skip): that it has another schedule, or is gone. */
 struct etld_slot_task {
@@ -51,11 +56,11 @@ static void slot_work(struct etld_task *task)
 	etld_on_worker();
 	etl_error_clear(&t->error);
 	if (t->note.job && *t->note.schedule)
-		etl_edit_save(&t->etld->run_env, &t->note, &t->error);
+		etl_edit_save(t->etld->run_env, &t->note, &t->error);
 	else if (t->note.job)
 		state->ops->slots_save(state, &t->note, 1, &t->error);
 	else
-		etl_skip_save(&t->etld->run_env, t->job, &t->skip, t->schedule, &t->error);
+		etl_skip_save(t->etld->run_env, t->job, &t->skip, t->schedule, &t->error);
 }
 
 /* It is due to be stored, as the scheduler said last. */
@@ -109,6 +114,7 @@ static void send_tasks(struct etld *etld)
 
 static void submit(struct etld_slot_task *t)
 {
+	etld_on_loop(t->etld->loop);
 	t->item.is_note = t->note.job != NULL;
 	etld_slot_queue_add(&t->etld->slots->queue, t->job, &t->item);
 	send_tasks(t->etld);
@@ -247,6 +253,7 @@ static void save_notes(struct etld *etld)
 
 void etld_slots_note(struct etld *etld, struct etld_job *job, etl_wall slot)
 {
+	etld_on_loop(etld->loop);
 	if (job->sched.edited) {
 		edited(etld, job, slot);
 		return;
@@ -266,6 +273,7 @@ void etld_slots_drop(struct etld *etld, struct etld_job *job)
 
 void etld_slots_flush(struct etld *etld)
 {
+	etld_on_loop(etld->loop);
 	send_tasks(etld);
 	save_notes(etld);
 }

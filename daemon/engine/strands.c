@@ -135,7 +135,7 @@ static void wait_for_memory(struct strand *s)
 	etld_fetch_clock_stop(&s->clock);
 	if (s->transfer)
 		etld_http_pause(s->transfer, true);
-	if (etld_shares_ask(&s->run->etld->shares, &s->share, s->part->memory))
+	if (etld_shares_ask(s->run->etld->shares, &s->share, s->part->memory))
 		etld_exec_granted(s);
 }
 
@@ -150,7 +150,7 @@ void etld_exec_granted(void *ctx)
 /* What the worker left behind in memory says what others may have. */
 static void return_memory(struct strand *s)
 {
-	etld_shares_return(&s->run->etld->shares, &s->share, s->part->memory);
+	etld_shares_return(s->run->etld->shares, &s->share, s->part->memory);
 	s->part->granted = s->share.has;
 }
 
@@ -312,7 +312,7 @@ void etld_strands_call(struct etld_run *run)
 		if (s->ended || s->on_worker)
 			continue;
 		etl_timer_cancel(etld_loop_wheel(run->etld->loop), &s->timer);
-		etld_shares_return(&run->etld->shares, &s->share, s->share.has); /* waits no more */
+		etld_shares_return(run->etld->shares, &s->share, s->share.has); /* waits no more */
 		give_to_worker(s);
 	}
 }

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * What keeps a job from its next window: the upstream window that is not closed, and the job
- * at which it all hangs. By what the loop knows of watermarks: good for status, also of a job
- * that never ran because nothing moved; runs look at the ledger. Loop thread.
+ * What keeps a job from its next window: the upstream window that is not closed. By what the loop
+ * knows of watermarks: good for status, also of a job that never ran because nothing moved; runs look
+ * at the ledger. Loop thread.
  */
-#include "base/str.h"
-#include "engine/engine.h"
+#include "facts/blocked.h"
 
-/* How far a culprit is looked for along a chain. A job farther away still shows as blocked
- * once one of those between has tried. */
-#define LEVELS_MAX 32
+#include "base/str.h"
 
 /* Up to where a partition is closed; its start if it never ran. */
 static etl_wall closed_until(const struct etld_job *job, size_t partition)
@@ -68,7 +65,7 @@ static bool is_missing(const struct etld_job *up, const char *partition,
 }
 
 /* Who waits for a job that is left out gets nothing, whatever it owes by now. */
-static bool is_left_out(struct etld *etld, const struct etld_job *job, struct etld_block *out)
+static bool is_left_out(const struct etld *etld, const struct etld_job *job, struct etld_block *out)
 {
 	for (size_t k = 0; k < job->job->n_upstream; k++) {
 		if (!job->job->upstream[k]->left_out)
@@ -79,7 +76,7 @@ static bool is_left_out(struct etld *etld, const struct etld_job *job, struct et
 	return false;
 }
 
-static bool blocked_by(struct etld *etld, const struct etld_job *job, struct etld_block *out)
+bool etld_blocked_by(const struct etld *etld, const struct etld_job *job, struct etld_block *out)
 {
 	struct etl_window window = {{0}, {0}};
 	size_t partition;
@@ -101,25 +98,4 @@ static bool blocked_by(struct etld *etld, const struct etld_job *job, struct etl
 			return true;
 	}
 	return false;
-}
-
-bool etld_blocked_by(const struct etld *etld_, const struct etld_job *job, struct etld_block *out)
-{
-	struct etld *etld = (struct etld *)(uintptr_t)etld_; /* looked at, not changed */
-	const struct etld_job *culprit = NULL;
-	struct etld_block at;
-
-	if (!blocked_by(etld, job, out))
-		return false;
-	at = *out;
-	for (int level = 0; level < LEVELS_MAX; level++) {
-		enum etld_ails ails = etld_job_ails(etld, at.upstream);
-
-		if (ails != ETLD_AILS_NOTHING)
-			culprit = at.upstream;
-		if (ails == ETLD_AILS_ITSELF || !blocked_by(etld, at.upstream, &at))
-			break;
-	}
-	out->culprit = culprit;
-	return true;
 }

@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "engine/deadline.h"
 #include "engine/elsewhere.h"
 #include "tell/overdue.h"
 #include "time/civil.h"
@@ -217,7 +218,10 @@ static void own_health(const struct etld *etld, const struct etld_job *job, stru
 		snprintf(reason, size, "%s", job->last.reason);
 }
 
-enum etld_ails etld_job_ails(const struct etld *etld, const struct etld_job *job)
+/* Does a job need help, by itself or only because of what it waits for? */
+enum ails { AILS_NOTHING, AILS_ITSELF, AILS_UPSTREAM };
+
+static enum ails ails_of(const struct etld *etld, const struct etld_job *job)
 {
 	char reason[ETL_REASON_MAX];
 	struct etld_health h;
@@ -227,10 +231,9 @@ enum etld_ails etld_job_ails(const struct etld *etld, const struct etld_job *job
 	case ETLD_HEALTH_OK:
 	case ETLD_HEALTH_LATE:
 	case ETLD_HEALTH_REJECTING: /* its windows close, and that is what is waited for */
-		return ETLD_AILS_NOTHING;
+		return AILS_NOTHING;
 	case ETLD_HEALTH_BLOCKED:
-		return waits_for_sensor(job, reason, sizeof reason) ? ETLD_AILS_ITSELF :
-								      ETLD_AILS_UPSTREAM;
+		return waits_for_sensor(job, reason, sizeof reason) ? AILS_ITSELF : AILS_UPSTREAM;
 	case ETLD_HEALTH_FAILING:
 	case ETLD_HEALTH_UNREACHABLE:
 	case ETLD_HEALTH_CONFIG:
@@ -239,12 +242,32 @@ enum etld_ails etld_job_ails(const struct etld *etld, const struct etld_job *job
 	case ETLD_HEALTH_PAUSED:
 		break;
 	}
-	return ETLD_AILS_ITSELF;
+	return AILS_ITSELF;
+}
+
+/* How far a culprit is looked for along a chain. A job farther away still shows as blocked
+ * once one of those between has tried. */
+#define LEVELS_MAX 32
+
+const struct etld_job *etld_culprit(const struct etld *etld, const struct etld_block *block)
+{
+	const struct etld_job *culprit = NULL;
+	struct etld_block at = *block;
+
+	for (int level = 0; level < LEVELS_MAX; level++) {
+		enum ails ails = ails_of(etld, at.upstream);
+
+		if (ails != AILS_NOTHING)
+			culprit = at.upstream;
+		if (ails == AILS_ITSELF || !etld_blocked_by(etld, at.upstream, &at))
+			break;
+	}
+	return culprit;
 }
 
 /* "waits for window 2026-07-01T10:00:00Z of a/all; a is failing: status 500" */
-static void say_block(const struct etld *etld, const struct etld_block *block, char *reason,
-	size_t size)
+static void say_block(const struct etld *etld, const struct etld_block *block,
+	const struct etld_job *culprit, char *reason, size_t size)
 {
 	char at[ETL_TIME_TEXT_BYTES];
 	struct etld_health h;
@@ -254,22 +277,26 @@ static void say_block(const struct etld *etld, const struct etld_block *block, c
 			block->upstream->job->left_out);
 		return;
 	}
-	own_health(etld, block->culprit, &h);
+	own_health(etld, culprit, &h);
 	etl_time_format_rfc3339(block->window.start, at);
 	snprintf(reason, size, "waits for window %s of %s/%s; %s is %s%s%.200s", at,
 		block->upstream->name, block->upstream->partitions[block->partition].name,
-		block->culprit->name, words[h.id], *h.reason ? ": " : "", h.reason);
+		culprit->name, words[h.id], *h.reason ? ": " : "", h.reason);
 }
 
 void etld_job_health(const struct etld *etld, const struct etld_job *job, struct etld_health *h)
 {
+	const struct etld_job *culprit;
 	struct etld_block block;
 
 	own_health(etld, job, h);
 	if (h->id != ETLD_HEALTH_OK && h->id != ETLD_HEALTH_LATE && h->id != ETLD_HEALTH_STALE)
 		return;
-	if (etld_running(job) || !etld_blocked_by(etld, job, &block) || !block.culprit)
+	if (etld_running(job) || !etld_blocked_by(etld, job, &block))
+		return;
+	culprit = etld_culprit(etld, &block);
+	if (!culprit)
 		return;
 	h->id = ETLD_HEALTH_BLOCKED;
-	say_block(etld, &block, h->reason, sizeof h->reason);
+	say_block(etld, &block, culprit, h->reason, sizeof h->reason);
 }

@@ -6,7 +6,8 @@
 #ifndef ETLD_HEALTH_H
 #define ETLD_HEALTH_H
 
-#include "engine/engine.h"
+#include "engine/jobs.h"
+#include "facts/blocked.h"
 
 /* The worst first: of several the first one is told. etlctl(1) and etld(8) print this order. */
 #define ETLD_HEALTH_WORDS(X)                                                                    \
@@ -20,6 +21,8 @@
 	X(BLOCKED, "blocked") /* waits for a job that is not well, or for its sensor */          \
 	X(PAUSED, "paused")                                                                     \
 	X(OK, "ok")
+
+#define ETLD_HEALTHS 10
 
 enum etld_health_id {
 #define X(id, word) ETLD_HEALTH_##id,
@@ -37,5 +40,9 @@ void etld_job_health(const struct etld *etld, const struct etld_job *job, struct
 
 /* How long the oldest open unit of the i-th partition has been due; 0 = nothing is. */
 etl_dur etld_partition_late(const struct etld *etld, const struct etld_job *job, size_t i);
+
+/* The job at which all hangs that waits as `block` says: the last one along the chain that is not well.
+ * NULL = all are well. */
+const struct etld_job *etld_culprit(const struct etld *etld, const struct etld_block *block);
 
 #endif

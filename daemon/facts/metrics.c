@@ -9,8 +9,11 @@
 #include <string.h>
 
 #include "base/encode.h"
-#include "facts/health.h"
-#include "methods/methods.h"
+#include "engine/counters.h"
+#include "engine/slots.h"
+#include "io/http.h"
+#include "io/loop.h"
+#include "io/pool.h"
 #include "source/http/breaker.h"
 
 /* Partitions whose lag is told one by one. */
@@ -18,69 +21,12 @@
 #define LAG_NAME "etld_watermark_lag_seconds" /* as in the table */
 #define LATE_NAME "etld_late_seconds"
 
-/* ---- counting ------------------------------------------------------------------------------ */
-
-/* Seconds. Slots are held against a clock of milliseconds. */
-static const double bounds[ETLD_HISTOGRAM_BOUNDS] = {0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1,
-	0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800, 3600};
+/* ---- writing ------------------------------------------------------------------------------- */
 
 static double seconds(etl_dur d)
 {
 	return (double)d.us / 1e6;
 }
-
-static void observe(struct etld_histogram *h, etl_dur d)
-{
-	size_t i = 0;
-
-	if (d.us < 0) /* the wall clock was set back under it */
-		d.us = 0;
-	while (i < ETLD_HISTOGRAM_BOUNDS && seconds(d) > bounds[i])
-		i++;
-	h->buckets[i]++;
-	h->n++;
-	h->sum.us += d.us;
-	if (d.us > h->max.us)
-		h->max = d;
-}
-
-void etld_metrics_slots(struct etld_metrics *m, uint64_t slots, etl_dur late)
-{
-	m->slots_due += slots;
-	observe(&m->slot_lateness, late);
-}
-
-void etld_metrics_skipped(struct etld_metrics *m, const struct etl_skip *skip)
-{
-	m->slots_skipped[skip->code] += skip->slots ? skip->slots : 1;
-}
-
-/* What was missed waited for a daemon, not for a place: it would hide how long that takes. */
-void etld_metrics_started(struct etld_metrics *m, const struct etl_trigger *trigger, etl_dur waited)
-{
-	m->started[trigger->kind]++;
-	if (trigger->kind == ETL_TRIGGER_SCHEDULE && trigger->slot.ms)
-		observe(&m->start_delay, waited);
-}
-
-void etld_metrics_ended(struct etld_metrics *m, const struct etl_run *run)
-{
-	m->ended[run->state]++;
-	if (run->ended.ms)
-		observe(&m->run_duration, run->took);
-	etl_counts_add(&m->records, &run->counts);
-	m->windows_loaded += run->windows_loaded;
-	m->windows_empty += run->windows_empty;
-	m->windows_failed += run->windows_failed;
-	m->windows_held += run->windows_held;
-	m->windows_lost += run->windows_lost;
-	m->windows_discarded += run->windows_discarded;
-	m->warnings += run->warnings;
-	m->requests += run->requests;
-	m->bytes += run->bytes;
-}
-
-/* ---- writing ------------------------------------------------------------------------------- */
 
 struct writer {
 	const struct etld_job_sums *sums;
@@ -130,7 +76,7 @@ static void histogram(const struct writer *w, const struct etld_histogram *h)
 
 	for (size_t i = 0; i < ETLD_HISTOGRAM_BOUNDS; i++) {
 		n += h->buckets[i];
-		etl_buf_printf(w->out, "%s_bucket{le=\"%g\"} %llu\n", w->name, bounds[i],
+		etl_buf_printf(w->out, "%s_bucket{le=\"%g\"} %llu\n", w->name, etld_histogram_bounds[i],
 			(unsigned long long)n);
 	}
 	etl_buf_printf(w->out, "%s_bucket{le=\"+Inf\"} %llu\n%s_sum ", w->name,
@@ -176,24 +122,24 @@ static void jobs(const struct writer *w, const struct etld *etld)
 
 static void slots_due(const struct writer *w, const struct etld *etld)
 {
-	sample(w, (double)etld->metrics.slots_due);
+	sample(w, (double)etld->counters->slots_due);
 }
 
 static void slots_skipped(const struct writer *w, const struct etld *etld)
 {
 	for (int i = 0; i < ETL_SKIP_MAX; i++)
 		labelled(w, "code", etl_skip_word((enum etl_skip_code)i),
-			(double)etld->metrics.slots_skipped[i]);
+			(double)etld->counters->slots_skipped[i]);
 }
 
 static void slot_lateness(const struct writer *w, const struct etld *etld)
 {
-	histogram(w, &etld->metrics.slot_lateness);
+	histogram(w, &etld->counters->slot_lateness);
 }
 
 static void slot_lateness_max(const struct writer *w, const struct etld *etld)
 {
-	sample(w, seconds(etld->metrics.slot_lateness.max));
+	sample(w, seconds(etld->counters->slot_lateness.max));
 }
 
 static void slot_notes(const struct writer *w, const struct etld *etld)
@@ -203,31 +149,31 @@ static void slot_notes(const struct writer *w, const struct etld *etld)
 
 static void start_delay(const struct writer *w, const struct etld *etld)
 {
-	histogram(w, &etld->metrics.start_delay);
+	histogram(w, &etld->counters->start_delay);
 }
 
 static void start_delay_max(const struct writer *w, const struct etld *etld)
 {
-	sample(w, seconds(etld->metrics.start_delay.max));
+	sample(w, seconds(etld->counters->start_delay.max));
 }
 
 static void runs_started(const struct writer *w, const struct etld *etld)
 {
 	for (int i = 0; i < ETL_TRIGGER_MAX; i++)
 		labelled(w, "trigger", etl_trigger_word((enum etl_trigger_kind)i),
-			(double)etld->metrics.started[i]);
+			(double)etld->counters->started[i]);
 }
 
 static void runs_ended(const struct writer *w, const struct etld *etld)
 {
 	for (int i = ETL_RUN_RUNNING + 1; i <= ETL_RUN_BUSY; i++)
 		labelled(w, "state", etl_run_state_word((enum etl_run_state)i),
-			(double)etld->metrics.ended[i]);
+			(double)etld->counters->ended[i]);
 }
 
 static void run_duration(const struct writer *w, const struct etld *etld)
 {
-	histogram(w, &etld->metrics.run_duration);
+	histogram(w, &etld->counters->run_duration);
 }
 
 static void runs_active(const struct writer *w, const struct etld *etld)
@@ -261,22 +207,22 @@ static void records(const struct writer *w, const struct etld *etld)
 {
 	for (size_t i = 0; i < etl_counts_n; i++)
 		labelled(w, "count", etl_counts_rows[i].name,
-			(double)etl_counts_get(&etld->metrics.records, &etl_counts_rows[i]));
+			(double)etl_counts_get(&etld->counters->records, &etl_counts_rows[i]));
 }
 
 static void records_read(const struct writer *w, const struct etld *etld)
 {
-	sample(w, (double)etld->metrics.records.in);
+	sample(w, (double)etld->counters->records.in);
 }
 
 static void records_rejected(const struct writer *w, const struct etld *etld)
 {
-	sample(w, (double)etld->metrics.records.rejected);
+	sample(w, (double)etld->counters->records.rejected);
 }
 
 static void records_loaded(const struct writer *w, const struct etld *etld)
 {
-	const struct etl_counts *records = &etld->metrics.records;
+	const struct etl_counts *records = &etld->counters->records;
 
 	labelled(w, "result", "inserted", (double)records->inserted);
 	labelled(w, "result", "updated", (double)records->updated);
@@ -288,12 +234,12 @@ static void records_loaded(const struct writer *w, const struct etld *etld)
 
 static void warnings(const struct writer *w, const struct etld *etld)
 {
-	sample(w, (double)etld->metrics.warnings);
+	sample(w, (double)etld->counters->warnings);
 }
 
 static void windows(const struct writer *w, const struct etld *etld)
 {
-	const struct etld_metrics *m = &etld->metrics;
+	const struct etld_counters *m = etld->counters;
 
 	labelled(w, "state", etl_window_state_word(ETL_WINDOW_LOADED), (double)m->windows_loaded);
 	labelled(w, "state", etl_window_state_word(ETL_WINDOW_EMPTY), (double)m->windows_empty);
@@ -306,12 +252,12 @@ static void windows(const struct writer *w, const struct etld *etld)
 
 static void requests(const struct writer *w, const struct etld *etld)
 {
-	sample(w, (double)etld->metrics.requests);
+	sample(w, (double)etld->counters->requests);
 }
 
 static void received(const struct writer *w, const struct etld *etld)
 {
-	sample(w, (double)etld->metrics.bytes);
+	sample(w, (double)etld->counters->bytes);
 }
 
 struct host_count {
@@ -321,10 +267,8 @@ struct host_count {
 static void count_host(void *ctx, const struct etld_gate_facts *facts)
 {
 	struct host_count *count = ctx;
-	enum etl_breaker_state state;
 
-	if (etl_breaker_state_parse(facts->state.breaker.state, &state))
-		count->n[state]++;
+	count->n[facts->state.breaker.state]++;
 }
 
 static void hosts(const struct writer *w, const struct etld *etld)
@@ -520,7 +464,7 @@ static void put_length(struct etl_buf *out, const char *name, const struct etld_
 {
 	char partition[256];
 
-	etld_partition_text(job->job, &job->job->partitions[i], partition, sizeof partition);
+	etl_partition_text(job->job, &job->job->partitions[i], partition, sizeof partition);
 	etl_buf_printf(out, "%s{", name);
 	put_label(out, "job", job->name);
 	etl_buf_char(out, ',');

@@ -9,7 +9,10 @@
 
 #include "base/str.h"
 #include "engine/backfill.h"
+#include "engine/deadline.h"
 #include "engine/elsewhere.h"
+#include "engine/exec.h"
+#include "io/http.h"
 
 static etl_wall wall_of(const struct etld *etld, etl_mono t)
 {
@@ -28,8 +31,8 @@ etl_wall etld_why_fires(const struct etld *etld, const struct etld_job *job)
 static void look_at_host(void *ctx, const struct etld_gate_facts *gate)
 {
 	struct etld_why_facts *out = ctx;
-	const struct etl_source_state *s = &gate->state;
-	bool open = etl_streq(s->breaker.state, "open") && s->breaker.until.ms > out->job.now.ms;
+	const struct etld_host_state *s = &gate->state;
+	bool open = s->breaker.state == ETL_BREAKER_OPEN && s->breaker.until.ms > out->job.now.ms;
 
 	if (!etl_streq(s->host, out->job.job->host) || (!open && s->hold_until.ms <= out->job.now.ms))
 		return;

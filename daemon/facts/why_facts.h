@@ -5,7 +5,9 @@
 #ifndef ETLD_WHY_FACTS_H
 #define ETLD_WHY_FACTS_H
 
-#include "engine/engine.h"
+#include "engine/jobs.h"
+#include "job/elsewhere.h"
+#include "plan/deadline.h"
 #include "tell/why.h"
 
 /* The facts, and what they point to: good until the loop goes on. */

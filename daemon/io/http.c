@@ -425,6 +425,7 @@ static void start_waiting(struct etld_http *http)
 	struct etld_gate_ticket *ticket;
 	etl_mono next;
 
+	etld_on_loop(http->loop);
 	while ((ticket = etld_gate_next(http->gates, &refusal)) != NULL) {
 		struct etld_transfer *t = ticket->owner;
 
@@ -518,6 +519,7 @@ void etld_http_pause(struct etld_transfer *transfer, bool pause)
 {
 	struct etld_http *http = transfer->http;
 
+	etld_on_loop(http->loop);
 	if (transfer->paused == pause)
 		return;
 	transfer->paused = pause;
@@ -560,10 +562,8 @@ struct etld_http *etld_http_new(struct etld_loop *loop, const struct etl_clock *
 	http->loop = loop;
 	http->clock = clock;
 	http->timer = (struct etl_timer){.fire = on_timer, .ctx = http, .name = "http"};
-	http->gate_timer = (struct etl_timer){.fire = on_gate_timer, .ctx = http,
-		.name = "host gate"};
-	http->deliver_timer = (struct etl_timer){.fire = on_deliver, .ctx = http,
-		.name = "http failure"};
+	http->gate_timer = (struct etl_timer){.fire = on_gate_timer, .ctx = http, .name = "host gate"};
+	http->deliver_timer = (struct etl_timer){.fire = on_deliver, .ctx = http, .name = "http failure"};
 	http->gates = etld_gates_new(clock);
 	etld_http_options(http, options);
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)

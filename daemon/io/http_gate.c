@@ -161,21 +161,14 @@ static etl_wall wall_in(etl_wall now, int64_t left_us)
 }
 
 static void state_of(const struct etld_gates *gates, const struct etld_gate *gate,
-	struct etl_source_state *out)
+	struct etld_host_state *out)
 {
-	const struct etl_breaker *b = &gate->breaker;
 	etl_wall now = etl_now(gates->clock);
 	etl_mono mono = etl_mono_now(gates->clock);
 
 	memset(out, 0, sizeof *out);
 	etl_text_copy(out->host, sizeof out->host, gate->host);
-	etl_text_copy(out->breaker.state, sizeof out->breaker.state,
-		etl_breaker_state_word(b->state));
-	out->breaker.failures = b->failures;
-	out->breaker.openings = b->openings;
-	out->breaker.opened = b->opened;
-	out->breaker.until = b->until;
-	etl_text_copy(out->breaker.reason, sizeof out->breaker.reason, b->reason);
+	out->breaker = gate->breaker;
 	out->hold_until = wall_in(now, gate->hold.us - mono.us);
 	if (out->hold_until.ms)
 		etl_text_copy(out->hold_reason, sizeof out->hold_reason, gate->hold_reason);
@@ -185,7 +178,7 @@ static void state_of(const struct etld_gates *gates, const struct etld_gate *gat
 
 static void tell(struct etld_gates *gates, struct etld_gate *gate, enum etld_gate_event event)
 {
-	struct etl_source_state state;
+	struct etld_host_state state;
 
 	gate->changed = true;
 	if (!gates->fn)
@@ -194,24 +187,15 @@ static void tell(struct etld_gates *gates, struct etld_gate *gate, enum etld_gat
 	gates->fn(gates->ctx, event, &state);
 }
 
-void etld_gates_restore(struct etld_gates *gates, const struct etl_source_state *state)
+void etld_gates_restore(struct etld_gates *gates, const struct etld_host_state *state)
 {
 	struct etld_gate *gate = gate_make(gates, state->host, strlen(state->host));
 	etl_wall now = etl_now(gates->clock);
 	etl_mono mono = etl_mono_now(gates->clock);
-	struct etl_breaker kept = {
-		.failures = state->breaker.failures,
-		.openings = state->breaker.openings,
-		.opened = state->breaker.opened,
-		.until = state->breaker.until,
-	};
 
 	if (gate->changed || gate->active) /* what we saw ourselves is newer */
 		return;
-	if (!etl_breaker_state_parse(state->breaker.state, &kept.state))
-		kept.state = ETL_BREAKER_CLOSED;
-	etl_text_copy(kept.reason, sizeof kept.reason, state->breaker.reason);
-	etl_breaker_restore(&gate->breaker, &gate->rule->breaker, &kept, now);
+	etl_breaker_restore(&gate->breaker, &gate->rule->breaker, &state->breaker, now);
 	if (etl_wall_is_civil(state->hold_until) && state->hold_until.ms > now.ms) {
 		etl_dur left = etl_wall_diff(state->hold_until, now);
 
@@ -223,7 +207,7 @@ void etld_gates_restore(struct etld_gates *gates, const struct etl_source_state 
 			etl_wall_diff(state->full_at, now));
 }
 
-bool etld_gates_take_changed(struct etld_gates *gates, struct etl_source_state *out)
+bool etld_gates_take_changed(struct etld_gates *gates, struct etld_host_state *out)
 {
 	for (struct etld_gate *gate = gates->gates; gate; gate = gate->next) {
 		if (!gate->changed)

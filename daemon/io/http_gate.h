@@ -16,7 +16,6 @@
 #include "base/error.h"
 #include "source/http/breaker.h"
 #include "source/http/budget.h"
-#include "state/state.h"
 #include "time/clock.h"
 
 struct etld_gates;
@@ -41,6 +40,17 @@ struct etld_gate_ticket {
 	bool inside, probe;
 };
 
+/* How a host is, and what of it is worth keeping over a restart. */
+#define ETLD_HOST_BYTES 272
+struct etld_host_state {
+	char host[ETLD_HOST_BYTES]; /* "api.example.org", "api.example.org:8443" */
+	struct etl_breaker breaker;
+	etl_wall hold_until; /* the host asked for no request before; ms == 0 = it did not */
+	char hold_reason[128];
+	etl_wall full_at; /* when its token bucket is full again; ms == 0 = it is full */
+	etl_wall updated;
+};
+
 /* What happened to a host. The state is lent for the call. */
 enum etld_gate_event {
 	ETLD_GATE_OPENED, /* its breaker, for the first time or again */
@@ -49,7 +59,7 @@ enum etld_gate_event {
 	ETLD_GATE_DRAWN,   /* its bucket lost a token that is long in coming back */
 };
 typedef void (*etld_gate_fn)(
-	void *ctx, enum etld_gate_event event, const struct etl_source_state *state);
+	void *ctx, enum etld_gate_event event, const struct etld_host_state *state);
 
 struct etld_gates *etld_gates_new(const struct etl_clock *clock);
 void etld_gates_free(struct etld_gates *gates);
@@ -88,14 +98,14 @@ void etld_gate_hold(struct etld_gates *gates, const struct etld_gate_ticket *tic
 bool etld_gates_release(struct etld_gates *gates, const char *host);
 
 /* What is kept of the hosts over a restart. */
-void etld_gates_restore(struct etld_gates *gates, const struct etl_source_state *state);
+void etld_gates_restore(struct etld_gates *gates, const struct etld_host_state *state);
 /* The next host that has changed since it was taken; false if none has. */
-bool etld_gates_take_changed(struct etld_gates *gates, struct etl_source_state *out);
+bool etld_gates_take_changed(struct etld_gates *gates, struct etld_host_state *out);
 void etld_gates_put_back(struct etld_gates *gates, const char *host); /* it was not kept */
 
 /* Of every host, for status. */
 struct etld_gate_facts {
-	struct etl_source_state state;
+	struct etld_host_state state;
 	int64_t active, waiting;
 };
 void etld_gates_each(struct etld_gates *gates,

@@ -11,6 +11,7 @@
 #include "base/uuid.h"
 #include "engine/backfill.h"
 #include "methods/methods.h"
+#include "time/civil.h"
 
 struct backfill_query {
 	struct etld_query query;
@@ -223,8 +224,8 @@ static bool read_range(struct etld_request *request, const struct etl_job *job, 
 	b->range = (struct etl_window){job->window.start, now};
 	if (job->window.none)
 		return wrong(request, "etlctl run", "this job has no windows: each run reads all");
-	if ((from && !etld_parse_time(from, &b->range.start)) ||
-		(to && !etld_parse_time(to, &b->range.end)))
+	if ((from && !etl_time_parse(from, &b->range.start)) ||
+		(to && !etl_time_parse(to, &b->range.end)))
 		return wrong(request, "2026-07-01 or 2026-07-01T10:00Z",
 			"--from and --to cannot be read as times");
 	if (b->range.start.ms >= b->range.end.ms)

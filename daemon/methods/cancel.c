@@ -86,7 +86,7 @@ static struct etld_job *running_job(struct etld *etld, const char *id)
 	if (found)
 		return etld_running(found) ? found : NULL;
 	for (struct etld_job *job = etld->jobs; job; job = job->hh.next)
-		if (etld_running(job) && etld_id_matches(etld_exec_run_id(etld_running(job)), id)) {
+		if (etld_running(job) && etl_uuid_matches(etld_exec_run_id(etld_running(job)), id)) {
 			if (found)
 				return NULL;
 			found = job;
@@ -100,7 +100,7 @@ static int match(void *ctx, const struct etl_backfill *b)
 {
 	struct cancel_query *q = ctx;
 
-	if (!etld_id_matches(b->id, q->asked))
+	if (!etl_uuid_matches(b->id, q->asked))
 		return 0;
 	q->found++;
 	etl_text_copy(q->id, sizeof q->id, b->id);

@@ -146,11 +146,11 @@ static void add_again(const struct dead_query *q, const struct etl_job *job,
 {
 	ETL_BUF_CLEANUP struct etl_buf command;
 	struct etl_window range = {oldest, newest};
-	char shown[ETLD_PARTITION_BYTES] = "-";
+	char shown[ETL_PARTITION_TEXT_BYTES] = "-";
 
 	etl_buf_init(&command, 4096);
 	if (job && partition)
-		etld_partition_text(job, partition, shown, sizeof shown);
+		etl_partition_text(job, partition, shown, sizeof shown);
 	if (job && !job->left_out && (job->window.none || oldest.ms)) {
 		if (!job->window.none)
 			range.end = etl_window_at(&job->window, newest).end;

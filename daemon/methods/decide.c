@@ -165,7 +165,7 @@ static void submit(struct etld_request *request, struct etld_job *job,
 	q->partition = partition;
 	q->kind = asked->kind;
 	q->text = text;
-	q->walk = etl_change_new(job->job, &request->etld->run_env, asked);
+	q->walk = etl_change_new(job->job, request->etld->run_env, asked);
 	q->picture = etld_picture_new(request->etld, job);
 	q->query.free = decide_free;
 	q->query.again = decide_again;

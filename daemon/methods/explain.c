@@ -3,6 +3,7 @@
  * Metrics: what the daemon counts, as text. Answered by the loop.
  */
 #include "base/alloc.h"
+#include "facts/metrics.h"
 #include "methods/methods.h"
 #include "methods/walk.h"
 

@@ -41,6 +41,7 @@ static bool *choose(struct etld_request *request)
 
 static void add_block(struct etl_json *node, const struct etld *etld, const struct etld_job *job)
 {
+	const struct etld_job *culprit;
 	struct etl_json *item, *window;
 	struct etld_block block;
 	char name[256];
@@ -51,13 +52,14 @@ static void add_block(struct etl_json *node, const struct etld *etld, const stru
 	}
 	item = etl_json_add_object(node, "waits_for");
 	etl_json_add_text(item, "job", block.upstream->name);
-	etld_partition_text(block.upstream->job, &block.upstream->job->partitions[block.partition],
+	etl_partition_text(block.upstream->job, &block.upstream->job->partitions[block.partition],
 		name, sizeof name);
 	etl_json_add_text(item, "partition", name);
 	window = etl_json_add_object(item, "window");
 	etld_json_time(window, "start", block.window.start);
 	etld_json_time(window, "end", block.window.end);
-	etl_json_add_text(item, "culprit", block.culprit ? block.culprit->name : NULL);
+	culprit = etld_culprit(etld, &block);
+	etl_json_add_text(item, "culprit", culprit ? culprit->name : NULL);
 }
 
 static struct etl_json *node_of(const struct etld *etld, const struct etld_job *job,

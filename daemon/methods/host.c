@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * HostRelease: an operator who knows better ends what a host asked for, or what its breaker
- * decided. It takes effect at once; a worker writes the audit.
+ * Hosts in status. HostRelease: an operator who knows better ends what a host asked for, or what
+ * its breaker decided. It takes effect at once; a worker writes the audit.
  */
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/str.h"
 #include "io/http.h"
 #include "methods/methods.h"
 
@@ -32,6 +33,42 @@ static void release_free(struct etld_query *query)
 	free(q->host);
 	free(q->who);
 	free(q);
+}
+
+struct show {
+	struct etl_json *list;
+	etl_wall now;
+};
+
+static void show_host(void *ctx, const struct etld_gate_facts *facts)
+{
+	const struct show *show = ctx;
+	const struct etld_host_state *s = &facts->state;
+	const struct etl_breaker *b = &s->breaker;
+	bool held = s->hold_until.ms > show->now.ms;
+	struct etl_json *item, *part;
+
+	if (b->state == ETL_BREAKER_CLOSED && !held && !facts->waiting)
+		return;
+	item = etl_json_add_object(show->list, NULL);
+	etl_json_add_text(item, "host", s->host);
+	part = etl_json_add_object(item, "breaker");
+	etl_json_add_text(part, "state", etl_breaker_state_word(b->state));
+	etl_json_add_int(part, "failures", b->failures);
+	etl_json_add_text(part, "reason", b->reason);
+	etld_json_time(part, "opened_at", b->opened);
+	etld_json_time(part, "until", b->until);
+	etld_json_time(item, "hold_until", held ? s->hold_until : (etl_wall){0});
+	etl_json_add_text(item, "hold_reason", held ? s->hold_reason : "");
+	etl_json_add_int(item, "active", facts->active);
+	etl_json_add_int(item, "waiting", facts->waiting);
+}
+
+void etld_hosts_show(struct etld *etld, struct etl_json *reply)
+{
+	struct show show = {etl_json_add_array(reply, "hosts"), etl_now(etld->clock)};
+
+	etld_gates_each(etld_http_gates(etld->http), show_host, &show);
 }
 
 void etld_handle_host_release(struct etld_request *request)

@@ -170,35 +170,11 @@ void etld_json_time(struct etl_json *to, const char *key, etl_wall t)
 	etl_json_add_text(to, key, text);
 }
 
-/* "2026-07-01T10:00Z" lacks the seconds that RFC 3339 wants. */
-static bool parse_without_seconds(const char *text, etl_wall *out)
-{
-	char full[48];
-
-	if (strlen(text) < 17 || strlen(text) > 30 || text[13] != ':' || text[16] == ':')
-		return false;
-	snprintf(full, sizeof full, "%.16s:00%s", text, text + 16);
-	return etl_time_parse_rfc3339(full, strlen(full), out);
-}
-
-bool etld_parse_time(const char *text, etl_wall *out)
-{
-	char with_zone[48];
-	size_t n = strlen(text);
-
-	if (etl_time_parse_date(text, n, out) || etl_time_parse_rfc3339(text, n, out) ||
-		parse_without_seconds(text, out))
-		return true;
-	snprintf(with_zone, sizeof with_zone, "%.40sZ", text); /* without an offset it is UTC */
-	return etl_time_parse_rfc3339(with_zone, strlen(with_zone), out) ||
-		parse_without_seconds(with_zone, out);
-}
-
 bool etld_request_time(struct etld_request *request, const char *name, etl_wall *out)
 {
 	const char *text = etl_json_text(request->parameters, name, NULL);
 
-	if (!text || etld_parse_time(text, out))
+	if (!text || etl_time_parse(text, out))
 		return true;
 	etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "2026-07-01 or 2026-07-01T10:00Z",
 		"'%s' is not a time", text);
@@ -214,34 +190,14 @@ char *etld_request_reason(const struct etld_request *request)
 	return text;
 }
 
-void etld_partition_text(const struct etl_job *job, const struct etl_partition *partition,
-	char *out, size_t size)
-{
-	if (job->n_partitions == 1 && !job->partition_names[0])
-		snprintf(out, size, "-");
-	else
-		snprintf(out, size, "%s=%s", job->partition_names[0], partition->name);
-}
-
 void etld_json_partition(struct etl_json *to, const struct etl_job *job, const char *name)
 {
 	const struct etl_partition *partition = job ? etl_job_partition(job, name) : NULL;
-	char shown[ETLD_PARTITION_BYTES];
+	char shown[ETL_PARTITION_TEXT_BYTES];
 
 	if (partition)
-		etld_partition_text(job, partition, shown, sizeof shown);
+		etl_partition_text(job, partition, shown, sizeof shown);
 	etl_json_add_text(to, "partition", partition ? shown : name);
-}
-
-const struct etl_partition *etld_partition_find(const struct etl_job *job, const char *text)
-{
-	const char *equals = strchr(text, '=');
-	const struct etl_partition *found;
-
-	if (etl_streq(text, "-") && !job->partition_names[0])
-		return &job->partitions[0];
-	found = etl_job_partition(job, text);
-	return found || !equals ? found : etl_job_partition(job, equals + 1);
 }
 
 bool etld_request_partition(struct etld_request *request, const struct etl_job *job,
@@ -249,18 +205,11 @@ bool etld_request_partition(struct etld_request *request, const struct etl_job *
 {
 	const char *name = etl_json_text(request->parameters, "partition", NULL);
 
-	*out = name ? etld_partition_find(job, name) : NULL;
+	*out = name ? etl_partition_find(job, name) : NULL;
 	if (!name || *out)
 		return true;
 	etld_refuse_partition(request, job, name);
 	return false;
-}
-
-bool etld_id_matches(const char *id, const char *part)
-{
-	size_t n = strlen(part), all = strlen(id);
-
-	return n >= 6 && n <= all && (strncmp(id, part, n) == 0 || strcmp(id + all - n, part) == 0);
 }
 
 void etld_list_add(struct etl_buf *list, struct etl_json *item)

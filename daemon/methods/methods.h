@@ -9,6 +9,15 @@
 
 #include "ctl/commands.h"
 #include "doors/control.h"
+#include "engine/backend.h"
+#include "engine/deadline.h"
+#include "engine/exec.h"
+#include "engine/sched.h"
+#include "engine/slots.h"
+#include "facts/blocked.h"
+#include "io/loop.h"
+#include "io/pool.h"
+#include "mongo/mongo.h"
 
 typedef void (*etld_handler)(struct etld_request *request);
 
@@ -29,7 +38,10 @@ void etld_handle_backfills(struct etld_request *request);
 void etld_handle_cancel(struct etld_request *request);
 /* pause.c */
 void etld_handle_pause(struct etld_request *request);
+void etld_pauses_free(struct etld *etld); /* the workers are gone */
 void etld_handle_host_release(struct etld_request *request); /* host.c */
+/* "hosts": those whose breaker is not closed, or who asked to be left alone. host.c */
+void etld_hosts_show(struct etld *etld, struct etl_json *reply);
 void etld_handle_resume(struct etld_request *request);
 void etld_handle_reload(struct etld_request *request); /* reload.c */
 /* store.c: these ask MongoDB */
@@ -85,31 +97,20 @@ struct etl_json *etld_reply_object(const struct etld *etld, const char *schema);
 
 void etld_json_time(struct etl_json *to, const char *key, etl_wall t); /* ms == 0: null */
 
-/* "2026-07-01", "2026-07-01T10:00Z", RFC 3339. */
-bool etld_parse_time(const char *text, etl_wall *out);
-/* The same of the parameter `name`; without it `out` keeps what it has. False: it is not a time,
- * and the request is answered. */
+/* The time that the parameter `name` gives (etl_time_parse); without it `out` keeps what it has.
+ * False: it is not a time, and the request is answered. */
 bool etld_request_time(struct etld_request *request, const char *name, etl_wall *out);
 
 /* The parameter `reason` ("" without one) as others may read it: without controls and passwords of
  * URLs, of as many bytes or fewer. Owned by the caller. */
 char *etld_request_reason(const struct etld_request *request);
 
-/* "station=283164601", or "-" for a job without partitions. */
-void etld_partition_text(const struct etl_job *job, const struct etl_partition *partition,
-	char *out, size_t size);
-#define ETLD_PARTITION_BYTES 1100 /* room for any: a dimension of 64, '=', a name of 1,023 (partitions.c) */
 /* Adds "partition" so; of a job (NULL) or a partition that is not configured by the bare name. */
 void etld_json_partition(struct etl_json *to, const struct etl_job *job, const char *name);
-/* The partition meant by "station=X", "X" or "-"; NULL if there is none. */
-const struct etl_partition *etld_partition_find(const struct etl_job *job, const char *text);
 /* The one that the parameter `partition` means; NULL = no one is asked for. False: the job has none
  * of that name, and the request is answered. */
 bool etld_request_partition(struct etld_request *request, const struct etl_job *job,
 	const struct etl_partition **out);
-
-/* Is `part` the id, or six characters or more of its beginning or end? */
-bool etld_id_matches(const char *id, const char *part);
 
 /* Worker: the record of the run that is meant so; `out` is made. -1 with "no_such_run" if none
  * or more than one is. store.c */

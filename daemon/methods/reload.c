@@ -2,6 +2,8 @@
  *
  * Reload: asks for a loading of the configuration on disk and answers when it has ended. Loop thread.
  */
+#include "methods/reload.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +11,6 @@
 #include "engine/elsewhere.h"
 #include "engine/picture.h"
 #include "methods/methods.h"
-#include "reload.h"
 
 /* A request that waits for its loading. */
 struct asked {
@@ -22,7 +23,7 @@ static void on_gone(struct etld_request *request)
 {
 	struct asked *asked = request->ctx;
 
-	etld_reload_forget(asked->wait);
+	request->etld->reload->forget(asked->wait);
 	free(asked);
 	etl_ctl_request_fini(&request->message);
 	free(request);
@@ -156,7 +157,7 @@ void etld_handle_reload(struct etld_request *request)
 	asked->request = request;
 	request->ctx = asked;
 	request->gone = on_gone;
-	asked->wait = etld_reload_wait(request->etld, on_reloaded, asked, &asked->behind);
+	asked->wait = request->etld->reload->wait(request->etld, on_reloaded, asked, &asked->behind);
 	if (!asked->wait)
 		on_reloaded(asked, ETLD_RELOAD_STOPPING, "");
 }

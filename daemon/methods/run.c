@@ -17,11 +17,11 @@ static bool parse_window(const struct etl_job *job, const char *text, struct etl
 {
 	const char *slash = strchr(text, '/');
 	char *start = etl_memdup0(text, slash ? (size_t)(slash - text) : strlen(text));
-	bool ok = etld_parse_time(start, &out->start);
+	bool ok = etl_time_parse(start, &out->start);
 
 	free(start);
 	if (ok && slash)
-		return etld_parse_time(slash + 1, &out->end);
+		return etl_time_parse(slash + 1, &out->end);
 	if (ok)
 		out->end = etl_wall_add(out->start, job->window.size);
 	return ok;
@@ -49,9 +49,9 @@ static bool read_range(struct etld_request *request, const struct etl_job *job,
 	out->start = job->window.start;
 	out->end = etl_now(request->etld->clock);
 	if (from)
-		ok = etld_parse_time(from, &out->start);
+		ok = etl_time_parse(from, &out->start);
 	if (to)
-		ok = ok && etld_parse_time(to, &out->end);
+		ok = ok && etl_time_parse(to, &out->end);
 	return ok;
 }
 
@@ -91,6 +91,7 @@ static bool range_is_possible(struct etld_request *request, const struct etl_job
 /* ---- following ------------------------------------------------------------------------------ */
 
 struct follow {
+	struct etld_follower follower; /* first */
 	struct etld_request *request; /* NULL: its client went while the run waited */
 	struct etld_run *run;	      /* NULL: it waits for its turn */
 	bool joined;		      /* the run was going when it was asked for */
@@ -169,9 +170,9 @@ static void on_run(void *ctx, const struct etl_run *run, bool ended)
 	free(follow);
 }
 
-void etld_follow_started(void *follower, struct etld_run *run)
+static void follow_started(struct etld_follower *follower, struct etld_run *run)
 {
-	struct follow *follow = follower;
+	struct follow *follow = (struct follow *)follower;
 
 	if (!follow->request) {
 		free(follow);
@@ -182,9 +183,9 @@ void etld_follow_started(void *follower, struct etld_run *run)
 	tell_progress(follow);
 }
 
-void etld_follow_dropped(void *follower)
+static void follow_dropped(struct etld_follower *follower)
 {
-	struct follow *follow = follower;
+	struct follow *follow = (struct follow *)follower;
 
 	if (follow->request)
 		etld_refuse(follow->request, ETL_CTL_NO_SUCH_JOB, "etlctl jobs",
@@ -225,6 +226,7 @@ static struct follow *follow_new(struct etld_request *request)
 {
 	struct follow *follow = ETL_NEW(struct follow);
 
+	follow->follower = (struct etld_follower){follow_started, follow_dropped};
 	follow->request = request;
 	request->ctx = follow;
 	request->gone = follow_gone;
@@ -251,7 +253,7 @@ static void join(struct etld_request *request, const struct etld_job *job)
 	struct follow *follow = follow_new(request);
 
 	follow->joined = true;
-	etld_follow_started(follow, etld_running(job));
+	follow_started(&follow->follower, etld_running(job));
 }
 
 static void start(struct etld_request *request, struct etld_job *job, struct etl_trigger *trigger)
@@ -259,7 +261,7 @@ static void start(struct etld_request *request, struct etld_job *job, struct etl
 	struct follow *follow = waits(request) ? follow_new(request) : NULL;
 	enum etl_accept accepted;
 
-	trigger->tag = follow;
+	trigger->tag = follow ? &follow->follower : NULL;
 	accepted = etl_sched_trigger(request->etld->sched, &job->sched, trigger);
 	if (accepted == ETL_ACCEPT_REFUSED) {
 		free(follow);

@@ -9,7 +9,6 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "engine/elsewhere.h"
-#include "engine/hosts.h"
 #include "facts/health.h"
 #include "methods/methods.h"
 #include "methods/walk.h"
@@ -36,11 +35,11 @@ static const char *guarantee(const struct etld *etld, const struct etl_job *job)
 {
 	if (job->left_out)
 		return "none: it never runs";
-	if (!etld->mongodb_tried || (!etld->mongodb_up && !*etld->topology.kind))
+	if (!etld->mongodb_tried || (!etld->mongodb_up && !*etld->topology->kind))
 		return "not known yet";
 	if (!job->loads[job->committing].type->joins_transaction)
 		return "at-least-once";
-	return etld->topology.transactions && all_join(job) ? "effectively-once" : "idempotent at-least-once";
+	return etld->topology->transactions && all_join(job) ? "effectively-once" : "idempotent at-least-once";
 }
 
 static void add_turns(struct etl_json *daemon, const struct etld_turns *turns)
@@ -72,15 +71,15 @@ static void add_daemon(struct etl_json *reply, struct etld *etld)
 	etld_json_time(part, "loaded_at", etld->generation->loaded);
 	etl_json_add_text(part, "path", etld->config_path);
 	etl_json_add_text(part, "error", etld->config_error);
-	etl_json_add_bool(part, "loading", etld_reloads_going(etld->reloads));
+	etl_json_add_bool(part, "loading", etld->reloading);
 	etl_json_add_int(part, "left_out", (int64_t)etld->generation->n_left_out);
 	part = etl_json_add_object(daemon, "mongodb");
 	etl_json_add_text(part, "state", etld->mongodb_up ? "up" : "down");
-	etl_json_add_text(part, "topology", etld->topology.kind);
+	etl_json_add_text(part, "topology", etld->topology->kind);
 	etl_json_add_text(part, "reason", etld->mongodb_reason);
 	etl_json_add_text(part, "guarantee",
-		!*etld->topology.kind	      ? "not known yet" :
-		etld->topology.transactions ? "effectively-once" :
+		!*etld->topology->kind	      ? "not known yet" :
+		etld->topology->transactions ? "effectively-once" :
 					      "idempotent at-least-once");
 	part = etl_json_add_object(daemon, "workers");
 	etl_json_add_int(part, "busy", facts.busy);
@@ -112,7 +111,7 @@ static void add_watermarks(struct etl_json *to, const struct etld *etld, const s
 		struct etl_json *item = etl_json_add_object(list, NULL);
 		etl_wall mark = job->partitions[i].watermark;
 
-		etld_partition_text(job->job, &job->job->partitions[i], name, sizeof name);
+		etl_partition_text(job->job, &job->job->partitions[i], name, sizeof name);
 		etl_json_add_text(item, "partition", name);
 		etld_json_time(item, "watermark", mark);
 		if (mark.ms)
@@ -153,7 +152,7 @@ static void add_deadline(struct etl_json *to, const struct etld *etld, const str
 		return;
 	}
 	item = etl_json_add_object(to, "deadline");
-	etld_partition_text(job->job, &job->job->partitions[first.partition], name, sizeof name);
+	etl_partition_text(job->job, &job->job->partitions[first.partition], name, sizeof name);
 	etl_json_add_text(item, "partition", name);
 	window = etl_json_add_object(item, "window");
 	etld_json_time(window, "start", first.window.start);
@@ -272,7 +271,7 @@ static void list_end(struct etld_walk *walk, struct etld_request *request)
 	reply = etld_reply_object(walk->etld, l->schema);
 	if (l->job == job_status) {
 		add_daemon(reply, walk->etld);
-		etld_hosts_show(walk->etld->hosts, reply);
+		etld_hosts_show(walk->etld, reply);
 	}
 	etl_json_add_printed(reply, "jobs", &l->text);
 	etld_answer(request, reply);
@@ -311,7 +310,7 @@ void etld_handle_status(struct etld_request *request)
 		return;
 	reply = etld_reply_object(etld, "etl.status/1");
 	add_daemon(reply, etld);
-	etld_hosts_show(etld->hosts, reply);
+	etld_hosts_show(etld, reply);
 	etl_json_add_item(etl_json_add_array(reply, "jobs"), NULL, job_status(etld, only));
 	etld_answer(request, reply);
 }

@@ -7,8 +7,10 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "base/uuid.h"
 #include "methods/methods.h"
 #include "state/doc_read.h"
+#include "time/civil.h"
 
 /* A question about the store: parameters are copied, the generation is held. */
 struct store_query {
@@ -113,7 +115,7 @@ static int match_run(void *ctx, const bson_t *run)
 {
 	struct search *search = ctx;
 
-	if (etld_id_matches(etl_doc_text(run, "run_id"), search->text) && ++search->n == 1)
+	if (etl_uuid_matches(etl_doc_text(run, "run_id"), search->text) && ++search->n == 1)
 		bson_copy_to(run, search->out);
 	return 0;
 }
@@ -344,10 +346,10 @@ static int walk_partition(struct store_query *q, const struct etl_partition *par
 	struct etl_window range = {{FIRST_DATE}, {LAST_DATE}};
 	struct walk walk = {.q = q, .at = rules->start, .limit = {INT64_MAX}};
 	etl_wall due, until; /* windows that end by then are due; ... and asked for */
-	char shown[ETLD_PARTITION_BYTES];
+	char shown[ETL_PARTITION_TEXT_BYTES];
 	int found;
 
-	etld_partition_text(q->job, partition, shown, sizeof shown);
+	etl_partition_text(q->job, partition, shown, sizeof shown);
 	walk.shown = shown;
 	found = state->ops->watermark_get(state, q->job->name, partition->name, &walk.mark,
 		&q->query.error);
@@ -395,8 +397,8 @@ static bool read_window_parameters(struct etld_request *request, struct store_qu
 	q->all = etl_json_bool(request->parameters, "all", false);
 	if (from || to)
 		q->range = (struct etl_window){{FIRST_DATE}, {LAST_DATE}};
-	if ((from && !etld_parse_time(from, &q->range.start)) ||
-		(to && !etld_parse_time(to, &q->range.end)))
+	if ((from && !etl_time_parse(from, &q->range.start)) ||
+		(to && !etl_time_parse(to, &q->range.end)))
 		return false;
 	if (state && !etl_window_state_parse(state, &known))
 		return false;

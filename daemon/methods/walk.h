@@ -1,41 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * A look at all jobs in pieces: between two of them the loop does what else is due, so that thousands
- * of jobs make no slot late. A few jobs are looked at within the call. Of walks on behalf of a request
- * two go at once, for each gathers an answer in memory; the others wait for their turn. Loop thread.
+ * A look at all jobs in pieces (engine/walk.h) that answers a request. Loop thread.
  */
 #ifndef ETLD_WALK_H
 #define ETLD_WALK_H
 
 #include "doors/control.h"
+#include "engine/walk.h"
 
-/* The first member of whatever is gathered; made by the handler, which sets what is above the
- * line. The walk keeps the configuration that it began with; jobs that another one brings or takes
- * away meanwhile are passed over. */
-struct etld_walk {
-	void (*look)(struct etld_walk *walk, struct etld_job *job);
-	/* All were seen: ends the request, if there is one. May be NULL. */
-	void (*end)(struct etld_walk *walk, struct etld_request *request);
-	void (*free)(struct etld_walk *walk); /* after `end`, or because the client or etld goes */
-	/* The i-th of `n` jobs of walk->generation. NULL: all, in the configuration's order. */
-	const struct etl_job *(*at)(const struct etld_walk *walk, size_t i);
-	size_t n;
-	bool in_turn; /* it changes jobs: after all such walks that began before */
-	/* ---- */
-	struct etld *etld;
-	struct etld_request *request; /* NULL: it is etld's own, or goes on without its client */
-	struct etld_generation *generation;
-	struct etl_timer timer;
-	size_t next; /* to be looked at; in `look` the one behind it */
-	struct etld_walk *later; /* that began after it */
-	bool waits; /* for its turn */
-};
-
-/* Takes both. */
+/* Takes both; `end` is given the request. It ends early when the client goes. */
 void etld_walk_start(struct etld_walk *walk, struct etld_request *request);
-/* One without a request; it may have ended when this returns. Takes it. */
-void etld_walk_own(struct etld_walk *walk, struct etld *etld);
-/* Ends an own one before its end. */
-void etld_walk_drop(struct etld_walk *walk);
+/* One that goes on without a client. Takes it. */
+static inline void etld_walk_own(struct etld_walk *walk, struct etld *etld)
+{
+	etld_walk_begin(walk, etld, NULL);
+}
 
 #endif

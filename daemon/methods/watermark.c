@@ -299,7 +299,7 @@ static void start_change(struct etld_request *request, const struct etld_job *jo
 	etl_json_add_text(q->query.reply, "kind", etl_change_kind_word(asked->kind));
 	etl_json_add_bool(q->query.reply, "dry_run", asked->dry_run);
 	etl_json_add_text(q->query.reply, "reason", asked->why);
-	q->walk = etl_change_new(job->job, &request->etld->run_env, asked);
+	q->walk = etl_change_new(job->job, request->etld->run_env, asked);
 	q->query.again = change_again;
 	etld_query_submit(&q->query, request, change_work);
 }

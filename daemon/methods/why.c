@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "base/uuid.h"
 #include "facts/health.h"
 #include "facts/why_facts.h"
 #include "methods/methods.h"
@@ -246,7 +247,7 @@ static void answer_window(struct etld *etld, struct why_query *q)
 	const struct etld_job *job = etld_job_find(etld, q->job->name);
 	struct etl_json *reply = q->query.reply, *window;
 	struct etl_why all = {0};
-	char name[ETLD_PARTITION_BYTES];
+	char name[ETL_PARTITION_TEXT_BYTES];
 
 	for (size_t i = 0; i < q->n; i++) {
 		struct etl_why one = {0};
@@ -256,7 +257,7 @@ static void answer_window(struct etld *etld, struct why_query *q)
 		q->windows[i].jitter = etl_job_jitter(q->job, etld->host);
 		etl_job_target(q->job, etld->database, q->windows[i].target);
 		fill_links(etld, q->windows[i].links, q->windows[i].n_links);
-		etld_partition_text(q->job, q->partitions[i], name, sizeof name);
+		etl_partition_text(q->job, q->partitions[i], name, sizeof name);
 		q->windows[i].partition = name;
 		etl_why_of_window(&q->windows[i], q->n > 1 ? &one : &all);
 		join(&all, &one, name);
@@ -279,7 +280,7 @@ static bool has_ended(const struct why_query *q, const struct etld_job *job)
 {
 	struct etld_run *run = job ? etld_running(job) : NULL;
 
-	return q->job && q->text && !(run && etld_id_matches(etld_exec_run_id(run), q->text));
+	return q->job && q->text && !(run && etl_uuid_matches(etld_exec_run_id(run), q->text));
 }
 
 /* Back on the loop. A job is explained without the store too, if it cannot be asked. */
@@ -346,7 +347,7 @@ static void ask_of_job(struct etld_request *request, struct etld_job *job, const
 struct etld_job *etld_job_that_runs(struct etld *etld, const char *id)
 {
 	for (struct etld_job *job = etld->jobs; job; job = job->hh.next)
-		if (etld_running(job) && etld_id_matches(etld_exec_run_id(etld_running(job)), id))
+		if (etld_running(job) && etl_uuid_matches(etld_exec_run_id(etld_running(job)), id))
 			return job;
 	return NULL;
 }
@@ -374,7 +375,7 @@ bool etld_request_window(struct etld_request *request, const struct etl_job *job
 	char start[ETL_TIME_TEXT_BYTES];
 	etl_wall t;
 
-	if (!etld_parse_time(text, &t)) {
+	if (!etl_time_parse(text, &t)) {
 		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "2026-07-01T10:00Z",
 			"'%s' is not a time", text);
 		return false;

@@ -24,3 +24,10 @@ void etl_uuid7(int64_t unix_ms, char out[ETL_UUID_BYTES])
 		b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
 		b[15]);
 }
+
+bool etl_uuid_matches(const char *id, const char *part)
+{
+	size_t n = strlen(part), all = strlen(id);
+
+	return n >= 6 && n <= all && (strncmp(id, part, n) == 0 || strcmp(id + all - n, part) == 0);
+}

@@ -175,6 +175,13 @@ void etl_graph_link(struct etl_job **jobs, size_t n, const struct etl_conf_env *
  * same name, or NULL = all of them. */
 const struct etl_partition *etl_job_partition(const struct etl_job *job, const char *name);
 
+/* How people name a partition: "station=283164601", or "-" for a job without partitions. */
+#define ETL_PARTITION_TEXT_BYTES 1100 /* room for any: a dimension of 64, '=', a name of 1,023 */
+void etl_partition_text(const struct etl_job *job, const struct etl_partition *partition, char *out,
+	size_t size);
+/* The partition meant by "station=X", "X" or "-"; NULL if there is none. */
+const struct etl_partition *etl_partition_find(const struct etl_job *job, const char *text);
+
 /* " --partition NAME", as a shell takes it; nothing for NULL or "-", which a job without partitions has. */
 void etl_job_partition_option(const char *partition, struct etl_buf *out);
 

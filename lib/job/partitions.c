@@ -7,6 +7,7 @@
  *     station: ["283164601", "283181971"]
  *     values: {longitude: {"283164601": "-3.99", "283181971": "-3.957"}}
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -181,4 +182,24 @@ void etl_job_partition_option(const char *partition, struct etl_buf *out)
 		return;
 	etl_buf_str(out, " --partition ");
 	etl_encode_shell(out, partition);
+}
+
+void etl_partition_text(const struct etl_job *job, const struct etl_partition *partition, char *out,
+	size_t size)
+{
+	if (job->n_partitions == 1 && !job->partition_names[0])
+		snprintf(out, size, "-");
+	else
+		snprintf(out, size, "%s=%s", job->partition_names[0], partition->name);
+}
+
+const struct etl_partition *etl_partition_find(const struct etl_job *job, const char *text)
+{
+	const char *equals = strchr(text, '=');
+	const struct etl_partition *found;
+
+	if (etl_streq(text, "-") && !job->partition_names[0])
+		return &job->partitions[0];
+	found = etl_job_partition(job, text);
+	return found || !equals ? found : etl_job_partition(job, equals + 1);
 }

@@ -5,6 +5,7 @@
  */
 #include "time/civil.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { ERA_DAYS = 146097, EPOCH_DAYS = 719468 /* from 0000-03-01 to 1970-01-01 */ };
@@ -189,6 +190,30 @@ bool etl_time_parse_date(const char *s, size_t len, etl_wall *out)
 		return false;
 	*out = etl_civil_to_utc(&c);
 	return true;
+}
+
+/* "2026-07-01T10:00Z" lacks the seconds that RFC 3339 wants. */
+static bool parse_without_seconds(const char *text, etl_wall *out)
+{
+	char full[48];
+
+	if (strlen(text) < 17 || strlen(text) > 30 || text[13] != ':' || text[16] == ':')
+		return false;
+	snprintf(full, sizeof full, "%.16s:00%s", text, text + 16);
+	return etl_time_parse_rfc3339(full, strlen(full), out);
+}
+
+bool etl_time_parse(const char *text, etl_wall *out)
+{
+	char with_zone[48];
+	size_t n = strlen(text);
+
+	if (etl_time_parse_date(text, n, out) || etl_time_parse_rfc3339(text, n, out) ||
+		parse_without_seconds(text, out))
+		return true;
+	snprintf(with_zone, sizeof with_zone, "%.40sZ", text); /* without an offset it is UTC */
+	return etl_time_parse_rfc3339(with_zone, strlen(with_zone), out) ||
+		parse_without_seconds(with_zone, out);
 }
 
 static char *put_digits(char *p, int n, int width)

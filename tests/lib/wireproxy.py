@@ -203,12 +203,15 @@ class WireProxy:
             except OSError:
                 return
             try:
-                link = Link(self, client)
+                link = self.link(client)
             except OSError:  # the server is away: so are we
                 close(client)
                 continue
             with self.lock:
                 self.links.append(link)
+
+    def link(self, client):
+        return Link(self, client)
 
     def note(self, message):
         """Counts a command and gives the first fault that strikes it; each of them counts it."""

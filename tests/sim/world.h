@@ -12,7 +12,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/engine.h"
+#include "engine/deadline.h"
+#include "engine/exec.h"
+#include "engine/picture.h"
+#include "engine/sched.h"
+#include "engine/sense.h"
+#include "io/http.h"
+#include "io/loop.h"
+#include "io/pool.h"
+#include "mongo/mongo.h"
 
 #include "base/alloc.h"
 #include "base/hash.h"

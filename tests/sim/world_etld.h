@@ -8,7 +8,9 @@
 #define TESTS_SIM_WORLD_ETLD_H
 
 #include "doors/control.h"
-#include "engine/hosts.h"
+#include "engine/backend.h"
+#include "engine/news.h"
+#include "etld.h"
 #include "io/instance.h"
 #include "io/journal.h"
 #include "io/message_ids.h"
@@ -180,6 +182,7 @@ void etld_pool_facts(struct etld_pool *pool, struct etld_pool_facts *out)
 
 struct etld_http {
 	struct machine *machine;
+	struct etld_gates *gates; /* at which nobody is stopped */
 };
 
 struct etld_transfer {
@@ -196,10 +199,10 @@ struct etld_http *etld_http_new(struct etld_loop *loop, const struct etl_clock *
 {
 	struct etld_http *http = ETL_NEW(struct etld_http);
 
-	(void)clock;
 	(void)options;
 	(void)err;
 	http->machine = loop->machine;
+	http->gates = etld_gates_new(clock);
 	return http;
 }
 
@@ -211,6 +214,7 @@ void etld_http_options(struct etld_http *http, const struct etld_http_options *o
 
 void etld_http_free(struct etld_http *http)
 {
+	etld_gates_free(http->gates);
 	free(http);
 }
 
@@ -247,8 +251,7 @@ bool etld_http_release(struct etld_http *http, const char *host)
 
 struct etld_gates *etld_http_gates(struct etld_http *http)
 {
-	(void)http;
-	return NULL;
+	return http->gates;
 }
 
 static void transfer_ends(struct etld_transfer *t)
@@ -295,56 +298,7 @@ static void answer_comes(struct etld_transfer *t)
 	push(w.now + roll(3), EVENT_ANSWER, t->machine, t);
 }
 
-/* ---- zones, hosts, journal, systemd, instance, control ----------------------------------------------- */
-
-void etld_zones_open(struct etld *etld)
-{
-	(void)etld;
-}
-
-void etld_zones_watch(struct etld *etld)
-{
-	(void)etld;
-}
-
-void etld_zones_close(struct etld *etld)
-{
-	(void)etld;
-}
-
-struct etld_hosts *etld_hosts_new(struct etld *etld)
-{
-	(void)etld;
-	return NULL;
-}
-
-void etld_hosts_free(struct etld_hosts *hosts)
-{
-	(void)hosts;
-}
-
-void etld_hosts_restore(struct etld_hosts *hosts, const struct etl_source_state *state)
-{
-	(void)hosts;
-	(void)state;
-}
-
-void etld_hosts_connected(struct etld_hosts *hosts)
-{
-	(void)hosts;
-}
-
-bool etld_hosts_settling(struct etld_hosts *hosts)
-{
-	(void)hosts;
-	return false;
-}
-
-void etld_hosts_show(struct etld_hosts *hosts, struct etl_json *reply)
-{
-	(void)hosts;
-	(void)reply;
-}
+/* ---- journal, systemd, instance, control ----------------------------------------------- */
 
 void etld_journal_open(int level)
 {
@@ -477,8 +431,17 @@ bool etld_answer_more(struct etld_request *request, struct etl_json *parameters)
 
 /* ---- a process's life -------------------------------------------------------------------------- */
 
+/* The engine's own news, but for what the book has to see pass by. */
+static void run_ended(struct etld *etld, struct etld_run *run)
+{
+	if (!w.acting->dead)
+		book_ended(etld_exec_run(run));
+	etld_engine_news.ended(etld, run);
+}
+
 static void machine_start(struct machine *m)
 {
+	static struct etld_news news;
 	struct etl_error err = ETL_ERROR_INIT;
 
 	m->life++;
@@ -490,11 +453,14 @@ static void machine_start(struct machine *m)
 	m->fit_since = w.now;
 	w.acting = m;
 	tell("etld starts, its clock says %s", time_text(wall_of(m)));
-	m->etld = etld_new(__wrap_etld_generation_load("sim", NULL, NULL), &err);
+	m->etld = etld_new(__wrap_etld_generation_load("sim", NULL, NULL), &m->clock, &err);
 	if (!m->etld)
 		broken("etld starts", "%s", err.message);
 	taken_up(m);
-	m->etld->look_every.us = look_every() * 1000;
+	news = etld_engine_news;
+	news.ended = run_ended;
+	m->etld->news = &news;
+	etld_picture_every(m->etld, (etl_dur){look_every() * 1000});
 	etld_run(m->etld);
 	m->quiet_wall = wall_of(m);
 	w.acting = NULL;
@@ -531,7 +497,7 @@ static void machine_drop(struct machine *m)
 	m->crash_in = 0;
 	m->etld->draining = true;
 	etl_sched_stop(m->etld->sched);
-	etl_timer_cancel(m->wheel, &m->etld->backend_timer);
+	etld_backend_drain(m->etld);
 	etld_exec_cancel_all(m->etld, ETL_CANCEL_SHUTDOWN);
 	while (take_event_of(m, &event))
 		machine_event(m, &event);

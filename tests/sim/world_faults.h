@@ -6,6 +6,7 @@
 #ifndef TESTS_SIM_WORLD_FAULTS_H
 #define TESTS_SIM_WORLD_FAULTS_H
 
+#include "reload.h"
 #include "world_etld.h"
 
 static int64_t history_end; /* of the time with faults; a long absence moves it */

@@ -8,7 +8,6 @@
 
 #include "world_store.h"
 
-const struct etl_clock *__wrap_etl_clock_real(void);
 void __wrap_etl_uuid7(int64_t unix_ms, char out[ETL_UUID_BYTES]);
 void __wrap_etl_mongo_global_init(void);
 void __wrap_etl_mongo_global_cleanup(void);
@@ -31,8 +30,6 @@ struct etld_run *__real_etld_exec_start(struct etld *etld, struct etld_job *job,
 	struct etl_trigger *trigger);
 void __wrap_etld_exec_orphan(struct etld_run *run);
 void __real_etld_exec_orphan(struct etld_run *run);
-void __wrap_etld_report_run(struct etld *etld, const struct etl_run *run);
-void __real_etld_report_run(struct etld *etld, const struct etl_run *run);
 
 void __wrap_etl_sched_pause(struct etl_sched *sched, struct etl_sched_job *job);
 void __real_etl_sched_pause(struct etl_sched *sched, struct etl_sched_job *job);
@@ -40,11 +37,6 @@ void __wrap_etl_sched_resumed_elsewhere(struct etl_sched *sched, struct etl_sche
 	const struct etl_schedule_info *info);
 void __real_etl_sched_resumed_elsewhere(struct etl_sched *sched, struct etl_sched_job *job,
 	const struct etl_schedule_info *info);
-
-const struct etl_clock *__wrap_etl_clock_real(void)
-{
-	return w.acting ? &w.acting->clock : &true_clock;
-}
 
 void __wrap_etl_uuid7(int64_t unix_ms, char out[ETL_UUID_BYTES])
 {
@@ -138,13 +130,6 @@ void __wrap_etld_exec_orphan(struct etld_run *run)
 	if (b)
 		b->orphan = true;
 	__real_etld_exec_orphan(run);
-}
-
-void __wrap_etld_report_run(struct etld *etld, const struct etl_run *run)
-{
-	if (!w.acting->dead)
-		book_ended(run);
-	__real_etld_report_run(etld, run);
 }
 
 /* By an operator here, or as the store says of one elsewhere. */

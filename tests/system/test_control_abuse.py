@@ -450,7 +450,7 @@ def test_who_may_not_is_told_and_logged(open_etld):
 
 
 def message_id(name):
-    text = (ROOT / "daemon" / "message_ids.h").read_text()
+    text = (ROOT / "daemon" / "io" / "message_ids.h").read_text()
     return re.search(rf'ETLD_MSG_{name} "(\w+)"', text).group(1)
 
 

@@ -15,7 +15,7 @@ from wait import wait_for
 
 pytestmark = [pytest.mark.journal, pytest.mark.daemon]
 
-HEADER = (pathlib.Path(__file__).resolve().parents[2] / "daemon" / "message_ids.h").read_text()
+HEADER = (pathlib.Path(__file__).resolve().parents[2] / "daemon" / "io" / "message_ids.h").read_text()
 EVENTS = re.findall(r'/\* (.*?) \*/\n#define ETLD_MSG_(\w+) "([0-9a-f]{32})"', HEADER)
 ID = {name: number for _, name, number in EVENTS}
 FIELDS = {number: [] if fields == "no field" else fields.split() for fields, _, number in EVENTS}

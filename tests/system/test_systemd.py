@@ -32,7 +32,7 @@ READER, ADMIN, STRANGER = "etlreader", "etlboss", "etlstranger"
 
 
 def message_ids():
-    text = (ROOT / "daemon" / "message_ids.h").read_text()
+    text = (ROOT / "daemon" / "io" / "message_ids.h").read_text()
     return dict(re.findall(r'#define ETLD_MSG_(\w+) "([0-9a-f]{32})"', text))
 
 

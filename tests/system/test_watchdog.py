@@ -15,7 +15,7 @@ from wait import wait_for
 FOR_EVER = 24 * 3600 * 1000
 STUCK_SECONDS = 300
 WATCHDOG_SECONDS = 30
-HANGS = re.search(r'ETLD_MSG_WORKER_HANGS "(\w+)"', (ROOT / "daemon" / "message_ids.h").read_text()).group(1)
+HANGS = re.search(r'ETLD_MSG_WORKER_HANGS "(\w+)"', (ROOT / "daemon" / "io" / "message_ids.h").read_text()).group(1)
 
 
 def uptime(daemon):

@@ -72,12 +72,29 @@ static void no_two_of_one_millisecond_are_alike(void **state)
 		assert_string_not_equal(ids[i - 1], ids[i]);
 }
 
+static void part_of_an_id_names_it(void **state)
+{
+	static const char id[] = "017f22e2-79b0-7cc3-98c4-dc0c0c07398f";
+	static const struct {
+		const char *part;
+		bool matches;
+	} rows[] = {{id, true}, {"017f22", true}, {"07398f", true}, {"dc0c0c07398f", true}, {"017f2", false},
+		{"7398f", false}, {"7f22e2", false}, {"", false},
+		{"017f22e2-79b0-7cc3-98c4-dc0c0c07398f0", false}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (etl_uuid_matches(id, rows[i].part) != rows[i].matches)
+			fail_msg("%s", rows[i].part);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_time_stands_in_front),
 		cmocka_unit_test(later_ones_sort_behind),
 		cmocka_unit_test(no_two_of_one_millisecond_are_alike),
+		cmocka_unit_test(part_of_an_id_names_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -114,6 +114,28 @@ static void test_refused(void **state)
 	}
 }
 
+static void test_named_by_people(void **state)
+{
+	char text[ETL_PARTITION_TEXT_BYTES];
+	struct rig rig;
+
+	(void)state;
+	read_partitions(&rig, "station: [a, b, 'x=y']\n");
+	etl_partition_text(&rig.job, &rig.job.partitions[1], text, sizeof text);
+	assert_string_equal(text, "station=b");
+	assert_ptr_equal(etl_partition_find(&rig.job, text), &rig.job.partitions[1]);
+	assert_ptr_equal(etl_partition_find(&rig.job, "a"), &rig.job.partitions[0]);
+	assert_ptr_equal(etl_partition_find(&rig.job, "x=y"), &rig.job.partitions[2]);
+	assert_null(etl_partition_find(&rig.job, "-"));
+	assert_null(etl_partition_find(&rig.job, "station=c"));
+	rig_free(&rig);
+	read_partitions(&rig, NULL);
+	etl_partition_text(&rig.job, &rig.job.partitions[0], text, sizeof text);
+	assert_string_equal(text, "-");
+	assert_ptr_equal(etl_partition_find(&rig.job, "-"), &rig.job.partitions[0]);
+	rig_free(&rig);
+}
+
 static void test_limit(void **state)
 {
 	struct etl_buf yaml;
@@ -140,6 +162,7 @@ int main(void)
 		cmocka_unit_test(test_without),
 		cmocka_unit_test(test_product),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_named_by_people),
 		cmocka_unit_test(test_limit),
 	};
 

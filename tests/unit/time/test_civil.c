@@ -101,6 +101,26 @@ static void reads_dates(void **state)
 	assert_int_equal(t.ms, INT64_C(1709164800000));
 }
 
+static void reads_what_people_type(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t seconds; /* -1 = no time */
+	} rows[] = {{"2026-11-22", 1795305600}, {"2026-11-22T15:00:00Z", 1795359600},
+		{"2026-11-22T15:00Z", 1795359600}, {"2026-11-22T15:00", 1795359600},
+		{"2026-11-22 15:00:00", 1795359600}, {"2026-11-22T16:00+01:00", 1795359600}, {"", -1},
+		{"yesterday", -1}, {"2026-11-22T15", -1}, {"2026-11-31", -1}, {"2026-11-22T25:00Z", -1}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		etl_wall t = {0};
+		bool ok = etl_time_parse(rows[i].text, &t);
+
+		if (ok != (rows[i].seconds >= 0) || (ok && t.ms != rows[i].seconds * 1000))
+			fail_msg("%s: %lld", rows[i].text, (long long)t.ms);
+	}
+}
+
 static void prints_rfc3339(void **state)
 {
 	char text[ETL_TIME_TEXT_BYTES];
@@ -130,6 +150,7 @@ int main(void)
 		cmocka_unit_test(known_days),
 		cmocka_unit_test(reads_rfc3339),
 		cmocka_unit_test(reads_dates),
+		cmocka_unit_test(reads_what_people_type),
 		cmocka_unit_test(prints_rfc3339),
 	};
 

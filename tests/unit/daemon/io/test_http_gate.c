@@ -290,10 +290,10 @@ static void the_closest_rule_counts(void **state)
 
 struct seen {
 	unsigned events[4];
-	struct etl_source_state last;
+	struct etld_host_state last;
 };
 
-static void see(void *ctx, enum etld_gate_event event, const struct etl_source_state *state)
+static void see(void *ctx, enum etld_gate_event event, const struct etld_host_state *state)
 {
 	struct seen *seen = ctx;
 
@@ -303,7 +303,7 @@ static void see(void *ctx, enum etld_gate_event event, const struct etl_source_s
 
 static void what_happens_is_told_and_taken_once(void **state)
 {
-	struct etl_source_state kept;
+	struct etld_host_state kept;
 	struct etld_gate_ticket a;
 	struct seen seen = {{0}};
 
@@ -318,7 +318,7 @@ static void what_happens_is_told_and_taken_once(void **state)
 	assert_int_equal(seen.events[ETLD_GATE_CHANGED], 2);
 	assert_int_equal(seen.events[ETLD_GATE_OPENED], 1);
 	assert_string_equal(seen.last.host, HOST);
-	assert_string_equal(seen.last.breaker.state, "open");
+	assert_int_equal(seen.last.breaker.state, ETL_BREAKER_OPEN);
 	assert_true(etld_gates_take_changed(gates, &kept));
 	assert_memory_equal(&kept, &seen.last, sizeof kept);
 	assert_false(etld_gates_take_changed(gates, &kept));
@@ -328,7 +328,7 @@ static void what_happens_is_told_and_taken_once(void **state)
 	etl_clock_virtual_advance(&now, ETL_SECONDS(30));
 	enter(&a, ETLD_LIVE);
 	assert_ptr_equal(next_in(), &a);
-	assert_string_equal(seen.last.breaker.state, "half_open");
+	assert_int_equal(seen.last.breaker.state, ETL_BREAKER_HALF_OPEN);
 	etld_gate_answered(gates, &a);
 	assert_int_equal(seen.events[ETLD_GATE_CLOSED], 1);
 	etld_gate_hold(gates, &a, ETL_SECONDS(4), "too short to be kept");
@@ -340,7 +340,7 @@ static void what_happens_is_told_and_taken_once(void **state)
 }
 
 /* Another process takes over what this one left, a while later. */
-static void restart(const struct etl_source_state *kept, etl_dur pause)
+static void restart(const struct etld_host_state *kept, etl_dur pause)
 {
 	etld_gates_free(gates);
 	etl_clock_virtual_advance(&now, pause);
@@ -352,7 +352,7 @@ static void restart(const struct etl_source_state *kept, etl_dur pause)
 static void a_restart_forgets_nothing(void **state)
 {
 	struct etl_error refusal = ETL_ERROR_INIT;
-	struct etl_source_state kept;
+	struct etld_host_state kept;
 	struct etld_gate_ticket a;
 	etl_mono at;
 
@@ -378,7 +378,7 @@ static void a_restart_forgets_nothing(void **state)
 	assert_int_equal(refusal.retry_after_ms, 1135000);
 
 	/* The bucket: one of two tokens is gone at first, and comes back after a minute. */
-	kept = (struct etl_source_state){.host = HOST, .full_at = {now.wall.ms + 90000}};
+	kept = (struct etld_host_state){.host = HOST, .full_at = {now.wall.ms + 90000}};
 	restart(&kept, ETL_SECONDS(0));
 	enter(&a, ETLD_LIVE);
 	assert_null(next_in());
@@ -389,8 +389,8 @@ static void a_restart_forgets_nothing(void **state)
 
 static void nonsense_in_the_metadata_holds_no_host(void **state)
 {
-	struct etl_source_state kept = {.host = HOST, .hold_until = {INT64_MAX},
-		.full_at = {INT64_MIN}, .breaker = {.state = "ajar", .failures = -5}};
+	struct etld_host_state kept = {.host = HOST, .hold_until = {INT64_MAX},
+		.full_at = {INT64_MIN}, .breaker = {.failures = -5, .probing = true}};
 	struct etl_error refusal = ETL_ERROR_INIT;
 	struct etld_gate_ticket a;
 
@@ -408,8 +408,8 @@ static void nonsense_in_the_metadata_holds_no_host(void **state)
 
 static void what_we_saw_ourselves_is_newer_than_what_was_kept(void **state)
 {
-	struct etl_source_state kept = {.host = HOST,
-		.breaker = {.state = "open", .until = {now.wall.ms + 20000}, .opened = now.wall}};
+	struct etld_host_state kept = {.host = HOST,
+		.breaker = {.state = ETL_BREAKER_OPEN, .until = {now.wall.ms + 20000}, .opened = now.wall}};
 	struct etld_gate_ticket a;
 
 	(void)state;

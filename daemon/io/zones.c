@@ -5,6 +5,8 @@
  * there and a file is not what was read, the configuration is taken up again as a reload
  * does, so that all slots are planned anew. Loop thread; the files are read by the loader's.
  */
+#include "io/zones.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +16,6 @@
 #include "base/alloc.h"
 #include "base/hash.h"
 #include "base/str.h"
-#include "engine/engine.h"
 #include "io/journal.h"
 #include "io/message_ids.h"
 
@@ -37,14 +38,19 @@ struct zone_file {
 /* A look at the files, which the loader's thread takes. */
 struct zone_look {
 	struct etld_task task;
-	struct etld *etld;
+	struct etld_zones *zones;
 	struct zone_file *files; /* seen: as they are now */
 	size_t n;
 	bool is_quiet; /* it has become quiet: what has changed is taken up */
 };
 
 struct etld_zones {
-	struct etld *etld;
+	struct etld_loop *loop;
+	const struct etl_clock *clock;
+	struct etld_pool *pool;
+	void (*changed)(void *ctx);
+	void *ctx;
+	bool stopped;
 	int fd; /* -1 = nothing is watched */
 	struct etld_io *io;
 	struct place *places;
@@ -71,13 +77,13 @@ static uint64_t state_of(const char *name)
 /* Waits until nothing has changed for a while, but not forever. */
 static void wait_for_quiet(struct etld_zones *zones)
 {
-	etl_mono now = etl_mono_now(zones->etld->clock), at, last;
+	etl_mono now = etl_mono_now(zones->clock), at, last;
 
 	if (!zones->since.us)
 		zones->since = now;
 	at = etl_mono_add(now, QUIET);
 	last = etl_mono_add(zones->since, QUIET_MAX);
-	etl_timer_arm(etld_loop_wheel(zones->etld->loop), &zones->quiet_timer,
+	etl_timer_arm(etld_loop_wheel(zones->loop), &zones->quiet_timer,
 		at.us < last.us ? at : last);
 }
 
@@ -155,7 +161,7 @@ static void watch(struct etld_zones *zones)
 	}
 	for (size_t i = 0; i < zones->n_files; i++)
 		etl_zone_places(zones->files[i].name, add_place, zones);
-	zones->io = etld_io_add(zones->etld->loop, zones->fd, true, false, on_change, zones, "zones");
+	zones->io = etld_io_add(zones->loop, zones->fd, true, false, on_change, zones, "zones");
 }
 
 static void take_up(struct etld_zones *zones, const char *names)
@@ -164,7 +170,7 @@ static void take_up(struct etld_zones *zones, const char *names)
 
 	etld_log(ETLD_NOTICE, ETLD_MSG_ZONES_CHANGED, fields, 1,
 		"time-zone files have changed (%s): the configuration is taken up again", names);
-	etld_reload(zones->etld); /* watches again, if it is taken */
+	zones->changed(zones->ctx); /* watches again, if it is taken */
 }
 
 /* ---- looks ----------------------------------------------------------------------------------- */
@@ -200,18 +206,18 @@ static void look(struct etld_zones *zones, bool is_quiet)
 		return;
 	}
 	look = zones->looking = ETL_NEW(struct zone_look);
-	look->etld = zones->etld;
+	look->zones = zones;
 	look->is_quiet = is_quiet;
 	look->files = etl_calloc(zones->n_files + 1, sizeof *look->files);
 	for (; look->n < zones->n_files; look->n++)
 		look->files[look->n].name = etl_strdup(zones->files[look->n].name);
 	look->task = (struct etld_task){.work = look_work, .done = look_done, .name = "zones"};
-	etld_pool_submit(zones->etld->load_pool, &look->task);
+	etld_pool_submit(zones->pool, &look->task);
 }
 
 /* The file of this name, if the configuration that is in force now has it and it was seen as
  * something else. */
-static struct zone_file *changed(struct etld_zones *zones, const struct zone_file *now)
+static struct zone_file *changed_file(struct etld_zones *zones, const struct zone_file *now)
 {
 	for (size_t i = 0; i < zones->n_files; i++)
 		if (etl_streq(zones->files[i].name, now->name))
@@ -225,7 +231,7 @@ static bool compare(struct etld_zones *zones, const struct zone_look *look, stru
 	bool any = false;
 
 	for (size_t i = 0; i < look->n; i++) {
-		struct zone_file *file = changed(zones, &look->files[i]);
+		struct zone_file *file = changed_file(zones, &look->files[i]);
 
 		if (!file)
 			continue;
@@ -240,20 +246,20 @@ static bool compare(struct etld_zones *zones, const struct zone_look *look, stru
 static void look_done(struct etld_task *task)
 {
 	struct zone_look *taken = (struct zone_look *)task;
-	struct etld_zones *zones = taken->etld->zones;
+	struct etld_zones *zones = taken->zones;
 	bool again = zones->look_again;
 	struct etl_buf names;
 
 	etl_buf_init(&names, NAMES_MAX);
 	zones->looking = NULL;
 	zones->look_again = false;
-	if (!taken->etld->draining && compare(zones, taken, &names)) {
+	if (!zones->stopped && compare(zones, taken, &names)) {
 		if (taken->is_quiet)
 			take_up(zones, etl_buf_text(&names));
 		else
 			wait_for_quiet(zones);
 	}
-	if (again && !taken->etld->draining)
+	if (again && !zones->stopped)
 		look(zones, false);
 	etl_buf_fini(&names);
 	look_free(taken);
@@ -265,7 +271,7 @@ static void on_quiet(struct etl_timer *timer, void *ctx)
 
 	(void)timer;
 	zones->since.us = 0;
-	if (zones->etld->draining)
+	if (zones->stopped)
 		return;
 	watch(zones);
 	look(zones, true);
@@ -280,22 +286,22 @@ static void forget_files(struct etld_zones *zones)
 	zones->n_files = 0;
 }
 
-void etld_zones_open(struct etld *etld)
+struct etld_zones *etld_zones_new(struct etld_loop *loop, const struct etl_clock *clock,
+	struct etld_pool *pool, void (*changed)(void *ctx), void *ctx)
 {
 	struct etld_zones *zones = ETL_NEW(struct etld_zones);
 
-	zones->etld = etld;
-	zones->fd = -1;
+	*zones = (struct etld_zones){.loop = loop, .clock = clock, .pool = pool, .changed = changed,
+		.ctx = ctx, .fd = -1};
 	zones->quiet_timer = (struct etl_timer){.fire = on_quiet, .ctx = zones, .name = "zones"};
-	etld->zones = zones;
+	return zones;
 }
 
-void etld_zones_watch(struct etld *etld)
+void etld_zones_watch(struct etld_zones *zones, const struct etl_conf_zone *list)
 {
-	struct etld_zones *zones = etld->zones;
-
+	etld_on_loop(zones->loop);
 	forget_files(zones);
-	for (const struct etl_conf_zone *z = etld->generation->zones; z; z = z->next) {
+	for (const struct etl_conf_zone *z = list; z; z = z->next) {
 		ETL_GROW(zones->files, zones->n_files, zones->cap_files);
 		zones->files[zones->n_files++] =
 			(struct zone_file){etl_strdup(etl_zone_name(z->zone)), etl_zone_digest(z->zone)};
@@ -305,13 +311,16 @@ void etld_zones_watch(struct etld *etld)
 		look(zones, false); /* what changed between reading and watching sent no event */
 }
 
-void etld_zones_close(struct etld *etld)
+void etld_zones_stop(struct etld_zones *zones)
 {
-	struct etld_zones *zones = etld->zones;
+	zones->stopped = true;
+}
 
+void etld_zones_free(struct etld_zones *zones)
+{
 	if (!zones)
 		return;
-	etl_timer_cancel(etld_loop_wheel(etld->loop), &zones->quiet_timer);
+	etl_timer_cancel(etld_loop_wheel(zones->loop), &zones->quiet_timer);
 	unwatch(zones);
 	forget_files(zones);
 	look_free(zones->looking); /* its thread is gone */

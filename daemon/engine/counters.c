@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Counting.
+ */
+#include "engine/counters.h"
+
+/* Seconds. Slots are held against a clock of milliseconds. */
+const double etld_histogram_bounds[ETLD_HISTOGRAM_BOUNDS] = {0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1,
+	0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800, 3600};
+
+static void observe(struct etld_histogram *h, etl_dur d)
+{
+	size_t i = 0;
+
+	if (d.us < 0) /* the wall clock was set back under it */
+		d.us = 0;
+	while (i < ETLD_HISTOGRAM_BOUNDS && (double)d.us / 1e6 > etld_histogram_bounds[i])
+		i++;
+	h->buckets[i]++;
+	h->n++;
+	h->sum.us += d.us;
+	if (d.us > h->max.us)
+		h->max = d;
+}
+
+void etld_count_slots(struct etld_counters *c, uint64_t slots, etl_dur late)
+{
+	c->slots_due += slots;
+	observe(&c->slot_lateness, late);
+}
+
+void etld_count_skipped(struct etld_counters *c, const struct etl_skip *skip)
+{
+	c->slots_skipped[skip->code] += skip->slots ? skip->slots : 1;
+}
+
+/* What was missed waited for a daemon, not for a place: it would hide how long that takes. */
+void etld_count_started(struct etld_counters *c, const struct etl_trigger *trigger, etl_dur waited)
+{
+	c->started[trigger->kind]++;
+	if (trigger->kind == ETL_TRIGGER_SCHEDULE && trigger->slot.ms)
+		observe(&c->start_delay, waited);
+}
+
+void etld_count_ended(struct etld_counters *c, const struct etl_run *run)
+{
+	c->ended[run->state]++;
+	if (run->ended.ms)
+		observe(&c->run_duration, run->took);
+	etl_counts_add(&c->records, &run->counts);
+	c->windows_loaded += run->windows_loaded;
+	c->windows_empty += run->windows_empty;
+	c->windows_failed += run->windows_failed;
+	c->windows_held += run->windows_held;
+	c->windows_lost += run->windows_lost;
+	c->windows_discarded += run->windows_discarded;
+	c->warnings += run->warnings;
+	c->requests += run->requests;
+	c->bytes += run->bytes;
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Carries news on: one function for each piece of news, which calls who has to know in the order in which
+ * they have to. Decides nothing.
+ */
+#include "engine/news.h"
+
+#include <stdio.h>
+
+#include "engine/backend.h"
+#include "engine/backfill.h"
+#include "engine/counters.h"
+#include "engine/deadline.h"
+#include "engine/hosts.h"
+#include "engine/outcome.h"
+#include "engine/picture.h"
+#include "engine/records.h"
+#include "engine/report.h"
+#include "engine/runs.h"
+#include "engine/sched.h"
+#include "io/loop.h"
+#include "io/notify.h"
+
+/* ---- MongoDB --------------------------------------------------------------------------------- */
+
+static void know_slots(void *ctx, const char *job, const struct etl_schedule_info *info)
+{
+	etld_sched_known(ctx, job, info);
+}
+
+/* What was read is in the jobs before anything may start by it. */
+static void mongodb_up(struct etld *etld, const struct etld_found *found)
+{
+	if (found->first)
+		etld_picture_schedules(found->picture, know_slots, etld);
+	for (size_t i = 0; i < found->n_hosts; i++)
+		etld_hosts_restore(etld->hosts, &found->hosts[i]);
+	etld_picture_take(found->picture);
+	etld->marks_known = true;
+	etld_hosts_connected(etld->hosts);
+	etld_sched_up(etld, found->first);
+	etld_picture_watch(etld);
+	etld_records_flush(etld);
+}
+
+static void mongodb_down(struct etld *etld)
+{
+	etl_sched_store(etld->sched, false);
+}
+
+/* ---- runs ------------------------------------------------------------------------------------ */
+
+/* The run or its record was refused: MongoDB is unreachable, and looked out for. */
+static bool notice_lost_mongodb(const struct etld_run *run)
+{
+	bool lost = etl_store_is_away(&run->run->error);
+
+	if (!lost && !etl_store_is_away(&run->finish_error))
+		return false;
+	etld_backend_lost(run->etld, lost ? &run->run->error : &run->finish_error);
+	return true;
+}
+
+static void tell_sched(struct etld *etld, struct etld_job *job, const struct etl_run *run, bool store_lost)
+{
+	struct etl_run_outcome outcome;
+
+	etl_run_tell_outcome(run, &outcome);
+	outcome.store_lost |= store_lost;
+	etl_sched_ended(etld->sched, &job->sched, &outcome);
+}
+
+/* The scheduler comes late: it may start the job's next run within its call, by what this one has left
+ * in the job, and a backfill has to judge its piece before its next one can have the place. */
+static void run_ended(struct etld *etld, struct etld_run *run)
+{
+	struct etld_job *job = run->job;
+	bool lost = notice_lost_mongodb(run);
+
+	if (job)
+		etld_job_remember(etld, job, run->run, run->picture);
+	etld_count_ended(etld->counters, run->run);
+	etld_report_run(etld, run->run);
+	etld_exec_tell(run, true);
+	if (job) {
+		etld_backfills_run_ended(etld, run->run);
+		tell_sched(etld, job, run->run, lost);
+		etld_deadline_look(etld, job);
+	}
+	if (run->finish_error.kind != ETL_OK)
+		run->run = etld_records_failed(etld, run->run, run->generation, &run->finish_error);
+}
+
+/* ---- status, and the end --------------------------------------------------------------------- */
+
+void etld_tell_status(struct etld *etld)
+{
+	size_t left_out = etld->generation->n_left_out;
+	char config[80] = "";
+
+	if (left_out)
+		snprintf(config, sizeof config, ", %zu left out for errors in %s", left_out,
+			left_out == 1 ? "its file" : "their files");
+	if (etld->draining)
+		etld_notify_status("stopping: %u runs are ending", etld_active_runs(etld));
+	else if (!etld->mongodb_tried)
+		etld_notify_status("starting: asking MongoDB");
+	else if (!etld->mongodb_up)
+		etld_notify_status("degraded: MongoDB cannot be reached: %s%s", etld->mongodb_reason,
+			config);
+	else
+		etld_notify_status("%zu jobs%s, %u running, configuration %lld%s%s",
+			etld->generation->n_jobs, config, etld_active_runs(etld),
+			(long long)etld->generation->number,
+			etld->config_error ? ", the one on disk has errors" : "",
+			etld->reloading ? ", it is being read again" : "");
+}
+
+void etld_maybe_stopped(struct etld *etld)
+{
+	if (etld->draining && !etld->runs && !etld_backend_is_busy(etld) &&
+		!etld_hosts_settling(etld->hosts))
+		etld_loop_stop(etld->loop);
+}
+
+static void changed(struct etld *etld)
+{
+	etld_on_loop(etld->loop);
+	etld_tell_status(etld);
+	etld_maybe_stopped(etld);
+}
+
+const struct etld_news etld_engine_news = {
+	.up = mongodb_up,
+	.down = mongodb_down,
+	.ended = run_ended,
+	.changed = changed,
+};
