@@ -65,12 +65,12 @@ struct etld {
 	const struct etl_run_env *run_env;
 	const struct etl_mongo_topology *topology; /* zeroed before the first answer */
 	bool mongodb_up, mongodb_tried;
-	bool marks_known; /* watermarks and pauses were read once */
 	char mongodb_reason[ETL_ERROR_MESSAGE_MAX];
 	etl_wall mongodb_away, mongodb_next; /* while it is unreachable: since when; the next look */
 
 	/* jobs and runs */
 	struct etld_job *jobs; /* hash by name: jobs.h */
+	bool marks_known;      /* their watermarks and pauses were read once */
 	uint64_t changes;      /* counts what readings of the store are held against: picture.h */
 	struct etld_run *runs; /* list of those that are alive */
 	struct etl_sched *sched;

@@ -70,8 +70,8 @@ static void tell_sched(struct etld *etld, struct etld_job *job, const struct etl
 	etl_sched_ended(etld->sched, &job->sched, &outcome);
 }
 
-/* The scheduler comes late: it may start the job's next run within its call, by what this one has left
- * in the job, and a backfill has to judge its piece before its next one can have the place. */
+/* The scheduler comes late: within its call it may start the job's next run, which goes by what this one
+ * has left in the job, and give the place to another backfill than the one that had it. */
 static void run_ended(struct etld *etld, struct etld_run *run)
 {
 	struct etld_job *job = run->job;

@@ -162,6 +162,15 @@ MUTANTS = [
      "if (taken_over || stored.state != ETL_BACKFILL_RUNNING)", "if (stored.state != ETL_BACKFILL_RUNNING)"),
     ("a backfill that dies with its etld", "daemon/engine/backfill.c",
      "if (!by_id(all->etld, all->running[i].id))", "if (0)"),
+    # news
+    ("slots of the store that nobody takes up", "daemon/engine/news.c",
+     "\tif (found->first)\n\t\tetld_picture_schedules(", "\tif (!found)\n\t\tetld_picture_schedules("),
+    ("a lost MongoDB that the scheduler is not told of", "daemon/engine/news.c",
+     "\tetl_sched_store(etld->sched, false);\n", "\t(void)etld;\n"),
+    ("a piece that ends and no backfill hears of it", "daemon/engine/news.c",
+     "\t\tetld_backfills_run_ended(etld, run->run);\n", ""),
+    ("a deadline that nobody looks at after a run", "daemon/engine/news.c",
+     "\t\tetld_deadline_look(etld, job);\n", ""),
 ]
 
 
