@@ -28,7 +28,7 @@
 #include "io/notify.h"
 #include "io/pool.h"
 #include "io/zones.h"
-#include "methods/reload.h"
+#include "methods/reloading.h"
 
 struct etld_reload_wait {
 	struct etld_reload_wait *prev, *next;
@@ -252,8 +252,7 @@ void etld_reload(struct etld *etld)
 		begin(etld->reloads);
 }
 
-static struct etld_reload_wait *wait_for(struct etld *etld, etld_reloaded_fn fn, void *ctx,
-	bool *behind)
+static struct etld_reload_wait *wait_for(struct etld *etld, etld_reloaded_fn fn, void *ctx, bool *behind)
 {
 	struct loading *loading = ask(etld);
 	struct etld_reload_wait *wait;
@@ -281,11 +280,11 @@ static void forget(struct etld_reload_wait *wait)
 
 struct etld_reloads *etld_reloads_new(struct etld *etld)
 {
-	static const struct etld_reload_ops ops = {wait_for, forget};
+	static const struct etld_reload_hands hands = {wait_for, forget};
 	struct etld_reloads *reloads = ETL_NEW(struct etld_reloads);
 
-	etld->reload = &ops;
 	reloads->etld = etld;
+	etld->reload = &hands;
 	return reloads;
 }
 

@@ -8,11 +8,12 @@
 #ifndef ETLD_RELOAD_H
 #define ETLD_RELOAD_H
 
-#include "engine/engine.h"
+#include <stdbool.h>
 
+struct etld;
 struct etld_reloads;
 
-/* Sets etld->reload: those who want an answer ask by it (methods/reload.h). */
+/* Who wants an answer asks by etld->reload (methods/reloading.h), which is set here. */
 struct etld_reloads *etld_reloads_new(struct etld *etld);
 /* When the thread is gone. NULL is fine. */
 void etld_reloads_free(struct etld_reloads *reloads);

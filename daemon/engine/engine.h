@@ -42,7 +42,7 @@ struct etld {
 	struct etld_pool *load_pool;  /* one thread: workers may be busy as long as MongoDB is slow */
 	struct etld_shares *shares;   /* of limits.memory */
 	struct etld_reloads *reloads;
-	const struct etld_reload_ops *reload; /* for those who ask for one and wait: the manager's */
+	const struct etld_reload_hands *reload; /* for methods: methods/reloading.h */
 	struct etld_http *http;
 	struct etld_hosts *hosts;
 	struct etld_control *control;

@@ -2,8 +2,6 @@
  *
  * Reload: asks for a loading of the configuration on disk and answers when it has ended. Loop thread.
  */
-#include "methods/reload.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +9,7 @@
 #include "engine/elsewhere.h"
 #include "engine/picture.h"
 #include "methods/methods.h"
+#include "methods/reloading.h"
 
 /* A request that waits for its loading. */
 struct asked {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a method may ask of the manager, which reloads and hands this in as etld->reload. Loop thread.
+ * A reload as a method knows it: the manager, which stands above, hands these in (etld->reload). Loop
+ * thread.
  */
-#ifndef ETLD_METHODS_RELOAD_H
-#define ETLD_METHODS_RELOAD_H
+#ifndef ETLD_RELOADING_H
+#define ETLD_RELOADING_H
 
 #include <stdbool.h>
 
@@ -19,9 +20,10 @@ enum etld_reloaded {
 /* `report`: warnings if it was taken, all errors if it was refused; a line each, lent for the call. */
 typedef void (*etld_reloaded_fn)(void *ctx, enum etld_reloaded how, const char *report);
 
-struct etld_reload_ops {
-	/* Reads the configuration on disk. `fn` is called once, never from inside this call, unless
-	 * it is forgotten first. NULL: etld is stopping. `behind`: another loading has to end first. */
+struct etld_reload_hands {
+	/* Asks for a loading of what is on disk: `fn` is called once, never from inside this call, unless
+	 * it is forgotten first. NULL: etld is stopping. `behind` tells whether another loading has to
+	 * end first. */
 	struct etld_reload_wait *(*wait)(struct etld *etld, etld_reloaded_fn fn, void *ctx, bool *behind);
 	void (*forget)(struct etld_reload_wait *wait);
 };
