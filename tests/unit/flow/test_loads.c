@@ -529,6 +529,43 @@ static void test_a_chain(void **state)
 	pair_free();
 }
 
+static int note_keys(void *self, struct etl_batch *batch, struct etl_load_result *result,
+	struct etl_error *err)
+{
+	result->keys.n += 2;
+	etl_text_copy(result->keys.first, sizeof result->keys.first, "the same key");
+	return etl_sink_write(*(struct etl_sink **)self, batch, result, err);
+}
+
+static const struct etl_sink_type noting = {.name = "noting", .size = sizeof(struct etl_sink *),
+	.open = open_counting, .write = note_keys};
+
+static size_t noting_stage(const void *options, struct etl_sink_stage out[ETL_SINK_STAGES_MAX])
+{
+	out[0] = (struct etl_sink_stage){&noting, options};
+	return 1;
+}
+
+/* What one target warns of is told; what both warn of is told once. */
+static void test_warnings_of_the_targets(void **state)
+{
+	for (size_t both = 0; both < 2; both++) {
+		struct rig *rig = pair_rig(NULL, 1);
+
+		(void)state;
+		service_fill(rig, "a", 0, 1);
+		pair.joins = memory_target_type;
+		pair.joins.stages = noting_stage;
+		pair.loads[0].type = &pair.joins;
+		if (both)
+			pair.loads[1].type = &pair.joins;
+		NEED_RUN(rig, ETL_RUN_OK);
+		assert_int_equal(rig->run->warnings, 2);
+		assert_string_equal(rig->run->warned.rows[0].first, "the same key");
+		pair_free();
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -549,6 +586,7 @@ int main(void)
 		cmocka_unit_test(test_too_many_refused),
 		cmocka_unit_test(test_null_beside_a_real_one),
 		cmocka_unit_test(test_a_chain),
+		cmocka_unit_test(test_warnings_of_the_targets),
 	};
 
 	return cmocka_run_group_tests_name("loads", tests, NULL, NULL);
