@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * A run as the loop carries it: runs.c has its life, strands.c carries its parts, runs_watch.c tells
- * how far it is. For these three, and for news.c, which carries its end on. Loop thread, but for what the tasks hand to
- * workers.
+ * how far it is. For these three, and for news.c, which carries its end on. Loop thread, but for what
+ * the tasks hand to workers.
  */
 #ifndef ETLD_RUNS_H
 #define ETLD_RUNS_H

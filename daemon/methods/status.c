@@ -39,7 +39,8 @@ static const char *guarantee(const struct etld *etld, const struct etl_job *job)
 		return "not known yet";
 	if (!job->loads[job->committing].type->joins_transaction)
 		return "at-least-once";
-	return etld->topology->transactions && all_join(job) ? "effectively-once" : "idempotent at-least-once";
+	return etld->topology->transactions && all_join(job) ? "effectively-once" :
+							      "idempotent at-least-once";
 }
 
 static void add_turns(struct etl_json *daemon, const struct etld_turns *turns)
