@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/str.h"
 #include "flow/strand.h"
 
 static long window_at(const struct etl_strand_work *work, const struct etl_job *job, etl_wall t)
@@ -122,17 +123,20 @@ void etl_account_warning(struct etl_strand *strand, struct etl_window_work *wind
 	const struct etl_finding *finding)
 {
 	struct etl_strand_work *work = strand->work;
-	size_t n = strand->run->job->n_checks, w = (size_t)(window - work->windows);
+	struct etl_warning *warning;
+	size_t i = 0;
 
-	if (!work->warned) {
-		work->warned = etl_calloc(work->span.n * n, sizeof *work->warned);
-		work->warnings = etl_calloc(n, sizeof *work->warnings);
+	while (i < work->n_warnings && (work->warnings[i].check != check ||
+					       !etl_streq(work->warnings[i].path, finding->path)))
+		i++;
+	if (i == work->n_warnings) {
+		ETL_GROW(work->warnings, work->n_warnings, work->warnings_cap);
+		warning = &work->warnings[work->n_warnings++];
+		*warning = (struct etl_warning){.check = check, .path = finding->path,
+			.n = etl_calloc(work->span.n, sizeof *warning->n)};
+		memcpy(warning->first, finding->message, sizeof finding->message);
 	}
-	if (!work->warnings[check].first[0]) {
-		work->warnings[check].path = finding->path;
-		memcpy(work->warnings[check].first, finding->message, sizeof finding->message);
-	}
-	work->warned[w * n + check]++;
+	work->warnings[i].n[window - work->windows]++;
 }
 
 /* ---- when something ended -------------------------------------------------------------------- */
@@ -152,10 +156,11 @@ void etl_account_tally(const struct etl_strand *strand, const struct etl_batch *
 /* A row that an earlier attempt of this run wrote, in a slice that is in, is found unchanged by
  * the next one: the run did write it. Example: 1,400 rows, the first slice of 998 is in, the
  * second one's answer is lost. The retry finds 998 unchanged and inserts 402; the run has
- * inserted 1,400. */
-static void add_partial(struct etl_strand_work *work, struct etl_window_work *window)
+ * inserted 1,400. What this attempt wrote is in its own counts. */
+void etl_account_before(const struct etl_strand_work *work, const struct etl_window_work *window,
+	struct etl_counts *now)
 {
-	struct etl_counts *had = &work->partial, *now = &window->counts;
+	const struct etl_counts *had = &work->before;
 	uint64_t inserted, updated;
 
 	if (work->partial_of.ms != window->due->window.start.ms)
@@ -165,7 +170,13 @@ static void add_partial(struct etl_strand_work *work, struct etl_window_work *wi
 	now->unchanged -= inserted + updated;
 	now->inserted += inserted;
 	now->updated += updated;
-	*had = (struct etl_counts){0};
+}
+
+static void add_partial(struct etl_strand_work *work, struct etl_window_work *window)
+{
+	etl_account_before(work, window, &window->counts);
+	if (work->partial_of.ms == window->due->window.start.ms)
+		work->partial = work->before = (struct etl_counts){0};
 }
 
 static void note_rejected(struct etl_strand *strand, const struct etl_counts *counts,
@@ -203,13 +214,14 @@ void etl_account_window(struct etl_strand *strand, struct etl_window_work *windo
 	add_partial(work, window);
 	etl_counts_add(&strand->part.counts, &window->counts);
 	note_rejected(strand, &window->counts, window->due->window);
-	for (size_t k = 0; work->warned && k < job->n_checks; k++) {
-		uint32_t n = work->warned[w * job->n_checks + k];
+	for (size_t i = 0; i < work->n_warnings; i++) {
+		struct etl_warning *warning = &work->warnings[i];
+		uint32_t n = warning->n[w];
 
 		strand->part.warnings += n;
-		etl_tally_add(&strand->part.warned, "check", job->checks[k].type->name,
-			work->warnings[k].path, work->warnings[k].first, n);
-		work->warned[w * job->n_checks + k] = 0;
+		etl_tally_add(&strand->part.warned, "check", job->checks[warning->check].type->name,
+			warning->path, warning->first, n);
+		warning->n[w] = 0;
 	}
 }
 
@@ -252,8 +264,8 @@ void etl_account_refused(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
 
+	etl_account_notes(strand);
 	account_slice(strand);
-
 	for (size_t w = work->window_at; w < work->span.n; w++) {
 		struct etl_counts *c = &work->windows[w].counts;
 
@@ -265,9 +277,28 @@ void etl_account_refused(struct etl_strand *strand)
 	etl_account_span(strand, true);
 }
 
-/* Rows that are in, of a window that the run leaves half done. */
+static void forget_notes(struct etl_slice_notes *notes)
+{
+	notes->warnings = 0;
+	etl_tally_fini(&notes->warned);
+	etl_tally_fini(&notes->rejects);
+}
+
+void etl_account_notes(struct etl_strand *strand)
+{
+	struct etl_slice_notes *notes = &strand->work->notes;
+
+	strand->part.warnings += notes->warnings;
+	etl_tally_merge(&strand->part.warned, &notes->warned);
+	etl_tally_merge(&strand->part.rejects, &notes->rejects);
+	forget_notes(notes);
+}
+
+/* Rows that are in, of a window that the run leaves half done. Its rejects are none of them. */
 void etl_account_partial(struct etl_strand *strand)
 {
+	etl_tally_fini(&strand->work->notes.rejects);
+	etl_account_notes(strand);
 	etl_counts_add(&strand->part.counts, &strand->work->partial);
 	strand->work->partial = (struct etl_counts){0};
 }
@@ -276,12 +307,14 @@ void etl_account_reset(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
 
+	work->before = work->partial;
+	forget_notes(&work->notes);
 	work->seen = 0;
 	work->timeless = 0;
 	work->beyond = 0;
 	work->tallied = 0;
 	work->loose = (struct etl_counts){0};
 	etl_tally_fini(&work->spilled_rejects);
-	free(ETL_TAKE(work->warned));
-	free(ETL_TAKE(work->warnings));
+	while (work->n_warnings)
+		free(work->warnings[--work->n_warnings].n);
 }

@@ -309,6 +309,8 @@ void etl_slice_entry(const struct etl_strand *strand, const struct etl_window_wo
 		.updated = etl_now(strand->run->env->clock),
 	};
 	etl_counts_add(&out->counts, &window->written);
+	if (whole)
+		etl_account_before(strand->work, window, &out->counts);
 	memcpy(out->run_id, strand->run->run_id, sizeof out->run_id);
 	memcpy(out->dirty_token, had->dirty_token, sizeof out->dirty_token);
 	memcpy(out->hash, window->hash, sizeof out->hash);

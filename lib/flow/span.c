@@ -84,6 +84,7 @@ void etl_strand_fini(struct etl_strand *strand)
 	free(work->staged);
 	free(work->ledger.entries);
 	free(work->spans);
+	free(work->warnings);
 	etl_due_list_fini(&work->due);
 	free(ETL_TAKE(strand->work));
 }

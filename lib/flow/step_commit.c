@@ -217,11 +217,12 @@ static void set_done(struct etl_strand_work *work, const struct etl_commit *comm
 static void count_notes(struct etl_strand *strand)
 {
 	const struct etl_load_result *r = &strand->work->result;
+	struct etl_slice_notes *notes = &strand->work->notes;
 
-	strand->part.warnings += r->keys.n + r->versions.n;
-	etl_tally_add(&strand->part.warned, "load", "overwritten", "", r->keys.first, r->keys.n);
-	etl_tally_add(&strand->part.warned, "load", "version", "", r->versions.first, r->versions.n);
-	etl_tally_add(&strand->part.warned, "load", "_id", "", r->ids.first, r->ids.n);
+	notes->warnings += r->keys.n + r->versions.n;
+	etl_tally_add(&notes->warned, "load", "overwritten", "", r->keys.first, r->keys.n);
+	etl_tally_add(&notes->warned, "load", "version", "", r->versions.first, r->versions.n);
+	etl_tally_add(&notes->warned, "load", "_id", "", r->ids.first, r->ids.n);
 }
 
 /* Repeats over slices, of a slice that is in. */
@@ -233,8 +234,8 @@ static void count_repeats(struct etl_strand *strand, struct etl_window_work *win
 		return;
 	snprintf(text, sizeof text, "record %llu of its answer has the key of an earlier one of its window, "
 		"in whose place it is", (unsigned long long)window->repeated_at);
-	strand->part.warnings += window->repeated;
-	etl_tally_add(&strand->part.warned, "load", "overwritten", "", text, window->repeated);
+	strand->work->notes.warnings += window->repeated;
+	etl_tally_add(&strand->work->notes.warned, "load", "overwritten", "", text, window->repeated);
 	window->repeated = 0;
 }
 
@@ -273,7 +274,7 @@ static void keep_partial(struct etl_strand *strand, struct etl_window_work *wind
 
 	keep_keys(strand, work->record_to - from);
 	if (work->partial_of.ms != window->due->window.start.ms)
-		work->partial = (struct etl_counts){0};
+		work->partial = work->before = (struct etl_counts){0};
 	work->partial_of = window->due->window.start;
 	work->partial.out += window->written.inserted + window->written.updated;
 	work->partial.inserted += window->written.inserted;
@@ -286,8 +287,10 @@ static void count(struct etl_strand *strand, const struct etl_commit *commit)
 	struct etl_strand_work *work = strand->work;
 	uint64_t unchanged = 0;
 
+	bool goes_on = false;
+
 	count_notes(strand);
-	etl_account_tally(strand, work->slice, 0, work->span.n, true, &strand->part.rejects);
+	etl_account_tally(strand, work->slice, 0, work->span.n, true, &work->notes.rejects);
 	for (size_t i = 0; i < commit->n_entries; i++) {
 		const struct etl_ledger_entry *entry = &commit->entries[i];
 		struct etl_window_work *window = &work->windows[work->window_at + i];
@@ -297,6 +300,7 @@ static void count(struct etl_strand *strand, const struct etl_commit *commit)
 		count_repeats(strand, window);
 		if (entry->state == ETL_WINDOW_RUNNING) {
 			keep_partial(strand, window);
+			goes_on = true;
 			continue;
 		}
 		etl_repeats_reset(&work->repeats);
@@ -316,6 +320,8 @@ static void count(struct etl_strand *strand, const struct etl_commit *commit)
 		}
 	}
 	etl_loads_count(strand, unchanged);
+	if (!goes_on)
+		etl_account_notes(strand);
 }
 
 /* A spilled window goes on being read: its committed records are let go. */

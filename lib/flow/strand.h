@@ -90,10 +90,18 @@ struct etl_window_work {
 	char reason[ETL_CHECK_MESSAGE_MAX + 200];
 };
 
-/* The first finding of a rule that warns, of this attempt at the span. */
+/* What a check warns of at one field, of this attempt at the span. */
 struct etl_warning {
+	size_t check;
 	const char *path; /* lent by the options */
 	char first[ETL_CHECK_MESSAGE_MAX];
+	uint32_t *n; /* for each window; owned */
+};
+
+/* What slices that are in told of a window that has not ended: another attempt would tell it again. */
+struct etl_slice_notes {
+	uint64_t warnings;
+	struct etl_tally warned, rejects;
 };
 
 struct etl_sorted_record {
@@ -158,12 +166,13 @@ struct etl_strand_work {
 	etl_wall beyond_first, beyond_last; /* the oldest and the newest of them */
 	size_t tallied; /* windows before it have their rejects in the run's tally */
 	struct etl_tally spilled_rejects; /* of batches that are let go before the window ends */
-	uint32_t *warned; /* for each window and check, how often it warned; NULL = never */
-	struct etl_warning *warnings; /* one for each check, with `warned` */
+	struct etl_warning *warnings;
+	size_t n_warnings, warnings_cap;
 	/* Rows of slices that are in, of the one window that has not ended: a retry finds them
 	 * unchanged, but this run wrote them. */
-	struct etl_counts partial;
+	struct etl_counts partial, before; /* of this attempt too; of those before it */
 	etl_wall partial_of;
+	struct etl_slice_notes notes;
 	struct etl_repeats repeats; /* keys of the slices of this attempt that are in, of that window */
 	struct etl_window_work *windows;
 	size_t span_windows; /* how many they are; `span` is the next one's by the time they go */
@@ -339,6 +348,10 @@ void etl_account_span(struct etl_strand *strand, bool all);
 /* The answer came whole, and was refused: what it held counts for windows that stay open. */
 void etl_account_refused(struct etl_strand *strand);
 void etl_account_partial(struct etl_strand *strand); /* no retry will come */
+void etl_account_notes(struct etl_strand *strand); /* no window of the slice goes on */
+/* Adds what earlier attempts of this run wrote of a window to the counts of this one. */
+void etl_account_before(const struct etl_strand_work *work, const struct etl_window_work *window,
+	struct etl_counts *now);
 void etl_account_reset(struct etl_strand *strand);   /* a new attempt at a span */
 
 /* proof.c: 0, or -1 with what the answer lacks to close the span's windows. After the records

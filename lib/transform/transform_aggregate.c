@@ -297,7 +297,7 @@ static int find_bucket(struct aggregate *a, etl_wall t, struct etl_error *err)
 	if (unit.start.ms == 0 ||
 		(a->bucket.start.ms >= unit.start.ms && a->bucket.end.ms <= unit.end.ms))
 		return 0;
-	return etl_error_set(err, ETL_PERMANENT, "aggregate.every", "%s", cuts);
+	return etl_error_set(err, ETL_DATA, "aggregate.every", "%s", cuts);
 }
 
 static int open_aggregate(void *self, const void *opts, const struct etl_stage_env *env,
@@ -336,7 +336,7 @@ static const struct etl_element *copy_by(struct aggregate *a)
 	return copy;
 }
 
-/* An arena aligns to 8 bytes, a long double may want 16. */
+/* An arena aligns to 8 bytes, wide numbers may want 16. */
 static struct group *new_group(struct aggregate *a, etl_wall start)
 {
 	size_t align = _Alignof(struct group);
@@ -447,7 +447,8 @@ static int add_record(struct aggregate *a, struct etl_batch *batch, size_t i,
 	group->n++;
 	for (size_t v = 0; v < a->options->n_values; v++)
 		if (a->present[v])
-			etl_moments_add(&group->values[v], &a->numbers[v], time, a->arena);
+			etl_moments_add(&group->values[v], &a->numbers[v], time,
+				a->options->of[ETL_STDDEV].n > 0, a->arena);
 	etl_batch_remove(batch, i);
 	return 0;
 }

@@ -46,6 +46,16 @@ static UNUSED struct etl_record_unit rig_unit(void *ctx, etl_wall time)
 	return (struct etl_record_unit){rig_window, 0};
 }
 
+/* Another one for a rig's stage.unit: each hour is a unit, of those from rig_window's on. */
+static UNUSED struct etl_record_unit rig_unit_by_hour(void *ctx, etl_wall time)
+{
+	int64_t hour = (time.ms - rig_window.start.ms) / 3600000;
+	etl_wall start = {rig_window.start.ms + hour * 3600000};
+
+	(void)ctx;
+	return (struct etl_record_unit){{start, {start.ms + 3600000}}, (size_t)hour};
+}
+
 /* Fills and compiles options as the loader of jobs does. */
 static UNUSED void rig_configure(struct rig *rig, const struct etl_option *options, size_t size,
 	void (*check)(void *, const struct etl_node *, const struct etl_conf_env *),

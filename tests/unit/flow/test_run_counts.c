@@ -151,6 +151,28 @@ static void test_the_load_refuses(void **state)
 	rig_free(rig);
 }
 
+/* An hour of two slices, of which some rows have changed: what the first slice updated is not counted
+ * once more among the unchanged rows of the second. */
+static void test_a_window_of_two_slices(void **state)
+{
+	struct rig *rig = rig_new(NULL, 1);
+
+	(void)state;
+	rig->driver.after_commit = NULL; /* between its slices it is open, behind the watermark */
+	for (int i = 0; i < 1500; i++)
+		service_put(rig, "a", etl_wall_add(hour(0), ETL_SECONDS(i)), i);
+	NEED_RUN(rig, ETL_RUN_OK);
+	assert_int_equal(rig->run->counts.inserted, 1500);
+	for (int i = 0; i < 10; i++)
+		service_put(rig, "a", etl_wall_add(hour(0), ETL_SECONDS(i)), -1);
+	assert_int_equal(run_job(rig, rig->job, (struct etl_window){hour(0), hour(1)}), ETL_RUN_OK);
+	assert_int_equal(rig->run->counts.updated, 10);
+	assert_int_equal(rig->run->counts.unchanged, 1490);
+	assert_int_equal(entry_at(rig, "job", "a", 0).counts.updated, 10);
+	need_balance(rig);
+	rig_free(rig);
+}
+
 /* ---- outside -------------------------------------------------------------------------------- */
 
 /* The source ignores what it is asked for: one request, no halves, and nothing is closed. */
@@ -448,6 +470,7 @@ int main(void)
 		cmocka_unit_test(test_rejects_of_many_windows),
 		cmocka_unit_test(test_a_window_of_rejects_alone),
 		cmocka_unit_test(test_the_load_refuses),
+		cmocka_unit_test(test_a_window_of_two_slices),
 		cmocka_unit_test(test_all_outside),
 		cmocka_unit_test(test_the_border_is_no_outside),
 		cmocka_unit_test(test_the_border_of_labels_at_the_end),
