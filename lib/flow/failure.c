@@ -27,16 +27,16 @@ static void mark_failed(struct etl_strand *strand, const struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
 	struct etl_state *state = strand->run->env->state;
-	struct etl_ledger_entry *entries = etl_calloc(work->span.n, sizeof *entries);
+	struct etl_ledger_entry *entries = etl_calloc(work->walk.span.n, sizeof *entries);
 	struct etl_error ignored = ETL_ERROR_INIT;
 
-	for (size_t i = 0; i < work->span.n; i++) {
-		const struct etl_due_window *due = &work->due.windows[work->span.from + i];
+	for (size_t i = 0; i < work->walk.span.n; i++) {
+		const struct etl_due_window *due = &work->plan.due.windows[work->walk.span.from + i];
 
 		strand->part.windows_left_open += !etl_window_is_closed(due->had.state);
 		entries[i].window = due->window;
 		if (etl_span_is_refused(err))
-			entries[i].counts = work->windows[i].counts;
+			entries[i].counts = work->span.windows[i].counts;
 		entries[i].state = ETL_WINDOW_FAILED;
 		entries[i].attempt = due->had.attempt + 1;
 		entries[i].updated = etl_now(strand->run->env->clock);
@@ -45,9 +45,9 @@ static void mark_failed(struct etl_strand *strand, const struct etl_error *err)
 			err->message);
 	}
 	(void)state->ops->ledger_mark(state, strand->run->job->name, strand->part.partition->name,
-		strand->run->fence, entries, work->span.n, &ignored);
+		strand->run->fence, entries, work->walk.span.n, &ignored);
 	free(entries);
-	strand->part.windows_failed += work->span.n;
+	strand->part.windows_failed += work->walk.span.n;
 }
 
 /* The law of halving: what is bad in one window keeps no other window open. A span that was refused is
@@ -60,15 +60,15 @@ static void mark_failed(struct etl_strand *strand, const struct etl_error *err)
  * and is marked; 6-7 is in. The spans are a stack, so the older half is always asked for first. */
 static bool split(struct etl_strand_work *work, const struct etl_error *err)
 {
-	size_t half = work->span.n / 2;
+	size_t half = work->walk.span.n / 2;
 
-	if (work->span.n < 2 || etl_span_is_hopeless(err))
+	if (work->walk.span.n < 2 || etl_span_is_hopeless(err))
 		return false;
-	ETL_GROW(work->spans, work->n_spans, work->spans_cap);
-	work->spans[work->n_spans++] =
-		(struct etl_span){work->span.from + half, work->span.n - half};
-	ETL_GROW(work->spans, work->n_spans, work->spans_cap);
-	work->spans[work->n_spans++] = (struct etl_span){work->span.from, half};
+	ETL_GROW(work->plan.spans, work->plan.n_spans, work->plan.spans_cap);
+	work->plan.spans[work->plan.n_spans++] =
+		(struct etl_span){work->walk.span.from + half, work->walk.span.n - half};
+	ETL_GROW(work->plan.spans, work->plan.n_spans, work->plan.spans_cap);
+	work->plan.spans[work->plan.n_spans++] = (struct etl_span){work->walk.span.from, half};
 	return true;
 }
 
@@ -79,14 +79,14 @@ static enum etl_verdict decide(struct etl_strand *strand, const struct etl_error
 	etl_dur used = etl_mono_diff(etl_mono_now(strand->run->env->clock), strand->run->began);
 	struct etl_policy_input in = {
 		.kind = err->kind,
-		.attempt = strand->work->attempt,
+		.attempt = strand->work->walk.attempt,
 		.retry_max = job->retry_max,
 		.backoff = job->retry_backoff,
 		.max_backoff = job->retry_max_backoff,
 		.retry_after_ms = err->retry_after_ms,
 		.left = {job->timeout.us - used.us},
 		.random = etl_hash64(strand->run->run_id, sizeof strand->run->run_id,
-			(uint64_t)strand->work->attempt),
+			(uint64_t)strand->work->walk.attempt),
 	};
 
 	return etl_policy_decide(&in, delay);
@@ -109,9 +109,9 @@ static struct etl_go stop(struct etl_strand *strand, const struct etl_error *err
 static size_t keep_committed(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
-	size_t in = work->window_at;
+	size_t in = work->slice.window_at;
 
-	if (work->spilled || in >= work->span.n)
+	if (work->span.spilled || in >= work->walk.span.n)
 		return 0;
 	if (in)
 		etl_account_span(strand, false);
@@ -125,8 +125,8 @@ static void keep_evidence(struct etl_strand *strand)
 	struct etl_error ignored = ETL_ERROR_INIT;
 
 	(void)etl_rejects_store_staged(strand, &ignored);
-	if (strand->work->slice)
-		(void)etl_rejects_store(strand, strand->work->slice, &ignored);
+	if (strand->work->slice.batch)
+		(void)etl_rejects_store(strand, strand->work->slice.batch, &ignored);
 	etl_account_refused(strand);
 }
 
@@ -138,7 +138,7 @@ static void settle_attempt(struct etl_strand *strand, const struct etl_error *er
 		keep_evidence(strand);
 	else if (final)
 		etl_account_partial(strand);
-	etl_span_forget_slice(strand);
+	etl_slice_reset(strand);
 	etl_span_cut_front(strand, in);
 }
 
@@ -148,19 +148,19 @@ static void tell_left(struct etl_strand *strand)
 	const struct etl_strand_work *work = strand->work;
 	size_t left = 0;
 
-	for (size_t i = 0; i < work->n_spans; i++)
-		left += work->spans[i].n;
-	if (left || work->due.more)
+	for (size_t i = 0; i < work->plan.n_spans; i++)
+		left += work->plan.spans[i].n;
+	if (left || work->plan.due.more)
 		etl_error_prefix(&strand->part.error,
 			"%d requests failed, %zu%s due windows were left for the next run; the first",
-			ETL_FAILED_SPANS_MAX, left, work->due.more ? " and more" : "");
+			ETL_FAILED_SPANS_MAX, left, work->plan.due.more ? " and more" : "");
 }
 
 static struct etl_go give_up_span(struct etl_strand *strand, const struct etl_error *err)
 {
 	remember(strand, err);
 	mark_failed(strand, err);
-	if (++strand->work->failed_spans < ETL_FAILED_SPANS_MAX)
+	if (++strand->work->walk.failed_spans < ETL_FAILED_SPANS_MAX)
 		return etl_span_skip(strand);
 	tell_left(strand);
 	return etl_go(ETL_AT_END);
@@ -171,7 +171,7 @@ static void end_attempt(struct etl_strand *strand, const struct etl_error *err,
 	enum etl_verdict verdict)
 {
 	size_t in = keep_committed(strand);
-	bool halves = verdict == ETL_VERDICT_NEXT_SPAN && strand->work->span.n - in > 1 &&
+	bool halves = verdict == ETL_VERDICT_NEXT_SPAN && strand->work->walk.span.n - in > 1 &&
 		!etl_span_is_hopeless(err);
 
 	settle_attempt(strand, err, in, verdict != ETL_VERDICT_RETRY && !halves);
@@ -180,13 +180,13 @@ static void end_attempt(struct etl_strand *strand, const struct etl_error *err,
 static struct etl_go retry(struct etl_strand *strand, etl_dur delay, bool in_span)
 {
 	strand->part.wait = delay;
-	strand->work->attempt++;
+	strand->work->walk.attempt++;
 	return etl_go_when(ETL_NEED_TIMER, in_span ? ETL_AT_OPEN : ETL_AT_PLAN);
 }
 
 static struct etl_go follow(struct etl_strand *strand, const struct etl_error *err)
 {
-	bool in_span = strand->work->windows;
+	bool in_span = strand->work->span.windows;
 	etl_dur delay = {0};
 	enum etl_verdict verdict = decide(strand, err, &delay);
 

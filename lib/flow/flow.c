@@ -20,10 +20,10 @@ static struct etl_go extract(struct etl_strand *strand, struct etl_error *err)
 	if (etl_strand_blocks(strand))
 		return etl_go(ETL_AT_DECODE);
 	strand->part.steps[ETL_STEP_EXTRACT].visits++;
-	work->fetch_began = etl_mono_now(strand->run->env->clock);
+	work->walk.fetch_began = etl_mono_now(strand->run->env->clock);
 	strand->fetch_limit = limit;
 	if (limit.us) {
-		strand->fetch_limit.us -= work->used[ETL_STEP_EXTRACT].us;
+		strand->fetch_limit.us -= work->span.used[ETL_STEP_EXTRACT].us;
 		if (strand->fetch_limit.us < 1000) /* just used up: it fails as late, not as none */
 			strand->fetch_limit = ETL_MS(1);
 	}
@@ -101,14 +101,14 @@ static struct etl_go visit(struct etl_strand *strand, enum etl_step_id id, struc
 	struct etl_go go = etl_go(ETL_AT_FAILED);
 	etl_dur took;
 
-	strand->work->read = (etl_dur){0};
+	strand->work->walk.read = (etl_dur){0};
 	if (etl_fault(etl_steps[id].fault_before, err) == 0) {
 		go = table[id].go(strand, err);
 		if (go.to != ETL_AT_FAILED && etl_fault(etl_steps[id].fault_after, err) != 0)
 			go = etl_go(ETL_AT_FAILED);
 	}
 	took = etl_mono_diff(etl_mono_now(clock), begin);
-	took.us -= strand->work->read.us;
+	took.us -= strand->work->walk.read.us;
 	time->visits++;
 	time->busy.us += took.us;
 	return judge(strand, id, go, took, err);
@@ -135,7 +135,7 @@ static bool is_step(enum etl_place place)
 /* One place of the walk; it stands at the next one then. */
 static struct etl_go turn(struct etl_strand *strand, struct etl_error *err)
 {
-	enum etl_place at = strand->work->place;
+	enum etl_place at = strand->work->walk.place;
 	struct etl_go go;
 
 	if (at != ETL_AT_FAILED)
@@ -147,7 +147,7 @@ static struct etl_go turn(struct etl_strand *strand, struct etl_error *err)
 	else
 		go = pass(strand, at, err);
 	assert(etl_walk_may(at, go.to));
-	strand->work->place = go.to;
+	strand->work->walk.place = go.to;
 	if (is_step(go.to)) /* the others are no steps: people see the step before */
 		strand->part.step = (enum etl_step_id)go.to;
 	return go;
@@ -172,7 +172,7 @@ static bool is_reading(const struct etl_strand *strand, enum etl_need need)
 		return true;
 	if (need == ETL_NEED_FETCH || need == ETL_NEED_NOTHING)
 		return false;
-	return work->spilled && work->place != ETL_AT_OPEN && work->input == ETL_INPUT_COMES;
+	return work->span.spilled && work->walk.place != ETL_AT_OPEN && work->span.input == ETL_INPUT_COMES;
 }
 
 enum etl_need etl_strand_walk(struct etl_strand *strand)

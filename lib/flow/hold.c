@@ -120,8 +120,8 @@ int etl_holds_settle(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
 
-	for (size_t i = 0; i < work->span.n; i++) {
-		struct etl_window_work *window = &work->windows[i];
+	for (size_t i = 0; i < work->walk.span.n; i++) {
+		struct etl_window_work *window = &work->span.windows[i];
 
 		if (window->hold && !window->fail && window->due->had.released &&
 			settle(strand, window, err) < 0)

@@ -21,7 +21,7 @@
 static bool can_tell(const struct etl_strand *strand)
 {
 	const struct etl_run *run = strand->run;
-	const struct etl_watermark *mark = &strand->work->watermark;
+	const struct etl_watermark *mark = &strand->work->plan.watermark;
 
 	return run->audit && !etl_run_is_asked(run) && !run->job->window.none &&
 		mark->window_ms == etl_dur_ms(run->job->window.size) &&
@@ -30,7 +30,7 @@ static bool can_tell(const struct etl_strand *strand)
 
 int etl_holes_look(struct etl_strand *strand, struct etl_window *range, struct etl_error *err)
 {
-	const struct etl_watermark *mark = &strand->work->watermark;
+	const struct etl_watermark *mark = &strand->work->plan.watermark;
 	struct etl_state *state = strand->run->env->state;
 	struct etl_window behind = {mark->origin, mark->processed};
 	uint64_t n = 0;
@@ -55,12 +55,12 @@ static void keep(struct etl_ledger_part *part, const struct etl_ledger_brief *br
 
 void etl_holes_add(struct etl_strand_work *work, const struct etl_window_rules *rules)
 {
-	struct etl_ledger_part all = {0}, *had = &work->ledger;
+	struct etl_ledger_part all = {0}, *had = &work->plan.ledger;
 	size_t i = 0;
-	etl_wall covered = work->watermark.origin; /* some entry reaches so far */
+	etl_wall covered = work->plan.watermark.origin; /* some entry reaches so far */
 
-	for (etl_wall at = etl_window_at(rules, work->watermark.origin).start;
-		at.ms < work->watermark.processed.ms; at = etl_wall_add(at, rules->size)) {
+	for (etl_wall at = etl_window_at(rules, work->plan.watermark.origin).start;
+		at.ms < work->plan.watermark.processed.ms; at = etl_wall_add(at, rules->size)) {
 		struct etl_ledger_brief hole = {.window = {at, etl_wall_add(at, rules->size)}};
 
 		for (; i < had->n && had->entries[i].window.start.ms <= at.ms; i++) {

@@ -51,12 +51,12 @@ static const char *first_reject(const struct etl_strand *strand, long window)
 	const struct etl_strand_work *work = strand->work;
 	const char *found = NULL;
 
-	for (size_t b = 0; b < work->n_staged && !found; b++)
-		found = first_in(strand, work->staged[b], window);
+	for (size_t b = 0; b < work->span.n_staged && !found; b++)
+		found = first_in(strand, work->span.staged[b], window);
 	if (!found)
-		found = first_in(strand, work->slice, window);
-	if (!found && work->spilled_rejects.n)
-		found = work->spilled_rejects.rows[0].first;
+		found = first_in(strand, work->slice.batch, window);
+	if (!found && work->span.spilled_rejects.n)
+		found = work->span.spilled_rejects.rows[0].first;
 	return found ? found : "";
 }
 
@@ -85,7 +85,7 @@ static void judge_limits(const struct etl_strand *strand, struct etl_window_work
 	window->fail = true;
 	window->code = "unit.rejects";
 	snprintf(window->reason, sizeof window->reason, TOO_MANY, ull(c->rejected),
-		ull(c->seen - c->outside), first_reject(strand, window - strand->work->windows));
+		ull(c->seen - c->outside), first_reject(strand, window - strand->work->span.windows));
 }
 
 /* What has no place may be any window's. Whether the limits hold is known if they hold for each
@@ -94,13 +94,13 @@ static void judge_limits(const struct etl_strand *strand, struct etl_window_work
 static bool is_doubtful(const struct etl_strand *strand)
 {
 	const struct etl_strand_work *work = strand->work;
-	uint64_t loose = work->loose.rejected;
+	uint64_t loose = work->span.loose.rejected;
 
-	if (!loose || work->span.n < 2)
+	if (!loose || work->walk.span.n < 2)
 		return false;
-	for (size_t w = 0; w < work->span.n; w++)
-		if (!work->windows[w].fail &&
-			has_too_many(strand->run->job, &work->windows[w].counts, loose, loose))
+	for (size_t w = 0; w < work->walk.span.n; w++)
+		if (!work->span.windows[w].fail &&
+			has_too_many(strand->run->job, &work->span.windows[w].counts, loose, loose))
 			return true;
 	return false;
 }
@@ -110,17 +110,17 @@ static bool is_doubtful(const struct etl_strand *strand)
 int etl_slice_judge(struct etl_strand *strand, struct etl_error *err)
 {
 	const struct etl_strand_work *work = strand->work;
-	const struct etl_batch *slice = work->slice;
-	uint64_t *refused = slice->n_rejects ? etl_calloc(work->span.n, sizeof *refused) : NULL;
+	const struct etl_batch *slice = work->slice.batch;
+	uint64_t *refused = slice->n_rejects ? etl_calloc(work->walk.span.n, sizeof *refused) : NULL;
 	const struct etl_counts *c = NULL;
-	uint64_t rejected = 0;
+	uint64_t rejected = 0, loose = work->walk.span.n > 1 ? work->span.loose.rejected : 0;
 
 	for (size_t i = 0; i < slice->n_rejects && !c; i++) {
 		long w = etl_reject_window(work, strand->run->job, &slice->rejects[i]);
 
-		if (w >= 0 && has_too_many(strand->run->job, &work->windows[w].counts,
-				      ++refused[w] + (work->span.n > 1 ? work->loose.rejected : 0), 0)) {
-			c = &work->windows[w].counts;
+		if (w >= 0 && has_too_many(strand->run->job, &work->span.windows[w].counts,
+				      ++refused[w] + loose, 0)) {
+			c = &work->span.windows[w].counts;
 			rejected = c->rejected + refused[w];
 		}
 	}
@@ -149,7 +149,7 @@ void etl_window_judge(const struct etl_strand *strand, struct etl_window_work *w
 	window->code = "unit.refused";
 	snprintf(window->reason, sizeof window->reason,
 		"every record of the window was rejected (%llu); the first: %.180s", ull(all.rejected),
-		first_reject(strand, window - strand->work->windows));
+		first_reject(strand, window - strand->work->span.windows));
 }
 
 /* ---- empty windows ----------------------------------------------------------------------------- */
@@ -158,8 +158,8 @@ static size_t windows_without(const struct etl_strand_work *work)
 {
 	size_t n = 0;
 
-	for (size_t w = 0; w < work->span.n; w++)
-		n += !work->windows[w].counts.in && !work->windows[w].counts.rejected;
+	for (size_t w = 0; w < work->walk.span.n; w++)
+		n += !work->span.windows[w].counts.in && !work->span.windows[w].counts.rejected;
 	return n;
 }
 
@@ -167,9 +167,9 @@ static void stamps(const struct etl_strand_work *work, char out[3 * ETL_TIME_TEX
 {
 	char first[ETL_TIME_TEXT_BYTES], last[ETL_TIME_TEXT_BYTES];
 
-	etl_time_format_rfc3339(work->beyond_first, first);
-	etl_time_format_rfc3339(work->beyond_last, last);
-	if (work->beyond == 1)
+	etl_time_format_rfc3339(work->span.beyond_first, first);
+	etl_time_format_rfc3339(work->span.beyond_last, last);
+	if (work->span.beyond == 1)
 		snprintf(out, 3 * ETL_TIME_TEXT_BYTES, "dated %s", first);
 	else
 		snprintf(out, 3 * ETL_TIME_TEXT_BYTES, "dated %s to %s", first, last);
@@ -187,7 +187,7 @@ static int nothing_of_it(const struct etl_strand_work *work, struct etl_error *e
 	etl_time_format_rfc3339(span.end, to);
 	return etl_error_set(err, ETL_DATA, "span.outside",
 		"the answer has nothing of what was asked for (%s to %s): %llu records lie outside, %s: "
-		OUTSIDE_HINT, from, to, ull(work->beyond), dated);
+		OUTSIDE_HINT, from, to, ull(work->span.beyond), dated);
 }
 
 /* Records came that nobody asked for: the answer may be that of another time or place. Windows
@@ -197,15 +197,15 @@ static int nothing_of_it(const struct etl_strand_work *work, struct etl_error *e
 static void no_proof(struct etl_strand_work *work)
 {
 	char dated[3 * ETL_TIME_TEXT_BYTES];
-	size_t first = 0, last = work->span.n - 1;
+	size_t first = 0, last = work->walk.span.n - 1;
 
 	stamps(work, dated);
-	while (first < last && !work->windows[first].counts.in)
+	while (first < last && !work->span.windows[first].counts.in)
 		first++;
-	while (last > first && !work->windows[last].counts.in)
+	while (last > first && !work->span.windows[last].counts.in)
 		last--;
-	for (size_t w = 0; w < work->span.n; w++) {
-		struct etl_window_work *window = &work->windows[w];
+	for (size_t w = 0; w < work->walk.span.n; w++) {
+		struct etl_window_work *window = &work->span.windows[w];
 
 		if ((w > first && w < last) || window->counts.in || window->counts.rejected ||
 			window->fail)
@@ -214,7 +214,7 @@ static void no_proof(struct etl_strand_work *work)
 		window->code = "unit.outside";
 		snprintf(window->reason, sizeof window->reason,
 			"no record of the answer lies in this window, but %llu lie outside of what was asked "
-			"for, %s: it may not be empty. " OUTSIDE_HINT, ull(work->beyond), dated);
+			"for, %s: it may not be empty. " OUTSIDE_HINT, ull(work->span.beyond), dated);
 	}
 }
 
@@ -238,14 +238,14 @@ static int find_bordered(void *found, const struct etl_ledger_entry *entry, stru
 
 static int border_proof(struct etl_strand *strand, struct etl_error *err)
 {
-	struct etl_window_work *window = &strand->work->windows[0];
+	struct etl_window_work *window = &strand->work->span.windows[0];
 	const struct etl_job *job = strand->run->job;
 	struct etl_state *state = strand->run->env->state;
 	etl_wall start = window->due->window.start;
 	struct etl_window before = {etl_wall_sub(start, job->window.size), start};
 	bool found = false;
 
-	if (strand->work->span.n > 1 || window->fail || !is_bordered(&window->counts))
+	if (strand->work->walk.span.n > 1 || window->fail || !is_bordered(&window->counts))
 		return 0;
 	if (state->ops->ledger_scan(state, job->name, strand->part.partition->name, &before, ETL_LEDGER_ALL,
 		    find_bordered, &found, err) < 0)
@@ -266,24 +266,24 @@ int etl_span_proof(struct etl_strand *strand, struct etl_error *err)
 	const struct etl_job *job = strand->run->job;
 	size_t without = windows_without(work);
 
-	for (size_t w = 0; w < work->span.n; w++) {
-		judge_limits(strand, &work->windows[w]);
-		etl_window_judge(strand, &work->windows[w]);
+	for (size_t w = 0; w < work->walk.span.n; w++) {
+		judge_limits(strand, &work->span.windows[w]);
+		etl_window_judge(strand, &work->span.windows[w]);
 	}
 	if (is_doubtful(strand))
 		return etl_error_set(err, ETL_DATA, "span.unplaced",
 			"%llu records could not be placed: with them a window may have more rejects than "
-			"rejects.max_ratio allows; the first: %.200s", ull(work->loose.rejected),
+			"rejects.max_ratio allows; the first: %.200s", ull(work->span.loose.rejected),
 			first_reject(strand, -1));
 	if (job->window.none || !without)
 		return 0;
-	if (work->timeless && work->span.n > 1)
+	if (work->span.timeless && work->walk.span.n > 1)
 		return etl_error_set(err, ETL_DATA, "span.unplaced",
 			"%llu records could not be placed, and %zu windows have none: they may be theirs; "
-			"the first: %.200s", ull(work->timeless), without, first_reject(strand, -1));
-	if (!work->beyond || job->covers_all)
+			"the first: %.200s", ull(work->span.timeless), without, first_reject(strand, -1));
+	if (!work->span.beyond || job->covers_all)
 		return job->covers_all ? 0 : border_proof(strand, err);
-	if (!work->seen)
+	if (!work->span.seen)
 		return nothing_of_it(work, err);
 	no_proof(work);
 	return 0;

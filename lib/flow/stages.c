@@ -17,7 +17,8 @@ static struct etl_record_unit stray_unit(const struct etl_strand *strand, etl_wa
 	const struct etl_window_rules *rules = &strand->run->job->window;
 	bool before = time.ms < etl_span_window(strand->work).start.ms;
 
-	return (struct etl_record_unit){etl_window_at(rules, time), before ? 0 : strand->work->span.n - 1};
+	return (struct etl_record_unit){etl_window_at(rules, time),
+		before ? 0 : strand->work->walk.span.n - 1};
 }
 
 struct etl_record_unit etl_unit_of(const struct etl_strand *strand, etl_wall time)
@@ -26,11 +27,11 @@ struct etl_record_unit etl_unit_of(const struct etl_strand *strand, etl_wall tim
 	long index;
 
 	if (strand->run->job->window.none)
-		return (struct etl_record_unit){work->vars.window, 0};
+		return (struct etl_record_unit){work->span.vars.window, 0};
 	index = etl_span_index(work, time);
 	if (index < 0)
 		return stray_unit(strand, time);
-	return (struct etl_record_unit){work->windows[index].due->window, (size_t)index};
+	return (struct etl_record_unit){work->span.windows[index].due->window, (size_t)index};
 }
 
 static struct etl_record_unit unit_of(void *ctx, etl_wall time)
@@ -66,11 +67,11 @@ static int had_records(void *ctx, struct etl_window range, struct etl_error *err
 	if (job->window.none)
 		return 0;
 	span = etl_span_window(work);
-	for (size_t i = 0; i < work->span.n; i++) {
-		struct etl_window unit = work->windows[i].due->window;
+	for (size_t i = 0; i < work->walk.span.n; i++) {
+		struct etl_window unit = work->span.windows[i].due->window;
 
 		if (unit.end.ms > range.start.ms && unit.start.ms < range.end.ms &&
-			has_records(&work->windows[i]))
+			has_records(&work->span.windows[i]))
 			return 1;
 	}
 	if (range.end.ms > span.start.ms)
@@ -89,13 +90,13 @@ static int open_transforms(struct etl_strand *strand, struct etl_error *err)
 	struct etl_strand_work *work = strand->work;
 	const struct etl_job *job = strand->run->job;
 
-	work->transforms = etl_calloc(job->n_transforms, sizeof *work->transforms);
+	work->span.transforms = etl_calloc(job->n_transforms, sizeof *work->span.transforms);
 	for (size_t i = 0; i < job->n_transforms; i++) {
 		const struct etl_transform_type *type = job->transforms[i].type;
 
-		work->transforms[i] = etl_calloc(1, type->size);
-		if (type->open && type->open(work->transforms[i], job->transforms[i].options,
-					  &work->stage_env, err) < 0)
+		work->span.transforms[i] = etl_calloc(1, type->size);
+		if (type->open && type->open(work->span.transforms[i], job->transforms[i].options,
+					  &work->span.stage_env, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -106,13 +107,13 @@ static int open_checks(struct etl_strand *strand, struct etl_error *err)
 	struct etl_strand_work *work = strand->work;
 	const struct etl_job *job = strand->run->job;
 
-	work->checks = etl_calloc(job->n_checks, sizeof *work->checks);
+	work->span.checks = etl_calloc(job->n_checks, sizeof *work->span.checks);
 	for (size_t i = 0; i < job->n_checks; i++) {
 		const struct etl_check_type *type = job->checks[i].type;
 
-		work->checks[i] = etl_calloc(1, type->size);
-		if (type->open &&
-			type->open(work->checks[i], job->checks[i].options, &work->stage_env, err) < 0)
+		work->span.checks[i] = etl_calloc(1, type->size);
+		if (type->open && type->open(work->span.checks[i], job->checks[i].options,
+					  &work->span.stage_env, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -122,10 +123,10 @@ int etl_stages_open(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
 
-	work->stage_vars = work->vars;
-	work->stage_vars.window = (struct etl_window){{0}, {0}};
-	work->stage_env = (struct etl_stage_env){
-		.vars = &work->stage_vars,
+	work->span.stage_vars = work->span.vars;
+	work->span.stage_vars.window = (struct etl_window){{0}, {0}};
+	work->span.stage_env = (struct etl_stage_env){
+		.vars = &work->span.stage_vars,
 		.memory_max = strand->run->env->memory_max,
 		.ctx = strand,
 		.unit = unit_of,
@@ -139,18 +140,18 @@ void etl_stages_close(struct etl_strand *strand)
 	struct etl_strand_work *work = strand->work;
 	const struct etl_job *job = strand->run->job;
 
-	for (size_t i = 0; work->transforms && i < job->n_transforms; i++)
-		if (work->transforms[i]) {
+	for (size_t i = 0; work->span.transforms && i < job->n_transforms; i++)
+		if (work->span.transforms[i]) {
 			if (job->transforms[i].type->close)
-				job->transforms[i].type->close(work->transforms[i]);
-			free(work->transforms[i]);
+				job->transforms[i].type->close(work->span.transforms[i]);
+			free(work->span.transforms[i]);
 		}
-	free(ETL_TAKE(work->transforms));
-	for (size_t i = 0; work->checks && i < job->n_checks; i++)
-		if (work->checks[i]) {
+	free(ETL_TAKE(work->span.transforms));
+	for (size_t i = 0; work->span.checks && i < job->n_checks; i++)
+		if (work->span.checks[i]) {
 			if (job->checks[i].type->close)
-				job->checks[i].type->close(work->checks[i]);
-			free(work->checks[i]);
+				job->checks[i].type->close(work->span.checks[i]);
+			free(work->span.checks[i]);
 		}
-	free(ETL_TAKE(work->checks));
+	free(ETL_TAKE(work->span.checks));
 }

@@ -44,8 +44,8 @@ static void check_further(struct etl_strand *strand, size_t from, const struct e
 
 		if (rule->on_fail != ETL_ON_FAIL_REJECT || !rule->type->row || rule->type->held)
 			continue;
-		if (!rule->type->row(work->checks[k], record, unit, &finding))
-			etl_batch_reject_also(work->batch, rule->type->name, finding.path,
+		if (!rule->type->row(work->span.checks[k], record, unit, &finding))
+			etl_batch_reject_also(work->span.batch, rule->type->name, finding.path,
 				finding.message);
 	}
 }
@@ -54,24 +54,24 @@ static void check_row(struct etl_strand *strand, size_t i)
 {
 	struct etl_strand_work *work = strand->work;
 	const struct etl_job *job = strand->run->job;
-	struct etl_record *record = &work->batch->records[i];
+	struct etl_record *record = &work->span.batch->records[i];
 	struct etl_record_unit unit = etl_unit_of(strand, record->time);
 
 	for (size_t k = 0; k < job->n_checks; k++) {
 		const struct etl_job_check *rule = &job->checks[k];
 		struct etl_finding finding = {.path = ""};
 
-		if (!rule->type->row || rule->type->row(work->checks[k], record, &unit, &finding))
+		if (!rule->type->row || rule->type->row(work->span.checks[k], record, &unit, &finding))
 			continue;
 		if (rule->on_fail == ETL_ON_FAIL_REJECT) {
 			struct etl_record whole = *record;
 
-			etl_batch_reject_record(work->batch, i, "check", rule->type->name,
+			etl_batch_reject_record(work->span.batch, i, "check", rule->type->name,
 				finding.path, "%s", finding.message);
 			check_further(strand, k + 1, &whole, &unit);
 			return;
 		}
-		judge(strand, &work->windows[unit.number], rule, &finding);
+		judge(strand, &work->span.windows[unit.number], rule, &finding);
 	}
 }
 
@@ -87,12 +87,13 @@ static int check_unit(struct etl_strand *strand, size_t at, struct etl_error *er
 {
 	struct etl_strand_work *work = strand->work;
 	const struct etl_job *job = strand->run->job;
-	struct etl_window window = job->window.none ? work->vars.window : work->windows[at].due->window;
+	struct etl_window window =
+		job->window.none ? work->span.vars.window : work->span.windows[at].due->window;
 	struct etl_unit_facts facts = {
 		.unit = {window, at},
 		.now = strand->run->planned,
-		.records = work->windows[at].n,
-		.newest = work->windows[at].newest,
+		.records = work->span.windows[at].n,
+		.newest = work->span.windows[at].newest,
 		.is_newest = is_newest(strand->run, window),
 	};
 
@@ -101,12 +102,12 @@ static int check_unit(struct etl_strand *strand, size_t at, struct etl_error *er
 		struct etl_finding finding = {.path = ""};
 
 		int passes = rule->type->unit ?
-			rule->type->unit(work->checks[k], &facts, &finding, err) : 1;
+			rule->type->unit(work->span.checks[k], &facts, &finding, err) : 1;
 
 		if (passes < 0)
 			return etl_error_prefix(err, "check %s", rule->type->name);
 		if (!passes)
-			judge(strand, &work->windows[at], rule, &finding);
+			judge(strand, &work->span.windows[at], rule, &finding);
 	}
 	return 0;
 }
@@ -114,7 +115,7 @@ static int check_unit(struct etl_strand *strand, size_t at, struct etl_error *er
 /* A transform may move records in time (aggregate), but not out of what is being loaded. */
 static void reject_strays(struct etl_strand *strand)
 {
-	struct etl_batch *batch = strand->work->batch;
+	struct etl_batch *batch = strand->work->span.batch;
 
 	if (strand->run->job->window.none)
 		return;
@@ -128,14 +129,14 @@ static void reject_strays(struct etl_strand *strand)
 
 static void stage(struct etl_strand_work *work)
 {
-	if (!work->batch->n && !work->batch->n_rejects) {
-		etl_batch_reset(work->batch);
+	if (!work->span.batch->n && !work->span.batch->n_rejects) {
+		etl_batch_reset(work->span.batch);
 		return;
 	}
-	ETL_GROW(work->staged, work->n_staged, work->staged_cap);
-	work->staged[work->n_staged++] = work->batch;
-	work->staged_bytes += etl_batch_held(work->batch);
-	work->batch = etl_batch_new();
+	ETL_GROW(work->span.staged, work->span.n_staged, work->span.staged_cap);
+	work->span.staged[work->span.n_staged++] = work->span.batch;
+	work->span.staged_bytes += etl_batch_held(work->span.batch);
+	work->span.batch = etl_batch_new();
 }
 
 /* More than fits memory: several windows are asked for in halves; a single one goes in by
@@ -144,19 +145,19 @@ static struct etl_go make_room(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
 
-	if (work->span.n > 1) {
+	if (work->walk.span.n > 1) {
 		etl_error_set(err, ETL_LIMIT, "span.memory",
-			"the answer for %zu windows is larger than limits.memory", work->span.n);
+			"the answer for %zu windows is larger than limits.memory", work->walk.span.n);
 		return etl_go(ETL_AT_FAILED);
 	}
-	work->spilled = true;
+	work->span.spilled = true;
 	etl_slice_sort(strand);
 	return etl_rejects_store_staged(strand, err) < 0 ? etl_go(ETL_AT_FAILED) : etl_go(ETL_AT_LOAD);
 }
 
 static int check_units(struct etl_strand *strand, struct etl_error *err)
 {
-	for (size_t i = 0; i < strand->work->span.n; i++)
+	for (size_t i = 0; i < strand->work->walk.span.n; i++)
 		if (check_unit(strand, i, err) < 0)
 			return -1;
 	return 0;
@@ -167,14 +168,14 @@ struct etl_go etl_step_check(struct etl_strand *strand, struct etl_error *err)
 	struct etl_strand_work *work = strand->work;
 
 	reject_strays(strand);
-	for (size_t i = 0; i < work->batch->n; i++)
+	for (size_t i = 0; i < work->span.batch->n; i++)
 		check_row(strand, i);
-	etl_batch_compact(work->batch);
+	etl_batch_compact(work->span.batch);
 	etl_account_rejects(strand);
 	stage(work);
 	if (etl_strand_judge_state(strand, err) < 0)
 		return etl_go(ETL_AT_FAILED);
-	if (work->input == ETL_INPUT_ENDED) {
+	if (work->span.input == ETL_INPUT_ENDED) {
 		etl_slice_sort(strand);
 		if (etl_span_proof(strand, err) < 0 || etl_rejects_store_staged(strand, err) < 0)
 			return etl_go(ETL_AT_FAILED);
@@ -182,7 +183,7 @@ struct etl_go etl_step_check(struct etl_strand *strand, struct etl_error *err)
 			return etl_go(ETL_AT_FAILED);
 		return etl_go(ETL_AT_LOAD);
 	}
-	if (work->staged_bytes + etl_strand_state_held(strand) > strand->run->env->memory_max)
+	if (work->span.staged_bytes + etl_strand_state_held(strand) > strand->run->env->memory_max)
 		return make_room(strand, err);
 	return etl_go_on_reading(strand);
 }

@@ -18,16 +18,16 @@ struct etl_go etl_slice_again(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
 	struct etl_run *run = strand->run;
-	etl_dur spent = etl_mono_diff(etl_mono_now(run->env->clock), work->slice_began);
+	etl_dur spent = etl_mono_diff(etl_mono_now(run->env->clock), work->slice.began);
 
-	if (work->txn)
-		run->env->state->ops->abort(run->env->state, ETL_TAKE(work->txn));
+	if (work->slice.txn)
+		run->env->state->ops->abort(run->env->state, ETL_TAKE(work->slice.txn));
 	if (err->kind != ETL_TRANSIENT || strcmp(err->code, "txn.retry") != 0 ||
 		spent.us > ETL_SECONDS(ETL_SLICE_SECONDS).us)
 		return etl_go(ETL_AT_FAILED);
 	/* 5 ms growing to 500 ms: the transactions specification's own figures. */
-	strand->part.wait = etl_backoff(work->slice_attempt, ETL_MS(5), ETL_MS(500),
-		etl_hash64(run->run_id, sizeof run->run_id, work->slice_attempt));
+	strand->part.wait = etl_backoff(work->slice.attempt, ETL_MS(5), ETL_MS(500),
+		etl_hash64(run->run_id, sizeof run->run_id, work->slice.attempt));
 	return etl_go_when(ETL_NEED_TIMER, ETL_AT_LOAD);
 }
 
@@ -68,11 +68,14 @@ static bool row_written(const struct etl_load_result *result, size_t at, bool re
 static bool row_repeats(const struct etl_strand_work *work, struct etl_window_work *window, size_t row,
 	size_t at)
 {
-	if (window != &work->windows[work->window_at] || work->result.fates[at] == ETL_LOAD_REFUSED ||
-		!etl_repeats_has(&work->repeats, work->result.identities[at]))
+	const struct etl_load_result *result = &work->slice.result;
+
+	if (window != &work->span.windows[work->slice.window_at] ||
+		result->fates[at] == ETL_LOAD_REFUSED ||
+		!etl_repeats_has(&work->slice.repeats, result->identities[at]))
 		return false;
 	if (!window->repeated++)
-		window->repeated_at = work->sorted[window->first + row].record->position;
+		window->repeated_at = work->slice.sorted[window->first + row].record->position;
 	return true;
 }
 
@@ -82,9 +85,9 @@ static bool row_repeats(const struct etl_strand_work *work, struct etl_window_wo
 static bool window_changed(const struct etl_strand *strand, size_t window, size_t *at)
 {
 	const struct etl_strand_work *work = strand->work;
-	struct etl_window_work *w = &work->windows[window];
-	size_t begin = window == work->window_at ? work->record_at : 0;
-	size_t end = window == work->window_to ? work->record_to : w->n;
+	struct etl_window_work *w = &work->span.windows[window];
+	size_t begin = window == work->slice.window_at ? work->slice.record_at : 0;
+	size_t end = window == work->slice.window_to ? work->slice.record_to : w->n;
 	bool changed = false;
 
 	w->written = (struct etl_counts){.unchanged = w->unchanged ? w->n : 0};
@@ -94,8 +97,8 @@ static bool window_changed(const struct etl_strand *strand, size_t window, size_
 		return false;
 	w->repeated = 0;
 	for (size_t i = begin; i < end; i++, (*at)++) {
-		changed |= row_written(&work->result, *at, row_repeats(work, w, i, *at), &w->written);
-		changed |= work->beside && bit(work->beside, *at);
+		changed |= row_written(&work->slice.result, *at, row_repeats(work, w, i, *at), &w->written);
+		changed |= work->slice.beside && bit(work->slice.beside, *at);
 	}
 	if (!etl_loads_are_joined(strand))
 		changed |= end > begin && !w->same;
@@ -144,21 +147,21 @@ static void mark_dependants(const struct etl_strand *strand, const struct etl_wi
 /* All records of the slice's windows have come; of a spilled window the rest is still on its way. */
 static bool is_whole(const struct etl_strand_work *work)
 {
-	return work->input == ETL_INPUT_ENDED || !work->spilled;
+	return work->span.input == ETL_INPUT_ENDED || !work->span.spilled;
 }
 
 static void fill_entries(struct etl_strand *strand, struct etl_commit *commit,
 	struct marks *marks)
 {
 	struct etl_strand_work *work = strand->work;
-	bool partial = work->window_to < work->span.n && work->record_to > 0;
-	size_t last = work->window_to + (partial ? 1 : 0);
+	bool partial = work->slice.window_to < work->walk.span.n && work->slice.record_to > 0;
+	size_t last = work->slice.window_to + (partial ? 1 : 0);
 	size_t at = 0;
 
-	commit->entries = etl_calloc(last - work->window_at, sizeof *commit->entries);
-	for (size_t w = work->window_at; w < last; w++) {
-		struct etl_window_work *window = &work->windows[w];
-		bool whole = w < work->window_to && is_whole(work);
+	commit->entries = etl_calloc(last - work->slice.window_at, sizeof *commit->entries);
+	for (size_t w = work->slice.window_at; w < last; w++) {
+		struct etl_window_work *window = &work->span.windows[w];
+		bool whole = w < work->slice.window_to && is_whole(work);
 
 		if (window_changed(strand, w, &at)) {
 			window->changed = true;
@@ -178,7 +181,7 @@ static bool stays_closed(const struct etl_strand_work *work, const struct etl_le
 {
 	return !etl_window_is_closed(entry->state) && entry->state != ETL_WINDOW_RUNNING &&
 		etl_window_is_closed(due->had.state) &&
-		entry->window.end.ms <= work->watermark.processed.ms;
+		entry->window.end.ms <= work->plan.watermark.processed.ms;
 }
 
 /* Those entries go from the commit's to the marks'. */
@@ -190,8 +193,9 @@ static void part_entries(const struct etl_strand_work *work, const struct etl_co
 	commit->entries = etl_calloc(all->n_entries, sizeof *all->entries);
 	noted->entries = etl_calloc(all->n_entries, sizeof *all->entries);
 	for (size_t i = 0; i < all->n_entries; i++) {
-		struct etl_commit *to = stays_closed(work, &all->entries[i],
-						work->windows[work->window_at + i].due) ? noted : commit;
+		const struct etl_window_work *window = &work->span.windows[work->slice.window_at + i];
+		struct etl_commit *to =
+			stays_closed(work, &all->entries[i], window->due) ? noted : commit;
 
 		to->entries[to->n_entries++] = all->entries[i];
 		if (to == noted) /* what holds it now says nothing of what it has */
@@ -204,7 +208,7 @@ static void part_entries(const struct etl_strand_work *work, const struct etl_co
 static void set_done(struct etl_strand_work *work, const struct etl_commit *commit, bool in)
 {
 	for (size_t i = 0; i < commit->n_entries; i++) {
-		struct etl_due_window *due = work->windows[work->window_at + i].due;
+		struct etl_due_window *due = work->span.windows[work->slice.window_at + i].due;
 		bool closed = etl_window_is_closed(commit->entries[i].state);
 
 		due->done = in && closed;
@@ -216,8 +220,8 @@ static void set_done(struct etl_strand_work *work, const struct etl_commit *comm
  * replaces is told, but nothing to worry about. */
 static void count_notes(struct etl_strand *strand)
 {
-	const struct etl_load_result *r = &strand->work->result;
-	struct etl_slice_notes *notes = &strand->work->notes;
+	const struct etl_load_result *r = &strand->work->slice.result;
+	struct etl_slice_notes *notes = &strand->work->span.notes;
 
 	notes->warnings += r->keys.n + r->versions.n;
 	etl_tally_add(&notes->warned, "load", "overwritten", "", r->keys.first, r->keys.n);
@@ -234,8 +238,8 @@ static void count_repeats(struct etl_strand *strand, struct etl_window_work *win
 		return;
 	snprintf(text, sizeof text, "record %llu of its answer has the key of an earlier one of its window, "
 		"in whose place it is", (unsigned long long)window->repeated_at);
-	strand->work->notes.warnings += window->repeated;
-	etl_tally_add(&strand->work->notes.warned, "load", "overwritten", "", text, window->repeated);
+	strand->work->span.notes.warnings += window->repeated;
+	etl_tally_add(&strand->work->span.notes.warned, "load", "overwritten", "", text, window->repeated);
 	window->repeated = 0;
 }
 
@@ -255,12 +259,12 @@ static void warn_of_loss(struct etl_strand *strand, const struct etl_window_work
 static void keep_keys(struct etl_strand *strand, size_t rows)
 {
 	struct etl_strand_work *work = strand->work;
-	bool was_full = work->repeats.full;
+	bool was_full = work->slice.repeats.full;
 
-	for (size_t i = work->result.n - rows; i < work->result.n; i++)
-		if (work->result.fates[i] != ETL_LOAD_REFUSED)
-			etl_repeats_add(&work->repeats, work->result.identities[i]);
-	if (work->repeats.full && !was_full)
+	for (size_t i = work->slice.result.n - rows; i < work->slice.result.n; i++)
+		if (work->slice.result.fates[i] != ETL_LOAD_REFUSED)
+			etl_repeats_add(&work->slice.repeats, work->slice.result.identities[i]);
+	if (work->slice.repeats.full && !was_full)
 		etl_tally_add(&strand->part.warned, "load", "overwritten", "",
 			"a window has more keys than are compared with each other (131072): further rows "
 			"with one key count as updated", 1);
@@ -270,15 +274,15 @@ static void keep_keys(struct etl_strand *strand, size_t rows)
 static void keep_partial(struct etl_strand *strand, struct etl_window_work *window)
 {
 	struct etl_strand_work *work = strand->work;
-	size_t from = window == &work->windows[work->window_at] ? work->record_at : 0;
+	size_t from = window == &work->span.windows[work->slice.window_at] ? work->slice.record_at : 0;
 
-	keep_keys(strand, work->record_to - from);
-	if (work->partial_of.ms != window->due->window.start.ms)
-		work->partial = work->before = (struct etl_counts){0};
-	work->partial_of = window->due->window.start;
-	work->partial.out += window->written.inserted + window->written.updated;
-	work->partial.inserted += window->written.inserted;
-	work->partial.updated += window->written.updated;
+	keep_keys(strand, work->slice.record_to - from);
+	if (work->walk.partial_of.ms != window->due->window.start.ms)
+		work->walk.partial = work->walk.before = (struct etl_counts){0};
+	work->walk.partial_of = window->due->window.start;
+	work->walk.partial.out += window->written.inserted + window->written.updated;
+	work->walk.partial.inserted += window->written.inserted;
+	work->walk.partial.updated += window->written.updated;
 	window->written = (struct etl_counts){0};
 }
 
@@ -290,10 +294,10 @@ static void count(struct etl_strand *strand, const struct etl_commit *commit)
 	bool goes_on = false;
 
 	count_notes(strand);
-	etl_account_tally(strand, work->slice, 0, work->span.n, true, &work->notes.rejects);
+	etl_account_tally(strand, work->slice.batch, 0, work->walk.span.n, true, &work->span.notes.rejects);
 	for (size_t i = 0; i < commit->n_entries; i++) {
 		const struct etl_ledger_entry *entry = &commit->entries[i];
-		struct etl_window_work *window = &work->windows[work->window_at + i];
+		struct etl_window_work *window = &work->span.windows[work->slice.window_at + i];
 
 		unchanged += window->unchanged ? window->n : 0;
 		etl_counts_add(&window->counts, &window->written);
@@ -303,7 +307,7 @@ static void count(struct etl_strand *strand, const struct etl_commit *commit)
 			goes_on = true;
 			continue;
 		}
-		etl_repeats_reset(&work->repeats);
+		etl_repeats_reset(&work->slice.repeats);
 		window->written = (struct etl_counts){0};
 		warn_of_loss(strand, window);
 		etl_account_window(strand, window);
@@ -329,12 +333,12 @@ static struct etl_go after_spill(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
 
-	for (size_t i = 0; i < work->n_staged; i++) {
-		etl_account_tally(strand, work->staged[i], 0, 1, true, &work->spilled_rejects);
-		etl_batch_free(work->staged[i]);
+	for (size_t i = 0; i < work->span.n_staged; i++) {
+		etl_account_tally(strand, work->span.staged[i], 0, 1, true, &work->span.spilled_rejects);
+		etl_batch_free(work->span.staged[i]);
 	}
-	work->n_staged = 0;
-	work->staged_bytes = 0;
+	work->span.n_staged = 0;
+	work->span.staged_bytes = 0;
 	return etl_go_on_reading(strand);
 }
 
@@ -342,13 +346,13 @@ static struct etl_go after_commit(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
 
-	work->slice_attempt = 0;
-	etl_refused_fini(&work->refused);
-	work->window_at = work->window_to;
-	work->record_at = work->record_to;
-	if (work->window_at < work->span.n)
+	work->slice.attempt = 0;
+	etl_refused_fini(&work->slice.refused);
+	work->slice.window_at = work->slice.window_to;
+	work->slice.record_at = work->slice.record_to;
+	if (work->slice.window_at < work->walk.span.n)
 		return etl_go_when(ETL_NEED_WORK, ETL_AT_LOAD); /* others may wait for this worker */
-	if (work->input != ETL_INPUT_ENDED)
+	if (work->span.input != ETL_INPUT_ENDED)
 		return after_spill(strand);
 	etl_account_span(strand, true);
 	return etl_span_next(strand);
@@ -376,7 +380,7 @@ static int commit_in_order(struct etl_strand *strand, const struct etl_commit *c
 	if (etl_loads_commit(strand, false, err) < 0)
 		return -1;
 	part_entries(work, commit, &part, &noted);
-	rc = state->ops->commit(state, ETL_TAKE(work->txn), &part, err);
+	rc = state->ops->commit(state, ETL_TAKE(work->slice.txn), &part, err);
 	if (rc == 0 && noted.n_entries) /* its own failure changes nothing: it is only told */
 		(void)state->ops->ledger_mark(state, noted.job, noted.partition, noted.fence,
 			noted.entries, noted.n_entries, &ignored);
@@ -392,7 +396,7 @@ static void leave_doubt(struct etl_strand *strand, const struct etl_error *err)
 {
 	struct etl_error ignored = ETL_ERROR_INIT;
 
-	if (err->kind == ETL_CONFLICT && strand->work->slice->n && etl_strand_doubts(strand))
+	if (err->kind == ETL_CONFLICT && strand->work->slice.batch->n && etl_strand_doubts(strand))
 		(void)etl_slice_doubt(strand, &ignored);
 }
 
@@ -402,12 +406,12 @@ static struct etl_go discard(struct etl_strand *strand, struct etl_error *err)
 	struct etl_strand_work *work = strand->work;
 	struct etl_state *state = strand->run->env->state;
 
-	if (work->txn)
-		state->ops->abort(state, ETL_TAKE(work->txn));
+	if (work->slice.txn)
+		state->ops->abort(state, ETL_TAKE(work->slice.txn));
 	if (etl_loads_commit(strand, false, err) < 0 || etl_loads_commit(strand, true, err) < 0)
 		return etl_go(ETL_AT_FAILED);
-	for (size_t w = work->window_at; w < work->window_to && is_whole(work); w++) {
-		struct etl_window_work *window = &work->windows[w];
+	for (size_t w = work->slice.window_at; w < work->slice.window_to && is_whole(work); w++) {
+		struct etl_window_work *window = &work->span.windows[w];
 
 		window->counts.withheld = window->counts.out;
 		etl_account_window(strand, window);
@@ -431,14 +435,14 @@ struct etl_go etl_step_commit(struct etl_strand *strand, struct etl_error *err)
 		.partition = strand->part.partition->name,
 		.run_id = run->run_id,
 		.fence = run->fence,
-		.origin = work->watermark.origin,
+		.origin = work->plan.watermark.origin,
 		.window_ms = etl_dur_ms(run->job->window.size),
 	};
 	int rc;
 
 	if (run->job->loads[run->job->committing].type->discards)
 		return discard(strand, err);
-	if (etl_rejects_store(strand, work->slice, err) < 0)
+	if (etl_rejects_store(strand, work->slice.batch, err) < 0)
 		return etl_go(ETL_AT_FAILED);
 	fill_entries(strand, &commit, &marks);
 	set_done(work, &commit, true);
@@ -448,17 +452,17 @@ struct etl_go etl_step_commit(struct etl_strand *strand, struct etl_error *err)
 	commit.n_dirty = marks.n;
 	/* A backfill leaves the live watermark alone: the next live run sees what it closed. */
 	commit.watermark = run->trigger.kind == ETL_TRIGGER_BACKFILL ?
-		work->watermark.processed :
-		etl_window_contiguous(&run->job->window, &work->watermark,
-			work->ledger.entries, work->ledger.n, &work->due);
-	if (run->job->window.none && work->due.windows[0].done)
+		work->plan.watermark.processed :
+		etl_window_contiguous(&run->job->window, &work->plan.watermark,
+			work->plan.ledger.entries, work->plan.ledger.n, &work->plan.due);
+	if (run->job->window.none && work->plan.due.windows[0].done)
 		commit.watermark = run->planned;
 	rc = commit_in_order(strand, &commit, err);
 	if (rc == 0) {
 		strand->part.watermark = commit.watermark;
-		work->watermark.processed = commit.watermark;
+		work->plan.watermark.processed = commit.watermark;
 		if (commit.targets)
-			work->watermark.targets = targets;
+			work->plan.watermark.targets = targets;
 		etl_strand_keep_targets(strand);
 		count(strand, &commit);
 	} else {

@@ -16,7 +16,7 @@ static void take_request(struct etl_strand *strand, struct etl_request *fresh)
 	etl_arena_free(strand->request.arena);
 	strand->request = *fresh;
 	strand->part.requests++;
-	strand->work->input = ETL_INPUT_NEXT_PAGE;
+	strand->work->span.input = ETL_INPUT_NEXT_PAGE;
 }
 
 static int take_head(struct etl_strand *strand, const struct etl_mail *mail,
@@ -26,8 +26,8 @@ static int take_head(struct etl_strand *strand, const struct etl_mail *mail,
 	struct etl_request again = {.arena = etl_arena_new(0)};
 	enum etl_source_verdict verdict = ETL_SOURCE_BODY;
 
-	work->fetched = mail->response.received;
-	if (strand->run->job->source->head(work->source, &mail->response, &verdict, &again, err) < 0) {
+	work->span.fetched = mail->response.received;
+	if (strand->run->job->source->head(work->span.source, &mail->response, &verdict, &again, err) < 0) {
 		etl_arena_free(again.arena);
 		return -1;
 	}
@@ -42,8 +42,8 @@ static int take_end(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
 	struct etl_request next = {.arena = etl_arena_new(0)};
-	int more = strand->run->job->source->next(work->source, etl_now(strand->run->env->clock),
-		work->batch, &next, err);
+	int more = strand->run->job->source->next(work->span.source, etl_now(strand->run->env->clock),
+		work->span.batch, &next, err);
 
 	if (more == 1) {
 		take_request(strand, &next);
@@ -52,7 +52,7 @@ static int take_end(struct etl_strand *strand, struct etl_error *err)
 	etl_arena_free(next.arena);
 	if (more < 0)
 		return -1;
-	work->input = ETL_INPUT_ENDED;
+	work->span.input = ETL_INPUT_ENDED;
 	return 0;
 }
 
@@ -63,7 +63,7 @@ static int take_mail(struct etl_strand *strand, const struct etl_mail *mail,
 
 	if (mail->kind == ETL_MAIL_END || mail->kind == ETL_MAIL_ERROR)
 		strand->part.steps[ETL_STEP_EXTRACT].busy.us +=
-			etl_mono_diff(etl_mono_now(strand->run->env->clock), work->fetch_began).us;
+			etl_mono_diff(etl_mono_now(strand->run->env->clock), work->walk.fetch_began).us;
 	if (mail->kind == ETL_MAIL_END &&
 		etl_step_charge(strand, ETL_STEP_EXTRACT, mail->took, err) < 0)
 		return -1;
@@ -72,14 +72,14 @@ static int take_mail(struct etl_strand *strand, const struct etl_mail *mail,
 		return take_head(strand, mail, err);
 	case ETL_MAIL_CHUNK:
 		strand->part.bytes += mail->len;
-		return strand->run->job->source->decode(work->source, mail->data, mail->len,
-			work->batch, err);
+		return strand->run->job->source->decode(work->span.source, mail->data, mail->len,
+			work->span.batch, err);
 	case ETL_MAIL_END:
 		return take_end(strand, err);
 	case ETL_MAIL_ERROR:
 		*err = mail->error;
 		if (strand->run->job->source->broken)
-			strand->run->job->source->broken(work->source, err);
+			strand->run->job->source->broken(work->span.source, err);
 		return -1;
 	}
 	abort();
@@ -92,8 +92,8 @@ static int read_mail(struct etl_strand *strand, struct etl_error *err)
 	struct etl_mail *mail;
 	int rc = 0;
 
-	while (rc == 0 && strand->inbox && !etl_batch_is_full(work->batch) &&
-		work->input == ETL_INPUT_COMES) {
+	while (rc == 0 && strand->inbox && !etl_batch_is_full(work->span.batch) &&
+		work->span.input == ETL_INPUT_COMES) {
 		if (etl_strand_lacks_memory(strand))
 			return 1;
 		mail = strand->inbox;
@@ -114,14 +114,14 @@ static int read_blocking(struct etl_strand *strand, struct etl_error *err)
 
 	if (etl_strand_lacks_memory(strand))
 		return 1;
-	more = strand->run->job->source->read(work->source, &work->vars.window, work->batch, err);
-
-	work->read = etl_mono_diff(etl_mono_now(clock), began);
+	more = strand->run->job->source->read(work->span.source, &work->span.vars.window,
+		work->span.batch, err);
+	work->walk.read = etl_mono_diff(etl_mono_now(clock), began);
 	strand->part.steps[ETL_STEP_EXTRACT].visits++;
-	strand->part.steps[ETL_STEP_EXTRACT].busy.us += work->read.us;
-	if (more < 0 || etl_step_charge(strand, ETL_STEP_EXTRACT, work->read, err) < 0)
+	strand->part.steps[ETL_STEP_EXTRACT].busy.us += work->walk.read.us;
+	if (more < 0 || etl_step_charge(strand, ETL_STEP_EXTRACT, work->walk.read, err) < 0)
 		return -1;
-	work->input = more ? ETL_INPUT_COMES : ETL_INPUT_ENDED;
+	work->span.input = more ? ETL_INPUT_COMES : ETL_INPUT_ENDED;
 	return 0;
 }
 
@@ -146,8 +146,8 @@ static void cut(struct etl_strand *strand)
 	struct etl_strand_work *work = strand->work;
 	etl_wall latest = latest_date(strand->run);
 
-	for (size_t i = 0; i < work->batch->n; i++) {
-		const struct etl_record *record = &work->batch->records[i];
+	for (size_t i = 0; i < work->span.batch->n; i++) {
+		const struct etl_record *record = &work->span.batch->records[i];
 		long window = etl_span_index(work, record->time);
 
 		if (record->time.ms > latest.ms) {
@@ -155,19 +155,19 @@ static void cut(struct etl_strand *strand)
 
 			etl_time_format_rfc3339(record->time, at);
 			etl_account_beyond(strand, record->time);
-			etl_batch_reject_record(work->batch, i, "decode", "future", "",
+			etl_batch_reject_record(work->span.batch, i, "decode", "future", "",
 				"dated %s, in the future", at);
 		} else if (window < 0) {
 			etl_account_outside(strand, record->time);
-			etl_batch_remove(work->batch, i);
+			etl_batch_remove(work->span.batch, i);
 		} else {
-			note_newest(&work->windows[window], record->time);
-			work->windows[window].counts.in++;
-			work->windows[window].counts.seen++;
-			work->seen++;
+			note_newest(&work->span.windows[window], record->time);
+			work->span.windows[window].counts.in++;
+			work->span.windows[window].counts.seen++;
+			work->span.seen++;
 		}
 	}
-	etl_batch_compact(work->batch);
+	etl_batch_compact(work->span.batch);
 }
 
 /* A full read has one pseudo-window that holds everything. */
@@ -175,11 +175,11 @@ static void take_all(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
 
-	for (size_t i = 0; i < work->batch->n; i++)
-		note_newest(&work->windows[0], work->batch->records[i].time);
-	work->windows[0].counts.in += work->batch->n;
-	work->windows[0].counts.seen += work->batch->n;
-	work->seen += work->batch->n;
+	for (size_t i = 0; i < work->span.batch->n; i++)
+		note_newest(&work->span.windows[0], work->span.batch->records[i].time);
+	work->span.windows[0].counts.in += work->span.batch->n;
+	work->span.windows[0].counts.seen += work->span.batch->n;
+	work->span.seen += work->span.batch->n;
 }
 
 /* Mail is read here, but what the service refused, or the transfer did not bring, failed in extract:
@@ -203,12 +203,12 @@ struct etl_go etl_step_decode(struct etl_strand *strand, struct etl_error *err)
 		return etl_go(ETL_AT_FAILED);
 	}
 	/* A batch costs its memory whether it is full or not: pieces and pages fill it up. */
-	if (!blocks && work->input != ETL_INPUT_ENDED && !etl_batch_is_full(work->batch))
+	if (!blocks && work->span.input != ETL_INPUT_ENDED && !etl_batch_is_full(work->span.batch))
 		return etl_go_on_reading(strand);
 	if (strand->run->job->window.none)
 		take_all(strand);
 	else
 		cut(strand);
-	etl_account_decoded(strand, work->batch->n_rejects);
+	etl_account_decoded(strand, work->span.batch->n_rejects);
 	return etl_go(ETL_AT_TRANSFORM);
 }

@@ -14,16 +14,16 @@ struct etl_go etl_step_load(struct etl_strand *strand, struct etl_error *err)
 
 	if (etl_loads_open(strand, err) < 0)
 		return etl_go(ETL_AT_FAILED);
-	if (!work->slice_attempt++)
-		work->slice_began = etl_mono_now(strand->run->env->clock);
+	if (!work->slice.attempt++)
+		work->slice.began = etl_mono_now(strand->run->env->clock);
 	etl_slice_cut(strand);
-	if (state->ops->begin(state, &work->txn, err) < 0)
+	if (state->ops->begin(state, &work->slice.txn, err) < 0)
 		return etl_go(ETL_AT_FAILED);
 	if (etl_loads_begin(strand, err) < 0)
 		return etl_go(ETL_AT_FAILED);
-	if (work->slice->n && etl_strand_doubts(strand) && etl_slice_doubt(strand, err) < 0)
+	if (work->slice.batch->n && etl_strand_doubts(strand) && etl_slice_doubt(strand, err) < 0)
 		return etl_go(ETL_AT_FAILED);
-	if (work->slice->n)
+	if (work->slice.batch->n)
 		rc = etl_loads_write(strand, err);
 	if (rc) {
 		etl_loads_abort(strand);
@@ -31,15 +31,16 @@ struct etl_go etl_step_load(struct etl_strand *strand, struct etl_error *err)
 			etl_slice_unanswered(strand);
 		if (rc > 0)
 			etl_error_set(err, ETL_TRANSIENT, "txn.retry",
-				"%zu records are refused; the slice goes in without them", work->refused.n);
-		etl_error_prefix(err, "loading %zu records", work->slice->n);
+				"%zu records are refused; the slice goes in without them",
+				work->slice.refused.n);
+		etl_error_prefix(err, "loading %zu records", work->slice.batch->n);
 		return etl_slice_again(strand, err);
 	}
 	/* Before the commit: what the target refuses counts like what was refused on the way. */
 	if (etl_slice_judge(strand, err) < 0) {
 		etl_loads_abort(strand);
-		if (work->txn)
-			state->ops->abort(state, ETL_TAKE(work->txn));
+		if (work->slice.txn)
+			state->ops->abort(state, ETL_TAKE(work->slice.txn));
 		return etl_go(ETL_AT_FAILED);
 	}
 	return etl_go(ETL_AT_COMMIT);

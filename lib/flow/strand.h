@@ -75,7 +75,7 @@ struct etl_window_work {
 	struct etl_due_window *due;
 	struct etl_counts counts;  /* of what was read for it, and of committed slices */
 	struct etl_counts written; /* what the slice at hand did in the target */
-	size_t first, n; /* its records in work->sorted */
+	size_t first, n; /* its records in work->slice.sorted */
 	size_t bytes;
 	etl_wall newest; /* event time of the newest record that came for it, or ETL_NO_TIME */
 	char hash[40];
@@ -127,9 +127,8 @@ struct etl_refused {
 	size_t n, cap;
 };
 
-struct etl_strand_work {
-	/* plan */
-	bool planned; /* once, or tried to */
+/* What is owed, as the last plan found it. */
+struct etl_plan_work {
 	struct etl_watermark watermark;
 	char target[ETL_TARGET_BYTES]; /* of the job; "" = it keeps nothing */
 	struct etl_ledger_part ledger;
@@ -137,28 +136,25 @@ struct etl_strand_work {
 	size_t lost; /* at its front: what the source no longer has */
 	struct etl_span *spans; /* still to do; the next one last */
 	size_t n_spans, spans_cap;
-	unsigned failed_spans; /* of the run */
+};
 
-	/* the span being walked */
-	struct etl_span span;
+/* One attempt at a span: from its opening until the next one, or until it is known what follows. */
+struct etl_span_work {
 	struct etl_vars vars;
-	int64_t attempt; /* of this span, from 1 */
 	void *source;
 	struct etl_source_env source_env; /* lent to the source until its close */
 	void **transforms, **checks;
-	enum etl_input input;
 	struct etl_stage_env stage_env; /* lent to these until their close */
 	struct etl_vars stage_vars;
+	enum etl_input input;
 	bool spilled;	   /* some of this window's records are already in (larger than memory) */
 	etl_wall fetched;  /* when the answer came */
-	etl_mono fetch_began; /* when the request went out, for the step's time */
-	etl_dur used[ETL_STEP_MAX]; /* of this attempt at the span, for the steps' limits */
-	etl_dur read;		    /* of the visit: what a blocking source took */
+	etl_dur used[ETL_STEP_MAX]; /* for the steps' limits */
 	struct etl_batch *batch;   /* what decode fills */
 	struct etl_batch **staged; /* decoded, transformed, checked; until committed */
 	size_t n_staged, staged_cap;
 	size_t staged_bytes;
-	uint64_t seen; /* of the span; those outside are not seen */
+	uint64_t seen; /* those outside are not seen */
 	/* What no window of the span owns: records outside, unreadable ones, strays. */
 	struct etl_counts loose;
 	uint64_t timeless; /* rejects that any window may own */
@@ -168,32 +164,56 @@ struct etl_strand_work {
 	struct etl_tally spilled_rejects; /* of batches that are let go before the window ends */
 	struct etl_warning *warnings;
 	size_t n_warnings, warnings_cap;
-	/* Rows of slices that are in, of the one window that has not ended: a retry finds them
-	 * unchanged, but this run wrote them. */
-	struct etl_counts partial, before; /* of this attempt too; of those before it */
-	etl_wall partial_of;
 	struct etl_slice_notes notes;
-	struct etl_repeats repeats; /* keys of the slices of this attempt that are in, of that window */
-	struct etl_window_work *windows;
-	size_t span_windows; /* how many they are; `span` is the next one's by the time they go */
+	struct etl_window_work *windows; /* NULL = no span is open */
+	size_t n_windows; /* work->walk.span is the next one's by the time they go */
+};
 
-	/* the slice being loaded */
+/* What of it is being loaded: all its records in order, and the slice at hand. */
+struct etl_slice_work {
 	struct etl_sorted_record *sorted;
 	size_t n_sorted;
 	size_t window_at, record_at; /* where the next slice begins */
 	size_t window_to, record_to; /* where this slice ends */
-	struct etl_batch *slice;
+	struct etl_batch *batch;
 	struct etl_load_result result; /* of the committing target, and what all refused */
 	struct etl_txn *txn;
 	struct etl_load_work *loads; /* one for each of the job's; NULL = none is open */
 	uint8_t *beside; /* of several loads: bits of rows that changed another target */
 	struct etl_refused refused;
-	unsigned slice_attempt;
-	etl_mono slice_began;
-
-	/* the walk */
-	enum etl_place place; /* what is done next */
+	struct etl_repeats repeats; /* keys of the slices that are in, of the window that has not ended */
+	unsigned attempt;
+	etl_mono began;
 };
+
+/* The walk itself: what outlives attempts and waits. */
+struct etl_walk_work {
+	enum etl_place place; /* what is done next */
+	bool planned; /* once, or tried to */
+	struct etl_span span; /* that is open, or is opened next */
+	int64_t attempt; /* of this span, or of the plan, from 1 */
+	unsigned failed_spans; /* of the run */
+	/* Rows of slices that are in, of the one window that has not ended: a retry finds them
+	 * unchanged, but this run wrote them. */
+	struct etl_counts partial, before; /* of this attempt too; of those before it */
+	etl_wall partial_of;
+	etl_mono fetch_began; /* when the request went out, for the step's time */
+	etl_dur read;	      /* of the visit: what a blocking source took */
+};
+
+/* Four lives, each of which is reset by itself: a plan has many spans, a span several attempts, an
+ * attempt several slices; the walk has all of them. */
+struct etl_strand_work {
+	struct etl_plan_work plan;
+	struct etl_span_work span;
+	struct etl_slice_work slice;
+	struct etl_walk_work walk;
+};
+
+/* Each frees what its life holds and zeroes it. */
+void etl_plan_reset(struct etl_strand_work *work); /* strand.c; where it reads from stays: due.from */
+void etl_slice_reset(struct etl_strand *strand);   /* slice.c */
+void etl_span_reset(struct etl_strand *strand);	   /* span.c; with its slice, request and mail */
 
 /* True if the target is in MongoDB and its data cannot be committed together with the ledger:
  * then a write that was given up may take effect later, over newer data. The ledger's hash
@@ -206,7 +226,7 @@ void etl_strand_fini(struct etl_strand *strand);
 /* The span's window as one interval. */
 struct etl_window etl_span_window(const struct etl_strand_work *work);
 
-/* Index in work->windows of the window that holds `t`, or -1. */
+/* Index in work->span.windows of the window that holds `t`, or -1. */
 long etl_span_index(const struct etl_strand_work *work, etl_wall t);
 
 /* flow.c: true if the table lets `to` follow `from`. */
@@ -231,7 +251,6 @@ struct etl_strand_work *etl_strand_work_new(void); /* stands at PLAN; etl_strand
 struct etl_go etl_span_next(struct etl_strand *strand);
 /* Of a span that has failed: as above, and what its transfer may still use is kept. */
 struct etl_go etl_span_skip(struct etl_strand *strand);
-void etl_span_forget_slice(struct etl_strand *strand);
 /* Records and what was made of them: they shall not wait for a retry, which reads anew. */
 void etl_span_forget_records(struct etl_strand *strand);
 /* The first `n` windows of the span are in: it is of the others only. */
@@ -250,7 +269,7 @@ struct etl_go etl_step_commit(struct etl_strand *strand, struct etl_error *err);
 /* holes.c: when the run is to look for windows that the ledger has lost: 1 = there are some, and
  * `range` reaches back to its begin; 0; -1. */
 int etl_holes_look(struct etl_strand *strand, struct etl_window *range, struct etl_error *err);
-/* Adds them to work->ledger as pending ones; it has all entries from the origin on. */
+/* Adds them to work->plan.ledger as pending ones; it has all entries from the origin on. */
 void etl_holes_add(struct etl_strand_work *work, const struct etl_window_rules *rules);
 
 /* upstream.c: keeps of `due` only the windows whose upstream windows are all closed. The
@@ -324,16 +343,16 @@ int etl_rejects_store_staged(struct etl_strand *strand, struct etl_error *err);
 
 /* account.c: what a record counts for, once. */
 long etl_reject_window(const struct etl_strand_work *work, const struct etl_job *job,
-	const struct etl_reject *reject); /* index in work->windows, or -1 */
+	const struct etl_reject *reject); /* index in work->span.windows, or -1 */
 void etl_account_decoded(struct etl_strand *strand, size_t n_rejects);
 void etl_account_outside(struct etl_strand *strand, etl_wall t);
 /* One that nobody asked for: neither of the span nor of its border. */
 void etl_account_beyond(struct etl_strand *strand, etl_wall t);
 void etl_account_flow(struct etl_strand *strand, const struct etl_batch *batch, int sign,
 	size_t offset); /* of a member of struct etl_counts: += or -= the batch's records */
-/* Rejects of work->batch from index `from` on were neither removed nor merged. */
+/* Rejects of work->span.batch from index `from` on were neither removed nor merged. */
 void etl_account_new_rejects(struct etl_strand *strand, size_t from, size_t offset);
-void etl_account_rejects(struct etl_strand *strand); /* of work->batch, as it is staged */
+void etl_account_rejects(struct etl_strand *strand); /* of work->span.batch, as it is staged */
 void etl_account_warning(struct etl_strand *strand, struct etl_window_work *window, size_t check,
 	const struct etl_finding *finding);
 /* The rejects of a batch into a tally: those of windows from `from` to before `to`, and those
@@ -352,7 +371,7 @@ void etl_account_notes(struct etl_strand *strand); /* no window of the slice goe
 /* Adds what earlier attempts of this run wrote of a window to the counts of this one. */
 void etl_account_before(const struct etl_strand_work *work, const struct etl_window_work *window,
 	struct etl_counts *now);
-void etl_account_reset(struct etl_strand *strand);   /* a new attempt at a span */
+void etl_account_fini(struct etl_span_work *span);   /* what it keeps of an attempt */
 
 /* proof.c: 0, or -1 with what the answer lacks to close the span's windows. After the records
  * are sorted. */
