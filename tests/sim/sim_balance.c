@@ -330,7 +330,8 @@ static void law_beside(const struct rig *rig)
 	NEED(t->n == rig->target->n, "%zu rows and %zu\n", t->n, rig->target->n);
 	NEED(told[0].inserted == t->inserts - beside.before.inserts &&
 		told[0].updated == t->updates - beside.before.updates,
-		"told are %" PRIu64 " + %" PRIu64 " of the second target\n", told[0].inserted, told[0].updated);
+		"told are %" PRIu64 " + %" PRIu64 " of the second target\n", told[0].inserted,
+		told[0].updated);
 	NEED(told[0].rejected + told[1].rejected == rig->run->counts.refused || rig->run->state != ETL_RUN_OK,
 		"refused %" PRIu64 " + %" PRIu64 ", in all %" PRIu64 "\n", told[0].rejected, told[1].rejected,
 		rig->run->counts.refused);
