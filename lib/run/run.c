@@ -93,7 +93,8 @@ static int record_passed_over(struct etl_run *run)
 }
 
 /* The store's clock is a second witness: windows are never closed ahead of it. It is the same
- * for all, so it also says what the present is. */
+ * for all, so it also says what the present is. Example: this host is two hours ahead, and 14:00 here
+ * is 12:00 in the store. The run plans up to 12:00, and rejects a record dated 12:30 as of the future. */
 static void heed_store_clock(struct etl_run *run)
 {
 	if (run->lease.now.ms)
@@ -102,6 +103,9 @@ static void heed_store_clock(struct etl_run *run)
 		run->planned = run->lease.now;
 }
 
+/* The lease was not given. Either somebody holds it, and the slot may be asked for again when it ends;
+ * or the slot is decided, by an etld that was faster, and there is nothing left to do. A decision by
+ * another schedule is that of an edit: what lies between it and this slot is put on record first. */
 static int refuse(struct etl_run *run, const char *schedule)
 {
 	bool decided = run->trigger.slot.ms && run->lease.slot.ms >= run->trigger.slot.ms;
@@ -120,7 +124,12 @@ static int refuse(struct etl_run *run, const char *schedule)
 		holder);
 }
 
-/* 0 = ours; -1 = refused (state BUSY) or the store failed. */
+/* The law of the lease: the lease and the claim of the slot are one write, so that a slot is run once by
+ * one etld. The write gives a fence, a number that only grows; each later write of the run carries it, and
+ * the store refuses one that is lower than what it has seen. Example: etld A has fence 7 and hangs; its
+ * lease runs out, B takes it with 8 and loads. A wakes up and commits with 7: refused, the run ends as
+ * fenced, and nothing of it is written.
+ * 0 = ours; -1 = refused (state BUSY) or the store failed. */
 static int take_lease(struct etl_run *run)
 {
 	char schedule[ETL_SCHEDULE_BYTES];
@@ -414,8 +423,8 @@ static void fill_last_counts(struct etl_run *run, bool whole)
 	last->warnings += run->warnings;
 }
 
-/* A run for a part of the work takes nothing back: "failing" stays after one good window, and
- * what was refused yesterday is not forgotten for it. */
+/* What status and health say of the job from now on. A run for a part of the work takes nothing back:
+ * "failing" stays after one good window, and what was refused yesterday is not forgotten for it. */
 static void fill_last(struct etl_run *run)
 {
 	struct etl_last_run *last = &run->last;
