@@ -424,6 +424,33 @@ static struct etl_go discard(struct etl_strand *strand, struct etl_error *err)
 	return after_commit(strand);
 }
 
+/* Up to where all is closed with this slice in. A backfill leaves the live watermark alone: the next live
+ * run sees what it closed. */
+static etl_wall watermark_with(const struct etl_strand *strand)
+{
+	const struct etl_plan_work *plan = &strand->work->plan;
+	const struct etl_run *run = strand->run;
+
+	if (run->job->window.none && plan->due.windows[0].done)
+		return run->planned;
+	if (run->trigger.kind == ETL_TRIGGER_BACKFILL)
+		return plan->watermark.processed;
+	return etl_window_contiguous(&run->job->window, &plan->watermark, plan->ledger.entries,
+		plan->ledger.n, &plan->due);
+}
+
+/* The slice is in: from now on it counts, and the strand goes on from there. */
+static void take_in(struct etl_strand *strand, const struct etl_commit *commit)
+{
+	struct etl_watermark *watermark = &strand->work->plan.watermark;
+
+	strand->part.watermark = watermark->processed = commit->watermark;
+	if (commit->targets)
+		watermark->targets = *commit->targets;
+	etl_strand_keep_targets(strand);
+	count(strand, commit);
+}
+
 struct etl_go etl_step_commit(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
@@ -450,21 +477,10 @@ struct etl_go etl_step_commit(struct etl_strand *strand, struct etl_error *err)
 		commit.targets = &targets;
 	commit.dirty = marks.marks;
 	commit.n_dirty = marks.n;
-	/* A backfill leaves the live watermark alone: the next live run sees what it closed. */
-	commit.watermark = run->trigger.kind == ETL_TRIGGER_BACKFILL ?
-		work->plan.watermark.processed :
-		etl_window_contiguous(&run->job->window, &work->plan.watermark,
-			work->plan.ledger.entries, work->plan.ledger.n, &work->plan.due);
-	if (run->job->window.none && work->plan.due.windows[0].done)
-		commit.watermark = run->planned;
+	commit.watermark = watermark_with(strand);
 	rc = commit_in_order(strand, &commit, err);
 	if (rc == 0) {
-		strand->part.watermark = commit.watermark;
-		work->plan.watermark.processed = commit.watermark;
-		if (commit.targets)
-			work->plan.watermark.targets = targets;
-		etl_strand_keep_targets(strand);
-		count(strand, &commit);
+		take_in(strand, &commit);
 	} else {
 		etl_loads_abort(strand);
 		set_done(work, &commit, false);
@@ -472,7 +488,5 @@ struct etl_go etl_step_commit(struct etl_strand *strand, struct etl_error *err)
 	}
 	free(commit.entries);
 	free(marks.marks);
-	if (rc < 0)
-		return etl_slice_again(strand, err);
-	return after_commit(strand);
+	return rc < 0 ? etl_slice_again(strand, err) : after_commit(strand);
 }

@@ -134,57 +134,73 @@ static int need_past_watermark(const struct etl_strand *strand, struct etl_error
 		strand->part.partition->name, is, now, run->job->name, run->job->name);
 }
 
-struct etl_go etl_step_plan(struct etl_strand *strand, struct etl_error *err)
+/* The watermark, ours from now on, and the part of the ledger that a plan has to see. */
+static int read_state(struct etl_strand *strand, struct etl_error *err)
 {
-	struct etl_run *run = strand->run;
+	struct etl_strand_work *work = strand->work;
+	const struct etl_run *run = strand->run;
 	const struct etl_job *job = run->job;
 	struct etl_state *state = run->env->state;
-	bool is_asked = etl_run_is_asked(run);
-	etl_mono began = etl_mono_now(run->env->clock);
-	bool is_backfill = run->trigger.kind == ETL_TRIGGER_BACKFILL;
-	struct etl_asked asked = {run->trigger.asked, run->trigger.reprocess};
-	struct etl_window range;
+	const char *partition = strand->part.partition->name;
 	/* Once: what this run itself leaves open is found by asking again. */
-	struct etl_strand_work *work = strand->work;
 	const struct etl_open_list *open = work->walk.planned ? NULL : &etl_flow_of(run)->open;
+	struct etl_window range;
 	int holes;
 
 	work->walk.planned = true;
-	etl_plan_reset(work);
-	if (state->ops->watermark_claim(state, job->name, strand->part.partition->name, run->fence,
-		    origin_of(job), etl_dur_ms(job->window.size), &work->plan.watermark, err) < 0)
-		return etl_go(ETL_AT_FAILED);
-	if (need_past_watermark(strand, err) < 0)
-		return etl_go(ETL_AT_FAILED);
+	if (state->ops->watermark_claim(state, job->name, partition, run->fence, origin_of(job),
+		    etl_dur_ms(job->window.size), &work->plan.watermark, err) < 0 ||
+		need_past_watermark(strand, err) < 0)
+		return -1;
 	strand->part.watermark = work->plan.watermark.processed;
 	etl_job_target(job, run->env->database, work->plan.target);
 	etl_strand_keep_targets(strand);
 	range = etl_window_scan_range(&job->window, &work->plan.watermark, run->planned);
-	if (is_asked && asked.range.start.ms < range.start.ms)
-		range.start = asked.range.start;
+	if (etl_run_is_asked(run) && run->trigger.asked.start.ms < range.start.ms)
+		range.start = run->trigger.asked.start;
 	holes = etl_holes_look(strand, &range, err);
-	if (holes < 0 || etl_ledger_part_read(&work->plan.ledger, state, job->name,
-				 strand->part.partition->name, &range, open, err) < 0)
-		return etl_go(ETL_AT_FAILED);
+	if (holes < 0 || etl_ledger_part_read(&work->plan.ledger, state, job->name, partition, &range,
+				 open, err) < 0)
+		return -1;
 	if (holes)
 		etl_holes_add(work, &job->window);
-	etl_window_plan(&job->window, &work->plan.watermark, run->planned, work->plan.ledger.entries,
-		work->plan.ledger.n, is_asked ? &asked : NULL, &work->plan.due);
-	if (is_asked && work->plan.due.more) {
-		etl_error_set(err, ETL_PERMANENT, "run.too_many",
+	return 0;
+}
+
+/* Which windows are due, without those that wait for others and those that nobody has any more. */
+static int list_due(struct etl_strand *strand, struct etl_error *err)
+{
+	const struct etl_run *run = strand->run;
+	const struct etl_job *job = run->job;
+	struct etl_plan_work *plan = &strand->work->plan;
+	struct etl_asked asked = {run->trigger.asked, run->trigger.reprocess};
+	bool is_asked = etl_run_is_asked(run);
+	bool is_backfill = run->trigger.kind == ETL_TRIGGER_BACKFILL;
+
+	etl_window_plan(&job->window, &plan->watermark, run->planned, plan->ledger.entries,
+		plan->ledger.n, is_asked ? &asked : NULL, &plan->due);
+	if (is_asked && plan->due.more)
+		return etl_error_set(err, ETL_PERMANENT, "run.too_many",
 			"more than %d windows were asked for at once; ask for them in parts",
 			ETL_DUE_MAX);
-		return etl_go(ETL_AT_FAILED);
-	}
 	if (!is_asked) /* only a plan of everything that is due can tell */
 		settle_origin(strand);
-	if (job->n_upstream && etl_upstream_filter(strand, &work->plan.due, err) < 0)
-		return etl_go(ETL_AT_FAILED);
-	if ((!is_asked || is_backfill) && give_up_lost(strand, err) < 0)
+	if (job->n_upstream && etl_upstream_filter(strand, &plan->due, err) < 0)
+		return -1;
+	return !is_asked || is_backfill ? give_up_lost(strand, err) : 0;
+}
+
+struct etl_go etl_step_plan(struct etl_strand *strand, struct etl_error *err)
+{
+	const struct etl_clock *clock = strand->run->env->clock;
+	struct etl_strand_work *work = strand->work;
+	etl_mono began = etl_mono_now(clock);
+
+	etl_plan_reset(work);
+	if (read_state(strand, err) < 0 || list_due(strand, err) < 0)
 		return etl_go(ETL_AT_FAILED);
 	work->span.used[ETL_STEP_PLAN].us = 0;
-	if (etl_step_charge(strand, ETL_STEP_PLAN,
-		    etl_mono_diff(etl_mono_now(run->env->clock), began), err) < 0)
+	if (etl_step_charge(strand, ETL_STEP_PLAN, etl_mono_diff(etl_mono_now(clock), began), err) < 0)
 		return etl_go(ETL_AT_FAILED);
 	strand->part.windows_due += work->plan.due.n - work->plan.lost;
 	cut_into_spans(strand);

@@ -111,7 +111,7 @@ PLANTED = [
     # several loads
     ("several loads: another target after the ledger", "lib/flow/step_commit.c",
      "\tif (etl_loads_commit(strand, false, err) < 0)\n\t\treturn -1;\n\tpart_entries(",
-     "\tfor (size_t i = 0; i < strand->run->job->n_loads; i++)\n\t\twork->loads[i].joined = true;\n\tpart_entries(",
+     "\tfor (size_t i = 0; i < strand->run->job->n_loads; i++)\n\t\twork->slice.loads[i].joined = true;\n\tpart_entries(",
      "unit:flow/test_loads"),
     ("several loads: the first one's results are the job's", "lib/flow/loads.c",
      "bool commits = i == strand->run->job->committing;", "bool commits = i == 0;", "unit:flow/test_loads"),

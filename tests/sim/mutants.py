@@ -133,7 +133,7 @@ MUTANTS = [
      "else if (job->partitions[i].told.ms && d.window.start.ms < job->partitions[i].told.ms)"),
     # full reads
     ("a full read that stands for the time to come", "lib/flow/step_commit.c",
-     "commit.watermark = run->planned;", "commit.watermark = etl_wall_add(run->planned, ETL_MINUTES(1));"),
+     "\t\treturn run->planned;\n", "\t\treturn etl_wall_add(run->planned, ETL_MINUTES(1));\n"),
     ("a full read only once", "lib/plan/window_plan.c",
      "due_add(out, whole, n ? ETL_DUE_AGAIN : ETL_DUE_NEW, n ? &entries[0] : NULL);",
      "if (!n)\n\t\tdue_add(out, whole, ETL_DUE_NEW, NULL);"),
@@ -151,7 +151,7 @@ MUTANTS = [
      "if (here && (here->left_open || (!closed && !here->done)))", "if (here && here->left_open)"),
     ("the ledger before the data", "lib/flow/step_commit.c",
      "\tif (etl_loads_commit(strand, false, err) < 0)\n\t\treturn -1;\n\tpart_entries(",
-     "\tfor (size_t i = 0; i < strand->run->job->n_loads; i++)\n\t\twork->loads[i].joined = true;\n\tpart_entries("),
+     "\tfor (size_t i = 0; i < strand->run->job->n_loads; i++)\n\t\twork->slice.loads[i].joined = true;\n\tpart_entries("),
     ("changed windows that dependants never see", "lib/flow/step_commit.c",
      "mark_dependants(strand, &window->due->window, marks);", "(void)mark_dependants;"),
     ("a cancelled run that waits", "daemon/engine/strands.c",
