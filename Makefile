@@ -85,6 +85,8 @@ CTL_SRC    := $(sort $(wildcard daemon/etlctl/*.c))
 CTL_LIBSRC := $(sort $(wildcard lib/base/*.c lib/ctl/*.c))
 FLOORS     := io config engine facts methods doors
 ETLD_SRC   := $(sort $(wildcard daemon/*.c $(FLOORS:%=daemon/%/*.c)))
+ETLD_OBJ   := $(ETLD_SRC:%.c=$(BUILD)/%.o) $(BUILD)/gen/registry_method.o
+CTL_OBJ    := $(CTL_SRC:%.c=$(BUILD)/%.o) $(CTL_LIBSRC:%.c=$(BUILD)/%.o) $(BUILD)/gen/registry_command.o
 UNIT_ROOMS := $(ROOMS) $(if $(filter tell,$(ROOMS)),$(FLOORS:%=daemon/%))
 UNIT_SRC   := $(sort $(foreach r,$(UNIT_ROOMS),$(wildcard tests/unit/$(r)/test_*.c)))
 UNIT_BIN   := $(UNIT_SRC:%.c=$(BUILD)/%)
@@ -123,7 +125,7 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 $(BUILD)/gen/%.o: $(BUILD)/gen/%.c $(BUILD)/flags
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-# The registries: an array of the descriptors that the file names promise.
+# The registries: arrays of descriptors, by the names or the text of the files that hold them.
 $(BUILD)/gen/registry_%.c: FORCE
 	@mkdir -p $(@D)
 	@sh packaging/registry.sh $* > $@.new
@@ -133,10 +135,10 @@ $(BUILD)/libetl.a: $(LIB_OBJ)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(BUILD)/etld: $(ETLD_SRC:%.c=$(BUILD)/%.o) $(BUILD)/libetl.a
+$(BUILD)/etld: $(ETLD_OBJ) $(BUILD)/libetl.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_LIB) $(LIBS_DAEMON)
-$(BUILD)/etlctl: $(CTL_SRC:%.c=$(BUILD)/%.o) $(CTL_LIBSRC:%.c=$(BUILD)/%.o) $(CTL_EXTRA_OBJ)
+$(BUILD)/etlctl: $(CTL_OBJ)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_CTL)
 
@@ -150,7 +152,14 @@ $$(BUILD)/tests/unit/daemon/$(1)/test_%: $$(BUILD)/tests/unit/daemon/$(1)/test_%
 	$$(call say,LD,$$@)
 	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LIBS_TEST) $$(LIBS_LIB)
 endef
-$(foreach floor,$(FLOORS),$(eval $(call daemon_unit,$(floor))))
+$(foreach floor,$(filter-out methods doors,$(FLOORS)),$(eval $(call daemon_unit,$(floor))))
+# Methods and doors stand on the whole daemon.
+define daemon_whole_unit
+$$(BUILD)/tests/unit/daemon/$(1)/test_%: $$(BUILD)/tests/unit/daemon/$(1)/test_%.o $$(BUILD)/libetld.a $$(BUILD)/libetl.a
+	$$(call say,LD,$$@)
+	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LIBS_TEST) $$(LIBS_LIB) $$(LIBS_DAEMON)
+endef
+$(foreach floor,methods doors,$(eval $(call daemon_whole_unit,$(floor))))
 $(BUILD)/tests/sim/%: $(BUILD)/tests/sim/%.o $(BUILD)/libetl.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_TEST) $(LIBS_LIB)
@@ -160,7 +169,7 @@ SIM_WRAP := etl_uuid7 etl_mongo_global_init etl_mongo_global_cleanup etl_mongo_n
 	etl_mongo_new_within etl_mongo_free etl_mongo_ping etl_mongo_diagnose etl_state_mongodb_new etld_generation_load etld_exec_start \
 	etld_exec_orphan etl_mongo_newest etld_sense_ask etl_sched_pause \
 	etl_sched_resumed_elsewhere
-$(BUILD)/libetld.a: $(ETLD_SRC:%.c=$(BUILD)/%.o)
+$(BUILD)/libetld.a: $(ETLD_OBJ)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 $(BUILD)/tests/sim/sim_scheduler: $(BUILD)/tests/sim/sim_scheduler.o $(BUILD)/libetld.a $(BUILD)/libetl.a

@@ -1,25 +1,46 @@
 #!/bin/sh
-# Writes the registry of one kind of plugin (source, transform, check, sink, work) as C: the file
-# lib/KIND/KIND_foo.c promises the descriptor etl_KIND_foo. Kinds of work stand each in a room of
-# its own, lib/ROOM/work_foo.c, and their contract in lib/run. Called by the Makefile.
+# Writes the registry of one kind of descriptor as C; called by the Makefile. A plugin's stands in the
+# file of its name: lib/KIND/KIND_foo.c promises etl_KIND_foo (source, transform, check, sink). Kinds of
+# work stand each in a room of its own, lib/ROOM/work_foo.c, and their contract in lib/run. Methods and
+# etlctl's commands may stand several in a file, so they are looked for in the files themselves.
 set -eu
 kind=$1
-folder=$kind room=$kind where=lib/$kind
-[ "$kind" = work ] && folder="*" room=run where="the rooms of lib"
-# shellcheck disable=SC2012,SC2086
-names=$(ls lib/$folder/"$kind"_*.c | sed -n "s|.*/${kind}_\([a-z0-9_]*\)\.c\$|\1|p" | LC_ALL=C sort)
+found() # TYPE
+{
+	sed -n "s/^const struct $1 $1_\([a-z0-9_]*\) = {.*/\1/p" | LC_ALL=C sort
+}
+case $kind in
+method)
+	type=etld_method prefix=etld_method header=methods/request.h
+	names=$(cat daemon/methods/*.c | found $type)
+	;;
+command)
+	type=etlctl_command prefix=etlctl_command header=etlctl/etlctl.h
+	names=$(cat daemon/etlctl/*.c | found $type)
+	;;
+work)
+	type=etl_work_type prefix=etl_work header=run/work.h
+	# shellcheck disable=SC2012
+	names=$(ls lib/*/work_*.c | sed -n "s|.*/work_\([a-z0-9_]*\)\.c\$|\1|p" | LC_ALL=C sort)
+	;;
+*)
+	type=etl_${kind}_type prefix=etl_$kind header=$kind/$kind.h
+	# shellcheck disable=SC2012
+	names=$(ls "lib/$kind" | sed -n "s/^${kind}_\([a-z0-9_]*\)\.c\$/\1/p" | LC_ALL=C sort)
+	;;
+esac
 
-printf '/* Made by packaging/registry.sh from the file names in %s. */\n' "$where"
-printf '#include <stddef.h>\n#include <string.h>\n#include "%s/%s.h"\n\n' "$room" "$kind"
+printf '/* Made by packaging/registry.sh. */\n'
+printf '#include <stddef.h>\n#include <string.h>\n#include "%s"\n\n' "$header"
 for name in $names; do
-	printf 'extern const struct etl_%s_type etl_%s_%s;\n' "$kind" "$kind" "$name"
+	printf 'extern const struct %s %s_%s;\n' "$type" "$prefix" "$name"
 done
-printf '\nconst struct etl_%s_type *const etl_%ss[] = {\n' "$kind" "$kind"
+printf '\nconst struct %s *const %ss[] = {\n' "$type" "$prefix"
 for name in $names; do
-	printf '\t&etl_%s_%s,\n' "$kind" "$name"
+	printf '\t&%s_%s,\n' "$prefix" "$name"
 done
 printf '\tNULL,\n};\n\n'
-printf 'const struct etl_%s_type *etl_%s_find(const char *name)\n{\n' "$kind" "$kind"
-printf '\tfor (size_t i = 0; etl_%ss[i]; i++)\n' "$kind"
-printf '\t\tif (strcmp(etl_%ss[i]->name, name) == 0)\n\t\t\treturn etl_%ss[i];\n' "$kind" "$kind"
+printf 'const struct %s *%s_find(const char *name)\n{\n' "$type" "$prefix"
+printf '\tfor (size_t i = 0; %ss[i]; i++)\n' "$prefix"
+printf '\t\tif (strcmp(%ss[i]->name, name) == 0)\n\t\t\treturn %ss[i];\n' "$prefix" "$prefix"
 printf '\treturn NULL;\n}\n'

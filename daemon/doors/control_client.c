@@ -2,26 +2,21 @@
  *
  * Clients of the control socket. One message after the other: the next one is taken when the
  * answer to the last one was read, so that a client holds one answer at the most, and all of them
- * together no more than ETLD_OUTPUTS_MAX.
+ * together no more than ETLD_OUTPUTS_MAX. An answer is only put into the output: what is sent, whose
+ * turn is next and who is let go is decided where the loop calls (on_client), so that a method may
+ * answer at any time.
  */
 #include "doors/control_client.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/str.h"
-#include "conf/url.h"
 #include "ctl/interface.h"
-#include "io/journal.h"
-#include "methods/methods.h"
 
-#define SHOWN_MAX 4096 /* bytes of a request's parameters in the journal */
 #define OUTPUT_MAX (ETL_CTL_REPLY_MAX + 64 * 1024) /* unread bytes of one client */
 #define SMALL_BYTES ((size_t)64 * 1024) /* answers and messages that always find room */
 #define PROGRESS_BYTES ((size_t)64 * 1024) /* who reads so many has time for the rest again */
@@ -58,9 +53,7 @@ static void drop(struct etld_client *client)
 
 	if (request) {
 		client->request = NULL;
-		request->client = NULL;
-		if (request->gone)
-			request->gone(request);
+		etld_request_gone(request);
 	}
 	etl_timer_cancel(etld_loop_wheel(all->etld->loop), &client->idle);
 	etld_io_remove(client->io);
@@ -103,12 +96,23 @@ static void watch_idle(struct etld_client *client)
  * pile up. One that has not is, for its end. */
 static bool is_heard(const struct etld_client *client)
 {
-	bool busy = client->request || client->output.len;
+	bool busy = client->request || client->output.len || client->has_next;
 
 	return !client->closing && !(busy && etl_frame_reader_is_partial(&client->reader));
 }
 
 /* ---- output ---------------------------------------------------------------------------------- */
+
+/* Whether it is to be written to, or listened to. What was answered is sent in the next turn, and a
+ * message that is here already is taken then. */
+static void look(struct etld_client *client)
+{
+	bool next = client->closing || (client->has_next && !client->request);
+
+	count(client);
+	etld_io_change(client->io, is_heard(client), client->output.len > 0 || next);
+	watch_idle(client);
+}
 
 /* False if the client is gone. */
 static bool flush(struct etld_client *client)
@@ -132,19 +136,18 @@ static bool flush(struct etld_client *client)
 		drop(client);
 		return false;
 	}
-	count(client);
-	etld_io_change(client->io, is_heard(client), client->output.len > 0);
-	watch_idle(client);
+	look(client);
 	return true;
 }
 
-/* The one with the largest answer of which nothing was read for a second. */
+/* The one with the largest answer of which nothing was read for a second: never the one that is being
+ * served, whose time has just begun anew. */
 static struct etld_client *laggard(struct etld_clients *all, const struct etld_client *but)
 {
 	struct etld_client *found = NULL;
 
 	for (struct etld_client *c = all->list; c; c = c->next)
-		if (c != but && !c->request && !c->serving && c->turn == CLIENT_READS &&
+		if (c != but && !c->request && c->turn == CLIENT_READS &&
 			etl_mono_diff(now_of(c), c->since).us >= PATIENCE.us &&
 			(!found || c->counted_out > found->counted_out))
 			found = c;
@@ -177,161 +180,63 @@ static void too_much(struct etld_client *client, size_t before)
 		"try again, or ask for one job", NULL);
 }
 
-static void request_free(struct etld_request *request)
+/* ---- the door of the methods ----------------------------------------------------------------- */
+
+/* What was appended behind `before` is the last word to the client's request. */
+static void end_request(struct etld_client *client, size_t before, bool appended)
 {
-	if (request->client)
-		request->client->request = NULL;
-	etl_ctl_request_fini(&request->message);
-	free(request);
-}
-
-static void serve(struct etld_client *client);
-
-/* Sends what was appended behind `before`, ends the request and looks for the client's next one. */
-static void finish(struct etld_request *request, size_t before, bool appended)
-{
-	struct etld_client *client = request->client;
-
-	etld_on_loop(request->etld->loop);
-	request_free(request);
-	if (!client)
-		return;
+	client->request = NULL;
 	if (!appended)
 		client->closing = true; /* it does not read: its buffer is full */
 	else if (!find_room(client))
 		too_much(client, before);
-	if (!client->serving && flush(client))
-		serve(client);
+	look(client);
 }
 
-static size_t unread(const struct etld_request *request)
+static void answer(void *ctx, struct etl_json *reply)
 {
-	return request->client ? request->client->output.len : 0;
-}
-
-void etld_answer(struct etld_request *request, struct etl_json *parameters)
-{
-	size_t before = unread(request);
+	struct etld_client *client = ctx;
+	size_t before = client->output.len;
 	bool appended = true;
 
-	if (request->client && !request->message.oneway)
-		appended = etl_ctl_reply_append(&request->client->output, parameters, false);
+	if (client->oneway)
+		etl_json_free(reply);
 	else
-		etl_json_free(parameters);
-	finish(request, before, appended);
+		appended = etl_ctl_reply_append(&client->output, reply, false);
+	end_request(client, before, appended);
 }
 
-bool etld_answer_more(struct etld_request *request, struct etl_json *parameters)
+static void refuse(void *ctx, enum etl_ctl_error error, const char *message, const char *hint,
+	struct etl_json *details)
 {
-	struct etld_client *client = request->client;
+	struct etld_client *client = ctx;
+	size_t before = client->output.len;
+	bool appended = true;
 
-	if (!client || !request->more || client->output.len > SMALL_BYTES) {
-		etl_json_free(parameters);
+	if (client->oneway)
+		etl_json_free(details);
+	else
+		appended = etl_ctl_error_append(&client->output, error, message, hint, details);
+	end_request(client, before, appended);
+}
+
+static bool more(void *ctx, struct etl_json *reply)
+{
+	struct etld_client *client = ctx;
+
+	if (client->output.len > SMALL_BYTES) {
+		etl_json_free(reply);
 		return false;
 	}
-	if (!etl_ctl_reply_append(&client->output, parameters, true))
+	if (!etl_ctl_reply_append(&client->output, reply, true))
 		return false;
-	count(client);
-	/* Not flush(): it could drop the client under the caller's feet. */
-	etld_io_change(client->io, is_heard(client), true);
-	watch_idle(client);
+	look(client);
 	return true;
 }
 
-static void refuse(struct etld_request *request, enum etl_ctl_error error,
-	struct etl_json *details, const char *hint, const char *fmt, va_list ap)
-{
-	char message[ETL_ERROR_MESSAGE_MAX];
-	size_t before = unread(request);
-	bool appended = true;
-
-	vsnprintf(message, sizeof message, fmt, ap);
-	if (request->client && !request->message.oneway)
-		appended = etl_ctl_error_append(&request->client->output, error, message, hint, details);
-	else
-		etl_json_free(details);
-	finish(request, before, appended);
-}
-
-void etld_refuse(struct etld_request *request, enum etl_ctl_error error, const char *hint,
-	const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	refuse(request, error, NULL, hint, fmt, ap);
-	va_end(ap);
-}
-
-void etld_refuse_with(struct etld_request *request, enum etl_ctl_error error,
-	struct etl_json *details, const char *hint, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	refuse(request, error, details, hint, fmt, ap);
-	va_end(ap);
-}
+static const struct etld_door door = {answer, refuse, more};
 
 /* ---- requests -------------------------------------------------------------------------------- */
-
-/* Parameters for the journal. What is said as a reason may hold a URL with its password, which is
- * masked before the text is cut: half a URL hides it. The caller frees it. */
-static char *shown_parameters(const struct etl_json *parameters)
-{
-	ETL_BUF_CLEANUP struct etl_buf all;
-	char *text;
-
-	etl_buf_init(&all, ETL_CTL_MESSAGE_MAX);
-	if (parameters)
-		etl_json_print(parameters, &all);
-	text = etl_strdup(etl_buf_text(&all));
-	etl_url_mask(text);
-	if (strlen(text) > SHOWN_MAX)
-		text[etl_utf8_cut(text, SHOWN_MAX)] = '\0';
-	return text;
-}
-
-static void audit(const struct etld_request *request, const struct etl_command *command)
-{
-	etl_cleanup(free) char *text = NULL;
-	struct etld_field fields[2];
-
-	if (command->access != ETL_ACCESS_OPERATE)
-		return;
-	text = shown_parameters(request->parameters);
-	fields[0] = (struct etld_field){"ETL_WHO", request->who, 0};
-	fields[1] = (struct etld_field){"ETL_METHOD", request->message.method, 0};
-	etld_log(ETLD_NOTICE, NULL, fields, 2, "%s: %s %s", request->who, command->name, text);
-}
-
-static void dispatch(struct etld_request *request)
-{
-	const struct etl_command *command = etl_command_by_method(request->message.method);
-	etld_handler handler = command ? etld_handler_of(etl_command_id_of(command)) : NULL;
-	struct etl_error err = ETL_ERROR_INIT;
-	struct etld_loop *loop = request->etld->loop;
-	const char *wrong = "";
-
-	if (!handler) {
-		etld_refuse(request, ETL_CTL_METHOD_NOT_FOUND, NULL, "there is no method %s",
-			request->message.method);
-	} else if (etl_command_check(command, request->parameters, &wrong, &err) < 0) {
-		struct etl_json *details = etl_json_object();
-
-		etl_json_add_text(details, "parameter", wrong);
-		etld_refuse_with(request, ETL_CTL_INVALID_PARAMETER, details, NULL, "%s", err.message);
-	} else if (command->access == ETL_ACCESS_OPERATE &&
-		request->client->peer.rank < ETLD_RANK_OPERATOR) {
-		etld_refuse(request, ETL_CTL_NOT_PERMITTED,
-			"ask root or a member of control.admin_group",
-			"%s may query this daemon, but not control it", request->who);
-	} else {
-		audit(request, command);
-		handler(request);
-		etld_loop_did(loop, command->name);
-	}
-}
 
 /* What stands behind it in the stream cannot be trusted any more: an answer, and the end. */
 static void unreadable(struct etld_client *client, const struct etl_error *err)
@@ -346,64 +251,40 @@ static void unreadable(struct etld_client *client, const struct etl_error *err)
 
 static void take_message(struct etld_client *client, const char *text, size_t len)
 {
-	struct etld_request *request = ETL_NEW(struct etld_request);
+	struct etld *etld = clients_of(client)->etld;
+	struct etl_ctl_request message;
 	struct etl_error err = ETL_ERROR_INIT;
 
-	request->etld = clients_of(client)->etld;
-	request->client = client;
-	if (etl_ctl_request_parse(text, len, &request->message, &err) < 0) {
-		free(request);
+	if (etl_ctl_request_parse(text, len, &message, &err) < 0) {
 		unreadable(client, &err);
-		return;
+	} else if (etl_ctl_service_answer(&message, ETL_VERSION, &client->output)) {
+		etl_ctl_request_fini(&message);
+	} else {
+		client->oneway = message.oneway;
+		client->request = etld_request_new(etld, &door, client, &client->peer, &message);
+		etld_dispatch(client->request);
 	}
-	request->parameters = request->message.parameters;
-	request->more = request->message.more;
-	request->uid = client->peer.uid;
-	snprintf(request->who, sizeof request->who, "uid %ld (pid %ld)", client->peer.uid,
-		client->peer.pid);
-	if (etl_ctl_service_answer(&request->message, ETL_VERSION, &client->output)) {
-		request->client = NULL;
-		request_free(request);
-		return;
-	}
-	client->request = request;
-	dispatch(request);
 }
 
-static bool is_here(const struct etld_clients *all, const struct etld_client *client)
-{
-	for (const struct etld_client *c = all->list; c; c = c->next)
-		if (c == client)
-			return true;
-	return false;
-}
-
-/* One message after the other; a request that takes its time, and an answer that is not read,
- * hold those behind it back. An answer may end the client, so after each it is looked for. */
+/* One message, if it may have its turn; a request that takes its time, and an answer that is not
+ * read, hold those behind it back. */
 static void serve(struct etld_client *client)
 {
-	struct etld_clients *all = clients_of(client);
 	struct etl_error err = ETL_ERROR_INIT;
 	const char *text;
 	size_t len;
+	int rc;
 
-	if (client->serving) /* an answer given inside this very loop */
+	if (client->request || client->closing || client->output.len)
 		return;
-	client->serving = true;
-	while (!client->request && !client->closing && !client->output.len) {
-		int rc = etl_frame_reader_next(&client->reader, &text, &len, &err);
-
-		if (rc < 0)
-			unreadable(client, &err);
-		if (rc != 1)
-			break;
-		client->sent = PROGRESS_BYTES; /* a whole message: its time begins anew */
-		take_message(client, text, len);
-		if (!is_here(all, client) || !flush(client))
-			return;
-	}
-	client->serving = false;
-	flush(client);
+	rc = etl_frame_reader_next(&client->reader, &text, &len, &err);
+	client->has_next = rc == 1 && etl_frame_reader_is_partial(&client->reader);
+	if (rc < 0)
+		unreadable(client, &err);
+	if (rc != 1)
+		return;
+	client->sent = PROGRESS_BYTES; /* a whole message: its time begins anew */
+	take_message(client, text, len);
 }
 
 /* Half messages of all clients together; a small one always finds room. */
@@ -422,41 +303,40 @@ static void take_bytes(struct etld_client *client, const char *bytes, size_t n)
 		etl_ctl_error_append(&client->output, ETL_CTL_NOT_READY,
 			"too many long messages are on their way at once", "try again", NULL);
 		client->closing = true;
-		flush(client);
 	} else if (etl_frame_reader_feed(&client->reader, bytes, n, &err) < 0) {
 		unreadable(client, &err);
-		flush(client);
 	} else {
 		count(client);
-		serve(client);
 	}
+}
+
+/* False if the client is gone. */
+static bool hear(struct etld_client *client)
+{
+	char bytes[16 * 1024];
+	ssize_t n = recv(client->fd, bytes, sizeof bytes, MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return true;
+	if (n > 0) {
+		take_bytes(client, bytes, (size_t)n);
+		return true;
+	}
+	drop(client);
+	return false;
 }
 
 static void on_client(void *ctx, int fd, bool readable, bool writable)
 {
 	struct etld_client *client = ctx;
-	char bytes[16 * 1024];
-	ssize_t n;
 
-	if (writable) { /* its next message may stand in the buffer already */
-		struct etld_clients *all = clients_of(client);
-
-		if (!flush(client))
-			return;
-		if (!client->output.len)
-			serve(client);
-		if (!is_here(all, client))
-			return;
-	}
-	if (!readable || !is_heard(client))
+	(void)fd;
+	if (writable && !flush(client))
 		return;
-	n = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	if (readable && is_heard(client) && !hear(client))
 		return;
-	if (n <= 0)
-		drop(client);
-	else
-		take_bytes(client, bytes, (size_t)n);
+	serve(client);
+	flush(client);
 }
 
 /* ---- limits ---------------------------------------------------------------------------------- */
@@ -483,7 +363,7 @@ bool etld_clients_give_place(struct etld_clients *clients, enum etld_rank rank)
 	struct etld_client *found = NULL;
 
 	for (struct etld_client *c = clients->list; c; c = c->next)
-		if (c->turn == CLIENT_SPEAKS && !c->serving && c->peer.rank <= rank &&
+		if (c->turn == CLIENT_SPEAKS && c->peer.rank <= rank &&
 			etl_mono_diff(now_of(c), c->since).us >= PATIENCE.us &&
 			(!found || c->since.us < found->since.us))
 			found = c;

@@ -9,6 +9,7 @@
 #include "config/access.h"
 #include "ctl/frame.h"
 #include "doors/control.h"
+#include "methods/request.h"
 
 /* How long a client may take for a whole message, from when it was let in or had its last answer,
  * and how long it may read nothing of an answer. Single bytes renew neither. */
@@ -30,9 +31,11 @@ struct etld_client {
 	struct etl_frame_reader reader;
 	struct etl_buf output;
 	size_t counted_out, counted_in; /* what of its buffers stands in the sums */
-	struct etld_request *request;	/* the one being answered */
+	struct etld_request *request;	/* the one being answered; NULL: the next one may come */
 	struct etld_peer peer;
-	bool closing, serving;
+	bool oneway;  /* it reads no answer to it */
+	bool has_next; /* bytes stand behind its last message: a whole one may be among them */
+	bool closing;  /* as soon as its output was read */
 };
 
 /* All clients of a daemon. */

@@ -150,7 +150,7 @@ static int follow(const struct etlctl *ctl, struct etl_client *client, struct et
 	return finish(ctl, reply, true);
 }
 
-int etlctl_backfill(const struct etlctl *ctl)
+static int backfill(const struct etlctl *ctl)
 {
 	bool wait = etl_json_bool(ctl->values, "wait", false);
 	int signals = wait ? etlctl_open_signals() : -1, status = EXIT_FAILED;
@@ -203,11 +203,6 @@ static void print_list(const struct etlctl *ctl, const struct etl_json *reply)
 	table_print(table, "no backfill is under way; --all lists those that have ended");
 }
 
-int etlctl_backfills(const struct etlctl *ctl)
-{
-	return etlctl_call_and_print(ctl, print_list);
-}
-
 static void print_cancelled(const struct etlctl *ctl, const struct etl_json *reply)
 {
 	ETL_BUF_CLEANUP struct etl_buf out;
@@ -223,7 +218,6 @@ static void print_cancelled(const struct etlctl *ctl, const struct etl_json *rep
 	print_out(&out);
 }
 
-int etlctl_cancel(const struct etlctl *ctl)
-{
-	return etlctl_call_and_print(ctl, print_cancelled);
-}
+const struct etlctl_command etlctl_command_backfills = {"backfills", .print = print_list};
+const struct etlctl_command etlctl_command_cancel = {"cancel", .print = print_cancelled};
+const struct etlctl_command etlctl_command_backfill = {"backfill", .run = backfill};

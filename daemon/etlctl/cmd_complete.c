@@ -109,11 +109,9 @@ static void offer_partitions(struct line *line)
 /* Those that the command may be about, by their begin; of `run` all that want attention. */
 static const char *state_for(const struct etl_command *command)
 {
-	enum etl_command_id id = etl_command_id_of(command);
-
-	if (id == ETL_COMMAND_HELD_RELEASE || id == ETL_COMMAND_HELD_DISCARD)
+	if (etl_starts_with(command->name, "held "))
 		return "held";
-	return id == ETL_COMMAND_WINDOWS_ACCEPT ? "failed" : NULL;
+	return etl_streq(command->name, "windows accept") ? "failed" : NULL;
 }
 
 static void offer_windows(struct line *line)
@@ -245,8 +243,7 @@ static void offer_commands(struct line *line)
 {
 	const char *before = "";
 
-	for (int i = 0; i < ETL_COMMAND_MAX; i++) {
-		const struct etl_command *command = etl_command_get((enum etl_command_id)i);
+	ETL_COMMANDS_EACH(command) {
 		size_t n = strcspn(command->name, " ");
 		char word[64];
 
@@ -262,12 +259,9 @@ static void offer_second_words(struct line *line, const char *first)
 {
 	size_t n = strlen(first);
 
-	for (int i = 0; i < ETL_COMMAND_MAX; i++) {
-		const struct etl_command *command = etl_command_get((enum etl_command_id)i);
-
+	ETL_COMMANDS_EACH(command)
 		if (strncmp(command->name, first, n) == 0 && command->name[n] == ' ')
 			offer(line, command->name + n + 1, command->summary);
-	}
 }
 
 static void offer_options(struct line *line)
@@ -400,7 +394,7 @@ int etlctl_complete(struct etlctl *ctl, int argc, char **argv)
 	if (n && etl_command_find(n, plain, &used, &err)) {
 		const struct etl_command_arg *first = positional(line.command, 0);
 
-		if (n > used && first && first->type == ETL_ARG_JOB)
+		if (n > used && first && (first->type == ETL_ARG_JOB || first->type == ETL_ARG_JOB_OR_RUN))
 			line.job = plain[used];
 	}
 	complete(&line, plain, n, argc > 1 ? argv[argc - 2] : NULL);

@@ -65,7 +65,7 @@ static const char fish[] =
 	"end\n"
 	"complete -c etlctl -f -k -a '(__etlctl_complete)'\n";
 
-int etlctl_completion(const struct etlctl *ctl)
+static int completion(const struct etlctl *ctl)
 {
 	const char *shell = etl_json_text(ctl->values, "shell", "");
 	ETL_BUF_CLEANUP struct etl_buf out;
@@ -75,3 +75,5 @@ int etlctl_completion(const struct etlctl *ctl)
 	print_out(&out);
 	return EXIT_FINE;
 }
+
+const struct etlctl_command etlctl_command_completion = {"completion", .run = completion};

@@ -34,7 +34,7 @@ static char *find_etld(void)
 	return NULL;
 }
 
-int etlctl_config_check(const struct etlctl *ctl)
+static int config_check(const struct etlctl *ctl)
 {
 	const char *file = etl_json_text(ctl->values, "file", NULL);
 	etl_cleanup(free) char *etld = find_etld();
@@ -60,3 +60,5 @@ int etlctl_config_check(const struct etlctl *ctl)
 	etlctl_say("%s: %s", etld, strerror(errno));
 	return EXIT_FAILED;
 }
+
+const struct etlctl_command etlctl_command_config_check = {"config check", .run = config_check};

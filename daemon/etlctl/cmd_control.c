@@ -24,16 +24,6 @@ static void print_pause(const struct etlctl *ctl, const struct etl_json *reply)
 	print_out(&out);
 }
 
-int etlctl_pause(const struct etlctl *ctl)
-{
-	return etlctl_call_and_print(ctl, print_pause);
-}
-
-int etlctl_resume(const struct etlctl *ctl)
-{
-	return etlctl_call_and_print(ctl, print_pause);
-}
-
 static void print_reload(const struct etlctl *ctl, const struct etl_json *reply)
 {
 	(void)ctl;
@@ -55,16 +45,6 @@ static void print_host(const struct etlctl *ctl, const struct etl_json *reply)
 	print_clean(etl_json_text(reply, "host", "?"), &out);
 	etl_buf_str(&out, " is asked again\n");
 	print_out(&out);
-}
-
-int etlctl_host_release(const struct etlctl *ctl)
-{
-	return etlctl_call_and_print(ctl, print_host);
-}
-
-int etlctl_reload(const struct etlctl *ctl)
-{
-	return etlctl_call_and_print(ctl, print_reload);
 }
 
 static void print_versions(const struct etl_json *daemon)
@@ -97,7 +77,7 @@ static void print_versions_json(const struct etl_json *daemon)
 }
 
 /* Its own version is told even when nobody answers. */
-int etlctl_version(const struct etlctl *ctl)
+static int version(const struct etlctl *ctl)
 {
 	struct etl_ctl_reply reply = {0};
 	int status = etlctl_call(ctl, &reply);
@@ -109,3 +89,9 @@ int etlctl_version(const struct etlctl *ctl)
 	etl_ctl_reply_fini(&reply);
 	return status;
 }
+
+const struct etlctl_command etlctl_command_pause = {"pause", .print = print_pause};
+const struct etlctl_command etlctl_command_resume = {"resume", .print = print_pause};
+const struct etlctl_command etlctl_command_host_release = {"host release", .print = print_host};
+const struct etlctl_command etlctl_command_reload = {"reload", .print = print_reload};
+const struct etlctl_command etlctl_command_version = {"version", .run = version};

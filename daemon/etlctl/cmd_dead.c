@@ -135,11 +135,6 @@ static void print_list(const struct etlctl *ctl, const struct etl_json *reply)
 		say_again(reply);
 }
 
-int etlctl_dead_list(const struct etlctl *ctl)
-{
-	return etlctl_call_and_print(ctl, print_list);
-}
-
 /* ---- show ------------------------------------------------------------------------------- */
 
 static void put_time(const char *key, const char *text, const char *now, struct etl_buf *out)
@@ -252,7 +247,5 @@ static void print_letter(const struct etlctl *ctl, const struct etl_json *reply)
 	say_again(reply);
 }
 
-int etlctl_dead_show(const struct etlctl *ctl)
-{
-	return etlctl_call_and_print(ctl, print_letter);
-}
+const struct etlctl_command etlctl_command_dead_list = {"dead list", .print = print_list};
+const struct etlctl_command etlctl_command_dead_show = {"dead show", .print = print_letter};

@@ -31,11 +31,6 @@ static void print_decision(const struct etlctl *ctl, const struct etl_json *repl
 			etl_json_text(reply, "job", "JOB"));
 }
 
-int etlctl_decide(const struct etlctl *ctl)
-{
-	return etlctl_call_and_print(ctl, print_decision);
-}
-
 /* ---- held ------------------------------------------------------------------------------------ */
 
 static void add_checks(struct table *table, const struct etl_json *checks, const char *key,
@@ -89,7 +84,7 @@ static void print_held(const struct etlctl *ctl, const struct etl_json *reply)
 	}
 }
 
-int etlctl_held(const struct etlctl *ctl)
-{
-	return etlctl_call_and_print(ctl, print_held);
-}
+const struct etlctl_command etlctl_command_windows_accept = {"windows accept", .print = print_decision};
+const struct etlctl_command etlctl_command_held_release = {"held release", .print = print_decision};
+const struct etlctl_command etlctl_command_held_discard = {"held discard", .print = print_decision};
+const struct etlctl_command etlctl_command_held_list = {"held list", .print = print_held};

@@ -57,11 +57,6 @@ static void print_why(const struct etlctl *ctl, const struct etl_json *reply)
 	print_out(&out);
 }
 
-int etlctl_why(const struct etlctl *ctl)
-{
-	return etlctl_call_and_print(ctl, print_why);
-}
-
 static void print_metrics(const struct etlctl *ctl, const struct etl_json *reply)
 {
 	const char *line = etl_json_text(reply, "text", "");
@@ -78,7 +73,5 @@ static void print_metrics(const struct etlctl *ctl, const struct etl_json *reply
 	print_out(&out);
 }
 
-int etlctl_metrics(const struct etlctl *ctl)
-{
-	return etlctl_call_and_print(ctl, print_metrics);
-}
+const struct etlctl_command etlctl_command_why = {"why", .print = print_why};
+const struct etlctl_command etlctl_command_metrics = {"metrics", .print = print_metrics};

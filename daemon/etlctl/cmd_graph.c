@@ -59,7 +59,4 @@ static void print_graph(const struct etlctl *ctl, const struct etl_json *reply)
 	table_print(table, "no jobs are configured");
 }
 
-int etlctl_graph(const struct etlctl *ctl)
-{
-	return etlctl_call_and_print(ctl, print_graph);
-}
+const struct etlctl_command etlctl_command_graph = {"graph", .print = print_graph};

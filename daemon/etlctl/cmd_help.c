@@ -15,11 +15,8 @@ void etlctl_help_all(void)
 	       "  etlctl status\n"
 	       "  etlctl run airqino --wait\n\n"
 	       "Commands:\n");
-	for (int i = 0; i < ETL_COMMAND_MAX; i++) {
-		const struct etl_command *command = etl_command_get((enum etl_command_id)i);
-
+	ETL_COMMANDS_EACH(command)
 		printf("  %-19s%s\n", command->name, command->summary);
-	}
 	printf("\nOptions:\n"
 	       "  --socket PATH   the control socket (ETLD_SOCKET, /run/etld/control)\n"
 	       "  -o FORMAT       table, wide or json\n"
@@ -110,7 +107,7 @@ static const struct etl_command *find(const char *words, struct etl_error *err)
 	return command;
 }
 
-int etlctl_help(const struct etlctl *ctl)
+static int help(const struct etlctl *ctl)
 {
 	const char *words = etl_json_text(ctl->values, "command", NULL);
 	struct etl_error err = ETL_ERROR_INIT;
@@ -126,3 +123,5 @@ int etlctl_help(const struct etlctl *ctl)
 	etlctl_help_command(command);
 	return EXIT_FINE;
 }
+
+const struct etlctl_command etlctl_command_help = {"help", .run = help};

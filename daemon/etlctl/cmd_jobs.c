@@ -28,11 +28,6 @@ static void print_jobs(const struct etlctl *ctl, const struct etl_json *reply)
 	table_print(table, "no jobs are configured");
 }
 
-int etlctl_jobs(const struct etlctl *ctl)
-{
-	return etlctl_call_and_print(ctl, print_jobs);
-}
-
 static void print_slots(const struct etlctl *ctl, const struct etl_json *reply)
 {
 	static const char *const titles[] = {"SLOT", NULL};
@@ -50,7 +45,5 @@ static void print_slots(const struct etlctl *ctl, const struct etl_json *reply)
 	table_print(table, "this schedule has no slot to come");
 }
 
-int etlctl_next(const struct etlctl *ctl)
-{
-	return etlctl_call_and_print(ctl, print_slots);
-}
+const struct etlctl_command etlctl_command_jobs = {"jobs", .print = print_jobs};
+const struct etlctl_command etlctl_command_next = {"next", .print = print_slots};

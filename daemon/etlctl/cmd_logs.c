@@ -8,7 +8,7 @@
 
 #include "etlctl/etlctl.h"
 
-int etlctl_logs(const struct etlctl *ctl)
+static int logs(const struct etlctl *ctl)
 {
 	int64_t lines = etl_json_int(ctl->values, "lines", 0);
 	etl_cleanup(free) char *match =
@@ -31,3 +31,5 @@ int etlctl_logs(const struct etlctl *ctl)
 		etlctl_say("journalctl: %s", strerror(errno));
 	return EXIT_FAILED;
 }
+
+const struct etlctl_command etlctl_command_logs = {"logs", .run = logs};

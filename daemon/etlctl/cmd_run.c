@@ -167,8 +167,10 @@ static int run_and_wait(const struct etlctl *ctl)
 	return status;
 }
 
-int etlctl_run(const struct etlctl *ctl)
+static int run(const struct etlctl *ctl)
 {
 	return etl_json_bool(ctl->values, "wait", false) ? run_and_wait(ctl) :
 							    etlctl_call_and_print(ctl, print_started);
 }
+
+const struct etlctl_command etlctl_command_run = {"run", .run = run};

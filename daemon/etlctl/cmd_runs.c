@@ -64,11 +64,6 @@ static void print_runs(const struct etlctl *ctl, const struct etl_json *reply)
 	say_rejects(reply);
 }
 
-int etlctl_runs(const struct etlctl *ctl)
-{
-	return etlctl_call_and_print(ctl, print_runs);
-}
-
 /* ---- show ------------------------------------------------------------------------------- */
 
 static void put_times(const struct etl_json *run, const char *now, struct etl_buf *out)
@@ -243,7 +238,5 @@ static void print_run(const struct etlctl *ctl, const struct etl_json *reply)
 	print_out(&out);
 }
 
-int etlctl_show(const struct etlctl *ctl)
-{
-	return etlctl_call_and_print(ctl, print_run);
-}
+const struct etlctl_command etlctl_command_runs = {"runs", .print = print_runs};
+const struct etlctl_command etlctl_command_show = {"show", .print = print_run};

@@ -158,7 +158,7 @@ static void print_simulation(const struct etlctl *ctl, const struct etl_json *re
 	print_slots(ctl, reply);
 }
 
-int etlctl_simulate(const struct etlctl *ctl)
+static int simulate(const struct etlctl *ctl)
 {
 	int status = etlctl_call_and_print(ctl, print_simulation);
 
@@ -167,3 +167,5 @@ int etlctl_simulate(const struct etlctl *ctl)
 			   "this host's jitter");
 	return status;
 }
+
+const struct etlctl_command etlctl_command_simulate = {"simulate", .run = simulate};

@@ -323,7 +323,7 @@ static int check_status(const struct etl_json *reply)
 	return worst < n ? order[worst].status : EXIT_FINE;
 }
 
-int etlctl_status(const struct etlctl *ctl)
+static int status(const struct etlctl *ctl)
 {
 	struct etl_ctl_reply reply = {0};
 	int status = etlctl_call(ctl, &reply);
@@ -345,3 +345,5 @@ int etlctl_status(const struct etlctl *ctl)
 	etl_ctl_reply_fini(&reply);
 	return status;
 }
+
+const struct etlctl_command etlctl_command_status = {"status", .run = status};

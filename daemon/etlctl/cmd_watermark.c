@@ -29,11 +29,6 @@ static void print_watermarks(const struct etlctl *ctl, const struct etl_json *re
 	table_print(table, "this job has no watermark yet");
 }
 
-int etlctl_watermark_show(const struct etlctl *ctl)
-{
-	return etlctl_call_and_print(ctl, print_watermarks);
-}
-
 /* ---- changes ----------------------------------------------------------------------------- */
 
 static const char *outcome(const struct etl_json *partition, const char *kind, bool undo)
@@ -120,21 +115,6 @@ static int change(const struct etlctl *ctl)
 	return status;
 }
 
-int etlctl_watermark_set(const struct etlctl *ctl)
-{
-	return change(ctl);
-}
-
-int etlctl_watermark_rewind(const struct etlctl *ctl)
-{
-	return change(ctl);
-}
-
-int etlctl_watermark_undo(const struct etlctl *ctl)
-{
-	return change(ctl);
-}
-
 /* ---- history ----------------------------------------------------------------------------- */
 
 static void print_history(const struct etlctl *ctl, const struct etl_json *reply)
@@ -159,7 +139,8 @@ static void print_history(const struct etlctl *ctl, const struct etl_json *reply
 	table_print(table, "nobody moved a watermark of this job");
 }
 
-int etlctl_watermark_history(const struct etlctl *ctl)
-{
-	return etlctl_call_and_print(ctl, print_history);
-}
+const struct etlctl_command etlctl_command_watermark_show = {"watermark show", .print = print_watermarks};
+const struct etlctl_command etlctl_command_watermark_history = {"watermark history", .print = print_history};
+const struct etlctl_command etlctl_command_watermark_set = {"watermark set", .run = change};
+const struct etlctl_command etlctl_command_watermark_rewind = {"watermark rewind", .run = change};
+const struct etlctl_command etlctl_command_watermark_undo = {"watermark undo", .run = change};

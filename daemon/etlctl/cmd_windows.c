@@ -123,7 +123,4 @@ static void print_windows(const struct etlctl *ctl, const struct etl_json *reply
 	print_list(ctl, reply);
 }
 
-int etlctl_windows(const struct etlctl *ctl)
-{
-	return etlctl_call_and_print(ctl, print_windows);
-}
+const struct etlctl_command etlctl_command_windows = {"windows", .print = print_windows};

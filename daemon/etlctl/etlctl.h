@@ -39,39 +39,16 @@ struct etlctl {
 	const struct etl_json *values; /* of the command line */
 };
 
-/* The command table's rows in code; each returns the exit status. */
-int etlctl_status(const struct etlctl *ctl);
-int etlctl_jobs(const struct etlctl *ctl);
-int etlctl_graph(const struct etlctl *ctl);
-int etlctl_next(const struct etlctl *ctl);
-int etlctl_run(const struct etlctl *ctl);
-int etlctl_runs(const struct etlctl *ctl);
-int etlctl_show(const struct etlctl *ctl);
-int etlctl_windows(const struct etlctl *ctl);
-int etlctl_watermark_show(const struct etlctl *ctl);
-int etlctl_decide(const struct etlctl *ctl); /* windows accept, held release, held discard */
-int etlctl_held(const struct etlctl *ctl);
-int etlctl_watermark_set(const struct etlctl *ctl);
-int etlctl_watermark_rewind(const struct etlctl *ctl);
-int etlctl_watermark_undo(const struct etlctl *ctl);
-int etlctl_host_release(const struct etlctl *ctl);
-int etlctl_watermark_history(const struct etlctl *ctl);
-int etlctl_dead_list(const struct etlctl *ctl);
-int etlctl_dead_show(const struct etlctl *ctl);
-int etlctl_backfill(const struct etlctl *ctl);
-int etlctl_backfills(const struct etlctl *ctl);
-int etlctl_cancel(const struct etlctl *ctl);
-int etlctl_pause(const struct etlctl *ctl);
-int etlctl_resume(const struct etlctl *ctl);
-int etlctl_config_check(const struct etlctl *ctl);
-int etlctl_reload(const struct etlctl *ctl);
-int etlctl_why(const struct etlctl *ctl);
-int etlctl_simulate(const struct etlctl *ctl);
-int etlctl_metrics(const struct etlctl *ctl);
-int etlctl_logs(const struct etlctl *ctl);
-int etlctl_version(const struct etlctl *ctl);
-int etlctl_help(const struct etlctl *ctl);
-int etlctl_completion(const struct etlctl *ctl);
+/* At the end of its file, as `const struct etlctl_command etlctl_command_NAME`: the build finds it there
+ * (packaging/registry.sh). */
+struct etlctl_command {
+	const char *name; /* as in its row of the command table: "watermark show" */
+	/* Shows the one reply of the daemon; or all that there is to do, and the exit status. */
+	void (*print)(const struct etlctl *ctl, const struct etl_json *reply);
+	int (*run)(const struct etlctl *ctl);
+};
+extern const struct etlctl_command *const etlctl_commands[]; /* ends with NULL */
+const struct etlctl_command *etlctl_command_find(const char *name); /* NULL: there is none */
 
 /* cmd_complete.c: what may stand at the end of this line. Sets ctl->socket if the line does. */
 int etlctl_complete(struct etlctl *ctl, int argc, char **argv);

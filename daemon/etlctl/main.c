@@ -17,45 +17,6 @@
 
 #define DEFAULT_SOCKET "/run/etld/control"
 
-static int (*const functions[])(const struct etlctl *) = {
-	[ETL_COMMAND_STATUS] = etlctl_status,
-	[ETL_COMMAND_JOBS] = etlctl_jobs,
-	[ETL_COMMAND_GRAPH] = etlctl_graph,
-	[ETL_COMMAND_NEXT] = etlctl_next,
-	[ETL_COMMAND_RUN] = etlctl_run,
-	[ETL_COMMAND_RUNS] = etlctl_runs,
-	[ETL_COMMAND_SHOW] = etlctl_show,
-	[ETL_COMMAND_WINDOWS] = etlctl_windows,
-	[ETL_COMMAND_WINDOWS_ACCEPT] = etlctl_decide,
-	[ETL_COMMAND_HELD_LIST] = etlctl_held,
-	[ETL_COMMAND_HELD_RELEASE] = etlctl_decide,
-	[ETL_COMMAND_HELD_DISCARD] = etlctl_decide,
-	[ETL_COMMAND_WATERMARK_SHOW] = etlctl_watermark_show,
-	[ETL_COMMAND_WATERMARK_SET] = etlctl_watermark_set,
-	[ETL_COMMAND_WATERMARK_REWIND] = etlctl_watermark_rewind,
-	[ETL_COMMAND_WATERMARK_UNDO] = etlctl_watermark_undo,
-	[ETL_COMMAND_HOST_RELEASE] = etlctl_host_release,
-	[ETL_COMMAND_WATERMARK_HISTORY] = etlctl_watermark_history,
-	[ETL_COMMAND_DEAD_LIST] = etlctl_dead_list,
-	[ETL_COMMAND_DEAD_SHOW] = etlctl_dead_show,
-	[ETL_COMMAND_BACKFILL] = etlctl_backfill,
-	[ETL_COMMAND_BACKFILLS] = etlctl_backfills,
-	[ETL_COMMAND_CANCEL] = etlctl_cancel,
-	[ETL_COMMAND_PAUSE] = etlctl_pause,
-	[ETL_COMMAND_RESUME] = etlctl_resume,
-	[ETL_COMMAND_CONFIG_CHECK] = etlctl_config_check,
-	[ETL_COMMAND_RELOAD] = etlctl_reload,
-	[ETL_COMMAND_WHY] = etlctl_why,
-	[ETL_COMMAND_SIMULATE] = etlctl_simulate,
-	[ETL_COMMAND_METRICS] = etlctl_metrics,
-	[ETL_COMMAND_LOGS] = etlctl_logs,
-	[ETL_COMMAND_VERSION] = etlctl_version,
-	[ETL_COMMAND_HELP] = etlctl_help,
-	[ETL_COMMAND_COMPLETION] = etlctl_completion,
-};
-_Static_assert(sizeof functions / sizeof *functions == ETL_COMMAND_MAX,
-	"each command has its function");
-
 enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
 struct options {
@@ -224,6 +185,7 @@ static int run_command(struct etlctl *ctl, const struct options *options, int ar
 {
 	struct etl_error err = ETL_ERROR_INIT;
 	etl_cleanup(etl_json_free) struct etl_json *values = NULL;
+	const struct etlctl_command *code;
 	int used = 0;
 
 	ctl->command = etl_command_find(argc, argv, &used, &err);
@@ -237,7 +199,8 @@ static int run_command(struct etlctl *ctl, const struct options *options, int ar
 	if (!values)
 		return tell_usage(&err, ctl->command);
 	ctl->values = values;
-	return functions[etl_command_id_of(ctl->command)](ctl);
+	code = etlctl_command_find(ctl->command->name);
+	return code->run ? code->run(ctl) : etlctl_call_and_print(ctl, code->print);
 }
 
 /* What was printed may still not have arrived: a full disk, a closed pipe. */

@@ -11,43 +11,6 @@
 #include "base/uuid.h"
 #include "engine/backfill.h"
 #include "methods/methods.h"
-#include "time/civil.h"
-
-struct backfill_query {
-	struct etld_query query;
-	struct etld_generation *generation;
-	const struct etl_job *job; /* NULL = all, for the list */
-	struct etl_backfill b;
-	struct etl_backfill_survey survey;
-	bool dry_run, all;
-	int64_t limit;
-	struct etl_json *list;
-	/* what each that goes on here waits for, as the loop knows */
-	struct phase {
-		char id[ETL_UUID_BYTES];
-		const char *text;
-	} *phases;
-	size_t n_phases, phases_cap;
-};
-
-static void query_free(struct etld_query *query)
-{
-	struct backfill_query *q = (struct backfill_query *)query;
-
-	etld_generation_unref(q->generation);
-	free(q->phases);
-	free(q);
-}
-
-static struct backfill_query *query_new(struct etld_request *request, const char *schema)
-{
-	struct backfill_query *q = ETL_NEW(struct backfill_query);
-
-	q->generation = etld_generation_ref(request->etld->generation);
-	q->query.free = query_free;
-	q->query.reply = etld_reply_object(request->etld, schema);
-	return q;
-}
 
 /* ---- a backfill as JSON ---------------------------------------------------------------------- */
 
@@ -105,77 +68,85 @@ static void add_survey(struct etl_json *to, const struct etl_backfill_survey *su
 static void follow_gone(struct etld_request *request)
 {
 	etld_backfill_unwatch(request->etld, request);
-	etl_ctl_request_fini(&request->message);
-	free(request);
+	etld_request_end(request);
 }
 
 static void on_progress(void *ctx, const struct etl_backfill *b, bool ended)
 {
 	struct etld_request *request = ctx;
-	struct etld *etld = request->etld;
-	struct etl_json *reply;
+	struct etl_json *reply = ended ? etld_reply(request) : etl_json_object();
 
+	if (ended)
+		etl_json_add_bool(reply, "dry_run", false);
+	add_backfill(etl_json_add_object(reply, "backfill"), b, etl_now(request->etld->clock), "");
 	if (!ended) {
-		reply = etl_json_object();
-		add_backfill(etl_json_add_object(reply, "backfill"), b, etl_now(etld->clock), "");
 		etld_answer_more(request, reply);
 		return;
 	}
-	reply = etld_reply_object(etld, "etl.backfill/1");
-	etl_json_add_bool(reply, "dry_run", false);
-	add_backfill(etl_json_add_object(reply, "backfill"), b, etl_now(etld->clock), "");
-	etld_backfill_unwatch(etld, request);
-	etld_answer(request, reply);
+	etld_backfill_unwatch(request->etld, request);
+	etld_answer(request);
 }
 
 /* ---- Backfill ---------------------------------------------------------------------------------- */
 
-static void survey_work(struct etld_task *task)
+static bool is_dry(const struct etld_request *request)
 {
-	struct backfill_query *q = (struct backfill_query *)task;
-	struct etl_state *state = q->query.etld->state;
-	bson_t details = BSON_INITIALIZER;
-
-	etld_on_worker();
-	if (etl_backfill_survey(state, q->job, &q->b, q->b.created, &q->survey, &q->query.error) < 0)
-		goto out;
-	q->b.windows = q->survey.wanted;
-	if (!q->survey.wanted && !q->dry_run) {
-		q->b.state = ETL_BACKFILL_DONE;
-		q->b.ended = q->b.created;
-	}
-	add_backfill(etl_json_add_object(q->query.reply, "backfill"), &q->b, q->b.created, "");
-	add_survey(etl_json_add_object(q->query.reply, "survey"), &q->survey);
-	if (q->dry_run)
-		goto out;
-	BSON_APPEND_UTF8(&details, "job", q->b.job);
-	BSON_APPEND_UTF8(&details, "backfill", q->b.id);
-	BSON_APPEND_DATE_TIME(&details, "from", q->b.range.start.ms);
-	BSON_APPEND_DATE_TIME(&details, "to", q->b.range.end.ms);
-	if (state->ops->backfill_save(state, &q->b, &q->query.error) == 0)
-		state->ops->audit_add(state, q->b.who, "backfill", &details, &q->query.error);
-out:
-	bson_destroy(&details);
+	return etl_json_bool(request->parameters, "dry_run", false);
 }
 
-/* On the loop, before the answer: the backfill begins, whether its client is still there or not. */
-static bool survey_done(struct etld_query *query)
+static int save(struct etld_request *request, const struct etl_backfill *b)
 {
-	struct backfill_query *q = (struct backfill_query *)query;
-	struct etld_request *request = query->request;
+	struct etl_state *state = request->etld->state;
+	bson_t details = BSON_INITIALIZER;
+	int rc;
+
+	BSON_APPEND_UTF8(&details, "job", b->job);
+	BSON_APPEND_UTF8(&details, "backfill", b->id);
+	BSON_APPEND_DATE_TIME(&details, "from", b->range.start.ms);
+	BSON_APPEND_DATE_TIME(&details, "to", b->range.end.ms);
+	rc = state->ops->backfill_save(state, b, &request->error);
+	if (rc == 0)
+		rc = state->ops->audit_add(state, b->who, "backfill", &details, &request->error);
+	bson_destroy(&details);
+	return rc;
+}
+
+static void survey_work(struct etld_request *request)
+{
+	struct etl_backfill *b = request->own;
+	struct etl_backfill_survey survey = {0};
+	struct etl_json *reply = etld_reply(request);
+
+	if (etl_backfill_survey(request->etld->state, request->job, b, b->created, &survey,
+		    &request->error) < 0)
+		return;
+	b->windows = survey.wanted;
+	if (!survey.wanted && !is_dry(request)) {
+		b->state = ETL_BACKFILL_DONE;
+		b->ended = b->created;
+	}
+	etl_json_add_bool(reply, "dry_run", is_dry(request));
+	add_backfill(etl_json_add_object(reply, "backfill"), b, b->created, "");
+	add_survey(etl_json_add_object(reply, "survey"), &survey);
+	if (!is_dry(request))
+		save(request, b);
+}
+
+/* Before the answer: the backfill begins, whether its client is still there or not. */
+static enum etld_then survey_done(struct etld_request *request)
+{
+	const struct etl_backfill *b = request->own;
 	struct etld_backfill *backfill;
 
-	if (q->dry_run || query->error.kind != ETL_OK || q->b.state != ETL_BACKFILL_RUNNING)
-		return false;
-	backfill = etld_backfill_start(query->etld, &q->b);
-	if (!request || !request->more || !etl_json_bool(request->parameters, "wait", false))
-		return false;
-	etld_answer_more(request, ETL_TAKE(query->reply));
+	if (is_dry(request) || request->error.kind != ETL_OK || b->state != ETL_BACKFILL_RUNNING)
+		return ETLD_THEN_ANSWER;
+	backfill = etld_backfill_start(request->etld, b);
+	if (!request->client || !request->message.more || !etl_json_bool(request->parameters, "wait", false))
+		return ETLD_THEN_ANSWER;
+	etld_answer_more(request, ETL_TAKE(request->reply));
 	request->gone = follow_gone;
-	request->ctx = NULL;
-	query->request = NULL;
 	etld_backfill_watch(backfill, on_progress, request);
-	return false;
+	return ETLD_THEN_KEEP;
 }
 
 /* "60/m" as windows a second. */
@@ -215,21 +186,16 @@ static bool read_options(struct etld_request *request, struct etl_backfill *b)
 	return true;
 }
 
-static bool read_range(struct etld_request *request, const struct etl_job *job, struct etl_backfill *b)
+static bool read_range(struct etld_request *request, struct etl_backfill *b)
 {
-	const char *from = etl_json_text(request->parameters, "from", NULL);
-	const char *to = etl_json_text(request->parameters, "to", NULL);
+	const struct etl_job *job = request->job;
 	etl_wall now = etl_now(request->etld->clock);
 
 	b->range = (struct etl_window){job->window.start, now};
 	if (job->window.none)
 		return wrong(request, "etlctl run", "this job has no windows: each run reads all");
-	if ((from && !etl_time_parse(from, &b->range.start)) ||
-		(to && !etl_time_parse(to, &b->range.end)))
-		return wrong(request, "2026-07-01 or 2026-07-01T10:00Z",
-			"--from and --to cannot be read as times");
-	if (b->range.start.ms >= b->range.end.ms)
-		return wrong(request, NULL, "the range ends before it begins");
+	if (!etld_request_range(request, &b->range))
+		return false;
 	if (b->range.start.ms < job->window.start.ms)
 		return wrong(request, "move window.start back in the job's file, then etlctl reload",
 			"--from lies before the first window of the job");
@@ -239,92 +205,94 @@ static bool read_range(struct etld_request *request, const struct etl_job *job, 
 	return true;
 }
 
-static bool read_partition(struct etld_request *request, const struct etl_job *job,
-	struct etl_backfill *b)
+static bool read_partition(struct etld_request *request, struct etl_backfill *b)
 {
-	const struct etl_partition *partition;
+	const char *name = request->partition ? request->partition->name : "";
 
-	if (!etld_request_partition(request, job, &partition))
-		return false;
-	if (partition && strlen(partition->name) >= sizeof b->partition)
+	if (strlen(name) >= sizeof b->partition)
 		return wrong(request, "leave --partition out", "the partition's name is too long here");
-	etl_text_copy(b->partition, sizeof b->partition, partition ? partition->name : "");
+	etl_text_copy(b->partition, sizeof b->partition, name);
 	return true;
 }
 
-void etld_handle_backfill(struct etld_request *request)
+static void backfill(struct etld_request *request)
 {
-	struct etld_job *job = etld_request_job(request);
-	struct etl_backfill b = {.state = ETL_BACKFILL_RUNNING, .attempt = 1};
-	struct backfill_query *q;
+	struct etl_backfill *b = etld_request_own(request, sizeof *b);
 
-	if (!job || !etld_request_right(request, job) || !etld_request_ready(request) ||
-		!read_options(request, &b) || !read_range(request, job->job, &b) ||
-		!read_partition(request, job->job, &b))
+	*b = (struct etl_backfill){.state = ETL_BACKFILL_RUNNING, .attempt = 1};
+	if (!read_options(request, b) || !read_range(request, b) || !read_partition(request, b))
 		return;
-	b.at = b.newest_first ? b.range.end : b.range.start;
-	b.created = b.updated = etl_now(request->etld->clock);
-	etl_uuid7(b.created.ms, b.id);
-	etl_text_copy(b.job, sizeof b.job, job->name);
-	etl_text_copy(b.who, sizeof b.who, request->who);
-	q = query_new(request, "etl.backfill/1");
-	q->job = job->job;
-	q->b = b;
-	q->dry_run = etl_json_bool(request->parameters, "dry_run", false);
-	q->query.again = survey_done;
-	etl_json_add_bool(q->query.reply, "dry_run", q->dry_run);
-	etld_query_submit(&q->query, request, survey_work);
+	b->at = b->newest_first ? b->range.end : b->range.start;
+	b->created = b->updated = etl_now(request->etld->clock);
+	etl_uuid7(b->created.ms, b->id);
+	etl_text_copy(b->job, sizeof b->job, request->job->name);
+	etl_text_copy(b->who, sizeof b->who, request->who);
+	etld_request_submit(request, survey_work, survey_done);
 }
 
 /* ---- Backfills --------------------------------------------------------------------------------- */
 
+struct backfill_list {
+	struct etl_json *items;
+	etl_wall now;
+	/* what each that goes on here waits for, as the loop knows */
+	struct phase {
+		char id[ETL_UUID_BYTES];
+		const char *text;
+	} *phases;
+	size_t n_phases, cap;
+};
+
+static void phases_free(void *list)
+{
+	free(((struct backfill_list *)list)->phases);
+}
+
 static int keep_backfill(void *ctx, const struct etl_backfill *b)
 {
-	struct backfill_query *q = ctx;
+	const struct backfill_list *list = ctx;
 	const char *waits_for = "";
 
-	for (size_t i = 0; i < q->n_phases; i++)
-		if (etl_streq(q->phases[i].id, b->id))
-			waits_for = q->phases[i].text;
-	add_backfill(etl_json_add_object(q->list, NULL), b, etl_now(q->query.etld->clock), waits_for);
+	for (size_t i = 0; i < list->n_phases; i++)
+		if (etl_streq(list->phases[i].id, b->id))
+			waits_for = list->phases[i].text;
+	add_backfill(etl_json_add_object(list->items, NULL), b, list->now, waits_for);
 	return 0;
 }
 
-static void list_work(struct etld_task *task)
+static void list_work(struct etld_request *request)
 {
-	struct backfill_query *q = (struct backfill_query *)task;
-	struct etl_state *state = q->query.etld->state;
+	struct backfill_list *list = request->own;
+	struct etl_state *state = request->etld->state;
 
-	etld_on_worker();
-	q->list = etl_json_add_array(q->query.reply, "backfills");
-	state->ops->backfill_list(state, q->job ? q->job->name : NULL, !q->all, (int)q->limit,
-		keep_backfill, q, &q->query.error);
+	list->now = etl_now(request->etld->clock);
+	list->items = etl_json_add_array(etld_reply(request), "backfills");
+	state->ops->backfill_list(state, request->job ? request->job->name : NULL,
+		!etl_json_bool(request->parameters, "all", false),
+		(int)etl_json_int(request->parameters, "limit", 20), keep_backfill, list, &request->error);
 }
 
 static void keep_phase(void *ctx, const struct etld_backfill *backfill)
 {
-	struct backfill_query *q = ctx;
+	struct backfill_list *list = ctx;
 	struct phase *kept;
 
-	ETL_GROW(q->phases, q->n_phases, q->phases_cap);
-	kept = &q->phases[q->n_phases++];
+	ETL_GROW(list->phases, list->n_phases, list->cap);
+	kept = &list->phases[list->n_phases++];
 	memcpy(kept->id, etld_backfill_facts(backfill)->id, sizeof kept->id);
 	kept->text = etld_backfill_waits_for(backfill, NULL);
 }
 
-void etld_handle_backfills(struct etld_request *request)
+static void backfills(struct etld_request *request)
 {
-	struct etld_job *job = NULL;
-	struct backfill_query *q;
+	struct backfill_list *list = etld_request_own(request, sizeof *list);
 
-	if (etl_json_get(request->parameters, "job") && !(job = etld_request_job(request)))
-		return;
-	if (!etld_request_ready(request))
-		return;
-	q = query_new(request, "etl.backfills/1");
-	q->job = job ? job->job : NULL;
-	q->limit = etl_json_int(request->parameters, "limit", 20);
-	q->all = etl_json_bool(request->parameters, "all", false);
-	etld_backfills_each(request->etld, keep_phase, q);
-	etld_query_submit(&q->query, request, list_work);
+	etl_arena_defer(request->arena, phases_free, list);
+	etld_backfills_each(request->etld, keep_phase, list);
+	etld_request_submit(request, list_work, NULL);
 }
+
+const struct etld_method etld_method_backfill = {"Backfill", "etl.backfill/1",
+	ETLD_NEEDS_STORE | ETLD_NEEDS_JOB, .call = backfill};
+const struct etld_method etld_method_backfills = {"Backfills", "etl.backfills/1", ETLD_NEEDS_STORE,
+	.call = backfills};

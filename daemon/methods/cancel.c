@@ -12,70 +12,62 @@
 #include "engine/backfill.h"
 #include "methods/methods.h"
 
-struct cancel_query {
-	struct etld_query query;
-	char who[80], job[ETL_JOB_NAME_MAX + 1], id[ETL_UUID_BYTES];
-	char asked[ETL_UUID_BYTES]; /* a backfill's id, or a part of it */
+struct cancelled {
+	const char *what; /* "run", "backfill" */
+	char job[ETL_JOB_NAME_MAX + 1], id[ETL_UUID_BYTES];
 	size_t found;
 };
 
-static void cancel_free(struct etld_query *query)
+static const char *asked(const struct etld_request *request)
 {
-	free(query);
+	return etl_json_text(request->parameters, "id", "");
 }
 
-static struct cancel_query *cancel_new(struct etld_request *request)
+static struct cancelled *cancelled_new(struct etld_request *request, const char *what, const char *id,
+	const char *job)
 {
-	struct cancel_query *q = ETL_NEW(struct cancel_query);
+	struct cancelled *c = etld_request_own(request, sizeof *c);
 
-	etl_text_copy(q->who, sizeof q->who, request->who);
-	q->query.free = cancel_free;
-	q->query.reply = etld_reply_object(request->etld, "etl.cancel/1");
-	return q;
+	c->what = what;
+	etl_text_copy(c->id, sizeof c->id, id);
+	etl_text_copy(c->job, sizeof c->job, job);
+	return c;
 }
 
-static void add_answer(struct etl_json *reply, const char *what, const char *id, const char *job)
+static void add_answer(struct etld_request *request)
 {
-	etl_json_add_text(reply, "cancelled", what);
-	etl_json_add_text(reply, "id", id);
-	etl_json_add_text(reply, "job", job);
+	const struct cancelled *c = request->own;
+	struct etl_json *reply = etld_reply(request);
+
+	etl_json_add_text(reply, "cancelled", c->what);
+	etl_json_add_text(reply, "id", c->id);
+	etl_json_add_text(reply, "job", c->job);
 }
 
-static void write_audit(struct cancel_query *q, const char *what)
+static void write_audit(struct etld_request *request)
 {
-	struct etl_state *state = q->query.etld->state;
+	const struct cancelled *c = request->own;
+	struct etl_state *state = request->etld->state;
 	struct etl_error ignored = ETL_ERROR_INIT; /* the journal has it in any case */
 	bson_t details = BSON_INITIALIZER;
 
-	BSON_APPEND_UTF8(&details, "job", q->job);
-	BSON_APPEND_UTF8(&details, what, q->id);
-	(void)state->ops->audit_add(state, q->who, "cancel", &details, &ignored);
+	BSON_APPEND_UTF8(&details, "job", c->job);
+	BSON_APPEND_UTF8(&details, c->what, c->id);
+	(void)state->ops->audit_add(state, request->who, "cancel", &details, &ignored);
 	bson_destroy(&details);
 }
 
 /* ---- a run ----------------------------------------------------------------------------------- */
 
-static void run_work(struct etld_task *task)
-{
-	etld_on_worker();
-	write_audit((struct cancel_query *)task, "run");
-}
-
 static void cancel_run(struct etld_request *request, struct etld_job *job)
 {
-	struct cancel_query *q = cancel_new(request);
-	const char *id = etld_exec_run_id(etld_running(job));
-
-	etl_text_copy(q->job, sizeof q->job, job->name);
-	etl_text_copy(q->id, sizeof q->id, id);
-	add_answer(q->query.reply, "run", id, job->name);
+	cancelled_new(request, "run", etld_exec_run_id(etld_running(job)), job->name);
+	add_answer(request);
 	etld_exec_cancel(etld_running(job), ETL_CANCEL_OPERATOR);
-	if (request->etld->mongodb_up) {
-		etld_query_submit(&q->query, request, run_work);
-		return;
-	}
-	etld_answer(request, ETL_TAKE(q->query.reply));
-	cancel_free(&q->query);
+	if (request->etld->mongodb_up)
+		etld_request_submit(request, write_audit, NULL);
+	else
+		etld_answer(request);
 }
 
 /* The running run that is meant: its job's name, or (a part of) its id. */
@@ -98,105 +90,100 @@ static struct etld_job *running_job(struct etld *etld, const char *id)
 
 static int match(void *ctx, const struct etl_backfill *b)
 {
-	struct cancel_query *q = ctx;
+	struct etld_request *request = ctx;
+	struct cancelled *c = request->own;
 
-	if (!etl_uuid_matches(b->id, q->asked))
+	if (!etl_uuid_matches(b->id, asked(request)))
 		return 0;
-	q->found++;
-	etl_text_copy(q->id, sizeof q->id, b->id);
-	etl_text_copy(q->job, sizeof q->job, b->job);
+	c->found++;
+	etl_text_copy(c->id, sizeof c->id, b->id);
+	etl_text_copy(c->job, sizeof c->job, b->job);
 	return 0;
 }
 
-static void no_such_one(struct cancel_query *q)
+static void no_such_one(struct etld_request *request)
 {
-	if (q->found)
-		etl_error_set(&q->query.error, ETL_PERMANENT, "no_such_run",
-			"%zu backfills begin or end with '%s'", q->found, q->asked);
+	const struct cancelled *c = request->own;
+
+	if (c->found)
+		etl_error_set(&request->error, ETL_PERMANENT, "no_such_run",
+			"%zu backfills begin or end with '%s'", c->found, asked(request));
 	else
-		etl_error_set(&q->query.error, ETL_PERMANENT, "no_such_run",
-			"no run of this etld and no backfill under way has the id '%s'", q->asked);
+		etl_error_set(&request->error, ETL_PERMANENT, "no_such_run",
+			"no run of this etld and no backfill under way has the id '%s'", asked(request));
 }
 
-static void backfill_work(struct etld_task *task)
+static void backfill_work(struct etld_request *request)
 {
-	struct cancel_query *q = (struct cancel_query *)task;
-	struct etl_state *state = q->query.etld->state;
+	const struct cancelled *c = request->own;
+	struct etl_state *state = request->etld->state;
 	char reason[ETL_REASON_MAX];
 	int ended;
 
-	etld_on_worker();
-	if (state->ops->backfill_list(state, NULL, true, 0, match, q, &q->query.error) < 0)
+	if (state->ops->backfill_list(state, NULL, true, 0, match, request, &request->error) < 0)
 		return;
-	if (q->found != 1) {
-		no_such_one(q);
+	if (c->found != 1) {
+		no_such_one(request);
 		return;
 	}
-	snprintf(reason, sizeof reason, "cancelled by %s", q->who);
-	ended = state->ops->backfill_end(state, q->id, ETL_BACKFILL_CANCELLED, reason,
-		etl_now(q->query.etld->clock), &q->query.error);
+	snprintf(reason, sizeof reason, "cancelled by %s", request->who);
+	ended = state->ops->backfill_end(state, c->id, ETL_BACKFILL_CANCELLED, reason,
+		etl_now(request->etld->clock), &request->error);
 	if (ended == 0)
-		etl_error_set(&q->query.error, ETL_PERMANENT, "no_such_run",
-			"backfill '%s' has just ended by itself", q->id);
+		etl_error_set(&request->error, ETL_PERMANENT, "no_such_run",
+			"backfill '%s' has just ended by itself", c->id);
 	if (ended == 1)
-		write_audit(q, "backfill");
+		write_audit(request);
 }
 
-/* On the loop: if it is driven here, its piece ends too. */
-static bool backfill_done(struct etld_query *query)
+/* If it is driven here, its piece ends too. */
+static enum etld_then backfill_done(struct etld_request *request)
 {
-	struct cancel_query *q = (struct cancel_query *)query;
+	const struct cancelled *c = request->own;
 	struct etld_backfill *backfill;
 
-	if (query->error.kind != ETL_OK)
-		return false;
-	backfill = etld_backfill_find(query->etld, q->id);
+	if (request->error.kind != ETL_OK)
+		return ETLD_THEN_ANSWER;
+	backfill = etld_backfill_find(request->etld, c->id);
 	if (backfill)
-		etld_backfill_cancel(backfill, q->who);
-	add_answer(query->reply, "backfill", q->id, q->job);
-	return false;
-}
-
-static void cancel_backfill(struct etld_request *request, const char *id)
-{
-	struct cancel_query *q = cancel_new(request);
-
-	etl_text_copy(q->asked, sizeof q->asked, id);
-	q->query.again = backfill_done;
-	etld_query_submit(&q->query, request, backfill_work);
+		etld_backfill_cancel(backfill, request->who);
+	add_answer(request);
+	return ETLD_THEN_ANSWER;
 }
 
 /* MongoDB is unreachable: it ends here now, and there when it is back. */
 static void cancel_later(struct etld_request *request, struct etld_backfill *backfill)
 {
-	struct etl_json *reply = etld_reply_object(request->etld, "etl.cancel/1");
 	const struct etl_backfill *facts = etld_backfill_facts(backfill);
 
-	add_answer(reply, "backfill", facts->id, facts->job);
+	cancelled_new(request, "backfill", facts->id, facts->job);
+	add_answer(request);
 	etld_backfill_cancel(backfill, request->who);
-	etld_answer(request, reply);
+	etld_answer(request);
 }
 
 /* ---- which ----------------------------------------------------------------------------------- */
 
-void etld_handle_cancel(struct etld_request *request)
+static void cancel(struct etld_request *request)
 {
 	struct etld *etld = request->etld;
-	const char *id = etl_json_text(request->parameters, "id", "");
+	const char *id = asked(request);
 	struct etld_job *job = running_job(etld, id);
 	struct etld_backfill *backfill = etld_backfill_find(etld, id);
 
-	if (job && !backfill)
+	if (job && !backfill) {
 		cancel_run(request, job);
-	else if (etld_job_find(etld, id))
+	} else if (etld_job_find(etld, id)) {
 		etld_refuse(request, ETL_CTL_NO_SUCH_RUN, "etlctl status", "no run of '%s' is going on", id);
-	else if (job)
+	} else if (job) {
 		etld_refuse(request, ETL_CTL_NO_SUCH_RUN, "etlctl status, etlctl backfills",
 			"a run and a backfill begin or end with '%s'", id);
-	else if (etld->mongodb_up)
-		cancel_backfill(request, id);
-	else if (backfill)
+	} else if (backfill && !etld->mongodb_up) {
 		cancel_later(request, backfill);
-	else
-		(void)etld_request_ready(request); /* says that MongoDB is unreachable */
+	} else if (etld_request_ready(request)) {
+		cancelled_new(request, "backfill", "", "");
+		etld_request_submit(request, backfill_work, backfill_done);
+	}
 }
+
+const struct etld_method etld_method_cancel = {"Cancel", "etl.cancel/1", .call = cancel};

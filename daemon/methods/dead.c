@@ -16,16 +16,13 @@
 #define LIST_BYTES_MAX (ETL_CTL_REPLY_MAX / 4 * 3) /* of a list: the rest of the reply is small */
 #define CANDIDATES 6 /* that are looked for; one less is named */
 
-struct dead_query {
-	struct etld_query query;
-	struct etld_generation *generation;
-	const struct etl_job *job;	       /* NULL = all */
-	const struct etl_partition *partition; /* NULL = all */
-	char *run;     /* an id or a part of it; NULL = all */
+struct letters {
+	struct etld_request *request;
+	const char *run; /* an id or a part of it; NULL = all */
 	bool run_goes; /* ... it is a whole one, of a run that has no record yet */
 	bool is_window;
 	struct etl_window window;
-	char *letter; /* the beginning of an id: to show, or to go on behind; NULL = none */
+	const char *letter; /* the beginning of an id: to show, or to go on behind; NULL = none */
 	int64_t limit;
 	/* the letter that is meant by it */
 	char found[ETL_UUID_BYTES];
@@ -39,52 +36,39 @@ struct dead_query {
 	char last[ETL_UUID_BYTES];
 };
 
-static void dead_free(struct etld_query *query)
+static struct letters *letters_new(struct etld_request *request, const char *letter)
 {
-	struct dead_query *q = (struct dead_query *)query;
+	struct letters *q = etld_request_own(request, sizeof *q);
 
-	etld_generation_unref(q->generation);
-	free(q->run);
-	free(q->letter);
-	free(q);
-}
-
-static struct dead_query *dead_new(struct etld_request *request, const char *schema,
-	const char *letter)
-{
-	struct dead_query *q = ETL_NEW(struct dead_query);
-
-	q->generation = etld_generation_ref(request->etld->generation);
-	q->letter = etl_strdup(etl_json_text(request->parameters, letter, NULL));
+	q->request = request;
+	q->letter = etl_json_text(request->parameters, letter, NULL);
 	q->limit = etl_json_int(request->parameters, "limit", 20);
-	q->query.free = dead_free;
-	q->query.reply = etld_reply_object(request->etld, schema);
 	return q;
 }
 
 /* ---- one letter by the beginning of its id --------------------------------------------------- */
 
 struct search {
-	struct dead_query *q;
+	struct letters *q;
 	struct etl_json *whole; /* takes all of the first one; NULL = nobody wants it */
 	struct etl_buf names;
 	size_t n;
 };
 
-static void add_again(const struct dead_query *q, const struct etl_job *job,
+static void add_again(const struct letters *q, const struct etl_job *job,
 	const struct etl_partition *partition, etl_wall oldest, etl_wall newest);
 
 static void take_first(struct search *search, const struct etl_dead_letter *letter)
 {
-	struct dead_query *q = search->q;
-	const struct etl_job *job = etld_generation_job(q->generation, letter->job);
+	struct letters *q = search->q;
+	const struct etl_job *job = etld_generation_job(q->request->generation, letter->job);
 	const struct etl_partition *partition = job ? etl_job_partition(job, letter->partition) : NULL;
 
 	etl_text_copy(q->found, sizeof q->found, letter->id);
 	q->found_at = letter->at;
 	if (!search->whole)
 		return;
-	etld_letter_whole(q->generation, letter, search->whole);
+	etld_letter_whole(q->request->generation, letter, search->whole);
 	add_again(q, partition ? job : NULL, partition, letter->window.start, letter->window.start);
 }
 
@@ -121,18 +105,18 @@ static int judge(const struct search *search, struct etl_error *err)
 }
 
 /* 0, or -1 with "no_such_letter" if none or more than one is meant. */
-static int find_letter(struct dead_query *q, struct etl_json *whole)
+static int find_letter(struct letters *q, struct etl_json *whole)
 {
-	struct etl_state *state = q->query.etld->state;
+	struct etl_state *state = q->request->etld->state;
 	struct search search = {.q = q, .whole = whole};
 	int rc = 0;
 
 	etl_buf_init(&search.names, 1024);
 	if (may_be_letter(q->letter))
 		rc = state->ops->dead_letter_find(state, q->letter, CANDIDATES, keep_candidate, &search,
-			&q->query.error);
+			&q->request->error);
 	if (rc == 0)
-		rc = judge(&search, &q->query.error);
+		rc = judge(&search, &q->request->error);
 	etl_buf_fini(&search.names);
 	return rc;
 }
@@ -141,7 +125,7 @@ static int find_letter(struct dead_query *q, struct etl_json *whole)
 
 /* `partition` NULL: of all. `oldest`, `newest`: where windows begin; ms == 0: none is known. Null then,
  * and for a job that is not configured: there is nothing to say. */
-static void add_again(const struct dead_query *q, const struct etl_job *job,
+static void add_again(const struct letters *q, const struct etl_job *job,
 	const struct etl_partition *partition, etl_wall oldest, etl_wall newest)
 {
 	ETL_BUF_CLEANUP struct etl_buf command;
@@ -156,14 +140,14 @@ static void add_again(const struct dead_query *q, const struct etl_job *job,
 			range.end = etl_window_at(&job->window, newest).end;
 		etl_why_again(job, shown, &range, &command);
 	}
-	etl_json_add_text(q->query.reply, "again", command.len ? etl_buf_text(&command) : NULL);
+	etl_json_add_text(etld_reply(q->request), "again", command.len ? etl_buf_text(&command) : NULL);
 }
 
 /* ---- list ------------------------------------------------------------------------------------ */
 
 static int add_rule(void *ctx, const struct etl_dead_sum *sum)
 {
-	struct dead_query *q = ctx;
+	struct letters *q = ctx;
 	struct etl_json *item = etl_json_add_object(q->rules, NULL);
 
 	etl_json_add_text(item, "step", sum->step);
@@ -179,7 +163,7 @@ static int add_rule(void *ctx, const struct etl_dead_sum *sum)
 
 static int add_letter(void *ctx, const struct etl_dead_letter *letter)
 {
-	struct dead_query *q = ctx;
+	struct letters *q = ctx;
 
 	q->bytes += etld_letter_line_bytes(letter);
 	q->more = q->listed == (size_t)q->limit || q->bytes > LIST_BYTES_MAX;
@@ -187,16 +171,16 @@ static int add_letter(void *ctx, const struct etl_dead_letter *letter)
 		return 1;
 	q->listed++;
 	etl_text_copy(q->last, sizeof q->last, letter->id);
-	etld_letter_line(q->generation, letter, etl_json_add_object(q->list, NULL));
+	etld_letter_line(q->request->generation, letter, etl_json_add_object(q->list, NULL));
 	return 0;
 }
 
-static int read_list(struct dead_query *q, const char *run_id)
+static int read_list(struct letters *q, const char *run_id)
 {
-	struct etl_state *state = q->query.etld->state;
-	struct etl_dead_query ask = {.job = q->job ? q->job->name : NULL,
+	struct etl_state *state = q->request->etld->state;
+	struct etl_dead_query ask = {.job = q->request->job ? q->request->job->name : NULL,
 		.run_id = run_id,
-		.partition = q->partition ? q->partition->name : NULL,
+		.partition = q->request->partition ? q->request->partition->name : NULL,
 		.window = q->is_window ? &q->window : NULL,
 		.limit = (int)q->limit + 1};
 
@@ -206,29 +190,30 @@ static int read_list(struct dead_query *q, const char *run_id)
 		ask.before = q->found;
 		ask.before_at = q->found_at;
 	}
-	q->rules = etl_json_add_array(q->query.reply, "rules");
-	q->list = etl_json_add_array(q->query.reply, "letters");
-	if (state->ops->dead_letter_sums(state, &ask, add_rule, q, &q->query.error) < 0)
+	q->rules = etl_json_add_array(etld_reply(q->request), "rules");
+	q->list = etl_json_add_array(etld_reply(q->request), "letters");
+	if (state->ops->dead_letter_sums(state, &ask, add_rule, q, &q->request->error) < 0)
 		return -1;
-	return state->ops->dead_letter_list(state, &ask, add_letter, q, &q->query.error);
+	return state->ops->dead_letter_list(state, &ask, add_letter, q, &q->request->error);
 }
 
-static void add_subject(const struct dead_query *q, const struct etl_job *job, const char *run_id)
+static void add_subject(const struct letters *q, const struct etl_job *job, const char *run_id)
 {
-	struct etl_json *reply = q->query.reply;
+	const struct etl_partition *partition = q->request->partition;
+	struct etl_json *reply = etld_reply(q->request);
 
 	etl_json_add_text(reply, "job", job ? job->name : NULL);
 	etl_json_add_text(reply, "run_id", run_id);
-	if (q->partition)
-		etld_json_partition(reply, job, q->partition->name);
+	if (partition)
+		etld_json_partition(reply, job, partition->name);
 	else
 		etl_json_add_null(reply, "partition");
 	etld_letter_window(&q->window, reply);
 }
 
-static void add_extent(const struct dead_query *q)
+static void add_extent(const struct letters *q)
 {
-	struct etl_json *reply = q->query.reply;
+	struct etl_json *reply = etld_reply(q->request);
 
 	etl_json_add_int(reply, "total", (int64_t)q->total);
 	etl_json_add_bool(reply, "total_is_least", q->total >= ETL_DEAD_COUNTED);
@@ -237,104 +222,78 @@ static void add_extent(const struct dead_query *q)
 }
 
 /* The whole id of the run that is meant, and its job if it is configured. */
-static int read_run(struct dead_query *q, char run_id[ETL_UUID_BYTES], const struct etl_job **job)
+static int read_run(struct letters *q, char run_id[ETL_UUID_BYTES], const struct etl_job **job)
 {
 	bson_t run;
 
 	etl_text_copy(run_id, ETL_UUID_BYTES, q->run);
 	if (q->run_goes)
 		return 0;
-	if (etld_run_find(q->query.etld->state, q->run, &run, &q->query.error) < 0)
+	if (etld_run_find(q->request->etld->state, q->run, &run, &q->request->error) < 0)
 		return -1;
 	etl_text_copy(run_id, ETL_UUID_BYTES, etl_doc_text(&run, "run_id"));
-	*job = etld_generation_job(q->generation, etl_doc_text(&run, "job"));
+	*job = etld_generation_job(q->request->generation, etl_doc_text(&run, "job"));
 	bson_destroy(&run);
 	return 0;
 }
 
-static void list_work(struct etld_task *task)
+static void list_work(struct etld_request *request)
 {
-	struct dead_query *q = (struct dead_query *)task;
-	const struct etl_job *job = q->job;
+	struct letters *q = request->own;
+	const struct etl_job *job = request->job;
 	char run_id[ETL_UUID_BYTES];
 
-	etld_on_worker();
 	if (q->run && read_run(q, run_id, &job) < 0)
 		return;
 	add_subject(q, job, q->run ? run_id : NULL);
 	if (read_list(q, q->run ? run_id : NULL) < 0)
 		return;
 	add_extent(q);
-	add_again(q, q->total ? job : NULL, q->partition, q->oldest, q->newest);
+	add_again(q, q->total ? job : NULL, request->partition, q->oldest, q->newest);
 }
 
-/* ---- whose ----------------------------------------------------------------------------------- */
-
-/* Window and partition of the job. False: the request is answered. */
-static bool read_part(struct etld_request *request, struct dead_query *q)
+/* Of a run: the id of one that goes is known here. */
+static void take_run(struct letters *q)
 {
-	const char *window = etl_json_text(request->parameters, "window", NULL);
+	struct etld_job *job = etld_job_that_runs(q->request->etld, q->request->id);
 
-	if (!etld_request_partition(request, q->job, &q->partition))
-		return false;
-	q->is_window = window && !q->job->window.none;
-	return !window || etld_request_window(request, q->job, window, &q->window);
+	q->run_goes = job != NULL;
+	q->run = q->request->id;
+	if (job)
+		q->run = etl_arena_strdup(q->request->arena, etld_exec_run_id(etld_running(job)));
 }
 
-/* False: the request is answered. */
-static bool read_whose(struct etld_request *request, struct dead_query *q)
+static void list(struct etld_request *request)
 {
-	const char *what = etl_json_text(request->parameters, "what", NULL);
-	struct etld_job *job = what ? etld_job_find(request->etld, what) : NULL;
-	bool part = etl_json_text(request->parameters, "window", NULL) ||
-		etl_json_text(request->parameters, "partition", NULL);
+	struct letters *q = letters_new(request, "before");
 
-	if (job) {
-		q->job = job->job;
-		return read_part(request, q);
-	}
-	if (what && !etld_may_be_id(what)) {
-		etld_refuse_job(request, what);
-		return false;
-	}
-	if (part) {
+	if (!request->job && (request->time || etl_json_text(request->parameters, "partition", NULL))) {
 		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "etlctl dead list JOB --window TIME",
 			"a window or a partition is asked for of a job");
-		return false;
-	}
-	job = what ? etld_job_that_runs(request->etld, what) : NULL;
-	q->run = job ? etl_strdup(etld_exec_run_id(etld_running(job))) : etl_strdup(what);
-	q->run_goes = job != NULL;
-	return true;
-}
-
-void etld_handle_dead_list(struct etld_request *request)
-{
-	struct dead_query *q = dead_new(request, "etl.dead_list/1", "before");
-
-	if (read_whose(request, q) && etld_request_ready(request)) {
-		etld_query_submit(&q->query, request, list_work);
 		return;
 	}
-	etld_query_drop(&q->query);
+	if (request->id)
+		take_run(q);
+	if (request->time && !etld_request_window(request, &q->window))
+		return;
+	q->is_window = request->time && !request->job->window.none;
+	etld_request_submit(request, list_work, NULL);
 }
 
 /* ---- show ------------------------------------------------------------------------------------ */
 
-static void show_work(struct etld_task *task)
+static void show_work(struct etld_request *request)
 {
-	struct dead_query *q = (struct dead_query *)task;
-
-	etld_on_worker();
-	find_letter(q, etl_json_add_object(q->query.reply, "letter"));
+	find_letter(request->own, etl_json_add_object(etld_reply(request), "letter"));
 }
 
-void etld_handle_dead_show(struct etld_request *request)
+static void show(struct etld_request *request)
 {
-	struct dead_query *q;
-
-	if (!etld_request_ready(request))
-		return;
-	q = dead_new(request, "etl.dead_show/1", "letter");
-	etld_query_submit(&q->query, request, show_work);
+	letters_new(request, "letter");
+	etld_request_submit(request, show_work, NULL);
 }
+
+const struct etld_method etld_method_dead_list = {"DeadList", "etl.dead_list/1", ETLD_NEEDS_STORE,
+	.call = list};
+const struct etld_method etld_method_dead_show = {"DeadShow", "etl.dead_show/1", ETLD_NEEDS_STORE,
+	.call = show};

@@ -13,106 +13,105 @@
 #include "methods/methods.h"
 #include "ops/change.h"
 #include "ops/decision.h"
+#include "time/civil.h"
 
-struct decide_query {
-	struct etld_query query;
-	struct etld_generation *generation;
-	const struct etl_job *job;
+struct decision {
 	const struct etl_partition *partition;
-	enum etl_change_kind kind;
-	char *text; /* what the operator said, fit to be shown */
+	const char *text; /* what the operator said, fit to be shown */
 	struct etl_change_walk *walk;
 	struct etld_picture *picture;
 };
 
-static void decide_free(struct etld_query *query)
+static void decision_free(void *ctx)
 {
-	struct decide_query *q = (struct decide_query *)query;
+	struct decision *d = ctx;
 
-	etl_change_free(q->walk);
-	etld_picture_free(q->picture);
-	etld_generation_unref(q->generation);
-	free(q->text);
-	free(q);
+	etl_change_free(d->walk);
+	etld_picture_free(d->picture);
+}
+
+static enum etl_change_kind kind_of(const struct etld_request *request)
+{
+	return (enum etl_change_kind)request->method->how;
 }
 
 /* ---- on a worker --------------------------------------------------------------------------- */
 
-static enum etl_window_state state_after(const struct decide_query *q)
+static enum etl_window_state state_after(const struct etld_request *request)
 {
-	if (q->kind != ETL_CHANGE_RELEASE)
+	const struct decision *d = request->own;
+
+	if (kind_of(request) != ETL_CHANGE_RELEASE)
 		return ETL_WINDOW_SKIPPED;
-	return etl_held_is_free(etl_change_held(q->walk)) ? ETL_WINDOW_PENDING : ETL_WINDOW_HELD;
+	return etl_held_is_free(etl_change_held(d->walk)) ? ETL_WINDOW_PENDING : ETL_WINDOW_HELD;
 }
 
-static void add_answer(struct decide_query *q)
+static void add_answer(struct etld_request *request)
 {
-	const struct etl_ledger_entry *was = etl_change_unit(q->walk);
-	const struct etl_change_result *r = etl_change_result(q->walk, 0);
-	struct etl_json *reply = q->query.reply, *item;
+	const struct decision *d = request->own;
+	const struct etl_job *job = request->job;
+	const struct etl_ledger_entry *was = etl_change_unit(d->walk);
+	const struct etl_change_result *r = etl_change_result(d->walk, 0);
+	struct etl_json *reply = etld_reply(request), *item;
 
-	etl_json_add_text(reply, "job", q->job->name);
-	etl_json_add_text(reply, "decision", etl_change_kind_word(q->kind));
-	etld_json_partition(reply, q->job, q->partition->name);
-	item = etl_json_add_object(reply, "window");
-	etld_json_time(item, "start", was->window.start);
-	etld_json_time(item, "end", was->window.end);
-	etl_json_add_text(reply, "state", etl_window_state_word(state_after(q)));
+	etl_json_add_text(reply, "job", job->name);
+	etl_json_add_text(reply, "decision", etl_change_kind_word(kind_of(request)));
+	etld_json_partition(reply, job, d->partition->name);
+	etld_json_window(reply, "window", &was->window);
+	etl_json_add_text(reply, "state", etl_window_state_word(state_after(request)));
 	item = etl_json_add_object(reply, "was");
 	etl_json_add_text(item, "state", etl_window_state_word(was->state));
 	etl_json_add_text(item, "reason", was->reason);
 	etl_json_add_text(item, "run_id", was->run_id);
-	if (q->kind == ETL_CHANGE_RELEASE)
-		etld_json_held(reply, "checks", etl_change_held(q->walk));
-	etl_json_add_text(reply, "reason", q->text);
-	etld_json_time(reply, "watermark", q->job->window.none ? (etl_wall){0} : r->reached);
-	etl_json_add_text(reply, "change_id", etl_change_id(q->walk));
+	if (kind_of(request) == ETL_CHANGE_RELEASE)
+		etld_json_held(reply, "checks", etl_change_held(d->walk));
+	etl_json_add_text(reply, "reason", d->text);
+	etld_json_time(reply, "watermark", job->window.none ? (etl_wall){0} : r->reached);
+	etl_json_add_text(reply, "change_id", etl_change_id(d->walk));
 }
 
-static void decide_work(struct etld_task *task)
+static void decide_work(struct etld_request *request)
 {
-	struct decide_query *q = (struct decide_query *)task;
+	struct decision *d = request->own;
 	struct etl_error ignored = ETL_ERROR_INIT; /* the reading of the next minute has it */
 	int rc;
 
-	etld_on_worker();
 	do
-		rc = etl_change_step(q->walk, &q->query.error);
+		rc = etl_change_step(d->walk, &request->error);
 	while (rc > 0);
 	if (rc < 0)
 		return;
-	add_answer(q);
-	(void)etld_picture_read(q->picture, &ignored);
+	add_answer(request);
+	(void)etld_picture_read(d->picture, &ignored);
 }
 
 /* ---- back on the loop ---------------------------------------------------------------------- */
 
-static bool decide_again(struct etld_query *query)
+static enum etld_then decided(struct etld_request *request)
 {
-	struct decide_query *q = (struct decide_query *)query;
-	struct etld_job *job = etld_job_find(query->etld, q->job->name);
-	const struct etl_last_run *last = etl_change_last(q->walk);
+	struct decision *d = request->own;
+	struct etld_job *job = etld_request_job(request);
+	const struct etl_last_run *last = etl_change_last(d->walk);
 
-	if (!job || query->error.kind != ETL_OK)
-		return false;
+	if (!job || request->error.kind != ETL_OK)
+		return ETLD_THEN_ANSWER;
 	if (last && etl_streq(last->run_id, job->last.run_id))
 		job->last = *last;
-	etld_picture_take(q->picture);
-	etld_job_changed(query->etld, job);
-	etld_change_taken(query->etld, q->job->name, q->walk, true);
-	return false;
+	etld_picture_take(d->picture);
+	etld_job_changed(request->etld, job);
+	etld_change_taken(request->etld, job->name, d->walk, true);
+	return ETLD_THEN_ANSWER;
 }
 
 /* ---- the request --------------------------------------------------------------------------- */
 
-/* The partition that is meant; NULL and answered if none is, or it is not said which. */
-static const struct etl_partition *find_partition(struct etld_request *request,
-	const struct etl_job *job)
+/* The partition that is meant; NULL, and refused, if it is not said which. */
+static const struct etl_partition *find_partition(struct etld_request *request)
 {
-	const struct etl_partition *found;
+	const struct etl_job *job = request->job;
 
-	if (!etld_request_partition(request, job, &found) || found)
-		return found;
+	if (request->partition)
+		return request->partition;
 	if (job->n_partitions == 1)
 		return &job->partitions[0];
 	etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "--partition PARTITION",
@@ -121,94 +120,68 @@ static const struct etl_partition *find_partition(struct etld_request *request,
 	return NULL;
 }
 
-/* Its time, or "-" for the one unit of a job without windows. False: answered. */
-static bool read_window(struct etld_request *request, const struct etl_job *job, etl_wall *out)
+/* Its time, or "-" for the one unit of a job without windows. False: refused. */
+static bool read_window(struct etld_request *request, etl_wall *out)
 {
 	const char *text = etl_json_text(request->parameters, "window", "");
 	bool dash = etl_streq(text, "-");
 
-	if (dash != job->window.none) {
+	if (dash != request->job->window.none)
 		etld_refuse(request, ETL_CTL_INVALID_PARAMETER,
 			dash ? "2026-07-01T10:00Z" : "- in the place of the window",
 			dash ? "job '%s' has windows: a time in one of them is needed" :
-			       "job '%s' has no windows: each run reads all", job->name);
-		return false;
-	}
-	return dash || etld_request_time(request, "window", out);
+			       "job '%s' has no windows: each run reads all", request->job->name);
+	else if (!dash && !etl_time_parse(text, out))
+		etld_refuse_time(request, text);
+	else
+		return true;
+	return false;
 }
 
-/* Owned by the caller; NULL: answered. */
-static char *read_reason(struct etld_request *request)
+/* NULL: refused. */
+static const char *read_reason(struct etld_request *request)
 {
 	const char *given = etl_json_text(request->parameters, "reason", "");
 
-	if (!given[strspn(given, " \t\r\n")]) {
+	if (!given[strspn(given, " \t\r\n")])
 		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "--reason TEXT",
 			"a reason is needed: those who ask later shall find it");
-		return NULL;
-	}
-	if (strlen(given) > ETL_DECISION_TEXT_MAX) {
+	else if (strlen(given) > ETL_DECISION_TEXT_MAX)
 		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, NULL,
 			"the reason has more than %d bytes", ETL_DECISION_TEXT_MAX);
-		return NULL;
-	}
-	return etld_request_reason(request);
-}
-
-static void submit(struct etld_request *request, struct etld_job *job,
-	const struct etl_partition *partition, const struct etl_change_request *asked, char *text)
-{
-	struct decide_query *q = ETL_NEW(struct decide_query);
-
-	q->generation = etld_generation_ref(request->etld->generation);
-	q->job = job->job;
-	q->partition = partition;
-	q->kind = asked->kind;
-	q->text = text;
-	q->walk = etl_change_new(job->job, request->etld->run_env, asked);
-	q->picture = etld_picture_new(request->etld, job);
-	q->query.free = decide_free;
-	q->query.again = decide_again;
-	q->query.reply = etld_reply_object(request->etld, "etl.decision/1");
-	etld_query_submit(&q->query, request, decide_work);
-}
-
-static void decide(struct etld_request *request, enum etl_change_kind kind)
-{
-	struct etld_job *job = etld_request_job(request);
-	struct etl_change_request asked = {.kind = kind, .who = request->who};
-	const struct etl_partition *partition;
-	char *text;
-
-	if (!job || !etld_request_right(request, job) || !etld_request_ready(request) ||
-		!(partition = find_partition(request, job->job)) ||
-		!read_window(request, job->job, &asked.time) || !(text = read_reason(request)))
-		return;
-	asked.partition = partition->name;
-	asked.why = text;
-	asked.check = etl_json_text(request->parameters, "check", NULL);
-	if (!request->etld->draining && !etld_running(job)) {
-		submit(request, job, partition, &asked, text);
-		return;
-	}
-	free(text);
-	if (request->etld->draining)
-		etld_refuse(request, ETL_CTL_NOT_READY, NULL, "etld is stopping");
 	else
-		etld_refuse_busy(request, job);
+		return etld_request_reason(request);
+	return NULL;
 }
 
-void etld_handle_windows_accept(struct etld_request *request)
+static void decide(struct etld_request *request)
 {
-	decide(request, ETL_CHANGE_ACCEPT);
+	struct etl_change_request asked = {.kind = kind_of(request), .who = request->who,
+		.check = etl_json_text(request->parameters, "check", NULL)};
+	struct decision found = {0}, *d;
+
+	if (!(found.partition = find_partition(request)) || !read_window(request, &asked.time) ||
+		!(found.text = read_reason(request)))
+		return;
+	asked.partition = found.partition->name;
+	asked.why = found.text;
+	if (request->etld->draining) {
+		etld_refuse(request, ETL_CTL_NOT_READY, NULL, "etld is stopping");
+	} else if (etld_running(etld_request_job(request))) {
+		etld_refuse_busy(request);
+	} else {
+		d = etld_request_own(request, sizeof *d);
+		*d = found;
+		d->walk = etl_change_new(request->job, request->etld->run_env, &asked);
+		d->picture = etld_picture_new(request->etld, etld_request_job(request));
+		etl_arena_defer(request->arena, decision_free, d);
+		etld_request_submit(request, decide_work, decided);
+	}
 }
 
-void etld_handle_held_release(struct etld_request *request)
-{
-	decide(request, ETL_CHANGE_RELEASE);
-}
-
-void etld_handle_held_discard(struct etld_request *request)
-{
-	decide(request, ETL_CHANGE_DISCARD);
-}
+const struct etld_method etld_method_windows_accept = {"WindowsAccept", "etl.decision/1",
+	ETLD_NEEDS_STORE | ETLD_NEEDS_JOB, ETL_CHANGE_ACCEPT, decide};
+const struct etld_method etld_method_held_release = {"HeldRelease", "etl.decision/1",
+	ETLD_NEEDS_STORE | ETLD_NEEDS_JOB, ETL_CHANGE_RELEASE, decide};
+const struct etld_method etld_method_held_discard = {"HeldDiscard", "etl.decision/1",
+	ETLD_NEEDS_STORE | ETLD_NEEDS_JOB, ETL_CHANGE_DISCARD, decide};

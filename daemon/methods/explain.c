@@ -5,7 +5,6 @@
 #include "base/alloc.h"
 #include "facts/metrics.h"
 #include "methods/methods.h"
-#include "methods/walk.h"
 
 struct measure {
 	struct etld_walk walk;
@@ -19,14 +18,13 @@ static void measure_job(struct etld_walk *walk, struct etld_job *job)
 
 static void measure_end(struct etld_walk *walk, struct etld_request *request)
 {
-	struct etl_json *reply = etld_reply_object(walk->etld, "etl.metrics/1");
 	struct etl_buf text;
 
 	etl_buf_init(&text, ETL_CTL_REPLY_MAX / 2);
 	etld_metrics_write(walk->etld, &((struct measure *)walk)->sums, &text);
-	etl_json_add_text(reply, "text", etl_buf_text(&text));
+	etl_json_add_text(etld_reply(request), "text", etl_buf_text(&text));
 	etl_buf_fini(&text);
-	etld_answer(request, reply);
+	etld_answer(request);
 }
 
 static void measure_free(struct etld_walk *walk)
@@ -36,12 +34,14 @@ static void measure_free(struct etld_walk *walk)
 	free(walk);
 }
 
-void etld_handle_metrics(struct etld_request *request)
+static void metrics(struct etld_request *request)
 {
 	struct measure *m = ETL_NEW(struct measure);
 
 	m->walk = (struct etld_walk){.look = measure_job, .end = measure_end, .free = measure_free};
 	etl_buf_init(&m->sums.lags, ETL_CTL_REPLY_MAX / 8);
 	etl_buf_init(&m->sums.lates, ETL_CTL_REPLY_MAX / 8);
-	etld_walk_start(&m->walk, request);
+	etld_request_walk(&m->walk, request);
 }
+
+const struct etld_method etld_method_metrics = {"Metrics", "etl.metrics/1", .call = metrics};

@@ -10,39 +10,32 @@
 #include "base/str.h"
 #include "facts/health.h"
 #include "methods/methods.h"
-#include "methods/walk.h"
 #include "tell/graph_view.h"
 
-/* Which jobs are asked for; NULL: there are none, and the request is answered. */
+/* Which jobs are asked for; NULL: there are none, and the request is refused. */
 static bool *choose(struct etld_request *request)
 {
-	const struct etld_generation *g = request->etld->generation;
-	const char *group = etl_json_text(request->parameters, "group", NULL);
-	struct etld_job *job = NULL;
-	bool *shown, any = false;
+	const struct etld_generation *g = request->generation;
+	bool *shown = etl_calloc(g->n_jobs + 1, sizeof *shown), any = false;
 
-	if (etl_json_get(request->parameters, "job") && !(job = etld_request_job(request)))
-		return NULL;
-	shown = etl_calloc(g->n_jobs + 1, sizeof *shown);
-	if (job)
-		etl_graph_related(g->jobs, g->n_jobs, job->job, shown);
+	if (request->job)
+		etl_graph_related(g->jobs, g->n_jobs, request->job, shown);
 	for (size_t i = 0; i < g->n_jobs; i++) {
-		const char *is = g->jobs[i]->group;
-
-		shown[i] = (!job || shown[i]) && (!group || (is && etl_streq(is, group)));
+		shown[i] = (!request->job || shown[i]) &&
+			(!request->group || etld_job_is_in(g->jobs[i], request->group));
 		any |= shown[i];
 	}
-	if (any || !group)
+	if (any || !request->group)
 		return shown;
 	free(shown);
-	etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "etlctl graph", "no job is in group '%s'", group);
+	etld_refuse_group(request, request->group);
 	return NULL;
 }
 
 static void add_block(struct etl_json *node, const struct etld *etld, const struct etld_job *job)
 {
 	const struct etld_job *culprit;
-	struct etl_json *item, *window;
+	struct etl_json *item;
 	struct etld_block block;
 	char name[256];
 
@@ -55,9 +48,7 @@ static void add_block(struct etl_json *node, const struct etld *etld, const stru
 	etl_partition_text(block.upstream->job, &block.upstream->job->partitions[block.partition],
 		name, sizeof name);
 	etl_json_add_text(item, "partition", name);
-	window = etl_json_add_object(item, "window");
-	etld_json_time(window, "start", block.window.start);
-	etld_json_time(window, "end", block.window.end);
+	etld_json_window(item, "window", &block.window);
 	culprit = etld_culprit(etld, &block);
 	etl_json_add_text(item, "culprit", culprit ? culprit->name : NULL);
 }
@@ -120,17 +111,15 @@ static void draw(struct etld_walk *walk, struct etld_job *job)
 static void draw_end(struct etld_walk *walk, struct etld_request *request)
 {
 	struct drawing *d = (struct drawing *)walk;
-	struct etl_json *reply;
 
 	if (!etld_list_end(&d->nodes) || !etld_list_end(&d->edges)) {
 		etld_refuse(request, ETL_CTL_FAILED, "ask for one job, or a group",
 			"the answer is longer than a message may be");
 		return;
 	}
-	reply = etld_reply_object(walk->etld, "etl.graph/1");
-	etl_json_add_printed(reply, "nodes", &d->nodes);
-	etl_json_add_printed(reply, "edges", &d->edges);
-	etld_answer(request, reply);
+	etl_json_add_printed(etld_reply(request), "nodes", &d->nodes);
+	etl_json_add_printed(etld_reply(request), "edges", &d->edges);
+	etld_answer(request);
 }
 
 static void draw_free(struct etld_walk *walk)
@@ -144,9 +133,9 @@ static void draw_free(struct etld_walk *walk)
 	free(d);
 }
 
-void etld_handle_graph(struct etld_request *request)
+static void graph(struct etld_request *request)
 {
-	const struct etld_generation *g = request->etld->generation;
+	const struct etld_generation *g = request->generation;
 	bool *shown = choose(request);
 	struct drawing *d;
 
@@ -159,5 +148,7 @@ void etld_handle_graph(struct etld_request *request)
 	d->walk.n = etl_graph_tree(g->jobs, g->n_jobs, shown, d->tree);
 	etl_buf_init(&d->nodes, ETL_CTL_REPLY_MAX);
 	etl_buf_init(&d->edges, ETL_CTL_REPLY_MAX);
-	etld_walk_start(&d->walk, request);
+	etld_request_walk(&d->walk, request);
 }
+
+const struct etld_method etld_method_graph = {"Graph", "etl.graph/1", .call = graph};

@@ -19,35 +19,28 @@ struct held_unit {
 	struct etl_ledger_entry entry;
 };
 
-struct held_query {
-	struct etld_query query;
-	struct etld_generation *generation;
-	char *job; /* NULL = all */
-	size_t limit;
+struct held_list {
 	struct held_unit *units;
 	size_t n, cap;
 };
 
-static void held_free(struct etld_query *query)
+static void units_free(void *ctx)
 {
-	struct held_query *q = (struct held_query *)query;
+	struct held_list *held = ctx;
 
-	for (size_t i = 0; i < q->n; i++) {
-		free(q->units[i].job);
-		free(q->units[i].partition);
+	for (size_t i = 0; i < held->n; i++) {
+		free(held->units[i].job);
+		free(held->units[i].partition);
 	}
-	free(q->units);
-	etld_generation_unref(q->generation);
-	free(q->job);
-	free(q);
+	free(held->units);
 }
 
 static int keep(void *ctx, const char *job, const char *partition, const struct etl_ledger_entry *entry)
 {
-	struct held_query *q = ctx;
+	struct held_list *held = ctx;
 
-	ETL_GROW(q->units, q->n, q->cap);
-	q->units[q->n++] = (struct held_unit){etl_strdup(job), etl_strdup(partition), *entry};
+	ETL_GROW(held->units, held->n, held->cap);
+	held->units[held->n++] = (struct held_unit){etl_strdup(job), etl_strdup(partition), *entry};
 	return 0;
 }
 
@@ -86,10 +79,10 @@ static void add_command(struct etl_json *item, const char *key, enum etl_change_
 }
 
 /* A job that is not configured any more has units all the same, and nobody to run them. */
-static void add_unit(const struct held_query *q, struct etl_json *list, const struct held_unit *held)
+static void add_unit(const struct etld_request *request, struct etl_json *list, const struct held_unit *held)
 {
 	const struct etl_ledger_entry *e = &held->entry;
-	const struct etl_job *job = etld_generation_job(q->generation, held->job);
+	const struct etl_job *job = etld_generation_job(request->generation, held->job);
 	const struct etl_partition *partition = job && !job->left_out ?
 		etl_job_partition(job, held->partition) : NULL;
 	const struct etl_unit unit = {job, held->partition, e->window};
@@ -113,42 +106,31 @@ static void add_unit(const struct held_query *q, struct etl_json *list, const st
 	add_command(item, "discard", ETL_CHANGE_DISCARD, &unit);
 }
 
-static void held_work(struct etld_task *task)
+static void held_work(struct etld_request *request)
 {
-	struct held_query *q = (struct held_query *)task;
-	struct etl_state *state = q->query.etld->state;
+	struct held_list *held = request->own;
+	struct etl_state *state = request->etld->state;
+	int64_t limit = etl_json_int(request->parameters, "limit", LIMIT_DEFAULT);
 	struct etl_json *list;
 	int all;
 
-	etld_on_worker();
-	all = state->ops->ledger_in_state(state, q->job, ETL_WINDOW_HELD, q->limit, keep, q,
-		&q->query.error);
+	all = state->ops->ledger_in_state(state, request->job ? request->job->name : NULL, ETL_WINDOW_HELD,
+		(size_t)(limit < LIMIT_MAX ? limit : LIMIT_MAX), keep, held, &request->error);
 	if (all < 0)
 		return;
-	if (q->n)
-		qsort(q->units, q->n, sizeof *q->units, by_name_and_start);
-	etl_json_add_bool(q->query.reply, "truncated", !all);
-	list = etl_json_add_array(q->query.reply, "held");
-	for (size_t i = 0; i < q->n; i++)
-		add_unit(q, list, &q->units[i]);
+	if (held->n)
+		qsort(held->units, held->n, sizeof *held->units, by_name_and_start);
+	etl_json_add_bool(etld_reply(request), "truncated", !all);
+	list = etl_json_add_array(etld_reply(request), "held");
+	for (size_t i = 0; i < held->n; i++)
+		add_unit(request, list, &held->units[i]);
 }
 
-void etld_handle_held_list(struct etld_request *request)
+static void held_list(struct etld_request *request)
 {
-	struct etld_job *job = NULL;
-	struct held_query *q;
-
-	if (etl_json_get(request->parameters, "job") && !(job = etld_request_job(request)))
-		return;
-	if (!etld_request_ready(request))
-		return;
-	q = ETL_NEW(struct held_query);
-	q->generation = etld_generation_ref(request->etld->generation);
-	q->job = job ? etl_strdup(job->name) : NULL;
-	q->limit = (size_t)etl_json_int(request->parameters, "limit", LIMIT_DEFAULT);
-	if (q->limit > LIMIT_MAX)
-		q->limit = LIMIT_MAX;
-	q->query.free = held_free;
-	q->query.reply = etld_reply_object(request->etld, "etl.held/1");
-	etld_query_submit(&q->query, request, held_work);
+	etl_arena_defer(request->arena, units_free, etld_request_own(request, sizeof(struct held_list)));
+	etld_request_submit(request, held_work, NULL);
 }
+
+const struct etld_method etld_method_held_list = {"HeldList", "etl.held/1", ETLD_NEEDS_STORE,
+	.call = held_list};

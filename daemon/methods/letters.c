@@ -16,15 +16,10 @@
 
 void etld_letter_window(const struct etl_window *window, struct etl_json *to)
 {
-	struct etl_json *item;
-
-	if (window->start.ms >= window->end.ms) {
+	if (window->start.ms < window->end.ms)
+		etld_json_window(to, "window", window);
+	else
 		etl_json_add_null(to, "window");
-		return;
-	}
-	item = etl_json_add_object(to, "window");
-	etld_json_time(item, "start", window->start);
-	etld_json_time(item, "end", window->end);
 }
 
 static void add_origin(const struct etld_generation *generation, const struct etl_dead_letter *letter,

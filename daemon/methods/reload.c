@@ -11,23 +11,6 @@
 #include "methods/methods.h"
 #include "methods/reloading.h"
 
-/* A request that waits for its loading. */
-struct asked {
-	struct etld_request *request;
-	struct etld_reload_wait *wait;
-	bool behind; /* of another loading */
-};
-
-static void on_gone(struct etld_request *request)
-{
-	struct asked *asked = request->ctx;
-
-	request->etld->reload->forget(asked->wait);
-	free(asked);
-	etl_ctl_request_fini(&request->message);
-	free(request);
-}
-
 static void add_warnings(struct etl_json *list, const char *report)
 {
 	char *lines = etl_strdup(report);
@@ -41,29 +24,24 @@ static void add_warnings(struct etl_json *list, const char *report)
 	free(lines);
 }
 
-/* A reload that is in force, whose answer waits for a look at where the windows are of jobs that
- * load somewhere else now. */
-struct reload_query {
-	struct etld_query query;
+/* A request that waits for its loading; and then, with the new configuration in force, for a look at
+ * where the windows are of jobs that load somewhere else now. */
+struct asked {
+	struct etld_reload_wait *wait;
+	bool behind; /* of another loading */
 	struct etld_picture *picture;
 	int64_t generation; /* that the answer is about */
 	struct etl_json *warnings; /* of the reply */
 };
 
-static void reload_free(struct etld_query *query)
+static void asked_free(void *asked)
 {
-	struct reload_query *q = (struct reload_query *)query;
-
-	etld_picture_free(q->picture);
-	free(q);
+	etld_picture_free(((struct asked *)asked)->picture);
 }
 
-static void reload_work(struct etld_task *task)
+static void look_work(struct etld_request *request)
 {
-	struct reload_query *q = (struct reload_query *)task;
-
-	etld_on_worker();
-	(void)etld_picture_read(q->picture, &q->query.error);
+	(void)etld_picture_read(((struct asked *)request->own)->picture, &request->error);
 }
 
 static bool is_to_tell(const struct etld_job *job, int64_t generation)
@@ -74,24 +52,25 @@ static bool is_to_tell(const struct etld_job *job, int64_t generation)
 /* On the loop, before the answer. What could not be read, or is of a configuration that another
  * reload has replaced meanwhile, changes nothing: the configuration was in force, and the next
  * answer tells. */
-static bool reload_looked(struct etld_query *query)
+static enum etld_then looked(struct etld_request *request)
 {
-	struct reload_query *q = (struct reload_query *)query;
-	bool good = query->error.kind == ETL_OK && q->generation == query->etld->generation->number;
+	struct asked *asked = request->own;
+	struct etld *etld = request->etld;
+	bool good = request->error.kind == ETL_OK && asked->generation == etld->generation->number;
 	struct etl_buf line ETL_BUF_CLEANUP;
 
-	etl_error_clear(&query->error);
+	etl_error_clear(&request->error);
 	etl_buf_init(&line, 4096);
-	etld_picture_take(q->picture);
-	for (struct etld_job *job = query->etld->jobs; good && job; job = job->hh.next) {
-		if (!is_to_tell(job, q->generation))
+	etld_picture_take(asked->picture);
+	for (struct etld_job *job = etld->jobs; good && job; job = job->hh.next) {
+		if (!is_to_tell(job, asked->generation))
 			continue;
 		etl_buf_clear(&line);
-		if (etld_elsewhere_line(query->etld, job, &line))
-			etl_json_add_text(q->warnings, NULL, etl_buf_text(&line));
-		job->retargeted = q->generation;
+		if (etld_elsewhere_line(etld, job, &line))
+			etl_json_add_text(asked->warnings, NULL, etl_buf_text(&line));
+		job->retargeted = asked->generation;
 	}
-	return false;
+	return ETLD_THEN_ANSWER;
 }
 
 static bool any_retargeted(const struct etld *etld)
@@ -102,61 +81,63 @@ static bool any_retargeted(const struct etld *etld)
 	return false;
 }
 
-static void tell_taken(const struct asked *asked, const char *report)
+static void tell_taken(struct etld_request *request, const char *report)
 {
-	struct etld *etld = asked->request->etld;
-	struct etl_json *reply = etld_reply_object(etld, "etl.reload/1"), *warnings;
-	struct reload_query *q;
+	struct asked *asked = request->own;
+	struct etld *etld = request->etld;
+	struct etl_json *reply = etld_reply(request);
 
-	etl_json_add_int(reply, "generation", etld->generation->number);
+	asked->generation = etld->generation->number;
+	etl_json_add_int(reply, "generation", asked->generation);
 	etl_json_add_int(reply, "jobs", (int64_t)etld->generation->n_jobs);
 	etl_json_add_bool(reply, "waited", asked->behind);
-	warnings = etl_json_add_array(reply, "warnings");
-	add_warnings(warnings, report);
+	asked->warnings = etl_json_add_array(reply, "warnings");
+	add_warnings(asked->warnings, report);
 	if (!etld->mongodb_up || !any_retargeted(etld)) {
-		etld_answer(asked->request, reply);
+		etld_answer(request);
 		return;
 	}
-	q = ETL_NEW(struct reload_query);
-	q->picture = etld_picture_of_targets(etld);
-	q->generation = etld->generation->number;
-	q->warnings = warnings;
-	q->query.free = reload_free;
-	q->query.again = reload_looked;
-	q->query.reply = reply;
-	etld_query_submit(&q->query, asked->request, reload_work);
+	asked->picture = etld_picture_of_targets(etld);
+	etl_arena_defer(request->arena, asked_free, asked);
+	etld_request_submit(request, look_work, looked);
 }
 
-static void tell_refused(const struct asked *asked, const char *errors)
+static void tell_refused(struct etld_request *request, const char *errors)
 {
 	struct etl_json *details = etl_json_object();
 
 	etl_json_add_text(details, "diagnostics", errors);
-	etld_refuse_with(asked->request, ETL_CTL_CONFIG_INVALID, details, "etlctl config check",
+	etld_refuse_with(request, ETL_CTL_CONFIG_INVALID, details, "etlctl config check",
 		"the configuration on disk has errors; the old one goes on");
 }
 
 static void on_reloaded(void *ctx, enum etld_reloaded how, const char *report)
 {
-	struct asked *asked = ctx;
+	struct etld_request *request = ctx;
 
+	request->gone = NULL;
 	if (how == ETLD_RELOAD_TAKEN)
-		tell_taken(asked, report);
+		tell_taken(request, report);
 	else if (how == ETLD_RELOAD_REFUSED)
-		tell_refused(asked, report);
+		tell_refused(request, report);
 	else
-		etld_refuse_not_ready(asked->request, "etld is stopping", false);
-	free(asked);
+		etld_refuse_not_ready(request, "etld is stopping", false);
 }
 
-void etld_handle_reload(struct etld_request *request)
+static void forget(struct etld_request *request)
 {
-	struct asked *asked = ETL_NEW(struct asked);
-
-	asked->request = request;
-	request->ctx = asked;
-	request->gone = on_gone;
-	asked->wait = request->etld->reload->wait(request->etld, on_reloaded, asked, &asked->behind);
-	if (!asked->wait)
-		on_reloaded(asked, ETLD_RELOAD_STOPPING, "");
+	request->etld->reload->forget(((struct asked *)request->own)->wait);
+	etld_request_end(request);
 }
+
+static void reload(struct etld_request *request)
+{
+	struct asked *asked = etld_request_own(request, sizeof *asked);
+
+	request->gone = forget;
+	asked->wait = request->etld->reload->wait(request->etld, on_reloaded, request, &asked->behind);
+	if (!asked->wait)
+		on_reloaded(request, ETLD_RELOAD_STOPPING, "");
+}
+
+const struct etld_method etld_method_reload = {"Reload", "etl.reload/1", .call = reload};

@@ -16,73 +16,57 @@
 static bool parse_window(const struct etl_job *job, const char *text, struct etl_window *out)
 {
 	const char *slash = strchr(text, '/');
-	char *start = etl_memdup0(text, slash ? (size_t)(slash - text) : strlen(text));
-	bool ok = etl_time_parse(start, &out->start);
+	etl_cleanup(free) char *start = etl_memdup0(text, slash ? (size_t)(slash - text) : strlen(text));
 
-	free(start);
-	if (ok && slash)
+	if (!etl_time_parse(start, &out->start))
+		return false;
+	if (slash)
 		return etl_time_parse(slash + 1, &out->end);
-	if (ok)
-		out->end = etl_wall_add(out->start, job->window.size);
-	return ok;
+	out->end = etl_wall_add(out->start, job->window.size);
+	return true;
 }
 
 static bool is_asked(const struct etld_request *request)
 {
-	return etl_json_text(request->parameters, "window", NULL) ||
-		etl_json_text(request->parameters, "from", NULL) ||
-		etl_json_text(request->parameters, "to", NULL);
-}
-
-static bool read_range(struct etld_request *request, const struct etl_job *job,
-	struct etl_window *out)
-{
-	const char *window = etl_json_text(request->parameters, "window", NULL);
-	const char *from = etl_json_text(request->parameters, "from", NULL);
-	const char *to = etl_json_text(request->parameters, "to", NULL);
-	bool ok = true;
-
-	if (window)
-		return parse_window(job, window, out);
-	if (!from && !to)
-		return true;
-	out->start = job->window.start;
-	out->end = etl_now(request->etld->clock);
-	if (from)
-		ok = etl_time_parse(from, &out->start);
-	if (to)
-		ok = ok && etl_time_parse(to, &out->end);
-	return ok;
+	return etl_json_text(request->parameters, "window", NULL) || request->from || request->to;
 }
 
 /* The command that is named tells when. */
-static void refuse_early(struct etld_request *request, const struct etl_job *job, etl_wall at)
+static void refuse_early(struct etld_request *request, etl_wall at)
 {
 	char hint[ETL_JOB_NAME_MAX + 64], start[ETL_TIME_TEXT_BYTES];
 
 	etl_time_format_rfc3339(at, start);
-	snprintf(hint, sizeof hint, "etlctl why %s --window %s", job->name, start);
-	etld_refuse(request, ETL_CTL_NO_SUCH_WINDOW, hint, "this window of '%s' is not final yet", job->name);
+	snprintf(hint, sizeof hint, "etlctl why %s --window %s", request->job->name, start);
+	etld_refuse(request, ETL_CTL_NO_SUCH_WINDOW, hint, "this window of '%s' is not final yet",
+		request->job->name);
 }
 
-/* Says why these windows cannot be had; true if they can. */
-static bool range_is_possible(struct etld_request *request, const struct etl_job *job,
-	const struct etl_window *range)
+/* The windows that are asked for; none: left as it is. False, and refused: they cannot be had. */
+static bool read_range(struct etld_request *request, struct etl_window *out)
 {
-	etl_wall limit = etl_window_limit(&job->window, etl_now(request->etld->clock));
+	const char *window = etl_json_text(request->parameters, "window", NULL);
+	const struct etl_job *job = request->job;
+	etl_wall now = etl_now(request->etld->clock);
 
 	if (!is_asked(request))
 		return true;
-	if (job->window.none)
+	*out = (struct etl_window){job->window.start, now};
+	if (window)
+		request->from = request->to = NULL;
+	if (window && !parse_window(job, window, out))
+		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "2026-07-01 or 2026-07-01T10:00Z",
+			"the range cannot be read as times");
+	else if (job->window.none)
 		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "leave the range out",
 			"job '%s' has no windows: each run reads all", job->name);
-	else if (range->start.ms >= range->end.ms)
-		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, NULL, "the range ends before it begins");
-	else if (range->end.ms <= job->window.start.ms)
+	else if (!etld_request_range(request, out))
+		return false;
+	else if (out->end.ms <= job->window.start.ms)
 		etld_refuse(request, ETL_CTL_NO_SUCH_WINDOW, "window.start in the job's file",
 			"the first window of '%s' begins later", job->name);
-	else if (range->start.ms >= limit.ms)
-		refuse_early(request, job, range->start);
+	else if (out->start.ms >= etl_window_limit(&job->window, now).ms)
+		refuse_early(request, out->start);
 	else
 		return true;
 	return false;
@@ -92,25 +76,21 @@ static bool range_is_possible(struct etld_request *request, const struct etl_job
 
 struct follow {
 	struct etld_follower follower; /* first */
-	struct etld_request *request; /* NULL: its client went while the run waited */
+	struct etld_request *request;
 	struct etld_run *run;	      /* NULL: it waits for its turn */
 	bool joined;		      /* the run was going when it was asked for */
-	enum etl_step_id step;
-	uint64_t records;
 	etl_mono told;
 };
 
+/* While it waits for its turn the scheduler holds the request, and ends it. */
 static void follow_gone(struct etld_request *request)
 {
-	struct follow *follow = request->ctx;
+	struct follow *follow = request->own;
 
-	follow->request = NULL;
-	if (follow->run) {
-		etld_exec_unwatch(follow->run, follow);
-		free(follow);
-	}
-	etl_ctl_request_fini(&request->message);
-	free(request);
+	if (!follow->run)
+		return;
+	etld_exec_unwatch(follow->run, request);
+	etld_request_end(request);
 }
 
 /* The run's record as Show would give it, made from the run itself. */
@@ -126,8 +106,9 @@ static struct etl_json *run_as_json(const struct etl_run *run)
 }
 
 /* While it goes on a run belongs to the workers: only what exec noted may be looked at. */
-static void tell_progress(struct follow *follow)
+static void tell_progress(struct etld_request *request)
 {
+	const struct follow *follow = request->own;
 	struct etl_json *message = etl_json_object();
 	const struct etl_run *run = etld_exec_run(follow->run);
 	struct etld_progress now;
@@ -141,94 +122,92 @@ static void tell_progress(struct follow *follow)
 	etl_json_add_text(message, "partition", now.partition);
 	etl_json_add_int(message, "records", (int64_t)now.records);
 	etl_json_add_int(message, "windows", (int64_t)now.windows);
-	etld_answer_more(follow->request, message);
+	etld_answer_more(request, message);
 }
 
-static void on_run(void *ctx, const struct etl_run *run, bool ended)
+static void tell_end(struct etld_request *request, const struct etl_run *run)
 {
-	struct follow *follow = ctx;
-	struct etld *etld = follow->request->etld;
-	etl_mono now = etl_mono_now(etld->clock);
-	struct etl_json *reply;
+	const struct follow *follow = request->own;
+	struct etl_json *reply = etld_reply(request);
 
-	if (!ended) {
-		if (etl_mono_diff(now, follow->told).us >= 200000) /* at most 5 a second */
-			tell_progress(follow);
-		else
-			return;
-		follow->told = now;
-		return;
-	}
-	reply = etld_reply_object(etld, "etl.run/1");
 	etl_json_add_text(reply, "run_id", run->run_id);
 	etl_json_add_text(reply, "job", run->job->name);
 	etl_json_add_text(reply, "state", etl_run_state_word(run->state));
 	etl_json_add_bool(reply, "joined", follow->joined);
 	etl_json_add_item(reply, "run", run_as_json(run));
-	etld_exec_unwatch(follow->run, follow);
-	etld_answer(follow->request, reply);
-	free(follow);
+	etld_exec_unwatch(follow->run, request);
+	etld_answer(request);
+}
+
+static void on_run(void *ctx, const struct etl_run *run, bool ended)
+{
+	struct etld_request *request = ctx;
+	struct follow *follow = request->own;
+	etl_mono now = etl_mono_now(request->etld->clock);
+
+	if (ended) {
+		tell_end(request, run);
+	} else if (etl_mono_diff(now, follow->told).us >= 200000) { /* at most 5 a second */
+		tell_progress(request);
+		follow->told = now;
+	}
 }
 
 static void follow_started(struct etld_follower *follower, struct etld_run *run)
 {
 	struct follow *follow = (struct follow *)follower;
+	struct etld_request *request = follow->request;
 
-	if (!follow->request) {
-		free(follow);
+	if (!request->client) {
+		etld_request_end(request);
 		return;
 	}
 	follow->run = run;
-	etld_exec_watch(run, on_run, follow);
-	tell_progress(follow);
+	etld_exec_watch(run, on_run, request);
+	tell_progress(request);
 }
 
 static void follow_dropped(struct etld_follower *follower)
 {
-	struct follow *follow = (struct follow *)follower;
-
-	if (follow->request)
-		etld_refuse(follow->request, ETL_CTL_NO_SUCH_JOB, "etlctl jobs",
-			"the job left the configuration before the run could start");
-	free(follow);
-}
-
-/* Nothing runs yet: the pool is full, or a piece of a backfill has to end. */
-static void tell_queued(struct etld_request *request, const struct etld_job *job)
-{
-	struct etl_json *message = etl_json_object();
-
-	etl_json_add_text(message, "job", job->name);
-	etl_json_add_text(message, "state", "queued");
-	etld_answer_more(request, message);
+	etld_refuse(((struct follow *)follower)->request, ETL_CTL_NO_SUCH_JOB, "etlctl jobs",
+		"the job left the configuration before the run could start");
 }
 
 /* ---- the command ---------------------------------------------------------------------------- */
 
-static void answer_at_once(struct etld_request *request, const struct etld_job *job,
-	enum etl_accept accepted)
+/* Nothing runs yet: the pool is full, or a piece of a backfill has to end. */
+static void tell_queued(struct etld_request *request)
 {
-	const struct etld_run *run = accepted == ETL_ACCEPT_STARTED ? etld_running(job) : NULL;
-	struct etl_json *reply = etld_reply_object(request->etld, "etl.run/1");
+	struct etl_json *message = etl_json_object();
+
+	etl_json_add_text(message, "job", request->job->name);
+	etl_json_add_text(message, "state", "queued");
+	etld_answer_more(request, message);
+}
+
+static void answer_at_once(struct etld_request *request, enum etl_accept accepted)
+{
+	const struct etld_run *run =
+		accepted == ETL_ACCEPT_STARTED ? etld_running(etld_request_job(request)) : NULL;
+	struct etl_json *reply = etld_reply(request);
 
 	etl_json_add_text(reply, "run_id", run ? etld_exec_run_id(run) : NULL);
-	etl_json_add_text(reply, "job", job->name);
+	etl_json_add_text(reply, "job", request->job->name);
 	etl_json_add_text(reply, "state", run ? "running" : "queued");
-	etld_answer(request, reply);
+	etld_answer(request);
 }
 
 static bool waits(const struct etld_request *request)
 {
-	return etl_json_bool(request->parameters, "wait", false) && request->more;
+	return etl_json_bool(request->parameters, "wait", false) && request->message.more;
 }
 
 static struct follow *follow_new(struct etld_request *request)
 {
-	struct follow *follow = ETL_NEW(struct follow);
+	struct follow *follow = etld_request_own(request, sizeof *follow);
 
 	follow->follower = (struct etld_follower){follow_started, follow_dropped};
 	follow->request = request;
-	request->ctx = follow;
 	request->gone = follow_gone;
 	return follow;
 }
@@ -237,15 +216,11 @@ static struct follow *follow_new(struct etld_request *request)
  * it already. One of a backfill does not count: it loads other windows. */
 static bool joins(const struct etld_request *request, const struct etld_job *job)
 {
-	static const char *const narrower[] = {"window", "from", "to", "partition"};
-
 	const struct etl_run *run = etld_running(job) ? etld_exec_run(etld_running(job)) : NULL;
 
-	for (size_t i = 0; i < sizeof narrower / sizeof *narrower; i++)
-		if (etl_json_text(request->parameters, narrower[i], NULL))
-			return false;
-	return waits(request) && run && run->trigger.kind != ETL_TRIGGER_BACKFILL &&
-		!run->trigger.partition && !etl_run_is_asked(run);
+	return !is_asked(request) && !request->partition && waits(request) && run &&
+		run->trigger.kind != ETL_TRIGGER_BACKFILL && !run->trigger.partition &&
+		!etl_run_is_asked(run);
 }
 
 static void join(struct etld_request *request, const struct etld_job *job)
@@ -261,58 +236,49 @@ static void start(struct etld_request *request, struct etld_job *job, struct etl
 	struct follow *follow = waits(request) ? follow_new(request) : NULL;
 	enum etl_accept accepted;
 
+	if (request->partition)
+		trigger->partition = etl_strdup(request->partition->name);
+	etl_text_copy(trigger->cause, sizeof trigger->cause, request->who);
 	trigger->tag = follow ? &follow->follower : NULL;
 	accepted = etl_sched_trigger(request->etld->sched, &job->sched, trigger);
-	if (accepted == ETL_ACCEPT_REFUSED) {
-		free(follow);
+	if (accepted == ETL_ACCEPT_REFUSED)
 		etld_refuse(request, ETL_CTL_BUSY, "etlctl status",
 			"%d manual runs wait for '%s' already", ETL_MANUAL_MAX, job->name);
-	} else if (!follow) {
-		answer_at_once(request, job, accepted);
-	} else if (accepted == ETL_ACCEPT_WAITS) {
-		tell_queued(request, job);
-	}
+	else if (!follow)
+		answer_at_once(request, accepted);
+	else if (accepted == ETL_ACCEPT_WAITS)
+		tell_queued(request);
 }
 
-static void refuse_paused(struct etld_request *request, const struct etld_job *job)
+static void refuse_paused(struct etld_request *request)
 {
 	char hint[2 * ETL_JOB_NAME_MAX + 64];
+	const char *name = request->job->name;
 
-	snprintf(hint, sizeof hint, "etlctl resume %s, or etlctl run %s --force", job->name,
-		job->name);
-	etld_refuse(request, ETL_CTL_NOT_READY, hint, "job '%s' is paused", job->name);
+	snprintf(hint, sizeof hint, "etlctl resume %s, or etlctl run %s --force", name, name);
+	etld_refuse(request, ETL_CTL_NOT_READY, hint, "job '%s' is paused", name);
 }
 
-void etld_handle_run(struct etld_request *request)
+static void run(struct etld_request *request)
 {
 	struct etld *etld = request->etld;
 	struct etld_job *job = etld_request_job(request);
-	const struct etl_partition *only = NULL;
 	struct etl_trigger trigger = {.kind = ETL_TRIGGER_MANUAL};
 
-	if (!job || !etld_request_right(request, job))
-		return;
-	if (etld->draining) {
+	if (etld->draining)
 		etld_refuse_not_ready(request, "etld is stopping", false);
-	} else if (!etld->mongodb_up) {
+	else if (!etld->mongodb_up)
 		etld_refuse_not_ready(request,
 			*etld->mongodb_reason ? etld->mongodb_reason : "etld is still starting",
 			!etld->mongodb_tried);
-	} else if (joins(request, job)) {
+	else if (joins(request, job))
 		join(request, job);
-	} else if (etld_running(job) && job->sched.running.kind != ETL_TRIGGER_BACKFILL &&
-		!waits(request)) {
-		etld_refuse_busy(request, job);
-	} else if (job->sched.paused && !etl_json_bool(request->parameters, "force", false)) {
-		refuse_paused(request, job);
-	} else if (!etld_request_partition(request, job->job, &only)) {
-		return; /* answered */
-	} else if (!read_range(request, job->job, &trigger.asked)) {
-		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "2026-07-01 or 2026-07-01T10:00Z",
-			"the range cannot be read as times");
-	} else if (range_is_possible(request, job->job, &trigger.asked)) {
-		trigger.partition = only ? etl_strdup(only->name) : NULL;
-		etl_text_copy(trigger.cause, sizeof trigger.cause, request->who);
+	else if (etld_running(job) && job->sched.running.kind != ETL_TRIGGER_BACKFILL && !waits(request))
+		etld_refuse_busy(request);
+	else if (job->sched.paused && !etl_json_bool(request->parameters, "force", false))
+		refuse_paused(request);
+	else if (read_range(request, &trigger.asked))
 		start(request, job, &trigger);
-	}
 }
+
+const struct etld_method etld_method_run = {"Run", "etl.run/1", ETLD_NEEDS_JOB, .call = run};

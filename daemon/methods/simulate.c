@@ -12,21 +12,16 @@
 #include "tell/forecast.h"
 
 struct simulation {
-	struct etld_query query;
-	struct etld_generation *generation;
-	struct etl_forecast_job *jobs;
-	size_t n_jobs;
+	const struct etld_settings *settings;
+	struct etl_forecast_job *jobs; /* of the arena */
+	size_t n_jobs, limit;
 	struct etl_window range;
-	int64_t max_active, limit;
 };
 
-static void simulation_free(struct etld_query *query)
+static int host_limit(const struct etld_settings *settings, const char *host)
 {
-	struct simulation *s = (struct simulation *)query;
-
-	etld_generation_unref(s->generation);
-	free(s->jobs);
-	free(s);
+	return etld_host_rule_of(&settings->other_hosts, settings->hosts, settings->n_hosts,
+		host)->max_active;
 }
 
 /* ---- the answer, on a worker ---------------------------------------------------------------- */
@@ -37,7 +32,7 @@ static void add_slots(struct etl_json *reply, const struct simulation *s,
 	struct etl_json *list = etl_json_add_array(reply, "slots");
 	char local[ETL_LOCAL_TEXT_BYTES];
 
-	for (size_t i = 0; i < forecast->n_slots && i < (size_t)s->limit; i++) {
+	for (size_t i = 0; i < forecast->n_slots && i < s->limit; i++) {
 		const struct etl_forecast_slot *slot = &forecast->slots[i];
 		const struct etl_job *job = s->jobs[slot->job].job;
 		struct etl_json *item = etl_json_add_object(list, NULL);
@@ -75,7 +70,6 @@ static void add_clocks(struct etl_json *reply, const struct simulation *s,
 static void add_hosts(struct etl_json *reply, const struct simulation *s,
 	const struct etl_forecast *forecast)
 {
-	const struct etld_settings *settings = &s->generation->settings;
 	struct etl_json *list = etl_json_add_array(reply, "hosts");
 
 	for (size_t i = 0; i < forecast->n_hosts; i++) {
@@ -86,8 +80,7 @@ static void add_hosts(struct etl_json *reply, const struct simulation *s,
 		etl_json_add_int(item, "jobs", (int64_t)host->jobs);
 		etl_json_add_int(item, "runs", (int64_t)host->runs);
 		etl_json_add_int(item, "requests", (int64_t)host->requests);
-		etl_json_add_int(item, "max_active", etld_host_rule_of(&settings->other_hosts,
-			settings->hosts, settings->n_hosts, host->host)->max_active);
+		etl_json_add_int(item, "max_active", host_limit(s->settings, host->host));
 		etl_json_add_int(item, "hour_peak", (int64_t)host->hour_peak);
 		etld_json_time(item, "hour", host->hour_at);
 		etl_json_add_int(item, "minute_peak", (int64_t)host->minute_peak);
@@ -118,14 +111,13 @@ static void add_meetings(struct etl_json *reply, const struct etl_forecast *fore
 	}
 }
 
-static void simulate_work(struct etld_task *task)
+static void simulate_work(struct etld_request *request)
 {
-	struct simulation *s = (struct simulation *)task;
-	struct etl_json *reply = s->query.reply;
+	const struct simulation *s = request->own;
+	struct etl_json *reply = etld_reply(request);
 	struct etl_forecast forecast = {0};
 
-	etld_on_worker();
-	etl_forecast_make(s->jobs, s->n_jobs, s->range, s->max_active, &forecast);
+	etl_forecast_make(s->jobs, s->n_jobs, s->range, s->settings->limits.max_active, &forecast);
 	etl_json_add_int(reply, "total", (int64_t)forecast.n_slots);
 	etld_json_time(reply, "cut_at", forecast.cut ? forecast.cut_at : (etl_wall){0});
 	add_slots(reply, s, &forecast);
@@ -137,19 +129,13 @@ static void simulate_work(struct etld_task *task)
 
 /* ---- the question, on the loop ------------------------------------------------------------- */
 
-/* False: answered. */
+/* False: refused. */
 static bool read_range(struct etld_request *request, struct etl_window *out)
 {
-	out->start = etl_now(request->etld->clock);
-	if (!etld_request_time(request, "from", &out->start))
-		return false;
+	out->start = request->from ? *request->from : etl_now(request->etld->clock);
 	out->end = etl_wall_add(out->start, ETL_DAYS(1));
-	if (!etld_request_time(request, "to", &out->end))
+	if (!etld_request_range(request, out))
 		return false;
-	if (out->start.ms >= out->end.ms) {
-		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, NULL, "the range ends before it begins");
-		return false;
-	}
 	if (etl_wall_diff(out->end, out->start).us > ETL_FORECAST_SPAN_MAX.us) {
 		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "ask for it in parts",
 			"more than 400 days are too much at once");
@@ -158,81 +144,60 @@ static bool read_range(struct etld_request *request, struct etl_window *out)
 	return true;
 }
 
-static bool is_of_group(const struct etl_job *job, const char *group)
-{
-	return !group || (job->group && etl_streq(job->group, group));
-}
-
 /* Jobs that have slots, are not left out and not paused; the others are counted. */
-static void choose_jobs(struct simulation *s, struct etld *etld, const struct etld_job *only,
-	const char *group)
+static void choose_jobs(struct etld_request *request, struct simulation *s, const char *group)
 {
-	const struct etld_settings *settings = &s->generation->settings;
+	const struct etld_generation *g = request->generation;
+	struct etl_json *reply = etld_reply(request);
 	int64_t paused = 0, without = 0, left_out = 0;
 
-	s->jobs = etl_calloc(s->generation->n_jobs + 1, sizeof *s->jobs);
-	for (size_t i = 0; i < s->generation->n_jobs; i++) {
-		const struct etl_job *job = s->generation->jobs[i];
-		const struct etld_job *known = etld_job_find(etld, job->name);
+	s->jobs = etl_arena_zalloc(request->arena, (g->n_jobs + 1) * sizeof *s->jobs);
+	for (size_t i = 0; i < g->n_jobs; i++) {
+		const struct etl_job *job = g->jobs[i];
+		const struct etld_job *known = etld_job_find(request->etld, job->name);
 
-		if (!known || (only && known != only) || !is_of_group(job, group))
+		if (!known || (request->job && job != request->job) ||
+			(group && !etld_job_is_in(job, group)))
 			continue;
 		if (job->left_out) {
 			left_out++;
 			continue;
 		}
-		if (known->sched.paused && !only) {
+		if (known->sched.paused && !request->job) {
 			paused++;
 			continue;
 		}
 		without += !job->calendar;
-		s->jobs[s->n_jobs++] = (struct etl_forecast_job){job, etl_job_jitter(job, etld->host),
-			etld_host_rule_of(&settings->other_hosts, settings->hosts, settings->n_hosts,
-				job->host)->max_active};
+		s->jobs[s->n_jobs++] = (struct etl_forecast_job){job,
+			etl_job_jitter(job, request->etld->host), host_limit(s->settings, job->host)};
 	}
-	etl_json_add_int(s->query.reply, "jobs", (int64_t)s->n_jobs);
-	etl_json_add_int(s->query.reply, "paused", paused);
-	etl_json_add_int(s->query.reply, "left_out", left_out);
-	etl_json_add_int(s->query.reply, "without_slots", without);
+	etl_json_add_int(reply, "jobs", (int64_t)s->n_jobs);
+	etl_json_add_int(reply, "paused", paused);
+	etl_json_add_int(reply, "left_out", left_out);
+	etl_json_add_int(reply, "without_slots", without);
 }
 
-/* A group that no job has is a mistake, not an empty answer. */
-static bool group_is_there(struct etld_request *request, const char *group)
+static void simulate(struct etld_request *request)
 {
-	const struct etld_generation *generation = request->etld->generation;
+	struct simulation *s = etld_request_own(request, sizeof *s);
+	const char *group = etl_json_text(request->parameters, "group", NULL);
+	struct etl_json *reply;
 
-	for (size_t i = 0; group && i < generation->n_jobs; i++)
-		if (is_of_group(generation->jobs[i], group))
-			return true;
-	if (group)
+	if (group && !etld_group_is_there(request->generation, group)) {
 		etld_refuse(request, ETL_CTL_NO_SUCH_JOB, "etlctl jobs", "no job is of the group '%s'",
 			group);
-	return !group;
+		return;
+	}
+	if (!read_range(request, &s->range))
+		return;
+	s->settings = &request->generation->settings;
+	s->limit = (size_t)etl_json_int(request->parameters, "limit", 20);
+	reply = etld_reply(request);
+	etld_json_time(reply, "from", s->range.start);
+	etld_json_time(reply, "to", s->range.end);
+	etl_json_add_int(reply, "max_active", s->settings->limits.max_active);
+	choose_jobs(request, s, group);
+	etld_request_submit(request, simulate_work, NULL);
 }
 
-void etld_handle_simulate(struct etld_request *request)
-{
-	struct etld *etld = request->etld;
-	struct etld_job *only = NULL;
-	struct etl_window range;
-	struct simulation *s;
-	const char *group;
-
-	if (etl_json_get(request->parameters, "job") && !(only = etld_request_job(request)))
-		return;
-	group = etl_json_text(request->parameters, "group", NULL);
-	if (!group_is_there(request, group) || !read_range(request, &range))
-		return;
-	s = ETL_NEW(struct simulation);
-	s->generation = etld_generation_ref(etld->generation);
-	s->query.free = simulation_free;
-	s->query.reply = etld_reply_object(etld, "etl.simulate/1");
-	s->range = range;
-	s->max_active = etld->generation->settings.limits.max_active;
-	s->limit = etl_json_int(request->parameters, "limit", 20);
-	etld_json_time(s->query.reply, "from", range.start);
-	etld_json_time(s->query.reply, "to", range.end);
-	etl_json_add_int(s->query.reply, "max_active", s->max_active);
-	choose_jobs(s, etld, only, group);
-	etld_query_submit(&s->query, request, simulate_work);
-}
+const struct etld_method etld_method_simulate = {"Simulate", "etl.simulate/1", .call = simulate};

@@ -11,7 +11,6 @@
 #include "engine/elsewhere.h"
 #include "facts/health.h"
 #include "methods/methods.h"
-#include "methods/walk.h"
 
 static const char *daemon_state(const struct etld *etld)
 {
@@ -90,6 +89,13 @@ static void add_daemon(struct etl_json *reply, struct etld *etld)
 	add_turns(daemon, etld_loop_turns(etld->loop));
 }
 
+/* Beside the jobs. */
+static void add_all(struct etld_request *request)
+{
+	add_daemon(etld_reply(request), request->etld);
+	etld_hosts_show(request->etld, etld_reply(request));
+}
+
 /* "open" is what is neither failed nor held: asked for again, begun, or `waits` for others. */
 static void add_open(struct etl_json *to, const struct etld_open *n, uint64_t waits)
 {
@@ -144,7 +150,7 @@ static void add_last_run(struct etl_json *to, const struct etld_job *job)
 /* Of the window that is due first, over all partitions. */
 static void add_deadline(struct etl_json *to, const struct etld *etld, const struct etld_job *job)
 {
-	struct etl_json *item, *window;
+	struct etl_json *item;
 	struct etld_due first;
 	char name[256];
 
@@ -155,9 +161,7 @@ static void add_deadline(struct etl_json *to, const struct etld *etld, const str
 	item = etl_json_add_object(to, "deadline");
 	etl_partition_text(job->job, &job->job->partitions[first.partition], name, sizeof name);
 	etl_json_add_text(item, "partition", name);
-	window = etl_json_add_object(item, "window");
-	etld_json_time(window, "start", first.window.start);
-	etld_json_time(window, "end", first.window.end);
+	etld_json_window(item, "window", &first.window);
 	etld_json_time(item, "due", first.due);
 	etl_json_add_bool(item, "missed", first.missed);
 }
@@ -248,7 +252,6 @@ static struct etl_json *job_facts(const struct etld *etld, const struct etld_job
 struct listing {
 	struct etld_walk walk;
 	struct etl_json *(*job)(const struct etld *etld, const struct etld_job *job);
-	const char *schema;
 	struct etl_buf text; /* a list (methods.h) */
 };
 
@@ -262,20 +265,16 @@ static void list_job(struct etld_walk *walk, struct etld_job *job)
 static void list_end(struct etld_walk *walk, struct etld_request *request)
 {
 	struct listing *l = (struct listing *)walk;
-	struct etl_json *reply;
 
 	if (!etld_list_end(&l->text)) {
 		etld_refuse(request, ETL_CTL_FAILED, "ask for one job",
 			"the answer is longer than a message may be");
 		return;
 	}
-	reply = etld_reply_object(walk->etld, l->schema);
-	if (l->job == job_status) {
-		add_daemon(reply, walk->etld);
-		etld_hosts_show(walk->etld, reply);
-	}
-	etl_json_add_printed(reply, "jobs", &l->text);
-	etld_answer(request, reply);
+	if (l->job == job_status)
+		add_all(request);
+	etl_json_add_printed(etld_reply(request), "jobs", &l->text);
+	etld_answer(request);
 }
 
 static void list_free(struct etld_walk *walk)
@@ -284,80 +283,71 @@ static void list_free(struct etld_walk *walk)
 	free(walk);
 }
 
-static void list_all(struct etld_request *request, const char *schema,
+static void list_all(struct etld_request *request,
 	struct etl_json *(*job)(const struct etld *, const struct etld_job *))
 {
 	struct listing *l = ETL_NEW(struct listing);
 
 	l->walk = (struct etld_walk){.look = list_job, .end = list_end, .free = list_free};
 	l->job = job;
-	l->schema = schema;
 	etl_buf_init(&l->text, ETL_CTL_REPLY_MAX);
-	etld_walk_start(&l->walk, request);
+	etld_request_walk(&l->walk, request);
 }
 
-void etld_handle_status(struct etld_request *request)
+static void status(struct etld_request *request)
 {
-	struct etld *etld = request->etld;
-	struct etl_json *reply;
-	struct etld_job *only;
+	struct etl_json *list;
 
-	if (!etl_json_get(request->parameters, "job")) {
-		list_all(request, "etl.status/1", job_status);
+	if (!request->job) {
+		list_all(request, job_status);
 		return;
 	}
-	only = etld_request_job(request);
-	if (!only)
-		return;
-	reply = etld_reply_object(etld, "etl.status/1");
-	add_daemon(reply, etld);
-	etld_hosts_show(etld, reply);
-	etl_json_add_item(etl_json_add_array(reply, "jobs"), NULL, job_status(etld, only));
-	etld_answer(request, reply);
+	add_all(request);
+	list = etl_json_add_array(etld_reply(request), "jobs");
+	etl_json_add_item(list, NULL, job_status(request->etld, etld_request_job(request)));
+	etld_answer(request);
 }
 
-void etld_handle_jobs(struct etld_request *request)
+static void jobs(struct etld_request *request)
 {
-	list_all(request, "etl.jobs/1", job_facts);
+	list_all(request, job_facts);
 }
 
-void etld_handle_next(struct etld_request *request)
-{
-	struct etld_job *job = etld_request_job(request);
-	const char *from;
-	int64_t count;
-	struct etl_json *reply, *slots;
-	etl_wall at;
+/* ---- one ------------------------------------------------------------------------------------- */
 
-	if (!job)
-		return;
-	from = etl_json_text(request->parameters, "from", NULL);
-	count = etl_json_int(request->parameters, "count", 5);
-	at = etl_now(request->etld->clock);
-	if (!etld_request_time(request, "from", &at))
-		return;
-	if (from)
+static void next(struct etld_request *request)
+{
+	const struct etl_job *job = request->job;
+	int64_t count = etl_json_int(request->parameters, "count", 5);
+	etl_wall at = request->from ? *request->from : etl_now(request->etld->clock);
+	struct etl_json *reply = etld_reply(request), *slots;
+
+	if (request->from)
 		at.ms--; /* a slot at that very instant is one to come */
-	reply = etld_reply_object(request->etld, "etl.next/1");
 	etl_json_add_text(reply, "job", job->name);
-	etl_json_add_text(reply, "timezone", job->job->timezone);
-	etl_json_add_text(reply, "left_out", job->job->left_out);
+	etl_json_add_text(reply, "timezone", job->timezone);
+	etl_json_add_text(reply, "left_out", job->left_out);
 	slots = etl_json_add_array(reply, "slots");
-	for (int64_t i = 0; i < count && job->job->calendar; i++) {
-		if (!etl_calendar_next(job->job->calendar, at, &at))
+	for (int64_t i = 0; i < count && job->calendar; i++) {
+		if (!etl_calendar_next(job->calendar, at, &at))
 			break;
 		etld_json_time(slots, NULL, at);
 	}
-	etld_answer(request, reply);
+	etld_answer(request);
 }
 
-void etld_handle_version(struct etld_request *request)
+static void version(struct etld_request *request)
 {
-	struct etl_json *reply = etld_reply_object(request->etld, "etl.version/1");
+	struct etl_json *reply = etld_reply(request);
 
 	etl_json_add_text(reply, "version", ETL_VERSION);
 	etl_json_add_int(reply, "pid", getpid());
 	etld_json_time(reply, "started", request->etld->started);
 	etl_json_add_text(reply, "config", request->etld->config_path);
-	etld_answer(request, reply);
+	etld_answer(request);
 }
+
+const struct etld_method etld_method_status = {"Status", "etl.status/1", .call = status};
+const struct etld_method etld_method_jobs = {"Jobs", "etl.jobs/1", .call = jobs};
+const struct etld_method etld_method_next = {"Next", "etl.next/1", .call = next};
+const struct etld_method etld_method_version = {"Version", "etl.version/1", .call = version};

@@ -10,46 +10,9 @@
 #include "base/uuid.h"
 #include "methods/methods.h"
 #include "state/doc_read.h"
-#include "time/civil.h"
-
-/* A question about the store: parameters are copied, the generation is held. */
-struct store_query {
-	struct etld_query query;
-	struct etld_generation *generation;
-	const struct etl_job *job; /* NULL = all jobs */
-	const struct etl_partition *partition; /* NULL = all */
-	char *text; /* run id or state */
-	struct etl_window range;
-	bool all, failed_only;
-	int64_t limit;
-	/* of windows, while a partition is walked */
-	struct etl_json *list, *summary;
-	size_t listed;
-	bool truncated;
-};
 
 #define WINDOWS_MAX 2000
 #define RUNS_SEARCHED 5000
-
-static void store_free(struct etld_query *query)
-{
-	struct store_query *q = (struct store_query *)query;
-
-	etld_generation_unref(q->generation);
-	free(q->text);
-	free(q);
-}
-
-static struct store_query *query_new(struct etld_request *request, const char *schema)
-{
-	struct store_query *q = ETL_NEW(struct store_query);
-
-	q->generation = etld_generation_ref(request->etld->generation);
-	q->query.free = store_free;
-	q->query.reply = etld_reply_object(request->etld, schema);
-	q->limit = etl_json_int(request->parameters, "limit", 20);
-	return q;
-}
 
 /* ---- runs ----------------------------------------------------------------------------------- */
 
@@ -64,43 +27,39 @@ static bool is_failed(const bson_t *run)
 	return true;
 }
 
+struct run_list {
+	struct etl_json *items;
+	size_t n, limit;
+	bool failed_only;
+};
+
 static int keep_run(void *ctx, const bson_t *run)
 {
-	struct store_query *q = ctx;
+	struct run_list *list = ctx;
 
-	if (q->failed_only && !is_failed(run))
+	if (list->failed_only && !is_failed(run))
 		return 0;
-	if (q->listed == (size_t)q->limit)
+	if (list->n == list->limit)
 		return -1; /* enough */
-	q->listed++;
-	etl_json_add_item(q->list, NULL, etld_json_of_bson(run));
+	list->n++;
+	etl_json_add_item(list->items, NULL, etld_json_of_bson(run));
 	return 0;
 }
 
-static void runs_work(struct etld_task *task)
+static void runs_work(struct etld_request *request)
 {
-	struct store_query *q = (struct store_query *)task;
-	struct etl_state *state = q->query.etld->state;
+	struct etl_state *state = request->etld->state;
+	struct run_list list = {.items = etl_json_add_array(etld_reply(request), "runs"),
+		.limit = (size_t)etl_json_int(request->parameters, "limit", 20),
+		.failed_only = etl_json_bool(request->parameters, "failed", false)};
 
-	etld_on_worker();
-	q->list = etl_json_add_array(q->query.reply, "runs");
-	state->ops->run_list(state, q->job ? q->job->name : NULL,
-		q->failed_only ? RUNS_SEARCHED : (int)q->limit, keep_run, q, &q->query.error);
+	state->ops->run_list(state, request->job ? request->job->name : NULL,
+		list.failed_only ? RUNS_SEARCHED : (int)list.limit, keep_run, &list, &request->error);
 }
 
-void etld_handle_runs(struct etld_request *request)
+static void runs(struct etld_request *request)
 {
-	struct etld_job *job = NULL;
-	struct store_query *q;
-
-	if (etl_json_get(request->parameters, "job") && !(job = etld_request_job(request)))
-		return;
-	if (!etld_request_ready(request))
-		return;
-	q = query_new(request, "etl.runs/1");
-	q->job = job ? job->job : NULL;
-	q->failed_only = etl_json_bool(request->parameters, "failed", false);
-	etld_query_submit(&q->query, request, runs_work);
+	etld_request_submit(request, runs_work, NULL);
 }
 
 /* ---- show ----------------------------------------------------------------------------------- */
@@ -166,44 +125,49 @@ static int add_decision(void *ctx, const struct etl_change *change)
 }
 
 /* What operators have decided since about units that this run left. */
-static void add_decisions(struct store_query *q, const bson_t *run)
+static void add_decisions(struct etld_request *request, const bson_t *run)
 {
-	struct etl_state *state = q->query.etld->state;
+	struct etl_state *state = request->etld->state;
 	struct etl_change_query query = {.job = etl_doc_text(run, "job"), .limit = DECISIONS_LOOKED};
-	struct decided d = {etl_json_add_array(q->query.reply, "decisions"),
-		etld_generation_job(q->generation, query.job), etl_doc_text(run, "run_id")};
+	struct decided d = {etl_json_add_array(etld_reply(request), "decisions"),
+		etld_generation_job(request->generation, query.job), etl_doc_text(run, "run_id")};
 
-	state->ops->change_list(state, &query, add_decision, &d, &q->query.error);
+	state->ops->change_list(state, &query, add_decision, &d, &request->error);
 }
 
-static void show_work(struct etld_task *task)
+static void show_work(struct etld_request *request)
 {
-	struct store_query *q = (struct store_query *)task;
+	const char *id = etl_json_text(request->parameters, "run_id", "");
 	bson_t run;
 
-	etld_on_worker();
-	if (etld_run_find(q->query.etld->state, q->text, &run, &q->query.error) < 0)
+	if (etld_run_find(request->etld->state, id, &run, &request->error) < 0)
 		return;
-	etl_json_add_item(q->query.reply, "run", etld_json_of_bson(&run));
-	add_decisions(q, &run);
+	etl_json_add_item(etld_reply(request), "run", etld_json_of_bson(&run));
+	add_decisions(request, &run);
 	bson_destroy(&run);
 }
 
-void etld_handle_show(struct etld_request *request)
+static void show(struct etld_request *request)
 {
-	struct store_query *q;
-
-	if (!etld_request_ready(request))
-		return;
-	q = query_new(request, "etl.show/1");
-	q->text = etl_strdup(etl_json_text(request->parameters, "run_id", ""));
-	etld_query_submit(&q->query, request, show_work);
+	etld_request_submit(request, show_work, NULL);
 }
 
 /* ---- windows -------------------------------------------------------------------------------- */
 
+struct window_list {
+	struct etld_request *request;
+	const char *state; /* only windows in this state; NULL = those that want attention */
+	bool all;
+	struct etl_window range; /* asked for; end.ms == 0: all time */
+	struct etl_json *items, *summary;
+	size_t n;
+	bool truncated;
+};
+
+/* A partition. */
 struct walk {
-	struct store_query *q;
+	struct window_list *list;
+	const struct etl_window_rules *rules;
 	const char *shown; /* the partition's name as it is shown */
 	struct etl_watermark mark;
 	bool has_mark;
@@ -215,15 +179,15 @@ struct walk {
 static void add_window(struct walk *walk, struct etl_window window, const char *state,
 	const struct etl_ledger_entry *entry)
 {
-	struct store_query *q = walk->q;
+	struct window_list *list = walk->list;
 	struct etl_json *item, *counts;
 
-	if (q->listed == WINDOWS_MAX) {
-		q->truncated = true;
+	if (list->n == WINDOWS_MAX) {
+		list->truncated = true;
 		return;
 	}
-	q->listed++;
-	item = etl_json_add_object(q->list, NULL);
+	list->n++;
+	item = etl_json_add_object(list->items, NULL);
 	etl_json_add_text(item, "partition", walk->shown);
 	etld_json_time(item, "start", window.start);
 	etld_json_time(item, "end", window.end);
@@ -241,32 +205,32 @@ static void add_window(struct walk *walk, struct etl_window window, const char *
 	etld_json_time(item, "updated", entry->updated);
 }
 
-static bool is_wanted(const struct store_query *q, const char *state, bool noteworthy)
+static bool is_wanted(const struct window_list *list, const char *state, bool noteworthy)
 {
-	if (q->text)
-		return etl_streq(q->text, state);
-	return q->all || noteworthy;
+	if (list->state)
+		return etl_streq(list->state, state);
+	return list->all || noteworthy;
 }
 
-static bool in_range(const struct store_query *q, struct etl_window window)
+static bool in_range(const struct window_list *list, struct etl_window window)
 {
-	return !q->range.end.ms ||
-		(window.start.ms < q->range.end.ms && window.end.ms > q->range.start.ms);
+	return !list->range.end.ms ||
+		(window.start.ms < list->range.end.ms && window.end.ms > list->range.start.ms);
 }
 
 /* Grid windows between two ledger entries that are due and that nobody has written down. */
 static void note_missing(struct walk *walk, etl_wall until)
 {
-	const struct etl_window_rules *rules = &walk->q->job->window;
+	const struct etl_window_rules *rules = walk->rules;
 
 	for (; walk->at.ms + etl_dur_ms(rules->size) <= until.ms;
 		walk->at = etl_wall_add(walk->at, rules->size)) {
 		struct etl_window window = {walk->at, etl_wall_add(walk->at, rules->size)};
 
-		if (!in_range(walk->q, window))
+		if (!in_range(walk->list, window))
 			continue;
 		walk->missing++;
-		if (is_wanted(walk->q, "pending", true))
+		if (is_wanted(walk->list, "pending", true))
 			add_window(walk, window, "pending", NULL);
 	}
 }
@@ -281,9 +245,9 @@ static int take_entry(void *ctx, const struct etl_ledger_entry *entry, struct et
 	/* A mark from upstream on a window that is not over yet: nobody owes it. */
 	if (entry->state == ETL_WINDOW_PENDING && entry->window.end.ms > walk->limit.ms)
 		return 0;
-	if (!in_range(walk->q, entry->window))
+	if (!in_range(walk->list, entry->window))
 		return 0;
-	if (!walk->q->job->window.none && entry->window.start.ms >= walk->at.ms) {
+	if (!walk->rules->none && entry->window.start.ms >= walk->at.ms) {
 		note_missing(walk, entry->window.start);
 		walk->at = entry->window.end;
 	}
@@ -293,14 +257,14 @@ static int take_entry(void *ctx, const struct etl_ledger_entry *entry, struct et
 	walk->held += entry->state == ETL_WINDOW_HELD;
 	walk->open += !closed;
 	walk->dirty += entry->dirty;
-	if (is_wanted(walk->q, state, !closed || entry->dirty))
+	if (is_wanted(walk->list, state, !closed || entry->dirty))
 		add_window(walk, entry->window, state, entry);
 	return 0;
 }
 
 static void add_summary(const struct walk *walk)
 {
-	struct etl_json *item = etl_json_add_object(walk->q->summary, NULL);
+	struct etl_json *item = etl_json_add_object(walk->list->summary, NULL);
 
 	etl_json_add_text(item, "partition", walk->shown);
 	etld_json_time(item, "watermark", walk->has_mark ? walk->mark.processed : (etl_wall){0});
@@ -321,13 +285,13 @@ static void add_summary(const struct walk *walk)
  * A window that reaches into it begins at most its length before. */
 static void bound(struct walk *walk, struct etl_window *range)
 {
-	const struct etl_window_rules *rules = &walk->q->job->window;
+	const struct etl_window_rules *rules = walk->rules;
 	int64_t longest = etl_dur_ms(rules->size);
 	struct etl_window last;
 
 	if (walk->has_mark && walk->mark.window_ms > longest)
 		longest = walk->mark.window_ms;
-	*range = walk->q->range;
+	*range = walk->list->range;
 	if (range->start.ms > rules->start.ms) /* before that nothing is missing */
 		walk->at = etl_window_at(rules, range->start).start;
 	last = etl_window_at(rules, (etl_wall){range->end.ms - 1});
@@ -339,32 +303,33 @@ static void bound(struct walk *walk, struct etl_window *range)
 		range->start.ms -= longest;
 }
 
-static int walk_partition(struct store_query *q, const struct etl_partition *partition)
+static int walk_partition(struct window_list *list, const struct etl_partition *partition)
 {
-	struct etl_state *state = q->query.etld->state;
-	const struct etl_window_rules *rules = &q->job->window;
+	struct etld_request *request = list->request;
+	const struct etl_job *job = request->job;
+	struct etl_state *state = request->etld->state;
+	const struct etl_window_rules *rules = &job->window;
 	struct etl_window range = {{FIRST_DATE}, {LAST_DATE}};
-	struct walk walk = {.q = q, .at = rules->start, .limit = {INT64_MAX}};
+	struct walk walk = {.list = list, .rules = rules, .at = rules->start, .limit = {INT64_MAX}};
 	etl_wall due, until; /* windows that end by then are due; ... and asked for */
 	char shown[ETL_PARTITION_TEXT_BYTES];
 	int found;
 
-	etl_partition_text(q->job, partition, shown, sizeof shown);
+	etl_partition_text(job, partition, shown, sizeof shown);
 	walk.shown = shown;
-	found = state->ops->watermark_get(state, q->job->name, partition->name, &walk.mark,
-		&q->query.error);
+	found = state->ops->watermark_get(state, job->name, partition->name, &walk.mark, &request->error);
 	if (found < 0)
 		return -1;
 	walk.has_mark = found == 1;
 	if (!rules->none)
-		walk.limit = etl_window_limit(rules, etl_now(q->query.etld->clock));
+		walk.limit = etl_window_limit(rules, etl_now(request->etld->clock));
 	due = walk.limit;
-	if (!rules->none && q->range.end.ms)
+	if (!rules->none && list->range.end.ms)
 		bound(&walk, &range);
 	until = walk.limit;
 	walk.limit = due;
-	if (state->ops->ledger_scan(state, q->job->name, partition->name, &range,
-		    ETL_LEDGER_BEGUN, take_entry, &walk, &q->query.error) < 0)
+	if (state->ops->ledger_scan(state, job->name, partition->name, &range, ETL_LEDGER_BEGUN,
+		    take_entry, &walk, &request->error) < 0)
 		return -1;
 	if (!rules->none)
 		note_missing(&walk, until);
@@ -372,56 +337,37 @@ static int walk_partition(struct store_query *q, const struct etl_partition *par
 	return 0;
 }
 
-static void windows_work(struct etld_task *task)
+static void windows_work(struct etld_request *request)
 {
-	struct store_query *q = (struct store_query *)task;
+	struct window_list *list = request->own;
+	const struct etl_job *job = request->job;
+	struct etl_json *reply = etld_reply(request);
 
-	etld_on_worker();
-	etl_json_add_text(q->query.reply, "job", q->job->name);
-	q->list = etl_json_add_array(q->query.reply, "windows");
-	q->summary = etl_json_add_array(q->query.reply, "summary");
-	for (size_t i = 0; i < q->job->n_partitions; i++)
-		if ((!q->partition || q->partition == &q->job->partitions[i]) &&
-			walk_partition(q, &q->job->partitions[i]) < 0)
+	etl_json_add_text(reply, "job", job->name);
+	list->items = etl_json_add_array(reply, "windows");
+	list->summary = etl_json_add_array(reply, "summary");
+	for (size_t i = 0; i < job->n_partitions; i++)
+		if ((!request->partition || request->partition == &job->partitions[i]) &&
+			walk_partition(list, &job->partitions[i]) < 0)
 			return;
-	etl_json_add_bool(q->query.reply, "truncated", q->truncated);
+	etl_json_add_bool(reply, "truncated", list->truncated);
 }
 
-static bool read_window_parameters(struct etld_request *request, struct store_query *q)
+static void windows(struct etld_request *request)
 {
-	const char *from = etl_json_text(request->parameters, "from", NULL);
-	const char *to = etl_json_text(request->parameters, "to", NULL);
-	const char *state = etl_json_text(request->parameters, "state", NULL);
-	enum etl_window_state known;
+	struct window_list *list = etld_request_own(request, sizeof *list);
 
-	q->all = etl_json_bool(request->parameters, "all", false);
-	if (from || to)
-		q->range = (struct etl_window){{FIRST_DATE}, {LAST_DATE}};
-	if ((from && !etl_time_parse(from, &q->range.start)) ||
-		(to && !etl_time_parse(to, &q->range.end)))
-		return false;
-	if (state && !etl_window_state_parse(state, &known))
-		return false;
-	q->text = etl_strdup(state);
-	return true;
-}
-
-void etld_handle_windows(struct etld_request *request)
-{
-	struct etld_job *job = etld_request_job(request);
-	const struct etl_partition *only;
-	struct store_query *q;
-
-	if (!job || !etld_request_ready(request) || !etld_request_partition(request, job->job, &only))
-		return;
-	q = query_new(request, "etl.windows/1");
-	q->job = job->job;
-	q->partition = only;
-	if (read_window_parameters(request, q)) {
-		etld_query_submit(&q->query, request, windows_work);
-		return;
+	list->request = request;
+	list->state = etl_json_text(request->parameters, "state", NULL);
+	list->all = etl_json_bool(request->parameters, "all", false);
+	if (request->from || request->to) {
+		list->range.start = request->from ? *request->from : (etl_wall){FIRST_DATE};
+		list->range.end = request->to ? *request->to : (etl_wall){LAST_DATE};
 	}
-	etld_query_drop(&q->query);
-	etld_refuse(request, ETL_CTL_INVALID_PARAMETER, NULL,
-		"from and to are times such as 2026-07-01T10:00Z, state is a window's state");
+	etld_request_submit(request, windows_work, NULL);
 }
+
+const struct etld_method etld_method_runs = {"Runs", "etl.runs/1", ETLD_NEEDS_STORE, .call = runs};
+const struct etld_method etld_method_show = {"Show", "etl.show/1", ETLD_NEEDS_STORE, .call = show};
+const struct etld_method etld_method_windows = {"Windows", "etl.windows/1", ETLD_NEEDS_STORE,
+	.call = windows};

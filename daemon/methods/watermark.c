@@ -16,56 +16,29 @@
 
 #define WORK_AT_ONCE ETL_SECONDS(1)
 
-/* A question, or a change; parameters are copied, the generation is held. */
-struct mark_query {
-	struct etld_query query;
-	struct etld_generation *generation;
-	const struct etl_job *job;
-	const struct etl_partition *partition; /* NULL = all */
-	int64_t limit;
-	struct etl_json *list; /* where the worker puts its items */
-	/* of a change */
-	struct etl_change_walk *walk;
-	bool more;	 /* the walk goes on */
-	int64_t in;	 /* windows that are in so far */
-};
-
-static void mark_free(struct etld_query *query)
+static struct etl_json *reply_for(struct etld_request *request)
 {
-	struct mark_query *q = (struct mark_query *)query;
+	struct etl_json *reply = etld_reply(request);
 
-	etl_change_free(q->walk);
-	etld_generation_unref(q->generation);
-	free(q);
-}
-
-static struct mark_query *mark_new(struct etld_request *request, const struct etl_job *job,
-	const char *schema)
-{
-	struct mark_query *q = ETL_NEW(struct mark_query);
-
-	q->generation = etld_generation_ref(request->etld->generation);
-	q->job = job;
-	q->query.free = mark_free;
-	q->query.reply = etld_reply_object(request->etld, schema);
-	etl_json_add_text(q->query.reply, "job", job->name);
-	return q;
+	etl_json_add_text(reply, "job", request->job->name);
+	return reply;
 }
 
 /* ---- show ----------------------------------------------------------------------------------- */
 
-static int add_watermark(struct mark_query *q, const struct etl_partition *partition)
+static int add_watermark(struct etld_request *request, struct etl_json *list,
+	const struct etl_partition *partition)
 {
-	struct etl_state *state = q->query.etld->state;
+	struct etl_state *state = request->etld->state;
 	struct etl_watermark mark;
 	struct etl_json *item;
-	int found = state->ops->watermark_get(state, q->job->name, partition->name, &mark,
-		&q->query.error);
+	int found = state->ops->watermark_get(state, request->job->name, partition->name, &mark,
+		&request->error);
 
 	if (found < 0)
 		return -1;
-	item = etl_json_add_object(q->list, NULL);
-	etld_json_partition(item, q->job, partition->name);
+	item = etl_json_add_object(list, NULL);
+	etld_json_partition(item, request->job, partition->name);
 	if (!found) {
 		etl_json_add_null(item, "watermark");
 		return 0;
@@ -73,7 +46,7 @@ static int add_watermark(struct mark_query *q, const struct etl_partition *parti
 	etld_json_time(item, "watermark", mark.processed);
 	etld_json_time(item, "origin", mark.origin);
 	etl_json_add_int(item, "lag_s",
-		etl_wall_age(etl_now(q->query.etld->clock), mark.processed).us / 1000000);
+		etl_wall_age(etl_now(request->etld->clock), mark.processed).us / 1000000);
 	etl_json_add_int(item, "window_s", mark.window_ms / 1000);
 	etld_json_time(item, "updated", mark.updated);
 	etl_json_add_text(item, "run_id", mark.run_id);
@@ -81,24 +54,19 @@ static int add_watermark(struct mark_query *q, const struct etl_partition *parti
 	return 0;
 }
 
-static void show_work(struct etld_task *task)
+static void show_work(struct etld_request *request)
 {
-	struct mark_query *q = (struct mark_query *)task;
+	const struct etl_job *job = request->job;
+	struct etl_json *list = etl_json_add_array(reply_for(request), "watermarks");
 
-	etld_on_worker();
-	q->list = etl_json_add_array(q->query.reply, "watermarks");
-	for (size_t i = 0; i < q->job->n_partitions; i++)
-		if (add_watermark(q, &q->job->partitions[i]) < 0)
+	for (size_t i = 0; i < job->n_partitions; i++)
+		if (add_watermark(request, list, &job->partitions[i]) < 0)
 			return;
 }
 
-void etld_handle_watermark_show(struct etld_request *request)
+static void show(struct etld_request *request)
 {
-	struct etld_job *job = etld_request_job(request);
-
-	if (!job || !etld_request_ready(request))
-		return;
-	etld_query_submit(&mark_new(request, job->job, "etl.watermark/1")->query, request, show_work);
+	etld_request_submit(request, show_work, NULL);
 }
 
 /* ---- history -------------------------------------------------------------------------------- */
@@ -110,17 +78,22 @@ static const char *change_state(const struct etl_change *change)
 	return change->done ? "done" : "unfinished";
 }
 
+struct history {
+	struct etl_json *list;
+	const struct etl_job *job;
+};
+
 static int add_change(void *ctx, const struct etl_change *change)
 {
-	struct mark_query *q = ctx;
-	struct etl_json *item = etl_json_add_object(q->list, NULL), *unit;
+	const struct history *h = ctx;
+	struct etl_json *item = etl_json_add_object(h->list, NULL);
 
 	etl_json_add_text(item, "change_id", change->id);
 	etl_json_add_text(item, "command_id", change->command);
 	etld_json_time(item, "at", change->at);
 	etl_json_add_text(item, "who", change->who);
 	etl_json_add_text(item, "kind", etl_change_kind_word(change->kind));
-	etld_json_partition(item, q->job, change->partition);
+	etld_json_partition(item, h->job, change->partition);
 	etld_json_time(item, "from", change->from);
 	etld_json_time(item, "to", change->to);
 	etld_json_time(item, "reached", change->reached);
@@ -131,51 +104,50 @@ static int add_change(void *ctx, const struct etl_change *change)
 	etl_json_add_text(item, "undone_by", *change->undone_by ? change->undone_by : NULL);
 	if (!etl_change_is_decision(change->kind))
 		return 0;
-	unit = etl_json_add_object(item, "window");
-	etld_json_time(unit, "start", change->unit.start);
-	etld_json_time(unit, "end", change->unit.end);
+	etld_json_window(item, "window", &change->unit);
 	etl_json_add_text(item, "run_id", change->run_id);
 	return 0;
 }
 
-static void history_work(struct etld_task *task)
+static void history_work(struct etld_request *request)
 {
-	struct mark_query *q = (struct mark_query *)task;
-	struct etl_state *state = q->query.etld->state;
-	struct etl_change_query query = {.job = q->job->name,
-		.partition = q->partition ? q->partition->name : NULL, .limit = (int)q->limit};
+	struct etl_state *state = request->etld->state;
+	struct etl_change_query query = {.job = request->job->name,
+		.partition = request->partition ? request->partition->name : NULL,
+		.limit = (int)etl_json_int(request->parameters, "limit", 20)};
+	struct history h = {etl_json_add_array(reply_for(request), "changes"), request->job};
 
-	etld_on_worker();
-	q->list = etl_json_add_array(q->query.reply, "changes");
-	state->ops->change_list(state, &query, add_change, q, &q->query.error);
+	state->ops->change_list(state, &query, add_change, &h, &request->error);
 }
 
-void etld_handle_watermark_history(struct etld_request *request)
+static void history(struct etld_request *request)
 {
-	struct etld_job *job = etld_request_job(request);
-	const struct etl_partition *partition;
-	struct mark_query *q;
-
-	if (!job || !etld_request_ready(request) || !etld_request_partition(request, job->job, &partition))
-		return;
-	q = mark_new(request, job->job, "etl.watermark_history/1");
-	q->partition = partition;
-	q->limit = etl_json_int(request->parameters, "limit", 20);
-	etld_query_submit(&q->query, request, history_work);
+	etld_request_submit(request, history_work, NULL);
 }
 
 /* ---- changes -------------------------------------------------------------------------------- */
 
-static void add_results(struct mark_query *q)
+struct move {
+	struct etl_change_walk *walk;
+	bool more;  /* the walk goes on */
+	int64_t in; /* windows that are in so far */
+};
+
+static void move_free(void *move)
 {
+	etl_change_free(((struct move *)move)->walk);
+}
+
+static void add_results(struct etld_request *request, const struct etl_change_walk *walk)
+{
+	struct etl_json *list = etl_json_add_array(etld_reply(request), "partitions");
 	const struct etl_change_result *r;
 	int64_t windows = 0;
 
-	q->list = etl_json_add_array(q->query.reply, "partitions");
-	for (size_t i = 0; (r = etl_change_result(q->walk, i)) != NULL; i++) {
-		struct etl_json *item = etl_json_add_object(q->list, NULL);
+	for (size_t i = 0; (r = etl_change_result(walk, i)) != NULL; i++) {
+		struct etl_json *item = etl_json_add_object(list, NULL);
 
-		etld_json_partition(item, q->job, r->partition);
+		etld_json_partition(item, request->job, r->partition);
 		etl_json_add_text(item, "kind", etl_change_kind_word(r->kind));
 		etl_json_add_bool(item, "changed", r->changed);
 		etld_json_time(item, "from", r->from);
@@ -183,32 +155,31 @@ static void add_results(struct mark_query *q)
 		etl_json_add_int(item, "windows", r->windows);
 		windows += r->windows;
 	}
-	etl_json_add_int(q->query.reply, "windows", windows);
+	etl_json_add_int(etld_reply(request), "windows", windows);
 }
 
-static void change_work(struct etld_task *task)
+static void change_work(struct etld_request *request)
 {
-	struct mark_query *q = (struct mark_query *)task;
-	const struct etl_clock *clock = q->query.etld->clock;
+	struct move *move = request->own;
+	const struct etl_clock *clock = request->etld->clock;
 	etl_mono began = etl_mono_now(clock);
 	const struct etl_change_result *r;
 	bool begun = false;
 	int rc;
 
-	etld_on_worker();
 	do
-		rc = etl_change_step(q->walk, &q->query.error);
+		rc = etl_change_step(move->walk, &request->error);
 	while (rc > 0 && etl_mono_diff(etl_mono_now(clock), began).us < WORK_AT_ONCE.us);
-	q->more = rc > 0;
-	q->in = 0;
-	for (size_t i = 0; (r = etl_change_result(q->walk, i)) != NULL; i++) {
-		q->in += r->in;
+	move->more = rc > 0;
+	move->in = 0;
+	for (size_t i = 0; (r = etl_change_result(move->walk, i)) != NULL; i++) {
+		move->in += r->in;
 		begun |= r->reached.ms != r->from.ms;
 	}
 	if (rc == 0)
-		add_results(q);
+		add_results(request, move->walk);
 	else if (rc < 0 && begun)
-		etl_error_prefix(&q->query.error,
+		etl_error_prefix(&request->error,
 			"a part of the change is in, see etlctl watermark history");
 }
 
@@ -236,42 +207,37 @@ void etld_change_taken(struct etld *etld, const char *name, const struct etl_cha
 		etl_sched_moved(etld->sched, &job->sched);
 }
 
-static bool change_again(struct etld_query *query)
+static enum etld_then change_again(struct etld_request *request)
 {
-	struct mark_query *q = (struct mark_query *)query;
+	const struct move *move = request->own;
+	struct etld_job *job = etld_request_job(request);
 	struct etl_json *message;
 
-	etld_change_taken(query->etld, q->job->name, q->walk, !q->more);
-	if (!q->more) {
-		struct etld_job *job = etld_job_find(query->etld, q->job->name);
-
-		if (job) {
-			etld_job_changed(query->etld, job);
-			etld_picture_look(query->etld, job);
-		}
-		return false;
-	}
-	if (query->request && query->request->more) {
+	etld_change_taken(request->etld, request->job->name, move->walk, !move->more);
+	if (move->more) {
 		message = etl_json_object();
-		etl_json_add_text(message, "job", q->job->name);
-		etl_json_add_int(message, "windows", q->in);
-		etld_answer_more(query->request, message);
+		etl_json_add_text(message, "job", request->job->name);
+		etl_json_add_int(message, "windows", move->in);
+		etld_answer_more(request, message);
+		return ETLD_THEN_AGAIN;
 	}
-	return true;
+	if (job) {
+		etld_job_changed(request->etld, job);
+		etld_picture_look(request->etld, job);
+	}
+	return ETLD_THEN_ANSWER;
 }
 
-static void refuse_time(struct etld_request *request, const struct etld_job *job,
-	const struct etl_error *err)
+static void refuse_time(struct etld_request *request, const struct etl_error *err)
 {
 	char hint[ETL_JOB_NAME_MAX + 32];
 
-	snprintf(hint, sizeof hint, "etlctl watermark show %s", job->name);
+	snprintf(hint, sizeof hint, "etlctl watermark show %s", request->job->name);
 	etld_refuse(request, ETL_CTL_INVALID_PARAMETER, hint, "%s", err->message);
 }
 
 /* Says why this cannot be done to this job now; true if it can. */
-static bool is_possible(struct etld_request *request, const struct etld_job *job,
-	const struct etl_change_request *asked)
+static bool is_possible(struct etld_request *request, const struct etl_change_request *asked)
 {
 	struct etl_error err = ETL_ERROR_INIT;
 
@@ -281,60 +247,47 @@ static bool is_possible(struct etld_request *request, const struct etld_job *job
 		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, NULL,
 			"the reason has more than %d bytes", ETL_REASON_MAX - 1);
 	else if (asked->kind != ETL_CHANGE_UNDO &&
-		etl_change_check_time(&job->job->window, asked->kind, asked->time,
+		etl_change_check_time(&request->job->window, asked->kind, asked->time,
 			etl_now(request->etld->clock), &err) < 0)
-		refuse_time(request, job, &err);
-	else if (etld_running(job) && !asked->dry_run)
-		etld_refuse_busy(request, job);
+		refuse_time(request, &err);
+	else if (etld_running(etld_request_job(request)) && !asked->dry_run)
+		etld_refuse_busy(request);
 	else
 		return true;
 	return false;
 }
 
-static void start_change(struct etld_request *request, const struct etld_job *job,
-	const struct etl_change_request *asked)
+static void change(struct etld_request *request)
 {
-	struct mark_query *q = mark_new(request, job->job, "etl.watermark_change/1");
+	struct etl_change_request asked = {.kind = (enum etl_change_kind)request->method->how,
+		.partition = request->partition ? request->partition->name : NULL,
+		.who = request->who,
+		.why = etld_request_reason(request),
+		.dry_run = etl_json_bool(request->parameters, "dry_run", false)};
+	struct etl_json *reply;
+	struct move *move;
 
-	etl_json_add_text(q->query.reply, "kind", etl_change_kind_word(asked->kind));
-	etl_json_add_bool(q->query.reply, "dry_run", asked->dry_run);
-	etl_json_add_text(q->query.reply, "reason", asked->why);
-	q->walk = etl_change_new(job->job, request->etld->run_env, asked);
-	q->query.again = change_again;
-	etld_query_submit(&q->query, request, change_work);
-}
-
-static void change(struct etld_request *request, enum etl_change_kind kind)
-{
-	struct etld_job *job = etld_request_job(request);
-	struct etl_change_request asked = {.kind = kind};
-	const struct etl_partition *partition;
-	etl_cleanup(free) char *why = NULL;
-
-	if (!job || !etld_request_right(request, job) || !etld_request_ready(request) ||
-		!etld_request_partition(request, job->job, &partition))
+	if (request->time)
+		asked.time = *request->time;
+	if (!is_possible(request, &asked))
 		return;
-	if (!etld_request_time(request, "time", &asked.time))
-		return;
-	asked.partition = partition ? partition->name : NULL;
-	asked.who = request->who;
-	asked.why = why = etld_request_reason(request);
-	asked.dry_run = etl_json_bool(request->parameters, "dry_run", false);
-	if (is_possible(request, job, &asked))
-		start_change(request, job, &asked);
+	reply = reply_for(request);
+	etl_json_add_text(reply, "kind", etl_change_kind_word(asked.kind));
+	etl_json_add_bool(reply, "dry_run", asked.dry_run);
+	etl_json_add_text(reply, "reason", asked.why);
+	move = etld_request_own(request, sizeof *move);
+	move->walk = etl_change_new(request->job, request->etld->run_env, &asked);
+	etl_arena_defer(request->arena, move_free, move);
+	etld_request_submit(request, change_work, change_again);
 }
 
-void etld_handle_watermark_set(struct etld_request *request)
-{
-	change(request, ETL_CHANGE_SET);
-}
-
-void etld_handle_watermark_rewind(struct etld_request *request)
-{
-	change(request, ETL_CHANGE_REWIND);
-}
-
-void etld_handle_watermark_undo(struct etld_request *request)
-{
-	change(request, ETL_CHANGE_UNDO);
-}
+const struct etld_method etld_method_watermark_show = {"WatermarkShow", "etl.watermark/1",
+	ETLD_NEEDS_STORE, .call = show};
+const struct etld_method etld_method_watermark_history = {"WatermarkHistory",
+	"etl.watermark_history/1", ETLD_NEEDS_STORE, .call = history};
+const struct etld_method etld_method_watermark_set = {"WatermarkSet", "etl.watermark_change/1",
+	ETLD_NEEDS_STORE | ETLD_NEEDS_JOB, ETL_CHANGE_SET, change};
+const struct etld_method etld_method_watermark_rewind = {"WatermarkRewind", "etl.watermark_change/1",
+	ETLD_NEEDS_STORE | ETLD_NEEDS_JOB, ETL_CHANGE_REWIND, change};
+const struct etld_method etld_method_watermark_undo = {"WatermarkUndo", "etl.watermark_change/1",
+	ETLD_NEEDS_STORE | ETLD_NEEDS_JOB, ETL_CHANGE_UNDO, change};

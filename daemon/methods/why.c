@@ -19,17 +19,14 @@
 #define PARTITIONS_MAX 5 /* that are explained if none is named */
 #define RUNS_LOOKED 30	 /* back to the last run and the last skip */
 
-struct why_query {
-	struct etld_query query;
-	struct etld_generation *generation;
+struct subject {
+	struct etld_request *request;
 	const struct etl_job *job; /* NULL: a run is asked for, and has ended */
-	char *text;		   /* run id; with a job: of its run that goes */
 	etl_wall now;
 	/* of a window */
-	bool is_window;
 	struct etl_window window;
 	const struct etl_partition *partitions[PARTITIONS_MAX];
-	struct etl_why_window *windows;
+	struct etl_why_window *windows; /* of the arena */
 	size_t n, left_out;
 	/* what the worker found */
 	bool asked; /* the store was */
@@ -38,16 +35,12 @@ struct why_query {
 	struct etl_skip skip;
 };
 
-static void why_free(struct etld_query *query)
+static void subject_fini(void *ctx)
 {
-	struct why_query *q = (struct why_query *)query;
+	struct subject *q = ctx;
 
-	etld_generation_unref(q->generation);
 	bson_destroy(&q->last);
 	bson_destroy(&q->run);
-	free(q->windows);
-	free(q->text);
-	free(q);
 }
 
 /* ---- on a worker --------------------------------------------------------------------------- */
@@ -55,7 +48,7 @@ static void why_free(struct etld_query *query)
 /* Newest first: the first run, and the first record of skipped slots. */
 static int keep_last(void *ctx, const bson_t *record)
 {
-	struct why_query *q = ctx;
+	struct subject *q = ctx;
 	struct etl_why_run run;
 
 	etl_explain_run(record, &run);
@@ -71,29 +64,28 @@ static int keep_last(void *ctx, const bson_t *record)
 	return !bson_empty(&q->last) && q->skip.last.ms;
 }
 
-static void job_work(struct why_query *q)
+static void job_work(struct subject *q)
 {
-	struct etl_state *state = q->query.etld->state;
+	struct etl_state *state = q->request->etld->state;
 
-	if (state->ops->run_list(state, q->job->name, RUNS_LOOKED, keep_last, q, &q->query.error) == 0 &&
-		etl_explain_owed(state, q->job, q->now, &q->owed, &q->query.error) == 0)
+	if (state->ops->run_list(state, q->job->name, RUNS_LOOKED, keep_last, q, &q->request->error) == 0 &&
+		etl_explain_owed(state, q->job, q->now, &q->owed, &q->request->error) == 0)
 		q->asked = true;
 }
 
-static void why_work(struct etld_task *task)
+static void why_work(struct etld_request *request)
 {
-	struct why_query *q = (struct why_query *)task;
-	struct etl_state *state = q->query.etld->state;
+	struct subject *q = request->own;
+	struct etl_state *state = request->etld->state;
 	bson_t run;
 
-	etld_on_worker();
 	for (size_t i = 0; i < q->n; i++)
 		if (etl_explain_window(state, q->job, q->partitions[i], q->window, q->now, &q->windows[i],
-			    &q->query.error) < 0)
+			    &request->error) < 0)
 			return;
-	if (q->job && !q->is_window)
+	if (q->job && !request->time)
 		job_work(q);
-	if (q->job || etld_run_find(state, q->text, &run, &q->query.error) < 0)
+	if (q->job || etld_run_find(state, request->id, &run, &request->error) < 0)
 		return;
 	bson_destroy(&q->run);
 	bson_steal(&q->run, &run);
@@ -138,7 +130,7 @@ static void add_why(struct etl_json *reply, struct etl_why *why)
 }
 
 /* What the worker found; `last` takes a run that the facts then point to. */
-static void fill_found(const struct why_query *q, struct etl_why_run *last, struct etl_why_job *f)
+static void fill_found(const struct subject *q, struct etl_why_run *last, struct etl_why_job *f)
 {
 	if (!f->skip)
 		f->skip = &q->skip;
@@ -163,7 +155,7 @@ static void add_health(const struct etld_job *job, const struct etld_health *hea
 		etl_why_hint(why, "etlctl dead list %s", job->name);
 }
 
-static void answer_job(struct etld *etld, struct etld_job *job, struct why_query *q,
+static void answer_job(struct etld *etld, struct etld_job *job, struct subject *q,
 	struct etl_json *reply)
 {
 	struct etl_why why = {0};
@@ -187,9 +179,9 @@ static void answer_job(struct etld *etld, struct etld_job *job, struct why_query
 	add_why(reply, &why);
 }
 
-static void answer_run(struct etld *etld, struct why_query *q)
+static void answer_run(struct etld *etld, struct subject *q)
 {
-	struct etl_json *reply = q->query.reply;
+	struct etl_json *reply = etld_reply(q->request);
 	struct etl_why_run facts;
 	struct etl_why why = {0};
 	const struct etld_job *job;
@@ -230,7 +222,7 @@ static void join(struct etl_why *all, const struct etl_why *one, const char *par
 }
 
 /* The state of one partition's window, or of the first that is not closed. */
-static const char *state_of(const struct why_query *q)
+static const char *state_of(const struct subject *q)
 {
 	enum etl_window_state state = ETL_WINDOW_PENDING;
 
@@ -242,10 +234,10 @@ static const char *state_of(const struct why_query *q)
 	return etl_window_state_word(state);
 }
 
-static void answer_window(struct etld *etld, struct why_query *q)
+static void answer_window(struct etld *etld, struct subject *q)
 {
 	const struct etld_job *job = etld_job_find(etld, q->job->name);
-	struct etl_json *reply = q->query.reply, *window;
+	struct etl_json *reply = etld_reply(q->request);
 	struct etl_why all = {0};
 	char name[ETL_PARTITION_TEXT_BYTES];
 
@@ -268,81 +260,47 @@ static void answer_window(struct etld *etld, struct why_query *q)
 	etl_json_add_text(reply, "subject", "window");
 	etl_json_add_text(reply, "job", q->job->name);
 	etl_json_add_text(reply, "partition", q->n == 1 ? name : NULL);
-	window = etl_json_add_object(reply, "window");
-	etld_json_time(window, "start", q->window.start);
-	etld_json_time(window, "end", q->window.end);
+	etld_json_window(reply, "window", &q->window);
 	etl_json_add_text(reply, "state", state_of(q));
 	add_why(reply, &all);
 }
 
 /* The run that was asked for went, and has ended while the store was read: its record tells. */
-static bool has_ended(const struct why_query *q, const struct etld_job *job)
+static bool has_ended(const struct subject *q, const struct etld_job *job)
 {
-	struct etld_run *run = job ? etld_running(job) : NULL;
+	const struct etld_run *run = job ? etld_running(job) : NULL;
+	const char *id = q->request->id;
 
-	return q->job && q->text && !(run && etl_uuid_matches(etld_exec_run_id(run), q->text));
+	return q->job && id && !(run && etl_uuid_matches(etld_exec_run_id(run), id));
 }
 
 /* Back on the loop. A job is explained without the store too, if it cannot be asked. */
-static bool why_again(struct etld_query *query)
+static enum etld_then tell(struct etld_request *request)
 {
-	struct why_query *q = (struct why_query *)query;
-	struct etld *etld = query->etld;
-	struct etld_job *job = q->job ? etld_job_find(etld, q->job->name) : NULL;
+	struct subject *q = request->own;
+	struct etld_job *job = q->job ? etld_job_find(request->etld, q->job->name) : NULL;
 
 	if (has_ended(q, job)) {
-		etl_error_clear(&query->error);
+		etl_error_clear(&request->error);
 		q->job = NULL;
-		return true;
+		return ETLD_THEN_AGAIN;
 	}
-	if (q->job && !q->is_window && !job) {
-		etl_error_clear(&query->error);
-		etl_error_set(&query->error, ETL_PERMANENT, "why.gone",
+	if (q->job && !request->time && !job) {
+		etl_error_clear(&request->error);
+		etl_error_set(&request->error, ETL_PERMANENT, "why.gone",
 			"job '%s' has just left the configuration", q->job->name);
-	} else if (q->job && !q->is_window) {
-		etl_error_clear(&query->error);
-		answer_job(etld, job, q, query->reply);
-	} else if (query->error.kind == ETL_OK && q->is_window) {
-		answer_window(etld, q);
-	} else if (query->error.kind == ETL_OK) {
-		answer_run(etld, q);
+	} else if (q->job && !request->time) {
+		etl_error_clear(&request->error);
+		answer_job(request->etld, job, q, etld_reply(request));
+	} else if (request->error.kind == ETL_OK && request->time) {
+		answer_window(request->etld, q);
+	} else if (request->error.kind == ETL_OK) {
+		answer_run(request->etld, q);
 	}
-	return false;
+	return ETLD_THEN_ANSWER;
 }
 
 /* ---- the question ---------------------------------------------------------------------------- */
-
-static struct why_query *why_new(struct etld_request *request, const struct etl_job *job)
-{
-	struct why_query *q = ETL_NEW(struct why_query);
-
-	q->generation = etld_generation_ref(request->etld->generation);
-	q->job = job;
-	q->now = etl_now(request->etld->clock);
-	bson_init(&q->last);
-	bson_init(&q->run);
-	q->query.free = why_free;
-	q->query.again = why_again;
-	q->query.reply = etld_reply_object(request->etld, "etl.why/1");
-	return q;
-}
-
-/* `run_id`: of its run that goes, if that is asked for. */
-static void ask_of_job(struct etld_request *request, struct etld_job *job, const char *run_id)
-{
-	struct etl_json *reply;
-	struct why_query *q;
-
-	if (request->etld->mongodb_up) {
-		q = why_new(request, job->job);
-		q->text = run_id ? etl_strdup(run_id) : NULL;
-		etld_query_submit(&q->query, request, why_work);
-		return;
-	}
-	reply = etld_reply_object(request->etld, "etl.why/1");
-	answer_job(request->etld, job, NULL, reply);
-	etld_answer(request, reply);
-}
 
 struct etld_job *etld_job_that_runs(struct etld *etld, const char *id)
 {
@@ -352,72 +310,34 @@ struct etld_job *etld_job_that_runs(struct etld *etld, const char *id)
 	return NULL;
 }
 
-static void ask_of_run(struct etld_request *request, const char *id)
+bool etld_request_window(struct etld_request *request, struct etl_window *out)
 {
-	struct etld_job *job = etld_job_that_runs(request->etld, id);
-	struct why_query *q;
-
-	if (job) {
-		ask_of_job(request, job, id);
-		return;
-	}
-	if (!etld_request_ready(request))
-		return;
-	q = why_new(request, NULL);
-	q->text = etl_strdup(id);
-	etld_query_submit(&q->query, request, why_work);
-}
-
-bool etld_request_window(struct etld_request *request, const struct etl_job *job, const char *text,
-	struct etl_window *out)
-{
-	const struct etl_window_rules *rules = &job->window;
+	const struct etl_window_rules *rules = &request->job->window;
 	char start[ETL_TIME_TEXT_BYTES];
-	etl_wall t;
 
-	if (!etl_time_parse(text, &t)) {
-		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "2026-07-01T10:00Z",
-			"'%s' is not a time", text);
-		return false;
-	}
 	*out = (struct etl_window){{0}, {0}};
 	if (rules->none)
 		return true;
-	if (t.ms < rules->start.ms) {
+	if (request->time->ms < rules->start.ms) {
 		etl_time_format_rfc3339(rules->start, start);
 		etld_refuse(request, ETL_CTL_NO_SUCH_WINDOW, "window.start in the job's file",
-			"the first window of '%s' begins at %s", job->name, start);
+			"the first window of '%s' begins at %s", request->job->name, start);
 		return false;
 	}
-	*out = etl_window_at(rules, t);
+	*out = etl_window_at(rules, *request->time);
 	return true;
 }
 
-static void choose_partitions(struct why_query *q, const struct etl_partition *only)
+static void choose_partitions(struct subject *q)
 {
+	const struct etl_partition *only = q->request->partition;
 	size_t all = only ? 1 : q->job->n_partitions;
 
 	q->n = all < PARTITIONS_MAX ? all : PARTITIONS_MAX;
 	q->left_out = all - q->n;
-	q->windows = etl_calloc(q->n, sizeof *q->windows);
+	q->windows = etl_arena_zalloc(q->request->arena, q->n * sizeof *q->windows);
 	for (size_t i = 0; i < q->n; i++)
 		q->partitions[i] = only ? only : &q->job->partitions[i];
-}
-
-static void ask_of_window(struct etld_request *request, const struct etl_job *job, const char *time)
-{
-	const struct etl_partition *only;
-	struct etl_window window;
-	struct why_query *q;
-
-	if (!etld_request_partition(request, job, &only) ||
-		!etld_request_window(request, job, time, &window) || !etld_request_ready(request))
-		return;
-	q = why_new(request, job);
-	q->is_window = true;
-	q->window = window;
-	choose_partitions(q, only);
-	etld_query_submit(&q->query, request, why_work);
 }
 
 /* What cannot be an id is a job's name with a mistake in it. */
@@ -426,22 +346,40 @@ bool etld_may_be_id(const char *text)
 	return strlen(text) >= 6 && strspn(text, "0123456789abcdef-") == strlen(text);
 }
 
-void etld_handle_why(struct etld_request *request)
+static void ask(struct etld_request *request, const struct etl_job *job)
 {
-	const char *what = etl_json_text(request->parameters, "what", "");
-	const char *window = etl_json_text(request->parameters, "window", NULL);
-	struct etld_job *job = etld_job_find(request->etld, what);
+	struct subject *q = etld_request_own(request, sizeof *q);
 
-	if (!job && (window || !etld_may_be_id(what))) {
-		etld_refuse_job(request, what);
-	} else if (!window && etl_json_get(request->parameters, "partition")) {
-		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "--window TIME --partition PARTITION",
-			"a partition is asked for together with a window");
-	} else if (window) {
-		ask_of_window(request, job->job, window);
-	} else if (job) {
-		ask_of_job(request, job, NULL);
-	} else {
-		ask_of_run(request, what);
+	q->request = request;
+	q->job = job;
+	q->now = etl_now(request->etld->clock);
+	bson_init(&q->last);
+	bson_init(&q->run);
+	etl_arena_defer(request->arena, subject_fini, q);
+	if (request->time && !etld_request_window(request, &q->window))
+		return;
+	if (request->time)
+		choose_partitions(q);
+	if (job && !request->time && !request->etld->mongodb_up) {
+		answer_job(request->etld, etld_job_find(request->etld, job->name), NULL, etld_reply(request));
+		etld_answer(request);
+	} else if (etld_request_ready(request)) {
+		etld_request_submit(request, why_work, tell);
 	}
 }
+
+static void why(struct etld_request *request)
+{
+	const char *partition = etl_json_text(request->parameters, "partition", NULL);
+	const struct etld_job *running = request->id ? etld_job_that_runs(request->etld, request->id) : NULL;
+
+	if (!request->job && request->time)
+		etld_refuse_job(request, request->id);
+	else if (!request->time && partition)
+		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "--window TIME --partition PARTITION",
+			"a partition is asked for together with a window");
+	else if (!partition || etld_request_partition(request, partition))
+		ask(request, running ? running->job : request->job);
+}
+
+const struct etld_method etld_method_why = {"Why", "etl.why/1", .call = why};

@@ -66,12 +66,9 @@ static const char *begun(const char *word)
 {
 	size_t n = strlen(word);
 
-	for (int i = 0; i < ETL_COMMAND_MAX; i++) {
-		const char *name = etl_command_get((enum etl_command_id)i)->name;
-
-		if (strncmp(name, word, n) == 0 && name[n] == ' ')
-			return name;
-	}
+	ETL_COMMANDS_EACH(command)
+		if (strncmp(command->name, word, n) == 0 && command->name[n] == ' ')
+			return command->name;
 	return NULL;
 }
 
@@ -82,25 +79,23 @@ static char *second_words(const char *word)
 	struct etl_buf text;
 
 	etl_buf_init(&text, 4096);
-	for (int i = 0; i < ETL_COMMAND_MAX; i++) {
-		const char *name = etl_command_get((enum etl_command_id)i)->name;
-
-		if (strncmp(name, word, n) == 0 && name[n] == ' ')
-			etl_buf_printf(&text, "%s%s", text.len ? ", " : "", name + n + 1);
-	}
+	ETL_COMMANDS_EACH(command)
+		if (strncmp(command->name, word, n) == 0 && command->name[n] == ' ')
+			etl_buf_printf(&text, "%s%s", text.len ? ", " : "", command->name + n + 1);
 	return etl_buf_take(&text);
 }
 
 static const char *nearest_command(const char *one, const char *two)
 {
 	etl_cleanup(free) char *both = two ? etl_strf("%s %s", one, two) : NULL;
-	const char *names[ETL_COMMAND_MAX], *near = NULL;
+	const char *names[ETL_COMMANDS_MAX], *near = NULL;
+	size_t n = 0;
 
-	for (int i = 0; i < ETL_COMMAND_MAX; i++)
-		names[i] = etl_command_get((enum etl_command_id)i)->name;
+	ETL_COMMANDS_EACH(command)
+		names[n++] = command->name;
 	if (both)
-		near = etl_nearest(both, names, ETL_COMMAND_MAX);
-	return near ? near : etl_nearest(one, names, ETL_COMMAND_MAX);
+		near = etl_nearest(both, names, n);
+	return near ? near : etl_nearest(one, names, n);
 }
 
 const struct etl_command *etl_command_find(int argc, char *const *argv, int *used,
@@ -114,8 +109,7 @@ const struct etl_command *etl_command_find(int argc, char *const *argv, int *use
 		etl_error_set(err, ETL_CONFIG, "ctl.usage", "a command is missing");
 		return NULL;
 	}
-	for (int i = 0; i < ETL_COMMAND_MAX; i++) {
-		const struct etl_command *command = etl_command_get((enum etl_command_id)i);
+	ETL_COMMANDS_EACH(command) {
 		int n = words_matched(command->name, argc, argv);
 
 		if (n && (!found || n > *used)) { /* "windows accept" is not "windows" */

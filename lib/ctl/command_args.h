@@ -13,7 +13,7 @@
 #define END	     {NULL}
 
 static const struct etl_command_arg job_args[] = {JOB_REQUIRED, END};
-#define PARTITION {"partition", "--partition", 0, "PARTITION", ETL_ARG_TEXT, 0, "this partition only"}
+#define PARTITION {"partition", "--partition", 0, "PARTITION", ETL_ARG_PARTITION, 0, "this partition only"}
 #define DRY_RUN	  {"dry_run", "--dry-run", 0, NULL, ETL_ARG_FLAG, 0, "show what would happen, change nothing"}
 
 static const struct etl_command_arg move_args[] = {
@@ -28,7 +28,7 @@ static const struct etl_command_arg move_args[] = {
 /* WINDOW: a time in it, or "-" for the one unit of a job without windows. */
 #define WINDOW_OF_ONE {"window", NULL, 0, "WINDOW", ETL_ARG_TEXT, ETL_ARG_REQUIRED, \
 	"a time in the window; - if the job has no windows"}
-#define PARTITION_OF_ONE {"partition", "--partition", 0, "PARTITION", ETL_ARG_TEXT, 0, \
+#define PARTITION_OF_ONE {"partition", "--partition", 0, "PARTITION", ETL_ARG_PARTITION, 0, \
 	"of this partition; a must if the job has several"}
 #define REASON_MUST {"reason", "--reason", 0, "TEXT", ETL_ARG_TEXT, ETL_ARG_REQUIRED, \
 	"why, for those who ask later"}
@@ -61,10 +61,10 @@ static const struct etl_command_arg history_args[] = {
 	END,
 };
 static const struct etl_command_arg dead_list_args[] = {
-	{"what", NULL, 0, "JOB|RUN", ETL_ARG_JOB, 0,
+	{"what", NULL, 0, "JOB|RUN", ETL_ARG_JOB_OR_RUN, 0,
 		"of a job, or of a run: its id, or six characters or more of its beginning or end"},
 	{"window", "--window", 0, "TIME", ETL_ARG_TIME, 0, "of the job's window that holds this time"},
-	{"partition", "--partition", 0, "PARTITION", ETL_ARG_TEXT, 0, "of this partition of the job"},
+	{"partition", "--partition", 0, "PARTITION", ETL_ARG_PARTITION, 0, "of this partition of the job"},
 	{"limit", "--limit", 'n', "N", ETL_ARG_INT, 0, "how many (20)"},
 	{"before", "--before", 0, "ID", ETL_ARG_TEXT, 0, "go on behind this one: the next page"},
 	END,
@@ -105,13 +105,13 @@ static const struct etl_command_arg host_args[] = {
 };
 static const struct etl_command_arg pause_args[] = {
 	{"job", NULL, 0, "JOB", ETL_ARG_JOB, 0, "the job"},
-	{"group", "--group", 0, "GROUP", ETL_ARG_TEXT, 0, "all jobs of this group"},
+	{"group", "--group", 0, "GROUP", ETL_ARG_GROUP, 0, "all jobs of this group"},
 	{"reason", "--reason", 0, "TEXT", ETL_ARG_TEXT, 0, "why, for those who ask later"},
 	END,
 };
 static const struct etl_command_arg resume_args[] = {
 	{"job", NULL, 0, "JOB", ETL_ARG_JOB, 0, "the job"},
-	{"group", "--group", 0, "GROUP", ETL_ARG_TEXT, 0, "all jobs of this group"},
+	{"group", "--group", 0, "GROUP", ETL_ARG_GROUP, 0, "all jobs of this group"},
 	{"from", "--from", 0, "TIME", ETL_ARG_TIME, 0,
 		"slots since then count as missed (misfire decides)"},
 	END,

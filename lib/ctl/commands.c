@@ -19,7 +19,7 @@ static const struct etl_command_arg status_args[] = {
 static const struct etl_command_arg no_args[] = {END};
 static const struct etl_command_arg graph_args[] = {
 	{"job", NULL, 0, "JOB", ETL_ARG_JOB, 0, "only what is tied to this job"},
-	{"group", "--group", 0, "GROUP", ETL_ARG_TEXT, 0, "only jobs of this group"},
+	{"group", "--group", 0, "GROUP", ETL_ARG_GROUP, 0, "only jobs of this group"},
 	END,
 };
 static const struct etl_command_arg next_args[] = {
@@ -29,7 +29,7 @@ static const struct etl_command_arg next_args[] = {
 	END,
 };
 static const struct etl_command_arg why_args[] = {
-	{"what", NULL, 0, "JOB|RUN", ETL_ARG_JOB, ETL_ARG_REQUIRED,
+	{"what", NULL, 0, "JOB|RUN", ETL_ARG_JOB_OR_RUN, ETL_ARG_REQUIRED,
 		"a job, or a run: its id, or six characters or more of its beginning or end"},
 	{"window", "--window", 0, "TIME", ETL_ARG_TIME, 0, "the job's window that holds this time"},
 	{"partition", "--partition", 0, "PARTITION", ETL_ARG_TEXT, 0, "of this partition"},
@@ -48,7 +48,7 @@ static const struct etl_command_arg run_args[] = {
 	{"window", "--window", 0, "START[/END]", ETL_ARG_TEXT, 0, "this window only"},
 	{"from", "--from", 0, "TIME", ETL_ARG_TIME, 0, "windows from here on"},
 	{"to", "--to", 0, "TIME", ETL_ARG_TIME, 0, "windows that end by then"},
-	{"partition", "--partition", 0, "PARTITION", ETL_ARG_TEXT, 0, "this partition only"},
+	{"partition", "--partition", 0, "PARTITION", ETL_ARG_PARTITION, 0, "this partition only"},
 	{"force", "--force", 0, NULL, ETL_ARG_FLAG, 0, "also if the job is paused"},
 	{"wait", "--wait", 0, NULL, ETL_ARG_FLAG, 0, "wait for the end and exit by its result"},
 	END,
@@ -66,7 +66,7 @@ static const struct etl_command_arg show_args[] = {
 };
 static const struct etl_command_arg windows_args[] = {
 	JOB_REQUIRED,
-	{"partition", "--partition", 0, "PARTITION", ETL_ARG_TEXT, 0, "this partition only"},
+	{"partition", "--partition", 0, "PARTITION", ETL_ARG_PARTITION, 0, "this partition only"},
 	{"state", "--state", 0, "STATE", ETL_ARG_TEXT, 0, "only windows in this state",
 		WINDOW_STATES},
 	{"from", "--from", 0, "TIME", ETL_ARG_TIME, 0, "windows from here on"},
@@ -84,8 +84,8 @@ static const struct etl_command_arg windows_args[] = {
 	"(schema: ?string, generated_at: ?string, job: string, windows: int, kind: ?string, "   \
 	"dry_run: ?bool, reason: ?string, partitions: ?[]object)"
 
-static const struct etl_command commands[] = {
-	[ETL_COMMAND_STATUS] = {
+const struct etl_command etl_commands[] = {
+	{
 		.name = "status",
 		.summary = "Health of the daemon and of its jobs",
 		.help =
@@ -99,7 +99,7 @@ static const struct etl_command commands[] = {
 		.reply = "(" HEAD ", daemon: object, jobs: []object)",
 		.args = status_args,
 	},
-	[ETL_COMMAND_JOBS] = {
+	{
 		.name = "jobs",
 		.summary = "What is configured: schedule, source, sink",
 		.help = "  etlctl jobs\n"
@@ -109,7 +109,7 @@ static const struct etl_command commands[] = {
 		.reply = "(" HEAD ", jobs: []object)",
 		.args = no_args,
 	},
-	[ETL_COMMAND_GRAPH] = {
+	{
 		.name = "graph",
 		.summary = "Which job waits for which, with the state of each",
 		.help =
@@ -124,7 +124,7 @@ static const struct etl_command commands[] = {
 		.reply = "(" HEAD ", nodes: []object, edges: []object)",
 		.args = graph_args,
 	},
-	[ETL_COMMAND_NEXT] = {
+	{
 		.name = "next",
 		.summary = "The slots to come of a job's schedule",
 		.help = "Slots are shown without jitter.\n\n"
@@ -136,7 +136,7 @@ static const struct etl_command commands[] = {
 			 "slots: []string)",
 		.args = next_args,
 	},
-	[ETL_COMMAND_RUN] = {
+	{
 		.name = "run",
 		.summary = "Run a job at once: what is due, or the windows named",
 		.help =
@@ -156,7 +156,7 @@ static const struct etl_command commands[] = {
 		.more = true,
 		.args = run_args,
 	},
-	[ETL_COMMAND_RUNS] = {
+	{
 		.name = "runs",
 		.summary = "The last runs, newest first",
 		.help = "  etlctl runs airqino -n 50\n"
@@ -166,7 +166,7 @@ static const struct etl_command commands[] = {
 		.reply = "(" HEAD ", runs: []object)",
 		.args = runs_args,
 	},
-	[ETL_COMMAND_SHOW] = {
+	{
 		.name = "show",
 		.summary = "One run: steps, partitions, counts, errors",
 		.help = "  etlctl show 4f1c2a9b3d5e\n",
@@ -175,7 +175,7 @@ static const struct etl_command commands[] = {
 		.reply = "(" HEAD ", run: object, decisions: []object)",
 		.args = show_args,
 	},
-	[ETL_COMMAND_WINDOWS] = {
+	{
 		.name = "windows",
 		.summary = "The ledger of a job: holes, failures, what is to be read again",
 		.help =
@@ -189,7 +189,7 @@ static const struct etl_command commands[] = {
 			 "summary: []object)",
 		.args = windows_args,
 	},
-	[ETL_COMMAND_WINDOWS_ACCEPT] = {
+	{
 		.name = "windows accept",
 		.summary = "Close one window that failed, as it is: it becomes skipped",
 		.help =
@@ -203,7 +203,7 @@ static const struct etl_command commands[] = {
 		.reply = DECISION_REPLY,
 		.args = decide_args,
 	},
-	[ETL_COMMAND_HELD_LIST] = {
+	{
 		.name = "held list",
 		.summary = "Windows that a check holds back: which one, its value and limit, since when",
 		.help =
@@ -217,7 +217,7 @@ static const struct etl_command commands[] = {
 		.reply = "(" HEAD ", truncated: bool, held: []object)",
 		.args = held_args,
 	},
-	[ETL_COMMAND_HELD_RELEASE] = {
+	{
 		.name = "held release",
 		.summary = "Let in what a check holds back, if it is still the same",
 		.help =
@@ -232,7 +232,7 @@ static const struct etl_command commands[] = {
 		.reply = DECISION_REPLY,
 		.args = release_args,
 	},
-	[ETL_COMMAND_HELD_DISCARD] = {
+	{
 		.name = "held discard",
 		.summary = "Close one window that a check holds back, without its records: skipped",
 		.help =
@@ -245,7 +245,7 @@ static const struct etl_command commands[] = {
 		.reply = DECISION_REPLY,
 		.args = decide_args,
 	},
-	[ETL_COMMAND_WATERMARK_SHOW] = {
+	{
 		.name = "watermark show",
 		.summary = "How far each partition of a job is loaded without a gap",
 		.help = "  etlctl watermark show airqino\n",
@@ -254,7 +254,7 @@ static const struct etl_command commands[] = {
 		.reply = "(" HEAD ", job: string, watermarks: []object)",
 		.args = job_args,
 	},
-	[ETL_COMMAND_WATERMARK_SET] = {
+	{
 		.name = "watermark set",
 		.summary = "Move a watermark on: what is not loaded before TIME is skipped",
 		.help =
@@ -268,7 +268,7 @@ static const struct etl_command commands[] = {
 		.more = true,
 		.args = move_args,
 	},
-	[ETL_COMMAND_WATERMARK_REWIND] = {
+	{
 		.name = "watermark rewind",
 		.summary = "Move a watermark back: what is loaded since TIME is read again",
 		.help =
@@ -284,7 +284,7 @@ static const struct etl_command commands[] = {
 		.more = true,
 		.args = move_args,
 	},
-	[ETL_COMMAND_WATERMARK_UNDO] = {
+	{
 		.name = "watermark undo",
 		.summary = "Take back the newest set or rewind that still stands",
 		.help =
@@ -298,7 +298,7 @@ static const struct etl_command commands[] = {
 		.more = true,
 		.args = undo_args,
 	},
-	[ETL_COMMAND_WATERMARK_HISTORY] = {
+	{
 		.name = "watermark history",
 		.summary = "Who moved a watermark, when, from where to where and why",
 		.help = "Newest first. \"unfinished\": under way, or ended in the middle; the same\n"
@@ -309,7 +309,7 @@ static const struct etl_command commands[] = {
 		.reply = "(" HEAD ", job: string, changes: []object)",
 		.args = history_args,
 	},
-	[ETL_COMMAND_DEAD_LIST] = {
+	{
 		.name = "dead list",
 		.summary = "Records that were refused, newest first, with the reason",
 		.help =
@@ -327,7 +327,7 @@ static const struct etl_command commands[] = {
 			 "truncated: bool, before: ?string, again: ?string)",
 		.args = dead_list_args,
 	},
-	[ETL_COMMAND_DEAD_SHOW] = {
+	{
 		.name = "dead show",
 		.summary = "One refused record: why, when, and its bytes as they came",
 		.help = "Characters that could deceive a reader are shown as '?'; -o json has the text as\n"
@@ -339,7 +339,7 @@ static const struct etl_command commands[] = {
 		.reply = "(" HEAD ", letter: object, again: ?string)",
 		.args = dead_show_args,
 	},
-	[ETL_COMMAND_BACKFILL] = {
+	{
 		.name = "backfill",
 		.summary = "Load the windows of a range in the background, behind live runs",
 		.help =
@@ -358,7 +358,7 @@ static const struct etl_command commands[] = {
 		.more = true,
 		.args = backfill_args,
 	},
-	[ETL_COMMAND_BACKFILLS] = {
+	{
 		.name = "backfills",
 		.summary = "Backfills under way: how far, what they wait for, when they end",
 		.help = "  etlctl backfills\n"
@@ -368,7 +368,7 @@ static const struct etl_command commands[] = {
 		.reply = "(" HEAD ", backfills: []object)",
 		.args = backfills_args,
 	},
-	[ETL_COMMAND_CANCEL] = {
+	{
 		.name = "cancel",
 		.summary = "End a run or a backfill; what it has not loaded stays due",
 		.help = "  etlctl cancel airqino\n"
@@ -378,7 +378,7 @@ static const struct etl_command commands[] = {
 		.reply = "(" HEAD ", cancelled: string, id: string, job: string)",
 		.args = cancel_args,
 	},
-	[ETL_COMMAND_HOST_RELEASE] = {
+	{
 		.name = "host release",
 		.summary = "End a host's hold and close its breaker",
 		.help = "For a host that asked for too long a wait, or that is known to be well again.\n"
@@ -389,7 +389,7 @@ static const struct etl_command commands[] = {
 		.reply = "(" HEAD ", host: string, released: bool)",
 		.args = host_args,
 	},
-	[ETL_COMMAND_PAUSE] = {
+	{
 		.name = "pause",
 		.summary = "Stop starting a job; what runs goes on",
 		.help = "A pause outlives a restart of the daemon.\n\n"
@@ -402,7 +402,7 @@ static const struct etl_command commands[] = {
 			"jobs: []object, reason: ?string)",
 		.args = pause_args,
 	},
-	[ETL_COMMAND_RESUME] = {
+	{
 		.name = "resume",
 		.summary = "Let a paused job go on; windows missed meanwhile are caught up",
 		.help =
@@ -419,7 +419,7 @@ static const struct etl_command commands[] = {
 			"jobs: []object, reason: ?string)",
 		.args = resume_args,
 	},
-	[ETL_COMMAND_CONFIG_CHECK] = {
+	{
 		.name = "config check",
 		.summary = "Check the configuration files; needs no daemon",
 		.help =
@@ -432,7 +432,7 @@ static const struct etl_command commands[] = {
 		.access = ETL_ACCESS_READ,
 		.args = check_args,
 	},
-	[ETL_COMMAND_RELOAD] = {
+	{
 		.name = "reload",
 		.summary = "Load the configuration again; if it is wrong the old one stays",
 		.help = "  etlctl reload\n",
@@ -441,7 +441,7 @@ static const struct etl_command commands[] = {
 		.reply = "(" HEAD ", generation: int, jobs: int, warnings: []string)",
 		.args = no_args,
 	},
-	[ETL_COMMAND_WHY] = {
+	{
 		.name = "why",
 		.summary = "Why a job waits, a run ended so, a window is not loaded; what changes it",
 		.help =
@@ -459,7 +459,7 @@ static const struct etl_command commands[] = {
 			 "because: []string, next: ?object, hints: []string)",
 		.args = why_args,
 	},
-	[ETL_COMMAND_SIMULATE] = {
+	{
 		.name = "simulate",
 		.summary = "Runs to come: slots, clock changes, collisions; nothing is run",
 		.help =
@@ -477,7 +477,7 @@ static const struct etl_command commands[] = {
 			 "collisions: []object, collisions_total: int, busiest: []object)",
 		.args = simulate_args,
 	},
-	[ETL_COMMAND_METRICS] = {
+	{
 		.name = "metrics",
 		.summary = "Counters of the daemon, as text for Prometheus",
 		.help = "etld(8) lists them.\n\n"
@@ -487,7 +487,7 @@ static const struct etl_command commands[] = {
 		.reply = "(" HEAD ", text: string)",
 		.args = no_args,
 	},
-	[ETL_COMMAND_LOGS] = {
+	{
 		.name = "logs",
 		.summary = "What the journal says about a job",
 		.help =
@@ -497,7 +497,7 @@ static const struct etl_command commands[] = {
 		.access = ETL_ACCESS_READ,
 		.args = logs_args,
 	},
-	[ETL_COMMAND_VERSION] = {
+	{
 		.name = "version",
 		.summary = "Versions of etlctl and of the daemon that answers",
 		.help = "  etlctl version\n",
@@ -506,14 +506,14 @@ static const struct etl_command commands[] = {
 		.reply = "(" HEAD ", version: string, pid: int, started: string, config: string)",
 		.args = no_args,
 	},
-	[ETL_COMMAND_HELP] = {
+	{
 		.name = "help",
 		.summary = "This list, or all about one command",
 		.help = "  etlctl help run\n",
 		.access = ETL_ACCESS_READ,
 		.args = help_args,
 	},
-	[ETL_COMMAND_COMPLETION] = {
+	{
 		.name = "completion",
 		.summary = "Print the completion script of a shell",
 		.help =
@@ -524,27 +524,17 @@ static const struct etl_command commands[] = {
 		.access = ETL_ACCESS_READ,
 		.args = completion_args,
 	},
+	{NULL},
 };
-_Static_assert(sizeof commands / sizeof *commands == ETL_COMMAND_MAX,
-	"each command has its row");
-
-const struct etl_command *etl_command_get(enum etl_command_id id)
-{
-	return &commands[id];
-}
-
-enum etl_command_id etl_command_id_of(const struct etl_command *command)
-{
-	return (enum etl_command_id)(command - commands);
-}
+_Static_assert(sizeof etl_commands / sizeof *etl_commands <= ETL_COMMANDS_MAX + 1, "there is room for all");
 
 const struct etl_command *etl_command_by_method(const char *method)
 {
 	if (!etl_starts_with(method, ETL_CTL_INTERFACE "."))
 		return NULL;
 	method += sizeof ETL_CTL_INTERFACE;
-	for (int i = 0; i < ETL_COMMAND_MAX; i++)
-		if (commands[i].method && etl_streq(commands[i].method, method))
-			return &commands[i];
+	ETL_COMMANDS_EACH(command)
+		if (command->method && etl_streq(command->method, method))
+			return command;
 	return NULL;
 }

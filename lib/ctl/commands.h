@@ -2,8 +2,7 @@
  *
  * The one table of commands. From it come etlctl's dispatch, usage, help and completion, the
  * daemon's dispatch and parameter checks, and the interface text that introspection gives.
- * Adding a command: a row here, a function in daemon/etlctl, a handler in daemon/methods/methods.c,
- * its entry in etlctl(1). Static data; any thread.
+ * packaging/doc/HACKING.md tells how a command is added. Static data; any thread.
  */
 #ifndef ETL_CTL_COMMANDS_H
 #define ETL_CTL_COMMANDS_H
@@ -15,50 +14,6 @@
 #include "base/error.h"
 #include "base/json.h"
 
-/* The order is that of the help. */
-#define ETL_COMMANDS(X)                                                                         \
-	X(STATUS)                                                                               \
-	X(JOBS)                                                                                 \
-	X(GRAPH)                                                                                \
-	X(NEXT)                                                                                 \
-	X(RUN)                                                                                  \
-	X(RUNS)                                                                                 \
-	X(SHOW)                                                                                 \
-	X(WINDOWS)                                                                              \
-	X(WINDOWS_ACCEPT)                                                                       \
-	X(HELD_LIST)                                                                            \
-	X(HELD_RELEASE)                                                                         \
-	X(HELD_DISCARD)                                                                         \
-	X(WATERMARK_SHOW)                                                                       \
-	X(WATERMARK_SET)                                                                        \
-	X(WATERMARK_REWIND)                                                                     \
-	X(WATERMARK_UNDO)                                                                       \
-	X(WATERMARK_HISTORY)                                                                    \
-	X(DEAD_LIST)                                                                            \
-	X(DEAD_SHOW)                                                                            \
-	X(BACKFILL)										\
-	X(BACKFILLS)										\
-	X(CANCEL)										\
-	X(HOST_RELEASE)                                                                         \
-	X(PAUSE)                                                                                \
-	X(RESUME)                                                                               \
-	X(CONFIG_CHECK)                                                                         \
-	X(RELOAD)                                                                               \
-	X(WHY)                                                                                  \
-	X(SIMULATE)                                                                             \
-	X(METRICS)                                                                              \
-	X(LOGS)                                                                                 \
-	X(VERSION)                                                                              \
-	X(HELP)                                                                                 \
-	X(COMPLETION)
-
-enum etl_command_id {
-#define X(id) ETL_COMMAND_##id,
-	ETL_COMMANDS(X)
-#undef X
-		ETL_COMMAND_MAX
-};
-
 enum etl_access {
 	ETL_ACCESS_READ,    /* the group of the socket */
 	ETL_ACCESS_OPERATE, /* root and the admin group; audited */
@@ -67,6 +22,9 @@ enum etl_access {
 enum etl_arg_type {
 	ETL_ARG_TEXT,
 	ETL_ARG_JOB,  /* text that names a job */
+	ETL_ARG_JOB_OR_RUN, /* ... or is a run's id, or six characters or more of its beginning or end */
+	ETL_ARG_PARTITION, /* of the job: "station=X", "X" or "-" */
+	ETL_ARG_GROUP, /* that some job is in */
 	ETL_ARG_TIME, /* text: "2026-07-01", "2026-07-01T10:00Z", RFC 3339; UTC if no offset */
 	ETL_ARG_INT,  /* 1 .. 10000 */
 	ETL_ARG_FLAG, /* an option without a value; a bool on the wire */
@@ -101,9 +59,11 @@ struct etl_command {
 	const struct etl_command_arg *args; /* ends with a row without `wire` */
 };
 
-/* ETL_COMMAND_MAX rows, by id. */
-const struct etl_command *etl_command_get(enum etl_command_id id);
-enum etl_command_id etl_command_id_of(const struct etl_command *command);
+/* In the order of the help; ends with a row without a name. */
+extern const struct etl_command etl_commands[];
+#define ETL_COMMANDS_MAX 64
+#define ETL_COMMANDS_EACH(command)                                                              \
+	for (const struct etl_command *command = etl_commands; command->name; command++)
 
 /* By the method's whole name ("io.etld.Control.Run"), or NULL. */
 const struct etl_command *etl_command_by_method(const char *method);
@@ -127,7 +87,7 @@ struct etl_json *etl_command_parameters(const struct etl_command *command,
 void etl_command_synopsis(const struct etl_command *command, struct etl_buf *out);
 
 /* The daemon's side: are the parameters (NULL = none) known, there and of their type? Texts
- * are at most 1024 bytes; a JOB's or a TIME's own shape is for the handler to judge. 0, or -1
+ * are at most 1024 bytes; a JOB's or a TIME's own shape is for the daemon to judge. 0, or -1
  * with ETL_DATA ("ctl.parameter") and *wrong = the parameter's name (static or lent). */
 int etl_command_check(const struct etl_command *command, const struct etl_json *parameters,
 	const char **wrong, struct etl_error *err);

@@ -42,12 +42,9 @@ static void add_method(const struct etl_command *command, struct etl_buf *out)
 void etl_ctl_interface_text(struct etl_buf *out)
 {
 	etl_buf_str(out, "# Querying and controlling etld\ninterface " ETL_CTL_INTERFACE "\n");
-	for (int i = 0; i < ETL_COMMAND_MAX; i++) {
-		const struct etl_command *command = etl_command_get((enum etl_command_id)i);
-
+	ETL_COMMANDS_EACH(command)
 		if (command->method)
 			add_method(command, out);
-	}
 	for (int i = ETL_CTL_OK + 1; i < ETL_CTL_ERROR_MAX; i++) {
 		const char *name = etl_ctl_error_name((enum etl_ctl_error)i);
 

@@ -2,7 +2,8 @@
 """Things that stand in two places and must agree.
 
 Message ids: daemon/io/message_ids.h and systemd/etld.catalog, each in both languages with the
-same fields, and each sent by the daemon. Commands: the table of lib/ctl and etlctl(1); the commands that texts for operators name exist. Error codes: lib/conf/diag.h and
+same fields, and each sent by the daemon. Commands: the table of lib/ctl, the daemon's methods, etlctl's
+printers and etlctl(1); HACKING.md's example of one; the commands that texts for operators name exist. Error codes: lib/conf/diag.h and
 etld.yaml(5). Options: the option tables and etld.yaml(5). Metrics: their table and etld(8).
 """
 import re
@@ -87,6 +88,40 @@ def check_commands(report):
                  if commands else ["no command table was found in lib/ctl"])
 
 
+def descriptors(kind, under):
+    """The names that stand first in `const struct KIND KIND_foo = {"name", ...`, with repeats."""
+    return [name for path in tree.files(".c", under=under) for name in re.findall(
+        rf'const struct {kind} {kind}_\w+ = \{{\s*"([^"]+)"', tree.code_only(tree.read(path), keep_strings=True))]
+
+
+def check_descriptors(report):
+    """Each command has its printer, each method of the table its function, and no other is there."""
+    for what, pattern, kind, under in (
+            ("printer in daemon/etlctl", COMMAND, "etlctl_command", "daemon/etlctl"),
+            ("method in daemon/methods", r'\.method = "(\w+)"', "etld_method", "daemon/methods")):
+        rows, found = table_names("lib/ctl", pattern), descriptors(kind, under)
+        report.check(f"each row of lib/ctl has its {what}, and no other is there", [
+            *(f"{name} of {path} has none" for name, path in sorted(rows.items()) if name not in found),
+            *(f"{name} is no row's" for name in sorted(set(found) - set(rows))),
+            *(f"{name} is there twice" for name in sorted(set(found)) if found.count(name) > 1)]
+            if rows else ["no command table was found in lib/ctl"])
+
+
+def check_example(report):
+    """HACKING.md shows where a command stands: so it is with its example."""
+    page = re.sub(r"\s+", " ", tree.read("packaging/doc/HACKING.md"))
+    told = re.search(r"`([a-z ]+)`, whose method is `(\w+)`: (.*?)\. `make lint`", page)
+    if not told:
+        report.check("the example of a command", ["packaging/doc/HACKING.md has none"])
+        return
+    name, method, places = told.group(1), told.group(2), set(re.findall(r"`([^`]+)`", told.group(3)))
+    words = re.compile(rf'"{name}", \.(print|run)|\b{method}\b|\.It (Cm|Ic) {name}\b')
+    there = {path for path in tree.files(".c", ".h", ".md", ".1", ".5", ".8", ".sh")
+             if path.startswith(("lib/", "daemon/", "packaging/doc/man/")) and words.search(plain(path))}
+    report.check(f"{name} stands where HACKING.md says", sorted(f"{path} is told of, and has it not" for path in places - there)
+                 + sorted(f"{path} is not told of" for path in there - places))
+
+
 def check_advice(report):
     """A text that sends the operator to a command which is not there is worse than none."""
     first_words = {name.split()[0] for name in table_names("lib/ctl", COMMAND)}
@@ -130,7 +165,7 @@ def check_metrics(report):
 
 def main():
     report = tree.Report("docs")
-    for check in (check_messages, check_metrics, check_commands, check_advice, check_codes, check_options):
+    for check in (check_messages, check_metrics, check_commands, check_descriptors, check_example, check_advice, check_codes, check_options):
         try:
             check(report)
         except FileNotFoundError as missing:

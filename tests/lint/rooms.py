@@ -41,12 +41,6 @@ ARROWS["daemon/io"] = [*UP_TO_RECORD, "source", "lib"]
 for floor in FLOORS[1:]:
     ARROWS[f"daemon/{floor}"] = [*LIBRARY, "lib", *(f"daemon/{below}" for below in FLOORS[:FLOORS.index(floor)])]
 ARROWS["daemon"] = [*LIBRARY, "lib", *(f"daemon/{floor}" for floor in FLOORS)]
-# These run downwards only when news go up by callbacks; a new one fails, and one that is gone too.
-BACK = {
-    ("daemon/methods/methods.h", "daemon/doors/control.h"),
-    ("daemon/methods/walk.h", "daemon/doors/control.h"),
-}
-met = set()  # of BACK
 PLUGIN_ROOMS = ["source", "transform", "check", "sink"]
 KNOW_CONTRACTS = ["plan", "job", "sched", "run", "flow", "ops", "tell"]
 OWNERS = {  # how a third party's header begins -> where it may be included (path prefixes)
@@ -102,9 +96,6 @@ def wrong_quoted(path, name, known):
     if target is None:
         return f'{path} includes "{name}", which is nowhere'
     here, there = room_of(path), room_of(target)
-    if (path, target) in BACK:
-        met.add((path, target))
-        return None
     if there != here and there not in ARROWS.get(here, []):
         return f"{path} -> {target}: {here} must not include {there}"
     if here in KNOW_CONTRACTS and there in PLUGIN_ROOMS and name != f"{there}/{there}.h":
@@ -139,8 +130,6 @@ def main():
                 problem = wrong_quoted(path, name, known) if opening == '"' else wrong_angled(path, name)
                 problems += [problem] if problem else []
         report.check(f"includes of {room}", problems)
-    report.check("arrows that run back", [f"{a} -> {b} is gone: take it out of BACK"
-                                          for a, b in sorted(BACK - met) if a in known])
     wrong = [wrong_angled(path, name) for path in sorted(tree.files(".c", ".h")) if path.startswith("tests/")
              for opening, name in includes(path) if opening == "<" and name.startswith(tuple(NOT_IN_TESTS))]
     report.check("the daemon's libraries in tests", [w for w in wrong if w])

@@ -397,38 +397,6 @@ void etld_control_close(struct etld_control *control)
 	(void)control;
 }
 
-/* Nobody asks by a socket. */
-void etld_answer(struct etld_request *request, struct etl_json *parameters)
-{
-	(void)request;
-	(void)parameters;
-	abort();
-}
-
-void etld_refuse(struct etld_request *request, enum etl_ctl_error error, const char *hint,
-	const char *fmt, ...)
-{
-	(void)request;
-	(void)error;
-	(void)hint;
-	(void)fmt;
-	abort();
-}
-
-void etld_refuse_with(struct etld_request *request, enum etl_ctl_error error,
-	struct etl_json *details, const char *hint, const char *fmt, ...)
-{
-	(void)details;
-	etld_refuse(request, error, hint, "%s", fmt);
-}
-
-bool etld_answer_more(struct etld_request *request, struct etl_json *parameters)
-{
-	(void)request;
-	(void)parameters;
-	abort();
-}
-
 /* ---- a process's life -------------------------------------------------------------------------- */
 
 /* The engine's own news, but for what the book has to see pass by. */

@@ -37,7 +37,7 @@ JOB = {
          "windows": {}},
         {"partition": "station=2", "watermark": "2026-07-01T08:00:00Z", "lag_s": 15000,
          "late_by_s": 10800, "windows": {"failed": 1}}],
-    "windows": {"open": 2, "failed": 1, "held": 0, "dirty": 0}, "late_by_s": 10800,
+    "windows": {"open": 2, "failed": 1, "held": 0, "dirty": 0}, "late_by_s": 10800, "deadline": None, "elsewhere": None,
 }
 FINE = {**JOB, "name": "daily", "health": "ok", "reason": "", "watermarks": [], "last_run": None, "late_by_s": 0,
         "windows": {"open": 0, "failed": 0, "held": 0, "dirty": 0}}
@@ -47,15 +47,15 @@ STATUS = {
         "version": "0.1.0", "pid": 42, "started": "2026-07-01T09:00:00Z", "uptime_s": 11400,
         "state": "ready", "reason": "",
         "config": {"generation": 3, "loaded_at": "2026-07-01T09:00:00Z", "path": "/etc/etld/etld.yaml", "error": None,
-                   "loading": False},
+                   "loading": False, "left_out": 0},
         "mongodb": {"state": "up", "topology": "replica set rs0", "reason": "", "guarantee": "effectively-once"},
         "workers": {"busy": 1, "total": 4}, "active_runs": 1, "timers": 7, "loop_turns": 900,
         "long_turns": {"count": 1, "longest_s": 0.012, "at": "reload"}},
-    "jobs": [JOB, FINE],
+    "hosts": [], "jobs": [JOB, FINE],
 }
 COUNTS = {"in": 24, "rejected": 0, "out": 24, "inserted": 20, "updated": 3, "unchanged": 1}
 RUN = {
-    "_id": RUN_ID, "run_id": RUN_ID, "job": "airqino", "trigger": "schedule", "state": "ok", "reason": "",
+    "_id": RUN_ID, "run_id": RUN_ID, "job": "airqino", "trigger": "schedule", "state": "ok", "reason": "", "cause": "",
     "host": "db1", "generation": 3, "fence": 17, "attempt": 1, "slot": "2026-07-01T11:10:00Z",
     "started": "2026-07-01T11:10:00Z", "ended": "2026-07-01T11:10:05Z", "duration_ms": 5250,
     "window": {"start": "2026-07-01T09:00:00Z", "end": "2026-07-01T11:00:00Z"},
@@ -63,7 +63,7 @@ RUN = {
     "steps": [{"name": "plan", "visits": 1, "duration_us": 1500}, {"name": "extract", "visits": 2, "duration_us": 4200000}],
     "partitions": [
         {"partition": "station=1", "state": "ok", "windows": {"loaded": 2, "empty": 1, "failed": 0}, "counts": COUNTS,
-         "reason": "", "error_kind": "", "error_code": "", "http_status": 0, "requests": 2, "bytes": 9000},
+         "reason": "", "error_kind": "", "error_code": "", "http_status": 0, "requests": 2, "bytes": 9000, "warnings": 2},
         {"partition": "station=2", "state": "failed", "windows": {"loaded": 0, "empty": 0, "failed": 3}, "counts": {},
          "reason": "the service refused us", "error_kind": "auth", "error_code": "http.status", "http_status": 401,
          "requests": 1, "bytes": 12}],
@@ -86,8 +86,9 @@ ANSWERS = {
     "Status": [{"parameters": STATUS}],
     "Jobs": envelope("jobs", jobs=[{
         "name": "airqino", "description": "Hourly air quality", "schedule": "10 * * * *", "timezone": "UTC",
-        "source": "http", "sink": "mongodb", "partitions": 2, "paused": True, "enabled": True}]),
-    "Next": envelope("next", job="airqino", timezone="UTC", slots=["2026-07-01T13:10:00Z", "2026-07-01T14:10:00Z"]),
+        "source": "http", "sink": "mongodb", "partitions": 2, "paused": True, "enabled": True,
+        "group": None, "left_out": None}]),
+    "Next": envelope("next", job="airqino", timezone="UTC", left_out=None, slots=["2026-07-01T13:10:00Z", "2026-07-01T14:10:00Z"]),
     "Run": envelope("run", run_id=RUN_ID, job="airqino", state="queued"),
     "Runs": envelope("runs", runs=[RUN, {**RUN, "state": "failed", "reason": "401", "job": "daily"}]),
     "Show": envelope("show", run=RUN, decisions=[
@@ -110,7 +111,11 @@ ANSWERS = {
         {"change_id": RUN_ID, "command_id": RUN_ID, "at": "2026-07-01T12:00:00Z", "who": "uid 1000 (pid 7)",
          "kind": "rewind", "partition": "station=1", "from": "2026-07-01T10:00:00Z", "to": "2026-06-01T00:00:00Z",
          "reached": "2026-06-01T00:00:00Z", "windows": 730, "reason": "recalibrated", "state": "done",
-         "undoes": None, "undone_by": None}]),
+         "undoes": None, "undone_by": None},
+        {"change_id": "0" + RUN_ID[1:], "command_id": RUN_ID, "at": "2026-07-01T11:00:00Z", "who": "uid 0 (pid 7)",
+         "kind": "accept", "partition": "station=2", "from": "2026-07-01T10:00:00Z", "to": "2026-07-01T11:00:00Z",
+         "reached": "2026-07-01T11:00:00Z", "windows": 1, "reason": "noise", "state": "done", "undoes": None,
+         "undone_by": None, "window": {"start": "2026-07-01T10:00:00Z", "end": "2026-07-01T11:00:00Z"}, "run_id": RUN_ID}]),
     "DeadList": envelope(
         "dead_list", job=None, run_id=None, partition=None, window=None, total=1234, total_is_least=False,
         rules=[{"step": "check", "rule": "range", "n": 1200}, {"step": "decode", "rule": "json", "n": 34}],
@@ -146,7 +151,7 @@ ANSWERS = {
                        jobs=[{"job": "airqino", "changed": True}]),
     "Reload": envelope("reload", generation=4, jobs=2, waited=False, warnings=["jobs.d/x.yaml: soon out of use"]),
     "Metrics": envelope("metrics", text="# HELP a A.\n# TYPE a gauge\na 1\n"),
-    "Version": envelope("version", version="0.1.0", pid=42, started="2026-07-01T09:00:00Z"),
+    "Version": envelope("version", version="0.1.0", pid=42, started="2026-07-01T09:00:00Z", config="/etc/etld/etld.yaml"),
 }
 
 

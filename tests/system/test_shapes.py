@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The canned answers by which etlctl is tested (test_etlctl.py) have the shape of a real daemon's:
-every member of theirs is one that the daemon gives, with a value of the same type."""
+every member of theirs is one that the daemon gives, with a value of the same type, and every one that
+the daemon gives stands in theirs."""
 import json
+import re
 import socket
 
 import pytest
 
+from etld import ROOT
 from test_etlctl import ANSWERS
 from test_jobs_other import Api
 from test_why import NEVER, fetch, hour, iso
@@ -67,6 +70,27 @@ def strangers(canned, real, path):
     return found
 
 
+def lacks(canned, real, path):
+    """What the real answers have and no canned one has, in objects that the canned ones have."""
+    if path.rpartition(".")[2].removesuffix("[]") in TALLIES:
+        return []
+    found = [] if not canned["members"] else [
+        f"{path}.{name} is not in the canned answers" for name in real["members"] if name not in canned["members"]]
+    for name in canned["members"].keys() & real["members"].keys():
+        found += lacks(canned["members"][name], real["members"][name], f"{path}.{name}")
+    if canned["elements"] and real["elements"]:
+        found += lacks(canned["elements"], real["elements"], f"{path}[]")
+    return found
+
+
+def members(real):
+    """The names of all members, at any depth."""
+    found = set(real["members"])
+    for member in real["members"].values():
+        found |= members(member)
+    return found | (members(real["elements"]) if real["elements"] else set())
+
+
 def answer(path, query, headers):
     """One station is served, the other one refused."""
     if path.endswith("2"):
@@ -123,4 +147,12 @@ def test_canned_answers_have_the_daemons_shape(etld, db, metadata):
         look("Run", job="airqino")
     found = [line for method, replies in ANSWERS.items() for reply in replies
              for line in strangers(reply["parameters"], real[method], method)]
+    for method, replies in ANSWERS.items():
+        canned = None
+        for reply in replies:
+            canned = shape(reply["parameters"], canned)
+        found += lacks(canned, real[method], method)
+    page = set(re.findall(r"\w+", (ROOT / "lib/ctl/README.md").read_text()))
+    found += [f"{method}: lib/ctl/README.md does not tell of {name}" for method, known in real.items()
+              for name in sorted(members(known) - page)]
     assert not found, "\n".join(found)

@@ -29,15 +29,22 @@ static const struct etl_command *find(const char *line, char **argv, int *argc, 
 	return etl_command_find(*argc, argv, used, err);
 }
 
+static const struct etl_command *named(const char *name)
+{
+	ETL_COMMANDS_EACH(c)
+		if (etl_streq(c->name, name))
+			return c;
+	fail_msg("no command %s", name);
+	return NULL;
+}
+
 static void the_table_is_in_order(void **state)
 {
 	(void)state;
-	for (int i = 0; i < ETL_COMMAND_MAX; i++) {
-		const struct etl_command *c = etl_command_get((enum etl_command_id)i);
+	ETL_COMMANDS_EACH(c) {
 		bool optional = false;
 		char method[128];
 
-		assert_int_equal(etl_command_id_of(c), i);
 		assert_true(*c->summary && c->summary[strlen(c->summary) - 1] != '.');
 		assert_non_null(strstr(c->help, "  etlctl "));
 		assert_true(!c->method == !c->reply);
@@ -74,8 +81,7 @@ static void commands_are_found(void **state)
 	int argc, used;
 
 	(void)state;
-	for (int i = 0; i < ETL_COMMAND_MAX; i++) {
-		const struct etl_command *c = etl_command_get((enum etl_command_id)i);
+	ETL_COMMANDS_EACH(c) {
 		struct etl_error err = ETL_ERROR_INIT;
 
 		assert_ptr_equal(find(c->name, argv, &argc, &used, &err), c);
@@ -169,7 +175,7 @@ static void command_lines_become_values(void **state)
 static void local_values_stay_here(void **state)
 {
 	char *argv[] = {(char[]){"--check"}, (char[]){"a"}};
-	const struct etl_command *c = etl_command_get(ETL_COMMAND_STATUS);
+	const struct etl_command *c = named("status");
 	struct etl_error err = ETL_ERROR_INIT;
 	struct etl_json *values = etl_command_parse(c, 2, argv, &err);
 	struct etl_json *parameters = etl_command_parameters(c, values);
@@ -182,12 +188,12 @@ static void local_values_stay_here(void **state)
 	etl_json_free(parameters);
 }
 
-static void judged(enum etl_command_id id, const char *text, const char *wrong_expected)
+static void judged(const char *name, const char *text, const char *wrong_expected)
 {
 	struct etl_error err = ETL_ERROR_INIT;
 	struct etl_json *json = text ? etl_json_parse(text, strlen(text), 4096, &err) : NULL;
 	const char *wrong = NULL;
-	int rc = etl_command_check(etl_command_get(id), json, &wrong, &err);
+	int rc = etl_command_check(named(name), json, &wrong, &err);
 
 	assert_true(!text || json);
 	assert_int_equal(rc, wrong_expected ? -1 : 0);
@@ -202,24 +208,24 @@ static void judged(enum etl_command_id id, const char *text, const char *wrong_e
 static void parameters_are_judged(void **state)
 {
 	(void)state;
-	judged(ETL_COMMAND_STATUS, NULL, NULL);
-	judged(ETL_COMMAND_STATUS, "{}", NULL);
-	judged(ETL_COMMAND_STATUS, "{\"job\":null}", NULL);
-	judged(ETL_COMMAND_STATUS, "{\"job\":\"a\"}", NULL);
-	judged(ETL_COMMAND_STATUS, "{\"job\":7}", "job");
-	judged(ETL_COMMAND_STATUS, "{\"job\":\"\"}", "job");
-	judged(ETL_COMMAND_STATUS, "{\"check\":true}", "check"); /* local to etlctl */
-	judged(ETL_COMMAND_NEXT, NULL, "job");
-	judged(ETL_COMMAND_NEXT, "{\"job\":null}", "job");
-	judged(ETL_COMMAND_NEXT, "{\"job\":\"a\",\"count\":10000}", NULL);
-	judged(ETL_COMMAND_NEXT, "{\"job\":\"a\",\"count\":10001}", "count");
-	judged(ETL_COMMAND_NEXT, "{\"job\":\"a\",\"count\":1.5}", "count");
-	judged(ETL_COMMAND_NEXT, "{\"job\":\"a\",\"count\":\"5\"}", "count");
-	judged(ETL_COMMAND_RUN, "{\"job\":\"a\",\"wait\":true}", NULL);
-	judged(ETL_COMMAND_RUN, "{\"job\":\"a\",\"wait\":1}", "wait");
-	judged(ETL_COMMAND_RUN, "{\"job\":\"a\",\"Wait\":true}", "Wait");
-	judged(ETL_COMMAND_WINDOWS, "{\"job\":\"a\",\"state\":\"held\"}", NULL);
-	judged(ETL_COMMAND_WINDOWS, "{\"job\":\"a\",\"state\":\"lost\"}", "state");
+	judged("status", NULL, NULL);
+	judged("status", "{}", NULL);
+	judged("status", "{\"job\":null}", NULL);
+	judged("status", "{\"job\":\"a\"}", NULL);
+	judged("status", "{\"job\":7}", "job");
+	judged("status", "{\"job\":\"\"}", "job");
+	judged("status", "{\"check\":true}", "check"); /* local to etlctl */
+	judged("next", NULL, "job");
+	judged("next", "{\"job\":null}", "job");
+	judged("next", "{\"job\":\"a\",\"count\":10000}", NULL);
+	judged("next", "{\"job\":\"a\",\"count\":10001}", "count");
+	judged("next", "{\"job\":\"a\",\"count\":1.5}", "count");
+	judged("next", "{\"job\":\"a\",\"count\":\"5\"}", "count");
+	judged("run", "{\"job\":\"a\",\"wait\":true}", NULL);
+	judged("run", "{\"job\":\"a\",\"wait\":1}", "wait");
+	judged("run", "{\"job\":\"a\",\"Wait\":true}", "Wait");
+	judged("windows", "{\"job\":\"a\",\"state\":\"held\"}", NULL);
+	judged("windows", "{\"job\":\"a\",\"state\":\"lost\"}", "state");
 }
 
 static void synopses_show_what_may_be_left_out(void **state)
@@ -228,10 +234,10 @@ static void synopses_show_what_may_be_left_out(void **state)
 
 	(void)state;
 	etl_buf_init(&out, 1000);
-	etl_command_synopsis(etl_command_get(ETL_COMMAND_NEXT), &out);
+	etl_command_synopsis(named("next"), &out);
 	assert_string_equal(etl_buf_text(&out), "next JOB [-n N] [--from TIME]");
 	etl_buf_clear(&out);
-	etl_command_synopsis(etl_command_get(ETL_COMMAND_STATUS), &out);
+	etl_command_synopsis(named("status"), &out);
 	assert_string_equal(etl_buf_text(&out), "status [JOB] [--check]");
 	etl_buf_fini(&out);
 }

@@ -24,8 +24,7 @@ static void every_method_stands_in_the_text(void **state)
 	etl_ctl_interface_text(&text);
 	assert_true(etl_buf_ok(&text));
 	assert_non_null(strstr(text.data, "\ninterface io.etld.Control\n"));
-	for (int i = 0; i < ETL_COMMAND_MAX; i++) {
-		const struct etl_command *c = etl_command_get((enum etl_command_id)i);
+	ETL_COMMANDS_EACH(c) {
 		char *line;
 
 		if (!c->method)

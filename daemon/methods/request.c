@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The life of a request: made by a door, answered by a method, sometimes after a worker. Refusals
+ * that several methods know, and parameters that need a word of their own.
+ */
+#include "methods/request.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "conf/url.h"
+#include "methods/methods.h"
+
+struct etld_request *etld_request_new(struct etld *etld, const struct etld_door *door, void *client,
+	const struct etld_peer *peer, struct etl_ctl_request *message)
+{
+	struct etld_request *request = ETL_NEW(struct etld_request);
+
+	request->etld = etld;
+	request->error = (struct etl_error)ETL_ERROR_INIT;
+	request->door = door;
+	request->client = client;
+	request->message = *message;
+	*message = (struct etl_ctl_request){0};
+	request->parameters = request->message.parameters;
+	request->rank = peer->rank;
+	snprintf(request->who, sizeof request->who, "uid %ld (pid %ld)", peer->uid, peer->pid);
+	request->arena = etl_arena_new(0);
+	request->generation = etld_generation_ref(etld->generation);
+	return request;
+}
+
+void etld_request_end(struct etld_request *request)
+{
+	etld_on_loop(request->etld->loop);
+	etl_arena_free(request->arena);
+	etld_generation_unref(request->generation);
+	etl_json_free(request->reply);
+	etl_ctl_request_fini(&request->message);
+	free(request);
+}
+
+void etld_request_gone(struct etld_request *request)
+{
+	request->client = NULL;
+	if (request->gone)
+		request->gone(request);
+}
+
+/* ---- answers --------------------------------------------------------------------------------- */
+
+struct etl_json *etld_reply(struct etld_request *request)
+{
+	if (!request->reply) {
+		request->reply = etl_json_object();
+		etl_json_add_text(request->reply, "schema", request->method->schema);
+		etld_json_time(request->reply, "generated_at", etl_now(request->etld->clock));
+	}
+	return request->reply;
+}
+
+void etld_answer(struct etld_request *request)
+{
+	if (request->client) {
+		etld_reply(request);
+		request->door->answer(request->client, ETL_TAKE(request->reply));
+	}
+	etld_request_end(request);
+}
+
+bool etld_answer_more(struct etld_request *request, struct etl_json *message)
+{
+	if (request->client && request->message.more)
+		return request->door->more(request->client, message);
+	etl_json_free(message);
+	return false;
+}
+
+static void refuse(struct etld_request *request, enum etl_ctl_error error, struct etl_json *details,
+	const char *hint, const char *fmt, va_list ap)
+{
+	char message[ETL_ERROR_MESSAGE_MAX];
+
+	vsnprintf(message, sizeof message, fmt, ap);
+	if (request->client)
+		request->door->refuse(request->client, error, message, hint, details);
+	else
+		etl_json_free(details);
+	etld_request_end(request);
+}
+
+void etld_refuse(struct etld_request *request, enum etl_ctl_error error, const char *hint,
+	const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	refuse(request, error, NULL, hint, fmt, ap);
+	va_end(ap);
+}
+
+void etld_refuse_with(struct etld_request *request, enum etl_ctl_error error,
+	struct etl_json *details, const char *hint, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	refuse(request, error, details, hint, fmt, ap);
+	va_end(ap);
+}
+
+/* ---- refusals ---------------------------------------------------------------------------------- */
+
+static struct etl_json *detail(const char *key, const char *value)
+{
+	struct etl_json *details = etl_json_object();
+
+	etl_json_add_text(details, key, value);
+	return details;
+}
+
+static const char *nearest_job(const struct etld *etld, const char *name)
+{
+	const char **names = etl_calloc(HASH_COUNT(etld->jobs) + 1, sizeof *names);
+	const char *near;
+	size_t n = 0;
+
+	for (const struct etld_job *job = etld->jobs; job; job = job->hh.next)
+		names[n++] = job->name;
+	near = etl_nearest(name, names, n);
+	free(names);
+	return near;
+}
+
+void etld_refuse_job(struct etld_request *request, const char *name)
+{
+	const char *near = nearest_job(request->etld, name);
+	char hint[ETL_JOB_NAME_MAX + 32];
+
+	if (near)
+		snprintf(hint, sizeof hint, "did you mean '%s'?", near);
+	else
+		snprintf(hint, sizeof hint, "etlctl jobs");
+	etld_refuse_with(request, ETL_CTL_NO_SUCH_JOB, detail("job", name), hint, "there is no job '%s'",
+		name);
+}
+
+void etld_refuse_group(struct etld_request *request, const char *name)
+{
+	etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "etlctl graph", "no job is in group '%s'", name);
+}
+
+void etld_refuse_time(struct etld_request *request, const char *text)
+{
+	etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "2026-07-01 or 2026-07-01T10:00Z",
+		"'%s' is not a time", text);
+}
+
+void etld_refuse_not_ready(struct etld_request *request, const char *reason, bool starting)
+{
+	struct etl_json *details = detail("reason", reason);
+
+	etl_json_add_bool(details, "starting", starting);
+	etld_refuse_with(request, ETL_CTL_NOT_READY, details, "etlctl status", "%s", reason);
+}
+
+void etld_refuse_busy(struct etld_request *request)
+{
+	const char *run_id = etld_exec_run_id(etld_running(etld_request_job(request)));
+	struct etl_json *details = detail("job", request->job->name);
+
+	etl_json_add_text(details, "run_id", run_id);
+	etld_refuse_with(request, ETL_CTL_BUSY, details, "etlctl status", "job '%s' is running: %s",
+		request->job->name, run_id);
+}
+
+bool etld_request_ready(struct etld_request *request)
+{
+	const struct etld *etld = request->etld;
+	const char *reason = *etld->mongodb_reason ? etld->mongodb_reason : "etld is still starting";
+
+	if (etld->mongodb_up)
+		return true;
+	etld_refuse_with(request, ETL_CTL_NOT_READY, detail("reason", reason), "etlctl status",
+		"MongoDB cannot be asked: %s", reason);
+	return false;
+}
+
+/* ---- parameters -------------------------------------------------------------------------------- */
+
+struct etld_job *etld_request_job(const struct etld_request *request)
+{
+	return etld_job_find(request->etld, request->job->name);
+}
+
+bool etld_request_range(struct etld_request *request, struct etl_window *range)
+{
+	if (request->from)
+		range->start = *request->from;
+	if (request->to)
+		range->end = *request->to;
+	if (range->start.ms < range->end.ms)
+		return true;
+	etld_refuse(request, ETL_CTL_INVALID_PARAMETER, NULL, "the range ends before it begins");
+	return false;
+}
+
+const char *etld_request_reason(const struct etld_request *request)
+{
+	char *text = etl_arena_strdup(request->arena, etl_json_text(request->parameters, "reason", ""));
+
+	etl_text_mask(text);
+	etl_url_mask(text);
+	return text;
+}
+
+/* ---- questions for a worker -------------------------------------------------------------------- */
+
+static enum etl_ctl_error answer_of(const struct etl_error *err)
+{
+	if (etl_streq(err->code, "no_such_run"))
+		return ETL_CTL_NO_SUCH_RUN;
+	if (etl_streq(err->code, "no_such_letter"))
+		return ETL_CTL_NO_SUCH_LETTER;
+	if (etl_streq(err->code, "no_such_window"))
+		return ETL_CTL_NO_SUCH_WINDOW;
+	if (etl_streq(err->code, "change.time") || etl_streq(err->code, "change.check") ||
+		etl_streq(err->code, "change.too_many"))
+		return ETL_CTL_INVALID_PARAMETER;
+	if (err->kind == ETL_CONFLICT)
+		return ETL_CTL_BUSY;
+	return err->kind == ETL_TRANSIENT ? ETL_CTL_NOT_READY : ETL_CTL_FAILED;
+}
+
+/* Where the ids stand that could have been meant. */
+static const char *hint_of(enum etl_ctl_error error)
+{
+	return error == ETL_CTL_NO_SUCH_RUN ? "etlctl runs" :
+		error == ETL_CTL_NO_SUCH_LETTER ? "etlctl dead list" :
+		error == ETL_CTL_NOT_READY ? "etlctl status" : NULL;
+}
+
+static void on_worker(struct etld_task *task)
+{
+	struct etld_request *request = ETL_OF(struct etld_request, task, task);
+
+	etld_on_worker();
+	request->work(request);
+}
+
+static void refuse_error(struct etld_request *request)
+{
+	const char *reason = request->error.message;
+	enum etl_ctl_error error = answer_of(&request->error);
+
+	etld_refuse_with(request, error, detail("reason", reason), hint_of(error), "%s", reason);
+}
+
+static void on_done(struct etld_task *task)
+{
+	struct etld_request *request = ETL_OF(struct etld_request, task, task);
+	enum etld_then then = ETLD_THEN_ANSWER;
+
+	if (request->error.kind == ETL_TRANSIENT)
+		etld_backend_lost(request->etld, &request->error);
+	if (request->then)
+		then = request->then(request);
+	if (then == ETLD_THEN_AGAIN)
+		etld_pool_submit(request->etld->pool, task);
+	else if (then == ETLD_THEN_ANSWER && request->error.kind == ETL_OK)
+		etld_answer(request);
+	else if (then == ETLD_THEN_ANSWER)
+		refuse_error(request);
+}
+
+void *etld_request_own(struct etld_request *request, size_t bytes)
+{
+	request->own = etl_arena_zalloc(request->arena, bytes);
+	return request->own;
+}
+
+void etld_request_submit(struct etld_request *request, void (*work)(struct etld_request *request),
+	enum etld_then (*then)(struct etld_request *request))
+{
+	request->work = work;
+	request->then = then;
+	request->task = (struct etld_task){.work = on_worker, .done = on_done, .name = "query"};
+	etld_pool_submit(request->etld->pool, &request->task);
+}
+
+/* ---- a look at all jobs ------------------------------------------------------------------------ */
+
+static void walker_gone(struct etld_request *request)
+{
+	etld_walk_drop(request->own);
+	etld_request_end(request);
+}
+
+void etld_request_walk(struct etld_walk *walk, struct etld_request *request)
+{
+	request->own = walk;
+	request->gone = walker_gone;
+	etld_walk_begin(walk, request->etld, request);
+}

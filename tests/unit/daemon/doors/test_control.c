@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The control socket and its clients, in one process: the test is the client and turns the loop. One
+ * request at a time, answers in their order, and nothing is sent inside of the call that answers.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* after the above */
+#include <cmocka.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "../../../lib/etld_rig.h"
+#include "ctl/message.h"
+
+#define WHOLE "schedule: {every: 1h}\nwindow: none\nextract: {mongodb: {collection: raw}}\n" \
+	"load: {\"null\": {}}\n"
+#define CALL(method) "{\"method\":\"io.etld.Control." method "\"}"
+
+static const char *const files[] = {"jobs/whole.yaml", WHOLE, NULL};
+static struct etld_rig rig;
+
+struct client {
+	int fd;
+	struct etl_buf in;
+};
+
+static int open_rig(void **state)
+{
+	(void)state;
+	etld_rig_open(&rig, files);
+	etld_rig_hold_reloads(&rig);
+	return 0;
+}
+
+static int close_rig(void **state)
+{
+	(void)state;
+	etld_rig_close(&rig);
+	return 0;
+}
+
+static void come(struct client *client)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+	snprintf(address.sun_path, sizeof address.sun_path, "%s/control", rig.folder);
+	client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(client->fd, (struct sockaddr *)&address, sizeof address), 0);
+	etl_buf_init(&client->in, 1 << 20);
+}
+
+static void go(struct client *client)
+{
+	close(client->fd);
+	etl_buf_fini(&client->in);
+}
+
+static void say(const struct client *client, const void *bytes, size_t n)
+{
+	assert_int_equal(send(client->fd, bytes, n, MSG_NOSIGNAL), (ssize_t)n);
+}
+
+/* True if something came; *end: the other side closed. */
+static bool hear(struct client *client, bool *end)
+{
+	char bytes[4096];
+	ssize_t n = recv(client->fd, bytes, sizeof bytes, MSG_DONTWAIT);
+
+	*end = n == 0;
+	if (n > 0)
+		etl_buf_append(&client->in, bytes, (size_t)n);
+	return n > 0;
+}
+
+/* The next whole answer's schema, or its error's name. */
+static const char *next_answer(struct client *client)
+{
+	static char text[128];
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_ctl_reply reply;
+	bool end = false;
+	size_t n;
+
+	for (int i = 0; i < ETLD_RIG_TURNS && !end; i++) {
+		n = strnlen(client->in.len ? client->in.data : "", client->in.len);
+		if (n < client->in.len)
+			break;
+		etld_rig_turn(&rig);
+		hear(client, &end);
+	}
+	assert_false(end);
+	assert_int_equal(etl_ctl_reply_parse(client->in.data, n, &reply, &err), 0);
+	etl_text_copy(text, sizeof text, reply.error_name ? reply.error_name :
+		etl_json_text(reply.parameters, "schema", etl_json_text(reply.parameters, "product", "?")));
+	etl_ctl_reply_fini(&reply);
+	etl_buf_consume(&client->in, n + 1);
+	return text;
+}
+
+static void nothing_comes(struct client *client)
+{
+	bool end;
+
+	for (int i = 0; i < 20; i++)
+		etld_rig_turn(&rig);
+	assert_false(hear(client, &end) || end || client->in.len);
+}
+
+static void messages_of_one_piece_are_answered_in_their_order(void **state)
+{
+	static const char all[] = CALL("Version") "\0" CALL("Nothing") "\0"
+		"{\"method\":\"org.varlink.service.GetInfo\"}\0"
+		"{\"method\":\"io.etld.Control.Jobs\",\"oneway\":true}\0" CALL("Jobs") "\0" CALL("Metrics");
+	struct client client;
+
+	(void)state;
+	come(&client);
+	say(&client, all, sizeof all);
+	assert_string_equal(next_answer(&client), "etl.version/1");
+	assert_string_equal(next_answer(&client), "org.varlink.service.MethodNotFound");
+	assert_string_equal(next_answer(&client), "etld");
+	assert_string_equal(next_answer(&client), "etl.jobs/1");
+	assert_string_equal(next_answer(&client), "etl.metrics/1");
+	nothing_comes(&client);
+	say(&client, CALL("Version"), 10); /* pieces */
+	nothing_comes(&client);
+	say(&client, &CALL("Version")[10], sizeof CALL("Version") - 10);
+	assert_string_equal(next_answer(&client), "etl.version/1");
+	go(&client);
+}
+
+static void a_request_that_waits_holds_the_next_one_back(void **state)
+{
+	static const char both[] = CALL("Reload") "\0" CALL("Version");
+	struct client client, other;
+	bool end;
+
+	(void)state;
+	etld_rig_hold_reloads(&rig);
+	come(&client);
+	come(&other);
+	say(&client, both, sizeof both);
+	nothing_comes(&client);
+	assert_int_equal(etld_rig_reloads_n, 1);
+	say(&other, CALL("Version"), sizeof CALL("Version"));
+	assert_string_equal(next_answer(&other), "etl.version/1"); /* of another client it holds nothing */
+	nothing_comes(&client);
+	etld_rig_end_reload(0, ETLD_RELOAD_TAKEN, "");
+	assert_false(hear(&client, &end)); /* not inside of the call */
+	assert_string_equal(next_answer(&client), "etl.reload/1");
+	assert_string_equal(next_answer(&client), "etl.version/1");
+	go(&client);
+	go(&other);
+}
+
+/* Whoever holds its request lets go; a second end of it would be one of nobody. */
+static void a_client_goes_while_it_waits(void **state)
+{
+	struct client client;
+
+	(void)state;
+	etld_rig_hold_reloads(&rig);
+	come(&client);
+	say(&client, CALL("Reload"), sizeof CALL("Reload"));
+	nothing_comes(&client);
+	assert_int_equal(etld_rig_reloads_n, 1);
+	assert_false(etld_rig_reloads[0].forgotten);
+	go(&client);
+	for (int i = 0; i < ETLD_RIG_TURNS && !etld_rig_reloads[0].forgotten; i++)
+		etld_rig_turn(&rig);
+	assert_true(etld_rig_reloads[0].forgotten);
+}
+
+/* An answer, and the end: what stands behind such a message cannot be trusted. */
+static void what_is_no_message_ends_it(void **state)
+{
+	static const char wrong[] = "{\"method\":\0" CALL("Version");
+	struct client client;
+	bool end = false;
+
+	(void)state;
+	come(&client);
+	say(&client, wrong, sizeof wrong);
+	assert_string_equal(next_answer(&client), "org.varlink.service.InvalidParameter");
+	for (int i = 0; i < ETLD_RIG_TURNS && !end; i++) {
+		etld_rig_turn(&rig);
+		assert_false(hear(&client, &end));
+	}
+	assert_true(end);
+	go(&client);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(messages_of_one_piece_are_answered_in_their_order),
+		cmocka_unit_test(a_request_that_waits_holds_the_next_one_back),
+		cmocka_unit_test(a_client_goes_while_it_waits),
+		cmocka_unit_test(what_is_no_message_ends_it),
+	};
+
+	return cmocka_run_group_tests(tests, open_rig, close_rig);
+}
