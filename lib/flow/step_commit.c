@@ -168,8 +168,10 @@ static void fill_entries(struct etl_strand *strand, struct etl_commit *commit,
 			mark_dependants(strand, &window->due->window, marks);
 		}
 		window->written.rejected = window->written.refused;
+		window->judged = !window->fail;
 		if (whole)
 			etl_window_judge(strand, window);
+		window->judged &= window->fail;
 		etl_slice_entry(strand, window, whole, &commit->entries[commit->n_entries++]);
 	}
 }
@@ -213,6 +215,21 @@ static void set_done(struct etl_strand_work *work, const struct etl_commit *comm
 
 		due->done = in && closed;
 		due->left_open = in && !closed && !stays_closed(work, &commit->entries[i], due);
+	}
+}
+
+/* The slice is not in: its next attempt writes the rows of such a window too, and hears anew that they
+ * are refused. */
+static void forget_judgements(struct etl_strand_work *work, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct etl_window_work *window = &work->windows[work->window_at + i];
+
+		if (!window->judged)
+			continue;
+		window->judged = window->fail = false;
+		window->code = NULL;
+		window->reason[0] = '\0';
 	}
 }
 
@@ -484,6 +501,7 @@ struct etl_go etl_step_commit(struct etl_strand *strand, struct etl_error *err)
 	} else {
 		etl_loads_abort(strand);
 		set_done(work, &commit, false);
+		forget_judgements(work, commit.n_entries);
 		leave_doubt(strand, err);
 	}
 	free(commit.entries);

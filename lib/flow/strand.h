@@ -85,6 +85,7 @@ struct etl_window_work {
 	/* Rows of the slice at hand whose key an earlier slice of it has, and where the first came. */
 	uint64_t repeated, repeated_at;
 	bool hold, fail;
+	bool judged; /* `fail` is the word of the slice at hand, and goes with it */
 	struct etl_held *held; /* which checks hold it, or held it until they were released; NULL = none */
 	const char *code; /* of the failure; static */
 	char reason[ETL_CHECK_MESSAGE_MAX + 200];

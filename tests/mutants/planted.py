@@ -108,6 +108,8 @@ PLANTED = [
     # what is written
     ("a load of nothing that closes windows", "lib/sink/sink_null.c",
      "\t.discards = true,\n", "", "unit:flow/test_run_counts"),
+    ("a window that was refused whole is forgotten by the next attempt", "lib/flow/step_commit.c",
+     "\t\tforget_judgements(work, commit.n_entries);\n", "\t\t(void)forget_judgements;\n", "unit:flow/test_run_counts"),
     # several loads
     ("several loads: another target after the ledger", "lib/flow/step_commit.c",
      "\tif (etl_loads_commit(strand, false, err) < 0)\n\t\treturn -1;\n\tpart_entries(",

@@ -409,6 +409,28 @@ static void test_a_transform_loses_a_record(void **state)
 	rig_free(rig);
 }
 
+/* The target refuses the only row of an hour, and the store the slice: the next attempt refuses it again. */
+static void test_all_refused_and_tried_again(void **state)
+{
+	struct rig *rig = rig_new(NULL, 5);
+
+	(void)state;
+	service_fill(rig, "a", 0, 5);
+	rig->target->refuse_from = hour(2);
+	rig->target->refuse_to = hour(3);
+	rig->refuse_commits = 2;
+	NEED_RUN(rig, ETL_RUN_FAILED);
+	assert_string_equal(rig->run->error.code, "unit.refused");
+	assert_int_equal(rig->run->counts.rejected, 1);
+	assert_int_equal(rig->run->counts.refused, 1);
+	assert_int_equal(rig->run->counts.withheld, 0);
+	assert_int_equal(rig->run->rejects.n, 1);
+	NEED_STATE(rig, 2, ETL_WINDOW_FAILED);
+	NEED_STATE(rig, 3, ETL_WINDOW_LOADED);
+	need_balance(rig);
+	rig_free(rig);
+}
+
 /* ---- a load that keeps nothing ---------------------------------------------------------------- */
 
 static void test_null_closes_nothing(void **state)
@@ -482,6 +504,7 @@ int main(void)
 		cmocka_unit_test(test_held_rows_are_withheld),
 		cmocka_unit_test(test_an_aggregate_balances),
 		cmocka_unit_test(test_a_transform_loses_a_record),
+		cmocka_unit_test(test_all_refused_and_tried_again),
 		cmocka_unit_test(test_null_closes_nothing),
 		cmocka_unit_test(test_the_record_has_it_all),
 	};
