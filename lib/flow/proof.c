@@ -8,10 +8,8 @@
  * bad stay open; but for an answer that has nothing at all of what was asked for.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/alloc.h"
 #include "flow/strand.h"
 #include "time/civil.h"
 
@@ -105,30 +103,34 @@ static bool is_doubtful(const struct etl_strand *strand)
 	return false;
 }
 
-/* A window of the slice fails with it; that of several windows is tried again in halves, which finds
- * out which one it is. */
+/* How many of the slice's rejects are this window's. */
+static uint64_t refused_of(const struct etl_strand *strand, const struct etl_batch *slice, long window)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < slice->n_rejects; i++)
+		n += etl_reject_window(strand->work, strand->run->job, &slice->rejects[i]) == window;
+	return n;
+}
+
+/* A slice of several windows fails with any of them: halves of the span find out which one it is. */
 int etl_slice_judge(struct etl_strand *strand, struct etl_error *err)
 {
 	const struct etl_strand_work *work = strand->work;
-	const struct etl_batch *slice = work->slice.batch;
-	uint64_t *refused = slice->n_rejects ? etl_calloc(work->walk.span.n, sizeof *refused) : NULL;
-	const struct etl_counts *c = NULL;
-	uint64_t rejected = 0, loose = work->walk.span.n > 1 ? work->span.loose.rejected : 0;
+	const struct etl_batch *batch = work->slice.batch;
+	size_t to = work->slice.window_to, n = work->walk.span.n;
+	uint64_t loose = work->span.loose.rejected;
 
-	for (size_t i = 0; i < slice->n_rejects && !c; i++) {
-		long w = etl_reject_window(work, strand->run->job, &slice->rejects[i]);
+	for (size_t w = work->slice.window_at; batch->n_rejects && w <= (to < n ? to : n - 1); w++) {
+		const struct etl_counts *c = &work->span.windows[w].counts;
+		uint64_t refused = refused_of(strand, batch, (long)w);
 
-		if (w >= 0 && has_too_many(strand->run->job, &work->span.windows[w].counts,
-				      ++refused[w] + loose, 0)) {
-			c = &work->span.windows[w].counts;
-			rejected = c->rejected + refused[w];
-		}
+		if (refused && has_too_many(strand->run->job, c, refused + loose, loose))
+			return etl_error_set(err, ETL_DATA, "span.rejects", TOO_MANY,
+				ull(c->rejected + refused), ull(c->seen - c->outside),
+				first_reject(strand, (long)w));
 	}
-	free(refused);
-	if (!c)
-		return 0;
-	return etl_error_set(err, ETL_DATA, "span.rejects", TOO_MANY, ull(rejected),
-		ull(c->seen - c->outside), first_reject(strand, -1));
+	return 0;
 }
 
 static bool all_refused(const struct etl_counts *c, uint64_t rows)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The check step: row rules on the batch, then the batch is staged; at the proven end of the
- * input the window rules, and the records in order of their windows. Also keeps the limit of
+ * input the rules of units, and the records in order of their windows. Also keeps the limit of
  * memory; what the answer proves, and the limit of rejects: proof.c.
  */
 #include <stdio.h>
@@ -92,7 +92,7 @@ static int check_unit(struct etl_strand *strand, size_t at, struct etl_error *er
 	struct etl_unit_facts facts = {
 		.unit = {window, at},
 		.now = strand->run->planned,
-		.records = work->span.windows[at].n,
+		.records = work->span.windows[at].counts.out,
 		.newest = work->span.windows[at].newest,
 		.is_newest = is_newest(strand->run, window),
 	};

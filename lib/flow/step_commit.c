@@ -223,7 +223,7 @@ static void set_done(struct etl_strand_work *work, const struct etl_commit *comm
 static void forget_judgements(struct etl_strand_work *work, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		struct etl_window_work *window = &work->windows[work->window_at + i];
+		struct etl_window_work *window = &work->span.windows[work->slice.window_at + i];
 
 		if (!window->judged)
 			continue;

@@ -44,6 +44,7 @@ struct row {
 static struct row rows[4000];
 static size_t n_rows, order[4000]; /* of the answers */
 static int64_t hours_max;	   /* a request for more gets no JSON; 0 = none does */
+static etl_wall refuse_from, refuse_to; /* rows that the target refuses */
 static bool some_timeless;	   /* some rows have no time: words tell of them where they are known */
 
 static void add_row(int64_t hour, bool may_repeat)
@@ -82,6 +83,8 @@ static void draw_rows(void)
 	int64_t crowded = one_in(8) ? (int64_t)roll(UNITS) : -1; /* several batches and slices */
 
 	some_timeless = one_in(3);
+	/* Of a unit of several slices that the target refuses, those of the first slice are told. */
+	draw.order_counts |= crowded >= 0 && refuse_to.ms > refuse_from.ms;
 	n_rows = 0;
 	for (int64_t h = 0; h < UNITS; h++) {
 		uint64_t n = one_in(4) ? 0 : h == crowded ? 1500 : roll(7);
@@ -217,6 +220,10 @@ static void see_run(const struct etl_run *run)
 	seen.warnings += run->warnings;
 }
 
+/* What of it is told: words of the first reject go by the borders of batches, a first value by the
+ * order of a unit's records. */
+enum detail { ALL, NO_WORDS, NO_ORDER };
+
 /* Lines in order, so that the order in which they came does not count. */
 struct lines {
 	char **items;
@@ -273,18 +280,18 @@ static void put_counts(const struct etl_counts *c, struct etl_buf *out)
 }
 
 /* Which rules hold it, and, if the order of records is the same, which value came first. */
-static void put_held(const struct etl_held *held, bool in_order, struct etl_buf *out)
+static void put_held(const struct etl_held *held, enum detail detail, struct etl_buf *out)
 {
 	struct lines lines = {0};
 
 	for (size_t i = 0; i < held->n; i++)
 		add_line(&lines, etl_strf("  held by %s %s %s (%s)", held->checks[i].check,
 			held->checks[i].field, held->checks[i].limit,
-			in_order ? held->checks[i].value : ""));
+			detail != NO_ORDER ? held->checks[i].value : ""));
 	put_lines(&lines, out);
 }
 
-static void put_ledger(struct rig *rig, bool in_order, struct etl_buf *out)
+static void put_ledger(struct rig *rig, enum detail detail, struct etl_buf *out)
 {
 	struct ledger_view view;
 
@@ -294,9 +301,9 @@ static void put_ledger(struct rig *rig, bool in_order, struct etl_buf *out)
 
 		etl_buf_printf(out, "hour %d %s %s%s%s:", (int)((e->window.start.ms - T0) / HOUR_MS),
 			etl_window_state_word(e->state), e->hash, e->dirty ? " dirty " : " ",
-			in_order && !some_timeless ? e->reason : "");
+			detail == ALL && !some_timeless ? e->reason : "");
 		put_counts(&e->counts, out);
-		put_held(&e->held, in_order, out);
+		put_held(&e->held, detail, out);
 	}
 	free(view.entries);
 }
@@ -334,10 +341,10 @@ static void put_tally(const struct etl_tally *tally, const char *what, struct et
 	put_lines(&lines, out);
 }
 
-static void put_all(struct rig *rig, bool in_order, struct etl_buf *out)
+static void put_all(struct rig *rig, enum detail detail, struct etl_buf *out)
 {
 	put_target(rig->target, out);
-	put_ledger(rig, in_order, out);
+	put_ledger(rig, detail, out);
 	put_letters(rig, out);
 	put_tally(&seen.rejects, "rejects", out);
 	put_tally(&seen.warned, "warned", out);
@@ -437,11 +444,9 @@ static const char dependant[] =
 	"load: {\"null\": {}}\n";
 
 static const char *yaml_now;
-static etl_wall refuse_from, refuse_to;
 
-/* Loads all in one way, with the source as it is, and as it is then; `out` holds what came of it:
- * with what the order of a unit's records tells, or without it. */
-static void play(uint64_t world, enum way way, bool in_order, struct etl_buf *out)
+/* Loads all in one way, with the source as it is, and as it is then; `out` holds what came of it. */
+static void play(uint64_t world, enum way way, enum detail detail, struct etl_buf *out)
 {
 	struct rig *rig;
 
@@ -460,7 +465,7 @@ static void play(uint64_t world, enum way way, bool in_order, struct etl_buf *ou
 
 		load_all(rig, way, phase);
 		etl_buf_printf(out, "---- %s\n", phase ? "the source has changed" : "first");
-		put_all(rig, in_order, out);
+		put_all(rig, detail, out);
 		dice_state = then;
 		qsort(rows, n_rows, sizeof *rows, by_time);
 		change_rows();
@@ -485,13 +490,13 @@ static void need_the_same(const char *a, const char *b, enum way way, uint64_t s
 		(int)strcspn(b, "\n"), b);
 }
 
-static void compare(const struct etl_buf *alone, uint64_t world, enum way way, bool in_order,
+static void compare(const struct etl_buf *alone, uint64_t world, enum way way, enum detail detail,
 	uint64_t seed)
 {
 	struct etl_buf other;
 
 	etl_buf_init(&other, 64 << 20);
-	play(world, way, in_order, &other);
+	play(world, way, detail, &other);
 	need_the_same(etl_buf_text(alone), etl_buf_text(&other), way, seed);
 	etl_buf_fini(&other);
 }
@@ -499,6 +504,7 @@ static void compare(const struct etl_buf *alone, uint64_t world, enum way way, b
 static void history(uint64_t seed)
 {
 	struct etl_buf alone;
+	enum detail detail;
 	uint64_t world;
 
 	dice_state = seed * UINT64_C(0x9E3779B97F4A7C15) | 1;
@@ -508,14 +514,13 @@ static void history(uint64_t seed)
 	if (one_in(4))
 		refuse_to = etl_wall_add(refuse_from, ETL_MINUTES(1 + (int64_t)roll(120)));
 	world = dice_state;
-	play(world, ALONE, true, &alone);
+	play(world, ALONE, ALL, &alone);
 	for (enum way way = SPAN; way < SHUFFLED_RECORDS; way++)
-		compare(&alone, world, way, true, seed);
-	if (!draw.order_counts) {
-		etl_buf_clear(&alone);
-		play(world, ALONE, false, &alone);
-	}
-	compare(&alone, world, SHUFFLED_RECORDS, draw.order_counts, seed);
+		compare(&alone, world, way, ALL, seed);
+	detail = draw.order_counts ? NO_WORDS : NO_ORDER;
+	etl_buf_clear(&alone);
+	play(world, ALONE, detail, &alone);
+	compare(&alone, world, SHUFFLED_RECORDS, detail, seed);
 	etl_buf_fini(&alone);
 }
 
