@@ -1,7 +1,8 @@
 #!/bin/sh
 # Writes the registry of one kind of descriptor as C; called by the Makefile. A plugin's stands in the
-# file of its name: lib/KIND/KIND_foo.c promises etl_KIND_foo (source, transform, check, sink). Kinds of
-# work stand each in a room of its own, lib/ROOM/work_foo.c, and their contract in lib/run. Methods and
+# file of its name: lib/ROOM/KIND_foo.c promises etl_KIND_foo (source, format, reshape, transform, check,
+# sink); the room has the name of the kind, and stages of reshape live beside the formats. Kinds of work
+# stand each in a room of its own, lib/ROOM/work_foo.c, and their contract in lib/run. Methods and
 # etlctl's commands may stand several in a file, so they are looked for in the files themselves.
 set -eu
 kind=$1
@@ -24,9 +25,11 @@ work)
 	names=$(ls lib/*/work_*.c | sed -n "s|.*/work_\([a-z0-9_]*\)\.c\$|\1|p" | LC_ALL=C sort)
 	;;
 *)
-	type=etl_${kind}_type prefix=etl_$kind header=$kind/$kind.h
+	room=$kind
+	[ "$kind" != reshape ] || room=format
+	type=etl_${kind}_type prefix=etl_$kind header=$room/$kind.h
 	# shellcheck disable=SC2012
-	names=$(ls "lib/$kind" | sed -n "s/^${kind}_\([a-z0-9_]*\)\.c\$/\1/p" | LC_ALL=C sort)
+	names=$(ls "lib/$room" | sed -n "s/^${kind}_\([a-z0-9_]*\)\.c\$/\1/p" | LC_ALL=C sort)
 	;;
 esac
 

@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -224,7 +223,7 @@ static bool more(void *ctx, struct etl_json *reply)
 {
 	struct etld_client *client = ctx;
 
-	if (client->output.len > SMALL_BYTES) {
+	if (client->oneway || client->output.len > SMALL_BYTES) {
 		etl_json_free(reply);
 		return false;
 	}

@@ -4,9 +4,7 @@
  * a run's end is the loop's, and only told; a backfill has ended when the store says so.
  */
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "base/alloc.h"
 #include "base/str.h"
 #include "base/uuid.h"
 #include "engine/backfill.h"

@@ -3,10 +3,8 @@
  * DeadList, DeadShow: a worker reads dead letters, the loop answers. What a list gives is bounded
  * by its limit and by what a reply may hold; a list that was cut says so, and how it goes on.
  */
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/alloc.h"
 #include "base/str.h"
 #include "methods/letters.h"
 #include "methods/methods.h"

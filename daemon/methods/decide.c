@@ -4,10 +4,8 @@
  * change (lib/ops/change.h) and reads the job's open units again; the loop takes both, so that
  * health is right before the answer is.
  */
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/alloc.h"
 #include "base/str.h"
 #include "engine/picture.h"
 #include "methods/methods.h"

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "base/str.h"
 #include "facts/health.h"
 #include "methods/methods.h"
 #include "tell/graph_view.h"

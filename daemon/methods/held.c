@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/str.h"
 #include "methods/methods.h"
 #include "ops/decision.h"
 

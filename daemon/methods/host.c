@@ -3,7 +3,6 @@
  * Hosts in status. HostRelease: an operator who knows better ends what a host asked for, or what
  * its breaker decided. It takes effect at once; a worker writes the audit.
  */
-#include "base/str.h"
 #include "io/http.h"
 #include "methods/methods.h"
 

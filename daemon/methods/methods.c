@@ -4,9 +4,6 @@
  */
 #include "methods/methods.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #include "base/str.h"
 #include "record/encode_json.h"
 #include "time/civil.h"

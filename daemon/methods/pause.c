@@ -4,12 +4,10 @@
  * audit collection by a worker.
  */
 #include <stdlib.h>
-#include <string.h>
 #include <utlist.h>
 
 #include "base/alloc.h"
 #include "base/fault.h"
-#include "base/str.h"
 #include "methods/methods.h"
 
 /* A pause has to survive a restart, so its answer waits for MongoDB. */

@@ -52,7 +52,7 @@ static bool read_range(struct etld_request *request, struct etl_window *out)
 	if (!is_asked(request))
 		return true;
 	*out = (struct etl_window){job->window.start, now};
-	if (window)
+	if (window) /* it says both */
 		request->from = request->to = NULL;
 	if (window && !parse_window(job, window, out))
 		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "2026-07-01 or 2026-07-01T10:00Z",

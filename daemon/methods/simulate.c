@@ -3,11 +3,6 @@
  * Simulate: the slots to come of all jobs, or of some. The loop says which jobs and what is
  * paused; a worker computes (lib/tell/forecast.h). No store is asked.
  */
-#include <stdlib.h>
-#include <string.h>
-
-#include "base/alloc.h"
-#include "base/str.h"
 #include "methods/methods.h"
 #include "tell/forecast.h"
 

@@ -3,11 +3,9 @@
  * Status, Jobs, Next, Version: answered from what the loop knows, also while MongoDB is
  * unreachable.
  */
-#include <string.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/str.h"
 #include "engine/elsewhere.h"
 #include "facts/health.h"
 #include "methods/methods.h"
@@ -39,7 +37,7 @@ static const char *guarantee(const struct etld *etld, const struct etl_job *job)
 	if (!job->loads[job->committing].type->joins_transaction)
 		return "at-least-once";
 	return etld->topology->transactions && all_join(job) ? "effectively-once" :
-							      "idempotent at-least-once";
+							       "idempotent at-least-once";
 }
 
 static void add_turns(struct etl_json *daemon, const struct etld_turns *turns)

@@ -2,10 +2,6 @@
  *
  * Runs, Show, Windows: a worker asks MongoDB, the loop answers.
  */
-#include <stdlib.h>
-#include <string.h>
-
-#include "base/alloc.h"
 #include "base/str.h"
 #include "base/uuid.h"
 #include "methods/methods.h"

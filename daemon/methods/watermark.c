@@ -4,11 +4,8 @@
  * WatermarkRewind, WatermarkUndo: a worker walks the change (lib/ops/change.h) a second at a
  * time; in between the loop tells the client how far it is.
  */
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/alloc.h"
-#include "base/str.h"
 #include "engine/picture.h"
 #include "methods/methods.h"
 #include "ops/change.h"

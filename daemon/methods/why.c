@@ -4,10 +4,8 @@
  * the loop adds what it knows (why_facts.h), and words the answer.
  * A job is explained while MongoDB is unreachable too, from what the loop knows.
  */
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/alloc.h"
 #include "base/str.h"
 #include "base/uuid.h"
 #include "facts/health.h"

@@ -24,28 +24,8 @@ _Static_assert(sizeof etl_on_fail_words / sizeof *etl_on_fail_words == ETL_ON_FA
 bool etl_check_field_compile(struct etl_check_field *field, const char *name,
 	const struct etl_node *node, const char *what, const struct etl_conf_env *env)
 {
-	struct etl_error err = ETL_ERROR_INIT;
-
-	if (!*name) {
-		etl_diag_add(env->diag, node ? &node->mark : NULL, ETL_DIAG_RANGE,
-			"a name is needed here", NULL, "empty field name in '%s' of %s", what,
-			env->what);
-		return false;
-	}
 	field->name = name;
-	if (etl_path_compile(name, env->arena, &field->path, &err) < 0) {
-		etl_diag_add(env->diag, node ? &node->mark : NULL, ETL_DIAG_TYPE,
-			"not a JSON Pointer", NULL, "'%s' of %s: %s", what, env->what,
-			err.message);
-		return false;
-	}
-	if (field->path.has_any) {
-		etl_diag_add(env->diag, node ? &node->mark : NULL, ETL_DIAG_TYPE,
-			"leads to many values", NULL,
-			"'%s' of %s judges one value, '%s' has a '*'", what, env->what, name);
-		return false;
-	}
-	return true;
+	return etl_path_configure(name, node, what, env, &field->path);
 }
 
 struct etl_check_field *etl_check_fields_compile(const struct etl_strings *names,

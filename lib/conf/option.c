@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "base/str.h"
 #include "conf/convert.h"
 #include "conf/secret.h"
@@ -312,6 +313,19 @@ bool etl_options_fill(const struct etl_option *table, const struct etl_node *nod
 	return fill_table(&fl, node, true);
 }
 
+void *etl_options_load(const struct etl_option *table, size_t size,
+	void (*check)(void *options, const struct etl_node *node, const struct etl_conf_env *env),
+	const struct etl_node *node, const char *context, const struct etl_conf_env *env)
+{
+	void *options = etl_arena_zalloc(env->arena, size ? size : 1);
+
+	if (!etl_options_fill(table, node, options, context, env))
+		return NULL;
+	if (check)
+		check(options, node, env);
+	return options;
+}
+
 /* ---- one scalar ------------------------------------------------------------------------- */
 
 static bool convert_one(const struct etl_node *node, enum etl_option_type type, void *out,
@@ -339,6 +353,22 @@ int etl_conf_word(const struct etl_node *node, const char *key, const char *cont
 
 	free(name);
 	return ok ? 0 : -1;
+}
+
+void etl_conf_unknown(const struct etl_node *key, const char *kind, const char *const *names,
+	size_t n, const struct etl_conf_env *env)
+{
+	const char *near = etl_nearest(key->text, names, n);
+	struct etl_buf all ETL_BUF_CLEANUP;
+	char hint[128] = "";
+
+	etl_buf_init(&all, 1024);
+	for (size_t i = 0; i < n; i++)
+		etl_buf_printf(&all, "%s%s", i ? ", " : "there are: ", names[i]);
+	if (near)
+		snprintf(hint, sizeof hint, "did you mean '%s'?", near);
+	etl_diag_add(env->diag, &key->mark, ETL_DIAG_UNKNOWN, near ? hint : NULL,
+		all.len ? etl_buf_text(&all) : NULL, "unknown %s '%s' in %s", kind, key->text, env->what);
 }
 
 bool etl_strings_have(const struct etl_strings *strings, const char *text)

@@ -97,11 +97,23 @@ struct etl_conf_env {
 bool etl_options_fill(const struct etl_option *table, const struct etl_node *node, void *out,
 	const char *context, const struct etl_conf_env *env);
 
+/* Options of a plugin: `size` zeroed bytes in the arena, filled, then given to `check` (NULL = none). NULL
+ * if they could not be filled. */
+void *etl_options_load(const struct etl_option *table, size_t size,
+	void (*check)(void *options, const struct etl_node *node, const struct etl_conf_env *env),
+	const struct etl_node *node, const char *context, const struct etl_conf_env *env);
+
 /* One scalar at a time, for components that read nodes themselves: -1 and an error in diag. */
 int etl_conf_time(const struct etl_node *node, etl_wall *out, const struct etl_conf_env *env);
 /* `key` names it in the message; *out is the index in `words` (NULL-terminated). */
 int etl_conf_word(const struct etl_node *node, const char *key, const char *context,
 	const char *const *words, int *out, const struct etl_conf_env *env);
+
+/* `key` names a plugin of `kind` ("source") that is not among `names`: an error with the nearest one as
+ * hint and all of them as help. Callers cut longer lists at ETL_CONF_NAMES_MAX. */
+#define ETL_CONF_NAMES_MAX 64
+void etl_conf_unknown(const struct etl_node *key, const char *kind, const char *const *names,
+	size_t n, const struct etl_conf_env *env);
 
 /* The YAML subtree as a BSON value belongs to conf/document.h. */
 

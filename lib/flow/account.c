@@ -59,7 +59,7 @@ static bool touches_border(const struct etl_strand *strand, etl_wall t)
 {
 	struct etl_window span = etl_span_window(strand->work);
 	const struct etl_job *job = strand->run->job;
-	etl_dur label = job->source->label ? job->source->label(job->source_options) : (etl_dur){0};
+	etl_dur label = etl_decode_label(job->decode);
 
 	return t.ms == span.end.ms || (label.us && t.ms == etl_wall_sub(span.start, label).ms);
 }

@@ -18,6 +18,7 @@ static void close_instances(struct etl_strand *strand)
 		job->source->close(work->span.source);
 		free(ETL_TAKE(work->span.source));
 	}
+	etl_decode_free(ETL_TAKE(work->span.decode));
 	etl_stages_close(strand);
 }
 
@@ -98,15 +99,19 @@ static int open_source(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
 	const struct etl_job *job = strand->run->job;
+	size_t memory_max = strand->run->env->memory_max;
+
+	if (etl_decode_new(job->decode, memory_max, &work->span.decode, err) < 0)
+		return -1;
 	work->span.source_env = (struct etl_source_env){
 		.vars = &work->span.vars,
+		.decode = work->span.decode,
 		.mongo = strand->run->env->mongo,
 		.database = strand->run->env->database,
 		.job = job->name,
 		.shared = job->source_shared,
-		.memory_max = strand->run->env->memory_max,
+		.memory_max = memory_max,
 	};
-
 	work->span.source = etl_calloc(1, job->source->size);
 	return job->source->open(work->span.source, job->source_options, &work->span.source_env, err);
 }

@@ -143,6 +143,7 @@ struct etl_plan_work {
 struct etl_span_work {
 	struct etl_vars vars;
 	void *source;
+	struct etl_decode *decode; /* that makes its records */
 	struct etl_source_env source_env; /* lent to the source until its close */
 	void **transforms, **checks;
 	struct etl_stage_env stage_env; /* lent to these until their close */

@@ -167,7 +167,7 @@ struct etl_job *etl_job_load(const char *name, const struct etl_node *root,
 	if (etl_diag_count(env->diag) == at_begin && o.window)
 		etl_job_check_start(job, o.window, env);
 	if (etl_diag_count(env->diag) == at_begin)
-		etl_job_check_fields(job, &(struct etl_job_nodes){o.extract, o.transform, o.check, o.load},
+		etl_job_check_fields(job, &(struct etl_job_nodes){o.transform, o.check, o.load},
 			env);
 	return job;
 }

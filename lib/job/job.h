@@ -110,6 +110,7 @@ struct etl_job {
 
 	const struct etl_source_type *source;
 	void *source_options;
+	const struct etl_decode_spec *decode; /* what stands beside the source: payload to records */
 	const char *host; /* that the source asks, in small letters; "" = none */
 	void *source_shared; /* owned: tokens and the like */
 	struct etl_job_stage *transforms;

@@ -48,16 +48,16 @@ static const struct etl_node *loser_of(const struct fit *fit, const char *name)
 	return lost;
 }
 
-/* `who` needs the field, which `at` names: "/a/b" needs "a". */
-static void need(const struct fit *fit, const char *who, const struct etl_node *at)
+/* `who` needs this field: "/a/b" needs "a". */
+static void need(const struct fit *fit, const char *who, const char *field)
 {
 	char name[256];
 	const struct etl_node *loser;
 
-	if (!at || at->kind != ETL_NODE_SCALAR || !*at->text || strchr(at->text, '~'))
+	if (!*field || strchr(field, '~'))
 		return;
-	etl_text_copy(name, sizeof name, *at->text == '/' ? at->text + 1 : at->text);
-	if (*at->text == '/')
+	etl_text_copy(name, sizeof name, *field == '/' ? field + 1 : field);
+	if (*field == '/')
 		name[strcspn(name, "/")] = '\0';
 	loser = loser_of(fit, name);
 	if (loser)
@@ -68,20 +68,21 @@ static void need(const struct fit *fit, const char *who, const struct etl_node *
 
 static void need_all(const struct fit *fit, const char *who, const struct etl_node *names)
 {
-	if (names && names->kind == ETL_NODE_LIST)
-		for (size_t i = 0; i < names->n; i++)
-			need(fit, who, names->items[i]);
-	else
-		need(fit, who, names);
+	bool list = names && names->kind == ETL_NODE_LIST;
+
+	for (size_t i = 0; names && i < (list ? names->n : 1); i++) {
+		const struct etl_node *at = list ? names->items[i] : names;
+
+		if (at->kind == ETL_NODE_SCALAR)
+			need(fit, who, at->text);
+	}
 }
 
 /* Under its own name; who renames it knows what for. */
 static void need_time(const struct fit *fit)
 {
-	const struct etl_node *time = etl_node_get(fit->nodes->extract->items[0], "time");
-	const struct etl_node *field = etl_node_get(time, "field");
-	const struct etl_node *loser = field && field->kind == ETL_NODE_SCALAR && *field->text != '/' ?
-		loser_of(fit, field->text) : NULL;
+	const char *field = fit->job->decode->time_text.field;
+	const struct etl_node *loser = field && *field != '/' ? loser_of(fit, field) : NULL;
 
 	if (fit->job->window.none || !loser || etl_streq(loser->keys[0]->text, "rename"))
 		return;

@@ -46,7 +46,7 @@ const struct etl_node *etl_job_load_body(const struct etl_node *node, size_t i);
 
 /* job_fields.c, last of all, for a job that is right so far: do the parts fit one another? */
 struct etl_job_nodes {
-	const struct etl_node *extract, *transform, *check, *load; /* transform, check: may be NULL */
+	const struct etl_node *transform, *check, *load; /* transform, check: may be NULL */
 };
 void etl_job_check_fields(const struct etl_job *job, const struct etl_job_nodes *nodes,
 	const struct etl_conf_env *env);

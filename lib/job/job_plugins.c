@@ -12,25 +12,6 @@
 #include "job/job_parts.h"
 #include "state/state.h"
 
-static void unknown_plugin(const struct etl_node *key, const char *kind, const char *const *names,
-	size_t n, const struct etl_conf_env *env)
-{
-	const char *near = etl_nearest(key->text, names, n);
-	struct etl_buf all;
-	char hint[128] = "";
-
-	etl_buf_init(&all, 1024);
-	for (size_t i = 0; i < n; i++)
-		etl_buf_printf(&all, "%s%s", i ? ", " : "there are: ", names[i]);
-	if (near)
-		snprintf(hint, sizeof hint, "did you mean '%s'?", near);
-	etl_diag_add(env->diag, &key->mark, ETL_DIAG_UNKNOWN, near ? hint : NULL,
-		etl_buf_text(&all), "unknown %s '%s' in %s", kind, key->text, env->what);
-	etl_buf_fini(&all);
-}
-
-#define NAMES_MAX 64
-
 /* `{name: body}`: one key. Returns the key's node, or NULL with an error. */
 static const struct etl_node *single_key(const struct etl_node *node, const char *kind,
 	const struct etl_conf_env *env)
@@ -62,33 +43,19 @@ static void without(struct etl_node *rest, const struct etl_node *body, const st
 		const struct etl_conf_env *env)                                                 \
 	{                                                                                       \
 		const struct etl_##T##_type *type = etl_##T##_find(key->text);                  \
-		const char *names[NAMES_MAX];                                                   \
+		const char *names[ETL_CONF_NAMES_MAX];                                          \
 		size_t n = 0;                                                                   \
                                                                                                 \
-		for (; !type && etl_##T##s[n] && n < NAMES_MAX; n++)                            \
+		for (; !type && etl_##T##s[n] && n < ETL_CONF_NAMES_MAX; n++)                   \
 			names[n] = etl_##T##s[n]->name;                                         \
 		if (!type)                                                                      \
-			unknown_plugin(key, #T, names, n, env);                                 \
+			etl_conf_unknown(key, #T, names, n, env);                               \
 		return type;                                                                    \
 	}
 DEFINE_FIND(source)
 DEFINE_FIND(transform)
 DEFINE_FIND(check)
 DEFINE_FIND(sink)
-
-/* Fills a plugin's options and lets it check them. NULL if something is wrong. */
-static void *load_options(const struct etl_option *table, size_t size,
-	void (*check)(void *, const struct etl_node *, const struct etl_conf_env *),
-	const struct etl_node *body, const char *context, const struct etl_conf_env *env)
-{
-	void *options = etl_arena_zalloc(env->arena, size ? size : 1);
-
-	if (!etl_options_fill(table, body, options, context, env))
-		return NULL;
-	if (check)
-		check(options, body, env);
-	return options;
-}
 
 static const char *host_of(const struct etl_job *job, const struct etl_conf_env *env)
 {
@@ -121,25 +88,46 @@ static const struct etl_node *split_covers(const struct etl_node *body, int *all
 	return rest;
 }
 
+/* Of several keys beside one another those that are neither a source nor an option of all sources. */
+static bool has_unknown(const struct etl_node *node, const struct etl_conf_env *env)
+{
+	const char *names[2 * ETL_CONF_NAMES_MAX];
+	size_t n = 0, before = etl_diag_count(env->diag);
+
+	for (size_t i = 0; etl_sources[i] && n < ETL_CONF_NAMES_MAX; i++)
+		names[n++] = etl_sources[i]->name;
+	for (const struct etl_option *row = etl_decode_option_table; row->name; row++)
+		names[n++] = row->name;
+	names[n++] = "covers";
+	for (size_t i = 0; node->kind == ETL_NODE_MAP && node->n > 1 && i < node->n; i++)
+		if (!etl_source_find(node->keys[i]->text))
+			etl_conf_unknown(node->keys[i], "key of extract", names, n, env);
+	return etl_diag_count(env->diag) != before;
+}
+
 void etl_job_load_source(struct etl_job *job, const struct etl_node *node,
 	const struct etl_conf_env *env)
 {
-	const struct etl_node *key;
+	struct etl_node beside = {.kind = ETL_NODE_MAP, .mark = node->mark};
+	const struct etl_node *key, *body;
 	size_t before = etl_diag_count(env->diag);
 
-	node = split_covers(node, &job->covers_all, env);
-	key = single_key(node, "source", env);
+	node = etl_decode_split(split_covers(node, &job->covers_all, env), NULL, &beside, env);
+	key = has_unknown(node, env) ? NULL : single_key(node, "source", env);
 	if (!key)
 		return;
 	job->source = find_source(key, env);
 	if (!job->source)
 		return;
-	job->source_options = load_options(job->source->options, job->source->options_size,
-		job->source->check, node->items[0], etl_arena_strf(env->arena, "extract.%s", key->text),
-		env);
+	body = etl_decode_split(node->items[0], job->source->options, &beside, env);
+	job->decode = etl_decode_load(&beside, job->source->documents, env);
+	job->source_options = etl_options_load(job->source->options, job->source->options_size, NULL,
+		body, etl_arena_strf(env->arena, "extract.%s", key->text), env);
+	if (job->source_options && job->source->check)
+		job->source->check(job->source_options, body, job->decode, env);
 	if (!job->source_options || etl_diag_count(env->diag) != before)
 		return;
-	if (!job->window.none && job->source->has_time && !job->source->has_time(job->source_options))
+	if (!job->window.none && !job->decode->time_text.field)
 		etl_diag_add(env->diag, &node->mark, ETL_DIAG_MISSING, NULL,
 			"time: {field: timestamp, format: ...}, or window: none",
 			"%s has windows, but its source says no event time", env->what);
@@ -155,7 +143,7 @@ bool etl_job_load_sink(struct etl_job_load *load, const struct etl_node *node,
 
 	load->type = key ? find_sink(key, env) : NULL;
 	if (load->type)
-		load->options = load_options(load->type->options, load->type->options_size,
+		load->options = etl_options_load(load->type->options, load->type->options_size,
 			load->type->check, node->items[0],
 			etl_arena_strf(env->arena, "load.%s", key->text), env);
 	return load->options != NULL;
@@ -183,7 +171,7 @@ void etl_job_load_transforms(struct etl_job *job, const struct etl_node *node,
 
 		if (!key || !(stage->type = find_transform(key, env)))
 			continue;
-		stage->options = load_options(stage->type->options, stage->type->options_size,
+		stage->options = etl_options_load(stage->type->options, stage->type->options_size,
 			stage->type->check, node->items[i]->items[0],
 			etl_arena_strf(env->arena, "transform.%s", key->text), env);
 		job->n_transforms++;
@@ -230,7 +218,7 @@ void etl_job_load_checks(struct etl_job *job, const struct etl_node *node,
 
 		if (!key || !(rule->type = find_check(key, env)))
 			continue;
-		rule->options = load_options(rule->type->options, rule->type->options_size,
+		rule->options = etl_options_load(rule->type->options, rule->type->options_size,
 			rule->type->check,
 			split_on_fail(node->items[i]->items[0], rule->type, &rule->on_fail, env),
 			etl_arena_strf(env->arena, "check.%s", key->text), env);

@@ -21,7 +21,7 @@ enum { TEXT_KEPT_BYTES = 1024 * 1024 }; /* of the buffer for a record, between r
 
 static void compile_targets(struct etl_json_decoder *d)
 {
-	const struct etl_json_spec *spec = d->spec;
+	const struct etl_layout *spec = d->spec;
 	struct etl_json_target *t = d->targets;
 	int rc = etl_path_compile_pointer(spec->records, d->arena, &t++->path, &d->bad_spec);
 
@@ -32,7 +32,7 @@ static void compile_targets(struct etl_json_decoder *d)
 			&d->bad_spec);
 }
 
-struct etl_json_decoder *etl_json_decoder_new(const struct etl_json_spec *spec)
+struct etl_json_decoder *etl_json_decoder_new(const struct etl_layout *spec)
 {
 	struct etl_json_decoder *d = ETL_NEW(struct etl_json_decoder);
 
@@ -108,7 +108,32 @@ void etl_json_decoder_reset(struct etl_json_decoder *d)
 	d->noting = false;
 }
 
-void etl_json_decoder_watch(struct etl_json_decoder *d, etl_json_note_fn fn, void *ctx)
+/* A byte order mark belongs to the payload, not to each of its documents. */
+void etl_json_decoder_next(struct etl_json_decoder *d, uint64_t offset, uint64_t position)
+{
+	etl_json_decoder_reset(d);
+	d->offset = offset;
+	d->position = position;
+	d->bom = offset ? 3 : 0;
+}
+
+/* True as far as the text is the word; "not found" is no beginning of "null". */
+static bool begins_word(const char *text, size_t len, const char *word)
+{
+	size_t n = strlen(word);
+
+	return memcmp(text, word, len < n ? len : n) == 0;
+}
+
+bool etl_json_begins(const char *text, size_t len)
+{
+	if (*text && strchr("{[\"-0123456789", *text))
+		return true;
+	return begins_word(text, len, "true") || begins_word(text, len, "false") ||
+	       begins_word(text, len, "null");
+}
+
+void etl_json_decoder_watch(struct etl_json_decoder *d, etl_note_fn fn, void *ctx)
 {
 	d->watch = fn;
 	d->watch_ctx = ctx;

@@ -17,43 +17,7 @@
 
 #include "base/error.h"
 #include "record/batch.h"
-
-/* A value outside the records that is put into each record under `name`. */
-struct etl_json_attach {
-	const char *name;
-	const char *pointer; /* RFC 6901 */
-};
-
-/* A condition on a scalar outside the records; the answer fails (ETL_DATA) without it. */
-struct etl_json_expect {
-	const char *pointer;
-	const char *equals; /* a number or word as JSON writes it, a string's meaning; NULL = it
-			     * has only to exist */
-};
-
-struct etl_json_spec {
-	const char *records; /* JSON Pointer; "" = the document; the token "*" = each member */
-	const struct etl_json_attach *attach;
-	size_t n_attach;
-	const struct etl_json_expect *expect;
-	size_t n_expect;
-	unsigned depth_max;	  /* nesting inside a record; 0 = 64 */
-	size_t record_bytes_max;  /* text of one record; 0 = ETL_DOCUMENT_BYTES_MAX */
-	size_t held_bytes_max;	  /* of records that wait for all of `attach`; 0 = 32 MiB */
-	bool null_is_empty; /* null where the list of records is due says that there are none */
-};
-
-/* A scalar outside of the records, told while the answer is read: what the service says of
- * errors and of further pages. */
-#define ETL_JSON_NOTE_DEPTH 4
-struct etl_json_note {
-	size_t depth;	   /* names that lead to it, 1 to ETL_JSON_NOTE_DEPTH */
-	const char *names[ETL_JSON_NOTE_DEPTH]; /* "" = an element of an array; cut at 47 bytes */
-	size_t on_way; /* so many of them stand in what some pointer leads through */
-	const char *text;  /* a string as it is written between its quotes, else the word; cut */
-	bool is_string;
-};
-typedef void (*etl_json_note_fn)(void *ctx, const struct etl_json_note *note);
+#include "record/layout.h"
 
 struct etl_json_decoder;
 
@@ -67,15 +31,22 @@ const char *etl_json_attach_fault(const char *records, const char *attach);
  * object is one record. Anything else there is no list of records: the answer fails. Under a
  * last '*' each member is a record or a list of them; of a member whose name begins with '_'
  * what is no object is passed over ("_params": ["temperature"]), an object counts as others. */
-struct etl_json_decoder *etl_json_decoder_new(const struct etl_json_spec *spec);
+struct etl_json_decoder *etl_json_decoder_new(const struct etl_layout *spec);
 void etl_json_decoder_free(struct etl_json_decoder *decoder);
 void etl_json_decoder_reset(struct etl_json_decoder *decoder); /* ready for the next document */
 
-/* Who is told of the scalars outside of the records, down to ETL_JSON_NOTE_DEPTH. */
-void etl_json_decoder_watch(struct etl_json_decoder *decoder, etl_json_note_fn fn, void *ctx);
+/* The same for a further document of one payload, which begins at byte `offset` of it: ordinals of
+ * its records begin with `position`. */
+void etl_json_decoder_next(struct etl_json_decoder *decoder, uint64_t offset, uint64_t position);
 
-/* Since the reset: records and rejects so far, and whether a single object stood where the
- * records are due. */
+/* False if no JSON text begins so; `len` is at least 1, `text` behind white space. */
+bool etl_json_begins(const char *text, size_t len);
+
+/* Who is told of the scalars outside of the records, down to ETL_NOTE_DEPTH. */
+void etl_json_decoder_watch(struct etl_json_decoder *decoder, etl_note_fn fn, void *ctx);
+
+/* The ordinal that follows the records and rejects so far (their number since a reset), and whether a
+ * single object stood where the records are due. */
 uint64_t etl_json_decoder_records(const struct etl_json_decoder *decoder);
 bool etl_json_decoder_is_single(const struct etl_json_decoder *decoder);
 

@@ -119,7 +119,7 @@ static void flush(struct etl_json_decoder *d)
 /* All that will be attached is known: makes the tail and lets the held records go. */
 void etl_json_release(struct etl_json_decoder *d)
 {
-	const struct etl_json_spec *spec = d->spec;
+	const struct etl_layout *spec = d->spec;
 	struct etl_writer w;
 	size_t n = 0;
 

@@ -131,7 +131,7 @@ static int match_key(struct etl_json_decoder *d, uint64_t at, struct etl_error *
 	/* A name that is longer than the buffer is nothing that anybody asks for. */
 	if (d->key.len && !d->key.full && unescape_key(d, at, err) != 0)
 		return -1;
-	if (d->depth <= ETL_JSON_NOTE_DEPTH)
+	if (d->depth <= ETL_NOTE_DEPTH)
 		etl_text_copy(d->names[d->depth - 1], ETL_JSON_NAME_BYTES, etl_buf_text(&d->key));
 	for (size_t i = 0; i < d->n_targets; i++) {
 		struct etl_json_target *t = &d->targets[i];
@@ -265,7 +265,7 @@ static int begin_value(struct etl_json_decoder *d, char c, uint64_t at, struct e
 	bool element = d->depth && d->levels[d->depth - 1].of_records && !d->capturing;
 	bool target = !d->capturing && !element && is_target(d, 0);
 
-	d->noting = d->watch && d->depth && d->depth <= ETL_JSON_NOTE_DEPTH && !d->capturing &&
+	d->noting = d->watch && d->depth && d->depth <= ETL_NOTE_DEPTH && !d->capturing &&
 		    !element;
 	d->note_len = 0;
 	if (!d->capturing && !element) {
@@ -290,7 +290,7 @@ static int begin_value(struct etl_json_decoder *d, char c, uint64_t at, struct e
 /* Tells who watches of the scalar that ended. */
 static void note(struct etl_json_decoder *d, const char *text, bool is_string)
 {
-	struct etl_json_note n = {.depth = d->depth, .text = text, .is_string = is_string};
+	struct etl_note n = {.depth = d->depth, .text = text, .is_string = is_string};
 
 	if (!d->noting)
 		return;
@@ -385,7 +385,7 @@ static int read_string(struct etl_json_decoder *d, const char **at, const char *
 	const char *p = *at, *from = p;
 	bool key = d->state == ETL_JSON_IN_KEY;
 	bool on_path = key && d->levels[d->depth - 1].on_path && !d->capturing;
-	bool keep = on_path || (key && d->watch && !d->capturing && d->depth <= ETL_JSON_NOTE_DEPTH);
+	bool keep = on_path || (key && d->watch && !d->capturing && d->depth <= ETL_NOTE_DEPTH);
 
 	for (; p < end; p++) {
 		if (d->escaped) {

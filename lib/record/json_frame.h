@@ -53,7 +53,7 @@ struct etl_json_target {
 };
 
 struct etl_json_decoder {
-	const struct etl_json_spec *spec;
+	const struct etl_layout *spec;
 	struct etl_arena *arena; /* compiled pointers */
 	struct etl_error failed; /* kind is not ETL_OK: all further calls fail with it */
 	struct etl_error bad_spec;
@@ -73,9 +73,9 @@ struct etl_json_decoder {
 	unsigned bom;	     /* bytes of a byte order mark seen; 4 = past it */
 
 	/* Scalars outside the records, told to who watches. */
-	etl_json_note_fn watch;
+	etl_note_fn watch;
 	void *watch_ctx;
-	char names[ETL_JSON_NOTE_DEPTH][ETL_JSON_NAME_BYTES];
+	char names[ETL_NOTE_DEPTH][ETL_JSON_NAME_BYTES];
 	char note[ETL_JSON_NOTE_BYTES]; /* text of the current string */
 	size_t note_len;
 	bool noting;

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "conf/option.h"
+
 static int64_t index_of(const char *name, size_t len)
 {
 	int64_t v = 0;
@@ -155,4 +157,158 @@ bool etl_path_find(const struct etl_path *path, const uint8_t *bson, uint32_t le
 	struct etl_element *out)
 {
 	return etl_path_each(path, bson, len, take_first, out) > 0;
+}
+
+/* True if `key` is what the `raw` bytes of a pointer's token mean. */
+static bool means(const char *token, size_t raw, const char *key, size_t len)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < raw; i++, n++) {
+		char c = token[i] == '~' && i + 1 < raw ? (token[++i] == '0' ? '~' : '/') : token[i];
+
+		if (n == len || key[n] != c)
+			return false;
+	}
+	return n == len;
+}
+
+bool etl_path_find_field(const char *field, const uint8_t *bson, uint32_t len,
+	struct etl_element *out)
+{
+	struct etl_cursor cursor;
+
+	if (*field != '/')
+		return etl_doc_find(bson, len, field, out);
+	for (;;) {
+		size_t raw = strcspn(field + 1, "/");
+		bool found = false;
+
+		etl_cursor_init(&cursor, bson, len);
+		while (!found && etl_cursor_next(&cursor, out))
+			found = means(field + 1, raw, out->key, out->key_len);
+		field += 1 + raw;
+		if (!found || !*field)
+			return found;
+		if (out->type != BSON_TYPE_DOCUMENT && out->type != BSON_TYPE_ARRAY)
+			return false;
+		bson = out->value;
+		len = out->value_len;
+	}
+}
+
+/* ---- changing what it leads to ---- */
+
+enum { EMPTY_BYTES = 5 };
+static const uint8_t empty[EMPTY_BYTES] = {EMPTY_BYTES};
+
+struct change {
+	const struct etl_path *path;
+	const struct etl_element *value; /* NULL = away */
+	struct etl_arena *arena;
+};
+
+struct bytes {
+	const uint8_t *data;
+	uint32_t len;
+};
+
+/* The document with `name` as `fresh` in place of `old` (NULL = behind all others), or without it. */
+static struct bytes rewrite(const struct change *c, struct bytes doc, const char *name,
+	const struct etl_element *old, const struct etl_element *fresh)
+{
+	struct etl_cursor cursor;
+	struct etl_element e;
+	struct etl_writer w;
+	struct bytes out;
+
+	etl_writer_begin(&w, c->arena, doc.len + (fresh ? fresh->value_len + strlen(name) + 2 : 0));
+	etl_cursor_init(&cursor, doc.data, doc.len);
+	while (etl_cursor_next(&cursor, &e)) {
+		if (!old || e.key != old->key)
+			etl_writer_copy(&w, &e);
+		else if (fresh)
+			etl_writer_raw(&w, name, (uint32_t)strlen(name), fresh->type, fresh->value,
+				fresh->value_len);
+	}
+	if (!old && fresh)
+		etl_writer_raw(&w, name, (uint32_t)strlen(name), fresh->type, fresh->value,
+			fresh->value_len);
+	out.data = etl_writer_end(&w, &out.len);
+	return out;
+}
+
+/* Depth is the path's length. The inner documents are made before those around them. */
+static const char *change(const struct change *c, struct bytes doc, bool array, size_t level,
+	struct bytes *out)
+{
+	const struct etl_path_token *token = &c->path->tokens[level];
+	bool last = level + 1 == c->path->n, found;
+	struct etl_element old, fresh = {.type = BSON_TYPE_DOCUMENT};
+	struct bytes inner = {empty, EMPTY_BYTES};
+	const char *why;
+
+	*out = doc;
+	found = etl_doc_find(doc.data, doc.len, token->name, &old);
+	if (!found && !c->value)
+		return NULL;
+	if (array && (!found || (last && !c->value)))
+		return found ? "an array's element cannot go" : "the array has no such element";
+	if (last) {
+		*out = rewrite(c, doc, token->name, found ? &old : NULL, c->value);
+		return NULL;
+	}
+	if (found && old.type != BSON_TYPE_DOCUMENT && old.type != BSON_TYPE_ARRAY)
+		return c->value ? "what leads there is no document" : NULL;
+	if (found) {
+		fresh.type = old.type;
+		inner = (struct bytes){old.value, old.value_len};
+	}
+	why = change(c, inner, fresh.type == BSON_TYPE_ARRAY, level + 1, &inner);
+	if (why)
+		return why;
+	fresh.value = inner.data;
+	fresh.value_len = inner.len;
+	*out = rewrite(c, doc, token->name, found ? &old : NULL, &fresh);
+	return NULL;
+}
+
+const char *etl_path_put(const struct etl_path *path, const uint8_t *bson, uint32_t len,
+	const struct etl_element *value, struct etl_arena *arena, const uint8_t **out,
+	uint32_t *out_len)
+{
+	const struct change c = {path, value, arena};
+	struct bytes changed;
+	const char *why = change(&c, (struct bytes){bson, len}, false, 0, &changed);
+
+	if (why)
+		return why;
+	*out = changed.data;
+	*out_len = changed.len;
+	return NULL;
+}
+
+/* ---- in the configuration ---- */
+
+bool etl_path_configure(const char *field, const struct etl_node *node, const char *what,
+	const struct etl_conf_env *env, struct etl_path *out)
+{
+	const struct etl_mark *mark = node ? &node->mark : NULL;
+	struct etl_error err = ETL_ERROR_INIT;
+
+	if (!*field) {
+		etl_diag_add(env->diag, mark, ETL_DIAG_RANGE, "a name is needed here", NULL,
+			"empty field name in '%s' of %s", what, env->what);
+		return false;
+	}
+	if (etl_path_compile(field, env->arena, out, &err) < 0) {
+		etl_diag_add(env->diag, mark, ETL_DIAG_TYPE, "not a JSON Pointer", NULL,
+			"'%s' of %s: %s", what, env->what, err.message);
+		return false;
+	}
+	if (!out->has_any)
+		return true;
+	etl_diag_add(env->diag, mark, ETL_DIAG_TYPE, "leads to many values", NULL,
+		"'%s' of %s takes one value, '%s' has a '*'", what, env->what, field);
+	return false;
 }

@@ -122,7 +122,11 @@ static void decide(struct etl_sched *sched, struct etl_sched_job *job, const str
 }
 
 /* The clock was far ahead when it decided, and has been put right: count from now on, and say
- * so. A small step back is waited out instead: nothing runs again. */
+ * so. A small step back is waited out instead: nothing runs again. The run that goes on answers for its
+ * slot no longer: the slot is taken back with all others of that time, and what the run learns of the
+ * cursor is older than the cursor that is put back here. Example: the run of 2017-11-15 20:03:04 asks
+ * for its lease, and the clock is set back to 2012. From there on the slots of 2012 count and wait; that
+ * another etld had the lease in 2017, as the answer then says, takes back none of them. */
 static void forget_the_future(struct etl_sched *sched, struct etl_sched_job *job, etl_wall now)
 {
 	struct etl_skip skip = {.first = now, .last = job->decided, .code = ETL_SKIP_CLOCK};
@@ -132,6 +136,7 @@ static void forget_the_future(struct etl_sched *sched, struct etl_sched_job *job
 	if (job->closed.ms > now.ms)
 		job->closed = now;
 	etl_sched_take_back_all(job);
+	job->taken_back = true;
 	if (job->decided.ms > now.ms)
 		job->decided = now;
 	etl_sched_skip(sched, job, &skip);

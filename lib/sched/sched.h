@@ -64,6 +64,7 @@ struct etl_sched_job {
 	/* what goes on */
 	void *run; /* the owner's handle; NULL = none */
 	struct etl_trigger running; /* without its partition */
+	bool taken_back;	    /* the clock was put right under it: it answers for its slot no longer */
 	bool sensing;		    /* the sensor is asked for `waiting` */
 	struct etl_trigger waiting;
 	etl_mono sensing_until;

@@ -35,8 +35,10 @@ void etl_sched_look(struct etl_sched *sched, struct etl_sched_job *job);
  * something. */
 void etl_sched_skip(struct etl_sched *sched, struct etl_sched_job *job,
 	const struct etl_skip *skip);
-/* Skips that wait for older slots are taken into `skip`, whose slot claims past them. Those before
- * missed slots that run one by one stay: the first of these claims past them long before. */
+/* Skips that wait for the slot of `skip` are taken into it, whose successor claims past them. Those
+ * before it stay: they are recorded before it can start, and what waits may be taken back. Example: 34:40
+ * to 37:36 are passed over by an edit, behind the run of 34:20; 37:47 waits, and 38:07 takes its place. A
+ * pause then takes 38:07 back as far as the edit, and with it whatever it had taken along. */
 void etl_sched_take_kept(struct etl_sched_job *job, struct etl_skip *skip);
 /* The cursor is to be stored, in its turn. */
 void etl_sched_note(struct etl_sched *sched, struct etl_sched_job *job);

@@ -222,6 +222,7 @@ static void start(struct etl_sched *sched, struct etl_sched_job *job, struct etl
 {
 	job->running = *trigger;
 	job->running.partition = NULL;
+	job->taken_back = false;
 	sched->active++;
 	etl_sched_count_run(sched, job, true);
 	sched->active_backfills += trigger->kind == ETL_TRIGGER_BACKFILL;
@@ -449,20 +450,22 @@ static void pass_decided(struct etl_sched_job *job, etl_wall decided)
 		job->each_until.ms = 0;
 }
 
-/* Another etld has the job: its slot is looked at again when the lease has run out, or is
- * decided there already. */
+/* Another etld has the job: its slot is looked at again when the lease has run out, or is decided
+ * there already. A cursor before the slot has refused nothing, however far ahead it is of a clock
+ * that was set back while the run waited for its answer. */
 static void yield(struct etl_sched *sched, struct etl_sched_job *job, const struct etl_trigger *ran,
 	const struct etl_run_outcome *outcome)
 {
+	bool refused = outcome->decided.ms >= ran->slot.ms;
 	etl_dur wait = outcome->held_for;
 
 	if (!ran->slot.ms)
 		return;
-	if (outcome->decided.ms > etl_wall_add(etl_now(sched->clock), ETL_SLOT_AHEAD_MAX).ms) {
+	if (refused && outcome->decided.ms > etl_wall_add(etl_now(sched->clock), ETL_SLOT_AHEAD_MAX).ms) {
 		put_back(sched, job, ran, outcome->decided);
 		return;
 	}
-	if (outcome->decided.ms >= ran->slot.ms) {
+	if (refused) {
 		pass_decided(job, outcome->decided);
 		return;
 	}
@@ -484,6 +487,8 @@ void etl_sched_ended(struct etl_sched *sched, struct etl_sched_job *job,
 {
 	struct etl_trigger ran = job->running;
 
+	if (job->taken_back)
+		ran.slot.ms = 0;
 	job->run = NULL;
 	sched->active--;
 	etl_sched_count_run(sched, job, false);

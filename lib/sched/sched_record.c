@@ -89,7 +89,7 @@ void etl_sched_take_kept(struct etl_sched_job *job, struct etl_skip *skip)
 {
 	size_t stay = 0;
 
-	while (stay < job->n_skips && job->skips[stay].first.ms < job->each_until.ms)
+	while (stay < job->n_skips && job->skips[stay].first.ms < skip->first.ms)
 		stay++;
 	for (size_t i = stay; i < job->n_skips; i++)
 		etl_skip_merge(skip, &job->skips[i]);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/str.h"
+#include "record/path.h"
 #include "sink/mongodb.h"
 
 #define TYPE_TEXT 0x02
@@ -34,7 +35,7 @@ static void refuse_key(struct etl_sink_item *out, struct etl_arena *arena, const
 static bool find_key_field(const struct etl_record *record, const char *name,
 	struct etl_arena *arena, struct etl_element *e, struct etl_sink_item *out)
 {
-	if (!etl_doc_find(record->bson, record->len, name, e))
+	if (!etl_path_find_field(name, record->bson, record->len, e))
 		refuse_key(out, arena, name, "missing");
 	else if (etl_element_is_null(e))
 		refuse_key(out, arena, name, "null");
@@ -185,8 +186,8 @@ bool etl_sink_is_newer(const char *version, const bson_t *stored, const uint8_t 
 	uint32_t len_a, len_b;
 	etl_wall date_a, date_b;
 
-	if (!etl_doc_find(bson_get_data(stored), stored->len, version, &there) ||
-		!etl_doc_find(doc, len, version, &ours))
+	if (!etl_path_find_field(version, bson_get_data(stored), stored->len, &there) ||
+		!etl_path_find_field(version, doc, len, &ours))
 		return false;
 	if (is_number(&there) && is_number(&ours))
 		return compare_numbers(&there, &ours) > 0;
@@ -216,7 +217,7 @@ const char *etl_sink_version_fault(const char *version, const uint8_t *doc, uint
 	const char *text;
 	uint32_t n;
 
-	if (!etl_doc_find(doc, len, version, &e) || etl_element_is_null(&e))
+	if (!etl_path_find_field(version, doc, len, &e) || etl_element_is_null(&e))
 		return "it is missing: nothing is compared";
 	if (etl_element_text(&e, &text, &n))
 		return looks_like_number(text, n) ?

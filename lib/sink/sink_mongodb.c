@@ -15,6 +15,7 @@
 #include "base/fault.h"
 #include "base/hash.h"
 #include "base/str.h"
+#include "record/path.h"
 #include "sink/mongodb_write.h"
 
 #define REFUSALS_MAX 200 /* in one slice; more than that is no accident */
@@ -75,6 +76,7 @@ static void check_key(const struct etl_sink_mongodb_options *o, const struct etl
 	const struct etl_conf_env *env)
 {
 	const struct etl_node *key = etl_node_get(node, "key");
+	struct etl_path path;
 
 	if (key && o->key.n == 0)
 		etl_diag_add(env->diag, &key->mark, ETL_DIAG_MISSING, NULL, NULL,
@@ -89,7 +91,11 @@ static void check_key(const struct etl_sink_mongodb_options *o, const struct etl
 			etl_diag_add(env->diag, &o->key.nodes[i]->mark, ETL_DIAG_RANGE, NULL, NULL,
 				"'%s' in 'key' of %s is %s", name, env->what,
 				twice ? "named twice" : "no field name");
+		else
+			etl_path_configure(name, o->key.nodes[i], "key", env, &path);
 	}
+	if (o->version)
+		etl_path_configure(o->version, etl_node_get(node, "version"), "version", env, &path);
 }
 
 static void check(void *opts, const struct etl_node *node, const struct etl_conf_env *env)

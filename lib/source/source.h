@@ -4,9 +4,10 @@
  * lib/source/source_foo.c ends with `const struct etl_source_type etl_source_foo`. The build
  * finds it by its file name; there is no list to edit.
  *
- * A source is sans-I/O: it turns windows into requests and payload bytes into records. It
- * sees no curl, no loop and no clock, so it is tested and fuzzed without a network. A source
- * that has to block (a database client) implements read() instead of first/decode/next.
+ * A source is sans-I/O: it turns windows into requests, and judges what comes. It sees no curl, no
+ * loop and no clock, so it is tested and fuzzed without a network. What stands in a payload is not
+ * its business: it hands the bytes to env->decode (format/decode.h), which makes records of them. A
+ * source that has to block (a database client) implements read() instead of first/decode/next.
  * One instance serves one partition of one run and is used by one worker at a time.
  */
 #ifndef ETL_SOURCE_SOURCE_H
@@ -17,6 +18,7 @@
 #include "conf/option.h"
 #include "conf/secret.h"
 #include "conf/template.h"
+#include "format/decode.h"
 #include "record/batch.h"
 #include "time/window.h"
 
@@ -58,6 +60,7 @@ struct etl_response {
 /* What an instance may use besides its options. Lent until close. */
 struct etl_source_env {
 	const struct etl_vars *vars;	   /* partition and run; window: the span asked for */
+	struct etl_decode *decode;	   /* makes records of its payloads or documents */
 	struct etl_mongo *mongo;	   /* for sources that read MongoDB; else NULL */
 	const char *database;		   /* default database */
 	const char *job;
@@ -77,20 +80,14 @@ struct etl_source_type {
 	const struct etl_option *options;
 	size_t options_size; /* of the struct that the table fills */
 	size_t size;	     /* of an instance; zeroed before open */
+	bool documents;	     /* it gives documents, no payloads: no format, no records, no attach */
 
 	/* After the table filled `options`: cross-checks, templates. Adds to env->diag. NULL =
 	 * none. `node` is the mapping under the source's name, and some options may be absent
-	 * although required (that was reported). Loader's thread. */
+	 * although required (that was reported). `decode`: what stands beside the source; it lives
+	 * as long as the options. Loader's thread. */
 	void (*check)(void *options, const struct etl_node *node,
-		const struct etl_conf_env *env);
-
-	/* True if records carry event time, so that a window can be asked for. */
-	bool (*has_time)(const void *options);
-
-	/* How far the stamps of the source lie behind the times of its records (time.label: end has
-	 * the length of its interval), which is also how far before a window the lower end of a
-	 * range may lie that gives both ends. NULL = 0. */
-	etl_dur (*label)(const void *options);
+		const struct etl_decode_spec *decode, const struct etl_conf_env *env);
 
 	/* The part of its options, if there is one, that works on all that one request gives: what a
 	 * window gets then depends on which others are asked for with it ($limit of a pipeline).
@@ -118,7 +115,7 @@ struct etl_source_type {
 	int (*head)(void *self, const struct etl_response *response,
 		enum etl_source_verdict *verdict, struct etl_request *again,
 		struct etl_error *err);
-	/* A piece of the body. Adds records (with event time) and rejects to `out`. */
+	/* A piece of the body: goes to env->decode, whose records and rejects come into `out`. */
 	int (*decode)(void *self, const char *bytes, size_t len, struct etl_batch *out,
 		struct etl_error *err);
 	/* The transfer broke off with `err`. The source may put into it what it knows better: the
@@ -130,8 +127,8 @@ struct etl_source_type {
 	int (*next)(void *self, etl_wall now, struct etl_batch *batch, struct etl_request *out,
 		struct etl_error *err);
 
-	/* blocking kind: fills `out` with up to a full batch. 1 = there may be more, 0 = proven
-	 * end (out may still hold records), -1. The first call for a span begins it. */
+	/* blocking kind: fills `out` with up to a full batch, by env->decode. 1 = there may be more,
+	 * 0 = proven end (out may still hold records), -1. The first call for a span begins it. */
 	int (*read)(void *self, const struct etl_window *span, struct etl_batch *out,
 		struct etl_error *err);
 

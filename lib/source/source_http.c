@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * The source `http`: asks one URL for a span of windows and decodes the JSON that comes.
- * It sees no socket: it fills requests and is given heads and pieces of bodies. What is in
- * the air is either a question to the token endpoint or the request for data; a refused
- * token is renewed once for a span. More pages than one would begin in end_of_data().
+ * The source `http`: asks one URL for a span of windows and judges the answer. It sees no
+ * socket: it fills requests and is given heads and pieces of bodies; records are made of these
+ * by env->decode, which tells it what the answer says of itself. What is in the air is either a
+ * question to the token endpoint or the request for data; a refused token is renewed once for a
+ * span. More pages than one would begin in end_of_data().
  */
 #include <assert.h>
 #include <string.h>
 
-#include "base/alloc.h"
+#include "format/charset.h"
 #include "source/http/answer.h"
-#include "source/http/charset.h"
 #include "source/http/oauth.h"
 #include "source/http/options.h"
 #include "source/http/paging.h"
@@ -23,39 +23,24 @@ enum in_the_air { NOTHING, TOKEN, DATA };
 struct http {
 	const struct etl_http_options *options;
 	const struct etl_source_env *env;
-	struct etl_json_decoder *decoder;
+	struct etl_decode_watch watch;
 	struct etl_oauth oauth;
 	struct etl_window span;
 	enum in_the_air asked;
 	bool renewed;    /* a token was renewed after a 401; a second 401 is final */
 	bool no_content; /* status 204 or 205: proven empty */
+	bool quoted;     /* the error that comes quotes the body already */
 	struct etl_http_opening opening;
 	struct etl_paging paging;
-	etl_wall last; /* event time of the answer's newest record so far */
-	struct etl_charset *charset; /* NULL = the answer is UTF-8 */
-	struct etl_buf converted;
 	struct etl_error refusal; /* the status was no good: the body only tells why */
 	char shown[ETL_HTTP_SHOWN_BYTES]; /* the URL that was asked for */
 };
 
-/* Bytes that are converted at once; 4 bytes of UTF-8 for each and a step's room. */
-enum { CONVERT_MAX = 64 * 1024, CONVERTED_MAX = 4 * CONVERT_MAX + 16 * 1024 };
-
-static void check(void *options, const struct etl_node *node, const struct etl_conf_env *env)
+static void check(void *options, const struct etl_node *node,
+	const struct etl_decode_spec *decode, const struct etl_conf_env *env)
 {
+	(void)decode;
 	etl_http_options_compile(options, node, env);
-}
-
-static bool has_time(const void *options)
-{
-	return ((const struct etl_http_options *)options)->time;
-}
-
-static etl_dur label(const void *options)
-{
-	const struct etl_http_options *o = options;
-
-	return o->time_text.label ? o->time_text.interval : (etl_dur){0};
 }
 
 static bool host(const void *options, char *out, size_t size)
@@ -75,37 +60,6 @@ static void shared_free(void *shared)
 	etl_oauth_store_free(shared);
 }
 
-static int open_instance(void *self, const void *options, const struct etl_source_env *env,
-	struct etl_error *err)
-{
-	struct http *http = self;
-
-	(void)err;
-	http->options = options;
-	http->env = env;
-	http->decoder = etl_json_decoder_new(&http->options->json);
-	etl_json_decoder_bound(http->decoder, env->memory_max);
-	etl_json_decoder_watch(http->decoder, etl_paging_note, &http->paging);
-	etl_buf_init(&http->converted, CONVERTED_MAX);
-	http->refusal = (struct etl_error)ETL_ERROR_INIT;
-	if (http->options->auth.has_oauth2) {
-		assert(env->shared);
-		etl_oauth_init(&http->oauth, &http->options->auth.oauth2,
-			http->options->secrets, env->shared);
-	}
-	return 0;
-}
-
-static void close_instance(void *self)
-{
-	struct http *http = self;
-
-	etl_json_decoder_free(http->decoder);
-	etl_charset_free(http->charset);
-	etl_buf_fini(&http->converted);
-	etl_oauth_fini(&http->oauth);
-}
-
 /* ---- requests ---- */
 
 static int ask_data(struct http *http, struct etl_request *out, struct etl_error *err)
@@ -113,7 +67,8 @@ static int ask_data(struct http *http, struct etl_request *out, struct etl_error
 	struct etl_vars vars = *http->env->vars;
 
 	vars.window = http->span;
-	if (etl_http_request_fill(http->options, &vars, http->oauth.access, out, err))
+	if (etl_http_request_fill(http->options, &vars, http->oauth.access,
+		    etl_decode_spec_of(http->env->decode)->format->media, out, err))
 		return -1;
 	http->asked = DATA;
 	etl_http_url_show(out->url_shown, http->shown);
@@ -146,7 +101,6 @@ static int first(void *self, const struct etl_window *span, etl_wall now,
 	http->span = *span;
 	http->asked = NOTHING;
 	http->renewed = false;
-	etl_json_decoder_reset(http->decoder);
 	return ask(http, now, out, err);
 }
 
@@ -195,7 +149,7 @@ static int explain(const struct http *http, struct etl_error *err)
 /* The status proves nothing. Its body may say why, so that its beginning is waited for. */
 static void refuse(struct http *http)
 {
-	etl_http_opening_init(&http->opening, "");
+	etl_http_opening_init(&http->opening, "", NULL);
 	http->opening.bytes = 0;
 }
 
@@ -234,22 +188,20 @@ static void read_hints(struct http *http, const char *hints)
 
 static int begin_body(struct http *http, const struct etl_response *response, struct etl_error *err)
 {
-	const char *charset = http->options->charset;
-	char named[64];
+	const struct etl_format_type *format = etl_decode_spec_of(http->env->decode)->format;
+	char charset[64];
+	bool named = etl_charset_of(response->content_type, charset, sizeof charset);
 
 	http->no_content = response->status == 204 || response->status == 205;
-	etl_http_opening_init(&http->opening, response->content_type);
-	etl_json_decoder_reset(http->decoder);
+	http->quoted = false;
+	etl_http_opening_init(&http->opening, response->content_type, format);
 	etl_paging_begin(&http->paging);
-	http->last.ms = ETL_NO_TIME;
 	read_hints(http, response->hints);
 	if (response->status == 200 && *response->content_range &&
 		!etl_paging_range_is_whole(response->content_range))
 		etl_paging_header(&http->paging, "Content-Range", 13, response->content_range,
 			strlen(response->content_range));
-	if (!charset && etl_charset_of(response->content_type, named, sizeof named))
-		charset = named;
-	return etl_charset_begin(&http->charset, charset, err) ? failed(http, err) : 0;
+	return etl_decode_begin(http->env->decode, named ? charset : NULL, err) ? failed(http, err) : 0;
 }
 
 static int head(void *self, const struct etl_response *response,
@@ -274,73 +226,39 @@ static int head(void *self, const struct etl_response *response,
 
 /* ---- bodies ---- */
 
-/* A lone object where a list is due is a record only if it looks like one: with the event
- * time that all records have, and no error. Asked before anything else is made of it. */
-static int check_single(const struct http *http, const struct etl_batch *batch, size_t from,
-	struct etl_error *err)
+/* The same for what came of a body, unless the message has its beginning already. */
+static int told(const struct http *http, struct etl_error *err)
 {
-	const struct etl_http_options *o = http->options;
-	const struct etl_record *record;
+	return http->quoted ? failed(http, err) : explain(http, err);
+}
 
-	if (from == batch->n || !etl_json_decoder_is_single(http->decoder))
-		return 0;
-	record = &batch->records[from];
-	if (o->errors == ETL_ERRORS_FAIL && etl_paging_is_error(record->bson, record->len))
+static int look_at_text(void *ctx, const char *text, size_t len, struct etl_error *err)
+{
+	struct http *http = ctx;
+	struct hidden hidden;
+
+	if (etl_http_opening_feed(&http->opening, text, len, hide(http, &hidden), err)) {
+		http->quoted = true;
+		return -1;
+	}
+	return !http->opening.is_other;
+}
+
+static void note(void *ctx, const struct etl_note *said)
+{
+	etl_paging_note(&((struct http *)ctx)->paging, said);
+}
+
+/* A lone object where a list is due may be the word of an error. */
+static int judge_lone(void *ctx, const struct etl_record *record, struct etl_error *err)
+{
+	const struct http *http = ctx;
+
+	if (http->options->errors == ETL_ERRORS_FAIL && etl_paging_is_error(record->bson, record->len))
 		return etl_error_set(err, ETL_DATA, "http.error_object",
 			"the answer tells of an error where its records should be ('%s'); if it is "
 			"none, write 'errors: ignore' under extract.http",
-			o->json.records);
-	if (o->time && !etl_event_time_present(o->time, record))
-		return etl_error_set(err, ETL_DATA, "json.records",
-			"the answer has an object without '%s' where its records should be ('%s')",
-			etl_event_time_field(o->time), o->json.records);
-	return 0;
-}
-
-static int give_times(
-	struct http *http, struct etl_batch *out, size_t from, struct etl_error *err)
-{
-	if (check_single(http, out, from, err)) {
-		for (size_t i = from; i < out->n; i++)
-			etl_batch_remove(out, i);
-		etl_batch_compact(out);
-		return -1;
-	}
-	if (http->options->time)
-		etl_event_time_apply(http->options->time, out, from, &http->last);
-	return 0;
-}
-
-static int decode_text(struct http *http, const char *bytes, size_t len, struct etl_batch *out,
-	struct etl_error *err)
-{
-	struct hidden hidden;
-	size_t from = out->n;
-	int rc;
-
-	if (etl_http_opening_feed(&http->opening, bytes, len, hide(http, &hidden), err))
-		return failed(http, err);
-	if (http->opening.is_other)
-		return 0;
-	rc = etl_json_decoder_feed(http->decoder, bytes, len, out, err);
-	if (give_times(http, out, from, err))
-		rc = -1;
-	return rc ? explain(http, err) : 0;
-}
-
-/* In steps: what comes out of a charset is up to four times as long. */
-static int decode_charset(struct http *http, const char *bytes, size_t len,
-	struct etl_batch *out, struct etl_error *err)
-{
-	for (size_t n; len; bytes += n, len -= n) {
-		n = len < CONVERT_MAX ? len : CONVERT_MAX;
-		etl_buf_clear(&http->converted);
-		if (etl_charset_convert(http->charset, bytes, n, &http->converted, err))
-			return explain(http, err);
-		if (http->converted.len && decode_text(http, http->converted.data,
-						   http->converted.len, out, err))
-			return -1;
-	}
+			etl_decode_spec_of(http->env->decode)->layout.records);
 	return 0;
 }
 
@@ -370,9 +288,7 @@ static int decode_data(struct http *http, const char *bytes, size_t len, struct 
 			(unsigned long long)o->max_bytes);
 		return failed(http, err);
 	}
-	if (http->charset)
-		return decode_charset(http, bytes, len, out, err);
-	return decode_text(http, bytes, len, out, err);
+	return etl_decode_feed(http->env->decode, bytes, len, out, err) ? told(http, err) : 0;
 }
 
 static int decode(
@@ -413,7 +329,7 @@ static int end_of_token(struct http *http, struct etl_request *out, struct etl_e
 static int check_end(const struct http *http, struct etl_error *err)
 {
 	const struct etl_http_options *o = http->options;
-	uint64_t records = etl_json_decoder_records(http->decoder);
+	uint64_t records = etl_decode_records(http->env->decode);
 	const char *more = etl_paging_more(&http->paging, records);
 	const char *error = etl_paging_error(&http->paging, records);
 
@@ -432,21 +348,21 @@ static int check_end(const struct http *http, struct etl_error *err)
 
 static int end_of_data(struct http *http, struct etl_batch *batch, struct etl_error *err)
 {
+	struct etl_decode *decode = http->env->decode;
+	const struct etl_decode_spec *spec = etl_decode_spec_of(decode);
+	bool may_be_empty = spec->format->may_be_empty && spec->format->may_be_empty(spec->format_options);
 	struct hidden hidden;
-	size_t from = batch->n;
 
 	http->asked = NOTHING;
 	if (http->refusal.kind != ETL_OK)
 		return refused(http, err);
 	if (http->no_content)
 		return 0;
-	if (http->charset && etl_charset_end(http->charset, err))
-		return explain(http, err);
-	if (etl_http_opening_end(&http->opening, hide(http, &hidden), err))
+	if (etl_http_opening_end(&http->opening, may_be_empty, hide(http, &hidden), err))
 		return failed(http, err);
-	if (etl_json_decoder_finish(http->decoder, batch, err) || check_end(http, err))
+	if (etl_decode_end(decode, batch, err) || check_end(http, err))
 		return explain(http, err);
-	return give_times(http, batch, from, err) ? explain(http, err) : 0;
+	return 0;
 }
 
 static int next(void *self, etl_wall now, struct etl_batch *batch, struct etl_request *out,
@@ -463,18 +379,42 @@ static int next(void *self, etl_wall now, struct etl_batch *batch, struct etl_re
 
 static size_t held(const void *self)
 {
-	return etl_json_decoder_held(((const struct http *)self)->decoder);
+	return etl_decode_held(((const struct http *)self)->env->decode);
+}
+
+/* ---- life ---- */
+
+static int open_instance(void *self, const void *options, const struct etl_source_env *env,
+	struct etl_error *err)
+{
+	struct http *http = self;
+
+	(void)err;
+	http->options = options;
+	http->env = env;
+	http->watch = (struct etl_decode_watch){http, look_at_text, note, judge_lone};
+	etl_decode_set_watch(env->decode, &http->watch);
+	http->refusal = (struct etl_error)ETL_ERROR_INIT;
+	if (http->options->auth.has_oauth2) {
+		assert(env->shared);
+		etl_oauth_init(&http->oauth, &http->options->auth.oauth2,
+			http->options->secrets, env->shared);
+	}
+	return 0;
+}
+
+static void close_instance(void *self)
+{
+	etl_oauth_fini(&((struct http *)self)->oauth);
 }
 
 const struct etl_source_type etl_source_http = {
 	.name = "http",
-	.summary = "records from a JSON answer of a web service",
+	.summary = "answers of a web service",
 	.options = etl_http_option_table,
 	.options_size = sizeof(struct etl_http_options),
 	.size = sizeof(struct http),
 	.check = check,
-	.has_time = has_time,
-	.label = label,
 	.host = host,
 	.shared_new = shared_new,
 	.shared_free = shared_free,

@@ -10,7 +10,6 @@
 #include "base/str.h"
 #include "conf/document.h"
 #include "mongo/mongo.h"
-#include "record/event_time.h"
 #include "record/time_format.h"
 #include "source/source.h"
 
@@ -21,13 +20,12 @@ enum { WINDOW_MATCH, WINDOW_MANUAL };
 struct options {
 	const char *collection, *database;
 	const struct etl_node *filter_node, *pipeline_node, *projection_node, *sort_node;
-	struct etl_event_time_options time;
 	int window;
 	int64_t batch_size;
 	etl_dur timeout;
 	/* compiled */
 	const struct etl_document *filter, *pipeline, *projection, *sort;
-	const struct etl_event_time *event_time;
+	const struct etl_decode_spec *decode; /* with the event time, which the window is put on */
 	enum etl_time_kind kind; /* of the times in the collection */
 	const char *time_name;	 /* of the field as MongoDB has it */
 };
@@ -53,8 +51,6 @@ static const struct etl_option options[] = {
 		.fallback = "match",
 		.help = "match adds the window as a condition, manual leaves it to "
 			"{window.start} and {window.end} in filter or pipeline"},
-	{.name = "time", .type = ETL_OPT_TABLE, .offset = AT(time), .sub = etl_event_time_table,
-		.help = "the records' event time"},
 	{.name = "batch_size", .type = ETL_OPT_INT, .offset = AT(batch_size),
 		.fallback = "1000",
 		.min = 1, .max = 100000, .help = "documents in one answer of the server"},
@@ -70,7 +66,6 @@ struct source {
 	mongoc_cursor_t *cursor; /* open while a span is being read */
 	struct etl_window span;
 	uint64_t position;
-	etl_wall last; /* event time of the span's newest record so far */
 	bool types_checked; /* no document's time is of a type that no window finds */
 };
 
@@ -137,10 +132,27 @@ static const struct etl_node *cut(const void *opts)
 	return NULL;
 }
 
-static void check(void *opts, const struct etl_node *node, const struct etl_conf_env *env)
+/* The window is a condition on the time field: can MongoDB compare it? */
+static void check_time(struct options *o, const struct etl_node *node, const struct etl_conf_env *env)
+{
+	const struct etl_decode_spec *decode = o->decode;
+
+	if (!decode->time_text.field)
+		return;
+	if (o->window == WINDOW_MATCH && !time_kind(&decode->time_text, &o->kind))
+		contradiction(node, env, "times stored as text need 'window: manual'");
+	if (decode->time)
+		o->time_name = etl_event_time_dotted(decode->time);
+	if (decode->time && !o->time_name && o->window == WINDOW_MATCH)
+		contradiction(node, env, "MongoDB has no name for this field: 'window: manual'");
+}
+
+static void check(void *opts, const struct etl_node *node, const struct etl_decode_spec *decode,
+	const struct etl_conf_env *env)
 {
 	struct options *o = opts;
 
+	o->decode = decode;
 	if (o->collection && !etl_is_name(o->collection, 200))
 		etl_diag_add(env->diag, node ? &node->mark : NULL, ETL_DIAG_RANGE, NULL, NULL,
 			"'%s' is no collection name in %s", o->collection, env->what);
@@ -153,30 +165,7 @@ static void check(void *opts, const struct etl_node *node, const struct etl_conf
 	o->pipeline = compile(o->pipeline_node, true, "pipeline", env);
 	if (o->pipeline_node)
 		refuse_writes(o->pipeline_node, env);
-	if (o->time.field) {
-		o->event_time =
-			etl_event_time_compile(&o->time, etl_node_get(node, "time"), env);
-		if (o->window == WINDOW_MATCH && !time_kind(&o->time, &o->kind))
-			contradiction(etl_node_get(node, "time"), env,
-				"times stored as text need 'window: manual'");
-		if (o->event_time)
-			o->time_name = etl_event_time_dotted(o->event_time);
-		if (o->event_time && !o->time_name && o->window == WINDOW_MATCH)
-			contradiction(etl_node_get(node, "time"), env,
-				"MongoDB has no name for this field: 'window: manual'");
-	}
-}
-
-static bool has_time(const void *opts)
-{
-	return ((const struct options *)opts)->time.field != NULL;
-}
-
-static etl_dur label(const void *opts)
-{
-	const struct options *o = opts;
-
-	return o->time.label ? o->time.interval : (etl_dur){0};
+	check_time(o, node, env);
 }
 
 /* ---- the query -------------------------------------------------------------------------- */
@@ -185,8 +174,7 @@ static void append_bound(bson_t *out, const char *operator, const struct options
 {
 	int64_t n;
 
-	if (o->time.label == 1) /* stamped at its end */
-		t = etl_wall_add(t, o->time.interval);
+	t = etl_wall_add(t, etl_decode_label(o->decode)); /* stamped at its end */
 	switch (o->kind) {
 	case ETL_TIME_EPOCH:
 		bson_append_double(out, operator, -1, (double)t.ms / 1000);
@@ -223,7 +211,7 @@ static void append_window(bson_t *out, const struct options *o, const struct etl
 
 static bool adds_window(const struct options *o)
 {
-	return o->time.field && o->window == WINDOW_MATCH;
+	return o->decode->time_text.field && o->window == WINDOW_MATCH;
 }
 
 /* {$and: [window, filter]}: the filter may itself speak of the time field. */
@@ -443,7 +431,7 @@ static int found_type(const struct source *s, const bson_t *doc, struct etl_erro
 		"the times in %s are compared with the window as %s, but '%s' of a document is %s: "
 		"no window would ever hold it; give time.format as it is stored, leave it out by "
 		"'filter', or write 'window: manual'",
-		o->collection, o->kind == ETL_TIME_ISO8601 ? "dates" : "numbers", o->time.field,
+		o->collection, o->kind == ETL_TIME_ISO8601 ? "dates" : "numbers", o->decode->time_text.field,
 		*shown ? shown : "of another type");
 }
 
@@ -496,8 +484,7 @@ static int begin_span(struct source *s, const struct etl_window *span, struct et
 	vars.window = *span;
 	s->span = *span;
 	s->position = 0;
-	s->last.ms = ETL_NO_TIME;
-	if (check_types(s, &vars, err) < 0)
+	if (etl_decode_begin(s->env->decode, NULL, err) < 0 || check_types(s, &vars, err) < 0)
 		return -1;
 	return o->pipeline ? aggregate(s, &vars, err) : find(s, &vars, err);
 }
@@ -563,8 +550,10 @@ static int read_batch(void *self, const struct etl_window *span, struct etl_batc
 	}
 	if (rc == 0 && !s->position)
 		rc = check_is_there(s, err);
-	if (s->options->event_time && rc >= 0)
-		etl_event_time_apply(s->options->event_time, out, first, &s->last);
+	if (rc >= 0 && etl_decode_documents(s->env->decode, out, first, err) < 0)
+		rc = -1;
+	if (rc == 0)
+		rc = etl_decode_end(s->env->decode, out, err);
 	if (rc <= 0)
 		end_span(s);
 	return rc;
@@ -584,9 +573,8 @@ const struct etl_source_type etl_source_mongodb = {
 	.options = options,
 	.options_size = sizeof(struct options),
 	.size = sizeof(struct source),
+	.documents = true,
 	.check = check,
-	.has_time = has_time,
-	.label = label,
 	.cut = cut,
 	.open = open_source,
 	.read = read_batch,

@@ -28,6 +28,7 @@ void etl_fields_build(struct etl_fields *fields, const char *const *names, size_
 	}
 	*fields = (struct etl_fields){
 		.n = n, .names = names, .lens = lens, .slots = slots, .mask = n_slots - 1};
+	etl_pointers_build(&fields->pointers, names, n, arena);
 }
 
 void etl_hits_fini(struct etl_hits *hits)
@@ -83,19 +84,9 @@ void etl_rewrite_done(struct etl_batch *batch, size_t i, const char *rule, struc
 bool etl_field_name_ok(const char *name, const struct etl_node *node, const char *what,
 	const struct etl_conf_env *env)
 {
-	if (!*name) {
-		etl_diag_add(env->diag, &node->mark, ETL_DIAG_RANGE, "a name is needed here",
-			NULL, "empty field name in '%s' of %s", what, env->what);
-		return false;
-	}
-	if (*name == '/') {
-		etl_diag_add(env->diag, &node->mark, ETL_DIAG_TYPE, "not a top-level field",
-			"lift the value first: rename: {/address/city: city}",
-			"'%s' of %s takes names of top-level fields, '%s' is a JSON Pointer",
-			what, env->what, name);
-		return false;
-	}
-	return true;
+	struct etl_path path;
+
+	return etl_path_configure(name, node, what, env, &path);
 }
 
 bool etl_field_names_ok(const struct etl_strings *names, const char *what,

@@ -14,6 +14,7 @@
 #include "conf/option.h"
 #include "record/batch.h"
 #include "record/doc.h"
+#include "transform/pointers.h"
 
 /* Names with their numbers; immutable once built. */
 struct etl_fields {
@@ -22,6 +23,7 @@ struct etl_fields {
 	const uint32_t *lens;
 	const uint32_t *slots; /* number + 1; 0 = free */
 	uint32_t mask;
+	struct etl_pointers pointers; /* those of the names that are some */
 };
 
 /* The names are lent and must be distinct and not empty. */
@@ -96,8 +98,24 @@ void etl_rewrite_slice(struct etl_writer *w, const uint8_t *from, const uint8_t 
 void etl_rewrite_done(
 	struct etl_batch *batch, size_t i, const char *rule, struct etl_writer *w);
 
-/* Field names in the configuration: not empty, not a JSON Pointer, no name twice. `what` is
- * the transform's name. False and an error in env->diag otherwise. */
+/* Around the work of a transform whose names may be JSON Pointers (transform/pointers.h): the first
+ * gives what the second takes as `n_rejects`. */
+static inline size_t etl_fields_lift(const struct etl_fields *fields, struct etl_batch *batch,
+	const char *rule)
+{
+	size_t n_rejects = batch->n_rejects;
+
+	etl_pointers_lift(&fields->pointers, batch, rule);
+	return n_rejects;
+}
+static inline void etl_fields_lower(const struct etl_fields *fields, struct etl_batch *batch,
+	size_t n_rejects, bool gone, const char *rule)
+{
+	etl_pointers_lower(&fields->pointers, batch, n_rejects, gone, rule);
+}
+
+/* Field names in the configuration: not empty, a JSON Pointer without "*" if it begins with "/", no
+ * name twice. `what` is the transform's name. False and an error in env->diag otherwise. */
 bool etl_field_name_ok(const char *name, const struct etl_node *node, const char *what,
 	const struct etl_conf_env *env);
 bool etl_field_names_ok(const struct etl_strings *names, const char *what,

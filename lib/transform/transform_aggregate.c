@@ -35,6 +35,7 @@ struct options {
 	struct etl_strings by;
 	struct etl_strings of[ETL_FUNCTIONS];
 	struct etl_fields fields; /* the by fields, then the values */
+	struct etl_pointers out;  /* of the names of what is given */
 	struct result *results;
 	size_t n_values, n_results;
 };
@@ -196,6 +197,21 @@ static void load_zone(struct options *o, const struct etl_node *node,
 			"UTC");
 }
 
+static void build_out(struct options *o, struct etl_arena *arena)
+{
+	const char **names = etl_arena_alloc(arena, (o->by.n + o->n_results + 2) * sizeof *names);
+	size_t n = 0;
+
+	for (size_t i = 0; i < o->by.n; i++)
+		names[n++] = o->by.items[i];
+	for (size_t i = 0; i < o->n_results; i++)
+		names[n++] = o->results[i].name;
+	names[n++] = o->time;
+	if (o->count)
+		names[n++] = o->count;
+	etl_pointers_build(&o->out, names, n, arena);
+}
+
 static void compile(void *self, const struct etl_node *node, const struct etl_conf_env *env)
 {
 	struct options *o = self;
@@ -212,6 +228,7 @@ static void compile(void *self, const struct etl_node *node, const struct etl_co
 	if (!o->n_results && !o->count)
 		conflict(node, "", env, "nothing to work out: give mean, min, ... or count");
 	check_output(o, node, env);
+	build_out(o, env->arena);
 }
 
 /* ---- state ----------------------------------------------------------------------------- */
@@ -455,11 +472,14 @@ static int add_record(struct aggregate *a, struct etl_batch *batch, size_t i,
 
 static int apply(void *self, struct etl_batch *batch, struct etl_error *err)
 {
+	struct aggregate *a = self;
+	size_t n_rejects = etl_fields_lift(&a->options->fields, batch, "aggregate");
 	int rc = 0;
 
 	for (size_t i = 0; i < batch->n && rc == 0; i++)
 		rc = add_record(self, batch, i, err);
 	etl_batch_compact(batch);
+	etl_fields_lower(&a->options->fields, batch, n_rejects, false, "aggregate");
 	return rc;
 }
 
@@ -504,6 +524,7 @@ static int flush(void *self, struct etl_batch *out, struct etl_error *err)
 		qsort(a->groups, a->n_groups, sizeof *a->groups, by_bucket);
 	for (size_t i = 0; i < a->n_groups; i++)
 		emit(a, a->groups[i], i, out);
+	etl_pointers_lower(&a->options->out, out, out->n_rejects, false, "aggregate");
 	a->n_groups = 0;
 	etl_keyset_reset(a->keys);
 	etl_arena_reset(a->arena);

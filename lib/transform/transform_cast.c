@@ -357,6 +357,7 @@ static void write_cast(struct cast *c, struct etl_batch *batch, size_t i)
 static int apply(void *self, struct etl_batch *batch, struct etl_error *err)
 {
 	struct cast *c = self;
+	size_t n_rejects = etl_fields_lift(&c->options->fields, batch, "cast");
 
 	(void)err;
 	for (size_t i = 0; i < batch->n; i++) {
@@ -370,6 +371,7 @@ static int apply(void *self, struct etl_batch *batch, struct etl_error *err)
 			write_cast(c, batch, i);
 	}
 	etl_batch_compact(batch);
+	etl_fields_lower(&c->options->fields, batch, n_rejects, true, "cast");
 	return 0;
 }
 

@@ -73,6 +73,7 @@ static int apply(void *self, struct etl_batch *batch, struct etl_error *err)
 			write_rest(d, batch, i);
 	}
 	etl_batch_compact(batch);
+	etl_fields_lower(&d->options->fields, batch, batch->n_rejects, true, "drop");
 	return 0;
 }
 

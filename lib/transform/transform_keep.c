@@ -32,7 +32,12 @@ static void compile(void *self, const struct etl_node *node, const struct etl_co
 
 static bool loses(const void *opts, const char *name)
 {
-	return !etl_strings_have(&((const struct options *)opts)->names, name);
+	const struct etl_strings *names = &((const struct options *)opts)->names;
+
+	for (size_t i = 0; i < names->n; i++)
+		if (etl_pointer_leads_into(names->items[i], name))
+			return false;
+	return !etl_strings_have(names, name);
 }
 
 static int open_keep(void *self, const void *opts, const struct etl_stage_env *env,
@@ -68,6 +73,7 @@ static void write_kept(const struct keep *k, struct etl_batch *batch, size_t i)
 static int apply(void *self, struct etl_batch *batch, struct etl_error *err)
 {
 	struct keep *k = self;
+	size_t n_rejects = etl_fields_lift(&k->options->fields, batch, "keep");
 
 	(void)err;
 	for (size_t i = 0; i < batch->n; i++) {
@@ -75,6 +81,7 @@ static int apply(void *self, struct etl_batch *batch, struct etl_error *err)
 		write_kept(k, batch, i);
 	}
 	etl_batch_compact(batch);
+	etl_fields_lower(&k->options->fields, batch, n_rejects, false, "keep");
 	return 0;
 }
 

@@ -341,6 +341,7 @@ static void write_record(struct parse_time *p, struct etl_batch *batch, size_t i
 static int apply(void *self, struct etl_batch *batch, struct etl_error *err)
 {
 	struct parse_time *p = self;
+	size_t n_rejects = etl_fields_lift(&p->options->fields, batch, "parse_time");
 
 	(void)err;
 	for (size_t i = 0; i < batch->n; i++) {
@@ -349,6 +350,7 @@ static int apply(void *self, struct etl_batch *batch, struct etl_error *err)
 			write_record(p, batch, i);
 	}
 	etl_batch_compact(batch);
+	etl_fields_lower(&p->options->fields, batch, n_rejects, true, "parse_time");
 	return 0;
 }
 

@@ -4,7 +4,7 @@
  * fields stays. An absent field changes nothing. A record that holds the old and, besides,
  * the new name is rejected, unless both have the same value (then the old one goes).
  * `/a/b: c` copies a nested value to a top-level field at the end; the nested document
- * itself stays as it is.
+ * itself stays as it is. `a: /b/c` moves a field to where the pointer leads.
  */
 #include "base/alloc.h"
 #include "base/str.h"
@@ -62,18 +62,11 @@ static bool pair_ok(struct options *o, size_t i, const struct etl_conf_env *env)
 
 static bool add_lift(struct options *o, size_t pair, const struct etl_conf_env *env)
 {
-	struct etl_error err = ETL_ERROR_INIT;
 	struct lift *lift = &o->lifts[o->n_lifts++];
-	const char *pointer = o->pairs.keys[pair];
-	bool ok = etl_path_compile(pointer, env->arena, &lift->path, &err) == 0;
 
 	lift->pair = pair;
-	if (ok && !lift->path.has_any)
-		return true;
-	etl_diag_add(env->diag, &o->pairs.key_nodes[pair]->mark, ETL_DIAG_TYPE,
-		ok ? "leads to many values" : "not a JSON Pointer", NULL, "'rename' of %s: %s",
-		env->what, ok ? "a '*' cannot be lifted to one field" : err.message);
-	return false;
+	return etl_path_configure(
+		o->pairs.keys[pair], o->pairs.key_nodes[pair], "rename", env, &lift->path);
 }
 
 /* The role of `name`, made if it has none yet. */
@@ -119,7 +112,7 @@ static bool loses(const void *opts, const char *name)
 	bool old = false;
 
 	for (size_t i = 0; i < o->pairs.n; i++) {
-		if (etl_streq(o->pairs.values[i], name))
+		if (etl_streq(o->pairs.values[i], name) || etl_pointer_leads_into(o->pairs.values[i], name))
 			return false;
 		old |= etl_streq(o->pairs.keys[i], name);
 	}
@@ -251,6 +244,7 @@ static void write_renamed(struct rename *r, struct etl_batch *batch, size_t i)
 static int apply(void *self, struct etl_batch *batch, struct etl_error *err)
 {
 	struct rename *r = self;
+	size_t n_rejects = etl_fields_lift(&r->options->fields, batch, "rename");
 
 	(void)err;
 	for (size_t i = 0; i < batch->n; i++) {
@@ -268,6 +262,7 @@ static int apply(void *self, struct etl_batch *batch, struct etl_error *err)
 			write_renamed(r, batch, i);
 	}
 	etl_batch_compact(batch);
+	etl_fields_lower(&r->options->fields, batch, n_rejects, false, "rename");
 	return 0;
 }
 

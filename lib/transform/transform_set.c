@@ -149,6 +149,7 @@ static int apply(void *self, struct etl_batch *batch, struct etl_error *err)
 		etl_rewrite_done(batch, i, "set", &w);
 	}
 	etl_batch_compact(batch);
+	etl_fields_lower(&s->options->fields, batch, batch->n_rejects, false, "set");
 	return 0;
 }
 

@@ -140,8 +140,9 @@ static double decode_only(const struct etl_job *job)
 	enum etl_source_verdict verdict;
 	void *self = etl_calloc(1, job->source->size);
 	double began = cpu_seconds(), seconds;
-	int rc = job->source->open(self, job->source_options, &env, &err);
+	int rc = etl_decode_new(job->decode, 0, &env.decode, &err);
 
+	rc |= job->source->open(self, job->source_options, &env, &err);
 	rc |= job->source->first(self, &vars.window, (etl_wall){START}, &request, &err);
 	rc |= job->source->head(self, &head, &verdict, &next, &err);
 	for (size_t at = 0; rc == 0 && at < body.len; at += 32768) {
@@ -158,6 +159,7 @@ static double decode_only(const struct etl_job *job)
 	}
 	job->source->close(self);
 	free(self);
+	etl_decode_free(env.decode);
 	etl_batch_free(batch);
 	etl_arena_free(request.arena);
 	etl_arena_free(next.arena);

@@ -68,7 +68,7 @@ static void generate(struct input *in)
 
 static size_t run_ours(const struct input *in, const char *pointer)
 {
-	const struct etl_json_spec spec = {.records = pointer};
+	const struct etl_layout spec = {.records = pointer};
 	struct etl_json_decoder *decoder = etl_json_decoder_new(&spec);
 	struct etl_batch *batch = etl_batch_new();
 	struct etl_error err = ETL_ERROR_INIT;

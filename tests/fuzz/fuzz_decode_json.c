@@ -11,9 +11,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const struct etl_json_attach attach[] = {{"n", "/n"}};
-static const struct etl_json_expect expects[] = {{"/s", "OK"}};
-static const struct etl_json_spec specs[] = {
+static const struct etl_attach attach[] = {{"n", "/n"}};
+static const struct etl_expect expects[] = {{"/s", "OK"}};
+static const struct etl_layout specs[] = {
 	{.records = ""},
 	{.records = "/d"},
 	{.records = "/d/*"},
@@ -22,7 +22,7 @@ static const struct etl_json_spec specs[] = {
 	{.records = "", .depth_max = 4, .record_bytes_max = 40},
 };
 
-static void check_records(const struct etl_json_spec *spec, const char *text, size_t len)
+static void check_records(const struct etl_layout *spec, const char *text, size_t len)
 {
 	struct etl_json_decoder *d = etl_json_decoder_new(spec);
 	struct etl_batch *batch = etl_batch_new();
@@ -45,7 +45,7 @@ static void check_records(const struct etl_json_spec *spec, const char *text, si
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct etl_json_spec *spec;
+	const struct etl_layout *spec;
 	const char *text = (const char *)data + 2;
 	char *whole, *pieces;
 

@@ -34,6 +34,7 @@ enum { JOBS = sizeof jobs / sizeof *jobs };
 static const char *const names[] = {"station", NULL};
 static const char *const values[] = {"1", NULL};
 static struct etl_http_options loaded[JOBS];
+static const struct etl_decode_spec *specs[JOBS];
 static struct etl_arena *job_arena;
 
 static void load_jobs(void)
@@ -48,9 +49,12 @@ static void load_jobs(void)
 		struct etl_node *node =
 			etl_conf_parse(job_arena, "fuzz", jobs[i], strlen(jobs[i]), NULL, diag);
 
-		etl_options_fill(
-			etl_source_http.options, node, &loaded[i], "extract.http", &env);
-		etl_source_http.check(&loaded[i], node, &env);
+		struct etl_node beside = {.kind = ETL_NODE_MAP};
+		const struct etl_node *own = etl_decode_split(node, etl_source_http.options, &beside, &env);
+
+		specs[i] = etl_decode_load(&beside, false, &env);
+		etl_options_fill(etl_source_http.options, own, &loaded[i], "extract.http", &env);
+		etl_source_http.check(&loaded[i], own, specs[i], &env);
 	}
 	if (etl_diag_count(diag)) {
 		struct etl_buf said;
@@ -196,18 +200,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.partition_names = names, .partition_values = values, .run_id = "r"};
 	struct etl_source_env env = {.vars = &vars, .job = "fuzz"};
 	struct etl_error err = ETL_ERROR_INIT;
-	const struct etl_http_options *options;
+	unsigned job;
 	struct etl_batch *batch = etl_batch_new();
 	void *self = etl_calloc(1, etl_source_http.size);
 
 	if (!job_arena)
 		load_jobs();
-	options = &loaded[take(&in) % JOBS];
-	env.shared = etl_source_http.shared_new(options);
-	demand(etl_source_http.open(self, options, &env, &err) == 0);
+	job = take(&in) % JOBS;
+	demand(etl_decode_new(specs[job], 0, &env.decode, &err) == 0);
+	env.shared = etl_source_http.shared_new(&loaded[job]);
+	demand(etl_source_http.open(self, &loaded[job], &env, &err) == 0);
 	play(self, &in, batch);
 	etl_source_http.close(self);
 	free(self);
+	etl_decode_free(env.decode);
 	if (env.shared)
 		etl_source_http.shared_free(env.shared);
 	etl_batch_free(batch);

@@ -10,7 +10,7 @@ import re
 import tree
 
 UP_TO_RECORD = ["base", "time", "conf", "record"]
-UP_TO_STATE = [*UP_TO_RECORD, "mongo", "source", "transform", "check", "sink", "state"]
+UP_TO_STATE = [*UP_TO_RECORD, "mongo", "format", "source", "transform", "check", "sink", "state"]
 UP_TO_RUN = [*UP_TO_STATE, "plan", "job", "sched", "run"]
 LIBRARY = [*UP_TO_RUN, "flow", "ops", "tell", "ctl"]
 FLOORS = ["io", "config", "engine", "facts", "methods", "doors"]  # of the daemon, upwards
@@ -20,7 +20,8 @@ ARROWS = {  # room -> the rooms whose headers it may include
     "conf": ["base", "time"],
     "record": ["base", "time", "conf"],
     "mongo": UP_TO_RECORD,
-    "source": [*UP_TO_RECORD, "mongo"],
+    "format": UP_TO_RECORD,
+    "source": [*UP_TO_RECORD, "mongo", "format"],
     "transform": UP_TO_RECORD,
     "check": UP_TO_RECORD,
     "sink": [*UP_TO_RECORD, "mongo"],
@@ -41,7 +42,7 @@ ARROWS["daemon/io"] = [*UP_TO_RECORD, "source", "lib"]
 for floor in FLOORS[1:]:
     ARROWS[f"daemon/{floor}"] = [*LIBRARY, "lib", *(f"daemon/{below}" for below in FLOORS[:FLOORS.index(floor)])]
 ARROWS["daemon"] = [*LIBRARY, "lib", *(f"daemon/{floor}" for floor in FLOORS)]
-PLUGIN_ROOMS = ["source", "transform", "check", "sink"]
+PLUGIN_ROOMS = ["source", "format", "transform", "check", "sink"]
 KNOW_CONTRACTS = ["plan", "job", "sched", "run", "flow", "ops", "tell"]
 OWNERS = {  # how a third party's header begins -> where it may be included (path prefixes)
     "cjson/": ["lib/base/json."],
@@ -60,7 +61,7 @@ OWNERS = {  # how a third party's header begins -> where it may be included (pat
     "librdkafka": ["lib/sink/sink_kafka."],
     "emmintrin.h": ["lib/record/json_"],  # SSE2, behind #if
     "openssl/": ["lib/base/", "lib/source/http/"],
-    "iconv.h": ["lib/source/http/charset."],
+    "iconv.h": ["lib/format/charset."],
 }
 NOT_BSON = ["daemon/etlctl/"]
 # Tests may use what libetl is made of; the daemon's own libraries only by right.

@@ -110,6 +110,9 @@ MUTANTS = [
      "if (!found || etl_streq(info.schedule, schedule) ||", "if (found <= 1 || etl_streq(info.schedule, schedule) ||"),
     ("an edit's note that takes along what waits", "lib/sched/sched_record.c",
      "etl_wall slot = job->noted.ms < job->decided.ms ? job->noted : job->decided;", "etl_wall slot = job->decided;"),
+    ("what an edit passed over goes with a slot that waits", "lib/sched/sched_record.c",
+     "while (stay < job->n_skips && job->skips[stay].first.ms < skip->first.ms)",
+     "while (stay < job->n_skips && job->skips[stay].first.ms < job->each_until.ms)"),
     # sensors
     ("a sensor's no that lets through", "lib/sched/sched_sensor.c",
      "if (satisfied || !job->job->wait_for) {", "if (satisfied || *said) {"),

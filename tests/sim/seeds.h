@@ -24,6 +24,10 @@ static const uint64_t seeds[] = {
 	7720028585, /* the same, with pauses at one that hold at both */
 	7720014560, /* the end comes while a dependant waits for a place */
 	8900000313, /* resumed from before at one etld, while the other would go on from now */
+	9940032790, /* an edit while the store is unreachable, a crash, and a clock half a day behind */
+	9940039967, /* a clock is put right while a run of its time waits for the lease */
+	9940090699, /* the end comes while a slot waits for a place behind two long runs */
+	9950020942, /* an edit, two slots of the new schedule, and a pause, all under one run */
 	50000163, /* edited and edited back while the store is unreachable, then a crash */
 };
 

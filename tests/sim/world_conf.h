@@ -302,6 +302,24 @@ static inline void settle_intervals(void)
 		}
 }
 
+/* The schedule of an interval ends by the clock of whoever takes up the next one, and then brings it into
+ * the store. As long as the store has heard of nothing that came after, that may be any that starts:
+ * what the others saw of the end may die with them. Example: slots up to 15:00 ran, the store is
+ * unreachable, and an edit at 17:48 passes over 16:00 and 17:00. Before that can be recorded the process
+ * dies, and the next one starts by a clock that says 12:53. It finds a cursor of another schedule at
+ * 15:00 and counts by the new one from there: of slots that are to come it knows nothing. */
+static inline bool may_end_yet(const struct spec *s, size_t k)
+{
+	if (s->intervals[k].to == NEVER)
+		return false;
+	if (s->intervals[k].let_go == NEVER)
+		return true;
+	for (size_t i = k + 1; i < s->n_intervals; i++)
+		if (s->intervals[i].heard)
+			return false;
+	return k + 1 < s->n_intervals;
+}
+
 /* A machine's process has taken up what is configured now. */
 static inline void taken_up(const struct machine *m)
 {
@@ -314,7 +332,7 @@ static inline void taken_up(const struct machine *m)
 			in->wall = wall_of(m);
 		for (size_t k = 0; k < s->n_intervals; k++) {
 			in = &s->intervals[k];
-			if (in->to != NEVER && in->let_go == NEVER && wall_of(m) < in->last_wall)
+			if (may_end_yet(s, k) && wall_of(m) < in->last_wall)
 				in->last_wall = wall_of(m);
 		}
 	}

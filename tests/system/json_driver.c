@@ -25,7 +25,7 @@ static void answer(struct etl_batch *batch, struct etl_buf *out)
 
 int main(void)
 {
-	const struct etl_json_spec spec = {.records = ""};
+	const struct etl_layout spec = {.records = ""};
 	struct etl_json_decoder *decoder = etl_json_decoder_new(&spec);
 	struct etl_batch *batch = etl_batch_new();
 	struct etl_buf out;

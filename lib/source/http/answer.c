@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Status codes to error kinds, and quotations of bodies that are no JSON.
+ * Status codes to error kinds, and quotations of bodies that are not what they should be.
  */
 #include "source/http/answer.h"
 
@@ -103,24 +103,18 @@ int etl_http_status_check(
 
 /* ---- the body's beginning ---- */
 
-void etl_http_opening_init(struct etl_http_opening *o, const char *content_type)
+void etl_http_opening_init(struct etl_http_opening *o, const char *content_type,
+	const struct etl_format_type *format)
 {
 	*o = (struct etl_http_opening){
+		.format = format,
 		.is_other = strncasecmp(content_type, "text/html", 9) == 0 ||
 			    strncasecmp(content_type, "application/xhtml", 17) == 0,
 	};
 }
 
-/* True as far as the text is the word; "not found" is no beginning of "null". */
-static bool begins_word(const char *text, size_t len, const char *word)
-{
-	size_t n = strlen(word);
-
-	return memcmp(text, word, len < n ? len : n) == 0;
-}
-
 /* The first byte that is neither white space nor part of a byte order mark decides. */
-static bool begins_json(const struct etl_http_opening *o)
+static bool begins_well(const struct etl_http_opening *o)
 {
 	static const char bom[] = "\xef\xbb\xbf";
 	size_t i = 0;
@@ -129,13 +123,9 @@ static bool begins_json(const struct etl_http_opening *o)
 		i++;
 	while (i < o->n_first && o->first[i] && strchr(" \t\r\n", o->first[i]))
 		i++;
-	if (i == o->n_first)
+	if (i == o->n_first || !o->format->begins)
 		return true; /* nothing known yet */
-	if (o->first[i] && strchr("{[\"-0123456789", o->first[i]))
-		return true;
-	return begins_word(o->first + i, o->n_first - i, "true") ||
-	       begins_word(o->first + i, o->n_first - i, "false") ||
-	       begins_word(o->first + i, o->n_first - i, "null");
+	return o->format->begins(o->first + i, o->n_first - i);
 }
 
 /* Where the kept bytes end inside a secret, its first half would be shown: cut before it. */
@@ -171,14 +161,14 @@ static void quote_first(const struct etl_http_opening *o,
 	etl_http_quote(quote, etl_buf_text(&masked), masked.len);
 }
 
-static int not_json(const struct etl_http_opening *o, const struct etl_secret *const *secrets,
+static int not_of_format(const struct etl_http_opening *o, const struct etl_secret *const *secrets,
 	struct etl_error *err)
 {
 	char quote[ETL_HTTP_QUOTE_BYTES];
 
 	quote_first(o, secrets, quote);
-	return etl_error_set(
-		err, ETL_DATA, "http.not_json", "the answer is not JSON: '%s'", quote);
+	return etl_error_set(err, ETL_DATA, "http.not_json", "the answer is not %s: '%s'",
+		o->format->title, quote);
 }
 
 bool etl_http_opening_is_full(const struct etl_http_opening *o)
@@ -200,19 +190,19 @@ int etl_http_opening_feed(struct etl_http_opening *o, const char *bytes, size_t 
 	const struct etl_secret *const *secrets, struct etl_error *err)
 {
 	etl_http_opening_keep(o, bytes, len);
-	if (!o->is_other && !begins_json(o))
+	if (!o->is_other && !begins_well(o))
 		o->is_other = true;
 	if (o->is_other && o->n_first == sizeof o->first)
-		return not_json(o, secrets, err);
+		return not_of_format(o, secrets, err);
 	return 0;
 }
 
-int etl_http_opening_end(const struct etl_http_opening *o,
+int etl_http_opening_end(const struct etl_http_opening *o, bool may_be_empty,
 	const struct etl_secret *const *secrets, struct etl_error *err)
 {
-	if (!o->bytes)
+	if (!o->bytes && !may_be_empty)
 		return etl_error_set(err, ETL_DATA, "http.empty", "the answer is empty");
-	return o->is_other ? not_json(o, secrets, err) : 0;
+	return o->is_other ? not_of_format(o, secrets, err) : 0;
 }
 
 int etl_http_opening_explain(const struct etl_http_opening *o,

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "conf/secret.h"
+#include "format/format.h"
 #include "source/source.h"
 
 /* 0 for an answer that may be whole: 200, 201, 203, 204, 205, and 206 whose Content-Range
@@ -26,18 +27,20 @@ struct etl_http_opening {
 	uint64_t bytes; /* of the whole body until now */
 	char first[160];
 	size_t n_first;
-	bool is_other; /* no JSON, by the content type or by the first byte that counts */
+	const struct etl_format_type *format; /* that the body shall be of */
+	bool is_other; /* it is not, by the content type or by the first byte that counts */
 };
 
-void etl_http_opening_init(struct etl_http_opening *o, const char *content_type);
+void etl_http_opening_init(struct etl_http_opening *o, const char *content_type,
+	const struct etl_format_type *format);
 
-/* Looks at a piece. 0 = decode it unless is_other; -1 (ETL_DATA) when it is no JSON and
+/* Looks at a piece. 0 = decode it unless is_other; -1 (ETL_DATA) when it is of no such format and
  * enough was seen to quote. `secrets` (NULL-terminated) are masked in the quotation. */
 int etl_http_opening_feed(struct etl_http_opening *o, const char *bytes, size_t len,
 	const struct etl_secret *const *secrets, struct etl_error *err);
 
-/* At the body's end: -1 if it was empty or no JSON. */
-int etl_http_opening_end(const struct etl_http_opening *o,
+/* At the body's end: -1 if it was of no such format, or empty unless `may_be_empty`. */
+int etl_http_opening_end(const struct etl_http_opening *o, bool may_be_empty,
 	const struct etl_secret *const *secrets, struct etl_error *err);
 
 /* Only keeps the beginning, whatever it is: of an answer that was refused for its status. */

@@ -10,8 +10,8 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "conf/open_secret.h"
 #include "conf/url.h"
-#include "source/http/charset.h"
 #include "source/http/text.h"
 
 #define ROW(s, m) .offset = offsetof(struct s, m)
@@ -19,11 +19,9 @@
 static const char *const method_words[] = {"GET", "POST", NULL};
 static const char *const grant_words[] = {"client_credentials", "password", NULL};
 static const char *const style_words[] = {"form", "basic", NULL};
-static const char *const format_words[] = {"json", NULL};
 
 static const char *const pagination_words[] = {"unknown", "none", NULL};
 static const char *const errors_words[] = {"fail", "ignore", NULL};
-static const char *const null_words[] = {"fail", "empty", NULL};
 
 static const struct etl_option basic_table[] = {
 	{.name = "username",
@@ -169,23 +167,6 @@ const struct etl_option etl_http_option_table[] = {
 		ROW(etl_http_options, auth),
 		.sub = auth_table,
 		.help = "one of basic, bearer, api_key, oauth2; none if absent"},
-	{.name = "format",
-		.type = ETL_OPT_WORD,
-		ROW(etl_http_options, format),
-		.words = format_words,
-		.fallback = "json",
-		.help = "format of the answer"},
-	{.name = "records",
-		.type = ETL_OPT_STRING,
-		ROW(etl_http_options, records),
-		.fallback = "",
-		.help = "JSON Pointer to the records; '*' stands for each member"},
-	{.name = "null_records",
-		.type = ETL_OPT_WORD,
-		ROW(etl_http_options, null_records),
-		.words = null_words,
-		.fallback = "fail",
-		.help = "empty: null in place of the list of records stands for none"},
 	{.name = "pagination",
 		.type = ETL_OPT_WORD,
 		ROW(etl_http_options, pagination),
@@ -200,25 +181,6 @@ const struct etl_option etl_http_option_table[] = {
 		.fallback = "fail",
 		.help = "ignore: members such as 'error' in an answer with status 200 mean "
 			"nothing"},
-	{.name = "charset",
-		.type = ETL_OPT_STRING,
-		ROW(etl_http_options, charset),
-		.help = "of the answer, such as windows-1252; as Content-Type says if absent, "
-			"else UTF-8"},
-	{.name = "attach",
-		.type = ETL_OPT_PAIRS,
-		ROW(etl_http_options, attach_text),
-		.help = "field: JSON Pointer; puts a value outside the records into each "
-			"record"},
-	{.name = "expect",
-		.type = ETL_OPT_NODE,
-		ROW(etl_http_options, expect_node),
-		.help = "{pointer, equals} or a list: the answer fails without it"},
-	{.name = "time",
-		.type = ETL_OPT_TABLE,
-		ROW(etl_http_options, time_text),
-		.sub = etl_event_time_table,
-		.help = "the records' event time"},
 	{.name = "timeout",
 		.type = ETL_OPT_DURATION,
 		ROW(etl_http_options, timeout),
@@ -356,7 +318,7 @@ static void collect_secrets(struct etl_http_options *options)
 static void check_secret(const char *kind, const char *name, const struct etl_node *value,
 	const struct etl_conf_env *env)
 {
-	if (!etl_is_secret_name(name) || !*value->text || strchr(value->text, '{'))
+	if (!etl_is_secret_name(name, strlen(name)) || !*value->text || strchr(value->text, '{'))
 		return;
 	etl_diag_hide(env->diag, &value->mark);
 	etl_diag_add(env->diag, &value->mark, ETL_DIAG_SECRET,
@@ -427,112 +389,10 @@ static void compile_request(
 	o->body = etl_template_parse(o->body_text, body, env);
 }
 
-/* ---- what is read from the answer ---- */
-
-/* RFC 6901: empty, or begins with '/'; '~' only as ~0 and ~1. */
-static bool is_pointer(const char *p)
-{
-	if (*p && *p != '/')
-		return false;
-	for (; *p; p++)
-		if (*p == '~' && p[1] != '0' && p[1] != '1')
-			return false;
-	return true;
-}
-
-static void check_pointer(
-	const char *pointer, const struct etl_mark *mark, const struct etl_conf_env *env)
-{
-	if (!is_pointer(pointer))
-		etl_diag_add(env->diag, mark, ETL_DIAG_RANGE, "such as /data or /result/items",
-			NULL, "'%s' is no JSON Pointer in %s", pointer, env->what);
-}
-
-static void compile_attach(struct etl_http_options *o, const struct etl_conf_env *env)
-{
-	const struct etl_pairs *pairs = &o->attach_text;
-	struct etl_json_attach *attach =
-		etl_arena_zalloc(env->arena, (pairs->n + 1) * sizeof *attach);
-	const char *fault;
-
-	for (size_t i = 0; i < pairs->n; i++) {
-		attach[i].name = pairs->keys[i];
-		attach[i].pointer = pairs->values[i];
-		check_pointer(pairs->values[i], &pairs->nodes[i]->mark, env);
-		fault = is_pointer(pairs->values[i]) && is_pointer(o->json.records) ?
-				etl_json_attach_fault(o->json.records, pairs->values[i]) :
-				NULL;
-		if (fault)
-			etl_diag_add(env->diag, &pairs->nodes[i]->mark, ETL_DIAG_CONFLICT, fault,
-				NULL, "'attach' of %s: '%s' means nothing beside records '%s'",
-				env->what, pairs->values[i], o->json.records);
-	}
-	o->json.attach = attach;
-	o->json.n_attach = pairs->n;
-}
-
-struct expect_options {
-	const char *pointer;
-	const char *equals;
-};
-static const struct etl_option expect_table[] = {
-	{.name = "pointer",
-		.type = ETL_OPT_STRING,
-		ROW(expect_options, pointer),
-		.required = true,
-		.help = "JSON Pointer to a scalar outside the records"},
-	{.name = "equals",
-		.type = ETL_OPT_STRING,
-		ROW(expect_options, equals),
-		.help = "its text; if absent it has only to exist"},
-	{0},
-};
-
-static void compile_expect(struct etl_http_options *o, const struct etl_conf_env *env)
-{
-	const struct etl_node *node = o->expect_node;
-	bool list = node && node->kind == ETL_NODE_LIST;
-	size_t n = !node ? 0 : list ? node->n : 1;
-	struct etl_json_expect *expect = etl_arena_zalloc(env->arena, (n + 1) * sizeof *expect);
-
-	for (size_t i = 0; i < n; i++) {
-		const struct etl_node *item = list ? node->items[i] : node;
-		struct expect_options one = {0};
-
-		if (!etl_options_fill(expect_table, item, &one, "extract.http.expect", env))
-			continue;
-		check_pointer(one.pointer, mark_of(item, "pointer"), env);
-		expect[o->json.n_expect].pointer = one.pointer;
-		expect[o->json.n_expect++].equals = one.equals;
-	}
-	o->json.expect = expect;
-}
-
-static void compile_answer(
-	struct etl_http_options *o, const struct etl_node *node, const struct etl_conf_env *env)
-{
-	const struct etl_node *time = etl_node_get(node, "time");
-
-	o->json.records = o->records ? o->records : "";
-	o->json.null_is_empty = o->null_records == ETL_NULL_EMPTY;
-	if (o->charset && !etl_charset_is_known(o->charset))
-		etl_diag_add(env->diag, mark_of(node, "charset"), ETL_DIAG_RANGE,
-			"a name that 'iconv --list' knows", NULL, "'%s' is no charset in %s",
-			o->charset, env->what);
-	check_pointer(o->json.records, mark_of(node, "records"), env);
-	compile_attach(o, env);
-	compile_expect(o, env);
-	if (o->time_text.field)
-		o->time = etl_event_time_compile(&o->time_text, time, env);
-	else if (time && time->kind == ETL_NODE_MAP)
-		missing(env, time, "time", "field");
-}
-
 void etl_http_options_compile(struct etl_http_options *options, const struct etl_node *node,
 	const struct etl_conf_env *env)
 {
 	check_auth(&options->auth, etl_node_get(node, "auth"), env);
 	collect_secrets(options);
 	compile_request(options, node, env);
-	compile_answer(options, node, env);
 }

@@ -9,13 +9,10 @@
 #include "conf/option.h"
 #include "conf/secret.h"
 #include "conf/template.h"
-#include "record/decode_json.h"
-#include "record/event_time.h"
 
 enum etl_http_method { ETL_HTTP_GET, ETL_HTTP_POST };
 enum etl_http_pagination { ETL_PAGINATION_UNKNOWN, ETL_PAGINATION_NONE };
 enum etl_http_errors { ETL_ERRORS_FAIL, ETL_ERRORS_IGNORE };
-enum etl_http_null_records { ETL_NULL_FAIL, ETL_NULL_EMPTY };
 enum etl_oauth_grant { ETL_OAUTH_CLIENT_CREDENTIALS, ETL_OAUTH_PASSWORD };
 enum etl_oauth_style { ETL_OAUTH_FORM, ETL_OAUTH_BASIC };
 
@@ -63,16 +60,10 @@ struct etl_http_options {
 	struct etl_pairs query_text;
 	const char *body_text; /* NULL = none */
 	struct etl_auth_options auth;
-	const char *records;
-	struct etl_pairs attach_text;
-	const struct etl_node *expect_node;
-	struct etl_event_time_options time_text;
 	etl_dur timeout;
 	uint64_t max_bytes;
 	bool ipv4_only;
-	int format;
-	int pagination, errors, null_records;
-	const char *charset; /* NULL = what Content-Type says */
+	int pagination, errors;
 
 	/* compiled */
 	const struct etl_template *url;
@@ -81,8 +72,6 @@ struct etl_http_options {
 	struct etl_http_pair *query;
 	size_t n_query;
 	const struct etl_template *body;
-	const struct etl_event_time *time; /* NULL = records have no event time */
-	struct etl_json_spec json;
 	const struct etl_secret *secrets[5]; /* all that may not be shown; NULL-terminated */
 };
 

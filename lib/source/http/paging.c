@@ -183,7 +183,7 @@ static void note_more(struct etl_paging *p, const char *outer, const char *name,
 }
 
 /* What the member `at` of the way belongs to is the answer, or what the records lie in. */
-static bool is_of_answer(const struct etl_json_note *note, size_t at)
+static bool is_of_answer(const struct etl_note *note, size_t at)
 {
 	char outer[NAME_BYTES];
 
@@ -197,7 +197,7 @@ static bool is_of_answer(const struct etl_json_note *note, size_t at)
 	return true;
 }
 
-static bool is_in_error(const struct etl_json_note *note)
+static bool is_in_error(const struct etl_note *note)
 {
 	char name[NAME_BYTES];
 
@@ -211,7 +211,7 @@ static bool is_in_error(const struct etl_json_note *note)
 
 /* What is no error beside records, but tells why there is none: a state in which work is not done,
  * a status of HTTP in the body, a "success" that is a text or a number. */
-static bool is_excuse(const struct etl_json_note *note, const char *name, const char *value)
+static bool is_excuse(const struct etl_note *note, const char *name, const char *value)
 {
 	int64_t code;
 
@@ -223,7 +223,7 @@ static bool is_excuse(const struct etl_json_note *note, const char *name, const 
 	return is_one_of(name, codes) && etl_parse_int64(note->text, &code) && code >= 400 && code < 600;
 }
 
-static void note_error(struct etl_paging *p, const struct etl_json_note *note, const char *name,
+static void note_error(struct etl_paging *p, const struct etl_note *note, const char *name,
 	const char *where)
 {
 	bool no = !note->is_string && etl_streq(note->text, "false");
@@ -244,7 +244,7 @@ static void note_error(struct etl_paging *p, const struct etl_json_note *note, c
 
 /* A cursor that is a text, such as "itr9/rec4"; a number is where the answer begins, and a date the
  * question that it answers. */
-static bool leads_by_text(const struct etl_json_note *note, const char *name, const char *outer)
+static bool leads_by_text(const struct etl_note *note, const char *name, const char *outer)
 {
 	int64_t number;
 
@@ -254,7 +254,7 @@ static bool leads_by_text(const struct etl_json_note *note, const char *name, co
 	       !(strspn(note->text, "0123456789") == 4 && note->text[4] == '-');
 }
 
-void etl_paging_note(void *paging, const struct etl_json_note *note)
+void etl_paging_note(void *paging, const struct etl_note *note)
 {
 	struct etl_paging *p = paging;
 	const char *last = note->names[note->depth - 1];

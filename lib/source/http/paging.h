@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "record/decode_json.h"
+#include "record/layout.h"
 
 #define ETL_PAGING_SAID_BYTES 160
 
@@ -34,8 +34,8 @@ bool etl_paging_wants(const char *name, size_t len);
 void etl_paging_header(struct etl_paging *p, const char *name, size_t name_len,
 	const char *value, size_t value_len);
 
-/* A scalar outside of the records; etl_json_note_fn with a struct etl_paging. */
-void etl_paging_note(void *paging, const struct etl_json_note *note);
+/* A scalar outside of the records; etl_note_fn with a struct etl_paging. */
+void etl_paging_note(void *paging, const struct etl_note *note);
 
 /* What tells of an error, `records` having come, or NULL: a status of 429 or a state "pending" tells
  * why there are none, and says nothing of those that came. Lent. */

@@ -182,13 +182,13 @@ static int add_auth(struct headers *h, const struct etl_auth_options *auth, cons
 }
 
 static int fill_headers(struct headers *h, const struct etl_http_options *o,
-	const struct etl_vars *vars, const char *bearer, struct etl_error *err)
+	const struct etl_vars *vars, const char *bearer, const char *accept, struct etl_error *err)
 {
 	h->items =
 		etl_arena_zalloc(h->arena, (o->n_headers + OWN_HEADERS_MAX) * sizeof *h->items);
 	if (add_given(h, o, vars, err) || add_auth(h, &o->auth, bearer, err))
 		return -1;
-	if (!has_header(h, "Accept") && add_header(h, "Accept", "application/json", err))
+	if (!has_header(h, "Accept") && add_header(h, "Accept", accept, err))
 		return -1;
 	if (o->body && !has_header(h, "Content-Type"))
 		return add_header(h, "Content-Type", "application/json", err);
@@ -215,7 +215,7 @@ static enum etl_escape body_escape(const struct headers *h)
 /* ---- all of it ---- */
 
 int etl_http_request_fill(const struct etl_http_options *o, const struct etl_vars *vars,
-	const char *bearer, struct etl_request *out, struct etl_error *err)
+	const char *bearer, const char *accept, struct etl_request *out, struct etl_error *err)
 {
 	struct url url = {0};
 	struct headers headers = {.arena = out->arena};
@@ -227,7 +227,7 @@ int etl_http_request_fill(const struct etl_http_options *o, const struct etl_var
 	etl_buf_init(&body, ETL_HTTP_BODY_MAX);
 	rc = fill_url(&url, o, vars, err);
 	if (rc == 0)
-		rc = fill_headers(&headers, o, vars, bearer, err);
+		rc = fill_headers(&headers, o, vars, bearer, accept, err);
 	if (rc == 0 && o->body &&
 		etl_template_render(o->body, vars, body_escape(&headers), &body, err))
 		rc = etl_error_prefix(err, "body");

@@ -13,9 +13,10 @@
 #define ETL_HTTP_HEADER_MAX (16 * 1024) /* bytes of a filled header */
 #define ETL_HTTP_BODY_MAX (1024 * 1024) /* bytes of a filled body */
 
-/* Fills `out` but for `arena`, which is the caller's. `bearer` is the OAuth 2 token, or NULL.
+/* Fills `out` but for `arena`, which is the caller's. `bearer` is the OAuth 2 token, or NULL;
+ * `accept` the media type that the answer shall have.
  * -1 (ETL_CONFIG or ETL_LIMIT) if a value does not fit its place. */
 int etl_http_request_fill(const struct etl_http_options *options, const struct etl_vars *vars,
-	const char *bearer, struct etl_request *out, struct etl_error *err);
+	const char *bearer, const char *accept, struct etl_request *out, struct etl_error *err);
 
 #endif

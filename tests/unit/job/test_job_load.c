@@ -252,6 +252,41 @@ static void test_full_file(void **state)
 	unload(&l);
 }
 
+/* Within the source's mapping the keys are what they are beside it. */
+static void test_extract_in_both_places(void **state)
+{
+	static const char *const texts[] = {
+		"extract:\n  http: {url: 'http://a.test/'}\n  records: /a\n  attach: {s: /b}\n"
+		"  null_records: empty\n  expect: {pointer: /c, equals: OK}\n  charset: latin1\n"
+		"  time: {field: t, label: end, interval: 1h}\n",
+		"extract:\n  http:\n    url: 'http://a.test/'\n    records: /a\n    attach: {s: /b}\n"
+		"    null_records: empty\n    expect: {pointer: /c, equals: OK}\n    charset: latin1\n"
+		"    time: {field: t, label: end, interval: 1h}\n"};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		char *text = etl_strf("%sschedule: {cron: '@hourly'}\nwindow: {size: 1h, start: 2024-01-01, "
+				      "settle: 1h}\nload: {\"null\": {}}\n", texts[i]);
+		const struct etl_decode_spec *spec;
+		struct loaded l;
+
+		load(&l, "d.yaml", text, strlen(text));
+		assert_int_equal(etl_diag_count(l.diag), 0);
+		spec = l.job->decode;
+		assert_string_equal(spec->format->name, "json");
+		assert_string_equal(spec->layout.records, "/a");
+		assert_true(spec->layout.null_is_empty);
+		assert_int_equal(spec->layout.n_attach, 1);
+		assert_string_equal(spec->layout.attach[0].pointer, "/b");
+		assert_string_equal(spec->layout.expect[0].equals, "OK");
+		assert_string_equal(spec->charset, "latin1");
+		assert_string_equal(etl_event_time_field(spec->time), "t");
+		assert_int_equal(etl_decode_label(spec).us, ETL_HOURS(1).us);
+		unload(&l);
+		free(text);
+	}
+}
+
 /* What stands under `load` decides the digest; its place in the file does not. */
 static void test_load_digest(void **state)
 {
@@ -409,6 +444,7 @@ int main(void)
 		cmocka_unit_test(test_goldens),
 		cmocka_unit_test(test_full_file),
 		cmocka_unit_test(test_sensor_defaults),
+		cmocka_unit_test(test_extract_in_both_places),
 		cmocka_unit_test(test_load_digest),
 		cmocka_unit_test(test_which_load_commits),
 		cmocka_unit_test(test_digest_of_lists),

@@ -52,7 +52,7 @@ static inline void tell_batch(struct etl_batch *batch, bool as_json, struct etl_
 }
 
 /* Pieces: `first` bytes, then `step` bytes each (0 = all the rest). Heap text. */
-static inline char *decode_told(const struct etl_json_spec *spec, const char *text, size_t len,
+static inline char *decode_told(const struct etl_layout *spec, const char *text, size_t len,
 	size_t first, size_t step, bool as_json)
 {
 	struct etl_json_decoder *d = etl_json_decoder_new(spec);

@@ -205,7 +205,7 @@ static const struct {
 	{"", "[{\"a\":\"\\ud800\"", "error json.syntax: the document ends inside a record"},
 };
 
-static void check_cuts(const struct etl_json_spec *spec, const char *text, size_t len)
+static void check_cuts(const struct etl_layout *spec, const char *text, size_t len)
 {
 	char *whole = decode_told(spec, text, len, len, 0, false);
 
@@ -222,7 +222,7 @@ static void test_rules(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
-		const struct etl_json_spec spec = {.records = rules[i].pointer};
+		const struct etl_layout spec = {.records = rules[i].pointer};
 		size_t len = strlen(rules[i].text);
 		char *told = decode_told(&spec, rules[i].text, len, len, 0, true);
 
@@ -239,13 +239,13 @@ static void test_rules_in_every_cut(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
-		const struct etl_json_spec spec = {.records = rules[i].pointer};
+		const struct etl_layout spec = {.records = rules[i].pointer};
 
 		check_cuts(&spec, rules[i].text, strlen(rules[i].text));
 	}
 }
 
-static void tell(const struct etl_json_spec *spec, const char *text, const char *wanted)
+static void tell(const struct etl_layout *spec, const char *text, const char *wanted)
 {
 	char *told = decode_told(spec, text, strlen(text), strlen(text), 0, true);
 
@@ -257,8 +257,8 @@ static void tell(const struct etl_json_spec *spec, const char *text, const char 
 
 static void test_attach(void **state)
 {
-	const struct etl_json_attach attach[] = {{"name", "/header/n"}, {"lat", "/header/lat"}};
-	const struct etl_json_spec spec = {.records = "/data", .attach = attach, .n_attach = 2};
+	const struct etl_attach attach[] = {{"name", "/header/n"}, {"lat", "/header/lat"}};
+	const struct etl_layout spec = {.records = "/data", .attach = attach, .n_attach = 2};
 
 	(void)state;
 	tell(&spec,
@@ -277,11 +277,11 @@ static void test_attach(void **state)
 /* Each record has the values of its own parent, wherever they stand in it. */
 static void test_attach_of_parents(void **state)
 {
-	const struct etl_json_attach attach[] = {{"station", "/s/*/id"}, {"unit", "/unit"}};
-	const struct etl_json_spec spec = {.records = "/s/*/v", .attach = attach, .n_attach = 1};
-	const struct etl_json_spec both = {.records = "/s/*/v", .attach = attach, .n_attach = 2};
-	const struct etl_json_attach deep[] = {{"c", "/*/c"}, {"s", "/*/s/*/id"}};
-	const struct etl_json_spec nested = {.records = "/*/s/*/v", .attach = deep, .n_attach = 2};
+	const struct etl_attach attach[] = {{"station", "/s/*/id"}, {"unit", "/unit"}};
+	const struct etl_layout spec = {.records = "/s/*/v", .attach = attach, .n_attach = 1};
+	const struct etl_layout both = {.records = "/s/*/v", .attach = attach, .n_attach = 2};
+	const struct etl_attach deep[] = {{"c", "/*/c"}, {"s", "/*/s/*/id"}};
+	const struct etl_layout nested = {.records = "/*/s/*/v", .attach = deep, .n_attach = 2};
 
 	(void)state;
 	tell(&spec, "{\"s\":[{\"id\":\"A\",\"v\":[{\"a\":1}]},{\"id\":\"B\",\"v\":[{\"a\":2},{"
@@ -325,8 +325,8 @@ static void test_attach_that_means_nothing(void **state)
 
 static void test_null_for_no_records(void **state)
 {
-	const struct etl_json_spec spec = {.records = "/d", .null_is_empty = true};
-	const struct etl_json_spec members = {.records = "/*/d", .null_is_empty = true};
+	const struct etl_layout spec = {.records = "/d", .null_is_empty = true};
+	const struct etl_layout members = {.records = "/*/d", .null_is_empty = true};
 
 	(void)state;
 	tell(&spec, "{\"d\":null}", "");
@@ -335,7 +335,7 @@ static void test_null_for_no_records(void **state)
 	tell(&members, "[{\"d\":null},{\"d\":[{\"a\":1}]}]", "0 {\"a\":1}\n");
 }
 
-static void note(void *ctx, const struct etl_json_note *n)
+static void note(void *ctx, const struct etl_note *n)
 {
 	for (size_t i = 0; i < n->depth; i++)
 		etl_buf_printf(ctx, "/%s", n->names[i]);
@@ -345,7 +345,7 @@ static void note(void *ctx, const struct etl_json_note *n)
 /* What stands around the records is told, whatever the pieces are, and nothing of a record. */
 static void test_notes(void **state)
 {
-	const struct etl_json_spec spec = {.records = "/data"};
+	const struct etl_layout spec = {.records = "/data"};
 	static const char text[] = "{\"n\\u0065xt\":\"a\\/b\",\"data\":[{\"next\":1},2],\"m\":{"
 		"\"more\":true,"
 				   "\"x\":{\"y\":{\"z\":{\"deep\":1}}}},\"e\":[{\"c\":null},\"t"
@@ -376,11 +376,11 @@ static void test_notes(void **state)
 
 static void test_attach_limits(void **state)
 {
-	const struct etl_json_attach attach[] = {{"name", "/n"}};
-	const struct etl_json_attach around[] = {{"all", ""}};
-	const struct etl_json_spec held = {
+	const struct etl_attach attach[] = {{"name", "/n"}};
+	const struct etl_attach around[] = {{"all", ""}};
+	const struct etl_layout held = {
 		.records = "/d", .attach = attach, .n_attach = 1, .held_bytes_max = 20};
-	const struct etl_json_spec whole = {.records = "/d", .attach = around, .n_attach = 1};
+	const struct etl_layout whole = {.records = "/d", .attach = around, .n_attach = 1};
 
 	(void)state;
 	tell(&held, "{\"d\":[{\"a\":1},{\"a\":2}],\"n\":1}", "error json.held");
@@ -390,12 +390,12 @@ static void test_attach_limits(void **state)
 
 static void test_expect(void **state)
 {
-	const struct etl_json_expect is_ok[] = {{"/status", "OK"}};
-	const struct etl_json_expect exists[] = {{"/d", NULL}, {"/n", NULL}};
-	const struct etl_json_spec spec = {.records = "/d", .expect = is_ok, .n_expect = 1};
-	const struct etl_json_spec both = {.records = "/d", .expect = exists, .n_expect = 2};
-	const struct etl_json_expect ones[] = {{"/s/*/ok", "1"}};
-	const struct etl_json_spec each = {.records = "/s/*/d", .expect = ones, .n_expect = 1};
+	const struct etl_expect is_ok[] = {{"/status", "OK"}};
+	const struct etl_expect exists[] = {{"/d", NULL}, {"/n", NULL}};
+	const struct etl_layout spec = {.records = "/d", .expect = is_ok, .n_expect = 1};
+	const struct etl_layout both = {.records = "/d", .expect = exists, .n_expect = 2};
+	const struct etl_expect ones[] = {{"/s/*/ok", "1"}};
+	const struct etl_layout each = {.records = "/s/*/d", .expect = ones, .n_expect = 1};
 
 	(void)state;
 	tell(&spec, "{\"status\":\"O\\u004b\",\"d\":[{\"a\":1}]}", "0 {\"a\":1}\n");
@@ -412,8 +412,8 @@ static void test_expect(void **state)
 
 static void test_caps(void **state)
 {
-	const struct etl_json_spec deep = {.records = "", .depth_max = 3};
-	const struct etl_json_spec small = {.records = "", .record_bytes_max = 12};
+	const struct etl_layout deep = {.records = "", .depth_max = 3};
+	const struct etl_layout small = {.records = "", .record_bytes_max = 12};
 
 	(void)state;
 	tell(&deep, "[{\"a\":[[1]]},{\"a\":[[[1]]]},{}]",
@@ -424,7 +424,7 @@ static void test_caps(void **state)
 
 static void test_nesting_attack(void **state)
 {
-	const struct etl_json_spec spec = {.records = ""};
+	const struct etl_layout spec = {.records = ""};
 	size_t n = 100000;
 	char *text = etl_calloc(6 * n + 64, 1), *p = text, *told;
 
@@ -449,7 +449,7 @@ static void test_nesting_attack(void **state)
 /* 200,000 keys in one record, cut small: must be linear. */
 static void test_wide_record(void **state)
 {
-	const struct etl_json_spec spec = {.records = ""};
+	const struct etl_layout spec = {.records = ""};
 	size_t n = 200000;
 	struct etl_buf text;
 	char *told;
@@ -524,7 +524,7 @@ static void random_value(struct etl_buf *out, unsigned depth)
 
 static void test_random_like_libbson(void **state)
 {
-	const struct etl_json_spec spec = {.records = ""};
+	const struct etl_layout spec = {.records = ""};
 	struct etl_json_decoder *d = etl_json_decoder_new(&spec);
 	struct etl_batch *batch = etl_batch_new();
 	struct etl_buf text;

@@ -563,6 +563,30 @@ static void test_edit_at_the_moment_of_a_slot(void **state)
 	etl_sched_change(rig.sched, a, rig_config(a));
 }
 
+/* Two slots of the new schedule come while what the edit passed over waits for the end of a run, and
+ * the job is paused: the slots are taken back, what was passed over is told. (Seed 9950020942 of the
+ * simulation.) */
+static void test_edit_then_newer_slots_and_a_pause_under_a_run(void **state)
+{
+	struct etl_sched_job *a = rig_add("a", 10);
+	struct etl_job edited = *rig_config(a);
+
+	(void)state;
+	etl_sched_store(rig.sched, true);
+	rig_turn(35); /* 30 waits behind the run of 10 */
+	rig_need_run(a, 10);
+	edited.schedule_text = "every, but otherwise";
+	etl_sched_change(rig.sched, a, &edited);
+	rig_turn(20); /* 50 takes the place of 40 */
+	etl_sched_pause(rig.sched, a);
+	rig_end(a);
+	rig_need_skip(a, 20, 35, ETL_SKIP_EDITED);
+	etl_sched_resume(rig.sched, a, (etl_wall){0});
+	rig_need_skip(a, 40, 50, ETL_SKIP_PAUSED);
+	rig_need_nothing();
+	etl_sched_change(rig.sched, a, rig_config(a));
+}
+
 /* The note of an edit waits for a record; a slot of the new schedule that came meanwhile is not
  * what it speaks of. (Seed 60002615 of the simulation.) */
 static void test_edit_is_noted_as_it_was(void **state)
@@ -993,6 +1017,7 @@ int main(void)
 		RIG_TEST(test_edit_replays_nothing),
 		RIG_TEST(test_edit_under_a_run_that_claims_nothing),
 		RIG_TEST(test_edit_with_slots_under_a_run_that_claims_nothing),
+		RIG_TEST(test_edit_then_newer_slots_and_a_pause_under_a_run),
 		RIG_TEST(test_edit_at_the_moment_of_a_slot),
 		RIG_TEST(test_edit_is_noted_as_it_was),
 		RIG_TEST(test_restore),

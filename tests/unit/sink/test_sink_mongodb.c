@@ -83,6 +83,12 @@ static void id_is_made_of_the_key(void **state)
 	item = document(&o, BCON_NEW("hour", BCON_INT32(7), "station", "s"), arena, &key);
 	assert_json(&item, "{ \"_id\" : \"s|#7\", \"hour\" : 7, "
 		"\"station\" : \"s\" }");
+	o.key = (struct etl_strings){.n = 2, .items = (const char *const[]){"/m/a~1b", "/l/0"}};
+	item = document(&o, BCON_NEW("m", "{", "a/b", "s", "}", "l", "[", BCON_INT32(7), "]"), arena, &key);
+	assert_json(&item, "{ \"_id\" : \"s|#7\", \"m\" : { \"a/b\" : \"s\" }, \"l\" : [ 7 ] }");
+	o.key = (struct etl_strings){.n = 1, .items = (const char *const[]){"/m/x"}};
+	item = document(&o, BCON_NEW("m", "{", "a", "s", "}"), arena, &key);
+	assert_string_equal(item.message, "the key field '/m/x' is missing");
 	etl_buf_fini(&key);
 	etl_arena_free(arena);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the tests of `extract: http` share: a job's `http` mapping from YAML text, an instance
- * of it, and a service that answers from strings, in pieces of any size.
+ * What the tests of `extract: http` share: a job's `http` mapping, with what may stand beside it,
+ * from YAML text, an instance of it, and a service that answers from strings, in pieces of any size.
  */
 #ifndef ETL_TEST_HTTP_RIG_H
 #define ETL_TEST_HTTP_RIG_H
@@ -42,6 +42,8 @@ struct rig {
 	struct etl_diag *diag;
 	struct etl_conf_env conf;
 	struct etl_http_options options;
+	const struct etl_decode_spec *spec;
+	struct etl_decode *decode;
 	struct etl_vars vars;
 	struct etl_source_env env;
 	void *self;
@@ -96,13 +98,16 @@ UNUSED static size_t rig_load(struct rig *rig, const char *yaml)
 {
 	const struct etl_conf_load_options load = {.texts = rig->arena};
 	struct etl_arena *tree = etl_arena_new(0);
+	struct etl_node beside = {.kind = ETL_NODE_MAP};
+	const struct etl_node *own;
 	struct etl_node *node =
 		etl_conf_parse(tree, "test.yaml", yaml, strlen(yaml), &load, rig->diag);
 
 	assert_non_null(node);
-	etl_options_fill(
-		etl_source_http.options, node, &rig->options, "extract.http", &rig->conf);
-	etl_source_http.check(&rig->options, node, &rig->conf);
+	own = etl_decode_split(node, etl_source_http.options, &beside, &rig->conf);
+	rig->spec = etl_decode_load(&beside, false, &rig->conf);
+	etl_options_fill(etl_source_http.options, own, &rig->options, "extract.http", &rig->conf);
+	etl_source_http.check(&rig->options, own, rig->spec, &rig->conf);
 	etl_arena_free(tree);
 	return etl_diag_count(rig->diag);
 }
@@ -133,6 +138,8 @@ UNUSED static void rig_open(struct rig *rig, const char *yaml)
 		fail_msg("the options have errors");
 	}
 	rig->env.shared = etl_source_http.shared_new(&rig->options);
+	assert_int_equal(etl_decode_new(rig->spec, 0, &rig->decode, &rig->err), 0);
+	rig->env.decode = rig->decode;
 	rig->self = etl_calloc(1, etl_source_http.size);
 	assert_int_equal(
 		etl_source_http.open(rig->self, &rig->options, &rig->env, &rig->err), 0);
@@ -151,6 +158,7 @@ UNUSED static void rig_free(struct rig *rig)
 	if (rig->self)
 		etl_source_http.close(rig->self);
 	free(rig->self);
+	etl_decode_free(rig->decode);
 	if (rig->env.shared)
 		etl_source_http.shared_free(rig->env.shared);
 	etl_batch_free(rig->batch);

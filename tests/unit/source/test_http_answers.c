@@ -6,7 +6,7 @@
 #include "http_rig.h"
 
 #include "record/doc.h"
-#include "source/http/charset.h"
+#include "format/charset.h"
 #include "source/http/paging.h"
 #include "source/http/text.h"
 
@@ -333,6 +333,39 @@ static void test_secrets_are_masked_in_failures(void **state)
 		"us 302 to https://api.example.org/login/***?token=***");
 }
 
+/* Another format: what is asked for, what is no answer at all, and what a line is worth. */
+static void test_lines(void **state)
+{
+	struct rig *rig = *state;
+	struct etl_response response;
+
+	rig_start(rig, "url: https://h/p\nformat: jsonl\ntime: {field: t}\n");
+	assert_string_equal(header_of(&rig->request, "Accept"), "application/x-ndjson");
+	assert_int_equal(answer(rig, 200, "{\"t\":\"2027-01-15T08:00:00Z\",\"error\":\"\"}\nno\n"), ENDED);
+	assert_int_equal(rig->batch->n, 1);
+	assert_int_equal(rig->batch->n_rejects, 1);
+	assert_int_equal(rig_first(rig), 0);
+	assert_int_equal(answer(rig, 200, "{\"t\":\"2027-01-15T08:00:00Z\"}\n{\"t\":"), FAILED);
+	assert_message(rig, ETL_DATA, "the last line, which no line break ends");
+	assert_int_equal(rig_first(rig), 0);
+	assert_int_equal(answer(rig, 200, ""), FAILED);
+	assert_string_equal(rig->err.code, "http.empty");
+	assert_int_equal(rig_first(rig), 0);
+	response = response_of(rig, 200);
+	response.content_type = "text/html";
+	assert_int_equal(answer_in_pieces(rig, &response, "<p>", 3, 3), FAILED);
+	assert_message(rig, ETL_DATA, "the answer is not JSON: '<p>'");
+}
+
+static void test_no_lines(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_start(rig, "url: https://h/p\nformat: {jsonl: {no_lines: empty}}\n");
+	assert_int_equal(answer(rig, 200, ""), ENDED);
+	assert_int_equal(rig->batch->n + rig->batch->n_rejects, 0);
+}
+
 static void test_charsets(void **state)
 {
 	struct rig *rig = *state;
@@ -464,6 +497,8 @@ int main(void)
 		TEST(test_refusals_without_their_end),
 		TEST(test_urls_in_messages),
 		TEST(test_secrets_are_masked_in_failures),
+		TEST(test_lines),
+		TEST(test_no_lines),
 		TEST(test_charsets),
 		TEST(test_a_charset_of_the_job),
 		TEST(test_attach_that_means_nothing_is_refused),

@@ -293,9 +293,12 @@ static void test_tokens_are_shared(void **state)
 {
 	struct rig *rig = *state;
 	void *first_instance, *other = etl_calloc(1, etl_source_http.size);
+	struct etl_source_env env;
 
 	start_with_token(rig);
-	assert_int_equal(etl_source_http.open(other, &rig->options, &rig->env, &rig->err), 0);
+	env = rig->env;
+	assert_int_equal(etl_decode_new(rig->spec, 0, &env.decode, &rig->err), 0);
+	assert_int_equal(etl_source_http.open(other, &rig->options, &env, &rig->err), 0);
 	first_instance = rig->self;
 	rig->self = other;
 	assert_int_equal(rig_first(rig), 0);
@@ -311,6 +314,7 @@ static void test_tokens_are_shared(void **state)
 	assert_int_equal(answer(rig, 200, DATA), ENDED);
 	etl_source_http.close(other);
 	free(other);
+	etl_decode_free(env.decode);
 }
 
 static void test_basic_style(void **state)

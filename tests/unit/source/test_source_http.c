@@ -60,8 +60,8 @@ static void test_get(void **state)
 	assert_int_equal(request->response_bytes_max, 2 << 20);
 	assert_int_equal(request->ip, ETL_IP_4_ONLY);
 	assert_ptr_equal(request->arena, rig->request_arena);
-	assert_true(rig->options.json.records[0] == '\0');
-	assert_false(etl_source_http.has_time(&rig->options));
+	assert_true(rig->spec->layout.records[0] == '\0');
+	assert_null(rig->spec->time);
 	assert_true(etl_source_http.host(&rig->options, host, sizeof host));
 	assert_string_equal(host, "api.example.org");
 	assert_false(etl_source_http.host(&rig->options, host, 15)); /* does not fit */
@@ -373,7 +373,7 @@ static void test_body_in_pieces_of_every_size(void **state)
 	struct rig *rig = *state;
 
 	rig_open(rig, AIRQINO);
-	assert_true(etl_source_http.has_time(&rig->options));
+	assert_non_null(rig->spec->time);
 	for (size_t piece = 1; piece <= strlen(BODY); piece++) {
 		struct etl_response response = response_of(rig, 200);
 

@@ -30,6 +30,8 @@ struct rig {
 	struct etl_arena *arena;
 	struct etl_diag *diag;
 	void *options, *self;
+	const struct etl_decode_spec *spec;
+	struct etl_decode *decode;
 	struct etl_source_env env;
 	struct etl_vars vars;
 };
@@ -41,7 +43,8 @@ static size_t configure(struct rig *rig, const char *yaml)
 	struct etl_conf_env env = {.what = "job 't'", .partition_names = no_names};
 	struct etl_conf_load_options load = {0};
 	struct etl_arena *tree = etl_arena_new(0);
-	struct etl_node *node;
+	struct etl_node *node, beside = {.kind = ETL_NODE_MAP};
+	const struct etl_node *own;
 
 	*rig = (struct rig){.arena = etl_arena_new(0), .diag = etl_diag_new()};
 	env.arena = rig->arena;
@@ -50,8 +53,10 @@ static size_t configure(struct rig *rig, const char *yaml)
 	load.texts = rig->arena;
 	node = etl_conf_parse(tree, "t.yaml", yaml, strlen(yaml), &load, rig->diag);
 	assert_non_null(node);
-	if (etl_options_fill(etl_source_mongodb.options, node, rig->options, "extract.mongodb", &env))
-		etl_source_mongodb.check(rig->options, node, &env);
+	own = etl_decode_split(node, etl_source_mongodb.options, &beside, &env);
+	rig->spec = etl_decode_load(&beside, true, &env);
+	if (etl_options_fill(etl_source_mongodb.options, own, rig->options, "extract.mongodb", &env))
+		etl_source_mongodb.check(rig->options, own, rig->spec, &env);
 	etl_arena_free(tree);
 	return etl_diag_count(rig->diag);
 }
@@ -61,9 +66,21 @@ static void rig_free(struct rig *rig)
 	if (rig->self)
 		etl_source_mongodb.close(rig->self);
 	free(rig->self);
+	etl_decode_free(rig->decode);
 	free(rig->options);
 	etl_diag_free(rig->diag);
 	etl_arena_free(rig->arena);
+}
+
+static void open_source(struct rig *rig)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+
+	rig->self = calloc(1, etl_source_mongodb.size);
+	assert_int_equal(etl_decode_new(rig->spec, 0, &rig->decode, &err), 0);
+	rig->env = (struct etl_source_env){.vars = &rig->vars, .decode = rig->decode, .mongo = mongo,
+		.database = database, .job = "t"};
+	assert_int_equal(etl_source_mongodb.open(rig->self, rig->options, &rig->env, &err), 0);
 }
 
 static void contradictions_are_found(void **state)
@@ -82,6 +99,8 @@ static void contradictions_are_found(void **state)
 		{"{collection: c, time: {field: t, format: '%Y-%m-%d'}}", 1},
 		{"{collection: c, window: manual, time: {field: t, format: '%Y-%m-%d'}}", 0},
 		{"{filter: {a: 1}}", 1},
+		{"{collection: c, records: /data}", 1},
+		{"{collection: c, format: json}", 1},
 	};
 
 	(void)state;
@@ -144,11 +163,8 @@ static void expect_read(const char *yaml, int from, int to, const char *field,
 	int more;
 
 	assert_int_equal(configure(&rig, yaml), 0);
-	rig.self = calloc(1, etl_source_mongodb.size);
 	rig.vars.window = span;
-	rig.env = (struct etl_source_env){
-		.vars = &rig.vars, .mongo = mongo, .database = database, .job = "t"};
-	assert_int_equal(etl_source_mongodb.open(rig.self, rig.options, &rig.env, &err), 0);
+	open_source(&rig);
 	for (int twice = 0; twice < 2; twice++) { /* a span can be read again */
 		got[0] = '\0';
 		etl_batch_reset(batch);
@@ -206,9 +222,7 @@ static void a_refused_query_is_an_error(void **state)
 
 	(void)state;
 	assert_int_equal(configure(&rig, "{collection: readings, pipeline: [{$nonsense: 1}]}"), 0);
-	rig.self = calloc(1, etl_source_mongodb.size);
-	rig.env = (struct etl_source_env){.mongo = mongo, .database = database, .job = "t"};
-	assert_int_equal(etl_source_mongodb.open(rig.self, rig.options, &rig.env, &err), 0);
+	open_source(&rig);
 	assert_int_equal(etl_source_mongodb.read(rig.self, &span, batch, &err), -1);
 	assert_int_equal(err.kind, ETL_PERMANENT);
 	etl_batch_free(batch);

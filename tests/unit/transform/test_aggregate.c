@@ -138,6 +138,18 @@ static void test_cases(void **state)
 		0);
 }
 
+static void test_pointers(void **state)
+{
+	(void)state;
+	RUN("{every: 1h, by: [/m/id], mean: [/v/a], max: [/v/b], count: /m/n, time: /m/at}",
+		L("{" T("0") ",\"m\":{\"id\":\"x\",\"o\":1},\"v\":{\"a\":1,\"b\":5}}",
+			"{" T("1") ",\"m\":{\"id\":\"x\"},\"v\":{\"a\":2,\"b\":7}}",
+			"{" T("2") ",\"m\":{\"id\":\"x\"},\"v\":{\"a\":\"bad\"}}"),
+		L("{\"m\":{\"id\":\"x\",\"at\":{\"$date\":{\"$numberLong\":\"0\"}},\"n\":" N("2")
+		  "},\"v\":{\"a\":" D("1.5") ",\"b_max\":7}}"),
+		1);
+}
+
 static void test_refused(void **state)
 {
 	const struct etl_transform_type *type = &etl_transform_aggregate;
@@ -150,7 +162,7 @@ static void test_refused(void **state)
 	transform_refused(type, "{every: 1h, count: n, time: n}", "E023", "named 'n'");
 	transform_refused(type, "{every: 1h, mean: [v, v]}", "E023", "twice");
 	transform_refused(type, "{every: 1h, by: [s], min: [s]}", "E023", "'s' is in 'by'");
-	transform_refused(type, "{every: 1h, mean: [/a/b]}", "E014", "JSON Pointer");
+	transform_refused(type, "{every: 1h, mean: [/a/*]}", "E014", "has a '*'");
 	transform_refused(
 		type, "{every: 1h, timezone: Europe/Rome, count: n}", "E023", "whole days");
 	transform_refused(
@@ -447,6 +459,7 @@ int main(void)
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_decimals),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_pointers),
 		cmocka_unit_test(test_reference),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_exact_sums),

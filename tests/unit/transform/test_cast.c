@@ -195,8 +195,44 @@ static void test_refused(void **state)
 	transform_refused(type, "{a: {on_bad: null}}", "E013", "to");
 	transform_refused(type, "{a: {to: int, onbad: null}}", "E012", "on_bad");
 	transform_refused(type, "{a: [int]}", "E014", "one type");
-	transform_refused(type, "{/a/b: int}", "E014", "JSON Pointer");
+	transform_refused(type, "{/a/*: int}", "E014", "has a '*'");
 	transform_refused(type, "[a]", "E014", "mapping");
+}
+
+static void test_pointers(void **state)
+{
+	static const struct transform_case cases[] = {
+		{"{/a/b: int, c: string}", "{\"a\":{\"x\":0,\"b\":\"5\",\"y\":0},\"c\":1}",
+			"{\"a\":{\"x\":0,\"b\":5,\"y\":0},\"c\":\"1\"}"},
+		{"{/l/1/v: double}", "{\"l\":[0,{\"v\":\"2.5\"}]}", "{\"l\":[0,{\"v\":2.5}]}"},
+		{"{/a/b: int}", "{\"a\":{\"c\":1}}", "{\"a\":{\"c\":1}}"},
+		{"{/a/b: {to: int, on_bad: drop}}", "{\"a\":{\"b\":\"x\",\"c\":1}}", "{\"a\":{\"c\":1}}"},
+		{"{/a/b: {to: int, on_bad: null}}", "{\"a\":{\"b\":\"x\"}}", "{\"a\":{\"b\":null}}"},
+		{"{/a/b: int}", "{\"a\":{\"b\":\"x\"}}", NULL, "/a/b", "/a/b is string \"x\", not an int"},
+	};
+
+	(void)state;
+	TRANSFORM_RUN_ALL(&etl_transform_cast, cases);
+}
+
+/* A dead letter shows the record as it came, without what was lifted for the work. */
+static void test_reject_of_a_pointer(void **state)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_batch *batch = etl_batch_new();
+	bson_t *came = doc_of("{\"a\":{\"b\":\"x\"}}");
+	struct rig rig;
+
+	(void)state;
+	batch_put_doc(batch, came);
+	transform_open(&rig, &etl_transform_cast, "{/a/b: int}");
+	assert_int_equal(etl_transform_cast.apply(rig.self, batch, &err), 0);
+	assert_int_equal(batch->n_rejects, 1);
+	assert_int_equal(batch->rejects[0].raw_len, came->len);
+	assert_memory_equal(batch->rejects[0].raw, bson_get_data(came), came->len);
+	rig_free(&rig);
+	etl_batch_free(batch);
+	bson_destroy(came);
 }
 
 /* Every int64 and every double survives the way over text and back. */
@@ -251,6 +287,8 @@ int main(void)
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_pointers),
+		cmocka_unit_test(test_reject_of_a_pointer),
 		cmocka_unit_test(test_there_and_back),
 	};
 

@@ -16,6 +16,17 @@ extern const struct etl_transform_type etl_transform_keep, etl_transform_drop,
 
 #define DOC "{\"a\":1,\"PM2.5\":2.5,\"c\":{\"a\":1},\"d\":null,\"e\":\"x\"}"
 
+static bool keep_loses(const char *yaml, const char *name)
+{
+	struct rig rig;
+	bool lost;
+
+	transform_open(&rig, &etl_transform_keep, yaml);
+	lost = etl_transform_keep.loses(rig.options, name);
+	rig_free(&rig);
+	return lost;
+}
+
 static void test_keep(void **state)
 {
 	static const struct transform_case cases[] = {
@@ -26,11 +37,20 @@ static void test_keep(void **state)
 		{"[d]", DOC, "{\"d\":null}"},
 		{"a", DOC, "{\"a\":1}"},
 		{"[z]", DOC, "{}"},
+		{"[/c/a, e]", DOC, "{\"e\":\"x\",\"c\":{\"a\":1}}"},
+		{"[/a/b]", "{\"a\":{\"b\":1,\"c\":2},\"d\":3}", "{\"a\":{\"b\":1}}"},
+		{"[/a/b]", "{\"a\":1}", "{}"},
+		{"[/d]", DOC, "{\"d\":null}"},
+		{"[/a/b]", "{\"/a/b\":1}", NULL, "/a/b", "which is a JSON Pointer here"},
 	};
 
 	(void)state;
 	TRANSFORM_RUN_ALL(&etl_transform_keep, cases);
-	transform_refused(&etl_transform_keep, "[/a/b]", "E014", "'/a/b' is a JSON Pointer");
+	assert_false(keep_loses("[/a/b]", "a"));
+	assert_false(keep_loses("[/a]", "a"));
+	assert_true(keep_loses("[/ab/c]", "a"));
+	transform_refused(&etl_transform_keep, "[/a/*]", "E014", "'/a/*' has a '*'");
+	transform_refused(&etl_transform_keep, "[/a~2]", "E014", "followed by 0 or 1");
 	transform_refused(&etl_transform_keep, "[a, b, a]", "E023", "field 'a' twice");
 }
 
@@ -42,11 +62,17 @@ static void test_drop(void **state)
 		{"[a, PM2.5, c, d, e]", DOC, "{}"},
 		{"[z]", DOC, DOC},
 		{"c", DOC, "{\"a\":1,\"PM2.5\":2.5,\"d\":null,\"e\":\"x\"}"},
+		{"[/c/a, e]", DOC, "{\"a\":1,\"PM2.5\":2.5,\"c\":{},\"d\":null}"},
+		{"[/a]", "{\"a\":1,\"b\":2}", "{\"b\":2}"},
+		{"[/a/b/c]", "{\"a\":{\"x\":1,\"b\":{\"c\":1,\"d\":2},\"y\":1}}",
+			"{\"a\":{\"x\":1,\"b\":{\"d\":2},\"y\":1}}"},
+		{"[/a/b]", "{\"a\":5}", "{\"a\":5}"},
+		{"[/l/1/v]", "{\"l\":[0,{\"v\":1,\"w\":2}]}", "{\"l\":[0,{\"w\":2}]}"},
+		{"[/l/0]", "{\"l\":[0,1]}", NULL, "/l/0", "an array's element cannot go"},
 	};
 
 	(void)state;
 	TRANSFORM_RUN_ALL(&etl_transform_drop, cases);
-	transform_refused(&etl_transform_drop, "[/a]", "E014", "JSON Pointer");
 	transform_refused(&etl_transform_drop, "['']", "E015", "empty field name");
 }
 
@@ -69,11 +95,19 @@ static void test_set(void **state)
 			"{\"run\":\"018bcfe5-6800-7000-8000-000000000000\"}"},
 		{"{m: {source: api, version: 2}}", "{}",
 			"{\"m\":{\"source\":\"api\",\"version\":2}}"},
+		{"{/c/a: 7, /c/b: \"{station}\"}", DOC,
+			"{\"a\":1,\"PM2.5\":2.5,\"c\":{\"a\":7,\"b\":\"283164601\"},\"d\":null,"
+			"\"e\":\"x\"}"},
+		{"{/m/n/o: 1, z: 2}", "{}", "{\"z\":2,\"m\":{\"n\":{\"o\":1}}}"},
+		{"{/l/1: 9}", "{\"l\":[1,2,3]}", "{\"l\":[1,9,3]}"},
+		{"{/l/3: 9}", "{\"l\":[1,2,3]}", NULL, "/l/3", "the array has no such element"},
+		{"{/a/b: 9}", "{\"a\":1}", NULL, "/a/b",
+			"'/a/b' cannot be written: what leads there is no document"},
 	};
 
 	(void)state;
 	TRANSFORM_RUN_ALL(&etl_transform_set, cases);
-	transform_refused(&etl_transform_set, "{/a/b: 1}", "E014", "JSON Pointer");
+	transform_refused(&etl_transform_set, "{/a/*: 1}", "E014", "'/a/*' has a '*'");
 	transform_refused(&etl_transform_set, "{a: \"{nowhere}\"}", "E022", "nowhere");
 	transform_refused(&etl_transform_set, "[a]", "E014", "mapping");
 }

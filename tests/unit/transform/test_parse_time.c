@@ -93,6 +93,22 @@ static void test_cases(void **state)
 	TRANSFORM_RUN_ALL(&etl_transform_parse_time, cases);
 }
 
+static void test_pointers(void **state)
+{
+	static const struct transform_case cases[] = {
+		{"{/m/at: iso8601}", "{\"m\":{\"at\":\"2026-07-01T10:00:00Z\",\"v\":1}}",
+			"{\"m\":{\"at\":{\"$date\":\"2026-07-01T10:00:00Z\"},\"v\":1}}"},
+		{"{at: {to: /m/at}}", "{\"at\":\"2026-07-01T10:00:00Z\"}",
+			"{\"at\":\"2026-07-01T10:00:00Z\","
+			"\"m\":{\"at\":{\"$date\":\"2026-07-01T10:00:00Z\"}}}"},
+		{"{/m/at: {on_bad: drop}}", "{\"m\":{\"at\":\"x\",\"v\":1}}", "{\"m\":{\"v\":1}}"},
+		{"{/m/at: iso8601}", "{\"m\":{\"at\":\"x\"}}", NULL, "/m/at", "x"},
+	};
+
+	(void)state;
+	TRANSFORM_RUN_ALL(&etl_transform_parse_time, cases);
+}
+
 static void test_refused(void **state)
 {
 	const struct etl_transform_type *type = &etl_transform_parse_time;
@@ -101,8 +117,8 @@ static void test_refused(void **state)
 	transform_refused(type, "{at: \"%Q\"}", "E015", "%Q");
 	transform_refused(type, "{at: \"%H:%M\"}", "E015", "no full date");
 	transform_refused(type, "{at: {timezone: Europe/Rom}}", "E018", "Europe/Rom");
-	transform_refused(type, "{at: {to: /a/b}}", "E014", "JSON Pointer");
-	transform_refused(type, "{/a/b: iso8601}", "E014", "JSON Pointer");
+	transform_refused(type, "{at: {to: /a/*}}", "E014", "has a '*'");
+	transform_refused(type, "{/a/*: iso8601}", "E014", "has a '*'");
 	transform_refused(type, "{a: {to: c}, b: {to: c}}", "E023", "two dates for field 'c'");
 	transform_refused(type, "{a: {to: b}, b: iso8601}", "E023", "two dates for field 'b'");
 	transform_refused(type, "{at: {on_bad: keep}}", "E015", "reject, null, drop, text");
@@ -158,6 +174,7 @@ int main(void)
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_sequence_by_unit),
+		cmocka_unit_test(test_pointers),
 	};
 
 	return cmocka_run_group_tests_name("transform/parse_time", tests, NULL, NULL);

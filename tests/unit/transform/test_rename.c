@@ -46,6 +46,14 @@ static void test_cases(void **state)
 		{"{/a/b: x}", "{\"a\":1}", "{\"a\":1}"},
 		{"{/a/b: x}", "{\"a\":{\"b\":1},\"x\":1}", "{\"a\":{\"b\":1},\"x\":1}"},
 		{"{/a/b: x}", "{\"a\":{\"b\":1},\"x\":2}", NULL, "/a/b", "/a/b (int32 1)"},
+		{"{n: /a/b}", "{\"n\":1,\"a\":{\"c\":2}}", "{\"a\":{\"c\":2,\"b\":1}}"},
+		{"{n: /x/y}", "{\"n\":1}", "{\"x\":{\"y\":1}}"},
+		{"{/a/b: /x/y}", "{\"a\":{\"b\":1}}", "{\"a\":{\"b\":1},\"x\":{\"y\":1}}"},
+		{"{n: /a/b}", "{\"a\":{\"b\":2}}", "{\"a\":{\"b\":2}}"},
+		{"{n: /a/b}", "{\"n\":1,\"a\":{\"b\":1}}", "{\"a\":{\"b\":1}}"},
+		{"{n: /a/b}", "{\"n\":1,\"a\":{\"b\":2}}", NULL, "n",
+			"cannot become /a/b, which is there already"},
+		{"{n: /a/b}", "{\"n\":1,\"a\":2}", NULL, "/a/b", "what leads there is no document"},
 	};
 
 	(void)state;
@@ -59,7 +67,7 @@ static void test_refused(void **state)
 	(void)state;
 	transform_refused(type, "{a: x, b: x}", "E023", "both 'a' and 'b' become 'x'");
 	transform_refused(type, "{a: x, /b/c: x}", "E023", "become 'x'");
-	transform_refused(type, "{a: /x/y}", "E014", "JSON Pointer");
+	transform_refused(type, "{a: /x/*}", "E014", "'*'");
 	transform_refused(type, "{a: ''}", "E015", "empty field name");
 	transform_refused(type, "{/a/*/b: x}", "E014", "'*'");
 	transform_refused(type, "{/a~2: x}", "E014", "rename");

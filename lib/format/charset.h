@@ -3,8 +3,8 @@
  * A body in another charset than UTF-8, by iconv(3), in pieces of any size. One thread at a
  * time; no state beyond the object.
  */
-#ifndef ETL_SOURCE_HTTP_CHARSET_H
-#define ETL_SOURCE_HTTP_CHARSET_H
+#ifndef ETL_FORMAT_CHARSET_H
+#define ETL_FORMAT_CHARSET_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,7 +3,7 @@
  * Charsets by iconv. A name comes from a stranger's header: only letters, digits and "-_.:"
  * reach iconv_open, which would take "//TRANSLIT" and paths otherwise.
  */
-#include "source/http/charset.h"
+#include "format/charset.h"
 
 #include <ctype.h>
 #include <errno.h>

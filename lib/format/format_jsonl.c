@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * jsonl: one JSON document a line (JSON Lines, NDJSON), each with its records where the pointer
+ * leads. Lines cut the payload whatever stands in them, so that a line which is no JSON is one
+ * reject and the next one is read; only the last line, if no line break ends it, has to be whole:
+ * else the payload was cut there. A line is judged when all of it is there, so that a bad one gives
+ * no record, wherever the pieces were cut.
+ */
+#include <string.h>
+
+#include "base/buf.h"
+#include "format/format.h"
+#include "record/decode_json.h"
+
+enum { TEXT_KEPT_BYTES = 1024 * 1024 }; /* of the buffer for a line, between lines */
+
+enum { NO_LINES_FAIL, NO_LINES_EMPTY };
+static const char *const no_lines_words[] = {"fail", "empty", NULL};
+
+struct options {
+	int no_lines;
+};
+
+static const struct etl_option options[] = {
+	{.name = "no_lines", .type = ETL_OPT_WORD, .offset = offsetof(struct options, no_lines),
+		.words = no_lines_words, .fallback = "fail",
+		.help = "empty: an answer without a byte says that there are no records"},
+	{0}};
+
+struct jsonl {
+	struct etl_json_decoder *decoder;
+	struct etl_buf line; /* of the line that a piece cut, as far as it came */
+	bool too_long;	     /* the rest of it is passed over */
+	uint64_t length;     /* bytes of the line so far */
+	uint64_t offset;     /* of the line's first byte */
+	uint64_t position;   /* of the next record */
+};
+
+static bool may_be_empty(const void *opts)
+{
+	return ((const struct options *)opts)->no_lines == NO_LINES_EMPTY;
+}
+
+static int open_jsonl(void *self, const void *opts, const struct etl_format_env *env,
+	struct etl_error *err)
+{
+	struct jsonl *j = self;
+
+	(void)opts, (void)err;
+	j->decoder = etl_json_decoder_new(env->layout);
+	etl_json_decoder_bound(j->decoder, env->memory_max);
+	etl_buf_init(&j->line, ETL_DOCUMENT_BYTES_MAX);
+	return 0;
+}
+
+static void clear_line(struct jsonl *j)
+{
+	if (j->line.cap > TEXT_KEPT_BYTES)
+		etl_buf_fini(&j->line);
+	etl_buf_clear(&j->line);
+	j->too_long = false;
+	j->length = 0;
+}
+
+static void begin(void *self)
+{
+	struct jsonl *j = self;
+
+	clear_line(j);
+	j->offset = 0;
+	j->position = 0;
+}
+
+static bool is_blank(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (text[i] != ' ' && text[i] != '\t' && text[i] != '\r')
+			return false;
+	return true;
+}
+
+static void reject(struct jsonl *j, const char *text, size_t len, const char *message,
+	struct etl_batch *out)
+{
+	const struct etl_reject reject = {.step = "decode", .rule = "json", .path = "",
+		.message = message, .raw = (const uint8_t *)text,
+		.raw_len = (uint32_t)(len < ETL_REJECT_RAW_MAX ? len : ETL_REJECT_RAW_MAX),
+		.raw_cut = len >= ETL_REJECT_RAW_MAX, .position = j->position++,
+		.time = {ETL_NO_TIME}};
+
+	etl_batch_reject(out, &reject);
+}
+
+/* The whole line or nothing of it: 0, or -1 with the batch as it was. */
+static int read_line(struct jsonl *j, const char *text, size_t len, struct etl_batch *out,
+	struct etl_error *err)
+{
+	size_t n = out->n, bytes = out->bytes, n_rejects = out->n_rejects;
+
+	etl_json_decoder_next(j->decoder, j->offset, j->position);
+	if (etl_json_decoder_feed(j->decoder, text, len, out, err) == 0 &&
+		etl_json_decoder_finish(j->decoder, out, err) == 0) {
+		j->position = etl_json_decoder_records(j->decoder);
+		return 0;
+	}
+	out->n = n;
+	out->bytes = bytes;
+	out->n_rejects = n_rejects;
+	return -1;
+}
+
+static void take_line(struct jsonl *j, const char *text, size_t len, struct etl_batch *out)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+
+	if (j->too_long || len > j->line.max)
+		reject(j, text, len, "the line is longer than a record may be", out);
+	else if (!is_blank(text, len) && read_line(j, text, len, out, &err) < 0)
+		reject(j, text, len, err.message, out);
+}
+
+/* Keeps a piece of a line; of one that is too long its beginning, which a reject shows. */
+static void keep(struct jsonl *j, const char *from, size_t len)
+{
+	size_t n = j->line.len < ETL_REJECT_RAW_MAX ? ETL_REJECT_RAW_MAX - j->line.len : 0;
+
+	j->length += len;
+	if (j->too_long || etl_buf_append(&j->line, from, len))
+		return;
+	j->too_long = true;
+	j->line.full = false;
+	etl_buf_append(&j->line, from, n < len ? n : len);
+}
+
+static int decode(void *self, const char *bytes, size_t len, struct etl_batch *out,
+	struct etl_error *err)
+{
+	struct jsonl *j = self;
+	const char *p = bytes, *end = bytes + len, *line_end;
+
+	(void)err;
+	for (; (line_end = memchr(p, '\n', (size_t)(end - p))); p = line_end + 1) {
+		size_t n = (size_t)(line_end - p);
+
+		if (j->length) {
+			keep(j, p, n);
+			take_line(j, etl_buf_text(&j->line), j->line.len, out);
+		} else {
+			take_line(j, p, n, out);
+			j->length = n;
+		}
+		j->offset += j->length + 1;
+		clear_line(j);
+	}
+	keep(j, p, (size_t)(end - p));
+	return 0;
+}
+
+static int end(void *self, struct etl_batch *out, struct etl_error *err)
+{
+	struct jsonl *j = self;
+	const char *text = etl_buf_text(&j->line);
+
+	if (j->too_long || is_blank(text, j->line.len))
+		take_line(j, text, j->line.len, out);
+	else if (read_line(j, text, j->line.len, out, err) < 0)
+		return etl_error_prefix(err, "the last line, which no line break ends");
+	clear_line(j);
+	return 0;
+}
+
+static size_t held(const void *self)
+{
+	const struct jsonl *j = self;
+
+	return (j->too_long ? j->line.cap : 3 * j->line.len) + etl_json_decoder_held(j->decoder);
+}
+
+static void close_jsonl(void *self)
+{
+	struct jsonl *j = self;
+
+	etl_json_decoder_free(j->decoder);
+	etl_buf_fini(&j->line);
+}
+
+const struct etl_format_type etl_format_jsonl = {
+	.name = "jsonl",
+	.title = "JSON",
+	.media = "application/x-ndjson",
+	.summary = "one JSON document a line, its records where `records` leads in each",
+	.takes = ETL_FORMAT_RECORDS | ETL_FORMAT_ATTACH | ETL_FORMAT_TEXT,
+	.options = options,
+	.options_size = sizeof(struct options),
+	.size = sizeof(struct jsonl),
+	.begins = etl_json_begins,
+	.may_be_empty = may_be_empty,
+	.open = open_jsonl,
+	.begin = begin,
+	.decode = decode,
+	.end = end,
+	.held = held,
+	.close = close_jsonl,
+};

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT
+"""What stands between an answer and its records, through the daemon: a record a line in envelopes, bad and cut lines,
+JSON Pointers as names of fields from the source to the load."""
+import json
+
+import pytest
+
+from host_sim import HostSim
+
+pytestmark = pytest.mark.daemon
+FAILED = 1
+PARTLY_REJECTED = 5
+
+
+def line(n, **more):
+    return json.dumps({"_airbyte_emitted_at": 7, "_airbyte_data": {
+        "meta": {"id": f"s{n}", "at": f"2024-01-01T0{n}:30:00Z"}, "temp": str(n) + ".5", **more}})
+
+
+def job(host):
+    return {"schedule": {"cron": "0 0 29 2 *"}, "retry": {"max": 0},
+            "window": {"size": "1h", "start": "2024-01-01T00:00:00Z", "end": "2024-01-01T03:00:00Z", "max_span": "3h"},
+            "extract": {"http": {"url": f"{host.url}/export"}, "format": "jsonl", "records": "/_airbyte_data",
+                        "attach": {"emitted": "/_airbyte_emitted_at"}, "time": {"field": "/meta/at"}},
+            "transform": [{"cast": {"temp": "double"}}, {"rename": {"temp": "/outdoor/temp"}}, {"set": {"/meta/unit": "degC"}},
+                          {"drop": ["/debug/trace"]}],
+            "check": [{"not_null": {"fields": ["/outdoor/temp"], "on_fail": "reject"}}],
+            "load": {"mongodb": {"collection": "rows", "key": ["/meta/id", "/meta/at"]}}}
+
+
+def test_lines_and_pointers(etld, db, metadata):
+    lines = [line(0, debug={"trace": "x", "n": 1}), "no JSON at all", line(1), line(2)]
+    with HostSim() as host:
+        host.body = "\n".join(lines)[:-20].encode()  # cut within its last line
+        daemon = etld({"lines": job(host)}).start()
+        run = daemon.run("lines", ok=(FAILED,)).json["run"]
+        assert run["state"] == "failed" and db["rows"].count_documents({}) == 0, run
+        assert {w["state"] for w in metadata["windows"].find({"job": "lines"})} == {"failed"}
+        assert "the last line, which no line break ends" in json.dumps(run), run
+
+        host.body = "\n".join(lines).encode()
+        run = daemon.run("lines", ok=(0, PARTLY_REJECTED)).json["run"]
+        assert run["counts"]["inserted"] == 3 and run["counts"]["rejected"] == 1, run
+        stored = list(db["rows"].find().sort("_id", 1))
+        assert [d["_id"] for d in stored] == [f"s{n}|@2024-01-01T0{n}:30:00Z" for n in range(3)]
+        assert [d["outdoor"] for d in stored] == [{"temp": n + 0.5} for n in range(3)]
+        assert all(d["meta"]["unit"] == "degC" and d["emitted"] == 7 and "temp" not in d for d in stored)
+        assert stored[0]["debug"] == {"n": 1}
+        letter = metadata["dead_letters"].find_one({"job": "lines"})
+        assert letter["step"] == "decode" and bytes(letter["raw"]) == b"no JSON at all", letter
