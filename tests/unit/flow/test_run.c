@@ -197,7 +197,7 @@ static void test_only_partition(void **state)
 	rig->run = etl_run_new(rig->job, &rig->driver.env, 1, &trigger);
 	assert_int_equal(driver_run(&rig->driver, rig->run, &rig->err), 0);
 	assert_int_equal(rig->run->state, ETL_RUN_OK);
-	assert_int_equal(rig->run->n_strands, 1);
+	assert_int_equal(rig->run->n_parts, 1);
 	assert_int_equal(rig->target->n, 10);
 	assert_int_equal(watermark_of(rig, "job", "a").ms, 0);
 	rig_free(rig);
