@@ -122,9 +122,9 @@ void etl_job_target(const struct etl_job *job, const char *database, char out[ET
 	char place[ETL_TARGET_BYTES];
 
 	*out = '\0';
+	etl_buf_init(&places, ETL_LOADS_MAX * (ETL_TARGET_BYTES + sizeof ETL_TARGET_AND));
 	if (job->left_out || !job->n_loads)
 		return;
-	etl_buf_init(&places, ETL_LOADS_MAX * (ETL_TARGET_BYTES + sizeof ETL_TARGET_AND));
 	etl_load_target(&job->loads[job->committing], database, place);
 	etl_buf_str(&places, place);
 	for (size_t i = 0; i < job->n_loads; i++) {
