@@ -159,7 +159,8 @@ static int find_undone(struct etl_change_walk *walk, struct etl_error *err)
 	query.limit = 0;
 	if (etl_change_list(store(walk), &query, note_undone, walk, err) < 0)
 		return -1;
-	qsort(walk->parts, walk->n_parts, sizeof *walk->parts, by_name);
+	if (walk->n_parts)
+		qsort(walk->parts, walk->n_parts, sizeof *walk->parts, by_name);
 	return 0;
 }
 

@@ -305,9 +305,21 @@ static void test_the_next_full_read(void **state)
 	rig_free(rig);
 }
 
+/* What stood on the stack before is none of its memory. */
+static void a_job_that_is_left_out_loads_nowhere(void **state)
+{
+	const struct etl_job job = {.name = "wrong", .left_out = "a key is missing"};
+	char target[ETL_TARGET_BYTES] = "before";
+
+	(void)state;
+	etl_job_target(&job, "etl", target);
+	assert_string_equal(target, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_job_that_is_left_out_loads_nowhere),
 		cmocka_unit_test(test_a_changed_target),
 		cmocka_unit_test(test_several_targets),
 		cmocka_unit_test(test_loaded_again),
