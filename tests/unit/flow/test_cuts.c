@@ -308,8 +308,9 @@ static void put_ledger(struct rig *rig, enum detail detail, struct etl_buf *out)
 	free(view.entries);
 }
 
-static int take_letter(void *ctx, const struct etl_dead_letter *letter)
+static int take_letter(void *ctx, const void *thing)
 {
+	const struct etl_dead_letter *letter = thing;
 	char at[ETL_TIME_TEXT_BYTES] = "no time";
 
 	if (letter->time.ms != ETL_NO_TIME)
@@ -324,8 +325,7 @@ static void put_letters(struct rig *rig, struct etl_buf *out)
 	struct etl_dead_query query = {.job = "job", .limit = 100000};
 	struct lines lines = {0};
 
-	assert_int_equal(rig->driver.state->ops->dead_letter_list(rig->driver.state, &query, take_letter,
-		&lines, &rig->err), 0);
+	assert_int_equal(etl_dead_letter_list(rig->driver.state, &query, take_letter, &lines, &rig->err), 0);
 	put_lines(&lines, out);
 }
 

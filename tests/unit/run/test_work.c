@@ -186,7 +186,7 @@ static void test_record(void **state)
 	assert_int_equal(play(), ETL_RUN_PARTIAL);
 	assert_string_equal(run->error.message, "b: the merge was refused");
 	assert_false(run->last.unitless); /* its window is open in the ledger, which tells of it */
-	assert_int_equal(env.state->ops->run_get(env.state, run->run_id, &saved, &err), 1);
+	assert_int_equal(etl_doc_get(env.state, &etl_runs, run->run_id, &saved, &err), 1);
 	assert_string_equal(text_of(&saved, "state"), "partial");
 	assert_string_equal(text_of(&saved, "partitions.0.state"), "nothing_due");
 	assert_string_equal(text_of(&saved, "partitions.1.partition"), "b");
