@@ -223,7 +223,7 @@ int etld_backend_open(struct etld *etld, struct etl_error *err)
 	etld->topology = &backend->topology;
 	etl_mongo_global_init();
 	etld->mongo = etl_mongo_new(settings->mongodb.uri, "etld",
-		(unsigned)(2 * settings->limits.workers + settings->limits.max_active), err);
+		(unsigned)(3 * settings->limits.workers + settings->limits.max_active), err);
 	if (!etld->mongo)
 		return -1;
 	backend->lease_mongo = etl_mongo_new_within(

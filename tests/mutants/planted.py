@@ -413,7 +413,9 @@ PLANTED = [
      "\tlook_at_oldest(m, &facts, stuck);\n", "",
      "system:tests/system/test_watchdog.py::test_a_worker_that_hangs_is_told_and_the_watchdog_starves"),
     ("one host has all workers", "daemon/io/pool.c",
-     "n + 1 < pool->n_workers", "n < pool->n_workers", "unit:daemon/io/test_pool"),
+     "n + 1 < crew->n", "n < crew->n", "unit:daemon/io/test_pool"),
+    ("sources that block and hold all workers", "daemon/io/pool.c",
+     "&pool->crews[task->blocks && pool->blocking]", "&pool->crews[0]", "unit:daemon/io/test_pool"),
     # configuration
     ("a check outside of the unit that knows no note", "daemon/config/generation.c",
      "\t\t.outside = purpose == FOR_CHECK && !is_in_unit(),\n", "",
