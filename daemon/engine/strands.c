@@ -260,13 +260,15 @@ static void move_mail(struct strand *s)
 
 static void give_to_worker(struct strand *s)
 {
+	const struct etl_job *job = s->run->run->job;
+
 	if (s->mail)
 		move_mail(s);
 	s->wants_input = false;
 	s->waiting = false;
 	s->on_worker = true;
 	s->task = (struct etld_task){.work = strand_work, .done = strand_done, .name = "strand",
-		.lane = s->share.lane, .blocks = s->run->run->job->source->read != NULL, .of = s->run->run->job->name};
+		.lane = s->share.lane, .blocks = job->source->read != NULL, .of = job->name};
 	etld_pool_submit(s->run->etld->pool, &s->task);
 }
 
