@@ -357,6 +357,8 @@ PLANTED = [
     ("late by the end of the window, not by its slot", "lib/plan/owed.c",
      "\tif (calendar && !etl_calendar_next(calendar, (etl_wall){due.ms - 1}, &due))\n\t\treturn false;\n", "",
      "unit:plan/test_owed"),
+    ("the fastest partition owes first", "daemon/facts/owed.c",
+     "next.start.ms >= out->window.start.ms", "next.start.ms <= out->window.start.ms", "unit:daemon/facts/test_blocked"),
     ("a full read that is owed by its own slot", "lib/plan/owed.c",
      "{facts->watermark.ms + 1}", "{facts->watermark.ms}", "unit:plan/test_owed"),
     ("a window behind the upstream's end is waited for", "lib/plan/cover.c",
