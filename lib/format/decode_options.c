@@ -279,11 +279,11 @@ static void refuse_useless(const struct etl_decode_spec *spec, const struct etl_
 
 		if (node && documents)
 			etl_diag_add(env->diag, &node->mark, ETL_DIAG_CONFLICT, NULL, NULL,
-				"'%s' says nothing of a source that gives documents, in %s", rules[i].key,
+				"'%s' is no key of a source that gives documents, in %s", rules[i].key,
 				env->what);
 		else if (node && spec->format && (spec->format->takes & rules[i].needs) != rules[i].needs)
 			etl_diag_add(env->diag, &node->mark, ETL_DIAG_CONFLICT, NULL, NULL,
-				"'%s' says nothing of format '%s' in %s", rules[i].key, spec->format->name,
+				"'%s' is no key of format '%s' in %s", rules[i].key, spec->format->name,
 				env->what);
 	}
 }
