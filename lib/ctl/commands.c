@@ -89,8 +89,8 @@ const struct etl_command etl_commands[] = {
 		.name = "status",
 		.summary = "Health of the daemon and of its jobs",
 		.help =
-			"Each job has one word: ok, late, stale, failing, held, paused or blocked,\n"
-			"and a reason when it is not ok. Times are UTC.\n\n"
+			"Each job has one word: failing, unreachable, config, held, rejecting, stale,\n"
+			"late, blocked, paused or ok, and a reason when it is not ok. Times are UTC.\n\n"
 			"  etlctl status\n"
 			"  etlctl status airqino\n"
 			"  etlctl status --check || mail-the-owner\n",
