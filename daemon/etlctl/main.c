@@ -178,7 +178,8 @@ static int tell_usage(const struct etlctl *ctl, const struct etl_error *err)
 	}
 	etlctl_say("%s", err->message);
 	fprintf(stderr, "  %s\n", etl_buf_text(&help));
-	etlctl_print_error(ctl, err->code, err->message, strchr(etl_buf_text(&help), ' ') + 1, NULL, EXIT_USAGE);
+	etlctl_print_error(ctl, err->code, err->message, strchr(etl_buf_text(&help), ' ') + 1, NULL,
+		EXIT_USAGE);
 	return EXIT_USAGE;
 }
 

@@ -70,8 +70,8 @@ static void test_lines(void **state)
 /* An answer of blank lines is as little a proof as an empty one, unless it is said to be. */
 static void test_blank_lines_alone(void **state)
 {
-	static const char fault[] = "error jsonl.no_lines: the answer has blank lines alone; 'no_lines: empty' says "
-				    "that this stands for no records\n";
+	static const char fault[] = "error jsonl.no_lines: the answer has blank lines alone; 'no_lines: "
+				    "empty' says that this stands for no records\n";
 
 	(void)state;
 	tell("{format: jsonl}", "\n", 1, fault);
