@@ -286,7 +286,7 @@ const struct etl_command etl_commands[] = {
 	},
 	{
 		.name = "watermark undo",
-		.summary = "Take back the newest set or rewind that still stands",
+		.summary = "Take back the newest set, rewind or decision that still stands",
 		.help =
 			"Windows that no run has loaded since get back the state that they had.\n"
 			"Again takes back the one before. Without --partition all partitions of the\n"
