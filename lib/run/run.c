@@ -304,6 +304,17 @@ static void fill_targets(const struct etl_run *run, struct etl_run_record *out)
 	}
 }
 
+/* The error; else what a partition waits for. */
+static const char *reason_of(const struct etl_run *run)
+{
+	if (run->error.kind)
+		return run->error.message;
+	for (size_t i = 0; i < run->n_parts; i++)
+		if (run->parts[i]->state == ETL_PART_BLOCKED)
+			return run->parts[i]->reason;
+	return "";
+}
+
 static void fill_record(const struct etl_run *run, struct etl_run_record *out)
 {
 	*out = (struct etl_run_record){
@@ -312,7 +323,7 @@ static void fill_record(const struct etl_run *run, struct etl_run_record *out)
 		.trigger = etl_trigger_word(run->trigger.kind),
 		.cause = run->trigger.cause,
 		.state = etl_run_state_word(run->state),
-		.reason = run->error.kind ? run->error.message : "",
+		.reason = run->error.kind || run->state == ETL_RUN_BLOCKED ? reason_of(run) : "",
 		.host = run->env->host,
 		.generation = run->generation,
 		.fence = run->fence,
@@ -428,17 +439,13 @@ static void fill_last_counts(struct etl_run *run, bool whole)
 static void fill_last(struct etl_run *run)
 {
 	struct etl_last_run *last = &run->last;
-	const char *reason = run->error.kind ? run->error.message : "";
 	bool whole = etl_run_is_whole(run) && run->state != ETL_RUN_CANCELLED &&
 		run->state != ETL_RUN_FENCED && run->state != ETL_RUN_BUSY;
 
 	*last = (struct etl_last_run){.started = run->started, .ended = run->ended};
 	memcpy(last->run_id, run->run_id, sizeof last->run_id);
 	snprintf(last->state, sizeof last->state, "%s", etl_run_state_word(run->state));
-	for (size_t i = 0; i < run->n_parts && !*reason; i++)
-		if (run->parts[i]->state == ETL_PART_BLOCKED)
-			reason = run->parts[i]->reason;
-	etl_text_shorten(last->reason, sizeof last->reason, reason);
+	etl_text_shorten(last->reason, sizeof last->reason, reason_of(run));
 	last->unitless = whole ? failed_unitless(run) : run->before.unitless;
 	fill_last_counts(run, whole);
 }

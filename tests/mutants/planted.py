@@ -337,6 +337,8 @@ PLANTED = [
     # from payload to records
     ("a bad line that leaves records behind", "lib/format/format_jsonl.c",
      "\tout->n = n;\n", "\t(void)n;\n", "unit:format/test_format_jsonl"),
+    ("blank lines alone as a proof", "lib/format/format_jsonl.c",
+     "if (j->has_lines || ", "if (true || ", "unit:format/test_format_jsonl"),
     ("a line that was cut is a bad one", "lib/format/format_jsonl.c",
      "if (j->too_long || is_blank(text, j->line.len))", "if (true)", "unit:format/test_format_jsonl"),
     ("a lone object without a time is a record", "lib/format/decode.c",
