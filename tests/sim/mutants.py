@@ -152,7 +152,7 @@ MUTANTS = [
      "if (run->lease.now.ms && run->lease.now.ms < run->planned.ms)",
      "if (run->lease.now.ms && run->lease.now.ms < 0)"),
     ("a dead run that nobody tells of", "lib/run/lease.c",
-     "\telse if (found == 0)\n", "\telse if (found == 2)\n"),
+     "return found == 0 ?", "return found == 2 ?"),
     ("windows before they are final", "lib/plan/window_plan.c",
      "etl_wall last = etl_wall_sub(now, rules->settle);", "etl_wall last = now;"),
     ("a watermark over an open window", "lib/plan/window_plan.c",
