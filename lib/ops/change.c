@@ -14,7 +14,8 @@
 #include "run/lease.h"
 #include "time/civil.h"
 
-/* Keeps a run of the same daemon out as well: it would share the daemon's own lease. */
+/* The purpose behind the ';' makes the holder another one, so that a run of the same daemon is
+ * kept out as well: under its own name the daemon would be given its own lease. */
 #define PURPOSE "; watermark"
 
 struct etl_change_walk *etl_change_new(const struct etl_job *job, const struct etl_run_env *env,
@@ -68,7 +69,9 @@ void etl_change_free(struct etl_change_walk *walk)
 
 /* ---- begin: the lease, and the partitions ------------------------------------------------ */
 
-/* As a run does: no watermark passes what is final by both clocks. */
+/* A watermark passes only what is final by both clocks, as in a run: if MongoDB's clock is
+ * behind ours, the time is checked again with the earlier one. An undo and a decision ask for
+ * no time of their own. */
 static int heed_store_clock(struct etl_change_walk *walk, etl_wall store_now,
 	struct etl_error *err)
 {
@@ -139,7 +142,8 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct part *)a)->name, ((const struct part *)b)->name);
 }
 
-/* The newest command that still stands, and all of its changes that do. */
+/* The newest command that still stands, and all of its changes that do: one command may have
+ * changed many partitions, and its newest change only tells which command is meant. */
 static int find_undone(struct etl_change_walk *walk, struct etl_error *err)
 {
 	char command[ETL_UUID_BYTES] = "";
@@ -175,7 +179,8 @@ static int begin(struct etl_change_walk *walk, struct etl_error *err)
 
 /* ---- planning one partition -------------------------------------------------------------- */
 
-/* The ledger as a plan wants it. */
+/* The ledger as a plan wants it: with what the undone change touched put back to the state
+ * before. */
 struct seen {
 	const char *undoes; /* NULL = nothing is taken back */
 	struct etl_ledger_brief *entries;
@@ -184,6 +189,8 @@ struct seen {
 	size_t n_touched, touched_cap;
 };
 
+/* A plan of an undo has to see the windows as they will be, not as the change left them: only
+ * then is the watermark that it computes the one that the ledger supports afterwards. */
 static int see(void *ctx, const struct etl_ledger_entry *entry, struct etl_error *err)
 {
 	struct seen *seen = ctx;
@@ -363,7 +370,8 @@ static int check_origin(const struct etl_change_walk *walk, const struct part *p
 		part->name, text);
 }
 
-/* What would happen, without a trace. */
+/* Looks at one partition and plans it, without a write: a refusal of any partition must come
+ * before the first write to another. */
 static int look(struct etl_change_walk *walk, struct etl_error *err)
 {
 	struct part *part = &walk->parts[walk->at];
@@ -391,7 +399,8 @@ static int look(struct etl_change_walk *walk, struct etl_error *err)
 	return 0;
 }
 
-/* The first partition that is on the wrong side, in words. */
+/* Tells where the watermark of the first partition on the wrong side is, and which command
+ * moves it. */
 static int refuse_side(const struct etl_change_walk *walk, const struct part *part,
 	struct etl_error *err)
 {
@@ -409,7 +418,9 @@ static int refuse_side(const struct etl_change_walk *walk, const struct part *pa
 		set ? "later" : "earlier", to, set ? "rewind" : "set");
 }
 
-/* Some partition has to move, or to be there already: else the wrong command was meant. */
+/* Some partition has to move, or to stand at the time already (a repeat of the command then
+ * changes nothing). Otherwise the opposite command was meant: a set to an earlier time would
+ * move nothing, and say that it succeeded. */
 static int judge(const struct etl_change_walk *walk, struct etl_error *err)
 {
 	const struct part *wrong = NULL;
@@ -432,6 +443,8 @@ static int judge(const struct etl_change_walk *walk, struct etl_error *err)
 
 /* ---- the walk ---------------------------------------------------------------------------- */
 
+/* One small piece of work a call, so that the caller may look at cancellation and other work
+ * between two of them. A refusal ends the walk in LOOK, before APPLY has written anything. */
 static int step(struct etl_change_walk *walk, struct etl_error *err)
 {
 	switch (walk->phase) {
@@ -455,6 +468,8 @@ static int step(struct etl_change_walk *walk, struct etl_error *err)
 	return 0;
 }
 
+/* The lease goes back as soon as the walk ends, well or not: the job's next run need not wait
+ * until the walk is freed. */
 int etl_change_step(struct etl_change_walk *walk, struct etl_error *err)
 {
 	int rc = step(walk, err);

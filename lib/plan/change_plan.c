@@ -243,7 +243,7 @@ static etl_wall contiguous_again(const struct etl_window_rules *rules, etl_wall 
 }
 
 /* A release does not close its unit, and a unit of another grid is not where a watermark can
- * stand: to undo such a decision moves nothing. */
+ * stand: undoing such a decision moves nothing. */
 static bool leads_back(const struct etl_window_rules *rules, const struct etl_change *undone,
 	const struct etl_window *touched, size_t n_touched)
 {

@@ -177,7 +177,7 @@ static bool is_asked(const struct etl_asked *asked, struct etl_window window,
 
 /* The law of due windows. The first rule that fits decides, and its order matters:
  *
- *    asked           an operator named the window: his word alone decides, also about closed ones
+ *    asked           an operator named the window: the request alone decides, also about closed ones
  *    unrecoverable   never due: the source has it no more, and a read would find it empty
  *    dirty           due, even if skipped: an upstream job has changed since somebody skipped it
  *    skipped         not due: an operator closed it
@@ -243,8 +243,8 @@ static void walk_grid(const struct plan *plan, const struct etl_watermark *water
 
 /* Open and dirty windows before the walk's beginning: walking the grid that far back would cost
  * a step for each window of a job's life, and the ledger knows which of them are open. Example:
- * hourly grid, watermark 50:00. A failed 02:00 to 03:00 is due; a failed 04:30 to 05:30 and a
- * held 06:00 to 08:00 are of an older grid and are nobody's business any more. */
+ * on an hourly grid a failed 02:00 to 03:00 is due; a failed 04:30 to 05:30 and a held 06:00 to
+ * 08:00 are of an older grid, and no run can load them any more. */
 static void take_older(const struct plan *plan, etl_wall from,
 	const struct etl_ledger_brief *entries, size_t n, struct etl_due_list *out)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The store in memory: an operator's changes of a watermark. Each change keeps what its windows
- * were, as the MongoDB store keeps it in the entries.
+ * were, as the MongoDB store keeps it in the entries. The twin of state_mongodb_change.c; the
+ * lock takes the place of the transaction, so a slice is never half in.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,7 +58,7 @@ static struct change_row *row_save(struct memory *m, const struct etl_change *ch
 	struct change_row *row = row_of(m, change->id);
 	struct etl_change given = *change, fresh;
 
-	given.undone_by = row ? row->change.undone_by : ""; /* the undo's word, not the change's */
+	given.undone_by = row ? row->change.undone_by : ""; /* set by the undo alone */
 	fresh = change_copy(&given);
 	if (row) {
 		change_fini(&row->change);
@@ -94,6 +95,8 @@ static void put_state(const struct etl_change_slice *slice, struct etl_ledger_en
 	snprintf(entry->change_id, sizeof entry->change_id, "%s", c->id);
 }
 
+/* A window that is closed keeps its state; what is made here is noted as absent before, for the
+ * undo. */
 static void skip_window(struct memory *m, const struct etl_change_slice *slice,
 	struct change_row *row, struct etl_window window)
 {
@@ -126,7 +129,9 @@ static void open_window(struct memory *m, const struct etl_change_slice *slice,
 	entry->state = ETL_WINDOW_PENDING;
 }
 
-/* The word of an operator, about what holds the entry now. */
+/* Puts an operator's word about the checks that hold the entry now. A check that was released
+ * before but holds no longer is dropped, one that has come since is not released by an older
+ * word. */
 static void put_waiver(struct etl_held *held, const struct etl_held *word)
 {
 	if (!held->n)
@@ -157,7 +162,8 @@ static void release_window(struct memory *m, const struct etl_change_slice *slic
 		entry->state = ETL_WINDOW_PENDING;
 }
 
-/* A set goes up, a rewind down: its windows are in that order. */
+/* A set touches its windows in ascending order and a rewind in descending order; the halving
+ * follows that. */
 static const struct touched *touched_in(const struct change_row *row, etl_wall start)
 {
 	bool down = row->change.kind == ETL_CHANGE_REWIND;
@@ -177,8 +183,8 @@ static const struct touched *touched_in(const struct change_row *row, etl_wall s
 	return NULL;
 }
 
-/* What the change touched is as it was; a mark that came in after it stays, with its reason, and so
- * does what an attempt has told since. */
+/* What the change touched becomes what it was. A mark that came after it stays, with its
+ * reason, and so does what an attempt has written since. */
 static void restore_entry(struct etl_ledger_entry *entry, const struct etl_ledger_entry *before)
 {
 	if (!entry->dirty || before->dirty)
@@ -264,7 +270,7 @@ static bool is_asked_for(const struct etl_change *c, const struct etl_change_que
 	return !q->standing || (c->kind != ETL_CHANGE_UNDO && !*c->undone_by);
 }
 
-/* They are kept in the order of their coming. */
+/* Changes are kept in the order in which they came, so the newest are found from the end. */
 int etl_memory_change_list(struct etl_state *s, const struct etl_change_query *q,
 	int (*fn)(void *ctx, const struct etl_change *change), void *ctx, struct etl_error *err)
 {

@@ -3,7 +3,8 @@
  * One slice of an operator's change of a watermark: change document, watermark, ledger, in one
  * transaction where the server has them. Each slice is whole in itself: after it the watermark
  * follows from the ledger, so a daemon that dies between two leaves a smaller change behind,
- * not a wrong one. What a window was before stands in its entry (`was`).
+ * not a wrong one. What a window was before is kept in its entry (`was`). Plans nothing: the
+ * slice says what to write.
  */
 #include <string.h>
 
@@ -41,8 +42,11 @@ static int moved_on(const struct effort *e, struct etl_error *err)
 
 /* ---- what happens to one entry ----------------------------------------------------------- */
 
-/* What the entry was, on top of what it was before that; the oldest fall off. An entry that is
- * not there has no state. */
+/* What the entry was goes on top of what it was before that, so that changes are undone in the
+ * reverse order of their coming; beyond WAS_MAX the oldest fall off. An entry that is not there
+ * gets the word "absent": an undo removes it again. Example: 10:00 failed, is accepted and
+ * becomes skipped: was = [failed]. A rewind makes it pending: was = [skipped, failed]. Undoing
+ * the rewind gives skipped, and was = [failed]. */
 static bson_t *was_expression(void)
 {
 	bson_t *present = BCON_NEW("$cond", "[", "{", "$eq", "[", "{", "$type", "$state", "}",
@@ -74,7 +78,8 @@ static bson_t *touched_fields(const struct effort *e, enum etl_window_state stat
 	return fields;
 }
 
-/* A mark that came in after the change stays, with its reason. */
+/* An undo gives back state, mark, reason and waiver of the entry. A dirty mark that came after
+ * the change stays, with its reason: the upstream job that set it knows nothing of undo. */
 static bson_t *restored_fields(const struct effort *e)
 {
 	bson_t *fields = BCON_NEW("state", "$$top.state", "dirty", "{", "$or", "[", "$dirty",
@@ -157,7 +162,8 @@ static int skip_windows(struct effort *e, mongoc_collection_t *windows, struct e
 		bson_destroy(&reply);
 	}
 	mongoc_bulk_operation_destroy(bulk);
-	if (rc < 0 && err->status == ETL_SMDB_DUPLICATE) /* it met the mark of an upstream job */
+	/* an upstream job's mark made the same entry */
+	if (rc < 0 && err->status == ETL_SMDB_DUPLICATE)
 		etl_error_set(err, ETL_TRANSIENT, "txn.retry",
 			"a window was made by somebody else at the same time");
 	return rc;
@@ -202,6 +208,8 @@ static int update_many(struct effort *e, mongoc_collection_t *windows, const bso
 	return rc;
 }
 
+/* Only closed windows are opened: a repeat of the slice finds them pending and pushes no second
+ * `was`. */
 static int open_windows(struct effort *e, mongoc_collection_t *windows, struct etl_error *err)
 {
 	bson_t *query = slice_query(e);
@@ -216,7 +224,8 @@ static int open_windows(struct effort *e, mongoc_collection_t *windows, struct e
 	return rc;
 }
 
-/* The waiver goes with the entry: it is of the content that the entry has the hash of. */
+/* A waiver belongs to the content that the entry has the hash of, and is replaced with the
+ * entry. The filter on change_id keeps a repeat of the slice from pushing a second `was`. */
 static int release_windows(struct effort *e, mongoc_collection_t *windows, struct etl_error *err)
 {
 	bool free_now = etl_held_is_free(e->slice->held);
@@ -239,7 +248,8 @@ static int release_windows(struct effort *e, mongoc_collection_t *windows, struc
 	return rc;
 }
 
-/* Entries that the change made go; a mark that came in meanwhile keeps its entry, pending. */
+/* Entries that the change made are removed again. One that was marked meanwhile stays, pending:
+ * the mark says that a dependant has to read it. */
 static int remove_made(struct effort *e, mongoc_collection_t *windows, struct etl_error *err)
 {
 	bson_t *query = slice_query(e);
@@ -271,7 +281,8 @@ static int reopen_marked(struct effort *e, mongoc_collection_t *windows, struct 
 	return rc;
 }
 
-/* An entry that had no waiver gets none back: not a field that says so either. */
+/* An entry that had no waiver must not keep a field that says null: entries are compared field
+ * by field with those of the store in memory. */
 static int drop_no_waivers(struct effort *e, mongoc_collection_t *windows, struct etl_error *err)
 {
 	bson_t *query = slice_query(e);
@@ -335,7 +346,8 @@ static int write_ledger(struct effort *e, struct etl_error *err)
 
 /* ---- watermark and change ---------------------------------------------------------------- */
 
-/* The one place where a watermark may go back. */
+/* The one place where a watermark may go back. The filter holds the value that was read, next
+ * to the fence: two changes that were planned from the same watermark cannot both take effect. */
 static int write_watermark(struct effort *e, struct etl_error *err)
 {
 	mongoc_collection_t *watermarks = collection(e, "watermarks");
@@ -369,6 +381,8 @@ static int write_change(struct effort *e, const struct etl_change *change, struc
 
 /* ---- the slice --------------------------------------------------------------------------- */
 
+/* The watermark first, as in a commit: a change that lost its fence ends before it touches the
+ * ledger. */
 static int apply_in_transaction(struct effort *e, struct etl_error *err)
 {
 	struct etl_state *s = &e->store->base;
@@ -409,7 +423,13 @@ static int need_fence(struct effort *e, struct etl_error *err)
 	return 0;
 }
 
-/* The watermark never says more than the ledger does: it goes back before it and on after it. */
+/* The law of slices without transactions: the watermark never says more than the ledger does,
+ * so it goes back before the ledger and forward after it. Example: a rewind from 10:00 to
+ * 08:00. The watermark is set to 08:00, then 09:00 and 08:00 become pending. If etld dies
+ * between the two, the ledger is still closed up to 10:00, the next run moves the watermark
+ * there again, and the rewind has not happened. In the other order the watermark would say
+ * 10:00 over two windows that are pending. The change's document comes first, as not done, so
+ * that what was begun is on record. */
 static int write_in_steps(struct effort *e, struct etl_error *err)
 {
 	struct etl_change begun = *e->change;
@@ -444,6 +464,8 @@ static int apply_in_steps(struct effort *e, struct etl_error *err)
 	return rc == 0 ? etl_fault("change.after", err) : rc;
 }
 
+/* A slice is repeated as a whole while the server says that nothing of it took effect; each try
+ * has its own commit_id, by which a lost answer is settled. */
 int etl_smdb_change_apply(struct etl_state *s, const struct etl_change_slice *slice,
 	struct etl_error *err)
 {

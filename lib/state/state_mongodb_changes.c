@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The documents of the collection watermark_changes: saved with each slice, never removed,
- * listed for history and undo.
+ * listed for history and undo. What a change does to windows and watermarks is in
+ * state_mongodb_change.c.
  */
 #include "state/doc_read.h"
 #include "state/mongodb.h"
@@ -14,7 +15,8 @@ static void append_unit(bson_t *set, const struct etl_change *c)
 			BCON_UTF8(c->run_id));
 }
 
-/* `undone_by` belongs to the undo: it is made empty once and not touched again here. */
+/* `undone_by` belongs to the undo: it is made empty once and not touched again here. Otherwise
+ * a slice that is repeated after a lost answer could wipe out the word of an undo. */
 static bson_t *change_update(const struct etl_change *c)
 {
 	bson_t *set = BCON_NEW("command", BCON_UTF8(c->command), "job", BCON_UTF8(c->job),
@@ -32,6 +34,8 @@ static bson_t *change_update(const struct etl_change *c)
 	return update;
 }
 
+/* In the transaction of the undo's last slice, so that a change is either undone and says so,
+ * or neither. */
 static int mark_undone(mongoc_collection_t *changes, const struct etl_change *undo,
 	const bson_t *opts, struct etl_error *err)
 {
@@ -102,6 +106,8 @@ static int read_change(const bson_t *doc, struct etl_change *out, struct etl_err
 	return 0;
 }
 
+/* A change stands as long as no undo has finished taking it back; an undo itself cannot be
+ * undone. */
 static bson_t *list_query(const struct etl_change_query *q)
 {
 	bson_t *query = BCON_NEW("job", BCON_UTF8(q->job));
@@ -116,6 +122,7 @@ static bson_t *list_query(const struct etl_change_query *q)
 	return query;
 }
 
+/* The texts of a change are lent by the cursor's document and gone with the next one. */
 static int each_change(mongoc_cursor_t *cursor,
 	int (*fn)(void *ctx, const struct etl_change *change), void *ctx, struct etl_error *err)
 {

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * What came of a commit whose answer was lost: the reply proves nothing, the `commit_id` of
- * the watermark does.
+ * What came of a commit whose answer was lost: the reply proves nothing, the `commit_id` of the
+ * watermark does. Only reads.
+ *
+ * Example: a run sends the commit C2 and the connection breaks. If the watermark bears C2
+ * afterwards, the commit took effect, and the run goes on. If it still bears C1, the
+ * transaction did not take effect, and the slice is begun again.
  */
 #include <string.h>
 #include <time.h>
@@ -48,7 +52,9 @@ static int look_for_commit(struct etl_state *s, const char *job, const char *par
 	return rc;
 }
 
-/* Asks what is stored, as long as it takes. */
+/* Asks what is stored until MongoDB answers, at most SETTLE_LIMIT: an election takes seconds,
+ * and giving up early would read the windows again for nothing. After that the run ends as
+ * unknown; the next run reads the ledger, which tells the truth either way. */
 int etl_smdb_settle(struct etl_state *s, const char *job, const char *partition,
 	const char *commit_id, struct etl_error *err)
 {
