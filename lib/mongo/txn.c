@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Transactions as the driver's transactions specification prescribes, with one rule of our
- * own: NoSuchTransaction (251) proves nothing, because the driver may have sent the commit
- * twice by itself and a restarted server forgets what it committed. Worker threads.
+ * Transactions as the driver's transactions specification prescribes, with one rule of our own:
+ * NoSuchTransaction (251) proves nothing, because the driver may have sent the commit twice by
+ * itself and a restarted server forgets what it committed. Worker threads. Never reads what
+ * came of a commit: the store does (state_mongodb_settle.c).
  */
 #include "mongo/txn.h"
 
@@ -67,7 +68,9 @@ struct etl_txn *etl_txn_begin(struct etl_mongo *mongo, struct etl_error *err)
 	return NULL;
 }
 
-/* Half of the pause is jitter, so that two waiters do not meet again. */
+/* Half of the pause is jitter, so that two that wait for the same document do not meet again.
+ * Example: the pauses grow from 5 ms by half each time, 5, 7.5, 11, ... 500 ms; the third lies
+ * between 5.6 and 11.2 ms. */
 static void pause_before_retry(const struct etl_txn *txn, unsigned attempt)
 {
 	int64_t us = PAUSE_FIRST_US;
@@ -85,7 +88,20 @@ static void pause_before_retry(const struct etl_txn *txn, unsigned attempt)
 	nanosleep(&ts, NULL);
 }
 
-/* One commitTransaction (the driver repeats it once by itself after a network error). */
+/* One commitTransaction; the driver repeats it once by itself after a network error. The law of
+ * a commit's answer:
+ *
+ *    UnknownTransactionCommitResult   nobody knows yet: the same commit is sent again, which is safe,
+ *                                     since one that took effect is answered as committed once more
+ *    ... with "time limit exceeded"   unknown, and not sent again: the server is too slow for it
+ *    251 NoSuchTransaction            unknown: the server may have committed and been restarted
+ *    TransientTransactionError        nothing took effect: the transaction may be done again
+ *    any other transient error        unknown: without a label there is no proof
+ *    anything else                    refused for good
+ *
+ * Example: the connection breaks after the commit was sent, and the second try meets a new
+ * primary that answers 251. The outcome is unknown, not "nothing": the first try may have
+ * reached a majority before the connection broke. */
 static enum etl_txn_outcome commit_once(struct etl_txn *txn, bool *again, struct etl_error *err)
 {
 	enum etl_txn_outcome outcome = ETL_TXN_FAILED;
@@ -112,6 +128,8 @@ static enum etl_txn_outcome commit_once(struct etl_txn *txn, bool *again, struct
 	return outcome;
 }
 
+/* After RETRY_LIMIT the answer is unknown to whoever asked, not failed: the store then looks
+ * for the commit itself. */
 enum etl_txn_outcome etl_txn_commit(struct etl_txn *txn, struct etl_error *err)
 {
 	etl_mono began = etl_mono_now(etl_clock_real());
@@ -136,6 +154,8 @@ enum etl_txn_outcome etl_txn_commit(struct etl_txn *txn, struct etl_error *err)
 	}
 }
 
+/* The abort is sent without waiting for what comes of it: a transaction that is never ended
+ * expires on the server. */
 void etl_txn_free(struct etl_txn *txn)
 {
 	if (!txn)

@@ -106,7 +106,11 @@ static void replace_pipeline(bson_t *out, bson_t *fields)
 	bson_destroy(fields);
 }
 
-/* {$mergeObjects: [new document, "$$ROOT", {$cond: [closed, {}, fields]}]} */
+/* Closed windows are left as they are: the plan was made from an earlier read, and a window
+ * that was loaded since then keeps its state. A window that this very slice skipped is closed
+ * too, so a repeat changes nothing.
+ *
+ * {$mergeObjects: [new document, "$$ROOT", {$cond: [closed, {}, fields]}]} */
 static void skip_pipeline(const struct effort *e, const struct etl_window *window, bson_t *out)
 {
 	struct etl_ledger_entry fresh = {.window = *window, .state = ETL_WINDOW_SKIPPED};
@@ -281,8 +285,7 @@ static int reopen_marked(struct effort *e, mongoc_collection_t *windows, struct 
 	return rc;
 }
 
-/* An entry that had no waiver must not keep a field that says null: entries are compared field
- * by field with those of the store in memory. */
+/* An entry that had no waiver gets none back, not even a field that says null. */
 static int drop_no_waivers(struct effort *e, mongoc_collection_t *windows, struct etl_error *err)
 {
 	bson_t *query = slice_query(e);

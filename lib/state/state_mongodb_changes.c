@@ -34,8 +34,8 @@ static bson_t *change_update(const struct etl_change *c)
 	return update;
 }
 
-/* In the transaction of the undo's last slice, so that a change is either undone and says so,
- * or neither. */
+/* Written with the undo's last slice (in one transaction, where there are any): until then the
+ * change stands, and the same undo can be asked for again. */
 static int mark_undone(mongoc_collection_t *changes, const struct etl_change *undo,
 	const bson_t *opts, struct etl_error *err)
 {

@@ -85,8 +85,8 @@ static int scan_cursor(mongoc_cursor_t *cursor, etl_ledger_fn fn, void *ctx,
 	return mongoc_cursor_error(cursor, &error) ? etl_mongo_error(err, &error, NULL) : 0;
 }
 
-/* Sorted by the server along an index: planning walks grid and entries side by side, and a sort
- * here would have to hold all of them. */
+/* Sorted by the server, because planning walks the grid and the entries side by side and relies
+ * on the order. */
 int etl_smdb_ledger_scan(struct etl_state *s, const char *job, const char *partition,
 	const struct etl_window *range, enum etl_ledger_select select, etl_ledger_fn fn, void *ctx,
 	struct etl_error *err)
@@ -118,8 +118,8 @@ struct open_look {
 	bool more;
 };
 
-/* One find whose conditions are an index and nothing else: a query for "open or dirty" in one
- * would be answered by neither index. */
+/* One find whose conditions are an index and nothing else, so that no entry is read only to be
+ * left out. */
 static int look_for_open(struct open_look *look, mongoc_collection_t *windows, const bson_t *query,
 	bool dirty, struct etl_error *err)
 {
