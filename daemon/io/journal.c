@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The structured log. A value never forges a line: the journal gets each field with its
- * length, stderr gets JSON strings.
+ * The structured log. A value never forges a line: the journal gets each field with its length,
+ * stderr gets JSON strings, and control characters become '?' in both. Nothing is told about a
+ * message that could not be written.
  */
 #include "io/journal.h"
 
@@ -50,6 +51,8 @@ void etld_journal_level(int level)
 	atomic_store(&max_level, level);
 }
 
+/* Control characters are gone after the mask, so only quotes and backslashes are left to
+ * escape. */
 static void json_text(struct etl_buf *line, const char *text)
 {
 	char *clean = etl_strdup(text);

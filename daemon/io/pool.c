@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Worker threads: two queues under one mutex. Workers know nothing of the loop but the wake.
+ * Nothing is called with the mutex held, and no task is freed here: it belongs to whoever
+ * submitted it.
  */
 #include "io/pool.h"
 
@@ -63,7 +65,9 @@ static struct etld_task *pop(struct queue *queue)
 	return task;
 }
 
-/* One worker is left to others: one host's records, however large, keep no other job waiting. */
+/* One worker is left to other lanes: one host's records, however large, keep no other job
+ * waiting. Example: of 4 workers the tasks of one lane get 3; a task of no lane (0) may have
+ * any. With a single worker there is none to leave. */
 static bool may_run(const struct etld_pool *pool, uint64_t lane)
 {
 	unsigned n = 0;
@@ -73,7 +77,7 @@ static bool may_run(const struct etld_pool *pool, uint64_t lane)
 	return !lane || pool->n_workers == 1 || n + 1 < pool->n_workers;
 }
 
-/* The oldest that may run. */
+/* Takes the oldest task that may run; a task that is passed over keeps its place. */
 static struct etld_task *pop_next(struct etld_pool *pool)
 {
 	struct queue *queue = &pool->waiting;
@@ -109,13 +113,15 @@ static struct etld_task *next_task(struct worker *self)
 		self->name = task->name;
 		etl_text_copy(self->of, sizeof self->of, task->of ? task->of : "");
 	}
-	/* The end of its last task may have made room for one that a sleeping worker passed over. */
+	/* The end of this worker's last task may have made room for a task that a sleeping
+	 * worker passed over; without the signal it would wait until the next submit. */
 	if (pool->waiting.first)
 		pthread_cond_signal(&pool->more);
 	pthread_mutex_unlock(&pool->lock);
 	return task;
 }
 
+/* The task is not touched after the push: the loop may have freed it already. */
 static void *worker_main(void *arg)
 {
 	struct worker *self = arg;
@@ -149,7 +155,8 @@ struct etld_pool *etld_pool_new(unsigned workers, const struct etl_clock *clock,
 	pool->workers = etl_calloc(workers, sizeof *pool->workers);
 	pthread_mutex_init(&pool->lock, NULL);
 	pthread_cond_init(&pool->more, NULL);
-	sigfillset(&all); /* signals belong to the loop thread */
+	/* signals belong to the loop's thread: workers inherit a mask that blocks them all */
+	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	for (unsigned i = 0; i < workers; i++) {
 		pool->workers[i].pool = pool;
@@ -198,6 +205,7 @@ void etld_pool_submit(struct etld_pool *pool, struct etld_task *task)
 	pthread_mutex_unlock(&pool->lock);
 }
 
+/* The lock is let go for each `done`, which may submit the next task. */
 void etld_pool_collect(struct etld_pool *pool)
 {
 	struct etld_task *task;

@@ -43,8 +43,8 @@ static void set_default_ms(mongoc_uri_t *uri, const char *option, int32_t ms)
 /* The law of concerns: exactly-once rests on them, so no connection string can weaken them. An
  * acknowledged write is one that a majority has on disk; a read sees only such writes, and all
  * of them, since a secondary may lag behind what the primary has acknowledged. Example: with
- * w=1 a ledger entry could be acknowledged, rolled back by an election, and the window loaded
- * again under a new attempt while its watermark had been read as moved. */
+ * w=1 a primary acknowledges a commit and dies before a secondary has it. The new primary knows
+ * nothing of it, and a run that relied on the commit would leave a hole behind. */
 static void force_concerns(mongoc_uri_t *uri)
 {
 	mongoc_read_prefs_t *primary = mongoc_read_prefs_new(MONGOC_READ_PRIMARY);
@@ -153,8 +153,8 @@ static mongoc_uri_t *parse_uri(const char *text, const char *app_name, struct et
 	return uri;
 }
 
-/* For questions at the command line: somebody waits for the answer, and a minute would look
- * like a hang. */
+/* For clients whose answer is worthless after a while: a lease that is renewed after it has run
+ * out is lost. */
 static void limit_ms(mongoc_uri_t *uri, const char *option, int32_t most)
 {
 	if (mongoc_uri_get_option_as_int32(uri, option, INT32_MAX) > most)

@@ -154,8 +154,8 @@ static void say_lack(struct etl_error *err, const struct rule *rule, const char 
 	etl_error_set(err, rule->kind, rule->name, "MongoDB: %s (%s)", lack.message, text);
 }
 
-/* A label is the server's own word about whether a repeat is safe, so it comes before the table
- * of codes. */
+/* A label is the word of server or driver about whether a repeat is safe, so it comes before
+ * the table of codes. */
 int etl_mongo_error(struct etl_error *err, const bson_error_t *error, const bson_t *reply)
 {
 	char text[sizeof error->message];

@@ -154,8 +154,8 @@ enum etl_txn_outcome etl_txn_commit(struct etl_txn *txn, struct etl_error *err)
 	}
 }
 
-/* The abort is sent without waiting for what comes of it: a transaction that is never ended
- * expires on the server. */
+/* Whether the abort succeeds is not looked at: a transaction that is never ended expires on the
+ * server. */
 void etl_txn_free(struct etl_txn *txn)
 {
 	if (!txn)

@@ -6,7 +6,9 @@
 
 #include "plan/window_plan.h"
 
-/* The first instant at which nothing more can be waited for; false: nothing is open. */
+/* The first instant at which the oldest open unit is final; false if nothing is open. That unit
+ * is the window at the watermark, or an older one that the ledger has as open, such as one that
+ * an operator's rewind has opened again. */
 static bool oldest_final(const struct etl_window_rules *rules, const struct etl_owed_facts *facts,
 	etl_wall now, etl_wall *out)
 {
@@ -22,6 +24,8 @@ static bool oldest_final(const struct etl_window_rules *rules, const struct etl_
 	return owed;
 }
 
+/* Counted from the slot and not from the window's end. Example: a job runs at 03:00 each day.
+ * At noon the window that ended at 11:00 is final, and not late: it is due at 03:00 tomorrow. */
 etl_dur etl_late_by(const struct etl_job *job, const struct etl_owed_facts *facts, etl_wall now)
 {
 	const struct etl_window_rules *rules = &job->window;

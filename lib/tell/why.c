@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * A job in words: one function for each phase of the scheduler.
+ * A job in words: one function for each phase of the scheduler. Reads nothing: all facts are
+ * given, so that each answer can be tested as a text. Sentences that people rely on are changed
+ * with their tests.
  */
 #include "tell/why.h"
 
@@ -57,6 +59,8 @@ void etl_why_hint(struct etl_why *why, const char *fmt, ...)
 	va_end(ap);
 }
 
+/* The first that is told wins: callers go from the most certain to the least, and one job has
+ * one next event. */
 void etl_why_next(struct etl_why *why, etl_wall at, const char *fmt, ...)
 {
 	va_list ap;
@@ -95,6 +99,8 @@ static void names_of_upstream(const struct etl_job *job, char *out, size_t size)
 			job->upstream[i]->name);
 }
 
+/* A slot fires at its time plus jitter; both are told, because the log speaks of the slot and
+ * the clock of the firing. */
 static void is_idle(const struct etl_why_job *f, struct etl_why *why)
 {
 	char slot[ETL_TIME_TEXT_BYTES], fire[ETL_TIME_TEXT_BYTES], jitter[ETL_DURATION_TEXT_BYTES];
@@ -122,6 +128,7 @@ static void is_idle(const struct etl_why_job *f, struct etl_why *why)
 	etl_why_hint(why, "etlctl run %s", f->name);
 }
 
+/* `run --force` is offered beside `resume`: one run of a paused job is often what is wanted. */
 static void is_paused(const struct etl_why_job *f, struct etl_why *why)
 {
 	char at[ETL_TIME_TEXT_BYTES];
@@ -150,6 +157,7 @@ static void tell_retry(const struct etl_why_job *f, struct etl_why *why)
 		etl_why_next(why, f->retry_at, "%s is tried again at %s", of, stamp(f->retry_at, at));
 }
 
+/* The end of the timeout is the only time that is sure: the run ends then at the latest. */
 static void is_running(const struct etl_why_job *f, struct etl_why *why)
 {
 	struct etl_why_run run = {.trigger = etl_trigger_word(f->trigger->kind),
@@ -195,6 +203,8 @@ static void is_sensing(const struct etl_why_job *f, struct etl_why *why)
 		etl_why_next(why, f->now, "the sensor answers, it is being asked");
 }
 
+/* A piece of a backfill can wait although places are free, so backfills are told by their own
+ * limit. */
 static void needs_place(const struct etl_why_job *f, struct etl_why *why)
 {
 	if (f->only_backfill)
@@ -268,6 +278,8 @@ static void add_blocked(const struct etl_why_job *f, struct etl_why *why)
 	etl_why_links(what, f->owed->links, f->owed->n_links, why);
 }
 
+/* A job is looked at in its first ETL_EXPLAIN_PARTITIONS partitions; the words say so, or "no
+ * window is due" would be taken for all of them. */
 static void add_owed(const struct etl_why_job *f, struct etl_why *why)
 {
 	const struct etl_why_owed *owed = f->owed;
@@ -365,6 +377,8 @@ static void add_elsewhere(const struct etl_why_job *f, struct etl_why *why)
 	etl_why_hint(why, "%s", command);
 }
 
+/* A file with errors is taken again by a reload; a setting that only a start reads needs a
+ * restart. */
 void etl_why_left_out(const struct etl_job *job, struct etl_why *why)
 {
 	etl_why_because(why, "job %s is left out until its file is right: %s", job->name, job->left_out);
@@ -372,6 +386,8 @@ void etl_why_left_out(const struct etl_job *job, struct etl_why *why)
 	etl_why_hint(why, etl_job_wants_restart(job) ? "systemctl restart etld" : "etlctl reload");
 }
 
+/* The order is that of certainty: what blocks the job, its phase, then what is worth knowing
+ * besides. The first function that calls etl_why_next names the next event. */
 void etl_why_of_job(const struct etl_why_job *facts, struct etl_why *why)
 {
 	if (facts->job->left_out) {

@@ -80,7 +80,8 @@ void etl_why_setting(const struct etl_job *job, enum etl_skip_code code, char ou
 	}
 }
 
-/* What would let such slots run the next time. */
+/* Which setting or command would let such slots run the next time. None for slots that a wrong
+ * clock or an edit took: there is nothing to set. */
 static void skip_hint(const struct etl_job *job, enum etl_skip_code code, struct etl_why *why)
 {
 	switch (code) {
@@ -111,6 +112,7 @@ static void skip_hint(const struct etl_job *job, enum etl_skip_code code, struct
 	}
 }
 
+/* The number of slots of a schedule that is gone is not known (0) and left out. */
 static void slots_text(const struct etl_skip *skip, char *out, size_t size)
 {
 	char first[ETL_TIME_TEXT_BYTES], last[ETL_TIME_TEXT_BYTES], count[32] = "";
@@ -143,6 +145,7 @@ void etl_why_skip(const struct etl_job *job, const struct etl_skip *skip, struct
 
 /* ---- triggers ------------------------------------------------------------------------------ */
 
+/* Records may be of a newer etld: a word that is unknown is told as it is, not refused. */
 static int trigger_kind(const char *word)
 {
 	for (int i = 0; i < ETL_TRIGGER_MAX; i++)
@@ -202,6 +205,8 @@ void etl_why_trigger(const struct etl_why_run *f, char out[ETL_WHY_TRIGGER_BYTES
 
 /* ---- ends ---------------------------------------------------------------------------------- */
 
+/* What stayed due is not lost; the sentence says which event takes it: the next slot, the next
+ * run, or nothing at all while the job is paused. */
 static void follows_retry(const struct etl_why_run *f, struct etl_why *why)
 {
 	if (!f->config)
@@ -261,6 +266,7 @@ static void tell_end(const struct etl_why_run *f, struct etl_why *why)
 	etl_why_because(why, "it ended %s%s%s", f->state, *f->reason ? ": " : "", f->reason);
 }
 
+/* A skipped slot loses no data, and people fear that it does: the answer says why not. */
 static void skipped_record(const struct etl_why_run *f, struct etl_why *why)
 {
 	struct etl_skip skip = {.first = f->slot_first, .last = f->slot, .slots = f->slots,
