@@ -38,6 +38,7 @@ static etl_mono now_of(const struct etld_client *client)
 
 /* ---- the sums -------------------------------------------------------------------------------- */
 
+/* Sums are kept by differences, so that no walk over all clients is needed for each byte. */
 static void count(struct etld_client *client)
 {
 	struct etld_clients *all = clients_of(client);
@@ -50,6 +51,8 @@ static void count(struct etld_client *client)
 	client->counted_in = client->reader.buf.len;
 }
 
+/* The request is told that its client is gone before anything is freed: a method that is still
+ * at work must not answer it. */
 static void drop(struct etld_client *client)
 {
 	struct etld_clients *all = clients_of(client);
@@ -335,6 +338,8 @@ static bool hear(struct etld_client *client)
 	return false;
 }
 
+/* Sending comes before reading: a client that has taken its answer may have its next message
+ * taken in the same turn. */
 static void on_client(void *ctx, int fd, bool readable, bool writable)
 {
 	struct etld_client *client = ctx;

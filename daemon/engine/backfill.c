@@ -364,6 +364,7 @@ struct etld_backfill *etld_backfill_start(struct etld *etld, const struct etl_ba
 	return f;
 }
 
+/* An id may be cut short by whoever types it; one that fits two backfills names neither. */
 struct etld_backfill *etld_backfill_find(struct etld *etld, const char *id)
 {
 	struct etld_backfill *found = NULL;
@@ -383,6 +384,8 @@ const struct etl_backfill *etld_backfill_facts(const struct etld_backfill *f)
 	return &f->b;
 }
 
+/* A pause is told before anything else that the backfill waits for: nothing of it starts while
+ * the job is paused. */
 const char *etld_backfill_waits_for(const struct etld_backfill *f, etl_mono *until)
 {
 	const struct etld_job *job = etld_job_find(f->etld, f->b.job);

@@ -47,6 +47,7 @@ static void looked(struct etld_picture *p)
 	etld->looks->again = false;
 }
 
+/* A reading of ten thousand jobs is taken in pieces, so that no slot waits for the end of it. */
 static void take_piece(struct etld_picture *p)
 {
 	const struct etld_generation *g = p->generation;

@@ -136,6 +136,7 @@ static struct etl_window range_of(const struct etl_window_rules *rules)
 	return (struct etl_window){rules->start, {rules->end.ms ? rules->end.ms : INT64_MAX}};
 }
 
+/* A partition that left the configuration is nobody's: its units are not told. */
 static int add_sum(struct etld_picture *p, const struct etl_job *job, const struct etl_open_sum *sum)
 {
 	const struct etl_partition *partition = etl_job_partition(job, sum->partition);
@@ -154,6 +155,8 @@ struct recount {
 	const struct etl_open_sum *of;
 };
 
+/* Only the sum that was straddling an end is replaced by its recount, not the others of the
+ * job. */
 static int add_recounted(void *ctx, const struct etl_open_sum *sum)
 {
 	struct recount *r = ctx;
@@ -221,6 +224,8 @@ static int by_sum(const void *a, const void *b)
 			qsort(list, n, sizeof *(list), by);                                     \
 	} while (0)
 
+/* Sorted by job as the generation's jobs are: the loop then takes both lists side by side,
+ * without a search for each job. */
 static void sort(struct etld_picture *p)
 {
 	SORT(p->marks, p->n_marks, by_mark);
@@ -229,6 +234,8 @@ static void sort(struct etld_picture *p)
 	SORT(p->sums, p->n_sums, by_sum);
 }
 
+/* The first question that fails ends the reading: half a reading must not be taken for the
+ * whole. */
 int etld_picture_read(struct etld_picture *p, struct etl_error *err)
 {
 	struct etl_state *state = p->etld->state;

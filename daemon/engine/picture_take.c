@@ -18,6 +18,7 @@
 
 /* ---- on the loop: one job -------------------------------------------------------------------- */
 
+/* Nearly always the text is what it was, and is kept. */
 static void set_text(char **to, const char *text)
 {
 	if (*to && text && etl_streq(*to, text))
@@ -58,6 +59,7 @@ static void note_oldest(struct oldest *o, const struct sum *sum)
 		*at = sum;
 }
 
+/* All counts begin at zero: what the reading has no sum of is not open any more. */
 static void take_sums(struct etld_job *job, const struct sum *sums, size_t n)
 {
 	struct oldest oldest = {0};
@@ -146,6 +148,7 @@ static void take_pause(struct etld *etld, struct etld_job *job, const struct pau
 	}
 }
 
+/* A run that has ended here since the reading is newer than what the reading found. */
 static void take_last(struct etld_job *job, const struct etl_last_run *last)
 {
 	if (*last->run_id && last->ended.ms >= job->last.ended.ms)

@@ -106,6 +106,8 @@ static void question_done(struct etld_task *task)
 	free(q);
 }
 
+/* The worker may still be at it: the question is cut off from the job and freed when its answer
+ * comes. */
 void etld_sense_drop(struct etld_job *job)
 {
 	if (job->question)

@@ -84,6 +84,8 @@ static void stop_holding(struct etld_shares *shares, struct etld_share *share)
 		}
 }
 
+/* A strand that has what it wants, or more, goes on at once; whoever has to wait goes behind
+ * all that wait already. */
 bool etld_shares_ask(struct etld_shares *shares, struct etld_share *share, enum etl_memory wants)
 {
 	struct etld_share **last = &shares->waiting;

@@ -119,6 +119,8 @@ void etld_gates_watch(struct etld_gates *gates, etld_gate_fn fn, void *ctx)
 
 /* ---- hosts and their state ----------------------------------------------------------------- */
 
+/* A list is searched, since hosts are few: a daemon with a thousand jobs asks some dozens of
+ * them. */
 static struct etld_gate *gate_find(const struct etld_gates *gates, const char *host, size_t n)
 {
 	for (struct etld_gate *gate = gates->gates; gate; gate = gate->next)
@@ -164,6 +166,8 @@ static etl_wall wall_in(etl_wall now, int64_t left_us)
 	return (etl_wall){left_us > 0 ? now.ms + (left_us + 999) / 1000 : 0};
 }
 
+/* Monotonic times are turned into wall times here: what is kept has to make sense to another
+ * process. */
 static void state_of(const struct etld_gates *gates, const struct etld_gate *gate,
 	struct etld_host_state *out)
 {
@@ -215,6 +219,7 @@ void etld_gates_restore(struct etld_gates *gates, const struct etld_host_state *
 			etl_wall_diff(state->full_at, now));
 }
 
+/* A changed gate is taken once; etld_gates_put_back is for a state that could not be stored. */
 bool etld_gates_take_changed(struct etld_gates *gates, struct etld_host_state *out)
 {
 	for (struct etld_gate *gate = gates->gates; gate; gate = gate->next) {
@@ -300,6 +305,8 @@ void etld_gate_leave(struct etld_gates *gates, struct etld_gate_ticket *ticket)
 	ticket->gate = NULL;
 }
 
+/* Live requests first: a backfill that fills a host's queue with thousands of requests delays
+ * no slot by more than the ones that are inside. */
 static struct etld_gate_ticket *foremost(const struct etld_gate *gate)
 {
 	for (int p = 0; p < ETLD_PRIORITIES; p++)
@@ -328,6 +335,8 @@ static void turn_away(struct etld_gate *gate, struct etld_gate_ticket *ticket)
 	ticket->gate = NULL;
 }
 
+/* The error says when the host may be asked again, and the retry waits that long instead of its
+ * own pause. */
 static void refuse_open(
 	const struct etld_gate *gate, etl_wall now, etl_dur hold, struct etl_error *refusal)
 {
@@ -514,6 +523,8 @@ void etld_gate_hold(struct etld_gates *gates, const struct etld_gate_ticket *tic
 		tell(gates, gate, ETLD_GATE_CHANGED);
 }
 
+/* Failures are forgotten with the pause, or the next failed request would open the breaker
+ * again at once. A probe that is under way keeps its place. */
 bool etld_gates_release(struct etld_gates *gates, const char *host)
 {
 	etl_mono now = etl_mono_now(gates->clock);

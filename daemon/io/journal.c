@@ -68,6 +68,8 @@ static void json_text(struct etl_buf *line, const char *text)
 	free(clean);
 }
 
+/* A line longer than LINE_MAX_BYTES is not written: half a line would break whoever reads the
+ * log. */
 static void write_line(enum etld_level level, const char *message_id,
 	const struct etld_field *fields, size_t n, const char *message)
 {
@@ -97,6 +99,8 @@ static void write_line(enum etld_level level, const char *message_id,
 	etl_buf_fini(&line);
 }
 
+/* A field that cannot be made for want of memory is left out: a log without it is better than
+ * none. */
 static void send(enum etld_level level, const char *message_id, const struct etld_field *fields,
 	size_t n, const char *message)
 {
@@ -130,6 +134,7 @@ static void send(enum etld_level level, const char *message_id, const struct etl
 		free(texts[i]);
 }
 
+/* The level is atomic, since a reload may change it while workers log. */
 void etld_log(enum etld_level level, const char *message_id, const struct etld_field *fields,
 	size_t n_fields, const char *fmt, ...)
 {

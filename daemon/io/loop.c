@@ -41,6 +41,8 @@ struct etld_loop {
 	struct etld_turns turns;
 };
 
+/* A call from the wrong thread would be a data race that shows much later and elsewhere; ending
+ * here tells who it was. */
 void etld_on_loop(const struct etld_loop *loop)
 {
 	if (!pthread_equal(loop->thread, pthread_self()))
@@ -65,6 +67,8 @@ static int events_of(bool read, bool write)
 	return (read ? EV_READ : 0) | (write ? EV_WRITE : 0);
 }
 
+/* An io without an event is kept and not started: its owner turns it on when there is something
+ * to send or read. */
 struct etld_io *etld_io_add(struct etld_loop *loop, int fd, bool read, bool write,
 	etld_io_fn fn, void *ctx, const char *name)
 {
@@ -79,6 +83,7 @@ struct etld_io *etld_io_add(struct etld_loop *loop, int fd, bool read, bool writ
 	return io;
 }
 
+/* libev wants a watcher to be stopped while its events change. */
 void etld_io_change(struct etld_io *io, bool read, bool write)
 {
 	etld_on_loop(io->loop);
@@ -211,6 +216,8 @@ static void on_fired(void *ctx, const char *name)
 	etld_loop_did(ctx, name);
 }
 
+/* The check has the highest priority, so that it runs before the descriptors that the same
+ * sleep has brought. */
 static void start_watches(struct etld_loop *loop)
 {
 	etld_turns_begin(&loop->turns, etl_mono_now(loop->clock));
@@ -236,6 +243,8 @@ static void start_signals(struct etld_loop *loop)
 	}
 }
 
+/* CLOCK_BOOTTIME goes on in suspend: a machine that wakes after a night finds its slots at
+ * once. The step watch needs CLOCK_REALTIME, the only clock that can be set. */
 struct etld_loop *etld_loop_new(const struct etl_clock *clock,
 	const struct etld_loop_events *events, struct etl_error *err)
 {
@@ -297,6 +306,7 @@ void etld_loop_stop(struct etld_loop *loop)
 	ev_break(loop->ev, EVBREAK_ALL);
 }
 
+/* Any thread: libev makes this one call safe, and the only one. */
 void etld_loop_wake(struct etld_loop *loop)
 {
 	ev_async_send(loop->ev, &loop->wake);

@@ -95,6 +95,8 @@ static struct etld_task *pop_next(struct etld_pool *pool)
 	return task;
 }
 
+/* What the worker is busy with is noted under the lock, as copies: status may ask while the
+ * task runs, and its owner may be freed before it ends. */
 static struct etld_task *next_task(struct worker *self)
 {
 	struct etld_pool *pool = self->pool;
@@ -167,6 +169,8 @@ struct etld_pool *etld_pool_new(unsigned workers, const struct etl_clock *clock,
 	return pool;
 }
 
+/* Tasks that wait belong to their owners, who are freed after the pool and know that no `done`
+ * will come. */
 void etld_pool_free(struct etld_pool *pool)
 {
 	if (!pool)
@@ -184,6 +188,7 @@ void etld_pool_free(struct etld_pool *pool)
 	free(pool);
 }
 
+/* A function that blocks must not run on the loop: the first test that gets there finds it. */
 void etld_on_worker(void)
 {
 	if (!is_worker)
@@ -220,6 +225,8 @@ void etld_pool_collect(struct etld_pool *pool)
 	} while (task);
 }
 
+/* The task that has run longest is told: one that hangs in a server shows here before anything
+ * else does. */
 void etld_pool_facts(struct etld_pool *pool, struct etld_pool_facts *out)
 {
 	etl_mono now = etl_mono_now(pool->clock);

@@ -32,6 +32,7 @@ void etl_mongo_global_cleanup(void)
 	mongoc_cleanup();
 }
 
+/* Without a limit a server that hangs would keep a worker, and with it a lease, for ever. */
 static void set_default_ms(mongoc_uri_t *uri, const char *option, int32_t ms)
 {
 	if (!mongoc_uri_has_option(uri, option) ||
@@ -295,6 +296,7 @@ static int ask_server(mongoc_client_t *client, struct etl_mongo_topology *out,
 	return 0;
 }
 
+/* `out` is written when all of it is known: a caller never sees a server half described. */
 int etl_mongo_ping(struct etl_mongo *mongo, struct etl_mongo_topology *out, struct etl_error *err)
 {
 	struct etl_mongo_topology found = {0};

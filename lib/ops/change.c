@@ -213,6 +213,7 @@ static bool closes(const struct etl_change_walk *walk)
 	return walk->request.kind != ETL_CHANGE_RELEASE;
 }
 
+/* Each kind of change has a plan of its own; an undo is planned by what it undoes. */
 static void make_plan(struct etl_change_walk *walk, const struct etl_watermark *mark,
 	const struct etl_change *undone, const struct seen *seen)
 {
@@ -242,7 +243,9 @@ static void make_plan(struct etl_change_walk *walk, const struct etl_watermark *
 	}
 }
 
-/* The unit as the ledger has it now, if the decision is possible. */
+/* Reads the unit as the ledger has it now, if the decision is possible. Under the fence it is
+ * read again (begin_part): a run may have loaded it since the first look, and a decision about
+ * a closed unit is refused. */
 static int need_unit(struct etl_change_walk *walk, const struct part *part, struct etl_error *err)
 {
 	struct etl_unit unit = {.job = walk->job, .partition = part->name};
@@ -290,6 +293,8 @@ static int see_unit(struct etl_change_walk *walk, const struct part *part, struc
 		ETL_LEDGER_BEGUN, see, seen, err);
 }
 
+/* All of the scan range is read, since a plan walks the grid and needs to know which windows
+ * have no entry. */
 static int see_all(struct etl_change_walk *walk, const struct part *part,
 	const struct etl_watermark *mark, const struct etl_change *undo, struct seen *seen,
 	struct etl_error *err)
@@ -326,6 +331,8 @@ int etl_change_plan_part(struct etl_change_walk *walk, const struct part *part,
 
 /* ---- look -------------------------------------------------------------------------------- */
 
+/* The message names the time up to which one step may go, so that the operator can take the
+ * steps without counting. */
 static int refuse_many(const struct etl_change_walk *walk, const struct part *part,
 	struct etl_error *err)
 {
@@ -337,7 +344,9 @@ static int refuse_many(const struct etl_change_walk *walk, const struct part *pa
 		part->name, ETL_CHANGE_WINDOWS_MAX, text);
 }
 
-/* Is there anything to do with a watermark that stands at `mark`? */
+/* True if there is anything to do with a watermark at `mark`. A partition that is at the time
+ * already, or beyond it, is left as it is: the command may be repeated after a failure, and
+ * finishes the partitions that are left. */
 static bool is_to_change(const struct etl_change_walk *walk, const struct part *part,
 	const struct etl_watermark *mark)
 {
@@ -356,6 +365,7 @@ static bool is_to_change(const struct etl_change_walk *walk, const struct part *
 	return true;
 }
 
+/* Windows before the origin are due without a rewind, and the ledger has none of them to open. */
 static int check_origin(const struct etl_change_walk *walk, const struct part *part,
 	const struct etl_watermark *mark, struct etl_error *err)
 {

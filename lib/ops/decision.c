@@ -20,6 +20,7 @@ static void append_partition(struct etl_buf *out, const struct etl_unit *unit)
 		etl_job_partition_option(unit->partition, out);
 }
 
+/* A job without windows has one unit; "-" stands for it in commands. */
 static const char *window_word(const struct etl_unit *unit, char out[ETL_TIME_TEXT_BYTES])
 {
 	if (unit->job->window.none)
@@ -181,6 +182,8 @@ static int note(void *ctx, const struct etl_ledger_entry *entry, struct etl_erro
 	return 0;
 }
 
+/* The entry is looked for before the grid: a unit of an older grid can still be held, and has
+ * to be decided about by the time at which it begins. */
 int etl_decision_find(struct etl_state *state, struct etl_unit *unit, etl_wall t, etl_wall now,
 	struct etl_ledger_entry *entry, struct etl_error *err)
 {
@@ -247,6 +250,9 @@ static char *instead(const struct etl_unit *unit, enum etl_window_state state)
 	return text;
 }
 
+/* Only a state that waits for somebody can be decided about. Example: a window that failed can
+ * be accepted as it is; about a loaded one nothing is left to decide, and the message names the
+ * command that reads it again. */
 int etl_decision_check(enum etl_change_kind kind, const struct etl_unit *unit,
 	const struct etl_ledger_entry *entry, struct etl_error *err)
 {

@@ -12,6 +12,8 @@
 #include "base/str.h"
 #include "state/memory.h"
 
+/* A change of a caller lends its texts, a row owns copies of them: one list of all texts serves
+ * to copy and to free, so that a new text cannot be forgotten in one of the two. */
 static char **texts_of(struct etl_change *c, size_t i)
 {
 	const char **texts[] = {&c->id, &c->command, &c->job, &c->partition, &c->who, &c->why,
@@ -71,6 +73,8 @@ static struct change_row *row_save(struct memory *m, const struct etl_change *ch
 	return row;
 }
 
+/* The whole entry is kept and not its state alone: an undo gives back reason, mark and waiver
+ * as well. */
 static void note_touched(struct change_row *row, struct etl_window window,
 	const struct etl_ledger_entry *before)
 {
@@ -83,6 +87,8 @@ static void note_touched(struct change_row *row, struct etl_window window,
 		touched->before = *before;
 }
 
+/* `was` is the state before the change, which a plan of an undo reads from the entry without a
+ * look at the change. */
 static void put_state(const struct etl_change_slice *slice, struct etl_ledger_entry *entry,
 	enum etl_window_state was, etl_wall now)
 {
@@ -115,6 +121,8 @@ static void skip_window(struct memory *m, const struct etl_change_slice *slice,
 	entry->dirty = false;
 }
 
+/* Only a closed window is opened: a slice that is applied again finds it pending and notes
+ * nothing twice. */
 static void open_window(struct memory *m, const struct etl_change_slice *slice,
 	struct change_row *row, struct etl_window window)
 {
@@ -146,6 +154,8 @@ static void put_waiver(struct etl_held *held, const struct etl_held *word)
 	}
 }
 
+/* A unit that this change has released already is left alone, so that a repeat of the slice
+ * changes nothing. */
 static void release_window(struct memory *m, const struct etl_change_slice *slice,
 	struct change_row *row, struct etl_window window)
 {
@@ -196,6 +206,8 @@ static void restore_entry(struct etl_ledger_entry *entry, const struct etl_ledge
 	put_waiver(&entry->held, &before->held);
 }
 
+/* Only what still bears the undone change is touched: a run that has loaded the window since
+ * has replaced the entry, and its data must not become pending by an undo. */
 static void restore_window(struct memory *m, const struct etl_change_slice *slice,
 	const struct change_row *undone, struct etl_window window)
 {
@@ -220,6 +232,8 @@ static void restore_window(struct memory *m, const struct etl_change_slice *slic
 	entry->updated = etl_now(m->clock);
 }
 
+/* The undone change is marked by the last slice alone: until then the same undo may be asked
+ * for again. */
 static void apply(struct memory *m, const struct etl_change_slice *slice)
 {
 	const struct etl_change *c = slice->change;
@@ -243,6 +257,8 @@ static void apply(struct memory *m, const struct etl_change_slice *slice)
 	}
 }
 
+/* Fence and expected watermark are compared before anything is written, as by the filter of the
+ * MongoDB store. */
 int etl_memory_change_apply(struct etl_state *s, const struct etl_change_slice *slice,
 	struct etl_error *err)
 {
@@ -262,6 +278,8 @@ int etl_memory_change_apply(struct etl_state *s, const struct etl_change_slice *
 	return etl_memory_unlock(m, 0);
 }
 
+/* `standing` asks for changes that an undo could still take back: an undo itself cannot be
+ * undone. */
 static bool is_asked_for(const struct etl_change *c, const struct etl_change_query *q)
 {
 	if (!etl_streq(c->job, q->job) || (q->partition && !etl_streq(c->partition, q->partition)) ||

@@ -10,6 +10,7 @@
 #include "state/ledger_doc.h"
 #include "state/mongodb.h"
 
+/* Written from the enum, so that a new state is in the queries without another list to keep. */
 void etl_state_append_words(bson_t *list, bool closed)
 {
 	char key[4];
@@ -72,6 +73,8 @@ static void scan_query(bson_t *query, const char *job, const char *partition,
 		append_open(query);
 }
 
+/* The entry is read into one buffer, document by document: a scan of ten years of minutes never
+ * holds the ledger in memory. */
 static int scan_cursor(mongoc_cursor_t *cursor, etl_ledger_fn fn, void *ctx,
 	struct etl_error *err)
 {
@@ -147,6 +150,8 @@ static int look_for_open(struct open_look *look, mongoc_collection_t *windows, c
 	return rc;
 }
 
+/* Two questions, the second only for what the first has not found: the entries that are closed
+ * and dirty. Together they give at most `max` entries; one more ends the list as incomplete. */
 int etl_smdb_ledger_open(struct etl_state *s, const char *job, size_t max,
 	int (*fn)(void *ctx, const char *partition, const struct etl_ledger_entry *entry), void *ctx,
 	struct etl_error *err)
@@ -261,6 +266,7 @@ static bson_t *attempt_fields(const struct etl_ledger_entry *e)
 		BCON_DATE_TIME(e->updated.ms));
 }
 
+/* A mark without a time of fetching keeps the old one: a failed attempt has received nothing. */
 static bson_t *mark_fields(const struct etl_ledger_entry *e)
 {
 	bson_t *doc = attempt_fields(e);
@@ -289,7 +295,9 @@ static void append_standing(bson_t *list, enum etl_window_state mark)
 	BSON_APPEND_UTF8(list, "1", etl_window_state_word(ETL_WINDOW_EMPTY));
 }
 
-/* {$cond: [{$in: ["$state", standing]}, attempt, all]}; a missing state is in no list. */
+/* {$cond: [{$in: ["$state", standing]}, attempt, all]}; a missing state is in no list. The
+ * server chooses, by the entry as it is at that moment: a read before the write could be of a
+ * window that was closed in between. */
 static void append_choice(bson_t *parts, const struct etl_ledger_entry *e)
 {
 	bson_t *few = attempt_fields(e), *all = mark_fields(e);

@@ -114,6 +114,8 @@ static int keep_entry(void *ctx, const struct etl_ledger_entry *entry, struct et
 	return 0;
 }
 
+/* The newest change that touched the entry is named by the entry itself; among the last
+ * CHANGES_SEARCHED it is looked for. */
 static int keep_change(void *ctx, const struct etl_change *change)
 {
 	struct etl_why_window *out = ctx;

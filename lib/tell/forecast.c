@@ -219,6 +219,8 @@ static void load_host(struct etl_forecast *out, size_t h, struct load *load, etl
 								     (uint64_t)job->job->max_active;
 }
 
+/* Slots come in order of firing, so each host needs the counts of one minute and one hour at a
+ * time. */
 static void count_hosts(const struct etl_forecast_job *jobs, size_t n, struct etl_forecast *out)
 {
 	size_t *host_of_job = list_hosts(jobs, n, out);
@@ -282,6 +284,8 @@ static int by_minute(const void *a, const void *b)
 	return strcmp(x->host, y->host);
 }
 
+/* If the list was cut, notes about clocks end where it ends: a note about a slot that is not in
+ * the list would explain nothing. */
 void etl_forecast_make(const struct etl_forecast_job *jobs, size_t n, struct etl_window range,
 	int64_t max_active, struct etl_forecast *out)
 {

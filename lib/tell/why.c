@@ -20,6 +20,7 @@
 
 /* ---- lists --------------------------------------------------------------------------------- */
 
+/* A sentence that is too long is cut: names and reasons come from configurations and servers. */
 static char *sentence(const char *fmt, va_list ap)
 {
 	char text[SENTENCE_MAX];
@@ -141,6 +142,7 @@ static void is_paused(const struct etl_why_job *f, struct etl_why *why)
 	etl_why_hint(why, "etlctl run %s --force", f->name);
 }
 
+/* The time that is told is that of the partition which is tried next; the others wait longer. */
 static void tell_retry(const struct etl_why_job *f, struct etl_why *why)
 {
 	char at[ETL_TIME_TEXT_BYTES];
@@ -181,6 +183,8 @@ static void is_running(const struct etl_why_job *f, struct etl_why *why)
 	etl_why_hint(why, "etlctl logs %s -f", f->name);
 }
 
+/* A trigger without a slot is given up without a record: its windows stay due, and the words
+ * say so. */
 static void is_sensing(const struct etl_why_job *f, struct etl_why *why)
 {
 	char slot[ETL_TIME_TEXT_BYTES], until[ETL_TIME_TEXT_BYTES], poke[ETL_DURATION_TEXT_BYTES];
@@ -223,6 +227,7 @@ static void needs_place(const struct etl_why_job *f, struct etl_why *why)
 	etl_why_hint(why, "schedule.jitter spreads slots that meet: etlctl simulate");
 }
 
+/* People who see this fear for their slots; the sentence says what becomes of them. */
 static void needs_store(const struct etl_why_job *f, struct etl_why *why)
 {
 	char since[ETL_TIME_TEXT_BYTES];
@@ -301,6 +306,8 @@ static void add_owed(const struct etl_why_job *f, struct etl_why *why)
 	etl_why_hint(why, "etlctl windows %s", f->name);
 }
 
+/* A host that asked to be left alone, or fails, delays each run that asks it, so it is told in
+ * every phase. */
 static void add_host(const struct etl_why_job *f, struct etl_why *why)
 {
 	char until[ETL_TIME_TEXT_BYTES];
@@ -350,6 +357,8 @@ static void add_deadline(const struct etl_why_job *f, struct etl_why *why)
 		stamp(f->deadline->due, due), length);
 }
 
+/* The run before is told even if it went well: why it ran is half of the answer to "why does it
+ * not run now?". */
 static void add_last(const struct etl_why_job *f, struct etl_why *why)
 {
 	const struct etl_why_run *last = f->last;

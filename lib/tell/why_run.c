@@ -41,6 +41,7 @@ static void misfire_setting(const struct etl_job *job, char out[ETL_WHY_SETTING_
 	}
 }
 
+/* The setting is quoted as it is written in the configuration, so that it can be found there. */
 void etl_why_setting(const struct etl_job *job, enum etl_skip_code code, char out[ETL_WHY_SETTING_BYTES])
 {
 	char limit[ETL_DURATION_TEXT_BYTES] = "-";
@@ -126,6 +127,8 @@ static void slots_text(const struct etl_skip *skip, char *out, size_t size)
 	snprintf(out, size, "slots %s to %s%s", stamp(skip->first, first), stamp(skip->last, last), count);
 }
 
+/* `job` is NULL for a job that is not configured any more: then no setting can be named and
+ * nothing be suggested. */
 void etl_why_skip(const struct etl_job *job, const struct etl_skip *skip, struct etl_why *why)
 {
 	char slots[128], setting[ETL_WHY_SETTING_BYTES] = "";
@@ -164,6 +167,7 @@ static void asked_text(const struct etl_why_run *f, char *out, size_t size)
 			stamp(f->asked.end, to));
 }
 
+/* A trigger's cause may be missing: records of earlier versions have none. */
 void etl_why_trigger(const struct etl_why_run *f, char out[ETL_WHY_TRIGGER_BYTES])
 {
 	char slot[ETL_TIME_TEXT_BYTES], asked[96], setting[ETL_WHY_SETTING_BYTES] = "";
@@ -240,6 +244,8 @@ static const struct {
 	{"running", "it is running", false},
 };
 
+/* What follows from a state depends on the job: windows that stayed due, its next slot, a
+ * pause. */
 static void tell_end(const struct etl_why_run *f, struct etl_why *why)
 {
 	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
@@ -283,6 +289,8 @@ static void skipped_record(const struct etl_why_run *f, struct etl_why *why)
 		etl_why_next(why, f->next_fire, "the job's next slot");
 }
 
+/* First why it ran, then what was passed over for it, then how it ended: the order in which it
+ * happened. */
 void etl_why_of_run(const struct etl_why_run *f, struct etl_why *why)
 {
 	char trigger[ETL_WHY_TRIGGER_BYTES];

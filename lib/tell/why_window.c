@@ -74,6 +74,8 @@ static void tell_rejects(const struct etl_why_window *f, struct etl_why *why)
 	etl_why_hint(why, "%s", etl_buf_text(&command));
 }
 
+/* An operator's change is told even if a run has tried the window since: it explains a state
+ * that no run would leave. */
 static void tell_change(const struct etl_why_window *f, struct etl_why *why)
 {
 	char at[ETL_TIME_TEXT_BYTES];
@@ -105,6 +107,8 @@ static void hint_run(const struct etl_why_window *f, struct etl_why *why)
 	etl_why_hint(why, "%s", command);
 }
 
+/* Each state is told with the commands that it allows: an operator who reads "held" wants to
+ * know what to do about it. */
 static void tell_entry(const struct etl_why_window *f, struct etl_why *why)
 {
 	const struct etl_ledger_entry *e = &f->entry;
@@ -175,6 +179,8 @@ static bool is_behind_mark(const struct etl_why_window *f)
 		f->window.start.ms >= f->mark.origin.ms;
 }
 
+/* A missing entry below the watermark is not the same as a window that was never tried:
+ * something removed it. */
 static void tell_state(const struct etl_why_window *f, struct etl_why *why)
 {
 	if (f->has_entry) {
@@ -215,6 +221,8 @@ static void tell_target(const struct etl_why_window *f, struct etl_why *why)
 
 /* ---- due ----------------------------------------------------------------------------------- */
 
+/* The rule that made it due is told in the words of the configuration, where there is a setting
+ * for it. */
 static void tell_due(const struct etl_why_window *f, struct etl_why *why)
 {
 	switch (f->why) {
@@ -249,6 +257,7 @@ static etl_wall slot_after(const struct etl_why_window *f, etl_wall t)
 	return etl_wall_add(slot, f->jitter);
 }
 
+/* Before this time no run may touch the window, whatever starts it. */
 static void not_final(const struct etl_why_window *f, etl_wall final_at, struct etl_why *why)
 {
 	char at[ETL_TIME_TEXT_BYTES], settle[ETL_DURATION_TEXT_BYTES];
@@ -259,6 +268,7 @@ static void not_final(const struct etl_why_window *f, etl_wall final_at, struct 
 	etl_why_next(why, slot_after(f, final_at), "the first run after %s takes it", at);
 }
 
+/* The reasons are asked in the order of planning: behind the end, not final, closed. */
 static void not_due(const struct etl_why_window *f, struct etl_why *why)
 {
 	const struct etl_window_rules *rules = &f->job->window;
@@ -365,6 +375,8 @@ static void tell_root(const struct etl_why_link *l, struct etl_why *why)
 	etl_why_hint(why, "etlctl why %s", l->job->name);
 }
 
+/* Told as a chain, from the subject on: each link waits for the next, and only the last can be
+ * helped. */
 void etl_why_links(const char *subject, const struct etl_why_link *links, size_t n,
 	struct etl_why *why)
 {
@@ -410,6 +422,8 @@ static void tell_next(const struct etl_why_window *f, struct etl_why *why)
 	etl_why_hint(why, "etlctl why %s", f->job->name);
 }
 
+/* State first, then whether it is due, then what it waits for: a reader who knows one may stop
+ * there. */
 void etl_why_of_window(const struct etl_why_window *f, struct etl_why *why)
 {
 	tell_state(f, why);

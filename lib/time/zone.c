@@ -223,6 +223,8 @@ int32_t etl_zone_offset(const struct etl_zone *zone, etl_wall utc, bool *dst)
 	return step->offset;
 }
 
+/* Steps that change only the daylight flag are passed over: the clock on the wall
+ * does not move at them. */
 bool etl_zone_next_transition(const struct etl_zone *zone, etl_wall after, etl_wall *at)
 {
 	int64_t shift;

@@ -55,6 +55,7 @@ static bool is_alpha(char c)
 	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
 
+/* Abbreviations are read over and not kept; two letters or none are refused, as POSIX has it. */
 static bool take_name(struct text *t)
 {
 	const char *start;
@@ -207,6 +208,8 @@ static void spell_out(
 	free(all);
 }
 
+/* Without steps before it the rule holds for all of the past as well, and its cycle begins in
+ * 1973. */
 bool etl_zone_add_rule(struct etl_zone *zone, const char *text, size_t len)
 {
 	struct text t = {text, text + len};
