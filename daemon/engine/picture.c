@@ -16,7 +16,7 @@
 #include "io/journal.h"
 #include "io/loop.h"
 
-/* As long as a piece of taking may take: see walk.c. */
+/* The longest time, in us, that a piece may keep the loop busy: see walk.c. */
 #define PIECE ((etl_dur){500})
 
 struct etld_looks {

@@ -54,7 +54,7 @@ struct etld_transfer {
 	struct etld_gate_ticket ticket;
 	bool head_given, running, paused, was_paused;
 	int status; /* once the head was given */
-	struct etl_hold hold; /* what the headers said about waiting */
+	struct etl_hold hold; /* what the headers ask for: to wait */
 	uint64_t bytes;
 	size_t header_bytes;
 	char *kept[KEPT]; /* NULL = not sent */
@@ -375,7 +375,7 @@ static void set_request(struct etld_transfer *t, const struct etl_request *r)
 	}
 }
 
-/* What holds for every transfer (reliability.md section 5). */
+/* Sets what holds for every transfer (reliability.md section 5). */
 static void set_rules(struct etld_transfer *t, const struct etl_request *r)
 {
 	const struct etld_http_options *o = &t->http->options;

@@ -46,7 +46,7 @@ struct etld_gates {
 	size_t n_rules;
 	etld_gate_fn fn;
 	void *ctx;
-	uint64_t draws; /* of random numbers */
+	uint64_t draws; /* random numbers drawn so far */
 };
 
 struct etld_gates *etld_gates_new(const struct etl_clock *clock)

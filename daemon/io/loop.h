@@ -30,7 +30,7 @@ struct etld_loop *etld_loop_new(const struct etl_clock *clock,
 	const struct etld_loop_events *events, struct etl_error *err);
 void etld_loop_free(struct etld_loop *loop);
 
-/* Turns until etld_loop_stop. */
+/* Runs until etld_loop_stop; returns in the thread that made the loop. */
 void etld_loop_run(struct etld_loop *loop);
 void etld_loop_stop(struct etld_loop *loop);
 void etld_loop_wake(struct etld_loop *loop); /* any thread */

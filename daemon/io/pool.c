@@ -25,7 +25,7 @@ struct worker {
 	bool started, busy;
 	uint64_t lane; /* of its task */
 	etl_mono since;
-	const char *name; /* of its task, and whose that is: a copy, the task may end meanwhile */
+	const char *name; /* of the task, and whose it is: copies, the task may end meanwhile */
 	char of[96];
 };
 

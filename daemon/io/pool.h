@@ -24,12 +24,12 @@ struct etld_task {
 
 struct etld_pool;
 
-/* `wake` is called from workers when something is done; the loop then calls
- * etld_pool_collect. */
+/* Starts 1 or more workers. `wake` is called from workers when a task is done; the loop then
+ * calls etld_pool_collect. Called on the loop's thread, which the pool remembers. */
 struct etld_pool *etld_pool_new(unsigned workers, const struct etl_clock *clock,
 	void (*wake)(void *ctx), void *ctx);
 
-/* Waits for the tasks that run, drops those that wait (they are not freed). */
+/* Waits for the tasks that run, and drops those that wait (they are not freed). NULL is fine. */
 void etld_pool_free(struct etld_pool *pool);
 
 void etld_pool_submit(struct etld_pool *pool, struct etld_task *task); /* loop thread */

@@ -21,7 +21,8 @@ struct etld_turns {
 };
 
 void etld_turns_begin(struct etld_turns *turns, etl_mono now);
-/* All since the last such call, or the beginning, was this. */
+/* The time since the last such call, or since the beginning of the turn, was spent on `what`
+ * (static). */
 void etld_turns_did(struct etld_turns *turns, const char *what, etl_mono now);
 void etld_turns_end(struct etld_turns *turns, etl_mono now);
 

@@ -44,7 +44,7 @@ struct zone_look {
 	struct etld_zones *zones;
 	struct zone_file *files; /* seen: as they are now */
 	size_t n;
-	bool is_quiet; /* it has become quiet: what has changed is taken up */
+	bool is_quiet; /* true: taken after QUIET, so that changes are taken up */
 };
 
 struct etld_zones {
@@ -63,10 +63,11 @@ struct etld_zones {
 	struct etl_timer quiet_timer;
 	etl_mono since; /* the first change that was not looked at yet; us == 0 = none */
 	struct zone_look *looking; /* the look that is taken; NULL = none */
-	bool look_again;	   /* it may have come too early */
+	bool look_again;	   /* a change came while a look was under way */
 };
 
-/* What the file says now: its digest, or which error reading it is. */
+/* The state of a zone's file as one number: its digest, or a hash of the error that reading it
+ * gives. */
 static uint64_t state_of(const char *name)
 {
 	struct etl_error err = ETL_ERROR_INIT;
@@ -332,7 +333,7 @@ void etld_zones_free(struct etld_zones *zones)
 	etl_timer_cancel(etld_loop_wheel(zones->loop), &zones->quiet_timer);
 	unwatch(zones);
 	forget_files(zones);
-	look_free(zones->looking); /* its thread is gone */
+	look_free(zones->looking); /* the pool is gone, so nobody reads it */
 	free(zones->places);
 	free(zones->files);
 	free(zones);

@@ -77,7 +77,7 @@ static mongoc_client_t *client_of(const mongoc_uri_t *given, const mongoc_host_l
 	return client;
 }
 
-/* What a host that can be reached says of itself. */
+/* Appends what a host that can be reached says of itself. */
 static void ask_host(const mongoc_uri_t *uri, const mongoc_host_list_t *host, struct etl_buf *out)
 {
 	const char *wanted = mongoc_uri_get_replica_set(uri);

@@ -75,8 +75,8 @@ struct look {
 	const struct etl_backfill *b;
 	struct etl_window block;
 	size_t n; /* windows in it */
-	bool *wanted; /* of each: by at least one partition */
-	signed char *states; /* of the partition at hand; -1 = no entry */
+	bool *wanted; /* of each window: is it wanted by at least one partition */
+	signed char *states; /* of the partition that was read last; -1 = no entry */
 };
 
 /* Entries of an older grid are left out: the backfill asks for windows of the job as it is now. */

@@ -261,7 +261,8 @@ static int need_unit(struct etl_change_walk *walk, const struct part *part, stru
 		walk->request.who, walk->now, &walk->held, err);
 }
 
-/* What lies behind the unit matters only if the watermark is about to pass it. */
+/* Plans a decision about one unit. The ledger behind the unit is read only if the watermark is
+ * about to pass it. */
 static int plan_unit(struct etl_change_walk *walk, const struct part *part,
 	const struct etl_watermark *mark, struct etl_error *err)
 {
@@ -281,8 +282,8 @@ static int plan_unit(struct etl_change_walk *walk, const struct part *part,
 	return rc;
 }
 
-/* What a decision has touched is its unit alone, which may lie anywhere: of a job without windows, or
- * of an older grid, behind the watermark. */
+/* Reads the one unit that a decision has touched. It may be of a job without windows, or of an
+ * older grid, where the scan range of a watermark would not find it. */
 static int see_unit(struct etl_change_walk *walk, const struct part *part, struct seen *seen,
 	struct etl_error *err)
 {
@@ -301,7 +302,7 @@ static int see_all(struct etl_change_walk *walk, const struct part *part,
 {
 	struct etl_window range;
 
-	if (walk->job->window.none) /* it had windows when the change was made */
+	if (walk->job->window.none) /* the job had windows when the change was made */
 		return etl_error_set(err, ETL_PERMANENT, "change.time",
 			"job '%s' has window: none and no watermark to move", walk->job->name);
 	range = etl_change_scan_range(&walk->job->window, mark, walk->request.time, undo, walk->now);
@@ -453,8 +454,8 @@ static int judge(const struct etl_change_walk *walk, struct etl_error *err)
 
 /* ---- the walk ---------------------------------------------------------------------------- */
 
-/* One small piece of work a call, so that the caller may look at cancellation and other work
- * between two of them. A refusal ends the walk in LOOK, before APPLY has written anything. */
+/* Does one small piece of work a call, so that the caller may look at cancellation and other
+ * work between two of them. A refusal ends the walk in LOOK, before APPLY has written anything. */
 static int step(struct etl_change_walk *walk, struct etl_error *err)
 {
 	switch (walk->phase) {

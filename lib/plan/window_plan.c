@@ -269,8 +269,8 @@ static void plan_full_read(const struct etl_ledger_brief *entries, size_t n,
 	due_add(out, whole, n ? ETL_DUE_AGAIN : ETL_DUE_NEW, n ? &entries[0] : NULL);
 }
 
-/* What an operator asked for is walked from the start of his range, and open windows elsewhere
- * are left to the next ordinary run. */
+/* A plan for an operator begins at the start of the range that was asked for, and leaves open
+ * windows elsewhere to the next ordinary run. */
 void etl_window_plan(const struct etl_window_rules *rules, const struct etl_watermark *watermark,
 	etl_wall now, const struct etl_ledger_brief *entries, size_t n_entries,
 	const struct etl_asked *asked, struct etl_due_list *out)

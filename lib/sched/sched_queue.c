@@ -171,7 +171,7 @@ static bool host_may_start(const struct etl_sched *sched, const struct etl_sched
 	return !kept || place == NO_HOST || sched->of_host[place] + kept < sched->max_active;
 }
 
-enum { LOOKED_AT = 256 }; /* of the jobs that wait; bounds the time when all ask one host */
+enum { LOOKED_AT = 256 }; /* jobs that are looked at in one search: bounds its time */
 
 /* Takes the job that has waited longest among those that may start; NULL if none may. */
 static struct etl_sched_job *leave(struct etl_sched *sched, int lane)

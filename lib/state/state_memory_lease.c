@@ -53,8 +53,8 @@ static int64_t greater(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
-/* As in state_mongodb_lease.c: above the lease's own, and above all that the job's watermarks
- * bear; of a lease that is new or lost, above those of the ledger too. */
+/* The next fence, as in state_mongodb_lease.c: above the lease's own, and above all that the
+ * job's watermarks bear; for a lease that is new or lost above those of the ledger too. */
 static int64_t next_fence(const struct memory *m, const struct lease_row *row)
 {
 	int64_t fence = row->fence;

@@ -226,7 +226,8 @@ static int look(struct etl_state *s, const char *job, struct ground *out, struct
 	rc = etl_state_find_one(s, "leases", query, NULL, read_standing, &out->seen, err);
 	if (rc >= 0)
 		rc = greatest_fence(s, "watermarks", "job_name", job, &marks, err);
-	if (rc >= 0 && !out->seen) /* it is new, or lost: rare enough to look through the ledger */
+	/* a lease that is new, or lost: rare enough to look through the ledger */
+	if (rc >= 0 && !out->seen)
 		rc = greatest_fence(s, "windows", "job", job, &entries, err);
 	bson_destroy(query);
 	out->next = out->seen > marks ? out->seen : marks;
@@ -338,7 +339,7 @@ int etl_smdb_lease_release(struct etl_state *s, const char *job, int64_t fence,
 		err);
 }
 
-/* Its texts may begin with a '$': they are literals. */
+/* Literals, because the texts of the run may begin with a '$' and would be taken for fields. */
 int etl_smdb_lease_end(struct etl_state *s, const char *job, int64_t fence,
 	const struct etl_last_run *last, struct etl_error *err)
 {

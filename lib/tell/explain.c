@@ -39,7 +39,7 @@ static int look_open(struct look *look, struct etl_error *err)
 	if (found < 0)
 		return -1;
 	look->has_mark = found;
-	if (!found && !rules->none) /* what the first run's claim makes */
+	if (!found && !rules->none) /* the watermark that the claim of the first run makes */
 		look->mark = (struct etl_watermark){.origin = rules->start, .processed = rules->start,
 			.window_ms = etl_dur_ms(rules->size)};
 	range = etl_window_scan_range(rules, &look->mark, look->now);

@@ -151,7 +151,7 @@ struct count {
 
 struct load {
 	struct count hour, minute; /* requests */
-	uint64_t at_once;	   /* of them, in the minute: what its jobs send at once */
+	uint64_t at_once;	   /* of the minute's requests, those that are sent at once */
 	int64_t limit;
 };
 

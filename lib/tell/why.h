@@ -29,7 +29,7 @@ void etl_why_fini(struct etl_why *why);
 void etl_why_because(struct etl_why *why, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 void etl_why_hint(struct etl_why *why, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* The first one that is told stays. */
+/* Only the first event that is told is kept. `at`.ms == 0: it is not known when. */
 void etl_why_next(struct etl_why *why, etl_wall at, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
@@ -151,7 +151,7 @@ struct etl_why_job {
 	const struct etl_why_owed *owed; /* NULL = not known */
 	const struct etl_elsewhere *elsewhere; /* NULL or n == 0: nothing is, or not known */
 };
-/* A job of which something is wrong (job.h). */
+/* Tells of a job that is left out because of errors in its file (job.h). */
 void etl_why_left_out(const struct etl_job *job, struct etl_why *why);
 
 void etl_why_of_job(const struct etl_why_job *facts, struct etl_why *why);

@@ -56,7 +56,7 @@ void etl_why_setting(const struct etl_job *job, enum etl_skip_code code, char ou
 		snprintf(out, ETL_WHY_SETTING_BYTES, "schedule.misfire: run_each, at most %d",
 			ETL_RUN_EACH_MAX);
 		return;
-	case ETL_SKIP_OVERLAP: /* its text names it */
+	case ETL_SKIP_OVERLAP: /* the text of the skip names the setting */
 		return;
 	case ETL_SKIP_QUEUE:
 		snprintf(out, ETL_WHY_SETTING_BYTES, "schedule.overlap: %s",
@@ -209,8 +209,8 @@ void etl_why_trigger(const struct etl_why_run *f, char out[ETL_WHY_TRIGGER_BYTES
 
 /* ---- ends ---------------------------------------------------------------------------------- */
 
-/* What stayed due is not lost; the sentence says which event takes it: the next slot, the next
- * run, or nothing at all while the job is paused. */
+/* Windows that stayed due are not lost; the sentence says which event takes them: the next
+ * slot, the next run, or nothing while the job is paused. */
 static void follows_retry(const struct etl_why_run *f, struct etl_why *why)
 {
 	if (!f->config)

@@ -253,7 +253,7 @@ void etl_wheel_advance(struct etl_wheel *wheel, etl_mono now)
 	assert(ring_is_empty(&wheel->firing));
 	if (target > wheel->now)
 		wheel->now = target;
-	/* What a callback arms in the past goes to `late` again, for the next time. */
+	/* A timer that a callback arms in the past goes to `late` again, for the next advance. */
 	ring_move(&wheel->firing, &wheel->late);
 	fire_ring(wheel, &wheel->firing);
 	while (next_slot(wheel, &level, &slot, &start) && start <= wheel->now) {
