@@ -8,10 +8,10 @@
 
 #include "sched/sched_internal.h"
 
-/* The law of `wait_for`. Example: poke 5m, timeout 12m, the slot 00:10 comes. The sensor is
- * asked at 00:10, 00:15, 00:20 and for the last time at 00:22, which is when the timeout ends
- * and not a whole poke later. If it says yes at 00:15, the slot waits for a place from then on;
- * if it still says no at 00:22, the slot is skipped with the reason `wait_for`. */
+/* The law of `wait_for`. Example: poke 2m, timeout 5m, the slot 00:10 comes. The sensor is
+ * asked at 00:10, 00:12 and 00:14, and for the last time at 00:15, when the timeout ends, not a
+ * whole poke later. If it says yes at 00:12, the slot waits for a place from then on; if it
+ * still says no at 00:15, the slot is skipped with the reason `wait_for`. */
 void etl_sched_sense(struct etl_sched *sched, struct etl_sched_job *job,
 	struct etl_trigger *trigger)
 {
