@@ -19,14 +19,17 @@ struct etld_task {
 	void (*done)(struct etld_task *task); /* loop; may free the task */
 	const char *name;		      /* static */
 	uint64_t lane; /* tasks of one lane never have all workers; 0 = of none */
+	bool blocks;   /* its work waits for others: not for the workers that all share */
 	const char *of; /* whose: a job's name; lent until `done`. NULL = nobody's in particular */
 };
 
 struct etld_pool;
 
-/* Starts 1 or more workers. `wake` is called from workers when a task is done; the loop then
- * calls etld_pool_collect. Called on the loop's thread, which the pool remembers. */
-struct etld_pool *etld_pool_new(unsigned workers, const struct etl_clock *clock,
+/* Starts `workers` threads (1 or more), and as many as `blocking` more for tasks that block,
+ * from the first of these on (0: they go to the workers). `wake` is called from workers when a
+ * task is done; the loop then calls etld_pool_collect. Called on the loop's thread, which the
+ * pool remembers. */
+struct etld_pool *etld_pool_new(unsigned workers, unsigned blocking, const struct etl_clock *clock,
 	void (*wake)(void *ctx), void *ctx);
 
 /* Waits for the tasks that run, and drops those that wait (they are not freed). NULL is fine. */

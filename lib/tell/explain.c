@@ -116,8 +116,9 @@ static int keep_entry(void *ctx, const struct etl_ledger_entry *entry, struct et
 
 /* The newest change that touched the entry is named by the entry itself; among the last
  * CHANGES_SEARCHED it is looked for. */
-static int keep_change(void *ctx, const struct etl_change *change)
+static int keep_change(void *ctx, const void *thing)
 {
+	const struct etl_change *change = thing;
 	struct etl_why_window *out = ctx;
 
 	if (!etl_streq(change->id, out->entry.change_id))
@@ -143,7 +144,7 @@ static int read_ledger(struct look *look, struct etl_why_window *out, struct etl
 		return -1;
 	if (!out->has_entry || !*out->entry.change_id)
 		return 0;
-	return state->ops->change_list(state, &query, keep_change, out, err) < 0 ? -1 : 0;
+	return etl_change_list(state, &query, keep_change, out, err) < 0 ? -1 : 0;
 }
 
 /* The lists are walked to the end instead of asking about the window alone, so that the answer
