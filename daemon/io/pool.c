@@ -151,7 +151,8 @@ static void *worker_main(void *arg)
 	return NULL;
 }
 
-/* Threads of a crew. Signals belong to the loop's thread. */
+/* Starts the threads of a crew. They inherit a mask that blocks all signals, which belong to
+ * the loop's thread. */
 static void start(struct etld_pool *pool, struct crew *crew, unsigned n)
 {
 	sigset_t all, before;

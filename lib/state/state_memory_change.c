@@ -37,7 +37,8 @@ static void put_change(struct memory *m, const struct etl_change *change)
 	bson_destroy(&doc);
 }
 
-/* set by the undo alone */
+/* Gives the change's row, made or brought up to date. `undone_by` is set by the undo alone, so
+ * what is stored of it stays. */
 static struct change_row *row_save(struct memory *m, const struct etl_change *change)
 {
 	const bson_t *stored = etl_memory_doc(m, &etl_changes, change->id);
@@ -55,7 +56,7 @@ static struct change_row *row_save(struct memory *m, const struct etl_change *ch
 	return row;
 }
 
-/* The undo at hand is done: what it took back says so. */
+/* The undo has written its last slice: the change that it took back bears its id. */
 static void mark_undone(struct memory *m, const struct etl_change *undo)
 {
 	struct etl_error ignored = ETL_ERROR_INIT; /* it is one of ours */
