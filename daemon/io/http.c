@@ -54,7 +54,7 @@ struct etld_transfer {
 	struct etld_gate_ticket ticket;
 	bool head_given, running, paused, was_paused;
 	int status; /* once the head was given */
-	struct etl_hold hold; /* what the headers ask for: to wait */
+	struct etl_hold hold; /* how long the headers ask us to wait */
 	uint64_t bytes;
 	size_t header_bytes;
 	char *kept[KEPT]; /* NULL = not sent */

@@ -183,7 +183,7 @@ static bool is_asked(const struct etl_asked *asked, struct etl_window window,
  *    skipped         not due: an operator closed it
  *    open            due: pending, running, failed or held
  *    no entry        due beyond the watermark, or before the origin; below the watermark it
- *                    counts as closed, or each lost entry would load old data again
+ *                    counts as closed here (flow/holes.c looks for entries that were lost)
  *    closed          due if it ends behind `again_from`: lookback or re-read
  *
  * Example: hourly windows, watermark 08:00, limit 11:00, lookback 6h (from 05:00 on), 04:00 to

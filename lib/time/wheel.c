@@ -24,7 +24,8 @@ enum {
 	BITS = 6,
 	SLOTS = 1 << BITS,
 	LEVELS = 10, /* 2^60 ms is more than an etl_mono can hold */
-	LEVEL_LATE = -1, /* due already when it was armed: fires at the next advance */
+	/* due when it was armed: in `late`, and in `firing` during the next advance */
+	LEVEL_LATE = -1,
 };
 
 struct etl_wheel {
