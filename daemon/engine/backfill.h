@@ -19,12 +19,15 @@ typedef void (*etld_backfill_fn)(void *ctx, const struct etl_backfill *b, bool e
 /* Drives a new backfill (saved already) or one that the store has as running; `b` is copied.
  * The handle is valid until the watchers are told of the end. */
 struct etld_backfill *etld_backfill_start(struct etld *etld, const struct etl_backfill *b);
+/* `fn` is told until the end or etld_backfill_unwatch; one ctx may watch several backfills. */
 void etld_backfill_watch(struct etld_backfill *backfill, etld_backfill_fn fn, void *ctx);
+/* Ends every watch of this ctx. */
 void etld_backfill_unwatch(struct etld *etld, void *ctx);
 
 /* By id, or six characters or more of its beginning or end; NULL if none or more than one that
  * this etld drives is meant. */
 struct etld_backfill *etld_backfill_find(struct etld *etld, const char *id);
+/* The backfill as the loop knows it; lent, valid as long as the handle. */
 const struct etl_backfill *etld_backfill_facts(const struct etld_backfill *backfill);
 /* What it waits for, in words (static; "" = its piece runs), and until when: us == 0 = that is not
  * known. `until` may be NULL. */
@@ -43,7 +46,9 @@ void etld_backfills_job_gone(struct etld *etld, const char *job);
 void etld_backfills_run_ended(struct etld *etld, const struct etl_run *run);
 /* MongoDB is there: takes up what is running in the store, and looks again now and then. */
 void etld_backfills_up(struct etld *etld);
+/* Made once; the caller keeps it as etld->backfills. */
 struct etld_backfills *etld_backfills_new(struct etld *etld);
+/* After the pool is gone: what a worker had is freed here. NULL is fine. */
 void etld_backfills_free(struct etld *etld);
 
 #endif

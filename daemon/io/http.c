@@ -44,7 +44,7 @@ static const char *const kept_names[KEPT] = {"content-type", "etag", "location",
 struct etld_transfer {
 	struct etld_transfer *prev, *next;
 	struct etld_http *http;
-	/* Copies: the request may be freed while the transfer goes on. */
+	/* Copies: the request may be freed while a worker still has the strand. */
 	char url_shown[ETL_HTTP_SHOWN_BYTES];
 	uint64_t bytes_max;
 	struct etld_transfer_events events;

@@ -46,6 +46,7 @@ struct etld_pool_facts {
 	char of[96];	  /* whose it is; "" = nobody's, */
 	etl_mono since;	  /* and when it began */
 };
+/* Loop; takes the lock for a moment. `name` is static. */
 void etld_pool_facts(struct etld_pool *pool, struct etld_pool_facts *out);
 
 /* Abort if this is not a worker's thread; if it is not the one that made the pool. */

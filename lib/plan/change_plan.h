@@ -20,6 +20,7 @@ struct etl_change_plan {
 	etl_wall from, to; /* the watermark before and after all of it */
 	bool too_many;	   /* more than ETL_CHANGE_WINDOWS_MAX: `to` is as far as one can go */
 };
+/* Frees the windows and empties the plan; fine for an empty one. */
 void etl_change_plan_fini(struct etl_change_plan *plan);
 
 /* May a watermark be moved to `t` at all? 0, or -1 with ETL_PERMANENT "change.time" and what

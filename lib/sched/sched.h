@@ -141,6 +141,9 @@ void etl_sched_change(struct etl_sched *sched, struct etl_sched_job *job,
 /* A job that was added while the others went on: slots before this are not replayed, whatever
  * the store knows of it. */
 void etl_sched_from_now_on(struct etl_sched_job *job);
+/* The job leaves: its timers, triggers and skips go, manual runs that wait are dropped
+ * (ops->drop). A run that goes on is no longer told: etl_sched_ended must not be called for it.
+ * The struct is the owner's to free. */
 void etl_sched_remove(struct etl_sched *sched, struct etl_sched_job *job);
 
 /* What the store knows of the job's slots, NULL = nothing. Before the first
@@ -148,6 +151,8 @@ void etl_sched_remove(struct etl_sched *sched, struct etl_sched_job *job);
 void etl_sched_restore(struct etl_sched *sched, struct etl_sched_job *job,
 	const struct etl_schedule_info *info);
 
+/* Nothing of the job starts but manual runs; what waits to run slots is taken back. A run that
+ * goes on may end. */
 void etl_sched_pause(struct etl_sched *sched, struct etl_sched_job *job);
 /* Slots before `from` that nobody has decided are skipped; those since then are missed ones.
  * ms == 0: from now on. Not later than now. */

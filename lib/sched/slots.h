@@ -24,6 +24,7 @@ struct etl_slots {
 };
 #define ETL_SLOTS_COUNTED 10000
 
+/* Fills `out`; n == 0 if there is none, also if `until` lies before `after`. */
 void etl_slots_between(const struct etl_calendar *calendar, etl_wall after, etl_wall until,
 	struct etl_slots *out);
 

@@ -247,10 +247,13 @@ static int mark_all_dirty(struct etl_effort *e, struct etl_error *err)
 	return rc;
 }
 
-/* The watermark first: it is the one document that every run of the partition writes, so a run
- * that lost its fence ends here at once, and two runs meet in a conflict of this document
- * instead of in the middle of the ledger. The order is not visible to others, since all of it
- * comes with the commit. */
+/* The law of commit with transactions: data, ledger, marks and watermark take effect together.
+ * Example: a run loads 10:00 to 11:00. Killed before the commit, nothing is in, not even the
+ * data: the window is read again. Killed after it, all of it is in.
+ *
+ * The watermark is written first: it is the one document that every run of the partition
+ * writes, so a run that lost its fence ends here at once, and two runs meet in a conflict of
+ * this document instead of in the middle of the ledger. */
 static int write_at_once(struct etl_effort *e, struct etl_error *err)
 {
 	if (move_watermark(e, err) < 0 || write_ledger(e, err) < 0 || mark_all_dirty(e, err) < 0)
