@@ -34,6 +34,9 @@ bool etl_deadline_parse(const char *text, etl_dur *out, const char **why)
 	return true;
 }
 
+/* The window at the watermark is the oldest that is not closed, and no younger one can be late
+ * before it. Example: hourly windows, deadline window.end + 20m, watermark 05:00: the window
+ * 05:00 to 06:00 has to be closed by 06:20. */
 bool etl_deadline_next(const struct etl_window_rules *rules, etl_dur deadline, etl_wall watermark,
 	struct etl_deadline *out)
 {

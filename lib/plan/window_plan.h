@@ -45,6 +45,7 @@ struct etl_ledger_brief {
 	bool released; /* checks may be passed over, if its content is still that of `hash` */
 	bool in_doubt; /* a write into it was never answered: it may still take effect */
 };
+/* Fills `out` from an entry; nothing in it points to the entry. */
 void etl_ledger_brief(const struct etl_ledger_entry *entry, struct etl_ledger_brief *out);
 
 struct etl_due_window {
@@ -72,6 +73,7 @@ struct etl_due_list {
 	 * what is read again by rule is read once. ms == 0: from the beginning. */
 	etl_wall from;
 };
+/* Frees the windows and empties the list; fine for a zeroed one. */
 void etl_due_list_fini(struct etl_due_list *list);
 
 /* The end of the newest final window at `now`: no window that ends later may be touched. */

@@ -96,7 +96,7 @@ PLANTED = [
      "undo && etl_change_is_decision(undo->kind) ? see_unit(walk, part, &seen, err) :\n\t\tsee_all(",
      "0 ? see_unit(walk, part, &seen, err) :\n\t\tsee_all(", "unit:ops/test_decision"),
     ("an undo of a job that has no windows now goes by its old ones", "lib/ops/change.c",
-     "if (walk->job->window.none) /* it had", "if (0) /* it had", "unit:ops/test_decision"),
+     "if (walk->job->window.none) /* the job had", "if (0) /* the job had", "unit:ops/test_decision"),
     ("an undo that leaves the waiver", "lib/state/state_mongodb_change.c",
      "\"$$top.waiver\", BCON_NULL,", "\"$waiver\", BCON_NULL,", "unit:state/test_state_mongodb"),
     ("transactions that one node is enough for", "lib/mongo/txn.c",
