@@ -278,7 +278,10 @@ static int need_fence(struct etl_effort *e, struct etl_error *err)
  * windows below it, comes last. Each step is guarded by the fence and safe to repeat. Example:
  * a run loads 10:00 to 11:00 and is killed
  *
- *    before the ledger       the window is open: it is read again, and the records replace themselves
+ *    before the marks        the window is open: it is read again, and the records replace themselves
+ *    before the ledger       the same; a dependant's day is marked once too often. The other way round
+ *                            10:00 would be closed with its hash, the next reading would find nothing
+ *                            changed, and nobody would ever mark that day
  *    before the watermark    the window is closed and the watermark says 10:00: nothing is wrong, and
  *                            the next run moves it to 11:00 without reading the window again */
 static int write_in_steps(struct etl_effort *e, struct etl_error *err)
@@ -286,9 +289,9 @@ static int write_in_steps(struct etl_effort *e, struct etl_error *err)
 	int rc = commit_of(e)->targets ? note_targets(e, err) : 0;
 
 	if (rc == 0)
-		rc = write_ledger(e, err);
-	if (rc == 0)
 		rc = mark_all_dirty(e, err);
+	if (rc == 0)
+		rc = write_ledger(e, err);
 	if (rc == 0)
 		rc = etl_fault("txn.before", err);
 	return rc == 0 ? move_watermark(e, err) : rc;

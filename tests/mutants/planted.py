@@ -25,9 +25,13 @@ PLANTED = [
      "\tBSON_APPEND_INT64(&sub, \"$lte\", commit_of(e)->fence);\n", "\tBSON_APPEND_INT64(&sub, \"$lte\", INT64_MAX);\n",
      "unit:state/test_state_mongodb"),
     ("the watermark before the ledger", "lib/state/state_mongodb_commit.c",
+     "\trc = mark_all_dirty(e, err);\n\tif (rc == 0)\n\t\trc = write_ledger(e, err);",
+     "\trc = move_watermark(e, err);\n\tif (rc == 0)\n\t\trc = mark_all_dirty(e, err);\n\tif (rc == 0)\n"
+     "\t\trc = write_ledger(e, err);",
+     "unit:state/test_state_mongodb"),
+    ("the ledger before the marks", "lib/state/state_mongodb_commit.c",
+     "\trc = mark_all_dirty(e, err);\n\tif (rc == 0)\n\t\trc = write_ledger(e, err);",
      "\trc = write_ledger(e, err);\n\tif (rc == 0)\n\t\trc = mark_all_dirty(e, err);",
-     "\trc = move_watermark(e, err);\n\tif (rc == 0)\n\t\trc = write_ledger(e, err);\n\tif (rc == 0)\n"
-     "\t\trc = mark_all_dirty(e, err);",
      "unit:state/test_state_mongodb"),
     ("a late request for a lease", "lib/state/state_mongodb_lease.c",
      "FENCE, BCON_INT64(ground->seen)", "FENCE, FENCE", "unit:state/test_state_mongodb"),
