@@ -113,7 +113,9 @@ static void messages_of_one_piece_are_answered_in_their_order(void **state)
 {
 	static const char all[] = CALL("Version") "\0" CALL("Nothing") "\0"
 		"{\"method\":\"org.varlink.service.GetInfo\"}\0"
-		"{\"method\":\"io.etld.Control.Jobs\",\"oneway\":true}\0" CALL("Jobs") "\0" CALL("Metrics");
+		"{\"method\":\"io.etld.Control.Jobs\",\"oneway\":true}\0" CALL("Jobs") "\0"
+		"{\"method\":\"org.varlink.service.GetInfo\",\"oneway\":true}\0"
+		"{\"method\":\"io.etld.Control.Nothing\",\"oneway\":true}\0" CALL("Metrics");
 	struct client client;
 
 	(void)state;
