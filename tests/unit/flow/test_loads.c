@@ -223,6 +223,7 @@ static void test_the_committing_one_is_last(void **state)
 	rig->job->committing = 0;
 	pair.main.write_fault = (struct target_fault){0, 1, ETL_PERMANENT, "target.full"};
 	NEED_RUN(rig, ETL_RUN_FAILED);
+	assert_non_null(strstr(rig->run->error.message, "into etl.main: "));
 	assert_int_equal(pair.main.writes, 1);
 	assert_int_equal(pair.first.writes, 0);
 	NEED_RUN(rig, ETL_RUN_OK);
@@ -565,6 +566,7 @@ static int note_keys(void *self, struct etl_batch *batch, struct etl_load_result
 	struct etl_error *err)
 {
 	result->keys.n += 2;
+	result->stale++;
 	etl_text_copy(result->keys.first, sizeof result->keys.first, "the same key");
 	return etl_sink_write(*(struct etl_sink **)self, batch, result, err);
 }
@@ -594,6 +596,7 @@ static void test_warnings_of_the_targets(void **state)
 		NEED_RUN(rig, ETL_RUN_OK);
 		assert_int_equal(rig->run->warnings, 2);
 		assert_string_equal(rig->run->warned.rows[0].first, "the same key");
+		assert_int_equal(told(rig, 0, "stale"), 1);
 		pair_free();
 	}
 }

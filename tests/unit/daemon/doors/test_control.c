@@ -205,9 +205,11 @@ static void progress_is_for_who_reads_it(void **state)
 	say(&client, more, sizeof more);
 	nothing_comes(&client);
 	served = etld_control_clients(rig.etld->control)->list;
+	assert_false(etl_timer_is_armed(&served->idle)); /* it waits for us, and may for hours */
 	while (taken < 100 && etld_answer_more(served->request, progress()))
 		taken++;
 	assert_in_range(taken, 5, 20);
+	assert_true(etl_timer_is_armed(&served->idle)); /* it does not read */
 	etld_rig_end_reload(0, ETLD_RELOAD_TAKEN, "");
 	for (unsigned i = 0; i < taken; i++)
 		assert_string_equal(next_answer(&client), "test.progress/1");
