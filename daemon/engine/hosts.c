@@ -54,7 +54,7 @@ static void save_work(struct etld_task *task)
 
 	etld_on_worker();
 	while (save->saved < save->n) {
-		if (state->ops->source_save(state, &save->states[save->saved], &save->error) < 0)
+		if (etl_doc_put(state, &etl_hosts, &save->states[save->saved], &save->error) < 0)
 			return;
 		save->saved++;
 	}

@@ -51,7 +51,7 @@ static void write_audit(struct etld_request *request)
 
 	BSON_APPEND_UTF8(&details, "job", c->job);
 	BSON_APPEND_UTF8(&details, c->what, c->id);
-	(void)state->ops->audit_add(state, request->who, "cancel", &details, &ignored);
+	(void)etl_audit_add(state, request->who, "cancel", &details, &ignored);
 	bson_destroy(&details);
 }
 
@@ -86,8 +86,9 @@ static struct etld_job *running_job(struct etld *etld, const char *id)
 
 /* ---- a backfill ------------------------------------------------------------------------------ */
 
-static int match(void *ctx, const struct etl_backfill *b)
+static int match(void *ctx, const void *thing)
 {
+	const struct etl_backfill *b = thing;
 	struct etld_request *request = ctx;
 	struct cancelled *c = request->own;
 
@@ -118,14 +119,14 @@ static void backfill_work(struct etld_request *request)
 	char reason[ETL_REASON_MAX];
 	int ended;
 
-	if (state->ops->backfill_list(state, NULL, true, 0, match, request, &request->error) < 0)
+	if (etl_backfill_list(state, NULL, true, 0, match, request, &request->error) < 0)
 		return;
 	if (c->found != 1) {
 		no_such_one(request);
 		return;
 	}
 	snprintf(reason, sizeof reason, "cancelled by %s", request->who);
-	ended = state->ops->backfill_end(state, c->id, ETL_BACKFILL_CANCELLED, reason,
+	ended = etl_backfill_end(state, c->id, ETL_BACKFILL_CANCELLED, reason,
 		etl_now(request->etld->clock), &request->error);
 	if (ended == 0)
 		etl_error_set(&request->error, ETL_PERMANENT, "no_such_run",

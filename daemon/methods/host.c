@@ -48,7 +48,7 @@ static void release_work(struct etld_request *request)
 	bson_t details = BSON_INITIALIZER;
 
 	BSON_APPEND_UTF8(&details, "host", etl_json_text(request->parameters, "host", ""));
-	(void)state->ops->audit_add(state, request->who, "host release", &details, &request->error);
+	(void)etl_audit_add(state, request->who, "host release", &details, &request->error);
 	bson_destroy(&details);
 }
 

@@ -33,9 +33,9 @@ static int save_pause(struct pause_query *q, const char *job)
 	(void)etl_fault("pause.store", NULL);
 	BSON_APPEND_UTF8(&details, "job", job);
 	BSON_APPEND_UTF8(&details, "reason", q->why);
-	rc = state->ops->pause_set(state, job, q->pause, who, q->why, &q->request->error);
+	rc = etl_pause_set(state, job, q->pause, who, q->why, &q->request->error);
 	if (rc == 0)
-		rc = state->ops->audit_add(state, who, q->pause ? "pause" : "resume", &details,
+		rc = etl_audit_add(state, who, q->pause ? "pause" : "resume", &details,
 			&q->request->error);
 	bson_destroy(&details);
 	return rc;

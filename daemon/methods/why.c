@@ -41,6 +41,19 @@ static void subject_fini(void *ctx)
 	bson_destroy(q->run);
 }
 
+static struct subject *subject_new(struct etld_request *request, const struct etl_job *job)
+{
+	struct subject *q = etld_request_own(request, sizeof *q);
+
+	etl_arena_defer(request->arena, subject_fini, q);
+	q->request = request;
+	q->job = job;
+	q->now = etl_now(request->etld->clock);
+	q->last = bson_new();
+	q->run = bson_new();
+	return q;
+}
+
 /* ---- on a worker --------------------------------------------------------------------------- */
 
 /* Newest first: the first run, and the first record of skipped slots. */
@@ -66,7 +79,7 @@ static void job_work(struct subject *q)
 {
 	struct etl_state *state = q->request->etld->state;
 
-	if (state->ops->run_list(state, q->job->name, RUNS_LOOKED, keep_last, q, &q->request->error) == 0 &&
+	if (etl_run_list(state, q->job->name, RUNS_LOOKED, keep_last, q, &q->request->error) == 0 &&
 		etl_explain_owed(state, q->job, q->now, &q->owed, &q->request->error) == 0)
 		q->asked = true;
 }
@@ -347,14 +360,8 @@ bool etld_may_be_id(const char *text)
 
 static void ask(struct etld_request *request, const struct etl_job *job)
 {
-	struct subject *q = etld_request_own(request, sizeof *q);
+	struct subject *q = subject_new(request, job);
 
-	q->request = request;
-	q->job = job;
-	q->now = etl_now(request->etld->clock);
-	q->last = bson_new();
-	q->run = bson_new();
-	etl_arena_defer(request->arena, subject_fini, q);
 	if (request->time && !etld_request_window(request, &q->window))
 		return;
 	if (request->time)

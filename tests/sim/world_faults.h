@@ -185,7 +185,7 @@ static void pause_work(struct etld_task *task)
 	struct pause_task *p = (struct pause_task *)task;
 	struct etl_error err = ETL_ERROR_INIT;
 
-	p->saved = w.state->ops->pause_set(w.state, conf.specs[p->job].name, p->pause, "sim", "", &err) == 0;
+	p->saved = etl_pause_set(w.state, conf.specs[p->job].name, p->pause, "sim", "", &err) == 0;
 }
 
 static void pause_done(struct etld_task *task)
