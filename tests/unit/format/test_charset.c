@@ -56,10 +56,12 @@ static void test_cut_anywhere(void **state)
 	static const struct {
 		const char *charset, *word;
 	} cases[] = {
-		{"utf-16", "Z\u00fcrich \U0001f600"}, {"utf-16le", "\U0001f600\u20ac"}, {"utf-32be", "\u20ac"},
+		{"utf-16", "Z\u00fcrich \U0001f600"}, {"utf-16le", "\U0001f600\u20ac"},
+		{"utf-32be", "\u20ac"},
 		{"gb18030", "\u4e2d\u6587 \U0001f600"}, {"shift_jis", "\u65e5\u672c"},
-		{"iso-2022-jp", "\u65e5\u672c a \u8a9e"}, {"big5-hkscs", "\u4e2d"}, {"windows-1252", "\u20ac"},
-		{"windows-1255", "\u05e9\u05c1"}, {"windows-1258", "Vi\u00ea\u0323t"}, {"tcvn", "a"},
+		{"iso-2022-jp", "\u65e5\u672c a \u8a9e"}, {"big5-hkscs", "\u4e2d"},
+		{"windows-1252", "\u20ac"}, {"windows-1255", "\u05e9\u05c1"},
+		{"windows-1258", "Vi\u00ea\u0323t"}, {"tcvn", "a"},
 	};
 
 	(void)state;
@@ -94,8 +96,8 @@ static void test_half_a_character_at_the_end(void **state)
 	for (size_t first = 0; first < len; first++) {
 		char *told = tell("utf-16le", bytes, len - 1, first, 1);
 
-		assert_non_null(strstr(told, "error http.charset: byte 14 of the answer is no character of the "
-			"charset 'utf-16le' that it names"));
+		assert_non_null(strstr(told, "error http.charset: byte 14 of the answer is no character "
+			"of the charset 'utf-16le' that it names"));
 		free(told);
 	}
 }

@@ -117,7 +117,8 @@ static void messages_of_one_piece_are_answered_in_their_order(void **state)
 		"{\"method\":\"io.etld.Control.Jobs\",\"oneway\":true}\0" CALL("Jobs") "\0"
 		"{\"method\":\"org.varlink.service.GetInfo\",\"oneway\":true}\0"
 		"{\"method\":\"io.etld.Control.Nothing\",\"oneway\":true}\0"
-		"{\"method\":\"io.etld.Control.Next\",\"oneway\":true}\0" CALL("Metrics"); /* it lacks its job */
+		"{\"method\":\"io.etld.Control.Next\",\"oneway\":true}\0" /* it lacks its job */
+		CALL("Metrics");
 	struct client client;
 
 	(void)state;

@@ -142,7 +142,7 @@ static void jobs_are_found_or_guessed(void **state)
 	refused("Next {\"job\":\"station\"}", ETL_CTL_NO_SUCH_JOB, "there is no job 'station'",
 		"did you mean 'stations'?");
 	refused("Next {\"job\":\"zzzzzzzzzzzz\"}", ETL_CTL_NO_SUCH_JOB, "there is no job", "etlctl jobs");
-	refused("Next {\"job\":\"0123456789ab\"}", ETL_CTL_NO_SUCH_JOB, "there is no job", ""); /* no run's id */
+	refused("Next {\"job\":\"0123456789ab\"}", ETL_CTL_NO_SUCH_JOB, "there is no job", "");
 	refused("Why {\"what\":\"wole\"}", ETL_CTL_NO_SUCH_JOB, "there is no job 'wole'",
 		"did you mean 'whole'?");
 	refused("Why {\"what\":\"0123456789ab\"}", ETL_CTL_NOT_READY, "MongoDB cannot be asked",
