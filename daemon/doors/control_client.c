@@ -395,8 +395,16 @@ void etld_client_add(struct etld_control *control, int fd, const struct etld_pee
 	watch_idle(client);
 }
 
+/* Answers that were given as the loop ended have no further turn: they go out as far as the sockets take
+ * them. Example: a reload waits, SIGTERM comes, and its client is to read that etld is stopping. */
 void etld_clients_close(struct etld_clients *clients)
 {
-	while (clients->list)
-		drop(clients->list);
+	while (clients->list) {
+		struct etld_client *client = clients->list;
+
+		if (client->output.len)
+			(void)!send(client->fd, client->output.data, client->output.len,
+				MSG_NOSIGNAL | MSG_DONTWAIT);
+		drop(client);
+	}
 }

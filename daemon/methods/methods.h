@@ -12,7 +12,6 @@
 #include "engine/exec.h"
 #include "engine/sched.h"
 #include "engine/slots.h"
-#include "facts/blocked.h"
 #include "io/loop.h"
 #include "io/pool.h"
 #include "methods/request.h"

@@ -39,6 +39,9 @@ static void release(struct etl_change_walk *walk)
 {
 	struct etl_error ignored = ETL_ERROR_INIT;
 
+	/* What could not be written down at the begin; the lease is kept if it cannot be now: it runs out. */
+	if (walk->leased && etl_lease_record_lost(walk->env, walk->job->name, &walk->lease, &ignored) < 0)
+		walk->leased = false;
 	if (walk->leased && *walk->last.run_id)
 		(void)store(walk)->ops->lease_end(store(walk), walk->job->name, walk->fence,
 			&walk->last, &ignored);
@@ -86,20 +89,20 @@ static int take_lease(struct etl_change_walk *walk, struct etl_error *err)
 	etl_cleanup(free) char *holder = etl_strf("%s" PURPOSE, walk->env->holder);
 	struct etl_lease_ask ask = {
 		.job = walk->job->name, .holder = holder, .ttl = ETL_LEASE_TTL};
-	struct etl_lease lease = {0};
-	int got = etl_lease_take(walk->env, &ask, &lease, err);
+	int got = etl_lease_take(walk->env, &ask, &walk->lease, err);
+	struct etl_error ignored = ETL_ERROR_INIT;
 	char words[ETL_HOLDER_BYTES];
 
 	if (got < 0)
 		return -1;
 	if (got == 1) {
-		walk->fence = lease.fence;
+		walk->fence = walk->lease.fence;
 		walk->leased = true;
 		walk->renewed = etl_mono_now(walk->env->clock);
-		etl_lease_record_lost(walk->env, walk->job->name, &lease);
-		return heed_store_clock(walk, lease.now, err);
+		(void)etl_lease_record_lost(walk->env, walk->job->name, &walk->lease, &ignored);
+		return heed_store_clock(walk, walk->lease.now, err);
 	}
-	etl_lease_words(lease.holder, words, sizeof words);
+	etl_lease_words(walk->lease.holder, words, sizeof words);
 	return etl_error_set(err, ETL_CONFLICT, "lease.held",
 		"a run or another change of job '%s' is under way: %s", walk->job->name, words);
 }

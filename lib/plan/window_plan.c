@@ -49,6 +49,11 @@ etl_wall etl_window_limit(const struct etl_window_rules *rules, etl_wall now)
 	return grid_floor(rules, last);
 }
 
+bool etl_window_is_final(const struct etl_window_rules *rules, struct etl_window window, etl_wall now)
+{
+	return rules->none || window.end.ms <= etl_window_limit(rules, now).ms;
+}
+
 struct etl_window etl_window_at(const struct etl_window_rules *rules, etl_wall t)
 {
 	etl_wall start = grid_floor(rules, t);

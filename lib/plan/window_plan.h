@@ -77,7 +77,10 @@ void etl_due_list_fini(struct etl_due_list *list);
 /* The end of the newest final window at `now`: no window that ends later may be touched. */
 etl_wall etl_window_limit(const struct etl_window_rules *rules, etl_wall now);
 
-/* The grid window that holds `t` (t >= start); of a grid without a size an empty one. */
+/* Nothing more of the window can come; of a job without windows that is always so. */
+bool etl_window_is_final(const struct etl_window_rules *rules, struct etl_window window, etl_wall now);
+
+/* The grid window that holds `t` (the first one if t < start); of a grid without a size an empty one. */
 struct etl_window etl_window_at(const struct etl_window_rules *rules, etl_wall t);
 
 /* The part of the ledger that etl_window_plan has to see. */

@@ -158,8 +158,9 @@ void etl_sched_look(struct etl_sched *sched, struct etl_sched_job *job)
 	struct etl_slots slots;
 	etl_wall due;
 
+	if (sched->store && !sched->stopped && job->job->calendar)
+		forget_the_future(sched, job, now); /* also of a paused job: its slots count from then on */
 	if (sched->store && !sched->stopped && !job->paused && job->job->calendar) {
-		forget_the_future(sched, job, now);
 		due = etl_wall_sub(now, etl_job_jitter(job->job, sched->host));
 		take_back_early(job, due);
 		etl_slots_between(job->job->calendar, job->decided, due, &slots);

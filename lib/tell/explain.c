@@ -85,8 +85,7 @@ static int follow(struct etl_state *state, const struct etl_job *job,
 			break;
 		*link = (struct etl_why_link){.job = hole.job, .partition = hole.partition,
 			.window = hole.window,
-			.is_final = hole.job->window.none ||
-				hole.window.end.ms <= etl_window_limit(&hole.job->window, now).ms};
+			.is_final = etl_window_is_final(&hole.job->window, hole.window, now)};
 		etl_text_copy(link->why, sizeof link->why, hole.why);
 		job = hole.job;
 		partition = hole.partition;
