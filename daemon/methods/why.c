@@ -4,10 +4,8 @@
  * the loop adds what it knows (why_facts.h), and words the answer.
  * A job is explained while MongoDB is unreachable too, from what the loop knows.
  */
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/alloc.h"
 #include "base/str.h"
 #include "base/uuid.h"
 #include "facts/facts.h"
@@ -31,31 +29,28 @@ struct subject {
 	/* what the worker found */
 	bool asked; /* the store was */
 	struct etl_why_owed owed;
-	bson_t last, run; /* records; empty = none */
+	bson_t *last, *run; /* records; empty = none. On their own: a bson_t is aligned as no arena aligns */
 	struct etl_skip skip;
 };
 
-static void subject_free(void *ctx)
+static void subject_fini(void *ctx)
 {
 	struct subject *q = ctx;
 
-	bson_destroy(&q->last);
-	bson_destroy(&q->run);
-	free(q);
+	bson_destroy(q->last);
+	bson_destroy(q->run);
 }
 
-/* Not of the arena: a document of BSON has an alignment of its own, which an arena does not give. */
 static struct subject *subject_new(struct etld_request *request, const struct etl_job *job)
 {
-	struct subject *q = ETL_NEW(struct subject);
+	struct subject *q = etld_request_own(request, sizeof *q);
 
-	request->own = q;
-	etl_arena_defer(request->arena, subject_free, q);
+	etl_arena_defer(request->arena, subject_fini, q);
 	q->request = request;
 	q->job = job;
 	q->now = etl_now(request->etld->clock);
-	bson_init(&q->last);
-	bson_init(&q->run);
+	q->last = bson_new();
+	q->run = bson_new();
 	return q;
 }
 
@@ -69,15 +64,15 @@ static int keep_last(void *ctx, const bson_t *record)
 
 	etl_explain_run(record, &run);
 	if (!etl_streq(run.state, "skipped")) {
-		if (!bson_empty(&q->last))
+		if (!bson_empty(q->last))
 			return 0;
-		bson_destroy(&q->last);
-		bson_copy_to(record, &q->last);
+		bson_destroy(q->last);
+		q->last = bson_copy(record);
 	} else if (!q->skip.last.ms) {
 		q->skip = (struct etl_skip){run.slot_first, run.slot, run.slots, ETL_SKIP_MAX};
 		etl_skip_parse(run.code, &q->skip.code);
 	}
-	return !bson_empty(&q->last) && q->skip.last.ms;
+	return !bson_empty(q->last) && q->skip.last.ms;
 }
 
 static void job_work(struct subject *q)
@@ -103,8 +98,9 @@ static void why_work(struct etld_request *request)
 		job_work(q);
 	if (q->job || etld_run_find(state, request->id, &run, &request->error) < 0)
 		return;
-	bson_destroy(&q->run);
-	bson_steal(&q->run, &run);
+	bson_destroy(q->run);
+	q->run = bson_copy(&run);
+	bson_destroy(&run);
 }
 
 /* ---- the answer ------------------------------------------------------------------------------ */
@@ -153,9 +149,9 @@ static void fill_found(const struct subject *q, struct etl_why_run *last, struct
 	if (!q->asked)
 		return;
 	f->owed = &q->owed;
-	if (bson_empty(&q->last))
+	if (bson_empty(q->last))
 		return;
-	etl_explain_run(&q->last, last);
+	etl_explain_run(q->last, last);
 	last->config = f->job;
 	f->last = last;
 }
@@ -205,7 +201,7 @@ static void answer_run(struct etld *etld, struct subject *q)
 	struct etl_why why = {0};
 	const struct etld_job *job;
 
-	etl_explain_run(&q->run, &facts);
+	etl_explain_run(q->run, &facts);
 	job = etld_job_find(etld, facts.job);
 	if (job) {
 		facts.config = job->job;

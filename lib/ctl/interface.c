@@ -107,6 +107,8 @@ bool etl_ctl_service_answer(const struct etl_ctl_request *request, const char *v
 {
 	if (etl_command_by_method(request->method))
 		return false;
+	if (request->oneway)
+		return true;
 	if (etl_streq(request->method, ETL_CTL_SERVICE ".GetInfo"))
 		answer_info(version, out);
 	else if (etl_streq(request->method, ETL_CTL_SERVICE ".GetInterfaceDescription"))

@@ -15,7 +15,7 @@
 void etl_ctl_interface_text(struct etl_buf *out);
 
 /* The daemon asks this first: true = the request was for org.varlink.service (or for a method
- * that nobody has) and its reply stands in `out`. */
+ * that nobody has) and its reply stands in `out`; nothing does if it is oneway. */
 bool etl_ctl_service_answer(const struct etl_ctl_request *request, const char *version,
 	struct etl_buf *out);
 

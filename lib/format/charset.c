@@ -109,6 +109,11 @@ static int broken(const struct etl_charset *c, unsigned long long at, struct etl
 		c->name);
 }
 
+static int no_room(struct etl_error *err)
+{
+	return etl_error_set(err, ETL_LIMIT, "http.charset", "the converted piece does not fit");
+}
+
 /* Converts as much as there is; what is left of *in is half a character. */
 static int convert(struct etl_charset *c, char **in, size_t *left, struct etl_buf *out,
 	struct etl_error *err)
@@ -120,8 +125,7 @@ static int convert(struct etl_charset *c, char **in, size_t *left, struct etl_bu
 		size_t free_bytes = OUT_STEP;
 
 		if (!room)
-			return etl_error_set(err, ETL_LIMIT, "http.charset",
-				"the converted piece does not fit");
+			return no_room(err);
 		size_t rc = iconv(c->conversion, in, left, &to, &free_bytes);
 
 		out->len += (size_t)(to - room);
@@ -158,7 +162,17 @@ int etl_charset_convert(struct etl_charset *c, const char *bytes, size_t len,
 	return rc;
 }
 
-int etl_charset_end(struct etl_charset *c, struct etl_error *err)
+/* iconv keeps a letter back that a mark behind it may change: in windows-1258 also the last bracket. */
+int etl_charset_end(struct etl_charset *c, struct etl_buf *out, struct etl_error *err)
 {
-	return c->n_half ? broken(c, c->offset, err) : 0;
+	char *room = etl_buf_reserve(out, OUT_STEP), *to = room;
+	size_t free_bytes = OUT_STEP;
+
+	if (c->n_half)
+		return broken(c, c->offset, err);
+	if (!room)
+		return no_room(err);
+	(void)iconv(c->conversion, NULL, NULL, &to, &free_bytes);
+	out->len += (size_t)(to - room);
+	return 0;
 }

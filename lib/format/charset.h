@@ -32,7 +32,7 @@ void etl_charset_free(struct etl_charset *charset); /* NULL is fine */
 int etl_charset_convert(struct etl_charset *charset, const char *bytes, size_t len,
 	struct etl_buf *out, struct etl_error *err);
 
-/* At the body's end: -1 if half a character is left. */
-int etl_charset_end(struct etl_charset *charset, struct etl_error *err);
+/* At the body's end: appends what was kept back. -1 if half a character is left. */
+int etl_charset_end(struct etl_charset *charset, struct etl_buf *out, struct etl_error *err);
 
 #endif

@@ -222,12 +222,22 @@ int etl_decode_feed(struct etl_decode *d, const char *bytes, size_t len, struct 
 			    decode_text(d, bytes, len, out, err);
 }
 
+static int end_charset(struct etl_decode *d, struct etl_batch *out, struct etl_error *err)
+{
+	etl_buf_clear(&d->converted);
+	if (etl_charset_end(d->charset, &d->converted, err) < 0)
+		return -1;
+	return d->converted.len ? decode_text(d, d->converted.data, d->converted.len, out, err) : 0;
+}
+
 int etl_decode_end(struct etl_decode *d, struct etl_batch *out, struct etl_error *err)
 {
-	size_t from = out->n, n_rejects = out->n_rejects;
+	size_t from, n_rejects;
 
-	if (d->charset && etl_charset_end(d->charset, err) < 0)
+	if (d->charset && end_charset(d, out, err) < 0)
 		return -1;
+	from = out->n;
+	n_rejects = out->n_rejects;
 	if (d->format && d->spec->format->end(d->format, out, err) < 0)
 		return -1;
 	d->records += out->n - from + out->n_rejects - n_rejects;

@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/hash.h"
 #include "base/str.h"
+#include "record/path.h"
 
 #define KEY_BYTES_MAX (1024 * 1024)
 #define CODE_DUPLICATE 11000
@@ -234,20 +235,45 @@ struct etl_sink_item *etl_sink_plan_malformed(struct etl_sink_plan *plan)
 	return NULL;
 }
 
+/* The version of a document, and its name in a query: "/meta/v" is "meta.v" there. False if it has none,
+ * or no query can say its name. */
+static bool find_version(const struct etl_sink_plan *plan, const bson_t *doc, struct etl_buf *name,
+	bson_iter_t *it)
+{
+	const char *version = plan->options->version;
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_path path;
+	bson_iter_t root;
+
+	if (*version != '/')
+		return etl_buf_str(name, version) && bson_iter_init_find(it, doc, version);
+	if (etl_path_compile(version, plan->arena, &path, &err) < 0)
+		return false;
+	for (size_t i = 0; i < path.n; i++) {
+		const char *token = path.tokens[i].name;
+
+		if (!*token || *token == '$' || strchr(token, '.'))
+			return false;
+		etl_buf_printf(name, "%s%s", i ? "." : "", token);
+	}
+	return bson_iter_init(&root, doc) && bson_iter_find_descendant(&root, etl_buf_text(name), it);
+}
+
 /* {_id: ..., version: {$not: {$gt: ours}}}: outside a transaction a newer one may have come
  * since it was compared; it is then not matched and the upsert fails on its _id. */
 static void item_query(const struct etl_sink_plan *plan, const struct etl_sink_item *item,
 	bool guarded, bson_t *query)
 {
-	const char *version = plan->options->version;
+	ETL_BUF_CLEANUP struct etl_buf name;
 	bson_t doc, not, gt;
 	bson_iter_t it;
 
 	append_id(query, "_id", item);
-	if (!version || !guarded || !bson_init_static(&doc, item->doc, item->len) ||
-		!bson_iter_init_find(&it, &doc, version))
+	etl_buf_init(&name, KEY_BYTES_MAX);
+	if (!plan->options->version || !guarded || !bson_init_static(&doc, item->doc, item->len) ||
+		!find_version(plan, &doc, &name, &it))
 		return;
-	bson_append_document_begin(query, version, -1, &not);
+	bson_append_document_begin(query, etl_buf_text(&name), -1, &not);
 	BSON_APPEND_DOCUMENT_BEGIN(&not, "$not", &gt);
 	bson_append_iter(&gt, "$gt", -1, &it);
 	bson_append_document_end(&not, &gt);

@@ -32,6 +32,7 @@ WRONGS = [  # (lint, what is wrong, file, text, a word of the answer)
     ("banned", "ev_now", "daemon/x.c", "double f(void *l)\n{\n\treturn ev_now(l);\n}\n", "ev_now()"),
     ("banned", "a clock that is set", "tests/unit/t.c", "void f(void)\n{\n\tclock_settime(0, 0);\n}\n", "clock_settime()"),
     ("banned", "malloc", "lib/time/x.c", "void *f(void)\n{\n\treturn malloc(1);\n}\n", "malloc()"),
+    ("banned", "a bson_t in a struct", "lib/job/x.c", "struct x {\n\tint a;\n\tbson_t doc;\n};\n", "a bson_t in a struct"),
     ("banned", "a sleeping test", "tests/unit/t.c", "void f(void)\n{\n\tusleep(1);\n}\n", "usleep()"),
     ("leftovers", "an unfinished word", "lib/base/x.c", "/* TO" + "DO: more */\n", "x.c:5"),
     ("leftovers", "code switched off", "lib/base/x.c", "#if 0\n#endif\n", "x.c:5"),
@@ -44,6 +45,8 @@ WRONGS = [  # (lint, what is wrong, file, text, a word of the answer)
 HARMLESS = [  # what must not be found
     ("banned", "a word in a comment or a text", "lib/base/x.c",
      '/* strcpy(a, b) */\nconst char *s = "time(0)";\nint x = a->time(0);\n'),
+    ("banned", "a bson_t on the stack", "lib/base/x.c",
+     "struct x {\n\tbson_t *a;\n};\nint f(void)\n{\n\tbson_t doc;\n\treturn 0;\n}\n"),
     ("rooms", "libev where it is measured", "tests/bench/bench_wheel.c", "#include <ev.h>\n"),
     ("rooms", "an include in a comment", "lib/base/x.c", '/*\n#include "time/clock.h"\n*/\n'),
 ]

@@ -164,6 +164,7 @@ static void test_a_change_beside_is_a_change(void **state)
 	run_job(rig, rig->job, (struct etl_window){hour(0), hour(ROWS)});
 	need_both(rig, ROWS);
 	assert_int_equal(rig->run->counts.unchanged, ROWS);
+	assert_int_equal(rig->run->counts.inserted, 0); /* it is new beside alone */
 	assert_int_equal(rig->run->windows_changed, ROWS);
 	run_job(rig, rig->job, (struct etl_window){hour(0), hour(ROWS)});
 	assert_int_equal(rig->run->windows_changed, 0);
@@ -208,6 +209,24 @@ static void test_the_others_come_before_the_ledger(void **state)
 	rig->driver.before_commit = look_at_commit;
 	NEED_RUN(rig, ETL_RUN_OK);
 	assert_true(pair.looked);
+	need_both(rig, ROWS);
+	pair_free();
+}
+
+/* The committing one is the last to be written, wherever it stands. */
+static void test_the_committing_one_is_last(void **state)
+{
+	struct rig *rig = pair_rig(NULL, ROWS);
+
+	(void)state;
+	service_fill(rig, "a", 0, ROWS);
+	rig->job->committing = 0;
+	pair.main.write_fault = (struct target_fault){0, 1, ETL_PERMANENT, "target.full"};
+	NEED_RUN(rig, ETL_RUN_FAILED);
+	assert_non_null(strstr(rig->run->error.message, "into etl.main: "));
+	assert_int_equal(pair.main.writes, 1);
+	assert_int_equal(pair.first.writes, 0);
+	NEED_RUN(rig, ETL_RUN_OK);
 	need_both(rig, ROWS);
 	pair_free();
 }
@@ -483,6 +502,20 @@ static void test_null_beside_a_real_one(void **state)
 	pair_free();
 }
 
+/* Nothing takes it back: a slice is not done again for it. */
+static void test_null_before_one_that_refuses(void **state)
+{
+	struct rig *rig = rig_that_refuses(&pair.main);
+
+	(void)state;
+	pair.loads[0] = (struct etl_job_load){etl_sink_find("null"), NULL};
+	NEED_RUN(rig, ETL_RUN_OK);
+	assert_int_equal(pair.main.n, ROWS);
+	assert_int_equal(pair.main.aborts, 0);
+	need_balance(rig);
+	pair_free();
+}
+
 static size_t rows_counted;
 
 static int count_rows(void *self, struct etl_batch *batch, struct etl_load_result *result,
@@ -534,6 +567,7 @@ static int note_keys(void *self, struct etl_batch *batch, struct etl_load_result
 	struct etl_error *err)
 {
 	result->keys.n += 2;
+	result->stale++;
 	etl_text_copy(result->keys.first, sizeof result->keys.first, "the same key");
 	return etl_sink_write(*(struct etl_sink **)self, batch, result, err);
 }
@@ -563,6 +597,7 @@ static void test_warnings_of_the_targets(void **state)
 		NEED_RUN(rig, ETL_RUN_OK);
 		assert_int_equal(rig->run->warnings, 2);
 		assert_string_equal(rig->run->warned.rows[0].first, "the same key");
+		assert_int_equal(told(rig, 0, "stale"), 1);
 		pair_free();
 	}
 }
@@ -575,6 +610,7 @@ int main(void)
 		cmocka_unit_test(test_a_change_beside_is_a_change),
 		cmocka_unit_test(test_a_slice_counts_for_all),
 		cmocka_unit_test(test_the_others_come_before_the_ledger),
+		cmocka_unit_test(test_the_committing_one_is_last),
 		cmocka_unit_test(test_a_death_before_the_ledger),
 		cmocka_unit_test(test_what_fails_between_them),
 		cmocka_unit_test(test_a_store_that_refuses),
@@ -586,6 +622,7 @@ int main(void)
 		cmocka_unit_test(test_refused_after_one_that_keeps),
 		cmocka_unit_test(test_too_many_refused),
 		cmocka_unit_test(test_null_beside_a_real_one),
+		cmocka_unit_test(test_null_before_one_that_refuses),
 		cmocka_unit_test(test_a_chain),
 		cmocka_unit_test(test_warnings_of_the_targets),
 	};

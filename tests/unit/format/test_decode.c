@@ -247,6 +247,17 @@ static void test_watch(void **state)
 	etl_decode_free(d);
 }
 
+/* A reject is one of the payload's records as well. */
+static void test_rejects_count(void **state)
+{
+	struct etl_decode *d = decode_with("{}", NULL, 0);
+
+	(void)state;
+	expect_told(d, "[{\"a\":1},5,{\"a\":2}]",
+		"0 {\"a\":1}\n2 {\"a\":2}\n1 reject : a record has to be an object: 5\n= 3\n");
+	etl_decode_free(d);
+}
+
 /* The text is what the charset gives; the configured one goes before the payload's own. */
 static void test_charset(void **state)
 {
@@ -366,6 +377,7 @@ int main(void)
 		TEST(test_reshape),
 		TEST(test_reshape_fails),
 		TEST(test_watch),
+		TEST(test_rejects_count),
 		TEST(test_charset),
 		TEST(test_no_text),
 		TEST(test_documents),

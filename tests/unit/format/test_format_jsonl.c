@@ -152,7 +152,7 @@ static void test_long_line(void **state)
 {
 	size_t n = ETL_DOCUMENT_BYTES_MAX + 10;
 	const struct etl_decode_spec *spec = format_load("{format: jsonl}", arena, NULL);
-	char *text = etl_calloc(1, n + 16), *whole, *pieces;
+	char *text = etl_calloc(1, n + 16), *whole, *pieces, *two;
 
 	(void)state;
 	memset(text, ' ', n);
@@ -160,12 +160,15 @@ static void test_long_line(void **state)
 	strcpy(text + n, "\n{\"a\":2}\n");
 	whole = format_tell(spec, text, n + 9, n + 9, 0, true);
 	pieces = format_tell(spec, text, n + 9, 100, 1000003, true);
+	two = format_tell(spec, text, n + 9, 3, 0, true);
 	assert_string_equal(whole, pieces);
+	assert_string_equal(whole, two);
 	assert_memory_equal(whole,
 		"1 {\"a\":2}\n0 reject : the line is longer than a record may be: {\"a\":1} ", 70);
 	assert_true(strlen(whole) < ETL_REJECT_RAW_MAX + 200);
 	free(whole);
 	free(pieces);
+	free(two);
 	free(text);
 }
 

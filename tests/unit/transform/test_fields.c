@@ -137,6 +137,8 @@ static void test_set_by_unit(void **state)
 	etl_batch_free(batch);
 }
 
+#define DEEP "/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a"
+
 /* Rejects of a batch leave the others in order, with the counts right. */
 static void test_too_large(void **state)
 {
@@ -164,6 +166,13 @@ static void test_too_large(void **state)
 	assert_int_equal(batch->n_rejects, 1);
 	assert_string_equal(batch->rejects[0].rule, "set");
 	assert_int_equal(batch->rejects[0].position, 1);
+	rig_free(&rig);
+	batch_put_doc(batch, big); /* too large only with the documents that a pointer makes */
+	transform_open(&rig, &etl_transform_set, "{'" DEEP "': 7}");
+	assert_int_equal(etl_transform_set.apply(rig.self, batch, &err), 0);
+	assert_int_equal(batch->n, 2);
+	assert_int_equal(batch->n_rejects, 2);
+	assert_string_equal(batch->rejects[1].path, DEEP);
 	rig_free(&rig);
 	etl_batch_free(batch);
 	bson_destroy(big);

@@ -14,6 +14,7 @@
 
 #include "../../../lib/etld_rig.h"
 #include "ctl/message.h"
+#include "doors/control_client.h"
 
 #define WHOLE "schedule: {every: 1h}\nwindow: none\nextract: {mongodb: {collection: raw}}\n" \
 	"load: {\"null\": {}}\n"
@@ -113,7 +114,11 @@ static void messages_of_one_piece_are_answered_in_their_order(void **state)
 {
 	static const char all[] = CALL("Version") "\0" CALL("Nothing") "\0"
 		"{\"method\":\"org.varlink.service.GetInfo\"}\0"
-		"{\"method\":\"io.etld.Control.Jobs\",\"oneway\":true}\0" CALL("Jobs") "\0" CALL("Metrics");
+		"{\"method\":\"io.etld.Control.Jobs\",\"oneway\":true}\0" CALL("Jobs") "\0"
+		"{\"method\":\"org.varlink.service.GetInfo\",\"oneway\":true}\0"
+		"{\"method\":\"io.etld.Control.Nothing\",\"oneway\":true}\0"
+		"{\"method\":\"io.etld.Control.Next\",\"oneway\":true}\0" /* it lacks its job */
+		CALL("Metrics");
 	struct client client;
 
 	(void)state;
@@ -174,6 +179,51 @@ static void a_client_goes_while_it_waits(void **state)
 	assert_true(etld_rig_reloads[0].forgotten);
 }
 
+static struct etl_json *progress(void)
+{
+	struct etl_json *json = etl_json_object();
+	char text[8000];
+
+	memset(text, 'x', sizeof text - 1);
+	text[sizeof text - 1] = '\0';
+	etl_json_add_text(json, "schema", "test.progress/1");
+	etl_json_add_text(json, "text", text);
+	return json;
+}
+
+/* What others follow is sent as long as it is read; the last word comes behind it all the same. */
+static void progress_is_for_who_reads_it(void **state)
+{
+	static const char more[] = "{\"method\":\"io.etld.Control.Reload\",\"more\":true}";
+	static const char oneway[] = "{\"method\":\"io.etld.Control.Reload\",\"more\":true,\"oneway\":true}";
+	struct etld_client *served;
+	struct client client;
+	unsigned taken = 0;
+
+	(void)state;
+	etld_rig_hold_reloads(&rig);
+	come(&client);
+	say(&client, more, sizeof more);
+	nothing_comes(&client);
+	served = etld_control_clients(rig.etld->control)->list;
+	assert_false(etl_timer_is_armed(&served->idle)); /* it waits for us, and may for hours */
+	while (taken < 100 && etld_answer_more(served->request, progress()))
+		taken++;
+	assert_in_range(taken, 5, 20);
+	assert_true(etl_timer_is_armed(&served->idle)); /* it does not read */
+	etld_rig_end_reload(0, ETLD_RELOAD_TAKEN, "");
+	for (unsigned i = 0; i < taken; i++)
+		assert_string_equal(next_answer(&client), "test.progress/1");
+	assert_string_equal(next_answer(&client), "etl.reload/1");
+
+	say(&client, oneway, sizeof oneway);
+	nothing_comes(&client);
+	assert_false(etld_answer_more(served->request, progress()));
+	etld_rig_end_reload(1, ETLD_RELOAD_TAKEN, "");
+	nothing_comes(&client);
+	go(&client);
+}
+
 /* An answer, and the end: what stands behind such a message cannot be trusted. */
 static void what_is_no_message_ends_it(void **state)
 {
@@ -199,6 +249,7 @@ int main(void)
 		cmocka_unit_test(messages_of_one_piece_are_answered_in_their_order),
 		cmocka_unit_test(a_request_that_waits_holds_the_next_one_back),
 		cmocka_unit_test(a_client_goes_while_it_waits),
+		cmocka_unit_test(progress_is_for_who_reads_it),
 		cmocka_unit_test(what_is_no_message_ends_it),
 	};
 

@@ -142,6 +142,7 @@ static void jobs_are_found_or_guessed(void **state)
 	refused("Next {\"job\":\"station\"}", ETL_CTL_NO_SUCH_JOB, "there is no job 'station'",
 		"did you mean 'stations'?");
 	refused("Next {\"job\":\"zzzzzzzzzzzz\"}", ETL_CTL_NO_SUCH_JOB, "there is no job", "etlctl jobs");
+	refused("Next {\"job\":\"0123456789ab\"}", ETL_CTL_NO_SUCH_JOB, "there is no job", "");
 	refused("Why {\"what\":\"wole\"}", ETL_CTL_NO_SUCH_JOB, "there is no job 'wole'",
 		"did you mean 'whole'?");
 	refused("Why {\"what\":\"0123456789ab\"}", ETL_CTL_NOT_READY, "MongoDB cannot be asked",
@@ -325,6 +326,65 @@ static void a_client_that_goes_is_answered_no_more(void **state)
 	etl_json_free(other.reply);
 }
 
+/* Only who asked for them gets answers that others follow. */
+static void progress_is_for_who_asked(void **state)
+{
+	struct client client;
+	struct etld_request *request;
+
+	(void)state;
+	etld_rig_hold_reloads(&rig);
+	request = ask(&client, "Reload");
+	assert_true(etld_answer_more(request, etl_json_object()));
+	request->message.more = false;
+	assert_false(etld_answer_more(request, etl_json_object()));
+	assert_int_equal(client.more, 1);
+	etld_request_gone(request);
+}
+
+/* ---- workers ---- */
+
+static int worked, judged;
+
+static void work(struct etld_request *request)
+{
+	if (++worked == 3)
+		etl_error_set(&request->error, ETL_TRANSIENT, "mongodb.network", "nobody answers");
+}
+
+/* Once more, then somebody else has it; when that one lets go it fails. */
+static enum etld_then judge(struct etld_request *request)
+{
+	(void)request;
+	judged++;
+	return judged == 1 ? ETLD_THEN_AGAIN : judged == 2 ? ETLD_THEN_KEEP : ETLD_THEN_ANSWER;
+}
+
+static void what_follows_a_worker(void **state)
+{
+	struct client client;
+	struct etld_request *request;
+
+	(void)state;
+	worked = judged = 0;
+	etld_rig_hold_reloads(&rig);
+	request = ask(&client, "Reload");
+	etld_request_submit(request, work, judge);
+	for (int i = 0; i < ETLD_RIG_TURNS && judged < 2; i++)
+		etld_rig_turn(&rig);
+	for (int i = 0; i < 5; i++)
+		etld_rig_turn(&rig);
+	assert_int_equal(worked * 10 + judged, 22);
+	assert_int_equal(client.ends, 0);
+	rig.etld->mongodb_up = true; /* until somebody finds out */
+	etld_request_submit(request, work, judge);
+	wait_for(&client);
+	assert_false(rig.etld->mongodb_up);
+	assert_int_equal(client.error, ETL_CTL_NOT_READY);
+	assert_string_equal(client.message, "nobody answers");
+	etl_json_free(client.reply);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -337,6 +397,8 @@ int main(void)
 		cmocka_unit_test(commands_and_methods_are_the_same),
 		cmocka_unit_test(answers_come_when_they_are_ready),
 		cmocka_unit_test(a_client_that_goes_is_answered_no_more),
+		cmocka_unit_test(progress_is_for_who_asked),
+		cmocka_unit_test(what_follows_a_worker),
 	};
 
 	return cmocka_run_group_tests(tests, open_rig, close_rig);
