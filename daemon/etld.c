@@ -22,10 +22,10 @@
 #include "engine/hosts.h"
 #include "engine/news.h"
 #include "engine/picture.h"
+#include "engine/outbox.h"
 #include "engine/records.h"
 #include "engine/sched.h"
 #include "engine/shares.h"
-#include "engine/slots.h"
 #include "engine/walk.h"
 #include "io/http.h"
 #include "io/instance.h"
@@ -209,7 +209,7 @@ static int open_parts(struct etld *etld, struct etl_error *err)
 	etld_shares_init(etld->shares, (unsigned)settings->limits.workers, etld_exec_granted);
 	etld->counters = ETL_NEW(struct etld_counters);
 	etld_sched_open(etld);
-	etld_slots_open(etld);
+	etld_outbox_open(etld);
 	etld_picture_open(etld);
 	etld_records_open(etld);
 	etld->backfills = etld_backfills_new(etld);
@@ -301,7 +301,7 @@ void etld_free(struct etld *etld)
 	etld_reloads_free(etld->reloads);
 	etld_backfills_free(etld);
 	etld_pauses_free(etld);
-	etld_slots_free(etld);
+	etld_outbox_free(etld);
 	etld_picture_close(etld);
 	etld_records_free(etld);
 	etld_zones_free(etld->zones);

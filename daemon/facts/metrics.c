@@ -10,7 +10,7 @@
 
 #include "base/encode.h"
 #include "engine/counters.h"
-#include "engine/slots.h"
+#include "engine/outbox.h"
 #include "io/http.h"
 #include "io/loop.h"
 #include "io/pool.h"
@@ -142,9 +142,29 @@ static void slot_lateness_max(const struct writer *w, const struct etld *etld)
 	sample(w, seconds(etld->counters->slot_lateness.max));
 }
 
-static void slot_notes(const struct writer *w, const struct etld *etld)
+static void outbox_entries(const struct writer *w, const struct etld *etld)
 {
-	sample(w, (double)etld_slots_waiting(etld));
+	struct etld_outbox_facts facts;
+
+	etld_outbox_facts(etld, &facts);
+	for (int id = 0; id < ETLD_ENTRY_MAX; id++)
+		labelled(w, "kind", etld_entry_word((enum etld_entry_id)id), (double)facts.waiting[id]);
+}
+
+static void outbox_age(const struct writer *w, const struct etld *etld)
+{
+	struct etld_outbox_facts facts;
+
+	etld_outbox_facts(etld, &facts);
+	sample(w, seconds(facts.oldest));
+}
+
+static void outbox_given_up(const struct writer *w, const struct etld *etld)
+{
+	struct etld_outbox_facts facts;
+
+	etld_outbox_facts(etld, &facts);
+	sample(w, (double)facts.given_up);
 }
 
 static void start_delay(const struct writer *w, const struct etld *etld)
@@ -398,7 +418,11 @@ static const struct metric {
 		"How long after it was due, jitter included, a slot was found.", slot_lateness},
 	{"etld_slot_lateness_max_seconds", GAUGE, "The longest of these since the start.",
 		slot_lateness_max},
-	{"etld_slot_notes_waiting", GAUGE, "Skipped slots that are not on record yet.", slot_notes},
+	{"etld_outbox_entries", GAUGE, "What waits to be stored, by kind.", outbox_entries},
+	{"etld_outbox_age_seconds", GAUGE, "How long the oldest of it has waited; 0 if nothing does.",
+		outbox_age},
+	{"etld_outbox_given_up_total", COUNTER, "What was to be stored and could not be.",
+		outbox_given_up},
 	{"etld_run_start_delay_seconds", HISTOGRAM,
 		"How long after its slot was due a run got its place; missed slots are left out.",
 		start_delay},

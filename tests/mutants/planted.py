@@ -202,9 +202,17 @@ PLANTED = [
      "(etl_descriptors_lack(socket_errno) || etl_descriptors_short());",
      "etl_descriptors_lack(socket_errno) && !etl_descriptors_short();",
      "system:tests/system/test_descriptors.py::test_a_run_says_what_it_lacks"),
-    # slots that are stored
-    ("a note that overtakes notes", "daemon/engine/slot_queue.c",
-     "if (notes_go && line->first->is_note) {", "if (notes_go && line->first->is_note && false) {", "unit:daemon/engine/test_slot_queue"),
+    # what is to be stored
+    ("an entry that overtakes those of its key", "daemon/engine/outbox.c",
+     "\tDL_APPEND(line->entries, entry);", "\tDL_PREPEND(line->entries, entry);", "unit:daemon/engine/test_outbox"),
+    ("an entry that one lost message takes with it", "daemon/engine/outbox.c",
+     "bool may_pass = s->error.kind == ETL_TRANSIENT;", "bool may_pass = etl_store_is_away(&s->error);",
+     "unit:daemon/engine/test_outbox"),
+    ("entries that are given up for one among them", "daemon/engine/outbox.c",
+     "bool apart = !may_pass && s->kind->send_all && s->n > 1;", "bool apart = false;",
+     "unit:daemon/engine/test_outbox"),
+    ("a key whose second entry goes beside its first", "daemon/engine/outbox.c",
+     "\tif (line->busy)\n\t\treturn;\n", "", "unit:daemon/engine/test_outbox"),
     # plans and runs
     ("a range of a job without windows", "lib/plan/window_plan.c",
      "rules->start.ms || size_ms(rules) <= 0)", "rules->start.ms)", "unit:plan/test_window_plan"),
