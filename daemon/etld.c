@@ -23,7 +23,6 @@
 #include "engine/news.h"
 #include "engine/picture.h"
 #include "engine/outbox.h"
-#include "engine/records.h"
 #include "engine/sched.h"
 #include "engine/shares.h"
 #include "engine/walk.h"
@@ -211,7 +210,6 @@ static int open_parts(struct etld *etld, struct etl_error *err)
 	etld_sched_open(etld);
 	etld_outbox_open(etld);
 	etld_picture_open(etld);
-	etld_records_open(etld);
 	etld->backfills = etld_backfills_new(etld);
 	etld->zones = etld_zones_new(etld->loop, etld->clock, etld->load_pool, on_zones_changed, etld);
 	etld->reloads = etld_reloads_new(etld);
@@ -303,7 +301,6 @@ void etld_free(struct etld *etld)
 	etld_pauses_free(etld);
 	etld_outbox_free(etld);
 	etld_picture_close(etld);
-	etld_records_free(etld);
 	etld_zones_free(etld->zones);
 	etld_sched_free(etld);
 	etld_hosts_free(etld->hosts);

@@ -12,7 +12,6 @@
 void etld_deadline_look(struct etld *etld, struct etld_job *job);
 void etld_deadline_look_all(struct etld *etld); /* in pieces; the first within the call */
 void etld_deadline_drop(struct etld *etld, struct etld_job *job);
-void etld_deadline_free(struct etld_job *job); /* the workers are gone */
 
 /* The window of the job that is due first, by what the loop knows. False = none. */
 struct etld_due {

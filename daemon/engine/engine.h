@@ -78,7 +78,6 @@ struct etld {
 	struct etld_looks *looks;	/* picture.c */
 	struct etld_walk *walks;	/* all; some of them wait for their turn */
 	struct etld_walk *deadlines;	/* of them: the look at all deadlines; NULL = none goes */
-	struct etld_records *records;	/* of runs that ended while MongoDB was unreachable */
 	struct etld_outbox *outbox;	/* what is to be stored */
 	struct etld_counters *counters;
 	struct pause_query *pauses; /* that took effect, in their order, until the store has them */

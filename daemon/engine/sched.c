@@ -368,7 +368,6 @@ void etld_sched_free(struct etld *etld)
 		return;
 	HASH_ITER(hh, etld->jobs, job, next) {
 		etld_sense_free(job);
-		etld_deadline_free(job);
 		free_job(etld, job);
 	}
 	etl_sched_free(etld->sched);

@@ -233,7 +233,7 @@ PLANTED = [
      "strcmp(list->entries[middle].partition, partition) < 0", "strcmp(list->entries[middle].partition, partition) > 0",
      "unit:flow/test_run_limits"),
     ("a run record that cannot be saved is gone", "daemon/engine/records.c",
-     "\tif (!etl_store_is_away(error) || etld->draining) {", "\tif (true) {",
+     "\tif (error->kind != ETL_TRANSIENT) {", "\tif (true) {",
      "system:tests/system/test_database_faults.py::test_it_is_down_at_the_start_and_for_a_while"),
     ("a watermark in the future", "lib/flow/step_plan.c",
      "mark.ms <= etl_wall_add(run->present, ETL_FUTURE_TOLERANCE).ms", "mark.ms > 0 || run->present.ms > 0",
