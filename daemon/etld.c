@@ -23,6 +23,7 @@
 #include "engine/news.h"
 #include "engine/picture.h"
 #include "engine/outbox.h"
+#include "engine/pauses.h"
 #include "engine/sched.h"
 #include "engine/shares.h"
 #include "engine/walk.h"
@@ -298,7 +299,7 @@ void etld_free(struct etld *etld)
 	etld_pool_free(etld->load_pool);
 	etld_reloads_free(etld->reloads);
 	etld_backfills_free(etld);
-	etld_pauses_free(etld);
+	etld_pauses_down(etld);
 	etld_outbox_free(etld);
 	etld_picture_close(etld);
 	etld_zones_free(etld->zones);

@@ -80,7 +80,7 @@ struct etld {
 	struct etld_walk *deadlines;	/* of them: the look at all deadlines; NULL = none goes */
 	struct etld_outbox *outbox;	/* what is to be stored */
 	struct etld_counters *counters;
-	struct pause_query *pauses; /* that took effect, in their order, until the store has them */
+	struct etld_pause_order *pauses; /* that somebody waits for until the store has them */
 
 	bool draining;
 };

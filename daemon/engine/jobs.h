@@ -53,7 +53,7 @@ struct etld_job {
 	struct etld_alerts *alerts;	/* missed deadlines that are being told */
 	struct etl_timer deadline_timer;
 
-	int pausing;	   /* changes of its pause that are on their way to the store */
+	int pausing;	   /* changes of its pause that the store does not have yet */
 	bool resumed;	   /* elsewhere, as the last reading said */
 	bool pause_unsaved; /* the last of them did not get there: what is here stands */
 

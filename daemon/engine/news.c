@@ -15,6 +15,7 @@
 #include "engine/hosts.h"
 #include "engine/outbox.h"
 #include "engine/outcome.h"
+#include "engine/pauses.h"
 #include "engine/picture.h"
 #include "engine/records.h"
 #include "engine/report.h"
@@ -46,6 +47,7 @@ static void mongodb_up(struct etld *etld, const struct etld_found *found)
 static void mongodb_down(struct etld *etld)
 {
 	etl_sched_store(etld->sched, false);
+	etld_pauses_down(etld);
 }
 
 /* ---- runs ------------------------------------------------------------------------------------ */

@@ -65,6 +65,4 @@ struct etl_change_walk;
 void etld_change_taken(struct etld *etld, const char *job, const struct etl_change_walk *walk,
 	bool over);
 
-void etld_pauses_free(struct etld *etld); /* the workers are gone. pause.c */
-
 #endif
