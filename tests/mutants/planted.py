@@ -194,8 +194,10 @@ PLANTED = [
     ("a walk over all jobs in one turn", "daemon/engine/walk.c",
      "walk->next < walk->n && now.us < until.us;", "walk->next < walk->n && (now.us < until.us || true);",
      "system:tests/system/test_many_jobs.py::test_a_long_answer_is_made_in_pieces"),
-    ("a resume that overtakes a pause on its way to the store", "daemon/methods/pause.c",
-     "\tif (etld->pauses == q)\n\t\tstore(", "\tif (q)\n\t\tstore(",
+    ("a resume that overtakes a pause on its way to the store", "daemon/engine/pauses.c",
+     "\tetld_outbox_put(etld, job->name, &pause_kind, &p->entry);",
+     "\tetld_outbox_put(etld, order->pause ? job->name : order->who, &pause_kind, &p->entry);\n"
+     "\tetld_outbox_flush(etld);",
      "system:tests/system/test_pause_order.py::test_the_store_keeps_the_order"),
     # descriptors
     ("a host that is to blame for what we lack", "daemon/io/http_failure.c",
@@ -203,6 +205,12 @@ PLANTED = [
      "etl_descriptors_lack(socket_errno) && !etl_descriptors_short();",
      "system:tests/system/test_descriptors.py::test_a_run_says_what_it_lacks"),
     # what is to be stored
+    ("a pause that one lost MongoDB takes with it", "daemon/engine/outbox.c",
+     "outbox->gave_up |= may_pass && etld->draining;", "outbox->gave_up |= may_pass;",
+     "system:tests/system/test_outbox.py::test_all_of_it_is_stored_once_in_order"),
+    ("a resume that nobody stores", "daemon/engine/pauses.c",
+     "\tif (!p->set && state->ops->pause_set(", "\tif (!p->set && order->pause && state->ops->pause_set(",
+     "system:tests/system/test_outbox.py::test_all_of_it_is_stored_once_in_order"),
     ("an entry that overtakes those of its key", "daemon/engine/outbox.c",
      "\tDL_APPEND(line->entries, entry);", "\tDL_PREPEND(line->entries, entry);", "unit:daemon/engine/test_outbox"),
     ("an entry that one lost message takes with it", "daemon/engine/outbox.c",
