@@ -78,7 +78,8 @@ ALL_LDFLAGS := $(LDHARDEN) $(LDFLAGS)
 
 # ---- what there is ---------------------------------------------------------------------
 LIB_SRC    := $(sort $(foreach r,$(ROOMS),$(wildcard lib/$(r)/*.c lib/$(r)/*/*.c)))
-REG_KINDS  := $(filter source format transform check sink,$(ROOMS)) $(if $(filter format,$(ROOMS)),reshape)
+REG_KINDS  := $(filter source format transform check sink,$(ROOMS)) $(if $(filter format,$(ROOMS)),reshape) \
+	      $(if $(filter run,$(ROOMS)),work)
 REG_SRC    := $(REG_KINDS:%=$(BUILD)/gen/registry_%.c)
 LIB_OBJ    := $(LIB_SRC:%.c=$(BUILD)/%.o) $(REG_SRC:%.c=%.o)
 CTL_SRC    := $(sort $(wildcard daemon/etlctl/*.c))
@@ -101,7 +102,7 @@ BENCH_BIN  := $(BENCH_SRC:%.c=$(BUILD)/%)
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := all
 .PHONY: all lib unit unit-threads sim mutants fuzz-replay fuzz fuzz-all check check-system check-fresh nightly bench \
-	lint man-lint demo install uninstall clean help
+	lint man-lint demo install uninstall clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 

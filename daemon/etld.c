@@ -202,9 +202,10 @@ static int open_parts(struct etld *etld, struct etl_error *err)
 	etld->loop = etld_loop_new(etld->clock, &events, err);
 	if (!etld->loop)
 		return -1;
-	etld->pool = etld_pool_new((unsigned)settings->limits.workers, etld->clock, wake_loop, etld);
-	etld->lease_pool = etld_pool_new(1, etld->clock, wake_loop, etld);
-	etld->load_pool = etld_pool_new(1, etld->clock, wake_loop, etld);
+	etld->pool = etld_pool_new((unsigned)settings->limits.workers, (unsigned)settings->limits.workers,
+		etld->clock, wake_loop, etld);
+	etld->lease_pool = etld_pool_new(1, 0, etld->clock, wake_loop, etld);
+	etld->load_pool = etld_pool_new(1, 0, etld->clock, wake_loop, etld);
 	etld->shares = ETL_NEW(struct etld_shares);
 	etld_shares_init(etld->shares, (unsigned)settings->limits.workers, etld_exec_granted);
 	etld->counters = ETL_NEW(struct etld_counters);

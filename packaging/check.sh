@@ -107,6 +107,7 @@ if [ $nightly = yes ]; then
 	san_histories="ETLD_SIM_HISTORIES=2000"
 	threaded=unit
 	mutant_seconds=0
+	export ETLD_CUTS_HISTORIES=${ETLD_CUTS_HISTORIES:-20000} ETLD_CUTS_SECONDS=${ETLD_CUTS_SECONDS:-1200}
 	export ETLD_TEST_KILLS=${ETLD_TEST_KILLS:-1000} ETLD_TEST_LIMIT=${ETLD_TEST_LIMIT:-43200}
 fi
 # shellcheck disable=SC2086

@@ -1,8 +1,9 @@
 #!/bin/sh
 # Writes the registry of one kind of descriptor as C; called by the Makefile. A plugin's stands in the
 # file of its name: lib/ROOM/KIND_foo.c promises etl_KIND_foo (source, format, reshape, transform, check,
-# sink); the room has the name of the kind, and stages of reshape live beside the formats. Methods
-# and etlctl's commands may stand several in a file, so they are looked for in the files themselves.
+# sink); the room has the name of the kind, and stages of reshape live beside the formats. Kinds of work
+# stand each in a room of its own, lib/ROOM/work_foo.c, and their contract in lib/run. Methods and
+# etlctl's commands may stand several in a file, so they are looked for in the files themselves.
 set -eu
 kind=$1
 found() # TYPE
@@ -17,6 +18,11 @@ method)
 command)
 	type=etlctl_command prefix=etlctl_command header=etlctl/etlctl.h
 	names=$(cat daemon/etlctl/*.c | found $type)
+	;;
+work)
+	type=etl_work_type prefix=etl_work header=run/work.h
+	# shellcheck disable=SC2012
+	names=$(ls lib/*/work_*.c | sed -n "s|.*/work_\([a-z0-9_]*\)\.c\$|\1|p" | LC_ALL=C sort)
 	;;
 *)
 	room=$kind

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "conf/open_secret.h"
 #include "conf/secret.h"
-#include "conf/url.h"
 #include "io/journal.h"
 
 const char *const etld_log_levels[] = {"error", "warning", "notice", "info", "debug", NULL};

@@ -30,7 +30,7 @@ static int audit_send(const struct etld *etld, struct etld_entry *entry, struct 
 {
 	const struct audit *a = audit_of(entry);
 
-	return etld->state->ops->audit_add(etld->state, a->who, a->what, &a->details, err);
+	return etl_audit_add(etld->state, a->who, a->what, &a->details, err);
 }
 
 static void audit_sent(struct etld *etld, struct etld_entry *entry, const struct etl_error *err)

@@ -48,8 +48,9 @@ struct connect {
 	size_t hosts_cap;
 };
 
-static int keep_host(void *ctx, const struct etl_source_state *state)
+static int keep_host(void *ctx, const void *thing)
 {
+	const struct etl_source_state *state = thing;
 	struct connect *c = ctx;
 
 	ETL_GROW(c->found.hosts, c->found.n_hosts, c->hosts_cap);
@@ -71,7 +72,7 @@ static void connect_work(struct etld_task *task)
 	if (c->rc == 0)
 		c->rc = etld_picture_read(c->found.picture, &c->error);
 	if (c->rc == 0 && c->found.first)
-		c->rc = state->ops->source_list(state, keep_host, c, &c->error);
+		c->rc = etl_doc_list(state, &etl_hosts, NULL, keep_host, c, &c->error);
 }
 
 static void connect_free(struct connect *c)
@@ -222,7 +223,7 @@ int etld_backend_open(struct etld *etld, struct etl_error *err)
 	etld->topology = &backend->topology;
 	etl_mongo_global_init();
 	etld->mongo = etl_mongo_new(settings->mongodb.uri, "etld",
-		(unsigned)(2 * settings->limits.workers + settings->limits.max_active), err);
+		(unsigned)(3 * settings->limits.workers + settings->limits.max_active), err);
 	if (!etld->mongo)
 		return -1;
 	backend->lease_mongo = etl_mongo_new_within(

@@ -391,8 +391,9 @@ void etld_backfills_job_gone(struct etld *etld, const char *job)
 	}
 }
 
-static int keep_running(void *ctx, const struct etl_backfill *b)
+static int keep_running(void *ctx, const void *thing)
 {
+	const struct etl_backfill *b = thing;
 	struct etld_backfills *all = ctx;
 
 	ETL_GROW(all->running, all->n, all->cap);
@@ -407,7 +408,7 @@ static void look_work(struct etld_task *task)
 
 	etld_on_worker();
 	all->n = 0;
-	state->ops->backfill_list(state, NULL, true, 0, keep_running, all, &all->error);
+	etl_backfill_list(state, NULL, true, 0, keep_running, all, &all->error);
 }
 
 static void look_done(struct etld_task *task)

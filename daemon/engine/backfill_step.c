@@ -62,7 +62,7 @@ static int cancel_in_store(struct etld_backfill *f)
 {
 	struct etl_state *state = f->etld->state;
 
-	return state->ops->backfill_end(state, f->save.id, ETL_BACKFILL_CANCELLED, f->save.reason,
+	return etl_backfill_end(state, f->save.id, ETL_BACKFILL_CANCELLED, f->save.reason,
 		etl_now(f->etld->clock), &f->error);
 }
 
@@ -72,7 +72,7 @@ static int read_back(struct etld_backfill *f, bool taken_over)
 {
 	struct etl_state *state = f->etld->state;
 	struct etl_backfill stored;
-	int found = state->ops->backfill_get(state, f->save.id, &stored, &f->error);
+	int found = etl_doc_get(state, &etl_backfills, f->save.id, &stored, &f->error);
 
 	if (found < 0)
 		return -1;
@@ -94,7 +94,7 @@ static int save(struct etld_backfill *f)
 	f->save.updated = etl_now(f->etld->clock);
 	if (f->save.state != ETL_BACKFILL_RUNNING)
 		f->save.ended = f->save.updated;
-	if (state->ops->backfill_save(state, &f->save, &f->error) == 0)
+	if (etl_backfill_save(state, &f->save, &f->error) == 0)
 		return 0;
 	if (f->error.kind != ETL_CONFLICT)
 		return -1;

@@ -55,8 +55,6 @@ void etld_count_ended(struct etld_counters *c, const struct etl_run *run)
 	c->windows_lost += run->windows_lost;
 	c->windows_discarded += run->windows_discarded;
 	c->warnings += run->warnings;
-	for (size_t i = 0; i < run->n_strands; i++) {
-		c->requests += run->strands[i].requests;
-		c->bytes += run->strands[i].bytes;
-	}
+	c->requests += run->requests;
+	c->bytes += run->bytes;
 }

@@ -70,7 +70,7 @@ static int tell_once(struct etl_state *state, const struct etld_alerts *a, struc
 
 	etl_time_format_rfc3339(late->deadline.window.start, start);
 	key = etl_strf("deadline/%s/%s/%s", a->name, late->partition, start);
-	rc = state->ops->alert_once(state, key, err);
+	rc = etl_alert_once(state, key, err);
 	free(key);
 	late->told = rc >= 0;
 	late->is_new = rc == 1;

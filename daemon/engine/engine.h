@@ -27,7 +27,7 @@ struct etld_news {
 	void (*up)(struct etld *etld, const struct etld_found *found);
 	/* backend.c: MongoDB cannot be reached, or not be used */
 	void (*down)(struct etld *etld);
-	/* exec: the run has ended; all of it is still there */
+	/* runs.c: the run has ended; all of it is still there */
 	void (*ended)(struct etld *etld, struct etld_run *run);
 	/* anybody: something of what status tells, or of what a stopping etld waits for */
 	void (*changed)(struct etld *etld);

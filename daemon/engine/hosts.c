@@ -49,7 +49,7 @@ static struct host *host_of(struct etld_entry *entry)
 
 static int host_send(const struct etld *etld, struct etld_entry *entry, struct etl_error *err)
 {
-	return etld->state->ops->source_save(etld->state, &host_of(entry)->state, err);
+	return etl_doc_put(etld->state, &etl_hosts, &host_of(entry)->state, err);
 }
 
 static bool host_merge(struct etld_entry *old, struct etld_entry *fresh)

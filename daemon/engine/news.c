@@ -11,7 +11,6 @@
 #include "engine/backfill.h"
 #include "engine/counters.h"
 #include "engine/deadline.h"
-#include "engine/exec_run.h"
 #include "engine/hosts.h"
 #include "engine/outbox.h"
 #include "engine/outcome.h"
@@ -19,6 +18,7 @@
 #include "engine/picture.h"
 #include "engine/records.h"
 #include "engine/report.h"
+#include "engine/runs.h"
 #include "engine/sched.h"
 #include "io/loop.h"
 #include "io/notify.h"
@@ -67,7 +67,7 @@ static void tell_sched(struct etld *etld, struct etld_job *job, const struct etl
 {
 	struct etl_run_outcome outcome;
 
-	etl_run_outcome(run, &outcome);
+	etl_run_tell_outcome(run, &outcome);
 	outcome.store_lost |= store_lost;
 	etl_sched_ended(etld->sched, &job->sched, &outcome);
 }

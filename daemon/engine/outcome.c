@@ -24,16 +24,16 @@ void etld_job_remember(struct etld *etld, struct etld_job *job, const struct etl
 		return;
 	job->last = run->last;
 	job->windows_blocked = run->windows_blocked;
-	for (size_t i = 0; i < run->n_strands; i++) {
-		struct etl_strand *strand = &run->strands[i];
-		struct etld_partition *partition = strand->watermark.ms ?
-			etld_job_partition(job, strand->partition->name, i) : NULL;
+	for (size_t i = 0; i < run->n_parts; i++) {
+		struct etl_part *part = run->parts[i];
+		struct etld_partition *partition = part->watermark.ms ?
+			etld_job_partition(job, part->partition->name, i) : NULL;
 
 		if (!partition)
 			continue;
-		partition->watermark = strand->watermark;
+		partition->watermark = part->watermark;
 		if (run->job == job->job) /* else its target may have been another one */
-			etld_elsewhere_set(partition, ETL_TAKE(strand->elsewhere), strand->here);
+			etld_elsewhere_set(partition, ETL_TAKE(part->elsewhere), part->here);
 	}
 	etld_elsewhere_tell(etld, job);
 }

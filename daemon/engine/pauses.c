@@ -93,13 +93,13 @@ static int pause_send(const struct etld *etld, struct etld_entry *entry, struct 
 	int rc;
 
 	(void)etl_fault("pause.store", NULL);
-	if (!p->set && state->ops->pause_set(state, p->job, order->pause, order->who, order->why, err) < 0)
+	if (!p->set && etl_pause_set(state, p->job, order->pause, order->who, order->why, err) < 0)
 		return -1;
 	p->set = true;
 	BSON_APPEND_UTF8(&details, "job", p->job);
 	BSON_APPEND_UTF8(&details, "reason", order->why);
 	BSON_APPEND_DATE_TIME(&details, "asked", order->asked.ms);
-	rc = state->ops->audit_add(state, order->who, order->pause ? "pause" : "resume", &details, err);
+	rc = etl_audit_add(state, order->who, order->pause ? "pause" : "resume", &details, err);
 	bson_destroy(&details);
 	return rc;
 }

@@ -98,8 +98,9 @@ static int keep_mark(void *ctx, const char *job, const char *partition,
 	return 0;
 }
 
-static int keep_pause(void *ctx, const struct etl_pause *pause)
+static int keep_pause(void *ctx, const void *thing)
 {
+	const struct etl_pause *pause = thing;
 	struct etld_picture *p = ctx;
 
 	ETL_GROW(p->pauses, p->n_pauses, p->pauses_cap);
@@ -232,7 +233,7 @@ int etld_picture_read(struct etld_picture *p, struct etl_error *err)
 	if (!p->only)
 		rc = state->ops->watermark_list(state, keep_mark, p, err);
 	if (rc == 0 && !p->only && !p->targets)
-		rc = state->ops->pause_list(state, keep_pause, p, err);
+		rc = etl_doc_list(state, &etl_pauses, NULL, keep_pause, p, err);
 	if (rc == 0 && !p->only && !p->targets)
 		rc = state->ops->schedule_list(state, keep_schedule, p, err);
 	if (rc == 0 && !p->targets)

@@ -56,65 +56,65 @@ static void add_window(struct fields *f, const struct etl_window *window, char s
 	add_text(f, "ETL_WINDOW_END", end);
 }
 
-static void add_oldest_owed(struct fields *f, const struct etl_strand *strand, char start[],
-	char end[])
+static void add_oldest_owed(struct fields *f, const struct etl_run *run, const struct etl_part *part,
+	char start[], char end[])
 {
-	const struct etl_window_rules *rules = &strand->run->job->window;
+	const struct etl_window_rules *rules = &run->job->window;
 	struct etl_window window;
 
-	if (rules->none || !strand->watermark.ms) {
+	if (rules->none || !part->watermark.ms) {
 		add_window(f, NULL, start, end);
 		return;
 	}
-	window = etl_window_at(rules, strand->watermark);
+	window = etl_window_at(rules, part->watermark);
 	add_window(f, &window, start, end);
 }
 
-static void add_strand(struct fields *f, const struct etl_strand *strand)
+static void add_part(struct fields *f, const struct etl_run *run, const struct etl_part *part)
 {
-	add_text(f, "ETL_JOB", strand->run->job->name);
-	add_text(f, "ETL_RUN_ID", strand->run->run_id);
-	add_text(f, "ETL_PARTITION", strand->partition->name);
+	add_text(f, "ETL_JOB", run->job->name);
+	add_text(f, "ETL_RUN_ID", run->run_id);
+	add_text(f, "ETL_PARTITION", part->partition->name);
 }
 
 /* Said once for a window: afterwards the ledger has it as unrecoverable and it is never due. */
-static void report_lost(const struct etl_strand *strand)
+static void report_lost(const struct etl_run *run, const struct etl_part *part)
 {
 	char start[ETL_TIME_TEXT_BYTES], end[ETL_TIME_TEXT_BYTES];
 	struct fields f = {.n = 0};
 
-	if (!strand->windows_lost)
+	if (!part->windows_lost)
 		return;
-	add_strand(&f, strand);
-	add_window(&f, &strand->lost, start, end);
-	add_number(&f, "ETL_WINDOWS_LOST", (int64_t)strand->windows_lost);
+	add_part(&f, run, part);
+	add_window(&f, &part->lost, start, end);
+	add_number(&f, "ETL_WINDOWS_LOST", (int64_t)part->windows_lost);
 	etld_log(ETLD_ERR, ETLD_MSG_UNRECOVERABLE, f.list, f.n,
 		"%s/%s: %llu windows from %s to %s are older than the source keeps "
-		"(window.retention): given up", strand->run->job->name, strand->partition->name,
-		(unsigned long long)strand->windows_lost, start, end);
+		"(window.retention): given up", run->job->name, part->partition->name,
+		(unsigned long long)part->windows_lost, start, end);
 }
 
-static void report_strand(const struct etl_run *run, const struct etl_strand *strand)
+static void report_part(const struct etl_run *run, const struct etl_part *part)
 {
 	char start[ETL_TIME_TEXT_BYTES], end[ETL_TIME_TEXT_BYTES];
 	struct fields f = {.n = 0};
 
-	report_lost(strand);
-	add_strand(&f, strand);
-	add_oldest_owed(&f, strand, start, end);
-	if (strand->state == ETL_STRAND_BLOCKED) {
+	report_lost(run, part);
+	add_part(&f, run, part);
+	add_oldest_owed(&f, run, part, start, end);
+	if (part->state == ETL_PART_BLOCKED) {
 		etld_log(ETLD_NOTICE, ETLD_MSG_WINDOW_BLOCKED, f.list, f.n, "%s/%s: %s", run->job->name,
-			strand->partition->name, strand->reason);
+			part->partition->name, part->reason);
 		return;
 	}
-	if (strand->error.kind == ETL_OK || strand->state == ETL_STRAND_CANCELLED)
+	if (part->error.kind == ETL_OK || part->state == ETL_PART_CANCELLED)
 		return;
-	add_text(&f, "ETL_STEP", etl_steps[strand->failed_at].name);
-	add_text(&f, "ETL_ERROR_CODE", strand->error.code);
-	add_number(&f, "ETL_HTTP_STATUS", strand->error.status);
-	etld_log(etl_policy_needs_operator(strand->error.kind) ? ETLD_ERR : ETLD_WARNING,
-		partition_event(&strand->error), f.list, f.n, "%s/%s: %s", run->job->name,
-		strand->partition->name, strand->error.message);
+	add_text(&f, "ETL_STEP", etl_steps[part->failed_at].name);
+	add_text(&f, "ETL_ERROR_CODE", part->error.code);
+	add_number(&f, "ETL_HTTP_STATUS", part->error.status);
+	etld_log(etl_policy_needs_operator(part->error.kind) ? ETLD_ERR : ETLD_WARNING,
+		partition_event(&part->error), f.list, f.n, "%s/%s: %s", run->job->name,
+		part->partition->name, part->error.message);
 }
 
 static void add_counts(struct fields *f, const struct etl_run *run)
@@ -234,8 +234,8 @@ void etld_report_run(struct etld *etld, const struct etl_run *run)
 	etl_dur took = etl_mono_diff(etl_mono_now(etld->clock), run->began);
 	bool says_why = run->error.kind != ETL_OK;
 
-	for (size_t i = 0; i < run->n_strands; i++)
-		report_strand(run, &run->strands[i]);
+	for (size_t i = 0; i < run->n_parts; i++)
+		report_part(run, run->parts[i]);
 	add_text(&f, "ETL_JOB", run->job->name);
 	add_text(&f, "ETL_RUN_ID", run->run_id);
 	add_text(&f, "ETL_TRIGGER", etl_trigger_word(run->trigger.kind));

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Worker threads: two queues under one mutex. Workers know nothing of the loop but the wake.
+ * Worker threads: queues under one mutex. Workers know nothing of the loop but the wake.
+ *
+ * There are two crews with a queue each. A source that asks a database itself keeps its thread while it
+ * waits for the answer: with four workers, four such streams would stop everybody else's decoding and
+ * loading. Their tasks have a crew of their own, whose threads begin with the first of them.
  */
 #include "io/pool.h"
 
@@ -19,12 +23,20 @@ struct queue {
 
 struct worker {
 	struct etld_pool *pool;
+	struct crew *crew;
 	pthread_t thread;
 	bool started, busy;
 	uint64_t lane; /* of its task */
 	etl_mono since;
 	const char *name; /* of its task, and whose that is: a copy, the task may end meanwhile */
 	char of[96];
+};
+
+struct crew {
+	struct queue waiting;
+	pthread_cond_t more;
+	struct worker *workers;
+	unsigned n; /* 0 = none has begun */
 };
 
 static _Thread_local bool is_worker;
@@ -35,11 +47,10 @@ struct etld_pool {
 	void *ctx;
 	pthread_t loop; /* the thread that made it */
 	pthread_mutex_t lock; /* guards everything below */
-	pthread_cond_t more;
-	struct queue waiting, finished;
+	struct queue finished;
 	bool closing;
-	struct worker *workers;
-	unsigned n_workers;
+	struct crew crews[2]; /* by task->blocks */
+	unsigned blocking; /* threads of the second crew, once it is needed */
 };
 
 static void push(struct queue *queue, struct etld_task *task)
@@ -64,22 +75,22 @@ static struct etld_task *pop(struct queue *queue)
 }
 
 /* One worker is left to others: one host's records, however large, keep no other job waiting. */
-static bool may_run(const struct etld_pool *pool, uint64_t lane)
+static bool may_run(const struct crew *crew, uint64_t lane)
 {
 	unsigned n = 0;
 
-	for (unsigned i = 0; lane && i < pool->n_workers; i++)
-		n += pool->workers[i].busy && pool->workers[i].lane == lane;
-	return !lane || pool->n_workers == 1 || n + 1 < pool->n_workers;
+	for (unsigned i = 0; lane && i < crew->n; i++)
+		n += crew->workers[i].busy && crew->workers[i].lane == lane;
+	return !lane || crew->n == 1 || n + 1 < crew->n;
 }
 
 /* The oldest that may run. */
-static struct etld_task *pop_next(struct etld_pool *pool)
+static struct etld_task *pop_next(struct crew *crew)
 {
-	struct queue *queue = &pool->waiting;
+	struct queue *queue = &crew->waiting;
 	struct etld_task **p = &queue->first, *task;
 
-	while (*p && !may_run(pool, (*p)->lane))
+	while (*p && !may_run(crew, (*p)->lane))
 		p = &(*p)->next;
 	task = *p;
 	if (!task)
@@ -94,12 +105,13 @@ static struct etld_task *pop_next(struct etld_pool *pool)
 static struct etld_task *next_task(struct worker *self)
 {
 	struct etld_pool *pool = self->pool;
+	struct crew *crew = self->crew;
 	struct etld_task *task = NULL;
 
 	pthread_mutex_lock(&pool->lock);
 	self->busy = false;
-	while (!pool->closing && !(task = pop_next(pool)))
-		pthread_cond_wait(&pool->more, &pool->lock);
+	while (!pool->closing && !(task = pop_next(crew)))
+		pthread_cond_wait(&crew->more, &pool->lock);
 	if (pool->closing)
 		task = NULL;
 	if (task) {
@@ -110,8 +122,8 @@ static struct etld_task *next_task(struct worker *self)
 		etl_text_copy(self->of, sizeof self->of, task->of ? task->of : "");
 	}
 	/* The end of its last task may have made room for one that a sleeping worker passed over. */
-	if (pool->waiting.first)
-		pthread_cond_signal(&pool->more);
+	if (crew->waiting.first)
+		pthread_cond_signal(&crew->more);
 	pthread_mutex_unlock(&pool->lock);
 	return task;
 }
@@ -133,31 +145,51 @@ static void *worker_main(void *arg)
 	return NULL;
 }
 
-struct etld_pool *etld_pool_new(unsigned workers, const struct etl_clock *clock,
+/* Threads of a crew. Signals belong to the loop's thread. */
+static void start(struct etld_pool *pool, struct crew *crew, unsigned n)
+{
+	sigset_t all, before;
+
+	crew->workers = etl_calloc(n, sizeof *crew->workers);
+	crew->n = n;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	for (unsigned i = 0; i < n; i++) {
+		crew->workers[i].pool = pool;
+		crew->workers[i].crew = crew;
+		crew->workers[i].started =
+			pthread_create(&crew->workers[i].thread, NULL, worker_main, &crew->workers[i]) == 0;
+	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+struct etld_pool *etld_pool_new(unsigned workers, unsigned blocking, const struct etl_clock *clock,
 	void (*wake)(void *ctx), void *ctx)
 {
 	struct etld_pool *pool = ETL_NEW(struct etld_pool);
-	sigset_t all, before;
 
 	pool->clock = clock;
 	pool->loop = pthread_self();
 	pool->wake = wake;
 	pool->ctx = ctx;
-	pool->waiting.last = &pool->waiting.first;
+	pool->blocking = blocking;
 	pool->finished.last = &pool->finished.first;
-	pool->n_workers = workers;
-	pool->workers = etl_calloc(workers, sizeof *pool->workers);
 	pthread_mutex_init(&pool->lock, NULL);
-	pthread_cond_init(&pool->more, NULL);
-	sigfillset(&all); /* signals belong to the loop thread */
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	for (unsigned i = 0; i < workers; i++) {
-		pool->workers[i].pool = pool;
-		pool->workers[i].started =
-			pthread_create(&pool->workers[i].thread, NULL, worker_main, &pool->workers[i]) == 0;
+	for (int i = 0; i < 2; i++) {
+		pool->crews[i].waiting.last = &pool->crews[i].waiting.first;
+		pthread_cond_init(&pool->crews[i].more, NULL);
 	}
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	start(pool, &pool->crews[0], workers);
 	return pool;
+}
+
+static void dismiss(struct crew *crew)
+{
+	for (unsigned i = 0; i < crew->n; i++)
+		if (crew->workers[i].started)
+			pthread_join(crew->workers[i].thread, NULL);
+	pthread_cond_destroy(&crew->more);
+	free(crew->workers);
 }
 
 void etld_pool_free(struct etld_pool *pool)
@@ -166,14 +198,12 @@ void etld_pool_free(struct etld_pool *pool)
 		return;
 	pthread_mutex_lock(&pool->lock);
 	pool->closing = true;
-	pthread_cond_broadcast(&pool->more);
+	for (int i = 0; i < 2; i++)
+		pthread_cond_broadcast(&pool->crews[i].more);
 	pthread_mutex_unlock(&pool->lock);
-	for (unsigned i = 0; i < pool->n_workers; i++)
-		if (pool->workers[i].started)
-			pthread_join(pool->workers[i].thread, NULL);
+	for (int i = 0; i < 2; i++)
+		dismiss(&pool->crews[i]);
 	pthread_mutex_destroy(&pool->lock);
-	pthread_cond_destroy(&pool->more);
-	free(pool->workers);
 	free(pool);
 }
 
@@ -191,10 +221,14 @@ void etld_on_pools_loop(const struct etld_pool *pool)
 
 void etld_pool_submit(struct etld_pool *pool, struct etld_task *task)
 {
+	struct crew *crew = &pool->crews[task->blocks && pool->blocking];
+
 	etld_on_pools_loop(pool);
 	pthread_mutex_lock(&pool->lock);
-	push(&pool->waiting, task);
-	pthread_cond_signal(&pool->more);
+	if (!crew->n)
+		start(pool, crew, pool->blocking);
+	push(&crew->waiting, task);
+	pthread_cond_signal(&crew->more);
 	pthread_mutex_unlock(&pool->lock);
 }
 
@@ -212,25 +246,33 @@ void etld_pool_collect(struct etld_pool *pool)
 	} while (task);
 }
 
-void etld_pool_facts(struct etld_pool *pool, struct etld_pool_facts *out)
+static void add_facts(const struct crew *crew, etl_mono now, struct etld_pool_facts *out)
 {
-	etl_mono now = etl_mono_now(pool->clock);
+	out->workers += crew->n;
+	out->queued += crew->waiting.n;
+	for (unsigned i = 0; i < crew->n; i++) {
+		const struct worker *w = &crew->workers[i];
+		etl_dur d = etl_mono_diff(now, w->since);
 
-	*out = (struct etld_pool_facts){.workers = pool->n_workers};
-	pthread_mutex_lock(&pool->lock);
-	out->queued = pool->waiting.n;
-	for (unsigned i = 0; i < pool->n_workers; i++) {
-		etl_dur d = etl_mono_diff(now, pool->workers[i].since);
-
-		if (!pool->workers[i].busy)
+		if (!w->busy)
 			continue;
 		out->busy++;
 		if (d.us <= out->oldest.us)
 			continue;
 		out->oldest = d;
-		out->name = pool->workers[i].name;
-		out->since = pool->workers[i].since;
-		memcpy(out->of, pool->workers[i].of, sizeof out->of);
+		out->name = w->name;
+		out->since = w->since;
+		memcpy(out->of, w->of, sizeof out->of);
 	}
+}
+
+void etld_pool_facts(struct etld_pool *pool, struct etld_pool_facts *out)
+{
+	etl_mono now = etl_mono_now(pool->clock);
+
+	*out = (struct etld_pool_facts){0};
+	pthread_mutex_lock(&pool->lock);
+	for (int i = 0; i < 2; i++)
+		add_facts(&pool->crews[i], now, out);
 	pthread_mutex_unlock(&pool->lock);
 }

@@ -19,14 +19,16 @@ struct etld_task {
 	void (*done)(struct etld_task *task); /* loop; may free the task */
 	const char *name;		      /* static */
 	uint64_t lane; /* tasks of one lane never have all workers; 0 = of none */
+	bool blocks;   /* its work waits for others: not for the workers that all share */
 	const char *of; /* whose: a job's name; lent until `done`. NULL = nobody's in particular */
 };
 
 struct etld_pool;
 
-/* `wake` is called from workers when something is done; the loop then calls
- * etld_pool_collect. */
-struct etld_pool *etld_pool_new(unsigned workers, const struct etl_clock *clock,
+/* `workers` threads, and as many as `blocking` more for tasks that block, from the first of these on (0:
+ * they go to the workers). `wake` is called from workers when something is done; the loop then
+ * calls etld_pool_collect. */
+struct etld_pool *etld_pool_new(unsigned workers, unsigned blocking, const struct etl_clock *clock,
 	void (*wake)(void *ctx), void *ctx);
 
 /* Waits for the tasks that run, drops those that wait (they are not freed). */

@@ -105,9 +105,9 @@ static int save(struct etld_request *request, const struct etl_backfill *b)
 	BSON_APPEND_UTF8(&details, "backfill", b->id);
 	BSON_APPEND_DATE_TIME(&details, "from", b->range.start.ms);
 	BSON_APPEND_DATE_TIME(&details, "to", b->range.end.ms);
-	rc = state->ops->audit_add(state, b->who, "backfill", &details, &request->error);
+	rc = etl_audit_add(state, b->who, "backfill", &details, &request->error);
 	if (rc == 0)
-		rc = state->ops->backfill_save(state, b, &request->error);
+		rc = etl_backfill_save(state, b, &request->error);
 	bson_destroy(&details);
 	return rc;
 }
@@ -249,8 +249,9 @@ static void phases_free(void *list)
 	free(((struct backfill_list *)list)->phases);
 }
 
-static int keep_backfill(void *ctx, const struct etl_backfill *b)
+static int keep_backfill(void *ctx, const void *thing)
 {
+	const struct etl_backfill *b = thing;
 	const struct backfill_list *list = ctx;
 	const char *waits_for = "";
 
@@ -268,7 +269,7 @@ static void list_work(struct etld_request *request)
 
 	list->now = etl_now(request->etld->clock);
 	list->items = etl_json_add_array(etld_reply(request), "backfills");
-	state->ops->backfill_list(state, request->job ? request->job->name : NULL,
+	etl_backfill_list(state, request->job ? request->job->name : NULL,
 		!etl_json_bool(request->parameters, "all", false),
 		(int)etl_json_int(request->parameters, "limit", 20), keep_backfill, list, &request->error);
 }

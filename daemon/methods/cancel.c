@@ -82,8 +82,9 @@ static struct etld_job *running_job(struct etld *etld, const char *id)
 
 /* ---- a backfill ------------------------------------------------------------------------------ */
 
-static int match(void *ctx, const struct etl_backfill *b)
+static int match(void *ctx, const void *thing)
 {
+	const struct etl_backfill *b = thing;
 	struct etld_request *request = ctx;
 	struct cancelled *c = request->own;
 
@@ -114,14 +115,14 @@ static void backfill_work(struct etld_request *request)
 	char reason[ETL_REASON_MAX];
 	int ended;
 
-	if (state->ops->backfill_list(state, NULL, true, 0, match, request, &request->error) < 0)
+	if (etl_backfill_list(state, NULL, true, 0, match, request, &request->error) < 0)
 		return;
 	if (c->found != 1) {
 		no_such_one(request);
 		return;
 	}
 	snprintf(reason, sizeof reason, "cancelled by %s", request->who);
-	ended = state->ops->backfill_end(state, c->id, ETL_BACKFILL_CANCELLED, reason,
+	ended = etl_backfill_end(state, c->id, ETL_BACKFILL_CANCELLED, reason,
 		etl_now(request->etld->clock), &request->error);
 	if (ended == 0)
 		etl_error_set(&request->error, ETL_PERMANENT, "no_such_run",

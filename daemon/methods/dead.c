@@ -70,8 +70,9 @@ static void take_first(struct search *search, const struct etl_dead_letter *lett
 	add_again(q, partition ? job : NULL, partition, letter->window.start, letter->window.start);
 }
 
-static int keep_candidate(void *ctx, const struct etl_dead_letter *letter)
+static int keep_candidate(void *ctx, const void *thing)
 {
+	const struct etl_dead_letter *letter = thing;
 	struct search *search = ctx;
 
 	if (!search->n)
@@ -111,7 +112,7 @@ static int find_letter(struct letters *q, struct etl_json *whole)
 
 	etl_buf_init(&search.names, 1024);
 	if (may_be_letter(q->letter))
-		rc = state->ops->dead_letter_find(state, q->letter, CANDIDATES, keep_candidate, &search,
+		rc = etl_dead_letter_find(state, q->letter, CANDIDATES, keep_candidate, &search,
 			&q->request->error);
 	if (rc == 0)
 		rc = judge(&search, &q->request->error);
@@ -159,8 +160,9 @@ static int add_rule(void *ctx, const struct etl_dead_sum *sum)
 	return 0;
 }
 
-static int add_letter(void *ctx, const struct etl_dead_letter *letter)
+static int add_letter(void *ctx, const void *thing)
 {
+	const struct etl_dead_letter *letter = thing;
 	struct letters *q = ctx;
 
 	q->bytes += etld_letter_line_bytes(letter);
@@ -190,9 +192,9 @@ static int read_list(struct letters *q, const char *run_id)
 	}
 	q->rules = etl_json_add_array(etld_reply(q->request), "rules");
 	q->list = etl_json_add_array(etld_reply(q->request), "letters");
-	if (state->ops->dead_letter_sums(state, &ask, add_rule, q, &q->request->error) < 0)
+	if (etl_dead_letter_sums(state, &ask, add_rule, q, &q->request->error) < 0)
 		return -1;
-	return state->ops->dead_letter_list(state, &ask, add_letter, q, &q->request->error);
+	return etl_dead_letter_list(state, &ask, add_letter, q, &q->request->error);
 }
 
 static void add_subject(const struct letters *q, const struct etl_job *job, const char *run_id)

@@ -17,6 +17,7 @@ struct decision {
 	const struct etl_partition *partition;
 	const char *text; /* what the operator said, fit to be shown */
 	struct etl_change_walk *walk;
+	bool more; /* the walk goes on */
 	struct etld_picture *picture;
 };
 
@@ -76,8 +77,10 @@ static void decide_work(struct etld_request *request)
 
 	do
 		rc = etl_change_step(d->walk, &request->error);
-	while (rc > 0);
-	if (rc < 0)
+	while (rc > 0 && !etl_change_wait(d->walk).us);
+	d->more = rc > 0;
+	request->wait = etl_change_wait(d->walk);
+	if (rc != 0)
 		return;
 	add_answer(request);
 	(void)etld_picture_read(d->picture, &ignored);
@@ -91,6 +94,8 @@ static enum etld_then decided(struct etld_request *request)
 	struct etld_job *job = etld_request_job(request);
 	const struct etl_last_run *last = etl_change_last(d->walk);
 
+	if (d->more)
+		return ETLD_THEN_AGAIN;
 	if (!job || request->error.kind != ETL_OK)
 		return ETLD_THEN_ANSWER;
 	if (last && etl_streq(last->run_id, job->last.run_id))

@@ -259,6 +259,27 @@ static void refuse_error(struct etld_request *request)
 	etld_refuse_with(request, error, detail("reason", reason), hint_of(error), "%s", reason);
 }
 
+static void waited(struct etl_timer *timer, void *ctx)
+{
+	struct etld_request *request = ctx;
+
+	(void)timer;
+	etld_pool_submit(request->etld->pool, &request->task);
+}
+
+static void go_on(struct etld_request *request)
+{
+	struct etld *etld = request->etld;
+
+	if (!request->wait.us) {
+		etld_pool_submit(etld->pool, &request->task);
+		return;
+	}
+	request->wait_timer = (struct etl_timer){.fire = waited, .ctx = request, .name = "query"};
+	etl_timer_arm(etld_loop_wheel(etld->loop), &request->wait_timer,
+		etl_mono_add(etl_mono_now(etld->clock), request->wait));
+}
+
 static void on_done(struct etld_task *task)
 {
 	struct etld_request *request = ETL_OF(struct etld_request, task, task);
@@ -269,7 +290,7 @@ static void on_done(struct etld_task *task)
 	if (request->then)
 		then = request->then(request);
 	if (then == ETLD_THEN_AGAIN)
-		etld_pool_submit(request->etld->pool, task);
+		go_on(request);
 	else if (then == ETLD_THEN_ANSWER && request->error.kind == ETL_OK)
 		etld_answer(request);
 	else if (then == ETLD_THEN_ANSWER)

@@ -52,7 +52,7 @@ const struct etld_method *etld_method_find(const char *name); /* NULL: there is 
 /* What happens when a worker is done. */
 enum etld_then {
 	ETLD_THEN_ANSWER, /* the reply, or the refusal of the error */
-	ETLD_THEN_AGAIN,  /* a worker goes on */
+	ETLD_THEN_AGAIN,  /* a worker goes on, after request->wait */
 	ETLD_THEN_KEEP,	  /* neither: somebody else has the request now */
 };
 
@@ -79,6 +79,8 @@ struct etld_request {
 	struct etl_json *reply; /* so far */
 	struct etl_error error; /* a worker's */
 	void (*work)(struct etld_request *request);
+	etl_dur wait; /* set by `work` */
+	struct etl_timer wait_timer;
 	enum etld_then (*then)(struct etld_request *request);
 	/* The client has gone. NULL: the request goes on to its end all the same; else this ends it, now
 	 * or later. */

@@ -49,7 +49,7 @@ static void runs_work(struct etld_request *request)
 		.limit = (size_t)etl_json_int(request->parameters, "limit", 20),
 		.failed_only = etl_json_bool(request->parameters, "failed", false)};
 
-	state->ops->run_list(state, request->job ? request->job->name : NULL,
+	etl_run_list(state, request->job ? request->job->name : NULL,
 		list.failed_only ? RUNS_SEARCHED : (int)list.limit, keep_run, &list, &request->error);
 }
 
@@ -78,11 +78,11 @@ static int match_run(void *ctx, const bson_t *run)
 int etld_run_find(struct etl_state *state, const char *id, bson_t *out, struct etl_error *err)
 {
 	struct search search = {id, out, 0};
-	int found = state->ops->run_get(state, id, out, err);
+	int found = etl_doc_get(state, &etl_runs, id, out, err);
 
 	if (found)
 		return found < 0 ? -1 : 0;
-	if (state->ops->run_list(state, NULL, RUNS_SEARCHED, match_run, &search, err) == 0 && search.n == 1)
+	if (etl_run_list(state, NULL, RUNS_SEARCHED, match_run, &search, err) == 0 && search.n == 1)
 		return 0;
 	if (search.n)
 		bson_destroy(out);
@@ -102,8 +102,9 @@ struct decided {
 	const char *run_id;
 };
 
-static int add_decision(void *ctx, const struct etl_change *change)
+static int add_decision(void *ctx, const void *thing)
 {
+	const struct etl_change *change = thing;
 	const struct decided *d = ctx;
 	struct etl_json *item;
 
@@ -128,7 +129,7 @@ static void add_decisions(struct etld_request *request, const bson_t *run)
 	struct decided d = {etl_json_add_array(etld_reply(request), "decisions"),
 		etld_generation_job(request->generation, query.job), etl_doc_text(run, "run_id")};
 
-	state->ops->change_list(state, &query, add_decision, &d, &request->error);
+	etl_change_list(state, &query, add_decision, &d, &request->error);
 }
 
 static void show_work(struct etld_request *request)

@@ -80,8 +80,9 @@ struct history {
 	const struct etl_job *job;
 };
 
-static int add_change(void *ctx, const struct etl_change *change)
+static int add_change(void *ctx, const void *thing)
 {
+	const struct etl_change *change = thing;
 	const struct history *h = ctx;
 	struct etl_json *item = etl_json_add_object(h->list, NULL);
 
@@ -114,7 +115,7 @@ static void history_work(struct etld_request *request)
 		.limit = (int)etl_json_int(request->parameters, "limit", 20)};
 	struct history h = {etl_json_add_array(reply_for(request), "changes"), request->job};
 
-	state->ops->change_list(state, &query, add_change, &h, &request->error);
+	etl_change_list(state, &query, add_change, &h, &request->error);
 }
 
 static void history(struct etld_request *request)
@@ -166,8 +167,10 @@ static void change_work(struct etld_request *request)
 
 	do
 		rc = etl_change_step(move->walk, &request->error);
-	while (rc > 0 && etl_mono_diff(etl_mono_now(clock), began).us < WORK_AT_ONCE.us);
+	while (rc > 0 && !etl_change_wait(move->walk).us &&
+		etl_mono_diff(etl_mono_now(clock), began).us < WORK_AT_ONCE.us);
 	move->more = rc > 0;
+	request->wait = etl_change_wait(move->walk);
 	move->in = 0;
 	for (size_t i = 0; (r = etl_change_result(move->walk, i)) != NULL; i++) {
 		move->in += r->in;

@@ -4,8 +4,10 @@
  * the loop adds what it knows (why_facts.h), and words the answer.
  * A job is explained while MongoDB is unreachable too, from what the loop knows.
  */
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/str.h"
 #include "base/uuid.h"
 #include "facts/health.h"
@@ -33,12 +35,28 @@ struct subject {
 	struct etl_skip skip;
 };
 
-static void subject_fini(void *ctx)
+static void subject_free(void *ctx)
 {
 	struct subject *q = ctx;
 
 	bson_destroy(&q->last);
 	bson_destroy(&q->run);
+	free(q);
+}
+
+/* Not of the arena: a document of BSON has an alignment of its own, which an arena does not give. */
+static struct subject *subject_new(struct etld_request *request, const struct etl_job *job)
+{
+	struct subject *q = ETL_NEW(struct subject);
+
+	request->own = q;
+	etl_arena_defer(request->arena, subject_free, q);
+	q->request = request;
+	q->job = job;
+	q->now = etl_now(request->etld->clock);
+	bson_init(&q->last);
+	bson_init(&q->run);
+	return q;
 }
 
 /* ---- on a worker --------------------------------------------------------------------------- */
@@ -66,7 +84,7 @@ static void job_work(struct subject *q)
 {
 	struct etl_state *state = q->request->etld->state;
 
-	if (state->ops->run_list(state, q->job->name, RUNS_LOOKED, keep_last, q, &q->request->error) == 0 &&
+	if (etl_run_list(state, q->job->name, RUNS_LOOKED, keep_last, q, &q->request->error) == 0 &&
 		etl_explain_owed(state, q->job, q->now, &q->owed, &q->request->error) == 0)
 		q->asked = true;
 }
@@ -346,14 +364,8 @@ bool etld_may_be_id(const char *text)
 
 static void ask(struct etld_request *request, const struct etl_job *job)
 {
-	struct subject *q = etld_request_own(request, sizeof *q);
+	struct subject *q = subject_new(request, job);
 
-	q->request = request;
-	q->job = job;
-	q->now = etl_now(request->etld->clock);
-	bson_init(&q->last);
-	bson_init(&q->run);
-	etl_arena_defer(request->arena, subject_fini, q);
 	if (request->time && !etld_request_window(request, &q->window))
 		return;
 	if (request->time)

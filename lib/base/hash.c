@@ -38,20 +38,32 @@ void etl_hash_free(struct etl_hash_state *state)
 	free(state);
 }
 
-void etl_hash_reset(struct etl_hash_state *state)
-{
-	XXH3_128bits_reset(state->xx);
-}
-
 void etl_hash_add(struct etl_hash_state *state, const void *p, size_t len)
 {
 	XXH3_128bits_update(state->xx, p, len);
 }
 
-void etl_hash_text(const struct etl_hash_state *state, char out[ETL_HASH_TEXT_BYTES])
+static void put_text(XXH128_hash_t hash, char out[ETL_HASH_TEXT_BYTES])
 {
-	XXH128_hash_t hash = XXH3_128bits_digest(state->xx);
-
 	snprintf(out, ETL_HASH_TEXT_BYTES, "%016llx%016llx", (unsigned long long)hash.high64,
 		(unsigned long long)hash.low64);
+}
+
+void etl_hash_text(const struct etl_hash_state *state, char out[ETL_HASH_TEXT_BYTES])
+{
+	put_text(XXH3_128bits_digest(state->xx), out);
+}
+
+void etl_hash_set_add(struct etl_hash_set *set, const void *p, size_t len)
+{
+	XXH128_hash_t hash = XXH3_128bits(p, len);
+
+	set->low += hash.low64;
+	set->high += hash.high64;
+	set->n++;
+}
+
+void etl_hash_set_text(const struct etl_hash_set *set, uint64_t seed, char out[ETL_HASH_TEXT_BYTES])
+{
+	put_text(XXH3_128bits_withSeed(set, sizeof *set, seed), out);
 }

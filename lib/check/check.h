@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * The contract of a check: a data-quality rule over records and over windows. One file, one
+ * The contract of a check: a data-quality rule over records and over units. One file, one
  * descriptor named after it (lib/check/check_foo.c: `etl_check_foo`), found by the build.
- * No I/O. An instance serves one partition of one run, one worker at a time. The framework
- * owns on_fail: a check only says what it found.
+ * No I/O but what its environment offers. An instance serves one partition of one run, one worker
+ * at a time. The framework owns on_fail: a check only says what it found.
+ *
+ * A verdict is of one unit, whichever others were asked for with it: what a check remembers of
+ * records it remembers by unit.
  */
 #ifndef ETL_CHECK_CHECK_H
 #define ETL_CHECK_CHECK_H
 
 #include "base/error.h"
 #include "conf/option.h"
-#include "record/batch.h"
-#include "time/window.h"
+#include "record/stage_env.h"
 
 enum etl_on_fail { ETL_ON_FAIL_WARN, ETL_ON_FAIL_REJECT, ETL_ON_FAIL_HOLD, ETL_ON_FAIL_FAIL };
 extern const char *const etl_on_fail_words[]; /* warn reject hold fail, NULL-terminated */
@@ -28,14 +30,13 @@ struct etl_finding {
 	char value[ETL_CHECK_VALUE_MAX], limit[ETL_CHECK_VALUE_MAX];
 };
 
-/* The facts about a window that window checks may use. */
-struct etl_window_facts {
-	struct etl_window window;
-	etl_wall now;	     /* when the run was planned */
-	size_t records;	     /* that passed the row checks */
-	etl_wall newest;     /* event time of the newest record of the partition so far (this
-			      * window's or an earlier one's), or ETL_NO_TIME */
-	bool is_newest_window; /* no later window is due in this run */
+/* What the rules of a unit may use. */
+struct etl_unit_facts {
+	struct etl_record_unit unit;
+	etl_wall now;	 /* when the run was planned */
+	size_t records;	 /* that passed the row checks */
+	etl_wall newest; /* event time of the newest record that came for it, or ETL_NO_TIME */
+	bool is_newest;	 /* no later unit is final at `now`, whatever this run asks for */
 };
 
 struct etl_check_type {
@@ -50,18 +51,19 @@ struct etl_check_type {
 	size_t size;
 	void (*check)(void *options, const struct etl_node *node,
 		const struct etl_conf_env *env);
-	int (*open)(void *self, const void *options, struct etl_error *err);
+	/* `env` is lent until close. */
+	int (*open)(void *self, const void *options, const struct etl_stage_env *env,
+		struct etl_error *err);
 
-	/* The rows that follow are of this unit, until it is called again: units of one span may come
-	 * in any order. For rules that compare rows: they judge a unit, never a span. NULL = none. */
-	void (*unit)(void *self, uint64_t unit);
-
-	/* Row rule: true = passes; false with `finding`. NULL = no row rule. */
-	bool (*row)(void *self, const struct etl_record *record, struct etl_finding *finding);
-
-	/* Window rule, after all rows of the window were seen: true = passes. NULL = none. */
-	bool (*window)(void *self, const struct etl_window_facts *facts,
+	/* Row rule: true = passes; false with `finding`. Rows of several units come in any order; a
+	 * rule that compares rows does so within `unit`. NULL = no row rule. */
+	bool (*row)(void *self, const struct etl_record *record, const struct etl_record_unit *unit,
 		struct etl_finding *finding);
+
+	/* Rule of a unit, after all its rows were seen, the oldest unit first: 1 = passes, 0 with
+	 * `finding`, -1. NULL = none. */
+	int (*unit)(void *self, const struct etl_unit_facts *facts, struct etl_finding *finding,
+		struct etl_error *err);
 
 	/* Bytes of the state that it keeps over records: they count against the run's share of
 	 * limits.memory. NULL = hardly any. */

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * freshness: {max_age}. Judges the newest window only: the newest record of the partition
- * may be at most max_age old when the run was planned. A record from the future is fresh.
+ * freshness: {max_age}. Judges the newest unit only, which is the last one that is final when the
+ * run is planned, whatever the run asks for: the newest record of the partition may be at most
+ * max_age old. A record from the future is fresh. Of earlier units it is only known whether they
+ * have records: a unit that is not over max_age old at its end is taken for fresh.
+ *
+ * Example: max_age 3h, hours, now 12:10. The hour from 11:00 is empty. One of those from 09:00 on
+ * has records: fresh, as far as can be told. None has: the newest record is over 3h old.
  */
 #include "check/check.h"
 #include "check/field.h"
@@ -19,12 +24,17 @@ static const struct etl_option options[] = {
 
 struct freshness {
 	const struct options *options;
+	const struct etl_stage_env *env;
 };
 
-static int open_freshness(void *self, const void *opts, struct etl_error *err)
+static int open_freshness(void *self, const void *opts, const struct etl_stage_env *env,
+	struct etl_error *err)
 {
+	struct freshness *f = self;
+
 	(void)err;
-	((struct freshness *)self)->options = opts;
+	f->options = opts;
+	f->env = env;
 	return 0;
 }
 
@@ -37,21 +47,35 @@ static void age_text(etl_dur age, char *out, size_t size)
 	etl_duration_format(ETL_SECONDS(s / unit * unit), out, size);
 }
 
-static bool window(
-	void *self, const struct etl_window_facts *facts, struct etl_finding *finding)
+/* The unit has no record: an earlier one may have one that is young enough. */
+static int look_back(const struct freshness *f, const struct etl_unit_facts *facts,
+	const char *allowed, struct etl_finding *finding, struct etl_error *err)
 {
-	const struct options *o = ((struct freshness *)self)->options;
+	struct etl_window before = {etl_wall_sub(facts->now, f->options->max_age),
+		facts->unit.window.start};
+	int has = 0;
+
+	if (f->env->had_records && before.start.ms < before.end.ms)
+		has = f->env->had_records(f->env->ctx, before, err);
+	if (has != 0)
+		return has;
+	etl_finding_values(finding, "no record", allowed);
+	return etl_finding_set(finding, "", "no record of the last %s was seen", allowed);
+}
+
+static int unit(void *self, const struct etl_unit_facts *facts, struct etl_finding *finding,
+	struct etl_error *err)
+{
+	const struct freshness *f = self;
 	char age[ETL_DURATION_TEXT_BYTES], allowed[ETL_DURATION_TEXT_BYTES];
 
-	if (!facts->is_newest_window)
-		return true;
-	etl_duration_format(o->max_age, allowed, sizeof allowed);
-	etl_finding_values(finding, "no record", allowed);
+	if (!facts->is_newest)
+		return 1;
+	etl_duration_format(f->options->max_age, allowed, sizeof allowed);
 	if (facts->newest.ms == ETL_NO_TIME)
-		return etl_finding_set(
-			finding, "", "no record was seen yet, allowed age %s", allowed);
-	if ((facts->now.ms - facts->newest.ms) <= etl_dur_ms(o->max_age))
-		return true;
+		return look_back(f, facts, allowed, finding, err);
+	if ((facts->now.ms - facts->newest.ms) <= etl_dur_ms(f->options->max_age))
+		return 1;
 	age_text(etl_wall_diff(facts->now, facts->newest), age, sizeof age);
 	etl_finding_values(finding, age, allowed);
 	return etl_finding_set(
@@ -68,5 +92,5 @@ const struct etl_check_type etl_check_freshness = {
 	.on_fail_default = ETL_ON_FAIL_WARN,
 	.size = sizeof(struct freshness),
 	.open = open_freshness,
-	.window = window,
+	.unit = unit,
 };

@@ -28,18 +28,21 @@ static void compile(void *self, const struct etl_node *node, const struct etl_co
 	o->fields = etl_check_fields_compile(&o->names, "not_null", env);
 }
 
-static int open_not_null(void *self, const void *opts, struct etl_error *err)
+static int open_not_null(void *self, const void *opts, const struct etl_stage_env *env,
+	struct etl_error *err)
 {
-	(void)err;
+	(void)env, (void)err;
 	((struct not_null *)self)->options = opts;
 	return 0;
 }
 
-static bool row(void *self, const struct etl_record *record, struct etl_finding *finding)
+static bool row(void *self, const struct etl_record *record, const struct etl_record_unit *unit,
+	struct etl_finding *finding)
 {
 	const struct options *o = ((struct not_null *)self)->options;
 	struct etl_element e;
 
+	(void)unit;
 	for (size_t i = 0; i < o->names.n; i++) {
 		const char *name = o->fields[i].name;
 

@@ -152,9 +152,10 @@ static int place(const struct options *o, const struct etl_element *e)
 	return 0;
 }
 
-static int open_range(void *self, const void *opts, struct etl_error *err)
+static int open_range(void *self, const void *opts, const struct etl_stage_env *env,
+	struct etl_error *err)
 {
-	(void)err;
+	(void)env, (void)err;
 	((struct range *)self)->options = opts;
 	return 0;
 }
@@ -172,13 +173,15 @@ static void tell_limit(const struct options *o, int where, const char *shown,
 	etl_finding_values(finding, shown, limit);
 }
 
-static bool row(void *self, const struct etl_record *record, struct etl_finding *finding)
+static bool row(void *self, const struct etl_record *record, const struct etl_record_unit *unit,
+	struct etl_finding *finding)
 {
 	const struct options *o = ((struct range *)self)->options;
 	char shown[100];
 	struct etl_element e;
 	int where;
 
+	(void)unit;
 	if (!etl_check_field_find(&o->field, record, &e) || etl_element_is_null(&e))
 		return true;
 	where = place(o, &e);

@@ -27,7 +27,6 @@ static const struct etl_option options[] = {
 
 struct unique {
 	const struct options *options;
-	uint64_t unit; /* of the rows that come; a part of each key */
 	struct etl_keyset *seen;
 	struct etl_buf key;
 };
@@ -43,20 +42,16 @@ static void compile(void *self, const struct etl_node *node, const struct etl_co
 			env->what);
 }
 
-static int open_unique(void *self, const void *opts, struct etl_error *err)
+static int open_unique(void *self, const void *opts, const struct etl_stage_env *env,
+	struct etl_error *err)
 {
 	struct unique *u = self;
 
-	(void)err;
+	(void)env, (void)err;
 	u->options = opts;
 	u->seen = etl_keyset_new(KEYS_MAX, STATE_BYTES_MAX);
 	etl_buf_init(&u->key, KEY_BYTES_MAX);
 	return 0;
-}
-
-static void unit(void *self, uint64_t number)
-{
-	((struct unique *)self)->unit = number;
 }
 
 /* "station_id "a", timestamp 2026-11-22T15:00:00Z" */
@@ -76,7 +71,8 @@ static void describe(const struct options *o, const struct etl_record *record, c
 	}
 }
 
-static bool row(void *self, const struct etl_record *record, struct etl_finding *finding)
+static bool row(void *self, const struct etl_record *record, const struct etl_record_unit *unit,
+	struct etl_finding *finding)
 {
 	struct unique *u = self;
 	const struct options *o = u->options;
@@ -86,7 +82,7 @@ static bool row(void *self, const struct etl_record *record, struct etl_finding 
 	int rc;
 
 	etl_buf_clear(&u->key);
-	etl_buf_append(&u->key, &u->unit, sizeof u->unit);
+	etl_buf_append(&u->key, &unit->window.start.ms, sizeof unit->window.start.ms);
 	for (size_t i = 0; i < o->names.n; i++) {
 		if (!etl_check_field_find(&o->fields[i], record, &e) || etl_element_is_null(&e))
 			return true;
@@ -133,7 +129,6 @@ const struct etl_check_type etl_check_unique = {
 	.size = sizeof(struct unique),
 	.check = compile,
 	.open = open_unique,
-	.unit = unit,
 	.row = row,
 	.held = held,
 	.close = close_unique,

@@ -313,6 +313,18 @@ bool etl_value_is_constant(const struct etl_value *value)
 	return true;
 }
 
+bool etl_value_has_window(const struct etl_value *value)
+{
+	if (value->kind == VALUE_TEMPLATE)
+		return etl_template_has_window(value->tpl);
+	if (value->kind != VALUE_MAP && value->kind != VALUE_LIST)
+		return value->kind == VALUE_START || value->kind == VALUE_END;
+	for (size_t i = 0; i < value->n; i++)
+		if (etl_value_has_window(&value->items[i]))
+			return true;
+	return false;
+}
+
 /* ---- rendering -------------------------------------------------------------------------- */
 
 static int append_items(const struct etl_value *value, const struct etl_vars *vars, bson_t *out,

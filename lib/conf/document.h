@@ -27,8 +27,10 @@ const struct etl_value *etl_value_compile(const struct etl_node *node,
 
 bool etl_document_is_list(const struct etl_document *doc);
 
-/* True if nothing in it depends on vars: it may be rendered once. */
+/* True if nothing in it depends on vars: it may be rendered once. True if something in it depends
+ * on the window: it is rendered for each unit. */
 bool etl_value_is_constant(const struct etl_value *value);
+bool etl_value_has_window(const struct etl_value *value);
 
 /* Appends the fields (a list's have the keys "0", "1", ...) to `out`, which the caller
  * initialised. On -1 `out` holds what came before the value that failed: throw it away. */

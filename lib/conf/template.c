@@ -398,6 +398,14 @@ bool etl_template_is_constant(const struct etl_template *tpl)
 	return true;
 }
 
+bool etl_template_has_window(const struct etl_template *tpl)
+{
+	for (size_t i = 0; i < tpl->n; i++)
+		if (tpl->parts[i].kind == PART_START || tpl->parts[i].kind == PART_END)
+			return true;
+	return false;
+}
+
 enum etl_template_instant etl_template_instant(const struct etl_template *tpl)
 {
 	const struct part *only = tpl->n == 1 ? &tpl->parts[0] : NULL;

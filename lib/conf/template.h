@@ -48,8 +48,9 @@ bool etl_template_knows(const char *inside, const struct etl_conf_env *env);
 int etl_template_render(const struct etl_template *tpl, const struct etl_vars *vars,
 	enum etl_escape escape, struct etl_buf *out, struct etl_error *err);
 
-/* True if there is no variable in it. */
+/* True if there is no variable in it; true if there is one of the window. */
 bool etl_template_is_constant(const struct etl_template *tpl);
+bool etl_template_has_window(const struct etl_template *tpl);
 
 /* If the whole text is one variable of an instant ("{window.start}"), tells which:
  * documents then get a BSON date instead of text. */

@@ -9,9 +9,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "conf/node.h"
-#include "conf/option.h"
-
 /* The bytes from `p`, which stands behind a "://", to the host: user, password and '@'; 0 = none.
  * A password that should have been percent-encoded is found too: "me:a/b@host". */
 size_t etl_url_userinfo(const char *p);
@@ -21,12 +18,6 @@ void etl_url_mask(char *text);
 
 /* Does a parameter, a header or a field of this name carry a secret? Letters, '-', '_' and an "x-"
  * in front do not count: "X-Api-Key", "api_key", "apiKey". */
-bool etl_is_secret_name(const char *name);
-
-/* False, with E021 in env->diag and the text hidden in every excerpt, if `text`, which stands at
- * `node`, has a secret in the open. Of a connection string of MongoDB a user alone is none (X.509,
- * Kerberos); of any other URL it is, since many services take a token there. */
-bool etl_url_check_secret(const char *text, const struct etl_node *node, const char *what,
-	const struct etl_conf_env *env);
+bool etl_is_secret_name(const char *name, size_t len);
 
 #endif

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/str.h"
 #include "flow/strand.h"
 
 static long window_at(const struct etl_strand_work *work, const struct etl_job *job, etl_wall t)
@@ -20,7 +21,7 @@ static struct etl_counts *owner(struct etl_strand *strand, long window)
 {
 	struct etl_strand_work *work = strand->work;
 
-	return window < 0 ? &work->loose : &work->windows[window].counts;
+	return window < 0 ? &work->span.loose : &work->span.windows[window].counts;
 }
 
 /* What could not be read has no time; asked for alone, a window owns it. */
@@ -29,25 +30,25 @@ long etl_reject_window(const struct etl_strand_work *work, const struct etl_job 
 {
 	long window = window_at(work, job, reject->time);
 
-	return window < 0 && work->span.n == 1 ? 0 : window;
+	return window < 0 && work->walk.span.n == 1 ? 0 : window;
 }
 
 /* ---- while it is read ------------------------------------------------------------------------ */
 
-/* The rejects of work->batch so far: they came and have no place. */
+/* The rejects of work->span.batch so far: they came and have no place. */
 void etl_account_decoded(struct etl_strand *strand, size_t n_rejects)
 {
 	struct etl_strand_work *work = strand->work;
 
 	for (size_t i = 0; i < n_rejects; i++) {
 		struct etl_counts *counts = owner(strand,
-			etl_reject_window(work, strand->run->job, &work->batch->rejects[i]));
+			etl_reject_window(work, strand->run->job, &work->span.batch->rejects[i]));
 
 		counts->seen++;
 		counts->unplaced++;
-		work->timeless += work->batch->rejects[i].time.ms == ETL_NO_TIME;
+		work->span.timeless += work->span.batch->rejects[i].time.ms == ETL_NO_TIME;
 	}
-	work->seen += n_rejects;
+	work->span.seen += n_rejects;
 }
 
 /* On ground that was asked for lies also what touches the border: sources give both ends of a
@@ -65,7 +66,7 @@ static bool touches_border(const struct etl_strand *strand, etl_wall t)
 
 void etl_account_outside(struct etl_strand *strand, etl_wall t)
 {
-	struct etl_counts *counts = owner(strand, strand->work->span.n == 1 ? 0 : -1);
+	struct etl_counts *counts = owner(strand, strand->work->walk.span.n == 1 ? 0 : -1);
 
 	counts->seen++;
 	counts->outside++;
@@ -77,12 +78,12 @@ void etl_account_beyond(struct etl_strand *strand, etl_wall t)
 {
 	struct etl_strand_work *work = strand->work;
 
-	if (!work->beyond++)
-		work->beyond_first = work->beyond_last = t;
-	if (t.ms < work->beyond_first.ms)
-		work->beyond_first = t;
-	if (t.ms > work->beyond_last.ms)
-		work->beyond_last = t;
+	if (!work->span.beyond++)
+		work->span.beyond_first = work->span.beyond_last = t;
+	if (t.ms < work->span.beyond_first.ms)
+		work->span.beyond_first = t;
+	if (t.ms > work->span.beyond_last.ms)
+		work->span.beyond_last = t;
 }
 
 static uint64_t *member(struct etl_counts *counts, size_t offset)
@@ -104,36 +105,38 @@ void etl_account_new_rejects(struct etl_strand *strand, size_t from, size_t offs
 {
 	struct etl_strand_work *work = strand->work;
 
-	for (size_t i = from; i < work->batch->n_rejects; i++)
+	for (size_t i = from; i < work->span.batch->n_rejects; i++)
 		--*member(owner(strand, etl_reject_window(work, strand->run->job,
-				 &work->batch->rejects[i])), offset);
+				 &work->span.batch->rejects[i])), offset);
 }
 
 void etl_account_rejects(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
 
-	work->rejected += work->batch->n_rejects;
-	for (size_t i = 0; i < work->batch->n_rejects; i++)
+	for (size_t i = 0; i < work->span.batch->n_rejects; i++)
 		owner(strand, etl_reject_window(work, strand->run->job,
-			&work->batch->rejects[i]))->rejected++;
+			&work->span.batch->rejects[i]))->rejected++;
 }
 
 void etl_account_warning(struct etl_strand *strand, struct etl_window_work *window, size_t check,
 	const struct etl_finding *finding)
 {
 	struct etl_strand_work *work = strand->work;
-	size_t n = strand->run->job->n_checks, w = window ? (size_t)(window - work->windows) : 0;
+	struct etl_warning *warning;
+	size_t i = 0;
 
-	if (!work->warned) {
-		work->warned = etl_calloc(work->span.n * n, sizeof *work->warned);
-		work->warnings = etl_calloc(n, sizeof *work->warnings);
+	while (i < work->span.n_warnings && (work->span.warnings[i].check != check ||
+					       !etl_streq(work->span.warnings[i].path, finding->path)))
+		i++;
+	if (i == work->span.n_warnings) {
+		ETL_GROW(work->span.warnings, work->span.n_warnings, work->span.warnings_cap);
+		warning = &work->span.warnings[work->span.n_warnings++];
+		*warning = (struct etl_warning){.check = check, .path = finding->path,
+			.n = etl_calloc(work->walk.span.n, sizeof *warning->n)};
+		memcpy(warning->first, finding->message, sizeof finding->message);
 	}
-	if (!work->warnings[check].first[0]) {
-		work->warnings[check].path = finding->path;
-		memcpy(work->warnings[check].first, finding->message, sizeof finding->message);
-	}
-	work->warned[w * n + check]++;
+	work->span.warnings[i].n[window - work->span.windows]++;
 }
 
 /* ---- when something ended -------------------------------------------------------------------- */
@@ -153,27 +156,34 @@ void etl_account_tally(const struct etl_strand *strand, const struct etl_batch *
 /* A row that an earlier attempt of this run wrote, in a slice that is in, is found unchanged by
  * the next one: the run did write it. Example: 1,400 rows, the first slice of 998 is in, the
  * second one's answer is lost. The retry finds 998 unchanged and inserts 402; the run has
- * inserted 1,400. */
-static void add_partial(struct etl_strand_work *work, struct etl_window_work *window)
+ * inserted 1,400. What this attempt wrote is in its own counts. */
+void etl_account_before(const struct etl_strand_work *work, const struct etl_window_work *window,
+	struct etl_counts *now)
 {
-	struct etl_counts *had = &work->partial, *now = &window->counts;
+	const struct etl_counts *had = &work->walk.before;
 	uint64_t inserted, updated;
 
-	if (work->partial_of.ms != window->due->window.start.ms)
+	if (work->walk.partial_of.ms != window->due->window.start.ms)
 		return;
 	inserted = had->inserted < now->unchanged ? had->inserted : now->unchanged;
 	updated = had->updated < now->unchanged - inserted ? had->updated : now->unchanged - inserted;
 	now->unchanged -= inserted + updated;
 	now->inserted += inserted;
 	now->updated += updated;
-	*had = (struct etl_counts){0};
+}
+
+static void add_partial(struct etl_strand_work *work, struct etl_window_work *window)
+{
+	etl_account_before(work, window, &window->counts);
+	if (work->walk.partial_of.ms == window->due->window.start.ms)
+		work->walk.partial = work->walk.before = (struct etl_counts){0};
 }
 
 static void note_rejected(struct etl_strand *strand, const struct etl_counts *counts,
 	struct etl_window where)
 {
 	if (counts->rejected)
-		etl_window_join(&strand->rejected_in, where);
+		etl_window_join(&strand->part.rejected_in, where);
 }
 
 /* Of a window asked for alone nothing came but what touches its border. That is no error: a gap may
@@ -185,11 +195,11 @@ static void warn_of_border(struct etl_strand *strand, const struct etl_window_wo
 	const struct etl_job *job = strand->run->job;
 	const struct etl_counts *c = &window->counts;
 
-	if (job->window.none || job->covers_all || work->span.n > 1 || window->fail || window->hold ||
-		c->in || c->rejected || !c->outside || work->beyond)
+	if (job->window.none || job->covers_all || work->walk.span.n > 1 || window->fail || window->hold ||
+		c->in || c->rejected || !c->outside || work->span.beyond)
 		return;
-	strand->warnings++;
-	etl_tally_add(&strand->warned, "decode", "border", "",
+	strand->part.warnings++;
+	etl_tally_add(&strand->part.warned, "decode", "border", "",
 		"what came lies on the window's border and nothing in it: see time.label, if that "
 		"comes again and again", 1);
 }
@@ -198,44 +208,46 @@ void etl_account_window(struct etl_strand *strand, struct etl_window_work *windo
 {
 	struct etl_strand_work *work = strand->work;
 	const struct etl_job *job = strand->run->job;
-	size_t w = (size_t)(window - work->windows);
+	size_t w = (size_t)(window - work->span.windows);
 
 	warn_of_border(strand, window);
 	add_partial(work, window);
-	etl_counts_add(&strand->counts, &window->counts);
+	etl_counts_add(&strand->part.counts, &window->counts);
 	note_rejected(strand, &window->counts, window->due->window);
-	for (size_t k = 0; work->warned && k < job->n_checks; k++) {
-		uint32_t n = work->warned[w * job->n_checks + k];
+	for (size_t i = 0; i < work->span.n_warnings; i++) {
+		struct etl_warning *warning = &work->span.warnings[i];
+		uint32_t n = warning->n[w];
 
-		strand->warnings += n;
-		etl_tally_add(&strand->warned, "check", job->checks[k].type->name,
-			work->warnings[k].path, work->warnings[k].first, n);
-		work->warned[w * job->n_checks + k] = 0;
+		strand->part.warnings += n;
+		etl_tally_add(&strand->part.warned, "check", job->checks[warning->check].type->name,
+			warning->path, warning->first, n);
+		warning->n[w] = 0;
 	}
 }
 
 void etl_account_span(struct etl_strand *strand, bool all)
 {
 	struct etl_strand_work *work = strand->work;
-	size_t to = all ? work->span.n : work->window_at;
+	size_t to = all ? work->walk.span.n : work->slice.window_at;
 
-	for (size_t b = 0; b < work->n_staged; b++)
-		etl_account_tally(strand, work->staged[b], work->tallied, to, all, &strand->rejects);
-	work->tallied = to;
+	for (size_t b = 0; b < work->span.n_staged; b++)
+		etl_account_tally(strand, work->span.staged[b], work->span.tallied, to, all,
+			&strand->part.rejects);
+	work->span.tallied = to;
 	if (!all)
 		return;
-	etl_tally_merge(&strand->rejects, &work->spilled_rejects);
-	etl_tally_fini(&work->spilled_rejects);
-	etl_counts_add(&strand->counts, &work->loose);
-	note_rejected(strand, &work->loose, etl_span_window(work));
-	work->loose = (struct etl_counts){0};
+	etl_tally_merge(&strand->part.rejects, &work->span.spilled_rejects);
+	etl_tally_fini(&work->span.spilled_rejects);
+	etl_counts_add(&strand->part.counts, &work->span.loose);
+	note_rejected(strand, &work->span.loose, etl_span_window(work));
+	work->span.loose = (struct etl_counts){0};
 }
 
 /* Of the slice that was refused for its rejects: they count, what else was in it does not. */
 static void account_slice(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
-	const struct etl_batch *slice = work->slice;
+	const struct etl_batch *slice = work->slice.batch;
 
 	for (size_t i = 0; slice && i < slice->n_rejects; i++) {
 		struct etl_counts *c = owner(strand,
@@ -245,7 +257,7 @@ static void account_slice(struct etl_strand *strand)
 		c->refused++;
 	}
 	if (slice)
-		etl_account_tally(strand, slice, 0, work->span.n, true, &strand->rejects);
+		etl_account_tally(strand, slice, 0, work->walk.span.n, true, &strand->part.rejects);
 }
 
 /* Rows that are not in, or not any more, are withheld. */
@@ -253,37 +265,50 @@ void etl_account_refused(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
 
+	etl_account_notes(strand);
 	account_slice(strand);
+	for (size_t w = work->slice.window_at; w < work->walk.span.n; w++) {
+		struct etl_counts *c = &work->span.windows[w].counts;
 
-	for (size_t w = work->window_at; w < work->span.n; w++) {
-		struct etl_counts *c = &work->windows[w].counts;
-
-		add_partial(work, &work->windows[w]);
+		add_partial(work, &work->span.windows[w]);
 		c->withheld = c->out - (c->inserted + c->updated + c->unchanged + c->overwritten +
 					       c->stale + c->refused);
-		etl_account_window(strand, &work->windows[w]);
+		etl_account_window(strand, &work->span.windows[w]);
 	}
 	etl_account_span(strand, true);
 }
 
-/* Rows that are in, of a window that the run leaves half done. */
-void etl_account_partial(struct etl_strand *strand)
+static void forget_notes(struct etl_slice_notes *notes)
 {
-	etl_counts_add(&strand->counts, &strand->work->partial);
-	strand->work->partial = (struct etl_counts){0};
+	notes->warnings = 0;
+	etl_tally_fini(&notes->warned);
+	etl_tally_fini(&notes->rejects);
 }
 
-void etl_account_reset(struct etl_strand *strand)
+void etl_account_notes(struct etl_strand *strand)
 {
-	struct etl_strand_work *work = strand->work;
+	struct etl_slice_notes *notes = &strand->work->span.notes;
 
-	work->seen = 0;
-	work->rejected = 0;
-	work->timeless = 0;
-	work->beyond = 0;
-	work->tallied = 0;
-	work->loose = (struct etl_counts){0};
-	etl_tally_fini(&work->spilled_rejects);
-	free(ETL_TAKE(work->warned));
-	free(ETL_TAKE(work->warnings));
+	strand->part.warnings += notes->warnings;
+	etl_tally_merge(&strand->part.warned, &notes->warned);
+	etl_tally_merge(&strand->part.rejects, &notes->rejects);
+	forget_notes(notes);
+}
+
+/* Rows that are in, of a window that the run leaves half done. Its rejects are none of them. */
+void etl_account_partial(struct etl_strand *strand)
+{
+	etl_tally_fini(&strand->work->span.notes.rejects);
+	etl_account_notes(strand);
+	etl_counts_add(&strand->part.counts, &strand->work->walk.partial);
+	strand->work->walk.partial = (struct etl_counts){0};
+}
+
+void etl_account_fini(struct etl_span_work *span)
+{
+	forget_notes(&span->notes);
+	etl_tally_fini(&span->spilled_rejects);
+	while (span->n_warnings)
+		free(span->warnings[--span->n_warnings].n);
+	free(ETL_TAKE(span->warnings));
 }

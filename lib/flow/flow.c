@@ -1,25 +1,63 @@
 /* SPDX-License-Identifier: MIT
  *
- * The walk of a strand through the worker steps of the table.
+ * The step table, and the walk of a strand along it. Each row says what is done at a place and which
+ * places may follow; what a place does stands in its own file, and returns where the walk goes on.
  */
+#include <assert.h>
 #include <stdlib.h>
 
+#include "base/alloc.h"
 #include "base/fault.h"
 #include "flow/strand.h"
 
-/* Kept apart from the names so that every row above can come from the one list. */
-static enum etl_go (*const go[ETL_STEP_MAX])(struct etl_strand *, struct etl_error *) = {
-	[ETL_STEP_PLAN] = etl_step_plan,
-	[ETL_STEP_DECODE] = etl_step_decode,
-	[ETL_STEP_TRANSFORM] = etl_step_transform,
-	[ETL_STEP_CHECK] = etl_step_check,
-	[ETL_STEP_LOAD] = etl_step_load,
-	[ETL_STEP_COMMIT] = etl_step_commit,
+/* Requests of one attempt share the limit of the step. */
+static struct etl_go extract(struct etl_strand *strand, struct etl_error *err)
+{
+	struct etl_strand_work *work = strand->work;
+	etl_dur limit = strand->run->job->step_timeout[ETL_STEP_EXTRACT];
+
+	(void)err;
+	if (etl_strand_blocks(strand))
+		return etl_go(ETL_AT_DECODE);
+	strand->part.steps[ETL_STEP_EXTRACT].visits++;
+	work->walk.fetch_began = etl_mono_now(strand->run->env->clock);
+	strand->fetch_limit = limit;
+	if (limit.us) {
+		strand->fetch_limit.us -= work->span.used[ETL_STEP_EXTRACT].us;
+		if (strand->fetch_limit.us < 1000) /* just used up: it fails as late, not as none */
+			strand->fetch_limit = ETL_MS(1);
+	}
+	return etl_go_when(ETL_NEED_FETCH, ETL_AT_DECODE);
+}
+
+#define AT(place) (1u << ETL_AT_##place)
+
+/* Name, thread and fault points of a step: etl_steps (job/steps.h), by the same number. Its limit of
+ * time: step_timeout of the job. FAILED may follow every place but itself: it is not listed.
+ *
+ * Example, two pages of one window, the first slice refused once by the store:
+ * PLAN OPEN EXTRACT DECODE EXTRACT DECODE TRANSFORM CHECK LOAD COMMIT (wait) LOAD COMMIT END. */
+static const struct row {
+	struct etl_go (*go)(struct etl_strand *strand, struct etl_error *err);
+	unsigned next; /* the places that may follow */
+} table[ETL_PLACES] = {
+	[ETL_AT_PLAN] = {etl_step_plan, AT(OPEN) | AT(PLAN) | AT(END)},
+	[ETL_AT_OPEN] = {etl_span_open, AT(EXTRACT)},
+	[ETL_AT_EXTRACT] = {extract, AT(DECODE)},
+	[ETL_AT_DECODE] = {etl_step_decode, AT(TRANSFORM) | AT(DECODE) | AT(EXTRACT)},
+	[ETL_AT_TRANSFORM] = {etl_step_transform, AT(CHECK)},
+	[ETL_AT_CHECK] = {etl_step_check, AT(LOAD) | AT(DECODE) | AT(EXTRACT)},
+	[ETL_AT_LOAD] = {etl_step_load, AT(COMMIT) | AT(LOAD)},
+	[ETL_AT_COMMIT] = {etl_step_commit,
+		AT(LOAD) | AT(DECODE) | AT(EXTRACT) | AT(OPEN) | AT(PLAN) | AT(END)},
+	[ETL_AT_FAILED] = {etl_strand_failed, AT(OPEN) | AT(PLAN) | AT(END)},
 };
 
-bool etl_strand_blocks(const struct etl_strand *strand)
+bool etl_walk_may(enum etl_place from, enum etl_place to)
 {
-	return strand->run->job->source->read != NULL;
+	if (to == ETL_AT_FAILED)
+		return table[from].go && from != ETL_AT_FAILED;
+	return table[from].next >> to & 1;
 }
 
 static bool is_cancelled(struct etl_strand *strand, struct etl_error *err)
@@ -39,103 +77,90 @@ static bool is_cancelled(struct etl_strand *strand, struct etl_error *err)
 	return true;
 }
 
-int etl_step_charge(struct etl_strand *strand, enum etl_step_id id, etl_dur took,
-	struct etl_error *err)
-{
-	etl_dur limit = strand->run->job->step_timeout[id];
-	etl_dur *used = &strand->work->used[id];
-
-	used->us += took.us;
-	return limit.us && used->us > limit.us ? etl_step_timeout(err, id, *used, limit) : 0;
-}
-
 /* A step that overran its limit fails the span, but what is in is in: of a commit the limit
  * ends the tries. The plan looks for itself, before it counts anything. */
-static enum etl_go judge(struct etl_strand *strand, enum etl_step_id id, enum etl_go said,
+static struct etl_go judge(struct etl_strand *strand, enum etl_step_id id, struct etl_go go,
 	etl_dur took, struct etl_error *err)
 {
 	struct etl_error late = ETL_ERROR_INIT;
-	bool refused = said == ETL_GO_WAIT && strand->work->resume == ETL_STEP_LOAD;
+	bool refused = go.need == ETL_NEED_TIMER;
 
 	if (id == ETL_STEP_PLAN || etl_step_charge(strand, id, took, &late) == 0 ||
-		said == ETL_GO_FAIL || (id == ETL_STEP_COMMIT && !refused))
-		return said;
+		go.to == ETL_AT_FAILED || (id == ETL_STEP_COMMIT && !refused))
+		return go;
 	*err = late;
-	return ETL_GO_FAIL;
+	return etl_go(ETL_AT_FAILED);
 }
 
-static enum etl_go visit(struct etl_strand *strand, enum etl_step_id id, struct etl_error *err)
+/* A step of a worker: between its fault points, its time counted and held against its limit. */
+static struct etl_go visit(struct etl_strand *strand, enum etl_step_id id, struct etl_error *err)
 {
 	const struct etl_clock *clock = strand->run->env->clock;
-	uint64_t begun = strand->work ? strand->work->begun : 0;
+	struct etl_step_time *time = &strand->part.steps[id];
 	etl_mono begin = etl_mono_now(clock);
-	enum etl_go said = ETL_GO_FAIL;
+	struct etl_go go = etl_go(ETL_AT_FAILED);
 	etl_dur took;
 
-	if (strand->work)
-		strand->work->read = (etl_dur){0};
+	strand->work->walk.read = (etl_dur){0};
 	if (etl_fault(etl_steps[id].fault_before, err) == 0) {
-		said = go[id](strand, err);
-		if (said != ETL_GO_FAIL && etl_fault(etl_steps[id].fault_after, err) != 0)
-			said = ETL_GO_FAIL;
+		go = table[id].go(strand, err);
+		if (go.to != ETL_AT_FAILED && etl_fault(etl_steps[id].fault_after, err) != 0)
+			go = etl_go(ETL_AT_FAILED);
 	}
 	took = etl_mono_diff(etl_mono_now(clock), begin);
-	if (strand->work)
-		took.us -= strand->work->read.us;
-	strand->steps[id].visits++;
-	strand->steps[id].busy.us += took.us;
-	if (strand->work && strand->work->begun == begun)
-		said = judge(strand, id, said, took, err);
-	return said;
+	took.us -= strand->work->walk.read.us;
+	time->visits++;
+	time->busy.us += took.us;
+	return judge(strand, id, go, took, err);
 }
 
-/* Where a step's word leads. Returns true if the worker has to let go of the strand, with
- * what it needs in *need. */
-static bool turn(struct etl_strand *strand, enum etl_go said, struct etl_error *err,
-	enum etl_need *need)
+/* What is no step has no limit; the time of opening a span is told with the step before it. */
+static struct etl_go pass(struct etl_strand *strand, enum etl_place at, struct etl_error *err)
 {
-	switch (said) {
-	case ETL_GO_NEXT:
-		strand->step++;
-		return false;
-	case ETL_GO_FETCH:
-		strand->step = ETL_STEP_EXTRACT;
-		return false;
-	case ETL_GO_INPUT:
-		strand->step = ETL_STEP_DECODE;
-		*need = etl_strand_blocks(strand) ? ETL_NEED_WORK : ETL_NEED_INPUT;
-		return etl_strand_blocks(strand) || !strand->inbox;
-	case ETL_GO_MEMORY:
-		*need = ETL_NEED_MEMORY;
-		return true;
-	case ETL_GO_LOAD:
-		strand->step = ETL_STEP_LOAD;
-		*need = ETL_NEED_WORK; /* others may have waited for this worker */
-		return true;
-	case ETL_GO_WAIT:
-		strand->step = strand->work->resume;
-		*need = ETL_NEED_TIMER;
-		return true;
-	case ETL_GO_END:
-		strand->step = ETL_STEP_FINISH;
-		*need = ETL_NEED_NOTHING;
-		return true;
-	case ETL_GO_FAIL:
-		*need = etl_span_failed(strand, err);
-		return true;
-	}
-	abort();
+	const struct etl_clock *clock = strand->run->env->clock;
+	etl_mono begin = etl_mono_now(clock);
+	struct etl_go go = table[at].go(strand, err);
+
+	if (at == ETL_AT_OPEN)
+		strand->part.steps[strand->part.step].busy.us +=
+			etl_mono_diff(etl_mono_now(clock), begin).us;
+	return go;
 }
 
-static enum etl_need finished(struct etl_strand *strand, enum etl_need need)
+static bool is_step(enum etl_place place)
 {
-	if (need != ETL_NEED_NOTHING)
-		return need;
-	strand->step = ETL_STEP_FINISH;
-	if (strand->state == ETL_STRAND_WALKING)
-		strand->state = strand->error.kind == ETL_OK ? ETL_STRAND_OK : ETL_STRAND_FAILED;
+	return place < (enum etl_place)ETL_STEP_MAX;
+}
+
+/* One place of the walk; it stands at the next one then. */
+static struct etl_go turn(struct etl_strand *strand, struct etl_error *err)
+{
+	enum etl_place at = strand->work->walk.place;
+	struct etl_go go;
+
+	if (at != ETL_AT_FAILED)
+		etl_error_clear(err);
+	if (at != ETL_AT_FAILED && is_cancelled(strand, err))
+		go = etl_go(ETL_AT_FAILED);
+	else if (is_step(at) && etl_steps[at].thread == ETL_THREAD_WORKER)
+		go = visit(strand, (enum etl_step_id)at, err);
+	else
+		go = pass(strand, at, err);
+	assert(etl_walk_may(at, go.to));
+	strand->work->walk.place = go.to;
+	if (is_step(go.to)) /* the others are no steps: people see the step before */
+		strand->part.step = (enum etl_step_id)go.to;
+	return go;
+}
+
+static enum etl_need end(struct etl_strand *strand)
+{
+	struct etl_part *part = &strand->part;
+
+	if (part->state == ETL_PART_GOING)
+		part->state = part->error.kind == ETL_OK ? ETL_PART_OK : ETL_PART_FAILED;
 	etl_strand_fini(strand);
-	return need;
+	return ETL_NEED_NOTHING;
 }
 
 /* An answer larger than memory is loaded while it comes: its transfer waits meanwhile. */
@@ -147,57 +172,24 @@ static bool is_reading(const struct etl_strand *strand, enum etl_need need)
 		return true;
 	if (need == ETL_NEED_FETCH || need == ETL_NEED_NOTHING)
 		return false;
-	return work->spilled && !work->restart && !work->input_ended && !work->have_request;
+	return work->span.spilled && work->walk.place != ETL_AT_OPEN && work->span.input == ETL_INPUT_COMES;
 }
 
-/* Requests of one attempt share the limit of the step. */
-static enum etl_need fetch(struct etl_strand *strand)
-{
-	struct etl_strand_work *work = strand->work;
-	etl_dur limit = strand->run->job->step_timeout[ETL_STEP_EXTRACT];
-
-	strand->step = ETL_STEP_DECODE; /* where its mail will be read */
-	strand->steps[ETL_STEP_EXTRACT].visits++;
-	work->fetch_began = etl_mono_now(strand->run->env->clock);
-	strand->fetch_limit = limit;
-	if (limit.us) {
-		strand->fetch_limit.us -= work->used[ETL_STEP_EXTRACT].us;
-		if (strand->fetch_limit.us < 1000) /* just used up: it fails as late, not as none */
-			strand->fetch_limit = ETL_MS(1);
-	}
-	return ETL_NEED_FETCH;
-}
-
-static enum etl_need walk(struct etl_strand *strand)
+enum etl_need etl_strand_walk(struct etl_strand *strand)
 {
 	struct etl_error err = ETL_ERROR_INIT;
-	enum etl_need need = ETL_NEED_NOTHING;
-	enum etl_go said;
+	struct etl_go go;
 
-	strand->state = ETL_STRAND_WALKING;
+	if (!strand->work)
+		strand->work = etl_strand_work_new();
+	strand->part.state = ETL_PART_GOING;
 	do {
-		etl_error_clear(&err);
-		if (is_cancelled(strand, &err)) {
-			said = ETL_GO_FAIL;
-		} else if (strand->work && strand->work->restart) {
-			said = etl_span_begin(strand, &err);
-		} else if (strand->step == ETL_STEP_EXTRACT) {
-			if (!etl_strand_blocks(strand))
-				return fetch(strand);
-			said = ETL_GO_NEXT;
-		} else {
-			said = visit(strand, strand->step, &err);
-		}
-	} while (!turn(strand, said, &err, &need));
-	return finished(strand, need);
-}
-
-enum etl_need etl_strand_work(struct etl_strand *strand)
-{
-	enum etl_need need = walk(strand);
-
-	strand->reading = is_reading(strand, need);
-	if (need != ETL_NEED_MEMORY) /* what it still holds, it has been granted */
+		go = turn(strand, &err);
+	} while (go.to != ETL_AT_END && go.need == ETL_NEED_NOTHING);
+	if (go.to == ETL_AT_END)
+		go.need = end(strand);
+	strand->reading = is_reading(strand, go.need);
+	if (go.need != ETL_NEED_MEMORY) /* what it still holds, it has been granted */
 		(void)etl_strand_lacks_memory(strand);
-	return need;
+	return go.need;
 }

@@ -11,21 +11,21 @@ static size_t state_held(const struct etl_strand *strand, const char **what, con
 	const struct etl_job *job = strand->run->job;
 	size_t sum = 0, most = 0, held;
 
-	for (size_t i = 0; work->transforms && i < job->n_transforms; i++) {
+	for (size_t i = 0; work->span.transforms && i < job->n_transforms; i++) {
 		const struct etl_transform_type *type = job->transforms[i].type;
 
-		if (!type->held || !work->transforms[i])
+		if (!type->held || !work->span.transforms[i])
 			continue;
-		sum += held = type->held(work->transforms[i]);
+		sum += held = type->held(work->span.transforms[i]);
 		if (held > most)
 			most = held, *what = "transform", *name = type->name;
 	}
-	for (size_t i = 0; work->checks && i < job->n_checks; i++) {
+	for (size_t i = 0; work->span.checks && i < job->n_checks; i++) {
 		const struct etl_check_type *type = job->checks[i].type;
 
-		if (!type->held || !work->checks[i])
+		if (!type->held || !work->span.checks[i])
 			continue;
-		sum += held = type->held(work->checks[i]);
+		sum += held = type->held(work->span.checks[i]);
 		if (held > most)
 			most = held, *what = "check", *name = type->name;
 	}
@@ -50,7 +50,7 @@ int etl_strand_judge_state(const struct etl_strand *strand, struct etl_error *er
 	return etl_error_set(err, ETL_LIMIT, "span.state",
 		"%s %s holds %zu KiB for %zu window%s, more than a run's share of limits.memory "
 		"(%llu KiB): take smaller windows (window.size) or fewer keys, or raise limits.memory",
-		what, name, held / 1024, strand->work->span.n, strand->work->span.n == 1 ? "" : "s",
+		what, name, held / 1024, strand->work->walk.span.n, strand->work->walk.span.n == 1 ? "" : "s",
 		(unsigned long long)share / 1024);
 }
 
@@ -61,13 +61,13 @@ size_t etl_strand_held(const struct etl_strand *strand)
 
 	if (!work)
 		return 0;
-	return work->staged_bytes + (work->batch ? etl_batch_held(work->batch) : 0) +
-		(work->source && source->held ? source->held(work->source) : 0) +
+	return work->span.staged_bytes + (work->span.batch ? etl_batch_held(work->span.batch) : 0) +
+		(work->span.source && source->held ? source->held(work->span.source) : 0) +
 		etl_strand_state_held(strand);
 }
 
 bool etl_strand_lacks_memory(struct etl_strand *strand)
 {
-	strand->memory = etl_memory_for(etl_strand_held(strand), strand->run->env->memory_max);
-	return strand->memory > strand->granted;
+	strand->part.memory = etl_memory_for(etl_strand_held(strand), strand->run->env->memory_max);
+	return strand->part.memory > strand->part.granted;
 }

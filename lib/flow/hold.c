@@ -51,7 +51,7 @@ static int read_entry(const struct etl_strand *strand, const struct etl_due_wind
 
 	*out = (struct etl_ledger_entry){0};
 	return ops->ledger_scan(strand->run->env->state, strand->run->job->name,
-		strand->partition->name, &range, ETL_LEDGER_BEGUN, keep, out, err);
+		strand->part.partition->name, &range, ETL_LEDGER_BEGUN, keep, out, err);
 }
 
 /* What was released then and holds it now as well. */
@@ -120,13 +120,13 @@ int etl_holds_settle(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
 
-	for (size_t i = 0; i < work->span.n; i++) {
-		struct etl_window_work *window = &work->windows[i];
+	for (size_t i = 0; i < work->walk.span.n; i++) {
+		struct etl_window_work *window = &work->span.windows[i];
 
 		if (window->hold && !window->fail && window->due->had.released &&
 			settle(strand, window, err) < 0)
 			return -1;
-		strand->checks_failed |= window->hold;
+		strand->part.checks_failed |= window->hold;
 	}
 	return 0;
 }

@@ -9,6 +9,28 @@
 #include "base/alloc.h"
 #include "flow/strand.h"
 
+/* ---- results ------------------------------------------------------------------------------------------ */
+
+void etl_load_result_init(struct etl_load_result *result, size_t n)
+{
+	*result = (struct etl_load_result){
+		.changed = etl_calloc(n / 8 + 1, 1),
+		.created = etl_calloc(n / 8 + 1, 1),
+		.fates = etl_calloc(n + 1, 1),
+		.identities = etl_calloc(n + 1, sizeof *result->identities),
+		.n = n,
+	};
+}
+
+void etl_load_result_fini(struct etl_load_result *result)
+{
+	free(result->changed);
+	free(result->created);
+	free(result->fates);
+	free(result->identities);
+	*result = (struct etl_load_result){0};
+}
+
 /* ---- life ------------------------------------------------------------------------------------ */
 
 int etl_loads_open(struct etl_strand *strand, struct etl_error *err)
@@ -22,14 +44,14 @@ int etl_loads_open(struct etl_strand *strand, struct etl_error *err)
 		.run_id = run->run_id,
 	};
 
-	if (!work->loads)
-		work->loads = etl_calloc(run->job->n_loads, sizeof *work->loads);
+	if (!work->slice.loads)
+		work->slice.loads = etl_calloc(run->job->n_loads, sizeof *work->slice.loads);
 	for (size_t i = 0; i < run->job->n_loads; i++) {
 		const struct etl_job_load *load = &run->job->loads[i];
 
-		if (!work->loads[i].sink)
-			work->loads[i].sink = etl_sink_open(load->type, load->options, &env, err);
-		if (!work->loads[i].sink)
+		if (!work->slice.loads[i].sink)
+			work->slice.loads[i].sink = etl_sink_open(load->type, load->options, &env, err);
+		if (!work->slice.loads[i].sink)
 			return -1;
 	}
 	return 0;
@@ -39,11 +61,11 @@ void etl_loads_close(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
 
-	for (size_t i = 0; work->loads && i < strand->run->job->n_loads; i++)
-		etl_sink_close(work->loads[i].sink);
-	free(ETL_TAKE(work->loads));
-	free(ETL_TAKE(work->beside));
-	etl_refused_fini(&work->refused);
+	for (size_t i = 0; work->slice.loads && i < strand->run->job->n_loads; i++)
+		etl_sink_close(work->slice.loads[i].sink);
+	free(ETL_TAKE(work->slice.loads));
+	free(ETL_TAKE(work->slice.beside));
+	etl_refused_fini(&work->slice.refused);
 }
 
 int etl_loads_begin(struct etl_strand *strand, struct etl_error *err)
@@ -52,10 +74,10 @@ int etl_loads_begin(struct etl_strand *strand, struct etl_error *err)
 	const struct etl_job *job = strand->run->job;
 
 	for (size_t i = 0; i < job->n_loads; i++) {
-		struct etl_load_work *load = &work->loads[i];
+		struct etl_load_work *load = &work->slice.loads[i];
 
-		load->joined = work->txn && job->loads[i].type->joins_transaction;
-		if (etl_sink_begin(load->sink, load->joined ? work->txn : NULL, err) < 0)
+		load->joined = work->slice.txn && job->loads[i].type->joins_transaction;
+		if (etl_sink_begin(load->sink, load->joined ? work->slice.txn : NULL, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -66,7 +88,8 @@ int etl_loads_commit(struct etl_strand *strand, bool joined, struct etl_error *e
 	struct etl_strand_work *work = strand->work;
 
 	for (size_t i = 0; i < strand->run->job->n_loads; i++)
-		if (work->loads[i].joined == joined && etl_sink_commit(work->loads[i].sink, err) < 0)
+		if (work->slice.loads[i].joined == joined &&
+			etl_sink_commit(work->slice.loads[i].sink, err) < 0)
 			return -1;
 	return 0;
 }
@@ -76,8 +99,8 @@ void etl_loads_abort(struct etl_strand *strand)
 	struct etl_strand_work *work = strand->work;
 
 	for (size_t i = 0; i < strand->run->job->n_loads; i++)
-		if (work->loads[i].sink->begun)
-			etl_sink_abort(work->loads[i].sink);
+		if (work->slice.loads[i].sink->begun)
+			etl_sink_abort(work->slice.loads[i].sink);
 }
 
 bool etl_loads_are_joined(const struct etl_strand *strand)
@@ -85,7 +108,7 @@ bool etl_loads_are_joined(const struct etl_strand *strand)
 	const struct etl_job *job = strand->run->job;
 
 	for (size_t i = 0; i < job->n_loads; i++)
-		if (!strand->work->loads[i].joined && !job->loads[i].type->discards)
+		if (!strand->work->slice.loads[i].joined && !job->loads[i].type->discards)
 			return false;
 	return true;
 }
@@ -114,9 +137,9 @@ static void refuse(struct etl_strand *strand, size_t row, size_t load, const str
 {
 	struct etl_strand_work *work = strand->work;
 
-	work->result.fates[row] = ETL_LOAD_REFUSED;
-	work->loads[load].written.rejected++;
-	etl_batch_reject(work->slice, reject);
+	work->slice.result.fates[row] = ETL_LOAD_REFUSED;
+	work->slice.loads[load].written.rejected++;
+	etl_batch_reject(work->slice.batch, reject);
 }
 
 /* Record 7 of 10 is refused by the second target, after the first one has taken all ten. Both let go of
@@ -127,15 +150,15 @@ void etl_loads_cut(struct etl_strand *strand)
 
 	if (strand->run->job->n_loads == 1)
 		return;
-	free(work->beside);
-	work->beside = etl_calloc(work->slice->n / 8 + 1, 1);
+	free(work->slice.beside);
+	work->slice.beside = etl_calloc(work->slice.batch->n / 8 + 1, 1);
 	for (size_t i = 0; i < strand->run->job->n_loads; i++)
-		work->loads[i].written = (struct etl_counts){0};
-	for (size_t k = 0; k < work->refused.n; k++)
-		for (size_t row = 0; row < work->slice->n; row++)
-			if (work->slice->records[row].bson == work->refused.rows[k].bson)
-				refuse(strand, row, work->refused.rows[k].load,
-					&work->refused.rejects->rejects[k]);
+		work->slice.loads[i].written = (struct etl_counts){0};
+	for (size_t k = 0; k < work->slice.refused.n; k++)
+		for (size_t row = 0; row < work->slice.batch->n; row++)
+			if (work->slice.batch->records[row].bson == work->slice.refused.rows[k].bson)
+				refuse(strand, row, work->slice.refused.rows[k].load,
+					&work->slice.refused.rejects->rejects[k]);
 }
 
 /* A target outside of transactions has what it was given: to do the slice again would take nothing back. */
@@ -143,7 +166,7 @@ static bool can_take_back(const struct etl_strand *strand, size_t i)
 {
 	const struct etl_sink_type *type = strand->run->job->loads[i].type;
 
-	return !type->discards && (!type->joins_transaction || strand->work->loads[i].joined);
+	return !type->discards && (!type->joins_transaction || strand->work->slice.loads[i].joined);
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */
@@ -157,13 +180,13 @@ struct given {
 
 static void give(const struct etl_strand_work *work, struct given *g)
 {
-	size_t n = work->slice->n;
+	size_t n = work->slice.batch->n;
 
 	*g = (struct given){.batch = etl_batch_new(), .rows = etl_calloc(n, sizeof *g->rows)};
 	for (size_t row = 0; row < n; row++) {
-		const struct etl_record *record = &work->slice->records[row];
+		const struct etl_record *record = &work->slice.batch->records[row];
 
-		if (work->result.fates[row] == ETL_LOAD_REFUSED)
+		if (work->slice.result.fates[row] == ETL_LOAD_REFUSED)
 			continue;
 		g->rows[g->batch->n] = row;
 		etl_batch_add(g->batch, record->bson, record->len, record->time, record->position);
@@ -196,12 +219,12 @@ static void keep_bit(uint8_t *to, size_t to_at, const uint8_t *from, size_t from
 static void keep_result(struct etl_strand *strand, size_t i, const struct given *g)
 {
 	struct etl_strand_work *work = strand->work;
-	struct etl_load_result *to = &work->result;
+	struct etl_load_result *to = &work->slice.result;
 	const struct etl_load_result *r = &g->result;
 	bool commits = i == strand->run->job->committing;
 
 	for (size_t at = 0; at < r->n; at++) {
-		keep_bit(commits ? to->changed : work->beside, g->rows[at], r->changed, at);
+		keep_bit(commits ? to->changed : work->slice.beside, g->rows[at], r->changed, at);
 		if (!commits)
 			continue;
 		keep_bit(to->created, g->rows[at], r->created, at);
@@ -211,11 +234,11 @@ static void keep_result(struct etl_strand *strand, size_t i, const struct given 
 	join_note(&to->keys, &r->keys);
 	join_note(&to->ids, &r->ids);
 	join_note(&to->versions, &r->versions);
-	work->loads[i].written.inserted = r->inserted;
-	work->loads[i].written.updated = r->updated;
-	work->loads[i].written.unchanged = r->unchanged;
-	work->loads[i].written.overwritten = r->overwritten;
-	work->loads[i].written.stale = r->stale;
+	work->slice.loads[i].written.inserted = r->inserted;
+	work->slice.loads[i].written.updated = r->updated;
+	work->slice.loads[i].written.unchanged = r->unchanged;
+	work->slice.loads[i].written.overwritten = r->overwritten;
+	work->slice.loads[i].written.stale = r->stale;
 }
 
 /* The k-th row that it refused has its k-th reject. */
@@ -236,7 +259,8 @@ static void keep_refused(struct etl_strand *strand, size_t i, const struct given
 		reject.message = message;
 		refuse(strand, g->rows[at], i, &reject);
 		if (again)
-			remember(&work->refused, &reject, work->slice->records[g->rows[at]].bson, i);
+			remember(&work->slice.refused, &reject,
+				work->slice.batch->records[g->rows[at]].bson, i);
 	}
 }
 
@@ -248,7 +272,7 @@ static int write_one(struct etl_strand *strand, size_t i, bool taken, struct etl
 
 	give(strand->work, &g);
 	if (g.batch->n)
-		rc = etl_sink_write(strand->work->loads[i].sink, g.batch, &g.result, err);
+		rc = etl_sink_write(strand->work->slice.loads[i].sink, g.batch, &g.result, err);
 	if (rc == 0) {
 		keep_result(strand, i, &g);
 		keep_refused(strand, i, &g, taken);
@@ -273,7 +297,7 @@ int etl_loads_write(struct etl_strand *strand, struct etl_error *err)
 	bool taken = false, again = false;
 
 	if (job->n_loads == 1)
-		return etl_sink_write(work->loads[0].sink, work->slice, &work->result, err);
+		return etl_sink_write(work->slice.loads[0].sink, work->slice.batch, &work->slice.result, err);
 	for (size_t k = 0; k < job->n_loads; k++) {
 		size_t i = k + 1 == job->n_loads ? job->committing : k < job->committing ? k : k + 1;
 		int rc = write_one(strand, i, taken, err);
@@ -295,10 +319,10 @@ void etl_loads_count(struct etl_strand *strand, uint64_t unchanged)
 
 	if (job->n_loads == 1)
 		return;
-	if (!strand->targets)
-		strand->targets = etl_calloc(job->n_loads, sizeof *strand->targets);
+	if (!strand->part.targets)
+		strand->part.targets = etl_calloc(job->n_loads, sizeof *strand->part.targets);
 	for (size_t i = 0; i < job->n_loads; i++) {
-		etl_counts_add(&strand->targets[i], &work->loads[i].written);
-		strand->targets[i].unchanged += unchanged;
+		etl_counts_add(&strand->part.targets[i], &work->slice.loads[i].written);
+		strand->part.targets[i].unchanged += unchanged;
 	}
 }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "run/run.h"
+#include "flow/flow.h"
 
 struct etl_mail *etl_mail_of_head(const struct etl_response *response)
 {

@@ -49,30 +49,88 @@ static const char *first_reject(const struct etl_strand *strand, long window)
 	const struct etl_strand_work *work = strand->work;
 	const char *found = NULL;
 
-	for (size_t b = 0; b < work->n_staged && !found; b++)
-		found = first_in(strand, work->staged[b], window);
+	for (size_t b = 0; b < work->span.n_staged && !found; b++)
+		found = first_in(strand, work->span.staged[b], window);
 	if (!found)
-		found = first_in(strand, work->slice, window);
-	if (!found && work->spilled_rejects.n)
-		found = work->spilled_rejects.rows[0].first;
+		found = first_in(strand, work->slice.batch, window);
+	if (!found && work->span.spilled_rejects.n)
+		found = work->span.spilled_rejects.rows[0].first;
 	return found ? found : "";
 }
 
 /* ---- rejects ----------------------------------------------------------------------------------- */
 
-int etl_rejects_judge(struct etl_strand *strand, uint64_t more, struct etl_error *err)
+#define TOO_MANY "%llu of %llu records were rejected, more than rejects.max_ratio allows; the first: %.180s"
+
+/* The limits are a window's, whichever others were asked for with it: of a hundred hours with one
+ * bad record each none fails where one hour with a hundred of them does. `more` are further rejects
+ * that may be its own. */
+static bool has_too_many(const struct etl_job *job, const struct etl_counts *c, uint64_t more,
+	uint64_t more_seen)
+{
+	uint64_t rejected = c->rejected + more;
+
+	return rejected > (uint64_t)job->max_rejects &&
+		(double)rejected > job->max_reject_ratio * (double)(c->seen - c->outside + more_seen);
+}
+
+static void judge_limits(const struct etl_strand *strand, struct etl_window_work *window)
+{
+	const struct etl_counts *c = &window->counts;
+
+	if (window->fail || !has_too_many(strand->run->job, c, 0, 0))
+		return;
+	window->fail = true;
+	window->code = "unit.rejects";
+	snprintf(window->reason, sizeof window->reason, TOO_MANY, ull(c->rejected),
+		ull(c->seen - c->outside), first_reject(strand, window - strand->work->span.windows));
+}
+
+/* What has no place may be any window's. Whether the limits hold is known if they hold for each
+ * window with all of it; otherwise the span is asked for again in halves, until it is known whose
+ * it is. Example: at most 2 rejects; an hour has 1, and 2 records of the answer have no time. */
+static bool is_doubtful(const struct etl_strand *strand)
 {
 	const struct etl_strand_work *work = strand->work;
-	const struct etl_job *job = strand->run->job;
-	uint64_t rejected = work->rejected + more;
-	/* The number was judged for all of the span: a half with a part of them is no better. */
-	uint64_t max = work->span.strict ? 0 : (uint64_t)job->max_rejects;
+	uint64_t loose = work->span.loose.rejected;
 
-	if (rejected <= max || (double)rejected <= job->max_reject_ratio * (double)work->seen)
-		return 0;
-	return etl_error_set(err, ETL_DATA, "span.rejects",
-		"%llu of %llu records were rejected, more than rejects.max_ratio allows; the first: %.200s",
-		ull(rejected), ull(work->seen), first_reject(strand, -1));
+	if (!loose || work->walk.span.n < 2)
+		return false;
+	for (size_t w = 0; w < work->walk.span.n; w++)
+		if (!work->span.windows[w].fail &&
+			has_too_many(strand->run->job, &work->span.windows[w].counts, loose, loose))
+			return true;
+	return false;
+}
+
+/* How many of the slice's rejects are this window's. */
+static uint64_t refused_of(const struct etl_strand *strand, const struct etl_batch *slice, long window)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < slice->n_rejects; i++)
+		n += etl_reject_window(strand->work, strand->run->job, &slice->rejects[i]) == window;
+	return n;
+}
+
+/* A slice of several windows fails with any of them: halves of the span find out which one it is. */
+int etl_slice_judge(struct etl_strand *strand, struct etl_error *err)
+{
+	const struct etl_strand_work *work = strand->work;
+	const struct etl_batch *batch = work->slice.batch;
+	size_t to = work->slice.window_to, n = work->walk.span.n;
+	uint64_t loose = work->span.loose.rejected;
+
+	for (size_t w = work->slice.window_at; batch->n_rejects && w <= (to < n ? to : n - 1); w++) {
+		const struct etl_counts *c = &work->span.windows[w].counts;
+		uint64_t refused = refused_of(strand, batch, (long)w);
+
+		if (refused && has_too_many(strand->run->job, c, refused + loose, loose))
+			return etl_error_set(err, ETL_DATA, "span.rejects", TOO_MANY,
+				ull(c->rejected + refused), ull(c->seen - c->outside),
+				first_reject(strand, (long)w));
+	}
+	return 0;
 }
 
 static bool all_refused(const struct etl_counts *c, uint64_t rows)
@@ -93,7 +151,7 @@ void etl_window_judge(const struct etl_strand *strand, struct etl_window_work *w
 	window->code = "unit.refused";
 	snprintf(window->reason, sizeof window->reason,
 		"every record of the window was rejected (%llu); the first: %.180s", ull(all.rejected),
-		first_reject(strand, window - strand->work->windows));
+		first_reject(strand, window - strand->work->span.windows));
 }
 
 /* ---- empty windows ----------------------------------------------------------------------------- */
@@ -102,8 +160,8 @@ static size_t windows_without(const struct etl_strand_work *work)
 {
 	size_t n = 0;
 
-	for (size_t w = 0; w < work->span.n; w++)
-		n += !work->windows[w].counts.in && !work->windows[w].counts.rejected;
+	for (size_t w = 0; w < work->walk.span.n; w++)
+		n += !work->span.windows[w].counts.in && !work->span.windows[w].counts.rejected;
 	return n;
 }
 
@@ -111,9 +169,9 @@ static void stamps(const struct etl_strand_work *work, char out[3 * ETL_TIME_TEX
 {
 	char first[ETL_TIME_TEXT_BYTES], last[ETL_TIME_TEXT_BYTES];
 
-	etl_time_format_rfc3339(work->beyond_first, first);
-	etl_time_format_rfc3339(work->beyond_last, last);
-	if (work->beyond == 1)
+	etl_time_format_rfc3339(work->span.beyond_first, first);
+	etl_time_format_rfc3339(work->span.beyond_last, last);
+	if (work->span.beyond == 1)
 		snprintf(out, 3 * ETL_TIME_TEXT_BYTES, "dated %s", first);
 	else
 		snprintf(out, 3 * ETL_TIME_TEXT_BYTES, "dated %s to %s", first, last);
@@ -131,7 +189,7 @@ static int nothing_of_it(const struct etl_strand_work *work, struct etl_error *e
 	etl_time_format_rfc3339(span.end, to);
 	return etl_error_set(err, ETL_DATA, "span.outside",
 		"the answer has nothing of what was asked for (%s to %s): %llu records lie outside, %s: "
-		OUTSIDE_HINT, from, to, ull(work->beyond), dated);
+		OUTSIDE_HINT, from, to, ull(work->span.beyond), dated);
 }
 
 /* Records came that nobody asked for: the answer may be that of another time or place. Windows
@@ -141,15 +199,15 @@ static int nothing_of_it(const struct etl_strand_work *work, struct etl_error *e
 static void no_proof(struct etl_strand_work *work)
 {
 	char dated[3 * ETL_TIME_TEXT_BYTES];
-	size_t first = 0, last = work->span.n - 1;
+	size_t first = 0, last = work->walk.span.n - 1;
 
 	stamps(work, dated);
-	while (first < last && !work->windows[first].counts.in)
+	while (first < last && !work->span.windows[first].counts.in)
 		first++;
-	while (last > first && !work->windows[last].counts.in)
+	while (last > first && !work->span.windows[last].counts.in)
 		last--;
-	for (size_t w = 0; w < work->span.n; w++) {
-		struct etl_window_work *window = &work->windows[w];
+	for (size_t w = 0; w < work->walk.span.n; w++) {
+		struct etl_window_work *window = &work->span.windows[w];
 
 		if ((w > first && w < last) || window->counts.in || window->counts.rejected ||
 			window->fail)
@@ -158,7 +216,7 @@ static void no_proof(struct etl_strand_work *work)
 		window->code = "unit.outside";
 		snprintf(window->reason, sizeof window->reason,
 			"no record of the answer lies in this window, but %llu lie outside of what was asked "
-			"for, %s: it may not be empty. " OUTSIDE_HINT, ull(work->beyond), dated);
+			"for, %s: it may not be empty. " OUTSIDE_HINT, ull(work->span.beyond), dated);
 	}
 }
 
@@ -182,16 +240,16 @@ static int find_bordered(void *found, const struct etl_ledger_entry *entry, stru
 
 static int border_proof(struct etl_strand *strand, struct etl_error *err)
 {
-	struct etl_window_work *window = &strand->work->windows[0];
+	struct etl_window_work *window = &strand->work->span.windows[0];
 	const struct etl_job *job = strand->run->job;
 	struct etl_state *state = strand->run->env->state;
 	etl_wall start = window->due->window.start;
 	struct etl_window before = {etl_wall_sub(start, job->window.size), start};
 	bool found = false;
 
-	if (strand->work->span.n > 1 || window->fail || !is_bordered(&window->counts))
+	if (strand->work->walk.span.n > 1 || window->fail || !is_bordered(&window->counts))
 		return 0;
-	if (state->ops->ledger_scan(state, job->name, strand->partition->name, &before, ETL_LEDGER_ALL,
+	if (state->ops->ledger_scan(state, job->name, strand->part.partition->name, &before, ETL_LEDGER_ALL,
 		    find_bordered, &found, err) < 0)
 		return -1;
 	if (!found)
@@ -204,25 +262,40 @@ static int border_proof(struct etl_strand *strand, struct etl_error *err)
 	return 0;
 }
 
+/* The law of proof: a window closes only over what is known, and never for want of a complaint. The end of
+ * the pages is proven before this is asked (ETL_INPUT_ENDED); here each window has to have its own
+ * evidence. One with records has them. One without is empty only if no record of the answer can be its
+ * own: neither one whose time nobody could read, nor one that lies outside of all that was asked for,
+ * which says that the source has understood another range.
+ *
+ * Example, asked for 10:00 to 13:00, and nothing came for 11:00. If all else lies in its hours, 11:00 is
+ * empty. With one record of no readable time the three hours are asked for alone, and the record is then
+ * known to be of the hour that it comes with. With one at 15:00, in the middle of the range nothing is
+ * doubted, and an hour at its edge without a record stays open. */
 int etl_span_proof(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
 	const struct etl_job *job = strand->run->job;
 	size_t without = windows_without(work);
 
-	if (etl_rejects_judge(strand, 0, err) < 0)
-		return -1;
-	for (size_t w = 0; w < work->span.n; w++)
-		etl_window_judge(strand, &work->windows[w]);
+	for (size_t w = 0; w < work->walk.span.n; w++) {
+		judge_limits(strand, &work->span.windows[w]);
+		etl_window_judge(strand, &work->span.windows[w]);
+	}
+	if (is_doubtful(strand))
+		return etl_error_set(err, ETL_DATA, "span.unplaced",
+			"%llu records could not be placed: with them a window may have more rejects than "
+			"rejects.max_ratio allows; the first: %.200s", ull(work->span.loose.rejected),
+			first_reject(strand, -1));
 	if (job->window.none || !without)
 		return 0;
-	if (work->timeless && work->span.n > 1)
+	if (work->span.timeless && work->walk.span.n > 1)
 		return etl_error_set(err, ETL_DATA, "span.unplaced",
 			"%llu records could not be placed, and %zu windows have none: they may be theirs; "
-			"the first: %.200s", ull(work->timeless), without, first_reject(strand, -1));
-	if (!work->beyond || job->covers_all)
+			"the first: %.200s", ull(work->span.timeless), without, first_reject(strand, -1));
+	if (!work->span.beyond || job->covers_all)
 		return job->covers_all ? 0 : border_proof(strand, err);
-	if (!work->seen)
+	if (!work->span.seen)
 		return nothing_of_it(work, err);
 	no_proof(work);
 	return 0;

@@ -25,7 +25,7 @@ static struct etl_window *windows_of_rejects(const struct etl_strand *strand,
 		long window = etl_reject_window(work, job, &batch->rejects[i]);
 
 		if (window >= 0)
-			windows[i] = work->windows[window].due->window;
+			windows[i] = work->span.windows[window].due->window;
 	}
 	return windows;
 }
@@ -38,7 +38,7 @@ int etl_rejects_store(struct etl_strand *strand, const struct etl_batch *batch,
 	int rc;
 	struct etl_dead_letter_info info = {
 		.job = run->job->name,
-		.partition = strand->partition->name,
+		.partition = strand->part.partition->name,
 		.run_id = run->run_id,
 		.at = etl_now(run->env->clock),
 	};
@@ -46,7 +46,7 @@ int etl_rejects_store(struct etl_strand *strand, const struct etl_batch *batch,
 	if (!batch->n_rejects)
 		return 0;
 	info.windows = windows = windows_of_rejects(strand, batch);
-	rc = run->env->state->ops->dead_letters_add(run->env->state, &info, batch->rejects,
+	rc = etl_dead_letters_add(run->env->state, &info, batch->rejects,
 		batch->n_rejects, err);
 	free(windows);
 	return rc < 0 ? etl_error_prefix(err, "storing dead letters") : 0;
@@ -56,10 +56,25 @@ int etl_rejects_store_staged(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
 
-	for (size_t b = 0; b < work->n_staged; b++)
-		if (etl_rejects_store(strand, work->staged[b], err) < 0)
+	for (size_t b = 0; b < work->span.n_staged; b++)
+		if (etl_rejects_store(strand, work->span.staged[b], err) < 0)
 			return -1;
 	return 0;
+}
+
+void etl_slice_reset(struct etl_strand *strand)
+{
+	struct etl_slice_work *slice = &strand->work->slice;
+	struct etl_state *state = strand->run->env->state;
+
+	if (slice->txn)
+		state->ops->abort(state, ETL_TAKE(slice->txn));
+	etl_loads_close(strand);
+	etl_batch_free(slice->batch);
+	etl_load_result_fini(&slice->result);
+	free(slice->sorted);
+	etl_repeats_reset(&slice->repeats);
+	*slice = (struct etl_slice_work){.n_sorted = 0};
 }
 
 static int by_window_then_order(const void *a, const void *b)
@@ -85,94 +100,73 @@ static void collect(struct etl_strand *strand)
 	bool none = strand->run->job->window.none;
 	size_t total = 0, n = 0;
 
-	for (size_t b = 0; b < work->n_staged; b++)
-		total += work->staged[b]->n;
-	free(work->sorted);
-	work->sorted = etl_calloc(total, sizeof *work->sorted);
-	for (size_t b = 0; b < work->n_staged; b++)
-		for (size_t i = 0; i < work->staged[b]->n; i++, n++) {
-			const struct etl_record *record = &work->staged[b]->records[i];
+	for (size_t b = 0; b < work->span.n_staged; b++)
+		total += work->span.staged[b]->n;
+	free(work->slice.sorted);
+	work->slice.sorted = etl_calloc(total, sizeof *work->slice.sorted);
+	for (size_t b = 0; b < work->span.n_staged; b++)
+		for (size_t i = 0; i < work->span.staged[b]->n; i++, n++) {
+			const struct etl_record *record = &work->span.staged[b]->records[i];
 
-			work->sorted[n].record = record;
-			work->sorted[n].order = (uint32_t)n;
-			work->sorted[n].window =
+			work->slice.sorted[n].record = record;
+			work->slice.sorted[n].order = (uint32_t)n;
+			work->slice.sorted[n].window =
 				none ? 0 : (uint32_t)etl_span_index(work, record->time);
 		}
-	work->n_sorted = total;
-	if (!is_sorted(work->sorted, total)) /* nearly always it is */
-		qsort(work->sorted, total, sizeof *work->sorted, by_window_then_order);
+	work->slice.n_sorted = total;
+	if (!is_sorted(work->slice.sorted, total)) /* nearly always it is */
+		qsort(work->slice.sorted, total, sizeof *work->slice.sorted, by_window_then_order);
 }
 
-/* The hash says what was offered to which target: the same again needs no look at it, where the
- * target's data is committed with the hash. Elsewhere an older write may have come in since. */
-static void hash_window(struct etl_strand *strand, struct etl_window_work *window,
-	struct etl_hash_state *hash)
+/* The hash says what was offered to which target, in whatever order it came: the same again needs
+ * no look at it, where the target's data is committed with the hash. Elsewhere an older write may
+ * have come in since. */
+static void hash_window(struct etl_strand *strand, struct etl_window_work *window)
 {
 	struct etl_strand_work *work = strand->work;
 	const struct etl_ledger_brief *had = &window->due->had;
+	struct etl_hash_set hash = {0};
 
-	etl_hash_reset(hash);
-	etl_hash_add(hash, &strand->run->job->load_digest, sizeof strand->run->job->load_digest);
 	for (size_t i = window->first; i < window->first + window->n; i++) {
-		etl_hash_add(hash, work->sorted[i].record->bson, work->sorted[i].record->len);
-		window->bytes += work->sorted[i].record->len;
+		const struct etl_record *record = work->slice.sorted[i].record;
+
+		etl_hash_set_add(&hash, record->bson, record->len);
+		window->bytes += record->len;
 	}
-	etl_hash_text(hash, window->hash);
+	etl_hash_set_text(&hash, strand->run->job->load_digest, window->hash);
 	window->same = had->was_loaded && strcmp(had->hash, window->hash) == 0 &&
 		!etl_strand_is_elsewhere(work, window->due->window);
 	window->unchanged = window->same && had->state == ETL_WINDOW_LOADED &&
-		window->due->why != ETL_DUE_ASKED && !etl_run_doubts(strand->run);
+		window->due->why != ETL_DUE_ASKED && !etl_strand_doubts(strand);
 }
 
 void etl_slice_sort(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
-	struct etl_hash_state *hash = etl_hash_new();
 	size_t at = 0;
 
 	collect(strand);
-	for (size_t w = 0; w < work->span.n; w++) {
-		struct etl_window_work *window = &work->windows[w];
+	for (size_t w = 0; w < work->walk.span.n; w++) {
+		struct etl_window_work *window = &work->span.windows[w];
 
 		window->first = at;
 		window->bytes = 0;
-		while (at < work->n_sorted && work->sorted[at].window == w)
+		while (at < work->slice.n_sorted && work->slice.sorted[at].window == w)
 			at++;
 		window->n = at - window->first;
 		window->counts.out += window->n;
-		if (work->spilled)
+		if (work->span.spilled)
 			snprintf(window->hash, sizeof window->hash, "%s", "");
 		else
-			hash_window(strand, window, hash);
+			hash_window(strand, window);
 	}
-	etl_hash_free(hash);
-	work->window_at = 0;
-	work->record_at = 0;
+	work->slice.window_at = 0;
+	work->slice.record_at = 0;
 }
 
 static size_t records_to_write(const struct etl_window_work *window)
 {
 	return window->unchanged || window->hold || window->fail ? 0 : window->n;
-}
-
-void etl_load_result_init(struct etl_load_result *result, size_t n)
-{
-	*result = (struct etl_load_result){
-		.changed = etl_calloc(n / 8 + 1, 1),
-		.created = etl_calloc(n / 8 + 1, 1),
-		.fates = etl_calloc(n + 1, 1),
-		.identities = etl_calloc(n + 1, sizeof *result->identities),
-		.n = n,
-	};
-}
-
-void etl_load_result_fini(struct etl_load_result *result)
-{
-	free(result->changed);
-	free(result->created);
-	free(result->fates);
-	free(result->identities);
-	*result = (struct etl_load_result){0};
 }
 
 /* Documents that one row is in a transaction: one for each target that joins it. */
@@ -190,22 +184,22 @@ void etl_slice_cut(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
 	size_t documents = ETL_SLICE_OVERHEAD, bytes = 0, each = documents_of_row(strand->run->job);
-	size_t w = work->window_at, r = work->record_at;
+	size_t w = work->slice.window_at, r = work->slice.record_at;
 
-	etl_batch_free(work->slice);
-	work->slice = etl_batch_new();
-	for (; w < work->span.n; w++, r = 0) {
-		const struct etl_window_work *window = &work->windows[w];
+	etl_batch_free(work->slice.batch);
+	work->slice.batch = etl_batch_new();
+	for (; w < work->walk.span.n; w++, r = 0) {
+		const struct etl_window_work *window = &work->span.windows[w];
 		size_t n = records_to_write(window);
 
 		/* The next window goes whole into this slice or begins the next one. */
-		if (w > work->window_at && (documents + each * n + 1 > ETL_SLICE_DOCUMENTS ||
+		if (w > work->slice.window_at && (documents + each * n + 1 > ETL_SLICE_DOCUMENTS ||
 						   bytes + each * window->bytes > ETL_SLICE_BYTES))
 			break;
 		for (; r < n && documents + each < ETL_SLICE_DOCUMENTS && bytes < ETL_SLICE_BYTES; r++) {
-			const struct etl_record *record = work->sorted[window->first + r].record;
+			const struct etl_record *record = work->slice.sorted[window->first + r].record;
 
-			etl_batch_add(work->slice, record->bson, record->len, record->time,
+			etl_batch_add(work->slice.batch, record->bson, record->len, record->time,
 				record->position);
 			documents += each;
 			bytes += each * record->len;
@@ -214,33 +208,39 @@ void etl_slice_cut(struct etl_strand *strand)
 			break; /* larger than a slice: more of the same window next time */
 		documents++;
 	}
-	work->window_to = w;
-	work->record_to = w < work->span.n && w == work->window_at ? r : 0;
-	etl_load_result_fini(&work->result);
-	etl_load_result_init(&work->result, work->slice->n);
+	work->slice.window_to = w;
+	work->slice.record_to = w < work->walk.span.n && w == work->slice.window_at ? r : 0;
+	etl_load_result_fini(&work->slice.result);
+	etl_load_result_init(&work->slice.result, work->slice.batch->n);
 	etl_loads_cut(strand);
 }
 
 /* The windows of the slice that it writes records into; their number. */
 static size_t written_windows(const struct etl_strand_work *work, struct etl_due_window **out)
 {
-	bool partial = work->window_to < work->span.n && work->record_to > 0;
+	bool partial = work->slice.window_to < work->walk.span.n && work->slice.record_to > 0;
 	size_t n = 0;
 
-	for (size_t w = work->window_at; w < work->window_to + (partial ? 1 : 0); w++)
-		if (records_to_write(&work->windows[w]))
-			out[n++] = work->windows[w].due;
+	for (size_t w = work->slice.window_at; w < work->slice.window_to + (partial ? 1 : 0); w++)
+		if (records_to_write(&work->span.windows[w]))
+			out[n++] = work->span.windows[w].due;
 	return n;
 }
 
-/* On record before the first byte goes out, so that neither a death nor a late write leaves a
- * window closed over data that nobody knows. */
+/* The law of doubt: where data and ledger are not one transaction, a write that was given up may still
+ * be executed, later and over newer data. A window is therefore on record as being written before the
+ * first byte goes out, and a write that was not answered leaves its window dirty when it closes, so
+ * that it is read once more.
+ *
+ * Example, a MongoDB without transactions: the upsert of 10:00 times out after 30 s, the retry writes
+ * and closes 10:00. The server, stuck until then, now executes the first upsert. Had the source corrected
+ * a value in between, the old one would stand there for ever; the dirty mark has 10:00 read again. */
 int etl_slice_doubt(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
 	struct etl_state *state = strand->run->env->state;
-	struct etl_due_window **due = etl_calloc(work->span.n, sizeof *due);
-	struct etl_window *windows = etl_calloc(work->span.n, sizeof *windows);
+	struct etl_due_window **due = etl_calloc(work->walk.span.n, sizeof *due);
+	struct etl_window *windows = etl_calloc(work->walk.span.n, sizeof *windows);
 	size_t n = written_windows(work, due);
 	int rc = 0;
 
@@ -248,7 +248,7 @@ int etl_slice_doubt(struct etl_strand *strand, struct etl_error *err)
 		windows[i] = due[i]->window;
 	if (n)
 		rc = state->ops->ledger_doubt(state, strand->run->job->name,
-			strand->partition->name, strand->run->run_id, windows, n, err);
+			strand->part.partition->name, strand->run->run_id, windows, n, err);
 	free(windows);
 	free(due);
 	return rc;
@@ -258,7 +258,7 @@ int etl_slice_doubt(struct etl_strand *strand, struct etl_error *err)
 void etl_slice_unanswered(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
-	struct etl_due_window **due = etl_calloc(work->span.n, sizeof *due);
+	struct etl_due_window **due = etl_calloc(work->walk.span.n, sizeof *due);
 	size_t n = written_windows(work, due);
 
 	for (size_t i = 0; i < n; i++)
@@ -302,10 +302,12 @@ void etl_slice_entry(const struct etl_strand *strand, const struct etl_window_wo
 		.attempt = had->attempt + 1,
 		.fence = strand->run->fence,
 		.counts = window->counts,
-		.fetched = strand->work->fetched,
+		.fetched = strand->work->span.fetched,
 		.updated = etl_now(strand->run->env->clock),
 	};
 	etl_counts_add(&out->counts, &window->written);
+	if (whole)
+		etl_account_before(strand->work, window, &out->counts);
 	memcpy(out->run_id, strand->run->run_id, sizeof out->run_id);
 	memcpy(out->dirty_token, had->dirty_token, sizeof out->dirty_token);
 	memcpy(out->hash, window->hash, sizeof out->hash);

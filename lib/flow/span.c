@@ -1,103 +1,49 @@
 /* SPDX-License-Identifier: MIT
  *
- * One span of windows from its first request to its last commit: opening the source, the
- * transforms and the checks, and what happens when something fails on the way.
+ * One span of windows: its source, transforms and checks from the opening to the close, and which one
+ * is next.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/hash.h"
 #include "flow/strand.h"
-#include "run/policy.h"
-
-struct etl_window etl_span_window(const struct etl_strand_work *work)
-{
-	return (struct etl_window){work->due.windows[work->span.from].window.start,
-		work->due.windows[work->span.from + work->span.n - 1].window.end};
-}
-
-long etl_span_index(const struct etl_strand_work *work, etl_wall t)
-{
-	struct etl_window span = etl_span_window(work);
-	const struct etl_window *first = &work->due.windows[work->span.from].window;
-
-	if (!etl_window_holds(&span, t))
-		return -1;
-	return (long)((t.ms - span.start.ms) / (first->end.ms - first->start.ms));
-}
 
 static void close_instances(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
 	const struct etl_job *job = strand->run->job;
 
-	if (work->source) {
-		job->source->close(work->source);
-		free(ETL_TAKE(work->source));
+	if (work->span.source) {
+		job->source->close(work->span.source);
+		free(ETL_TAKE(work->span.source));
 	}
-	etl_decode_free(ETL_TAKE(work->decode));
-	for (size_t i = 0; work->transforms && i < job->n_transforms; i++)
-		if (work->transforms[i]) {
-			if (job->transforms[i].type->close)
-				job->transforms[i].type->close(work->transforms[i]);
-			free(work->transforms[i]);
-		}
-	free(ETL_TAKE(work->transforms));
-	for (size_t i = 0; work->checks && i < job->n_checks; i++)
-		if (work->checks[i]) {
-			if (job->checks[i].type->close)
-				job->checks[i].type->close(work->checks[i]);
-			free(work->checks[i]);
-		}
-	free(ETL_TAKE(work->checks));
+	etl_decode_free(ETL_TAKE(work->span.decode));
+	etl_stages_close(strand);
 }
 
-static void drop_slice(struct etl_strand *strand)
+/* The request is left: its transfer may still run. */
+void etl_span_forget_records(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
 
-	if (work->txn)
-		strand->run->env->state->ops->abort(strand->run->env->state, ETL_TAKE(work->txn));
-	etl_loads_close(strand);
-	etl_batch_free(ETL_TAKE(work->slice));
-	etl_load_result_fini(&work->result);
-	free(ETL_TAKE(work->sorted));
-	etl_repeats_reset(&work->repeats);
-	work->n_sorted = 0;
-}
-
-/* Records and what was made of them: they shall not wait for a retry, which reads anew. The
- * request is left: its transfer may still run. */
-static void forget_records(struct etl_strand *strand)
-{
-	struct etl_strand_work *work = strand->work;
-
-	drop_slice(strand);
+	etl_slice_reset(strand);
 	close_instances(strand);
-	for (size_t i = 0; i < work->n_staged; i++)
-		etl_batch_free(work->staged[i]);
-	work->n_staged = 0;
-	work->staged_bytes = 0;
-	etl_batch_free(ETL_TAKE(work->batch));
+	for (size_t i = 0; i < work->span.n_staged; i++)
+		etl_batch_free(work->span.staged[i]);
+	work->span.n_staged = 0;
+	work->span.staged_bytes = 0;
+	etl_batch_free(ETL_TAKE(work->span.batch));
 }
 
-static void free_held(struct etl_strand_work *work, size_t n)
+static void free_held(struct etl_span_work *span, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		free(work->windows[i].held);
+		free(span->windows[i].held);
 }
 
-/* Forgets all that the current span holds. */
-void etl_span_close(struct etl_strand *strand)
+static void drop_mail(struct etl_strand *strand)
 {
-	struct etl_strand_work *work = strand->work;
-
-	forget_records(strand);
-	free_held(work, work->windows ? work->span_windows : 0);
-	free(ETL_TAKE(work->windows));
-	etl_arena_free(ETL_TAKE(strand->request.arena));
 	while (strand->inbox) {
 		struct etl_mail *next = strand->inbox->next;
 
@@ -106,20 +52,47 @@ void etl_span_close(struct etl_strand *strand)
 	}
 }
 
+void etl_span_reset(struct etl_strand *strand)
+{
+	struct etl_span_work *span = &strand->work->span;
+
+	etl_span_forget_records(strand);
+	free_held(span, span->windows ? span->n_windows : 0);
+	free(span->windows);
+	free(span->staged);
+	etl_account_fini(span);
+	*span = (struct etl_span_work){.input = ETL_INPUT_COMES};
+	etl_arena_free(ETL_TAKE(strand->request.arena));
+	drop_mail(strand);
+}
+
 void etl_strand_fini(struct etl_strand *strand)
 {
-	struct etl_strand_work *work = strand->work;
-
-	if (!work)
+	if (!strand->work)
 		return;
-	if (work->due.windows)
-		etl_span_close(strand);
-	etl_account_reset(strand);
-	free(work->staged);
-	free(work->ledger.entries);
-	free(work->spans);
-	etl_due_list_fini(&work->due);
+	etl_span_reset(strand);
+	etl_plan_reset(strand->work);
 	free(ETL_TAKE(strand->work));
+}
+
+void etl_span_cut_front(struct etl_strand *strand, size_t n)
+{
+	struct etl_span_work *span = &strand->work->span;
+	struct etl_span *asked = &strand->work->walk.span;
+
+	asked->from += n;
+	asked->n -= n;
+	free_held(span, n);
+	span->n_windows -= n;
+	memmove(span->windows, span->windows + n, asked->n * sizeof *span->windows);
+}
+
+struct etl_strand_work *etl_strand_work_new(void)
+{
+	struct etl_strand_work *work = ETL_NEW(struct etl_strand_work);
+
+	work->walk.attempt = 1;
+	return work;
 }
 
 static int open_source(struct etl_strand *strand, struct etl_error *err)
@@ -128,44 +101,19 @@ static int open_source(struct etl_strand *strand, struct etl_error *err)
 	const struct etl_job *job = strand->run->job;
 	size_t memory_max = strand->run->env->memory_max;
 
-	if (etl_decode_new(job->decode, memory_max, &work->decode, err) < 0)
+	if (etl_decode_new(job->decode, memory_max, &work->span.decode, err) < 0)
 		return -1;
-	work->source_env = (struct etl_source_env){
-		.vars = &work->vars,
-		.decode = work->decode,
+	work->span.source_env = (struct etl_source_env){
+		.vars = &work->span.vars,
+		.decode = work->span.decode,
 		.mongo = strand->run->env->mongo,
 		.database = strand->run->env->database,
 		.job = job->name,
 		.shared = job->source_shared,
 		.memory_max = memory_max,
 	};
-	work->source = etl_calloc(1, job->source->size);
-	return job->source->open(work->source, job->source_options, &work->source_env, err);
-}
-
-static int open_rules(struct etl_strand *strand, struct etl_error *err)
-{
-	struct etl_strand_work *work = strand->work;
-	const struct etl_job *job = strand->run->job;
-
-	work->transforms = etl_calloc(job->n_transforms, sizeof *work->transforms);
-	for (size_t i = 0; i < job->n_transforms; i++) {
-		const struct etl_transform_type *type = job->transforms[i].type;
-
-		work->transforms[i] = etl_calloc(1, type->size);
-		if (type->open &&
-			type->open(work->transforms[i], job->transforms[i].options, &work->vars, err) < 0)
-			return -1;
-	}
-	work->checks = etl_calloc(job->n_checks, sizeof *work->checks);
-	for (size_t i = 0; i < job->n_checks; i++) {
-		const struct etl_check_type *type = job->checks[i].type;
-
-		work->checks[i] = etl_calloc(1, type->size);
-		if (type->open && type->open(work->checks[i], job->checks[i].options, err) < 0)
-			return -1;
-	}
-	return 0;
+	work->span.source = etl_calloc(1, job->source->size);
+	return job->source->open(work->span.source, job->source_options, &work->span.source_env, err);
 }
 
 static struct etl_window asked_window(const struct etl_strand *strand)
@@ -175,296 +123,69 @@ static struct etl_window asked_window(const struct etl_strand *strand)
 	return etl_span_window(strand->work);
 }
 
-/* Opens the span that work->span names: instances anew, first request. */
-enum etl_go etl_span_begin(struct etl_strand *strand, struct etl_error *err)
+static void begin_span(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
-	const struct etl_job *job = strand->run->job;
+	struct etl_span_work *span = &work->span;
 
-	work->restart = false;
-	work->begun++;
-	memset(work->used, 0, sizeof work->used);
-	etl_span_close(strand);
-	work->vars = (struct etl_vars){
+	etl_span_reset(strand);
+	work->walk.before = work->walk.partial;
+	span->vars = (struct etl_vars){
 		.window = asked_window(strand),
-		.partition_names = job->partition_names,
-		.partition_values = strand->partition->values,
+		.partition_names = strand->run->job->partition_names,
+		.partition_values = strand->part.partition->values,
 		.run_id = strand->run->run_id,
 	};
-	work->input_ended = false;
-	work->spilled = false;
-	work->have_request = false;
-	etl_account_reset(strand);
-	work->window_at = 0;
-	work->record_at = 0;
-	work->slice_attempt = 0;
-	work->fetched = etl_now(strand->run->env->clock);
-	work->batch = etl_batch_new();
-	work->windows = etl_calloc(work->span.n, sizeof *work->windows);
-	work->span_windows = work->span.n;
-	for (size_t i = 0; i < work->span.n; i++)
-		work->windows[i].due = &work->due.windows[work->span.from + i];
-	if (open_source(strand, err) < 0 || open_rules(strand, err) < 0)
-		return ETL_GO_FAIL;
-	strand->requests++;
+	span->fetched = etl_now(strand->run->env->clock);
+	span->batch = etl_batch_new();
+	span->n_windows = work->walk.span.n;
+	span->windows = etl_calloc(span->n_windows, sizeof *span->windows);
+	for (size_t i = 0; i < span->n_windows; i++) {
+		span->windows[i].due = &work->plan.due.windows[work->walk.span.from + i];
+		span->windows[i].newest.ms = ETL_NO_TIME;
+	}
+}
+
+/* Opens the span that work->walk.span names: instances anew, first request. */
+struct etl_go etl_span_open(struct etl_strand *strand, struct etl_error *err)
+{
+	struct etl_span_work *span = &strand->work->span;
+
+	begin_span(strand);
+	if (open_source(strand, err) < 0 || etl_stages_open(strand, err) < 0)
+		return etl_go(ETL_AT_FAILED);
+	strand->part.requests++;
 	if (etl_strand_blocks(strand))
-		return ETL_GO_FETCH;
+		return etl_go(ETL_AT_EXTRACT);
 	strand->request = (struct etl_request){.arena = etl_arena_new(0)};
-	if (job->source->first(work->source, &work->vars.window,
+	if (strand->run->job->source->first(span->source, &span->vars.window,
 		    etl_now(strand->run->env->clock), &strand->request, err) < 0)
-		return ETL_GO_FAIL;
-	return ETL_GO_FETCH;
+		return etl_go(ETL_AT_FAILED);
+	return etl_go(ETL_AT_EXTRACT);
 }
 
-/* The plan was cut: another one for what lies behind it. */
-static void plan_again(struct etl_strand *strand)
+struct etl_go etl_span_skip(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
 
-	etl_span_close(strand);
-	work->due.from = work->due.more_from;
-	work->attempt = 1;
-	strand->step = ETL_STEP_PLAN;
-}
-
-enum etl_go etl_span_next(struct etl_strand *strand, struct etl_error *err)
-{
-	struct etl_strand_work *work = strand->work;
-
-	if (!work->n_spans) {
-		if (!work->due.more)
-			return ETL_GO_END;
-		plan_again(strand);
-		work->resume = ETL_STEP_PLAN;
-		strand->wait = (etl_dur){0};
-		return ETL_GO_WAIT;
+	if (!work->plan.n_spans && !work->plan.due.more)
+		return etl_go(ETL_AT_END);
+	work->walk.attempt = 1;
+	if (!work->plan.n_spans) { /* the plan was cut: another one for what lies behind it */
+		etl_span_reset(strand);
+		work->plan.due.from = work->plan.due.more_from;
+		return etl_go_when(ETL_NEED_WORK, ETL_AT_PLAN);
 	}
-	work->span = work->spans[--work->n_spans];
-	work->attempt = 1;
-	return etl_span_begin(strand, err);
+	work->walk.span = work->plan.spans[--work->plan.n_spans];
+	return etl_go_when(ETL_NEED_WORK, ETL_AT_OPEN);
 }
 
-/* ---- failure ----------------------------------------------------------------------------- */
-
-static void remember(struct etl_strand *strand, const struct etl_error *err)
+struct etl_go etl_span_next(struct etl_strand *strand)
 {
-	if (strand->error.kind != ETL_OK)
-		return;
-	strand->error = *err;
-	strand->failed_at = strand->step;
-	snprintf(strand->reason, sizeof strand->reason, "%.*s", ETL_REASON_MAX - 1, err->message);
-}
+	struct etl_go go;
 
-/* The ledger learns why these windows are still due. Its own failure changes nothing: they
- * stay due in any case. */
-static void mark_failed(struct etl_strand *strand, const struct etl_error *err)
-{
-	struct etl_strand_work *work = strand->work;
-	struct etl_state *state = strand->run->env->state;
-	struct etl_ledger_entry *entries = etl_calloc(work->span.n, sizeof *entries);
-	struct etl_error ignored = ETL_ERROR_INIT;
-
-	for (size_t i = 0; i < work->span.n; i++) {
-		const struct etl_due_window *due = &work->due.windows[work->span.from + i];
-
-		strand->windows_left_open += !etl_window_is_closed(due->had.state);
-		entries[i].window = due->window;
-		if (etl_span_is_refused(err))
-			entries[i].counts = work->windows[i].counts;
-		entries[i].state = ETL_WINDOW_FAILED;
-		entries[i].attempt = due->had.attempt + 1;
-		entries[i].updated = etl_now(strand->run->env->clock);
-		memcpy(entries[i].run_id, strand->run->run_id, sizeof entries[i].run_id);
-		snprintf(entries[i].reason, sizeof entries[i].reason, "%.*s", ETL_REASON_MAX - 1,
-			err->message);
-	}
-	(void)state->ops->ledger_mark(state, strand->run->job->name, strand->partition->name,
-		strand->run->fence, entries, work->span.n, &ignored);
-	free(entries);
-	strand->windows_failed += work->span.n;
-}
-
-/* A long span with something unreadable in it is asked for in halves, so that only the
- * windows that really are bad stay open. */
-static bool split(struct etl_strand_work *work, const struct etl_error *err)
-{
-	size_t half = work->span.n / 2;
-	bool strict = work->span.strict || strcmp(err->code, "span.rejects") == 0;
-
-	if (work->span.n < 2 || etl_span_is_hopeless(err))
-		return false;
-	ETL_GROW(work->spans, work->n_spans, work->spans_cap);
-	work->spans[work->n_spans++] =
-		(struct etl_span){work->span.from + half, work->span.n - half, strict};
-	ETL_GROW(work->spans, work->n_spans, work->spans_cap);
-	work->spans[work->n_spans++] = (struct etl_span){work->span.from, half, strict};
-	return true;
-}
-
-static enum etl_need next_span(struct etl_strand *strand)
-{
-	struct etl_strand_work *work = strand->work;
-
-	if (!work->n_spans && !work->due.more)
-		return ETL_NEED_NOTHING;
-	if (!work->n_spans) {
-		plan_again(strand);
-		return ETL_NEED_WORK;
-	}
-	work->span = work->spans[--work->n_spans];
-	work->attempt = 1;
-	work->restart = true;
-	return ETL_NEED_WORK;
-}
-
-static enum etl_verdict decide(struct etl_strand *strand, const struct etl_error *err,
-	etl_dur *delay)
-{
-	const struct etl_job *job = strand->run->job;
-	etl_dur used = etl_mono_diff(etl_mono_now(strand->run->env->clock), strand->run->began);
-	struct etl_policy_input in = {
-		.kind = err->kind,
-		.attempt = strand->work->attempt,
-		.retry_max = job->retry_max,
-		.backoff = job->retry_backoff,
-		.max_backoff = job->retry_max_backoff,
-		.retry_after_ms = err->retry_after_ms,
-		.left = {job->timeout.us - used.us},
-		.random = etl_hash64(strand->run->run_id, sizeof strand->run->run_id,
-			(uint64_t)strand->work->attempt),
-	};
-
-	return etl_policy_decide(&in, delay);
-}
-
-static enum etl_need stop(struct etl_strand *strand, const struct etl_error *err, bool in_span)
-{
-	remember(strand, err);
-	strand->state = err->kind == ETL_CANCELLED ? ETL_STRAND_CANCELLED : ETL_STRAND_FAILED;
-	if (in_span && err->kind != ETL_CANCELLED && err->kind != ETL_CONFLICT)
-		mark_failed(strand, err);
-	return ETL_NEED_NOTHING;
-}
-
-/* What slices of this span have committed stays so: only the rest failed. A spilled window
- * is not in before its last slice. The number of windows that are in. */
-static size_t keep_committed(struct etl_strand *strand)
-{
-	struct etl_strand_work *work = strand->work;
-	size_t in = work->window_at;
-
-	if (work->spilled || in >= work->span.n)
-		return 0;
-	if (in)
-		etl_account_span(strand, false);
-	return in;
-}
-
-static void forget_committed(struct etl_strand_work *work, size_t in)
-{
-	work->span.from += in;
-	work->span.n -= in;
-	work->window_at = 0;
-	free_held(work, in);
-	work->span_windows -= in;
-	memmove(work->windows, work->windows + in, work->span.n * sizeof *work->windows);
-}
-
-/* The answer was whole and is refused: its rejects are the evidence, and count. A store that
- * fails here leaves the windows due, like the reason. */
-static void keep_evidence(struct etl_strand *strand)
-{
-	struct etl_error ignored = ETL_ERROR_INIT;
-
-	(void)etl_rejects_store_staged(strand, &ignored);
-	if (strand->work->slice)
-		(void)etl_rejects_store(strand, strand->work->slice, &ignored);
-	etl_account_refused(strand);
-}
-
-/* Before its records go: what of the attempt counts. */
-static void settle_attempt(struct etl_strand *strand, const struct etl_error *err, size_t in,
-	bool final)
-{
-	struct etl_strand_work *work = strand->work;
-
-	if (final && etl_span_is_refused(err))
-		keep_evidence(strand);
-	else if (final)
-		etl_account_partial(strand);
-	drop_slice(strand);
-	forget_committed(work, in);
-}
-
-/* What the run does not try any more is told: what has failed is not all that is due. */
-static void tell_left(struct etl_strand *strand)
-{
-	const struct etl_strand_work *work = strand->work;
-	size_t left = 0;
-
-	for (size_t i = 0; i < work->n_spans; i++)
-		left += work->spans[i].n;
-	if (left || work->due.more)
-		etl_error_prefix(&strand->error,
-			"%d requests failed, %zu%s due windows were left for the next run; the first",
-			ETL_FAILED_SPANS_MAX, left, work->due.more ? " and more" : "");
-}
-
-static enum etl_need give_up_span(struct etl_strand *strand, const struct etl_error *err)
-{
-	remember(strand, err);
-	mark_failed(strand, err);
-	if (++strand->work->failed_spans < ETL_FAILED_SPANS_MAX)
-		return next_span(strand);
-	tell_left(strand);
-	return ETL_NEED_NOTHING;
-}
-
-static enum etl_need follow(struct etl_strand *strand, struct etl_error *err)
-{
-	struct etl_strand_work *work = strand->work;
-	bool in_span = work && work->windows;
-	enum etl_verdict verdict = ETL_VERDICT_STOP;
-	etl_dur delay = {0};
-
-	strand->last = *err;
-	if (work)
-		verdict = decide(strand, err, &delay);
-	if (in_span) {
-		size_t in = keep_committed(strand);
-		bool halves = verdict == ETL_VERDICT_NEXT_SPAN && work->span.n - in > 1 &&
-			!etl_span_is_hopeless(err);
-
-		settle_attempt(strand, err, in, verdict != ETL_VERDICT_RETRY && !halves);
-	}
-	switch (verdict) {
-	case ETL_VERDICT_RETRY:
-		strand->wait = delay;
-		work->attempt++;
-		if (in_span)
-			work->restart = true;
-		else
-			strand->step = ETL_STEP_PLAN;
-		return ETL_NEED_TIMER;
-	case ETL_VERDICT_NEXT_SPAN:
-		if (!in_span)
-			return stop(strand, err, false);
-		return split(work, err) ? next_span(strand) : give_up_span(strand, err);
-	case ETL_VERDICT_STOP_RUN:
-		if (err->kind == ETL_CONFLICT)
-			atomic_store(&strand->run->fenced, true);
-		return stop(strand, err, in_span);
-	case ETL_VERDICT_STOP:
-		return stop(strand, err, in_span);
-	}
-	abort();
-}
-
-enum etl_need etl_span_failed(struct etl_strand *strand, struct etl_error *err)
-{
-	enum etl_need need = follow(strand, err);
-
-	if (strand->work && strand->work->restart)
-		forget_records(strand);
-	return need;
+	if (strand->work->span.windows)
+		etl_span_reset(strand);
+	go = etl_span_skip(strand);
+	return go.to == ETL_AT_OPEN ? etl_go(ETL_AT_OPEN) : go;
 }

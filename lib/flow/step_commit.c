@@ -14,22 +14,20 @@
 #include "time/backoff.h"
 
 /* The whole slice again after a short wait, if the store says that nothing is in. */
-enum etl_go etl_slice_again(struct etl_strand *strand, struct etl_error *err)
+struct etl_go etl_slice_again(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
 	struct etl_run *run = strand->run;
-	etl_dur spent = etl_mono_diff(etl_mono_now(run->env->clock), work->slice_began);
+	etl_dur spent = etl_mono_diff(etl_mono_now(run->env->clock), work->slice.began);
 
-	if (work->txn)
-		run->env->state->ops->abort(run->env->state, ETL_TAKE(work->txn));
+	if (work->slice.txn)
+		run->env->state->ops->abort(run->env->state, ETL_TAKE(work->slice.txn));
 	if (err->kind != ETL_TRANSIENT || strcmp(err->code, "txn.retry") != 0 ||
 		spent.us > ETL_SECONDS(ETL_SLICE_SECONDS).us)
-		return ETL_GO_FAIL;
-	/* 5 ms growing to 500 ms: the transactions specification's own figures. */
-	strand->wait = etl_backoff(work->slice_attempt, ETL_MS(5), ETL_MS(500),
-		etl_hash64(run->run_id, sizeof run->run_id, work->slice_attempt));
-	work->resume = ETL_STEP_LOAD;
-	return ETL_GO_WAIT;
+		return etl_go(ETL_AT_FAILED);
+	strand->part.wait = etl_backoff_transaction(work->slice.attempt,
+		etl_hash64(run->run_id, sizeof run->run_id, work->slice.attempt));
+	return etl_go_when(ETL_NEED_TIMER, ETL_AT_LOAD);
 }
 
 static bool bit(const uint8_t *bits, size_t i)
@@ -69,11 +67,14 @@ static bool row_written(const struct etl_load_result *result, size_t at, bool re
 static bool row_repeats(const struct etl_strand_work *work, struct etl_window_work *window, size_t row,
 	size_t at)
 {
-	if (window != &work->windows[work->window_at] || work->result.fates[at] == ETL_LOAD_REFUSED ||
-		!etl_repeats_has(&work->repeats, work->result.identities[at]))
+	const struct etl_load_result *result = &work->slice.result;
+
+	if (window != &work->span.windows[work->slice.window_at] ||
+		result->fates[at] == ETL_LOAD_REFUSED ||
+		!etl_repeats_has(&work->slice.repeats, result->identities[at]))
 		return false;
 	if (!window->repeated++)
-		window->repeated_at = work->sorted[window->first + row].record->position;
+		window->repeated_at = work->slice.sorted[window->first + row].record->position;
 	return true;
 }
 
@@ -83,9 +84,9 @@ static bool row_repeats(const struct etl_strand_work *work, struct etl_window_wo
 static bool window_changed(const struct etl_strand *strand, size_t window, size_t *at)
 {
 	const struct etl_strand_work *work = strand->work;
-	struct etl_window_work *w = &work->windows[window];
-	size_t begin = window == work->window_at ? work->record_at : 0;
-	size_t end = window == work->window_to ? work->record_to : w->n;
+	struct etl_window_work *w = &work->span.windows[window];
+	size_t begin = window == work->slice.window_at ? work->slice.record_at : 0;
+	size_t end = window == work->slice.window_to ? work->slice.record_to : w->n;
 	bool changed = false;
 
 	w->written = (struct etl_counts){.unchanged = w->unchanged ? w->n : 0};
@@ -95,8 +96,8 @@ static bool window_changed(const struct etl_strand *strand, size_t window, size_
 		return false;
 	w->repeated = 0;
 	for (size_t i = begin; i < end; i++, (*at)++) {
-		changed |= row_written(&work->result, *at, row_repeats(work, w, i, *at), &w->written);
-		changed |= work->beside && bit(work->beside, *at);
+		changed |= row_written(&work->slice.result, *at, row_repeats(work, w, i, *at), &w->written);
+		changed |= work->slice.beside && bit(work->slice.beside, *at);
 	}
 	if (!etl_loads_are_joined(strand))
 		changed |= end > begin && !w->same;
@@ -128,7 +129,7 @@ static void mark_dependants(const struct etl_strand *strand, const struct etl_wi
 
 	for (size_t k = 0; k < job->n_dependants; k++) {
 		const struct etl_job *dep = job->dependants[k];
-		const struct etl_partition *same = etl_job_partition(dep, strand->partition->name);
+		const struct etl_partition *same = etl_job_partition(dep, strand->part.partition->name);
 
 		if (dep->window.none || changed->end.ms <= dep->window.start.ms)
 			continue;
@@ -142,18 +143,24 @@ static void mark_dependants(const struct etl_strand *strand, const struct etl_wi
 	}
 }
 
+/* All records of the slice's windows have come; of a spilled window the rest is still on its way. */
+static bool is_whole(const struct etl_strand_work *work)
+{
+	return work->span.input == ETL_INPUT_ENDED || !work->span.spilled;
+}
+
 static void fill_entries(struct etl_strand *strand, struct etl_commit *commit,
 	struct marks *marks)
 {
 	struct etl_strand_work *work = strand->work;
-	bool partial = work->window_to < work->span.n && work->record_to > 0;
-	size_t last = work->window_to + (partial ? 1 : 0);
+	bool partial = work->slice.window_to < work->walk.span.n && work->slice.record_to > 0;
+	size_t last = work->slice.window_to + (partial ? 1 : 0);
 	size_t at = 0;
 
-	commit->entries = etl_calloc(last - work->window_at, sizeof *commit->entries);
-	for (size_t w = work->window_at; w < last; w++) {
-		struct etl_window_work *window = &work->windows[w];
-		bool whole = w < work->window_to && (work->input_ended || !work->spilled);
+	commit->entries = etl_calloc(last - work->slice.window_at, sizeof *commit->entries);
+	for (size_t w = work->slice.window_at; w < last; w++) {
+		struct etl_window_work *window = &work->span.windows[w];
+		bool whole = w < work->slice.window_to && is_whole(work);
 
 		if (window_changed(strand, w, &at)) {
 			window->changed = true;
@@ -175,7 +182,7 @@ static bool stays_closed(const struct etl_strand_work *work, const struct etl_le
 {
 	return !etl_window_is_closed(entry->state) && entry->state != ETL_WINDOW_RUNNING &&
 		etl_window_is_closed(due->had.state) &&
-		entry->window.end.ms <= work->watermark.processed.ms;
+		entry->window.end.ms <= work->plan.watermark.processed.ms;
 }
 
 /* Those entries go from the commit's to the marks'. */
@@ -187,8 +194,9 @@ static void part_entries(const struct etl_strand_work *work, const struct etl_co
 	commit->entries = etl_calloc(all->n_entries, sizeof *all->entries);
 	noted->entries = etl_calloc(all->n_entries, sizeof *all->entries);
 	for (size_t i = 0; i < all->n_entries; i++) {
-		struct etl_commit *to = stays_closed(work, &all->entries[i],
-						work->windows[work->window_at + i].due) ? noted : commit;
+		const struct etl_window_work *window = &work->span.windows[work->slice.window_at + i];
+		struct etl_commit *to =
+			stays_closed(work, &all->entries[i], window->due) ? noted : commit;
 
 		to->entries[to->n_entries++] = all->entries[i];
 		if (to == noted) /* what holds it now says nothing of what it has */
@@ -201,7 +209,7 @@ static void part_entries(const struct etl_strand_work *work, const struct etl_co
 static void set_done(struct etl_strand_work *work, const struct etl_commit *commit, bool in)
 {
 	for (size_t i = 0; i < commit->n_entries; i++) {
-		struct etl_due_window *due = work->windows[work->window_at + i].due;
+		struct etl_due_window *due = work->span.windows[work->slice.window_at + i].due;
 		bool closed = etl_window_is_closed(commit->entries[i].state);
 
 		due->done = in && closed;
@@ -214,7 +222,7 @@ static void set_done(struct etl_strand_work *work, const struct etl_commit *comm
 static void forget_judgements(struct etl_strand_work *work, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		struct etl_window_work *window = &work->windows[work->window_at + i];
+		struct etl_window_work *window = &work->span.windows[work->slice.window_at + i];
 
 		if (!window->judged)
 			continue;
@@ -228,12 +236,13 @@ static void forget_judgements(struct etl_strand_work *work, size_t n)
  * replaces is told, but nothing to worry about. */
 static void count_notes(struct etl_strand *strand)
 {
-	const struct etl_load_result *r = &strand->work->result;
+	const struct etl_load_result *r = &strand->work->slice.result;
+	struct etl_slice_notes *notes = &strand->work->span.notes;
 
-	strand->warnings += r->keys.n + r->versions.n;
-	etl_tally_add(&strand->warned, "load", "overwritten", "", r->keys.first, r->keys.n);
-	etl_tally_add(&strand->warned, "load", "version", "", r->versions.first, r->versions.n);
-	etl_tally_add(&strand->warned, "load", "_id", "", r->ids.first, r->ids.n);
+	notes->warnings += r->keys.n + r->versions.n;
+	etl_tally_add(&notes->warned, "load", "overwritten", "", r->keys.first, r->keys.n);
+	etl_tally_add(&notes->warned, "load", "version", "", r->versions.first, r->versions.n);
+	etl_tally_add(&notes->warned, "load", "_id", "", r->ids.first, r->ids.n);
 }
 
 /* Repeats over slices, of a slice that is in. */
@@ -245,8 +254,8 @@ static void count_repeats(struct etl_strand *strand, struct etl_window_work *win
 		return;
 	snprintf(text, sizeof text, "record %llu of its answer has the key of an earlier one of its window, "
 		"in whose place it is", (unsigned long long)window->repeated_at);
-	strand->warnings += window->repeated;
-	etl_tally_add(&strand->warned, "load", "overwritten", "", text, window->repeated);
+	strand->work->span.notes.warnings += window->repeated;
+	etl_tally_add(&strand->work->span.notes.warned, "load", "overwritten", "", text, window->repeated);
 	window->repeated = 0;
 }
 
@@ -257,8 +266,8 @@ static void warn_of_loss(struct etl_strand *strand, const struct etl_window_work
 
 	if (!window->due->had.was_loaded || window->fail || window->hold || c->in || c->out || c->rejected)
 		return;
-	strand->warnings++;
-	etl_tally_add(&strand->warned, "extract", "gone", "",
+	strand->part.warnings++;
+	etl_tally_add(&strand->part.warned, "extract", "gone", "",
 		"the source has no record of a window any more that had some: what was loaded stays", 1);
 }
 
@@ -266,13 +275,13 @@ static void warn_of_loss(struct etl_strand *strand, const struct etl_window_work
 static void keep_keys(struct etl_strand *strand, size_t rows)
 {
 	struct etl_strand_work *work = strand->work;
-	bool was_full = work->repeats.full;
+	bool was_full = work->slice.repeats.full;
 
-	for (size_t i = work->result.n - rows; i < work->result.n; i++)
-		if (work->result.fates[i] != ETL_LOAD_REFUSED)
-			etl_repeats_add(&work->repeats, work->result.identities[i]);
-	if (work->repeats.full && !was_full)
-		etl_tally_add(&strand->warned, "load", "overwritten", "",
+	for (size_t i = work->slice.result.n - rows; i < work->slice.result.n; i++)
+		if (work->slice.result.fates[i] != ETL_LOAD_REFUSED)
+			etl_repeats_add(&work->slice.repeats, work->slice.result.identities[i]);
+	if (work->slice.repeats.full && !was_full)
+		etl_tally_add(&strand->part.warned, "load", "overwritten", "",
 			"a window has more keys than are compared with each other (131072): further rows "
 			"with one key count as updated", 1);
 }
@@ -281,15 +290,15 @@ static void keep_keys(struct etl_strand *strand, size_t rows)
 static void keep_partial(struct etl_strand *strand, struct etl_window_work *window)
 {
 	struct etl_strand_work *work = strand->work;
-	size_t from = window == &work->windows[work->window_at] ? work->record_at : 0;
+	size_t from = window == &work->span.windows[work->slice.window_at] ? work->slice.record_at : 0;
 
-	keep_keys(strand, work->record_to - from);
-	if (work->partial_of.ms != window->due->window.start.ms)
-		work->partial = (struct etl_counts){0};
-	work->partial_of = window->due->window.start;
-	work->partial.out += window->written.inserted + window->written.updated;
-	work->partial.inserted += window->written.inserted;
-	work->partial.updated += window->written.updated;
+	keep_keys(strand, work->slice.record_to - from);
+	if (work->walk.partial_of.ms != window->due->window.start.ms)
+		work->walk.partial = work->walk.before = (struct etl_counts){0};
+	work->walk.partial_of = window->due->window.start;
+	work->walk.partial.out += window->written.inserted + window->written.updated;
+	work->walk.partial.inserted += window->written.inserted;
+	work->walk.partial.updated += window->written.updated;
 	window->written = (struct etl_counts){0};
 }
 
@@ -298,75 +307,78 @@ static void count(struct etl_strand *strand, const struct etl_commit *commit)
 	struct etl_strand_work *work = strand->work;
 	uint64_t unchanged = 0;
 
+	bool goes_on = false;
+
 	count_notes(strand);
-	etl_account_tally(strand, work->slice, 0, work->span.n, true, &strand->rejects);
-	work->rejected += work->slice->n_rejects;
+	etl_account_tally(strand, work->slice.batch, 0, work->walk.span.n, true, &work->span.notes.rejects);
 	for (size_t i = 0; i < commit->n_entries; i++) {
 		const struct etl_ledger_entry *entry = &commit->entries[i];
-		struct etl_window_work *window = &work->windows[work->window_at + i];
+		struct etl_window_work *window = &work->span.windows[work->slice.window_at + i];
 
 		unchanged += window->unchanged ? window->n : 0;
 		etl_counts_add(&window->counts, &window->written);
 		count_repeats(strand, window);
 		if (entry->state == ETL_WINDOW_RUNNING) {
 			keep_partial(strand, window);
+			goes_on = true;
 			continue;
 		}
-		etl_repeats_reset(&work->repeats);
+		etl_repeats_reset(&work->slice.repeats);
 		window->written = (struct etl_counts){0};
 		warn_of_loss(strand, window);
 		etl_account_window(strand, window);
-		strand->windows_changed += window->changed;
-		strand->windows_loaded += entry->state == ETL_WINDOW_LOADED;
-		strand->windows_empty += entry->state == ETL_WINDOW_EMPTY;
-		strand->windows_held += entry->state == ETL_WINDOW_HELD;
-		strand->windows_failed += entry->state == ETL_WINDOW_FAILED;
-		strand->windows_left_open += entry->state == ETL_WINDOW_FAILED;
-		if (entry->state == ETL_WINDOW_FAILED && strand->error.kind == ETL_OK) {
-			strand->failed_at = ETL_STEP_CHECK; /* its verdict is only written here */
-			etl_error_set(&strand->error, ETL_DATA, window->code ? window->code : "check.failed",
-				"%s", entry->reason);
+		strand->part.windows_changed += window->changed;
+		strand->part.windows_loaded += entry->state == ETL_WINDOW_LOADED;
+		strand->part.windows_empty += entry->state == ETL_WINDOW_EMPTY;
+		strand->part.windows_held += entry->state == ETL_WINDOW_HELD;
+		strand->part.windows_failed += entry->state == ETL_WINDOW_FAILED;
+		strand->part.windows_left_open += entry->state == ETL_WINDOW_FAILED;
+		if (entry->state == ETL_WINDOW_FAILED && strand->part.error.kind == ETL_OK) {
+			strand->part.failed_at = ETL_STEP_CHECK; /* its verdict is only written here */
+			etl_error_set(&strand->part.error, ETL_DATA,
+				window->code ? window->code : "check.failed", "%s", entry->reason);
 		}
 	}
 	etl_loads_count(strand, unchanged);
+	if (!goes_on)
+		etl_account_notes(strand);
 }
 
 /* A spilled window goes on being read: its committed records are let go. */
-static enum etl_go after_spill(struct etl_strand *strand)
+static struct etl_go after_spill(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
 
-	for (size_t i = 0; i < work->n_staged; i++) {
-		etl_account_tally(strand, work->staged[i], 0, 1, true, &work->spilled_rejects);
-		etl_batch_free(work->staged[i]);
+	for (size_t i = 0; i < work->span.n_staged; i++) {
+		etl_account_tally(strand, work->span.staged[i], 0, 1, true, &work->span.spilled_rejects);
+		etl_batch_free(work->span.staged[i]);
 	}
-	work->n_staged = 0;
-	work->staged_bytes = 0;
-	if (work->have_request) {
-		work->have_request = false;
-		return ETL_GO_FETCH;
-	}
-	return ETL_GO_INPUT;
+	work->span.n_staged = 0;
+	work->span.staged_bytes = 0;
+	return etl_go_on_reading(strand);
 }
 
-static enum etl_go after_commit(struct etl_strand *strand, struct etl_error *err)
+static struct etl_go after_commit(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
 
-	work->slice_attempt = 0;
-	etl_refused_fini(&work->refused);
-	work->window_at = work->window_to;
-	work->record_at = work->record_to;
-	if (work->window_at < work->span.n)
-		return ETL_GO_LOAD;
-	if (!work->input_ended)
+	work->slice.attempt = 0;
+	etl_refused_fini(&work->slice.refused);
+	work->slice.window_at = work->slice.window_to;
+	work->slice.record_at = work->slice.record_to;
+	if (work->slice.window_at < work->walk.span.n)
+		return etl_go_when(ETL_NEED_WORK, ETL_AT_LOAD); /* others may wait for this worker */
+	if (work->span.input != ETL_INPUT_ENDED)
 		return after_spill(strand);
 	etl_account_span(strand, true);
-	return etl_span_next(strand, err);
+	return etl_span_next(strand);
 }
 
-/* A sink outside the transaction has to have the data first: the ledger speaks of what is in.
- * One that takes part learns from the transaction's end that it is in.
+/* The law of the commit: the ledger never says more than the targets hold. Where a sink takes part in the
+ * store's transaction, records, entries, dirty marks and watermark come in together or not at all, and
+ * it learns from the transaction's end that they are in. Any other sink has its data first, and the
+ * ledger is written when that is known to be in: a death between the two leaves windows open whose
+ * records are there, and the next run, which finds them unchanged or writes them over, closes them.
  *
  * Example: a job loads into a collection, which commits with the ledger, and into a file. The file of 10:00
  * gets its name, and etld is killed before the commit. The ledger has 10:00 open; the next attempt writes
@@ -384,7 +396,7 @@ static int commit_in_order(struct etl_strand *strand, const struct etl_commit *c
 	if (etl_loads_commit(strand, false, err) < 0)
 		return -1;
 	part_entries(work, commit, &part, &noted);
-	rc = state->ops->commit(state, ETL_TAKE(work->txn), &part, err);
+	rc = state->ops->commit(state, ETL_TAKE(work->slice.txn), &part, err);
 	if (rc == 0 && noted.n_entries) /* its own failure changes nothing: it is only told */
 		(void)state->ops->ledger_mark(state, noted.job, noted.partition, noted.fence,
 			noted.entries, noted.n_entries, &ignored);
@@ -400,36 +412,62 @@ static void leave_doubt(struct etl_strand *strand, const struct etl_error *err)
 {
 	struct etl_error ignored = ETL_ERROR_INIT;
 
-	if (err->kind == ETL_CONFLICT && strand->work->slice->n && etl_run_doubts(strand->run))
+	if (err->kind == ETL_CONFLICT && strand->work->slice.batch->n && etl_strand_doubts(strand))
 		(void)etl_slice_doubt(strand, &ignored);
 }
 
 /* A load that keeps nothing closes nothing: its windows stay due, and the run says so. */
-static enum etl_go discard(struct etl_strand *strand, struct etl_error *err)
+static struct etl_go discard(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
 	struct etl_state *state = strand->run->env->state;
 
-	if (work->txn)
-		state->ops->abort(state, ETL_TAKE(work->txn));
+	if (work->slice.txn)
+		state->ops->abort(state, ETL_TAKE(work->slice.txn));
 	if (etl_loads_commit(strand, false, err) < 0 || etl_loads_commit(strand, true, err) < 0)
-		return ETL_GO_FAIL;
-	for (size_t w = work->window_at; w < work->window_to && (work->input_ended || !work->spilled);
-		w++) {
-		struct etl_window_work *window = &work->windows[w];
+		return etl_go(ETL_AT_FAILED);
+	for (size_t w = work->slice.window_at; w < work->slice.window_to && is_whole(work); w++) {
+		struct etl_window_work *window = &work->span.windows[w];
 
 		window->counts.withheld = window->counts.out;
 		etl_account_window(strand, window);
-		strand->windows_discarded++;
+		strand->part.windows_discarded++;
 	}
-	if (!*strand->reason)
-		snprintf(strand->reason, sizeof strand->reason,
+	if (!*strand->part.reason)
+		snprintf(strand->part.reason, sizeof strand->part.reason,
 			"load: %s keeps nothing, so that no window is closed: they stay due",
 			strand->run->job->loads[0].type->name);
-	return after_commit(strand, err);
+	return after_commit(strand);
 }
 
-enum etl_go etl_step_commit(struct etl_strand *strand, struct etl_error *err)
+/* Up to where all is closed with this slice in. A backfill leaves the live watermark alone: the next live
+ * run sees what it closed. */
+static etl_wall watermark_with(const struct etl_strand *strand)
+{
+	const struct etl_plan_work *plan = &strand->work->plan;
+	const struct etl_run *run = strand->run;
+
+	if (run->job->window.none && plan->due.windows[0].done)
+		return run->planned;
+	if (run->trigger.kind == ETL_TRIGGER_BACKFILL)
+		return plan->watermark.processed;
+	return etl_window_contiguous(&run->job->window, &plan->watermark, plan->ledger.entries,
+		plan->ledger.n, &plan->due);
+}
+
+/* The slice is in: from now on it counts, and the strand goes on from there. */
+static void take_in(struct etl_strand *strand, const struct etl_commit *commit)
+{
+	struct etl_watermark *watermark = &strand->work->plan.watermark;
+
+	strand->part.watermark = watermark->processed = commit->watermark;
+	if (commit->targets)
+		watermark->targets = *commit->targets;
+	etl_strand_keep_targets(strand);
+	count(strand, commit);
+}
+
+struct etl_go etl_step_commit(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
 	struct etl_run *run = strand->run;
@@ -437,39 +475,28 @@ enum etl_go etl_step_commit(struct etl_strand *strand, struct etl_error *err)
 	struct etl_targets targets;
 	struct etl_commit commit = {
 		.job = run->job->name,
-		.partition = strand->partition->name,
+		.partition = strand->part.partition->name,
 		.run_id = run->run_id,
 		.fence = run->fence,
-		.origin = work->watermark.origin,
+		.origin = work->plan.watermark.origin,
 		.window_ms = etl_dur_ms(run->job->window.size),
 	};
 	int rc;
 
 	if (run->job->loads[run->job->committing].type->discards)
 		return discard(strand, err);
-	if (etl_rejects_store(strand, work->slice, err) < 0)
-		return ETL_GO_FAIL;
+	if (etl_rejects_store(strand, work->slice.batch, err) < 0)
+		return etl_go(ETL_AT_FAILED);
 	fill_entries(strand, &commit, &marks);
 	set_done(work, &commit, true);
 	if (etl_strand_note_targets(strand, &commit, &targets))
 		commit.targets = &targets;
 	commit.dirty = marks.marks;
 	commit.n_dirty = marks.n;
-	/* A backfill leaves the live watermark alone: the next live run sees what it closed. */
-	commit.watermark = run->trigger.kind == ETL_TRIGGER_BACKFILL ?
-		work->watermark.processed :
-		etl_window_contiguous(&run->job->window, &work->watermark,
-			work->ledger.entries, work->ledger.n, &work->due);
-	if (run->job->window.none && work->due.windows[0].done)
-		commit.watermark = run->planned;
+	commit.watermark = watermark_with(strand);
 	rc = commit_in_order(strand, &commit, err);
 	if (rc == 0) {
-		strand->watermark = commit.watermark;
-		work->watermark.processed = commit.watermark;
-		if (commit.targets)
-			work->watermark.targets = targets;
-		etl_strand_keep_targets(strand);
-		count(strand, &commit);
+		take_in(strand, &commit);
 	} else {
 		etl_loads_abort(strand);
 		set_done(work, &commit, false);
@@ -478,7 +505,5 @@ enum etl_go etl_step_commit(struct etl_strand *strand, struct etl_error *err)
 	}
 	free(commit.entries);
 	free(marks.marks);
-	if (rc < 0)
-		return etl_slice_again(strand, err);
-	return after_commit(strand, err);
+	return rc < 0 ? etl_slice_again(strand, err) : after_commit(strand);
 }

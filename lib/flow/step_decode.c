@@ -10,105 +10,102 @@
 #include "flow/strand.h"
 #include "time/civil.h"
 
-/* Takes a new request over from the source; the old one's memory goes. */
-static void replace_request(struct etl_strand *strand, struct etl_request *fresh)
+/* Takes the request of the next page over from the source; the old one's memory goes. */
+static void take_request(struct etl_strand *strand, struct etl_request *fresh)
 {
 	etl_arena_free(strand->request.arena);
 	strand->request = *fresh;
-	strand->requests++;
+	strand->part.requests++;
+	strand->work->span.input = ETL_INPUT_NEXT_PAGE;
 }
 
-static enum etl_go take_head(struct etl_strand *strand, const struct etl_mail *mail,
+static int take_head(struct etl_strand *strand, const struct etl_mail *mail,
 	struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
 	struct etl_request again = {.arena = etl_arena_new(0)};
 	enum etl_source_verdict verdict = ETL_SOURCE_BODY;
 
-	work->fetched = mail->response.received;
-	if (strand->run->job->source->head(work->source, &mail->response, &verdict, &again, err) < 0) {
+	work->span.fetched = mail->response.received;
+	if (strand->run->job->source->head(work->span.source, &mail->response, &verdict, &again, err) < 0) {
 		etl_arena_free(again.arena);
-		return ETL_GO_FAIL;
+		return -1;
 	}
-	if (verdict == ETL_SOURCE_RETRY) {
-		replace_request(strand, &again);
-		return ETL_GO_FETCH;
-	}
-	etl_arena_free(again.arena);
-	return ETL_GO_NEXT;
+	if (verdict == ETL_SOURCE_RETRY)
+		take_request(strand, &again);
+	else
+		etl_arena_free(again.arena);
+	return 0;
 }
 
-static enum etl_go take_end(struct etl_strand *strand, struct etl_error *err)
+static int take_end(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
 	struct etl_request next = {.arena = etl_arena_new(0)};
-	int more = strand->run->job->source->next(work->source, etl_now(strand->run->env->clock),
-		work->batch, &next, err);
+	int more = strand->run->job->source->next(work->span.source, etl_now(strand->run->env->clock),
+		work->span.batch, &next, err);
 
 	if (more == 1) {
-		replace_request(strand, &next);
-		work->have_request = true;
-		return ETL_GO_NEXT;
+		take_request(strand, &next);
+		return 0;
 	}
 	etl_arena_free(next.arena);
 	if (more < 0)
-		return ETL_GO_FAIL;
-	work->input_ended = true;
-	return ETL_GO_NEXT;
+		return -1;
+	work->span.input = ETL_INPUT_ENDED;
+	return 0;
 }
 
-static enum etl_go take_mail(struct etl_strand *strand, const struct etl_mail *mail,
+static int take_mail(struct etl_strand *strand, const struct etl_mail *mail,
 	struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
 
 	if (mail->kind == ETL_MAIL_END || mail->kind == ETL_MAIL_ERROR)
-		strand->steps[ETL_STEP_EXTRACT].busy.us +=
-			etl_mono_diff(etl_mono_now(strand->run->env->clock), work->fetch_began).us;
+		strand->part.steps[ETL_STEP_EXTRACT].busy.us +=
+			etl_mono_diff(etl_mono_now(strand->run->env->clock), work->walk.fetch_began).us;
 	if (mail->kind == ETL_MAIL_END &&
 		etl_step_charge(strand, ETL_STEP_EXTRACT, mail->took, err) < 0)
-		return ETL_GO_FAIL;
+		return -1;
 	switch (mail->kind) {
 	case ETL_MAIL_HEAD:
 		return take_head(strand, mail, err);
 	case ETL_MAIL_CHUNK:
-		strand->bytes += mail->len;
-		return strand->run->job->source->decode(work->source, mail->data, mail->len,
-			       work->batch, err) < 0 ?
-			ETL_GO_FAIL :
-			ETL_GO_NEXT;
+		strand->part.bytes += mail->len;
+		return strand->run->job->source->decode(work->span.source, mail->data, mail->len,
+			work->span.batch, err);
 	case ETL_MAIL_END:
 		return take_end(strand, err);
 	case ETL_MAIL_ERROR:
 		*err = mail->error;
 		if (strand->run->job->source->broken)
-			strand->run->job->source->broken(work->source, err);
-		return ETL_GO_FAIL;
+			strand->run->job->source->broken(work->span.source, err);
+		return -1;
 	}
 	abort();
 }
 
-static enum etl_go read_mail(struct etl_strand *strand, struct etl_error *err)
+/* 1: not without more memory. */
+static int read_mail(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
 	struct etl_mail *mail;
-	enum etl_go said;
+	int rc = 0;
 
-	while (strand->inbox && !etl_batch_is_full(work->batch) && !work->input_ended &&
-		!work->have_request) {
+	while (rc == 0 && strand->inbox && !etl_batch_is_full(work->span.batch) &&
+		work->span.input == ETL_INPUT_COMES) {
 		if (etl_strand_lacks_memory(strand))
-			return ETL_GO_MEMORY;
+			return 1;
 		mail = strand->inbox;
-		said = take_mail(strand, mail, err);
+		rc = take_mail(strand, mail, err);
 		strand->inbox = mail->next;
 		etl_mail_free(mail);
-		if (said != ETL_GO_NEXT)
-			return said;
 	}
-	return ETL_GO_NEXT;
+	return rc;
 }
 
-static enum etl_go read_blocking(struct etl_strand *strand, struct etl_error *err)
+/* 1: not without more memory. */
+static int read_blocking(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
 	const struct etl_clock *clock = strand->run->env->clock;
@@ -116,24 +113,24 @@ static enum etl_go read_blocking(struct etl_strand *strand, struct etl_error *er
 	int more;
 
 	if (etl_strand_lacks_memory(strand))
-		return ETL_GO_MEMORY;
-	more = strand->run->job->source->read(work->source, &work->vars.window, work->batch, err);
-
-	work->read = etl_mono_diff(etl_mono_now(clock), began);
-	strand->steps[ETL_STEP_EXTRACT].visits++;
-	strand->steps[ETL_STEP_EXTRACT].busy.us += work->read.us;
-	if (more < 0 || etl_step_charge(strand, ETL_STEP_EXTRACT, work->read, err) < 0)
-		return ETL_GO_FAIL;
-	work->input_ended = more == 0;
-	return ETL_GO_NEXT;
+		return 1;
+	more = strand->run->job->source->read(work->span.source, &work->span.vars.window,
+		work->span.batch, err);
+	work->walk.read = etl_mono_diff(etl_mono_now(clock), began);
+	strand->part.steps[ETL_STEP_EXTRACT].visits++;
+	strand->part.steps[ETL_STEP_EXTRACT].busy.us += work->walk.read.us;
+	if (more < 0 || etl_step_charge(strand, ETL_STEP_EXTRACT, work->walk.read, err) < 0)
+		return -1;
+	work->span.input = more ? ETL_INPUT_COMES : ETL_INPUT_ENDED;
+	return 0;
 }
 
 /* ---- the cut ----------------------------------------------------------------------------- */
 
-static void note_newest(struct etl_strand_work *work, etl_wall t)
+static void note_newest(struct etl_window_work *window, etl_wall t)
 {
-	if (t.ms != ETL_NO_TIME && t.ms > work->newest.ms)
-		work->newest = t;
+	if (t.ms > window->newest.ms) /* ETL_NO_TIME is the least of all */
+		window->newest = t;
 }
 
 /* Later than this no record can be dated: the run may go on for long. */
@@ -149,8 +146,8 @@ static void cut(struct etl_strand *strand)
 	struct etl_strand_work *work = strand->work;
 	etl_wall latest = latest_date(strand->run);
 
-	for (size_t i = 0; i < work->batch->n; i++) {
-		const struct etl_record *record = &work->batch->records[i];
+	for (size_t i = 0; i < work->span.batch->n; i++) {
+		const struct etl_record *record = &work->span.batch->records[i];
 		long window = etl_span_index(work, record->time);
 
 		if (record->time.ms > latest.ms) {
@@ -158,19 +155,19 @@ static void cut(struct etl_strand *strand)
 
 			etl_time_format_rfc3339(record->time, at);
 			etl_account_beyond(strand, record->time);
-			etl_batch_reject_record(work->batch, i, "decode", "future", "",
+			etl_batch_reject_record(work->span.batch, i, "decode", "future", "",
 				"dated %s, in the future", at);
 		} else if (window < 0) {
 			etl_account_outside(strand, record->time);
-			etl_batch_remove(work->batch, i);
+			etl_batch_remove(work->span.batch, i);
 		} else {
-			note_newest(work, record->time);
-			work->windows[window].counts.in++;
-			work->windows[window].counts.seen++;
-			work->seen++;
+			note_newest(&work->span.windows[window], record->time);
+			work->span.windows[window].counts.in++;
+			work->span.windows[window].counts.seen++;
+			work->span.seen++;
 		}
 	}
-	etl_batch_compact(work->batch);
+	etl_batch_compact(work->span.batch);
 }
 
 /* A full read has one pseudo-window that holds everything. */
@@ -178,11 +175,11 @@ static void take_all(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
 
-	for (size_t i = 0; i < work->batch->n; i++)
-		note_newest(work, work->batch->records[i].time);
-	work->windows[0].counts.in += work->batch->n;
-	work->windows[0].counts.seen += work->batch->n;
-	work->seen += work->batch->n;
+	for (size_t i = 0; i < work->span.batch->n; i++)
+		note_newest(&work->span.windows[0], work->span.batch->records[i].time);
+	work->span.windows[0].counts.in += work->span.batch->n;
+	work->span.windows[0].counts.seen += work->span.batch->n;
+	work->span.seen += work->span.batch->n;
 }
 
 /* Mail is read here, but what the service refused, or the transfer did not bring, failed in extract:
@@ -190,29 +187,28 @@ static void take_all(struct etl_strand *strand)
 static void blame_extract(struct etl_strand *strand, const struct etl_error *err)
 {
 	if (err->kind != ETL_DATA && err->kind != ETL_LIMIT && err->kind != ETL_BUG)
-		strand->step = ETL_STEP_EXTRACT;
+		strand->part.step = ETL_STEP_EXTRACT;
 }
 
-enum etl_go etl_step_decode(struct etl_strand *strand, struct etl_error *err)
+struct etl_go etl_step_decode(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
-	enum etl_go said = etl_strand_blocks(strand) ? read_blocking(strand, err) :
-						       read_mail(strand, err);
+	bool blocks = etl_strand_blocks(strand);
+	int rc = blocks ? read_blocking(strand, err) : read_mail(strand, err);
 
-	if (said == ETL_GO_FAIL)
+	if (rc > 0)
+		return etl_go_when(ETL_NEED_MEMORY, ETL_AT_DECODE);
+	if (rc < 0) {
 		blame_extract(strand, err);
-	if (said != ETL_GO_NEXT)
-		return said;
-	/* A batch costs its memory whether it is full or not: pieces and pages fill it up. */
-	if (!etl_strand_blocks(strand) && !work->input_ended && !etl_batch_is_full(work->batch)) {
-		said = work->have_request ? ETL_GO_FETCH : ETL_GO_INPUT;
-		work->have_request = false;
-		return said;
+		return etl_go(ETL_AT_FAILED);
 	}
+	/* A batch costs its memory whether it is full or not: pieces and pages fill it up. */
+	if (!blocks && work->span.input != ETL_INPUT_ENDED && !etl_batch_is_full(work->span.batch))
+		return etl_go_on_reading(strand);
 	if (strand->run->job->window.none)
 		take_all(strand);
 	else
 		cut(strand);
-	etl_account_decoded(strand, work->batch->n_rejects);
-	return ETL_GO_NEXT;
+	etl_account_decoded(strand, work->span.batch->n_rejects);
+	return etl_go(ETL_AT_TRANSFORM);
 }

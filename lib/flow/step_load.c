@@ -6,41 +6,42 @@
  */
 #include "flow/strand.h"
 
-enum etl_go etl_step_load(struct etl_strand *strand, struct etl_error *err)
+struct etl_go etl_step_load(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
 	struct etl_state *state = strand->run->env->state;
 	int rc = 0;
 
 	if (etl_loads_open(strand, err) < 0)
-		return ETL_GO_FAIL;
-	if (!work->slice_attempt++)
-		work->slice_began = etl_mono_now(strand->run->env->clock);
+		return etl_go(ETL_AT_FAILED);
+	if (!work->slice.attempt++)
+		work->slice.began = etl_mono_now(strand->run->env->clock);
 	etl_slice_cut(strand);
-	if (state->ops->begin(state, &work->txn, err) < 0)
-		return ETL_GO_FAIL;
+	if (state->ops->begin(state, &work->slice.txn, err) < 0)
+		return etl_go(ETL_AT_FAILED);
 	if (etl_loads_begin(strand, err) < 0)
-		return ETL_GO_FAIL;
-	if (work->slice->n && etl_run_doubts(strand->run) && etl_slice_doubt(strand, err) < 0)
-		return ETL_GO_FAIL;
-	if (work->slice->n)
+		return etl_go(ETL_AT_FAILED);
+	if (work->slice.batch->n && etl_strand_doubts(strand) && etl_slice_doubt(strand, err) < 0)
+		return etl_go(ETL_AT_FAILED);
+	if (work->slice.batch->n)
 		rc = etl_loads_write(strand, err);
 	if (rc) {
 		etl_loads_abort(strand);
-		if (rc < 0 && etl_run_doubts(strand->run))
+		if (rc < 0 && etl_strand_doubts(strand))
 			etl_slice_unanswered(strand);
 		if (rc > 0)
 			etl_error_set(err, ETL_TRANSIENT, "txn.retry",
-				"%zu records are refused; the slice goes in without them", work->refused.n);
-		etl_error_prefix(err, "loading %zu records", work->slice->n);
+				"%zu records are refused; the slice goes in without them",
+				work->slice.refused.n);
+		etl_error_prefix(err, "loading %zu records", work->slice.batch->n);
 		return etl_slice_again(strand, err);
 	}
 	/* Before the commit: what the target refuses counts like what was refused on the way. */
-	if (etl_rejects_judge(strand, work->slice->n_rejects, err) < 0) {
+	if (etl_slice_judge(strand, err) < 0) {
 		etl_loads_abort(strand);
-		if (work->txn)
-			state->ops->abort(state, ETL_TAKE(work->txn));
-		return ETL_GO_FAIL;
+		if (work->slice.txn)
+			state->ops->abort(state, ETL_TAKE(work->slice.txn));
+		return etl_go(ETL_AT_FAILED);
 	}
-	return ETL_GO_NEXT;
+	return etl_go(ETL_AT_COMMIT);
 }

@@ -17,19 +17,18 @@ static void cut_into_spans(struct etl_strand *strand)
 	struct etl_strand_work *work = strand->work;
 	const struct etl_window_rules *rules = &strand->run->job->window;
 
-	work->n_spans = 0;
-	for (size_t from = work->lost; from < work->due.n;) {
-		size_t n = etl_window_span(rules, &work->due, from);
+	for (size_t from = work->plan.lost; from < work->plan.due.n;) {
+		size_t n = etl_window_span(rules, &work->plan.due, from);
 
-		ETL_GROW(work->spans, work->n_spans, work->spans_cap);
-		work->spans[work->n_spans++] = (struct etl_span){from, n};
+		ETL_GROW(work->plan.spans, work->plan.n_spans, work->plan.spans_cap);
+		work->plan.spans[work->plan.n_spans++] = (struct etl_span){from, n};
 		from += n;
 	}
-	for (size_t i = 0; i < work->n_spans / 2; i++) { /* the oldest comes last: popped first */
-		struct etl_span swap = work->spans[i];
+	for (size_t i = 0; i < work->plan.n_spans / 2; i++) { /* the oldest comes last: popped first */
+		struct etl_span swap = work->plan.spans[i];
 
-		work->spans[i] = work->spans[work->n_spans - 1 - i];
-		work->spans[work->n_spans - 1 - i] = swap;
+		work->plan.spans[i] = work->plan.spans[work->plan.n_spans - 1 - i];
+		work->plan.spans[work->plan.n_spans - 1 - i] = swap;
 	}
 }
 
@@ -40,12 +39,12 @@ static void settle_origin(struct etl_strand *strand)
 	struct etl_strand_work *work = strand->work;
 	etl_wall start = strand->run->job->window.start;
 
-	if (start.ms >= work->watermark.origin.ms)
+	if (start.ms >= work->plan.watermark.origin.ms)
 		return;
-	for (size_t i = 0; i < work->due.n; i++)
-		if (work->due.windows[i].window.start.ms < work->watermark.origin.ms)
+	for (size_t i = 0; i < work->plan.due.n; i++)
+		if (work->plan.due.windows[i].window.start.ms < work->plan.watermark.origin.ms)
 			return;
-	work->watermark.origin = start;
+	work->plan.watermark.origin = start;
 }
 
 /* What was loaded and would only be read again stays as it is; an old end is not told twice.
@@ -71,9 +70,9 @@ static void fill_lost(const struct etl_strand *strand, const struct etl_due_wind
 static void count_lost(struct etl_strand *strand, const struct etl_ledger_entry *entries, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (!strand->windows_lost++)
-			strand->lost = entries[i].window;
-		strand->lost.end = entries[i].window.end;
+		if (!strand->part.windows_lost++)
+			strand->part.lost = entries[i].window;
+		strand->part.lost.end = entries[i].window.end;
 	}
 }
 
@@ -89,22 +88,23 @@ static int give_up_lost(struct etl_strand *strand, struct etl_error *err)
 	size_t n = 0;
 	int rc = 0;
 
-	while (work->lost < work->due.n &&
-		etl_window_is_gone(&job->window, work->due.windows[work->lost].window, strand->run->planned))
-		work->lost++;
-	if (!work->lost)
+	while (work->plan.lost < work->plan.due.n &&
+		etl_window_is_gone(&job->window, work->plan.due.windows[work->plan.lost].window,
+			strand->run->planned))
+		work->plan.lost++;
+	if (!work->plan.lost)
 		return 0;
-	entries = etl_calloc(work->lost, sizeof *entries);
-	for (size_t i = 0; i < work->lost; i++)
-		if (is_lost(&work->due.windows[i]))
-			fill_lost(strand, &work->due.windows[i], &entries[n++]);
+	entries = etl_calloc(work->plan.lost, sizeof *entries);
+	for (size_t i = 0; i < work->plan.lost; i++)
+		if (is_lost(&work->plan.due.windows[i]))
+			fill_lost(strand, &work->plan.due.windows[i], &entries[n++]);
 	if (n)
-		rc = state->ops->ledger_mark(state, job->name, strand->partition->name,
+		rc = state->ops->ledger_mark(state, job->name, strand->part.partition->name,
 			strand->run->fence, entries, n, err);
 	if (rc == 0)
 		count_lost(strand, entries, n);
-	for (size_t i = 0; rc == 0 && i < work->lost; i++)
-		work->due.windows[i].done = true;
+	for (size_t i = 0; rc == 0 && i < work->plan.lost; i++)
+		work->plan.due.windows[i].done = true;
 	free(entries);
 	return rc;
 }
@@ -120,7 +120,7 @@ static etl_wall origin_of(const struct etl_job *job)
 static int need_past_watermark(const struct etl_strand *strand, struct etl_error *err)
 {
 	const struct etl_run *run = strand->run;
-	etl_wall mark = strand->work->watermark.processed;
+	etl_wall mark = strand->work->plan.watermark.processed;
 	char is[ETL_TIME_TEXT_BYTES], now[ETL_TIME_TEXT_BYTES];
 
 	if (mark.ms <= etl_wall_add(run->present, ETL_FUTURE_TOLERANCE).ms)
@@ -131,69 +131,80 @@ static int need_past_watermark(const struct etl_strand *strand, struct etl_error
 		"the watermark of %s is %s and now is %s: nothing would be due until then; "
 		"'etlctl windows %s' shows up to where all is loaded, 'etlctl watermark rewind %s "
 		"TIME --reason TEXT' sets it there",
-		strand->partition->name, is, now, run->job->name, run->job->name);
+		strand->part.partition->name, is, now, run->job->name, run->job->name);
 }
 
-enum etl_go etl_step_plan(struct etl_strand *strand, struct etl_error *err)
+/* The watermark, ours from now on, and the part of the ledger that a plan has to see. */
+static int read_state(struct etl_strand *strand, struct etl_error *err)
 {
-	struct etl_run *run = strand->run;
+	struct etl_strand_work *work = strand->work;
+	const struct etl_run *run = strand->run;
 	const struct etl_job *job = run->job;
 	struct etl_state *state = run->env->state;
-	bool is_asked = etl_run_is_asked(run);
-	etl_mono began = etl_mono_now(run->env->clock);
-	bool is_backfill = run->trigger.kind == ETL_TRIGGER_BACKFILL;
-	struct etl_asked asked = {run->trigger.asked, run->trigger.reprocess};
-	struct etl_window range;
+	const char *partition = strand->part.partition->name;
 	/* Once: what this run itself leaves open is found by asking again. */
-	const struct etl_open_list *open = strand->work ? NULL : &run->open;
+	const struct etl_open_list *open = work->walk.planned ? NULL : &etl_flow_of(run)->open;
+	struct etl_window range;
 	int holes;
 
-	if (!strand->work) {
-		strand->work = ETL_NEW(struct etl_strand_work);
-		strand->work->attempt = 1;
-	}
-
-	struct etl_strand_work *work = strand->work;
-	work->lost = 0;
-	work->newest = (etl_wall){ETL_NO_TIME};
-	if (state->ops->watermark_claim(state, job->name, strand->partition->name, run->fence,
-		    origin_of(job), etl_dur_ms(job->window.size), &work->watermark, err) < 0)
-		return ETL_GO_FAIL;
-	if (need_past_watermark(strand, err) < 0)
-		return ETL_GO_FAIL;
-	strand->watermark = work->watermark.processed;
-	etl_job_target(job, run->env->database, work->target);
+	work->walk.planned = true;
+	if (state->ops->watermark_claim(state, job->name, partition, run->fence, origin_of(job),
+		    etl_dur_ms(job->window.size), &work->plan.watermark, err) < 0 ||
+		need_past_watermark(strand, err) < 0)
+		return -1;
+	strand->part.watermark = work->plan.watermark.processed;
+	etl_job_target(job, run->env->database, work->plan.target);
 	etl_strand_keep_targets(strand);
-	range = etl_window_scan_range(&job->window, &work->watermark, run->planned);
-	if (is_asked && asked.range.start.ms < range.start.ms)
-		range.start = asked.range.start;
+	range = etl_window_scan_range(&job->window, &work->plan.watermark, run->planned);
+	if (etl_run_is_asked(run) && run->trigger.asked.start.ms < range.start.ms)
+		range.start = run->trigger.asked.start;
 	holes = etl_holes_look(strand, &range, err);
-	if (holes < 0 || etl_ledger_part_read(&work->ledger, state, job->name,
-				 strand->partition->name, &range, open, err) < 0)
-		return ETL_GO_FAIL;
+	if (holes < 0 || etl_ledger_part_read(&work->plan.ledger, state, job->name, partition, &range,
+				 open, err) < 0)
+		return -1;
 	if (holes)
 		etl_holes_add(work, &job->window);
-	etl_window_plan(&job->window, &work->watermark, run->planned, work->ledger.entries,
-		work->ledger.n, is_asked ? &asked : NULL, &work->due);
-	if (is_asked && work->due.more) {
-		etl_error_set(err, ETL_PERMANENT, "run.too_many",
+	return 0;
+}
+
+/* Which windows are due, without those that wait for others and those that nobody has any more. */
+static int list_due(struct etl_strand *strand, struct etl_error *err)
+{
+	const struct etl_run *run = strand->run;
+	const struct etl_job *job = run->job;
+	struct etl_plan_work *plan = &strand->work->plan;
+	struct etl_asked asked = {run->trigger.asked, run->trigger.reprocess};
+	bool is_asked = etl_run_is_asked(run);
+	bool is_backfill = run->trigger.kind == ETL_TRIGGER_BACKFILL;
+
+	etl_window_plan(&job->window, &plan->watermark, run->planned, plan->ledger.entries,
+		plan->ledger.n, is_asked ? &asked : NULL, &plan->due);
+	if (is_asked && plan->due.more)
+		return etl_error_set(err, ETL_PERMANENT, "run.too_many",
 			"more than %d windows were asked for at once; ask for them in parts",
 			ETL_DUE_MAX);
-		return ETL_GO_FAIL;
-	}
 	if (!is_asked) /* only a plan of everything that is due can tell */
 		settle_origin(strand);
-	if (job->n_upstream && etl_upstream_filter(strand, &work->due, err) < 0)
-		return ETL_GO_FAIL;
-	if ((!is_asked || is_backfill) && give_up_lost(strand, err) < 0)
-		return ETL_GO_FAIL;
-	work->used[ETL_STEP_PLAN].us = 0;
-	if (etl_step_charge(strand, ETL_STEP_PLAN,
-		    etl_mono_diff(etl_mono_now(run->env->clock), began), err) < 0)
-		return ETL_GO_FAIL;
-	strand->windows_due += work->due.n - work->lost;
+	if (job->n_upstream && etl_upstream_filter(strand, &plan->due, err) < 0)
+		return -1;
+	return !is_asked || is_backfill ? give_up_lost(strand, err) : 0;
+}
+
+struct etl_go etl_step_plan(struct etl_strand *strand, struct etl_error *err)
+{
+	const struct etl_clock *clock = strand->run->env->clock;
+	struct etl_strand_work *work = strand->work;
+	etl_mono began = etl_mono_now(clock);
+
+	etl_plan_reset(work);
+	if (read_state(strand, err) < 0 || list_due(strand, err) < 0)
+		return etl_go(ETL_AT_FAILED);
+	work->span.used[ETL_STEP_PLAN].us = 0;
+	if (etl_step_charge(strand, ETL_STEP_PLAN, etl_mono_diff(etl_mono_now(clock), began), err) < 0)
+		return etl_go(ETL_AT_FAILED);
+	strand->part.windows_due += work->plan.due.n - work->plan.lost;
 	cut_into_spans(strand);
-	if (!strand->windows_due && strand->windows_blocked)
-		strand->state = ETL_STRAND_BLOCKED;
-	return etl_span_next(strand, err);
+	if (!strand->part.windows_due && strand->part.windows_blocked)
+		strand->part.state = ETL_PART_BLOCKED;
+	return etl_span_next(strand);
 }

@@ -15,21 +15,21 @@ static int apply(struct etl_strand *strand, size_t i, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
 	const struct etl_transform_type *type = strand->run->job->transforms[i].type;
-	size_t n = work->batch->n, rejects = work->batch->n_rejects;
+	size_t n = work->span.batch->n, rejects = work->span.batch->n_rejects;
 	bool counted = type->flush || type->filters;
 	size_t gone = type->flush ? COUNT(merged) : COUNT(filtered);
 
 	if (counted)
-		etl_account_flow(strand, work->batch, 1, gone);
-	if (type->apply(work->transforms[i], work->batch, err) < 0)
+		etl_account_flow(strand, work->span.batch, 1, gone);
+	if (type->apply(work->span.transforms[i], work->span.batch, err) < 0)
 		return -1;
 	if (counted) {
-		etl_account_flow(strand, work->batch, -1, gone);
+		etl_account_flow(strand, work->span.batch, -1, gone);
 		etl_account_new_rejects(strand, rejects, gone);
-	} else if (work->batch->n + work->batch->n_rejects != n + rejects) {
+	} else if (work->span.batch->n + work->span.batch->n_rejects != n + rejects) {
 		return etl_error_set(err, ETL_BUG, "transform.lost",
 			"%zu records came and %zu went on, with %zu rejects: it has lost some without a "
-			"word", n, work->batch->n, work->batch->n_rejects - rejects);
+			"word", n, work->span.batch->n, work->span.batch->n_rejects - rejects);
 	}
 	return 0;
 }
@@ -39,26 +39,26 @@ static int flush(struct etl_strand *strand, size_t i, struct etl_error *err)
 	struct etl_strand_work *work = strand->work;
 	const struct etl_transform_type *type = strand->run->job->transforms[i].type;
 
-	if (!work->input_ended || !type->flush)
+	if (work->span.input != ETL_INPUT_ENDED || !type->flush)
 		return 0;
-	etl_account_flow(strand, work->batch, -1, COUNT(made));
-	if (type->flush(work->transforms[i], work->batch, err) < 0)
+	etl_account_flow(strand, work->span.batch, -1, COUNT(made));
+	if (type->flush(work->span.transforms[i], work->span.batch, err) < 0)
 		return -1;
-	etl_account_flow(strand, work->batch, 1, COUNT(made));
+	etl_account_flow(strand, work->span.batch, 1, COUNT(made));
 	return 0;
 }
 
-enum etl_go etl_step_transform(struct etl_strand *strand, struct etl_error *err)
+struct etl_go etl_step_transform(struct etl_strand *strand, struct etl_error *err)
 {
 	const struct etl_job *job = strand->run->job;
 
 	for (size_t i = 0; i < job->n_transforms; i++) {
 		if (apply(strand, i, err) < 0 || flush(strand, i, err) < 0) {
 			etl_error_prefix(err, "transform %s", job->transforms[i].type->name);
-			return ETL_GO_FAIL;
+			return etl_go(ETL_AT_FAILED);
 		}
 		if (etl_strand_judge_state(strand, err) < 0)
-			return ETL_GO_FAIL;
+			return etl_go(ETL_AT_FAILED);
 	}
-	return ETL_GO_NEXT;
+	return etl_go(ETL_AT_CHECK);
 }

@@ -33,15 +33,15 @@ bool etl_strand_note_targets(const struct etl_strand *strand, const struct etl_c
 	const struct etl_strand_work *work = strand->work;
 	bool any = false;
 
-	*out = work->watermark.targets;
-	note_old(&work->watermark, out);
-	for (size_t i = 0; *work->target && i < commit->n_entries; i++) {
+	*out = work->plan.watermark.targets;
+	note_old(&work->plan.watermark, out);
+	for (size_t i = 0; *work->plan.target && i < commit->n_entries; i++) {
 		const struct etl_ledger_entry *entry = &commit->entries[i];
 
 		if (!etl_window_is_closed(entry->state) ||
-			stays_where_it_is(&work->windows[work->window_at + i], entry))
+			stays_where_it_is(&work->span.windows[work->slice.window_at + i], entry))
 			continue;
-		etl_targets_note(out, work->target, entry->window);
+		etl_targets_note(out, work->plan.target, entry->window);
 		any = true;
 	}
 	return any;
@@ -49,9 +49,9 @@ bool etl_strand_note_targets(const struct etl_strand *strand, const struct etl_c
 
 bool etl_strand_is_elsewhere(const struct etl_strand_work *work, struct etl_window window)
 {
-	const char *at = etl_targets_at(&work->watermark.targets, window.start);
+	const char *at = etl_targets_at(&work->plan.watermark.targets, window.start);
 
-	return at && !etl_target_covers(at, work->target) && !etl_streq(at, ETL_TARGET_UNKNOWN);
+	return at && !etl_target_covers(at, work->plan.target) && !etl_streq(at, ETL_TARGET_UNKNOWN);
 }
 
 void etl_strand_keep_targets(struct etl_strand *strand)
@@ -59,14 +59,14 @@ void etl_strand_keep_targets(struct etl_strand *strand)
 	const struct etl_strand_work *work = strand->work;
 	struct etl_elsewhere sum = {.n = 0};
 
-	free(ETL_TAKE(strand->elsewhere));
-	strand->here = 0;
-	if (!*work->target)
+	free(ETL_TAKE(strand->part.elsewhere));
+	strand->part.here = 0;
+	if (!*work->plan.target)
 		return;
-	etl_text_copy(sum.target, sizeof sum.target, work->target);
-	if (etl_elsewhere_add(&sum, &strand->run->job->window, &work->watermark)) {
-		strand->elsewhere = ETL_NEW(struct etl_elsewhere);
-		*strand->elsewhere = sum;
+	etl_text_copy(sum.target, sizeof sum.target, work->plan.target);
+	if (etl_elsewhere_add(&sum, &strand->run->job->window, &work->plan.watermark)) {
+		strand->part.elsewhere = ETL_NEW(struct etl_elsewhere);
+		*strand->part.elsewhere = sum;
 	}
-	strand->here = sum.here;
+	strand->part.here = sum.here;
 }

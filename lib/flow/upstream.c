@@ -133,10 +133,10 @@ static void say_why(struct etl_strand *strand, const struct etl_upstream_hole *h
 {
 	char at[ETL_TIME_TEXT_BYTES];
 
-	if (*strand->reason)
+	if (*strand->part.reason)
 		return;
 	etl_time_format_rfc3339(hole->window.start, at);
-	snprintf(strand->reason, sizeof strand->reason, "waits for window %s of %s/%s%s%.300s", at,
+	snprintf(strand->part.reason, sizeof strand->part.reason, "waits for window %s of %s/%s%s%.300s", at,
 		hole->job->name, hole->partition->name, *hole->why ? ", which is " : "", hole->why);
 }
 
@@ -261,11 +261,11 @@ static int keep_ready(struct etl_strand *strand, struct etl_due_list *due, struc
 			due->windows[kept++] = due->windows[i];
 			continue;
 		}
-		strand->windows_blocked++;
-		if (*strand->reason)
+		strand->part.windows_blocked++;
+		if (*strand->part.reason)
 			continue;
 		now = etl_upstream_hole(strand->run->env->state, strand->run->job,
-			strand->partition->name, window, &hole, err);
+			strand->part.partition->name, window, &hole, err);
 		if (now < 0)
 			return -1;
 		if (now == 0)
@@ -279,7 +279,7 @@ int etl_upstream_filter(struct etl_strand *strand, struct etl_due_list *due,
 	struct etl_error *err)
 {
 	struct view *views;
-	size_t n = list_views(strand->run->job, strand->partition->name, &views);
+	size_t n = list_views(strand->run->job, strand->part.partition->name, &views);
 	int rc = 0;
 
 	for (size_t v = 0; v < n && due->n && rc == 0; v++)

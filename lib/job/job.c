@@ -40,9 +40,9 @@ static const char *const whole_unit_words[] = {"fail", "close", NULL};
 static const struct etl_option reject_table[] = {
 	{.name = "max_ratio", .type = ETL_OPT_DOUBLE, .offset = AT(reject_options, max_ratio),
 		.fallback = "0.05", .min = 0, .max = 1,
-		.help = "a span with a larger share of rejected records fails"},
+		.help = "a window with a larger share of rejected records fails"},
 	{.name = "max", .type = ETL_OPT_INT, .offset = AT(reject_options, max), .fallback = "10",
-		.min = 0, .max = 1e9, .help = "up to this many rejects never fail a span"},
+		.min = 0, .max = 1e9, .help = "up to this many rejects never fail a window"},
 	{.name = "whole_unit", .type = ETL_OPT_WORD, .offset = AT(reject_options, whole_unit),
 		.words = whole_unit_words, .fallback = "fail",
 		.help = "a window of which every record was rejected: fail, or close it all the same"},
@@ -157,6 +157,7 @@ struct etl_job *etl_job_load(const char *name, const struct etl_node *root,
 	if (o.window)
 		etl_job_load_window(job, o.window, env);
 	etl_job_load_deadline(job, o.deadline, env);
+	job->work = o.extract ? etl_work_find("flow") : NULL;
 	if (o.extract)
 		etl_job_load_source(job, o.extract, env);
 	etl_job_load_transforms(job, o.transform, env);

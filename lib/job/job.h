@@ -63,6 +63,10 @@ struct etl_wait_for {
 	etl_dur timeout;		   /* then the slot is skipped */
 };
 
+struct etl_work_type; /* what a run does: run/work.h */
+/* By its name; NULL = there is none (made by the build from lib/ROOM/work_NAME.c). */
+const struct etl_work_type *etl_work_find(const char *name);
+
 struct etl_job {
 	const char *name; /* the file's name without .yaml */
 	const char *description;
@@ -71,6 +75,9 @@ struct etl_job {
 	 * partitions (as far as those are right), and never runs. NULL = it is right. */
 	const char *left_out;
 	bool group_unknown; /* left out, and the file cannot even tell its group */
+	/* What its runs do. Each kind of work has a key of its own in the file: `extract` is flow's. NULL =
+	 * the file has none of them, and the job is left out. */
+	const struct etl_work_type *work;
 
 	/* schedule; calendar is NULL for a job that only runs `after` others or manually */
 	const struct etl_calendar *calendar;

@@ -121,10 +121,11 @@ void etl_job_target(const struct etl_job *job, const char *database, char out[ET
 	ETL_BUF_CLEANUP struct etl_buf places;
 	char place[ETL_TARGET_BYTES];
 
+	etl_buf_init(&places, ETL_LOADS_MAX * (ETL_TARGET_BYTES + sizeof ETL_TARGET_AND));
 	*out = '\0';
+	etl_buf_init(&places, ETL_LOADS_MAX * (ETL_TARGET_BYTES + sizeof ETL_TARGET_AND));
 	if (job->left_out || !job->n_loads)
 		return;
-	etl_buf_init(&places, ETL_LOADS_MAX * (ETL_TARGET_BYTES + sizeof ETL_TARGET_AND));
 	etl_load_target(&job->loads[job->committing], database, place);
 	etl_buf_str(&places, place);
 	for (size_t i = 0; i < job->n_loads; i++) {

@@ -10,12 +10,9 @@
 
 #include "base/alloc.h"
 #include "base/hash.h"
-#include "time/clock.h"
+#include "time/backoff.h"
 
 #define COMMIT_MS_MAX 10000
-#define RETRY_LIMIT ETL_SECONDS(120)
-#define PAUSE_FIRST_US 5000
-#define PAUSE_MAX_US 500000
 #define CODE_MAX_TIME_EXPIRED 50
 #define CODE_NO_SUCH_TRANSACTION 251
 
@@ -67,21 +64,12 @@ struct etl_txn *etl_txn_begin(struct etl_mongo *mongo, struct etl_error *err)
 	return NULL;
 }
 
-/* Half of the pause is jitter, so that two waiters do not meet again. */
-static void pause_before_retry(const struct etl_txn *txn, unsigned attempt)
+void etl_txn_pause(unsigned attempt)
 {
-	int64_t us = PAUSE_FIRST_US;
-	struct timespec ts = {0};
-	uint64_t spread;
 	etl_mono now = etl_mono_now(etl_clock_real());
+	etl_dur wait = etl_backoff_transaction(attempt, etl_hash64(&now.us, sizeof now.us, attempt));
+	struct timespec ts = {.tv_nsec = (long)wait.us * 1000};
 
-	for (unsigned i = 0; i < attempt && us < PAUSE_MAX_US; i++)
-		us += us / 2;
-	if (us > PAUSE_MAX_US)
-		us = PAUSE_MAX_US;
-	spread = etl_hash64(&now.us, sizeof now.us, (uint64_t)(uintptr_t)txn);
-	us = us / 2 + (int64_t)(spread % (uint64_t)(us / 2 + 1));
-	ts.tv_nsec = (long)us * 1000;
 	nanosleep(&ts, NULL);
 }
 
@@ -112,13 +100,13 @@ static enum etl_txn_outcome commit_once(struct etl_txn *txn, bool *again, struct
 	return outcome;
 }
 
-enum etl_txn_outcome etl_txn_commit(struct etl_txn *txn, struct etl_error *err)
+enum etl_txn_outcome etl_txn_commit(struct etl_txn *txn, etl_dur patience, struct etl_error *err)
 {
 	etl_mono began = etl_mono_now(etl_clock_real());
 	bool unknown = false;
 	bool again;
 
-	for (unsigned attempt = 0;; attempt++) {
+	for (unsigned attempt = 1;; attempt++) {
 		enum etl_txn_outcome outcome = commit_once(txn, &again, err);
 		etl_dur spent = etl_mono_diff(etl_mono_now(etl_clock_real()), began);
 
@@ -129,10 +117,10 @@ enum etl_txn_outcome etl_txn_commit(struct etl_txn *txn, struct etl_error *err)
 		/* Once an answer was lost, a later refusal says nothing about the first try. */
 		if (unknown)
 			outcome = ETL_TXN_UNKNOWN;
-		if (!again || spent.us >= RETRY_LIMIT.us)
+		if (!again || spent.us >= patience.us)
 			return outcome;
 		unknown = true;
-		pause_before_retry(txn, attempt);
+		etl_txn_pause(attempt);
 	}
 }
 

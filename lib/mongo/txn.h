@@ -7,6 +7,7 @@
 #define ETL_MONGO_TXN_H
 
 #include "mongo/mongo.h"
+#include "time/clock.h"
 
 struct etl_txn {
 	struct etl_mongo *mongo;
@@ -27,9 +28,11 @@ enum etl_txn_outcome {
 	ETL_TXN_FAILED,	 /* refused for good; `err` says why */
 };
 
-/* Commits; retries UnknownTransactionCommitResult with backoff (5 ms * 1.5^n, at most
- * 500 ms, 120 s in all) as the transactions specification says. Does not free txn. */
-enum etl_txn_outcome etl_txn_commit(struct etl_txn *txn, struct etl_error *err);
+/* Commits; retries UnknownTransactionCommitResult as the transactions specification says, for as long
+ * as `patience` (its own is 120 s). Does not free txn. */
+enum etl_txn_outcome etl_txn_commit(struct etl_txn *txn, etl_dur patience, struct etl_error *err);
+/* Sleeps before something is asked for again: etl_backoff_transaction. */
+void etl_txn_pause(unsigned attempt);
 void etl_txn_free(struct etl_txn *txn); /* aborts if still open; NULL is fine */
 
 #endif

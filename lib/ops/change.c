@@ -116,14 +116,17 @@ static struct part *add_part(struct etl_change_walk *walk, const char *name)
 	return part;
 }
 
-static int note_command(void *ctx, const struct etl_change *change)
+static int note_command(void *ctx, const void *thing)
 {
+	const struct etl_change *change = thing;
+
 	memcpy(ctx, change->command, strlen(change->command) + 1);
 	return 1;
 }
 
-static int note_undone(void *ctx, const struct etl_change *change)
+static int note_undone(void *ctx, const void *thing)
 {
+	const struct etl_change *change = thing;
 	struct part *part = add_part(ctx, change->partition);
 
 	part->undoes = etl_strdup(change->id);
@@ -146,7 +149,7 @@ static int find_undone(struct etl_change_walk *walk, struct etl_error *err)
 	struct etl_change_query query = {.job = walk->job->name,
 		.partition = walk->request.partition, .standing = true, .limit = 1};
 
-	if (store(walk)->ops->change_list(store(walk), &query, note_command, command, err) < 0)
+	if (etl_change_list(store(walk), &query, note_command, command, err) < 0)
 		return -1;
 	if (!*command)
 		return etl_error_set(err, ETL_PERMANENT, "change.nothing",
@@ -154,9 +157,10 @@ static int find_undone(struct etl_change_walk *walk, struct etl_error *err)
 			"could be undone", walk->job->name);
 	query.command = command;
 	query.limit = 0;
-	if (store(walk)->ops->change_list(store(walk), &query, note_undone, walk, err) < 0)
+	if (etl_change_list(store(walk), &query, note_undone, walk, err) < 0)
 		return -1;
-	qsort(walk->parts, walk->n_parts, sizeof *walk->parts, by_name);
+	if (walk->n_parts)
+		qsort(walk->parts, walk->n_parts, sizeof *walk->parts, by_name);
 	return 0;
 }
 
@@ -464,6 +468,11 @@ int etl_change_step(struct etl_change_walk *walk, struct etl_error *err)
 	if (walk->phase == ENDED)
 		release(walk);
 	return rc < 0 ? -1 : walk->phase != ENDED;
+}
+
+etl_dur etl_change_wait(const struct etl_change_walk *walk)
+{
+	return walk->wait;
 }
 
 const struct etl_change_result *etl_change_result(const struct etl_change_walk *walk, size_t i)

@@ -6,10 +6,14 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/hash.h"
 #include "base/str.h"
 #include "ops/change_internal.h"
 #include "ops/decision.h"
 #include "run/lease.h"
+#include "time/backoff.h"
+
+#define PATIENCE ETL_SECONDS(120) /* with one slice */
 
 static void audit_unit(const struct etl_change_walk *walk, bson_t *details)
 {
@@ -46,7 +50,7 @@ static int audit(const struct etl_change_walk *walk, const struct part *part,
 		BSON_APPEND_UTF8(&details, "undoes", part->undoes);
 	if (decision)
 		audit_unit(walk, &details);
-	rc = store(walk)->ops->audit_add(store(walk), walk->request.who, what, &details, err);
+	rc = etl_audit_add(store(walk), walk->request.who, what, &details, err);
 	bson_destroy(&details);
 	return rc;
 }
@@ -101,6 +105,34 @@ static void take_back_rejects(struct etl_change_walk *walk)
 		walk->last.first_reject[0] = '\0';
 }
 
+/* The same slice once more, if the store says that nothing is in or that it does not know. After such
+ * a try nothing that may pass ends the change: an answer has to be had first. */
+static int slice_again(struct etl_change_walk *walk, struct etl_error *err)
+{
+	etl_mono now = etl_mono_now(walk->env->clock);
+
+	walk->unknown |= etl_streq(err->code, "txn.unknown");
+	if (err->kind != ETL_TRANSIENT || (!walk->unknown && !etl_streq(err->code, "txn.retry")) ||
+		etl_mono_diff(now, walk->tried).us > PATIENCE.us)
+		return -1;
+	etl_error_clear(err);
+	walk->tries++;
+	walk->wait = etl_backoff_transaction(walk->tries,
+		etl_hash64(walk->commit_id, sizeof walk->commit_id, walk->tries));
+	return 0;
+}
+
+static void begin_slice(struct etl_change_walk *walk)
+{
+	walk->wait = (etl_dur){0};
+	if (*walk->commit_id)
+		return;
+	etl_uuid7(etl_now(walk->env->clock).ms, walk->commit_id);
+	walk->tries = 0;
+	walk->unknown = false;
+	walk->tried = etl_mono_now(walk->env->clock);
+}
+
 static int apply_slice(struct etl_change_walk *walk, struct part *part, struct etl_error *err)
 {
 	etl_cleanup(free) char *reason = etl_change_is_decision(walk->request.kind) ?
@@ -129,11 +161,13 @@ static int apply_slice(struct etl_change_walk *walk, struct part *part, struct e
 	};
 	struct etl_change_slice slice = {.change = &change, .fence = walk->fence,
 		.expected = part->result.reached, .windows = walk->plan.windows + walk->in, .n = n,
-		.reason = reason, .held = &walk->held};
+		.commit_id = walk->commit_id, .reason = reason, .held = &walk->held};
 
+	begin_slice(walk);
 	if (keep_lease(walk, err) < 0 ||
 		store(walk)->ops->change_apply(store(walk), &slice, err) < 0)
-		return -1;
+		return slice_again(walk, err);
+	walk->commit_id[0] = '\0';
 	walk->in += n;
 	part->result.in = change.windows;
 	part->result.reached = change.reached;

@@ -39,6 +39,13 @@ struct etl_change_walk {
 	struct etl_change_plan plan;
 	size_t in; /* windows of the plan that are in */
 
+	/* of the slice that is next */
+	char commit_id[ETL_UUID_BYTES]; /* "" = it was not tried yet */
+	unsigned tries;
+	etl_mono tried;	/* first */
+	bool unknown;	/* a try whose answer was lost: it may be in */
+	etl_dur wait;	/* before it is tried again; 0 = no try has failed */
+
 	/* of a decision */
 	struct etl_ledger_entry unit; /* before it */
 	struct etl_held held;	      /* after a release */

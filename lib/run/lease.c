@@ -55,9 +55,9 @@ void etl_lease_record_lost(const struct etl_run_env *env, const char *job,
 
 	if (!*lease->lost_run)
 		return;
-	found = state->ops->run_get(state, lease->lost_run, &saved, &ignored);
+	found = etl_doc_get(state, &etl_runs, lease->lost_run, &saved, &ignored);
 	if (found == 1)
 		bson_destroy(&saved);
 	else if (found == 0)
-		(void)state->ops->run_save(state, &record, &ignored);
+		(void)etl_doc_put(state, &etl_runs, &record, &ignored);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * How limits.memory is shared. A strand that holds little needs no leave. One that holds more
+ * How limits.memory is shared. A part of a run that holds little needs no leave. One that holds more
  * needs one of the shares, of which there are as many as workers: all of them together are
  * limits.memory. One that holds more than a share, because a single record is so large, needs
- * the one place for oversize. A strand that lacks what it needs says ETL_NEED_MEMORY and reads
+ * the one place for oversize. One that lacks what it needs says ETL_NEED_MEMORY and reads
  * nothing more until it is granted; its socket waits meanwhile.
  */
 #ifndef ETL_RUN_MEMORY_H

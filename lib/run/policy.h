@@ -11,7 +11,7 @@
 enum etl_verdict {
 	ETL_VERDICT_RETRY,     /* the same span again after `delay` */
 	ETL_VERDICT_NEXT_SPAN, /* leave these windows open, try the others */
-	ETL_VERDICT_STOP,      /* end the strand; its other windows stay due */
+	ETL_VERDICT_STOP,      /* end the part; its other windows stay due */
 	ETL_VERDICT_STOP_RUN,  /* end the run: nothing more may be written */
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A run's own steps: the lease and the strands at its begin, sums, record and the lease again
- * at its end.
+ * A run's own steps: the lease at its begin, sums, record and the lease again at its end. Asks its
+ * work for parts and never what they do.
  */
 #include "run/run.h"
 
@@ -31,6 +31,24 @@ const char *etl_run_state_word(enum etl_run_state state)
 	return words[state];
 }
 
+void etl_part_init(struct etl_part *part, const struct etl_partition *partition)
+{
+	*part = (struct etl_part){
+		.partition = partition,
+		.step = ETL_STEP_PLAN,
+		.error = ETL_ERROR_INIT,
+		.last = ETL_ERROR_INIT,
+	};
+}
+
+void etl_part_fini(struct etl_part *part)
+{
+	free(ETL_TAKE(part->elsewhere));
+	free(ETL_TAKE(part->targets));
+	etl_tally_fini(&part->rejects);
+	etl_tally_fini(&part->warned);
+}
+
 struct etl_run *etl_run_new(const struct etl_job *job, const struct etl_run_env *env,
 	int64_t generation, struct etl_trigger *trigger)
 {
@@ -54,26 +72,14 @@ void etl_run_free(struct etl_run *run)
 {
 	if (!run)
 		return;
-	for (size_t i = 0; i < run->n_strands; i++) {
-		etl_strand_fini(&run->strands[i]);
-		free(run->strands[i].elsewhere);
-		free(run->strands[i].targets);
-		etl_tally_fini(&run->strands[i].rejects);
-		etl_tally_fini(&run->strands[i].warned);
-	}
-	free(run->strands);
+	if (run->work)
+		run->job->work->free(run);
+	free(run->parts);
 	free(run->targets);
 	etl_tally_fini(&run->rejects);
 	etl_tally_fini(&run->warned);
-	etl_open_list_fini(&run->open);
 	etl_trigger_fini(&run->trigger);
 	free(run);
-}
-
-bool etl_run_doubts(const struct etl_run *run)
-{
-	return run->job->loads[run->job->committing].type->joins_transaction &&
-		!run->env->state->ops->has_transactions(run->env->state);
 }
 
 static int record_passed_over(struct etl_run *run)
@@ -87,7 +93,8 @@ static int record_passed_over(struct etl_run *run)
 }
 
 /* The store's clock is a second witness: windows are never closed ahead of it. It is the same
- * for all, so it also says what the present is. */
+ * for all, so it also says what the present is. Example: this host is two hours ahead, and 14:00 here
+ * is 12:00 in the store. The run plans up to 12:00, and rejects a record dated 12:30 as of the future. */
 static void heed_store_clock(struct etl_run *run)
 {
 	if (run->lease.now.ms)
@@ -96,6 +103,9 @@ static void heed_store_clock(struct etl_run *run)
 		run->planned = run->lease.now;
 }
 
+/* The lease was not given. Either somebody holds it, and the slot may be asked for again when it ends;
+ * or the slot is decided, by an etld that was faster, and there is nothing left to do. A decision by
+ * another schedule is that of an edit: what lies between it and this slot is put on record first. */
 static int refuse(struct etl_run *run, const char *schedule)
 {
 	bool decided = run->trigger.slot.ms && run->lease.slot.ms >= run->trigger.slot.ms;
@@ -114,7 +124,12 @@ static int refuse(struct etl_run *run, const char *schedule)
 		holder);
 }
 
-/* 0 = ours; -1 = refused (state BUSY) or the store failed. */
+/* The law of the lease: the lease and the claim of the slot are one write, so that a slot is run once by
+ * one etld. The write gives a fence, a number that only grows; each later write of the run carries it, and
+ * the store refuses one that is lower than what it has seen. Example: etld A has fence 7 and hangs; its
+ * lease runs out, B takes it with 8 and loads. A wakes up and commits with 7: refused, the run ends as
+ * fenced, and nothing of it is written.
+ * 0 = ours; -1 = refused (state BUSY) or the store failed. */
 static int take_lease(struct etl_run *run)
 {
 	char schedule[ETL_SCHEDULE_BYTES];
@@ -143,53 +158,20 @@ static int take_lease(struct etl_run *run)
 	return 0;
 }
 
-static int prepare_targets(struct etl_run *run)
+void etl_run_add_part(struct etl_run *run, struct etl_part *part)
 {
-	struct etl_sink_env env = {
-		.mongo = run->env->mongo,
-		.database = run->env->database,
-		.job = run->job->name,
-		.run_id = run->run_id,
-	};
-
-	for (size_t i = 0; run->prepare && i < run->job->n_loads; i++) {
-		const struct etl_job_load *load = &run->job->loads[i];
-
-		if (load->type->prepare && load->type->prepare(load->options, &env, &run->error) < 0)
-			return etl_error_prefix(&run->error, "preparing the target");
-	}
-	return 0;
-}
-
-static void make_strands(struct etl_run *run)
-{
-	const struct etl_job *job = run->job;
-	const char *only = run->trigger.partition;
-
-	run->strands = etl_calloc(only ? 1 : job->n_partitions, sizeof *run->strands);
-	for (size_t i = 0; i < job->n_partitions; i++) {
-		struct etl_strand *strand = &run->strands[run->n_strands];
-
-		if (only && strcmp(only, job->partitions[i].name) != 0)
-			continue;
-		strand->run = run;
-		strand->partition = &job->partitions[i];
-		strand->step = ETL_STEP_PLAN;
-		strand->error = (struct etl_error)ETL_ERROR_INIT;
-		strand->last = (struct etl_error)ETL_ERROR_INIT;
-		run->n_strands++;
-	}
+	ETL_GROW(run->parts, run->n_parts, run->parts_cap);
+	run->parts[run->n_parts++] = part;
 }
 
 int etl_run_begin(struct etl_run *run)
 {
-	if (record_passed_over(run) < 0 || take_lease(run) < 0 || prepare_targets(run) < 0 ||
-		etl_open_list_read(&run->open, run->env->state, run->job->name, &run->error) < 0) {
+	if (record_passed_over(run) < 0 || take_lease(run) < 0 ||
+		run->job->work->begin(run, &run->error) < 0) {
 		if (run->state == ETL_RUN_RUNNING)
 			run->state = ETL_RUN_FAILED;
 		return -1;
 	}
-	make_strands(run);
 	return 0;
 }
 
@@ -202,49 +184,54 @@ int etl_run_renew(struct etl_run *run, struct etl_error *err)
 
 /* ---- the end ----------------------------------------------------------------------------- */
 
-static void add_targets(struct etl_run *run, const struct etl_strand *strand)
+static void add_targets(struct etl_run *run, const struct etl_part *part)
 {
 	if (!run->targets && run->job->n_loads > 1)
 		run->targets = etl_calloc(run->job->n_loads, sizeof *run->targets);
-	for (size_t i = 0; strand->targets && i < run->job->n_loads; i++)
-		etl_counts_add(&run->targets[i], &strand->targets[i]);
+	for (size_t i = 0; part->targets && i < run->job->n_loads; i++)
+		etl_counts_add(&run->targets[i], &part->targets[i]);
 }
 
-static void add_up(struct etl_run *run, const struct etl_strand *strand)
+static void add_up(struct etl_run *run, const struct etl_part *part)
 {
-	etl_counts_add(&run->counts, &strand->counts);
-	add_targets(run, strand);
-	run->windows_loaded += strand->windows_loaded;
-	run->windows_empty += strand->windows_empty;
-	run->windows_failed += strand->windows_failed;
-	run->windows_held += strand->windows_held;
-	run->windows_blocked += strand->windows_blocked;
-	run->windows_lost += strand->windows_lost;
-	run->windows_discarded += strand->windows_discarded;
-	run->windows_changed += strand->windows_changed;
-	etl_tally_merge(&run->rejects, &strand->rejects);
-	etl_tally_merge(&run->warned, &strand->warned);
-	run->warnings += strand->warnings;
-	run->checks_failed |= strand->checks_failed;
+	etl_counts_add(&run->counts, &part->counts);
+	add_targets(run, part);
+	run->windows_loaded += part->windows_loaded;
+	run->windows_empty += part->windows_empty;
+	run->windows_failed += part->windows_failed;
+	run->windows_held += part->windows_held;
+	run->windows_blocked += part->windows_blocked;
+	run->windows_lost += part->windows_lost;
+	run->windows_discarded += part->windows_discarded;
+	run->windows_changed += part->windows_changed;
+	etl_tally_merge(&run->rejects, &part->rejects);
+	etl_tally_merge(&run->warned, &part->warned);
+	run->warnings += part->warnings;
+	run->checks_failed |= part->checks_failed;
+	run->requests += part->requests;
+	run->bytes += part->bytes;
 }
 
-/* The run's state follows from its strands; "ok" has to be earned by every one of them. */
+/* The run's state follows from its parts, and "ok" has to be earned by every one of them: there is no
+ * state that a run has unless something contradicts it. Example: of three partitions one is in, one
+ * waits for its upstream, one has failed: the run is partial. Had the third been cancelled: cancelled.
+ * A run that has no part at all (its begin failed) is never ok. */
 static void settle_state(struct etl_run *run)
 {
 	size_t ok = 0, blocked = 0, cancelled = 0, failed = 0;
 
-	for (size_t i = 0; i < run->n_strands; i++) {
-		const struct etl_strand *strand = &run->strands[i];
+	for (size_t i = 0; i < run->n_parts; i++) {
+		const struct etl_part *part = run->parts[i];
 
-		add_up(run, strand);
-		ok += strand->state == ETL_STRAND_OK;
-		blocked += strand->state == ETL_STRAND_BLOCKED;
-		cancelled += strand->state == ETL_STRAND_CANCELLED || strand->state == ETL_STRAND_WAITING;
-		failed += strand->state == ETL_STRAND_FAILED;
-		if (strand->error.kind != ETL_OK && run->error.kind == ETL_OK) {
-			run->error = strand->error;
+		add_up(run, part);
+		ok += part->state == ETL_PART_OK;
+		blocked += part->state == ETL_PART_BLOCKED;
+		cancelled += part->state == ETL_PART_CANCELLED || part->state == ETL_PART_WAITING;
+		failed += part->state == ETL_PART_FAILED;
+		if (part->error.kind != ETL_OK && run->error.kind == ETL_OK) {
+			run->error = part->error;
 			if (run->job->partition_names[0])
-				etl_error_prefix(&run->error, "%s", strand->partition->name);
+				etl_error_prefix(&run->error, "%s", part->partition->name);
 		}
 	}
 	if (run->state != ETL_RUN_RUNNING)
@@ -259,43 +246,43 @@ static void settle_state(struct etl_run *run)
 		run->state = ok ? ETL_RUN_OK : blocked ? ETL_RUN_BLOCKED : ETL_RUN_FAILED;
 }
 
-static const char *strand_word(const struct etl_strand *strand)
+static const char *part_word(const struct etl_part *part)
 {
-	switch (strand->state) {
-	case ETL_STRAND_OK:
-		return strand->windows_due ? "ok" : "nothing_due";
-	case ETL_STRAND_BLOCKED:
+	switch (part->state) {
+	case ETL_PART_OK:
+		return part->windows_due ? "ok" : "nothing_due";
+	case ETL_PART_BLOCKED:
 		return "blocked";
-	case ETL_STRAND_FAILED:
+	case ETL_PART_FAILED:
 		return "failed";
-	case ETL_STRAND_CANCELLED:
+	case ETL_PART_CANCELLED:
 		return "cancelled";
-	case ETL_STRAND_WAITING:
-	case ETL_STRAND_WALKING:
+	case ETL_PART_WAITING:
+	case ETL_PART_GOING:
 		break;
 	}
 	return "cancelled";
 }
 
-static void fill_partition(const struct etl_strand *strand, struct etl_run_partition *out)
+static void fill_partition(const struct etl_part *part, struct etl_run_partition *out)
 {
 	*out = (struct etl_run_partition){
-		.partition = strand->partition->name,
-		.state = strand_word(strand),
-		.windows_loaded = strand->windows_loaded,
-		.windows_empty = strand->windows_empty,
-		.windows_failed = strand->windows_failed,
-		.windows_held = strand->windows_held,
-		.windows_lost = strand->windows_lost,
-		.windows_discarded = strand->windows_discarded,
-		.warnings = strand->warnings,
-		.counts = strand->counts,
-		.reason = strand->error.kind != ETL_OK ? strand->error.message : strand->reason,
-		.error_kind = strand->error.kind ? etl_error_kind_name(strand->error.kind) : "",
-		.error_code = strand->error.kind ? strand->error.code : "",
-		.http_status = strand->error.status,
-		.requests = strand->requests,
-		.bytes = strand->bytes,
+		.partition = part->partition->name,
+		.state = part_word(part),
+		.windows_loaded = part->windows_loaded,
+		.windows_empty = part->windows_empty,
+		.windows_failed = part->windows_failed,
+		.windows_held = part->windows_held,
+		.windows_lost = part->windows_lost,
+		.windows_discarded = part->windows_discarded,
+		.warnings = part->warnings,
+		.counts = part->counts,
+		.reason = part->error.kind != ETL_OK ? part->error.message : part->reason,
+		.error_kind = part->error.kind ? etl_error_kind_name(part->error.kind) : "",
+		.error_code = part->error.kind ? part->error.code : "",
+		.http_status = part->error.status,
+		.requests = part->requests,
+		.bytes = part->bytes,
 	};
 }
 
@@ -354,15 +341,15 @@ static void fill_record(const struct etl_run *run, struct etl_run_record *out)
 	}
 	for (int s = 0; s < ETL_STEP_MAX; s++) {
 		out->steps[s].name = etl_steps[s].name;
-		for (size_t i = 0; i < run->n_strands; i++) {
-			out->steps[s].visits += run->strands[i].steps[s].visits;
-			out->steps[s].busy.us += run->strands[i].steps[s].busy.us;
+		for (size_t i = 0; i < run->n_parts; i++) {
+			out->steps[s].visits += run->parts[i]->steps[s].visits;
+			out->steps[s].busy.us += run->parts[i]->steps[s].busy.us;
 		}
 	}
-	out->partitions = etl_calloc(run->n_strands, sizeof *out->partitions);
-	out->n_partitions = run->n_strands;
-	for (size_t i = 0; i < run->n_strands; i++)
-		fill_partition(&run->strands[i], &out->partitions[i]);
+	out->partitions = etl_calloc(run->n_parts, sizeof *out->partitions);
+	out->n_partitions = run->n_parts;
+	for (size_t i = 0; i < run->n_parts; i++)
+		fill_partition(run->parts[i], &out->partitions[i]);
 	fill_targets(run, out);
 }
 
@@ -382,10 +369,10 @@ static bool failed_unitless(const struct etl_run *run)
 {
 	if (run->state != ETL_RUN_FAILED && run->state != ETL_RUN_PARTIAL)
 		return false;
-	for (size_t i = 0; i < run->n_strands; i++)
-		if (run->strands[i].state == ETL_STRAND_FAILED && !run->strands[i].windows_left_open)
+	for (size_t i = 0; i < run->n_parts; i++)
+		if (run->parts[i]->state == ETL_PART_FAILED && !run->parts[i]->windows_left_open)
 			return true;
-	return !run->n_strands;
+	return !run->n_parts;
 }
 
 /* A run for a range has read again what was refused there, and it is in now: the range is taken back,
@@ -429,15 +416,15 @@ static void fill_last_counts(struct etl_run *run, bool whole)
 		memcpy(last->first_reject, before->first_reject, sizeof last->first_reject);
 	else if (run->rejects.n)
 		etl_text_shorten(last->first_reject, sizeof last->first_reject, run->rejects.rows[0].first);
-	for (size_t i = 0; i < run->n_strands; i++)
+	for (size_t i = 0; i < run->n_parts; i++)
 		if (!last->rejected || last->rejected_in.start.ms < last->rejected_in.end.ms)
-			etl_window_join(&last->rejected_in, run->strands[i].rejected_in);
+			etl_window_join(&last->rejected_in, run->parts[i]->rejected_in);
 	last->rejected += run->counts.rejected;
 	last->warnings += run->warnings;
 }
 
-/* A run for a part of the work takes nothing back: "failing" stays after one good window, and
- * what was refused yesterday is not forgotten for it. */
+/* What status and health say of the job from now on. A run for a part of the work takes nothing back:
+ * "failing" stays after one good window, and what was refused yesterday is not forgotten for it. */
 static void fill_last(struct etl_run *run)
 {
 	struct etl_last_run *last = &run->last;
@@ -448,9 +435,9 @@ static void fill_last(struct etl_run *run)
 	*last = (struct etl_last_run){.started = run->started, .ended = run->ended};
 	memcpy(last->run_id, run->run_id, sizeof last->run_id);
 	snprintf(last->state, sizeof last->state, "%s", etl_run_state_word(run->state));
-	for (size_t i = 0; i < run->n_strands && !*reason; i++)
-		if (run->strands[i].state == ETL_STRAND_BLOCKED)
-			reason = run->strands[i].reason;
+	for (size_t i = 0; i < run->n_parts && !*reason; i++)
+		if (run->parts[i]->state == ETL_PART_BLOCKED)
+			reason = run->parts[i]->reason;
 	etl_text_shorten(last->reason, sizeof last->reason, reason);
 	last->unitless = whole ? failed_unitless(run) : run->before.unitless;
 	fill_last_counts(run, whole);
@@ -470,7 +457,7 @@ int etl_run_finish(struct etl_run *run, struct etl_error *err)
 	fill_record(run, &record);
 	/* A slot that another etld has decided has its record there. */
 	rc = run->state == ETL_RUN_BUSY && run->trigger.slot.ms ?
-		0 : state->ops->run_save(state, &record, err);
+		0 : etl_doc_put(state, &etl_runs, &record, err);
 	free(record.partitions);
 	free(record.targets);
 	/* A lease that cannot be given back runs out by itself. One whose run has no record is
@@ -489,7 +476,7 @@ int etl_run_save_again(const struct etl_run *run, struct etl_error *err)
 	int rc;
 
 	fill_record(run, &record);
-	rc = state->ops->run_save(state, &record, err);
+	rc = etl_doc_put(state, &etl_runs, &record, err);
 	free(record.partitions);
 	free(record.targets);
 	if (rc == 0 && run->fence)
@@ -508,7 +495,7 @@ bool etl_store_is_away(const struct etl_error *err)
 	return false;
 }
 
-void etl_run_outcome(const struct etl_run *run, struct etl_run_outcome *out)
+void etl_run_tell_outcome(const struct etl_run *run, struct etl_run_outcome *out)
 {
 	*out = (struct etl_run_outcome){
 		.moved = run->windows_loaded || run->windows_empty || run->windows_changed,

@@ -47,7 +47,7 @@ static int save_record(const struct etl_run_env *env, const char *job, const str
 	};
 
 	record_id(job, skip, id);
-	return env->state->ops->run_save(env->state, &record, err);
+	return etl_doc_put(env->state, &etl_runs, &record, err);
 }
 
 /* Whoever brings another schedule into the store passes over what lies between `last`, the end of

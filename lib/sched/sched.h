@@ -162,15 +162,7 @@ enum etl_accept etl_sched_trigger(struct etl_sched *sched, struct etl_sched_job 
 /* The backfill's piece that waits for its turn goes. */
 void etl_sched_drop_backfill(struct etl_sched *sched, struct etl_sched_job *job);
 
-/* What a run that ended means for the schedule. */
-struct etl_run_outcome {
-	bool moved;	  /* windows were closed or changed: dependants look */
-	bool claimed;	  /* its slot has run, whatever came of it */
-	bool busy;	  /* another etld has the lease, or has decided the slot */
-	bool store_lost;  /* MongoDB could not be reached */
-	etl_wall decided; /* busy: the newest slot that is decided in the store */
-	etl_dur held_for; /* busy: how long the other's lease lasts */
-};
+/* A run of the job has ended. */
 void etl_sched_ended(struct etl_sched *sched, struct etl_sched_job *job,
 	const struct etl_run_outcome *outcome);
 

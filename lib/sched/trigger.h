@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Why a run starts, and the slots that were passed over for it. Plain values.
+ * Why a run starts, the slots that were passed over for it, and what its end means for the schedule.
+ * Plain values.
  */
 #ifndef ETL_SCHED_TRIGGER_H
 #define ETL_SCHED_TRIGGER_H
@@ -74,5 +75,15 @@ void etl_trigger_fini(struct etl_trigger *trigger);
 
 /* The slot before everything that the trigger decides about; ms == 0 if it has no slot. */
 etl_wall etl_trigger_before(const struct etl_trigger *trigger);
+
+/* What a run that ended means for the schedule. */
+struct etl_run_outcome {
+	bool moved;	  /* windows were closed or changed: dependants look */
+	bool claimed;	  /* its slot has run, whatever came of it */
+	bool busy;	  /* another etld has the lease, or has decided the slot */
+	bool store_lost;  /* MongoDB could not be reached */
+	etl_wall decided; /* busy: the newest slot that is decided in the store */
+	etl_dur held_for; /* busy: how long the other's lease lasts */
+};
 
 #endif

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Backfills to documents and back, and their words.
+ * Backfills to documents and back, their row, their words, and what may become of one that runs.
  */
-#include "state/backfill_doc.h"
-
 #include "base/str.h"
 #include "state/doc_read.h"
+#include "state/state.h"
 
 static const char *const reprocess[] = {
 #define X(id, word, help) [ETL_REPROCESS_##id] = word,
@@ -72,8 +71,10 @@ static void put_progress(bson_t *out, const struct etl_backfill *b)
 	etl_doc_put_date(out, "at", b->at);
 }
 
-void etl_backfill_to_bson(const struct etl_backfill *b, bson_t *out)
+static void encode(const void *thing, bson_t *out)
 {
+	const struct etl_backfill *b = thing;
+
 	BSON_APPEND_UTF8(out, "_id", b->id);
 	BSON_APPEND_UTF8(out, "job", b->job);
 	BSON_APPEND_UTF8(out, "partition", b->partition);
@@ -91,12 +92,6 @@ void etl_backfill_to_bson(const struct etl_backfill *b, bson_t *out)
 	etl_doc_put_date(out, "ended_at", b->ended);
 }
 
-int etl_backfill_has_ended(const struct etl_backfill *b, struct etl_error *err)
-{
-	return etl_error_set(err, ETL_CONFLICT, "backfill.ended", "backfill %s of job '%s' has ended", b->id,
-		b->job);
-}
-
 static enum etl_backfill_state state_of(const char *word)
 {
 	for (int i = 0; i < ETL_BACKFILL_STATE_MAX; i++)
@@ -105,8 +100,11 @@ static enum etl_backfill_state state_of(const char *word)
 	return ETL_BACKFILL_FAILED;
 }
 
-void etl_backfill_from_bson(const bson_t *doc, struct etl_backfill *out)
+static int decode(const bson_t *doc, void *thing, struct etl_error *err)
 {
+	struct etl_backfill *out = thing;
+
+	(void)err;
 	*out = (struct etl_backfill){
 		.range = {etl_doc_date(doc, "from"), etl_doc_date(doc, "to")},
 		.newest_first = etl_streq(etl_doc_text(doc, "order"), "newest"),
@@ -131,4 +129,58 @@ void etl_backfill_from_bson(const bson_t *doc, struct etl_backfill *out)
 	etl_text_copy(out->reason, sizeof out->reason, etl_doc_text(doc, "reason"));
 	if (!etl_reprocess_parse(etl_doc_text(doc, "reprocess"), &out->reprocess))
 		out->reprocess = ETL_REPROCESS_MISSING;
+	return 1;
+}
+
+const struct etl_collection etl_backfills = {
+	.name = "backfills",
+	.newest_by = "created_at",
+	.indexes = {
+		{"job_created", {{"job", 1}, {"created_at", -1}}},
+		{"keep", {{"ended_at", 1}}, .keep_days = 90},
+	},
+	.encode = encode,
+	.decode = decode,
+	.size = sizeof(struct etl_backfill),
+};
+
+static struct etl_equal running(void)
+{
+	return (struct etl_equal){"state", states[ETL_BACKFILL_RUNNING]};
+}
+
+int etl_backfill_save(struct etl_state *s, const struct etl_backfill *b, struct etl_error *err)
+{
+	const struct etl_equal when = running();
+	bson_t doc = BSON_INITIALIZER;
+	int rc;
+
+	encode(b, &doc);
+	rc = s->ops->put_if(s, &etl_backfills, &doc, &when, err);
+	bson_destroy(&doc);
+	if (rc == 0)
+		return etl_error_set(err, ETL_CONFLICT, "backfill.ended",
+			"backfill %s of job '%s' has ended", b->id, b->job);
+	return rc < 0 ? -1 : 0;
+}
+
+int etl_backfill_end(struct etl_state *s, const char *id, enum etl_backfill_state state,
+	const char *reason, etl_wall at, struct etl_error *err)
+{
+	const struct etl_equal when = running();
+	bson_t *fields = BCON_NEW("state", BCON_UTF8(etl_backfill_state_word(state)), "reason",
+		BCON_UTF8(reason), "updated_at", BCON_DATE_TIME(at.ms), "ended_at", BCON_DATE_TIME(at.ms));
+	int rc = s->ops->update(s, &etl_backfills, id, &when, fields, err);
+
+	bson_destroy(fields);
+	return rc;
+}
+
+int etl_backfill_list(struct etl_state *s, const char *job, bool running_only, int limit,
+	etl_thing_fn fn, void *ctx, struct etl_error *err)
+{
+	const struct etl_doc_query query = {.limit = limit,
+		.equal = {{"job", job}, {"state", running_only ? running().text : NULL}}};
+
+	return etl_doc_list(s, &etl_backfills, &query, fn, ctx, err);
 }

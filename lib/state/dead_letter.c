@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * A reject -> its document, and a document -> a letter.
+ * Dead letters: their row, a reject -> its document, a document -> a letter, and what is asked of them.
  */
 #include "state/dead_letter.h"
 
@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "state/doc_read.h"
+#include "state/state.h"
 
 /* With the final NUL, so that no two lists of words are the same bytes. */
 static void add_word(struct etl_hash_state *h, const char *word)
@@ -168,4 +169,120 @@ void etl_dead_letter_read(const bson_t *doc, struct etl_dead_letter *out)
 		out->time.ms = bson_iter_date_time(&it);
 	read_also(doc, out);
 	read_raw(doc, out);
+}
+
+static int decode(const bson_t *doc, void *out, struct etl_error *err)
+{
+	(void)err;
+	etl_dead_letter_read(doc, out);
+	return 1;
+}
+
+/* ---- the collection ---------------------------------------------------------------------------- */
+
+#define COUNTED {"step", 1}, {"rule", 1}, {"window_start", 1}
+
+/* A list goes along one of these indexes; counting by rule looks at nothing but the index, since what
+ * was refused may be 64 KiB a letter. */
+const struct etl_collection etl_dead_letters = {
+	.name = "dead_letters",
+	.newest_by = "at",
+	.heavy = "raw",
+	.indexes = {
+		{"at_id", {{"at", -1}, {"_id", -1}, COUNTED}},
+		{"job_at_id", {{"job", 1}, {"at", -1}, {"_id", -1}, COUNTED}},
+		{"job_partition_at_id", {{"job", 1}, {"partition", 1}, {"at", -1}, {"_id", -1}, COUNTED}},
+		{"job_window_at_id", {{"job", 1}, {"window_start", 1}, {"at", -1}, {"_id", -1},
+			{"step", 1}, {"rule", 1}, {"partition", 1}}},
+		{"run_at_id", {{"run_id", 1}, {"at", -1}, {"_id", -1}, COUNTED}},
+		{"keep", {{"at", 1}}, .keep_days = 90},
+	},
+	.decode = decode,
+	.size = sizeof(struct etl_dead_letter),
+	.again = {.count = "times", .first = "first_at", .may_lack = "time"},
+	.sum = {.by = {"$step", "$rule"}, .span = "$window_start"},
+};
+
+static bson_t *document_of(const struct etl_dead_letter_info *info, const struct etl_reject *reject,
+	const struct etl_window *window)
+{
+	char id[ETL_HASH_TEXT_BYTES];
+	bson_t *doc = bson_new();
+
+	etl_dead_letter_id(info, reject, id);
+	BSON_APPEND_UTF8(doc, "_id", id);
+	etl_dead_letter_append(doc, info, reject, window);
+	return doc;
+}
+
+#define LETTERS_AT_ONCE 100 /* of at most 64 KiB each */
+
+int etl_dead_letters_add(struct etl_state *s, const struct etl_dead_letter_info *info,
+	const struct etl_reject *rejects, size_t n, struct etl_error *err)
+{
+	bson_t *docs[LETTERS_AT_ONCE];
+	int rc = 0;
+
+	for (size_t i = 0; i < n && rc == 0;) {
+		size_t some = 0;
+
+		for (; some < LETTERS_AT_ONCE && i < n; some++, i++)
+			docs[some] = document_of(info, &rejects[i], info->windows ? &info->windows[i] : NULL);
+		rc = s->ops->put(s, &etl_dead_letters, docs, some, err);
+		while (some)
+			bson_destroy(docs[--some]);
+	}
+	return rc;
+}
+
+static struct etl_doc_query query_of(const struct etl_dead_query *q)
+{
+	return (struct etl_doc_query){.equal = {{"job", q->job}, {"run_id", q->run_id},
+			{"partition", q->partition},
+			{"window_start", .date = q->window ? &q->window->start : NULL}},
+		.before = q->before, .before_at = q->before_at, .limit = q->limit};
+}
+
+int etl_dead_letter_list(struct etl_state *s, const struct etl_dead_query *query, etl_thing_fn fn,
+	void *ctx, struct etl_error *err)
+{
+	const struct etl_doc_query q = query_of(query);
+
+	return etl_doc_list(s, &etl_dead_letters, &q, fn, ctx, err);
+}
+
+int etl_dead_letter_find(struct etl_state *s, const char *prefix, int limit, etl_thing_fn fn, void *ctx,
+	struct etl_error *err)
+{
+	const struct etl_doc_query q = {.prefix = prefix, .limit = limit};
+
+	return etl_doc_list(s, &etl_dead_letters, &q, fn, ctx, err);
+}
+
+struct counting {
+	etl_dead_sum_fn fn;
+	void *ctx;
+};
+
+static int tell(void *ctx, const bson_t *doc)
+{
+	const struct counting *to = ctx;
+	const struct etl_dead_sum sum = {.step = etl_doc_text(doc, "_id.step"),
+		.rule = etl_doc_text(doc, "_id.rule"),
+		.n = (uint64_t)etl_doc_int(doc, "n"),
+		.oldest = etl_doc_date(doc, "oldest"),
+		.newest = etl_doc_date(doc, "newest")};
+
+	return to->fn(to->ctx, &sum);
+}
+
+int etl_dead_letter_sums(struct etl_state *s, const struct etl_dead_query *query, etl_dead_sum_fn fn,
+	void *ctx, struct etl_error *err)
+{
+	struct etl_doc_query q = query_of(query);
+	struct counting to = {fn, ctx};
+
+	q.before = NULL;
+	q.limit = ETL_DEAD_COUNTED;
+	return s->ops->sums(s, &etl_dead_letters, &q, tell, &to, err);
 }

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * Dead letters (collection dead_letters): records that were refused, as the store gives them.
+ * Dead letters (collection dead_letters): records that were refused, as the store gives them. A
+ * letter's `_id` is a hash of what was refused and why, so that the same bad record read again every
+ * hour stays one letter with a newer `at`.
  */
 #ifndef ETL_STATE_LETTERS_H
 #define ETL_STATE_LETTERS_H
 
 #include "record/batch.h"
+#include "state/rows.h"
 #include "time/window.h"
 
 struct etl_dead_letter_info {
@@ -31,7 +34,7 @@ struct etl_dead_letter {
 	uint32_t raw_len;
 	bool raw_is_bson, raw_cut; /* known in a list as well, if the document has them */
 };
-typedef int (*etl_dead_letter_fn)(void *ctx, const struct etl_dead_letter *letter); /* not 0 ends it */
+extern const struct etl_collection etl_dead_letters; /* newest first, of equals the greater id */
 
 /* Which dead letters. NULL and 0: all. An index bounds each of these. */
 struct etl_dead_query {
@@ -51,5 +54,17 @@ struct etl_dead_sum {
 };
 typedef int (*etl_dead_sum_fn)(void *ctx, const struct etl_dead_sum *sum); /* not 0 ends it */
 #define ETL_DEAD_COUNTED 100000 /* the newest, which are counted: more are not looked at */
+
+int etl_dead_letters_add(struct etl_state *s, const struct etl_dead_letter_info *info,
+	const struct etl_reject *rejects, size_t n, struct etl_error *err);
+/* Newest first, without raw bytes. Gives struct etl_dead_letter, as does the next. */
+int etl_dead_letter_list(struct etl_state *s, const struct etl_dead_query *query, etl_thing_fn fn,
+	void *ctx, struct etl_error *err);
+/* Those whose id begins so, whole, in order of the id; at most `limit` (> 0). */
+int etl_dead_letter_find(struct etl_state *s, const char *prefix, int limit, etl_thing_fn fn, void *ctx,
+	struct etl_error *err);
+/* The same letters as listed (`before` and `limit` aside), the newest ETL_DEAD_COUNTED of them. */
+int etl_dead_letter_sums(struct etl_state *s, const struct etl_dead_query *query, etl_dead_sum_fn fn,
+	void *ctx, struct etl_error *err);
 
 #endif

@@ -2,7 +2,7 @@
  *
  * Inside the store in memory: its rows and its lock, shared by state_memory.c (watermarks,
  * ledger), state_memory_lease.c (leases, slots), state_memory_change.c (an operator's changes)
- * and state_memory_docs.c (runs, dead letters, audit, pauses, hosts). Nobody else includes this.
+ * and state_memory_docs.c (documents by rows). Nobody else includes this.
  */
 #ifndef ETL_STATE_MEMORY_H
 #define ETL_STATE_MEMORY_H
@@ -35,19 +35,20 @@ struct lane {
 };
 
 struct doc_row {
-	char *key; /* run_id, letter's id, audit's "what", paused job, host */
-	char *job; /* runs: the job; pauses: who */
-	etl_wall at;
+	const char *id; /* the document's, "" = none */
+	etl_wall at;	/* its row's `newest_by` */
 	bson_t *doc;
 };
 
 struct memory_docs {
+	const struct etl_collection *of;
 	struct doc_row *rows;
 	size_t n, cap;
 };
 
 struct change_row {
-	struct etl_change change; /* its texts are owned */
+	char id[ETL_UUID_BYTES];
+	enum etl_change_kind kind;
 	struct touched {
 		struct etl_window window;
 		bool absent;			/* there was no entry */
@@ -58,7 +59,6 @@ struct change_row {
 
 struct memory {
 	struct etl_state base;
-	const struct etl_clock *clock;
 	pthread_mutex_t lock; /* guards all below */
 	struct lease_row *leases;
 	size_t n_leases, leases_cap;
@@ -67,9 +67,10 @@ struct memory {
 	struct lane *lanes;
 	size_t n_lanes, lanes_cap;
 	uint64_t n_dirty_marks;
-	struct change_row *changes; /* oldest first */
+	struct change_row *changes; /* what they touched; the changes themselves are documents */
 	size_t n_changes, changes_cap;
-	struct memory_docs alerts, runs, letters, audit, pauses, sources, backfills;
+	struct memory_docs *docs;
+	size_t n_docs, docs_cap;
 };
 
 static inline struct memory *etl_memory_lock(struct etl_state *s)
@@ -122,51 +123,22 @@ int etl_memory_open_sums(struct etl_state *s, const char *job, const struct etl_
 void etl_memory_changes_fini(struct memory *m);
 int etl_memory_change_apply(struct etl_state *s, const struct etl_change_slice *slice,
 	struct etl_error *err);
-int etl_memory_change_list(struct etl_state *s, const struct etl_change_query *query,
-	int (*fn)(void *ctx, const struct etl_change *change), void *ctx, struct etl_error *err);
 
-/* state_memory_docs.c: the rows, with the lock held; the others as state.h says of each */
-void etl_memory_docs_fini(struct memory_docs *docs);
-struct doc_row *etl_memory_doc_find(struct memory_docs *docs, const char *key); /* NULL = none */
-void etl_memory_doc_put(struct memory_docs *docs, bool replace, const char *key, const char *job,
-	etl_wall at, bson_t *doc); /* takes `doc` */
-int etl_memory_newest_first(const void *a, const void *b); /* rows, for qsort */
-int etl_memory_run_save(struct etl_state *s, const struct etl_run_record *run,
+/* state_memory_docs.c: with the lock held; the others as state.h says of each */
+void etl_memory_docs_fini(struct memory *m);
+const bson_t *etl_memory_doc(struct memory *m, const struct etl_collection *c, const char *id);
+void etl_memory_doc_put(struct memory *m, const struct etl_collection *c, const bson_t *doc);
+int etl_memory_put(struct etl_state *s, const struct etl_collection *c, bson_t *const *docs, size_t n,
 	struct etl_error *err);
-int etl_memory_run_list(struct etl_state *s, const char *job, int limit,
-	int (*fn)(void *ctx, const bson_t *run), void *ctx, struct etl_error *err);
-int etl_memory_run_get(struct etl_state *s, const char *run_id, bson_t *out,
+int etl_memory_put_if(struct etl_state *s, const struct etl_collection *c, const bson_t *doc,
+	const struct etl_equal *when, struct etl_error *err);
+int etl_memory_update(struct etl_state *s, const struct etl_collection *c, const char *id,
+	const struct etl_equal *when, const bson_t *fields, struct etl_error *err);
+int etl_memory_list(struct etl_state *s, const struct etl_collection *c,
+	const struct etl_doc_query *query, etl_doc_fn fn, void *ctx, struct etl_error *err);
+int etl_memory_remove(struct etl_state *s, const struct etl_collection *c, const char *id,
 	struct etl_error *err);
-int etl_memory_audit_add(struct etl_state *s, const char *who, const char *what,
-	const bson_t *details, struct etl_error *err);
-int etl_memory_pause_set(struct etl_state *s, const char *job, bool paused, const char *who,
-	const char *why, struct etl_error *err);
-int etl_memory_pause_list(struct etl_state *s, int (*fn)(void *ctx, const struct etl_pause *pause),
-	void *ctx, struct etl_error *err);
-int etl_memory_backfill_save(struct etl_state *s, const struct etl_backfill *backfill,
-	struct etl_error *err);
-int etl_memory_backfill_get(struct etl_state *s, const char *id, struct etl_backfill *out,
-	struct etl_error *err);
-int etl_memory_backfill_end(struct etl_state *s, const char *id, enum etl_backfill_state state,
-	const char *reason, etl_wall at, struct etl_error *err);
-int etl_memory_backfill_list(struct etl_state *s, const char *job, bool running_only, int limit,
-	int (*fn)(void *ctx, const struct etl_backfill *backfill), void *ctx, struct etl_error *err);
-int etl_memory_alert_once(struct etl_state *s, const char *key, struct etl_error *err);
-int etl_memory_source_save(struct etl_state *s, const struct etl_source_state *source,
-	struct etl_error *err);
-int etl_memory_source_list(struct etl_state *s,
-	int (*fn)(void *ctx, const struct etl_source_state *source), void *ctx,
-	struct etl_error *err);
-
-
-/* state_memory_dead.c */
-int etl_memory_dead_letters_add(struct etl_state *s, const struct etl_dead_letter_info *info,
-	const struct etl_reject *rejects, size_t n, struct etl_error *err);
-int etl_memory_dead_letter_list(struct etl_state *s, const struct etl_dead_query *query,
-	etl_dead_letter_fn fn, void *ctx, struct etl_error *err);
-int etl_memory_dead_letter_sums(struct etl_state *s, const struct etl_dead_query *query,
-	etl_dead_sum_fn fn, void *ctx, struct etl_error *err);
-int etl_memory_dead_letter_find(struct etl_state *s, const char *prefix, int limit,
-	etl_dead_letter_fn fn, void *ctx, struct etl_error *err);
+int etl_memory_sums(struct etl_state *s, const struct etl_collection *c,
+	const struct etl_doc_query *query, etl_doc_fn fn, void *ctx, struct etl_error *err);
 
 #endif

@@ -20,12 +20,6 @@
  * is no reason. */
 #define ETL_LAYOUT 1
 
-#define ETL_RUNS_KEEP_DAYS 90
-#define ETL_DEAD_LETTERS_KEEP_DAYS 90
-#define ETL_SESSIONS_KEEP_DAYS 7
-#define ETL_SOURCES_KEEP_DAYS 30
-#define ETL_ALERTS_KEEP_DAYS 90
-
 /* The driver's sessions that have held a transaction; the lock guards all of it. */
 struct etl_sessions {
 	pthread_mutex_t lock;
@@ -86,6 +80,8 @@ static inline bool etl_smdb_met_another(struct etl_error *err)
  * instructions). */
 bson_t *etl_state_upserts(void);
 
+int etl_state_run_bulk(mongoc_bulk_operation_t *bulk, struct etl_error *err);
+
 /* The first document of a query: 1 = `read` took it (it gives -1 for one that it cannot), 0 = there
  * is none, -1. `opts` may be NULL. */
 typedef int (*etl_state_reader)(const bson_t *doc, void *out, struct etl_error *err);
@@ -95,10 +91,6 @@ int etl_state_find_one(struct etl_state *s, const char *collection, const bson_t
 /* One update command on one document. `matched` counts an upsert as a match. */
 int etl_state_update_one(mongoc_collection_t *c, const bson_t *query, const bson_t *update,
 	const bson_t *opts, bool *matched, struct etl_error *err);
-
-/* The document of this `_id` becomes `doc`, which holds the same; made if it is not there. */
-int etl_state_replace(struct etl_state *s, const char *collection, const char *id,
-	const bson_t *doc, struct etl_error *err);
 
 /* Readers that take a default for what is absent or of another type. */
 int64_t etl_bson_int(const bson_t *doc, const char *field, int64_t fallback);
@@ -111,14 +103,29 @@ void etl_sessions_own(struct etl_sessions *sessions, const char *holder);
 void etl_sessions_note(struct etl_state *s, const struct etl_txn *txn);
 void etl_sessions_kill(struct etl_state *s, const char *holder);
 
-/* After a commit whose answer was lost: 0 = it is in; TRANSIENT "txn.retry" = it is not. */
-int etl_smdb_settle(struct etl_state *s, const char *job, const char *partition,
-	const char *commit_id, struct etl_error *err);
-void etl_smdb_pause(void); /* before asking again */
-
-/* state_mongodb_changes.c: the document of a change, within the transaction of `opts`. */
-int etl_smdb_change_save(mongoc_collection_t *changes, const struct etl_change *change,
-	const bson_t *opts, struct etl_error *err);
+/* One commit, or one slice of a change, under way. */
+struct etl_effort {
+	struct etl_state_mongodb *store;
+	const char *job, *partition;	/* whose watermark gets `commit_id` */
+	char commit_id[ETL_UUID_BYTES]; /* known to nobody else */
+	const void *what;		/* struct etl_commit, or struct etl_change_slice */
+	/* Writes all of it by `client` and `opts`; without these, in steps that are safe to repeat. */
+	int (*write)(struct etl_effort *e, struct etl_error *err);
+	const char *after; /* the fault point behind it */
+	etl_dur patience;  /* with a commit whose answer does not come, and again with what came of it */
+	etl_wall now;
+	mongoc_client_t *client;
+	const bson_t *opts; /* the transaction's, or NULL */
+};
+mongoc_collection_t *etl_effort_collection(struct etl_effort *e, const char *name);
+/* 1; 0 = the watermark has another fence, or (not NULL) is another than `expected`; -1. */
+int etl_effort_watermark(struct etl_effort *e, int64_t fence, const etl_wall *expected,
+	const bson_t *update, struct etl_error *err);
+/* 1 = the watermark carries its `commit_id`, 0 = it does not, -1. Takes a client of its own. */
+int etl_effort_is_in(struct etl_effort *e, struct etl_error *err);
+/* Into `txn`, which it consumes, or NULL. As commit of state.h: TRANSIENT "txn.retry" = nothing is in,
+ * "txn.unknown" = nobody knows. */
+int etl_smdb_transact(struct etl_effort *e, struct etl_txn *txn, struct etl_error *err);
 
 /* The words of the states that are closed, or of those that are not, as items of an array. */
 void etl_state_append_words(bson_t *list, bool closed);
@@ -180,41 +187,17 @@ int etl_smdb_commit(struct etl_state *s, struct etl_txn *txn, const struct etl_c
 void etl_smdb_abort(struct etl_state *s, struct etl_txn *txn);
 int etl_smdb_change_apply(struct etl_state *s, const struct etl_change_slice *slice,
 	struct etl_error *err);
-int etl_smdb_change_list(struct etl_state *s, const struct etl_change_query *query,
-	int (*fn)(void *ctx, const struct etl_change *change), void *ctx, struct etl_error *err);
-int etl_smdb_run_save(struct etl_state *s, const struct etl_run_record *run,
+int etl_smdb_put(struct etl_state *s, const struct etl_collection *c, bson_t *const *docs, size_t n,
 	struct etl_error *err);
-int etl_smdb_run_list(struct etl_state *s, const char *job, int limit,
-	int (*fn)(void *ctx, const bson_t *run), void *ctx, struct etl_error *err);
-int etl_smdb_run_get(struct etl_state *s, const char *run_id, bson_t *out,
+int etl_smdb_put_if(struct etl_state *s, const struct etl_collection *c, const bson_t *doc,
+	const struct etl_equal *when, struct etl_error *err);
+int etl_smdb_update(struct etl_state *s, const struct etl_collection *c, const char *id,
+	const struct etl_equal *when, const bson_t *fields, struct etl_error *err);
+int etl_smdb_list(struct etl_state *s, const struct etl_collection *c,
+	const struct etl_doc_query *query, etl_doc_fn fn, void *ctx, struct etl_error *err);
+int etl_smdb_remove(struct etl_state *s, const struct etl_collection *c, const char *id,
 	struct etl_error *err);
-int etl_smdb_dead_letters_add(struct etl_state *s, const struct etl_dead_letter_info *info,
-	const struct etl_reject *rejects, size_t n, struct etl_error *err);
-int etl_smdb_dead_letter_list(struct etl_state *s, const struct etl_dead_query *query,
-	etl_dead_letter_fn fn, void *ctx, struct etl_error *err);
-int etl_smdb_dead_letter_sums(struct etl_state *s, const struct etl_dead_query *query,
-	etl_dead_sum_fn fn, void *ctx, struct etl_error *err);
-int etl_smdb_dead_letter_find(struct etl_state *s, const char *prefix, int limit,
-	etl_dead_letter_fn fn, void *ctx, struct etl_error *err);
-int etl_smdb_audit_add(struct etl_state *s, const char *who, const char *what,
-	const bson_t *details, struct etl_error *err);
-int etl_smdb_alert_once(struct etl_state *s, const char *key, struct etl_error *err);
-int etl_smdb_pause_set(struct etl_state *s, const char *job, bool paused, const char *who,
-	const char *why, struct etl_error *err);
-int etl_smdb_pause_list(struct etl_state *s, int (*fn)(void *ctx, const struct etl_pause *pause),
-	void *ctx, struct etl_error *err);
-int etl_smdb_backfill_save(struct etl_state *s, const struct etl_backfill *backfill,
-	struct etl_error *err);
-int etl_smdb_backfill_get(struct etl_state *s, const char *id, struct etl_backfill *out,
-	struct etl_error *err);
-int etl_smdb_backfill_end(struct etl_state *s, const char *id, enum etl_backfill_state state,
-	const char *reason, etl_wall at, struct etl_error *err);
-int etl_smdb_backfill_list(struct etl_state *s, const char *job, bool running_only, int limit,
-	int (*fn)(void *ctx, const struct etl_backfill *backfill), void *ctx, struct etl_error *err);
-int etl_smdb_source_save(struct etl_state *s, const struct etl_source_state *source,
-	struct etl_error *err);
-int etl_smdb_source_list(struct etl_state *s,
-	int (*fn)(void *ctx, const struct etl_source_state *source), void *ctx,
-	struct etl_error *err);
+int etl_smdb_sums(struct etl_state *s, const struct etl_collection *c,
+	const struct etl_doc_query *query, etl_doc_fn fn, void *ctx, struct etl_error *err);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * A run's record -> its document.
+ * A run's record -> its document, and the row of those.
  */
 #include "state/run_record.h"
 
@@ -165,4 +165,28 @@ void etl_run_record_to_bson(const struct etl_run_record *run, bson_t *out)
 		etl_tally_append(out, "rejects", run->rejects);
 	append_steps(out, run);
 	append_partitions(out, run);
+}
+
+static void encode(const void *thing, bson_t *out)
+{
+	etl_run_record_to_bson(thing, out);
+}
+
+const struct etl_collection etl_runs = {
+	.name = "runs",
+	.newest_by = "started",
+	.indexes = {
+		{"job_started", {{"job", 1}, {"started", -1}}},
+		{"started", {{"started", -1}}},
+		{"keep", {{"ended", 1}}, .keep_days = 90},
+	},
+	.encode = encode,
+};
+
+int etl_run_list(struct etl_state *s, const char *job, int limit, etl_doc_fn fn, void *ctx,
+	struct etl_error *err)
+{
+	const struct etl_doc_query query = {.equal = {{"job", job}}, .limit = limit};
+
+	return s->ops->list(s, &etl_runs, &query, fn, ctx, err);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Hosts to documents and back.
+ * Hosts to documents and back, and their row. Other documents in `sources` are left alone: a host's
+ * is one that has a breaker.
  */
-#include "state/source_doc.h"
-
 #include "base/str.h"
 #include "state/doc_read.h"
+#include "state/documents.h"
 
 static void put_breaker(bson_t *out, const struct etl_source_breaker *breaker)
 {
@@ -21,8 +21,10 @@ static void put_breaker(bson_t *out, const struct etl_source_breaker *breaker)
 	bson_append_document_end(out, &part);
 }
 
-void etl_source_to_bson(const struct etl_source_state *source, bson_t *out)
+static void encode(const void *thing, bson_t *out)
 {
+	const struct etl_source_state *source = thing;
+
 	BSON_APPEND_UTF8(out, "_id", source->host);
 	put_breaker(out, &source->breaker);
 	etl_doc_put_date(out, "hold_until", source->hold_until);
@@ -31,12 +33,14 @@ void etl_source_to_bson(const struct etl_source_state *source, bson_t *out)
 	BSON_APPEND_DATE_TIME(out, "updated_at", source->updated.ms);
 }
 
-void etl_source_from_bson(const bson_t *doc, struct etl_source_state *out)
+static int decode(const bson_t *doc, void *thing, struct etl_error *err)
 {
+	struct etl_source_state *out = thing;
 	struct etl_source_breaker *breaker = &out->breaker;
 
-	memset(out, 0, sizeof *out);
-
+	(void)err;
+	if (!bson_has_field(doc, "breaker"))
+		return 0;
 	etl_text_copy(out->host, sizeof out->host, etl_doc_text(doc, "_id"));
 	etl_text_copy(breaker->state, sizeof breaker->state, etl_doc_text(doc, "breaker.state"));
 	breaker->failures = etl_doc_int(doc, "breaker.failures");
@@ -48,4 +52,13 @@ void etl_source_from_bson(const bson_t *doc, struct etl_source_state *out)
 	etl_text_copy(out->hold_reason, sizeof out->hold_reason, etl_doc_text(doc, "hold_reason"));
 	out->full_at = etl_doc_date(doc, "full_at");
 	out->updated = etl_doc_date(doc, "updated_at");
+	return 1;
 }
+
+const struct etl_collection etl_hosts = {
+	.name = "sources",
+	.indexes = {{"keep", {{"updated_at", 1}}, .keep_days = 30}},
+	.encode = encode,
+	.decode = decode,
+	.size = sizeof(struct etl_source_state),
+};

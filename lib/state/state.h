@@ -12,9 +12,10 @@
 
 #include "base/error.h"
 #include "base/uuid.h"
-#include "record/batch.h"
 #include "state/counts.h"
+#include "state/documents.h"
 #include "state/letters.h"
+#include "state/rows.h"
 #include "state/targets.h"
 #include "time/window.h"
 
@@ -46,8 +47,6 @@ static inline bool etl_window_is_closed(enum etl_window_state s)
 	return s == ETL_WINDOW_LOADED || s == ETL_WINDOW_EMPTY || s == ETL_WINDOW_SKIPPED ||
 		s == ETL_WINDOW_UNRECOVERABLE;
 }
-
-#define ETL_REASON_MAX 512
 
 /* Which checks hold a unit back, and an operator's word that some of them may be passed over. It
  * counts for the content that was held, which is the entry's `hash`, and for these very rules. */
@@ -236,6 +235,8 @@ struct etl_change_slice {
 					  * watermark then */
 	int64_t fence;
 	etl_wall expected; /* the watermark as it was read: anything else is a CONFLICT */
+	/* UUIDv7, its own, and the same each time that it is tried again; NULL = it is tried once. */
+	const char *commit_id;
 	const struct etl_window *windows; /* set, rewind: of the job's grid */
 	size_t n;			  /* at most ETL_CHANGE_SLICE */
 	const char *reason; /* into the entries; NULL = the change's `why` */
@@ -250,133 +251,14 @@ struct etl_change_query {
 	bool standing;	       /* only those that an undo could take back */
 	int limit;	       /* 0 = none */
 };
-
-/* A run's record (collection runs). Serialised by state/run_record.c. */
-#define ETL_RUN_STEPS_MAX 16
-struct etl_run_step {
-	const char *name;
-	uint64_t visits;
-	etl_dur busy;
-};
-struct etl_run_partition {
-	const char *partition;
-	const char *state; /* ok failed blocked cancelled nothing_due */
-	uint64_t windows_loaded, windows_empty, windows_failed, windows_held, windows_lost;
-	uint64_t windows_discarded; /* read, and thrown away by a load that keeps nothing */
-	uint64_t warnings;
-	struct etl_counts counts;
-	const char *reason; /* "" if ok */
-	const char *error_kind, *error_code;
-	int http_status;
-	uint64_t requests, bytes;
-};
-struct etl_run_record {
-	const char *run_id, *job, *trigger; /* sched/trigger.h has the words */
-	const char *state;		    /* run/run.h has the words; skipped, interrupted */
-	const char *reason;
-	const char *code; /* of skipped: which rule said so; "" or NULL = none */
-	const char *cause; /* of its trigger: who, the upstream job, the backfill; NULL = none */
-	const char *host;
-	int64_t generation, fence, attempt;
-	etl_wall slot, started, ended; /* ended.ms = 0 while running */
-	etl_dur took; /* the work's length; not ended - started, the clock may have been set */
-	etl_wall slot_first; /* of skipped: the first of several slots; the last is `slot` */
-	uint64_t slots;	     /* of skipped: how many; 0 = not known, or not skipped */
-	struct {	     /* slots that were passed over for this run; last.ms == 0 = none */
-		etl_wall first, last;
-		uint64_t slots;
-		const char *code;
-	} passed_over;
-	struct etl_window window;      /* asked for by an operator; start == end: whatever is due */
-	struct etl_counts counts;
-	uint64_t windows_loaded, windows_empty, windows_failed, windows_held, windows_lost;
-	uint64_t windows_discarded; /* read, and thrown away by a load that keeps nothing */
-	uint64_t warnings;
-	const struct etl_tally *rejects, *warned; /* by rule; lent; NULL = none */
-	struct etl_run_step steps[ETL_RUN_STEPS_MAX];
-	size_t n_steps;
-	struct etl_run_partition *partitions;
-	size_t n_partitions;
-	struct etl_run_target *targets; /* n_targets == 0: the job has one load, and `counts` are its */
-	size_t n_targets;
-};
-
-struct etl_pause {
-	const char *job, *who, *why;
-	etl_wall at;
-};
-
-/* What is kept of a host that sources ask (collection sources). Not fenced: several daemons
- * see the same host, and the newest word about it is the best one. */
-#define ETL_SOURCE_HOST_BYTES 272
-struct etl_source_state {
-	char host[ETL_SOURCE_HOST_BYTES]; /* "api.example.org", "api.example.org:8443" */
-	struct etl_source_breaker { /* as source/http/breaker.h has it, the state as its word */
-		char state[16];
-		int64_t failures, openings;
-		etl_wall opened, until;
-		char reason[ETL_REASON_MAX];
-	} breaker;
-	etl_wall hold_until; /* the host asked for no request before; ms == 0 = it did not */
-	char hold_reason[ETL_REASON_MAX];
-	etl_wall full_at; /* when its token bucket is full again; ms == 0 = it is full */
-	etl_wall updated;
-};
-
-/* ---- backfills --------------------------------------------------------------------------- */
-
-/* Which windows of a range an operator asked for. X(id, word, help) */
-#define ETL_REPROCESS(X)                                                                        \
-	X(ALL, "all", "every window, closed ones too")                                          \
-	X(MISSING, "missing", "windows that were never loaded, skipped ones too")               \
-	X(FAILED, "failed", "those, and the ones that failed or are held")
-
-enum etl_reprocess {
-#define X(id, word, help) ETL_REPROCESS_##id,
-	ETL_REPROCESS(X)
-#undef X
-		ETL_REPROCESS_MAX
-};
-const char *etl_reprocess_word(enum etl_reprocess r);
-bool etl_reprocess_parse(const char *word, enum etl_reprocess *out);
+extern const struct etl_collection etl_changes; /* written by change_apply alone */
+/* Newest first; gives struct etl_change. */
+int etl_change_list(struct etl_state *s, const struct etl_change_query *query, etl_thing_fn fn,
+	void *ctx, struct etl_error *err);
 
 /* Does a backfill with this word want a window? `state` is that of its ledger entry; there is none if
  * `entry` is false. */
 bool etl_reprocess_wants(enum etl_reprocess r, bool entry, enum etl_window_state state);
-
-#define ETL_BACKFILL_STATES(X)                                                                  \
-	X(RUNNING, "running") /* pieces of it run, or wait for their turn */                    \
-	X(DONE, "done")	      /* nothing is left that it wants */                               \
-	X(FAILED, "failed")   /* a piece failed too often; what is left can be asked for again */ \
-	X(CANCELLED, "cancelled")
-
-enum etl_backfill_state {
-#define X(id, word) ETL_BACKFILL_##id,
-	ETL_BACKFILL_STATES(X)
-#undef X
-		ETL_BACKFILL_STATE_MAX
-};
-const char *etl_backfill_state_word(enum etl_backfill_state state);
-
-/* Windows that an operator asked for, loaded piece by piece (collection backfills). */
-struct etl_backfill {
-	char id[ETL_UUID_BYTES];
-	char job[80], partition[256]; /* "" = all partitions */
-	struct etl_window range;
-	bool newest_first;
-	enum etl_reprocess reprocess;
-	double rate; /* windows a second at the most; 0 = as fast as they go */
-	enum etl_backfill_state state;
-	/* All on the near side of it is done: before it, or behind it if newest_first. */
-	etl_wall at;
-	uint64_t windows; /* wanted when it was made, over all partitions */
-	uint64_t done, failed, lost; /* loaded or empty; failed or held; given up */
-	uint64_t blocked;	     /* their upstream windows were not there */
-	uint64_t pieces;
-	int64_t attempt; /* of the piece at hand, from 1 */
-	char who[80], reason[ETL_REASON_MAX];
-	etl_wall created, updated, ended; /* ended.ms == 0: it goes on */
-};
 
 enum etl_ledger_select {
 	ETL_LEDGER_ALL,	    /* every entry that overlaps the range */
@@ -517,76 +399,38 @@ struct etl_state_ops {
 	 * accept and discard touch those that are not closed (what is not there is made), release
 	 * those that are held (pending if all that holds them is released), rewind closed ones, undo
 	 * those that still carry the id of `undoes`; an undo that is done marks that change.
-	 * CONFLICT: another fence, or another watermark than `expected`. */
+	 * CONFLICT: another fence, or another watermark than `expected`. TRANSIENT "txn.retry":
+	 * nothing is in; "txn.unknown": it may be. Both after a short effort: the same slice again,
+	 * a little later, is for the caller. */
 	int (*change_apply)(struct etl_state *s, const struct etl_change_slice *slice,
 		struct etl_error *err);
-	/* Newest first. The change is lent for the call; a return value other than 0 ends it. */
-	int (*change_list)(struct etl_state *s, const struct etl_change_query *query,
-		int (*fn)(void *ctx, const struct etl_change *change), void *ctx,
-		struct etl_error *err);
 
-	int (*run_save)(struct etl_state *s, const struct etl_run_record *run,
-		struct etl_error *err); /* insert or replace by run_id */
-	/* Newest first; job NULL = all; gives each as BSON. */
-	int (*run_list)(struct etl_state *s, const char *job, int limit,
-		int (*fn)(void *ctx, const bson_t *run), void *ctx, struct etl_error *err);
-	int (*run_get)(struct etl_state *s, const char *run_id, bson_t *out /* init'ed by callee */,
-		struct etl_error *err); /* 1 found, 0 none, -1 */
-
-	int (*dead_letters_add)(struct etl_state *s, const struct etl_dead_letter_info *info,
-		const struct etl_reject *rejects, size_t n, struct etl_error *err);
-	/* Newest first, of equals the greater id; without raw bytes. */
-	int (*dead_letter_list)(struct etl_state *s, const struct etl_dead_query *query,
-		etl_dead_letter_fn fn, void *ctx, struct etl_error *err);
-	/* The same letters (`before` and `limit` aside), the newest ETL_DEAD_COUNTED of them, counted. */
-	int (*dead_letter_sums)(struct etl_state *s, const struct etl_dead_query *query,
-		etl_dead_sum_fn fn, void *ctx, struct etl_error *err);
-	/* Those whose id begins so, whole, in order of the id; at most `limit` (> 0). */
-	int (*dead_letter_find)(struct etl_state *s, const char *prefix, int limit,
-		etl_dead_letter_fn fn, void *ctx, struct etl_error *err);
-	int (*audit_add)(struct etl_state *s, const char *who, const char *what, const bson_t *details,
+	/* Documents by rows (rows.h), where no fence decides. All are written or, after an error, some
+	 * of them are: safe to repeat where they have an `_id`. */
+	int (*put)(struct etl_state *s, const struct etl_collection *c, bson_t *const *docs, size_t n,
 		struct etl_error *err);
-
-	/* Inserts by id, or replaces one that is running. 0, or -1 with ETL_CONFLICT when it has
-	 * ended there: what is stored stays. */
-	int (*backfill_save)(struct etl_state *s, const struct etl_backfill *backfill,
-		struct etl_error *err);
-	/* 1 found, 0 none, -1. */
-	int (*backfill_get)(struct etl_state *s, const char *id, struct etl_backfill *out,
-		struct etl_error *err);
-	/* Ends one that is running, whoever drives it: 1; 0 = there is none, or it has ended. */
-	int (*backfill_end)(struct etl_state *s, const char *id, enum etl_backfill_state state,
-		const char *reason, etl_wall at, struct etl_error *err);
-	/* Newest first; job NULL = all; limit 0 = all. fn: not 0 ends the list. */
-	int (*backfill_list)(struct etl_state *s, const char *job, bool running_only, int limit,
-		int (*fn)(void *ctx, const struct etl_backfill *backfill), void *ctx,
-		struct etl_error *err);
-
-	/* Paused jobs survive a restart. */
-	int (*pause_set)(struct etl_state *s, const char *job, bool paused, const char *who,
-		const char *why, struct etl_error *err);
-	/* By job; the pause is lent for the call. A return value other than 0 ends the list. */
-	int (*pause_list)(struct etl_state *s, int (*fn)(void *ctx, const struct etl_pause *pause),
-		void *ctx, struct etl_error *err);
-
-	/* Hosts: replaces what is kept of this one; gives each that is kept, by name. -1 from `fn`
-	 * ends the list without an error. */
-	int (*source_save)(struct etl_state *s, const struct etl_source_state *source,
-		struct etl_error *err);
-	int (*source_list)(struct etl_state *s,
-		int (*fn)(void *ctx, const struct etl_source_state *source), void *ctx,
-		struct etl_error *err);
-
-	/* Something that is told once, however many daemons see it and however often they are
-	 * started: 1 = it was not told before and counts as told from now on, 0 = it was, -1. Kept
-	 * for 90 days. */
-	int (*alert_once)(struct etl_state *s, const char *key, struct etl_error *err);
+	/* 1 = there was none with its `_id`, or one that is as `when` says; 0 = another one stays; -1.
+	 * `when` NULL: none may be there. A kind whose documents count themselves is put, never so. */
+	int (*put_if)(struct etl_state *s, const struct etl_collection *c, const bson_t *doc,
+		const struct etl_equal *when, struct etl_error *err);
+	/* Sets fields of the document with this `_id`: 1; 0 = there is none that is as `when` says. */
+	int (*update)(struct etl_state *s, const struct etl_collection *c, const char *id,
+		const struct etl_equal *when, const bson_t *fields, struct etl_error *err);
+	int (*list)(struct etl_state *s, const struct etl_collection *c,
+		const struct etl_doc_query *query, etl_doc_fn fn, void *ctx, struct etl_error *err);
+	int (*remove)(struct etl_state *s, const struct etl_collection *c, const char *id,
+		struct etl_error *err); /* also if there is none */
+	/* The `limit` newest that are `equal`, counted by the row's two texts, most first: {_id, n,
+	 * oldest, newest}; the dates are those of its `span`, absent or null where none has one. */
+	int (*sums)(struct etl_state *s, const struct etl_collection *c,
+		const struct etl_doc_query *query, etl_doc_fn fn, void *ctx, struct etl_error *err);
 
 	void (*free)(struct etl_state *s);
 };
 
-struct etl_state {
-	const struct etl_state_ops *ops; /* first member of each store's struct */
+struct etl_state { /* first member of each store's struct */
+	const struct etl_state_ops *ops;
+	const struct etl_clock *clock; /* of what the store dates by itself */
 };
 
 struct etl_mongo;

@@ -47,7 +47,7 @@ static struct watermark_row *mark_new(struct memory *m, const char *job, const c
 	row->mark = (struct etl_watermark){.origin = origin,
 		.processed = origin,
 		.window_ms = window_ms,
-		.updated = etl_now(m->clock)};
+		.updated = etl_now(m->base.clock)};
 	return row;
 }
 
@@ -326,7 +326,7 @@ static void put_dirty(struct memory *m, const struct etl_dirty_mark *mark, const
 
 	if (!entry) {
 		entry = etl_memory_entry_new(m, mark->job, mark->partition, mark->window);
-		entry->updated = etl_now(m->clock);
+		entry->updated = etl_now(m->base.clock);
 	}
 	entry->dirty = true;
 	snprintf(entry->dirty_token, sizeof entry->dirty_token, "mark %llu",
@@ -368,7 +368,7 @@ static int commit(struct etl_state *s, struct etl_txn *txn, const struct etl_com
 	row->mark.window_ms = c->window_ms;
 	if (c->targets)
 		row->mark.targets = *c->targets;
-	row->mark.updated = etl_now(m->clock);
+	row->mark.updated = etl_now(m->base.clock);
 	snprintf(row->mark.run_id, sizeof row->mark.run_id, "%s", c->run_id);
 	return etl_memory_unlock(m, 0);
 }
@@ -435,7 +435,7 @@ static int ledger_doubt(struct etl_state *s, const char *job, const char *partit
 
 		if (!e) {
 			e = etl_memory_entry_new(m, job, partition, windows[i]);
-			e->updated = etl_now(m->clock);
+			e->updated = etl_now(m->base.clock);
 		}
 		e->dirty = true;
 		snprintf(e->writer, sizeof e->writer, "%s", run_id);
@@ -460,13 +460,7 @@ static void memory_free(struct etl_state *s)
 		free(m->lanes[i].partition);
 		free(m->lanes[i].entries);
 	}
-	etl_memory_docs_fini(&m->alerts);
-	etl_memory_docs_fini(&m->runs);
-	etl_memory_docs_fini(&m->letters);
-	etl_memory_docs_fini(&m->audit);
-	etl_memory_docs_fini(&m->pauses);
-	etl_memory_docs_fini(&m->sources);
-	etl_memory_docs_fini(&m->backfills);
+	etl_memory_docs_fini(m);
 	etl_memory_changes_fini(m);
 	free(m->leases);
 	free(m->marks);
@@ -501,24 +495,12 @@ static const struct etl_state_ops memory_ops = {
 	.ledger_mark = ledger_mark,
 	.ledger_doubt = ledger_doubt,
 	.change_apply = etl_memory_change_apply,
-	.change_list = etl_memory_change_list,
-	.run_save = etl_memory_run_save,
-	.run_list = etl_memory_run_list,
-	.run_get = etl_memory_run_get,
-	.dead_letters_add = etl_memory_dead_letters_add,
-	.dead_letter_list = etl_memory_dead_letter_list,
-	.dead_letter_sums = etl_memory_dead_letter_sums,
-	.dead_letter_find = etl_memory_dead_letter_find,
-	.audit_add = etl_memory_audit_add,
-	.pause_set = etl_memory_pause_set,
-	.pause_list = etl_memory_pause_list,
-	.backfill_save = etl_memory_backfill_save,
-	.backfill_get = etl_memory_backfill_get,
-	.backfill_end = etl_memory_backfill_end,
-	.backfill_list = etl_memory_backfill_list,
-	.alert_once = etl_memory_alert_once,
-	.source_save = etl_memory_source_save,
-	.source_list = etl_memory_source_list,
+	.put = etl_memory_put,
+	.put_if = etl_memory_put_if,
+	.update = etl_memory_update,
+	.list = etl_memory_list,
+	.remove = etl_memory_remove,
+	.sums = etl_memory_sums,
 	.free = memory_free,
 };
 
@@ -527,7 +509,7 @@ struct etl_state *etl_state_memory_new(const struct etl_clock *clock)
 	struct memory *m = ETL_NEW(struct memory);
 
 	m->base.ops = &memory_ops;
-	m->clock = clock;
+	m->base.clock = clock;
 	pthread_mutex_init(&m->lock, NULL);
 	return &m->base;
 }

@@ -9,65 +9,61 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "state/doc_read.h"
 #include "state/memory.h"
-
-static char **texts_of(struct etl_change *c, size_t i)
-{
-	const char **texts[] = {&c->id, &c->command, &c->job, &c->partition, &c->who, &c->why,
-		&c->undoes, &c->undone_by, &c->run_id};
-
-	return i < sizeof texts / sizeof *texts ? (char **)(uintptr_t)texts[i] : NULL;
-}
-
-static void change_fini(struct etl_change *c)
-{
-	for (size_t i = 0; texts_of(c, i); i++)
-		free(*texts_of(c, i));
-}
-
-static struct etl_change change_copy(const struct etl_change *from)
-{
-	struct etl_change copy = *from;
-
-	for (size_t i = 0; texts_of(&copy, i); i++)
-		*texts_of(&copy, i) = etl_strdup(*texts_of(&copy, i));
-	return copy;
-}
 
 void etl_memory_changes_fini(struct memory *m)
 {
-	for (size_t i = 0; i < m->n_changes; i++) {
-		change_fini(&m->changes[i].change);
+	for (size_t i = 0; i < m->n_changes; i++)
 		free(m->changes[i].touched);
-	}
 	free(m->changes);
 }
 
 static struct change_row *row_of(struct memory *m, const char *id)
 {
 	for (size_t i = 0; i < m->n_changes; i++)
-		if (etl_streq(m->changes[i].change.id, id))
+		if (etl_streq(m->changes[i].id, id))
 			return &m->changes[i];
 	return NULL;
 }
 
-/* The change's row, made or brought up to date. */
+static void put_change(struct memory *m, const struct etl_change *change)
+{
+	bson_t doc = BSON_INITIALIZER;
+
+	etl_changes.encode(change, &doc);
+	etl_memory_doc_put(m, &etl_changes, &doc);
+	bson_destroy(&doc);
+}
+
+/* The change's row, made or brought up to date. `undone_by` is the undo's word, not the change's. */
 static struct change_row *row_save(struct memory *m, const struct etl_change *change)
 {
+	const bson_t *stored = etl_memory_doc(m, &etl_changes, change->id);
 	struct change_row *row = row_of(m, change->id);
-	struct etl_change given = *change, fresh;
+	struct etl_change given = *change;
 
-	given.undone_by = row ? row->change.undone_by : ""; /* the undo's word, not the change's */
-	fresh = change_copy(&given);
-	if (row) {
-		change_fini(&row->change);
-		row->change = fresh;
+	given.undone_by = stored ? etl_doc_text(stored, "undone_by") : "";
+	put_change(m, &given);
+	if (row)
 		return row;
-	}
 	ETL_GROW(m->changes, m->n_changes, m->changes_cap);
 	row = &m->changes[m->n_changes++];
-	*row = (struct change_row){.change = fresh};
+	*row = (struct change_row){.kind = change->kind};
+	etl_text_copy(row->id, sizeof row->id, change->id);
 	return row;
+}
+
+/* The undo at hand is done: what it took back says so. */
+static void mark_undone(struct memory *m, const struct etl_change *undo)
+{
+	struct etl_error ignored = ETL_ERROR_INIT; /* it is one of ours */
+	struct etl_change undone;
+
+	if (etl_changes.decode(etl_memory_doc(m, &etl_changes, undo->undoes), &undone, &ignored) < 0)
+		return;
+	undone.undone_by = undo->id;
+	put_change(m, &undone);
 }
 
 static void note_touched(struct change_row *row, struct etl_window window,
@@ -107,7 +103,7 @@ static void skip_window(struct memory *m, const struct etl_change_slice *slice,
 	note_touched(row, window, entry);
 	if (!entry)
 		entry = etl_memory_entry_new(m, c->job, c->partition, window);
-	put_state(slice, entry, was, etl_now(m->clock));
+	put_state(slice, entry, was, etl_now(m->base.clock));
 	entry->state = ETL_WINDOW_SKIPPED;
 	entry->dirty = false;
 }
@@ -122,7 +118,7 @@ static void open_window(struct memory *m, const struct etl_change_slice *slice,
 	if (!entry || !etl_window_is_closed(entry->state))
 		return;
 	note_touched(row, window, entry);
-	put_state(slice, entry, entry->state, etl_now(m->clock));
+	put_state(slice, entry, entry->state, etl_now(m->base.clock));
 	entry->state = ETL_WINDOW_PENDING;
 }
 
@@ -151,7 +147,7 @@ static void release_window(struct memory *m, const struct etl_change_slice *slic
 	if (!entry || entry->state != ETL_WINDOW_HELD || etl_streq(entry->change_id, c->id))
 		return;
 	note_touched(row, window, entry);
-	put_state(slice, entry, entry->state, etl_now(m->clock));
+	put_state(slice, entry, entry->state, etl_now(m->base.clock));
 	put_waiver(&entry->held, slice->held);
 	if (etl_held_is_free(slice->held))
 		entry->state = ETL_WINDOW_PENDING;
@@ -160,7 +156,7 @@ static void release_window(struct memory *m, const struct etl_change_slice *slic
 /* A set goes up, a rewind down: its windows are in that order. */
 static const struct touched *touched_in(const struct change_row *row, etl_wall start)
 {
-	bool down = row->change.kind == ETL_CHANGE_REWIND;
+	bool down = row->kind == ETL_CHANGE_REWIND;
 	size_t low = 0, high = row->n;
 
 	while (low < high) {
@@ -211,7 +207,7 @@ static void restore_window(struct memory *m, const struct etl_change_slice *slic
 		restore_entry(entry, &touched->before);
 	}
 	entry->fence = slice->fence;
-	entry->updated = etl_now(m->clock);
+	entry->updated = etl_now(m->base.clock);
 }
 
 static void apply(struct memory *m, const struct etl_change_slice *slice)
@@ -231,10 +227,8 @@ static void apply(struct memory *m, const struct etl_change_slice *slice)
 		else if (undone)
 			restore_window(m, slice, undone, slice->windows[i]);
 	}
-	if (undone && c->done) {
-		etl_free_const(undone->change.undone_by);
-		undone->change.undone_by = etl_strdup(c->id);
-	}
+	if (undone && c->done)
+		mark_undone(m, c);
 }
 
 int etl_memory_change_apply(struct etl_state *s, const struct etl_change_slice *slice,
@@ -251,33 +245,7 @@ int etl_memory_change_apply(struct etl_state *s, const struct etl_change_slice *
 			c->partition, c->job));
 	apply(m, slice);
 	row->mark.processed = c->reached;
-	row->mark.updated = etl_now(m->clock);
+	row->mark.updated = etl_now(m->base.clock);
 	row->mark.run_id[0] = '\0';
-	return etl_memory_unlock(m, 0);
-}
-
-static bool is_asked_for(const struct etl_change *c, const struct etl_change_query *q)
-{
-	if (!etl_streq(c->job, q->job) || (q->partition && !etl_streq(c->partition, q->partition)) ||
-		(q->command && !etl_streq(c->command, q->command)))
-		return false;
-	return !q->standing || (c->kind != ETL_CHANGE_UNDO && !*c->undone_by);
-}
-
-/* They are kept in the order of their coming. */
-int etl_memory_change_list(struct etl_state *s, const struct etl_change_query *q,
-	int (*fn)(void *ctx, const struct etl_change *change), void *ctx, struct etl_error *err)
-{
-	struct memory *m = etl_memory_lock(s);
-	int given = 0;
-
-	(void)err;
-	for (size_t i = m->n_changes; i-- > 0 && (!q->limit || given < q->limit);) {
-		if (!is_asked_for(&m->changes[i].change, q))
-			continue;
-		given++;
-		if (fn(ctx, &m->changes[i].change) != 0)
-			break;
-	}
 	return etl_memory_unlock(m, 0);
 }

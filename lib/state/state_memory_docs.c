@@ -1,275 +1,321 @@
 /* SPDX-License-Identifier: MIT
  *
- * The store in memory: what it keeps as whole documents. Runs, audit, pauses, hosts,
- * backfills.
+ * Documents by rows in memory (rows.h): the same documents as in MongoDB, looked through one by one.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/str.h"
-#include "state/backfill_doc.h"
+#include "state/doc_read.h"
 #include "state/memory.h"
-#include "state/run_record.h"
-#include "state/source_doc.h"
 
-struct doc_row *etl_memory_doc_find(struct memory_docs *docs, const char *key)
+/* Those of one kind, made at the first question. */
+static struct memory_docs *docs_of(struct memory *m, const struct etl_collection *c)
+{
+	for (size_t i = 0; i < m->n_docs; i++)
+		if (m->docs[i].of == c)
+			return &m->docs[i];
+	ETL_GROW(m->docs, m->n_docs, m->docs_cap);
+	m->docs[m->n_docs] = (struct memory_docs){.of = c};
+	return &m->docs[m->n_docs++];
+}
+
+static struct doc_row *row_of(struct memory_docs *docs, const char *id)
 {
 	for (size_t i = 0; i < docs->n; i++)
-		if (etl_streq(docs->rows[i].key, key))
+		if (etl_streq(docs->rows[i].id, id))
 			return &docs->rows[i];
 	return NULL;
 }
 
-static void doc_row_fini(struct doc_row *row)
+void etl_memory_docs_fini(struct memory *m)
 {
-	free(row->key);
-	free(row->job);
+	for (size_t k = 0; k < m->n_docs; k++) {
+		for (size_t i = 0; i < m->docs[k].n; i++)
+			bson_destroy(m->docs[k].rows[i].doc);
+		free(m->docs[k].rows);
+	}
+	free(m->docs);
+}
+
+static void set_doc(const struct etl_collection *c, struct doc_row *row, bson_t *doc)
+{
 	if (row->doc)
 		bson_destroy(row->doc);
+	*row = (struct doc_row){.doc = doc, .id = etl_doc_text(doc, "_id"),
+		.at = c->newest_by ? etl_doc_date(doc, c->newest_by) : (etl_wall){0}};
 }
 
-void etl_memory_doc_put(struct memory_docs *docs, bool replace, const char *key, const char *job,
-	etl_wall at, bson_t *doc)
+static struct doc_row *row_new(struct memory_docs *docs)
 {
-	struct doc_row *row = replace ? etl_memory_doc_find(docs, key) : NULL;
-
-	if (row) {
-		doc_row_fini(row);
-	} else {
-		ETL_GROW(docs->rows, docs->n, docs->cap);
-		row = &docs->rows[docs->n++];
-	}
-	*row = (struct doc_row){etl_strdup(key), etl_strdup(job), at, doc};
+	ETL_GROW(docs->rows, docs->n, docs->cap);
+	docs->rows[docs->n] = (struct doc_row){.doc = NULL};
+	return &docs->rows[docs->n++];
 }
 
-void etl_memory_docs_fini(struct memory_docs *docs)
+static bool is_equal(const bson_t *doc, const struct etl_equal *equal)
 {
-	for (size_t i = 0; i < docs->n; i++)
-		doc_row_fini(&docs->rows[i]);
-	free(docs->rows);
+	bson_iter_t it;
+
+	if (!equal->text && !equal->date)
+		return true;
+	if (!bson_iter_init_find(&it, doc, equal->field))
+		return false;
+	if (equal->text)
+		return BSON_ITER_HOLDS_UTF8(&it) && etl_streq(bson_iter_utf8(&it, NULL), equal->text);
+	return BSON_ITER_HOLDS_DATE_TIME(&it) && bson_iter_date_time(&it) == equal->date->ms;
 }
 
-int etl_memory_run_save(struct etl_state *s, const struct etl_run_record *run,
+/* ---- writing ----------------------------------------------------------------------------------- */
+
+const bson_t *etl_memory_doc(struct memory *m, const struct etl_collection *c, const char *id)
+{
+	const struct doc_row *row = row_of(docs_of(m, c), id);
+
+	return row ? row->doc : NULL;
+}
+
+void etl_memory_doc_put(struct memory *m, const struct etl_collection *c, const bson_t *doc)
+{
+	struct memory_docs *docs = docs_of(m, c);
+	struct doc_row *row = bson_has_field(doc, "_id") ? row_of(docs, etl_doc_text(doc, "_id")) : NULL;
+
+	set_doc(c, row ? row : row_new(docs), bson_copy(doc));
+}
+
+static void put_again(struct memory *m, const struct etl_collection *c, const bson_t *given)
+{
+	const bson_t *stored = etl_memory_doc(m, c, etl_doc_text(given, "_id"));
+	bson_t *doc = bson_copy(given);
+
+	BSON_APPEND_DATE_TIME(doc, c->again.first, (stored ? etl_doc_date(stored, c->again.first) :
+		etl_doc_date(given, c->newest_by)).ms);
+	BSON_APPEND_INT64(doc, c->again.count, 1 + (stored ? etl_doc_int(stored, c->again.count) : 0));
+	etl_memory_doc_put(m, c, doc);
+	bson_destroy(doc);
+}
+
+int etl_memory_put(struct etl_state *s, const struct etl_collection *c, bson_t *const *docs, size_t n,
 	struct etl_error *err)
 {
 	struct memory *m = etl_memory_lock(s);
-	bson_t *doc = bson_new();
 
 	(void)err;
-	etl_run_record_to_bson(run, doc);
-	etl_memory_doc_put(&m->runs, true, run->run_id, run->job, run->started, doc);
+	for (size_t i = 0; i < n; i++)
+		(c->again.count ? put_again : etl_memory_doc_put)(m, c, docs[i]);
 	return etl_memory_unlock(m, 0);
 }
 
-int etl_memory_newest_first(const void *a, const void *b)
+int etl_memory_put_if(struct etl_state *s, const struct etl_collection *c, const bson_t *doc,
+	const struct etl_equal *when, struct etl_error *err)
+{
+	struct memory *m = etl_memory_lock(s);
+	const bson_t *stored = etl_memory_doc(m, c, etl_doc_text(doc, "_id"));
+
+	(void)err;
+	if (stored && (!when || !is_equal(stored, when)))
+		return etl_memory_unlock(m, 0);
+	etl_memory_doc_put(m, c, doc);
+	return etl_memory_unlock(m, 1);
+}
+
+/* Its own fields, and behind them those that are given: as a $set, but for their order. */
+static bson_t *merged(const bson_t *doc, const bson_t *fields)
+{
+	bson_t *out = bson_new();
+	bson_iter_t it;
+
+	if (bson_iter_init(&it, doc))
+		while (bson_iter_next(&it))
+			if (!bson_has_field(fields, bson_iter_key(&it)))
+				bson_append_iter(out, NULL, 0, &it);
+	bson_concat(out, fields);
+	return out;
+}
+
+int etl_memory_update(struct etl_state *s, const struct etl_collection *c, const char *id,
+	const struct etl_equal *when, const bson_t *fields, struct etl_error *err)
+{
+	struct memory *m = etl_memory_lock(s);
+	struct doc_row *row = row_of(docs_of(m, c), id);
+
+	(void)err;
+	if (!row || !is_equal(row->doc, when))
+		return etl_memory_unlock(m, 0);
+	set_doc(c, row, merged(row->doc, fields));
+	return etl_memory_unlock(m, 1);
+}
+
+int etl_memory_remove(struct etl_state *s, const struct etl_collection *c, const char *id,
+	struct etl_error *err)
+{
+	struct memory *m = etl_memory_lock(s);
+	struct memory_docs *docs = docs_of(m, c);
+	struct doc_row *row = row_of(docs, id);
+
+	(void)err;
+	if (row) {
+		bson_destroy(row->doc);
+		*row = docs->rows[--docs->n];
+	}
+	return etl_memory_unlock(m, 0);
+}
+
+/* ---- reading ----------------------------------------------------------------------------------- */
+
+static int newest_first(const void *a, const void *b)
 {
 	const struct doc_row *x = a, *y = b;
 
 	if (x->at.ms != y->at.ms)
 		return x->at.ms > y->at.ms ? -1 : 1;
-	return strcmp(y->key, x->key);
+	return strcmp(y->id, x->id);
 }
 
-int etl_memory_run_list(struct etl_state *s, const char *job, int limit,
-	int (*fn)(void *ctx, const bson_t *run), void *ctx, struct etl_error *err)
+static int by_id(const void *a, const void *b)
+{
+	return strcmp(((const struct doc_row *)a)->id, ((const struct doc_row *)b)->id);
+}
+
+static bool is_asked_for(const struct doc_row *row, const struct etl_doc_query *q)
+{
+	if ((q->id && !etl_streq(row->id, q->id)) || (q->prefix && !etl_starts_with(row->id, q->prefix)))
+		return false;
+	if (q->before && (row->at.ms > q->before_at.ms ||
+			(row->at.ms == q->before_at.ms && strcmp(row->id, q->before) >= 0)))
+		return false;
+	for (size_t i = 0; i < ETL_EQUALS; i++)
+		if (!is_equal(row->doc, &q->equal[i]))
+			return false;
+	return true;
+}
+
+/* The rows that are asked for, in their order, at most as many as the limit; `n` of them. Gives. */
+static struct doc_row *collect(const struct memory_docs *docs, const struct etl_doc_query *q, size_t *n)
+{
+	struct doc_row *found = etl_calloc(docs->n + 1, sizeof *found);
+	bool newest = docs->of->newest_by && !q->prefix;
+
+	*n = 0;
+	for (size_t i = 0; i < docs->n; i++)
+		if (is_asked_for(&docs->rows[i], q))
+			found[(*n)++] = docs->rows[i];
+	qsort(found, *n, sizeof *found, newest ? newest_first : by_id);
+	if (q->limit > 0 && *n > (size_t)q->limit)
+		*n = (size_t)q->limit;
+	return found;
+}
+
+static int give(const bson_t *doc, const char *heavy, etl_doc_fn fn, void *ctx)
+{
+	bson_t light = BSON_INITIALIZER;
+	int rc;
+
+	if (!heavy)
+		return fn(ctx, doc);
+	bson_copy_to_excluding_noinit(doc, &light, heavy, NULL);
+	rc = fn(ctx, &light);
+	bson_destroy(&light);
+	return rc;
+}
+
+int etl_memory_list(struct etl_state *s, const struct etl_collection *c,
+	const struct etl_doc_query *query, etl_doc_fn fn, void *ctx, struct etl_error *err)
 {
 	struct memory *m = etl_memory_lock(s);
-	struct doc_row *found = etl_calloc(m->runs.n, sizeof *found);
-	size_t n = 0;
+	const char *heavy = query->prefix || query->id ? NULL : c->heavy;
+	size_t n;
+	struct doc_row *found = collect(docs_of(m, c), query, &n);
 
 	(void)err;
-	for (size_t i = 0; i < m->runs.n; i++)
-		if (!job || etl_streq(m->runs.rows[i].job, job))
-			found[n++] = m->runs.rows[i];
-	if (n > 1)
-		qsort(found, n, sizeof *found, etl_memory_newest_first);
-	for (size_t i = 0; i < n && (limit <= 0 || i < (size_t)limit); i++)
-		if (fn(ctx, found[i].doc) != 0)
-			break;
+	for (size_t i = 0; i < n && give(found[i].doc, heavy, fn, ctx) == 0; i++)
+		;
 	free(found);
 	return etl_memory_unlock(m, 0);
 }
 
-int etl_memory_run_get(struct etl_state *s, const char *run_id, bson_t *out,
-	struct etl_error *err)
+struct sum {
+	const char *by[2]; /* the documents' */
+	int64_t n;
+	bool has_span; /* a date of 0 is one as well */
+	etl_wall oldest, newest;
+};
+
+struct sums {
+	struct sum *sums;
+	size_t n, cap;
+};
+
+static struct sum *sum_of(struct sums *all, const struct etl_collection *c, const bson_t *doc)
+{
+	const char *a = etl_doc_text(doc, c->sum.by[0] + 1), *b = etl_doc_text(doc, c->sum.by[1] + 1);
+
+	for (size_t i = 0; i < all->n; i++)
+		if (etl_streq(all->sums[i].by[0], a) && etl_streq(all->sums[i].by[1], b))
+			return &all->sums[i];
+	ETL_GROW(all->sums, all->n, all->cap);
+	all->sums[all->n] = (struct sum){.by = {a, b}};
+	return &all->sums[all->n++];
+}
+
+static void count(struct sums *all, const struct etl_collection *c, const bson_t *doc)
+{
+	struct sum *sum = sum_of(all, c, doc);
+	bson_iter_t it;
+	etl_wall at;
+
+	sum->n++;
+	if (!bson_iter_init_find(&it, doc, c->sum.span + 1) || !BSON_ITER_HOLDS_DATE_TIME(&it))
+		return;
+	at.ms = bson_iter_date_time(&it);
+	if (!sum->has_span || at.ms < sum->oldest.ms)
+		sum->oldest = at;
+	if (!sum->has_span || at.ms > sum->newest.ms)
+		sum->newest = at;
+	sum->has_span = true;
+}
+
+static int most_first(const void *a, const void *b)
+{
+	const struct sum *x = a, *y = b;
+	int order = strcmp(x->by[0], y->by[0]);
+
+	if (x->n != y->n)
+		return x->n > y->n ? -1 : 1;
+	return order ? order : strcmp(x->by[1], y->by[1]);
+}
+
+static int give_sum(const struct etl_collection *c, const struct sum *sum, etl_doc_fn fn, void *ctx)
+{
+	bson_t *doc = BCON_NEW("_id", "{", c->sum.by[0] + 1, BCON_UTF8(sum->by[0]), c->sum.by[1] + 1,
+		BCON_UTF8(sum->by[1]), "}", "n", BCON_INT64(sum->n));
+	int rc;
+
+	if (sum->has_span)
+		BCON_APPEND(doc, "oldest", BCON_DATE_TIME(sum->oldest.ms), "newest",
+			BCON_DATE_TIME(sum->newest.ms));
+	rc = fn(ctx, doc);
+	bson_destroy(doc);
+	return rc;
+}
+
+int etl_memory_sums(struct etl_state *s, const struct etl_collection *c,
+	const struct etl_doc_query *query, etl_doc_fn fn, void *ctx, struct etl_error *err)
 {
 	struct memory *m = etl_memory_lock(s);
-	struct doc_row *row = etl_memory_doc_find(&m->runs, run_id);
+	struct sums all = {.n = 0};
+	size_t n;
+	struct doc_row *found = collect(docs_of(m, c), query, &n);
 
 	(void)err;
-	if (row)
-		bson_copy_to(row->doc, out);
-	return etl_memory_unlock(m, row != NULL);
-}
-
-int etl_memory_audit_add(struct etl_state *s, const char *who, const char *what,
-	const bson_t *details, struct etl_error *err)
-{
-	struct memory *m = etl_memory_lock(s);
-
-	(void)err;
-	etl_memory_doc_put(&m->audit, false, what, who, etl_now(m->clock),
-		details ? bson_copy(details) : NULL);
-	return etl_memory_unlock(m, 0);
-}
-
-int etl_memory_alert_once(struct etl_state *s, const char *key, struct etl_error *err)
-{
-	struct memory *m = etl_memory_lock(s);
-	bool is_new = !etl_memory_doc_find(&m->alerts, key);
-
-	(void)err;
-	if (is_new)
-		etl_memory_doc_put(&m->alerts, true, key, "", etl_now(m->clock), NULL);
-	return etl_memory_unlock(m, is_new);
-}
-
-int etl_memory_pause_set(struct etl_state *s, const char *job, bool paused, const char *who,
-	const char *why, struct etl_error *err)
-{
-	struct memory *m = etl_memory_lock(s);
-	struct doc_row *row = etl_memory_doc_find(&m->pauses, job);
-
-	(void)err;
-	if (paused) {
-		etl_memory_doc_put(&m->pauses, true, job, who ? who : "", etl_now(m->clock),
-			BCON_NEW("why", BCON_UTF8(why ? why : "")));
-	} else if (row) {
-		doc_row_fini(row);
-		*row = m->pauses.rows[--m->pauses.n];
-	}
-	return etl_memory_unlock(m, 0);
-}
-
-static int by_key(const void *a, const void *b)
-{
-	return strcmp(((const struct doc_row *)a)->key, ((const struct doc_row *)b)->key);
-}
-
-int etl_memory_pause_list(struct etl_state *s, int (*fn)(void *ctx, const struct etl_pause *pause),
-	void *ctx, struct etl_error *err)
-{
-	struct memory *m = etl_memory_lock(s);
-
-	(void)err;
-	if (m->pauses.n > 1)
-		qsort(m->pauses.rows, m->pauses.n, sizeof *m->pauses.rows, by_key);
-	for (size_t i = 0; i < m->pauses.n; i++) {
-		const struct doc_row *row = &m->pauses.rows[i];
-		struct etl_pause pause = {row->key, row->job, "", row->at};
-		bson_iter_t iter;
-
-		if (bson_iter_init_find(&iter, row->doc, "why"))
-			pause.why = bson_iter_utf8(&iter, NULL);
-		if (fn(ctx, &pause) != 0)
-			break;
-	}
-	return etl_memory_unlock(m, 0);
-}
-
-int etl_memory_source_save(struct etl_state *s, const struct etl_source_state *source,
-	struct etl_error *err)
-{
-	struct memory *m = etl_memory_lock(s);
-	bson_t *doc = bson_new();
-
-	(void)err;
-	etl_source_to_bson(source, doc);
-	etl_memory_doc_put(&m->sources, true, source->host, "", source->updated, doc);
-	return etl_memory_unlock(m, 0);
-}
-
-int etl_memory_source_list(struct etl_state *s,
-	int (*fn)(void *ctx, const struct etl_source_state *source), void *ctx,
-	struct etl_error *err)
-{
-	struct memory *m = etl_memory_lock(s);
-
-	(void)err;
-	if (m->sources.n > 1)
-		qsort(m->sources.rows, m->sources.n, sizeof *m->sources.rows, by_key);
-	for (size_t i = 0; i < m->sources.n; i++) {
-		struct etl_source_state source;
-
-		etl_source_from_bson(m->sources.rows[i].doc, &source);
-		if (fn(ctx, &source) != 0)
-			break;
-	}
-	return etl_memory_unlock(m, 0);
-}
-
-static bool backfill_find(struct memory *m, const char *id, struct etl_backfill *out)
-{
-	const struct doc_row *row = etl_memory_doc_find(&m->backfills, id);
-
-	if (row)
-		etl_backfill_from_bson(row->doc, out);
-	return row != NULL;
-}
-
-int etl_memory_backfill_save(struct etl_state *s, const struct etl_backfill *backfill,
-	struct etl_error *err)
-{
-	struct memory *m = etl_memory_lock(s);
-	struct etl_backfill stored;
-	bson_t *doc;
-
-	if (backfill_find(m, backfill->id, &stored) && stored.state != ETL_BACKFILL_RUNNING)
-		return etl_memory_unlock(m, etl_backfill_has_ended(backfill, err));
-	doc = bson_new();
-	etl_backfill_to_bson(backfill, doc);
-	etl_memory_doc_put(&m->backfills, true, backfill->id, backfill->job, backfill->created, doc);
-	return etl_memory_unlock(m, 0);
-}
-
-int etl_memory_backfill_get(struct etl_state *s, const char *id, struct etl_backfill *out,
-	struct etl_error *err)
-{
-	struct memory *m = etl_memory_lock(s);
-
-	(void)err;
-	return etl_memory_unlock(m, backfill_find(m, id, out));
-}
-
-int etl_memory_backfill_end(struct etl_state *s, const char *id, enum etl_backfill_state state,
-	const char *reason, etl_wall at, struct etl_error *err)
-{
-	struct memory *m = etl_memory_lock(s);
-	struct etl_backfill b;
-	bson_t *doc;
-
-	(void)err;
-	if (!backfill_find(m, id, &b) || b.state != ETL_BACKFILL_RUNNING)
-		return etl_memory_unlock(m, 0);
-	b.state = state;
-	b.updated = b.ended = at;
-	etl_text_copy(b.reason, sizeof b.reason, reason);
-	doc = bson_new();
-	etl_backfill_to_bson(&b, doc);
-	etl_memory_doc_put(&m->backfills, true, b.id, b.job, b.created, doc);
-	return etl_memory_unlock(m, 1);
-}
-
-int etl_memory_backfill_list(struct etl_state *s, const char *job, bool running_only, int limit,
-	int (*fn)(void *ctx, const struct etl_backfill *backfill), void *ctx, struct etl_error *err)
-{
-	struct memory *m = etl_memory_lock(s);
-	int n = 0;
-
-	(void)err;
-	if (m->backfills.n > 1)
-		qsort(m->backfills.rows, m->backfills.n, sizeof *m->backfills.rows, etl_memory_newest_first);
-	for (size_t i = 0; i < m->backfills.n && (limit <= 0 || n < limit); i++) {
-		struct etl_backfill backfill;
-
-		etl_backfill_from_bson(m->backfills.rows[i].doc, &backfill);
-		if ((job && !etl_streq(backfill.job, job)) ||
-			(running_only && backfill.state != ETL_BACKFILL_RUNNING))
-			continue;
-		n++;
-		if (fn(ctx, &backfill) != 0)
-			break;
-	}
+	for (size_t i = 0; i < n; i++)
+		count(&all, c, found[i].doc);
+	if (all.n > 1)
+		qsort(all.sums, all.n, sizeof *all.sums, most_first);
+	for (size_t i = 0; i < all.n && give_sum(c, &all.sums[i], fn, ctx) == 0; i++)
+		;
+	free(all.sums);
+	free(found);
 	return etl_memory_unlock(m, 0);
 }

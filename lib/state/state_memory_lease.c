@@ -89,7 +89,7 @@ int etl_memory_lease_acquire(struct etl_state *s, const struct etl_lease_ask *as
 {
 	struct memory *m = etl_memory_lock(s);
 	struct lease_row *row = lease_get(m, ask->job);
-	etl_wall now = etl_now(m->clock);
+	etl_wall now = etl_now(m->base.clock);
 	bool taken = lease_is_taken(row, ask, now);
 
 	(void)err;
@@ -114,7 +114,7 @@ int etl_memory_lease_renew(struct etl_state *s, const char *job, int64_t fence, 
 		return etl_memory_unlock(m, etl_error_set(err, ETL_CONFLICT, "lease.lost",
 			"the lease of job '%s' is no longer ours (fence %lld)", job,
 			(long long)fence));
-	row->expires = etl_wall_add(etl_now(m->clock), ttl);
+	row->expires = etl_wall_add(etl_now(m->base.clock), ttl);
 	return etl_memory_unlock(m, 0);
 }
 
@@ -127,7 +127,7 @@ int etl_memory_lease_release(struct etl_state *s, const char *job, int64_t fence
 	(void)err;
 	if (row && row->fence == fence) {
 		row->holder[0] = '\0';
-		row->expires = etl_now(m->clock);
+		row->expires = etl_now(m->base.clock);
 	}
 	return etl_memory_unlock(m, 0);
 }
@@ -141,7 +141,7 @@ int etl_memory_lease_end(struct etl_state *s, const char *job, int64_t fence,
 	(void)err;
 	if (row && row->fence == fence && *row->holder) {
 		row->holder[0] = '\0';
-		row->expires = etl_now(m->clock);
+		row->expires = etl_now(m->base.clock);
 		row->last = *last;
 	}
 	return etl_memory_unlock(m, 0);

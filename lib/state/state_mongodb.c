@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "time/clock.h"
 
 #define RACE_RETRIES 5
 
@@ -98,6 +99,18 @@ bson_t *etl_state_upserts(void)
 	return BCON_NEW("upsert", BCON_BOOL(true), "validate", BCON_BOOL(false));
 }
 
+int etl_state_run_bulk(mongoc_bulk_operation_t *bulk, struct etl_error *err)
+{
+	bson_error_t error;
+	bson_t reply;
+	int rc = 0;
+
+	if (!mongoc_bulk_operation_execute(bulk, &reply, &error))
+		rc = etl_mongo_error(err, &error, &reply);
+	bson_destroy(&reply);
+	return rc;
+}
+
 int etl_state_update_one(mongoc_collection_t *c, const bson_t *query, const bson_t *update,
 	const bson_t *opts, bool *matched, struct etl_error *err)
 {
@@ -117,29 +130,6 @@ int etl_state_update_one(mongoc_collection_t *c, const bson_t *query, const bson
 		rc = etl_mongo_error(err, &error, &reply);
 	bson_destroy(&reply);
 	bson_destroy(&trusting);
-	return rc;
-}
-
-int etl_state_replace(struct etl_state *s, const char *collection, const char *id,
-	const bson_t *doc, struct etl_error *err)
-{
-	bson_t *query = BCON_NEW("_id", BCON_UTF8(id));
-	bson_t *opts = BCON_NEW("upsert", BCON_BOOL(true));
-	struct etl_place place = {0};
-	int rc = -1;
-
-	if (etl_place_open(&place, s, collection, err) == 0) {
-		bson_error_t error;
-		bson_t reply;
-		bool ok = mongoc_collection_replace_one(
-			place.collection, query, doc, opts, &reply, &error);
-
-		rc = ok ? 0 : etl_mongo_error(err, &error, &reply);
-		bson_destroy(&reply);
-		etl_place_close(&place);
-	}
-	bson_destroy(opts);
-	bson_destroy(query);
 	return rc;
 }
 
@@ -258,24 +248,12 @@ static const struct etl_state_ops mongodb_ops = {
 	.ledger_mark = etl_smdb_ledger_mark,
 	.ledger_doubt = etl_smdb_ledger_doubt,
 	.change_apply = etl_smdb_change_apply,
-	.change_list = etl_smdb_change_list,
-	.run_save = etl_smdb_run_save,
-	.run_list = etl_smdb_run_list,
-	.run_get = etl_smdb_run_get,
-	.dead_letters_add = etl_smdb_dead_letters_add,
-	.dead_letter_list = etl_smdb_dead_letter_list,
-	.dead_letter_sums = etl_smdb_dead_letter_sums,
-	.dead_letter_find = etl_smdb_dead_letter_find,
-	.audit_add = etl_smdb_audit_add,
-	.pause_set = etl_smdb_pause_set,
-	.pause_list = etl_smdb_pause_list,
-	.backfill_save = etl_smdb_backfill_save,
-	.backfill_get = etl_smdb_backfill_get,
-	.backfill_end = etl_smdb_backfill_end,
-	.backfill_list = etl_smdb_backfill_list,
-	.alert_once = etl_smdb_alert_once,
-	.source_save = etl_smdb_source_save,
-	.source_list = etl_smdb_source_list,
+	.put = etl_smdb_put,
+	.put_if = etl_smdb_put_if,
+	.update = etl_smdb_update,
+	.list = etl_smdb_list,
+	.remove = etl_smdb_remove,
+	.sums = etl_smdb_sums,
 	.free = store_free,
 };
 
@@ -284,6 +262,7 @@ struct etl_state *etl_state_mongodb_new(struct etl_mongo *mongo, const char *dat
 	struct etl_state_mongodb *store = ETL_NEW(struct etl_state_mongodb);
 
 	store->base.ops = &mongodb_ops;
+	store->base.clock = etl_clock_real();
 	store->mongo = mongo;
 	store->database = etl_strdup(database);
 	pthread_mutex_init(&store->sessions.lock, NULL);

@@ -8,35 +8,30 @@
 #include <string.h>
 
 #include "base/fault.h"
+#include "base/str.h"
 #include "base/uuid.h"
 #include "state/ledger_doc.h"
 #include "state/mongodb.h"
 #include "time/clock.h"
 
-#define RETRY_LIMIT ETL_SECONDS(120)
+#define CHANGE_PATIENCE ETL_SECONDS(5)
 #define WAS_MAX 8 /* states before the present one that an entry keeps */
 
-/* One slice under way. */
-struct effort {
-	struct etl_state_mongodb *store;
-	const struct etl_change_slice *slice;
-	const struct etl_change *change;
-	mongoc_client_t *client;
-	const bson_t *opts; /* the transaction's, or NULL */
-	char commit_id[ETL_UUID_BYTES];
-	etl_wall now;
-};
-
-static mongoc_collection_t *collection(struct effort *e, const char *name)
+static const struct etl_change_slice *slice_of(const struct etl_effort *e)
 {
-	return mongoc_client_get_collection(e->client, e->store->database, name);
+	return e->what;
 }
 
-static int moved_on(const struct effort *e, struct etl_error *err)
+static const struct etl_change *change_of(const struct etl_effort *e)
+{
+	return slice_of(e)->change;
+}
+
+static int moved_on(const struct etl_effort *e, struct etl_error *err)
 {
 	return etl_error_set(err, ETL_CONFLICT, "state.fenced",
 		"the watermark of partition '%s' of job '%s' was moved by somebody else",
-		e->change->partition, e->change->job);
+		e->partition, e->job);
 }
 
 /* ---- what happens to one entry ----------------------------------------------------------- */
@@ -58,13 +53,13 @@ static bson_t *was_expression(void)
 	return was;
 }
 
-static bson_t *touched_fields(const struct effort *e, enum etl_window_state state)
+static bson_t *touched_fields(const struct etl_effort *e, enum etl_window_state state)
 {
 	bson_t *was = was_expression();
-	const char *reason = e->slice->reason ? e->slice->reason : e->change->why;
+	const char *reason = slice_of(e)->reason ? slice_of(e)->reason : change_of(e)->why;
 	bson_t *fields = BCON_NEW("state", BCON_UTF8(etl_window_state_word(state)), "reason", "{",
-		"$literal", BCON_UTF8(reason), "}", "fence", BCON_INT64(e->slice->fence),
-		"updated_at", BCON_DATE_TIME(e->now.ms), "change_id", BCON_UTF8(e->change->id),
+		"$literal", BCON_UTF8(reason), "}", "fence", BCON_INT64(slice_of(e)->fence),
+		"updated_at", BCON_DATE_TIME(e->now.ms), "change_id", BCON_UTF8(change_of(e)->id),
 		"was", BCON_DOCUMENT(was));
 
 	/* A skipped window is not due any more; a rewound one keeps its mark. */
@@ -75,12 +70,12 @@ static bson_t *touched_fields(const struct effort *e, enum etl_window_state stat
 }
 
 /* A mark that came in after the change stays, with its reason. */
-static bson_t *restored_fields(const struct effort *e)
+static bson_t *restored_fields(const struct etl_effort *e)
 {
 	bson_t *fields = BCON_NEW("state", "$$top.state", "dirty", "{", "$or", "[", "$dirty",
 		"$$top.dirty", "]", "}", "reason", "{", "$cond", "[", "{", "$and", "[", "$dirty",
 		"{", "$not", "[", "$$top.dirty", "]", "}", "]", "}", "$reason", "$$top.reason",
-		"]", "}", "fence", BCON_INT64(e->slice->fence), "updated_at",
+		"]", "}", "fence", BCON_INT64(slice_of(e)->fence), "updated_at",
 		BCON_DATE_TIME(e->now.ms), "change_id", "$$top.change_id", "waiver", "{", "$ifNull", "[",
 		"$$top.waiver", BCON_NULL, "]", "}", "was", "{", "$slice",
 		"[", "$was", BCON_INT32(1), BCON_INT32(WAS_MAX), "]", "}");
@@ -102,14 +97,14 @@ static void replace_pipeline(bson_t *out, bson_t *fields)
 }
 
 /* {$mergeObjects: [new document, "$$ROOT", {$cond: [closed, {}, fields]}]} */
-static void skip_pipeline(const struct effort *e, const struct etl_window *window, bson_t *out)
+static void skip_pipeline(const struct etl_effort *e, const struct etl_window *window, bson_t *out)
 {
 	struct etl_ledger_entry fresh = {.window = *window, .state = ETL_WINDOW_SKIPPED};
 	bson_t *fields = touched_fields(e, ETL_WINDOW_SKIPPED);
 	bson_t doc = BSON_INITIALIZER, words = BSON_INITIALIZER;
 	bson_t *body;
 
-	etl_ledger_to_bson(e->change->job, e->change->partition, &fresh, &doc);
+	etl_ledger_to_bson(e->job, e->partition, &fresh, &doc);
 	etl_state_append_words(&words, true);
 	body = BCON_NEW("$mergeObjects", "[", "{", "$literal", BCON_DOCUMENT(&doc), "}", "$$ROOT",
 		"{", "$cond", "[", "{", "$in", "[", "$state", BCON_ARRAY(&words), "]", "}", "{",
@@ -123,7 +118,7 @@ static void skip_pipeline(const struct effort *e, const struct etl_window *windo
 
 /* ---- the ledger -------------------------------------------------------------------------- */
 
-static int add_skip(struct effort *e, mongoc_bulk_operation_t *bulk,
+static int add_skip(struct etl_effort *e, mongoc_bulk_operation_t *bulk,
 	const struct etl_window *window, struct etl_error *err)
 {
 	bson_t *opts = etl_state_upserts();
@@ -132,7 +127,7 @@ static int add_skip(struct effort *e, mongoc_bulk_operation_t *bulk,
 	bson_t pipeline;
 	bool ok;
 
-	etl_ledger_append_id(&query, e->change->job, e->change->partition, &window->start);
+	etl_ledger_append_id(&query, e->job, e->partition, &window->start);
 	skip_pipeline(e, window, &pipeline);
 	ok = mongoc_bulk_operation_update_one_with_opts(bulk, &query, &pipeline, opts, &error);
 	bson_destroy(&pipeline);
@@ -141,21 +136,16 @@ static int add_skip(struct effort *e, mongoc_bulk_operation_t *bulk,
 	return ok ? 0 : etl_mongo_error(err, &error, NULL);
 }
 
-static int skip_windows(struct effort *e, mongoc_collection_t *windows, struct etl_error *err)
+static int skip_windows(struct etl_effort *e, mongoc_collection_t *windows, struct etl_error *err)
 {
 	mongoc_bulk_operation_t *bulk =
 		mongoc_collection_create_bulk_operation_with_opts(windows, e->opts);
-	bson_error_t error;
-	bson_t reply;
 	int rc = 0;
 
-	for (size_t i = 0; i < e->slice->n && rc == 0; i++)
-		rc = add_skip(e, bulk, &e->slice->windows[i], err);
-	if (rc == 0) {
-		if (!mongoc_bulk_operation_execute(bulk, &reply, &error))
-			rc = etl_mongo_error(err, &error, &reply);
-		bson_destroy(&reply);
-	}
+	for (size_t i = 0; i < slice_of(e)->n && rc == 0; i++)
+		rc = add_skip(e, bulk, &slice_of(e)->windows[i], err);
+	if (rc == 0)
+		rc = etl_state_run_bulk(bulk, err);
 	mongoc_bulk_operation_destroy(bulk);
 	if (rc < 0 && err->status == ETL_SMDB_DUPLICATE) /* it met the mark of an upstream job */
 		etl_error_set(err, ETL_TRANSIENT, "txn.retry",
@@ -164,7 +154,7 @@ static int skip_windows(struct effort *e, mongoc_collection_t *windows, struct e
 }
 
 /* {_id: {$in: [...]}} */
-static bson_t *slice_query(const struct effort *e)
+static bson_t *slice_query(const struct etl_effort *e)
 {
 	bson_t *query = bson_new();
 	bson_t sub, list, one;
@@ -173,10 +163,10 @@ static bson_t *slice_query(const struct effort *e)
 
 	BSON_APPEND_DOCUMENT_BEGIN(query, "_id", &sub);
 	BSON_APPEND_ARRAY_BEGIN(&sub, "$in", &list);
-	for (size_t i = 0; i < e->slice->n; i++) {
+	for (size_t i = 0; i < slice_of(e)->n; i++) {
 		bson_init(&one);
-		etl_ledger_append_id(&one, e->change->job, e->change->partition,
-			&e->slice->windows[i].start);
+		etl_ledger_append_id(&one, e->job, e->partition,
+			&slice_of(e)->windows[i].start);
 		bson_snprintf(key, sizeof key, "%zu", i);
 		if (bson_iter_init_find(&it, &one, "_id"))
 			bson_append_iter(&list, key, -1, &it);
@@ -187,7 +177,7 @@ static bson_t *slice_query(const struct effort *e)
 	return query;
 }
 
-static int update_many(struct effort *e, mongoc_collection_t *windows, const bson_t *query,
+static int update_many(struct etl_effort *e, mongoc_collection_t *windows, const bson_t *query,
 	bson_t *fields, struct etl_error *err)
 {
 	bson_t pipeline, reply;
@@ -202,7 +192,7 @@ static int update_many(struct effort *e, mongoc_collection_t *windows, const bso
 	return rc;
 }
 
-static int open_windows(struct effort *e, mongoc_collection_t *windows, struct etl_error *err)
+static int open_windows(struct etl_effort *e, mongoc_collection_t *windows, struct etl_error *err)
 {
 	bson_t *query = slice_query(e);
 	bson_t words = BSON_INITIALIZER;
@@ -217,9 +207,9 @@ static int open_windows(struct effort *e, mongoc_collection_t *windows, struct e
 }
 
 /* The waiver goes with the entry: it is of the content that the entry has the hash of. */
-static int release_windows(struct effort *e, mongoc_collection_t *windows, struct etl_error *err)
+static int release_windows(struct etl_effort *e, mongoc_collection_t *windows, struct etl_error *err)
 {
-	bool free_now = etl_held_is_free(e->slice->held);
+	bool free_now = etl_held_is_free(slice_of(e)->held);
 	bson_t *fields = touched_fields(e, free_now ? ETL_WINDOW_PENDING : ETL_WINDOW_HELD);
 	bson_t *query = slice_query(e);
 	bson_t waiver = BSON_INITIALIZER, literal = BSON_INITIALIZER;
@@ -227,8 +217,8 @@ static int release_windows(struct effort *e, mongoc_collection_t *windows, struc
 	int rc;
 
 	BSON_APPEND_UTF8(query, "state", etl_window_state_word(ETL_WINDOW_HELD));
-	BCON_APPEND(query, "change_id", "{", "$ne", BCON_UTF8(e->change->id), "}");
-	etl_waiver_to_bson(e->slice->held, &waiver);
+	BCON_APPEND(query, "change_id", "{", "$ne", BCON_UTF8(change_of(e)->id), "}");
+	etl_waiver_to_bson(slice_of(e)->held, &waiver);
 	if (bson_iter_init_find(&it, &waiver, "waiver"))
 		bson_append_iter(&literal, "$literal", -1, &it);
 	BSON_APPEND_DOCUMENT(fields, "waiver", &literal);
@@ -240,14 +230,14 @@ static int release_windows(struct effort *e, mongoc_collection_t *windows, struc
 }
 
 /* Entries that the change made go; a mark that came in meanwhile keeps its entry, pending. */
-static int remove_made(struct effort *e, mongoc_collection_t *windows, struct etl_error *err)
+static int remove_made(struct etl_effort *e, mongoc_collection_t *windows, struct etl_error *err)
 {
 	bson_t *query = slice_query(e);
 	bson_error_t error;
 	bson_t reply;
 	int rc = 0;
 
-	BCON_APPEND(query, "change_id", BCON_UTF8(e->change->undoes), "was.0.state", "absent",
+	BCON_APPEND(query, "change_id", BCON_UTF8(change_of(e)->undoes), "was.0.state", "absent",
 		"dirty", BCON_BOOL(false));
 	if (!mongoc_collection_delete_many(windows, query, e->opts, &reply, &error))
 		rc = etl_mongo_error(err, &error, &reply);
@@ -256,23 +246,23 @@ static int remove_made(struct effort *e, mongoc_collection_t *windows, struct et
 	return rc;
 }
 
-static int reopen_marked(struct effort *e, mongoc_collection_t *windows, struct etl_error *err)
+static int reopen_marked(struct etl_effort *e, mongoc_collection_t *windows, struct etl_error *err)
 {
 	bson_t *query = slice_query(e);
 	bson_t *fields = BCON_NEW("state",
 		BCON_UTF8(etl_window_state_word(ETL_WINDOW_PENDING)), "fence",
-		BCON_INT64(e->slice->fence), "updated_at", BCON_DATE_TIME(e->now.ms), "change_id",
+		BCON_INT64(slice_of(e)->fence), "updated_at", BCON_DATE_TIME(e->now.ms), "change_id",
 		"", "was", "[", "]");
 	int rc;
 
-	BCON_APPEND(query, "change_id", BCON_UTF8(e->change->undoes), "was.0.state", "absent");
+	BCON_APPEND(query, "change_id", BCON_UTF8(change_of(e)->undoes), "was.0.state", "absent");
 	rc = update_many(e, windows, query, fields, err);
 	bson_destroy(query);
 	return rc;
 }
 
 /* An entry that had no waiver gets none back: not a field that says so either. */
-static int drop_no_waivers(struct effort *e, mongoc_collection_t *windows, struct etl_error *err)
+static int drop_no_waivers(struct etl_effort *e, mongoc_collection_t *windows, struct etl_error *err)
 {
 	bson_t *query = slice_query(e);
 	bson_t *update = BCON_NEW("$unset", "{", "waiver", "", "}");
@@ -289,7 +279,7 @@ static int drop_no_waivers(struct effort *e, mongoc_collection_t *windows, struc
 	return rc;
 }
 
-static int restore_windows(struct effort *e, mongoc_collection_t *windows, struct etl_error *err)
+static int restore_windows(struct etl_effort *e, mongoc_collection_t *windows, struct etl_error *err)
 {
 	bson_t *query;
 	int rc;
@@ -297,22 +287,22 @@ static int restore_windows(struct effort *e, mongoc_collection_t *windows, struc
 	if (remove_made(e, windows, err) < 0 || reopen_marked(e, windows, err) < 0)
 		return -1;
 	query = slice_query(e);
-	BCON_APPEND(query, "change_id", BCON_UTF8(e->change->undoes), "was.0", "{", "$exists",
+	BCON_APPEND(query, "change_id", BCON_UTF8(change_of(e)->undoes), "was.0", "{", "$exists",
 		BCON_BOOL(true), "}");
 	rc = update_many(e, windows, query, restored_fields(e), err);
 	bson_destroy(query);
 	return rc == 0 ? drop_no_waivers(e, windows, err) : rc;
 }
 
-static int write_ledger(struct effort *e, struct etl_error *err)
+static int write_ledger(struct etl_effort *e, struct etl_error *err)
 {
 	mongoc_collection_t *windows;
 	int rc = -1;
 
-	if (!e->slice->n)
+	if (!slice_of(e)->n)
 		return 0;
-	windows = collection(e, "windows");
-	switch (e->change->kind) {
+	windows = etl_effort_collection(e, "windows");
+	switch (change_of(e)->kind) {
 	case ETL_CHANGE_SET:
 	case ETL_CHANGE_ACCEPT:
 	case ETL_CHANGE_DISCARD:
@@ -336,88 +326,97 @@ static int write_ledger(struct effort *e, struct etl_error *err)
 /* ---- watermark and change ---------------------------------------------------------------- */
 
 /* The one place where a watermark may go back. */
-static int write_watermark(struct effort *e, struct etl_error *err)
+static int write_watermark(struct etl_effort *e, struct etl_error *err)
 {
-	mongoc_collection_t *watermarks = collection(e, "watermarks");
-	bson_t *update = BCON_NEW("$set", "{", "last_processed",
-		BCON_DATE_TIME(e->change->reached.ms), "updated_at", BCON_DATE_TIME(e->now.ms),
-		"run_id", "", "commit_id", BCON_UTF8(e->commit_id), "}");
-	bson_t query = BSON_INITIALIZER;
-	bool matched = false;
+	bson_t *update = BCON_NEW("$set", "{", "last_processed", BCON_DATE_TIME(change_of(e)->reached.ms),
+		"updated_at", BCON_DATE_TIME(e->now.ms), "run_id", "", "commit_id", BCON_UTF8(e->commit_id),
+		"}");
+	int rc = etl_effort_watermark(e, slice_of(e)->fence, &slice_of(e)->expected, update, err);
+
+	bson_destroy(update);
+	return rc == 0 ? moved_on(e, err) : rc < 0 ? -1 : 0;
+}
+
+/* `undone_by` belongs to the undo: it is made empty once and not touched again here. */
+static int save_change(mongoc_collection_t *changes, const struct etl_change *change,
+	const bson_t *opts, struct etl_error *err)
+{
+	bson_t doc = BSON_INITIALIZER, set = BSON_INITIALIZER, upsert = BSON_INITIALIZER;
+	bson_t *query = BCON_NEW("_id", BCON_UTF8(change->id)), *update;
+	bool matched;
 	int rc;
 
-	etl_ledger_append_id(&query, e->change->job, e->change->partition, NULL);
-	BSON_APPEND_INT64(&query, "fence", e->slice->fence);
-	BSON_APPEND_DATE_TIME(&query, "last_processed", e->slice->expected.ms);
-	rc = etl_state_update_one(watermarks, &query, update, e->opts, &matched, err);
-	if (rc == 0 && !matched)
-		rc = moved_on(e, err);
-	bson_destroy(&query);
+	etl_changes.encode(change, &doc);
+	bson_copy_to_excluding_noinit(&doc, &set, "_id", "undone_by", NULL);
+	update = BCON_NEW("$set", BCON_DOCUMENT(&set), "$setOnInsert", "{", "undone_by", "", "}");
+	if (opts)
+		bson_concat(&upsert, opts);
+	BSON_APPEND_BOOL(&upsert, "upsert", true);
+	rc = etl_state_update_one(changes, query, update, &upsert, &matched, err);
 	bson_destroy(update);
-	mongoc_collection_destroy(watermarks);
+	bson_destroy(query);
+	bson_destroy(&upsert);
+	bson_destroy(&set);
+	bson_destroy(&doc);
 	return rc;
 }
 
-static int write_change(struct effort *e, const struct etl_change *change, struct etl_error *err)
+static int mark_undone(mongoc_collection_t *changes, const struct etl_change *undo,
+	const bson_t *opts, struct etl_error *err)
 {
-	mongoc_collection_t *changes = collection(e, "watermark_changes");
-	int rc = etl_smdb_change_save(changes, change, e->opts, err);
+	bson_t *query = BCON_NEW("_id", BCON_UTF8(undo->undoes));
+	bson_t *update = BCON_NEW("$set", "{", "undone_by", BCON_UTF8(undo->id), "}");
+	bool matched;
+	int rc = etl_state_update_one(changes, query, update, opts, &matched, err);
 
+	bson_destroy(update);
+	bson_destroy(query);
+	return rc;
+}
+
+static int write_change(struct etl_effort *e, const struct etl_change *change, struct etl_error *err)
+{
+	mongoc_collection_t *changes = etl_effort_collection(e, etl_changes.name);
+	int rc = save_change(changes, change, e->opts, err);
+
+	if (rc == 0 && change->kind == ETL_CHANGE_UNDO && change->done)
+		rc = mark_undone(changes, change, e->opts, err);
 	mongoc_collection_destroy(changes);
 	return rc;
 }
 
 /* ---- the slice --------------------------------------------------------------------------- */
 
-static int apply_in_transaction(struct effort *e, struct etl_error *err)
+static int write_at_once(struct etl_effort *e, struct etl_error *err)
 {
-	struct etl_state *s = &e->store->base;
-	enum etl_txn_outcome outcome;
-	struct etl_txn *txn;
-
-	if (etl_smdb_begin(s, &txn, err) < 0)
+	if (write_watermark(e, err) < 0 || write_change(e, change_of(e), err) < 0 || write_ledger(e, err) < 0)
 		return -1;
-	e->client = txn->client;
-	e->opts = txn->opts;
-	if (write_watermark(e, err) < 0 || write_change(e, e->change, err) < 0 ||
-		write_ledger(e, err) < 0 || etl_fault("change.before", err) < 0) {
-		etl_txn_free(txn);
-		if (err->kind == ETL_TRANSIENT)
-			err->code = "txn.retry"; /* nothing of it can be in */
-		return -1;
-	}
-	outcome = etl_txn_commit(txn, err);
-	etl_txn_free(txn);
-	if (outcome == ETL_TXN_FAILED)
-		return -1;
-	if (outcome != ETL_TXN_COMMITTED)
-		return etl_smdb_settle(s, e->change->job, e->change->partition, e->commit_id, err);
-	return etl_fault("change.after", err);
+	return etl_fault("change.before", err);
 }
 
-static int need_fence(struct effort *e, struct etl_error *err)
+static int need_fence(struct etl_effort *e, struct etl_error *err)
 {
 	struct etl_watermark now = {0};
-	int rc = etl_smdb_watermark_get(&e->store->base, e->change->job, e->change->partition,
+	int rc = etl_smdb_watermark_get(&e->store->base, e->job, e->partition,
 		&now, err);
 
 	if (rc < 0)
 		return -1;
-	if (rc == 0 || now.fence != e->slice->fence ||
-		now.processed.ms != e->slice->expected.ms)
+	if (rc == 0 || now.fence != slice_of(e)->fence ||
+		now.processed.ms != slice_of(e)->expected.ms)
 		return moved_on(e, err);
 	return 0;
 }
 
 /* The watermark never says more than the ledger does: it goes back before it and on after it. */
-static int write_in_steps(struct effort *e, struct etl_error *err)
+static int write_in_steps(struct etl_effort *e, struct etl_error *err)
 {
-	struct etl_change begun = *e->change;
-	bool back = e->change->reached.ms < e->slice->expected.ms;
+	struct etl_change begun = *change_of(e);
+	bool back = change_of(e)->reached.ms < slice_of(e)->expected.ms;
 
 	begun.done = false;
-	begun.windows -= (int64_t)e->slice->n;
-	begun.reached = e->slice->expected;
+	begun.windows -= (int64_t)slice_of(e)->n;
+	begun.reached = slice_of(e)->expected;
 	if (write_change(e, &begun, err) < 0)
 		return -1;
 	if (back && (write_watermark(e, err) < 0 || etl_fault("change.step", err) < 0))
@@ -426,45 +425,33 @@ static int write_in_steps(struct effort *e, struct etl_error *err)
 		return -1;
 	if (!back && write_watermark(e, err) < 0)
 		return -1;
-	return write_change(e, e->change, err);
+	return write_change(e, change_of(e), err);
 }
 
-static int apply_in_steps(struct effort *e, struct etl_error *err)
-{
-	int rc;
-
-	if (need_fence(e, err) < 0)
-		return -1;
-	e->client = etl_mongo_pop(e->store->mongo);
-	if (!e->client)
-		return etl_error_set(err, ETL_TRANSIENT, "mongodb.pool",
-			"no client became free in time");
-	rc = write_in_steps(e, err);
-	etl_mongo_push(e->store->mongo, e->client);
-	return rc == 0 ? etl_fault("change.after", err) : rc;
-}
-
+/* One try, of which a worker need not wait long: whoever asked tries again, by a timer. A try whose
+ * answer was lost may be in: the watermark carries its id then, and is another than expected. */
 int etl_smdb_change_apply(struct etl_state *s, const struct etl_change_slice *slice,
 	struct etl_error *err)
 {
-	struct etl_state_mongodb *store = etl_state_mongodb(s);
-	etl_mono began = etl_mono_now(etl_clock_real());
+	struct etl_effort e = {.store = etl_state_mongodb(s), .job = slice->change->job,
+		.partition = slice->change->partition, .what = slice, .after = "change.after",
+		.patience = CHANGE_PATIENCE, .now = etl_now(s->clock)};
+	struct etl_error ignored = ETL_ERROR_INIT; /* it is a conflict then */
+	struct etl_txn *txn;
 
-	for (;;) {
-		struct effort e = {.store = store, .slice = slice, .change = slice->change,
-			.now = etl_now(etl_clock_real())};
-		etl_dur spent;
-		int rc;
-
+	if (slice->commit_id)
+		etl_text_copy(e.commit_id, sizeof e.commit_id, slice->commit_id);
+	else
 		etl_uuid7(e.now.ms, e.commit_id);
-		rc = store->transactions ? apply_in_transaction(&e, err) : apply_in_steps(&e, err);
-		if (rc == 0)
-			return 0;
-		spent = etl_mono_diff(etl_mono_now(etl_clock_real()), began);
-		if (err->kind != ETL_TRANSIENT || strcmp(err->code, "txn.retry") != 0 ||
-			spent.us > RETRY_LIMIT.us)
-			return -1;
-		etl_error_clear(err);
-		etl_smdb_pause();
-	}
+	if (etl_smdb_begin(s, &txn, err) < 0)
+		return -1;
+	e.write = txn ? write_at_once : write_in_steps;
+	if (!txn && need_fence(&e, err) < 0)
+		return -1;
+	if (etl_smdb_transact(&e, txn, err) == 0)
+		return 0;
+	if (!txn || err->kind != ETL_CONFLICT || etl_effort_is_in(&e, &ignored) != 1)
+		return -1;
+	etl_error_clear(err);
+	return 0;
 }

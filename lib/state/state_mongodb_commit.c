@@ -13,32 +13,24 @@
 #include "state/mongodb.h"
 #include "time/clock.h"
 
-/* One commit under way. */
-struct effort {
-	struct etl_state_mongodb *store;
-	const struct etl_commit *c;
-	mongoc_client_t *client;
-	const bson_t *opts; /* the transaction's, or NULL */
-	char commit_id[ETL_UUID_BYTES];
-	etl_wall now;
-};
+#define COMMIT_PATIENCE ETL_SECONDS(120)
 
-static mongoc_collection_t *collection(struct effort *e, const char *name)
+static const struct etl_commit *commit_of(const struct etl_effort *e)
 {
-	return mongoc_client_get_collection(e->client, e->store->database, name);
+	return e->what;
 }
 
-static int fenced(struct effort *e, struct etl_error *err)
+static int fenced(const struct etl_effort *e, struct etl_error *err)
 {
 	return etl_error_set(err, ETL_CONFLICT, "state.fenced",
-		"partition '%s' of job '%s' has moved on from fence %lld", e->c->partition,
-		e->c->job, (long long)e->c->fence);
+		"partition '%s' of job '%s' has moved on from fence %lld", e->partition, e->job,
+		(long long)commit_of(e)->fence);
 }
 
 /* $max: the watermark never goes back here, whatever the caller computed. */
-static void watermark_update(const struct effort *e, bson_t *update)
+static void watermark_update(const struct etl_effort *e, bson_t *update)
 {
-	const struct etl_commit *c = e->c;
+	const struct etl_commit *c = commit_of(e);
 	bson_t sub;
 
 	BSON_APPEND_DOCUMENT_BEGIN(update, "$set", &sub);
@@ -59,25 +51,15 @@ static void watermark_update(const struct effort *e, bson_t *update)
 }
 
 /* On the partition's watermark, as long as it is of our fence. Takes what `update` holds. */
-static int update_watermark(struct effort *e, bson_t *update, struct etl_error *err)
+static int update_watermark(struct etl_effort *e, bson_t *update, struct etl_error *err)
 {
-	mongoc_collection_t *watermarks = collection(e, "watermarks");
-	bson_t query = BSON_INITIALIZER;
-	bool matched = false;
-	int rc;
+	int rc = etl_effort_watermark(e, commit_of(e)->fence, NULL, update, err);
 
-	etl_ledger_append_id(&query, e->c->job, e->c->partition, NULL);
-	BSON_APPEND_INT64(&query, "fence", e->c->fence);
-	rc = etl_state_update_one(watermarks, &query, update, e->opts, &matched, err);
-	if (rc == 0 && !matched)
-		rc = fenced(e, err);
-	bson_destroy(&query);
 	bson_destroy(update);
-	mongoc_collection_destroy(watermarks);
-	return rc;
+	return rc == 0 ? fenced(e, err) : rc < 0 ? -1 : 0;
 }
 
-static int move_watermark(struct effort *e, struct etl_error *err)
+static int move_watermark(struct etl_effort *e, struct etl_error *err)
 {
 	bson_t update = BSON_INITIALIZER;
 
@@ -87,12 +69,12 @@ static int move_watermark(struct effort *e, struct etl_error *err)
 
 /* Where the data is, before the ledger closes its windows: what ends between the two leaves no
  * window that is closed and of which nobody knows where it is. */
-static int note_targets(struct effort *e, struct etl_error *err)
+static int note_targets(struct etl_effort *e, struct etl_error *err)
 {
 	bson_t update = BSON_INITIALIZER, set;
 
 	BSON_APPEND_DOCUMENT_BEGIN(&update, "$set", &set);
-	etl_targets_append(e->c->targets, &set);
+	etl_targets_append(commit_of(e)->targets, &set);
 	bson_append_document_end(&update, &set);
 	return update_watermark(e, &update, err);
 }
@@ -111,12 +93,12 @@ static void append_unseen_mark(bson_t *parts, const char *seen)
 	bson_destroy(keep);
 }
 
-static void entry_pipeline(struct effort *e, const struct etl_ledger_entry *entry, bson_t *out)
+static void entry_pipeline(struct etl_effort *e, const struct etl_ledger_entry *entry, bson_t *out)
 {
 	bson_t fresh = BSON_INITIALIZER, body = BSON_INITIALIZER;
 	bson_t parts, literal;
 
-	etl_ledger_to_bson(e->c->job, e->c->partition, entry, &fresh);
+	etl_ledger_to_bson(commit_of(e)->job, commit_of(e)->partition, entry, &fresh);
 	BSON_APPEND_ARRAY_BEGIN(&body, "$mergeObjects", &parts);
 	BSON_APPEND_DOCUMENT_BEGIN(&parts, "0", &literal);
 	BSON_APPEND_DOCUMENT(&literal, "$literal", &fresh);
@@ -130,7 +112,7 @@ static void entry_pipeline(struct effort *e, const struct etl_ledger_entry *entr
 
 /* Filter: our entry of no later fence. A later one is not matched and the upsert then fails
  * on its _id with 11000. */
-static int add_entry(struct effort *e, mongoc_bulk_operation_t *bulk,
+static int add_entry(struct etl_effort *e, mongoc_bulk_operation_t *bulk,
 	const struct etl_ledger_entry *given, struct etl_error *err)
 {
 	bson_t *opts = etl_state_upserts();
@@ -140,10 +122,10 @@ static int add_entry(struct effort *e, mongoc_bulk_operation_t *bulk,
 	bson_error_t error;
 	bool ok;
 
-	entry.fence = e->c->fence;
-	etl_ledger_append_id(&query, e->c->job, e->c->partition, &entry.window.start);
+	entry.fence = commit_of(e)->fence;
+	etl_ledger_append_id(&query, commit_of(e)->job, commit_of(e)->partition, &entry.window.start);
 	BSON_APPEND_DOCUMENT_BEGIN(&query, "fence", &sub);
-	BSON_APPEND_INT64(&sub, "$lte", e->c->fence);
+	BSON_APPEND_INT64(&sub, "$lte", commit_of(e)->fence);
 	bson_append_document_end(&query, &sub);
 	entry_pipeline(e, &entry, &pipeline);
 	ok = mongoc_bulk_operation_update_one_with_opts(bulk, &query, &pipeline, opts, &error);
@@ -153,38 +135,26 @@ static int add_entry(struct effort *e, mongoc_bulk_operation_t *bulk,
 	return ok ? 0 : etl_mongo_error(err, &error, NULL);
 }
 
-static int run_bulk(mongoc_bulk_operation_t *bulk, struct etl_error *err)
-{
-	bson_error_t error;
-	bson_t reply;
-	int rc = 0;
-
-	if (!mongoc_bulk_operation_execute(bulk, &reply, &error))
-		rc = etl_mongo_error(err, &error, &reply);
-	bson_destroy(&reply);
-	return rc;
-}
-
-static int write_ledger_once(struct effort *e, struct etl_error *err)
+static int write_ledger_once(struct etl_effort *e, struct etl_error *err)
 {
 	mongoc_collection_t *windows;
 	mongoc_bulk_operation_t *bulk;
 	int rc = 0;
 
-	if (e->c->n_entries == 0)
+	if (commit_of(e)->n_entries == 0)
 		return 0;
-	windows = collection(e, "windows");
+	windows = etl_effort_collection(e, "windows");
 	bulk = mongoc_collection_create_bulk_operation_with_opts(windows, e->opts);
-	for (size_t i = 0; i < e->c->n_entries && rc == 0; i++)
-		rc = add_entry(e, bulk, &e->c->entries[i], err);
+	for (size_t i = 0; i < commit_of(e)->n_entries && rc == 0; i++)
+		rc = add_entry(e, bulk, &commit_of(e)->entries[i], err);
 	if (rc == 0)
-		rc = run_bulk(bulk, err);
+		rc = etl_state_run_bulk(bulk, err);
 	mongoc_bulk_operation_destroy(bulk);
 	mongoc_collection_destroy(windows);
 	return rc;
 }
 
-static int write_ledger(struct effort *e, struct etl_error *err)
+static int write_ledger(struct etl_effort *e, struct etl_error *err)
 {
 	int rc = write_ledger_once(e, err);
 
@@ -197,7 +167,7 @@ static int write_ledger(struct effort *e, struct etl_error *err)
 
 /* What is there gets the mark; what is not is made, pending and marked: the dependant's
  * first run may be reading right now. */
-static int add_mark(struct effort *e, mongoc_bulk_operation_t *bulk,
+static int add_mark(struct etl_effort *e, mongoc_bulk_operation_t *bulk,
 	const struct etl_dirty_mark *mark, const char *reason, struct etl_error *err)
 {
 	struct etl_ledger_entry pending = {.window = mark->window, .updated = e->now};
@@ -226,109 +196,74 @@ static int add_mark(struct effort *e, mongoc_bulk_operation_t *bulk,
 	return ok ? 0 : etl_mongo_error(err, &error, NULL);
 }
 
-static int mark_once(struct effort *e, struct etl_error *err)
+static int mark_once(struct etl_effort *e, struct etl_error *err)
 {
-	mongoc_collection_t *windows = collection(e, "windows");
+	mongoc_collection_t *windows = etl_effort_collection(e, "windows");
 	mongoc_bulk_operation_t *bulk =
 		mongoc_collection_create_bulk_operation_with_opts(windows, e->opts);
 	char reason[ETL_REASON_MAX];
 	int rc = 0;
 
-	bson_snprintf(reason, sizeof reason, "upstream job '%s' changed this window", e->c->job);
-	for (size_t i = 0; i < e->c->n_dirty && rc == 0; i++)
-		rc = add_mark(e, bulk, &e->c->dirty[i], reason, err);
+	bson_snprintf(reason, sizeof reason, "upstream job '%s' changed this window", commit_of(e)->job);
+	for (size_t i = 0; i < commit_of(e)->n_dirty && rc == 0; i++)
+		rc = add_mark(e, bulk, &commit_of(e)->dirty[i], reason, err);
 	if (rc == 0)
-		rc = run_bulk(bulk, err);
+		rc = etl_state_run_bulk(bulk, err);
 	mongoc_bulk_operation_destroy(bulk);
 	mongoc_collection_destroy(windows);
 	return rc;
 }
 
-static int mark_all_dirty(struct effort *e, struct etl_error *err)
+static int mark_all_dirty(struct etl_effort *e, struct etl_error *err)
 {
-	int rc = e->c->n_dirty ? mark_once(e, err) : 0;
+	int rc = commit_of(e)->n_dirty ? mark_once(e, err) : 0;
 
 	if (rc < 0 && !e->opts && etl_smdb_met_another(err))
 		rc = mark_once(e, err);
 	return rc;
 }
 
-static int write_in_transaction(struct effort *e, struct etl_error *err)
+static int write_at_once(struct etl_effort *e, struct etl_error *err)
 {
-	if (move_watermark(e, err) < 0 || write_ledger(e, err) < 0 ||
-		mark_all_dirty(e, err) < 0 || etl_fault("txn.before", err) < 0) {
-		if (err->kind == ETL_TRANSIENT)
-			err->code = "txn.retry"; /* nothing of it can be in */
+	if (move_watermark(e, err) < 0 || write_ledger(e, err) < 0 || mark_all_dirty(e, err) < 0)
 		return -1;
-	}
-	return 0;
-}
-
-static int commit_transaction(struct effort *e, struct etl_txn *txn, struct etl_error *err)
-{
-	enum etl_txn_outcome outcome;
-	int rc = write_in_transaction(e, err);
-
-	if (rc < 0) {
-		etl_txn_free(txn);
-		return -1;
-	}
-	outcome = etl_txn_commit(txn, err);
-	etl_txn_free(txn);
-	if (outcome == ETL_TXN_FAILED)
-		return -1;
-	if (outcome != ETL_TXN_COMMITTED)
-		return etl_smdb_settle(&e->store->base, e->c->job, e->c->partition, e->commit_id,
-			err);
-	return etl_fault("txn.after", err);
+	return etl_fault("txn.before", err);
 }
 
 /* Is the partition still ours? */
-static int need_fence(struct effort *e, struct etl_error *err)
+static int need_fence(struct etl_effort *e, struct etl_error *err)
 {
 	struct etl_watermark now = {0};
-	int rc = etl_smdb_watermark_get(&e->store->base, e->c->job, e->c->partition, &now, err);
+	int rc = etl_smdb_watermark_get(&e->store->base, e->job, e->partition, &now, err);
 
 	if (rc < 0)
 		return -1;
-	return rc == 0 || now.fence != e->c->fence ? fenced(e, err) : 0;
+	return rc == 0 || now.fence != commit_of(e)->fence ? fenced(e, err) : 0;
 }
 
 /* Data is in; each step is guarded by the fence and safe to repeat. */
-static int commit_in_steps(struct effort *e, struct etl_error *err)
+static int write_in_steps(struct etl_effort *e, struct etl_error *err)
 {
-	int rc = e->c->targets ? 0 : need_fence(e, err);
+	int rc = commit_of(e)->targets ? note_targets(e, err) : 0;
 
-	if (rc < 0)
-		return -1;
-	e->client = etl_mongo_pop(e->store->mongo);
-	if (!e->client)
-		return etl_error_set(err, ETL_TRANSIENT, "mongodb.pool",
-			"no client became free in time");
-	if (e->c->targets)
-		rc = note_targets(e, err);
 	if (rc == 0)
 		rc = write_ledger(e, err);
 	if (rc == 0)
 		rc = mark_all_dirty(e, err);
 	if (rc == 0)
 		rc = etl_fault("txn.before", err);
-	if (rc == 0)
-		rc = move_watermark(e, err);
-	etl_mongo_push(e->store->mongo, e->client);
-	return rc == 0 ? etl_fault("txn.after", err) : rc;
+	return rc == 0 ? move_watermark(e, err) : rc;
 }
 
 int etl_smdb_commit(struct etl_state *s, struct etl_txn *txn, const struct etl_commit *c,
 	struct etl_error *err)
 {
-	struct effort e = {
-		.store = etl_state_mongodb(s), .c = c, .now = etl_now(etl_clock_real())};
+	struct etl_effort e = {.store = etl_state_mongodb(s), .job = c->job, .partition = c->partition,
+		.what = c, .write = txn ? write_at_once : write_in_steps, .after = "txn.after",
+		.patience = COMMIT_PATIENCE, .now = etl_now(s->clock)};
 
 	etl_uuid7(e.now.ms, e.commit_id);
-	if (!txn)
-		return commit_in_steps(&e, err);
-	e.client = txn->client;
-	e.opts = txn->opts;
-	return commit_transaction(&e, txn, err);
+	if (!txn && !c->targets && need_fence(&e, err) < 0)
+		return -1;
+	return etl_smdb_transact(&e, txn, err);
 }

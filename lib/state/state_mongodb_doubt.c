@@ -38,17 +38,12 @@ static int doubt_once(mongoc_collection_t *c, const char *job, const char *parti
 	const char *run_id, const struct etl_window *windows, size_t n, struct etl_error *err)
 {
 	mongoc_bulk_operation_t *bulk = mongoc_collection_create_bulk_operation_with_opts(c, NULL);
-	bson_error_t error;
-	bson_t reply;
 	int rc = 0;
 
 	for (size_t i = 0; i < n && rc == 0; i++)
 		rc = add_doubt(bulk, job, partition, run_id, &windows[i], err);
-	if (rc == 0) {
-		if (!mongoc_bulk_operation_execute(bulk, &reply, &error))
-			rc = etl_mongo_error(err, &error, &reply);
-		bson_destroy(&reply);
-	}
+	if (rc == 0)
+		rc = etl_state_run_bulk(bulk, err);
 	mongoc_bulk_operation_destroy(bulk);
 	return rc;
 }

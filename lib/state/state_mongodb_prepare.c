@@ -7,65 +7,34 @@
 
 #include "state/mongodb.h"
 
-enum { INDEX_KEYS = 7 };
-
-struct index_row {
+/* Of the fenced core. All of them exist before the first transaction writes to them. */
+static const struct {
 	const char *collection;
-	const char *name;
-	struct {
-		const char *field;
-		int direction;
-	} keys[INDEX_KEYS];
-	int keep_days; /* TTL; 0 = none */
-};
-
-#define COUNTED {"step", 1}, {"rule", 1}, {"window_start", 1}
-
-static const struct index_row indexes[] = {
-	{"windows", "job_partition_start", {{"job", 1}, {"partition", 1}, {"start", 1}}},
-	{"windows", "job_start", {{"job", 1}, {"start", 1}}},
+	struct etl_doc_index index; /* without a name: none */
+} core[] = {
+	{"windows", {"job_partition_start", {{"job", 1}, {"partition", 1}, {"start", 1}}}},
+	{"windows", {"job_start", {{"job", 1}, {"start", 1}}}},
 	/* What is open is looked for by job and over all jobs alike, so the state comes first. Not partial
 	 * indexes: not every server puts a document in that comes to match later. */
-	{"windows", "state_job", {{"state", 1}, {"job", 1}}},
-	{"windows", "dirty_job_start", {{"dirty", 1}, {"job", 1}, {"start", 1}}},
-	{"watermarks", "job_name", {{"job_name", 1}}},
-	{"watermark_changes", "job_at", {{"job", 1}, {"at", -1}}},
-	{"runs", "job_started", {{"job", 1}, {"started", -1}}},
-	{"runs", "started", {{"started", -1}}},
-	{"runs", "keep", {{"ended", 1}}, ETL_RUNS_KEEP_DAYS},
-	/* A list goes along one of these; counting by rule looks at nothing but the index, since what
-	 * was refused may be 64 KiB a letter. */
-	{"dead_letters", "at_id", {{"at", -1}, {"_id", -1}, COUNTED}},
-	{"dead_letters", "job_at_id", {{"job", 1}, {"at", -1}, {"_id", -1}, COUNTED}},
-	{"dead_letters", "job_partition_at_id",
-		{{"job", 1}, {"partition", 1}, {"at", -1}, {"_id", -1}, COUNTED}},
-	{"dead_letters", "job_window_at_id", {{"job", 1}, {"window_start", 1}, {"at", -1}, {"_id", -1},
-		{"step", 1}, {"rule", 1}, {"partition", 1}}},
-	{"dead_letters", "run_at_id", {{"run_id", 1}, {"at", -1}, {"_id", -1}, COUNTED}},
-	{"dead_letters", "keep", {{"at", 1}}, ETL_DEAD_LETTERS_KEEP_DAYS},
-	{"audit", "at", {{"at", -1}}},
-	{"backfills", "job_created", {{"job", 1}, {"created_at", -1}}},
-	{"backfills", "keep", {{"ended_at", 1}}, ETL_RUNS_KEEP_DAYS},
-	{"sessions", "keep", {{"updated_at", 1}}, ETL_SESSIONS_KEEP_DAYS},
-	{"sources", "keep", {{"updated_at", 1}}, ETL_SOURCES_KEEP_DAYS},
-	{"alerts", "keep", {{"at", 1}}, ETL_ALERTS_KEEP_DAYS},
-	/* Named so that they exist before the first transaction writes to them. */
-	{"leases", NULL},
-	{"pauses", NULL},
+	{"windows", {"state_job", {{"state", 1}, {"job", 1}}}},
+	{"windows", {"dirty_job_start", {{"dirty", 1}, {"job", 1}, {"start", 1}}}},
+	{"watermarks", {"job_name", {{"job_name", 1}}}},
+	{"sessions", {"keep", {{"updated_at", 1}}, .keep_days = 7}},
+	{"leases", {NULL}},
 };
 
-static void append_index(bson_t *list, const struct index_row *row)
+static void append_index(bson_t *list, const struct etl_doc_index *index)
 {
 	bson_t one, keys;
 
 	BSON_APPEND_DOCUMENT_BEGIN(list, "0", &one);
 	BSON_APPEND_DOCUMENT_BEGIN(&one, "key", &keys);
-	for (size_t k = 0; k < INDEX_KEYS && row->keys[k].field; k++)
-		BSON_APPEND_INT32(&keys, row->keys[k].field, row->keys[k].direction);
+	for (size_t k = 0; k < ETL_INDEX_KEYS && index->keys[k].field; k++)
+		BSON_APPEND_INT32(&keys, index->keys[k].field, index->keys[k].direction);
 	bson_append_document_end(&one, &keys);
-	BSON_APPEND_UTF8(&one, "name", row->name);
-	if (row->keep_days)
-		BSON_APPEND_INT32(&one, "expireAfterSeconds", row->keep_days * 86400);
+	BSON_APPEND_UTF8(&one, "name", index->name);
+	if (index->keep_days)
+		BSON_APPEND_INT32(&one, "expireAfterSeconds", index->keep_days * 86400);
 	bson_append_document_end(list, &one);
 }
 
@@ -86,26 +55,43 @@ static int run_command(mongoc_client_t *client, const char *database, const bson
 
 #define CODE_NAMESPACE_EXISTS 48
 
-static int make(mongoc_client_t *client, const char *database, const struct index_row *row,
-	struct etl_error *err)
+/* A collection with this index; without a name, the collection alone. */
+static int make(mongoc_client_t *client, const char *database, const char *collection,
+	const struct etl_doc_index *index, struct etl_error *err)
 {
 	bson_t command = BSON_INITIALIZER;
 	bson_t list;
 	int rc;
 
-	if (row->name) {
-		BSON_APPEND_UTF8(&command, "createIndexes", row->collection);
+	if (index->name) {
+		BSON_APPEND_UTF8(&command, "createIndexes", collection);
 		BSON_APPEND_ARRAY_BEGIN(&command, "indexes", &list);
-		append_index(&list, row);
+		append_index(&list, index);
 		bson_append_array_end(&command, &list);
 	} else {
-		BSON_APPEND_UTF8(&command, "create", row->collection);
+		BSON_APPEND_UTF8(&command, "create", collection);
 	}
 	rc = run_command(client, database, &command, CODE_NAMESPACE_EXISTS, err);
 	bson_destroy(&command);
 	if (rc < 0)
-		etl_error_prefix(err, "%s.%s%s%s", database, row->collection,
-			row->name ? ", index " : "", row->name ? row->name : "");
+		etl_error_prefix(err, "%s.%s%s%s", database, collection,
+			index->name ? ", index " : "", index->name ? index->name : "");
+	return rc;
+}
+
+static int make_all(mongoc_client_t *client, const char *database, struct etl_error *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < sizeof core / sizeof *core && rc == 0; i++)
+		rc = make(client, database, core[i].collection, &core[i].index, err);
+	for (const struct etl_collection *const *c = etl_collections; *c && rc == 0; c++) {
+		const struct etl_doc_index *index = (*c)->indexes;
+
+		do
+			rc = make(client, database, (*c)->name, index++, err);
+		while (rc == 0 && index->name);
+	}
 	return rc;
 }
 
@@ -114,7 +100,7 @@ int etl_smdb_prepare(struct etl_state *s, struct etl_error *err)
 	struct etl_state_mongodb *store = etl_state_mongodb(s);
 	struct etl_mongo_topology topology;
 	mongoc_client_t *client;
-	int rc = 0;
+	int rc;
 
 	if (etl_mongo_ping(store->mongo, &topology, err) < 0 || etl_smdb_check_layout(s, err) < 0)
 		return -1;
@@ -122,8 +108,7 @@ int etl_smdb_prepare(struct etl_state *s, struct etl_error *err)
 	if (!client)
 		return etl_error_set(err, ETL_TRANSIENT, "mongodb.pool",
 			"no client became free in time");
-	for (size_t i = 0; i < sizeof indexes / sizeof *indexes && rc == 0; i++)
-		rc = make(client, store->database, &indexes[i], err);
+	rc = make_all(client, store->database, err);
 	etl_mongo_push(store->mongo, client);
 	if (rc == 0)
 		store->transactions = topology.transactions;

@@ -35,17 +35,12 @@ static int save_once(mongoc_collection_t *c, const struct etl_slot_note *notes, 
 {
 	bson_t *opts = BCON_NEW("ordered", BCON_BOOL(false));
 	mongoc_bulk_operation_t *bulk = mongoc_collection_create_bulk_operation_with_opts(c, opts);
-	bson_error_t error;
-	bson_t reply;
 	int rc = 0;
 
 	for (size_t i = 0; i < n && rc == 0; i++)
 		rc = add_note(bulk, &notes[i], err);
-	if (rc == 0) {
-		if (!mongoc_bulk_operation_execute(bulk, &reply, &error))
-			rc = etl_mongo_error(err, &error, &reply);
-		bson_destroy(&reply);
-	}
+	if (rc == 0)
+		rc = etl_state_run_bulk(bulk, err);
 	mongoc_bulk_operation_destroy(bulk);
 	bson_destroy(opts);
 	return rc;

@@ -109,8 +109,9 @@ static int keep_entry(void *ctx, const struct etl_ledger_entry *entry, struct et
 	return 0;
 }
 
-static int keep_change(void *ctx, const struct etl_change *change)
+static int keep_change(void *ctx, const void *thing)
 {
+	const struct etl_change *change = thing;
 	struct etl_why_window *out = ctx;
 
 	if (!etl_streq(change->id, out->entry.change_id))
@@ -136,7 +137,7 @@ static int read_ledger(struct look *look, struct etl_why_window *out, struct etl
 		return -1;
 	if (!out->has_entry || !*out->entry.change_id)
 		return 0;
-	return state->ops->change_list(state, &query, keep_change, out, err) < 0 ? -1 : 0;
+	return etl_change_list(state, &query, keep_change, out, err) < 0 ? -1 : 0;
 }
 
 static const struct etl_due_window *find_due(struct look *look, struct etl_window window)

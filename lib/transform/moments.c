@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Running statistics. The sum is A. Neumaier's (ZAMM 54, 1974): the bits that an addition
- * loses are gathered beside it, so the order of the values hardly matters. The spread is
- * B. P. Welford's (Technometrics 4, 1962).
+ * Running statistics. The sum is J. R. Shewchuk's (Discrete & Computational Geometry 18, 1997):
+ * the bits that an addition loses are kept as numbers of their own, so that it is exact until it
+ * is rounded, once. The spread is B. P. Welford's (Technometrics 4, 1962).
  */
 #include "transform/moments.h"
 
@@ -63,6 +63,74 @@ static int compare(const struct etl_number *a, const struct etl_number *b)
 	return (a->real > b->real) - (a->real < b->real);
 }
 
+/* Which of two equal numbers is shown: whole ones before doubles before decimals, and of decimals,
+ * 1.0 and 1.00, the one with the lesser bits. */
+static bool goes_before(const struct etl_number *a, const struct etl_number *b)
+{
+	int kind_a = a->is_whole ? 0 : 1 + a->is_decimal, kind_b = b->is_whole ? 0 : 1 + b->is_decimal;
+
+	if (kind_a != kind_b || !a->is_decimal)
+		return kind_a < kind_b;
+	return a->decimal.high != b->decimal.high ? a->decimal.high < b->decimal.high :
+						    a->decimal.low < b->decimal.low;
+}
+
+/* ---- exact sums -------------------------------------------------------------------------- */
+
+static void add_part(struct etl_exact_sum *sum, double part, struct etl_arena *arena)
+{
+	if (sum->n == sum->cap) {
+		double *parts = etl_arena_alloc(arena, (2 * sum->cap + 2) * sizeof *parts);
+
+		if (sum->n)
+			memcpy(parts, sum->parts, sum->n * sizeof *parts);
+		sum->parts = parts;
+		sum->cap = 2 * sum->cap + 2;
+	}
+	sum->parts[sum->n++] = part;
+}
+
+/* Each part takes what it can of x and leaves, exactly, what it cannot. */
+static void sum_add(struct etl_exact_sum *sum, double x, struct etl_arena *arena)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < sum->n; i++) {
+		double part = sum->parts[i], both = x + part;
+		double left = fabs(x) < fabs(part) ? x - (both - part) : part - (both - x);
+
+		if (left != 0)
+			sum->parts[kept++] = left;
+		x = both;
+	}
+	sum->n = kept;
+	add_part(sum, x, arena);
+}
+
+/* Rounded once, half to even. What is left decides where the first two are just between two doubles.
+ * Example: 1 + 2^-53 is a tie and becomes 1; with 2^-106 more it is above the tie. */
+static double sum_round(const struct etl_exact_sum *sum)
+{
+	size_t n = sum->n;
+	double high = n ? sum->parts[--n] : 0, low = 0;
+
+	while (n && low == 0) {
+		double before = high, part = sum->parts[--n];
+
+		high = before + part;
+		low = part - (high - before);
+	}
+	if (n && low != 0 && (low < 0) == (sum->parts[n - 1] < 0)) {
+		double twice = 2 * low, above = high + twice;
+
+		if (above - high == twice)
+			high = above;
+	}
+	return high;
+}
+
+/* ---- values ------------------------------------------------------------------------------ */
+
 /* From the first decimal on; what came before was whole, or nothing is exact any more. */
 static void add_decimal(struct etl_moments *m, const struct etl_number *v, struct etl_arena *arena)
 {
@@ -70,8 +138,8 @@ static void add_decimal(struct etl_moments *m, const struct etl_number *v, struc
 		if (!v->is_decimal)
 			return;
 		m->exact = etl_arena_zalloc(arena, sizeof *m->exact);
-		if (m->n && m->is_whole)
-			etl_decimal_add_int64(m->exact, m->whole_sum);
+		if (m->n && m->is_whole && m->whole_sum == (int64_t)m->whole_sum)
+			etl_decimal_add_int64(m->exact, (int64_t)m->whole_sum);
 		else if (m->n)
 			m->exact->lost = true;
 	}
@@ -80,27 +148,32 @@ static void add_decimal(struct etl_moments *m, const struct etl_number *v, struc
 
 static void add_sum(struct etl_moments *m, const struct etl_number *v, struct etl_arena *arena)
 {
-	double x = v->real, sum = m->sum + x;
-
 	m->has_double |= !v->is_whole && !v->is_decimal;
 	if (!m->has_double)
 		add_decimal(m, v, arena);
-
-	m->lost += fabs(m->sum) >= fabs(x) ? (m->sum - sum) + x : (x - sum) + m->sum;
-	m->sum = sum;
-	if (m->n == 0)
-		m->is_whole = true;
-	m->is_whole = m->is_whole && v->is_whole &&
-		!__builtin_add_overflow(m->whole_sum, v->whole, &m->whole_sum);
+	sum_add(&m->sum, v->real, arena);
+	m->is_whole = (m->n == 0 || m->is_whole) && v->is_whole;
+	if (m->is_whole)
+		m->whole_sum += v->whole;
 }
 
-void etl_moments_add(struct etl_moments *m, const struct etl_number *v, etl_wall time,
+static void add_spread(struct etl_moments *m, double x)
+{
+	ETL_WIDE delta = (ETL_WIDE)x - m->mean;
+
+	m->mean += delta / (ETL_WIDE)m->n;
+	m->m2 += delta * ((ETL_WIDE)x - m->mean);
+}
+
+void etl_moments_add(struct etl_moments *m, const struct etl_number *v, etl_wall time, bool spread,
 	struct etl_arena *arena)
 {
+	int to_min = m->n ? compare(v, &m->min) : -1, to_max = m->n ? compare(v, &m->max) : 1;
+
 	add_sum(m, v, arena);
-	if (m->n == 0 || compare(v, &m->min) < 0)
+	if (to_min < 0 || (to_min == 0 && goes_before(v, &m->min)))
 		m->min = *v;
-	if (m->n == 0 || compare(v, &m->max) > 0)
+	if (to_max > 0 || (to_max == 0 && goes_before(v, &m->max)))
 		m->max = *v;
 	if (m->n == 0 || time.ms < m->first_time.ms) {
 		m->first = *v;
@@ -111,10 +184,8 @@ void etl_moments_add(struct etl_moments *m, const struct etl_number *v, etl_wall
 		m->last_time = time;
 	}
 	m->n++;
-
-	long double delta = (long double)v->real - m->mean;
-	m->mean += delta / (long double)m->n;
-	m->m2 += delta * ((long double)v->real - m->mean);
+	if (spread)
+		add_spread(m, v->real);
 }
 
 static void write_decimal(const bson_decimal128_t *v, const char *name, struct etl_writer *w)
@@ -150,10 +221,10 @@ static void write_number(const struct etl_number *v, const char *name, struct et
 
 static void write_sum(const struct etl_moments *m, const char *name, struct etl_writer *w)
 {
-	if (m->is_whole)
-		etl_writer_int64(w, name, m->whole_sum);
+	if (m->is_whole && m->whole_sum == (int64_t)m->whole_sum)
+		etl_writer_int64(w, name, (int64_t)m->whole_sum);
 	else if (!write_exact(m, 1, name, w))
-		etl_writer_double(w, name, m->sum + m->lost);
+		etl_writer_double(w, name, sum_round(&m->sum));
 }
 
 void etl_moments_write(const struct etl_moments *m, enum etl_function function,
@@ -166,7 +237,7 @@ void etl_moments_write(const struct etl_moments *m, enum etl_function function,
 	switch (function) {
 	case ETL_MEAN:
 		if (!write_exact(m, m->n, name, w))
-			etl_writer_double(w, name, (m->sum + m->lost) / (double)m->n);
+			etl_writer_double(w, name, sum_round(&m->sum) / (double)m->n);
 		break;
 	case ETL_MIN:
 		write_number(&m->min, name, w);
@@ -184,7 +255,7 @@ void etl_moments_write(const struct etl_moments *m, enum etl_function function,
 		write_number(&m->last, name, w);
 		break;
 	case ETL_STDDEV:
-		etl_writer_double(w, name, (double)sqrtl(m->m2 / (long double)(m->n - 1)));
+		etl_writer_double(w, name, (double)sqrtl((long double)(m->m2 / (ETL_WIDE)(m->n - 1))));
 		break;
 	case ETL_FUNCTIONS:
 		break;

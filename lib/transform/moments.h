@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
  * What aggregate keeps of a field: sum, mean, extremes, first, last, spread, of values that
- * come in any order. Any thread.
+ * come in any order: but for first and last of one time, the order makes no difference, not in
+ * the last bit. Any thread.
  */
 #ifndef ETL_TRANSFORM_MOMENTS_H
 #define ETL_TRANSFORM_MOMENTS_H
 
+#include <float.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -23,16 +25,30 @@ struct etl_number {
 	bson_decimal128_t decimal; /* if is_decimal */
 };
 
+/* The widest kind that there is: its error is so far below what a double shows of a spread that the
+ * order of the values does not show either. */
+#if LDBL_MANT_DIG < 113 && defined __SIZEOF_FLOAT128__
+#define ETL_WIDE __float128
+#else
+#define ETL_WIDE long double
+#endif
+
+/* An exact sum of doubles: of numbers that do not overlap, the least first. */
+struct etl_exact_sum {
+	double *parts; /* in the caller's arena */
+	size_t n, cap;
+};
+
 struct etl_moments {
 	uint64_t n;
-	double sum, lost;      /* Neumaier's compensated sum */
-	int64_t whole_sum;     /* while all were whole numbers and the sum fitted */
+	struct etl_exact_sum sum;
+	__int128 whole_sum; /* while all were whole numbers */
 	bool is_whole;
 	bool has_double; /* else sum and mean are exact: decimals stay decimals */
 	struct etl_decimal_sum *exact; /* once a decimal came; in the caller's arena */
 	struct etl_number min, max, first, last;
 	etl_wall first_time, last_time;
-	long double mean, m2;  /* Welford; long double keeps 1e-12 for any order */
+	ETL_WIDE mean, m2;  /* Welford; only if a spread is asked for */
 };
 
 /* Values above this are refused, so that no sum of them overflows. */
@@ -41,8 +57,8 @@ struct etl_moments {
 /* Reads a value: 1 = `out` is filled, 0 = null, -1 = no finite number (or too large). */
 int etl_moments_read(const struct etl_element *e, struct etl_number *out);
 
-/* `arena` is where it keeps what it needs for decimals. */
-void etl_moments_add(struct etl_moments *m, const struct etl_number *v, etl_wall time,
+/* `arena` is where it keeps what it needs for sums. `spread`: ETL_STDDEV will be asked for. */
+void etl_moments_add(struct etl_moments *m, const struct etl_number *v, etl_wall time, bool spread,
 	struct etl_arena *arena);
 
 enum etl_function {

@@ -3,6 +3,9 @@
  * The contract of a transform: batch in, batch out, in place. One file, one descriptor named
  * after it (lib/transform/transform_foo.c: `etl_transform_foo`), found by the build. No I/O,
  * no clock. An instance serves one partition of one run, one worker at a time.
+ * A batch may hold records of several units in any order, and a unit's records come in several
+ * batches: what is remembered of records is remembered by unit (env->unit), so that a unit gives
+ * the same whichever others were asked for with it.
  * A record that cannot be transformed is rejected (etl_batch_reject_record, step
  * "transform", rule = the transform's name) unless the transform's options say otherwise.
  */
@@ -11,8 +14,7 @@
 
 #include "base/error.h"
 #include "conf/option.h"
-#include "conf/template.h"
-#include "record/batch.h"
+#include "record/stage_env.h"
 
 struct etl_transform_type {
 	const char *name;
@@ -35,15 +37,15 @@ struct etl_transform_type {
 	/* Why records of this window alone would not do, or NULL. NULL = any window will do. */
 	const char *(*window_fault)(const void *options, const struct etl_window *window);
 
-	/* `vars` is lent until close; vars->window is the span being loaded. */
-	int (*open)(void *self, const void *options, const struct etl_vars *vars,
+	/* `env` is lent until close. */
+	int (*open)(void *self, const void *options, const struct etl_stage_env *env,
 		struct etl_error *err);
 
 	/* Changes the batch in place; new documents go to the batch's arena. */
 	int (*apply)(void *self, struct etl_batch *batch, struct etl_error *err);
 
-	/* Transforms that keep state over batches (aggregate): the span's records have all been
-	 * seen, emit what is left into `out` and forget. NULL = stateless. */
+	/* Transforms that keep state over batches (aggregate): the records of all units asked for
+	 * have been seen, emit what is left into `out`, unit by unit, and forget. NULL = stateless. */
 	int (*flush)(void *self, struct etl_batch *out, struct etl_error *err);
 
 	/* Bytes of the state that it keeps over batches: they count against the run's share of

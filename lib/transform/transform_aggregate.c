@@ -2,8 +2,9 @@
  *
  * aggregate: buckets of event time [k * every, (k + 1) * every), counted from the epoch in
  * UTC; whole days are days of `timezone`. One record for each bucket and each combination
- * of the `by` values, given when the span has been seen. State grows with the number of
- * buckets and not of records, and has caps.
+ * of the `by` values, given when all records have been seen. A bucket lies within one unit, so
+ * that state by bucket is state by unit. It grows with the number of buckets and not of records,
+ * and has caps.
  */
 #include <math.h>
 
@@ -242,6 +243,7 @@ struct group {
 
 struct aggregate {
 	const struct options *options;
+	const struct etl_stage_env *env;
 	const struct etl_zone *zone; /* NULL: buckets are counted in UTC */
 	struct etl_keyset *keys;
 	struct etl_arena *arena; /* groups; forgotten by flush */
@@ -252,7 +254,7 @@ struct aggregate {
 	const struct etl_element **by; /* of the record at hand; NULL = missing */
 	struct etl_number *numbers;    /* of the record at hand */
 	bool *present;
-	etl_wall day_start, day_end; /* the bucket last asked for, in a zone */
+	struct etl_window bucket; /* the one last asked for */
 };
 
 static int64_t floor_div(int64_t a, int64_t b)
@@ -268,22 +270,18 @@ static etl_wall local_midnight(const struct etl_zone *zone, int64_t day)
 	return first;
 }
 
-/* The start of the bucket that holds `t`. */
-static etl_wall bucket_start(struct aggregate *a, etl_wall t)
+/* The bucket that holds `t`. */
+static struct etl_window bucket_of(const struct options *o, const struct etl_zone *zone, etl_wall t)
 {
-	int64_t every = etl_dur_ms(a->options->every);
+	int64_t every = etl_dur_ms(o->every), start = floor_div(t.ms, every) * every;
+	int64_t days, local;
 
-	if (!a->zone)
-		return (etl_wall){floor_div(t.ms, every) * every};
-	if (t.ms < a->day_start.ms || t.ms >= a->day_end.ms) {
-		int64_t days = every / DAY_MS;
-		int64_t local = etl_wall_seconds(t) + etl_zone_offset(a->zone, t, NULL);
-		int64_t first = floor_div(floor_div(local, 86400), days) * days;
-
-		a->day_start = local_midnight(a->zone, first);
-		a->day_end = local_midnight(a->zone, first + days);
-	}
-	return a->day_start;
+	if (!zone)
+		return (struct etl_window){{start}, {start + every}};
+	days = every / DAY_MS;
+	local = etl_wall_seconds(t) + etl_zone_offset(zone, t, NULL);
+	local = floor_div(floor_div(local, 86400), days) * days;
+	return (struct etl_window){local_midnight(zone, local), local_midnight(zone, local + days)};
 }
 
 static const struct etl_zone *zone_of(const struct options *o)
@@ -294,36 +292,40 @@ static const struct etl_zone *zone_of(const struct options *o)
 static const char cuts[] = "the windows cut buckets of 'every' in two: window.start and window.size "
 			   "must be whole buckets";
 
-/* A bucket that the span cuts would be given from half of its records. A full read (start 0)
- * has no edges. */
-static bool is_whole(struct aggregate *a, const struct etl_window *span)
-{
-	return span->start.ms == 0 ||
-		(bucket_start(a, span->start).ms == span->start.ms &&
-			bucket_start(a, span->end).ms == span->end.ms);
-}
-
-static int whole_buckets(struct aggregate *a, const struct etl_window *span,
-	struct etl_error *err)
-{
-	return is_whole(a, span) ? 0 : etl_error_set(err, ETL_PERMANENT, "aggregate.every", "%s", cuts);
-}
-
 static const char *window_fault(const void *opts, const struct etl_window *window)
 {
 	const struct options *o = opts;
-	struct aggregate a = {.options = o, .zone = zone_of(o)};
+	const struct etl_zone *zone = zone_of(o);
 
-	return is_whole(&a, window) ? NULL : cuts;
+	return bucket_of(o, zone, window->start).start.ms == window->start.ms &&
+			bucket_of(o, zone, window->end).start.ms == window->end.ms ? NULL : cuts;
 }
 
-static int open_aggregate(void *self, const void *opts, const struct etl_vars *vars,
+/* Makes a->bucket the one that holds `t`. A bucket that the windows cut would be given from half of
+ * its records; a full read (start 0) has no edges. */
+static int find_bucket(struct aggregate *a, etl_wall t, struct etl_error *err)
+{
+	struct etl_window unit;
+
+	if (etl_window_holds(&a->bucket, t))
+		return 0;
+	a->bucket = bucket_of(a->options, a->zone, t);
+	unit = a->env->unit(a->env->ctx, t).window;
+	if (unit.start.ms == 0 ||
+		(a->bucket.start.ms >= unit.start.ms && a->bucket.end.ms <= unit.end.ms))
+		return 0;
+	return etl_error_set(err, ETL_DATA, "aggregate.every", "%s", cuts);
+}
+
+static int open_aggregate(void *self, const void *opts, const struct etl_stage_env *env,
 	struct etl_error *err)
 {
 	struct aggregate *a = self;
 	const struct options *o = opts;
 
+	(void)err;
 	a->options = o;
+	a->env = env;
 	a->keys = etl_keyset_new(GROUPS_MAX, STATE_BYTES_MAX / 2);
 	a->arena = etl_arena_new(0);
 	etl_buf_init(&a->key, KEY_BYTES_MAX);
@@ -331,7 +333,7 @@ static int open_aggregate(void *self, const void *opts, const struct etl_vars *v
 	a->numbers = etl_calloc(o->n_values + 1, sizeof *a->numbers);
 	a->present = etl_calloc(o->n_values + 1, sizeof *a->present);
 	a->zone = zone_of(o);
-	return whole_buckets(a, &vars->window, err);
+	return 0;
 }
 
 /* Copies the by values: they outlive the batch. */
@@ -351,7 +353,7 @@ static const struct etl_element *copy_by(struct aggregate *a)
 	return copy;
 }
 
-/* An arena aligns to 8 bytes, a long double may want 16. */
+/* An arena aligns to 8 bytes, wide numbers may want 16. */
 static struct group *new_group(struct aggregate *a, etl_wall start)
 {
 	size_t align = _Alignof(struct group);
@@ -444,7 +446,7 @@ static bool make_key(struct aggregate *a, struct etl_batch *batch, size_t i, etl
 static int add_record(struct aggregate *a, struct etl_batch *batch, size_t i,
 	struct etl_error *err)
 {
-	etl_wall time = batch->records[i].time, start;
+	etl_wall time = batch->records[i].time;
 	struct group *group;
 
 	if (time.ms == ETL_NO_TIME) {
@@ -452,16 +454,18 @@ static int add_record(struct aggregate *a, struct etl_batch *batch, size_t i,
 			"the record has no event time: it belongs to no bucket");
 		return 0;
 	}
-	start = bucket_start(a, time);
-	if (!read_record(a, batch, i) || !make_key(a, batch, i, start))
+	if (find_bucket(a, time, err) < 0)
+		return -1;
+	if (!read_record(a, batch, i) || !make_key(a, batch, i, a->bucket.start))
 		return 0;
-	group = find_group(a, start, err);
+	group = find_group(a, a->bucket.start, err);
 	if (!group)
 		return -1;
 	group->n++;
 	for (size_t v = 0; v < a->options->n_values; v++)
 		if (a->present[v])
-			etl_moments_add(&group->values[v], &a->numbers[v], time, a->arena);
+			etl_moments_add(&group->values[v], &a->numbers[v], time,
+				a->options->of[ETL_STDDEV].n > 0, a->arena);
 	etl_batch_remove(batch, i);
 	return 0;
 }

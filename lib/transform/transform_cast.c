@@ -289,12 +289,12 @@ struct cast {
 	struct etl_hits hits;
 };
 
-static int open_cast(void *self, const void *opts, const struct etl_vars *vars,
+static int open_cast(void *self, const void *opts, const struct etl_stage_env *env,
 	struct etl_error *err)
 {
 	struct cast *c = self;
 
-	(void)vars, (void)err;
+	(void)env, (void)err;
 	c->options = opts;
 	return 0;
 }

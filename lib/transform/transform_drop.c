@@ -35,12 +35,12 @@ static bool loses(const void *opts, const char *name)
 	return etl_strings_have(&((const struct options *)opts)->names, name);
 }
 
-static int open_drop(void *self, const void *opts, const struct etl_vars *vars,
+static int open_drop(void *self, const void *opts, const struct etl_stage_env *env,
 	struct etl_error *err)
 {
 	struct drop *d = self;
 
-	(void)vars, (void)err;
+	(void)env, (void)err;
 	d->options = opts;
 	return 0;
 }

@@ -40,12 +40,12 @@ static bool loses(const void *opts, const char *name)
 	return !etl_strings_have(names, name);
 }
 
-static int open_keep(void *self, const void *opts, const struct etl_vars *vars,
+static int open_keep(void *self, const void *opts, const struct etl_stage_env *env,
 	struct etl_error *err)
 {
 	struct keep *k = self;
 
-	(void)vars, (void)err;
+	(void)env, (void)err;
 	k->options = opts;
 	return 0;
 }

@@ -64,7 +64,11 @@ struct parse_time {
 	struct etl_element
 		*result; /* for each field: what is to stand there; key NULL = as it is */
 	int64_t *values;	     /* the bytes of the results */
-	etl_wall *last;		     /* for each rule: its last time, for fold: sequence */
+	const struct etl_stage_env *env;
+	/* For fold: sequence, for each unit and rule: the last time; of a unit's first record the
+	 * unit's begin, so that an hour of the second pass that is asked for alone is read as such. */
+	etl_wall *last;
+	size_t n_last, cap_last;     /* n_last: units * rules */
 };
 
 static bool compile_word(const struct etl_node *node, const char *const *words,
@@ -175,22 +179,38 @@ static void compile(void *self, const struct etl_node *node, const struct etl_co
 	targets_ok(o, env);
 }
 
-static int open_parse_time(void *self, const void *opts, const struct etl_vars *vars,
+static int open_parse_time(void *self, const void *opts, const struct etl_stage_env *env,
 	struct etl_error *err)
 {
 	struct parse_time *p = self;
 	const struct options *o = opts;
 
-	(void)vars;
 	(void)err;
 	p->options = o;
+	p->env = env;
 	p->at = etl_calloc(o->fields.n + 1, sizeof *p->at);
 	p->result = etl_calloc(o->fields.n + 1, sizeof *p->result);
 	p->values = etl_calloc(o->fields.n + 1, sizeof *p->values);
-	p->last = etl_calloc(o->n + 1, sizeof *p->last);
-	for (size_t r = 0; r < o->n; r++)
-		p->last[r].ms = ETL_NO_TIME;
 	return 0;
+}
+
+/* The last time that rule `r` read in the unit of a record. NULL: nobody asks. */
+static etl_wall *last_of(struct parse_time *p, size_t r, etl_wall time)
+{
+	struct etl_record_unit unit;
+	etl_wall *last;
+
+	if (p->options->rules[r].format.fold != ETL_FOLD_SEQUENCE)
+		return NULL;
+	unit = p->env->unit(p->env->ctx, time);
+	while (p->n_last < (unit.number + 1) * p->options->n) {
+		ETL_GROW(p->last, p->n_last, p->cap_last);
+		p->last[p->n_last++].ms = ETL_NO_TIME;
+	}
+	last = &p->last[unit.number * p->options->n + r];
+	if (last->ms == ETL_NO_TIME)
+		last->ms = unit.window.start.ms - 1;
+	return last;
 }
 
 /* What a rule says of one value: 1 = *result is to stand, 0 = nothing changes, -1 = reject. */
@@ -237,17 +257,19 @@ static int read_field(struct parse_time *p, size_t r, struct etl_batch *batch, s
 	const struct etl_hit *hit = p->at[rule->field];
 	const struct etl_element *e = hit ? &hit->e : NULL;
 	const char *why = NULL;
-	etl_wall t;
+	etl_wall t, *last;
 	int said;
 
 	if (e && (etl_element_is_null(e) || e->type == BSON_TYPE_DATE_TIME)) {
 		*result = *e;
 		return rule->to_field >= 0;
 	}
+	last = last_of(p, r, batch->records[i].time);
 	if (e)
-		why = etl_time_format_read(&rule->format, e, &p->last[r], &t);
+		why = etl_time_format_read(&rule->format, e, last, &t);
 	if (e && !why) {
-		p->last[r] = t;
+		if (last)
+			*last = t;
 		p->values[to] = t.ms;
 		*result = (struct etl_element){.type = BSON_TYPE_DATE_TIME,
 			.value = (const uint8_t *)&p->values[to], .value_len = 8};

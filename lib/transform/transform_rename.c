@@ -119,12 +119,12 @@ static bool loses(const void *opts, const char *name)
 	return old;
 }
 
-static int open_rename(void *self, const void *opts, const struct etl_vars *vars,
+static int open_rename(void *self, const void *opts, const struct etl_stage_env *env,
 	struct etl_error *err)
 {
 	struct rename *r = self;
 
-	(void)vars, (void)err;
+	(void)env, (void)err;
 	r->options = opts;
 	r->lifted = etl_calloc(r->options->n_lifts + 1, sizeof *r->lifted);
 	return 0;

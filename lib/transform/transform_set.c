@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * set: {name: value}. Overwrites the field in its place or puts it at the end. Values follow
- * the rules of conf/document.h; templates are filled once, when the span is opened, for they
- * mean the span's window, the partition and the run. So a record costs one or two copies.
+ * the rules of conf/document.h; templates mean the partition, the run and the window of the
+ * record's own unit. They are filled once, or, where one names the window, when the unit changes.
+ * So a record costs one or two copies.
  */
 #include "base/alloc.h"
 #include "conf/document.h"
@@ -13,6 +14,7 @@ struct options {
 	const struct etl_node *body;
 	struct etl_fields fields;
 	const struct etl_value **values; /* one a field */
+	bool has_window;		 /* one of them is filled for each unit */
 };
 
 static const struct etl_option options[] = {
@@ -25,6 +27,8 @@ static const struct etl_option options[] = {
 
 struct set {
 	const struct options *options;
+	const struct etl_stage_env *env;
+	struct etl_window window;   /* of the unit that doc is filled for */
 	bson_t *doc;		    /* all fields with their values, in order */
 	struct etl_element *values; /* lent from doc */
 	struct etl_hits hits;
@@ -50,30 +54,55 @@ static void compile(void *self, const struct etl_node *node, const struct etl_co
 		ok &= etl_field_name_ok(names[i], body->keys[i], "set", env);
 		o->values[i] = etl_value_compile(body->items[i], env);
 		ok &= o->values[i] != NULL;
+		o->has_window |= o->values[i] && etl_value_has_window(o->values[i]);
 	}
 	if (ok)
 		etl_fields_build(&o->fields, names, body->n, env->arena);
 }
 
-static int open_set(void *self, const void *opts, const struct etl_vars *vars,
-	struct etl_error *err)
+/* Fills all values for one unit. */
+static int fill(struct set *s, struct etl_window window, struct etl_error *err)
 {
-	struct set *s = self;
-	const struct options *o = opts;
+	const struct options *o = s->options;
+	struct etl_vars vars = *s->env->vars;
 	struct etl_cursor cursor;
 
-	s->options = o;
-	s->doc = bson_new();
-	s->values = etl_calloc(o->fields.n + 1, sizeof *s->values);
-	s->there = etl_calloc(o->fields.n + 1, sizeof *s->there);
+	vars.window = s->window = window;
+	bson_reinit(s->doc);
 	for (size_t i = 0; i < o->fields.n; i++)
-		if (etl_value_append(o->values[i], vars, s->doc, o->fields.names[i], err) < 0)
+		if (etl_value_append(o->values[i], &vars, s->doc, o->fields.names[i], err) < 0)
 			return etl_error_prefix(err, "set %s", o->fields.names[i]);
 	etl_cursor_init(&cursor, bson_get_data(s->doc), s->doc->len);
 	for (size_t i = 0; i < o->fields.n; i++)
 		if (!etl_cursor_next(&cursor, &s->values[i]))
 			return etl_error_set(err, ETL_BUG, "transform.set", "set lost a value");
 	return 0;
+}
+
+static int open_set(void *self, const void *opts, const struct etl_stage_env *env,
+	struct etl_error *err)
+{
+	struct set *s = self;
+	const struct options *o = opts;
+
+	s->options = o;
+	s->env = env;
+	s->doc = bson_new();
+	s->values = etl_calloc(o->fields.n + 1, sizeof *s->values);
+	s->there = etl_calloc(o->fields.n + 1, sizeof *s->there);
+	return fill(s, (struct etl_window){{0}, {0}}, err);
+}
+
+static int fill_for(struct set *s, const struct etl_record *record, struct etl_error *err)
+{
+	struct etl_window window;
+
+	if (!s->options->has_window)
+		return 0;
+	window = s->env->unit(s->env->ctx, record->time).window;
+	if (window.start.ms == s->window.start.ms && window.end.ms == s->window.end.ms)
+		return 0;
+	return fill(s, window, err);
 }
 
 /* Overwrites what is there, then puts the others at the end. */
@@ -101,21 +130,21 @@ static void overwrite(struct set *s, const struct etl_record *record, struct etl
 static int apply(void *self, struct etl_batch *batch, struct etl_error *err)
 {
 	struct set *s = self;
-	const uint8_t *added = bson_get_data(s->doc) + 4;
-	const uint8_t *added_end = bson_get_data(s->doc) + s->doc->len - 1;
 	struct etl_writer w;
 
-	(void)err;
 	for (size_t i = 0; i < batch->n; i++) {
 		const struct etl_record *record = &batch->records[i];
 
+		if (fill_for(s, record, err) < 0)
+			return -1;
 		etl_hits_find(&s->hits, &s->options->fields, record);
 		etl_writer_begin(&w, batch->arena, record->len + s->doc->len);
 		if (s->hits.n) {
 			overwrite(s, record, &w);
 		} else {
 			etl_rewrite_slice(&w, etl_record_start(record), etl_record_end(record));
-			etl_rewrite_slice(&w, added, added_end);
+			etl_rewrite_slice(&w, bson_get_data(s->doc) + 4,
+				bson_get_data(s->doc) + s->doc->len - 1);
 		}
 		etl_rewrite_done(batch, i, "set", &w);
 	}
@@ -136,7 +165,7 @@ static void close_set(void *self)
 
 const struct etl_transform_type etl_transform_set = {
 	.name = "set",
-	.summary = "gives fields fixed values, or those of the span",
+	.summary = "gives fields fixed values, or those of the record's window",
 	.options = options,
 	.options_size = sizeof(struct options),
 	.size = sizeof(struct set),

@@ -110,6 +110,7 @@ static int by_value(const void *a, const void *b)
 static void *open_transform(const struct pair *p, struct etl_arena *arena)
 {
 	static const struct etl_vars vars;
+	static const struct etl_stage_env stage = {.vars = &vars};
 	struct etl_diag *diag = etl_diag_new();
 	struct etl_conf_env env = {.arena = arena, .diag = diag, .what = "bench"};
 	struct etl_error err = ETL_ERROR_INIT;
@@ -121,7 +122,7 @@ static void *open_transform(const struct pair *p, struct etl_arena *arena)
 	if (!node || !etl_options_fill(p->type->options, node, options, p->type->name, &env))
 		abort();
 	p->type->check(options, node, &env);
-	if (etl_diag_count(diag) || p->type->open(self, options, &vars, &err) < 0)
+	if (etl_diag_count(diag) || p->type->open(self, options, &stage, &err) < 0)
 		abort();
 	etl_diag_free(diag);
 	return self;

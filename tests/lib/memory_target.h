@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * A target in memory for tests of whole runs: one document for each (station_id, ts), upsert,
- * an unchanged document is not written. What a slice wrote counts from the sink's commit on.
+ * an unchanged document is not written, and of two records of a slice with one key the later one
+ * stays. What a slice wrote counts from the sink's commit on.
  * It fails on command. `type` of a job's load points to memory_target_type, `options` to a
  * struct memory_target. Header only.
  */
@@ -167,6 +168,21 @@ static inline void target_key(const struct etl_record *record, struct target_row
 	row->ts = record->time;
 }
 
+static inline bool target_is_last(const struct etl_batch *batch, size_t i)
+{
+	struct target_row row, later;
+
+	target_key(&batch->records[i], &row);
+	for (size_t k = i + 1; k < batch->n; k++) {
+		if (batch->records[k].time.ms != row.ts.ms)
+			continue;
+		target_key(&batch->records[k], &later);
+		if (etl_streq(later.station, row.station))
+			return false;
+	}
+	return true;
+}
+
 static inline int target_write(void *self, struct etl_batch *batch,
 	struct etl_load_result *result, struct etl_error *err)
 {
@@ -186,6 +202,12 @@ static inline int target_write(void *self, struct etl_batch *batch,
 			etl_batch_reject_record(batch, i, "load", "test", "ts", "refused on command");
 			result->rejected++;
 			result->fates[i] = ETL_LOAD_REFUSED;
+			continue;
+		}
+		if (!target_is_last(batch, i)) {
+			result->overwritten++;
+			result->keys.n++;
+			result->fates[i] = ETL_LOAD_OVERWRITTEN;
 			continue;
 		}
 		old = target_find(t, row.station, row.ts);

@@ -30,13 +30,31 @@ struct rig {
 	const struct etl_transform_type *transform;
 	const struct etl_check_type *check;
 	struct etl_vars vars;
+	struct etl_stage_env stage;
 };
 
-/* The span being loaded; a test may set another before it opens. */
+/* The unit of all records; a test may set another before it opens. */
 static UNUSED struct etl_window rig_window = {
 	{INT64_C(1700000000000)}, {INT64_C(1700003600000)}};
 static const char *const rig_names[] = {"station", NULL};
 static const char *const rig_values[] = {"283164601", NULL};
+
+static UNUSED struct etl_record_unit rig_unit(void *ctx, etl_wall time)
+{
+	(void)ctx;
+	(void)time;
+	return (struct etl_record_unit){rig_window, 0};
+}
+
+/* Another one for a rig's stage.unit: each hour is a unit, of those from rig_window's on. */
+static UNUSED struct etl_record_unit rig_unit_by_hour(void *ctx, etl_wall time)
+{
+	int64_t hour = (time.ms - rig_window.start.ms) / 3600000;
+	etl_wall start = {rig_window.start.ms + hour * 3600000};
+
+	(void)ctx;
+	return (struct etl_record_unit){{start, {start.ms + 3600000}}, (size_t)hour};
+}
 
 /* Fills and compiles options as the loader of jobs does. */
 static UNUSED void rig_configure(struct rig *rig, const struct etl_option *options, size_t size,
@@ -53,10 +71,12 @@ static UNUSED void rig_configure(struct rig *rig, const struct etl_option *optio
 	rig->env = (struct etl_conf_env){.arena = rig->arena, .diag = rig->diag,
 		.what = "job 'test'", .partition_names = rig_names};
 	rig->vars = (struct etl_vars){
-		.window = rig_window,
 		.partition_names = rig_names,
 		.partition_values = rig_values,
 		.run_id = "018bcfe5-6800-7000-8000-000000000000"};
+	if (!rig->stage.unit)
+		rig->stage.unit = rig_unit;
+	rig->stage.vars = &rig->vars;
 	load.texts = rig->arena;
 	node = etl_conf_parse(tree, "test.yaml", yaml, strlen(yaml), &load, rig->diag);
 	assert_non_null(node);
@@ -115,7 +135,7 @@ static UNUSED void transform_open(struct rig *rig, const struct etl_transform_ty
 	rig_configure(rig, type->options, type->options_size, type->check, type->name, yaml);
 	rig_need_clean(rig, yaml);
 	rig->self = etl_calloc(1, type->size ? type->size : 1);
-	if (type->open && type->open(rig->self, rig->options, &rig->vars, &err) < 0)
+	if (type->open && type->open(rig->self, rig->options, &rig->stage, &err) < 0)
 		fail_msg("%s: %s", yaml, err.message);
 }
 
@@ -137,7 +157,7 @@ static UNUSED void check_open(
 	rig_configure(rig, type->options, type->options_size, type->check, type->name, yaml);
 	rig_need_clean(rig, yaml);
 	rig->self = etl_calloc(1, type->size ? type->size : 1);
-	if (type->open && type->open(rig->self, rig->options, &err) < 0)
+	if (type->open && type->open(rig->self, rig->options, &rig->stage, &err) < 0)
 		fail_msg("%s: %s", yaml, err.message);
 }
 

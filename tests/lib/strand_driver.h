@@ -13,7 +13,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
-#include "run/run.h"
+#include "flow/flow.h"
 
 #define DRIVER_UNUSED __attribute__((unused))
 
@@ -213,7 +213,7 @@ static void driver_turn(struct driver *d, struct etl_run *run, struct driver_str
 	if (d->before_work)
 		d->before_work(d->ctx, run, s->strand);
 	d->works++;
-	s->need = etl_strand_work(s->strand);
+	s->need = run->job->work->go(&s->strand->part);
 	if (!s->strand->reading)
 		driver_drop_mail(s);
 	switch (s->need) {
@@ -228,11 +228,11 @@ static void driver_turn(struct driver *d, struct etl_run *run, struct driver_str
 		break;
 	case ETL_NEED_TIMER:
 		d->timers++;
-		s->wake = etl_mono_add(etl_mono_now(&d->clock.clock), s->strand->wait);
+		s->wake = etl_mono_add(etl_mono_now(&d->clock.clock), s->strand->part.wait);
 		break;
 	case ETL_NEED_MEMORY:
 		d->memory_waits++;
-		s->strand->granted = s->strand->memory;
+		s->strand->part.granted = s->strand->part.memory;
 		break;
 	case ETL_NEED_WORK:
 		break;
@@ -263,10 +263,10 @@ static void driver_sleep(struct driver *d, const struct driver_strand *strands, 
 
 static void driver_walk(struct driver *d, struct etl_run *run, struct driver_strand *strands)
 {
-	for (size_t left = run->n_strands; left;) {
+	for (size_t left = run->n_parts; left;) {
 		size_t awake = 0;
 
-		for (size_t i = 0; i < run->n_strands; i++) {
+		for (size_t i = 0; i < run->n_parts; i++) {
 			if (strands[i].ended || driver_sleeps(d, &strands[i], run))
 				continue;
 			awake++;
@@ -274,7 +274,7 @@ static void driver_walk(struct driver *d, struct etl_run *run, struct driver_str
 			left -= strands[i].ended;
 		}
 		if (!awake)
-			driver_sleep(d, strands, run->n_strands);
+			driver_sleep(d, strands, run->n_parts);
 	}
 }
 
@@ -284,9 +284,9 @@ static DRIVER_UNUSED int driver_run(struct driver *d, struct etl_run *run, struc
 	struct driver_strand *strands;
 
 	if (etl_run_begin(run) == 0) {
-		strands = etl_calloc(run->n_strands, sizeof *strands);
-		for (size_t i = 0; i < run->n_strands; i++) {
-			strands[i].strand = &run->strands[i];
+		strands = etl_calloc(run->n_parts, sizeof *strands);
+		for (size_t i = 0; i < run->n_parts; i++) {
+			strands[i].strand = etl_strand_of(run->parts[i]);
 			strands[i].last = &strands[i].mail;
 			strands[i].need = ETL_NEED_WORK;
 		}

@@ -202,7 +202,7 @@ static void law_no_slot_lost(int64_t end)
 	struct covers covers = {0};
 	struct etl_error err = ETL_ERROR_INIT;
 
-	real_ops->run_list(w.state, NULL, 0, read_cover, &covers, &err);
+	BARE(etl_run_list(w.state, NULL, 0, read_cover, &covers, &err));
 	for (int i = 0; i < conf.n; i++)
 		law_slots_of(&conf.specs[i], &covers, end - conf.specs[i].jitter * SECOND);
 	free(covers.list);

@@ -267,7 +267,7 @@ static void law_record(const struct rig *rig)
 	etl_run_to_bson(rig->run, &doc);
 	etl_counts_read(&doc, "counts", &counts);
 	NEED(memcmp(&counts, &rig->run->counts, sizeof counts) == 0, "the record differs\n");
-	NEED(memcmp(&counts, &rig->run->strands[0].counts, sizeof counts) == 0,
+	NEED(memcmp(&counts, &rig->run->parts[0]->counts, sizeof counts) == 0,
 		"the partition differs\n");
 	bson_destroy(&doc);
 }

@@ -291,7 +291,7 @@ static void end_faults(void)
 	sensors_heal();
 	for (int i = 0; i < conf.n; i++) {
 		book.jobs[i].paused_on_record = false;
-		real_ops->pause_set(w.state, conf.specs[i].name, false, "sim", "", &err);
+		BARE(etl_pause_set(w.state, conf.specs[i].name, false, "sim", "", &err));
 	}
 	for (int i = 0; i < MACHINES; i++) {
 		struct machine *m = &w.machines[i];

@@ -155,7 +155,7 @@ static inline void begin_backfill(struct machine *m, const struct etld_job *job)
 	ETL_GROW(backfills.list, backfills.n, backfills.cap);
 	backfills.list[backfills.n++] = (struct asked_backfill){b, b, w.now};
 	counts.backfills++;
-	real_ops->backfill_save(w.state, &b, &err);
+	BARE(etl_backfill_save(w.state, &b, &err));
 	etld_backfill_start(m->etld, &b);
 }
 
@@ -166,7 +166,7 @@ static inline void cancel_backfill(struct machine *m)
 	struct etld_backfill *here = etld_backfill_find(m->etld, a->begun.id);
 	struct etl_error err = ETL_ERROR_INIT;
 
-	if (m->etld->mongodb_up && w.state->ops->backfill_end(w.state, a->begun.id, ETL_BACKFILL_CANCELLED,
+	if (m->etld->mongodb_up && etl_backfill_end(w.state, a->begun.id, ETL_BACKFILL_CANCELLED,
 					   "cancelled by sim", (etl_wall){wall_of(m)}, &err) != 1)
 		return;
 	if (here)

@@ -115,12 +115,13 @@ struct etld_pool {
 	struct machine *machine;
 };
 
-struct etld_pool *etld_pool_new(unsigned workers, const struct etl_clock *clock,
+struct etld_pool *etld_pool_new(unsigned workers, unsigned blocking, const struct etl_clock *clock,
 	void (*wake)(void *ctx), void *ctx)
 {
 	struct etld_pool *pool = ETL_NEW(struct etld_pool);
 
 	(void)workers;
+	(void)blocking;
 	(void)clock;
 	(void)wake;
 	(void)ctx;

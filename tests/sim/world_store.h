@@ -10,6 +10,7 @@
 #include "world_backfill.h"
 #include "world_deadline.h"
 #include "world_sensor.h"
+#include "state/doc_read.h"
 
 static inline int cannot_reach(struct etl_error *err)
 {
@@ -255,98 +256,96 @@ static int store_ledger_mark(struct etl_state *s, const char *job, const char *p
 	return way_back(real_ops->ledger_mark(s, job, partition, fence, entries, n, err), err);
 }
 
-static int store_run_save(struct etl_state *s, const struct etl_run_record *run,
+/* What the laws look at. */
+static struct etl_run_record record_of(const bson_t *doc)
+{
+	return (struct etl_run_record){.run_id = etl_doc_text(doc, "run_id"),
+		.job = etl_doc_text(doc, "job"), .state = etl_doc_text(doc, "state"),
+		.code = etl_doc_text(doc, "code"), .slot = etl_doc_date(doc, "slot"),
+		.slot_first = etl_doc_date(doc, "slot_first"), .slots = (uint64_t)etl_doc_int(doc, "slots")};
+}
+
+/* Who dies in a certain call dies in one of these. */
+static const char *call_of(const struct etl_collection *c, const bson_t *doc)
+{
+	if (c != &etl_runs)
+		return "put";
+	return etl_streq(etl_doc_text(doc, "state"), "skipped") ? "skip" : "run_save";
+}
+
+static void note_put(const struct etl_collection *c, const bson_t *doc)
+{
+	struct etl_run_record run;
+
+	/* The source of a history says nothing that could be refused. */
+	if (c == &etl_dead_letters)
+		broken("no record is refused", "%s/%s: %s", etl_doc_text(doc, "job"),
+			etl_doc_text(doc, "partition"), etl_doc_text(doc, "message"));
+	if (c == &etl_pauses)
+		book.jobs[job_index(etl_doc_text(doc, "_id"))].paused_on_record = true;
+	if (c != &etl_runs)
+		return;
+	run = record_of(doc);
+	law_record(&run);
+	law_given_up(w.acting, &run);
+}
+
+static int store_put(struct etl_state *s, const struct etl_collection *c, bson_t *const *docs, size_t n,
 	struct etl_error *err)
 {
-	if (way_there(etl_streq(run->state, "skipped") ? "skip" : "run_save", err) < 0)
+	if (way_there(call_of(c, docs[0]), err) < 0)
 		return -1;
-	law_record(run);
-	law_given_up(w.acting, run);
-	return way_back(real_ops->run_save(s, run, err), err);
+	for (size_t i = 0; i < n; i++)
+		note_put(c, docs[i]);
+	return way_back(real_ops->put(s, c, docs, n, err), err);
 }
 
-static int store_run_get(struct etl_state *s, const char *run_id, bson_t *out,
-	struct etl_error *err)
+static int store_put_if(struct etl_state *s, const struct etl_collection *c, const bson_t *doc,
+	const struct etl_equal *when, struct etl_error *err)
 {
-	return way_there("run_get", err) < 0 ? -1 : real_ops->run_get(s, run_id, out, err);
-}
-
-static int store_pause_set(struct etl_state *s, const char *job, bool paused, const char *who,
-	const char *why, struct etl_error *err)
-{
-	if (way_there("pause_set", err) < 0)
-		return -1;
-	book.jobs[job_index(job)].paused_on_record = paused;
-	return way_back(real_ops->pause_set(s, job, paused, who, why, err), err);
-}
-
-static int store_pause_list(struct etl_state *s,
-	int (*fn)(void *ctx, const struct etl_pause *pause), void *ctx, struct etl_error *err)
-{
-	return way_there("pause_list", err) < 0 ? -1 : real_ops->pause_list(s, fn, ctx, err);
-}
-
-/* The source of a history says nothing that could be refused. */
-static int store_dead_letters_add(struct etl_state *s, const struct etl_dead_letter_info *info,
-	const struct etl_reject *rejects, size_t n, struct etl_error *err)
-{
-	(void)s;
-	(void)n;
-	(void)err;
-	broken("no record is refused", "%s/%s: %s", info->job, info->partition, rejects->message);
-}
-
-static int store_alert_once(struct etl_state *s, const char *key, struct etl_error *err)
-{
+	struct etl_backfill b;
 	int rc;
 
-	if (way_there("alert_once", err) < 0)
+	if (way_there("put_if", err) < 0)
 		return -1;
-	rc = real_ops->alert_once(s, key, err);
-	if (rc >= 0)
-		law_alert(w.acting, key, rc == 1);
+	rc = real_ops->put_if(s, c, doc, when, err);
+	if (c == &etl_alerts && rc >= 0)
+		law_alert(w.acting, etl_doc_text(doc, "_id"), rc == 1);
+	if (c == &etl_backfills && rc == 1 && c->decode(doc, &b, err) == 1)
+		law_backfill_saved(&b);
 	return way_back(rc, err);
 }
 
-static int store_backfill_save(struct etl_state *s, const struct etl_backfill *b, struct etl_error *err)
+static int store_update(struct etl_state *s, const struct etl_collection *c, const char *id,
+	const struct etl_equal *when, const bson_t *fields, struct etl_error *err)
 {
+	struct etl_backfill b;
 	int rc;
 
-	if (way_there("backfill_save", err) < 0)
+	if (way_there("update", err) < 0)
 		return -1;
-	rc = real_ops->backfill_save(s, b, err);
-	if (rc == 0)
-		law_backfill_saved(b);
+	rc = real_ops->update(s, c, id, when, fields, err);
+	if (c == &etl_backfills && rc == 1 && c->decode(fields, &b, err) == 1)
+		law_backfill_ended(id, b.state);
 	return way_back(rc, err);
 }
 
-static int store_backfill_get(struct etl_state *s, const char *id, struct etl_backfill *out,
+static int store_list(struct etl_state *s, const struct etl_collection *c,
+	const struct etl_doc_query *query, etl_doc_fn fn, void *ctx, struct etl_error *err)
+{
+	if (way_there("list", err) < 0)
+		return -1;
+	return way_back(real_ops->list(s, c, query, fn, ctx, err), err);
+}
+
+static int store_remove(struct etl_state *s, const struct etl_collection *c, const char *id,
 	struct etl_error *err)
 {
-	if (way_there("backfill_get", err) < 0)
+	if (way_there("remove", err) < 0)
 		return -1;
-	return way_back(real_ops->backfill_get(s, id, out, err), err);
-}
-
-static int store_backfill_end(struct etl_state *s, const char *id, enum etl_backfill_state state,
-	const char *reason, etl_wall at, struct etl_error *err)
-{
-	int rc;
-
-	if (way_there("backfill_end", err) < 0)
-		return -1;
-	rc = real_ops->backfill_end(s, id, state, reason, at, err);
-	if (rc == 1)
-		law_backfill_ended(id, state);
-	return way_back(rc, err);
-}
-
-static int store_backfill_list(struct etl_state *s, const char *job, bool running_only, int limit,
-	int (*fn)(void *ctx, const struct etl_backfill *backfill), void *ctx, struct etl_error *err)
-{
-	if (way_there("backfill_list", err) < 0)
-		return -1;
-	return way_back(real_ops->backfill_list(s, job, running_only, limit, fn, ctx, err), err);
+	if (c == &etl_pauses)
+		book.jobs[job_index(id)].paused_on_record = false;
+	return way_back(real_ops->remove(s, c, id, err), err);
 }
 
 static void store_stays(struct etl_state *s)
@@ -379,16 +378,11 @@ static void store_open(void)
 	ops.commit = store_commit;
 	ops.abort = store_abort;
 	ops.ledger_mark = store_ledger_mark;
-	ops.run_save = store_run_save;
-	ops.run_get = store_run_get;
-	ops.dead_letters_add = store_dead_letters_add;
-	ops.pause_set = store_pause_set;
-	ops.pause_list = store_pause_list;
-	ops.alert_once = store_alert_once;
-	ops.backfill_save = store_backfill_save;
-	ops.backfill_get = store_backfill_get;
-	ops.backfill_end = store_backfill_end;
-	ops.backfill_list = store_backfill_list;
+	ops.put = store_put;
+	ops.put_if = store_put_if;
+	ops.update = store_update;
+	ops.list = store_list;
+	ops.remove = store_remove;
 	ops.free = store_stays;
 	w.state->ops = &ops;
 }

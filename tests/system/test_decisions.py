@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from etld import Etld
+from etld import Etld, faults_folder
 from host_sim import HostSim
 from test_proof import job as proof_job
 from test_proof import stamp
@@ -204,6 +204,19 @@ def test_a_second_daemon(mongodb, database, metadata, tmp_path):
             one.run("hourly")
             assert one.jobs()["hourly"]["health"] == "ok" and watermark(one) == hour(start, HOURS)
             assert states(metadata)[BAD] == "skipped"
+
+
+@pytest.mark.faults
+def test_what_is_in_the_way_is_waited_for(etld, metadata):
+    """Somebody else's transaction: the decision is tried again, and is one."""
+    start = begin()
+    with HostSim({"rows": rows_of(start)}) as host:
+        daemon = etld({"hourly": job(host, start, "reject")}, build=faults_folder(),
+                      env={"ETLD_FAULTS": "change.before=error:1"}).start()
+        daemon.run("hourly", ok=(FAILED,))
+        assert daemon.ctl("windows", "accept", "hourly", hour(start, BAD), *WHY).json["state"] == "skipped"
+        assert len(audits(metadata, "windows accept")) == metadata["watermark_changes"].count_documents({}) == 1
+        assert daemon.status()["daemon"]["mongodb"]["state"] == "up"
 
 
 def test_while_mongodb_is_unreachable(etld, own_mongodb):

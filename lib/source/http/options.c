@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "conf/open_secret.h"
 #include "conf/url.h"
 #include "source/http/text.h"
 
@@ -317,7 +318,7 @@ static void collect_secrets(struct etl_http_options *options)
 static void check_secret(const char *kind, const char *name, const struct etl_node *value,
 	const struct etl_conf_env *env)
 {
-	if (!etl_is_secret_name(name) || !*value->text || strchr(value->text, '{'))
+	if (!etl_is_secret_name(name, strlen(name)) || !*value->text || strchr(value->text, '{'))
 		return;
 	etl_diag_hide(env->diag, &value->mark);
 	etl_diag_add(env->diag, &value->mark, ETL_DIAG_SECRET,

@@ -25,7 +25,8 @@ static void need_row(struct rig *rig, const struct row_case *c)
 	struct etl_finding finding = {0};
 	bson_t *doc = doc_of(c->in);
 	struct etl_record record = {.bson = bson_get_data(doc), .len = doc->len};
-	bool passed = rig->check->row(rig->self, &record, &finding);
+	struct etl_record_unit unit = rig_unit(NULL, record.time);
+	bool passed = rig->check->row(rig->self, &record, &unit, &finding);
 
 	if (passed != !c->message)
 		fail_msg("%s on %s: %s", c->yaml, c->in, passed ? "passed" : finding.message);
@@ -130,44 +131,91 @@ static void test_unique(void **state)
 	check_open(&rig, &etl_check_unique, yaml);
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		need_row(&rig, &cases[i]);
+	rig_window.start.ms += 3600000; /* another unit has had none of them */
+	need_row(&rig, &cases[0]);
+	rig_window.start.ms -= 3600000;
+	need_row(&rig, &cases[3]);
 	rig_free(&rig);
 	check_refused(&etl_check_unique, "{fields: [a, a]}", "E023", "twice");
 }
 
+static struct etl_window looked_back;
+static int look_back_says;
+
+static int had_records(void *ctx, struct etl_window range, struct etl_error *err)
+{
+	(void)ctx;
+	looked_back = range;
+	return look_back_says < 0 ? etl_error_set(err, ETL_TRANSIENT, "test", "not now") : look_back_says;
+}
+
+#define NOW INT64_C(1700003600000) /* the unit's end */
+#define MINUTE INT64_C(60000)
+
+static void need_unit(struct rig *rig, int64_t newest, bool is_newest, const char *message)
+{
+	struct etl_unit_facts facts = {.unit = rig_unit(NULL, (etl_wall){0}), .now = {NOW},
+		.newest = {newest}, .is_newest = is_newest};
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_finding finding = {0};
+
+	assert_int_equal(etl_check_freshness.unit(rig->self, &facts, &finding, &err), !message);
+	if (message)
+		assert_string_equal(finding.message, message);
+}
+
 static void test_freshness(void **state)
 {
-	static const int64_t minute = 60000;
 	static const struct {
-		int64_t age_ms; /* INT64_MIN = no record */
+		int64_t age_ms;
 		bool newest_window;
 		const char *message;
 	} cases[] = {
-		{3 * 60 * minute, true, NULL},
-		{3 * 60 * minute + 1, false, NULL},
-		{-5 * minute, true, NULL},
-		{312 * minute + 5000, true, "newest record is 5h12m old, allowed 3h"},
-		{76 * 60 * minute, true, "newest record is 3d4h old, allowed 3h"},
-		{INT64_MIN, true, "no record was seen yet, allowed age 3h"},
+		{3 * 60 * MINUTE, true, NULL},
+		{3 * 60 * MINUTE + 1, false, NULL},
+		{-5 * MINUTE, true, NULL},
+		{312 * MINUTE + 5000, true, "newest record is 5h12m old, allowed 3h"},
+		{76 * 60 * MINUTE, true, "newest record is 3d4h old, allowed 3h"},
 	};
 	struct rig rig;
 
 	(void)state;
 	check_open(&rig, &etl_check_freshness, "{max_age: 3h}");
-	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		struct etl_window_facts facts = {.now = {INT64_C(1700000000000)},
-			.is_newest_window = cases[i].newest_window};
-		struct etl_finding finding = {0};
-		bool passed;
-
-		facts.newest.ms = cases[i].age_ms == INT64_MIN ? ETL_NO_TIME :
-								 facts.now.ms - cases[i].age_ms;
-		passed = etl_check_freshness.window(rig.self, &facts, &finding);
-		assert_int_equal(passed, !cases[i].message);
-		if (cases[i].message)
-			assert_string_equal(finding.message, cases[i].message);
-	}
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		need_unit(&rig, NOW - cases[i].age_ms, cases[i].newest_window, cases[i].message);
 	rig_free(&rig);
 	check_refused(&etl_check_freshness, "{max_age: 3}", "E016", "3");
+}
+
+/* A newest unit without records: units before it may have some that are young enough. */
+static void test_freshness_of_an_empty_unit(void **state)
+{
+	struct etl_unit_facts facts = {.unit = rig_unit(NULL, (etl_wall){0}), .now = {NOW},
+		.newest = {ETL_NO_TIME}, .is_newest = true};
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_finding finding = {0};
+	struct rig rig;
+
+	(void)state;
+	check_open(&rig, &etl_check_freshness, "{max_age: 3h}");
+	need_unit(&rig, ETL_NO_TIME, true, "no record of the last 3h was seen");
+	rig.stage.had_records = had_records;
+	look_back_says = 0;
+	need_unit(&rig, ETL_NO_TIME, true, "no record of the last 3h was seen");
+	assert_int_equal(looked_back.start.ms, NOW - 180 * MINUTE);
+	assert_int_equal(looked_back.end.ms, rig_window.start.ms);
+	need_unit(&rig, ETL_NO_TIME, false, NULL);
+	look_back_says = 1;
+	need_unit(&rig, ETL_NO_TIME, true, NULL);
+	look_back_says = -1;
+	assert_int_equal(etl_check_freshness.unit(rig.self, &facts, &finding, &err), -1);
+	rig_free(&rig);
+
+	/* The unit alone reaches back further. */
+	check_open(&rig, &etl_check_freshness, "{max_age: 1h}");
+	rig.stage.had_records = had_records;
+	need_unit(&rig, ETL_NO_TIME, true, "no record of the last 1h was seen");
+	rig_free(&rig);
 }
 
 /* Every default is allowed; the words stand in the order of the enum. */
@@ -189,6 +237,7 @@ int main(void)
 		cmocka_unit_test(test_range),
 		cmocka_unit_test(test_unique),
 		cmocka_unit_test(test_freshness),
+		cmocka_unit_test(test_freshness_of_an_empty_unit),
 		cmocka_unit_test(test_contract),
 	};
 

@@ -195,6 +195,10 @@ static void values_take_no_operators(void **state)
 	bson_t out = BSON_INITIALIZER;
 
 	assert_false(etl_value_is_constant(value));
+	assert_false(etl_value_has_window(etl_value_compile(parse(env, "[1, {a: '{run_id}'}]"), env)));
+	assert_true(etl_value_has_window(
+		etl_value_compile(parse(env, "[1, {a: 'x {window.end:%H}'}]"), env)));
+	assert_true(etl_value_has_window(etl_value_compile(parse(env, "'{window.start}'"), env)));
 	assert_true(etl_value_is_constant(etl_value_compile(parse(env, "[1, {a: b}]"), env)));
 	assert_int_equal(etl_value_append(value, &vars, &out, "k", &err), 0);
 	char *got = bson_as_canonical_extended_json(&out, NULL);

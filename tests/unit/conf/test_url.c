@@ -13,6 +13,8 @@
 
 #include "base/alloc.h"
 #include "conf/load.h"
+#include "conf/open_secret.h"
+#include "conf/option.h"
 #include "conf/url.h"
 
 static void users_are_found_and_masked(void **state)
@@ -54,9 +56,9 @@ static void names_of_secrets(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
-		assert_true(etl_is_secret_name(yes[i]));
+		assert_true(etl_is_secret_name(yes[i], strlen(yes[i])));
 	for (size_t i = 0; i < sizeof no / sizeof *no; i++)
-		assert_false(etl_is_secret_name(no[i]));
+		assert_false(etl_is_secret_name(no[i], strlen(no[i])));
 }
 
 static bool is_refused(const char *text)

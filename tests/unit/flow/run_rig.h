@@ -158,7 +158,7 @@ static void answer(void *ctx, const struct etl_strand *strand, struct driver_ans
 
 	if (rig->driver.requests <= 64)
 		snprintf(rig->asked[rig->driver.requests - 1], 64, "%s %lld+%lld",
-			strand->partition->name, (long long)(w.start.ms / HOUR_MS - T0 / HOUR_MS),
+			strand->part.partition->name, (long long)(w.start.ms / HOUR_MS - T0 / HOUR_MS),
 			(long long)(w.end.ms / HOUR_MS - w.start.ms / HOUR_MS));
 	if (s) {
 		out->status = s->status;
@@ -175,7 +175,7 @@ static void answer(void *ctx, const struct etl_strand *strand, struct driver_ans
 	else if (rig->bad_to && w.start.ms < rig->bad_to && w.end.ms > rig->bad_from)
 		etl_buf_str(&out->body, "{\"data\":[{\"ts\":nonsense");
 	else
-		rows_body(rig, strand->partition->name, w, &out->body);
+		rows_body(rig, strand->part.partition->name, w, &out->body);
 }
 
 static void before_work(void *ctx, struct etl_run *run, struct etl_strand *strand)

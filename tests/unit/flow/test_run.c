@@ -197,7 +197,7 @@ static void test_only_partition(void **state)
 	rig->run = etl_run_new(rig->job, &rig->driver.env, 1, &trigger);
 	assert_int_equal(driver_run(&rig->driver, rig->run, &rig->err), 0);
 	assert_int_equal(rig->run->state, ETL_RUN_OK);
-	assert_int_equal(rig->run->n_strands, 1);
+	assert_int_equal(rig->run->n_parts, 1);
 	assert_int_equal(rig->target->n, 10);
 	assert_int_equal(watermark_of(rig, "job", "a").ms, 0);
 	rig_free(rig);
@@ -336,7 +336,7 @@ static void test_record_of_run(void **state)
 	(void)state;
 	service_fill(rig, "a", 0, 3);
 	NEED_RUN(rig, ETL_RUN_OK);
-	assert_int_equal(rig->driver.state->ops->run_get(rig->driver.state, rig->run->run_id, &saved,
+	assert_int_equal(etl_doc_get(rig->driver.state, &etl_runs, rig->run->run_id, &saved,
 				 &rig->err), 1);
 	etl_run_to_bson(rig->run, &built);
 	assert_true(bson_equal(&saved, &built));
@@ -359,7 +359,7 @@ static void test_length_of_run(void **state)
 		.step = ETL_HOURS(-1)});
 	NEED_RUN(rig, ETL_RUN_FAILED);
 	assert_true(rig->run->ended.ms < rig->run->started.ms);
-	assert_int_equal(rig->driver.state->ops->run_get(rig->driver.state, rig->run->run_id, &saved,
+	assert_int_equal(etl_doc_get(rig->driver.state, &etl_runs, rig->run->run_id, &saved,
 				 &rig->err), 1);
 	assert_true(bson_iter_init_find(&iter, &saved, "duration_ms"));
 	assert_int_equal(bson_iter_int64(&iter), 5000);

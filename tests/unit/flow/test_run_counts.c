@@ -42,21 +42,53 @@ static void test_a_renamed_time_field_closes_nothing(void **state)
 	rig_free(rig);
 }
 
-/* Above the limits as a whole; in halves each is below rejects.max, and must not close. */
-static void test_halves_do_not_fall_below_the_limit(void **state)
+/* What has no place may be any window's: the span is halved until it is known whose it is, and each
+ * window is judged as if it had been asked for alone. */
+static void test_the_limits_are_a_windows(void **state)
 {
 	struct rig *rig = rig_new(yaml_with("max: 2, max_ratio: 0.25", "max: 2, max_ratio: 0.3"), 2);
 
 	(void)state;
 	service_say(rig, BODY(ROW(0, 10) "," ROW(1, 10) "," BAD(1) "," BAD(2) "," BAD(3) "," BAD(4)));
-	service_say(rig, BODY(ROW(0, 10) "," BAD(1) "," BAD(2)));
-	service_say(rig, BODY(ROW(1, 10) "," BAD(3) "," BAD(4)));
+	service_say(rig, BODY(ROW(0, 10) "," BAD(1) "," BAD(2) "," BAD(3)));
+	service_say(rig, BODY(ROW(1, 10) "," BAD(4)));
 	NEED_RUN(rig, ETL_RUN_FAILED);
 	assert_int_equal(rig->driver.requests, 3);
-	assert_string_equal(rig->run->error.code, "span.rejects");
-	assert_int_equal(rig->target->n, 0);
+	assert_string_equal(rig->run->error.code, "unit.rejects");
+	NEED_STATE(rig, 0, ETL_WINDOW_FAILED);
+	NEED_STATE(rig, 1, ETL_WINDOW_LOADED);
+	assert_non_null(strstr(entry_at(rig, "job", "a", 0).reason, "3 of 4 records were rejected"));
+	assert_int_equal(rig->target->n, 1);
 	assert_int_equal(rig->run->counts.rejected, 4);
 	assert_int_equal(rig->run->counts.in, 2);
+	need_balance(rig);
+	rig_free(rig);
+}
+
+/* Three hours with one bad record each, at most two in an hour, asked for together: they are within
+ * the limits, as they are one by one; an hour with three of four is not, whatever the others have. */
+static void test_rejects_of_many_windows(void **state)
+{
+	static char yaml[4096];
+	struct rig *rig;
+
+	(void)state;
+	snprintf(yaml, sizeof yaml, "%scheck:\n  - range: {field: v, max: 900, on_fail: reject}\n", rig_yaml);
+	rig = rig_new(yaml, 4);
+	service_fill(rig, "a", 0, 4);
+	for (int64_t h = 0; h < 3; h++)
+		service_put(rig, "a", (etl_wall){hour(h).ms + 1000}, 1000);
+	NEED_RUN(rig, ETL_RUN_OK);
+	assert_int_equal(rig->run->counts.rejected, 3);
+	assert_int_equal(rig->driver.requests, 1);
+	for (int64_t i = 1; i < 4; i++)
+		service_put(rig, "a", (etl_wall){hour(4).ms + i * 1000}, 1000);
+	service_fill(rig, "a", 4, 30);
+	pass_hours(rig, 26);
+	NEED_RUN(rig, ETL_RUN_FAILED);
+	assert_string_equal(rig->run->error.code, "unit.rejects");
+	assert_int_equal(rig->run->windows_failed, 1);
+	NEED_STATE(rig, 29, ETL_WINDOW_LOADED);
 	need_balance(rig);
 	rig_free(rig);
 }
@@ -115,6 +147,28 @@ static void test_the_load_refuses(void **state)
 	NEED_STATE(rig, 4, ETL_WINDOW_LOADED);
 	assert_int_equal(entry_at(rig, "job", "a", 3).counts.refused, 1);
 	assert_int_equal(rig->run->counts.rejected, 1);
+	need_balance(rig);
+	rig_free(rig);
+}
+
+/* An hour of two slices, of which some rows have changed: what the first slice updated is not counted
+ * once more among the unchanged rows of the second. */
+static void test_a_window_of_two_slices(void **state)
+{
+	struct rig *rig = rig_new(NULL, 1);
+
+	(void)state;
+	rig->driver.after_commit = NULL; /* between its slices it is open, behind the watermark */
+	for (int i = 0; i < 1500; i++)
+		service_put(rig, "a", etl_wall_add(hour(0), ETL_SECONDS(i)), i);
+	NEED_RUN(rig, ETL_RUN_OK);
+	assert_int_equal(rig->run->counts.inserted, 1500);
+	for (int i = 0; i < 10; i++)
+		service_put(rig, "a", etl_wall_add(hour(0), ETL_SECONDS(i)), -1);
+	assert_int_equal(run_job(rig, rig->job, (struct etl_window){hour(0), hour(1)}), ETL_RUN_OK);
+	assert_int_equal(rig->run->counts.updated, 10);
+	assert_int_equal(rig->run->counts.unchanged, 1490);
+	assert_int_equal(entry_at(rig, "job", "a", 0).counts.updated, 10);
 	need_balance(rig);
 	rig_free(rig);
 }
@@ -392,7 +446,7 @@ static void test_null_closes_nothing(void **state)
 		assert_int_equal(rig->run->windows_discarded, 3);
 		assert_int_equal(rig->run->counts.inserted, 0);
 		assert_int_equal(rig->run->counts.withheld, 3);
-		assert_non_null(strstr(rig->run->strands[0].reason, "keeps nothing"));
+		assert_non_null(strstr(rig->run->parts[0]->reason, "keeps nothing"));
 		NEED_STATE(rig, 0, ETL_WINDOW_PENDING);
 		NEED_WATERMARK(rig, 0);
 		need_balance(rig);
@@ -410,9 +464,9 @@ static void test_the_record_has_it_all(void **state)
 	(void)state;
 	service_say(rig, BODY(ROW(0, 10) "," ROW(1, 10) "," BAD(1) "," ROW(2, 00)));
 	NEED_RUN(rig, ETL_RUN_OK);
-	assert_int_equal(s->ops->run_list(s, "job", 10, count_letters, &runs, &rig->err), 0);
+	assert_int_equal(etl_run_list(s, "job", 10, count_letters, &runs, &rig->err), 0);
 	assert_int_equal(runs, 1);
-	assert_int_equal(s->ops->run_get(s, rig->run->run_id, &doc, &rig->err), 1);
+	assert_int_equal(etl_doc_get(s, &etl_runs, rig->run->run_id, &doc, &rig->err), 1);
 	for (size_t i = 0; i < etl_counts_n; i++) {
 		char path[64];
 		bson_iter_t it, found;
@@ -434,9 +488,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_renamed_time_field_closes_nothing),
-		cmocka_unit_test(test_halves_do_not_fall_below_the_limit),
+		cmocka_unit_test(test_the_limits_are_a_windows),
+		cmocka_unit_test(test_rejects_of_many_windows),
 		cmocka_unit_test(test_a_window_of_rejects_alone),
 		cmocka_unit_test(test_the_load_refuses),
+		cmocka_unit_test(test_a_window_of_two_slices),
 		cmocka_unit_test(test_all_outside),
 		cmocka_unit_test(test_the_border_is_no_outside),
 		cmocka_unit_test(test_the_border_of_labels_at_the_end),

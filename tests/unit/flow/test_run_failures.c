@@ -61,7 +61,7 @@ static void test_retry_after(void **state)
 	service_say(rig, (struct scripted){.status = 429, .retry_after = ETL_SECONDS(90), .body = ""});
 	NEED_RUN(rig, ETL_RUN_OK);
 	assert_int_equal(rig->driver.waited.us, ETL_SECONDS(90).us);
-	assert_int_equal(rig->run->strands[0].last.kind, ETL_THROTTLED);
+	assert_int_equal(rig->run->parts[0]->last.kind, ETL_THROTTLED);
 	rig_free(rig);
 }
 
@@ -91,7 +91,7 @@ static void test_auth_stops(void **state)
 	NEED_RUN(rig, ETL_RUN_FAILED);
 	assert_int_equal(rig->driver.requests, 1);
 	assert_int_equal(rig->run->error.kind, ETL_AUTH);
-	assert_int_equal(rig->run->strands[0].failed_at, ETL_STEP_EXTRACT);
+	assert_int_equal(rig->run->parts[0]->failed_at, ETL_STEP_EXTRACT);
 	NEED_STATE(rig, 0, ETL_WINDOW_FAILED);
 	NEED_STATE(rig, 25, ETL_WINDOW_PENDING);
 	rig_free(rig);
@@ -109,7 +109,7 @@ static void test_halves(void **state)
 		rig->bad_to = hour(bad + 1).ms;
 		NEED_RUN(rig, ETL_RUN_FAILED);
 		assert_int_equal(rig->run->error.kind, ETL_DATA);
-		assert_int_equal(rig->run->strands[0].failed_at, ETL_STEP_DECODE);
+		assert_int_equal(rig->run->parts[0]->failed_at, ETL_STEP_DECODE);
 		assert_int_equal(rig->target->n, 29);
 		assert_int_equal(rig->run->windows_failed, 1);
 		assert_int_equal(rig->run->windows_loaded, 29);
@@ -228,7 +228,7 @@ static void test_rejects_above_limit(void **state)
 	for (int i = 0; i < 20; i++)
 		put_rejects(rig, 3);
 	NEED_RUN(rig, ETL_RUN_FAILED);
-	assert_string_equal(rig->run->error.code, "span.rejects");
+	assert_string_equal(rig->run->error.code, "unit.rejects");
 	assert_int_equal(rig->target->n, 0);
 	NEED_WATERMARK(rig, 0);
 	assert_true(rig->run->counts.rejected > 0); /* the evidence is stored */
@@ -238,16 +238,20 @@ static void test_rejects_above_limit(void **state)
 /* Records dated in the future are rejects of their own and count among the seen. */
 static void test_future_records(void **state)
 {
-	struct rig *rig = rig_new(NULL, 5);
+	struct rig *rig = rig_new(NULL, 1);
 
 	(void)state;
 	rig->job->max_rejects = 0;
 	service_say(rig, (struct scripted){.status = 200,
-		.body = "{\"data\":[{\"ts\":\"2024-01-01 00:30:00\"},{\"ts\":\"2024-01-01 01:30:00\"},"
-			"{\"ts\":\"2024-01-01 04:30:00\"},{\"ts\":\"2030-01-01 00:00:00\"}]}"});
+		.body = "{\"data\":[{\"ts\":\"2024-01-01 00:20:00\"},{\"ts\":\"2024-01-01 00:30:00\"},"
+			"{\"ts\":\"2030-01-01 00:00:00\"}]}"});
+	service_say(rig, (struct scripted){.status = 200,
+		.body = "{\"data\":[{\"ts\":\"2024-01-01 00:20:00\"},{\"ts\":\"2024-01-01 00:30:00\"},"
+			"{\"ts\":\"2024-01-01 00:40:00\"},{\"ts\":\"2030-01-01 00:00:00\"}]}"});
+	NEED_RUN(rig, ETL_RUN_FAILED);
 	NEED_RUN(rig, ETL_RUN_OK); /* one of four is not more than a quarter */
 	assert_int_equal(rig->run->counts.rejected, 1);
-	NEED_WATERMARK(rig, 5);
+	NEED_WATERMARK(rig, 1);
 	rig_free(rig);
 }
 
@@ -319,7 +323,7 @@ static void test_extract_tells_its_time(void **state)
 	(void)state;
 	service_say(rig, (struct scripted){.status = 200, .takes = ETL_SECONDS(5)});
 	NEED_RUN(rig, ETL_RUN_OK);
-	assert_true(rig->run->strands[0].steps[ETL_STEP_EXTRACT].busy.us >= ETL_SECONDS(5).us);
+	assert_true(rig->run->parts[0]->steps[ETL_STEP_EXTRACT].busy.us >= ETL_SECONDS(5).us);
 	rig_free(rig);
 }
 
@@ -384,7 +388,7 @@ static void test_check_fail(void **state)
 	(void)state;
 	NEED_RUN(rig, ETL_RUN_FAILED);
 	assert_string_equal(rig->run->error.code, "check.failed");
-	assert_int_equal(rig->run->strands[0].failed_at, ETL_STEP_CHECK);
+	assert_int_equal(rig->run->parts[0]->failed_at, ETL_STEP_CHECK);
 	assert_int_equal(rig->run->windows_failed, 1);
 	NEED_STATE(rig, 2, ETL_WINDOW_FAILED);
 	NEED_STATE(rig, 3, ETL_WINDOW_LOADED);
@@ -400,7 +404,7 @@ static void test_check_warn(void **state)
 	NEED_RUN(rig, ETL_RUN_OK);
 	assert_int_equal(rig->run->warnings, 1);
 	assert_false(rig->run->checks_failed);
-	assert_non_null(strstr(rig->run->strands[0].reason, "range"));
+	assert_non_null(strstr(rig->run->parts[0]->reason, "range"));
 	assert_int_equal(rig->target->n, 5);
 	rig_free(rig);
 }
@@ -497,7 +501,7 @@ static void test_sink_fails(void **state)
 	rig->target->write_fault = (struct target_fault){0, 1, ETL_PERMANENT, "target.broken"};
 	NEED_RUN(rig, ETL_RUN_FAILED);
 	assert_string_equal(rig->run->error.code, "target.broken");
-	assert_int_equal(rig->run->strands[0].failed_at, ETL_STEP_LOAD);
+	assert_int_equal(rig->run->parts[0]->failed_at, ETL_STEP_LOAD);
 	NEED_STATE(rig, 0, ETL_WINDOW_FAILED);
 	NEED_WATERMARK(rig, 0);
 	NEED_RUN(rig, ETL_RUN_OK);
@@ -592,7 +596,7 @@ static void test_a_watermark_in_the_future(void **state)
 	NEED_RUN(rig, ETL_RUN_FAILED);
 	assert_int_equal(rig->driver.requests, 0);
 	assert_string_equal(rig->run->error.code, "watermark.future");
-	assert_int_equal(rig->run->strands[0].failed_at, ETL_STEP_PLAN);
+	assert_int_equal(rig->run->parts[0]->failed_at, ETL_STEP_PLAN);
 	assert_non_null(strstr(rig->run->error.message, "etlctl watermark rewind job"));
 	rig_free(rig);
 }

@@ -296,7 +296,7 @@ static void test_a_large_record_waits_for_its_turn(void **state)
 	NEED_RUN(rig, ETL_RUN_OK);
 	assert_int_equal(rig->target->n, 1);
 	assert_int_equal(rig->driver.memory_waits, 2); /* for a share, then for oversize */
-	assert_int_equal(rig->run->strands[0].memory, ETL_MEMORY_NONE); /* all of it given back */
+	assert_int_equal(rig->run->parts[0]->memory, ETL_MEMORY_NONE); /* all of it given back */
 	etl_buf_fini(&body);
 	rig_free(rig);
 }
@@ -311,7 +311,7 @@ static void note_memory(void *ctx, struct etl_run *run, struct etl_strand *stran
 	(void)run;
 	if (held > most_held)
 		most_held = held;
-	if (strand->last.kind == ETL_TRANSIENT && !held_at_restart)
+	if (strand->part.last.kind == ETL_TRANSIENT && !held_at_restart)
 		held_at_restart = held + 1;
 }
 
@@ -436,7 +436,7 @@ static void test_blocked_and_released(void **state)
 	assert_int_equal(run_job(rig, daily, NOTHING_ASKED), ETL_RUN_BLOCKED);
 	assert_int_equal(rig->driver.requests, 0);
 	assert_int_equal(rig->run->windows_blocked, 2);
-	assert_string_equal(rig->run->strands[0].reason,
+	assert_string_equal(rig->run->parts[0]->reason,
 		"waits for window 2024-01-01T00:00:00Z of job/a");
 	rig->bad_from = hour(30).ms;
 	rig->bad_to = hour(31).ms;
@@ -445,7 +445,7 @@ static void test_blocked_and_released(void **state)
 	assert_int_equal(run_job(rig, daily, NOTHING_ASKED), ETL_RUN_OK);
 	assert_int_equal(rig->run->windows_loaded, 1);
 	assert_int_equal(rig->run->windows_blocked, 1);
-	assert_non_null(strstr(rig->run->strands[0].reason,
+	assert_non_null(strstr(rig->run->parts[0]->reason,
 		"waits for window 2024-01-02T06:00:00Z of job/a, which is failed"));
 	rig->bad_to = 0;
 	NEED_RUN(rig, ETL_RUN_OK);
@@ -527,7 +527,7 @@ static void test_upstream_is_asked_once(void **state)
 	count_questions(rig);
 	run_job(rig, daily, NOTHING_ASKED);
 	assert_int_equal(rig->run->windows_blocked, 1);
-	assert_non_null(strstr(rig->run->strands[0].reason, "waits for window 2024-01-02T06:00:00Z"));
+	assert_non_null(strstr(rig->run->parts[0]->reason, "waits for window 2024-01-02T06:00:00Z"));
 	assert_true(marks <= 2);
 	assert_true(scans <= 3); /* its own plan, the upstream's open part, the words */
 	assert_int_equal(watermark_of(rig, "daily", "a").ms, hour(24).ms);
@@ -543,9 +543,9 @@ static void test_a_run_allocates_what_runs(void **state)
 	(void)state;
 	rig->run = etl_run_new(rig->job, &rig->driver.env, 1, &trigger);
 	assert_int_equal(driver_run(&rig->driver, rig->run, &rig->err), 0);
-	assert_int_equal(rig->run->n_strands, 1);
-	assert_string_equal(rig->run->strands[0].partition->name, "b");
-	assert_true(malloc_usable_size(rig->run->strands) < 2 * sizeof *rig->run->strands);
+	assert_int_equal(rig->run->n_parts, 1);
+	assert_string_equal(rig->run->parts[0]->partition->name, "b");
+	assert_true(malloc_usable_size(etl_strand_of(rig->run->parts[0])) < 2 * sizeof(struct etl_strand));
 	rig_free(rig);
 }
 

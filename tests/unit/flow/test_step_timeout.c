@@ -79,10 +79,11 @@ static int slow_apply(void *self, struct etl_batch *batch, struct etl_error *err
 	return slow.real_transform->apply(self, batch, err);
 }
 
-static bool slow_row(void *self, const struct etl_record *record, struct etl_finding *finding)
+static bool slow_row(void *self, const struct etl_record *record, const struct etl_record_unit *unit,
+	struct etl_finding *finding)
 {
 	pass_time(ETL_STEP_CHECK);
-	return slow.real_check->row(self, record, finding);
+	return slow.real_check->row(self, record, unit, finding);
 }
 
 static int slow_write(void *self, struct etl_batch *batch, struct etl_load_result *result,
@@ -138,7 +139,7 @@ static void make_slow(enum etl_step_id step, etl_dur takes, int times)
 
 static void need_late(const struct rig *rig, const char *words)
 {
-	const struct etl_error *last = &rig->run->strands[0].last;
+	const struct etl_error *last = &rig->run->parts[0]->last;
 
 	assert_int_equal(last->kind, ETL_TRANSIENT);
 	assert_string_equal(last->code, "step.timeout");
@@ -225,9 +226,9 @@ static void test_a_blocking_source(void **state)
 	slow.pages = 2;
 	NEED_RUN(rig, ETL_RUN_OK);
 	need_late(rig, "step extract passed its limit of 2m (timeouts.extract) after 2m30s");
-	assert_int_equal(rig->run->strands[0].steps[ETL_STEP_EXTRACT].visits, 4);
-	assert_int_equal(rig->run->strands[0].steps[ETL_STEP_EXTRACT].busy.us, ETL_SECONDS(150).us);
-	assert_int_equal(rig->run->strands[0].steps[ETL_STEP_DECODE].busy.us, 0);
+	assert_int_equal(rig->run->parts[0]->steps[ETL_STEP_EXTRACT].visits, 4);
+	assert_int_equal(rig->run->parts[0]->steps[ETL_STEP_EXTRACT].busy.us, ETL_SECONDS(150).us);
+	assert_int_equal(rig->run->parts[0]->steps[ETL_STEP_DECODE].busy.us, 0);
 	rig_free(rig);
 }
 
@@ -308,7 +309,7 @@ static void test_a_slow_plan(void **state)
 	need_late(rig, "step plan passed its limit of 1s (timeouts.plan) after 2s");
 	assert_int_equal(rig->driver.requests, 1);
 	assert_int_equal(rig->driver.timers, 2);
-	assert_int_equal(rig->run->strands[0].windows_due, 5);
+	assert_int_equal(rig->run->parts[0]->windows_due, 5);
 	assert_int_equal(rig->run->windows_loaded, 5);
 	rig_free(rig);
 }
@@ -325,7 +326,7 @@ static void test_a_slow_commit_that_went_well(void **state)
 	NEED_RUN(rig, ETL_RUN_OK);
 	assert_int_equal(rig->driver.requests, 2);
 	assert_int_equal(rig->driver.timers, 0);
-	assert_int_equal(rig->run->strands[0].last.kind, ETL_OK);
+	assert_int_equal(rig->run->parts[0]->last.kind, ETL_OK);
 	NEED_WATERMARK(rig, 48);
 	rig_free(rig);
 }

@@ -73,9 +73,9 @@ static void test_a_changed_target(void **state)
 	NEED_RUN(rig, ETL_RUN_OK);
 	assert_string_equal(told(rig), "18 windows are in 'a', 5 in 'b'");
 	assert_int_equal(rig->target->n, 5);
-	assert_non_null(rig->run->strands[0].elsewhere);
-	assert_int_equal(rig->run->strands[0].elsewhere->n, 18);
-	assert_int_equal(rig->run->strands[0].here, 5);
+	assert_non_null(rig->run->parts[0]->elsewhere);
+	assert_int_equal(rig->run->parts[0]->elsewhere->n, 18);
+	assert_int_equal(rig->run->parts[0]->here, 5);
 
 	rig->target->name = "etl.a"; /* back */
 	assert_string_equal(told(rig), "5 windows are in 'b', 18 in 'a'");
@@ -171,7 +171,7 @@ static void test_a_load_of_nothing(void **state)
 	assert_string_equal(told(rig), "");
 	pass_hours(rig, 1);
 	NEED_RUN(rig, ETL_RUN_OK);
-	assert_null(rig->run->strands[0].elsewhere);
+	assert_null(rig->run->parts[0]->elsewhere);
 	rig->job->loads[0].type = etl_sink_find("null");
 	etl_job_target(rig->job, "etl", target);
 	assert_string_equal(target, "");
@@ -305,9 +305,21 @@ static void test_the_next_full_read(void **state)
 	rig_free(rig);
 }
 
+/* What stood on the stack before is none of its memory. */
+static void a_job_that_is_left_out_loads_nowhere(void **state)
+{
+	const struct etl_job job = {.name = "wrong", .left_out = "a key is missing"};
+	char target[ETL_TARGET_BYTES] = "before";
+
+	(void)state;
+	etl_job_target(&job, "etl", target);
+	assert_string_equal(target, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_job_that_is_left_out_loads_nowhere),
 		cmocka_unit_test(test_a_changed_target),
 		cmocka_unit_test(test_several_targets),
 		cmocka_unit_test(test_loaded_again),

@@ -316,6 +316,7 @@ static void wrong_ones_are_left_out(void **state)
 static void what_cannot_be_read_is_of_each_group(void **state)
 {
 	struct etl_job *jobs[2];
+	char target[ETL_TARGET_BYTES];
 	struct rig rig;
 
 	(void)state;
@@ -334,6 +335,8 @@ static void what_cannot_be_read_is_of_each_group(void **state)
 			NULL, rig.diag), &rig.env);
 		jobs[1] = etl_job_load("y", NULL, &rig.env);
 		etl_job_leave_out(jobs[1], "y:1:1: error[E001]: not YAML", &rig.env);
+		etl_job_target(jobs[1], "etl", target);
+		assert_string_equal(target, "");
 	}
 	etl_graph_link(jobs, 2, &rig.env);
 	assert_int_equal(etl_diag_count(rig.diag), 0);

@@ -239,6 +239,8 @@ static void test_full_file(void **state)
 	assert_int_equal(job->step_timeout[ETL_STEP_EXTRACT].us, ETL_MINUTES(2).us);
 	need_sensor(job->wait_for);
 	assert_int_equal(job->deadline.us, ETL_MINUTES(80).us);
+	assert_non_null(job->work);
+	assert_ptr_equal(job->work, etl_work_find("flow"));
 	assert_string_equal(job->source->name, "http");
 	assert_int_equal(job->n_transforms, 2);
 	assert_string_equal(job->transforms[1].type->name, "keep");

@@ -14,6 +14,7 @@ static struct etl_change_walk *change_new(struct rig *rig, enum etl_change_kind 
 	struct etl_change_request request = {.kind = kind, .partition = partition,
 		.time = hour(h), .who = "me", .why = "because"};
 
+	etl_clock_virtual_advance(&rig->driver.clock, ETL_MS(1)); /* no two commands of one moment */
 	return etl_change_new(rig->job, &rig->driver.env, &request);
 }
 
@@ -345,6 +346,91 @@ static void test_fenced(void **state)
 	rig_free(rig);
 }
 
+/* A store with something in the way: its errors' codes, one a try, then it works. */
+static struct {
+	const struct etl_state_ops *real;
+	const char *const *answers;
+	char commit_id[ETL_UUID_BYTES];
+	int tries;
+} busy;
+
+static int busy_apply(struct etl_state *s, const struct etl_change_slice *slice, struct etl_error *err)
+{
+	const char *answer = *busy.answers;
+
+	if (busy.tries++)
+		assert_string_equal(slice->commit_id, busy.commit_id);
+	memcpy(busy.commit_id, slice->commit_id, sizeof busy.commit_id);
+	if (!answer)
+		return busy.real->change_apply(s, slice, err);
+	busy.answers++;
+	return etl_error_set(err, ETL_TRANSIENT, answer, "not now");
+}
+
+/* Steps until the walk ends; each wait is waited for. */
+static int walk_through(struct rig *rig, struct etl_change_walk *walk, const char *const *answers)
+{
+	const struct etl_state_ops *real = rig->driver.state->ops;
+	struct etl_state_ops ops = *real;
+	int rc = 1, waits = 0;
+
+	ops.change_apply = busy_apply;
+	busy = (__typeof__(busy)){.real = real, .answers = answers};
+	rig->driver.state->ops = &ops;
+	while (rc > 0) {
+		rc = etl_change_step(walk, &rig->err);
+		waits += etl_change_wait(walk).us > 0;
+		assert_true(etl_change_wait(walk).us <= ETL_MS(500).us);
+		etl_clock_virtual_advance(&rig->driver.clock, etl_change_wait(walk));
+	}
+	rig->driver.state->ops = real;
+	return rc < 0 ? -1 : waits;
+}
+
+static void test_somebody_in_the_way(void **state)
+{
+	static const char *const in_the_way[] = {"txn.retry", "txn.retry", NULL};
+	static const char *const not_known[] = {"txn.unknown", "mongodb.unreachable", "txn.retry", NULL};
+	static const char *const away[] = {"mongodb.unreachable", NULL};
+	struct rig *rig = rig_new(NULL, 20);
+	struct etl_change_walk *walk = change_new(rig, ETL_CHANGE_SET, 5, NULL);
+
+	(void)state;
+	assert_int_equal(walk_through(rig, walk, in_the_way), 2);
+	assert_int_equal(busy.tries, 3);
+	etl_change_free(walk);
+	NEED_WATERMARK(rig, 5);
+	walk = change_new(rig, ETL_CHANGE_SET, 7, NULL);
+	assert_int_equal(walk_through(rig, walk, not_known), 3);
+	etl_change_free(walk);
+	NEED_WATERMARK(rig, 7);
+	walk = change_new(rig, ETL_CHANGE_SET, 9, NULL);
+	assert_int_equal(walk_through(rig, walk, away), -1);
+	assert_string_equal(rig->err.code, "mongodb.unreachable");
+	etl_change_free(walk);
+	NEED_WATERMARK(rig, 7);
+	rig_free(rig);
+}
+
+/* Not for ever. */
+static void test_always_in_the_way(void **state)
+{
+	enum { TRIES = 2000 };
+	static const char *answers[TRIES];
+	struct rig *rig = rig_new(NULL, 20);
+	struct etl_change_walk *walk = change_new(rig, ETL_CHANGE_SET, 5, NULL);
+
+	(void)state;
+	for (int i = 0; i < TRIES; i++)
+		answers[i] = "txn.retry";
+	assert_int_equal(walk_through(rig, walk, answers), -1);
+	assert_string_equal(rig->err.code, "txn.retry");
+	assert_in_range(busy.tries, 240, 600);
+	etl_change_free(walk);
+	assert_string_equal(change(rig, ETL_CHANGE_SET, 5), ""); /* the lease was given back */
+	rig_free(rig);
+}
+
 static void test_too_many(void **state)
 {
 	struct rig *rig = rig_new(NULL, ETL_CHANGE_WINDOWS_MAX + 10);
@@ -374,6 +460,8 @@ int main(void)
 		cmocka_unit_test(test_two_clocks),
 		cmocka_unit_test(test_ends_in_the_middle),
 		cmocka_unit_test(test_fenced),
+		cmocka_unit_test(test_somebody_in_the_way),
+		cmocka_unit_test(test_always_in_the_way),
 		cmocka_unit_test(test_too_many),
 	};
 

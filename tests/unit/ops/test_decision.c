@@ -7,6 +7,7 @@
 
 #include "ops/change.h"
 #include "ops/decision.h"
+#include "state/doc_read.h"
 
 /* Hours 0 to 4, of which hour 2 has only a value that the check minds. */
 static struct rig *rig_minding(const char *on_fail)
@@ -25,9 +26,11 @@ static struct rig *rig_minding(const char *on_fail)
 /* The walk of a change, to its end. */
 static struct etl_change_walk *walked(struct rig *rig, const struct etl_change_request *request)
 {
-	struct etl_change_walk *walk = etl_change_new(rig->job, &rig->driver.env, request);
+	struct etl_change_walk *walk;
 	int rc = 1;
 
+	etl_clock_virtual_advance(&rig->driver.clock, ETL_MS(1)); /* no two commands of one moment */
+	walk = etl_change_new(rig->job, &rig->driver.env, request);
 	etl_error_clear(&rig->err);
 	while (rc > 0)
 		rc = etl_change_step(walk, &rig->err);
@@ -179,13 +182,13 @@ static void test_accept_takes_back_no_other_count(void **state)
 /* On record before anything is written; a store that does not take the record gets no change. */
 static char audited[64];
 
-static int refuse_audit(struct etl_state *s, const char *who, const char *what, const bson_t *details,
+static int refuse_audit(struct etl_state *s, const struct etl_collection *c, bson_t *const *docs, size_t n,
 	struct etl_error *err)
 {
 	(void)s;
-	(void)who;
-	(void)details;
-	snprintf(audited, sizeof audited, "%s", what);
+	assert_ptr_equal(c, &etl_audit);
+	assert_int_equal(n, 1);
+	snprintf(audited, sizeof audited, "%s", etl_doc_text(docs[0], "what"));
 	return etl_error_set(err, ETL_PERMANENT, "test.audit", "no");
 }
 
@@ -197,7 +200,7 @@ static void test_nothing_without_its_audit(void **state)
 	(void)state;
 	NEED_RUN(rig, ETL_RUN_FAILED);
 	ops = *rig->driver.state->ops;
-	ops.audit_add = refuse_audit;
+	ops.put = refuse_audit;
 	const struct etl_state_ops *before = rig->driver.state->ops;
 	rig->driver.state->ops = &ops;
 	assert_string_equal(decided(rig, ETL_CHANGE_ACCEPT, 2), "test.audit");

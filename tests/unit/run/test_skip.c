@@ -87,7 +87,7 @@ static struct records records(void)
 {
 	struct records found = {0};
 
-	assert_int_equal(env.state->ops->run_list(env.state, "j", 0, take_record, &found, &err), 0);
+	assert_int_equal(etl_run_list(env.state, "j", 0, take_record, &found, &err), 0);
 	return found;
 }
 

@@ -249,7 +249,7 @@ static struct loaded load(const struct etl_sink_mongodb_options *o, size_t n, bs
 		assert_int_equal(etl_sink_mongodb.begin(self, txn, &err), 0);
 		rc = etl_sink_mongodb.write(self, batch, &out.r, &err);
 		if (rc == 0 && txn)
-			assert_int_equal(etl_txn_commit(txn, &err), ETL_TXN_COMMITTED);
+			assert_int_equal(etl_txn_commit(txn, ETL_SECONDS(120), &err), ETL_TXN_COMMITTED);
 		etl_txn_free(txn);
 		if (rc == 0)
 			etl_sink_mongodb.commit(self, &err);

@@ -15,8 +15,9 @@ struct backfills {
 	size_t n; /* that there were */
 };
 
-static int keep_backfill(void *ctx, const struct etl_backfill *b)
+static int keep_backfill(void *ctx, const void *thing)
 {
+	const struct etl_backfill *b = thing;
 	struct backfills *all = ctx;
 
 	if (all->n < BACKFILLS_MAX)
@@ -30,7 +31,7 @@ static struct backfills backfills_of(const char *job, bool running_only, int lim
 	struct backfills all = {.n = 0};
 	struct etl_error err = ETL_ERROR_INIT;
 
-	if (store->ops->backfill_list(store, job, running_only, limit, keep_backfill, &all, &err) < 0)
+	if (etl_backfill_list(store, job, running_only, limit, keep_backfill, &all, &err) < 0)
 		fail_msg("%s", err.message);
 	assert_true(all.n <= BACKFILLS_MAX);
 	return all;
@@ -48,10 +49,10 @@ static void backfills_are_kept_newest_first(void **state)
 	struct backfills all;
 
 	(void)state;
-	assert_int_equal(store->ops->backfill_save(store, &a, &err), 0);
-	assert_int_equal(store->ops->backfill_save(store, &b, &err), 0);
+	assert_int_equal(etl_backfill_save(store, &a, &err), 0);
+	assert_int_equal(etl_backfill_save(store, &b, &err), 0);
 	a.done = 4;
-	assert_int_equal(store->ops->backfill_save(store, &a, &err), 0);
+	assert_int_equal(etl_backfill_save(store, &a, &err), 0);
 	all = backfills_of(NULL, false, 0);
 	assert_int_equal(all.n, 2);
 	assert_string_equal(all.items[0].id, RUN_B);
@@ -67,7 +68,7 @@ static struct etl_backfill stored(const char *id)
 	struct etl_error err = ETL_ERROR_INIT;
 	struct etl_backfill b;
 
-	if (store->ops->backfill_get(store, id, &b, &err) != 1)
+	if (etl_doc_get(store, &etl_backfills, id, &b, &err) != 1)
 		fail_msg("no backfill %s: %s", id, err.message);
 	return b;
 }
@@ -80,17 +81,17 @@ static void a_backfill_that_has_ended_stays_so(void **state)
 	struct etl_backfill none;
 
 	(void)state;
-	assert_int_equal(store->ops->backfill_get(store, b.id, &none, &err), 0);
-	assert_int_equal(store->ops->backfill_end(store, b.id, ETL_BACKFILL_CANCELLED, "x", H(2), &err), 0);
-	assert_int_equal(store->ops->backfill_save(store, &b, &err), 0);
+	assert_int_equal(etl_doc_get(store, &etl_backfills, b.id, &none, &err), 0);
+	assert_int_equal(etl_backfill_end(store, b.id, ETL_BACKFILL_CANCELLED, "x", H(2), &err), 0);
+	assert_int_equal(etl_backfill_save(store, &b, &err), 0);
 	assert_int_equal(stored(b.id).done, 1);
-	assert_int_equal(store->ops->backfill_end(store, b.id, ETL_BACKFILL_CANCELLED, "by me",
+	assert_int_equal(etl_backfill_end(store, b.id, ETL_BACKFILL_CANCELLED, "by me",
 		recent(2), &err), 1);
 	b.done = 2; /* whoever drives it does not know yet */
-	assert_int_equal(store->ops->backfill_save(store, &b, &err), -1);
+	assert_int_equal(etl_backfill_save(store, &b, &err), -1);
 	assert_int_equal(err.kind, ETL_CONFLICT);
 	etl_error_clear(&err);
-	assert_int_equal(store->ops->backfill_end(store, b.id, ETL_BACKFILL_DONE, "", recent(3), &err), 0);
+	assert_int_equal(etl_backfill_end(store, b.id, ETL_BACKFILL_DONE, "", recent(3), &err), 0);
 	assert_int_equal(err.kind, ETL_OK);
 	none = stored(b.id);
 	assert_int_equal(none.state, ETL_BACKFILL_CANCELLED);

@@ -18,8 +18,9 @@ struct letters {
 
 #define DEAD_TEXT(field) snprintf(to->items[to->n].field, sizeof to->items[0].field, "%s", l->field)
 
-static int keep_letter(void *ctx, const struct etl_dead_letter *l)
+static int keep_letter(void *ctx, const void *thing)
 {
+	const struct etl_dead_letter *l = thing;
 	struct letters *to = ctx;
 
 	if (to->n >= DEAD_KEPT) {
@@ -45,7 +46,7 @@ static struct letters letters_of(struct etl_dead_query query)
 	struct etl_error err = ETL_ERROR_INIT;
 	struct letters found = {.n = 0};
 
-	if (store->ops->dead_letter_list(store, &query, keep_letter, &found, &err) < 0)
+	if (etl_dead_letter_list(store, &query, keep_letter, &found, &err) < 0)
 		fail_msg("%s", err.message);
 	assert_true(found.n <= DEAD_KEPT);
 	return found;
@@ -56,7 +57,7 @@ static struct letters letters_that_begin(const char *prefix, int limit)
 	struct etl_error err = ETL_ERROR_INIT;
 	struct letters found = {.n = 0};
 
-	if (store->ops->dead_letter_find(store, prefix, limit, keep_letter, &found, &err) < 0)
+	if (etl_dead_letter_find(store, prefix, limit, keep_letter, &found, &err) < 0)
 		fail_msg("%s", err.message);
 	assert_true(found.n <= DEAD_KEPT);
 	return found;
@@ -73,7 +74,7 @@ static void refuse(const char *job, const char *partition, const char *run, int 
 		.time = H(5)};
 	struct etl_error err = ETL_ERROR_INIT;
 
-	if (store->ops->dead_letters_add(store, &info, &r, 1, &err) < 0)
+	if (etl_dead_letters_add(store, &info, &r, 1, &err) < 0)
 		fail_msg("%s", err.message);
 }
 
@@ -111,7 +112,7 @@ static void dead_letters_are_told_whole(void **state)
 	size_t check;
 
 	(void)state;
-	assert_int_equal(store->ops->dead_letters_add(store, &info, r, 2, &err), 0);
+	assert_int_equal(etl_dead_letters_add(store, &info, r, 2, &err), 0);
 	found = letters_of((struct etl_dead_query){.job = "d1"});
 	assert_int_equal(found.n, 2);
 	check = strcmp(found.items[0].step, "check") != 0;
@@ -227,7 +228,7 @@ static void need_sums(struct etl_dead_query query, const char *wanted)
 	struct etl_error err = ETL_ERROR_INIT;
 	char text[512] = "";
 
-	if (store->ops->dead_letter_sums(store, &query, keep_sums, text, &err) < 0)
+	if (etl_dead_letter_sums(store, &query, keep_sums, text, &err) < 0)
 		fail_msg("%s", err.message);
 	assert_string_equal(text, wanted);
 }

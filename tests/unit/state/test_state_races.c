@@ -62,6 +62,34 @@ uint32_t mongoc_bulk_operation_execute(mongoc_bulk_operation_t *bulk, bson_t *re
 	return loses(reply, error) ? 0 : real(bulk, reply, error);
 }
 
+static enum { NEVER, IN_THE_WAY, ANSWER_LOST } commit_fails;
+static int commits;
+
+/* In the way: another transaction, and nothing is in. */
+bool mongoc_client_session_commit_transaction(mongoc_client_session_t *session, bson_t *reply,
+	bson_error_t *error)
+{
+	bool (*real)(mongoc_client_session_t *, bson_t *, bson_error_t *);
+
+	commits++;
+	find_real(&real, sizeof real, "mongoc_client_session_commit_transaction");
+	if (commit_fails == IN_THE_WAY) {
+		assert_true(mongoc_client_session_abort_transaction(session, error));
+		bson_set_error(error, MONGOC_ERROR_SERVER, 112, "WriteConflict");
+		bson_init(reply);
+		BCON_APPEND(reply, "errorLabels", "[", "TransientTransactionError", "]");
+		return false;
+	}
+	if (commit_fails == NEVER)
+		return real(session, reply, error);
+	assert_true(real(session, reply, error));
+	bson_destroy(reply);
+	bson_set_error(error, MONGOC_ERROR_SERVER, 50, "MaxTimeMSExpired");
+	bson_init(reply);
+	BCON_APPEND(reply, "errorLabels", "[", "UnknownTransactionCommitResult", "]");
+	return false;
+}
+
 bool mongoc_collection_update_one(mongoc_collection_t *c, const bson_t *query, const bson_t *update,
 	const bson_t *opts, bson_t *reply, bson_error_t *error)
 {
@@ -123,7 +151,7 @@ static int add_letter(struct etl_error *err)
 	struct etl_dead_letter_info info = {"j", "p", RUN, etl_now(etl_clock_real())};
 	struct etl_reject r = {.step = "check", .rule = "range", .path = "", .message = "too much"};
 
-	return store->ops->dead_letters_add(store, &info, &r, 1, err);
+	return etl_dead_letters_add(store, &info, &r, 1, err);
 }
 
 static int save_slot(struct etl_error *err)
@@ -235,6 +263,56 @@ static void many_slots_are_saved_in_pieces(void **state)
 	free(notes);
 }
 
+static int skip_an_hour(const char *commit_id, int hour, struct etl_error *err)
+{
+	struct etl_change change = {.id = commit_id, .command = commit_id, .kind = ETL_CHANGE_SET,
+		.job = "j", .partition = "p", .who = "", .why = "", .to = H(hour + 1),
+		.reached = H(hour + 1), .done = true, .undoes = "", .undone_by = "", .run_id = ""};
+	struct etl_window window = {H(hour), H(hour + 1)};
+	struct etl_change_slice slice = {.change = &change, .fence = 1, .expected = H(hour),
+		.commit_id = commit_id, .windows = &window, .n = 1};
+
+	return store->ops->change_apply(store, &slice, err);
+}
+
+/* A worker waits for no other transaction: whoever asked for a change has a timer. */
+static void a_change_is_tried_once(void **state)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_watermark w;
+
+	(void)state;
+	etl_state_mongodb(store)->transactions = true;
+	commits = 0;
+	commit_fails = IN_THE_WAY;
+	assert_int_equal(skip_an_hour("a", 0, &err), -1);
+	if (err.kind != ETL_TRANSIENT || strcmp(err.code, "txn.retry") != 0)
+		fail_msg("%s: %s", err.code, err.message);
+	assert_int_equal(commits, 1);
+	assert_int_equal(store->ops->watermark_get(store, "j", "p", &w, &err), 1);
+	assert_int_equal(w.processed.ms, 0);
+	commit_fails = NEVER;
+	etl_error_clear(&err);
+	assert_int_equal(skip_an_hour("a", 0, &err), 0);
+	etl_state_mongodb(store)->transactions = false;
+}
+
+static void a_lost_answer_is_looked_up(void **state)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_watermark w;
+
+	(void)state;
+	etl_state_mongodb(store)->transactions = true;
+	commit_fails = ANSWER_LOST;
+	assert_int_equal(skip_an_hour("b", 1, &err), 0);
+	assert_int_equal(err.kind, ETL_OK);
+	commit_fails = NEVER;
+	assert_int_equal(store->ops->watermark_get(store, "j", "p", &w, &err), 1);
+	assert_int_equal(w.processed.ms, H(2).ms);
+	etl_state_mongodb(store)->transactions = false;
+}
+
 static int set_up(void **state)
 {
 	struct etl_error err = ETL_ERROR_INIT;
@@ -274,6 +352,8 @@ int main(void)
 		cmocka_unit_test(a_key_that_stays_taken_is_an_error),
 		cmocka_unit_test(a_layout_that_another_writes_is_fine),
 		cmocka_unit_test(many_slots_are_saved_in_pieces),
+		cmocka_unit_test(a_change_is_tried_once),
+		cmocka_unit_test(a_lost_answer_is_looked_up),
 	};
 	int failed;
 

@@ -8,10 +8,9 @@
 #include "twin_change.h"
 #include "twin_dead.h"
 #include "twin_docs.h"
+#include "twin_rows.h"
 
 #include "base/uuid.h"
-#include "state/doc_read.h"
-#include "state/memory.h"
 #include "state/mongodb.h"
 #include "../../lib/mongo_tests.h"
 
@@ -32,7 +31,7 @@ static const struct op {
 	{"save run", save_run, 2}, {"see runs", see_runs, 2}, {"add letters", add_letters, 6},
 	{"list letters", list_letters, 5}, {"find letters", find_letters, 2}, {"audit", audit, 1},
 	{"backfills", backfills, 4}, {"pauses", pauses, 2}, {"sources", sources, 2},
-	{"alert", alert, 2},
+	{"alert", alert, 2}, {"row", any_row, 12},
 };
 
 static struct etl_mongo *mongo;
@@ -95,71 +94,28 @@ static void whole_history(struct side *side, struct etl_error *err)
 	for (int j = 0; j < JOBS; j++) {
 		struct etl_change_query query = {.job = jobs[j]};
 
-		say_answer(side, jobs[j], side->s->ops->change_list(side->s, &query, keep_change, side, err),
+		say_answer(side, jobs[j], etl_change_list(side->s, &query, keep_change, side, err),
 			err);
 		say_list(side, false);
 	}
 }
 
-/* No operation reads the audit trail. */
-static void add_audit(struct side *side, const char *who, const char *what, const bson_t *details)
+/* By no order: the stores date what comes, each by its clock. */
+static int keep_audit(void *ctx, const bson_t *doc)
 {
-	char *json = details ? bson_as_canonical_extended_json(details, NULL) : NULL;
+	bson_t rest = BSON_INITIALIZER;
 
-	add_line(side, etl_strf("%s %s %s", who, what, json ? json : "-"));
-	bson_free(json);
-}
-
-static void audit_of_memory(struct side *side)
-{
-	struct memory *m = etl_memory_lock(side->s);
-
-	for (size_t i = 0; i < m->audit.n; i++)
-		add_audit(side, m->audit.rows[i].job, m->audit.rows[i].key, m->audit.rows[i].doc);
-	etl_memory_unlock(m, 0);
-}
-
-static bool details_of(const bson_t *doc, bson_t *out)
-{
-	const uint8_t *data;
-	bson_iter_t it;
-	uint32_t len;
-
-	if (!bson_iter_init_find(&it, doc, "details"))
-		return false;
-	bson_iter_document(&it, &len, &data);
-	return bson_init_static(out, data, len);
-}
-
-static void audit_of_mongodb(struct side *side)
-{
-	struct etl_error err = ETL_ERROR_INIT;
-	bson_t all = BSON_INITIALIZER, details;
-	mongoc_cursor_t *cursor;
-	struct etl_place place;
-	const bson_t *doc;
-	char who[80], what[80];
-
-	if (etl_place_open(&place, side->s, "audit", &err) < 0)
-		fail_msg("%s", err.message);
-	cursor = mongoc_collection_find_with_opts(place.collection, &all, NULL, NULL);
-	while (mongoc_cursor_next(cursor, &doc)) {
-		etl_bson_text(doc, "who", who, sizeof who);
-		etl_bson_text(doc, "what", what, sizeof what);
-		add_audit(side, who, what, details_of(doc, &details) ? &details : NULL);
-	}
-	assert_false(mongoc_cursor_error(cursor, NULL));
-	mongoc_cursor_destroy(cursor);
-	etl_place_close(&place);
+	bson_copy_to_excluding_noinit(doc, &rest, "_id", "at", NULL);
+	keep_document(ctx, &rest);
+	bson_destroy(&rest);
+	return 0;
 }
 
 static void whole_audit(struct side *side, struct etl_error *err)
 {
-	(void)err;
-	if (strcmp(side->s->ops->name, "memory") == 0)
-		audit_of_memory(side);
-	else
-		audit_of_mongodb(side);
+	static const struct etl_doc_query all;
+
+	say_answer(side, "audit", side->s->ops->list(side->s, &etl_audit, &all, keep_audit, side, err), err);
 	say_list(side, true);
 }
 
@@ -228,7 +184,7 @@ static void compare(bool transactions)
 	static const struct op last[] = {{"prepare once more", prepare, 0},
 		{"all: ledger", whole_ledger, 0}, {"all: changes", whole_history, 0},
 		{"all: letters", whole_letters, 0}, {"all: audit", whole_audit, 0},
-		{"all: watermarks", watermarks, 0},
+		{"all: rows", whole_rows, 0}, {"all: watermarks", watermarks, 0},
 		{"all: schedules", schedules, 0}, {"all: runs", see_runs, 0}};
 	etl_mono began = etl_mono_now(etl_clock_real());
 	struct side *sides = etl_calloc(2, sizeof *sides);

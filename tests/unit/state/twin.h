@@ -189,8 +189,9 @@ static inline int keep_schedule(void *ctx, const char *job, const struct etl_sch
 	return 0;
 }
 
-static inline int keep_change(void *ctx, const struct etl_change *c)
+static inline int keep_change(void *ctx, const void *thing)
 {
+	const struct etl_change *c = thing;
 	struct etl_buf text;
 
 	etl_buf_init(&text, 65536);
@@ -214,8 +215,9 @@ static inline int keep_document(void *ctx, const bson_t *doc)
 	return 0;
 }
 
-static inline int keep_backfill(void *ctx, const struct etl_backfill *b)
+static inline int keep_backfill(void *ctx, const void *thing)
 {
+	const struct etl_backfill *b = thing;
 	add_line(ctx, etl_strf("%s %s '%s' %s-%s %d %d %g %s at %s n %" PRIu64 " %" PRIu64 " %" PRIu64
 		" %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRId64 " '%s' '%s' %s %s %s", b->id, b->job,
 		b->partition, TIME(b->range.start), TIME(b->range.end), b->newest_first, (int)b->reprocess,
@@ -225,14 +227,16 @@ static inline int keep_backfill(void *ctx, const struct etl_backfill *b)
 	return 0;
 }
 
-static inline int keep_pause(void *ctx, const struct etl_pause *p)
+static inline int keep_pause(void *ctx, const void *thing)
 {
+	const struct etl_pause *p = thing;
 	add_line(ctx, etl_strf("%s '%s' '%s' %s", p->job, p->who, p->why, TIME(p->at)));
 	return 0;
 }
 
-static inline int keep_source(void *ctx, const struct etl_source_state *s)
+static inline int keep_source(void *ctx, const void *thing)
 {
+	const struct etl_source_state *s = thing;
 	add_line(ctx, etl_strf("%s %s %" PRId64 " %" PRId64 " %s %s '%s' hold %s '%s' full %s updated %s",
 		s->host, s->breaker.state, s->breaker.failures, s->breaker.openings,
 		TIME(s->breaker.opened), TIME(s->breaker.until), s->breaker.reason, TIME(s->hold_until),

@@ -149,7 +149,7 @@ static void changes(struct side *side, struct etl_error *err)
 	struct etl_change_query query = {.job = ANY(jobs), .partition = roll(2) ? ANY(partitions) : NULL,
 		.command = roll(4) ? NULL : ANY(runs), .standing = roll(2), .limit = (int)roll(4)};
 
-	say_answer(side, "changes", side->s->ops->change_list(side->s, &query, keep_change, side, err), err);
+	say_answer(side, "changes", etl_change_list(side->s, &query, keep_change, side, err), err);
 	say_list(side, false);
 }
 

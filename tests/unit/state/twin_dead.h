@@ -22,8 +22,9 @@ static void say_raw(struct etl_buf *text, const struct etl_dead_letter *l)
 		etl_buf_printf(text, "%02x", l->raw[i]);
 }
 
-static int keep_letter(void *ctx, const struct etl_dead_letter *l)
+static int keep_letter(void *ctx, const void *thing)
 {
+	const struct etl_dead_letter *l = thing;
 	struct page *page = ctx;
 	struct etl_buf text;
 
@@ -79,7 +80,7 @@ static void add_letters(struct side *side, struct etl_error *err)
 		windows[i] = (struct etl_window){H(hour), H(hour + (roll(4) != 0))};
 		rejects[i] = any_reject(also[i]);
 	}
-	say_answer(side, "letters", side->s->ops->dead_letters_add(side->s, &info, rejects, n, err), err);
+	say_answer(side, "letters", etl_dead_letters_add(side->s, &info, rejects, n, err), err);
 }
 
 /* Page by page, as who reads a long list; then the same counted. */
@@ -95,7 +96,7 @@ static void list_letters(struct side *side, struct etl_error *err)
 		query.partition = roll(2) ? ANY(partitions) : NULL;
 		query.window = roll(3) ? NULL : &window;
 	}
-	say_answer(side, "letter sums", side->s->ops->dead_letter_sums(side->s, &query, keep_letters_sum,
+	say_answer(side, "letter sums", etl_dead_letter_sums(side->s, &query, keep_letters_sum,
 		side, err), err);
 	say_list(side, false);
 	do {
@@ -104,7 +105,7 @@ static void list_letters(struct side *side, struct etl_error *err)
 		snprintf(before, sizeof before, "%s", page.last);
 		query.before = *before ? before : NULL;
 		query.before_at = page.last_at;
-		say_answer(side, "page", side->s->ops->dead_letter_list(side->s, &query, keep_letter, &page,
+		say_answer(side, "page", etl_dead_letter_list(side->s, &query, keep_letter, &page,
 			err), err);
 		more = query.limit && side->n_lines == (size_t)query.limit;
 		say_list(side, false);
@@ -117,13 +118,13 @@ static void find_letters(struct side *side, struct etl_error *err)
 	struct page page = {.side = side};
 	char prefix[40];
 
-	say_answer(side, "find", side->s->ops->dead_letter_find(side->s, ANY(prefixes), 1 + (int)roll(9),
+	say_answer(side, "find", etl_dead_letter_find(side->s, ANY(prefixes), 1 + (int)roll(9),
 		keep_letter, &page, err), err);
 	say_list(side, false);
 	if (!*page.last)
 		return;
 	snprintf(prefix, sizeof prefix, "%.*s", roll(2) ? 32 : 12, page.last);
-	say_answer(side, "find one", side->s->ops->dead_letter_find(side->s, prefix, 2, keep_letter, &page,
+	say_answer(side, "find one", etl_dead_letter_find(side->s, prefix, 2, keep_letter, &page,
 		err), err);
 	say_list(side, false);
 }
@@ -133,10 +134,10 @@ static void whole_letters(struct side *side, struct etl_error *err)
 	const struct etl_dead_query all = {.limit = 0};
 	struct page page = {.side = side};
 
-	say_answer(side, "sums of all", side->s->ops->dead_letter_sums(side->s, &all, keep_letters_sum,
+	say_answer(side, "sums of all", etl_dead_letter_sums(side->s, &all, keep_letters_sum,
 		side, err), err);
 	say_list(side, false);
-	say_answer(side, "find all", side->s->ops->dead_letter_find(side->s, "", LINES_MAX, keep_letter,
+	say_answer(side, "find all", etl_dead_letter_find(side->s, "", LINES_MAX, keep_letter,
 		&page, err), err);
 	say_list(side, false);
 }

@@ -19,17 +19,17 @@ static void save_run(struct side *side, struct etl_error *err)
 		.steps = {{"plan", 1, ETL_MS(3)}}, .n_steps = roll(2), .partitions = &part,
 		.n_partitions = roll(2)};
 
-	say_answer(side, "run", side->s->ops->run_save(side->s, &run, err), err);
+	say_answer(side, "run", etl_doc_put(side->s, &etl_runs, &run, err), err);
 }
 
 static void see_runs(struct side *side, struct etl_error *err)
 {
 	const char *job = roll(2) ? ANY(jobs) : NULL;
 	bson_t doc;
-	int rc = side->s->ops->run_list(side->s, job, (int)roll(4), keep_document, side, err);
+	int rc = etl_run_list(side->s, job, (int)roll(4), keep_document, side, err);
 
 	say_answer(side, "runs", rc, err);
-	rc = side->s->ops->run_get(side->s, ANY(runs), &doc, err);
+	rc = etl_doc_get(side->s, &etl_runs, ANY(runs), &doc, err);
 	say_answer(side, "run", rc, err);
 	if (rc > 0) {
 		keep_document(side, &doc);
@@ -42,7 +42,7 @@ static void audit(struct side *side, struct etl_error *err)
 {
 	bson_t *details = roll(2) ? BCON_NEW("$n", BCON_INT32((int)roll(9))) : NULL;
 
-	say_answer(side, "audit", side->s->ops->audit_add(side->s, ANY(jobs), ANY(reasons), details, err),
+	say_answer(side, "audit", etl_audit_add(side->s, ANY(jobs), ANY(reasons), details, err),
 		err);
 	bson_destroy(details);
 }
@@ -54,7 +54,6 @@ static void backfills(struct side *side, struct etl_error *err)
 		.state = roll(3) ? ETL_BACKFILL_RUNNING : ETL_BACKFILL_DONE, .at = H(roll(9)),
 		.windows = roll(9), .done = roll(9), .lost = roll(2), .attempt = 1, .who = "uid 0",
 		.created = recent(roll(3)), .updated = recent(9)};
-	const struct etl_state_ops *ops = side->s->ops;
 	struct etl_backfill got = {.id = ""};
 	const char *job = ANY(jobs);
 	int rc;
@@ -64,25 +63,25 @@ static void backfills(struct side *side, struct etl_error *err)
 	snprintf(b.job, sizeof b.job, "%s", job);
 	snprintf(b.reason, sizeof b.reason, "%s", ANY(reasons));
 	if (roll(3) == 0)
-		say_answer(side, "end", ops->backfill_end(side->s, b.id,
+		say_answer(side, "end", etl_backfill_end(side->s, b.id,
 			(enum etl_backfill_state)(1 + roll(3)), ANY(reasons), recent(10), err), err);
 	else if (roll(2))
-		say_answer(side, "backfill", ops->backfill_save(side->s, &b, err), err);
+		say_answer(side, "backfill", etl_backfill_save(side->s, &b, err), err);
 	etl_error_clear(err);
-	rc = ops->backfill_get(side->s, b.id, &got, err);
+	rc = etl_doc_get(side->s, &etl_backfills, b.id, &got, err);
 	say_answer(side, "get", rc, err);
 	if (rc > 0)
 		keep_backfill(side, &got);
-	say_answer(side, "backfills", ops->backfill_list(side->s, roll(2) ? job : NULL, roll(2), (int)roll(4),
+	say_answer(side, "backfills", etl_backfill_list(side->s, roll(2) ? job : NULL, roll(2), (int)roll(4),
 		keep_backfill, side, err), err);
 	say_list(side, false);
 }
 
 static void pauses(struct side *side, struct etl_error *err)
 {
-	say_answer(side, "pause", side->s->ops->pause_set(side->s, ANY(jobs), roll(2), ANY(jobs),
+	say_answer(side, "pause", etl_pause_set(side->s, ANY(jobs), roll(2), ANY(jobs),
 		roll(2) ? ANY(reasons) : NULL, err), err);
-	say_answer(side, "pauses", side->s->ops->pause_list(side->s, keep_pause, side, err), err);
+	say_answer(side, "pauses", etl_doc_list(side->s, &etl_pauses, NULL, keep_pause, side, err), err);
 	say_list(side, false);
 }
 
@@ -95,8 +94,8 @@ static void sources(struct side *side, struct etl_error *err)
 	snprintf(host.host, sizeof host.host, "%s.example.org", ANY(jobs));
 	snprintf(host.hold_reason, sizeof host.hold_reason, "%s", ANY(reasons));
 	snprintf(host.breaker.reason, sizeof host.breaker.reason, "%s", ANY(reasons));
-	say_answer(side, "source", side->s->ops->source_save(side->s, &host, err), err);
-	say_answer(side, "sources", side->s->ops->source_list(side->s, keep_source, side, err), err);
+	say_answer(side, "source", etl_doc_put(side->s, &etl_hosts, &host, err), err);
+	say_answer(side, "sources", etl_doc_list(side->s, &etl_hosts, NULL, keep_source, side, err), err);
 	say_list(side, false);
 }
 
@@ -105,7 +104,7 @@ static void alert(struct side *side, struct etl_error *err)
 	char key[64];
 
 	snprintf(key, sizeof key, "deadline/%s/%s/%d", ANY(jobs), ANY(partitions), (int)roll(20));
-	say_answer(side, "alert", side->s->ops->alert_once(side->s, key, err), err);
+	say_answer(side, "alert", etl_alert_once(side->s, key, err), err);
 }
 
 static void prepare(struct side *side, struct etl_error *err)

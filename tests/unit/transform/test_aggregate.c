@@ -279,6 +279,112 @@ static void test_reference(void **state)
 	}
 }
 
+static void sum_of(const double *values, size_t n, struct etl_batch *out)
+{
+	struct etl_batch *batch = etl_batch_new();
+	struct etl_error err = ETL_ERROR_INIT;
+	struct rig rig;
+
+	transform_open(&rig, &etl_transform_aggregate, "{every: 1h, mean: v, sum: v, stddev: v}");
+	for (size_t i = 0; i < n; i++) {
+		bson_t *doc = BCON_NEW("v", BCON_DOUBLE(values[i]));
+
+		etl_batch_add_copy(batch, doc, (etl_wall){(int64_t)i}, i);
+		bson_destroy(doc);
+	}
+	assert_int_equal(etl_transform_aggregate.apply(rig.self, batch, &err), 0);
+	assert_int_equal(etl_transform_aggregate.flush(rig.self, out, &err), 0);
+	assert_int_equal(out->n, 1);
+	rig_free(&rig);
+	etl_batch_free(batch);
+}
+
+/* Values of very different sizes, in two orders: not a bit differs. */
+static void test_order(void **state)
+{
+	uint64_t random = test_seed();
+	double values[200];
+
+	(void)state;
+	for (int round = 0; round < 300; round++) {
+		struct etl_batch *one = etl_batch_new(), *other = etl_batch_new();
+		size_t n = 2 + test_random(&random) % 199;
+		int sizes = 1 << test_random(&random) % 9;
+
+		for (size_t i = 0; i < n; i++)
+			values[i] = ldexp((double)(int64_t)test_random(&random) / 1e18,
+				(int)(test_random(&random) % (unsigned)sizes));
+		sum_of(values, n, one);
+		for (size_t i = n; i > 1; i--) {
+			size_t k = test_random(&random) % i;
+			double v = values[k];
+
+			values[k] = values[i - 1];
+			values[i - 1] = v;
+		}
+		sum_of(values, n, other);
+		assert_int_equal(one->records[0].len, other->records[0].len);
+		assert_memory_equal(one->records[0].bson, other->records[0].bson, one->records[0].len);
+		etl_batch_free(one);
+		etl_batch_free(other);
+	}
+}
+
+/* The nearest double to the exact sum, whatever lies between; ties go to the even one. */
+static void test_exact_sums(void **state)
+{
+	static const struct {
+		double values[4], sum;
+	} cases[] = {
+		{{1e300, 1, -1e300, 0}, 1},
+		{{0.1, 0.2, 0.3, -0.6}, 2.7755575615628914e-17},
+		{{1, 0x1p-53, 0, 0}, 1},
+		{{1, 0x1p-53, 0x1p-106, 0}, 1 + 0x1p-52},
+		{{1, 0x1p-52, 0x1p-53, -0x1p-106}, 1 + 0x1p-52},
+		{{-1, -0x1p-53, -0x1p-106, 0}, -1 - 0x1p-52},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct etl_batch *out = etl_batch_new();
+		double got;
+
+		sum_of(cases[i].values, 4, out);
+		got = number(&out->records[0], "v_sum");
+		if (memcmp(&got, &cases[i].sum, sizeof got) != 0)
+			fail_msg("case %zu: %.17g is not %.17g", i, got, cases[i].sum);
+		etl_batch_free(out);
+	}
+}
+
+/* Whole numbers whose sum leaves 64 bits on the way, and one value as a double and as a whole number. */
+static void test_order_of_types(void **state)
+{
+	static const char *const rows[] = {
+		"{\"v\":9223372036854775807,\"w\":5}", "{\"v\":5,\"w\":5.0}", "{\"v\":-6,\"w\":1}"};
+	static const char want[] = "{\"timestamp\":{\"$date\":\"1970-01-01T00:00:00Z\"},"
+				   "\"w_max\":5,\"v_sum\":9223372036854775806}";
+	static const int orders[][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+
+	(void)state;
+	for (size_t o = 0; o < sizeof orders / sizeof *orders; o++) {
+		struct etl_batch *batch = etl_batch_new();
+		struct etl_error err = ETL_ERROR_INIT;
+		struct rig rig;
+
+		transform_open(&rig, &etl_transform_aggregate, "{every: 1h, sum: v, max: w}");
+		for (size_t i = 0; i < 3; i++) {
+			batch_put(batch, rows[orders[o][i]]);
+			batch->records[i].time.ms = 0;
+		}
+		assert_int_equal(etl_transform_aggregate.apply(rig.self, batch, &err), 0);
+		assert_int_equal(etl_transform_aggregate.flush(rig.self, batch, &err), 0);
+		need_record(batch, 0, want, "any order");
+		rig_free(&rig);
+		etl_batch_free(batch);
+	}
+}
+
 static void test_limit(void **state)
 {
 	struct etl_batch *batch = etl_batch_new();
@@ -305,7 +411,7 @@ static void test_limit(void **state)
 	etl_batch_free(batch);
 }
 
-/* A span may not cut a bucket: its mean would be that of some of its records. */
+/* A window may not cut a bucket: its mean would be that of some of its records. */
 static void test_cut_buckets(void **state)
 {
 	static const struct {
@@ -330,18 +436,20 @@ static void test_cut_buckets(void **state)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		const struct etl_transform_type *type = &etl_transform_aggregate;
 		struct etl_error err = ETL_ERROR_INIT;
-		struct rig rig = {.transform = type};
+		struct etl_batch *batch = etl_batch_new();
+		bson_t doc = BSON_INITIALIZER;
+		struct rig rig;
 
-		rig_configure(&rig, type->options, type->options_size, type->check, type->name,
-			cases[i].yaml);
-		rig_need_clean(&rig, cases[i].yaml);
-		rig.vars.window = (struct etl_window){
-			{cases[i].start_h * 3600000}, {cases[i].end_h * 3600000}};
-		rig.self = etl_calloc(1, type->size);
-		assert_int_equal(type->open(rig.self, rig.options, &rig.vars, &err),
-			cases[i].fits ? 0 : -1);
-		assert_int_equal(err.kind, cases[i].fits ? ETL_OK : ETL_PERMANENT);
+		rig_window = (struct etl_window){{cases[i].start_h * 3600000}, {cases[i].end_h * 3600000}};
+		transform_open(&rig, type, cases[i].yaml);
+		etl_batch_add_copy(batch, &doc, rig_window.start, 0);
+		etl_batch_add_copy(batch, &doc, (etl_wall){rig_window.end.ms - 1}, 1);
+		assert_int_equal(type->apply(rig.self, batch, &err), cases[i].fits ? 0 : -1);
+		assert_int_equal(err.kind, cases[i].fits ? ETL_OK : ETL_DATA);
+		if (rig_window.start.ms)
+			assert_int_equal(!type->window_fault(rig.options, &rig_window), cases[i].fits);
 		rig_free(&rig);
+		etl_batch_free(batch);
 	}
 }
 
@@ -353,6 +461,9 @@ int main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_pointers),
 		cmocka_unit_test(test_reference),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_exact_sums),
+		cmocka_unit_test(test_order_of_types),
 		cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_cut_buckets),
 	};

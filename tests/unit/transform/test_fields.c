@@ -112,6 +112,31 @@ static void test_set(void **state)
 	transform_refused(&etl_transform_set, "[a]", "E014", "mapping");
 }
 
+/* A batch with records of two units that alternate: each has the window of its own. */
+static void test_set_by_unit(void **state)
+{
+	static const char yaml[] = "{from: \"{window.start}\", till: \"{window.end:%H:%M}\", s: x}";
+	static const char *const want[] = {
+		"{\"n\":0,\"from\":{\"$date\":\"2023-11-14T22:13:20Z\"},\"till\":\"23:13\",\"s\":\"x\"}",
+		"{\"n\":1,\"from\":{\"$date\":\"2023-11-14T23:13:20Z\"},\"till\":\"00:13\",\"s\":\"x\"}"};
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_batch *batch = etl_batch_new();
+	struct rig rig;
+
+	(void)state;
+	transform_open(&rig, &etl_transform_set, yaml);
+	rig.stage.unit = rig_unit_by_hour;
+	for (size_t i = 0; i < 6; i++) {
+		batch_put(batch, i % 2 ? "{\"n\":1}" : "{\"n\":0}");
+		batch->records[i].time.ms = rig_window.start.ms + (int64_t)(i % 2) * 3600000 + (int64_t)i;
+	}
+	assert_int_equal(etl_transform_set.apply(rig.self, batch, &err), 0);
+	for (size_t i = 0; i < 6; i++)
+		need_record(batch, i, want[i % 2], yaml);
+	rig_free(&rig);
+	etl_batch_free(batch);
+}
+
 /* Rejects of a batch leave the others in order, with the counts right. */
 static void test_too_large(void **state)
 {
@@ -151,6 +176,7 @@ int main(void)
 		cmocka_unit_test(test_keep),
 		cmocka_unit_test(test_drop),
 		cmocka_unit_test(test_set),
+		cmocka_unit_test(test_set_by_unit),
 		cmocka_unit_test(test_too_large),
 	};
 

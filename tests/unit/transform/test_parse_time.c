@@ -126,11 +126,54 @@ static void test_refused(void **state)
 	transform_refused(type, "[at]", "E014", "mapping");
 }
 
+/* The night of 2024-10-27 in Paris, 02:00 to 03:00 twice. The order counts within a unit; before its
+ * first record lies the unit's begin, so that the second pass is read as such when it comes alone. */
+static void test_sequence_by_unit(void **state)
+{
+	static const struct {
+		const char *local;
+		int64_t minute; /* event time, since 00:00Z: the first pass is unit 0, the second unit 1 */
+		int64_t want;	/* minute */
+	} rows[] = {
+		{"2024-10-27T02:10", 10, 10}, {"2024-10-27T02:20", 80, 80}, {"2024-10-27T02:50", 50, 50},
+		{"2024-10-27T02:30", 90, 90}, {"2024-10-27T02:40", 55, 100},
+	};
+	struct etl_window before = rig_window;
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_batch *batch = etl_batch_new();
+	struct rig rig;
+
+	(void)state;
+	rig_window.start.ms = INT64_C(1729987200000);
+	transform_open(&rig, &etl_transform_parse_time, "{at: {timezone: Europe/Paris, fold: sequence}}");
+	rig.stage.unit = rig_unit_by_hour;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		bson_t *doc = BCON_NEW("at", BCON_UTF8(rows[i].local));
+
+		etl_batch_add_copy(batch, doc, (etl_wall){rig_window.start.ms + rows[i].minute * 60000}, i);
+		bson_destroy(doc);
+	}
+	assert_int_equal(etl_transform_parse_time.apply(rig.self, batch, &err), 0);
+	assert_int_equal(batch->n_rejects, 0);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct etl_element e;
+		etl_wall at;
+
+		assert_true(etl_doc_find(batch->records[i].bson, batch->records[i].len, "at", &e));
+		assert_true(etl_element_date(&e, &at));
+		assert_int_equal((at.ms - rig_window.start.ms) / 60000, rows[i].want);
+	}
+	rig_free(&rig);
+	etl_batch_free(batch);
+	rig_window = before;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_sequence_by_unit),
 		cmocka_unit_test(test_pointers),
 	};
 

@@ -86,7 +86,7 @@ static void set_gate(bool open)
 
 static void one_lane_leaves_a_worker(void **state)
 {
-	struct etld_pool *pool = etld_pool_new(WORKERS, etl_clock_real(), wake, NULL);
+	struct etld_pool *pool = etld_pool_new(WORKERS, WORKERS, etl_clock_real(), wake, NULL);
 	struct etld_task crowd[TASKS], other[TASKS];
 
 	(void)state;
@@ -109,10 +109,44 @@ static void one_lane_leaves_a_worker(void **state)
 	etld_pool_free(pool);
 }
 
+/* Tasks that block have threads of their own, which begin with the first of them: however many there
+ * are, the others go on. */
+static void blocking_ones_stop_nobody(void **state)
+{
+	struct etld_pool *pool = etld_pool_new(WORKERS, WORKERS, etl_clock_real(), wake, NULL);
+	struct etld_task streams[TASKS], others[TASKS];
+	struct etld_pool_facts facts;
+
+	(void)state;
+	inside = most_inside = passed = woken = 0;
+	set_gate(false);
+	etld_pool_facts(pool, &facts);
+	assert_int_equal(facts.workers, WORKERS);
+	for (unsigned i = 0; i < TASKS; i++) {
+		streams[i] = (struct etld_task){
+			.work = wait_at_gate, .done = done, .name = "stream", .lane = i + 1, .blocks = true};
+		etld_pool_submit(pool, &streams[i]);
+	}
+	assert_true(reaches(&inside, WORKERS));
+	for (int i = 0; i < TASKS; i++) {
+		others[i] = (struct etld_task){.work = pass, .done = done, .name = "other"};
+		etld_pool_submit(pool, &others[i]);
+	}
+	assert_true(reaches(&passed, TASKS));
+	assert_int_equal(most_inside, WORKERS);
+	etld_pool_facts(pool, &facts);
+	assert_int_equal(facts.workers, 2 * WORKERS);
+	assert_true(facts.busy >= WORKERS && facts.queued >= TASKS - WORKERS);
+	set_gate(true);
+	assert_true(reaches(&woken, 2 * TASKS));
+	etld_pool_collect(pool);
+	etld_pool_free(pool);
+}
+
 /* With one worker there is nothing to leave. */
 static void a_single_worker_runs_all(void **state)
 {
-	struct etld_pool *pool = etld_pool_new(1, etl_clock_real(), wake, NULL);
+	struct etld_pool *pool = etld_pool_new(1, 0, etl_clock_real(), wake, NULL);
 	struct etld_task tasks[TASKS];
 
 	(void)state;
@@ -130,6 +164,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_lane_leaves_a_worker),
+		cmocka_unit_test(blocking_ones_stop_nobody),
 		cmocka_unit_test(a_single_worker_runs_all),
 	};
 

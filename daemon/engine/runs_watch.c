@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "engine/exec_run.h"
+#include "engine/runs.h"
 
 struct etl_run *etld_exec_run(struct etld_run *run)
 {
@@ -20,11 +20,11 @@ void etld_exec_progress(const struct etld_run *run, struct etld_progress *out)
 
 		if (!s->ended) {
 			out->step = etl_steps[s->step].name;
-			out->partition = s->strand->partition->name;
+			out->partition = s->part->partition->name;
 		}
 		if (s->waiting && (!out->waiting || s->retry_at.us < out->retry_at.us)) {
 			out->retry_at = s->retry_at;
-			out->retry_why = s->strand->last.message; /* it is the loop's while it waits */
+			out->retry_why = s->part->last.message; /* it is the loop's while it waits */
 		}
 		out->waiting += s->waiting;
 		out->records += s->records;

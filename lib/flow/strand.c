@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What every step of a strand may ask: its span, its kind of source and target, what a step's limit of
+ * time has left. Stands below all steps and calls none of them.
+ */
+#include <stdlib.h>
+
+#include "flow/strand.h"
+
+void etl_plan_reset(struct etl_strand_work *work)
+{
+	etl_wall from = work->plan.due.from;
+
+	free(work->plan.ledger.entries);
+	free(work->plan.spans);
+	etl_due_list_fini(&work->plan.due);
+	work->plan = (struct etl_plan_work){.due = {.from = from}};
+}
+
+bool etl_strand_blocks(const struct etl_strand *strand)
+{
+	return strand->run->job->source->read != NULL;
+}
+
+bool etl_strand_doubts(const struct etl_strand *strand)
+{
+	struct etl_state *state = strand->run->env->state;
+	const struct etl_job *job = strand->run->job;
+
+	return job->loads[job->committing].type->joins_transaction &&
+		!state->ops->has_transactions(state);
+}
+
+struct etl_window etl_span_window(const struct etl_strand_work *work)
+{
+	return (struct etl_window){work->plan.due.windows[work->walk.span.from].window.start,
+		work->plan.due.windows[work->walk.span.from + work->walk.span.n - 1].window.end};
+}
+
+long etl_span_index(const struct etl_strand_work *work, etl_wall t)
+{
+	struct etl_window span = etl_span_window(work);
+	const struct etl_window *first = &work->plan.due.windows[work->walk.span.from].window;
+
+	if (!etl_window_holds(&span, t))
+		return -1;
+	return (long)((t.ms - span.start.ms) / (first->end.ms - first->start.ms));
+}
+
+int etl_step_charge(struct etl_strand *strand, enum etl_step_id id, etl_dur took,
+	struct etl_error *err)
+{
+	etl_dur limit = strand->run->job->step_timeout[id];
+	etl_dur *used = &strand->work->span.used[id];
+
+	used->us += took.us;
+	return limit.us && used->us > limit.us ? etl_step_timeout(err, id, *used, limit) : 0;
+}
+
+struct etl_go etl_go_on_reading(struct etl_strand *strand)
+{
+	struct etl_strand_work *work = strand->work;
+
+	if (work->span.input == ETL_INPUT_NEXT_PAGE) {
+		work->span.input = ETL_INPUT_COMES;
+		return etl_go(ETL_AT_EXTRACT);
+	}
+	if (etl_strand_blocks(strand))
+		return etl_go_when(ETL_NEED_WORK, ETL_AT_DECODE);
+	return strand->inbox ? etl_go(ETL_AT_DECODE) : etl_go_when(ETL_NEED_INPUT, ETL_AT_DECODE);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a transform or a check may use besides its options: values of the partition and the run,
+ * the unit that a record belongs to, its share of memory, look-ups. What it makes of a record
+ * must depend on the record's unit and on nothing else that the same request happened to bring:
+ * what is loaded never depends on how requests were cut.
+ *
+ * Example: asked for 10:00 to 12:00 in one request, `set: {hour: "{window.start}"}` gives a
+ * record of 11:20 the hour 11:00, as it does when 11:00 to 12:00 is asked for alone.
+ */
+#ifndef ETL_RECORD_STAGE_ENV_H
+#define ETL_RECORD_STAGE_ENV_H
+
+#include "conf/template.h"
+#include "record/batch.h"
+#include "time/window.h"
+
+/* What the ledger has one entry for; of a job without windows all that it reads. */
+struct etl_record_unit {
+	struct etl_window window;
+	size_t number; /* of those asked for together, from 0: where state kept by unit goes */
+};
+
+/* Lent from open to close; its functions are called by the instance's worker alone. */
+struct etl_stage_env {
+	const struct etl_vars *vars; /* partition and run. No window: it is the unit's */
+	size_t memory_max;	     /* bytes that the strand may hold at once; 0 = no limit */
+	void *ctx;		     /* of the functions */
+
+	/* The unit of a record with this event time; never fails. A time outside of all that was
+	 * asked for has the window of the grid that holds it, and the number of the nearest unit. */
+	struct etl_record_unit (*unit)(void *ctx, etl_wall time);
+
+	/* Whether a unit of this partition that overlaps `range` has records: one that is in the
+	 * ledger, or one that came before with the same request. 1, 0, -1. NULL = nothing is known. */
+	int (*had_records)(void *ctx, struct etl_window range, struct etl_error *err);
+
+	/* The document of a collection or file (as `place` names it) that has this key: 1 = `out`, lent
+	 * until the next call; 0 = there is none; -1. NULL = the job names no place to look into. */
+	int (*lookup)(void *ctx, const char *place, const bson_t *key, bson_t *out,
+		struct etl_error *err);
+};
+
+#endif
