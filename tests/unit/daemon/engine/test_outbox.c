@@ -397,6 +397,20 @@ static void the_oldest_of_too_many_is_given_up(void **state)
 	assert_true(strstr(stored, "d ") < strstr(stored, "e "));
 }
 
+static void room_is_made_beside_what_a_worker_has(void **state)
+{
+	(void)state;
+	put("job", &few, "a");
+	etld_outbox_flush(&etld);
+	for (int i = 0; i < FEW + 1; i++)
+		put("job", &few, i ? "c" : "b");
+	assert_string_equal(stored, "!b ");
+	etld_outbox_flush(&etld);
+	assert_int_equal(n_tasks, 1);
+	play();
+	assert_string_equal(stored, "!b a c c c ");
+}
+
 static void what_nobody_wants_is_not_sent(void **state)
 {
 	(void)state;
@@ -512,6 +526,7 @@ int main(void)
 		TEST(one_that_spoils_a_batch_goes_alone),
 		TEST(what_stands_behind_a_failure_of_one_task_is_kept),
 		TEST(the_oldest_of_too_many_is_given_up),
+		TEST(room_is_made_beside_what_a_worker_has),
 		TEST(what_nobody_wants_is_not_sent),
 		TEST(age_is_that_of_the_oldest),
 		TEST(a_stop_sends_once_and_tells_what_is_lost),
