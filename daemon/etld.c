@@ -22,10 +22,10 @@
 #include "engine/hosts.h"
 #include "engine/news.h"
 #include "engine/picture.h"
-#include "engine/records.h"
+#include "engine/outbox.h"
+#include "engine/pauses.h"
 #include "engine/sched.h"
 #include "engine/shares.h"
-#include "engine/slots.h"
 #include "engine/walk.h"
 #include "io/http.h"
 #include "io/instance.h"
@@ -210,9 +210,8 @@ static int open_parts(struct etld *etld, struct etl_error *err)
 	etld_shares_init(etld->shares, (unsigned)settings->limits.workers, etld_exec_granted);
 	etld->counters = ETL_NEW(struct etld_counters);
 	etld_sched_open(etld);
-	etld_slots_open(etld);
+	etld_outbox_open(etld);
 	etld_picture_open(etld);
-	etld_records_open(etld);
 	etld->backfills = etld_backfills_new(etld);
 	etld->zones = etld_zones_new(etld->loop, etld->clock, etld->load_pool, on_zones_changed, etld);
 	etld->reloads = etld_reloads_new(etld);
@@ -301,10 +300,9 @@ void etld_free(struct etld *etld)
 	etld_pool_free(etld->load_pool);
 	etld_reloads_free(etld->reloads);
 	etld_backfills_free(etld);
-	etld_pauses_free(etld);
-	etld_slots_free(etld);
+	etld_pauses_down(etld);
+	etld_outbox_free(etld);
 	etld_picture_close(etld);
-	etld_records_free(etld);
 	etld_zones_free(etld->zones);
 	etld_sched_free(etld);
 	etld_hosts_free(etld->hosts);

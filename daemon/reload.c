@@ -21,7 +21,6 @@
 #include "ctl/message.h"
 #include "engine/news.h"
 #include "engine/sched.h"
-#include "engine/slots.h"
 #include "io/http.h"
 #include "io/journal.h"
 #include "io/message_ids.h"
@@ -119,7 +118,6 @@ static void swap_in(struct etld *etld, struct loading *loading)
 	etld_sched_adopt(etld, fresh);
 	etld->access = loading->access;
 	etld_zones_watch(etld->zones, fresh->zones);
-	etld_slots_flush(etld);
 	free(ETL_TAKE(etld->config_error));
 	etld_log(ETLD_NOTICE, ETLD_MSG_CONFIG_RELOADED, NULL, 0,
 		"configuration %lld is in force: %zu jobs", (long long)fresh->number, fresh->n_jobs);

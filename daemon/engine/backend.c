@@ -101,9 +101,9 @@ static void is_down(struct etld *etld, const struct etl_error *err)
 	if (was_up)
 		etld->mongodb_away = etl_now(etld->clock);
 	etld->mongodb_up = false;
-	etld->news->down(etld);
 	etld->mongodb_tried = true;
 	memcpy(etld->mongodb_reason, err->message, sizeof etld->mongodb_reason);
+	etld->news->down(etld);
 	if (was_up || other) /* a run says that it is gone; the first look at the hosts says why */
 		etld_log(ETLD_WARNING, ETLD_MSG_MONGODB_DOWN, NULL, 0,
 			"MongoDB cannot be %s, runs wait for it: %s",

@@ -4,7 +4,7 @@
  * missed, once over restarts and daemons. What the loop knows of watermarks may be old (a run
  * goes on, or another etld has the job), so a worker looks before it tells. While MongoDB is
  * away nothing is told; what was missed meanwhile is, when it is back. Loop thread, but for
- * the work of the task.
+ * what is sent.
  */
 #include "engine/deadline.h"
 
@@ -14,17 +14,16 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
-#include "engine/backend.h"
+#include "engine/outbox.h"
 #include "engine/walk.h"
 #include "io/journal.h"
 #include "io/loop.h"
 #include "io/message_ids.h"
-#include "io/pool.h"
 #include "plan/deadline.h"
 #include "run/run.h"
 #include "time/civil.h"
 
-#define AGAIN ETL_MINUTES(1) /* after an error that is not MongoDB's absence */
+#define AGAIN ETL_MINUTES(1) /* after an error that does not pass by itself */
 
 /* One partition whose first due window seems late. */
 struct late {
@@ -35,17 +34,24 @@ struct late {
 };
 
 struct etld_alerts {
-	struct etld_task task;
-	struct etld *etld;
+	struct etld_entry entry;
 	struct etld_job *job; /* NULL = gone */
 	char *name;
 	struct late *late;
 	size_t n, cap;
-	struct etl_error error;
 };
 
-static void alerts_free(struct etld_alerts *a)
+static struct etld_alerts *alerts_of(struct etld_entry *entry)
 {
+	return ETL_OF(struct etld_alerts, entry, entry);
+}
+
+static void alerts_free(struct etld_entry *entry)
+{
+	struct etld_alerts *a = alerts_of(entry);
+
+	if (a->job)
+		a->job->alerts = NULL;
 	for (size_t i = 0; i < a->n; i++)
 		free(a->late[i].partition);
 	free(a->late);
@@ -71,26 +77,36 @@ static int tell_once(struct etl_state *state, const struct etld_alerts *a, struc
 	return rc;
 }
 
-static void alerts_work(struct etld_task *task)
+static int look_again(struct etl_state *state, const struct etld_alerts *a, struct late *late,
+	struct etl_error *err)
 {
-	struct etld_alerts *a = (struct etld_alerts *)task;
-	struct etl_state *state = a->etld->state;
+	struct etl_watermark mark;
+	int found = state->ops->watermark_get(state, a->name, late->partition, &mark, err);
 
-	etld_on_worker();
+	if (found < 0)
+		return -1;
+	if (found)
+		late->watermark = mark.processed;
+	if (found && late->watermark.ms >= late->deadline.window.end.ms)
+		return 0;
+	return tell_once(state, a, late, err);
+}
+
+/* What is told once is not told by another attempt: a failure behind it is not one of these alerts, and
+ * the rest is looked at anew. */
+static int alerts_send(const struct etld *etld, struct etld_entry *entry, struct etl_error *err)
+{
+	const struct etld_alerts *a = alerts_of(entry);
+
 	for (size_t i = 0; i < a->n; i++) {
-		struct late *late = &a->late[i];
-		struct etl_watermark mark;
-		int found = state->ops->watermark_get(state, a->name, late->partition, &mark, &a->error);
-
-		if (found < 0)
-			return;
-		if (found)
-			late->watermark = mark.processed;
-		if (found && late->watermark.ms >= late->deadline.window.end.ms)
+		if (look_again(etld->state, a, &a->late[i], err) >= 0)
 			continue;
-		if (tell_once(state, a, late, &a->error) < 0)
-			return;
+		if (i == 0)
+			return -1;
+		etl_error_clear(err);
+		break;
 	}
+	return 0;
 }
 
 /* ---- on the loop ----------------------------------------------------------------------------- */
@@ -128,44 +144,47 @@ static void arm(struct etld *etld, struct etld_job *job, etl_dur wait)
 		etl_mono_add(etl_mono_now(etld->clock), wait.us > 0 ? wait : (etl_dur){0}));
 }
 
-static void alerts_done(struct etld_task *task)
+static void alerts_sent(struct etld *etld, struct etld_entry *entry, const struct etl_error *err)
 {
-	struct etld_alerts *a = (struct etld_alerts *)task;
+	struct etld_alerts *a = alerts_of(entry);
 	struct etld_job *job = a->job;
-	struct etld *etld = a->etld;
-	bool failed = a->error.kind != ETL_OK;
 
-	if (job) {
-		job->alerts = NULL;
-		for (size_t i = 0; i < a->n; i++)
-			take_answer(job, &a->late[i]);
-		if (etl_store_is_away(&a->error))
-			etld_backend_lost(etld, &a->error);
-		else if (failed)
-			etld_log(ETLD_WARNING, NULL, NULL, 0,
-				"a missed deadline of job %s cannot be told: %s", job->name,
-				a->error.message);
-		if (failed)
-			arm(etld, job, AGAIN);
-		else
-			etld_deadline_look(etld, job);
+	if (!job)
+		return;
+	a->job->alerts = NULL;
+	a->job = NULL;
+	for (size_t i = 0; i < a->n; i++)
+		take_answer(job, &a->late[i]);
+	if (!err) {
+		etld_deadline_look(etld, job);
+		return;
 	}
-	alerts_free(a);
+	etld_log(ETLD_WARNING, NULL, NULL, 0, "a missed deadline of job %s cannot be told: %s", job->name,
+		err->message);
+	arm(etld, job, AGAIN);
 }
 
-static void note_late(struct etld_alerts **alerts, struct etld *etld, struct etld_job *job,
-	const char *partition, const struct etl_deadline *deadline)
+/* Whoever ends a pause looks again. */
+static bool alerts_wanted(struct etld_entry *entry)
+{
+	const struct etld_alerts *a = alerts_of(entry);
+
+	return a->job && !a->job->sched.paused;
+}
+
+static const struct etld_entry_kind alerts_kind = {
+	.id = ETLD_ENTRY_ALERT, .send = alerts_send, .wanted = alerts_wanted, .sent = alerts_sent,
+	.free = alerts_free};
+
+static void note_late(struct etld_alerts **alerts, struct etld_job *job, const char *partition,
+	const struct etl_deadline *deadline)
 {
 	struct etld_alerts *a = *alerts;
 
 	if (!a) {
 		a = *alerts = ETL_NEW(struct etld_alerts);
-		a->etld = etld;
 		a->job = job;
 		a->name = etl_strdup(job->name);
-		a->task = (struct etld_task){.work = alerts_work, .done = alerts_done, .name = "deadline",
-			.of = a->name};
-		a->error = (struct etl_error)ETL_ERROR_INIT;
 	}
 	ETL_GROW(a->late, a->n, a->cap);
 	a->late[a->n++] = (struct late){.partition = etl_strdup(partition), .deadline = *deadline};
@@ -197,13 +216,15 @@ void etld_deadline_look(struct etld *etld, struct etld_job *job)
 		if (!etl_deadline_is_missed(&d, now))
 			next = !next.ms || d.due.ms < next.ms ? d.due : next;
 		else if (d.window.start.ms > job->partitions[i].told.ms)
-			note_late(&alerts, etld, job, job->partitions[i].name, &d);
+			note_late(&alerts, job, job->partitions[i].name, &d);
 	}
 	if (next.ms)
 		arm(etld, job, etl_wall_diff(next, now));
 	job->alerts = alerts;
-	if (alerts)
-		etld_pool_submit(etld->pool, &alerts->task);
+	if (!alerts)
+		return;
+	etld_outbox_put(etld, job->name, &alerts_kind, &alerts->entry);
+	etld_outbox_flush(etld);
 }
 
 static void look_at(struct etld_walk *walk, struct etld_job *job)
@@ -234,10 +255,4 @@ void etld_deadline_drop(struct etld *etld, struct etld_job *job)
 	if (job->alerts)
 		job->alerts->job = NULL;
 	job->alerts = NULL;
-}
-
-void etld_deadline_free(struct etld_job *job)
-{
-	if (job->alerts)
-		alerts_free(ETL_TAKE(job->alerts));
 }

@@ -12,6 +12,5 @@
 void etld_deadline_look(struct etld *etld, struct etld_job *job);
 void etld_deadline_look_all(struct etld *etld); /* in pieces; the first within the call */
 void etld_deadline_drop(struct etld *etld, struct etld_job *job);
-void etld_deadline_free(struct etld_job *job); /* the workers are gone */
 
 #endif

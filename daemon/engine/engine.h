@@ -78,10 +78,9 @@ struct etld {
 	struct etld_looks *looks;	/* picture.c */
 	struct etld_walk *walks;	/* all; some of them wait for their turn */
 	struct etld_walk *deadlines;	/* of them: the look at all deadlines; NULL = none goes */
-	struct etld_records *records;	/* of runs that ended while MongoDB was unreachable */
-	struct etld_slots *slots;	/* what is to be stored of them */
+	struct etld_outbox *outbox;	/* what is to be stored */
 	struct etld_counters *counters;
-	struct pause_query *pauses; /* that took effect, in their order, until the store has them */
+	struct etld_pause_order *pauses; /* that somebody waits for until the store has them */
 
 	bool draining;
 };

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Hosts in the metadata and the journal. At most one save is under way; changes that
- * come meanwhile are in the next one, so of many states of a host only the newest is written.
+ * Hosts in the metadata and the journal. Of many states of a host only the newest is stored.
  */
 #include "engine/hosts.h"
 
@@ -11,32 +10,28 @@
 #include "base/alloc.h"
 #include "engine/engine.h"
 #include "engine/host_record.h"
+#include "engine/outbox.h"
 #include "io/http.h"
 #include "io/journal.h"
 #include "io/loop.h"
 #include "io/message_ids.h"
-#include "io/pool.h"
 #include "time/civil.h"
 
 /* A bucket changes with every request: it is saved this often at most. What a kill takes
  * with it is what was drawn in so long. */
 #define DRAWN_DELAY ETL_SECONDS(5)
-#define RETRY_DELAY ETL_SECONDS(15)
+#define TOGETHER 100 /* hosts that one task saves */
 
 struct etld_hosts {
 	struct etld *etld;
 	struct etl_timer timer; /* the next save */
-	bool saving, again; /* `again`: what came meanwhile shall follow at once */
-	bool gave_up; /* a stopping daemon could not save */
 	bool complained; /* of a save that failed; once until one succeeds */
 };
 
-struct save {
-	struct etld_task task;
-	struct etld_hosts *hosts;
-	struct etl_source_state *states;
-	size_t n, cap, saved;
-	struct etl_error error;
+/* A host as it was when it was put into the outbox, or since. */
+struct host {
+	struct etld_entry entry;
+	struct etl_source_state state;
 };
 
 static void arm(struct etld_hosts *hosts, etl_dur delay)
@@ -47,94 +42,59 @@ static void arm(struct etld_hosts *hosts, etl_dur delay)
 
 /* ---- saving -------------------------------------------------------------------------------- */
 
-static void save_work(struct etld_task *task)
+static struct host *host_of(struct etld_entry *entry)
 {
-	struct save *save = (struct save *)task;
-	struct etl_state *state = save->hosts->etld->state;
-
-	etld_on_worker();
-	while (save->saved < save->n) {
-		if (etl_doc_put(state, &etl_hosts, &save->states[save->saved], &save->error) < 0)
-			return;
-		save->saved++;
-	}
+	return ETL_OF(struct host, entry, entry);
 }
 
-static void complain(struct etld_hosts *hosts, const struct etl_error *err)
+static int host_send(const struct etld *etld, struct etld_entry *entry, struct etl_error *err)
 {
-	if (!hosts->complained)
-		etld_log(ETLD_WARNING, NULL, NULL, 0,
-			"the state of hosts could not be saved, it is tried again: %s", err->message);
-	hosts->complained = true;
+	return etl_doc_put(etld->state, &etl_hosts, &host_of(entry)->state, err);
 }
 
-static void save_changed(struct etld_hosts *hosts);
-
-static void save_done(struct etld_task *task)
+static bool host_merge(struct etld_entry *old, struct etld_entry *fresh)
 {
-	struct save *save = (struct save *)task;
-	struct etld_hosts *hosts = save->hosts;
-	struct etld *etld = hosts->etld;
-
-	hosts->saving = false;
-	for (size_t i = save->saved; i < save->n; i++)
-		etld_gates_put_back(etld_http_gates(etld->http), save->states[i].host);
-	if (save->error.kind == ETL_OK) {
-		hosts->complained = false;
-		if (hosts->again)
-			save_changed(hosts);
-	} else {
-		complain(hosts, &save->error);
-		hosts->gave_up = etld->draining;
-		arm(hosts, RETRY_DELAY);
-	}
-	free(save->states);
-	free(save);
-	etld->news->changed(etld);
+	host_of(old)->state = host_of(fresh)->state;
+	return true;
 }
 
-/* Nothing while MongoDB is unreachable: etld_hosts_connected comes back to it. */
-static void save_changed(struct etld_hosts *hosts)
+static void host_sent(struct etld *etld, struct etld_entry *entry, const struct etl_error *err)
+{
+	if (err && !etld->hosts->complained)
+		etld_log(ETLD_WARNING, NULL, NULL, 0, "the state of host %s could not be saved: %s",
+			host_of(entry)->state.host, err->message);
+	etld->hosts->complained = err != NULL;
+}
+
+static void host_free(struct etld_entry *entry)
+{
+	free(host_of(entry));
+}
+
+static const struct etld_entry_kind host_kind = {
+	.id = ETLD_ENTRY_HOST, .together = TOGETHER, .send = host_send, .merge = host_merge,
+	.sent = host_sent, .free = host_free};
+
+/* Not before what the store has of them was read: it would be overwritten. */
+void etld_hosts_save(struct etld_hosts *hosts)
 {
 	struct etld_gates *gates = etld_http_gates(hosts->etld->http);
 	struct etld_host_state state;
-	struct save *save;
+	struct host *host;
 
-	if (hosts->saving || !hosts->etld->mongodb_up || !etld_gates_take_changed(gates, &state))
-		return;
-	save = ETL_NEW(struct save);
-	save->task = (struct etld_task){.work = save_work, .done = save_done, .name = "hosts"};
-	save->hosts = hosts;
-	save->error = (struct etl_error)ETL_ERROR_INIT;
-	do {
-		ETL_GROW(save->states, save->n, save->cap);
-		etld_host_record(&state, &save->states[save->n++]);
-	} while (etld_gates_take_changed(gates, &state));
-	hosts->saving = true;
-	hosts->again = false;
-	etld_pool_submit(hosts->etld->pool, &save->task);
+	etld_on_loop(hosts->etld->loop);
+	while (hosts->etld->marks_known && etld_gates_take_changed(gates, &state)) {
+		host = ETL_NEW(struct host);
+		etld_host_record(&state, &host->state);
+		etld_outbox_put(hosts->etld, host->state.host, &host_kind, &host->entry);
+	}
+	etld_outbox_flush(hosts->etld);
 }
 
 static void on_timer(struct etl_timer *timer, void *ctx)
 {
-	struct etld_hosts *hosts = ctx;
-
 	(void)timer;
-	hosts->again = hosts->saving;
-	save_changed(hosts);
-}
-
-void etld_hosts_connected(struct etld_hosts *hosts)
-{
-	etld_on_loop(hosts->etld->loop);
-	save_changed(hosts);
-}
-
-bool etld_hosts_settling(struct etld_hosts *hosts)
-{
-	if (!hosts->gave_up)
-		save_changed(hosts);
-	return hosts->saving;
+	etld_hosts_save(ctx);
 }
 
 void etld_hosts_restore(struct etld_hosts *hosts, const struct etl_source_state *record)

@@ -21,10 +21,7 @@ void etld_hosts_free(struct etld_hosts *hosts);
 /* What was read from the metadata at the first contact; each once. */
 void etld_hosts_restore(struct etld_hosts *hosts, const struct etl_source_state *record);
 
-/* MongoDB is there (again): what could not be saved is saved now. */
-void etld_hosts_connected(struct etld_hosts *hosts);
-
-/* For a daemon that stops: saves what is left. True while that is under way. */
-bool etld_hosts_settling(struct etld_hosts *hosts);
+/* All that has changed, now. */
+void etld_hosts_save(struct etld_hosts *hosts);
 
 #endif

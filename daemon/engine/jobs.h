@@ -52,11 +52,8 @@ struct etld_job {
 	struct etld_question *question; /* to its sensor, that is out */
 	struct etld_alerts *alerts;	/* missed deadlines that are being told */
 	struct etl_timer deadline_timer;
-	bool note_due;	  /* its decided slot is to be stored, */
-	etl_wall noted;	  /* as it was when the scheduler said so */
-	struct etld_job *note_prev, *note_next; /* in the list of those that are stored next (slots.c) */
 
-	int pausing;	   /* changes of its pause that are on their way to the store */
+	int pausing;	   /* changes of its pause that the store does not have yet */
 	bool resumed;	   /* elsewhere, as the last reading said */
 	bool pause_unsaved; /* the last of them did not get there: what is here stands */
 

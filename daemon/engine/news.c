@@ -12,7 +12,9 @@
 #include "engine/counters.h"
 #include "engine/deadline.h"
 #include "engine/hosts.h"
+#include "engine/outbox.h"
 #include "engine/outcome.h"
+#include "engine/pauses.h"
 #include "engine/picture.h"
 #include "engine/records.h"
 #include "engine/report.h"
@@ -37,15 +39,15 @@ static void mongodb_up(struct etld *etld, const struct etld_found *found)
 		etld_hosts_restore(etld->hosts, &found->hosts[i]);
 	etld_picture_take(found->picture);
 	etld->marks_known = true;
-	etld_hosts_connected(etld->hosts);
+	etld_hosts_save(etld->hosts);
 	etld_sched_up(etld, found->first);
 	etld_picture_watch(etld);
-	etld_records_flush(etld);
 }
 
 static void mongodb_down(struct etld *etld)
 {
 	etl_sched_store(etld->sched, false);
+	etld_pauses_down(etld);
 }
 
 /* ---- runs ------------------------------------------------------------------------------------ */
@@ -118,8 +120,10 @@ void etld_tell_status(struct etld *etld)
 
 void etld_maybe_stopped(struct etld *etld)
 {
-	if (etld->draining && !etld->runs && !etld_backend_is_busy(etld) &&
-		!etld_hosts_settling(etld->hosts))
+	if (!etld->draining || etld->runs || etld_backend_is_busy(etld))
+		return;
+	etld_hosts_save(etld->hosts);
+	if (!etld_outbox_settling(etld))
 		etld_loop_stop(etld->loop);
 }
 

@@ -2,42 +2,30 @@
  *
  * Records of runs that ended while MongoDB was unreachable: kept in memory, told, and saved in
  * their order when it is back. A restart in between loses them; whoever takes the job's lease next
- * then writes down that the run was interrupted. Loop thread, but for the work of the task.
+ * then writes down that the run was interrupted. Loop thread, but for what is sent.
  */
 #include "engine/records.h"
 
 #include <stdlib.h>
-#include <utlist.h>
 
 #include "base/alloc.h"
-#include "engine/backend.h"
+#include "engine/outbox.h"
 #include "io/journal.h"
 #include "io/loop.h"
-#include "io/pool.h"
 
-#define RECORDS_MAX 256 /* the oldest goes first */
+#define RECORDS_MAX 256 /* a run is large; the oldest goes first */
+#define RECORDS_TOGETHER 16
 
 /* The run itself is kept: it has ended, and its record is made from it. */
-struct etld_record {
-	struct etld_task task;
-	struct etld_record *prev, *next;
-	struct etld *etld;
+struct record {
+	struct etld_entry entry;
 	struct etld_generation *generation;
 	struct etl_run *run;
-	struct etl_error error;
-	bool on_worker;
 };
 
-struct etld_records {
-	struct etld_record *list;
-	size_t n;
-};
-
-static void record_free(struct etld_record *r)
+static struct record *record_of(struct etld_entry *entry)
 {
-	etl_run_free(r->run);
-	etld_generation_unref(r->generation);
-	free(r);
+	return ETL_OF(struct record, entry, entry);
 }
 
 static void tell(enum etld_level level, const struct etl_run *run, const char *what, const char *why)
@@ -48,101 +36,54 @@ static void tell(enum etld_level level, const struct etl_run *run, const char *w
 		what, why);
 }
 
-static void drop(struct etld_record *r)
+static int record_send(const struct etld *etld, struct etld_entry *entry, struct etl_error *err)
 {
-	DL_DELETE(r->etld->records->list, r);
-	r->etld->records->n--;
-	record_free(r);
+	(void)etld;
+	return etl_run_save_again(record_of(entry)->run, err);
 }
 
-static void save_work(struct etld_task *task)
+static void record_sent(struct etld *etld, struct etld_entry *entry, const struct etl_error *err)
 {
-	struct etld_record *r = (struct etld_record *)task;
-
-	etld_on_worker();
-	etl_error_clear(&r->error);
-	etl_run_save_again(r->run, &r->error);
-}
-
-static void save_done(struct etld_task *task)
-{
-	struct etld_record *r = (struct etld_record *)task;
-	struct etld *etld = r->etld;
-
-	r->on_worker = false;
-	if (etl_store_is_away(&r->error)) {
-		etld_backend_lost(etld, &r->error);
-		return; /* whoever finds it again goes on here */
-	}
-	if (r->error.kind == ETL_OK)
-		tell(ETLD_NOTICE, r->run, "is saved now", "");
+	(void)etld;
+	if (err)
+		tell(ETLD_WARNING, record_of(entry)->run, "could not be saved: ", err->message);
 	else
-		tell(ETLD_WARNING, r->run, "could not be saved: ", r->error.message);
-	drop(r);
-	etld_records_flush(etld);
+		tell(ETLD_NOTICE, record_of(entry)->run, "is saved now", "");
 }
 
-void etld_records_flush(struct etld *etld)
+static void record_lost(struct etld_entry *entry)
 {
-	struct etld_record *r = etld->records->list;
-
-	etld_on_loop(etld->loop);
-	if (!r || r->on_worker || !etld->mongodb_up)
-		return;
-	r->on_worker = true;
-	r->task = (struct etld_task){.work = save_work, .done = save_done, .name = "record",
-		.of = r->run->job->name};
-	etld_pool_submit(etld->pool, &r->task);
+	tell(ETLD_WARNING, record_of(entry)->run, "is lost", ": etld ends before MongoDB is back");
 }
 
-static void make_room(struct etld *etld)
+static void record_free(struct etld_entry *entry)
 {
-	struct etld_record *oldest = etld->records->list;
+	struct record *r = record_of(entry);
 
-	if (etld->records->n < RECORDS_MAX)
-		return;
-	if (oldest->on_worker)
-		oldest = oldest->next;
-	tell(ETLD_WARNING, oldest->run, "is given up", ": too many wait for MongoDB");
-	drop(oldest);
+	etl_run_free(r->run);
+	etld_generation_unref(r->generation);
+	free(r);
 }
+
+static const struct etld_entry_kind record_kind = {
+	.id = ETLD_ENTRY_RECORD, .max = RECORDS_MAX, .together = RECORDS_TOGETHER, .send = record_send,
+	.sent = record_sent, .lost = record_lost, .free = record_free};
 
 struct etl_run *etld_records_failed(struct etld *etld, struct etl_run *run,
 	struct etld_generation *generation, const struct etl_error *error)
 {
-	struct etld_record *r;
+	struct record *r;
 
 	etld_on_loop(etld->loop);
-	if (!etl_store_is_away(error) || etld->draining) {
+	if (error->kind != ETL_TRANSIENT) {
 		tell(ETLD_WARNING, run, "could not be saved: ", error->message);
 		return run;
 	}
-	make_room(etld);
-	r = ETL_NEW(struct etld_record);
-	r->etld = etld;
+	tell(ETLD_WARNING, run, "is kept until MongoDB is back: ", error->message);
+	r = ETL_NEW(struct record);
 	r->generation = etld_generation_ref(generation);
 	r->run = run;
-	r->error = (struct etl_error)ETL_ERROR_INIT;
-	DL_APPEND(etld->records->list, r);
-	etld->records->n++;
-	tell(ETLD_WARNING, run, "is kept until MongoDB is back: ", error->message);
+	etld_outbox_put(etld, run->job->name, &record_kind, &r->entry);
+	etld_outbox_flush(etld);
 	return NULL;
-}
-
-void etld_records_open(struct etld *etld)
-{
-	etld->records = ETL_NEW(struct etld_records);
-}
-
-void etld_records_free(struct etld *etld)
-{
-	struct etld_record *r, *next;
-
-	if (!etld->records)
-		return;
-	DL_FOREACH_SAFE(etld->records->list, r, next) {
-		tell(ETLD_WARNING, r->run, "is lost", ": etld ends before MongoDB is back");
-		drop(r);
-	}
-	free(ETL_TAKE(etld->records));
 }

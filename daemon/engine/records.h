@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Records of runs that could not be saved. Loop thread.
+ * Records of runs that could not be saved: kept by the outbox. Loop thread.
  */
 #ifndef ETLD_RECORDS_H
 #define ETLD_RECORDS_H
@@ -13,11 +13,5 @@
  * (takes it: NULL comes back), else tells and gives it back. */
 struct etl_run *etld_records_failed(struct etld *etld, struct etl_run *run,
 	struct etld_generation *generation, const struct etl_error *error);
-
-/* MongoDB is there again: one after the other. */
-void etld_records_flush(struct etld *etld);
-
-void etld_records_open(struct etld *etld);
-void etld_records_free(struct etld *etld); /* the workers are gone */
 
 #endif

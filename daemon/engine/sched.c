@@ -14,6 +14,7 @@
 #include "engine/deadline.h"
 #include "engine/elsewhere.h"
 #include "engine/exec.h"
+#include "engine/outbox.h"
 #include "engine/picture.h"
 #include "engine/sense.h"
 #include "engine/slots.h"
@@ -212,7 +213,7 @@ void etld_sched_up(struct etld *etld, bool first)
 			etl_sched_restore(etld->sched, &job->sched, NULL);
 			job->restored = true;
 		}
-	etld_slots_flush(etld);
+	etld_outbox_up(etld);
 	etl_sched_store(etld->sched, true);
 	for (struct etld_job *job = etld->jobs; first && job; job = job->hh.next)
 		catch_up(etld, job);
@@ -289,7 +290,6 @@ static void free_job(struct etld *etld, struct etld_job *job)
 {
 	etld_sense_drop(job);
 	etld_deadline_drop(etld, job);
-	etld_slots_drop(etld, job);
 	etl_sched_remove(etld->sched, &job->sched);
 	HASH_DEL(etld->jobs, job);
 	etld_elsewhere_forget(job);
@@ -360,7 +360,6 @@ void etld_sched_free(struct etld *etld)
 		return;
 	HASH_ITER(hh, etld->jobs, job, next) {
 		etld_sense_free(job);
-		etld_deadline_free(job);
 		free_job(etld, job);
 	}
 	etl_sched_free(etld->sched);

@@ -42,7 +42,7 @@ static void put_daemon(const struct etlctl *ctl, const struct etl_json *daemon,
 }
 
 static void put_mongodb(const struct etlctl *ctl, const struct etl_json *mongodb,
-	struct etl_buf *out)
+	long long unsaved, struct etl_buf *out)
 {
 	etl_buf_str(out, "mongodb  ");
 	put_state(ctl, etl_json_text(mongodb, "state", "unknown"), out);
@@ -53,6 +53,8 @@ static void put_mongodb(const struct etlctl *ctl, const struct etl_json *mongodb
 		etl_buf_str(out, *text ? "; " : "");
 		print_clean(text, out);
 	}
+	if (unsaved)
+		etl_buf_printf(out, "; %lld to be stored", unsaved);
 	etl_buf_char(out, '\n');
 }
 
@@ -117,7 +119,8 @@ static void print_head(const struct etlctl *ctl, const struct etl_json *reply)
 
 	etl_buf_init(&out, 64 * 1024);
 	put_daemon(ctl, daemon, &out);
-	put_mongodb(ctl, etl_json_get(daemon, "mongodb"), &out);
+	put_mongodb(ctl, etl_json_get(daemon, "mongodb"),
+		(long long)etl_json_int(etl_json_get(daemon, "unsaved"), "entries", 0), &out);
 	put_config(etl_json_get(daemon, "config"), etl_json_text(reply, "generated_at", NULL),
 		&out);
 	ETL_JSON_EACH(host, etl_json_get(reply, "hosts"))

@@ -11,7 +11,7 @@
 
 #include "base/encode.h"
 #include "engine/counters.h"
-#include "engine/slots.h"
+#include "engine/outbox.h"
 #include "facts/facts.h"
 #include "io/http.h"
 #include "io/loop.h"
@@ -87,9 +87,10 @@ struct readings {
 	struct etl_sched_facts sched;
 	struct etld_pool_facts pool;
 	struct etld_turns turns;
+	struct etld_outbox_facts outbox;
 	uint64_t hosts[ETL_BREAKER_STATE_MAX];
 	double started;
-	uint64_t generation, reload_ok, mongodb_up, slot_notes, timers;
+	uint64_t generation, reload_ok, mongodb_up, timers;
 	uint64_t live_runs, idle_workers, other_windows, left_out;
 };
 
@@ -110,7 +111,6 @@ static void read_all(struct readings *r, const struct etld *etld, const struct e
 		.generation = (uint64_t)etld->generation->number,
 		.reload_ok = !etld->config_error,
 		.mongodb_up = etld->mongodb_up,
-		.slot_notes = etld_slots_waiting(etld),
 		.timers = etl_wheel_count(etld_loop_wheel(etld->loop)),
 		.other_windows = sums->open - sums->failed - sums->held,
 		.left_out = sums->watermarks > LAG_SERIES_MAX ? sums->watermarks - LAG_SERIES_MAX : 0,
@@ -118,6 +118,7 @@ static void read_all(struct readings *r, const struct etld *etld, const struct e
 	etl_sched_facts(etld->sched, &r->sched);
 	r->live_runs = r->sched.active - r->sched.active_backfills;
 	etld_pool_facts(etld->pool, &r->pool);
+	etld_outbox_facts(etld, &r->outbox);
 	r->idle_workers = r->pool.workers - r->pool.busy;
 	etld_gates_each(etld_http_gates(etld->http), count_host, r);
 }
@@ -163,6 +164,11 @@ static const struct series open_states[] = {{"failed", AT(sums.failed)}, {"held"
 static const char *health_word(int i)
 {
 	return etld_health_word((enum etld_health_id)i);
+}
+
+static const char *entry_word(int i)
+{
+	return etld_entry_word((enum etld_entry_id)i);
 }
 
 static const char *skip_word(int i)
@@ -256,7 +262,12 @@ static const struct metric {
 		"How long after it was due, jitter included, a slot was found.", ONE(counters.slot_lateness)},
 	{"etld_slot_lateness_max_seconds", GAUGE, "The longest of these since the start.",
 		ONE(counters.slot_lateness.max)},
-	{"etld_slot_notes_waiting", GAUGE, "Skipped slots that are not on record yet.", ONE(slot_notes)},
+	{"etld_outbox_entries", GAUGE, "What waits to be stored, by kind.",
+		EACH("kind", entry_word, 0, ETLD_ENTRY_MAX - 1, outbox.waiting)},
+	{"etld_outbox_age_seconds", GAUGE, "How long the oldest of it has waited; 0 if nothing does.",
+		ONE(outbox.oldest)},
+	{"etld_outbox_given_up_total", COUNTER, "What was to be stored and could not be.",
+		ONE(outbox.given_up)},
 	{"etld_run_start_delay_seconds", HISTOGRAM,
 		"How long after its slot was due a run got its place; missed slots are left out.",
 		ONE(counters.start_delay)},

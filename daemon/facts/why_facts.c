@@ -114,6 +114,7 @@ void etld_why_facts(struct etld *etld, const struct etld_facts *facts, struct et
 		.paused_by = job->pause_who,
 		.pause_why = job->pause_reason,
 		.paused_at = job->paused_at,
+		.pause_unsaved = job->pausing ? 1 : job->pause_unsaved ? 2 : 0,
 		.backfills = out->backfills,
 		.skip = job->sched.last_skip.last.ms ? &job->sched.last_skip : NULL,
 	};

@@ -234,14 +234,6 @@ bool etld_gates_take_changed(struct etld_gates *gates, struct etld_host_state *o
 	return false;
 }
 
-void etld_gates_put_back(struct etld_gates *gates, const char *host)
-{
-	struct etld_gate *gate = gate_find(gates, host, strlen(host));
-
-	if (gate)
-		gate->changed = true;
-}
-
 void etld_gates_each(struct etld_gates *gates,
 	void (*fn)(void *ctx, const struct etld_gate_facts *facts), void *ctx)
 {

@@ -104,7 +104,6 @@ bool etld_gates_release(struct etld_gates *gates, const char *host);
 void etld_gates_restore(struct etld_gates *gates, const struct etld_host_state *state);
 /* The next host that has changed since it was taken; false if none has. */
 bool etld_gates_take_changed(struct etld_gates *gates, struct etld_host_state *out);
-void etld_gates_put_back(struct etld_gates *gates, const char *host); /* it was not kept */
 
 /* Of every host, for status. */
 struct etld_gate_facts {

@@ -94,6 +94,7 @@ static bool is_dry(const struct etld_request *request)
 	return etl_json_bool(request->parameters, "dry_run", false);
 }
 
+/* Its audit first: another etld takes it up as soon as it is stored. */
 static int save(struct etld_request *request, const struct etl_backfill *b)
 {
 	struct etl_state *state = request->etld->state;
@@ -104,9 +105,9 @@ static int save(struct etld_request *request, const struct etl_backfill *b)
 	BSON_APPEND_UTF8(&details, "backfill", b->id);
 	BSON_APPEND_DATE_TIME(&details, "from", b->range.start.ms);
 	BSON_APPEND_DATE_TIME(&details, "to", b->range.end.ms);
-	rc = etl_backfill_save(state, b, &request->error);
+	rc = etl_audit_add(state, b->who, "backfill", &details, &request->error);
 	if (rc == 0)
-		rc = etl_audit_add(state, b->who, "backfill", &details, &request->error);
+		rc = etl_backfill_save(state, b, &request->error);
 	bson_destroy(&details);
 	return rc;
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * Cancel ends a run of this etld, or a backfill, whichever etld drives it. A worker writes it down:
- * a run's end is the loop's, and only told; a backfill has ended when the store says so.
+ * Cancel ends a run of this etld, or a backfill, whichever etld drives it: a run's end is the loop's; a
+ * backfill has ended when the store says so.
  */
 #include <stdio.h>
 
 #include "base/str.h"
 #include "base/uuid.h"
+#include "engine/audit.h"
 #include "engine/backfill.h"
 #include "methods/methods.h"
 
@@ -42,17 +43,14 @@ static void add_answer(struct etld_request *request)
 	etl_json_add_text(reply, "job", c->job);
 }
 
-static void write_audit(struct etld_request *request)
+static void audit(struct etld_request *request)
 {
 	const struct cancelled *c = request->own;
-	struct etl_state *state = request->etld->state;
-	struct etl_error ignored = ETL_ERROR_INIT; /* the journal has it in any case */
 	bson_t details = BSON_INITIALIZER;
 
 	BSON_APPEND_UTF8(&details, "job", c->job);
 	BSON_APPEND_UTF8(&details, c->what, c->id);
-	(void)etl_audit_add(state, request->who, "cancel", &details, &ignored);
-	bson_destroy(&details);
+	etld_audit(request->etld, request->who, "cancel", &details);
 }
 
 /* ---- a run ----------------------------------------------------------------------------------- */
@@ -62,10 +60,8 @@ static void cancel_run(struct etld_request *request, struct etld_job *job)
 	cancelled_new(request, "run", etld_exec_run_id(etld_running(job)), job->name);
 	add_answer(request);
 	etld_exec_cancel(etld_running(job), ETL_CANCEL_OPERATOR);
-	if (request->etld->mongodb_up)
-		etld_request_submit(request, write_audit, NULL);
-	else
-		etld_answer(request);
+	audit(request);
+	etld_answer(request);
 }
 
 /* The running run that is meant: its job's name, or (a part of) its id. */
@@ -131,8 +127,6 @@ static void backfill_work(struct etld_request *request)
 	if (ended == 0)
 		etl_error_set(&request->error, ETL_PERMANENT, "no_such_run",
 			"backfill '%s' has just ended by itself", c->id);
-	if (ended == 1)
-		write_audit(request);
 }
 
 /* If it is driven here, its piece ends too. */
@@ -143,6 +137,7 @@ static enum etld_then backfill_done(struct etld_request *request)
 
 	if (request->error.kind != ETL_OK)
 		return ETLD_THEN_ANSWER;
+	audit(request);
 	backfill = etld_backfill_find(request->etld, c->id);
 	if (backfill)
 		etld_backfill_cancel(backfill, request->who);
@@ -158,6 +153,7 @@ static void cancel_later(struct etld_request *request, struct etld_backfill *bac
 	cancelled_new(request, "backfill", facts->id, facts->job);
 	add_answer(request);
 	etld_backfill_cancel(backfill, request->who);
+	audit(request);
 	etld_answer(request);
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * Hosts in status. HostRelease: an operator who knows better ends what a host asked for, or what
- * its breaker decided. It takes effect at once; a worker writes the audit.
+ * its breaker decided. It takes effect at once.
  */
+#include "engine/audit.h"
 #include "io/http.h"
 #include "methods/methods.h"
 
@@ -42,19 +43,10 @@ void etld_hosts_show(struct etld *etld, struct etl_json *reply)
 	etld_gates_each(etld_http_gates(etld->http), show_host, &show);
 }
 
-static void release_work(struct etld_request *request)
-{
-	struct etl_state *state = request->etld->state;
-	bson_t details = BSON_INITIALIZER;
-
-	BSON_APPEND_UTF8(&details, "host", etl_json_text(request->parameters, "host", ""));
-	(void)etl_audit_add(state, request->who, "host release", &details, &request->error);
-	bson_destroy(&details);
-}
-
 static void release(struct etld_request *request)
 {
 	const char *host = etl_json_text(request->parameters, "host", "");
+	bson_t details = BSON_INITIALIZER;
 
 	if (!etld_http_release(request->etld->http, host)) {
 		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "etlctl status",
@@ -63,7 +55,9 @@ static void release(struct etld_request *request)
 	}
 	etl_json_add_text(etld_reply(request), "host", host);
 	etl_json_add_bool(etld_reply(request), "released", true);
-	etld_request_submit(request, release_work, NULL);
+	BSON_APPEND_UTF8(&details, "host", host);
+	etld_audit(request->etld, request->who, "host release", &details);
+	etld_answer(request);
 }
 
 const struct etld_method etld_method_host_release = {"HostRelease", "etl.host/1", .call = release};

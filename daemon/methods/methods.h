@@ -11,7 +11,6 @@
 #include "engine/deadline.h"
 #include "engine/exec.h"
 #include "engine/sched.h"
-#include "engine/slots.h"
 #include "io/loop.h"
 #include "io/pool.h"
 #include "methods/request.h"
@@ -64,7 +63,5 @@ struct etl_change_walk;
  * `over`: it goes no further. watermark.c */
 void etld_change_taken(struct etld *etld, const char *job, const struct etl_change_walk *walk,
 	bool over);
-
-void etld_pauses_free(struct etld *etld); /* the workers are gone. pause.c */
 
 #endif

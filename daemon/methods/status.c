@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "engine/outbox.h"
 #include "facts/facts.h"
 #include "methods/methods.h"
 
@@ -49,6 +50,19 @@ static void add_turns(struct etl_json *daemon, const struct etld_turns *turns)
 	etl_json_add_text(part, "at", turns->longest_at);
 }
 
+/* What MongoDB does not have yet, and nobody waits for. */
+static void add_unsaved(struct etl_json *to, const struct etld *etld)
+{
+	struct etld_outbox_facts facts;
+	size_t n = 0;
+
+	etld_outbox_facts(etld, &facts);
+	for (int id = 0; id < ETLD_ENTRY_MAX; id++)
+		n += facts.waiting[id];
+	etl_json_add_int(to, "entries", (int64_t)n);
+	etl_json_add_double(to, "oldest_s", (double)facts.oldest.us / 1e6);
+}
+
 static void add_daemon(struct etl_json *reply, struct etld *etld)
 {
 	struct etl_json *daemon = etl_json_add_object(reply, "daemon");
@@ -78,6 +92,7 @@ static void add_daemon(struct etl_json *reply, struct etld *etld)
 		!*etld->topology->kind	      ? "not known yet" :
 		etld->topology->transactions ? "effectively-once" :
 					      "idempotent at-least-once");
+	add_unsaved(etl_json_add_object(daemon, "unsaved"), etld);
 	part = etl_json_add_object(daemon, "workers");
 	etl_json_add_int(part, "busy", facts.busy);
 	etl_json_add_int(part, "total", facts.workers);

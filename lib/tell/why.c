@@ -138,6 +138,9 @@ static void is_paused(const struct etl_why_job *f, struct etl_why *why)
 		f->paused_by && *f->paused_by ? f->paused_by : "somebody",
 		f->paused_at.ms ? stamp(f->paused_at, at) : "a time that is not known",
 		f->pause_why && *f->pause_why ? ": " : "", f->pause_why ? f->pause_why : "");
+	if (f->pause_unsaved)
+		etl_why_because(why, "this etld alone knows of the pause: MongoDB does not have it%s",
+			f->pause_unsaved > 1 ? "" : " yet");
 	etl_why_hint(why, "etlctl resume %s", f->name);
 	etl_why_hint(why, "etlctl run %s --force", f->name);
 }

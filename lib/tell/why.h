@@ -116,6 +116,7 @@ struct etl_why_job {
 
 	const char *paused_by, *pause_why; /* paused */
 	etl_wall paused_at;
+	int pause_unsaved; /* 1: MongoDB does not have it yet; 2: and never will */
 
 	const char *run_id, *step, *partition; /* running */
 	etl_wall started;

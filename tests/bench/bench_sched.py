@@ -105,7 +105,7 @@ def measure(server, kind, options):
             wait_until(etld, "the end of all runs", options.limit, lambda m: options.jobs <=
                        m["etld_runs_total"].total() + m["etld_slots_skipped_total"].total())
             took = time.time() - due[0].timestamp()
-            wait_until(etld, "all skips on record", 60, lambda m: not m["etld_slot_notes_waiting"].value())
+            wait_until(etld, "all skips on record", 60, lambda m: not m["etld_outbox_entries"].total())
             spent = cpu_seconds(etld.pid) - spent
             found = metrics(etld)
         records = list(runs.find({"slot": {"$exists": True}}, {"job": 1, "slot": 1, "state": 1}))

@@ -6,6 +6,7 @@
 #ifndef TESTS_SIM_WORLD_FAULTS_H
 #define TESTS_SIM_WORLD_FAULTS_H
 
+#include "engine/pauses.h"
 #include "reload.h"
 #include "world_etld.h"
 
@@ -172,54 +173,19 @@ static void act_sensor(void)
 
 /* ---- operators ------------------------------------------------------------------------------- */
 
-/* The store hears of it from a worker, as in daemon/methods/pause.c. */
-struct pause_task {
-	struct etld_task task;
-	int job;
-	bool pause, saved;
-	struct etld *etld;
-};
-
-static void pause_work(struct etld_task *task)
-{
-	struct pause_task *p = (struct pause_task *)task;
-	struct etl_error err = ETL_ERROR_INIT;
-
-	p->saved = etl_pause_set(w.state, conf.specs[p->job].name, p->pause, "sim", "", &err) == 0;
-}
-
-static void pause_done(struct etld_task *task)
-{
-	struct pause_task *p = (struct pause_task *)task;
-	struct etld_job *job = etld_job_find(p->etld, conf.specs[p->job].name);
-
-	if (job && job->pausing) {
-		job->pausing--;
-		job->pause_unsaved = !p->saved;
-		etld_job_changed(p->etld, job);
-	}
-	free(task);
-}
-
 static void set_paused(struct machine *m, struct etld_job *job, bool pause, int64_t from)
 {
-	struct pause_task *p = ETL_NEW(struct pause_task);
+	struct etld_pause_order *order;
 	int index = job_index(job->name);
 
 	tell("%s is %s%s%s", job->name, pause ? "paused" : "resumed", from ? " from " : "",
 		from ? time_text(from) : "");
 	m->paused[index] = pause;
 	m->resumed[index] = pause || from ? 0 : wall_of(m);
-	if (pause)
-		etl_sched_pause(m->etld->sched, &job->sched);
-	else
-		etl_sched_resume(m->etld->sched, &job->sched, (etl_wall){from});
-	job->pausing++;
-	etld_deadline_look(m->etld, job);
+	order = etld_pauses_begin(m->etld, pause, "sim", "", (etl_wall){from});
+	(void)etld_pauses_add(order, job);
 	m->fit_since = w.now;
-	*p = (struct pause_task){{.work = pause_work, .done = pause_done, .name = "pause"}, index, pause,
-		.etld = m->etld};
-	etld_pool_submit(m->etld->pool, &p->task);
+	etld_pauses_end(order, NULL, NULL);
 }
 
 static void act_pause(struct machine *m)

@@ -160,7 +160,7 @@ def test_cancelled(loaded, flow, metadata):
     assert (answer["cancelled"], answer["id"]) == ("backfill", identity)
     done = final(loaded, identity)
     assert done["state"] == "cancelled" and "cancelled by uid" in done["reason"]
-    assert metadata["audit"].count_documents({"what": "cancel"}) == 1
+    wait_for(lambda: metadata["audit"].count_documents({"what": "cancel"}) == 1, "the audit")
     loaded.ctl("cancel", identity[-8:], ok=(4,))
     loaded.ctl("cancel", "hourly", ok=(4,))
 
@@ -233,6 +233,6 @@ def test_cancelled_at_another_etld(loaded, etld, flow, metadata):
         assert ended["ETL_JOB"] == "hourly"
     assert metadata["backfills"].find_one({"_id": identity}) == stored
     wait_for(lambda: metadata["leases"].count_documents({"_id": f"backfill/{identity}"}) == 0, "its lease to go")
-    assert metadata["audit"].count_documents({"what": "cancel"}) == 1
+    wait_for(lambda: metadata["audit"].count_documents({"what": "cancel"}) == 1, "the audit")
     other.ctl("cancel", identity, ok=(4,))
     loaded.ctl("cancel", identity, ok=(4,))

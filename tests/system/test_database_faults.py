@@ -77,12 +77,12 @@ def test_it_is_down_at_the_start_and_for_a_while(own_mongodb, flow, sim, tmp_pat
         refused = etld.ctl("run", "hourly", ok=None)
         assert refused.code == NOT_NOW
         assert "MongoDB" in refused.err
-        # A pause that fails holds all the same, and says for whom and how long.
+        # A pause that cannot be stored yet holds all the same, and says so.
         paused = etld.ctl("pause", "hourly", ok=(1,), output="table")
-        assert "paused on this etld alone and until it stops, for it could not be stored: MongoDB" in paused.err, paused
+        assert "paused on this etld, which stores it when MongoDB is back: MongoDB" in paused.err, paused
         assert etld.jobs()["hourly"]["paused"]
         resumed = etld.ctl("resume", "hourly", ok=(1,), output="table")
-        assert "it goes on on this etld alone" in resumed.err and not etld.jobs()["hourly"]["paused"], resumed
+        assert "it goes on on this etld, which stores it" in resumed.err and not etld.jobs()["hourly"]["paused"], resumed
         sim.reset_counts()
         own_mongodb.start()
         with client_of(own_mongodb) as client:

@@ -172,7 +172,7 @@ def test_an_operator_releases_a_host_that_is_held(etld, host, metadata):
     assert daemon.ctl("host", "release", host.name).json["released"] is True
     assert daemon.run("a").json["run"]["state"] == "ok"
     assert host.count() == 2
-    (told,) = metadata["audit"].find({"what": "host release"})
+    (told,) = wait_for(lambda: list(metadata["audit"].find({"what": "host release"})), "the audit")
     assert told["details"]["host"] == host.name and told["who"].startswith("uid ")
     for name in (host.name, "nowhere.example:1"):  # nothing to release any more, and never was
         answer = daemon.ctl("host", "release", name, ok=(USAGE,), output="table")

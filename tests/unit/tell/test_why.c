@@ -19,7 +19,8 @@ static void test_each_phase(void **state)
 			"2026-07-01T11:10:00Z fires @ 2026-07-01T11:10:26.500Z | etlctl run "
 			"a",
 		[ETL_PHASE_PAUSED] =
-			"paused by uid 7 (pid 1) since 2026-06-30T08:00:00Z: service moves | "
+			"paused by uid 7 (pid 1) since 2026-06-30T08:00:00Z: service moves; this etld alone "
+			"knows of the pause: MongoDB does not have it yet | "
 			"etlctl resume a | etlctl run a --force",
 		[ETL_PHASE_RUNNING] =
 			"run " RUN " goes since 2026-07-01T10:10:27Z, because its slot "
@@ -68,6 +69,7 @@ static void test_each_phase(void **state)
 			.paused_by = "uid 7 (pid 1)",
 			.pause_why = "service moves",
 			.paused_at = at("2026-06-30T08:00:00Z"),
+			.pause_unsaved = 1,
 			.run_id = RUN,
 			.step = "load",
 			.partition = "x",

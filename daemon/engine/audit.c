@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Audits in the order of their orders. A lost answer may leave one twice, never none.
+ */
+#include "engine/audit.h"
+
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "engine/outbox.h"
+#include "io/journal.h"
+#include "state/state.h"
+
+#define TOGETHER 100 /* that one task stores */
+
+struct audit {
+	struct etld_entry entry;
+	char *who;
+	const char *what; /* static */
+	bson_t details;
+};
+
+static struct audit *audit_of(struct etld_entry *entry)
+{
+	return ETL_OF(struct audit, entry, entry);
+}
+
+static int audit_send(const struct etld *etld, struct etld_entry *entry, struct etl_error *err)
+{
+	const struct audit *a = audit_of(entry);
+
+	return etl_audit_add(etld->state, a->who, a->what, &a->details, err);
+}
+
+static void audit_sent(struct etld *etld, struct etld_entry *entry, const struct etl_error *err)
+{
+	const struct audit *a = audit_of(entry);
+
+	(void)etld;
+	if (err)
+		etld_log(ETLD_WARNING, NULL, (struct etld_field[]){{"ETL_WHO", a->who, 0}}, 1,
+			"the audit of '%s' by %s could not be stored: %s", a->what, a->who, err->message);
+}
+
+static void audit_free(struct etld_entry *entry)
+{
+	struct audit *a = audit_of(entry);
+
+	bson_destroy(&a->details);
+	free(a->who);
+	free(a);
+}
+
+static const struct etld_entry_kind audit_kind = {
+	.id = ETLD_ENTRY_AUDIT, .together = TOGETHER, .send = audit_send, .sent = audit_sent,
+	.free = audit_free};
+
+void etld_audit(struct etld *etld, const char *who, const char *what, bson_t *details)
+{
+	struct audit *a = ETL_NEW(struct audit);
+
+	a->who = etl_strdup(who);
+	a->what = what;
+	bson_init(&a->details);
+	bson_concat(&a->details, details);
+	bson_destroy(details);
+	BSON_APPEND_DATE_TIME(&a->details, "asked", etl_now(etld->clock).ms);
+	etld_outbox_put(etld, "", &audit_kind, &a->entry);
+	etld_outbox_flush(etld);
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Orders to pause or resume, an entry for the outbox for each job of them.
+ */
+#include "engine/pauses.h"
+
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "base/alloc.h"
+#include "base/fault.h"
+#include "base/str.h"
+#include "engine/audit.h"
+#include "engine/deadline.h"
+#include "engine/outbox.h"
+
+#define TOGETHER 100 /* jobs that one task stores */
+
+struct etld_pause_order {
+	struct etld_pause_order *prev, *next; /* in etld->pauses, while somebody waits for it */
+	struct etld *etld;
+	bool pause;
+	char *who, *why;
+	etl_wall from, asked;
+	size_t users; /* its entries, and whoever adds to it */
+	etld_pause_fn *told;
+	void *ctx;
+	struct etl_error error; /* the first of what could not be stored */
+};
+
+struct pause {
+	struct etld_entry entry;
+	struct etld_pause_order *order;
+	char *job;
+	bool set; /* the store has it, but for the audit */
+};
+
+static struct pause *pause_of(struct etld_entry *entry)
+{
+	return ETL_OF(struct pause, entry, entry);
+}
+
+/* ---- the order --------------------------------------------------------------------------------- */
+
+static void tell(struct etld_pause_order *order, enum etld_pause_end how, const char *reason)
+{
+	etld_pause_fn *told = ETL_TAKE(order->told);
+
+	if (!told)
+		return;
+	DL_DELETE(order->etld->pauses, order);
+	told(order->ctx, how, reason);
+}
+
+static void release(struct etld_pause_order *order)
+{
+	bool refused = order->error.kind != ETL_OK;
+
+	if (--order->users)
+		return;
+	tell(order, refused ? ETLD_PAUSE_REFUSED : ETLD_PAUSE_STORED, order->error.message);
+	free(order->who);
+	free(order->why);
+	free(order);
+}
+
+struct etld_pause_order *etld_pauses_begin(struct etld *etld, bool pause, const char *who,
+	const char *why, etl_wall from)
+{
+	struct etld_pause_order *order = ETL_NEW(struct etld_pause_order);
+
+	order->etld = etld;
+	order->pause = pause;
+	order->who = etl_strdup(who);
+	order->why = etl_strdup(why);
+	order->from = from;
+	order->asked = etl_now(etld->clock);
+	order->users = 1;
+	order->error = (struct etl_error)ETL_ERROR_INIT;
+	return order;
+}
+
+/* ---- its jobs ---------------------------------------------------------------------------------- */
+
+/* The fault point holds a test's pause on its way. What is stored already is not stored again for an
+ * audit that failed: somebody else may have changed it since. */
+static int pause_send(const struct etld *etld, struct etld_entry *entry, struct etl_error *err)
+{
+	struct pause *p = pause_of(entry);
+	const struct etld_pause_order *order = p->order;
+	struct etl_state *state = etld->state;
+	bson_t details = BSON_INITIALIZER;
+	int rc;
+
+	(void)etl_fault("pause.store", NULL);
+	if (!p->set && etl_pause_set(state, p->job, order->pause, order->who, order->why, err) < 0)
+		return -1;
+	p->set = true;
+	BSON_APPEND_UTF8(&details, "job", p->job);
+	BSON_APPEND_UTF8(&details, "reason", order->why);
+	BSON_APPEND_DATE_TIME(&details, "asked", order->asked.ms);
+	rc = etl_audit_add(state, order->who, order->pause ? "pause" : "resume", &details, err);
+	bson_destroy(&details);
+	return rc;
+}
+
+/* From here on the store has the word (picture.h), but for pauses that it never heard of. */
+static void pause_sent(struct etld *etld, struct etld_entry *entry, const struct etl_error *err)
+{
+	struct pause *p = pause_of(entry);
+	struct etld_job *job = etld_job_find(etld, p->job);
+
+	if (err && p->order->error.kind == ETL_OK)
+		p->order->error = *err;
+	if (!job || !job->pausing)
+		return; /* it went, or went and came back */
+	job->pausing--;
+	job->pause_unsaved = err && !p->set;
+	etld_job_changed(etld, job);
+}
+
+static void pause_free(struct etld_entry *entry)
+{
+	struct pause *p = pause_of(entry);
+
+	release(p->order);
+	free(p->job);
+	free(p);
+}
+
+static const struct etld_entry_kind pause_kind = {
+	.id = ETLD_ENTRY_PAUSE, .together = TOGETHER, .send = pause_send, .sent = pause_sent,
+	.free = pause_free};
+
+bool etld_pauses_add(struct etld_pause_order *order, struct etld_job *job)
+{
+	struct etld *etld = order->etld;
+	bool changed = job->sched.paused != order->pause;
+	struct pause *p = ETL_NEW(struct pause);
+
+	if (order->pause)
+		etl_sched_pause(etld->sched, &job->sched);
+	else
+		etl_sched_resume(etld->sched, &job->sched, order->from);
+	etld_job_note_pause(job, order->pause ? order->who : NULL, order->pause ? order->why : NULL,
+		order->asked);
+	etld_deadline_look(etld, job);
+	job->pausing++;
+	p->order = order;
+	p->job = etl_strdup(job->name);
+	order->users++;
+	etld_outbox_put(etld, job->name, &pause_kind, &p->entry);
+	return changed;
+}
+
+void etld_pauses_end(struct etld_pause_order *order, etld_pause_fn *told, void *ctx)
+{
+	struct etld *etld = order->etld;
+
+	order->told = told;
+	order->ctx = ctx;
+	if (told)
+		DL_APPEND(etld->pauses, order);
+	etld_outbox_flush(etld);
+	if (!etld->mongodb_up)
+		etld_pauses_down(etld);
+	release(order);
+}
+
+void etld_pauses_down(struct etld *etld)
+{
+	while (etld->pauses)
+		tell(etld->pauses, ETLD_PAUSE_KEPT,
+			*etld->mongodb_reason ? etld->mongodb_reason : "etld is still starting");
+}
