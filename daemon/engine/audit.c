@@ -18,7 +18,7 @@ struct audit {
 	struct etld_entry entry;
 	char *who;
 	const char *what; /* static */
-	bson_t details;
+	bson_t *details;
 };
 
 static struct audit *audit_of(struct etld_entry *entry)
@@ -30,7 +30,7 @@ static int audit_send(const struct etld *etld, struct etld_entry *entry, struct 
 {
 	const struct audit *a = audit_of(entry);
 
-	return etl_audit_add(etld->state, a->who, a->what, &a->details, err);
+	return etl_audit_add(etld->state, a->who, a->what, a->details, err);
 }
 
 static void audit_sent(struct etld *etld, struct etld_entry *entry, const struct etl_error *err)
@@ -47,7 +47,7 @@ static void audit_free(struct etld_entry *entry)
 {
 	struct audit *a = audit_of(entry);
 
-	bson_destroy(&a->details);
+	bson_destroy(a->details);
 	free(a->who);
 	free(a);
 }
@@ -62,10 +62,9 @@ void etld_audit(struct etld *etld, const char *who, const char *what, bson_t *de
 
 	a->who = etl_strdup(who);
 	a->what = what;
-	bson_init(&a->details);
-	bson_concat(&a->details, details);
+	a->details = bson_copy(details);
 	bson_destroy(details);
-	BSON_APPEND_DATE_TIME(&a->details, "asked", etl_now(etld->clock).ms);
+	BSON_APPEND_DATE_TIME(a->details, "asked", etl_now(etld->clock).ms);
 	etld_outbox_put(etld, "", &audit_kind, &a->entry);
 	etld_outbox_flush(etld);
 }
