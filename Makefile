@@ -153,14 +153,14 @@ $$(BUILD)/tests/unit/daemon/$(1)/test_%: $$(BUILD)/tests/unit/daemon/$(1)/test_%
 	$$(call say,LD,$$@)
 	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LIBS_TEST) $$(LIBS_LIB)
 endef
-$(foreach floor,$(filter-out methods doors,$(FLOORS)),$(eval $(call daemon_unit,$(floor))))
-# Methods and doors stand on the whole daemon.
+$(foreach floor,$(filter-out facts methods doors,$(FLOORS)),$(eval $(call daemon_unit,$(floor))))
+# Facts, methods and doors stand on the whole daemon.
 define daemon_whole_unit
 $$(BUILD)/tests/unit/daemon/$(1)/test_%: $$(BUILD)/tests/unit/daemon/$(1)/test_%.o $$(BUILD)/libetld.a $$(BUILD)/libetl.a
 	$$(call say,LD,$$@)
 	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LIBS_TEST) $$(LIBS_LIB) $$(LIBS_DAEMON)
 endef
-$(foreach floor,methods doors,$(eval $(call daemon_whole_unit,$(floor))))
+$(foreach floor,facts methods doors,$(eval $(call daemon_whole_unit,$(floor))))
 $(BUILD)/tests/sim/%: $(BUILD)/tests/sim/%.o $(BUILD)/libetl.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_TEST) $(LIBS_LIB)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The control socket: it listens, lets clients in by rank and number, and tells each one that it
- * sends away why. What a client does is in control_client.c.
+ * The control socket: it listens, lets clients in by rank and number, and tells each one that
+ * it sends away why. What a client does is in control_client.c; nothing is read from a client
+ * here.
  */
 #include "doors/control.h"
 
@@ -21,18 +22,21 @@
 #include "io/journal.h"
 #include "io/message_ids.h"
 
-/* Others leave places for operators, and operators for root and etld's own user. */
+/* The law of places: readers leave places for operators, and operators for root and etld's own
+ * user, so that whoever has to act gets in when many look. Example: of 64 places readers get 48
+ * and operators 60; the last 4 are for root and etld. */
 #define READERS_MAX (ETLD_CLIENTS_MAX * 3 / 4)
 #define OPERATORS_MAX (ETLD_CLIENTS_MAX - 4)
-#define LOG_EVERY ETL_SECONDS(10) /* of those who are sent away */
+#define LOG_EVERY ETL_SECONDS(10) /* at most one message about refused clients in this time */
 
 struct etld_control {
 	int fd;
 	char *path;
 	struct etld_io *io;
 	struct etld_clients clients;
-	int spare_fd; /* let go to answer a client when descriptors have run out */
-	etl_mono logged; /* when one that was sent away was told last; us == 0 = never */
+	/* closed for a moment to accept and answer a client when descriptors have run out */
+	int spare_fd;
+	etl_mono logged; /* when a refused client was logged last; us == 0 = never */
 	unsigned untold; /* since then */
 };
 
@@ -62,7 +66,7 @@ static void log_refused(struct etld_control *control, const struct etld_peer *pe
 	control->untold = 0;
 }
 
-/* It always gets an answer: the socket is new, so there is room for it. */
+/* A refused client always gets an answer: its socket is new, so there is room in it. */
 static void refuse_client(int fd, enum etl_ctl_error error, const char *message, const char *hint)
 {
 	struct etl_buf out;
@@ -99,8 +103,9 @@ static void on_peer(struct etld_control *control, int fd, const struct etld_peer
 	}
 }
 
-/* Out of descriptors accept() would fail for ever and the loop spin: the spare one is given
- * up to take the client, tell it, and turn it away. */
+/* Without a free descriptor accept() would fail for ever, and the loop would spin on a socket
+ * that stays readable. The spare descriptor is given up to accept the client, tell it, and turn
+ * it away. */
 static void turn_away(struct etld_control *control)
 {
 	static const char why[] = "etld has no file descriptor left for another client";
@@ -148,7 +153,8 @@ static int fill_address(struct sockaddr_un *address, const char *path, struct et
 	return 0;
 }
 
-/* A socket file that nobody answers on is left over from a dead daemon. */
+/* A socket file on which nobody answers is left over from a daemon that died; a file of another
+ * kind is not ours to remove. */
 static int clear_way(const struct sockaddr_un *address, struct etl_error *err)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -168,8 +174,8 @@ static int clear_way(const struct sockaddr_un *address, struct etl_error *err)
 	return 0;
 }
 
-/* The unit forbids chown, and where the group is already ours there is nothing to change.
- * Without that group on this machine only root and our own user get in. */
+/* chown is avoided where the group is right already, because the unit forbids it. Without that
+ * group on this machine only root and etld's own user get in. */
 static void open_to_group(const char *path, const struct etld_access *access, const char *name)
 {
 	struct stat st;

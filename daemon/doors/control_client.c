@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * Clients of the control socket. One message after the other: the next one is taken when the
- * answer to the last one was read, so that a client holds one answer at the most, and all of them
- * together no more than ETLD_OUTPUTS_MAX. An answer is only put into the output: what is sent, whose
- * turn is next and who is let go is decided where the loop calls (on_client), so that a method may
- * answer at any time.
+ * Clients of the control socket. The law of turns: one message after the other; the next one is
+ * taken when the answer to the last one was read, so that a client holds one answer at the
+ * most, and all of them together no more than ETLD_OUTPUTS_MAX. Example: a client sends ten
+ * requests at once and reads nothing: the first is answered, nine wait as bytes in its buffer
+ * and its socket, and after ETLD_CLIENT_IDLE the client is let go.
+ *
+ * An answer is only put into the output: what is sent, whose turn is next and who is let go is
+ * decided where the loop calls (on_client), so that a method may answer at any time.
  */
 #include "doors/control_client.h"
 
@@ -17,9 +20,11 @@
 #include "ctl/interface.h"
 
 #define OUTPUT_MAX (ETL_CTL_REPLY_MAX + 64 * 1024) /* unread bytes of one client */
-#define SMALL_BYTES ((size_t)64 * 1024) /* answers and messages that always find room */
-#define PROGRESS_BYTES ((size_t)64 * 1024) /* who reads so many has time for the rest again */
-#define PATIENCE ETL_SECONDS(1) /* before somebody else's need counts more */
+/* answers and messages up to this size always find room */
+#define SMALL_BYTES ((size_t)64 * 1024)
+/* a client that has read this much gets the full time for the rest */
+#define PROGRESS_BYTES ((size_t)64 * 1024)
+#define PATIENCE ETL_SECONDS(1) /* after this time another client's need counts more */
 
 static struct etld_clients *clients_of(const struct etld_client *client)
 {
@@ -33,6 +38,7 @@ static etl_mono now_of(const struct etld_client *client)
 
 /* ---- the sums -------------------------------------------------------------------------------- */
 
+/* Sums are kept by differences, so that no walk over all clients is needed for each byte. */
 static void count(struct etld_client *client)
 {
 	struct etld_clients *all = clients_of(client);
@@ -45,6 +51,8 @@ static void count(struct etld_client *client)
 	client->counted_in = client->reader.buf.len;
 }
 
+/* The request is told that its client is gone before anything is freed: a method that is still
+ * at work must not answer it. */
 static void drop(struct etld_client *client)
 {
 	struct etld_clients *all = clients_of(client);
@@ -74,7 +82,8 @@ static void drop(struct etld_client *client)
 
 /* ---- whose turn it is ------------------------------------------------------------------------ */
 
-/* A new turn, or enough was read: the limit begins anew. Who waits for us has none. */
+/* Begins the time limit anew when the turn changes or enough was read. A client that waits for
+ * our answer has no limit: the delay is ours. */
 static void watch_idle(struct etld_client *client)
 {
 	struct etl_wheel *wheel = etld_loop_wheel(clients_of(client)->etld->loop);
@@ -91,8 +100,8 @@ static void watch_idle(struct etld_client *client)
 		etl_timer_arm(wheel, &client->idle, etl_mono_add(client->since, ETLD_CLIENT_IDLE));
 }
 
-/* A client that has more to say while it is answered is not listened to: else its messages would
- * pile up. One that has not is, for its end. */
+/* A client that sends more while it is answered is not read: its messages would pile up in
+ * memory instead of in its socket. One that is silent is read, so that its end is seen. */
 static bool is_heard(const struct etld_client *client)
 {
 	bool busy = client->request || client->output.len || client->has_next;
@@ -102,8 +111,8 @@ static bool is_heard(const struct etld_client *client)
 
 /* ---- output ---------------------------------------------------------------------------------- */
 
-/* Whether it is to be written to, or listened to. What was answered is sent in the next turn, and a
- * message that is here already is taken then. */
+/* Sets whether the client is written to or listened to. What was answered is sent in the next
+ * turn, and a message that is here already is taken then. */
 static void look(struct etld_client *client)
 {
 	bool next = client->closing || (client->has_next && !client->request);
@@ -139,8 +148,8 @@ static bool flush(struct etld_client *client)
 	return true;
 }
 
-/* The one with the largest answer of which nothing was read for a second: never the one that is being
- * served, whose time has just begun anew. */
+/* The client with the largest answer of which nothing was read for a second. Never the one that
+ * is being served, whose time has just begun anew. */
 static struct etld_client *laggard(struct etld_clients *all, const struct etld_client *but)
 {
 	struct etld_client *found = NULL;
@@ -153,7 +162,8 @@ static struct etld_client *laggard(struct etld_clients *all, const struct etld_c
 	return found;
 }
 
-/* Room for an answer that was just appended: who does not read pays for it. False: there is none. */
+/* Finds room for an answer that was just appended: clients that do not read theirs are dropped
+ * for it. False: there is none. */
 static bool find_room(struct etld_client *client)
 {
 	struct etld_clients *all = clients_of(client);
@@ -181,12 +191,12 @@ static void too_much(struct etld_client *client, size_t before)
 
 /* ---- the door of the methods ----------------------------------------------------------------- */
 
-/* What was appended behind `before` is the last word to the client's request. */
+/* Ends the client's request; what was appended behind `before` is its answer. */
 static void end_request(struct etld_client *client, size_t before, bool appended)
 {
 	client->request = NULL;
 	if (!appended)
-		client->closing = true; /* it does not read: its buffer is full */
+		client->closing = true; /* the client does not read: its buffer is full */
 	else if (!find_room(client))
 		too_much(client, before);
 	look(client);
@@ -219,6 +229,8 @@ static void refuse(void *ctx, enum etl_ctl_error error, const char *message, con
 	end_request(client, before, appended);
 }
 
+/* A stream may not fill a client's output: false tells the method that this client is too slow
+ * to follow. */
 static bool more(void *ctx, struct etl_json *reply)
 {
 	struct etld_client *client = ctx;
@@ -237,7 +249,8 @@ static const struct etld_door door = {answer, refuse, more};
 
 /* ---- requests -------------------------------------------------------------------------------- */
 
-/* What stands behind it in the stream cannot be trusted any more: an answer, and the end. */
+/* What follows an unreadable message in the stream cannot be trusted: the client gets an
+ * answer, and the end. */
 static void unreadable(struct etld_client *client, const struct etl_error *err)
 {
 	struct etl_json *details = etl_json_object();
@@ -265,8 +278,8 @@ static void take_message(struct etld_client *client, const char *text, size_t le
 	}
 }
 
-/* One message, if it may have its turn; a request that takes its time, and an answer that is not
- * read, hold those behind it back. */
+/* Takes one message, if it may have its turn. A request that takes its time, and an answer that
+ * is not read, hold the messages behind them back. */
 static void serve(struct etld_client *client)
 {
 	struct etl_error err = ETL_ERROR_INIT;
@@ -282,11 +295,11 @@ static void serve(struct etld_client *client)
 		unreadable(client, &err);
 	if (rc != 1)
 		return;
-	client->sent = PROGRESS_BYTES; /* a whole message: its time begins anew */
+	client->sent = PROGRESS_BYTES; /* a whole message has come: the time limit begins anew */
 	take_message(client, text, len);
 }
 
-/* Half messages of all clients together; a small one always finds room. */
+/* Bounds the half messages of all clients together; a small one always finds room. */
 static bool finds_room(const struct etld_client *client, size_t n)
 {
 	const struct etld_clients *all = clients_of(client);
@@ -325,6 +338,8 @@ static bool hear(struct etld_client *client)
 	return false;
 }
 
+/* Sending comes before reading: a client that has taken its answer may have its next message
+ * taken in the same turn. */
 static void on_client(void *ctx, int fd, bool readable, bool writable)
 {
 	struct etld_client *client = ctx;
@@ -340,7 +355,8 @@ static void on_client(void *ctx, int fd, bool readable, bool writable)
 
 /* ---- limits ---------------------------------------------------------------------------------- */
 
-/* A last word for whoever says something after all; it fits, or is lost. */
+/* A last word for a client that may say something after all; it fits into the socket, or is
+ * lost. */
 static void send_away(struct etld_client *client, const char *why)
 {
 	if (!client->output.len) {
@@ -391,12 +407,20 @@ void etld_client_add(struct etld_control *control, int fd, const struct etld_pee
 	all->n++;
 	all->n_readers += peer->rank == ETLD_RANK_READER;
 	client->io = etld_io_add(all->etld->loop, fd, true, false, on_client, client, "client");
-	client->sent = PROGRESS_BYTES; /* its time begins */
+	client->sent = PROGRESS_BYTES; /* makes watch_idle begin the time limit */
 	watch_idle(client);
 }
 
+/* Answers that were given as the loop ended have no further turn: they go out as far as the sockets take
+ * them. Example: a reload waits, SIGTERM comes, and its client is to read that etld is stopping. */
 void etld_clients_close(struct etld_clients *clients)
 {
-	while (clients->list)
-		drop(clients->list);
+	while (clients->list) {
+		struct etld_client *client = clients->list;
+
+		if (client->output.len)
+			(void)!send(client->fd, client->output.data, client->output.len,
+				MSG_NOSIGNAL | MSG_DONTWAIT);
+		drop(client);
+	}
 }

@@ -30,12 +30,13 @@ struct etld_client {
 	size_t sent;	/* since then */
 	struct etl_frame_reader reader;
 	struct etl_buf output;
-	size_t counted_out, counted_in; /* what of its buffers stands in the sums */
+	/* how much of its buffers is in the sums of all clients */
+	size_t counted_out, counted_in;
 	struct etld_request *request;	/* the one being answered; NULL: the next one may come */
 	struct etld_peer peer;
-	bool oneway;  /* it reads no answer to it */
-	bool has_next; /* bytes stand behind its last message: a whole one may be among them */
-	bool closing;  /* as soon as its output was read */
+	bool oneway;  /* true: the client wants no answer to its request */
+	bool has_next; /* bytes follow its last message: a whole one may be among them */
+	bool closing;  /* true: the client is dropped as soon as its output was read */
 };
 
 /* All clients of a daemon. */
@@ -51,8 +52,10 @@ void etld_client_add(struct etld_control *control, int fd, const struct etld_pee
 /* Gives the place of one who has said nothing for the longest time (a second at least) and has no
  * higher rank to somebody who came. False: there is none. */
 bool etld_clients_give_place(struct etld_clients *clients, enum etld_rank rank);
+/* Drops all clients, without a word and whatever they wait for. */
 void etld_clients_close(struct etld_clients *clients);
 
+/* control.c: the clients of this socket; lent. */
 struct etld_clients *etld_control_clients(struct etld_control *control);
 
 #endif

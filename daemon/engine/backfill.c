@@ -19,7 +19,8 @@
 #include "io/loop.h"
 #include "io/message_ids.h"
 
-#define RENEW ETL_SECONDS(100) /* also under a piece that takes long, or a wait */
+/* also during a long piece or a wait: a third of the lease's length */
+#define RENEW ETL_SECONDS(100)
 #define LOOK_AGAIN ETL_MINUTES(5) /* for backfills of other etlds that may have died */
 #define TRY_LATER ETL_SECONDS(15)
 
@@ -61,6 +62,7 @@ void etld_backfill_unwatch(struct etld *etld, void *ctx)
 		}
 }
 
+/* The next watcher is read first: a watcher may take itself out when it is told. */
 static void tell(struct etld_backfill *f, bool ended)
 {
 	for (struct etld_backfill_watcher *w = f->watchers, *next; w; w = next) {
@@ -118,6 +120,8 @@ static void later(struct etld_backfill *f, etl_dur wait, const char *phase)
 	arm(f, wait);
 }
 
+/* A refusal is no error: the job is paused, or another backfill of it has its turn. The piece
+ * is looked for anew after TRY_LATER, since the ledger may have changed by then. */
 static void offer(struct etld_backfill *f)
 {
 	struct etld_job *job = etld_job_find(f->etld, f->b.job);
@@ -144,13 +148,14 @@ static void offer(struct etld_backfill *f)
 						"another backfill of the job has its turn");
 }
 
-/* The next piece is not due yet. */
+/* True if the next piece is not due yet: its rate or a retry keeps it waiting. */
 static bool is_early(const struct etld_backfill *f)
 {
 	return f->not_before.us > etl_mono_now(f->etld->clock).us;
 }
 
-/* True: it has to wait. The ledger is asked again after that: others load too. */
+/* True: the backfill waits, at most RENEW at a time, so that its lease lives on. The piece is
+ * looked for when the wait is over and not before it: other runs load windows too. */
 static bool waits(struct etld_backfill *f)
 {
 	etl_dur left = etl_mono_diff(f->not_before, etl_mono_now(f->etld->clock));
@@ -161,6 +166,8 @@ static bool waits(struct etld_backfill *f)
 	return true;
 }
 
+/* Whoever waits for the backfill is told before it is freed; the log tells it once, by the etld
+ * that drove it. */
 static void ended(struct etld_backfill *f)
 {
 	f->b = f->save;
@@ -170,6 +177,11 @@ static void ended(struct etld_backfill *f)
 	unlink_and_free(f);
 }
 
+/* The law of a backfill's steps: after each step it is with the scheduler, waiting for a timer,
+ * or over; never two of them, and never none. Example: a step saves "behind 13:00" and finds
+ * the piece 13:00 to 23:00. The rate says 5 s: the timer. Then another step finds the piece
+ * again, since a live run may have loaded 14:00 meanwhile, and offers it. The run ends, its
+ * counts are saved by the next step, and so on, until a step finds nothing. */
 static void step_done(struct etld_task *task)
 {
 	struct etld_backfill *f = (struct etld_backfill *)task;
@@ -183,7 +195,7 @@ static void step_done(struct etld_task *task)
 		later(f, TRY_LATER, "MongoDB");
 	} else if (f->save.state != ETL_BACKFILL_RUNNING) {
 		ended(f);
-	} else if (f->cancelled) { /* meanwhile */
+	} else if (f->cancelled) { /* during the step */
 		step(f);
 	} else if (!f->owned) {
 		later(f, LOOK_AGAIN, "another etld drives it");
@@ -195,6 +207,8 @@ static void step_done(struct etld_task *task)
 	}
 }
 
+/* The worker gets a copy (`save`) and a generation of its own: the loop may cancel the
+ * backfill, and a reload may take the job away, while the worker is at it. */
 static void submit(struct etld_backfill *f, void (*work)(struct etld_task *task),
 	void (*done)(struct etld_task *task))
 {
@@ -207,6 +221,8 @@ static void submit(struct etld_backfill *f, void (*work)(struct etld_task *task)
 	etld_pool_submit(f->etld->pool, &f->task);
 }
 
+/* A job whose file has errors keeps its backfills waiting instead of ending them: the next
+ * reload mends it. */
 static bool is_left_out(const struct etld_backfill *f)
 {
 	const struct etl_job *job = etld_generation_job(f->etld->generation, f->b.job);
@@ -232,6 +248,9 @@ static void step(struct etld_backfill *f)
 
 /* ---- the lease, while a piece is with the scheduler or has to wait ---------------------------- */
 
+/* The piece may have ended, or the operator cancelled, while the renewal was under way:
+ * whatever etld_backfills_run_ended and etld_backfill_cancel could not do at that time is done
+ * here. */
 static void renew_done(struct etld_task *task)
 {
 	struct etld_backfill *f = (struct etld_backfill *)task;
@@ -241,7 +260,7 @@ static void renew_done(struct etld_task *task)
 	if (f->offered)
 		arm(f, RENEW);
 	else if (!f->owned || f->cancelled || !waits(f))
-		step(f); /* its piece has ended meanwhile, or its time has come */
+		step(f); /* its piece has ended during the renewal, or its time has come */
 }
 
 static void renew(struct etld_backfill *f)
@@ -276,6 +295,9 @@ static struct etld_backfill *by_id(struct etld *etld, const char *id)
 	return NULL;
 }
 
+/* Called before the scheduler hears of the end, so that the place of the backfill is known when
+ * the next piece could be offered. A cancelled backfill keeps the state that the cancel has
+ * set. */
 void etld_backfills_run_ended(struct etld *etld, const struct etl_run *run)
 {
 	struct etld_backfill *f = run->trigger.kind == ETL_TRIGGER_BACKFILL ?
@@ -302,6 +324,9 @@ static bool its_piece_runs(const struct etld_backfill *f, const struct etld_job 
 		etl_streq(job->sched.running.cause, f->b.id);
 }
 
+/* A running piece is cancelled like any run, and its end is the next step; a piece that waits
+ * is taken out of the scheduler. Either way the store hears of it in the next step, even if
+ * another etld drives the backfill. */
 void etld_backfill_cancel(struct etld_backfill *f, const char *who)
 {
 	struct etld_job *job = etld_job_find(f->etld, f->b.job);
@@ -313,7 +338,7 @@ void etld_backfill_cancel(struct etld_backfill *f, const char *who)
 	snprintf(f->b.reason, sizeof f->b.reason, "cancelled by %s", who);
 	if (runs) {
 		etld_exec_cancel(etld_running(job), ETL_CANCEL_OPERATOR);
-		return; /* its end is the next step */
+		return; /* the end of that run makes the next step */
 	}
 	if (f->offered && job)
 		etl_sched_drop_backfill(f->etld->sched, &job->sched);
@@ -339,6 +364,7 @@ struct etld_backfill *etld_backfill_start(struct etld *etld, const struct etl_ba
 	return f;
 }
 
+/* An id may be cut short by whoever types it; one that fits two backfills names neither. */
 struct etld_backfill *etld_backfill_find(struct etld *etld, const char *id)
 {
 	struct etld_backfill *found = NULL;
@@ -358,6 +384,8 @@ const struct etl_backfill *etld_backfill_facts(const struct etld_backfill *f)
 	return &f->b;
 }
 
+/* A pause is told before anything else that the backfill waits for: nothing of it starts while
+ * the job is paused. */
 const char *etld_backfill_waits_for(const struct etld_backfill *f, etl_mono *until)
 {
 	const struct etld_job *job = etld_job_find(f->etld, f->b.job);
@@ -380,6 +408,8 @@ void etld_backfills_each(struct etld *etld,
 		fn(ctx, f);
 }
 
+/* The scheduler dropped the piece with the job, and no run of it will end: the step finds out
+ * that the job is gone. */
 void etld_backfills_job_gone(struct etld *etld, const char *job)
 {
 	for (struct etld_backfill *f = etld->backfills->list, *next; f; f = next) {
@@ -411,6 +441,8 @@ static void look_work(struct etld_task *task)
 	etl_backfill_list(state, NULL, true, 0, keep_running, all, &all->error);
 }
 
+/* Backfills that another etld drives are taken up too. Their first step finds the lease held
+ * and looks again every LOOK_AGAIN: that is how the backfill of an etld that died goes on here. */
 static void look_done(struct etld_task *task)
 {
 	struct etld_backfills *all = (struct etld_backfills *)task;
@@ -457,6 +489,7 @@ struct etld_backfills *etld_backfills_new(struct etld *etld)
 	return all;
 }
 
+/* The workers are gone: what was on one will not come back. */
 void etld_backfills_free(struct etld *etld)
 {
 	struct etld_backfills *all = etld->backfills;

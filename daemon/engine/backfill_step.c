@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A backfill's way to the store: its lease, its document, its next piece. Workers.
+ * A backfill's way to the store: its lease, its document, its next piece. Workers: nothing of
+ * the loop is touched but the part of the backfill that is the worker's while on_worker.
  */
 #include "engine/backfill_step.h"
 
@@ -16,7 +17,9 @@ static void lease_name(const struct etl_backfill *b, char out[64])
 	snprintf(out, 64, "backfill/%s", b->id); /* a job's name holds no '/' */
 }
 
-/* 1 = we drive it, 0 = another etld does, -1. */
+/* 1 = this etld drives the backfill, 0 = another one does, -1. A lease that was lost is not
+ * asked for again in the same step: what the other etld has done meanwhile has to be read
+ * first. */
 static int own(struct etld_backfill *f)
 {
 	struct etl_state *state = f->etld->state;
@@ -57,7 +60,8 @@ static int next_piece(struct etld_backfill *f)
 	return found < 0 ? -1 : 0;
 }
 
-/* An operator ends it, whoever drives it. */
+/* An operator's cancel is written whoever drives the backfill: the driver reads it at its next
+ * step (read_back, save). */
 static int cancel_in_store(struct etld_backfill *f)
 {
 	struct etl_state *state = f->etld->state;
@@ -66,8 +70,9 @@ static int cancel_in_store(struct etld_backfill *f)
 		etl_now(f->etld->clock), &f->error);
 }
 
-/* What the store has counts, if it was ended there, or if another etld may have driven it since we
- * knew it. 1 = it goes on, 0 = it was ended there, -1. */
+/* Takes over what the store has, if the backfill was ended there, or if another etld may have
+ * driven it since this one knew it. 1 = it goes on, 0 = it was ended there, -1. A document that
+ * was removed ends the backfill as cancelled. */
 static int read_back(struct etld_backfill *f, bool taken_over)
 {
 	struct etl_state *state = f->etld->state;
@@ -86,7 +91,8 @@ static int read_back(struct etld_backfill *f, bool taken_over)
 	return stored.state == ETL_BACKFILL_RUNNING;
 }
 
-/* Saves where it is. Ended in the store meanwhile: so it is here. */
+/* Saves where the backfill is. A CONFLICT means that it was ended in the store meanwhile: then
+ * it is ended here. */
 static int save(struct etld_backfill *f)
 {
 	struct etl_state *state = f->etld->state;
@@ -102,6 +108,11 @@ static int save(struct etld_backfill *f)
 	return read_back(f, true) < 0 ? -1 : 0;
 }
 
+/* The law of a step, in this order: a cancel, the lease, what the store says, the next piece,
+ * the save. Example: etld A stalls in the middle of a backfill, and B takes its lease and does
+ * three pieces. When A goes on, its renewal fails, and it does nothing. When B stops and A has
+ * the lease again, A reads that the place is behind B's third piece before it looks for a piece
+ * of its own; with its own old place it would do the three again. */
 void etld_backfill_step_work(struct etld_task *task)
 {
 	struct etld_backfill *f = (struct etld_backfill *)task;
@@ -125,11 +136,13 @@ void etld_backfill_step_work(struct etld_task *task)
 		return;
 	f->tells |= ours && goes_on;
 	lease_name(&f->save, name);
-	if (ours && f->save.state != ETL_BACKFILL_RUNNING) /* else it runs out by itself */
+	/* a lease that cannot be dropped runs out by itself */
+	if (ours && f->save.state != ETL_BACKFILL_RUNNING)
 		(void)state->ops->lease_drop(state, name, f->fence, &ignored);
 }
 
-/* Once lost it is not taken again here: only a step reads what others have done meanwhile. */
+/* A lost lease is not taken again by a renewal: only a step reads what others have done
+ * meanwhile. */
 void etld_backfill_renew_work(struct etld_task *task)
 {
 	struct etld_backfill *f = (struct etld_backfill *)task;

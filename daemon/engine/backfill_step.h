@@ -25,8 +25,8 @@ struct etld_backfill {
 	bool on_worker, offered, cancelled;
 	struct etl_window piece;
 	const char *phase;
-	etl_mono again; /* its timer is armed for then */
-	etl_mono not_before; /* the next piece, for its rate or a retry; us == 0 = at once */
+	etl_mono again; /* when the timer fires */
+	etl_mono not_before; /* when the next piece may begin (rate, retry); us == 0 = at once */
 	const char *wait_phase;
 
 	/* the worker's while on_worker */
@@ -35,7 +35,7 @@ struct etld_backfill {
 	const struct etl_job *job; /* NULL: it left the configuration */
 	bool owned;
 	int64_t fence;
-	bool tells; /* if it has ended: so do we say; else whoever ended it has */
+	bool tells; /* true: this etld logs the end; else the one that ended the backfill has */
 	struct etl_error error;
 };
 

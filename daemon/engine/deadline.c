@@ -197,12 +197,6 @@ static void on_deadline(struct etl_timer *timer, void *ctx)
 	etld_deadline_look(ctx, job);
 }
 
-static bool owes(const struct etld_job *job, size_t i, struct etl_deadline *out)
-{
-	return job->partitions[i].watermark.ms &&
-		etl_deadline_next(&job->job->window, job->job->deadline, job->partitions[i].watermark, out);
-}
-
 void etld_deadline_look(struct etld *etld, struct etld_job *job)
 {
 	etl_wall now = etl_now(etld->clock), next = {0};
@@ -216,7 +210,8 @@ void etld_deadline_look(struct etld *etld, struct etld_job *job)
 		etld->draining)
 		return; /* whoever ends that looks again */
 	for (size_t i = 0; i < job->job->n_partitions; i++) {
-		if (!owes(job, i, &d))
+		if (!etl_deadline_next(&job->job->window, job->job->deadline,
+			    job->partitions[i].watermark, &d))
 			continue;
 		if (!etl_deadline_is_missed(&d, now))
 			next = !next.ms || d.due.ms < next.ms ? d.due : next;
@@ -260,23 +255,4 @@ void etld_deadline_drop(struct etld *etld, struct etld_job *job)
 	if (job->alerts)
 		job->alerts->job = NULL;
 	job->alerts = NULL;
-}
-
-bool etld_deadline_of(const struct etld *etld, const struct etld_job *job, struct etld_due *out)
-{
-	bool found = false;
-	struct etl_deadline d;
-
-	for (size_t i = 0; job->job->deadline.us && i < job->job->n_partitions; i++) {
-		if (!owes(job, i, &d) || (found && d.due.ms >= out->due.ms))
-			continue;
-		out->window = d.window;
-		out->due = d.due;
-		out->partition = i;
-		found = true;
-	}
-	if (found)
-		out->missed = etl_deadline_is_missed(&(struct etl_deadline){out->window, out->due},
-			etl_now(etld->clock));
-	return found;
 }

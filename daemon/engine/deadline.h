@@ -13,13 +13,4 @@ void etld_deadline_look(struct etld *etld, struct etld_job *job);
 void etld_deadline_look_all(struct etld *etld); /* in pieces; the first within the call */
 void etld_deadline_drop(struct etld *etld, struct etld_job *job);
 
-/* The window of the job that is due first, by what the loop knows. False = none. */
-struct etld_due {
-	struct etl_window window;
-	etl_wall due;
-	size_t partition; /* its place in the job */
-	bool missed;
-};
-bool etld_deadline_of(const struct etld *etld, const struct etld_job *job, struct etld_due *out);
-
 #endif

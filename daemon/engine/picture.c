@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Readings of what the store holds, from their making to their end: once a minute, when something
- * asks for one, and of one job at once. A worker reads (picture_read.c), the loop takes job by job
- * (picture_take.c), of many jobs in pieces.
+ * Readings of what the store holds, from their making to their end: once a minute, when
+ * something asks for one, and of one job at once. A worker reads (picture_read.c), the loop
+ * takes job by job (picture_take.c), of many jobs in pieces. Only one reading of all jobs is
+ * under way at a time.
  */
 #include "engine/picture.h"
 
@@ -15,14 +16,14 @@
 #include "io/journal.h"
 #include "io/loop.h"
 
-/* As long as a piece of taking may take: see walk.c. */
+/* The longest time, in us, that a piece may keep the loop busy: see walk.c. */
 #define PIECE ((etl_dur){500})
 
 struct etld_looks {
-	struct etld_picture *going; /* the reading that is on its way; NULL = none */
+	struct etld_picture *going; /* the reading of all jobs that is under way; NULL = none */
 	struct etl_timer timer;	    /* the next one */
 	etl_dur every;
-	bool again; /* something has changed under the one on its way */
+	bool again; /* something changed while it was under way: read again */
 };
 
 /* ---- once a minute --------------------------------------------------------------------------- */
@@ -41,11 +42,12 @@ static void looked(struct etld_picture *p)
 	etld->looks->going = NULL;
 	etld_picture_free(p);
 	if (!etld->mongodb_up || etld->draining)
-		return; /* whoever finds MongoDB again reads it */
+		return; /* the reading is begun anew when MongoDB is found again */
 	look_later(etld, etld->looks->again ? (etl_dur){0} : etld->looks->every);
 	etld->looks->again = false;
 }
 
+/* A reading of ten thousand jobs is taken in pieces, so that no slot waits for the end of it. */
 static void take_piece(struct etld_picture *p)
 {
 	const struct etld_generation *g = p->generation;
@@ -74,6 +76,8 @@ static void look_work(struct etld_task *task)
 		p->error = err;
 }
 
+/* What could not be read changes nothing: an old picture is better than half a new one, and the
+ * log says that status may be old. */
 static void look_done(struct etld_task *task)
 {
 	struct etld_picture *p = (struct etld_picture *)task;
@@ -109,6 +113,8 @@ static void on_look(struct etl_timer *timer, void *ctx)
 	look(ctx);
 }
 
+/* A reading that is under way may have read before the change, so it is followed by another
+ * one. */
 void etld_picture_hurry(struct etld *etld)
 {
 	etld_on_loop(etld->loop);
@@ -128,7 +134,8 @@ void etld_picture_watch(struct etld *etld)
 
 static void one_work(struct etld_task *task)
 {
-	struct etl_error ignored = ETL_ERROR_INIT; /* the reading of the next minute has it */
+	/* the reading of the next minute tells of it */
+	struct etl_error ignored = ETL_ERROR_INIT;
 
 	(void)etld_picture_read((struct etld_picture *)task, &ignored);
 }

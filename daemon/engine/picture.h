@@ -16,6 +16,7 @@
 /* Loop: into the jobs, at once. `each` (may be NULL) is given what is on record of each job's
  * schedule, before. What was not read changes nothing. */
 void etld_picture_take(struct etld_picture *p);
+/* Calls `each` with what is on record of each job's schedule; texts are lent for the call. */
 void etld_picture_schedules(const struct etld_picture *p,
 	void (*each)(void *ctx, const char *job, const struct etl_schedule_info *info), void *ctx);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * A reading of what the store holds: one question for each kind of document, however many jobs there
- * are; its lists are sorted by job. Workers read; the loop makes and frees.
+ * A reading of what the store holds: one question for each kind of document, however many jobs
+ * there are; its lists are sorted by job. Workers read; the loop makes and frees. Nothing of
+ * the loop's jobs is touched here.
  */
 #include "engine/picture_read.h"
 
@@ -16,6 +17,8 @@
 /* Jobs whose start or end was moved over open windows: so many are counted anew in a reading. */
 #define RECOUNTS_MAX 100
 
+/* `began` is the number of the newest change when the reading began: a job that has changed
+ * since keeps what it has. */
 struct etld_picture *etld_picture_new(struct etld *etld, const struct etld_job *job)
 {
 	struct etld_picture *p = ETL_NEW(struct etld_picture);
@@ -118,8 +121,8 @@ static int keep_schedule(void *ctx, const char *job, const struct etl_schedule_i
 	return 0;
 }
 
-/* Units that a run would never find due: of an older grid, or beyond where the job begins or ends
- * now. They are nobody's business. */
+/* True for units that a run can still find due. Units of an older grid, or beyond the job's
+ * start or end, would otherwise be told as open for ever, and no command could close them. */
 static bool is_on_grid(const struct etl_window_rules *rules, const struct etl_open_sum *sum)
 {
 	int64_t size = etl_dur_ms(rules->size);
@@ -134,6 +137,7 @@ static struct etl_window range_of(const struct etl_window_rules *rules)
 	return (struct etl_window){rules->start, {rules->end.ms ? rules->end.ms : INT64_MAX}};
 }
 
+/* A partition that left the configuration is nobody's: its units are not told. */
 static int add_sum(struct etld_picture *p, const struct etl_job *job, const struct etl_open_sum *sum)
 {
 	const struct etl_partition *partition = etl_job_partition(job, sum->partition);
@@ -152,6 +156,8 @@ struct recount {
 	const struct etl_open_sum *of;
 };
 
+/* Only the sum that was straddling an end is replaced by its recount, not the others of the
+ * job. */
 static int add_recounted(void *ctx, const struct etl_open_sum *sum)
 {
 	struct recount *r = ctx;
@@ -162,7 +168,8 @@ static int add_recounted(void *ctx, const struct etl_open_sum *sum)
 	return add_sum(r->p, r->job, sum);
 }
 
-/* Some of these lie beyond the job's start or end, others do not: rare, and asked again. */
+/* Counts anew when some of these units lie beyond the job's start or end and others do not: the
+ * sum cannot tell how many. Rare: a start or end was moved over open windows. */
 static int recount(struct etld_picture *p, const struct etl_job *job, const struct etl_open_sum *sum)
 {
 	struct etl_window range = range_of(&job->window);
@@ -174,6 +181,8 @@ static int recount(struct etld_picture *p, const struct etl_job *job, const stru
 	return state->ops->open_sums(state, job->name, &range, add_recounted, &r, &p->error);
 }
 
+/* Wholly inside the job's range the sum counts as it is, wholly outside not at all; only one
+ * that straddles an end is counted anew. */
 static int keep_sum(void *ctx, const struct etl_open_sum *sum)
 {
 	struct etld_picture *p = ctx;
@@ -216,6 +225,8 @@ static int by_sum(const void *a, const void *b)
 			qsort(list, n, sizeof *(list), by);                                     \
 	} while (0)
 
+/* Sorted by job as the generation's jobs are: the loop then takes both lists side by side,
+ * without a search for each job. */
 static void sort(struct etld_picture *p)
 {
 	SORT(p->marks, p->n_marks, by_mark);
@@ -224,6 +235,8 @@ static void sort(struct etld_picture *p)
 	SORT(p->sums, p->n_sums, by_sum);
 }
 
+/* The first question that fails ends the reading: half a reading must not be taken for the
+ * whole. */
 int etld_picture_read(struct etld_picture *p, struct etl_error *err)
 {
 	struct etl_state *state = p->etld->state;
@@ -239,7 +252,7 @@ int etld_picture_read(struct etld_picture *p, struct etl_error *err)
 	if (rc == 0 && !p->targets)
 		rc = state->ops->open_sums(state, p->only ? p->only->name : NULL, NULL, keep_sum, p, err);
 	if (rc == 0 && p->error.kind != ETL_OK) {
-		*err = p->error; /* of a recount */
+		*err = p->error; /* a recount failed */
 		rc = -1;
 	}
 	sort(p);
@@ -247,6 +260,9 @@ int etld_picture_read(struct etld_picture *p, struct etl_error *err)
 	return rc;
 }
 
+/* Most runs end well and leave nothing open; a question to the ledger after each of them would
+ * cost as much as the runs' own. A reading is made only if the run, or what was known before
+ * it, gives reason to. */
 void etld_picture_read_after(struct etld_picture *p, const struct etl_run *run)
 {
 	struct etl_error ignored = ETL_ERROR_INIT; /* the next reading tries again */

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * What was read goes into the jobs, one by one. A job that has changed here since the reading began
- * keeps what it has. Loop thread.
+ * What was read goes into the jobs, one by one. A job that has changed here since the reading
+ * began keeps what it has. Reads and writes no store. Loop thread.
+ *
+ * Example: a reading begins at 10:00:00.0; at 10:00:00.2 an operator pauses `orders`; at
+ * 10:00:00.5 the reading is taken. It knows nothing of the pause and must not undo it: `orders`
+ * is passed over, and the next reading has it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +18,7 @@
 
 /* ---- on the loop: one job -------------------------------------------------------------------- */
 
+/* Nearly always the text is what it was, and is kept. */
 static void set_text(char **to, const char *text)
 {
 	if (*to && text && etl_streq(*to, text))
@@ -22,6 +27,7 @@ static void set_text(char **to, const char *text)
 	*to = text && *text ? etl_strdup(text) : NULL;
 }
 
+/* A unit that is dirty is closed: it counts as dirty alone and not as open. */
 static void add_to_partition(struct etld_partition *part, const struct sum *sum)
 {
 	bool first = !part->open;
@@ -37,7 +43,8 @@ static void add_to_partition(struct etld_partition *part, const struct sum *sum)
 		part->oldest = sum->oldest;
 }
 
-/* The reason of the oldest failed window speaks for all of them, and that of the oldest held. */
+/* The reason of the oldest failed window speaks for all failed ones, and that of the oldest
+ * held one for all held. */
 struct oldest {
 	const struct sum *failed, *held;
 };
@@ -52,6 +59,7 @@ static void note_oldest(struct oldest *o, const struct sum *sum)
 		*at = sum;
 }
 
+/* All counts begin at zero: what the reading has no sum of is not open any more. */
 static void take_sums(struct etld_job *job, const struct sum *sums, size_t n)
 {
 	struct oldest oldest = {0};
@@ -78,7 +86,7 @@ static void take_sums(struct etld_job *job, const struct sum *sums, size_t n)
 	set_text(&job->held_why, oldest.held ? oldest.held->reason : NULL);
 }
 
-/* True if one of them has moved. */
+/* True if one of the watermarks has moved: deadlines depend on them. */
 static bool take_marks(struct etld_job *job, const struct mark *marks, size_t n)
 {
 	bool moved = false;
@@ -96,7 +104,7 @@ static bool take_marks(struct etld_job *job, const struct mark *marks, size_t n)
 	return moved;
 }
 
-/* Of another generation: its jobs may have had other targets. */
+/* A reading that began before a reload is not taken here: its jobs may have had other targets. */
 static void take_targets(struct etld_picture *p, struct etld_job *job, struct mark *marks, size_t n)
 {
 	size_t near = 0;
@@ -115,7 +123,9 @@ static void take_targets(struct etld_picture *p, struct etld_job *job, struct ma
 	etld_elsewhere_tell(p->etld, job);
 }
 
-/* The store has the word of whoever paused or resumed it, here or elsewhere. */
+/* Takes the word of whoever paused or resumed the job, on this etld or another. A pause counts
+ * at once, a resume only in the second reading that finds it: the record of the slots that the
+ * pause skipped may still be on its way, and a cursor without it would run them. */
 static void take_pause(struct etld *etld, struct etld_job *job, const struct pause *pause,
 	const struct etl_schedule_info *info)
 {
@@ -130,13 +140,15 @@ static void take_pause(struct etld *etld, struct etld_job *job, const struct pau
 			etld_job_note_pause(job, pause->who, pause->why, pause->at);
 		etl_sched_pause(etld->sched, &job->sched);
 	} else if (job->sched.paused && !resumed) {
-		job->resumed = true; /* what it skipped may still be on its way: the next reading has it */
+		/* the record of what the pause skipped may still be on its way */
+		job->resumed = true;
 	} else if (job->sched.paused) {
 		etld_job_note_pause(job, NULL, NULL, (etl_wall){0});
 		etl_sched_resumed_elsewhere(etld->sched, &job->sched, info);
 	}
 }
 
+/* A run that has ended here since the reading is newer than what the reading found. */
 static void take_last(struct etld_job *job, const struct etl_last_run *last)
 {
 	if (*last->run_id && last->ended.ms >= job->last.ended.ms)

@@ -22,6 +22,7 @@
 #include "io/journal.h"
 #include "io/loop.h"
 #include "io/message_ids.h"
+#include "plan/owed.h"
 #include "time/civil.h"
 
 static struct etld_job *job_of(struct etl_sched_job *job)
@@ -170,23 +171,14 @@ void etld_sched_known(struct etld *etld, const char *name, const struct etl_sche
 
 /* ---- catching up ----------------------------------------------------------------------------- */
 
-/* Windows are due since a slot that has passed: the run that should have loaded them failed,
- * or died with its etld. */
+/* Windows are due since a slot that has passed: the run that should have loaded them failed, or died
+ * with its etld. Open ones behind the watermark wait for the next slot. */
 static bool owes_windows(const struct etld *etld, const struct etld_job *job, etl_wall watermark)
 {
-	const struct etl_window_rules *rules = &job->job->window;
-	etl_wall due, slot, now = etl_now(etld->clock);
+	const struct etl_owed_facts facts = {.watermark = watermark};
+	etl_wall since;
 
-	if (rules->none)
-		due = watermark;
-	else if (etl_window_limit(rules, now).ms <= watermark.ms)
-		return false;
-	else
-		due = etl_wall_add(etl_wall_add(watermark, rules->size), rules->settle);
-	if (!job->job->calendar)
-		return !rules->none;
-	due.ms--;
-	return etl_calendar_next(job->job->calendar, due, &slot) && slot.ms <= now.ms;
+	return etl_owed_since(&job->job->window, job->job->calendar, &facts, etl_now(etld->clock), &since);
 }
 
 /* A dependant that ran before always looks: its upstream may have changed windows that it

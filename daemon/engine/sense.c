@@ -50,7 +50,8 @@ static void question_work(struct etld_task *task)
 	q->found = etl_mongo_newest(q->etld->mongo, &query, &q->newest, &q->error);
 }
 
-/* True if it is new enough. `said`: what was seen, in words. */
+/* True if the newest document is new enough. `said`: what was seen, in words. Example:
+ * newer_than 1h, asked at 10:00: a newest document of 09:10 satisfies, one of 08:50 does not. */
 static bool judge(const struct etld_question *q, char *said, size_t size)
 {
 	etl_dur age = etl_wall_age(etl_now(q->etld->clock), q->newest);
@@ -72,7 +73,8 @@ static bool judge(const struct etld_question *q, char *said, size_t size)
 	return age.us <= q->wait_for->newer_than.us;
 }
 
-/* The first refusal of a slot is told; status has the later ones. */
+/* Only the first refusal of a slot is logged; a sensor that is asked every minute for a day
+ * would fill the log. Status has the newest answer. */
 static void tell(const struct etld_job *job, const char *said)
 {
 	struct etld_field fields[] = {{"ETL_JOB", job->name, 0}, {"ETL_REASON", said, 0}};
@@ -81,6 +83,7 @@ static void tell(const struct etld_job *job, const char *said)
 		job->sched.job->wait_for->collection, said);
 }
 
+/* The answer to a question that was dropped changes nothing: the job asked anew, or is gone. */
 static void question_done(struct etld_task *task)
 {
 	struct etld_question *q = (struct etld_question *)task;
@@ -103,6 +106,8 @@ static void question_done(struct etld_task *task)
 	free(q);
 }
 
+/* The worker may still be at it: the question is cut off from the job and freed when its answer
+ * comes. */
 void etld_sense_drop(struct etld_job *job)
 {
 	if (job->question)
@@ -117,6 +122,8 @@ void etld_sense_free(struct etld_job *job)
 	free(ETL_TAKE(job->question));
 }
 
+/* The generation is kept for as long as the worker reads `wait_for`: a reload must not free it
+ * under the question. */
 void etld_sense_ask(struct etld *etld, struct etld_job *job)
 {
 	struct etld_question *q = ETL_NEW(struct etld_question);

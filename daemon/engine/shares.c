@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Two lists, of those that hold and those that wait: never longer than the strands in flight.
- * Who waits for the oversize place keeps its share meanwhile; its holder needs nobody, so that
- * nothing waits in a circle.
+ * Two lists, of shares that are held and of those that wait: never longer than the strands in
+ * flight. A strand that waits for the oversize place keeps its share meanwhile; the holder of
+ * that place waits for nobody, so that nothing waits in a circle. Measures no memory: a share
+ * is a permission, and its holder keeps to it.
  */
 #include "engine/shares.h"
 
@@ -13,6 +14,10 @@ void etld_shares_init(struct etld_shares *shares, unsigned total, void (*granted
 	*shares = (struct etld_shares){.total = total ? total : 1, .granted = granted};
 }
 
+/* The law of shares. Example: four shares; the jobs of api.example.org are one lane. Its
+ * strands get three shares and never the fourth, so that a job of another host can start at
+ * once. One strand at a time may go beyond its share (oversize): it keeps the share that it
+ * has, and the others keep theirs. With a single share a lane may have it. */
 static bool may_have(const struct etld_shares *shares, const struct etld_share *share,
 	enum etl_memory wants)
 {
@@ -27,7 +32,7 @@ static bool may_have(const struct etld_shares *shares, const struct etld_share *
 		lane += s->lane == share->lane;
 	}
 	if (share->has != ETL_MEMORY_NONE)
-		return true; /* its share is counted already */
+		return true; /* a strand that grows to oversize has been counted */
 	return all < shares->total && (shares->total == 1 || lane + 1 < shares->total);
 }
 
@@ -42,7 +47,9 @@ static void grant(struct etld_shares *shares, struct etld_share *share)
 		shares->last_oversize = share->lane;
 }
 
-/* The oldest that may go on; for the oversize place, rather one of another lane than the last. */
+/* The oldest strand that may go on. For the oversize place one of another lane than the last is
+ * preferred, or a host with many large answers would have it all the time; if only that lane
+ * waits, it gets the place again. */
 static struct etld_share *next_in_turn(const struct etld_shares *shares)
 {
 	struct etld_share *again = NULL;
@@ -77,6 +84,8 @@ static void stop_holding(struct etld_shares *shares, struct etld_share *share)
 		}
 }
 
+/* A strand that has what it wants, or more, goes on at once; whoever has to wait goes behind
+ * all that wait already. */
 bool etld_shares_ask(struct etld_shares *shares, struct etld_share *share, enum etl_memory wants)
 {
 	struct etld_share **last = &shares->waiting;
@@ -96,6 +105,8 @@ bool etld_shares_ask(struct etld_shares *shares, struct etld_share *share, enum 
 	return false;
 }
 
+/* Whoever can go on with what became free is granted here, one after the other, since each
+ * grant may use up what the next one waits for. */
 void etld_shares_return(struct etld_shares *shares, struct etld_share *share, enum etl_memory needs)
 {
 	struct etld_share *next;

@@ -35,8 +35,8 @@ void etld_shares_init(struct etld_shares *shares, unsigned total, void (*granted
 /* True: granted at once. False: `granted` is called when it is. */
 bool etld_shares_ask(struct etld_shares *shares, struct etld_share *share, enum etl_memory wants);
 
-/* It needs no more than `needs` and waits for nothing any more. Calls `granted` of those that can
- * go on with what became free. */
+/* The share needs no more than `needs` and waits for nothing any more. Calls `granted` of those
+ * that can go on with what became free. */
 void etld_shares_return(struct etld_shares *shares, struct etld_share *share,
 	enum etl_memory needs);
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Looks at all jobs in pieces. A timer that is due at once stands between two of them: the wheel
- * fires it in the next turn, beside the slots of that turn.
+ * Looks at all jobs in pieces. A timer that is due at once separates two of them: the wheel
+ * fires it in the next turn, beside the slots of that turn. Knows nothing of what is gathered.
+ * Example: 10,000 jobs at 2 us each take 20 ms: 40 pieces of 0.5 ms, and a slot that falls due
+ * meanwhile waits for one piece and not for 20 ms.
  */
 #include "engine/walk.h"
 
@@ -15,6 +17,9 @@
 
 static void go_on(struct etld_walk *walk);
 
+/* Walks that change jobs go one after the other, in the order of their beginning: of a pause of
+ * all and a resume of all the later one has to win for every job. Walks for a request gather an
+ * answer in memory, so only AT_ONCE go at the same time. */
 static bool may_go(const struct etld_walk *walk)
 {
 	int asked = 0;
@@ -32,7 +37,8 @@ static void arm(struct etld_walk *walk)
 	etl_timer_arm(etld_loop_wheel(walk->etld->loop), &walk->timer, etl_mono_now(walk->etld->clock));
 }
 
-/* Those that began first go, in turns of their own: not under the feet of who calls. */
+/* Lets walks that wait go, the oldest first, each in a turn of its own: the caller may be in
+ * the middle of a list of jobs. */
 static void next_turn(struct etld *etld)
 {
 	for (struct etld_walk *w = etld->walks; w; w = w->later)
@@ -67,6 +73,7 @@ static const struct etl_job *at(const struct etld_walk *walk, size_t i)
 	return walk->at ? walk->at(walk, i) : walk->generation->jobs[i];
 }
 
+/* A job is found by its name each time: since the last piece a reload may have taken it away. */
 static void go_on(struct etld_walk *walk)
 {
 	struct etld *etld = walk->etld;

@@ -11,12 +11,12 @@
 
 struct etld_request;
 
-/* The first member of whatever is gathered; who begins it sets what is above the
- * line. The walk keeps the configuration that it began with; jobs that another one brings or takes
- * away meanwhile are passed over. */
+/* Embedded as the first member of whatever is gathered; whoever begins the walk sets the
+ * members above the line. The walk keeps the configuration that it began with; jobs that
+ * another one brings or takes away meanwhile are passed over. */
 struct etld_walk {
 	void (*look)(struct etld_walk *walk, struct etld_job *job);
-	/* All were seen: ends the request, if there is one. May be NULL. */
+	/* All jobs were seen: ends the request, if there is one. May be NULL. */
 	void (*end)(struct etld_walk *walk, struct etld_request *request);
 	void (*free)(struct etld_walk *walk); /* after `end`, or because the client or etld goes */
 	/* The i-th of `n` jobs of walk->generation. NULL: all, in the configuration's order. */

@@ -60,9 +60,7 @@ static const char *tell_no_daemon(const struct etl_error *err)
 		"systemctl start etld; journalctl -u etld -n 50";
 }
 
-/* For programs: an error is one document on stdout, as an answer would be. `details` may be
- * NULL. */
-static void print_error(const struct etlctl *ctl, const char *code, const char *message,
+void etlctl_print_error(const struct etlctl *ctl, const char *code, const char *message,
 	const char *hint, const struct etl_json *details, int status)
 {
 	etl_cleanup(etl_json_free) struct etl_json *json = NULL;
@@ -111,7 +109,7 @@ int etlctl_tell_error(const struct etlctl *ctl, const struct etl_error *err)
 
 	if (hint)
 		say_hint(hint);
-	print_error(ctl, err->code, err->message, hint, NULL, status);
+	etlctl_print_error(ctl, err->code, err->message, hint, NULL, status);
 	return status;
 }
 
@@ -130,7 +128,7 @@ int etlctl_tell_reply(const struct etlctl *ctl, const struct etl_ctl_reply *repl
 		say_hint(reply->hint);
 	else if (reply->error == ETL_CTL_INVALID_PARAMETER && ctl->command)
 		fprintf(stderr, "  hint: etlctl help %s\n", ctl->command->name);
-	print_error(ctl, etl_ctl_error_name(reply->error), reply->message, reply->hint,
+	etlctl_print_error(ctl, etl_ctl_error_name(reply->error), reply->message, reply->hint,
 		reply->parameters, etl_ctl_error_exit(reply->error));
 	return etl_ctl_error_exit(reply->error);
 }

@@ -226,7 +226,7 @@ static void put_raw(const struct etl_json *letter, struct etl_buf *out)
 		etl_buf_str(out, "not kept\n");
 		return;
 	}
-	etl_buf_printf(out, "%s%lld bytes%s%s%s:\n", cut ? "the first " : "", bytes,
+	etl_buf_printf(out, "%s%lld byte%s%s%s%s:\n", cut ? "the first " : "", bytes, bytes == 1 ? "" : "s",
 		cut ? " of a longer one, whose rest was not kept" : "",
 		json ? " of BSON, shown as JSON" : "",
 		etl_json_text(letter, "raw_base64", NULL) ?

@@ -86,6 +86,11 @@ struct etl_client *etlctl_open_started(const struct etlctl *ctl, int signals, in
 int etlctl_tell_error(const struct etlctl *ctl, const struct etl_error *err);
 int etlctl_tell_reply(const struct etlctl *ctl, const struct etl_ctl_reply *reply);
 
+/* For programs (-o json): an error is one document on stdout, as an answer would be. `hint` and
+ * `details` may be NULL. */
+void etlctl_print_error(const struct etlctl *ctl, const char *code, const char *message,
+	const char *hint, const struct etl_json *details, int status);
+
 /* "etlctl: text" on stderr. */
 void etlctl_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

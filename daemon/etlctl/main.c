@@ -165,19 +165,21 @@ static int take_options(struct options *options, int argc, char **argv, struct e
 	return left;
 }
 
-static int tell_usage(const struct etl_error *err, const struct etl_command *command)
+static int tell_usage(const struct etlctl *ctl, const struct etl_error *err)
 {
-	struct etl_buf synopsis;
+	ETL_BUF_CLEANUP struct etl_buf help;
 
-	etlctl_say("%s", err->message);
-	if (command) {
-		etl_buf_init(&synopsis, 4096);
-		etl_command_synopsis(command, &synopsis);
-		fprintf(stderr, "  usage: etlctl %s\n", etl_buf_text(&synopsis));
-		etl_buf_fini(&synopsis);
+	etl_buf_init(&help, 4096);
+	if (ctl->command) {
+		etl_buf_str(&help, "usage: etlctl ");
+		etl_command_synopsis(ctl->command, &help);
 	} else {
-		fprintf(stderr, "  hint: etlctl help lists the commands\n");
+		etl_buf_str(&help, "hint: etlctl help lists the commands");
 	}
+	etlctl_say("%s", err->message);
+	fprintf(stderr, "  %s\n", etl_buf_text(&help));
+	etlctl_print_error(ctl, err->code, err->message, strchr(etl_buf_text(&help), ' ') + 1, NULL,
+		EXIT_USAGE);
 	return EXIT_USAGE;
 }
 
@@ -190,14 +192,14 @@ static int run_command(struct etlctl *ctl, const struct options *options, int ar
 
 	ctl->command = etl_command_find(argc, argv, &used, &err);
 	if (!ctl->command)
-		return tell_usage(&err, NULL);
+		return tell_usage(ctl, &err);
 	if (options->help) {
 		etlctl_help_command(ctl->command);
 		return EXIT_FINE;
 	}
 	values = etl_command_parse(ctl->command, argc - used, argv + used, &err);
 	if (!values)
-		return tell_usage(&err, ctl->command);
+		return tell_usage(ctl, &err);
 	ctl->values = values;
 	code = etlctl_command_find(ctl->command->name);
 	return code->run ? code->run(ctl) : etlctl_call_and_print(ctl, code->print);
@@ -226,8 +228,9 @@ int main(int argc, char **argv)
 		return end(etlctl_complete(&ctl, argc - 2, argv + 2));
 	}
 	left = take_options(&options, argc - 1, argv + 1, &err);
+	ctl.json = options.json;
 	if (left < 0)
-		return tell_usage(&err, NULL);
+		return end(tell_usage(&ctl, &err));
 	if (options.version) {
 		puts("etlctl " ETL_VERSION);
 		return end(EXIT_FINE);
@@ -237,7 +240,6 @@ int main(int argc, char **argv)
 		return end(EXIT_FINE);
 	}
 	ctl.socket = options.socket && *options.socket ? options.socket : DEFAULT_SOCKET;
-	ctl.json = options.json;
 	ctl.color_out = colors(options.color, STDOUT_FILENO);
 	ctl.utf8 = shows_utf8();
 	ctl.columns = options.wide ? 0 : room();

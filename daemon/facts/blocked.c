@@ -6,45 +6,22 @@
  */
 #include "facts/blocked.h"
 
-#include "base/str.h"
+#include "facts/owed.h"
+#include "plan/cover.h"
+#include "plan/owed.h"
 
-/* Up to where a partition is closed; its start if it never ran. */
-static etl_wall closed_until(const struct etld_job *job, size_t partition)
-{
-	etl_wall mark = job->partitions[partition].watermark, start = job->job->window.start;
-
-	return mark.ms > start.ms ? mark : start;
-}
-
-/* The first window that the job owes by now, in its slowest partition. */
-static bool owed(const struct etld *etld, const struct etld_job *job, size_t *partition,
-	struct etl_window *out)
-{
-	const struct etl_window_rules *rules = &job->job->window;
-
-	if (rules->none || !job->job->n_partitions)
-		return false;
-	*partition = 0;
-	for (size_t i = 1; i < job->job->n_partitions; i++)
-		if (closed_until(job, i).ms < closed_until(job, *partition).ms)
-			*partition = i;
-	*out = etl_window_at(rules, closed_until(job, *partition));
-	return out->end.ms <= etl_window_limit(rules, etl_now(etld->clock)).ms;
-}
-
-/* What lies behind an upstream job's own end never comes and is not waited for. */
+/* By its watermark alone: what the ledger has closed behind that does not count here. */
 static bool covers(const struct etld_job *up, size_t partition, const struct etl_window *window)
 {
 	const struct etl_window_rules *rules = &up->job->window;
-	etl_wall until = window->end, last;
+	const struct etl_watermark mark = {.origin = rules->start,
+		.processed = up->partitions[partition].watermark};
+	struct etl_cover cover;
 
-	if (rules->none)
-		return up->partitions[partition].watermark.ms > 0;
-	if (rules->end.ms) {
-		last = etl_window_limit(rules, etl_wall_add(rules->end, rules->settle));
-		until = until.ms > last.ms ? last : until;
-	}
-	return closed_until(up, partition).ms >= until.ms;
+	etl_cover_begin(&cover, rules, mark.processed.ms ? &mark : NULL, window);
+	if (mark.processed.ms && !rules->none)
+		etl_cover_add(&cover, (struct etl_window){rules->start, mark.processed}, ETL_WINDOW_LOADED);
+	return etl_cover_is_full(&cover);
 }
 
 static bool is_missing(const struct etld_job *up, const char *partition,
@@ -57,8 +34,8 @@ static bool is_missing(const struct etld_job *up, const char *partition,
 			continue;
 		out->upstream = up;
 		out->partition = i;
-		out->window = up->job->window.none ?
-			*window : etl_window_at(&up->job->window, closed_until(up, i));
+		out->window = *window;
+		etl_owed_next(&up->job->window, up->partitions[i].watermark, &out->window);
 		return true;
 	}
 	return false;
@@ -78,15 +55,14 @@ static bool is_left_out(const struct etld *etld, const struct etld_job *job, str
 
 bool etld_blocked_by(const struct etld *etld, const struct etld_job *job, struct etld_block *out)
 {
-	struct etl_window window = {{0}, {0}};
-	size_t partition;
+	struct etld_owed first;
 	bool owes;
 
 	*out = (struct etld_block){0};
 	if (!job->job->n_upstream)
 		return false;
-	owes = owed(etld, job, &partition, &window);
-	out->window = window;
+	owes = etld_owed_of(etld, job, &first);
+	out->window = first.window;
 	if (is_left_out(etld, job, out))
 		return true;
 	if (!owes)
@@ -94,7 +70,7 @@ bool etld_blocked_by(const struct etld *etld, const struct etld_job *job, struct
 	for (size_t k = 0; k < job->job->n_upstream; k++) {
 		const struct etld_job *up = etld_job_find(etld, job->job->upstream[k]->name);
 
-		if (up && is_missing(up, job->job->partitions[partition].name, &window, out))
+		if (up && is_missing(up, job->job->partitions[first.partition].name, &first.window, out))
 			return true;
 	}
 	return false;

@@ -12,9 +12,8 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
-#include "engine/deadline.h"
 #include "engine/elsewhere.h"
-#include "tell/overdue.h"
+#include "facts/owed.h"
 #include "time/civil.h"
 #include "time/duration.h"
 
@@ -28,27 +27,6 @@ _Static_assert(sizeof words / sizeof *words == ETLD_HEALTHS, "each health is cou
 const char *etld_health_word(enum etld_health_id id)
 {
 	return words[id];
-}
-
-etl_dur etld_partition_late(const struct etld *etld, const struct etld_job *job, size_t i)
-{
-	const struct etld_partition *part = &job->partitions[i];
-	const struct etl_owed_facts facts = {part->watermark, part->open > 0, part->oldest};
-
-	return etl_late_by(job->job, &facts, etl_now(etld->clock));
-}
-
-static etl_dur late_by(const struct etld *etld, const struct etld_job *job)
-{
-	etl_dur most = {0};
-
-	for (size_t i = 0; i < job->job->n_partitions; i++) {
-		etl_dur late = etld_partition_late(etld, job, i);
-
-		if (late.us > most.us)
-			most = late;
-	}
-	return most;
 }
 
 /* One window and one interval of the schedule may be due without anybody being late. Who is
@@ -141,7 +119,7 @@ static bool missed_deadline(const struct etld *etld, const struct etld_job *job,
 	char end[ETL_TIME_TEXT_BYTES], due[ETL_TIME_TEXT_BYTES];
 	struct etld_due first;
 
-	if (!etld_deadline_of(etld, job, &first) || !first.missed)
+	if (!etld_owed_deadline(etld, job, &first) || !first.missed)
 		return false;
 	etl_time_format_rfc3339(first.window.end, end);
 	etl_time_format_rfc3339(first.due, due);
@@ -190,7 +168,7 @@ static void own_health(const struct etld *etld, const struct etld_job *job, stru
 	size_t size = sizeof h->reason;
 
 	*reason = '\0';
-	h->late_by = late_by(etld, job);
+	h->late_by = etld_owed_late_most(etld, job);
 	if (job->job->left_out) { /* nothing else is known of it */
 		h->id = ETLD_HEALTH_CONFIG;
 		snprintf(reason, size, "%s", job->job->left_out);
@@ -284,19 +262,14 @@ static void say_block(const struct etld *etld, const struct etld_block *block,
 		culprit->name, words[h.id], *h.reason ? ": " : "", h.reason);
 }
 
-void etld_job_health(const struct etld *etld, const struct etld_job *job, struct etld_health *h)
+void etld_health_of(const struct etld *etld, const struct etld_job *job, const struct etld_block *block,
+	const struct etld_job *culprit, struct etld_health *h)
 {
-	const struct etld_job *culprit;
-	struct etld_block block;
-
 	own_health(etld, job, h);
 	if (h->id != ETLD_HEALTH_OK && h->id != ETLD_HEALTH_LATE && h->id != ETLD_HEALTH_STALE)
 		return;
-	if (etld_running(job) || !etld_blocked_by(etld, job, &block))
-		return;
-	culprit = etld_culprit(etld, &block);
-	if (!culprit)
+	if (etld_running(job) || !culprit)
 		return;
 	h->id = ETLD_HEALTH_BLOCKED;
-	say_block(etld, &block, culprit, h->reason, sizeof h->reason);
+	say_block(etld, block, culprit, h->reason, sizeof h->reason);
 }

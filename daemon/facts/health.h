@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * How a job is: one word, why, and how late it is. status, --check, why, graph and metrics ask
- * here and nowhere else. Loop thread.
+ * How a job is: one word, why, and how late it is. facts.h is where to ask. Loop thread.
  */
 #ifndef ETLD_HEALTH_H
 #define ETLD_HEALTH_H
@@ -36,10 +35,9 @@ struct etld_health {
 	etl_dur late_by; /* of the partition that is late by most; 0 = nothing is due */
 	char reason[ETL_REASON_MAX];
 };
-void etld_job_health(const struct etld *etld, const struct etld_job *job, struct etld_health *h);
-
-/* How long the oldest open unit of the i-th partition has been due; 0 = nothing is. */
-etl_dur etld_partition_late(const struct etld *etld, const struct etld_job *job, size_t i);
+/* `culprit` (NULL = there is none): the job at which all hangs that waits as `block` says. */
+void etld_health_of(const struct etld *etld, const struct etld_job *job, const struct etld_block *block,
+	const struct etld_job *culprit, struct etld_health *h);
 
 /* The job at which all hangs that waits as `block` says: the last one along the chain that is not well.
  * NULL = all are well. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the loop knows of a job, as facts for lib/tell/why.h: its phase, its run, what waits, its
- * host, its backfills, its deadline. Loop thread.
+ * Adds to the facts of a job what only `why` tells, and what has to be searched for: its run's
+ * progress, what waits, its host, its backfills. Loop thread.
  */
 #include "facts/why_facts.h"
 
@@ -9,8 +9,6 @@
 
 #include "base/str.h"
 #include "engine/backfill.h"
-#include "engine/deadline.h"
-#include "engine/elsewhere.h"
 #include "engine/exec.h"
 #include "io/http.h"
 
@@ -19,13 +17,6 @@ static etl_wall wall_of(const struct etld *etld, etl_mono t)
 	etl_dur left = etl_mono_diff(t, etl_mono_now(etld->clock));
 
 	return t.us ? etl_wall_add(etl_now(etld->clock), left) : (etl_wall){0};
-}
-
-etl_wall etld_why_fires(const struct etld *etld, const struct etld_job *job)
-{
-	if (!job->sched.next.ms)
-		return (etl_wall){0};
-	return etl_wall_add(job->sched.next, etl_job_jitter(job->job, etld->host));
 }
 
 static void look_at_host(void *ctx, const struct etld_gate_facts *gate)
@@ -71,7 +62,6 @@ static void fill_waiting(const struct etld *etld, const struct etld_job *job, st
 	struct etl_sched_facts facts;
 
 	etl_sched_facts(etld->sched, &facts);
-	f->waiting = etl_sched_has_waiting(&job->sched);
 	f->ahead = etl_sched_ahead(etld->sched, &job->sched);
 	f->active = facts.active;
 	f->max_active = facts.max_active;
@@ -108,28 +98,18 @@ static void keep_backfill(void *ctx, const struct etld_backfill *backfill)
 	kept->until = wall_of(search->etld, until);
 }
 
-static void fill_deadline(const struct etld *etld, const struct etld_job *job,
-	struct etld_why_facts *out)
+void etld_why_facts(struct etld *etld, const struct etld_facts *facts, struct etld_why_facts *out)
 {
-	struct etld_due due;
-
-	if (!etld_deadline_of(etld, job, &due))
-		return;
-	out->deadline = (struct etl_deadline){due.window, due.due};
-	out->job.deadline = &out->deadline;
-	out->job.deadline_of = &job->job->partitions[due.partition];
-}
-
-void etld_why_facts(struct etld *etld, const struct etld_job *job, struct etld_why_facts *out)
-{
+	const struct etld_job *job = facts->job;
 	struct etl_why_job *f = &out->job;
 
 	*f = (struct etl_why_job){
 		.name = job->name,
 		.job = job->job,
 		.now = etl_now(etld->clock),
-		.phase = etl_sched_phase(etld->sched, &job->sched),
+		.phase = facts->phase,
 		.slot = job->sched.next,
+		.waiting = facts->queued,
 		.jitter = etl_job_jitter(job->job, etld->host),
 		.paused_by = job->pause_who,
 		.pause_why = job->pause_reason,
@@ -138,11 +118,15 @@ void etld_why_facts(struct etld *etld, const struct etld_job *job, struct etld_w
 		.backfills = out->backfills,
 		.skip = job->sched.last_skip.last.ms ? &job->sched.last_skip : NULL,
 	};
-	if (etld_elsewhere_of(etld, job, &out->elsewhere))
-		f->elsewhere = &out->elsewhere;
+	if (facts->elsewhere.n)
+		f->elsewhere = &facts->elsewhere;
+	if (facts->has_deadline) {
+		out->deadline = (struct etl_deadline){facts->deadline.window, facts->deadline.due};
+		f->deadline = &out->deadline;
+		f->deadline_of = &job->job->partitions[facts->deadline.partition];
+	}
 	fill_running(etld, job, f);
 	fill_waiting(etld, job, f);
-	fill_deadline(etld, job, out);
 	etld_backfills_each(etld, keep_backfill, &(struct backfill_search){etld, out});
 	if (*job->job->host)
 		etld_gates_each(etld_http_gates(etld->http), look_at_host, out);

@@ -5,22 +5,17 @@
 #ifndef ETLD_WHY_FACTS_H
 #define ETLD_WHY_FACTS_H
 
-#include "engine/jobs.h"
-#include "job/elsewhere.h"
+#include "facts/facts.h"
 #include "plan/deadline.h"
 #include "tell/why.h"
 
-/* The facts, and what they point to: good until the loop goes on. */
+/* The facts, and what they point to beside `facts`: good until the loop goes on. */
 struct etld_why_facts {
 	struct etl_why_job job;
-	struct etl_elsewhere elsewhere;
 	char host[ETL_REASON_MAX + 128];
 	struct etl_deadline deadline;
 	struct etl_why_backfill backfills[ETL_WHY_BACKFILLS];
 };
-void etld_why_facts(struct etld *etld, const struct etld_job *job, struct etld_why_facts *out);
-
-/* When its next slot fires; ms == 0 = there is none. */
-etl_wall etld_why_fires(const struct etld *etld, const struct etld_job *job);
+void etld_why_facts(struct etld *etld, const struct etld_facts *facts, struct etld_why_facts *out);
 
 #endif

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * A clock that can stand still, with an alarm on the wheel.
+ * A clock that can stand still, with an alarm on the wheel. Example: limit 60 s. A request
+ * waits 5 min for its host's gate (the clock stands), is answered for 20 s, is paused for 2 min
+ * while a worker catches up (it stands), and goes on: the alarm comes 40 s later, and not at
+ * once.
  */
 #include "io/fetch_clock.h"
 

@@ -25,6 +25,8 @@ void etld_fetch_clock_init(struct etld_fetch_clock *c, struct etl_wheel *wheel,
 
 /* For a new request: nothing was taken yet, and the clock stands. */
 void etld_fetch_clock_reset(struct etld_fetch_clock *c, etl_dur limit);
+/* Lets the clock go on, and arms the alarm for what is left of the limit. Harmless if it goes
+ * already. */
 void etld_fetch_clock_go(struct etld_fetch_clock *c);
 /* How long the request has taken so far. */
 etl_dur etld_fetch_clock_stop(struct etld_fetch_clock *c);

@@ -44,7 +44,7 @@ static const char *const kept_names[KEPT] = {"content-type", "etag", "location",
 struct etld_transfer {
 	struct etld_transfer *prev, *next;
 	struct etld_http *http;
-	/* Its own: the request may go while a worker still has the strand. */
+	/* Copies: the request may be freed while a worker still has the strand. */
 	char url_shown[ETL_HTTP_SHOWN_BYTES];
 	uint64_t bytes_max;
 	struct etld_transfer_events events;
@@ -54,15 +54,15 @@ struct etld_transfer {
 	struct etld_gate_ticket ticket;
 	bool head_given, running, paused, was_paused;
 	int status; /* once the head was given */
-	struct etl_hold hold; /* what the headers said about waiting */
+	struct etl_hold hold; /* how long the headers ask us to wait */
 	uint64_t bytes;
 	size_t header_bytes;
 	char *kept[KEPT]; /* NULL = not sent */
 	struct etl_buf hints; /* lines that speak of further pages */
 	bool has_length;
 	unsigned long long length; /* what Content-Length said */
-	struct etl_error failure; /* found before libcurl knew of it */
-	int socket_errno;	  /* of the last socket that it wanted; 0 = it got it */
+	struct etl_error failure; /* found by us: it counts instead of libcurl's code */
+	int socket_errno;	  /* errno of the last socket that libcurl wanted; 0 = opened */
 	char detail[CURL_ERROR_SIZE];
 };
 
@@ -152,7 +152,7 @@ static void transfer_free(struct etld_transfer *t)
 	free(t);
 }
 
-/* What a host asks for holds it for every request, whatever becomes of this one's run. */
+/* A hold counts for every request to the host, whatever becomes of the run that met it. */
 static etl_dur hold_host(struct etld_transfer *t, etl_wall now)
 {
 	const char *header;
@@ -191,7 +191,7 @@ static void give_head(struct etld_transfer *t)
 	asked = hold_host(t, response.received);
 	if (status >= 400)
 		response.retry_after = asked;
-	if (t->ticket.probe && status < 500) /* the others need not wait for its last byte */
+	if (t->ticket.probe && status < 500) /* the host is well: others go */
 		etld_gate_answered(t->http->gates, &t->ticket);
 	t->events.head(t->ctx, &response);
 }
@@ -205,8 +205,8 @@ static void begin_head(struct etld_transfer *t)
 	forget_kept(t);
 }
 
-/* One header. Trailers come after the head was given, and change nothing. False = it is none
- * that may be believed. */
+/* Takes one header. Trailers come after the head was given, and change nothing. False: the
+ * header contradicts itself, and the answer cannot be believed. */
 static bool take_header(
 	struct etld_transfer *t, const char *name, size_t name_len, const char *value, size_t len)
 {
@@ -269,7 +269,7 @@ static size_t on_body(char *bytes, size_t one, size_t len, void *ctx)
 	return len;
 }
 
-/* What we lack ourselves is not the host's fault. */
+/* A descriptor that we lack ourselves is not the host's fault. */
 static void note_lack(struct etld_transfer *t, CURLcode code)
 {
 	if (t->failure.kind == ETL_OK && etld_http_lacks(code, t->socket_errno))
@@ -375,7 +375,7 @@ static void set_request(struct etld_transfer *t, const struct etl_request *r)
 	}
 }
 
-/* What holds for every transfer (reliability.md section 5). */
+/* Sets what holds for every transfer (reliability.md section 5). */
 static void set_rules(struct etld_transfer *t, const struct etl_request *r)
 {
 	const struct etld_http_options *o = &t->http->options;
@@ -525,9 +525,9 @@ void etld_http_pause(struct etld_transfer *transfer, bool pause)
 	transfer->paused = pause;
 	transfer->was_paused = true;
 	if (pause || !transfer->running)
-		return; /* the next write callback says PAUSE by itself */
-	/* Delivers what was held back from inside this call; the rest goes on with the next
-	 * turn's timeout action. */
+		return; /* on_body says PAUSE by itself */
+	/* libcurl delivers what it held back from inside this call; the rest goes on with the
+	 * next turn's timeout action. */
 	curl_easy_pause(transfer->easy, CURLPAUSE_CONT);
 	etl_timer_arm(etld_loop_wheel(http->loop), &http->timer, etl_mono_now(http->clock));
 }

@@ -38,7 +38,9 @@ struct etld_http_options {
 /* Options are lent and may be replaced at a reload. */
 struct etld_http *etld_http_new(struct etld_loop *loop, const struct etl_clock *clock,
 	const struct etld_http_options *options, struct etl_error *err);
+/* Replaces the options, which are lent until the next call; transfers under way keep theirs. */
 void etld_http_options(struct etld_http *http, const struct etld_http_options *options);
+/* Frees every transfer without calling its `end`. NULL is fine. */
 void etld_http_free(struct etld_http *http);
 
 /* Starts as soon as the host's gate lets it, or ends with the gate's refusal. It would wait

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * libcurl's codes as kinds of errors, and its sockets.
+ * libcurl's codes as kinds of errors, and its sockets. Starts no transfer and knows no gate: it
+ * says what a code means, and the caller what follows from it.
  */
 #include "io/http_failure.h"
 
@@ -10,8 +11,9 @@
 
 #include "base/descriptors.h"
 
-/* libcurl's words for what the network did, as kinds, whether the host is to blame,
- * and whether it may have been a descriptor that we lacked. */
+/* What each code of libcurl means: its kind (is a retry worth while?), whether the host is to
+ * blame (does it count for the breaker?), and whether a descriptor that we lack may be behind
+ * it. */
 static const struct etld_http_failure failures[] = {
 	{CURLE_COULDNT_RESOLVE_HOST, ETL_TRANSIENT, "http.resolve", true, true},
 	{CURLE_COULDNT_RESOLVE_PROXY, ETL_TRANSIENT, "http.resolve"},
@@ -47,6 +49,8 @@ const struct etld_http_failure *etld_http_failure_of(int code)
 	return &other_failure;
 }
 
+/* libcurl does not tell the errno of socket(), and without it a lack of descriptors looks like
+ * a host that is down. */
 static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Gates of hosts. A gate is made when its host is first named and stays: hosts are few.
+ * Gates of hosts. A gate is made when its host is first named and stays: hosts are few. Sends
+ * nothing and knows no curl; it says which request may go.
  */
 #include "io/http_gate.h"
 
@@ -45,7 +46,7 @@ struct etld_gates {
 	size_t n_rules;
 	etld_gate_fn fn;
 	void *ctx;
-	uint64_t draws; /* of random numbers */
+	uint64_t draws; /* random numbers drawn so far */
 };
 
 struct etld_gates *etld_gates_new(const struct etl_clock *clock)
@@ -72,7 +73,9 @@ void etld_gates_free(struct etld_gates *gates)
 
 /* ---- rules --------------------------------------------------------------------------------- */
 
-/* A rule names a host, with or without a port; the one with the port is the closer one. */
+/* A rule names a host, with or without a port; the one with the port is the closer one.
+ * Example: for "api.example.org:8443" a rule for "api.example.org" fits, and one for
+ * "api.example.org:8443" fits better. */
 static bool rule_fits(const struct etld_host_rule *rule, const char *host, bool *exactly)
 {
 	size_t n = strlen(rule->host);
@@ -116,6 +119,8 @@ void etld_gates_watch(struct etld_gates *gates, etld_gate_fn fn, void *ctx)
 
 /* ---- hosts and their state ----------------------------------------------------------------- */
 
+/* A list is searched, since hosts are few: a daemon with a thousand jobs asks some dozens of
+ * them. */
 static struct etld_gate *gate_find(const struct etld_gates *gates, const char *host, size_t n)
 {
 	for (struct etld_gate *gate = gates->gates; gate; gate = gate->next)
@@ -140,6 +145,7 @@ static struct etld_gate *gate_make(struct etld_gates *gates, const char *host, s
 	return gate;
 }
 
+/* What is before an '@' may be a password and is no part of the host. */
 static struct etld_gate *gate_of_url(struct etld_gates *gates, const char *url)
 {
 	const char *host = strstr(url, "://");
@@ -160,6 +166,8 @@ static etl_wall wall_in(etl_wall now, int64_t left_us)
 	return (etl_wall){left_us > 0 ? now.ms + (left_us + 999) / 1000 : 0};
 }
 
+/* Monotonic times are turned into wall times here: what is kept has to make sense to another
+ * process. */
 static void state_of(const struct etld_gates *gates, const struct etld_gate *gate,
 	struct etld_host_state *out)
 {
@@ -176,6 +184,8 @@ static void state_of(const struct etld_gates *gates, const struct etld_gate *gat
 	out->updated = now;
 }
 
+/* Whoever watches keeps the state over a restart: a daemon that restarts must not ask a host
+ * that asked to be left alone. */
 static void tell(struct etld_gates *gates, struct etld_gate *gate, enum etld_gate_event event)
 {
 	struct etld_host_state state;
@@ -187,13 +197,15 @@ static void tell(struct etld_gates *gates, struct etld_gate *gate, enum etld_gat
 	gates->fn(gates->ctx, event, &state);
 }
 
+/* Times of the store are wall times of another process, perhaps of a wrong clock: a hold is cut
+ * to the longest that a host may ask for. */
 void etld_gates_restore(struct etld_gates *gates, const struct etld_host_state *state)
 {
 	struct etld_gate *gate = gate_make(gates, state->host, strlen(state->host));
 	etl_wall now = etl_now(gates->clock);
 	etl_mono mono = etl_mono_now(gates->clock);
 
-	if (gate->changed || gate->active) /* what we saw ourselves is newer */
+	if (gate->changed || gate->active) /* what this process saw itself is newer */
 		return;
 	etl_breaker_restore(&gate->breaker, &gate->rule->breaker, &state->breaker, now);
 	if (etl_wall_is_civil(state->hold_until) && state->hold_until.ms > now.ms) {
@@ -207,6 +219,7 @@ void etld_gates_restore(struct etld_gates *gates, const struct etld_host_state *
 			etl_wall_diff(state->full_at, now));
 }
 
+/* A changed gate is taken once; etld_gates_put_back is for a state that could not be stored. */
 bool etld_gates_take_changed(struct etld_gates *gates, struct etld_host_state *out)
 {
 	for (struct etld_gate *gate = gates->gates; gate; gate = gate->next) {
@@ -266,6 +279,8 @@ static void unlink_ticket(struct etld_gate *gate, struct etld_gate_ticket *ticke
 	gate->waiting--;
 }
 
+/* A probe that leaves without a verdict (its run was cancelled) has told nothing about the
+ * host; the next request is the probe then. */
 void etld_gate_leave(struct etld_gates *gates, struct etld_gate_ticket *ticket)
 {
 	struct etld_gate *gate = ticket->gate;
@@ -282,6 +297,8 @@ void etld_gate_leave(struct etld_gates *gates, struct etld_gate_ticket *ticket)
 	ticket->gate = NULL;
 }
 
+/* Live requests first: a backfill that fills a host's queue with thousands of requests delays
+ * no slot by more than the ones that are inside. */
 static struct etld_gate_ticket *foremost(const struct etld_gate *gate)
 {
 	for (int p = 0; p < ETLD_PRIORITIES; p++)
@@ -290,7 +307,8 @@ static struct etld_gate_ticket *foremost(const struct etld_gate *gate)
 	return NULL;
 }
 
-/* Who would not wait for the hold's end? */
+/* The first request that would not wait for the hold's end; NULL if all would. `ask_patience`
+ * spares the walk over the queue until a request or a longer hold has come. */
 static struct etld_gate_ticket *impatient(struct etld_gate *gate, etl_dur left)
 {
 	if (!gate->ask_patience)
@@ -309,6 +327,8 @@ static void turn_away(struct etld_gate *gate, struct etld_gate_ticket *ticket)
 	ticket->gate = NULL;
 }
 
+/* The error says when the host may be asked again, and the retry waits that long instead of its
+ * own pause. */
 static void refuse_open(
 	const struct etld_gate *gate, etl_wall now, etl_dur hold, struct etl_error *refusal)
 {
@@ -352,6 +372,8 @@ static void let_in(struct etld_gates *gates, struct etld_gate *gate,
 		tell(gates, gate, ETLD_GATE_DRAWN);
 }
 
+/* Asking may change the breaker by the passing of time alone: open becomes half open, which is
+ * told. */
 static enum etl_breaker_verdict ask_breaker(
 	struct etld_gates *gates, struct etld_gate *gate, etl_wall now)
 {
@@ -365,6 +387,18 @@ static enum etl_breaker_verdict ask_breaker(
 	return verdict;
 }
 
+/* The law of a gate, in this order: the breaker, the hold, requests at once, the bucket.
+ * Example: api.example.org has max_active 2 and a bucket of one request a second.
+ *
+ *    breaker open                  the first of the queue is turned away, and learns until when
+ *    half open                     one request goes as a probe, the others wait for its verdict
+ *    "Retry-After: 60"             whoever has less than 60 s of patience is turned away, the others wait;
+ *                                  a request that came with 30 s is not kept for nothing
+ *    two requests are inside       wait for one to leave
+ *    the last began 0.4 s ago      wait 0.6 s (etld_gate_wake tells the loop)
+ *
+ * The breaker comes first, since a host that fails is not asked even when its hold is over; the
+ * bucket comes last, so that a request that may not go for another reason takes no token. */
 static struct etld_gate_ticket *serve(
 	struct etld_gates *gates, struct etld_gate *gate, struct etl_error *refusal)
 {
@@ -408,6 +442,8 @@ struct etld_gate_ticket *etld_gate_next(struct etld_gates *gates, struct etl_err
 	return NULL;
 }
 
+/* Only time is told here. A gate that waits for a request to leave, or for a probe's verdict,
+ * is served when that happens. */
 bool etld_gate_wake(struct etld_gates *gates, etl_mono *at)
 {
 	etl_mono now = etl_mono_now(gates->clock);
@@ -442,6 +478,8 @@ void etld_gate_answered(struct etld_gates *gates, struct etld_gate_ticket *ticke
 		tell(gates, gate, ETLD_GATE_CHANGED);
 }
 
+/* The random number spreads the breaker's pause, so that several etlds do not return to a host
+ * at the same moment. */
 void etld_gate_failed(
 	struct etld_gates *gates, struct etld_gate_ticket *ticket, const char *reason)
 {
@@ -460,6 +498,8 @@ void etld_gate_failed(
 		tell(gates, gate, ETLD_GATE_CHANGED);
 }
 
+/* Holds only grow: of two answers that ask for 60 s and 10 s the longer one rules, in whichever
+ * order they come. */
 void etld_gate_hold(struct etld_gates *gates, const struct etld_gate_ticket *ticket, etl_dur d,
 	const char *reason)
 {
@@ -475,6 +515,8 @@ void etld_gate_hold(struct etld_gates *gates, const struct etld_gate_ticket *tic
 		tell(gates, gate, ETLD_GATE_CHANGED);
 }
 
+/* Failures are forgotten with the pause, or the next failed request would open the breaker
+ * again at once. A probe that is under way keeps its place. */
 bool etld_gates_release(struct etld_gates *gates, const char *host)
 {
 	etl_mono now = etl_mono_now(gates->clock);

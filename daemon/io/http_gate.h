@@ -61,7 +61,9 @@ enum etld_gate_event {
 typedef void (*etld_gate_fn)(
 	void *ctx, enum etld_gate_event event, const struct etld_host_state *state);
 
+/* Without hosts and rules: etld_gates_rules comes before the first ticket. */
 struct etld_gates *etld_gates_new(const struct etl_clock *clock);
+/* Tickets stay their owners' and must not be used any more. NULL is fine. */
 void etld_gates_free(struct etld_gates *gates);
 /* Lent until the next call. `others` is for hosts without a rule. */
 void etld_gates_rules(struct etld_gates *gates, const struct etld_host_rule *others,
@@ -69,6 +71,7 @@ void etld_gates_rules(struct etld_gates *gates, const struct etld_host_rule *oth
 /* The rule that fits the host best, or `others`. */
 const struct etld_host_rule *etld_host_rule_of(const struct etld_host_rule *others,
 	const struct etld_host_rule *rules, size_t n, const char *host);
+/* `fn` is told of every change of a host that is worth keeping; one watcher, NULL = none. */
 void etld_gates_watch(struct etld_gates *gates, etld_gate_fn fn, void *ctx);
 
 /* Queues at the gate of the URL's host and port. `patience`: how long it would wait for a hold

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Who we are in leases. A pid alone is no identity: it is used again. Start time, boot id and
- * pid namespace make it one.
+ * pid namespace make it one. Says "dead" only of what it can see to be dead: a wrong guess
+ * would give one job to two etlds.
  */
 #include "io/instance.h"
 
@@ -41,7 +42,7 @@ static unsigned long long start_of(long pid)
 
 	snprintf(path, sizeof path, "/proc/%ld/stat", pid);
 	read_text(path, text, sizeof text);
-	p = strrchr(text, ')'); /* the name before it may hold anything */
+	p = strrchr(text, ')'); /* the process's name before it may hold blanks and brackets */
 	if (!p ||
 		sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u "
 			"%*d %*d %*d %*d %*d %*d %llu", &start) != 1)
@@ -71,6 +72,10 @@ void etld_instance_name(char *out, size_t size, char *host, size_t host_size)
 	snprintf(host, host_size, "%s", id.host);
 }
 
+/* Example: the lease says "web1 812 4711 BOOT 4026531836". Another boot id or pid namespace:
+ * nothing can be told from here, and the lease is waited for. Pid 812 is gone: dead. Pid 812
+ * began at tick 9000 and not at 4711: the number was given to another process, and the holder
+ * is dead. */
 const char *etld_instance_dead(const char *holder)
 {
 	struct identity theirs = {.pid = 0}, ours = {.pid = 0};

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The structured log. A value never forges a line: the journal gets each field with its
- * length, stderr gets JSON strings.
+ * The structured log. A value never forges a line: the journal gets each field with its length,
+ * stderr gets JSON strings, and control characters become '?' in both. Nothing is told about a
+ * message that could not be written.
  */
 #include "io/journal.h"
 
@@ -50,6 +51,8 @@ void etld_journal_level(int level)
 	atomic_store(&max_level, level);
 }
 
+/* Control characters are gone after the mask, so only quotes and backslashes are left to
+ * escape. */
 static void json_text(struct etl_buf *line, const char *text)
 {
 	char *clean = etl_strdup(text);
@@ -65,6 +68,8 @@ static void json_text(struct etl_buf *line, const char *text)
 	free(clean);
 }
 
+/* A line longer than LINE_MAX_BYTES is not written: half a line would break whoever reads the
+ * log. */
 static void write_line(enum etld_level level, const char *message_id,
 	const struct etld_field *fields, size_t n, const char *message)
 {
@@ -94,6 +99,8 @@ static void write_line(enum etld_level level, const char *message_id,
 	etl_buf_fini(&line);
 }
 
+/* A field that cannot be made for want of memory is left out: a log without it is better than
+ * none. */
 static void send(enum etld_level level, const char *message_id, const struct etld_field *fields,
 	size_t n, const char *message)
 {
@@ -127,6 +134,7 @@ static void send(enum etld_level level, const char *message_id, const struct etl
 		free(texts[i]);
 }
 
+/* The level is atomic, since a reload may change it while workers log. */
 void etld_log(enum etld_level level, const char *message_id, const struct etld_field *fields,
 	size_t n_fields, const char *fmt, ...)
 {

@@ -24,6 +24,7 @@ struct etld_field {
 
 /* Decides between journal and stderr. `level`: what is less important is dropped. */
 void etld_journal_open(int level);
+/* Changes the level, after a reload. Any thread. */
 void etld_journal_level(int level);
 
 /* `message_id` from message_ids.h or NULL. Fields with NULL name are left out. */

@@ -41,12 +41,15 @@ struct etld_loop {
 	struct etld_turns turns;
 };
 
+/* A call from the wrong thread would be a data race that shows much later and elsewhere; ending
+ * here tells who it was. */
 void etld_on_loop(const struct etld_loop *loop)
 {
 	if (!pthread_equal(loop->thread, pthread_self()))
 		abort();
 }
 
+/* The name is taken before the call, because the callback may remove the io. */
 static void on_io(struct ev_loop *ev, ev_io *watcher, int revents)
 {
 	struct etld_io *io = watcher->data;
@@ -56,7 +59,7 @@ static void on_io(struct ev_loop *ev, ev_io *watcher, int revents)
 
 	(void)ev;
 	io->fn(io->ctx, watcher->fd, (revents & EV_READ) != 0, (revents & EV_WRITE) != 0);
-	etld_loop_did(loop, name); /* the io may be gone */
+	etld_loop_did(loop, name); /* the callback may have freed the io */
 }
 
 static int events_of(bool read, bool write)
@@ -64,6 +67,8 @@ static int events_of(bool read, bool write)
 	return (read ? EV_READ : 0) | (write ? EV_WRITE : 0);
 }
 
+/* An io without an event is kept and not started: its owner turns it on when there is something
+ * to send or read. */
 struct etld_io *etld_io_add(struct etld_loop *loop, int fd, bool read, bool write,
 	etld_io_fn fn, void *ctx, const char *name)
 {
@@ -78,6 +83,7 @@ struct etld_io *etld_io_add(struct etld_loop *loop, int fd, bool read, bool writ
 	return io;
 }
 
+/* libev wants a watcher to be stopped while its events change. */
 void etld_io_change(struct etld_io *io, bool read, bool write)
 {
 	etld_on_loop(io->loop);
@@ -96,6 +102,7 @@ void etld_io_remove(struct etld_io *io)
 	free(io);
 }
 
+/* Many wakes between two turns are one call: whoever is called looks at all that is done. */
 static void on_wake(struct ev_loop *ev, ev_async *watcher, int revents)
 {
 	struct etld_loop *loop = watcher->data;
@@ -143,6 +150,8 @@ static void on_step(void *ctx, int fd, bool readable, bool writable)
 		loop->events.clock_stepped(loop->events.ctx);
 }
 
+/* Only read so that the descriptor is quiet again: the timers fire in on_prepare, whatever woke
+ * the loop. */
 static void on_wheel(void *ctx, int fd, bool readable, bool writable)
 {
 	struct etld_loop *loop = ctx;
@@ -171,7 +180,8 @@ static void set_wheel_fd(struct etld_loop *loop, etl_mono next)
 	}
 }
 
-/* Before each sleep: what is due fires, then the descriptor is set to the next wake. */
+/* Before each sleep: what is due fires, then the descriptor is set to the next wake. That it is
+ * set here and not at each arming saves a system call for each timer: a turn may arm hundreds. */
 static void on_prepare(struct ev_loop *ev, ev_prepare *watcher, int revents)
 {
 	struct etld_loop *loop = watcher->data;
@@ -190,7 +200,8 @@ static void on_prepare(struct ev_loop *ev, ev_prepare *watcher, int revents)
 	etld_turns_end(&loop->turns, etl_mono_now(loop->clock));
 }
 
-/* Before all else that the sleep has brought. */
+/* Runs before everything that the sleep has brought, so that the turn's length counts all of
+ * it. */
 static void on_check(struct ev_loop *ev, ev_check *watcher, int revents)
 {
 	struct etld_loop *loop = watcher->data;
@@ -205,6 +216,8 @@ static void on_fired(void *ctx, const char *name)
 	etld_loop_did(ctx, name);
 }
 
+/* The check has the highest priority, so that it runs before the descriptors that the same
+ * sleep has brought. */
 static void start_watches(struct etld_loop *loop)
 {
 	etld_turns_begin(&loop->turns, etl_mono_now(loop->clock));
@@ -230,6 +243,8 @@ static void start_signals(struct etld_loop *loop)
 	}
 }
 
+/* CLOCK_BOOTTIME goes on in suspend: a machine that wakes after a night finds its slots at
+ * once. The step watch needs CLOCK_REALTIME, the only clock that can be set. */
 struct etld_loop *etld_loop_new(const struct etl_clock *clock,
 	const struct etld_loop_events *events, struct etl_error *err)
 {
@@ -254,7 +269,8 @@ struct etld_loop *etld_loop_new(const struct etl_clock *clock,
 	start_signals(loop);
 	loop->wheel_io = etld_io_add(loop, loop->wheel_fd, true, false, on_wheel, loop, "wheel");
 	loop->step_io = etld_io_add(loop, loop->step_fd, true, false, on_step, loop, "clock step");
-	(void)arm_step_watch(loop); /* no slot is planned yet */
+	/* no slot is planned yet, so a step at this moment changes nothing */
+	(void)arm_step_watch(loop);
 	return loop;
 }
 
@@ -279,7 +295,8 @@ void etld_loop_free(struct etld_loop *loop)
 
 void etld_loop_run(struct etld_loop *loop)
 {
-	etld_turns_begin(&loop->turns, etl_mono_now(loop->clock)); /* the start before it is no turn */
+	/* the start of the daemon is no turn */
+	etld_turns_begin(&loop->turns, etl_mono_now(loop->clock));
 	ev_run(loop->ev, 0);
 }
 
@@ -289,6 +306,7 @@ void etld_loop_stop(struct etld_loop *loop)
 	ev_break(loop->ev, EVBREAK_ALL);
 }
 
+/* Any thread: libev makes this one call safe, and the only one. */
 void etld_loop_wake(struct etld_loop *loop)
 {
 	ev_async_send(loop->ev, &loop->wake);

@@ -26,12 +26,16 @@ struct etld_loop_events {
 	void *ctx;
 };
 
+/* Makes the loop of the calling thread and takes SIGTERM, SIGINT and SIGHUP. NULL and
+ * ETL_TRANSIENT if the kernel gives no descriptor. `clock` is lent, `events` is copied. */
 struct etld_loop *etld_loop_new(const struct etl_clock *clock,
 	const struct etld_loop_events *events, struct etl_error *err);
+/* After all ios but the loop's own were removed. NULL is fine. */
 void etld_loop_free(struct etld_loop *loop);
 
-/* Turns until etld_loop_stop. */
+/* Runs until etld_loop_stop; returns in the thread that made the loop. */
 void etld_loop_run(struct etld_loop *loop);
+/* Ends etld_loop_run after the present turn. */
 void etld_loop_stop(struct etld_loop *loop);
 void etld_loop_wake(struct etld_loop *loop); /* any thread */
 
@@ -41,6 +45,7 @@ struct etl_wheel *etld_loop_wheel(struct etld_loop *loop);
 /* The descriptor stays the caller's. `name` is static, for debugging. */
 struct etld_io *etld_io_add(struct etld_loop *loop, int fd, bool read, bool write,
 	etld_io_fn fn, void *ctx, const char *name);
+/* Which events are waited for from now on; both false: none. */
 void etld_io_change(struct etld_io *io, bool read, bool write);
 void etld_io_remove(struct etld_io *io); /* NULL is fine; also from inside its own callback */
 

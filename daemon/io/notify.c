@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * What systemd is told. Failures are ignored: without a manager there is nobody to tell.
+ * Decides nothing: when etld is ready, or alive, is the callers' knowledge.
  */
 #include "io/notify.h"
 
@@ -47,6 +48,8 @@ void etld_notify_watchdog(void)
 	(void)sd_notify(0, "WATCHDOG=1");
 }
 
+/* Asked for again while runs drain: the manager counts from each message, and kills when none
+ * comes. */
 void etld_notify_extend(etl_dur d)
 {
 	(void)sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%lld", (long long)d.us);

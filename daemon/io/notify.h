@@ -8,7 +8,9 @@
 
 #include "time/clock.h"
 
+/* The start, or a reload, is complete. */
 void etld_notify_ready(void);
+/* One line for "systemctl status", cut to 400 bytes. */
 void etld_notify_status(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void etld_notify_reloading(void);
 void etld_notify_stopping(void);

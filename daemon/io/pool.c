@@ -28,7 +28,7 @@ struct worker {
 	bool started, busy;
 	uint64_t lane; /* of its task */
 	etl_mono since;
-	const char *name; /* of its task, and whose that is: a copy, the task may end meanwhile */
+	const char *name; /* of the task, and whose it is: copies, the task may end meanwhile */
 	char of[96];
 };
 
@@ -74,7 +74,9 @@ static struct etld_task *pop(struct queue *queue)
 	return task;
 }
 
-/* One worker is left to others: one host's records, however large, keep no other job waiting. */
+/* One worker is left to other lanes: one host's records, however large, keep no other job
+ * waiting. Example: of 4 workers the tasks of one lane get 3; a task of no lane (0) may have
+ * any. With a single worker there is none to leave. */
 static bool may_run(const struct crew *crew, uint64_t lane)
 {
 	unsigned n = 0;
@@ -84,7 +86,7 @@ static bool may_run(const struct crew *crew, uint64_t lane)
 	return !lane || crew->n == 1 || n + 1 < crew->n;
 }
 
-/* The oldest that may run. */
+/* Takes the oldest task that may run; a task that is passed over keeps its place. */
 static struct etld_task *pop_next(struct crew *crew)
 {
 	struct queue *queue = &crew->waiting;
@@ -102,6 +104,8 @@ static struct etld_task *pop_next(struct crew *crew)
 	return task;
 }
 
+/* What the worker is busy with is noted under the lock, as copies: status may ask while the
+ * task runs, and its owner may be freed before it ends. */
 static struct etld_task *next_task(struct worker *self)
 {
 	struct etld_pool *pool = self->pool;
@@ -121,13 +125,15 @@ static struct etld_task *next_task(struct worker *self)
 		self->name = task->name;
 		etl_text_copy(self->of, sizeof self->of, task->of ? task->of : "");
 	}
-	/* The end of its last task may have made room for one that a sleeping worker passed over. */
+	/* The end of this worker's last task may have made room for a task that a sleeping
+	 * worker passed over; without the signal it would wait until the next submit. */
 	if (crew->waiting.first)
 		pthread_cond_signal(&crew->more);
 	pthread_mutex_unlock(&pool->lock);
 	return task;
 }
 
+/* The task is not touched after the push: the loop may have freed it already. */
 static void *worker_main(void *arg)
 {
 	struct worker *self = arg;
@@ -145,7 +151,8 @@ static void *worker_main(void *arg)
 	return NULL;
 }
 
-/* Threads of a crew. Signals belong to the loop's thread. */
+/* Starts the threads of a crew. They inherit a mask that blocks all signals, which belong to
+ * the loop's thread. */
 static void start(struct etld_pool *pool, struct crew *crew, unsigned n)
 {
 	sigset_t all, before;
@@ -192,6 +199,8 @@ static void dismiss(struct crew *crew)
 	free(crew->workers);
 }
 
+/* Tasks that wait belong to their owners, who are freed after the pool and know that no `done`
+ * will come. */
 void etld_pool_free(struct etld_pool *pool)
 {
 	if (!pool)
@@ -207,6 +216,7 @@ void etld_pool_free(struct etld_pool *pool)
 	free(pool);
 }
 
+/* A function that blocks must not run on the loop: the first test that gets there finds it. */
 void etld_on_worker(void)
 {
 	if (!is_worker)
@@ -232,6 +242,7 @@ void etld_pool_submit(struct etld_pool *pool, struct etld_task *task)
 	pthread_mutex_unlock(&pool->lock);
 }
 
+/* The lock is let go for each `done`, which may submit the next task. */
 void etld_pool_collect(struct etld_pool *pool)
 {
 	struct etld_task *task;
@@ -266,6 +277,8 @@ static void add_facts(const struct crew *crew, etl_mono now, struct etld_pool_fa
 	}
 }
 
+/* The task that has run longest is told: one that hangs in a server shows here before anything
+ * else does. */
 void etld_pool_facts(struct etld_pool *pool, struct etld_pool_facts *out)
 {
 	etl_mono now = etl_mono_now(pool->clock);

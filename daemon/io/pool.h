@@ -25,13 +25,14 @@ struct etld_task {
 
 struct etld_pool;
 
-/* `workers` threads, and as many as `blocking` more for tasks that block, from the first of these on (0:
- * they go to the workers). `wake` is called from workers when something is done; the loop then
- * calls etld_pool_collect. */
+/* Starts `workers` threads (1 or more), and as many as `blocking` more for tasks that block,
+ * from the first of these on (0: they go to the workers). `wake` is called from workers when a
+ * task is done; the loop then calls etld_pool_collect. Called on the loop's thread, which the
+ * pool remembers. */
 struct etld_pool *etld_pool_new(unsigned workers, unsigned blocking, const struct etl_clock *clock,
 	void (*wake)(void *ctx), void *ctx);
 
-/* Waits for the tasks that run, drops those that wait (they are not freed). */
+/* Waits for the tasks that run, and drops those that wait (they are not freed). NULL is fine. */
 void etld_pool_free(struct etld_pool *pool);
 
 void etld_pool_submit(struct etld_pool *pool, struct etld_task *task); /* loop thread */
@@ -45,6 +46,7 @@ struct etld_pool_facts {
 	char of[96];	  /* whose it is; "" = nobody's, */
 	etl_mono since;	  /* and when it began */
 };
+/* Loop; takes the lock for a moment. `name` is static. */
 void etld_pool_facts(struct etld_pool *pool, struct etld_pool_facts *out);
 
 /* Abort if this is not a worker's thread; if it is not the one that made the pool. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Turns of the loop, by their length.
+ * Turns of the loop, by their length. Reads no clock: the loop gives the times.
  */
 #include "io/turns.h"
 
@@ -11,6 +11,8 @@ void etld_turns_begin(struct etld_turns *turns, etl_mono now)
 	turns->most_at = "";
 }
 
+/* The time since the last mark goes to `what`, so that the pieces add up to the turn and
+ * nothing in between is lost. */
 void etld_turns_did(struct etld_turns *turns, const char *what, etl_mono now)
 {
 	etl_dur took = etl_mono_diff(now, turns->mark);
@@ -22,6 +24,8 @@ void etld_turns_did(struct etld_turns *turns, const char *what, etl_mono now)
 	turns->most_at = what;
 }
 
+/* Example: a turn of 12 ms, of which "wheel" took 1 ms, "reload" 7 ms and "control" 3 ms,
+ * counts as long (ETLD_TURN_LONG), and is told as "reload" if it is the longest so far. */
 void etld_turns_end(struct etld_turns *turns, etl_mono now)
 {
 	etl_dur took = etl_mono_diff(now, turns->began);

@@ -20,9 +20,12 @@ struct etld_turns {
 	const char *most_at;
 };
 
+/* A sleep has ended, and a turn begins. */
 void etld_turns_begin(struct etld_turns *turns, etl_mono now);
-/* All since the last such call, or the beginning, was this. */
+/* The time since the last such call, or since the beginning of the turn, was spent on `what`
+ * (static). */
 void etld_turns_did(struct etld_turns *turns, const char *what, etl_mono now);
+/* The turn ends: counts it, and keeps it if it is the longest. */
 void etld_turns_end(struct etld_turns *turns, etl_mono now);
 
 #endif

@@ -24,7 +24,9 @@
 #define QUIET_MAX ETL_SECONDS(30)
 #define NAMES_MAX 200 /* bytes of names in a message */
 
-/* An entry of a folder on the way to a zone's file. */
+/* A name in a folder on the way to a zone's file. Example: where Europe/Paris in
+ * /usr/share/zoneinfo is a link to ../posix/Europe/Paris, the names in both folders are places,
+ * and a change of either is seen. */
 struct place {
 	int folder; /* inotify's number of it */
 	char *entry;
@@ -32,16 +34,17 @@ struct place {
 
 struct zone_file {
 	char *name;
-	uint64_t seen; /* state_of it when the configuration was taken up last, or that was tried */
+	/* state_of the file when the configuration was taken up last, or when that was tried */
+	uint64_t seen;
 };
 
-/* A look at the files, which the loader's thread takes. */
+/* A look at the files, taken by a worker: reading dozens of files would hold up the loop. */
 struct zone_look {
 	struct etld_task task;
 	struct etld_zones *zones;
 	struct zone_file *files; /* seen: as they are now */
 	size_t n;
-	bool is_quiet; /* it has become quiet: what has changed is taken up */
+	bool is_quiet; /* true: taken after QUIET, so that changes are taken up */
 };
 
 struct etld_zones {
@@ -60,10 +63,11 @@ struct etld_zones {
 	struct etl_timer quiet_timer;
 	etl_mono since; /* the first change that was not looked at yet; us == 0 = none */
 	struct zone_look *looking; /* the look that is taken; NULL = none */
-	bool look_again;	   /* it may have come too early */
+	bool look_again;	   /* a change came while a look was under way */
 };
 
-/* What the file says now: its digest, or which error reading it is. */
+/* The state of a zone's file as one number: its digest, or a hash of the error that reading it
+ * gives. */
 static uint64_t state_of(const char *name)
 {
 	struct etl_error err = ETL_ERROR_INIT;
@@ -74,7 +78,9 @@ static uint64_t state_of(const char *name)
 
 /* ---- changes ------------------------------------------------------------------------------- */
 
-/* Waits until nothing has changed for a while, but not forever. */
+/* Waits until nothing has changed for QUIET, but no longer than QUIET_MAX after the first
+ * change. Example: an upgrade renames files for 10 s: one look, 2 s after the last of them.
+ * Something that touches the folder each second: a look every 30 s. */
 static void wait_for_quiet(struct etld_zones *zones)
 {
 	etl_mono now = etl_mono_now(zones->clock), at, last;
@@ -87,7 +93,8 @@ static void wait_for_quiet(struct etld_zones *zones)
 		at.us < last.us ? at : last);
 }
 
-/* The folder itself may be gone, or events were lost: then too. */
+/* True if a place of ours is meant, or if events were lost or the folder itself is gone: then
+ * anything may have changed. */
 static bool matters(const struct etld_zones *zones, const struct inotify_event *event)
 {
 	if (event->mask & (IN_Q_OVERFLOW | IN_IGNORED | IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT))
@@ -147,7 +154,8 @@ static void add_place(void *ctx, const char *folder, const char *entry)
 	zones->places[zones->n_places++] = (struct place){number, etl_strdup(entry)};
 }
 
-/* Anew each time: a folder on the way may be another one now. */
+/* Watches anew each time: a folder on the way may have been replaced by another one, which
+ * inotify does not follow. */
 static void watch(struct etld_zones *zones)
 {
 	unwatch(zones);
@@ -196,7 +204,8 @@ static void look_work(struct etld_task *task)
 
 static void look_done(struct etld_task *task);
 
-/* Behind a look that is taken it is only found out whether to wait for quiet. */
+/* One look at a time. If one is under way it may have read the files too early, so another one
+ * follows, which only finds out whether to wait for quiet again. */
 static void look(struct etld_zones *zones, bool is_quiet)
 {
 	struct zone_look *look;
@@ -225,7 +234,8 @@ static struct zone_file *changed_file(struct etld_zones *zones, const struct zon
 	return NULL;
 }
 
-/* The names of what has changed; what is taken up was seen so. */
+/* Gathers the names of what has changed. What is taken up now counts as seen, so that a file
+ * that cannot be loaded is tried once for each of its states and not for ever. */
 static bool compare(struct etld_zones *zones, const struct zone_look *look, struct etl_buf *names)
 {
 	bool any = false;
@@ -323,7 +333,7 @@ void etld_zones_free(struct etld_zones *zones)
 	etl_timer_cancel(etld_loop_wheel(zones->loop), &zones->quiet_timer);
 	unwatch(zones);
 	forget_files(zones);
-	look_free(zones->looking); /* its thread is gone */
+	look_free(zones->looking); /* the pool is gone, so nobody reads it */
 	free(zones->places);
 	free(zones->files);
 	free(zones);

@@ -16,9 +16,10 @@ struct etld_zones;
  * is to be taken up again. */
 struct etld_zones *etld_zones_new(struct etld_loop *loop, const struct etl_clock *clock,
 	struct etld_pool *pool, void (*changed)(void *ctx), void *ctx);
-/* From now on the files of these, as they were read; they are looked at once more at once. */
+/* Watches the files of these zones, as they were read, instead of those before; the files are
+ * looked at once more at once. */
 void etld_zones_watch(struct etld_zones *zones, const struct etl_conf_zone *list);
-/* Nothing is told any more. */
+/* `changed` is not called any more. */
 void etld_zones_stop(struct etld_zones *zones);
 void etld_zones_free(struct etld_zones *zones); /* the pool is gone; NULL is fine */
 

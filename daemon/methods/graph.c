@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "facts/health.h"
+#include "facts/facts.h"
 #include "methods/methods.h"
 #include "tell/graph_view.h"
 
@@ -31,46 +31,43 @@ static bool *choose(struct etld_request *request)
 	return NULL;
 }
 
-static void add_block(struct etl_json *node, const struct etld *etld, const struct etld_job *job)
+static void add_block(struct etl_json *node, const struct etld_facts *facts)
 {
-	const struct etld_job *culprit;
+	const struct etld_job *up = facts->block.upstream;
 	struct etl_json *item;
-	struct etld_block block;
 	char name[256];
 
-	if (!etld_blocked_by(etld, job, &block)) {
+	if (!facts->is_blocked) {
 		etl_json_add_null(node, "waits_for");
 		return;
 	}
 	item = etl_json_add_object(node, "waits_for");
-	etl_json_add_text(item, "job", block.upstream->name);
-	etl_partition_text(block.upstream->job, &block.upstream->job->partitions[block.partition],
-		name, sizeof name);
+	etl_json_add_text(item, "job", up->name);
+	etl_partition_text(up->job, &up->job->partitions[facts->block.partition], name, sizeof name);
 	etl_json_add_text(item, "partition", name);
-	etld_json_window(item, "window", &block.window);
-	culprit = etld_culprit(etld, &block);
-	etl_json_add_text(item, "culprit", culprit ? culprit->name : NULL);
+	etld_json_window(item, "window", &facts->block.window);
+	etl_json_add_text(item, "culprit", facts->culprit ? facts->culprit->name : NULL);
 }
 
 static struct etl_json *node_of(const struct etld *etld, const struct etld_job *job,
 	const struct etl_graph_node *at)
 {
 	struct etl_json *node = etl_json_object();
-	struct etld_health health;
+	struct etld_facts facts;
 	struct etl_json *after;
 
+	etld_facts_of(etld, job, &facts);
 	etl_json_add_text(node, "name", job->name);
 	etl_json_add_text(node, "group", job->job->group);
 	etl_json_add_int(node, "depth", (int64_t)at->depth);
-	etld_job_health(etld, job, &health);
-	etl_json_add_text(node, "health", etld_health_word(health.id));
-	etl_json_add_text(node, "reason", health.reason);
-	etl_json_add_int(node, "late_by_s", health.late_by.us / 1000000);
-	etl_json_add_bool(node, "running", etld_running(job) != NULL);
+	etl_json_add_text(node, "health", etld_health_word(facts.health.id));
+	etl_json_add_text(node, "reason", facts.health.reason);
+	etl_json_add_int(node, "late_by_s", facts.health.late_by.us / 1000000);
+	etl_json_add_bool(node, "running", facts.running != NULL);
 	after = etl_json_add_array(node, "after");
 	for (size_t i = 0; i < at->job->n_upstream; i++)
 		etl_json_add_text(after, NULL, at->job->upstream[i]->name);
-	add_block(node, etld, job);
+	add_block(node, &facts);
 	return node;
 }
 

@@ -11,7 +11,6 @@
 #include "engine/deadline.h"
 #include "engine/exec.h"
 #include "engine/sched.h"
-#include "facts/blocked.h"
 #include "io/loop.h"
 #include "io/pool.h"
 #include "methods/request.h"

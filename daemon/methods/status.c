@@ -6,9 +6,8 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "engine/elsewhere.h"
 #include "engine/outbox.h"
-#include "facts/health.h"
+#include "facts/facts.h"
 #include "methods/methods.h"
 
 static const char *daemon_state(const struct etld *etld)
@@ -109,13 +108,11 @@ static void add_all(struct etld_request *request)
 	etld_hosts_show(request->etld, etld_reply(request));
 }
 
-/* "open" is what is neither failed nor held: asked for again, begun, or `waits` for others. */
-static void add_open(struct etl_json *to, const struct etld_open *n, uint64_t waits)
+static void add_open(struct etl_json *to, const struct etld_open *n, uint64_t others)
 {
 	struct etl_json *windows = etl_json_add_object(to, "windows");
-	uint64_t others = n->open - n->failed - n->held;
 
-	etl_json_add_int(windows, "open", (int64_t)(others > waits ? others : waits));
+	etl_json_add_int(windows, "open", (int64_t)others);
 	etl_json_add_int(windows, "failed", (int64_t)n->failed);
 	etl_json_add_int(windows, "held", (int64_t)n->held);
 	etl_json_add_int(windows, "dirty", (int64_t)n->dirty);
@@ -124,23 +121,22 @@ static void add_open(struct etl_json *to, const struct etld_open *n, uint64_t wa
 static void add_watermarks(struct etl_json *to, const struct etld *etld, const struct etld_job *job)
 {
 	struct etl_json *list = etl_json_add_array(to, "watermarks");
-	etl_wall now = etl_now(etld->clock);
+	struct etld_partition_facts facts;
 	char name[256];
 
 	for (size_t i = 0; i < job->job->n_partitions; i++) {
 		struct etl_json *item = etl_json_add_object(list, NULL);
-		etl_wall mark = job->partitions[i].watermark;
 
+		etld_facts_of_partition(etld, job, i, &facts);
 		etl_partition_text(job->job, &job->job->partitions[i], name, sizeof name);
 		etl_json_add_text(item, "partition", name);
-		etld_json_time(item, "watermark", mark);
-		if (mark.ms)
-			etl_json_add_int(item, "lag_s", etl_wall_age(now, mark).us / 1000000);
+		etld_json_time(item, "watermark", facts.watermark);
+		if (facts.watermark.ms)
+			etl_json_add_int(item, "lag_s", facts.lag.us / 1000000);
 		else
 			etl_json_add_null(item, "lag_s");
-		etl_json_add_int(item, "late_by_s", etld_partition_late(etld, job, i).us / 1000000);
-		add_open(item, &(struct etld_open){job->partitions[i].open, job->partitions[i].failed,
-					 job->partitions[i].held, job->partitions[i].dirty}, 0);
+		etl_json_add_int(item, "late_by_s", facts.late_by.us / 1000000);
+		add_open(item, &facts.windows, facts.others);
 	}
 }
 
@@ -161,72 +157,73 @@ static void add_last_run(struct etl_json *to, const struct etld_job *job)
 }
 
 /* Of the window that is due first, over all partitions. */
-static void add_deadline(struct etl_json *to, const struct etld *etld, const struct etld_job *job)
+static void add_deadline(struct etl_json *to, const struct etld_facts *facts)
 {
+	const struct etl_job *job = facts->job->job;
+	const struct etld_due *first = &facts->deadline;
 	struct etl_json *item;
-	struct etld_due first;
 	char name[256];
 
-	if (!etld_deadline_of(etld, job, &first)) {
+	if (!facts->has_deadline) {
 		etl_json_add_null(to, "deadline");
 		return;
 	}
 	item = etl_json_add_object(to, "deadline");
-	etl_partition_text(job->job, &job->job->partitions[first.partition], name, sizeof name);
+	etl_partition_text(job, &job->partitions[first->partition], name, sizeof name);
 	etl_json_add_text(item, "partition", name);
-	etld_json_window(item, "window", &first.window);
-	etld_json_time(item, "due", first.due);
-	etl_json_add_bool(item, "missed", first.missed);
+	etld_json_window(item, "window", &first->window);
+	etld_json_time(item, "due", first->due);
+	etl_json_add_bool(item, "missed", first->missed);
 }
 
 /* Windows that are in another target than the job's. */
-static void add_elsewhere(struct etl_json *to, const struct etld *etld, const struct etld_job *job)
+static void add_elsewhere(struct etl_json *to, const struct etld_facts *facts)
 {
+	const struct etl_elsewhere *sum = &facts->elsewhere;
 	char text[ETL_ELSEWHERE_TEXT_BYTES];
 	struct etl_json *item, *list, *in;
-	struct etl_elsewhere sum;
 
-	if (!etld_elsewhere_of(etld, job, &sum)) {
+	if (!sum->n) {
 		etl_json_add_null(to, "elsewhere");
 		return;
 	}
 	item = etl_json_add_object(to, "elsewhere");
-	etl_elsewhere_text(&sum, text);
+	etl_elsewhere_text(sum, text);
 	etl_json_add_text(item, "text", text);
-	etl_json_add_text(item, "target", sum.target);
-	etl_json_add_int(item, "here", (int64_t)sum.here);
-	etl_json_add_int(item, "windows", (int64_t)sum.n);
+	etl_json_add_text(item, "target", sum->target);
+	etl_json_add_int(item, "here", (int64_t)sum->here);
+	etl_json_add_int(item, "windows", (int64_t)sum->n);
 	list = etl_json_add_array(item, "in");
-	for (size_t i = 0; i < sum.n_in; i++) {
+	for (size_t i = 0; i < sum->n_in; i++) {
 		in = etl_json_add_object(list, NULL);
-		etl_json_add_text(in, "target", sum.in[i].name);
-		etl_json_add_int(in, "windows", (int64_t)sum.in[i].n);
+		etl_json_add_text(in, "target", sum->in[i].name);
+		etl_json_add_int(in, "windows", (int64_t)sum->in[i].n);
 	}
-	etl_elsewhere_command(&sum, job->job, text);
+	etl_elsewhere_command(sum, facts->job->job, text);
 	etl_json_add_text(item, "command", text);
 }
 
 static struct etl_json *job_status(const struct etld *etld, const struct etld_job *job)
 {
 	struct etl_json *item = etl_json_object();
-	struct etld_health health;
+	struct etld_facts facts;
 
-	etld_job_health(etld, job, &health);
+	etld_facts_of(etld, job, &facts);
 	etl_json_add_text(item, "name", job->name);
 	etl_json_add_text(item, "description", job->job->description);
-	etl_json_add_text(item, "health", etld_health_word(health.id));
-	etl_json_add_text(item, "reason", health.reason);
-	etl_json_add_int(item, "late_by_s", health.late_by.us / 1000000);
+	etl_json_add_text(item, "health", etld_health_word(facts.health.id));
+	etl_json_add_text(item, "reason", facts.health.reason);
+	etl_json_add_int(item, "late_by_s", facts.health.late_by.us / 1000000);
 	etl_json_add_bool(item, "paused", job->sched.paused);
 	etld_json_time(item, "next", job->sched.next);
 	etl_json_add_text(item, "guarantee", guarantee(etld, job->job));
-	etl_json_add_text(item, "running", etld_running(job) ? etld_exec_run_id(etld_running(job)) : NULL);
-	etl_json_add_bool(item, "queued", etl_sched_has_waiting(&job->sched));
+	etl_json_add_text(item, "running", facts.running ? etld_exec_run_id(facts.running) : NULL);
+	etl_json_add_bool(item, "queued", facts.queued);
 	add_last_run(item, job);
 	add_watermarks(item, etld, job);
-	add_deadline(item, etld, job);
-	add_elsewhere(item, etld, job);
-	add_open(item, &job->windows, job->windows_blocked);
+	add_deadline(item, &facts);
+	add_elsewhere(item, &facts);
+	add_open(item, &facts.windows, facts.others);
 	return item;
 }
 

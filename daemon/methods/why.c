@@ -10,7 +10,7 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "base/uuid.h"
-#include "facts/health.h"
+#include "facts/facts.h"
 #include "facts/why_facts.h"
 #include "methods/methods.h"
 #include "tell/explain.h"
@@ -117,7 +117,7 @@ static void fill_links(struct etld *etld, struct etl_why_link *links, size_t n)
 		if (!job)
 			continue;
 		links[i].phase = etl_sched_phase(etld->sched, &job->sched);
-		links[i].fire = etld_why_fires(etld, job);
+		links[i].fire = etld_facts_fires(etld, job);
 	}
 }
 
@@ -161,37 +161,40 @@ static void fill_found(const struct subject *q, struct etl_why_run *last, struct
 }
 
 /* Words of health that come from what was loaded before: the newest run may say nothing of it. */
-static void add_health(const struct etld_job *job, const struct etld_health *health, struct etl_why *why)
+static void add_health(const struct etld_facts *now, struct etl_why *why)
 {
+	const struct etld_health *health = &now->health;
+	const char *name = now->job->name;
+
 	if (health->id == ETLD_HEALTH_HELD || health->id == ETLD_HEALTH_REJECTING)
 		etl_why_because(why, "%s", health->reason);
-	if (job->windows.held)
-		etl_why_hint(why, "etlctl held list %s", job->name);
+	if (now->windows.held)
+		etl_why_hint(why, "etlctl held list %s", name);
 	if (health->id == ETLD_HEALTH_REJECTING)
-		etl_why_hint(why, "etlctl dead list %s", job->name);
+		etl_why_hint(why, "etlctl dead list %s", name);
 }
 
 static void answer_job(struct etld *etld, struct etld_job *job, struct subject *q,
 	struct etl_json *reply)
 {
 	struct etl_why why = {0};
+	struct etld_facts now;
 	struct etld_why_facts facts;
 	struct etl_why_run last;
-	struct etld_health health;
 
 	if (q)
 		fill_links(etld, q->owed.links, q->owed.n_links);
-	etld_why_facts(etld, job, &facts);
+	etld_facts_of(etld, job, &now);
+	etld_why_facts(etld, &now, &facts);
 	if (q)
 		fill_found(q, &last, &facts.job);
 	etl_why_of_job(&facts.job, &why);
-	etld_job_health(etld, job, &health);
-	add_health(job, &health, &why);
+	add_health(&now, &why);
 	etl_json_add_text(reply, "subject", "job");
 	etl_json_add_text(reply, "job", job->name);
-	etl_json_add_text(reply, "state", etl_sched_phase_word(facts.job.phase));
-	etl_json_add_text(reply, "health", etld_health_word(health.id));
-	etl_json_add_text(reply, "reason", health.reason);
+	etl_json_add_text(reply, "state", etl_sched_phase_word(now.phase));
+	etl_json_add_text(reply, "health", etld_health_word(now.health.id));
+	etl_json_add_text(reply, "reason", now.health.reason);
 	add_why(reply, &why);
 }
 
@@ -206,7 +209,7 @@ static void answer_run(struct etld *etld, struct subject *q)
 	job = etld_job_find(etld, facts.job);
 	if (job) {
 		facts.config = job->job;
-		facts.next_fire = etld_why_fires(etld, job);
+		facts.next_fire = etld_facts_fires(etld, job);
 		facts.paused = job->sched.paused;
 	}
 	etl_why_of_run(&facts, &why);
@@ -261,7 +264,7 @@ static void answer_window(struct etld *etld, struct subject *q)
 		struct etl_why one = {0};
 
 		q->windows[i].phase = job ? etl_sched_phase(etld->sched, &job->sched) : ETL_PHASE_IDLE;
-		q->windows[i].fire = job ? etld_why_fires(etld, job) : (etl_wall){0};
+		q->windows[i].fire = job ? etld_facts_fires(etld, job) : (etl_wall){0};
 		q->windows[i].jitter = etl_job_jitter(q->job, etld->host);
 		etl_job_target(q->job, etld->database, q->windows[i].target);
 		fill_links(etld, q->windows[i].links, q->windows[i].n_links);

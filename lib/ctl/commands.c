@@ -89,8 +89,8 @@ const struct etl_command etl_commands[] = {
 		.name = "status",
 		.summary = "Health of the daemon and of its jobs",
 		.help =
-			"Each job has one word: ok, late, stale, failing, held, paused or blocked,\n"
-			"and a reason when it is not ok. Times are UTC.\n\n"
+			"Each job has one word: failing, unreachable, config, held, rejecting, stale,\n"
+			"late, blocked, paused or ok, and a reason when it is not ok. Times are UTC.\n\n"
 			"  etlctl status\n"
 			"  etlctl status airqino\n"
 			"  etlctl status --check || mail-the-owner\n",
@@ -286,7 +286,7 @@ const struct etl_command etl_commands[] = {
 	},
 	{
 		.name = "watermark undo",
-		.summary = "Take back the newest set or rewind that still stands",
+		.summary = "Take back the newest set, rewind or decision that still stands",
 		.help =
 			"Windows that no run has loaded since get back the state that they had.\n"
 			"Again takes back the one before. Without --partition all partitions of the\n"

@@ -84,7 +84,8 @@ static void tell_void(struct etl_window_work *window, const struct etl_held *the
 
 	etl_time_format_rfc3339(then->at, at);
 	snprintf(window->reason + n, sizeof window->reason - n,
-		"; the release by %.60s at %s does not count: the content has changed since", then->by, at);
+		"; the release by %.60s at %s does not count: the content, or the load, has changed since",
+		then->by, at);
 }
 
 static void tell_left(struct etl_window_work *window)

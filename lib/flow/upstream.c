@@ -10,79 +10,47 @@
 #include "base/alloc.h"
 #include "flow/strand.h"
 #include "flow/upstream.h"
+#include "plan/cover.h"
 #include "time/civil.h"
 
-struct cover {
-	const struct etl_job *job;
-	const char *partition;
-	etl_wall covered; /* closed without a gap up to here */
-	bool gap;
-	struct etl_window hole; /* the first window that is missing */
-	char why[ETL_REASON_MAX];
+struct look {
+	struct etl_cover cover;
+	char why[ETL_REASON_MAX]; /* of the hole; "" = nobody has tried it */
 };
 
-/* Entries come in order: the first that does not join on is the hole. */
-static int walk_cover(void *ctx, const struct etl_ledger_entry *entry, struct etl_error *err)
+static int look_at(void *ctx, const struct etl_ledger_entry *entry, struct etl_error *err)
 {
-	struct cover *cover = ctx;
+	struct look *look = ctx;
 
 	(void)err;
-	if (cover->gap)
-		return 0;
-	if (entry->window.start.ms > cover->covered.ms) {
-		cover->gap = true;
-		return 0;
-	}
-	if (!etl_window_is_closed(entry->state)) {
-		cover->gap = true;
-		snprintf(cover->why, sizeof cover->why, "%s%s%.400s",
-			etl_window_state_word(entry->state), *entry->reason ? ": " : "", entry->reason);
-		return 0;
-	}
-	if (entry->window.end.ms > cover->covered.ms)
-		cover->covered = entry->window.end;
+	if (!etl_cover_add(&look->cover, entry->window, entry->state))
+		snprintf(look->why, sizeof look->why, "%s%s%.400s", etl_window_state_word(entry->state),
+			*entry->reason ? ": " : "", entry->reason);
 	return 0;
 }
 
-/* What lies before the upstream's own start or behind its end will never come. */
-static void what_will_come(const struct etl_window_rules *rules, const struct etl_window *window,
-	etl_wall *from, etl_wall *until)
-{
-	etl_wall last;
-
-	*from = window->start.ms < rules->start.ms ? rules->start : window->start;
-	*until = window->end;
-	if (!rules->end.ms)
-		return;
-	last = etl_window_limit(rules, etl_wall_add(rules->end, rules->settle));
-	if (until->ms > last.ms)
-		*until = last;
-}
-
-/* 1 = all of the window is closed upstream, 0 = not (cover says where), -1. */
-static int is_covered(struct etl_state *state, struct cover *cover,
-	const struct etl_window *window, struct etl_error *err)
+/* 1 = all of the window is closed there, 0 = not (`out` says where), -1. */
+static int is_covered(struct etl_state *state, const struct etl_job *up,
+	const struct etl_partition *partition, const struct etl_window *window,
+	struct etl_upstream_hole *out, struct etl_error *err)
 {
 	struct etl_watermark mark;
-	const struct etl_window_rules *rules = &cover->job->window;
-	etl_wall until;
-	int found = state->ops->watermark_get(state, cover->job->name, cover->partition, &mark, err);
+	struct look look = {.why = ""};
+	int found = state->ops->watermark_get(state, up->name, partition->name, &mark, err);
 
 	if (found < 0)
 		return -1;
-	if (found && mark.processed.ms >= window->end.ms && mark.origin.ms <= window->start.ms)
-		return 1;
-	what_will_come(rules, window, &cover->covered, &until);
-	cover->gap = false;
-	cover->why[0] = '\0';
-	if (rules->none)
-		return found && mark.processed.ms > 0;
-	if (state->ops->ledger_scan(state, cover->job->name, cover->partition, window,
-		    ETL_LEDGER_ALL, walk_cover, cover, err) < 0)
+	etl_cover_begin(&look.cover, &up->window, found ? &mark : NULL, window);
+	if (!etl_cover_is_full(&look.cover) && !up->window.none &&
+		state->ops->ledger_scan(state, up->name, partition->name, window, ETL_LEDGER_ALL, look_at,
+			&look, err) < 0)
 		return -1;
-	if (cover->covered.ms >= until.ms)
+	if (etl_cover_is_full(&look.cover))
 		return 1;
-	cover->hole = etl_window_at(rules, cover->covered);
+	*out = (struct etl_upstream_hole){.job = up, .partition = partition};
+	if (!up->window.none)
+		out->window = etl_window_at(&up->window, look.cover.covered);
+	memcpy(out->why, look.why, sizeof out->why);
 	return 0;
 }
 
@@ -112,16 +80,9 @@ int etl_upstream_hole(struct etl_state *state, const struct etl_job *job, const 
 		const struct etl_partition *same = etl_job_partition(up, partition);
 
 		for (size_t p = 0; p < up->n_partitions; p++) {
-			struct cover cover = {.job = up, .partition = up->partitions[p].name};
-			int rc;
+			int rc = same && same != &up->partitions[p] ?
+				1 : is_covered(state, up, &up->partitions[p], window, out, err);
 
-			if (same && same != &up->partitions[p])
-				continue;
-			rc = is_covered(state, &cover, window, err);
-			if (rc == 0) {
-				*out = (struct etl_upstream_hole){up, &up->partitions[p], cover.hole, ""};
-				memcpy(out->why, cover.why, sizeof out->why);
-			}
 			if (rc != 1)
 				return rc;
 		}
@@ -152,10 +113,10 @@ struct view {
 	size_t n, cap, at;
 };
 
-static bool is_behind(const struct view *view, const struct etl_window *window)
+static void begin_cover(const struct view *view, const struct etl_window *window,
+	struct etl_cover *cover)
 {
-	return view->found && view->mark.processed.ms >= window->end.ms &&
-		view->mark.origin.ms <= window->start.ms;
+	etl_cover_begin(cover, &view->job->window, view->found ? &view->mark : NULL, window);
 }
 
 static int keep_brief(void *ctx, const struct etl_ledger_entry *entry, struct etl_error *err)
@@ -179,6 +140,7 @@ static int read_view(struct view *view, struct etl_state *state, const struct et
 	struct etl_error *err)
 {
 	struct etl_window range = {{INT64_MAX}, {INT64_MIN}};
+	struct etl_cover cover;
 	int found = state->ops->watermark_get(state, view->job->name, view->partition, &view->mark, err);
 
 	if (found < 0)
@@ -187,7 +149,8 @@ static int read_view(struct view *view, struct etl_state *state, const struct et
 	for (size_t i = 0; i < due->n; i++) {
 		const struct etl_window *window = &due->windows[i].window;
 
-		if (is_behind(view, window))
+		begin_cover(view, window, &cover);
+		if (etl_cover_is_full(&cover))
 			continue;
 		range.start.ms = window->start.ms < range.start.ms ? window->start.ms : range.start.ms;
 		range.end.ms = window->end.ms > range.end.ms ? window->end.ms : range.end.ms;
@@ -202,27 +165,14 @@ static int read_view(struct view *view, struct etl_state *state, const struct et
 /* Windows are asked about in order of their start. */
 static bool covers(struct view *view, const struct etl_window *window)
 {
-	const struct etl_window_rules *rules = &view->job->window;
-	etl_wall covered, until;
+	struct etl_cover cover;
 
-	if (is_behind(view, window))
-		return true;
-	if (rules->none)
-		return view->found && view->mark.processed.ms > 0;
-	what_will_come(rules, window, &covered, &until);
+	begin_cover(view, window, &cover);
 	while (view->at < view->n && view->entries[view->at].window.end.ms <= window->start.ms)
 		view->at++;
-	for (size_t i = view->at; i < view->n && covered.ms < until.ms; i++) {
-		const struct etl_ledger_brief *e = &view->entries[i];
-
-		if (e->window.end.ms <= window->start.ms)
-			continue;
-		if (e->window.start.ms > covered.ms || !etl_window_is_closed(e->state))
-			break;
-		if (e->window.end.ms > covered.ms)
-			covered = e->window.end;
-	}
-	return covered.ms >= until.ms;
+	for (size_t i = view->at; i < view->n && !cover.gap && !etl_cover_is_full(&cover); i++)
+		etl_cover_add(&cover, view->entries[i].window, view->entries[i].state);
+	return etl_cover_is_full(&cover);
 }
 
 static size_t list_views(const struct etl_job *job, const char *partition, struct view **out)

@@ -279,12 +279,31 @@ static void refuse_useless(const struct etl_decode_spec *spec, const struct etl_
 
 		if (node && documents)
 			etl_diag_add(env->diag, &node->mark, ETL_DIAG_CONFLICT, NULL, NULL,
-				"'%s' says nothing of a source that gives documents, in %s", rules[i].key,
+				"'%s' is no key of a source that gives documents, in %s", rules[i].key,
 				env->what);
 		else if (node && spec->format && (spec->format->takes & rules[i].needs) != rules[i].needs)
 			etl_diag_add(env->diag, &node->mark, ETL_DIAG_CONFLICT, NULL, NULL,
-				"'%s' says nothing of format '%s' in %s", rules[i].key, spec->format->name,
+				"'%s' is no key of format '%s' in %s", rules[i].key, spec->format->name,
 				env->what);
+	}
+}
+
+/* What is true of a record says nothing of the answer, and is not looked at. */
+static void refuse_inside(const struct etl_decode_spec *spec, const struct etl_node *expect,
+	const struct etl_conf_env *env)
+{
+	bool list = expect && expect->kind == ETL_NODE_LIST;
+
+	if (!spec->format || !(spec->format->takes & ETL_FORMAT_EXPECT))
+		return;
+	for (size_t i = 0; expect && i < (list ? expect->n : 1); i++) {
+		const struct etl_node *node = etl_node_get(list ? expect->items[i] : expect, "pointer");
+
+		if (node && node->kind == ETL_NODE_SCALAR &&
+			etl_json_is_inside(spec->layout.records, node->text))
+			etl_diag_add(env->diag, &node->mark, ETL_DIAG_CONFLICT,
+				"it needs a value outside of them", NULL,
+				"'expect' of %s: '%s' lies inside of the records", env->what, node->text);
 	}
 }
 
@@ -314,6 +333,7 @@ const struct etl_decode_spec *etl_decode_load(const struct etl_node *node, bool 
 		spec->charset = o.charset;
 	}
 	refuse_useless(spec, node, documents, env);
+	refuse_inside(spec, o.expect, env);
 	if (o.reshape)
 		load_reshape(spec, o.reshape, env);
 	spec->time_text = o.time;

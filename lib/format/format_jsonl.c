@@ -24,11 +24,13 @@ struct options {
 static const struct etl_option options[] = {
 	{.name = "no_lines", .type = ETL_OPT_WORD, .offset = offsetof(struct options, no_lines),
 		.words = no_lines_words, .fallback = "fail",
-		.help = "empty: an answer without a byte says that there are no records"},
+		.help = "empty: an answer without a line says that there are no records"},
 	{0}};
 
 struct jsonl {
 	struct etl_json_decoder *decoder;
+	bool may_be_empty;   /* an answer of blank lines is one without records */
+	bool has_lines;	     /* one that is not blank came */
 	struct etl_buf line; /* of the line that a piece cut, as far as it came */
 	bool too_long;	     /* the rest of it is passed over */
 	uint64_t length;     /* bytes of the line so far */
@@ -46,7 +48,8 @@ static int open_jsonl(void *self, const void *opts, const struct etl_format_env 
 {
 	struct jsonl *j = self;
 
-	(void)opts, (void)err;
+	(void)err;
+	j->may_be_empty = may_be_empty(opts);
 	j->decoder = etl_json_decoder_new(env->layout);
 	etl_json_decoder_bound(j->decoder, env->memory_max);
 	etl_buf_init(&j->line, ETL_DOCUMENT_BYTES_MAX);
@@ -67,6 +70,7 @@ static void begin(void *self)
 	struct jsonl *j = self;
 
 	clear_line(j);
+	j->has_lines = false;
 	j->offset = 0;
 	j->position = 0;
 }
@@ -113,6 +117,7 @@ static void take_line(struct jsonl *j, const char *text, size_t len, struct etl_
 {
 	struct etl_error err = ETL_ERROR_INIT;
 
+	j->has_lines |= j->too_long || !is_blank(text, len);
 	if (j->too_long || len > j->line.max)
 		reject(j, text, len, "the line is longer than a record may be", out);
 	else if (!is_blank(text, len) && read_line(j, text, len, out, &err) < 0)
@@ -156,17 +161,30 @@ static int decode(void *self, const char *bytes, size_t len, struct etl_batch *o
 	return 0;
 }
 
+/* Line breaks alone are no more of a proof than no byte at all, which the source judges. */
+static int judge_blank(const struct jsonl *j, struct etl_error *err)
+{
+	if (j->has_lines || j->may_be_empty || j->offset + j->length == 0)
+		return 0;
+	return etl_error_set(err, ETL_DATA, "jsonl.no_lines",
+		"the answer has blank lines alone; 'no_lines: empty' says that this stands for no records");
+}
+
 static int end(void *self, struct etl_batch *out, struct etl_error *err)
 {
 	struct jsonl *j = self;
 	const char *text = etl_buf_text(&j->line);
+	int rc;
 
 	if (j->too_long || is_blank(text, j->line.len))
 		take_line(j, text, j->line.len, out);
 	else if (read_line(j, text, j->line.len, out, err) < 0)
 		return etl_error_prefix(err, "the last line, which no line break ends");
+	else
+		j->has_lines = true;
+	rc = judge_blank(j, err);
 	clear_line(j);
-	return 0;
+	return rc;
 }
 
 static size_t held(const void *self)

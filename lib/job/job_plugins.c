@@ -12,14 +12,14 @@
 #include "job/job_parts.h"
 #include "state/state.h"
 
-/* `{name: body}`: one key. Returns the key's node, or NULL with an error. */
-static const struct etl_node *single_key(const struct etl_node *node, const char *kind,
+/* `{name: body}`: one key. Returns the key's node, or NULL with an error that shows `example`. */
+static const struct etl_node *single_key(const struct etl_node *node, const char *kind, const char *example,
 	const struct etl_conf_env *env)
 {
 	if (node->kind == ETL_NODE_MAP && node->n == 1)
 		return node->keys[0];
 	etl_diag_add(env->diag, &node->mark, ETL_DIAG_TYPE, NULL, NULL,
-		"%s expects one mapping with one %s in it, such as `http: {...}`", env->what, kind);
+		"%s expects one mapping with one %s in it, such as `%s: {...}`", env->what, kind, example);
 	return NULL;
 }
 
@@ -81,7 +81,7 @@ static const struct etl_node *split_covers(const struct etl_node *body, int *all
 		*all = true;
 	else if (word->kind != ETL_NODE_SCALAR || !etl_streq(word->text, "asked"))
 		etl_job_fail_at(env, word, ETL_DIAG_WORD, "asked (default) or all",
-			"extract.covers says what an answer holds");
+			"'covers' is neither 'asked' nor 'all'");
 	rest = etl_arena_zalloc(env->arena, sizeof *rest);
 	*rest = *body;
 	without(rest, body, word, env);
@@ -113,7 +113,7 @@ void etl_job_load_source(struct etl_job *job, const struct etl_node *node,
 	size_t before = etl_diag_count(env->diag);
 
 	node = etl_decode_split(split_covers(node, &job->covers_all, env), NULL, &beside, env);
-	key = has_unknown(node, env) ? NULL : single_key(node, "source", env);
+	key = has_unknown(node, env) ? NULL : single_key(node, "source", "http", env);
 	if (!key)
 		return;
 	job->source = find_source(key, env);
@@ -139,7 +139,7 @@ void etl_job_load_source(struct etl_job *job, const struct etl_node *node,
 bool etl_job_load_sink(struct etl_job_load *load, const struct etl_node *node,
 	const struct etl_conf_env *env)
 {
-	const struct etl_node *key = single_key(node, "sink", env);
+	const struct etl_node *key = single_key(node, "sink", "mongodb", env);
 
 	load->type = key ? find_sink(key, env) : NULL;
 	if (load->type)
@@ -166,7 +166,7 @@ void etl_job_load_transforms(struct etl_job *job, const struct etl_node *node,
 		return;
 	job->transforms = etl_arena_zalloc(env->arena, (node->n + 1) * sizeof *job->transforms);
 	for (size_t i = 0; i < node->n; i++) {
-		const struct etl_node *key = single_key(node->items[i], "transform", env);
+		const struct etl_node *key = single_key(node->items[i], "transform", "rename", env);
 		struct etl_job_stage *stage = &job->transforms[job->n_transforms];
 
 		if (!key || !(stage->type = find_transform(key, env)))
@@ -213,7 +213,7 @@ void etl_job_load_checks(struct etl_job *job, const struct etl_node *node,
 		return;
 	job->checks = etl_arena_zalloc(env->arena, (node->n + 1) * sizeof *job->checks);
 	for (size_t i = 0; i < node->n; i++) {
-		const struct etl_node *key = single_key(node->items[i], "check", env);
+		const struct etl_node *key = single_key(node->items[i], "check", "range", env);
 		struct etl_job_check *rule = &job->checks[job->n_checks];
 
 		if (!key || !(rule->type = find_check(key, env)))

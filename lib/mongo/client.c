@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The client pool: what a connection string may say, what is forced on it, and what the
- * server behind it can do. Never shows the string: it may hold a password.
+ * The client pool: what a connection string may say, what is forced on it, and what the server
+ * behind it can do. Never shows the string: it may hold a password. Runs no query of its own
+ * but hello and buildInfo.
  */
 #include "mongo/mongo.h"
 
@@ -19,6 +20,7 @@ struct etl_mongo {
 	mongoc_uri_t *uri;
 };
 
+/* The driver would write to stderr by itself; what is worth telling comes back as errors. */
 void etl_mongo_global_init(void)
 {
 	mongoc_init();
@@ -30,15 +32,20 @@ void etl_mongo_global_cleanup(void)
 	mongoc_cleanup();
 }
 
+/* Without a limit a server that hangs would keep a worker, and with it a lease, for ever. */
 static void set_default_ms(mongoc_uri_t *uri, const char *option, int32_t ms)
 {
 	if (!mongoc_uri_has_option(uri, option) ||
-		mongoc_uri_get_option_as_int32(uri, option, 0) <= 0) /* 0: without end */
+		/* 0 would wait without end */
+		mongoc_uri_get_option_as_int32(uri, option, 0) <= 0)
 		mongoc_uri_set_option_as_int32(uri, option, ms);
 }
 
-/* An acknowledged write is one that a majority has on disk; a read sees only such, and all of
- * them: a secondary may lag behind what the primary has acknowledged to us. */
+/* The law of concerns: exactly-once rests on them, so no connection string can weaken them. An
+ * acknowledged write is one that a majority has on disk; a read sees only such writes, and all
+ * of them, since a secondary may lag behind what the primary has acknowledged. Example: with
+ * w=1 a primary acknowledges a commit and dies before a secondary has it. The new primary knows
+ * nothing of it, and a run that relied on the commit would leave a hole behind. */
 static void force_concerns(mongoc_uri_t *uri)
 {
 	mongoc_read_prefs_t *primary = mongoc_read_prefs_new(MONGOC_READ_PRIMARY);
@@ -63,6 +70,8 @@ static void add_word(char *out, size_t size, const char *option, const char *val
 	snprintf(out + used, size - used, "%s%s=%s", used ? ", " : "", option, value);
 }
 
+/* What the connection string asked for and does not get is told once, so that nobody believes
+ * in a setting that has no effect. */
 static void note_concerns(const mongoc_uri_t *uri, char *out, size_t size)
 {
 	const mongoc_write_concern_t *writes = mongoc_uri_get_write_concern(uri);
@@ -121,7 +130,7 @@ void etl_mongo_uri_overrides(const char *text, char *out, size_t size)
 
 static mongoc_uri_t *parse_uri(const char *text, const char *app_name, struct etl_error *err)
 {
-	bson_error_t ignored; /* its text may quote the password */
+	bson_error_t ignored; /* not shown: its text may quote the password */
 	mongoc_uri_t *uri = mongoc_uri_new_with_error(text, &ignored);
 
 	if (!uri) {
@@ -145,6 +154,8 @@ static mongoc_uri_t *parse_uri(const char *text, const char *app_name, struct et
 	return uri;
 }
 
+/* For clients whose answer is worthless after a while: a lease that is renewed after it has run
+ * out is lost. */
 static void limit_ms(mongoc_uri_t *uri, const char *option, int32_t most)
 {
 	if (mongoc_uri_get_option_as_int32(uri, option, INT32_MAX) > most)
@@ -201,6 +212,7 @@ void etl_mongo_free(struct etl_mongo *mongo)
 	free(mongo);
 }
 
+/* Blocks up to waitQueueTimeoutMS when all clients of the pool are lent; NULL after that. */
 mongoc_client_t *etl_mongo_pop(struct etl_mongo *mongo)
 {
 	return mongoc_client_pool_pop(mongo->pool);
@@ -236,7 +248,8 @@ static bool is_true(const bson_t *reply, const char *field)
 	return bson_iter_init_find(&it, reply, field) && bson_iter_as_bool(&it);
 }
 
-/* Transactions need sessions and wire version 7 (4.0), through mongos 8 (4.2). */
+/* Transactions need sessions and wire version 7 (server 4.0), through mongos 8 (4.2). A
+ * standalone server says that it has sessions and refuses transactions, so its kind decides. */
 static void read_hello(const bson_t *hello, struct etl_mongo_topology *out)
 {
 	const char *kind = "standalone";
@@ -258,6 +271,8 @@ static void read_hello(const bson_t *hello, struct etl_mongo_topology *out)
 		bson_has_field(hello, "logicalSessionTimeoutMinutes");
 }
 
+/* A server that answers as a secondary cannot take a write: for etld that is the same as
+ * unreachable, and an election ends it. */
 static int ask_server(mongoc_client_t *client, struct etl_mongo_topology *out,
 	struct etl_error *err)
 {
@@ -281,6 +296,7 @@ static int ask_server(mongoc_client_t *client, struct etl_mongo_topology *out,
 	return 0;
 }
 
+/* `out` is written when all of it is known: a caller never sees a server half described. */
 int etl_mongo_ping(struct etl_mongo *mongo, struct etl_mongo_topology *out, struct etl_error *err)
 {
 	struct etl_mongo_topology found = {0};

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Why no server could be had. The driver says "no suitable server" for a name that does not exist,
- * a port where nobody listens and a replica set of another name alike; so each host of the
- * connection string is looked at once, by the driver's own sockets and clients.
+ * Why no server could be had. The driver says "no suitable server" for a name that does not
+ * exist, a port where nobody listens and a replica set of another name alike; so each host of
+ * the connection string is looked at once, by the driver's own sockets and clients. Only words
+ * come of it: nothing here decides whether to try again.
  */
 #include <errno.h>
 #include <netdb.h>
@@ -26,7 +27,7 @@ static int knock(const mongoc_host_list_t *host)
 	int rc = ETIMEDOUT;
 
 	if (host->family == AF_UNIX)
-		return 0; /* the driver's word will do */
+		return 0; /* a path needs no look-up; the driver's own message names it */
 	snprintf(port, sizeof port, "%u", host->port);
 	if (getaddrinfo(host->host, port, &hints, &all) != 0)
 		return -1;
@@ -46,7 +47,9 @@ static int knock(const mongoc_host_list_t *host)
 	return rc;
 }
 
-/* A client for this host alone, that takes whatever it is: all else as the connection string has it. */
+/* A client for this host alone, which accepts any kind of server: the connection string's
+ * client would reject a host of the wrong replica set without telling its name. TLS settings
+ * are those of the connection string; credentials are left out, since hello needs none. */
 static mongoc_client_t *client_of(const mongoc_uri_t *given, const mongoc_host_list_t *host)
 {
 	mongoc_uri_t *uri = mongoc_uri_new_for_host_port(host->host, host->port);
@@ -74,7 +77,7 @@ static mongoc_client_t *client_of(const mongoc_uri_t *given, const mongoc_host_l
 	return client;
 }
 
-/* What a host that can be reached says of itself. */
+/* Appends what a host that can be reached says of itself. */
 static void ask_host(const mongoc_uri_t *uri, const mongoc_host_list_t *host, struct etl_buf *out)
 {
 	const char *wanted = mongoc_uri_get_replica_set(uri);

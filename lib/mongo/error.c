@@ -83,6 +83,8 @@ static bool has_label(const bson_t *reply, const char *label)
 	return reply && mongoc_error_has_label(reply, label);
 }
 
+/* Kinds decide what a run does (try again, give up, call it bad data), so an unknown code of
+ * the server is PERMANENT: trying again for ever what the server refuses helps nobody. */
 static struct rule from_driver(const bson_error_t *error)
 {
 	const struct rule *known;
@@ -113,7 +115,8 @@ static struct rule from_driver(const bson_error_t *error)
 	}
 }
 
-/* What stands between "://" and "@" may be a password. */
+/* What is between "://" and "@" may be a password: driver messages may quote the connection
+ * string. */
 static void mask_credentials(const char *in, char *out, size_t size)
 {
 	size_t used = 0;
@@ -134,13 +137,15 @@ static void mask_credentials(const char *in, char *out, size_t size)
 	out[used < size ? used : size - 1] = '\0';
 }
 
-/* The driver tells of a connection that got no descriptor as of any that failed. */
+/* The driver reports a connection for which we had no file descriptor like any other that
+ * failed. */
 static bool may_lack(const bson_error_t *error)
 {
 	return error->domain == MONGOC_ERROR_STREAM || error->domain == MONGOC_ERROR_SERVER_SELECTION;
 }
 
-/* Kind and name stay: the server cannot be reached, whatever the reason. */
+/* Kind and name stay: for whoever decides about a retry the server cannot be reached, whatever
+ * the reason. */
 static void say_lack(struct etl_error *err, const struct rule *rule, const char *text)
 {
 	struct etl_error lack = ETL_ERROR_INIT;
@@ -149,6 +154,8 @@ static void say_lack(struct etl_error *err, const struct rule *rule, const char 
 	etl_error_set(err, rule->kind, rule->name, "MongoDB: %s (%s)", lack.message, text);
 }
 
+/* A label is the word of server or driver about whether a repeat is safe, so it comes before
+ * the table of codes. */
 int etl_mongo_error(struct etl_error *err, const bson_error_t *error, const bson_t *reply)
 {
 	char text[sizeof error->message];

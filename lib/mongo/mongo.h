@@ -24,19 +24,25 @@ struct etl_mongo *etl_mongo_new_within(const char *uri, const char *app_name, un
 	int32_t answer_ms, struct etl_error *err);
 /* What the URI asks for and does not get, in words: "w=1, journal=false"; "" = nothing. */
 void etl_mongo_uri_overrides(const char *uri, char *out, size_t size);
+/* All clients were pushed back. NULL is fine. */
 void etl_mongo_free(struct etl_mongo *mongo);
 void etl_mongo_global_init(void);    /* process-wide; silences the driver's own log */
 void etl_mongo_global_cleanup(void);
 
+/* Lends a client; blocks while all are lent, up to waitQueueTimeoutMS (60 s unless the URI says
+ * otherwise), then NULL. One thread at a time uses it, and gives it back by etl_mongo_push. */
 mongoc_client_t *etl_mongo_pop(struct etl_mongo *mongo);
+/* Gives a client back. NULL is fine. */
 void etl_mongo_push(struct etl_mongo *mongo, mongoc_client_t *client);
 
-/* "hello": is a writable server there, and what can it do? Remembers the answer. */
+/* What the server is and can do. */
 struct etl_mongo_topology {
 	bool transactions; /* replica set or mongos with sessions */
 	char kind[32];	   /* "replica set", "standalone", "sharded" */
 	char version[32];
 };
+/* Asks by "hello" and "buildInfo" for a writable server. 0, or -1: ETL_TRANSIENT if there is
+ * none, else as etl_mongo_error; `out` untouched then. */
 int etl_mongo_ping(struct etl_mongo *mongo, struct etl_mongo_topology *out, struct etl_error *err);
 
 /* Worker, after "mongodb.unreachable": looks at each host of the connection string (2 s each at the

@@ -17,7 +17,8 @@ static void append_order(bson_t *out, const char *key, const char *field, int32_
 	bson_append_document_end(out, &sub);
 }
 
-/* In the order of BSON types what is absent or null comes last: found first, there is none. */
+/* In the order of BSON types an absent or null value sorts last when the newest comes first: if
+ * the first document has none, none has one. */
 static int read_value(const bson_t *doc, const struct etl_newest_query *query, etl_wall *at,
 	struct etl_error *err)
 {
@@ -39,6 +40,8 @@ static int read_value(const bson_t *doc, const struct etl_newest_query *query, e
 		"wait_for.field", query->field, query->database, query->collection);
 }
 
+/* The limit holds on the server, so that a field without an index does not keep it busy after
+ * we have stopped waiting. */
 static int ask(mongoc_collection_t *collection, const struct etl_newest_query *query, etl_wall *at,
 	struct etl_error *err)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Transactions as the driver's transactions specification prescribes, with one rule of our
- * own: NoSuchTransaction (251) proves nothing, because the driver may have sent the commit
- * twice by itself and a restarted server forgets what it committed. Worker threads.
+ * Transactions as the driver's transactions specification prescribes, with one rule of our own:
+ * NoSuchTransaction (251) proves nothing, because the driver may have sent the commit twice by
+ * itself and a restarted server forgets what it committed. Worker threads. Never reads what
+ * came of a commit: the store does (state_mongodb_transact.c).
  */
 #include "mongo/txn.h"
 
@@ -73,7 +74,20 @@ void etl_txn_pause(unsigned attempt)
 	nanosleep(&ts, NULL);
 }
 
-/* One commitTransaction (the driver repeats it once by itself after a network error). */
+/* One commitTransaction; the driver repeats it once by itself after a network error. The law of
+ * a commit's answer:
+ *
+ *    UnknownTransactionCommitResult   nobody knows yet: the same commit is sent again, which is safe,
+ *                                     since one that took effect is answered as committed once more
+ *    ... with "time limit exceeded"   unknown, and not sent again: the server is too slow for it
+ *    251 NoSuchTransaction            unknown: the server may have committed and been restarted
+ *    TransientTransactionError        nothing took effect: the transaction may be done again
+ *    any other transient error        unknown: without a label there is no proof
+ *    anything else                    refused for good
+ *
+ * Example: the connection breaks after the commit was sent, and the second try meets a new
+ * primary that answers 251. The outcome is unknown, not "nothing": the first try may have
+ * reached a majority before the connection broke. */
 static enum etl_txn_outcome commit_once(struct etl_txn *txn, bool *again, struct etl_error *err)
 {
 	enum etl_txn_outcome outcome = ETL_TXN_FAILED;
@@ -100,6 +114,8 @@ static enum etl_txn_outcome commit_once(struct etl_txn *txn, bool *again, struct
 	return outcome;
 }
 
+/* When `patience` is over the commit is unknown and not failed: the caller then looks for it in
+ * the store. */
 enum etl_txn_outcome etl_txn_commit(struct etl_txn *txn, etl_dur patience, struct etl_error *err)
 {
 	etl_mono began = etl_mono_now(etl_clock_real());
@@ -124,6 +140,8 @@ enum etl_txn_outcome etl_txn_commit(struct etl_txn *txn, etl_dur patience, struc
 	}
 }
 
+/* Whether the abort succeeds is not looked at: a transaction that is never ended expires on the
+ * server. */
 void etl_txn_free(struct etl_txn *txn)
 {
 	if (!txn)

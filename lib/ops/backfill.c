@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * A backfill's questions to the ledger, and its judgement of runs.
+ * A backfill's questions to the ledger, and its judgement of runs. Keeps no list of windows:
+ * what is left follows from the ledger each time, so that a crash, another etld or an
+ * operator's change loses nothing. Loads nothing and waits for nothing itself.
  */
 #include "ops/backfill.h"
 
@@ -22,6 +24,9 @@ static int64_t size_ms(const struct etl_job *job)
 	return etl_dur_ms(job->window.size);
 }
 
+/* A range is widened to whole windows at both ends and cut at what is final. Example: hourly
+ * windows, limit 12:00: 09:20 to 10:40 becomes 09:00 to 11:00, and 09:20 to 15:00 becomes 09:00
+ * to 12:00. */
 bool etl_backfill_cut(const struct etl_job *job, etl_wall now, struct etl_window *range)
 {
 	etl_wall limit = etl_window_limit(&job->window, now);
@@ -38,6 +43,11 @@ bool etl_backfill_cut(const struct etl_job *job, etl_wall now, struct etl_window
 	return true;
 }
 
+/* The law of pieces: a piece is one run, as long as a request, but at least 10 windows, or a
+ * run's fixed cost would be most of it, and at most 2,000, so that a live run does not wait for
+ * long. A rate bounds it to the windows of one minute, since the pause comes between pieces.
+ * Example: hourly windows, max_span 24h: pieces of 24 windows. max_span 2h: 10. With a rate of
+ * two windows a minute: 2; of one an hour: 1. */
 uint64_t etl_backfill_piece_windows(const struct etl_job *job, const struct etl_backfill *b)
 {
 	uint64_t n = job->window.size.us ?
@@ -65,10 +75,11 @@ struct look {
 	const struct etl_backfill *b;
 	struct etl_window block;
 	size_t n; /* windows in it */
-	bool *wanted; /* of each: by at least one partition */
-	signed char *states; /* of the partition at hand; -1 = no entry */
+	bool *wanted; /* of each window: is it wanted by at least one partition */
+	signed char *states; /* of the partition that was read last; -1 = no entry */
 };
 
+/* Entries of an older grid are left out: the backfill asks for windows of the job as it is now. */
 static long index_of(const struct look *look, const struct etl_window *window)
 {
 	int64_t at = window->start.ms - look->block.start.ms, size = size_ms(look->job);
@@ -159,6 +170,9 @@ static void count_partition(const struct look *look, etl_wall kept, struct etl_b
 	}
 }
 
+/* Counted as etl_backfill_next will cut them, the oldest first. Newest first the cuts lie
+ * elsewhere, but within a block the number is the same: each piece begins at a wanted window
+ * and is as long as it may be. */
 static void count_pieces(const struct look *look, struct etl_backfill_survey *out)
 {
 	size_t most = etl_backfill_piece_windows(look->job, look->b);
@@ -186,6 +200,9 @@ static int survey_block(struct look *look, struct etl_state *state, etl_wall kep
 	return 0;
 }
 
+/* Block by block, so that ten years of minutes need memory for 20,000 windows and not for five
+ * million. Over several blocks the number of pieces is an estimate: loading begins its blocks
+ * elsewhere. */
 int etl_backfill_survey(struct etl_state *state, const struct etl_job *job,
 	const struct etl_backfill *b, etl_wall now, struct etl_backfill_survey *out,
 	struct etl_error *err)
@@ -213,6 +230,10 @@ int etl_backfill_survey(struct etl_state *state, const struct etl_job *job,
 
 /* ---- the next piece -------------------------------------------------------------------------- */
 
+/* A piece begins and ends with a wanted window, so that it asks for no more than it needs;
+ * windows between that are not wanted are passed by the run itself. Example: at most 10 windows
+ * a piece, wanted are 03, 04, 09 and 20 o'clock: the first piece is 03:00 to 10:00, the second
+ * 20:00 to 21:00. */
 static bool pick_oldest(const struct look *look, struct etl_window *piece)
 {
 	size_t most = etl_backfill_piece_windows(look->job, look->b), from = 0, to;
@@ -228,6 +249,8 @@ static bool pick_oldest(const struct look *look, struct etl_window *piece)
 	return true;
 }
 
+/* The mirror of pick_oldest. Example: with the same windows the first piece is 20:00 to 21:00,
+ * the second 03:00 to 10:00. */
 static bool pick_newest(const struct look *look, struct etl_window *piece)
 {
 	size_t most = etl_backfill_piece_windows(look->job, look->b), from, to = look->n;
@@ -250,7 +273,7 @@ int etl_backfill_next(struct etl_state *state, const struct etl_job *job,
 	int64_t step = BLOCK * size_ms(job);
 	int found = 0;
 
-	if (job->window.none) /* since a reload: there is no grid any more */
+	if (job->window.none) /* the job lost its grid in a reload */
 		return 0;
 	if (b->newest_first)
 		left.end = b->at;
@@ -287,7 +310,8 @@ static enum etl_backfill_go end(struct etl_backfill *b, enum etl_backfill_state 
 	return ETL_BACKFILL_END;
 }
 
-/* Nothing of the piece is in and it may work later; bounded, with growing pauses. */
+/* Nothing of the piece was loaded, and a later try may work. Tries are bounded, with growing
+ * pauses; a source that said when to come back is not asked before. */
 static enum etl_backfill_go again(struct etl_backfill *b, const struct etl_run *run, etl_dur *wait)
 {
 	if (b->attempt >= ETL_BACKFILL_ATTEMPTS)
@@ -301,6 +325,9 @@ static enum etl_backfill_go again(struct etl_backfill *b, const struct etl_run *
 	return ETL_BACKFILL_AGAIN;
 }
 
+/* The place moves behind the piece even if windows of it failed: they are counted, and
+ * `--reprocess failed` finds them. The rate is kept by a pause after the piece: nine windows
+ * were loaded at one a second in 4 s, so the next piece waits 5 s. */
 static enum etl_backfill_go on(struct etl_backfill *b, const struct etl_run *run,
 	const struct etl_window *piece, etl_dur took, etl_dur *wait)
 {
@@ -320,7 +347,8 @@ static enum etl_backfill_go on(struct etl_backfill *b, const struct etl_run *run
 	return ETL_BACKFILL_ON;
 }
 
-/* True if trying the piece again may help: nothing of it moved, and not because its data is bad. */
+/* True if trying the piece again may help: nothing of it moved, and the reason is not its data
+ * (a record that is bad today is bad tomorrow) or its size. */
 static bool may_work_later(const struct etl_run *run)
 {
 	bool moved = run->windows_loaded || run->windows_empty || run->windows_held ||
@@ -330,6 +358,16 @@ static bool may_work_later(const struct etl_run *run)
 		run->error.kind != ETL_LIMIT && !moved;
 }
 
+/* The law of a piece's run. Example: the piece 03:00 to 13:00 of hourly windows, its third
+ * attempt:
+ *
+ *    7 loaded, 2 empty, 1 held     on to 13:00: nine done, one failed; attempts count from 1 again
+ *    failed, source unreachable    the same piece again after a pause; after the fifth attempt the
+ *                                  backfill has failed
+ *    failed, bad records           on: another attempt would find the same records
+ *    another etld had the job      again after a lease's length; this was no attempt
+ *    cancelled by an operator      the backfill ends
+ *    cancelled by the shutdown     again, when etld is back */
 enum etl_backfill_go etl_backfill_judge(struct etl_backfill *b, const struct etl_run *run,
 	const struct etl_window *piece, etl_dur took, etl_dur *wait)
 {
@@ -358,6 +396,8 @@ enum etl_backfill_go etl_backfill_judge(struct etl_backfill *b, const struct etl
 	return on(b, run, piece, took, wait);
 }
 
+/* Example: of 100 windows 25 are over after one hour, so the rest takes three hours. Windows
+ * that failed are over as well: the backfill does not come back to them. */
 etl_dur etl_backfill_eta(const struct etl_backfill *b, etl_wall now)
 {
 	uint64_t gone = b->done + b->failed + b->lost + b->blocked;

@@ -14,7 +14,8 @@
 #include "run/lease.h"
 #include "time/civil.h"
 
-/* Keeps a run of the same daemon out as well: it would share the daemon's own lease. */
+/* The purpose behind the ';' makes the holder another one, so that a run of the same daemon is
+ * kept out as well: under its own name the daemon would be given its own lease. */
 #define PURPOSE "; watermark"
 
 struct etl_change_walk *etl_change_new(const struct etl_job *job, const struct etl_run_env *env,
@@ -39,6 +40,9 @@ static void release(struct etl_change_walk *walk)
 {
 	struct etl_error ignored = ETL_ERROR_INIT;
 
+	/* What could not be written down at the begin; the lease is kept if it cannot be now: it runs out. */
+	if (walk->leased && etl_lease_record_lost(walk->env, walk->job->name, &walk->lease, &ignored) < 0)
+		walk->leased = false;
 	if (walk->leased && *walk->last.run_id)
 		(void)store(walk)->ops->lease_end(store(walk), walk->job->name, walk->fence,
 			&walk->last, &ignored);
@@ -68,7 +72,9 @@ void etl_change_free(struct etl_change_walk *walk)
 
 /* ---- begin: the lease, and the partitions ------------------------------------------------ */
 
-/* As a run does: no watermark passes what is final by both clocks. */
+/* A watermark passes only what is final by both clocks, as in a run: if MongoDB's clock is
+ * behind ours, the time is checked again with the earlier one. An undo and a decision ask for
+ * no time of their own. */
 static int heed_store_clock(struct etl_change_walk *walk, etl_wall store_now,
 	struct etl_error *err)
 {
@@ -86,20 +92,20 @@ static int take_lease(struct etl_change_walk *walk, struct etl_error *err)
 	etl_cleanup(free) char *holder = etl_strf("%s" PURPOSE, walk->env->holder);
 	struct etl_lease_ask ask = {
 		.job = walk->job->name, .holder = holder, .ttl = ETL_LEASE_TTL};
-	struct etl_lease lease = {0};
-	int got = etl_lease_take(walk->env, &ask, &lease, err);
+	int got = etl_lease_take(walk->env, &ask, &walk->lease, err);
+	struct etl_error ignored = ETL_ERROR_INIT;
 	char words[ETL_HOLDER_BYTES];
 
 	if (got < 0)
 		return -1;
 	if (got == 1) {
-		walk->fence = lease.fence;
+		walk->fence = walk->lease.fence;
 		walk->leased = true;
 		walk->renewed = etl_mono_now(walk->env->clock);
-		etl_lease_record_lost(walk->env, walk->job->name, &lease);
-		return heed_store_clock(walk, lease.now, err);
+		(void)etl_lease_record_lost(walk->env, walk->job->name, &walk->lease, &ignored);
+		return heed_store_clock(walk, walk->lease.now, err);
 	}
-	etl_lease_words(lease.holder, words, sizeof words);
+	etl_lease_words(walk->lease.holder, words, sizeof words);
 	return etl_error_set(err, ETL_CONFLICT, "lease.held",
 		"a run or another change of job '%s' is under way: %s", walk->job->name, words);
 }
@@ -142,7 +148,8 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct part *)a)->name, ((const struct part *)b)->name);
 }
 
-/* The newest command that still stands, and all of its changes that do. */
+/* The newest command that still stands, and all of its changes that do: one command may have
+ * changed many partitions, and its newest change only tells which command is meant. */
 static int find_undone(struct etl_change_walk *walk, struct etl_error *err)
 {
 	char command[ETL_UUID_BYTES] = "";
@@ -179,7 +186,8 @@ static int begin(struct etl_change_walk *walk, struct etl_error *err)
 
 /* ---- planning one partition -------------------------------------------------------------- */
 
-/* The ledger as a plan wants it. */
+/* The ledger as a plan wants it: with what the undone change touched put back to the state
+ * before. */
 struct seen {
 	const char *undoes; /* NULL = nothing is taken back */
 	struct etl_ledger_brief *entries;
@@ -188,6 +196,8 @@ struct seen {
 	size_t n_touched, touched_cap;
 };
 
+/* A plan of an undo has to see the windows as they will be, not as the change left them: only
+ * then is the watermark that it computes the one that the ledger supports afterwards. */
 static int see(void *ctx, const struct etl_ledger_entry *entry, struct etl_error *err)
 {
 	struct seen *seen = ctx;
@@ -210,6 +220,7 @@ static bool closes(const struct etl_change_walk *walk)
 	return walk->request.kind != ETL_CHANGE_RELEASE;
 }
 
+/* Each kind of change has a plan of its own; an undo is planned by what it undoes. */
 static void make_plan(struct etl_change_walk *walk, const struct etl_watermark *mark,
 	const struct etl_change *undone, const struct seen *seen)
 {
@@ -239,7 +250,9 @@ static void make_plan(struct etl_change_walk *walk, const struct etl_watermark *
 	}
 }
 
-/* The unit as the ledger has it now, if the decision is possible. */
+/* Reads the unit as the ledger has it now, if the decision is possible. Under the fence it is
+ * read again (begin_part): a run may have loaded it since the first look, and a decision about
+ * a closed unit is refused. */
 static int need_unit(struct etl_change_walk *walk, const struct part *part, struct etl_error *err)
 {
 	struct etl_unit unit = {.job = walk->job, .partition = part->name};
@@ -255,7 +268,8 @@ static int need_unit(struct etl_change_walk *walk, const struct part *part, stru
 		walk->request.who, walk->now, &walk->held, err);
 }
 
-/* What lies behind the unit matters only if the watermark is about to pass it. */
+/* Plans a decision about one unit. The ledger behind the unit is read only if the watermark is
+ * about to pass it. */
 static int plan_unit(struct etl_change_walk *walk, const struct part *part,
 	const struct etl_watermark *mark, struct etl_error *err)
 {
@@ -275,8 +289,8 @@ static int plan_unit(struct etl_change_walk *walk, const struct part *part,
 	return rc;
 }
 
-/* What a decision has touched is its unit alone, which may lie anywhere: of a job without windows, or
- * of an older grid, behind the watermark. */
+/* Reads the one unit that a decision has touched. It may be of a job without windows, or of an
+ * older grid, where the scan range of a watermark would not find it. */
 static int see_unit(struct etl_change_walk *walk, const struct part *part, struct seen *seen,
 	struct etl_error *err)
 {
@@ -287,13 +301,15 @@ static int see_unit(struct etl_change_walk *walk, const struct part *part, struc
 		ETL_LEDGER_BEGUN, see, seen, err);
 }
 
+/* All of the scan range is read, since a plan walks the grid and needs to know which windows
+ * have no entry. */
 static int see_all(struct etl_change_walk *walk, const struct part *part,
 	const struct etl_watermark *mark, const struct etl_change *undo, struct seen *seen,
 	struct etl_error *err)
 {
 	struct etl_window range;
 
-	if (walk->job->window.none) /* it had windows when the change was made */
+	if (walk->job->window.none) /* the job had windows when the change was made */
 		return etl_error_set(err, ETL_PERMANENT, "change.time",
 			"job '%s' has window: none and no watermark to move", walk->job->name);
 	range = etl_change_scan_range(&walk->job->window, mark, walk->request.time, undo, walk->now);
@@ -323,6 +339,8 @@ int etl_change_plan_part(struct etl_change_walk *walk, const struct part *part,
 
 /* ---- look -------------------------------------------------------------------------------- */
 
+/* The message names the time up to which one step may go, so that the operator can take the
+ * steps without counting. */
 static int refuse_many(const struct etl_change_walk *walk, const struct part *part,
 	struct etl_error *err)
 {
@@ -334,7 +352,9 @@ static int refuse_many(const struct etl_change_walk *walk, const struct part *pa
 		part->name, ETL_CHANGE_WINDOWS_MAX, text);
 }
 
-/* Is there anything to do with a watermark that stands at `mark`? */
+/* True if there is anything to do with a watermark at `mark`. A partition that is at the time
+ * already, or beyond it, is left as it is: the command may be repeated after a failure, and
+ * finishes the partitions that are left. */
 static bool is_to_change(const struct etl_change_walk *walk, const struct part *part,
 	const struct etl_watermark *mark)
 {
@@ -353,6 +373,7 @@ static bool is_to_change(const struct etl_change_walk *walk, const struct part *
 	return true;
 }
 
+/* Windows before the origin are due without a rewind, and the ledger has none of them to open. */
 static int check_origin(const struct etl_change_walk *walk, const struct part *part,
 	const struct etl_watermark *mark, struct etl_error *err)
 {
@@ -367,7 +388,8 @@ static int check_origin(const struct etl_change_walk *walk, const struct part *p
 		part->name, text);
 }
 
-/* What would happen, without a trace. */
+/* Looks at one partition and plans it, without a write: a refusal of any partition must come
+ * before the first write to another. */
 static int look(struct etl_change_walk *walk, struct etl_error *err)
 {
 	struct part *part = &walk->parts[walk->at];
@@ -395,7 +417,8 @@ static int look(struct etl_change_walk *walk, struct etl_error *err)
 	return 0;
 }
 
-/* The first partition that is on the wrong side, in words. */
+/* Tells where the watermark of the first partition on the wrong side is, and which command
+ * moves it. */
 static int refuse_side(const struct etl_change_walk *walk, const struct part *part,
 	struct etl_error *err)
 {
@@ -413,7 +436,9 @@ static int refuse_side(const struct etl_change_walk *walk, const struct part *pa
 		set ? "later" : "earlier", to, set ? "rewind" : "set");
 }
 
-/* Some partition has to move, or to be there already: else the wrong command was meant. */
+/* Some partition has to move, or to stand at the time already (a repeat of the command then
+ * changes nothing). Otherwise the opposite command was meant: a set to an earlier time would
+ * move nothing, and say that it succeeded. */
 static int judge(const struct etl_change_walk *walk, struct etl_error *err)
 {
 	const struct part *wrong = NULL;
@@ -436,6 +461,8 @@ static int judge(const struct etl_change_walk *walk, struct etl_error *err)
 
 /* ---- the walk ---------------------------------------------------------------------------- */
 
+/* Does one small piece of work a call, so that the caller may look at cancellation and other
+ * work between two of them. A refusal ends the walk in LOOK, before APPLY has written anything. */
 static int step(struct etl_change_walk *walk, struct etl_error *err)
 {
 	switch (walk->phase) {
@@ -459,6 +486,8 @@ static int step(struct etl_change_walk *walk, struct etl_error *err)
 	return 0;
 }
 
+/* The lease goes back as soon as the walk ends, well or not: the job's next run need not wait
+ * until the walk is freed. */
 int etl_change_step(struct etl_change_walk *walk, struct etl_error *err)
 {
 	int rc = step(walk, err);

@@ -39,7 +39,7 @@ struct etl_change_walk;
 struct etl_change_walk *etl_change_new(const struct etl_job *job, const struct etl_run_env *env,
 	const struct etl_change_request *request);
 
-/* Gives the lease back if it still holds it (blocks then). NULL is fine. */
+/* Gives the lease back if the walk still holds it (blocks then). NULL is fine. */
 void etl_change_free(struct etl_change_walk *walk);
 
 /* One look or one slice. 1 = call again, not before etl_change_wait is over; 0 = it ended, -1 with the

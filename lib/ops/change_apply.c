@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The writing half of an operator's change: partition by partition a plan under the fence, the audit,
- * and the slices.
+ * The writing half of an operator's change: partition by partition a plan under the fence, the
+ * audit, and the slices. Refuses nothing that the first look (change.c) has let through, but
+ * for what another etld has moved since.
  */
 #include <stdlib.h>
 
@@ -55,7 +56,10 @@ static int audit(const struct etl_change_walk *walk, const struct part *part,
 	return rc;
 }
 
-/* Planned anew under the fence; written down before anything moves. */
+/* The first look was made without the fence: what another etld has moved since is seen here,
+ * and from here on nobody else moves the partition. The audit comes before the first write, so
+ * that no change is without its author; a change that then fails leaves an entry that nothing
+ * followed. */
 static int begin_part(struct etl_change_walk *walk, struct part *part, struct etl_error *err)
 {
 	struct etl_watermark mark;
@@ -76,6 +80,9 @@ static int begin_part(struct etl_change_walk *walk, struct part *part, struct et
 	return 0;
 }
 
+/* A change of many slices may take longer than its lease; without a renewal between slices
+ * another etld could take the job in the middle of the change. It is renewed when a third of
+ * its time is over. */
 static int keep_lease(struct etl_change_walk *walk, struct etl_error *err)
 {
 	etl_mono now = etl_mono_now(walk->env->clock);
@@ -87,8 +94,9 @@ static int keep_lease(struct etl_change_walk *walk, struct etl_error *err)
 		ETL_LEASE_TTL, err);
 }
 
-/* Health speaks of what the last run refused. What an operator has taken for good is no news any
- * more; another run's count says nothing of this unit. */
+/* Health tells how many records the last run refused. What an operator has accepted or
+ * discarded is no news any more and is taken off that count; if the count is of another run it
+ * says nothing of this unit, and stays. */
 static void take_back_rejects(struct etl_change_walk *walk)
 {
 	struct etl_schedule_info info;
@@ -133,6 +141,12 @@ static void begin_slice(struct etl_change_walk *walk)
 	walk->tried = etl_mono_now(walk->env->clock);
 }
 
+/* The law of slices: a change is written in parts of ETL_CHANGE_SLICE windows, each small
+ * enough for one transaction, and after each the watermark, the ledger and the change's own
+ * document agree. Example: a set over 1,000 windows writes 400, 400 and 200. If etld dies after
+ * the second, the document says 800 windows and not done, the watermark stands in front of the
+ * 801st, and the same command goes on there. `expected` is the watermark that the slice before
+ * left: if anything else is found, somebody else moved it, and the change ends there. */
 static int apply_slice(struct etl_change_walk *walk, struct part *part, struct etl_error *err)
 {
 	etl_cleanup(free) char *reason = etl_change_is_decision(walk->request.kind) ?

@@ -27,6 +27,7 @@ struct etl_change_walk {
 
 	enum etl_change_phase phase;
 	bool leased;
+	struct etl_lease lease; /* as it was given or refused */
 	int64_t fence;
 	etl_mono renewed;
 

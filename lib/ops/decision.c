@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Decisions about one unit. Who may not decide yet, or not any more, is told the command that fits
- * the state of the unit.
+ * Decisions about one unit. An operator who cannot decide yet, or no longer, is told the
+ * command that fits the state of the unit. Nothing is written here: change_apply.c does that.
  */
 #include "ops/decision.h"
 
@@ -20,6 +20,7 @@ static void append_partition(struct etl_buf *out, const struct etl_unit *unit)
 		etl_job_partition_option(unit->partition, out);
 }
 
+/* A job without windows has one unit; "-" stands for it in commands. */
 static const char *window_word(const struct etl_unit *unit, char out[ETL_TIME_TEXT_BYTES])
 {
 	if (unit->job->window.none)
@@ -73,6 +74,8 @@ char *etl_unit_run_command(const struct etl_unit *unit)
 	return etl_buf_take(&text);
 }
 
+/* Example: a unit is held by `range /v` and `rows`; a release of `range` alone leaves "still
+ * held by rows (...); the rest was released by ann: known outage". */
 char *etl_decision_reason(enum etl_change_kind kind, const char *who, const char *text,
 	const struct etl_held *held)
 {
@@ -98,6 +101,9 @@ static bool is_named(const struct etl_held_check *c, const char *name)
 		(strncmp(c->check, name, n) == 0 && name[n] == ' ' && etl_streq(c->field, name + n + 1));
 }
 
+/* A release is about one content: the run that follows passes the named checks only if it reads
+ * what was held. Without the hash of the content there is nothing to compare with, so such a
+ * unit can only be discarded. */
 int etl_decision_release(const struct etl_unit *unit, const struct etl_ledger_entry *entry,
 	const char *check, const char *who, etl_wall now, struct etl_held *held,
 	struct etl_error *err)
@@ -131,7 +137,8 @@ int etl_decision_release(const struct etl_unit *unit, const struct etl_ledger_en
 
 /* ---- which unit ---------------------------------------------------------------------------- */
 
-/* A window of the grid that the ledger does not know: is it one that a run could have tried? */
+/* A window of which the ledger has no entry: could a run have tried it? If it is not final yet,
+ * or before the job's start, the message names the nearest time that would do. */
 static int need_on_grid(const struct etl_job *job, etl_wall t, etl_wall now, struct etl_window *out,
 	struct etl_error *err)
 {
@@ -160,7 +167,8 @@ struct search {
 	struct etl_ledger_entry *entry;
 };
 
-/* An entry of another grid may overlap: what begins at the time is meant first. */
+/* The entry that begins at the time is meant, or the one that holds it: entries come in order
+ * of their start, so the last that fits is kept. */
 static int note(void *ctx, const struct etl_ledger_entry *entry, struct etl_error *err)
 {
 	struct search *search = ctx;
@@ -174,6 +182,8 @@ static int note(void *ctx, const struct etl_ledger_entry *entry, struct etl_erro
 	return 0;
 }
 
+/* The entry is looked for before the grid: a unit of an older grid can still be held, and has
+ * to be decided about by the time at which it begins. */
 int etl_decision_find(struct etl_state *state, struct etl_unit *unit, etl_wall t, etl_wall now,
 	struct etl_ledger_entry *entry, struct etl_error *err)
 {
@@ -203,7 +213,7 @@ static bool is_allowed(enum etl_change_kind kind, enum etl_window_state state)
 	return state == (kind == ETL_CHANGE_ACCEPT ? ETL_WINDOW_FAILED : ETL_WINDOW_HELD);
 }
 
-/* What fits the state instead. Owned by the caller. */
+/* The command that fits the state of the unit, in words. Owned by the caller. */
 static char *instead(const struct etl_unit *unit, enum etl_window_state state)
 {
 	etl_cleanup(free) char *run = etl_unit_run_command(unit);
@@ -240,6 +250,9 @@ static char *instead(const struct etl_unit *unit, enum etl_window_state state)
 	return text;
 }
 
+/* Only a state that waits for somebody can be decided about. Example: a window that failed can
+ * be accepted as it is; about a loaded one nothing is left to decide, and the message names the
+ * command that reads it again. */
 int etl_decision_check(enum etl_change_kind kind, const struct etl_unit *unit,
 	const struct etl_ledger_entry *entry, struct etl_error *err)
 {

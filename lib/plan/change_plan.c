@@ -2,6 +2,7 @@
  *
  * Windows and watermarks of an operator's change (packaging/doc/adr/0015). After each window of
  * a plan the watermark is the end of the contiguous closed ones, as if a run had moved it.
+ * Nothing is read or written here.
  */
 #include "plan/change_plan.h"
 
@@ -34,6 +35,8 @@ static int refuse_none(struct etl_error *err)
 		"a job with window: none reads everything in each run: it has no watermark to move");
 }
 
+/* A watermark inside a window would say that half of it is processed, which no ledger entry can
+ * say. */
 static int check_grid(const struct etl_window_rules *rules, etl_wall t, struct etl_error *err)
 {
 	char asked[ETL_TIME_TEXT_BYTES], before[ETL_TIME_TEXT_BYTES], after[ETL_TIME_TEXT_BYTES];
@@ -48,7 +51,8 @@ static int check_grid(const struct etl_window_rules *rules, etl_wall t, struct e
 		"no window of this job begins at %s: take %s or %s", asked, before, after);
 }
 
-/* A window that the source no longer has would become unrecoverable, data or not. */
+/* A window that the source no longer keeps would become unrecoverable by the rewind, whether it
+ * was loaded or not. */
 static int check_retention(const struct etl_window_rules *rules, etl_wall t, etl_wall now,
 	struct etl_error *err)
 {
@@ -101,7 +105,7 @@ struct etl_window etl_change_scan_range(const struct etl_window_rules *rules,
 	} else {
 		from = wall_min(from, t);
 	}
-	if (!undone) /* what a change touched is taken back wherever the job begins now */
+	if (!undone) /* a start that has moved since does not keep an undo from its windows */
 		from = etl_window_at(rules, from).start;
 	return (struct etl_window){from, wall_max(to, etl_wall_add(from, rules->size))};
 }
@@ -114,7 +118,7 @@ static void add(struct etl_change_plan *plan, struct etl_window window)
 	plan->windows[plan->n++] = window;
 }
 
-/* The end of the contiguous closed windows from `at` on. */
+/* The end of the contiguous closed windows from `at` on, as the plan of a run would find it. */
 static etl_wall contiguous(const struct etl_window_rules *rules, etl_wall at,
 	const struct etl_ledger_brief *entries, size_t n)
 {
@@ -135,6 +139,9 @@ static const struct etl_ledger_brief *entry_at(const struct etl_ledger_brief *en
 	return NULL;
 }
 
+/* The law of a set: what is not closed becomes skipped, what is closed stays. Example:
+ * watermark 04:00, 06:00 is loaded, set to 08:00: 04:00, 05:00 and 07:00 become skipped, and
+ * the watermark ends at 08:00, or further on if the windows behind 08:00 are closed already. */
 void etl_change_plan_set(const struct etl_window_rules *rules, const struct etl_watermark *mark,
 	etl_wall t, const struct etl_ledger_brief *entries, size_t n, struct etl_change_plan *out)
 {
@@ -164,8 +171,11 @@ static bool is_on_grid(const struct etl_window_rules *rules, struct etl_window w
 	return on_grid.start.ms == window.start.ms && on_grid.end.ms == window.end.ms;
 }
 
-/* Down from what the ledger says is contiguous: a change that was cut short between the
- * watermark and the ledger is made whole by the same command. */
+/* The law of a rewind: what is closed from `t` on becomes pending, newest first, down from
+ * where the ledger is contiguous. That may be beyond the watermark: a rewind that was killed
+ * between the watermark and the ledger is completed by the same command. Example: the watermark
+ * is 04:00, the ledger closed up to 07:00, rewind to 02:00: 06:00, 05:00, 04:00, 03:00 and
+ * 02:00 are opened. */
 void etl_change_plan_rewind(const struct etl_window_rules *rules,
 	const struct etl_watermark *mark, etl_wall t, const struct etl_ledger_brief *entries,
 	size_t n, struct etl_change_plan *out)
@@ -196,6 +206,9 @@ bool etl_change_is_at(const struct etl_window_rules *rules, const struct etl_wat
 	return !rules->none && at.start.ms == unit.start.ms && at.end.ms == unit.end.ms;
 }
 
+/* A decision about one unit moves the watermark only if the watermark waits for that very unit.
+ * Example: watermark 05:00, 05:00 is held and 06:00 is loaded. Discarding 05:00 moves the
+ * watermark to 07:00; discarding a held 09:00 leaves it at 05:00. */
 void etl_change_plan_unit(const struct etl_window_rules *rules, const struct etl_watermark *mark,
 	struct etl_window unit, bool closes, const struct etl_ledger_brief *entries, size_t n,
 	struct etl_change_plan *out)
@@ -207,8 +220,11 @@ void etl_change_plan_unit(const struct etl_window_rules *rules, const struct etl
 		out->to = contiguous(rules, unit.end, entries, n);
 }
 
-/* A rewind passed windows of which the ledger knows nothing (an older grid); below the old
- * watermark they counted as closed, and do so again. */
+/* A rewind may pass windows of which the ledger has no entry on this grid (they were loaded on
+ * an older one). Below the old watermark they counted as closed, and do so again after the
+ * undo. Example: the watermark was 05:00, 00:00 to 04:00 were loaded in windows of two hours
+ * and 04:00 in one of one hour; rewind to 01:00 opened 04:00 alone, and the undo leads back to
+ * 05:00. Had a run failed at 02:00 to 03:00 in between, the watermark would stop at 02:00. */
 static etl_wall contiguous_again(const struct etl_window_rules *rules, etl_wall at,
 	const struct etl_change *undone, const struct etl_ledger_brief *entries, size_t n)
 {
@@ -226,7 +242,8 @@ static etl_wall contiguous_again(const struct etl_window_rules *rules, etl_wall 
 	}
 }
 
-/* A release, and a decision about a unit of another grid, led the watermark nowhere. */
+/* A release does not close its unit, and a unit of another grid is not where a watermark can
+ * stand: undoing such a decision moves nothing. */
 static bool leads_back(const struct etl_window_rules *rules, const struct etl_change *undone,
 	const struct etl_window *touched, size_t n_touched)
 {
@@ -234,6 +251,8 @@ static bool leads_back(const struct etl_window_rules *rules, const struct etl_ch
 		(!etl_change_is_decision(undone->kind) || is_on_grid(rules, touched[0]));
 }
 
+/* An undo of a rewind goes forward, oldest window first; an undo of a set or a decision goes
+ * back, newest first. Either way the watermark never claims a window that is not closed. */
 void etl_change_plan_undo(const struct etl_window_rules *rules, const struct etl_watermark *mark,
 	const struct etl_change *undone, const struct etl_ledger_brief *entries, size_t n,
 	const struct etl_window *touched, size_t n_touched, struct etl_change_plan *out)
@@ -250,6 +269,9 @@ void etl_change_plan_undo(const struct etl_window_rules *rules, const struct etl
 			wall_min(mark->processed, touched[0].start) : mark->processed;
 }
 
+/* The watermark between two slices. Example: the rewind from 04:00 to 02:00 above opens 06:00,
+ * 05:00, 04:00, 03:00 and 02:00: after one window it is still 04:00, after four 03:00, after
+ * all 02:00. Forward it stops in front of the next window that is still to come. */
 etl_wall etl_change_plan_after(const struct etl_change_plan *plan, size_t n)
 {
 	if (n == plan->n)

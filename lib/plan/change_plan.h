@@ -20,6 +20,7 @@ struct etl_change_plan {
 	etl_wall from, to; /* the watermark before and after all of it */
 	bool too_many;	   /* more than ETL_CHANGE_WINDOWS_MAX: `to` is as far as one can go */
 };
+/* Frees the windows and empties the plan; fine for an empty one. */
 void etl_change_plan_fini(struct etl_change_plan *plan);
 
 /* May a watermark be moved to `t` at all? 0, or -1 with ETL_PERMANENT "change.time" and what
@@ -42,11 +43,12 @@ void etl_change_plan_rewind(const struct etl_window_rules *rules,
 	const struct etl_watermark *mark, etl_wall t, const struct etl_ledger_brief *entries,
 	size_t n, struct etl_change_plan *out);
 
-/* One unit, which closes or not. If it does, and the watermark stands at it: `entries` behind it. */
+/* Plans a decision about one unit, which closes it or not. If it does, and the watermark is at
+ * the unit, `entries` are those behind the unit; else none are needed. */
 void etl_change_plan_unit(const struct etl_window_rules *rules, const struct etl_watermark *mark,
 	struct etl_window unit, bool closes, const struct etl_ledger_brief *entries, size_t n,
 	struct etl_change_plan *out);
-/* Does the watermark stand at this unit, so that it passes it? */
+/* True if the watermark is at this unit, so that it moves when the unit closes. */
 bool etl_change_is_at(const struct etl_window_rules *rules, const struct etl_watermark *mark,
 	struct etl_window unit);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "plan/owed.h"
 #include "time/duration.h"
 
 bool etl_deadline_parse(const char *text, etl_dur *out, const char **why)
@@ -33,16 +34,14 @@ bool etl_deadline_parse(const char *text, etl_dur *out, const char **why)
 	return true;
 }
 
+/* The window at the watermark is the oldest that is not closed, and no younger one can be late
+ * before it. Example: hourly windows, deadline window.end + 20m, watermark 05:00: the window
+ * 05:00 to 06:00 has to be closed by 06:20. */
 bool etl_deadline_next(const struct etl_window_rules *rules, etl_dur deadline, etl_wall watermark,
 	struct etl_deadline *out)
 {
-	/* A start that was moved on: what lies before it is not due any more. */
-	etl_wall at = watermark.ms < rules->start.ms ? rules->start : watermark;
-	struct etl_window window = etl_window_at(rules, at);
-
-	if (rules->end.ms && window.end.ms > rules->end.ms)
+	if (!deadline.us || !watermark.ms || !etl_owed_next(rules, watermark, &out->window))
 		return false;
-	out->window = window;
-	out->due = etl_wall_add(window.end, deadline);
+	out->due = etl_wall_add(out->window.end, deadline);
 	return true;
 }

@@ -16,9 +16,9 @@ struct etl_deadline {
 /* "window.end + 20m" as the length behind the window's end, > 0. False and *why (static). */
 bool etl_deadline_parse(const char *text, etl_dur *out, const char **why);
 
-/* The first window of a partition that is not closed, which is the one at its watermark, and
- * its deadline. False: there is none, all that the job will ever have is closed. The watermark
- * is known (a partition that never ran owes nothing yet) and the job has windows. */
+/* The first window of a partition that is not closed (plan/owed.h), and its deadline. False: there is
+ * none, or the job has no deadline (0), or nobody knows a watermark (ms == 0): a partition that never
+ * ran misses nothing yet. */
 bool etl_deadline_next(const struct etl_window_rules *rules, etl_dur deadline, etl_wall watermark,
 	struct etl_deadline *out);
 

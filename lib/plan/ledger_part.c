@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Ledger entries, cut down to what planning needs.
+ * Ledger entries, cut down to what planning needs: a job may have tens of thousands of them in
+ * a scan range. Reads the store and nothing else.
  */
 #include "plan/ledger_part.h"
 
@@ -42,6 +43,10 @@ static int by_partition_and_start(const void *a, const void *b)
 				(x->brief.window.start.ms < y->brief.window.start.ms);
 }
 
+/* A job with a thousand partitions would ask a thousand times for open entries, nearly always
+ * to learn that there are none. One question answers for all of them; a job with more than
+ * ETL_OPEN_MAX open entries is asked partition by partition again, which keeps the memory
+ * bounded. */
 int etl_open_list_read(struct etl_open_list *list, struct etl_state *state, const char *job,
 	struct etl_error *err)
 {
@@ -64,6 +69,8 @@ void etl_open_list_fini(struct etl_open_list *list)
 	*list = (struct etl_open_list){0};
 }
 
+/* The list is in order of partition and start, so a partition's part begins where halving finds
+ * it. */
 static void take_open(struct etl_ledger_part *part, const struct etl_open_list *list,
 	const char *partition, etl_wall before)
 {
@@ -87,6 +94,9 @@ static void take_open(struct etl_ledger_part *part, const struct etl_open_list *
 
 /* ---- one partition ----------------------------------------------------------------------- */
 
+/* Two questions, because the index bounds the range by its start: what begins in the range is
+ * needed whole, what begins before it only if it is open or dirty. The earliest instant is
+ * 0001-01-01. */
 int etl_ledger_part_read(struct etl_ledger_part *part, struct etl_state *state, const char *job,
 	const char *partition, const struct etl_window *range, const struct etl_open_list *open,
 	struct etl_error *err)

@@ -31,6 +31,7 @@ struct etl_open_list {
 /* 0 or -1; a list that would be too long stays empty, which costs nothing but questions. */
 int etl_open_list_read(struct etl_open_list *list, struct etl_state *state, const char *job,
 	struct etl_error *err);
+/* Frees the list and makes it one that was not read. */
 void etl_open_list_fini(struct etl_open_list *list);
 
 /* Fills it anew: what is open or dirty before the range, then everything that begins in it.

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Which windows are due (spec.md section 4). Everything here is arithmetic on a grid that is
- * anchored at rules->start.
+ * anchored at rules->start. Reads no store and no clock, and changes nothing but the list that
+ * it fills: whoever asks why a window is due gets the answer that a run gets.
  */
 #include "plan/window_plan.h"
 
@@ -25,8 +26,10 @@ static etl_wall wall_min(etl_wall a, etl_wall b)
 	return a.ms < b.ms ? a : b;
 }
 
-/* The grid point at or before `t`; rules->start for anything earlier. A grid without a size
- * (window: none) has one point, its start: whoever forgets to ask is told that nothing is due. */
+/* The grid point at or before `t`; rules->start for anything earlier. Example: start 00:17,
+ * size 1h: 01:16 lies in the window of 00:17, 01:17 begins the next one. A grid without a size
+ * (window: none) has one point, its start: a caller that forgets to ask for `none` finds
+ * nothing due. */
 static etl_wall grid_floor(const struct etl_window_rules *rules, etl_wall t)
 {
 	if (t.ms <= rules->start.ms || size_ms(rules) <= 0)
@@ -40,6 +43,10 @@ void etl_due_list_fini(struct etl_due_list *list)
 	*list = (struct etl_due_list){0};
 }
 
+/* The law of the final window: a window may be touched when its end and `settle` have passed,
+ * since sources still add to what is younger. Example: size 1h, settle 10m: at 01:09 no window
+ * is final, the limit is 00:00; at 01:10 the window 00:00 to 01:00 is, the limit is 01:00. Only
+ * whole windows of the grid count, so an `end` inside a window leaves that window out. */
 etl_wall etl_window_limit(const struct etl_window_rules *rules, etl_wall now)
 {
 	etl_wall last = etl_wall_sub(now, rules->settle);
@@ -49,6 +56,11 @@ etl_wall etl_window_limit(const struct etl_window_rules *rules, etl_wall now)
 	return grid_floor(rules, last);
 }
 
+bool etl_window_is_final(const struct etl_window_rules *rules, struct etl_window window, etl_wall now)
+{
+	return rules->none || window.end.ms <= etl_window_limit(rules, now).ms;
+}
+
 struct etl_window etl_window_at(const struct etl_window_rules *rules, etl_wall t)
 {
 	etl_wall start = grid_floor(rules, t);
@@ -56,8 +68,9 @@ struct etl_window etl_window_at(const struct etl_window_rules *rules, etl_wall t
 	return (struct etl_window){start, etl_wall_add(start, rules->size)};
 }
 
-/* From where closed windows matter too: beyond the watermark, or what is read again. A start
- * that was moved back makes windows due before the origin. */
+/* From where closed windows matter too: behind the watermark everything is looked at, and
+ * before it what lookback or re-read cover. A start that was moved back makes windows due
+ * before the origin, so then the whole grid is walked. */
 static etl_wall scan_start(const struct etl_window_rules *rules,
 	const struct etl_watermark *watermark, etl_wall limit)
 {
@@ -120,20 +133,25 @@ static void due_add(struct etl_due_list *out, struct etl_window window, enum etl
 	due->had.window = window;
 }
 
-/* Skipped and lost windows were closed without being read: they never ask for it again. */
+/* Skipped and unrecoverable windows were closed without being read: they never ask for a
+ * re-read. */
 static bool was_read(const struct etl_ledger_brief *entry)
 {
 	return entry->state == ETL_WINDOW_LOADED || entry->state == ETL_WINDOW_EMPTY;
 }
 
-/* A read that is noted as far ahead was made while the clock was wrong: nobody knows when. */
+/* A read that is noted as far in the future was made while a clock was wrong: nobody knows when
+ * it was made, so it counts as long ago. A few seconds ahead are the difference of two
+ * machines. */
 static bool is_far(etl_wall fetched, etl_wall now, etl_dur every)
 {
 	return etl_wall_diff(now, fetched).us >= every.us || etl_wall_diff(fetched, now).us >= every.us;
 }
 
 /* True if the oldest read in the re-read span is `reread_every` ago: then the whole span is
- * read again, in one request, instead of a window here and there. */
+ * read again, in one request, instead of one window here and one there. Example: reread 24h
+ * over 6h, hourly windows up to 08:00: when one window of 02:00 to 08:00 was read 24 h ago, all
+ * six are due. */
 static bool reread_is_due(const struct etl_window_rules *rules, etl_wall limit, etl_wall now,
 	const struct etl_ledger_brief *entries, size_t n)
 {
@@ -162,6 +180,20 @@ static bool is_asked(const struct etl_asked *asked, struct etl_window window,
 			entry ? entry->state : ETL_WINDOW_PENDING);
 }
 
+/* The law of due windows. The first rule that fits decides, and its order matters:
+ *
+ *    asked           an operator named the window: the request alone decides, also about closed ones
+ *    unrecoverable   never due: the source has it no more, and a read would find it empty
+ *    dirty           due, even if skipped: an upstream job has changed since somebody skipped it
+ *    skipped         not due: an operator closed it
+ *    open            due: pending, running, failed or held
+ *    no entry        due beyond the watermark, or before the origin; below the watermark it
+ *                    counts as closed here (flow/holes.c looks for entries that were lost)
+ *    closed          due if it ends behind `again_from`: lookback or re-read
+ *
+ * Example: hourly windows, watermark 08:00, limit 11:00, lookback 6h (from 05:00 on), 04:00 to
+ * 08:00 skipped by an operator, 08:00 to 10:00 loaded. Due are 08:00 and 09:00 (again) and
+ * 10:00 (new); the skipped ones are not, although the lookback covers three of them. */
 static bool is_due(const struct plan *plan, struct etl_window window,
 	const struct etl_ledger_brief *entry, bool below_watermark, enum etl_due *why)
 {
@@ -214,7 +246,10 @@ static void walk_grid(const struct plan *plan, const struct etl_watermark *water
 	}
 }
 
-/* Open and dirty windows older than the walk: only the ledger knows them. */
+/* Open and dirty windows before the walk's beginning: walking the grid that far back would cost
+ * a step for each window of a job's life, and the ledger knows which of them are open. Example:
+ * on an hourly grid a failed 02:00 to 03:00 is due; a failed 04:30 to 05:30 and a held 06:00 to
+ * 08:00 are of an older grid, and no run can load them any more. */
 static void take_older(const struct plan *plan, etl_wall from,
 	const struct etl_ledger_brief *entries, size_t n, struct etl_due_list *out)
 {
@@ -230,6 +265,7 @@ static void take_older(const struct plan *plan, etl_wall from,
 	}
 }
 
+/* A job without windows has one unit, written as [0, 0), and reads it in each run. */
 static void plan_full_read(const struct etl_ledger_brief *entries, size_t n,
 	struct etl_due_list *out)
 {
@@ -238,6 +274,8 @@ static void plan_full_read(const struct etl_ledger_brief *entries, size_t n,
 	due_add(out, whole, n ? ETL_DUE_AGAIN : ETL_DUE_NEW, n ? &entries[0] : NULL);
 }
 
+/* A plan for an operator begins at the start of the range that was asked for, and leaves open
+ * windows elsewhere to the next ordinary run. */
 void etl_window_plan(const struct etl_window_rules *rules, const struct etl_watermark *watermark,
 	etl_wall now, const struct etl_ledger_brief *entries, size_t n_entries,
 	const struct etl_asked *asked, struct etl_due_list *out)
@@ -265,6 +303,8 @@ void etl_window_plan(const struct etl_window_rules *rules, const struct etl_wate
 		n_entries, out);
 }
 
+/* A window is gone when its end has left what the source keeps. Example: retention 24h: at
+ * 10:30 the window 09:00 to 10:00 of yesterday is gone, 10:00 to 11:00 is not. */
 bool etl_window_is_gone(const struct etl_window_rules *rules, struct etl_window window, etl_wall now)
 {
 	return rules->retention.us && !rules->none &&
@@ -292,6 +332,14 @@ static const struct etl_due_window *due_in(const struct etl_due_list *due, size_
 	return NULL;
 }
 
+/* The law of the watermark: it is the end of the closed windows that lie side by side, from
+ * where it stands on. It passes nothing that is open, whatever is closed behind that, so that
+ * "processed up to" is true for every window below it. Example: watermark 05:00, 05:00 to 12:00
+ * open, 12:00 to 20:00 closed in the ledger. A run that closes 05:00 and 07:00 moves it to
+ * 06:00; 07:00 waits for 06:00. A run that closes all seven moves it to 20:00 at once.
+ *
+ * A window that this run read and left open (held, failed) stops the walk even if the ledger
+ * that was read before had it as closed. */
 etl_wall etl_window_contiguous(const struct etl_window_rules *rules,
 	const struct etl_watermark *watermark, const struct etl_ledger_brief *entries, size_t n,
 	const struct etl_due_list *due)
@@ -315,6 +363,10 @@ etl_wall etl_window_contiguous(const struct etl_window_rules *rules,
 	return wall_max(at, watermark->processed);
 }
 
+/* One request covers adjacent due windows up to max_span: a gap ends it, since the windows
+ * between were not asked for. Example: max_span 3h, due are 00, 01, 02, 03, 05, 06, 07 and 20
+ * o'clock: the requests are 00 to 03, 03, 05 to 08 and 20. The first window is always taken,
+ * even if max_span is shorter than the window. */
 size_t etl_window_span(const struct etl_window_rules *rules, const struct etl_due_list *list,
 	size_t from)
 {

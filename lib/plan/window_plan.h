@@ -45,6 +45,7 @@ struct etl_ledger_brief {
 	bool released; /* checks may be passed over, if its content is still that of `hash` */
 	bool in_doubt; /* a write into it was never answered: it may still take effect */
 };
+/* Fills `out` from an entry; nothing in it points to the entry. */
 void etl_ledger_brief(const struct etl_ledger_entry *entry, struct etl_ledger_brief *out);
 
 struct etl_due_window {
@@ -72,12 +73,16 @@ struct etl_due_list {
 	 * what is read again by rule is read once. ms == 0: from the beginning. */
 	etl_wall from;
 };
+/* Frees the windows and empties the list; fine for a zeroed one. */
 void etl_due_list_fini(struct etl_due_list *list);
 
 /* The end of the newest final window at `now`: no window that ends later may be touched. */
 etl_wall etl_window_limit(const struct etl_window_rules *rules, etl_wall now);
 
-/* The grid window that holds `t` (t >= start); of a grid without a size an empty one. */
+/* Nothing more of the window can come; of a job without windows that is always so. */
+bool etl_window_is_final(const struct etl_window_rules *rules, struct etl_window window, etl_wall now);
+
+/* The grid window that holds `t` (the first one if t < start); of a grid without a size an empty one. */
 struct etl_window etl_window_at(const struct etl_window_rules *rules, etl_wall t);
 
 /* The part of the ledger that etl_window_plan has to see. */

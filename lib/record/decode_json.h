@@ -26,6 +26,10 @@ struct etl_json_decoder;
  * own station. NULL if the pointer is such a one or has no '*'; else the reason, static. */
 const char *etl_json_attach_fault(const char *records, const char *attach);
 
+/* Whether `pointer` can lead into a record: what stands there is not looked at by `expect`. False for
+ * what is no pointer. */
+bool etl_json_is_inside(const char *records, const char *pointer);
+
 /* The spec and its strings are lent and must outlive the decoder. An array at `records`
  * gives one record for each element, which must be an object (another value is a reject); an
  * object is one record. Anything else there is no list of records: the answer fails. Under a

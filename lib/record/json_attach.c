@@ -57,6 +57,29 @@ const char *etl_json_attach_fault(const char *records, const char *attach)
 	return fault;
 }
 
+/* A star of either one stands for each name. Example: '/st/a/ok' leads into one of the records that are
+ * the members of '/st'. */
+static bool leads_into(const struct etl_path *records, const struct etl_path *path)
+{
+	for (size_t i = 0; i < records->n; i++)
+		if (i >= path->n || (!records->tokens[i].any && !path->tokens[i].any &&
+					    !etl_streq(records->tokens[i].name, path->tokens[i].name)))
+			return false;
+	return path->n > records->n;
+}
+
+bool etl_json_is_inside(const char *records, const char *pointer)
+{
+	struct etl_arena *arena = etl_arena_new(0);
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_path r, p;
+	bool inside = etl_path_compile_pointer(records, arena, &r, &err) == 0 &&
+		etl_path_compile_pointer(pointer, arena, &p, &err) == 0 && leads_into(&r, &p);
+
+	etl_arena_free(arena);
+	return inside;
+}
+
 int etl_json_compile_attach(
 	struct etl_json_decoder *d, const char *pointer, struct etl_json_target *t)
 {

@@ -33,11 +33,10 @@ void etl_lease_words(const char *holder, char *out, size_t size)
 		etl_text_copy(out, size, holder);
 }
 
-void etl_lease_record_lost(const struct etl_run_env *env, const char *job,
-	const struct etl_lease *lease)
+int etl_lease_record_lost(const struct etl_run_env *env, const char *job,
+	const struct etl_lease *lease, struct etl_error *err)
 {
 	struct etl_state *state = env->state;
-	struct etl_error ignored = ETL_ERROR_INIT;
 	struct etl_run_record record = {
 		.run_id = lease->lost_run,
 		.job = job,
@@ -54,10 +53,9 @@ void etl_lease_record_lost(const struct etl_run_env *env, const char *job,
 	int found;
 
 	if (!*lease->lost_run)
-		return;
-	found = etl_doc_get(state, &etl_runs, lease->lost_run, &saved, &ignored);
+		return 0;
+	found = etl_doc_get(state, &etl_runs, lease->lost_run, &saved, err);
 	if (found == 1)
 		bson_destroy(&saved);
-	else if (found == 0)
-		(void)etl_doc_put(state, &etl_runs, &record, &ignored);
+	return found == 0 ? etl_doc_put(state, &etl_runs, &record, err) : found < 0 ? -1 : 0;
 }

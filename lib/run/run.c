@@ -141,7 +141,7 @@ static int take_lease(struct etl_run *run)
 		.slot = run->trigger.slot,
 		.schedule = schedule,
 	};
-
+	struct etl_error ignored = ETL_ERROR_INIT;
 	int got;
 
 	etl_job_schedule_key(run->job, schedule);
@@ -153,7 +153,7 @@ static int take_lease(struct etl_run *run)
 	run->fence = run->lease.fence;
 	run->leased = true;
 	run->claimed = true;
-	etl_lease_record_lost(run->env, run->job->name, &run->lease);
+	(void)etl_lease_record_lost(run->env, run->job->name, &run->lease, &ignored); /* see save_record */
 	heed_store_clock(run);
 	return 0;
 }
@@ -304,6 +304,17 @@ static void fill_targets(const struct etl_run *run, struct etl_run_record *out)
 	}
 }
 
+/* The error; else what a partition waits for. */
+static const char *reason_of(const struct etl_run *run)
+{
+	if (run->error.kind)
+		return run->error.message;
+	for (size_t i = 0; i < run->n_parts; i++)
+		if (run->parts[i]->state == ETL_PART_BLOCKED)
+			return run->parts[i]->reason;
+	return "";
+}
+
 static void fill_record(const struct etl_run *run, struct etl_run_record *out)
 {
 	*out = (struct etl_run_record){
@@ -312,7 +323,7 @@ static void fill_record(const struct etl_run *run, struct etl_run_record *out)
 		.trigger = etl_trigger_word(run->trigger.kind),
 		.cause = run->trigger.cause,
 		.state = etl_run_state_word(run->state),
-		.reason = run->error.kind ? run->error.message : "",
+		.reason = run->error.kind || run->state == ETL_RUN_BLOCKED ? reason_of(run) : "",
 		.host = run->env->host,
 		.generation = run->generation,
 		.fence = run->fence,
@@ -428,25 +439,37 @@ static void fill_last_counts(struct etl_run *run, bool whole)
 static void fill_last(struct etl_run *run)
 {
 	struct etl_last_run *last = &run->last;
-	const char *reason = run->error.kind ? run->error.message : "";
 	bool whole = etl_run_is_whole(run) && run->state != ETL_RUN_CANCELLED &&
 		run->state != ETL_RUN_FENCED && run->state != ETL_RUN_BUSY;
 
 	*last = (struct etl_last_run){.started = run->started, .ended = run->ended};
 	memcpy(last->run_id, run->run_id, sizeof last->run_id);
 	snprintf(last->state, sizeof last->state, "%s", etl_run_state_word(run->state));
-	for (size_t i = 0; i < run->n_parts && !*reason; i++)
-		if (run->parts[i]->state == ETL_PART_BLOCKED)
-			reason = run->parts[i]->reason;
-	etl_text_shorten(last->reason, sizeof last->reason, reason);
+	etl_text_shorten(last->reason, sizeof last->reason, reason_of(run));
 	last->unitless = whole ? failed_unitless(run) : run->before.unitless;
 	fill_last_counts(run, whole);
+}
+
+/* The run's record, and before it that of the run whose lease it took, should MongoDB have been away just
+ * then. Example: etld dies under run 1; run 2 takes the lease, and the next message is lost: nobody
+ * but run 2 knows of run 1, so that it is asked again here, and by whoever saves the record later. */
+static int save_record(const struct etl_run *run, struct etl_error *err)
+{
+	struct etl_run_record record;
+	int rc;
+
+	if (run->fence && etl_lease_record_lost(run->env, run->job->name, &run->lease, err) < 0)
+		return -1;
+	fill_record(run, &record);
+	rc = etl_doc_put(run->env->state, &etl_runs, &record, err);
+	free(record.partitions);
+	free(record.targets);
+	return rc;
 }
 
 int etl_run_finish(struct etl_run *run, struct etl_error *err)
 {
 	struct etl_state *state = run->env->state;
-	struct etl_run_record record;
 	struct etl_error ignored = ETL_ERROR_INIT;
 	int rc;
 
@@ -454,12 +477,8 @@ int etl_run_finish(struct etl_run *run, struct etl_error *err)
 	run->took = etl_mono_diff(etl_mono_now(run->env->clock), run->began);
 	settle_state(run);
 	fill_last(run);
-	fill_record(run, &record);
 	/* A slot that another etld has decided has its record there. */
-	rc = run->state == ETL_RUN_BUSY && run->trigger.slot.ms ?
-		0 : etl_doc_put(state, &etl_runs, &record, err);
-	free(record.partitions);
-	free(record.targets);
+	rc = run->state == ETL_RUN_BUSY && run->trigger.slot.ms ? 0 : save_record(run, err);
 	/* A lease that cannot be given back runs out by itself. One whose run has no record is
 	 * kept: whoever takes it next writes down that there was a run. */
 	if (run->leased && rc == 0)
@@ -472,13 +491,8 @@ int etl_run_save_again(const struct etl_run *run, struct etl_error *err)
 {
 	struct etl_state *state = run->env->state;
 	struct etl_error ignored = ETL_ERROR_INIT;
-	struct etl_run_record record;
-	int rc;
+	int rc = save_record(run, err);
 
-	fill_record(run, &record);
-	rc = etl_doc_put(state, &etl_runs, &record, err);
-	free(record.partitions);
-	free(record.targets);
 	if (rc == 0 && run->fence)
 		(void)state->ops->lease_end(state, run->job->name, run->fence, &run->last, &ignored);
 	return rc;

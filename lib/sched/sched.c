@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Slots: the timer for the next one, and what becomes of those that have fallen due.
+ * Slots: the timer for the next one, and what becomes of those that have fallen due. Decides
+ * with slots.c, records through sched_record.c, offers through sched_queue.c. Never starts a
+ * run itself and never asks the store.
  */
 #include <stddef.h>
 #include <stdio.h>
@@ -31,14 +33,21 @@ void etl_sched_free(struct etl_sched *sched)
 
 /* ---- the timer ----------------------------------------------------------------------------- */
 
+/* Jitter moves the moment at which a slot is looked at, never the slot itself: records, claims
+ * and policies speak of the slot that the calendar tells. */
 static etl_wall jittered(const struct etl_sched *sched, const struct etl_sched_job *job, etl_wall slot)
 {
 	return etl_wall_add(slot, etl_job_jitter(job->job, sched->host));
 }
 
-/* Monotonic time until slot + jitter, from the wall clock's present reading; a step of the
- * clock arms again. The timer may be a little early where the clock is slewed: then nothing
- * is due yet and it is armed once more. */
+/* Arms the timer for the next slot. The wheel runs on monotonic time, so the wait is measured
+ * with the wall clock's present reading; etl_sched_replan arms again when the wall clock is
+ * set. Where the clock is slewed the timer may fire a little early: then nothing is due yet,
+ * and it is armed once more.
+ *
+ * Example: `every 10m`, jitter 42 s. At 00:03:00 the timer is armed for 00:10:42. At 00:10:30,
+ * with 00:10 not decided yet, it is armed for 00:10:42 as well: a slot is past only when its
+ * jitter is. */
 static void arm(struct etl_sched *sched, struct etl_sched_job *job)
 {
 	etl_wall now = etl_now(sched->clock);
@@ -74,7 +83,8 @@ static void run_newest(struct etl_sched *sched, struct etl_sched_job *job, etl_w
 	etl_sched_offer(sched, job, &trigger);
 }
 
-/* Those that wait are older than all of what is skipped: they are skipped with it. */
+/* Slots that wait are older than the slots that are skipped now. They cannot run behind a
+ * record that covers newer slots, so they become part of the skip. */
 static void skip_waiting_too(const struct etl_sched_job *job, etl_wall waits, struct etl_skip *skip)
 {
 	struct etl_slots slots;
@@ -84,7 +94,10 @@ static void skip_waiting_too(const struct etl_sched_job *job, etl_wall waits, st
 	skip->slots = slots.n;
 }
 
-/* One after the other, behind or with those that wait already. */
+/* Missed slots run one after the other, in the order of their times. Slots that wait already
+ * are older and belong in front: the range begins before them, and the trigger that held them
+ * is dropped. Example: 00:20 waits behind the run of 00:10 when 00:30 and 00:40 are missed; the
+ * range becomes (00:19:59.999, 00:40], and 00:20, 00:30 and 00:40 run in turn. */
 static void run_each(struct etl_sched *sched, struct etl_sched_job *job, etl_wall newest,
 	const struct etl_slot_verdict *verdict)
 {
@@ -105,6 +118,8 @@ static void run_each(struct etl_sched *sched, struct etl_sched_job *job, etl_wal
 	etl_sched_make_ready(sched, job);
 }
 
+/* The cursor moves before anything is offered: whatever the offer leads to, these slots are not
+ * found a second time. */
 static void decide(struct etl_sched *sched, struct etl_sched_job *job, const struct etl_slots *slots,
 	etl_wall due)
 {
@@ -121,12 +136,17 @@ static void decide(struct etl_sched *sched, struct etl_sched_job *job, const str
 		run_newest(sched, job, slots->newest, &verdict);
 }
 
-/* The clock was far ahead when it decided, and has been put right: count from now on, and say
- * so. A small step back is waited out instead: nothing runs again. The run that goes on answers for its
- * slot no longer: the slot is taken back with all others of that time, and what the run learns of the
- * cursor is older than the cursor that is put back here. Example: the run of 2017-11-15 20:03:04 asks
- * for its lease, and the clock is set back to 2012. From there on the slots of 2012 count and wait; that
- * another etld had the lease in 2017, as the answer then says, takes back none of them. */
+/* The law of a clock that was far ahead. A cursor more than ETL_SLOT_AHEAD_MAX in the future
+ * was set by a wrong clock: the job would stand still until that time comes, so slots count
+ * from now on, and a record says so. A smaller step back is waited out instead, and nothing
+ * runs twice. Example: at 01:00 the slots up to 01:00 have run, and the clock is set back to
+ * 00:30. The cursor stays, and the next slot that runs is 01:10.
+ *
+ * A run that goes on answers for its slot no longer: the slot is taken back with all others of
+ * that time, and what the run learns of the stored cursor is older than the cursor that is put
+ * back here. Example: the run of 2017-11-15 20:03:04 asks for its lease, and the clock is set
+ * back to 2012. From there on the slots of 2012 count and wait; that another etld had the lease
+ * in 2017, as the answer then says, takes back none of them. */
 static void forget_the_future(struct etl_sched *sched, struct etl_sched_job *job, etl_wall now)
 {
 	struct etl_skip skip = {.first = now, .last = job->decided, .code = ETL_SKIP_CLOCK};
@@ -142,7 +162,10 @@ static void forget_the_future(struct etl_sched *sched, struct etl_sched_job *job
 	etl_sched_skip(sched, job, &skip);
 }
 
-/* The clock was set back under what waits for its sensor or a place: its time is still to come. */
+/* The clock was set back while a slot waited for its sensor or for a place: the time of that
+ * slot is still to come, so it is taken back and not started early. Example: the slot 00:10
+ * waits for a place, and the clock is set back to 00:05. When a place becomes free at 00:06
+ * nothing starts; the slot falls due again at 00:10. */
 static void take_back_early(struct etl_sched_job *job, etl_wall due)
 {
 	if (job->sensing && job->waiting.slot.ms > due.ms)
@@ -152,14 +175,21 @@ static void take_back_early(struct etl_sched_job *job, etl_wall due)
 		etl_sched_take_back(job);
 }
 
+/* The law of slots: what is due is the interval (decided, now - jitter], whatever has passed
+ * since the last look. No timer has to fire at the right moment for a slot to be found, so
+ * sleep, a stopped process and a clock that is set forward need no code of their own. Example:
+ * `every 10m`, jitter 42 s, decided 00:00. A look at 00:10:41 finds nothing, one at 00:10:42
+ * the slot 00:10. If the machine slept until 00:35:42, the look finds 00:10, 00:20 and 00:30
+ * together, and the misfire policy decides. */
 void etl_sched_look(struct etl_sched *sched, struct etl_sched_job *job)
 {
 	etl_wall now = etl_now(sched->clock);
 	struct etl_slots slots;
 	etl_wall due;
 
+	if (sched->store && !sched->stopped && job->job->calendar)
+		forget_the_future(sched, job, now); /* also of a paused job: its slots count from then on */
 	if (sched->store && !sched->stopped && !job->paused && job->job->calendar) {
-		forget_the_future(sched, job, now);
 		due = etl_wall_sub(now, etl_job_jitter(job->job, sched->host));
 		take_back_early(job, due);
 		etl_slots_between(job->job->calendar, job->decided, due, &slots);
@@ -178,6 +208,8 @@ static void on_slot(struct etl_timer *timer, void *ctx)
 	etl_sched_dispatch(sched);
 }
 
+/* The sensor is to be asked again, or a slot that was given back may be claimed by now: another
+ * etld's lease has run out, or MongoDB may answer again. */
 static void on_again(struct etl_timer *timer, void *ctx)
 {
 	struct etl_sched *sched = ctx;
@@ -210,6 +242,8 @@ void etl_sched_add(struct etl_sched *sched, struct etl_sched_job *job, const cha
 	arm(sched, job);
 }
 
+/* A job that is new in a running daemon does not replay slots of the time in which it was not
+ * configured, even if the store still has its old cursor. */
 void etl_sched_from_now_on(struct etl_sched_job *job)
 {
 	etl_sched_close(job, job->decided, ETL_SKIP_EDITED);
@@ -225,7 +259,7 @@ void etl_sched_remove(struct etl_sched *sched, struct etl_sched_job *job)
 	etl_sched_drop_pending(sched, job);
 	free(ETL_TAKE(job->skips));
 	job->n_skips = job->skips_cap = 0;
-	if (job->run) { /* it ends without us */
+	if (job->run) { /* its end is not told to the scheduler any more */
 		sched->active--;
 		etl_sched_count_run(sched, job, false);
 		sched->active_backfills -= job->running.kind == ETL_TRIGGER_BACKFILL;
@@ -239,9 +273,16 @@ void etl_sched_remove(struct etl_sched *sched, struct etl_sched_job *job)
 	etl_sched_dispatch(sched);
 }
 
-/* Slots of the old schedule that nobody has decided will not be replayed; what counts from
- * now on is on record with them. After a clock that was ahead, slots of the old one were decided
- * that are still to come: those of the new one up to there do not run a second time for them. */
+/* The law of edits: a schedule counts from the moment at which it comes into force. Slots of
+ * the old one that are not decided by then are not replayed, and are put on record as skipped,
+ * together with the new schedule. Example: `every 10m` becomes `every 4m` at 00:25, while the
+ * run of 00:10 goes on and 00:20 waits behind it. 00:20 is taken back; when the run has ended,
+ * one record skips 00:20 to 00:25 as `edited`, and the first slot of the new schedule is 00:28.
+ *
+ * After a clock that was ahead the cursor may lie in the future: slots of the new schedule up
+ * to there are skipped too, since their times were decided once. Example: the cursor is 00:35,
+ * the clock says 00:00, and the schedule is edited: 00:10, 00:20 and 00:30 are skipped, 00:40
+ * runs. */
 static void edit_schedule(struct etl_sched *sched, struct etl_sched_job *job,
 	const struct etl_job *config)
 {
@@ -270,12 +311,16 @@ static void edit_schedule(struct etl_sched *sched, struct etl_sched_job *job,
 		etl_sched_note(sched, job);
 }
 
-/* The same text may stand for other slots: the file of its zone has changed. */
+/* A new version of a zone's file can move the slots of an unchanged schedule text, so the files
+ * are compared and not the names. */
 static bool same_zone(const struct etl_job *a, const struct etl_job *b)
 {
 	return a->zone && b->zone && etl_zone_digest(a->zone) == etl_zone_digest(b->zone);
 }
 
+/* The schedule's key decides whether this is an edit: other settings of a job change without
+ * any effect on its slots. If only the zone's file changed, the cursor stays where it is, and
+ * missed slots that still have to run one by one are found anew in the new calendar. */
 void etl_sched_change(struct etl_sched *sched, struct etl_sched_job *job,
 	const struct etl_job *config)
 {
@@ -286,14 +331,16 @@ void etl_sched_change(struct etl_sched *sched, struct etl_sched_job *job,
 	if (!etl_streq(was, is))
 		edit_schedule(sched, job, config);
 	else if (job->each_until.ms && !same_zone(job->job, config))
-		etl_sched_undecide(job, job->each_after); /* the rest is decided by the new slots */
+		/* the new slots decide about the rest */
+		etl_sched_undecide(job, job->each_after);
 	job->job = config;
 	if (job->sensing)
 		etl_sched_sense_again(sched, job);
 	etl_sched_look(sched, job);
 }
 
-/* Up to `closed` nothing is replayed: the job was resumed or edited before the store was known. */
+/* Slots up to `closed` are not replayed: the job was resumed or edited before the store was
+ * known. They still lie behind the stored cursor, so the record is made here. */
 static void skip_closed(struct etl_sched *sched, struct etl_sched_job *job)
 {
 	struct etl_skip skip = {.code = job->closed_code};
@@ -310,6 +357,16 @@ static void skip_closed(struct etl_sched *sched, struct etl_sched_job *job)
 		etl_sched_skip(sched, job, &skip);
 }
 
+/* What the store knows of the job comes in after the start. Three cases, for `every 10m` and a
+ * start at 00:00:
+ *
+ *    same schedule, cursor 23:00       23:10 to 00:00 are missed: the misfire policy decides
+ *    another schedule, cursor 23:00    the job was edited while etld was down: one record skips
+ *                                      23:00 to 00:00 as `edited`, and 00:10 is the first slot
+ *    nothing, or a retired job         slots count from now on; only the cursor is stored
+ *
+ * The number of slots of a schedule that is gone cannot be counted any more and stays unknown
+ * (0). */
 void etl_sched_restore(struct etl_sched *sched, struct etl_sched_job *job,
 	const struct etl_schedule_info *info)
 {
@@ -342,7 +399,9 @@ void etl_sched_restore(struct etl_sched *sched, struct etl_sched_job *job,
 	}
 }
 
-/* A run that MongoDB left is made up for. */
+/* The run that should have loaded these windows lost MongoDB, or could not start. Without a run
+ * in its place they would stay due until the next slot, and without a calendar until somebody
+ * triggers the job. */
 static void pay_owed(struct etl_sched *sched, struct etl_sched_job *job)
 {
 	struct etl_trigger trigger = {.kind = ETL_TRIGGER_CATCH_UP};
@@ -361,7 +420,8 @@ void etl_sched_pause(struct etl_sched *sched, struct etl_sched_job *job)
 		return;
 	job->paused = true;
 	etl_sched_take_back_all(job);
-	if (job->has_live) { /* an `after`: its windows are found by the next run */
+	/* a trigger without a slot has no slot to be taken back to; its windows stay due */
+	if (job->has_live) {
 		etl_trigger_fini(&job->live);
 		job->has_live = false;
 		job->owed |= !job->job->calendar;
@@ -371,6 +431,7 @@ void etl_sched_pause(struct etl_sched *sched, struct etl_sched_job *job)
 	arm(sched, job);
 }
 
+/* Decides about the slots of the pause, then starts what has waited for its end. */
 static void goes_on(struct etl_sched *sched, struct etl_sched_job *job)
 {
 	etl_sched_look(sched, job);
@@ -379,6 +440,9 @@ static void goes_on(struct etl_sched *sched, struct etl_sched_job *job)
 	etl_sched_dispatch(sched);
 }
 
+/* The other etld has recorded which slots the pause kept from running, up to the stored cursor.
+ * Counting from that cursor on leaves the slots behind it to whoever claims them first;
+ * counting from now on would lose them if the other etld dies before it runs them. */
 void etl_sched_resumed_elsewhere(struct etl_sched *sched, struct etl_sched_job *job,
 	const struct etl_schedule_info *info)
 {
@@ -396,6 +460,10 @@ void etl_sched_resumed_elsewhere(struct etl_sched *sched, struct etl_sched_job *
 	goes_on(sched, job);
 }
 
+/* Example: a job of `every 10m` was paused at 00:00 and is resumed at 00:45. Without `from` the
+ * slots 00:10 to 00:40 are skipped as `paused`, and 00:50 is the next. With `from` 00:30 only
+ * 00:10 and 00:20 are skipped; 00:30 and 00:40 are missed slots, about which the misfire policy
+ * decides. */
 void etl_sched_resume(struct etl_sched *sched, struct etl_sched_job *job, etl_wall from)
 {
 	etl_wall now = etl_now(sched->clock);
@@ -430,7 +498,8 @@ void etl_sched_store(struct etl_sched *sched, bool there)
 {
 	sched->store = there;
 	for (struct etl_sched_job *job = sched->jobs; !there && job; job = job->next_job)
-		etl_sched_take_back(job); /* what waited for a place is decided with what comes */
+		/* what waited for a place is decided again, together with what comes until then */
+		etl_sched_take_back(job);
 	if (!there)
 		return;
 	for (struct etl_sched_job *job = sched->jobs; job; job = job->next_job) {
@@ -452,6 +521,8 @@ void etl_sched_replan(struct etl_sched *sched)
 	etl_sched_dispatch(sched);
 }
 
+/* Slots that wait are taken back and not skipped: the next etld finds them behind the stored
+ * cursor. */
 void etl_sched_stop(struct etl_sched *sched)
 {
 	sched->stopped = true;

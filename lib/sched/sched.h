@@ -5,11 +5,12 @@
  * loop, no store and no run: its owner does what the ops say, the daemon on its loop, the
  * simulation on a virtual clock. One thread: that of the wheel.
  *
- * Laws. A slot is a UTC instant. `decided` is the newest slot of a job that ran, is on its
- * way to run, or was skipped with a reason; it goes forward, and back only over slots of
- * which nothing has come (MongoDB was unreachable, another etld had the lease, the job was paused).
- * Whatever lies between it and now is decided at the next look: when the timer fires, the
- * clock was set, MongoDB is back, the job goes on.
+ * Laws. A slot is a UTC instant. `decided` is the newest slot of a job that ran, is on its way
+ * to run, or was skipped with a reason; it goes forward, and back only over slots of which
+ * nothing has come (MongoDB was unreachable, another etld had the lease, the job was paused).
+ * Whatever lies between it and now is decided at the next look: when the timer fires, the clock
+ * was set, MongoDB is back, the job goes on. Example: `every 10m`, decided 00:10. The look at
+ * 00:35 decides 00:20 and 00:30.
  */
 #ifndef ETL_SCHED_SCHED_H
 #define ETL_SCHED_SCHED_H
@@ -35,14 +36,15 @@ struct etl_sched_job {
 	struct etl_sched_job *prev, *next_job;
 
 	struct etl_timer slot_timer;
-	struct etl_timer again_timer; /* another etld has the lease, or a sensor is asked again */
+	/* fires when a slot that was given back is looked at again, or a sensor is asked again */
+	struct etl_timer again_timer;
 	etl_wall next;	  /* the next slot; ms == 0 = none to come */
 	etl_wall decided; /* see above */
 	bool paused;
 	bool known; /* what the store knows of its slots has been said, or that it knows nothing */
 
 	/* what waits for a place, in the order in which it is taken */
-	struct etl_trigger sensed; /* its sensor said yes */
+	struct etl_trigger sensed; /* a trigger whose sensor has said yes */
 	struct etl_pending *manual;
 	etl_wall each_after, each_until; /* run_each: the slots of (after, until] still to run */
 	struct etl_trigger live;
@@ -51,20 +53,23 @@ struct etl_sched_job {
 	/* skips that are to be recorded when older slots have run, and those on their way */
 	struct etl_skip *skips;
 	size_t n_skips, skips_cap;
-	etl_wall noted; /* slots are decided up to here: to be stored in its turn; ms == 0 = no */
+	/* the cursor that is to be stored when older records are in; ms == 0 = none */
+	etl_wall noted;
 	bool edited; /* it had another schedule before, or was gone; until the next note */
 	bool recording;
-	etl_wall closed; /* never decided again up to here: edited or resumed then */
+	/* slots up to here are never decided again: the job was edited or resumed */
+	etl_wall closed;
 	enum etl_skip_code closed_code;
 	bool owed; /* MongoDB was lost under a run: another one when it is back */
 	struct etl_sched_job *ready_next[2];
-	size_t host_place; /* of the run that goes on: among sched->of_host */
+	size_t host_place; /* index into sched->of_host for the run that goes on */
 	bool in_ready[2];
 
 	/* what goes on */
 	void *run; /* the owner's handle; NULL = none */
 	struct etl_trigger running; /* without its partition */
-	bool taken_back;	    /* the clock was put right under it: it answers for its slot no longer */
+	/* the clock was set back under the run, which answers for its slot no longer */
+	bool taken_back;
 	bool sensing;		    /* the sensor is asked for `waiting` */
 	struct etl_trigger waiting;
 	etl_mono sensing_until;
@@ -74,7 +79,7 @@ struct etl_sched_job {
 	etl_wall last_skip_at;
 	etl_mono held_until; /* another etld has the lease; us == 0 = no */
 	char sense_said[240];
-	etl_mono sense_next; /* when it is asked again; us == 0 = it is being asked */
+	etl_mono sense_next; /* when the sensor is asked again; us == 0 = it is being asked */
 };
 
 struct etl_sched_ops {
@@ -105,21 +110,26 @@ struct etl_sched *etl_sched_new(struct etl_wheel *wheel, const struct etl_clock 
 	const char *host, const struct etl_sched_ops *ops, void *ctx);
 void etl_sched_free(struct etl_sched *sched); /* jobs are removed before */
 
-/* Runs at the same time; backfills take at most half of them (one, if there is only one). */
+/* The most runs at the same time (at least 1); backfills take at most half of them (one, if
+ * there is only one). Starts what may start now. */
 void etl_sched_limit(struct etl_sched *sched, unsigned max_active);
 
-/* Is the store there? Nothing is decided before the first "yes", and nothing while "no". */
+/* Tells whether MongoDB can be reached. Nothing is decided before the first `true`, nor while
+ * it is false. */
 void etl_sched_store(struct etl_sched *sched, bool there);
 
-/* No new runs from here on. */
+/* No run starts from here on; what waits is taken back, and runs that go on may end. */
 void etl_sched_stop(struct etl_sched *sched);
 
-/* The wall clock was set, or a time zone has changed. */
+/* The wall clock was set, or a time zone has changed: looks at every job and arms its timer
+ * anew. */
 void etl_sched_replan(struct etl_sched *sched);
 
 /* ---- jobs -------------------------------------------------------------------------------- */
 
-/* A zeroed job becomes known; its slots count from now on, until etl_sched_restore. */
+/* Adds a zeroed job, which stays the caller's and must live until etl_sched_remove; `name` and
+ * `config` are lent. Its slots count from now on, until etl_sched_restore says what the store
+ * knows. */
 void etl_sched_add(struct etl_sched *sched, struct etl_sched_job *job, const char *name,
 	const struct etl_job *config);
 /* The same job in a new configuration. If the schedule changed, slots count from now on. If only
@@ -131,6 +141,9 @@ void etl_sched_change(struct etl_sched *sched, struct etl_sched_job *job,
 /* A job that was added while the others went on: slots before this are not replayed, whatever
  * the store knows of it. */
 void etl_sched_from_now_on(struct etl_sched_job *job);
+/* The job leaves: its timers, triggers and skips go, manual runs that wait are dropped
+ * (ops->drop). A run that goes on is no longer told: etl_sched_ended must not be called for it.
+ * The struct is the owner's to free. */
 void etl_sched_remove(struct etl_sched *sched, struct etl_sched_job *job);
 
 /* What the store knows of the job's slots, NULL = nothing. Before the first
@@ -138,6 +151,8 @@ void etl_sched_remove(struct etl_sched *sched, struct etl_sched_job *job);
 void etl_sched_restore(struct etl_sched *sched, struct etl_sched_job *job,
 	const struct etl_schedule_info *info);
 
+/* Nothing of the job starts but manual runs; what waits to run slots is taken back. A run that
+ * goes on may end. */
 void etl_sched_pause(struct etl_sched *sched, struct etl_sched_job *job);
 /* Slots before `from` that nobody has decided are skipped; those since then are missed ones.
  * ms == 0: from now on. Not later than now. */
@@ -159,7 +174,7 @@ enum etl_accept { ETL_ACCEPT_STARTED, ETL_ACCEPT_WAITS, ETL_ACCEPT_REFUSED };
 enum etl_accept etl_sched_trigger(struct etl_sched *sched, struct etl_sched_job *job,
 	struct etl_trigger *trigger);
 
-/* The backfill's piece that waits for its turn goes. */
+/* Drops the piece of a backfill that waits for its turn; a piece that runs is not touched. */
 void etl_sched_drop_backfill(struct etl_sched *sched, struct etl_sched_job *job);
 
 /* A run of the job has ended. */
@@ -169,7 +184,8 @@ void etl_sched_ended(struct etl_sched *sched, struct etl_sched_job *job,
 /* Windows of the job were closed or changed, by a run or by an operator: its dependants look. */
 void etl_sched_moved(struct etl_sched *sched, const struct etl_sched_job *job);
 
-/* The sensor's answer. `said`: what it saw, in words. */
+/* The sensor's answer to the last question. `said`: what it saw, in words; copied, cut to 240
+ * bytes. */
 void etl_sched_sensed(struct etl_sched *sched, struct etl_sched_job *job, bool satisfied,
 	const char *said);
 
@@ -195,10 +211,10 @@ const char *etl_sched_phase_word(enum etl_sched_phase phase);
 enum etl_sched_phase etl_sched_phase(const struct etl_sched *sched,
 	const struct etl_sched_job *job);
 
-/* Something waits behind the run that goes, or for a place. */
+/* True if something waits behind the run that goes on, or for a place. */
 bool etl_sched_has_waiting(const struct etl_sched_job *job);
 
-/* What waits for a place is a piece of a backfill and nothing else. */
+/* True if a piece of a backfill waits for a place and nothing else does. */
 bool etl_sched_only_backfill(const struct etl_sched_job *job);
 
 /* How many jobs are before it in its lane; 0 too if it waits for no place. */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * What the scheduler's files share: sched.c (slots), sched_record.c (the cursor), sched_queue.c
- * (what waits, pools, runs).
- * Nobody else includes this.
+ * (what waits, pools, runs), sched_sensor.c (`wait_for`). Nobody else includes this.
  */
 #ifndef ETL_SCHED_SCHED_INTERNAL_H
 #define ETL_SCHED_SCHED_INTERNAL_H

@@ -2,7 +2,8 @@
  *
  * What waits and what runs: one run a job, a pool for all, two lanes. In the live lane a job's
  * own order is: what its sensor let through, manual runs, missed slots one by one, the newest
- * trigger. The backfill lane moves when the live lane is empty.
+ * trigger. The backfill lane moves when the live lane is empty. Decides no policy (slots.c) and
+ * records nothing.
  */
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +19,8 @@ static bool has_each(const struct etl_sched_job *job)
 	return job->each_until.ms != 0;
 }
 
-/* While a sensor is asked only manual runs and backfills start: they do not wait for it. */
+/* While the job's sensor is asked, only manual runs and backfills start: these do not wait for
+ * it. */
 static bool has_live_work(const struct etl_sched_job *job)
 {
 	return job->manual ||
@@ -55,7 +57,8 @@ static struct etl_trigger take_manual(struct etl_sched_job *job)
 	return trigger;
 }
 
-/* The next missed slot: its run does what it would have done then. */
+/* The run of a missed slot plans as of that slot, so that it loads what it would have loaded
+ * then. */
 static struct etl_trigger take_each(struct etl_sched_job *job)
 {
 	struct etl_trigger trigger = {.kind = ETL_TRIGGER_CATCH_UP};
@@ -111,7 +114,8 @@ static size_t host_place(const struct etl_sched_job *job)
 void etl_sched_count_run(struct etl_sched *sched, struct etl_sched_job *job, bool begins)
 {
 	if (begins)
-		job->host_place = host_place(job); /* its configuration may change while it runs */
+		/* the job may ask another host after a reload */
+		job->host_place = host_place(job);
 	if (job->host_place != NO_HOST)
 		sched->of_host[job->host_place] += begins ? 1u : -1u;
 }
@@ -132,8 +136,8 @@ static void enter(struct etl_sched *sched, struct etl_sched_job *job, int lane)
 	sched->ready[lane].n++;
 }
 
-/* A sensor is asked as soon as there is something for it to let through: its question needs
- * no place, and it shall not be late for want of one. */
+/* A sensor is asked as soon as there is something for it to let through: the question needs no
+ * place in the pool, and a full pool must not delay it. */
 static void sense_first(struct etl_sched *sched, struct etl_sched_job *job)
 {
 	struct etl_trigger trigger;
@@ -156,8 +160,9 @@ void etl_sched_make_ready(struct etl_sched *sched, struct etl_sched_job *job)
 			enter(sched, job, lane);
 }
 
-/* Of many places a few are left to jobs that ask another host: one that answers slowly, or with
- * what takes long, shall not hold up all others. With few places each is used. */
+/* An eighth of the places is kept from the jobs of any one host: a host that answers slowly
+ * must not hold up the jobs of all others. Example: of 16 places one host's jobs get 14. With
+ * fewer than eight places each one is used. */
 static bool host_may_start(const struct etl_sched *sched, const struct etl_sched_job *job)
 {
 	unsigned kept = sched->max_active / 8;
@@ -166,9 +171,9 @@ static bool host_may_start(const struct etl_sched *sched, const struct etl_sched
 	return !kept || place == NO_HOST || sched->of_host[place] + kept < sched->max_active;
 }
 
-enum { LOOKED_AT = 256 }; /* of those that wait, so that a herd of one host costs no more */
+enum { LOOKED_AT = 256 }; /* jobs that are looked at in one search: bounds its time */
 
-/* The oldest that may start; NULL if none may. */
+/* Takes the job that has waited longest among those that may start; NULL if none may. */
 static struct etl_sched_job *leave(struct etl_sched *sched, int lane)
 {
 	struct etl_sched_job **p = &sched->ready[lane].first, *last = NULL, *job;
@@ -243,7 +248,8 @@ static void start_next(struct etl_sched *sched, struct etl_sched_job *job, int l
 		start(sched, job, &trigger);
 }
 
-/* Half of the places are kept for live runs; with a single one the live lane goes first. */
+/* Half of the places are kept for live runs. Example: with 4 places at most 2 pieces of
+ * backfills run; with a single place one piece runs, when no live run is ready. */
 static bool backfill_may_start(const struct etl_sched *sched)
 {
 	unsigned most = sched->max_active / 2 ? sched->max_active / 2 : 1;
@@ -269,8 +275,11 @@ void etl_sched_dispatch(struct etl_sched *sched)
 
 /* ---- triggers ------------------------------------------------------------------------------ */
 
-/* The newer slot takes the place of the older, which will not run: their skips become one. Skips
- * that waited for the older to run go with it: the newer slot's claim would pass them. */
+/* One slot waits behind a run. A newer slot takes its place, and the skips of both become one,
+ * since the claim of the newer slot decides all before it. Skips that waited for the older slot
+ * to run go along, or that claim would pass them unrecorded. Example: the run of 00:10 goes on
+ * while 00:20, 00:30 and 00:40 come: 00:40 runs next, and passes over 00:20 to 00:30, two
+ * slots. */
 static void replace_live(struct etl_sched_job *job, struct etl_trigger *trigger)
 {
 	struct etl_trigger *old = &job->live;
@@ -303,7 +312,7 @@ static void keep_live(struct etl_sched_job *job, struct etl_trigger *trigger)
 {
 	if (trigger->slot.ms || !job->has_live)
 		replace_live(job, trigger);
-	else /* what waits finds the same windows */
+	else /* the run that waits will find the same windows due */
 		etl_trigger_fini(trigger);
 }
 
@@ -354,13 +363,13 @@ static bool push_manual(struct etl_sched_job *job, struct etl_trigger *trigger)
 	return true;
 }
 
-/* False: refused, and the trigger is gone. */
+/* False: the trigger was refused and freed. */
 static bool accept(struct etl_sched *sched, struct etl_sched_job *job, struct etl_trigger *trigger)
 {
 	if (sched->stopped || job->job->left_out ||
 		(trigger->kind == ETL_TRIGGER_BACKFILL && job->has_backfill) ||
 		(job->paused && trigger->kind != ETL_TRIGGER_MANUAL)) {
-		/* no slot will come and find what this would have loaded */
+		/* no slot will come to load what this trigger was for */
 		job->owed |= job->paused && !job->job->calendar &&
 			trigger->kind != ETL_TRIGGER_BACKFILL;
 		etl_trigger_fini(trigger);
@@ -400,7 +409,7 @@ void etl_sched_drop_backfill(struct etl_sched *sched, struct etl_sched_job *job)
 	(void)sched;
 	if (job->has_backfill)
 		etl_trigger_fini(&job->backfill);
-	job->has_backfill = false; /* where it stands in a lane it finds nothing to do */
+	job->has_backfill = false; /* its entry in the lane stays and finds nothing to do */
 }
 
 /* ---- the end of a run ---------------------------------------------------------------------- */
@@ -425,8 +434,8 @@ static void look_later(struct etl_sched *sched, struct etl_sched_job *job, etl_d
 	etl_timer_arm(sched->wheel, &job->again_timer, job->held_until);
 }
 
-/* The store's cursor was moved by a clock that was far ahead: it is put back to before our
- * slot, and that is on record. */
+/* The stored cursor was moved by a clock that was far ahead: it goes back to before the slot
+ * that was refused, with a record, or the job would stand still until that time comes. */
 static void put_back(struct etl_sched *sched, struct etl_sched_job *job,
 	const struct etl_trigger *ran, etl_wall decided)
 {
@@ -437,7 +446,9 @@ static void put_back(struct etl_sched *sched, struct etl_sched_job *job,
 	etl_sched_skip(sched, job, &skip);
 }
 
-/* The other has decided more than the slot that it refused: what waits of that is done with. */
+/* Another etld has decided the slot that it refused, and perhaps newer ones: all of ours up to
+ * there are done with. Example: 00:10 is refused with the cursor at 00:40; of 00:10 to 01:00
+ * run one by one the next is 00:50. */
 static void pass_decided(struct etl_sched_job *job, etl_wall decided)
 {
 	if (decided.ms > job->decided.ms)
@@ -450,9 +461,12 @@ static void pass_decided(struct etl_sched_job *job, etl_wall decided)
 		job->each_until.ms = 0;
 }
 
-/* Another etld has the job: its slot is looked at again when the lease has run out, or is decided
- * there already. A cursor before the slot has refused nothing, however far ahead it is of a clock
- * that was set back while the run waited for its answer. */
+/* The law of claims: one etld runs a slot, and a refusal says why it is not this one. Example:
+ * the claim of 00:10 is refused. Cursor 00:40: the slots up to 00:40 are decided. Cursor 00:00,
+ * lease held for 20 s more: nothing has come of 00:10, it is looked at again in 21 s. Cursor a
+ * year ahead: a wrong clock set it; it is put back, and 00:10 runs. A cursor before the slot
+ * has refused nothing, however far ahead it is of a clock that was set back while the run
+ * waited for its answer. */
 static void yield(struct etl_sched *sched, struct etl_sched_job *job, const struct etl_trigger *ran,
 	const struct etl_run_outcome *outcome)
 {
@@ -474,8 +488,8 @@ static void yield(struct etl_sched *sched, struct etl_sched_job *job, const stru
 	look_later(sched, job, wait);
 }
 
-/* The store failed before the slot was claimed: nothing has come of it. When the store is
- * back, or after a while if it never was known to be unreachable, it is decided anew. */
+/* MongoDB failed before the slot was claimed: nothing has come of it, so the slot is decided
+ * again when MongoDB is back, or after 30 s if nobody noticed that it was unreachable. */
 static void undo(struct etl_sched *sched, struct etl_sched_job *job, const struct etl_trigger *ran)
 {
 	etl_sched_unrun(sched, job, ran);

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * The cursor `decided` and what is on record about it. Skips are recorded in the order of
- * their slots: the record moves the stored cursor, and a claim of an older slot would then be
- * refused. So a skip waits until all older slots of the job have come to something and the skip
- * before it is in, and no slot starts while one is on its way to the store.
+ * The cursor `decided` and what is on record about it. Skips are recorded in the order of their
+ * slots: the record moves the stored cursor, and a claim of an older slot would then be
+ * refused. So a skip waits until all older slots of the job have run or been skipped and the
+ * skip before it is stored, and no slot starts while a skip is on its way to the store.
+ *
+ * Example: `every 10m`, overlap: skip. The run of 00:10 goes on and 00:20 and 00:30 are
+ * skipped. If their record were written at once, the stored cursor would be 00:30, and the
+ * claim of 00:10, which may still be on its way, would be refused as decided already: 00:10
+ * would be lost. So the record waits for the end of the run.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +23,8 @@ static bool is_older(const struct etl_trigger *trigger, bool has, etl_wall slot)
 	return has && trigger->slot.ms && trigger->slot.ms < slot.ms;
 }
 
-/* A slot before this one goes, or waits to run. */
+/* True if a slot before this one runs, or waits to run: whatever is recorded about `slot` must
+ * wait. */
 static bool older_goes(const struct etl_sched_job *job, etl_wall slot)
 {
 	return is_older(&job->running, job->run != NULL, slot) ||
@@ -42,7 +48,10 @@ static bool is_between(const struct etl_trigger *trigger, bool has, etl_wall aft
 	return has && trigger->slot.ms > after.ms && trigger->slot.ms < slot.ms;
 }
 
-/* A slot that lies between two skips goes, or waits to run: they stay two. */
+/* True if a slot between two skips runs, or waits to run. One record of both skips would cover
+ * that slot too, and its claim would be refused. Example: 00:20 was skipped, 00:30 waits, 00:40
+ * and 00:50 are skipped: two records, 00:20 and 00:40 to 00:50, and the claim of 00:30 comes
+ * between them. */
 static bool goes_between(const struct etl_sched_job *job, etl_wall after, etl_wall slot)
 {
 	return is_between(&job->running, job->run != NULL, after, slot) ||
@@ -52,8 +61,10 @@ static bool goes_between(const struct etl_sched_job *job, etl_wall after, etl_wa
 		(job->each_until.ms > after.ms && job->each_after.ms < slot.ms);
 }
 
-/* In the order of their slots: nearly always behind the others, but the slot of a run of which
- * nothing came is older than all that came under it. */
+/* Skips are kept in the order of their slots. A new skip nearly always goes behind the others;
+ * only the slot of a run that claimed nothing is older than all that was skipped while it ran,
+ * and goes in front. Neighbours with one reason become one record, so that a run of a day
+ * leaves one, not thousands. */
 static void keep(struct etl_sched_job *job, const struct etl_skip *skip)
 {
 	bool in_front = job->n_skips && skip->last.ms < job->skips[0].first.ms;
@@ -75,7 +86,9 @@ static void keep(struct etl_sched_job *job, const struct etl_skip *skip)
 
 void etl_sched_skip(struct etl_sched *sched, struct etl_sched_job *job, const struct etl_skip *skip)
 {
-	if (!job->known) /* `closed` has it; etl_sched_restore skips from the stored cursor on */
+	/* Before etl_sched_restore nothing may be recorded: `closed` keeps the reason, and the
+	 * restore skips from the stored cursor on. */
+	if (!job->known)
 		return;
 	job->last_skip = *skip;
 	job->last_skip_at = etl_now(sched->clock);
@@ -85,6 +98,8 @@ void etl_sched_skip(struct etl_sched *sched, struct etl_sched_job *job, const st
 		record(sched, job, skip);
 }
 
+/* Only skips behind the first slot of `skip` go: what stays is older, and its record has to be
+ * stored before the trigger that takes `skip` can claim its slot. */
 void etl_sched_take_kept(struct etl_sched_job *job, struct etl_skip *skip)
 {
 	size_t stay = 0;
@@ -103,7 +118,8 @@ static void drop_first(struct etl_sched_job *job)
 		job->skips[i] = job->skips[i + 1];
 }
 
-/* What has been decided since waits to run, and is none of its business. */
+/* The note speaks of the slots up to `noted`. Slots that were decided after the edit still wait
+ * to run, so their time must not get into the store with it: their claims would be refused. */
 static void note(struct etl_sched *sched, struct etl_sched_job *job)
 {
 	etl_wall slot = job->noted.ms < job->decided.ms ? job->noted : job->decided;
@@ -122,7 +138,8 @@ void etl_sched_record_kept(struct etl_sched *sched, struct etl_sched_job *job)
 		record(sched, job, &skip);
 	}
 	if (job->noted.ms && !job->n_skips && !job->recording &&
-		!older_goes(job, (etl_wall){job->noted.ms + 1})) /* nor the one at that very moment */
+		/* a slot at that instant claims first */
+		!older_goes(job, (etl_wall){job->noted.ms + 1}))
 		note(sched, job);
 }
 
@@ -132,6 +149,8 @@ void etl_sched_note(struct etl_sched *sched, struct etl_sched_job *job)
 	etl_sched_record_kept(sched, job);
 }
 
+/* The slots that fell due while the record was on its way have had to wait (has_live_work), so
+ * the job is looked at again and offered to the pool. */
 void etl_sched_recorded(struct etl_sched *sched, struct etl_sched_job *job)
 {
 	job->recording = false;
@@ -145,12 +164,23 @@ void etl_sched_recorded(struct etl_sched *sched, struct etl_sched_job *job)
 
 /* ---- the cursor goes back ---------------------------------------------------------------------- */
 
+/* The law of edits: up to `until` nothing is decided a second time, whatever the cursor does
+ * later. Example: the job is edited at 00:15 while the run of 00:10 goes on. If that run claims
+ * nothing, the cursor stays at 00:15: 00:10 belonged to a schedule that is gone, and is skipped
+ * as `edited`. */
 void etl_sched_close(struct etl_sched_job *job, etl_wall until, enum etl_skip_code code)
 {
 	job->closed = until;
 	job->closed_code = code;
 }
 
+/* The law of the cursor: it goes back only over slots of which nothing has come, and never
+ * behind `closed`. Whatever waits to run the slots behind the point goes with them, and so do
+ * the skips that are not recorded yet; the next look decides all of them anew. Example: `every
+ * 10m`, the cursor is 00:50, and 00:50 waits for a place when the job is paused. The cursor
+ * goes back to 00:49:59.999, and the resume decides about 00:50 with what came under the pause.
+ * An
+ * edit that closed the slots up to 00:50 would keep the cursor there. */
 void etl_sched_undecide(struct etl_sched_job *job, etl_wall point)
 {
 	if (point.ms < job->closed.ms)
@@ -166,6 +196,10 @@ void etl_sched_undecide(struct etl_sched_job *job, etl_wall point)
 	}
 }
 
+/* A run that claimed nothing gives its slot back, together with the slots that it passed over.
+ * Example: the run of 00:30 passed over 00:10 and 00:20 and could not reach MongoDB: all three
+ * are decided again. If the job was edited in the meantime (closed at 00:35), none of them may
+ * run any more, and one record skips 00:10 to 00:30 with the reason of the edit. */
 void etl_sched_unrun(struct etl_sched *sched, struct etl_sched_job *job, const struct etl_trigger *ran)
 {
 	struct etl_skip skip = {.first = ran->skip.last.ms ? ran->skip.first : ran->slot,
@@ -178,6 +212,7 @@ void etl_sched_unrun(struct etl_sched *sched, struct etl_sched_job *job, const s
 		etl_sched_skip(sched, job, &skip);
 }
 
+/* Moves the point in front of all that this trigger decides about. */
 static void before(etl_wall *point, const struct etl_trigger *trigger, bool has)
 {
 	if (has && trigger->slot.ms && etl_trigger_before(trigger).ms < point->ms)
@@ -193,6 +228,9 @@ bool etl_sched_waits_from(const struct etl_sched_job *job, etl_wall *point)
 	return point->ms != INT64_MAX;
 }
 
+/* Everything that waits for a place goes back to undecided: a slot that waits behind a run,
+ * missed slots one by one, skips that are not recorded, a slot whose sensor has said yes. The
+ * run that goes on keeps its slot: it may have claimed it already. */
 void etl_sched_take_back(struct etl_sched_job *job)
 {
 	etl_wall point = job->decided, waits;

@@ -8,6 +8,10 @@
 
 #include "sched/sched_internal.h"
 
+/* The law of `wait_for`. Example: poke 2m, timeout 5m, the slot 00:10 comes. The sensor is
+ * asked at 00:10, 00:12 and 00:14, and for the last time at 00:15, when the timeout ends, not a
+ * whole poke later. If it says yes at 00:12, the slot waits for a place from then on; if it
+ * still says no at 00:15, the slot is skipped with the reason `wait_for`. */
 void etl_sched_sense(struct etl_sched *sched, struct etl_sched_job *job,
 	struct etl_trigger *trigger)
 {
@@ -20,7 +24,9 @@ void etl_sched_sense(struct etl_sched *sched, struct etl_sched_job *job,
 	sched->ops->sense(sched->ctx, job);
 }
 
-/* Too late. A trigger without a slot has nothing to record: its windows stay due. */
+/* The timeout has passed. A trigger with a slot is skipped on record, together with what it
+ * passed over. A trigger without a slot has nothing to record: its windows stay due, and the
+ * next run takes them. */
 static void give_up(struct etl_sched *sched, struct etl_sched_job *job)
 {
 	struct etl_trigger *trigger = &job->waiting;
@@ -38,6 +44,9 @@ static void give_up(struct etl_sched *sched, struct etl_sched_job *job)
 	etl_sched_make_ready(sched, job);
 }
 
+/* The last question is moved forward to the timeout's end, so that a long poke does not
+ * lengthen the timeout. An answer that comes later than that leads here only while MongoDB is
+ * unreachable. */
 static void ask_later(struct etl_sched *sched, struct etl_sched_job *job)
 {
 	etl_mono now = etl_mono_now(sched->clock);
@@ -49,11 +58,13 @@ static void ask_later(struct etl_sched *sched, struct etl_sched_job *job)
 	etl_timer_arm(sched->wheel, &job->again_timer, at);
 }
 
+/* A reload that removed `wait_for` counts as a yes: nothing is left to wait for. While MongoDB
+ * is unreachable nobody can say no, so the timeout gives nothing up until it is back. */
 static void answered(struct etl_sched *sched, struct etl_sched_job *job, bool satisfied,
 	const char *said)
 {
 	if (!job->sensing)
-		return; /* paused or reloaded meanwhile */
+		return; /* the job was paused or reloaded while the answer was on its way */
 	snprintf(job->sense_said, sizeof job->sense_said, "%s", said);
 	if (satisfied || !job->job->wait_for) {
 		job->sensed = job->waiting;
@@ -68,6 +79,8 @@ static void answered(struct etl_sched *sched, struct etl_sched_job *job, bool sa
 	}
 }
 
+/* Not asking while MongoDB is unreachable keeps the worker threads free; etl_sched_store asks
+ * again when it is back. */
 void etl_sched_sense_again(struct etl_sched *sched, struct etl_sched_job *job)
 {
 	etl_timer_cancel(sched->wheel, &job->again_timer);

@@ -17,13 +17,14 @@
 /* A decided slot that lies further ahead than this was decided by a clock that was wrong. */
 #define ETL_SLOT_AHEAD_MAX ETL_DAYS(1)
 
-/* The slots of (after, until]. */
+/* The slots of the interval (after, until]; first and newest have no meaning if n is 0. */
 struct etl_slots {
 	uint64_t n; /* ETL_SLOTS_COUNTED: so many or more */
 	etl_wall first, newest;
 };
 #define ETL_SLOTS_COUNTED 10000
 
+/* Fills `out`; n == 0 if there is none, also if `until` lies before `after`. */
 void etl_slots_between(const struct etl_calendar *calendar, etl_wall after, etl_wall until,
 	struct etl_slots *out);
 
@@ -52,7 +53,7 @@ enum etl_overlap_verdict {
 	ETL_OVERLAP_CANCELS, /* the run is cancelled, then as WAITS */
 };
 
-/* `live`: the run that goes is none of a backfill; backfills never cost a slot. */
+/* `live`: the run that goes on is not of a backfill; backfills never cost a slot. */
 enum etl_overlap_verdict etl_overlap_decide(const struct etl_job *job, enum etl_trigger_kind kind,
 	bool live);
 

@@ -46,6 +46,9 @@ const char *etl_skip_text(enum etl_skip_code code)
 	return skips[code].text;
 }
 
+/* A number that is not known (0) makes the sum unknown: a sum of the known part would be told
+ * as the whole. Example: 3 slots of 00:10 to 00:30 and an unknown number of 00:40 to 01:00
+ * become an unknown number of 00:10 to 01:00. */
 void etl_skip_merge(struct etl_skip *skip, const struct etl_skip *more)
 {
 	skip->slots = skip->slots && more->slots ? skip->slots + more->slots : 0;
@@ -61,6 +64,9 @@ void etl_trigger_fini(struct etl_trigger *trigger)
 	*trigger = (struct etl_trigger){0};
 }
 
+/* What a trigger passes over is decided with it and given back with it. Example: a trigger of
+ * the slot 00:30 that passes over 00:10 and 00:20 stands behind 00:09:59.999; if its run claims
+ * nothing, the cursor goes back there and all three slots are decided anew. */
 etl_wall etl_trigger_before(const struct etl_trigger *trigger)
 {
 	if (!trigger->slot.ms)

@@ -46,6 +46,7 @@ enum etl_skip_code {
 };
 const char *etl_skip_word(enum etl_skip_code code);
 const char *etl_skip_text(enum etl_skip_code code);
+/* False: no such word; `out` untouched then. */
 bool etl_skip_parse(const char *word, enum etl_skip_code *out);
 
 /* Slots that will not run: from the first to the last, both included. */
@@ -71,6 +72,7 @@ struct etl_trigger {
 	char cause[ETL_CAUSE_BYTES];  /* the upstream job, the backfill, who asked; "" = none */
 	void *tag; /* the owner's, of MANUAL: comes back when it starts, or when it is dropped */
 };
+/* Frees the partition and zeroes the trigger; `tag` stays its owner's. */
 void etl_trigger_fini(struct etl_trigger *trigger);
 
 /* The slot before everything that the trigger decides about; ms == 0 if it has no slot. */

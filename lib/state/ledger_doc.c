@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * A ledger entry <-> its document, and the words of the states.
+ * A ledger entry <-> its document, and the words of the states. Asks no server. Reading is
+ * strict about what planning depends on and lenient about the rest: a document of a newer etld
+ * has fields that this one does not know.
  */
 #include "state/ledger_doc.h"
 
@@ -59,6 +61,9 @@ bool etl_change_kind_parse(const char *word, enum etl_change_kind *out)
 	return false;
 }
 
+/* The _id is made of what tells units apart, so that two writers of one unit meet in one
+ * document instead of making two. Example: "orders/eu/2026-05-01T10:00:00Z"; without a start it
+ * is the id of the partition's watermark, "orders/eu". */
 void etl_ledger_append_id(bson_t *doc, const char *job, const char *partition,
 	const etl_wall *start)
 {
@@ -107,8 +112,8 @@ static etl_wall read_date(const bson_iter_t *it)
 	return (etl_wall){BSON_ITER_HOLDS_DATE_TIME(it) ? bson_iter_date_time(it) : 0};
 }
 
-/* [{state, ...}, ...]: what changes found, the newest first; "absent" is no state of an entry.
- * True if there is anything. */
+/* `was` is [{state, ...}, ...], what the changes found, the newest first. The word "absent" is
+ * no state of an entry and leaves `was` pending. True if there is anything to go back to. */
 static bool read_was(const bson_iter_t *it, struct etl_ledger_entry *e)
 {
 	bson_iter_t list, sub;
@@ -121,6 +126,8 @@ static bool read_was(const bson_iter_t *it, struct etl_ledger_entry *e)
 	return true;
 }
 
+/* One pass over the document instead of a search for each field: a scan reads tens of thousands
+ * of entries, and a search begins at the first field each time. */
 static void read_field(const bson_iter_t *it, struct etl_ledger_entry *e, char *state, size_t size)
 {
 	const char *key = bson_iter_key(it);
@@ -155,6 +162,8 @@ static void read_field(const bson_iter_t *it, struct etl_ledger_entry *e, char *
 		read_text(it, e->change_id, sizeof e->change_id);
 }
 
+/* An unknown state is refused and not guessed: taken for pending it would load the window
+ * again, taken for loaded it might hide a window that was never loaded. */
 static int unknown_state(const bson_t *doc, const char *state, struct etl_error *err)
 {
 	bson_iter_t it;
@@ -166,6 +175,8 @@ static int unknown_state(const bson_t *doc, const char *state, struct etl_error 
 		has_id ? bson_iter_utf8(&it, NULL) : "?", state);
 }
 
+/* `out` is written when all of the document is known to be right; a caller never sees half an
+ * entry. */
 int etl_ledger_from_bson(const bson_t *doc, struct etl_ledger_entry *out, struct etl_error *err)
 {
 	static const struct etl_doc_field fields[] = {{"start", ETL_DOC_DATE},

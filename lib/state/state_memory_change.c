@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The store in memory: an operator's changes of a watermark. Each change keeps what its windows
- * were, as the MongoDB store keeps it in the entries.
+ * were, as the MongoDB store keeps it in the entries. The twin of state_mongodb_change.c; the
+ * lock takes the place of the transaction, so a slice is never half in.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,7 +37,8 @@ static void put_change(struct memory *m, const struct etl_change *change)
 	bson_destroy(&doc);
 }
 
-/* The change's row, made or brought up to date. `undone_by` is the undo's word, not the change's. */
+/* Gives the change's row, made or brought up to date. `undone_by` is set by the undo alone, so
+ * what is stored of it stays. */
 static struct change_row *row_save(struct memory *m, const struct etl_change *change)
 {
 	const bson_t *stored = etl_memory_doc(m, &etl_changes, change->id);
@@ -54,7 +56,7 @@ static struct change_row *row_save(struct memory *m, const struct etl_change *ch
 	return row;
 }
 
-/* The undo at hand is done: what it took back says so. */
+/* The undo has written its last slice: the change that it took back bears its id. */
 static void mark_undone(struct memory *m, const struct etl_change *undo)
 {
 	struct etl_error ignored = ETL_ERROR_INIT; /* it is one of ours */
@@ -66,6 +68,8 @@ static void mark_undone(struct memory *m, const struct etl_change *undo)
 	put_change(m, &undone);
 }
 
+/* The whole entry is kept and not its state alone: an undo gives back reason, mark and waiver
+ * as well. */
 static void note_touched(struct change_row *row, struct etl_window window,
 	const struct etl_ledger_entry *before)
 {
@@ -78,6 +82,8 @@ static void note_touched(struct change_row *row, struct etl_window window,
 		touched->before = *before;
 }
 
+/* `was` is the state before the change, which a plan of an undo reads from the entry without a
+ * look at the change. */
 static void put_state(const struct etl_change_slice *slice, struct etl_ledger_entry *entry,
 	enum etl_window_state was, etl_wall now)
 {
@@ -90,6 +96,8 @@ static void put_state(const struct etl_change_slice *slice, struct etl_ledger_en
 	snprintf(entry->change_id, sizeof entry->change_id, "%s", c->id);
 }
 
+/* A window that is closed keeps its state; what is made here is noted as absent before, for the
+ * undo. */
 static void skip_window(struct memory *m, const struct etl_change_slice *slice,
 	struct change_row *row, struct etl_window window)
 {
@@ -108,6 +116,8 @@ static void skip_window(struct memory *m, const struct etl_change_slice *slice,
 	entry->dirty = false;
 }
 
+/* Only a closed window is opened: a slice that is applied again finds it pending and notes
+ * nothing twice. */
 static void open_window(struct memory *m, const struct etl_change_slice *slice,
 	struct change_row *row, struct etl_window window)
 {
@@ -122,7 +132,9 @@ static void open_window(struct memory *m, const struct etl_change_slice *slice,
 	entry->state = ETL_WINDOW_PENDING;
 }
 
-/* The word of an operator, about what holds the entry now. */
+/* Puts an operator's word about the checks that hold the entry now. A check that was released
+ * before but holds no longer is dropped, one that has come since is not released by an older
+ * word. */
 static void put_waiver(struct etl_held *held, const struct etl_held *word)
 {
 	if (!held->n)
@@ -137,6 +149,8 @@ static void put_waiver(struct etl_held *held, const struct etl_held *word)
 	}
 }
 
+/* A unit that this change has released already is left alone, so that a repeat of the slice
+ * changes nothing. */
 static void release_window(struct memory *m, const struct etl_change_slice *slice,
 	struct change_row *row, struct etl_window window)
 {
@@ -153,7 +167,8 @@ static void release_window(struct memory *m, const struct etl_change_slice *slic
 		entry->state = ETL_WINDOW_PENDING;
 }
 
-/* A set goes up, a rewind down: its windows are in that order. */
+/* A set touches its windows in ascending order and a rewind in descending order; the halving
+ * follows that. */
 static const struct touched *touched_in(const struct change_row *row, etl_wall start)
 {
 	bool down = row->kind == ETL_CHANGE_REWIND;
@@ -173,8 +188,8 @@ static const struct touched *touched_in(const struct change_row *row, etl_wall s
 	return NULL;
 }
 
-/* What the change touched is as it was; a mark that came in after it stays, with its reason, and so
- * does what an attempt has told since. */
+/* What the change touched becomes what it was. A mark that came after it stays, with its
+ * reason, and so does what an attempt has written since. */
 static void restore_entry(struct etl_ledger_entry *entry, const struct etl_ledger_entry *before)
 {
 	if (!entry->dirty || before->dirty)
@@ -186,6 +201,8 @@ static void restore_entry(struct etl_ledger_entry *entry, const struct etl_ledge
 	put_waiver(&entry->held, &before->held);
 }
 
+/* Only what still bears the undone change is touched: a run that has loaded the window since
+ * has replaced the entry, and its data must not become pending by an undo. */
 static void restore_window(struct memory *m, const struct etl_change_slice *slice,
 	const struct change_row *undone, struct etl_window window)
 {
@@ -210,6 +227,8 @@ static void restore_window(struct memory *m, const struct etl_change_slice *slic
 	entry->updated = etl_now(m->base.clock);
 }
 
+/* The undone change is marked by the last slice alone: until then the same undo may be asked
+ * for again. */
 static void apply(struct memory *m, const struct etl_change_slice *slice)
 {
 	const struct etl_change *c = slice->change;
@@ -231,6 +250,8 @@ static void apply(struct memory *m, const struct etl_change_slice *slice)
 		mark_undone(m, c);
 }
 
+/* Fence and expected watermark are compared before anything is written, as by the filter of the
+ * MongoDB store. */
 int etl_memory_change_apply(struct etl_state *s, const struct etl_change_slice *slice,
 	struct etl_error *err)
 {

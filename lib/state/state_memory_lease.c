@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Leases, and how far the slots of each job are decided: one row of both, so that a claim is
- * one step.
+ * Leases of the store in memory, and how far the slots of each job are decided: one row holds
+ * both, so that a claim is one step under the lock. The twin of state_mongodb_lease.c: whatever
+ * a caller can see has to be the same in both.
  */
 #include <stdio.h>
 #include <string.h>
@@ -35,6 +36,10 @@ static struct lease_row *lease_get(struct memory *m, const char *job)
 	return row ? row : lease_new(m, job);
 }
 
+/* The law of claims. A claim is refused if its slot is decided, even by ourselves, or if
+ * another holder's lease has not expired. Example: etld A claimed 00:10 at 00:10:01 and holds
+ * the lease until 00:10:31. A claim of 00:10 by B is refused at any time; one of 00:20 by B is
+ * refused until 00:10:31 and granted after, or at once if B knows that A's process is dead. */
 static bool lease_is_taken(const struct lease_row *row, const struct etl_lease_ask *ask, etl_wall now)
 {
 	if (ask->slot.ms && row->slot.ms >= ask->slot.ms)
@@ -48,8 +53,8 @@ static int64_t greater(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
-/* As in state_mongodb_lease.c: above the lease's own, and above all that the job's watermarks
- * bear; of a lease that is new or lost, above those of the ledger too. */
+/* The next fence, as in state_mongodb_lease.c: above the lease's own, and above all that the
+ * job's watermarks bear; for a lease that is new or lost above those of the ledger too. */
 static int64_t next_fence(const struct memory *m, const struct lease_row *row)
 {
 	int64_t fence = row->fence;
@@ -63,6 +68,8 @@ static int64_t next_fence(const struct memory *m, const struct lease_row *row)
 	return fence + 1;
 }
 
+/* A holder that never gave its lease back has lost its run: the new holder is told which, so
+ * that the run's record does not say "running" for ever. */
 static void lease_take(const struct memory *m, struct lease_row *row,
 	const struct etl_lease_ask *ask, etl_wall now, struct etl_lease *lease)
 {
@@ -104,6 +111,8 @@ int etl_memory_lease_acquire(struct etl_state *s, const struct etl_lease_ask *as
 	return etl_memory_unlock(m, !taken);
 }
 
+/* An expired lease that nobody took can be renewed: the fence proves that nobody was there in
+ * between. */
 int etl_memory_lease_renew(struct etl_state *s, const char *job, int64_t fence, etl_dur ttl,
 	struct etl_error *err)
 {
@@ -118,6 +127,7 @@ int etl_memory_lease_renew(struct etl_state *s, const char *job, int64_t fence, 
 	return etl_memory_unlock(m, 0);
 }
 
+/* The row stays, and with it the fence: the next holder's has to be greater. */
 int etl_memory_lease_release(struct etl_state *s, const char *job, int64_t fence,
 	struct etl_error *err)
 {
@@ -147,6 +157,7 @@ int etl_memory_lease_end(struct etl_state *s, const char *job, int64_t fence,
 	return etl_memory_unlock(m, 0);
 }
 
+/* For leases that end for good (a backfill's): nobody will ask for this name again. */
 int etl_memory_lease_drop(struct etl_state *s, const char *job, int64_t fence, struct etl_error *err)
 {
 	struct memory *m = etl_memory_lock(s);
@@ -160,6 +171,9 @@ int etl_memory_lease_drop(struct etl_state *s, const char *job, int64_t fence, s
 	return etl_memory_unlock(m, 0);
 }
 
+/* The cursor moves one way, as the note says: a record that arrives late must not move it back
+ * over slots that another etld has decided meanwhile. `back` is for a cursor that a wrong clock
+ * has set. */
 int etl_memory_slots_save(struct etl_state *s, const struct etl_slot_note *notes, size_t n,
 	struct etl_error *err)
 {

@@ -3,7 +3,8 @@
  * One slice of an operator's change of a watermark: change document, watermark, ledger, in one
  * transaction where the server has them. Each slice is whole in itself: after it the watermark
  * follows from the ledger, so a daemon that dies between two leaves a smaller change behind,
- * not a wrong one. What a window was before stands in its entry (`was`).
+ * not a wrong one. What a window was before is kept in its entry (`was`). Plans nothing: the
+ * slice says what to write.
  */
 #include <string.h>
 
@@ -36,8 +37,11 @@ static int moved_on(const struct etl_effort *e, struct etl_error *err)
 
 /* ---- what happens to one entry ----------------------------------------------------------- */
 
-/* What the entry was, on top of what it was before that; the oldest fall off. An entry that is
- * not there has no state. */
+/* What the entry was goes on top of what it was before that, so that changes are undone in the
+ * reverse order of their coming; beyond WAS_MAX the oldest fall off. An entry that is not there
+ * gets the word "absent": an undo removes it again. Example: 10:00 failed, is accepted and
+ * becomes skipped: was = [failed]. A rewind makes it pending: was = [skipped, failed]. Undoing
+ * the rewind gives skipped, and was = [failed]. */
 static bson_t *was_expression(void)
 {
 	bson_t *present = BCON_NEW("$cond", "[", "{", "$eq", "[", "{", "$type", "$state", "}",
@@ -69,7 +73,8 @@ static bson_t *touched_fields(const struct etl_effort *e, enum etl_window_state 
 	return fields;
 }
 
-/* A mark that came in after the change stays, with its reason. */
+/* An undo gives back state, mark, reason and waiver of the entry. A dirty mark that came after
+ * the change stays, with its reason: the upstream job that set it knows nothing of undo. */
 static bson_t *restored_fields(const struct etl_effort *e)
 {
 	bson_t *fields = BCON_NEW("state", "$$top.state", "dirty", "{", "$or", "[", "$dirty",
@@ -96,7 +101,11 @@ static void replace_pipeline(bson_t *out, bson_t *fields)
 	bson_destroy(fields);
 }
 
-/* {$mergeObjects: [new document, "$$ROOT", {$cond: [closed, {}, fields]}]} */
+/* Closed windows are left as they are: the plan was made from an earlier read, and a window
+ * that was loaded since then keeps its state. A window that this very slice skipped is closed
+ * too, so a repeat changes nothing.
+ *
+ * {$mergeObjects: [new document, "$$ROOT", {$cond: [closed, {}, fields]}]} */
 static void skip_pipeline(const struct etl_effort *e, const struct etl_window *window, bson_t *out)
 {
 	struct etl_ledger_entry fresh = {.window = *window, .state = ETL_WINDOW_SKIPPED};
@@ -147,7 +156,8 @@ static int skip_windows(struct etl_effort *e, mongoc_collection_t *windows, stru
 	if (rc == 0)
 		rc = etl_state_run_bulk(bulk, err);
 	mongoc_bulk_operation_destroy(bulk);
-	if (rc < 0 && err->status == ETL_SMDB_DUPLICATE) /* it met the mark of an upstream job */
+	/* an upstream job's mark made the same entry */
+	if (rc < 0 && err->status == ETL_SMDB_DUPLICATE)
 		etl_error_set(err, ETL_TRANSIENT, "txn.retry",
 			"a window was made by somebody else at the same time");
 	return rc;
@@ -192,6 +202,8 @@ static int update_many(struct etl_effort *e, mongoc_collection_t *windows, const
 	return rc;
 }
 
+/* Only closed windows are opened: a repeat of the slice finds them pending and pushes no second
+ * `was`. */
 static int open_windows(struct etl_effort *e, mongoc_collection_t *windows, struct etl_error *err)
 {
 	bson_t *query = slice_query(e);
@@ -206,7 +218,8 @@ static int open_windows(struct etl_effort *e, mongoc_collection_t *windows, stru
 	return rc;
 }
 
-/* The waiver goes with the entry: it is of the content that the entry has the hash of. */
+/* A waiver belongs to the content that the entry has the hash of, and is replaced with the
+ * entry. The filter on change_id keeps a repeat of the slice from pushing a second `was`. */
 static int release_windows(struct etl_effort *e, mongoc_collection_t *windows, struct etl_error *err)
 {
 	bool free_now = etl_held_is_free(slice_of(e)->held);
@@ -229,7 +242,8 @@ static int release_windows(struct etl_effort *e, mongoc_collection_t *windows, s
 	return rc;
 }
 
-/* Entries that the change made go; a mark that came in meanwhile keeps its entry, pending. */
+/* Entries that the change made are removed again. One that was marked meanwhile stays, pending:
+ * the mark says that a dependant has to read it. */
 static int remove_made(struct etl_effort *e, mongoc_collection_t *windows, struct etl_error *err)
 {
 	bson_t *query = slice_query(e);
@@ -261,7 +275,7 @@ static int reopen_marked(struct etl_effort *e, mongoc_collection_t *windows, str
 	return rc;
 }
 
-/* An entry that had no waiver gets none back: not a field that says so either. */
+/* An entry that had no waiver gets none back, not even a field that says null. */
 static int drop_no_waivers(struct etl_effort *e, mongoc_collection_t *windows, struct etl_error *err)
 {
 	bson_t *query = slice_query(e);
@@ -325,7 +339,8 @@ static int write_ledger(struct etl_effort *e, struct etl_error *err)
 
 /* ---- watermark and change ---------------------------------------------------------------- */
 
-/* The one place where a watermark may go back. */
+/* The one place where a watermark may go back. The filter holds the value that was read, next
+ * to the fence: two changes that were planned from the same watermark cannot both take effect. */
 static int write_watermark(struct etl_effort *e, struct etl_error *err)
 {
 	bson_t *update = BCON_NEW("$set", "{", "last_processed", BCON_DATE_TIME(change_of(e)->reached.ms),
@@ -337,7 +352,8 @@ static int write_watermark(struct etl_effort *e, struct etl_error *err)
 	return rc == 0 ? moved_on(e, err) : rc < 0 ? -1 : 0;
 }
 
-/* `undone_by` belongs to the undo: it is made empty once and not touched again here. */
+/* `undone_by` belongs to the undo: it is made empty once and not touched again here. Otherwise
+ * a slice that is repeated after a lost answer could wipe out the word of an undo. */
 static int save_change(mongoc_collection_t *changes, const struct etl_change *change,
 	const bson_t *opts, struct etl_error *err)
 {
@@ -361,6 +377,8 @@ static int save_change(mongoc_collection_t *changes, const struct etl_change *ch
 	return rc;
 }
 
+/* Written with the undo's last slice (in one transaction, where there are any): until then the
+ * change stands, and the same undo can be asked for again. */
 static int mark_undone(mongoc_collection_t *changes, const struct etl_change *undo,
 	const bson_t *opts, struct etl_error *err)
 {
@@ -387,6 +405,8 @@ static int write_change(struct etl_effort *e, const struct etl_change *change, s
 
 /* ---- the slice --------------------------------------------------------------------------- */
 
+/* The watermark first, as in a commit: a change that lost its fence ends before it touches the
+ * ledger. */
 static int write_at_once(struct etl_effort *e, struct etl_error *err)
 {
 	if (write_watermark(e, err) < 0 || write_change(e, change_of(e), err) < 0 || write_ledger(e, err) < 0)
@@ -408,7 +428,13 @@ static int need_fence(struct etl_effort *e, struct etl_error *err)
 	return 0;
 }
 
-/* The watermark never says more than the ledger does: it goes back before it and on after it. */
+/* The law of slices without transactions: the watermark never says more than the ledger does,
+ * so it goes back before the ledger and forward after it. Example: a rewind from 10:00 to
+ * 08:00. The watermark is set to 08:00, then 09:00 and 08:00 become pending. If etld dies
+ * between the two, the ledger is still closed up to 10:00, the next run moves the watermark
+ * there again, and the rewind has not happened. In the other order the watermark would say
+ * 10:00 over two windows that are pending. The change's document comes first, as not done, so
+ * that what was begun is on record. */
 static int write_in_steps(struct etl_effort *e, struct etl_error *err)
 {
 	struct etl_change begun = *change_of(e);
@@ -428,8 +454,9 @@ static int write_in_steps(struct etl_effort *e, struct etl_error *err)
 	return write_change(e, change_of(e), err);
 }
 
-/* One try, of which a worker need not wait long: whoever asked tries again, by a timer. A try whose
- * answer was lost may be in: the watermark carries its id then, and is another than expected. */
+/* One try, on which no worker waits long: whoever asked tries again, by a timer. A try whose
+ * answer was lost may have taken effect: the watermark then bears its id, and is no longer the
+ * expected one, so that the repeat ends as a conflict that is none. */
 int etl_smdb_change_apply(struct etl_state *s, const struct etl_change_slice *slice,
 	struct etl_error *err)
 {

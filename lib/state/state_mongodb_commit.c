@@ -3,7 +3,13 @@
  * The commit of a slice: ledger, watermark and dirty marks, guarded by the fence, in the
  * transaction that already holds the data. The only writer of watermarks besides an operator's
  * change (state_mongodb_change.c). Without transactions the data is in already; then the
- * ledger, then the watermark.
+ * ledger, then the watermark. Writes no data itself.
+ *
+ * The law of the fence: the partition's watermark bears the fence of the run that claimed it
+ * last, and each write here names its own. Example: etld A holds the job with fence 7 and
+ * stalls for a minute; its lease runs out, etld B takes the job with fence 8 and claims the
+ * partition. When A goes on, its update asks for fence 7, matches nothing and ends as
+ * `state.fenced`; what it read is thrown away.
  */
 #include <string.h>
 
@@ -27,7 +33,9 @@ static int fenced(const struct etl_effort *e, struct etl_error *err)
 		(long long)commit_of(e)->fence);
 }
 
-/* $max: the watermark never goes back here, whatever the caller computed. */
+/* $max: a run never moves a watermark back, whatever it computed. Example: it planned from
+ * 10:00, and an operator's set has moved the watermark to 12:00 since: the run's 11:00 changes
+ * nothing. */
 static void watermark_update(const struct etl_effort *e, bson_t *update)
 {
 	const struct etl_commit *c = commit_of(e);
@@ -50,7 +58,7 @@ static void watermark_update(const struct etl_effort *e, bson_t *update)
 	bson_append_document_end(update, &sub);
 }
 
-/* On the partition's watermark, as long as it is of our fence. Takes what `update` holds. */
+/* Updates the partition's watermark as long as it bears our fence. Takes what `update` holds. */
 static int update_watermark(struct etl_effort *e, bson_t *update, struct etl_error *err)
 {
 	int rc = etl_effort_watermark(e, commit_of(e)->fence, NULL, update, err);
@@ -67,8 +75,10 @@ static int move_watermark(struct etl_effort *e, struct etl_error *err)
 	return update_watermark(e, &update, err);
 }
 
-/* Where the data is, before the ledger closes its windows: what ends between the two leaves no
- * window that is closed and of which nobody knows where it is. */
+/* Without transactions the targets go first: a crash between the two writes must not leave a
+ * closed window of which nobody knows into which collection it was loaded. An open window with
+ * a target too many does no harm. The write also checks the fence, before the ledger is
+ * touched. */
 static int note_targets(struct etl_effort *e, struct etl_error *err)
 {
 	bson_t update = BSON_INITIALIZER, set;
@@ -79,9 +89,14 @@ static int note_targets(struct etl_effort *e, struct etl_error *err)
 	return update_watermark(e, &update, err);
 }
 
-/* A mark that the plan did not see stays: what was read may be older than it.
+/* The law of dirty marks: a commit clears the mark that its plan has seen, and no other. What
+ * the run read may be older than a mark that came after the plan. Example: job `daily` has
+ * planned 1 May with the mark T1 and is reading; job `hourly`, which it depends on, commits a
+ * late window and marks 1 May with T2. The commit of `daily` writes 1 May as loaded, and keeps
+ * T2: the window stays dirty and is read again.
+ *
  * {$cond: [{$and: ["$dirty", {$ne: ["$dirty_token", seen]}]},
- *	{dirty: true, dirty_token: "$dirty_token", reason: "$reason"}, {}]} */
+ * 	{dirty: true, dirty_token: "$dirty_token", reason: "$reason"}, {}]} */
 static void append_unseen_mark(bson_t *parts, const char *seen)
 {
 	bson_t *keep = BCON_NEW("$cond", "[", "{", "$and", "[", "$dirty", "{", "$ne", "[",
@@ -93,6 +108,8 @@ static void append_unseen_mark(bson_t *parts, const char *seen)
 	bson_destroy(keep);
 }
 
+/* The whole entry is replaced, but for an unseen mark: an earlier `writer`, change or waiver is
+ * of content that this commit has overwritten. */
 static void entry_pipeline(struct etl_effort *e, const struct etl_ledger_entry *entry, bson_t *out)
 {
 	bson_t fresh = BSON_INITIALIZER, body = BSON_INITIALIZER;
@@ -110,8 +127,9 @@ static void entry_pipeline(struct etl_effort *e, const struct etl_ledger_entry *
 	bson_destroy(&body);
 }
 
-/* Filter: our entry of no later fence. A later one is not matched and the upsert then fails
- * on its _id with 11000. */
+/* The filter matches the entry unless it bears a later fence. An entry of a later fence is not
+ * matched, the upsert tries to insert, and the unique _id refuses it with 11000: that is how a
+ * fenced run learns of it without a read before each write. */
 static int add_entry(struct etl_effort *e, mongoc_bulk_operation_t *bulk,
 	const struct etl_ledger_entry *given, struct etl_error *err)
 {
@@ -154,6 +172,10 @@ static int write_ledger_once(struct etl_effort *e, struct etl_error *err)
 	return rc;
 }
 
+/* Outside of a transaction 11000 may also mean that two upserts of one new entry met (an
+ * upstream job's mark came at the same moment): then the entry is there the second time, and
+ * the update matches it. Within a transaction the server ends the whole of it, and the slice is
+ * done again. */
 static int write_ledger(struct etl_effort *e, struct etl_error *err)
 {
 	int rc = write_ledger_once(e, err);
@@ -165,8 +187,10 @@ static int write_ledger(struct etl_effort *e, struct etl_error *err)
 	return rc;
 }
 
-/* What is there gets the mark; what is not is made, pending and marked: the dependant's
- * first run may be reading right now. */
+/* Marks a window of a dependent job. An entry that is there gets the mark and keeps its state.
+ * An entry that is not there is made, pending and marked: the dependant's first run may be
+ * reading this very window right now, and would otherwise commit old content that nothing
+ * marks. */
 static int add_mark(struct etl_effort *e, mongoc_bulk_operation_t *bulk,
 	const struct etl_dirty_mark *mark, const char *reason, struct etl_error *err)
 {
@@ -223,6 +247,13 @@ static int mark_all_dirty(struct etl_effort *e, struct etl_error *err)
 	return rc;
 }
 
+/* The law of commit with transactions: data, ledger, marks and watermark take effect together.
+ * Example: a run loads 10:00 to 11:00. Killed before the commit, nothing is in, not even the
+ * data: the window is read again. Killed after it, all of it is in.
+ *
+ * The watermark is written first: it is the one document that every run of the partition
+ * writes, so a run that lost its fence ends here at once, and two runs meet in a conflict of
+ * this document instead of in the middle of the ledger. */
 static int write_at_once(struct etl_effort *e, struct etl_error *err)
 {
 	if (move_watermark(e, err) < 0 || write_ledger(e, err) < 0 || mark_all_dirty(e, err) < 0)
@@ -230,7 +261,8 @@ static int write_at_once(struct etl_effort *e, struct etl_error *err)
 	return etl_fault("txn.before", err);
 }
 
-/* Is the partition still ours? */
+/* True if the partition still bears our fence. Read before the first write where no target has
+ * to be noted. */
 static int need_fence(struct etl_effort *e, struct etl_error *err)
 {
 	struct etl_watermark now = {0};
@@ -241,20 +273,32 @@ static int need_fence(struct etl_effort *e, struct etl_error *err)
 	return rc == 0 || now.fence != commit_of(e)->fence ? fenced(e, err) : 0;
 }
 
-/* Data is in; each step is guarded by the fence and safe to repeat. */
+/* The law of commit without transactions. The data is in the target already; what is written
+ * after it goes from the least claim to the greatest, and the watermark, which speaks of all
+ * windows below it, comes last. Each step is guarded by the fence and safe to repeat. Example:
+ * a run loads 10:00 to 11:00 and is killed
+ *
+ *    before the marks        the window is open: it is read again, and the records replace themselves
+ *    before the ledger       the same; a dependant's day is marked once too often. The other way round
+ *                            10:00 would be closed with its hash, the next reading would find nothing
+ *                            changed, and nobody would ever mark that day
+ *    before the watermark    the window is closed and the watermark says 10:00: nothing is wrong, and
+ *                            the next run moves it to 11:00 without reading the window again */
 static int write_in_steps(struct etl_effort *e, struct etl_error *err)
 {
 	int rc = commit_of(e)->targets ? note_targets(e, err) : 0;
 
 	if (rc == 0)
-		rc = write_ledger(e, err);
-	if (rc == 0)
 		rc = mark_all_dirty(e, err);
+	if (rc == 0)
+		rc = write_ledger(e, err);
 	if (rc == 0)
 		rc = etl_fault("txn.before", err);
 	return rc == 0 ? move_watermark(e, err) : rc;
 }
 
+/* The commit's id goes into the watermark, where etl_effort_is_in looks for it after a lost
+ * answer. */
 int etl_smdb_commit(struct etl_state *s, struct etl_txn *txn, const struct etl_commit *c,
 	struct etl_error *err)
 {

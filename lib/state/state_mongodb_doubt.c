@@ -2,11 +2,20 @@
  *
  * Windows that are being written where there are no transactions. The mark is there before the
  * data and goes with the commit, which replaces the whole entry (state_mongodb_commit.c).
+ *
+ * The law of doubt: a window is marked before the first of its records is written. Example:
+ * 10:00 to 11:00 is loaded, the source has corrected it, and a run replaces its records. If the
+ * run dies when half of them are in, the entry alone would still say "loaded" with the hash of
+ * the old content, and nobody would look again. With the mark the window is dirty, so the next
+ * run reads it. A write that was sent and never answered may still take effect after that, so
+ * `writer` makes that run leave the window dirty for one read more.
  */
 #include "state/mongodb.h"
 #include "time/clock.h"
 
-/* The token of an older dirty mark stays: the commit keeps a mark that its plan has not seen. */
+/* The token of an older dirty mark stays. Were it replaced, the commit of a run that planned
+ * with the old token would take this mark for one that came after its plan, and leave the
+ * window dirty for ever. */
 static int add_doubt(mongoc_bulk_operation_t *bulk, const char *job, const char *partition,
 	const char *run_id, const struct etl_window *window, struct etl_error *err)
 {

@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
  * Leases: one document a job, changed by one findAndModify whose pipeline decides with the
- * server's clock. Two etlds with wrong clocks still agree, and a repeat changes nothing
- * that matters. The fence grows with each change of hands.
+ * server's clock. Two etlds with wrong clocks still agree, and a repeat changes nothing that
+ * matters. No clock of this machine takes part in a decision.
+ *
+ * The law of leases and fences: a lease says who may begin, the fence says who may still write.
+ * The fence grows with each change of hands. Example: etld A takes the job at 10:00:00 with
+ * fence 7, for 30 s, and stalls. At 10:00:31 B asks, and gets fence 8. A cannot know that yet;
+ * but when it goes on at 10:00:40, its renewal finds fence 8, and its commit finds a watermark
+ * that fence 8 has claimed: neither matches.
  */
 #include <stdio.h>
 #include <string.h>
@@ -14,13 +20,15 @@
 
 #define LOOKS_MAX 5
 
-/* As numbers: not every server holds two dates against each other here. */
+/* Compared as numbers: not every server can compare two dates in this place. */
 #define NOT_EXPIRED \
 	"{", "$gt", "[", "{", "$toLong", "$expires", "}", "{", "$toLong", "$$NOW", "}", "]", "}"
 
-/* What a request is bound by: it takes the lease only if its fence is still the one that was read.
- * A request that a slow server executes late, of a dead etld or of a try that we gave up, finds
- * that somebody has taken the lease since, and takes nothing. */
+/* What a request is bound by: it takes the lease only if the fence is still the one that was
+ * read. Example: A reads fence 7 and asks for 8; its request hangs in a slow server, and A
+ * gives up or dies. B takes fence 8, runs and gives the lease back. When A's request is
+ * executed at last, the fence is 8 and not 7: it takes nothing. Without this A would hold a
+ * lease that nobody knows of. */
 struct ground {
 	int64_t seen; /* the fence that was read; 0 = there is no lease document, or none was taken */
 	int64_t next; /* above it, and above all fences that the job's other documents bear */
@@ -52,13 +60,15 @@ static bson_t *refused(const struct etl_lease_ask *ask, const struct ground *gro
 	return either;
 }
 
-/* By way of a long: not every server adds a number to a date. */
+/* Added as numbers: not every server can add a number to a date. */
 static bson_t *now_plus(etl_dur d)
 {
 	return BCON_NEW("$toDate", "{", "$add", "[", "{", "$toLong", "$$NOW", "}",
 		BCON_INT64(etl_dur_ms(d)), "]", "}");
 }
 
+/* One pipeline decides and changes: {$cond: [refused, the old value, ours]} for each field. A
+ * read before the write would leave room for another etld between the two. */
 static void append_choice(bson_t *set, const char *field, const bson_t *taken, const bson_t *mine)
 {
 	bson_t wrap, list;
@@ -91,8 +101,9 @@ static void append_slot(bson_t *set, const struct etl_lease_ask *ask, const bson
 	append_choice_new(set, "schedule", taken, BCON_NEW("$literal", BCON_UTF8(ask->schedule)));
 }
 
-/* All fields of one $set see the document as it was before: `before` and `last_...` are what
- * stood there. */
+/* All fields of one $set see the document as it was before, so `before` and `last_...` keep
+ * what stood in it: who held the lease and for which run. `token` tells us afterwards whether
+ * it was our request that won. */
 static void acquire_pipeline(bson_t *out, const struct etl_lease_ask *ask,
 	const struct ground *ground, const char *token)
 {
@@ -120,12 +131,16 @@ static void acquire_pipeline(bson_t *out, const struct etl_lease_ask *ask,
 	bson_destroy(taken);
 }
 
-/* The sessions are the process's, whatever it holds the lease for. */
+/* A purpose behind ';' is cut off: the driver's sessions belong to the process, whatever it
+ * holds a lease for. */
 static void cut_purpose(char *holder)
 {
 	holder[strcspn(holder, ";")] = '\0';
 }
 
+/* The holder before us may have left a transaction open, which would block our writes to the
+ * same documents for up to a minute. Ending it loses nothing: what was not committed is read
+ * again. */
 static void settle_sessions(struct etl_state *s, const char *holder, char *before)
 {
 	char ours[ETL_HOLDER_BYTES];
@@ -148,7 +163,8 @@ static void read_lease(const bson_t *doc, struct etl_lease *lease)
 	lease->now = etl_bson_date(doc, "acquired_at");
 }
 
-/* The lease is ours: ends what the holder before us may have left, and tells of its run. */
+/* We have the lease: ends what the holder before us may have left open, and tells of the run
+ * that it lost. */
 static void take_over(struct etl_state *s, const char *holder, const bson_t *doc,
 	struct etl_lease *lease)
 {
@@ -197,8 +213,9 @@ static int greatest_fence(struct etl_state *s, const char *collection, const cha
 	return rc;
 }
 
-/* Where the lease stands. A document that was lost, or restored from an older backup, must not
- * make each run lose against the fences that its partitions bear: the next fence is above them. */
+/* Reads where the lease stands. A lease document that was lost, or restored from an older
+ * backup, must not make each run lose against the fences that its partitions bear. Example: the
+ * lease says 12, the watermarks bear up to 41: the next fence is 42. */
 static int look(struct etl_state *s, const char *job, struct ground *out, struct etl_error *err)
 {
 	bson_t *query = BCON_NEW("_id", BCON_UTF8(job));
@@ -209,7 +226,8 @@ static int look(struct etl_state *s, const char *job, struct ground *out, struct
 	rc = etl_state_find_one(s, "leases", query, NULL, read_standing, &out->seen, err);
 	if (rc >= 0)
 		rc = greatest_fence(s, "watermarks", "job_name", job, &marks, err);
-	if (rc >= 0 && !out->seen) /* it is new, or lost: rare enough to look through the ledger */
+	/* a lease that is new, or lost: rare enough to look through the ledger */
+	if (rc >= 0 && !out->seen)
 		rc = greatest_fence(s, "windows", "job", job, &entries, err);
 	bson_destroy(query);
 	out->next = out->seen > marks ? out->seen : marks;
@@ -217,6 +235,9 @@ static int look(struct etl_state *s, const char *job, struct ground *out, struct
 	return rc < 0 ? -1 : 0;
 }
 
+/* A driver may send the request twice after a lost answer. The second finds the fence moved by
+ * the first and changes nothing; the document that it gives back bears our token all the same,
+ * so the answer is right. */
 int etl_smdb_lease_ask(struct etl_state *s, const struct etl_lease_ask *ask, int64_t seen,
 	int64_t next, struct etl_lease *lease, struct etl_error *err)
 {
@@ -249,7 +270,9 @@ int etl_smdb_lease_ask(struct etl_state *s, const struct etl_lease_ask *ask, int
 	return rc;
 }
 
-/* A refusal for a fence that has moved says nothing about who has the lease now: look again. */
+/* A refusal because the fence has moved since it was read says nothing about who has the lease
+ * now: it may have been given back since. So the lease is looked at again, at most LOOKS_MAX
+ * times. */
 int etl_smdb_lease_acquire(struct etl_state *s, const struct etl_lease_ask *ask,
 	struct etl_lease *lease, struct etl_error *err)
 {
@@ -316,7 +339,7 @@ int etl_smdb_lease_release(struct etl_state *s, const char *job, int64_t fence,
 		err);
 }
 
-/* Its texts may begin with a '$': they are literals. */
+/* Literals, because the texts of the run may begin with a '$' and would be taken for fields. */
 int etl_smdb_lease_end(struct etl_state *s, const char *job, int64_t fence,
 	const struct etl_last_run *last, struct etl_error *err)
 {

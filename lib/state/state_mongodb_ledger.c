@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The ledger in MongoDB: scanning it, and marking windows that did not close. Closing a
- * window is commit's business alone (state_mongodb_commit.c).
+ * The ledger in MongoDB: scanning it, and marking windows that did not close. Closing a window
+ * is commit's business alone (state_mongodb_commit.c), and an operator's
+ * (state_mongodb_change.c).
  */
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "state/ledger_doc.h"
 #include "state/mongodb.h"
 
+/* Written from the enum, so that a new state is in the queries without another list to keep. */
 void etl_state_append_words(bson_t *list, bool closed)
 {
 	char key[4];
@@ -57,7 +59,9 @@ static void scan_query(bson_t *query, const char *job, const char *partition,
 			BSON_APPEND_DATE_TIME(&sub, "$gte", range->start.ms);
 		bson_append_document_end(query, &sub);
 	}
-	/* No index knows ends: this half of an overlap is looked up in each entry before it. */
+	/* No index covers the end of a window, so this half of an overlap is compared in each
+	 * entry that the index on `start` has found. ETL_LEDGER_BEGUN exists for callers that
+	 * can do without it. */
 	if (range && select != ETL_LEDGER_BEGUN) {
 		BSON_APPEND_DOCUMENT_BEGIN(query, "end", &sub);
 		BSON_APPEND_DATE_TIME(&sub, "$gt", range->start.ms);
@@ -69,6 +73,8 @@ static void scan_query(bson_t *query, const char *job, const char *partition,
 		append_open(query);
 }
 
+/* The entry is read into one buffer, document by document: a scan of ten years of minutes never
+ * holds the ledger in memory. */
 static int scan_cursor(mongoc_cursor_t *cursor, etl_ledger_fn fn, void *ctx,
 	struct etl_error *err)
 {
@@ -82,6 +88,8 @@ static int scan_cursor(mongoc_cursor_t *cursor, etl_ledger_fn fn, void *ctx,
 	return mongoc_cursor_error(cursor, &error) ? etl_mongo_error(err, &error, NULL) : 0;
 }
 
+/* Sorted by the server, because planning walks the grid and the entries side by side and relies
+ * on the order. */
 int etl_smdb_ledger_scan(struct etl_state *s, const char *job, const char *partition,
 	const struct etl_window *range, enum etl_ledger_select select, etl_ledger_fn fn, void *ctx,
 	struct etl_error *err)
@@ -113,7 +121,8 @@ struct open_look {
 	bool more;
 };
 
-/* One find whose conditions are an index and nothing else. */
+/* One find whose conditions are an index and nothing else, so that no entry is read only to be
+ * left out. */
 static int look_for_open(struct open_look *look, mongoc_collection_t *windows, const bson_t *query,
 	bool dirty, struct etl_error *err)
 {
@@ -141,6 +150,8 @@ static int look_for_open(struct open_look *look, mongoc_collection_t *windows, c
 	return rc;
 }
 
+/* Two questions, the second only for what the first has not found: the entries that are closed
+ * and dirty. Together they give at most `max` entries; one more ends the list as incomplete. */
 int etl_smdb_ledger_open(struct etl_state *s, const char *job, size_t max,
 	int (*fn)(void *ctx, const char *partition, const struct etl_ledger_entry *entry), void *ctx,
 	struct etl_error *err)
@@ -199,6 +210,8 @@ static int each_unit(struct unit_look *look, mongoc_cursor_t *cursor, struct etl
 	return rc;
 }
 
+/* One more than `max` is asked for, so that the caller learns whether the list is complete
+ * without a count. */
 int etl_smdb_ledger_in_state(struct etl_state *s, const char *job, enum etl_window_state state,
 	size_t max, etl_unit_fn fn, void *ctx, struct etl_error *err)
 {
@@ -244,8 +257,8 @@ int etl_smdb_ledger_count(struct etl_state *s, const char *job, const char *part
 	return count < 0 ? -1 : 0;
 }
 
-/* What a mark may change of a window that is closed: the story of the attempt, not what the
- * window holds. */
+/* What a mark may change of a closed window: the story of the last attempt, not what the window
+ * holds. Its state, counts and hash are still those of the data that is in the target. */
 static bson_t *attempt_fields(const struct etl_ledger_entry *e)
 {
 	return BCON_NEW("run_id", BCON_UTF8(e->run_id), "attempt", BCON_INT64(e->attempt), "fence",
@@ -253,6 +266,7 @@ static bson_t *attempt_fields(const struct etl_ledger_entry *e)
 		BCON_DATE_TIME(e->updated.ms));
 }
 
+/* A mark without a time of fetching keeps the old one: a failed attempt has received nothing. */
 static bson_t *mark_fields(const struct etl_ledger_entry *e)
 {
 	bson_t *doc = attempt_fields(e);
@@ -265,8 +279,12 @@ static bson_t *mark_fields(const struct etl_ledger_entry *e)
 	return doc;
 }
 
-/* The states that a mark leaves standing: an open word (failed, held, running) never opens a
- * closed window, which stays due by `dirty`; skipped and unrecoverable never replace data. */
+/* The law of marks: a window that is closed stays closed, whatever an attempt to read it again
+ * came to. An open state (failed, held, running) never opens it; it stays due by `dirty`.
+ * Skipped and unrecoverable never replace data. Example: 10:00 is loaded and dirty, and the
+ * read fails: the entry says loaded, dirty, and "attempt 3: status 503". Had it been pending,
+ * it would now be failed. A loaded window that the source no longer keeps stays loaded; a
+ * failed one becomes unrecoverable. */
 static void append_standing(bson_t *list, enum etl_window_state mark)
 {
 	if (!etl_window_is_closed(mark)) {
@@ -277,7 +295,9 @@ static void append_standing(bson_t *list, enum etl_window_state mark)
 	BSON_APPEND_UTF8(list, "1", etl_window_state_word(ETL_WINDOW_EMPTY));
 }
 
-/* {$cond: [{$in: ["$state", standing]}, attempt, all]}; a missing state is in no list. */
+/* {$cond: [{$in: ["$state", standing]}, attempt, all]}; a missing state is in no list. The
+ * server chooses, by the entry as it is at that moment: a read before the write could be of a
+ * window that was closed in between. */
 static void append_choice(bson_t *parts, const struct etl_ledger_entry *e)
 {
 	bson_t *few = attempt_fields(e), *all = mark_fields(e);
@@ -332,7 +352,8 @@ static int conflict(struct etl_error *err, const char *job, const char *partitio
 }
 
 /* The filter holds the fence: an entry of a later fence is not matched, and the upsert then
- * fails on its _id. Two upserts that meet look the same once, so it is tried twice. */
+ * fails on its _id. Two upserts that meet over a new entry fail in the same way once, so it is
+ * tried twice. */
 static int mark_one(struct etl_place *place, const char *job, const char *partition,
 	int64_t fence, const struct etl_ledger_entry *entry, struct etl_error *err)
 {
@@ -361,6 +382,8 @@ static int mark_one(struct etl_place *place, const char *job, const char *partit
 	return rc;
 }
 
+/* The fence is checked before anything is written, and again by each entry's filter: a run that
+ * lost the job after the first check can still not touch what its successor has written. */
 int etl_smdb_ledger_mark(struct etl_state *s, const char *job, const char *partition,
 	int64_t fence, const struct etl_ledger_entry *entries, size_t n, struct etl_error *err)
 {

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * Work on one partition's metadata that is in as a whole or not at all: what is written, committed, and
- * settled if the commit's answer was lost. The reply proves nothing then, the `commit_id` of the
- * watermark does. Without transactions it is written in steps.
+ * Work on one partition's metadata that takes effect as a whole or not at all: what is written,
+ * committed, and settled if the commit's answer was lost. The reply proves nothing then, the
+ * `commit_id` of the watermark does. Without transactions it is written in steps. Knows neither
+ * what is written nor why.
+ *
+ * Example: a run sends the commit C2 and the connection breaks. If the watermark bears C2
+ * afterwards, the commit took effect, and the run goes on. If it still bears C1, the
+ * transaction did not take effect, and the slice is begun again.
  */
 #include <string.h>
 
@@ -54,7 +59,9 @@ int etl_effort_is_in(struct etl_effort *e, struct etl_error *err)
 	return rc < 0 ? -1 : strcmp(id, e->commit_id) == 0;
 }
 
-/* Asks what is stored, as long as there is patience. */
+/* Asks what is stored until MongoDB answers or `patience` is over: an election takes seconds,
+ * and giving up early would read the windows again for nothing. After that the outcome is
+ * unknown; whoever comes next reads the ledger, which tells the truth either way. */
 static int settle(struct etl_effort *e, struct etl_error *err)
 {
 	etl_mono began = etl_mono_now(etl_clock_real());

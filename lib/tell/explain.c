@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Reads what etl_why_* tell of.
+ * Reads what etl_why_* tell of. Plans with the very functions of a run and writes nothing, not
+ * even a watermark that a first run would make.
  */
 #include "tell/explain.h"
 
@@ -38,7 +39,7 @@ static int look_open(struct look *look, struct etl_error *err)
 	if (found < 0)
 		return -1;
 	look->has_mark = found;
-	if (!found && !rules->none) /* what the first run's claim makes */
+	if (!found && !rules->none) /* the watermark that the claim of the first run makes */
 		look->mark = (struct etl_watermark){.origin = rules->start, .processed = rules->start,
 			.window_ms = etl_dur_ms(rules->size)};
 	range = etl_window_scan_range(rules, &look->mark, look->now);
@@ -46,7 +47,8 @@ static int look_open(struct look *look, struct etl_error *err)
 		&range, NULL, err);
 }
 
-/* False when there is no further list. */
+/* Plans the next list; false when there is none. A plan is cut at ETL_DUE_MAX windows, so a
+ * window that is far ahead is found in a later list. */
 static bool look_plan(struct look *look)
 {
 	bool first = !look->due.windows && !look->due.more;
@@ -68,7 +70,10 @@ static void look_close(struct look *look)
 
 /* ---- what is waited for -------------------------------------------------------------------- */
 
-/* From a window to what it waits for, and to what that one waits for. */
+/* Follows a window to what it waits for, and that to what it waits for in turn, at most
+ * ETL_WHY_LINKS long: the last link is the one that an operator can do something about.
+ * Example: `report` of 1 May waits for `daily` of 1 May, which waits for `hourly` of 13:00,
+ * whose source is down. */
 static int follow(struct etl_state *state, const struct etl_job *job,
 	const struct etl_partition *partition, struct etl_window window, etl_wall now,
 	struct etl_why_link *links, size_t *n, struct etl_error *err)
@@ -85,8 +90,7 @@ static int follow(struct etl_state *state, const struct etl_job *job,
 			break;
 		*link = (struct etl_why_link){.job = hole.job, .partition = hole.partition,
 			.window = hole.window,
-			.is_final = hole.job->window.none ||
-				hole.window.end.ms <= etl_window_limit(&hole.job->window, now).ms};
+			.is_final = etl_window_is_final(&hole.job->window, hole.window, now)};
 		etl_text_copy(link->why, sizeof link->why, hole.why);
 		job = hole.job;
 		partition = hole.partition;
@@ -109,6 +113,8 @@ static int keep_entry(void *ctx, const struct etl_ledger_entry *entry, struct et
 	return 0;
 }
 
+/* The newest change that touched the entry is named by the entry itself; among the last
+ * CHANGES_SEARCHED it is looked for. */
 static int keep_change(void *ctx, const void *thing)
 {
 	const struct etl_change *change = thing;
@@ -130,7 +136,7 @@ static int read_ledger(struct look *look, struct etl_why_window *out, struct etl
 	struct etl_change_query query = {.job = look->job->name, .partition = look->partition->name,
 		.limit = CHANGES_SEARCHED};
 
-	if (look->job->window.none) /* overlaps the one entry, [0, 0) */
+	if (look->job->window.none) /* [-1, 1) overlaps the one entry, [0, 0) */
 		range = (struct etl_window){{-1}, {1}};
 	if (state->ops->ledger_scan(state, look->job->name, look->partition->name, &range, ETL_LEDGER_ALL,
 		    keep_entry, out, err) < 0)
@@ -140,6 +146,8 @@ static int read_ledger(struct look *look, struct etl_why_window *out, struct etl
 	return etl_change_list(state, &query, keep_change, out, err) < 0 ? -1 : 0;
 }
 
+/* The lists are walked to the end instead of asking about the window alone, so that the answer
+ * is the plan's own. */
 static const struct etl_due_window *find_due(struct look *look, struct etl_window window)
 {
 	while (look_plan(look))
@@ -156,7 +164,8 @@ static int judge(struct look *look, struct etl_why_window *out, struct etl_error
 	if (!due)
 		return 0;
 	out->lost = etl_window_is_gone(&look->job->window, out->window, look->now);
-	if (out->lost && etl_window_is_closed(due->had.state)) { /* it stays as it is */
+	/* data that is loaded stays, although the source keeps it no more */
+	if (out->lost && etl_window_is_closed(due->had.state)) {
 		out->lost = false;
 		return 0;
 	}
@@ -189,6 +198,9 @@ int etl_explain_window(struct etl_state *state, const struct etl_job *job,
 
 /* ---- a job --------------------------------------------------------------------------------- */
 
+/* Windows that are read again by rule (lookback, re-read) owe nothing: their data is in. Only
+ * the first window of a partition is asked what it waits for, and only until one is found to
+ * wait: each such question reads the ledger of other jobs. */
 static int add_owed(struct look *look, struct etl_why_owed *out, struct etl_error *err)
 {
 	bool first = true;

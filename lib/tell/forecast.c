@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The calendars of all jobs as one stream in order of time, and what can be counted in it.
+ * Knows nothing of runs: how long one takes, what misfires and what waits is not foretold.
  */
 #include "tell/forecast.h"
 
@@ -13,7 +14,8 @@ enum { MINUTE_MS = 60000, HOUR_MS = 3600000 };
 
 /* ---- slots, merged ------------------------------------------------------------------------- */
 
-/* A heap of jobs, the one with the earliest slot first; equal slots in order of the jobs. */
+/* A heap of jobs, the one with the earliest slot first; equal slots in order of the jobs.
+ * Without it each of up to 200,000 slots would cost a look at every job. */
 struct merge {
 	const struct etl_forecast_job *jobs;
 	struct etl_forecast_slot *heap;
@@ -43,7 +45,8 @@ static void sink_down(struct merge *m, size_t i)
 	}
 }
 
-/* The job's next slot in its place; without one the last leaf takes it. */
+/* Puts the job's next slot in the place of its last; a job without one leaves the heap, and the
+ * last leaf takes its place. The caller then sinks that place down. */
 static void advance(struct merge *m, size_t i, etl_wall after)
 {
 	struct etl_forecast_slot *s = &m->heap[i];
@@ -74,6 +77,8 @@ static int by_firing(const void *a, const void *b)
 	return x->job < y->job ? -1 : x->job > y->job;
 }
 
+/* Merged by slot and sorted by firing time afterwards: jitter may let a later slot fire first.
+ * If the list is cut at ETL_FORECAST_SLOTS_MAX, everything before `cut_at` is complete. */
 static void list_slots(const struct etl_forecast_job *jobs, size_t n, struct etl_window range,
 	struct etl_forecast *out)
 {
@@ -112,7 +117,8 @@ static int by_host(const void *a, const void *b)
 	return strcmp(x->jobs[x->job].job->host, y->jobs[y->job].job->host);
 }
 
-/* Hosts by name; gives each job's index among them, or SIZE_MAX. */
+/* Hosts by name; gives each job's index among them, or SIZE_MAX for a job that asks no host or
+ * has no slots. */
 static size_t *list_hosts(const struct etl_forecast_job *jobs, size_t n, struct etl_forecast *out)
 {
 	struct host_of *order = etl_calloc(n + 1, sizeof *order);
@@ -145,7 +151,7 @@ struct count {
 
 struct load {
 	struct count hour, minute; /* requests */
-	uint64_t at_once;	   /* of them, in the minute: what its jobs send at once */
+	uint64_t at_once;	   /* of the minute's requests, those that are sent at once */
 	int64_t limit;
 };
 
@@ -165,7 +171,8 @@ static void add_collision(struct etl_forecast *out, struct etl_forecast_collisio
 	out->collisions[out->n_collisions++] = collision;
 }
 
-/* The minute is over. */
+/* The minute is over: keeps it if it is the fullest so far, and as a collision if the host gets
+ * more than it may. */
 static void close_minute(struct etl_forecast *out, struct etl_forecast_host *host, struct load *load)
 {
 	if (load->minute.n > host->minute_peak) {
@@ -187,6 +194,9 @@ static void close_hour(struct etl_forecast_host *host, struct load *load)
 	load->hour.n = 0;
 }
 
+/* A run asks once a partition, max_active of them at the same time. Example: a job with 50
+ * partitions and max_active 4 adds 50 to the minute's requests and 4 to what its host gets at
+ * once. */
 static void load_host(struct etl_forecast *out, size_t h, struct load *load, etl_wall at,
 	const struct etl_forecast_job *job)
 {
@@ -209,6 +219,8 @@ static void load_host(struct etl_forecast *out, size_t h, struct load *load, etl
 								     (uint64_t)job->job->max_active;
 }
 
+/* Slots come in order of firing, so each host needs the counts of one minute and one hour at a
+ * time. */
 static void count_hosts(const struct etl_forecast_job *jobs, size_t n, struct etl_forecast *out)
 {
 	size_t *host_of_job = list_hosts(jobs, n, out);
@@ -272,6 +284,8 @@ static int by_minute(const void *a, const void *b)
 	return strcmp(x->host, y->host);
 }
 
+/* If the list was cut, notes about clocks end where it ends: a note about a slot that is not in
+ * the list would explain nothing. */
 void etl_forecast_make(const struct etl_forecast_job *jobs, size_t n, struct etl_window range,
 	int64_t max_active, struct etl_forecast *out)
 {

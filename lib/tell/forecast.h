@@ -93,6 +93,7 @@ struct etl_forecast {
  * Jobs without a calendar have none. All is lent to `out`, which is zeroed. */
 void etl_forecast_make(const struct etl_forecast_job *jobs, size_t n, struct etl_window range,
 	int64_t max_active, struct etl_forecast *out);
+/* Frees the lists and zeroes the struct. */
 void etl_forecast_fini(struct etl_forecast *forecast);
 
 /* forecast_clocks.c, for etl_forecast_make: the notes of one job. */

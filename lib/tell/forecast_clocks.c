@@ -43,7 +43,10 @@ static void add_note(struct etl_forecast *out, const struct etl_forecast_note *n
 	out->notes[out->n_notes++] = *note;
 }
 
-/* The clocks jump from `from` to `to`: what of the job's wall-clock times lies in between? */
+/* The clocks jump from `from` to `to`. Times of the job in between do not exist. The slot after
+ * the jump stands for them (MOVED) unless it would be there on an ordinary day too (DROPPED).
+ * Example: Europe/Paris, 02:00 to 03:00. `30 2 * * *` is moved to 03:00; of `30 * * * *` 02:30
+ * is dropped, since 03:30 is there on every day. */
 static void look_at_gap(const struct etl_job *job, const struct etl_calendar *plain,
 	struct etl_forecast_note *note, struct etl_forecast *out)
 {
@@ -59,7 +62,9 @@ static void look_at_gap(const struct etl_job *job, const struct etl_calendar *pl
 	add_note(out, note);
 }
 
-/* The clocks go back from `to` to `from`: slots of the first pass, and of the second. */
+/* The clocks go back from `to` to `from`, and the times in between come twice: slots are
+ * counted in either pass. Example: Europe/Paris, 03:00 to 02:00. `30 2 * * *` has one slot, in
+ * the first pass (ONCE); `30 * * * *` has one in each (TWICE). */
 static void look_at_fold(const struct etl_job *job, struct etl_forecast_note *note,
 	struct etl_forecast *out)
 {
@@ -84,7 +89,7 @@ void etl_forecast_clocks(const struct etl_forecast_job *of, size_t index, struct
 	etl_cleanup(etl_calendar_free) struct etl_calendar *plain = NULL;
 	etl_wall at = {range.start.ms - 1};
 
-	/* `every` knows no zone */
+	/* `every` counts from the epoch and knows no zone */
 	if (!job->calendar || !job->zone || etl_starts_with(job->schedule_text, "every "))
 		return;
 	while (etl_zone_next_transition(job->zone, at, &at) && at.ms < range.end.ms) {

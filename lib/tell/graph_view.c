@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * Walks over the graph of jobs, each over a list of its own in place of the stack.
+ * Walks over the graph of jobs, each over a list of its own in place of the stack: a chain of
+ * ten thousand jobs must not end the daemon. Each job is taken once, so that no graph makes a
+ * walk endless.
  */
 #include "tell/graph_view.h"
 
 #include "base/alloc.h"
 
-/* Everything that is reached over upstream, or over dependants. */
+/* Marks everything that is reached over upstream, or over dependants. The two are walked
+ * separately: the dependants of an upstream job are no relatives. */
 static void spread(const struct etl_job *job, size_t n, bool up, bool *shown)
 {
 	const struct etl_job **list = etl_calloc(n, sizeof *list);
@@ -56,6 +59,8 @@ struct tree {
 	} *path;
 };
 
+/* The path holds one step for each depth, with the number of the dependant that comes next:
+ * where a recursion would return to. */
 static void take(struct tree *t, const struct etl_job *job, size_t depth)
 {
 	t->taken[job->number] = true;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * A job in words: one function for each phase of the scheduler.
+ * A job in words: one function for each phase of the scheduler. Reads nothing: all facts are
+ * given, so that each answer can be tested as a text. Sentences that people rely on are changed
+ * with their tests.
  */
 #include "tell/why.h"
 
@@ -18,6 +20,7 @@
 
 /* ---- lists --------------------------------------------------------------------------------- */
 
+/* A sentence that is too long is cut: names and reasons come from configurations and servers. */
 static char *sentence(const char *fmt, va_list ap)
 {
 	char text[SENTENCE_MAX];
@@ -57,6 +60,8 @@ void etl_why_hint(struct etl_why *why, const char *fmt, ...)
 	va_end(ap);
 }
 
+/* The first that is told wins: callers go from the most certain to the least, and one job has
+ * one next event. */
 void etl_why_next(struct etl_why *why, etl_wall at, const char *fmt, ...)
 {
 	va_list ap;
@@ -95,6 +100,8 @@ static void names_of_upstream(const struct etl_job *job, char *out, size_t size)
 			job->upstream[i]->name);
 }
 
+/* A slot fires at its time plus jitter; both are told, because the log speaks of the slot and
+ * the clock of the firing. */
 static void is_idle(const struct etl_why_job *f, struct etl_why *why)
 {
 	char slot[ETL_TIME_TEXT_BYTES], fire[ETL_TIME_TEXT_BYTES], jitter[ETL_DURATION_TEXT_BYTES];
@@ -122,6 +129,7 @@ static void is_idle(const struct etl_why_job *f, struct etl_why *why)
 	etl_why_hint(why, "etlctl run %s", f->name);
 }
 
+/* `run --force` is offered beside `resume`: one run of a paused job is often what is wanted. */
 static void is_paused(const struct etl_why_job *f, struct etl_why *why)
 {
 	char at[ETL_TIME_TEXT_BYTES];
@@ -137,6 +145,7 @@ static void is_paused(const struct etl_why_job *f, struct etl_why *why)
 	etl_why_hint(why, "etlctl run %s --force", f->name);
 }
 
+/* The time that is told is that of the partition which is tried next; the others wait longer. */
 static void tell_retry(const struct etl_why_job *f, struct etl_why *why)
 {
 	char at[ETL_TIME_TEXT_BYTES];
@@ -153,6 +162,7 @@ static void tell_retry(const struct etl_why_job *f, struct etl_why *why)
 		etl_why_next(why, f->retry_at, "%s is tried again at %s", of, stamp(f->retry_at, at));
 }
 
+/* The end of the timeout is the only time that is sure: the run ends then at the latest. */
 static void is_running(const struct etl_why_job *f, struct etl_why *why)
 {
 	struct etl_why_run run = {.trigger = etl_trigger_word(f->trigger->kind),
@@ -176,6 +186,8 @@ static void is_running(const struct etl_why_job *f, struct etl_why *why)
 	etl_why_hint(why, "etlctl logs %s -f", f->name);
 }
 
+/* A trigger without a slot is given up without a record: its windows stay due, and the words
+ * say so. */
 static void is_sensing(const struct etl_why_job *f, struct etl_why *why)
 {
 	char slot[ETL_TIME_TEXT_BYTES], until[ETL_TIME_TEXT_BYTES], poke[ETL_DURATION_TEXT_BYTES];
@@ -198,6 +210,8 @@ static void is_sensing(const struct etl_why_job *f, struct etl_why *why)
 		etl_why_next(why, f->now, "the sensor answers, it is being asked");
 }
 
+/* A piece of a backfill can wait although places are free, so backfills are told by their own
+ * limit. */
 static void needs_place(const struct etl_why_job *f, struct etl_why *why)
 {
 	if (f->only_backfill)
@@ -216,6 +230,7 @@ static void needs_place(const struct etl_why_job *f, struct etl_why *why)
 	etl_why_hint(why, "schedule.jitter spreads slots that meet: etlctl simulate");
 }
 
+/* People who see this fear for their slots; the sentence says what becomes of them. */
 static void needs_store(const struct etl_why_job *f, struct etl_why *why)
 {
 	char since[ETL_TIME_TEXT_BYTES];
@@ -271,6 +286,8 @@ static void add_blocked(const struct etl_why_job *f, struct etl_why *why)
 	etl_why_links(what, f->owed->links, f->owed->n_links, why);
 }
 
+/* A job is looked at in its first ETL_EXPLAIN_PARTITIONS partitions; the words say so, or "no
+ * window is due" would be taken for all of them. */
 static void add_owed(const struct etl_why_job *f, struct etl_why *why)
 {
 	const struct etl_why_owed *owed = f->owed;
@@ -292,6 +309,8 @@ static void add_owed(const struct etl_why_job *f, struct etl_why *why)
 	etl_why_hint(why, "etlctl windows %s", f->name);
 }
 
+/* A host that asked to be left alone, or fails, delays each run that asks it, so it is told in
+ * every phase. */
 static void add_host(const struct etl_why_job *f, struct etl_why *why)
 {
 	char until[ETL_TIME_TEXT_BYTES];
@@ -341,6 +360,8 @@ static void add_deadline(const struct etl_why_job *f, struct etl_why *why)
 		stamp(f->deadline->due, due), length);
 }
 
+/* The run before is told even if it went well: why it ran is half of the answer to "why does it
+ * not run now?". */
 static void add_last(const struct etl_why_job *f, struct etl_why *why)
 {
 	const struct etl_why_run *last = f->last;
@@ -368,6 +389,8 @@ static void add_elsewhere(const struct etl_why_job *f, struct etl_why *why)
 	etl_why_hint(why, "%s", command);
 }
 
+/* A file with errors is taken again by a reload; a setting that only a start reads needs a
+ * restart. */
 void etl_why_left_out(const struct etl_job *job, struct etl_why *why)
 {
 	etl_why_because(why, "job %s is left out until its file is right: %s", job->name, job->left_out);
@@ -375,6 +398,8 @@ void etl_why_left_out(const struct etl_job *job, struct etl_why *why)
 	etl_why_hint(why, etl_job_wants_restart(job) ? "systemctl restart etld" : "etlctl reload");
 }
 
+/* The order is that of certainty: what blocks the job, its phase, then what is worth knowing
+ * besides. The first function that calls etl_why_next names the next event. */
 void etl_why_of_job(const struct etl_why_job *facts, struct etl_why *why)
 {
 	if (facts->job->left_out) {

@@ -24,12 +24,14 @@ struct etl_why {
 	etl_wall next_at;	     /* when, or at the latest; ms == 0 = that is not known */
 	struct etl_why_list hints;   /* commands and settings */
 };
+/* Frees all sentences and zeroes the struct. */
 void etl_why_fini(struct etl_why *why);
 
+/* Adds a sentence; cut to 2 KiB. */
 void etl_why_because(struct etl_why *why, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 void etl_why_hint(struct etl_why *why, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* The first one that is told stays. */
+/* Only the first event that is told is kept. `at`.ms == 0: it is not known when. */
 void etl_why_next(struct etl_why *why, etl_wall at, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
@@ -152,13 +154,16 @@ struct etl_why_job {
 	const struct etl_why_owed *owed; /* NULL = not known */
 	const struct etl_elsewhere *elsewhere; /* NULL or n == 0: nothing is, or not known */
 };
-/* A job of which something is wrong (job.h). */
+/* Tells of a job that is left out because of errors in its file (job.h). */
 void etl_why_left_out(const struct etl_job *job, struct etl_why *why);
 
+/* A job in words: why it runs or does not run now. Adds to `why`, which is zeroed. */
 void etl_why_of_job(const struct etl_why_job *facts, struct etl_why *why);
 
 /* ---- a run ---------------------------------------------------------------------------------- */
 
+/* A run in words: why it ran, what was passed over, how it ended. Adds to `why`, which is
+ * zeroed. */
 void etl_why_of_run(const struct etl_why_run *facts, struct etl_why *why);
 
 /* "its slot 2026-07-01T10:10:00Z had come": completes "it ran because". */
@@ -190,6 +195,8 @@ struct etl_why_window {
 	etl_wall fire; /* the next slot, jitter included; ms == 0 = none */
 	etl_dur jitter;
 };
+/* A window in words: its state, whether it is due, what it waits for. Adds to `why`, which is
+ * zeroed. */
 void etl_why_of_window(const struct etl_why_window *facts, struct etl_why *why);
 
 #endif

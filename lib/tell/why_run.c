@@ -41,6 +41,7 @@ static void misfire_setting(const struct etl_job *job, char out[ETL_WHY_SETTING_
 	}
 }
 
+/* The setting is quoted as it is written in the configuration, so that it can be found there. */
 void etl_why_setting(const struct etl_job *job, enum etl_skip_code code, char out[ETL_WHY_SETTING_BYTES])
 {
 	char limit[ETL_DURATION_TEXT_BYTES] = "-";
@@ -55,7 +56,7 @@ void etl_why_setting(const struct etl_job *job, enum etl_skip_code code, char ou
 		snprintf(out, ETL_WHY_SETTING_BYTES, "schedule.misfire: run_each, at most %d",
 			ETL_RUN_EACH_MAX);
 		return;
-	case ETL_SKIP_OVERLAP: /* its text names it */
+	case ETL_SKIP_OVERLAP: /* the text of the skip names the setting */
 		return;
 	case ETL_SKIP_QUEUE:
 		snprintf(out, ETL_WHY_SETTING_BYTES, "schedule.overlap: %s",
@@ -80,7 +81,8 @@ void etl_why_setting(const struct etl_job *job, enum etl_skip_code code, char ou
 	}
 }
 
-/* What would let such slots run the next time. */
+/* Which setting or command would let such slots run the next time. None for slots that a wrong
+ * clock or an edit took: there is nothing to set. */
 static void skip_hint(const struct etl_job *job, enum etl_skip_code code, struct etl_why *why)
 {
 	switch (code) {
@@ -111,6 +113,7 @@ static void skip_hint(const struct etl_job *job, enum etl_skip_code code, struct
 	}
 }
 
+/* The number of slots of a schedule that is gone is not known (0) and left out. */
 static void slots_text(const struct etl_skip *skip, char *out, size_t size)
 {
 	char first[ETL_TIME_TEXT_BYTES], last[ETL_TIME_TEXT_BYTES], count[32] = "";
@@ -124,6 +127,8 @@ static void slots_text(const struct etl_skip *skip, char *out, size_t size)
 	snprintf(out, size, "slots %s to %s%s", stamp(skip->first, first), stamp(skip->last, last), count);
 }
 
+/* `job` is NULL for a job that is not configured any more: then no setting can be named and
+ * nothing be suggested. */
 void etl_why_skip(const struct etl_job *job, const struct etl_skip *skip, struct etl_why *why)
 {
 	char slots[128], setting[ETL_WHY_SETTING_BYTES] = "";
@@ -143,6 +148,7 @@ void etl_why_skip(const struct etl_job *job, const struct etl_skip *skip, struct
 
 /* ---- triggers ------------------------------------------------------------------------------ */
 
+/* Records may be of a newer etld: a word that is unknown is told as it is, not refused. */
 static int trigger_kind(const char *word)
 {
 	for (int i = 0; i < ETL_TRIGGER_MAX; i++)
@@ -161,6 +167,7 @@ static void asked_text(const struct etl_why_run *f, char *out, size_t size)
 			stamp(f->asked.end, to));
 }
 
+/* A trigger's cause may be missing: records of earlier versions have none. */
 void etl_why_trigger(const struct etl_why_run *f, char out[ETL_WHY_TRIGGER_BYTES])
 {
 	char slot[ETL_TIME_TEXT_BYTES], asked[96], setting[ETL_WHY_SETTING_BYTES] = "";
@@ -202,6 +209,8 @@ void etl_why_trigger(const struct etl_why_run *f, char out[ETL_WHY_TRIGGER_BYTES
 
 /* ---- ends ---------------------------------------------------------------------------------- */
 
+/* Windows that stayed due are not lost; the sentence says which event takes them: the next
+ * slot, the next run, or nothing while the job is paused. */
 static void follows_retry(const struct etl_why_run *f, struct etl_why *why)
 {
 	if (!f->config)
@@ -235,6 +244,8 @@ static const struct {
 	{"running", "it is running", false},
 };
 
+/* What follows from a state depends on the job: windows that stayed due, its next slot, a
+ * pause. */
 static void tell_end(const struct etl_why_run *f, struct etl_why *why)
 {
 	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
@@ -261,6 +272,7 @@ static void tell_end(const struct etl_why_run *f, struct etl_why *why)
 	etl_why_because(why, "it ended %s%s%s", f->state, *f->reason ? ": " : "", f->reason);
 }
 
+/* A skipped slot loses no data, and people fear that it does: the answer says why not. */
 static void skipped_record(const struct etl_why_run *f, struct etl_why *why)
 {
 	struct etl_skip skip = {.first = f->slot_first, .last = f->slot, .slots = f->slots,
@@ -277,6 +289,8 @@ static void skipped_record(const struct etl_why_run *f, struct etl_why *why)
 		etl_why_next(why, f->next_fire, "the job's next slot");
 }
 
+/* First why it ran, then what was passed over for it, then how it ended: the order in which it
+ * happened. */
 void etl_why_of_run(const struct etl_why_run *f, struct etl_why *why)
 {
 	char trigger[ETL_WHY_TRIGGER_BYTES];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A window in words: its ledger entry, whether it is due and why, and what it waits for.
+ * A window in words: its ledger entry, whether it is due and why, and what it waits for. Reads
+ * nothing and decides nothing: explain.c has asked the functions of a run.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,9 @@ static bool is_whole(const struct etl_why_window *f)
 
 /* ---- the ledger ---------------------------------------------------------------------------- */
 
+/* A run takes windows of one request; a longer range is a backfill. Example: hourly windows,
+ * max_span 24h: six hours are `etlctl run --from --to`, three days are `etlctl backfill --from
+ * --to --reprocess all`. */
 void etl_why_again(const struct etl_job *job, const char *partition, const struct etl_window *range,
 	struct etl_buf *out)
 {
@@ -45,7 +49,8 @@ void etl_why_again(const struct etl_job *job, const char *partition, const struc
 		etl_buf_str(out, " --reprocess all");
 }
 
-/* Records of it that were refused: where they are, and how they are loaded once it is mended. */
+/* Records of the window that were refused: where they are, and how they are loaded once the
+ * cause is mended. */
 static void tell_rejects(const struct etl_why_window *f, struct etl_why *why)
 {
 	unsigned long long n = (unsigned long long)f->entry.counts.rejected;
@@ -69,6 +74,8 @@ static void tell_rejects(const struct etl_why_window *f, struct etl_why *why)
 	etl_why_hint(why, "%s", etl_buf_text(&command));
 }
 
+/* An operator's change is told even if a run has tried the window since: it explains a state
+ * that no run would leave. */
 static void tell_change(const struct etl_why_window *f, struct etl_why *why)
 {
 	char at[ETL_TIME_TEXT_BYTES];
@@ -81,7 +88,7 @@ static void tell_change(const struct etl_why_window *f, struct etl_why *why)
 			f->change_who, stamp(f->change_at, at), *f->change_why ? ": " : "", f->change_why);
 }
 
-/* The command alone: it is pasted as it stands. */
+/* The command and nothing else, since it is pasted as it is. */
 static void hint_decision(const struct etl_why_window *f, enum etl_change_kind kind,
 	struct etl_why *why)
 {
@@ -100,6 +107,8 @@ static void hint_run(const struct etl_why_window *f, struct etl_why *why)
 	etl_why_hint(why, "%s", command);
 }
 
+/* Each state is told with the commands that it allows: an operator who reads "held" wants to
+ * know what to do about it. */
 static void tell_entry(const struct etl_why_window *f, struct etl_why *why)
 {
 	const struct etl_ledger_entry *e = &f->entry;
@@ -123,7 +132,7 @@ static void tell_entry(const struct etl_why_window *f, struct etl_why *why)
 	case ETL_WINDOW_LOADED:
 		etl_why_because(why, "loaded by run %s at %s: %llu records, attempt %lld", e->run_id, at,
 			(unsigned long long)e->counts.out, attempt);
-		if (*e->held.by) /* a check held it until somebody let it in */
+		if (*e->held.by) /* the reason names who released it */
 			etl_why_because(why, "%s", e->reason);
 		return;
 	case ETL_WINDOW_EMPTY:
@@ -162,12 +171,16 @@ static void tell_entry(const struct etl_why_window *f, struct etl_why *why)
 	}
 }
 
+/* Below the watermark and not before the origin: there the ledger should have an entry of each
+ * window. */
 static bool is_behind_mark(const struct etl_why_window *f)
 {
 	return f->has_mark && f->window.end.ms <= f->mark.processed.ms &&
 		f->window.start.ms >= f->mark.origin.ms;
 }
 
+/* A missing entry below the watermark is not the same as a window that was never tried:
+ * something removed it. */
 static void tell_state(const struct etl_why_window *f, struct etl_why *why)
 {
 	if (f->has_entry) {
@@ -183,7 +196,8 @@ static void tell_state(const struct etl_why_window *f, struct etl_why *why)
 	}
 }
 
-/* It was closed by a load into another target, and the job's has nothing of it. */
+/* Tells of a window that was closed by a load into another target, when the job's target of
+ * today has nothing of it. Nothing is loaded again unasked, so the command is given. */
 static void tell_target(const struct etl_why_window *f, struct etl_why *why)
 {
 	char from[ETL_TIME_TEXT_BYTES], to[ETL_TIME_TEXT_BYTES];
@@ -207,6 +221,8 @@ static void tell_target(const struct etl_why_window *f, struct etl_why *why)
 
 /* ---- due ----------------------------------------------------------------------------------- */
 
+/* The rule that made it due is told in the words of the configuration, where there is a setting
+ * for it. */
 static void tell_due(const struct etl_why_window *f, struct etl_why *why)
 {
 	switch (f->why) {
@@ -230,7 +246,8 @@ static void tell_due(const struct etl_why_window *f, struct etl_why *why)
 	}
 }
 
-/* The first slot at which the window may be taken, jitter included. */
+/* The first slot at which the window may be taken, jitter included; ms == 0 for a job without a
+ * schedule. */
 static etl_wall slot_after(const struct etl_why_window *f, etl_wall t)
 {
 	etl_wall slot;
@@ -240,6 +257,7 @@ static etl_wall slot_after(const struct etl_why_window *f, etl_wall t)
 	return etl_wall_add(slot, f->jitter);
 }
 
+/* Before this time no run may touch the window, whatever starts it. */
 static void not_final(const struct etl_why_window *f, etl_wall final_at, struct etl_why *why)
 {
 	char at[ETL_TIME_TEXT_BYTES], settle[ETL_DURATION_TEXT_BYTES];
@@ -250,6 +268,7 @@ static void not_final(const struct etl_why_window *f, etl_wall final_at, struct 
 	etl_why_next(why, slot_after(f, final_at), "the first run after %s takes it", at);
 }
 
+/* The reasons are asked in the order of planning: behind the end, not final, closed. */
 static void not_due(const struct etl_why_window *f, struct etl_why *why)
 {
 	const struct etl_window_rules *rules = &f->job->window;
@@ -268,7 +287,7 @@ static void not_due(const struct etl_why_window *f, struct etl_why *why)
 		hint_run(f, why);
 }
 
-/* Its own deadline, as long as it is not closed. */
+/* The window's own deadline, as long as it is not closed. */
 static void tell_deadline(const struct etl_why_window *f, struct etl_why *why)
 {
 	struct etl_deadline d = {f->window, etl_wall_add(f->window.end, f->job->deadline)};
@@ -298,7 +317,8 @@ static void link_text(const struct etl_why_link *l, char *out, size_t size)
 			l->job->partition_names[0] ? l->partition->name : "");
 }
 
-/* What ends such a phase. A run is about to start: when the next slot is says nothing. */
+/* What ends such a phase. In these phases a run is about to start, so the time of the next slot
+ * says nothing. */
 static const char *held_by(enum etl_sched_phase phase)
 {
 	static const char *const words[ETL_PHASE_MAX] = {
@@ -312,7 +332,8 @@ static const char *held_by(enum etl_sched_phase phase)
 	return words[phase];
 }
 
-/* Why the last of the chain is not there, and what will change that. */
+/* Why the last link of the chain is not loaded, and what will change that: every job before it
+ * only waits. */
 static void tell_root(const struct etl_why_link *l, struct etl_why *why)
 {
 	char what[256], at[ETL_TIME_TEXT_BYTES];
@@ -354,6 +375,8 @@ static void tell_root(const struct etl_why_link *l, struct etl_why *why)
 	etl_why_hint(why, "etlctl why %s", l->job->name);
 }
 
+/* Told as a chain, from the subject on: each link waits for the next, and only the last can be
+ * helped. */
 void etl_why_links(const char *subject, const struct etl_why_link *links, size_t n,
 	struct etl_why *why)
 {
@@ -370,6 +393,8 @@ void etl_why_links(const char *subject, const struct etl_why_link *links, size_t
 
 /* ---- the whole ----------------------------------------------------------------------------- */
 
+/* A window that is due is taken by the next run of its job, whatever starts it; only the phase
+ * tells when that is. */
 static void tell_next(const struct etl_why_window *f, struct etl_why *why)
 {
 	switch (f->phase) {
@@ -397,6 +422,8 @@ static void tell_next(const struct etl_why_window *f, struct etl_why *why)
 	etl_why_hint(why, "etlctl why %s", f->job->name);
 }
 
+/* State first, then whether it is due, then what it waits for: a reader who knows one may stop
+ * there. */
 void etl_why_of_window(const struct etl_why_window *f, struct etl_why *why)
 {
 	tell_state(f, why);

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * From an instant to the next slot. The cron text is read in cron.c.
+ * From an instant to the next slot. The cron text is read in cron.c. Keeps no state and reads
+ * no clock: the same question has the same answer at any time, also about the past.
  */
 #include "time/calendar.h"
 
 #include "time/civil.h"
 #include "time/cron.h"
 
-enum { HORIZON_DAYS = 41 * 366 }; /* 29 February on a given weekday can take 40 years */
+/* 29 February on a given weekday can take 40 years (1888 to 1928, over 1900) */
+enum { HORIZON_DAYS = 41 * 366 };
 
 struct etl_calendar {
 	int64_t every_ms, offset_ms; /* every_ms > 0: no cron */
@@ -55,6 +57,9 @@ void etl_calendar_free(struct etl_calendar *calendar)
 	free(calendar);
 }
 
+/* Slots are counted from the epoch and not from the start of the daemon, so that all etlds and
+ * all restarts have the same ones. Example: every 10m, offset 3m: 00:03, 00:13, 00:23. The
+ * remainder is made positive for instants before 1970. */
 static bool next_every(const struct etl_calendar *calendar, etl_wall after, etl_wall *out)
 {
 	int64_t every = calendar->every_ms;
@@ -80,7 +85,9 @@ static int next_bit(uint64_t bits, int from)
 	return bits ? __builtin_ctzll(bits) : -1;
 }
 
-/* The first matching second of a day at or after `from`, or -1. */
+/* The first matching second of a day at or after `from`, or -1. The minute and second of `from`
+ * bound only its own hour and minute; in later ones the search begins at 0. Example: minutes 0
+ * and 30 of the hours 2 and 3, from 02:31: hour 2 has no minute left, so it is 03:00. */
 static int32_t next_second(const struct etl_cron *cron, int32_t from)
 {
 	int h0 = from / 3600, m0 = from / 60 % 60, s0 = from % 60;
@@ -100,7 +107,9 @@ static int32_t next_second(const struct etl_cron *cron, int32_t from)
 }
 
 /* The days of a month, bits 1 to `last`, that the weekday field names; the month begins on
- * `weekday`. */
+ * `weekday`. The constant has bits 0, 7, 14, 21 and 28, so that shifted by a day it gives all
+ * days of one weekday at once. Example: the month begins on a Thursday, so Friday is day 2:
+ * Fridays are 2, 9, 16, 23 and 30, "5#2" is 9, "5L" is 30 (23 in a February). */
 static uint64_t days_by_week(const struct etl_cron *cron, int weekday, int last)
 {
 	const uint64_t all = (UINT64_C(2) << last) - 2;
@@ -124,7 +133,8 @@ static uint64_t days_by_week(const struct etl_cron *cron, int weekday, int last)
 }
 
 /* The matching days of a month as bits; `first` is the day number of its first. A month at a
- * time, because an expression that never matches is searched for 40 years. */
+ * time, because an expression that never matches (30 February) is searched for 40 years, in the
+ * loop's thread. */
 static uint64_t matching_days(const struct etl_cron *cron, int64_t first, int month, int last)
 {
 	uint64_t by_day, by_week;
@@ -152,7 +162,7 @@ static bool next_local(const struct etl_cron *cron, int64_t from, int64_t limit,
 		const uint64_t days = matching_days(cron, first, month, last);
 
 		for (int d = next_bit(days, mday); d > 0; d = next_bit(days, d + 1)) {
-			/* Only on the day of `from` may it be too late already. */
+			/* only on the day of `from` may it be too late already */
 			int32_t found = next_second(cron, d == mday ? second : 0);
 
 			if (found < 0)
@@ -168,7 +178,8 @@ static bool next_local(const struct etl_cron *cron, int64_t from, int64_t limit,
 	return false;
 }
 
-/* The local time at which a fold ends, `first` being an instant of its first pass. */
+/* The local time at which a fold ends, `first` being an instant of its first pass: the first
+ * local time that the clock shows only once again. */
 static int64_t fold_end(const struct etl_zone *zone, etl_wall first)
 {
 	etl_wall back;
@@ -179,8 +190,11 @@ static int64_t fold_end(const struct etl_zone *zone, etl_wall first)
 	return etl_wall_seconds(back) + etl_zone_offset(zone, first, NULL);
 }
 
-/* A fixed hour names times on the wall: walk along the local times, each of which stands for
- * its first instant. */
+/* The law of a fixed hour: it names times on the wall, each of which is one slot, its first
+ * instant. Example: `30 2 * * *` in Europe/Paris. On 2024-03-31 the clock jumps from 02:00 to
+ * 03:00: 02:30 does not exist, and the slot is the first instant after the gap, 01:00Z. On
+ * 2024-10-27 the clock shows 02:30 twice, at 00:30Z and 01:30Z: the slot is 00:30Z. After that
+ * slot the search goes on behind the fold, or the second pass would be taken for a new time. */
 static bool next_fixed(const struct etl_calendar *calendar, int64_t after, int64_t limit,
 	etl_wall *out)
 {
@@ -200,7 +214,10 @@ static bool next_fixed(const struct etl_calendar *calendar, int64_t after, int64
 	return false;
 }
 
-/* A wild hour follows elapsed time: walk along the stretches of constant offset. */
+/* The law of a wild hour: it follows elapsed time, so local times are searched along each
+ * stretch of constant offset. Example: `30 * * * *` in Europe/Paris. On 2024-03-31 00:30Z is
+ * followed by 01:30Z, an hour later, and nothing stands for the missing 02:30. On 2024-10-27
+ * 00:30Z and 01:30Z both run, one hour apart, although the clock shows 02:30 at both. */
 static bool next_wild(const struct etl_calendar *calendar, int64_t after, int64_t limit,
 	etl_wall *out)
 {
@@ -223,6 +240,8 @@ static bool next_wild(const struct etl_calendar *calendar, int64_t after, int64_
 	return false;
 }
 
+/* Two days are kept from either end of civil time: an offset, or the search for a transition,
+ * must not lead beyond what a civil date can say. */
 bool etl_calendar_next(const struct etl_calendar *calendar, etl_wall after, etl_wall *out)
 {
 	const int64_t day = 86400;

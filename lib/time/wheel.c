@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * Ten levels of 64 slots: a slot of level k spans 64^k ticks. A timer stands on the level of
- * the highest base-64 digit in which its due tick differs from the wheel's position, in the
- * slot of that digit (hierarchical timing wheels: the paper of SOSP 1987). All timers
- * of one level share their higher digits with the position, so that a lower level is always
- * due before a higher one, and one bitmap a level tells the next slot without a search.
+ * Ten levels of 64 slots: a slot of level k spans 64^k ticks. A timer is on the level of the
+ * highest base-64 digit in which its due tick differs from the wheel's position, in the slot of
+ * that digit (hierarchical timing wheels: the paper of SOSP 1987). All timers of one level
+ * share their higher digits with the position, so that a lower level is always due before a
+ * higher one, and one bitmap a level tells the next slot without a search.
  *
- * Timers of one tick keep the order of arming: at any moment they stand in one slot, because
- * a slot is spread over the finer ones at the very moment the position enters it.
+ * Example: the position is 100 (digits 1, 36), a timer is due at 165 (digits 2, 37). They
+ * differ in the higher digit, so it goes to level 1, slot 2, which begins at tick 128. When the
+ * position enters 128 the slot is spread: 165 and 128 differ in the lowest digit only, and the
+ * timer goes to level 0, slot 37. At 165 it fires. The process woke twice for it, at 128 and
+ * 165, and not once a tick.
+ *
+ * Timers of one tick keep the order of arming: at any moment they are in one slot, because a
+ * slot is spread over the finer ones at the very moment the position enters it.
  */
 #include "time/wheel.h"
 
@@ -18,7 +24,8 @@ enum {
 	BITS = 6,
 	SLOTS = 1 << BITS,
 	LEVELS = 10, /* 2^60 ms is more than an etl_mono can hold */
-	LEVEL_LATE = -1, /* fires at the next advance, or in this one */
+	/* due when it was armed: in `late`, and in `firing` during the next advance */
+	LEVEL_LATE = -1,
 };
 
 struct etl_wheel {
@@ -75,6 +82,8 @@ static struct etl_timer *timer_of(struct etl_timer_link *link)
 	return ETL_OF(struct etl_timer, link, link);
 }
 
+/* A due time is rounded up and the present time down to whole ticks, so that no timer fires
+ * early, not even by the rest of a millisecond. */
 static int64_t tick_below(etl_mono t)
 {
 	return t.us / 1000 - (t.us % 1000 < 0);
@@ -116,7 +125,9 @@ void etl_wheel_free(struct etl_wheel *wheel)
 	free(wheel);
 }
 
-/* Puts a timer whose due tick is not before the position into its slot. */
+/* Puts a timer whose due tick is not before the position into its slot. The OR makes two equal
+ * ticks differ in the lowest digit, since a timer that is due now belongs to level 0 and a zero
+ * has no highest bit. */
 static void place(struct etl_wheel *wheel, struct etl_timer *timer)
 {
 	uint64_t differ = (uint64_t)(timer->due_tick ^ wheel->position) | (SLOTS - 1);
@@ -137,6 +148,9 @@ static void unlink_timer(struct etl_wheel *wheel, struct etl_timer *timer)
 	wheel->count--;
 }
 
+/* What is due already does not go into a slot: the slot of the present tick may be the one that
+ * is being fired, and a callback that arms itself at once would keep the advance from ever
+ * ending. */
 void etl_timer_arm(struct etl_wheel *wheel, struct etl_timer *timer, etl_mono due)
 {
 	int64_t tick = tick_above(due) - wheel->origin;
@@ -168,7 +182,8 @@ static bool next_slot(const struct etl_wheel *wheel, int *level, int *slot, int6
 
 		if (!wheel->used[l])
 			continue;
-		/* Slots behind the position's digit are empty: the first bit is the next. */
+		/* Slots behind the position's digit are empty: the lowest bit is the next slot,
+		 * and the lowest level that has one is the next of all. */
 		*level = l;
 		*slot = __builtin_ctzll(wheel->used[l]);
 		higher = wheel->position >> ((l + 1) * BITS) << ((l + 1) * BITS);
@@ -178,6 +193,8 @@ static bool next_slot(const struct etl_wheel *wheel, int *level, int *slot, int6
 	return false;
 }
 
+/* The answer may be the beginning of a coarse slot, earlier than any timer in it: waking there
+ * to spread it costs less than a search for the earliest timer at each arming. */
 bool etl_wheel_next(const struct etl_wheel *wheel, etl_mono *at)
 {
 	int64_t tick = wheel->now;
@@ -190,7 +207,8 @@ bool etl_wheel_next(const struct etl_wheel *wheel, etl_mono *at)
 	return true;
 }
 
-/* Spreads a slot over the finer levels. */
+/* Spreads a slot over the finer levels, in order, so that timers of one tick keep the order of
+ * arming. */
 static void cascade(struct etl_wheel *wheel, int level, int slot)
 {
 	struct etl_timer_link all;
@@ -214,13 +232,14 @@ void etl_wheel_watch(struct etl_wheel *wheel, void (*fired)(void *ctx, const cha
 
 static void fire_ring(struct etl_wheel *wheel, struct etl_timer_link *ring)
 {
-	/* From the head each time: a callback may take any timer out. */
+	/* The ring is read from its head each time, since a callback may cancel any timer, also
+	 * the next one. */
 	while (!ring_is_empty(ring)) {
 		struct etl_timer *timer = timer_of(ring->next);
 		const char *name = timer->name ? timer->name : "";
 
 		unlink_timer(wheel, timer);
-		timer->fire(timer, timer->ctx); /* it may be gone after this */
+		timer->fire(timer, timer->ctx); /* the callback may free the timer */
 		if (wheel->fired)
 			wheel->fired(wheel->fired_ctx, name);
 	}
@@ -235,7 +254,7 @@ void etl_wheel_advance(struct etl_wheel *wheel, etl_mono now)
 	assert(ring_is_empty(&wheel->firing));
 	if (target > wheel->now)
 		wheel->now = target;
-	/* What a callback arms in the past goes to `late` again, for the next time. */
+	/* A timer that a callback arms in the past goes to `late` again, for the next advance. */
 	ring_move(&wheel->firing, &wheel->late);
 	fire_ring(wheel, &wheel->firing);
 	while (next_slot(wheel, &level, &slot, &start) && start <= wheel->now) {

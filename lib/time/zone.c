@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Questions to a time zone, and where its file is. The table of steps is made by zone_tzif.c
- * and zone_rule.c; here it is only searched.
+ * and zone_rule.c; here it is only searched. Reads no environment (TZ, TZDIR) and changes no
+ * process-wide state.
  */
 #include "time/zone.h"
 
@@ -48,7 +49,8 @@ void etl_zone_add_step(struct etl_zone *zone, int64_t at, int32_t offset, bool d
 	const struct etl_zone_step *last =
 		zone->count ? &zone->steps[zone->count - 1] : &zone->before;
 
-	/* The first one stays in any case: a rule for "before all steps" must see it. */
+	/* The first step stays even if it changes nothing: without it a rule for the future
+	 * would be taken for one that holds for all of the past as well (zone_rule.c). */
 	if (zone->count && last->offset == offset && last->dst == dst)
 		return;
 	ETL_GROW(zone->steps, zone->count, zone->cap);
@@ -78,6 +80,8 @@ struct etl_zone *etl_zone_parse(const void *data, size_t len, const char *name,
 	return ETL_TAKE(zone);
 }
 
+/* The name becomes part of a path. No dots, no leading and no double slash: what a
+ * configuration names stays below the folder of the zone files. */
 static bool name_is_sound(const char *name)
 {
 	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -99,7 +103,8 @@ static bool name_is_sound(const char *name)
 	}
 }
 
-/* The whole file into `*out` (for the caller to free); its size, or -1 with errno. */
+/* The whole file into `*out` (for the caller to free); its size, or -1 with errno. Without
+ * O_NONBLOCK a FIFO of that name would hold up the loader for ever. */
 static ssize_t read_file(const char *path, void **out)
 {
 	etl_cleanup(free) char *data = NULL;
@@ -164,8 +169,11 @@ struct etl_zone *etl_zone_load(const char *name, struct etl_error *err)
 
 /* ---- questions ---- */
 
-/* Moves an instant into the part of time that is spelled out; `*shift` is what to add to
- * come back. */
+/* Moves an instant into the part of time that is spelled out; `*shift` is what to add to come
+ * back. The Gregorian calendar repeats itself after 400 years, weekdays too. Example: a zone
+ * whose cycle begins in 2040 answers for March 2444 with the steps of March 2044, shifted by
+ * 400 years. An instant before the cycle is moved up only if the rule holds for the past too;
+ * else the table has its own steps for it. */
 static int64_t reduce(const struct etl_zone *zone, int64_t t, int64_t *shift)
 {
 	int64_t cycles;
@@ -215,6 +223,8 @@ int32_t etl_zone_offset(const struct etl_zone *zone, etl_wall utc, bool *dst)
 	return step->offset;
 }
 
+/* Steps that change only the daylight flag are passed over: the clock on the wall
+ * does not move at them. */
 bool etl_zone_next_transition(const struct etl_zone *zone, etl_wall after, etl_wall *at)
 {
 	int64_t shift;
@@ -233,7 +243,7 @@ bool etl_zone_next_transition(const struct etl_zone *zone, etl_wall after, etl_w
 	return false;
 }
 
-/* What a look at the steps around a local time finds. */
+/* What a look at the steps around a local time finds: no pass in a gap, two in a fold. */
 struct passes {
 	int count;
 	int64_t at[2];
@@ -241,6 +251,11 @@ struct passes {
 	bool in_gap;
 };
 
+/* Each stretch between two steps claims the local time with its own offset; the claim counts if
+ * the instant lies in the stretch. Example, Europe/Paris, 2024-03-31, step at 01:00Z from +1h
+ * to +2h: 02:30 is 01:30Z by the first offset, when that has ended, and 00:30Z by the second,
+ * before that has begun: no pass, a gap that ends at 01:00Z. On 2024-10-27, step at 01:00Z from
+ * +2h to +1h: 02:30 is 00:30Z by the first and 01:30Z by the second: two passes. */
 static void look_around(const struct etl_zone *zone, int64_t local, struct passes *found)
 {
 	size_t n = steps_until(zone, local - ETL_ZONE_OFFSET_MAX - 1);
@@ -263,6 +278,8 @@ static void look_around(const struct etl_zone *zone, int64_t local, struct passe
 	}
 }
 
+/* Local times at the very edge of what fits are moved inside, so that adding an offset cannot
+ * overflow. */
 enum etl_local etl_zone_to_utc(const struct etl_zone *zone, int64_t local_seconds,
 	etl_wall *first, etl_wall *second)
 {

@@ -16,7 +16,7 @@ enum { NEAR_MAX = 3 }; /* edits; the same city counts as so many */
 
 struct search {
 	const char *name;
-	const char *city;  /* what stands behind its last '/' */
+	const char *city;  /* what is behind the last '/' of the name */
 	unsigned distance; /* of the best so far */
 	char *best;
 };

@@ -15,7 +15,7 @@ enum { LINKS_MAX = 40 }; /* as the kernel has it */
 
 struct walk {
 	char at[PATH_MAX];   /* a folder, free of links; "" = the root */
-	char rest[PATH_MAX]; /* what is still to be looked up from there */
+	char rest[PATH_MAX]; /* the names that are still to be looked up from there */
 	int links;
 };
 
@@ -41,7 +41,8 @@ static bool next_name(struct walk *walk, char name[NAME_MAX + 1])
 	return true;
 }
 
-/* What the link names goes before the rest. */
+/* Puts what the link names before the rest. A name that does not fit ends the look-up: the
+ * kernel would refuse it too. */
 static bool follow(struct walk *walk, const char *link)
 {
 	char target[PATH_MAX], rest[PATH_MAX];

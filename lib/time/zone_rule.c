@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * POSIX TZ rules: "CET-1CEST,M3.5.0,M10.5.0/3". Quoted names, Jn, n and Mm.w.d days, times
- * from -167 to 167 hours. Reads the text and spells the rule out as steps.
+ * POSIX TZ rules: "CET-1CEST,M3.5.0,M10.5.0/3". Quoted names, Jn, n and Mm.w.d days, times from
+ * -167 to 167 hours. Reads the text and spells the rule out as steps. The text comes from a
+ * file: nothing in it is trusted, and a text that is not wholly understood adds nothing.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +55,7 @@ static bool is_alpha(char c)
 	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
 
+/* Abbreviations are read over and not kept; two letters or none are refused, as POSIX has it. */
 static bool take_name(struct text *t)
 {
 	const char *start;
@@ -113,6 +115,7 @@ static bool take_change(struct text *t, struct change *c)
 	return take(t, ',') && take_day(t, c) && (!take(t, '/') || take_time(t, 167, &c->time));
 }
 
+/* The text counts hours west of Greenwich, a zone seconds east of it: "CET-1" is +3600. */
 static bool take_rule(struct text *t, struct rule *r)
 {
 	int32_t west;
@@ -134,6 +137,9 @@ static bool take_rule(struct text *t, struct rule *r)
 	return take_change(t, &r->start) && take_change(t, &r->end) && t->p == t->end;
 }
 
+/* Example: M3.5.0 is the last Sunday of March. In 2024 March begins on a Friday, so the first
+ * Sunday is the 3rd and a fifth one the 31st; where a month has no fifth, the fourth is the
+ * last. */
 static int64_t month_rule_day(const struct change *c, int64_t year)
 {
 	int64_t first = etl_civil_days(year, c->month, 1);
@@ -172,6 +178,8 @@ static void sort_steps(struct etl_zone_step *steps, size_t n)
 	}
 }
 
+/* Two years before the last step of the file, so that the rule joins it without a hole, and a
+ * little more than 400 years after, for the cycle that zone.c looks into. */
 static void spell_out(
 	struct etl_zone *zone, const struct rule *r, int64_t first_year, int years)
 {
@@ -200,6 +208,8 @@ static void spell_out(
 	free(all);
 }
 
+/* Without steps before it the rule holds for all of the past as well, and its cycle begins in
+ * 1973. */
 bool etl_zone_add_rule(struct etl_zone *zone, const char *text, size_t len)
 {
 	struct text t = {text, text + len};

@@ -58,7 +58,8 @@ static int read_header(struct bytes *in, struct counts *c, struct etl_error *err
 	return 0;
 }
 
-/* The bytes of a data block whose times have `width` bytes; cannot overflow. */
+/* The bytes of a data block whose times have `width` bytes. Counts are 32-bit and the sum is
+ * 64-bit: no file can make it overflow. */
 static uint64_t block_bytes(const struct counts *c, unsigned width)
 {
 	return (uint64_t)c->time * (width + 1) + (uint64_t)c->type * TYPE_BYTES + c->chars +
@@ -93,6 +94,7 @@ static int read_type(const unsigned char *types, unsigned index, const struct co
 	return 0;
 }
 
+/* Times have to ascend, because everything behind this file searches them by halving. */
 static int read_block(struct etl_zone *zone, const struct counts *c, const unsigned char *data,
 	unsigned width, struct etl_error *err)
 {
@@ -119,7 +121,7 @@ static int read_block(struct etl_zone *zone, const struct counts *c, const unsig
 	return 0;
 }
 
-/* "\n" TZ text "\n"; an empty text says nothing about the future. */
+/* "\n" TZ text "\n". Without a text the last step holds for ever. */
 static int read_footer(struct etl_zone *zone, struct bytes in, struct etl_error *err)
 {
 	const unsigned char *end;
@@ -147,7 +149,8 @@ int etl_zone_read_tzif(struct etl_zone *zone, const unsigned char *data, size_t 
 	if (read_header(&in, &c, err) != 0)
 		return -1;
 	if (c.version > 1) {
-		/* The first block is for old readers. */
+		/* The first block has 32-bit times for old readers, and ends in 2038: it is
+		 * passed over. */
 		size = block_bytes(&c, width);
 		if (size > in.len)
 			return damaged(err, "cut short");

@@ -28,6 +28,8 @@ static const uint64_t seeds[] = {
 	9940039967, /* a clock is put right while a run of its time waits for the lease */
 	9940090699, /* the end comes while a slot waits for a place behind two long runs */
 	9950020942, /* an edit, two slots of the new schedule, and a pause, all under one run */
+	9960002832, /* a run is lost, and MongoDB is away just when the next one would write it down */
+	9960012840, /* a clock that was years ahead is put right while a job is paused */
 	50000163, /* edited and edited back while the store is unreachable, then a crash */
 };
 

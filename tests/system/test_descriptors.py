@@ -90,6 +90,7 @@ def test_a_run_says_what_it_lacks(etld, hosts):
     assert not new.asked
     for client in clients:
         client.close()
+    wait_for(lambda: "jobs" in daemon.status(), "a place again")  # the loop hears of the next one first, maybe
     daemon.wait_idle()
     (run,) = daemon.runs("new")
     assert run["state"] == "ok" and new.asked

@@ -258,6 +258,10 @@ def test_errors_for_programs(fake, ctl):
                                                                          "hint": "etlctl runs", "run": "x"}}
     answer = ctl("-o", "json", "status", ETLD_SOCKET="/nowhere/control")
     assert answer.code == 3 and answer.json["error"] == "ctl.absent" and answer.json["exit"] == 3
+    for words, hint in ((["jobs", "--nosuch"], "etlctl jobs"), (["nosuch"], "etlctl help lists the commands")):
+        answer = ctl("-o", "json", *words)
+        assert answer.code == 2 and answer.json["schema"] == "etl.error/1" and answer.json["exit"] == 2
+        assert answer.json["hint"] == hint and answer.json["message"] in answer.err
 
 
 def test_status_of_one_job(fake, ctl):

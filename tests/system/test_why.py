@@ -136,7 +136,8 @@ def test_runs_by_schedule_and_missed(etld, db, metadata):
     daemon = etld({"tick": full(every="2s")})
     daemon.start()
     first = wait_for(lambda: metadata["runs"].find_one({"job": "tick", "trigger": "schedule", "state": "ok"}), "a slot")
-    said = why(daemon, first["run_id"])
+    # The record is in MongoDB a little before the loop knows of the end.
+    said = wait_for(lambda: "goes since" not in (said := why(daemon, first["run_id"]))["because"][0] and said, "its end")
     assert said["because"][0] == f"it ran because its slot {iso(first['slot'])} had come"
     assert said["because"][1].startswith("it ended ok") and said["next"]["what"] == "the job's next slot"
     daemon.kill9()

@@ -427,6 +427,18 @@ static struct rig *rig_with_daily(int64_t now, struct etl_job **daily)
 
 #define NOTHING_ASKED ((struct etl_window){0})
 
+/* The run's record says what it waited for, as its partition does. */
+static void need_recorded_reason(struct etl_run *run, const char *reason)
+{
+	bson_t record = BSON_INITIALIZER;
+	bson_iter_t iter;
+
+	etl_run_to_bson(run, &record);
+	assert_true(bson_iter_init_find(&iter, &record, "reason"));
+	assert_string_equal(bson_iter_utf8(&iter, NULL), reason);
+	bson_destroy(&record);
+}
+
 static void test_blocked_and_released(void **state)
 {
 	struct etl_job *daily;
@@ -438,6 +450,7 @@ static void test_blocked_and_released(void **state)
 	assert_int_equal(rig->run->windows_blocked, 2);
 	assert_string_equal(rig->run->parts[0]->reason,
 		"waits for window 2024-01-01T00:00:00Z of job/a");
+	need_recorded_reason(rig->run, "waits for window 2024-01-01T00:00:00Z of job/a");
 	rig->bad_from = hour(30).ms;
 	rig->bad_to = hour(31).ms;
 	NEED_RUN(rig, ETL_RUN_FAILED);

@@ -60,12 +60,26 @@ static void test_lines(void **state)
 		{"\xef\xbb\xbf{\"a\":1}\n{\"a\":2}\n", "0 {\"a\":1}\n1 {\"a\":2}\n= 2\n"},
 		{"[{\"a\":1},{\"a\":2}]\n{\"a\":3}\n", "0 {\"a\":1}\n1 {\"a\":2}\n2 {\"a\":3}\n= 3\n"},
 		{"", "= 0\n"},
-		{"\n\n", "= 0\n"},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		tell("{format: jsonl}", cases[i].text, strlen(cases[i].text), cases[i].told);
+}
+
+/* An answer of blank lines is as little a proof as an empty one, unless it is said to be. */
+static void test_blank_lines_alone(void **state)
+{
+	static const char fault[] = "error jsonl.no_lines: the answer has blank lines alone; 'no_lines: "
+				    "empty' says that this stands for no records\n";
+
+	(void)state;
+	tell("{format: jsonl}", "\n", 1, fault);
+	tell("{format: jsonl}", " ", 1, fault);
+	tell("{format: jsonl}", "\r\n \t\n ", 6, fault);
+	tell("{format: {jsonl: {no_lines: empty}}}", "\r\n\n", 3, "= 0\n");
+	tell("{format: jsonl}", "\n5\n", 3,
+		"0 reject : the answer has a number where its records should be (''): 5\n= 1\n");
 }
 
 /* One bad line is one reject, whatever of it could be read; the others are as they would be. */
@@ -183,6 +197,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_lines),
+		TEST(test_blank_lines_alone),
 		TEST(test_bad_lines),
 		TEST(test_cut),
 		TEST(test_records_in_lines),

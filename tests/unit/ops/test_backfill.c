@@ -136,6 +136,49 @@ static void test_pieces_and_survey_against_a_naive_reading(void **state)
 	rig_free(rig);
 }
 
+static void need_piece(struct rig *rig, const struct etl_job *job, struct etl_backfill *b, int from, int to)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_window piece;
+
+	assert_int_equal(etl_backfill_next(rig->driver.state, job, b, &piece, &err), 1);
+	assert_int_equal(hours_at(piece.start), from);
+	assert_int_equal(hours_at(piece.end), to);
+	b->at = b->newest_first ? piece.start : piece.end;
+}
+
+/* The example of backfill.c: 03, 04, 09 and 20 o'clock are wanted, ten windows a piece. */
+static void test_pieces_begin_and_end_with_what_is_wanted(void **state)
+{
+	struct rig *rig = rig_new(rig_yaml, 30);
+	struct etl_job job = *rig->job;
+	struct etl_state *s = rig->driver.state;
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_watermark mark;
+
+	(void)state;
+	assert_int_equal(s->ops->watermark_claim(s, "job", "a", 1, hour(0), HOUR_MS, &mark, &err), 0);
+	for (int h = 0; h < 24; h++) {
+		struct etl_ledger_entry e = {.window = {hour(h), hour(h + 1)}, .state = ETL_WINDOW_LOADED};
+		struct etl_commit c = {.job = "job", .partition = "a", .run_id = "r", .fence = 1,
+			.entries = &e, .n_entries = 1, .origin = hour(0), .window_ms = HOUR_MS};
+
+		if (h != 3 && h != 4 && h != 9 && h != 20)
+			assert_int_equal(s->ops->commit(s, NULL, &c, &err), 0);
+	}
+	job.window.max_span = ETL_HOURS(2);
+	for (int newest = 0; newest < 2; newest++) {
+		struct etl_backfill b = whole(rig, 0, 24, ETL_REPROCESS_MISSING);
+
+		b.newest_first = newest;
+		b.at = newest ? hour(24) : hour(0);
+		assert_int_equal(etl_backfill_piece_windows(&job, &b), 10);
+		need_piece(rig, &job, &b, newest ? 20 : 3, newest ? 21 : 10);
+		need_piece(rig, &job, &b, newest ? 3 : 20, newest ? 10 : 21);
+	}
+	rig_free(rig);
+}
+
 static void test_cut_to_the_grid_and_to_what_is_final(void **state)
 {
 	struct rig *rig = rig_new(rig_yaml, 10);
@@ -328,6 +371,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pieces_and_survey_against_a_naive_reading),
+		cmocka_unit_test(test_pieces_begin_and_end_with_what_is_wanted),
 		cmocka_unit_test(test_cut_to_the_grid_and_to_what_is_final),
 		cmocka_unit_test(test_a_job_that_has_no_windows_any_more),
 		cmocka_unit_test(test_the_rate_bounds_a_piece),

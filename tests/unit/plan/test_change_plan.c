@@ -313,12 +313,40 @@ static void test_rewind_again(void **state)
 	etl_change_plan_fini(&plan);
 }
 
+/* The examples of change_plan.c: what is closed stays through a set, and a decision moves the watermark only
+ * if the watermark is at its unit. */
+static void test_examples(void **state)
+{
+	struct etl_ledger_brief set[] = {{.window = {hour(6), hour(7)}, .state = ETL_WINDOW_LOADED}};
+	struct etl_ledger_brief behind[] = {{.window = {hour(6), hour(7)}, .state = ETL_WINDOW_LOADED},
+		{.window = {hour(9), hour(10)}, .state = ETL_WINDOW_HELD}};
+	struct etl_watermark mark = {.origin = {T0}, .processed = hour(4)};
+	static const int skipped[] = {4, 5, 7};
+	struct etl_change_plan plan;
+
+	(void)state;
+	etl_change_plan_set(&hourly, &mark, hour(8), set, 1, &plan);
+	assert_int_equal(plan.n, 3);
+	for (size_t i = 0; i < plan.n; i++)
+		assert_int_equal(plan.windows[i].start.ms, hour(skipped[i]).ms);
+	assert_int_equal(plan.to.ms, hour(8).ms);
+	etl_change_plan_fini(&plan);
+	mark.processed = hour(5);
+	etl_change_plan_unit(&hourly, &mark, (struct etl_window){hour(5), hour(6)}, true, behind, 2, &plan);
+	assert_int_equal(plan.to.ms, hour(7).ms);
+	etl_change_plan_fini(&plan);
+	etl_change_plan_unit(&hourly, &mark, (struct etl_window){hour(9), hour(10)}, true, NULL, 0, &plan);
+	assert_int_equal(plan.to.ms, hour(5).ms);
+	etl_change_plan_fini(&plan);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_no_windows),
 		cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_examples),
 		cmocka_unit_test(test_older_grid),
 		cmocka_unit_test(test_set_and_back),
 		cmocka_unit_test(test_rewind_and_back),

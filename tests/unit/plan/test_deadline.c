@@ -99,6 +99,17 @@ static void test_the_window_at_the_watermark(void **state)
 	}
 }
 
+static void test_nothing_to_miss(void **state)
+{
+	const struct etl_window_rules none = {.none = true};
+	struct etl_deadline d;
+
+	(void)state;
+	assert_false(etl_deadline_next(&hourly, ETL_MINUTES(20), (etl_wall){0}, &d)); /* it never ran */
+	assert_false(etl_deadline_next(&hourly, (etl_dur){0}, hour(5), &d)); /* no deadline */
+	assert_false(etl_deadline_next(&none, ETL_MINUTES(20), hour(5), &d));
+}
+
 static void test_missed_from_the_instant_on(void **state)
 {
 	struct etl_deadline d;
@@ -114,6 +125,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_the_window_at_the_watermark),
+		cmocka_unit_test(test_nothing_to_miss),
 		cmocka_unit_test(test_missed_from_the_instant_on),
 	};
 

@@ -265,6 +265,20 @@ static void test_reread_of_the_future(void **state)
 	etl_due_list_fini(&due);
 }
 
+/* A window is gone when its end has left what the source keeps. */
+static void test_retention(void **state)
+{
+	struct etl_window_rules rules = hourly;
+	etl_wall now = minute(24 * 60 + 10 * 60 + 30); /* 10:30 of the second day */
+
+	(void)state;
+	rules.retention = ETL_HOURS(24);
+	assert_true(etl_window_is_gone(&rules, (struct etl_window){hour(9), hour(10)}, now));
+	assert_false(etl_window_is_gone(&rules, (struct etl_window){hour(10), hour(11)}, now));
+	rules.retention = (etl_dur){0};
+	assert_false(etl_window_is_gone(&rules, (struct etl_window){hour(9), hour(10)}, now));
+}
+
 /* ---- against a reference ------------------------------------------------------------------ */
 
 struct world {
@@ -490,6 +504,7 @@ int main(void)
 		cmocka_unit_test(test_older_entries),
 		cmocka_unit_test(test_after_rewind),
 		cmocka_unit_test(test_after_set),
+		cmocka_unit_test(test_retention),
 		cmocka_unit_test(test_reread_of_the_future),
 		cmocka_unit_test(test_against_reference),
 	};

@@ -321,6 +321,13 @@ static void test_attach_that_means_nothing(void **state)
 	assert_non_null(etl_json_attach_fault("/s/*/v", "/s/*/v/x"));
 	assert_non_null(etl_json_attach_fault("/data", "/data/0/x"));
 	assert_non_null(etl_json_attach_fault("", "/x"));
+	assert_true(etl_json_is_inside("", "/x"));
+	assert_true(etl_json_is_inside("/st/*", "/st/a/ok"));
+	assert_true(etl_json_is_inside("/st/a", "/st/*/ok"));
+	assert_false(etl_json_is_inside("/st/*/rows", "/st/*/ok"));
+	assert_false(etl_json_is_inside("/st/*", "/st/a"));
+	assert_false(etl_json_is_inside("/st/*", "/s/a/ok"));
+	assert_false(etl_json_is_inside("", ""));
 }
 
 static void test_null_for_no_records(void **state)

@@ -222,6 +222,52 @@ static void test_busy(void **state)
 	assert_int_equal(script.begun, 0);
 }
 
+/* ---- the run whose lease is taken ------------------------------------------------------------ */
+
+static const struct etl_state_ops *good;
+static struct etl_state_ops flaky;
+static unsigned lists_to_fail;
+
+static int flaky_list(struct etl_state *s, const struct etl_collection *c, const struct etl_doc_query *query,
+	etl_doc_fn fn, void *ctx, struct etl_error *e)
+{
+	if (lists_to_fail && lists_to_fail--)
+		return etl_error_set(e, ETL_TRANSIENT, "mongodb.network", "the answer was lost");
+	return good->list(s, c, query, fn, ctx, e);
+}
+
+/* Its etld died under it. Who takes the lease writes that down, also if MongoDB does not answer just
+ * then: at its own end, and if need be when the record of that is saved at last. */
+static void test_lost_run(void **state)
+{
+	struct etl_lease lease;
+	struct etl_lease_ask ask = {.job = "j", .holder = "holder 2", .run_id = "lost run",
+		.ttl = ETL_LEASE_TTL, .slot = {T0}, .schedule = "every 1h|UTC"};
+	struct etl_trigger trigger = {.kind = ETL_TRIGGER_SCHEDULE};
+	bson_t saved;
+
+	(void)state;
+	assert_int_equal(env.state->ops->lease_acquire(env.state, &ask, &lease, &err), 1);
+	etl_clock_virtual_advance(&clock_, ETL_HOURS(1));
+	good = env.state->ops;
+	flaky = *good;
+	flaky.list = flaky_list;
+	env.state->ops = &flaky;
+	lists_to_fail = 2;
+	run = etl_run_new(&job, &env, 1, &trigger);
+	assert_int_equal(etl_run_begin(run), 0);
+	assert_int_equal(lists_to_fail, 1);
+	assert_int_equal(etl_run_finish(run, &err), -1);
+	assert_int_equal(etl_doc_get(env.state, &etl_runs, "lost run", &saved, &err), 0);
+	assert_int_equal(etl_run_save_again(run, &err), 0);
+	assert_int_equal(etl_doc_get(env.state, &etl_runs, "lost run", &saved, &err), 1);
+	assert_string_equal(text_of(&saved, "state"), "interrupted");
+	bson_destroy(&saved);
+	assert_int_equal(etl_doc_get(env.state, &etl_runs, run->run_id, &saved, &err), 1);
+	bson_destroy(&saved);
+	env.state->ops = good;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -230,6 +276,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_record, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_begin, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_busy, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_lost_run, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,7 +47,7 @@ static void test_clock_far_ahead_under_a_run_that_claims_nothing(void **state)
 	rig_need_nothing();
 }
 
-/* The same, but the clock is put right while the job is paused: then nobody has looked yet. */
+/* The same, but the clock is put right while the job is paused. */
 static void test_clock_far_ahead_under_a_run_of_a_paused_job(void **state)
 {
 	struct etl_sched_job *a = add_far_ahead();
@@ -56,13 +56,32 @@ static void test_clock_far_ahead_under_a_run_of_a_paused_job(void **state)
 	etl_sched_pause(rig.sched, a);
 	etl_clock_virtual_step(&rig.clock, ETL_MINUTES(-AHEAD));
 	etl_sched_replan(rig.sched);
+	rig_need_skip(a, 10, AHEAD + 10, ETL_SKIP_CLOCK);
 	rig_end_as(a, (struct etl_run_outcome){
 		.busy = true, .decided = {T0 + AHEAD * MINUTE}, .held_for = ETL_SECONDS(20)});
 	rig_need_nothing();
 	etl_sched_resume(rig.sched, a, (etl_wall){0});
-	rig_need_skip(a, 10, AHEAD + 9, ETL_SKIP_CLOCK);
 	rig_turn(10);
 	rig_need_run(a, 20);
+}
+
+/* Slots of the right time count from the instant at which the clock was put right, also while the job is
+ * paused: those until it is resumed are skipped for the pause, and none is without a reason. */
+static void test_slots_of_a_pause_behind_a_clock_far_ahead(void **state)
+{
+	struct etl_sched_job *a = add_far_ahead();
+
+	(void)state;
+	rig_end(a);
+	etl_sched_pause(rig.sched, a);
+	etl_clock_virtual_step(&rig.clock, ETL_MINUTES(-AHEAD));
+	etl_sched_replan(rig.sched);
+	rig_need_skip(a, 10, AHEAD + 10, ETL_SKIP_CLOCK);
+	rig_turn(25);
+	etl_sched_resume(rig.sched, a, (etl_wall){0});
+	rig_need_skip(a, 20, 30, ETL_SKIP_PAUSED);
+	rig_turn(5);
+	rig_need_run(a, 40);
 }
 
 #define RIG_TEST(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
@@ -72,6 +91,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		RIG_TEST(test_clock_far_ahead_under_a_run_that_claims_nothing),
 		RIG_TEST(test_clock_far_ahead_under_a_run_of_a_paused_job),
+		RIG_TEST(test_slots_of_a_pause_behind_a_clock_far_ahead),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -256,15 +256,17 @@ static void an_entry_of_a_later_fence_stays(void **state)
 	assert_int_equal(w.processed.ms, H(0).ms);
 }
 
-/* The data is in before the ledger and the watermark: where it is, is known whatever comes then. */
-static void without_transactions_targets_come_first(void **state)
+/* The data is in before the ledger and the watermark: where it is, and what dependants have to read, is known
+ * whatever comes then. */
+static void without_transactions_targets_and_marks_come_first(void **state)
 {
 	struct etl_ledger_entry e = entry(0, ETL_WINDOW_LOADED);
+	struct etl_dirty_mark mark = {"first-day", "p", {H(0), H(24)}};
 	struct etl_error err = ETL_ERROR_INIT;
 	struct etl_targets targets = {.n = 0};
 	struct etl_commit c = {.job = "first", .partition = "p", .run_id = RUN_A, .fence = 1,
 		.entries = &e, .n_entries = 1, .origin = H(0), .watermark = H(1),
-		.window_ms = 3600000, .targets = &targets};
+		.window_ms = 3600000, .targets = &targets, .dirty = &mark, .n_dirty = 1};
 	struct etl_watermark w;
 
 	(void)state;
@@ -278,6 +280,7 @@ static void without_transactions_targets_come_first(void **state)
 	assert_int_equal(store->ops->watermark_get(store, "first", "p", &w, &err), 1);
 	assert_int_equal(w.processed.ms, H(0).ms);
 	assert_string_equal(etl_targets_at(&w.targets, H(0)), "etl.a");
+	assert_int_equal(scan("first-day", "p", 0, 24, ETL_LEDGER_ALL).n, 1);
 }
 
 /* A slow server executes a request for a lease after its sender died or gave it up, when the lease
@@ -510,7 +513,7 @@ int main(void)
 		cmocka_unit_test(changes_over_one_another_stay_small),
 		cmocka_unit_test(a_slice_that_is_tried_again_is_known),
 		cmocka_unit_test(an_entry_of_a_later_fence_stays),
-		cmocka_unit_test(without_transactions_targets_come_first),
+		cmocka_unit_test(without_transactions_targets_and_marks_come_first),
 		cmocka_unit_test(a_late_request_takes_no_lease),
 		cmocka_unit_test(a_lease_above_the_fences_of_the_ledger),
 		cmocka_unit_test(values_of_a_wrong_type_are_named),

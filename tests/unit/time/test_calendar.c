@@ -271,6 +271,28 @@ static void every(void **state)
 	assert_int_equal(err.kind, ETL_CONFIG);
 }
 
+/* The examples of calendar.c: the search within a day, the weekdays of a month, a rhythm from the epoch. */
+static void examples(void **state)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	etl_cleanup(etl_calendar_free) struct etl_calendar *tens =
+		etl_calendar_every(ETL_MINUTES(10), ETL_MINUTES(3), &err);
+	etl_wall t;
+
+	(void)state;
+	slots("0,30 2,3 * * *", "UTC", "2026-10-01T02:31:00Z", "2026-10-01T03:00:00Z");
+	slots("0 0 * * 5", "UTC", "2026-10-01T00:00:00Z",
+		"2026-10-02T00:00:00Z 2026-10-09T00:00:00Z 2026-10-16T00:00:00Z 2026-10-23T00:00:00Z "
+		"2026-10-30T00:00:00Z");
+	slots("0 0 * * 5#2", "UTC", "2026-10-01T00:00:00Z", "2026-10-09T00:00:00Z");
+	slots("0 0 * * 5L", "UTC", "2026-10-01T00:00:00Z", "2026-10-30T00:00:00Z");
+	slots("0 0 * * 5L", "UTC", "2024-02-01T00:00:00Z", "2024-02-23T00:00:00Z");
+	assert_true(etl_calendar_next(tens, at("2026-10-01T00:00:00Z"), &t));
+	assert_int_equal(t.ms, at("2026-10-01T00:03:00Z").ms);
+	assert_true(etl_calendar_next(tens, t, &t));
+	assert_int_equal(t.ms, at("2026-10-01T00:13:00Z").ms);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -284,6 +306,7 @@ int main(void)
 		cmocka_unit_test(casablanca),
 		cmocka_unit_test(a_day_left_out),
 		cmocka_unit_test(every),
+		cmocka_unit_test(examples),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

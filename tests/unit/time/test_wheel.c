@@ -371,11 +371,39 @@ static void behaves_like_a_sorted_list(void **state)
 	}
 }
 
+/* The example at the head of wheel.c: a timer of tick 165, armed at tick 100, is spread to the finest level
+ * at 128. */
+static void a_timer_moves_to_finer_levels(void **state)
+{
+	etl_cleanup(etl_wheel_free) struct etl_wheel *wheel = etl_wheel_new(birth);
+	struct probe p[1];
+	struct log log;
+	etl_mono at;
+
+	(void)state;
+	probes_init(p, 1, &log);
+	etl_wheel_advance(wheel, after_ms(100));
+	etl_timer_arm(wheel, &p[0].timer, after_ms(165));
+	assert_int_equal(p[0].timer.level, 1);
+	assert_int_equal(p[0].timer.slot, 2);
+	assert_true(etl_wheel_next(wheel, &at));
+	assert_int_equal(at.us, after_ms(128).us);
+	etl_wheel_advance(wheel, at);
+	assert_int_equal(p[0].timer.level, 0);
+	assert_int_equal(p[0].timer.slot, 37);
+	assert_int_equal(log.count, 0);
+	assert_true(etl_wheel_next(wheel, &at));
+	assert_int_equal(at.us, after_ms(165).us);
+	etl_wheel_advance(wheel, at);
+	assert_int_equal(log.count, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fires_in_order_of_due_then_of_arming),
 		cmocka_unit_test(never_fires_early),
+		cmocka_unit_test(a_timer_moves_to_finer_levels),
 		cmocka_unit_test(cancel_and_move),
 		cmocka_unit_test(a_callback_in_the_past_waits_for_the_next_advance),
 		cmocka_unit_test(a_callback_may_arm_and_cancel_anything),

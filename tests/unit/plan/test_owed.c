@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * "Late by": how long the oldest open unit has been due.
+ * What a partition owes: its first window, since when it has been due, "late by".
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,7 +9,8 @@
 
 #include <cmocka.h>
 
-#include "tell/overdue.h"
+#include "job/job.h"
+#include "plan/owed.h"
 
 #define T0 INT64_C(1704067200000) /* 2024-01-01T00:00:00Z */
 #define MINUTE INT64_C(60000)
@@ -39,14 +40,71 @@ static int64_t late(const struct etl_job *job, etl_wall mark, etl_wall now)
 {
 	const struct etl_owed_facts facts = {.watermark = mark};
 
-	return etl_late_by(job, &facts, now).us / 60000000;
+	return etl_late_by(&job->window, job->calendar, &facts, now).us / 60000000;
 }
 
 static int64_t late_open(const struct etl_job *job, etl_wall mark, etl_wall oldest, etl_wall now)
 {
 	const struct etl_owed_facts facts = {mark, true, oldest};
 
-	return etl_late_by(job, &facts, now).us / 60000000;
+	return etl_late_by(&job->window, job->calendar, &facts, now).us / 60000000;
+}
+
+static bool owes(const struct etl_job *job, etl_wall mark, etl_wall now)
+{
+	const struct etl_owed_facts facts = {.watermark = mark};
+	etl_wall since = {-1};
+	bool owed = etl_owed_since(&job->window, job->calendar, &facts, now, &since);
+
+	assert_true(owed ? since.ms <= now.ms : since.ms == -1);
+	return owed;
+}
+
+/* -1 = none. */
+static int64_t next_hour(const struct etl_window_rules *rules, etl_wall mark)
+{
+	struct etl_window out = {{-1}, {-1}};
+
+	if (!etl_owed_next(rules, mark, &out)) {
+		assert_int_equal(out.end.ms, -1);
+		return -1;
+	}
+	assert_int_equal(out.end.ms, out.start.ms + 60 * MINUTE);
+	return (out.start.ms - T0) / (60 * MINUTE);
+}
+
+static void test_the_first_window(void **state)
+{
+	struct etl_window_rules rules = {.start = {T0}, .size = ETL_HOURS(1)};
+
+	(void)state;
+	assert_int_equal(next_hour(&rules, at(5, 0)), 5);
+	assert_int_equal(next_hour(&rules, at(5, 30)), 5);     /* of another grid */
+	assert_int_equal(next_hour(&rules, (etl_wall){0}), 0); /* it never ran */
+	rules.start = at(-24 * 365 * 60, 0);		       /* 1964 */
+	assert_int_equal(next_hour(&rules, (etl_wall){0}), -24 * 365 * 60);
+	rules.start = at(7, 0); /* moved on */
+	assert_int_equal(next_hour(&rules, at(5, 0)), 7);
+	rules.end = at(8, 0);
+	assert_int_equal(next_hour(&rules, at(7, 0)), 7);
+	assert_int_equal(next_hour(&rules, at(8, 0)), -1);
+	rules.end = at(7, 30); /* not one window fits */
+	assert_int_equal(next_hour(&rules, at(5, 0)), -1);
+	assert_int_equal(next_hour(&(struct etl_window_rules){.none = true}, at(5, 0)), -1);
+}
+
+static void test_since_its_slot(void **state)
+{
+	struct etl_job job = hourly();
+
+	(void)state;
+	assert_false(owes(&job, at(9, 0), at(10, 14)));
+	assert_true(owes(&job, at(9, 0), at(10, 15))); /* from the very instant on */
+	assert_false(owes(&job, (etl_wall){0}, at(99, 0)));
+	fini(&job);
+	job.calendar = NULL;
+	assert_false(owes(&job, at(9, 0), at(10, 9)));
+	assert_true(owes(&job, at(9, 0), at(10, 10)));
 }
 
 static void test_from_the_slot_on(void **state)
@@ -101,6 +159,8 @@ static void test_full_reads(void **state)
 	job.window = (struct etl_window_rules){.none = true};
 	assert_int_equal(late(&job, at(9, 15), at(10, 14)), 0);
 	assert_int_equal(late(&job, at(9, 16), at(10, 20)), 5);
+	assert_false(owes(&job, at(10, 15), at(11, 14))); /* its own slot asks for nothing more */
+	assert_true(owes(&job, at(10, 14), at(10, 15)));
 	fini(&job);
 	job.calendar = NULL;
 	assert_int_equal(late(&job, at(9, 16), at(99, 0)), 0);
@@ -109,6 +169,8 @@ static void test_full_reads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_the_first_window),
+		cmocka_unit_test(test_since_its_slot),
 		cmocka_unit_test(test_from_the_slot_on),
 		cmocka_unit_test(test_open_units_of_the_ledger),
 		cmocka_unit_test(test_nothing_is_due),
