@@ -129,6 +129,9 @@ MUTANTS = [
      "else if (sched->store && etl_mono_now(sched->clock).us >= job->sensing_until.us) {", "else if (!sched) {"),
     ("a clock set back under a slot that waits for its sensor", "lib/sched/sched.c",
      "if (job->sensing && job->waiting.slot.ms > due.ms)", "if (job->sensing && !due.ms)"),
+    # what is to be stored
+    ("a skip that a lost MongoDB takes with it", "daemon/engine/outbox.c",
+     "bool may_pass = s->error.kind == ETL_TRANSIENT;", "bool may_pass = false;"),
     # deadlines
     ("an alert for a window that is closed", "daemon/engine/deadline.c",
      "if (found && late->watermark.ms >= late->deadline.window.end.ms)", "if (found < 0)"),
