@@ -150,6 +150,14 @@ static void on_watchdog(struct etl_timer *timer, void *ctx)
 
 /* ---- stopping ------------------------------------------------------------------------------ */
 
+/* The flag is heard between two steps only: a worker that asks again and again what became of its commit
+ * is told apart. */
+static void end_now(struct etld *etld)
+{
+	etl_mongo_hurry(etld->mongo);
+	etld_exec_cancel_all(etld, ETL_CANCEL_SHUTDOWN);
+}
+
 static void on_drain_timeout(struct etl_timer *timer, void *ctx)
 {
 	struct etld *etld = ctx;
@@ -157,7 +165,7 @@ static void on_drain_timeout(struct etl_timer *timer, void *ctx)
 	(void)timer;
 	etld_log(ETLD_WARNING, NULL, NULL, 0,
 		"drain.timeout has passed: the runs that are left are cancelled, their windows stay due");
-	etld_exec_cancel_all(etld, ETL_CANCEL_SHUTDOWN);
+	end_now(etld);
 }
 
 void etld_drain(struct etld *etld)
@@ -166,7 +174,7 @@ void etld_drain(struct etld *etld)
 	etl_dur limit = etld->generation->settings.drain.timeout;
 
 	if (etld->draining) { /* asked twice: now */
-		etld_exec_cancel_all(etld, ETL_CANCEL_SHUTDOWN);
+		end_now(etld);
 		return;
 	}
 	etld->draining = true;

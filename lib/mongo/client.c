@@ -6,6 +6,7 @@
  */
 #include "mongo/mongo.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,7 +19,18 @@
 struct etl_mongo {
 	mongoc_client_pool_t *pool;
 	mongoc_uri_t *uri;
+	atomic_bool hurries;
 };
+
+void etl_mongo_hurry(struct etl_mongo *mongo)
+{
+	atomic_store(&mongo->hurries, true);
+}
+
+bool etl_mongo_hurries(const struct etl_mongo *mongo)
+{
+	return atomic_load(&mongo->hurries);
+}
 
 /* The driver would write to stderr by itself; what is worth telling comes back as errors. */
 void etl_mongo_global_init(void)

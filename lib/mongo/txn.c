@@ -133,7 +133,7 @@ enum etl_txn_outcome etl_txn_commit(struct etl_txn *txn, etl_dur patience, struc
 		/* Once an answer was lost, a later refusal says nothing about the first try. */
 		if (unknown)
 			outcome = ETL_TXN_UNKNOWN;
-		if (!again || spent.us >= patience.us)
+		if (!again || spent.us >= patience.us || etl_mongo_hurries(txn->mongo))
 			return outcome;
 		unknown = true;
 		etl_txn_pause(attempt);

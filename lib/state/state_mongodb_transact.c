@@ -77,7 +77,8 @@ static int settle(struct etl_effort *e, struct etl_error *err)
 		if (rc == 0)
 			return etl_error_set(err, ETL_TRANSIENT, "txn.retry",
 				"the commit is not in: begin the slice again");
-		if (err->kind != ETL_TRANSIENT || spent.us >= e->patience.us) {
+		if (err->kind != ETL_TRANSIENT || spent.us >= e->patience.us ||
+			etl_mongo_hurries(e->store->mongo)) {
 			err->code = "txn.unknown"; /* whoever comes next reads the ledger */
 			return -1;
 		}

@@ -461,6 +461,9 @@ PLANTED = [
      "\tgids = groups_of(fd, &n);", "\tgids = groups_of(fd, &n);\n\tout->pid = 0;\n\tif (n == 0)\n\t\tpeer.uid = 0;",
      "system:tests/system/test_control_abuse.py::test_who_may_not_is_told_and_logged"),
     # the watchdog, and who has workers
+    ("a commit that is asked for while etld is to end", "daemon/etld.c",
+     "\tetl_mongo_hurry(etld->mongo);\n", "",
+     "system:tests/system/test_drain.py::test_a_commit_that_nobody_answers"),
     ("a watchdog blind to a hanging worker", "daemon/etld.c",
      "\tif (!stuck)\n\t\tetld_notify_watchdog();", "\tetld_notify_watchdog();",
      "system:tests/system/test_watchdog.py::test_a_worker_that_hangs_is_told_and_the_watchdog_starves"),

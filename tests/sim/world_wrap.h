@@ -19,6 +19,7 @@ void __wrap_etl_mongo_free(struct etl_mongo *mongo);
 int __wrap_etl_mongo_ping(struct etl_mongo *mongo, struct etl_mongo_topology *out,
 	struct etl_error *err);
 void __wrap_etl_mongo_diagnose(struct etl_mongo *mongo, struct etl_error *err);
+void __wrap_etl_mongo_hurry(struct etl_mongo *mongo);
 int __wrap_etl_mongo_newest(struct etl_mongo *mongo, const struct etl_newest_query *query,
 	etl_wall *at, struct etl_error *err);
 void __wrap_etld_sense_ask(struct etld *etld, struct etld_job *job);
@@ -63,6 +64,11 @@ struct etl_mongo *__wrap_etl_mongo_new(const char *uri, const char *app_name, un
 	(void)pool_max;
 	(void)err;
 	return (struct etl_mongo *)(void *)&w;
+}
+
+void __wrap_etl_mongo_hurry(struct etl_mongo *mongo)
+{
+	(void)mongo;
 }
 
 void __wrap_etl_mongo_diagnose(struct etl_mongo *mongo, struct etl_error *err)

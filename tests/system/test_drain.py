@@ -122,6 +122,23 @@ def test_in_a_commit(mongodb, flow, db, metadata, database):
     finish(daemon, flow, db, metadata)
 
 
+@pytest.mark.daemon
+def test_a_commit_that_nobody_answers(mongodb, flow, db, metadata, database):
+    """MongoDB is gone under a commit: what became of it is asked again for minutes, but not by an etld that
+    is to end. Two minutes of asking again and two of looking for it, less than SOON, would be seen."""
+    with WireProxy(mongodb.port) as proxy:
+        daemon = Etld(proxy.uri + "&serverSelectionTimeoutMS=1000&socketTimeoutMS=1000", hourly(flow), database=database,
+                      config={"drain": {"timeout": "1s"}})
+        daemon.start()
+        gone = proxy.fault("commitTransaction", "swallow", then=proxy.stop)
+        daemon.ctl("run", "hourly")
+        wait_for(lambda: gone.struck, "a commit")
+        terminate(daemon, 100)
+    daemon.settings["mongodb"]["uri"] = mongodb.uri
+    daemon.write_settings()
+    finish(daemon, flow, db, metadata)
+
+
 @pytest.mark.faults
 @pytest.mark.daemon
 @pytest.mark.parametrize("step", ["plan", "decode", "transform", "check", "load", "commit"])
