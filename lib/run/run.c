@@ -467,6 +467,11 @@ static int save_record(const struct etl_run *run, struct etl_error *err)
 	return rc;
 }
 
+static bool asked_by_somebody(const struct etl_run *run)
+{
+	return run->trigger.kind == ETL_TRIGGER_MANUAL || run->trigger.kind == ETL_TRIGGER_BACKFILL;
+}
+
 int etl_run_finish(struct etl_run *run, struct etl_error *err)
 {
 	struct etl_state *state = run->env->state;
@@ -477,8 +482,8 @@ int etl_run_finish(struct etl_run *run, struct etl_error *err)
 	run->took = etl_mono_diff(etl_mono_now(run->env->clock), run->began);
 	settle_state(run);
 	fill_last(run);
-	/* A slot that another etld has decided has its record there. */
-	rc = run->state == ETL_RUN_BUSY && run->trigger.slot.ms ? 0 : save_record(run, err);
+	/* What another etld does has its record there, and one that waits for that asks every half minute. */
+	rc = run->state == ETL_RUN_BUSY && !asked_by_somebody(run) ? 0 : save_record(run, err);
 	/* A lease that cannot be given back runs out by itself. One whose run has no record is
 	 * kept: whoever takes it next writes down that there was a run. */
 	if (run->leased && rc == 0)

@@ -208,6 +208,19 @@ static void on_slot(struct etl_timer *timer, void *ctx)
 	etl_sched_dispatch(sched);
 }
 
+/* The run that should have loaded these windows lost MongoDB, or could not start. Without a run
+ * in its place they would stay due until the next slot, and without a calendar until somebody
+ * triggers the job. */
+static void pay_owed(struct etl_sched *sched, struct etl_sched_job *job)
+{
+	struct etl_trigger trigger = {.kind = ETL_TRIGGER_CATCH_UP};
+
+	if (!job->owed || job->paused || !sched->store)
+		return;
+	job->owed = false;
+	etl_sched_offer(sched, job, &trigger);
+}
+
 /* The sensor is to be asked again, or a slot that was given back may be claimed by now: another
  * etld's lease has run out, or MongoDB may answer again. */
 static void on_again(struct etl_timer *timer, void *ctx)
@@ -220,6 +233,7 @@ static void on_again(struct etl_timer *timer, void *ctx)
 		etl_sched_sense_again(sched, job);
 	} else {
 		etl_sched_look(sched, job);
+		pay_owed(sched, job);
 		etl_sched_make_ready(sched, job);
 	}
 	etl_sched_dispatch(sched);
@@ -397,19 +411,6 @@ void etl_sched_restore(struct etl_sched *sched, struct etl_sched_job *job,
 	} else {
 		etl_sched_note(sched, job);
 	}
-}
-
-/* The run that should have loaded these windows lost MongoDB, or could not start. Without a run
- * in its place they would stay due until the next slot, and without a calendar until somebody
- * triggers the job. */
-static void pay_owed(struct etl_sched *sched, struct etl_sched_job *job)
-{
-	struct etl_trigger trigger = {.kind = ETL_TRIGGER_CATCH_UP};
-
-	if (!job->owed || job->paused || !sched->store)
-		return;
-	job->owed = false;
-	etl_sched_offer(sched, job, &trigger);
 }
 
 /* ---- pause --------------------------------------------------------------------------------- */

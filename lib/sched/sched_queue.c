@@ -461,20 +461,36 @@ static void pass_decided(struct etl_sched_job *job, etl_wall decided)
 		job->each_until.ms = 0;
 }
 
+static bool is_for_what_is_due(const struct etl_trigger *ran)
+{
+	return ran->kind == ETL_TRIGGER_AFTER || ran->kind == ETL_TRIGGER_CATCH_UP;
+}
+
 /* The law of claims: one etld runs a slot, and a refusal says why it is not this one. Example:
  * the claim of 00:10 is refused. Cursor 00:40: the slots up to 00:40 are decided. Cursor 00:00,
  * lease held for 20 s more: nothing has come of 00:10, it is looked at again in 21 s. Cursor a
  * year ahead: a wrong clock set it; it is put back, and 00:10 runs. A cursor before the slot
  * has refused nothing, however far ahead it is of a clock that was set back while the run
- * waited for its answer. */
+ * waited for its answer.
+ *
+ * A run that an upstream's end has started has no slot to lose, but the other etld's run may have planned
+ * before that end. Example: A has planned the day of d when B's upstream marks it again; B is refused d's
+ * lease. Unless B looks once more when that has run out, the day stays as it is until the upstream's
+ * next run. */
 static void yield(struct etl_sched *sched, struct etl_sched_job *job, const struct etl_trigger *ran,
 	const struct etl_run_outcome *outcome)
 {
 	bool refused = outcome->decided.ms >= ran->slot.ms;
 	etl_dur wait = outcome->held_for;
 
-	if (!ran->slot.ms)
+	wait.us = wait.us > 0 ? wait.us + ETL_SECONDS(1).us : ETL_SECONDS(1).us;
+	if (!ran->slot.ms) {
+		if (is_for_what_is_due(ran) && !job->taken_back) {
+			job->owed = true;
+			look_later(sched, job, wait);
+		}
 		return;
+	}
 	if (refused && outcome->decided.ms > etl_wall_add(etl_now(sched->clock), ETL_SLOT_AHEAD_MAX).ms) {
 		put_back(sched, job, ran, outcome->decided);
 		return;
@@ -484,7 +500,6 @@ static void yield(struct etl_sched *sched, struct etl_sched_job *job, const stru
 		return;
 	}
 	etl_sched_unrun(sched, job, ran);
-	wait.us = wait.us > 0 ? wait.us + ETL_SECONDS(1).us : ETL_SECONDS(1).us;
 	look_later(sched, job, wait);
 }
 

@@ -72,7 +72,7 @@ MUTANTS = [
      "wait = etl_wall_diff(jittered(sched, job, job->next), now);",
      "(void)jittered;\n\twait = etl_wall_diff(job->next, now);"),
     ("no way back from a refusal", "lib/sched/sched_queue.c",
-     "\tetl_sched_unrun(sched, job, ran);\n\twait.us =", "\twait.us ="),
+     "\tetl_sched_unrun(sched, job, ran);\n\tlook_later(sched, job, wait);", "\tlook_later(sched, job, wait);"),
     ("no way back from a lost store", "lib/sched/sched_queue.c",
      "\tetl_sched_unrun(sched, job, ran);\n\tlook_later(sched, job, ETL_SECONDS(30));",
      "\t(void)ran;\n\tlook_later(sched, job, ETL_SECONDS(30));"),
@@ -116,6 +116,8 @@ MUTANTS = [
     ("a pause under which a clock far ahead is believed", "lib/sched/sched.c",
      "if (sched->store && !sched->stopped && job->job->calendar)\n\t\tforget_the_future",
      "if (sched->store && !sched->stopped && !job->paused && job->job->calendar)\n\t\tforget_the_future"),
+    ("a dependant that is refused the lease and looks no more", "lib/sched/sched_queue.c",
+     "if (is_for_what_is_due(ran) && !job->taken_back) {", "if (is_for_what_is_due(ran) && !sched) {"),
     ("a lost run that is told at once or never", "lib/run/run.c",
      "if (run->fence && etl_lease_record_lost(", "if (run->fence < 0 && etl_lease_record_lost("),
     # sensors

@@ -757,6 +757,28 @@ static void test_busy_passes_what_is_decided(void **state)
 	rig_need_run(a, 60);
 }
 
+/* A run without a slot that another etld keeps from starting: what it was to load is looked at when the
+ * lease has run out, however often. */
+static void test_busy_dependant_looks_again(void **state)
+{
+	struct etl_sched_job *a = rig_add("a", 0);
+	struct etl_trigger trigger = {.kind = ETL_TRIGGER_AFTER};
+
+	(void)state;
+	etl_sched_store(rig.sched, true);
+	etl_sched_trigger(rig.sched, a, &trigger);
+	assert_int_equal(rig_need('S', a)->trigger.kind, ETL_TRIGGER_AFTER);
+	for (int i = 0; i < 3; i++) {
+		rig_end_as(a, (struct etl_run_outcome){.busy = true, .held_for = ETL_SECONDS(25)});
+		rig_need_nothing();
+		rig_turn(1);
+		assert_int_equal(rig_need('S', a)->trigger.kind, ETL_TRIGGER_CATCH_UP);
+	}
+	rig_end(a);
+	rig_turn(5);
+	rig_need_nothing();
+}
+
 static void test_store_lost_before_the_claim(void **state)
 {
 	struct etl_sched_job *a = rig_add("a", 10);
@@ -1029,6 +1051,7 @@ int main(void)
 		RIG_TEST(test_busy_is_tried_again),
 		RIG_TEST(test_busy_gives_back_what_was_passed_over),
 		RIG_TEST(test_busy_passes_what_is_decided),
+		RIG_TEST(test_busy_dependant_looks_again),
 		RIG_TEST(test_store_lost_before_the_claim),
 		RIG_TEST(test_store_lost_under_a_run),
 		RIG_TEST(test_pool),
