@@ -12,8 +12,6 @@
 #include "io/journal.h"
 #include "state/state.h"
 
-#define TOGETHER 100 /* that one task stores */
-
 struct audit {
 	struct etld_entry entry;
 	char *who;
@@ -33,14 +31,19 @@ static int audit_send(const struct etld *etld, struct etld_entry *entry, struct 
 	return etl_audit_add(etld->state, a->who, a->what, a->details, err);
 }
 
+void etld_audit_lost(const char *who, const char *what, const struct etl_error *err)
+{
+	etld_log(ETLD_WARNING, NULL, (struct etld_field[]){{"ETL_WHO", who, 0}}, 1,
+		"the audit of '%s' by %s could not be stored: %s", what, who, err->message);
+}
+
 static void audit_sent(struct etld *etld, struct etld_entry *entry, const struct etl_error *err)
 {
 	const struct audit *a = audit_of(entry);
 
 	(void)etld;
 	if (err)
-		etld_log(ETLD_WARNING, NULL, (struct etld_field[]){{"ETL_WHO", a->who, 0}}, 1,
-			"the audit of '%s' by %s could not be stored: %s", a->what, a->who, err->message);
+		etld_audit_lost(a->who, a->what, err);
 }
 
 static void audit_free(struct etld_entry *entry)
@@ -53,7 +56,7 @@ static void audit_free(struct etld_entry *entry)
 }
 
 static const struct etld_entry_kind audit_kind = {
-	.id = ETLD_ENTRY_AUDIT, .together = TOGETHER, .send = audit_send, .sent = audit_sent,
+	.id = ETLD_ENTRY_AUDIT, .send = audit_send, .sent = audit_sent,
 	.free = audit_free};
 
 void etld_audit(struct etld *etld, const char *who, const char *what, bson_t *details)

@@ -3,7 +3,7 @@
  * Deadlines of windows: a timer for each job at the next one, and the alert for what was
  * missed, once over restarts and daemons. What the loop knows of watermarks may be old (a run
  * goes on, or another etld has the job), so a worker looks before it tells. While MongoDB is
- * away nothing is told; what was missed meanwhile is, when it is back. Loop thread, but for
+ * unreachable nothing is told; what was missed meanwhile is, when it is back. Loop thread, but for
  * what is sent.
  */
 #include "engine/deadline.h"

@@ -20,7 +20,7 @@
 /* A bucket changes with every request: it is saved this often at most. What a kill takes
  * with it is what was drawn in so long. */
 #define DRAWN_DELAY ETL_SECONDS(5)
-#define TOGETHER 100 /* hosts that one task saves */
+#define HOSTS_TOGETHER 100 /* hosts that one task saves */
 
 struct etld_hosts {
 	struct etld *etld;
@@ -72,7 +72,7 @@ static void host_free(struct etld_entry *entry)
 }
 
 static const struct etld_entry_kind host_kind = {
-	.id = ETLD_ENTRY_HOST, .together = TOGETHER, .send = host_send, .merge = host_merge,
+	.id = ETLD_ENTRY_HOST, .together = HOSTS_TOGETHER, .send = host_send, .merge = host_merge,
 	.sent = host_sent, .free = host_free};
 
 /* Not before what the store has of them was read: it would be overwritten. */

@@ -151,29 +151,42 @@ static void make_room(struct etld *etld, const struct etld_entry_kind *kind)
 	end_entry(etld, oldest, &err);
 }
 
+/* The last of the key that waits stands for it too. */
+static bool merged(struct etld_outbox *outbox, const char *key, const struct etld_entry_kind *kind,
+	struct etld_entry *entry)
+{
+	struct etld_entry_line *line;
+	struct etld_entry *last;
+
+	HASH_FIND_STR(outbox->lines, key, line);
+	last = line && line->entries ? line->entries->prev : NULL;
+	if (!last || last->kind != kind || !kind->merge || (line->busy && last == line->entries) ||
+		!kind->merge(last, entry))
+		return false;
+	kind->free(entry);
+	return true;
+}
+
 void etld_outbox_put(struct etld *etld, const char *key, const struct etld_entry_kind *kind,
 	struct etld_entry *entry)
 {
 	struct etld_outbox *outbox = etld->outbox;
 	struct etld_entry_line *line;
-	struct etld_entry *last;
+	bool is_first;
 
 	etld_on_loop(etld->loop);
+	if (merged(outbox, key, kind, entry))
+		return;
 	make_room(etld, kind);
 	line = line_of(outbox, key);
-	last = line->entries ? line->entries->prev : NULL;
-	if (last && last->kind == kind && kind->merge && (!line->busy || last != line->entries) &&
-		kind->merge(last, entry)) {
-		kind->free(entry);
-		return;
-	}
+	is_first = !line->entries;
 	entry->kind = kind;
 	entry->line = line;
 	entry->since = etl_mono_now(etld->clock);
 	DL_APPEND(line->entries, entry);
 	DL_APPEND2(outbox->kinds[kind->id].waiting, entry, older, newer);
 	outbox->kinds[kind->id].n++;
-	if (!last)
+	if (is_first)
 		place(outbox, line);
 }
 

@@ -14,7 +14,7 @@
 #include "engine/deadline.h"
 #include "engine/outbox.h"
 
-#define TOGETHER 100 /* jobs that one task stores */
+#define PAUSES_TOGETHER 100 /* jobs that one task stores */
 
 struct etld_pause_order {
 	struct etld_pause_order *prev, *next; /* in etld->pauses, while somebody waits for it */
@@ -104,13 +104,15 @@ static int pause_send(const struct etld *etld, struct etld_entry *entry, struct 
 	return rc;
 }
 
-/* From here on the store has the word (picture.h), but for pauses that it never heard of. */
+/* From here on what the store holds counts (picture.h), but for pauses that it never heard of. */
 static void pause_sent(struct etld *etld, struct etld_entry *entry, const struct etl_error *err)
 {
 	struct pause *p = pause_of(entry);
 	struct etld_job *job = etld_job_find(etld, p->job);
 
-	if (err && p->order->error.kind == ETL_OK)
+	if (err && p->set) /* the pause is stored, and says so; its audit is not */
+		etld_audit_lost(p->order->who, p->order->pause ? "pause" : "resume", err);
+	else if (err && p->order->error.kind == ETL_OK)
 		p->order->error = *err;
 	if (!job || !job->pausing)
 		return; /* it went, or went and came back */
@@ -129,7 +131,7 @@ static void pause_free(struct etld_entry *entry)
 }
 
 static const struct etld_entry_kind pause_kind = {
-	.id = ETLD_ENTRY_PAUSE, .together = TOGETHER, .send = pause_send, .sent = pause_sent,
+	.id = ETLD_ENTRY_PAUSE, .together = PAUSES_TOGETHER, .send = pause_send, .sent = pause_sent,
 	.free = pause_free};
 
 bool etld_pauses_add(struct etld_pause_order *order, struct etld_job *job)

@@ -268,7 +268,7 @@ static void give_to_worker(struct strand *s)
 	s->waiting = false;
 	s->on_worker = true;
 	s->task = (struct etld_task){.work = strand_work, .done = strand_done, .name = "strand",
-		.lane = s->share.lane, .blocks = job->source->read != NULL, .of = job->name};
+		.lane = s->share.lane, .blocks = s->part->blocks, .of = job->name};
 	etld_pool_submit(s->run->etld->pool, &s->task);
 }
 

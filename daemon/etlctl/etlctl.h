@@ -14,7 +14,7 @@
 #include "ctl/commands.h"
 #include "ctl/message.h"
 
-/* Exit statuses (spec.md section 12); those of error replies stand in ctl/message.h. */
+/* Exit statuses (etlctl(1), EXIT STATUS); those of error replies stand in ctl/message.h. */
 enum {
 	EXIT_FINE = 0,
 	EXIT_FAILED = 1,

@@ -116,7 +116,6 @@ static void read_all(struct readings *r, const struct etld *etld, const struct e
 		.left_out = sums->watermarks > LAG_SERIES_MAX ? sums->watermarks - LAG_SERIES_MAX : 0,
 	};
 	etl_sched_facts(etld->sched, &r->sched);
-	etld_outbox_facts(etld, &r->outbox);
 	r->live_runs = r->sched.active - r->sched.active_backfills;
 	etld_pool_facts(etld->pool, &r->pool);
 	etld_outbox_facts(etld, &r->outbox);

@@ -375,7 +375,7 @@ static void set_request(struct etld_transfer *t, const struct etl_request *r)
 	}
 }
 
-/* Sets what holds for every transfer (reliability.md section 5). */
+/* Sets what holds for every transfer. */
 static void set_rules(struct etld_transfer *t, const struct etl_request *r)
 {
 	const struct etld_http_options *o = &t->http->options;

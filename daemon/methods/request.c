@@ -285,7 +285,7 @@ static void on_done(struct etld_task *task)
 	struct etld_request *request = ETL_OF(struct etld_request, task, task);
 	enum etld_then then = ETLD_THEN_ANSWER;
 
-	if (request->error.kind == ETL_TRANSIENT)
+	if (etl_store_is_away(&request->error))
 		etld_backend_lost(request->etld, &request->error);
 	if (request->then)
 		then = request->then(request);

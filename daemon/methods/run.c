@@ -105,7 +105,7 @@ static struct etl_json *run_as_json(const struct etl_run *run)
 	return json;
 }
 
-/* While it goes on a run belongs to the workers: only what exec noted may be looked at. */
+/* While it goes on a run belongs to the workers: only what strands.c noted may be looked at. */
 static void tell_progress(struct etld_request *request)
 {
 	const struct follow *follow = request->own;

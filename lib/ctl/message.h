@@ -19,7 +19,7 @@
 #define ETL_CTL_MESSAGE_MAX ((size_t)1024 * 1024) /* bytes of a request, without its NUL */
 #define ETL_CTL_REPLY_MAX ((size_t)16 * 1024 * 1024) /* of a reply: 20,000 jobs and more */
 
-/* Errors: id, name on the wire, etlctl's exit status (spec.md section 12), meaning. */
+/* Errors: id, name on the wire, etlctl's exit status (etlctl(1), EXIT STATUS), meaning. */
 #define ETL_CTL_ERRORS(X)                                                                       \
 	X(NO_SUCH_JOB, "NoSuchJob", 4, "no job has this name")                                  \
 	X(NO_SUCH_RUN, "NoSuchRun", 4, "no run has this id, or several begin or end so")        \

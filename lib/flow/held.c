@@ -62,6 +62,7 @@ size_t etl_strand_held(const struct etl_strand *strand)
 	if (!work)
 		return 0;
 	return work->span.staged_bytes + (work->span.batch ? etl_batch_held(work->span.batch) : 0) +
+		(work->span.decode ? etl_decode_held(work->span.decode) : 0) +
 		(work->span.source && source->held ? source->held(work->span.source) : 0) +
 		etl_strand_state_held(strand);
 }

@@ -4,6 +4,7 @@
  * holds its data. The only caller of the watermark's writer. What it counts it counts after
  * the commit is known to be in.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -402,7 +403,11 @@ static int commit_in_order(struct etl_strand *strand, const struct etl_commit *c
 			noted.entries, noted.n_entries, &ignored);
 	free(part.entries);
 	free(noted.entries);
-	return rc < 0 ? -1 : etl_loads_commit(strand, true, err);
+	if (rc == 0) {
+		rc = etl_loads_commit(strand, true, err);
+		assert(rc == 0); /* it is in: nothing is left that could fail (sink.h) */
+	}
+	return rc;
 }
 
 /* Another holder may have loaded and closed these windows before our data came in over its:

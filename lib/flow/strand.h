@@ -9,7 +9,7 @@
 #include "flow/flow.h"
 #include "flow/repeats.h"
 
-#define ETL_SLICE_DOCUMENTS 1000	   /* of one transaction, ledger included (spec.md 5) */
+#define ETL_SLICE_DOCUMENTS 1000	   /* of one transaction, ledger included */
 #define ETL_SLICE_OVERHEAD 1		   /* ... and the watermark */
 #define ETL_SLICE_BYTES (8 * 1024 * 1024)
 #define ETL_SLICE_SECONDS 120		   /* how long one slice is tried again */
@@ -275,7 +275,7 @@ int etl_holes_look(struct etl_strand *strand, struct etl_window *range, struct e
 void etl_holes_add(struct etl_strand_work *work, const struct etl_window_rules *rules);
 
 /* upstream.c: keeps of `due` only the windows whose upstream windows are all closed. The
- * number taken out goes to strand->windows_blocked, the first reason to strand->reason. */
+ * number taken out goes to strand->part.windows_blocked, the first reason to strand->part.reason. */
 int etl_upstream_filter(struct etl_strand *strand, struct etl_due_list *due,
 	struct etl_error *err);
 
@@ -316,7 +316,7 @@ size_t etl_strand_state_held(const struct etl_strand *strand); /* of transforms 
 /* -1 with ETL_LIMIT if transforms and checks keep more than a share. */
 int etl_strand_judge_state(const struct etl_strand *strand, struct etl_error *err);
 
-/* Sets strand->memory to what it needs now; true if that is more than it was granted. */
+/* Sets strand->part.memory to what it needs now; true if that is more than it was granted. */
 bool etl_strand_lacks_memory(struct etl_strand *strand);
 
 /* hold.c: a check with on_fail: hold minds something of the window; of each rule the first is kept. */

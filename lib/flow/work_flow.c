@@ -38,6 +38,7 @@ static void make_strands(struct etl_run *run, struct etl_flow *flow)
 		if (only && !etl_streq(only, job->partitions[i].name))
 			continue;
 		etl_part_init(&strand->part, &job->partitions[i]);
+		strand->part.blocks = job->source->read != NULL;
 		strand->run = run;
 		etl_run_add_part(run, &strand->part);
 	}

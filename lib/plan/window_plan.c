@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Which windows are due (spec.md section 4). Everything here is arithmetic on a grid that is
+ * Which windows are due (ADR 0012). Everything here is arithmetic on a grid that is
  * anchored at rules->start. Reads no store and no clock, and changes nothing but the list that
  * it fills: whoever asks why a window is due gets the answer that a run gets.
  */

@@ -450,9 +450,10 @@ static void fill_last(struct etl_run *run)
 	fill_last_counts(run, whole);
 }
 
-/* The run's record, and before it that of the run whose lease it took, should MongoDB have been away just
- * then. Example: etld dies under run 1; run 2 takes the lease, and the next message is lost: nobody
- * but run 2 knows of run 1, so that it is asked again here, and by whoever saves the record later. */
+/* The run's record, and before it that of the run whose lease it took, should MongoDB have been
+ * unreachable just then. Example: etld dies under run 1; run 2 takes the lease, and the next message is
+ * lost: nobody but run 2 knows of run 1, so that it is asked again here, and by whoever saves the
+ * record later. */
 static int save_record(const struct etl_run *run, struct etl_error *err)
 {
 	struct etl_run_record record;

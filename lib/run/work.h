@@ -61,6 +61,7 @@ struct etl_part {
 	const struct etl_partition *partition; /* the job's */
 	enum etl_part_state state;
 	enum etl_step_id step; /* where it is, for people */
+	bool blocks; /* it keeps its thread while it waits for others: not one that all share */
 
 	/* between the part and who carries it */
 	etl_dur wait;		 /* for ETL_NEED_TIMER */
@@ -99,7 +100,7 @@ struct etl_work_type {
 	const char *name; /* in work_NAME.c */
 
 	/* Worker, when the lease is taken: makes run->work and, by etl_run_add_part, the run's parts. -1:
-	 * the run has failed; `free` is called all the same. */
+	 * the run has failed; if run->work is set by then, `free` is called all the same. */
 	int (*begin)(struct etl_run *run, struct etl_error *err);
 
 	/* Worker: goes on with a part until it needs something. Looks at run->cancel and run->fenced
@@ -107,7 +108,7 @@ struct etl_work_type {
 	 * The part is called at once then, whatever it waits for. */
 	enum etl_need (*go)(struct etl_part *part);
 
-	/* Frees run->work with its parts, also if `begin` failed halfway. Any thread. */
+	/* Frees run->work (never NULL) with its parts, also if `begin` failed halfway. Any thread. */
 	void (*free)(struct etl_run *run);
 };
 

@@ -132,7 +132,8 @@ struct etl_source_type {
 	int (*read)(void *self, const struct etl_window *span, struct etl_batch *out,
 		struct etl_error *err);
 
-	/* Bytes that it holds of records which it has not given yet. NULL = hardly any. */
+	/* Bytes that it holds of records which it has not given yet, beside its decoder's. NULL = hardly
+	 * any. */
 	size_t (*held)(const void *self);
 
 	void (*close)(void *self); /* always called once after open, also when open failed */

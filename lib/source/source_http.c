@@ -377,11 +377,6 @@ static int next(void *self, etl_wall now, struct etl_batch *batch, struct etl_re
 	return end_of_data(http, batch, err);
 }
 
-static size_t held(const void *self)
-{
-	return etl_decode_held(((const struct http *)self)->env->decode);
-}
-
 /* ---- life ---- */
 
 static int open_instance(void *self, const void *options, const struct etl_source_env *env,
@@ -424,6 +419,5 @@ const struct etl_source_type etl_source_http = {
 	.decode = decode,
 	.broken = broken,
 	.next = next,
-	.held = held,
 	.close = close_instance,
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Due windows against tables, and against a naive reference over random ledgers: hours of a
- * small grid, each judged on its own by the words of spec.md section 4.
+ * small grid, each judged on its own by the words of etld.yaml(5), window.
  */
 #include <setjmp.h>
 #include <stdarg.h>

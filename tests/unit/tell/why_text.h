@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the tests of job/why.h share: an answer as one line, and a job of every hour.
+ * What the tests of tell/why.h share: an answer as one line, and a job of every hour.
  */
 #ifndef WHY_TEXT_H
 #define WHY_TEXT_H

@@ -385,6 +385,29 @@ static void what_follows_a_worker(void **state)
 	etl_json_free(client.reply);
 }
 
+static void work_at_a_busy_server(struct etld_request *request)
+{
+	etl_error_set(&request->error, ETL_TRANSIENT, "mongodb.busy", "it asks for patience");
+}
+
+/* A question that failed for now does not make MongoDB unreachable: nothing else stops for it. */
+static void a_busy_server_is_there(void **state)
+{
+	struct client client;
+	struct etld_request *request;
+
+	(void)state;
+	etld_rig_hold_reloads(&rig);
+	request = ask(&client, "Reload");
+	rig.etld->mongodb_up = true;
+	etld_request_submit(request, work_at_a_busy_server, NULL);
+	wait_for(&client);
+	assert_true(rig.etld->mongodb_up);
+	assert_int_equal(client.error, ETL_CTL_NOT_READY);
+	etl_json_free(client.reply);
+	rig.etld->mongodb_up = false;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -399,6 +422,7 @@ int main(void)
 		cmocka_unit_test(a_client_that_goes_is_answered_no_more),
 		cmocka_unit_test(progress_is_for_who_asked),
 		cmocka_unit_test(what_follows_a_worker),
+		cmocka_unit_test(a_busy_server_is_there),
 	};
 
 	return cmocka_run_group_tests(tests, open_rig, close_rig);
