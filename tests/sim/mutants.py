@@ -113,13 +113,6 @@ MUTANTS = [
     ("what an edit passed over goes with a slot that waits", "lib/sched/sched_record.c",
      "while (stay < job->n_skips && job->skips[stay].first.ms < skip->first.ms)",
      "while (stay < job->n_skips && job->skips[stay].first.ms < job->each_until.ms)"),
-    ("a pause under which a clock far ahead is believed", "lib/sched/sched.c",
-     "if (sched->store && !sched->stopped && job->job->calendar)\n\t\tforget_the_future",
-     "if (sched->store && !sched->stopped && !job->paused && job->job->calendar)\n\t\tforget_the_future"),
-    ("a dependant that is refused the lease and looks no more", "lib/sched/sched_queue.c",
-     "if (is_for_what_is_due(ran) && !job->taken_back) {", "if (is_for_what_is_due(ran) && !sched) {"),
-    ("a lost run that is told at once or never", "lib/run/run.c",
-     "if (run->fence && etl_lease_record_lost(", "if (run->fence < 0 && etl_lease_record_lost("),
     # sensors
     ("a sensor's no that lets through", "lib/sched/sched_sensor.c",
      "if (satisfied || !job->job->wait_for) {", "if (satisfied || *said) {"),

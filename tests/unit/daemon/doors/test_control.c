@@ -83,7 +83,7 @@ static const char *next_answer(struct client *client)
 	struct etl_error err = ETL_ERROR_INIT;
 	struct etl_ctl_reply reply;
 	bool end = false;
-	size_t n;
+	size_t n = 0;
 
 	for (int i = 0; i < ETLD_RIG_TURNS && !end; i++) {
 		n = strnlen(client->in.len ? client->in.data : "", client->in.len);

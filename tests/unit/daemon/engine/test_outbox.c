@@ -317,7 +317,7 @@ static void nothing_is_sent_while_mongodb_is_unreachable(void **state)
 
 static void a_batch_is_one_task(void **state)
 {
-	char key[16];
+	char key[32];
 
 	(void)state;
 	for (int i = 0; i < 100; i++) {
@@ -460,7 +460,7 @@ static void a_stop_sends_once_and_tells_what_is_lost(void **state)
 
 static void put_herd(size_t n, size_t keys)
 {
-	char key[16];
+	char key[32];
 
 	for (size_t i = 0; i < n; i++) {
 		snprintf(key, sizeof key, "job%zu", i % keys);

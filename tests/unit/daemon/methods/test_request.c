@@ -390,7 +390,7 @@ static void work_at_a_busy_server(struct etld_request *request)
 	etl_error_set(&request->error, ETL_TRANSIENT, "mongodb.busy", "it asks for patience");
 }
 
-/* A question that failed for now does not make MongoDB unreachable: nothing else stops for it. */
+/* A question that failed this once does not make MongoDB unreachable: nothing else stops for it. */
 static void a_busy_server_is_there(void **state)
 {
 	struct client client;
