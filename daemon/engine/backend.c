@@ -245,6 +245,7 @@ void etld_backend_close(struct etld *etld)
 
 	if (!backend)
 		return;
+	etl_timer_cancel(etld_loop_wheel(etld->loop), &backend->timer);
 	if (etld->state)
 		etld->state->ops->free(etld->state);
 	if (backend->lease_state)

@@ -517,4 +517,7 @@ PLANTED = [
     ("a dependant that is refused the lease and looks no more", "lib/sched/sched_queue.c",
      "if (is_for_what_is_due(ran) && !job->taken_back) {", "if (is_for_what_is_due(ran) && !sched) {",
      "unit:sched/test_sched"),
+    ("an edit that asks nobody what was decided", "lib/run/skip.c",
+     "if (!found || etl_streq(info.schedule, schedule) ||", "if (found <= 1 || etl_streq(info.schedule, schedule) ||",
+     "unit:run/test_skip"),
 ]

@@ -106,8 +106,6 @@ MUTANTS = [
      "struct etl_sched_job *job = backfill_may_start(sched) ? NULL : leave(sched, LANE_LIVE);\n"),
     ("dependants are not told", "lib/sched/sched_queue.c",
      "if (outcome->moved)", "if (outcome->moved && sched->stopped)"),
-    ("an edit that asks nobody what was decided", "lib/run/skip.c",
-     "if (!found || etl_streq(info.schedule, schedule) ||", "if (found <= 1 || etl_streq(info.schedule, schedule) ||"),
     ("an edit's note that takes along what waits", "lib/sched/sched_record.c",
      "etl_wall slot = job->noted.ms < job->decided.ms ? job->noted : job->decided;", "etl_wall slot = job->decided;"),
     ("what an edit passed over goes with a slot that waits", "lib/sched/sched_record.c",
