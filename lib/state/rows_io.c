@@ -76,5 +76,7 @@ int etl_doc_get(struct etl_state *s, const struct etl_collection *c, const char 
 	struct asked asked = {.c = c, .thing = out, .err = err};
 	int rc = s->ops->list(s, c, &query, take_one, &asked, err);
 
+	if (rc < 0 && asked.rc == 1 && !c->decode) /* it came, and the end of the list was lost */
+		bson_destroy(out);
 	return rc < 0 ? -1 : asked.rc;
 }
