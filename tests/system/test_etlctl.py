@@ -49,6 +49,7 @@ STATUS = {
         "config": {"generation": 3, "loaded_at": "2026-07-01T09:00:00Z", "path": "/etc/etld/etld.yaml", "error": None,
                    "loading": False, "left_out": 0},
         "mongodb": {"state": "up", "topology": "replica set rs0", "reason": "", "guarantee": "effectively-once"},
+        "unsaved": {"entries": 0, "oldest_s": 0.0},
         "workers": {"busy": 1, "total": 4}, "active_runs": 1, "timers": 7, "loop_turns": 900,
         "long_turns": {"count": 1, "longest_s": 0.012, "at": "reload"}},
     "hosts": [], "jobs": [JOB, FINE],
