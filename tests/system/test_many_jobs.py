@@ -39,6 +39,12 @@ def facts(pid):
     return rss, switches
 
 
+def is_settled(daemon):
+    """Nothing waits to be stored, and no worker is busy with it."""
+    told = daemon.ctl("status", "job00042").json["daemon"]
+    return not told["unsaved"]["entries"] and not told["workers"]["busy"]
+
+
 def cpu_seconds(pid):
     """What the process has used of the processor."""
     return sum(int((thread / "schedstat").read_text().split()[0])
@@ -159,6 +165,7 @@ def test_ten_thousand(etld):
     cost = cost_of(daemon, JOBS)
     one = daemon.ctl("status", "job00042").json
     assert [job["name"] for job in one["jobs"]] == ["job00042"]
+    wait_for(lambda: is_settled(daemon), "the slots of a start on record", 600)
     rss, before = facts(daemon.pid)
     turns = daemon.ctl("status", "job00042").json["daemon"]["loop_turns"]
     # Nothing is expected to happen; another process's seconds pass meanwhile.
