@@ -239,6 +239,11 @@ int etld_backend_open(struct etld *etld, struct etl_error *err)
 	return 0;
 }
 
+const char *etld_mongodb_reason(const struct etld *etld)
+{
+	return *etld->mongodb_reason ? etld->mongodb_reason : "etld is still starting";
+}
+
 void etld_backend_close(struct etld *etld)
 {
 	struct etld_backend *backend = etld->backend;

@@ -11,6 +11,7 @@
 #include "base/fault.h"
 #include "base/str.h"
 #include "engine/audit.h"
+#include "engine/backend.h"
 #include "engine/deadline.h"
 #include "engine/outbox.h"
 
@@ -173,5 +174,5 @@ void etld_pauses_down(struct etld *etld)
 {
 	while (etld->pauses)
 		tell(etld->pauses, ETLD_PAUSE_KEPT,
-			*etld->mongodb_reason ? etld->mongodb_reason : "etld is still starting");
+			etld_mongodb_reason(etld));
 }

@@ -219,7 +219,7 @@ void etld_gates_restore(struct etld_gates *gates, const struct etld_host_state *
 			etl_wall_diff(state->full_at, now));
 }
 
-/* A changed gate is taken once; etld_gates_put_back is for a state that could not be stored. */
+/* A changed gate is taken once: the outbox keeps its state until it is stored. */
 bool etld_gates_take_changed(struct etld_gates *gates, struct etld_host_state *out)
 {
 	for (struct etld_gate *gate = gates->gates; gate; gate = gate->next) {

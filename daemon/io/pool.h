@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Worker threads. A task crosses by a move through one queue: submit gives it away, `work`
- * runs on a worker, `done` runs on the loop. One mutex guards both queues; nothing is called
+ * runs on a worker, `done` runs on the loop. One mutex guards all queues; nothing is called
  * with it held.
  */
 #ifndef ETLD_POOL_H

@@ -180,7 +180,7 @@ void etld_refuse_busy(struct etld_request *request)
 bool etld_request_ready(struct etld_request *request)
 {
 	const struct etld *etld = request->etld;
-	const char *reason = *etld->mongodb_reason ? etld->mongodb_reason : "etld is still starting";
+	const char *reason = etld_mongodb_reason(etld);
 
 	if (etld->mongodb_up)
 		return true;

@@ -269,7 +269,7 @@ static void run(struct etld_request *request)
 		etld_refuse_not_ready(request, "etld is stopping", false);
 	else if (!etld->mongodb_up)
 		etld_refuse_not_ready(request,
-			*etld->mongodb_reason ? etld->mongodb_reason : "etld is still starting",
+			etld_mongodb_reason(etld),
 			!etld->mongodb_tried);
 	else if (joins(request, job))
 		join(request, job);

@@ -210,8 +210,8 @@ static void join_note(struct etl_load_note *to, const struct etl_load_note *from
 
 static void keep_bit(uint8_t *to, size_t to_at, const uint8_t *from, size_t from_at)
 {
-	if (from[from_at / 8] >> (from_at % 8) & 1)
-		to[to_at / 8] |= (uint8_t)(1u << (to_at % 8));
+	if (etl_bit(from, from_at))
+		etl_bit_set(to, to_at);
 }
 
 /* What became of the rows in the committing target is what is told of them; a change in another one is a

@@ -31,17 +31,12 @@ struct etl_go etl_slice_again(struct etl_strand *strand, struct etl_error *err)
 	return etl_go_when(ETL_NEED_TIMER, ETL_AT_LOAD);
 }
 
-static bool bit(const uint8_t *bits, size_t i)
-{
-	return bits[i / 8] >> (i % 8) & 1;
-}
-
 /* Counts what became of one row; true if it changed the target. A row with the key of one that an
  * earlier slice of its window brought in takes that one's place, whatever the sink saw. */
 static bool row_written(const struct etl_load_result *result, size_t at, bool repeats,
 	struct etl_counts *written)
 {
-	bool created = bit(result->created, at), changed = bit(result->changed, at);
+	bool created = etl_bit(result->created, at), changed = etl_bit(result->changed, at);
 
 	switch ((enum etl_load_fate)result->fates[at]) {
 	case ETL_LOAD_OVERWRITTEN:
@@ -98,7 +93,7 @@ static bool window_changed(const struct etl_strand *strand, size_t window, size_
 	w->repeated = 0;
 	for (size_t i = begin; i < end; i++, (*at)++) {
 		changed |= row_written(&work->slice.result, *at, row_repeats(work, w, i, *at), &w->written);
-		changed |= work->slice.beside && bit(work->slice.beside, *at);
+		changed |= work->slice.beside && etl_bit(work->slice.beside, *at);
 	}
 	if (!etl_loads_are_joined(strand))
 		changed |= end > begin && !w->same;

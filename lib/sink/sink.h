@@ -33,6 +33,16 @@ struct etl_load_note {
 	char first[200];
 };
 
+static inline bool etl_bit(const uint8_t *bits, size_t i)
+{
+	return bits[i / 8] >> (i % 8) & 1;
+}
+
+static inline void etl_bit_set(uint8_t *bits, size_t i)
+{
+	bits[i / 8] |= (uint8_t)(1u << (i % 8));
+}
+
 struct etl_load_result {
 	uint64_t inserted, updated, unchanged, rejected, overwritten, stale;
 	struct etl_load_note keys;     /* the same key twice: as many as are overwritten */

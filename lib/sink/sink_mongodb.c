@@ -392,9 +392,9 @@ static void report_one(struct etl_batch *batch, size_t i, const struct etl_sink_
 	}
 	result->inserted += item->verdict == ETL_VERDICT_NEW;
 	result->updated += item->verdict == ETL_VERDICT_CHANGED;
-	result->changed[i / 8] |= (uint8_t)(1u << (i % 8));
+	etl_bit_set(result->changed, i);
 	if (result->created && item->verdict == ETL_VERDICT_NEW)
-		result->created[i / 8] |= (uint8_t)(1u << (i % 8));
+		etl_bit_set(result->created, i);
 }
 
 static void report(const struct sink *s, const struct etl_sink_plan *plan, struct etl_batch *batch,

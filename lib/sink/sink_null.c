@@ -18,9 +18,9 @@ static int write_null(void *self, struct etl_batch *batch, struct etl_load_resul
 	(void)err;
 	result->inserted += batch->n;
 	for (size_t i = 0; i < batch->n; i++) {
-		result->changed[i / 8] |= (uint8_t)(1u << (i % 8));
+		etl_bit_set(result->changed, i);
 		if (result->created)
-			result->created[i / 8] |= (uint8_t)(1u << (i % 8));
+			etl_bit_set(result->created, i);
 	}
 	return 0;
 }

@@ -148,7 +148,7 @@ PLANTED = [
     ("several loads: a slice as large as for one", "lib/flow/slice.c",
      "\t\t\tdocuments += each;\n", "\t\t\tdocuments++;\n", "unit:flow/test_loads"),
     ("several loads: a change beside that nobody sees", "lib/flow/step_commit.c",
-     "\t\tchanged |= work->slice.beside && bit(work->slice.beside, *at);\n", "", "unit:flow/test_loads"),
+     "\t\tchanged |= work->slice.beside && etl_bit(work->slice.beside, *at);\n", "", "unit:flow/test_loads"),
     ("several loads: the committing one is written in its place", "lib/flow/loads.c",
      "size_t i = k + 1 == job->n_loads ? job->committing : k < job->committing ? k : k + 1;", "size_t i = k;",
      "unit:flow/test_loads"),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * A machine runs the real daemon: daemon/ but for loop, pool, http, hosts, journal, notify,
+ * A machine runs the real daemon: daemon/ but for loop, pool, http, journal, notify,
  * instance and control, whose places these take. No descriptor, no thread: a worker's work is
  * one event, its way back to the loop another; an answer of a source is two.
  */
