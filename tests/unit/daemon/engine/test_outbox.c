@@ -397,6 +397,22 @@ static void the_oldest_of_too_many_is_given_up(void **state)
 	assert_true(strstr(stored, "d ") < strstr(stored, "e "));
 }
 
+/* What merges into an entry that waits takes no place: nothing is given up for it. */
+static void a_merge_needs_no_room(void **state)
+{
+	static const struct etld_entry_kind merging = {.id = ETLD_ENTRY_NOTE, .max = 1, .together = 1000,
+		.send_all = named_send_all, .merge = named_merge, .sent = named_sent, .free = named_free};
+	struct etld_outbox_facts facts;
+
+	(void)state;
+	etld.mongodb_up = false;
+	put("job", &merging, "a1");
+	put("job", &merging, "a2");
+	etld_outbox_facts(&etld, &facts);
+	assert_int_equal(facts.given_up, 0);
+	assert_int_equal(facts.waiting[ETLD_ENTRY_NOTE], 1);
+}
+
 static void room_is_made_beside_what_a_worker_has(void **state)
 {
 	(void)state;
@@ -526,6 +542,7 @@ int main(void)
 		TEST(one_that_spoils_a_batch_goes_alone),
 		TEST(what_stands_behind_a_failure_of_one_task_is_kept),
 		TEST(the_oldest_of_too_many_is_given_up),
+		TEST(a_merge_needs_no_room),
 		TEST(room_is_made_beside_what_a_worker_has),
 		TEST(what_nobody_wants_is_not_sent),
 		TEST(age_is_that_of_the_oldest),
