@@ -5,7 +5,6 @@
  */
 #include "conf/document.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -69,42 +68,6 @@ static bool refuse(const struct compiler *co, const struct etl_node *node,
 
 /* ---- scalars ---------------------------------------------------------------------------- */
 
-static const char *skip_digits(const char *p)
-{
-	while (isdigit((unsigned char)*p))
-		p++;
-	return p;
-}
-
-/* RFC 8259 section 6, the whole text; `whole` tells that there is no fraction, no exponent. */
-static bool is_json_number(const char *p, bool *whole)
-{
-	const char *from;
-
-	*whole = true;
-	p += *p == '-';
-	from = p;
-	p = skip_digits(p);
-	if (p == from || (*from == '0' && p - from > 1))
-		return false;
-	if (*p == '.') {
-		*whole = false;
-		from = ++p;
-		p = skip_digits(p);
-		if (p == from)
-			return false;
-	}
-	if (*p == 'e' || *p == 'E') {
-		*whole = false;
-		p++;
-		p += *p == '-' || *p == '+';
-		from = p;
-		p = skip_digits(p);
-		if (p == from)
-			return false;
-	}
-	return !*p;
-}
 
 static bool compile_number(const struct compiler *co, const struct etl_node *node, bool whole,
 	struct etl_value *out)
@@ -162,7 +125,7 @@ static bool compile_scalar(const struct compiler *co, const struct etl_node *nod
 		out->boolean = *node->text == 't';
 		return true;
 	}
-	if (node->plain && is_json_number(node->text, &whole))
+	if (node->plain && etl_is_json_number(node->text, &whole))
 		return compile_number(co, node, whole, out);
 	return compile_string(co, node, out);
 }

@@ -224,52 +224,12 @@ static bool json_string_after(const char *text, size_t len, bool open)
 	return open;
 }
 
-static void put_json_text(const char *value, struct etl_buf *out)
-{
-	for (const char *p = value; *p; p++) {
-		unsigned char c = (unsigned char)*p;
-
-		if (c == '"' || c == '\\')
-			etl_buf_printf(out, "\\%c", c);
-		else if (c < 0x20)
-			etl_buf_printf(out, "\\u%04x", c);
-		else
-			etl_buf_char(out, (char)c);
-	}
-}
-
-/* RFC 8259: -?(0|[1-9][0-9]*)(.[0-9]+)?([eE][+-]?[0-9]+)? */
-static bool is_json_number(const char *p)
-{
-	static const char digits[] = "0123456789";
-	size_t n;
-
-	p += *p == '-';
-	n = strspn(p, digits);
-	if (!n || (n > 1 && *p == '0'))
-		return false;
-	p += n;
-	if (*p == '.') {
-		n = strspn(p + 1, digits);
-		if (!n)
-			return false;
-		p += 1 + n;
-	}
-	if (*p == 'e' || *p == 'E') {
-		p++;
-		p += *p == '+' || *p == '-';
-		n = strspn(p, digits);
-		if (!n)
-			return false;
-		p += n;
-	}
-	return !*p;
-}
-
 static bool is_json_word(const char *value)
 {
+	bool whole;
+
 	return etl_streq(value, "true") || etl_streq(value, "false") ||
-	       etl_streq(value, "null") || is_json_number(value);
+		etl_streq(value, "null") || etl_is_json_number(value, &whole);
 }
 
 static void put_xml_text(const char *value, struct etl_buf *out)
@@ -294,10 +254,11 @@ static int put_escaped(const char *name, const char *value, enum etl_escape esca
 			return etl_error_set(err, ETL_DATA, "template.json",
 				"the value of {%s} is no JSON number: put {%s} between quotes", name,
 				name);
-		if (in_string)
-			put_json_text(value, out);
-		else
+		if (!in_string)
 			etl_buf_str(out, value);
+		else
+			for (const char *p = value; *p; p++)
+				etl_encode_json_char(out, *p);
 		return 0;
 	case ETL_ESCAPE_XML:
 		put_xml_text(value, out);
