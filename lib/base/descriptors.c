@@ -51,6 +51,7 @@ int etl_descriptors_error(struct etl_error *err)
 
 	(void)getrlimit(RLIMIT_NOFILE, &limit);
 	return etl_error_set(err, ETL_TRANSIENT, "daemon.descriptors",
-		"no file descriptors left: LimitNOFILE is %llu; raise it or lower limits.max_active",
+		"no file descriptors left: LimitNOFILE is %llu; raise it or lower "
+		"limits.max_active",
 		(unsigned long long)limit.rlim_cur);
 }

@@ -71,7 +71,8 @@ int etl_error_set(struct etl_error *err, enum etl_error_kind kind, const char *c
 
 /* "connect: refused" with the prefix "job 'a'" becomes "job 'a': connect: refused". Kind, code,
  * status and wait stay: context explains an error, it never changes what follows from it. What
- * is too long loses its end, the innermost words; the place, in front, is what people search for. */
+ * is too long loses its end, the innermost words; the place, in front, is what people search
+ * for. */
 int etl_error_prefix(struct etl_error *err, const char *fmt, ...)
 {
 	char head[ETL_ERROR_MESSAGE_MAX];

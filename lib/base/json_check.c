@@ -216,7 +216,8 @@ static int scan_close(struct scan *s)
 			return open == '{' ? scan_key(s) : 0;
 		}
 		if (peek(s) != (open == '{' ? '}' : ']'))
-			return bad(s, open == '{' ? "',' or '}' is missing" : "',' or ']' is missing");
+			return bad(s,
+				open == '{' ? "',' or '}' is missing" : "',' or ']' is missing");
 		s->at++;
 		s->depth--;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Collects what is wrong or strange in a configuration, with an excerpt of the file. All text of the
- * file is masked before it is shown: a control byte must not reach a terminal or forge a
+ * Collects what is wrong or strange in a configuration, with an excerpt of the file. All text of
+ * the file is masked before it is shown: a control byte must not reach a terminal or forge a
  * line of the journal, and a password inside a URL is nobody's business.
  */
 #include "conf/diag_parts.h"
@@ -67,8 +67,8 @@ void etl_diag_free(struct etl_diag *diag)
 	free(diag);
 }
 
-/* A copy that can be printed: tabs are blanks, what could deceive a reader at a terminal is '?', user
- * and password of a URL are '*'. One character stays one character. */
+/* A copy that can be printed: tabs are blanks, what could deceive a reader at a terminal is '?',
+ * user and password of a URL are '*'. One character stays one character. */
 static char *presentable(const char *s, size_t len)
 {
 	char *copy = etl_memdup0(s, len);

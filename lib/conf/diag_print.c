@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What was collected, in the order of files and lines: with excerpts for people, on one line each for
- * the journal, as data for programs.
+ * What was collected, in the order of files and lines: with excerpts for people, on one line
+ * each for the journal, as data for programs.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,7 +91,8 @@ static void print_excerpt(const struct etl_diag *diag, const struct etl_diag_ent
 	etl_buf_char(out, '\n');
 }
 
-static void print_entry(const struct etl_diag *diag, const struct etl_diag_entry *e, struct etl_buf *out)
+static void print_entry(const struct etl_diag *diag, const struct etl_diag_entry *e,
+	struct etl_buf *out)
 {
 	etl_buf_printf(out, "%s[%s]: %s\n", etl_diag_severity_word(e->severity),
 		etl_diag_code_name(e->code), e->text);
@@ -113,8 +114,8 @@ static void print_dropped(const struct etl_diag *diag, enum etl_diag_severity se
 	size_t n = diag->dropped[severity];
 
 	if (n)
-		etl_buf_printf(out, "%s%zu more %s%s\n", before, n, etl_diag_severity_word(severity),
-			n == 1 ? "" : "s");
+		etl_buf_printf(out, "%s%zu more %s%s\n", before, n,
+			etl_diag_severity_word(severity), n == 1 ? "" : "s");
 }
 
 void etl_diag_print(const struct etl_diag *diag, struct etl_buf *out)

@@ -52,10 +52,11 @@ static bool refuse_unset(const struct reference *ref, bool outside, const struct
 	struct etl_diag *diag)
 {
 	enum etl_diag_severity severity = outside ? ETL_DIAG_NOTE : ETL_DIAG_ERROR;
-	const char *help = outside ?
-		"the unit sets it (Environment=); what depends on it is not checked here" :
-		"Environment= or EnvironmentFile= in the unit (systemctl edit etld), then systemctl "
-		"restart etld: a reload brings no new variable";
+	const char *help =
+		outside ?
+			"the unit sets it (Environment=); what depends on it is not checked here" :
+			"Environment= or EnvironmentFile= in the unit (systemctl edit etld), then "
+			"systemctl restart etld: a reload brings no new variable";
 
 	if (ref->op == '?' && ref->word_len)
 		etl_diag_say(diag, severity, mark, ETL_DIAG_VARIABLE, NULL, help,
@@ -71,8 +72,8 @@ static bool refuse_unset(const struct reference *ref, bool outside, const struct
 	return false;
 }
 
-static bool put_value(const struct reference *ref, const char *(*env)(const char *name), bool outside,
-	const struct etl_mark *mark, struct etl_diag *diag, struct etl_buf *out)
+static bool put_value(const struct reference *ref, const char *(*env)(const char *name),
+	bool outside, const struct etl_mark *mark, struct etl_diag *diag, struct etl_buf *out)
 {
 	const char *value = env ? env(ref->name) : NULL;
 

@@ -57,8 +57,10 @@ bool etl_url_check_secret(const char *text, const struct etl_node *node, const c
 	if (host && has_password(text, host + 3, n)) {
 		etl_diag_hide(env->diag, &node->mark);
 		etl_diag_add(env->diag, &node->mark, ETL_DIAG_SECRET,
-			mongodb ? "a reference is due here" : "use auth: {basic: ...} or {bearer: ...}",
-			mongodb ? uri_help : "secrets are given by {credential: NAME} or {file: PATH}",
+			mongodb ? "a reference is due here" :
+				  "use auth: {basic: ...} or {bearer: ...}",
+			mongodb ? uri_help :
+				  "secrets are given by {credential: NAME} or {file: PATH}",
 			"%s holds a %s in %s", what, mongodb ? "password" : "user name or password",
 			env->what);
 		return false;
@@ -68,7 +70,8 @@ bool etl_url_check_secret(const char *text, const struct etl_node *node, const c
 		return true;
 	etl_diag_hide(env->diag, &node->mark);
 	etl_diag_add(env->diag, &node->mark, ETL_DIAG_SECRET,
-		mongodb ? "a reference is due here" : "use auth: {api_key: {query: ..., value: ...}}",
+		mongodb ? "a reference is due here" :
+			  "use auth: {api_key: {query: ..., value: ...}}",
 		mongodb ? uri_help : "secrets are given by {credential: NAME} or {file: PATH}",
 		"%s holds a secret, '%.*s', in %s", what, (int)len, name, env->what);
 	return false;

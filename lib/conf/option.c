@@ -368,7 +368,8 @@ void etl_conf_unknown(const struct etl_node *key, const char *kind, const char *
 	if (near)
 		snprintf(hint, sizeof hint, "did you mean '%s'?", near);
 	etl_diag_add(env->diag, &key->mark, ETL_DIAG_UNKNOWN, near ? hint : NULL,
-		all.len ? etl_buf_text(&all) : NULL, "unknown %s '%s' in %s", kind, key->text, env->what);
+		all.len ? etl_buf_text(&all) : NULL, "unknown %s '%s' in %s", kind, key->text,
+		env->what);
 }
 
 bool etl_strings_have(const struct etl_strings *strings, const char *text)

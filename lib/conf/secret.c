@@ -89,10 +89,14 @@ static struct etl_secret *take_value(const char *bytes, size_t len, const char *
 static struct etl_secret *refuse_credential(const struct etl_node *node,
 	const struct etl_conf_env *env, const char *hint, const char *reference, const char *why)
 {
-	const char *help = env->outside && !env->credentials_dir ?
-		"the unit hands it over (LoadCredential=); what depends on it is not checked here" :
-		etl_arena_strf(env->arena, "LoadCredential=%s:PATH in the unit (systemctl edit etld), then "
-			"systemctl restart etld: a reload brings no new credential", node->text);
+	const char *help =
+		env->outside && !env->credentials_dir ?
+			"the unit hands it over (LoadCredential=); what depends on it is not "
+			"checked here" :
+			etl_arena_strf(env->arena,
+				"LoadCredential=%s:PATH in the unit (systemctl edit etld), then "
+				"systemctl restart etld: a reload brings no new credential",
+				node->text);
 
 	etl_diag_say(env->diag,
 		env->outside && !env->credentials_dir ? ETL_DIAG_NOTE : ETL_DIAG_ERROR, &node->mark,

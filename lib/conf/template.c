@@ -126,7 +126,8 @@ static bool take_format(struct parser *ps, struct part *part, const char *format
 	if (etl_template_format_is_text(format))
 		return refuse_format(ps, format,
 			etl_arena_strf(ps->tpl->arena,
-				"the format '%s' has no directive: it says the same for every window",
+				"the format '%s' has no directive: it says the same for every "
+				"window",
 				format));
 	part->format = compiled;
 	return true;
@@ -252,8 +253,8 @@ static int put_escaped(const char *name, const char *value, enum etl_escape esca
 	case ETL_ESCAPE_JSON:
 		if (!in_string && !is_json_word(value))
 			return etl_error_set(err, ETL_DATA, "template.json",
-				"the value of {%s} is no JSON number: put {%s} between quotes", name,
-				name);
+				"the value of {%s} is no JSON number: put {%s} between quotes",
+				name, name);
 		if (!in_string)
 			etl_buf_str(out, value);
 		else

@@ -18,10 +18,10 @@ enum { NAMES_MAX = 64 };
 
 static const char *meant(const char *name)
 {
-	static const char *const others[][2] = {
-		{"window.begin", "window.start"}, {"window.from", "window.start"},
-		{"start", "window.start"}, {"from", "window.start"}, {"begin", "window.start"},
-		{"window", "window.start"}, {"window.to", "window.end"}, {"window.until", "window.end"},
+	static const char *const others[][2] = {{"window.begin", "window.start"},
+		{"window.from", "window.start"}, {"start", "window.start"},
+		{"from", "window.start"}, {"begin", "window.start"}, {"window", "window.start"},
+		{"window.to", "window.end"}, {"window.until", "window.end"},
 		{"window.stop", "window.end"}, {"end", "window.end"}, {"to", "window.end"},
 		{"until", "window.end"}, {"run", "run_id"}, {"run.id", "run_id"}};
 
@@ -48,7 +48,8 @@ void etl_template_name_hint(const char *name, const struct etl_conf_env *env,
 		snprintf(out, ETL_TEMPLATE_HINT_BYTES, "did you mean '{%.64s}'?", near);
 	else if (etl_is_name(name, 64) && !strchr(name, '.'))
 		snprintf(out, ETL_TEMPLATE_HINT_BYTES,
-			"partitions: {%s: [...]} would fill it; a literal brace is written {{", name);
+			"partitions: {%s: [...]} would fill it; a literal brace is written {{",
+			name);
 	else
 		snprintf(out, ETL_TEMPLATE_HINT_BYTES, "a literal brace is written {{ or }}");
 }
@@ -87,8 +88,8 @@ static const char *other_directive(char letter, char room[3])
 	static const struct {
 		char letter;
 		const char *directive;
-	} others[] = {{'F', "%Y-%m-%d"}, {'T', "%H:%M:%S"}, {'R', "%H:%M"},
-		{'N', "%f"}, {'L', "%f"}, {'k', "%H"}, {'l', "%I"}, {'h', "%b"}, {'P', "%p"}, {'G', "%Y"}};
+	} others[] = {{'F', "%Y-%m-%d"}, {'T', "%H:%M:%S"}, {'R', "%H:%M"}, {'N', "%f"},
+		{'L', "%f"}, {'k', "%H"}, {'l', "%I"}, {'h', "%b"}, {'P', "%p"}, {'G', "%Y"}};
 	struct etl_error ignored = ETL_ERROR_INIT;
 	struct etl_timefmt compiled;
 
@@ -143,5 +144,6 @@ void etl_template_format_hint(const char *format, char out[ETL_TEMPLATE_HINT_BYT
 	if (guess(format, &text))
 		snprintf(out, ETL_TEMPLATE_HINT_BYTES, "did you mean '%s'?", etl_buf_text(&text));
 	else
-		snprintf(out, ETL_TEMPLATE_HINT_BYTES, "such as {window.start:%%Y-%%m-%%dT%%H:%%M:%%SZ}");
+		snprintf(out, ETL_TEMPLATE_HINT_BYTES,
+			"such as {window.start:%%Y-%%m-%%dT%%H:%%M:%%SZ}");
 }

@@ -73,7 +73,8 @@ bool etl_is_secret_name(const char *name, size_t len)
 	static const char *const names[] = {"password", "passwd", "pwd", "secret", "clientsecret",
 		"apikey", "apitoken", "apisecret", "accesstoken", "authtoken", "accesskey",
 		"secretkey", "privatekey", "subscriptionkey", "ocpapimsubscriptionkey",
-		"tlscertificatekeyfilepassword", "sslclientcertificatekeypassword", "proxypassword"};
+		"tlscertificatekeyfilepassword", "sslclientcertificatekeypassword",
+		"proxypassword"};
 	char plain[NAME_MAX_BYTES];
 
 	plain_name(name, len, plain);

@@ -181,7 +181,8 @@ bool etl_ctl_error_append(struct etl_buf *out, enum etl_ctl_error error, const c
 	etl_json_add_item(whole, "parameters", parameters);
 	if (append_frame(out, whole))
 		return true;
-	/* The details are too long, such as a method's name of a mebibyte: an answer comes even so. */
+	/* The details are too long, such as a method's name of a mebibyte: an answer comes even
+	 * so. */
 	etl_json_free(etl_json_detach(whole, "parameters"));
 	etl_json_add_text(etl_json_add_object(whole, "parameters"), "message",
 		etl_ctl_error_meaning(error));

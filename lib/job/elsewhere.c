@@ -154,10 +154,12 @@ static void put_target(struct etl_buf *out, const char *target, bool cut)
 	const char *database = target, *place, *rest = target;
 
 	while (next_place(&rest, &place, &n)) {
-		size_t skip = n > database_n && strncmp(place, database, database_n) == 0 ? database_n : 0;
+		size_t skip = n > database_n && strncmp(place, database, database_n) == 0 ?
+				      database_n :
+				      0;
 
-		etl_buf_printf(out, "%s%.*s", place == target ? "" : ETL_TARGET_AND, (int)(n - skip),
-			place + skip);
+		etl_buf_printf(out, "%s%.*s", place == target ? "" : ETL_TARGET_AND,
+			(int)(n - skip), place + skip);
 	}
 }
 
@@ -218,6 +220,6 @@ void etl_elsewhere_command(const struct etl_elsewhere *sum, const struct etl_job
 	}
 	etl_time_format_rfc3339(sum->unknown ? job->window.start : sum->span.start, from);
 	etl_time_format_rfc3339(sum->span.end, to);
-	snprintf(out, ETL_ELSEWHERE_TEXT_BYTES, "etlctl backfill %s --from %s --to %s --reprocess all",
-		job->name, from, to);
+	snprintf(out, ETL_ELSEWHERE_TEXT_BYTES,
+		"etlctl backfill %s --from %s --to %s --reprocess all", job->name, from, to);
 }

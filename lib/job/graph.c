@@ -104,7 +104,8 @@ static void unknown_job(const struct graph *g, struct etl_job *job, size_t k)
 	guess(g, job->after.items[k], name_of, hint);
 	etl_diag_add(own, &job->after.nodes[k]->mark, ETL_DIAG_REFERENCE, *hint ? hint : NULL,
 		"`after` names other jobs: files in the jobs folder, without .yaml",
-		"job '%s' waits for '%s', and there is no such job", job->name, job->after.items[k]);
+		"job '%s' waits for '%s', and there is no such job", job->name,
+		job->after.items[k]);
 	blame(g, job, own);
 }
 

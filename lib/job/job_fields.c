@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Do the parts of a job fit one another? Fields that a transform takes away although the key, the
- * event time or a check needs them, and windows that a transform cannot work with. What is said here
- * is sure: who mentions a field behind the loss may make it again, and is believed.
+ * Do the parts of a job fit one another? Fields that a transform takes away although the key,
+ * the event time or a check needs them, and windows that a transform cannot work with. What is
+ * said here is sure: who mentions a field behind the loss may make it again, and is believed.
  */
 #include <string.h>
 
@@ -62,8 +62,9 @@ static void need(const struct fit *fit, const char *who, const char *field)
 	loser = loser_of(fit, name);
 	if (loser)
 		etl_diag_add(fit->env->diag, &loser->keys[0]->mark, ETL_DIAG_CONFLICT,
-			"takes it away", NULL, "%s needs the field '%s', which '%s' takes away in %s", who,
-			name, loser->keys[0]->text, fit->env->what);
+			"takes it away", NULL,
+			"%s needs the field '%s', which '%s' takes away in %s", who, name,
+			loser->keys[0]->text, fit->env->what);
 }
 
 static void need_all(const struct fit *fit, const char *who, const struct etl_node *names)
@@ -120,7 +121,8 @@ static void check_cut(const struct fit *fit)
 		etl_diag_say(fit->env->diag, ETL_DIAG_WARNING, &at->mark, ETL_DIAG_CUT,
 			"sees all windows of a request as one",
 			"with window.max_span of one window each is asked for by itself",
-			"'%s' in %s: what a window gets depends on which others are asked for with it",
+			"'%s' in %s: what a window gets depends on which others are asked for "
+			"with it",
 			at->text, fit->env->what);
 }
 

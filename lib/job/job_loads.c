@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Where a job's rows go: one sink or a list of them, which of them commits with the ledger, and the names
- * of the places.
+ * Where a job's rows go: one sink or a list of them, which of them commits with the ledger, and
+ * the names of the places.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -90,21 +90,24 @@ const struct etl_node *etl_job_load_body(const struct etl_node *node, size_t i)
 
 /* ---- places ---------------------------------------------------------------------------------- */
 
-void etl_load_target(const struct etl_job_load *load, const char *database, char out[ETL_TARGET_BYTES])
+void etl_load_target(const struct etl_job_load *load, const char *database,
+	char out[ETL_TARGET_BYTES])
 {
 	*out = '\0';
 	if (load->type->target)
 		load->type->target(load->options, database, out, ETL_TARGET_BYTES);
 }
 
-void etl_load_name(const struct etl_job_load *load, const char *database, char out[ETL_TARGET_BYTES])
+void etl_load_name(const struct etl_job_load *load, const char *database,
+	char out[ETL_TARGET_BYTES])
 {
 	etl_load_target(load, database, out);
 	if (!*out)
 		etl_text_copy(out, ETL_TARGET_BYTES, load->type->name);
 }
 
-/* Places that are too many for one name end with a hash of all: still another name for other places. */
+/* Places that are too many for one name end with a hash of all: still another name for other
+ * places. */
 static void copy_places(const struct etl_buf *places, char out[ETL_TARGET_BYTES])
 {
 	const char *text = etl_buf_text(places);

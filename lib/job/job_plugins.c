@@ -13,13 +13,14 @@
 #include "state/state.h"
 
 /* `{name: body}`: one key. Returns the key's node, or NULL with an error that shows `example`. */
-static const struct etl_node *single_key(const struct etl_node *node, const char *kind, const char *example,
-	const struct etl_conf_env *env)
+static const struct etl_node *single_key(const struct etl_node *node, const char *kind,
+	const char *example, const struct etl_conf_env *env)
 {
 	if (node->kind == ETL_NODE_MAP && node->n == 1)
 		return node->keys[0];
 	etl_diag_add(env->diag, &node->mark, ETL_DIAG_TYPE, NULL, NULL,
-		"%s expects one mapping with one %s in it, such as `%s: {...}`", env->what, kind, example);
+		"%s expects one mapping with one %s in it, such as `%s: {...}`", env->what, kind,
+		example);
 	return NULL;
 }
 
@@ -88,7 +89,8 @@ static const struct etl_node *split_covers(const struct etl_node *body, int *all
 	return rest;
 }
 
-/* Of several keys beside one another those that are neither a source nor an option of all sources. */
+/* Of several keys beside one another those that are neither a source nor an option of all
+ * sources. */
 static bool has_unknown(const struct etl_node *node, const struct etl_conf_env *env)
 {
 	const char *names[2 * ETL_CONF_NAMES_MAX];
@@ -121,8 +123,8 @@ void etl_job_load_source(struct etl_job *job, const struct etl_node *node,
 		return;
 	body = etl_decode_split(node->items[0], job->source->options, &beside, env);
 	job->decode = etl_decode_load(&beside, job->source->documents, env);
-	job->source_options = etl_options_load(job->source->options, job->source->options_size, NULL,
-		body, etl_arena_strf(env->arena, "extract.%s", key->text), env);
+	job->source_options = etl_options_load(job->source->options, job->source->options_size,
+		NULL, body, etl_arena_strf(env->arena, "extract.%s", key->text), env);
 	if (job->source_options && job->source->check)
 		job->source->check(job->source_options, body, job->decode, env);
 	if (!job->source_options || etl_diag_count(env->diag) != before)
@@ -180,7 +182,8 @@ void etl_job_load_transforms(struct etl_job *job, const struct etl_node *node,
 
 /* Takes `on_fail` out of a check's body: it is the framework's own key. */
 static const struct etl_node *split_on_fail(const struct etl_node *body,
-	const struct etl_check_type *type, enum etl_on_fail *on_fail, const struct etl_conf_env *env)
+	const struct etl_check_type *type, enum etl_on_fail *on_fail,
+	const struct etl_conf_env *env)
 {
 	const struct etl_node *word = etl_node_get(body, "on_fail");
 	struct etl_node *rest;
@@ -193,9 +196,11 @@ static const struct etl_node *split_on_fail(const struct etl_node *body,
 		if (word->kind == ETL_NODE_SCALAR && etl_streq(etl_on_fail_words[i], word->text))
 			found = i;
 	if (found < 0)
-		etl_job_fail_at(env, word, ETL_DIAG_WORD, "warn, reject, hold or fail", "unknown on_fail");
+		etl_job_fail_at(env, word, ETL_DIAG_WORD, "warn, reject, hold or fail",
+			"unknown on_fail");
 	else if (!(type->on_fail_allowed & (1u << found)))
-		etl_job_fail_at(env, word, ETL_DIAG_WORD, "this check judges windows, not single records",
+		etl_job_fail_at(env, word, ETL_DIAG_WORD,
+			"this check judges windows, not single records",
 			"on_fail does not fit the check");
 	else
 		*on_fail = (enum etl_on_fail)found;

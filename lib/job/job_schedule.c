@@ -12,7 +12,8 @@
 #include "time/civil.h"
 #include "time/duration.h"
 
-static const char *const misfire_words[] = {"run_each", "run_latest", "run_if_younger(2h)", "skip", NULL};
+static const char *const misfire_words[] = {
+	"run_each", "run_latest", "run_if_younger(2h)", "skip", NULL};
 static const char *const overlap_words[] = {"skip", "queue_one", "cancel_running", NULL};
 
 struct schedule_options {
@@ -100,8 +101,8 @@ static void load_calendar(struct etl_job *job, const struct schedule_options *o,
 	etl_wall slot;
 
 	if (o->cron && o->every.us) {
-		etl_job_fail_at(env, etl_node_get(node, "every"), ETL_DIAG_CONFLICT, "cron stands there too",
-			"a schedule is either cron or every");
+		etl_job_fail_at(env, etl_node_get(node, "every"), ETL_DIAG_CONFLICT,
+			"cron stands there too", "a schedule is either cron or every");
 		return;
 	}
 	if (o->cron) {
@@ -109,9 +110,10 @@ static void load_calendar(struct etl_job *job, const struct schedule_options *o,
 		job->schedule_text = o->cron;
 	} else if (o->every.us) {
 		job->calendar = etl_calendar_every(o->every, o->offset, &err);
-		job->schedule_text = etl_arena_strf(env->arena, o->offset.us ? "every %s offset %s" :
-			"every %s", etl_node_get(node, "every")->text,
-			o->offset.us ? etl_node_get(node, "offset")->text : "");
+		job->schedule_text =
+			etl_arena_strf(env->arena, o->offset.us ? "every %s offset %s" : "every %s",
+				etl_node_get(node, "every")->text,
+				o->offset.us ? etl_node_get(node, "offset")->text : "");
 	} else if (!job->after.n) {
 		etl_job_fail_at(env, node, ETL_DIAG_MISSING, "needs cron or every", "no schedule");
 	}
@@ -119,8 +121,8 @@ static void load_calendar(struct etl_job *job, const struct schedule_options *o,
 		etl_diag_add(env->diag, &etl_node_get(node, o->cron ? "cron" : "every")->mark,
 			ETL_DIAG_RANGE, NULL, "man etld.yaml, schedule", "%s", err.message);
 	else if (job->calendar && !etl_calendar_next(job->calendar, (etl_wall){0}, &slot))
-		etl_job_fail_at(env, etl_node_get(node, "cron"), ETL_DIAG_RANGE, "no such day in 40 years",
-			"this schedule never fires,");
+		etl_job_fail_at(env, etl_node_get(node, "cron"), ETL_DIAG_RANGE,
+			"no such day in 40 years", "this schedule never fires,");
 }
 
 /* "run_if_younger(2h)": the word and its age. */
@@ -201,8 +203,8 @@ static bool check_window(const struct window_options *o, const struct etl_node *
 		etl_job_fail_at(env, etl_node_get(node, "end"), ETL_DIAG_RANGE, "not after start",
 			"the last window ends before the first begins");
 	if (o->max_span.us && o->max_span.us < o->size.us)
-		etl_job_fail_at(env, etl_node_get(node, "max_span"), ETL_DIAG_RANGE, "shorter than size",
-			"a request cannot be shorter than one window");
+		etl_job_fail_at(env, etl_node_get(node, "max_span"), ETL_DIAG_RANGE,
+			"shorter than size", "a request cannot be shorter than one window");
 	if (o->size.us % 1000)
 		etl_job_fail_at(env, etl_node_get(node, "size"), ETL_DIAG_RANGE, NULL,
 			"a window is a whole number of milliseconds");
@@ -257,9 +259,10 @@ void etl_job_check_start(const struct etl_job *job, const struct etl_node *node,
 		first = final_at;
 	etl_time_format_rfc3339(job->window.start, at);
 	etl_time_format_rfc3339(first, due);
-	etl_diag_say(env->diag, ETL_DIAG_WARNING, &start->mark, ETL_DIAG_FUTURE, "lies in the future", NULL,
-		"%s begins at %s: its first window is due at %s, and nothing is loaded before", env->what,
-		at, due);
+	etl_diag_say(env->diag, ETL_DIAG_WARNING, &start->mark, ETL_DIAG_FUTURE,
+		"lies in the future", NULL,
+		"%s begins at %s: its first window is due at %s, and nothing is loaded before",
+		env->what, at, due);
 }
 
 void etl_job_load_deadline(struct etl_job *job, const struct etl_node *node,

@@ -95,7 +95,8 @@ static void note_concerns(const mongoc_uri_t *uri, char *out, size_t size)
 	snprintf(number, sizeof number, "%d", w);
 	if (w >= 0 || (w == MONGOC_WRITE_CONCERN_W_TAG && tag))
 		add_word(out, size, "w", w >= 0 ? number : tag);
-	if (mongoc_write_concern_journal_is_set(writes) && !mongoc_write_concern_get_journal(writes))
+	if (mongoc_write_concern_journal_is_set(writes) &&
+		!mongoc_write_concern_get_journal(writes))
 		add_word(out, size, "journal", "false");
 	if (reads && strcmp(reads, MONGOC_READ_CONCERN_LEVEL_MAJORITY) != 0)
 		add_word(out, size, "readConcernLevel", reads);

@@ -58,7 +58,8 @@ static mongoc_client_t *client_of(const mongoc_uri_t *given, const mongoc_host_l
 	if (!uri)
 		return NULL;
 	if (mongoc_uri_get_tls(given)) {
-		static const char *const files[] = {MONGOC_URI_TLSCAFILE, MONGOC_URI_TLSCERTIFICATEKEYFILE};
+		static const char *const files[] = {
+			MONGOC_URI_TLSCAFILE, MONGOC_URI_TLSCERTIFICATEKEYFILE};
 
 		mongoc_uri_set_option_as_bool(uri, MONGOC_URI_TLS, true);
 		for (size_t i = 0; i < 2; i++) {
@@ -96,13 +97,16 @@ static void ask_host(const mongoc_uri_t *uri, const mongoc_host_list_t *host, st
 	if (ok && bson_iter_init_find(&it, &reply, "setName") && BSON_ITER_HOLDS_UTF8(&it))
 		name = bson_iter_utf8(&it, NULL);
 	if (!ok && mongoc_uri_get_tls(uri))
-		etl_buf_str(out, "no answer in TLS (does the server speak TLS, is its certificate trusted?)");
+		etl_buf_str(out,
+			"no answer in TLS (does the server speak TLS, is its certificate "
+			"trusted?)");
 	else if (!ok)
 		etl_buf_str(out, "it accepts connections and does not answer (does it want TLS?)");
 	else if (wanted && !name)
 		etl_buf_printf(out, "no replica set (the URI says '%s')", wanted);
 	else if (wanted && strcmp(wanted, name) != 0)
-		etl_buf_printf(out, "wrong replica set (it is '%s', the URI says '%s')", name, wanted);
+		etl_buf_printf(out, "wrong replica set (it is '%s', the URI says '%s')", name,
+			wanted);
 	else
 		etl_buf_str(out, "it answers, but no primary can be had");
 	bson_destroy(&reply);

@@ -141,7 +141,8 @@ static void mask_credentials(const char *in, char *out, size_t size)
  * failed. */
 static bool may_lack(const bson_error_t *error)
 {
-	return error->domain == MONGOC_ERROR_STREAM || error->domain == MONGOC_ERROR_SERVER_SELECTION;
+	return error->domain == MONGOC_ERROR_STREAM ||
+	       error->domain == MONGOC_ERROR_SERVER_SELECTION;
 }
 
 /* Kind and name stay: for whoever decides about a retry the server cannot be reached, whatever
@@ -174,7 +175,8 @@ int etl_mongo_error(struct etl_error *err, const bson_error_t *error, const bson
 	if (may_lack(error) && etl_descriptors_short())
 		say_lack(err, &rule, text);
 	else
-		etl_error_set(err, rule.kind, rule.name, "MongoDB: %s", *text ? text : "no details");
+		etl_error_set(err, rule.kind, rule.name, "MongoDB: %s",
+			*text ? text : "no details");
 	err->status = (int)error->code;
 	return -1;
 }

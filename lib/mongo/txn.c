@@ -68,7 +68,8 @@ struct etl_txn *etl_txn_begin(struct etl_mongo *mongo, struct etl_error *err)
 void etl_txn_pause(unsigned attempt)
 {
 	etl_mono now = etl_mono_now(etl_clock_real());
-	etl_dur wait = etl_backoff_transaction(attempt, etl_hash64(&now.us, sizeof now.us, attempt));
+	etl_dur wait =
+		etl_backoff_transaction(attempt, etl_hash64(&now.us, sizeof now.us, attempt));
 	struct timespec ts = {.tv_nsec = (long)wait.us * 1000};
 
 	nanosleep(&ts, NULL);
@@ -77,8 +78,8 @@ void etl_txn_pause(unsigned attempt)
 /* One commitTransaction; the driver repeats it once by itself after a network error. The law of
  * a commit's answer:
  *
- *    UnknownTransactionCommitResult   nobody knows yet: the same commit is sent again, which is safe,
- *                                     since one that took effect is answered as committed once more
+ *    UnknownTransactionCommitResult   nobody knows yet: the same commit is sent again, safely,
+ *                                     since one that took effect is answered as committed again
  *    ... with "time limit exceeded"   unknown, and not sent again: the server is too slow for it
  *    251 NoSuchTransaction            unknown: the server may have committed and been restarted
  *    TransientTransactionError        nothing took effect: the transaction may be done again

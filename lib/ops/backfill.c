@@ -290,7 +290,8 @@ int etl_backfill_next(struct etl_state *state, const struct etl_job *job,
 		look_init(&look, job, b, block);
 		found = look_at(&look, state, err);
 		if (found == 0)
-			found = b->newest_first ? pick_newest(&look, piece) : pick_oldest(&look, piece);
+			found = b->newest_first ? pick_newest(&look, piece) :
+						  pick_oldest(&look, piece);
 		look_fini(&look);
 		if (b->newest_first)
 			left.end = block.start;
@@ -317,7 +318,8 @@ static enum etl_backfill_go again(struct etl_backfill *b, const struct etl_run *
 	if (b->attempt >= ETL_BACKFILL_ATTEMPTS)
 		return end(b, ETL_BACKFILL_FAILED, run->error.message);
 	*wait = etl_backoff((unsigned)b->attempt, run->job->retry_backoff,
-		run->job->retry_max_backoff, etl_hash64(b->id, strlen(b->id), (uint64_t)b->attempt));
+		run->job->retry_max_backoff,
+		etl_hash64(b->id, strlen(b->id), (uint64_t)b->attempt));
 	if (run->error.retry_after_ms * 1000 > wait->us)
 		*wait = ETL_MS(run->error.retry_after_ms);
 	b->attempt++;

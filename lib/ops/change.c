@@ -40,8 +40,10 @@ static void release(struct etl_change_walk *walk)
 {
 	struct etl_error ignored = ETL_ERROR_INIT;
 
-	/* What could not be written down at the begin; the lease is kept if it cannot be now: it runs out. */
-	if (walk->leased && etl_lease_record_lost(walk->env, walk->job->name, &walk->lease, &ignored) < 0)
+	/* What could not be written down at the begin; the lease is kept if it cannot be now: it
+	 * runs out. */
+	if (walk->leased &&
+		etl_lease_record_lost(walk->env, walk->job->name, &walk->lease, &ignored) < 0)
 		walk->leased = false;
 	if (walk->leased && *walk->last.run_id)
 		(void)store(walk)->ops->lease_end(store(walk), walk->job->name, walk->fence,
@@ -160,8 +162,9 @@ static int find_undone(struct etl_change_walk *walk, struct etl_error *err)
 		return -1;
 	if (!*command)
 		return etl_error_set(err, ETL_PERMANENT, "change.nothing",
-			"job '%s' has no change of a watermark, and no decision about a window, that "
-			"could be undone", walk->job->name);
+			"job '%s' has no change of a watermark, and no decision about a window, "
+			"that could be undone",
+			walk->job->name);
 	query.command = command;
 	query.limit = 0;
 	if (etl_change_list(store(walk), &query, note_undone, walk, err) < 0)
@@ -256,8 +259,8 @@ static void make_plan(struct etl_change_walk *walk, const struct etl_watermark *
 static int need_unit(struct etl_change_walk *walk, const struct part *part, struct etl_error *err)
 {
 	struct etl_unit unit = {.job = walk->job, .partition = part->name};
-	int found = etl_decision_find(store(walk), &unit, walk->request.time, walk->now, &walk->unit,
-		err);
+	int found = etl_decision_find(store(walk), &unit, walk->request.time, walk->now,
+		&walk->unit, err);
 
 	if (found < 0)
 		return -1;
@@ -279,7 +282,8 @@ static int plan_unit(struct etl_change_walk *walk, const struct part *part,
 	int rc = need_unit(walk, part, err);
 
 	if (rc == 0 && closes(walk) && etl_change_is_at(rules, mark, walk->unit.window)) {
-		range = (struct etl_window){walk->unit.window.end, etl_window_limit(rules, walk->now)};
+		range = (struct etl_window){
+			walk->unit.window.end, etl_window_limit(rules, walk->now)};
 		rc = store(walk)->ops->ledger_scan(store(walk), walk->job->name, part->name, &range,
 			ETL_LEDGER_BEGUN, see, &seen, err);
 	}
@@ -312,7 +316,8 @@ static int see_all(struct etl_change_walk *walk, const struct part *part,
 	if (walk->job->window.none) /* the job had windows when the change was made */
 		return etl_error_set(err, ETL_PERMANENT, "change.time",
 			"job '%s' has window: none and no watermark to move", walk->job->name);
-	range = etl_change_scan_range(&walk->job->window, mark, walk->request.time, undo, walk->now);
+	range = etl_change_scan_range(&walk->job->window, mark, walk->request.time, undo,
+		walk->now);
 	return store(walk)->ops->ledger_scan(store(walk), walk->job->name, part->name, &range,
 		ETL_LEDGER_ALL, see, seen, err);
 }

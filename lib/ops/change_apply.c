@@ -35,8 +35,9 @@ static int audit(const struct etl_change_walk *walk, const struct part *part,
 	struct etl_error *err)
 {
 	bool decision = etl_change_is_decision(walk->request.kind);
-	etl_cleanup(free) char *what = decision ? etl_strdup(etl_decision_words(walk->request.kind)) :
-		etl_strf("watermark %s", etl_change_kind_word(walk->request.kind));
+	etl_cleanup(free) char *what =
+		decision ? etl_strdup(etl_decision_words(walk->request.kind)) :
+			   etl_strf("watermark %s", etl_change_kind_word(walk->request.kind));
 	bson_t details = BSON_INITIALIZER;
 	int rc;
 
@@ -104,7 +105,8 @@ static void take_back_rejects(struct etl_change_walk *walk)
 	uint64_t n = walk->unit.counts.rejected;
 
 	if (!etl_change_is_decision(walk->request.kind) || !n ||
-		store(walk)->ops->schedule_get(store(walk), walk->job->name, &info, &ignored) != 1 ||
+		store(walk)->ops->schedule_get(store(walk), walk->job->name, &info, &ignored) !=
+			1 ||
 		!etl_streq(info.last.run_id, walk->unit.run_id))
 		return;
 	walk->last = info.last;
@@ -113,8 +115,8 @@ static void take_back_rejects(struct etl_change_walk *walk)
 		walk->last.first_reject[0] = '\0';
 }
 
-/* The same slice once more, if the store says that nothing is in or that it does not know. After such
- * a try nothing that may pass ends the change: an answer has to be had first. */
+/* The same slice once more, if the store says that nothing is in or that it does not know. After
+ * such a try nothing that may pass ends the change: an answer has to be had first. */
 static int slice_again(struct etl_change_walk *walk, struct etl_error *err)
 {
 	etl_mono now = etl_mono_now(walk->env->clock);

@@ -220,7 +220,8 @@ int etl_json_captured(struct etl_json_decoder *d, struct etl_error *err)
 			continue;
 		t->capturing = false;
 		/* What a '*' stands for is asked of each. */
-		if (attaches ? !t->seen && etl_json_attach_value(d, i - 1, err) != 0 : expect(d, i, err) != 0)
+		if (attaches ? !t->seen && etl_json_attach_value(d, i - 1, err) != 0 :
+			       expect(d, i, err) != 0)
 			return -1;
 		t->seen = true;
 	}

@@ -57,13 +57,14 @@ const char *etl_json_attach_fault(const char *records, const char *attach)
 	return fault;
 }
 
-/* A star of either one stands for each name. Example: '/st/a/ok' leads into one of the records that are
- * the members of '/st'. */
+/* A star of either one stands for each name. Example: '/st/a/ok' leads into one of the records
+ * that are the members of '/st'. */
 static bool leads_into(const struct etl_path *records, const struct etl_path *path)
 {
 	for (size_t i = 0; i < records->n; i++)
-		if (i >= path->n || (!records->tokens[i].any && !path->tokens[i].any &&
-					    !etl_streq(records->tokens[i].name, path->tokens[i].name)))
+		if (i >= path->n ||
+			(!records->tokens[i].any && !path->tokens[i].any &&
+				!etl_streq(records->tokens[i].name, path->tokens[i].name)))
 			return false;
 	return path->n > records->n;
 }

@@ -261,8 +261,9 @@ static enum etl_json_status long_number(const char **p, const char *end, locale_
 	if (status != ETL_JSON_OK)
 		return status;
 	if (!d.used)
-		return d.whole && !d.negative ? give_int(0, out, type, size) :
-						give_double(d.negative ? -0.0 : 0.0, out, type, size);
+		return d.whole && !d.negative ?
+			       give_int(0, out, type, size) :
+			       give_double(d.negative ? -0.0 : 0.0, out, type, size);
 	if (as_int64(&d, &whole))
 		return give_int(whole, out, type, size);
 	if (as_double(&d, c_locale, &v))

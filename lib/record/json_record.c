@@ -375,8 +375,9 @@ static enum etl_json_status read_word(struct etl_json_record *r, size_t element)
 	case 'N':
 	case 'I':
 		status = match_word(r, *at == 'N' ? "NaN" : "Infinity");
-		return status == ETL_JSON_OK ? reject(r, at, "NaN and Infinity are no JSON values") :
-					       status;
+		return status == ETL_JSON_OK ?
+			       reject(r, at, "NaN and Infinity are no JSON values") :
+			       status;
 	default:
 		return broken(r, at, "a value was expected");
 	}

@@ -165,7 +165,8 @@ static bool means(const char *token, size_t raw, const char *key, size_t len)
 	size_t n = 0;
 
 	for (size_t i = 0; i < raw; i++, n++) {
-		char c = token[i] == '~' && i + 1 < raw ? (token[++i] == '0' ? '~' : '/') : token[i];
+		char c =
+			token[i] == '~' && i + 1 < raw ? (token[++i] == '0' ? '~' : '/') : token[i];
 
 		if (n == len || key[n] != c)
 			return false;
@@ -213,7 +214,8 @@ struct bytes {
 	uint32_t len;
 };
 
-/* The document with `name` as `fresh` in place of `old` (NULL = behind all others), or without it. */
+/* The document with `name` as `fresh` in place of `old` (NULL = behind all others), or without
+ * it. */
 static struct bytes rewrite(const struct change *c, struct bytes doc, const char *name,
 	const struct etl_element *old, const struct etl_element *fresh)
 {
