@@ -20,6 +20,12 @@ static inline bool etl_starts_with(const char *s, const char *head)
 	return strncmp(s, head, strlen(head)) == 0;
 }
 
+/* '0' to '9', in every locale. */
+static inline bool etl_is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
 /* Strict UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF.
  * Returns the offset of the first bad byte, or `len`. */
 size_t etl_utf8_check(const char *s, size_t len);
