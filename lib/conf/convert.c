@@ -219,7 +219,8 @@ static bool convert_double(const struct etl_conversion *cv, double *out)
 
 	if (!needs_plain(cv))
 		return false;
-	/* 3,5 is how half of Europe writes three and a half; the hint says what is meant instead. */
+	/* 3,5 is how half of Europe writes three and a half; the hint says what is meant
+	 * instead. */
 	if (!etl_parse_double(cv->node->text, &v))
 		return refuse_type(cv, strspn(cv->node->text, "-0123456789,") ==
 							strlen(cv->node->text) ?

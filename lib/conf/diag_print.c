@@ -167,7 +167,8 @@ static bool comes_before(const struct etl_diag_entry *e, const struct etl_diag_e
 	return !first || (e->severity == ETL_DIAG_ERROR && first->severity != ETL_DIAG_ERROR);
 }
 
-/* For one line of the journal: /etc/etld/jobs.d/a.yaml:2:1: error[E012]: unknown key 'shedule' ... */
+/* For one line of the journal: /etc/etld/jobs.d/a.yaml:2:1: error[E012]: unknown key 'shedule'
+ * ... */
 void etl_diag_first(const struct etl_diag *diag, struct etl_buf *out)
 {
 	const struct etl_diag_entry **order = sorted(diag), *first = NULL;

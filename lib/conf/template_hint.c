@@ -45,8 +45,8 @@ void etl_template_name_hint(const char *name, const struct etl_conf_env *env,
 
 	for (; partitions && *partitions && n < NAMES_MAX; partitions++)
 		words[n++] = *partitions;
-	/* {statoin} with a partition `station`: "did you mean '{station}'?"; {start}: '{window.start}', by
-	 * the table above; {city}: partitions: {city: [...]} would fill it. */
+	/* {statoin} with a partition `station`: "did you mean '{station}'?"; {start}:
+	 * '{window.start}', by the table above; {city}: partitions: {city: [...]} would fill it. */
 	near = etl_nearest(name, words, n);
 	if (!near)
 		near = meant(name);

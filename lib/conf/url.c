@@ -22,8 +22,9 @@ static size_t word_len(const char *p)
 }
 
 /* "h1:27017,h2:27018", "[::1]:80", "h": what stands behind the last colon is a number.
- * "mongodb://me:a/b@host": before the first slash stands "me:a", whose "port" is no number. So the
- * slash belongs to a password that should have been encoded, and the '@' behind it ends the user. */
+ * "mongodb://me:a/b@host": before the first slash stands "me:a", whose "port" is no number. So
+ * the slash belongs to a password that should have been encoded, and the '@' behind it ends the
+ * user. */
 static bool has_port(const char *authority, size_t len)
 {
 	const char *colon = memrchr(authority, ':', len);
@@ -64,8 +65,8 @@ void etl_url_mask(char *text)
 	}
 }
 
-/* "X-Api-Key" -> "apikey"
- * "X-Api-Key", "api_key" and "apiKey" are one name: apikey. What is cut at 63 bytes matches none. */
+/* "X-Api-Key", "api_key" and "apiKey" are one name: apikey. What is cut at 63 bytes matches
+ * none. */
 static void plain_name(const char *name, size_t len, char out[NAME_MAX_BYTES])
 {
 	size_t n = 0;

@@ -179,8 +179,8 @@ static const char *name_of(const struct etl_command_arg *arg)
 	return arg->option ? arg->option : arg->value;
 }
 
-/* Values go into one object by their names on the wire: text as text, N as a number, a flag as true.
- * What is kept here is what the daemon gets, so nothing has to be converted a second time. */
+/* Values go into one object by their names on the wire: text as text, N as a number, a flag as
+ * true. What is kept here is what the daemon gets, so nothing has to be converted a second time. */
 static int add_value(struct etl_json *values, const struct etl_command_arg *arg,
 	const char *text, struct etl_error *err)
 {

@@ -158,8 +158,8 @@ static int closed_error(struct etl_error *err)
 		"the daemon closed the connection without an answer");
 }
 
-/* A request of a mebibyte does not fit into the socket's buffer: it goes out in pieces, with the rest
- * moved to the front of ours each time. */
+/* A request of a mebibyte does not fit into the socket's buffer: it goes out in pieces, with the
+ * rest moved to the front of ours each time. */
 int etl_client_send(struct etl_client *client, const char *method,
 	const struct etl_json *parameters, bool more, int timeout_ms, struct etl_error *err)
 {
@@ -177,7 +177,7 @@ int etl_client_send(struct etl_client *client, const char *method,
 		if (n >= 0)
 			etl_buf_consume(&out, (size_t)n);
 		else if (errno == EPIPE || errno == ECONNRESET)
-			return 0; /* refused by the daemon: why stands in its answer, or there is none */
+			return 0; /* refused: why stands in its answer, or there is none */
 		else if (errno != EAGAIN && errno != EINTR)
 			return io_error(err, "send");
 		else if (errno == EAGAIN && wait_for(client, POLLOUT, deadline, err) < 0)

@@ -568,8 +568,8 @@ const struct etl_command etl_commands[] = {
 };
 _Static_assert(sizeof etl_commands / sizeof *etl_commands <= ETL_COMMANDS_MAX + 1, "there is room for all");
 
-/* "io.etld.Control.Run" -> run. sizeof counts the NUL of the interface's name, which takes the place
- * of the dot. */
+/* "io.etld.Control.Run" -> run. sizeof counts the NUL of the interface's name, which takes the
+ * place of the dot. */
 const struct etl_command *etl_command_by_method(const char *method)
 {
 	if (!etl_starts_with(method, ETL_CTL_INTERFACE "."))

@@ -147,8 +147,8 @@ static bool append_frame(struct etl_buf *out, const struct etl_json *message)
 	return etl_json_print(message, &text) && etl_buf_append(out, text.data, text.len + 1);
 }
 
-/* {"method":"io.etld.Control.Next","parameters":{"job":"airqino"}} and a NUL byte. `more` is written
- * only where it is true, as the specification's own examples do. */
+/* {"method":"io.etld.Control.Next","parameters":{"job":"airqino"}} and a NUL byte. `more` is
+ * written only where it is true, as the specification's own examples do. */
 bool etl_ctl_request_append(struct etl_buf *out, const char *method,
 	const struct etl_json *parameters, bool more)
 {

@@ -5,7 +5,8 @@
  *   1h30m  90m printed as 1h30m   7d printed as 1w   8d   250ms   0s
  *   90       refused: no unit         1.5h   refused: no fractions
  *   30m1h    refused: the order       1h 30m refused: blanks
- * Fixed lengths only: a month or a year has none, and a day is 24 hours even when the clocks change.
+ * Fixed lengths only: a month or a year has none, and a day is 24 hours even when the clocks
+ * change.
  */
 #include "time/duration.h"
 

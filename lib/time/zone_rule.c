@@ -116,8 +116,8 @@ static bool take_day(struct text *t, struct change *c)
 	return take_number(t, 365, &c->day);
 }
 
-/* Times may leave the day: Greenland's rule, M3.5.0/-1, begins summer an hour before midnight of the
- * Saturday (RFC 8536 section 3.3.1). */
+/* Times may leave the day: Greenland's rule, M3.5.0/-1, begins summer an hour before midnight of
+ * the Saturday (RFC 8536 section 3.3.1). */
 static bool take_change(struct text *t, struct change *c)
 {
 	c->time = 7200;
