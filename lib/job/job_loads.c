@@ -126,7 +126,6 @@ void etl_job_target(const struct etl_job *job, const char *database, char out[ET
 
 	etl_buf_init(&places, ETL_LOADS_MAX * (ETL_TARGET_BYTES + sizeof ETL_TARGET_AND));
 	*out = '\0';
-	etl_buf_init(&places, ETL_LOADS_MAX * (ETL_TARGET_BYTES + sizeof ETL_TARGET_AND));
 	if (job->left_out || !job->n_loads)
 		return;
 	etl_load_target(&job->loads[job->committing], database, place);

@@ -102,7 +102,7 @@ static void load_calendar(struct etl_job *job, const struct schedule_options *o,
 
 	if (o->cron && o->every.us) {
 		etl_job_fail_at(env, etl_node_get(node, "every"), ETL_DIAG_CONFLICT,
-			"cron stands there too", "a schedule is either cron or every");
+			"there is a cron as well", "a schedule is either cron or every");
 		return;
 	}
 	if (o->cron) {

@@ -14,6 +14,7 @@
 #include "base/encode.h"
 #include "base/str.h"
 #include "job/job.h"
+#include "record/keyset.h"
 
 #define DIMENSIONS_MAX 8
 #define NAMES_MAX 64
@@ -35,14 +36,22 @@ static bool is_list_of_scalars(const struct etl_node *node)
 	return true;
 }
 
+/* Two partitions of one name would share a ledger: each would close the other's windows. A set,
+ * since a list may have a hundred thousand values. */
 static void repeated_values(const struct etl_node *list, const struct etl_conf_env *env)
 {
-	for (size_t i = 1; i < list->n && list->n <= 10000; i++)
-		for (size_t k = 0; k < i; k++)
-			if (etl_streq(list->items[i]->text, list->items[k]->text))
-				etl_diag_add(env->diag, &list->items[i]->mark, ETL_DIAG_DUPLICATE,
-					"stands there already", NULL, "partition '%s' twice in %s",
-					list->items[i]->text, env->what);
+	struct etl_keyset *seen = etl_keyset_new(list->n, SIZE_MAX);
+	size_t number;
+
+	for (size_t i = 0; i < list->n; i++) {
+		const char *text = list->items[i]->text;
+
+		if (etl_keyset_put(seen, text, strlen(text), &number) == 0)
+			etl_diag_add(env->diag, &list->items[i]->mark, ETL_DIAG_DUPLICATE,
+				"it is in the list already", NULL,
+				"partition '%s' appears twice in %s", text, env->what);
+	}
+	etl_keyset_free(seen);
 }
 
 static bool name_is_free(const struct dimensions *d, const struct etl_node *key,
@@ -52,11 +61,16 @@ static bool name_is_free(const struct dimensions *d, const struct etl_node *key,
 
 	for (size_t i = 0; i < d->n_names; i++)
 		taken |= etl_streq(d->names[i], key->text);
-	if (taken || !etl_is_name(key->text, 64) || d->n_names == NAMES_MAX)
+	if (d->n_names == NAMES_MAX)
+		etl_diag_add(env->diag, &key->mark, ETL_DIAG_LIMIT, NULL, NULL,
+			"more than %d names under `partitions` in %s", NAMES_MAX, env->what);
+	else if (taken || !etl_is_name(key->text, 64))
 		etl_diag_add(env->diag, &key->mark, ETL_DIAG_CONFLICT, NULL,
 			"letters, digits, _ and -; not run_id or window...",
 			"'%s' cannot name a partition or its value in %s", key->text, env->what);
-	return !taken;
+	else
+		return true;
+	return false;
 }
 
 static void read_dimensions(struct dimensions *d, const struct etl_node *node,
