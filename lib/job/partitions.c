@@ -6,6 +6,10 @@
  *   partitions:
  *     station: ["283164601", "283181971"]
  *     values: {longitude: {"283164601": "-3.99", "283181971": "-3.957"}}
+ *
+ * station: [a, b] and kind: [x, y] make a/x, a/y, b/x, b/y: four ledgers, four
+ * watermarks. A name is part of the key of each ledger entry, so it must not depend on
+ * the order of dimensions in memory, only on that in the file.
  */
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +20,8 @@
 #include "job/job.h"
 #include "record/keyset.h"
 
+/* Eight dimensions and 64 names are far more than any job has; products are capped
+ * besides. */
 #define DIMENSIONS_MAX 8
 #define NAMES_MAX 64
 
@@ -26,6 +32,7 @@ struct dimensions {
 	size_t n, n_names;
 };
 
+/* An empty text would make a partition without a name. */
 static bool is_list_of_scalars(const struct etl_node *node)
 {
 	if (node->kind != ETL_NODE_LIST || !node->n)
@@ -54,6 +61,8 @@ static void repeated_values(const struct etl_node *list, const struct etl_conf_e
 	etl_keyset_free(seen);
 }
 
+/* {window.start} and {run_id} are variables of every template: a dimension of that name
+ * could not be told from them. */
 static bool name_is_free(const struct dimensions *d, const struct etl_node *key,
 	const struct etl_conf_env *env)
 {
@@ -123,7 +132,9 @@ static void slashes(const struct dimensions *d, const struct etl_conf_env *env)
 					env->what);
 }
 
-/* The text of an extra value for a partition: by the value of any of its dimensions. */
+/* The text of an extra value for a partition: by the value of any of its dimensions.
+ * Dimensions are asked in their order: with {lon: {a: east}} a partition a/x has the
+ * lon of a. */
 static const char *extra_value(const struct dimensions *d, size_t name,
 	const char *const *values, const struct etl_conf_env *env)
 {
@@ -146,6 +157,7 @@ static void make_partition(const struct dimensions *d, size_t index, struct etl_
 	const char **values = etl_arena_zalloc(env->arena, (d->n_names + 1) * sizeof *values);
 	struct etl_buf name;
 
+	/* index 3 of 2 x 2: 3 % 2 = 1 is y, 3 / 2 = 1 is b: "b/y". */
 	for (size_t k = d->n; k-- > 0;) {
 		values[k] = d->lists[k]->items[index % d->lists[k]->n]->text;
 		index /= d->lists[k]->n;
@@ -173,11 +185,15 @@ void etl_job_load_partitions(struct etl_job *job, const struct etl_node *node,
 		etl_diag_add(env->diag, &node->mark, ETL_DIAG_TYPE, "station: [a, b]", NULL,
 			"`partitions` in %s is a mapping from a name to a list", env->what);
 	slashes(&d, env);
+	/* It stops as soon as it is too much: 10,000 values in each of eight dimensions
+	 * would overflow. */
 	for (size_t k = 0; k < d.n && total <= ETL_PARTITIONS_MAX; k++)
 		total *= d.lists[k]->n;
 	if (total > ETL_PARTITIONS_MAX) {
 		etl_diag_add(env->diag, &node->mark, ETL_DIAG_LIMIT, NULL, NULL,
 			"%s has more than %d partitions", env->what, ETL_PARTITIONS_MAX);
+		/* One is made even so, because the rest of the job is still to be
+		 * judged, and templates ask for names. */
 		total = 1;
 	}
 	names = etl_arena_zalloc(env->arena, (d.n_names + 1) * sizeof *names);
@@ -198,6 +214,8 @@ void etl_job_partition_option(const char *partition, struct etl_buf *out)
 	etl_encode_shell(out, partition);
 }
 
+/* The name of the first dimension stands for all: "station=a/x" is what
+ * etl_partition_find reads. */
 void etl_partition_text(const struct etl_job *job, const struct etl_partition *partition, char *out,
 	size_t size)
 {
@@ -207,6 +225,7 @@ void etl_partition_text(const struct etl_job *job, const struct etl_partition *p
 		snprintf(out, size, "%s=%s", job->partition_names[0], partition->name);
 }
 
+/* The whole text first: a value may hold a '=' itself ("x=y"). */
 const struct etl_partition *etl_partition_find(const struct etl_job *job, const char *text)
 {
 	const char *equals = strchr(text, '=');
