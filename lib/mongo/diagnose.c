@@ -4,6 +4,9 @@
  * exist, a port where nobody listens and a replica set of another name alike; so each host of
  * the connection string is looked at once, by the driver's own sockets and clients. Only words
  * come of it: nothing here decides whether to try again.
+ *
+ * "No suitable servers found" becomes "db1:27017: connection refused (nothing listens there);
+ * db2:27017: no such host; db3:27017: wrong replica set (it is 'rs1', the URI says 'rs0')".
  */
 #include <errno.h>
 #include <netdb.h>
@@ -31,6 +34,7 @@ static int knock(const mongoc_host_list_t *host)
 	snprintf(port, sizeof port, "%u", host->port);
 	if (getaddrinfo(host->host, port, &hints, &all) != 0)
 		return -1;
+	/* A name may have several addresses (IPv6 first): one that answers is enough. */
 	for (at = all; at && rc; at = at->ai_next) {
 		mongoc_socket_t *sock =
 			mongoc_socket_new(at->ai_family, at->ai_socktype, at->ai_protocol);
@@ -78,7 +82,9 @@ static mongoc_client_t *client_of(const mongoc_uri_t *given, const mongoc_host_l
 	return client;
 }
 
-/* Appends what a host that can be reached says of itself. */
+/* Appends what a host that can be reached says of itself.
+ * Only here a command is sent: hello is answered before authentication, so no
+ * credentials are needed. */
 static void ask_host(const mongoc_uri_t *uri, const mongoc_host_list_t *host, struct etl_buf *out)
 {
 	const char *wanted = mongoc_uri_get_replica_set(uri);
@@ -114,6 +120,8 @@ static void ask_host(const mongoc_uri_t *uri, const mongoc_host_list_t *host, st
 	mongoc_client_destroy(client);
 }
 
+/* The words follow the number: what cannot be reached needs a network, what refuses
+ * needs a server that is started, what answers needs another setting. */
 static void look_at(const mongoc_uri_t *uri, const mongoc_host_list_t *host, struct etl_buf *out)
 {
 	int rc = knock(host);
