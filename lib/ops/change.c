@@ -2,6 +2,12 @@
  *
  * The walk of an operator's change: the lease, a look at every partition (a refusal comes before
  * the first write), then partition by partition the audit and the slices.
+ *
+ * etlctl watermark set airqino 2026-07-01: BEGIN takes the lease (a run is going?
+ * refused), LOOK plans each of a hundred stations and refuses if one of them cannot,
+ * APPLY writes them one by one, in slices of at most ETL_CHANGE_SLICE windows, and at
+ * the end the lease goes back. An etld that dies in between leaves whole slices; the
+ * same command again goes on.
  */
 #include "ops/change_internal.h"
 
@@ -18,6 +24,8 @@
  * kept out as well: under its own name the daemon would be given its own lease. */
 #define PURPOSE "; watermark"
 
+/* `now` is taken once: all partitions are judged by the same moment, however long the
+ * walk takes. */
 struct etl_change_walk *etl_change_new(const struct etl_job *job, const struct etl_run_env *env,
 	const struct etl_change_request *request)
 {
@@ -100,6 +108,8 @@ static int take_lease(struct etl_change_walk *walk, struct etl_error *err)
 
 	if (got < 0)
 		return -1;
+	/* A run that died with its etld is known to the lease alone: that there was one is
+	 * written down before anything else. */
 	if (got == 1) {
 		walk->fence = walk->lease.fence;
 		walk->leased = true;
@@ -112,6 +122,8 @@ static int take_lease(struct etl_change_walk *walk, struct etl_error *err)
 		"a run or another change of job '%s' is under way: %s", walk->job->name, words);
 }
 
+/* Pointers to parts are good until the next one is added.
+ * The result shows the partition by name from the beginning, whatever becomes of it. */
 static struct part *add_part(struct etl_change_walk *walk, const char *name)
 {
 	struct part *part;
@@ -124,6 +136,7 @@ static struct part *add_part(struct etl_change_walk *walk, const char *name)
 	return part;
 }
 
+/* 1 ends the list: the newest is enough. */
 static int note_command(void *ctx, const void *thing)
 {
 	const struct etl_change *change = thing;
@@ -218,6 +231,8 @@ static int see(void *ctx, const struct etl_ledger_entry *entry, struct etl_error
 	return 0;
 }
 
+/* Accept and discard close the unit and may move the watermark over it; a release only
+ * lets the next run in. */
 static bool closes(const struct etl_change_walk *walk)
 {
 	return walk->request.kind != ETL_CHANGE_RELEASE;

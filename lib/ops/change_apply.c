@@ -14,8 +14,11 @@
 #include "run/lease.h"
 #include "time/backoff.h"
 
+/* As long as the transactions specification lets a commit be tried. */
 #define PATIENCE ETL_SECONDS(120) /* with one slice */
 
+/* What it was and what it held, so that the audit tells the whole story after the
+ * ledger has moved on. */
 static void audit_unit(const struct etl_change_walk *walk, bson_t *details)
 {
 	bson_t window;
@@ -31,6 +34,8 @@ static void audit_unit(const struct etl_change_walk *walk, bson_t *details)
 	BSON_APPEND_UTF8(details, "hash", walk->unit.hash);
 }
 
+/* {who: "uid 0 (pid 7)", what: "windows accept", job, partition, from, to, windows, reason,
+ * change_id}: the change_id leads to the document that the slices keep. */
 static int audit(const struct etl_change_walk *walk, const struct part *part,
 	struct etl_error *err)
 {
@@ -132,6 +137,8 @@ static int slice_again(struct etl_change_walk *walk, struct etl_error *err)
 	return 0;
 }
 
+/* A slice that is tried again keeps its id: a commit whose answer was lost is known by
+ * it, and then counts as done instead of being written a second time. */
 static void begin_slice(struct etl_change_walk *walk)
 {
 	walk->wait = (etl_dur){0};

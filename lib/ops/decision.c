@@ -14,6 +14,7 @@
 
 /* ---- commands ------------------------------------------------------------------------------ */
 
+/* A job without partitions has no --partition: the command stays what people type. */
 static void append_partition(struct etl_buf *out, const struct etl_unit *unit)
 {
 	if (unit->job->partition_names[0])
@@ -47,6 +48,9 @@ const char *etl_decision_words(enum etl_change_kind kind)
 	return "";
 }
 
+/* etlctl held release airqino 2026-07-01T10:00:00Z --partition 283164601 --reason TEXT
+ * Each word is quoted where a shell would read it otherwise; only TEXT is for the
+ * operator to fill. */
 char *etl_decision_command(enum etl_change_kind kind, const struct etl_unit *unit)
 {
 	char start[ETL_TIME_TEXT_BYTES];
@@ -60,6 +64,7 @@ char *etl_decision_command(enum etl_change_kind kind, const struct etl_unit *uni
 	return etl_buf_take(&text);
 }
 
+/* A job without windows has only one thing to run. */
 char *etl_unit_run_command(const struct etl_unit *unit)
 {
 	char start[ETL_TIME_TEXT_BYTES];
@@ -209,6 +214,8 @@ int etl_decision_find(struct etl_state *state, struct etl_unit *unit, etl_wall t
 
 /* ---- which state --------------------------------------------------------------------------- */
 
+/* Each decision belongs to one state: what failed is accepted, what is held is released
+ * or discarded. */
 static bool is_allowed(enum etl_change_kind kind, enum etl_window_state state)
 {
 	return state == (kind == ETL_CHANGE_ACCEPT ? ETL_WINDOW_FAILED : ETL_WINDOW_HELD);
