@@ -517,10 +517,10 @@ static int add_record(struct aggregate *a, struct etl_batch *batch, size_t i,
 	if (!group)
 		return -1;
 	group->n++;
+	/* Values that are missing or null are not counted by any function; `count` counts
+	 * records. */
 	for (size_t v = 0; v < a->options->n_values; v++)
 		if (a->present[v])
-			/* Values that are missing or null are not counted by any
-			 * function; `count` counts records. */
 			etl_moments_add(&group->values[v], &a->numbers[v], time,
 				a->options->of[ETL_STDDEV].n > 0, a->arena);
 	etl_batch_remove(batch, i);

@@ -186,11 +186,11 @@ static bool to_object_id(const struct etl_element *e, struct value *v)
 	return put(v, BSON_TYPE_OID, oid.bytes, sizeof oid.bytes);
 }
 
+/* The order is that of target_words, whose index the option table stores. */
 static const struct target {
 	const char *name;
 	uint8_t type;
 	bool (*convert)(const struct etl_element *e, struct value *v);
-/* The order is that of target_words, whose index the option table stores. */
 } targets[] = {
 	{"int", BSON_TYPE_INT32, to_int},
 	{"long", BSON_TYPE_INT64, to_long},

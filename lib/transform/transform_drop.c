@@ -67,6 +67,7 @@ static void write_rest(const struct drop *d, struct etl_batch *batch, size_t i)
 	etl_rewrite_done(batch, i, "drop", &w);
 }
 
+/* A record without any of the names is not copied. */
 static int apply(void *self, struct etl_batch *batch, struct etl_error *err)
 {
 	struct drop *d = self;

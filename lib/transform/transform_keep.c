@@ -54,7 +54,8 @@ static int open_keep(void *self, const void *opts, const struct etl_stage_env *e
 	return 0;
 }
 
-/* Neighbours that stay are copied as one slice. */
+/* Neighbours that stay are copied as one slice.
+ * `from` and `to` are the slice that is being gathered; a gap between two hits ends it. */
 static void write_kept(const struct keep *k, struct etl_batch *batch, size_t i)
 {
 	const uint8_t *from = etl_record_start(&batch->records[i]), *to = from;
