@@ -84,6 +84,7 @@ static int compare_whole(int64_t a, const struct bound *bound)
 	return ((double)a > bound->real) - ((double)a < bound->real);
 }
 
+/* NaN was refused before: it would be neither below nor above. */
 static int compare_real(double a, const struct bound *bound)
 {
 	return (a > bound->real) - (a < bound->real);

@@ -112,6 +112,7 @@ static bool row(void *self, const struct etl_record *record, const struct etl_re
 	return etl_finding_set(finding, o->names.items[0], "a second record with %s", shown);
 }
 
+/* Keys live as long as the run of the partition, since a double may come at its end. */
 static size_t held(const void *self)
 {
 	const struct unique *u = self;
