@@ -48,8 +48,8 @@ static bool find_key_field(const struct etl_record *record, const char *name,
 		refuse_key(out, arena, name, "missing");
 	else if (etl_element_is_null(e))
 		refuse_key(out, arena, name, "null");
-	/* The server refuses both as `_id`. */
 	else if (e->type == TYPE_ARRAY || e->type == TYPE_REGEX)
+		/* The server refuses both as `_id`. */
 		refuse_key(out, arena, name, "an array or a regular expression");
 	else
 		return true;
@@ -242,6 +242,8 @@ static bool looks_like_number(const char *text, uint32_t len)
 	return !*end;
 }
 
+/* Told once a slice: the load goes on, because a version that cannot be compared is
+ * still data. */
 const char *etl_sink_version_fault(const char *version, const uint8_t *doc, uint32_t len)
 {
 	struct etl_element e;

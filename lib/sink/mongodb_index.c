@@ -75,7 +75,8 @@ static const char *field_name(const char *field, int *direction)
 	return field[0] == '-' ? field + 1 : field;
 }
 
-/* MongoDB's own way: a_1_b_-1 */
+/* MongoDB's own way: a_1_b_-1
+ * The name decides whether an index is there already: MongoDB compares names first. */
 static void index_name(const struct etl_sink_index *index, struct etl_buf *name)
 {
 	int direction;

@@ -308,7 +308,8 @@ static void item_query(const struct etl_sink_plan *plan, const struct etl_sink_i
 }
 
 /* Outside a transaction what was not there is inserted, not upserted: if the server is slow and
- * executes it after somebody else's newer write, it finds the _id taken and changes nothing. */
+ * executes it after somebody else's newer write, it finds the _id taken and changes nothing.
+ * The driver's look at the names is switched off, as with a replacement. */
 static int insert_item(mongoc_bulk_operation_t *bulk, const struct etl_sink_item *item,
 	struct etl_error *err)
 {

@@ -38,6 +38,7 @@ struct etl_sink *etl_sink_open(const struct etl_sink_type *type, const void *opt
 	return head;
 }
 
+/* NULL is fine: a chain that was never opened. */
 void etl_sink_close(struct etl_sink *sink)
 {
 	while (sink) {

@@ -125,6 +125,7 @@ static void target(const void *opts, const char *database, char *out, size_t siz
 	snprintf(out, size, "%s.%s", o->database ? o->database : database, o->collection);
 }
 
+/* The job's own database, or the daemon's. */
 static const char *database_of(const struct etl_sink_mongodb_options *o,
 	const struct etl_sink_env *env)
 {
@@ -464,6 +465,8 @@ static int write_batch(void *self, struct etl_batch *batch, struct etl_load_resu
 
 /* ---- life ------------------------------------------------------------------------------- */
 
+/* Without MongoDB (a daemon that only checks) nothing can be opened, and the word says
+ * so. */
 static int open_sink(void *self, const void *opts, const struct etl_sink_env *env,
 	struct etl_error *err)
 {
