@@ -361,6 +361,7 @@ static int aggregate(struct source *s, const struct etl_vars *vars, struct etl_e
 
 /* ---- reading ---------------------------------------------------------------------------- */
 
+/* No client is taken yet: a strand may wait long for its turn. */
 static int open_source(void *self, const void *opts, const struct etl_source_env *env,
 	struct etl_error *err)
 {

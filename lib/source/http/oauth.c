@@ -412,9 +412,9 @@ int etl_oauth_finish(struct etl_oauth *oauth, struct etl_request *again, struct 
 
 	if (oauth->refusal.kind == ETL_OK) {
 		rc = read_token(oauth, err);
-	/* A refresh token that has run out is nothing wrong: the full grant is asked
-	 * for, once, by the same exchange. */
 	} else if (oauth->refresh && (oauth->status == 400 || oauth->status == 401)) {
+		/* A refresh token that has run out is nothing wrong: the full grant is
+		 * asked for, once, by the same exchange. */
 		forget_refresh(oauth);
 		rc = ask(oauth, again, err) == 0 ? 1 : -1;
 	} else {
