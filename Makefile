@@ -49,7 +49,7 @@ $(error libraries are missing: run packaging/deps.sh)
 endif
 endif
 PKG_CFLAGS  := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PKGS_LIB) $(PKGS_DAEMON) 2>/dev/null))
-LIBS_LIB    := $(shell pkg-config --libs $(PKGS_LIB) 2>/dev/null) -lm -lpthread
+LIBS_LIB    := $(shell pkg-config --libs $(PKGS_LIB) 2>/dev/null) -lcsv -lm -lpthread
 LIBS_DAEMON := $(shell pkg-config --libs $(PKGS_DAEMON) 2>/dev/null) -lev
 LIBS_CTL    := $(shell pkg-config --libs libcjson libxxhash libsystemd 2>/dev/null) -lm -lpthread
 LIBS_TEST   := -lcmocka
