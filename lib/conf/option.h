@@ -83,7 +83,7 @@ struct etl_conf_env {
 	const char *what;		 /* "job 'airqino'", for messages */
 	const char *const *partition_names; /* NULL-terminated: names that templates may use */
 	const char *credentials_dir;	 /* systemd's $CREDENTIALS_DIRECTORY or NULL */
-	bool outside; /* a check outside of the daemon's unit: what it hands over is not to be had */
+	bool outside; /* a check outside of the daemon's unit: what it hands over cannot be had */
 	etl_wall now; /* when this is; ms == 0 = not known */
 	const char *database; /* where loads go unless they say otherwise; NULL = not known */
 	const char *config_dir;		 /* folder of the file: relative paths start here */
@@ -97,8 +97,8 @@ struct etl_conf_env {
 bool etl_options_fill(const struct etl_option *table, const struct etl_node *node, void *out,
 	const char *context, const struct etl_conf_env *env);
 
-/* Options of a plugin: `size` zeroed bytes in the arena, filled, then given to `check` (NULL = none). NULL
- * if they could not be filled. */
+/* Options of a plugin: `size` zeroed bytes in the arena, filled, then given to `check` (NULL =
+ * none). NULL if they could not be filled. */
 void *etl_options_load(const struct etl_option *table, size_t size,
 	void (*check)(void *options, const struct etl_node *node, const struct etl_conf_env *env),
 	const struct etl_node *node, const char *context, const struct etl_conf_env *env);
@@ -109,8 +109,8 @@ int etl_conf_time(const struct etl_node *node, etl_wall *out, const struct etl_c
 int etl_conf_word(const struct etl_node *node, const char *key, const char *context,
 	const char *const *words, int *out, const struct etl_conf_env *env);
 
-/* `key` names a plugin of `kind` ("source") that is not among `names`: an error with the nearest one as
- * hint and all of them as help. Callers cut longer lists at ETL_CONF_NAMES_MAX. */
+/* `key` names a plugin of `kind` ("source") that is not among `names`: an error with the nearest
+ * one as hint and all of them as help. Callers cut longer lists at ETL_CONF_NAMES_MAX. */
 #define ETL_CONF_NAMES_MAX 64
 void etl_conf_unknown(const struct etl_node *key, const char *kind, const char *const *names,
 	size_t n, const struct etl_conf_env *env);
