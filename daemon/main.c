@@ -152,7 +152,7 @@ static int check_only(const struct arguments *arguments)
 	return status;
 }
 
-/* ---- a start ---------------------------------------------------------------------------------- */
+/* ---- a start -------------------------------------------------------------------------------- */
 
 static struct etld_generation *load(const struct arguments *arguments)
 {

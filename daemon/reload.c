@@ -223,7 +223,7 @@ static void load_done(struct etld_task *task)
 	etld_loop_did(etld->loop, "reload");
 }
 
-/* ---- who asks ---------------------------------------------------------------------------------- */
+/* ---- who asks ------------------------------------------------------------------------------- */
 
 /* The loading that begins after this call, now or behind the one that goes; NULL: none will. */
 static struct loading *ask(struct etld *etld)
@@ -274,7 +274,7 @@ static void forget(struct etld_reload_wait *wait)
 	free(wait);
 }
 
-/* ---- the manager's side ------------------------------------------------------------------------ */
+/* ---- the manager's side --------------------------------------------------------------------- */
 
 struct etld_reloads *etld_reloads_new(struct etld *etld)
 {

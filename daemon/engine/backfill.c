@@ -106,7 +106,7 @@ static void log_end(const struct etl_backfill *b)
 		(unsigned long long)b->blocked, *b->reason ? "; " : "", b->reason);
 }
 
-/* ---- steps ------------------------------------------------------------------------------------ */
+/* ---- steps ---------------------------------------------------------------------------------- */
 
 static void arm(struct etld_backfill *f, etl_dur wait)
 {
@@ -246,7 +246,7 @@ static void step(struct etld_backfill *f)
 	submit(f, etld_backfill_step_work, step_done);
 }
 
-/* ---- the lease, while a piece is with the scheduler or has to wait ---------------------------- */
+/* ---- the lease, while a piece is with the scheduler or has to wait -------------------------- */
 
 /* The piece may have ended, or the operator cancelled, while the renewal was under way:
  * whatever etld_backfills_run_ended and etld_backfill_cancel could not do at that time is done

@@ -72,7 +72,7 @@ const char *etld_entry_word(enum etld_entry_id id)
 	return words[id];
 }
 
-/* ---- lines ------------------------------------------------------------------------------------- */
+/* ---- lines ---------------------------------------------------------------------------------- */
 
 static struct etld_entry_line *line_of(struct etld_outbox *outbox, const char *key)
 {
@@ -190,7 +190,7 @@ void etld_outbox_put(struct etld *etld, const char *key, const struct etld_entry
 		place(outbox, line);
 }
 
-/* ---- on a worker ------------------------------------------------------------------------------- */
+/* ---- on a worker ---------------------------------------------------------------------------- */
 
 static void ship_work(struct etld_task *task)
 {
@@ -206,7 +206,7 @@ static void ship_work(struct etld_task *task)
 		s->sent++;
 }
 
-/* ---- on the loop ------------------------------------------------------------------------------- */
+/* ---- on the loop ---------------------------------------------------------------------------- */
 
 /* Before all else of its key, and of its kind. */
 static void put_back(struct etld_outbox *outbox, struct etld_entry *entry)
@@ -393,7 +393,7 @@ void etld_outbox_facts(const struct etld *etld, struct etld_outbox_facts *out)
 	}
 }
 
-/* ---- life -------------------------------------------------------------------------------------- */
+/* ---- life ----------------------------------------------------------------------------------- */
 
 void etld_outbox_open(struct etld *etld)
 {

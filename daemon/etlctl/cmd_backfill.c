@@ -169,7 +169,7 @@ static int backfill(const struct etlctl *ctl)
 	return status;
 }
 
-/* ---- backfills, cancel ------------------------------------------------------------------------- */
+/* ---- backfills, cancel ---------------------------------------------------------------------- */
 
 static void add_progress(struct table *table, const struct etl_json *b)
 {

@@ -191,7 +191,7 @@ static const char *breaker_word(int i)
 	return etl_breaker_state_word((enum etl_breaker_state)i);
 }
 
-/* ---- what is no number at a place of its own ---------------------------------------------------- */
+/* ---- what is no number at a place of its own ------------------------------------------------ */
 
 static void write_version(struct etl_buf *out, const char *name, const struct readings *r)
 {
