@@ -18,14 +18,15 @@
 #include "engine/backfill.h"
 #include "engine/counters.h"
 #include "engine/deadline.h"
-#include "engine/exec.h"
 #include "engine/hosts.h"
 #include "engine/news.h"
 #include "engine/picture.h"
 #include "engine/outbox.h"
 #include "engine/pauses.h"
+#include "engine/runs.h"
 #include "engine/sched.h"
 #include "engine/shares.h"
+#include "engine/strands.h"
 #include "engine/walk.h"
 #include "io/http.h"
 #include "io/instance.h"
@@ -155,7 +156,7 @@ static void on_watchdog(struct etl_timer *timer, void *ctx)
 static void end_now(struct etld *etld)
 {
 	etl_mongo_hurry(etld->mongo);
-	etld_exec_cancel_all(etld, ETL_CANCEL_SHUTDOWN);
+	etld_runs_cancel_all(etld, ETL_CANCEL_SHUTDOWN);
 }
 
 static void on_drain_timeout(struct etl_timer *timer, void *ctx)
@@ -190,7 +191,7 @@ void etld_drain(struct etld *etld)
 	m->drain_timer = (struct etl_timer){.fire = on_drain_timeout, .ctx = etld, .name = "drain"};
 	etl_timer_arm(etld_loop_wheel(etld->loop), &m->drain_timer,
 		etl_mono_add(etl_mono_now(etld->clock), limit));
-	etld_exec_drain(etld);
+	etld_runs_drain(etld);
 	etld_maybe_stopped(etld);
 }
 
@@ -215,7 +216,7 @@ static int open_parts(struct etld *etld, struct etl_error *err)
 	etld->lease_pool = etld_pool_new(1, 0, etld->clock, wake_loop, etld);
 	etld->load_pool = etld_pool_new(1, 0, etld->clock, wake_loop, etld);
 	etld->shares = ETL_NEW(struct etld_shares);
-	etld_shares_init(etld->shares, (unsigned)settings->limits.workers, etld_exec_granted);
+	etld_shares_init(etld->shares, (unsigned)settings->limits.workers, etld_strand_granted);
 	etld->counters = ETL_NEW(struct etld_counters);
 	etld_sched_open(etld);
 	etld_outbox_open(etld);

@@ -99,7 +99,7 @@ static void is_down(struct etld *etld, const struct etl_error *err)
 	bool other = strcmp(etld->mongodb_reason, err->message) != 0;
 
 	if (was_up)
-		etld->mongodb_away = etl_now(etld->clock);
+		etld->mongodb_since = etl_now(etld->clock);
 	etld->mongodb_up = false;
 	etld->mongodb_tried = true;
 	memcpy(etld->mongodb_reason, err->message, sizeof etld->mongodb_reason);

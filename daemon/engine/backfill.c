@@ -14,7 +14,7 @@
 #include "base/str.h"
 #include "base/uuid.h"
 #include "engine/backend.h"
-#include "engine/exec.h"
+#include "engine/runs.h"
 #include "io/journal.h"
 #include "io/loop.h"
 #include "io/message_ids.h"
@@ -190,7 +190,7 @@ static void step_done(struct etld_task *task)
 	f->on_worker = false;
 	etld_generation_unref(f->generation);
 	if (f->error.kind != ETL_OK) {
-		if (etl_store_is_away(&f->error))
+		if (etl_store_is_unreachable(&f->error))
 			etld_backend_lost(etld, &f->error);
 		later(f, TRY_LATER, "MongoDB");
 	} else if (f->save.state != ETL_BACKFILL_RUNNING) {
@@ -337,7 +337,7 @@ void etld_backfill_cancel(struct etld_backfill *f, const char *who)
 	f->b.state = ETL_BACKFILL_CANCELLED;
 	snprintf(f->b.reason, sizeof f->b.reason, "cancelled by %s", who);
 	if (runs) {
-		etld_exec_cancel(etld_running(job), ETL_CANCEL_OPERATOR);
+		etld_run_cancel(etld_running(job), ETL_CANCEL_OPERATOR);
 		return; /* the end of that run makes the next step */
 	}
 	if (f->offered && job)
@@ -451,7 +451,7 @@ static void look_done(struct etld_task *task)
 	for (size_t i = 0; all->error.kind == ETL_OK && i < all->n; i++)
 		if (!by_id(all->etld, all->running[i].id))
 			etld_backfill_start(all->etld, &all->running[i]);
-	if (etl_store_is_away(&all->error))
+	if (etl_store_is_unreachable(&all->error))
 		etld_backend_lost(all->etld, &all->error);
 }
 

@@ -66,7 +66,7 @@ struct etld {
 	const struct etl_mongo_topology *topology; /* zeroed before the first answer */
 	bool mongodb_up, mongodb_tried;
 	char mongodb_reason[ETL_ERROR_MESSAGE_MAX];
-	etl_wall mongodb_away, mongodb_next; /* while it is unreachable: since when; the next look */
+	etl_wall mongodb_since, mongodb_next; /* while it is unreachable: since when; the next look */
 
 	/* jobs and runs */
 	struct etld_job *jobs; /* hash by name: jobs.h */

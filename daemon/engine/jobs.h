@@ -39,7 +39,7 @@ struct etld_job {
 	struct etl_sched_job sched;
 	char *pause_reason, *pause_who;
 	etl_wall paused_at;
-	etl_mono audited; /* when its ledger was last looked through for holes; us == 0 = not yet */
+	etl_mono holes_sought; /* when its ledger was last looked through for holes; us == 0 = not yet */
 	/* of a job that is left out: what the store knows of its slots; NULL = nothing */
 	struct etl_schedule_info *slots;
 	bool came_back;	  /* it was left out until this reload */

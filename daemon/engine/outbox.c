@@ -275,7 +275,7 @@ static void take_failure(struct etld *etld, struct shipment *s)
 	failed->line->attempts += may_pass;
 	put_back(outbox, failed);
 	outbox->gave_up |= may_pass && etld->draining;
-	if (etl_store_is_away(&s->error))
+	if (etl_store_is_unreachable(&s->error))
 		etld_backend_lost(etld, &s->error);
 	else if (may_pass)
 		rest(etld, failed->line);

@@ -266,8 +266,8 @@ int etld_picture_read(struct etld_picture *p, struct etl_error *err)
 void etld_picture_read_after(struct etld_picture *p, const struct etl_run *run)
 {
 	struct etl_error ignored = ETL_ERROR_INIT; /* the next reading tries again */
-	bool clean = run->state == ETL_RUN_OK && !run->windows_failed && !run->windows_held &&
-		!run->windows_blocked && !run->windows_lost;
+	bool clean = run->state == ETL_RUN_OK && !run->windows.failed && !run->windows.held &&
+		!run->windows_blocked && !run->windows.lost;
 
 	if (p && (!clean || p->had_open))
 		(void)etld_picture_read(p, &ignored);

@@ -9,7 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/hash.h"
-#include "engine/runs.h"
+#include "engine/strands.h"
 #include "flow/flow.h"
 
 /* Unread bytes of a strand at which its socket is paused. */
@@ -136,10 +136,10 @@ static void wait_for_memory(struct strand *s)
 	if (s->transfer)
 		etld_http_pause(s->transfer, true);
 	if (etld_shares_ask(s->run->etld->shares, &s->share, s->part->memory))
-		etld_exec_granted(s);
+		etld_strand_granted(s);
 }
 
-void etld_exec_granted(void *ctx)
+void etld_strand_granted(void *ctx)
 {
 	struct strand *s = ctx;
 
@@ -201,7 +201,7 @@ static void note_progress(struct strand *s)
 
 	s->step = waits ? ETL_STEP_EXTRACT : s->part->step;
 	s->records = s->part->counts.in;
-	s->windows = s->part->windows_loaded + s->part->windows_empty;
+	s->windows = s->part->windows.loaded + s->part->windows.empty;
 }
 
 static void follow_need(struct strand *s)

@@ -9,6 +9,10 @@
 
 #include "engine/jobs.h"
 
+/* How long a piece of work on the loop may take. The millisecond is the grid of the slots; a turn of
+ * the loop costs some 10 us beside. */
+#define ETLD_PIECE ((etl_dur){500})
+
 struct etld_request;
 
 /* Embedded as the first member of whatever is gathered; whoever begins the walk sets the

@@ -153,10 +153,11 @@ static const struct series load_results[] = {{"inserted", AT(counters.records.in
 	{"updated", AT(counters.records.updated)}, {"unchanged", AT(counters.records.unchanged)},
 	{"overwritten", AT(counters.records.overwritten)}, {"stale", AT(counters.records.stale)},
 	{"refused", AT(counters.records.refused)}};
-static const struct series window_states[] = {{"loaded", AT(counters.windows_loaded)},
-	{"empty", AT(counters.windows_empty)}, {"failed", AT(counters.windows_failed)},
-	{"held", AT(counters.windows_held)}, {"unrecoverable", AT(counters.windows_lost)},
-	{"discarded", AT(counters.windows_discarded)}};
+static const struct series window_states[] = {
+#define X(name, word) {word, AT(counters.windows.name)},
+	ETL_WINDOW_COUNTS(X)
+#undef X
+};
 static const struct series worker_states[] = {{"busy", AT(pool.busy)}, {"idle", AT(idle_workers)}};
 static const struct series open_states[] = {{"failed", AT(sums.failed)}, {"held", AT(sums.held)},
 	{"other", AT(other_windows)}, {"dirty", AT(sums.dirty)}};

@@ -64,9 +64,9 @@ static void audit(struct etld_request *request)
  * torn. The run ends at its next step, as "cancelled", and its windows stay as they were. */
 static void cancel_run(struct etld_request *request, struct etld_job *job)
 {
-	cancelled_new(request, "run", etld_exec_run_id(etld_running(job)), job->name);
+	cancelled_new(request, "run", etld_run_id(etld_running(job)), job->name);
 	add_answer(request);
-	etld_exec_cancel(etld_running(job), ETL_CANCEL_OPERATOR);
+	etld_run_cancel(etld_running(job), ETL_CANCEL_OPERATOR);
 	audit(request);
 	etld_answer(request);
 }
@@ -81,7 +81,7 @@ static struct etld_job *running_job(struct etld *etld, const char *id)
 		return etld_running(found) ? found : NULL;
 	for (struct etld_job *job = etld->jobs; job; job = job->hh.next)
 		if (etld_running(job) &&
-			etl_uuid_matches(etld_exec_run_id(etld_running(job)), id)) {
+			etl_uuid_matches(etld_run_id(etld_running(job)), id)) {
 			if (found)
 				return NULL;
 			found = job;

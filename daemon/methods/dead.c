@@ -284,7 +284,7 @@ static void take_run(struct letters *q)
 	q->run_goes = job != NULL;
 	q->run = q->request->id;
 	if (job)
-		q->run = etl_arena_strdup(q->request->arena, etld_exec_run_id(etld_running(job)));
+		q->run = etl_arena_strdup(q->request->arena, etld_run_id(etld_running(job)));
 }
 
 /* A window belongs to a job: "--window 10:00" without one could mean an hour of each of a hundred

@@ -9,7 +9,8 @@
 
 #include "engine/backend.h"
 #include "engine/deadline.h"
-#include "engine/exec.h"
+#include "engine/runs.h"
+#include "engine/runs_watch.h"
 #include "engine/sched.h"
 #include "io/loop.h"
 #include "io/pool.h"

@@ -196,7 +196,7 @@ void etld_refuse_not_ready(struct etld_request *request, const char *reason, boo
  * of queued: what the operator saw when the order was given is not what the run leaves behind. */
 void etld_refuse_busy(struct etld_request *request)
 {
-	const char *run_id = etld_exec_run_id(etld_running(etld_request_job(request)));
+	const char *run_id = etld_run_id(etld_running(etld_request_job(request)));
 	struct etl_json *details = detail("job", request->job->name);
 
 	etl_json_add_text(details, "run_id", run_id);
@@ -330,7 +330,7 @@ static void on_done(struct etld_task *task)
 	struct etld_request *request = ETL_OF(struct etld_request, task, task);
 	enum etld_then then = ETLD_THEN_ANSWER;
 
-	if (etl_store_is_away(&request->error))
+	if (etl_store_is_unreachable(&request->error))
 		etld_backend_lost(request->etld, &request->error);
 	if (request->then)
 		then = request->then(request);

@@ -103,7 +103,7 @@ static void follow_gone(struct etld_request *request)
 
 	if (!follow->run)
 		return;
-	etld_exec_unwatch(follow->run, request);
+	etld_run_unwatch(follow->run, request);
 	etld_request_end(request);
 }
 
@@ -125,10 +125,10 @@ static void tell_progress(struct etld_request *request)
 {
 	const struct follow *follow = request->own;
 	struct etl_json *message = etl_json_object();
-	const struct etl_run *run = etld_exec_run(follow->run);
+	const struct etl_run *run = etld_run_of(follow->run);
 	struct etld_progress now;
 
-	etld_exec_progress(follow->run, &now);
+	etld_run_progress(follow->run, &now);
 	etl_json_add_text(message, "run_id", run->run_id);
 	etl_json_add_text(message, "job", run->job->name);
 	etl_json_add_text(message, "state", etl_run_state_word(ETL_RUN_RUNNING));
@@ -151,7 +151,7 @@ static void tell_end(struct etld_request *request, const struct etl_run *run)
 	etl_json_add_text(reply, "state", etl_run_state_word(run->state));
 	etl_json_add_bool(reply, "joined", follow->joined);
 	etl_json_add_item(reply, "run", run_as_json(run));
-	etld_exec_unwatch(follow->run, request);
+	etld_run_unwatch(follow->run, request);
 	etld_answer(request);
 }
 
@@ -184,7 +184,7 @@ static void follow_started(struct etld_follower *follower, struct etld_run *run)
 		return;
 	}
 	follow->run = run;
-	etld_exec_watch(run, on_run, request);
+	etld_run_watch(run, on_run, request);
 	tell_progress(request);
 }
 
@@ -213,7 +213,7 @@ static void answer_at_once(struct etld_request *request, enum etl_accept accepte
 		accepted == ETL_ACCEPT_STARTED ? etld_running(etld_request_job(request)) : NULL;
 	struct etl_json *reply = etld_reply(request);
 
-	etl_json_add_text(reply, "run_id", run ? etld_exec_run_id(run) : NULL);
+	etl_json_add_text(reply, "run_id", run ? etld_run_id(run) : NULL);
 	etl_json_add_text(reply, "job", request->job->name);
 	etl_json_add_text(reply, "state", run ? "running" : "queued");
 	etld_answer(request);
@@ -241,7 +241,7 @@ static struct follow *follow_new(struct etld_request *request)
  */
 static bool joins(const struct etld_request *request, const struct etld_job *job)
 {
-	const struct etl_run *run = etld_running(job) ? etld_exec_run(etld_running(job)) : NULL;
+	const struct etl_run *run = etld_running(job) ? etld_run_of(etld_running(job)) : NULL;
 
 	return !is_asked(request) && !request->partition && waits(request) && run &&
 		run->trigger.kind != ETL_TRIGGER_BACKFILL && !run->trigger.partition &&

@@ -241,7 +241,7 @@ static struct etl_json *job_status(const struct etld *etld, const struct etld_jo
 	etl_json_add_bool(item, "paused", job->sched.paused);
 	etld_json_time(item, "next", job->sched.next);
 	etl_json_add_text(item, "guarantee", guarantee(etld, job->job));
-	etl_json_add_text(item, "running", facts.running ? etld_exec_run_id(facts.running) : NULL);
+	etl_json_add_text(item, "running", facts.running ? etld_run_id(facts.running) : NULL);
 	etl_json_add_bool(item, "queued", facts.queued);
 	add_last_run(item, job);
 	add_watermarks(item, etld, job);

@@ -314,7 +314,7 @@ static bool has_ended(const struct subject *q, const struct etld_job *job)
 	const struct etld_run *run = job ? etld_running(job) : NULL;
 	const char *id = q->request->id;
 
-	return q->job && id && !(run && etl_uuid_matches(etld_exec_run_id(run), id));
+	return q->job && id && !(run && etl_uuid_matches(etld_run_id(run), id));
 }
 
 /* Back on the loop. A job is explained without the store too, if it cannot be asked. A store that
@@ -351,7 +351,7 @@ static enum etld_then tell(struct etld_request *request)
 struct etld_job *etld_job_that_runs(struct etld *etld, const char *id)
 {
 	for (struct etld_job *job = etld->jobs; job; job = job->hh.next)
-		if (etld_running(job) && etl_uuid_matches(etld_exec_run_id(etld_running(job)), id))
+		if (etld_running(job) && etl_uuid_matches(etld_run_id(etld_running(job)), id))
 			return job;
 	return NULL;
 }
