@@ -100,7 +100,8 @@ static void log_end(const struct etl_backfill *b)
 	bool bad = b->state == ETL_BACKFILL_FAILED || b->failed || b->lost;
 
 	etld_log(bad ? ETLD_WARNING : ETLD_NOTICE, ETLD_MSG_BACKFILL_ENDED, fields, 6,
-		"%s: backfill %s %s: %llu windows loaded or empty, %llu failed, %llu given up, %llu "
+		"%s: backfill %s %s: %llu windows loaded or empty, %llu failed, %llu given up, "
+		"%llu "
 		"blocked%s%s", b->job, b->id, state, (unsigned long long)b->done,
 		(unsigned long long)b->failed, (unsigned long long)b->lost,
 		(unsigned long long)b->blocked, *b->reason ? "; " : "", b->reason);
@@ -217,7 +218,8 @@ static void submit(struct etld_backfill *f, void (*work)(struct etld_task *task)
 	f->generation = etld_generation_ref(f->etld->generation);
 	f->job = etld_generation_job(f->generation, f->b.job);
 	f->on_worker = true;
-	f->task = (struct etld_task){.work = work, .done = done, .name = "backfill", .of = f->b.job};
+	f->task =
+		(struct etld_task){.work = work, .done = done, .name = "backfill", .of = f->b.job};
 	etld_pool_submit(f->etld->pool, &f->task);
 }
 
@@ -476,8 +478,8 @@ static void on_look(struct etl_timer *timer, void *ctx)
 void etld_backfills_up(struct etld *etld)
 {
 	if (!etld->backfills->look_timer.fire)
-		etld->backfills->look_timer =
-			(struct etl_timer){.fire = on_look, .ctx = etld->backfills, .name = "backfills"};
+		etld->backfills->look_timer = (struct etl_timer){
+			.fire = on_look, .ctx = etld->backfills, .name = "backfills"};
 	look(etld->backfills);
 }
 

@@ -5,8 +5,8 @@
 #include "engine/counters.h"
 
 /* Seconds. Slots are held against a clock of milliseconds. */
-const double etld_histogram_bounds[ETLD_HISTOGRAM_BOUNDS] = {0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1,
-	0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800, 3600};
+const double etld_histogram_bounds[ETLD_HISTOGRAM_BOUNDS] = {
+	0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800, 3600};
 
 static void observe(struct etld_histogram *h, etl_dur d)
 {

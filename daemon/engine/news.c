@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Carries news on: one function for each piece of news, which calls who has to know in the order in which
- * they have to. Decides nothing.
+ * Carries news on: one function for each piece of news, which calls who has to know in the order in
+ * which they have to. Decides nothing.
  */
 #include "engine/news.h"
 
@@ -30,12 +30,12 @@ static void know_slots(void *ctx, const char *job, const struct etl_schedule_inf
 	etld_sched_known(ctx, job, info);
 }
 
-/* All that happens when MongoDB is there, the first time (`first`) or again. The law of its order: what was
- * read is in the jobs before anything may start by it, and what was decided while MongoDB was
- * unreachable is on its way to it before the scheduler decides anything new.
- * Example: `orders` was paused on another host while this etld was down. Were the scheduler told first,
- * missed slots of `orders` would run before its pause is known. And a slot that was skipped while MongoDB
- * was unreachable would be recorded behind the run of a later one, were the outbox flushed last. */
+/* All that happens when MongoDB is there, the first time (`first`) or again. The law of its order:
+ * what was read is in the jobs before anything may start by it, and what was decided while MongoDB
+ * was unreachable is on its way to it before the scheduler decides anything new. Example: `orders`
+ * was paused on another host while this etld was down. Were the scheduler told first, missed slots
+ * of `orders` would run before its pause is known. And a slot that was skipped while MongoDB was
+ * unreachable would be recorded behind the run of a later one, were the outbox flushed last. */
 static void mongodb_up(struct etld *etld, const struct etld_found *found)
 {
 	if (found->first)
@@ -75,7 +75,8 @@ static bool notice_lost_mongodb(const struct etld_run *run)
 	return true;
 }
 
-static void tell_sched(struct etld *etld, struct etld_job *job, const struct etl_run *run, bool store_lost)
+static void tell_sched(struct etld *etld, struct etld_job *job, const struct etl_run *run,
+	bool store_lost)
 {
 	struct etl_run_outcome outcome;
 
@@ -84,8 +85,8 @@ static void tell_sched(struct etld *etld, struct etld_job *job, const struct etl
 	etl_sched_ended(etld->sched, &job->sched, &outcome);
 }
 
-/* The scheduler comes late: within its call it may start the job's next run, which goes by what this one
- * has left in the job, and give the place to another backfill than the one that had it. */
+/* The scheduler comes late: within its call it may start the job's next run, which goes by what
+ * this one has left in the job, and give the place to another backfill than the one that had it. */
 static void run_ended(struct etld *etld, struct etld_run *run)
 {
 	struct etld_job *job = run->job;
@@ -120,8 +121,8 @@ void etld_tell_status(struct etld *etld)
 	else if (!etld->mongodb_tried)
 		etld_notify_status("starting: asking MongoDB");
 	else if (!etld->mongodb_up)
-		etld_notify_status("degraded: MongoDB cannot be reached: %s%s", etld->mongodb_reason,
-			config);
+		etld_notify_status("degraded: MongoDB cannot be reached: %s%s",
+			etld->mongodb_reason, config);
 	else
 		etld_notify_status("%zu jobs%s, %u running, configuration %lld%s%s",
 			etld->generation->n_jobs, config, etld_active_runs(etld),

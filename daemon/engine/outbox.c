@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Lines of entries, one for each key. The first entry of a line may be with a worker, and no other before
- * that one is stored. A line stands in the list of its first entry's kind, or rests after a failure.
+ * Lines of entries, one for each key. The first entry of a line may be with a worker, and no other
+ * before that one is stored. A line stands in the list of its first entry's kind, or rests after a
+ * failure.
  */
 #include "engine/outbox.h"
 
@@ -345,7 +346,9 @@ static void send(struct etld *etld, enum etld_entry_id id)
 	if (!s)
 		return;
 	etld->outbox->kinds[id].busy = s->kind->together;
-	s->task = (struct etld_task){.work = ship_work, .done = shipped, .name = etld_entry_word(id),
+	s->task = (struct etld_task){.work = ship_work,
+		.done = shipped,
+		.name = etld_entry_word(id),
 		.of = s->n == 1 && *s->entries[0]->line->key ? s->entries[0]->line->key : NULL};
 	DL_APPEND(etld->outbox->out, s);
 	etld_pool_submit(etld->pool, &s->task);

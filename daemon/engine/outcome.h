@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a run that ended leaves in its job, and when a run looks its job's whole ledger through. Loop
- * thread.
+ * What a run that ended leaves in its job, and when a run looks its job's whole ledger through.
+ * Loop thread.
  */
 #ifndef ETLD_OUTCOME_H
 #define ETLD_OUTCOME_H

@@ -83,8 +83,8 @@ struct etld_pause_order *etld_pauses_begin(struct etld *etld, bool pause, const 
 
 /* ---- its jobs ------------------------------------------------------------------------------- */
 
-/* The fault point holds a test's pause on its way. What is stored already is not stored again for an
- * audit that failed: somebody else may have changed it since. */
+/* The fault point holds a test's pause on its way. What is stored already is not stored again for
+ * an audit that failed: somebody else may have changed it since. */
 static int pause_send(const struct etld *etld, struct etld_entry *entry, struct etl_error *err)
 {
 	struct pause *p = pause_of(entry);

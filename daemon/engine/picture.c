@@ -88,7 +88,8 @@ static void look_done(struct etld_task *task)
 		etld_backend_lost(p->etld, &p->error);
 	else if (!p->read && !p->etld->draining)
 		etld_log(ETLD_WARNING, NULL, NULL, 0,
-			"what the metadata holds cannot be read, status may be old: %s", p->error.message);
+			"what the metadata holds cannot be read, status may be old: %s",
+			p->error.message);
 	looked(p);
 }
 

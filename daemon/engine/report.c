@@ -56,8 +56,8 @@ static void add_window(struct fields *f, const struct etl_window *window, char s
 	add_text(f, "ETL_WINDOW_END", end);
 }
 
-static void add_oldest_owed(struct fields *f, const struct etl_run *run, const struct etl_part *part,
-	char start[], char end[])
+static void add_oldest_owed(struct fields *f, const struct etl_run *run,
+	const struct etl_part *part, char start[], char end[])
 {
 	const struct etl_window_rules *rules = &run->job->window;
 	struct etl_window window;
@@ -103,8 +103,8 @@ static void report_part(const struct etl_run *run, const struct etl_part *part)
 	add_part(&f, run, part);
 	add_oldest_owed(&f, run, part, start, end);
 	if (part->state == ETL_PART_BLOCKED) {
-		etld_log(ETLD_NOTICE, ETLD_MSG_WINDOW_BLOCKED, f.list, f.n, "%s/%s: %s", run->job->name,
-			part->partition->name, part->reason);
+		etld_log(ETLD_NOTICE, ETLD_MSG_WINDOW_BLOCKED, f.list, f.n, "%s/%s: %s",
+			run->job->name, part->partition->name, part->reason);
 		return;
 	}
 	if (part->error.kind == ETL_OK || part->state == ETL_PART_CANCELLED)
@@ -144,7 +144,9 @@ static enum etld_level level_of(const struct etl_run *run)
 	case ETL_RUN_BLOCKED:
 	case ETL_RUN_BUSY:
 		return run->counts.rejected || run->warnings || run->windows.held ||
-				run->windows.discarded || run->checks_failed ? ETLD_NOTICE : ETLD_INFO;
+				       run->windows.discarded || run->checks_failed ?
+			       ETLD_NOTICE :
+			       ETLD_INFO;
 	case ETL_RUN_CANCELLED:
 		return ETLD_NOTICE;
 	default:

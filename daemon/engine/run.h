@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * A run as the loop carries it: runs.c has its life, strands.c carries its parts, runs_watch.c tells
- * how far it is. For these three, and for news.c, which carries its end on; others have runs.h and
- * runs_watch.h. Loop thread, but for what the tasks hand to workers.
+ * A run as the loop carries it: runs.c has its life, strands.c carries its parts, runs_watch.c
+ * tells how far it is. For these three, and for news.c, which carries its end on; others have
+ * runs.h and runs_watch.h. Loop thread, but for what the tasks hand to workers.
  */
 #ifndef ETLD_RUN_H
 #define ETLD_RUN_H

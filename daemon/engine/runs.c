@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The life of a run on the loop: begin on a worker, its parts (strands.c), finish on a worker, report
- * here; its lease, its timeout, its end by a cancel. Knows of its work only that it has parts.
+ * The life of a run on the loop: begin on a worker, its parts (strands.c), finish on a worker,
+ * report here; its lease, its timeout, its end by a cancel. Knows of its work only that it has
+ * parts.
  */
 #include <stdlib.h>
 
@@ -163,7 +164,8 @@ static void renew_done(struct etld_task *task)
 			{"ETL_RUN_ID", run->run->run_id, 0}};
 
 		etld_log(ETLD_WARNING, ETLD_MSG_LEASE_LOST, fields, 2,
-			"%s: the lease was lost, run %s stops", run->run->job->name, run->run->run_id);
+			"%s: the lease was lost, run %s stops", run->run->job->name,
+			run->run->run_id);
 		atomic_store(&run->run->fenced, true);
 		etld_run_cancel(run, ETL_CANCEL_FENCED);
 	} else if (!run->finishing) {
@@ -181,8 +183,8 @@ static void on_renew(struct etl_timer *timer, void *ctx)
 	if (run->finishing)
 		return;
 	run->renewing = true;
-	run->renew_task = (struct etld_task){.work = renew_work, .done = renew_done, .name = "renew",
-		.of = run->run->job->name};
+	run->renew_task = (struct etld_task){
+		.work = renew_work, .done = renew_done, .name = "renew", .of = run->run->job->name};
 	etld_pool_submit(run->etld->lease_pool, &run->renew_task);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Runs for those that start and end them: the scheduler's hands, methods, the manager that stops. How
- * far a run is: runs_watch.h. Loop thread.
+ * Runs for those that start and end them: the scheduler's hands, methods, the manager that stops.
+ * How far a run is: runs_watch.h. Loop thread.
  */
 #ifndef ETLD_RUNS_H
 #define ETLD_RUNS_H

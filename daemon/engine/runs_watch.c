@@ -24,7 +24,8 @@ void etld_run_progress(const struct etld_run *run, struct etld_progress *out)
 		}
 		if (s->waiting && (!out->waiting || s->retry_at.us < out->retry_at.us)) {
 			out->retry_at = s->retry_at;
-			out->retry_why = s->part->last.message; /* it is the loop's while it waits */
+			/* it is the loop's while it waits */
+			out->retry_why = s->part->last.message;
 		}
 		out->waiting += s->waiting;
 		out->records += s->records;

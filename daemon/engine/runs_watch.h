@@ -8,8 +8,8 @@
 #include "engine/engine.h"
 #include "run/run.h"
 
-/* The run as lib/run has it. While it goes on its workers write it: only what never changes (job, id,
- * trigger) may be read; all of it once it ended. */
+/* The run as lib/run has it. While it goes on its workers write it: only what never changes (job,
+ * id, trigger) may be read; all of it once it ended. */
 struct etl_run *etld_run_of(struct etld_run *run);
 const char *etld_run_id(const struct etld_run *run);
 

@@ -52,8 +52,8 @@ static void count_and_log_skip(struct etld *etld, const struct etld_job *job,
 
 	etld_count_skipped(etld->counters, skip);
 	if (skip->slots == 1)
-		etld_log(ETLD_NOTICE, ETLD_MSG_SLOTS_SKIPPED, fields, 5, "%s: slot %s does not run: %s",
-			job->name, last, etl_skip_text(skip->code));
+		etld_log(ETLD_NOTICE, ETLD_MSG_SLOTS_SKIPPED, fields, 5,
+			"%s: slot %s does not run: %s", job->name, last, etl_skip_text(skip->code));
 	else
 		etld_log(ETLD_NOTICE, ETLD_MSG_SLOTS_SKIPPED, fields, 5,
 			"%s: slots from %s to %s do not run: %s", job->name, first, last,
@@ -138,7 +138,8 @@ void etld_sched_open(struct etld *etld)
 		.find = on_find,
 	};
 
-	etld->sched = etl_sched_new(etld_loop_wheel(etld->loop), etld->clock, etld->host, &ops, etld);
+	etld->sched =
+		etl_sched_new(etld_loop_wheel(etld->loop), etld->clock, etld->host, &ops, etld);
 }
 
 /* ---- what the store knows ------------------------------------------------------------------- */
@@ -179,14 +180,15 @@ void etld_sched_unheard(struct etld *etld)
 
 /* ---- catching up ----------------------------------------------------------------------------- */
 
-/* Windows are due since a slot that has passed: the run that should have loaded them failed, or died
- * with its etld. Open ones behind the watermark wait for the next slot. */
+/* Windows are due since a slot that has passed: the run that should have loaded them failed, or
+ * died with its etld. Open ones behind the watermark wait for the next slot. */
 static bool owes_windows(const struct etld *etld, const struct etld_job *job, etl_wall watermark)
 {
 	const struct etl_owed_facts facts = {.watermark = watermark};
 	etl_wall since;
 
-	return etl_owed_since(&job->job->window, job->job->calendar, &facts, etl_now(etld->clock), &since);
+	return etl_owed_since(&job->job->window, job->job->calendar, &facts, etl_now(etld->clock),
+		&since);
 }
 
 /* A dependant that ran before always looks: its upstream may have changed windows that it
@@ -197,7 +199,8 @@ static bool owes_a_run(const struct etld *etld, const struct etld_job *job)
 		return true;
 	for (size_t i = 0; i < job->job->n_partitions; i++)
 		if (job->partitions[i].watermark.ms &&
-			(job->job->n_upstream || owes_windows(etld, job, job->partitions[i].watermark)))
+			(job->job->n_upstream ||
+				owes_windows(etld, job, job->partitions[i].watermark)))
 			return true;
 	return false;
 }

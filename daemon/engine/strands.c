@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Carries the parts of a run back and forth between workers (their steps) and the loop (their transfer,
- * their waits, their share of the memory). A part is on at most one thread; its mail waits here while
- * a worker has it. What its end or a change of step means for the run is told to the run (events).
+ * Carries the parts of a run back and forth between workers (their steps) and the loop (their
+ * transfer, their waits, their share of the memory). A part is on at most one thread; its mail
+ * waits here while a worker has it. What its end or a change of step means for the run is told to
+ * the run (events).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -193,8 +194,8 @@ static void strand_ended(struct strand *s)
 	s->run->events->ended(s->run);
 }
 
-/* What others may see of the strand while a worker has it. It says where it goes on; until the answer
- * comes it is at its extract. */
+/* What others may see of the strand while a worker has it. It says where it goes on; until the
+ * answer comes it is at its extract. */
 static void note_progress(struct strand *s)
 {
 	bool waits = s->need == ETL_NEED_FETCH || s->need == ETL_NEED_INPUT;

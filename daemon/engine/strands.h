@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The parts of a run on their way between workers and the loop. For runs.c, whose run they are. Loop
- * thread.
+ * The parts of a run on their way between workers and the loop. For runs.c, whose run they are.
+ * Loop thread.
  */
 #ifndef ETLD_STRANDS_H
 #define ETLD_STRANDS_H

@@ -30,7 +30,8 @@ static bool may_go(const struct etld_walk *walk)
 
 static void arm(struct etld_walk *walk)
 {
-	etl_timer_arm(etld_loop_wheel(walk->etld->loop), &walk->timer, etl_mono_now(walk->etld->clock));
+	etl_timer_arm(etld_loop_wheel(walk->etld->loop), &walk->timer,
+		etl_mono_now(walk->etld->clock));
 }
 
 /* Lets walks that wait go, the oldest first, each in a turn of its own: the caller may be in

@@ -42,8 +42,8 @@ static void say_rejects(const struct etl_json *reply)
 	ETL_JSON_EACH(run, etl_json_get(reply, "runs")) {
 		if (!print_count_of(run, "counts", "rejected"))
 			continue;
-		etlctl_say(
-			"refused records: etlctl dead list %s", etl_json_text(run, "run_id", ""));
+		etlctl_say("refused records: etlctl dead list %s",
+			etl_json_text(run, "run_id", ""));
 		return;
 	}
 }
@@ -239,8 +239,8 @@ static void print_run(const struct etlctl *ctl, const struct etl_json *reply)
 	print_targets(ctl, run);
 	print_partitions(ctl, run);
 	etl_buf_init(&out, 64 * 1024);
-	put_decisions(
-		etl_json_get(reply, "decisions"), etl_json_text(reply, "generated_at", NULL), &out);
+	put_decisions(etl_json_get(reply, "decisions"), etl_json_text(reply, "generated_at", NULL),
+		&out);
 	if (print_count_of(run, "counts", "rejected")) {
 		etl_buf_str(&out, "\netlctl dead list ");
 		print_clean(etl_json_text(run, "run_id", ""), &out);

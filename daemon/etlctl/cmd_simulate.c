@@ -44,8 +44,8 @@ static void print_summary(const struct etl_json *reply)
 	etl_buf_printf(&out, "slots: %lld, of %lld job%s, from ",
 		(long long)etl_json_int(reply, "total", 0), (long long)jobs, jobs == 1 ? "" : "s");
 	print_range(etl_json_text(reply, "from", NULL), etl_json_text(reply, "to", NULL), &out);
-	etl_buf_printf(
-		&out, "\nplaces for runs: %lld\n", (long long)etl_json_int(reply, "max_active", 0));
+	etl_buf_printf(&out, "\nplaces for runs: %lld\n",
+		(long long)etl_json_int(reply, "max_active", 0));
 	if (paused)
 		etl_buf_printf(&out, "paused and left out: %lld\n", (long long)paused);
 	if (left_out)

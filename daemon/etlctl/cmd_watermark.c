@@ -81,8 +81,8 @@ static void show_progress(const struct etl_json *progress)
 {
 	char text[64];
 
-	snprintf(
-		text, sizeof text, "%lld windows", (long long)etl_json_int(progress, "windows", 0));
+	snprintf(text, sizeof text, "%lld windows",
+		(long long)etl_json_int(progress, "windows", 0));
 	print_progress(text);
 }
 

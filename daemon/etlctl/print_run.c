@@ -119,8 +119,8 @@ void print_counts(const struct etl_json *run, struct etl_buf *out)
 static void note(struct etl_buf *out, int64_t n, const char *one, const char *many)
 {
 	if (n)
-		etl_buf_printf(
-			out, "%s%lld %s", out->len ? ", " : "", (long long)n, n == 1 ? one : many);
+		etl_buf_printf(out, "%s%lld %s", out->len ? ", " : "", (long long)n,
+			n == 1 ? one : many);
 }
 
 /* What a run that is ok has to tell all the same. */

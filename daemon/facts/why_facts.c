@@ -25,7 +25,8 @@ static void look_at_host(void *ctx, const struct etld_gate_facts *gate)
 	const struct etld_host_state *s = &gate->state;
 	bool open = s->breaker.state == ETL_BREAKER_OPEN && s->breaker.until.ms > out->job.now.ms;
 
-	if (!etl_streq(s->host, out->job.job->host) || (!open && s->hold_until.ms <= out->job.now.ms))
+	if (!etl_streq(s->host, out->job.job->host) ||
+		(!open && s->hold_until.ms <= out->job.now.ms))
 		return;
 	out->job.host_why = out->host;
 	out->job.host_until = open ? s->breaker.until : s->hold_until;

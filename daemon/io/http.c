@@ -163,7 +163,8 @@ static etl_dur hold_host(struct etld_transfer *t, etl_wall now)
 		etl_hold_words(reason, t->status, told, header);
 		if (told.us > asked.us)
 			etld_log(ETLD_WARNING, NULL, NULL, 0,
-				"%s: %s at most; 'etlctl host release' ends it", t->url_shown, reason);
+				"%s: %s at most; 'etlctl host release' ends it", t->url_shown,
+				reason);
 		etld_gate_hold(t->http->gates, &t->ticket, asked, reason);
 	}
 	return asked;
@@ -207,8 +208,8 @@ static void begin_head(struct etld_transfer *t)
 
 /* Takes one header. Trailers come after the head was given, and change nothing. False: the
  * header contradicts itself, and the answer cannot be believed. */
-static bool take_header(
-	struct etld_transfer *t, const char *name, size_t name_len, const char *value, size_t len)
+static bool take_header(struct etld_transfer *t, const char *name, size_t name_len,
+	const char *value, size_t len)
 {
 	for (size_t i = 0; i < KEPT; i++)
 		if (name_len == strlen(kept_names[i]) &&
@@ -414,7 +415,8 @@ static void run(struct etld_transfer *t)
 	t->running = false;
 	note_lack(t, CURLE_FAILED_INIT);
 	if (t->failure.kind == ETL_OK)
-		etl_error_set(&t->failure, ETL_TRANSIENT, "http.failed", "libcurl refused the transfer");
+		etl_error_set(&t->failure, ETL_TRANSIENT, "http.failed",
+			"libcurl refused the transfer");
 }
 
 /* Lets through what the gates allow now, and sets the timer for what they allow later. */
@@ -562,8 +564,10 @@ struct etld_http *etld_http_new(struct etld_loop *loop, const struct etl_clock *
 	http->loop = loop;
 	http->clock = clock;
 	http->timer = (struct etl_timer){.fire = on_timer, .ctx = http, .name = "http"};
-	http->gate_timer = (struct etl_timer){.fire = on_gate_timer, .ctx = http, .name = "host gate"};
-	http->deliver_timer = (struct etl_timer){.fire = on_deliver, .ctx = http, .name = "http failure"};
+	http->gate_timer =
+		(struct etl_timer){.fire = on_gate_timer, .ctx = http, .name = "host gate"};
+	http->deliver_timer =
+		(struct etl_timer){.fire = on_deliver, .ctx = http, .name = "http failure"};
 	http->gates = etld_gates_new(clock);
 	etld_http_options(http, options);
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)

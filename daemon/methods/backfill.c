@@ -202,8 +202,8 @@ static bool read_options(struct etld_request *request, struct etl_backfill *b)
 		return wrong(request, "missing, failed or all",
 			"--reprocess says which windows are loaded");
 	if (rate && !parse_rate(rate, &b->rate))
-		return wrong(
-			request, "60/m, 10/s, 500/h", "--rate is a number of windows in a time");
+		return wrong(request, "60/m, 10/s, 500/h",
+			"--rate is a number of windows in a time");
 	return true;
 }
 
@@ -236,8 +236,8 @@ static bool read_partition(struct etld_request *request, struct etl_backfill *b)
 	const char *name = request->partition ? request->partition->name : "";
 
 	if (strlen(name) >= sizeof b->partition)
-		return wrong(
-			request, "leave --partition out", "the partition's name is too long here");
+		return wrong(request, "leave --partition out",
+			"the partition's name is too long here");
 	etl_text_copy(b->partition, sizeof b->partition, name);
 	return true;
 }

@@ -27,8 +27,8 @@ static const char *asked(const struct etld_request *request)
 	return etl_json_text(request->parameters, "id", "");
 }
 
-static struct cancelled *cancelled_new(
-	struct etld_request *request, const char *what, const char *id, const char *job)
+static struct cancelled *cancelled_new(struct etld_request *request, const char *what,
+	const char *id, const char *job)
 {
 	struct cancelled *c = etld_request_own(request, sizeof *c);
 

@@ -154,8 +154,8 @@ static void add_again(const struct letters *q, const struct etl_job *job,
 			range.end = etl_window_at(&job->window, newest).end;
 		etl_why_again(job, shown, &range, &command);
 	}
-	etl_json_add_text(
-		etld_reply(q->request), "again", command.len ? etl_buf_text(&command) : NULL);
+	etl_json_add_text(etld_reply(q->request), "again",
+		command.len ? etl_buf_text(&command) : NULL);
 }
 
 /* ---- list ------------------------------------------------------------------------------------ */

@@ -187,8 +187,8 @@ static const struct etl_command *judge(struct etld_request *request)
 	} else if (etl_command_check(command, request->parameters, &wrong, &err) < 0) {
 		details = etl_json_object();
 		etl_json_add_text(details, "parameter", wrong);
-		etld_refuse_with(
-			request, ETL_CTL_INVALID_PARAMETER, details, NULL, "%s", err.message);
+		etld_refuse_with(request, ETL_CTL_INVALID_PARAMETER, details, NULL, "%s",
+			err.message);
 	} else if (command->access == ETL_ACCESS_OPERATE && request->rank < ETLD_RANK_OPERATOR) {
 		etld_refuse(request, ETL_CTL_NOT_PERMITTED,
 			"ask root or a member of control.admin_group",

@@ -50,8 +50,8 @@ static void add_block(struct etl_json *node, const struct etld_facts *facts)
 	}
 	item = etl_json_add_object(node, "waits_for");
 	etl_json_add_text(item, "job", up->name);
-	etl_partition_text(
-		up->job, &up->job->partitions[facts->block.partition], name, sizeof name);
+	etl_partition_text(up->job, &up->job->partitions[facts->block.partition], name,
+		sizeof name);
 	etl_json_add_text(item, "partition", name);
 	etld_json_window(item, "window", &facts->block.window);
 	etl_json_add_text(item, "culprit", facts->culprit ? facts->culprit->name : NULL);

@@ -43,8 +43,8 @@ static void units_free(void *ctx)
 
 /* A copy of everything, for entries are lent for the call; the lock of the memory store, or a batch
  * of the cursor, is not held while an answer is made. */
-static int keep(
-	void *ctx, const char *job, const char *partition, const struct etl_ledger_entry *entry)
+static int keep(void *ctx, const char *job, const char *partition,
+	const struct etl_ledger_entry *entry)
 {
 	struct held_list *held = ctx;
 
@@ -92,8 +92,8 @@ static void add_command(struct etl_json *item, const char *key, enum etl_change_
 }
 
 /* A job that is not configured any more has units all the same, and nobody to run them. */
-static void add_unit(
-	const struct etld_request *request, struct etl_json *list, const struct held_unit *held)
+static void add_unit(const struct etld_request *request, struct etl_json *list,
+	const struct held_unit *held)
 {
 	const struct etl_ledger_entry *e = &held->entry;
 	const struct etl_job *job = etld_generation_job(request->generation, held->job);
@@ -145,8 +145,8 @@ static void held_work(struct etld_request *request)
 
 static void held_list(struct etld_request *request)
 {
-	etl_arena_defer(
-		request->arena, units_free, etld_request_own(request, sizeof(struct held_list)));
+	etl_arena_defer(request->arena, units_free,
+		etld_request_own(request, sizeof(struct held_list)));
 	etld_request_submit(request, held_work, NULL);
 }
 

@@ -25,8 +25,8 @@ struct etld_reload_hands {
 	/* Asks for a loading of what is on disk: `fn` is called once, never from inside this call,
 	 * unless it is forgotten first. NULL: etld is stopping. `behind` tells whether another
 	 * loading has to end first. */
-	struct etld_reload_wait *(*wait)(
-		struct etld *etld, etld_reloaded_fn fn, void *ctx, bool *behind);
+	struct etld_reload_wait *(*wait)(struct etld *etld, etld_reloaded_fn fn, void *ctx,
+		bool *behind);
 	void (*forget)(struct etld_reload_wait *wait);
 };
 

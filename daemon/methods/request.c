@@ -254,9 +254,9 @@ const char *etld_request_reason(const struct etld_request *request)
 
 /* ---- questions for a worker ----------------------------------------------------------------- */
 
-/* What failed on a worker, as etlctl can act on it: each of these has an exit code (4 for what is not
- * there, 2 for a parameter, 8 for busy, 1 for the rest). ETL_CONFLICT is a lease that somebody else
- * holds, maybe another etld. */
+/* What failed on a worker, as etlctl can act on it: each of these has an exit code (4 for what is
+ * not there, 2 for a parameter, 8 for busy, 1 for the rest). ETL_CONFLICT is a lease that somebody
+ * else holds, maybe another etld. */
 static enum etl_ctl_error answer_of(const struct etl_error *err)
 {
 	if (etl_streq(err->code, "no_such_run"))

@@ -107,10 +107,10 @@ int etld_run_find(struct etl_state *state, const char *id, bson_t *out, struct e
 	if (err->kind != ETL_OK)
 		return -1;
 	if (!search.n)
-		return etl_error_set(
-			err, ETL_PERMANENT, "no_such_run", "no run has the id '%s'", id);
-	return etl_error_set(
-		err, ETL_PERMANENT, "no_such_run", "%zu runs begin or end with '%s'", search.n, id);
+		return etl_error_set(err, ETL_PERMANENT, "no_such_run", "no run has the id '%s'",
+			id);
+	return etl_error_set(err, ETL_PERMANENT, "no_such_run", "%zu runs begin or end with '%s'",
+		search.n, id);
 }
 
 #define DECISIONS_LOOKED 50 /* the newest of the job */
@@ -345,8 +345,8 @@ static int walk_partition(struct window_list *list, const struct etl_partition *
 
 	etl_partition_text(job, partition, shown, sizeof shown);
 	walk.shown = shown;
-	found = state->ops->watermark_get(
-		state, job->name, partition->name, &walk.mark, &request->error);
+	found = state->ops->watermark_get(state, job->name, partition->name, &walk.mark,
+		&request->error);
 	if (found < 0)
 		return -1;
 	walk.has_mark = found == 1;

@@ -11,7 +11,7 @@ TEXT = (".c", ".h", ".py", ".sh", ".md", ".yaml", ".1", ".5", ".8", ".service", 
         ".sysusers", ".tmpfiles", "Makefile")
 CODE = (".c", ".h", ".py", ".sh")
 WIDTH = 100
-WIDE_ENOUGH = 110  # Python tables
+WIDE_ENOUGH = 110  # lib and tests, whose older lines are longer than that
 
 
 def hits(paths, pattern):
@@ -39,7 +39,7 @@ def main():
           if (n := tree.read(f).count("\n")) > 600),
         *(f"{f}:{i}: {len(line.expandtabs(8))} columns" for f in tree.files(".c", ".h")
           for i, line in enumerate(tree.read(f).splitlines(), 1)
-          if len(line.expandtabs(8)) > WIDE_ENOUGH)])
+          if len(line.expandtabs(8)) > (WIDTH if f.startswith("daemon/") else WIDE_ENOUGH))])
     report.end()
 
 
