@@ -331,8 +331,7 @@ static const struct metric {
 		.write = write_lates},
 	{"etld_late_max_seconds", GAUGE, "The longest of all partitions.", ONE(sums.late_max)},
 	{"etld_windows_open", GAUGE,
-		"Windows that the ledger has open now, by state; dirty ones are closed and due "
-		"again.",
+		"Windows open in the ledger now, by state; dirty ones are closed and due again.",
 		SERIES("state", open_states)},
 	{"etld_watermarks_left_out", GAUGE, "Partitions beyond those 1,000.", ONE(left_out)},
 };
