@@ -167,8 +167,8 @@ $(BUILD)/tests/sim/%: $(BUILD)/tests/sim/%.o $(BUILD)/libetl.a
 # The scheduler's simulation holds the daemon itself, without its descriptors and threads, and
 # takes the place of identities, configuration files and driver.
 SIM_WRAP := etl_uuid7 etl_mongo_global_init etl_mongo_global_cleanup etl_mongo_new \
-	etl_mongo_new_within etl_mongo_free etl_mongo_ping etl_mongo_diagnose etl_mongo_hurry etl_state_mongodb_new etld_generation_load etld_exec_start \
-	etld_exec_orphan etl_mongo_newest etld_sense_ask etl_sched_pause \
+	etl_mongo_new_within etl_mongo_free etl_mongo_ping etl_mongo_diagnose etl_mongo_hurry etl_state_mongodb_new etld_generation_load etld_run_start \
+	etld_run_orphan etl_mongo_newest etld_sense_ask etl_sched_pause \
 	etl_sched_resumed_elsewhere
 $(BUILD)/libetld.a: $(ETLD_OBJ)
 	$(call say,AR,$@)

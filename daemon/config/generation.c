@@ -73,7 +73,8 @@ static const char *job_name(struct job_file *file, struct etl_conf_env *env)
 	for (char *c = name; *c; c++)
 		if (!etl_is_name((char[]){*c, '\0'}, ETL_JOB_NAME_MAX))
 			*c = '_';
-	return etl_is_name(name, ETL_JOB_NAME_MAX) ? name : etl_arena_strf(env->arena, "job%s", name);
+	return etl_is_name(name, ETL_JOB_NAME_MAX) ? name :
+						     etl_arena_strf(env->arena, "job%s", name);
 }
 
 /* Leaves the job out if anything of it is wrong, and says so to all. */
@@ -201,7 +202,8 @@ static size_t load_all(struct etld_generation *g, const atomic_bool *stop, struc
 
 	if (root && is_a_job(root)) {
 		etl_diag_add(env->diag, &root->mark, ETL_DIAG_FILE, NULL,
-			"etld --config FILE and etlctl config check FILE take the daemon's file, such as "
+			"etld --config FILE and etlctl config check FILE take the daemon's file, "
+			"such as "
 			"/etc/etld/etld.yaml, and find the jobs by its key `jobs`",
 			"%s: this is a job, not etld's own file", g->path);
 		return 1;

@@ -135,8 +135,8 @@ static void take_pause(struct etld *etld, struct etld_job *job, const struct pau
 	if (job->pausing || job->pause_unsaved)
 		return;
 	if (pause) {
-		if (!job->sched.paused || !job->pause_who || !etl_streq(job->pause_who, pause->who) ||
-			job->paused_at.ms != pause->at.ms)
+		if (!job->sched.paused || !job->pause_who ||
+			!etl_streq(job->pause_who, pause->who) || job->paused_at.ms != pause->at.ms)
 			etld_job_note_pause(job, pause->who, pause->why, pause->at);
 		etl_sched_pause(etld->sched, &job->sched);
 	} else if (job->sched.paused && !resumed) {

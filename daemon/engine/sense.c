@@ -94,7 +94,7 @@ static void question_done(struct etld_task *task)
 
 	if (job) {
 		job->question = NULL;
-		if (etl_store_is_away(&q->error))
+		if (etl_store_is_unreachable(&q->error))
 			etld_backend_lost(etld, &q->error);
 		satisfied = judge(q, said, sizeof said);
 		if (job->sched.sensing && !satisfied && !*job->sched.sense_said)

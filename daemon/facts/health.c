@@ -61,13 +61,14 @@ static void say_windows(const char *what, uint64_t n, const char *why, char *rea
 static bool is_failing(const struct etld_job *job, char *reason, size_t size)
 {
 	if (job->windows.failed) {
-		say_windows(job->windows.failed == 1 ? "has failed" : "have failed", job->windows.failed,
-			job->failed_why, reason, size);
+		say_windows(job->windows.failed == 1 ? "has failed" : "have failed",
+			job->windows.failed, job->failed_why, reason, size);
 		return true;
 	}
 	if (job->last.unitless)
 		snprintf(reason, size, "%s",
-			*job->last.reason ? job->last.reason : "the last run for all that is due failed");
+			*job->last.reason ? job->last.reason :
+				"the last run for all that is due failed");
 	return job->last.unitless;
 }
 
@@ -129,8 +130,8 @@ static bool missed_deadline(const struct etld *etld, const struct etld_job *job,
 }
 
 /* Stale, late or ok. A run that goes on is no reason to call the job stale. */
-static enum etld_health_id how_late(const struct etld *etld, const struct etld_job *job, etl_dur late,
-	char *reason, size_t size)
+static enum etld_health_id how_late(const struct etld *etld, const struct etld_job *job,
+	etl_dur late, char *reason, size_t size)
 {
 	etl_dur limit = patience(etld, job, late);
 	char text[ETL_DURATION_TEXT_BYTES];
@@ -140,7 +141,8 @@ static enum etld_health_id how_late(const struct etld *etld, const struct etld_j
 		return ETLD_HEALTH_LATE;
 	if (late.us <= limit.us) {
 		if (job->last.warnings)
-			snprintf(reason, size, "%llu warning%s", (unsigned long long)job->last.warnings,
+			snprintf(reason, size, "%llu warning%s",
+				(unsigned long long)job->last.warnings,
 				job->last.warnings == 1 ? "" : "s");
 		return ETLD_HEALTH_OK;
 	}
@@ -150,7 +152,8 @@ static enum etld_health_id how_late(const struct etld *etld, const struct etld_j
 }
 
 /* No fault of the job, but nobody would look for it. */
-static void tell_elsewhere(const struct etld *etld, const struct etld_job *job, char *reason, size_t size)
+static void tell_elsewhere(const struct etld *etld, const struct etld_job *job, char *reason,
+	size_t size)
 {
 	char text[ETL_ELSEWHERE_TEXT_BYTES];
 	struct etl_elsewhere sum;
@@ -251,8 +254,8 @@ static void say_block(const struct etld *etld, const struct etld_block *block,
 	struct etld_health h;
 
 	if (block->upstream->job->left_out) {
-		snprintf(reason, size, "waits for %s, which is left out: %.400s", block->upstream->name,
-			block->upstream->job->left_out);
+		snprintf(reason, size, "waits for %s, which is left out: %.400s",
+			block->upstream->name, block->upstream->job->left_out);
 		return;
 	}
 	own_health(etld, culprit, &h);
@@ -262,8 +265,8 @@ static void say_block(const struct etld *etld, const struct etld_block *block,
 		culprit->name, words[h.id], *h.reason ? ": " : "", h.reason);
 }
 
-void etld_health_of(const struct etld *etld, const struct etld_job *job, const struct etld_block *block,
-	const struct etld_job *culprit, struct etld_health *h)
+void etld_health_of(const struct etld *etld, const struct etld_job *job,
+	const struct etld_block *block, const struct etld_job *culprit, struct etld_health *h)
 {
 	own_health(etld, job, h);
 	if (h->id != ETLD_HEALTH_OK && h->id != ETLD_HEALTH_LATE && h->id != ETLD_HEALTH_STALE)

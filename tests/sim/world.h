@@ -13,7 +13,8 @@
 #include <string.h>
 
 #include "engine/deadline.h"
-#include "engine/exec.h"
+#include "engine/runs.h"
+#include "engine/runs_watch.h"
 #include "engine/picture.h"
 #include "engine/sched.h"
 #include "engine/sense.h"
