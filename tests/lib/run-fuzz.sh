@@ -12,7 +12,7 @@ mkdir -p "$out/corpus/$name" "$out/gen"
 # shellcheck disable=SC2089
 flags="-std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -D_GNU_SOURCE -DETL_VERSION=\"fuzz\" -Ilib -Idaemon $(pkg-config --cflags libmongoc-1.0 libbson-1.0 libcjson yaml-0.1 libxxhash)"
 for kind in $REG_KINDS; do
-	sh packaging/registry.sh $kind >"$out/gen/registry_$kind.c"
+	sh packaging/registry.sh "$kind" >"$out/gen/registry_$kind.c"
 done
 # shellcheck disable=SC2046,SC2086,SC2090
 $clang $flags -o "$out/fuzz_$name" "tests/fuzz/fuzz_$name.c" $(find lib -name '*.c') "$out"/gen/registry_*.c \
