@@ -193,7 +193,8 @@ static void set_signals(void)
 static void bound_heap(void)
 {
 	mallopt(M_MMAP_THRESHOLD, 512 * 1024); /* above what a batch takes at once */
-	mallopt(M_TRIM_THRESHOLD, 2 * 1024 * 1024);
+	/* Of each thread's arena: what a reading of all jobs took there goes back. */
+	mallopt(M_TRIM_THRESHOLD, 256 * 1024);
 }
 
 int main(int argc, char **argv)
