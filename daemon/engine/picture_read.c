@@ -34,6 +34,7 @@ struct etld_picture *etld_picture_new(struct etld *etld, const struct etld_job *
 	return p;
 }
 
+/* A reload's answer waits for it, so that it reads one list and nothing else. */
 struct etld_picture *etld_picture_of_targets(struct etld *etld)
 {
 	struct etld_picture *p = etld_picture_new(etld, NULL);
@@ -42,6 +43,8 @@ struct etld_picture *etld_picture_of_targets(struct etld *etld)
 	return p;
 }
 
+/* On the loop, for the timer is the loop's; what the worker gathered is freed whether it was taken
+ * or not. */
 void etld_picture_free(struct etld_picture *p)
 {
 	if (!p)
@@ -88,6 +91,8 @@ static void look_at_targets(const struct etld_picture *p, const struct etl_water
 	mark->here = sum.here;
 }
 
+/* The ledger's own words about targets come with the watermark: no second question is needed for
+ * them. */
 static int keep_mark(void *ctx, const char *job, const char *partition,
 	const struct etl_watermark *watermark)
 {
@@ -102,6 +107,7 @@ static int keep_mark(void *ctx, const char *job, const char *partition,
 	return 0;
 }
 
+/* Read although a pause is known here: another etld's resume shows by its absence. */
 static int keep_pause(void *ctx, const void *thing)
 {
 	const struct etl_pause *pause = thing;
@@ -113,6 +119,7 @@ static int keep_pause(void *ctx, const void *thing)
 	return 0;
 }
 
+/* With it comes the last run on record, of whichever etld. */
 static int keep_schedule(void *ctx, const char *job, const struct etl_schedule_info *info)
 {
 	struct etld_picture *p = ctx;
@@ -133,6 +140,7 @@ static bool is_on_grid(const struct etl_window_rules *rules, const struct etl_op
 	return sum->size_ms == size && (sum->oldest.ms - rules->start.ms) % size == 0;
 }
 
+/* A job without an end is due up to any time. */
 static struct etl_window range_of(const struct etl_window_rules *rules)
 {
 	return (struct etl_window){rules->start, {rules->end.ms ? rules->end.ms : INT64_MAX}};
