@@ -233,9 +233,9 @@ PLANTED = [
      "\tif (job) {\n\t\ttell_sched(etld, run);\n\t\tetld_job_remember(etld, job, run->run, run->picture);\n\t\tjob = NULL;\n\t}\n",
      "unit:daemon/engine/test_news"),
     ("a run that lost MongoDB and is not owed", "daemon/engine/news.c",
-     "outcome.store_lost |= etl_store_is_away", "outcome.store_lost = etl_store_is_away", "unit:daemon/engine/test_news"),
+     "outcome.store_lost |= etl_store_is_unreachable", "outcome.store_lost = etl_store_is_unreachable", "unit:daemon/engine/test_news"),
     ("a run whose end was lost with MongoDB and is not owed", "daemon/engine/news.c",
-     "\toutcome.store_lost |= etl_store_is_away(&run->finish_error);\n", "", "unit:daemon/engine/test_news"),
+     "\toutcome.store_lost |= etl_store_is_unreachable(&run->finish_error);\n", "", "unit:daemon/engine/test_news"),
     # descriptors
     ("a host that is to blame for what we lack", "daemon/io/http_failure.c",
      "(etl_descriptors_lack(socket_errno) || etl_descriptors_short());",

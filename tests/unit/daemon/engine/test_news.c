@@ -25,7 +25,9 @@
 #include "engine/picture.h"
 #include "engine/records.h"
 #include "engine/report.h"
+#include "engine/run.h"
 #include "engine/runs.h"
+#include "engine/runs_watch.h"
 #include "engine/sched.h"
 #include "io/loop.h"
 #include "io/notify.h"
@@ -93,17 +95,40 @@ void etld_picture_watch(struct etld *etld)
 	note("watch");
 }
 
-void etld_sched_up(struct etld *etld, bool first)
+void etld_sched_unheard(struct etld *etld)
 {
 	assert_true(etld->marks_known);
-	note(first ? "sched first" : "sched");
+	note("unheard");
+}
+
+void etld_outbox_up(struct etld *etld)
+{
+	(void)etld;
+	note("outbox up");
 }
 
 void etl_sched_store(struct etl_sched *sched, bool there)
 {
 	(void)sched;
-	assert_false(there);
-	note("sched");
+	note(there ? "sched up" : "sched");
+}
+
+void etld_sched_catch_up(struct etld *etld)
+{
+	(void)etld;
+	note("catch up");
+}
+
+void etld_backfills_up(struct etld *etld)
+{
+	(void)etld;
+	note("backfills");
+}
+
+void etld_deadline_look_all(struct etld *etld)
+{
+	(void)etld;
+	note("deadlines");
 }
 
 void etld_pauses_down(struct etld *etld)
@@ -148,7 +173,7 @@ void etld_report_run(struct etld *etld, const struct etl_run *run)
 	note("journal");
 }
 
-void etld_exec_tell(struct etld_run *run, bool ended)
+void etld_run_tell(struct etld_run *run, bool ended)
 {
 	(void)run;
 	assert_true(ended);
@@ -233,11 +258,14 @@ static void what_was_read_is_known_before_anything_starts(void **state)
 
 	(void)state;
 	etld_engine_news.up(&etld, &found);
-	assert_string_equal(etl_buf_text(&told), "schedules slots host picture save sched first watch");
+	assert_string_equal(etl_buf_text(&told),
+		"schedules slots host picture save unheard outbox up sched up catch up backfills "
+		"deadlines watch");
 	etl_buf_clear(&told);
 	found = (struct etld_found){0};
 	etld_engine_news.up(&etld, &found);
-	assert_string_equal(etl_buf_text(&told), "picture save sched watch");
+	assert_string_equal(etl_buf_text(&told),
+		"picture save outbox up sched up backfills deadlines watch");
 }
 
 static void a_lost_mongodb_starts_nothing(void **state)
@@ -324,14 +352,16 @@ static void a_stopping_etld_ends_when_all_is_stored(void **state)
 	assert_string_equal(etl_buf_text(&told), "status save outbox stop");
 }
 
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(what_was_read_is_known_before_anything_starts, begin, end),
-		cmocka_unit_test_setup_teardown(a_lost_mongodb_starts_nothing, begin, end),
-		cmocka_unit_test_setup_teardown(the_scheduler_hears_of_an_end_when_all_is_remembered, begin, end),
-		cmocka_unit_test_setup_teardown(a_lost_mongodb_is_told_of_run_and_record, begin, end),
-		cmocka_unit_test_setup_teardown(a_stopping_etld_ends_when_all_is_stored, begin, end),
+		TEST(what_was_read_is_known_before_anything_starts),
+		TEST(a_lost_mongodb_starts_nothing),
+		TEST(the_scheduler_hears_of_an_end_when_all_is_remembered),
+		TEST(a_lost_mongodb_is_told_of_run_and_record),
+		TEST(a_stopping_etld_ends_when_all_is_stored),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
