@@ -75,6 +75,16 @@ static bool refuse_type(const struct etl_conversion *cv, const char *hint)
 	return false;
 }
 
+/* A rule may be the word null (`on_bad: null`), which YAML reads as no value. */
+static bool is_word_null(const struct etl_conversion *cv)
+{
+	const char *const *words = cv->row->type == ETL_OPT_WORD ? cv->row->words : NULL;
+
+	while (words && *words && !etl_streq(*words, "null"))
+		words++;
+	return words && *words && etl_streq(cv->node->text, "null");
+}
+
 /* Three mistakes end here: nothing at all (`timeout:`), a list or mapping where a word is due, and
  * a template without its quotes, which YAML reads as {station: null} and which gets the hint
  * `"{station}"`. */
@@ -88,7 +98,7 @@ bool etl_convert_needs_scalar(const struct etl_conversion *cv)
 	 * text would be noise. */
 	if (node->unset)
 		return false;
-	if (node->kind == ETL_NODE_SCALAR && !etl_node_is_null(node))
+	if (node->kind == ETL_NODE_SCALAR && (!etl_node_is_null(node) || is_word_null(cv)))
 		return true;
 	if (node->kind == ETL_NODE_SCALAR) {
 		/* `name: null` and `name:` both read as "no value". A text that is called

@@ -102,6 +102,13 @@ static void refuse(struct loader *ld, const struct etl_mark *mark, const char *h
 	etl_diag_add(ld->diag, mark, ETL_DIAG_UNSUPPORTED, hint, NULL, "%s", what);
 }
 
+static const char *keep_text(struct loader *ld, const char *text, size_t len)
+{
+	struct etl_texts *shared = ld->options ? ld->options->shared : NULL;
+
+	return shared ? etl_texts_get(shared, text, len) : etl_arena_memdup0(ld->texts, text, len);
+}
+
 /* ---- the tree --------------------------------------------------------------------------- */
 
 static struct etl_node *node_new(struct loader *ld, enum etl_node_kind kind,
@@ -317,7 +324,7 @@ static bool expand(struct loader *ld, struct etl_node *node)
 	etl_buf_init(&out, ETL_CONF_EXPANDED_MAX - ld->expanded);
 	if (etl_conf_expand(node->text, ld->options ? ld->options->env : NULL,
 		    ld->options && ld->options->outside, &node->mark, ld->diag, &out)) {
-		node->text = etl_arena_memdup0(ld->texts, etl_buf_text(&out), out.len);
+		node->text = keep_text(ld, etl_buf_text(&out), out.len);
 		node->expanded = true;
 		ld->expanded += out.len;
 	} else {
@@ -342,7 +349,7 @@ static bool on_scalar(struct loader *ld, const yaml_event_t *event)
 		return false;
 	node = node_new(ld, ETL_NODE_SCALAR, &mark);
 	node->plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-	node->text = etl_arena_memdup0(ld->texts, text, event->data.scalar.length);
+	node->text = keep_text(ld, text, event->data.scalar.length);
 	/* "\0" in double quotes is legal YAML; as a C string the text would silently
 	 * end there. */
 	if (strlen(node->text) != event->data.scalar.length)

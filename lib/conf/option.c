@@ -92,7 +92,7 @@ static bool fill_strings(const struct etl_conversion *cv, struct etl_strings *ou
 		return etl_convert_needs_scalar(cv);
 	}
 	items = etl_arena_alloc(cv->env->arena, (n + 1) * sizeof *items);
-	nodes = etl_arena_alloc(cv->env->arena, (n + 1) * sizeof *nodes);
+	nodes = etl_arena_alloc(etl_conf_tree(cv->env), (n + 1) * sizeof *nodes);
 	for (size_t i = 0; i < n; i++) {
 		struct etl_option word = {.name = cv->row->name, .type = ETL_OPT_STRING};
 		struct etl_conversion one = *cv;
@@ -221,7 +221,7 @@ static void fill_fallback(const struct filler *fl, const struct etl_option *row)
 		return;
 	}
 	if (row->type == ETL_OPT_STRINGS || row->type == ETL_OPT_NODE)
-		node = etl_arena_zalloc(fl->env->arena, sizeof *node); /* they keep it */
+		node = etl_arena_zalloc(etl_conf_tree(fl->env), sizeof *node); /* they keep it */
 	*node = (struct etl_node){.kind = ETL_NODE_SCALAR, .plain = true, .text = row->fallback};
 	good = fill_value(fl, row, node);
 	assert(good); /* a wrong fallback is a mistake of the table */

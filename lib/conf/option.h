@@ -79,6 +79,9 @@ struct etl_conf_zone; /* conf/zones.h */
 /* What a component sees while it is configured. */
 struct etl_conf_env {
 	struct etl_arena *arena;
+	/* For what nobody needs when the file has been read, such as places of words; it goes with the
+	 * file's tree. NULL = `arena`. */
+	struct etl_arena *tree;
 	struct etl_diag *diag;
 	const char *what;		 /* "job 'airqino'", for messages */
 	const char *const *partition_names; /* NULL-terminated: names that templates may use */
@@ -90,6 +93,11 @@ struct etl_conf_env {
 	struct etl_secrets *secrets;	 /* collects what is read; NULL = it is not wiped */
 	struct etl_conf_zone **zones;	 /* those that were read; NULL = nobody keeps them */
 };
+
+static inline struct etl_arena *etl_conf_tree(const struct etl_conf_env *env)
+{
+	return env->tree ? env->tree : env->arena;
+}
 
 /* Fills `out` (zeroed by the caller) from the map `node` (NULL = nothing given, fallbacks
  * apply). Unknown, missing and wrong values are added to env->diag. `context` names the

@@ -50,7 +50,7 @@ static const struct etl_command_arg simulate_args[] = {
 	JOB_OPTIONAL,
 	{"from", "--from", 0, "TIME", ETL_ARG_TIME, 0, "slots from here on (now)"},
 	{"to", "--to", 0, "TIME", ETL_ARG_TIME, 0, "slots before this (a day later)"},
-	{"group", "--group", 0, "GROUP", ETL_ARG_TEXT, 0, "only jobs of this group"},
+	{"group", "--group", 0, "GROUP", ETL_ARG_GROUP, 0, "only jobs of this group"},
 	{"limit", "--limit", 'n', "N", ETL_ARG_INT, 0, "how many slots are listed (20)"},
 	END,
 };

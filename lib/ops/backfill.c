@@ -343,11 +343,11 @@ static enum etl_backfill_go again(struct etl_backfill *b, const struct etl_run *
 static enum etl_backfill_go on(struct etl_backfill *b, const struct etl_run *run,
 	const struct etl_window *piece, etl_dur took, etl_dur *wait)
 {
-	uint64_t n = run->windows_loaded + run->windows_empty + run->windows_failed;
+	uint64_t n = run->windows.loaded + run->windows.empty + run->windows.failed;
 
-	b->done += run->windows_loaded + run->windows_empty;
-	b->failed += run->windows_failed + run->windows_held;
-	b->lost += run->windows_lost;
+	b->done += run->windows.loaded + run->windows.empty;
+	b->failed += run->windows.failed + run->windows.held;
+	b->lost += run->windows.lost;
 	b->blocked += run->windows_blocked;
 	b->pieces++;
 	b->attempt = 1;
@@ -363,8 +363,8 @@ static enum etl_backfill_go on(struct etl_backfill *b, const struct etl_run *run
  * (a record that is bad today is bad tomorrow) or its size. */
 static bool may_work_later(const struct etl_run *run)
 {
-	bool moved = run->windows_loaded || run->windows_empty || run->windows_held ||
-		run->windows_lost;
+	bool moved = run->windows.loaded || run->windows.empty || run->windows.held ||
+		run->windows.lost;
 
 	return run->error.kind != ETL_OK && run->error.kind != ETL_DATA &&
 		run->error.kind != ETL_LIMIT && !moved;
