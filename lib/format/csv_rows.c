@@ -32,6 +32,7 @@ void etl_csv_rows_fini(struct etl_csv_rows *rows)
 	etl_buf_fini(&rows->row);
 }
 
+/* One row of sixteen mebibytes must not cost as much until the source ends. */
 static void row_begins(struct etl_csv_rows *rows)
 {
 	if (rows->row.cap > ROW_KEPT_BYTES)
@@ -50,6 +51,8 @@ void etl_csv_rows_begin(struct etl_csv_rows *rows)
 	row_begins(rows);
 }
 
+/* With commas, each byte of `"a""b",c` leads to: QUOTED QUOTED MAYBE_CLOSED QUOTED
+ * QUOTED MAYBE_CLOSED FIELD_BEGINS BARE. */
 static int state_behind(const struct etl_csv_rows *rows, char c)
 {
 	bool quote = rows->quote && c == rows->quote;
@@ -83,7 +86,8 @@ static void keep(struct etl_csv_rows *rows, const char *from, size_t len)
 	etl_buf_append(&rows->row, from, room < len ? room : len);
 }
 
-/* `from` to `end` is the rest of the row, behind what was kept of it. */
+/* `from` to `end` is the rest of the row, behind what was kept of it.
+ * A row that lies whole in the piece is lent from there, and nothing is copied. */
 static int give(struct etl_csv_rows *rows, const char *from, const char *end, etl_csv_row_fn fn,
 	void *ctx, struct etl_error *err)
 {
@@ -142,6 +146,7 @@ int etl_csv_rows_feed(struct etl_csv_rows *rows, const char *bytes, size_t len, 
 	return 0;
 }
 
+/* A cut inside of quotes is an error and no reject: how many rows went is unknown. */
 int etl_csv_rows_end(struct etl_csv_rows *rows, bool *unended, etl_csv_row_fn fn, void *ctx,
 	struct etl_error *err)
 {

@@ -95,6 +95,8 @@ static void test_fields(void **state)
 		"1\n"},
 		{"{format: {csv: {null_text: [NA, '-']}}}", "a,b\nNA,-\nNAN,--\n",
 			"0 {\"a\":null,\"b\":null}\n1 {\"a\":\"NAN\",\"b\":\"--\"}\n= 2\n"},
+		{"{format: {csv: {null_text: [NA]}}}", "a,b\n\"NA\",\"N\"\n",
+			"0 {\"a\":null,\"b\":\"N\"}\n= 1\n"},
 		{"{format: {csv: {quote: none}}}", "a,b\n\"1,5\"\n",
 			"0 {\"a\":\"\\\"1\",\"b\":\"5\\\"\"}\n= 1\n"},
 		{"{format: {csv: {quote: \"'\"}}}", "a,b\n'1,5','it''s'\n",
