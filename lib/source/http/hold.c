@@ -15,6 +15,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/str.h"
 #include "time/timefmt.h"
 
 /* Seconds beyond this are one and the same: far in the future.
@@ -61,11 +62,6 @@ static bool is_word(struct span s, const char *word)
 	return s.n == strlen(word) && strncasecmp(s.p, word, s.n) == 0;
 }
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 /* "12" or "12.5", in thousandths, a fraction of them counted up; a '-' before it gives `minus`
  * and a positive number. What follows behind ',' or ';' is left alone.
  * "12" -> 12000; "1.0005" -> 1001 (up: a wait must not be too short); "-1" -> 1000 and `minus`;
@@ -82,12 +78,12 @@ static bool read_number(struct span s, int64_t *thousandths, bool *minus)
 		s.p++;
 		s.n--;
 	}
-	if (!s.n || !is_digit(*s.p))
+	if (!s.n || !etl_is_digit(*s.p))
 		return false;
-	for (i = 0; i < s.n && is_digit(s.p[i]); i++)
+	for (i = 0; i < s.n && etl_is_digit(s.p[i]); i++)
 		whole = whole < SECONDS_MAX / 10 ? whole * 10 + (s.p[i] - '0') : SECONDS_MAX;
 	if (i < s.n && s.p[i] == '.')
-		for (i++; i < s.n && is_digit(s.p[i]); i++, unit /= 10) {
+		for (i++; i < s.n && etl_is_digit(s.p[i]); i++, unit /= 10) {
 			part += unit * (s.p[i] - '0');
 			more |= !unit && s.p[i] != '0';
 		}
