@@ -22,7 +22,7 @@ static bool parse_window(const struct etl_job *job, const char *text, struct etl
 		return false;
 	if (slash)
 		return etl_time_parse(slash + 1, &out->end);
-	out->end = etl_wall_add(out->start, job->window.size);
+	out->end = etl_grid_at(&job->window.grid, out->start).end;
 	return true;
 }
 
@@ -51,7 +51,7 @@ static bool read_range(struct etld_request *request, struct etl_window *out)
 
 	if (!is_asked(request))
 		return true;
-	*out = (struct etl_window){job->window.start, now};
+	*out = (struct etl_window){job->window.grid.start, now};
 	if (window) /* it says both */
 		request->from = request->to = NULL;
 	if (window && !parse_window(job, window, out))
@@ -62,7 +62,7 @@ static bool read_range(struct etld_request *request, struct etl_window *out)
 			"job '%s' has no windows: each run reads all", job->name);
 	else if (!etld_request_range(request, out))
 		return false;
-	else if (out->end.ms <= job->window.start.ms)
+	else if (out->end.ms <= job->window.grid.start.ms)
 		etld_refuse(request, ETL_CTL_NO_SUCH_WINDOW, "window.start in the job's file",
 			"the first window of '%s' begins later", job->name);
 	else if (out->start.ms >= etl_window_limit(&job->window, now).ms)

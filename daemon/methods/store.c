@@ -215,15 +215,22 @@ static bool in_range(const struct window_list *list, struct etl_window window)
 		(window.start.ms < list->range.end.ms && window.end.ms > list->range.start.ms);
 }
 
+/* An entry of an older grid may end inside a window. */
+static struct etl_window first_from(const struct etl_grid *grid, etl_wall t)
+{
+	struct etl_window window = etl_grid_at(grid, t);
+
+	return window.start.ms < t.ms ? etl_grid_after(grid, window) : window;
+}
+
 /* Grid windows between two ledger entries that are due and that nobody has written down. */
 static void note_missing(struct walk *walk, etl_wall until)
 {
 	const struct etl_window_rules *rules = walk->rules;
 
-	for (; walk->at.ms + etl_dur_ms(rules->size) <= until.ms;
-		walk->at = etl_wall_add(walk->at, rules->size)) {
-		struct etl_window window = {walk->at, etl_wall_add(walk->at, rules->size)};
-
+	for (struct etl_window window = first_from(&rules->grid, walk->at); window.end.ms <= until.ms;
+		window = etl_grid_after(&rules->grid, window)) {
+		walk->at = window.end;
 		if (!in_range(walk->list, window))
 			continue;
 		walk->missing++;
@@ -283,19 +290,19 @@ static void add_summary(const struct walk *walk)
 static void bound(struct walk *walk, struct etl_window *range)
 {
 	const struct etl_window_rules *rules = walk->rules;
-	int64_t longest = etl_dur_ms(rules->size);
+	int64_t longest = etl_dur_ms(etl_grid_longest(&rules->grid));
 	struct etl_window last;
 
 	if (walk->has_mark && walk->mark.window_ms > longest)
 		longest = walk->mark.window_ms;
 	*range = walk->list->range;
-	if (range->start.ms > rules->start.ms) /* before that nothing is missing */
+	if (range->start.ms > rules->grid.start.ms) /* before that nothing is missing */
 		walk->at = etl_window_at(rules, range->start).start;
 	last = etl_window_at(rules, (etl_wall){range->end.ms - 1});
-	if (range->end.ms > rules->start.ms && last.end.ms < walk->limit.ms)
+	if (range->end.ms > rules->grid.start.ms && last.end.ms < walk->limit.ms)
 		walk->limit = last.end;
-	if (range->end.ms <= rules->start.ms)
-		walk->limit = rules->start; /* nothing is due there */
+	if (range->end.ms <= rules->grid.start.ms)
+		walk->limit = rules->grid.start; /* nothing is due there */
 	if (range->start.ms > FIRST_DATE)
 		range->start.ms -= longest;
 }
@@ -307,7 +314,7 @@ static int walk_partition(struct window_list *list, const struct etl_partition *
 	struct etl_state *state = request->etld->state;
 	const struct etl_window_rules *rules = &job->window;
 	struct etl_window range = {{FIRST_DATE}, {LAST_DATE}};
-	struct walk walk = {.list = list, .rules = rules, .at = rules->start, .limit = {INT64_MAX}};
+	struct walk walk = {.list = list, .rules = rules, .at = rules->grid.start, .limit = {INT64_MAX}};
 	etl_wall due, until; /* windows that end by then are due; ... and asked for */
 	char shown[ETL_PARTITION_TEXT_BYTES];
 	int found;
