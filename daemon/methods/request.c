@@ -196,6 +196,11 @@ struct etld_job *etld_request_job(const struct etld_request *request)
 	return etld_job_find(request->etld, request->job->name);
 }
 
+bool etld_request_time(const struct etld_request *request, const char *text, etl_wall *out)
+{
+	return etl_zone_time_parse(request->job ? request->job->window.grid.zone : NULL, text, out);
+}
+
 bool etld_request_range(struct etld_request *request, struct etl_window *range)
 {
 	if (request->from)

@@ -135,6 +135,8 @@ struct etld_job *etld_request_job(const struct etld_request *request);
 /* The job's partition that `name` means, as request->partition. False, and refused: it has none such.
  * dispatch.c */
 bool etld_request_partition(struct etld_request *request, const char *name);
+/* A time as people type it; one without a zone is of that by which the job's windows go, else UTC. */
+bool etld_request_time(const struct etld_request *request, const char *text, etl_wall *out);
 /* `range` from what was asked for; what was not stays. False, and refused: it ends before it begins. */
 bool etld_request_range(struct etld_request *request, struct etl_window *range);
 /* The parameter `reason` ("" without one) as others may read it: without controls and passwords of

@@ -13,16 +13,16 @@
 /* ---- what was asked for -------------------------------------------------------------------- */
 
 /* "START" or "START/END" */
-static bool parse_window(const struct etl_job *job, const char *text, struct etl_window *out)
+static bool parse_window(const struct etld_request *request, const char *text, struct etl_window *out)
 {
 	const char *slash = strchr(text, '/');
 	etl_cleanup(free) char *start = etl_memdup0(text, slash ? (size_t)(slash - text) : strlen(text));
 
-	if (!etl_time_parse(start, &out->start))
+	if (!etld_request_time(request, start, &out->start))
 		return false;
 	if (slash)
-		return etl_time_parse(slash + 1, &out->end);
-	out->end = etl_grid_at(&job->window.grid, out->start).end;
+		return etld_request_time(request, slash + 1, &out->end);
+	out->end = etl_grid_at(&request->job->window.grid, out->start).end;
 	return true;
 }
 
@@ -54,7 +54,7 @@ static bool read_range(struct etld_request *request, struct etl_window *out)
 	*out = (struct etl_window){job->window.grid.start, now};
 	if (window) /* it says both */
 		request->from = request->to = NULL;
-	if (window && !parse_window(job, window, out))
+	if (window && !parse_window(request, window, out))
 		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "2026-07-01 or 2026-07-01T10:00Z",
 			"the range cannot be read as times");
 	else if (job->window.none)

@@ -177,7 +177,9 @@ static void add_window(struct walk *walk, struct etl_window window, const char *
 	const struct etl_ledger_entry *entry)
 {
 	struct window_list *list = walk->list;
+	const struct etl_zone *zone = walk->rules->grid.zone;
 	struct etl_json *item, *counts;
+	char date[ETL_DATE_TEXT_BYTES];
 
 	if (list->n == WINDOWS_MAX) {
 		list->truncated = true;
@@ -188,6 +190,10 @@ static void add_window(struct walk *walk, struct etl_window window, const char *
 	etl_json_add_text(item, "partition", walk->shown);
 	etld_json_time(item, "start", window.start);
 	etld_json_time(item, "end", window.end);
+	if (zone) {
+		etl_zone_date(zone, window.start, date);
+		etl_json_add_text(item, "date", date);
+	}
 	etl_json_add_text(item, "state", state);
 	etl_json_add_bool(item, "dirty", entry && entry->dirty);
 	if (!entry)
@@ -346,8 +352,13 @@ static void windows_work(struct etld_request *request)
 	struct window_list *list = request->own;
 	const struct etl_job *job = request->job;
 	struct etl_json *reply = etld_reply(request);
+	char grid[ETL_GRID_TEXT_BYTES];
 
 	etl_json_add_text(reply, "job", job->name);
+	if (job->window.grid.zone) {
+		etl_grid_text(&job->window.grid, grid);
+		etl_json_add_text(reply, "grid", grid);
+	}
 	list->items = etl_json_add_array(reply, "windows");
 	list->summary = etl_json_add_array(reply, "summary");
 	for (size_t i = 0; i < job->n_partitions; i++)

@@ -214,21 +214,11 @@ static bool check_window(const struct window_options *o, const struct etl_node *
 	return etl_diag_count(env->diag) == before;
 }
 
-static void local_date(const struct etl_zone *zone, etl_wall t, char out[16])
-{
-	struct etl_civil c;
-
-	etl_civil_from_seconds(etl_wall_seconds(t) + etl_zone_offset(zone, t, NULL), &c);
-	snprintf(out, 16, "%04d-%02d-%02d", c.year, c.month, c.day);
-}
-
-/* A date alone is a day of the zone, and that begins with its first instant. */
+/* A date alone is a day of the zone. */
 static void read_in_zone(const struct etl_node *node, const struct etl_zone *zone, etl_wall *t)
 {
-	etl_wall utc, second;
-
-	if (node && etl_time_parse_date(node->text, strlen(node->text), &utc))
-		etl_zone_to_utc(zone, etl_wall_seconds(utc), t, &second);
+	if (node)
+		(void)etl_zone_time_parse(zone, node->text, t); /* the option table has read it before */
 }
 
 /* The boundaries around a start that is none: of single days or months, whatever the step. */
@@ -237,14 +227,14 @@ static void refuse_start(const struct window_options *o, const struct etl_node *
 {
 	struct etl_grid_step one = {.length = o->size.months ? (etl_dur){0} : ETL_DAYS(1),
 		.months = o->size.months ? 1 : 0};
-	char before[16], behind[16];
+	char before[ETL_DATE_TEXT_BYTES], behind[ETL_DATE_TEXT_BYTES];
 	struct etl_window around;
 	struct etl_grid grid;
 
 	etl_grid_init(&grid, o->start, one, zone);
 	around = etl_grid_at(&grid, o->start);
-	local_date(zone, around.start, before);
-	local_date(zone, around.end, behind);
+	etl_zone_date(zone, around.start, before);
+	etl_zone_date(zone, around.end, behind);
 	etl_diag_add(env->diag, &etl_node_get(node, "start")->mark, ETL_DIAG_RANGE,
 		etl_arena_strf(env->arena, "%s or %s", before, behind), "man etld.yaml, window",
 		"'start' in %s is not the first instant of a %s in %s", env->what,

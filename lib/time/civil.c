@@ -203,17 +203,21 @@ static bool parse_without_seconds(const char *text, etl_wall *out)
 	return etl_time_parse_rfc3339(full, strlen(full), out);
 }
 
-bool etl_time_parse(const char *text, etl_wall *out)
+bool etl_time_parse_zoneless(const char *text, etl_wall *out)
 {
 	char with_zone[48];
-	size_t n = strlen(text);
 
-	if (etl_time_parse_date(text, n, out) || etl_time_parse_rfc3339(text, n, out) ||
-		parse_without_seconds(text, out))
+	if (etl_time_parse_date(text, strlen(text), out))
 		return true;
-	snprintf(with_zone, sizeof with_zone, "%.40sZ", text); /* without an offset it is UTC */
+	snprintf(with_zone, sizeof with_zone, "%.40sZ", text);
 	return etl_time_parse_rfc3339(with_zone, strlen(with_zone), out) ||
 		parse_without_seconds(with_zone, out);
+}
+
+bool etl_time_parse(const char *text, etl_wall *out)
+{
+	return etl_time_parse_zoneless(text, out) || etl_time_parse_rfc3339(text, strlen(text), out) ||
+		parse_without_seconds(text, out);
 }
 
 static char *put_digits(char *p, int n, int width)
