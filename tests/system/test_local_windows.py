@@ -118,3 +118,26 @@ def test_days_of_a_fixed_length_before(daemon, db, metadata):
     starts = sorted(w["start"] for w in metadata["windows"].find())
     assert [s.hour for s in starts] == [22, 0, 0, 22, 23, 23]
     assert daemon.jobs()["daily"]["health"] == "ok"
+
+
+def test_what_is_told_of_both(daemon, db, metadata):
+    """Of two days of 24 hours from 22:00Z on that failed, one was a local day and one never was."""
+    db["src"].delete_many({})
+    first = dt.datetime(2026, 3, 26, 22)
+    db["src"].insert_many({"t": first + dt.timedelta(hours=h), "v": "-" if h in (30, 100) else 1}
+                          for h in range(6 * 24))
+    daemon.stop()
+    daemon.write_job("daily", JOB.replace(
+        "timezone: Europe/Paris, start: 2026-10-23, end: 2026-10-28",
+        'start: "2026-03-26T22:00:00Z", end: "2026-04-01T22:00:00Z"').replace(
+            "every: 1d, timezone: Europe/Paris", "every: 1h"))
+    daemon.start()
+    daemon.run("daily", ok=range(256))
+    daemon.ctl("pause", "daily", "--reason", "the windows are changed")
+    failed = sorted(w["start"].isoformat() for w in metadata["windows"].find({"state": "failed"}))
+    assert failed == ["2026-03-27T22:00:00+00:00", "2026-03-30T22:00:00+00:00"]
+    assert daemon.jobs()["daily"]["windows"]["failed"] == 2
+    daemon.write_job("daily", JOB.replace("start: 2026-10-23, end: 2026-10-28", "start: 2026-03-27, end: 2026-04-02"))
+    daemon.stop()
+    daemon.start()
+    wait_for(lambda: daemon.jobs()["daily"]["windows"]["failed"] == 1, lambda: daemon.jobs()["daily"])
