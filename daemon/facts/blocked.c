@@ -20,7 +20,8 @@ static bool covers(const struct etld_job *up, size_t partition, const struct etl
 
 	etl_cover_begin(&cover, rules, mark.processed.ms ? &mark : NULL, window);
 	if (mark.processed.ms && !rules->none)
-		etl_cover_add(&cover, (struct etl_window){rules->grid.start, mark.processed}, ETL_WINDOW_LOADED);
+		etl_cover_add(&cover, (struct etl_window){rules->grid.start, mark.processed},
+			ETL_WINDOW_LOADED);
 	return etl_cover_is_full(&cover);
 }
 

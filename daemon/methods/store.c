@@ -296,7 +296,7 @@ static void add_summary(const struct walk *walk)
 static void bound(struct walk *walk, struct etl_window *range)
 {
 	const struct etl_window_rules *rules = walk->rules;
-	int64_t longest = etl_dur_ms(etl_grid_longest(&rules->grid));
+	int64_t longest = etl_window_longest_ms(rules);
 	struct etl_window last;
 
 	if (walk->has_mark && walk->mark.window_ms > longest)

@@ -47,7 +47,7 @@ static int add_watermark(struct etld_request *request, struct etl_json *list,
 	etl_json_add_int(item, "lag_s",
 		etl_wall_age(etl_now(request->etld->clock), mark.processed).us / 1000000);
 	etl_json_add_int(item, "window_s", mark.window_ms / 1000);
-	if (grid->zone && mark.window_ms == etl_dur_ms(etl_grid_longest(grid))) {
+	if (grid->zone && mark.window_ms == etl_window_longest_ms(&request->job->window)) {
 		etl_grid_text(grid, text);
 		etl_json_add_text(item, "grid", text);
 	}

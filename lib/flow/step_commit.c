@@ -479,7 +479,7 @@ struct etl_go etl_step_commit(struct etl_strand *strand, struct etl_error *err)
 		.run_id = run->run_id,
 		.fence = run->fence,
 		.origin = work->plan.watermark.origin,
-		.window_ms = etl_dur_ms(etl_grid_longest(&run->job->window.grid)),
+		.window_ms = etl_window_longest_ms(&run->job->window),
 	};
 	int rc;
 

@@ -149,7 +149,7 @@ static int read_state(struct etl_strand *strand, struct etl_error *err)
 
 	work->walk.planned = true;
 	if (state->ops->watermark_claim(state, job->name, partition, run->fence, origin_of(job),
-		    etl_dur_ms(etl_grid_longest(&job->window.grid)), &work->plan.watermark, err) < 0 ||
+		    etl_window_longest_ms(&job->window), &work->plan.watermark, err) < 0 ||
 		need_past_watermark(strand, err) < 0)
 		return -1;
 	strand->part.watermark = work->plan.watermark.processed;

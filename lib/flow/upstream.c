@@ -131,7 +131,7 @@ static int keep_brief(void *ctx, const struct etl_ledger_entry *entry, struct et
 
 static int64_t longest_ms(const struct view *view)
 {
-	int64_t longest = etl_dur_ms(etl_grid_longest(&view->job->window.grid));
+	int64_t longest = etl_window_longest_ms(&view->job->window);
 
 	return view->found && view->mark.window_ms > longest ? view->mark.window_ms : longest;
 }

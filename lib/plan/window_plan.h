@@ -21,6 +21,13 @@ struct etl_window_rules {
 	etl_dur retention; /* what the source keeps; 0 = all: older windows are unrecoverable */
 };
 
+/* What a watermark notes of the grid that it was made with, in milliseconds: no window is longer. 0 with
+ * `none`. */
+static inline int64_t etl_window_longest_ms(const struct etl_window_rules *rules)
+{
+	return etl_dur_ms(etl_grid_longest(&rules->grid));
+}
+
 /* Why a window is due. */
 enum etl_due {
 	ETL_DUE_NEW,	/* never seen */

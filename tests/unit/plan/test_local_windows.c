@@ -189,7 +189,8 @@ static void same_due(struct side *a, struct side *b, const struct throw *t)
 		a->due.windows[i].done = b->due.windows[i].done = t->done[number];
 	}
 	for (size_t i = 0; i < a->due.n; i++)
-		assert_int_equal(etl_window_span(&a->rules, &a->due, i), etl_window_span(&b->rules, &b->due, i));
+		assert_int_equal(etl_window_span(&a->rules, &a->due, i),
+			etl_window_span(&b->rules, &b->due, i));
 	assert_int_equal(point_of(a, etl_window_contiguous(&a->rules, &a->mark, a->entries, a->n, &a->due)),
 		point_of(b, etl_window_contiguous(&b->rules, &b->mark, b->entries, b->n, &b->due)));
 }

@@ -140,7 +140,8 @@ static void test_none(void **state)
 /* A grid without a size is asked by mistake: one point, nothing is due, and nothing divides. */
 static void test_a_grid_without_a_size(void **state)
 {
-	struct etl_window_rules none = {.none = true, .settle = ETL_HOURS(1)}, zero = {.grid = {.start = {T0}}};
+	struct etl_window_rules none = {.none = true, .settle = ETL_HOURS(1)};
+	struct etl_window_rules zero = {.grid = {.start = {T0}}};
 	struct etl_watermark mark = {.processed = hour(3)};
 	struct etl_due_list due = {0};
 	struct etl_window at;

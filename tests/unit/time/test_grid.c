@@ -53,7 +53,8 @@ static int load_zones(void **state)
 {
 	static const char *const odd[] = {"UTC", "Europe/Paris", "Africa/Cairo", "America/Santiago",
 		"America/St_Johns", "Asia/Beirut", "Pacific/Apia", "Pacific/Kwajalein", "America/Juneau",
-		"Asia/Manila", "America/Havana", "America/Sao_Paulo", "Africa/Casablanca", "Antarctica/Troll"};
+		"Asia/Manila", "America/Havana", "America/Sao_Paulo", "Africa/Casablanca",
+		"Antarctica/Troll"};
 	const char *given = getenv("ETL_TEST_SEED");
 	uint64_t seed = given ? strtoull(given, NULL, 10) : (uint64_t)clock() * 2654435761u + 1;
 	size_t n = 0;
@@ -217,12 +218,13 @@ static void test_steps_as_text(void **state)
 		int64_t seconds, months;
 		bool local;
 	} rows[] = {
-		{"1h", "1h", 3600, 0, false}, {"36h", "1d12h", 129600, 0, false}, {"1d", "1d", 86400, 0, true},
-		{"24h", "1d", 86400, 0, true}, {"7d", "1w", 604800, 0, true}, {"1mo", "1mo", 0, 1, true},
+		{"1h", "1h", 3600, 0, false}, {"36h", "1d12h", 129600, 0, false},
+		{"1d", "1d", 86400, 0, true}, {"24h", "1d", 86400, 0, true},
+		{"7d", "1w", 604800, 0, true}, {"1mo", "1mo", 0, 1, true},
 		{"3mo", "3mo", 0, 3, true}, {"12mo", "1y", 0, 12, true}, {"2y", "2y", 0, 24, true},
 	};
-	static const char *const wrong[] = {"", "mo", "0mo", "1mo1d", "1.5mo", "-1y", "1M", "1month", "99999y",
-		"101y", "1 mo", "1Y"};
+	static const char *const wrong[] = {"", "mo", "0mo", "1mo1d", "1.5mo", "-1y", "1M", "1month",
+		"99999y", "101y", "1 mo", "1Y"};
 	struct etl_grid_step step;
 	const char *why;
 	char text[64];
