@@ -72,8 +72,10 @@ struct spec {
 	int misfire, overlap;
 	int64_t jitter; /* seconds */
 	int stations;
-	int64_t size, settle, lookback; /* of its windows */
+	int64_t size, settle, lookback; /* of its windows; with a zone so many local days */
 	int64_t start;
+	const struct etl_zone *zone; /* whose days they are; NULL = of fixed length */
+	struct etl_grid grid;	     /* size, start and zone */
 	int64_t reread; /* how often; 0 = never */
 	int span;	/* windows of one request */
 	int up;		/* the job that it waits for; -1 = none */
@@ -93,9 +95,37 @@ static struct conf {
 	unsigned taken[MACHINES]; /* the version that a machine's process has */
 } conf;
 
+/* With clocks that change at midnight, by half an hour, and in both halves of the year. */
+static inline const struct etl_zone *local_zone(unsigned i)
+{
+	static const char *const names[] = {"Europe/Paris", "Africa/Cairo", "America/Santiago",
+		"Australia/Lord_Howe", "America/St_Johns"};
+	static struct etl_zone *zones[sizeof names / sizeof *names];
+	struct etl_error err = ETL_ERROR_INIT;
+
+	i %= sizeof names / sizeof *names;
+	if (!zones[i])
+		zones[i] = etl_zone_load(names[i], &err);
+	if (!zones[i])
+		broken("the zones are there", "%s", err.message);
+	return zones[i];
+}
+
 static inline int job_index(const char *name)
 {
 	return name[0] - 'a';
+}
+
+/* No window of the job is longer. */
+static inline int64_t longest_of(const struct spec *s)
+{
+	return etl_dur_ms(etl_grid_longest(&s->grid));
+}
+
+/* The end of the window that begins there. */
+static inline int64_t end_of(const struct spec *s, int64_t start)
+{
+	return etl_grid_at(&s->grid, (etl_wall){start}).end.ms;
 }
 
 static inline int64_t period_of(const struct spec *spec)
@@ -117,6 +147,8 @@ static inline void window_yaml(const struct spec *s, struct etl_buf *out)
 		"start: '%s'", (long long)s->size / 1000, (long long)s->settle / 1000,
 		(long long)s->lookback / 1000, (long long)s->size * s->span / 1000,
 		time_text(s->start));
+	if (s->zone)
+		etl_buf_printf(out, ", timezone: %s", etl_zone_name(s->zone));
 	if (s->reread)
 		etl_buf_printf(out, ", reread: {every: %llds, span: 4000d}", (long long)s->reread / 1000);
 	etl_buf_str(out, "}\n");

@@ -59,12 +59,14 @@ static inline void law_alert(const struct machine *m, const char *key, bool is_n
 	struct etl_watermark mark;
 	char partition[] = {'s', key[12], 0};
 	etl_wall start = {0};
+	int64_t end;
 
 	etl_time_parse_rfc3339(key + 14, strlen(key + 14), &start);
-	if (!w.mood.clocks && wall_of(m) < start.ms + s->size + s->deadline)
+	end = end_of(s, start.ms);
+	if (!w.mood.clocks && wall_of(m) < end + s->deadline)
 		broken("no alert before its deadline", "%s", key);
 	if (real_ops->watermark_get(w.state, s->name, partition, &mark, &err) == 1 &&
-		mark.processed.ms >= start.ms + s->size)
+		mark.processed.ms >= end)
 		broken("no alert for a closed window", "%s", key);
 	if (!is_new)
 		return;
@@ -121,7 +123,7 @@ static inline bool is_paused_somewhere(int job)
 static inline void law_late(const struct spec *s, int station, int64_t mark, int64_t since)
 {
 	int job = (int)(s - conf.specs);
-	int64_t due = mark + s->size + s->deadline;
+	int64_t due = end_of(s, mark) + s->deadline;
 
 	due = since > due ? since : due;
 	if (was_gone_since(s, since) || is_paused_somewhere(job))

@@ -25,12 +25,14 @@ static inline const struct spec *root_of(const struct spec *s)
 /* One row at the begin of each window: the one at the end of a range is the next window's. */
 static inline int64_t row_time(const struct spec *s, int64_t index)
 {
-	return s->start + index * s->size;
+	return etl_grid_steps(&s->grid, (etl_wall){s->start}, index).ms;
 }
 
 static inline int64_t index_at(const struct spec *s, int64_t ms)
 {
-	return (ms - s->start) / s->size;
+	struct etl_window since = {{s->start}, {ms + 1}};
+
+	return s->zone ? (int64_t)etl_grid_count(&s->grid, since) - 1 : (ms - s->start) / s->size;
 }
 
 static inline uint64_t row_hash(const struct spec *s, int station, int64_t index)
@@ -47,7 +49,7 @@ static inline int64_t row_arrives(const struct spec *s, int station, int64_t ind
 
 	if (h / 8 % 12)
 		return row_time(s, index);
-	return s->start + (index + 1) * s->size + s->settle + (int64_t)(h / 128 % 5 + 1) * s->size;
+	return row_time(s, index + 1) + s->settle + (int64_t)(h / 128 % 5 + 1) * s->size;
 }
 
 /* Which version of it the source has at a moment; 0 = none. */
