@@ -3,10 +3,12 @@
 hours, one of which fails, is repaired and loaded again by a backfill; commands take and print local
 dates."""
 import datetime as dt
+import subprocess
 
 import pytest
 
 from wait import wait_for
+from zonebox import ZoneBox
 
 pytestmark = pytest.mark.daemon
 
@@ -141,3 +143,36 @@ def test_what_is_told_of_both(daemon, db, metadata):
     daemon.stop()
     daemon.start()
     wait_for(lambda: daemon.jobs()["daily"]["windows"]["failed"] == 1, lambda: daemon.jobs()["daily"])
+
+
+@pytest.fixture(name="zones")
+def own_zone_files(tmp_path):
+    try:
+        box = ZoneBox(tmp_path)
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"no mount namespace here: {error.stderr.strip()}")
+    yield box
+    box.close()
+
+
+def test_a_new_zone_file(etld, db, metadata, zones):
+    """Days of Paris become an hour earlier under the daemon: what is loaded stays, days behind it are by the
+    new file, and so is the one before the start, which has moved back."""
+    db["src"].insert_many({"t": FIRST + dt.timedelta(hours=h), "v": 1} for h in range(sum(DAYS.values())))
+    daemon = etld(prefix=zones.prefix)
+    daemon.write_job("daily", JOB.replace("end: 2026-10-28", "end: 2026-10-26"))
+    daemon.start()
+    daemon.run("daily")
+    before = {w["_id"]: w for w in metadata["windows"].find()}
+    assert len(before) == 3
+    zones.replace("Europe/Paris", zones.read("Europe/Helsinki"))
+    wait_for(lambda: daemon.status()["daemon"]["config"]["generation"] == 2, daemon.stderr_tail)
+    daemon.edit_job("daily", "end: 2026-10-26", "end: 2026-10-28")
+    daemon.reload()
+    daemon.run("daily")
+    after = {w["_id"]: w for w in metadata["windows"].find()}
+    assert {i: w for i, w in after.items() if i in before} == before
+    assert sorted((w["start"].isoformat(), w["state"]) for i, w in after.items() if i not in before) == [
+        ("2026-10-22T21:00:00+00:00", "loaded"), ("2026-10-25T22:00:00+00:00", "loaded"),
+        ("2026-10-26T22:00:00+00:00", "loaded")]
+    assert (daemon.jobs()["daily"]["health"], daemon.jobs()["daily"]["windows"]["failed"]) == ("ok", 0)
