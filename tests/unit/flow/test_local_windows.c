@@ -69,7 +69,7 @@ static void audit(struct rig *rig)
 
 	etl_run_free(rig->run);
 	rig->run = etl_run_new(rig->job, &rig->driver.env, 1, &trigger);
-	rig->run->audit = true;
+	rig->run->seek_holes = true;
 	assert_int_equal(driver_run(&rig->driver, rig->run, &rig->err), 0);
 }
 
@@ -85,15 +85,15 @@ static void test_holes_of_days(void **state)
 	service_fill(rig, "a", 84 * 24, 310 * 24);
 	pass_hours(rig, 310 * 24);
 	assert_int_equal(run_due(rig), ETL_RUN_OK);
-	assert_int_equal(rig->run->windows_loaded, 226);
+	assert_int_equal(rig->run->windows.loaded, 226);
 	rig->driver.after_commit = NULL; /* it would find the holes too */
 	audit(rig);
-	assert_int_equal(rig->run->windows_loaded, 0);
+	assert_int_equal(rig->run->windows.loaded, 0);
 	lane = &m->lanes[0];
 	memmove(&lane->entries[5], &lane->entries[8], (lane->n - 8) * sizeof *lane->entries);
 	lane->n -= 3;
 	audit(rig);
-	assert_int_equal(rig->run->windows_loaded, 3);
+	assert_int_equal(rig->run->windows.loaded, 3);
 	rig_free(rig);
 	free(yaml);
 }
