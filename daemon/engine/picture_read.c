@@ -15,7 +15,8 @@
 #include "io/loop.h"
 #include "plan/ledger_part.h"
 
-/* Jobs whose start or end was moved over open windows: so many are counted anew in a reading. */
+/* Jobs whose start or end was moved over open windows, or that have open local ones: so many are counted
+ * anew in a reading. */
 #define RECOUNTS_MAX 100
 
 /* `began` is the number of the newest change when the reading began: a job that has changed
@@ -217,7 +218,7 @@ static int add_unit(void *ctx, const char *partition, const struct etl_ledger_en
 	return etl_window_holds(&range, entry->window.start) ? add_sum(r->p, r->job, &one) : 0;
 }
 
-/* Takes away the job's sums from `from` to `to`, which the units behind them replace. */
+/* Takes away the job's sums that stand before place `to`: its units, behind them, say the same better. */
 static void drop_sums(struct etld_picture *p, const char *job, size_t to)
 {
 	size_t kept = 0;
