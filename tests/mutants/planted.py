@@ -224,6 +224,8 @@ PLANTED = [
      "\tetld_outbox_put(etld, order->pause ? job->name : order->who, order->pause ? &pause_kind : &resume_kind,\n"
      "\t\t&p->entry);",
      "system:tests/system/test_pause_order.py::test_the_store_keeps_the_order"),
+    ("a backfill that passes windows which are not over by the clock", "lib/ops/backfill.c",
+     "\tif (came_early(run, piece)) {", "\tif (came_early(run, piece) && !piece) {", "unit:ops/test_backfill"),
     # news
     ("a backfill that hears of its piece's end behind the scheduler", "daemon/engine/news.c",
      "\t\tetld_backfills_run_ended(etld, run->run);\n\t\ttell_sched(etld, run);\n",
