@@ -49,7 +49,7 @@ $(error libraries are missing: run packaging/deps.sh)
 endif
 endif
 PKG_CFLAGS  := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PKGS_LIB) $(PKGS_DAEMON) 2>/dev/null))
-LIBS_LIB    := $(shell pkg-config --libs $(PKGS_LIB) 2>/dev/null) -lm -lpthread
+LIBS_LIB    := $(shell pkg-config --libs $(PKGS_LIB) 2>/dev/null) -lcsv -lm -lpthread
 LIBS_DAEMON := $(shell pkg-config --libs $(PKGS_DAEMON) 2>/dev/null) -lev
 LIBS_CTL    := $(shell pkg-config --libs libcjson libxxhash libsystemd 2>/dev/null) -lm -lpthread
 LIBS_TEST   := -lcmocka
@@ -168,8 +168,8 @@ $(BUILD)/tests/sim/%: $(BUILD)/tests/sim/%.o $(BUILD)/libetl.a
 # The scheduler's simulation holds the daemon itself, without its descriptors and threads, and
 # takes the place of identities, configuration files and driver.
 SIM_WRAP := etl_uuid7 etl_mongo_global_init etl_mongo_global_cleanup etl_mongo_new \
-	etl_mongo_new_within etl_mongo_free etl_mongo_ping etl_mongo_diagnose etl_mongo_hurry etl_state_mongodb_new etld_generation_load etld_exec_start \
-	etld_exec_orphan etl_mongo_newest etld_sense_ask etl_sched_pause \
+	etl_mongo_new_within etl_mongo_free etl_mongo_ping etl_mongo_diagnose etl_mongo_hurry etl_state_mongodb_new etld_generation_load etld_run_start \
+	etld_run_orphan etl_mongo_newest etld_sense_ask etl_sched_pause \
 	etl_sched_resumed_elsewhere
 $(BUILD)/libetld.a: $(ETLD_OBJ)
 	$(call say,AR,$@)
@@ -219,6 +219,8 @@ fuzz-replay: $(FUZZ_BIN)
 # Coverage-guided fuzzing: its own build with clang and libFuzzer.
 T    ?= decode_json
 SECS ?= 60
+fuzz fuzz-all: export REG_KINDS := $(REG_KINDS)
+fuzz fuzz-all: export LIBS_LIB := $(LIBS_LIB)
 fuzz:
 	$(Q)sh tests/lib/run-fuzz.sh $(T) $(SECS)
 fuzz-all:

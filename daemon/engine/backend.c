@@ -99,7 +99,7 @@ static void is_down(struct etld *etld, const struct etl_error *err)
 	bool other = strcmp(etld->mongodb_reason, err->message) != 0;
 
 	if (was_up)
-		etld->mongodb_away = etl_now(etld->clock);
+		etld->mongodb_since = etl_now(etld->clock);
 	etld->mongodb_up = false;
 	etld->mongodb_tried = true;
 	memcpy(etld->mongodb_reason, err->message, sizeof etld->mongodb_reason);
@@ -118,8 +118,8 @@ static void is_up(struct etld *etld, const struct connect *c)
 	etld->backend->attempts = 0;
 	etld->mongodb_reason[0] = '\0';
 	etld->backend->topology = c->topology;
-	etld_log(ETLD_NOTICE, ETLD_MSG_MONGODB_UP, NULL, 0, "MongoDB %s is there (%s), guarantee: %s",
-		c->topology.version, c->topology.kind,
+	etld_log(ETLD_NOTICE, ETLD_MSG_MONGODB_UP, NULL, 0,
+		"MongoDB %s is there (%s), guarantee: %s", c->topology.version, c->topology.kind,
 		c->topology.transactions ? "effectively-once" : "idempotent at-least-once");
 	etld->news->up(etld, &c->found);
 }
@@ -193,7 +193,8 @@ static void tell_overrides(const char *uri)
 	etl_mongo_uri_overrides(uri, words, sizeof words);
 	if (*words)
 		etld_log(ETLD_WARNING, NULL, NULL, 0,
-			"mongodb.uri says %s, which is overridden: etld reads from the primary, what a "
+			"mongodb.uri says %s, which is overridden: etld reads from the primary, "
+			"what a "
 			"majority has, and writes with w=majority and journal",
 			words);
 }
@@ -219,15 +220,16 @@ int etld_backend_open(struct etld *etld, struct etl_error *err)
 	const struct etld_settings *settings = &etld->generation->settings;
 	struct etld_backend *backend = etld->backend = ETL_NEW(struct etld_backend);
 
-	backend->timer = (struct etl_timer){.fire = on_backend_timer, .ctx = etld, .name = "mongodb"};
+	backend->timer =
+		(struct etl_timer){.fire = on_backend_timer, .ctx = etld, .name = "mongodb"};
 	etld->topology = &backend->topology;
 	etl_mongo_global_init();
 	etld->mongo = etl_mongo_new(settings->mongodb.uri, "etld",
 		(unsigned)(3 * settings->limits.workers + settings->limits.max_active), err);
 	if (!etld->mongo)
 		return -1;
-	backend->lease_mongo = etl_mongo_new_within(
-		settings->mongodb.uri, "etld leases", 1, LEASE_ANSWER_MS, err);
+	backend->lease_mongo = etl_mongo_new_within(settings->mongodb.uri, "etld leases", 1,
+		LEASE_ANSWER_MS, err);
 	if (!backend->lease_mongo)
 		return -1;
 	tell_overrides(settings->mongodb.uri);

@@ -14,7 +14,7 @@
 #include "base/str.h"
 #include "base/uuid.h"
 #include "engine/backend.h"
-#include "engine/exec.h"
+#include "engine/runs.h"
 #include "io/journal.h"
 #include "io/loop.h"
 #include "io/message_ids.h"
@@ -100,13 +100,14 @@ static void log_end(const struct etl_backfill *b)
 	bool bad = b->state == ETL_BACKFILL_FAILED || b->failed || b->lost;
 
 	etld_log(bad ? ETLD_WARNING : ETLD_NOTICE, ETLD_MSG_BACKFILL_ENDED, fields, 6,
-		"%s: backfill %s %s: %llu windows loaded or empty, %llu failed, %llu given up, %llu "
+		"%s: backfill %s %s: %llu windows loaded or empty, %llu failed, %llu given up, "
+		"%llu "
 		"blocked%s%s", b->job, b->id, state, (unsigned long long)b->done,
 		(unsigned long long)b->failed, (unsigned long long)b->lost,
 		(unsigned long long)b->blocked, *b->reason ? "; " : "", b->reason);
 }
 
-/* ---- steps ------------------------------------------------------------------------------------ */
+/* ---- steps ---------------------------------------------------------------------------------- */
 
 static void arm(struct etld_backfill *f, etl_dur wait)
 {
@@ -190,7 +191,7 @@ static void step_done(struct etld_task *task)
 	f->on_worker = false;
 	etld_generation_unref(f->generation);
 	if (f->error.kind != ETL_OK) {
-		if (etl_store_is_away(&f->error))
+		if (etl_store_is_unreachable(&f->error))
 			etld_backend_lost(etld, &f->error);
 		later(f, TRY_LATER, "MongoDB");
 	} else if (f->save.state != ETL_BACKFILL_RUNNING) {
@@ -217,7 +218,8 @@ static void submit(struct etld_backfill *f, void (*work)(struct etld_task *task)
 	f->generation = etld_generation_ref(f->etld->generation);
 	f->job = etld_generation_job(f->generation, f->b.job);
 	f->on_worker = true;
-	f->task = (struct etld_task){.work = work, .done = done, .name = "backfill", .of = f->b.job};
+	f->task =
+		(struct etld_task){.work = work, .done = done, .name = "backfill", .of = f->b.job};
 	etld_pool_submit(f->etld->pool, &f->task);
 }
 
@@ -246,7 +248,7 @@ static void step(struct etld_backfill *f)
 	submit(f, etld_backfill_step_work, step_done);
 }
 
-/* ---- the lease, while a piece is with the scheduler or has to wait ---------------------------- */
+/* ---- the lease, while a piece is with the scheduler or has to wait -------------------------- */
 
 /* The piece may have ended, or the operator cancelled, while the renewal was under way:
  * whatever etld_backfills_run_ended and etld_backfill_cancel could not do at that time is done
@@ -338,7 +340,7 @@ void etld_backfill_cancel(struct etld_backfill *f, const char *who)
 	f->b.state = ETL_BACKFILL_CANCELLED;
 	snprintf(f->b.reason, sizeof f->b.reason, "cancelled by %s", who);
 	if (runs) {
-		etld_exec_cancel(etld_running(job), ETL_CANCEL_OPERATOR);
+		etld_run_cancel(etld_running(job), ETL_CANCEL_OPERATOR);
 		return; /* the end of that run makes the next step */
 	}
 	if (f->offered && job)
@@ -452,7 +454,7 @@ static void look_done(struct etld_task *task)
 	for (size_t i = 0; all->error.kind == ETL_OK && i < all->n; i++)
 		if (!by_id(all->etld, all->running[i].id))
 			etld_backfill_start(all->etld, &all->running[i]);
-	if (etl_store_is_away(&all->error))
+	if (etl_store_is_unreachable(&all->error))
 		etld_backend_lost(all->etld, &all->error);
 }
 
@@ -477,8 +479,8 @@ static void on_look(struct etl_timer *timer, void *ctx)
 void etld_backfills_up(struct etld *etld)
 {
 	if (!etld->backfills->look_timer.fire)
-		etld->backfills->look_timer =
-			(struct etl_timer){.fire = on_look, .ctx = etld->backfills, .name = "backfills"};
+		etld->backfills->look_timer = (struct etl_timer){
+			.fire = on_look, .ctx = etld->backfills, .name = "backfills"};
 	look(etld->backfills);
 }
 

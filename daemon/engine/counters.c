@@ -5,8 +5,8 @@
 #include "engine/counters.h"
 
 /* Seconds. Slots are held against a clock of milliseconds. */
-const double etld_histogram_bounds[ETLD_HISTOGRAM_BOUNDS] = {0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1,
-	0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800, 3600};
+const double etld_histogram_bounds[ETLD_HISTOGRAM_BOUNDS] = {
+	0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800, 3600};
 
 static void observe(struct etld_histogram *h, etl_dur d)
 {
@@ -48,12 +48,7 @@ void etld_count_ended(struct etld_counters *c, const struct etl_run *run)
 	if (run->ended.ms)
 		observe(&c->run_duration, run->took);
 	etl_counts_add(&c->records, &run->counts);
-	c->windows_loaded += run->windows_loaded;
-	c->windows_empty += run->windows_empty;
-	c->windows_failed += run->windows_failed;
-	c->windows_held += run->windows_held;
-	c->windows_lost += run->windows_lost;
-	c->windows_discarded += run->windows_discarded;
+	etl_window_counts_add(&c->windows, &run->windows);
 	c->warnings += run->warnings;
 	c->requests += run->requests;
 	c->bytes += run->bytes;

@@ -92,8 +92,8 @@ static int look_again(struct etl_state *state, const struct etld_alerts *a, stru
 	return tell_once(state, a, late, err);
 }
 
-/* What is told once is not told by another attempt: a failure behind it is not one of these alerts, and
- * the rest is looked at anew. */
+/* What is told once is not told by another attempt: a failure behind it is not one of these alerts,
+ * and the rest is looked at anew. */
 static int alerts_send(const struct etld *etld, struct etld_entry *entry, struct etl_error *err)
 {
 	const struct etld_alerts *a = alerts_of(entry);
@@ -118,11 +118,13 @@ static void tell(const struct etld_job *job, const struct late *late)
 	etl_time_format_rfc3339(late->deadline.window.start, start);
 	etl_time_format_rfc3339(late->deadline.window.end, end);
 	etl_time_format_rfc3339(late->deadline.due, due);
-	struct etld_field fields[] = {{"ETL_JOB", job->name, 0}, {"ETL_PARTITION", late->partition, 0},
-		{"ETL_WINDOW_START", start, 0}, {"ETL_WINDOW_END", end, 0}, {"ETL_DEADLINE", due, 0}};
+	struct etld_field fields[] = {{"ETL_JOB", job->name, 0},
+		{"ETL_PARTITION", late->partition, 0}, {"ETL_WINDOW_START", start, 0},
+		{"ETL_WINDOW_END", end, 0}, {"ETL_DEADLINE", due, 0}};
 
 	etld_log(ETLD_WARNING, ETLD_MSG_DEADLINE_MISSED, fields, 5,
-		"%s/%s: window %s to %s was not closed by its deadline %s", job->name, late->partition,
+		"%s/%s: window %s to %s was not closed by its deadline %s", job->name,
+		late->partition,
 		start, end, due);
 }
 
@@ -159,8 +161,8 @@ static void alerts_sent(struct etld *etld, struct etld_entry *entry, const struc
 		etld_deadline_look(etld, job);
 		return;
 	}
-	etld_log(ETLD_WARNING, NULL, NULL, 0, "a missed deadline of job %s cannot be told: %s", job->name,
-		err->message);
+	etld_log(ETLD_WARNING, NULL, NULL, 0, "a missed deadline of job %s cannot be told: %s",
+		job->name, err->message);
 	arm(etld, job, AGAIN);
 }
 
@@ -205,7 +207,8 @@ void etld_deadline_look(struct etld *etld, struct etld_job *job)
 
 	etld_on_loop(etld->loop);
 	etl_timer_cancel(etld_loop_wheel(etld->loop), &job->deadline_timer);
-	job->deadline_timer = (struct etl_timer){.fire = on_deadline, .ctx = etld, .name = "deadline"};
+	job->deadline_timer =
+		(struct etl_timer){.fire = on_deadline, .ctx = etld, .name = "deadline"};
 	if (!job->job->deadline.us || job->sched.paused || job->alerts || !etld->mongodb_up ||
 		etld->draining)
 		return; /* whoever ends that looks again */

@@ -20,7 +20,8 @@ void etld_elsewhere_set(struct etld_partition *partition, struct etl_elsewhere *
 	partition->here = here;
 }
 
-bool etld_elsewhere_of(const struct etld *etld, const struct etld_job *job, struct etl_elsewhere *out)
+bool etld_elsewhere_of(const struct etld *etld, const struct etld_job *job,
+	struct etl_elsewhere *out)
 {
 	*out = (struct etl_elsewhere){.n = 0};
 	etl_job_target(job->job, etld->database, out->target);

@@ -20,7 +20,8 @@ void etld_host_record(const struct etld_host_state *host, struct etl_source_stat
 		.updated = host->updated,
 	};
 	etl_text_copy(out->host, sizeof out->host, host->host);
-	etl_text_copy(out->breaker.state, sizeof out->breaker.state, etl_breaker_state_word(b->state));
+	etl_text_copy(out->breaker.state, sizeof out->breaker.state,
+		etl_breaker_state_word(b->state));
 	etl_text_copy(out->breaker.reason, sizeof out->breaker.reason, b->reason);
 	etl_text_copy(out->hold_reason, sizeof out->hold_reason, host->hold_reason);
 }

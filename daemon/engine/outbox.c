@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Lines of entries, one for each key. The first entry of a line may be with a worker, and no other before
- * that one is stored. A line stands in the list of its first entry's kind, or rests after a failure.
+ * Lines of entries, one for each key. The first entry of a line may be with a worker, and no other
+ * before that one is stored. A line stands in the list of its first entry's kind, or rests after a
+ * failure.
  */
 #include "engine/outbox.h"
 
@@ -72,7 +73,7 @@ const char *etld_entry_word(enum etld_entry_id id)
 	return words[id];
 }
 
-/* ---- lines ------------------------------------------------------------------------------------- */
+/* ---- lines ---------------------------------------------------------------------------------- */
 
 static struct etld_entry_line *line_of(struct etld_outbox *outbox, const char *key)
 {
@@ -190,7 +191,7 @@ void etld_outbox_put(struct etld *etld, const char *key, const struct etld_entry
 		place(outbox, line);
 }
 
-/* ---- on a worker ------------------------------------------------------------------------------- */
+/* ---- on a worker ---------------------------------------------------------------------------- */
 
 static void ship_work(struct etld_task *task)
 {
@@ -206,7 +207,7 @@ static void ship_work(struct etld_task *task)
 		s->sent++;
 }
 
-/* ---- on the loop ------------------------------------------------------------------------------- */
+/* ---- on the loop ---------------------------------------------------------------------------- */
 
 /* Before all else of its key, and of its kind. */
 static void put_back(struct etld_outbox *outbox, struct etld_entry *entry)
@@ -275,7 +276,7 @@ static void take_failure(struct etld *etld, struct shipment *s)
 	failed->line->attempts += may_pass;
 	put_back(outbox, failed);
 	outbox->gave_up |= may_pass && etld->draining;
-	if (etl_store_is_away(&s->error))
+	if (etl_store_is_unreachable(&s->error))
 		etld_backend_lost(etld, &s->error);
 	else if (may_pass)
 		rest(etld, failed->line);
@@ -345,7 +346,9 @@ static void send(struct etld *etld, enum etld_entry_id id)
 	if (!s)
 		return;
 	etld->outbox->kinds[id].busy = s->kind->together;
-	s->task = (struct etld_task){.work = ship_work, .done = shipped, .name = etld_entry_word(id),
+	s->task = (struct etld_task){.work = ship_work,
+		.done = shipped,
+		.name = etld_entry_word(id),
 		.of = s->n == 1 && *s->entries[0]->line->key ? s->entries[0]->line->key : NULL};
 	DL_APPEND(etld->outbox->out, s);
 	etld_pool_submit(etld->pool, &s->task);
@@ -393,7 +396,7 @@ void etld_outbox_facts(const struct etld *etld, struct etld_outbox_facts *out)
 	}
 }
 
-/* ---- life -------------------------------------------------------------------------------------- */
+/* ---- life ----------------------------------------------------------------------------------- */
 
 void etld_outbox_open(struct etld *etld)
 {

@@ -41,7 +41,7 @@ static struct pause *pause_of(struct etld_entry *entry)
 	return ETL_OF(struct pause, entry, entry);
 }
 
-/* ---- the order --------------------------------------------------------------------------------- */
+/* ---- the order ------------------------------------------------------------------------------ */
 
 static void tell(struct etld_pause_order *order, enum etld_pause_end how, const char *reason)
 {
@@ -81,10 +81,10 @@ struct etld_pause_order *etld_pauses_begin(struct etld *etld, bool pause, const 
 	return order;
 }
 
-/* ---- its jobs ---------------------------------------------------------------------------------- */
+/* ---- its jobs ------------------------------------------------------------------------------- */
 
-/* The fault point holds a test's pause on its way. What is stored already is not stored again for an
- * audit that failed: somebody else may have changed it since. */
+/* The fault point holds a test's pause on its way. What is stored already is not stored again for
+ * an audit that failed: somebody else may have changed it since. */
 static int pause_send(const struct etld *etld, struct etld_entry *entry, struct etl_error *err)
 {
 	struct pause *p = pause_of(entry);

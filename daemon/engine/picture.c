@@ -13,11 +13,9 @@
 #include "base/alloc.h"
 #include "engine/backend.h"
 #include "engine/picture_parts.h"
+#include "engine/walk.h"
 #include "io/journal.h"
 #include "io/loop.h"
-
-/* The longest time, in us, that a piece may keep the loop busy: see walk.c. */
-#define PIECE ((etl_dur){500})
 
 struct etld_looks {
 	struct etld_picture *going; /* the reading of all jobs that is under way; NULL = none */
@@ -51,7 +49,7 @@ static void looked(struct etld_picture *p)
 static void take_piece(struct etld_picture *p)
 {
 	const struct etld_generation *g = p->generation;
-	etl_mono now = etl_mono_now(p->etld->clock), until = etl_mono_add(now, PIECE);
+	etl_mono now = etl_mono_now(p->etld->clock), until = etl_mono_add(now, ETLD_PIECE);
 
 	for (; p->next < g->n_jobs && now.us < until.us; now = etl_mono_now(p->etld->clock))
 		etld_picture_take_job(p, g->jobs[p->next++]->name);
@@ -86,11 +84,12 @@ static void look_done(struct etld_task *task)
 		take_piece(p);
 		return;
 	}
-	if (etl_store_is_away(&p->error))
+	if (etl_store_is_unreachable(&p->error))
 		etld_backend_lost(p->etld, &p->error);
 	else if (!p->read && !p->etld->draining)
 		etld_log(ETLD_WARNING, NULL, NULL, 0,
-			"what the metadata holds cannot be read, status may be old: %s", p->error.message);
+			"what the metadata holds cannot be read, status may be old: %s",
+			p->error.message);
 	looked(p);
 }
 

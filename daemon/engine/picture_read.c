@@ -96,7 +96,8 @@ static int keep_mark(void *ctx, const char *job, const char *partition,
 
 	ETL_GROW(p->marks, p->n_marks, p->marks_cap);
 	mark = &p->marks[p->n_marks++];
-	*mark = (struct mark){etl_strdup(job), etl_strdup(partition), watermark->processed, NULL, 0};
+	*mark = (struct mark){
+		etl_strdup(job), etl_strdup(partition), watermark->processed, NULL, 0};
 	look_at_targets(p, watermark, mark);
 	return 0;
 }
@@ -138,15 +139,16 @@ static struct etl_window range_of(const struct etl_window_rules *rules)
 }
 
 /* A partition that left the configuration is nobody's: its units are not told. */
-static int add_sum(struct etld_picture *p, const struct etl_job *job, const struct etl_open_sum *sum)
+static int add_sum(struct etld_picture *p, const struct etl_job *job,
+	const struct etl_open_sum *sum)
 {
 	const struct etl_partition *partition = etl_job_partition(job, sum->partition);
 
 	if (!partition || !is_on_grid(&job->window, sum))
 		return 0;
 	ETL_GROW(p->sums, p->n_sums, p->sums_cap);
-	p->sums[p->n_sums++] = (struct sum){job->name, partition->name, sum->state, sum->dirty, sum->n,
-		sum->oldest, etl_strdup(sum->reason)};
+	p->sums[p->n_sums++] = (struct sum){job->name, partition->name, sum->state, sum->dirty,
+		sum->n, sum->oldest, etl_strdup(sum->reason)};
 	return 0;
 }
 
@@ -170,7 +172,8 @@ static int add_recounted(void *ctx, const struct etl_open_sum *sum)
 
 /* Counts anew when some of these units lie beyond the job's start or end and others do not: the
  * sum cannot tell how many. Rare: a start or end was moved over open windows. */
-static int recount(struct etld_picture *p, const struct etl_job *job, const struct etl_open_sum *sum)
+static int recount(struct etld_picture *p, const struct etl_job *job,
+	const struct etl_open_sum *sum)
 {
 	struct etl_window range = range_of(&job->window);
 	struct recount r = {p, job, sum};
@@ -250,7 +253,8 @@ int etld_picture_read(struct etld_picture *p, struct etl_error *err)
 	if (rc == 0 && !p->only && !p->targets)
 		rc = state->ops->schedule_list(state, keep_schedule, p, err);
 	if (rc == 0 && !p->targets)
-		rc = state->ops->open_sums(state, p->only ? p->only->name : NULL, NULL, keep_sum, p, err);
+		rc = state->ops->open_sums(state, p->only ? p->only->name : NULL, NULL, keep_sum, p,
+			err);
 	if (rc == 0 && p->error.kind != ETL_OK) {
 		*err = p->error; /* a recount failed */
 		rc = -1;
@@ -266,8 +270,8 @@ int etld_picture_read(struct etld_picture *p, struct etl_error *err)
 void etld_picture_read_after(struct etld_picture *p, const struct etl_run *run)
 {
 	struct etl_error ignored = ETL_ERROR_INIT; /* the next reading tries again */
-	bool clean = run->state == ETL_RUN_OK && !run->windows_failed && !run->windows_held &&
-		!run->windows_blocked && !run->windows_lost;
+	bool clean = run->state == ETL_RUN_OK && !run->windows.failed && !run->windows.held &&
+		!run->windows_blocked && !run->windows.lost;
 
 	if (p && (!clean || p->had_open))
 		(void)etld_picture_read(p, &ignored);

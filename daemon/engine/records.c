@@ -28,12 +28,14 @@ static struct record *record_of(struct etld_entry *entry)
 	return ETL_OF(struct record, entry, entry);
 }
 
-static void tell(enum etld_level level, const struct etl_run *run, const char *what, const char *why)
+static void tell(enum etld_level level, const struct etl_run *run, const char *what,
+	const char *why)
 {
-	struct etld_field fields[] = {{"ETL_JOB", run->job->name, 0}, {"ETL_RUN_ID", run->run_id, 0}};
+	struct etld_field fields[] = {
+		{"ETL_JOB", run->job->name, 0}, {"ETL_RUN_ID", run->run_id, 0}};
 
-	etld_log(level, NULL, fields, 2, "%s: the record of run %s %s%s", run->job->name, run->run_id,
-		what, why);
+	etld_log(level, NULL, fields, 2, "%s: the record of run %s %s%s", run->job->name,
+		run->run_id, what, why);
 }
 
 static int record_send(const struct etld *etld, struct etld_entry *entry, struct etl_error *err)
@@ -66,7 +68,8 @@ static void record_free(struct etld_entry *entry)
 }
 
 static const struct etld_entry_kind record_kind = {
-	.id = ETLD_ENTRY_RECORD, .max = RECORDS_MAX, .together = RECORDS_TOGETHER, .send = record_send,
+	.id = ETLD_ENTRY_RECORD, .max = RECORDS_MAX, .together = RECORDS_TOGETHER,
+	.send = record_send,
 	.sent = record_sent, .lost = record_lost, .free = record_free};
 
 struct etl_run *etld_records_failed(struct etld *etld, struct etl_run *run,

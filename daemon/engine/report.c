@@ -56,8 +56,8 @@ static void add_window(struct fields *f, const struct etl_window *window, char s
 	add_text(f, "ETL_WINDOW_END", end);
 }
 
-static void add_oldest_owed(struct fields *f, const struct etl_run *run, const struct etl_part *part,
-	char start[], char end[])
+static void add_oldest_owed(struct fields *f, const struct etl_run *run,
+	const struct etl_part *part, char start[], char end[])
 {
 	const struct etl_window_rules *rules = &run->job->window;
 	struct etl_window window;
@@ -83,15 +83,15 @@ static void report_lost(const struct etl_run *run, const struct etl_part *part)
 	char start[ETL_TIME_TEXT_BYTES], end[ETL_TIME_TEXT_BYTES];
 	struct fields f = {.n = 0};
 
-	if (!part->windows_lost)
+	if (!part->windows.lost)
 		return;
 	add_part(&f, run, part);
 	add_window(&f, &part->lost, start, end);
-	add_number(&f, "ETL_WINDOWS_LOST", (int64_t)part->windows_lost);
+	add_number(&f, "ETL_WINDOWS_LOST", (int64_t)part->windows.lost);
 	etld_log(ETLD_ERR, ETLD_MSG_UNRECOVERABLE, f.list, f.n,
 		"%s/%s: %llu windows from %s to %s are older than the source keeps "
 		"(window.retention): given up", run->job->name, part->partition->name,
-		(unsigned long long)part->windows_lost, start, end);
+		(unsigned long long)part->windows.lost, start, end);
 }
 
 static void report_part(const struct etl_run *run, const struct etl_part *part)
@@ -103,8 +103,8 @@ static void report_part(const struct etl_run *run, const struct etl_part *part)
 	add_part(&f, run, part);
 	add_oldest_owed(&f, run, part, start, end);
 	if (part->state == ETL_PART_BLOCKED) {
-		etld_log(ETLD_NOTICE, ETLD_MSG_WINDOW_BLOCKED, f.list, f.n, "%s/%s: %s", run->job->name,
-			part->partition->name, part->reason);
+		etld_log(ETLD_NOTICE, ETLD_MSG_WINDOW_BLOCKED, f.list, f.n, "%s/%s: %s",
+			run->job->name, part->partition->name, part->reason);
 		return;
 	}
 	if (part->error.kind == ETL_OK || part->state == ETL_PART_CANCELLED)
@@ -129,11 +129,11 @@ static void add_counts(struct fields *f, const struct etl_run *run)
 	add_number(f, "ETL_OVERWRITTEN", (int64_t)run->counts.overwritten);
 	add_number(f, "ETL_STALE", (int64_t)run->counts.stale);
 	add_number(f, "ETL_WARNINGS", (int64_t)run->warnings);
-	add_number(f, "ETL_WINDOWS_LOADED", (int64_t)run->windows_loaded);
-	add_number(f, "ETL_WINDOWS_EMPTY", (int64_t)run->windows_empty);
-	add_number(f, "ETL_WINDOWS_FAILED", (int64_t)run->windows_failed);
-	add_number(f, "ETL_WINDOWS_HELD", (int64_t)run->windows_held);
-	add_number(f, "ETL_WINDOWS_LOST", (int64_t)run->windows_lost);
+	add_number(f, "ETL_WINDOWS_LOADED", (int64_t)run->windows.loaded);
+	add_number(f, "ETL_WINDOWS_EMPTY", (int64_t)run->windows.empty);
+	add_number(f, "ETL_WINDOWS_FAILED", (int64_t)run->windows.failed);
+	add_number(f, "ETL_WINDOWS_HELD", (int64_t)run->windows.held);
+	add_number(f, "ETL_WINDOWS_LOST", (int64_t)run->windows.lost);
 }
 
 /* ok and nothing new is routine; everything else an operator may want to see. */
@@ -143,8 +143,10 @@ static enum etld_level level_of(const struct etl_run *run)
 	case ETL_RUN_OK:
 	case ETL_RUN_BLOCKED:
 	case ETL_RUN_BUSY:
-		return run->counts.rejected || run->warnings || run->windows_held ||
-				run->windows_discarded || run->checks_failed ? ETLD_NOTICE : ETLD_INFO;
+		return run->counts.rejected || run->warnings || run->windows.held ||
+				       run->windows.discarded || run->checks_failed ?
+			       ETLD_NOTICE :
+			       ETLD_INFO;
 	case ETL_RUN_CANCELLED:
 		return ETLD_NOTICE;
 	default:
@@ -186,13 +188,13 @@ static void report_rejects(const struct etl_run *run, const struct fields *f)
 static void say_windows(const struct etl_run *run, struct etl_buf *out)
 {
 	etl_buf_printf(out, "%llu windows loaded, %llu empty, %llu failed",
-		(unsigned long long)run->windows_loaded, (unsigned long long)run->windows_empty,
-		(unsigned long long)run->windows_failed);
-	if (run->windows_held)
-		etl_buf_printf(out, ", %llu held", (unsigned long long)run->windows_held);
-	if (run->windows_discarded)
+		(unsigned long long)run->windows.loaded, (unsigned long long)run->windows.empty,
+		(unsigned long long)run->windows.failed);
+	if (run->windows.held)
+		etl_buf_printf(out, ", %llu held", (unsigned long long)run->windows.held);
+	if (run->windows.discarded)
 		etl_buf_printf(out, ", %llu read and thrown away (load: null closes nothing)",
-			(unsigned long long)run->windows_discarded);
+			(unsigned long long)run->windows.discarded);
 }
 
 /* The usual counts always, the others if there is something to tell. */

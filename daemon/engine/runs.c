@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * The life of a run on the loop: begin on a worker, its parts (strands.c), finish on a worker, report
- * here; its lease, its timeout, its end by a cancel. Knows of its work only that it has parts.
+ * The life of a run on the loop: begin on a worker, its parts (strands.c), finish on a worker,
+ * report here; its lease, its timeout, its end by a cancel. Knows of its work only that it has
+ * parts.
  */
 #include <stdlib.h>
 
 #include "base/alloc.h"
 #include "engine/outcome.h"
-#include "engine/runs.h"
+#include "engine/strands.h"
 #include "io/journal.h"
 #include "io/message_ids.h"
 
@@ -37,7 +38,7 @@ static void run_free(struct etld_run *run)
 	if (run->next)
 		run->next->prev = run->prev;
 	while (run->watchers)
-		etld_exec_unwatch(run, run->watchers->ctx);
+		etld_run_unwatch(run, run->watchers->ctx);
 	etl_run_free(run->run);
 	etld_picture_free(run->picture);
 	etld_generation_unref(run->generation);
@@ -82,10 +83,10 @@ static void maybe_finish(struct etld_run *run)
 static void end_if_only_waiting(struct etld_run *run)
 {
 	if (run->etld->draining && etld_strands_only_wait(run, DRAIN_PATIENCE))
-		etld_exec_cancel(run, ETL_CANCEL_SHUTDOWN);
+		etld_run_cancel(run, ETL_CANCEL_SHUTDOWN);
 }
 
-void etld_exec_drain(struct etld *etld)
+void etld_runs_drain(struct etld *etld)
 {
 	for (struct etld_run *run = etld->runs, *next; run; run = next) {
 		next = run->next;
@@ -95,14 +96,14 @@ void etld_exec_drain(struct etld *etld)
 
 static void strand_moved(struct etld_run *run)
 {
-	etld_exec_tell(run, false);
+	etld_run_tell(run, false);
 }
 
 static void strand_ended(struct etld_run *run)
 {
 	if (atomic_load(&run->run->fenced)) /* nothing of this run may be written any more */
-		etld_exec_cancel(run, ETL_CANCEL_FENCED);
-	etld_exec_tell(run, false);
+		etld_run_cancel(run, ETL_CANCEL_FENCED);
+	etld_run_tell(run, false);
 	etld_strands_start(run);
 	end_if_only_waiting(run);
 	maybe_finish(run);
@@ -163,9 +164,10 @@ static void renew_done(struct etld_task *task)
 			{"ETL_RUN_ID", run->run->run_id, 0}};
 
 		etld_log(ETLD_WARNING, ETLD_MSG_LEASE_LOST, fields, 2,
-			"%s: the lease was lost, run %s stops", run->run->job->name, run->run->run_id);
+			"%s: the lease was lost, run %s stops", run->run->job->name,
+			run->run->run_id);
 		atomic_store(&run->run->fenced, true);
-		etld_exec_cancel(run, ETL_CANCEL_FENCED);
+		etld_run_cancel(run, ETL_CANCEL_FENCED);
 	} else if (!run->finishing) {
 		arm_renew(run,
 			run->renew_error.kind == ETL_OK ? ETL_LEASE_RENEWED : ETL_LEASE_AGAIN);
@@ -181,18 +183,18 @@ static void on_renew(struct etl_timer *timer, void *ctx)
 	if (run->finishing)
 		return;
 	run->renewing = true;
-	run->renew_task = (struct etld_task){.work = renew_work, .done = renew_done, .name = "renew",
-		.of = run->run->job->name};
+	run->renew_task = (struct etld_task){
+		.work = renew_work, .done = renew_done, .name = "renew", .of = run->run->job->name};
 	etld_pool_submit(run->etld->lease_pool, &run->renew_task);
 }
 
 static void on_timeout(struct etl_timer *timer, void *ctx)
 {
 	(void)timer;
-	etld_exec_cancel(ctx, ETL_CANCEL_TIMEOUT);
+	etld_run_cancel(ctx, ETL_CANCEL_TIMEOUT);
 }
 
-struct etld_run *etld_exec_start(struct etld *etld, struct etld_job *job,
+struct etld_run *etld_run_start(struct etld *etld, struct etld_job *job,
 	struct etl_trigger *trigger)
 {
 	struct etld_run *run = ETL_NEW(struct etld_run);
@@ -203,8 +205,8 @@ struct etld_run *etld_exec_start(struct etld *etld, struct etld_job *job,
 	run->generation = etld_generation_ref(etld->generation);
 	run->run = etl_run_new(job->job, etld->run_env, etld->generation->number, trigger);
 	run->run->prepare = job->prepared != etld->generation->number;
-	run->run->audit = etld_job_audit_is_due(etld, job);
-	run->run->before = job->last;
+	run->run->seek_holes = etld_job_holes_are_due(etld, job);
+	run->run->before = *etld_job_last(job);
 	run->finish_error = (struct etl_error)ETL_ERROR_INIT;
 	run->renew_error = (struct etl_error)ETL_ERROR_INIT;
 	run->timeout = (struct etl_timer){.fire = on_timeout, .ctx = run, .name = "run timeout"};
@@ -220,7 +222,7 @@ struct etld_run *etld_exec_start(struct etld *etld, struct etld_job *job,
 	return run;
 }
 
-void etld_exec_cancel(struct etld_run *run, enum etl_cancel why)
+void etld_run_cancel(struct etld_run *run, enum etl_cancel why)
 {
 	int no = ETL_CANCEL_NO;
 
@@ -231,15 +233,15 @@ void etld_exec_cancel(struct etld_run *run, enum etl_cancel why)
 	maybe_finish(run);
 }
 
-void etld_exec_cancel_all(struct etld *etld, enum etl_cancel why)
+void etld_runs_cancel_all(struct etld *etld, enum etl_cancel why)
 {
 	for (struct etld_run *run = etld->runs, *next; run; run = next) {
 		next = run->next;
-		etld_exec_cancel(run, why);
+		etld_run_cancel(run, why);
 	}
 }
 
-void etld_exec_orphan(struct etld_run *run)
+void etld_run_orphan(struct etld_run *run)
 {
 	run->job = NULL;
 }

@@ -13,9 +13,8 @@
 #include "engine/counters.h"
 #include "engine/deadline.h"
 #include "engine/elsewhere.h"
-#include "engine/exec.h"
-#include "engine/outbox.h"
 #include "engine/picture.h"
+#include "engine/runs.h"
 #include "engine/sense.h"
 #include "engine/slots.h"
 #include "io/instance.h"
@@ -53,8 +52,8 @@ static void count_and_log_skip(struct etld *etld, const struct etld_job *job,
 
 	etld_count_skipped(etld->counters, skip);
 	if (skip->slots == 1)
-		etld_log(ETLD_NOTICE, ETLD_MSG_SLOTS_SKIPPED, fields, 5, "%s: slot %s does not run: %s",
-			job->name, last, etl_skip_text(skip->code));
+		etld_log(ETLD_NOTICE, ETLD_MSG_SLOTS_SKIPPED, fields, 5,
+			"%s: slot %s does not run: %s", job->name, last, etl_skip_text(skip->code));
 	else
 		etld_log(ETLD_NOTICE, ETLD_MSG_SLOTS_SKIPPED, fields, 5,
 			"%s: slots from %s to %s do not run: %s", job->name, first, last,
@@ -72,7 +71,7 @@ static void *on_start(void *ctx, struct etl_sched_job *sched_job, struct etl_tri
 	if (trigger->skip.last.ms)
 		count_and_log_skip(etld, job, &trigger->skip);
 	etld_count_started(etld->counters, trigger, etl_wall_diff(etl_now(etld->clock), due));
-	run = etld_exec_start(etld, job, trigger);
+	run = etld_run_start(etld, job, trigger);
 	if (follower)
 		follower->started(follower, run);
 	return run;
@@ -89,7 +88,7 @@ static void on_drop(void *ctx, void *tag)
 static void on_cancel(void *ctx, void *run)
 {
 	(void)ctx;
-	etld_exec_cancel(run, ETL_CANCEL_OVERLAP);
+	etld_run_cancel(run, ETL_CANCEL_OVERLAP);
 }
 
 static void on_skip(void *ctx, struct etl_sched_job *sched_job, const struct etl_skip *skip,
@@ -139,7 +138,8 @@ void etld_sched_open(struct etld *etld)
 		.find = on_find,
 	};
 
-	etld->sched = etl_sched_new(etld_loop_wheel(etld->loop), etld->clock, etld->host, &ops, etld);
+	etld->sched =
+		etl_sched_new(etld_loop_wheel(etld->loop), etld->clock, etld->host, &ops, etld);
 }
 
 /* ---- what the store knows ------------------------------------------------------------------- */
@@ -148,6 +148,7 @@ void etld_sched_open(struct etld *etld)
 static void keep_slots(struct etld_job *job, const struct etl_schedule_info *info)
 {
 	free(job->slots);
+	free(job->last);
 	job->slots = ETL_NEW(struct etl_schedule_info);
 	*job->slots = *info;
 }
@@ -169,16 +170,26 @@ void etld_sched_known(struct etld *etld, const char *name, const struct etl_sche
 	}
 }
 
+void etld_sched_unheard(struct etld *etld)
+{
+	for (struct etld_job *job = etld->jobs; job; job = job->hh.next)
+		if (!job->restored) {
+			etl_sched_restore(etld->sched, &job->sched, NULL);
+			job->restored = true;
+		}
+}
+
 /* ---- catching up ----------------------------------------------------------------------------- */
 
-/* Windows are due since a slot that has passed: the run that should have loaded them failed, or died
- * with its etld. Open ones behind the watermark wait for the next slot. */
+/* Windows are due since a slot that has passed: the run that should have loaded them failed, or
+ * died with its etld. Open ones behind the watermark wait for the next slot. */
 static bool owes_windows(const struct etld *etld, const struct etld_job *job, etl_wall watermark)
 {
 	const struct etl_owed_facts facts = {.watermark = watermark};
 	etl_wall since;
 
-	return etl_owed_since(&job->job->window, job->job->calendar, &facts, etl_now(etld->clock), &since);
+	return etl_owed_since(&job->job->window, job->job->calendar, &facts, etl_now(etld->clock),
+		&since);
 }
 
 /* A dependant that ran before always looks: its upstream may have changed windows that it
@@ -189,7 +200,8 @@ static bool owes_a_run(const struct etld *etld, const struct etld_job *job)
 		return true;
 	for (size_t i = 0; i < job->job->n_partitions; i++)
 		if (job->partitions[i].watermark.ms &&
-			(job->job->n_upstream || owes_windows(etld, job, job->partitions[i].watermark)))
+			(job->job->n_upstream ||
+				owes_windows(etld, job, job->partitions[i].watermark)))
 			return true;
 	return false;
 }
@@ -205,20 +217,11 @@ static void catch_up(struct etld *etld, struct etld_job *job)
 	job->interrupted = false;
 }
 
-void etld_sched_up(struct etld *etld, bool first)
+void etld_sched_catch_up(struct etld *etld)
 {
 	etld_on_loop(etld->loop);
-	for (struct etld_job *job = etld->jobs; first && job; job = job->hh.next)
-		if (!job->restored) { /* the store has never heard of it */
-			etl_sched_restore(etld->sched, &job->sched, NULL);
-			job->restored = true;
-		}
-	etld_outbox_up(etld);
-	etl_sched_store(etld->sched, true);
-	for (struct etld_job *job = etld->jobs; first && job; job = job->hh.next)
+	for (struct etld_job *job = etld->jobs; job; job = job->hh.next)
 		catch_up(etld, job);
-	etld_backfills_up(etld);
-	etld_deadline_look_all(etld);
 }
 
 /* ---- generations --------------------------------------------------------------------------- */
@@ -296,6 +299,7 @@ static void free_job(struct etld *etld, struct etld_job *job)
 	free(job->elsewhere_told);
 	free(job->partitions);
 	free(job->slots);
+	free(job->last);
 	etld_job_note_pause(job, NULL, NULL, (etl_wall){0});
 	free(job->failed_why);
 	free(job->held_why);
@@ -308,8 +312,8 @@ static void free_job(struct etld *etld, struct etld_job *job)
 static void forget_job(struct etld *etld, struct etld_job *job)
 {
 	if (etld_running(job)) {
-		etld_exec_cancel(etld_running(job), ETL_CANCEL_OPERATOR);
-		etld_exec_orphan(etld_running(job));
+		etld_run_cancel(etld_running(job), ETL_CANCEL_OPERATOR);
+		etld_run_orphan(etld_running(job));
 	}
 	etld_slots_retire(etld, job->name, job->sched.decided);
 	etld_backfills_job_gone(etld, job->name);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What is to be stored about slots: those that were skipped, and up to where they are decided
- * when no run says so. What is stored of one job keeps its order: a retirement must not be overtaken by
+ * What is to be stored about slots: those that were skipped, and up to where they are decided when
+ * no run says so. What is stored of one job keeps its order: a retirement must not be overtaken by
  * what was decided before it. Loop thread, but for what is sent.
  */
 #include "engine/slots.h"
@@ -58,8 +58,8 @@ static void slots_sent(struct etld *etld, struct etld_entry *entry, const struct
 	struct etld_job *job = etld_job_find(etld, s->job);
 
 	if (err)
-		etld_log(ETLD_WARNING, NULL, NULL, 0, "slots of job %s could not be recorded: %s", s->job,
-			err->message);
+		etld_log(ETLD_WARNING, NULL, NULL, 0, "slots of job %s could not be recorded: %s",
+			s->job, err->message);
 	if (job && s->skip.last.ms)
 		etl_sched_recorded(etld->sched, &job->sched);
 }
@@ -89,7 +89,8 @@ static bool notes_merge(struct etld_entry *old, struct etld_entry *fresh)
 static const struct etld_entry_kind slots_kind = {
 	.id = ETLD_ENTRY_SLOTS, .send = slots_send, .sent = slots_sent, .free = slots_free};
 static const struct etld_entry_kind notes_kind = {
-	.id = ETLD_ENTRY_NOTE, .together = NOTES_TOGETHER, .send_all = notes_send, .merge = notes_merge,
+	.id = ETLD_ENTRY_NOTE, .together = NOTES_TOGETHER, .send_all = notes_send,
+	.merge = notes_merge,
 	.sent = slots_sent, .free = slots_free};
 
 static struct slot_entry *slots_new(const char *job, etl_wall slot)

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * Carries the parts of a run back and forth between workers (their steps) and the loop (their transfer,
- * their waits, their share of the memory). A part is on at most one thread; its mail waits here while
- * a worker has it. What its end or a change of step means for the run is told to the run (events).
+ * Carries the parts of a run back and forth between workers (their steps) and the loop (their
+ * transfer, their waits, their share of the memory). A part is on at most one thread; its mail
+ * waits here while a worker has it. What its end or a change of step means for the run is told to
+ * the run (events).
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/hash.h"
-#include "engine/runs.h"
+#include "engine/strands.h"
 #include "flow/flow.h"
 
 /* Unread bytes of a strand at which its socket is paused. */
@@ -136,10 +137,10 @@ static void wait_for_memory(struct strand *s)
 	if (s->transfer)
 		etld_http_pause(s->transfer, true);
 	if (etld_shares_ask(s->run->etld->shares, &s->share, s->part->memory))
-		etld_exec_granted(s);
+		etld_strand_granted(s);
 }
 
-void etld_exec_granted(void *ctx)
+void etld_strand_granted(void *ctx)
 {
 	struct strand *s = ctx;
 
@@ -193,15 +194,15 @@ static void strand_ended(struct strand *s)
 	s->run->events->ended(s->run);
 }
 
-/* What others may see of the strand while a worker has it. It says where it goes on; until the answer
- * comes it is at its extract. */
+/* What others may see of the strand while a worker has it. It says where it goes on; until the
+ * answer comes it is at its extract. */
 static void note_progress(struct strand *s)
 {
 	bool waits = s->need == ETL_NEED_FETCH || s->need == ETL_NEED_INPUT;
 
 	s->step = waits ? ETL_STEP_EXTRACT : s->part->step;
 	s->records = s->part->counts.in;
-	s->windows = s->part->windows_loaded + s->part->windows_empty;
+	s->windows = s->part->windows.loaded + s->part->windows.empty;
 }
 
 static void follow_need(struct strand *s)

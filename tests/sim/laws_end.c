@@ -158,8 +158,8 @@ static bool still_waits(const struct spec *s, int64_t slot)
 		const struct etld_job *job = m->etld ? etld_job_find(m->etld, s->name) : NULL;
 
 		full &= !m->etld || is_full(m);
-		waits |= job && job->sched.has_live &&
-			etl_trigger_before(&job->sched.live).ms < slot && slot <= job->sched.live.slot.ms;
+		waits |= job && job->sched.live &&
+			etl_trigger_before(job->sched.live).ms < slot && slot <= job->sched.live->slot.ms;
 	}
 	return waits && (full || run_goes((int)(s - conf.specs)));
 }

@@ -121,7 +121,7 @@ MUTANTS = [
     ("a slot that waits for ever", "lib/sched/sched_sensor.c",
      "else if (sched->store && etl_mono_now(sched->clock).us >= job->sensing_until.us) {", "else if (!sched) {"),
     ("a clock set back under a slot that waits for its sensor", "lib/sched/sched.c",
-     "if (job->sensing && job->waiting.slot.ms > due.ms)", "if (job->sensing && !due.ms)"),
+     "if (job->waiting && job->waiting->slot.ms > due.ms)", "if (job->waiting && !due.ms)"),
     # what is to be stored
     ("a skip that a lost MongoDB takes with it", "daemon/engine/outbox.c",
      "bool may_pass = s->error.kind == ETL_TRANSIENT;", "bool may_pass = false;"),

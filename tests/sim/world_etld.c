@@ -15,7 +15,8 @@
 #include "config/settings.h"
 #include "doors/control.h"
 #include "engine/backend.h"
-#include "engine/exec.h"
+#include "engine/runs.h"
+#include "engine/runs_watch.h"
 #include "engine/news.h"
 #include "engine/picture.h"
 #include "engine/sched.h"
@@ -424,7 +425,7 @@ void etld_control_close(struct etld_control *control)
 static void run_ended(struct etld *etld, struct etld_run *run)
 {
 	if (!world.acting->dead)
-		book_ended(etld_exec_run(run));
+		book_ended(etld_run_of(run));
 	etld_engine_news.ended(etld, run);
 }
 
@@ -490,12 +491,12 @@ void machine_drop(struct machine *m)
 	m->etld->draining = true;
 	etl_sched_stop(m->etld->sched);
 	etld_backend_drain(m->etld);
-	etld_exec_cancel_all(m->etld, ETL_CANCEL_SHUTDOWN);
+	etld_runs_cancel_all(m->etld, ETL_CANCEL_SHUTDOWN);
 	while (take_event_of(m, &event))
 		machine_event(m, &event);
 	if (m->etld->runs)
 		broken("a process ends whole", "a run of %s is left",
-			etld_exec_run(m->etld->runs)->job->name);
+			etld_run_of(m->etld->runs)->job->name);
 	etld_free(m->etld);
 	m->etld = NULL;
 	m->asleep_until = 0;

@@ -83,7 +83,7 @@ void law_asks(const struct machine *m, const struct etld_job *job)
 	if (job->sched.sensing_until.us != b->until) {
 		b->until = job->sched.sensing_until.us;
 		b->since = world.now;
-		book_wait(m, job_index(job->name), job->sched.waiting.slot.ms);
+		book_wait(m, job_index(job->name), job->sched.waiting->slot.ms);
 	} else if (world.now > b->since + s->patience + SENSOR_SLACK && m->cut_off < b->since &&
 		m->fit_since < b->since) {
 		broken("a sensor is asked for its time", "%s: since %s, %llds are its timeout", job->name,

@@ -6,7 +6,8 @@
 #include <stdio.h>
 
 #include "base/uuid.h"
-#include "engine/exec.h"
+#include "engine/runs.h"
+#include "engine/runs_watch.h"
 #include "engine/jobs.h"
 #include "engine/sense.h"
 #include "etld.h"
@@ -33,12 +34,12 @@ int __wrap_etl_mongo_newest(struct etl_mongo *mongo, const struct etl_newest_que
 void __wrap_etld_sense_ask(struct etld *etld, struct etld_job *job);
 void __real_etld_sense_ask(struct etld *etld, struct etld_job *job);
 struct etl_state *__wrap_etl_state_mongodb_new(struct etl_mongo *mongo, const char *database);
-struct etld_run *__wrap_etld_exec_start(struct etld *etld, struct etld_job *job,
+struct etld_run *__wrap_etld_run_start(struct etld *etld, struct etld_job *job,
 	struct etl_trigger *trigger);
-struct etld_run *__real_etld_exec_start(struct etld *etld, struct etld_job *job,
+struct etld_run *__real_etld_run_start(struct etld *etld, struct etld_job *job,
 	struct etl_trigger *trigger);
-void __wrap_etld_exec_orphan(struct etld_run *run);
-void __real_etld_exec_orphan(struct etld_run *run);
+void __wrap_etld_run_orphan(struct etld_run *run);
+void __real_etld_run_orphan(struct etld_run *run);
 
 void __wrap_etl_sched_pause(struct etl_sched *sched, struct etl_sched_job *job);
 void __real_etl_sched_pause(struct etl_sched *sched, struct etl_sched_job *job);
@@ -125,25 +126,25 @@ struct etl_state *__wrap_etl_state_mongodb_new(struct etl_mongo *mongo, const ch
 	return world.state;
 }
 
-struct etld_run *__wrap_etld_exec_start(struct etld *etld, struct etld_job *job,
+struct etld_run *__wrap_etld_run_start(struct etld *etld, struct etld_job *job,
 	struct etl_trigger *trigger)
 {
 	struct etld_run *run;
 
 	law_starts(world.acting, job->job, trigger);
 	law_sensed(world.acting, &conf.specs[job_index(job->name)], trigger);
-	run = __real_etld_exec_start(etld, job, trigger);
-	book_started(world.acting, etld->sched, etld_exec_run(run));
+	run = __real_etld_run_start(etld, job, trigger);
+	book_started(world.acting, etld->sched, etld_run_of(run));
 	return run;
 }
 
-void __wrap_etld_exec_orphan(struct etld_run *run)
+void __wrap_etld_run_orphan(struct etld_run *run)
 {
-	struct book_run *b = book_run_of(etld_exec_run(run)->run_id);
+	struct book_run *b = book_run_of(etld_run_of(run)->run_id);
 
 	if (b)
 		b->orphan = true;
-	__real_etld_exec_orphan(run);
+	__real_etld_run_orphan(run);
 }
 
 /* By an operator here, or as the store says of one elsewhere. */

@@ -25,7 +25,8 @@
 #include "engine/picture.h"
 #include "engine/records.h"
 #include "engine/report.h"
-#include "engine/runs.h"
+#include "engine/run.h"
+#include "engine/runs_watch.h"
 #include "engine/sched.h"
 #include "io/loop.h"
 #include "io/notify.h"
@@ -93,17 +94,40 @@ void etld_picture_watch(struct etld *etld)
 	note("watch");
 }
 
-void etld_sched_up(struct etld *etld, bool first)
+void etld_sched_unheard(struct etld *etld)
+{
+	(void)etld;
+	note("unheard");
+}
+
+void etld_sched_catch_up(struct etld *etld)
+{
+	(void)etld;
+	note("catch-up");
+}
+
+void etld_backfills_up(struct etld *etld)
+{
+	(void)etld;
+	note("backfills");
+}
+
+void etld_deadline_look_all(struct etld *etld)
+{
+	(void)etld;
+	note("deadlines");
+}
+
+void etld_outbox_up(struct etld *etld)
 {
 	assert_true(etld->marks_known);
-	note(first ? "sched first" : "sched");
+	note("outbox");
 }
 
 void etl_sched_store(struct etl_sched *sched, bool there)
 {
 	(void)sched;
-	assert_false(there);
-	note("sched");
+	note(there ? "sched" : "sched-down");
 }
 
 void etld_pauses_down(struct etld *etld)
@@ -148,7 +172,7 @@ void etld_report_run(struct etld *etld, const struct etl_run *run)
 	note("journal");
 }
 
-void etld_exec_tell(struct etld_run *run, bool ended)
+void etld_run_tell(struct etld_run *run, bool ended)
 {
 	(void)run;
 	assert_true(ended);
@@ -224,7 +248,8 @@ static int end(void **state)
 	return 0;
 }
 
-/* The scheduler starts runs within its call: by slots, hosts and marks that are known. */
+/* The scheduler starts runs within its call: by slots, hosts and marks that are known, and behind what was
+ * decided while MongoDB was unreachable. */
 static void what_was_read_is_known_before_anything_starts(void **state)
 {
 	struct etl_source_state hosts[1] = {0};
@@ -233,11 +258,13 @@ static void what_was_read_is_known_before_anything_starts(void **state)
 
 	(void)state;
 	etld_engine_news.up(&etld, &found);
-	assert_string_equal(etl_buf_text(&told), "schedules slots host picture save sched first watch");
+	assert_string_equal(etl_buf_text(&told),
+		"schedules slots host picture save unheard outbox sched catch-up backfills deadlines watch");
 	etl_buf_clear(&told);
 	found = (struct etld_found){0};
 	etld_engine_news.up(&etld, &found);
-	assert_string_equal(etl_buf_text(&told), "picture save sched watch");
+	assert_string_equal(etl_buf_text(&told),
+		"picture save outbox sched backfills deadlines watch");
 }
 
 static void a_lost_mongodb_starts_nothing(void **state)
@@ -246,7 +273,7 @@ static void a_lost_mongodb_starts_nothing(void **state)
 
 	(void)state;
 	etld_engine_news.down(&etld);
-	assert_string_equal(etl_buf_text(&told), "sched pauses");
+	assert_string_equal(etl_buf_text(&told), "sched-down pauses");
 }
 
 /* ---- runs ------------------------------------------------------------------------------------ */
