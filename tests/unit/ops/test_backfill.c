@@ -232,7 +232,8 @@ static void test_the_rate_bounds_a_piece(void **state)
 
 static struct etl_run finished(const struct rig *rig, enum etl_run_state state, enum etl_error_kind kind)
 {
-	struct etl_run run = {.job = rig->job, .state = state, .planned = hour(1000), .error = ETL_ERROR_INIT};
+	struct etl_run run = {.job = rig->job, .state = state, .planned = hour(1000),
+		.error = ETL_ERROR_INIT};
 
 	if (kind != ETL_OK)
 		etl_error_set(&run.error, kind, "test", "it failed");

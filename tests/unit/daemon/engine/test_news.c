@@ -248,8 +248,8 @@ static int end(void **state)
 	return 0;
 }
 
-/* The scheduler starts runs within its call: by slots, hosts and marks that are known, and behind what was
- * decided while MongoDB was unreachable. */
+/* The scheduler starts runs within its call: by slots, hosts and marks that are known, and behind
+ * what was decided while MongoDB was unreachable. */
 static void what_was_read_is_known_before_anything_starts(void **state)
 {
 	struct etl_source_state hosts[1] = {0};
@@ -296,9 +296,9 @@ static void run_ends(bool has_job, const char *run_code, const char *finish_code
 	etld_engine_news.ended(&etld, &r);
 }
 
-/* Within its call the scheduler may start the job's next run and give the place to another backfill:
- * the job has what the ended run left, and the backfill knows that its piece is over. Deadlines go by
- * what runs then. */
+/* Within its call the scheduler may start the job's next run and give the place to another
+ * backfill: the job has what the ended run left, and the backfill knows that its piece is over.
+ * Deadlines go by what runs then. */
 static void the_scheduler_hears_of_an_end_when_all_is_remembered(void **state)
 {
 	(void)state;
@@ -351,14 +351,16 @@ static void a_stopping_etld_ends_when_all_is_stored(void **state)
 	assert_string_equal(etl_buf_text(&told), "status save outbox stop");
 }
 
+#define NEWS_TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(what_was_read_is_known_before_anything_starts, begin, end),
-		cmocka_unit_test_setup_teardown(a_lost_mongodb_starts_nothing, begin, end),
-		cmocka_unit_test_setup_teardown(the_scheduler_hears_of_an_end_when_all_is_remembered, begin, end),
-		cmocka_unit_test_setup_teardown(a_lost_mongodb_is_told_of_run_and_record, begin, end),
-		cmocka_unit_test_setup_teardown(a_stopping_etld_ends_when_all_is_stored, begin, end),
+		NEWS_TEST(what_was_read_is_known_before_anything_starts),
+		NEWS_TEST(a_lost_mongodb_starts_nothing),
+		NEWS_TEST(the_scheduler_hears_of_an_end_when_all_is_remembered),
+		NEWS_TEST(a_lost_mongodb_is_told_of_run_and_record),
+		NEWS_TEST(a_stopping_etld_ends_when_all_is_stored),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
