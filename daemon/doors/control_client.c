@@ -187,8 +187,7 @@ static void too_much(struct etld_client *client, size_t before)
 	etl_buf_fini(&client->output);
 	client->output = rest;
 	etl_ctl_error_append(&client->output, ETL_CTL_NOT_READY,
-		"others have not read their answers yet, and there is no room for another large "
-		"one",
+		"others have not read their answers yet, and there is no room for a large one",
 		"try again, or ask for one job", NULL);
 }
 
@@ -264,6 +263,8 @@ static void unreadable(struct etld_client *client, const struct etl_error *err)
 	client->closing = true;
 }
 
+/* Questions about the interface itself (GetInfo, GetInterfaceDescription) are answered here: they
+ * make no request, and tell that somebody is alive. */
 static void take_message(struct etld_client *client, const char *text, size_t len)
 {
 	struct etld *etld = clients_of(client)->etld;
@@ -392,6 +393,7 @@ bool etld_clients_give_place(struct etld_clients *clients, enum etld_rank rank)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
+/* Its first message has the time limit of all others: who connects and says nothing is let go. */
 void etld_client_add(struct etld_control *control, int fd, const struct etld_peer *peer)
 {
 	struct etld_clients *all = etld_control_clients(control);
