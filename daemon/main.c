@@ -90,7 +90,8 @@ static int read_arguments(int argc, char **argv, struct arguments *out)
 
 /* ---- a check alone -------------------------------------------------------------------------- */
 
-/* "2 errors, 1 warning"; "no error" if there are none. By severity, the worst first. */
+/* "2 errors, 1 warning"; "no error" if there are none. By severity, the worst first. For a person;
+ * -o json has the numbers. */
 static void say_counts(const struct etl_diag *diag, struct etl_buf *out)
 {
 	for (int k = 0; k < ETL_DIAG_SEVERITIES; k++) {

@@ -325,6 +325,7 @@ void etld_reloads_drain(struct etld_reloads *reloads)
 	loading_free(ETL_TAKE(reloads->next));
 }
 
+/* After the pool: the thread has ended. */
 void etld_reloads_free(struct etld_reloads *reloads)
 {
 	if (!reloads)

@@ -232,7 +232,7 @@ static void refuse(void *ctx, enum etl_ctl_error error, const char *message, con
 }
 
 /* A stream may not fill a client's output: false tells the method that this client is too slow
- * to follow. */
+ * to follow. The JSON is taken in either case. */
 static bool more(void *ctx, struct etl_json *reply)
 {
 	struct etld_client *client = ctx;
