@@ -208,7 +208,8 @@ static void set_signals(void)
 static void bound_heap(void)
 {
 	mallopt(M_MMAP_THRESHOLD, 512 * 1024); /* above what a batch takes at once */
-	mallopt(M_TRIM_THRESHOLD, 2 * 1024 * 1024);
+	/* Of each thread's arena: what a reading of all jobs took there goes back. */
+	mallopt(M_TRIM_THRESHOLD, 256 * 1024);
 }
 
 /* The locale is C: numbers in messages and formats are the same on every machine. A failure to

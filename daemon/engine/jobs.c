@@ -46,6 +46,21 @@ struct etld_partition *etld_job_partition(const struct etld_job *job, const char
 	return NULL;
 }
 
+/* Most jobs of a daemon that has just begun have no run yet: those cost nothing. */
+const struct etl_last_run *etld_job_last(const struct etld_job *job)
+{
+	static const struct etl_last_run none = {.run_id = ""};
+
+	return job->last ? job->last : &none;
+}
+
+void etld_job_note_last(struct etld_job *job, const struct etl_last_run *last)
+{
+	if (!job->last)
+		job->last = ETL_NEW(struct etl_last_run);
+	*job->last = *last;
+}
+
 /* By name: a partition that a reload has moved in the list keeps what is known of it; one that is
  * new knows nothing until the next reading. */
 struct etld_partition *etld_job_carry(const struct etld_job *old, const struct etl_job *job)

@@ -66,7 +66,7 @@ struct etld_job {
 	char *failed_why, *held_why;	/* of the oldest such window; NULL = none */
 	/* it has changed here, or was looked at: readings that began before are void */
 	uint64_t seen;
-	struct etl_last_run last;	/* run_id "" = none */
+	struct etl_last_run *last; /* NULL = none: read it by etld_job_last */
 	uint64_t windows_blocked;	/* of the last run */
 };
 /* NULL = there is none */
@@ -82,6 +82,10 @@ struct etld_partition *etld_job_carry(const struct etld_job *old, const struct e
 
 /* What is known of a pause; who == NULL: there is none. */
 void etld_job_note_pause(struct etld_job *job, const char *who, const char *why, etl_wall at);
+
+/* The last run that is known of it, run_id "" = none; lent until the next is noted. */
+const struct etl_last_run *etld_job_last(const struct etld_job *job);
+void etld_job_note_last(struct etld_job *job, const struct etl_last_run *last);
 
 /* What is known of it here is newer than any reading that is on its way. */
 static inline void etld_job_changed(struct etld *etld, struct etld_job *job)

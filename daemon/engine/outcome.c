@@ -22,7 +22,7 @@ void etld_job_remember(struct etld *etld, struct etld_job *job, const struct etl
 	etld_job_changed(etld, job);
 	if (is_none_of_ours(run))
 		return;
-	job->last = run->last;
+	etld_job_note_last(job, &run->last);
 	job->windows_blocked = run->windows_blocked;
 	for (size_t i = 0; i < run->n_parts; i++) {
 		struct etl_part *part = run->parts[i];

@@ -151,8 +151,8 @@ static void take_pause(struct etld *etld, struct etld_job *job, const struct pau
 /* A run that has ended here since the reading is newer than what the reading found. */
 static void take_last(struct etld_job *job, const struct etl_last_run *last)
 {
-	if (*last->run_id && last->ended.ms >= job->last.ended.ms)
-		job->last = *last;
+	if (*last->run_id && last->ended.ms >= etld_job_last(job)->ended.ms)
+		etld_job_note_last(job, last);
 }
 
 /* ---- on the loop: all of it ------------------------------------------------------------------ */

@@ -229,7 +229,7 @@ struct etld_run *etld_run_start(struct etld *etld, struct etld_job *job,
 	run->run = etl_run_new(job->job, etld->run_env, etld->generation->number, trigger);
 	run->run->prepare = job->prepared != etld->generation->number;
 	run->run->seek_holes = etld_job_holes_are_due(etld, job);
-	run->run->before = job->last;
+	run->run->before = *etld_job_last(job);
 	run->finish_error = (struct etl_error)ETL_ERROR_INIT;
 	run->renew_error = (struct etl_error)ETL_ERROR_INIT;
 	run->timeout = (struct etl_timer){.fire = on_timeout, .ctx = run, .name = "run timeout"};

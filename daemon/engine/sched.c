@@ -160,6 +160,7 @@ void etld_sched_open(struct etld *etld)
 static void keep_slots(struct etld_job *job, const struct etl_schedule_info *info)
 {
 	free(job->slots);
+	free(job->last);
 	job->slots = ETL_NEW(struct etl_schedule_info);
 	*job->slots = *info;
 }
@@ -320,6 +321,7 @@ static void free_job(struct etld *etld, struct etld_job *job)
 	free(job->elsewhere_told);
 	free(job->partitions);
 	free(job->slots);
+	free(job->last);
 	etld_job_note_pause(job, NULL, NULL, (etl_wall){0});
 	free(job->failed_why);
 	free(job->held_why);

@@ -90,7 +90,7 @@ static void question_done(struct etld_task *task)
 	struct etld_question *q = (struct etld_question *)task;
 	struct etld_job *job = q->job;
 	struct etld *etld = q->etld;
-	char said[sizeof job->sched.sense_said];
+	char said[ETL_SENSE_SAID_BYTES];
 	bool satisfied;
 
 	if (job) {
@@ -98,7 +98,7 @@ static void question_done(struct etld_task *task)
 		if (etl_store_is_unreachable(&q->error))
 			etld_backend_lost(etld, &q->error);
 		satisfied = judge(q, said, sizeof said);
-		if (job->sched.sensing && !satisfied && !*job->sched.sense_said)
+		if (job->sched.sensing && !satisfied && !job->sched.sense_said)
 			tell(job, said);
 		etl_sched_sensed(etld->sched, &job->sched, satisfied, said);
 		etld->news->changed(etld);

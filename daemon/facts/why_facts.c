@@ -81,8 +81,8 @@ static void fill_waiting(const struct etld *etld, const struct etld_job *job, st
 	f->mongodb_since = etld->mongodb_tried ? etld->mongodb_since : (etl_wall){0};
 	f->mongodb_next = etld->mongodb_next;
 	f->held_until = wall_of(etld, job->sched.held_until);
-	f->sense_said = job->sched.sense_said;
-	f->sense_slot = job->sched.waiting.slot;
+	f->sense_said = job->sched.sense_said ? job->sched.sense_said : "";
+	f->sense_slot = job->sched.waiting ? job->sched.waiting->slot : (etl_wall){0};
 	f->sense_next = wall_of(etld, job->sched.sense_next);
 	f->sense_until = wall_of(etld, job->sched.sensing_until);
 }

@@ -114,8 +114,8 @@ static enum etld_then decided(struct etld_request *request)
 		return ETLD_THEN_AGAIN;
 	if (!job || request->error.kind != ETL_OK)
 		return ETLD_THEN_ANSWER;
-	if (last && etl_streq(last->run_id, job->last.run_id))
-		job->last = *last;
+	if (last && etl_streq(last->run_id, etld_job_last(job)->run_id))
+		etld_job_note_last(job, last);
 	etld_picture_take(d->picture);
 	etld_job_changed(request->etld, job);
 	etld_change_taken(request->etld, job->name, d->walk, true);

@@ -162,18 +162,19 @@ static void add_watermarks(struct etl_json *to, const struct etld *etld, const s
 
 static void add_last_run(struct etl_json *to, const struct etld_job *job)
 {
+	const struct etl_last_run *run = etld_job_last(job);
 	struct etl_json *last;
 
-	if (!*job->last.run_id) {
+	if (!*run->run_id) {
 		etl_json_add_null(to, "last_run");
 		return;
 	}
 	last = etl_json_add_object(to, "last_run");
-	etl_json_add_text(last, "run_id", job->last.run_id);
-	etl_json_add_text(last, "state", job->last.state);
-	etld_json_time(last, "started", job->last.started);
-	etld_json_time(last, "ended", job->last.ended);
-	etl_json_add_text(last, "reason", job->last.reason);
+	etl_json_add_text(last, "run_id", run->run_id);
+	etl_json_add_text(last, "state", run->state);
+	etld_json_time(last, "started", run->started);
+	etld_json_time(last, "ended", run->ended);
+	etl_json_add_text(last, "reason", run->reason);
 }
 
 /* Of the window that is due first, over all partitions. Null for a job without a deadline, and if

@@ -70,8 +70,8 @@ static bool has_row(const struct etl_option *table, const char *name)
 static void put(struct etl_node *map, struct etl_node *key, struct etl_node *item,
 	const struct etl_conf_env *env)
 {
-	struct etl_node **keys = etl_arena_alloc(env->arena, (map->n + 1) * sizeof *keys);
-	struct etl_node **items = etl_arena_alloc(env->arena, (map->n + 1) * sizeof *items);
+	struct etl_node **keys = etl_arena_alloc(etl_conf_tree(env), (map->n + 1) * sizeof *keys);
+	struct etl_node **items = etl_arena_alloc(etl_conf_tree(env), (map->n + 1) * sizeof *items);
 
 	for (size_t i = 0; i < map->n; i++) {
 		keys[i] = map->keys[i];
@@ -113,7 +113,7 @@ const struct etl_node *etl_decode_split(const struct etl_node *map, const struct
 
 	if (map->kind != ETL_NODE_MAP)
 		return map;
-	rest = etl_arena_zalloc(env->arena, sizeof *rest);
+	rest = etl_arena_zalloc(etl_conf_tree(env), sizeof *rest);
 	*rest = *map;
 	rest->n = 0;
 	for (size_t i = 0; i < map->n; i++) {
