@@ -26,6 +26,7 @@
 #define PROGRESS_BYTES ((size_t)64 * 1024)
 #define PATIENCE ETL_SECONDS(1) /* after this time another client's need counts more */
 
+/* All clients, through the socket that let this one in. */
 static struct etld_clients *clients_of(const struct etld_client *client)
 {
 	return etld_control_clients(client->control);
@@ -371,6 +372,7 @@ static void send_away(struct etld_client *client, const char *why)
 	drop(client);
 }
 
+/* Of whoever is to speak or to read; who waits for us has no limit (watch_idle). */
 static void on_idle(struct etl_timer *timer, void *ctx)
 {
 	(void)timer;

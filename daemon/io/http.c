@@ -44,6 +44,8 @@ struct etld_http {
 	struct etld_transfer *transfers;
 };
 
+/* `running` says that libcurl has it; before that it waits at its host's gate, or for a refusal to
+ * be told. */
 struct etld_transfer {
 	struct etld_transfer *prev, *next;
 	struct etld_http *http;
@@ -519,6 +521,7 @@ bool etld_http_release(struct etld_http *http, const char *host)
 	return released;
 }
 
+/* For those who watch, keep and show hosts (engine/hosts.c, status). */
 struct etld_gates *etld_http_gates(struct etld_http *http)
 {
 	return http->gates;

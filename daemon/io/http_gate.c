@@ -58,6 +58,7 @@ struct etld_gates *etld_gates_new(const struct etl_clock *clock)
 	return gates;
 }
 
+/* Tickets are their owners'. */
 void etld_gates_free(struct etld_gates *gates)
 {
 	if (!gates)
@@ -114,6 +115,7 @@ void etld_gates_rules(struct etld_gates *gates, const struct etld_host_rule *oth
 		apply_rules(gates, gate);
 }
 
+/* One watcher; NULL ends it. */
 void etld_gates_watch(struct etld_gates *gates, etld_gate_fn fn, void *ctx)
 {
 	gates->fn = fn;

@@ -47,6 +47,8 @@ struct crew {
 
 static _Thread_local bool is_worker;
 
+/* One lock for both crews and what is finished: it is held for some pointers at a time, and never
+ * while anything of the caller runs. */
 struct etld_pool {
 	const struct etl_clock *clock;
 	void (*wake)(void *ctx);
@@ -59,6 +61,7 @@ struct etld_pool {
 	unsigned blocking; /* threads of the second crew, once it is needed */
 };
 
+/* A task is a link of its own: no memory is taken to queue it. */
 static void push(struct queue *queue, struct etld_task *task)
 {
 	task->next = NULL;

@@ -191,6 +191,7 @@ static void take_up(struct etld_zones *zones, const char *names)
 
 /* ---- looks ----------------------------------------------------------------------------------- */
 
+/* NULL is fine: nothing is looked at. */
 static void look_free(struct zone_look *look)
 {
 	if (!look)
@@ -307,6 +308,7 @@ static void forget_files(struct etld_zones *zones)
 	zones->n_files = 0;
 }
 
+/* Nothing is watched before the first configuration is in force. */
 struct etld_zones *etld_zones_new(struct etld_loop *loop, const struct etl_clock *clock,
 	struct etld_pool *pool, void (*changed)(void *ctx), void *ctx)
 {
