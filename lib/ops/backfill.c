@@ -147,9 +147,9 @@ static int look_at(struct look *look, struct etl_state *state, struct etl_error 
 			continue;
 		if (read_partition(look, state, look->job->partitions[p].name, err) < 0)
 			return -1;
+		/* A window is asked for if any partition wants it; the run itself passes
+		 * those partitions that do not. */
 		for (size_t i = 0; i < look->n; i++)
-			/* A window is asked for if any partition wants it; the run
-			 * itself passes those partitions that do not. */
 			look->wanted[i] |= wants(look, i);
 	}
 	return 0;

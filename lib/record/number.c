@@ -192,11 +192,11 @@ bool etl_number_double(const struct etl_element *e, double *out)
 	} else {
 		if (!number_text(e, text, &len))
 			return false;
+		/* "9007199254740993" has no double; "1e-400" would be 0 although its digits
+		 * are not all zeros. */
 		v = strtod(text, NULL);
 		if (!isfinite(v) || (etl_number_whole(text, len, &whole) && !holds(v, whole)) ||
 			(v == 0 && strcspn(text, "123456789") < strcspn(text, "eE")))
-			/* "9007199254740993" has no double; "1e-400" would be 0 although its
-			 * digits are not all zeros. */
 			return false; /* too large, no such integer, too small */
 	}
 	*out = v;
