@@ -186,11 +186,14 @@ static void set_signals(void)
 }
 
 /* glibc raises these two as it goes: after the first record of 16 MiB all later ones would come
- * from the heap, and leave holes in it that are never given back. */
+ * from the heap, and leave holes in it that are never given back. A block of a batch is mapped by
+ * itself too: a strand goes from worker to worker, each worker has a heap of its own, and from those
+ * four heaps would each come to hold what one share of limits.memory allows. Measured with 600,000
+ * records in one window: a peak of 34 MiB for 42, at 8 % more of the processor. */
 static void bound_heap(void)
 {
-	mallopt(M_MMAP_THRESHOLD, 512 * 1024); /* above what a batch takes at once */
-	/* Of each thread's arena: what a reading of all jobs took there goes back. */
+	mallopt(M_MMAP_THRESHOLD, 192 * 1024);
+	/* Of each thread's heap: what a reading of all jobs took there goes back. */
 	mallopt(M_TRIM_THRESHOLD, 256 * 1024);
 }
 
