@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <utlist.h>
 
 #include "base/alloc.h"
 #include "base/str.h"
@@ -271,6 +272,7 @@ static void go_on(struct etld_request *request)
 {
 	struct etld *etld = request->etld;
 
+	DL_APPEND(etld->asked, request);
 	if (!request->wait.us) {
 		etld_pool_submit(etld->pool, &request->task);
 		return;
@@ -285,6 +287,7 @@ static void on_done(struct etld_task *task)
 	struct etld_request *request = ETL_OF(struct etld_request, task, task);
 	enum etld_then then = ETLD_THEN_ANSWER;
 
+	DL_DELETE(request->etld->asked, request);
 	if (etl_store_is_away(&request->error))
 		etld_backend_lost(request->etld, &request->error);
 	if (request->then)
@@ -309,7 +312,19 @@ void etld_request_submit(struct etld_request *request, void (*work)(struct etld_
 	request->work = work;
 	request->then = then;
 	request->task = (struct etld_task){.work = on_worker, .done = on_done, .name = "query"};
-	etld_pool_submit(request->etld->pool, &request->task);
+	request->wait.us = 0;
+	go_on(request);
+}
+
+void etld_requests_drop(struct etld *etld)
+{
+	struct etld_request *request;
+
+	while ((request = etld->asked) != NULL) {
+		DL_DELETE(etld->asked, request);
+		etl_timer_cancel(etld_loop_wheel(etld->loop), &request->wait_timer);
+		etld_request_end(request);
+	}
 }
 
 /* ---- a look at all jobs ------------------------------------------------------------------------ */
