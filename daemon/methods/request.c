@@ -151,7 +151,7 @@ void etld_refuse_job(struct etld_request *request, const char *name)
 
 void etld_refuse_group(struct etld_request *request, const char *name)
 {
-	etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "etlctl graph", "no job is in group '%s'", name);
+	etld_refuse(request, ETL_CTL_NO_SUCH_JOB, "etlctl graph", "no job is in group '%s'", name);
 }
 
 void etld_refuse_time(struct etld_request *request, const char *text)

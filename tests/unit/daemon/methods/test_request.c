@@ -224,11 +224,11 @@ static void groups_have_jobs(void **state)
 	(void)state;
 	assert_int_equal(etl_json_size(etl_json_get(reply, "nodes")), 0); /* printed as it was made */
 	etl_json_free(reply);
-	refused("Graph {\"group\":\"town\"}", ETL_CTL_INVALID_PARAMETER, "no job is in group 'town'",
+	refused("Graph {\"group\":\"town\"}", ETL_CTL_NO_SUCH_JOB, "no job is in group 'town'",
 		"etlctl graph");
-	refused("Graph {\"job\":\"whole\",\"group\":\"towns\"}", ETL_CTL_INVALID_PARAMETER,
+	refused("Graph {\"job\":\"whole\",\"group\":\"towns\"}", ETL_CTL_NO_SUCH_JOB,
 		"no job is in group 'towns'", "");
-	refused("Pause {\"group\":\"town\"}", ETL_CTL_INVALID_PARAMETER, "no job is in group 'town'", "");
+	refused("Pause {\"group\":\"town\"}", ETL_CTL_NO_SUCH_JOB, "no job is in group 'town'", "");
 	refused("Pause {\"group\":\"towns\",\"job\":\"whole\"}", ETL_CTL_INVALID_PARAMETER,
 		"one job is meant", "");
 	refused("Simulate {\"group\":\"town\"}", ETL_CTL_NO_SUCH_JOB, "no job is of the group 'town'",
@@ -466,7 +466,8 @@ static void requests_without_a_worker_end_with_etld(void **state)
 				etld_rig_turn(&rig);
 			assert_int_equal(judged, 1);
 			for (int k = 0; k < 4; k++) {
-				busy[k] = (struct etld_task){.work = hold_worker, .done = nobody, .name = "busy"};
+				busy[k] = (struct etld_task){
+					.work = hold_worker, .done = nobody, .name = "busy"};
 				etld_pool_submit(rig.etld->pool, &busy[k]);
 			}
 		} else { /* behind tasks that have all workers */
