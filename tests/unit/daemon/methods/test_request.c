@@ -231,7 +231,7 @@ static void groups_have_jobs(void **state)
 	refused("Pause {\"group\":\"town\"}", ETL_CTL_NO_SUCH_JOB, "no job is in group 'town'", "");
 	refused("Pause {\"group\":\"towns\",\"job\":\"whole\"}", ETL_CTL_INVALID_PARAMETER,
 		"one job is meant", "");
-	refused("Simulate {\"group\":\"town\"}", ETL_CTL_INVALID_PARAMETER, "no job is in group 'town'",
+	refused("Simulate {\"group\":\"town\"}", ETL_CTL_NO_SUCH_JOB, "no job is in group 'town'",
 		"etlctl graph");
 }
 
