@@ -40,11 +40,8 @@ static void compile(void *self, const struct etl_node *node, const struct etl_co
 {
 	struct options *o = self;
 
+	(void)node;
 	o->fields = etl_check_fields_compile(&o->names, "unique", env);
-	if (o->fields && !o->names.n)
-		etl_diag_add(env->diag, node ? &node->mark : NULL, ETL_DIAG_MISSING,
-			"needs at least one field", NULL, "'unique' of %s names no field",
-			env->what);
 }
 
 static int open_unique(void *self, const void *opts, const struct etl_stage_env *env,

@@ -163,10 +163,10 @@ const struct etl_command etl_commands[] = {
 		.name = "run",
 		.summary = "Run a job at once: what is due, or the windows named",
 		.help =
-			"Without a range the run does whatever is due. A time is a day, or RFC 3339;\n"
-			"UTC unless it says otherwise. --wait joins a run that is going (a range waits\n"
-			"behind it), waits while etld starts, and exits by the result; Ctrl-C leaves the\n"
-			"run alone.\n\n"
+			"Without a range the run does whatever is due. A time is a day, or RFC 3339; in\n"
+			"window.timezone of the job, or UTC, unless it says otherwise. --wait joins a run\n"
+			"that is going (a range waits behind it), waits while etld starts, and exits by\n"
+			"the result; Ctrl-C leaves the run alone.\n\n"
 			"  etlctl run airqino --wait\n"
 			"  etlctl run airqino --window 2026-07-01T10:00Z\n"
 			"  etlctl run airqino --from 2026-07-01 --to 2026-07-08 --wait\n",
@@ -207,12 +207,13 @@ const struct etl_command etl_commands[] = {
 		.summary = "The ledger of a job: holes, failures, what is to be read again",
 		.help =
 			"Without --all and --state only windows that want attention are listed:\n"
-			"missing, failed, held, or closed and dirty.\n\n"
+			"missing, failed, held, or closed and dirty. Of windows in a zone FROM is the\n"
+			"local date; START and END are UTC.\n\n"
 			"  etlctl windows airqino\n"
 			"  etlctl windows airqino --state failed --from 2026-07-01\n",
 		.access = ETL_ACCESS_READ,
 		.method = "Windows",
-		.reply = "(" HEAD ", job: string, truncated: bool, windows: []object, "
+		.reply = "(" HEAD ", job: string, grid: ?string, truncated: bool, windows: []object, "
 			 "summary: []object)",
 		.args = windows_args,
 	},

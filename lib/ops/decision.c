@@ -152,8 +152,8 @@ static int need_on_grid(const struct etl_job *job, etl_wall t, etl_wall now, str
 	char at[ETL_TIME_TEXT_BYTES];
 
 	*out = etl_window_at(rules, t);
-	if (t.ms < rules->start.ms) {
-		etl_time_format_rfc3339(rules->start, at);
+	if (t.ms < rules->grid.start.ms) {
+		etl_time_format_rfc3339(rules->grid.start, at);
 		return etl_error_set(err, ETL_PERMANENT, "no_such_window",
 			"the first window of job '%s' begins at %s (window.start)", job->name, at);
 	}

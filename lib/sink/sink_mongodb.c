@@ -81,12 +81,8 @@ static void bad_name(const struct etl_node *map, const char *key, const char *na
 static void check_key(const struct etl_sink_mongodb_options *o, const struct etl_node *node,
 	const struct etl_conf_env *env)
 {
-	const struct etl_node *key = etl_node_get(node, "key");
 	struct etl_path path;
 
-	if (key && o->key.n == 0)
-		etl_diag_add(env->diag, &key->mark, ETL_DIAG_MISSING, NULL, NULL,
-			"'key' of %s names no field", env->what);
 	for (size_t i = 0; i < o->key.n; i++) {
 		const char *name = o->key.items[i];
 		bool twice = false;
@@ -104,6 +100,23 @@ static void check_key(const struct etl_sink_mongodb_options *o, const struct etl
 		etl_path_configure(o->version, etl_node_get(node, "version"), "version", env, &path);
 }
 
+/* What etld keeps there is written by guarded updates alone: rows of a job among its documents would be
+ * read as its own, and a `swap` or an index of a job would be the end of the ledger. */
+static void check_metadata(const struct etl_sink_mongodb_options *o, const struct etl_node *node,
+	const struct etl_conf_env *env)
+{
+	const char *database = o->database ? o->database : env->database;
+	const struct etl_node *at = etl_node_get(node, "database");
+
+	if (!database || !env->metadata || !etl_streq(database, env->metadata))
+		return;
+	etl_diag_add(env->diag, at ? &at->mark : &node->mark, ETL_DIAG_CONFLICT,
+		o->database ? "name another database" :
+			      "say `database:` here, or another one at `mongodb` or `metadata` in etld.yaml",
+		"etld.yaml(5), metadata", "the load of %s goes into '%s', where etld keeps its metadata",
+		env->what, database);
+}
+
 static void check(void *opts, const struct etl_node *node, const struct etl_conf_env *env)
 {
 	struct etl_sink_mongodb_options *o = opts;
@@ -113,6 +126,7 @@ static void check(void *opts, const struct etl_node *node, const struct etl_conf
 	if (o->database && !is_database_name(o->database))
 		bad_name(node, "database", o->database, env);
 	check_key(o, node, env);
+	check_metadata(o, node, env);
 	etl_sink_indexes_compile(o, env);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * aggregate: buckets of event time [k * every, (k + 1) * every), counted from the epoch in UTC;
- * whole days are days of `timezone`. One record for each bucket and each combination of the `by`
+ * aggregate: buckets of event time, on a grid of their own (time/grid.h); whole days, weeks, months
+ * and years are those of `timezone`. One record for each bucket and each combination of the `by`
  * values, given when all records have been seen. A bucket lies within one unit, so that state by
  * bucket is state by unit. It grows with the number of buckets and not of records, and has caps.
  *
@@ -18,7 +18,7 @@
 #include "base/str.h"
 #include "conf/zones.h"
 #include "record/keyset.h"
-#include "time/civil.h"
+#include "time/grid.h"
 #include "transform/moments.h"
 #include "transform/rewrite.h"
 #include "transform/transform.h"
@@ -27,7 +27,6 @@
  * bounded apart. */
 enum { GROUPS_MAX = 1000000, KEY_BYTES_MAX = 64 * 1024 };
 #define STATE_BYTES_MAX ((size_t)256 * 1024 * 1024)
-#define DAY_MS INT64_C(86400000)
 
 /* One result: a function over a field, and the name it gets. */
 struct result {
@@ -37,9 +36,10 @@ struct result {
 };
 
 struct options {
-	etl_dur every;
+	struct etl_grid_step every;
 	const char *timezone, *count, *time;
-	const struct etl_zone *zone;
+	struct etl_grid grid;
+	const char *cuts; /* what is wrong with windows that cut buckets */
 	struct etl_strings by;
 	struct etl_strings of[ETL_FUNCTIONS];
 	struct etl_fields fields; /* the by fields, then the values */
@@ -54,12 +54,12 @@ struct options {
 		.help = text}
 
 static const struct etl_option options[] = {
-	{.name = "every", .type = ETL_OPT_DURATION, .offset = offsetof(struct options, every),
+	{.name = "every", .type = ETL_OPT_STEP, .offset = offsetof(struct options, every),
 		.required = true, .min = 1, .max = 3660 * 86400.0,
-		.help = "length of a bucket"},
+		.help = "length of a bucket: 1h, 1d, 1w, 1mo, 1y"},
 	{.name = "timezone", .type = ETL_OPT_STRING,
 		.offset = offsetof(struct options, timezone), .fallback = "UTC",
-		.help = "whose days, when every is whole days"},
+		.help = "whose days, when every is whole days, weeks, months or years"},
 	{.name = "by", .type = ETL_OPT_STRINGS, .offset = offsetof(struct options, by),
 		.help = "fields whose values are kept apart"},
 	FUNCTION("mean", ETL_MEAN, "fields to average"),
@@ -199,23 +199,48 @@ static void check_output(const struct options *o, const struct etl_node *node,
 			}
 }
 
-/* every: 1d in Europe/Paris: buckets are days of Paris, of 23, 24 or 25 hours. every:
- * 1h needs no zone, since hours begin with UTC's (but for zones of half hours, whose
- * days do not matter here). */
-static void load_zone(struct options *o, const struct etl_node *node,
-	const struct etl_conf_env *env)
+/* The first instant of the local day or month from which buckets are counted: that of window.start, so
+ * that weeks of buckets and of windows are the same weeks; without windows 1970-01-01, and for weeks the
+ * Monday behind it. What is counted in hours has begun with 1970 in UTC in any case.
+ *
+ * Examples, every 1w: windows of 1w from Saturday 2024-01-06 on: each bucket begins on a Saturday. With
+ * window: none each begins on a Monday. Every 3mo with years from 2024-04-01 on: April, July, October. */
+static etl_wall bucket_start(const struct options *o, const struct etl_zone *zone,
+	const struct etl_grid *windows)
+{
+	struct etl_grid_step one = {.length = o->every.months ? (etl_dur){0} : ETL_DAYS(1),
+		.months = o->every.months ? 1 : 0};
+	int64_t day = !o->every.months && o->every.length.us % ETL_DAYS(7).us == 0 ? 4 : 0;
+	etl_wall start, second;
+	struct etl_grid units;
+
+	if (!etl_grid_step_is_local(o->every))
+		return (etl_wall){0};
+	etl_zone_to_utc(zone, day * 86400, &start, &second);
+	etl_grid_init(&units, start, one, zone);
+	return windows ? etl_grid_floor(&units, windows->start) : start;
+}
+
+static void load_grid(struct options *o, const struct etl_node *node, const struct etl_conf_env *env)
 {
 	struct etl_error err = ETL_ERROR_INIT;
 	const struct etl_node *at = etl_node_get(node, "timezone");
+	const struct etl_zone *zone = etl_conf_zone(o->timezone, env, &err);
+	char text[ETL_GRID_TEXT_BYTES];
 
-	o->zone = etl_conf_zone(o->timezone, env, &err);
-	if (!o->zone)
+	if (!zone) {
 		etl_diag_add(env->diag, at ? &at->mark : NULL, ETL_DIAG_REFERENCE, NULL, NULL,
 			"'aggregate' of %s: %s", env->what, err.message);
-	else if (!etl_streq(o->timezone, "UTC") && etl_dur_ms(o->every) % DAY_MS != 0)
+		return;
+	}
+	if (zone != etl_zone_utc() && !etl_grid_step_is_local(o->every))
 		conflict(node, "timezone", env,
-			"a timezone counts for whole days only; buckets of 'every' start in "
-			"UTC");
+			"a timezone counts for whole days, weeks, months and years only; buckets of "
+			"hours start in UTC");
+	etl_grid_init(&o->grid, bucket_start(o, zone, env->grid), o->every, zone);
+	etl_grid_text(&o->grid, text);
+	o->cuts = etl_arena_strf(env->arena, "the windows cut its buckets (%s) in two: %swindow.start and "
+		"window.size must be whole buckets", text, o->grid.zone ? "window.timezone, " : "");
 }
 
 /* What is given may have pointers for names: they are lowered behind the writing, as
@@ -241,14 +266,14 @@ static void compile(void *self, const struct etl_node *node, const struct etl_co
 	struct options *o = self;
 
 	/* A table that was filled with errors is not judged further. */
-	if (!o->timezone || !o->time || o->every.us <= 0)
+	if (!o->timezone || !o->time || (o->every.length.us <= 0 && !o->every.months))
 		return; /* reported already */
-	if (o->every.us % 1000 != 0)
+	if (o->every.length.us % 1000 != 0)
 		conflict(node, "every", env, "'every' is a whole number of milliseconds");
 	if (!names_ok(o, env) || !etl_field_name_ok(o->time, node, "aggregate", env) ||
 		(o->count && !etl_field_name_ok(o->count, node, "aggregate", env)))
 		return;
-	load_zone(o, node, env);
+	load_grid(o, node, env);
 	add_fields(o, node, env);
 	if (!o->n_results && !o->count)
 		conflict(node, "", env, "nothing to work out: give mean, min, ... or count");
@@ -270,7 +295,6 @@ struct group {
 struct aggregate {
 	const struct options *options;
 	const struct etl_stage_env *env;
-	const struct etl_zone *zone; /* NULL: buckets are counted in UTC */
 	struct etl_keyset *keys;
 	struct etl_arena *arena; /* groups; forgotten by flush */
 	struct group **groups;	 /* by the key's number */
@@ -283,58 +307,12 @@ struct aggregate {
 	struct etl_window bucket; /* the one last asked for */
 };
 
-/* Towards minus infinity: the bucket of -1 ms begins at -every. */
-static int64_t floor_div(int64_t a, int64_t b)
-{
-	return a / b - (a % b < 0);
-}
-
-/* A midnight that the clocks skipped is the first instant after it; one that comes
- * twice is the first. */
-static etl_wall local_midnight(const struct etl_zone *zone, int64_t day)
-{
-	etl_wall first, second;
-
-	etl_zone_to_utc(zone, day * 86400, &first, &second);
-	return first;
-}
-
-/* The bucket that holds `t`.
- * every 15m, 10:07 -> 10:00 to 10:15. every 1d in Europe/Paris, 2026-03-29T12:00Z ->
- * 2026-03-28T23:00Z to 2026-03-29T22:00Z, a day of 23 hours. */
-static struct etl_window bucket_of(const struct options *o, const struct etl_zone *zone, etl_wall t)
-{
-	int64_t every = etl_dur_ms(o->every), start = floor_div(t.ms, every) * every;
-	int64_t days, local;
-
-	if (!zone)
-		return (struct etl_window){{start}, {start + every}};
-	days = every / DAY_MS;
-	/* Days are counted on the wall: every 7d makes weeks that begin on a Thursday,
-	 * as 1970 did. */
-	local = etl_wall_seconds(t) + etl_zone_offset(zone, t, NULL);
-	local = floor_div(floor_div(local, 86400), days) * days;
-	return (struct etl_window){local_midnight(zone, local), local_midnight(zone, local + days)};
-}
-
-static const struct etl_zone *zone_of(const struct options *o)
-{
-	return etl_streq(o->timezone, "UTC") ? NULL : o->zone;
-}
-
-static const char cuts[] = "the windows cut buckets of 'every' in two: window.start and window.size "
-			   "must be whole buckets";
-
-/* Windows of a job that begin or end inside of a bucket are refused at load: each
- * window would give its own half of the bucket, and the later one would replace the
- * earlier. */
 static const char *window_fault(const void *opts, const struct etl_window *window)
 {
 	const struct options *o = opts;
-	const struct etl_zone *zone = zone_of(o);
 
-	return bucket_of(o, zone, window->start).start.ms == window->start.ms &&
-			bucket_of(o, zone, window->end).start.ms == window->end.ms ? NULL : cuts;
+	return etl_grid_floor(&o->grid, window->start).ms == window->start.ms &&
+			etl_grid_floor(&o->grid, window->end).ms == window->end.ms ? NULL : o->cuts;
 }
 
 /* Makes a->bucket the one that holds `t`. A bucket that the windows cut would be given from half of
@@ -349,12 +327,12 @@ static int find_bucket(struct aggregate *a, etl_wall t, struct etl_error *err)
 	 * is asked first. */
 	if (etl_window_holds(&a->bucket, t))
 		return 0;
-	a->bucket = bucket_of(a->options, a->zone, t);
+	a->bucket = etl_grid_at(&a->options->grid, t);
 	unit = a->env->unit(a->env->ctx, t).window;
 	if (unit.start.ms == 0 ||
 		(a->bucket.start.ms >= unit.start.ms && a->bucket.end.ms <= unit.end.ms))
 		return 0;
-	return etl_error_set(err, ETL_DATA, "aggregate.every", "%s", cuts);
+	return etl_error_set(err, ETL_DATA, "aggregate.every", "%s", a->options->cuts);
 }
 
 /* Half of the memory is for keys, half for groups. */
@@ -373,7 +351,6 @@ static int open_aggregate(void *self, const void *opts, const struct etl_stage_e
 	a->by = etl_calloc(o->by.n + 1, sizeof *a->by);
 	a->numbers = etl_calloc(o->n_values + 1, sizeof *a->numbers);
 	a->present = etl_calloc(o->n_values + 1, sizeof *a->present);
-	a->zone = zone_of(o);
 	return 0;
 }
 
