@@ -189,6 +189,7 @@ struct etl_job *etl_job_load(const char *name, const struct etl_node *root,
 	etl_job_load_wait(job, o.wait_for, env);
 	if (o.window)
 		etl_job_load_window(job, o.window, env);
+	/* Transforms come behind the windows: aggregate counts its weeks from theirs. */
 	env->grid = etl_grid_has_windows(&job->window.grid) ? &job->window.grid : NULL;
 	etl_job_load_deadline(job, o.deadline, env);
 	/* Each kind of work has a key of its own; today `extract` is the only one. */
