@@ -55,9 +55,9 @@ static const struct etl_option options[] = {
 	{.name = "required", .type = ETL_OPT_STRINGS, ROW(required),
 		.help = "columns that the header must have; the payload fails without them"},
 	{.name = "skip", .type = ETL_OPT_INT, ROW(skip), .fallback = "0", .min = 0, .max = 1000,
-		.help = "rows before the header that say nothing"},
+		.help = "lines before the header that say nothing"},
 	{.name = "comment", .type = ETL_OPT_STRING, ROW(comment),
-		.help = "rows that begin with this text are passed over, such as '#'"},
+		.help = "one ASCII character; lines that begin with it are passed over"},
 	{.name = "empty", .type = ETL_OPT_WORD, ROW(empty), .words = empty_words, .fallback = "null",
 		.help = "what an empty field without quotes becomes"},
 	{.name = "null_text", .type = ETL_OPT_STRINGS, ROW(null_text),
@@ -93,6 +93,12 @@ static int quote_of(const struct options *o)
 }
 
 /* Told at the key's own place, or at the mapping's where the key is not given. */
+/* '\0' = no line is a comment. */
+static int comment_of(const struct options *o)
+{
+	return o->comment ? one_character(o->comment, "none", '\0') : '\0';
+}
+
 static void mind(const struct etl_node *node, const char *key, const struct etl_conf_env *env,
 	const char *hint, const char *what)
 {
@@ -136,8 +142,9 @@ static void check_csv(void *opts, const struct etl_node *node, const struct etl_
 		mind(node, "names", env, NULL, "'names' has more columns than a row may have, 4096,");
 	if (double_name)
 		mind(node, "names", env, double_name, "'names' has a name that appears twice");
-	if (o->comment && !*o->comment)
-		mind(node, "comment", env, "such as '#'", "'comment' is a text of one character or more");
+	if (comment_of(o) < 0)
+		mind(node, "comment", env, "such as '#'",
+			"'comment' is one ASCII character that is no line break");
 }
 
 static bool may_be_empty(const void *opts)
@@ -449,12 +456,11 @@ static void take_record(struct csv *c, const struct etl_csv_row *row)
 static int take_row(void *ctx, const struct etl_csv_row *row, struct etl_error *err)
 {
 	struct csv *c = ctx;
-	const char *comment = c->options->comment;
 
 	if (!row->len && !row->too_long)
 		return 0;
 	c->any = true;
-	if (comment && row->len >= strlen(comment) && memcmp(row->text, comment, strlen(comment)) == 0)
+	if (c->rows.comment && row->len && row->text[0] == c->rows.comment)
 		return 0;
 	if (is_separator_line(row)) {
 		if (row->text[4] == c->rows.delimiter)
@@ -464,7 +470,7 @@ static int take_row(void *ctx, const struct etl_csv_row *row, struct etl_error *
 			c->options->delimiter);
 	}
 	if (c->to_skip > 0) {
-		c->to_skip--;
+		c->rows.plain = --c->to_skip > 0;
 		return 0;
 	}
 	if (!c->has_names && c->options->header == HEADER_FIRST)
@@ -487,7 +493,7 @@ static int open_csv(void *self, const void *opts, const struct etl_format_env *e
 	(void)env, (void)err;
 	c->options = opts;
 	etl_csv_rows_init(&c->rows, (char)delimiter_of(opts), (char)quote_of(opts),
-		ETL_DOCUMENT_BYTES_MAX);
+		(char)comment_of(opts), ETL_DOCUMENT_BYTES_MAX);
 	parser_open(c);
 	return 0;
 }
@@ -498,9 +504,10 @@ static void begin(void *self)
 {
 	struct csv *c = self;
 
+	c->to_skip = c->options->skip;
+	c->rows.plain = c->to_skip > 0;
 	etl_csv_rows_begin(&c->rows);
 	forget_names(c);
-	c->to_skip = c->options->skip;
 	c->any = false;
 	c->position = 0;
 }
