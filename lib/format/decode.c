@@ -26,6 +26,7 @@ struct etl_decode {
 	struct etl_charset *charset;	      /* NULL = the payload is UTF-8 */
 	struct etl_buf converted;
 	uint64_t records; /* of this payload */
+	uint64_t before;  /* of the pages before it */
 	etl_wall last;	  /* event time of the newest of them so far */
 };
 
@@ -99,6 +100,8 @@ const struct etl_decode_spec *etl_decode_spec_of(const struct etl_decode *d)
 void etl_decode_set_watch(struct etl_decode *d, const struct etl_decode_watch *watch)
 {
 	d->watch = watch;
+	if (watch->sought)
+		d->spec->format->seek(d->format, watch->sought, watch->found, watch->ctx);
 }
 
 /* Bytes that are no text have no charset, whatever their Content-Type says. */
@@ -109,7 +112,7 @@ static bool is_text(const struct etl_decode *d)
 
 /* The configured charset goes before that of the payload: services often name a wrong
  * one, and the one who configures has looked. */
-int etl_decode_begin(struct etl_decode *d, const char *charset, struct etl_error *err)
+static int begin_payload(struct etl_decode *d, const char *charset, struct etl_error *err)
 {
 	const char *configured = d->spec->charset;
 
@@ -119,9 +122,21 @@ int etl_decode_begin(struct etl_decode *d, const char *charset, struct etl_error
 		if (d->spec->reshape[i].type->begin)
 			d->spec->reshape[i].type->begin(d->reshape[i]);
 	d->records = 0;
-	d->last.ms = ETL_NO_TIME;
 	return etl_charset_begin(
 		&d->charset, !is_text(d) ? NULL : configured ? configured : charset, err);
+}
+
+int etl_decode_begin(struct etl_decode *d, const char *charset, struct etl_error *err)
+{
+	d->before = 0;
+	d->last.ms = ETL_NO_TIME;
+	return begin_payload(d, charset, err);
+}
+
+int etl_decode_continue(struct etl_decode *d, const char *charset, struct etl_error *err)
+{
+	d->before += d->records;
+	return begin_payload(d, charset, err);
 }
 
 /* ---- from documents to records ---- */
@@ -202,6 +217,21 @@ int etl_decode_documents(struct etl_decode *d, struct etl_batch *out, size_t fro
 
 /* ---- from bytes to documents ---- */
 
+/* What the format gave of this piece. A format counts each payload from 0: behind the first page the
+ * numbers go on, since two rejects of one number would be one dead letter.
+ * Example: the first page had 100 records, so the second one's begin with 100. */
+static void take_given(struct etl_decode *d, struct etl_batch *out, size_t from, size_t from_rejects)
+{
+	/* Rejects count: a payload of ten records, all refused, was not empty. */
+	d->records += out->n - from + out->n_rejects - from_rejects;
+	for (size_t i = from; d->before && i < out->n; i++)
+		out->records[i].position += d->before;
+	for (size_t i = from_rejects; d->before && i < out->n_rejects; i++)
+		out->rejects[i].position += d->before;
+	if (d->watch && d->watch->given)
+		d->watch->given(d->watch->ctx, out, from, from_rejects);
+}
+
 static int decode_text(struct etl_decode *d, const char *text, size_t len, struct etl_batch *out,
 	struct etl_error *err)
 {
@@ -214,8 +244,7 @@ static int decode_text(struct etl_decode *d, const char *text, size_t len, struc
 	if (rc <= 0)
 		return rc;
 	rc = d->spec->format->decode(d->format, text, len, out, err);
-	/* Rejects count: a payload of ten records, all refused, was not empty. */
-	d->records += out->n - from + out->n_rejects - n_rejects;
+	take_given(d, out, from, n_rejects);
 	/* What came before the break is judged as well: an error object says more than its cut
 	 * end. */
 	return etl_decode_documents(d, out, from, err) < 0 ? -1 : rc;
@@ -264,7 +293,7 @@ int etl_decode_end(struct etl_decode *d, struct etl_batch *out, struct etl_error
 	/* The proof that the payload was whole is the format's alone. */
 	if (d->format && d->spec->format->end(d->format, out, err) < 0)
 		return -1;
-	d->records += out->n - from + out->n_rejects - n_rejects;
+	take_given(d, out, from, n_rejects);
 	if (etl_decode_documents(d, out, from, err) < 0)
 		return -1;
 	from = out->n;

@@ -43,6 +43,7 @@ struct etl_request {
 	etl_dur timeout;	   /* for the whole answer; 0 = the daemon's http.timeout */
 	uint64_t response_bytes_max; /* decoded bytes; 0 = no cap of the source's own */
 	enum etl_ip ip;
+	const char *kept_header; /* of the answer, that goes to `hints` besides; NULL = none */
 };
 
 /* An answer's head, known before the first byte of its body, and its end. */
@@ -53,7 +54,8 @@ struct etl_response {
 	const char *etag;	  /* "" if none */
 	const char *location;	  /* "" if none */
 	const char *content_range; /* "" if none */
-	const char *hints; /* "Name: value\n" of what speaks of further pages; "" if nothing does */
+	const char *hints; /* "Name: value\n" of what speaks of further pages and of kept_header; "" if
+			    * nothing does */
 	etl_dur retry_after; /* what a refusal's headers ask for (http/hold.h); us = -1 if nothing */
 };
 

@@ -210,7 +210,8 @@ static struct heard *listen(struct etl_decode *d, struct etl_decode_watch *watch
 	heard->say = 1;
 	etl_buf_init(&heard->text, 4096);
 	etl_buf_init(&heard->notes, 4096);
-	*watch = (struct etl_decode_watch){heard, hear_text, hear_note, hear_lone};
+	*watch = (struct etl_decode_watch){
+		.ctx = heard, .text = hear_text, .note = hear_note, .lone = hear_lone};
 	etl_decode_set_watch(d, watch);
 	return heard;
 }
