@@ -444,7 +444,8 @@ static void compile_pagination(struct etl_http_options *o, const struct etl_deco
 	o->pagination = ETL_PAGINATION_STYLE;
 	etl_pages_compile(&o->pages, node, &o->query_text, o->url_text ? o->url_text : "",
 		o->method == ETL_HTTP_GET, decode, env);
-	if (o->auth.has_api_key && o->auth.api_key.query && etl_pages_has_param(&o->pages, o->auth.api_key.query))
+	if (o->auth.has_api_key && o->auth.api_key.query &&
+		etl_pages_has_param(&o->pages, o->auth.api_key.query))
 		etl_diag_add(env->diag, &node->mark, ETL_DIAG_CONFLICT, NULL, NULL,
 			"the parameter '%s' is that of auth.api_key as well in %s",
 			o->auth.api_key.query, env->what);

@@ -165,7 +165,8 @@ void etl_pages_header(struct etl_pages *walk, const char *name, size_t name_len,
 void etl_pages_found(void *ctx, const struct etl_found *found)
 {
 	struct etl_pages *walk = ctx;
-	bool nothing = !found->is_string && (etl_streq(found->text, "null") || etl_streq(found->text, "false"));
+	bool nothing = !found->is_string &&
+		(etl_streq(found->text, "null") || etl_streq(found->text, "false"));
 
 	if (!found->is_scalar || found->is_cut)
 		walk->is_odd = true;
@@ -204,7 +205,8 @@ static void tell_last(struct etl_pages *walk, const struct etl_record *record)
 }
 
 /* The last of a page is the record or the reject with the highest number. */
-void etl_pages_given(struct etl_pages *walk, const struct etl_batch *batch, size_t from, size_t from_rejects)
+void etl_pages_given(struct etl_pages *walk, const struct etl_batch *batch, size_t from,
+	size_t from_rejects)
 {
 	const struct etl_record *last = batch->n > from ? &batch->records[batch->n - 1] : NULL;
 	const struct etl_reject *reject =
@@ -352,7 +354,8 @@ static void note_total(struct etl_pages *walk, const struct etl_paging *said)
 }
 
 /* The style says that this is the end: whether all answers agree. */
-static int check_end(const struct etl_pages *walk, const struct etl_paging *said, struct etl_error *err)
+static int check_end(const struct etl_pages *walk, const struct etl_paging *said,
+	struct etl_error *err)
 {
 	const char *more = NULL;
 
@@ -394,8 +397,8 @@ int etl_pages_next(struct etl_pages *walk, const struct etl_paging *said, uint64
 	if (is_same(&walk->content, &walk->content_before))
 		return etl_error_set(err, ETL_DATA, "http.pages_same",
 			"the page has the same records as the one before it: the service does not "
-			"go on%s%s",
-			o->style->param ? " by the parameter " : "", o->style->param ? o->style->param(o) : "");
+			"go on by '%s'",
+			o->style->param ? o->style->param(o) : o->style->name);
 	walk->content_before = walk->content;
 	rc = o->style->next(walk, records, err);
 	if (rc > 0)

@@ -128,7 +128,8 @@ static bool has(const struct etl_pages_options *o, const struct etl_pages_style 
 }
 
 /* One style and no more: what would the second one be for? */
-static void choose_style(struct etl_pages_options *o, const struct etl_node *node, const struct etl_conf_env *env)
+static void choose_style(struct etl_pages_options *o, const struct etl_node *node,
+	const struct etl_conf_env *env)
 {
 	size_t n = 0;
 
@@ -251,7 +252,8 @@ static void check_beside(const struct etl_pages_options *o, const struct etl_nod
 	if (!gets && (o->style->is & ETL_PAGES_FOLLOWS))
 		conflict(env, style, NULL, "the URL of a next page is asked for with GET");
 	if (o->has_last_record && o->last_record.field)
-		etl_path_configure(o->last_record.field, etl_node_get(style, "field"), "pagination", env, &path);
+		etl_path_configure(o->last_record.field, etl_node_get(style, "field"), "pagination",
+			env, &path);
 	if (o->has_header && o->header.from && !etl_http_is_token(o->header.from))
 		conflict(env, style, NULL, "'name' is no name of a header");
 }

@@ -174,8 +174,8 @@ static void test_link(void **state)
 {
 	static const struct page pages[] = {
 		{URL "?q=1", "Link: <?q=1&page=2>; rel=\"next\", </v1/x?page=9>; rel=last\n", DATA(R(1))},
-		{URL "?q=1&page=2", "Link: <https://API.example.org:443/w/../v1/x?page=3>;title=\"a, b\";rel=\"prev next\"\n",
-			DATA(R(2))},
+		{URL "?q=1&page=2", "Link: <https://API.example.org:443/w/../v1/x?page=3>;title=\"a, b\""
+			";rel=\"prev next\"\n", DATA(R(2))},
 		{"https://API.example.org:443/v1/x?page=3", "Link: </v1/x?page=1>; rel=first\n", DATA(R(3))},
 	};
 
@@ -234,8 +234,8 @@ static void test_lines(void **state)
 		{URL "?after=2", NULL, "{\"id\":3}\n"},
 	};
 
-	WALK("url: " URL "\nformat: jsonl\npagination: {last_record: {field: id, param: after, size: {value: 2}}, end: short}\n",
-		lines, NULL, 3);
+	WALK("url: " URL "\nformat: jsonl\npagination: {end: short, last_record: "
+		"{field: id, param: after, size: {value: 2}}}\n", lines, NULL, 3);
 }
 
 /* ---- guards ---- */
@@ -418,7 +418,8 @@ static void test_a_token_that_ends_meanwhile(void **state)
 {
 	struct rig *rig = *state;
 
-	rig_start(rig, JOB CURSOR "auth: {oauth2: {token_url: https://api.example.org/token, client_id: c}}\n");
+	rig_start(rig, JOB CURSOR
+		"auth: {oauth2: {token_url: https://api.example.org/token, client_id: c}}\n");
 	assert_int_equal(answer(rig, 200, TOKEN(1)), ANOTHER);
 	assert_int_equal(answer(rig, 200, AT("a", R(1))), ANOTHER);
 	for (int page = 2; page <= 3; page++) {
@@ -474,7 +475,8 @@ static void test_what_is_wrong(void **state)
 		{"format: jsonl\npagination: {odata: {}}\n", "needs format: json"},
 		{"pagination: {cursor: {pointer: c, param: c}}\n", "no pointer to one value"},
 		{"pagination: {cursor: {pointer: \"/*/c\", param: c}}\n", "no pointer to one value"},
-		{"records: /data\npagination: {cursor: {pointer: /data/c, param: c}}\n", "inside of the records"},
+		{"records: /data\npagination: {cursor: {pointer: /data/c, param: c}}\n",
+			"inside of the records"},
 		{"method: POST\npagination: {link: {}}\n", "with GET"},
 		{"pagination: {header: {name: \"X Y\", param: t}}\n", "no name of a header"},
 		{"auth: {api_key: {query: t, value: {credential: secret}}}\n"
