@@ -102,11 +102,10 @@ bool etl_convert_needs_scalar(const struct etl_conversion *cv)
 	if (node->kind == ETL_NODE_SCALAR && (!etl_node_is_null(node) || is_word_null(cv)))
 		return true;
 	if (node->kind == ETL_NODE_SCALAR) {
+		/* `name: null` and `name:` both read as "no value". A text that is called
+		 * null has to be quoted, and an empty text is written as one, so that a
+		 * forgotten value is never taken for an empty one. */
 		if (cv->row->type == ETL_OPT_STRING)
-			/* `name: null` and `name:` both read as "no value". A text that
-			 * is called null has to be quoted, and an empty text is written
-			 * as one, so that a forgotten value is never taken for an empty
-			 * one. */
 			hint = etl_strdup(*node->text ? "quote it if it is text" :
 							"empty text is written \"\"");
 		etl_convert_refuse(cv, ETL_DIAG_TYPE, hint, "%s has no value; %s is due",
@@ -352,9 +351,9 @@ static bool convert_size(const struct etl_conversion *cv, uint64_t *out)
 	if (!digits || shift < 0)
 		return refuse_type(cv,
 			digits ? "the units are B, KiB, MiB, GiB and TiB" : NULL);
+	/* Digit by digit: a size of thirty digits must be an error and not the rest of a
+	 * division by 2^64. */
 	for (size_t i = 0; i < digits; i++)
-		/* Digit by digit: a size of thirty digits must be an error and not the
-		 * rest of a division by 2^64. */
 		if (__builtin_mul_overflow(v, 10, &v) ||
 			__builtin_add_overflow(v, (uint64_t)(text[i] - '0'), &v))
 			return refuse_type(cv, "too large");
@@ -438,6 +437,7 @@ static bool convert_word(const struct etl_conversion *cv, int *out)
 	return false;
 }
 
+/* A text is taken as it is and lent: it lies as long as the tree's texts do. */
 bool etl_convert_scalar(const struct etl_conversion *cv, void *out)
 {
 	if (!etl_convert_needs_scalar(cv))

@@ -92,6 +92,7 @@ struct etl_conf_env {
 	bool outside; /* a check outside of the daemon's unit: what it hands over cannot be had */
 	etl_wall now; /* when this is; ms == 0 = not known */
 	const char *database; /* where loads go unless they say otherwise; NULL = not known */
+	const char *metadata; /* the database of etld's own; NULL = not known */
 	const char *config_dir;		 /* folder of the file: relative paths start here */
 	struct etl_secrets *secrets;	 /* collects what is read; NULL = it is not wiped */
 	struct etl_conf_zone **zones;	 /* those that were read; NULL = nobody keeps them */

@@ -68,6 +68,7 @@ static struct part *add_part(struct parser *ps, enum part_kind kind)
 	return &tpl->parts[tpl->n++];
 }
 
+/* What was collected becomes a part only when a variable follows or the text ends. */
 static void end_literal(struct parser *ps)
 {
 	struct part *part;

@@ -139,6 +139,7 @@ bool etl_elsewhere_add(struct etl_elsewhere *sum, const struct etl_window_rules 
 	return sum->n > before;
 }
 
+/* For the sums over all partitions of a job, which are counted one by one. */
 void etl_elsewhere_join(struct etl_elsewhere *sum, const struct etl_elsewhere *other)
 {
 	sum->here += other->here;

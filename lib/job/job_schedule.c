@@ -128,16 +128,16 @@ static void load_calendar(struct etl_job *job, const struct schedule_options *o,
 			etl_arena_strf(env->arena, o->offset.us ? "every %s offset %s" : "every %s",
 				etl_node_get(node, "every")->text,
 				o->offset.us ? etl_node_get(node, "offset")->text : "");
-	/* A job that waits for others needs no clock of its own: it runs when they are
-	 * done. */
 	} else if (!job->after.n) {
+		/* A job that waits for others needs no clock of its own: it runs when they
+		 * are done. */
 		etl_job_fail_at(env, node, ETL_DIAG_MISSING, "needs cron or every", "no schedule");
 	}
+	/* The next time after 1970 is asked for: an expression such as 30 February is found
+	 * here, at load, and not by a job that never runs. */
 	if (err.kind)
 		etl_diag_add(env->diag, &etl_node_get(node, o->cron ? "cron" : "every")->mark,
 			ETL_DIAG_RANGE, NULL, "man etld.yaml, schedule", "%s", err.message);
-	/* From 1970 on: an expression such as 30 February is found here, at load, and
-	 * not by a job that never runs. */
 	else if (job->calendar && !etl_calendar_next(job->calendar, (etl_wall){0}, &slot))
 		etl_job_fail_at(env, etl_node_get(node, "cron"), ETL_DIAG_RANGE,
 			"no such day in 40 years", "this schedule never fires,");
@@ -361,10 +361,10 @@ void etl_job_load_deadline(struct etl_job *job, const struct etl_node *node,
 	} else if (job->window.none) {
 		etl_job_fail_at(env, node, ETL_DIAG_CONFLICT, "window: none",
 			"a deadline needs windows");
-	/* Such as settle 1h and deadline window.end + 20m: the window may not even be
-	 * asked for by then. */
 	} else if (etl_grid_has_windows(&job->window.grid) &&
 		job->deadline.us <= job->window.settle.us) {
+		/* Such as settle 1h and deadline window.end + 20m: the window may not even
+		 * be asked for by then. */
 		etl_job_fail_at(env, node, ETL_DIAG_CONFLICT, "not later than window.settle",
 			"a deadline before a window has settled cannot be met");
 	}

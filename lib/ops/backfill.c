@@ -147,9 +147,9 @@ static int look_at(struct look *look, struct etl_state *state, struct etl_error 
 			continue;
 		if (read_partition(look, state, look->job->partitions[p].name, err) < 0)
 			return -1;
+		/* A window is asked for if any partition wants it; the run itself passes
+		 * those partitions that do not. */
 		for (size_t i = 0; i < look->n; i++)
-			/* A window is asked for if any partition wants it; the run
-			 * itself passes those partitions that do not. */
 			look->wanted[i] |= wants(look, i);
 	}
 	return 0;
@@ -381,6 +381,13 @@ static bool may_work_later(const struct etl_run *run)
 		run->error.kind != ETL_LIMIT && !moved;
 }
 
+/* A clock that was set back since the backfill began: to the run these windows were not over yet, and it
+ * left them alone. Example: begun at noon for the morning, and then the clock says yesterday. */
+static bool came_early(const struct etl_run *run, const struct etl_window *piece)
+{
+	return piece->end.ms > etl_window_limit(&run->job->window, run->planned).ms;
+}
+
 /* The law of a piece's run. Example: the piece 03:00 to 13:00 of hourly windows, its third
  * attempt:
  *
@@ -389,6 +396,7 @@ static bool may_work_later(const struct etl_run *run)
  *                                  backfill has failed
  *    failed, bad records           on: another attempt would find the same records
  *    another etld had the job      again after a lease's length; this was no attempt
+ *    not over by the run's clock   the same
  *    cancelled by an operator      the backfill ends
  *    cancelled by the shutdown     again, when etld is back */
 enum etl_backfill_go etl_backfill_judge(struct etl_backfill *b, const struct etl_run *run,
@@ -417,6 +425,11 @@ enum etl_backfill_go etl_backfill_judge(struct etl_backfill *b, const struct etl
 	case ETL_RUN_OK:
 	case ETL_RUN_BLOCKED:
 		break;
+	}
+	if (came_early(run, piece)) {
+		*wait = ETL_LEASE_TTL;
+		etl_text_copy(b->reason, sizeof b->reason, "by the clock its windows are not over yet");
+		return ETL_BACKFILL_AGAIN;
 	}
 	return on(b, run, piece, took, wait);
 }

@@ -221,7 +221,8 @@ static bool is_allowed(enum etl_change_kind kind, enum etl_window_state state)
 	return state == (kind == ETL_CHANGE_ACCEPT ? ETL_WINDOW_FAILED : ETL_WINDOW_HELD);
 }
 
-/* The command that fits the state of the unit, in words. Owned by the caller. */
+/* The command that fits the state of the unit, in words. Owned by the caller.
+ * Each state has its own way on; the text ends with a command to paste. */
 static char *instead(const struct etl_unit *unit, enum etl_window_state state)
 {
 	etl_cleanup(free) char *run = etl_unit_run_command(unit);

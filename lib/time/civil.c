@@ -67,9 +67,9 @@ int etl_civil_month_days(int64_t year, int month)
 
 bool etl_civil_is_valid(const struct etl_civil *c)
 {
+	/* Days up to the 28th need no look at the month. */
 	return c->year >= ETL_CIVIL_YEAR_MIN && c->year <= ETL_CIVIL_YEAR_MAX &&
 	       c->month >= 1 && c->month <= 12 && c->day >= 1 &&
-	/* Most days need no look at the month. */
 	       (c->day <= 28 || c->day <= etl_civil_month_days(c->year, c->month)) &&
 	       c->hour >= 0 && c->hour <= 23 && c->minute >= 0 && c->minute <= 59 &&
 	       c->second >= 0 && c->second <= 59 && c->ms >= 0 && c->ms <= 999;

@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
  * aggregate: buckets of event time, on a grid of their own (time/grid.h); whole days, weeks, months
- * and years are those of `timezone`. One record for each bucket and each combination
- * of the `by` values, given when all records have been seen. A bucket lies within one unit, so
- * that state by bucket is state by unit. It grows with the number of buckets and not of records,
- * and has caps.
+ * and years are those of `timezone`. One record for each bucket and each combination of the `by`
+ * values, given when all records have been seen. A bucket lies within one unit, so that state by
+ * bucket is state by unit. It grows with the number of buckets and not of records, and has caps.
+ *
+ * {every: 1h, by: [station], mean: [t], max: [t], count: n} of
+ *   {station: a, t: 1} at 10:05   {station: a, t: 3} at 10:55   {station: b, t: 5} at 10:30
+ * gives
+ *   {station: a, timestamp: 10:00, t_mean: 2.0, t_max: 3, n: 2}
+ *   {station: b, timestamp: 10:00, t_mean: 5.0, t_max: 5, n: 1}
+ * and with `mean: [t]` alone the mean is called t.
  */
 #include <math.h>
 
@@ -17,6 +23,8 @@
 #include "transform/rewrite.h"
 #include "transform/transform.h"
 
+/* A million groups are nearly a year of minutes for two stations. Their keys and states are
+ * bounded apart. */
 enum { GROUPS_MAX = 1000000, KEY_BYTES_MAX = 64 * 1024 };
 #define STATE_BYTES_MAX ((size_t)256 * 1024 * 1024)
 
@@ -74,6 +82,7 @@ _Static_assert(sizeof function_names / sizeof *function_names == ETL_FUNCTIONS,
 
 /* ---- configuration --------------------------------------------------------------------- */
 
+/* Before anything is built of them: a pointer that is wrong must not reach the tables. */
 static bool names_ok(const struct options *o, const struct etl_conf_env *env)
 {
 	bool ok = etl_field_names_ok(&o->by, "aggregate", env);
@@ -83,6 +92,7 @@ static bool names_ok(const struct options *o, const struct etl_conf_env *env)
 	return ok;
 }
 
+/* A field may be asked for by several functions; it is read once. */
 static bool wants(const struct options *o, int function, const char *name)
 {
 	for (size_t i = 0; i < o->of[function].n; i++)
@@ -91,7 +101,9 @@ static bool wants(const struct options *o, int function, const char *name)
 	return false;
 }
 
-/* The results over one field: under its own name if the mean is all that is asked. */
+/* The results over one field: under its own name if the mean is all that is asked.
+ * mean alone: t. mean and max: t_mean, t_max. So the commonest use, an average that
+ * takes the place of the values, needs no rename. */
 static void add_results(struct options *o, size_t value, const char *name,
 	struct etl_arena *arena)
 {
@@ -107,6 +119,7 @@ static void add_results(struct options *o, size_t value, const char *name,
 		o->results[first].name = name;
 }
 
+/* At the key where there is one, else at the transform. */
 static void conflict(const struct etl_node *node, const char *key,
 	const struct etl_conf_env *env, const char *what)
 {
@@ -118,7 +131,8 @@ static void conflict(const struct etl_node *node, const char *key,
 		"'aggregate' of %s: %s", env->what, what);
 }
 
-/* A record's field has one number, so that it is a key or a value, never both. */
+/* A record's field has one number, so that it is a key or a value, never both.
+ * All names of `by` come first, so a field's number says at once what it is. */
 static void add_fields(struct options *o, const struct etl_node *node,
 	const struct etl_conf_env *env)
 {
@@ -135,6 +149,8 @@ static void add_fields(struct options *o, const struct etl_node *node,
 	for (int f = 0; f < ETL_FUNCTIONS; f++)
 		for (size_t i = 0; i < o->of[f].n; i++) {
 			const char *name = o->of[f].items[i];
+			/* A field is numbered when it is seen first; later functions
+			 * over it find its number in the results. */
 			bool known = false;
 
 			for (int earlier = 0; earlier < f; earlier++)
@@ -156,7 +172,9 @@ static void add_fields(struct options *o, const struct etl_node *node,
 	etl_fields_build(&o->fields, names, o->by.n + o->n_values, arena);
 }
 
-/* All names of the output, in its order; each may stand there once. */
+/* All names of the output, in its order; each may stand there once.
+ * mean: [t], max: [t] and count: t_mean: two fields of one name would be a document
+ * that no reader understands alike. */
 static void check_output(const struct options *o, const struct etl_node *node,
 	const struct etl_conf_env *env)
 {
@@ -225,6 +243,8 @@ static void load_grid(struct options *o, const struct etl_node *node, const stru
 		"window.size must be whole buckets", text, o->grid.zone ? "window.timezone, " : "");
 }
 
+/* What is given may have pointers for names: they are lowered behind the writing, as
+ * all are. */
 static void build_out(struct options *o, struct etl_arena *arena)
 {
 	const char **names = etl_arena_alloc(arena, (o->by.n + o->n_results + 2) * sizeof *names);
@@ -240,10 +260,12 @@ static void build_out(struct options *o, struct etl_arena *arena)
 	etl_pointers_build(&o->out, names, n, arena);
 }
 
+/* The order of the checks is that in which their words make sense to a reader. */
 static void compile(void *self, const struct etl_node *node, const struct etl_conf_env *env)
 {
 	struct options *o = self;
 
+	/* A table that was filled with errors is not judged further. */
 	if (!o->timezone || !o->time || (o->every.length.us <= 0 && !o->every.months))
 		return; /* reported already */
 	if (o->every.length.us % 1000 != 0)
@@ -261,6 +283,7 @@ static void compile(void *self, const struct etl_node *node, const struct etl_co
 
 /* ---- state ----------------------------------------------------------------------------- */
 
+/* One bucket of one combination of `by`. Values follow it in the same piece of memory. */
 struct group {
 	etl_wall start;
 	size_t number; /* of appearance */
@@ -293,11 +316,15 @@ static const char *window_fault(const void *opts, const struct etl_window *windo
 }
 
 /* Makes a->bucket the one that holds `t`. A bucket that the windows cut would be given from half of
- * its records; a full read (start 0) has no edges. */
+ * its records; a full read (start 0) has no edges.
+ * The loader has tried the windows of a year; a zone whose rules change later is found
+ * here. */
 static int find_bucket(struct aggregate *a, etl_wall t, struct etl_error *err)
 {
 	struct etl_window unit;
 
+	/* Records come nearly always in the order of time: the bucket of the one before
+	 * is asked first. */
 	if (etl_window_holds(&a->bucket, t))
 		return 0;
 	a->bucket = etl_grid_at(&a->options->grid, t);
@@ -308,6 +335,7 @@ static int find_bucket(struct aggregate *a, etl_wall t, struct etl_error *err)
 	return etl_error_set(err, ETL_DATA, "aggregate.every", "%s", a->options->cuts);
 }
 
+/* Half of the memory is for keys, half for groups. */
 static int open_aggregate(void *self, const void *opts, const struct etl_stage_env *env,
 	struct etl_error *err)
 {
@@ -326,7 +354,8 @@ static int open_aggregate(void *self, const void *opts, const struct etl_stage_e
 	return 0;
 }
 
-/* Copies the by values: they outlive the batch. */
+/* Copies the by values: they outlive the batch.
+ * One copy a group, at its first record. */
 static const struct etl_element *copy_by(struct aggregate *a)
 {
 	size_t n = a->options->by.n;
@@ -343,7 +372,8 @@ static const struct etl_element *copy_by(struct aggregate *a)
 	return copy;
 }
 
-/* An arena aligns to 8 bytes, wide numbers may want 16. */
+/* An arena aligns to 8 bytes, wide numbers may want 16.
+ * Zeroed memory is an empty group: no function has seen a value. */
 static struct group *new_group(struct aggregate *a, etl_wall start)
 {
 	size_t align = _Alignof(struct group);
@@ -360,6 +390,8 @@ static struct group *new_group(struct aggregate *a, etl_wall start)
 	return group;
 }
 
+/* A fault of the configuration, in effect, and told as one: with the three things that
+ * help. */
 static int too_many(const struct aggregate *a, struct etl_error *err)
 {
 	return etl_error_set(err, ETL_LIMIT, "transform.aggregate",
@@ -370,13 +402,16 @@ static int too_many(const struct aggregate *a, struct etl_error *err)
 		STATE_BYTES_MAX >> 20);
 }
 
-/* The record's group; NULL with ETL_LIMIT if there are too many. */
+/* The record's group; NULL with ETL_LIMIT if there are too many.
+ * A new group that passes the limit is in already, but its run fails, and with it all
+ * groups. */
 static struct group *find_group(struct aggregate *a, etl_wall start, struct etl_error *err)
 {
 	struct group *group = NULL;
 	size_t number;
 	int rc = etl_keyset_put(a->keys, a->key.data, a->key.len, &number);
 
+	/* The group is known: nothing is allocated, and no limit can be passed. */
 	if (rc == 0)
 		return a->groups[number];
 	if (rc > 0)
@@ -391,7 +426,9 @@ static struct group *find_group(struct aggregate *a, etl_wall start, struct etl_
 /* ---- records --------------------------------------------------------------------------- */
 
 /* Reads the record's fields into a->by, a->numbers, a->present and a->key. False if it was
- * rejected. */
+ * rejected.
+ * What was left of the record before is cleared first: a missing field must not show
+ * the last one's. */
 static bool read_record(struct aggregate *a, struct etl_batch *batch, size_t i)
 {
 	const struct options *o = a->options;
@@ -410,6 +447,8 @@ static bool read_record(struct aggregate *a, struct etl_batch *batch, size_t i)
 		}
 		int got = etl_moments_read(&hit->e, &a->numbers[field - o->by.n]);
 		if (got < 0) {
+			/* A text in a field of numbers: the record is refused whole,
+			 * since a mean over the others would be silently wrong. */
 			etl_element_describe(&hit->e, shown, sizeof shown);
 			etl_batch_reject_record(batch, i, "transform", "aggregate", hit->e.key,
 				"%s is %s, not a number to aggregate", hit->e.key, shown);
@@ -420,6 +459,7 @@ static bool read_record(struct aggregate *a, struct etl_batch *batch, size_t i)
 	return true;
 }
 
+/* The bucket's start leads the key, so two buckets never share a group. */
 static bool make_key(struct aggregate *a, struct etl_batch *batch, size_t i, etl_wall start)
 {
 	etl_buf_clear(&a->key);
@@ -433,6 +473,8 @@ static bool make_key(struct aggregate *a, struct etl_batch *batch, size_t i, etl
 	return false;
 }
 
+/* A record is taken out of its batch as soon as it has been added: what goes on are the
+ * groups. */
 static int add_record(struct aggregate *a, struct etl_batch *batch, size_t i,
 	struct etl_error *err)
 {
@@ -452,6 +494,8 @@ static int add_record(struct aggregate *a, struct etl_batch *batch, size_t i,
 	if (!group)
 		return -1;
 	group->n++;
+	/* Values that are missing or null are not counted by any function; `count` counts
+	 * records. */
 	for (size_t v = 0; v < a->options->n_values; v++)
 		if (a->present[v])
 			etl_moments_add(&group->values[v], &a->numbers[v], time,
@@ -460,6 +504,8 @@ static int add_record(struct aggregate *a, struct etl_batch *batch, size_t i,
 	return 0;
 }
 
+/* Pointers are lifted for reading alone; the batch is empty behind this, but for
+ * rejects. */
 static int apply(void *self, struct etl_batch *batch, struct etl_error *err)
 {
 	struct aggregate *a = self;
@@ -473,6 +519,8 @@ static int apply(void *self, struct etl_batch *batch, struct etl_error *err)
 	return rc;
 }
 
+/* In the order of time, then of appearance: a stable output, whatever order the groups
+ * were found in. */
 static int by_bucket(const void *pa, const void *pb)
 {
 	const struct group *a = *(const struct group *const *)pa;
@@ -483,6 +531,8 @@ static int by_bucket(const void *pa, const void *pb)
 	return a->number < b->number ? -1 : 1;
 }
 
+/* The record's time is the bucket's start, so it falls into the same unit as all that
+ * it was made of. */
 static void emit(const struct aggregate *a, const struct group *group, uint64_t position,
 	struct etl_batch *out)
 {
@@ -505,6 +555,7 @@ static void emit(const struct aggregate *a, const struct group *group, uint64_t 
 	etl_batch_add(out, bson, len, group->start, position);
 }
 
+/* State is forgotten here: a second read of the same run begins anew. */
 static int flush(void *self, struct etl_batch *out, struct etl_error *err)
 {
 	struct aggregate *a = self;
@@ -521,6 +572,8 @@ static int flush(void *self, struct etl_batch *out, struct etl_error *err)
 	return 0;
 }
 
+/* For the run's budget of memory: groups and keys live until all records have been
+ * seen. */
 static size_t held(const void *self)
 {
 	const struct aggregate *a = self;
@@ -529,6 +582,7 @@ static size_t held(const void *self)
 		a->cap_groups * sizeof *a->groups;
 }
 
+/* Groups lie in the arena: one free for a million of them. */
 static void close_aggregate(void *self)
 {
 	struct aggregate *a = self;

@@ -224,7 +224,12 @@ PLANTED = [
      "\tetld_outbox_put(etld, order->pause ? job->name : order->who, order->pause ? &pause_kind : &resume_kind,\n"
      "\t\t&p->entry);",
      "system:tests/system/test_pause_order.py::test_the_store_keeps_the_order"),
+    ("a backfill that passes windows which are not over by the clock", "lib/ops/backfill.c",
+     "\tif (came_early(run, piece)) {", "\tif (came_early(run, piece) && !piece) {", "unit:ops/test_backfill"),
     # news
+    ("a scheduler that decides before what waits is on its way", "daemon/engine/news.c",
+     "\tetld_outbox_up(etld);\n\tetl_sched_store(etld->sched, true);\n",
+     "\tetl_sched_store(etld->sched, true);\n\tetld_outbox_up(etld);\n", "unit:daemon/engine/test_news"),
     ("a backfill that hears of its piece's end behind the scheduler", "daemon/engine/news.c",
      "\t\tetld_backfills_run_ended(etld, run->run);\n\t\ttell_sched(etld, run);\n",
      "\t\ttell_sched(etld, run);\n\t\tetld_backfills_run_ended(etld, run->run);\n", "unit:daemon/engine/test_news"),
