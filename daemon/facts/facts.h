@@ -27,7 +27,7 @@ struct etld_facts {
 	bool is_blocked; /* by an upstream window: */
 	struct etld_block block;
 	const struct etld_job *culprit; /* the job at which all hangs; NULL = those upstream are well */
-	struct etl_elsewhere elsewhere; /* n == 0: nothing is in another target */
+	struct etl_elsewhere elsewhere; /* of none: nothing is in another target or of an older definition */
 	struct etld_open windows;	/* over all partitions; `open` counts failed and held ones too */
 	uint64_t others; /* of them neither failed nor held: asked for again, begun, or waiting */
 };

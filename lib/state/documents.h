@@ -111,7 +111,8 @@ extern const struct etl_collection etl_hosts; /* by host */
 #define ETL_REPROCESS(X)                                                                        \
 	X(ALL, "all", "every window, closed ones too")                                          \
 	X(MISSING, "missing", "windows that were never loaded, skipped ones too")               \
-	X(FAILED, "failed", "those, and the ones that failed or are held")
+	X(FAILED, "failed", "those, and the ones that failed or are held")                      \
+	X(STALE, "stale", "windows that another definition made, or that are in another target")
 
 enum etl_reprocess {
 #define X(id, word, help) ETL_REPROCESS_##id,

@@ -79,6 +79,9 @@ struct etl_ledger_entry {
 	int64_t fence;
 	struct etl_counts counts; /* of the last attempt */
 	char hash[40];		  /* content hash of what was offered to the sink; "" = none */
+	/* Of the job (job/definition.h) that made what the target has of it. The commit's word; with the
+	 * watermark's `targets` it says in which target that is. 0 = not known, or nothing is there. */
+	uint64_t definition;
 	char reason[ETL_REASON_MAX]; /* failed, held, skipped, unrecoverable, dirty: why */
 	/* Changes with each dirty mark. What plan saw goes into the commit: a mark that came in
 	 * between keeps the window dirty. "" = never marked. */
@@ -256,9 +259,9 @@ extern const struct etl_collection etl_changes; /* written by change_apply alone
 int etl_change_list(struct etl_state *s, const struct etl_change_query *query, etl_thing_fn fn,
 	void *ctx, struct etl_error *err);
 
-/* Does a backfill with this word want a window? `state` is that of its ledger entry; there is none if
- * `entry` is false. */
-bool etl_reprocess_wants(enum etl_reprocess r, bool entry, enum etl_window_state state);
+/* Does a backfill with this word want a window? `state` is that of its ledger entry, `stale` says that it
+ * is not of the job's definition or target; there is none if `entry` is false. */
+bool etl_reprocess_wants(enum etl_reprocess r, bool entry, enum etl_window_state state, bool stale);
 
 enum etl_ledger_select {
 	ETL_LEDGER_ALL,	    /* every entry that overlaps the range */

@@ -48,7 +48,7 @@ static inline int count_closed(void *ctx, const struct etl_ledger_entry *entry, 
 
 	(void)err;
 	closed->n += etl_window_is_closed(entry->state) ||
-		!etl_reprocess_wants(closed->reprocess, true, entry->state);
+		!etl_reprocess_wants(closed->reprocess, true, entry->state, false);
 	return 0;
 }
 

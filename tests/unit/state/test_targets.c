@@ -33,7 +33,7 @@ static const char *text(const struct etl_targets *t)
 	*out = '\0';
 	for (size_t i = 0; i < t->n; i++)
 		at += (size_t)snprintf(out + at, sizeof out - at, "%s%s:%d-%d", i ? " " : "",
-			t->names[t->ranges[i].name], (int)(t->ranges[i].windows.start.ms / 3600000),
+			t->ranges[i].maker == ETL_TARGET_MIXED ? "*" : t->makers[t->ranges[i].maker].target, (int)(t->ranges[i].windows.start.ms / 3600000),
 			(int)(t->ranges[i].windows.end.ms / 3600000));
 	return out;
 }
