@@ -125,15 +125,15 @@ static void hash_window(struct etl_strand *strand, struct etl_window_work *windo
 {
 	struct etl_strand_work *work = strand->work;
 	const struct etl_ledger_brief *had = &window->due->had;
-	struct etl_hash_set hash = {0};
 
+	window->content = (struct etl_hash_set){0};
 	for (size_t i = window->first; i < window->first + window->n; i++) {
 		const struct etl_record *record = work->slice.sorted[i].record;
 
-		etl_hash_set_add(&hash, record->bson, record->len);
+		etl_hash_set_add(&window->content, record->bson, record->len);
 		window->bytes += record->len;
 	}
-	etl_hash_set_text(&hash, strand->run->job->load_digest, window->hash);
+	etl_hash_set_text(&window->content, strand->run->job->load_digest, window->hash);
 	window->same = had->was_loaded && strcmp(had->hash, window->hash) == 0 &&
 		!etl_strand_is_elsewhere(strand, had);
 	window->unchanged = window->same && had->state == ETL_WINDOW_LOADED &&
@@ -322,6 +322,8 @@ void etl_slice_entry(const struct etl_strand *strand, const struct etl_window_wo
 	memcpy(out->hash, window->hash, sizeof out->hash);
 	if (window->held && whole && state != ETL_WINDOW_FAILED) {
 		out->held = *window->held;
+		if (*window->hash)
+			etl_hash_set_text(&window->content, 0, out->held.content);
 		out->held.since = had->held_since.ms ? had->held_since : out->updated;
 	}
 	out->definition = made_by(strand, window, state);

@@ -79,6 +79,7 @@ struct etl_window_work {
 	size_t bytes;
 	etl_wall newest; /* event time of the newest record that came for it, or ETL_NO_TIME */
 	char hash[40];
+	struct etl_hash_set content; /* of its records, whatever the load is */
 	bool same;	/* loaded before with the same content */
 	bool unchanged; /* the same, and nobody asked for a comparison: nothing to write */
 	bool changed;	/* a slice of it changed the target */

@@ -106,7 +106,8 @@ void etl_ledger_brief(const struct etl_ledger_entry *entry, struct etl_ledger_br
 		.out = entry->counts.out,
 		.definition = entry->definition,
 		.fetched = entry->fetched,
-		.held_since = etl_window_is_closed(entry->state) ? (etl_wall){0} : entry->held.since,
+		.held_since = etl_window_is_closed(entry->state) && !entry->dirty ? (etl_wall){0} :
+										  entry->held.since,
 		.released = *entry->held.by != '\0',
 		.in_doubt = *entry->writer != '\0',
 	};
