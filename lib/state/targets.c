@@ -129,14 +129,21 @@ static void forget(struct etl_targets *t, size_t maker)
 		}
 }
 
-/* What is nobody's goes before what made little, and the older before the newer. */
+/* What is nobody's goes before what made little, and the older before the newer. Where they stand
+ * decides nothing: a document gives them back in another order. */
 static bool goes_before(const struct etl_targets *t, size_t a, size_t b)
 {
+	const struct etl_maker *x = &t->makers[a], *y = &t->makers[b];
 	int64_t in_a = length_of(t, a), in_b = length_of(t, b);
 
-	if (!*t->makers[a].target || !*t->makers[b].target)
-		return !*t->makers[a].target && *t->makers[b].target;
-	return in_a < in_b || (in_a == in_b && t->makers[a].since.ms < t->makers[b].since.ms);
+	if (!*x->target || !*y->target)
+		return !*x->target && *y->target;
+	if (in_a != in_b)
+		return in_a < in_b;
+	if (x->since.ms != y->since.ms)
+		return x->since.ms < y->since.ms;
+	return x->definition != y->definition ? x->definition < y->definition :
+						strcmp(x->target, y->target) < 0;
 }
 
 /* The place of a maker: its own, a free one, or that of the one with the least. */
@@ -162,14 +169,29 @@ static struct etl_window as_range(struct etl_window w)
 	return w;
 }
 
+/* A maker without a range is known as long as the entry of a window in a mixed one may name it. */
+static void prune(struct etl_targets *t)
+{
+	bool mixed = false;
+
+	for (size_t i = 0; i < t->n; i++)
+		mixed |= t->ranges[i].maker == ETL_TARGET_MIXED;
+	for (size_t i = 0; i < ETL_TARGETS_MAX; i++)
+		if (!length_of(t, i) && !(mixed && t->makers[i].definition))
+			t->makers[i] = (struct etl_maker){.definition = 0};
+}
+
 static void note(struct etl_targets *t, const struct etl_target_range *fresh)
 {
-	struct draft d = {.n = 0};
+	struct draft d = {.n = 0}, out = {.n = 0};
 
 	redraw(t, fresh, &d);
 	fit(&d, fresh->windows);
-	memcpy(t->ranges, d.ranges, d.n * sizeof *d.ranges);
-	t->n = d.n;
+	for (size_t i = 0; i < d.n; i++) /* a joined one may touch its like */
+		add(&out, &d.ranges[i], d.ranges[i].windows.start, d.ranges[i].windows.end);
+	memcpy(t->ranges, out.ranges, out.n * sizeof *out.ranges);
+	t->n = out.n;
+	prune(t);
 }
 
 void etl_targets_note_by(struct etl_targets *t, const struct etl_maker *by, struct etl_window window)
@@ -218,34 +240,42 @@ const char *etl_targets_at(const struct etl_targets *t, etl_wall start)
 
 #define MIXED "*"
 
-static void append_range(const struct etl_targets *t, const struct etl_target_range *r, bson_t *item)
+/* `r` NULL: of a maker without a range, `by` NULL: of a mixed range. */
+static void append_item(bson_t *list, uint32_t at, const struct etl_target_range *r,
+	const struct etl_maker *by)
 {
-	const struct etl_maker *maker = r->maker == ETL_TARGET_MIXED ? NULL : &t->makers[r->maker];
+	char index[16];
+	const char *key;
+	bson_t item;
 
-	BSON_APPEND_UTF8(item, "target", maker ? maker->target : MIXED);
-	BSON_APPEND_DATE_TIME(item, "from", r->windows.start.ms);
-	BSON_APPEND_DATE_TIME(item, "until", r->windows.end.ms);
-	if (maker && maker->definition)
-		BSON_APPEND_INT64(item, "definition", (int64_t)maker->definition);
-	if (maker && maker->since.ms)
-		BSON_APPEND_DATE_TIME(item, "since", maker->since.ms);
-	if (r->loose)
-		BSON_APPEND_BOOL(item, "loose", true);
+	bson_uint32_to_string(at, &key, index, sizeof index);
+	BSON_APPEND_DOCUMENT_BEGIN(list, key, &item);
+	BSON_APPEND_UTF8(&item, "target", by ? by->target : MIXED);
+	if (r) {
+		BSON_APPEND_DATE_TIME(&item, "from", r->windows.start.ms);
+		BSON_APPEND_DATE_TIME(&item, "until", r->windows.end.ms);
+	}
+	if (by && by->definition)
+		BSON_APPEND_INT64(&item, "definition", (int64_t)by->definition);
+	if (by && by->since.ms)
+		BSON_APPEND_DATE_TIME(&item, "since", by->since.ms);
+	if (r && r->loose)
+		BSON_APPEND_BOOL(&item, "loose", true);
+	bson_append_document_end(list, &item);
 }
 
 void etl_targets_append(const struct etl_targets *t, bson_t *to)
 {
-	bson_t list, item;
-	char index[16];
-	const char *key;
+	uint32_t at = 0;
+	bson_t list;
 
 	BSON_APPEND_ARRAY_BEGIN(to, "targets", &list);
-	for (size_t i = 0; i < t->n; i++) {
-		bson_uint32_to_string((uint32_t)i, &key, index, sizeof index);
-		BSON_APPEND_DOCUMENT_BEGIN(&list, key, &item);
-		append_range(t, &t->ranges[i], &item);
-		bson_append_document_end(&list, &item);
-	}
+	for (size_t i = 0; i < t->n; i++)
+		append_item(&list, at++, &t->ranges[i], t->ranges[i].maker == ETL_TARGET_MIXED ? NULL :
+			&t->makers[t->ranges[i].maker]);
+	for (size_t i = 0; i < ETL_TARGETS_MAX; i++) /* last: with the mixed range that needs them known */
+		if (t->makers[i].definition && !length_of(t, i))
+			append_item(&list, at++, NULL, &t->makers[i]);
 	bson_append_array_end(to, &list);
 }
 
@@ -258,7 +288,7 @@ static bool find(const bson_iter_t *item, const char *name, bson_type_t type, bs
 		bson_iter_find_descendant(&at, name, out) && bson_iter_type(out) == type;
 }
 
-static bool read_range(const bson_iter_t *item, struct etl_maker *by, struct etl_target_range *out)
+static bool read_maker(const bson_iter_t *item, struct etl_maker *by)
 {
 	bson_iter_t at;
 
@@ -266,23 +296,39 @@ static bool read_range(const bson_iter_t *item, struct etl_maker *by, struct etl
 	if (!find(item, "target", BSON_TYPE_UTF8, &at))
 		return false;
 	etl_text_copy(by->target, sizeof by->target, bson_iter_utf8(&at, NULL));
+	if (find(item, "definition", BSON_TYPE_INT64, &at))
+		by->definition = (uint64_t)bson_iter_int64(&at);
+	if (find(item, "since", BSON_TYPE_DATE_TIME, &at))
+		by->since.ms = bson_iter_date_time(&at);
+	return *by->target;
+}
+
+static bool read_range(const bson_iter_t *item, struct etl_target_range *out)
+{
+	bson_iter_t at;
+
 	if (!find(item, "from", BSON_TYPE_DATE_TIME, &at))
 		return false;
 	out->windows.start.ms = bson_iter_date_time(&at);
 	if (!find(item, "until", BSON_TYPE_DATE_TIME, &at))
 		return false;
 	out->windows.end.ms = bson_iter_date_time(&at);
-	if (find(item, "definition", BSON_TYPE_INT64, &at))
-		by->definition = (uint64_t)bson_iter_int64(&at);
-	if (find(item, "since", BSON_TYPE_DATE_TIME, &at))
-		by->since.ms = bson_iter_date_time(&at);
 	out->loose = find(item, "loose", BSON_TYPE_BOOL, &at) && bson_iter_bool(&at);
-	return *by->target && out->windows.end.ms > out->windows.start.ms;
+	return out->windows.end.ms > out->windows.start.ms;
+}
+
+static void read_into(struct etl_targets *out, const bson_iter_t *item, const struct etl_maker *by)
+{
+	struct etl_target_range range;
+
+	if (!read_range(item, &range))
+		return;
+	range.maker = etl_streq(by->target, MIXED) ? ETL_TARGET_MIXED : place_of(out, by);
+	note(out, &range);
 }
 
 void etl_targets_read(const bson_t *doc, struct etl_targets *out)
 {
-	struct etl_target_range range;
 	bson_iter_t list, item;
 	struct etl_maker by;
 
@@ -291,9 +337,11 @@ void etl_targets_read(const bson_t *doc, struct etl_targets *out)
 	if (out->absent || !bson_iter_recurse(&list, &item))
 		return;
 	while (bson_iter_next(&item)) {
-		if (!read_range(&item, &by, &range))
+		if (!read_maker(&item, &by))
 			continue;
-		range.maker = etl_streq(by.target, MIXED) ? ETL_TARGET_MIXED : place_of(out, &by);
-		note(out, &range);
+		if (find(&item, "from", BSON_TYPE_DATE_TIME, &(bson_iter_t){0}))
+			read_into(out, &item, &by);
+		else if (find(&item, "definition", BSON_TYPE_INT64, &(bson_iter_t){0}))
+			place_of(out, &by);
 	}
 }
