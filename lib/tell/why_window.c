@@ -108,6 +108,23 @@ static void hint_run(const struct etl_why_window *f, struct etl_why *why)
 	etl_why_hint(why, "%s", command);
 }
 
+/* Newer content of a window that is closed: what it has stays, and somebody is asked. */
+static void tell_newer(const struct etl_why_window *f, struct etl_why *why)
+{
+	const struct etl_ledger_entry *e = &f->entry;
+	char text[200];
+
+	if (e->state == ETL_WINDOW_HELD || !etl_ledger_is_held(e))
+		return;
+	etl_held_text(&e->held, false, text, sizeof text);
+	etl_why_because(why, "a check in run %s holds its newer content back: %s; what was loaded stays",
+		e->run_id, text);
+	etl_why_because(why, "an operator may let this content in (held release), or leave the window as it is "
+			     "(held discard)");
+	hint_decision(f, ETL_CHANGE_RELEASE, why);
+	hint_decision(f, ETL_CHANGE_DISCARD, why);
+}
+
 /* Each state is told with the commands that it allows: an operator who reads "held" wants to
  * know what to do about it. */
 static void tell_entry(const struct etl_why_window *f, struct etl_why *why)
@@ -186,6 +203,7 @@ static void tell_state(const struct etl_why_window *f, struct etl_why *why)
 {
 	if (f->has_entry) {
 		tell_entry(f, why);
+		tell_newer(f, why);
 		tell_rejects(f, why);
 		tell_change(f, why);
 	} else if (!is_whole(f) && is_behind_mark(f)) {
@@ -210,6 +228,7 @@ static void tell_stale(const struct etl_why_window *f, struct etl_why *why)
 	ETL_BUF_CLEANUP struct etl_buf command;
 	char from[ETL_TIME_TEXT_BYTES], to[ETL_TIME_TEXT_BYTES];
 
+	etl_buf_init(&command, 4096);
 	if (stale == ETL_STALE_NOT)
 		return;
 	if (stale == ETL_STALE_TARGET) {
@@ -221,7 +240,6 @@ static void tell_stale(const struct etl_why_window *f, struct etl_why *why)
 		etl_stale_text(&current, &f->entry, text);
 		etl_why_because(why, "it was %s: extract, transform, check or load have changed since", text);
 	}
-	etl_buf_init(&command, 4096);
 	etl_buf_printf(&command, "etlctl %s %s", is_whole(f) ? "run" : "restate", f->job->name);
 	if (!is_whole(f)) {
 		etl_buf_printf(&command, " --from %s --to %s", stamp(f->window.start, from),
