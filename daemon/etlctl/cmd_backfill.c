@@ -67,8 +67,8 @@ static void print_survey(const struct etl_json *survey, struct etl_buf *out)
 		etl_buf_printf(out, "  given up    %lld of them, older than the source keeps\n",
 			(long long)etl_json_int(survey, "too_old", 0));
 	if (etl_json_int(survey, "kept", 0))
-		etl_buf_printf(out, "  kept        %lld stale ones stay as they are: older than the source keeps "
-			"(window.retention)\n", (long long)etl_json_int(survey, "kept", 0));
+		etl_buf_printf(out, "  kept        %lld stale ones stay as they are: older than the "
+			"source keeps (window.retention)\n", (long long)etl_json_int(survey, "kept", 0));
 	etl_buf_str(out, "  ledger     ");
 	ETL_JSON_EACH(state, etl_json_get(survey, "states"))
 		if (etl_json_as_int(state, 0))

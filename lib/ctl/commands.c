@@ -350,8 +350,8 @@ const struct etl_command etl_commands[] = {
 			"In pieces of a request's length; live slots go first, and the watermark stays\n"
 			"where it is. `missing` takes windows that were never loaded (skipped ones too),\n"
 			"`failed` also those that failed or are held, `stale` what another definition\n"
-			"made, `all` compares closed ones with the source again. It goes on after a restart. Windows older than window.retention\n"
-			"are given up.\n\n"
+			"made, `all` compares closed ones with the source again. It goes on after a\n"
+			"restart. Windows older than window.retention are given up.\n\n"
 			"  etlctl backfill airqino --from 2026-01-01 --to 2026-04-01 --dry-run\n"
 			"  etlctl backfill airqino --from 2026-01-01 --order newest --rate 60/m\n"
 			"  etlctl backfill airqino --from 2026-03-01 --reprocess all --wait\n",

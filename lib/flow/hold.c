@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Units that checks hold back, and the operator's word that lets one in: it counts for the content that
- * was held, to the byte, wherever it is loaded to, and for the rules that held it then. What is let in keeps that word with its
- * entry, so that the next look at the same content does not hold it again.
+ * was held, to the byte, wherever it is loaded to, and for the rules that held it then. What is let in
+ * keeps that word with its entry, so that the next look at the same content does not hold it again.
  */
 #include <stdio.h>
 #include <string.h>

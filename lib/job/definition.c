@@ -56,18 +56,49 @@ static void put_stages(const struct etl_job *job, struct etl_canon *c)
 	}
 }
 
-static void put_loads(const struct etl_job *job, const char *database, struct etl_canon *c)
+struct piece {
+	char *text;
+	size_t len;
+};
+
+static struct piece piece_of(const struct etl_job_load *load, const char *database)
 {
 	char target[ETL_TARGET_BYTES];
+	struct piece piece;
+	struct etl_canon c;
 
+	etl_canon_init(&c);
+	etl_load_target(load, database, target);
+	etl_canon_text(&c, load->type->name);
+	etl_canon_text(&c, target);
+	etl_canon_options(&c, load->type->options, load->options, load->type->options_size);
+	piece.len = c.text.len;
+	piece.text = etl_buf_take(&c.text);
+	etl_canon_fini(&c);
+	return piece;
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+	const struct piece *x = a, *y = b;
+	int order = memcmp(x->text, y->text, x->len < y->len ? x->len : y->len);
+
+	return order ? order : (x->len > y->len) - (x->len < y->len);
+}
+
+/* Each gets the same rows: their order says which commits, and nothing of what is in them. */
+static void put_loads(const struct etl_job *job, const char *database, struct etl_canon *c)
+{
+	struct piece pieces[ETL_LOADS_MAX];
+
+	for (size_t i = 0; i < job->n_loads; i++)
+		pieces[i] = piece_of(&job->loads[i], database);
+	if (job->n_loads)
+		qsort(pieces, job->n_loads, sizeof *pieces, by_bytes);
 	for (size_t i = 0; i < job->n_loads; i++) {
-		const struct etl_job_load *load = &job->loads[i];
-
-		etl_load_target(load, database, target);
 		etl_canon_text(c, "load");
-		etl_canon_text(c, load->type->name);
-		etl_canon_text(c, target);
-		etl_canon_options(c, load->type->options, load->options, load->type->options_size);
+		etl_buf_append(&c->text, pieces[i].text, pieces[i].len);
+		free(pieces[i].text);
 	}
 }
 

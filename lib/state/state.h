@@ -109,7 +109,9 @@ static inline bool etl_ledger_is_held(const struct etl_ledger_entry *e)
 {
 	bool closed = e->state == ETL_WINDOW_LOADED || e->state == ETL_WINDOW_EMPTY;
 
-	return e->state == ETL_WINDOW_HELD || (closed && e->dirty && e->held.n && !etl_held_is_free(&e->held));
+	if (e->state == ETL_WINDOW_HELD)
+		return true;
+	return closed && e->dirty && e->held.n && !etl_held_is_free(&e->held);
 }
 
 struct etl_watermark {

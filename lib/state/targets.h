@@ -56,7 +56,8 @@ struct etl_run_target {
 	struct etl_counts counts;
 };
 
-/* `targets: [{target, from, until, definition, since, loose}]`, "*" for several; what cannot be read is left out. */
+/* `targets: [{target, from, until, definition, since, loose}]`, "*" for several, and behind these the
+ * makers that are in no range of their own; what cannot be read is left out. */
 void etl_targets_append(const struct etl_targets *t, bson_t *to);
 void etl_targets_read(const bson_t *doc, struct etl_targets *out);
 

@@ -119,8 +119,8 @@ static void tell_newer(const struct etl_why_window *f, struct etl_why *why)
 	etl_held_text(&e->held, false, text, sizeof text);
 	etl_why_because(why, "a check in run %s holds its newer content back: %s; what was loaded stays",
 		e->run_id, text);
-	etl_why_because(why, "an operator may let this content in (held release), or leave the window as it is "
-			     "(held discard)");
+	etl_why_because(why, "an operator may let this content in (held release), or leave the window as it "
+			     "is (held discard)");
 	hint_decision(f, ETL_CHANGE_RELEASE, why);
 	hint_decision(f, ETL_CHANGE_DISCARD, why);
 }
@@ -234,8 +234,8 @@ static void tell_stale(const struct etl_why_window *f, struct etl_why *why)
 	if (stale == ETL_STALE_TARGET) {
 		etl_target_beside(at, f->target, was);
 		etl_target_beside(f->target, at, is);
-		etl_why_because(why, "it was loaded into '%s', and its job loads into '%s' now, which does not "
-				     "have it", was, is);
+		etl_why_because(why, "it was loaded into '%s', and its job loads into '%s' now, which does "
+				     "not have it", was, is);
 	} else {
 		etl_stale_text(&current, &f->entry, text);
 		etl_why_because(why, "it was %s: extract, transform, check or load have changed since", text);

@@ -205,7 +205,8 @@ static void what_is_not_known_is_not_stale(void **state)
 	assert_int_equal(etl_stale_of(&current, ETL_WINDOW_LOADED, 0, hour(1)), ETL_STALE_TARGET);
 	for (int s = 0; s < ETL_WINDOW_STATE_MAX; s++)
 		assert_int_equal(etl_stale_of(&current, (enum etl_window_state)s, other, hour(5)),
-			s == ETL_WINDOW_LOADED || s == ETL_WINDOW_EMPTY ? ETL_STALE_DEFINITION : ETL_STALE_NOT);
+			s == ETL_WINDOW_LOADED || s == ETL_WINDOW_EMPTY ? ETL_STALE_DEFINITION :
+									  ETL_STALE_NOT);
 }
 
 /* What the source has no more stays what it was, and says so. */

@@ -108,6 +108,8 @@ static uint64_t with(const char *piece, const char *instead)
 	return of(text);
 }
 
+#define ONE "{mongodb: {collection: c, key: [s, t]}}"
+#define TWO "{mongodb: {collection: d, key: [t]}}"
 #define SAME(piece, instead) assert_true(with(piece, instead) == of(plain))
 #define OTHER(piece, instead) assert_true(with(piece, instead) != of(plain))
 
@@ -124,7 +126,10 @@ static void how_it_is_written_means_nothing(void **state)
 	SAME("not_null: {fields: [t, w]}", "not_null: {fields: [w, t]}");
 	SAME("headers: {X-A: '1', X-B: '2'}", "headers: {X-B: '2', X-A: '1'}");
 	SAME("min: 0, max: 10.5", "max: 1.05e1, min: 0");
-	SAME("load: {mongodb: {collection: c, key: [s, t]}}", "load: [{mongodb: {key: [s, t], collection: c}}]");
+	SAME("load: {mongodb: {collection: c, key: [s, t]}}",
+		"load: [{mongodb: {key: [s, t], collection: c}}]");
+	assert_true(with("load: {mongodb: {collection: c, key: [s, t]}}", "load: [" ONE ", " TWO "]") ==
+		with("load: {mongodb: {collection: c, key: [s, t]}}", "load: [" TWO ", " ONE "]"));
 }
 
 static void a_default_that_is_written_out_means_nothing(void **state)
@@ -132,7 +137,8 @@ static void a_default_that_is_written_out_means_nothing(void **state)
 	(void)state;
 	SAME("{collection: c, ", "{collection: c, mode: upsert, ");
 	SAME("{collection: c, ", "{collection: c, database: etl, ");
-	SAME("  time: {field: t}", "  format: json\n  time: {field: t, format: iso8601, timezone: UTC, label: start}");
+	SAME("  time: {field: t}",
+		"  format: json\n  time: {field: t, format: iso8601, timezone: UTC, label: start}");
 	SAME("  records: /data\n", "  records: /data\n  null_records: fail\n  covers: asked\n");
 	SAME("http: {url:", "http: {method: GET, pagination: unknown, url:");
 	SAME("max: 10.5}", "max: 10.5, on_fail: warn}");
@@ -141,10 +147,12 @@ static void a_default_that_is_written_out_means_nothing(void **state)
 static void what_does_not_decide_the_documents_means_nothing(void **state)
 {
 	(void)state;
-	SAME("schedule: {every: 1h}", "schedule: {cron: '5 * * * *', timeout: 1h}\nretry: {max: 9}\ndescription: d");
-	SAME("window: {size: 1h, start: 2026-01-01}",
-		"window: {size: 1h, start: 2025-01-01, settle: 1h, lookback: 3h, max_span: 2h, retention: 30d}");
-	SAME("window: {size: 1h,", "rejects: {max: 3}\nwindow: {size: 2h,"); /* the grid is another matter */
+	SAME("schedule: {every: 1h}",
+		"schedule: {cron: '5 * * * *', timeout: 1h}\nretry: {max: 9}\ndescription: d");
+	SAME("window: {size: 1h, start: 2026-01-01}", "window: {size: 1h, start: 2025-01-01, settle: 1h, "
+		"lookback: 3h, max_span: 2h, retention: 30d}");
+	/* the grid is another matter */
+	SAME("window: {size: 1h,", "rejects: {max: 3}\nwindow: {size: 2h,");
 	SAME("http: {url:", "http: {timeout: 10s, max_bytes: 1MiB, ipv4_only: true, url:");
 	SAME("{collection: c, ", "{collection: c, indexes: [{fields: [s]}], ");
 }
@@ -158,15 +166,18 @@ static void what_decides_the_documents_changes_it(void **state)
 	OTHER("token: {credential: airqino_secret}", "token: {credential: airqino_password}");
 	OTHER("n: 5", "n: '5'");
 	OTHER("n: 5", "n: 6");
-	OTHER("set: {s: '{station}', n: 5}", "set: {n: 5, s: '{station}'}"); /* fields stand in another order */
+	/* the fields of a document stand in another order */
+	OTHER("set: {s: '{station}', n: 5}", "set: {n: 5, s: '{station}'}");
 	OTHER("w: double", "w: decimal");
 	OTHER("max: 10.5}", "max: 10.6}");
 	OTHER("max: 10.5}", "max: 10.5, on_fail: hold}");
 	OTHER("  - drop: [p, q]\n", "");
-	OTHER("  - cast: {w: double, y: int}\n  - drop: [p, q]\n", "  - drop: [p, q]\n  - cast: {w: double, y: int}\n");
+	OTHER("  - cast: {w: double, y: int}\n  - drop: [p, q]\n",
+		"  - drop: [p, q]\n  - cast: {w: double, y: int}\n");
 	OTHER("collection: c", "collection: d");
 	OTHER("collection: c", "collection: c, database: other");
 	OTHER("key: [s, t]", "key: [t, s]");
+	OTHER("load: {mongodb: {collection: c, key: [s, t]}}", "load: [" ONE ", " TWO "]");
 	OTHER("{collection: c, ", "{collection: c, mode: insert, ");
 }
 
@@ -236,9 +247,9 @@ static void an_example_keeps_its_own(const char *file, const char *wanted)
 		size_t len;
 		etl_cleanup(free) char *canon = etl_job_canon(l.job, &l.env, &len);
 
-		fail_msg("%s is %s and was %s: ledgers of this job would be stale as a whole. If its file was "
-			"changed on purpose, or the form was (then raise ETL_DEFINITION_FORM), write the new one "
-			"here.\n%.*s", file, text, wanted, (int)len, canon);
+		fail_msg("%s is %s and was %s: ledgers of this job would be stale as a whole. If its file "
+			"was changed on purpose, or the form was (then raise ETL_DEFINITION_FORM), write the "
+			"new one here.\n%.*s", file, text, wanted, (int)len, canon);
 	}
 	unload(&l);
 }
