@@ -10,6 +10,7 @@
 #include "base/uuid.h"
 #include "state/counts.h"
 #include "state/rows.h"
+#include "state/targets.h"
 #include "time/window.h"
 
 #define ETL_REASON_MAX 512
@@ -60,6 +61,7 @@ struct etl_run_record {
 	size_t n_steps;
 	struct etl_run_partition *partitions;
 	size_t n_partitions;
+	char target[ETL_TARGET_BYTES]; /* where its rows went; "" = nowhere */
 	struct etl_run_target *targets; /* n_targets == 0: the job has one load, and `counts` are its */
 	size_t n_targets;
 };

@@ -50,6 +50,9 @@ def test_a_changed_transform(etld, flow, db, metadata):
     first = daemon.ctl("windows", "hourly", "--all").json["windows"]
     assert {w["target"] for w in first} == {f"{db.name}.hourly"} and len({w["definition"] for w in first}) == 1
     runs = metadata["runs"].count_documents({})
+    (run,) = daemon.ctl("runs", "hourly").json["runs"]
+    assert run["target"] == f"{db.name}.hourly"
+    assert f"{db.name}.hourly" in daemon.ctl("show", run["run_id"], output="table").out
 
     # At reload, and nothing is replayed.
     text = "19 windows were made by an older definition"
