@@ -116,8 +116,8 @@ static void test_a_release_outlives_another_target(void **state)
 	rig->job->load_digest++;
 	rig->job->partitions[0].definition++;
 	restate(rig);
-	assert_int_equal(rig->run->windows_held, 0);
-	assert_int_equal(rig->run->windows_loaded, 5);
+	assert_int_equal(rig->run->windows.held, 0);
+	assert_int_equal(rig->run->windows.loaded, 5);
 	assert_non_null(strstr(entry_at(rig, "job", "a", 2).reason, "released by me"));
 	rig_free(rig);
 }
@@ -132,7 +132,7 @@ static void test_newer_content_is_held_and_released(void **state)
 	(void)state;
 	service_put(rig, "a", (etl_wall){hour(2).ms + HOUR_MS / 2}, 2000);
 	run_job(rig, rig->job, (struct etl_window){hour(2), hour(3)});
-	assert_int_equal(rig->run->windows_held, 1);
+	assert_int_equal(rig->run->windows.held, 1);
 	e = entry_at(rig, "job", "a", 2);
 	assert_int_equal(e.state, ETL_WINDOW_LOADED);
 	assert_true(etl_ledger_is_held(&e));
