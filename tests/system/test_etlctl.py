@@ -393,10 +393,14 @@ def test_stale_windows(fake, ctl):
 
 
 def test_restate(fake, ctl):
-    """A backfill by another name: the same answer, followed in the same way."""
-    fake.answers["Restate"] = fake.answers["Backfill"]
+    """A backfill by another name; what stays as it is is told."""
+    states = {"loaded": 20, "failed": 0}
+    fake.answers["Restate"] = envelope(
+        "backfill", dry_run=True, backfill={"backfill_id": RUN_ID, "from": NOW, "to": NOW, "windows": {}},
+        survey={"windows": 20, "wanted": 12, "pieces": 2, "too_old": 0, "kept": 3, "states": states})
     answer = ctl("restate", "airqino", "--from", "2026-07-01", "--rate", "60/m", "--dry-run")
-    assert fake.requests[0]["method"] == "io.etld.Control.Restate", answer
+    assert "12 of 20 windows" in answer.out and "3 stale ones stay as they are" in answer.out
+    assert fake.requests[0]["method"] == "io.etld.Control.Restate"
     assert fake.requests[0]["parameters"] == {"job": "airqino", "from": "2026-07-01", "rate": "60/m", "dry_run": True}
 
 
