@@ -61,37 +61,42 @@ static etl_wall next_stale(const struct etl_ledger_part *ledger, size_t at)
 	return (etl_wall){at < ledger->n ? ledger->entries[at].window.start.ms : INT64_MAX};
 }
 
-/* Each window of the commit. A run for stale windows notes those between them too, in order, up to the
- * next stale one: where the list of ranges was full, this makes it sharp again. Example: of a mixed range
- * 00:00 to 24:00 the hours 03 and 09 are stale. The piece that restates 03 leaves 00:00 to 09:00 sharp,
- * the one that restates 09 all of it. */
+/* Those before and behind the commit's, up to the next stale one on either side: a commit's own are
+ * adjacent, and in order. Where the list of ranges was full, this makes it sharp again. Example: of a
+ * mixed range 00:00 to 24:00 the hours 03 and 09 are stale. The commit of 03 leaves 00:00 to 09:00 sharp,
+ * the one of 09 all of it. */
+static void note_around(const struct etl_strand *strand, const struct etl_commit *commit,
+	const struct etl_maker *by, struct etl_targets *out)
+{
+	const struct etl_ledger_part *ledger = &strand->work->plan.ledger;
+	etl_wall last = commit->entries[commit->n_entries - 1].window.start;
+	size_t at = note_current(strand, by, 0, commit->entries[0].window.start, out);
+
+	while (at < ledger->n && ledger->entries[at].window.start.ms <= last.ms)
+		at++;
+	note_current(strand, by, at, next_stale(ledger, at), out);
+}
+
 bool etl_strand_note_targets(const struct etl_strand *strand, const struct etl_commit *commit,
 	struct etl_targets *out)
 {
 	const struct etl_strand_work *work = strand->work;
 	const struct etl_maker by = maker_of(strand);
-	bool any = false, all = by.definition && etl_run_wants_stale(strand->run);
-	size_t at = 0;
+	bool any = false;
 
 	*out = work->plan.watermark.targets;
 	note_old(&work->plan.watermark, out);
 	for (size_t i = 0; *by.target && i < commit->n_entries; i++) {
 		const struct etl_ledger_entry *entry = &commit->entries[i];
 
-		if (all)
-			at = note_current(strand, &by, at, entry->window.start, out);
 		if (!etl_window_is_closed(entry->state) ||
 			stays_where_it_is(&work->span.windows[work->slice.window_at + i], entry))
 			continue;
 		etl_targets_note_by(out, &by, entry->window);
 		any = true;
 	}
-	if (any && all) {
-		while (at < work->plan.ledger.n && work->plan.ledger.entries[at].window.start.ms <=
-				commit->entries[commit->n_entries - 1].window.start.ms)
-			at++;
-		note_current(strand, &by, at, next_stale(&work->plan.ledger, at), out);
-	}
+	if (any && by.definition && etl_run_wants_stale(strand->run))
+		note_around(strand, commit, &by, out);
 	return any;
 }
 

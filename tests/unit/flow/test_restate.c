@@ -262,6 +262,40 @@ static void scattered(void **state)
 	rig_free(rig);
 }
 
+/* Ten hours, of which five from `from` on were loaded since the job has changed, all of them in one mixed
+ * range, as a list that was full may have it. */
+static void restate_mixed(int from, const char *left)
+{
+	struct rig *rig = rig_at(10);
+	struct etl_watermark mark;
+	struct etl_commit c = {.job = rig->job->name, .partition = "a", .run_id = "", .window_ms = HOUR_MS};
+
+	++*definition(rig);
+	run_hours(rig, from, from + 5);
+	mark = mark_of(rig);
+	assert_int_equal(mark.targets.n, 2);
+	mark.targets.n = 1;
+	mark.targets.ranges[0] = (struct etl_target_range){{hour(0), hour(10)}, ETL_TARGET_MIXED, true};
+	c.fence = mark.fence;
+	c.origin = mark.origin;
+	c.watermark = mark.processed;
+	c.targets = &mark.targets;
+	assert_int_equal(driver_real_ops->commit(rig->driver.state, NULL, &c, &rig->err), 0);
+	assert_string_equal(told(rig), "up to 10 windows were made by an older definition");
+	assert_string_equal(stale(rig), left);
+	assert_int_equal(restate(rig, 10), 5);
+	assert_string_equal(told(rig), "");
+	rig_free(rig);
+}
+
+/* What is before the first stale window and behind the last one is sharp again as well. */
+static void around_the_stale_ones(void **state)
+{
+	(void)state;
+	restate_mixed(5, "0 1 2 3 4");
+	restate_mixed(0, "5 6 7 8 9");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -273,6 +307,7 @@ int main(void)
 		cmocka_unit_test(what_the_source_forgot_stays_stale),
 		cmocka_unit_test(a_failed_attempt_changes_nothing),
 		cmocka_unit_test(scattered),
+		cmocka_unit_test(around_the_stale_ones),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
