@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Units that checks hold back, and the operator's word that lets one in: it counts for the content that
- * was held, to the byte, and for the rules that held it then. What is let in keeps that word with its
- * entry, so that the next look at the same content does not hold it again.
+ * was held, to the byte, wherever it is loaded to, and for the rules that held it then. What is let in
+ * keeps that word with its entry, so that the next look at the same content does not hold it again.
  */
 #include <stdio.h>
 #include <string.h>
@@ -84,8 +84,7 @@ static void tell_void(struct etl_window_work *window, const struct etl_held *the
 
 	etl_time_format_rfc3339(then->at, at);
 	snprintf(window->reason + n, sizeof window->reason - n,
-		"; the release by %.60s at %s does not count: the content, or the load, has changed since",
-		then->by, at);
+		"; the release by %.60s at %s does not count: the content has changed since", then->by, at);
 }
 
 static void tell_left(struct etl_window_work *window)
@@ -97,6 +96,19 @@ static void tell_left(struct etl_window_work *window)
 		window->held->by);
 }
 
+/* What an older etld has held bears the hash of its load too. */
+static bool is_same_content(const struct etl_window_work *window, const struct etl_ledger_entry *then)
+{
+	char content[ETL_HASH_TEXT_BYTES];
+
+	if (!*window->hash)
+		return false;
+	if (!*then->held.content)
+		return strcmp(window->hash, then->hash) == 0;
+	etl_hash_set_text(&window->content, 0, content);
+	return strcmp(content, then->held.content) == 0;
+}
+
 static int settle(struct etl_strand *strand, struct etl_window_work *window, struct etl_error *err)
 {
 	struct etl_ledger_entry entry;
@@ -105,7 +117,7 @@ static int settle(struct etl_strand *strand, struct etl_window_work *window, str
 		return -1;
 	if (!*entry.held.by)
 		return 0;
-	if (!*window->hash || strcmp(window->hash, entry.hash) != 0) {
+	if (!is_same_content(window, &entry)) {
 		tell_void(window, &entry.held);
 		return 0;
 	}

@@ -125,17 +125,17 @@ static void hash_window(struct etl_strand *strand, struct etl_window_work *windo
 {
 	struct etl_strand_work *work = strand->work;
 	const struct etl_ledger_brief *had = &window->due->had;
-	struct etl_hash_set hash = {0};
 
+	window->content = (struct etl_hash_set){0};
 	for (size_t i = window->first; i < window->first + window->n; i++) {
 		const struct etl_record *record = work->slice.sorted[i].record;
 
-		etl_hash_set_add(&hash, record->bson, record->len);
+		etl_hash_set_add(&window->content, record->bson, record->len);
 		window->bytes += record->len;
 	}
-	etl_hash_set_text(&hash, strand->run->job->load_digest, window->hash);
+	etl_hash_set_text(&window->content, strand->run->job->load_digest, window->hash);
 	window->same = had->was_loaded && strcmp(had->hash, window->hash) == 0 &&
-		!etl_strand_is_elsewhere(work, window->due->window);
+		!etl_strand_is_elsewhere(strand, had);
 	window->unchanged = window->same && had->state == ETL_WINDOW_LOADED &&
 		window->due->why != ETL_DUE_ASKED && !etl_strand_doubts(strand);
 }
@@ -266,6 +266,15 @@ void etl_slice_unanswered(struct etl_strand *strand)
 	free(due);
 }
 
+/* What made what the target has of the window. An attempt that closes nothing has made nothing of it. */
+static uint64_t made_by(const struct etl_strand *strand, const struct etl_window_work *window,
+	enum etl_window_state state)
+{
+	bool closes = state == ETL_WINDOW_LOADED || state == ETL_WINDOW_EMPTY;
+
+	return closes ? strand->part.partition->definition : window->due->had.definition;
+}
+
 static void stay_in_doubt(struct etl_ledger_entry *out)
 {
 	out->dirty = true; /* by the token that the plan saw: the next commit clears it */
@@ -313,10 +322,14 @@ void etl_slice_entry(const struct etl_strand *strand, const struct etl_window_wo
 	memcpy(out->hash, window->hash, sizeof out->hash);
 	if (window->held && whole && state != ETL_WINDOW_FAILED) {
 		out->held = *window->held;
+		if (*window->hash)
+			etl_hash_set_text(&window->content, 0, out->held.content);
 		out->held.since = had->held_since.ms ? had->held_since : out->updated;
 	}
+	out->definition = made_by(strand, window, state);
 	if (source_forgot(window, state)) {
 		out->state = ETL_WINDOW_LOADED;
+		out->definition = had->definition;
 		out->counts.out = out->counts.unchanged = had->out;
 		memcpy(out->hash, had->hash, sizeof out->hash);
 		snprintf(out->reason, sizeof out->reason,

@@ -172,7 +172,8 @@ static void fill_entries(struct etl_strand *strand, struct etl_commit *commit,
 }
 
 /* Read again, and refused or held now: what was loaded before stays, and a window behind the
- * watermark never opens again. Only the reason is noted, as for any attempt that failed. */
+ * watermark never opens again. Only the reason is noted, as for any attempt that failed, and what holds
+ * its newer content: `held list` has it, until that passes or somebody decides. */
 static bool stays_closed(const struct etl_strand_work *work, const struct etl_ledger_entry *entry,
 	const struct etl_due_window *due)
 {
@@ -195,8 +196,6 @@ static void part_entries(const struct etl_strand_work *work, const struct etl_co
 			stays_closed(work, &all->entries[i], window->due) ? noted : commit;
 
 		to->entries[to->n_entries++] = all->entries[i];
-		if (to == noted) /* what holds it now says nothing of what it has */
-			noted->entries[noted->n_entries - 1].held = (struct etl_held){0};
 	}
 }
 

@@ -158,12 +158,16 @@ static int read_state(struct etl_strand *strand, struct etl_error *err)
 	range = etl_window_scan_range(&job->window, &work->plan.watermark, run->planned);
 	if (etl_run_is_asked(run) && run->trigger.asked.start.ms < range.start.ms)
 		range.start = run->trigger.asked.start;
+	if (etl_run_wants_stale(run))
+		range.start = etl_strand_stale_from(strand, range.start);
 	holes = etl_holes_look(strand, &range, err);
 	if (holes < 0 || etl_ledger_part_read(&work->plan.ledger, state, job->name, partition, &range,
 				 open, err) < 0)
 		return -1;
 	if (holes)
 		etl_holes_add(work, &job->window);
+	if (etl_run_wants_stale(run))
+		etl_strand_mark_stale(strand);
 	return 0;
 }
 

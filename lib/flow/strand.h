@@ -79,6 +79,7 @@ struct etl_window_work {
 	size_t bytes;
 	etl_wall newest; /* event time of the newest record that came for it, or ETL_NO_TIME */
 	char hash[40];
+	struct etl_hash_set content; /* of its records, whatever the load is */
 	bool same;	/* loaded before with the same content */
 	bool unchanged; /* the same, and nobody asked for a comparison: nothing to write */
 	bool changed;	/* a slice of it changed the target */
@@ -333,7 +334,11 @@ struct etl_go etl_slice_again(struct etl_strand *strand, struct etl_error *err);
 bool etl_strand_note_targets(const struct etl_strand *strand, const struct etl_commit *commit,
 	struct etl_targets *out);
 /* It was loaded before, into another target: the same content is news to the job's. */
-bool etl_strand_is_elsewhere(const struct etl_strand_work *work, struct etl_window window);
+bool etl_strand_is_elsewhere(const struct etl_strand *strand, const struct etl_ledger_brief *had);
+/* Of the entries that the plan read: which of them are stale. */
+void etl_strand_mark_stale(struct etl_strand *strand);
+/* From where a plan for stale windows from `from` on reads the ledger. */
+etl_wall etl_strand_stale_from(const struct etl_strand *strand, etl_wall from);
 /* What the strand's end tells of other targets, from its watermark as it is now. */
 void etl_strand_keep_targets(struct etl_strand *strand);
 

@@ -45,6 +45,10 @@ const struct etl_node *etl_decode_split(const struct etl_node *map, const struct
 const struct etl_decode_spec *etl_decode_load(const struct etl_node *beside, bool documents,
 	const struct etl_conf_env *env);
 
+/* What it makes of a payload, in canonical form (conf/canon.h). */
+struct etl_canon;
+void etl_decode_canon(const struct etl_decode_spec *spec, struct etl_canon *to);
+
 /* How far stamps lie behind the times of their records: time.interval with `label: end`, else 0. */
 etl_dur etl_decode_label(const struct etl_decode_spec *spec);
 

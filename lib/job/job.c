@@ -16,6 +16,7 @@
 #include "base/alloc.h"
 #include "base/hash.h"
 #include "base/str.h"
+#include "job/definition.h"
 
 #define AT(type, member) offsetof(struct type, member)
 
@@ -205,6 +206,8 @@ struct etl_job *etl_job_load(const char *name, const struct etl_node *root,
 	if (etl_diag_count(env->diag) == at_begin)
 		etl_job_check_fields(job, &(struct etl_job_nodes){o.transform, o.check, o.load},
 			env);
+	if (etl_diag_count(env->diag) == at_begin)
+		etl_job_define(job, env);
 	return job;
 }
 

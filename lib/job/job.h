@@ -33,6 +33,7 @@ enum etl_overlap { ETL_OVERLAP_SKIP, ETL_OVERLAP_QUEUE_ONE, ETL_OVERLAP_CANCEL_R
 struct etl_partition {
 	const char *name;	   /* its value, several joined by '/'; "all" without partitions */
 	const char *const *values; /* one for each of the job's partition_names, same order */
+	uint64_t definition; /* job/definition.h; 0 = of a job that is left out */
 };
 
 struct etl_job_stage {

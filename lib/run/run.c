@@ -298,6 +298,7 @@ static void fill_targets(const struct etl_run *run, struct etl_run_record *out)
 {
 	const struct etl_job *job = run->job;
 
+	etl_job_target(job, run->env->database, out->target);
 	if (!run->targets)
 		return;
 	out->targets = etl_calloc(job->n_loads, sizeof *out->targets);

@@ -139,6 +139,13 @@ static inline bool etl_run_is_asked(const struct etl_run *run)
 	return run->trigger.asked.start.ms < run->trigger.asked.end.ms;
 }
 
+/* True if it is for windows of another definition or target than the job's. */
+static inline bool etl_run_wants_stale(const struct etl_run *run)
+{
+	return etl_run_is_asked(run) && run->trigger.kind == ETL_TRIGGER_BACKFILL &&
+		run->trigger.reprocess == ETL_REPROCESS_STALE;
+}
+
 /* True if the run was for all that is due: only such a one takes back what was said of the job. */
 static inline bool etl_run_is_whole(const struct etl_run *run)
 {

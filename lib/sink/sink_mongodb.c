@@ -26,18 +26,19 @@
 static const char *const mode_words[] = {"upsert", "insert", NULL};
 
 #define AT(member) offsetof(struct etl_sink_mongodb_options, member)
+/* Collection and database are told as the target, with the daemon's database where none is said. */
 static const struct etl_option options[] = {
 	{.name = "collection", .type = ETL_OPT_STRING, .offset = AT(collection), .required = true,
-		.help = "where the documents go"},
+		.aside = true, .help = "where the documents go"},
 	{.name = "database", .type = ETL_OPT_STRING, .offset = AT(database),
-		.help = "another database than the daemon's"},
+		.aside = true, .help = "another database than the daemon's"},
 	{.name = "mode", .type = ETL_OPT_WORD, .offset = AT(mode), .words = mode_words,
 		.fallback = "upsert",
 		.help = "upsert replaces a changed document, insert leaves what is there"},
 	{.name = "key", .type = ETL_OPT_STRINGS, .offset = AT(key), .required = true,
 		.help = "the fields that identify a record: they become its _id"},
 	{.name = "indexes", .type = ETL_OPT_NODE, .offset = AT(indexes_node),
-		.help = "[{fields: [a, -b], unique: true, name: n, expire_after: 90d}]"},
+		.aside = true, .help = "[{fields: [a, -b], unique: true, name: n, expire_after: 90d}]"},
 	{.name = "version", .type = ETL_OPT_STRING, .offset = AT(version),
 		.help = "a document with a greater value of this field is not replaced"},
 	{0}};

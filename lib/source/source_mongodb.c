@@ -59,10 +59,10 @@ static const struct etl_option options[] = {
 		.help = "match adds the window as a condition, manual leaves it to "
 			"{window.start} and {window.end} in filter or pipeline"},
 	{.name = "batch_size", .type = ETL_OPT_INT, .offset = AT(batch_size),
-		.fallback = "1000",
+		.fallback = "1000", .aside = true,
 		.min = 1, .max = 100000, .help = "documents in one answer of the server"},
 	{.name = "timeout", .type = ETL_OPT_DURATION, .offset = AT(timeout), .fallback = "60s",
-		.min = 1, .max = 86400, .help = "for the server's work on the query"},
+		.aside = true, .min = 1, .max = 86400, .help = "for the server's work on the query"},
 	{0}};
 
 struct source {

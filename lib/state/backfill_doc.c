@@ -33,7 +33,7 @@ bool etl_reprocess_parse(const char *word, enum etl_reprocess *out)
 	return false;
 }
 
-bool etl_reprocess_wants(enum etl_reprocess r, bool entry, enum etl_window_state state)
+bool etl_reprocess_wants(enum etl_reprocess r, bool entry, enum etl_window_state state, bool stale)
 {
 	switch (r) {
 	case ETL_REPROCESS_FAILED:
@@ -43,6 +43,8 @@ bool etl_reprocess_wants(enum etl_reprocess r, bool entry, enum etl_window_state
 	case ETL_REPROCESS_MISSING:
 		return !entry || state == ETL_WINDOW_PENDING || state == ETL_WINDOW_RUNNING ||
 			state == ETL_WINDOW_SKIPPED;
+	case ETL_REPROCESS_STALE:
+		return entry && stale;
 	case ETL_REPROCESS_ALL:
 	case ETL_REPROCESS_MAX:
 		break;

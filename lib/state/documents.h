@@ -10,6 +10,7 @@
 #include "base/uuid.h"
 #include "state/counts.h"
 #include "state/rows.h"
+#include "state/targets.h"
 #include "time/window.h"
 
 #define ETL_REASON_MAX 512
@@ -58,6 +59,7 @@ struct etl_run_record {
 	size_t n_steps;
 	struct etl_run_partition *partitions;
 	size_t n_partitions;
+	char target[ETL_TARGET_BYTES]; /* where its rows went; "" = nowhere */
 	struct etl_run_target *targets; /* n_targets == 0: the job has one load, and `counts` are its */
 	size_t n_targets;
 };
@@ -109,7 +111,8 @@ extern const struct etl_collection etl_hosts; /* by host */
 #define ETL_REPROCESS(X)                                                                        \
 	X(ALL, "all", "every window, closed ones too")                                          \
 	X(MISSING, "missing", "windows that were never loaded, skipped ones too")               \
-	X(FAILED, "failed", "those, and the ones that failed or are held")
+	X(FAILED, "failed", "those, and the ones that failed or are held")                      \
+	X(STALE, "stale", "windows that another definition made, or that are in another target")
 
 enum etl_reprocess {
 #define X(id, word, help) ETL_REPROCESS_##id,

@@ -73,6 +73,8 @@ void etl_held_to_bson(const struct etl_held *held, bson_t *out)
 		BSON_APPEND_BOOL(out, "held_more", true);
 	if (held->since.ms)
 		BSON_APPEND_DATE_TIME(out, "held_since", held->since.ms);
+	if (*held->content)
+		BSON_APPEND_UTF8(out, "held_content", held->content);
 }
 
 void etl_waiver_to_bson(const struct etl_held *held, bson_t *out)
@@ -166,6 +168,7 @@ void etl_held_from_bson(const bson_t *doc, struct etl_held *out)
 	if (bson_iter_init_find(&it, doc, "held_more"))
 		out->more = bson_iter_as_bool(&it);
 	out->since = etl_doc_date(doc, "held_since");
+	read_text(doc, "held_content", out->content, sizeof out->content);
 	if (bson_iter_init_find(&it, doc, "held") && BSON_ITER_HOLDS_ARRAY(&it) &&
 		bson_iter_recurse(&it, &list))
 		read_held(&list, out);

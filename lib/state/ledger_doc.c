@@ -92,6 +92,8 @@ void etl_ledger_to_bson(const char *job, const char *partition,
 	BSON_APPEND_INT64(out, "fence", entry->fence);
 	etl_counts_append_some(out, "counts", &entry->counts);
 	BSON_APPEND_UTF8(out, "hash", entry->hash);
+	if (entry->definition)
+		BSON_APPEND_INT64(out, "definition", (int64_t)entry->definition);
 	BSON_APPEND_UTF8(out, "reason", entry->reason);
 	BSON_APPEND_UTF8(out, "dirty_token", entry->dirty_token);
 	BSON_APPEND_DATE_TIME(out, "fetched_at", entry->fetched.ms);
@@ -148,6 +150,8 @@ static void read_field(const bson_iter_t *it, struct etl_ledger_entry *e, char *
 		e->fence = bson_iter_as_int64(it);
 	else if (etl_streq(key, "hash"))
 		read_text(it, e->hash, sizeof e->hash);
+	else if (etl_streq(key, "definition") && BSON_ITER_HOLDS_INT64(it))
+		e->definition = (uint64_t)bson_iter_int64(it);
 	else if (etl_streq(key, "reason"))
 		read_text(it, e->reason, sizeof e->reason);
 	else if (etl_streq(key, "dirty_token"))

@@ -141,6 +141,8 @@ void etl_run_record_to_bson(const struct etl_run_record *run, bson_t *out)
 	append_passed_over(out, run);
 	append_asked(out, &run->window);
 	etl_counts_append(out, "counts", &run->counts);
+	if (*run->target)
+		append_text(out, "target", run->target);
 	append_targets(out, run);
 	etl_window_counts_append(out, &run->windows);
 	BSON_APPEND_INT64(out, "warnings", (int64_t)run->warnings);

@@ -207,8 +207,8 @@ static int ledger_open(struct etl_state *s, const char *job, size_t max,
 	return rc;
 }
 
-static int ledger_in_state(struct etl_state *s, const char *job, enum etl_window_state state,
-	size_t max, etl_unit_fn fn, void *ctx, struct etl_error *err)
+static int ledger_held(struct etl_state *s, const char *job, size_t max, etl_unit_fn fn, void *ctx,
+	struct etl_error *err)
 {
 	struct memory *m = etl_memory_lock(s);
 	int rc = 1;
@@ -218,7 +218,7 @@ static int ledger_in_state(struct etl_state *s, const char *job, enum etl_window
 		for (size_t k = 0; k < m->lanes[i].n && rc == 1; k++) {
 			const struct lane *lane = &m->lanes[i];
 
-			if ((job && !etl_streq(lane->job, job)) || lane->entries[k].state != state)
+			if ((job && !etl_streq(lane->job, job)) || !etl_ledger_is_held(&lane->entries[k]))
 				continue;
 			if (max-- == 0)
 				rc = 0;
@@ -390,6 +390,7 @@ static void mark_one(struct memory *m, const char *job, const char *partition, i
 		old = etl_memory_entry_new(m, job, partition, e->window);
 		*old = entry_of(e, fence);
 		old->held = (struct etl_held){.n = 0};
+		old->definition = 0;
 		return;
 	}
 	memcpy(old->run_id, e->run_id, sizeof old->run_id);
@@ -397,6 +398,11 @@ static void mark_one(struct memory *m, const char *job, const char *partition, i
 	old->attempt = e->attempt;
 	old->fence = fence;
 	old->updated = e->updated;
+	if (e->state == ETL_WINDOW_HELD && e->held.n &&
+		(old->state == ETL_WINDOW_LOADED || old->state == ETL_WINDOW_EMPTY)) {
+		old->held = e->held;
+		old->dirty = true;
+	}
 	if (stands(old->state, e->state))
 		return;
 	old->window.end = e->window.end;
@@ -486,7 +492,7 @@ static const struct etl_state_ops memory_ops = {
 	.watermark_list = watermark_list,
 	.ledger_scan = ledger_scan,
 	.ledger_open = ledger_open,
-	.ledger_in_state = ledger_in_state,
+	.ledger_held = ledger_held,
 	.open_sums = etl_memory_open_sums,
 	.ledger_count = ledger_count,
 	.begin = begin,

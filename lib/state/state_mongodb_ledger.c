@@ -179,7 +179,7 @@ int etl_smdb_ledger_open(struct etl_state *s, const char *job, size_t max,
 	return rc < 0 ? -1 : !look.more;
 }
 
-/* ---- one state ------------------------------------------------------------------------------- */
+/* ---- what is held ---------------------------------------------------------------------------- */
 
 struct unit_look {
 	etl_unit_fn fn;
@@ -196,43 +196,54 @@ static int each_unit(struct unit_look *look, mongoc_cursor_t *cursor, struct etl
 	int rc = 0;
 
 	while (rc == 0 && mongoc_cursor_next(cursor, &doc)) {
+		rc = etl_ledger_from_bson(doc, &entry, err);
+		if (rc < 0 || !etl_ledger_is_held(&entry))
+			continue; /* released, and waiting for its run */
 		look->more = look->left == 0;
 		if (look->more)
 			break;
 		look->left--;
-		rc = etl_ledger_from_bson(doc, &entry, err);
-		if (rc == 0)
-			rc = look->fn(look->ctx, etl_doc_text(doc, "job"),
-				etl_doc_text(doc, "partition"), &entry);
+		rc = look->fn(look->ctx, etl_doc_text(doc, "job"), etl_doc_text(doc, "partition"), &entry);
 	}
 	if (rc == 0 && mongoc_cursor_error(cursor, &error))
 		rc = etl_mongo_error(err, &error, NULL);
 	return rc;
 }
 
-/* One more than `max` is asked for, so that the caller learns whether the list is complete
- * without a count. */
-int etl_smdb_ledger_in_state(struct etl_state *s, const char *job, enum etl_window_state state,
-	size_t max, etl_unit_fn fn, void *ctx, struct etl_error *err)
+static int look_for_held(struct unit_look *look, mongoc_collection_t *windows, bson_t *query,
+	const char *job, struct etl_error *err)
 {
-	bson_t *query = BCON_NEW("state", BCON_UTF8(etl_window_state_word(state)));
-	bson_t *opts = BCON_NEW("limit", BCON_INT64((int64_t)max + 1));
-	struct unit_look look = {fn, ctx, max, false};
-	struct etl_place place;
-	int rc = -1;
+	mongoc_cursor_t *cursor;
+	int rc;
 
 	if (job)
 		BSON_APPEND_UTF8(query, "job", job);
-	if (etl_place_open(&place, s, "windows", err) == 0) {
-		mongoc_cursor_t *cursor =
-			mongoc_collection_find_with_opts(place.collection, query, opts, NULL);
-
-		rc = each_unit(&look, cursor, err);
-		mongoc_cursor_destroy(cursor);
-		etl_place_close(&place);
-	}
+	cursor = mongoc_collection_find_with_opts(windows, query, NULL, NULL);
+	rc = each_unit(look, cursor, err);
+	mongoc_cursor_destroy(cursor);
 	bson_destroy(query);
-	bson_destroy(opts);
+	return rc;
+}
+
+/* Two questions, each with an index of its own: units that are held, and closed ones that are dirty, of
+ * which few are there for what holds newer content. */
+int etl_smdb_ledger_held(struct etl_state *s, const char *job, size_t max, etl_unit_fn fn, void *ctx,
+	struct etl_error *err)
+{
+	struct unit_look look = {fn, ctx, max, false};
+	struct etl_place place;
+	int rc;
+
+	if (etl_place_open(&place, s, "windows", err) < 0)
+		return -1;
+	rc = look_for_held(&look, place.collection,
+		BCON_NEW("state", BCON_UTF8(etl_window_state_word(ETL_WINDOW_HELD))), job, err);
+	if (rc == 0 && !look.more)
+		rc = look_for_held(&look, place.collection, BCON_NEW("dirty", BCON_BOOL(true), "held.0",
+			"{", "$exists", BCON_BOOL(true), "}", "state", "{", "$in", "[",
+			BCON_UTF8(etl_window_state_word(ETL_WINDOW_LOADED)),
+			BCON_UTF8(etl_window_state_word(ETL_WINDOW_EMPTY)), "]", "}"), job, err);
+	etl_place_close(&place);
 	return rc < 0 ? -1 : !look.more;
 }
 
@@ -325,9 +336,38 @@ static void append_choice(bson_t *parts, const struct etl_ledger_entry *e)
 	bson_destroy(all);
 }
 
+/* {$cond: [{$in: ["$state", ["loaded", "empty"]]}, {held, dirty}, {}]}: newer content of a window that
+ * was read before is held back. What the window has stays, and it is asked for again until the check
+ * passes or somebody decides, as one that was never loaded is. */
+static void append_newer_held(bson_t *parts, const struct etl_held *held)
+{
+	bson_t fields = BSON_INITIALIZER;
+	bson_t *choice;
+
+	etl_held_to_bson(held, &fields);
+	if (!held->more) /* of what held it before, as the two that follow */
+		BSON_APPEND_BOOL(&fields, "held_more", false);
+	if (!held->since.ms)
+		BSON_APPEND_DATE_TIME(&fields, "held_since", 0);
+	if (!*held->content)
+		BSON_APPEND_UTF8(&fields, "held_content", "");
+	BSON_APPEND_BOOL(&fields, "dirty", true);
+	if (*held->by)
+		etl_waiver_to_bson(held, &fields);
+	else
+		BSON_APPEND_NULL(&fields, "waiver"); /* of other content */
+	choice = BCON_NEW("$cond", "[", "{", "$in", "[", "$state", "[",
+		BCON_UTF8(etl_window_state_word(ETL_WINDOW_LOADED)),
+		BCON_UTF8(etl_window_state_word(ETL_WINDOW_EMPTY)), "]", "]", "}", "{", "$literal",
+		BCON_DOCUMENT(&fields), "}", "{", "}", "]");
+	BSON_APPEND_DOCUMENT(parts, "3", choice);
+	bson_destroy(choice);
+	bson_destroy(&fields);
+}
+
 /* {$mergeObjects: [new document, $$ROOT, what the mark changes]} */
 static void mark_pipeline(bson_t *out, const char *job, const char *partition,
-	const struct etl_ledger_entry *e)
+	const struct etl_ledger_entry *e, const struct etl_held *held)
 {
 	bson_t fresh = BSON_INITIALIZER, body = BSON_INITIALIZER;
 	bson_t parts, literal;
@@ -339,6 +379,8 @@ static void mark_pipeline(bson_t *out, const char *job, const char *partition,
 	bson_append_document_end(&parts, &literal);
 	BSON_APPEND_UTF8(&parts, "1", "$$ROOT");
 	append_choice(&parts, e);
+	if (e->state == ETL_WINDOW_HELD && held->n)
+		append_newer_held(&parts, held);
 	bson_append_array_end(&body, &parts);
 	etl_state_pipeline(out, "$replaceWith", &body);
 	bson_destroy(&fresh);
@@ -366,11 +408,12 @@ static int mark_one(struct etl_place *place, const char *job, const char *partit
 
 	e.fence = fence;
 	e.held = (struct etl_held){.n = 0};
+	e.definition = 0;
 	etl_ledger_append_id(&query, job, partition, &e.window.start);
 	BSON_APPEND_DOCUMENT_BEGIN(&query, "fence", &sub);
 	BSON_APPEND_INT64(&sub, "$lte", fence);
 	bson_append_document_end(&query, &sub);
-	mark_pipeline(&pipeline, job, partition, &e);
+	mark_pipeline(&pipeline, job, partition, &e, &entry->held);
 	rc = etl_state_update_one(place->collection, &query, &pipeline, opts, &matched, err);
 	if (rc < 0 && etl_smdb_met_another(err))
 		rc = etl_state_update_one(place->collection, &query, &pipeline, opts, &matched, err);

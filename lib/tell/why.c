@@ -407,11 +407,13 @@ static void add_elsewhere(const struct etl_why_job *f, struct etl_why *why)
 {
 	char text[ETL_ELSEWHERE_TEXT_BYTES], command[ETL_ELSEWHERE_TEXT_BYTES];
 
-	if (!f->elsewhere || !f->elsewhere->n)
+	if (!f->elsewhere || !etl_elsewhere_any(f->elsewhere))
 		return;
 	etl_elsewhere_text(f->elsewhere, text);
-	etl_elsewhere_command(f->elsewhere, f->job, command);
-	etl_why_because(why, "%s: its load went elsewhere before, and nothing is loaded again unasked", text);
+	etl_elsewhere_command(f->job, command);
+	etl_why_because(why, "%s: %s, and nothing is loaded again unasked", text, f->elsewhere->n ?
+		"its load went elsewhere before" : "what decides its documents has changed since");
+	etl_why_hint(why, "etlctl windows %s --stale", f->name);
 	etl_why_hint(why, "%s", command);
 }
 

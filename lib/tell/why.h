@@ -153,7 +153,7 @@ struct etl_why_job {
 	const struct etl_skip *skip; /* the last ones; NULL or last.ms == 0: none is known */
 	const struct etl_why_run *last; /* the last run; NULL = none, or not known */
 	const struct etl_why_owed *owed; /* NULL = not known */
-	const struct etl_elsewhere *elsewhere; /* NULL or n == 0: nothing is, or not known */
+	const struct etl_elsewhere *elsewhere; /* NULL or of none: nothing is, or not known */
 };
 /* Tells of a job that is left out because of errors in its file (job.h). */
 void etl_why_left_out(const struct etl_job *job, struct etl_why *why);
@@ -186,6 +186,7 @@ struct etl_why_window {
 	char change_kind[16], change_who[80], change_why[ETL_REASON_MAX];
 	etl_wall change_at;
 	char target[ETL_TARGET_BYTES]; /* where its job loads to; "" = nowhere */
+	uint64_t definition; /* of its partition today; 0 = not known */
 	/* what etl_window_plan and etl_upstream_hole say of it */
 	bool due, lost;
 	enum etl_due why;

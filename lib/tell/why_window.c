@@ -18,6 +18,7 @@
 #include "base/alloc.h"
 #include "base/encode.h"
 #include "base/str.h"
+#include "job/stale.h"
 #include "ops/decision.h"
 #include "tell/why.h"
 #include "time/civil.h"
@@ -117,6 +118,23 @@ static void hint_run(const struct etl_why_window *f, struct etl_why *why)
 	etl_why_hint(why, "%s", command);
 }
 
+/* Newer content of a window that is closed: what it has stays, and somebody is asked. */
+static void tell_newer(const struct etl_why_window *f, struct etl_why *why)
+{
+	const struct etl_ledger_entry *e = &f->entry;
+	char text[200];
+
+	if (e->state == ETL_WINDOW_HELD || !etl_ledger_is_held(e))
+		return;
+	etl_held_text(&e->held, false, text, sizeof text);
+	etl_why_because(why, "a check in run %s holds its newer content back: %s; what was loaded stays",
+		e->run_id, text);
+	etl_why_because(why, "an operator may let this content in (held release), or leave the window as it "
+			     "is (held discard)");
+	hint_decision(f, ETL_CHANGE_RELEASE, why);
+	hint_decision(f, ETL_CHANGE_DISCARD, why);
+}
+
 /* Each state is told with the commands that it allows: an operator who reads "held" wants to
  * know what to do about it. Of each state: by which run, when, why; then what may be done about it,
  * as commands. */
@@ -196,6 +214,7 @@ static void tell_state(const struct etl_why_window *f, struct etl_why *why)
 {
 	if (f->has_entry) {
 		tell_entry(f, why);
+		tell_newer(f, why);
 		tell_rejects(f, why);
 		tell_change(f, why);
 	} else if (!is_whole(f) && is_behind_mark(f)) {
@@ -208,26 +227,37 @@ static void tell_state(const struct etl_why_window *f, struct etl_why *why)
 }
 
 /* Tells of a window that was closed by a load into another target, when the job's target of
- * today has nothing of it. Nothing is loaded again unasked, so the command is given. */
-static void tell_target(const struct etl_why_window *f, struct etl_why *why)
+ * today has nothing of it, or by another definition. Nothing is loaded again unasked, so the command
+ * is given. */
+static void tell_stale(const struct etl_why_window *f, struct etl_why *why)
 {
+	const struct etl_current current = {f->definition, f->target, &f->mark.targets};
+	char was[ETL_TARGET_BYTES], is[ETL_TARGET_BYTES], text[ETL_STALE_TEXT_BYTES];
+	enum etl_stale stale = f->has_entry ? etl_stale_of(&current, f->entry.state, f->entry.definition,
+		f->window.start) : ETL_STALE_NOT;
+	const char *at = f->has_entry ? etl_stale_place(&current, &f->entry) : NULL;
+	ETL_BUF_CLEANUP struct etl_buf command;
 	char from[ETL_TIME_TEXT_BYTES], to[ETL_TIME_TEXT_BYTES];
-	char was[ETL_TARGET_BYTES], is[ETL_TARGET_BYTES];
-	const char *at = f->has_mark ? etl_targets_at(&f->mark.targets, f->window.start) : NULL;
 
-	if (!at || !*f->target || etl_target_covers(at, f->target) ||
-		strcmp(at, ETL_TARGET_UNKNOWN) == 0 || !f->has_entry ||
-		!etl_window_is_closed(f->entry.state))
+	etl_buf_init(&command, 4096);
+	if (stale == ETL_STALE_NOT)
 		return;
-	etl_target_beside(at, f->target, was);
-	etl_target_beside(f->target, at, is);
-	etl_why_because(why, "it was loaded into '%s', and its job loads into '%s' now, which does not "
-			     "have it", was, is);
-	if (is_whole(f))
-		etl_why_hint(why, "etlctl run %s", f->job->name);
-	else
-		etl_why_hint(why, "etlctl backfill %s --from %s --to %s --reprocess all", f->job->name,
-			stamp(f->window.start, from), stamp(f->window.end, to));
+	if (stale == ETL_STALE_TARGET) {
+		etl_target_beside(at, f->target, was);
+		etl_target_beside(f->target, at, is);
+		etl_why_because(why, "it was loaded into '%s', and its job loads into '%s' now, which does "
+				     "not have it", was, is);
+	} else {
+		etl_stale_text(&current, &f->entry, text);
+		etl_why_because(why, "it was %s: extract, transform, check or load have changed since", text);
+	}
+	etl_buf_printf(&command, "etlctl %s %s", is_whole(f) ? "run" : "restate", f->job->name);
+	if (!is_whole(f)) {
+		etl_buf_printf(&command, " --from %s --to %s", stamp(f->window.start, from),
+			stamp(f->window.end, to));
+		etl_job_partition_option(f->partition, &command);
+	}
+	etl_why_hint(why, "%s", etl_buf_text(&command));
 }
 
 /* ---- due ----------------------------------------------------------------------------------- */
@@ -441,7 +471,7 @@ static void tell_next(const struct etl_why_window *f, struct etl_why *why)
 void etl_why_of_window(const struct etl_why_window *f, struct etl_why *why)
 {
 	tell_state(f, why);
-	tell_target(f, why);
+	tell_stale(f, why);
 	if (f->job->left_out) {
 		etl_why_left_out(f->job, why);
 		return;

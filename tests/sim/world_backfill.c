@@ -52,7 +52,7 @@ static int count_closed(void *ctx, const struct etl_ledger_entry *entry, struct 
 
 	(void)err;
 	closed->n += etl_window_is_closed(entry->state) ||
-		!etl_reprocess_wants(closed->reprocess, true, entry->state);
+		!etl_reprocess_wants(closed->reprocess, true, entry->state, false);
 	return 0;
 }
 

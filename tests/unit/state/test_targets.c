@@ -24,6 +24,13 @@ static void note(struct etl_targets *t, const char *target, int from, int until)
 		etl_targets_note(t, target, (struct etl_window){H(hour), H(hour + 1)});
 }
 
+static const char *name_of(const struct etl_targets *t, size_t range)
+{
+	size_t maker = t->ranges[range].maker;
+
+	return maker == ETL_TARGET_MIXED ? "*" : t->makers[maker].target;
+}
+
 /* "a:0-19 b:19-22" */
 static const char *text(const struct etl_targets *t)
 {
@@ -32,8 +39,8 @@ static const char *text(const struct etl_targets *t)
 
 	*out = '\0';
 	for (size_t i = 0; i < t->n; i++)
-		at += (size_t)snprintf(out + at, sizeof out - at, "%s%s:%d-%d", i ? " " : "",
-			t->names[t->ranges[i].name], (int)(t->ranges[i].windows.start.ms / 3600000),
+		at += (size_t)snprintf(out + at, sizeof out - at, "%s%s:%d-%d", i ? " " : "", name_of(t, i),
+			(int)(t->ranges[i].windows.start.ms / 3600000),
 			(int)(t->ranges[i].windows.end.ms / 3600000));
 	return out;
 }
