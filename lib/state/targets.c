@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
  * The ranges of windows by target: noting one cuts it out of all others, and joins neighbours.
+ *
+ * Why it is noted: `loads to dw.orders` is changed to `dw.orders_v2` in the configuration. The
+ * windows before that stay in the old collection, the ledger calls them loaded, and nobody who
+ * reads the new one would learn that they are missing there. By the note an operator is told so.
+ *
+ *   before:        dw.orders Jan 1 - Apr 1, dw.orders_v2 Apr 1 - May 1
+ *   Feb 3 again:   dw.orders Jan 1 - Feb 3, dw.orders_v2 Feb 3 - Feb 4, dw.orders Feb 4 - Apr 1,
+ *                  dw.orders_v2 Apr 1 - May 1
  */
 #include "state/targets.h"
 
@@ -17,6 +25,8 @@ struct draft {
 	size_t n;
 };
 
+/* An empty range is none; one that touches its neighbour of the same name is part of it, which is
+ * why years of windows are one range. */
 static void add(struct draft *d, size_t name, etl_wall from, etl_wall until)
 {
 	struct etl_target_range *last = d->n ? &d->ranges[d->n - 1] : NULL;
@@ -76,6 +86,8 @@ static size_t least(const struct draft *d, size_t name, struct etl_window fresh)
 	return best;
 }
 
+/* More ranges than there is room for come from repairs strewn over the years; what is forgotten is
+ * as if it had never been noted. */
 static void fit(struct draft *d, size_t name, struct etl_window fresh)
 {
 	while (d->n > ETL_TARGET_RANGES_MAX) {
@@ -95,6 +107,7 @@ static int64_t length_of(const struct etl_targets *t, size_t name)
 	return all;
 }
 
+/* A name without ranges is free for another. */
 static void forget(struct etl_targets *t, size_t name)
 {
 	size_t kept = 0;
@@ -122,6 +135,7 @@ static size_t place_of(struct etl_targets *t, const char *target)
 	return least;
 }
 
+/* A unit without a length has a millisecond, so that it is found by its start. */
 static struct etl_window as_range(struct etl_window w)
 {
 	if (w.end.ms <= w.start.ms)
@@ -129,6 +143,7 @@ static struct etl_window as_range(struct etl_window w)
 	return w;
 }
 
+/* The list stays sorted and without overlaps: all else here relies on that. */
 void etl_targets_note(struct etl_targets *t, const char *target, struct etl_window window)
 {
 	struct draft d = {.n = 0};
@@ -142,6 +157,7 @@ void etl_targets_note(struct etl_targets *t, const char *target, struct etl_wind
 	t->n = d.n;
 }
 
+/* NULL: not known. */
 const char *etl_targets_at(const struct etl_targets *t, etl_wall start)
 {
 	for (size_t i = 0; i < t->n; i++)
