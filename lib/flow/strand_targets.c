@@ -27,6 +27,7 @@ static void note_old(const struct etl_watermark *mark, struct etl_targets *out)
 	out->absent = false;
 }
 
+/* False: the slice closes nothing, and the stored list stays as it is. */
 bool etl_strand_note_targets(const struct etl_strand *strand, const struct etl_commit *commit,
 	struct etl_targets *out)
 {
@@ -54,6 +55,7 @@ bool etl_strand_is_elsewhere(const struct etl_strand_work *work, struct etl_wind
 	return at && !etl_target_covers(at, work->plan.target) && !etl_streq(at, ETL_TARGET_UNKNOWN);
 }
 
+/* How many windows are in another target than the job's is told at the end of the run. */
 void etl_strand_keep_targets(struct etl_strand *strand)
 {
 	const struct etl_strand_work *work = strand->work;
