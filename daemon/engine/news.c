@@ -67,24 +67,22 @@ static void mongodb_down(struct etld *etld)
 /* ---- runs ------------------------------------------------------------------------------------ */
 
 /* The run or its record was refused: MongoDB is unreachable, and looked out for. */
-static bool notice_lost_mongodb(const struct etld_run *run)
+static void notice_lost_mongodb(const struct etld_run *run)
 {
-	bool lost = etl_store_is_unreachable(&run->run->error);
-
-	if (!lost && !etl_store_is_unreachable(&run->finish_error))
-		return false;
-	etld_backend_lost(run->etld, lost ? &run->run->error : &run->finish_error);
-	return true;
+	if (etl_store_is_unreachable(&run->run->error))
+		etld_backend_lost(run->etld, &run->run->error);
+	else if (etl_store_is_unreachable(&run->finish_error))
+		etld_backend_lost(run->etld, &run->finish_error);
 }
 
-static void tell_sched(struct etld *etld, struct etld_job *job, const struct etl_run *run,
-	bool store_lost)
+/* MongoDB was lost to the run itself, or to the record of its end. */
+static void tell_sched(struct etld *etld, const struct etld_run *run)
 {
 	struct etl_run_outcome outcome;
 
-	etl_run_tell_outcome(run, &outcome);
-	outcome.store_lost |= store_lost;
-	etl_sched_ended(etld->sched, &job->sched, &outcome);
+	etl_run_tell_outcome(run->run, &outcome);
+	outcome.store_lost |= etl_store_is_unreachable(&run->finish_error);
+	etl_sched_ended(etld->sched, &run->job->sched, &outcome);
 }
 
 /* The scheduler comes late: within its call it may start the job's next run, which goes by what
@@ -92,8 +90,8 @@ static void tell_sched(struct etld *etld, struct etld_job *job, const struct etl
 static void run_ended(struct etld *etld, struct etld_run *run)
 {
 	struct etld_job *job = run->job;
-	bool lost = notice_lost_mongodb(run);
 
+	notice_lost_mongodb(run);
 	if (job)
 		etld_job_remember(etld, job, run->run, run->picture);
 	etld_count_ended(etld->counters, run->run);
@@ -101,7 +99,7 @@ static void run_ended(struct etld *etld, struct etld_run *run)
 	etld_run_tell(run, true);
 	if (job) {
 		etld_backfills_run_ended(etld, run->run);
-		tell_sched(etld, job, run->run, lost);
+		tell_sched(etld, run);
 		etld_deadline_look(etld, job);
 	}
 	if (run->finish_error.kind != ETL_OK)

@@ -219,9 +219,23 @@ PLANTED = [
      "system:tests/system/test_many_jobs.py::test_a_long_answer_is_made_in_pieces"),
     ("a resume that overtakes a pause on its way to the store", "daemon/engine/pauses.c",
      "\tetld_outbox_put(etld, job->name, &pause_kind, &p->entry);",
-     "\tetld_outbox_put(etld, order->pause ? job->name : order->who, &pause_kind, &p->entry);\n"
-     "\tetld_outbox_flush(etld);",
+     "\tstatic struct etld_entry_kind resume_kind; /* with a way of its own */\n\n\tresume_kind = pause_kind;\n"
+     "\tresume_kind.id = ETLD_ENTRY_ALERT;\n"
+     "\tetld_outbox_put(etld, order->pause ? job->name : order->who, order->pause ? &pause_kind : &resume_kind,\n"
+     "\t\t&p->entry);",
      "system:tests/system/test_pause_order.py::test_the_store_keeps_the_order"),
+    # news
+    ("a backfill that hears of its piece's end behind the scheduler", "daemon/engine/news.c",
+     "\t\tetld_backfills_run_ended(etld, run->run);\n\t\ttell_sched(etld, run);\n",
+     "\t\ttell_sched(etld, run);\n\t\tetld_backfills_run_ended(etld, run->run);\n", "unit:daemon/engine/test_news"),
+    ("the next run before the last one is remembered", "daemon/engine/news.c",
+     "\tif (job)\n\t\tetld_job_remember(etld, job, run->run, run->picture);\n",
+     "\tif (job) {\n\t\ttell_sched(etld, run);\n\t\tetld_job_remember(etld, job, run->run, run->picture);\n\t\tjob = NULL;\n\t}\n",
+     "unit:daemon/engine/test_news"),
+    ("a run that lost MongoDB and is not owed", "daemon/engine/news.c",
+     "outcome.store_lost |= etl_store_is_unreachable", "outcome.store_lost = etl_store_is_unreachable", "unit:daemon/engine/test_news"),
+    ("a run whose end was lost with MongoDB and is not owed", "daemon/engine/news.c",
+     "\toutcome.store_lost |= etl_store_is_unreachable(&run->finish_error);\n", "", "unit:daemon/engine/test_news"),
     # descriptors
     ("a host that is to blame for what we lack", "daemon/io/http_failure.c",
      "(etl_descriptors_lack(socket_errno) || etl_descriptors_short());",
@@ -448,7 +462,9 @@ PLANTED = [
      "request->rank < ETLD_RANK_OPERATOR", "request->rank < ETLD_RANK_READER", "unit:daemon/methods/test_request"),
     ("no output cap", "daemon/doors/control_client.h",
      "#define ETLD_OUTPUTS_MAX ((size_t)2 * ETL_CTL_REPLY_MAX)", "#define ETLD_OUTPUTS_MAX ((size_t)200 * ETL_CTL_REPLY_MAX)",
-     "system:tests/system/test_control_abuse.py::test_askers_that_do_not_read_have_one_bound"),
+     "unit:daemon/doors/test_control"),
+    ("a client that is let go is heard", "daemon/doors/control_client.c",
+     "return !client->closing && !(busy", "return !(busy", "unit:daemon/doors/test_control"),
     ("no client cap", "daemon/doors/control.c",
      "\treturn clients->n < (rank == ETLD_RANK_SELF ? ETLD_CLIENTS_MAX : OPERATORS_MAX);", "\treturn true;",
      "system:tests/system/test_control_abuse.py::test_there_are_so_many_places_and_no_more"),
