@@ -88,7 +88,8 @@ void etl_slice_reset(struct etl_strand *strand)
 	*slice = (struct etl_slice_work){.n_sorted = 0};
 }
 
-/* Within a window the source's order stays, for the later of two records with one key wins. */
+/* Within a window the source's order stays: of two records with one key the later one wins, unless
+ * a `version` says otherwise. */
 static int by_window_then_order(const void *a, const void *b)
 {
 	const struct etl_sorted_record *x = a, *y = b;

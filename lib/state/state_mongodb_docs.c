@@ -4,8 +4,8 @@
  * row. Each list goes along one of the row's indexes, as far as its limit.
  *
  * None of these writes is fenced: runs' records, letters, notes and backfills are told of, and no
- * data depends on them. What must not be written by one who has lost the job goes through
- * state_mongodb_commit.c.
+ * data depends on them. What must not be written by one who has lost the job goes through commit
+ * or ledger_mark, which compare fences.
  */
 #include "base/alloc.h"
 #include "base/str.h"

@@ -8,8 +8,8 @@
  *
  *   {_id: "orders/eu/2026-05-01T10:00:00Z", job: "orders", partition: "eu",
  *    start: <10:00>, end: <11:00>, state: "loaded", dirty: false, run_id: ..., attempt: 1,
- *    fence: 8, counts: {read: 120, inserted: 120}, hash: ..., reason: "", dirty_token: "",
- *    fetched_at: ..., updated_at: ...}
+ *    fence: 8, counts: {seen: 120, in: 120, out: 120, inserted: 120}, hash: ..., reason: "",
+ *    dirty_token: "", fetched_at: ..., updated_at: ...}
  */
 #include <string.h>
 
