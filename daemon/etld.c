@@ -40,6 +40,7 @@
 #include "io/pool.h"
 #include "io/zones.h"
 #include "methods/methods.h"
+#include "methods/request.h"
 #include "reload.h"
 
 /* A worker that is at one task for longer than this hangs: MongoDB calls end within a
@@ -341,6 +342,7 @@ void etld_free(struct etld *etld)
 	etld_pool_free(etld->pool);
 	etld_pool_free(etld->lease_pool);
 	etld_pool_free(etld->load_pool);
+	etld_requests_drop(etld);
 	etld_reloads_free(etld->reloads);
 	etld_backfills_free(etld);
 	etld_pauses_down(etld);

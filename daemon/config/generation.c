@@ -243,6 +243,7 @@ static size_t load_all(struct etld_generation *g, const atomic_bool *stop, struc
 	if (root)
 		etld_settings_load(&g->settings, root, env);
 	env->database = g->settings.mongodb.database;
+	env->metadata = g->settings.metadata.database;
 	if (g->settings.jobs)
 		etld_job_files(g->settings.jobs, env, &found);
 	errors = etl_diag_count_of(env->diag, ETL_DIAG_ERROR);

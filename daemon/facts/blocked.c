@@ -18,13 +18,13 @@
 static bool covers(const struct etld_job *up, size_t partition, const struct etl_window *window)
 {
 	const struct etl_window_rules *rules = &up->job->window;
-	const struct etl_watermark mark = {.origin = rules->start,
+	const struct etl_watermark mark = {.origin = rules->grid.start,
 		.processed = up->partitions[partition].watermark};
 	struct etl_cover cover;
 
 	etl_cover_begin(&cover, rules, mark.processed.ms ? &mark : NULL, window);
 	if (mark.processed.ms && !rules->none)
-		etl_cover_add(&cover, (struct etl_window){rules->start, mark.processed},
+		etl_cover_add(&cover, (struct etl_window){rules->grid.start, mark.processed},
 			ETL_WINDOW_LOADED);
 	return etl_cover_is_full(&cover);
 }

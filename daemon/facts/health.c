@@ -39,14 +39,14 @@ const char *etld_health_word(enum etld_health_id id)
 static etl_dur patience(const struct etld *etld, const struct etld_job *job, etl_dur late)
 {
 	etl_wall first, second, now = etl_now(etld->clock);
-	etl_dur interval = {0};
+	etl_dur interval = {0}, window = etl_grid_mean(&job->job->window.grid);
 
-	if (late.us <= job->job->window.size.us)
-		return job->job->window.size;
+	if (late.us <= window.us)
+		return window;
 	if (job->job->calendar && etl_calendar_next(job->job->calendar, now, &first) &&
 		etl_calendar_next(job->job->calendar, first, &second))
 		interval = etl_wall_diff(second, first);
-	return (etl_dur){job->job->window.size.us + interval.us};
+	return (etl_dur){window.us + interval.us};
 }
 
 /* "17 windows failed, the oldest: status 500" */

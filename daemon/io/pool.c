@@ -272,10 +272,12 @@ void etld_pool_collect(struct etld_pool *pool)
 	} while (task);
 }
 
-/* Under the lock; nothing is computed here that could be computed outside. */
-static void add_facts(const struct crew *crew, etl_mono now, struct etld_pool_facts *out)
+/* Under the lock; nothing is computed here that could be computed outside. Gives how many of the
+ * crew are busy. */
+static unsigned add_facts(const struct crew *crew, etl_mono now, struct etld_pool_facts *out)
 {
-	out->workers += crew->n;
+	unsigned busy = 0;
+
 	out->queued += crew->waiting.n;
 	for (unsigned i = 0; i < crew->n; i++) {
 		const struct worker *w = &crew->workers[i];
@@ -283,7 +285,7 @@ static void add_facts(const struct crew *crew, etl_mono now, struct etld_pool_fa
 
 		if (!w->busy)
 			continue;
-		out->busy++;
+		busy++;
 		if (d.us <= out->oldest.us)
 			continue;
 		out->oldest = d;
@@ -291,6 +293,7 @@ static void add_facts(const struct crew *crew, etl_mono now, struct etld_pool_fa
 		out->since = w->since;
 		memcpy(out->of, w->of, sizeof out->of);
 	}
+	return busy;
 }
 
 /* The task that has run longest is told: one that hangs in a server shows here before anything
@@ -301,7 +304,8 @@ void etld_pool_facts(struct etld_pool *pool, struct etld_pool_facts *out)
 
 	*out = (struct etld_pool_facts){0};
 	pthread_mutex_lock(&pool->lock);
-	for (int i = 0; i < 2; i++)
-		add_facts(&pool->crews[i], now, out);
+	out->workers = pool->crews[0].n;
+	out->busy = add_facts(&pool->crews[0], now, out);
+	out->blocked = add_facts(&pool->crews[1], now, out);
 	pthread_mutex_unlock(&pool->lock);
 }

@@ -147,9 +147,9 @@ static int keep_brief(void *ctx, const struct etl_ledger_entry *entry, struct et
 /* Before its window size was changed its windows may have been longer. */
 static int64_t longest_ms(const struct view *view)
 {
-	int64_t size = etl_dur_ms(view->job->window.size);
+	int64_t longest = etl_window_longest_ms(&view->job->window);
 
-	return view->found && view->mark.window_ms > size ? view->mark.window_ms : size;
+	return view->found && view->mark.window_ms > longest ? view->mark.window_ms : longest;
 }
 
 /* The range is from the first to the last window that the watermark leaves open; without one, the

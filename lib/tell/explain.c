@@ -49,8 +49,8 @@ static int look_open(struct look *look, struct etl_error *err)
 		return -1;
 	look->has_mark = found;
 	if (!found && !rules->none) /* the watermark that the claim of the first run makes */
-		look->mark = (struct etl_watermark){.origin = rules->start, .processed = rules->start,
-			.window_ms = etl_dur_ms(rules->size)};
+		look->mark = (struct etl_watermark){.origin = rules->grid.start,
+			.processed = rules->grid.start, .window_ms = etl_window_longest_ms(rules)};
 	range = etl_window_scan_range(rules, &look->mark, look->now);
 	return etl_ledger_part_read(&look->ledger, look->state, look->job->name, look->partition->name,
 		&range, NULL, err);

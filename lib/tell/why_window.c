@@ -38,8 +38,8 @@ void etl_why_again(const struct etl_job *job, const char *partition, const struc
 	struct etl_buf *out)
 {
 	const struct etl_window_rules *rules = &job->window;
-	int64_t span_ms = etl_dur_ms(rules->max_span.us ? rules->max_span : rules->size);
-	bool fits = range->end.ms - range->start.ms <= span_ms;
+	bool fits = range->end.ms - range->start.ms <= etl_dur_ms(rules->max_span) ||
+		etl_grid_count(&rules->grid, *range) <= 1;
 	char from[ETL_TIME_TEXT_BYTES], to[ETL_TIME_TEXT_BYTES];
 
 	if (rules->none)
