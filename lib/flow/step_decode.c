@@ -2,6 +2,9 @@
  *
  * The decode step: mail from the transfer (or a blocking read) to records, and the cut: a
  * window holds the records whose time lies in it, whatever else the source sent along.
+ *
+ * Mail is what the transfer has put into strand->inbox: HEAD, CHUNKs, END or ERROR. A visit takes
+ * as much as fits one batch; its socket waits while nobody reads.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +22,8 @@ static void take_request(struct etl_strand *strand, struct etl_request *fresh)
 	strand->work->span.input = ETL_INPUT_NEXT_PAGE;
 }
 
+/* A source may want to ask again after it has seen the head (its token has run out); the body is
+ * not read then. */
 static int take_head(struct etl_strand *strand, const struct etl_mail *mail,
 	struct etl_error *err)
 {
@@ -38,6 +43,8 @@ static int take_head(struct etl_strand *strand, const struct etl_mail *mail,
 	return 0;
 }
 
+/* Only here an input ends for certain: next() says whether there is another page. A connection that
+ * breaks gives ERROR and no END. */
 static int take_end(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
@@ -56,6 +63,8 @@ static int take_end(struct etl_strand *strand, struct etl_error *err)
 	return 0;
 }
 
+/* The step's time is that of the transfer, from the request to the last byte, and not of this
+ * function. */
 static int take_mail(struct etl_strand *strand, const struct etl_mail *mail,
 	struct etl_error *err)
 {
@@ -85,7 +94,8 @@ static int take_mail(struct etl_strand *strand, const struct etl_mail *mail,
 	abort();
 }
 
-/* 1: not without more memory. */
+/* 1: not without more memory. Mail that was taken is freed also after an error; what is behind it
+ * is dropped with the span. */
 static int read_mail(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
@@ -104,7 +114,8 @@ static int read_mail(struct etl_strand *strand, struct etl_error *err)
 	return rc;
 }
 
-/* 1: not without more memory. */
+/* 1: not without more memory. For drivers that cannot be polled: it runs on the worker, which is
+ * lost for others meanwhile. */
 static int read_blocking(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
@@ -127,6 +138,7 @@ static int read_blocking(struct etl_strand *strand, struct etl_error *err)
 
 /* ---- the cut ----------------------------------------------------------------------------- */
 
+/* For checks of units (facts.newest). */
 static void note_newest(struct etl_window_work *window, etl_wall t)
 {
 	if (t.ms > window->newest.ms) /* ETL_NO_TIME is the least of all */
@@ -141,6 +153,9 @@ static etl_wall latest_date(const struct etl_run *run)
 	return etl_wall_add(etl_wall_add(run->present, gone), ETL_FUTURE_TOLERANCE);
 }
 
+/* Three fates: dated in the future is a reject, outside of the span is not ours and only counted,
+ * all others have a window. Removed are records first here and compacted once, since each removal
+ * would move all behind it. */
 static void cut(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
@@ -182,14 +197,15 @@ static void take_all(struct etl_strand *strand)
 	work->span.seen += work->span.batch->n;
 }
 
-/* Mail is read here, but what the service refused, or the transfer did not bring, failed in extract:
- * only an answer that came and cannot be read is of this step. */
+/* Mail is read here, but what the service refused, or the transfer did not bring, failed in
+ * extract: only an answer that came and cannot be read is of this step. */
 static void blame_extract(struct etl_strand *strand, const struct etl_error *err)
 {
 	if (err->kind != ETL_DATA && err->kind != ETL_LIMIT && err->kind != ETL_BUG)
 		strand->part.step = ETL_STEP_EXTRACT;
 }
 
+/* A full batch goes on to transform and comes back here for the rest. */
 struct etl_go etl_step_decode(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;

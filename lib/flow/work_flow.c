@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * Flow as a kind of work (run/work.h): at the begin of a run its targets are prepared and a strand made
- * for each partition that the run is for.
+ * Flow as a kind of work (run/work.h): at the begin of a run its targets are prepared and a strand
+ * made for each partition that the run is for.
  */
 #include <stdlib.h>
 
 #include "base/str.h"
 #include "flow/strand.h"
 
+/* Before any strand asks its source: a target that cannot be written to is known before an answer
+ * of an hour is fetched. Only the first run of a configuration does it. */
 static int prepare_targets(struct etl_run *run, struct etl_error *err)
 {
 	struct etl_sink_env env = {
@@ -26,6 +28,7 @@ static int prepare_targets(struct etl_run *run, struct etl_error *err)
 	return 0;
 }
 
+/* Room for all partitions, in an array that never moves: parts are pointed to. */
 static void make_strands(struct etl_run *run, struct etl_flow *flow)
 {
 	const struct etl_job *job = run->job;
@@ -44,6 +47,8 @@ static void make_strands(struct etl_run *run, struct etl_flow *flow)
 	}
 }
 
+/* The open list is read once for all partitions. What was made before a failure is freed by
+ * flow_free. */
 static int flow_begin(struct etl_run *run, struct etl_error *err)
 {
 	struct etl_flow *flow = ETL_NEW(struct etl_flow);
@@ -61,6 +66,7 @@ static enum etl_need flow_go(struct etl_part *part)
 	return etl_strand_walk(etl_strand_of(part));
 }
 
+/* A begin that failed may have left no strands, and then no parts. */
 static void flow_free(struct etl_run *run)
 {
 	struct etl_flow *flow = ETL_TAKE(run->work);

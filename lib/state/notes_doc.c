@@ -5,9 +5,13 @@
 #include "state/doc_read.h"
 #include "state/state.h"
 
+/* Who did what by etlctl or HTTP, never removed by us: no index with a TTL. */
 const struct etl_collection etl_audit = {
 	.name = "audit", .newest_by = "at", .indexes = {{"at", {{"at", -1}}}}};
 
+/* A backfill and a change of a watermark write it before anything else and are refused without it,
+ * so that no change is without its author. What could be done without MongoDB (a pause, the release
+ * of a host) is noted when it can be. */
 int etl_audit_add(struct etl_state *s, const char *who, const char *what, const bson_t *details,
 	struct etl_error *err)
 {
@@ -38,6 +42,7 @@ static int decode_pause(const bson_t *doc, void *out, struct etl_error *err)
 	return 1;
 }
 
+/* One document per paused job; a job that goes on has none. */
 const struct etl_collection etl_pauses = {.name = "pauses", .encode = encode_pause,
 	.decode = decode_pause, .size = sizeof(struct etl_pause)};
 
@@ -52,6 +57,9 @@ int etl_pause_set(struct etl_state *s, const char *job, bool paused, const char 
 const struct etl_collection etl_alerts = {
 	.name = "alerts", .indexes = {{"keep", {{"at", 1}}, .keep_days = 90}}};
 
+/* 1 = ours to tell; 0 = another etld, or we before a restart, has told it. The key names what has
+ * happened, "deadline/orders/eu/2026-05-01T10:00:00Z"; after 90 days it is forgotten and may be
+ * told again. */
 int etl_alert_once(struct etl_state *s, const char *key, struct etl_error *err)
 {
 	bson_t *doc = BCON_NEW("_id", BCON_UTF8(key), "at", BCON_DATE_TIME(etl_now(s->clock).ms));
