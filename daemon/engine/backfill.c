@@ -73,6 +73,8 @@ static void tell(struct etld_backfill *f, bool ended)
 
 /* ---- the end ------------------------------------------------------------------------------- */
 
+/* The trigger that waits with the scheduler holds the backfill's id and not a pointer to it: a run
+ * that ends after this finds nothing by that id, and nothing is done. */
 static void unlink_and_free(struct etld_backfill *f)
 {
 	struct etld_backfill **p = &f->etld->backfills->list;
@@ -90,6 +92,7 @@ static void unlink_and_free(struct etld_backfill *f)
 	free(f);
 }
 
+/* A warning if anything was left behind: somebody asked for these windows and has to know. */
 static void log_end(const struct etl_backfill *b)
 {
 	const char *state = etl_backfill_state_word(b->state);
@@ -115,6 +118,7 @@ static void arm(struct etld_backfill *f, etl_dur wait)
 	etl_timer_arm(etld_loop_wheel(f->etld->loop), &f->timer, f->again);
 }
 
+/* `phase` is what `etlctl backfills` shows under WAITS FOR. */
 static void later(struct etld_backfill *f, etl_dur wait, const char *phase)
 {
 	f->phase = phase;
@@ -265,6 +269,9 @@ static void renew_done(struct etld_task *task)
 		step(f); /* its piece has ended during the renewal, or its time has come */
 }
 
+/* Not a step: a step would read the ledger for a piece that is not wanted yet. While MongoDB is
+ * unreachable the lease may run out; then another etld may go on with the backfill, which is right
+ * if it can reach the store and this one cannot. */
 static void renew(struct etld_backfill *f)
 {
 	if (f->etld->draining)
@@ -276,6 +283,8 @@ static void renew(struct etld_backfill *f)
 	submit(f, etld_backfill_renew_work, renew_done);
 }
 
+/* The same timer for all three waits: with a piece out or an early one it is time for the lease,
+ * else for the next step. */
 static void on_timer(struct etl_timer *timer, void *ctx)
 {
 	struct etld_backfill *f = ctx;
@@ -289,6 +298,7 @@ static void on_timer(struct etl_timer *timer, void *ctx)
 
 /* ---- runs ---------------------------------------------------------------------------------- */
 
+/* The whole id: this is asked by runs, not by people. */
 static struct etld_backfill *by_id(struct etld *etld, const char *id)
 {
 	for (struct etld_backfill *f = etld->backfills->list; f; f = f->next)
@@ -321,6 +331,7 @@ void etld_backfills_run_ended(struct etld *etld, const struct etl_run *run)
 	step(f);
 }
 
+/* Offered and running are two things: a piece may wait behind live runs for hours. */
 static bool its_piece_runs(const struct etld_backfill *f, const struct etld_job *job)
 {
 	return f->offered && job && etld_running(job) &&
@@ -352,6 +363,8 @@ void etld_backfill_cancel(struct etld_backfill *f, const char *who)
 
 /* ---- which there are ----------------------------------------------------------------------- */
 
+/* The first step takes the lease: whether this etld drives it, or only waits for the one that does,
+ * is not known before. */
 struct etld_backfill *etld_backfill_start(struct etld *etld, const struct etl_backfill *b)
 {
 	struct etld_backfill *f = ETL_NEW(struct etld_backfill);
@@ -424,6 +437,7 @@ void etld_backfills_job_gone(struct etld *etld, const char *job)
 	}
 }
 
+/* Copied: the list is lent, and the loop starts them when the worker is done. */
 static int keep_running(void *ctx, const void *thing)
 {
 	const struct etl_backfill *b = thing;
@@ -458,6 +472,8 @@ static void look_done(struct etld_task *task)
 		etld_backend_lost(all->etld, &all->error);
 }
 
+/* Every LOOK_AGAIN, as long as MongoDB is there: backfills that were ordered on another etld, or
+ * whose etld has died, are found by this and by nothing else. */
 static void look(struct etld_backfills *all)
 {
 	if (all->looking || !all->etld->mongodb_up || all->etld->draining)
@@ -476,6 +492,7 @@ static void on_look(struct etl_timer *timer, void *ctx)
 	look(ctx);
 }
 
+/* At each return of MongoDB and not only the first: in the outage other etlds may have died. */
 void etld_backfills_up(struct etld *etld)
 {
 	if (!etld->backfills->look_timer.fire)

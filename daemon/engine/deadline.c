@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * Deadlines of windows: a timer for each job at the next one, and the alert for what was
- * missed, once over restarts and daemons. What the loop knows of watermarks may be old (a run
- * goes on, or another etld has the job), so a worker looks before it tells. While MongoDB is
- * unreachable nothing is told; what was missed meanwhile is, when it is back. Loop thread, but for
- * what is sent.
+ * Deadlines of windows: a timer for each job at the next one, and the alert for what was missed,
+ * once over restarts and daemons. What the loop knows of watermarks may be old (a run goes on, or
+ * another etld has the job), so a worker looks before it tells. While MongoDB is unreachable
+ * nothing is told; what was missed meanwhile is, when it is back. Loop thread, but for what is
+ * sent.
+ *
+ * Example: hourly windows with `deadline: window.end + 20m`. At 12:20 the window of 11:00 to 12:00
+ * should be closed. The timer fires at 12:20, the watermark that the loop knows is 11:00: maybe
+ * late. A worker reads the watermark: 12:00, for another etld has loaded the hour a second ago;
+ * nothing is told. Were it 11:00 still, the alert is written once under its name (job, partition,
+ * window), and whoever wrote it first tells it in the journal: of three etlds that see the same
+ * miss one does.
  */
 #include "engine/deadline.h"
 
@@ -61,6 +68,7 @@ static void alerts_free(struct etld_entry *entry)
 
 /* ---- on a worker ----------------------------------------------------------------------------- */
 
+/* The name is the identity: the same miss after a restart has it again, and is not new. */
 static int tell_once(struct etl_state *state, const struct etld_alerts *a, struct late *late,
 	struct etl_error *err)
 {
@@ -77,6 +85,8 @@ static int tell_once(struct etl_state *state, const struct etld_alerts *a, struc
 	return rc;
 }
 
+/* What the worker read is kept even if nothing is told: the loop learns the newer watermark by it.
+ */
 static int look_again(struct etl_state *state, const struct etld_alerts *a, struct late *late,
 	struct etl_error *err)
 {
@@ -128,6 +138,7 @@ static void tell(const struct etld_job *job, const struct late *late)
 		start, end, due);
 }
 
+/* `told` keeps this window from being asked about again; the next one is another matter. */
 static void take_answer(const struct etld_job *job, const struct late *late)
 {
 	struct etld_partition *p = etld_job_partition(job, late->partition, 0);
@@ -140,12 +151,15 @@ static void take_answer(const struct etld_job *job, const struct late *late)
 		tell(job, late);
 }
 
+/* A wait that lies behind already fires at once, in the next turn. */
 static void arm(struct etld *etld, struct etld_job *job, etl_dur wait)
 {
 	etl_timer_arm(etld_loop_wheel(etld->loop), &job->deadline_timer,
 		etl_mono_add(etl_mono_now(etld->clock), wait.us > 0 ? wait : (etl_dur){0}));
 }
 
+/* The job may have gone meanwhile (a reload): then nobody is to be told. After an error that is not
+ * MongoDB's absence, which the outbox waits out, it is tried again in a minute. */
 static void alerts_sent(struct etld *etld, struct etld_entry *entry, const struct etl_error *err)
 {
 	struct etld_alerts *a = alerts_of(entry);
@@ -178,6 +192,7 @@ static const struct etld_entry_kind alerts_kind = {
 	.id = ETLD_ENTRY_ALERT, .send = alerts_send, .wanted = alerts_wanted, .sent = alerts_sent,
 	.free = alerts_free};
 
+/* Made only if something is late: most looks find nothing. */
 static void note_late(struct etld_alerts **alerts, struct etld_job *job, const char *partition,
 	const struct etl_deadline *deadline)
 {
@@ -199,6 +214,9 @@ static void on_deadline(struct etl_timer *timer, void *ctx)
 	etld_deadline_look(ctx, job);
 }
 
+/* Asked after anything that could change the answer: a run's end, a watermark that moved, the end
+ * of a pause, MongoDB's return. It costs some comparisons for each partition and asks nobody,
+ * unless something is late. */
 void etld_deadline_look(struct etld *etld, struct etld_job *job)
 {
 	etl_wall now = etl_now(etld->clock), next = {0};
@@ -241,6 +259,8 @@ static void look_free(struct etld_walk *walk)
 	free(walk);
 }
 
+/* In pieces, since a job may have a thousand partitions. A second one begins anew instead of
+ * running beside the first: what it would have seen is older. */
 void etld_deadline_look_all(struct etld *etld)
 {
 	struct etld_walk *walk = ETL_NEW(struct etld_walk);
@@ -252,6 +272,7 @@ void etld_deadline_look_all(struct etld *etld)
 	etld_walk_begin(walk, etld, NULL);
 }
 
+/* What is with the outbox or a worker is told nothing any more, and frees itself there. */
 void etld_deadline_drop(struct etld *etld, struct etld_job *job)
 {
 	etl_timer_cancel(etld_loop_wheel(etld->loop), &job->deadline_timer);

@@ -56,6 +56,8 @@ static void mongodb_up(struct etld *etld, const struct etld_found *found)
 	etld_picture_watch(etld);
 }
 
+/* The scheduler keeps what falls due, and whoever waits at a terminal for a pause to be stored is
+ * told. */
 static void mongodb_down(struct etld *etld)
 {
 	etl_sched_store(etld->sched, false);
@@ -106,6 +108,7 @@ static void run_ended(struct etld *etld, struct etld_run *run)
 
 /* ---- status, and the end --------------------------------------------------------------------- */
 
+/* The line of `systemctl status etld`: what an operator sees who does not know etlctl yet. */
 void etld_tell_status(struct etld *etld)
 {
 	size_t left_out = etld->generation->n_left_out;
@@ -129,6 +132,7 @@ void etld_tell_status(struct etld *etld)
 			etld->reloading ? ", it is being read again" : "");
 }
 
+/* The outbox comes last: runs that end put their last records into it. */
 void etld_maybe_stopped(struct etld *etld)
 {
 	if (!etld->draining || etld->runs || etld_backend_is_busy(etld))

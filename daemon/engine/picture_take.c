@@ -207,6 +207,8 @@ void etld_picture_take_job(struct etld_picture *p, const char *name)
 		etld_deadline_look(p->etld, job);
 }
 
+/* All at once: when MongoDB is back, jobs start by what is taken here, so that none may be left for
+ * later. */
 void etld_picture_take(struct etld_picture *p)
 {
 	if (!p || !p->read)
@@ -217,6 +219,7 @@ void etld_picture_take(struct etld_picture *p)
 		etld_picture_take_job(p, p->generation->jobs[i]->name);
 }
 
+/* Before etld_picture_take: slots are known before a pause or a watermark may start anything. */
 void etld_picture_schedules(const struct etld_picture *p,
 	void (*each)(void *ctx, const char *job, const struct etl_schedule_info *info), void *ctx)
 {

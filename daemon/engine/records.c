@@ -3,6 +3,11 @@
  * Records of runs that ended while MongoDB was unreachable: kept in memory, told, and saved in
  * their order when it is back. A restart in between loses them; whoever takes the job's lease next
  * then writes down that the run was interrupted. Loop thread, but for what is sent.
+ *
+ * Example: MongoDB is lost while a run commits its last slice. The run ends as failed, its record
+ * cannot be saved, and the run itself is kept, with its generation, in the outbox. When MongoDB is
+ * back the record is made from it and stored with the lease, which then ends as after any run; the
+ * windows are still due, and the next run finds out by the ledger what of them is in.
  */
 #include "engine/records.h"
 
@@ -38,6 +43,7 @@ static void tell(enum etld_level level, const struct etl_run *run, const char *w
 		run->run_id, what, why);
 }
 
+/* The very run and not a copy: its record names steps and partitions that are its parts. */
 static int record_send(const struct etld *etld, struct etld_entry *entry, struct etl_error *err)
 {
 	(void)etld;
@@ -72,6 +78,8 @@ static const struct etld_entry_kind record_kind = {
 	.send = record_send,
 	.sent = record_sent, .lost = record_lost, .free = record_free};
 
+/* Only what may pass is kept: a record that the store refuses (too large, no rights) would be
+ * refused again. */
 struct etl_run *etld_records_failed(struct etld *etld, struct etl_run *run,
 	struct etld_generation *generation, const struct etl_error *error)
 {

@@ -3,6 +3,12 @@
  * The life of a run on the loop: begin on a worker, its parts (strands.c), finish on a worker,
  * report here; its lease, its timeout, its end by a cancel. Knows of its work only that it has
  * parts.
+ *
+ * The law of a run's end: it finishes once, when no strand is out, no renewal is under way, and
+ * none is left to be started; whoever comes to rest last calls maybe_finish. Example: a run is
+ * cancelled by its timeout while one strand is on a worker and another waits for a retry. The
+ * second is called at once and ends; the first finds the flag at its next step and ends; only then
+ * the record is written, with both of them as cancelled.
  */
 #include <stdlib.h>
 
@@ -25,6 +31,7 @@ static void submit(struct etld_run *run, void (*work)(struct etld_task *),
 
 /* ---- the end of a run ---------------------------------------------------------------------- */
 
+/* Watchers are unhooked and not told: they heard of the end in news.c. */
 static void run_free(struct etld_run *run)
 {
 	struct etl_wheel *wheel = etld_loop_wheel(run->etld->loop);
@@ -46,6 +53,8 @@ static void run_free(struct etld_run *run)
 	free(run);
 }
 
+/* The ledger is read in the same task, if there is reason to (picture_read.c): status is right as
+ * soon as the run's end is told. */
 static void finish_work(struct etld_task *task)
 {
 	struct etld_run *run = ETL_OF(struct etld_run, task, task);
@@ -65,6 +74,8 @@ static void finish_done(struct etld_task *task)
 	etld->news->changed(etld);
 }
 
+/* A renewal that is under way still uses the run: its answer calls this again. Strands that were
+ * not started count as left unless the run is cancelled. */
 static void maybe_finish(struct etld_run *run)
 {
 	if (run->active || run->renewing || run->finishing || !run->begun)
@@ -86,6 +97,7 @@ static void end_if_only_waiting(struct etld_run *run)
 		etld_run_cancel(run, ETL_CANCEL_SHUTDOWN);
 }
 
+/* The next run is read first: a cancel may end one at once and free it. */
 void etld_runs_drain(struct etld *etld)
 {
 	for (struct etld_run *run = etld->runs, *next; run; run = next) {
@@ -99,6 +111,8 @@ static void strand_moved(struct etld_run *run)
 	etld_run_tell(run, false);
 }
 
+/* A fenced run writes nothing more: its other strands are ended as well. Then the next strand gets
+ * the place, and at last the run may have come to its end. */
 static void strand_ended(struct etld_run *run)
 {
 	if (atomic_load(&run->run->fenced)) /* nothing of this run may be written any more */
@@ -117,6 +131,8 @@ static const struct etld_run_events strand_events = {
 
 /* ---- the begin of a run -------------------------------------------------------------------- */
 
+/* Whatever comes of it is in the run (state, error): begin_done goes on in either case, and a run
+ * that could not begin has no parts and finishes at once. */
 static void begin_work(struct etld_task *task)
 {
 	struct etld_run *run = ETL_OF(struct etld_run, task, task);
@@ -131,6 +147,8 @@ static void arm_renew(struct etld_run *run, etl_dur wait)
 		etl_mono_add(etl_mono_now(run->etld->clock), wait));
 }
 
+/* `prepared` by generation: indexes and validators are made once for each configuration, and again
+ * by the next run if this one failed. */
 static void begin_done(struct etld_task *task)
 {
 	struct etld_run *run = ETL_OF(struct etld_run, task, task);
@@ -145,6 +163,8 @@ static void begin_done(struct etld_task *task)
 	maybe_finish(run);
 }
 
+/* On the one thread for leases, over a connection of its own: whatever keeps the workers busy, this
+ * does not wait for them. */
 static void renew_work(struct etld_task *task)
 {
 	struct etld_run *run = ETL_OF(struct etld_run, renew_task, task);
@@ -154,6 +174,8 @@ static void renew_work(struct etld_task *task)
 	etl_run_renew(run->run, &run->renew_error);
 }
 
+/* Lost for good (somebody else has it) ends the run; a renewal that got no answer is tried again in
+ * a second, of which a lease of 30 s leaves time for many. */
 static void renew_done(struct etld_task *task)
 {
 	struct etld_run *run = ETL_OF(struct etld_run, renew_task, task);
@@ -194,6 +216,7 @@ static void on_timeout(struct etl_timer *timer, void *ctx)
 	etld_run_cancel(ctx, ETL_CANCEL_TIMEOUT);
 }
 
+/* The timeout counts from here: a run that waits for a worker all its time ends by it as well. */
 struct etld_run *etld_run_start(struct etld *etld, struct etld_job *job,
 	struct etl_trigger *trigger)
 {
@@ -222,6 +245,8 @@ struct etld_run *etld_run_start(struct etld *etld, struct etld_job *job,
 	return run;
 }
 
+/* The first reason counts. Nothing is torn: a worker looks at the flag between two steps, and a
+ * commit that was sent is waited for. */
 void etld_run_cancel(struct etld_run *run, enum etl_cancel why)
 {
 	int no = ETL_CANCEL_NO;
@@ -241,6 +266,8 @@ void etld_runs_cancel_all(struct etld *etld, enum etl_cancel why)
 	}
 }
 
+/* The run goes on to its end on the generation that it holds; there is no job any more to remember
+ * it. */
 void etld_run_orphan(struct etld_run *run)
 {
 	run->job = NULL;

@@ -12,6 +12,8 @@ struct etl_run *etld_run_of(struct etld_run *run)
 	return run->run;
 }
 
+/* From the last strand to the first: of several that are out the first one's step is told, which is
+ * the one that an operator thinks of. "finish" if none is left. */
 void etld_run_progress(const struct etld_run *run, struct etld_progress *out)
 {
 	*out = (struct etld_progress){.step = "finish", .partition = "-", .retry_why = ""};
@@ -62,6 +64,7 @@ void etld_run_unwatch(struct etld_run *run, void *ctx)
 	}
 }
 
+/* A watcher may take itself out while it is told, so the next one is read before. */
 void etld_run_tell(struct etld_run *run, bool ended)
 {
 	for (struct etld_watcher *w = run->watchers, *next; w; w = next) {

@@ -2,6 +2,11 @@
  *
  * Jobs as the daemon lives with them: taken over from one generation to the next, and the
  * hands of the scheduler, which decides (lib/sched/sched.h). Loop thread.
+ *
+ * Between two reloads a job is in one of three states: known and running by its calendar; left out
+ * for an error in its file, where the store's word about its slots is kept so that mending it loses
+ * none; or gone, where the store is told up to where its slots were decided, so that coming back
+ * replays none.
  */
 #include "engine/sched.h"
 
@@ -39,6 +44,8 @@ unsigned etld_active_runs(const struct etld *etld)
 
 /* ---- the scheduler's hands ------------------------------------------------------------------- */
 
+/* The law of slots: none goes without a reason. This is where the reason is told; slots.c stores
+ * it. */
 static void count_and_log_skip(struct etld *etld, const struct etld_job *job,
 	const struct etl_skip *skip)
 {
@@ -60,6 +67,8 @@ static void count_and_log_skip(struct etld *etld, const struct etld_job *job,
 			etl_skip_text(skip->code));
 }
 
+/* How long it waited is counted from when its slot fires and not from the slot: jitter is no delay.
+ */
 static void *on_start(void *ctx, struct etl_sched_job *sched_job, struct etl_trigger *trigger)
 {
 	struct etld_job *job = job_of(sched_job);
@@ -77,6 +86,7 @@ static void *on_start(void *ctx, struct etl_sched_job *sched_job, struct etl_tri
 	return run;
 }
 
+/* A manual run that waited, of a job that a reload has taken away. */
 static void on_drop(void *ctx, void *tag)
 {
 	struct etld_follower *follower = tag;
@@ -105,6 +115,7 @@ static void on_note(void *ctx, struct etl_sched_job *job, etl_wall slot)
 	etld_slots_note(ctx, job_of(job), slot);
 }
 
+/* Late by the wheel, not by waiting for a place: this is the daemon's own punctuality. */
 static void on_fired(void *ctx, struct etl_sched_job *job, uint64_t slots, etl_dur late)
 {
 	struct etld *etld = ctx;
@@ -125,6 +136,7 @@ static struct etl_sched_job *on_find(void *ctx, const char *name)
 	return job ? &job->sched : NULL;
 }
 
+/* The scheduler asks nothing of the store by itself: all that it wants done comes through these. */
 void etld_sched_open(struct etld *etld)
 {
 	static const struct etl_sched_ops ops = {
@@ -170,6 +182,8 @@ void etld_sched_known(struct etld *etld, const char *name, const struct etl_sche
 	}
 }
 
+/* A job without any record is new: its slots count from now on, or from its first slot on if it has
+ * a start. */
 void etld_sched_unheard(struct etld *etld)
 {
 	for (struct etld_job *job = etld->jobs; job; job = job->hh.next)
@@ -206,6 +220,9 @@ static bool owes_a_run(const struct etld *etld, const struct etld_job *job)
 	return false;
 }
 
+/* Not for a job that runs or waits already, whose run will find the same windows due. `misfire:
+ * skip` means that what was missed stays missed until the next slot, which reads it by the ledger
+ * all the same. */
 static void catch_up(struct etld *etld, struct etld_job *job)
 {
 	struct etl_trigger trigger = {.kind = ETL_TRIGGER_CATCH_UP};
@@ -245,6 +262,8 @@ static void come_back(struct etld *etld, struct etld_job *job, const struct etl_
 		"%s: is right now and runs again", job->name);
 }
 
+/* The first generation is a start, where slots since the last stop count as missed; a job of a
+ * later one begins now. */
 static struct etld_job *new_job(struct etld *etld, const struct etl_job *config)
 {
 	struct etld_job *job = ETL_NEW(struct etld_job);
@@ -270,6 +289,8 @@ static void look_at_target(struct etld *etld, struct etld_job *job, const struct
 	job->retargeted = etld->generation->number > 1 ? ETLD_UNTOLD : 0;
 }
 
+/* The partitions are carried before the configuration is replaced: both lists are needed, by name.
+ */
 static void adopt_job(struct etld *etld, const struct etl_job *config)
 {
 	struct etld_job *job = etld_job_find(etld, config->name);
@@ -289,6 +310,7 @@ static void adopt_job(struct etld *etld, const struct etl_job *config)
 	job->job = config;
 }
 
+/* What is out on a worker (a question, alerts) is cut off and frees itself when it comes back. */
 static void free_job(struct etld *etld, struct etld_job *job)
 {
 	etld_sense_drop(job);
@@ -320,7 +342,8 @@ static void forget_job(struct etld *etld, struct etld_job *job)
 	free_job(etld, job);
 }
 
-/* What those that came back have missed. */
+/* What those that came back have missed. The scheduler is told once for all of them, and only then
+ * each may owe a run besides its slots. */
 static void start_again(struct etld *etld)
 {
 	bool any = false;
@@ -336,6 +359,8 @@ static void start_again(struct etld *etld)
 	}
 }
 
+/* In this order: the jobs that are there, then those that are gone, whose places are free by that;
+ * then the limits, by which more may run; then what those that came back have missed. */
 void etld_sched_adopt(struct etld *etld, struct etld_generation *generation)
 {
 	struct etld_generation *old = etld->generation;
@@ -356,6 +381,7 @@ void etld_sched_adopt(struct etld *etld, struct etld_generation *generation)
 		etld_generation_unref(old);
 }
 
+/* The workers are gone: a question that was out comes back to nobody, so that it is freed here. */
 void etld_sched_free(struct etld *etld)
 {
 	struct etld_job *job, *next;

@@ -3,6 +3,11 @@
  * What is to be stored about slots: those that were skipped, and up to where they are decided when
  * no run says so. What is stored of one job keeps its order: a retirement must not be overtaken by
  * what was decided before it. Loop thread, but for what is sent.
+ *
+ * Example: the daemon was down from 10:05 to 10:35, and a job fires every ten minutes with
+ * `misfire: skip`. 10:10, 10:20 and 10:30 are skipped: one record for the three of them, with the
+ * reason, then the note that slots are decided up to 10:30. On any other host the store's cursor
+ * says the same, and nobody runs one of them.
  */
 #include "engine/slots.h"
 
@@ -42,6 +47,8 @@ static struct etl_slot_note note_of(const struct slot_entry *s)
 	return (struct etl_slot_note){s->job, s->slot, s->schedule, false};
 }
 
+/* A skip has a record among the runs and a note; a job with another schedule has a note that must
+ * come behind whatever others have decided by the old one. */
 static int slots_send(const struct etld *etld, struct etld_entry *entry, struct etl_error *err)
 {
 	const struct slot_entry *s = slots_of(entry);
@@ -52,6 +59,8 @@ static int slots_send(const struct etld *etld, struct etld_entry *entry, struct 
 	return etl_edit_save(etld->run_env, &note, err);
 }
 
+/* Stored or given up: the scheduler has waited with the job's next slot until its skips are on
+ * record. */
 static void slots_sent(struct etld *etld, struct etld_entry *entry, const struct etl_error *err)
 {
 	const struct slot_entry *s = slots_of(entry);
@@ -64,6 +73,8 @@ static void slots_sent(struct etld *etld, struct etld_entry *entry, const struct
 		etl_sched_recorded(etld->sched, &job->sched);
 }
 
+/* One command for up to a thousand jobs: every job's cursor moves at each slot that needs no run.
+ */
 static int notes_send(const struct etld *etld, struct etld_entry *const *entries, size_t n,
 	struct etl_error *err)
 {
@@ -118,6 +129,8 @@ void etld_slots_skip(struct etld *etld, const char *job, const struct etl_skip *
 	put(etld, &slots_kind, s);
 }
 
+/* A job whose schedule was edited goes alone and in order (slots_kind); the others are sent
+ * together. */
 void etld_slots_note(struct etld *etld, const struct etld_job *job, etl_wall slot)
 {
 	struct slot_entry *s = slots_new(job->name, slot);

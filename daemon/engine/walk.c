@@ -45,6 +45,7 @@ static void next_turn(struct etld *etld)
 		}
 }
 
+/* `free` may take the walk's memory: whoever waits is let go behind it, by the list alone. */
 void etld_walk_drop(struct etld_walk *walk)
 {
 	struct etld *etld = walk->etld;

@@ -11,7 +11,6 @@ TEXT = (".c", ".h", ".py", ".sh", ".md", ".yaml", ".1", ".5", ".8", ".service", 
         ".sysusers", ".tmpfiles", "Makefile")
 CODE = (".c", ".h", ".py", ".sh")
 WIDTH = 100
-LINES = 550  # of code: a comment is never left out for want of room
 WIDE_ENOUGH = 110  # Python tables
 
 
@@ -23,6 +22,7 @@ def hits(paths, pattern):
 
 
 def lines_of_code(text):
+    """A comment is never left out for want of room: it does not count."""
     return sum(1 for line in tree.code_only(text, keep_strings=True).splitlines() if line.strip())
 
 
@@ -39,9 +39,9 @@ def main():
         f for f in texts if (text := tree.read(f)) and (not text.endswith("\n") or text.endswith("\n\n"))])
     report.check("C files begin with their licence and say what they do", [
         f for f in tree.files(".c", ".h") if not tree.read(f).startswith("/* SPDX-License-Identifier: MIT\n *\n * ")])
-    report.check(f"C files under {LINES} lines of code and {WIDTH} columns", [
+    report.check(f"C files under 600 lines and {WIDTH} columns", [
         *(f"{f}: {n} lines" for f in tree.files(".c", ".h", under="lib") + tree.files(".c", ".h", under="daemon")
-          if (n := lines_of_code(tree.read(f))) > LINES),
+          if (n := lines_of_code(tree.read(f))) > 600),
         *(f"{f}:{i}: {len(line.expandtabs(8))} columns" for f in tree.files(".c", ".h")
           for i, line in enumerate(tree.read(f).splitlines(), 1)
           if len(line.expandtabs(8)) > WIDE_ENOUGH)])

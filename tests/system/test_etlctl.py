@@ -50,7 +50,7 @@ STATUS = {
                    "loading": False, "left_out": 0},
         "mongodb": {"state": "up", "topology": "replica set rs0", "reason": "", "guarantee": "effectively-once"},
         "unsaved": {"entries": 0, "oldest_s": 0.0},
-        "workers": {"busy": 1, "total": 4}, "active_runs": 1, "timers": 7, "loop_turns": 900,
+        "workers": {"busy": 1, "total": 4, "blocked": 0}, "active_runs": 1, "timers": 7, "loop_turns": 900,
         "long_turns": {"count": 1, "longest_s": 0.012, "at": "reload"}},
     "hosts": [], "jobs": [JOB, FINE],
 }
@@ -290,6 +290,13 @@ def test_status_of_a_degraded_daemon(fake, ctl):
     assert "! degraded; MongoDB is down;" in answer.out
     assert "✖ down; connection refused" in answer.out
     assert "refused: 3 errors in jobs.d/x.yaml" in answer.out
+
+
+def test_status_of_workers_that_wait_for_a_source(fake, ctl):
+    """limits.workers is what people set; threads of sources that block come on top of it."""
+    daemon = {**STATUS["daemon"], "workers": {"busy": 1, "total": 4, "blocked": 2}}
+    fake.answers["Status"] = [{"parameters": {**STATUS, "daemon": daemon}}]
+    assert ctl("status").out.splitlines()[0].endswith("1 of 4 workers busy, 2 more wait for a source")
 
 
 def test_what_happened_is_never_ahead(fake, ctl):
