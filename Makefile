@@ -219,7 +219,6 @@ fuzz-replay: $(FUZZ_BIN)
 # Coverage-guided fuzzing: its own build with clang and libFuzzer.
 T    ?= decode_json
 SECS ?= 60
-fuzz fuzz-all: export REG_KINDS := $(REG_KINDS)
 fuzz fuzz-all: export LIBS_LIB := $(LIBS_LIB)
 fuzz:
 	$(Q)sh tests/lib/run-fuzz.sh $(T) $(SECS)

@@ -265,7 +265,7 @@ PLANTED = [
      "\t\t&p->entry);",
      "system:tests/system/test_pause_order.py::test_the_store_keeps_the_order"),
     ("a backfill that passes windows which are not over by the clock", "lib/ops/backfill.c",
-     "\tif (came_early(run, piece)) {", "\tif (came_early(run, piece) && !piece) {", "unit:ops/test_backfill"),
+     "\tif (came_early(run, piece, wait)) {", "\tif (came_early(run, piece, wait) && !piece) {", "unit:ops/test_backfill"),
     # news
     ("a scheduler that decides before what waits is on its way", "daemon/engine/news.c",
      "\tetld_outbox_up(etld);\n\tetl_sched_store(etld->sched, true);\n",
