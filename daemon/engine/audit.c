@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Audits in the order of their orders. A lost answer may leave one twice, never none.
+ * Audits in the order of their orders.
  */
 #include "engine/audit.h"
 
@@ -14,6 +14,7 @@
 
 struct audit {
 	struct etld_entry entry;
+	char id[ETL_UUID_BYTES];
 	char *who;
 	const char *what; /* static */
 	bson_t *details;
@@ -28,7 +29,7 @@ static int audit_send(const struct etld *etld, struct etld_entry *entry, struct 
 {
 	const struct audit *a = audit_of(entry);
 
-	return etl_audit_add(etld->state, a->who, a->what, a->details, err);
+	return etl_audit_add(etld->state, a->id, a->who, a->what, a->details, err);
 }
 
 void etld_audit_lost(const char *who, const char *what, const struct etl_error *err)
@@ -63,6 +64,7 @@ void etld_audit(struct etld *etld, const char *who, const char *what, bson_t *de
 {
 	struct audit *a = ETL_NEW(struct audit);
 
+	etl_uuid7(etl_now(etld->clock).ms, a->id);
 	a->who = etl_strdup(who);
 	a->what = what;
 	a->details = bson_copy(details);

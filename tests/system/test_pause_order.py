@@ -47,4 +47,4 @@ def test_the_store_keeps_the_order(etld, hold, metadata, later):
     end(second)
     paused = {name for name, job in daemon.jobs().items() if job["paused"]}
     assert paused == (set() if "--group" in later else {"job0", "job2", "job3"})
-    assert {doc["_id"] for doc in metadata["pauses"].find()} == paused
+    assert {doc["_id"] for doc in metadata["pauses"].find({"paused": True})} == paused
