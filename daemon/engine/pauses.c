@@ -113,7 +113,8 @@ static int pause_send(const struct etld *etld, struct etld_entry *entry, struct 
 	BSON_APPEND_UTF8(&details, "reason", order->why);
 	BSON_APPEND_DATE_TIME(&details, "asked", order->asked.ms);
 	BSON_APPEND_BOOL(&details, "overtaken", p->overtaken);
-	rc = etl_audit_add(etld->state, p->audit, order->who, order->pause ? "pause" : "resume", &details, err);
+	rc = etl_audit_add(etld->state, p->audit, order->who, order->pause ? "pause" : "resume",
+		&details, err);
 	bson_destroy(&details);
 	return rc;
 }
@@ -125,8 +126,8 @@ static void tell_overtaken(struct etld *etld, const struct pause *p)
 
 	etl_time_format_rfc3339(p->order->asked, asked);
 	etld_log(ETLD_NOTICE, NULL, (struct etld_field[]){{"ETL_JOB", p->job, 0}}, 1,
-		"%s: the %s of %s is not stored: a newer order is on record, and holds. etlctl status %s shows it",
-		p->job, p->order->pause ? "pause" : "resume", asked, p->job);
+		"%s: the %s of %s is not stored: a newer order is on record, and holds. etlctl status %s "
+		"shows it", p->job, p->order->pause ? "pause" : "resume", asked, p->job);
 	etld_picture_hurry(etld);
 }
 
