@@ -3,6 +3,9 @@
  * The manager: makes everything in order, runs the loop, stops everything in reverse. Start:
  * loop, workers, HTTP, control socket, then MongoDB from a worker. Stop: no new runs, runs
  * end within drain.timeout, then they are cancelled; their windows stay due.
+ *
+ * Everything that belongs to the loop is touched by the loop alone, from etld_run on; before it and
+ * after it there is no other thread that could touch it.
  */
 #include "etld.h"
 
@@ -18,14 +21,15 @@
 #include "engine/backfill.h"
 #include "engine/counters.h"
 #include "engine/deadline.h"
-#include "engine/exec.h"
 #include "engine/hosts.h"
 #include "engine/news.h"
 #include "engine/picture.h"
 #include "engine/outbox.h"
 #include "engine/pauses.h"
+#include "engine/runs.h"
 #include "engine/sched.h"
 #include "engine/shares.h"
+#include "engine/strands.h"
 #include "engine/walk.h"
 #include "io/http.h"
 #include "io/instance.h"
@@ -56,6 +60,8 @@ struct manager {
 /* For what a cancelled run leaves to be stored. Below what is asked of systemd beyond drain.timeout. */
 #define LAST_MOMENT ETL_SECONDS(5)
 
+/* One wake for all three pools: a task that is done says so by one write, whichever thread it was
+ * on. */
 static void on_wake(void *ctx)
 {
 	struct etld *etld = ctx;
@@ -65,6 +71,7 @@ static void on_wake(void *ctx)
 	etld_pool_collect(etld->load_pool);
 }
 
+/* The one function of the loop that a worker may call. */
 static void wake_loop(void *ctx)
 {
 	struct etld *etld = ctx;
@@ -72,6 +79,7 @@ static void wake_loop(void *ctx)
 	etld_loop_wake(etld->loop);
 }
 
+/* SIGTERM and SIGINT drain; a second one ends the runs at once. */
 static void on_signal(void *ctx, int number)
 {
 	if (number == SIGHUP)
@@ -80,6 +88,9 @@ static void on_signal(void *ctx, int number)
 		etld_drain(ctx);
 }
 
+/* Slots are wall-clock instants on a timing wheel that runs by the monotonic clock: when the
+ * relation between the two changes, every slot is in the wrong place. Example: at 10:00 the clock
+ * is set to 12:00; the slots 10:10 to 11:50 are missed ones, by each job's misfire rule. */
 static void on_clock_stepped(void *ctx)
 {
 	struct etld *etld = ctx;
@@ -92,12 +103,14 @@ static void on_clock_stepped(void *ctx)
 
 /* ---- watchdog ------------------------------------------------------------------------------ */
 
+/* Half of systemd's time, so that one turn that comes late is no death. */
 static void arm_watchdog(struct manager *m)
 {
 	etl_timer_arm(etld_loop_wheel(m->etld.loop), &m->watchdog_timer,
 		etl_mono_add(etl_mono_now(m->etld.clock), (etl_dur){m->watchdog.us / 2}));
 }
 
+/* By name and job: "a worker has been at the task 'strand' of job airqino for 90 s". */
 static void tell_slow(const struct etld_pool_facts *facts, bool stuck)
 {
 	const char *of = *facts->of ? facts->of : "-";
@@ -106,11 +119,13 @@ static void tell_slow(const struct etld_pool_facts *facts, bool stuck)
 		{"ETL_SECONDS", NULL, seconds}};
 
 	etld_log(stuck ? ETLD_ERR : ETLD_WARNING, ETLD_MSG_WORKER_HANGS, fields, 3,
-		"a worker has been at the task '%s' of job %s for %lld s%s", facts->name, of, seconds,
+		"a worker has been at the task '%s' of job %s for %lld s%s", facts->name, of,
+		seconds,
 		stuck ? ": it hangs, and the watchdog is not fed any more" : "");
 }
 
-/* Each task that takes so long is told once, and again when it is given up. */
+/* Each task that takes so long is told once, and again when it is given up. By the time at which
+ * the task began: it is the same task as long as that is the same. */
 static void look_at_oldest(struct manager *m, const struct etld_pool_facts *facts, bool stuck)
 {
 	bool slow = facts->oldest.us >= m->watchdog.us / 2;
@@ -123,7 +138,8 @@ static void look_at_oldest(struct manager *m, const struct etld_pool_facts *fact
 	}
 }
 
-/* A configuration that cannot be read through, as on a share that hangs. All else goes on. */
+/* A configuration that cannot be read through, as on a share that hangs. All else goes on. Only
+ * told, and the watchdog is fed: a hanging share must not end a daemon that loads on time. */
 static void look_at_loader(struct manager *m)
 {
 	struct etld_pool_facts facts;
@@ -135,7 +151,9 @@ static void look_at_loader(struct manager *m)
 	m->load_told = facts.since;
 }
 
-/* Fires on the loop, so the loop turns; the workers are asked for. */
+/* Fires on the loop, so the loop turns; the workers are asked for. Not fed while a worker hangs:
+ * systemd restarts etld, and the windows of what hung are still due. A slow MongoDB is no hang,
+ * since each of its calls ends within a minute. */
 static void on_watchdog(struct etl_timer *timer, void *ctx)
 {
 	struct manager *m = ctx;
@@ -154,15 +172,16 @@ static void on_watchdog(struct etl_timer *timer, void *ctx)
 
 /* ---- stopping ------------------------------------------------------------------------------ */
 
-/* The flag is heard between two steps only: a worker that asks again and again what became of its commit
- * is told apart. */
+/* The flag is heard between two steps only: a worker that asks again and again what became of its
+ * commit is told apart. Renewals and finishes go on: a run that ends has to write its record. */
 static void end_now(struct etld *etld)
 {
 	etl_mongo_hurry(etld->mongo);
-	etld_exec_cancel_all(etld, ETL_CANCEL_SHUTDOWN);
+	etld_runs_cancel_all(etld, ETL_CANCEL_SHUTDOWN);
 }
 
-/* What the outbox has not stored is told when it is freed. */
+/* Nothing is torn by it: a commit that was sent has its answer or is found out by the next run. What
+ * the outbox has not stored is told when it is freed. */
 static void store_no_more(struct etl_timer *timer, void *ctx)
 {
 	struct etld *etld = ctx;
@@ -183,13 +202,17 @@ static void on_drain_timeout(struct etl_timer *timer, void *ctx)
 		return;
 	}
 	etld_log(ETLD_WARNING, NULL, NULL, 0,
-		"drain.timeout has passed: the runs that are left are cancelled, their windows stay due");
+		"drain.timeout has passed: the runs that are left are cancelled, their windows "
+		"stay due");
 	end_now(etld);
 	timer->fire = store_no_more;
 	etl_timer_arm(etld_loop_wheel(etld->loop), timer,
 		etl_mono_add(etl_mono_now(etld->clock), LAST_MOMENT));
 }
 
+/* The order: nothing new is read, armed or started; then systemd is told how long it may take; then
+ * runs that only wait for a retry end. When the last run has ended and the outbox has sent what it
+ * had, the loop ends (news.c). */
 void etld_drain(struct etld *etld)
 {
 	struct manager *m = ETL_OF(struct manager, etld, etld);
@@ -215,17 +238,21 @@ void etld_drain(struct etld *etld)
 	m->drain_timer = (struct etl_timer){.fire = on_drain_timeout, .ctx = etld, .name = "drain"};
 	etl_timer_arm(etld_loop_wheel(etld->loop), &m->drain_timer,
 		etl_mono_add(etl_mono_now(etld->clock), limit));
-	etld_exec_drain(etld);
+	etld_runs_drain(etld);
 	etld_maybe_stopped(etld);
 }
 
 /* ---- life ---------------------------------------------------------------------------------- */
 
+/* Slots and windows of local days follow from a zone's file: a new one is a new configuration. */
 static void on_zones_changed(void *ctx)
 {
 	etld_reload(ctx);
 }
 
+/* Each part may use those above it, none below; etld_free takes them down in the reverse order and
+ * accepts a half-built manager. The control socket is last: who is let in finds all of it. Lanes:
+ * as many threads for blocking sources as workers, one for leases, one for reloads. */
 static int open_parts(struct etld *etld, struct etl_error *err)
 {
 	const struct etld_settings *settings = &etld->generation->settings;
@@ -235,18 +262,19 @@ static int open_parts(struct etld *etld, struct etl_error *err)
 	etld->loop = etld_loop_new(etld->clock, &events, err);
 	if (!etld->loop)
 		return -1;
-	etld->pool = etld_pool_new((unsigned)settings->limits.workers, (unsigned)settings->limits.workers,
-		etld->clock, wake_loop, etld);
+	etld->pool = etld_pool_new((unsigned)settings->limits.workers,
+		(unsigned)settings->limits.workers, etld->clock, wake_loop, etld);
 	etld->lease_pool = etld_pool_new(1, 0, etld->clock, wake_loop, etld);
 	etld->load_pool = etld_pool_new(1, 0, etld->clock, wake_loop, etld);
 	etld->shares = ETL_NEW(struct etld_shares);
-	etld_shares_init(etld->shares, (unsigned)settings->limits.workers, etld_exec_granted);
+	etld_shares_init(etld->shares, (unsigned)settings->limits.workers, etld_strand_granted);
 	etld->counters = ETL_NEW(struct etld_counters);
 	etld_sched_open(etld);
 	etld_outbox_open(etld);
 	etld_picture_open(etld);
 	etld->backfills = etld_backfills_new(etld);
-	etld->zones = etld_zones_new(etld->loop, etld->clock, etld->load_pool, on_zones_changed, etld);
+	etld->zones =
+		etld_zones_new(etld->loop, etld->clock, etld->load_pool, on_zones_changed, etld);
 	etld->reloads = etld_reloads_new(etld);
 	etld_settings_http(settings, &http);
 	etld->http = etld_http_new(etld->loop, etld->clock, &http, err);
@@ -259,7 +287,8 @@ static int open_parts(struct etld *etld, struct etl_error *err)
 	return etld->control ? 0 : -1;
 }
 
-/* Others, in other folders, are told this path. */
+/* Others, in other folders, are told this path. As `etlctl version` and `config check` show it:
+ * etlctl may run anywhere. */
 static char *whole_path(const char *path)
 {
 	etl_cleanup(free) char *here = *path == '/' ? NULL : getcwd(NULL, 0);
@@ -267,6 +296,7 @@ static char *whole_path(const char *path)
 	return here ? etl_strf("%s/%s", here, path) : etl_strdup(path);
 }
 
+/* Nothing is asked of MongoDB yet: a daemon starts, and answers, without it. */
 struct etld *etld_new(struct etld_generation *generation, const struct etl_clock *clock,
 	struct etl_error *err)
 {
@@ -287,7 +317,8 @@ struct etld *etld_new(struct etld_generation *generation, const struct etl_clock
 	return etld;
 }
 
-/* Each with its first error; etlctl config check tells all. */
+/* Each with its first error; etlctl config check tells all. At the start alone: a reload with
+ * errors is refused, and left-out jobs stay in status. */
 static void tell_left_out(const struct etld_generation *g)
 {
 	for (size_t i = 0; i < g->n_jobs; i++) {
@@ -300,6 +331,8 @@ static void tell_left_out(const struct etld_generation *g)
 	}
 }
 
+/* Jobs are adopted before MongoDB is asked: their slots are armed and wait for the store, so that
+ * none that falls due in between is lost. */
 void etld_run(struct etld *etld)
 {
 	struct manager *m = ETL_OF(struct manager, etld, etld);
@@ -311,7 +344,8 @@ void etld_run(struct etld *etld)
 	etld_zones_watch(etld->zones, etld->generation->zones);
 	m->watchdog = etld_notify_watchdog_interval();
 	if (m->watchdog.us) {
-		m->watchdog_timer = (struct etl_timer){.fire = on_watchdog, .ctx = m, .name = "watchdog"};
+		m->watchdog_timer =
+			(struct etl_timer){.fire = on_watchdog, .ctx = m, .name = "watchdog"};
 		arm_watchdog(m);
 	}
 	etld_tell_status(etld);
@@ -320,7 +354,8 @@ void etld_run(struct etld *etld)
 	etld_log(ETLD_NOTICE, ETLD_MSG_STOPPED, NULL, 0, "stopped");
 }
 
-/* The reverse of open_parts. Workers go first: nothing may be used below them. */
+/* The reverse of open_parts. Workers go first: nothing may be used below them. What was put into
+ * the outbox and is not stored is told there as lost. */
 void etld_free(struct etld *etld)
 {
 	if (!etld)

@@ -31,6 +31,7 @@ struct etld_question {
 	struct etl_error error;
 };
 
+/* The job's own if it names one, else that of the daemon's file. */
 static const char *database_of(const struct etld_question *q)
 {
 	return q->wait_for->database ? q->wait_for->database : q->etld->database;
@@ -94,7 +95,7 @@ static void question_done(struct etld_task *task)
 
 	if (job) {
 		job->question = NULL;
-		if (etl_store_is_away(&q->error))
+		if (etl_store_is_unreachable(&q->error))
 			etld_backend_lost(etld, &q->error);
 		satisfied = judge(q, said, sizeof said);
 		if (job->sched.sensing && !satisfied && !job->sched.sense_said)
@@ -115,6 +116,7 @@ void etld_sense_drop(struct etld_job *job)
 	job->question = NULL;
 }
 
+/* Only where the workers are gone; else see etld_sense_drop. */
 void etld_sense_free(struct etld_job *job)
 {
 	if (job->question)

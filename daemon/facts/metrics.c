@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * The table of metrics, and their text. All numbers are read into one structure, and a row of the table
- * says where in it its own are. Names follow the rules that promtool checks: base
- * units, _total for counters and nothing else, a help for each. Labels have few values, but
- * for watermarks: there the number of series has a cap, and what is left out is counted.
+ * The table of metrics, and their text. All numbers are read into one structure, and a row of the
+ * table says where in it its own are. Names follow the rules that promtool checks: base units,
+ * _total for counters and nothing else, a help for each. Labels have few values, but for
+ * watermarks: there the number of series has a cap, and what is left out is counted.
+ *
+ * Example of a row and what it becomes:
+ *   {"etld_mongodb_up", GAUGE, "1 if MongoDB answers.", ONE(mongodb_up)}
+ *   # HELP etld_mongodb_up 1 if MongoDB answers.
+ *   # TYPE etld_mongodb_up gauge
+ *   etld_mongodb_up 1
+ * A metric more is a row more, its line in etld(8) (the lint compares them), and a member of
+ * `readings`.
  */
 #include "facts/metrics.h"
 
@@ -18,7 +26,8 @@
 #include "io/pool.h"
 #include "source/http/breaker.h"
 
-/* Partitions whose lag is told one by one. */
+/* Partitions whose lag is told one by one. Two series each: some 160 KiB of a scrape. The maxima
+ * count all partitions. */
 #define LAG_SERIES_MAX 1000
 #define LAG_NAME "etld_watermark_lag_seconds" /* as in the table */
 #define LATE_NAME "etld_late_seconds"
@@ -30,6 +39,7 @@ static double seconds(etl_dur d)
 	return (double)d.us / 1e6;
 }
 
+/* The shortest text that reads back as the same number. */
 static void put_number(struct etl_buf *out, double v)
 {
 	char text[ETL_DOUBLE_TEXT_BYTES];
@@ -38,6 +48,8 @@ static void put_number(struct etl_buf *out, double v)
 	etl_buf_printf(out, "%s\n", text);
 }
 
+/* What the format wants to be escaped, and nothing else: names of jobs hold none of it, partitions
+ * may. */
 static void put_label(struct etl_buf *out, const char *label, const char *value)
 {
 	etl_buf_printf(out, "%s=\"", label);
@@ -52,7 +64,8 @@ static void put_label(struct etl_buf *out, const char *label, const char *value)
 	etl_buf_char(out, '"');
 }
 
-static void put_sample(struct etl_buf *out, const char *name, const char *label, const char *value, double v)
+static void put_sample(struct etl_buf *out, const char *name, const char *label, const char *value,
+	double v)
 {
 	etl_buf_str(out, name);
 	if (label) {
@@ -64,6 +77,7 @@ static void put_sample(struct etl_buf *out, const char *name, const char *label,
 	put_number(out, v);
 }
 
+/* Buckets are cumulative in the format and each alone in memory: the sum is made here. */
 static void put_histogram(struct etl_buf *out, const char *name, const struct etld_histogram *h)
 {
 	uint64_t n = 0;
@@ -73,7 +87,8 @@ static void put_histogram(struct etl_buf *out, const char *name, const struct et
 		etl_buf_printf(out, "%s_bucket{le=\"%g\"} %llu\n", name, etld_histogram_bounds[i],
 			(unsigned long long)n);
 	}
-	etl_buf_printf(out, "%s_bucket{le=\"+Inf\"} %llu\n%s_sum ", name, (unsigned long long)h->n, name);
+	etl_buf_printf(out, "%s_bucket{le=\"+Inf\"} %llu\n%s_sum ", name, (unsigned long long)h->n,
+		name);
 	put_number(out, seconds(h->sum));
 	etl_buf_printf(out, "%s_count %llu\n", name, (unsigned long long)h->n);
 }
@@ -94,6 +109,8 @@ struct readings {
 	uint64_t live_runs, idle_workers, other_windows, left_out;
 };
 
+/* Hosts as the gates have them: those that were asked since the start, or whose state the store
+ * had. */
 static void count_host(void *ctx, const struct etld_gate_facts *facts)
 {
 	struct readings *r = ctx;
@@ -101,6 +118,8 @@ static void count_host(void *ctx, const struct etld_gate_facts *facts)
 	r->hosts[facts->state.breaker.state]++;
 }
 
+/* In one turn of the loop, so that figures that belong together (busy and idle, active and waiting)
+ * fit. */
 static void read_all(struct readings *r, const struct etld *etld, const struct etld_job_sums *sums)
 {
 	*r = (struct readings){
@@ -113,7 +132,8 @@ static void read_all(struct readings *r, const struct etld *etld, const struct e
 		.mongodb_up = etld->mongodb_up,
 		.timers = etl_wheel_count(etld_loop_wheel(etld->loop)),
 		.other_windows = sums->open - sums->failed - sums->held,
-		.left_out = sums->watermarks > LAG_SERIES_MAX ? sums->watermarks - LAG_SERIES_MAX : 0,
+		.left_out =
+			sums->watermarks > LAG_SERIES_MAX ? sums->watermarks - LAG_SERIES_MAX : 0,
 	};
 	etl_sched_facts(etld->sched, &r->sched);
 	r->live_runs = r->sched.active - r->sched.active_backfills;
@@ -132,7 +152,8 @@ enum kind {
 	KIND_HISTOGRAM,
 };
 
-/* One number of a metric with a label. */
+/* One number of a metric with a label. Where a number stands, not a pointer to it: the table is
+ * constant and the readings are made anew. */
 struct series {
 	const char *value; /* of the label */
 	enum kind kind;
@@ -140,8 +161,8 @@ struct series {
 };
 
 /* The kind follows from the member's type: a row cannot name the wrong one. */
-#define KIND_OF(member)                                                                                 \
-	_Generic(((struct readings *)0)->member, uint64_t : KIND_COUNT, unsigned : KIND_UNSIGNED,       \
+#define KIND_OF(member) \
+	_Generic(((struct readings *)0)->member, uint64_t : KIND_COUNT, unsigned : KIND_UNSIGNED, \
 		etl_dur : KIND_SECONDS, double : KIND_REAL, struct etld_histogram : KIND_HISTOGRAM)
 #define AT(member) KIND_OF(member), offsetof(struct readings, member)
 
@@ -153,14 +174,16 @@ static const struct series load_results[] = {{"inserted", AT(counters.records.in
 	{"updated", AT(counters.records.updated)}, {"unchanged", AT(counters.records.unchanged)},
 	{"overwritten", AT(counters.records.overwritten)}, {"stale", AT(counters.records.stale)},
 	{"refused", AT(counters.records.refused)}};
-static const struct series window_states[] = {{"loaded", AT(counters.windows_loaded)},
-	{"empty", AT(counters.windows_empty)}, {"failed", AT(counters.windows_failed)},
-	{"held", AT(counters.windows_held)}, {"unrecoverable", AT(counters.windows_lost)},
-	{"discarded", AT(counters.windows_discarded)}};
+static const struct series window_states[] = {
+#define X(name, word) {word, AT(counters.windows.name)},
+	ETL_WINDOW_COUNTS(X)
+#undef X
+};
 static const struct series worker_states[] = {{"busy", AT(pool.busy)}, {"idle", AT(idle_workers)}};
 static const struct series open_states[] = {{"failed", AT(sums.failed)}, {"held", AT(sums.held)},
 	{"other", AT(other_windows)}, {"dirty", AT(sums.dirty)}};
 
+/* The words are those of status: a label of a metric and a word of etlctl are the same thing. */
 static const char *health_word(int i)
 {
 	return etld_health_word((enum etld_health_id)i);
@@ -191,8 +214,10 @@ static const char *breaker_word(int i)
 	return etl_breaker_state_word((enum etl_breaker_state)i);
 }
 
-/* ---- what is no number at a place of its own ---------------------------------------------------- */
+/* ---- what is no number at a place of its own ------------------------------------------------ */
 
+/* A value of 1 with the version as its label, as Prometheus' own servers do it: joins give it to
+ * others. */
 static void write_version(struct etl_buf *out, const char *name, const struct readings *r)
 {
 	(void)r;
@@ -207,17 +232,21 @@ static void write_records(struct etl_buf *out, const char *name, const struct re
 			(double)etl_counts_get(&r->counters.records, &etl_counts_rows[i]));
 }
 
+/* A label that changes its value now and then, not with each turn: what the longest one was busy
+ * with. */
 static void write_longest_turn(struct etl_buf *out, const char *name, const struct readings *r)
 {
 	put_sample(out, name, "at", r->turns.longest_at, seconds(r->turns.longest));
 }
 
+/* Written while the jobs were looked at, in pieces; here they are only put in their place. */
 static void write_lags(struct etl_buf *out, const char *name, const struct readings *r)
 {
 	(void)name;
 	etl_buf_str(out, etl_buf_text(&r->sums.lags));
 }
 
+/* As write_lags. */
 static void write_lates(struct etl_buf *out, const char *name, const struct readings *r)
 {
 	(void)name;
@@ -232,18 +261,22 @@ static void write_lates(struct etl_buf *out, const char *name, const struct read
 
 #define ONE(member) .one = {NULL, AT(member)}
 #define SERIES(l, list) .label = (l), .series = (list), .n = sizeof(list) / sizeof *(list)
-#define EACH(l, words, first, last, member)                                                             \
+#define EACH(l, words, first, last, member) \
 	.label = (l), .word = (words), .one = {NULL, AT(member[0])}, .from = (first), .to = (last)
 
+/* Four forms of a row: ONE number; SERIES of some with a label; EACH of an array by the words of an
+ * enum; or a function that writes. */
 static const struct metric {
 	const char *name, *type, *help;
 	struct series one; /* a number without a label; */
 	const char *label;
 	const struct series *series; /* or one for each of these; */
 	size_t n;
-	const char *(*word)(int i); /* or, from `one` on, an array of counts: those of these words; */
+	/* or, from `one` on, an array of counts: those of these words; */
+	const char *(*word)(int i);
 	int from, to;
-	void (*write)(struct etl_buf *out, const char *name, const struct readings *r); /* or this writes */
+	/* or this writes */
+	void (*write)(struct etl_buf *out, const char *name, const struct readings *r);
 } metrics[] = {
 	{"etld_build_info", GAUGE, "The version, as a label.", .write = write_version},
 	{"etld_start_time_seconds", GAUGE, "When the daemon started, since 1970.", ONE(started)},
@@ -255,16 +288,19 @@ static const struct metric {
 	{"etld_jobs", GAUGE, "Jobs by their health.",
 		EACH("health", health_word, 0, ETLD_HEALTHS - 1, sums.health)},
 	{"etld_slots_due_total", COUNTER,
-		"Slots that fell due; one that was taken back counts again.", ONE(counters.slots_due)},
+		"Slots that fell due; one that was taken back counts again.",
+		ONE(counters.slots_due)},
 	{"etld_slots_skipped_total", COUNTER, "Slots that did not run, by the rule that said so.",
 		EACH("code", skip_word, 0, ETL_SKIP_MAX - 1, counters.slots_skipped)},
 	{"etld_slot_lateness_seconds", HISTOGRAM,
-		"How long after it was due, jitter included, a slot was found.", ONE(counters.slot_lateness)},
+		"How long after it was due, jitter included, a slot was found.",
+		ONE(counters.slot_lateness)},
 	{"etld_slot_lateness_max_seconds", GAUGE, "The longest of these since the start.",
 		ONE(counters.slot_lateness.max)},
 	{"etld_outbox_entries", GAUGE, "What waits to be stored, by kind.",
 		EACH("kind", entry_word, 0, ETLD_ENTRY_MAX - 1, outbox.waiting)},
-	{"etld_outbox_age_seconds", GAUGE, "How long the oldest of it has waited; 0 if nothing does.",
+	{"etld_outbox_age_seconds", GAUGE,
+		"How long the oldest of it has waited; 0 if nothing does.",
 		ONE(outbox.oldest)},
 	{"etld_outbox_given_up_total", COUNTER, "What was to be stored and could not be.",
 		ONE(outbox.given_up)},
@@ -279,18 +315,21 @@ static const struct metric {
 		EACH("state", run_state_word, ETL_RUN_RUNNING + 1, ETL_RUN_BUSY, counters.ended)},
 	{"etld_run_duration_seconds", HISTOGRAM, "How long runs took.", ONE(counters.run_duration)},
 	{"etld_runs_active", GAUGE, "Runs that are going, by lane.", SERIES("lane", run_lanes)},
-	{"etld_runs_active_limit", GAUGE, "Runs that may go at the same time.", ONE(sched.max_active)},
+	{"etld_runs_active_limit", GAUGE, "Runs that may go at the same time.",
+		ONE(sched.max_active)},
 	{"etld_jobs_waiting", GAUGE, "Jobs that wait for a place, by lane.",
 		SERIES("lane", waiting_lanes)},
 	{"etld_records_total", COUNTER,
-		"Records by what became of them; one record is in several of these.", .write = write_records},
+		"Records by what became of them; one record is in several of these.",
+		.write = write_records},
 	{"etld_records_read_total", COUNTER, "Records that were placed in a window.",
 		ONE(counters.records.in)},
 	{"etld_records_rejected_total", COUNTER, "Records that became dead letters.",
 		ONE(counters.records.rejected)},
 	{"etld_records_loaded_total", COUNTER, "Records that were given to the target, by result.",
 		SERIES("result", load_results)},
-	{"etld_warnings_total", COUNTER, "What checks and loads warned of.", ONE(counters.warnings)},
+	{"etld_warnings_total", COUNTER, "What checks and loads warned of.",
+		ONE(counters.warnings)},
 	{"etld_windows_total", COUNTER, "Windows that runs closed or left open, by state.",
 		SERIES("state", window_states)},
 	{"etld_source_requests_total", COUNTER, "Requests that runs sent to sources.",
@@ -304,8 +343,10 @@ static const struct metric {
 		ONE(pool.oldest)},
 	{"etld_timers", GAUGE, "Timers that are armed.", ONE(timers)},
 	{"etld_loop_turns_total", COUNTER, "Turns of the event loop.", ONE(turns.n)},
-	{"etld_loop_long_turns_total", COUNTER, "Turns that took 10 ms or longer.", ONE(turns.n_long)},
-	{"etld_loop_turn_max_seconds", GAUGE, "The longest turn since the start, by what took most of it.",
+	{"etld_loop_long_turns_total", COUNTER, "Turns that took 10 ms or longer.",
+		ONE(turns.n_long)},
+	{"etld_loop_turn_max_seconds", GAUGE,
+		"The longest turn since the start, by what took most of it.",
 		.write = write_longest_turn},
 	{"etld_watermark_lag_seconds", GAUGE,
 		"How far a partition's watermark is behind the clock; 1,000 series at most.",
@@ -317,13 +358,14 @@ static const struct metric {
 		.write = write_lates},
 	{"etld_late_max_seconds", GAUGE, "The longest of all partitions.", ONE(sums.late_max)},
 	{"etld_windows_open", GAUGE,
-		"Windows that the ledger has open now, by state; dirty ones are closed and due again.",
+		"Windows open in the ledger now, by state; dirty ones are closed and due again.",
 		SERIES("state", open_states)},
 	{"etld_watermarks_left_out", GAUGE, "Partitions beyond those 1,000.", ONE(left_out)},
 };
 
-static void put_series(struct etl_buf *out, const struct metric *m, const struct series *s, const char *value,
-	const struct readings *r)
+/* By the kind of the member, which the compiler has chosen (KIND_OF). */
+static void put_series(struct etl_buf *out, const struct metric *m, const struct series *s,
+	const char *value, const struct readings *r)
 {
 	const char *at = (const char *)r + s->at;
 	double v = s->kind == KIND_COUNT   ? (double)*(const uint64_t *)at :
@@ -338,6 +380,7 @@ static void put_series(struct etl_buf *out, const struct metric *m, const struct
 		put_sample(out, m->name, m->label, value, v);
 }
 
+/* HELP and TYPE once for each name, also if no series follows: the name exists. */
 static void put_metric(struct etl_buf *out, const struct metric *m, const struct readings *r)
 {
 	etl_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", m->name, m->help, m->name, m->type);
@@ -355,6 +398,7 @@ static void put_metric(struct etl_buf *out, const struct metric *m, const struct
 	}
 }
 
+/* In the order of the table, which is that of the manual. */
 void etld_metrics_write(const struct etld *etld, const struct etld_job_sums *sums,
 	struct etl_buf *out)
 {
@@ -367,6 +411,7 @@ void etld_metrics_write(const struct etld *etld, const struct etld_job_sums *sum
 
 /* ---- what is gathered of jobs ---------------------------------------------------------------- */
 
+/* The partition as people write it ("station=1"), so that a graph's legend can be read. */
 static void put_length(struct etl_buf *out, const char *name, const struct etld_job *job, size_t i,
 	etl_dur length)
 {
@@ -381,6 +426,8 @@ static void put_length(struct etl_buf *out, const char *name, const struct etld_
 	put_number(out, seconds(length));
 }
 
+/* The maxima are over all partitions, also those beyond the cap: an alert on them sees every one. A
+ * partition without a watermark has no lag: it never ran. */
 void etld_metrics_look(struct etld_job_sums *sums, const struct etld *etld,
 	const struct etld_job *job)
 {

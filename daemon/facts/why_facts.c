@@ -2,6 +2,9 @@
  *
  * Adds to the facts of a job what only `why` tells, and what has to be searched for: its run's
  * progress, what waits, its host, its backfills. Loop thread.
+ *
+ * Only what `why` needs and status does not: to look for a job's host and backfills takes a walk
+ * over all of them, which is nothing for one question and too much for each of ten thousand jobs.
  */
 #include "facts/why_facts.h"
 
@@ -9,9 +12,11 @@
 
 #include "base/str.h"
 #include "engine/backfill.h"
-#include "engine/exec.h"
+#include "engine/runs_watch.h"
 #include "io/http.h"
 
+/* Timers run on a clock that no one sets; people read the wall. A time that was not set stays so.
+ */
 static etl_wall wall_of(const struct etld *etld, etl_mono t)
 {
 	etl_dur left = etl_mono_diff(t, etl_mono_now(etld->clock));
@@ -19,13 +24,15 @@ static etl_wall wall_of(const struct etld *etld, etl_mono t)
 	return t.us ? etl_wall_add(etl_now(etld->clock), left) : (etl_wall){0};
 }
 
+/* An open breaker before a hold: it is our own decision, and its reason says what failed. */
 static void look_at_host(void *ctx, const struct etld_gate_facts *gate)
 {
 	struct etld_why_facts *out = ctx;
 	const struct etld_host_state *s = &gate->state;
 	bool open = s->breaker.state == ETL_BREAKER_OPEN && s->breaker.until.ms > out->job.now.ms;
 
-	if (!etl_streq(s->host, out->job.job->host) || (!open && s->hold_until.ms <= out->job.now.ms))
+	if (!etl_streq(s->host, out->job.job->host) ||
+		(!open && s->hold_until.ms <= out->job.now.ms))
 		return;
 	out->job.host_why = out->host;
 	out->job.host_until = open ? s->breaker.until : s->hold_until;
@@ -37,6 +44,8 @@ static void look_at_host(void *ctx, const struct etld_gate_facts *gate)
 		snprintf(out->host, sizeof out->host, "it asked for that: %s", s->hold_reason);
 }
 
+/* The loop's notes about a run, never the run's own counts: those are the workers' while it goes.
+ */
 static void fill_running(const struct etld *etld, const struct etld_job *job, struct etl_why_job *f)
 {
 	struct etld_run *run = etld_running(job);
@@ -44,9 +53,9 @@ static void fill_running(const struct etld *etld, const struct etld_job *job, st
 
 	if (!run)
 		return;
-	etld_exec_progress(run, &progress);
-	f->run_id = etld_exec_run_id(run);
-	f->started = etld_exec_run(run)->started;
+	etld_run_progress(run, &progress);
+	f->run_id = etld_run_id(run);
+	f->started = etld_run_of(run)->started;
 	f->step = progress.step;
 	f->partition = progress.partition;
 	f->records = progress.records;
@@ -57,6 +66,7 @@ static void fill_running(const struct etld *etld, const struct etld_job *job, st
 	f->trigger = &job->sched.running;
 }
 
+/* All that could be waited for, whatever it is now: which of it applies is said by the phase. */
 static void fill_waiting(const struct etld *etld, const struct etld_job *job, struct etl_why_job *f)
 {
 	struct etl_sched_facts facts;
@@ -67,9 +77,9 @@ static void fill_waiting(const struct etld *etld, const struct etld_job *job, st
 	f->max_active = facts.max_active;
 	f->active_backfills = facts.active_backfills;
 	f->only_backfill = etl_sched_only_backfill(&job->sched);
-	f->away_why = etld->mongodb_reason;
-	f->away_since = etld->mongodb_tried ? etld->mongodb_away : (etl_wall){0};
-	f->away_next = etld->mongodb_next;
+	f->mongodb_why = etld->mongodb_reason;
+	f->mongodb_since = etld->mongodb_tried ? etld->mongodb_since : (etl_wall){0};
+	f->mongodb_next = etld->mongodb_next;
 	f->held_until = wall_of(etld, job->sched.held_until);
 	f->sense_said = job->sched.sense_said ? job->sched.sense_said : "";
 	f->sense_slot = job->sched.waiting ? job->sched.waiting->slot : (etl_wall){0};
@@ -77,11 +87,13 @@ static void fill_waiting(const struct etld *etld, const struct etld_job *job, st
 	f->sense_until = wall_of(etld, job->sched.sensing_until);
 }
 
+/* For a callback that takes one pointer. */
 struct backfill_search {
 	const struct etld *etld;
 	struct etld_why_facts *out;
 };
 
+/* Four are told and all are counted: "and 3 more backfills" is an answer. */
 static void keep_backfill(void *ctx, const struct etld_backfill *backfill)
 {
 	const struct backfill_search *search = ctx;
@@ -98,6 +110,8 @@ static void keep_backfill(void *ctx, const struct etld_backfill *backfill)
 	kept->until = wall_of(search->etld, until);
 }
 
+/* Pointers go to what stands beside (`out`, `facts`): all of it is good until the loop goes on,
+ * which is as long as the answer takes to word. */
 void etld_why_facts(struct etld *etld, const struct etld_facts *facts, struct etld_why_facts *out)
 {
 	const struct etld_job *job = facts->job;

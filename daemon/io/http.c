@@ -2,29 +2,36 @@
  *
  * HTTP transfers on the loop: libcurl's multi-socket interface. libcurl is never called from
  * inside its own callbacks, except to pause.
+ *
+ * A transfer's life: etld_http_start makes it and asks its host's gate; the gate lets it in now or
+ * later, or refuses it; libcurl calls on_header and on_body as bytes come; the first byte of the
+ * body gives the head; the end is told once and frees it. Who reads too slowly pauses it: the
+ * socket's buffer fills, the kernel's window closes, and the other side waits, so that an answer of
+ * 5 GiB takes no more memory than one of 5 MiB. Example of a turn: a socket is readable, libcurl
+ * reads, on_body gives a chunk to a strand, which pauses the transfer from inside;
+ * curl_multi_socket_action returns; what has finished is told; gates let others in.
  */
 #include "io/http.h"
 
-#include <ctype.h>
 #include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/alloc.h"
 #include "base/descriptors.h"
 #include "base/str.h"
 #include "io/http_failure.h"
+#include "io/http_head.h"
 #include "io/journal.h"
 #include "source/http/hold.h"
-#include "source/http/paging.h"
 #include "source/http/text.h"
 
-#define HEADERS_BYTES_MAX (64 * 1024)
+/* Servers take 8 KiB as a rule; beyond twice that a template has gone wrong. */
 #define URL_BYTES_MAX (16 * 1024)
-#define HINTS_BYTES_MAX 4096
 
+/* The three timers are apart because each has its own cause: libcurl's clock, a host's clock, and
+ * failures that must not be told from inside etld_http_start. */
 struct etld_http {
 	struct etld_loop *loop;
 	const struct etl_clock *clock;
@@ -37,10 +44,8 @@ struct etld_http {
 	struct etld_transfer *transfers;
 };
 
-/* Headers whose value the source is given. */
-enum kept { CONTENT_TYPE, ETAG, LOCATION, CONTENT_RANGE, KEPT };
-static const char *const kept_names[KEPT] = {"content-type", "etag", "location", "content-range"};
-
+/* `running` says that libcurl has it; before that it waits at its host's gate, or for a refusal to
+ * be told. */
 struct etld_transfer {
 	struct etld_transfer *prev, *next;
 	struct etld_http *http;
@@ -54,13 +59,8 @@ struct etld_transfer {
 	struct etld_gate_ticket ticket;
 	bool head_given, running, paused, was_paused;
 	int status; /* once the head was given */
-	struct etl_hold hold; /* how long the headers ask us to wait */
+	struct etld_http_head head;
 	uint64_t bytes;
-	size_t header_bytes;
-	char *kept[KEPT]; /* NULL = not sent */
-	struct etl_buf hints; /* lines that speak of further pages */
-	bool has_length;
-	unsigned long long length; /* what Content-Length said */
 	struct etl_error failure; /* found by us: it counts instead of libcurl's code */
 	int socket_errno;	  /* errno of the last socket that libcurl wanted; 0 = opened */
 	char detail[CURL_ERROR_SIZE];
@@ -70,6 +70,8 @@ struct etld_transfer {
 
 static void check_finished(struct etld_http *http);
 
+/* One socket at a time, as libcurl wants it; what finished by it is told behind the call, never in
+ * it. */
 static void on_socket_ready(void *ctx, int fd, bool readable, bool writable)
 {
 	struct etld_http *http = ctx;
@@ -80,6 +82,8 @@ static void on_socket_ready(void *ctx, int fd, bool readable, bool writable)
 	check_finished(http);
 }
 
+/* libcurl says which descriptors it cares for, and keeps our io beside its own state
+ * (curl_multi_assign). */
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *socket_ctx)
 {
 	struct etld_http *http = ctx;
@@ -100,6 +104,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *so
 	return 0;
 }
 
+/* -1 means none. libcurl asks for one timer at a time, and the newest wish counts. */
 static int on_timer_wanted(CURLM *multi, long ms, void *ctx)
 {
 	struct etld_http *http = ctx;
@@ -114,6 +119,7 @@ static int on_timer_wanted(CURLM *multi, long ms, void *ctx)
 	return 0;
 }
 
+/* libcurl's own timeouts, connects and retries of names. */
 static void on_timer(struct etl_timer *timer, void *ctx)
 {
 	struct etld_http *http = ctx;
@@ -126,12 +132,8 @@ static void on_timer(struct etl_timer *timer, void *ctx)
 
 /* ---- one transfer -------------------------------------------------------------------------- */
 
-static void forget_kept(struct etld_transfer *t)
-{
-	for (size_t i = 0; i < KEPT; i++)
-		free(ETL_TAKE(t->kept[i]));
-}
-
+/* Out of libcurl first, which may else call back into what is being freed; out of the gate, so that
+ * the next one may go; then its memory. */
 static void transfer_free(struct etld_transfer *t)
 {
 	struct etld_http *http = t->http;
@@ -147,37 +149,35 @@ static void transfer_free(struct etld_transfer *t)
 		t->next->prev = t->prev;
 	curl_easy_cleanup(t->easy);
 	curl_slist_free_all(t->headers);
-	forget_kept(t);
-	etl_buf_fini(&t->hints);
+	etld_http_head_fini(&t->head);
 	free(t);
 }
 
-/* A hold counts for every request to the host, whatever becomes of the run that met it. */
+/* A hold counts for every request to the host, whatever becomes of the run that met it. Told in the
+ * journal only if the host asked for longer than we obey: an operator may know better. */
 static etl_dur hold_host(struct etld_transfer *t, etl_wall now)
 {
 	const char *header;
-	etl_dur told, asked = etl_hold_asked(&t->hold, t->status, now, &header, &told);
+	etl_dur told, asked = etl_hold_asked(&t->head.hold, t->status, now, &header, &told);
 	char reason[ETL_HOLD_WORDS_BYTES];
 
 	if (asked.us > 0) {
 		etl_hold_words(reason, t->status, told, header);
 		if (told.us > asked.us)
 			etld_log(ETLD_WARNING, NULL, NULL, 0,
-				"%s: %s at most; 'etlctl host release' ends it", t->url_shown, reason);
+				"%s: %s at most; 'etlctl host release' ends it", t->url_shown,
+				reason);
 		etld_gate_hold(t->http->gates, &t->ticket, asked, reason);
 	}
 	return asked;
 }
 
+/* Once, before the first byte of the body or at the end of an answer without one. A probe that got
+ * an answer lets the host's others go at once, and not only when its body has come to its end. */
 static void give_head(struct etld_transfer *t)
 {
 	struct etl_response response = {
 		.received = etl_now(t->http->clock),
-		.content_type = t->kept[CONTENT_TYPE] ? t->kept[CONTENT_TYPE] : "",
-		.etag = t->kept[ETAG] ? t->kept[ETAG] : "",
-		.location = t->kept[LOCATION] ? t->kept[LOCATION] : "",
-		.content_range = t->kept[CONTENT_RANGE] ? t->kept[CONTENT_RANGE] : "",
-		.hints = etl_buf_text(&t->hints),
 		.retry_after = {-1},
 	};
 	etl_dur asked;
@@ -188,6 +188,7 @@ static void give_head(struct etld_transfer *t)
 	t->head_given = true;
 	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
 	response.status = t->status = (int)status;
+	etld_http_head_tell(&t->head, &response);
 	asked = hold_host(t, response.received);
 	if (status >= 400)
 		response.retry_after = asked;
@@ -196,61 +197,18 @@ static void give_head(struct etld_transfer *t)
 	t->events.head(t->ctx, &response);
 }
 
-/* Each answer begins with a status line: what an interim one (103) said is forgotten. */
-static void begin_head(struct etld_transfer *t)
-{
-	etl_hold_begin(&t->hold);
-	etl_buf_clear(&t->hints);
-	t->has_length = false;
-	forget_kept(t);
-}
-
-/* Takes one header. Trailers come after the head was given, and change nothing. False: the
- * header contradicts itself, and the answer cannot be believed. */
-static bool take_header(
-	struct etld_transfer *t, const char *name, size_t name_len, const char *value, size_t len)
-{
-	for (size_t i = 0; i < KEPT; i++)
-		if (name_len == strlen(kept_names[i]) &&
-			strncasecmp(name, kept_names[i], name_len) == 0)
-			etl_http_header_keep(&t->kept[i], value, len);
-	if (etl_paging_wants(name, name_len)) {
-		while (len && (value[len - 1] == '\r' || value[len - 1] == '\n'))
-			len--;
-		etl_buf_printf(&t->hints, "%.*s:%.*s\n", (int)name_len, name, (int)len, value);
-	}
-	etl_hold_header(&t->hold, name, name_len, value, len);
-	if (name_len == 14 && strncasecmp(name, "content-length", 14) == 0 &&
-		!etl_http_length_agrees(value, len, &t->has_length, &t->length)) {
-		etl_error_set(&t->failure, ETL_DATA, "http.headers",
-			"the answer's Content-Length contradicts itself or is no number");
-		return false;
-	}
-	return true;
-}
-
+/* 0 makes libcurl end the transfer; `failure` says why. */
 static size_t on_header(char *bytes, size_t one, size_t len, void *ctx)
 {
 	struct etld_transfer *t = ctx;
-	const char *colon = memchr(bytes, ':', len);
 
 	(void)one;
-	t->header_bytes += len;
-	if (t->header_bytes > HEADERS_BYTES_MAX) {
-		etl_error_set(&t->failure, ETL_LIMIT, "http.headers",
-			"the answer's headers pass %d KiB", HEADERS_BYTES_MAX / 1024);
-		return 0;
-	}
-	if (t->head_given)
-		return len;
-	if (len > 5 && memcmp(bytes, "HTTP/", 5) == 0)
-		begin_head(t);
-	else if (colon && !take_header(t, bytes, (size_t)(colon - bytes), colon + 1,
-				  len - (size_t)(colon + 1 - bytes)))
-		return 0;
-	return len;
+	return etld_http_head_line(&t->head, bytes, len, t->head_given, &t->failure) ? len : 0;
 }
 
+/* A pause is said by the return value and not by curl_easy_pause, so that these bytes are not lost.
+ * The cap is the request's own: what is larger is no answer to it, or would fill the memory of all.
+ */
 static size_t on_body(char *bytes, size_t one, size_t len, void *ctx)
 {
 	struct etld_transfer *t = ctx;
@@ -276,6 +234,8 @@ static void note_lack(struct etld_transfer *t, CURLcode code)
 		etl_descriptors_error(&t->failure);
 }
 
+/* What we found ourselves counts instead of libcurl's code, which then only says that a callback
+ * refused. */
 static void explain(struct etld_transfer *t, CURLcode code, struct etl_error *err)
 {
 	const struct etld_http_failure *failure = etld_http_failure_of(code);
@@ -310,6 +270,8 @@ static void judge_host(struct etld_transfer *t, CURLcode code)
 		etld_gate_answered(t->http->gates, &t->ticket);
 }
 
+/* Freed before it is told: the one who hears of the end may start the next transfer, and take the
+ * same place at the gate. */
 static void finish(struct etld_transfer *t, const struct etl_error *err)
 {
 	struct etld_transfer_events events = t->events;
@@ -321,6 +283,8 @@ static void finish(struct etld_transfer *t, const struct etl_error *err)
 
 static void start_waiting(struct etld_http *http);
 
+/* Messages are read until none is left; each may start or abort others. What the gates allow by
+ * that is started last. */
 static void check_finished(struct etld_http *http)
 {
 	CURLMsg *message;
@@ -347,11 +311,14 @@ static void check_finished(struct etld_http *http)
 
 /* ---- starting ------------------------------------------------------------------------------ */
 
+/* A line break in a value would be another header, of whoever wrote that value. */
 static bool header_is_sane(const struct etl_header *h)
 {
 	return !strpbrk(h->name, "\r\n:") && !strpbrk(h->value, "\r\n");
 }
 
+/* Everything is copied by libcurl (COPYPOSTFIELDS, the list): the request may be freed while a
+ * transfer goes. */
 static void set_request(struct etld_transfer *t, const struct etl_request *r)
 {
 	CURL *easy = t->easy;
@@ -375,7 +342,12 @@ static void set_request(struct etld_transfer *t, const struct etl_request *r)
 	}
 }
 
-/* Sets what holds for every transfer. */
+/* Sets what holds for every transfer. No redirect is followed: where an answer sends us is the
+ * source's decision, and may be a private address. No proxy and no netrc out of the environment:
+ * what the daemon talks to is what its file says. TLS 1.2 is the least; certificates are verified
+ * by libcurl's default. A name has ten seconds to be reached, so that a host that is down does not
+ * take the whole time of an answer. Connections are kept for an hour, as long as a balancer may
+ * take to move its address. */
 static void set_rules(struct etld_transfer *t, const struct etl_request *r)
 {
 	const struct etld_http_options *o = &t->http->options;
@@ -405,6 +377,8 @@ static void set_rules(struct etld_transfer *t, const struct etl_request *r)
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
 }
 
+/* `begun` before libcurl has it: the clock of the fetch starts with the first thing that the host
+ * may delay. */
 static void run(struct etld_transfer *t)
 {
 	t->running = true;
@@ -414,7 +388,8 @@ static void run(struct etld_transfer *t)
 	t->running = false;
 	note_lack(t, CURLE_FAILED_INIT);
 	if (t->failure.kind == ETL_OK)
-		etl_error_set(&t->failure, ETL_TRANSIENT, "http.failed", "libcurl refused the transfer");
+		etl_error_set(&t->failure, ETL_TRANSIENT, "http.failed",
+			"libcurl refused the transfer");
 }
 
 /* Lets through what the gates allow now, and sets the timer for what they allow later. */
@@ -443,12 +418,15 @@ static void start_waiting(struct etld_http *http)
 		etl_timer_cancel(wheel, &http->gate_timer);
 }
 
+/* A hold is over, or a bucket has a token. */
 static void on_gate_timer(struct etl_timer *timer, void *ctx)
 {
 	(void)timer;
 	start_waiting(ctx);
 }
 
+/* Refusals of gates come here: told from a timer, they reach a strand that expects nothing inside
+ * its own call. */
 static void on_deliver(struct etl_timer *timer, void *ctx)
 {
 	struct etld_http *http = ctx;
@@ -468,6 +446,7 @@ static void on_deliver(struct etl_timer *timer, void *ctx)
 	}
 }
 
+/* A URL that is too long never asks a gate: it would take a token for nothing. */
 struct etld_transfer *etld_http_start(struct etld_http *http, const struct etl_request *request,
 	enum etld_priority priority, const struct etld_transfer_events *events, void *ctx)
 {
@@ -476,12 +455,11 @@ struct etld_transfer *etld_http_start(struct etld_http *http, const struct etl_r
 
 	t->http = http;
 	etl_http_url_show(request->url_shown ? request->url_shown : "", t->url_shown);
-	etl_buf_init(&t->hints, HINTS_BYTES_MAX);
 	t->bytes_max = request->response_bytes_max;
 	t->events = *events;
 	t->ctx = ctx;
 	t->failure = (struct etl_error)ETL_ERROR_INIT;
-	etl_hold_begin(&t->hold);
+	etld_http_head_init(&t->head);
 	t->easy = curl_easy_init();
 	if (!t->easy)
 		abort();
@@ -503,6 +481,8 @@ struct etld_transfer *etld_http_start(struct etld_http *http, const struct etl_r
 	return t;
 }
 
+/* What it had learnt about its host counts: an answer that began well closes a breaker although
+ * nobody wanted the rest of it. */
 void etld_http_abort(struct etld_transfer *transfer)
 {
 	struct etld_http *http;
@@ -541,6 +521,7 @@ bool etld_http_release(struct etld_http *http, const char *host)
 	return released;
 }
 
+/* For those who watch, keep and show hosts (engine/hosts.c, status). */
 struct etld_gates *etld_http_gates(struct etld_http *http)
 {
 	return http->gates;
@@ -548,12 +529,15 @@ struct etld_gates *etld_http_gates(struct etld_http *http)
 
 /* ---- life ---------------------------------------------------------------------------------- */
 
+/* The gates keep their state: a reload neither opens nor closes a breaker. */
 void etld_http_options(struct etld_http *http, const struct etld_http_options *options)
 {
 	http->options = *options;
 	etld_gates_rules(http->gates, options->other_hosts, options->rules, options->n_rules);
 }
 
+/* Without an asynchronous resolver each look-up of a name would stop the loop, and with it every
+ * job's slot. */
 struct etld_http *etld_http_new(struct etld_loop *loop, const struct etl_clock *clock,
 	const struct etld_http_options *options, struct etl_error *err)
 {
@@ -562,8 +546,10 @@ struct etld_http *etld_http_new(struct etld_loop *loop, const struct etl_clock *
 	http->loop = loop;
 	http->clock = clock;
 	http->timer = (struct etl_timer){.fire = on_timer, .ctx = http, .name = "http"};
-	http->gate_timer = (struct etl_timer){.fire = on_gate_timer, .ctx = http, .name = "host gate"};
-	http->deliver_timer = (struct etl_timer){.fire = on_deliver, .ctx = http, .name = "http failure"};
+	http->gate_timer =
+		(struct etl_timer){.fire = on_gate_timer, .ctx = http, .name = "host gate"};
+	http->deliver_timer =
+		(struct etl_timer){.fire = on_deliver, .ctx = http, .name = "http failure"};
 	http->gates = etld_gates_new(clock);
 	etld_http_options(http, options);
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)
@@ -582,6 +568,7 @@ struct etld_http *etld_http_new(struct etld_loop *loop, const struct etl_clock *
 	return http;
 }
 
+/* No `end` is called: the strands are gone by then. */
 void etld_http_free(struct etld_http *http)
 {
 	if (!http)

@@ -25,6 +25,7 @@
 #include "conf/diag.h"
 #include "conf/node.h"
 #include "time/clock.h"
+#include "time/grid.h"
 
 enum etl_option_type {
 	ETL_OPT_STRING,	  /* const char *; NULL when absent without fallback */
@@ -32,6 +33,7 @@ enum etl_option_type {
 	ETL_OPT_INT,	  /* int64_t within min..max */
 	ETL_OPT_DOUBLE,	  /* double within min..max; min == max == 0 means any */
 	ETL_OPT_DURATION, /* etl_dur; min and max in seconds; a bare number is an error */
+	ETL_OPT_STEP,	  /* struct etl_grid_step: 6h 1d 1mo 1y; min and max in seconds, of its mean length */
 	ETL_OPT_SIZE,	  /* uint64_t bytes: 512B 64KiB 1MiB 2GiB */
 	ETL_OPT_RATE,	  /* double per second: 10/s 30/m 1500/d */
 	ETL_OPT_TIME,	  /* etl_wall: RFC 3339 instant with zone, or YYYY-MM-DD (UTC) */
@@ -64,7 +66,7 @@ struct etl_option {
 	size_t offset;
 	bool required;
 	const char *fallback; /* as it would stand in the file; NULL = zero */
-	/* Both belong to the range. DURATION in seconds, SIZE in bytes, RATE per second, INT
+	/* Both belong to the range. DURATION and STEP in seconds, SIZE in bytes, RATE per second, INT
 	 * and DOUBLE as they are; max 0 = no upper bound, both 0 = no bound. */
 	double min, max;
 	const char *const *words; /* WORD: NULL-terminated */
@@ -85,8 +87,9 @@ struct etl_conf_env {
 	struct etl_diag *diag;
 	const char *what;		 /* "job 'airqino'", for messages */
 	const char *const *partition_names; /* NULL-terminated: names that templates may use */
+	const struct etl_grid *grid;	 /* of the job's windows; NULL = it has none */
 	const char *credentials_dir;	 /* systemd's $CREDENTIALS_DIRECTORY or NULL */
-	bool outside; /* a check outside of the daemon's unit: what it hands over is not to be had */
+	bool outside; /* a check outside of the daemon's unit: what it hands over cannot be had */
 	etl_wall now; /* when this is; ms == 0 = not known */
 	const char *database; /* where loads go unless they say otherwise; NULL = not known */
 	const char *metadata; /* the database of etld's own; NULL = not known */
@@ -106,8 +109,8 @@ static inline struct etl_arena *etl_conf_tree(const struct etl_conf_env *env)
 bool etl_options_fill(const struct etl_option *table, const struct etl_node *node, void *out,
 	const char *context, const struct etl_conf_env *env);
 
-/* Options of a plugin: `size` zeroed bytes in the arena, filled, then given to `check` (NULL = none). NULL
- * if they could not be filled. */
+/* Options of a plugin: `size` zeroed bytes in the arena, filled, then given to `check` (NULL =
+ * none). NULL if they could not be filled. */
 void *etl_options_load(const struct etl_option *table, size_t size,
 	void (*check)(void *options, const struct etl_node *node, const struct etl_conf_env *env),
 	const struct etl_node *node, const char *context, const struct etl_conf_env *env);
@@ -118,8 +121,8 @@ int etl_conf_time(const struct etl_node *node, etl_wall *out, const struct etl_c
 int etl_conf_word(const struct etl_node *node, const char *key, const char *context,
 	const char *const *words, int *out, const struct etl_conf_env *env);
 
-/* `key` names a plugin of `kind` ("source") that is not among `names`: an error with the nearest one as
- * hint and all of them as help. Callers cut longer lists at ETL_CONF_NAMES_MAX. */
+/* `key` names a plugin of `kind` ("source") that is not among `names`: an error with the nearest
+ * one as hint and all of them as help. Callers cut longer lists at ETL_CONF_NAMES_MAX. */
 #define ETL_CONF_NAMES_MAX 64
 void etl_conf_unknown(const struct etl_node *key, const char *kind, const char *const *names,
 	size_t n, const struct etl_conf_env *env);

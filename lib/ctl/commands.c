@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * The command table. Summaries have no full stop; help texts end with one example or more.
+ *
+ * Where to look: `access` decides who may (READ: the socket's group; OPERATE: root and
+ * the admin group, audited), `more` that a method may answer several times, no `method`
+ * that etlctl does it alone. `reply` is Varlink's language for what ctl/README.md tells
+ * in full. Help texts are at most 80 columns wide as they are shown, which is why lines
+ * of this file may pass 100.
  */
 #include "ctl/commands.h"
 
@@ -8,8 +14,11 @@
 #include "ctl/command_args.h"
 #include "ctl/message.h"
 
+/* The words of the ledger, in the order of a window's life. */
 #define WINDOW_STATES "pending|running|loaded|empty|held|failed|unrecoverable|skipped"
 
+/* --check is local: the daemon's answer is the same, and only the exit status follows
+ * from it. */
 static const struct etl_command_arg status_args[] = {
 	JOB_OPTIONAL,
 	{"check", "--check", 0, NULL, ETL_ARG_FLAG, ETL_ARG_LOCAL,
@@ -28,6 +37,8 @@ static const struct etl_command_arg next_args[] = {
 	{"from", "--from", 0, "TIME", ETL_ARG_TIME, 0, "start there instead of now"},
 	END,
 };
+/* PARTITION is a text and no ETL_ARG_PARTITION where JOB|RUN may name a run, which says
+ * by itself what job it is of. */
 static const struct etl_command_arg why_args[] = {
 	{"what", NULL, 0, "JOB|RUN", ETL_ARG_JOB_OR_RUN, ETL_ARG_REQUIRED,
 		"a job, or a run: its id, or six characters or more of its beginning or end"},
@@ -39,10 +50,12 @@ static const struct etl_command_arg simulate_args[] = {
 	JOB_OPTIONAL,
 	{"from", "--from", 0, "TIME", ETL_ARG_TIME, 0, "slots from here on (now)"},
 	{"to", "--to", 0, "TIME", ETL_ARG_TIME, 0, "slots before this (a day later)"},
-	{"group", "--group", 0, "GROUP", ETL_ARG_TEXT, 0, "only jobs of this group"},
+	{"group", "--group", 0, "GROUP", ETL_ARG_GROUP, 0, "only jobs of this group"},
 	{"limit", "--limit", 'n', "N", ETL_ARG_INT, 0, "how many slots are listed (20)"},
 	END,
 };
+/* --window and --from/--to are judged by the method: the table knows types, not which
+ * of them fit together. */
 static const struct etl_command_arg run_args[] = {
 	JOB_REQUIRED,
 	{"window", "--window", 0, "START[/END]", ETL_ARG_TEXT, 0, "this window only"},
@@ -74,6 +87,8 @@ static const struct etl_command_arg windows_args[] = {
 	{"all", "--all", 0, NULL, ETL_ARG_FLAG, 0, "closed ones too"},
 	END,
 };
+/* What every final reply begins with: `schema` tells a program which version of the
+ * answer it reads. */
 #define HEAD "schema: string, generated_at: string"
 #define DECISION_REPLY                                                                          \
 	"(" HEAD ", job: string, decision: string, partition: string, window: object, "         \
@@ -86,6 +101,8 @@ static const struct etl_command_arg windows_args[] = {
 
 const struct etl_command etl_commands[] = {
 	{
+		/* The one command that has to answer whatever is wrong with the daemon:
+		 * it reads memory alone. */
 		.name = "status",
 		.summary = "Health of the daemon and of its jobs",
 		.help =
@@ -100,6 +117,7 @@ const struct etl_command etl_commands[] = {
 		.args = status_args,
 	},
 	{
+		/* What stands in the files, not what happens: `status` has that. */
 		.name = "jobs",
 		.summary = "What is configured: schedule, source, sink",
 		.help = "  etlctl jobs\n"
@@ -110,6 +128,8 @@ const struct etl_command etl_commands[] = {
 		.args = no_args,
 	},
 	{
+		/* `after` as a tree. JSON has nodes and edges apart, since a job may
+		 * wait for several. */
 		.name = "graph",
 		.summary = "Which job waits for which, with the state of each",
 		.help =
@@ -125,6 +145,7 @@ const struct etl_command etl_commands[] = {
 		.args = graph_args,
 	},
 	{
+		/* Without jitter, so that two hosts show the same slots. */
 		.name = "next",
 		.summary = "The slots to come of a job's schedule",
 		.help = "Slots are shown without jitter.\n\n"
@@ -137,13 +158,15 @@ const struct etl_command etl_commands[] = {
 		.args = next_args,
 	},
 	{
+		/* `more`, for --wait: progress comes as replies of the same call, so
+		 * that Ctrl-C ends the call and not the run. */
 		.name = "run",
 		.summary = "Run a job at once: what is due, or the windows named",
 		.help =
-			"Without a range the run does whatever is due. A time is a day, or RFC 3339;\n"
-			"UTC unless it says otherwise. --wait joins a run that is going (a range waits\n"
-			"behind it), waits while etld starts, and exits by the result; Ctrl-C leaves the\n"
-			"run alone.\n\n"
+			"Without a range the run does whatever is due. A time is a day, or RFC 3339; in\n"
+			"window.timezone of the job, or UTC, unless it says otherwise. --wait joins a run\n"
+			"that is going (a range waits behind it), waits while etld starts, and exits by\n"
+			"the result; Ctrl-C leaves the run alone.\n\n"
 			"  etlctl run airqino --wait\n"
 			"  etlctl run airqino --window 2026-07-01T10:00Z\n"
 			"  etlctl run airqino --from 2026-07-01 --to 2026-07-08 --wait\n",
@@ -157,6 +180,7 @@ const struct etl_command etl_commands[] = {
 		.args = run_args,
 	},
 	{
+		/* From the metadata: runs of other etlds are listed, too. */
 		.name = "runs",
 		.summary = "The last runs, newest first",
 		.help = "  etlctl runs airqino -n 50\n"
@@ -167,6 +191,7 @@ const struct etl_command etl_commands[] = {
 		.args = runs_args,
 	},
 	{
+		/* One document of the runs collection, as it is stored. */
 		.name = "show",
 		.summary = "One run: steps, partitions, counts, errors",
 		.help = "  etlctl show 4f1c2a9b3d5e\n",
@@ -176,20 +201,26 @@ const struct etl_command etl_commands[] = {
 		.args = show_args,
 	},
 	{
+		/* Holes and failures by default: a ledger of years has a hundred
+		 * thousand entries that are well. */
 		.name = "windows",
 		.summary = "The ledger of a job: holes, failures, what is to be read again",
 		.help =
 			"Without --all and --state only windows that want attention are listed:\n"
-			"missing, failed, held, or closed and dirty.\n\n"
+			"missing, failed, held, or closed and dirty. Of windows in a zone FROM is the\n"
+			"local date; START and END are UTC.\n\n"
 			"  etlctl windows airqino\n"
 			"  etlctl windows airqino --state failed --from 2026-07-01\n",
 		.access = ETL_ACCESS_READ,
 		.method = "Windows",
-		.reply = "(" HEAD ", job: string, truncated: bool, windows: []object, "
+		.reply = "(" HEAD ", job: string, grid: ?string, truncated: bool, windows: []object, "
 			 "summary: []object)",
 		.args = windows_args,
 	},
 	{
+		/* The decisions: one window, one reason, audited and undoable. They
+		 * have commands of their own instead of options of `run`, because each
+		 * closes or opens data for good. */
 		.name = "windows accept",
 		.summary = "Close one window that failed, as it is: it becomes skipped",
 		.help =
@@ -204,6 +235,8 @@ const struct etl_command etl_commands[] = {
 		.args = decide_args,
 	},
 	{
+		/* Of all jobs at once, because whoever decides wants to see everything
+		 * that waits. */
 		.name = "held list",
 		.summary = "Windows that a check holds back: which one, its value and limit, since when",
 		.help =
@@ -246,6 +279,9 @@ const struct etl_command etl_commands[] = {
 		.args = decide_args,
 	},
 	{
+		/* The moves: `set` gives windows up, `rewind` asks for them again,
+		 * `undo` takes the newest back. All three work slice by slice through
+		 * the ledger, hence `more`. */
 		.name = "watermark show",
 		.summary = "How far each partition of a job is loaded without a gap",
 		.help = "  etlctl watermark show airqino\n",
@@ -255,6 +291,8 @@ const struct etl_command etl_commands[] = {
 		.args = job_args,
 	},
 	{
+		/* Gives windows up: a reason is a must, and the audit keeps it beside who
+		 * did it and when. */
 		.name = "watermark set",
 		.summary = "Move a watermark on: what is not loaded before TIME is skipped",
 		.help =
@@ -269,6 +307,8 @@ const struct etl_command etl_commands[] = {
 		.args = move_args,
 	},
 	{
+		/* Deletes nothing: what is read again is compared, and what is the same
+		 * stays as it is. */
 		.name = "watermark rewind",
 		.summary = "Move a watermark back: what is loaded since TIME is read again",
 		.help =
@@ -285,6 +325,7 @@ const struct etl_command etl_commands[] = {
 		.args = move_args,
 	},
 	{
+		/* The reason is optional here, since what is taken back has one. */
 		.name = "watermark undo",
 		.summary = "Take back the newest set, rewind or decision that still stands",
 		.help =
@@ -299,6 +340,8 @@ const struct etl_command etl_commands[] = {
 		.args = undo_args,
 	},
 	{
+		/* The audit of the moves and decisions of one job, with what was undone
+		 * by what. */
 		.name = "watermark history",
 		.summary = "Who moved a watermark, when, from where to where and why",
 		.help = "Newest first. \"unfinished\": under way, or ended in the middle; the same\n"
@@ -310,6 +353,8 @@ const struct etl_command etl_commands[] = {
 		.args = history_args,
 	},
 	{
+		/* Refused records are read only: what mends them is a change of the job
+		 * or of the source, and a run of their windows. */
 		.name = "dead list",
 		.summary = "Records that were refused, newest first, with the reason",
 		.help =
@@ -328,6 +373,7 @@ const struct etl_command etl_commands[] = {
 		.args = dead_list_args,
 	},
 	{
+		/* By the beginning of an id: people copy what a list shows of it. */
 		.name = "dead show",
 		.summary = "One refused record: why, when, and its bytes as they came",
 		.help = "Characters that could deceive a reader are shown as '?'; -o json has the text as\n"
@@ -340,6 +386,7 @@ const struct etl_command etl_commands[] = {
 		.args = dead_show_args,
 	},
 	{
+		/* `more`, for --wait, as with run: a backfill may take days. */
 		.name = "backfill",
 		.summary = "Load the windows of a range in the background, behind live runs",
 		.help =
@@ -359,6 +406,8 @@ const struct etl_command etl_commands[] = {
 		.args = backfill_args,
 	},
 	{
+		/* Those under way; those that have ended are history, and --all asks
+		 * for it. */
 		.name = "backfills",
 		.summary = "Backfills under way: how far, what they wait for, when they end",
 		.help = "  etlctl backfills\n"
@@ -369,6 +418,8 @@ const struct etl_command etl_commands[] = {
 		.args = backfills_args,
 	},
 	{
+		/* One word for a job, a run and a backfill: whoever wants to stop
+		 * something has an id at hand and no time to look up its kind. */
 		.name = "cancel",
 		.summary = "End a run or a backfill; what it has not loaded stays due",
 		.help = "  etlctl cancel airqino\n"
@@ -379,6 +430,8 @@ const struct etl_command etl_commands[] = {
 		.args = cancel_args,
 	},
 	{
+		/* For operators, since a hold is what the other side asked for: to end
+		 * it early may cost a ban. */
 		.name = "host release",
 		.summary = "End a host's hold and close its breaker",
 		.help = "For a host that asked for too long a wait, or that is known to be well again.\n"
@@ -390,6 +443,7 @@ const struct etl_command etl_commands[] = {
 		.args = host_args,
 	},
 	{
+		/* A job or a group, and the method refuses both and none. */
 		.name = "pause",
 		.summary = "Stop starting a job; what runs goes on",
 		.help = "A pause outlives a restart of the daemon.\n\n"
@@ -403,6 +457,8 @@ const struct etl_command etl_commands[] = {
 		.args = pause_args,
 	},
 	{
+		/* --from counts slots since then as missed, where they would be skipped
+		 * as paused: misfire decides. */
 		.name = "resume",
 		.summary = "Let a paused job go on; windows missed meanwhile are caught up",
 		.help =
@@ -420,6 +476,8 @@ const struct etl_command etl_commands[] = {
 		.args = resume_args,
 	},
 	{
+		/* Without a method: it runs the daemon's binary, so that it works when
+		 * no daemon does. */
 		.name = "config check",
 		.summary = "Check the configuration files; needs no daemon",
 		.help =
@@ -433,6 +491,8 @@ const struct etl_command etl_commands[] = {
 		.args = check_args,
 	},
 	{
+		/* Answers when the files were read; with errors it is ConfigInvalid,
+		 * and the old generation stays. */
 		.name = "reload",
 		.summary = "Load the configuration again; if it is wrong the old one stays",
 		.help = "  etlctl reload\n",
@@ -442,6 +502,8 @@ const struct etl_command etl_commands[] = {
 		.args = no_args,
 	},
 	{
+		/* Together with simulate and metrics: what the daemon knows, told in
+		 * sentences, in slots and in numbers. All three only read. */
 		.name = "why",
 		.summary = "Why a job waits, a run ended so, a window is not loaded; what changes it",
 		.help =
@@ -460,6 +522,8 @@ const struct etl_command etl_commands[] = {
 		.args = why_args,
 	},
 	{
+		/* Computed in the daemon, because it alone knows the loaded generation
+		 * and this host's jitter. */
 		.name = "simulate",
 		.summary = "Runs to come: slots, clock changes, collisions; nothing is run",
 		.help =
@@ -478,6 +542,7 @@ const struct etl_command etl_commands[] = {
 		.args = simulate_args,
 	},
 	{
+		/* One text and no object: it is Prometheus' own format. */
 		.name = "metrics",
 		.summary = "Counters of the daemon, as text for Prometheus",
 		.help = "etld(8) lists them.\n\n"
@@ -488,6 +553,8 @@ const struct etl_command etl_commands[] = {
 		.args = no_args,
 	},
 	{
+		/* From here on etlctl needs no daemon (but for the names in completions
+		 * and the version). */
 		.name = "logs",
 		.summary = "What the journal says about a job",
 		.help =
@@ -498,6 +565,8 @@ const struct etl_command etl_commands[] = {
 		.args = logs_args,
 	},
 	{
+		/* For a bug report: both programs, since they may be of two
+		 * installations. */
 		.name = "version",
 		.summary = "Versions of etlctl and of the daemon that answers",
 		.help = "  etlctl version\n",
@@ -524,10 +593,13 @@ const struct etl_command etl_commands[] = {
 		.access = ETL_ACCESS_READ,
 		.args = completion_args,
 	},
+	/* The end of every walk over the table. */
 	{NULL},
 };
 _Static_assert(sizeof etl_commands / sizeof *etl_commands <= ETL_COMMANDS_MAX + 1, "there is room for all");
 
+/* "io.etld.Control.Run" -> run. sizeof counts the NUL of the interface's name, which takes the
+ * place of the dot. */
 const struct etl_command *etl_command_by_method(const char *method)
 {
 	if (!etl_starts_with(method, ETL_CTL_INTERFACE "."))

@@ -127,12 +127,12 @@ static void mark_dependants(const struct etl_strand *strand, const struct etl_wi
 		const struct etl_job *dep = job->dependants[k];
 		const struct etl_partition *same = etl_job_partition(dep, strand->part.partition->name);
 
-		if (dep->window.none || changed->end.ms <= dep->window.start.ms)
+		if (dep->window.none || changed->end.ms <= dep->window.grid.start.ms)
 			continue;
 		int64_t last_ms = dep->window.end.ms ? dep->window.end.ms : INT64_MAX;
 		for (struct etl_window w = etl_window_at(&dep->window, changed->start);
 			w.start.ms < changed->end.ms && w.end.ms <= last_ms;
-			w = (struct etl_window){w.end, etl_wall_add(w.end, dep->window.size)})
+			w = etl_grid_after(&dep->window.grid, w))
 			for (size_t p = 0; p < dep->n_partitions; p++)
 				if (!same || same == &dep->partitions[p])
 					mark_one(marks, dep->name, dep->partitions[p].name, w);
@@ -324,10 +324,10 @@ static void count(struct etl_strand *strand, const struct etl_commit *commit)
 		warn_of_loss(strand, window);
 		etl_account_window(strand, window);
 		strand->part.windows_changed += window->changed;
-		strand->part.windows_loaded += entry->state == ETL_WINDOW_LOADED;
-		strand->part.windows_empty += entry->state == ETL_WINDOW_EMPTY;
-		strand->part.windows_held += entry->state == ETL_WINDOW_HELD;
-		strand->part.windows_failed += entry->state == ETL_WINDOW_FAILED;
+		strand->part.windows.loaded += entry->state == ETL_WINDOW_LOADED;
+		strand->part.windows.empty += entry->state == ETL_WINDOW_EMPTY;
+		strand->part.windows.held += entry->state == ETL_WINDOW_HELD;
+		strand->part.windows.failed += entry->state == ETL_WINDOW_FAILED;
 		strand->part.windows_left_open += entry->state == ETL_WINDOW_FAILED;
 		if (entry->state == ETL_WINDOW_FAILED && strand->part.error.kind == ETL_OK) {
 			strand->part.failed_at = ETL_STEP_CHECK; /* its verdict is only written here */
@@ -431,7 +431,7 @@ static struct etl_go discard(struct etl_strand *strand, struct etl_error *err)
 
 		window->counts.withheld = window->counts.out;
 		etl_account_window(strand, window);
-		strand->part.windows_discarded++;
+		strand->part.windows.discarded++;
 	}
 	if (!*strand->part.reason)
 		snprintf(strand->part.reason, sizeof strand->part.reason,
@@ -479,7 +479,7 @@ struct etl_go etl_step_commit(struct etl_strand *strand, struct etl_error *err)
 		.run_id = run->run_id,
 		.fence = run->fence,
 		.origin = work->plan.watermark.origin,
-		.window_ms = etl_dur_ms(run->job->window.size),
+		.window_ms = etl_window_longest_ms(&run->job->window),
 	};
 	int rc;
 

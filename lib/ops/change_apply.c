@@ -14,8 +14,11 @@
 #include "run/lease.h"
 #include "time/backoff.h"
 
+/* As long as the transactions specification lets a commit be tried. */
 #define PATIENCE ETL_SECONDS(120) /* with one slice */
 
+/* What it was and what it held, so that the audit tells the whole story after the
+ * ledger has moved on. */
 static void audit_unit(const struct etl_change_walk *walk, bson_t *details)
 {
 	bson_t window;
@@ -31,12 +34,15 @@ static void audit_unit(const struct etl_change_walk *walk, bson_t *details)
 	BSON_APPEND_UTF8(details, "hash", walk->unit.hash);
 }
 
+/* {who: "uid 0 (pid 7)", what: "windows accept", job, partition, from, to, windows, reason,
+ * change_id}: the change_id leads to the document that the slices keep. */
 static int audit(const struct etl_change_walk *walk, const struct part *part,
 	struct etl_error *err)
 {
 	bool decision = etl_change_is_decision(walk->request.kind);
-	etl_cleanup(free) char *what = decision ? etl_strdup(etl_decision_words(walk->request.kind)) :
-		etl_strf("watermark %s", etl_change_kind_word(walk->request.kind));
+	etl_cleanup(free) char *what =
+		decision ? etl_strdup(etl_decision_words(walk->request.kind)) :
+			   etl_strf("watermark %s", etl_change_kind_word(walk->request.kind));
 	etl_cleanup(free) char *id = etl_strf("%s/%s", walk->id, part->name);
 	bson_t details = BSON_INITIALIZER;
 	int rc;
@@ -66,8 +72,8 @@ static int begin_part(struct etl_change_walk *walk, struct part *part, struct et
 	struct etl_watermark mark;
 
 	if (store(walk)->ops->watermark_claim(store(walk), walk->job->name, part->name,
-		    walk->fence, walk->job->window.start, etl_dur_ms(walk->job->window.size),
-		    &mark, err) < 0 ||
+		    walk->fence, walk->job->window.grid.start,
+		    etl_window_longest_ms(&walk->job->window), &mark, err) < 0 ||
 		etl_change_plan_part(walk, part, &mark, err) < 0)
 		return -1;
 	etl_uuid7(etl_now(walk->env->clock).ms, walk->id);
@@ -105,7 +111,8 @@ static void take_back_rejects(struct etl_change_walk *walk)
 	uint64_t n = walk->unit.counts.rejected;
 
 	if (!etl_change_is_decision(walk->request.kind) || !n ||
-		store(walk)->ops->schedule_get(store(walk), walk->job->name, &info, &ignored) != 1 ||
+		store(walk)->ops->schedule_get(store(walk), walk->job->name, &info, &ignored) !=
+			1 ||
 		!etl_streq(info.last.run_id, walk->unit.run_id))
 		return;
 	walk->last = info.last;
@@ -114,8 +121,8 @@ static void take_back_rejects(struct etl_change_walk *walk)
 		walk->last.first_reject[0] = '\0';
 }
 
-/* The same slice once more, if the store says that nothing is in or that it does not know. After such
- * a try nothing that may pass ends the change: an answer has to be had first. */
+/* The same slice once more, if the store says that nothing is in or that it does not know. After
+ * such a try nothing that may pass ends the change: an answer has to be had first. */
 static int slice_again(struct etl_change_walk *walk, struct etl_error *err)
 {
 	etl_mono now = etl_mono_now(walk->env->clock);
@@ -131,6 +138,8 @@ static int slice_again(struct etl_change_walk *walk, struct etl_error *err)
 	return 0;
 }
 
+/* A slice that is tried again keeps its id: a commit whose answer was lost is known by
+ * it, and then counts as done instead of being written a second time. */
 static void begin_slice(struct etl_change_walk *walk)
 {
 	walk->wait = (etl_dur){0};
@@ -196,6 +205,7 @@ static int apply_slice(struct etl_change_walk *walk, struct part *part, struct e
 	return 0;
 }
 
+/* A partition that has nothing to change is passed without an audit. */
 int etl_change_apply_next(struct etl_change_walk *walk, struct etl_error *err)
 {
 	struct part *part = &walk->parts[walk->at];

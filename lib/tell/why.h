@@ -43,8 +43,9 @@ void etl_why_setting(const struct etl_job *job, enum etl_skip_code code, char ou
  * NULL: it is not configured any more, the setting is not known. */
 void etl_why_skip(const struct etl_job *job, const struct etl_skip *skip, struct etl_why *why);
 
-/* The command that loads windows again, closed ones too: of [range.start, range.end), of one partition
- * as it is shown, NULL or "-" = of all. A run if one request would hold them, else a backfill. */
+/* The command that loads windows again, closed ones too: of [range.start, range.end), of one
+ * partition as it is shown, NULL or "-" = of all. A run if one request would hold them, else a
+ * backfill. */
 void etl_why_again(const struct etl_job *job, const char *partition, const struct etl_window *range,
 	struct etl_buf *out);
 
@@ -131,8 +132,8 @@ struct etl_why_job {
 	bool only_backfill; /* nothing but a backfill's piece waits: */
 	unsigned active_backfills;
 
-	const char *away_why; /* MongoDB */
-	etl_wall away_since, away_next;
+	const char *mongodb_why; /* MongoDB */
+	etl_wall mongodb_since, mongodb_next;
 
 	etl_wall held_until; /* another etld */
 

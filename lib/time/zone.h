@@ -41,7 +41,8 @@ const char *etl_zone_name(const struct etl_zone *zone);
 uint64_t etl_zone_digest(const struct etl_zone *zone);
 
 /* Where a look-up of the file for `name` passes, as it is now: through links, up to a name that
- * is missing. Whatever leads to another file puts, moves or removes `entry` in one of these folders. */
+ * is missing. Whatever leads to another file puts, moves or removes `entry` in one of these
+ * folders. */
 typedef void (*etl_place_fn)(void *ctx, const char *folder, const char *entry);
 void etl_zone_places(const char *name, etl_place_fn place, void *ctx);
 
@@ -59,6 +60,14 @@ enum etl_local {
  * 1970-01-01T00:00:00, see etl_civil_seconds). */
 enum etl_local etl_zone_to_utc(const struct etl_zone *zone, int64_t local_seconds,
 	etl_wall *first, etl_wall *second);
+
+/* A time as people type it (civil.h); one without a zone is of this zone, UTC if NULL. A date is its
+ * first instant. */
+bool etl_zone_time_parse(const struct etl_zone *zone, const char *text, etl_wall *out);
+
+/* What the clocks show as the date, "2026-10-25". */
+#define ETL_DATE_TEXT_BYTES 16
+void etl_zone_date(const struct etl_zone *zone, etl_wall t, char out[ETL_DATE_TEXT_BYTES]);
 
 /* The first instant strictly after `after` at which the offset from UTC changes; false if
  * none comes before the year 9999. */

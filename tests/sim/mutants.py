@@ -201,7 +201,7 @@ def make(options, folder, source):
     build = options.build
     for command in (
             [*compiler, "-Wno-unused", "-c", "-o", obj, source],
-            [*shlex.split(options.link), "-o", program, f"{build}/tests/sim/sim_scheduler.o", obj,
+            [*shlex.split(options.link), "-o", program, *shlex.split(options.objects), obj,
              f"{build}/libetld.a", f"{build}/libetl.a", *shlex.split(options.libs)]):
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
         if done.returncode:
@@ -262,7 +262,7 @@ def write_seeds(seeds):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for option in ("build", "link", "libs"):
+    for option in ("build", "link", "libs", "objects"):
         parser.add_argument("--" + option, required=True)
     parser.add_argument("--remember", action="store_true")
     parser.add_argument("--seconds", type=float, default=0)
