@@ -68,19 +68,23 @@ extern const struct etl_collection etl_runs;
 int etl_run_list(struct etl_state *s, const char *job, int limit, etl_doc_fn fn, void *ctx,
 	struct etl_error *err);
 
-/* Paused jobs survive a restart. In a list its texts are lent for the call. */
+/* The last order to pause or resume a job, which survives a restart. In a list its texts are lent for
+ * the call, and jobs that were resumed are passed over. */
 struct etl_pause {
 	const char *job, *who, *why;
-	etl_wall at;
+	etl_wall at; /* when it was ordered */
+	bool paused; /* false: it was resumed */
 };
 extern const struct etl_collection etl_pauses; /* by job */
-int etl_pause_set(struct etl_state *s, const char *job, bool paused, const char *who, const char *why,
-	struct etl_error *err);
+/* 1 = it is on record; -1. With `late`, for an order that could not be stored when it was given: 0 if a
+ * newer one is there, of this etld or of another, and that one stays. */
+int etl_pause_set(struct etl_state *s, const struct etl_pause *pause, bool late, struct etl_error *err);
 
-/* What was done on whose word; only ever added to. `details` may be NULL. */
+/* What was done on whose word; only ever added to. `id`: made by etl_uuid7 once for the order, so that one
+ * whose answer was lost is not there twice when it is stored again. `details` may be NULL. */
 extern const struct etl_collection etl_audit;
-int etl_audit_add(struct etl_state *s, const char *who, const char *what, const bson_t *details,
-	struct etl_error *err);
+int etl_audit_add(struct etl_state *s, const char *id, const char *who, const char *what,
+	const bson_t *details, struct etl_error *err);
 
 /* Something that is told once, however many daemons see it and however often they are started:
  * 1 = it was not told before and counts as told from now on, 0 = it was, -1. Kept for 90 days. */

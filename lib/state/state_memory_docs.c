@@ -75,7 +75,10 @@ static bool is_equal(const bson_t *doc, const struct etl_equal *equal)
 		return false;
 	if (equal->text)
 		return BSON_ITER_HOLDS_UTF8(&it) && etl_streq(bson_iter_utf8(&it, NULL), equal->text);
-	return BSON_ITER_HOLDS_DATE_TIME(&it) && bson_iter_date_time(&it) == equal->date->ms;
+	if (!BSON_ITER_HOLDS_DATE_TIME(&it))
+		return false;
+	return equal->or_before ? bson_iter_date_time(&it) <= equal->date->ms :
+				  bson_iter_date_time(&it) == equal->date->ms;
 }
 
 /* ---- writing ----------------------------------------------------------------------------------- */

@@ -17,6 +17,8 @@ static void append_equal(bson_t *out, const struct etl_equal *equal)
 {
 	if (equal->text)
 		bson_append_utf8(out, equal->field, -1, equal->text, -1);
+	else if (equal->date && equal->or_before)
+		BCON_APPEND(out, equal->field, "{", "$lte", BCON_DATE_TIME(equal->date->ms), "}");
 	else if (equal->date)
 		bson_append_date_time(out, equal->field, -1, equal->date->ms);
 }

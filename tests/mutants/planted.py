@@ -291,7 +291,7 @@ PLANTED = [
      "outbox->gave_up |= may_pass && etld->draining;", "outbox->gave_up |= may_pass;",
      "system:tests/system/test_outbox.py::test_all_of_it_is_stored_once_in_order"),
     ("a resume that nobody stores", "daemon/engine/pauses.c",
-     "\tif (!p->set && etl_pause_set(", "\tif (!p->set && order->pause && etl_pause_set(",
+     "p->set ? !p->overtaken : etl_pause_set(", "p->set || !order->pause ? !p->overtaken : etl_pause_set(",
      "system:tests/system/test_outbox.py::test_all_of_it_is_stored_once_in_order"),
     ("an entry that overtakes those of its key", "daemon/engine/outbox.c",
      "\tDL_APPEND(line->entries, entry);", "\tDL_PREPEND(line->entries, entry);", "unit:daemon/engine/test_outbox"),
