@@ -39,6 +39,13 @@ static struct etl_record_unit unit_of(void *ctx, etl_wall time)
 	return etl_unit_of(ctx, time);
 }
 
+/* ---- counts ------------------------------------------------------------------------------ */
+
+static void count(void *ctx, etl_wall time, uint64_t made, uint64_t gone)
+{
+	etl_account_told(ctx, time, made, gone);
+}
+
 /* ---- history ----------------------------------------------------------------------------- */
 
 /* A unit of the span as the ledger will have it: what was loaded stays when the source gives nothing
@@ -130,6 +137,7 @@ int etl_stages_open(struct etl_strand *strand, struct etl_error *err)
 		.memory_max = strand->run->env->memory_max,
 		.ctx = strand,
 		.unit = unit_of,
+		.count = count,
 		.had_records = had_records,
 	};
 	return open_transforms(strand, err) < 0 || open_checks(strand, err) < 0 ? -1 : 0;

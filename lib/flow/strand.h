@@ -146,9 +146,13 @@ struct etl_span_work {
 	struct etl_decode *decode; /* that makes its records */
 	struct etl_source_env source_env; /* lent to the source until its close */
 	void **transforms, **checks;
+	struct etl_told {
+		uint64_t made, gone;
+	} told; /* by the transform at hand */
 	struct etl_stage_env stage_env; /* lent to these until their close */
 	struct etl_vars stage_vars;
 	enum etl_input input;
+	enum etl_input then; /* what it is once nothing waits in `decode` */
 	bool spilled;	   /* some of this window's records are already in (larger than memory) */
 	etl_wall fetched;  /* when the answer came */
 	etl_dur used[ETL_STEP_MAX]; /* for the steps' limits */
@@ -244,7 +248,8 @@ struct etl_record_unit etl_unit_of(const struct etl_strand *strand, etl_wall tim
 /* strand.c: adds to what a step took in this attempt at the span; -1 if that passes its limit. */
 int etl_step_charge(struct etl_strand *strand, enum etl_step_id id, etl_dur took,
 	struct etl_error *err);
-/* Where the walk goes for more of the input: the next page, or the rest of this one. */
+/* Where the walk goes for more of the input: what waits in the decoder, the next page, or the rest of this
+ * one. */
 struct etl_go etl_go_on_reading(struct etl_strand *strand);
 
 /* span.c */
@@ -350,6 +355,8 @@ void etl_account_decoded(struct etl_strand *strand, size_t n_rejects);
 void etl_account_outside(struct etl_strand *strand, etl_wall t);
 /* One that nobody asked for: neither of the span nor of its border. */
 void etl_account_beyond(struct etl_strand *strand, etl_wall t);
+/* A transform made records, or let some go, of one with this event time. */
+void etl_account_told(struct etl_strand *strand, etl_wall time, uint64_t made, uint64_t gone);
 void etl_account_flow(struct etl_strand *strand, const struct etl_batch *batch, int sign,
 	size_t offset); /* of a member of struct etl_counts: += or -= the batch's records */
 /* Rejects of work->span.batch from index `from` on were neither removed nor merged. */

@@ -31,6 +31,10 @@ struct etl_stage_env {
 	 * asked for has the window of the grid that holds it, and the number of the nearest unit. */
 	struct etl_record_unit (*unit)(void *ctx, etl_wall time);
 
+	/* A transform that `filters`: of, or in addition to, a record with this event time it made so
+	 * many, or let so many go without a reject. NULL = nobody counts. */
+	void (*count)(void *ctx, etl_wall time, uint64_t made, uint64_t gone);
+
 	/* Whether a unit of this partition that overlaps `range` has records: one that is in the
 	 * ledger, or one that came before with the same request. 1, 0, -1. NULL = nothing is known. */
 	int (*had_records)(void *ctx, struct etl_window range, struct etl_error *err);

@@ -22,9 +22,10 @@ struct etl_transform_type {
 	const struct etl_option *options;
 	size_t options_size;
 	size_t size; /* of an instance; zeroed before open; 0 = none needed */
-	/* It may remove records without a reject, or make some (in `apply`): they are counted as
-	 * filtered and made. One that keeps state (`flush`) may do so too: merged and made. Of any
-	 * other a record that is gone without a reject is a bug, and ends the run. */
+	/* It may remove records without a reject, or make some (in `apply`), and tells env->count of
+	 * each: they are counted as filtered and made. One that keeps state (`flush`) tells nobody:
+	 * merged is what it took, made what it gives. A record that is gone in another way is a
+	 * bug, and ends the run. */
 	bool filters;
 
 	/* Cross-checks and compilation after the table was filled. NULL = none. */

@@ -10,7 +10,7 @@ out=build-fuzz
 mkdir -p "$out/corpus/$name" "$out/gen"
 # shellcheck disable=SC2089
 flags="-std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -D_GNU_SOURCE -DETL_VERSION=\"fuzz\" -Ilib -Idaemon $(pkg-config --cflags libmongoc-1.0 libbson-1.0 libcjson yaml-0.1 libxxhash)"
-for kind in source format reshape transform check sink; do
+for kind in source reshape format transform check sink work; do
 	sh packaging/registry.sh $kind >"$out/gen/registry_$kind.c"
 done
 # shellcheck disable=SC2046,SC2086,SC2090

@@ -141,7 +141,7 @@ def check_codes(report):
 
 def check_options(report):
     page = plain(MAN + "etld.yaml.5")
-    for room in ("source", "format", "transform", "check", "sink", "job", "daemon"):
+    for room in ("source", "reshape", "format", "transform", "check", "sink", "job", "daemon"):
         folder = room if room == "daemon" else f"lib/{room}"
         names = table_names(folder, r'\{\.name = "([a-z_0-9]+)", \.type = ETL_OPT')
         plugins = [re.sub(rf".*{room}_(\w+)\.c", r"\1", f) for f in tree.files(".c", under=folder)

@@ -13,7 +13,20 @@
 #include "../../lib/dice.h"
 #include "run_rig.h"
 
+/* How the answer has its records, and what makes records of it. */
+enum shape { PLAIN, COLUMNS, LISTS, KEYED, HEADER_ROWS, NAMES_AND_VALUES, SHAPES };
+static const char *const shape_reshape[] = {
+	[PLAIN] = "",
+	[COLUMNS] = "  reshape: [columns: {fields: [ts, at, v, s, station_id, k, w, o, l, n]}]\n",
+	[LISTS] = "  reshape: [explode: {field: rows}]\n",
+	[KEYED] = "  reshape: [{keyed: {key: station_id}}, {explode: {field: rows}}]\n",
+	[HEADER_ROWS] = "  reshape: [rows: {header: head, rows: rows}]\n",
+	[NAMES_AND_VALUES] = "  reshape: [pivot: {by: [ts, at, station_id, n], name: p, value: x}]\n",
+};
+_Static_assert(sizeof shape_reshape / sizeof *shape_reshape == SHAPES, "each shape has its stages");
+
 static struct {
+	enum shape shape;
 	struct etl_buf yaml;
 	/* The order of a unit's records counts: a shuffle has to keep it. */
 	bool order_counts;
@@ -41,7 +54,7 @@ static void draw_rename(struct etl_buf *out)
 
 static void draw_keep(struct etl_buf *out)
 {
-	etl_buf_printf(out, "[station_id, ts, timestamp, k, n, v%s%s%s]", one_in(2) ? ", s" : "",
+	etl_buf_printf(out, "[station_id, ts, timestamp, k, n, v, l%s%s%s]", one_in(2) ? ", s" : "",
 		one_in(2) ? ", w, w2" : "", one_in(2) ? ", at, from" : "");
 }
 
@@ -84,6 +97,23 @@ static void draw_aggregate(struct etl_buf *out)
 	etl_buf_printf(out, "{every: %s, by: [station_id], %s}", PICK("1h", "30m", "20m"), function);
 }
 
+/* Its elements have the key of their record: of those the last stays. */
+static void draw_explode(struct etl_buf *out)
+{
+	draw.order_counts = true;
+	etl_buf_printf(out, "{field: l, %s%s%s}", PICK("absent: text", "absent: null"),
+		one_in(2) ? ", as: e" : "", one_in(2) ? ", keep_empty: true" : "");
+}
+
+static void draw_pivot(struct etl_buf *out)
+{
+	const char *duplicates = PICK("reject", "first", "last");
+
+	draw.order_counts = true; /* which of two with one name came first */
+	etl_buf_printf(out, "{by: [%s], name: k, value: %s, duplicates: %s}",
+		PICK("station_id", "station_id, ts", "station_id, n"), PICK("v", "n", "w"), duplicates);
+}
+
 /* ---- checks ------------------------------------------------------------------------------ */
 
 static void draw_not_null(struct etl_buf *out)
@@ -114,8 +144,9 @@ static struct plugin {
 	void (*draw)(struct etl_buf *out);
 	uint64_t used;
 } transforms[] = {
-	{"aggregate", draw_aggregate}, {"cast", draw_cast}, {"drop", draw_drop}, {"keep", draw_keep},
-	{"parse_time", draw_parse_time}, {"rename", draw_rename}, {"set", draw_set},
+	{"aggregate", draw_aggregate}, {"cast", draw_cast}, {"drop", draw_drop},
+	{"explode", draw_explode}, {"keep", draw_keep}, {"parse_time", draw_parse_time},
+	{"pivot", draw_pivot}, {"rename", draw_rename}, {"set", draw_set},
 }, checks[] = {
 	{"freshness", draw_freshness}, {"not_null", draw_not_null}, {"range", draw_range},
 	{"unique", draw_unique},
@@ -179,6 +210,7 @@ static const char *draw_text(void)
 		etl_buf_init(out, 65536);
 	etl_buf_clear(out);
 	draw.order_counts = false;
+	draw.shape = one_in(2) ? PLAIN : (enum shape)roll(SHAPES);
 	etl_buf_printf(out,
 		"schedule: {cron: '10 * * * *', timeout: 10h}\n"
 		"retry: {max: 0}\n"
@@ -192,6 +224,7 @@ static const char *draw_text(void)
 		"    records: /data\n"
 		"    time: {field: ts, format: '%%Y-%%m-%%d %%H:%%M:%%S', timezone: UTC}\n",
 		PICK("0", "1", "2", "10"), PICK("0", "0.2", "0.5", "1"), PICK("fail", "fail", "close"));
+	etl_buf_str(out, shape_reshape[draw.shape]);
 	draw_transforms(out);
 	draw_checks(out);
 	etl_buf_str(out, "load: {\"null\": {}}\n");
