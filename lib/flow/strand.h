@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "flow/flow.h"
 #include "flow/repeats.h"
+#include "flow/tables.h"
 
 #define ETL_SLICE_DOCUMENTS 1000	   /* of one transaction, ledger included */
 #define ETL_SLICE_OVERHEAD 1		   /* ... and the watermark */
@@ -57,6 +58,7 @@ enum etl_input {
 /* What a run's strands share: run->work. */
 struct etl_flow {
 	struct etl_open_list open; /* when it began; for the first plans of its strands */
+	struct etl_tables tables;  /* that its transforms look into */
 	struct etl_strand *strands;
 };
 

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * Charset, format, reshape and time, one behind the other. Each piece passes all of them at once,
- * so
- * that nothing is kept but what a stage itself holds back, and what the batch has no room for.
+ * so that nothing is kept but what a stage itself holds back, and what the batch has no room for.
  *
  * Stages of reshape have a queue before each of them, and the last one that has work goes first: so
- * no
- * queue holds more than a batch, however much one record unfolds. Example: explode behind columns.
- * A
- * payload of 100 columns with 10,000 rows waits in the first queue, 1,000 rows of it in the second.
+ * no queue holds more than a batch, however much one record unfolds. Example: explode behind
+ * columns. A payload of 100 columns with 10,000 rows waits in the first queue, 1,000 rows of it in
+ * the second.
  */
 #include "format/decode.h"
 
@@ -166,8 +164,7 @@ int etl_decode_begin(struct etl_decode *d, const char *charset, struct etl_error
 /* ---- from documents to records ---- */
 
 /* A lone object where a list is due is a record only if it looks like one: no error of a service,
- * and
- * with the event time that all records have. Asked before anything else is made of it. */
+ * and with the event time that all records have. Asked before anything else is made of it. */
 static int check_lone(const struct etl_decode *d, const struct etl_batch *out, size_t from,
 	struct etl_error *err)
 {
@@ -273,8 +270,7 @@ static void give_times(struct etl_decode *d, struct etl_batch *out, size_t from)
 }
 
 /* The law of reshape: what the format gave and what was made in addition has gone on, was refused,
- * or was
- * told of as taken into others. A stage that loses one without a word is a bug of ours. */
+ * or was told of as taken into others. A stage that loses one without a word is a bug of ours. */
 static int check_lost(const struct etl_decode *d, struct etl_error *err)
 {
 	if (!d->spec->n_reshape || !d->finishes || etl_decode_waits(d) ||

@@ -2,8 +2,7 @@
  *
  * What becomes of a value that is not what it should be (`on_bad`), and of one that is not there
  * (`absent`), in the same words everywhere: reject | null | text | default, the last with a value
- * under
- * `default`. Text: it stays as it stands, and what is not there stays away. Immutable once
+ * under `default`. Text: it stays as it stands, and what is not there stays away. Immutable once
  * compiled.
  */
 #ifndef ETL_RECORD_BAD_VALUE_H
@@ -27,8 +26,7 @@ struct etl_bad_rule {
 };
 
 /* `what` is the plugin's name. False, with errors in env->diag, if a word is none, or `default` and
- * the
- * words do not fit. Loader's thread. */
+ * the words do not fit. Loader's thread. */
 bool etl_bad_compile(const struct etl_bad_options *options, struct etl_bad_rule *rule, const char
 	*what,
 	const struct etl_conf_env *env);

@@ -13,6 +13,7 @@
 
 #include "conf/template.h"
 #include "record/batch.h"
+#include "record/table.h"
 #include "time/window.h"
 
 /* What the ledger has one entry for; of a job without windows all that it reads. */
@@ -39,10 +40,9 @@ struct etl_stage_env {
 	 * ledger, or one that came before with the same request. 1, 0, -1. NULL = nothing is known. */
 	int (*had_records)(void *ctx, struct etl_window range, struct etl_error *err);
 
-	/* The document of a collection or file (as `place` names it) that has this key: 1 = `out`, lent
-	 * until the next call; 0 = there is none; -1. NULL = the job names no place to look into. */
-	int (*lookup)(void *ctx, const char *place, const bson_t *key, bson_t *out,
-		struct etl_error *err);
+	/* The table of a place that the plugin's type tells of (`place`): loaded when the run began, the
+	 * same until its end. Lent. NULL = the type tells of none. */
+	const struct etl_table *(*table)(void *ctx, const struct etl_table_place *place);
 };
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Fields in common, sorted once a record, so that names which are made can be looked for among
- * them: a
- * record with a hundred thousand fields and elements with as many is no more than their sum.
+ * them: a record with a hundred thousand fields and elements with as many is no more than their
+ * sum.
  */
 #include "reshape/parent.h"
 

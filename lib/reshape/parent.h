@@ -2,8 +2,7 @@
  *
  * What the stages share that make several records out of one: the fields that all of these have in
  * common, and writing one of them. A field that is made goes before a common one of the same name,
- * which
- * is left out there. Private to lib/reshape. Worker.
+ * which is left out there. Private to lib/reshape. Worker.
  */
 #ifndef ETL_RESHAPE_PARENT_H
 #define ETL_RESHAPE_PARENT_H
@@ -33,8 +32,7 @@ void etl_parent_open(struct etl_parent *parent, const struct etl_reshape_env *en
 void etl_parent_close(struct etl_parent *parent);
 
 /* Another record: its fields, but for what these lead to (NULL = nothing), are in common. `record`
- * is lent
- * until the next one. */
+ * is lent until the next one. */
 void etl_parent_take(struct etl_parent *parent, const struct etl_record *record,
 	const struct etl_path *without, const struct etl_path *nor);
 /* Another record, of which only the fields with these names are in common. */
@@ -42,14 +40,12 @@ void etl_parent_take_only(struct etl_parent *parent, const struct etl_record *re
 	const struct etl_strings *names);
 
 /* False, and the record is a reject of `out`, if `n` records, with the fields in common and `more`
- * bytes in
- * each, would be more than one may make. */
+ * bytes in each, would be more than one may make. */
 bool etl_parent_fits(const struct etl_parent *parent, size_t more, uint64_t n, struct etl_batch
 	*out);
 
 /* A field of the record that is made next; lent until etl_parent_give. `key` takes the place of its
- * own
- * name, NULL = it keeps it. */
+ * own name, NULL = it keeps it. */
 void etl_parent_put(struct etl_parent *parent, const char *key, size_t key_len,
 	const struct etl_element *value);
 /* Nothing was made. */

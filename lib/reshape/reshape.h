@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * The contract of a stage under `extract.reshape`: records to other records, before there is an
- * event
- * time: what makes a record out of a row of columns, or several out of one. One file, one const
- * descriptor at its end, named after the file: lib/reshape/reshape_foo.c ends with `const struct
- * etl_reshape_type etl_reshape_foo`; the build finds it. One instance serves one partition of one
- * run, on one worker at a time.
+ * event time: what makes a record out of a row of columns, or several out of one. One file, one
+ * const descriptor at its end, named after the file: lib/reshape/reshape_foo.c ends with `const
+ * struct etl_reshape_type etl_reshape_foo`; the build finds it. One instance serves one partition
+ * of one run, on one worker at a time.
  *
  * A stage pulls: it takes records from one batch and gives what it makes to another, and stops when
  * that has no more room, in the middle of a record if need be. Example: a record with an array of a
@@ -50,21 +49,17 @@ struct etl_reshape_type {
 		struct etl_error *err);
 
 	/* Another payload begins, or the last one broke: a record that was begun is forgotten. What
-	 * is
-	 * kept of records that were taken stays: pages are one input. NULL = it begins none. */
+	 * is kept of records that were taken stays: pages are one input. NULL = it begins none. */
 	void (*begin)(void *self);
 
 	/* Takes records of `in` from index *at on, which it moves behind those that it is done
-	 * with, and
-	 * adds what it makes of them to `out`, with their position and event time, as long as
-	 * etl_reshape_has_room(out). In the middle of a record it stays there: the next call has
-	 * the
-	 * same one. A bad record is a reject of `out`. 0, or -1: the payload fails. */
+	 * with, and adds what it makes of them to `out`, with their position and event time, as
+	 * long as etl_reshape_has_room(out). In the middle of a record it stays there: the next
+	 * call has the same one. A bad record is a reject of `out`. 0, or -1: the payload fails. */
 	int (*apply)(void *self, const struct etl_batch *in, size_t *at, struct etl_batch *out,
 		struct etl_error *err);
 	/* The input ended, and with it the last payload: adds what was held back as long as there
-	 * is
-	 * room. 1 = there is more, 0 = that was all. NULL = it holds nothing back. */
+	 * is room. 1 = there is more, 0 = that was all. NULL = it holds nothing back. */
 	int (*flush)(void *self, struct etl_batch *out, struct etl_error *err);
 
 	/* Bytes that it holds of records which it has not given yet. NULL = hardly any. */

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * columns: {in, fields, on_bad, absent, default}. Arrays that lie side by side, one a field, become
- * one
- * record for each row; the other fields are in all of them. Without `fields` every array is a
- * column.
- * Columns of different lengths are a reject: nobody could tell which values belong together.
+ * one record for each row; the other fields are in all of them. Without `fields` every array is a
+ * column. Columns of different lengths are a reject: nobody could tell which values belong
+ * together.
  *
  * Example: {s: 1, t: [1, 2], v: [10, null]} gives {s: 1, t: 1, v: 10} and {s: 1, t: 2, v: null}.
  */

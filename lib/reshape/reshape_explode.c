@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * explode: {field, as, keep_empty, on_bad, absent, default}. A record with an array becomes one
- * record
- * for each element, which keeps the other fields. An element that is a document gives its members,
- * any
- * other stands under the name of the field; with `as` either stands under that name.
+ * record for each element, which keeps the other fields. An element that is a document gives its
+ * members, any other stands under the name of the field; with `as` either stands under that name.
  *
  * Example: {s: 1, v: [{t: 1}, {t: 2}]} with `field: v` gives {s: 1, t: 1} and {s: 1, t: 2}, with
- * `as: w`
- * {s: 1, w: {t: 1}} and {s: 1, w: {t: 2}}; {s: 1, v: [7]} gives {s: 1, v: 7}.
+ * `as: w` {s: 1, w: {t: 1}} and {s: 1, w: {t: 2}}; {s: 1, v: [7]} gives {s: 1, v: 7}.
  */
 #include "reshape/explode.h"
 

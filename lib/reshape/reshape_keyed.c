@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * keyed: {key, in, as, keep, on_bad, absent, default}. A document whose names are data, such as
- * stations,
- * becomes one record for each of its members, with the name in the field `key` and the members of
- * the value beside it; with `as` the value stands under that name, whatever it is.
+ * stations, becomes one record for each of its members, with the name in the field `key` and the
+ * members of the value beside it; with `as` the value stands under that name, whatever it is.
  *
  * Example: {at: 5, s: {"a": {v: 1}, "b": {v: 2}}} with `in: s, key: station` gives {at: 5, station:
- * "a",
- * v: 1} and {at: 5, station: "b", v: 2}.
+ * "a", v: 1} and {at: 5, station: "b", v: 2}.
  */
 #include <string.h>
 

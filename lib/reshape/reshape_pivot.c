@@ -2,14 +2,11 @@
  *
  * pivot: {by, name, value, fields, duplicates, absent, default}. Rows that each say one thing of
  * something (what it is `by`, the thing's `name`, its `value`) become one wide record for each of
- * these
- * somethings. All pages of an answer are one input: a record is given when that has ended.
+ * these somethings. All pages of an answer are one input: a record is given when that has ended.
  *
  * Example: {s: "a", t: 1, p: "co", v: 4}, {s: "a", t: 1, p: "no", v: 7} with `by: [s, t], name: p,
- * value: v`
- * gives {s: "a", t: 1, co: 4, no: 7}, whichever of the two came first: made fields stand in the
- * order
- * of `fields`, else of their names.
+ * value: v` gives {s: "a", t: 1, co: 4, no: 7}, whichever of the two came first: made fields stand
+ * in the order of `fields`, else of their names.
  */
 #include "reshape/pivot.h"
 
@@ -398,8 +395,7 @@ static void write_cell(struct etl_writer *w, const char *name, const struct etl_
 }
 
 /* With `fields`: what came and what did not, in their order. The name of the first that lacks a
- * value
- * that it must have, or NULL. */
+ * value that it must have, or NULL. */
 static const char *write_fields(const struct etl_pivot *p, const struct group *g, struct etl_writer
 	*w)
 {

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * rows: {header, rows, absent, default}. A list of names and a list of rows, each an array of
- * values in
- * the order of the names, become one record for each row; the other fields are in all of them. A
- * row with more values than names is a reject, for one with fewer `absent` says what its last
- * fields are.
+ * values in the order of the names, become one record for each row; the other fields are in all of
+ * them. A row with more values than names is a reject, for one with fewer `absent` says what its
+ * last fields are.
  *
  * Example: {s: 1, head: ["t", "v"], data: [[1, 10], [2, 20]]} with `header: head, rows: data` gives
- * {s: 1,
- * t: 1, v: 10} and {s: 1, t: 2, v: 20}.
+ * {s: 1, t: 1, v: 10} and {s: 1, t: 2, v: 20}.
  */
 #include <inttypes.h>
 #include <stdlib.h>

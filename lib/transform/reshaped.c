@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * A stage gives as much as a batch has room for; here these are put together again, in the arena of
- * the
- * batch that the transform was given.
+ * the batch that the transform was given.
  */
 #include "transform/reshaped.h"
 

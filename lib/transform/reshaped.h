@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * A stage of lib/reshape as a transform: the same options and rules, but behind the event time, so
- * that
- * what it makes has that of its record, and what it keeps is kept by unit. A transform gives all
- * that it
- * makes at once: what is more than the strand's memory is an error. Worker.
+ * that what it makes has that of its record, and what it keeps is kept by unit. A transform gives
+ * all that it makes at once: what is more than the strand's memory is an error. Worker.
  */
 #ifndef ETL_TRANSFORM_RESHAPED_H
 #define ETL_TRANSFORM_RESHAPED_H

@@ -38,6 +38,10 @@ struct etl_transform_type {
 	/* Why records of this window alone would not do, or NULL. NULL = any window will do. */
 	const char *(*window_fault)(const void *options, const struct etl_window *window);
 
+	/* A table that it looks into (env->table), read before the first record of a run. Lent as long as
+	 * the options. NULL = it looks into none. */
+	const struct etl_table_place *(*place)(const void *options);
+
 	/* `env` is lent until close. */
 	int (*open)(void *self, const void *options, const struct etl_stage_env *env,
 		struct etl_error *err);

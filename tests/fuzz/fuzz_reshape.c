@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Documents of all shapes through the stages of reshape: one go against pieces whose lengths the
- * input chooses. Both must
- * say the same, every record must be valid BSON, and none goes without a word. Byte 0 chooses the
- * job, byte 1 the cuts.
+ * input chooses. Both must say the same, every record must be valid BSON, and none goes without a
+ * word. Byte 0 chooses the job, byte 1 the cuts.
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -10,6 +10,8 @@
 #ifndef ETL_TEST_CUTS_DRAW_H
 #define ETL_TEST_CUTS_DRAW_H
 
+#include <unistd.h>
+
 #include "../../lib/dice.h"
 #include "run_rig.h"
 
@@ -114,6 +116,31 @@ static void draw_pivot(struct etl_buf *out)
 		PICK("station_id", "station_id, ts", "station_id, n"), PICK("v", "n", "w"), duplicates);
 }
 
+/* A file that all jobs look into, written once. */
+static const char *lookup_file(void)
+{
+	static char path[] = "/tmp/etld_cuts_XXXXXX";
+	static const char text[] = "{\"_id\":\"s0\",\"geo\":{\"lat\":5.5},\"at\":0}\n"
+				   "{\"_id\":\"s1\",\"geo\":{\"lat\":7}}\n{\"_id\":\"k3\",\"geo\":{}}\n";
+	static bool written;
+	int fd;
+
+	if (written)
+		return path;
+	fd = mkstemp(path);
+	written = fd >= 0 && write(fd, text, sizeof text - 1) == sizeof text - 1;
+	assert_true(written);
+	close(fd);
+	return path;
+}
+
+static void draw_lookup(struct etl_buf *out)
+{
+	etl_buf_printf(out, "{from: {file: '%s'}, on: {%s: _id}, take: {%s}%s}", lookup_file(),
+		PICK("station_id", "station_id", "k"), PICK("lat: /geo/lat", "w: /geo/lat, at2: at"),
+		PICK("", ", absent: text", ", absent: null", ", absent: default, default: 0"));
+}
+
 /* ---- checks ------------------------------------------------------------------------------ */
 
 static void draw_not_null(struct etl_buf *out)
@@ -145,7 +172,8 @@ static struct plugin {
 	uint64_t used;
 } transforms[] = {
 	{"aggregate", draw_aggregate}, {"cast", draw_cast}, {"drop", draw_drop},
-	{"explode", draw_explode}, {"keep", draw_keep}, {"parse_time", draw_parse_time},
+	{"explode", draw_explode}, {"keep", draw_keep}, {"lookup", draw_lookup},
+	{"parse_time", draw_parse_time},
 	{"pivot", draw_pivot}, {"rename", draw_rename}, {"set", draw_set},
 }, checks[] = {
 	{"freshness", draw_freshness}, {"not_null", draw_not_null}, {"range", draw_range},

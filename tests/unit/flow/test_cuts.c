@@ -717,6 +717,7 @@ static void test_cuts(void **state)
 	for (size_t i = 0; n >= HISTORIES_MIN && i < sizeof checks / sizeof *checks; i++)
 		assert_true(checks[i].used);
 	etl_buf_fini(&draw.yaml);
+	unlink(lookup_file());
 }
 
 int main(void)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The stages between payload and records, and what a source is told: text, notes, lone objects;
- * stages
- * of reshape, one behind the other; configuration within and beside the source.
+ * stages of reshape, one behind the other; configuration within and beside the source.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The stages of reshape on documents of all shapes, whole and byte by byte: what they make, what
- * they
- * refuse and why, that no record goes without a word, and that an array of a million elements is
- * never
- * more memory than a batch.
+ * they refuse and why, that no record goes without a word, and that an array of a million elements
+ * is never more memory than a batch.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -367,8 +365,7 @@ static uint64_t count_made(const char *reshape, const struct etl_buf *body, size
 }
 
 /* A million elements come out in batches, each with the 100 bytes beside them: 100 MB, of which
- * never more
- * is held than the record itself and a batch. */
+ * never more is held than the record itself and a batch. */
 static void test_million(void **state)
 {
 	struct etl_buf body;
