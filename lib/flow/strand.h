@@ -332,6 +332,9 @@ void etl_hold_note(struct etl_window_work *window, const char *check,
 /* All is read and hashed: what an operator has released is let in, or why not is told. */
 int etl_holds_settle(struct etl_strand *strand, struct etl_error *err);
 
+/* run_checks.c: what checks of the run say of it. 0, or -1: one cannot tell. */
+int etl_run_checks(struct etl_run *run, struct etl_error *err);
+
 /* step_commit.c: load and commit of the same slice again, or the error as it is. */
 struct etl_go etl_slice_again(struct etl_strand *strand, struct etl_error *err);
 

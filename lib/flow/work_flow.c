@@ -79,5 +79,6 @@ const struct etl_work_type etl_work_flow = {
 	.name = "flow",
 	.begin = flow_begin,
 	.go = flow_go,
+	.finish = etl_run_checks,
 	.free = flow_free,
 };

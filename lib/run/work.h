@@ -108,6 +108,11 @@ struct etl_work_type {
 	 * The part is called at once then, whatever it waits for. */
 	enum etl_need (*go)(struct etl_part *part);
 
+	/* Worker, when no part is left, before the run's record: what is to be said of the run as a
+	 * whole, by etl_run_add_verdict. Not called for a run that was cancelled or fenced: it would be
+	 * judged by half. -1: nobody can tell, and the run has failed. NULL = nothing. */
+	int (*finish)(struct etl_run *run, struct etl_error *err);
+
 	/* Frees run->work (never NULL) with its parts, also if `begin` failed halfway. Any thread. */
 	void (*free)(struct etl_run *run);
 };
