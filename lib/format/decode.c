@@ -7,6 +7,10 @@
  * no queue holds more than a batch, however much one record unfolds. Example: explode behind
  * columns. A payload of 100 columns with 10,000 rows waits in the first queue, 1,000 rows of it in
  * the second.
+ *
+ * A piece of bytes -> charset -> watch (what a service says of itself) -> format -> lone? ->
+ * reshape -> time -> the batch. `from` marks in each step where the batch had ended before this
+ * piece: only what is new passes the stages, since a record must not be moved by its label again.
  */
 #include "format/decode.h"
 
@@ -14,6 +18,7 @@
 #include "base/buf.h"
 #include "format/charset.h"
 
+/* A character of four bytes of UTF-8 may come from one byte. */
 /* Bytes that are converted at once; 4 bytes of UTF-8 for each and a step's room. */
 enum { CONVERT_MAX = 64 * 1024, CONVERTED_MAX = 4 * CONVERT_MAX + 16 * 1024 };
 
@@ -38,6 +43,7 @@ struct etl_decode {
 	etl_wall last;	  /* event time of the newest of them so far */
 };
 
+/* The format knows this instance, not who watches it: the watch may be set after open. */
 static void note(void *ctx, const struct etl_note *said)
 {
 	const struct etl_decode_watch *watch = ((struct etl_decode *)ctx)->watch;
@@ -74,6 +80,7 @@ static int open_reshape(struct etl_decode *d, size_t memory_max, struct etl_erro
 	return 0;
 }
 
+/* What was opened before a failure stays and is closed by etl_decode_free. */
 static int open_stages(struct etl_decode *d, size_t memory_max, struct etl_error *err)
 {
 	const struct etl_decode_spec *spec = d->spec;
@@ -142,6 +149,8 @@ static void empty(struct shape_queue *queue)
 	queue->at = 0;
 }
 
+/* The configured charset goes before that of the payload: services often name a wrong
+ * one, and the one who configures has looked. */
 int etl_decode_begin(struct etl_decode *d, const char *charset, struct etl_error *err)
 {
 	const char *configured = d->spec->charset;
@@ -163,8 +172,10 @@ int etl_decode_begin(struct etl_decode *d, const char *charset, struct etl_error
 
 /* ---- from documents to records ---- */
 
-/* A lone object where a list is due is a record only if it looks like one: no error of a service,
- * and with the event time that all records have. Asked before anything else is made of it. */
+/* A lone object where a list is due is a record only if it looks like one: no error of a
+ * service, and with the event time that all records have. Asked before anything else is made of
+ * it. records: /data, and the answer is {"data": {"error": "too many requests"}}: an object
+ * stands where a list is due. As a record it would be loaded, and the window closed. */
 static int check_lone(const struct etl_decode *d, const struct etl_batch *out, size_t from,
 	struct etl_error *err)
 {
@@ -184,6 +195,8 @@ static int check_lone(const struct etl_decode *d, const struct etl_batch *out, s
 	return 0;
 }
 
+/* A payload that fails gives nothing from the piece that broke it; what earlier pieces
+ * gave is the run's to throw away. */
 static void drop(struct etl_batch *out, size_t from)
 {
 	for (size_t i = from; i < out->n; i++)
@@ -350,18 +363,22 @@ static int decode_text(struct etl_decode *d, const char *text, size_t len, struc
 	const struct etl_decode_watch *watch = d->watch;
 	struct etl_batch *given = first_of(d, out);
 	size_t from = out->n, first = given->n, n_rejects = given->n_rejects;
+	/* 0 says that the payload turned out to be something else (an HTML page): its
+	 * bytes are kept for the message and no format sees them. */
 	int rc = watch && watch->text ? watch->text(watch->ctx, text, len, err) : 1;
 
 	if (rc <= 0)
 		return rc;
 	rc = d->spec->format->decode(d->format, text, len, given, err);
+	/* Rejects count: a payload of ten records, all refused, was not empty. */
 	note_came(d, given->n - first + given->n_rejects - n_rejects);
-	/* What came before the break is judged as well: an error object says more than its cut end.
-	 * */
+	/* What came before the break is judged as well: an error object says more than its cut
+	 * end. */
 	return to_records(d, out, from, first, err) < 0 ? -1 : rc;
 }
 
-/* In steps: what comes out of a charset is up to four times as long. */
+/* In steps: what comes out of a charset is up to four times as long.
+ * Whatever the size of a piece, the memory for its conversion has one size. */
 static int decode_charset(struct etl_decode *d, const char *bytes, size_t len,
 	struct etl_batch *out, struct etl_error *err)
 {
@@ -370,8 +387,8 @@ static int decode_charset(struct etl_decode *d, const char *bytes, size_t len,
 		etl_buf_clear(&d->converted);
 		if (etl_charset_convert(d->charset, bytes, n, &d->converted, err) < 0)
 			return -1;
-		if (d->converted.len && decode_text(d, d->converted.data, d->converted.len, out,
-			err) < 0)
+		/* A piece may be half a character and nothing else. */
+		if (d->converted.len && decode_text(d, d->converted.data, d->converted.len, out, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -402,6 +419,7 @@ int etl_decode_end(struct etl_decode *d, struct etl_batch *out, struct etl_error
 	from = out->n;
 	first = given->n;
 	n_rejects = given->n_rejects;
+	/* The proof that the payload was whole is the format's alone. */
 	if (d->format && d->spec->format->end(d->format, given, err) < 0)
 		return -1;
 	note_came(d, given->n - first + given->n_rejects - n_rejects);
@@ -418,6 +436,7 @@ uint64_t etl_decode_records(const struct etl_decode *d)
 	return d->records;
 }
 
+/* What a strand counts against its share of memory: bytes that no batch holds yet. */
 size_t etl_decode_held(const struct etl_decode *d)
 {
 	const struct etl_format_type *format = d->spec->format;

@@ -72,7 +72,7 @@ static void test_fail(void **state)
 		"check expected_partitions: 1 of 3 partitions brought fewer than 2 records: c");
 	need_verdict(rig, "fail", "1 of 3 partitions brought fewer than 2 records: c");
 	assert_true(rig->run->checks_failed && rig->run->last.unitless);
-	assert_int_equal(rig->run->windows_failed, 0);
+	assert_int_equal(rig->run->windows.failed, 0);
 	assert_int_equal(rig->run->warnings, 0);
 	assert_int_equal(watermark_of(rig, "job", "c").ms, hour(3).ms);
 	need_balance(rig);

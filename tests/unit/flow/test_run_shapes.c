@@ -49,7 +49,7 @@ static struct rig *rig_of_lists(const char *transform)
 
 static void need_all(struct rig *rig)
 {
-	assert_int_equal(rig->run->windows_loaded, 2);
+	assert_int_equal(rig->run->windows.loaded, 2);
 	assert_int_equal(rig->run->counts.seen, 2 * READINGS);
 	assert_int_equal(rig->run->counts.in, 2 * READINGS);
 	assert_int_equal(rig->target->n, 2 * 3600); /* of a second twice the later stays */
