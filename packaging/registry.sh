@@ -33,6 +33,19 @@ work)
 esac
 
 printf '/* Made by packaging/registry.sh. */\n'
+# A job's loader stands below the runs, and sees of a kind of work no more than what it says of the file.
+if [ "$kind" = work ]; then
+	printf '#include "%s"\n\n' "$header"
+	for name in $names; do
+		printf 'extern const struct %s %s_%s;\n' "$type" "$prefix" "$name"
+	done
+	printf '\nconst struct etl_work_kind etl_work_kinds[] = {\n'
+	for name in $names; do
+		printf '\t{&%s_%s.config, &%s_%s},\n' "$prefix" "$name" "$prefix" "$name"
+	done
+	printf '\t{0},\n};\n'
+	exit
+fi
 printf '#include <stddef.h>\n#include <string.h>\n#include "%s"\n\n' "$header"
 for name in $names; do
 	printf 'extern const struct %s %s_%s;\n' "$type" "$prefix" "$name"

@@ -422,6 +422,8 @@ PLANTED = [
      "unit:flow/test_run_checks"),
     ("a partition that was not asked is missed", "lib/check/check_expected_partitions.c",
      "\t\tif (facts->partitions[i].units)\n", "\t\tif (true)\n", "unit:check/test_checks"),
+    ("two kinds of work in one file", "lib/job/job.c",
+     "\t\tif (node && found)\n", "\t\tif (node && !node)\n", "unit:run/test_work"),
     ("a filter that tells nobody", "lib/flow/step_transform.c",
      "if (n + rejects + span->told.made ==", "if (type->filters || n + rejects + span->told.made ==",
      "unit:flow/test_run_counts"),
