@@ -84,6 +84,7 @@ struct etl_window_work {
 	bool same;	/* loaded before with the same content */
 	bool unchanged; /* the same, and nobody asked for a comparison: nothing to write */
 	bool changed;	/* a slice of it changed the target */
+	unsigned parts; /* slices of it that are in, and did not end it */
 	/* Rows of the slice at hand whose key an earlier slice of it has, and where the first came. */
 	uint64_t repeated, repeated_at;
 	bool hold, fail;
@@ -186,6 +187,7 @@ struct etl_slice_work {
 	struct etl_batch *batch;
 	struct etl_load_result result; /* of the committing target, and what all refused */
 	struct etl_txn *txn;
+	struct etl_window *units; /* as the sinks are told of it */
 	struct etl_load_work *loads; /* one for each of the job's; NULL = none is open */
 	uint8_t *beside; /* of several loads: bits of rows that changed another target */
 	struct etl_refused refused;
@@ -308,6 +310,13 @@ void etl_slice_sort(struct etl_strand *strand);
 void etl_load_result_init(struct etl_load_result *result, size_t n); /* of `n` rows */
 void etl_load_result_fini(struct etl_load_result *result);
 void etl_slice_cut(struct etl_strand *strand);
+/* All records of the slice's windows have come; of a spilled window the rest is still on its way. */
+static inline bool etl_slice_ends(const struct etl_strand_work *work)
+{
+	return work->span.input == ETL_INPUT_ENDED || !work->span.spilled;
+}
+/* The slice at hand as a sink is told of it; txn NULL. Lent until the next one is cut. */
+struct etl_sink_slice etl_slice_tell(struct etl_strand *strand);
 /* Without transactions: the windows of the slice are on record as being written (ledger_doubt);
  * a write that was not answered leaves them dirty when they close. */
 int etl_slice_doubt(struct etl_strand *strand, struct etl_error *err);
