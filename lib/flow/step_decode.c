@@ -22,11 +22,14 @@ static int end_payload(struct etl_strand *strand, enum etl_input then, struct et
 	return 0;
 }
 
-/* More of what waits: the batch has room again. */
+/* More of what waits: the batch has room again. A few bytes may become many records, so that memory
+ * is asked for as it is for each piece that comes in. 1: not without more of it. */
 static int read_waiting(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_span_work *span = &strand->work->span;
 
+	if (etl_strand_lacks_memory(strand))
+		return 1;
 	if (etl_decode_more(span->decode, span->batch, err) < 0)
 		return -1;
 	if (!etl_decode_waits(span->decode))

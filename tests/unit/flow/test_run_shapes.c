@@ -65,6 +65,7 @@ static void test_more_than_a_batch(void **state)
 	NEED_RUN(rig, ETL_RUN_OK);
 	need_all(rig);
 	NEED_WATERMARK(rig, 2);
+	assert_true(rig->driver.memory_waits > 0); /* what it became was asked for */
 	rig_free(rig);
 }
 
