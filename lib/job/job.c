@@ -162,6 +162,7 @@ static void load_common(struct etl_job *job, const struct job_options *o,
 	etl_job_load_wait(job, o->wait_for, env);
 	if (o->window)
 		etl_job_load_window(job, o->window, env);
+	env->grid = etl_grid_has_windows(&job->window.grid) ? &job->window.grid : NULL;
 	etl_job_load_deadline(job, o->deadline, env);
 }
 
@@ -245,7 +246,7 @@ void etl_job_leave_out(struct etl_job *job, const char *error, const struct etl_
 		.after = after,
 		.number = job->number,
 	};
-	if (!job->window.size.us)
+	if (!etl_grid_has_windows(&job->window.grid))
 		job->window = (struct etl_window_rules){.none = true};
 }
 
