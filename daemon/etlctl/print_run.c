@@ -94,6 +94,25 @@ static void put_tally(const struct etl_json *run, const char *key, const char *g
 	}
 }
 
+/* "expected_partitions: warn, 1 of 2 partitions ..." */
+static void put_verdicts(const struct etl_json *run, struct etl_buf *out)
+{
+	const char *key = "checks";
+
+	ETL_JSON_EACH(row, etl_json_get(run, "verdicts")) {
+		const char *message = etl_json_text(row, "message", "");
+
+		print_key(key, out);
+		key = "";
+		print_clean(etl_json_text(row, "check", ""), out);
+		etl_buf_str(out, ": ");
+		print_clean(etl_json_text(row, "verdict", ""), out);
+		etl_buf_str(out, *message ? ", " : "");
+		print_clean(message, out);
+		etl_buf_char(out, '\n');
+	}
+}
+
 /* The first four of the windows and six of the records are always there: "0 failed" is an answer.
  */
 void print_counts(const struct etl_json *run, struct etl_buf *out)
@@ -113,6 +132,7 @@ void print_counts(const struct etl_json *run, struct etl_buf *out)
 		etl_buf_printf(out, "%lld\n", (long long)warnings);
 	}
 	put_tally(run, "warned", "warned", out);
+	put_verdicts(run, out);
 }
 
 /* In words, since a REASON cell stands alone: "2 records rejected, 1 warning". */

@@ -96,6 +96,17 @@ void etl_account_beyond(struct etl_strand *strand, etl_wall t)
 		work->span.beyond_last = t;
 }
 
+void etl_account_told(struct etl_strand *strand, etl_wall time, uint64_t made, uint64_t gone)
+{
+	struct etl_counts *counts =
+		owner(strand, window_at(strand->work, strand->run->job, time));
+
+	counts->made += made;
+	counts->filtered += gone;
+	strand->work->span.told.made += made;
+	strand->work->span.told.gone += gone;
+}
+
 /* By offset, so that one function serves all steps: what goes into a step is added, what comes out
  * of it is taken off. */
 static uint64_t *member(struct etl_counts *counts, size_t offset)

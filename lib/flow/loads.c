@@ -86,12 +86,14 @@ int etl_loads_begin(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
 	const struct etl_job *job = strand->run->job;
+	struct etl_sink_slice slice = etl_slice_tell(strand);
 
 	for (size_t i = 0; i < job->n_loads; i++) {
 		struct etl_load_work *load = &work->slice.loads[i];
 
 		load->joined = work->slice.txn && job->loads[i].type->joins_transaction;
-		if (etl_sink_begin(load->sink, load->joined ? work->slice.txn : NULL, err) < 0)
+		slice.txn = load->joined ? work->slice.txn : NULL;
+		if (etl_sink_begin(load->sink, &slice, err) < 0)
 			return -1;
 	}
 	return 0;

@@ -84,6 +84,7 @@ void etl_slice_reset(struct etl_strand *strand)
 	etl_batch_free(slice->batch);
 	etl_load_result_fini(&slice->result);
 	free(slice->sorted);
+	free(slice->units);
 	etl_repeats_reset(&slice->repeats);
 	*slice = (struct etl_slice_work){.n_sorted = 0};
 }
@@ -196,12 +197,21 @@ static size_t documents_of_row(const struct etl_job *job)
 	return n ? n : 1;
 }
 
+static bool is_by_unit(const struct etl_job *job)
+{
+	for (size_t i = 0; i < job->n_loads; i++)
+		if (job->loads[i].type->by_unit)
+			return true;
+	return false;
+}
+
 /* Decides where the slice that begins at (window_at, record_at) ends, and makes its batch. */
 void etl_slice_cut(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
 	size_t documents = ETL_SLICE_OVERHEAD, bytes = 0, each = documents_of_row(strand->run->job);
 	size_t w = work->slice.window_at, r = work->slice.record_at;
+	bool by_unit = is_by_unit(strand->run->job);
 
 	etl_batch_free(work->slice.batch);
 	work->slice.batch = etl_batch_new();
@@ -212,6 +222,8 @@ void etl_slice_cut(struct etl_strand *strand)
 		/* The next window goes whole into this slice or begins the next one. */
 		if (w > work->slice.window_at && (documents + each * n + 1 > ETL_SLICE_DOCUMENTS ||
 						   bytes + each * window->bytes > ETL_SLICE_BYTES))
+			break;
+		if (by_unit && n && work->slice.batch->n)
 			break;
 		for (; r < n && documents + each < ETL_SLICE_DOCUMENTS && bytes < ETL_SLICE_BYTES; r++) {
 			const struct etl_record *record = work->slice.sorted[window->first + r].record;
@@ -242,6 +254,33 @@ static size_t written_windows(const struct etl_strand_work *work, struct etl_due
 		if (records_to_write(&work->span.windows[w]))
 			out[n++] = work->span.windows[w].due;
 	return n;
+}
+
+/* Of the slice that ends the one window which goes on, the rows may all be in by then: it is told of
+ * all the same. */
+struct etl_sink_slice etl_slice_tell(struct etl_strand *strand)
+{
+	struct etl_strand_work *work = strand->work;
+	bool partial = work->slice.window_to < work->walk.span.n && work->slice.record_to > 0;
+	size_t to = work->slice.window_to + (partial ? 1 : 0), n = 0, last = 0;
+
+	free(work->slice.units);
+	work->slice.units = etl_calloc(work->walk.span.n, sizeof *work->slice.units);
+	for (size_t w = work->slice.window_at; w < to; w++) {
+		const struct etl_window_work *window = &work->span.windows[w];
+
+		if (!records_to_write(window) && !window->parts)
+			continue;
+		work->slice.units[n++] = strand->run->job->window.none ? work->span.vars.window :
+									  window->due->window;
+		last = w;
+	}
+	return (struct etl_sink_slice){
+		.units = work->slice.units,
+		.n_units = n,
+		.part = work->span.windows[work->slice.window_at].parts,
+		.more = n && (last >= work->slice.window_to || !etl_slice_ends(work)),
+	};
 }
 
 /* The law of doubt: where data and ledger are not one transaction, a write that was given up may

@@ -40,6 +40,20 @@ static struct etl_record_unit unit_of(void *ctx, etl_wall time)
 	return etl_unit_of(ctx, time);
 }
 
+/* ---- counts, tables ---------------------------------------------------------------------- */
+
+static void count(void *ctx, etl_wall time, uint64_t made, uint64_t gone)
+{
+	etl_account_told(ctx, time, made, gone);
+}
+
+static const struct etl_table *table_of(void *ctx, const struct etl_table_place *place)
+{
+	const struct etl_strand *strand = ctx;
+
+	return etl_tables_find(&etl_flow_of(strand->run)->tables, place);
+}
+
 /* ---- history ----------------------------------------------------------------------------- */
 
 /* A unit of the span as the ledger will have it: what was loaded stays when the source gives
@@ -137,6 +151,8 @@ int etl_stages_open(struct etl_strand *strand, struct etl_error *err)
 		.memory_max = strand->run->env->memory_max,
 		.ctx = strand,
 		.unit = unit_of,
+		.count = count,
+		.table = table_of,
 		.had_records = had_records,
 	};
 	return open_transforms(strand, err) < 0 || open_checks(strand, err) < 0 ? -1 : 0;

@@ -151,13 +151,6 @@ static void mark_dependants(const struct etl_strand *strand, const struct etl_wi
 	}
 }
 
-/* All records of the slice's windows have come; of a spilled window the rest is still on its way.
- */
-static bool is_whole(const struct etl_strand_work *work)
-{
-	return work->span.input == ETL_INPUT_ENDED || !work->span.spilled;
-}
-
 /* One entry for each window that the slice ends, and one (running) for that which goes on in the
  * next. */
 static void fill_entries(struct etl_strand *strand, struct etl_commit *commit,
@@ -171,7 +164,7 @@ static void fill_entries(struct etl_strand *strand, struct etl_commit *commit,
 	commit->entries = etl_calloc(last - work->slice.window_at, sizeof *commit->entries);
 	for (size_t w = work->slice.window_at; w < last; w++) {
 		struct etl_window_work *window = &work->span.windows[w];
-		bool whole = w < work->slice.window_to && is_whole(work);
+		bool whole = w < work->slice.window_to && etl_slice_ends(work);
 
 		if (window_changed(strand, w, &at)) {
 			window->changed = true;
@@ -333,6 +326,7 @@ static void count(struct etl_strand *strand, const struct etl_commit *commit)
 		count_repeats(strand, window);
 		if (entry->state == ETL_WINDOW_RUNNING) {
 			keep_partial(strand, window);
+			window->parts++;
 			goes_on = true;
 			continue;
 		}
@@ -447,7 +441,7 @@ static struct etl_go discard(struct etl_strand *strand, struct etl_error *err)
 		state->ops->abort(state, ETL_TAKE(work->slice.txn));
 	if (etl_loads_commit(strand, false, err) < 0 || etl_loads_commit(strand, true, err) < 0)
 		return etl_go(ETL_AT_FAILED);
-	for (size_t w = work->slice.window_at; w < work->slice.window_to && is_whole(work); w++) {
+	for (size_t w = work->slice.window_at; w < work->slice.window_to && etl_slice_ends(work); w++) {
 		struct etl_window_work *window = &work->span.windows[w];
 
 		window->counts.withheld = window->counts.out;

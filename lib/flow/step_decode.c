@@ -13,13 +13,39 @@
 #include "flow/strand.h"
 #include "time/civil.h"
 
+/* The payload is over, or all of them. Whatever it was made into comes before what follows it. */
+static int end_payload(struct etl_strand *strand, enum etl_input then, struct etl_error *err)
+{
+	struct etl_span_work *span = &strand->work->span;
+
+	if (then == ETL_INPUT_ENDED && etl_decode_finish(span->decode, span->batch, err) < 0)
+		return -1;
+	span->then = then;
+	span->input = etl_decode_waits(span->decode) ? ETL_INPUT_COMES : then;
+	return 0;
+}
+
+/* More of what waits: the batch has room again. A few bytes may become many records, so that memory
+ * is asked for as it is for each piece that comes in. 1: not without more of it. */
+static int read_waiting(struct etl_strand *strand, struct etl_error *err)
+{
+	struct etl_span_work *span = &strand->work->span;
+
+	if (etl_strand_lacks_memory(strand))
+		return 1;
+	if (etl_decode_more(span->decode, span->batch, err) < 0)
+		return -1;
+	if (!etl_decode_waits(span->decode))
+		span->input = span->then;
+	return 0;
+}
+
 /* Takes the request of the next page over from the source; the old one's memory goes. */
 static void take_request(struct etl_strand *strand, struct etl_request *fresh)
 {
 	etl_arena_free(strand->request.arena);
 	strand->request = *fresh;
 	strand->part.requests++;
-	strand->work->span.input = ETL_INPUT_NEXT_PAGE;
 }
 
 /* A source may want to ask again after it has seen the head (its token has run out); the body is
@@ -36,11 +62,12 @@ static int take_head(struct etl_strand *strand, const struct etl_mail *mail,
 		etl_arena_free(again.arena);
 		return -1;
 	}
-	if (verdict == ETL_SOURCE_RETRY)
-		take_request(strand, &again);
-	else
+	if (verdict != ETL_SOURCE_RETRY) {
 		etl_arena_free(again.arena);
-	return 0;
+		return 0;
+	}
+	take_request(strand, &again);
+	return end_payload(strand, ETL_INPUT_NEXT_PAGE, err);
 }
 
 /* Only here an input ends for certain: next() says whether there is another page. A connection that
@@ -54,13 +81,10 @@ static int take_end(struct etl_strand *strand, struct etl_error *err)
 
 	if (more == 1) {
 		take_request(strand, &next);
-		return 0;
+		return end_payload(strand, ETL_INPUT_NEXT_PAGE, err);
 	}
 	etl_arena_free(next.arena);
-	if (more < 0)
-		return -1;
-	work->span.input = ETL_INPUT_ENDED;
-	return 0;
+	return more < 0 ? -1 : end_payload(strand, ETL_INPUT_ENDED, err);
 }
 
 /* The step's time is that of the transfer, from the request to the last byte, and not of this
@@ -103,7 +127,7 @@ static int read_mail(struct etl_strand *strand, struct etl_error *err)
 	int rc = 0;
 
 	while (rc == 0 && strand->inbox && !etl_batch_is_full(work->span.batch) &&
-		work->span.input == ETL_INPUT_COMES) {
+		work->span.input == ETL_INPUT_COMES && !etl_decode_waits(work->span.decode)) {
 		if (etl_strand_lacks_memory(strand))
 			return 1;
 		mail = strand->inbox;
@@ -132,8 +156,7 @@ static int read_blocking(struct etl_strand *strand, struct etl_error *err)
 	strand->part.steps[ETL_STEP_EXTRACT].busy.us += work->walk.read.us;
 	if (more < 0 || etl_step_charge(strand, ETL_STEP_EXTRACT, work->walk.read, err) < 0)
 		return -1;
-	work->span.input = more ? ETL_INPUT_COMES : ETL_INPUT_ENDED;
-	return 0;
+	return more ? 0 : end_payload(strand, ETL_INPUT_ENDED, err);
 }
 
 /* ---- the cut ----------------------------------------------------------------------------- */
@@ -209,8 +232,9 @@ static void blame_extract(struct etl_strand *strand, const struct etl_error *err
 struct etl_go etl_step_decode(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
-	bool blocks = etl_strand_blocks(strand);
-	int rc = blocks ? read_blocking(strand, err) : read_mail(strand, err);
+	bool blocks = etl_strand_blocks(strand), waits = etl_decode_waits(work->span.decode);
+	int rc = waits ? read_waiting(strand, err) :
+		blocks ? read_blocking(strand, err) : read_mail(strand, err);
 
 	if (rc > 0)
 		return etl_go_when(ETL_NEED_MEMORY, ETL_AT_DECODE);
@@ -219,7 +243,8 @@ struct etl_go etl_step_decode(struct etl_strand *strand, struct etl_error *err)
 		return etl_go(ETL_AT_FAILED);
 	}
 	/* A batch costs its memory whether it is full or not: pieces and pages fill it up. */
-	if (!blocks && work->span.input != ETL_INPUT_ENDED && !etl_batch_is_full(work->span.batch))
+	if (!blocks && work->span.input != ETL_INPUT_ENDED && !etl_batch_is_full(work->span.batch) &&
+		!etl_decode_waits(work->span.decode))
 		return etl_go_on_reading(strand);
 	if (strand->run->job->window.none)
 		take_all(strand);

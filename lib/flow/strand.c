@@ -72,6 +72,8 @@ struct etl_go etl_go_on_reading(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
 
+	if (etl_decode_waits(work->span.decode))
+		return etl_go(ETL_AT_DECODE);
 	if (work->span.input == ETL_INPUT_NEXT_PAGE) {
 		work->span.input = ETL_INPUT_COMES;
 		return etl_go(ETL_AT_EXTRACT);

@@ -516,12 +516,12 @@ static int open_sink(void *self, const void *opts, const struct etl_sink_env *en
 	return 0;
 }
 
-static int begin(void *self, struct etl_txn *txn, struct etl_error *err)
+static int begin(void *self, const struct etl_sink_slice *slice, struct etl_error *err)
 {
 	struct sink *s = self;
 
 	(void)err;
-	s->txn = txn;
+	s->txn = slice->txn;
 	return 0;
 }
 

@@ -33,6 +33,12 @@ struct etl_run_partition {
 	int http_status;
 	uint64_t requests, bytes;
 };
+/* What a check of the whole run says: "pass", "warn" or "fail". */
+struct etl_run_verdict {
+	const char *check, *verdict;
+	const char *message; /* "" of one that passes */
+};
+
 struct etl_run_record {
 	const char *run_id, *job, *trigger; /* sched/trigger.h has the words */
 	const char *state;		    /* run/run.h has the words; skipped, interrupted */
@@ -62,6 +68,8 @@ struct etl_run_record {
 	char target[ETL_TARGET_BYTES]; /* where its rows went; "" = nowhere */
 	struct etl_run_target *targets; /* n_targets == 0: the job has one load, and `counts` are its */
 	size_t n_targets;
+	const struct etl_run_verdict *verdicts; /* lent */
+	size_t n_verdicts;
 };
 extern const struct etl_collection etl_runs;
 /* Newest first, as BSON; job NULL = all; limit 0 = all. */

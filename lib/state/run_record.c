@@ -100,6 +100,25 @@ static void append_targets(bson_t *out, const struct etl_run_record *run)
 	bson_append_array_end(out, &list);
 }
 
+static void append_verdicts(bson_t *out, const struct etl_run_record *run)
+{
+	bson_t list, one;
+	char key[24];
+
+	if (!run->n_verdicts)
+		return;
+	BSON_APPEND_ARRAY_BEGIN(out, "verdicts", &list);
+	for (size_t i = 0; i < run->n_verdicts; i++) {
+		snprintf(key, sizeof key, "%zu", i);
+		BSON_APPEND_DOCUMENT_BEGIN(&list, key, &one);
+		append_text(&one, "check", run->verdicts[i].check);
+		append_text(&one, "verdict", run->verdicts[i].verdict);
+		append_text(&one, "message", run->verdicts[i].message);
+		bson_append_document_end(&list, &one);
+	}
+	bson_append_array_end(out, &list);
+}
+
 /* Slots that were decided without a run before this one, and why (`code`): after an hour's
  * standstill of a job every ten minutes "first 00:10, last 00:50, slots 5". */
 static void append_passed_over(bson_t *out, const struct etl_run_record *run)
@@ -169,6 +188,7 @@ void etl_run_record_to_bson(const struct etl_run_record *run, bson_t *out)
 	BSON_APPEND_INT64(out, "warnings", (int64_t)run->warnings);
 	if (run->warned)
 		etl_tally_append(out, "warned", run->warned);
+	append_verdicts(out, run);
 	if (run->rejects)
 		etl_tally_append(out, "rejects", run->rejects);
 	append_steps(out, run);
