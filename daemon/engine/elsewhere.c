@@ -100,18 +100,18 @@ void etld_elsewhere_tell(struct etld *etld, struct etld_job *job)
 		3, "%s", etl_buf_text(&line));
 }
 
-/* By name: partitions may have come and gone. Where none did, each finds its like in its own place. */
+/* Place by place: there may be 100,000, and this is on the loop. Partitions that came, went or stand in
+ * another order count as a change: what is known is read again, and told if there is anything. */
 static bool is_redefined(const struct etl_job *was, const struct etl_job *is)
 {
-	for (size_t i = 0; was && i < is->n_partitions; i++) {
-		const struct etl_partition *now = &is->partitions[i];
-		bool same_place = i < was->n_partitions && etl_streq(was->partitions[i].name, now->name);
-		const struct etl_partition *had = same_place ? &was->partitions[i] :
-							       etl_job_partition(was, now->name);
-
-		if (had && had->definition != now->definition)
+	if (!was)
+		return false;
+	if (was->n_partitions != is->n_partitions)
+		return true;
+	for (size_t i = 0; i < is->n_partitions; i++)
+		if (was->partitions[i].definition != is->partitions[i].definition ||
+			!etl_streq(was->partitions[i].name, is->partitions[i].name))
 			return true;
-	}
 	return false;
 }
 

@@ -68,17 +68,23 @@ static const char *reason_of(const struct etl_json *window, bool stale)
 	return etl_json_text(window, stale ? "stale" : "reason", "");
 }
 
+/* How all lines are told. */
+struct listing {
+	const char *now;
+	bool local; /* in a zone: each with its local date */
+	bool stale;
+};
+
 /* Counts are the sum of the stretch, the rest is that of its last window: it is the same for all
  * but the time of the last attempt. */
-static void add_stretch(struct table *table, const struct stretch *s, bool local, const char *now,
-	bool stale)
+static void add_stretch(struct table *table, const struct stretch *s, const struct listing *l)
 {
 	const struct etl_json *window = s->last;
 
 	if (!s->n)
 		return;
 	table_text(table, etl_json_text(window, "partition", "-"));
-	if (local)
+	if (l->local)
 		table_text(table, etl_json_text(s->first, "date", ""));
 	table_time(table, etl_json_text(s->first, "start", NULL));
 	table_time(table, etl_json_text(window, "end", NULL));
@@ -90,9 +96,9 @@ static void add_stretch(struct table *table, const struct stretch *s, bool local
 	table_int(table, etl_json_int(window, "attempt", 0));
 	for (size_t i = 0; i < COUNTS; i++)
 		table_int(table, s->counts[i]);
-	table_time_past(table, etl_json_text(window, "updated", NULL), now);
+	table_time_past(table, etl_json_text(window, "updated", NULL), l->now);
 	table_text(table, etl_json_text(window, "target", ""));
-	table_text(table, reason_of(window, stale));
+	table_text(table, reason_of(window, l->stale));
 }
 
 /* What is missing, open or dirty comes unasked; "no window wants attention" is good news and says
@@ -104,22 +110,22 @@ static void print_list(const struct etlctl *ctl, const struct etl_json *reply)
 	static const char *const titles[] = {"PARTITION", TITLES};
 	static const char *const local_titles[] = {"PARTITION", "FROM", TITLES};
 	const char *grid = etl_json_text(reply, "grid", NULL); /* of local days, months ... */
-	const char *now = etl_json_text(reply, "generated_at", NULL);
+	const struct listing l = {etl_json_text(reply, "generated_at", NULL), grid != NULL,
+		etl_json_bool(ctl->values, "stale", false)};
 	bool asked = etl_json_get(ctl->values, "state") || etl_json_get(ctl->values, "all");
-	bool stale = etl_json_bool(ctl->values, "stale", false);
 	etl_cleanup(table_free) struct table *table = table_new(ctl, grid ? local_titles : titles);
 	struct stretch s = {.n = 0};
 
 	ETL_JSON_EACH(window, etl_json_get(reply, "windows")) {
-		if (!goes_on(&s, window, stale)) {
-			add_stretch(table, &s, grid != NULL, now, stale);
+		if (!goes_on(&s, window, l.stale)) {
+			add_stretch(table, &s, &l);
 			s = (struct stretch){.first = window};
 		}
 		add_window(&s, window);
 	}
-	add_stretch(table, &s, grid != NULL, now, stale);
+	add_stretch(table, &s, &l);
 	/* Whoever asked for a state or for all of them was not told about the rest. */
-	table_print(table, stale ? "no window is stale: all are of the job's definition and in its target" :
+	table_print(table, l.stale ? "no window is stale: all are of the job's definition and in its target" :
 			   asked ? "no such windows" :
 				   "no window wants attention; "
 				   "--all lists the closed ones too");

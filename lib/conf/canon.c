@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "conf/document.h"
 #include "conf/secret.h"
+#include "time/grid.h"
 
 #define CANON_MAX (4 * 1024 * 1024) /* a file has less */
 
@@ -143,6 +144,14 @@ void etl_canon_pairs(struct etl_canon *c, const struct etl_pairs *pairs, bool so
 
 static void put_table(struct etl_canon *c, const struct etl_option *table, const char *options,
 	const char *defaults);
+
+/* A length is one of the two: of a fixed one the form is that of a duration. */
+static void put_step(struct etl_canon *c, const struct etl_grid_step *step)
+{
+	etl_canon_int(c, step->length.us);
+	if (step->months)
+		etl_canon_int(c, step->months);
+}
 
 static void put_secret(struct etl_canon *c, const struct etl_secret *secret)
 {

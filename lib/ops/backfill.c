@@ -115,12 +115,11 @@ static int note_state(void *ctx, const struct etl_ledger_entry *entry, struct et
 
 static void look_init(struct look *look, const struct etl_backfill_of *of, struct etl_window block)
 {
-	const struct etl_grid *grid = &of->job->window.grid;
-
 	*look = (struct look){.job = of->job, .b = of->b, .database = of->database, .block = block};
 	look->windows = etl_calloc(BLOCK, sizeof *look->windows);
 	for (struct etl_window w = etl_window_at(&of->job->window, block.start);
-		look->n < BLOCK && w.end.ms <= block.end.ms; w = etl_grid_after(grid, w))
+		look->n < BLOCK && w.end.ms <= block.end.ms;
+		w = etl_grid_after(&of->job->window.grid, w))
 		look->windows[look->n++] = w;
 	look->wanted = etl_calloc(look->n, sizeof *look->wanted);
 	look->states = etl_calloc(look->n, sizeof *look->states);

@@ -206,10 +206,28 @@ static void note(struct etl_targets *t, const struct etl_target_range *fresh)
 	prune(t);
 }
 
+/* What nearly every commit does: a window that is its maker's already, or the next one behind the last.
+ * A third of the instructions, and the same list. */
+static bool note_next(struct etl_targets *t, size_t maker, struct etl_window w)
+{
+	struct etl_target_range *last = t->n ? &t->ranges[t->n - 1] : NULL;
+
+	for (size_t i = 0; i < t->n; i++)
+		if (t->ranges[i].maker == maker && holds(&t->ranges[i], w))
+			return true;
+	if (!last || last->maker != maker || last->windows.end.ms != w.start.ms)
+		return false;
+	last->windows.end = w.end;
+	return true;
+}
+
 /* The list stays sorted and without overlaps: all else here relies on that. */
 void etl_targets_note_by(struct etl_targets *t, const struct etl_maker *by, struct etl_window window)
 {
-	note(t, &(struct etl_target_range){as_range(window), place_of(t, by), false});
+	struct etl_target_range fresh = {as_range(window), place_of(t, by), false};
+
+	if (!note_next(t, fresh.maker, fresh.windows))
+		note(t, &fresh);
 }
 
 void etl_targets_note(struct etl_targets *t, const char *target, struct etl_window window)

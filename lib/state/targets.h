@@ -15,7 +15,7 @@
 
 #define ETL_TARGET_BYTES 192 /* "etl.hourly": a name of 63, a dot, one of 120 */
 #define ETL_TARGET_AND " + " /* between the places of a job that loads into several */
-#define ETL_TARGETS_MAX 12
+#define ETL_TARGETS_MAX 8
 #define ETL_TARGET_UNKNOWN "?" /* of windows that were closed before there was a record */
 #define ETL_TARGET_RANGES_MAX 24
 #define ETL_TARGET_MIXED ETL_TARGETS_MAX /* a range of several: the ledger knows which window is whose */

@@ -97,7 +97,7 @@ PLANTED = [
      "return kind == ETL_CHANGE_ACCEPT ? entry->state == ETL_WINDOW_FAILED : ",
      "return kind == ETL_CHANGE_ACCEPT ? true : ", "unit:ops/test_decision"),
     # which definition made a unit, and what a restatement loads again
-    ("an option at its default is part of a definition", "lib/conf/canon.c",
+    ("a definition is written in another form", "lib/conf/canon.c",
      "c->text.data + end, end - value) == 0)", "c->text.data + end, end - value) == 2000000)",
      "unit:job/test_definition"),
     ("the order of names in a rename is part of a definition", "lib/transform/transform_rename.c",

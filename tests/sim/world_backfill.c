@@ -143,11 +143,12 @@ void laws_of_backfills(void)
 
 /* ---- operators ------------------------------------------------------------------------------ */
 
+/* Of what is stale none is asked for: the jobs here have one definition and one target. */
 static void begin_backfill(struct machine *m, const struct etld_job *job)
 {
 	const struct spec *s = &conf.specs[job_index(job->name)];
 	struct etl_backfill b = {.state = ETL_BACKFILL_RUNNING, .attempt = 1, .who = "sim",
-		.newest_first = one_in(2), .reprocess = (enum etl_reprocess)roll(ETL_REPROCESS_MAX)};
+		.newest_first = one_in(2), .reprocess = (enum etl_reprocess)roll(ETL_REPROCESS_STALE)};
 	struct etl_error err = ETL_ERROR_INIT;
 
 	b.range.start = etl_grid_steps(&s->grid, (etl_wall){s->start}, roll(8));
