@@ -111,7 +111,7 @@ def test_table(daemon):
 
 
 def test_without_mongodb_and_without_a_daemon(etld, own_mongodb):
-    daemon = etld(JOBS, uri=own_mongodb.uri)
+    daemon = etld(JOBS, uri=own_mongodb.uri + "&serverSelectionTimeoutMS=500")
     own_mongodb.stop()
     daemon.start(wait=False)
     daemon.wait_answer()
