@@ -158,13 +158,6 @@ static void put_secret(struct etl_canon *c, const struct etl_secret *secret)
 	etl_canon_text(c, secret ? secret->reference : NULL);
 }
 
-static void put_step(struct etl_canon *c, const struct etl_grid_step *step)
-{
-	etl_canon_int(c, step->length.us);
-	if (step->months)
-		etl_canon_int(c, step->months);
-}
-
 static void put_value(struct etl_canon *c, const struct etl_option *row, const char *options)
 {
 	const void *at = options + row->offset;

@@ -228,6 +228,16 @@ static void blame_extract(struct etl_strand *strand, const struct etl_error *err
 		strand->part.step = ETL_STEP_EXTRACT;
 }
 
+static void count_shaped(struct etl_strand *strand)
+{
+	struct etl_span_work *span = &strand->work->span;
+	struct etl_decode_shaped now = etl_decode_shaped(span->decode);
+
+	strand->part.unfolded += now.unfolded - span->shaped.unfolded;
+	strand->part.folded += now.folded - span->shaped.folded;
+	span->shaped = now;
+}
+
 /* A full batch goes on to transform and comes back here for the rest. */
 struct etl_go etl_step_decode(struct etl_strand *strand, struct etl_error *err)
 {
@@ -236,6 +246,7 @@ struct etl_go etl_step_decode(struct etl_strand *strand, struct etl_error *err)
 	int rc = waits ? read_waiting(strand, err) :
 		blocks ? read_blocking(strand, err) : read_mail(strand, err);
 
+	count_shaped(strand);
 	if (rc > 0)
 		return etl_go_when(ETL_NEED_MEMORY, ETL_AT_DECODE);
 	if (rc < 0) {

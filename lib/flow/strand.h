@@ -148,6 +148,7 @@ struct etl_span_work {
 	struct etl_vars vars;
 	void *source;
 	struct etl_decode *decode; /* that makes its records */
+	struct etl_decode_shaped shaped; /* by it, as far as it is counted */
 	struct etl_source_env source_env; /* lent to the source until its close */
 	void **transforms, **checks;
 	struct etl_told {

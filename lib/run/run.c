@@ -222,6 +222,8 @@ static void add_up(struct etl_run *run, const struct etl_part *part)
 	run->checks_failed |= part->checks_failed;
 	run->requests += part->requests;
 	run->bytes += part->bytes;
+	run->unfolded += part->unfolded;
+	run->folded += part->folded;
 }
 
 /* The run's state follows from its parts, and "ok" has to be earned by every one of them: there is
@@ -381,6 +383,8 @@ static void fill_record(const struct etl_run *run, struct etl_run_record *out)
 		.warnings = run->warnings,
 		.rejects = &run->rejects,
 		.warned = &run->warned,
+		.unfolded = run->unfolded,
+		.folded = run->folded,
 		.verdicts = run->verdicts,
 		.n_verdicts = run->n_verdicts,
 		.n_steps = ETL_STEP_MAX,

@@ -70,7 +70,7 @@ struct etl_run {
 	struct etl_counts counts; /* sums over the parts, set by etl_run_finish, like all below */
 	struct etl_counts
 		*targets; /* the same for each of several loads; owned; NULL = there is one */
-	uint64_t requests, bytes;
+	uint64_t requests, bytes, unfolded, folded;
 	struct etl_window_counts windows;
 	uint64_t windows_blocked, windows_changed, warnings;
 	struct etl_tally rejects, warned; /* by rule; owned */

@@ -77,6 +77,9 @@ struct etl_part {
 	struct etl_counts counts;
 	struct etl_window_counts windows;
 	uint64_t windows_due, windows_blocked, windows_changed, warnings, requests, bytes;
+	/* Records that reshape made in addition to those of the answers, and that it took into others
+	 * or that held none; of all that was read, like requests and bytes. */
+	uint64_t unfolded, folded;
 	uint64_t windows_left_open; /* of windows.failed: those that are open in the ledger now */
 	struct etl_counts *targets; /* of each of several loads, what was done in it; owned; NULL = nothing */
 	struct etl_tally rejects, warned; /* by rule; owned */

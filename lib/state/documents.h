@@ -68,6 +68,7 @@ struct etl_run_record {
 	char target[ETL_TARGET_BYTES]; /* where its rows went; "" = nowhere */
 	struct etl_run_target *targets; /* n_targets == 0: the job has one load, and `counts` are its */
 	size_t n_targets;
+	uint64_t unfolded, folded; /* by reshape: made in addition, taken into others */
 	const struct etl_run_verdict *verdicts; /* lent */
 	size_t n_verdicts;
 };

@@ -100,6 +100,19 @@ static void append_targets(bson_t *out, const struct etl_run_record *run)
 	bson_append_array_end(out, &list);
 }
 
+/* Before the counts: what reshape made of the answers' records. */
+static void append_reshape(bson_t *out, const struct etl_run_record *run)
+{
+	bson_t sub;
+
+	if (!run->unfolded && !run->folded)
+		return;
+	BSON_APPEND_DOCUMENT_BEGIN(out, "reshape", &sub);
+	BSON_APPEND_INT64(&sub, "unfolded", (int64_t)run->unfolded);
+	BSON_APPEND_INT64(&sub, "folded", (int64_t)run->folded);
+	bson_append_document_end(out, &sub);
+}
+
 static void append_verdicts(bson_t *out, const struct etl_run_record *run)
 {
 	bson_t list, one;
@@ -180,6 +193,7 @@ void etl_run_record_to_bson(const struct etl_run_record *run, bson_t *out)
 	}
 	append_passed_over(out, run);
 	append_asked(out, &run->window);
+	append_reshape(out, run);
 	etl_counts_append(out, "counts", &run->counts);
 	if (*run->target)
 		append_text(out, "target", run->target);

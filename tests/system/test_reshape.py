@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Columns of an object that is keyed by station, through the daemon, with the place of each station
-looked up in a collection: what is loaded, what finds nothing, and that a table which has changed is no
-change of the job."""
+looked up in a collection: what is loaded, what finds nothing, what is told of the run as a whole, and that a
+table which has changed is no change of the job."""
 import json
 
 import pytest
@@ -19,6 +19,7 @@ def job(host):
             "extract": {"http": {"url": f"{host.url}/export"}, "time": {"field": "at"},
                         "reshape": [{"keyed": {"key": "station", "in": "stations"}}, {"columns": {"fields": ["at", "pm"]}}]},
             "transform": [{"lookup": {"from": {"collection": "places"}, "on": {"station": "_id"}, "take": {"/geo/lat": "lat"}}}],
+            "check": [{"expected_partitions": {"min": 7}}],
             "load": {"mongodb": {"collection": "rows", "key": ["station", "at"]}}}
 
 
@@ -32,6 +33,10 @@ def test_stations_and_places(etld, db, metadata):
         db["places"].insert_many([{"_id": "a", "lat": 5.5, "rest": "x"}, {"_id": 7, "lat": 1}])
         run = daemon.run("shapes", ok=(0, PARTLY_REJECTED)).json["run"]
         assert run["counts"]["seen"] == 6 and run["counts"]["inserted"] == 3 and run["counts"]["rejected"] == 3, run
+        shown = daemon.ctl("show", run["run_id"]).json["run"]
+        assert shown["reshape"] == {"unfolded": 5, "folded": 0} and shown["warnings"] == 1, shown
+        assert shown["verdicts"] == [{"check": "expected_partitions", "verdict": "warn",
+                                      "message": "1 of 1 partitions brought fewer than 7 records: all"}], shown
         rows = list(db["rows"].find().sort("_id", 1))
         assert [r["_id"] for r in rows] == [f"a|@{h}" for h in HOURS]
         assert [r["pm"] for r in rows] == [1, 2, None] and all(r["geo"] == {"lat": 5.5} for r in rows), rows

@@ -55,6 +55,8 @@ static struct rig *rig_of_lists(const char *transform)
 static void need_all(struct rig *rig)
 {
 	assert_int_equal(rig->run->windows.loaded, 2);
+	assert_int_equal(rig->run->unfolded, 2 * (READINGS - 1));
+	assert_int_equal(rig->run->folded, 0);
 	assert_int_equal(rig->run->counts.seen, 2 * READINGS);
 	assert_int_equal(rig->run->counts.in, 2 * READINGS);
 	assert_int_equal(rig->target->n, 2 * 3600); /* of a second twice the later stays */
@@ -133,6 +135,8 @@ static void test_held_back_until_the_end(void **state)
 	rig->driver.answer = answer_names;
 	NEED_RUN(rig, ETL_RUN_OK);
 	assert_int_equal(rig->run->counts.seen, 2 * 3000);
+	assert_int_equal(rig->run->folded, 4 * 3000);
+	assert_int_equal(rig->run->unfolded, 2 * 3000);
 	assert_int_equal(rig->run->counts.merged, 2 * 3000);
 	assert_int_equal(rig->target->n, 2);
 	need_balance(rig);
