@@ -10,6 +10,8 @@
  */
 #include "base/str.h"
 #include "base/uuid.h"
+#include "job/definition.h"
+#include "job/stale.h"
 #include "methods/methods.h"
 #include "state/doc_read.h"
 
@@ -177,7 +179,7 @@ static void show(struct etld_request *request)
 struct window_list {
 	struct etld_request *request;
 	const char *state; /* only windows in this state; NULL = those that want attention */
-	bool all;
+	bool all, stale;   /* `stale`: only those that are not of the job's definition or target */
 	struct etl_window range; /* asked for; end.ms == 0: all time */
 	struct etl_json *items, *summary;
 	size_t n;
@@ -193,8 +195,23 @@ struct walk {
 	bool has_mark;
 	etl_wall at; /* the ledger has been compared with the grid up to here */
 	etl_wall limit; /* no window that ends later is due yet */
-	uint64_t loaded, empty, failed, held, open, dirty, missing;
+	uint64_t loaded, empty, failed, held, open, dirty, missing, stale;
+	uint64_t unknown; /* closed, and nobody knows by which definition */
+	struct etl_current current; /* that its windows are held against */
+	char target[ETL_TARGET_BYTES];
 };
+
+/* Where a window is and what made it: the entry's own word, and the watermark's. */
+static void add_maker(struct etl_json *item, const struct walk *walk, const struct etl_ledger_entry *entry)
+{
+	char text[ETL_STALE_TEXT_BYTES], definition[ETL_DEFINITION_TEXT_BYTES];
+
+	etl_definition_text(entry->definition, definition);
+	etl_json_add_text(item, "definition", *definition ? definition : NULL);
+	etl_json_add_text(item, "target", etl_stale_place(&walk->current, entry));
+	etl_stale_text(&walk->current, entry, text);
+	etl_json_add_text(item, "stale", *text ? text : NULL);
+}
 
 /* Behind the cap windows are still counted in the summary: its figures are those of the whole
  * range. */
@@ -231,12 +248,17 @@ static void add_window(struct walk *walk, struct etl_window window, const char *
 			(int64_t)etl_counts_get(&entry->counts, &etl_counts_rows[i]));
 	etl_json_add_text(item, "reason", entry->reason);
 	etld_json_time(item, "updated", entry->updated);
+	add_maker(item, walk, entry);
 }
 
 /* By default what is missing, open or dirty: a ledger of a year has 8,760 closed hours that nobody
  * asks for. */
-static bool is_wanted(const struct window_list *list, const char *state, bool noteworthy)
+static bool is_wanted(const struct window_list *list, const char *state, bool noteworthy, bool stale)
 {
+	if (list->stale && !stale)
+		return false;
+	if (list->stale && !list->state)
+		return true;
 	if (list->state)
 		return etl_streq(list->state, state);
 	return list->all || noteworthy;
@@ -267,9 +289,20 @@ static void note_missing(struct walk *walk, etl_wall until)
 		if (!in_range(walk->list, window))
 			continue;
 		walk->missing++;
-		if (is_wanted(walk->list, "pending", true))
+		if (is_wanted(walk->list, "pending", true, false))
 			add_window(walk, window, "pending", NULL);
 	}
+}
+
+static bool is_stale(struct walk *walk, const struct etl_ledger_entry *entry)
+{
+	bool read = entry->state == ETL_WINDOW_LOADED || entry->state == ETL_WINDOW_EMPTY;
+	bool stale = etl_stale_of(&walk->current, entry->state, entry->definition,
+		entry->window.start) != ETL_STALE_NOT;
+
+	walk->stale += stale;
+	walk->unknown += read && !stale && !etl_definition_is_known(entry->definition);
+	return stale;
 }
 
 /* Entries come in the order of their starts. The grid is compared up to each of them; an entry that
@@ -296,7 +329,7 @@ static int take_entry(void *ctx, const struct etl_ledger_entry *entry, struct et
 	walk->held += entry->state == ETL_WINDOW_HELD;
 	walk->open += !closed;
 	walk->dirty += entry->dirty;
-	if (is_wanted(walk->list, state, !closed || entry->dirty))
+	if (is_wanted(walk->list, state, !closed || entry->dirty, is_stale(walk, entry)))
 		add_window(walk, entry->window, state, entry);
 	return 0;
 }
@@ -314,6 +347,8 @@ static void add_summary(const struct walk *walk)
 	etl_json_add_int(item, "open", (int64_t)walk->open);
 	etl_json_add_int(item, "dirty", (int64_t)walk->dirty);
 	etl_json_add_int(item, "missing", (int64_t)walk->missing);
+	etl_json_add_int(item, "stale", (int64_t)walk->stale);
+	etl_json_add_int(item, "unknown", (int64_t)walk->unknown);
 }
 
 /* The years 1 to 9999: what lies outside is no date to every server. */
@@ -364,6 +399,8 @@ static int walk_partition(struct window_list *list, const struct etl_partition *
 	if (found < 0)
 		return -1;
 	walk.has_mark = found == 1;
+	etl_job_target(job, request->etld->database, walk.target);
+	walk.current = (struct etl_current){partition->definition, walk.target, &walk.mark.targets};
 	if (!rules->none)
 		walk.limit = etl_window_limit(rules, etl_now(request->etld->clock));
 	until = walk.limit;
@@ -408,6 +445,7 @@ static void windows(struct etld_request *request)
 	list->request = request;
 	list->state = etl_json_text(request->parameters, "state", NULL);
 	list->all = etl_json_bool(request->parameters, "all", false);
+	list->stale = etl_json_bool(request->parameters, "stale", false);
 	if (request->from || request->to) {
 		list->range.start = request->from ? *request->from : (etl_wall){FIRST_DATE};
 		list->range.end = request->to ? *request->to : (etl_wall){LAST_DATE};

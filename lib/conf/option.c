@@ -350,6 +350,13 @@ bool etl_options_fill(const struct etl_option *table, const struct etl_node *nod
 	return fill_table(&fl, node, true);
 }
 
+void etl_options_defaults(const struct etl_option *table, void *out, const struct etl_conf_env *env)
+{
+	const struct filler fl = {.table = table, .out = out, .env = env};
+
+	fill_table(&fl, NULL, false);
+}
+
 void *etl_options_load(const struct etl_option *table, size_t size,
 	void (*check)(void *options, const struct etl_node *node, const struct etl_conf_env *env),
 	const struct etl_node *node, const char *context, const struct etl_conf_env *env)

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "conf/canon.h"
 #include "format/charset.h"
 #include "format/decode.h"
 #include "record/decode_json.h"
@@ -379,4 +380,40 @@ const struct etl_decode_spec *etl_decode_load(const struct etl_node *node, bool 
 etl_dur etl_decode_label(const struct etl_decode_spec *spec)
 {
 	return spec->time_text.label ? spec->time_text.interval : (etl_dur){0};
+}
+
+/* ---- canonical form ---- */
+
+static void canon_layout(const struct etl_layout *layout, struct etl_canon *to)
+{
+	etl_canon_text(to, layout->records ? layout->records : "");
+	etl_canon_int(to, layout->null_is_empty);
+	etl_canon_int(to, (int64_t)layout->n_attach);
+	for (size_t i = 0; i < layout->n_attach; i++) { /* in this order they stand in a record */
+		etl_canon_text(to, layout->attach[i].name);
+		etl_canon_text(to, layout->attach[i].pointer);
+	}
+	etl_canon_int(to, (int64_t)layout->n_expect);
+	for (size_t i = 0; i < layout->n_expect; i++) {
+		etl_canon_text(to, layout->expect[i].pointer);
+		etl_canon_text(to, layout->expect[i].equals);
+	}
+}
+
+void etl_decode_canon(const struct etl_decode_spec *spec, struct etl_canon *to)
+{
+	if (spec->format) {
+		etl_canon_text(to, spec->format->name);
+		etl_canon_options(to, spec->format->options, spec->format_options,
+			spec->format->options_size);
+		canon_layout(&spec->layout, to);
+		etl_canon_text(to, spec->charset);
+	}
+	etl_canon_int(to, (int64_t)spec->n_reshape);
+	for (size_t i = 0; i < spec->n_reshape; i++) {
+		etl_canon_text(to, spec->reshape[i].type->name);
+		etl_canon_options(to, spec->reshape[i].type->options, spec->reshape[i].options,
+			spec->reshape[i].type->options_size);
+	}
+	etl_canon_options(to, etl_event_time_table, &spec->time_text, sizeof spec->time_text);
 }

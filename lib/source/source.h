@@ -134,6 +134,10 @@ struct etl_source_type {
 	int (*read)(void *self, const struct etl_window *span, struct etl_batch *out,
 		struct etl_error *err);
 
+	/* Pages that ended well since the span was begun, the one after which next() gave 0 too. NULL = what
+	 * it asks is never in pages. */
+	uint64_t (*pages)(const void *self);
+
 	/* Bytes that it holds of records which it has not given yet, beside its decoder's. NULL = hardly
 	 * any. */
 	size_t (*held)(const void *self);

@@ -510,6 +510,11 @@ static int open_instance(void *self, const void *options, const struct etl_sourc
 	return 0;
 }
 
+static uint64_t pages(const void *self)
+{
+	return ((const struct http *)self)->pages.ended;
+}
+
 static void close_instance(void *self)
 {
 	struct http *http = self;
@@ -534,5 +539,6 @@ const struct etl_source_type etl_source_http = {
 	.decode = decode,
 	.broken = broken,
 	.next = next,
+	.pages = pages,
 	.close = close_instance,
 };

@@ -83,6 +83,7 @@ def test_a_style_loads_exactly(etld, sim, db, metadata, style):
     run = daemon.run(style, ok=(0,)).json["run"]
     assert run["counts"]["inserted"] == len(ROWS)
     pages = [page for _, page in sim.asked]
+    assert [part["pages"] for part in run["partitions"]] == [len(pages)]
     ends_empty = style in ("page", "csv", "jsonl", "last_record")
     assert pages == list(range(1, PAGES + 1 + ends_empty))
     check_exact(db, metadata, style)

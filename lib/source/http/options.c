@@ -109,12 +109,14 @@ static const struct etl_option oauth2_table[] = {
 	{.name = "params",
 		.type = ETL_OPT_PAIRS,
 		ROW(etl_auth_options, oauth2.params),
+		.unordered = true,
 		.help = "more fields for the token endpoint, such as audience or resource"},
 	{.name = "auth_style",
 		.type = ETL_OPT_WORD,
 		ROW(etl_auth_options, oauth2.auth_style),
 		.words = style_words,
 		.fallback = "form",
+		.aside = true,
 		.help = "client_id and client_secret in the form or as Basic authorization"},
 	{.name = "expiry_margin",
 		.type = ETL_OPT_DURATION,
@@ -122,6 +124,7 @@ static const struct etl_option oauth2_table[] = {
 		.fallback = "30s",
 		.min = 0,
 		.max = 3600,
+		.aside = true,
 		.help = "a token is renewed so long before it runs out"},
 	{0},
 };
@@ -168,6 +171,7 @@ const struct etl_option etl_http_option_table[] = {
 	{.name = "headers",
 		.type = ETL_OPT_PAIRS,
 		ROW(etl_http_options, headers_text),
+		.unordered = true,
 		.help = "headers to send; {name} in values is filled"},
 	{.name = "query",
 		.type = ETL_OPT_PAIRS,
@@ -197,18 +201,21 @@ const struct etl_option etl_http_option_table[] = {
 	{.name = "timeout",
 		.type = ETL_OPT_DURATION,
 		ROW(etl_http_options, timeout),
+		.aside = true,
 		.min = 0,
 		.max = 86400,
 		.help = "for one whole answer; the daemon's http.timeout if absent"},
 	{.name = "max_bytes",
 		.type = ETL_OPT_SIZE,
 		ROW(etl_http_options, max_bytes),
+		.aside = true,
 		.fallback = "1GiB",
 		.min = 1,
 		.help = "largest answer, decompressed"},
 	{.name = "ipv4_only",
 		.type = ETL_OPT_BOOL,
 		ROW(etl_http_options, ipv4_only),
+		.aside = true,
 		.help = "never ask over IPv6"},
 	{0},
 };
@@ -431,7 +438,7 @@ static void compile_request(
 static void compile_pagination(struct etl_http_options *o, const struct etl_decode_spec *decode,
 	const struct etl_conf_env *env)
 {
-	const struct etl_node *node = ETL_TAKE(o->pagination_node);
+	const struct etl_node *node = o->pagination_node;
 	int word = ETL_PAGINATION_UNKNOWN;
 
 	if (!node)
@@ -439,9 +446,12 @@ static void compile_pagination(struct etl_http_options *o, const struct etl_deco
 	if (node->kind != ETL_NODE_MAP) {
 		etl_conf_word(node, "pagination", "extract.http", pagination_words, &word, env);
 		o->pagination = (enum etl_http_pagination)word;
+		if (word == ETL_PAGINATION_UNKNOWN)
+			o->pagination_node = NULL;
 		return;
 	}
 	o->pagination = ETL_PAGINATION_STYLE;
+	o->pagination_node = etl_pages_definition(node, env);
 	etl_pages_compile(&o->pages, node, &o->query_text, o->url_text ? o->url_text : "",
 		o->method == ETL_HTTP_GET, decode, env);
 	if (o->auth.has_api_key && o->auth.api_key.query &&

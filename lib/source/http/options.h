@@ -64,7 +64,7 @@ struct etl_http_options {
 	etl_dur timeout;
 	uint64_t max_bytes;
 	bool ipv4_only;
-	const struct etl_node *pagination_node; /* only while options are checked */
+	const struct etl_node *pagination_node; /* what of it counts; only as long as there is a tree */
 	int errors;
 
 	/* compiled */

@@ -48,7 +48,7 @@ void etl_pages_restart(struct etl_pages *walk)
 	walk->number = !o ? 0 : o->has_page ? o->page.first : o->offset.first;
 	etl_buf_clear(&walk->at);
 	etl_buf_clear(&walk->url);
-	walk->records = walk->bytes = 0;
+	walk->records = walk->bytes = walk->ended = 0;
 	walk->total = -1;
 	walk->content_before = (struct etl_hash_set){0};
 	free(ETL_TAKE(walk->seen));
@@ -400,6 +400,7 @@ int etl_pages_next(struct etl_pages *walk, const struct etl_paging *said, uint64
 			"go on by '%s'",
 			o->style->param ? o->style->param(o) : o->style->name);
 	walk->content_before = walk->content;
+	walk->ended++;
 	rc = o->style->next(walk, records, err);
 	if (rc > 0)
 		return step(walk, err);

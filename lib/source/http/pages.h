@@ -63,6 +63,10 @@ void etl_pages_compile(struct etl_pages_options *options, const struct etl_node 
 	const struct etl_pairs *query, const char *url, bool gets,
 	const struct etl_decode_spec *decode, const struct etl_conf_env *env);
 
+/* The mapping without what changes no record: who raises max_pages does not ask for other data. In the
+ * tree's arena. */
+const struct etl_node *etl_pages_definition(const struct etl_node *node, const struct etl_conf_env *env);
+
 /* True if the walk sends a parameter of this name. */
 bool etl_pages_has_param(const struct etl_pages_options *options, const char *name);
 
@@ -99,7 +103,7 @@ struct etl_pages {
 	struct etl_hash_set content;
 
 	/* What came before it. */
-	uint64_t records, bytes;
+	uint64_t records, bytes, ended; /* pages that ended well */
 	struct etl_hash_set content_before;
 	int64_t total; /* the largest that was announced; -1 = none */
 	char total_said[ETL_PAGING_SAID_BYTES];

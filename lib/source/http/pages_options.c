@@ -258,6 +258,28 @@ static void check_beside(const struct etl_pages_options *o, const struct etl_nod
 		conflict(env, style, NULL, "'name' is no name of a header");
 }
 
+const struct etl_node *etl_pages_definition(const struct etl_node *node, const struct etl_conf_env *env)
+{
+	static const char *const asides[] = {"announced", "max_pages", "max_bytes", "hosts"};
+	struct etl_node *copy = etl_arena_zalloc(etl_conf_tree(env), sizeof *copy);
+
+	*copy = *node;
+	copy->n = 0;
+	copy->keys = etl_arena_zalloc(etl_conf_tree(env), (node->n + 1) * sizeof *copy->keys);
+	copy->items = etl_arena_zalloc(etl_conf_tree(env), (node->n + 1) * sizeof *copy->items);
+	for (size_t i = 0; i < node->n; i++) {
+		bool aside = false;
+
+		for (size_t k = 0; k < sizeof asides / sizeof *asides; k++)
+			aside |= etl_streq(node->keys[i]->text, asides[k]);
+		if (aside)
+			continue;
+		copy->keys[copy->n] = node->keys[i];
+		copy->items[copy->n++] = node->items[i];
+	}
+	return copy;
+}
+
 void etl_pages_compile(struct etl_pages_options *o, const struct etl_node *node,
 	const struct etl_pairs *query, const char *url, bool gets,
 	const struct etl_decode_spec *decode, const struct etl_conf_env *env)

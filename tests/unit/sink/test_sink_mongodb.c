@@ -251,7 +251,7 @@ static struct loaded load(const struct etl_sink_mongodb_options *o, size_t n, bs
 
 		memset(out.changed, 0, sizeof out.changed);
 		out.r = (struct etl_load_result){.changed = out.changed};
-		assert_int_equal(etl_sink_mongodb.begin(self, txn, &err), 0);
+		assert_int_equal(etl_sink_mongodb.begin(self, &(struct etl_sink_slice){.txn = txn}, &err), 0);
 		rc = etl_sink_mongodb.write(self, batch, &out.r, &err);
 		if (rc == 0 && txn)
 			assert_int_equal(etl_txn_commit(txn, ETL_SECONDS(120), &err), ETL_TXN_COMMITTED);
