@@ -34,8 +34,8 @@ def decode(cursor):
 class PagedSim:
     STYLES = ("page", "offset", "cursor", "last_record", "link", "next_url", "odata", "header", "csv", "jsonl")
 
-    def __init__(self, rows):
-        self.rows = rows
+    def __init__(self, rows, size=SIZE):
+        self.rows, self.size = rows, size
         self.bad = None
         self.asked = []
         self.lock = threading.Lock()
@@ -81,7 +81,7 @@ class PagedSim:
     def offset_of(self, style, query, rows):
         """Where the page begins that the query asks for."""
         if style in ("page", "csv", "jsonl"):
-            return (int(query["page"]) - 1) * SIZE
+            return (int(query["page"]) - 1) * self.size
         if style == "last_record":
             after = int(query.get("after", -1))
             return next((i for i, r in enumerate(rows) if r["id"] > after), len(rows))
@@ -95,7 +95,7 @@ class PagedSim:
         style = url.path.strip("/")
         rows = self.within(query)
         total = len(rows)
-        page = -(-self.offset_of(style, query, rows) // SIZE) + 1
+        page = -(-self.offset_of(style, query, rows) // self.size) + 1
         with self.lock:
             self.asked.append((style, page))
         if self.hold_page == page:
@@ -106,16 +106,16 @@ class PagedSim:
         if self.bad == "same_page":
             page = 1
         begin = self.offset_of(style, query, rows) if self.bad != "same_page" else 0
-        out = rows[begin:begin + SIZE]
+        out = rows[begin:begin + self.size]
         if self.bad == "endless":
-            out = [{**rows[0], "id": begin + i} for i in range(SIZE)]
+            out = [{**rows[0], "id": begin + i} for i in range(self.size)]
         self.send(handler, style, query, out, self.next_of(style, begin, page, rows), total, page)
 
     def next_of(self, style, begin, page, rows):
         """The offset of the next page, None at the end."""
         if self.bad == "same_cursor" and page == 2:
             return begin
-        return begin + SIZE if self.bad == "endless" or begin + SIZE < len(rows) else None
+        return begin + self.size if self.bad == "endless" or begin + self.size < len(rows) else None
 
     def send(self, handler, style, query, rows, following, total, page):
         headers, status = {"Content-Type": "application/json"}, 200

@@ -2,6 +2,8 @@
 """Sources that answer in pages: every style loads exactly what there is; a walk that does not come to a
 proven end leaves its windows open and says why; death in the middle of a walk loses and doubles nothing."""
 import datetime as dt
+import pathlib
+import re
 import threading
 
 import pytest
@@ -123,3 +125,40 @@ def test_killed_in_the_middle_of_a_walk(etld, sim, db, metadata, style):
     daemon.start()
     daemon.run(style, ok=(0,))
     check_exact(db, metadata, style)
+
+
+LARGE = [{"id": i, "at": "2024-05-01T00:00:00Z", "v": i, "text": "x" * 600} for i in range(60_000)]
+# The process at rest, a run's share (8 MiB) and what goes with it: see test_memory.py.
+PEAK_MIB = 48
+
+
+def test_a_window_larger_than_memory_comes_in_pages(etld, db, metadata):
+    """Its slices are loaded while pages come; a page that fails leaves the window open although rows of it
+    are in, and so does a kill between pages. The next walk ends it, and nothing is there twice."""
+    with PagedSim(LARGE, size=2000) as sim:
+        made = paged(sim, "link", window={"end": (START + dt.timedelta(hours=1)).isoformat()})
+        made["extract"]["http"]["pagination"]["max_pages"] = 100
+        daemon = etld({"link": made}).start()
+        sim.bad = "status_500"
+        daemon.run("link", ok=(FAILED,))
+        assert [e["state"] for e in metadata["windows"].find({"job": "link"})] == ["failed"]
+        sim.bad = None
+        sim.hold_at(28)
+        asker = threading.Thread(target=daemon.ctl, args=("run", "link"), kwargs={"ok": range(256)})
+        asker.start()
+        wait_for(sim.held.is_set, "page 28 is asked for")
+        wait_for(lambda: db["link"].count_documents({}) > 10_000, "slices are in")
+        peak = int(re.search(r"VmHWM:\s+(\d+)", pathlib.Path(f"/proc/{daemon.pid}/status").read_text()).group(1))
+        daemon.kill9()
+        asker.join()
+        assert [e["state"] for e in metadata["windows"].find({"job": "link"})] == ["running"]
+        sim.release()
+        daemon.start()
+        # What a kill interrupted goes on by itself, or manually.
+        daemon.run("link", ok=(0,))
+    (run,) = metadata["runs"].find({"job": "link", "state": "ok", "partitions.pages": {"$gt": 0}})
+    assert run["counts"]["in"] == len(LARGE) and run["partitions"][0]["pages"] == len(LARGE) // 2000
+    print(f"peak {peak // 1024} MiB")
+    assert peak // 1024 <= PEAK_MIB
+    assert db["link"].count_documents({}) == len(LARGE) == len(db["link"].distinct("id"))
+    assert [e["state"] for e in metadata["windows"].find({"job": "link"})] == ["loaded"]

@@ -17,6 +17,12 @@
 
 /* ---- the header -------------------------------------------------------------------------- */
 
+/* A NUL is in no set, although strchr finds it behind each. */
+static bool is_in(char c, const char *set)
+{
+	return c && strchr(set, c);
+}
+
 static const char *skip_blanks(const char *p, const char *end)
 {
 	while (p < end && (*p == ' ' || *p == '\t'))
@@ -31,7 +37,7 @@ static const char *read_value(const char *p, const char *end, const char **value
 	bool quoted = p < end && *p == '"';
 
 	*value = p += quoted;
-	while (p < end && (quoted ? *p != '"' : !strchr(";, \t", *p)))
+	while (p < end && (quoted ? *p != '"' : !is_in(*p, ";, \t")))
 		p += quoted && *p == '\\' && p + 1 < end ? 2 : 1;
 	*len = (size_t)(p - *value);
 	return p + (quoted && p < end);
@@ -66,7 +72,7 @@ static const char *read_params(const char *p, const char *end, struct etl_link *
 			p++;
 			continue;
 		}
-		for (name = p; p < end && !strchr("=;, \t", *p);)
+		for (name = p; p < end && !is_in(*p, "=;, \t");)
 			p++;
 		name_len = (size_t)(p - name);
 		p = skip_blanks(p, end);
@@ -112,7 +118,7 @@ static size_t scheme_of(const char *text)
 
 	if (!isalpha((unsigned char)*text))
 		return 0;
-	while (isalnum((unsigned char)text[n]) || (text[n] && strchr("+-.", text[n])))
+	while (isalnum((unsigned char)text[n]) || is_in(text[n], "+-."))
 		n++;
 	return text[n] == ':' ? n + 1 : 0;
 }
