@@ -153,7 +153,8 @@ static void how_pages_are_asked_for(void **state)
 	assert_true(cursor != of(plain));
 	assert_true(cursor == with("http: {url:", "http: {pagination: {max_pages: 5, announced: ignore, "
 		"cursor: {pointer: /c, param: c}, max_bytes: 1GiB}, url:"));
-	assert_true(cursor != with("http: {url:", "http: {pagination: {cursor: {pointer: /d, param: c}}, url:"));
+	assert_true(cursor != with("http: {url:",
+		"http: {pagination: {cursor: {pointer: /d, param: c}}, url:"));
 }
 
 static void what_does_not_decide_the_documents_means_nothing(void **state)
