@@ -86,6 +86,7 @@ def test_a_style_loads_exactly(etld, sim, db, metadata, style):
     assert run["counts"]["inserted"] == len(ROWS)
     pages = [page for _, page in sim.asked]
     assert [part["pages"] for part in run["partitions"]] == [len(pages)]
+    assert f"pages {len(pages)} " in " ".join(daemon.ctl("show", run["run_id"], output="table").out.split())
     ends_empty = style in ("page", "csv", "jsonl", "last_record")
     assert pages == list(range(1, PAGES + 1 + ends_empty))
     check_exact(db, metadata, style)
