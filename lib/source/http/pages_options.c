@@ -249,6 +249,10 @@ static void check_beside(const struct etl_pages_options *o, const struct etl_nod
 		conflict(env, end, NULL, "'end' is for page, offset and last_record");
 	if (hosts && !(o->style->is & ETL_PAGES_FOLLOWS))
 		conflict(env, hosts, NULL, "'hosts' is for link, next_url and odata");
+	for (size_t i = 0; i < o->hosts.n; i++)
+		if (!*o->hosts.items[i] || strpbrk(o->hosts.items[i], "/@?# "))
+			conflict(env, o->hosts.nodes[i], "such as cdn.example.org or cdn.example.org:8443",
+				"'hosts' has hosts, with their port if the URL has one, and no URLs");
 	if (!gets && (o->style->is & ETL_PAGES_FOLLOWS))
 		conflict(env, style, NULL, "the URL of a next page is asked for with GET");
 	if (o->has_last_record && o->last_record.field)

@@ -470,6 +470,7 @@ static void test_what_is_wrong(void **state)
 		{"pagination: {page: {param: p}, end: short}\n", "how many records"},
 		{"pagination: {link: {}, end: short}\n", "'end' is for"},
 		{"pagination: {page: {param: p}, hosts: [x]}\n", "'hosts' is for"},
+		{"pagination: {link: {}, hosts: [\"https://x\"]}\n", "no URLs"},
 		{"pagination: {page: {param: p}, max_pages: 0}\n", "max_pages"},
 		{"format: csv\npagination: {cursor: {pointer: /c, param: c}}\n", "needs format: json"},
 		{"format: jsonl\npagination: {odata: {}}\n", "needs format: json"},
