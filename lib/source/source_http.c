@@ -428,7 +428,7 @@ static int next_page(struct http *http, etl_wall now, struct etl_request *out, s
 	rc = etl_pages_next(&http->pages, &http->paging, etl_decode_records(http->env->decode),
 		http->opening.bytes, err);
 	if (rc < 0)
-		return failed(http, err);
+		return explain(http, err); /* it may hold words of the answer */
 	if (rc == 0)
 		return 0;
 	http->renewed = false;

@@ -410,6 +410,19 @@ static void test_a_key_in_the_query(void **state)
 	assert_string_equal(rig->request.url_shown, URL "?p=3&k=***");
 }
 
+/* Neither where it is quoted, nor in what the reason says of the next page. */
+static void test_a_secret_that_is_echoed(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_start(rig, "url: " URL "\nrecords: /data\nauth: {bearer: {token: {credential: secret}}}\n"
+		"pagination: {link: {}}\n");
+	assert_int_equal(give(rig, &(struct page){"", "Link: <ftp://x/s3cr3t/value&more>; rel=next\n",
+		"{\"me\":\"s3cr3t/value&more\",\"data\":[]}"}, 9), FAILED);
+	assert_message(rig, ETL_DATA, "not usable");
+	assert_message(rig, ETL_DATA, "the answer begins '{\"me\":\"***");
+}
+
 #define TOKEN(n) "{\"access_token\":\"tok-" #n "\",\"token_type\":\"Bearer\",\"expires_in\":3600}"
 
 /* 401 at page 2: a fresh token, and page 2 again; the same at page 3, since that is another page. A fresh
@@ -612,6 +625,7 @@ int main(void)
 		T(test_other_hosts),
 		T(test_credentials_stay_at_home),
 		T(test_a_key_in_the_query),
+		T(test_a_secret_that_is_echoed),
 		T(test_a_token_that_ends_meanwhile),
 		T(test_a_page_that_fails),
 		cmocka_unit_test(test_what_is_wrong),
