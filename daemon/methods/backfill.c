@@ -116,14 +116,16 @@ static int save(struct etld_request *request, const struct etl_backfill *b)
 {
 	struct etl_state *state = request->etld->state;
 	bson_t details = BSON_INITIALIZER;
+	char id[ETL_UUID_BYTES];
 	int rc;
 
+	etl_uuid7(b->created.ms, id);
 	BSON_APPEND_UTF8(&details, "job", b->job);
 	BSON_APPEND_UTF8(&details, "backfill", b->id);
 	BSON_APPEND_DATE_TIME(&details, "from", b->range.start.ms);
 	BSON_APPEND_DATE_TIME(&details, "to", b->range.end.ms);
 	BSON_APPEND_UTF8(&details, "reprocess", etl_reprocess_word(b->reprocess));
-	rc = etl_audit_add(state, b->who, is_restate(request) ? "restate" : "backfill", &details,
+	rc = etl_audit_add(state, id, b->who, is_restate(request) ? "restate" : "backfill", &details,
 		&request->error);
 	if (rc == 0)
 		rc = etl_backfill_save(state, b, &request->error);

@@ -91,6 +91,7 @@ static bool fill_strings(const struct etl_conversion *cv, struct etl_strings *ou
 	} else if (node->kind == ETL_NODE_MAP) {
 		return etl_convert_needs_scalar(cv);
 	}
+	/* `key: []` is no key: what has to be there has to say something. */
 	if (!n && cv->row->required) {
 		etl_convert_refuse(cv, ETL_DIAG_MISSING, cv->row->help, "%s is empty", cv->name);
 		return false;

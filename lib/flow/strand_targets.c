@@ -77,6 +77,7 @@ static void note_around(const struct etl_strand *strand, const struct etl_commit
 	note_current(strand, by, at, next_stale(ledger, at), out);
 }
 
+/* False: the slice closes nothing, and the stored list stays as it is. */
 bool etl_strand_note_targets(const struct etl_strand *strand, const struct etl_commit *commit,
 	struct etl_targets *out)
 {
@@ -136,6 +137,7 @@ etl_wall etl_strand_stale_from(const struct etl_strand *strand, etl_wall from)
 	return range && range->maker == ETL_TARGET_MIXED ? range->windows.start : from;
 }
 
+/* How many windows are in another target than the job's is told at the end of the run. */
 void etl_strand_keep_targets(struct etl_strand *strand)
 {
 	const struct etl_strand_work *work = strand->work;

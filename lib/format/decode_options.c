@@ -58,6 +58,7 @@ struct expect_options {
 	const char *pointer;
 	const char *equals;
 };
+/* expect: {pointer: /status, equals: ok}, or a list of such mappings. */
 static const struct etl_option expect_table[] = {
 	{.name = "pointer", .type = ETL_OPT_STRING, .offset = offsetof(struct expect_options, pointer),
 		.required = true, .help = "JSON Pointer to a scalar outside the records"},
@@ -67,6 +68,7 @@ static const struct etl_option expect_table[] = {
 
 /* ---- which keys are ours ---- */
 
+/* No table is an empty one: some sources have no options. */
 static bool has_row(const struct etl_option *table, const char *name)
 {
 	for (; table && table->name; table++)
@@ -229,6 +231,8 @@ static bool check_pointer(const char *pointer, const struct etl_node *node,
 	return false;
 }
 
+/* attach: {city: /meta/city} beside records: /data puts the value of {"meta": {"city":
+ * ...}} into each record as `city`. */
 static void load_attach(struct etl_layout *layout, const struct etl_pairs *pairs, bool records_ok,
 	const struct etl_conf_env *env)
 {

@@ -147,10 +147,14 @@ static uint64_t with_partition(const struct etl_job *job, const struct etl_parti
  * station that is added changes nothing for those that were there. */
 void etl_job_define(struct etl_job *job, const struct etl_conf_env *env)
 {
+	etl_cleanup(free) char *text = NULL;
+	uint64_t base;
 	size_t len;
-	etl_cleanup(free) char *text = etl_job_canon(job, env, &len);
-	uint64_t base = etl_hash64(text, len, 0);
 
+	if (!job->source) /* another kind of work than flow: the definition stays unknown */
+		return;
+	text = etl_job_canon(job, env, &len);
+	base = etl_hash64(text, len, 0);
 	for (size_t i = 0; i < job->n_partitions; i++)
 		job->partitions[i].definition = (uint64_t)ETL_DEFINITION_FORM << 56 |
 			with_partition(job, &job->partitions[i], base) >> 8;

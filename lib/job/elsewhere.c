@@ -75,7 +75,8 @@ static struct etl_window part_of(const struct etl_window_rules *rules, struct et
 }
 
 /* Rounded up: a range whose end was cut by window.end may hold the beginning of a
- * window. */
+ * window.
+ * From 10:00 to 12:30 on a grid of hours there are three. */
 static uint64_t windows_in(const struct etl_window_rules *rules, struct etl_window part)
 {
 	uint64_t n;

@@ -19,6 +19,8 @@
 
 /* Windows that are looked at together: the memory of a look is 18 bytes for each. */
 enum { BLOCK = 20000 };
+/* Between two looks at a piece that is not over by the clock. */
+#define EARLY_MOST ETL_MINUTES(15)
 
 /* A range is widened to whole windows at both ends and cut at what is final. Example: hourly
  * windows, limit 12:00: 09:20 to 10:40 becomes 09:00 to 11:00, and 09:20 to 15:00 becomes 09:00
@@ -417,11 +419,21 @@ static bool may_work_later(const struct etl_run *run)
 		run->error.kind != ETL_LIMIT && !moved;
 }
 
-/* A clock that was set back since the backfill began: to the run these windows were not over yet, and it
- * left them alone. Example: begun at noon for the morning, and then the clock says yesterday. */
-static bool came_early(const struct etl_run *run, const struct etl_window *piece)
+/* The clock was set back since the backfill began, or was ahead then: to the run these windows were not
+ * over yet, and it left them alone. They are asked for again when they are, and now and then before, since
+ * the clock may be put right. Example: begun at noon for the morning, and then the clock says yesterday. */
+static bool came_early(const struct etl_run *run, const struct etl_window *piece, etl_dur *wait)
 {
-	return piece->end.ms > etl_window_limit(&run->job->window, run->planned).ms;
+	const struct etl_window_rules *rules = &run->job->window;
+
+	if (piece->end.ms <= etl_window_limit(rules, run->planned).ms)
+		return false;
+	*wait = etl_wall_diff(etl_wall_add(piece->end, rules->settle), run->planned);
+	if (wait->us > EARLY_MOST.us)
+		*wait = EARLY_MOST;
+	if (wait->us < ETL_LEASE_TTL.us)
+		*wait = ETL_LEASE_TTL;
+	return true;
 }
 
 /* The law of a piece's run. Example: the piece 03:00 to 13:00 of hourly windows, its third
@@ -432,7 +444,7 @@ static bool came_early(const struct etl_run *run, const struct etl_window *piece
  *                                  backfill has failed
  *    failed, bad records           on: another attempt would find the same records
  *    another etld had the job      again after a lease's length; this was no attempt
- *    not over by the run's clock   the same
+ *    not over by the run's clock   again when it is over, or after a quarter of an hour
  *    cancelled by an operator      the backfill ends
  *    cancelled by the shutdown     again, when etld is back */
 enum etl_backfill_go etl_backfill_judge(struct etl_backfill *b, const struct etl_run *run,
@@ -462,8 +474,7 @@ enum etl_backfill_go etl_backfill_judge(struct etl_backfill *b, const struct etl
 	case ETL_RUN_BLOCKED:
 		break;
 	}
-	if (came_early(run, piece)) {
-		*wait = ETL_LEASE_TTL;
+	if (came_early(run, piece, wait)) {
 		etl_text_copy(b->reason, sizeof b->reason, "by the clock its windows are not over yet");
 		return ETL_BACKFILL_AGAIN;
 	}

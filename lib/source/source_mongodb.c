@@ -154,6 +154,11 @@ static void check_time(struct options *o, const struct etl_node *node, const str
 		return;
 	if (o->window == WINDOW_MATCH && !time_kind(&decode->time_text, &o->kind))
 		contradiction(node, env, "times stored as text need 'window: manual'");
+	/* {s: 1, readings: [{t: ...}]} has no field `t` that the server could compare: each window
+	 * would be empty. */
+	if (o->window == WINDOW_MATCH && decode->n_reshape)
+		contradiction(node, env, "the time is of what reshape makes, which MongoDB does not see: "
+			"'window: manual'");
 	if (decode->time)
 		o->time_name = etl_event_time_dotted(decode->time);
 	if (decode->time && !o->time_name && o->window == WINDOW_MATCH)

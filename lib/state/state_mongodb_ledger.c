@@ -3,6 +3,13 @@
  * The ledger in MongoDB: scanning it, and marking windows that did not close. Closing a window
  * is commit's business alone (state_mongodb_commit.c), and an operator's
  * (state_mongodb_change.c).
+ *
+ * An entry of the ledger as it stands in `windows`, an hour that was loaded:
+ *
+ *   {_id: "orders/eu/2026-05-01T10:00:00Z", job: "orders", partition: "eu",
+ *    start: <10:00>, end: <11:00>, state: "loaded", dirty: false, run_id: ..., attempt: 1,
+ *    fence: 8, counts: {seen: 120, in: 120, out: 120, inserted: 120}, hash: ..., reason: "",
+ *    dirty_token: "", fetched_at: ..., updated_at: ...}
  */
 #include <string.h>
 
@@ -10,7 +17,8 @@
 #include "state/ledger_doc.h"
 #include "state/mongodb.h"
 
-/* Written from the enum, so that a new state is in the queries without another list to keep. */
+/* Written from the enum, so that a new state is in the queries without another list to keep. One
+ * digit per key is enough as long as there are at most ten states. */
 void etl_state_append_words(bson_t *list, bool closed)
 {
 	char key[4];
@@ -44,6 +52,8 @@ static void append_open(bson_t *query)
 	bson_append_array_end(query, &list);
 }
 
+/* An overlap is start < range.end and end > range.start. The first half is found by the index on
+ * (job, partition, start). */
 static void scan_query(bson_t *query, const char *job, const char *partition,
 	const struct etl_window *range, enum etl_ledger_select select)
 {
@@ -74,7 +84,8 @@ static void scan_query(bson_t *query, const char *job, const char *partition,
 }
 
 /* The entry is read into one buffer, document by document: a scan of ten years of minutes never
- * holds the ledger in memory. */
+ * holds the ledger in memory. An error of `fn` ends the scan and is its answer; it has written
+ * `err`. */
 static int scan_cursor(mongoc_cursor_t *cursor, etl_ledger_fn fn, void *ctx,
 	struct etl_error *err)
 {
@@ -114,6 +125,7 @@ int etl_smdb_ledger_scan(struct etl_state *s, const char *job, const char *parti
 	return rc;
 }
 
+/* Carried over both questions, so that `max` bounds them together. */
 struct open_look {
 	int (*fn)(void *ctx, const char *partition, const struct etl_ledger_entry *entry);
 	void *ctx;
@@ -122,7 +134,7 @@ struct open_look {
 };
 
 /* One find whose conditions are an index and nothing else, so that no entry is read only to be
- * left out. */
+ * left out. Ends with `more` at the first entry beyond `max`, without counting how many follow. */
 static int look_for_open(struct open_look *look, mongoc_collection_t *windows, const bson_t *query,
 	bool dirty, struct etl_error *err)
 {
@@ -181,6 +193,7 @@ int etl_smdb_ledger_open(struct etl_state *s, const char *job, size_t max,
 
 /* ---- what is held ---------------------------------------------------------------------------- */
 
+/* As open_look, but with the job's name, since a question may be for all jobs. */
 struct unit_look {
 	etl_unit_fn fn;
 	void *ctx;
@@ -188,6 +201,7 @@ struct unit_look {
 	bool more;
 };
 
+/* Job and partition are the document's and good during the call. */
 static int each_unit(struct unit_look *look, mongoc_cursor_t *cursor, struct etl_error *err)
 {
 	struct etl_ledger_entry entry;
@@ -247,6 +261,7 @@ int etl_smdb_ledger_held(struct etl_state *s, const char *job, size_t max, etl_u
 	return rc < 0 ? -1 : !look.more;
 }
 
+/* By the index alone. On -1 `n` is 0, which no caller may take for an answer. */
 int etl_smdb_ledger_count(struct etl_state *s, const char *job, const char *partition,
 	const struct etl_window *range, uint64_t *n, struct etl_error *err)
 {
@@ -277,7 +292,8 @@ static bson_t *attempt_fields(const struct etl_ledger_entry *e)
 		BCON_DATE_TIME(e->updated.ms));
 }
 
-/* A mark without a time of fetching keeps the old one: a failed attempt has received nothing. */
+/* A mark without a time of fetching keeps the old one: a failed attempt has received nothing.
+ * `hash` and `held` are not here: they belong to data, and a mark brings none. */
 static bson_t *mark_fields(const struct etl_ledger_entry *e)
 {
 	bson_t *doc = attempt_fields(e);
@@ -308,7 +324,8 @@ static void append_standing(bson_t *list, enum etl_window_state mark)
 
 /* {$cond: [{$in: ["$state", standing]}, attempt, all]}; a missing state is in no list. The
  * server chooses, by the entry as it is at that moment: a read before the write could be of a
- * window that was closed in between. */
+ * window that was closed in between. $literal around both, because a reason may begin with a dollar
+ * ("$price is missing") and would be read as the name of a field. */
 static void append_choice(bson_t *parts, const struct etl_ledger_entry *e)
 {
 	bson_t *few = attempt_fields(e), *all = mark_fields(e);
@@ -365,7 +382,9 @@ static void append_newer_held(bson_t *parts, const struct etl_held *held)
 	bson_destroy(&fields);
 }
 
-/* {$mergeObjects: [new document, $$ROOT, what the mark changes]} */
+/* {$mergeObjects: [new document, $$ROOT, what the mark changes]} The later part wins: a fresh
+ * document fills what is missing, $$ROOT brings what is stored, and the chosen fields overwrite. So
+ * fields that this etld does not know survive. */
 static void mark_pipeline(bson_t *out, const char *job, const char *partition,
 	const struct etl_ledger_entry *e, const struct etl_held *held)
 {
@@ -387,6 +406,7 @@ static void mark_pipeline(bson_t *out, const char *job, const char *partition,
 	bson_destroy(&body);
 }
 
+/* As in the store in memory, which words it with the fence: here the other's fence was not read. */
 static int conflict(struct etl_error *err, const char *job, const char *partition)
 {
 	return etl_error_set(err, ETL_CONFLICT, "state.fenced",

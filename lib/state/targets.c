@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
  * The ranges of windows by their maker: noting one cuts it out of all others, and joins neighbours.
+ *
+ * Why it is noted: `loads to dw.orders` is changed to `dw.orders_v2` in the configuration. The
+ * windows before that stay in the old collection, the ledger calls them loaded, and nobody who
+ * reads the new one would learn that they are missing there. By the note an operator is told so.
+ *
+ *   before:        dw.orders Jan 1 - Apr 1, dw.orders_v2 Apr 1 - May 1
+ *   Feb 3 again:   dw.orders Jan 1 - Feb 3, dw.orders_v2 Feb 3 - Feb 4, dw.orders Feb 4 - Apr 1,
+ *                  dw.orders_v2 Apr 1 - May 1
  */
 #include "state/targets.h"
 
@@ -17,7 +25,8 @@ struct draft {
 	size_t n;
 };
 
-/* What of `range` lies in [from, until). */
+/* What of `range` lies in [from, until). An empty one is none; one that touches its neighbour of the
+ * same maker is part of it, which is why years of windows are one range. */
 static void add(struct draft *d, const struct etl_target_range *range, etl_wall from, etl_wall until)
 {
 	struct etl_target_range *last = d->n ? &d->ranges[d->n - 1] : NULL;
@@ -100,6 +109,8 @@ static void join(struct etl_target_range *a, const struct etl_target_range *b)
 	a->windows.end = b->windows.end;
 }
 
+/* More ranges than there is room for come from repairs strewn over the years: the two that lose least
+ * become one, whose windows' entries tell who made them. */
 static void fit(struct draft *d, struct etl_window fresh)
 {
 	while (d->n > ETL_TARGET_RANGES_MAX) {
@@ -162,6 +173,7 @@ static size_t place_of(struct etl_targets *t, const struct etl_maker *by)
 	return least;
 }
 
+/* A unit without a length has a millisecond, so that it is found by its start. */
 static struct etl_window as_range(struct etl_window w)
 {
 	if (w.end.ms <= w.start.ms)
@@ -209,6 +221,7 @@ static bool note_next(struct etl_targets *t, size_t maker, struct etl_window w)
 	return true;
 }
 
+/* The list stays sorted and without overlaps: all else here relies on that. */
 void etl_targets_note_by(struct etl_targets *t, const struct etl_maker *by, struct etl_window window)
 {
 	struct etl_target_range fresh = {as_range(window), place_of(t, by), false};
@@ -247,6 +260,7 @@ const struct etl_maker *etl_targets_maker(const struct etl_targets *t, etl_wall 
 	return NULL;
 }
 
+/* NULL: not known. */
 const char *etl_targets_at(const struct etl_targets *t, etl_wall start)
 {
 	const struct etl_maker *maker = etl_targets_maker(t, start, 0);

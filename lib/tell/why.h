@@ -12,6 +12,7 @@
 #include "plan/deadline.h"
 #include "sched/sched.h"
 #include "state/state.h"
+#include "time/civil.h"
 
 struct etl_why_list {
 	char **items; /* owned */
@@ -34,6 +35,9 @@ void etl_why_hint(struct etl_why *why, const char *fmt, ...) __attribute__((form
 /* Only the first event that is told is kept. `at`.ms == 0: it is not known when. */
 void etl_why_next(struct etl_why *why, etl_wall at, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* The time as sentences have it, in `out`, which is given back: an argument of the above. */
+const char *etl_why_stamp(etl_wall t, char out[ETL_TIME_TEXT_BYTES]);
 
 /* "schedule.misfire: run_latest": the setting of the job behind a rule. */
 #define ETL_WHY_SETTING_BYTES 64

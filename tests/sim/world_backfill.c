@@ -115,10 +115,17 @@ void law_backfill_ended(const char *id, enum etl_backfill_state state)
 
 /* ---- the end -------------------------------------------------------------------------------- */
 
+/* Asked for by a clock that was ahead, it waits until its windows are over. */
+static bool may_end(const struct etl_backfill *b)
+{
+	return b->state == ETL_BACKFILL_RUNNING &&
+		b->range.end.ms + conf.specs[job_index(b->job)].settle + HOUR <= world.now;
+}
+
 bool backfills_go_on(void)
 {
 	for (size_t i = 0; i < backfills.n; i++)
-		if (backfills.list[i].last.state == ETL_BACKFILL_RUNNING)
+		if (may_end(&backfills.list[i].last))
 			return true;
 	return false;
 }
@@ -128,7 +135,7 @@ void laws_of_backfills(void)
 	for (size_t i = 0; i < backfills.n; i++) {
 		const struct etl_backfill *b = &backfills.list[i].last;
 
-		if (b->state == ETL_BACKFILL_RUNNING)
+		if (may_end(b))
 			broken("a backfill ends", "%s of %s goes on from %s", short_id(b->id), b->job,
 				time_text(b->at.ms));
 	}

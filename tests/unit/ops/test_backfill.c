@@ -331,6 +331,9 @@ static void test_a_piece_that_is_not_over_yet(void **state)
 	etl_dur wait;
 
 	(void)state;
+	run.planned = hour(12);
+	assert_int_equal(etl_backfill_judge(&b, &run, &piece, ETL_SECONDS(1), &wait), ETL_BACKFILL_AGAIN);
+	assert_int_equal(wait.us, ETL_MINUTES(15).us);
 	run.planned.ms = hour(13).ms + etl_dur_ms(rig->job->window.settle) - 1;
 	for (int i = 0; i < 20; i++) {
 		assert_int_equal(etl_backfill_judge(&b, &run, &piece, ETL_SECONDS(1), &wait),
