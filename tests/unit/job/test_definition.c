@@ -155,7 +155,7 @@ static void what_does_not_decide_the_documents_means_nothing(void **state)
 	SAME("window: {size: 1h,", "rejects: {max: 3}\nwindow: {size: 2h,");
 	SAME("token: {credential: airqino_secret}", "token: {credential: airqino_password}");
 	SAME("auth: {bearer: {token: {credential: airqino_secret}}}",
-		"auth: {basic: {user: u, password: {credential: airqino_secret}}}");
+		"auth: {basic: {username: u, password: {credential: airqino_secret}}}");
 	SAME("http: {url:", "http: {timeout: 10s, max_bytes: 1MiB, ipv4_only: true, url:");
 	SAME("{collection: c, ", "{collection: c, indexes: [{fields: [s]}], ");
 }
