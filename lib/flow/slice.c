@@ -240,16 +240,16 @@ int etl_slice_doubt(struct etl_strand *strand, struct etl_error *err)
 	struct etl_strand_work *work = strand->work;
 	struct etl_state *state = strand->run->env->state;
 	struct etl_due_window **due = etl_calloc(work->walk.span.n, sizeof *due);
-	struct etl_window *windows = etl_calloc(work->walk.span.n, sizeof *windows);
+	struct etl_unit_key *units = etl_calloc(work->walk.span.n, sizeof *units);
 	size_t n = written_windows(work, due);
 	int rc = 0;
 
 	for (size_t i = 0; i < n; i++)
-		windows[i] = due[i]->window;
+		units[i].window = due[i]->window;
 	if (n)
 		rc = state->ops->ledger_doubt(state, strand->run->job->name,
-			strand->part.partition->name, strand->run->run_id, windows, n, err);
-	free(windows);
+			strand->part.partition->name, strand->run->run_id, units, n, err);
+	free(units);
 	free(due);
 	return rc;
 }

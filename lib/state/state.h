@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/uuid.h"
+#include "time/object.h"
 #include "state/counts.h"
 #include "state/documents.h"
 #include "state/letters.h"
@@ -70,8 +71,17 @@ bool etl_held_is_free(const struct etl_held *held);
 /* "range v (1200, max 1000)", one after the other, of those that are released or not. Cut to size. */
 void etl_held_text(const struct etl_held *held, bool released, char *out, size_t size);
 
-struct etl_ledger_entry {
+/* What tells a unit from all others of its partition: an object its name, a window its start. */
+struct etl_unit_key {
 	struct etl_window window;
+	const char *object; /* lent; NULL = it is a window */
+};
+
+struct etl_ledger_entry {
+	/* Of an object empty, at the instant at which a plan first found it as it was then: new, or
+	 * changed since it was read. */
+	struct etl_window window;
+	struct etl_object object; /* name NULL: the unit is a window. As it was when it was read last */
 	enum etl_window_state state;
 	bool dirty; /* closed, but to be read again: late data or a changed upstream */
 	char run_id[ETL_UUID_BYTES];
@@ -96,6 +106,11 @@ struct etl_ledger_entry {
 	enum etl_window_state was;
 	struct etl_held held; /* held; and loaded after a release */
 };
+
+static inline struct etl_unit_key etl_entry_key(const struct etl_ledger_entry *entry)
+{
+	return (struct etl_unit_key){entry->window, entry->object.name};
+}
 
 struct etl_watermark {
 	etl_wall origin;    /* start of the first window that was ever due */
@@ -226,6 +241,7 @@ struct etl_change {
 	const char *undone_by; /* the undo that took it back; "" = it stands */
 	/* Of a decision: its unit, and the run that left it so. run_id "" = of anything else. */
 	struct etl_window unit;
+	const char *object; /* the unit's name; NULL = it is a window */
 	const char *run_id;
 };
 
@@ -238,11 +254,16 @@ struct etl_change_slice {
 	/* UUIDv7, its own, and the same each time that it is tried again; NULL = it is tried once. */
 	const char *commit_id;
 	const struct etl_window *windows; /* set, rewind: of the job's grid */
-	size_t n;			  /* at most ETL_CHANGE_SLICE */
+	size_t n;			  /* at most ETL_CHANGE_SLICE; of change->object one */
 	const char *reason; /* into the entries; NULL = the change's `why` */
 	const struct etl_held *held; /* release: as it was read, and what is released of it */
 };
 #define ETL_CHANGE_SLICE 400
+
+static inline struct etl_unit_key etl_slice_unit(const struct etl_change_slice *slice, size_t i)
+{
+	return (struct etl_unit_key){slice->windows[i], slice->change->object};
+}
 
 struct etl_change_query {
 	const char *job;
@@ -341,10 +362,16 @@ struct etl_state_ops {
 			const struct etl_watermark *watermark),
 		void *ctx, struct etl_error *err);
 
-	/* Entries in order of their start. `partition` NULL = all partitions. */
+	/* Entries of windows in order of their start. `partition` NULL = all partitions. */
 	int (*ledger_scan)(struct etl_state *s, const char *job, const char *partition,
 		const struct etl_window *range, enum etl_ledger_select select, etl_ledger_fn fn,
 		void *ctx, struct etl_error *err);
+
+	/* Entries of objects in order of their names, from the first one that is not before `from` (NULL:
+	 * from the first) on. 1 = these are all, 0 = `max` were given and there are more, -1. The next
+	 * ones begin at the last name with a byte 1 behind it: no name lies between. */
+	int (*ledger_objects)(struct etl_state *s, const char *job, const char *partition,
+		const char *from, size_t max, etl_ledger_fn fn, void *ctx, struct etl_error *err);
 
 	/* The entries of all partitions that are not closed, or dirty, in no order: what indexes
 	 * find without looking at the rest of the history. 1 = these are all, 0 = `max` of them
@@ -390,7 +417,7 @@ struct etl_state_ops {
 	 * the fence: one more read does no harm, and a holder that has lost its fence after it
 	 * wrote has to say so. Only the commit of who said it, sure of its writes, clears it. */
 	int (*ledger_doubt)(struct etl_state *s, const char *job, const char *partition,
-		const char *run_id, const struct etl_window *windows, size_t n,
+		const char *run_id, const struct etl_unit_key *units, size_t n,
 		struct etl_error *err);
 
 	/* One slice: the change's document, the ledger entries and the watermark, in one

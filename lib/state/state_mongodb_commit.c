@@ -135,13 +135,14 @@ static int add_entry(struct etl_effort *e, mongoc_bulk_operation_t *bulk,
 {
 	bson_t *opts = etl_state_upserts();
 	struct etl_ledger_entry entry = *given;
+	struct etl_unit_key key = etl_entry_key(given);
 	bson_t query = BSON_INITIALIZER;
 	bson_t pipeline, sub;
 	bson_error_t error;
 	bool ok;
 
 	entry.fence = commit_of(e)->fence;
-	etl_ledger_append_id(&query, commit_of(e)->job, commit_of(e)->partition, &entry.window.start);
+	etl_ledger_append_unit(&query, commit_of(e)->job, commit_of(e)->partition, &key);
 	BSON_APPEND_DOCUMENT_BEGIN(&query, "fence", &sub);
 	BSON_APPEND_INT64(&sub, "$lte", commit_of(e)->fence);
 	bson_append_document_end(&query, &sub);
