@@ -82,6 +82,7 @@ struct etl_conf_env {
 	struct etl_diag *diag;
 	const char *what;		 /* "job 'airqino'", for messages */
 	const char *const *partition_names; /* NULL-terminated: names that templates may use */
+	bool objects; /* the job's units are objects: templates may use {object.name} and its like */
 	const char *credentials_dir;	 /* systemd's $CREDENTIALS_DIRECTORY or NULL */
 	bool outside; /* a check outside of the daemon's unit: what it hands over is not to be had */
 	etl_wall now; /* when this is; ms == 0 = not known */
