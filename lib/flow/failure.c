@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/hash.h"
+#include "base/str.h"
 #include "flow/strand.h"
 #include "run/policy.h"
 
@@ -35,6 +36,8 @@ static void mark_failed(struct etl_strand *strand, const struct etl_error *err)
 
 		strand->part.windows_left_open += !etl_window_is_closed(due->had.state);
 		entries[i].window = due->window;
+		if (due->object)
+			entries[i].object = *due->object;
 		if (etl_span_is_refused(err))
 			entries[i].counts = work->span.windows[i].counts;
 		entries[i].state = ETL_WINDOW_FAILED;
@@ -72,6 +75,14 @@ static bool split(struct etl_strand_work *work, const struct etl_error *err)
 	return true;
 }
 
+/* What a source says of one object (it changed, it may not be read) keeps no other one open, and to ask
+ * for it again within the same run would only make the others wait. */
+static bool is_of_object(const struct etl_strand *strand, const struct etl_error *err)
+{
+	return strand->run->job->window.object && strand->work->span.windows &&
+		etl_starts_with(err->code, "object.");
+}
+
 static enum etl_verdict decide(struct etl_strand *strand, const struct etl_error *err,
 	etl_dur *delay)
 {
@@ -89,7 +100,7 @@ static enum etl_verdict decide(struct etl_strand *strand, const struct etl_error
 			(uint64_t)strand->work->walk.attempt),
 	};
 
-	return etl_policy_decide(&in, delay);
+	return is_of_object(strand, err) ? ETL_VERDICT_NEXT_SPAN : etl_policy_decide(&in, delay);
 }
 
 static struct etl_go stop(struct etl_strand *strand, const struct etl_error *err, bool in_span)
@@ -142,6 +153,11 @@ static void settle_attempt(struct etl_strand *strand, const struct etl_error *er
 	etl_span_cut_front(strand, in);
 }
 
+static unsigned failed_max(const struct etl_strand *strand)
+{
+	return strand->run->job->window.object ? ETL_FAILED_OBJECTS_MAX : ETL_FAILED_SPANS_MAX;
+}
+
 /* What the run does not try any more is told: what has failed is not all that is due. */
 static void tell_left(struct etl_strand *strand)
 {
@@ -152,15 +168,15 @@ static void tell_left(struct etl_strand *strand)
 		left += work->plan.spans[i].n;
 	if (left || work->plan.due.more)
 		etl_error_prefix(&strand->part.error,
-			"%d requests failed, %zu%s due windows were left for the next run; the first",
-			ETL_FAILED_SPANS_MAX, left, work->plan.due.more ? " and more" : "");
+			"%u requests failed, %zu%s due windows were left for the next run; the first",
+			failed_max(strand), left, work->plan.due.more ? " and more" : "");
 }
 
 static struct etl_go give_up_span(struct etl_strand *strand, const struct etl_error *err)
 {
 	remember(strand, err);
 	mark_failed(strand, err);
-	if (++strand->work->walk.failed_spans < ETL_FAILED_SPANS_MAX)
+	if (++strand->work->walk.failed_spans < failed_max(strand))
 		return etl_span_skip(strand);
 	tell_left(strand);
 	return etl_go(ETL_AT_END);

@@ -135,7 +135,7 @@ static void hash_window(struct etl_strand *strand, struct etl_window_work *windo
 	}
 	etl_hash_set_text(&hash, strand->run->job->load_digest, window->hash);
 	window->same = had->was_loaded && strcmp(had->hash, window->hash) == 0 &&
-		!etl_strand_is_elsewhere(work, window->due->window);
+		!etl_strand_is_elsewhere(work, window->due);
 	window->unchanged = window->same && had->state == ETL_WINDOW_LOADED &&
 		window->due->why != ETL_DUE_ASKED && !etl_strand_doubts(strand);
 }
@@ -245,7 +245,7 @@ int etl_slice_doubt(struct etl_strand *strand, struct etl_error *err)
 	int rc = 0;
 
 	for (size_t i = 0; i < n; i++)
-		units[i].window = due[i]->window;
+		units[i] = (struct etl_unit_key){due[i]->window, due[i]->object ? due[i]->object->name : NULL};
 	if (n)
 		rc = state->ops->ledger_doubt(state, strand->run->job->name,
 			strand->part.partition->name, strand->run->run_id, units, n, err);
@@ -305,6 +305,8 @@ void etl_slice_entry(const struct etl_strand *strand, const struct etl_window_wo
 		.fetched = strand->work->span.fetched,
 		.updated = etl_now(strand->run->env->clock),
 	};
+	if (window->due->object)
+		out->object = *window->due->object;
 	etl_counts_add(&out->counts, &window->written);
 	if (whole)
 		etl_account_before(strand->work, window, &out->counts);

@@ -41,15 +41,18 @@ bool etl_strand_note_targets(const struct etl_strand *strand, const struct etl_c
 		if (!etl_window_is_closed(entry->state) ||
 			stays_where_it_is(&work->span.windows[work->slice.window_at + i], entry))
 			continue;
-		etl_targets_note(out, work->plan.target, entry->window);
+		/* Objects lie on no line that could be cut into ranges: they have one place for all. */
+		etl_targets_note(out, work->plan.target,
+			entry->object.name ? (struct etl_window){{0}, {0}} : entry->window);
 		any = true;
 	}
 	return any;
 }
 
-bool etl_strand_is_elsewhere(const struct etl_strand_work *work, struct etl_window window)
+bool etl_strand_is_elsewhere(const struct etl_strand_work *work, const struct etl_due_window *due)
 {
-	const char *at = etl_targets_at(&work->plan.watermark.targets, window.start);
+	etl_wall start = due->object ? (etl_wall){0} : due->window.start;
+	const char *at = etl_targets_at(&work->plan.watermark.targets, start);
 
 	return at && !etl_target_covers(at, work->plan.target) && !etl_streq(at, ETL_TARGET_UNKNOWN);
 }

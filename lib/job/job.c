@@ -92,7 +92,7 @@ static const struct etl_option job_table[] = {
 	{.name = "partitions", .type = ETL_OPT_NODE, .offset = AT(job_options, partitions),
 		.help = "independent slices, such as stations"},
 	{.name = "window", .type = ETL_OPT_NODE, .offset = AT(job_options, window),
-		.required = true, .help = "the grid of windows, or none"},
+		.required = true, .help = "the grid of windows, object, or none"},
 	{.name = "extract", .type = ETL_OPT_NODE, .offset = AT(job_options, extract),
 		.required = true, .help = "one source"},
 	{.name = "transform", .type = ETL_OPT_NODE, .offset = AT(job_options, transform),
@@ -156,6 +156,7 @@ struct etl_job *etl_job_load(const char *name, const struct etl_node *root,
 	etl_job_load_wait(job, o.wait_for, env);
 	if (o.window)
 		etl_job_load_window(job, o.window, env);
+	env->objects = job->window.object;
 	etl_job_load_deadline(job, o.deadline, env);
 	job->work = o.extract ? etl_work_find("flow") : NULL;
 	if (o.extract)
@@ -208,7 +209,7 @@ void etl_job_leave_out(struct etl_job *job, const char *error, const struct etl_
 		.number = job->number,
 	};
 	if (!job->window.size.us)
-		job->window = (struct etl_window_rules){.none = true};
+		job->window = (struct etl_window_rules){.none = true, .object = job->window.object};
 }
 
 bool etl_job_wants_restart(const struct etl_job *job)

@@ -79,6 +79,8 @@ struct etl_part {
 	uint64_t windows_left_open; /* of windows_failed: those that are open in the ledger now */
 	uint64_t windows_lost;	/* given up in this run: older than the source keeps */
 	uint64_t windows_discarded; /* read, and thrown away by a load that keeps nothing */
+	uint64_t missing; /* closed objects that the source does not list any more */
+	uint64_t waiting; /* objects that it lists and that are not read yet */
 	struct etl_counts *targets; /* of each of several loads, what was done in it; owned; NULL = nothing */
 	struct etl_tally rejects, warned; /* by rule; owned */
 	struct etl_window rejected_in; /* where its rejected records lie; start == end: it has none */

@@ -240,6 +240,9 @@ static void tell_due(const struct etl_why_window *f, struct etl_why *why)
 		etl_why_because(why, is_whole(f) ? "it is due: each run reads everything" :
 			"it is due: each run reads it again (window.lookback or window.reread)");
 		return;
+	case ETL_DUE_CHANGED:
+		etl_why_because(why, "it is due: it has changed since it was read");
+		return;
 	case ETL_DUE_ASKED:
 		etl_why_because(why, "it is due: an operator asked for it");
 		return;
