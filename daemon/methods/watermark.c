@@ -63,6 +63,12 @@ static void show_work(struct etld_request *request)
 
 static void show(struct etld_request *request)
 {
+	if (request->job->window.object) {
+		etld_refuse_with(request, ETL_CTL_INVALID_PARAMETER, NULL, "etlctl windows JOB",
+			"job '%s' loads objects, which have no watermark: they lie on no line of time",
+			request->job->name);
+		return;
+	}
 	etld_request_submit(request, show_work, NULL);
 }
 

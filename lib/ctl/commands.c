@@ -32,6 +32,7 @@ static const struct etl_command_arg why_args[] = {
 	{"what", NULL, 0, "JOB|RUN", ETL_ARG_JOB_OR_RUN, ETL_ARG_REQUIRED,
 		"a job, or a run: its id, or six characters or more of its beginning or end"},
 	{"window", "--window", 0, "TIME", ETL_ARG_TIME, 0, "the job's window that holds this time"},
+	{"object", "--object", 0, "NAME", ETL_ARG_TEXT, 0, "the job's object of this name"},
 	{"partition", "--partition", 0, "PARTITION", ETL_ARG_TEXT, 0, "of this partition"},
 	END,
 };
@@ -46,6 +47,7 @@ static const struct etl_command_arg simulate_args[] = {
 static const struct etl_command_arg run_args[] = {
 	JOB_REQUIRED,
 	{"window", "--window", 0, "START[/END]", ETL_ARG_TEXT, 0, "this window only"},
+	{"object", "--object", 0, "NAME", ETL_ARG_TEXT, 0, "this object only (window: object)"},
 	{"from", "--from", 0, "TIME", ETL_ARG_TIME, 0, "windows from here on"},
 	{"to", "--to", 0, "TIME", ETL_ARG_TIME, 0, "windows that end by then"},
 	{"partition", "--partition", 0, "PARTITION", ETL_ARG_PARTITION, 0, "this partition only"},
@@ -71,6 +73,7 @@ static const struct etl_command_arg windows_args[] = {
 		WINDOW_STATES},
 	{"from", "--from", 0, "TIME", ETL_ARG_TIME, 0, "windows from here on"},
 	{"to", "--to", 0, "TIME", ETL_ARG_TIME, 0, "windows that end by then"},
+	{"object", "--object", 0, "NAME", ETL_ARG_TEXT, 0, "objects from this name on: the next page"},
 	{"all", "--all", 0, NULL, ETL_ARG_FLAG, 0, "closed ones too"},
 	END,
 };

@@ -200,6 +200,19 @@ static struct etl_go retry(struct etl_strand *strand, etl_dur delay, bool in_spa
 	return etl_go_when(ETL_NEED_TIMER, in_span ? ETL_AT_OPEN : ETL_AT_PLAN);
 }
 
+/* A run reads many objects: whatever is said of one says which. */
+static void name_object(const struct etl_strand *strand, struct etl_error *err)
+{
+	const struct etl_object *object = strand->work->span.vars.object;
+	char shown[160];
+
+	if (!strand->work->span.windows || !object || err->kind == ETL_CANCELLED ||
+		etl_starts_with(err->code, "object."))
+		return;
+	etl_object_show(object->name, shown, sizeof shown);
+	etl_error_prefix(err, "%s", shown);
+}
+
 static struct etl_go follow(struct etl_strand *strand, const struct etl_error *err)
 {
 	bool in_span = strand->work->span.windows;
@@ -228,7 +241,10 @@ static struct etl_go follow(struct etl_strand *strand, const struct etl_error *e
 
 struct etl_go etl_strand_failed(struct etl_strand *strand, struct etl_error *err)
 {
-	struct etl_go go = follow(strand, err);
+	struct etl_go go;
+
+	name_object(strand, err);
+	go = follow(strand, err);
 
 	if (go.to == ETL_AT_OPEN)
 		etl_span_forget_records(strand);

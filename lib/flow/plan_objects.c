@@ -83,7 +83,15 @@ static int plan_all(struct listing *l, void *source, struct etl_error *err)
 {
 	bool first = !l->plan.due->after;
 
-	if (list_pages(l, source, err) < 0 || give_up_gone(l->strand, &l->plan, err) < 0)
+	if (list_pages(l, source, err) < 0)
+		return -1;
+	if (l->plan.asked) {
+		if (!l->plan.due->n)
+			warn(l->strand, "not_listed", "the object that was asked for is not listed by the source, or "
+				"it is too young");
+		return 0;
+	}
+	if (give_up_gone(l->strand, &l->plan, err) < 0)
 		return -1;
 	l->strand->part.missing += l->plan.missing;
 	l->strand->part.waiting += l->plan.waiting;
@@ -101,10 +109,12 @@ int etl_plan_objects(struct etl_strand *strand, struct etl_error *err)
 	struct listing *l = ETL_NEW(struct listing);
 	void *source = etl_calloc(1, type->size);
 	struct etl_due_list *due = &strand->work->plan.due;
+	struct etl_objects_asked asked = {run->trigger.object, run->trigger.reprocess};
 	int rc;
 
 	l->strand = strand;
-	l->plan = (struct etl_object_plan){.state = run->env->state, .job = run->job->name,
+	l->plan = (struct etl_object_plan){.asked = run->trigger.object ? &asked : NULL,
+		.state = run->env->state, .job = run->job->name,
 		.partition = strand->part.partition->name, .now = run->planned, .due = due};
 	if (due->after)
 		l->last = etl_strdup(due->after);

@@ -332,7 +332,9 @@ static void count(struct etl_strand *strand, const struct etl_commit *commit)
 		if (entry->state == ETL_WINDOW_FAILED && strand->part.error.kind == ETL_OK) {
 			strand->part.failed_at = ETL_STEP_CHECK; /* its verdict is only written here */
 			etl_error_set(&strand->part.error, ETL_DATA,
-				window->code ? window->code : "check.failed", "%s", entry->reason);
+				window->code ? window->code : "check.failed", "%s%s%s",
+				entry->object.name ? entry->object.name : "",
+				entry->object.name ? ": " : "", entry->reason);
 		}
 	}
 	etl_loads_count(strand, unchanged);

@@ -431,7 +431,8 @@ static void fill_last_counts(struct etl_run *run, bool whole)
 		if (!last->rejected || last->rejected_in.start.ms < last->rejected_in.end.ms)
 			etl_window_join(&last->rejected_in, run->parts[i]->rejected_in);
 	last->rejected += run->counts.rejected;
-	last->warnings += run->warnings;
+	/* What a listing warns of it warns of each time: it was counted by the run that read something. */
+	last->warnings += run->job->window.object && !has_read ? 0 : run->warnings;
 }
 
 /* What status and health say of the job from now on. A run for a part of the work takes nothing back:

@@ -131,10 +131,10 @@ int etl_skip_refused(const struct etl_run_env *env, const char *job, etl_wall sl
 int etl_edit_save(const struct etl_run_env *env, const struct etl_slot_note *note,
 	struct etl_error *err);
 
-/* True if a range of windows was asked for. */
+/* True if a range of windows, or an object, was asked for. */
 static inline bool etl_run_is_asked(const struct etl_run *run)
 {
-	return run->trigger.asked.start.ms < run->trigger.asked.end.ms;
+	return run->trigger.object || run->trigger.asked.start.ms < run->trigger.asked.end.ms;
 }
 
 /* True if the run was for all that is due: only such a one takes back what was said of the job. */

@@ -391,7 +391,7 @@ struct etl_state_ops {
 	int (*open_sums)(struct etl_state *s, const char *job, const struct etl_window *range,
 		etl_open_fn fn, void *ctx, struct etl_error *err);
 
-	/* How many entries begin in the range. */
+	/* How many entries begin in the range; objects when they were found. */
 	int (*ledger_count)(struct etl_state *s, const char *job, const char *partition,
 		const struct etl_window *range, uint64_t *n, struct etl_error *err);
 

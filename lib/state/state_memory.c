@@ -329,6 +329,8 @@ static int ledger_count(struct etl_state *s, const char *job, const char *partit
 
 	(void)err;
 	*n = lane ? place_at(lane, range->end) - place_at(lane, range->start) : 0;
+	for (size_t i = lane ? lane->n : 0; i-- && lane->entries[i].object.name;)
+		*n += etl_window_holds(range, lane->entries[i].window.start);
 	return etl_memory_unlock(m, 0);
 }
 

@@ -293,6 +293,11 @@ static void add_owed(const struct etl_why_job *f, struct etl_why *why)
 	const struct etl_why_owed *owed = f->owed;
 	char oldest[300], of[96] = "";
 
+	if (owed && owed->n && f->job->window.object) {
+		etl_why_because(why, "%llu objects that were found are not loaded, the oldest since %s",
+			(unsigned long long)owed->n, stamp(owed->oldest.start, oldest));
+		etl_why_hint(why, "etlctl windows %s", f->name);
+	}
 	if (!owed || f->job->window.none)
 		return;
 	if (owed->looked < owed->all)

@@ -67,7 +67,7 @@ static void tell_rejects(const struct etl_why_window *f, struct etl_why *why)
 		etl_buf_printf(&command, " --window %s", stamp(f->window.start, start));
 	etl_job_partition_option(f->partition, &command);
 	etl_why_hint(why, "%s", etl_buf_text(&command));
-	if (!etl_window_is_closed(f->entry.state))
+	if (!etl_window_is_closed(f->entry.state) || f->object)
 		return;
 	etl_buf_clear(&command);
 	etl_why_again(f->job, f->partition, &f->window, &command);
@@ -92,7 +92,7 @@ static void tell_change(const struct etl_why_window *f, struct etl_why *why)
 static void hint_decision(const struct etl_why_window *f, enum etl_change_kind kind,
 	struct etl_why *why)
 {
-	struct etl_unit unit = {f->job, f->partition, f->entry.window};
+	struct etl_unit unit = {f->job, f->partition, f->entry.window, f->object};
 	etl_cleanup(free) char *command = etl_decision_command(kind, &unit);
 
 	etl_why_hint(why, "%s", command);
@@ -101,7 +101,7 @@ static void hint_decision(const struct etl_why_window *f, enum etl_change_kind k
 /* A run of this window alone. */
 static void hint_run(const struct etl_why_window *f, struct etl_why *why)
 {
-	struct etl_unit unit = {f->job, f->partition, f->window};
+	struct etl_unit unit = {f->job, f->partition, f->window, f->object};
 	etl_cleanup(free) char *command = etl_unit_run_command(&unit);
 
 	etl_why_hint(why, "%s", command);
@@ -163,7 +163,7 @@ static void tell_entry(const struct etl_why_window *f, struct etl_why *why)
 		return;
 	case ETL_WINDOW_SKIPPED:
 		etl_why_because(why, "skipped at %s%s%s", at, colon, e->reason);
-		if (f->change_at.ms)
+		if (f->change_at.ms && !f->object)
 			etl_why_hint(why, "etlctl watermark undo %s", f->job->name);
 		return;
 	case ETL_WINDOW_STATE_MAX:
@@ -181,7 +181,7 @@ static bool is_behind_mark(const struct etl_why_window *f)
 
 /* A missing entry below the watermark is not the same as a window that was never tried:
  * something removed it. */
-static void tell_state(const struct etl_why_window *f, struct etl_why *why)
+void etl_why_ledger(const struct etl_why_window *f, struct etl_why *why)
 {
 	if (f->has_entry) {
 		tell_entry(f, why);
@@ -429,7 +429,7 @@ static void tell_next(const struct etl_why_window *f, struct etl_why *why)
  * there. */
 void etl_why_of_window(const struct etl_why_window *f, struct etl_why *why)
 {
-	tell_state(f, why);
+	etl_why_ledger(f, why);
 	tell_target(f, why);
 	if (f->job->left_out) {
 		etl_why_left_out(f->job, why);
