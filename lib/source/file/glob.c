@@ -244,23 +244,25 @@ static int look_for(struct walk *walk, const char *folder, char *name)
 static int visit(struct walk *walk, const char *folder, const char *rest, bool wild)
 {
 	size_t n = strcspn(rest + 1, "/");
-	char *part = etl_strf("%.*s", (int)n, rest + 1);
-	DIR *dir;
+	etl_cleanup(free) char *part = etl_strf("%.*s", (int)n, rest + 1);
+	bool reads = is_wild(part, n);
+	DIR *dir = NULL;
 	int rc = 0;
 
 	rest += 1 + n;
-	if (is_wild(part, n)) {
+	if (reads || wild) { /* also where a name is known: what a pattern found may be a link */
 		rc = open_folder(walk, folder, wild, &dir);
-		if (dir) {
-			rc = read_folder(walk, dir, folder, part, rest);
-			closedir(dir);
-		}
-	} else if (*rest) {
-		rc = step(walk, etl_strf("%s/%s", folder, part), rest, wild);
-	} else {
-		rc = look_for(walk, folder, etl_strf("%s/%s", folder, part));
+		if (!dir)
+			return rc;
 	}
-	free(part);
+	if (reads)
+		rc = read_folder(walk, dir, folder, part, rest);
+	else if (*rest)
+		rc = step(walk, etl_strf("%s/%s", folder, part), rest, wild);
+	else
+		rc = look_for(walk, folder, etl_strf("%s/%s", folder, part));
+	if (dir)
+		closedir(dir);
 	return rc;
 }
 
