@@ -72,7 +72,7 @@ static void put_tally(const struct etl_json *run, const char *key, const char *g
 void print_counts(const struct etl_json *run, struct etl_buf *out)
 {
 	static const char *const windows[] = {"loaded", "empty", "failed", "unrecoverable", "held",
-		"discarded", NULL};
+		"discarded", "missing", "waiting", NULL};
 	static const char *const records[] = {"in", "rejected", "out", "inserted", "updated",
 		"unchanged", "outside", "overwritten", "stale", "filtered", "merged", "made",
 		"withheld", NULL};

@@ -41,6 +41,7 @@ int etl_rejects_store(struct etl_strand *strand, const struct etl_batch *batch,
 		.partition = strand->part.partition->name,
 		.run_id = run->run_id,
 		.at = etl_now(run->env->clock),
+		.object = strand->work->span.vars.object ? strand->work->span.vars.object->name : NULL,
 	};
 
 	if (!batch->n_rejects)

@@ -203,6 +203,8 @@ static void add_up(struct etl_run *run, const struct etl_part *part)
 	run->windows_blocked += part->windows_blocked;
 	run->windows_lost += part->windows_lost;
 	run->windows_discarded += part->windows_discarded;
+	run->missing += part->missing;
+	run->waiting += part->waiting;
 	run->windows_changed += part->windows_changed;
 	etl_tally_merge(&run->rejects, &part->rejects);
 	etl_tally_merge(&run->warned, &part->warned);
@@ -274,6 +276,8 @@ static void fill_partition(const struct etl_part *part, struct etl_run_partition
 		.windows_failed = part->windows_failed,
 		.windows_held = part->windows_held,
 		.windows_lost = part->windows_lost,
+		.missing = part->missing,
+		.waiting = part->waiting,
 		.windows_discarded = part->windows_discarded,
 		.warnings = part->warnings,
 		.counts = part->counts,
@@ -338,6 +342,8 @@ static void fill_record(const struct etl_run *run, struct etl_run_record *out)
 		.windows_failed = run->windows_failed,
 		.windows_held = run->windows_held,
 		.windows_lost = run->windows_lost,
+		.missing = run->missing,
+		.waiting = run->waiting,
 		.windows_discarded = run->windows_discarded,
 		.warnings = run->warnings,
 		.rejects = &run->rejects,

@@ -70,6 +70,7 @@ struct etl_run {
 	uint64_t windows_loaded, windows_empty, windows_failed, windows_held, windows_blocked;
 	uint64_t windows_lost; /* given up: older than the source keeps */
 	uint64_t windows_discarded; /* read, and thrown away by a load that keeps nothing */
+	uint64_t missing, waiting; /* objects, work.h */
 	uint64_t windows_changed, warnings;
 	struct etl_tally rejects, warned; /* by rule; owned */
 	bool checks_failed;

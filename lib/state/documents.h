@@ -26,6 +26,7 @@ struct etl_run_partition {
 	const char *state; /* ok failed blocked cancelled nothing_due */
 	uint64_t windows_loaded, windows_empty, windows_failed, windows_held, windows_lost;
 	uint64_t windows_discarded; /* read, and thrown away by a load that keeps nothing */
+	uint64_t missing, waiting; /* objects: not listed any more; not read yet */
 	uint64_t warnings;
 	struct etl_counts counts;
 	const char *reason; /* "" if ok */
@@ -54,6 +55,7 @@ struct etl_run_record {
 	struct etl_counts counts;
 	uint64_t windows_loaded, windows_empty, windows_failed, windows_held, windows_lost;
 	uint64_t windows_discarded; /* read, and thrown away by a load that keeps nothing */
+	uint64_t missing, waiting; /* objects: not listed any more; not read yet */
 	uint64_t warnings;
 	const struct etl_tally *rejects, *warned; /* by rule; lent; NULL = none */
 	struct etl_run_step steps[ETL_RUN_STEPS_MAX];

@@ -25,6 +25,10 @@ static void append_text(bson_t *out, const char *field, const char *text)
 		BSON_APPEND_INT64(&sub_, "held", (int64_t)(of)->windows_held);                  \
 		BSON_APPEND_INT64(&sub_, "discarded", (int64_t)(of)->windows_discarded);        \
 		BSON_APPEND_INT64(&sub_, "unrecoverable", (int64_t)(of)->windows_lost);         \
+		if ((of)->missing)                                                              \
+			BSON_APPEND_INT64(&sub_, "missing", (int64_t)(of)->missing);            \
+		if ((of)->waiting)                                                              \
+			BSON_APPEND_INT64(&sub_, "waiting", (int64_t)(of)->waiting);            \
 		bson_append_document_end(out, &sub_);                                           \
 	} while (0)
 
