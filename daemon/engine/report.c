@@ -91,7 +91,8 @@ static void report_lost(const struct etl_run *run, const struct etl_part *part)
 	add_number(&f, "ETL_WINDOWS_LOST", (int64_t)part->windows_lost);
 	if (run->job->window.object) {
 		etld_log(ETLD_ERR, ETLD_MSG_UNRECOVERABLE, f.list, f.n,
-			"%s/%s: %llu objects that were never loaded are not listed by the source any more: given up",
+			"%s/%s: %llu objects that were never loaded are not listed by the source any more: "
+			"given up",
 			run->job->name, part->partition->name, (unsigned long long)part->windows_lost);
 		return;
 	}

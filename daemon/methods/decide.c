@@ -168,8 +168,8 @@ static void decide(struct etld_request *request)
 		.check = etl_json_text(request->parameters, "check", NULL)};
 	struct decision found = {0}, *d;
 
-	if (!(found.partition = find_partition(request)) || !read_window(request, &asked.time, &asked.object) ||
-		!(found.text = read_reason(request)))
+	if (!(found.partition = find_partition(request)) ||
+		!read_window(request, &asked.time, &asked.object) || !(found.text = read_reason(request)))
 		return;
 	asked.partition = found.partition->name;
 	asked.why = found.text;

@@ -398,8 +398,8 @@ static int walk_objects(struct window_list *list, const struct etl_partition *pa
 	etl_partition_text(job, partition, shown, sizeof shown);
 	walk.shown = shown;
 	if (all)
-		rc = state->ops->ledger_objects(state, job->name, partition->name, list->from, WINDOWS_MAX + 1,
-			take_object, &walk, &request->error);
+		rc = state->ops->ledger_objects(state, job->name, partition->name, list->from,
+			WINDOWS_MAX + 1, take_object, &walk, &request->error);
 	else
 		rc = state->ops->ledger_open(state, job->name, WINDOWS_MAX + 1, take_open_object, &walk,
 			&request->error);

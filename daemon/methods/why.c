@@ -376,7 +376,8 @@ static void ask(struct etld_request *request, const struct etl_job *job)
 		return;
 	if (q->object && (!job || !job->window.object)) {
 		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "--window TIME",
-			"no objects are known of '%s': they come with window: object", job ? job->name : request->id);
+			"no objects are known of '%s': they come with window: object",
+			job ? job->name : request->id);
 		return;
 	}
 	if (request->time || q->object)

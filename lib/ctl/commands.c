@@ -47,7 +47,7 @@ static const struct etl_command_arg simulate_args[] = {
 static const struct etl_command_arg run_args[] = {
 	JOB_REQUIRED,
 	{"window", "--window", 0, "START[/END]", ETL_ARG_TEXT, 0, "this window only"},
-	{"object", "--object", 0, "NAME", ETL_ARG_TEXT, 0, "this object only (window: object)"},
+	{"object", "--object", 0, "NAME", ETL_ARG_TEXT, 0, "objects of this name or pattern only: '*.csv'"},
 	{"from", "--from", 0, "TIME", ETL_ARG_TIME, 0, "windows from here on"},
 	{"to", "--to", 0, "TIME", ETL_ARG_TIME, 0, "windows that end by then"},
 	{"partition", "--partition", 0, "PARTITION", ETL_ARG_PARTITION, 0, "this partition only"},

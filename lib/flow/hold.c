@@ -54,7 +54,8 @@ static int read_entry(const struct etl_strand *strand, const struct etl_due_wind
 	if (due->object) /* it is held: the first entry that is not before its name is its own */
 		return ops->ledger_objects(strand->run->env->state, strand->run->job->name,
 			       partition->name, due->object->name, 1, keep, out, err) < 0 ? -1 : 0;
-	return ops->ledger_scan(strand->run->env->state, strand->run->job->name, partition->name, &range, ETL_LEDGER_BEGUN, keep, out, err);
+	return ops->ledger_scan(strand->run->env->state, strand->run->job->name, partition->name, &range,
+		ETL_LEDGER_BEGUN, keep, out, err);
 }
 
 /* What was released then and holds it now as well. */

@@ -87,8 +87,8 @@ static int plan_all(struct listing *l, void *source, struct etl_error *err)
 		return -1;
 	if (l->plan.asked) {
 		if (!l->plan.due->n)
-			warn(l->strand, "not_listed", "the object that was asked for is not listed by the source, or "
-				"it is too young");
+			warn(l->strand, "not_listed",
+				"the source lists nothing of what was asked for, or it is too young");
 		return 0;
 	}
 	if (give_up_gone(l->strand, &l->plan, err) < 0)

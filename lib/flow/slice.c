@@ -245,8 +245,10 @@ int etl_slice_doubt(struct etl_strand *strand, struct etl_error *err)
 	size_t n = written_windows(work, due);
 	int rc = 0;
 
-	for (size_t i = 0; i < n; i++)
-		units[i] = (struct etl_unit_key){due[i]->window, due[i]->object ? due[i]->object->name : NULL};
+	for (size_t i = 0; i < n; i++) {
+		units[i].window = due[i]->window;
+		units[i].object = due[i]->object ? due[i]->object->name : NULL;
+	}
 	if (n)
 		rc = state->ops->ledger_doubt(state, strand->run->job->name,
 			strand->part.partition->name, strand->run->run_id, units, n, err);

@@ -184,7 +184,7 @@ static int list_due(struct etl_strand *strand, struct etl_error *err)
 	if (!job->window.object)
 		etl_window_plan(&job->window, &plan->watermark, run->planned, plan->ledger.entries,
 			plan->ledger.n, is_asked ? &asked : NULL, &plan->due);
-	if (is_asked && plan->due.more)
+	if (is_asked && plan->due.more && !job->window.object)
 		return etl_error_set(err, ETL_PERMANENT, "run.too_many",
 			"more than %d windows were asked for at once; ask for them in parts",
 			ETL_DUE_MAX);

@@ -214,7 +214,7 @@ struct etl_strand_work {
 };
 
 /* Each frees what its life holds and zeroes it. */
-void etl_plan_reset(struct etl_strand_work *work); /* strand.c; where it reads from stays: due.from, due.after */
+void etl_plan_reset(struct etl_strand_work *work); /* strand.c; due.from and due.after stay */
 void etl_slice_reset(struct etl_strand *strand);   /* slice.c */
 void etl_span_reset(struct etl_strand *strand);	   /* span.c; with its slice, request and mail */
 

@@ -12,6 +12,12 @@
 #include "base/arena.h"
 #include "base/str.h"
 
+/* A name that holds a star means itself as well. */
+static bool is_named(const char *asked, const char *name)
+{
+	return !asked || etl_streq(asked, name) || etl_object_matches(asked, name);
+}
+
 /* The law of due objects. The first rule that fits decides:
  *
  *    asked           an operator named it, or all: the request alone decides
@@ -31,7 +37,7 @@ bool etl_object_is_due(const struct etl_objects_asked *asked, const struct etl_o
 {
 	if (asked) {
 		*why = ETL_DUE_ASKED;
-		return (!asked->name || etl_streq(asked->name, object->name)) &&
+		return is_named(asked->name, object->name) &&
 			etl_reprocess_wants(asked->reprocess, entry != NULL,
 				entry ? entry->state : ETL_WINDOW_PENDING);
 	}

@@ -14,7 +14,7 @@
 
 /* Objects that an operator asked for. */
 struct etl_objects_asked {
-	const char *name; /* lent; NULL = all */
+	const char *name; /* or a pattern ('*', '?'); lent; NULL = all */
 	enum etl_reprocess reprocess;
 };
 

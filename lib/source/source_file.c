@@ -69,7 +69,8 @@ static void check(void *opts, const struct etl_node *node, const struct etl_deco
 			"man etld.yaml, file", "'path' of %s is no pattern for files: %s", env->what, why);
 	else if (o->path && (etl_template_has_window(o->path) || strstr(o->path_text, "{object.")))
 		etl_diag_add(env->diag, &at->mark, ETL_DIAG_TEMPLATE, "write '*' where names differ",
-			"man etld.yaml, file", "'path' of %s may have values of the partition alone", env->what);
+			"man etld.yaml, file", "'path' of %s may have values of the partition alone",
+			env->what);
 }
 
 /* ---- paths ------------------------------------------------------------------------------ */
@@ -95,8 +96,8 @@ static int render(struct source *s, struct etl_error *err)
 		return -1;
 	s->pattern = etl_buf_take(&text);
 	if (!etl_glob_is_pattern(s->pattern, &why))
-		return etl_error_set(err, ETL_CONFIG, "file.path", "the path '%s' is no pattern for files: %s",
-			s->pattern, why);
+		return etl_error_set(err, ETL_CONFIG, "file.path",
+			"the path '%s' is no pattern for files: %s", s->pattern, why);
 	if (count(s->pattern, "/*?") != count(o->path_text, "/*?"))
 		return etl_error_set(err, ETL_CONFIG, "file.path",
 			"a value of the partition would change the path '%s': it holds '/', '*' or '?'",

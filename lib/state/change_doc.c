@@ -19,8 +19,8 @@ static void encode(const void *thing, bson_t *out)
 		"undone_by", BCON_UTF8(c->undone_by));
 	if (etl_change_is_decision(c->kind) && c->object)
 		BCON_APPEND(out, "unit", "{", "object", BCON_UTF8(c->object), "start",
-			BCON_DATE_TIME(c->unit.start.ms), "end", BCON_DATE_TIME(c->unit.end.ms), "}", "run_id",
-			BCON_UTF8(c->run_id));
+			BCON_DATE_TIME(c->unit.start.ms), "end", BCON_DATE_TIME(c->unit.end.ms), "}",
+			"run_id", BCON_UTF8(c->run_id));
 	else if (etl_change_is_decision(c->kind))
 		BCON_APPEND(out, "unit", "{", "start", BCON_DATE_TIME(c->unit.start.ms), "end",
 			BCON_DATE_TIME(c->unit.end.ms), "}", "run_id", BCON_UTF8(c->run_id));

@@ -32,8 +32,9 @@ static void tell_next(const struct etl_why_window *f, struct etl_why *why)
 		etl_why_because(why, "job %s is paused", f->job->name);
 		etl_why_hint(why, "etlctl resume %s", f->job->name);
 	} else if (!f->has_entry) {
-		etl_why_next(why, f->fire, "the next run of job %s takes it, if its source lists it and it is old "
-			"enough", f->job->name);
+		etl_why_next(why, f->fire,
+			"the next run of job %s takes it, if its source lists it and it is old enough",
+			f->job->name);
 	} else if (f->entry.dirty || !etl_window_is_closed(state)) {
 		etl_why_next(why, f->fire, "the next run of job %s takes it, if its source still lists it",
 			f->job->name);

@@ -34,6 +34,30 @@ const char *etl_object_basename(const char *name)
 	return slash && slash[1] ? slash + 1 : name;
 }
 
+/* Goes back to the last star alone: what an earlier one took needs no other try. */
+bool etl_object_matches(const char *pattern, const char *name)
+{
+	const char *star = NULL, *back = NULL;
+
+	while (*name) {
+		if (*pattern == '*') {
+			star = pattern++;
+			back = name;
+		} else if (*pattern == '?' || *pattern == *name) {
+			pattern++;
+			name++;
+		} else if (star) {
+			pattern = star + 1;
+			name = ++back;
+		} else {
+			return false;
+		}
+	}
+	while (*pattern == '*')
+		pattern++;
+	return !*pattern;
+}
+
 static bool is_plain(unsigned char c)
 {
 	return c >= 0x20 && c != 0x7f && c != '"' && c != '\\';

@@ -33,6 +33,9 @@ bool etl_object_is_same(const struct etl_object *a, const struct etl_object *b);
 /* What stands behind the last '/' of the name; the whole name if nothing does. */
 const char *etl_object_basename(const char *name);
 
+/* '*' in the pattern stands for any bytes, '?' for one; all else is itself. */
+bool etl_object_matches(const char *pattern, const char *name);
+
 /* The name with control bytes, quotes and what is no UTF-8 as \xNN: safe in a message. Cut to size. */
 void etl_object_show(const char *name, char *out, size_t size);
 

@@ -47,30 +47,9 @@ bool etl_glob_is_pattern(const char *pattern, const char **why)
 	return !*why;
 }
 
-/* Goes back to the last star alone: what an earlier one took needs no other try. */
 bool etl_glob_matches(const char *pattern, const char *name)
 {
-	const char *star = NULL, *back = NULL;
-
-	if (*name == '.' && *pattern != '.')
-		return false;
-	while (*name) {
-		if (*pattern == '*') {
-			star = pattern++;
-			back = name;
-		} else if (*pattern == '?' || *pattern == *name) {
-			pattern++;
-			name++;
-		} else if (star) {
-			pattern = star + 1;
-			name = ++back;
-		} else {
-			return false;
-		}
-	}
-	while (*pattern == '*')
-		pattern++;
-	return !*pattern;
+	return (*name != '.' || *pattern == '.') && etl_object_matches(pattern, name);
 }
 
 /* ---- the page ---------------------------------------------------------------------------- */

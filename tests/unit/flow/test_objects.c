@@ -357,7 +357,8 @@ static void write_file(int file, int version)
 
 	etl_buf_init(&text, 4096);
 	for (int i = 0; i < file % 4 + version; i++) {
-		snprintf(row, sizeof row, "{\"station_id\": \"s%d\", \"ts\": %d, \"v\": %d}\n", file, i, version);
+		snprintf(row, sizeof row, "{\"station_id\": \"s%d\", \"ts\": %d, \"v\": %d}\n", file, i,
+			version);
 		etl_buf_str(&text, row);
 	}
 	name_of(file, name);

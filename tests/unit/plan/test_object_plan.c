@@ -122,6 +122,10 @@ static void what_an_operator_names(void **unused)
 	assert_true(etl_object_is_due(&all, &object, &e, &why));
 	assert_int_equal(why, ETL_DUE_ASKED);
 	assert_false(etl_object_is_due(&one, &object, NULL, &why));
+	one.name = "?";
+	assert_true(etl_object_is_due(&one, &object, NULL, &why));
+	one.name = "a*b";
+	assert_false(etl_object_is_due(&one, &object, NULL, &why));
 	assert_false(etl_object_is_due(&missing, &object, &e, &why));
 	assert_true(etl_object_is_due(&missing, &object, NULL, &why));
 }
@@ -148,8 +152,8 @@ static bool is_due(const struct fate *f)
 
 static void draw(struct fate fates[NAMES])
 {
-	static const enum etl_window_state states[] = {ETL_WINDOW_LOADED, ETL_WINDOW_LOADED, ETL_WINDOW_FAILED,
-		ETL_WINDOW_SKIPPED, ETL_WINDOW_UNRECOVERABLE};
+	static const enum etl_window_state states[] = {ETL_WINDOW_LOADED, ETL_WINDOW_LOADED,
+		ETL_WINDOW_FAILED, ETL_WINDOW_SKIPPED, ETL_WINDOW_UNRECOVERABLE};
 
 	for (int i = 0; i < NAMES; i++) {
 		struct fate *f = &fates[i];
@@ -245,7 +249,8 @@ static size_t pass(struct etl_due_list *due, bool load, size_t *plans)
 		assert_true(due->n <= ETL_DUE_MAX);
 		assert_int_equal(plan.missing, 0);
 		for (size_t i = 0; load && i < due->n; i++) {
-			struct etl_ledger_entry e = entry_of(due->windows[i].object->name, ETL_WINDOW_LOADED, 1);
+			const char *is = due->windows[i].object->name;
+			struct etl_ledger_entry e = entry_of(is, ETL_WINDOW_LOADED, 1);
 
 			put(&e);
 		}

@@ -69,8 +69,10 @@ static char *names_of(const char *pattern, size_t bytes)
 
 static void what_a_pattern_is(void **state)
 {
-	static const char *const good[] = {"/a", "/a/*.csv", "/a/*/b?.jsonl", "/a b/\xc3\xa9*", "/a/...", "/*"};
-	static const char *const bad[] = {"a", "", "/", "/a/", "/a//b", "/a/../b", "/a/./b", "/a/**/b", "./a"};
+	static const char *const good[] = {"/a", "/a/*.csv", "/a/*/b?.jsonl",
+		"/a b/\xc3\xa9*", "/a/...", "/*"};
+	static const char *const bad[] = {"a", "", "/", "/a/", "/a//b", "/a/../b",
+		"/a/./b", "/a/**/b", "./a"};
 	const char *why;
 
 	(void)state;
@@ -90,10 +92,12 @@ static void what_it_matches(void **state)
 		const char *pattern, *name;
 		bool matches;
 	} cases[] = {
-		{"a", "a", true}, {"a", "b", false}, {"a", "ab", false}, {"*", "abc", true}, {"*", ".hidden", false},
+		{"a", "a", true}, {"a", "b", false}, {"a", "ab", false}, {"*", "abc", true},
+		{"*", ".hidden", false},
 		{".*", ".hidden", true}, {"?", ".", false}, {"a*c", "abbc", true}, {"a*c", "acb", false},
 		{"*a*b*", "xxaxxbxx", true}, {"*a*b", "ab", true}, {"a?c", "abc", true}, {"a?c", "ac", false},
-		{"*.csv", "x.csv.gz", false}, {"*.csv*", "x.csv.gz", true}, {"**", "a", true}, {"[a]", "a", false},
+		{"*.csv", "x.csv.gz", false}, {"*.csv*", "x.csv.gz", true}, {"**", "a", true},
+		{"[a]", "a", false},
 		{"[a]", "[a]", true}, {"*aab", "aaaab", true},
 	};
 
@@ -152,7 +156,8 @@ static void pages_give_what_one_page_gives(void **state)
 	for (int i = 0; i < 400; i++)
 		draw_name();
 	for (int round = 0; round < 40; round++) {
-		static const char *const patterns[] = {"dice/*", "dice/*/f?", "dice/a*/f1", "dice/?-*", "dice/*b"};
+		static const char *const patterns[] = {"dice/*", "dice/*/f?", "dice/a*/f1", "dice/?-*",
+			"dice/*b"};
 		const char *pattern = patterns[roll(5)];
 		etl_cleanup(free) char *whole = names_of(pattern, (size_t)1 << 20);
 		etl_cleanup(free) char *pages = names_of(pattern, 1 + roll(500));

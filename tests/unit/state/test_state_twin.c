@@ -186,7 +186,8 @@ static void compare(bool transactions)
 {
 	static const struct op last[] = {{"prepare once more", prepare, 0},
 		{"all: ledger", whole_ledger, 0}, {"all: changes", whole_history, 0},
-		{"all: objects", whole_objects, 0}, {"all: letters", whole_letters, 0}, {"all: audit", whole_audit, 0},
+		{"all: objects", whole_objects, 0}, {"all: letters", whole_letters, 0},
+		{"all: audit", whole_audit, 0},
 		{"all: rows", whole_rows, 0}, {"all: watermarks", watermarks, 0},
 		{"all: schedules", schedules, 0}, {"all: runs", see_runs, 0}};
 	etl_mono began = etl_mono_now(etl_clock_real());

@@ -110,8 +110,8 @@ static void whole_objects(struct side *side, struct etl_error *err)
 {
 	for (int j = 0; j < JOBS; j++)
 		for (int p = 0; p < PARTITIONS; p++) {
-			say_answer(side, jobs[j], side->s->ops->ledger_objects(side->s, jobs[j], partitions[p],
-				NULL, OBJECTS, keep_object, side, err), err);
+			say_answer(side, jobs[j], side->s->ops->ledger_objects(side->s, jobs[j],
+				partitions[p], NULL, OBJECTS, keep_object, side, err), err);
 			say_list(side, false);
 		}
 }
