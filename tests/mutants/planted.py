@@ -419,8 +419,6 @@ PLANTED = [
     ("a file that grew while it was read", "lib/source/source_file.c",
      "\tif (s->got != s->as_was.size || !etl_object_is_same(&is, &s->as_was))\n\t\treturn changed(s, err);\n", "",
      "system:tests/system/test_objects.py::test_a_file_that_grows_while_it_is_read"),
-    ("rows of one object count for another", "lib/flow/step_commit.c",
-     "\twork->walk.partial_of = window->due;\n", "", "unit:flow/test_objects"),
     # windows in another target
     ("a commit that keeps no word of its target", "lib/flow/step_commit.c",
      "\t\tcommit.targets = &targets;\n", "\t\t(void)targets;\n", "unit:job/test_elsewhere"),
