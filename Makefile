@@ -49,7 +49,7 @@ $(error libraries are missing: run packaging/deps.sh)
 endif
 endif
 PKG_CFLAGS  := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PKGS_LIB) $(PKGS_DAEMON) 2>/dev/null))
-LIBS_LIB    := $(shell pkg-config --libs $(PKGS_LIB) 2>/dev/null) -lm -lpthread
+LIBS_LIB    := $(shell pkg-config --libs $(PKGS_LIB) 2>/dev/null) -lcsv -lm -lpthread
 LIBS_DAEMON := $(shell pkg-config --libs $(PKGS_DAEMON) 2>/dev/null) -lev
 LIBS_CTL    := $(shell pkg-config --libs libcjson libxxhash libsystemd 2>/dev/null) -lm -lpthread
 LIBS_TEST   := -lcmocka
@@ -93,6 +93,7 @@ UNIT_SRC   := $(sort $(foreach r,$(UNIT_ROOMS),$(wildcard tests/unit/$(r)/test_*
 UNIT_BIN   := $(UNIT_SRC:%.c=$(BUILD)/%)
 SIM_SRC    := $(sort $(wildcard tests/sim/sim_*.c))
 SIM_BIN    := $(SIM_SRC:%.c=$(BUILD)/%)
+SIM_WORLD  := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(SIM_SRC),$(sort $(wildcard tests/sim/*.c))))
 FUZZ_SRC   := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_BIN   := $(FUZZ_SRC:%.c=$(BUILD)/%)
 BENCH_SRC  := $(sort $(wildcard tests/bench/bench_*.c))
@@ -167,13 +168,13 @@ $(BUILD)/tests/sim/%: $(BUILD)/tests/sim/%.o $(BUILD)/libetl.a
 # The scheduler's simulation holds the daemon itself, without its descriptors and threads, and
 # takes the place of identities, configuration files and driver.
 SIM_WRAP := etl_uuid7 etl_mongo_global_init etl_mongo_global_cleanup etl_mongo_new \
-	etl_mongo_new_within etl_mongo_free etl_mongo_ping etl_mongo_diagnose etl_mongo_hurry etl_state_mongodb_new etld_generation_load etld_exec_start \
-	etld_exec_orphan etl_mongo_newest etld_sense_ask etl_sched_pause \
+	etl_mongo_new_within etl_mongo_free etl_mongo_ping etl_mongo_diagnose etl_mongo_hurry etl_state_mongodb_new etld_generation_load etld_run_start \
+	etld_run_orphan etl_mongo_newest etld_sense_ask etl_sched_pause \
 	etl_sched_resumed_elsewhere
 $(BUILD)/libetld.a: $(ETLD_OBJ)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
-$(BUILD)/tests/sim/sim_scheduler: $(BUILD)/tests/sim/sim_scheduler.o $(BUILD)/libetld.a $(BUILD)/libetl.a
+$(BUILD)/tests/sim/sim_scheduler: $(BUILD)/tests/sim/sim_scheduler.o $(SIM_WORLD) $(BUILD)/libetld.a $(BUILD)/libetl.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(SIM_WRAP:%=-Wl,--wrap=%) -o $@ $^ $(LIBS_LIB)
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/libetl.a
@@ -205,6 +206,7 @@ mutants: $(BUILD)/tests/sim/sim_scheduler all
 	$(Q)packaging/mongodb-venv.sh "$${ETLD_TEST_VENV:-build/mongodb-venv}"
 	$(Q)rc=0; \
 	python3 tests/sim/mutants.py --build $(BUILD) --libs '$(LIBS_LIB)' \
+		--objects '$(BUILD)/tests/sim/sim_scheduler.o $(SIM_WORLD)' \
 		--link '$(CC) $(ALL_LDFLAGS) $(SIM_WRAP:%=-Wl,--wrap=%)' \
 		$(if $(REMEMBER),--remember) --seconds $(MUTANT_SECONDS) "$(NAME)" || rc=1; \
 	python3 tests/mutants/run.py --build $(BUILD) --faults $(BUILD)-faults \
@@ -217,6 +219,8 @@ fuzz-replay: $(FUZZ_BIN)
 # Coverage-guided fuzzing: its own build with clang and libFuzzer.
 T    ?= decode_json
 SECS ?= 60
+fuzz fuzz-all: export REG_KINDS := $(REG_KINDS)
+fuzz fuzz-all: export LIBS_LIB := $(LIBS_LIB)
 fuzz:
 	$(Q)sh tests/lib/run-fuzz.sh $(T) $(SECS)
 fuzz-all:

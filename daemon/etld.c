@@ -18,14 +18,15 @@
 #include "engine/backfill.h"
 #include "engine/counters.h"
 #include "engine/deadline.h"
-#include "engine/exec.h"
 #include "engine/hosts.h"
 #include "engine/news.h"
 #include "engine/picture.h"
 #include "engine/outbox.h"
 #include "engine/pauses.h"
+#include "engine/runs.h"
 #include "engine/sched.h"
 #include "engine/shares.h"
+#include "engine/strands.h"
 #include "engine/walk.h"
 #include "io/http.h"
 #include "io/instance.h"
@@ -102,7 +103,8 @@ static void tell_slow(const struct etld_pool_facts *facts, bool stuck)
 		{"ETL_SECONDS", NULL, seconds}};
 
 	etld_log(stuck ? ETLD_ERR : ETLD_WARNING, ETLD_MSG_WORKER_HANGS, fields, 3,
-		"a worker has been at the task '%s' of job %s for %lld s%s", facts->name, of, seconds,
+		"a worker has been at the task '%s' of job %s for %lld s%s", facts->name, of,
+		seconds,
 		stuck ? ": it hangs, and the watchdog is not fed any more" : "");
 }
 
@@ -150,12 +152,12 @@ static void on_watchdog(struct etl_timer *timer, void *ctx)
 
 /* ---- stopping ------------------------------------------------------------------------------ */
 
-/* The flag is heard between two steps only: a worker that asks again and again what became of its commit
- * is told apart. */
+/* The flag is heard between two steps only: a worker that asks again and again what became of its
+ * commit is told apart. */
 static void end_now(struct etld *etld)
 {
 	etl_mongo_hurry(etld->mongo);
-	etld_exec_cancel_all(etld, ETL_CANCEL_SHUTDOWN);
+	etld_runs_cancel_all(etld, ETL_CANCEL_SHUTDOWN);
 }
 
 static void on_drain_timeout(struct etl_timer *timer, void *ctx)
@@ -164,7 +166,8 @@ static void on_drain_timeout(struct etl_timer *timer, void *ctx)
 
 	(void)timer;
 	etld_log(ETLD_WARNING, NULL, NULL, 0,
-		"drain.timeout has passed: the runs that are left are cancelled, their windows stay due");
+		"drain.timeout has passed: the runs that are left are cancelled, their windows "
+		"stay due");
 	end_now(etld);
 }
 
@@ -190,7 +193,7 @@ void etld_drain(struct etld *etld)
 	m->drain_timer = (struct etl_timer){.fire = on_drain_timeout, .ctx = etld, .name = "drain"};
 	etl_timer_arm(etld_loop_wheel(etld->loop), &m->drain_timer,
 		etl_mono_add(etl_mono_now(etld->clock), limit));
-	etld_exec_drain(etld);
+	etld_runs_drain(etld);
 	etld_maybe_stopped(etld);
 }
 
@@ -210,18 +213,19 @@ static int open_parts(struct etld *etld, struct etl_error *err)
 	etld->loop = etld_loop_new(etld->clock, &events, err);
 	if (!etld->loop)
 		return -1;
-	etld->pool = etld_pool_new((unsigned)settings->limits.workers, (unsigned)settings->limits.workers,
-		etld->clock, wake_loop, etld);
+	etld->pool = etld_pool_new((unsigned)settings->limits.workers,
+		(unsigned)settings->limits.workers, etld->clock, wake_loop, etld);
 	etld->lease_pool = etld_pool_new(1, 0, etld->clock, wake_loop, etld);
 	etld->load_pool = etld_pool_new(1, 0, etld->clock, wake_loop, etld);
 	etld->shares = ETL_NEW(struct etld_shares);
-	etld_shares_init(etld->shares, (unsigned)settings->limits.workers, etld_exec_granted);
+	etld_shares_init(etld->shares, (unsigned)settings->limits.workers, etld_strand_granted);
 	etld->counters = ETL_NEW(struct etld_counters);
 	etld_sched_open(etld);
 	etld_outbox_open(etld);
 	etld_picture_open(etld);
 	etld->backfills = etld_backfills_new(etld);
-	etld->zones = etld_zones_new(etld->loop, etld->clock, etld->load_pool, on_zones_changed, etld);
+	etld->zones =
+		etld_zones_new(etld->loop, etld->clock, etld->load_pool, on_zones_changed, etld);
 	etld->reloads = etld_reloads_new(etld);
 	etld_settings_http(settings, &http);
 	etld->http = etld_http_new(etld->loop, etld->clock, &http, err);
@@ -286,7 +290,8 @@ void etld_run(struct etld *etld)
 	etld_zones_watch(etld->zones, etld->generation->zones);
 	m->watchdog = etld_notify_watchdog_interval();
 	if (m->watchdog.us) {
-		m->watchdog_timer = (struct etl_timer){.fire = on_watchdog, .ctx = m, .name = "watchdog"};
+		m->watchdog_timer =
+			(struct etl_timer){.fire = on_watchdog, .ctx = m, .name = "watchdog"};
 		arm_watchdog(m);
 	}
 	etld_tell_status(etld);

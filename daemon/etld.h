@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The manager's life: made in order, run until it has stopped, freed in reverse. The thread that calls
- * is the loop's.
+ * The manager's life: made in order, run until it has stopped, freed in reverse. The thread that
+ * calls is the loop's.
  */
 #ifndef ETLD_ETLD_H
 #define ETLD_ETLD_H

@@ -93,13 +93,15 @@ static void say_counts(const struct etl_diag *diag, struct etl_buf *out)
 		const char *word = etl_diag_severity_word((enum etl_diag_severity)k);
 
 		if (n)
-			etl_buf_printf(out, "%s%zu %s%s", k ? ", " : "", n, word, n == 1 ? "" : "s");
+			etl_buf_printf(out, "%s%zu %s%s", k ? ", " : "", n, word,
+				n == 1 ? "" : "s");
 		else if (k == ETL_DIAG_ERROR)
 			etl_buf_str(out, "no error");
 	}
 }
 
-static void print_check(const char *path, const struct etld_generation *g, const struct etl_diag *diag)
+static void print_check(const char *path, const struct etld_generation *g,
+	const struct etl_diag *diag)
 {
 	struct etl_buf report ETL_BUF_CLEANUP, counts ETL_BUF_CLEANUP;
 
@@ -152,7 +154,7 @@ static int check_only(const struct arguments *arguments)
 	return status;
 }
 
-/* ---- a start ---------------------------------------------------------------------------------- */
+/* ---- a start -------------------------------------------------------------------------------- */
 
 static struct etld_generation *load(const struct arguments *arguments)
 {
@@ -172,7 +174,8 @@ static struct etld_generation *load(const struct arguments *arguments)
 		etl_diag_first(diag, &first);
 		fputs(etl_buf_text(&report), stderr);
 		etld_log(ETLD_ERR, ETLD_MSG_CONFIG_REFUSED, NULL, 0,
-			"the configuration has errors, etld does not start: %s", etl_buf_text(&first));
+			"the configuration has errors, etld does not start: %s",
+			etl_buf_text(&first));
 	}
 	etl_diag_free(diag);
 	return generation;
@@ -190,7 +193,8 @@ static void set_signals(void)
 static void bound_heap(void)
 {
 	mallopt(M_MMAP_THRESHOLD, 512 * 1024); /* above what a batch takes at once */
-	mallopt(M_TRIM_THRESHOLD, 2 * 1024 * 1024);
+	/* Of each thread's arena: what a reading of all jobs took there goes back. */
+	mallopt(M_TRIM_THRESHOLD, 256 * 1024);
 }
 
 int main(int argc, char **argv)

@@ -5,9 +5,9 @@
  *    zones and secrets that they name (all of it into the arena of the new generation, which nobody
  *    else has yet), and the look-up of the control socket's groups, which may ask a directory
  *    service. It sees its task and the path alone.
- *  - on the loop: numbering the generation, counting who holds it, the limits of hosts, the level of
- *    the journal, jobs and slots, and the watch on the files of time zones (that they have not
- *    changed since is found out by the loader's thread again: zones.c).
+ *  - on the loop: numbering the generation, counting who holds it, the limits of hosts, the
+ *    level of the journal, jobs and slots, and the watch on the files of time zones (that they have
+ *    not changed since is found out by the loader's thread again: zones.c).
  */
 #include "reload.h"
 
@@ -79,8 +79,8 @@ static void warn_of_restart(const struct etld_settings *was, const struct etld_s
 
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
 		if (keys[i].changed)
-			etl_buf_printf(report, "%s has changed and takes effect at the next start\n",
-				keys[i].key);
+			etl_buf_printf(report,
+				"%s has changed and takes effect at the next start\n", keys[i].key);
 }
 
 void etld_tell_warnings(const char *warnings)
@@ -101,7 +101,8 @@ static void refuse(struct etld *etld, const struct etl_buf *first)
 	free(etld->config_error);
 	etld->config_error = etl_strdup(etl_buf_text(first));
 	etld_log(ETLD_ERR, ETLD_MSG_CONFIG_RELOAD_FAILED, NULL, 0,
-		"the configuration on disk is not taken, the old one goes on: %s", etl_buf_text(first));
+		"the configuration on disk is not taken, the old one goes on: %s",
+		etl_buf_text(first));
 }
 
 static void swap_in(struct etld *etld, struct loading *loading)
@@ -120,7 +121,8 @@ static void swap_in(struct etld *etld, struct loading *loading)
 	etld_zones_watch(etld->zones, fresh->zones);
 	free(ETL_TAKE(etld->config_error));
 	etld_log(ETLD_NOTICE, ETLD_MSG_CONFIG_RELOADED, NULL, 0,
-		"configuration %lld is in force: %zu jobs", (long long)fresh->number, fresh->n_jobs);
+		"configuration %lld is in force: %zu jobs", (long long)fresh->number,
+		fresh->n_jobs);
 }
 
 /* ---- one loading ----------------------------------------------------------------------------- */
@@ -223,7 +225,7 @@ static void load_done(struct etld_task *task)
 	etld_loop_did(etld->loop, "reload");
 }
 
-/* ---- who asks ---------------------------------------------------------------------------------- */
+/* ---- who asks ------------------------------------------------------------------------------- */
 
 /* The loading that begins after this call, now or behind the one that goes; NULL: none will. */
 static struct loading *ask(struct etld *etld)
@@ -250,7 +252,8 @@ void etld_reload(struct etld *etld)
 		begin(etld->reloads);
 }
 
-static struct etld_reload_wait *wait_for(struct etld *etld, etld_reloaded_fn fn, void *ctx, bool *behind)
+static struct etld_reload_wait *wait_for(struct etld *etld, etld_reloaded_fn fn, void *ctx,
+	bool *behind)
 {
 	struct loading *loading = ask(etld);
 	struct etld_reload_wait *wait;
@@ -274,7 +277,7 @@ static void forget(struct etld_reload_wait *wait)
 	free(wait);
 }
 
-/* ---- the manager's side ------------------------------------------------------------------------ */
+/* ---- the manager's side --------------------------------------------------------------------- */
 
 struct etld_reloads *etld_reloads_new(struct etld *etld)
 {

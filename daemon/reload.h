@@ -18,8 +18,8 @@ struct etld_reloads *etld_reloads_new(struct etld *etld);
 /* When the thread is gone. NULL is fine. */
 void etld_reloads_free(struct etld_reloads *reloads);
 
-/* For whoever needs no answer: a signal, time-zone files. Refused, with a word in the journal, while
- * etld is stopping. */
+/* For whoever needs no answer: a signal, time-zone files. Refused, with a word in the journal,
+ * while etld is stopping. */
 void etld_reload(struct etld *etld);
 
 /* Nobody waits any more; what is being read is not taken, and the thread stops at the next file. */

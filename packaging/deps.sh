@@ -6,7 +6,7 @@
 set -eu
 
 build="gcc make libc6-dev pkg-config libmongoc-dev libbson-dev libcjson-dev libyaml-dev
-	libxxhash-dev uthash-dev libcurl4-openssl-dev libsystemd-dev libev-dev tzdata"
+	libxxhash-dev uthash-dev libcsv-dev libcurl4-openssl-dev libsystemd-dev libev-dev tzdata"
 demo="python3 python3-venv"
 tests="libcmocka-dev systemd systemd-container locales mandoc shellcheck util-linux faketime openssl
 	zsh fish"

@@ -15,6 +15,11 @@
 #include "conf/load.h"
 #include "config/job_files.h"
 
+/* So large that the C library maps each block by itself (main.c, bound_heap): a page that is not
+ * written to costs nothing, and the pages of a generation that nobody holds any more go back whole.
+ * From the heap they would lie between what lives longer, and each reload would leave holes. */
+#define ARENA_BLOCK (512 * 1024)
+
 static const char *lookup(const char *name)
 {
 	return getenv(name);
@@ -73,7 +78,8 @@ static const char *job_name(struct job_file *file, struct etl_conf_env *env)
 	for (char *c = name; *c; c++)
 		if (!etl_is_name((char[]){*c, '\0'}, ETL_JOB_NAME_MAX))
 			*c = '_';
-	return etl_is_name(name, ETL_JOB_NAME_MAX) ? name : etl_arena_strf(env->arena, "job%s", name);
+	return etl_is_name(name, ETL_JOB_NAME_MAX) ? name :
+						     etl_arena_strf(env->arena, "job%s", name);
 }
 
 /* Leaves the job out if anything of it is wrong, and says so to all. */
@@ -90,11 +96,13 @@ static void judge(struct etl_job *job, struct etl_diag *own, struct etl_diag *al
 	etl_diag_absorb(all, own);
 }
 
-/* The fault point holds a test's loading in the middle. */
-static void load_job(struct job_file *file, struct etl_conf_env *env)
+/* One file after the other; the tree's arena is used again unless the file keeps it. The fault
+ * point holds a test's loading in the middle. */
+static void load_job(struct job_file *file, struct etl_texts *texts, struct etl_arena **tree,
+	struct etl_conf_env *env)
 {
 	const struct etl_conf_load_options options = {
-		.env = lookup, .outside = env->outside, .texts = env->arena};
+		.env = lookup, .outside = env->outside, .shared = texts};
 	struct etl_diag *all = env->diag;
 	struct etl_node *root;
 	const char *name;
@@ -102,14 +110,19 @@ static void load_job(struct job_file *file, struct etl_conf_env *env)
 	(void)etl_fault("config.job", NULL);
 	env->diag = etl_diag_new();
 	name = job_name(file, env);
-	file->tree = etl_arena_new(0);
-	root = etl_conf_load(file->tree, file->path, &options, env->diag);
+	if (!*tree)
+		*tree = etl_arena_new(0);
+	env->tree = *tree;
+	root = etl_conf_load(*tree, file->path, &options, env->diag);
 	env->what = etl_arena_strf(env->arena, "job '%s'", name);
 	file->job = etl_job_load(name, root, env);
 	judge(file->job, env->diag, all, env);
 	env->diag = all;
-	if (!file->job->after.n)
-		etl_arena_free(ETL_TAKE(file->tree));
+	env->tree = NULL;
+	if (file->job->after.n)
+		file->tree = ETL_TAKE(*tree);
+	else
+		etl_arena_reset(*tree);
 }
 
 static int by_name(const void *a, const void *b)
@@ -168,12 +181,16 @@ static void load_jobs(struct etld_generation *g, const glob_t *found, const atom
 	struct etl_conf_env *env)
 {
 	struct job_file *files = etl_calloc(found->gl_pathc + 1, sizeof *files);
+	struct etl_texts *texts = etl_texts_new(env->arena);
+	struct etl_arena *tree = NULL;
 	size_t n = 0;
 
 	for (; n < found->gl_pathc && !stopped(stop); n++) {
 		files[n].path = found->gl_pathv[n];
-		load_job(&files[n], env);
+		load_job(&files[n], texts, &tree, env);
 	}
+	etl_arena_free(tree);
+	etl_texts_free(texts);
 	take_jobs(g, files, n, env);
 	env->what = "the jobs";
 	etl_graph_link(g->jobs, g->n_jobs, env);
@@ -201,7 +218,8 @@ static size_t load_all(struct etld_generation *g, const atomic_bool *stop, struc
 
 	if (root && is_a_job(root)) {
 		etl_diag_add(env->diag, &root->mark, ETL_DIAG_FILE, NULL,
-			"etld --config FILE and etlctl config check FILE take the daemon's file, such as "
+			"etld --config FILE and etlctl config check FILE take the daemon's file, "
+			"such as "
 			"/etc/etld/etld.yaml, and find the jobs by its key `jobs`",
 			"%s: this is a job, not etld's own file", g->path);
 		return 1;
@@ -227,7 +245,7 @@ static struct etld_generation *load(const char *path, enum purpose purpose, cons
 	char *folder = folder_of(path);
 	size_t errors, own;
 
-	g->arena = etl_arena_new(0);
+	g->arena = etl_arena_new(ARENA_BLOCK);
 	g->secrets = etl_secrets_new();
 	g->path = etl_strdup(path);
 	g->loaded = etl_now(etl_clock_real());

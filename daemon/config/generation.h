@@ -30,8 +30,8 @@ struct etld_generation {
 };
 
 /* Reads `path` and the job files that it names; what is to be said of them goes to `diag`. NULL if
- * anything is wrong. Looked at before each job file, `stop` ends it: NULL comes back, and nobody wants
- * to know why. It may be NULL. Any thread: what is made belongs to the caller alone. */
+ * anything is wrong. Looked at before each job file, `stop` ends it: NULL comes back, and nobody
+ * wants to know why. It may be NULL. Any thread: what is made belongs to the caller alone. */
 struct etld_generation *etld_generation_load(const char *path, const atomic_bool *stop,
 	struct etl_diag *diag);
 

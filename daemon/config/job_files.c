@@ -12,8 +12,8 @@
 #include "base/alloc.h"
 #include "base/str.h"
 
-/* x.yml, x.yaml.bak, x.YAML, x.json: a job's name with another ending. Hidden files and what editors
- * leave behind are nobody's job. */
+/* x.yml, x.yaml.bak, x.YAML, x.json: a job's name with another ending. Hidden files and what
+ * editors leave behind are nobody's job. */
 static bool looks_like_a_job(const char *name)
 {
 	static const char *const endings[] = {".yml", ".yaml", ".json"};
@@ -29,8 +29,9 @@ static bool looks_like_a_job(const char *name)
 
 static int is_candidate(const struct dirent *entry)
 {
-	return (entry->d_type == DT_REG || entry->d_type == DT_LNK || entry->d_type == DT_UNKNOWN) &&
-		looks_like_a_job(entry->d_name);
+	return (entry->d_type == DT_REG || entry->d_type == DT_LNK ||
+		       entry->d_type == DT_UNKNOWN) &&
+	       looks_like_a_job(entry->d_name);
 }
 
 static bool is_taken(const glob_t *found, const char *path)

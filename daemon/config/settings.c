@@ -28,7 +28,8 @@ static const struct etl_option mongodb_table[] = {
 
 static const struct etl_option metadata_table[] = {
 	{.name = "database", .type = ETL_OPT_STRING, .offset = IN(metadata, database),
-		.fallback = "etl_metadata", .help = "ledger, watermarks, runs, leases, dead letters"},
+		.fallback = "etl_metadata",
+		.help = "ledger, watermarks, runs, leases, dead letters"},
 	{0},
 };
 
@@ -107,7 +108,8 @@ const struct etl_option etld_settings_table[] = {
 
 int etld_settings_log_priority(const struct etld_settings *settings)
 {
-	static const int priorities[] = {ETLD_ERR, ETLD_WARNING, ETLD_NOTICE, ETLD_INFO, ETLD_DEBUG};
+	static const int priorities[] = {
+		ETLD_ERR, ETLD_WARNING, ETLD_NOTICE, ETLD_INFO, ETLD_DEBUG};
 
 	return priorities[settings->log.level];
 }
@@ -127,7 +129,8 @@ static void load_uri(struct etld_settings *out, const struct etl_conf_env *env)
 	out->mongodb.uri = node->text;
 	if (!etl_url_check_secret(node->text, node, "'mongodb.uri'", env))
 		return;
-	if (!etl_starts_with(node->text, "mongodb://") && !etl_starts_with(node->text, "mongodb+srv://"))
+	if (!etl_starts_with(node->text, "mongodb://") &&
+		!etl_starts_with(node->text, "mongodb+srv://"))
 		etl_diag_add(env->diag, &node->mark, ETL_DIAG_RANGE, "begins with mongodb://",
 			"mongodb://HOST1,HOST2/?replicaSet=NAME", "this is no MongoDB address");
 }

@@ -60,8 +60,10 @@ static void log_refused(struct etld_control *control, const struct etld_peer *pe
 	snprintf(who, sizeof who, "uid %ld (pid %ld)", peer->uid, peer->pid);
 	if (control->untold)
 		snprintf(more, sizeof more, "; %u more before it", control->untold);
-	etld_log(ETLD_WARNING, ETLD_MSG_CLIENT_REFUSED, &field, 1, "%s was sent away from the control "
-		"socket: %s%s", who, why, more);
+	etld_log(ETLD_WARNING, ETLD_MSG_CLIENT_REFUSED, &field, 1,
+		"%s was sent away from the control "
+		"socket: %s%s",
+		who, why, more);
 	control->logged = now;
 	control->untold = 0;
 }
@@ -148,7 +150,8 @@ static int fill_address(struct sockaddr_un *address, const char *path, struct et
 	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
 	if (strlen(path) >= sizeof address->sun_path)
 		return etl_error_set(err, ETL_CONFIG, "control.path",
-			"control.socket is longer than %zu bytes: %s", sizeof address->sun_path - 1, path);
+			"control.socket is longer than %zu bytes: %s", sizeof address->sun_path - 1,
+			path);
 	memcpy(address->sun_path, path, strlen(path) + 1);
 	return 0;
 }
@@ -199,10 +202,11 @@ static int listen_on(struct etld_control *control, const char *group, struct etl
 	if (fill_address(&address, control->path, err) < 0 || clear_way(&address, err) < 0)
 		return -1;
 	control->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (control->fd < 0 || bind(control->fd, (struct sockaddr *)&address, sizeof address) != 0 ||
+	if (control->fd < 0 ||
+		bind(control->fd, (struct sockaddr *)&address, sizeof address) != 0 ||
 		listen(control->fd, 64) != 0)
-		return etl_error_set(err, ETL_PERMANENT, "control.listen", "cannot listen on %s: %s",
-			control->path, strerror(errno));
+		return etl_error_set(err, ETL_PERMANENT, "control.listen",
+			"cannot listen on %s: %s", control->path, strerror(errno));
 	open_to_group(control->path, &control->clients.etld->access, group);
 	return 0;
 }
@@ -222,7 +226,8 @@ struct etld_control *etld_control_open(struct etld *etld, const struct etld_sett
 		etld_control_close(control);
 		return NULL;
 	}
-	control->io = etld_io_add(etld->loop, control->fd, true, false, on_listen, control, "control");
+	control->io =
+		etld_io_add(etld->loop, control->fd, true, false, on_listen, control, "control");
 	return control;
 }
 

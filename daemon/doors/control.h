@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The control socket: listens, frames, limits, and who is let in (SO_PEERCRED). What is asked goes to
- * methods/, and their answers come back by the door that control_client.c is to them. Loop thread.
+ * The control socket: listens, frames, limits, and who is let in (SO_PEERCRED). What is asked goes
+ * to methods/, and their answers come back by the door that control_client.c is to them. Loop
+ * thread.
  */
 #ifndef ETLD_CONTROL_H
 #define ETLD_CONTROL_H

@@ -87,7 +87,9 @@ static void drop(struct etld_client *client)
 static void watch_idle(struct etld_client *client)
 {
 	struct etl_wheel *wheel = etld_loop_wheel(clients_of(client)->etld->loop);
-	int turn = client->output.len ? CLIENT_READS : client->request ? CLIENT_WAITS : CLIENT_SPEAKS;
+	int turn = client->output.len ? CLIENT_READS :
+		   client->request    ? CLIENT_WAITS :
+					CLIENT_SPEAKS;
 
 	if (turn == (int)client->turn && client->sent < PROGRESS_BYTES)
 		return;
@@ -185,7 +187,8 @@ static void too_much(struct etld_client *client, size_t before)
 	etl_buf_fini(&client->output);
 	client->output = rest;
 	etl_ctl_error_append(&client->output, ETL_CTL_NOT_READY,
-		"others have not read their answers yet, and there is no room for another large one",
+		"others have not read their answers yet, and there is no room for another large "
+		"one",
 		"try again, or ask for one job", NULL);
 }
 
@@ -411,8 +414,9 @@ void etld_client_add(struct etld_control *control, int fd, const struct etld_pee
 	watch_idle(client);
 }
 
-/* Answers that were given as the loop ended have no further turn: they go out as far as the sockets take
- * them. Example: a reload waits, SIGTERM comes, and its client is to read that etld is stopping. */
+/* Answers that were given as the loop ended have no further turn: they go out as far as the sockets
+ * take them. Example: a reload waits, SIGTERM comes, and its client is to read that etld is
+ * stopping. */
 void etld_clients_close(struct etld_clients *clients)
 {
 	while (clients->list) {

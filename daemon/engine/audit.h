@@ -9,7 +9,8 @@
 
 #include "engine/engine.h"
 
-/* Takes what `details` owns, and adds when it was asked for: the audit's own time is the store's. */
+/* Takes what `details` owns, and adds when it was asked for: the audit's own time is the store's.
+ */
 void etld_audit(struct etld *etld, const char *who, const char *what, bson_t *details);
 
 /* One that never will be stored: into the journal. */

@@ -3,6 +3,11 @@
  * MongoDB there or not. The daemon lives without it, says so, and looks out for it with
  * growing pauses; when it is back, what was due runs. An absent MongoDB is a state, not an
  * error of the daemon: the watchdog is fed all the while.
+ *
+ * Two clients of one server: one for everything, and one with a single connection for renewals of
+ * leases alone. A worker that waits ten seconds for a slow query, or a pool without a free
+ * connection, must not make a run lose its lease (30 s), for then another etld would load the same
+ * windows at the same time.
  */
 #include "engine/backend.h"
 
@@ -58,6 +63,10 @@ static int keep_host(void *ctx, const void *thing)
 	return 0;
 }
 
+/* In this order, and no further after a failure: is it there and what is it; are our indexes and
+ * the version of the metadata right; what does it hold. Only all of it is "up": a store that can be
+ * reached and not used must not let runs begin. Hosts are read at the first time alone; later this
+ * etld's own word is newer. */
 static void connect_work(struct etld_task *task)
 {
 	struct connect *c = (struct connect *)task;
@@ -82,6 +91,8 @@ static void connect_free(struct connect *c)
 	free(c);
 }
 
+/* 1 s, 2 s, 4 s … 15 s, spread by a hash of who we are: ten etlds that have lost the same server do
+ * not all ask it in the same instant. */
 static void try_later(struct etld *etld)
 {
 	unsigned attempt = ++etld->backend->attempts;
@@ -93,13 +104,16 @@ static void try_later(struct etld *etld)
 		etl_mono_add(etl_mono_now(etld->clock), wait));
 }
 
+/* `mongodb_since` is the first failure of this outage, not the last look. News is given at each
+ * look, since parts may have begun to wait in between; the journal tells it once, and again when
+ * the reason is another. */
 static void is_down(struct etld *etld, const struct etl_error *err)
 {
 	bool was_up = etld->mongodb_up || !etld->mongodb_tried;
 	bool other = strcmp(etld->mongodb_reason, err->message) != 0;
 
 	if (was_up)
-		etld->mongodb_away = etl_now(etld->clock);
+		etld->mongodb_since = etl_now(etld->clock);
 	etld->mongodb_up = false;
 	etld->mongodb_tried = true;
 	memcpy(etld->mongodb_reason, err->message, sizeof etld->mongodb_reason);
@@ -111,6 +125,7 @@ static void is_down(struct etld *etld, const struct etl_error *err)
 	try_later(etld);
 }
 
+/* All that MongoDB's return means for the rest is in news.c. */
 static void is_up(struct etld *etld, const struct connect *c)
 {
 	etld->mongodb_up = true;
@@ -118,12 +133,15 @@ static void is_up(struct etld *etld, const struct connect *c)
 	etld->backend->attempts = 0;
 	etld->mongodb_reason[0] = '\0';
 	etld->backend->topology = c->topology;
-	etld_log(ETLD_NOTICE, ETLD_MSG_MONGODB_UP, NULL, 0, "MongoDB %s is there (%s), guarantee: %s",
-		c->topology.version, c->topology.kind,
+	etld_log(ETLD_NOTICE, ETLD_MSG_MONGODB_UP, NULL, 0,
+		"MongoDB %s is there (%s), guarantee: %s", c->topology.version, c->topology.kind,
 		c->topology.transactions ? "effectively-once" : "idempotent at-least-once");
 	etld->news->up(etld, &c->found);
 }
 
+/* READY follows the first answer, whatever it is (Type=notify): a daemon without MongoDB answers
+ * etlctl and keeps time, and the service manager must not kill it for a database that is being
+ * restarted. */
 static void connect_done(struct etld_task *task)
 {
 	struct connect *c = (struct connect *)task;
@@ -144,6 +162,7 @@ static void connect_done(struct etld_task *task)
 	etld->news->changed(etld);
 }
 
+/* One look at a time; the timer and whoever lost MongoDB may ask for one at once. */
 void etld_backend_connect(struct etld *etld)
 {
 	struct connect *c;
@@ -167,6 +186,8 @@ static void on_backend_timer(struct etl_timer *timer, void *ctx)
 	etld_backend_connect(ctx);
 }
 
+/* Whoever was refused says so, so that nobody else has to find out by waiting five seconds. Not
+ * while draining: the runs that end tell their own failures. */
 void etld_backend_lost(struct etld *etld, const struct etl_error *err)
 {
 	etld_on_loop(etld->loop);
@@ -186,6 +207,8 @@ bool etld_backend_is_busy(const struct etld *etld)
 	return etld->backend->busy;
 }
 
+/* The laws of commit need what a majority has; a URI that asks for less is not refused, for it may
+ * be shared with other programs, but it is not silently obeyed either. */
 static void tell_overrides(const char *uri)
 {
 	char words[256];
@@ -193,11 +216,13 @@ static void tell_overrides(const char *uri)
 	etl_mongo_uri_overrides(uri, words, sizeof words);
 	if (*words)
 		etld_log(ETLD_WARNING, NULL, NULL, 0,
-			"mongodb.uri says %s, which is overridden: etld reads from the primary, what a "
+			"mongodb.uri says %s, which is overridden: etld reads from the primary, "
+			"what a "
 			"majority has, and writes with w=majority and journal",
 			words);
 }
 
+/* What runs may use, lent to all of them; memory_max is one worker's share of limits.memory. */
 static void fill_run_env(struct etld *etld, const struct etld_settings *settings)
 {
 	etld->backend->run_env = (struct etl_run_env){
@@ -214,20 +239,23 @@ static void fill_run_env(struct etld *etld, const struct etld_settings *settings
 	etld->run_env = &etld->backend->run_env;
 }
 
+/* Connections: a worker may hold one for its run, one for a session and one for a look, and
+ * `max_active` runs keep a few beside. The driver opens them as they are needed. */
 int etld_backend_open(struct etld *etld, struct etl_error *err)
 {
 	const struct etld_settings *settings = &etld->generation->settings;
 	struct etld_backend *backend = etld->backend = ETL_NEW(struct etld_backend);
 
-	backend->timer = (struct etl_timer){.fire = on_backend_timer, .ctx = etld, .name = "mongodb"};
+	backend->timer =
+		(struct etl_timer){.fire = on_backend_timer, .ctx = etld, .name = "mongodb"};
 	etld->topology = &backend->topology;
 	etl_mongo_global_init();
 	etld->mongo = etl_mongo_new(settings->mongodb.uri, "etld",
 		(unsigned)(3 * settings->limits.workers + settings->limits.max_active), err);
 	if (!etld->mongo)
 		return -1;
-	backend->lease_mongo = etl_mongo_new_within(
-		settings->mongodb.uri, "etld leases", 1, LEASE_ANSWER_MS, err);
+	backend->lease_mongo = etl_mongo_new_within(settings->mongodb.uri, "etld leases", 1,
+		LEASE_ANSWER_MS, err);
 	if (!backend->lease_mongo)
 		return -1;
 	tell_overrides(settings->mongodb.uri);
@@ -244,6 +272,8 @@ const char *etld_mongodb_reason(const struct etld *etld)
 	return *etld->mongodb_reason ? etld->mongodb_reason : "etld is still starting";
 }
 
+/* After the workers: the driver's pool must not be taken down under a thread that has a client of
+ * it. */
 void etld_backend_close(struct etld *etld)
 {
 	struct etld_backend *backend = etld->backend;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * MongoDB there or not, and the state store. What is known of it stands in struct etld. Loop thread.
+ * MongoDB there or not, and the state store. What is known of it stands in struct etld. Loop
+ * thread.
  */
 #ifndef ETLD_BACKEND_H
 #define ETLD_BACKEND_H
@@ -25,7 +26,8 @@ void etld_backend_connect(struct etld *etld);
 void etld_backend_drain(struct etld *etld);
 bool etld_backend_is_busy(const struct etld *etld); /* a look is on its way */
 
-/* For whoever was refused by it: `err` says that it cannot be reached (etl_store_is_away). */
+/* For whoever was refused by it: `err` says that it cannot be reached (etl_store_is_unreachable).
+ */
 void etld_backend_lost(struct etld *etld, const struct etl_error *err);
 
 /* Why MongoDB cannot be asked now, for people. Lent until the next look at it. */

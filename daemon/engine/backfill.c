@@ -14,7 +14,7 @@
 #include "base/str.h"
 #include "base/uuid.h"
 #include "engine/backend.h"
-#include "engine/exec.h"
+#include "engine/runs.h"
 #include "io/journal.h"
 #include "io/loop.h"
 #include "io/message_ids.h"
@@ -73,6 +73,8 @@ static void tell(struct etld_backfill *f, bool ended)
 
 /* ---- the end ------------------------------------------------------------------------------- */
 
+/* The trigger that waits with the scheduler holds the backfill's id and not a pointer to it: a run
+ * that ends after this finds nothing by that id, and nothing is done. */
 static void unlink_and_free(struct etld_backfill *f)
 {
 	struct etld_backfill **p = &f->etld->backfills->list;
@@ -90,6 +92,7 @@ static void unlink_and_free(struct etld_backfill *f)
 	free(f);
 }
 
+/* A warning if anything was left behind: somebody asked for these windows and has to know. */
 static void log_end(const struct etl_backfill *b)
 {
 	const char *state = etl_backfill_state_word(b->state);
@@ -100,13 +103,14 @@ static void log_end(const struct etl_backfill *b)
 	bool bad = b->state == ETL_BACKFILL_FAILED || b->failed || b->lost;
 
 	etld_log(bad ? ETLD_WARNING : ETLD_NOTICE, ETLD_MSG_BACKFILL_ENDED, fields, 6,
-		"%s: backfill %s %s: %llu windows loaded or empty, %llu failed, %llu given up, %llu "
+		"%s: backfill %s %s: %llu windows loaded or empty, %llu failed, %llu given up, "
+		"%llu "
 		"blocked%s%s", b->job, b->id, state, (unsigned long long)b->done,
 		(unsigned long long)b->failed, (unsigned long long)b->lost,
 		(unsigned long long)b->blocked, *b->reason ? "; " : "", b->reason);
 }
 
-/* ---- steps ------------------------------------------------------------------------------------ */
+/* ---- steps ---------------------------------------------------------------------------------- */
 
 static void arm(struct etld_backfill *f, etl_dur wait)
 {
@@ -114,6 +118,7 @@ static void arm(struct etld_backfill *f, etl_dur wait)
 	etl_timer_arm(etld_loop_wheel(f->etld->loop), &f->timer, f->again);
 }
 
+/* `phase` is what `etlctl backfills` shows under WAITS FOR. */
 static void later(struct etld_backfill *f, etl_dur wait, const char *phase)
 {
 	f->phase = phase;
@@ -190,7 +195,7 @@ static void step_done(struct etld_task *task)
 	f->on_worker = false;
 	etld_generation_unref(f->generation);
 	if (f->error.kind != ETL_OK) {
-		if (etl_store_is_away(&f->error))
+		if (etl_store_is_unreachable(&f->error))
 			etld_backend_lost(etld, &f->error);
 		later(f, TRY_LATER, "MongoDB");
 	} else if (f->save.state != ETL_BACKFILL_RUNNING) {
@@ -217,7 +222,8 @@ static void submit(struct etld_backfill *f, void (*work)(struct etld_task *task)
 	f->generation = etld_generation_ref(f->etld->generation);
 	f->job = etld_generation_job(f->generation, f->b.job);
 	f->on_worker = true;
-	f->task = (struct etld_task){.work = work, .done = done, .name = "backfill", .of = f->b.job};
+	f->task =
+		(struct etld_task){.work = work, .done = done, .name = "backfill", .of = f->b.job};
 	etld_pool_submit(f->etld->pool, &f->task);
 }
 
@@ -246,7 +252,7 @@ static void step(struct etld_backfill *f)
 	submit(f, etld_backfill_step_work, step_done);
 }
 
-/* ---- the lease, while a piece is with the scheduler or has to wait ---------------------------- */
+/* ---- the lease, while a piece is with the scheduler or has to wait -------------------------- */
 
 /* The piece may have ended, or the operator cancelled, while the renewal was under way:
  * whatever etld_backfills_run_ended and etld_backfill_cancel could not do at that time is done
@@ -263,6 +269,9 @@ static void renew_done(struct etld_task *task)
 		step(f); /* its piece has ended during the renewal, or its time has come */
 }
 
+/* Not a step: a step would read the ledger for a piece that is not wanted yet. While MongoDB is
+ * unreachable the lease may run out; then another etld may go on with the backfill, which is right
+ * if it can reach the store and this one cannot. */
 static void renew(struct etld_backfill *f)
 {
 	if (f->etld->draining)
@@ -274,6 +283,8 @@ static void renew(struct etld_backfill *f)
 	submit(f, etld_backfill_renew_work, renew_done);
 }
 
+/* The same timer for all three waits: with a piece out or an early one it is time for the lease,
+ * else for the next step. */
 static void on_timer(struct etl_timer *timer, void *ctx)
 {
 	struct etld_backfill *f = ctx;
@@ -287,6 +298,7 @@ static void on_timer(struct etl_timer *timer, void *ctx)
 
 /* ---- runs ---------------------------------------------------------------------------------- */
 
+/* The whole id: this is asked by runs, not by people. */
 static struct etld_backfill *by_id(struct etld *etld, const char *id)
 {
 	for (struct etld_backfill *f = etld->backfills->list; f; f = f->next)
@@ -318,6 +330,7 @@ void etld_backfills_run_ended(struct etld *etld, const struct etl_run *run)
 	step(f);
 }
 
+/* Offered and running are two things: a piece may wait behind live runs for hours. */
 static bool its_piece_runs(const struct etld_backfill *f, const struct etld_job *job)
 {
 	return f->offered && job && etld_running(job) &&
@@ -337,7 +350,7 @@ void etld_backfill_cancel(struct etld_backfill *f, const char *who)
 	f->b.state = ETL_BACKFILL_CANCELLED;
 	snprintf(f->b.reason, sizeof f->b.reason, "cancelled by %s", who);
 	if (runs) {
-		etld_exec_cancel(etld_running(job), ETL_CANCEL_OPERATOR);
+		etld_run_cancel(etld_running(job), ETL_CANCEL_OPERATOR);
 		return; /* the end of that run makes the next step */
 	}
 	if (f->offered && job)
@@ -349,6 +362,8 @@ void etld_backfill_cancel(struct etld_backfill *f, const char *who)
 
 /* ---- which there are ----------------------------------------------------------------------- */
 
+/* The first step takes the lease: whether this etld drives it, or only waits for the one that does,
+ * is not known before. */
 struct etld_backfill *etld_backfill_start(struct etld *etld, const struct etl_backfill *b)
 {
 	struct etld_backfill *f = ETL_NEW(struct etld_backfill);
@@ -421,6 +436,7 @@ void etld_backfills_job_gone(struct etld *etld, const char *job)
 	}
 }
 
+/* Copied: the list is lent, and the loop starts them when the worker is done. */
 static int keep_running(void *ctx, const void *thing)
 {
 	const struct etl_backfill *b = thing;
@@ -451,10 +467,12 @@ static void look_done(struct etld_task *task)
 	for (size_t i = 0; all->error.kind == ETL_OK && i < all->n; i++)
 		if (!by_id(all->etld, all->running[i].id))
 			etld_backfill_start(all->etld, &all->running[i]);
-	if (etl_store_is_away(&all->error))
+	if (etl_store_is_unreachable(&all->error))
 		etld_backend_lost(all->etld, &all->error);
 }
 
+/* Every LOOK_AGAIN, as long as MongoDB is there: backfills that were ordered on another etld, or
+ * whose etld has died, are found by this and by nothing else. */
 static void look(struct etld_backfills *all)
 {
 	if (all->looking || !all->etld->mongodb_up || all->etld->draining)
@@ -473,11 +491,12 @@ static void on_look(struct etl_timer *timer, void *ctx)
 	look(ctx);
 }
 
+/* At each return of MongoDB and not only the first: in the outage other etlds may have died. */
 void etld_backfills_up(struct etld *etld)
 {
 	if (!etld->backfills->look_timer.fire)
-		etld->backfills->look_timer =
-			(struct etl_timer){.fire = on_look, .ctx = etld->backfills, .name = "backfills"};
+		etld->backfills->look_timer = (struct etl_timer){
+			.fire = on_look, .ctx = etld->backfills, .name = "backfills"};
 	look(etld->backfills);
 }
 

@@ -51,7 +51,8 @@ static int next_piece(struct etld_backfill *f)
 	if (!f->job || f->job->window.none) {
 		f->save.state = ETL_BACKFILL_FAILED;
 		etl_text_copy(f->save.reason, sizeof f->save.reason, f->job ?
-			"its job has no windows any more (window: none)" : "its job left the configuration");
+			"its job has no windows any more (window: none)" :
+			"its job left the configuration");
 		return 0;
 	}
 	found = etl_backfill_next(f->etld->state, f->job, &f->save, &f->piece, &f->error);

@@ -25,9 +25,8 @@ struct etld_counters {
 	uint64_t started[ETL_TRIGGER_MAX];
 	uint64_t ended[ETL_RUN_BUSY + 1];
 	struct etl_counts records;
-	uint64_t windows_loaded, windows_empty, windows_failed, windows_held, windows_lost;
-	uint64_t windows_discarded, warnings;
-	uint64_t requests, bytes;
+	struct etl_window_counts windows;
+	uint64_t warnings, requests, bytes;
 };
 
 /* Slots were found due; the newest of them `late` after it should have been. */

@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * Deadlines of windows: a timer for each job at the next one, and the alert for what was
- * missed, once over restarts and daemons. What the loop knows of watermarks may be old (a run
- * goes on, or another etld has the job), so a worker looks before it tells. While MongoDB is
- * unreachable nothing is told; what was missed meanwhile is, when it is back. Loop thread, but for
- * what is sent.
+ * Deadlines of windows: a timer for each job at the next one, and the alert for what was missed,
+ * once over restarts and daemons. What the loop knows of watermarks may be old (a run goes on, or
+ * another etld has the job), so a worker looks before it tells. While MongoDB is unreachable
+ * nothing is told; what was missed meanwhile is, when it is back. Loop thread, but for what is
+ * sent.
+ *
+ * Example: hourly windows with `deadline: window.end + 20m`. At 12:20 the window of 11:00 to 12:00
+ * should be closed. The timer fires at 12:20, the watermark that the loop knows is 11:00: maybe
+ * late. A worker reads the watermark: 12:00, for another etld has loaded the hour a second ago;
+ * nothing is told. Were it 11:00 still, the alert is written once under its name (job, partition,
+ * window), and whoever wrote it first tells it in the journal: of three etlds that see the same
+ * miss one does.
  */
 #include "engine/deadline.h"
 
@@ -61,6 +68,7 @@ static void alerts_free(struct etld_entry *entry)
 
 /* ---- on a worker ----------------------------------------------------------------------------- */
 
+/* The name is the identity: the same miss after a restart has it again, and is not new. */
 static int tell_once(struct etl_state *state, const struct etld_alerts *a, struct late *late,
 	struct etl_error *err)
 {
@@ -77,6 +85,8 @@ static int tell_once(struct etl_state *state, const struct etld_alerts *a, struc
 	return rc;
 }
 
+/* What the worker read is kept even if nothing is told: the loop learns the newer watermark by it.
+ */
 static int look_again(struct etl_state *state, const struct etld_alerts *a, struct late *late,
 	struct etl_error *err)
 {
@@ -92,8 +102,8 @@ static int look_again(struct etl_state *state, const struct etld_alerts *a, stru
 	return tell_once(state, a, late, err);
 }
 
-/* What is told once is not told by another attempt: a failure behind it is not one of these alerts, and
- * the rest is looked at anew. */
+/* What is told once is not told by another attempt: a failure behind it is not one of these alerts,
+ * and the rest is looked at anew. */
 static int alerts_send(const struct etld *etld, struct etld_entry *entry, struct etl_error *err)
 {
 	const struct etld_alerts *a = alerts_of(entry);
@@ -118,14 +128,17 @@ static void tell(const struct etld_job *job, const struct late *late)
 	etl_time_format_rfc3339(late->deadline.window.start, start);
 	etl_time_format_rfc3339(late->deadline.window.end, end);
 	etl_time_format_rfc3339(late->deadline.due, due);
-	struct etld_field fields[] = {{"ETL_JOB", job->name, 0}, {"ETL_PARTITION", late->partition, 0},
-		{"ETL_WINDOW_START", start, 0}, {"ETL_WINDOW_END", end, 0}, {"ETL_DEADLINE", due, 0}};
+	struct etld_field fields[] = {{"ETL_JOB", job->name, 0},
+		{"ETL_PARTITION", late->partition, 0}, {"ETL_WINDOW_START", start, 0},
+		{"ETL_WINDOW_END", end, 0}, {"ETL_DEADLINE", due, 0}};
 
 	etld_log(ETLD_WARNING, ETLD_MSG_DEADLINE_MISSED, fields, 5,
-		"%s/%s: window %s to %s was not closed by its deadline %s", job->name, late->partition,
+		"%s/%s: window %s to %s was not closed by its deadline %s", job->name,
+		late->partition,
 		start, end, due);
 }
 
+/* `told` keeps this window from being asked about again; the next one is another matter. */
 static void take_answer(const struct etld_job *job, const struct late *late)
 {
 	struct etld_partition *p = etld_job_partition(job, late->partition, 0);
@@ -138,12 +151,15 @@ static void take_answer(const struct etld_job *job, const struct late *late)
 		tell(job, late);
 }
 
+/* A wait that lies behind already fires at once, in the next turn. */
 static void arm(struct etld *etld, struct etld_job *job, etl_dur wait)
 {
 	etl_timer_arm(etld_loop_wheel(etld->loop), &job->deadline_timer,
 		etl_mono_add(etl_mono_now(etld->clock), wait.us > 0 ? wait : (etl_dur){0}));
 }
 
+/* The job may have gone meanwhile (a reload): then nobody is to be told. After an error that is not
+ * MongoDB's absence, which the outbox waits out, it is tried again in a minute. */
 static void alerts_sent(struct etld *etld, struct etld_entry *entry, const struct etl_error *err)
 {
 	struct etld_alerts *a = alerts_of(entry);
@@ -159,8 +175,8 @@ static void alerts_sent(struct etld *etld, struct etld_entry *entry, const struc
 		etld_deadline_look(etld, job);
 		return;
 	}
-	etld_log(ETLD_WARNING, NULL, NULL, 0, "a missed deadline of job %s cannot be told: %s", job->name,
-		err->message);
+	etld_log(ETLD_WARNING, NULL, NULL, 0, "a missed deadline of job %s cannot be told: %s",
+		job->name, err->message);
 	arm(etld, job, AGAIN);
 }
 
@@ -176,6 +192,7 @@ static const struct etld_entry_kind alerts_kind = {
 	.id = ETLD_ENTRY_ALERT, .send = alerts_send, .wanted = alerts_wanted, .sent = alerts_sent,
 	.free = alerts_free};
 
+/* Made only if something is late: most looks find nothing. */
 static void note_late(struct etld_alerts **alerts, struct etld_job *job, const char *partition,
 	const struct etl_deadline *deadline)
 {
@@ -197,6 +214,9 @@ static void on_deadline(struct etl_timer *timer, void *ctx)
 	etld_deadline_look(ctx, job);
 }
 
+/* Asked after anything that could change the answer: a run's end, a watermark that moved, the end
+ * of a pause, MongoDB's return. It costs some comparisons for each partition and asks nobody,
+ * unless something is late. */
 void etld_deadline_look(struct etld *etld, struct etld_job *job)
 {
 	etl_wall now = etl_now(etld->clock), next = {0};
@@ -205,7 +225,8 @@ void etld_deadline_look(struct etld *etld, struct etld_job *job)
 
 	etld_on_loop(etld->loop);
 	etl_timer_cancel(etld_loop_wheel(etld->loop), &job->deadline_timer);
-	job->deadline_timer = (struct etl_timer){.fire = on_deadline, .ctx = etld, .name = "deadline"};
+	job->deadline_timer =
+		(struct etl_timer){.fire = on_deadline, .ctx = etld, .name = "deadline"};
 	if (!job->job->deadline.us || job->sched.paused || job->alerts || !etld->mongodb_up ||
 		etld->draining)
 		return; /* whoever ends that looks again */
@@ -238,6 +259,8 @@ static void look_free(struct etld_walk *walk)
 	free(walk);
 }
 
+/* In pieces, since a job may have a thousand partitions. A second one begins anew instead of
+ * running beside the first: what it would have seen is older. */
 void etld_deadline_look_all(struct etld *etld)
 {
 	struct etld_walk *walk = ETL_NEW(struct etld_walk);
@@ -249,6 +272,7 @@ void etld_deadline_look_all(struct etld *etld)
 	etld_walk_begin(walk, etld, NULL);
 }
 
+/* What is with the outbox or a worker is told nothing any more, and frees itself there. */
 void etld_deadline_drop(struct etld *etld, struct etld_job *job)
 {
 	etl_timer_cancel(etld_loop_wheel(etld->loop), &job->deadline_timer);

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * A job's sum of what lies elsewhere, and who is told.
+ *
+ * Example: a job loaded 19 windows into orders_v1; its file now says orders_v2. The ledger has 19
+ * windows closed, so that no run reads them again, and orders_v2 has none. One warning says so with
+ * the command that loads them (a backfill with --reprocess all), and is not repeated by each run;
+ * when it is mended and the target changes again, it is told again.
  */
 #include "engine/elsewhere.h"
 
@@ -20,7 +25,9 @@ void etld_elsewhere_set(struct etld_partition *partition, struct etl_elsewhere *
 	partition->here = here;
 }
 
-bool etld_elsewhere_of(const struct etld *etld, const struct etld_job *job, struct etl_elsewhere *out)
+/* A partition without an own sum has all of its windows here. */
+bool etld_elsewhere_of(const struct etld *etld, const struct etld_job *job,
+	struct etl_elsewhere *out)
 {
 	*out = (struct etl_elsewhere){.n = 0};
 	etl_job_target(job->job, etld->database, out->target);
@@ -60,6 +67,8 @@ static char *key_of(const struct etl_elsewhere *sum)
 	return etl_strdup(etl_buf_text(&key));
 }
 
+/* By the targets and not by the counts: each run of a backfill that mends it would tell it again.
+ */
 void etld_elsewhere_tell(struct etld *etld, struct etld_job *job)
 {
 	struct etl_buf line ETL_BUF_CLEANUP;
@@ -85,6 +94,7 @@ void etld_elsewhere_tell(struct etld *etld, struct etld_job *job)
 		3, "%s", etl_buf_text(&line));
 }
 
+/* A job that is new has no target before: it changes. */
 bool etld_elsewhere_changes(const struct etld *etld, const struct etld_job *job,
 	const struct etl_job *next)
 {
@@ -96,6 +106,8 @@ bool etld_elsewhere_changes(const struct etld *etld, const struct etld_job *job,
 	return !etl_streq(was, is);
 }
 
+/* Before the partitions are freed or belong to another target: a sum of the old one would be told
+ * as if it were of the new one. */
 void etld_elsewhere_forget(struct etld_job *job)
 {
 	for (size_t i = 0; job->job && i < job->job->n_partitions; i++)

@@ -14,7 +14,8 @@ void etld_elsewhere_set(struct etld_partition *partition, struct etl_elsewhere *
 	uint64_t here);
 
 /* Of all partitions. False: nothing is elsewhere, or nothing is known. */
-bool etld_elsewhere_of(const struct etld *etld, const struct etld_job *job, struct etl_elsewhere *out);
+bool etld_elsewhere_of(const struct etld *etld, const struct etld_job *job,
+	struct etl_elsewhere *out);
 
 /* A warning in the journal, once for each target as long as something is elsewhere. */
 void etld_elsewhere_tell(struct etld *etld, struct etld_job *job);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The one manager object: everything the daemon owns hangs here, nothing is global. What the parts do
- * is in their own headers. All of it belongs to the loop thread; workers see tasks, runs and strands
- * only.
+ * The one manager object: everything the daemon owns hangs here, nothing is global. What the parts
+ * do is in their own headers. All of it belongs to the loop thread; workers see tasks, runs and
+ * strands only.
  */
 #ifndef ETLD_ENGINE_H
 #define ETLD_ENGINE_H
@@ -39,7 +39,7 @@ struct etld {
 	struct etld_loop *loop;
 	struct etld_pool *pool;
 	struct etld_pool *lease_pool; /* one thread: renewals wait for nothing else */
-	struct etld_pool *load_pool;  /* one thread: workers may be busy as long as MongoDB is slow */
+	struct etld_pool *load_pool; /* one thread: workers may be busy while MongoDB is slow */
 	struct etld_shares *shares;   /* of limits.memory */
 	struct etld_reloads *reloads;
 	const struct etld_reload_hands *reload; /* for methods: methods/reloading.h */
@@ -66,7 +66,8 @@ struct etld {
 	const struct etl_mongo_topology *topology; /* zeroed before the first answer */
 	bool mongodb_up, mongodb_tried;
 	char mongodb_reason[ETL_ERROR_MESSAGE_MAX];
-	etl_wall mongodb_away, mongodb_next; /* while it is unreachable: since when; the next look */
+	/* while it is unreachable: since when; the next look */
+	etl_wall mongodb_since, mongodb_next;
 
 	/* jobs and runs */
 	struct etld_job *jobs; /* hash by name: jobs.h */

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * Hosts in the metadata and the journal. Of many states of a host only the newest is stored.
+ *
+ * Example: api.example.org answers 429 with "Retry-After: 3600". Its gate holds all requests, the
+ * state is saved at once, and after a restart a minute later the host is still left alone: without
+ * this each restart would ask it again. A token bucket is saved every five seconds at the most; a
+ * kill may draw what five seconds give.
  */
 #include "engine/hosts.h"
 
@@ -52,12 +57,15 @@ static int host_send(const struct etld *etld, struct etld_entry *entry, struct e
 	return etl_doc_put(etld->state, &etl_hosts, &host_of(entry)->state, err);
 }
 
+/* Only the newest state of a host says anything: of a hundred that wait while MongoDB is
+ * unreachable one is left. */
 static bool host_merge(struct etld_entry *old, struct etld_entry *fresh)
 {
 	host_of(old)->state = host_of(fresh)->state;
 	return true;
 }
 
+/* Once until a save succeeds: a store that refuses would fill the journal every five seconds. */
 static void host_sent(struct etld *etld, struct etld_entry *entry, const struct etl_error *err)
 {
 	if (err && !etld->hosts->complained)
@@ -107,6 +115,7 @@ void etld_hosts_restore(struct etld_hosts *hosts, const struct etl_source_state 
 
 /* ---- what happens to them ------------------------------------------------------------------ */
 
+/* The first opening is a warning, those that follow are the same trouble going on. */
 static void report(enum etld_gate_event event, const struct etld_host_state *state)
 {
 	char until[ETL_TIME_TEXT_BYTES];
@@ -124,6 +133,8 @@ static void report(enum etld_gate_event event, const struct etld_host_state *sta
 		state->host, until, (long long)state->breaker.failures, state->breaker.reason);
 }
 
+/* What an operator could ask about (opened, closed, held) is saved in the next turn; what a request
+ * draws from a bucket may wait. */
 static void on_event(void *ctx, enum etld_gate_event event, const struct etld_host_state *state)
 {
 	struct etld_hosts *hosts = ctx;

@@ -20,7 +20,8 @@ struct etld_partition {
 	uint64_t open, failed, held, dirty; /* of the ledger: open counts all but dirty ones */
 	etl_wall oldest; /* if any is open: where the first of them starts */
 	etl_wall told; /* start of the newest window whose missed deadline was told */
-	/* Windows in another target than the job's (owned; NULL = none), and those in it: elsewhere.h */
+	/* Windows in another target than the job's (owned; NULL = none), and those in it:
+	 * elsewhere.h */
 	struct etl_elsewhere *elsewhere;
 	uint64_t here;
 };
@@ -39,7 +40,8 @@ struct etld_job {
 	struct etl_sched_job sched;
 	char *pause_reason, *pause_who;
 	etl_wall paused_at;
-	etl_mono audited; /* when its ledger was last looked through for holes; us == 0 = not yet */
+	/* when its ledger was last looked through for holes; us == 0 = not yet */
+	etl_mono holes_sought;
 	/* of a job that is left out: what the store knows of its slots; NULL = nothing */
 	struct etl_schedule_info *slots;
 	bool came_back;	  /* it was left out until this reload */
@@ -62,15 +64,17 @@ struct etld_job {
 		uint64_t open, failed, held, dirty;
 	} windows;			/* over all partitions */
 	char *failed_why, *held_why;	/* of the oldest such window; NULL = none */
-	uint64_t seen; /* it has changed here, or was looked at: readings that began before are void */
-	struct etl_last_run last;	/* run_id "" = none */
+	/* it has changed here, or was looked at: readings that began before are void */
+	uint64_t seen;
+	struct etl_last_run *last; /* NULL = none: read it by etld_job_last */
 	uint64_t windows_blocked;	/* of the last run */
 };
-
-struct etld_job *etld_job_find(const struct etld *etld, const char *name); /* NULL = there is none */
+/* NULL = there is none */
+struct etld_job *etld_job_find(const struct etld *etld, const char *name);
 /* Its partition of this name, NULL if it has none. Looks from the `near`-th on, around: lists
  * of partitions are mostly in the same order, and there may be many. */
-struct etld_partition *etld_job_partition(const struct etld_job *job, const char *name, size_t near);
+struct etld_partition *etld_job_partition(const struct etld_job *job, const char *name,
+	size_t near);
 
 /* The partitions of a job that is `job` from now on, with what is known of those that `old` had
  * (taken from it). Owned by the caller. */
@@ -78,6 +82,10 @@ struct etld_partition *etld_job_carry(const struct etld_job *old, const struct e
 
 /* What is known of a pause; who == NULL: there is none. */
 void etld_job_note_pause(struct etld_job *job, const char *who, const char *why, etl_wall at);
+
+/* The last run that is known of it, run_id "" = none; lent until the next is noted. */
+const struct etl_last_run *etld_job_last(const struct etld_job *job);
+void etld_job_note_last(struct etld_job *job, const struct etl_last_run *last);
 
 /* What is known of it here is newer than any reading that is on its way. */
 static inline void etld_job_changed(struct etld *etld, struct etld_job *job)

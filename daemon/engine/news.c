@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Carries news on: one function for each piece of news, which calls who has to know in the order in which
- * they have to. Decides nothing.
+ * Carries news on: one function for each piece of news, which calls who has to know in the order in
+ * which they have to. Decides nothing.
  */
 #include "engine/news.h"
 
@@ -18,7 +18,7 @@
 #include "engine/picture.h"
 #include "engine/records.h"
 #include "engine/report.h"
-#include "engine/runs.h"
+#include "engine/run.h"
 #include "engine/sched.h"
 #include "io/loop.h"
 #include "io/notify.h"
@@ -30,7 +30,12 @@ static void know_slots(void *ctx, const char *job, const struct etl_schedule_inf
 	etld_sched_known(ctx, job, info);
 }
 
-/* What was read is in the jobs before anything may start by it. */
+/* All that happens when MongoDB is there, the first time (`first`) or again. The law of its order:
+ * what was read is in the jobs before anything may start by it, and what was decided while MongoDB
+ * was unreachable is on its way to it before the scheduler decides anything new. Example: `orders`
+ * was paused on another host while this etld was down. Were the scheduler told first, missed slots
+ * of `orders` would run before its pause is known. And a slot that was skipped while MongoDB was
+ * unreachable would be recorded behind the run of a later one, were the outbox flushed last. */
 static void mongodb_up(struct etld *etld, const struct etld_found *found)
 {
 	if (found->first)
@@ -40,10 +45,19 @@ static void mongodb_up(struct etld *etld, const struct etld_found *found)
 	etld_picture_take(found->picture);
 	etld->marks_known = true;
 	etld_hosts_save(etld->hosts);
-	etld_sched_up(etld, found->first);
+	if (found->first)
+		etld_sched_unheard(etld);
+	etld_outbox_up(etld);
+	etl_sched_store(etld->sched, true);
+	if (found->first)
+		etld_sched_catch_up(etld);
+	etld_backfills_up(etld);
+	etld_deadline_look_all(etld);
 	etld_picture_watch(etld);
 }
 
+/* The scheduler keeps what falls due, and whoever waits at a terminal for a pause to be stored is
+ * told. */
 static void mongodb_down(struct etld *etld)
 {
 	etl_sched_store(etld->sched, false);
@@ -53,40 +67,39 @@ static void mongodb_down(struct etld *etld)
 /* ---- runs ------------------------------------------------------------------------------------ */
 
 /* The run or its record was refused: MongoDB is unreachable, and looked out for. */
-static bool notice_lost_mongodb(const struct etld_run *run)
+static void notice_lost_mongodb(const struct etld_run *run)
 {
-	bool lost = etl_store_is_away(&run->run->error);
-
-	if (!lost && !etl_store_is_away(&run->finish_error))
-		return false;
-	etld_backend_lost(run->etld, lost ? &run->run->error : &run->finish_error);
-	return true;
+	if (etl_store_is_unreachable(&run->run->error))
+		etld_backend_lost(run->etld, &run->run->error);
+	else if (etl_store_is_unreachable(&run->finish_error))
+		etld_backend_lost(run->etld, &run->finish_error);
 }
 
-static void tell_sched(struct etld *etld, struct etld_job *job, const struct etl_run *run, bool store_lost)
+/* MongoDB was lost to the run itself, or to the record of its end. */
+static void tell_sched(struct etld *etld, const struct etld_run *run)
 {
 	struct etl_run_outcome outcome;
 
-	etl_run_tell_outcome(run, &outcome);
-	outcome.store_lost |= store_lost;
-	etl_sched_ended(etld->sched, &job->sched, &outcome);
+	etl_run_tell_outcome(run->run, &outcome);
+	outcome.store_lost |= etl_store_is_unreachable(&run->finish_error);
+	etl_sched_ended(etld->sched, &run->job->sched, &outcome);
 }
 
-/* The scheduler comes late: within its call it may start the job's next run, which goes by what this one
- * has left in the job, and give the place to another backfill than the one that had it. */
+/* The scheduler comes late: within its call it may start the job's next run, which goes by what
+ * this one has left in the job, and give the place to another backfill than the one that had it. */
 static void run_ended(struct etld *etld, struct etld_run *run)
 {
 	struct etld_job *job = run->job;
-	bool lost = notice_lost_mongodb(run);
 
+	notice_lost_mongodb(run);
 	if (job)
 		etld_job_remember(etld, job, run->run, run->picture);
 	etld_count_ended(etld->counters, run->run);
 	etld_report_run(etld, run->run);
-	etld_exec_tell(run, true);
+	etld_run_tell(run, true);
 	if (job) {
 		etld_backfills_run_ended(etld, run->run);
-		tell_sched(etld, job, run->run, lost);
+		tell_sched(etld, run);
 		etld_deadline_look(etld, job);
 	}
 	if (run->finish_error.kind != ETL_OK)
@@ -95,6 +108,7 @@ static void run_ended(struct etld *etld, struct etld_run *run)
 
 /* ---- status, and the end --------------------------------------------------------------------- */
 
+/* The line of `systemctl status etld`: what an operator sees who does not know etlctl yet. */
 void etld_tell_status(struct etld *etld)
 {
 	size_t left_out = etld->generation->n_left_out;
@@ -108,8 +122,8 @@ void etld_tell_status(struct etld *etld)
 	else if (!etld->mongodb_tried)
 		etld_notify_status("starting: asking MongoDB");
 	else if (!etld->mongodb_up)
-		etld_notify_status("degraded: MongoDB cannot be reached: %s%s", etld->mongodb_reason,
-			config);
+		etld_notify_status("degraded: MongoDB cannot be reached: %s%s",
+			etld->mongodb_reason, config);
 	else
 		etld_notify_status("%zu jobs%s, %u running, configuration %lld%s%s",
 			etld->generation->n_jobs, config, etld_active_runs(etld),
@@ -118,6 +132,7 @@ void etld_tell_status(struct etld *etld)
 			etld->reloading ? ", it is being read again" : "");
 }
 
+/* The outbox comes last: runs that end put their last records into it. */
 void etld_maybe_stopped(struct etld *etld)
 {
 	if (!etld->draining || etld->runs || etld_backend_is_busy(etld))

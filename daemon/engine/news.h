@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What becomes of the engine's news (struct etld_news): in which order the parts are told. Loop thread.
+ * What becomes of the engine's news (struct etld_news): in which order the parts are told. Loop
+ * thread.
  */
 #ifndef ETLD_NEWS_H
 #define ETLD_NEWS_H

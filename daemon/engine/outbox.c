@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * Lines of entries, one for each key. The first entry of a line may be with a worker, and no other before
- * that one is stored. A line stands in the list of its first entry's kind, or rests after a failure.
+ * Lines of entries, one for each key. The first entry of a line may be with a worker, and no other
+ * before that one is stored. A line stands in the list of its first entry's kind, or rests after a
+ * failure.
+ *
+ * The law of the outbox, with an example. Job `a` is paused, resumed and paused again while MongoDB
+ * is unreachable, and job `b` has three skipped slots. Line `a` has three entries, line `b` three.
+ * When MongoDB is back the first entry of each line goes out, in tasks of one kind each; the second
+ * of `a` follows when the first is stored, never beside it: were they to overtake one another, `a`
+ * would end as running. `b` waits for nothing of `a`. An entry that the store refuses for good is
+ * given up, told, counted, and its line goes on; one that may pass later rests, with its line,
+ * while all other lines go on.
  */
 #include "engine/outbox.h"
 
@@ -72,8 +81,10 @@ const char *etld_entry_word(enum etld_entry_id id)
 	return words[id];
 }
 
-/* ---- lines ------------------------------------------------------------------------------------- */
+/* ---- lines ---------------------------------------------------------------------------------- */
 
+/* A line exists as long as it has entries: there are as many as jobs that have something to store.
+ */
 static struct etld_entry_line *line_of(struct etld_outbox *outbox, const char *key)
 {
 	struct etld_entry_line *line;
@@ -87,6 +98,7 @@ static struct etld_entry_line *line_of(struct etld_outbox *outbox, const char *k
 	return line;
 }
 
+/* A line is in one list at most, and which one it is in says what may happen to it next. */
 static void stand_nowhere(struct etld_entry_line *line)
 {
 	if (line->list)
@@ -117,6 +129,7 @@ static void place(struct etld_outbox *outbox, struct etld_entry_line *line)
 	DL_APPEND(*line->list, line);
 }
 
+/* A worker has it now, or it is given up: it does not wait any more. */
 static void count_out(struct etld_outbox *outbox, struct etld_entry *entry)
 {
 	DL_DELETE2(outbox->kinds[entry->kind->id].waiting, entry, older, newer);
@@ -130,6 +143,7 @@ static void take_out(struct etld_outbox *outbox, struct etld_entry *entry)
 	place(outbox, entry->line);
 }
 
+/* The only place where an entry ends while etld goes on: told first, then freed. */
 static void end_entry(struct etld *etld, struct etld_entry *entry, const struct etl_error *err)
 {
 	etld->outbox->given_up += err != NULL;
@@ -137,6 +151,8 @@ static void end_entry(struct etld *etld, struct etld_entry *entry, const struct 
 	entry->kind->free(entry);
 }
 
+/* The oldest goes, since what is newer says more of how things are. Entries that a worker has are
+ * not counted: they may be stored already. */
 static void make_room(struct etld *etld, const struct etld_entry_kind *kind)
 {
 	struct etld_outbox *outbox = etld->outbox;
@@ -151,7 +167,8 @@ static void make_room(struct etld *etld, const struct etld_entry_kind *kind)
 	end_entry(etld, oldest, &err);
 }
 
-/* The last of the key that waits stands for it too. */
+/* The last of the key that waits stands for it too. Not into one that a worker has: what it carries
+ * is being written, and a change of it would be lost. */
 static bool merged(struct etld_outbox *outbox, const char *key, const struct etld_entry_kind *kind,
 	struct etld_entry *entry)
 {
@@ -167,6 +184,7 @@ static bool merged(struct etld_outbox *outbox, const char *key, const struct etl
 	return true;
 }
 
+/* A place in a list only for the first of a line: the others wait for it, wherever it is. */
 void etld_outbox_put(struct etld *etld, const char *key, const struct etld_entry_kind *kind,
 	struct etld_entry *entry)
 {
@@ -190,8 +208,10 @@ void etld_outbox_put(struct etld *etld, const char *key, const struct etld_entry
 		place(outbox, line);
 }
 
-/* ---- on a worker ------------------------------------------------------------------------------- */
+/* ---- on a worker ---------------------------------------------------------------------------- */
 
+/* One after the other until one fails: what stands behind it in the same task is put back and goes
+ * again. */
 static void ship_work(struct etld_task *task)
 {
 	struct shipment *s = (struct shipment *)task;
@@ -206,9 +226,10 @@ static void ship_work(struct etld_task *task)
 		s->sent++;
 }
 
-/* ---- on the loop ------------------------------------------------------------------------------- */
+/* ---- on the loop ---------------------------------------------------------------------------- */
 
-/* Before all else of its key, and of its kind. */
+/* Before all else of its key, and of its kind. The order among kinds is kept by the lists: what was
+ * taken out first is put in front again. */
 static void put_back(struct etld_outbox *outbox, struct etld_entry *entry)
 {
 	entry->line->busy = false;
@@ -217,12 +238,15 @@ static void put_back(struct etld_outbox *outbox, struct etld_entry *entry)
 	place(outbox, entry->line);
 }
 
+/* All at once: the first of them to fail again rests again, and the others behind MongoDB's absence
+ * with it. */
 static void wake(struct etld_outbox *outbox)
 {
 	while (outbox->resting)
 		place(outbox, outbox->resting);
 }
 
+/* Whatever rests is tried together: one look at a store that was busy tells as much as many. */
 static void on_timer(struct etl_timer *timer, void *ctx)
 {
 	struct etld *etld = ctx;
@@ -232,7 +256,8 @@ static void on_timer(struct etl_timer *timer, void *ctx)
 	etld_outbox_flush(etld);
 }
 
-/* The pause is that of the line that came to rest first: those that follow wake with it. */
+/* The pause is that of the line that came to rest first: those that follow wake with it. Growing by
+ * how often the first entry has failed, spread by who we are: 1 s, 2 s, 4 s … 15 s. */
 static void rest(struct etld *etld, struct etld_entry_line *line)
 {
 	struct etld_outbox *outbox = etld->outbox;
@@ -247,6 +272,7 @@ static void rest(struct etld *etld, struct etld_entry_line *line)
 			etl_mono_add(etl_mono_now(etld->clock), wait));
 }
 
+/* The line's next entry may go from here on (take_out places the line anew). */
 static void finish(struct etld *etld, struct etld_entry *entry, const struct etl_error *err)
 {
 	entry->line->busy = false;
@@ -255,7 +281,9 @@ static void finish(struct etld *etld, struct etld_entry *entry, const struct etl
 	end_entry(etld, entry, err);
 }
 
-/* One of several may be what all were refused for: then each goes by itself. */
+/* One of several may be what all were refused for: then each goes by itself. MongoDB that cannot be
+ * reached is news for the whole daemon, and the entries wait for its return without a timer of
+ * their own; any other failure that may pass rests; one that never will ends the entry, told. */
 static void take_failure(struct etld *etld, struct shipment *s)
 {
 	struct etld_outbox *outbox = etld->outbox;
@@ -275,12 +303,13 @@ static void take_failure(struct etld *etld, struct shipment *s)
 	failed->line->attempts += may_pass;
 	put_back(outbox, failed);
 	outbox->gave_up |= may_pass && etld->draining;
-	if (etl_store_is_away(&s->error))
+	if (etl_store_is_unreachable(&s->error))
 		etld_backend_lost(etld, &s->error);
 	else if (may_pass)
 		rest(etld, failed->line);
 }
 
+/* What was stored ends first, so that the failure behind it finds its line as it is. */
 static void shipped(struct etld_task *task)
 {
 	struct shipment *s = (struct shipment *)task;
@@ -298,6 +327,8 @@ static void shipped(struct etld_task *task)
 		etld->news->changed(etld);
 }
 
+/* Asked last of all whether it is still wanted: an alert about a job that was paused meanwhile is
+ * not sent. */
 static void take(struct etld_outbox *outbox, struct shipment *s, struct etld_entry_line *line)
 {
 	struct etld_entry *entry = line->entries;
@@ -315,7 +346,8 @@ static void take(struct etld_outbox *outbox, struct shipment *s, struct etld_ent
 	s->entries[s->n++] = entry;
 }
 
-/* As many of the kind as one task carries. */
+/* As many of the kind as one task carries. An entry that was refused together with others goes by
+ * itself the next time (`alone`), so that one bad note does not keep a thousand good ones. */
 static struct shipment *load(struct etld *etld, enum etld_entry_id id)
 {
 	struct etld_entry_line **ready = &etld->outbox->kinds[id].ready;
@@ -338,6 +370,8 @@ static struct shipment *load(struct etld *etld, enum etld_entry_id id)
 	return NULL;
 }
 
+/* The task is named after its kind, and after its key if it has one: "a worker has been at the task
+ * 'records' of job airqino". */
 static void send(struct etld *etld, enum etld_entry_id id)
 {
 	struct shipment *s = load(etld, id);
@@ -345,12 +379,16 @@ static void send(struct etld *etld, enum etld_entry_id id)
 	if (!s)
 		return;
 	etld->outbox->kinds[id].busy = s->kind->together;
-	s->task = (struct etld_task){.work = ship_work, .done = shipped, .name = etld_entry_word(id),
+	s->task = (struct etld_task){.work = ship_work,
+		.done = shipped,
+		.name = etld_entry_word(id),
 		.of = s->n == 1 && *s->entries[0]->line->key ? s->entries[0]->line->key : NULL};
 	DL_APPEND(etld->outbox->out, s);
 	etld_pool_submit(etld->pool, &s->task);
 }
 
+/* Until nothing more may go: what nobody wants any more is dropped on the way, and may uncover an
+ * entry of a kind that was looked at already. */
 void etld_outbox_flush(struct etld *etld)
 {
 	struct etld_outbox *outbox = etld->outbox;
@@ -372,6 +410,8 @@ void etld_outbox_up(struct etld *etld)
 	etld_outbox_flush(etld);
 }
 
+/* At a stop each entry is sent once more at the most: `gave_up` is set by the first that finds the
+ * store unreachable, so that a stop does not wait out the pauses between attempts. */
 bool etld_outbox_settling(struct etld *etld)
 {
 	etld_outbox_up(etld);
@@ -393,7 +433,7 @@ void etld_outbox_facts(const struct etld *etld, struct etld_outbox_facts *out)
 	}
 }
 
-/* ---- life -------------------------------------------------------------------------------------- */
+/* ---- life ----------------------------------------------------------------------------------- */
 
 void etld_outbox_open(struct etld *etld)
 {
@@ -401,6 +441,8 @@ void etld_outbox_open(struct etld *etld)
 	etld->outbox->timer = (struct etl_timer){.fire = on_timer, .ctx = etld, .name = "outbox"};
 }
 
+/* One line with a number for each kind: who restarts etld in the middle of an outage must know the
+ * price. */
 static void tell_lost(const size_t *lost)
 {
 	ETL_BUF_CLEANUP struct etl_buf text;
@@ -416,6 +458,8 @@ static void tell_lost(const size_t *lost)
 			etl_buf_text(&text));
 }
 
+/* Tasks that were out have ended with the workers, and their entries are still in their lines: they
+ * count as lost, though the store may have them. */
 void etld_outbox_free(struct etld *etld)
 {
 	struct etld_outbox *outbox = etld->outbox;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * What is to be stored and nobody waits for: entries by key (a job, a host, "" for audits). Those of one
- * key are stored one after the other, in the order in which they were put in; they are kept while MongoDB
- * is unreachable, and what failed for a reason that may pass is tried again after growing pauses. Each step
- * takes the same time however many entries there are. Loop thread, but for `send`.
+ * What is to be stored and nobody waits for: entries by key (a job, a host, "" for audits). Those
+ * of one key are stored one after the other, in the order in which they were put in; they are kept
+ * while MongoDB is unreachable, and what failed for a reason that may pass is tried again after
+ * growing pauses. Each step takes the same time however many entries there are. Loop thread, but
+ * for `send`.
  */
 #ifndef ETLD_OUTBOX_H
 #define ETLD_OUTBOX_H
@@ -41,8 +42,8 @@ struct etld_entry {
 struct etld_entry_kind {
 	enum etld_entry_id id;
 	size_t max; /* that may wait; 0: ETLD_OUTBOX_MAX. One more, and the oldest is given up */
-	/* How many one task carries, and then there is one such task at a time. 0: one entry a task, and
-	 * any number of them. */
+	/* How many one task carries, and then there is one such task at a time. 0: one entry a
+	 * task, and any number of them. */
 	size_t together;
 	/* Worker. It may be called again after a failure, also for what was stored all the same. */
 	int (*send)(const struct etld *etld, struct etld_entry *entry, struct etl_error *err);
@@ -60,7 +61,8 @@ struct etld_entry_kind {
 	void (*free)(struct etld_entry *entry);
 };
 
-/* Behind all of the key; takes the entry, the key is copied. Nothing is sent before the next flush. */
+/* Behind all of the key; takes the entry, the key is copied. Nothing is sent before the next flush.
+ */
 void etld_outbox_put(struct etld *etld, const char *key, const struct etld_entry_kind *kind,
 	struct etld_entry *entry);
 /* Gives to workers all that may go: while MongoDB is unreachable, nothing. */

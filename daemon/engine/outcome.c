@@ -22,7 +22,7 @@ void etld_job_remember(struct etld *etld, struct etld_job *job, const struct etl
 	etld_job_changed(etld, job);
 	if (is_none_of_ours(run))
 		return;
-	job->last = run->last;
+	etld_job_note_last(job, &run->last);
 	job->windows_blocked = run->windows_blocked;
 	for (size_t i = 0; i < run->n_parts; i++) {
 		struct etl_part *part = run->parts[i];
@@ -38,12 +38,12 @@ void etld_job_remember(struct etld *etld, struct etld_job *job, const struct etl
 	etld_elsewhere_tell(etld, job);
 }
 
-bool etld_job_audit_is_due(const struct etld *etld, struct etld_job *job)
+bool etld_job_holes_are_due(const struct etld *etld, struct etld_job *job)
 {
 	etl_mono now = etl_mono_now(etld->clock);
 
-	if (job->audited.us && etl_mono_diff(now, job->audited).us < ETL_DAYS(1).us)
+	if (job->holes_sought.us && etl_mono_diff(now, job->holes_sought).us < ETL_DAYS(1).us)
 		return false;
-	job->audited = now;
+	job->holes_sought = now;
 	return true;
 }

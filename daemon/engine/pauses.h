@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Pauses and their ends: they take effect here at once, and the outbox stores them in the order in which
- * they did, each with its audit. Loop thread.
+ * Pauses and their ends: they take effect here at once, and the outbox stores them in the order in
+ * which they did, each with its audit. Loop thread.
  */
 #ifndef ETLD_PAUSES_H
 #define ETLD_PAUSES_H
@@ -12,7 +12,8 @@
 enum etld_pause_end {
 	ETLD_PAUSE_STORED,
 	ETLD_PAUSE_KEPT,    /* it is stored when MongoDB is back */
-	ETLD_PAUSE_REFUSED, /* it could not be stored, and holds on this etld alone and until it stops */
+	/* it could not be stored, and holds on this etld alone and until it stops */
+	ETLD_PAUSE_REFUSED,
 };
 typedef void etld_pause_fn(void *ctx, enum etld_pause_end how, const char *reason);
 

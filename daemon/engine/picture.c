@@ -4,6 +4,12 @@
  * something asks for one, and of one job at once. A worker reads (picture_read.c), the loop
  * takes job by job (picture_take.c), of many jobs in pieces. Only one reading of all jobs is
  * under way at a time.
+ *
+ * Example of a minute: at 10:00:00 a worker reads watermarks, pauses, schedules and sums of open
+ * units, four questions for all jobs; at 10:00:00.4 the loop takes them job by job, half a
+ * millisecond at a time. At 10:00:20 a run ends and reads its own job's open units as part of its
+ * finish. At 10:01:00 all is read again, which is how a window that another etld has held shows up
+ * here.
  */
 #include "engine/picture.h"
 
@@ -13,11 +19,9 @@
 #include "base/alloc.h"
 #include "engine/backend.h"
 #include "engine/picture_parts.h"
+#include "engine/walk.h"
 #include "io/journal.h"
 #include "io/loop.h"
-
-/* The longest time, in us, that a piece may keep the loop busy: see walk.c. */
-#define PIECE ((etl_dur){500})
 
 struct etld_looks {
 	struct etld_picture *going; /* the reading of all jobs that is under way; NULL = none */
@@ -35,6 +39,8 @@ static void look_later(struct etld *etld, etl_dur wait)
 		etl_mono_add(etl_mono_now(etld->clock), wait));
 }
 
+/* If something changed while the reading was under way, the next one begins at once: what was taken
+ * may be older than the change. */
 static void looked(struct etld_picture *p)
 {
 	struct etld *etld = p->etld;
@@ -51,7 +57,7 @@ static void looked(struct etld_picture *p)
 static void take_piece(struct etld_picture *p)
 {
 	const struct etld_generation *g = p->generation;
-	etl_mono now = etl_mono_now(p->etld->clock), until = etl_mono_add(now, PIECE);
+	etl_mono now = etl_mono_now(p->etld->clock), until = etl_mono_add(now, ETLD_PIECE);
 
 	for (; p->next < g->n_jobs && now.us < until.us; now = etl_mono_now(p->etld->clock))
 		etld_picture_take_job(p, g->jobs[p->next++]->name);
@@ -86,14 +92,17 @@ static void look_done(struct etld_task *task)
 		take_piece(p);
 		return;
 	}
-	if (etl_store_is_away(&p->error))
+	if (etl_store_is_unreachable(&p->error))
 		etld_backend_lost(p->etld, &p->error);
 	else if (!p->read && !p->etld->draining)
 		etld_log(ETLD_WARNING, NULL, NULL, 0,
-			"what the metadata holds cannot be read, status may be old: %s", p->error.message);
+			"what the metadata holds cannot be read, status may be old: %s",
+			p->error.message);
 	looked(p);
 }
 
+/* One reading of all jobs at a time: on a slow store they would pile up, each as old as its
+ * beginning. */
 static void look(struct etld *etld)
 {
 	struct etld_picture *p;
@@ -124,6 +133,7 @@ void etld_picture_hurry(struct etld *etld)
 		look_later(etld, (etl_dur){0});
 }
 
+/* From MongoDB's return on. A reading that is under way arms the timer at its end. */
 void etld_picture_watch(struct etld *etld)
 {
 	if (!etld->looks->going)
@@ -140,6 +150,7 @@ static void one_work(struct etld_task *task)
 	(void)etld_picture_read((struct etld_picture *)task, &ignored);
 }
 
+/* A reading that failed changes nothing: that of the next minute does. */
 static void one_done(struct etld_task *task)
 {
 	struct etld_picture *p = (struct etld_picture *)task;
@@ -148,6 +159,8 @@ static void one_done(struct etld_task *task)
 	etld_picture_free(p);
 }
 
+/* After what changed one job alone (a watermark that was moved): the operator looks at status next.
+ */
 void etld_picture_look(struct etld *etld, struct etld_job *job)
 {
 	struct etld_picture *p;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Inside a reading of what the store holds: its lists, as the worker fills them (picture_read.c) and
- * the loop takes them (picture_take.c). Nobody else includes this.
+ * Inside a reading of what the store holds: its lists, as the worker fills them (picture_read.c)
+ * and the loop takes them (picture_take.c). Nobody else includes this.
  */
 #ifndef ETLD_PICTURE_PARTS_H
 #define ETLD_PICTURE_PARTS_H
@@ -42,7 +42,7 @@ struct etld_picture {
 	struct etld *etld;
 	struct etld_generation *generation;
 	const struct etl_job *only; /* NULL = all */
-	bool targets;		    /* nothing but where windows are, of jobs whose target has changed */
+	bool targets;   /* nothing but where windows are, of jobs whose target has changed */
 	uint64_t began; /* of etld->changes */
 	bool read, had_open;
 	struct etl_error error;

@@ -34,6 +34,7 @@ struct etld_picture *etld_picture_new(struct etld *etld, const struct etld_job *
 	return p;
 }
 
+/* A reload's answer waits for it, so that it reads one list and nothing else. */
 struct etld_picture *etld_picture_of_targets(struct etld *etld)
 {
 	struct etld_picture *p = etld_picture_new(etld, NULL);
@@ -42,6 +43,8 @@ struct etld_picture *etld_picture_of_targets(struct etld *etld)
 	return p;
 }
 
+/* On the loop, for the timer is the loop's; what the worker gathered is freed whether it was taken
+ * or not. */
 void etld_picture_free(struct etld_picture *p)
 {
 	if (!p)
@@ -88,6 +91,8 @@ static void look_at_targets(const struct etld_picture *p, const struct etl_water
 	mark->here = sum.here;
 }
 
+/* The ledger's own words about targets come with the watermark: no second question is needed for
+ * them. */
 static int keep_mark(void *ctx, const char *job, const char *partition,
 	const struct etl_watermark *watermark)
 {
@@ -96,11 +101,13 @@ static int keep_mark(void *ctx, const char *job, const char *partition,
 
 	ETL_GROW(p->marks, p->n_marks, p->marks_cap);
 	mark = &p->marks[p->n_marks++];
-	*mark = (struct mark){etl_strdup(job), etl_strdup(partition), watermark->processed, NULL, 0};
+	*mark = (struct mark){
+		etl_strdup(job), etl_strdup(partition), watermark->processed, NULL, 0};
 	look_at_targets(p, watermark, mark);
 	return 0;
 }
 
+/* Read although a pause is known here: another etld's resume shows by its absence. */
 static int keep_pause(void *ctx, const void *thing)
 {
 	const struct etl_pause *pause = thing;
@@ -112,6 +119,7 @@ static int keep_pause(void *ctx, const void *thing)
 	return 0;
 }
 
+/* With it comes the last run on record, of whichever etld. */
 static int keep_schedule(void *ctx, const char *job, const struct etl_schedule_info *info)
 {
 	struct etld_picture *p = ctx;
@@ -132,21 +140,23 @@ static bool is_on_grid(const struct etl_window_rules *rules, const struct etl_op
 	return sum->size_ms == size && (sum->oldest.ms - rules->start.ms) % size == 0;
 }
 
+/* A job without an end is due up to any time. */
 static struct etl_window range_of(const struct etl_window_rules *rules)
 {
 	return (struct etl_window){rules->start, {rules->end.ms ? rules->end.ms : INT64_MAX}};
 }
 
 /* A partition that left the configuration is nobody's: its units are not told. */
-static int add_sum(struct etld_picture *p, const struct etl_job *job, const struct etl_open_sum *sum)
+static int add_sum(struct etld_picture *p, const struct etl_job *job,
+	const struct etl_open_sum *sum)
 {
 	const struct etl_partition *partition = etl_job_partition(job, sum->partition);
 
 	if (!partition || !is_on_grid(&job->window, sum))
 		return 0;
 	ETL_GROW(p->sums, p->n_sums, p->sums_cap);
-	p->sums[p->n_sums++] = (struct sum){job->name, partition->name, sum->state, sum->dirty, sum->n,
-		sum->oldest, etl_strdup(sum->reason)};
+	p->sums[p->n_sums++] = (struct sum){job->name, partition->name, sum->state, sum->dirty,
+		sum->n, sum->oldest, etl_strdup(sum->reason)};
 	return 0;
 }
 
@@ -170,7 +180,8 @@ static int add_recounted(void *ctx, const struct etl_open_sum *sum)
 
 /* Counts anew when some of these units lie beyond the job's start or end and others do not: the
  * sum cannot tell how many. Rare: a start or end was moved over open windows. */
-static int recount(struct etld_picture *p, const struct etl_job *job, const struct etl_open_sum *sum)
+static int recount(struct etld_picture *p, const struct etl_job *job,
+	const struct etl_open_sum *sum)
 {
 	struct etl_window range = range_of(&job->window);
 	struct recount r = {p, job, sum};
@@ -250,7 +261,8 @@ int etld_picture_read(struct etld_picture *p, struct etl_error *err)
 	if (rc == 0 && !p->only && !p->targets)
 		rc = state->ops->schedule_list(state, keep_schedule, p, err);
 	if (rc == 0 && !p->targets)
-		rc = state->ops->open_sums(state, p->only ? p->only->name : NULL, NULL, keep_sum, p, err);
+		rc = state->ops->open_sums(state, p->only ? p->only->name : NULL, NULL, keep_sum, p,
+			err);
 	if (rc == 0 && p->error.kind != ETL_OK) {
 		*err = p->error; /* a recount failed */
 		rc = -1;
@@ -266,8 +278,8 @@ int etld_picture_read(struct etld_picture *p, struct etl_error *err)
 void etld_picture_read_after(struct etld_picture *p, const struct etl_run *run)
 {
 	struct etl_error ignored = ETL_ERROR_INIT; /* the next reading tries again */
-	bool clean = run->state == ETL_RUN_OK && !run->windows_failed && !run->windows_held &&
-		!run->windows_blocked && !run->windows_lost;
+	bool clean = run->state == ETL_RUN_OK && !run->windows.failed && !run->windows.held &&
+		!run->windows_blocked && !run->windows.lost;
 
 	if (p && (!clean || p->had_open))
 		(void)etld_picture_read(p, &ignored);

@@ -135,8 +135,8 @@ static void take_pause(struct etld *etld, struct etld_job *job, const struct pau
 	if (job->pausing || job->pause_unsaved)
 		return;
 	if (pause) {
-		if (!job->sched.paused || !job->pause_who || !etl_streq(job->pause_who, pause->who) ||
-			job->paused_at.ms != pause->at.ms)
+		if (!job->sched.paused || !job->pause_who ||
+			!etl_streq(job->pause_who, pause->who) || job->paused_at.ms != pause->at.ms)
 			etld_job_note_pause(job, pause->who, pause->why, pause->at);
 		etl_sched_pause(etld->sched, &job->sched);
 	} else if (job->sched.paused && !resumed) {
@@ -151,8 +151,8 @@ static void take_pause(struct etld *etld, struct etld_job *job, const struct pau
 /* A run that has ended here since the reading is newer than what the reading found. */
 static void take_last(struct etld_job *job, const struct etl_last_run *last)
 {
-	if (*last->run_id && last->ended.ms >= job->last.ended.ms)
-		job->last = *last;
+	if (*last->run_id && last->ended.ms >= etld_job_last(job)->ended.ms)
+		etld_job_note_last(job, last);
 }
 
 /* ---- on the loop: all of it ------------------------------------------------------------------ */
@@ -207,6 +207,8 @@ void etld_picture_take_job(struct etld_picture *p, const char *name)
 		etld_deadline_look(p->etld, job);
 }
 
+/* All at once: when MongoDB is back, jobs start by what is taken here, so that none may be left for
+ * later. */
 void etld_picture_take(struct etld_picture *p)
 {
 	if (!p || !p->read)
@@ -217,6 +219,7 @@ void etld_picture_take(struct etld_picture *p)
 		etld_picture_take_job(p, p->generation->jobs[i]->name);
 }
 
+/* Before etld_picture_take: slots are known before a pause or a watermark may start anything. */
 void etld_picture_schedules(const struct etld_picture *p,
 	void (*each)(void *ctx, const char *job, const struct etl_schedule_info *info), void *ctx)
 {

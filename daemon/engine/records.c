@@ -3,6 +3,11 @@
  * Records of runs that ended while MongoDB was unreachable: kept in memory, told, and saved in
  * their order when it is back. A restart in between loses them; whoever takes the job's lease next
  * then writes down that the run was interrupted. Loop thread, but for what is sent.
+ *
+ * Example: MongoDB is lost while a run commits its last slice. The run ends as failed, its record
+ * cannot be saved, and the run itself is kept, with its generation, in the outbox. When MongoDB is
+ * back the record is made from it and stored with the lease, which then ends as after any run; the
+ * windows are still due, and the next run finds out by the ledger what of them is in.
  */
 #include "engine/records.h"
 
@@ -28,14 +33,17 @@ static struct record *record_of(struct etld_entry *entry)
 	return ETL_OF(struct record, entry, entry);
 }
 
-static void tell(enum etld_level level, const struct etl_run *run, const char *what, const char *why)
+static void tell(enum etld_level level, const struct etl_run *run, const char *what,
+	const char *why)
 {
-	struct etld_field fields[] = {{"ETL_JOB", run->job->name, 0}, {"ETL_RUN_ID", run->run_id, 0}};
+	struct etld_field fields[] = {
+		{"ETL_JOB", run->job->name, 0}, {"ETL_RUN_ID", run->run_id, 0}};
 
-	etld_log(level, NULL, fields, 2, "%s: the record of run %s %s%s", run->job->name, run->run_id,
-		what, why);
+	etld_log(level, NULL, fields, 2, "%s: the record of run %s %s%s", run->job->name,
+		run->run_id, what, why);
 }
 
+/* The very run and not a copy: its record names steps and partitions that are its parts. */
 static int record_send(const struct etld *etld, struct etld_entry *entry, struct etl_error *err)
 {
 	(void)etld;
@@ -66,9 +74,12 @@ static void record_free(struct etld_entry *entry)
 }
 
 static const struct etld_entry_kind record_kind = {
-	.id = ETLD_ENTRY_RECORD, .max = RECORDS_MAX, .together = RECORDS_TOGETHER, .send = record_send,
+	.id = ETLD_ENTRY_RECORD, .max = RECORDS_MAX, .together = RECORDS_TOGETHER,
+	.send = record_send,
 	.sent = record_sent, .lost = record_lost, .free = record_free};
 
+/* Only what may pass is kept: a record that the store refuses (too large, no rights) would be
+ * refused again. */
 struct etl_run *etld_records_failed(struct etld *etld, struct etl_run *run,
 	struct etld_generation *generation, const struct etl_error *error)
 {

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * The report step: one summary line for a run in the journal, and one line for each partition
- * in which something went wrong. The only place where a run's failure is logged.
+ * The report step: one summary line for a run in the journal, and one line for each partition in
+ * which something went wrong. The only place where a run's failure is logged.
+ *
+ * Example of the line of a run, at priority INFO:
+ *   airqino: run 0197c5d2-... ok in 5.2 s: 2 windows loaded, 1 empty, 0 failed; ...
+ * and beside the words the fields by which a program finds it: ETL_JOB, ETL_RUN_ID, ETL_STATE, the
+ * counts. The message id tells journalctl -x which text of the catalog explains it.
  */
 #include "engine/report.h"
 
@@ -20,6 +25,7 @@ struct fields {
 	size_t n;
 };
 
+/* An empty field is left out: `journalctl ETL_ERROR_CODE=` would find all runs by it. */
 static void add_text(struct fields *f, const char *name, const char *text)
 {
 	if (text && *text && f->n < ETLD_FIELDS_MAX)
@@ -32,6 +38,8 @@ static void add_number(struct fields *f, const char *name, int64_t number)
 		f->list[f->n++] = (struct etld_field){name, NULL, number};
 }
 
+/* By who has to act: credentials are the operator's, a limit is the provider's, a check is about
+ * the data. The catalog has other advice for each of them. */
 static const char *partition_event(const struct etl_error *error)
 {
 	if (error->kind == ETL_AUTH)
@@ -56,8 +64,10 @@ static void add_window(struct fields *f, const struct etl_window *window, char s
 	add_text(f, "ETL_WINDOW_END", end);
 }
 
-static void add_oldest_owed(struct fields *f, const struct etl_run *run, const struct etl_part *part,
-	char start[], char end[])
+/* Where the watermark stands begins what is missing: that window is what an operator asks `why`
+ * about. */
+static void add_oldest_owed(struct fields *f, const struct etl_run *run,
+	const struct etl_part *part, char start[], char end[])
 {
 	const struct etl_window_rules *rules = &run->job->window;
 	struct etl_window window;
@@ -77,31 +87,36 @@ static void add_part(struct fields *f, const struct etl_run *run, const struct e
 	add_text(f, "ETL_PARTITION", part->partition->name);
 }
 
-/* Said once for a window: afterwards the ledger has it as unrecoverable and it is never due. */
+/* Said once for a window: afterwards the ledger has it as unrecoverable and it is never due. At
+ * priority ERR, the only time that data are lost for good: the source has forgotten them. Example:
+ * `window.retention: 30d` and a daemon that was down for five weeks. */
 static void report_lost(const struct etl_run *run, const struct etl_part *part)
 {
 	char start[ETL_TIME_TEXT_BYTES], end[ETL_TIME_TEXT_BYTES];
 	struct fields f = {.n = 0};
 
-	if (!part->windows_lost)
+	if (!part->windows.lost)
 		return;
 	add_part(&f, run, part);
 	if (!run->job->window.object)
 		add_window(&f, &part->lost, start, end);
-	add_number(&f, "ETL_WINDOWS_LOST", (int64_t)part->windows_lost);
+	add_number(&f, "ETL_WINDOWS_LOST", (int64_t)part->windows.lost);
 	if (run->job->window.object) {
 		etld_log(ETLD_ERR, ETLD_MSG_UNRECOVERABLE, f.list, f.n,
 			"%s/%s: %llu objects that were never loaded are not listed by the source any more: "
 			"given up",
-			run->job->name, part->partition->name, (unsigned long long)part->windows_lost);
+			run->job->name, part->partition->name, (unsigned long long)part->windows.lost);
 		return;
 	}
 	etld_log(ETLD_ERR, ETLD_MSG_UNRECOVERABLE, f.list, f.n,
 		"%s/%s: %llu windows from %s to %s are older than the source keeps "
 		"(window.retention): given up", run->job->name, part->partition->name,
-		(unsigned long long)part->windows_lost, start, end);
+		(unsigned long long)part->windows.lost, start, end);
 }
 
+/* A blocked partition is no failure, and a cancelled one is told by the run's own line. What an
+ * operator has to mend (etl_policy_needs_operator) is an error, what may pass by itself a warning.
+ */
 static void report_part(const struct etl_run *run, const struct etl_part *part)
 {
 	char start[ETL_TIME_TEXT_BYTES], end[ETL_TIME_TEXT_BYTES];
@@ -111,8 +126,8 @@ static void report_part(const struct etl_run *run, const struct etl_part *part)
 	add_part(&f, run, part);
 	add_oldest_owed(&f, run, part, start, end);
 	if (part->state == ETL_PART_BLOCKED) {
-		etld_log(ETLD_NOTICE, ETLD_MSG_WINDOW_BLOCKED, f.list, f.n, "%s/%s: %s", run->job->name,
-			part->partition->name, part->reason);
+		etld_log(ETLD_NOTICE, ETLD_MSG_WINDOW_BLOCKED, f.list, f.n, "%s/%s: %s",
+			run->job->name, part->partition->name, part->reason);
 		return;
 	}
 	if (part->error.kind == ETL_OK || part->state == ETL_PART_CANCELLED)
@@ -125,6 +140,7 @@ static void report_part(const struct etl_run *run, const struct etl_part *part)
 		part->partition->name, part->error.message);
 }
 
+/* Zeros too: a field that is missing from some runs breaks whoever sums it up. */
 static void add_counts(struct fields *f, const struct etl_run *run)
 {
 	add_number(f, "ETL_RECORDS_IN", (int64_t)run->counts.in);
@@ -137,22 +153,25 @@ static void add_counts(struct fields *f, const struct etl_run *run)
 	add_number(f, "ETL_OVERWRITTEN", (int64_t)run->counts.overwritten);
 	add_number(f, "ETL_STALE", (int64_t)run->counts.stale);
 	add_number(f, "ETL_WARNINGS", (int64_t)run->warnings);
-	add_number(f, "ETL_WINDOWS_LOADED", (int64_t)run->windows_loaded);
-	add_number(f, "ETL_WINDOWS_EMPTY", (int64_t)run->windows_empty);
-	add_number(f, "ETL_WINDOWS_FAILED", (int64_t)run->windows_failed);
-	add_number(f, "ETL_WINDOWS_HELD", (int64_t)run->windows_held);
-	add_number(f, "ETL_WINDOWS_LOST", (int64_t)run->windows_lost);
+	add_number(f, "ETL_WINDOWS_LOADED", (int64_t)run->windows.loaded);
+	add_number(f, "ETL_WINDOWS_EMPTY", (int64_t)run->windows.empty);
+	add_number(f, "ETL_WINDOWS_FAILED", (int64_t)run->windows.failed);
+	add_number(f, "ETL_WINDOWS_HELD", (int64_t)run->windows.held);
+	add_number(f, "ETL_WINDOWS_LOST", (int64_t)run->windows.lost);
 }
 
-/* ok and nothing new is routine; everything else an operator may want to see. */
+/* ok and nothing new is routine; everything else an operator may want to see. An operator who reads
+ * NOTICE and above sees each run that has something to tell, and no hourly "ok". */
 static enum etld_level level_of(const struct etl_run *run)
 {
 	switch (run->state) {
 	case ETL_RUN_OK:
 	case ETL_RUN_BLOCKED:
 	case ETL_RUN_BUSY:
-		return run->counts.rejected || run->warnings || run->windows_held ||
-				run->windows_discarded || run->checks_failed ? ETLD_NOTICE : ETLD_INFO;
+		return run->counts.rejected || run->warnings || run->windows.held ||
+				       run->windows.discarded || run->checks_failed ?
+			       ETLD_NOTICE :
+			       ETLD_INFO;
 	case ETL_RUN_CANCELLED:
 		return ETLD_NOTICE;
 	default:
@@ -160,6 +179,7 @@ static enum etld_level level_of(const struct etl_run *run)
 	}
 }
 
+/* A run that failed has its own id so that an alert can be hung on that one alone. */
 static const char *event_of(const struct etl_run *run)
 {
 	if (run->state == ETL_RUN_FENCED)
@@ -169,7 +189,9 @@ static const char *event_of(const struct etl_run *run)
 	return ETLD_MSG_RUN_FINISHED;
 }
 
-/* "(all by decode/time, the first: ...)"; several rules are listed with their counts. */
+/* "(all by decode/time, the first: ...)"; several rules are listed with their counts. The command
+ * at its end shows these very records. Three rules are told: a file with a new column may break
+ * twenty at once. */
 static void report_rejects(const struct etl_run *run, const struct fields *f)
 {
 	ETL_BUF_CLEANUP struct etl_buf words;
@@ -191,16 +213,17 @@ static void report_rejects(const struct etl_run *run, const struct fields *f)
 		(unsigned long long)run->counts.rejected, etl_buf_text(&words), run->run_id);
 }
 
+/* Loaded, empty and failed always; the rest is rare and would hide them. */
 static void say_windows(const struct etl_run *run, struct etl_buf *out)
 {
 	etl_buf_printf(out, "%llu windows loaded, %llu empty, %llu failed",
-		(unsigned long long)run->windows_loaded, (unsigned long long)run->windows_empty,
-		(unsigned long long)run->windows_failed);
-	if (run->windows_held)
-		etl_buf_printf(out, ", %llu held", (unsigned long long)run->windows_held);
-	if (run->windows_discarded)
+		(unsigned long long)run->windows.loaded, (unsigned long long)run->windows.empty,
+		(unsigned long long)run->windows.failed);
+	if (run->windows.held)
+		etl_buf_printf(out, ", %llu held", (unsigned long long)run->windows.held);
+	if (run->windows.discarded)
 		etl_buf_printf(out, ", %llu read and thrown away (load: null closes nothing)",
-			(unsigned long long)run->windows_discarded);
+			(unsigned long long)run->windows.discarded);
 }
 
 /* The usual counts always, the others if there is something to tell. */
@@ -235,6 +258,8 @@ static void say_records(const struct etl_run *run, struct etl_buf *out)
 		etl_buf_printf(out, "; %llu warnings", (unsigned long long)run->warnings);
 }
 
+/* Parts first, the run last: the newest line of the journal is the summary. `took` is what passed
+ * here, with the finish, and may be a little more than the record says. */
 void etld_report_run(struct etld *etld, const struct etl_run *run)
 {
 	ETL_BUF_CLEANUP struct etl_buf words;

@@ -1,80 +1,20 @@
 /* SPDX-License-Identifier: MIT
  *
- * A run as the loop carries it: runs.c has its life, strands.c carries its parts, runs_watch.c tells
- * how far it is. For these three, and for news.c, which carries its end on. Loop thread, but for what
- * the tasks hand to workers.
+ * Runs for those that start and end them: the scheduler's hands, methods, the manager that stops.
+ * How far a run is: runs_watch.h. Loop thread.
  */
 #ifndef ETLD_RUNS_H
 #define ETLD_RUNS_H
 
-#include "engine/exec.h"
-#include "engine/shares.h"
-#include "io/fetch_clock.h"
-#include "io/http.h"
-#include "io/pool.h"
+#include "engine/jobs.h"
+#include "run/run.h"
 
-struct etld_picture;
-
-/* A part of a run, and the transfer that it may have. */
-struct strand {
-	struct etld_task task;
-	struct etld_run *run;
-	struct etl_part *part; /* the worker's while on_worker */
-	struct etld_transfer *transfer;
-	struct etld_fetch_clock clock; /* of the transfer */
-	struct etl_timer timer;
-	struct etld_share share; /* of limits.memory */
-	struct etl_mail *mail, **mail_last; /* of a flow: came while a worker had the strand */
-	size_t mail_bytes;
-	bool on_worker, wants_input, waiting, ended;
-	etl_mono retry_at; /* waiting: until then */
-	enum etl_need need;
-	enum etl_step_id step;	   /* these three as the worker left them last: */
-	uint64_t records, windows; /* the strand itself is the worker's while it walks */
-};
-
-/* What a run is told of its strands. */
-struct etld_run_events {
-	void (*moved)(struct etld_run *run); /* one goes on with another step */
-	void (*waits)(struct etld_run *run); /* one waits for its retry */
-	void (*ended)(struct etld_run *run);
-};
-
-struct etld_watcher {
-	struct etld_watcher *next;
-	etld_watch_fn fn;
-	void *ctx;
-};
-
-struct etld_run {
-	struct etld_run *next, *prev;
-	struct etld *etld;
-	struct etld_job *job; /* NULL once its job left the configuration */
-	struct etld_generation *generation;
-	struct etl_run *run;
-	struct etld_task task;	/* begin and finish */
-	struct etld_task renew_task;
-	bool renewing, begun, finishing;
-	struct etl_error finish_error, renew_error;
-	struct etl_timer timeout, renew;
-	const struct etld_run_events *events;
-	struct strand *strands;
-	size_t n_strands, next_strand, active;
-	struct etld_watcher *watchers;
-	struct etld_picture *picture; /* what is open when it has finished */
-};
-
-/* strands.c: the run has begun: makes run->strands, none of which is on its way. */
-void etld_strands_open(struct etld_run *run, const struct etld_run_events *events);
-/* As many as the job lets go at once. */
-void etld_strands_start(struct etld_run *run);
-/* The run is cancelled: those that wait for the network or a timer are called at once. */
-void etld_strands_call(struct etld_run *run);
-/* True if nothing of the run is at work: all that is left of it waits for retries, each of them for
- * longer than `patience`. */
-bool etld_strands_only_wait(const struct etld_run *run, etl_dur patience);
-
-/* runs_watch.c: who follows the run is told: a step has changed, or it has ended. */
-void etld_exec_tell(struct etld_run *run, bool ended);
+/* Takes what the trigger owns. */
+struct etld_run *etld_run_start(struct etld *etld, struct etld_job *job,
+	struct etl_trigger *trigger);
+void etld_run_cancel(struct etld_run *run, enum etl_cancel why);
+void etld_run_orphan(struct etld_run *run); /* its job left the configuration */
+void etld_runs_drain(struct etld *etld); /* ends the runs that only wait for a retry */
+void etld_runs_cancel_all(struct etld *etld, enum etl_cancel why);
 
 #endif

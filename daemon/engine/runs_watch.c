@@ -5,14 +5,16 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "engine/runs.h"
+#include "engine/run.h"
 
-struct etl_run *etld_exec_run(struct etld_run *run)
+struct etl_run *etld_run_of(struct etld_run *run)
 {
 	return run->run;
 }
 
-void etld_exec_progress(const struct etld_run *run, struct etld_progress *out)
+/* From the last strand to the first: of several that are out the first one's step is told, which is
+ * the one that an operator thinks of. "finish" if none is left. */
+void etld_run_progress(const struct etld_run *run, struct etld_progress *out)
 {
 	*out = (struct etld_progress){.step = "finish", .partition = "-", .retry_why = ""};
 	for (size_t i = run->next_strand; i-- > 0;) {
@@ -24,7 +26,8 @@ void etld_exec_progress(const struct etld_run *run, struct etld_progress *out)
 		}
 		if (s->waiting && (!out->waiting || s->retry_at.us < out->retry_at.us)) {
 			out->retry_at = s->retry_at;
-			out->retry_why = s->part->last.message; /* it is the loop's while it waits */
+			/* it is the loop's while it waits */
+			out->retry_why = s->part->last.message;
 		}
 		out->waiting += s->waiting;
 		out->records += s->records;
@@ -32,14 +35,14 @@ void etld_exec_progress(const struct etld_run *run, struct etld_progress *out)
 	}
 }
 
-const char *etld_exec_run_id(const struct etld_run *run)
+const char *etld_run_id(const struct etld_run *run)
 {
 	return run->run->run_id;
 }
 
 /* ---- watchers ------------------------------------------------------------------------------ */
 
-void etld_exec_watch(struct etld_run *run, etld_watch_fn fn, void *ctx)
+void etld_run_watch(struct etld_run *run, etld_watch_fn fn, void *ctx)
 {
 	struct etld_watcher *watcher = ETL_NEW(struct etld_watcher);
 
@@ -47,7 +50,7 @@ void etld_exec_watch(struct etld_run *run, etld_watch_fn fn, void *ctx)
 	run->watchers = watcher;
 }
 
-void etld_exec_unwatch(struct etld_run *run, void *ctx)
+void etld_run_unwatch(struct etld_run *run, void *ctx)
 {
 	for (struct etld_watcher **p = &run->watchers; *p;) {
 		struct etld_watcher *watcher = *p;
@@ -61,7 +64,8 @@ void etld_exec_unwatch(struct etld_run *run, void *ctx)
 	}
 }
 
-void etld_exec_tell(struct etld_run *run, bool ended)
+/* A watcher may take itself out while it is told, so the next one is read before. */
+void etld_run_tell(struct etld_run *run, bool ended)
 {
 	for (struct etld_watcher *w = run->watchers, *next; w; w = next) {
 		next = w->next;

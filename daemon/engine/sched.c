@@ -2,6 +2,11 @@
  *
  * Jobs as the daemon lives with them: taken over from one generation to the next, and the
  * hands of the scheduler, which decides (lib/sched/sched.h). Loop thread.
+ *
+ * Between two reloads a job is in one of three states: known and running by its calendar; left out
+ * for an error in its file, where the store's word about its slots is kept so that mending it loses
+ * none; or gone, where the store is told up to where its slots were decided, so that coming back
+ * replays none.
  */
 #include "engine/sched.h"
 
@@ -13,9 +18,8 @@
 #include "engine/counters.h"
 #include "engine/deadline.h"
 #include "engine/elsewhere.h"
-#include "engine/exec.h"
-#include "engine/outbox.h"
 #include "engine/picture.h"
+#include "engine/runs.h"
 #include "engine/sense.h"
 #include "engine/slots.h"
 #include "io/instance.h"
@@ -40,6 +44,8 @@ unsigned etld_active_runs(const struct etld *etld)
 
 /* ---- the scheduler's hands ------------------------------------------------------------------- */
 
+/* The law of slots: none goes without a reason. This is where the reason is told; slots.c stores
+ * it. */
 static void count_and_log_skip(struct etld *etld, const struct etld_job *job,
 	const struct etl_skip *skip)
 {
@@ -53,14 +59,16 @@ static void count_and_log_skip(struct etld *etld, const struct etld_job *job,
 
 	etld_count_skipped(etld->counters, skip);
 	if (skip->slots == 1)
-		etld_log(ETLD_NOTICE, ETLD_MSG_SLOTS_SKIPPED, fields, 5, "%s: slot %s does not run: %s",
-			job->name, last, etl_skip_text(skip->code));
+		etld_log(ETLD_NOTICE, ETLD_MSG_SLOTS_SKIPPED, fields, 5,
+			"%s: slot %s does not run: %s", job->name, last, etl_skip_text(skip->code));
 	else
 		etld_log(ETLD_NOTICE, ETLD_MSG_SLOTS_SKIPPED, fields, 5,
 			"%s: slots from %s to %s do not run: %s", job->name, first, last,
 			etl_skip_text(skip->code));
 }
 
+/* How long it waited is counted from when its slot fires and not from the slot: jitter is no delay.
+ */
 static void *on_start(void *ctx, struct etl_sched_job *sched_job, struct etl_trigger *trigger)
 {
 	struct etld_job *job = job_of(sched_job);
@@ -72,12 +80,13 @@ static void *on_start(void *ctx, struct etl_sched_job *sched_job, struct etl_tri
 	if (trigger->skip.last.ms)
 		count_and_log_skip(etld, job, &trigger->skip);
 	etld_count_started(etld->counters, trigger, etl_wall_diff(etl_now(etld->clock), due));
-	run = etld_exec_start(etld, job, trigger);
+	run = etld_run_start(etld, job, trigger);
 	if (follower)
 		follower->started(follower, run);
 	return run;
 }
 
+/* A manual run that waited, of a job that a reload has taken away. */
 static void on_drop(void *ctx, void *tag)
 {
 	struct etld_follower *follower = tag;
@@ -89,7 +98,7 @@ static void on_drop(void *ctx, void *tag)
 static void on_cancel(void *ctx, void *run)
 {
 	(void)ctx;
-	etld_exec_cancel(run, ETL_CANCEL_OVERLAP);
+	etld_run_cancel(run, ETL_CANCEL_OVERLAP);
 }
 
 static void on_skip(void *ctx, struct etl_sched_job *sched_job, const struct etl_skip *skip,
@@ -106,6 +115,7 @@ static void on_note(void *ctx, struct etl_sched_job *job, etl_wall slot)
 	etld_slots_note(ctx, job_of(job), slot);
 }
 
+/* Late by the wheel, not by waiting for a place: this is the daemon's own punctuality. */
 static void on_fired(void *ctx, struct etl_sched_job *job, uint64_t slots, etl_dur late)
 {
 	struct etld *etld = ctx;
@@ -126,6 +136,7 @@ static struct etl_sched_job *on_find(void *ctx, const char *name)
 	return job ? &job->sched : NULL;
 }
 
+/* The scheduler asks nothing of the store by itself: all that it wants done comes through these. */
 void etld_sched_open(struct etld *etld)
 {
 	static const struct etl_sched_ops ops = {
@@ -139,7 +150,8 @@ void etld_sched_open(struct etld *etld)
 		.find = on_find,
 	};
 
-	etld->sched = etl_sched_new(etld_loop_wheel(etld->loop), etld->clock, etld->host, &ops, etld);
+	etld->sched =
+		etl_sched_new(etld_loop_wheel(etld->loop), etld->clock, etld->host, &ops, etld);
 }
 
 /* ---- what the store knows ------------------------------------------------------------------- */
@@ -148,6 +160,7 @@ void etld_sched_open(struct etld *etld)
 static void keep_slots(struct etld_job *job, const struct etl_schedule_info *info)
 {
 	free(job->slots);
+	free(job->last);
 	job->slots = ETL_NEW(struct etl_schedule_info);
 	*job->slots = *info;
 }
@@ -169,16 +182,28 @@ void etld_sched_known(struct etld *etld, const char *name, const struct etl_sche
 	}
 }
 
+/* A job without any record is new: its slots count from now on, or from its first slot on if it has
+ * a start. */
+void etld_sched_unheard(struct etld *etld)
+{
+	for (struct etld_job *job = etld->jobs; job; job = job->hh.next)
+		if (!job->restored) {
+			etl_sched_restore(etld->sched, &job->sched, NULL);
+			job->restored = true;
+		}
+}
+
 /* ---- catching up ----------------------------------------------------------------------------- */
 
-/* Windows are due since a slot that has passed: the run that should have loaded them failed, or died
- * with its etld. Open ones behind the watermark wait for the next slot. */
+/* Windows are due since a slot that has passed: the run that should have loaded them failed, or
+ * died with its etld. Open ones behind the watermark wait for the next slot. */
 static bool owes_windows(const struct etld *etld, const struct etld_job *job, etl_wall watermark)
 {
 	const struct etl_owed_facts facts = {.watermark = watermark};
 	etl_wall since;
 
-	return etl_owed_since(&job->job->window, job->job->calendar, &facts, etl_now(etld->clock), &since);
+	return etl_owed_since(&job->job->window, job->job->calendar, &facts, etl_now(etld->clock),
+		&since);
 }
 
 /* A dependant that ran before always looks: its upstream may have changed windows that it
@@ -189,11 +214,15 @@ static bool owes_a_run(const struct etld *etld, const struct etld_job *job)
 		return true;
 	for (size_t i = 0; i < job->job->n_partitions; i++)
 		if (job->partitions[i].watermark.ms &&
-			(job->job->n_upstream || owes_windows(etld, job, job->partitions[i].watermark)))
+			(job->job->n_upstream ||
+				owes_windows(etld, job, job->partitions[i].watermark)))
 			return true;
 	return false;
 }
 
+/* Not for a job that runs or waits already, whose run will find the same windows due. `misfire:
+ * skip` means that what was missed stays missed until the next slot, which reads it by the ledger
+ * all the same. */
 static void catch_up(struct etld *etld, struct etld_job *job)
 {
 	struct etl_trigger trigger = {.kind = ETL_TRIGGER_CATCH_UP};
@@ -205,20 +234,11 @@ static void catch_up(struct etld *etld, struct etld_job *job)
 	job->interrupted = false;
 }
 
-void etld_sched_up(struct etld *etld, bool first)
+void etld_sched_catch_up(struct etld *etld)
 {
 	etld_on_loop(etld->loop);
-	for (struct etld_job *job = etld->jobs; first && job; job = job->hh.next)
-		if (!job->restored) { /* the store has never heard of it */
-			etl_sched_restore(etld->sched, &job->sched, NULL);
-			job->restored = true;
-		}
-	etld_outbox_up(etld);
-	etl_sched_store(etld->sched, true);
-	for (struct etld_job *job = etld->jobs; first && job; job = job->hh.next)
+	for (struct etld_job *job = etld->jobs; job; job = job->hh.next)
 		catch_up(etld, job);
-	etld_backfills_up(etld);
-	etld_deadline_look_all(etld);
 }
 
 /* ---- generations --------------------------------------------------------------------------- */
@@ -242,6 +262,8 @@ static void come_back(struct etld *etld, struct etld_job *job, const struct etl_
 		"%s: is right now and runs again", job->name);
 }
 
+/* The first generation is a start, where slots since the last stop count as missed; a job of a
+ * later one begins now. */
 static struct etld_job *new_job(struct etld *etld, const struct etl_job *config)
 {
 	struct etld_job *job = ETL_NEW(struct etld_job);
@@ -267,6 +289,8 @@ static void look_at_target(struct etld *etld, struct etld_job *job, const struct
 	job->retargeted = etld->generation->number > 1 ? ETLD_UNTOLD : 0;
 }
 
+/* The partitions are carried before the configuration is replaced: both lists are needed, by name.
+ */
 static void adopt_job(struct etld *etld, const struct etl_job *config)
 {
 	struct etld_job *job = etld_job_find(etld, config->name);
@@ -286,6 +310,7 @@ static void adopt_job(struct etld *etld, const struct etl_job *config)
 	job->job = config;
 }
 
+/* What is out on a worker (a question, alerts) is cut off and frees itself when it comes back. */
 static void free_job(struct etld *etld, struct etld_job *job)
 {
 	etld_sense_drop(job);
@@ -296,6 +321,7 @@ static void free_job(struct etld *etld, struct etld_job *job)
 	free(job->elsewhere_told);
 	free(job->partitions);
 	free(job->slots);
+	free(job->last);
 	etld_job_note_pause(job, NULL, NULL, (etl_wall){0});
 	free(job->failed_why);
 	free(job->held_why);
@@ -308,15 +334,16 @@ static void free_job(struct etld *etld, struct etld_job *job)
 static void forget_job(struct etld *etld, struct etld_job *job)
 {
 	if (etld_running(job)) {
-		etld_exec_cancel(etld_running(job), ETL_CANCEL_OPERATOR);
-		etld_exec_orphan(etld_running(job));
+		etld_run_cancel(etld_running(job), ETL_CANCEL_OPERATOR);
+		etld_run_orphan(etld_running(job));
 	}
 	etld_slots_retire(etld, job->name, job->sched.decided);
 	etld_backfills_job_gone(etld, job->name);
 	free_job(etld, job);
 }
 
-/* What those that came back have missed. */
+/* What those that came back have missed. The scheduler is told once for all of them, and only then
+ * each may owe a run besides its slots. */
 static void start_again(struct etld *etld)
 {
 	bool any = false;
@@ -332,6 +359,8 @@ static void start_again(struct etld *etld)
 	}
 }
 
+/* In this order: the jobs that are there, then those that are gone, whose places are free by that;
+ * then the limits, by which more may run; then what those that came back have missed. */
 void etld_sched_adopt(struct etld *etld, struct etld_generation *generation)
 {
 	struct etld_generation *old = etld->generation;
@@ -352,6 +381,7 @@ void etld_sched_adopt(struct etld *etld, struct etld_generation *generation)
 		etld_generation_unref(old);
 }
 
+/* The workers are gone: a question that was out comes back to nobody, so that it is freed here. */
 void etld_sched_free(struct etld *etld)
 {
 	struct etld_job *job, *next;

@@ -18,10 +18,12 @@ struct etld_follower {
 void etld_sched_open(struct etld *etld);
 /* A new configuration is in force, or the first one: takes it. */
 void etld_sched_adopt(struct etld *etld, struct etld_generation *generation);
-/* Before the first etld_sched_up: what the store knows of the slots of job `name`. */
+/* When MongoDB is there for the first time, in this order (news.c): what it knows of the slots of
+ * job `name`; then those of which it knows nothing; at last, when the scheduler has the store, runs
+ * for what is owed since the last stop. */
 void etld_sched_known(struct etld *etld, const char *name, const struct etl_schedule_info *info);
-/* MongoDB is there; `first`: what it knows was read into the jobs. */
-void etld_sched_up(struct etld *etld, bool first);
+void etld_sched_unheard(struct etld *etld);
+void etld_sched_catch_up(struct etld *etld);
 void etld_sched_free(struct etld *etld);
 
 unsigned etld_active_runs(const struct etld *etld);

@@ -31,6 +31,7 @@ struct etld_question {
 	struct etl_error error;
 };
 
+/* The job's own if it names one, else that of the daemon's file. */
 static const char *database_of(const struct etld_question *q)
 {
 	return q->wait_for->database ? q->wait_for->database : q->etld->database;
@@ -89,15 +90,15 @@ static void question_done(struct etld_task *task)
 	struct etld_question *q = (struct etld_question *)task;
 	struct etld_job *job = q->job;
 	struct etld *etld = q->etld;
-	char said[sizeof job->sched.sense_said];
+	char said[ETL_SENSE_SAID_BYTES];
 	bool satisfied;
 
 	if (job) {
 		job->question = NULL;
-		if (etl_store_is_away(&q->error))
+		if (etl_store_is_unreachable(&q->error))
 			etld_backend_lost(etld, &q->error);
 		satisfied = judge(q, said, sizeof said);
-		if (job->sched.sensing && !satisfied && !*job->sched.sense_said)
+		if (job->sched.sensing && !satisfied && !job->sched.sense_said)
 			tell(job, said);
 		etl_sched_sensed(etld->sched, &job->sched, satisfied, said);
 		etld->news->changed(etld);
@@ -115,6 +116,7 @@ void etld_sense_drop(struct etld_job *job)
 	job->question = NULL;
 }
 
+/* Only where the workers are gone; else see etld_sense_drop. */
 void etld_sense_free(struct etld_job *job)
 {
 	if (job->question)

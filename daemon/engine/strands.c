@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: MIT
  *
- * Carries the parts of a run back and forth between workers (their steps) and the loop (their transfer,
- * their waits, their share of the memory). A part is on at most one thread; its mail waits here while
- * a worker has it. What its end or a change of step means for the run is told to the run (events).
+ * Carries the parts of a run back and forth between workers (their steps) and the loop (their
+ * transfer, their waits, their share of the memory). A part is on at most one thread; its mail
+ * waits here while a worker has it. What its end or a change of step means for the run is told to
+ * the run (events).
+ *
+ * A strand's way, with an example: a worker plans and says FETCH; the loop starts the transfer; the
+ * head and pieces come as mail; INPUT hands them over; the worker decodes, transforms and commits,
+ * and says FETCH again for the next page, or NOTHING. While the worker is at it, 512 KiB of mail
+ * fill up here, the transfer is paused, the socket fills, and the other side waits: memory has a
+ * bound however large the answer is.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/hash.h"
-#include "engine/runs.h"
+#include "engine/strands.h"
 #include "flow/flow.h"
 
 /* Unread bytes of a strand at which its socket is paused. */
@@ -17,6 +24,8 @@
 
 static void give_to_worker(struct strand *s);
 
+/* Of an answer that nobody reads any more: its mail is freed with it, or the next answer would
+ * begin with the rest of the last one. */
 static void drop_transfer(struct strand *s)
 {
 	etld_fetch_clock_stop(&s->clock);
@@ -31,6 +40,8 @@ static void drop_transfer(struct strand *s)
 	s->mail_bytes = 0;
 }
 
+/* Paused above the mark; what libcurl still has is given again when it goes on. The clock of the
+ * fetch stops, for the other side is not slow: we are. */
 static void post(struct strand *s, struct etl_mail *mail)
 {
 	*s->mail_last = mail;
@@ -51,6 +62,7 @@ static void on_begun(void *ctx)
 	etld_fetch_clock_go(&s->clock);
 }
 
+/* A copy: the texts are lent for the call. */
 static void on_head(void *ctx, const struct etl_response *response)
 {
 	post(ctx, etl_mail_of_head(response));
@@ -66,6 +78,7 @@ static void on_chunk(void *ctx, const char *bytes, size_t len)
 	post(ctx, mail);
 }
 
+/* The end is mail like all else, so that it is read behind the last piece. */
 static void on_end(void *ctx, const struct etl_error *err)
 {
 	struct strand *s = ctx;
@@ -104,6 +117,7 @@ static void on_strand_timer(struct etl_timer *timer, void *ctx)
 	give_to_worker(ctx);
 }
 
+/* How long was decided by the policy (lib/run/policy.h), with what the other side asked for. */
 static void wait_for_timer(struct strand *s)
 {
 	struct etld *etld = s->run->etld;
@@ -114,6 +128,8 @@ static void wait_for_timer(struct strand *s)
 	s->run->events->waits(s->run);
 }
 
+/* Those that wait for input or memory are at work: their end is near. What waits for a retry of
+ * minutes is not waited for by a daemon that stops. */
 bool etld_strands_only_wait(const struct etld_run *run, etl_dur patience)
 {
 	size_t waiting = 0;
@@ -136,10 +152,11 @@ static void wait_for_memory(struct strand *s)
 	if (s->transfer)
 		etld_http_pause(s->transfer, true);
 	if (etld_shares_ask(s->run->etld->shares, &s->share, s->part->memory))
-		etld_exec_granted(s);
+		etld_strand_granted(s);
 }
 
-void etld_exec_granted(void *ctx)
+/* The worker goes on where it said that it lacks memory. */
+void etld_strand_granted(void *ctx)
 {
 	struct strand *s = ctx;
 
@@ -147,13 +164,15 @@ void etld_exec_granted(void *ctx)
 	give_to_worker(s);
 }
 
-/* What the worker left behind in memory says what others may have. */
+/* What the worker left behind in memory says what others may have. Said at each visit, so that a
+ * share which is not needed any more goes to the next one at once. */
 static void return_memory(struct strand *s)
 {
 	etld_shares_return(s->run->etld->shares, &s->share, s->part->memory);
 	s->part->granted = s->share.has;
 }
 
+/* The work's own function: a flow walks its steps until it needs something. */
 static void strand_work(struct etld_task *task)
 {
 	struct strand *s = ETL_OF(struct strand, task, task);
@@ -162,11 +181,13 @@ static void strand_work(struct etld_task *task)
 	s->need = s->run->run->job->work->go(s->part);
 }
 
+/* Backfills are behind live runs at the gate of a host too: history must not make today late. */
 static enum etld_priority priority_of(const struct etld_run *run)
 {
 	return run->run->trigger.kind == ETL_TRIGGER_BACKFILL ? ETLD_BACKFILL : ETLD_LIVE;
 }
 
+/* The request is the strand's own and lives until its next one. */
 static void fetch(struct strand *s)
 {
 	const struct etl_strand *strand = etl_strand_of(s->part);
@@ -177,6 +198,7 @@ static void fetch(struct strand *s)
 		&transfer_events, s);
 }
 
+/* Mail that came while the worker was at it is handed over at once. */
 static void wait_for_input(struct strand *s)
 {
 	s->wants_input = true;
@@ -186,6 +208,7 @@ static void wait_for_input(struct strand *s)
 		go_on_reading(s);
 }
 
+/* Its place among max_active is free before the run hears of it. */
 static void strand_ended(struct strand *s)
 {
 	s->ended = true;
@@ -193,15 +216,15 @@ static void strand_ended(struct strand *s)
 	s->run->events->ended(s->run);
 }
 
-/* What others may see of the strand while a worker has it. It says where it goes on; until the answer
- * comes it is at its extract. */
+/* What others may see of the strand while a worker has it. It says where it goes on; until the
+ * answer comes it is at its extract. */
 static void note_progress(struct strand *s)
 {
 	bool waits = s->need == ETL_NEED_FETCH || s->need == ETL_NEED_INPUT;
 
 	s->step = waits ? ETL_STEP_EXTRACT : s->part->step;
 	s->records = s->part->counts.in;
-	s->windows = s->part->windows_loaded + s->part->windows_empty;
+	s->windows = s->part->windows.loaded + s->part->windows.empty;
 }
 
 static void follow_need(struct strand *s)
@@ -230,6 +253,8 @@ static void follow_need(struct strand *s)
 	}
 }
 
+/* The cancel is looked at before the need: a worker that has just asked for an hour's wait is
+ * called again at once, and ends. */
 static void strand_done(struct etld_task *task)
 {
 	struct strand *s = ETL_OF(struct strand, task, task);
@@ -246,7 +271,8 @@ static void strand_done(struct etld_task *task)
 		follow_need(s);
 }
 
-/* What came while it was elsewhere is behind what it has not read yet. */
+/* What came while it was elsewhere is behind what it has not read yet. One link moves all of it:
+ * mail is never copied between threads. */
 static void move_mail(struct strand *s)
 {
 	struct etl_mail **last = &etl_strand_of(s->part)->inbox;
@@ -258,6 +284,8 @@ static void move_mail(struct strand *s)
 	s->mail_bytes = 0;
 }
 
+/* What was waited for is over, whatever it was: mail goes along, flags are cleared, and until
+ * strand_done the strand is the worker's. */
 static void give_to_worker(struct strand *s)
 {
 	const struct etl_job *job = s->run->run->job;
@@ -272,7 +300,8 @@ static void give_to_worker(struct strand *s)
 	etld_pool_submit(s->run->etld->pool, &s->task);
 }
 
-/* Whose strands never take all workers and all memory: those that ask one host, or one job. */
+/* Whose strands never take all workers and all memory: those that ask one host, or one job. By host
+ * and not by job, since it is the host that makes them wait; never 0, which is no lane. */
 static uint64_t lane_of(const struct etl_job *job)
 {
 	const char *text = *job->host ? job->host : job->name;
@@ -287,6 +316,7 @@ void etld_strands_open(struct etld_run *run, const struct etld_run_events *event
 	run->strands = etl_calloc(run->n_strands, sizeof *run->strands);
 }
 
+/* Parts in the order of the job's partitions, as many as max_active of the job allows. */
 void etld_strands_start(struct etld_run *run)
 {
 	while (run->next_strand < run->n_strands &&
@@ -306,6 +336,8 @@ void etld_strands_start(struct etld_run *run)
 	}
 }
 
+/* Those on a worker find the flag themselves. What was waited for in memory is given back: others
+ * can go on while this one ends. */
 void etld_strands_call(struct etld_run *run)
 {
 	for (size_t i = 0; i < run->n_strands && i < run->next_strand; i++) {

@@ -9,10 +9,6 @@
 
 #include "io/loop.h"
 
-/* How long a piece may take. The millisecond is the grid of the slots; a turn of the loop costs
- * some 10 us beside. */
-#define PIECE ((etl_dur){500})
-
 #define AT_ONCE 2
 
 static void go_on(struct etld_walk *walk);
@@ -34,7 +30,8 @@ static bool may_go(const struct etld_walk *walk)
 
 static void arm(struct etld_walk *walk)
 {
-	etl_timer_arm(etld_loop_wheel(walk->etld->loop), &walk->timer, etl_mono_now(walk->etld->clock));
+	etl_timer_arm(etld_loop_wheel(walk->etld->loop), &walk->timer,
+		etl_mono_now(walk->etld->clock));
 }
 
 /* Lets walks that wait go, the oldest first, each in a turn of its own: the caller may be in
@@ -48,6 +45,7 @@ static void next_turn(struct etld *etld)
 		}
 }
 
+/* `free` may take the walk's memory: whoever waits is let go behind it, by the list alone. */
 void etld_walk_drop(struct etld_walk *walk)
 {
 	struct etld *etld = walk->etld;
@@ -77,7 +75,7 @@ static const struct etl_job *at(const struct etld_walk *walk, size_t i)
 static void go_on(struct etld_walk *walk)
 {
 	struct etld *etld = walk->etld;
-	etl_mono now = etl_mono_now(etld->clock), until = etl_mono_add(now, PIECE);
+	etl_mono now = etl_mono_now(etld->clock), until = etl_mono_add(now, ETLD_PIECE);
 
 	for (; walk->next < walk->n && now.us < until.us; now = etl_mono_now(etld->clock)) {
 		struct etld_job *job = etld_job_find(etld, at(walk, walk->next++)->name);

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * A look at all jobs in pieces: between two of them the loop does what else is due, so that thousands
- * of jobs make no slot late. A few jobs are looked at within the call. Of walks on behalf of a request
- * two go at once, for each gathers an answer in memory; the others wait for their turn. Loop thread.
+ * A look at all jobs in pieces: between two of them the loop does what else is due, so that
+ * thousands of jobs make no slot late. A few jobs are looked at within the call. Of walks on behalf
+ * of a request two go at once, for each gathers an answer in memory; the others wait for their
+ * turn. Loop thread.
  */
 #ifndef ETLD_ENGINE_WALK_H
 #define ETLD_ENGINE_WALK_H
 
 #include "engine/jobs.h"
+
+/* How long a piece of work on the loop may take. The millisecond is the grid of the slots; a turn
+ * of the loop costs some 10 us beside. */
+#define ETLD_PIECE ((etl_dur){500})
 
 struct etld_request;
 

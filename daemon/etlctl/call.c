@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * Asking the daemon, and telling what went wrong with the next thing to try.
+ *
+ * How long somebody waits, and for what. A daemon that is gone is told at once (the socket
+ * refuses). One that accepts and does not answer within a second is asked on a second connection
+ * whether it lives: if so, the answer may wait for MongoDB, and a minute is given to it; if not,
+ * that is told within two seconds in all, with what the service manager says. An operator at night
+ * learns "it is down" faster than he can type.
  */
 #include <poll.h>
 #include <signal.h>
@@ -21,6 +27,9 @@ enum {
 	START_LOOK_MS = 200,
 };
 
+/* stdout first: with both on one terminal the words stand under the table that they belong to. The
+ * text may quote what came from a daemon or a source, so that it is made safe here, once for all.
+ */
 void etlctl_say(const char *fmt, ...)
 {
 	char text[4096];
@@ -45,7 +54,9 @@ static void say_hint(const char *text)
 	fprintf(stderr, "  hint: %s\n", etl_buf_text(&clean));
 }
 
-/* Gives the hint, which is still to be said. */
+/* Gives the hint, which is still to be said. Three cases with three hints: somebody else answers on
+ * that socket; the service is active but silent; it is not running. `systemctl start` for one that
+ * is active would do nothing. */
 static const char *tell_no_daemon(const struct etl_error *err)
 {
 	const char *unit = etlctl_unit_state();
@@ -60,6 +71,8 @@ static const char *tell_no_daemon(const struct etl_error *err)
 		"systemctl start etld; journalctl -u etld -n 50";
 }
 
+/* For programs that read -o json: an error is a document with a schema too, and carries the exit
+ * status, for a shell pipeline loses that. */
 void etlctl_print_error(const struct etlctl *ctl, const char *code, const char *message,
 	const char *hint, const struct etl_json *details, int status)
 {
@@ -78,7 +91,8 @@ void etlctl_print_error(const struct etlctl *ctl, const char *code, const char *
 	print_json(json);
 }
 
-/* `hint` stays as it is where there is none. */
+/* `hint` stays as it is where there is none. By the client's codes: what was wrong with the call
+ * itself. Refusals of the daemon are etlctl_tell_reply's. */
 static int tell_failed_call(const struct etl_error *err, const char **hint)
 {
 	if (etl_streq(err->code, "ctl.interrupted")) {
@@ -113,6 +127,9 @@ int etlctl_tell_error(const struct etlctl *ctl, const struct etl_error *err)
 	return status;
 }
 
+/* The reason is part of most messages already; it is said behind the message where it is not.
+ * Diagnostics are the loader's own lines, with file, line and caret: they are shown as they came.
+ */
 int etlctl_tell_reply(const struct etlctl *ctl, const struct etl_ctl_reply *reply)
 {
 	const char *diagnostics = etl_json_text(reply->parameters, "diagnostics", NULL);
@@ -133,6 +150,8 @@ int etlctl_tell_reply(const struct etlctl *ctl, const struct etl_ctl_reply *repl
 	return etl_ctl_error_exit(reply->error);
 }
 
+/* Two limits: connecting and sending. Receiving is the caller's, who knows how long an answer may
+ * take. */
 struct etl_client *etlctl_open(const struct etlctl *ctl, bool more, int *status)
 {
 	etl_cleanup(etl_client_close) struct etl_client *client = NULL;
@@ -151,6 +170,8 @@ struct etl_client *etlctl_open(const struct etlctl *ctl, bool more, int *status)
 	return ETL_TAKE(client);
 }
 
+/* As a descriptor, for the wait for an answer is a poll: a handler could come between the look and
+ * the wait. */
 int etlctl_open_signals(void)
 {
 	sigset_t set;
@@ -162,41 +183,36 @@ int etlctl_open_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
-/* A second connection that asks what costs nothing: is anybody there? */
+/* Completion and hints use it: whatever goes wrong, the line that they belong to is worth more than
+ * its error. */
+struct etl_json *etlctl_ask(const struct etlctl *ctl, const char *method,
+	const struct etl_json *parameters, int limit_ms)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_ctl_reply reply = {0};
+	etl_cleanup(etl_client_close) struct etl_client *client =
+		etl_client_open(ctl->socket, limit_ms, &err);
+	struct etl_json *answer = NULL;
+
+	if (client && !etl_client_send(client, method, parameters, false, limit_ms, &err) &&
+		!etl_client_receive(client, limit_ms, &reply, &err) && reply.error == ETL_CTL_OK)
+		answer = etl_json_copy(reply.parameters);
+	etl_ctl_reply_fini(&reply);
+	return answer;
+}
+
+/* On a second connection, with what costs nothing: is anybody there? */
 static bool shows_life(const struct etlctl *ctl)
 {
-	struct etl_error err = ETL_ERROR_INIT;
-	struct etl_ctl_reply reply = {0};
-	etl_cleanup(etl_client_close) struct etl_client *client =
-		etl_client_open(ctl->socket, PROBE_MS, &err);
-	static const char question[] = ETL_CTL_SERVICE ".GetInfo";
-	bool alive = client &&
-		!etl_client_send(client, question, NULL, false, PROBE_MS, &err) &&
-		!etl_client_receive(client, PROBE_MS, &reply, &err);
+	etl_cleanup(etl_json_free) struct etl_json *answer =
+		etlctl_ask(ctl, ETL_CTL_SERVICE ".GetInfo", NULL, PROBE_MS);
 
-	etl_ctl_reply_fini(&reply);
-	return alive;
+	return answer != NULL;
 }
 
-char *etlctl_daemons_file(const struct etlctl *ctl)
-{
-	struct etl_error err = ETL_ERROR_INIT;
-	struct etl_ctl_reply reply = {0};
-	etl_cleanup(etl_client_close) struct etl_client *client =
-		etl_client_open(ctl->socket, CONNECT_MS, &err);
-	static const char question[] = ETL_CTL_INTERFACE ".Version";
-	const char *path = NULL;
-	char *file;
-
-	if (client && !etl_client_send(client, question, NULL, false, ANSWER_MS, &err) &&
-		!etl_client_receive(client, ANSWER_MS, &reply, &err) && reply.error == ETL_CTL_OK)
-		path = etl_json_text(reply.parameters, "config", NULL);
-	file = path ? etl_strdup(path) : NULL;
-	etl_ctl_reply_fini(&reply);
-	return file;
-}
-
-/* The first reply, an error's too. 0, or an exit status after none came and that was told. */
+/* The first reply, an error's too. 0, or an exit status after none came and that was told. A second
+ * answer is never sent: the same request is waited for longer. Asked again it could start a second
+ * run. */
 static int receive_first(const struct etlctl *ctl, struct etl_client *client,
 	struct etl_ctl_reply *reply)
 {
@@ -208,7 +224,8 @@ static int receive_first(const struct etlctl *ctl, struct etl_client *client,
 	return rc < 0 ? etlctl_tell_error(ctl, &err) : 0;
 }
 
-/* 0, or the exit status of an error reply, which was told and is gone. */
+/* 0, or the exit status of an error reply, which was told and is gone. The reply is gone after a
+ * refusal, so that callers handle one thing: a status that is not 0. */
 static int tell_refusal(const struct etlctl *ctl, struct etl_ctl_reply *reply)
 {
 	int status = reply->error == ETL_CTL_OK ? 0 : etlctl_tell_reply(ctl, reply);
@@ -244,7 +261,8 @@ static bool says_starting(const struct etl_ctl_reply *reply)
 		etl_json_bool(reply->parameters, "starting", false);
 }
 
-/* False: a signal came, or the limit is reached. */
+/* False: a signal came, or the limit is reached. A fifth of a second is short beside a start, and
+ * three hundred questions a minute cost nothing. */
 static bool wait_a_moment(int signals, int *waited_ms)
 {
 	struct pollfd in = {.fd = signals, .events = POLLIN};
@@ -255,6 +273,10 @@ static bool wait_a_moment(int signals, int *waited_ms)
 	return *waited_ms <= START_MS && poll(&in, 1, START_LOOK_MS) == 0;
 }
 
+/* A daemon starts in two stages that an operator's script should not have to know: systemd is about
+ * to start it, so that there is no socket; and it is there, but has not heard of MongoDB yet
+ * (NotReady, "starting"). `etlctl run --wait` right behind `systemctl start etld` waits through
+ * both, and gives up on any other word. */
 struct etl_client *etlctl_open_started(const struct etlctl *ctl, int signals, int *status,
 	struct etl_ctl_reply *reply)
 {

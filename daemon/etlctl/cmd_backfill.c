@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * backfill, backfills, cancel. The backfill belongs to the daemon: Ctrl-C only ends the waiting.
+ *
+ * Example of `etlctl backfill airqino --from 2026-06-01 --dry-run`:
+ *   dry run: nothing is loaded
+ *     range       2026-06-01 00:00Z to 2026-07-01 10:00Z
+ *     wanted      40 of 730 windows, 4 pieces
+ *     ledger      690 loaded 40 pending
  */
 #include <stdio.h>
 #include <unistd.h>
@@ -13,12 +19,15 @@ static int64_t windows(const struct etl_json *b, const char *name)
 	return print_count_of(b, "windows", name);
 }
 
+/* Windows that the backfill is done with, however that ended: progress counts them all, or a
+ * backfill over a source that has forgotten half would never look finished. */
 static int64_t gone(const struct etl_json *b)
 {
 	return windows(b, "done") + windows(b, "failed") + windows(b, "unrecoverable") +
 		windows(b, "blocked");
 }
 
+/* Nothing at the beginning, when no piece has shown a pace. */
 static void print_eta(const struct etl_json *b, struct etl_buf *out)
 {
 	double eta = etl_json_double(b, "eta_s", -1);
@@ -32,31 +41,23 @@ static void print_eta(const struct etl_json *b, struct etl_buf *out)
 
 /* ---- progress -------------------------------------------------------------------------------- */
 
-/* One line, drawn again and again on a terminal; elsewhere a line now and then is no help. */
 static void show_progress(const struct etl_json *b)
 {
 	ETL_BUF_CLEANUP struct etl_buf line;
 
 	etl_buf_init(&line, 1024);
-	if (!isatty(STDERR_FILENO))
-		return;
-	etl_buf_printf(&line, "\r\033[K%lld of %lld windows", (long long)gone(b),
+	etl_buf_printf(&line, "%lld of %lld windows", (long long)gone(b),
 		(long long)windows(b, "wanted"));
 	if (windows(b, "failed"))
 		etl_buf_printf(&line, ", %lld failed", (long long)windows(b, "failed"));
 	print_eta(b, &line);
-	fputs(etl_buf_text(&line), stderr);
-	fflush(stderr);
-}
-
-static void end_progress(void)
-{
-	if (isatty(STDERR_FILENO))
-		fputs("\r\033[K", stderr);
+	print_progress(etl_buf_text(&line));
 }
 
 /* ---- results --------------------------------------------------------------------------------- */
 
+/* The states are printed by the names in the answer: a state of a newer daemon is shown, not
+ * dropped. */
 static void print_survey(const struct etl_json *survey, struct etl_buf *out)
 {
 	etl_buf_printf(out, "  wanted      %lld of %lld windows, %lld pieces\n",
@@ -74,6 +75,8 @@ static void print_survey(const struct etl_json *survey, struct etl_buf *out)
 	etl_buf_char(out, '\n');
 }
 
+/* Both answers are printed by this: the one after the survey, where nothing has been done, and the
+ * one at the end, which has no survey. */
 static void print_backfill(const struct etlctl *ctl, const struct etl_json *reply)
 {
 	const struct etl_json *b = etl_json_get(reply, "backfill");
@@ -90,9 +93,7 @@ static void print_backfill(const struct etlctl *ctl, const struct etl_json *repl
 		etl_buf_char(&out, '\n');
 	}
 	etl_buf_str(&out, "  range       ");
-	print_time(etl_json_text(b, "from", NULL), &out);
-	etl_buf_str(&out, " to ");
-	print_time(etl_json_text(b, "to", NULL), &out);
+	print_range(etl_json_text(b, "from", NULL), etl_json_text(b, "to", NULL), &out);
 	etl_buf_char(&out, '\n');
 	if (survey)
 		print_survey(survey, &out);
@@ -105,16 +106,21 @@ static void print_backfill(const struct etlctl *ctl, const struct etl_json *repl
 	print_out(&out);
 }
 
+/* Windows that are given up or blocked are no failure of the backfill: no other attempt would load
+ * them now. */
 static int status_of(const struct etl_json *reply)
 {
 	const struct etl_json *b = etl_json_get(reply, "backfill");
 
 	if (etl_json_bool(reply, "dry_run", false))
 		return EXIT_FINE;
-	return etl_streq(etl_json_text(b, "state", ""), "done") && !windows(b, "failed") ? EXIT_FINE :
-											     EXIT_FAILED;
+	return etl_streq(etl_json_text(b, "state", ""), "done") && !windows(b, "failed") ?
+		       EXIT_FINE :
+		       EXIT_FAILED;
 }
 
+/* Without --wait the answer only says that the backfill is stored: its end is not this command's to
+ * judge. */
 static int finish(const struct etlctl *ctl, const struct etl_ctl_reply *reply, bool waited)
 {
 	if (reply->error != ETL_CTL_OK)
@@ -126,7 +132,9 @@ static int finish(const struct etlctl *ctl, const struct etl_ctl_reply *reply, b
 	return waited ? status_of(reply->parameters) : EXIT_FINE;
 }
 
-/* Reads replies until the last; `reply` holds the first. */
+/* Reads replies until the last; `reply` holds the first. As with a run: Ctrl-C and a lost daemon
+ * end the waiting, not the backfill, and the words differ, for only in the first case is it known
+ * that it goes on. */
 static int follow(const struct etlctl *ctl, struct etl_client *client, struct etl_ctl_reply *reply)
 {
 	struct etl_error err = ETL_ERROR_INIT;
@@ -137,7 +145,7 @@ static int follow(const struct etlctl *ctl, struct etl_client *client, struct et
 		etl_ctl_reply_fini(reply);
 		if (etl_client_receive(client, -1, reply, &err) == 0)
 			continue;
-		end_progress();
+		print_progress(NULL);
 		if (!etl_streq(err.code, "ctl.interrupted")) {
 			status = etlctl_tell_error(ctl, &err);
 			etlctl_say("the backfill may have gone on: etlctl backfills");
@@ -146,10 +154,11 @@ static int follow(const struct etlctl *ctl, struct etl_client *client, struct et
 		etlctl_say("no longer waiting; the backfill goes on: etlctl backfills");
 		return EXIT_INTERRUPTED;
 	}
-	end_progress();
+	print_progress(NULL);
 	return finish(ctl, reply, true);
 }
 
+/* Signals are taken over only to wait: without --wait Ctrl-C ends the program as everywhere. */
 static int backfill(const struct etlctl *ctl)
 {
 	bool wait = etl_json_bool(ctl->values, "wait", false);
@@ -169,7 +178,7 @@ static int backfill(const struct etlctl *ctl)
 	return status;
 }
 
-/* ---- backfills, cancel ------------------------------------------------------------------------- */
+/* ---- backfills, cancel ---------------------------------------------------------------------- */
 
 static void add_progress(struct table *table, const struct etl_json *b)
 {
@@ -179,10 +188,13 @@ static void add_progress(struct table *table, const struct etl_json *b)
 	table_text(table, text);
 }
 
+/* TO GO is "-" for one that has ended or shows no pace yet; WAITS FOR for one whose piece runs.
+ */
 static void print_list(const struct etlctl *ctl, const struct etl_json *reply)
 {
-	static const char *const titles[] = {"BACKFILL", "JOB", "STATE", "-FROM", "-TO", "-->WINDOWS",
-		">FAILED", ">TO GO", "-WAITS FOR", "---CREATED", "---BY", "REASON", NULL};
+	static const char *const titles[] = {"BACKFILL", "JOB", "STATE", "-FROM", "-TO",
+		"-->WINDOWS", ">FAILED", ">TO GO", "-WAITS FOR", "---CREATED", "---BY", "REASON",
+		NULL};
 	const char *now = etl_json_text(reply, "generated_at", NULL);
 	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
 
@@ -203,6 +215,7 @@ static void print_list(const struct etlctl *ctl, const struct etl_json *reply)
 	table_print(table, "no backfill is under way; --all lists those that have ended");
 }
 
+/* "is being ended", not "has ended": a run ends at its next step, a backfill when its piece has. */
 static void print_cancelled(const struct etlctl *ctl, const struct etl_json *reply)
 {
 	ETL_BUF_CLEANUP struct etl_buf out;

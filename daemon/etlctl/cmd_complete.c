@@ -5,6 +5,12 @@
  * line, "word<TAB>what it is"; a line ":files" asks the shell for its own files. Names of jobs,
  * partitions and runs come from the daemon, within a short limit; it never fails and never says
  * a word on stderr: a shell would print it in the middle of the line.
+ *
+ * Example: the cursor stands behind "etlctl windows accept airqino 2026-07". The words before it
+ * name the command `windows accept` and the job; the word that is begun is the second positional,
+ * `window`; a provider asks the daemon for windows of that job, those that have failed are what
+ * accept is for, and of their starts those that begin with "2026-07" are printed with partition and
+ * state. The shell shows them.
  */
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +18,7 @@
 #include "base/str.h"
 #include "etlctl/print.h"
 
+/* A person who presses Tab waits a third of a second at most; twenty runs are a screen. */
 enum { LIMIT_MS = 300, RUNS = 20 };
 
 struct line {
@@ -22,7 +29,8 @@ struct line {
 	struct etl_buf out;
 };
 
-/* A name may hold what would break the line, if the daemon is not ours. */
+/* A name may hold what would break the line, if the daemon is not ours. Only what begins as the
+ * word does: not every shell filters by itself. */
 static void offer(struct line *line, const char *word, const char *what)
 {
 	if (!word || !*word || !etl_starts_with(word, line->cur))
@@ -33,7 +41,17 @@ static void offer(struct line *line, const char *word, const char *what)
 	etl_buf_char(&line->out, '\n');
 }
 
-/* "a|b|c" */
+/* `seen` has those that were offered already. */
+static void offer_once(struct line *line, struct etl_json *seen, const char *word)
+{
+	if (!*word || etl_json_get(seen, word))
+		return;
+	etl_json_add_bool(seen, word, true);
+	offer(line, word, NULL);
+}
+
+/* "a|b|c" Values that the table lists are known without the daemon, and offered whether it is there
+ * or not. */
 static void offer_words(struct line *line, const char *words)
 {
 	char word[64];
@@ -49,29 +67,21 @@ static void offer_words(struct line *line, const char *words)
 
 /* ---- what the daemon knows --------------------------------------------------------------- */
 
-/* The answer to a question of one parameter, NULL if there is none in time. Takes nothing. */
+/* The answer to a question of one parameter, NULL if there is none in time. */
 static struct etl_json *ask(const struct line *line, const char *method, const char *key,
 	const char *text, int64_t number)
 {
 	etl_cleanup(etl_json_free) struct etl_json *parameters = etl_json_object();
 	etl_cleanup(free) char *name = etl_strf("%s.%s", ETL_CTL_INTERFACE, method);
-	struct etl_error err = ETL_ERROR_INIT;
-	struct etl_ctl_reply reply = {0};
-	etl_cleanup(etl_client_close) struct etl_client *client =
-		etl_client_open(line->ctl->socket, LIMIT_MS, &err);
-	struct etl_json *found = NULL;
 
 	if (text)
 		etl_json_add_text(parameters, key, text);
 	else if (key)
 		etl_json_add_int(parameters, key, number);
-	if (client && !etl_client_send(client, name, parameters, false, LIMIT_MS, &err) &&
-		!etl_client_receive(client, LIMIT_MS, &reply, &err) && reply.error == ETL_CTL_OK)
-		found = etl_json_copy(reply.parameters);
-	etl_ctl_reply_fini(&reply);
-	return found;
+	return etlctl_ask(line->ctl, name, parameters, LIMIT_MS);
 }
 
+/* The description beside the name: zsh and fish show it. */
 static void offer_jobs(struct line *line)
 {
 	etl_cleanup(etl_json_free) struct etl_json *reply = ask(line, "Jobs", NULL, NULL, 0);
@@ -85,16 +95,12 @@ static void offer_groups(struct line *line)
 	etl_cleanup(etl_json_free) struct etl_json *reply = ask(line, "Jobs", NULL, NULL, 0);
 	etl_cleanup(etl_json_free) struct etl_json *seen = etl_json_object();
 
-	ETL_JSON_EACH(job, etl_json_get(reply, "jobs")) {
-		const char *group = etl_json_text(job, "group", "");
-
-		if (!*group || etl_json_get(seen, group))
-			continue;
-		etl_json_add_bool(seen, group, true);
-		offer(line, group, NULL);
-	}
+	ETL_JSON_EACH(job, etl_json_get(reply, "jobs"))
+		offer_once(line, seen, etl_json_text(job, "group", ""));
 }
 
+/* From the watermarks of status, for these are the partitions that are configured, as people name
+ * them. */
 static void offer_partitions(struct line *line)
 {
 	etl_cleanup(etl_json_free) struct etl_json *reply =
@@ -114,6 +120,8 @@ static const char *state_for(const struct etl_command *command)
 	return etl_streq(command->name, "windows accept") ? "failed" : NULL;
 }
 
+/* At most what `windows` lists: those that want attention. Whoever means another one knows its
+ * time. */
 static void offer_windows(struct line *line)
 {
 	etl_cleanup(etl_json_free) struct etl_json *reply =
@@ -122,7 +130,8 @@ static void offer_windows(struct line *line)
 
 	ETL_JSON_EACH(window, etl_json_get(reply, "windows")) {
 		const char *is = etl_json_text(window, "state", "");
-		etl_cleanup(free) char *what = etl_strf("%s %s", etl_json_text(window, "partition", "-"), is);
+		etl_cleanup(free) char *what =
+			etl_strf("%s %s", etl_json_text(window, "partition", "-"), is);
 
 		if (!state || etl_streq(state, is))
 			offer(line, etl_json_text(window, "start", "-"), what);
@@ -137,16 +146,11 @@ static void offer_checks(struct line *line)
 	etl_cleanup(etl_json_free) struct etl_json *seen = etl_json_object();
 
 	ETL_JSON_EACH(unit, etl_json_get(reply, "held"))
-		ETL_JSON_EACH(check, etl_json_get(unit, "checks")) {
-			const char *name = etl_json_text(check, "check", "");
-
-			if (!*name || etl_json_get(seen, name))
-				continue;
-			etl_json_add_bool(seen, name, true);
-			offer(line, name, NULL);
-		}
+		ETL_JSON_EACH(check, etl_json_get(unit, "checks"))
+			offer_once(line, seen, etl_json_text(check, "check", ""));
 }
 
+/* The newest ones, of all jobs: what somebody has just seen in `runs`. */
 static void offer_ids(struct line *line, const char *method, const char *list, const char *key)
 {
 	etl_cleanup(etl_json_free) struct etl_json *reply = ask(line, method, "limit", NULL, RUNS);
@@ -166,7 +170,8 @@ static void offer_runs(struct line *line)
 
 static void offer_letters(struct line *line)
 {
-	etl_cleanup(etl_json_free) struct etl_json *reply = ask(line, "DeadList", "limit", NULL, RUNS);
+	etl_cleanup(etl_json_free) struct etl_json *reply =
+		ask(line, "DeadList", "limit", NULL, RUNS);
 
 	ETL_JSON_EACH(one, etl_json_get(reply, "letters")) {
 		etl_cleanup(free) char *what = etl_strf("%s %s %s", etl_json_text(one, "job", ""),
@@ -195,7 +200,8 @@ static void offer_files(struct line *line)
 
 static void offer_commands(struct line *line);
 
-/* By the name that a value has on the wire. */
+/* By the name that a value has on the wire. A value is completed by its name on the wire, so that a
+ * new command with a JOB needs nothing here. */
 static const struct {
 	const char *wire;
 	void (*offer)(struct line *line);
@@ -254,7 +260,8 @@ static void offer_commands(struct line *line)
 	}
 }
 
-/* After "watermark": what may follow. */
+/* After "watermark": what may follow. "watermark" alone is no command: without the daemon and
+ * without a request, from the table. */
 static void offer_second_words(struct line *line, const char *first)
 {
 	size_t n = strlen(first);
@@ -264,6 +271,7 @@ static void offer_second_words(struct line *line, const char *first)
 			offer(line, command->name + n + 1, command->summary);
 }
 
+/* Those of the command first: they are fewer, and what is wanted. */
 static void offer_options(struct line *line)
 {
 	if (line->command)
@@ -294,6 +302,7 @@ static int global_of(const char *word)
 	return -1;
 }
 
+/* The n-th of those without an option, from 0. */
 static const struct etl_command_arg *positional(const struct etl_command *command, size_t n)
 {
 	for (const struct etl_command_arg *arg = command->args; arg->wire; arg++)
@@ -302,7 +311,8 @@ static const struct etl_command_arg *positional(const struct etl_command *comman
 	return NULL;
 }
 
-/* The value of `word` is sought, an option; false: it takes none. */
+/* The value of `word` is sought, an option; false: it takes none. For "--window " and the like,
+ * where the cursor stands behind an option that takes a value. */
 static bool offer_value_of(struct line *line, const char *word)
 {
 	const struct etl_command_arg *arg = option_of(line->command, word);
@@ -321,7 +331,8 @@ static bool offer_value_of(struct line *line, const char *word)
 	return true;
 }
 
-/* True if the word behind this one is its value. */
+/* True if the word behind this one is its value. Needed to know which words are values: in
+ * "--socket /x status" the command is the third word. */
 static bool takes_value(const struct etl_command *command, const char *word)
 {
 	const struct etl_command_arg *arg = option_of(command, word);
@@ -330,7 +341,9 @@ static bool takes_value(const struct etl_command *command, const char *word)
 	return (i >= 0 && global[i].words) || (arg && arg->type != ETL_ARG_FLAG);
 }
 
-/* The words before the cursor that are neither options nor their values; how many. */
+/* The words before the cursor that are neither options nor their values; how many. The command is
+ * looked for after the first and the second word, for options of a command can stand between its
+ * words and what follows. */
 static int plain_words(struct line *line, struct etlctl *ctl, int argc, char **argv, char **plain)
 {
 	struct etl_error err = ETL_ERROR_INIT;
@@ -356,6 +369,8 @@ static int plain_words(struct line *line, struct etlctl *ctl, int argc, char **a
 	return n;
 }
 
+/* In this order: the value of an option, an option, the command's words, its positionals. "windows"
+ * is a command and the beginning of another one: both are offered. */
 static void complete(struct line *line, char **plain, int n, const char *before)
 {
 	struct etl_error err = ETL_ERROR_INIT;
@@ -382,6 +397,8 @@ static void complete(struct line *line, char **plain, int n, const char *before)
 		offer_values(line, arg);
 }
 
+/* The status is fine whatever happened: a shell that sees a failure falls back to names of files,
+ * which are never what is meant. */
 int etlctl_complete(struct etlctl *ctl, int argc, char **argv)
 {
 	struct line line = {.ctl = ctl, .cur = argc ? argv[argc - 1] : ""};
@@ -394,7 +411,8 @@ int etlctl_complete(struct etlctl *ctl, int argc, char **argv)
 	if (n && etl_command_find(n, plain, &used, &err)) {
 		const struct etl_command_arg *first = positional(line.command, 0);
 
-		if (n > used && first && (first->type == ETL_ARG_JOB || first->type == ETL_ARG_JOB_OR_RUN))
+		if (n > used && first &&
+			(first->type == ETL_ARG_JOB || first->type == ETL_ARG_JOB_OR_RUN))
 			line.job = plain[used];
 	}
 	complete(&line, plain, n, argc > 1 ? argv[argc - 2] : NULL);

@@ -2,6 +2,9 @@
  *
  * completion: the script for a shell. It only carries words between the shell and
  * `etlctl __complete` (cmd_complete.c), which knows the commands.
+ *
+ * Each script passes the words of the line as they are and prints what comes back; a new command
+ * needs no new script.
  */
 #include "base/str.h"
 #include "etlctl/print.h"
@@ -28,6 +31,7 @@ static const char bash[] =
 	"}\n"
 	"complete -o nosort -F _etlctl etlctl 2>/dev/null || complete -F _etlctl etlctl\n";
 
+/* (@Q) takes the quotes off: the daemon knows 'station=a b' without them. */
 static const char zsh[] =
 	"#compdef etlctl\n"
 	"# zsh completion for etlctl, made by: etlctl completion zsh\n"
@@ -50,6 +54,8 @@ static const char zsh[] =
 	"\tcompdef _etlctl etlctl\n"
 	"fi\n";
 
+/* fish breaks words by itself as this program wants them; a word and its meaning are divided by a
+ * tab, as they come. */
 static const char fish[] =
 	"# fish completion for etlctl, made by: etlctl completion fish\n"
 	"function __etlctl_complete\n"
@@ -65,6 +71,7 @@ static const char fish[] =
 	"end\n"
 	"complete -c etlctl -f -k -a '(__etlctl_complete)'\n";
 
+/* The table lets nothing but the three shells through. */
 static int completion(const struct etlctl *ctl)
 {
 	const char *shell = etl_json_text(ctl->values, "shell", "");

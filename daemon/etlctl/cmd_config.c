@@ -12,7 +12,11 @@
 
 #include "etlctl/etlctl.h"
 
-/* etld beside this program, or in the sbin next to its bin; NULL if in neither. */
+enum { LIMIT_MS = 1000 }; /* for the daemon to say which file it reads */
+
+/* etld beside this program, or in the sbin next to its bin; NULL if in neither. Where it is
+ * installed, or beside this one in a build: the same version as this program, not the one that PATH
+ * finds. */
 static char *find_etld(void)
 {
 	static const char *const places[] = {"/etld", "/../sbin/etld"};
@@ -34,11 +38,14 @@ static char *find_etld(void)
 	return NULL;
 }
 
+/* No daemon is needed: the files are checked before the first start too. The file of the daemon
+ * that answers is asked for first, since an operator who runs etld with --config would else check
+ * the wrong one. */
 static int config_check(const struct etlctl *ctl)
 {
 	const char *file = etl_json_text(ctl->values, "file", NULL);
 	etl_cleanup(free) char *etld = find_etld();
-	etl_cleanup(free) char *daemons = NULL;
+	etl_cleanup(etl_json_free) struct etl_json *daemon = NULL;
 	const char *argv[6] = {"etld", "--check"};
 	size_t n = 2;
 
@@ -47,8 +54,10 @@ static int config_check(const struct etlctl *ctl)
 			   "is not installed beside etlctl");
 		return EXIT_FAILED;
 	}
-	if (!file)
-		file = daemons = etlctl_daemons_file(ctl);
+	if (!file) {
+		daemon = etlctl_ask(ctl, ETL_CTL_INTERFACE ".Version", NULL, LIMIT_MS);
+		file = etl_json_text(daemon, "config", NULL);
+	}
 	if (ctl->json)
 		argv[n++] = "--json";
 	if (file) {

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
  * pause, resume, reload, version: short questions with short answers.
+ *
+ * What they print is the effect and not the order: "airqino was paused already" for a second pause,
+ * so that nobody takes the first reason for the second one's.
  */
 #include <stdio.h>
 
 #include "etlctl/print.h"
 
-/* pause and resume answer the same way. */
+/* pause and resume answer the same way. One line for each job of a group: who pauses a group wants
+ * to see which jobs that were. */
 static void print_pause(const struct etlctl *ctl, const struct etl_json *reply)
 {
 	bool paused = etl_json_bool(reply, "paused", false);
@@ -24,6 +28,7 @@ static void print_pause(const struct etlctl *ctl, const struct etl_json *reply)
 	print_out(&out);
 }
 
+/* Warnings before the line that says it is done, for the last line is what stays in view. */
 static void print_reload(const struct etlctl *ctl, const struct etl_json *reply)
 {
 	(void)ctl;
@@ -62,6 +67,8 @@ static void print_versions(const struct etl_json *daemon)
 	print_out(&out);
 }
 
+/* Both versions in one document: a client and a daemon of different versions are the first thing
+ * that a report of a fault should show. */
 static void print_versions_json(const struct etl_json *daemon)
 {
 	etl_cleanup(etl_json_free) struct etl_json *both = etl_json_object();
@@ -76,7 +83,8 @@ static void print_versions_json(const struct etl_json *daemon)
 	print_json(both);
 }
 
-/* Its own version is told even when nobody answers. */
+/* Its own version is told even when nobody answers. The status is that of the daemon's answer, 3 if
+ * there is none, although half of the question was answered. */
 static int version(const struct etlctl *ctl)
 {
 	struct etl_ctl_reply reply = {0};

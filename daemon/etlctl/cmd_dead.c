@@ -1,7 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * dead list, dead show: records that were refused. Their texts are strangers': all are shown without
- * characters that could deceive a reader.
+ * dead list, dead show: records that were refused. Their texts are strangers': all are shown
+ * without characters that could deceive a reader.
+ *
+ * Example:
+ *   ID            JOB      PARTITION  WINDOW             STEP   RULE   FIELD  MESSAGE
+ *   aaaaaaaaaaaa  airqino  station=1  2026-07-01 10:00Z  check  range  v      5000 is above 100
+ *   etlctl: one of them whole: etlctl dead show aaaaaaaaaaaa
+ *   etlctl: when the job is mended: etlctl run airqino --from 2026-07-01T10:00:00Z --to ...
+ * There is no command that sends one letter through again: the window is loaded again as a whole,
+ * from the source, so that what is stored is what the source says by then.
  */
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +25,7 @@ enum {
 
 /* ---- list ------------------------------------------------------------------------------- */
 
+/* Only above a page: on the one page of all letters the rules can be seen. */
 static void print_rules(const struct etlctl *ctl, const struct etl_json *reply)
 {
 	static const char *const titles[] = {"STEP", "RULE", ">REFUSED", NULL};
@@ -45,6 +54,7 @@ static void add_message(const struct etlctl *ctl, struct table *table, const cha
 	table_text(table, etl_buf_text(ctl->columns ? &cut : &clean));
 }
 
+/* `times` is empty for one: a column in which each row says 1 tells nothing, and falls away. */
 static void add_letter(const struct etlctl *ctl, struct table *table, const struct etl_json *letter,
 	bool one_job)
 {
@@ -71,6 +81,7 @@ static void add_letter(const struct etlctl *ctl, struct table *table, const stru
 	add_message(ctl, table, etl_json_text(letter, "message", ""));
 }
 
+/* What bounds a letter's place (job, partition, run) is left out before what was wrong with it. */
 static void print_letters(const struct etlctl *ctl, const struct etl_json *reply)
 {
 	static const char *const titles[] = {"ID", "-JOB", "--PARTITION", "WINDOW", "STEP", "RULE",
@@ -84,6 +95,7 @@ static void print_letters(const struct etlctl *ctl, const struct etl_json *reply
 								     "no dead letters");
 }
 
+/* Quoted for a shell: a partition's name may hold blanks, and the line is meant to be pasted. */
 static void add_option(const struct etlctl *ctl, const char *key, const char *option,
 	struct etl_buf *out)
 {
@@ -95,7 +107,8 @@ static void add_option(const struct etlctl *ctl, const char *key, const char *op
 	etl_encode_shell(out, value);
 }
 
-/* The same command, for the letters behind the last one. */
+/* The same command, for the letters behind the last one. "or more": beyond 100,000 letters the
+ * daemon stops counting (state/letters.h). */
 static void say_next_page(const struct etlctl *ctl, const struct etl_json *reply)
 {
 	ETL_BUF_CLEANUP struct etl_buf command;
@@ -109,17 +122,21 @@ static void say_next_page(const struct etlctl *ctl, const struct etl_json *reply
 		etl_buf_printf(&command, " -n %lld", (long long)limit);
 	etl_buf_printf(&command, " --before %.*s", ID_SHOWN, etl_json_text(reply, "before", ""));
 	etlctl_say("%zu of %lld%s dead letters, those behind them: etlctl dead list%s",
-		etl_json_size(etl_json_get(reply, "letters")), (long long)etl_json_int(reply, "total", 0),
+		etl_json_size(etl_json_get(reply, "letters")),
+		(long long)etl_json_int(reply, "total", 0),
 		etl_json_bool(reply, "total_is_least", false) ? " or more" : "",
 		etl_buf_text(&command));
 }
 
+/* Null of a job that is not configured any more: there is nothing to run. */
 static void say_again(const struct etl_json *reply)
 {
 	if (etl_json_text(reply, "again", NULL))
 		etlctl_say("when the job is mended: %s", etl_json_text(reply, "again", ""));
 }
 
+/* Three hints at most, each with the command: the next page, one letter whole, what loads the
+ * windows again. */
 static void print_list(const struct etlctl *ctl, const struct etl_json *reply)
 {
 	const struct etl_json *first = etl_json_first(etl_json_get(reply, "letters"));
@@ -139,6 +156,8 @@ static void print_list(const struct etlctl *ctl, const struct etl_json *reply)
 
 /* ---- show ------------------------------------------------------------------------------- */
 
+/* Without `now` the text as it came: an event time is shown to the second, since the source may be
+ * asked about that very record. */
 static void put_time(const char *key, const char *text, const char *now, struct etl_buf *out)
 {
 	if (!text)
@@ -148,17 +167,6 @@ static void put_time(const char *key, const char *text, const char *now, struct 
 		print_time_past(text, now, out);
 	else
 		print_clean(text, out);
-	etl_buf_char(out, '\n');
-}
-
-static void put_window(const struct etl_json *window, struct etl_buf *out)
-{
-	if (etl_json_type(window) != ETL_JSON_OBJECT)
-		return;
-	print_key("window", out);
-	print_time(etl_json_text(window, "start", NULL), out);
-	etl_buf_str(out, " to ");
-	print_time(etl_json_text(window, "end", NULL), out);
 	etl_buf_char(out, '\n');
 }
 
@@ -181,6 +189,8 @@ static void put_violations(const struct etl_json *letter, struct etl_buf *out)
 	}
 }
 
+/* "refused" is the last time and "first" the first: a record that has been refused for a week is a
+ * fault of the source, one of today maybe of yesterday's change. */
 static void put_facts(const struct etl_json *letter, const char *now, struct etl_buf *out)
 {
 	int64_t times = etl_json_int(letter, "times", 0);
@@ -190,7 +200,7 @@ static void put_facts(const struct etl_json *letter, const char *now, struct etl
 	etl_buf_char(out, '\n');
 	print_line("job", etl_json_text(letter, "job", "?"), out);
 	print_line("partition", etl_json_text(letter, "partition", "-"), out);
-	put_window(etl_json_get(letter, "window"), out);
+	print_window("window", etl_json_get(letter, "window"), out);
 	if (etl_json_text(letter, "object", NULL)) {
 		print_key("object", out);
 		print_clean(etl_json_text(letter, "object", ""), out);
@@ -222,6 +232,8 @@ static void put_lines(const char *text, struct etl_buf *out)
 	}
 }
 
+/* What is shown may be less than what came: cut when it was stored, or replaced where it is no
+ * text. Both are said, with where the whole of it can be had. */
 static void put_raw(const struct etl_json *letter, struct etl_buf *out)
 {
 	long long bytes = (long long)etl_json_int(letter, "raw_bytes", 0);
@@ -233,14 +245,17 @@ static void put_raw(const struct etl_json *letter, struct etl_buf *out)
 		etl_buf_str(out, "not kept\n");
 		return;
 	}
-	etl_buf_printf(out, "%s%lld byte%s%s%s%s:\n", cut ? "the first " : "", bytes, bytes == 1 ? "" : "s",
-		cut ? " of a longer one, whose rest was not kept" : "",
+	etl_buf_printf(out, "%s%lld byte%s%s%s%s:\n", cut ? "the first " : "", bytes,
+		bytes == 1 ? "" : "s", cut ? " of a longer one, whose rest was not kept" : "",
 		json ? " of BSON, shown as JSON" : "",
 		etl_json_text(letter, "raw_base64", NULL) ?
-			", some of them no text (-o json has them all, in raw_base64)" : "");
+			", some of them no text (-o json has them all, in raw_base64)" :
+			"");
 	put_lines(etl_json_text(letter, "raw", ""), out);
 }
 
+/* All of one letter at once, in a buffer as large as a reply may be: its bytes are the longest
+ * part. */
 static void print_letter(const struct etlctl *ctl, const struct etl_json *reply)
 {
 	const struct etl_json *letter = etl_json_get(reply, "letter");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * held list, and what became of the one unit that an operator has decided about: windows accept, held
- * release, held discard.
+ * held list, and what became of the one unit that an operator has decided about: windows accept,
+ * held release, held discard.
  */
 #include <stdio.h>
 
@@ -18,10 +18,13 @@ static void add_unit(struct table *table, const char *object, const struct etl_j
 	table_time(table, object ? NULL : etl_json_text(window, "end", NULL));
 }
 
+/* WAS and NOW side by side, since a decision is of one unit and cannot be seen in any list
+ * afterwards: a closed window is in none. The words below say what has to happen next, if anything
+ * has. */
 static void print_decision(const struct etlctl *ctl, const struct etl_json *reply)
 {
-	static const char *const titles[] = {"PARTITION", "START", "--END", "WAS", "NOW", "-WATERMARK",
-		"REASON", NULL};
+	static const char *const titles[] = {
+		"PARTITION", "START", "--END", "WAS", "NOW", "-WATERMARK", "REASON", NULL};
 	const struct etl_json *window = etl_json_get(reply, "window");
 	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
 
@@ -42,6 +45,9 @@ static void print_decision(const struct etlctl *ctl, const struct etl_json *repl
 
 /* ---- held ------------------------------------------------------------------------------------ */
 
+/* One cell for all that hold the unit: "range CO (released), freshness", and in the same order
+ * their values and limits in the cells beside it. `more` NULL: a column of figures, without names.
+ */
 static void add_checks(struct table *table, const struct etl_json *checks, const char *key,
 	const char *more)
 {
@@ -61,6 +67,8 @@ static void add_checks(struct table *table, const struct etl_json *checks, const
 	table_text(table, etl_buf_text(&cell));
 }
 
+/* SINCE is when it was held first, RUN the run that held it last. The commands of the first one
+ * only: with forty held hours forty pairs of lines would push the table off the screen. */
 static void print_held(const struct etlctl *ctl, const struct etl_json *reply)
 {
 	static const char *const titles[] = {"JOB", "PARTITION", "START", "--END", "CHECK", "VALUE",
@@ -92,7 +100,8 @@ static void print_held(const struct etlctl *ctl, const struct etl_json *reply)
 	}
 }
 
-const struct etlctl_command etlctl_command_windows_accept = {"windows accept", .print = print_decision};
+const struct etlctl_command etlctl_command_windows_accept = {
+	"windows accept", .print = print_decision};
 const struct etlctl_command etlctl_command_held_release = {"held release", .print = print_decision};
 const struct etlctl_command etlctl_command_held_discard = {"held discard", .print = print_decision};
 const struct etlctl_command etlctl_command_held_list = {"held list", .print = print_held};

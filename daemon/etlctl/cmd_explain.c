@@ -2,12 +2,21 @@
  *
  * why: reasons, the next thing that changes them, and what to do. metrics: the text as it is,
  * for Prometheus' own readers.
+ *
+ * Example of `etlctl why airqino`:
+ *   job airqino  ! late
+ *     because     idle until its slot 2026-07-01T13:10:00Z
+ *     because     2 windows are due, the oldest: window 2026-07-01T10:00:00Z
+ *     next        2026-07-01 13:10Z (in 1h00m): its slot 2026-07-01T13:10:00Z fires
+ *     hint        etlctl windows airqino
  */
 #include <string.h>
 
 #include "base/str.h"
 #include "etlctl/print.h"
 
+/* What was asked about, whole: an id that was cut short, a time somewhere in a window and a
+ * partition are shown as what they were taken for. */
 static void put_head(const struct etlctl *ctl, const struct etl_json *reply, struct etl_buf *out)
 {
 	const struct etl_json *window = etl_json_get(reply, "window");
@@ -35,6 +44,8 @@ static void put_head(const struct etlctl *ctl, const struct etl_json *reply, str
 	etl_buf_char(out, '\n');
 }
 
+/* The sentences are the daemon's (lib/tell/why.h): here they are only set in lines. Without a
+ * `next` it is said that nothing will change by itself, which is when somebody has to act. */
 static void print_why(const struct etlctl *ctl, const struct etl_json *reply)
 {
 	const struct etl_json *next = etl_json_get(reply, "next");
@@ -57,6 +68,7 @@ static void print_why(const struct etlctl *ctl, const struct etl_json *reply)
 	print_out(&out);
 }
 
+/* Line by line, since cleaning a text takes its line ends as well. */
 static void print_metrics(const struct etlctl *ctl, const struct etl_json *reply)
 {
 	const char *line = etl_json_text(reply, "text", "");

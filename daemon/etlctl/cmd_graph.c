@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
  * graph: the jobs as a tree, one line each.
+ *
+ * Example: raw fails, hourly waits for it, daily for hourly.
+ *   JOB         STATE      AFTER   REASON
+ *   raw         ✖ failing          HTTP 500
+ *     hourly    ! blocked  raw     waits for window 2026-07-01T10:00:00Z of raw
+ *       daily   ! blocked  hourly  raw is failing
  */
 #include "etlctl/print.h"
 
 #define DEPTH_DRAWN_MAX 20 /* deeper ones say their depth instead */
 
+/* Two blanks a step. The depth comes with each node: no tree is built here. */
 static void name_cell(struct table *table, const struct etl_json *node)
 {
 	int depth = (int)etl_json_int(node, "depth", 0);
@@ -17,6 +24,7 @@ static void name_cell(struct table *table, const struct etl_json *node)
 		table_textf(table, "%*s%s", 2 * depth, "", name);
 }
 
+/* A job with many upstreams is cut: the names that did not fit are in -o json. */
 static void after_cell(struct table *table, const struct etl_json *node)
 {
 	ETL_BUF_CLEANUP struct etl_buf text;

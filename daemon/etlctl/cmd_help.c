@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * help: printed from the command table.
+ *
+ * Nothing about a command is written twice: the synopsis, the words about each argument and the
+ * examples stand in its row (lib/ctl/commands.c), from which the daemon's checks and the completion
+ * come too.
  */
 #include <stdio.h>
 #include <string.h>
@@ -8,6 +12,7 @@
 #include "base/str.h"
 #include "etlctl/print.h"
 
+/* The statuses stand here because scripts are written with this page open. */
 void etlctl_help_all(void)
 {
 	printf("Usage: etlctl [OPTION...] COMMAND\n\n"
@@ -28,6 +33,7 @@ void etlctl_help_all(void)
 	       "78 bad configuration, 130 interrupted. More: etlctl(1)\n");
 }
 
+/* "-n, --limit N" on the left. What the words of a value may be stands behind what it means. */
 static void put_arg(const struct etl_command_arg *arg, struct etl_buf *out)
 {
 	char letter[8] = "";
@@ -41,7 +47,8 @@ static void put_arg(const struct etl_command_arg *arg, struct etl_buf *out)
 		arg->words ? arg->words : "");
 }
 
-/* Broken between arguments, never inside "[--from TIME]". */
+/* Broken between arguments, never inside "[--from TIME]". 96 columns whatever the terminal has:
+ * help reads the same in a pipe, in a bug report and here. */
 static void put_usage(const struct etl_command *command, struct etl_buf *out)
 {
 	static const char begin[] = "Usage: etlctl ";
@@ -69,6 +76,7 @@ static void put_usage(const struct etl_command *command, struct etl_buf *out)
 	}
 }
 
+/* "(root and the admin group)" tells who would be refused before he tries. */
 void etlctl_help_command(const struct etl_command *command)
 {
 	ETL_BUF_CLEANUP struct etl_buf out;
@@ -85,7 +93,8 @@ void etlctl_help_command(const struct etl_command *command)
 	print_out(&out);
 }
 
-/* "help watermark show": the words stand in one value. */
+/* "help watermark show": the words stand in one value. Four words are more than any command has. A
+ * word too many is a command that is not known: "help status now" must not explain `status`. */
 static const struct etl_command *find(const char *words, struct etl_error *err)
 {
 	etl_cleanup(free) char *copy = etl_strdup(words);
@@ -107,6 +116,7 @@ static const struct etl_command *find(const char *words, struct etl_error *err)
 	return command;
 }
 
+/* An unknown command is a usage error, told as anywhere else, with the nearest name. */
 static int help(const struct etlctl *ctl)
 {
 	const char *words = etl_json_text(ctl->values, "command", NULL);

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
  * jobs and next: what is configured, and when it fires.
+ *
+ * `jobs` tells what is configured and `status` how it is: the first needs no look at any state, and
+ * answers "which jobs are there, when, from where to where" in a line each.
  */
 #include "etlctl/print.h"
 
 static void print_jobs(const struct etlctl *ctl, const struct etl_json *reply)
 {
-	static const char *const titles[] = {"JOB", "--GROUP", "-SCHEDULE", "----ZONE", "--SOURCE", "-SINK",
-		"--->PARTITIONS", "STATE", "DESCRIPTION", NULL};
+	static const char *const titles[] = {"JOB", "--GROUP", "-SCHEDULE", "----ZONE", "--SOURCE",
+		"-SINK", "--->PARTITIONS", "STATE", "DESCRIPTION", NULL};
 	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
 
 	ETL_JSON_EACH(job, etl_json_get(reply, "jobs")) {
@@ -19,15 +22,15 @@ static void print_jobs(const struct etlctl *ctl, const struct etl_json *reply)
 		table_text(table, etl_json_text(job, "sink", ""));
 		table_int(table, etl_json_int(job, "partitions", 1));
 		table_text(table, etl_json_text(job, "left_out", NULL) ? "config" :
-			etl_json_bool(job, "paused", false)	       ? "paused" :
-			!etl_json_bool(job, "enabled", true)	       ? "disabled" :
-									 "");
+			etl_json_bool(job, "paused", false) ? "paused" : "");
 		table_text(table, etl_json_text(job, "left_out",
 			etl_json_text(job, "description", "")));
 	}
 	table_print(table, "no jobs are configured");
 }
 
+/* The slots of the calendar; a left-out job has a calendar that nobody read, so that no slot is
+ * told of it. */
 static void print_slots(const struct etlctl *ctl, const struct etl_json *reply)
 {
 	static const char *const titles[] = {"SLOT", NULL};
@@ -36,8 +39,8 @@ static void print_slots(const struct etlctl *ctl, const struct etl_json *reply)
 	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
 
 	if (left_out) { /* nothing is known of its schedule */
-		etlctl_say("job '%s' is left out, no slot of it runs: %s", etl_json_text(reply, "job", "?"),
-			left_out);
+		etlctl_say("job '%s' is left out, no slot of it runs: %s",
+			etl_json_text(reply, "job", "?"), left_out);
 		return;
 	}
 	ETL_JSON_EACH(slot, etl_json_get(reply, "slots"))

@@ -8,6 +8,9 @@
 
 #include "etlctl/etlctl.h"
 
+/* By the field that the daemon sends with each line about the job. journalctl's own paging, colours
+ * and rights apply: this program reads no journal itself, and a user who may not read it is told so
+ * by journalctl. */
 static int logs(const struct etlctl *ctl)
 {
 	int64_t lines = etl_json_int(ctl->values, "lines", 0);

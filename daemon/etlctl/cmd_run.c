@@ -2,6 +2,11 @@
  *
  * run: starts a run and, with --wait, follows it to its end. The run belongs to the daemon:
  * Ctrl-C only ends the waiting.
+ *
+ * Example of `etlctl run airqino --wait` on a terminal: "run 0197c5d2-..." at once, then one line
+ * that is drawn again and again ("extract station=1 240 records, 3 windows"), and at the end the
+ * counts. Elsewhere than on a terminal the line in the middle is not printed: a log of a cron job
+ * has the beginning and the end.
  */
 #include <stdio.h>
 #include <unistd.h>
@@ -9,7 +14,8 @@
 #include "base/str.h"
 #include "etlctl/print.h"
 
-/* Did a check refuse data of one of the partitions? */
+/* Did a check refuse data of one of the partitions? By the code of the failure and not by its
+ * words: checks name themselves "check.". */
 static bool checks_refused(const struct etl_json *run)
 {
 	ETL_JSON_EACH(partition, etl_json_get(run, "partitions"))
@@ -18,6 +24,9 @@ static bool checks_refused(const struct etl_json *run)
 	return false;
 }
 
+/* The exit status says what a script should do: 8 somebody else has the job, 6 the data are not
+ * what the checks want, 5 most of it is in and some records were refused, 1 anything else that
+ * failed. */
 int etlctl_run_status(const struct etl_json *run)
 {
 	const char *state = etl_json_text(run, "state", "");
@@ -31,15 +40,12 @@ int etlctl_run_status(const struct etl_json *run)
 	return print_count_of(run, "counts", "rejected") ? EXIT_REJECTED : EXIT_FINE;
 }
 
-/* One line, drawn again and again; only on a terminal. */
+/* A run that waits for its turn has no step: its state ("queued") stands there. */
 static void show_progress(const struct etl_json *progress)
 {
 	ETL_BUF_CLEANUP struct etl_buf line;
 
 	etl_buf_init(&line, 1024);
-	if (!isatty(STDERR_FILENO))
-		return;
-	etl_buf_str(&line, "\r\033[K");
 	print_clean(etl_json_text(progress, "step", etl_json_text(progress, "state", "")),
 		&line);
 	etl_buf_char(&line, ' ');
@@ -47,14 +53,7 @@ static void show_progress(const struct etl_json *progress)
 	etl_buf_printf(&line, "  %lld records, %lld windows",
 		(long long)etl_json_int(progress, "records", 0),
 		(long long)etl_json_int(progress, "windows", 0));
-	fputs(etl_buf_text(&line), stderr);
-	fflush(stderr);
-}
-
-static void end_progress(void)
-{
-	if (isatty(STDERR_FILENO))
-		fputs("\r\033[K", stderr);
+	print_progress(etl_buf_text(&line));
 }
 
 static void print_result(const struct etlctl *ctl, const struct etl_json *run)
@@ -71,6 +70,7 @@ static void print_result(const struct etlctl *ctl, const struct etl_json *run)
 	print_out(&out);
 }
 
+/* Hints go to stderr also with -o json, where they are in nobody's way. */
 static int finish(const struct etlctl *ctl, const struct etl_json *reply)
 {
 	const struct etl_json *run = etl_json_get(reply, "run");
@@ -81,7 +81,8 @@ static int finish(const struct etlctl *ctl, const struct etl_json *reply)
 	else
 		print_result(ctl, run);
 	if (print_count_of(run, "counts", "rejected"))
-		etlctl_say("refused records: etlctl dead list %s", etl_json_text(reply, "run_id", "RUN"));
+		etlctl_say("refused records: etlctl dead list %s",
+			etl_json_text(reply, "run_id", "RUN"));
 	if (print_count_of(run, "windows", "held"))
 		etlctl_say("held windows: etlctl held list %s", etl_json_text(reply, "job", ""));
 	if (status != EXIT_FINE)
@@ -89,12 +90,14 @@ static int finish(const struct etlctl *ctl, const struct etl_json *reply)
 	return status;
 }
 
+/* The run belongs to the daemon and goes on: an operator who presses Ctrl-C must not believe that
+ * he has stopped it. If the daemon was lost it may have gone on, and nobody here can tell. */
 static int tell_detached(const struct etlctl *ctl, const struct etl_error *err,
 	const char *run_id)
 {
 	int status;
 
-	end_progress();
+	print_progress(NULL);
 	if (!etl_streq(err->code, "ctl.interrupted")) {
 		status = etlctl_tell_error(ctl, err);
 		etlctl_say("the run may have gone on: etlctl show %s", run_id);
@@ -104,7 +107,8 @@ static int tell_detached(const struct etlctl *ctl, const struct etl_error *err,
 	return EXIT_INTERRUPTED;
 }
 
-/* Once, as soon as there is a run. */
+/* Once, as soon as there is a run. As soon as it is known, for it is what every other command
+ * takes. */
 static void tell_run_id(const struct etl_json *progress, char **run_id)
 {
 	const char *id = etl_json_text(progress, "run_id", NULL);
@@ -118,7 +122,8 @@ static void tell_run_id(const struct etl_json *progress, char **run_id)
 		etlctl_say("run %s", id);
 }
 
-/* Reads replies until the last; `reply` holds the first. */
+/* Reads replies until the last; `reply` holds the first. No limit: a run may last hours, and a
+ * daemon that dies closes the connection. */
 static int follow(const struct etlctl *ctl, struct etl_client *client,
 	struct etl_ctl_reply *reply)
 {
@@ -134,12 +139,13 @@ static int follow(const struct etlctl *ctl, struct etl_client *client,
 		if (etl_client_receive(client, -1, reply, &err) < 0)
 			return tell_detached(ctl, &err, run_id ? run_id : "RUN");
 	}
-	end_progress();
+	print_progress(NULL);
 	if (reply->error != ETL_CTL_OK)
 		return etlctl_tell_reply(ctl, reply);
 	return finish(ctl, reply->parameters);
 }
 
+/* Without --wait the id may be missing: the run is queued and has none before it begins. */
 static void print_started(const struct etlctl *ctl, const struct etl_json *reply)
 {
 	ETL_BUF_CLEANUP struct etl_buf out;
@@ -169,8 +175,9 @@ static int run_and_wait(const struct etlctl *ctl)
 
 static int run(const struct etlctl *ctl)
 {
-	return etl_json_bool(ctl->values, "wait", false) ? run_and_wait(ctl) :
-							    etlctl_call_and_print(ctl, print_started);
+	return etl_json_bool(ctl->values, "wait", false) ?
+		       run_and_wait(ctl) :
+		       etlctl_call_and_print(ctl, print_started);
 }
 
 const struct etlctl_command etlctl_command_run = {"run", .run = run};

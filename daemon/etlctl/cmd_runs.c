@@ -1,13 +1,21 @@
 /* SPDX-License-Identifier: MIT
  *
  * runs and show: what happened, in a line each or at length.
+ *
+ * Examples. `runs` has a line a run:
+ *   RUN           JOB      STATE     TOOK  WINDOWS  IN  WRITTEN  REJECTED  REASON
+ *   4f1c2a9b3d5e  airqino  ✔ ok      5.2s        3  24       23         0  2 warnings
+ *   4f1c2a9b3e01  daily    ✖ failed  0.3s        0   0        0         0  HTTP 401: no such key
+ * `show` tells one at length: why it ran, for what, what each step took, what became of each
+ * partition, what operators have decided since, and the journal's command for the rest.
  */
 #include <stdio.h>
 
 #include "base/str.h"
 #include "etlctl/print.h"
 
-/* Seconds of a run; -1 while it lasts. */
+/* Seconds of a run; -1 while it lasts. By the run's own clock, not ended - started: the wall clock
+ * may have been set under it. */
 static double duration_of(const struct etl_json *run)
 {
 	double ms = etl_json_double(run, "duration_ms", -1);
@@ -15,7 +23,8 @@ static double duration_of(const struct etl_json *run)
 	return ms < 0 ? -1 : ms / 1000;
 }
 
-/* Why it failed, or what there is to tell of one that did not: "49 warnings". */
+/* Why it failed, or what there is to tell of one that did not: "49 warnings". A run that is ok may
+ * still have something that somebody should see, in the column where people look. */
 static void add_run_reason(struct table *table, const struct etl_json *run)
 {
 	const char *reason = etl_json_text(run, "reason", "");
@@ -33,11 +42,14 @@ static void say_rejects(const struct etl_json *reply)
 	ETL_JSON_EACH(run, etl_json_get(reply, "runs")) {
 		if (!print_count_of(run, "counts", "rejected"))
 			continue;
-		etlctl_say("refused records: etlctl dead list %s", etl_json_text(run, "run_id", ""));
+		etlctl_say("refused records: etlctl dead list %s",
+			etl_json_text(run, "run_id", ""));
 		return;
 	}
 }
 
+/* WRITTEN is what changed in the target; rows that it had already are not counted, as they tell
+ * nothing new about a run that reads the last hours again each time. */
 static void print_runs(const struct etlctl *ctl, const struct etl_json *reply)
 {
 	static const char *const titles[] = {"RUN", "JOB", "STATE", "---TRIGGER", "-STARTED",
@@ -66,22 +78,16 @@ static void print_runs(const struct etlctl *ctl, const struct etl_json *reply)
 
 /* ---- show ------------------------------------------------------------------------------- */
 
+/* The slot is the instant that the schedule names, which jitter and a queue may put minutes before
+ * the start. "asked for" is there for a range that somebody ordered. */
 static void put_times(const struct etl_json *run, const char *now, struct etl_buf *out)
 {
-	const struct etl_json *window = etl_json_get(run, "window");
-
 	if (etl_json_text(run, "slot", NULL)) {
 		print_key("slot", out);
 		print_time(etl_json_text(run, "slot", NULL), out);
 		etl_buf_char(out, '\n');
 	}
-	if (etl_json_type(window) == ETL_JSON_OBJECT) {
-		print_key("asked for", out);
-		print_time(etl_json_text(window, "start", NULL), out);
-		etl_buf_str(out, " to ");
-		print_time(etl_json_text(window, "end", NULL), out);
-		etl_buf_char(out, '\n');
-	}
+	print_window("asked for", etl_json_get(run, "window"), out);
 	print_key("started", out);
 	print_time_past(etl_json_text(run, "started", NULL), now, out);
 	if (duration_of(run) >= 0) {
@@ -91,6 +97,8 @@ static void put_times(const struct etl_json *run, const char *now, struct etl_bu
 	etl_buf_char(out, '\n');
 }
 
+/* The fence is told beside the generation: with both a run can be placed among those of several
+ * etlds. */
 static void print_words(const struct etlctl *ctl, const struct etl_json *run, const char *now)
 {
 	ETL_BUF_CLEANUP struct etl_buf out;
@@ -114,6 +122,8 @@ static void print_words(const struct etlctl *ctl, const struct etl_json *run, co
 	print_out(&out);
 }
 
+/* What a step took is summed over partitions that overlap, so that the sum of a column may be
+ * longer than the run: it shows which step costs, not when it was. */
 static void print_steps(const struct etlctl *ctl, const struct etl_json *run)
 {
 	static const char *const titles[] = {"STEP", ">VISITS", ">TOOK", NULL};
@@ -129,13 +139,14 @@ static void print_steps(const struct etlctl *ctl, const struct etl_json *run)
 	table_print(table, NULL);
 }
 
-/* What became of the rows in each of several loads. */
+/* What became of the rows in each of several loads. Only of a job with several loads; of one load
+ * the counts of the run say the same. */
 static void print_targets(const struct etlctl *ctl, const struct etl_json *run)
 {
 	static const char *const titles[] = {"TARGET", ">INSERTED", ">UPDATED", ">UNCHANGED",
 		"->OVERWRITTEN", "->STALE", ">REJECTED", NULL};
-	static const char *const counts[] = {"inserted", "updated", "unchanged", "overwritten", "stale",
-		"rejected"};
+	static const char *const counts[] = {
+		"inserted", "updated", "unchanged", "overwritten", "stale", "rejected"};
 	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
 
 	ETL_JSON_EACH(target, etl_json_get(run, "targets")) {
@@ -148,7 +159,8 @@ static void print_targets(const struct etlctl *ctl, const struct etl_json *run)
 	table_print(table, NULL);
 }
 
-/* What failed, with kind, code and HTTP status, in one cell. */
+/* What failed, with kind, code and HTTP status, in one cell. The code is for whoever looks the
+ * failure up, the HTTP status for whoever asks the provider. */
 static void add_reason(struct table *table, const struct etl_json *partition)
 {
 	const char *code = etl_json_text(partition, "error_code", "");
@@ -188,7 +200,9 @@ static void print_partitions(const struct etlctl *ctl, const struct etl_json *ru
 	table_print(table, NULL);
 }
 
-/* "accept of window 2026-07-01 10:00Z of station=283164601 2 h ago by uid 0 (pid 7): noise" */
+/* "accept of window 2026-07-01 10:00Z of station=283164601 2 h ago by uid 0 (pid 7): noise" Kind,
+ * unit, when, who, why: that the unit is not as the run left it is told where people look for the
+ * run. */
 static void put_decisions(const struct etl_json *list, const char *now, struct etl_buf *out)
 {
 	const char *key = "\n  decided  ";
@@ -213,6 +227,8 @@ static void put_decisions(const struct etl_json *list, const char *now, struct e
 	}
 }
 
+/* Commands stand at the end, each on a line of its own and without words around it, to be pasted.
+ */
 static void print_run(const struct etlctl *ctl, const struct etl_json *reply)
 {
 	const struct etl_json *run = etl_json_get(reply, "run");
@@ -223,7 +239,8 @@ static void print_run(const struct etlctl *ctl, const struct etl_json *reply)
 	print_targets(ctl, run);
 	print_partitions(ctl, run);
 	etl_buf_init(&out, 64 * 1024);
-	put_decisions(etl_json_get(reply, "decisions"), etl_json_text(reply, "generated_at", NULL), &out);
+	put_decisions(etl_json_get(reply, "decisions"), etl_json_text(reply, "generated_at", NULL),
+		&out);
 	if (print_count_of(run, "counts", "rejected")) {
 		etl_buf_str(&out, "\netlctl dead list ");
 		print_clean(etl_json_text(run, "run_id", ""), &out);

@@ -1,6 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
  * status: the daemon in two lines, its jobs in a table, one job at length.
+ *
+ * Example:
+ *   etld 0.1.0  ✔ ready; up 3h10m; 1 run active, 1 of 4 workers busy
+ *   mongodb  ✔ up; replica set rs0; effectively-once
+ *   config  generation 3, loaded 2026-07-01 09:00Z (3h10m ago)
+ * |
+ *   JOB      STATE   LAST RUN                        NEXT                    LATE BY  REASON
+ *   airqino  ! late  ok 2026-07-01 11:10Z (59m ago)  2026-07-01 13:10Z (...)   3h00m  no data ...
+ *   daily    ✔ ok                                    2026-07-01 13:10Z (...)       -
+ * With MongoDB unreachable the first two lines say so, with the driver's words; the jobs are shown
+ * as they were last seen.
  */
 #include <stdio.h>
 
@@ -12,6 +23,8 @@ static void put_state(const struct etlctl *ctl, const char *word, struct etl_buf
 	print_state(ctl, word, ctl->color_out, out);
 }
 
+/* Reasons quote drivers, sources and operators: everything that is not ours goes through
+ * print_clean. */
 static void put_reason(const struct etl_json *json, struct etl_buf *out)
 {
 	const char *reason = etl_json_text(json, "reason", "");
@@ -22,6 +35,8 @@ static void put_reason(const struct etl_json *json, struct etl_buf *out)
 	}
 }
 
+/* Busy workers beside active runs: all of them busy while hardly a run is active says that they
+ * wait for something, such as a slow MongoDB. */
 static void put_daemon(const struct etlctl *ctl, const struct etl_json *daemon,
 	struct etl_buf *out)
 {
@@ -41,6 +56,8 @@ static void put_daemon(const struct etlctl *ctl, const struct etl_json *daemon,
 		(long long)etl_json_int(workers, "total", 0));
 }
 
+/* The guarantee is that of the server, the best that a job can have; each job's own is in `status
+ * JOB`. */
 static void put_mongodb(const struct etlctl *ctl, const struct etl_json *mongodb,
 	long long unsaved, struct etl_buf *out)
 {
@@ -58,6 +75,9 @@ static void put_mongodb(const struct etlctl *ctl, const struct etl_json *mongodb
 	etl_buf_char(out, '\n');
 }
 
+/* Three things that an operator must not miss: the files on disk differ from what is in force
+ * (refused, or being read), and jobs that never run. Each with the command that goes on from there.
+ */
 static void put_config(const struct etl_json *config, const char *now, struct etl_buf *out)
 {
 	const char *error = etl_json_text(config, "error", NULL);
@@ -75,8 +95,9 @@ static void put_config(const struct etl_json *config, const char *now, struct et
 		etl_buf_str(out, "\n        etlctl config check tells all of it\n");
 	}
 	if (left_out)
-		etl_buf_printf(out, "        %lld job%s left out for errors in %s; mend, then etlctl "
-				    "config check, etlctl reload\n",
+		etl_buf_printf(out,
+			"        %lld job%s left out for errors in %s; mend, then etlctl "
+			"config check, etlctl reload\n",
 			left_out, left_out == 1 ? " is" : "s are",
 			left_out == 1 ? "its file" : "their files");
 }
@@ -112,6 +133,7 @@ static void put_host(const struct etlctl *ctl, const struct etl_json *host, cons
 	etl_buf_char(out, '\n');
 }
 
+/* `hosts` has those alone that are not asked freely: on a quiet day the head has three lines. */
 static void print_head(const struct etlctl *ctl, const struct etl_json *reply)
 {
 	const struct etl_json *daemon = etl_json_get(reply, "daemon");
@@ -129,7 +151,8 @@ static void print_head(const struct etlctl *ctl, const struct etl_json *reply)
 	print_out(&out);
 }
 
-/* The partition that is furthest behind speaks for the job. */
+/* The partition that is furthest behind speaks for the job. A job with fifty stations is as late as
+ * its latest one; the others are in `status JOB`. */
 static const struct etl_json *slowest(const struct etl_json *job)
 {
 	const struct etl_json *found = NULL;
@@ -141,6 +164,8 @@ static const struct etl_json *slowest(const struct etl_json *job)
 	return found;
 }
 
+/* Zeros are left out: "2 open, 1 failed" is what there is to do, and an empty cell that there is
+ * nothing. */
 static void add_windows(struct table *table, const struct etl_json *windows)
 {
 	static const char *const counts[] = {"open", "failed", "held", "dirty"};
@@ -157,6 +182,8 @@ static void add_windows(struct table *table, const struct etl_json *windows)
 	table_text(table, etl_buf_text(&cell));
 }
 
+/* A run that goes on is told before the last one that ended: it may be about to mend what the state
+ * says. */
 static void add_last_run(struct table *table, const struct etl_json *job, const char *now)
 {
 	const struct etl_json *last = etl_json_get(job, "last_run");
@@ -184,6 +211,7 @@ static void add_late(struct table *table, const struct etl_json *of)
 	table_duration(table, late > 0 ? late : -1);
 }
 
+/* One hint under the table for all held windows, since `held list` without a job lists them all. */
 static void print_jobs(const struct etlctl *ctl, const struct etl_json *reply)
 {
 	static const char *const titles[] = {"JOB", "STATE", "--LAST RUN", "---NEXT", "-WATERMARK",
@@ -211,6 +239,7 @@ static void print_jobs(const struct etlctl *ctl, const struct etl_json *reply)
 		}
 }
 
+/* With the command to paste: the run's record has what the one line leaves out. */
 static void put_last_run(struct etl_buf *out, const struct etl_json *last, const char *now)
 {
 	const char *reason = etl_json_text(last, "reason", "");
@@ -230,7 +259,8 @@ static void put_last_run(struct etl_buf *out, const struct etl_json *last, const
 	etl_buf_char(out, '\n');
 }
 
-/* "window 2026-07-01 10:00Z due 2026-07-01 11:20Z (in 5m): missed" */
+/* "window 2026-07-01 10:00Z due 2026-07-01 11:20Z (in 5m): missed" "missed" behind a time that lies
+ * behind: the alert has been sent then, once. */
 static void put_deadline(struct etl_buf *out, const struct etl_json *deadline, const char *now)
 {
 	const struct etl_json *window = etl_json_get(deadline, "window");
@@ -256,6 +286,8 @@ static void put_elsewhere(struct etl_buf *out, const struct etl_json *elsewhere)
 	etl_buf_char(out, '\n');
 }
 
+/* What is not so is not said: no line for a deadline, a group or windows elsewhere that the job has
+ * not. The guarantee stands last, for it is read once and then known. */
 static void print_job_words(const struct etlctl *ctl, const struct etl_json *job,
 	const char *now)
 {
@@ -285,6 +317,7 @@ static void print_job_words(const struct etlctl *ctl, const struct etl_json *job
 	print_out(&out);
 }
 
+/* Behind the words one line for each partition: which station is late, and what is open of it. */
 static void print_job(const struct etlctl *ctl, const struct etl_json *reply)
 {
 	static const char *const titles[] = {"PARTITION", "WATERMARK", ">LATE BY", "WINDOWS",
@@ -305,15 +338,18 @@ static void print_job(const struct etlctl *ctl, const struct etl_json *reply)
 }
 
 /* --check: the worst of all that was asked about says how it ends. In the order of the daemon's
- * ETLD_HEALTH_WORDS; blocked and paused are states that somebody wanted, or another job's fault. */
+ * ETLD_HEALTH_WORDS; blocked and paused are states that somebody wanted, or another job's fault.
+ * Example: one job is late, another one failing: 1, not 7, for the worse word wins. For monitoring
+ * that knows exit statuses and nothing else. An etld that cannot be asked has ended with 3 before
+ * this. */
 static int check_status(const struct etl_json *reply)
 {
 	static const struct {
 		const char *health;
 		int status;
-	} order[] = {{"failing", EXIT_FAILED}, {"unreachable", EXIT_FAILED}, {"config", EXIT_CONFIG},
-		{"held", EXIT_CHECKS}, {"rejecting", EXIT_REJECTED}, {"stale", EXIT_STALE},
-		{"late", EXIT_STALE}};
+	} order[] = {{"failing", EXIT_FAILED}, {"unreachable", EXIT_FAILED},
+		{"config", EXIT_CONFIG}, {"held", EXIT_CHECKS}, {"rejecting", EXIT_REJECTED},
+		{"stale", EXIT_STALE}, {"late", EXIT_STALE}};
 	const struct etl_json *mongodb = etl_json_get(etl_json_get(reply, "daemon"), "mongodb");
 	size_t n = sizeof order / sizeof *order, worst = n;
 
@@ -326,6 +362,8 @@ static int check_status(const struct etl_json *reply)
 	return worst < n ? order[worst].status : EXIT_FINE;
 }
 
+/* `status JOB` of a daemon that knows one job only would look like `status`: whether a job was
+ * asked for decides, not how many came. */
 static int status(const struct etlctl *ctl)
 {
 	struct etl_ctl_reply reply = {0};

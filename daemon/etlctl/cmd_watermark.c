@@ -2,13 +2,23 @@
  *
  * watermark show, set, rewind, undo, history: how far without a gap, and who moved that. A
  * change belongs to the daemon: Ctrl-C only ends the waiting.
+ *
+ * Examples:
+ *   $ etlctl watermark show airqino
+ *   PARTITION  WATERMARK            LAG  FIRST WINDOW       WINDOW  RUN           FENCE
+ *   station=1  2026-07-01 10:00Z  2h10m  2023-01-01 00:00Z   1h00m  4f1c2a9b3d5e     17
+ * |
+ *   $ etlctl watermark set airqino 2026-07-01T10:00Z --reason "the sensor was replaced"
+ *   PARTITION  FROM               TO                 WINDOWS  NOW
+ *   station=1  2026-07-01 03:00Z  2026-07-01 10:00Z        7  skipped
  */
 #include <stdio.h>
-#include <unistd.h>
 
 #include "base/str.h"
 #include "etlctl/print.h"
 
+/* FENCE is the number of the lease under which the watermark was moved last: of two processes that
+ * claim to have written it the one with the greater number is right (docs: adr 0010). */
 static void print_watermarks(const struct etlctl *ctl, const struct etl_json *reply)
 {
 	static const char *const titles[] = {"PARTITION", "WATERMARK", ">LAG", "--FIRST WINDOW",
@@ -31,6 +41,9 @@ static void print_watermarks(const struct etlctl *ctl, const struct etl_json *re
 
 /* ---- changes ----------------------------------------------------------------------------- */
 
+/* What the windows are now. A `set` skips what it passes, a `rewind` opens what it goes back over,
+ * an `undo` puts the entries back that were there. A partition that was beyond the time already is
+ * left alone. */
 static const char *outcome(const struct etl_json *partition, const char *kind, bool undo)
 {
 	if (!etl_json_bool(partition, "changed", false))
@@ -40,6 +53,7 @@ static const char *outcome(const struct etl_json *partition, const char *kind, b
 	return etl_streq(kind, "set") ? "skipped" : "pending";
 }
 
+/* A rewind changes no data: the words say that the next run does. */
 static void print_change(const struct etlctl *ctl, const struct etl_json *reply)
 {
 	static const char *const titles[] = {"PARTITION", "FROM", "TO", ">WINDOWS", "NOW", NULL};
@@ -63,22 +77,22 @@ static void print_change(const struct etlctl *ctl, const struct etl_json *reply)
 			etl_json_text(reply, "job", "JOB"));
 }
 
-/* One line, drawn again and again; only on a terminal. */
 static void show_progress(const struct etl_json *progress)
 {
-	if (isatty(STDERR_FILENO) && progress)
-		fprintf(stderr, "\r\033[K%lld windows", (long long)etl_json_int(progress, "windows", 0));
-	else if (isatty(STDERR_FILENO))
-		fputs("\r\033[K", stderr);
-	fflush(stderr);
+	char text[64];
+
+	snprintf(text, sizeof text, "%lld windows",
+		(long long)etl_json_int(progress, "windows", 0));
+	print_progress(text);
 }
 
-/* Reads replies until the last; `reply` holds the first. */
+/* Reads replies until the last; `reply` holds the first. No signals are taken over: a change is
+ * walked by the daemon whether its client stays or not, and after Ctrl-C `history` tells whether it
+ * came to its end. */
 static int follow(const struct etlctl *ctl, struct etl_client *client,
 	struct etl_ctl_reply *reply)
 {
 	struct etl_error err = ETL_ERROR_INIT;
-	bool drawn = reply->continues;
 
 	while (reply->continues) {
 		show_progress(reply->parameters);
@@ -86,12 +100,12 @@ static int follow(const struct etlctl *ctl, struct etl_client *client,
 		if (etl_client_receive(client, -1, reply, &err) < 0) {
 			int status = etlctl_tell_error(ctl, &err);
 
-			etlctl_say("the change may be in, or a part of it: etlctl watermark history");
+			etlctl_say(
+				"the change may be in, or a part of it: etlctl watermark history");
 			return status;
 		}
 	}
-	if (drawn)
-		show_progress(NULL);
+	print_progress(NULL);
 	if (reply->error != ETL_CTL_OK)
 		return etlctl_tell_reply(ctl, reply);
 	if (ctl->json)
@@ -117,6 +131,7 @@ static int change(const struct etlctl *ctl)
 
 /* ---- history ----------------------------------------------------------------------------- */
 
+/* Newest first; what one command did to several partitions is a row for each of them. */
 static void print_history(const struct etlctl *ctl, const struct etl_json *reply)
 {
 	static const char *const titles[] = {"WHEN", "WHAT", "-STATE", "PARTITION", "FROM", "TO",
@@ -139,8 +154,10 @@ static void print_history(const struct etlctl *ctl, const struct etl_json *reply
 	table_print(table, "nobody moved a watermark of this job");
 }
 
-const struct etlctl_command etlctl_command_watermark_show = {"watermark show", .print = print_watermarks};
-const struct etlctl_command etlctl_command_watermark_history = {"watermark history", .print = print_history};
+const struct etlctl_command etlctl_command_watermark_show = {
+	"watermark show", .print = print_watermarks};
+const struct etlctl_command etlctl_command_watermark_history = {
+	"watermark history", .print = print_history};
 const struct etlctl_command etlctl_command_watermark_set = {"watermark set", .run = change};
 const struct etlctl_command etlctl_command_watermark_rewind = {"watermark rewind", .run = change};
 const struct etlctl_command etlctl_command_watermark_undo = {"watermark undo", .run = change};

@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
  * windows: what is in, what is not.
+ *
+ * Example: twelve hours without an entry and one that failed are two lines and not thirteen:
+ *   PARTITION  START              END                WINDOWS  STATE      ATTEMPT  REASON
+ *   station=1  2026-06-30 22:00Z  2026-07-01 10:00Z       12  … pending        0
+ *   station=1  2026-07-01 10:00Z  2026-07-01 11:00Z           ✖ failed         3  HTTP 500
+ * Above them a summary for each partition counts the whole of what was asked for, also what is not
+ * listed.
  */
 #include <stdio.h>
 
@@ -11,7 +18,8 @@ static const char *const count_names[] = {"in", "out", "rejected", "outside"};
 
 enum { COUNTS = sizeof count_names / sizeof *count_names };
 
-/* Windows that follow one another and are alike: a hole is told as one, with what came for all of it. */
+/* Windows that follow one another and are alike: a hole is told as one, with what came for all of
+ * it. */
 struct stretch {
 	const struct etl_json *first, *last;
 	int64_t n, counts[COUNTS];
@@ -27,7 +35,8 @@ static bool is_loaded(const struct etl_json *window)
 	return etl_streq(etl_json_text(window, "state", ""), "loaded");
 }
 
-/* A window with data has a line of its own. */
+/* A window with data has a line of its own. All that a line shows has to be the same, and the next
+ * one has to begin where the last one ends: a line must not cover a window that is closed. */
 static bool goes_on(const struct stretch *s, const struct etl_json *next)
 {
 	return s->n && !is_loaded(next) && same_text(s->last, next, "partition") &&
@@ -51,6 +60,8 @@ static void add_state(struct table *table, const struct etl_json *window)
 	table_text(table, etl_json_bool(window, "dirty", false) ? "dirty" : "");
 }
 
+/* Counts are the sum of the stretch, the rest is that of its last window: it is the same for all
+ * but the time of the last attempt. */
 static void add_stretch(struct table *table, const struct stretch *s, const char *now)
 {
 	const struct etl_json *window = s->last;
@@ -72,10 +83,13 @@ static void add_stretch(struct table *table, const struct stretch *s, const char
 	table_text(table, etl_json_text(window, "reason", ""));
 }
 
+/* What is missing, open or dirty comes unasked; "no window wants attention" is good news and says
+ * so. */
 static void print_list(const struct etlctl *ctl, const struct etl_json *reply)
 {
-	static const char *const titles[] = {"PARTITION", "START", "--END", ">WINDOWS", "STATE", "MARK",
-		"-->ATTEMPT", "->IN", "->OUT", "->REJECTED", "->OUTSIDE", "---UPDATED", "REASON", NULL};
+	static const char *const titles[] = {"PARTITION", "START", "--END", ">WINDOWS", "STATE",
+		"MARK", "-->ATTEMPT", "->IN", "->OUT", "->REJECTED", "->OUTSIDE", "---UPDATED",
+		"REASON", NULL};
 	const char *now = etl_json_text(reply, "generated_at", NULL);
 	bool asked = etl_json_get(ctl->values, "state") || etl_json_get(ctl->values, "all");
 	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
@@ -169,6 +183,8 @@ static bool has_objects(const struct etl_json *reply)
 	return false;
 }
 
+/* The summary first: on a terminal the end of a long list is what stays on the screen, and a person
+ * who pipes it into `head` gets the figures. */
 static void print_windows(const struct etlctl *ctl, const struct etl_json *reply)
 {
 	if (has_objects(reply)) {

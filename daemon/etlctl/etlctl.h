@@ -39,8 +39,8 @@ struct etlctl {
 	const struct etl_json *values; /* of the command line */
 };
 
-/* At the end of its file, as `const struct etlctl_command etlctl_command_NAME`: the build finds it there
- * (packaging/registry.sh). */
+/* At the end of its file, as `const struct etlctl_command etlctl_command_NAME`: the build finds it
+ * there (packaging/registry.sh). */
 struct etlctl_command {
 	const char *name; /* as in its row of the command table: "watermark show" */
 	/* Shows the one reply of the daemon; or all that there is to do, and the exit status. */
@@ -66,8 +66,11 @@ int etlctl_call(const struct etlctl *ctl, struct etl_ctl_reply *reply);
 int etlctl_call_and_print(const struct etlctl *ctl,
 	void (*print)(const struct etlctl *ctl, const struct etl_json *reply));
 
-/* The main configuration file of the etld that answers; NULL = none does. The caller frees it. */
-char *etlctl_daemons_file(const struct etlctl *ctl);
+/* A question beside the command's own: the one answer to a method (its whole name) within the limit
+ * for each of connecting, sending and waiting. NULL without a word: nobody answers in time, or an
+ * error. `parameters` are lent, NULL = none; the caller frees the answer. */
+struct etl_json *etlctl_ask(const struct etlctl *ctl, const char *method,
+	const struct etl_json *parameters, int limit_ms);
 
 /* SIGINT and SIGTERM as a descriptor, for whoever waits. */
 int etlctl_open_signals(void);

@@ -2,6 +2,11 @@
  *
  * etlctl: reads the options of every command, finds the command, gives it its values. Links
  * base and ctl only, so that it starts whatever state the rest is in.
+ *
+ * What a user of any command may rely on: data on stdout and words on stderr, so that a pipe gets
+ * nothing but data; with -o json one document on stdout in every case, of an error too; an exit
+ * status that says who has to act (etlctl.h). Options of all commands may stand anywhere on the
+ * line, before or after the command.
  */
 #include <locale.h>
 #include <signal.h>
@@ -32,6 +37,8 @@ static bool is_set(const char *name)
 	return value && *value;
 }
 
+/* An option wins over the environment. NO_COLOR (no-color.org) wins over CLICOLOR_FORCE: who wants
+ * none for sure says so once. stdout alone is asked about, for states are printed there. */
 static bool colors(enum color wanted, int fd)
 {
 	const char *term = getenv("TERM");
@@ -47,6 +54,8 @@ static bool colors(enum color wanted, int fd)
 		!(clicolor && etl_streq(clicolor, "0"));
 }
 
+/* Asked of the locale itself and not by the name of it: "C.UTF-8", "en_US.utf8" and others are
+ * many. */
 static bool shows_utf8(void)
 {
 	wchar_t c = 0;
@@ -82,6 +91,9 @@ static int set_color(struct options *options, const char *value, struct etl_erro
 		"--color is one of auto, always, never, not \"%.100s\"", value);
 }
 
+/* table fits the terminal, wide shows every column, json is for programs. Which one is the default
+ * does not depend on where the output goes: a script that was written on a terminal sees the same.
+ */
 static int set_format(struct options *options, const char *value, struct etl_error *err)
 {
 	if (!etl_streq(value, "json") && !etl_streq(value, "table") && !etl_streq(value, "wide"))
@@ -93,7 +105,8 @@ static int set_format(struct options *options, const char *value, struct etl_err
 }
 
 /* The value of `name` at argv[0], as "--name=value", "-ovalue" or the next word; *used words.
- * NULL: it is another option, or (with *used < 0) the value is missing. */
+ * NULL: it is another option, or (with *used < 0) the value is missing. "-ojson" is taken, as
+ * getopt does; "--outputjson" is another option. */
 static const char *value_of(const char *name, int argc, char **argv, int *used)
 {
 	size_t n = strlen(name);
@@ -112,7 +125,9 @@ static const char *value_of(const char *name, int argc, char **argv, int *used)
 	return argv[0] + n + is_long;
 }
 
-/* One option that every command knows. The words it took, 0 = it is none, -1 = it is wrong. */
+/* One option that every command knows. The words it took, 0 = it is none, -1 = it is wrong. --help
+ * and --version end the reading: what stands behind them may be wrong, and help is wanted because
+ * of that. */
 static int take_option(struct options *options, int argc, char **argv, struct etl_error *err)
 {
 	static const char *const names[] = {"--socket", "--color", "--output", "-o"};
@@ -142,7 +157,8 @@ static int take_option(struct options *options, int argc, char **argv, struct et
 }
 
 /* Takes the common options out of argv, wherever they stand before "--". Returns the words
- * left, or -1. */
+ * left, or -1. Behind "--" nothing is an option, so that an operator can give a reason that begins
+ * with a dash. */
 static int take_options(struct options *options, int argc, char **argv, struct etl_error *err)
 {
 	int left = 0;
@@ -165,6 +181,8 @@ static int take_options(struct options *options, int argc, char **argv, struct e
 	return left;
 }
 
+/* The shape of the command that was meant, where one was found; else where to look. For programs
+ * the same as a document: the hint without its first word. */
 static int tell_usage(const struct etlctl *ctl, const struct etl_error *err)
 {
 	ETL_BUF_CLEANUP struct etl_buf help;
@@ -183,6 +201,8 @@ static int tell_usage(const struct etlctl *ctl, const struct etl_error *err)
 	return EXIT_USAGE;
 }
 
+/* A command has a `run` of its own if it does more than ask once and print: follow a run, give way
+ * to another program, work without a daemon. */
 static int run_command(struct etlctl *ctl, const struct options *options, int argc, char **argv)
 {
 	struct etl_error err = ETL_ERROR_INIT;
@@ -214,6 +234,9 @@ static int end(int status)
 	return status ? status : EXIT_FAILED;
 }
 
+/* SIGPIPE ends the program silently, as `etlctl runs | head` wants it; it may have been ignored by
+ * whoever started it. LC_CTYPE is all that is taken from the locale: numbers and words are the same
+ * everywhere. */
 int main(int argc, char **argv)
 {
 	struct options options = {.socket = getenv("ETLD_SOCKET")};

@@ -56,7 +56,10 @@ bool print_time_parse(const char *text, int64_t *out);
 /* "2026-07-01 10:00Z"; "-" for what is not a time. */
 void print_time(const char *text, struct etl_buf *out);
 
-/* The same and its distance from `now` (text too): "2026-07-01 10:00Z (5m ago)". */
+/* "2026-07-01 10:00Z to 2026-07-01 11:00Z" */
+void print_range(const char *from, const char *to, struct etl_buf *out);
+
+/* print_time and its distance from `now` (text too): "2026-07-01 10:00Z (5m ago)". */
 void print_time_age(const char *text, const char *now, struct etl_buf *out);
 
 /* The same of what has happened: what lies ahead was noted by a clock that was set back since, or
@@ -77,6 +80,13 @@ void table_duration(struct table *table, double seconds);
 /* "  key         " and, by print_line, a clean text behind it; no line without a text. */
 void print_key(const char *key, struct etl_buf *out);
 void print_line(const char *key, const char *text, struct etl_buf *out);
+
+/* "  key         FROM to TO" of {start, end}; nothing if it is none. */
+void print_window(const char *key, const struct etl_json *window, struct etl_buf *out);
+
+/* On a terminal one line of stderr that is drawn again and again; elsewhere nothing: a line now and
+ * then is no help. NULL: it is wiped out. */
+void print_progress(const char *text);
 
 /* The windows, the records and the warnings of a run or of one of its partitions. */
 void print_counts(const struct etl_json *run, struct etl_buf *out);

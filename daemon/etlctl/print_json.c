@@ -12,6 +12,7 @@ void print_out(struct etl_buf *buf)
 	etl_buf_clear(buf);
 }
 
+/* 64 times what a request may be: a reply has a cap of sixteen, and indenting makes it longer. */
 void print_json(const struct etl_json *json)
 {
 	ETL_BUF_CLEANUP struct etl_buf text;

@@ -2,13 +2,18 @@
  *
  * Lines of "key value" and the counts of a run, for the commands that tell of one at length.
  */
+#include <stdio.h>
+#include <unistd.h>
+
 #include "etlctl/print.h"
 
+/* Twelve columns: the longest key is "refused by", and all blocks of one program line up. */
 void print_key(const char *key, struct etl_buf *out)
 {
 	etl_buf_printf(out, "  %-12s", key);
 }
 
+/* A line without a value says nothing and is left out: what is there can be read at a glance. */
 void print_line(const char *key, const char *text, struct etl_buf *out)
 {
 	if (!text || !*text)
@@ -18,13 +23,32 @@ void print_line(const char *key, const char *text, struct etl_buf *out)
 	etl_buf_char(out, '\n');
 }
 
+void print_window(const char *key, const struct etl_json *window, struct etl_buf *out)
+{
+	if (etl_json_type(window) != ETL_JSON_OBJECT)
+		return;
+	print_key(key, out);
+	print_range(etl_json_text(window, "start", NULL), etl_json_text(window, "end", NULL), out);
+	etl_buf_char(out, '\n');
+}
+
+void print_progress(const char *text)
+{
+	if (!isatty(STDERR_FILENO))
+		return;
+	fprintf(stderr, "\r\033[K%s", text ? text : "");
+	fflush(stderr);
+}
+
+/* 0 where there is none: records of an older version lack counts that came later. */
 int64_t print_count_of(const struct etl_json *json, const char *group, const char *name)
 {
 	return etl_json_int(etl_json_get(json, group), name, 0);
 }
 
 /* "3 in, 0 rejected, ...": each count with its own name behind it. What stands in `often` is
- * told in any case, the others if they are not 0. */
+ * told in any case, the others if they are not 0. By name, so that a figure can be looked up in the
+ * manual: `etlctl show` and `-o json` use the same words. */
 static void put_counts(const struct etl_json *run, const char *key, const char *group,
 	const char *const *names, size_t often, struct etl_buf *out)
 {
@@ -42,7 +66,8 @@ static void put_counts(const struct etl_json *run, const char *key, const char *
 	etl_buf_char(out, '\n');
 }
 
-/* "12 by decode/time ts: the first one's message" */
+/* "12 by decode/time ts: the first one's message" The key stands on the first line alone; a row of
+ * others (rules beyond the twentieth) has only a number. */
 static void put_tally(const struct etl_json *run, const char *key, const char *group,
 	struct etl_buf *out)
 {
@@ -69,16 +94,21 @@ static void put_tally(const struct etl_json *run, const char *key, const char *g
 	}
 }
 
+/* The first four of the windows and six of the records are always there: "0 failed" is an answer.
+ */
 void print_counts(const struct etl_json *run, struct etl_buf *out)
 {
 	static const char *const windows[] = {"loaded", "empty", "failed", "unrecoverable", "held",
-		"discarded", "missing", "waiting", NULL};
+		"discarded", NULL};
+	static const char *const objects[] = {"missing", "waiting", NULL};
 	static const char *const records[] = {"in", "rejected", "out", "inserted", "updated",
 		"unchanged", "outside", "overwritten", "stale", "filtered", "merged", "made",
 		"withheld", NULL};
 	int64_t warnings = etl_json_int(run, "warnings", 0);
 
 	put_counts(run, "windows", "windows", windows, 4, out);
+	if (etl_json_get(run, "objects"))
+		put_counts(run, "objects", "objects", objects, 2, out);
 	put_counts(run, "records", "counts", records, 6, out);
 	put_tally(run, "rejected", "rejects", out);
 	if (warnings) {
@@ -88,10 +118,12 @@ void print_counts(const struct etl_json *run, struct etl_buf *out)
 	put_tally(run, "warned", "warned", out);
 }
 
+/* In words, since a REASON cell stands alone: "2 records rejected, 1 warning". */
 static void note(struct etl_buf *out, int64_t n, const char *one, const char *many)
 {
 	if (n)
-		etl_buf_printf(out, "%s%lld %s", out->len ? ", " : "", (long long)n, n == 1 ? one : many);
+		etl_buf_printf(out, "%s%lld %s", out->len ? ", " : "", (long long)n,
+			n == 1 ? one : many);
 }
 
 /* What a run that is ok has to tell all the same. */

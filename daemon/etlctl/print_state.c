@@ -2,6 +2,9 @@
  *
  * States as word, sign and colour, so that none of them is the only carrier of the meaning;
  * and text made safe for a terminal.
+ *
+ * Example: "✖ failing" in red on a terminal, "✖ failing" in a file, "x failing" in a locale without
+ * UTF-8. Who cannot see colours has the sign, who cannot see signs has the word.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +33,7 @@ static const struct {
 } states[] = {
 	{"ok", FINE}, {"late", WARNING}, {"stale", WARNING}, {"failing", BAD},
 	{"held", WARNING}, {"rejecting", WARNING}, {"paused", QUIET}, {"blocked", WARNING},
-	{"config", BAD},
+	{"config", BAD}, {"unreachable", BAD},
 	{"running", ACTIVE}, {"queued", ACTIVE}, {"failed", BAD}, {"partial", BAD},
 	{"cancelled", QUIET}, {"fenced", WARNING}, {"skipped", QUIET}, {"nothing_due", QUIET},
 	{"pending", ACTIVE}, {"loaded", FINE}, {"empty", FINE}, {"unrecoverable", BAD},
@@ -40,6 +43,8 @@ static const struct {
 	{"closed", FINE}, {"open", BAD}, {"half_open", ACTIVE}, /* a breaker's */
 };
 
+/* A word of a newer daemon is shown with "?": what it means is not known here, and guessing a
+ * colour for it could hide a failure. */
 static enum sign sign_of(const char *word)
 {
 	for (size_t i = 0; i < sizeof states / sizeof *states; i++)
@@ -48,6 +53,7 @@ static enum sign sign_of(const char *word)
 	return UNKNOWN;
 }
 
+/* Reset behind the word and not at the end of the line: a table goes on with other cells. */
 void print_state(const struct etlctl *ctl, const char *word, bool color, struct etl_buf *out)
 {
 	enum sign sign = sign_of(word);
@@ -60,6 +66,9 @@ void print_state(const struct etlctl *ctl, const char *word, bool color, struct 
 	etl_buf_str(out, color ? "\033[0m" : "");
 }
 
+/* What comes from sources and operators may hold escape sequences, line ends, and characters that
+ * turn the direction of writing: a record that was refused must not be able to repaint the terminal
+ * of who reads it. */
 void print_clean(const char *text, struct etl_buf *out)
 {
 	char *clean = etl_strdup(text);
@@ -81,6 +90,8 @@ static size_t character(const char *text, size_t *columns)
 	return n == 0 || n > 8 ? 1 : n;
 }
 
+/* Columns, not bytes: "é" has two bytes and one column, "語" three and two. Tables are aligned by
+ * these. */
 size_t print_width(const char *text)
 {
 	size_t width = 0, columns;
@@ -90,6 +101,8 @@ size_t print_width(const char *text)
 	return width;
 }
 
+/* The sign takes a column of its own, so that the cut text is as wide as was asked and not wider.
+ */
 void print_cut(const struct etlctl *ctl, const char *text, size_t width, struct etl_buf *out)
 {
 	const char *end = text;

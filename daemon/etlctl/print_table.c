@@ -3,6 +3,11 @@
  * Tables: cells are kept as text until the widths are known. One that is wider than the
  * terminal shortens ids first, then leaves out the columns that are missed least, and at last
  * cuts the last column; `-o wide` shows all of it.
+ *
+ * Example: with COLUMNS=60 `runs` shortens its ids to the last twelve characters, then leaves out
+ * TRIGGER (three dashes), TOOK and WINDOWS (two), and so on until it fits, or until RUN, JOB,
+ * STATE, REJECTED and REASON are left; then REASON is cut. Which columns may go is said by who
+ * makes the table, since he knows what they are for.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -41,6 +46,7 @@ struct layout {
 	size_t hidden, cut; /* columns left out; the last one is cut to this, 0 = it is not */
 };
 
+/* Titles are static texts of the caller and are not copied. */
 struct table *table_new(const struct etlctl *ctl, const char *const *titles)
 {
 	struct table *table = ETL_NEW(struct table);
@@ -62,6 +68,8 @@ void table_free(struct table *table)
 	free(table);
 }
 
+/* The width of a cell is that of its clean text: it is cleaned once, here, before anything is
+ * measured. */
 static void add(struct table *table, const char *text, enum kind kind)
 {
 	ETL_BUF_CLEANUP struct etl_buf clean;
@@ -98,6 +106,7 @@ void table_int(struct table *table, int64_t v)
 	table_textf(table, "%lld", (long long)v);
 }
 
+/* The sign is added when it is printed: it counts in the width and is no part of the text. */
 void table_state(struct table *table, const char *word)
 {
 	add(table, word, word && *word ? KIND_STATE : KIND_TEXT);
@@ -128,8 +137,9 @@ static const char *shown(const struct cell *cell, const struct layout *layout)
 {
 	size_t n = strlen(cell->text);
 
-	return layout->short_ids && cell->kind == KIND_ID && n > SHORT_ID ? cell->text + n - SHORT_ID :
-									      cell->text;
+	return layout->short_ids && cell->kind == KIND_ID && n > SHORT_ID ?
+		       cell->text + n - SHORT_ID :
+		       cell->text;
 }
 
 static size_t cell_width(const struct cell *cell, const struct layout *layout)
@@ -138,7 +148,8 @@ static size_t cell_width(const struct cell *cell, const struct layout *layout)
 	return print_width(shown(cell, layout)) + (cell->kind == KIND_STATE ? 2 : 0);
 }
 
-/* 0 for a column without contents. */
+/* 0 for a column without contents. A column without contents takes no room, whatever its title: a
+ * table of jobs without groups has no GROUP. */
 static size_t column_width(const struct table *table, size_t column, const struct layout *layout)
 {
 	size_t title = strlen(title_of(table, column)), width = 0;
@@ -177,7 +188,8 @@ static bool is_all_zero(const struct table *table, size_t column)
 }
 
 /* The column that is missed least: one of zeros, else that of the most dashes; the rightmost of
- * equals. NULL: none may be left out. */
+ * equals. NULL: none may be left out. A column of zeros goes before all dashes: "0 rejected" in
+ * each row is the absence of news. */
 static size_t *least(const struct table *table, struct layout *layout)
 {
 	size_t *found = NULL, least_rank = 1;
@@ -193,8 +205,9 @@ static size_t *least(const struct table *table, struct layout *layout)
 	return found;
 }
 
-/* Only what stands at the very end can be cut without taking the others' columns apart. A beginning of it
- * stays, also where it is a little too much. */
+/* Only what stands at the very end can be cut without taking the others' columns apart. A beginning
+ * of it stays, also where it is a little too much. A number is never cut: half of it would be
+ * another number. */
 static void cut_last(const struct table *table, struct layout *layout, size_t too_much)
 {
 	size_t last = table->n_columns, width;
@@ -211,6 +224,7 @@ static void cut_last(const struct table *table, struct layout *layout, size_t to
 	layout->cut = width;
 }
 
+/* No limit (a pipe, -o wide): everything is shown at its width. */
 static void fit(const struct table *table, struct layout *layout)
 {
 	size_t room = table->ctl->columns, *column;
@@ -235,6 +249,8 @@ static void pad(struct etl_buf *out, size_t n)
 	etl_buf_printf(out, "%*s", (int)n, "");
 }
 
+/* A state is printed with its colour, whose bytes take no column: its width was counted from the
+ * word. */
 static void put_cell(const struct table *table, const struct layout *layout,
 	const struct cell *cell, bool last, struct etl_buf *out)
 {
@@ -254,7 +270,8 @@ static bool is_last(const struct table *table, const struct layout *layout, size
 	return true;
 }
 
-/* One line; blanks wait until something follows, so that none ends a line. */
+/* One line; blanks wait until something follows, so that none ends a line. The row NULL is that of
+ * the titles, which are set like the cells under them. */
 static void put_row(const struct table *table, const struct layout *layout,
 	const struct cell *row, struct etl_buf *out)
 {
@@ -288,6 +305,8 @@ static void tell_hidden(const struct layout *layout)
 			layout->hidden == 1 ? "" : "s", layout->cut ? ", the last one cut" : "");
 }
 
+/* 64 MiB are more than any answer makes (16 MiB of JSON). An empty table says in words that there
+ * is nothing: a title without rows looks like a fault. */
 void table_print(const struct table *table, const char *when_empty)
 {
 	struct layout layout = {0};

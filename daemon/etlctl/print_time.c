@@ -2,6 +2,10 @@
  *
  * Times and durations for people. The only file of etlctl that knows a calendar; "now" is
  * always the daemon's own, from its reply, so that two clocks are never compared.
+ *
+ * Example: a run that began two hours before the daemon wrote its answer is "2026-07-01 10:10Z
+ * (2h00m ago)", whatever the clock of the machine says on which etlctl runs; a next slot is "(in
+ * 4m)".
  */
 #include <math.h>
 #include <stdio.h>
@@ -13,7 +17,8 @@
 enum { MINUTE = 60, HOUR = 3600, DAY = 86400 };
 enum { AHEAD = 5 }; /* seconds by which the clocks of two machines may differ */
 
-/* The zone behind the seconds: "Z", ".250Z", "+02:00". */
+/* The zone behind the seconds: "Z", ".250Z", "+02:00". The daemon says Z; another implementation of
+ * the protocol may say +02:00, which is RFC 3339 as well. */
 static bool parse_zone(const char *p, int64_t *offset)
 {
 	int hours, minutes, used = 0;
@@ -47,6 +52,8 @@ bool print_time_parse(const char *text, int64_t *out)
 	return true;
 }
 
+/* To the minute: schedules and windows are whole minutes as a rule, and a table has room for other
+ * things. The exact time is in -o json. */
 void print_time(const char *text, struct etl_buf *out)
 {
 	char shown[32];
@@ -64,6 +71,13 @@ void print_time(const char *text, struct etl_buf *out)
 	etl_buf_str(out, shown);
 }
 
+void print_range(const char *from, const char *to, struct etl_buf *out)
+{
+	print_time(from, out);
+	etl_buf_str(out, " to ");
+	print_time(to, out);
+}
+
 /* Two units at most: people compare ages, they do not add them. */
 static void print_span(int64_t s, struct etl_buf *out)
 {
@@ -79,6 +93,8 @@ static void print_span(int64_t s, struct etl_buf *out)
 			(long long)(s % DAY / HOUR));
 }
 
+/* Both: the time to compare with a log, the age to judge by. "in" and "ago" say which way it lies.
+ */
 void print_time_age(const char *text, const char *now, struct etl_buf *out)
 {
 	int64_t a, b;
@@ -91,6 +107,8 @@ void print_time_age(const char *text, const char *now, struct etl_buf *out)
 	etl_buf_str(out, a > b ? ")" : " ago)");
 }
 
+/* Seconds of difference are how two machines are; more is a clock that was wrong when it was noted,
+ * and "in 3h" would read as if it were still to happen. */
 void print_time_past(const char *text, const char *now, struct etl_buf *out)
 {
 	int64_t a, b;
@@ -103,6 +121,8 @@ void print_time_past(const char *text, const char *now, struct etl_buf *out)
 	etl_buf_str(out, a <= b + AHEAD ? " (0s ago)" : " (ahead of the clock)");
 }
 
+/* Cut and not rounded: "59m60s" and "1000ms" do not exist. Only what would be shown as 0 is rounded
+ * up, so that a step that ran never reads as one that did not. */
 void print_duration(double seconds, struct etl_buf *out)
 {
 	if (!(seconds >= 0 && seconds < 1e15)) /* also NaN: not known */
@@ -119,6 +139,7 @@ void print_duration(double seconds, struct etl_buf *out)
 		print_span((int64_t)seconds, out);
 }
 
+/* Without a now there is no age. */
 void table_time(struct table *table, const char *text)
 {
 	table_time_age(table, text, NULL);

@@ -16,6 +16,8 @@
 
 enum { LIMIT_MS = 300 };
 
+/* Over execvp and pipes, not over D-Bus: this program links nothing that could keep it from
+ * starting. */
 static _Noreturn void ask(int out)
 {
 	static const char *const argv[] = {"systemctl", "show", "--property",
@@ -29,7 +31,8 @@ static _Noreturn void ask(int out)
 	_exit(127);
 }
 
-/* All that comes until the end or the limit, NUL-terminated. */
+/* All that comes until the end or the limit, NUL-terminated. The limit is for each piece that
+ * comes: systemctl answers in one, and a bus that hangs gives none. */
 static void read_all(int fd, char *text, size_t size)
 {
 	struct pollfd in = {.fd = fd, .events = POLLIN};
@@ -57,6 +60,7 @@ static void value_of(const char *text, const char *key, char *out, size_t size)
 		}
 }
 
+/* Whatever goes wrong is NULL: the report that etld does not answer stands without it. */
 const char *etlctl_unit_state(void)
 {
 	static char state[160];

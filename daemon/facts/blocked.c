@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * What keeps a job from its next window: the upstream window that is not closed. By what the loop
- * knows of watermarks: good for status, also of a job that never ran because nothing moved; runs look
- * at the ledger. Loop thread.
+ * knows of watermarks: good for status, also of a job that never ran because nothing moved; runs
+ * look at the ledger. Loop thread.
  */
 #include "facts/blocked.h"
 
@@ -20,7 +20,8 @@ static bool covers(const struct etld_job *up, size_t partition, const struct etl
 
 	etl_cover_begin(&cover, rules, mark.processed.ms ? &mark : NULL, window);
 	if (mark.processed.ms && !rules->none)
-		etl_cover_add(&cover, (struct etl_window){rules->start, mark.processed}, ETL_WINDOW_LOADED);
+		etl_cover_add(&cover, (struct etl_window){rules->start, mark.processed},
+			ETL_WINDOW_LOADED);
 	return etl_cover_is_full(&cover);
 }
 
@@ -70,7 +71,8 @@ bool etld_blocked_by(const struct etld *etld, const struct etld_job *job, struct
 	for (size_t k = 0; k < job->job->n_upstream; k++) {
 		const struct etld_job *up = etld_job_find(etld, job->job->upstream[k]->name);
 
-		if (up && is_missing(up, job->job->partitions[first.partition].name, &first.window, out))
+		if (up && is_missing(up, job->job->partitions[first.partition].name, &first.window,
+				  out))
 			return true;
 	}
 	return false;

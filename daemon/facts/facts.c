@@ -42,7 +42,8 @@ void etld_facts_of_partition(const struct etld *etld, const struct etld_job *job
 
 	*out = (struct etld_partition_facts){
 		.watermark = p->watermark,
-		.lag = p->watermark.ms ? etl_wall_age(etl_now(etld->clock), p->watermark) : (etl_dur){0},
+		.lag = p->watermark.ms ? etl_wall_age(etl_now(etld->clock), p->watermark) :
+					 (etl_dur){0},
 		.late_by = etld_owed_late(etld, job, i),
 		.windows = {p->open, p->failed, p->held, p->dirty},
 		.others = p->open - p->failed - p->held,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The one read model of jobs: what status, jobs, graph, why, --check and metrics tell, they take from
- * here and compute nothing themselves. From what the loop knows (engine/picture.h), also while MongoDB
- * is unreachable; asks nobody, changes nothing. Loop thread.
+ * The one read model of jobs: what status, jobs, graph, why, --check and metrics tell, they take
+ * from here and compute nothing themselves. From what the loop knows (engine/picture.h), also while
+ * MongoDB is unreachable; asks nobody, changes nothing. Loop thread.
  */
 #ifndef ETLD_FACTS_H
 #define ETLD_FACTS_H
@@ -26,9 +26,10 @@ struct etld_facts {
 	struct etld_due deadline;
 	bool is_blocked; /* by an upstream window: */
 	struct etld_block block;
-	const struct etld_job *culprit; /* the job at which all hangs; NULL = those upstream are well */
+	/* the job at which all hangs; NULL = those upstream are well */
+	const struct etld_job *culprit;
 	struct etl_elsewhere elsewhere; /* n == 0: nothing is in another target */
-	struct etld_open windows;	/* over all partitions; `open` counts failed and held ones too */
+	struct etld_open windows; /* over all partitions; `open` counts failed and held ones too */
 	uint64_t others; /* of them neither failed nor held: asked for again, begun, or waiting */
 };
 void etld_facts_of(const struct etld *etld, const struct etld_job *job, struct etld_facts *out);

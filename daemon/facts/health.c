@@ -61,15 +61,17 @@ static void say_units(const struct etld_job *job, const char *what, uint64_t n, 
 
 static bool is_failing(const struct etld_job *job, char *reason, size_t size)
 {
+	const struct etl_last_run *last = etld_job_last(job);
+
 	if (job->windows.failed) {
 		say_units(job, job->windows.failed == 1 ? "has failed" : "have failed", job->windows.failed,
 			job->failed_why, reason, size);
 		return true;
 	}
-	if (job->last.unitless)
+	if (last->unitless)
 		snprintf(reason, size, "%s",
-			*job->last.reason ? job->last.reason : "the last run for all that is due failed");
-	return job->last.unitless;
+			*last->reason ? last->reason : "the last run for all that is due failed");
+	return last->unitless;
 }
 
 /* MongoDB is not there, or has not been asked yet: whatever is known is of before. */
@@ -92,11 +94,13 @@ static bool is_held(const struct etld_job *job, char *reason, size_t size)
 
 static bool is_rejecting(const struct etld_job *job, char *reason, size_t size)
 {
-	if (job->last.rejected)
+	const struct etl_last_run *last = etld_job_last(job);
+
+	if (last->rejected)
 		snprintf(reason, size, "%llu record%s rejected, the first: %s",
-			(unsigned long long)job->last.rejected,
-			job->last.rejected == 1 ? " was" : "s were", job->last.first_reject);
-	return job->last.rejected > 0;
+			(unsigned long long)last->rejected,
+			last->rejected == 1 ? " was" : "s were", last->first_reject);
+	return last->rejected > 0;
 }
 
 /* Its slot waits for a sensor that has said "not yet". */
@@ -105,7 +109,7 @@ static bool waits_for_sensor(const struct etld_job *job, char *reason, size_t si
 	const struct etl_wait_for *wait = job->job->wait_for;
 	char text[ETL_DURATION_TEXT_BYTES];
 
-	if (!job->sched.sensing || !*job->sched.sense_said || !wait)
+	if (!job->sched.sensing || !job->sched.sense_said || !wait)
 		return false;
 	etl_duration_format(wait->newer_than, text, sizeof text);
 	snprintf(reason, size, "waits for %s newer than %s: %s", wait->collection, text,
@@ -130,19 +134,20 @@ static bool missed_deadline(const struct etld *etld, const struct etld_job *job,
 }
 
 /* Stale, late or ok. A run that goes on is no reason to call the job stale. */
-static enum etld_health_id how_late(const struct etld *etld, const struct etld_job *job, etl_dur late,
-	char *reason, size_t size)
+static enum etld_health_id how_late(const struct etld *etld, const struct etld_job *job,
+	etl_dur late, char *reason, size_t size)
 {
 	etl_dur limit = patience(etld, job, late);
 	char text[ETL_DURATION_TEXT_BYTES];
 	bool stale = late.us > 3 * limit.us && !etld_running(job);
+	uint64_t warnings = etld_job_last(job)->warnings;
 
 	if (!stale && missed_deadline(etld, job, reason, size))
 		return ETLD_HEALTH_LATE;
 	if (late.us <= limit.us) {
-		if (job->last.warnings)
-			snprintf(reason, size, "%llu warning%s", (unsigned long long)job->last.warnings,
-				job->last.warnings == 1 ? "" : "s");
+		if (warnings)
+			snprintf(reason, size, "%llu warning%s", (unsigned long long)warnings,
+				warnings == 1 ? "" : "s");
 		return ETLD_HEALTH_OK;
 	}
 	etl_duration_format((etl_dur){late.us - late.us % 1000000}, text, sizeof text);
@@ -151,7 +156,8 @@ static enum etld_health_id how_late(const struct etld *etld, const struct etld_j
 }
 
 /* No fault of the job, but nobody would look for it. */
-static void tell_elsewhere(const struct etld *etld, const struct etld_job *job, char *reason, size_t size)
+static void tell_elsewhere(const struct etld *etld, const struct etld_job *job, char *reason,
+	size_t size)
 {
 	char text[ETL_ELSEWHERE_TEXT_BYTES];
 	struct etl_elsewhere sum;
@@ -194,7 +200,7 @@ static void own_health(const struct etld *etld, const struct etld_job *job, stru
 	if (h->id == ETLD_HEALTH_PAUSED)
 		snprintf(reason, size, "%s", job->pause_reason ? job->pause_reason : "");
 	if (h->id == ETLD_HEALTH_BLOCKED && !*reason)
-		snprintf(reason, size, "%s", job->last.reason);
+		snprintf(reason, size, "%s", etld_job_last(job)->reason);
 }
 
 /* Does a job need help, by itself or only because of what it waits for? */
@@ -252,8 +258,8 @@ static void say_block(const struct etld *etld, const struct etld_block *block,
 	struct etld_health h;
 
 	if (block->upstream->job->left_out) {
-		snprintf(reason, size, "waits for %s, which is left out: %.400s", block->upstream->name,
-			block->upstream->job->left_out);
+		snprintf(reason, size, "waits for %s, which is left out: %.400s",
+			block->upstream->name, block->upstream->job->left_out);
 		return;
 	}
 	own_health(etld, culprit, &h);
@@ -263,8 +269,8 @@ static void say_block(const struct etld *etld, const struct etld_block *block,
 		culprit->name, words[h.id], *h.reason ? ": " : "", h.reason);
 }
 
-void etld_health_of(const struct etld *etld, const struct etld_job *job, const struct etld_block *block,
-	const struct etld_job *culprit, struct etld_health *h)
+void etld_health_of(const struct etld *etld, const struct etld_job *job,
+	const struct etld_block *block, const struct etld_job *culprit, struct etld_health *h)
 {
 	own_health(etld, job, h);
 	if (h->id != ETLD_HEALTH_OK && h->id != ETLD_HEALTH_LATE && h->id != ETLD_HEALTH_STALE)

@@ -36,11 +36,11 @@ struct etld_health {
 	char reason[ETL_REASON_MAX];
 };
 /* `culprit` (NULL = there is none): the job at which all hangs that waits as `block` says. */
-void etld_health_of(const struct etld *etld, const struct etld_job *job, const struct etld_block *block,
-	const struct etld_job *culprit, struct etld_health *h);
+void etld_health_of(const struct etld *etld, const struct etld_job *job,
+	const struct etld_block *block, const struct etld_job *culprit, struct etld_health *h);
 
-/* The job at which all hangs that waits as `block` says: the last one along the chain that is not well.
- * NULL = all are well. */
+/* The job at which all hangs that waits as `block` says: the last one along the chain that is not
+ * well. NULL = all are well. */
 const struct etld_job *etld_culprit(const struct etld *etld, const struct etld_block *block);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * The table of metrics, and their text. All numbers are read into one structure, and a row of the table
- * says where in it its own are. Names follow the rules that promtool checks: base
- * units, _total for counters and nothing else, a help for each. Labels have few values, but
- * for watermarks: there the number of series has a cap, and what is left out is counted.
+ * The table of metrics, and their text. All numbers are read into one structure, and a row of the
+ * table says where in it its own are. Names follow the rules that promtool checks: base units,
+ * _total for counters and nothing else, a help for each. Labels have few values, but for
+ * watermarks: there the number of series has a cap, and what is left out is counted.
  */
 #include "facts/metrics.h"
 
@@ -52,7 +52,8 @@ static void put_label(struct etl_buf *out, const char *label, const char *value)
 	etl_buf_char(out, '"');
 }
 
-static void put_sample(struct etl_buf *out, const char *name, const char *label, const char *value, double v)
+static void put_sample(struct etl_buf *out, const char *name, const char *label, const char *value,
+	double v)
 {
 	etl_buf_str(out, name);
 	if (label) {
@@ -73,7 +74,8 @@ static void put_histogram(struct etl_buf *out, const char *name, const struct et
 		etl_buf_printf(out, "%s_bucket{le=\"%g\"} %llu\n", name, etld_histogram_bounds[i],
 			(unsigned long long)n);
 	}
-	etl_buf_printf(out, "%s_bucket{le=\"+Inf\"} %llu\n%s_sum ", name, (unsigned long long)h->n, name);
+	etl_buf_printf(out, "%s_bucket{le=\"+Inf\"} %llu\n%s_sum ", name, (unsigned long long)h->n,
+		name);
 	put_number(out, seconds(h->sum));
 	etl_buf_printf(out, "%s_count %llu\n", name, (unsigned long long)h->n);
 }
@@ -113,7 +115,8 @@ static void read_all(struct readings *r, const struct etld *etld, const struct e
 		.mongodb_up = etld->mongodb_up,
 		.timers = etl_wheel_count(etld_loop_wheel(etld->loop)),
 		.other_windows = sums->open - sums->failed - sums->held,
-		.left_out = sums->watermarks > LAG_SERIES_MAX ? sums->watermarks - LAG_SERIES_MAX : 0,
+		.left_out =
+			sums->watermarks > LAG_SERIES_MAX ? sums->watermarks - LAG_SERIES_MAX : 0,
 	};
 	etl_sched_facts(etld->sched, &r->sched);
 	r->live_runs = r->sched.active - r->sched.active_backfills;
@@ -140,8 +143,8 @@ struct series {
 };
 
 /* The kind follows from the member's type: a row cannot name the wrong one. */
-#define KIND_OF(member)                                                                                 \
-	_Generic(((struct readings *)0)->member, uint64_t : KIND_COUNT, unsigned : KIND_UNSIGNED,       \
+#define KIND_OF(member) \
+	_Generic(((struct readings *)0)->member, uint64_t : KIND_COUNT, unsigned : KIND_UNSIGNED, \
 		etl_dur : KIND_SECONDS, double : KIND_REAL, struct etld_histogram : KIND_HISTOGRAM)
 #define AT(member) KIND_OF(member), offsetof(struct readings, member)
 
@@ -153,10 +156,11 @@ static const struct series load_results[] = {{"inserted", AT(counters.records.in
 	{"updated", AT(counters.records.updated)}, {"unchanged", AT(counters.records.unchanged)},
 	{"overwritten", AT(counters.records.overwritten)}, {"stale", AT(counters.records.stale)},
 	{"refused", AT(counters.records.refused)}};
-static const struct series window_states[] = {{"loaded", AT(counters.windows_loaded)},
-	{"empty", AT(counters.windows_empty)}, {"failed", AT(counters.windows_failed)},
-	{"held", AT(counters.windows_held)}, {"unrecoverable", AT(counters.windows_lost)},
-	{"discarded", AT(counters.windows_discarded)}};
+static const struct series window_states[] = {
+#define X(name, word) {word, AT(counters.windows.name)},
+	ETL_WINDOW_COUNTS(X)
+#undef X
+};
 static const struct series worker_states[] = {{"busy", AT(pool.busy)}, {"idle", AT(idle_workers)}};
 static const struct series open_states[] = {{"failed", AT(sums.failed)}, {"held", AT(sums.held)},
 	{"other", AT(other_windows)}, {"dirty", AT(sums.dirty)}};
@@ -191,7 +195,7 @@ static const char *breaker_word(int i)
 	return etl_breaker_state_word((enum etl_breaker_state)i);
 }
 
-/* ---- what is no number at a place of its own ---------------------------------------------------- */
+/* ---- what is no number at a place of its own ------------------------------------------------ */
 
 static void write_version(struct etl_buf *out, const char *name, const struct readings *r)
 {
@@ -232,7 +236,7 @@ static void write_lates(struct etl_buf *out, const char *name, const struct read
 
 #define ONE(member) .one = {NULL, AT(member)}
 #define SERIES(l, list) .label = (l), .series = (list), .n = sizeof(list) / sizeof *(list)
-#define EACH(l, words, first, last, member)                                                             \
+#define EACH(l, words, first, last, member) \
 	.label = (l), .word = (words), .one = {NULL, AT(member[0])}, .from = (first), .to = (last)
 
 static const struct metric {
@@ -241,9 +245,11 @@ static const struct metric {
 	const char *label;
 	const struct series *series; /* or one for each of these; */
 	size_t n;
-	const char *(*word)(int i); /* or, from `one` on, an array of counts: those of these words; */
+	/* or, from `one` on, an array of counts: those of these words; */
+	const char *(*word)(int i);
 	int from, to;
-	void (*write)(struct etl_buf *out, const char *name, const struct readings *r); /* or this writes */
+	/* or this writes */
+	void (*write)(struct etl_buf *out, const char *name, const struct readings *r);
 } metrics[] = {
 	{"etld_build_info", GAUGE, "The version, as a label.", .write = write_version},
 	{"etld_start_time_seconds", GAUGE, "When the daemon started, since 1970.", ONE(started)},
@@ -255,16 +261,19 @@ static const struct metric {
 	{"etld_jobs", GAUGE, "Jobs by their health.",
 		EACH("health", health_word, 0, ETLD_HEALTHS - 1, sums.health)},
 	{"etld_slots_due_total", COUNTER,
-		"Slots that fell due; one that was taken back counts again.", ONE(counters.slots_due)},
+		"Slots that fell due; one that was taken back counts again.",
+		ONE(counters.slots_due)},
 	{"etld_slots_skipped_total", COUNTER, "Slots that did not run, by the rule that said so.",
 		EACH("code", skip_word, 0, ETL_SKIP_MAX - 1, counters.slots_skipped)},
 	{"etld_slot_lateness_seconds", HISTOGRAM,
-		"How long after it was due, jitter included, a slot was found.", ONE(counters.slot_lateness)},
+		"How long after it was due, jitter included, a slot was found.",
+		ONE(counters.slot_lateness)},
 	{"etld_slot_lateness_max_seconds", GAUGE, "The longest of these since the start.",
 		ONE(counters.slot_lateness.max)},
 	{"etld_outbox_entries", GAUGE, "What waits to be stored, by kind.",
 		EACH("kind", entry_word, 0, ETLD_ENTRY_MAX - 1, outbox.waiting)},
-	{"etld_outbox_age_seconds", GAUGE, "How long the oldest of it has waited; 0 if nothing does.",
+	{"etld_outbox_age_seconds", GAUGE,
+		"How long the oldest of it has waited; 0 if nothing does.",
 		ONE(outbox.oldest)},
 	{"etld_outbox_given_up_total", COUNTER, "What was to be stored and could not be.",
 		ONE(outbox.given_up)},
@@ -279,18 +288,21 @@ static const struct metric {
 		EACH("state", run_state_word, ETL_RUN_RUNNING + 1, ETL_RUN_BUSY, counters.ended)},
 	{"etld_run_duration_seconds", HISTOGRAM, "How long runs took.", ONE(counters.run_duration)},
 	{"etld_runs_active", GAUGE, "Runs that are going, by lane.", SERIES("lane", run_lanes)},
-	{"etld_runs_active_limit", GAUGE, "Runs that may go at the same time.", ONE(sched.max_active)},
+	{"etld_runs_active_limit", GAUGE, "Runs that may go at the same time.",
+		ONE(sched.max_active)},
 	{"etld_jobs_waiting", GAUGE, "Jobs that wait for a place, by lane.",
 		SERIES("lane", waiting_lanes)},
 	{"etld_records_total", COUNTER,
-		"Records by what became of them; one record is in several of these.", .write = write_records},
+		"Records by what became of them; one record is in several of these.",
+		.write = write_records},
 	{"etld_records_read_total", COUNTER, "Records that were placed in a window.",
 		ONE(counters.records.in)},
 	{"etld_records_rejected_total", COUNTER, "Records that became dead letters.",
 		ONE(counters.records.rejected)},
 	{"etld_records_loaded_total", COUNTER, "Records that were given to the target, by result.",
 		SERIES("result", load_results)},
-	{"etld_warnings_total", COUNTER, "What checks and loads warned of.", ONE(counters.warnings)},
+	{"etld_warnings_total", COUNTER, "What checks and loads warned of.",
+		ONE(counters.warnings)},
 	{"etld_windows_total", COUNTER, "Windows that runs closed or left open, by state.",
 		SERIES("state", window_states)},
 	{"etld_source_requests_total", COUNTER, "Requests that runs sent to sources.",
@@ -304,8 +316,10 @@ static const struct metric {
 		ONE(pool.oldest)},
 	{"etld_timers", GAUGE, "Timers that are armed.", ONE(timers)},
 	{"etld_loop_turns_total", COUNTER, "Turns of the event loop.", ONE(turns.n)},
-	{"etld_loop_long_turns_total", COUNTER, "Turns that took 10 ms or longer.", ONE(turns.n_long)},
-	{"etld_loop_turn_max_seconds", GAUGE, "The longest turn since the start, by what took most of it.",
+	{"etld_loop_long_turns_total", COUNTER, "Turns that took 10 ms or longer.",
+		ONE(turns.n_long)},
+	{"etld_loop_turn_max_seconds", GAUGE,
+		"The longest turn since the start, by what took most of it.",
 		.write = write_longest_turn},
 	{"etld_watermark_lag_seconds", GAUGE,
 		"How far a partition's watermark is behind the clock; 1,000 series at most.",
@@ -317,13 +331,13 @@ static const struct metric {
 		.write = write_lates},
 	{"etld_late_max_seconds", GAUGE, "The longest of all partitions.", ONE(sums.late_max)},
 	{"etld_windows_open", GAUGE,
-		"Windows that the ledger has open now, by state; dirty ones are closed and due again.",
+		"Windows open in the ledger now, by state; dirty ones are closed and due again.",
 		SERIES("state", open_states)},
 	{"etld_watermarks_left_out", GAUGE, "Partitions beyond those 1,000.", ONE(left_out)},
 };
 
-static void put_series(struct etl_buf *out, const struct metric *m, const struct series *s, const char *value,
-	const struct readings *r)
+static void put_series(struct etl_buf *out, const struct metric *m, const struct series *s,
+	const char *value, const struct readings *r)
 {
 	const char *at = (const char *)r + s->at;
 	double v = s->kind == KIND_COUNT   ? (double)*(const uint64_t *)at :

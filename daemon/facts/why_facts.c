@@ -9,7 +9,7 @@
 
 #include "base/str.h"
 #include "engine/backfill.h"
-#include "engine/exec.h"
+#include "engine/runs_watch.h"
 #include "io/http.h"
 
 static etl_wall wall_of(const struct etld *etld, etl_mono t)
@@ -25,7 +25,8 @@ static void look_at_host(void *ctx, const struct etld_gate_facts *gate)
 	const struct etld_host_state *s = &gate->state;
 	bool open = s->breaker.state == ETL_BREAKER_OPEN && s->breaker.until.ms > out->job.now.ms;
 
-	if (!etl_streq(s->host, out->job.job->host) || (!open && s->hold_until.ms <= out->job.now.ms))
+	if (!etl_streq(s->host, out->job.job->host) ||
+		(!open && s->hold_until.ms <= out->job.now.ms))
 		return;
 	out->job.host_why = out->host;
 	out->job.host_until = open ? s->breaker.until : s->hold_until;
@@ -44,9 +45,9 @@ static void fill_running(const struct etld *etld, const struct etld_job *job, st
 
 	if (!run)
 		return;
-	etld_exec_progress(run, &progress);
-	f->run_id = etld_exec_run_id(run);
-	f->started = etld_exec_run(run)->started;
+	etld_run_progress(run, &progress);
+	f->run_id = etld_run_id(run);
+	f->started = etld_run_of(run)->started;
 	f->step = progress.step;
 	f->partition = progress.partition;
 	f->records = progress.records;
@@ -67,12 +68,12 @@ static void fill_waiting(const struct etld *etld, const struct etld_job *job, st
 	f->max_active = facts.max_active;
 	f->active_backfills = facts.active_backfills;
 	f->only_backfill = etl_sched_only_backfill(&job->sched);
-	f->away_why = etld->mongodb_reason;
-	f->away_since = etld->mongodb_tried ? etld->mongodb_away : (etl_wall){0};
-	f->away_next = etld->mongodb_next;
+	f->mongodb_why = etld->mongodb_reason;
+	f->mongodb_since = etld->mongodb_tried ? etld->mongodb_since : (etl_wall){0};
+	f->mongodb_next = etld->mongodb_next;
 	f->held_until = wall_of(etld, job->sched.held_until);
-	f->sense_said = job->sched.sense_said;
-	f->sense_slot = job->sched.waiting.slot;
+	f->sense_said = job->sched.sense_said ? job->sched.sense_said : "";
+	f->sense_slot = job->sched.waiting ? job->sched.waiting->slot : (etl_wall){0};
 	f->sense_next = wall_of(etld, job->sched.sense_next);
 	f->sense_until = wall_of(etld, job->sched.sensing_until);
 }

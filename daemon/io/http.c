@@ -5,25 +5,21 @@
  */
 #include "io/http.h"
 
-#include <ctype.h>
 #include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/alloc.h"
 #include "base/descriptors.h"
 #include "base/str.h"
 #include "io/http_failure.h"
+#include "io/http_head.h"
 #include "io/journal.h"
 #include "source/http/hold.h"
-#include "source/http/paging.h"
 #include "source/http/text.h"
 
-#define HEADERS_BYTES_MAX (64 * 1024)
 #define URL_BYTES_MAX (16 * 1024)
-#define HINTS_BYTES_MAX 4096
 
 struct etld_http {
 	struct etld_loop *loop;
@@ -36,10 +32,6 @@ struct etld_http {
 	struct etld_gates *gates;
 	struct etld_transfer *transfers;
 };
-
-/* Headers whose value the source is given. */
-enum kept { CONTENT_TYPE, ETAG, LOCATION, CONTENT_RANGE, KEPT };
-static const char *const kept_names[KEPT] = {"content-type", "etag", "location", "content-range"};
 
 struct etld_transfer {
 	struct etld_transfer *prev, *next;
@@ -54,13 +46,8 @@ struct etld_transfer {
 	struct etld_gate_ticket ticket;
 	bool head_given, running, paused, was_paused;
 	int status; /* once the head was given */
-	struct etl_hold hold; /* how long the headers ask us to wait */
+	struct etld_http_head head;
 	uint64_t bytes;
-	size_t header_bytes;
-	char *kept[KEPT]; /* NULL = not sent */
-	struct etl_buf hints; /* lines that speak of further pages */
-	bool has_length;
-	unsigned long long length; /* what Content-Length said */
 	struct etl_error failure; /* found by us: it counts instead of libcurl's code */
 	int socket_errno;	  /* errno of the last socket that libcurl wanted; 0 = opened */
 	char detail[CURL_ERROR_SIZE];
@@ -126,12 +113,6 @@ static void on_timer(struct etl_timer *timer, void *ctx)
 
 /* ---- one transfer -------------------------------------------------------------------------- */
 
-static void forget_kept(struct etld_transfer *t)
-{
-	for (size_t i = 0; i < KEPT; i++)
-		free(ETL_TAKE(t->kept[i]));
-}
-
 static void transfer_free(struct etld_transfer *t)
 {
 	struct etld_http *http = t->http;
@@ -147,8 +128,7 @@ static void transfer_free(struct etld_transfer *t)
 		t->next->prev = t->prev;
 	curl_easy_cleanup(t->easy);
 	curl_slist_free_all(t->headers);
-	forget_kept(t);
-	etl_buf_fini(&t->hints);
+	etld_http_head_fini(&t->head);
 	free(t);
 }
 
@@ -156,14 +136,15 @@ static void transfer_free(struct etld_transfer *t)
 static etl_dur hold_host(struct etld_transfer *t, etl_wall now)
 {
 	const char *header;
-	etl_dur told, asked = etl_hold_asked(&t->hold, t->status, now, &header, &told);
+	etl_dur told, asked = etl_hold_asked(&t->head.hold, t->status, now, &header, &told);
 	char reason[ETL_HOLD_WORDS_BYTES];
 
 	if (asked.us > 0) {
 		etl_hold_words(reason, t->status, told, header);
 		if (told.us > asked.us)
 			etld_log(ETLD_WARNING, NULL, NULL, 0,
-				"%s: %s at most; 'etlctl host release' ends it", t->url_shown, reason);
+				"%s: %s at most; 'etlctl host release' ends it", t->url_shown,
+				reason);
 		etld_gate_hold(t->http->gates, &t->ticket, asked, reason);
 	}
 	return asked;
@@ -173,11 +154,6 @@ static void give_head(struct etld_transfer *t)
 {
 	struct etl_response response = {
 		.received = etl_now(t->http->clock),
-		.content_type = t->kept[CONTENT_TYPE] ? t->kept[CONTENT_TYPE] : "",
-		.etag = t->kept[ETAG] ? t->kept[ETAG] : "",
-		.location = t->kept[LOCATION] ? t->kept[LOCATION] : "",
-		.content_range = t->kept[CONTENT_RANGE] ? t->kept[CONTENT_RANGE] : "",
-		.hints = etl_buf_text(&t->hints),
 		.retry_after = {-1},
 	};
 	etl_dur asked;
@@ -188,6 +164,7 @@ static void give_head(struct etld_transfer *t)
 	t->head_given = true;
 	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
 	response.status = t->status = (int)status;
+	etld_http_head_tell(&t->head, &response);
 	asked = hold_host(t, response.received);
 	if (status >= 400)
 		response.retry_after = asked;
@@ -196,59 +173,12 @@ static void give_head(struct etld_transfer *t)
 	t->events.head(t->ctx, &response);
 }
 
-/* Each answer begins with a status line: what an interim one (103) said is forgotten. */
-static void begin_head(struct etld_transfer *t)
-{
-	etl_hold_begin(&t->hold);
-	etl_buf_clear(&t->hints);
-	t->has_length = false;
-	forget_kept(t);
-}
-
-/* Takes one header. Trailers come after the head was given, and change nothing. False: the
- * header contradicts itself, and the answer cannot be believed. */
-static bool take_header(
-	struct etld_transfer *t, const char *name, size_t name_len, const char *value, size_t len)
-{
-	for (size_t i = 0; i < KEPT; i++)
-		if (name_len == strlen(kept_names[i]) &&
-			strncasecmp(name, kept_names[i], name_len) == 0)
-			etl_http_header_keep(&t->kept[i], value, len);
-	if (etl_paging_wants(name, name_len)) {
-		while (len && (value[len - 1] == '\r' || value[len - 1] == '\n'))
-			len--;
-		etl_buf_printf(&t->hints, "%.*s:%.*s\n", (int)name_len, name, (int)len, value);
-	}
-	etl_hold_header(&t->hold, name, name_len, value, len);
-	if (name_len == 14 && strncasecmp(name, "content-length", 14) == 0 &&
-		!etl_http_length_agrees(value, len, &t->has_length, &t->length)) {
-		etl_error_set(&t->failure, ETL_DATA, "http.headers",
-			"the answer's Content-Length contradicts itself or is no number");
-		return false;
-	}
-	return true;
-}
-
 static size_t on_header(char *bytes, size_t one, size_t len, void *ctx)
 {
 	struct etld_transfer *t = ctx;
-	const char *colon = memchr(bytes, ':', len);
 
 	(void)one;
-	t->header_bytes += len;
-	if (t->header_bytes > HEADERS_BYTES_MAX) {
-		etl_error_set(&t->failure, ETL_LIMIT, "http.headers",
-			"the answer's headers pass %d KiB", HEADERS_BYTES_MAX / 1024);
-		return 0;
-	}
-	if (t->head_given)
-		return len;
-	if (len > 5 && memcmp(bytes, "HTTP/", 5) == 0)
-		begin_head(t);
-	else if (colon && !take_header(t, bytes, (size_t)(colon - bytes), colon + 1,
-				  len - (size_t)(colon + 1 - bytes)))
-		return 0;
-	return len;
+	return etld_http_head_line(&t->head, bytes, len, t->head_given, &t->failure) ? len : 0;
 }
 
 static size_t on_body(char *bytes, size_t one, size_t len, void *ctx)
@@ -414,7 +344,8 @@ static void run(struct etld_transfer *t)
 	t->running = false;
 	note_lack(t, CURLE_FAILED_INIT);
 	if (t->failure.kind == ETL_OK)
-		etl_error_set(&t->failure, ETL_TRANSIENT, "http.failed", "libcurl refused the transfer");
+		etl_error_set(&t->failure, ETL_TRANSIENT, "http.failed",
+			"libcurl refused the transfer");
 }
 
 /* Lets through what the gates allow now, and sets the timer for what they allow later. */
@@ -476,12 +407,11 @@ struct etld_transfer *etld_http_start(struct etld_http *http, const struct etl_r
 
 	t->http = http;
 	etl_http_url_show(request->url_shown ? request->url_shown : "", t->url_shown);
-	etl_buf_init(&t->hints, HINTS_BYTES_MAX);
 	t->bytes_max = request->response_bytes_max;
 	t->events = *events;
 	t->ctx = ctx;
 	t->failure = (struct etl_error)ETL_ERROR_INIT;
-	etl_hold_begin(&t->hold);
+	etld_http_head_init(&t->head);
 	t->easy = curl_easy_init();
 	if (!t->easy)
 		abort();
@@ -562,8 +492,10 @@ struct etld_http *etld_http_new(struct etld_loop *loop, const struct etl_clock *
 	http->loop = loop;
 	http->clock = clock;
 	http->timer = (struct etl_timer){.fire = on_timer, .ctx = http, .name = "http"};
-	http->gate_timer = (struct etl_timer){.fire = on_gate_timer, .ctx = http, .name = "host gate"};
-	http->deliver_timer = (struct etl_timer){.fire = on_deliver, .ctx = http, .name = "http failure"};
+	http->gate_timer =
+		(struct etl_timer){.fire = on_gate_timer, .ctx = http, .name = "host gate"};
+	http->deliver_timer =
+		(struct etl_timer){.fire = on_deliver, .ctx = http, .name = "http failure"};
 	http->gates = etld_gates_new(clock);
 	etld_http_options(http, options);
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)

@@ -39,7 +39,8 @@ static const struct etld_http_failure failures[] = {
 	{CURLE_WRITE_ERROR, ETL_DATA, "http.encoding"}, /* our own refusals have their own words */
 	{CURLE_FILESIZE_EXCEEDED, ETL_LIMIT, "http.too_large"},
 };
-static const struct etld_http_failure other_failure = {.kind = ETL_TRANSIENT, .name = "http.failed"};
+static const struct etld_http_failure other_failure = {
+	.kind = ETL_TRANSIENT, .name = "http.failed"};
 
 const struct etld_http_failure *etld_http_failure_of(int code)
 {

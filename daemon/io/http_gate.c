@@ -329,8 +329,8 @@ static void turn_away(struct etld_gate *gate, struct etld_gate_ticket *ticket)
 
 /* The error says when the host may be asked again, and the retry waits that long instead of its
  * own pause. */
-static void refuse_open(
-	const struct etld_gate *gate, etl_wall now, etl_dur hold, struct etl_error *refusal)
+static void refuse_open(const struct etld_gate *gate, etl_wall now, etl_dur hold,
+	struct etl_error *refusal)
 {
 	const struct etl_breaker *b = &gate->breaker;
 	etl_dur left = etl_breaker_left(b, now);
@@ -339,14 +339,15 @@ static void refuse_open(
 	left = hold.us > left.us ? hold : left;
 	etl_time_format_rfc3339(etl_wall_add(now, left), until);
 	etl_error_set(refusal, ETL_TRANSIENT, "http.breaker_open",
-		"%s is left alone until %s, its breaker is open: %lld failed request%s in a row, the "
+		"%s is left alone until %s, its breaker is open: %lld failed request%s in a row, "
+		"the "
 		"last: %s", gate->host, until, (long long)b->failures, b->failures == 1 ? "" : "s",
 		b->reason);
 	refusal->retry_after_ms = etl_dur_ms(left);
 }
 
-static void refuse_held(
-	const struct etld_gate *gate, etl_wall now, etl_dur hold, struct etl_error *refusal)
+static void refuse_held(const struct etld_gate *gate, etl_wall now, etl_dur hold,
+	struct etl_error *refusal)
 {
 	char until[ETL_TIME_TEXT_BYTES];
 
@@ -374,8 +375,8 @@ static void let_in(struct etld_gates *gates, struct etld_gate *gate,
 
 /* Asking may change the breaker by the passing of time alone: open becomes half open, which is
  * told. */
-static enum etl_breaker_verdict ask_breaker(
-	struct etld_gates *gates, struct etld_gate *gate, etl_wall now)
+static enum etl_breaker_verdict ask_breaker(struct etld_gates *gates, struct etld_gate *gate,
+	etl_wall now)
 {
 	enum etl_breaker_state before = gate->breaker.state;
 	enum etl_breaker_verdict verdict =
@@ -387,20 +388,20 @@ static enum etl_breaker_verdict ask_breaker(
 	return verdict;
 }
 
-/* The law of a gate, in this order: the breaker, the hold, requests at once, the bucket.
- * Example: api.example.org has max_active 2 and a bucket of one request a second.
+/* The law of a gate, in this order: the breaker, the hold, requests at once, the bucket. Example:
+ * api.example.org has max_active 2 and a bucket of one request a second.
  *
  *    breaker open                  the first of the queue is turned away, and learns until when
  *    half open                     one request goes as a probe, the others wait for its verdict
- *    "Retry-After: 60"             whoever has less than 60 s of patience is turned away, the others wait;
- *                                  a request that came with 30 s is not kept for nothing
+ *    "Retry-After: 60"             whoever has less than 60 s of patience is turned away, others
+ *                                  wait; a request that came with 30 s is not kept for nothing
  *    two requests are inside       wait for one to leave
  *    the last began 0.4 s ago      wait 0.6 s (etld_gate_wake tells the loop)
  *
  * The breaker comes first, since a host that fails is not asked even when its hold is over; the
  * bucket comes last, so that a request that may not go for another reason takes no token. */
-static struct etld_gate_ticket *serve(
-	struct etld_gates *gates, struct etld_gate *gate, struct etl_error *refusal)
+static struct etld_gate_ticket *serve(struct etld_gates *gates, struct etld_gate *gate,
+	struct etl_error *refusal)
 {
 	struct etld_gate_ticket *ticket = foremost(gate);
 	etl_wall now = etl_now(gates->clock);
@@ -452,7 +453,8 @@ bool etld_gate_wake(struct etld_gates *gates, etl_mono *at)
 	for (struct etld_gate *gate = gates->gates; gate; gate = gate->next) {
 		etl_mono when = etl_bucket_next(&gate->bucket, &gate->rule->bucket, now);
 
-		if (!gate->waiting || gate->active >= gate->rule->max_active || gate->breaker.probing)
+		if (!gate->waiting || gate->active >= gate->rule->max_active ||
+			gate->breaker.probing)
 			continue;
 		when = gate->hold.us > when.us ? gate->hold : when;
 		if (!found || when.us < at->us)
@@ -480,8 +482,7 @@ void etld_gate_answered(struct etld_gates *gates, struct etld_gate_ticket *ticke
 
 /* The random number spreads the breaker's pause, so that several etlds do not return to a host
  * at the same moment. */
-void etld_gate_failed(
-	struct etld_gates *gates, struct etld_gate_ticket *ticket, const char *reason)
+void etld_gate_failed(struct etld_gates *gates, struct etld_gate_ticket *ticket, const char *reason)
 {
 	struct etld_gate *gate = ticket->gate;
 	int64_t failures = gate->breaker.failures;

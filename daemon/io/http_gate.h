@@ -58,8 +58,8 @@ enum etld_gate_event {
 	ETLD_GATE_CHANGED, /* worth keeping: failures, a hold, half open */
 	ETLD_GATE_DRAWN,   /* its bucket lost a token that is long in coming back */
 };
-typedef void (*etld_gate_fn)(
-	void *ctx, enum etld_gate_event event, const struct etld_host_state *state);
+typedef void (*etld_gate_fn)(void *ctx, enum etld_gate_event event,
+	const struct etld_host_state *state);
 
 /* Without hosts and rules: etld_gates_rules comes before the first ticket. */
 struct etld_gates *etld_gates_new(const struct etl_clock *clock);
@@ -90,8 +90,8 @@ bool etld_gate_wake(struct etld_gates *gates, etl_mono *at);
 
 /* What a ticket that is inside has learnt about its host; once each at most. */
 void etld_gate_answered(struct etld_gates *gates, struct etld_gate_ticket *ticket);
-void etld_gate_failed(
-	struct etld_gates *gates, struct etld_gate_ticket *ticket, const char *reason);
+void etld_gate_failed(struct etld_gates *gates, struct etld_gate_ticket *ticket,
+	const char *reason);
 /* The host asked for no request before `d` has passed. */
 void etld_gate_hold(struct etld_gates *gates, const struct etld_gate_ticket *ticket, etl_dur d,
 	const char *reason);

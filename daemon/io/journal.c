@@ -122,8 +122,9 @@ static void send(enum etld_level level, const char *message_id, const struct etl
 		if (!fields[i].name)
 			continue;
 		rc = fields[i].text ?
-			asprintf(&texts[used], "%s=%s", fields[i].name, fields[i].text) :
-			asprintf(&texts[used], "%s=%lld", fields[i].name, (long long)fields[i].number);
+			     asprintf(&texts[used], "%s=%s", fields[i].name, fields[i].text) :
+			     asprintf(&texts[used], "%s=%lld", fields[i].name,
+				     (long long)fields[i].number);
 		if (rc >= 0)
 			used++;
 	}

@@ -52,8 +52,8 @@ void etld_io_remove(struct etld_io *io); /* NULL is fine; also from inside its o
 /* Turns of the loop so far, and how long they took. */
 const struct etld_turns *etld_loop_turns(const struct etld_loop *loop);
 
-/* What was done since the last callback began was this; `what` is static. For what is worth a name of
- * its own: callbacks have those of their descriptors and timers. */
+/* What was done since the last callback began was this; `what` is static. For what is worth a name
+ * of its own: callbacks have those of their descriptors and timers. */
 void etld_loop_did(struct etld_loop *loop, const char *what);
 
 /* Aborts if this is not the thread that made the loop. */

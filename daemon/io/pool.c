@@ -2,9 +2,10 @@
  *
  * Worker threads: queues under one mutex. Workers know nothing of the loop but the wake.
  *
- * There are two crews with a queue each. A source that asks a database itself keeps its thread while it
- * waits for the answer: with four workers, four such streams would stop everybody else's decoding and
- * loading. Their tasks have a crew of their own, whose threads begin with the first of them.
+ * There are two crews with a queue each. A source that asks a database itself keeps its thread
+ * while it waits for the answer: with four workers, four such streams would stop everybody else's
+ * decoding and loading. Their tasks have a crew of their own, whose threads begin with the first of
+ * them.
  */
 #include "io/pool.h"
 
@@ -164,8 +165,8 @@ static void start(struct etld_pool *pool, struct crew *crew, unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		crew->workers[i].pool = pool;
 		crew->workers[i].crew = crew;
-		crew->workers[i].started =
-			pthread_create(&crew->workers[i].thread, NULL, worker_main, &crew->workers[i]) == 0;
+		crew->workers[i].started = pthread_create(&crew->workers[i].thread, NULL,
+						   worker_main, &crew->workers[i]) == 0;
 	}
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }

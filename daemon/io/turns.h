@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * How long turns of the loop take, and what the longest was busy with: so that whatever begins to
- * block the loop is seen in the metrics. A turn lasts from the end of a sleep to the next one. Pure.
+ * block the loop is seen in the metrics. A turn lasts from the end of a sleep to the next one.
+ * Pure.
  */
 #ifndef ETLD_TURNS_H
 #define ETLD_TURNS_H
@@ -12,7 +13,7 @@
 
 struct etld_turns {
 	uint64_t n, n_long; /* that ended; of them those of ETLD_TURN_LONG and more */
-	etl_dur longest;    /* since the start; a machine that gives us no processor lengthens it too */
+	etl_dur longest; /* since the start; a machine without a free processor lengthens it too */
 	const char *longest_at; /* what took most of it; static; "" = there was none yet */
 	/* the turn that goes */
 	etl_mono began, mark;

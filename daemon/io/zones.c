@@ -142,8 +142,8 @@ static void add_place(void *ctx, const char *folder, const char *entry)
 {
 	struct etld_zones *zones = ctx;
 	int number = inotify_add_watch(zones->fd, folder,
-		IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF |
-			IN_MOVE_SELF | IN_ONLYDIR);
+		IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
+			IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR);
 
 	if (number < 0) /* a folder that may not be read, or was taken away just now */
 		return;
@@ -164,7 +164,8 @@ static void watch(struct etld_zones *zones)
 	zones->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (zones->fd < 0) {
 		etld_log(ETLD_WARNING, NULL, NULL, 0,
-			"time-zone files are not watched, a new one needs a reload: %s", strerror(errno));
+			"time-zone files are not watched, a new one needs a reload: %s",
+			strerror(errno));
 		return;
 	}
 	for (size_t i = 0; i < zones->n_files; i++)
@@ -313,8 +314,8 @@ void etld_zones_watch(struct etld_zones *zones, const struct etl_conf_zone *list
 	forget_files(zones);
 	for (const struct etl_conf_zone *z = list; z; z = z->next) {
 		ETL_GROW(zones->files, zones->n_files, zones->cap_files);
-		zones->files[zones->n_files++] =
-			(struct zone_file){etl_strdup(etl_zone_name(z->zone)), etl_zone_digest(z->zone)};
+		zones->files[zones->n_files++] = (struct zone_file){
+			etl_strdup(etl_zone_name(z->zone)), etl_zone_digest(z->zone)};
 	}
 	watch(zones);
 	if (zones->n_files)

@@ -2,6 +2,12 @@
  *
  * Backfill: a worker surveys the ledger, and unless it is a dry run a backfill begins; with
  * `wait` it is followed. Backfills lists them.
+ *
+ * Example: `etlctl backfill airqino --from 2026-01-01 --rate 60/m --wait`. The survey counts the
+ * windows of the range by state and says how many are wanted (by default those that are missing)
+ * and in how many pieces. Then the backfill is saved, and from that moment it belongs to the
+ * daemons: it goes on over restarts, here or on another host, whether anybody waits or not. With
+ * --dry-run it ends with the survey.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +20,8 @@
 
 /* ---- a backfill as JSON ---------------------------------------------------------------------- */
 
+/* `waits_for` is known to the daemon that drives it: of a backfill that another etld drives it is
+ * empty, and so is the phase of one whose piece runs. */
 static void add_backfill(struct etl_json *to, const struct etl_backfill *b, etl_wall now,
 	const char *waits_for)
 {
@@ -63,14 +71,16 @@ static void add_survey(struct etl_json *to, const struct etl_backfill_survey *su
 			(int64_t)survey->by_state[i]);
 }
 
-/* ---- following --------------------------------------------------------------------------------- */
+/* ---- following ------------------------------------------------------------------------------ */
 
+/* Only the watching ends. Whoever wants to end the backfill says so: etlctl cancel. */
 static void follow_gone(struct etld_request *request)
 {
 	etld_backfill_unwatch(request->etld, request);
 	etld_request_end(request);
 }
 
+/* The last message is the answer, with a schema and the time, and has what all before it had. */
 static void on_progress(void *ctx, const struct etl_backfill *b, bool ended)
 {
 	struct etld_request *request = ctx;
@@ -87,7 +97,7 @@ static void on_progress(void *ctx, const struct etl_backfill *b, bool ended)
 	etld_answer(request);
 }
 
-/* ---- Backfill ---------------------------------------------------------------------------------- */
+/* ---- Backfill ------------------------------------------------------------------------------- */
 
 static bool is_dry(const struct etld_request *request)
 {
@@ -112,6 +122,9 @@ static int save(struct etld_request *request, const struct etl_backfill *b)
 	return rc;
 }
 
+/* The survey reads and counts; it loads nothing and takes no lease, so that it may differ from what
+ * the pieces find later: they ask the ledger again. A backfill with nothing to do is saved as done
+ * and not driven: `etlctl backfills --all` has it, and nobody wonders where it went. */
 static void survey_work(struct etld_request *request)
 {
 	struct etl_backfill *b = request->own;
@@ -133,7 +146,9 @@ static void survey_work(struct etld_request *request)
 		save(request, b);
 }
 
-/* Before the answer: the backfill begins, whether its client is still there or not. */
+/* Before the answer: the backfill begins, whether its client is still there or not. The first
+ * message goes out before the watch begins: a piece may end at once, and its progress must not come
+ * before the survey. */
 static enum etld_then survey_done(struct etld_request *request)
 {
 	const struct etl_backfill *b = request->own;
@@ -142,7 +157,8 @@ static enum etld_then survey_done(struct etld_request *request)
 	if (is_dry(request) || request->error.kind != ETL_OK || b->state != ETL_BACKFILL_RUNNING)
 		return ETLD_THEN_ANSWER;
 	backfill = etld_backfill_start(request->etld, b);
-	if (!request->client || !request->message.more || !etl_json_bool(request->parameters, "wait", false))
+	if (!request->client || !request->message.more ||
+		!etl_json_bool(request->parameters, "wait", false))
 		return ETLD_THEN_ANSWER;
 	etld_answer_more(request, ETL_TAKE(request->reply));
 	request->gone = follow_gone;
@@ -150,13 +166,16 @@ static enum etld_then survey_done(struct etld_request *request)
 	return ETLD_THEN_KEEP;
 }
 
-/* "60/m" as windows a second. */
+/* "60/m" as windows a second. 1e9 windows are more than any ledger has: beyond it a rate is a
+ * mistake and no wish. */
 static bool parse_rate(const char *text, double *out)
 {
 	char *end;
 	double n = strtod(text, &end);
-	double per = etl_streq(end, "/s") ? 1 : etl_streq(end, "/m") ? 60 : etl_streq(end, "/h") ? 3600 :
-												   0;
+	double per = etl_streq(end, "/s") ? 1 :
+		     etl_streq(end, "/m") ? 60 :
+		     etl_streq(end, "/h") ? 3600 :
+					    0;
 
 	if (end == text || !per || !(n > 0) || n > 1e9)
 		return false;
@@ -183,10 +202,13 @@ static bool read_options(struct etld_request *request, struct etl_backfill *b)
 		return wrong(request, "missing, failed or all",
 			"--reprocess says which windows are loaded");
 	if (rate && !parse_rate(rate, &b->rate))
-		return wrong(request, "60/m, 10/s, 500/h", "--rate is a number of windows in a time");
+		return wrong(request, "60/m, 10/s, 500/h",
+			"--rate is a number of windows in a time");
 	return true;
 }
 
+/* Before the job's first window there is nothing to ask the source for, by the owner's own word;
+ * the hint says which word. At the other end the range is cut to windows that are final. */
 static bool read_range(struct etld_request *request, struct etl_backfill *b)
 {
 	const struct etl_job *job = request->job;
@@ -201,7 +223,8 @@ static bool read_range(struct etld_request *request, struct etl_backfill *b)
 	if (!etld_request_range(request, &b->range))
 		return false;
 	if (b->range.start.ms < job->window.start.ms)
-		return wrong(request, "move window.start back in the job's file, then etlctl reload",
+		return wrong(request,
+			"move window.start back in the job's file, then etlctl reload",
 			"--from lies before the first window of the job");
 	if (!etl_backfill_cut(job, now, &b->range))
 		return wrong(request, "wait until window.settle has passed",
@@ -209,16 +232,21 @@ static bool read_range(struct etld_request *request, struct etl_backfill *b)
 	return true;
 }
 
+/* The document has room for names that the store's keys can hold; a longer name would be cut into
+ * another. */
 static bool read_partition(struct etld_request *request, struct etl_backfill *b)
 {
 	const char *name = request->partition ? request->partition->name : "";
 
 	if (strlen(name) >= sizeof b->partition)
-		return wrong(request, "leave --partition out", "the partition's name is too long here");
+		return wrong(request, "leave --partition out",
+			"the partition's name is too long here");
 	etl_text_copy(b->partition, sizeof b->partition, name);
 	return true;
 }
 
+/* The id is made here and not by the store: the answer has it before anything is stored, and a
+ * survey that fails leaves nothing behind. */
 static void backfill(struct etld_request *request)
 {
 	struct etl_backfill *b = etld_request_own(request, sizeof *b);
@@ -234,8 +262,10 @@ static void backfill(struct etld_request *request)
 	etld_request_submit(request, survey_work, survey_done);
 }
 
-/* ---- Backfills --------------------------------------------------------------------------------- */
+/* ---- Backfills ------------------------------------------------------------------------------ */
 
+/* The loop's part is copied before the worker begins: what a backfill waits for is the loop's to
+ * know, and the texts are static. */
 struct backfill_list {
 	struct etl_json *items;
 	etl_wall now;
@@ -274,7 +304,8 @@ static void list_work(struct etld_request *request)
 	list->items = etl_json_add_array(etld_reply(request), "backfills");
 	etl_backfill_list(state, request->job ? request->job->name : NULL,
 		!etl_json_bool(request->parameters, "all", false),
-		(int)etl_json_int(request->parameters, "limit", 20), keep_backfill, list, &request->error);
+		(int)etl_json_int(request->parameters, "limit", 20), keep_backfill, list,
+		&request->error);
 }
 
 static void keep_phase(void *ctx, const struct etld_backfill *backfill)

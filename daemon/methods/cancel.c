@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * Cancel ends a run of this etld, or a backfill, whichever etld drives it: a run's end is the loop's; a
- * backfill has ended when the store says so.
+ * Cancel ends a run of this etld, or a backfill, whichever etld drives it: a run's end is the
+ * loop's; a backfill has ended when the store says so.
+ *
+ * What is meant is found in this order: the job that is named and runs, the run of this etld with
+ * that id, the backfill that this etld drives, and last, in the store, a backfill of another etld.
+ * Two that fit are none: `cancel 0a1b2c` never ends the wrong one. Runs of other etlds cannot be
+ * cancelled from here, since a run's end is in the hands of the process that has its lease.
  */
 #include <stdio.h>
 
@@ -22,8 +27,8 @@ static const char *asked(const struct etld_request *request)
 	return etl_json_text(request->parameters, "id", "");
 }
 
-static struct cancelled *cancelled_new(struct etld_request *request, const char *what, const char *id,
-	const char *job)
+static struct cancelled *cancelled_new(struct etld_request *request, const char *what,
+	const char *id, const char *job)
 {
 	struct cancelled *c = etld_request_own(request, sizeof *c);
 
@@ -55,16 +60,19 @@ static void audit(struct etld_request *request)
 
 /* ---- a run ----------------------------------------------------------------------------------- */
 
+/* The answer does not wait for the run: a worker may be in the middle of a commit, which is never
+ * torn. The run ends at its next step, as "cancelled", and its windows stay as they were. */
 static void cancel_run(struct etld_request *request, struct etld_job *job)
 {
-	cancelled_new(request, "run", etld_exec_run_id(etld_running(job)), job->name);
+	cancelled_new(request, "run", etld_run_id(etld_running(job)), job->name);
 	add_answer(request);
-	etld_exec_cancel(etld_running(job), ETL_CANCEL_OPERATOR);
+	etld_run_cancel(etld_running(job), ETL_CANCEL_OPERATOR);
 	audit(request);
 	etld_answer(request);
 }
 
-/* The running run that is meant: its job's name, or (a part of) its id. */
+/* The running run that is meant: its job's name, or (a part of) its id. A job's name is taken
+ * whole. An id that fits two runs gives NULL, as if none had been found. */
 static struct etld_job *running_job(struct etld *etld, const char *id)
 {
 	struct etld_job *found = etld_job_find(etld, id);
@@ -72,7 +80,8 @@ static struct etld_job *running_job(struct etld *etld, const char *id)
 	if (found)
 		return etld_running(found) ? found : NULL;
 	for (struct etld_job *job = etld->jobs; job; job = job->hh.next)
-		if (etld_running(job) && etl_uuid_matches(etld_exec_run_id(etld_running(job)), id)) {
+		if (etld_running(job) &&
+			etl_uuid_matches(etld_run_id(etld_running(job)), id)) {
 			if (found)
 				return NULL;
 			found = job;
@@ -82,6 +91,7 @@ static struct etld_job *running_job(struct etld *etld, const char *id)
 
 /* ---- a backfill ------------------------------------------------------------------------------ */
 
+/* All are looked at and not the first alone: how many fit decides (no_such_one). */
 static int match(void *ctx, const void *thing)
 {
 	const struct etl_backfill *b = thing;
@@ -105,9 +115,13 @@ static void no_such_one(struct etld_request *request)
 			"%zu backfills begin or end with '%s'", c->found, asked(request));
 	else
 		etl_error_set(&request->error, ETL_PERMANENT, "no_such_run",
-			"no run of this etld and no backfill under way has the id '%s'", asked(request));
+			"no run of this etld and no backfill under way has the id '%s'",
+			asked(request));
 }
 
+/* The store decides: of two who cancel, and of a backfill that ends by itself at that moment, one
+ * gets "ended" 1 and the others 0. Whoever drives the backfill reads its state before each piece
+ * and stops. */
 static void backfill_work(struct etld_request *request)
 {
 	const struct cancelled *c = request->own;
@@ -159,6 +173,8 @@ static void cancel_later(struct etld_request *request, struct etld_backfill *bac
 
 /* ---- which ----------------------------------------------------------------------------------- */
 
+/* Six digits of an id may fit a run and a backfill: then neither is cancelled, and the caller is
+ * told where to see both. */
 static void cancel(struct etld_request *request)
 {
 	struct etld *etld = request->etld;
@@ -169,7 +185,8 @@ static void cancel(struct etld_request *request)
 	if (job && !backfill) {
 		cancel_run(request, job);
 	} else if (etld_job_find(etld, id)) {
-		etld_refuse(request, ETL_CTL_NO_SUCH_RUN, "etlctl status", "no run of '%s' is going on", id);
+		etld_refuse(request, ETL_CTL_NO_SUCH_RUN, "etlctl status",
+			"no run of '%s' is going on", id);
 	} else if (job) {
 		etld_refuse(request, ETL_CTL_NO_SUCH_RUN, "etlctl status, etlctl backfills",
 			"a run and a backfill begin or end with '%s'", id);

@@ -2,6 +2,12 @@
  *
  * DeadList, DeadShow: a worker reads dead letters, the loop answers. What a list gives is bounded
  * by its limit and by what a reply may hold; a list that was cut says so, and how it goes on.
+ *
+ * Example: 120 letters of a job, a limit of 20. The answer has the counts of all 120 by step and
+ * rule, the 20 newest, "truncated" and `before`: the id of the last one. Asked again with that, it
+ * goes on behind it. Letters that came meanwhile are newer, so that no page repeats or skips one.
+ * `again` is the command that loads the windows of all 120, not of the 20: it follows from the
+ * counts.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +42,8 @@ struct letters {
 	char last[ETL_UUID_BYTES];
 };
 
+/* `letter` is the name of the parameter that holds the beginning of an id: "before" in a list,
+ * "letter" where one is to be shown. */
 static struct letters *letters_new(struct etld_request *request, const char *letter)
 {
 	struct letters *q = etld_request_own(request, sizeof *q);
@@ -58,11 +66,15 @@ struct search {
 static void add_again(const struct letters *q, const struct etl_job *job,
 	const struct etl_partition *partition, const char *object, etl_wall oldest, etl_wall newest);
 
+/* The first one is taken whole at once, before it is known whether it is the only one: a second
+ * reading could find another one first. If there are more, the reply is thrown away with the error.
+ */
 static void take_first(struct search *search, const struct etl_dead_letter *letter)
 {
 	struct letters *q = search->q;
 	const struct etl_job *job = etld_generation_job(q->request->generation, letter->job);
-	const struct etl_partition *partition = job ? etl_job_partition(job, letter->partition) : NULL;
+	const struct etl_partition *partition =
+		job ? etl_job_partition(job, letter->partition) : NULL;
 
 	etl_text_copy(q->found, sizeof q->found, letter->id);
 	q->found_at = letter->at;
@@ -73,6 +85,7 @@ static void take_first(struct search *search, const struct etl_dead_letter *lett
 		letter->window.start, letter->window.start);
 }
 
+/* The last of CANDIDATES is only counted: it tells that there are more than can be named. */
 static int keep_candidate(void *ctx, const void *thing)
 {
 	const struct etl_dead_letter *letter = thing;
@@ -85,6 +98,8 @@ static int keep_candidate(void *ctx, const void *thing)
 	return 0;
 }
 
+/* An id has 32 hexadecimal digits. What cannot begin one is not looked for: the store would be
+ * asked with a text that an operator mistyped. */
 static bool may_be_letter(const char *text)
 {
 	size_t n = strlen(text);
@@ -101,9 +116,9 @@ static int judge(const struct search *search, struct etl_error *err)
 	if (!search->n)
 		return etl_error_set(err, ETL_PERMANENT, "no_such_letter",
 			"no dead letter has the id '%.64s'", search->q->letter);
-	return etl_error_set(err, ETL_PERMANENT, "no_such_letter", "%s dead letters begin with '%s': %s%s",
-		all ? "several" : "many", search->q->letter, etl_buf_text(&search->names),
-		all ? "" : ", ...");
+	return etl_error_set(err, ETL_PERMANENT, "no_such_letter",
+		"%s dead letters begin with '%s': %s%s", all ? "several" : "many",
+		search->q->letter, etl_buf_text(&search->names), all ? "" : ", ...");
 }
 
 /* 0, or -1 with "no_such_letter" if none or more than one is meant. */
@@ -125,8 +140,8 @@ static int find_letter(struct letters *q, struct etl_json *whole)
 
 /* ---- what loads their windows again ---------------------------------------------------------- */
 
-/* `partition` NULL: of all. `oldest`, `newest`: where windows begin; ms == 0: none is known. Null then,
- * and for a job that is not configured: there is nothing to say. */
+/* `partition` NULL: of all. `oldest`, `newest`: where windows begin; ms == 0: none is known. Null
+ * then, and for a job that is not configured: there is nothing to say. */
 static void add_again(const struct letters *q, const struct etl_job *job,
 	const struct etl_partition *partition, const char *object, etl_wall oldest, etl_wall newest)
 {
@@ -147,11 +162,14 @@ static void add_again(const struct letters *q, const struct etl_job *job,
 			range.end = etl_window_at(&job->window, newest).end;
 		etl_why_again(job, shown, &range, &command);
 	}
-	etl_json_add_text(etld_reply(q->request), "again", command.len ? etl_buf_text(&command) : NULL);
+	etl_json_add_text(etld_reply(q->request), "again",
+		command.len ? etl_buf_text(&command) : NULL);
 }
 
 /* ---- list ------------------------------------------------------------------------------------ */
 
+/* The sums of all letters under the question (of the newest 100,000 of them), by step and rule: a
+ * question of its own, so that they are right also where the list was cut. */
 static int add_rule(void *ctx, const struct etl_dead_sum *sum)
 {
 	struct letters *q = ctx;
@@ -168,6 +186,9 @@ static int add_rule(void *ctx, const struct etl_dead_sum *sum)
 	return 0;
 }
 
+/* Two bounds: the operator's limit, and what a reply may hold. The one that does not fit is counted
+ * as "more" and is the first of the next page. The size is estimated from above before the letter
+ * is made into JSON: a reply that was found too long at its end would be no answer at all. */
 static int add_letter(void *ctx, const void *thing)
 {
 	const struct etl_dead_letter *letter = thing;
@@ -183,6 +204,7 @@ static int add_letter(void *ctx, const void *thing)
 	return 0;
 }
 
+/* One letter more than the limit is asked for: whether it comes tells whether the list is cut. */
 static int read_list(struct letters *q, const char *run_id)
 {
 	struct etl_state *state = q->request->etld->state;
@@ -245,6 +267,8 @@ static int read_run(struct letters *q, char run_id[ETL_UUID_BYTES], const struct
 	return 0;
 }
 
+/* The run first, since it says which job the letters are of; then who was asked about, so that an
+ * answer without a single letter still says of what there are none. */
 static void list_work(struct etld_request *request)
 {
 	struct letters *q = request->own;
@@ -268,15 +292,19 @@ static void take_run(struct letters *q)
 	q->run_goes = job != NULL;
 	q->run = q->request->id;
 	if (job)
-		q->run = etl_arena_strdup(q->request->arena, etld_exec_run_id(etld_running(job)));
+		q->run = etl_arena_strdup(q->request->arena, etld_run_id(etld_running(job)));
 }
 
+/* A window belongs to a job: "--window 10:00" without one could mean an hour of each of a hundred
+ * jobs, with windows of different lengths. */
 static void list(struct etld_request *request)
 {
 	struct letters *q = letters_new(request, "before");
 
-	if (!request->job && (request->time || etl_json_text(request->parameters, "partition", NULL))) {
-		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "etlctl dead list JOB --window TIME",
+	if (!request->job &&
+		(request->time || etl_json_text(request->parameters, "partition", NULL))) {
+		etld_refuse(request, ETL_CTL_INVALID_PARAMETER,
+			"etlctl dead list JOB --window TIME",
 			"a window or a partition is asked for of a job");
 		return;
 	}

@@ -3,6 +3,11 @@
  * WindowsAccept, HeldRelease, HeldDiscard: an operator decides about one unit. A worker walks the
  * change (lib/ops/change.h) and reads the job's open units again; the loop takes both, so that
  * health is right before the answer is.
+ *
+ * Example: `etlctl windows accept airqino 2026-07-01T10:00Z --reason "sensor was in repair"` of an
+ * hour that failed since every record was refused. The entry becomes `skipped` with who and why,
+ * the watermark passes it if nothing older is open, jobs that waited for that hour start, and the
+ * answer says how the hour was before, so that the operator sees what was decided about.
  */
 #include <string.h>
 
@@ -36,6 +41,9 @@ static enum etl_change_kind kind_of(const struct etld_request *request)
 
 /* ---- on a worker --------------------------------------------------------------------------- */
 
+/* Accept and discard close a unit without its data. A release closes nothing: it frees the unit for
+ * the next run, which commits only if the source still gives what was judged; with other checks
+ * left it stays held. */
 static enum etl_window_state state_after(const struct etld_request *request)
 {
 	const struct decision *d = request->own;
@@ -70,6 +78,10 @@ static void add_answer(struct etld_request *request)
 	etl_json_add_text(reply, "change_id", etl_change_id(d->walk));
 }
 
+/* All steps within one task: one unit takes one look and one slice. It comes back early only to
+ * wait for somebody else's transaction (etl_change_wait), which the loop's timer does. The reading
+ * of the job's open units belongs to the same task: an answer that says "skipped" while `etlctl
+ * status` still counts the unit as failed would make the operator decide a second time. */
 static void decide_work(struct etld_request *request)
 {
 	struct decision *d = request->own;
@@ -89,6 +101,10 @@ static void decide_work(struct etld_request *request)
 
 /* ---- back on the loop ---------------------------------------------------------------------- */
 
+/* Everything that the loop knows of the job, in the order in which later steps rely on it: the last
+ * run (its refused records may have been taken back), the open units, the mark that readings under
+ * way are older than this, and then the watermark and those who wait for it. A job that a reload
+ * has taken away meanwhile has nothing to be told. */
 static enum etld_then decided(struct etld_request *request)
 {
 	struct decision *d = request->own;
@@ -99,8 +115,8 @@ static enum etld_then decided(struct etld_request *request)
 		return ETLD_THEN_AGAIN;
 	if (!job || request->error.kind != ETL_OK)
 		return ETLD_THEN_ANSWER;
-	if (last && etl_streq(last->run_id, job->last.run_id))
-		job->last = *last;
+	if (last && etl_streq(last->run_id, etld_job_last(job)->run_id))
+		etld_job_note_last(job, last);
 	etld_picture_take(d->picture);
 	etld_job_changed(request->etld, job);
 	etld_change_taken(request->etld, job->name, d->walk, true);
@@ -109,7 +125,8 @@ static enum etld_then decided(struct etld_request *request)
 
 /* ---- the request --------------------------------------------------------------------------- */
 
-/* The partition that is meant; NULL, and refused, if it is not said which. */
+/* The partition that is meant; NULL, and refused, if it is not said which. "All partitions" is no
+ * decision: each unit was refused for its own records, and each wants a look. */
 static const struct etl_partition *find_partition(struct etld_request *request)
 {
 	const struct etl_job *job = request->job;
@@ -146,7 +163,8 @@ static bool read_window(struct etld_request *request, etl_wall *out, const char 
 	return false;
 }
 
-/* NULL: refused. */
+/* NULL: refused. Blanks alone are no reason. The limit leaves room in the entry for who decided,
+ * before the text. */
 static const char *read_reason(struct etld_request *request)
 {
 	const char *given = etl_json_text(request->parameters, "reason", "");
@@ -162,6 +180,10 @@ static const char *read_reason(struct etld_request *request)
 	return NULL;
 }
 
+/* The parameters first, then what is in the way: a wrong command is wrong at any time, and `busy`
+ * would send the operator away to repeat it. The running job is refused here for its words; the
+ * lease, which the walk takes, is what keeps two etlds from deciding about one unit at the same
+ * time. */
 static void decide(struct etld_request *request)
 {
 	struct etl_change_request asked = {.kind = kind_of(request), .who = request->who,

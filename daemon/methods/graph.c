@@ -3,6 +3,10 @@
  * Graph: who waits for whom, in the order of a tree, with the state of each. Answered from what
  * the loop knows, in pieces (walk.h): ties and order are those of the configuration that it began
  * with, the states those of when a job was looked at. Loop thread.
+ *
+ * Example: raw → hourly → daily, and raw fails. The nodes come as raw (depth 0), hourly (1), daily
+ * (2); hourly is blocked and waits for a window of raw; daily waits for hourly, and names raw as
+ * the culprit: what has to be mended is one job, however long the chain behind it is.
  */
 #include <stdlib.h>
 
@@ -31,6 +35,9 @@ static bool *choose(struct etld_request *request)
 	return NULL;
 }
 
+/* `waits_for` is the window of the direct upstream, `culprit` the job along the chain that is not
+ * well. They are the same job if the chain has one link; null if all of it is only waiting for its
+ * time. */
 static void add_block(struct etl_json *node, const struct etld_facts *facts)
 {
 	const struct etld_job *up = facts->block.upstream;
@@ -43,12 +50,14 @@ static void add_block(struct etl_json *node, const struct etld_facts *facts)
 	}
 	item = etl_json_add_object(node, "waits_for");
 	etl_json_add_text(item, "job", up->name);
-	etl_partition_text(up->job, &up->job->partitions[facts->block.partition], name, sizeof name);
+	etl_partition_text(up->job, &up->job->partitions[facts->block.partition], name,
+		sizeof name);
 	etl_json_add_text(item, "partition", name);
 	etld_json_window(item, "window", &facts->block.window);
 	etl_json_add_text(item, "culprit", facts->culprit ? facts->culprit->name : NULL);
 }
 
+/* The health is that of `etlctl status` by construction: both ask facts.h. */
 static struct etl_json *node_of(const struct etld *etld, const struct etld_job *job,
 	const struct etl_graph_node *at)
 {
@@ -78,6 +87,8 @@ struct drawing {
 	struct etl_buf nodes, edges; /* lists (methods.h) */
 };
 
+/* Only between jobs that are shown: an edge to a node that is not in the answer could not be drawn.
+ */
 static void add_edges(struct drawing *d, const struct etl_job *job)
 {
 	for (size_t i = 0; i < job->n_upstream; i++)
@@ -90,11 +101,14 @@ static void add_edges(struct drawing *d, const struct etl_job *job)
 		}
 }
 
+/* The walk goes in the order of the tree, so that nodes are printed as they are looked at and no
+ * second pass sorts them. */
 static const struct etl_job *in_tree(const struct etld_walk *walk, size_t i)
 {
 	return ((const struct drawing *)walk)->tree[i].job;
 }
 
+/* `next` has moved on by one already (walk.h): the node in hand is the one before it. */
 static void draw(struct etld_walk *walk, struct etld_job *job)
 {
 	struct drawing *d = (struct drawing *)walk;
@@ -104,6 +118,8 @@ static void draw(struct etld_walk *walk, struct etld_job *job)
 	add_edges(d, at->job);
 }
 
+/* Thousands of jobs with long reasons may exceed a message. A cut graph would lie about what waits
+ * for what, so that there is none, and a hint how to ask for less. */
 static void draw_end(struct etld_walk *walk, struct etld_request *request)
 {
 	struct drawing *d = (struct drawing *)walk;
@@ -129,6 +145,8 @@ static void draw_free(struct etld_walk *walk)
 	free(d);
 }
 
+/* The order is made at once, from the configuration alone: cheap for thousands of jobs, and it
+ * cannot change while the walk goes. Only the states are read in pieces. */
 static void graph(struct etld_request *request)
 {
 	const struct etld_generation *g = request->generation;
@@ -140,7 +158,8 @@ static void graph(struct etld_request *request)
 	d = ETL_NEW(struct drawing);
 	d->shown = shown;
 	d->tree = etl_calloc(g->n_jobs + 1, sizeof *d->tree);
-	d->walk = (struct etld_walk){.look = draw, .end = draw_end, .free = draw_free, .at = in_tree};
+	d->walk =
+		(struct etld_walk){.look = draw, .end = draw_end, .free = draw_free, .at = in_tree};
 	d->walk.n = etl_graph_tree(g->jobs, g->n_jobs, shown, d->tree);
 	etl_buf_init(&d->nodes, ETL_CTL_REPLY_MAX);
 	etl_buf_init(&d->edges, ETL_CTL_REPLY_MAX);

@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * HeldList: units that checks hold back. A worker asks the store by its index on the state, at most as
- * many as are shown; the loop answers.
+ * HeldList: units that checks hold back. A worker asks the store by its index on the state, at most
+ * as many as are shown; the loop answers.
+ *
+ * Example: `etlctl held list airqino` shows for an hour that a check holds back
+ *   JOB      PARTITION          START              CHECK         SINCE
+ *   airqino  station=283164601  2026-07-01 10:00Z  range /pm2_5  2026-07-01 11:20Z (2h05m ago)
+ * and under it the commands that release or discard the first one, fit to be pasted. They are made
+ * here and not by etlctl: the partition's name and the quotes are those that this daemon reads
+ * again.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +42,10 @@ static void units_free(void *ctx)
 	free(held->units);
 }
 
-static int keep(void *ctx, const char *job, const char *partition, const struct etl_ledger_entry *entry)
+/* A copy of everything, for entries are lent for the call; the lock of the memory store, or a batch
+ * of the cursor, is not held while an answer is made. */
+static int keep(void *ctx, const char *job, const char *partition,
+	const struct etl_ledger_entry *entry)
 {
 	struct held_list *held = ctx;
 
@@ -45,6 +55,8 @@ static int keep(void *ctx, const char *job, const char *partition, const struct 
 	return 0;
 }
 
+/* The store gives them by its index, in the order of the state's documents. People read by job,
+ * then by partition, then by time. */
 static int by_name_and_start(const void *a, const void *b)
 {
 	const struct held_unit *x = a, *y = b;
@@ -56,6 +68,8 @@ static int by_name_and_start(const void *a, const void *b)
 				(x->entry.window.start.ms < y->entry.window.start.ms);
 }
 
+/* `released` of some of them: a unit is free when all that hold it are released, so a list may show
+ * one check as released and the unit as held all the same. */
 void etld_json_held(struct etl_json *to, const char *key, const struct etl_held *held)
 {
 	struct etl_json *list = etl_json_add_array(to, key);
@@ -80,7 +94,8 @@ static void add_command(struct etl_json *item, const char *key, enum etl_change_
 }
 
 /* A job that is not configured any more has units all the same, and nobody to run them. */
-static void add_unit(const struct etld_request *request, struct etl_json *list, const struct held_unit *held)
+static void add_unit(const struct etld_request *request, struct etl_json *list,
+	const struct held_unit *held)
 {
 	const struct etl_ledger_entry *e = &held->entry;
 	const struct etl_job *job = etld_generation_job(request->generation, held->job);
@@ -108,6 +123,8 @@ static void add_unit(const struct etld_request *request, struct etl_json *list, 
 	add_command(item, "discard", ETL_CHANGE_DISCARD, &unit);
 }
 
+/* One more than the limit is not fetched: the store says itself whether it gave all (1) or was
+ * stopped by the limit (0), which becomes `truncated`. */
 static void held_work(struct etld_request *request)
 {
 	struct held_list *held = request->own;
@@ -116,8 +133,9 @@ static void held_work(struct etld_request *request)
 	struct etl_json *list;
 	int all;
 
-	all = state->ops->ledger_in_state(state, request->job ? request->job->name : NULL, ETL_WINDOW_HELD,
-		(size_t)(limit < LIMIT_MAX ? limit : LIMIT_MAX), keep, held, &request->error);
+	all = state->ops->ledger_in_state(state, request->job ? request->job->name : NULL,
+		ETL_WINDOW_HELD, (size_t)(limit < LIMIT_MAX ? limit : LIMIT_MAX), keep, held,
+		&request->error);
 	if (all < 0)
 		return;
 	if (held->n)
@@ -130,7 +148,8 @@ static void held_work(struct etld_request *request)
 
 static void held_list(struct etld_request *request)
 {
-	etl_arena_defer(request->arena, units_free, etld_request_own(request, sizeof(struct held_list)));
+	etl_arena_defer(request->arena, units_free,
+		etld_request_own(request, sizeof(struct held_list)));
 	etld_request_submit(request, held_work, NULL);
 }
 

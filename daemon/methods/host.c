@@ -12,6 +12,9 @@ struct show {
 	etl_wall now;
 };
 
+/* Hosts that are well are not shown: a daemon may know hundreds, and the list answers "who is left
+ * alone, why, and until when". One where requests wait is shown too: a job that seems to hang hangs
+ * there. */
 static void show_host(void *ctx, const struct etld_gate_facts *facts)
 {
 	const struct show *show = ctx;
@@ -43,6 +46,9 @@ void etld_hosts_show(struct etld *etld, struct etl_json *reply)
 	etld_gates_each(etld_http_gates(etld->http), show_host, &show);
 }
 
+/* No store is needed: the state is the loop's own and is stored later (engine/hosts). Requests that
+ * wait may go at once; if the host answers as before, the breaker opens or the hold begins again.
+ */
 static void release(struct etld_request *request)
 {
 	const char *host = etl_json_text(request->parameters, "host", "");

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * Dead letters as JSON.
+ *
+ * A record that was refused is shown in three forms, by what it is. A BSON document: as JSON, where
+ * a person sees the field that broke the rule. Bytes that are text: as they came. Bytes that are
+ * none (a truncated gzip stream, Latin-1): a text in which each byte that cannot be shown is
+ * replaced, so that a person sees where it breaks, and the very bytes in base64 beside it, so that
+ * nothing is lost.
  */
 #include "methods/letters.h"
 
@@ -14,6 +20,8 @@
 
 #define FIELDS_BYTES 640 /* names, times, numbers */
 
+/* A letter of a job without windows, or of a record that came before its unit was known, has none.
+ */
 void etld_letter_window(const struct etl_window *window, struct etl_json *to)
 {
 	if (window->start.ms < window->end.ms)
@@ -22,8 +30,8 @@ void etld_letter_window(const struct etl_window *window, struct etl_json *to)
 		etl_json_add_null(to, "window");
 }
 
-static void add_origin(const struct etld_generation *generation, const struct etl_dead_letter *letter,
-	struct etl_json *to)
+static void add_origin(const struct etld_generation *generation,
+	const struct etl_dead_letter *letter, struct etl_json *to)
 {
 	etl_json_add_text(to, "id", letter->id);
 	etl_json_add_text(to, "job", letter->job);
@@ -41,6 +49,8 @@ static void add_violation(const struct etl_violation *violation, struct etl_json
 	etl_json_add_text(to, "message", violation->message);
 }
 
+/* The first rule is the one that the record counts under (in the order of the job's file); the
+ * others are told because who mends the source wants to mend all of it at once. */
 static void add_violations(const struct etl_dead_letter *letter, struct etl_json *to)
 {
 	struct etl_violation first = {letter->rule, letter->path, letter->message};
@@ -51,6 +61,8 @@ static void add_violations(const struct etl_dead_letter *letter, struct etl_json
 		add_violation(&letter->also[i], etl_json_add_object(list, NULL));
 }
 
+/* `at` is the last time that it was refused and `first_at` the first: the same record, read again
+ * each hour, is one letter with `times` 24 and not 24 letters. */
 static void add_times(const struct etl_dead_letter *letter, struct etl_json *to)
 {
 	etld_json_time(to, "at", letter->at);
@@ -60,8 +72,8 @@ static void add_times(const struct etl_dead_letter *letter, struct etl_json *to)
 	etl_json_add_int(to, "position", letter->position);
 }
 
-void etld_letter_line(const struct etld_generation *generation, const struct etl_dead_letter *letter,
-	struct etl_json *to)
+void etld_letter_line(const struct etld_generation *generation,
+	const struct etl_dead_letter *letter, struct etl_json *to)
 {
 	struct etl_violation first = {letter->rule, letter->path, letter->message};
 
@@ -105,7 +117,9 @@ static void add_base64(const struct etl_dead_letter *l, struct etl_json *to)
 	etl_json_add_text(to, "raw_base64", etl_buf_text(&text));
 }
 
-/* As it came, or a document as JSON; beside it the very bytes, if a text cannot hold them. */
+/* As it came, or a document as JSON; beside it the very bytes, if a text cannot hold them. The
+ * encoder may refuse (nested too deep, or longer than a message may be): then the document is shown
+ * as bytes, and raw_form says so. */
 static void add_raw(const struct etl_dead_letter *l, struct etl_json *to)
 {
 	ETL_BUF_CLEANUP struct etl_buf text;
@@ -128,8 +142,8 @@ static void add_raw(const struct etl_dead_letter *l, struct etl_json *to)
 		etl_json_add_null(to, "raw_base64");
 }
 
-void etld_letter_whole(const struct etld_generation *generation, const struct etl_dead_letter *letter,
-	struct etl_json *to)
+void etld_letter_whole(const struct etld_generation *generation,
+	const struct etl_dead_letter *letter, struct etl_json *to)
 {
 	add_origin(generation, letter, to);
 	add_violations(letter, to);

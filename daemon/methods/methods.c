@@ -8,6 +8,8 @@
 #include "record/encode_json.h"
 #include "time/civil.h"
 
+/* ms == 0 stands for "not known" in all facts of the daemon. As a date it would be 1970, which a
+ * reader could take for a real watermark, so that an answer says null. */
 void etld_json_time(struct etl_json *to, const char *key, etl_wall t)
 {
 	char text[ETL_TIME_TEXT_BYTES];
@@ -28,6 +30,9 @@ void etld_json_window(struct etl_json *to, const char *key, const struct etl_win
 	etld_json_time(item, "end", window->end);
 }
 
+/* The ledger knows a partition by a bare name ("283164601"), people by name and value
+ * ("station=283164601"). Entries outlive the configuration: a partition that a reload has taken
+ * away still has windows, letters and runs, and is shown by the only name that is left. */
 void etld_json_partition(struct etl_json *to, const struct etl_job *job, const char *name)
 {
 	const struct etl_partition *partition = job ? etl_job_partition(job, name) : NULL;
@@ -51,6 +56,8 @@ bool etld_group_is_there(const struct etld_generation *generation, const char *g
 	return false;
 }
 
+/* A comma goes before each item but the first, so that an end may come after any of them: a client
+ * that leaves in the middle of a walk leaves nothing that had to be taken back. */
 void etld_list_add(struct etl_buf *list, struct etl_json *item)
 {
 	etl_buf_char(list, list->len ? ',' : '[');
@@ -64,6 +71,9 @@ bool etld_list_end(struct etl_buf *list)
 	return etl_buf_ok(list);
 }
 
+/* By way of text, through the encoder that also prints dead letters: numbers, dates and decimals
+ * read the same wherever a document is shown. What cannot be told within the size of a message
+ * becomes an empty object, for the rest of the answer is worth having without it. */
 struct etl_json *etld_json_of_bson(const bson_t *doc)
 {
 	struct etl_error err = ETL_ERROR_INIT;

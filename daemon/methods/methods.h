@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * What methods share: times, partitions and BSON in answers, lists of many jobs, what an id or a time
- * of an operator means. What each method takes and gives stands in lib/ctl/README.md. Loop thread,
- * if nothing else is said.
+ * What methods share: times, partitions and BSON in answers, lists of many jobs, what an id or a
+ * time of an operator means. What each method takes and gives stands in lib/ctl/README.md. Loop
+ * thread, if nothing else is said.
  */
 #ifndef ETLD_METHODS_H
 #define ETLD_METHODS_H
 
 #include "engine/backend.h"
 #include "engine/deadline.h"
-#include "engine/exec.h"
+#include "engine/runs.h"
+#include "engine/runs_watch.h"
 #include "engine/sched.h"
 #include "io/loop.h"
 #include "io/pool.h"
@@ -46,16 +47,16 @@ bool etld_list_end(struct etl_buf *list);
 bool etld_job_is_in(const struct etl_job *job, const char *group);
 bool etld_group_is_there(const struct etld_generation *generation, const char *group);
 
-/* The job's window that holds request->time; {0, 0} if the job has none. False, and refused: it lies
- * before the first. why.c */
+/* The job's window that holds request->time; {0, 0} if the job has none. False, and refused: it
+ * lies before the first. why.c */
 bool etld_request_window(struct etld_request *request, struct etl_window *out);
 
 /* What cannot be an id is a job's name with a mistake in it. why.c */
 bool etld_may_be_id(const char *text);
 /* The job of which a run goes whose id this is, or a part of it; NULL: none. why.c */
 struct etld_job *etld_job_that_runs(struct etld *etld, const char *id);
-/* Worker: a run's record by its id or a part of it. 0; -1 with "no_such_run" if none or more than one
- * is meant. The caller destroys it. store.c */
+/* Worker: a run's record by its id or a part of it. 0; -1 with "no_such_run" if none or more than
+ * one is meant. The caller destroys it. store.c */
 int etld_run_find(struct etl_state *state, const char *id, bson_t *out, struct etl_error *err);
 
 struct etl_change_walk;

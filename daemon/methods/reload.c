@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * Reload: asks for a loading of the configuration on disk and answers when it has ended. Loop thread.
+ * Reload: asks for a loading of the configuration on disk and answers when it has ended. Loop
+ * thread.
+ *
+ * Example: a job's load goes to another collection since the last reload. The answer says
+ * "generation 7 is active, 12 jobs", each warning of the loader, and for this job "19 windows are
+ * in 'x', none in 'y'; this loads them again: etlctl backfill ...". That last part needs the
+ * ledger, so a worker reads it first; with MongoDB unreachable the answer comes without it, and the
+ * next reload tells.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -24,8 +31,8 @@ static void add_warnings(struct etl_json *list, const char *report)
 	free(lines);
 }
 
-/* A request that waits for its loading; and then, with the new configuration in force, for a look at
- * where the windows are of jobs that load somewhere else now. */
+/* A request that waits for its loading; and then, with the new configuration in force, for a look
+ * at where the windows are of jobs that load somewhere else now. */
 struct asked {
 	struct etld_reload_wait *wait;
 	bool behind; /* of another loading */
@@ -44,6 +51,8 @@ static void look_work(struct etld_request *request)
 	(void)etld_picture_read(((struct asked *)request->own)->picture, &request->error);
 }
 
+/* Who shares a reload is told the same: a job stays "to be told" for all answers of the generation
+ * that told of it first. */
 static bool is_to_tell(const struct etld_job *job, int64_t generation)
 {
 	return job->retargeted == ETLD_UNTOLD || job->retargeted == generation;
@@ -51,7 +60,8 @@ static bool is_to_tell(const struct etld_job *job, int64_t generation)
 
 /* On the loop, before the answer. What could not be read, or is of a configuration that another
  * reload has replaced meanwhile, changes nothing: the configuration was in force, and the next
- * answer tells. */
+ * answer tells. The error is cleared: that a look at the ledger failed must not read as if the
+ * reload had. */
 static enum etld_then looked(struct etld_request *request)
 {
 	struct asked *asked = request->own;
@@ -81,6 +91,8 @@ static bool any_retargeted(const struct etld *etld)
 	return false;
 }
 
+/* Warnings are text, a line each, as `etlctl config check` prints them: the loader's words, not
+ * ours. */
 static void tell_taken(struct etld_request *request, const char *report)
 {
 	struct asked *asked = request->own;
@@ -111,6 +123,7 @@ static void tell_refused(struct etld_request *request, const char *errors)
 		"the configuration on disk has errors; the old one goes on");
 }
 
+/* Nobody can forget it any more: it has been told. */
 static void on_reloaded(void *ctx, enum etld_reloaded how, const char *report)
 {
 	struct etld_request *request = ctx;
@@ -130,12 +143,15 @@ static void forget(struct etld_request *request)
 	etld_request_end(request);
 }
 
+/* A request joins a loading that has not begun reading yet, or waits for the one behind it: files
+ * that were changed after the reading began are in what this answer is about (reload.c). */
 static void reload(struct etld_request *request)
 {
 	struct asked *asked = etld_request_own(request, sizeof *asked);
 
 	request->gone = forget;
-	asked->wait = request->etld->reload->wait(request->etld, on_reloaded, request, &asked->behind);
+	asked->wait =
+		request->etld->reload->wait(request->etld, on_reloaded, request, &asked->behind);
 	if (!asked->wait)
 		on_reloaded(request, ETLD_RELOAD_STOPPING, "");
 }

@@ -2,6 +2,12 @@
  *
  * The life of a request: made by a door, answered by a method, sometimes after a worker. Refusals
  * that several methods know, and parameters that need a word of their own.
+ *
+ * Who owns a request: the door until etld_dispatch, then the method, then whoever the method gave
+ * it to (a worker's task, a walk, a follower of a run). The client is never waited for: it may go
+ * at any time, and `client` NULL turns all later answers into nothing. Example: `etlctl watermark
+ * rewind` is interrupted by Ctrl-C. Its walk goes on slice by slice, is in the audit with the
+ * caller's name, and the answer at its end is dropped.
  */
 #include "methods/request.h"
 
@@ -14,6 +20,9 @@
 #include "conf/url.h"
 #include "methods/methods.h"
 
+/* The generation is held and not looked up again: job, partition and group point into it, and a
+ * reload while a worker reads must not pull them away. What has to be of now (the job as the daemon
+ * lives with it) is looked up by name, and may have gone (etld_request_job). */
 struct etld_request *etld_request_new(struct etld *etld, const struct etld_door *door, void *client,
 	const struct etld_peer *peer, struct etl_ctl_request *message)
 {
@@ -33,6 +42,8 @@ struct etld_request *etld_request_new(struct etld *etld, const struct etld_door 
 	return request;
 }
 
+/* The arena goes first: what a method deferred there (walks of changes, pictures, lists) may still
+ * look at the configuration that it was asked under. */
 void etld_request_end(struct etld_request *request)
 {
 	etld_on_loop(request->etld->loop);
@@ -43,6 +54,7 @@ void etld_request_end(struct etld_request *request)
 	free(request);
 }
 
+/* After `gone` the request may be freed already: the last thing that is done with it here. */
 void etld_request_gone(struct etld_request *request)
 {
 	request->client = NULL;
@@ -52,6 +64,8 @@ void etld_request_gone(struct etld_request *request)
 
 /* ---- answers --------------------------------------------------------------------------------- */
 
+/* Schema and time stand in front because they are asked for first, whoever fills the reply: a
+ * worker may be the first to do so, as no other thread has the request then. */
 struct etl_json *etld_reply(struct etld_request *request)
 {
 	if (!request->reply) {
@@ -62,6 +76,8 @@ struct etl_json *etld_reply(struct etld_request *request)
 	return request->reply;
 }
 
+/* An answer that says nothing but that it was done still has a schema and a time: without a client
+ * they are not even made. */
 void etld_answer(struct etld_request *request)
 {
 	if (request->client) {
@@ -71,6 +87,8 @@ void etld_answer(struct etld_request *request)
 	etld_request_end(request);
 }
 
+/* Without `more` in the message a client reads one answer alone: progress is dropped, not queued.
+ */
 bool etld_answer_more(struct etld_request *request, struct etl_json *message)
 {
 	if (request->client && request->message.more)
@@ -112,7 +130,7 @@ void etld_refuse_with(struct etld_request *request, enum etl_ctl_error error,
 	va_end(ap);
 }
 
-/* ---- refusals ---------------------------------------------------------------------------------- */
+/* ---- refusals ------------------------------------------------------------------------------- */
 
 static struct etl_json *detail(const char *key, const char *value)
 {
@@ -122,6 +140,8 @@ static struct etl_json *detail(const char *key, const char *value)
 	return details;
 }
 
+/* By the jobs of now, not of the request's generation: what is proposed has to be there when the
+ * operator types it. */
 static const char *nearest_job(const struct etld *etld, const char *name)
 {
 	const char **names = etl_calloc(HASH_COUNT(etld->jobs) + 1, sizeof *names);
@@ -135,6 +155,8 @@ static const char *nearest_job(const struct etld *etld, const char *name)
 	return near;
 }
 
+/* "there is no job 'airqnio'", with the hint "did you mean 'airqino'?"; if no name is near, the
+ * hint is the command that lists them. */
 void etld_refuse_job(struct etld_request *request, const char *name)
 {
 	const char *near = nearest_job(request->etld, name);
@@ -144,13 +166,14 @@ void etld_refuse_job(struct etld_request *request, const char *name)
 		snprintf(hint, sizeof hint, "did you mean '%s'?", near);
 	else
 		snprintf(hint, sizeof hint, "etlctl jobs");
-	etld_refuse_with(request, ETL_CTL_NO_SUCH_JOB, detail("job", name), hint, "there is no job '%s'",
-		name);
+	etld_refuse_with(request, ETL_CTL_NO_SUCH_JOB, detail("job", name), hint,
+		"there is no job '%s'", name);
 }
 
 void etld_refuse_group(struct etld_request *request, const char *name)
 {
-	etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "etlctl graph", "no job is in group '%s'", name);
+	etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "etlctl graph", "no job is in group '%s'",
+		name);
 }
 
 void etld_refuse_time(struct etld_request *request, const char *text)
@@ -159,6 +182,8 @@ void etld_refuse_time(struct etld_request *request, const char *text)
 		"'%s' is not a time", text);
 }
 
+/* `etlctl run --wait` reads `starting`: it waits and asks again while etld has not heard of MongoDB
+ * yet, and gives up at once if MongoDB is known to be unreachable or etld stops. */
 void etld_refuse_not_ready(struct etld_request *request, const char *reason, bool starting)
 {
 	struct etl_json *details = detail("reason", reason);
@@ -167,9 +192,11 @@ void etld_refuse_not_ready(struct etld_request *request, const char *reason, boo
 	etld_refuse_with(request, ETL_CTL_NOT_READY, details, "etlctl status", "%s", reason);
 }
 
+/* Changes of watermarks and decisions need the lease that the run holds. They are refused instead
+ * of queued: what the operator saw when the order was given is not what the run leaves behind. */
 void etld_refuse_busy(struct etld_request *request)
 {
-	const char *run_id = etld_exec_run_id(etld_running(etld_request_job(request)));
+	const char *run_id = etld_run_id(etld_running(etld_request_job(request)));
 	struct etl_json *details = detail("job", request->job->name);
 
 	etl_json_add_text(details, "run_id", run_id);
@@ -177,6 +204,8 @@ void etld_refuse_busy(struct etld_request *request)
 		request->job->name, run_id);
 }
 
+/* It is only a guess, made from the last thing that was heard of MongoDB: after this the server may
+ * be lost all the same, and then the worker's own error refuses the request (refuse_error). */
 bool etld_request_ready(struct etld_request *request)
 {
 	const struct etld *etld = request->etld;
@@ -189,13 +218,16 @@ bool etld_request_ready(struct etld_request *request)
 	return false;
 }
 
-/* ---- parameters -------------------------------------------------------------------------------- */
+/* ---- parameters ----------------------------------------------------------------------------- */
 
 struct etld_job *etld_request_job(const struct etld_request *request)
 {
 	return etld_job_find(request->etld, request->job->name);
 }
 
+/* `range` comes with what holds if nothing was asked for ("from the first window on", "until now"),
+ * so that --from alone and --to alone mean what an operator would expect. A range of length zero is
+ * as wrong as one that runs backwards: it asks for nothing. */
 bool etld_request_range(struct etld_request *request, struct etl_window *range)
 {
 	if (request->from)
@@ -208,17 +240,23 @@ bool etld_request_range(struct etld_request *request, struct etl_window *range)
 	return false;
 }
 
+/* Both masks before anything else has the text: it goes into the audit, the ledger and the journal,
+ * and a reason like "moved to https://user:secret@new/" would carry the password into all three. */
 const char *etld_request_reason(const struct etld_request *request)
 {
-	char *text = etl_arena_strdup(request->arena, etl_json_text(request->parameters, "reason", ""));
+	char *text =
+		etl_arena_strdup(request->arena, etl_json_text(request->parameters, "reason", ""));
 
 	etl_text_mask(text);
 	etl_url_mask(text);
 	return text;
 }
 
-/* ---- questions for a worker -------------------------------------------------------------------- */
+/* ---- questions for a worker ----------------------------------------------------------------- */
 
+/* What failed on a worker, as etlctl can act on it: each of these has an exit code (4 for what is
+ * not there, 2 for a parameter, 8 for busy, 1 for the rest). ETL_CONFLICT is a lease that somebody
+ * else holds, maybe another etld. */
 static enum etl_ctl_error answer_of(const struct etl_error *err)
 {
 	if (etl_streq(err->code, "no_such_run"))
@@ -251,6 +289,8 @@ static void on_worker(struct etld_task *task)
 	request->work(request);
 }
 
+/* The words of the error are the message: the store and lib/ops know best what was wrong, and in
+ * which window. They are repeated as `reason`, where programs look. */
 static void refuse_error(struct etld_request *request)
 {
 	const char *reason = request->error.message;
@@ -259,6 +299,7 @@ static void refuse_error(struct etld_request *request)
 	etld_refuse_with(request, error, detail("reason", reason), hint_of(error), "%s", reason);
 }
 
+/* The wait was on the loop: a worker that slept would be missing for all others. */
 static void waited(struct etl_timer *timer, void *ctx)
 {
 	struct etld_request *request = ctx;
@@ -280,12 +321,16 @@ static void go_on(struct etld_request *request)
 		etl_mono_add(etl_mono_now(etld->clock), request->wait));
 }
 
+/* Three things in this order: MongoDB that turned out to be unreachable is news for the whole
+ * daemon, whatever this request makes of it; then the method judges (it may ask for another turn,
+ * or pass the request on to a run or a backfill); and only what is left is answered here. `request`
+ * must not be touched behind `then` if it said ETLD_THEN_KEEP. */
 static void on_done(struct etld_task *task)
 {
 	struct etld_request *request = ETL_OF(struct etld_request, task, task);
 	enum etld_then then = ETLD_THEN_ANSWER;
 
-	if (etl_store_is_away(&request->error))
+	if (etl_store_is_unreachable(&request->error))
 		etld_backend_lost(request->etld, &request->error);
 	if (request->then)
 		then = request->then(request);
@@ -297,12 +342,16 @@ static void on_done(struct etld_task *task)
 		refuse_error(request);
 }
 
+/* In the arena: it lives exactly as long as the request, whichever way that ends. What needs more
+ * than free memory at its end is deferred there too (etl_arena_defer). */
 void *etld_request_own(struct etld_request *request, size_t bytes)
 {
 	request->own = etl_arena_zalloc(request->arena, bytes);
 	return request->own;
 }
 
+/* From here on the request is the worker's until `then`: the loop touches nothing of it but
+ * `client`, which no worker looks at. */
 void etld_request_submit(struct etld_request *request, void (*work)(struct etld_request *request),
 	enum etld_then (*then)(struct etld_request *request))
 {
@@ -312,8 +361,10 @@ void etld_request_submit(struct etld_request *request, void (*work)(struct etld_
 	etld_pool_submit(request->etld->pool, &request->task);
 }
 
-/* ---- a look at all jobs ------------------------------------------------------------------------ */
+/* ---- a look at all jobs --------------------------------------------------------------------- */
 
+/* Nobody reads what the walk gathers, and thousands of jobs may be left: it ends at once. A walk
+ * that changes jobs is not begun by etld_request_walk, and goes on without its client (pause.c). */
 static void walker_gone(struct etld_request *request)
 {
 	etld_walk_drop(request->own);

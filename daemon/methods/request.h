@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * A request: what is asked, by whom, and the way back, whichever door it came by. Its parameters are
- * resolved by the rows of the command table before its method is called. It holds the configuration
- * that it was asked under, and owns what the method puts into its arena. It ends with exactly one
- * answer or refusal, also when nobody is left to read it. Loop thread, but for what a worker does.
+ * A request: what is asked, by whom, and the way back, whichever door it came by. Its parameters
+ * are resolved by the rows of the command table before its method is called. It holds the
+ * configuration that it was asked under, and owns what the method puts into its arena. It ends with
+ * exactly one answer or refusal, also when nobody is left to read it. Loop thread, but for what a
+ * worker does.
  */
 #ifndef ETLD_REQUEST_H
 #define ETLD_REQUEST_H
@@ -24,9 +25,10 @@ struct etld_request;
 struct etld_door {
 	/* The last word: the request is gone after either. */
 	void (*answer)(void *client, struct etl_json *reply);
-	void (*refuse)(void *client, enum etl_ctl_error error, const char *message, const char *hint,
-		struct etl_json *details);
-	/* An answer that others will follow. False: the client does not read, and nothing was sent. */
+	void (*refuse)(void *client, enum etl_ctl_error error, const char *message,
+		const char *hint, struct etl_json *details);
+	/* An answer that others will follow. False: the client does not read, and nothing was sent.
+	 */
 	bool (*more)(void *client, struct etl_json *reply);
 };
 
@@ -82,8 +84,8 @@ struct etld_request {
 	etl_dur wait; /* set by `work` */
 	struct etl_timer wait_timer;
 	enum etld_then (*then)(struct etld_request *request);
-	/* The client has gone. NULL: the request goes on to its end all the same; else this ends it, now
-	 * or later. */
+	/* The client has gone. NULL: the request goes on to its end all the same; else this ends
+	 * it, now or later. */
 	void (*gone)(struct etld_request *request);
 };
 
@@ -103,7 +105,8 @@ void etld_request_gone(struct etld_request *request);
 struct etl_json *etld_reply(struct etld_request *request);
 /* Sends it. */
 void etld_answer(struct etld_request *request);
-/* An answer that others will follow (taken). False if the client does not read: nothing was sent. */
+/* An answer that others will follow (taken). False if the client does not read: nothing was sent.
+ */
 bool etld_answer_more(struct etld_request *request, struct etl_json *message);
 void etld_refuse(struct etld_request *request, enum etl_ctl_error error, const char *hint,
 	const char *fmt, ...) __attribute__((format(printf, 4, 5)));
@@ -124,18 +127,19 @@ void etld_refuse_time(struct etld_request *request, const char *text);
 void etld_refuse_not_ready(struct etld_request *request, const char *reason, bool starting);
 /* "the job is running", with the run. */
 void etld_refuse_busy(struct etld_request *request);
-/* False, and refused, if MongoDB is known to be unreachable: an answer in five seconds that says the
- * same is worth less. */
+/* False, and refused, if MongoDB is known to be unreachable: an answer in five seconds that says
+ * the same is worth less. */
 bool etld_request_ready(struct etld_request *request);
 
 /* ---- parameters ---- */
 
 /* The job as it is now; NULL if it has left the configuration, never while the method is called. */
 struct etld_job *etld_request_job(const struct etld_request *request);
-/* The job's partition that `name` means, as request->partition. False, and refused: it has none such.
- * dispatch.c */
+/* The job's partition that `name` means, as request->partition. False, and refused: it has none
+ * such. dispatch.c */
 bool etld_request_partition(struct etld_request *request, const char *name);
-/* `range` from what was asked for; what was not stays. False, and refused: it ends before it begins. */
+/* `range` from what was asked for; what was not stays. False, and refused: it ends before it
+ * begins. */
 bool etld_request_range(struct etld_request *request, struct etl_window *range);
 /* The parameter `reason` ("" without one) as others may read it: without controls and passwords of
  * URLs, of as many bytes or fewer. Of the arena. */
@@ -145,12 +149,13 @@ const char *etld_request_reason(const struct etld_request *request);
 
 /* Memory for the method, zeroed, as request->own. */
 void *etld_request_own(struct etld_request *request, size_t bytes);
-/* `work` on a worker: it reads the request and fills `reply` or `error`. `then` on the loop after it,
- * also after an error; NULL: the answer. */
+/* `work` on a worker: it reads the request and fills `reply` or `error`. `then` on the loop after
+ * it, also after an error; NULL: the answer. */
 void etld_request_submit(struct etld_request *request, void (*work)(struct etld_request *request),
 	enum etld_then (*then)(struct etld_request *request));
 
-/* A look at all jobs in pieces (takes it): its `end` answers, and it ends early when the client goes. */
+/* A look at all jobs in pieces (takes it): its `end` answers, and it ends early when the client
+ * goes. */
 void etld_request_walk(struct etld_walk *walk, struct etld_request *request);
 
 #endif

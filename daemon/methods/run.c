@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
  * Run: starts a job manually, and with `wait` follows it to its end.
+ *
+ * What comes of `etlctl run airqino`, by what the job does just then:
+ *   nothing            a run starts; the answer has its id
+ *   it runs, --wait    the same run is followed ("joined"), if it loads whatever is due
+ *   it runs            Busy, with the id of the run: etlctl exits with 8
+ *   it is paused       NotReady with the command that resumes it; --force runs it all the same
+ *   MongoDB is lost    NotReady; `starting` says whether waiting may help
+ *   no place is free   "queued": it waits before all slots; --wait follows it when it starts
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,11 +20,12 @@
 
 /* ---- what was asked for -------------------------------------------------------------------- */
 
-/* "START" or "START/END" */
+/* "START" or "START/END"; an END that is not said is one window later. */
 static bool parse_window(const struct etl_job *job, const char *text, struct etl_window *out)
 {
 	const char *slash = strchr(text, '/');
-	etl_cleanup(free) char *start = etl_memdup0(text, slash ? (size_t)(slash - text) : strlen(text));
+	etl_cleanup(free) char *start =
+		etl_memdup0(text, slash ? (size_t)(slash - text) : strlen(text));
 
 	if (!etl_time_parse(start, &out->start))
 		return false;
@@ -32,7 +41,8 @@ static bool is_asked(const struct etld_request *request)
 		etl_json_text(request->parameters, "object", NULL);
 }
 
-/* The command that is named tells when. */
+/* The command that is named tells when. A window that is not over, or not settled, is refused and
+ * not loaded early: it would be closed with half of its data. */
 static void refuse_early(struct etld_request *request, etl_wall at)
 {
 	char hint[ETL_JOB_NAME_MAX + 64], start[ETL_TIME_TEXT_BYTES];
@@ -57,7 +67,10 @@ static bool read_object(struct etld_request *request, const char *object)
 	return false;
 }
 
-/* The windows that are asked for; none: left as it is. False, and refused: they cannot be had. */
+/* The windows that are asked for; none: left as it is. False, and refused: they cannot be had. The
+ * limit is that of a window's start: a range that reaches into the future is cut by the run itself
+ * to what is final ("--from yesterday" means up to now), one that begins there has nothing to load.
+ */
 static bool read_range(struct etld_request *request, struct etl_window *out)
 {
 	const char *window = etl_json_text(request->parameters, "window", NULL);
@@ -100,18 +113,20 @@ struct follow {
 	etl_mono told;
 };
 
-/* While it waits for its turn the scheduler holds the request, and ends it. */
+/* While it waits for its turn the scheduler holds the request, and ends it. Else the run goes on
+ * without anybody who looks: it is the daemon's, and no client ends it by leaving. */
 static void follow_gone(struct etld_request *request)
 {
 	struct follow *follow = request->own;
 
 	if (!follow->run)
 		return;
-	etld_exec_unwatch(follow->run, request);
+	etld_run_unwatch(follow->run, request);
 	etld_request_end(request);
 }
 
-/* The run's record as Show would give it, made from the run itself. */
+/* The run's record as Show would give it, made from the run itself. By way of the document, so that
+ * `run --wait -o json` and `show -o json` cannot differ in a single field. */
 static struct etl_json *run_as_json(const struct etl_run *run)
 {
 	bson_t doc = BSON_INITIALIZER;
@@ -128,10 +143,10 @@ static void tell_progress(struct etld_request *request)
 {
 	const struct follow *follow = request->own;
 	struct etl_json *message = etl_json_object();
-	const struct etl_run *run = etld_exec_run(follow->run);
+	const struct etl_run *run = etld_run_of(follow->run);
 	struct etld_progress now;
 
-	etld_exec_progress(follow->run, &now);
+	etld_run_progress(follow->run, &now);
 	etl_json_add_text(message, "run_id", run->run_id);
 	etl_json_add_text(message, "job", run->job->name);
 	etl_json_add_text(message, "state", etl_run_state_word(ETL_RUN_RUNNING));
@@ -143,6 +158,7 @@ static void tell_progress(struct etld_request *request)
 	etld_answer_more(request, message);
 }
 
+/* The watch ends before the answer, since the answer frees the request that is its key. */
 static void tell_end(struct etld_request *request, const struct etl_run *run)
 {
 	const struct follow *follow = request->own;
@@ -153,10 +169,12 @@ static void tell_end(struct etld_request *request, const struct etl_run *run)
 	etl_json_add_text(reply, "state", etl_run_state_word(run->state));
 	etl_json_add_bool(reply, "joined", follow->joined);
 	etl_json_add_item(reply, "run", run_as_json(run));
-	etld_exec_unwatch(follow->run, request);
+	etld_run_unwatch(follow->run, request);
 	etld_answer(request);
 }
 
+/* A run of a second has thousands of steps; five messages a second is as much as a person can read,
+ * and the end is told whatever the time of the last one. */
 static void on_run(void *ctx, const struct etl_run *run, bool ended)
 {
 	struct etld_request *request = ctx;
@@ -171,6 +189,9 @@ static void on_run(void *ctx, const struct etl_run *run, bool ended)
 	}
 }
 
+/* The run that waited for its turn has begun, maybe minutes later and with nobody left to hear of
+ * it. Within etl_sched_trigger this is called before `start` goes on: a run that could begin at
+ * once. */
 static void follow_started(struct etld_follower *follower, struct etld_run *run)
 {
 	struct follow *follow = (struct follow *)follower;
@@ -181,10 +202,11 @@ static void follow_started(struct etld_follower *follower, struct etld_run *run)
 		return;
 	}
 	follow->run = run;
-	etld_exec_watch(run, on_run, request);
+	etld_run_watch(run, on_run, request);
 	tell_progress(request);
 }
 
+/* The job left by a reload while its manual run waited: its request is the scheduler's to end. */
 static void follow_dropped(struct etld_follower *follower)
 {
 	etld_refuse(((struct follow *)follower)->request, ETL_CTL_NO_SUCH_JOB, "etlctl jobs",
@@ -209,12 +231,13 @@ static void answer_at_once(struct etld_request *request, enum etl_accept accepte
 		accepted == ETL_ACCEPT_STARTED ? etld_running(etld_request_job(request)) : NULL;
 	struct etl_json *reply = etld_reply(request);
 
-	etl_json_add_text(reply, "run_id", run ? etld_exec_run_id(run) : NULL);
+	etl_json_add_text(reply, "run_id", run ? etld_run_id(run) : NULL);
 	etl_json_add_text(reply, "job", request->job->name);
 	etl_json_add_text(reply, "state", run ? "running" : "queued");
 	etld_answer(request);
 }
 
+/* A client that takes one answer only cannot wait, whatever it asks for. */
 static bool waits(const struct etld_request *request)
 {
 	return etl_json_bool(request->parameters, "wait", false) && request->message.more;
@@ -230,11 +253,13 @@ static struct follow *follow_new(struct etld_request *request)
 	return follow;
 }
 
-/* Whoever wants the job's due windows loaded, and waits for that, is served by the run that does
- * it already. One of a backfill does not count: it loads other windows. */
+/* Whoever wants the job's due windows loaded, and waits for that, is served by the run that does it
+ * already. Not by one for a range or a partition, which leaves the rest undone, nor by a backfill's
+ * piece, which loads other windows; and whoever names a range or a partition gets a run for that.
+ */
 static bool joins(const struct etld_request *request, const struct etld_job *job)
 {
-	const struct etl_run *run = etld_running(job) ? etld_exec_run(etld_running(job)) : NULL;
+	const struct etl_run *run = etld_running(job) ? etld_run_of(etld_running(job)) : NULL;
 
 	return !is_asked(request) && !request->partition && waits(request) && run &&
 		run->trigger.kind != ETL_TRIGGER_BACKFILL && !run->trigger.partition &&
@@ -249,6 +274,9 @@ static void join(struct etld_request *request, const struct etld_job *job)
 	follow_started(&follow->follower, etld_running(job));
 }
 
+/* With a follower nothing is answered here: either the run began, and follow_started has told so,
+ * or it waits and is told "queued". The tag comes back with `started` or with `dropped`, exactly
+ * once. */
 static void start(struct etld_request *request, struct etld_job *job, struct etl_trigger *trigger)
 {
 	struct follow *follow = waits(request) ? follow_new(request) : NULL;
@@ -279,6 +307,8 @@ static void refuse_paused(struct etld_request *request)
 	etld_refuse(request, ETL_CTL_NOT_READY, hint, "job '%s' is paused", name);
 }
 
+/* A running job is Busy only for whoever does not wait: with --wait the run is queued behind it. A
+ * piece of a backfill makes nobody busy, since a manual run goes before the next piece. */
 static void run(struct etld_request *request)
 {
 	struct etld *etld = request->etld;
@@ -288,12 +318,11 @@ static void run(struct etld_request *request)
 	if (etld->draining)
 		etld_refuse_not_ready(request, "etld is stopping", false);
 	else if (!etld->mongodb_up)
-		etld_refuse_not_ready(request,
-			etld_mongodb_reason(etld),
-			!etld->mongodb_tried);
+		etld_refuse_not_ready(request, etld_mongodb_reason(etld), !etld->mongodb_tried);
 	else if (joins(request, job))
 		join(request, job);
-	else if (etld_running(job) && job->sched.running.kind != ETL_TRIGGER_BACKFILL && !waits(request))
+	else if (etld_running(job) && job->sched.running.kind != ETL_TRIGGER_BACKFILL &&
+		 !waits(request))
 		etld_refuse_busy(request);
 	else if (job->sched.paused && !etl_json_bool(request->parameters, "force", false))
 		refuse_paused(request);

@@ -2,6 +2,12 @@
  *
  * Status, Jobs, Next, Version: answered from what the loop knows, also while MongoDB is
  * unreachable.
+ *
+ * `etlctl status` is asked when something is wrong, so that it needs nothing that can be wrong: no
+ * store, no worker, no file. Of a job it shows what the last reading and the last run left
+ * (engine/picture.h), at most a minute old. Example: MongoDB has been unreachable for an hour. The
+ * daemon is "degraded" with the driver's words, each job is "unreachable" with its last watermark,
+ * and the runs that it missed are due when MongoDB is back.
  */
 #include <unistd.h>
 
@@ -10,6 +16,8 @@
 #include "facts/facts.h"
 #include "methods/methods.h"
 
+/* "starting" ends with the first answer of MongoDB, whatever it is. A daemon that stops is
+ * "draining" whether or not MongoDB is there. */
 static const char *daemon_state(const struct etld *etld)
 {
 	if (etld->draining)
@@ -28,6 +36,11 @@ static bool all_join(const struct etl_job *job)
 	return true;
 }
 
+/* What a job can promise follows from its loads and from the server. effectively-once: rows and
+ * ledger are one transaction, a crash leaves both or none. idempotent at-least-once: rows may be
+ * written again after a crash, onto themselves. at-least-once: the target cannot tell a row that it
+ * has already. `not known yet` only before the server was seen for the first time: it does not
+ * change by being unreachable. */
 static const char *guarantee(const struct etld *etld, const struct etl_job *job)
 {
 	if (job->left_out)
@@ -40,6 +53,8 @@ static const char *guarantee(const struct etld *etld, const struct etl_job *job)
 							       "idempotent at-least-once";
 }
 
+/* A turn is what the loop does between two waits. One of 10 ms or longer may have made a slot late:
+ * the longest is told with what filled it. */
 static void add_turns(struct etl_json *daemon, const struct etld_turns *turns)
 {
 	struct etl_json *part = etl_json_add_object(daemon, "long_turns");
@@ -50,7 +65,9 @@ static void add_turns(struct etl_json *daemon, const struct etld_turns *turns)
 	etl_json_add_text(part, "at", turns->longest_at);
 }
 
-/* What MongoDB does not have yet, and nobody waits for. */
+/* What MongoDB does not have yet, and nobody waits for. It is not lost: the outbox stores it when
+ * MongoDB is there. A number that grows while MongoDB is up says that the store refuses something.
+ */
 static void add_unsaved(struct etl_json *to, const struct etld *etld)
 {
 	struct etld_outbox_facts facts;
@@ -101,7 +118,8 @@ static void add_daemon(struct etl_json *reply, struct etld *etld)
 	add_turns(daemon, etld_loop_turns(etld->loop));
 }
 
-/* Beside the jobs. */
+/* Beside the jobs. The state of the daemon is that of the end of the walk over the jobs, not of its
+ * beginning: it is the newest that can be told. */
 static void add_all(struct etld_request *request)
 {
 	add_daemon(etld_reply(request), request->etld);
@@ -118,6 +136,8 @@ static void add_open(struct etl_json *to, const struct etld_open *n, uint64_t ot
 	etl_json_add_int(windows, "dirty", (int64_t)n->dirty);
 }
 
+/* lag_s is the age of the watermark, which an hourly job never has below an hour; late_by_s is what
+ * was due and is not there, 0 for a job that is in time. People look at the second. */
 static void add_watermarks(struct etl_json *to, const struct etld *etld, const struct etld_job *job)
 {
 	struct etl_json *list = etl_json_add_array(to, "watermarks");
@@ -144,21 +164,23 @@ static void add_watermarks(struct etl_json *to, const struct etld *etld, const s
 
 static void add_last_run(struct etl_json *to, const struct etld_job *job)
 {
+	const struct etl_last_run *run = etld_job_last(job);
 	struct etl_json *last;
 
-	if (!*job->last.run_id) {
+	if (!*run->run_id) {
 		etl_json_add_null(to, "last_run");
 		return;
 	}
 	last = etl_json_add_object(to, "last_run");
-	etl_json_add_text(last, "run_id", job->last.run_id);
-	etl_json_add_text(last, "state", job->last.state);
-	etld_json_time(last, "started", job->last.started);
-	etld_json_time(last, "ended", job->last.ended);
-	etl_json_add_text(last, "reason", job->last.reason);
+	etl_json_add_text(last, "run_id", run->run_id);
+	etl_json_add_text(last, "state", run->state);
+	etld_json_time(last, "started", run->started);
+	etld_json_time(last, "ended", run->ended);
+	etl_json_add_text(last, "reason", run->reason);
 }
 
-/* Of the window that is due first, over all partitions. */
+/* Of the window that is due first, over all partitions. Null for a job without a deadline, and if
+ * nothing of it will ever be due. */
 static void add_deadline(struct etl_json *to, const struct etld_facts *facts)
 {
 	const struct etl_job *job = facts->job->job;
@@ -178,7 +200,8 @@ static void add_deadline(struct etl_json *to, const struct etld_facts *facts)
 	etl_json_add_bool(item, "missed", first->missed);
 }
 
-/* Windows that are in another target than the job's. */
+/* Windows that are in another target than the job's. With the command that loads them again into
+ * the target of now: who changes a target rarely thinks of what was loaded before. */
 static void add_elsewhere(struct etl_json *to, const struct etld_facts *facts)
 {
 	const struct etl_elsewhere *sum = &facts->elsewhere;
@@ -205,6 +228,8 @@ static void add_elsewhere(struct etl_json *to, const struct etld_facts *facts)
 	etl_json_add_text(item, "command", text);
 }
 
+/* All of it from one look at the facts: health, counts and deadline of one line never contradict
+ * one another, though a run may end between two lines. */
 static struct etl_json *job_status(const struct etld *etld, const struct etld_job *job)
 {
 	struct etl_json *item = etl_json_object();
@@ -219,7 +244,7 @@ static struct etl_json *job_status(const struct etld *etld, const struct etld_jo
 	etl_json_add_bool(item, "paused", job->sched.paused);
 	etld_json_time(item, "next", job->sched.next);
 	etl_json_add_text(item, "guarantee", guarantee(etld, job->job));
-	etl_json_add_text(item, "running", facts.running ? etld_exec_run_id(facts.running) : NULL);
+	etl_json_add_text(item, "running", facts.running ? etld_run_id(facts.running) : NULL);
 	etl_json_add_bool(item, "queued", facts.queued);
 	add_last_run(item, job);
 	add_watermarks(item, etld, job);
@@ -244,7 +269,7 @@ static struct etl_json *job_facts(const struct etld *etld, const struct etld_job
 	const struct etl_job *config = job->job;
 	struct etl_json *item = etl_json_object();
 
-	(void)etld;
+	(void)etld; /* the configuration tells it all */
 	etl_json_add_text(item, "name", config->name);
 	etl_json_add_text(item, "description", config->description);
 	etl_json_add_text(item, "group", config->group);
@@ -274,6 +299,8 @@ static void list_job(struct etld_walk *walk, struct etld_job *job)
 	etld_list_add(&l->text, l->job(walk->etld, job));
 }
 
+/* Thousands of jobs with many partitions may be more than a message holds. Refused as a whole: a
+ * list that was cut would read as if the jobs behind the cut did not exist. */
 static void list_end(struct etld_walk *walk, struct etld_request *request)
 {
 	struct listing *l = (struct listing *)walk;
@@ -306,6 +333,7 @@ static void list_all(struct etld_request *request,
 	etld_request_walk(&l->walk, request);
 }
 
+/* One job is answered at once, without a walk: nothing else would be done in between. */
 static void status(struct etld_request *request)
 {
 	struct etl_json *list;
@@ -327,6 +355,8 @@ static void jobs(struct etld_request *request)
 
 /* ---- one ------------------------------------------------------------------------------------- */
 
+/* Slots of the calendar alone: pauses, jitter and sensors are not in them. `etlctl simulate` has
+ * the jitter. */
 static void next(struct etld_request *request)
 {
 	const struct etl_job *job = request->job;

@@ -1,17 +1,29 @@
 /* SPDX-License-Identifier: MIT
  *
  * Runs, Show, Windows: a worker asks MongoDB, the loop answers.
+ *
+ * Windows is the answer to "is anything missing?". Example: a job of hours since 00:00, and a
+ * ledger that has 00:00 to 03:00 as loaded, 05:00 as failed, and nothing else up to 07:00, which is
+ * final at 08:10. The list has 03:00, 04:00 and 06:00 as pending (the grid has them, the ledger
+ * does not) and 05:00 as failed; the summary says loaded 3, failed 1, open 1, missing 3. What
+ * nobody wrote down is what a list of entries alone would hide.
  */
 #include "base/str.h"
 #include "base/uuid.h"
 #include "methods/methods.h"
 #include "state/doc_read.h"
 
+/* Windows of one answer: some 700 bytes each as JSON, so that they fit into a message with room to
+ * spare. */
 #define WINDOWS_MAX 2000
+/* Runs that are looked through for part of an id, or for failed ones: some weeks of a busy daemon.
+ * The whole id is found by the index, however old the run is. */
 #define RUNS_SEARCHED 5000
 
 /* ---- runs ----------------------------------------------------------------------------------- */
 
+/* Whatever is not known to be fine counts as failed: a state of a newer version is shown rather
+ * than hidden. */
 static bool is_failed(const bson_t *run)
 {
 	static const char *const fine[] = {"ok", "running", "skipped"};
@@ -29,6 +41,8 @@ struct run_list {
 	bool failed_only;
 };
 
+/* -1 ends the list, which is no error: the limit is the operator's and the search may go further.
+ */
 static int keep_run(void *ctx, const bson_t *run)
 {
 	struct run_list *list = ctx;
@@ -50,7 +64,8 @@ static void runs_work(struct etld_request *request)
 		.failed_only = etl_json_bool(request->parameters, "failed", false)};
 
 	etl_run_list(state, request->job ? request->job->name : NULL,
-		list.failed_only ? RUNS_SEARCHED : (int)list.limit, keep_run, &list, &request->error);
+		list.failed_only ? RUNS_SEARCHED : (int)list.limit, keep_run, &list,
+		&request->error);
 }
 
 static void runs(struct etld_request *request)
@@ -75,6 +90,9 @@ static int match_run(void *ctx, const bson_t *run)
 	return 0;
 }
 
+/* By its whole id first, which costs one look-up by the index; only then by a part of it. UUIDv7
+ * begin with the time: runs of some hours share their first six digits, which is why the end of an
+ * id is as good as its beginning. */
 int etld_run_find(struct etl_state *state, const char *id, bson_t *out, struct etl_error *err)
 {
 	struct search search = {id, out, 0};
@@ -89,9 +107,10 @@ int etld_run_find(struct etl_state *state, const char *id, bson_t *out, struct e
 	if (err->kind != ETL_OK)
 		return -1;
 	if (!search.n)
-		return etl_error_set(err, ETL_PERMANENT, "no_such_run", "no run has the id '%s'", id);
-	return etl_error_set(err, ETL_PERMANENT, "no_such_run", "%zu runs begin or end with '%s'", search.n,
-		id);
+		return etl_error_set(err, ETL_PERMANENT, "no_such_run", "no run has the id '%s'",
+			id);
+	return etl_error_set(err, ETL_PERMANENT, "no_such_run", "%zu runs begin or end with '%s'",
+		search.n, id);
 }
 
 #define DECISIONS_LOOKED 50 /* the newest of the job */
@@ -121,17 +140,21 @@ static int add_decision(void *ctx, const void *thing)
 	return 0;
 }
 
-/* What operators have decided since about units that this run left. */
+/* What operators have decided since about units that this run left. A run's record is never written
+ * again, so that "held" stands there for ever: what became of it since is told beside it. Decisions
+ * that were taken back are not. */
 static void add_decisions(struct etld_request *request, const bson_t *run)
 {
 	struct etl_state *state = request->etld->state;
-	struct etl_change_query query = {.job = etl_doc_text(run, "job"), .limit = DECISIONS_LOOKED};
+	struct etl_change_query query = {
+		.job = etl_doc_text(run, "job"), .limit = DECISIONS_LOOKED};
 	struct decided d = {etl_json_add_array(etld_reply(request), "decisions"),
 		etld_generation_job(request->generation, query.job), etl_doc_text(run, "run_id")};
 
 	etl_change_list(state, &query, add_decision, &d, &request->error);
 }
 
+/* A failure of the decisions fails the answer: half of an answer would be taken for all of it. */
 static void show_work(struct etld_request *request)
 {
 	const char *id = etl_json_text(request->parameters, "run_id", "");
@@ -186,6 +209,8 @@ static void add_object(struct etl_json *item, const struct etl_object *object)
 	etl_json_add_text(item, "etag", *object->etag ? object->etag : NULL);
 }
 
+/* Behind the cap windows are still counted in the summary: its figures are those of the whole
+ * range. */
 static void add_window(struct walk *walk, struct etl_window window, const char *state,
 	const struct etl_ledger_entry *entry)
 {
@@ -217,6 +242,8 @@ static void add_window(struct walk *walk, struct etl_window window, const char *
 	etld_json_time(item, "updated", entry->updated);
 }
 
+/* By default what is missing, open or dirty: a ledger of a year has 8,760 closed hours that nobody
+ * asks for. */
 static bool is_wanted(const struct window_list *list, const char *state, bool noteworthy)
 {
 	if (list->state)
@@ -247,6 +274,8 @@ static void note_missing(struct walk *walk, etl_wall until)
 	}
 }
 
+/* Entries come in the order of their starts. The grid is compared up to each of them; an entry that
+ * overlaps what was compared already (of an older window size) moves nothing back. */
 static int take_entry(void *ctx, const struct etl_ledger_entry *entry, struct etl_error *err)
 {
 	struct walk *walk = ctx;
@@ -291,7 +320,7 @@ static void add_summary(const struct walk *walk)
 
 /* With --from or --to only that part of the ledger is read, counted and compared with the grid.
  * A window that reaches into it begins at most its length before. */
-static void bound(struct walk *walk, struct etl_window *range)
+static void bound(struct walk *walk, struct etl_window *range, etl_wall *until)
 {
 	const struct etl_window_rules *rules = walk->rules;
 	int64_t longest = etl_dur_ms(rules->size);
@@ -303,14 +332,16 @@ static void bound(struct walk *walk, struct etl_window *range)
 	if (range->start.ms > rules->start.ms) /* before that nothing is missing */
 		walk->at = etl_window_at(rules, range->start).start;
 	last = etl_window_at(rules, (etl_wall){range->end.ms - 1});
-	if (range->end.ms > rules->start.ms && last.end.ms < walk->limit.ms)
-		walk->limit = last.end;
+	if (range->end.ms > rules->start.ms && last.end.ms < until->ms)
+		*until = last.end;
 	if (range->end.ms <= rules->start.ms)
-		walk->limit = rules->start; /* nothing is due there */
+		*until = rules->start; /* nothing is due there */
 	if (range->start.ms > FIRST_DATE)
 		range->start.ms -= longest;
 }
 
+/* One question for the watermark, one for the ledger, whatever its length: entries are counted as
+ * they come and never gathered. */
 static int walk_partition(struct window_list *list, const struct etl_partition *partition)
 {
 	struct etld_request *request = list->request;
@@ -319,23 +350,22 @@ static int walk_partition(struct window_list *list, const struct etl_partition *
 	const struct etl_window_rules *rules = &job->window;
 	struct etl_window range = {{FIRST_DATE}, {LAST_DATE}};
 	struct walk walk = {.list = list, .rules = rules, .at = rules->start, .limit = {INT64_MAX}};
-	etl_wall due, until; /* windows that end by then are due; ... and asked for */
+	etl_wall until; /* windows that end by then are due, and asked for */
 	char shown[ETL_PARTITION_TEXT_BYTES];
 	int found;
 
 	etl_partition_text(job, partition, shown, sizeof shown);
 	walk.shown = shown;
-	found = state->ops->watermark_get(state, job->name, partition->name, &walk.mark, &request->error);
+	found = state->ops->watermark_get(state, job->name, partition->name, &walk.mark,
+		&request->error);
 	if (found < 0)
 		return -1;
 	walk.has_mark = found == 1;
 	if (!rules->none)
 		walk.limit = etl_window_limit(rules, etl_now(request->etld->clock));
-	due = walk.limit;
-	if (!rules->none && list->range.end.ms)
-		bound(&walk, &range);
 	until = walk.limit;
-	walk.limit = due;
+	if (!rules->none && list->range.end.ms)
+		bound(&walk, &range, &until);
 	if (state->ops->ledger_scan(state, job->name, partition->name, &range, ETL_LEDGER_BEGUN,
 		    take_entry, &walk, &request->error) < 0)
 		return -1;
@@ -418,6 +448,8 @@ static int walk_objects(struct window_list *list, const struct etl_partition *pa
 	return 0;
 }
 
+/* Partition after partition on one worker: `etlctl windows` of a job with a thousand of them takes
+ * its time, and takes one worker, not all. */
 static void windows_work(struct etld_request *request)
 {
 	struct window_list *list = request->own;

@@ -3,6 +3,12 @@
  * WatermarkShow, WatermarkHistory: a worker asks MongoDB, the loop answers. WatermarkSet,
  * WatermarkRewind, WatermarkUndo: a worker walks the change (lib/ops/change.h) a second at a
  * time; in between the loop tells the client how far it is.
+ *
+ * Example: `etlctl watermark set airqino 2026-07-01 --reason "began with the new sensor"` of a job
+ * whose watermark is 2026-06-01. 720 windows become `skipped`, in slices, each with its own commit;
+ * progress is told about once a second; the answer names what was changed for each partition.
+ * Killed in the middle, a part of it is in: `history` has it as "unfinished", and the same command
+ * again does the rest.
  */
 #include <string.h>
 
@@ -23,6 +29,8 @@ static struct etl_json *reply_for(struct etld_request *request)
 
 /* ---- show ----------------------------------------------------------------------------------- */
 
+/* A partition without a watermark has a line all the same: that nothing of it was ever closed is
+ * what the operator looks for. `origin` is where its contiguous ledger begins. */
 static int add_watermark(struct etld_request *request, struct etl_json *list,
 	const struct etl_partition *partition)
 {
@@ -77,6 +85,8 @@ static void show(struct etld_request *request)
 
 /* ---- history -------------------------------------------------------------------------------- */
 
+/* A change writes its document before its first slice and marks it as done after the last: one that
+ * never got there was interrupted, and its `reached` says how far it came. */
 static const char *change_state(const struct etl_change *change)
 {
 	if (*change->undone_by)
@@ -89,6 +99,8 @@ struct history {
 	const struct etl_job *job;
 };
 
+/* Decisions (accept, release, discard) are changes too, of one unit instead of a range: only they
+ * have a window and the run that left it so. */
 static int add_change(void *ctx, const void *thing)
 {
 	const struct etl_change *change = thing;
@@ -165,6 +177,8 @@ static void add_results(struct etld_request *request, const struct etl_change_wa
 	etl_json_add_int(etld_reply(request), "windows", windows);
 }
 
+/* It comes back after a second at the latest, for the client wants to see progress and the worker
+ * belongs to all. A wait for somebody else's transaction brings it back too: no worker sleeps. */
 static void change_work(struct etld_request *request)
 {
 	struct move *move = request->own;
@@ -208,7 +222,8 @@ void etld_change_taken(struct etld *etld, const char *name, const struct etl_cha
 		if (partition)
 			partition->watermark = r->reached;
 		closed |= r->reached.ms > r->from.ms ||
-			(r->done && (r->kind == ETL_CHANGE_ACCEPT || r->kind == ETL_CHANGE_DISCARD));
+			  (r->done &&
+				  (r->kind == ETL_CHANGE_ACCEPT || r->kind == ETL_CHANGE_DISCARD));
 	}
 	if (job)
 		etld_deadline_look(etld, job);
@@ -216,6 +231,8 @@ void etld_change_taken(struct etld *etld, const char *name, const struct etl_cha
 		etl_sched_moved(etld->sched, &job->sched);
 }
 
+/* After every turn, not only the last: each slice is committed, so that status, deadlines and
+ * dependants must not lag behind the store by the length of a long change. */
 static enum etld_then change_again(struct etld_request *request)
 {
 	const struct move *move = request->own;
@@ -245,7 +262,9 @@ static void refuse_time(struct etld_request *request, const struct etl_error *er
 	etld_refuse(request, ETL_CTL_INVALID_PARAMETER, hint, "%s", err->message);
 }
 
-/* Says why this cannot be done to this job now; true if it can. */
+/* Says why this cannot be done to this job now; true if it can. A dry run asks for no lease, and is
+ * allowed while the job runs. The reason is held against the room that it has in the ledger: a
+ * reason that was cut would say something else. */
 static bool is_possible(struct etld_request *request, const struct etl_change_request *asked)
 {
 	struct etl_error err = ETL_ERROR_INIT;
@@ -296,7 +315,7 @@ const struct etld_method etld_method_watermark_history = {"WatermarkHistory",
 	"etl.watermark_history/1", ETLD_NEEDS_STORE, .call = history};
 const struct etld_method etld_method_watermark_set = {"WatermarkSet", "etl.watermark_change/1",
 	ETLD_NEEDS_STORE | ETLD_NEEDS_JOB, ETL_CHANGE_SET, change};
-const struct etld_method etld_method_watermark_rewind = {"WatermarkRewind", "etl.watermark_change/1",
-	ETLD_NEEDS_STORE | ETLD_NEEDS_JOB, ETL_CHANGE_REWIND, change};
+const struct etld_method etld_method_watermark_rewind = {"WatermarkRewind",
+	"etl.watermark_change/1", ETLD_NEEDS_STORE | ETLD_NEEDS_JOB, ETL_CHANGE_REWIND, change};
 const struct etld_method etld_method_watermark_undo = {"WatermarkUndo", "etl.watermark_change/1",
 	ETLD_NEEDS_STORE | ETLD_NEEDS_JOB, ETL_CHANGE_UNDO, change};

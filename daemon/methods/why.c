@@ -3,6 +3,16 @@
  * Why: facts for lib/tell/why.h. A worker reads what stands in the store (lib/tell/explain.h);
  * the loop adds what it knows (why_facts.h), and words the answer.
  * A job is explained while MongoDB is unreachable too, from what the loop knows.
+ *
+ * Example: `etlctl why airqino` of a job that waits for its slot:
+ *   job airqino  ✔ ok
+ *     because     idle until its slot 2026-07-01T12:10:00Z
+ *     because     no window is due
+ *     next        2026-07-01 12:10Z (in 4m): its slot 2026-07-01T12:10:00Z fires
+ *     hint        etlctl run airqino
+ * A window and a run are explained the same way, from the ledger and from the run's record. Of a
+ * job that runs the loop knows more than the store, so that its id leads to the job and not to a
+ * record that says "running" at best.
  */
 #include <string.h>
 
@@ -14,7 +24,10 @@
 #include "tell/explain.h"
 #include "time/civil.h"
 
+/* Sentences about more than five partitions are no explanation any more; --partition names one. */
 #define PARTITIONS_MAX 5 /* that are explained if none is named */
+/* Skipped slots are records too, some for each pause: among thirty a run is found in all but odd
+ * cases, and otherwise the answer does without the sentence about the last run. */
 #define RUNS_LOOKED 30	 /* back to the last run and the last skip */
 
 struct subject {
@@ -30,7 +43,7 @@ struct subject {
 	/* what the worker found */
 	bool asked; /* the store was */
 	struct etl_why_owed owed;
-	bson_t *last, *run; /* records; empty = none. On their own: a bson_t is aligned as no arena aligns */
+	bson_t *last, *run; /* records; empty = none */
 	struct etl_skip skip;
 };
 
@@ -42,6 +55,7 @@ static void subject_fini(void *ctx)
 	bson_destroy(q->run);
 }
 
+/* The documents are on the heap: libbson wants an alignment that the arena does not promise. */
 static struct subject *subject_new(struct etld_request *request, const struct etl_job *job)
 {
 	struct subject *q = etld_request_own(request, sizeof *q);
@@ -76,6 +90,7 @@ static int keep_last(void *ctx, const bson_t *record)
 	return !bson_empty(q->last) && q->skip.last.ms;
 }
 
+/* `asked` only if both came: with half of it the answer would say that nothing is owed. */
 static void job_work(struct subject *q)
 {
 	struct etl_state *state = q->request->etld->state;
@@ -85,6 +100,8 @@ static void job_work(struct subject *q)
 		q->asked = true;
 }
 
+/* One of three: windows of a job, a job as a whole, a run. What fails first ends it, and `tell`
+ * says what can be told without it. */
 static void why_work(struct etld_request *request)
 {
 	struct subject *q = request->own;
@@ -110,6 +127,8 @@ static void why_work(struct etld_request *request)
 
 /* ---- the answer ------------------------------------------------------------------------------ */
 
+/* What a window waits for is told with what will happen to it: the upstream job's phase and its
+ * next slot, which only the loop knows. */
 static void fill_links(struct etld *etld, struct etl_why_link *links, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -130,6 +149,7 @@ static void add_list(struct etl_json *reply, const char *key, const struct etl_w
 		etl_json_add_text(array, NULL, list->items[i]);
 }
 
+/* `next` null says "nothing changes it by itself": somebody has to act, and the hints say how. */
 static void add_why(struct etl_json *reply, struct etl_why *why)
 {
 	struct etl_json *next;
@@ -175,6 +195,8 @@ static void add_health(const struct etld_facts *now, struct etl_why *why)
 		etl_why_hint(why, "etlctl dead list %s", name);
 }
 
+/* q NULL: MongoDB is unreachable, and the loop's part is all there is. That the job waits for
+ * MongoDB is the first sentence then. */
 static void answer_job(struct etld *etld, struct etld_job *job, struct subject *q,
 	struct etl_json *reply)
 {
@@ -199,6 +221,8 @@ static void answer_job(struct etld *etld, struct etld_job *job, struct subject *
 	add_why(reply, &why);
 }
 
+/* A run whose job is not configured any more is explained by its record alone; its settings are not
+ * named. */
 static void answer_run(struct etld *etld, struct subject *q)
 {
 	struct etl_json *reply = etld_reply(q->request);
@@ -241,7 +265,8 @@ static void join(struct etl_why *all, const struct etl_why *one, const char *par
 			etl_why_hint(all, "%s", one->hints.items[i]);
 }
 
-/* The state of one partition's window, or of the first that is not closed. */
+/* The state of one partition's window, or of the first that is not closed. "Not closed" first: of
+ * five partitions that share an hour the one that is missing is what was asked about. */
 static const char *state_of(const struct subject *q)
 {
 	enum etl_window_state state = ETL_WINDOW_PENDING;
@@ -254,6 +279,7 @@ static const char *state_of(const struct subject *q)
 	return etl_window_state_word(state);
 }
 
+/* The phase is that of now and not of when the worker read: the job may have started meanwhile. */
 static void answer_window(struct etld *etld, struct subject *q)
 {
 	const struct etld_job *job = etld_job_find(etld, q->job->name);
@@ -264,7 +290,8 @@ static void answer_window(struct etld *etld, struct subject *q)
 	for (size_t i = 0; i < q->n; i++) {
 		struct etl_why one = {0};
 
-		q->windows[i].phase = job ? etl_sched_phase(etld->sched, &job->sched) : ETL_PHASE_IDLE;
+		q->windows[i].phase =
+			job ? etl_sched_phase(etld->sched, &job->sched) : ETL_PHASE_IDLE;
 		q->windows[i].fire = job ? etld_facts_fires(etld, job) : (etl_wall){0};
 		q->windows[i].jitter = etl_job_jitter(q->job, etld->host);
 		etl_job_target(q->job, etld->database, q->windows[i].target);
@@ -292,10 +319,11 @@ static bool has_ended(const struct subject *q, const struct etld_job *job)
 	const struct etld_run *run = job ? etld_running(job) : NULL;
 	const char *id = q->request->id;
 
-	return q->job && id && !(run && etl_uuid_matches(etld_exec_run_id(run), id));
+	return q->job && id && !(run && etl_uuid_matches(etld_run_id(run), id));
 }
 
-/* Back on the loop. A job is explained without the store too, if it cannot be asked. */
+/* Back on the loop. A job is explained without the store too, if it cannot be asked. A store that
+ * was lost meanwhile fails the answer about a window or a run, and not the one about a job. */
 static enum etld_then tell(struct etld_request *request)
 {
 	struct subject *q = request->own;
@@ -323,10 +351,12 @@ static enum etld_then tell(struct etld_request *request)
 
 /* ---- the question ---------------------------------------------------------------------------- */
 
+/* Two runs whose ids share six digits: the first one is taken. Questions may be wrong about which;
+ * what changes something (cancel.c) looks for a second one. */
 struct etld_job *etld_job_that_runs(struct etld *etld, const char *id)
 {
 	for (struct etld_job *job = etld->jobs; job; job = job->hh.next)
-		if (etld_running(job) && etl_uuid_matches(etld_exec_run_id(etld_running(job)), id))
+		if (etld_running(job) && etl_uuid_matches(etld_run_id(etld_running(job)), id))
 			return job;
 	return NULL;
 }
@@ -361,12 +391,13 @@ static void choose_partitions(struct subject *q)
 		q->partitions[i] = only ? only : &q->job->partitions[i];
 }
 
-/* What cannot be an id is a job's name with a mistake in it. */
 bool etld_may_be_id(const char *text)
 {
 	return strlen(text) >= 6 && strspn(text, "0123456789abcdef-") == strlen(text);
 }
 
+/* Without the store: a job alone, and only if it is known to be unreachable. A store that is lost
+ * during the question is found out by the worker, five seconds later. */
 static void ask(struct etld_request *request, const struct etl_job *job)
 {
 	struct subject *q = subject_new(request, job);
@@ -390,10 +421,13 @@ static void ask(struct etld_request *request, const struct etl_job *job)
 	}
 }
 
+/* The table leaves the partition as text here, since a job need not be given: it is resolved when
+ * it is known that one was. */
 static void why(struct etld_request *request)
 {
 	const char *partition = etl_json_text(request->parameters, "partition", NULL);
-	const struct etld_job *running = request->id ? etld_job_that_runs(request->etld, request->id) : NULL;
+	const struct etld_job *running =
+		request->id ? etld_job_that_runs(request->etld, request->id) : NULL;
 
 	if (!request->job && request->time)
 		etld_refuse_job(request, request->id);

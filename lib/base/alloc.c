@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * The only file that calls the C library's allocator by name.
+ *
+ * A size that passes the range of size_t ends the process like a lack of memory: no
+ * caller means such a size, so it can only be a mistake of ours, and a smaller block
+ * than was asked for would be written beyond its end.
  */
 #include "base/alloc.h"
 
@@ -9,6 +13,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* The last words go by write(2), since printf may allocate. abort() leaves a core file;
+ * 134 is what a shell shows for a process that abort() ended, so both ways look the
+ * same from outside. */
 static _Noreturn void out_of_memory(void)
 {
 	static const char text[] = "out of memory\n";
@@ -20,6 +27,9 @@ static _Noreturn void out_of_memory(void)
 
 void *etl_calloc(size_t n, size_t size)
 {
+	/* calloc(0, ...) may answer NULL without a lack of memory (C11 7.22.3), which
+	 * would look like one. One byte costs nothing and keeps "never NULL" without an
+	 * exception. The product of n and size is checked by calloc itself. */
 	void *p = calloc(n ? n : 1, size ? size : 1);
 
 	if (!p)
@@ -32,6 +42,8 @@ void *etl_realloc(void *old, size_t n, size_t size)
 	size_t bytes;
 	void *p;
 
+	/* reallocarray() would do this, but answers NULL for zero bytes on some C
+	 * libraries. */
 	if (__builtin_mul_overflow(n, size, &bytes))
 		out_of_memory();
 	p = realloc(old, bytes ? bytes : 1);
@@ -40,6 +52,8 @@ void *etl_realloc(void *old, size_t n, size_t size)
 	return p;
 }
 
+/* A copy of bytes that are no C string, made into one: the final NUL is not part of
+ * `len`. NULL with length 0 is taken, because an empty buffer has no memory. */
 char *etl_memdup0(const void *p, size_t len)
 {
 	char *copy = etl_realloc(NULL, len + 1, 1);

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * A list of blocks, filled from the front. A request larger than a block gets its own.
+ *
+ * Blocks are pushed in front, so the block being filled is always the first. An arena
+ * of 16 KiB blocks that was asked for 100, 40,000 and 100 bytes holds two blocks: the
+ * first one with both small pieces, and behind it one of exactly 40,000 bytes. Nothing
+ * is searched and nothing is given back one by one: that is what makes an allocation a
+ * comparison and an addition.
  */
 #include "base/arena.h"
 
@@ -18,6 +24,8 @@ struct block {
 	max_align_t data[];
 };
 
+/* What has to be done when the memory goes. The list lies in the arena itself; it is
+ * therefore walked before the blocks are freed. */
 struct deferred {
 	struct deferred *next;
 	void (*fn)(void *p);
@@ -28,6 +36,9 @@ struct etl_arena {
 	struct block *blocks; /* the one being filled comes first */
 	struct deferred *deferred;
 	size_t block_bytes;
+	/* Both are kept for budgets: what the heap gave, and what was asked for. A
+	 * fresh arena of 16 KiB blocks with one piece of 100 bytes has 16,384 of the
+	 * first and 104 of the second. */
 	size_t total_bytes;
 	size_t used_bytes;
 };
@@ -58,6 +69,8 @@ void etl_arena_defer(struct etl_arena *arena, void (*fn)(void *p), void *p)
 	arena->deferred = d;
 }
 
+/* A large piece that somebody else allocated (a decoded payload) joins without being
+ * copied. It counts in both sums, as if it had been allocated here. */
 void etl_arena_adopt(struct etl_arena *arena, void *p, size_t bytes)
 {
 	etl_arena_defer(arena, free, p);
@@ -65,6 +78,9 @@ void etl_arena_adopt(struct etl_arena *arena, void *p, size_t bytes)
 	arena->total_bytes += bytes;
 }
 
+/* The list is last in, first out: what was made later may use what was made before, so
+ * it has to go first. A function must not defer another: the list is emptied
+ * afterwards. */
 static void run_deferred(struct etl_arena *arena)
 {
 	for (struct deferred *d = arena->deferred; d; d = d->next)
@@ -81,6 +97,10 @@ void etl_arena_free(struct etl_arena *arena)
 	free(arena);
 }
 
+/* A batch resets its arena once for each batch, thousands of times in a run. Keeping
+ * one block of the usual size means that the heap is asked only for what is above it. A
+ * block that was made to measure is never kept: one record of 10 MiB must not stay as a
+ * block for the rest of the run. */
 void etl_arena_reset(struct etl_arena *arena)
 {
 	struct block *keep = NULL;
@@ -115,9 +135,15 @@ static struct block *block_new(struct etl_arena *arena, size_t size)
 
 void *etl_arena_alloc(struct etl_arena *arena, size_t bytes)
 {
+	/* Rounding up keeps each piece at a multiple of eight bytes, since a block's
+	 * data begins aligned for any type. Eight suffices for pointers, int64_t and
+	 * double, which is what structs here hold. */
 	size_t need = (bytes + 7) & ~(size_t)7;
 	struct block *block = arena->blocks;
 
+	/* What is left at the end of a block when the next piece does not fit is lost.
+	 * With pieces of at most half a block it is less than half of the block; larger
+	 * ones get a block of their own below. */
 	if (!block || block->size - block->used < need) {
 		if (need > arena->block_bytes / 2 && block) {
 			/* A large one goes behind: the block being filled stays in front. */
@@ -157,6 +183,8 @@ char *etl_arena_strdup(struct etl_arena *arena, const char *s)
 	return s ? etl_arena_memdup0(arena, s, strlen(s)) : NULL;
 }
 
+/* Twice through the format: once for the length, once for the text, so that the text
+ * takes exactly its room in the block. */
 char *etl_arena_strf(struct etl_arena *arena, const char *fmt, ...)
 {
 	va_list ap;

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * The capped growing buffer.
+ *
+ * The cap is checked in one place (etl_buf_reserve), and once a write was refused all
+ * later ones are too. So a text is never silently missing its middle: "a", a piece that
+ * is too long, "b" leaves "a" and a full buffer, not "ab".
  */
 #include "base/buf.h"
 
@@ -15,6 +19,7 @@ void etl_buf_init(struct etl_buf *buf, size_t max_bytes)
 	*buf = (struct etl_buf){.max = max_bytes};
 }
 
+/* The cap survives: a buffer that was emptied is as good as a new one. */
 void etl_buf_fini(struct etl_buf *buf)
 {
 	free(buf->data);
@@ -29,6 +34,9 @@ void etl_buf_clear(struct etl_buf *buf)
 		buf->data[0] = '\0';
 }
 
+/* `max - len` cannot pass below zero: len grows only by what was reserved here. The
+ * memory always has one byte more than `len` says, for the NUL that lets the text be
+ * lent as a C string; `<=` and not `<` is what keeps that byte. */
 char *etl_buf_reserve(struct etl_buf *buf, size_t len)
 {
 	if (buf->full || len > buf->max - buf->len) {
@@ -38,6 +46,8 @@ char *etl_buf_reserve(struct etl_buf *buf, size_t len)
 	if (buf->cap - buf->len <= len) {
 		size_t cap = buf->cap ? buf->cap : 64;
 
+		/* Doubling makes n appends cost O(n) copies in all. It starts at 64
+		 * bytes because most texts built here are a message or a path. */
 		while (cap - buf->len <= len)
 			cap *= 2;
 		buf->data = etl_realloc(buf->data, cap, 1);
@@ -69,6 +79,8 @@ bool etl_buf_char(struct etl_buf *buf, char c)
 	return etl_buf_append(buf, &c, 1);
 }
 
+/* The arguments are walked twice, for the length and for the text, so nothing is
+ * written that does not fit. The NUL falls on the spare byte behind the reserved room. */
 bool etl_buf_printf(struct etl_buf *buf, const char *fmt, ...)
 {
 	va_list ap;
@@ -105,6 +117,8 @@ const char *etl_buf_text(const struct etl_buf *buf)
 	return buf->data ? buf->data : "";
 }
 
+/* An empty buffer has no memory, but the receiver of a heap string may free it and read
+ * it: it gets an empty one. */
 char *etl_buf_take(struct etl_buf *buf)
 {
 	char *text = buf->data ? buf->data : etl_memdup0("", 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Has this process run out of file descriptors? Libraries tell of it as of a network that failed; who
- * gets such an error asks here what it was. Any thread.
+ * Has this process run out of file descriptors? Libraries tell of it as of a network that
+ * failed; who gets such an error asks here what it was. Any thread.
  */
 #ifndef ETL_BASE_DESCRIPTORS_H
 #define ETL_BASE_DESCRIPTORS_H

@@ -22,6 +22,10 @@ bool etl_encode_base64(struct etl_buf *out, const void *bytes, size_t len);
  * full. */
 bool etl_encode_shell(struct etl_buf *out, const char *text);
 
+/* Appends one byte of a text as it stands inside the quotes of a JSON string; the bytes of longer
+ * characters as they are. False if `out` is full. */
+bool etl_encode_json_char(struct etl_buf *out, char c);
+
 /* The shortest of 15 to 17 significant digits that reads back as the very same double (17 are
  * always enough: IEEE 754-2008 section 5.12.2). `v` is finite. */
 #define ETL_DOUBLE_TEXT_BYTES 32

@@ -32,7 +32,11 @@ const char *etl_error_kind_name(enum etl_error_kind kind)
 }
 
 /* Text that was `len` bytes long and may have lost its end: leaves no half character there,
- * and masks what could forge a second line. */
+ * and masks what could forge a second line.
+ * vsnprintf() cuts at bytes. "... for Zürich" cut inside the ü would leave the byte 0xC3,
+ * which is no UTF-8: a journal field, a BSON string and a JSON answer would each refuse the
+ * whole message. So a half character at the end is taken off; masking then changes control
+ * bytes and what turns text around, since messages quote what strangers sent. */
 static void make_presentable(char *text, size_t len)
 {
 	if (len >= ETL_ERROR_MESSAGE_MAX) {
@@ -57,12 +61,18 @@ int etl_error_set(struct etl_error *err, enum etl_error_kind kind, const char *c
 	make_presentable(text, n < 0 ? 0 : (size_t)n);
 	err->kind = kind;
 	err->code = code;
+	/* An error object is used again and again: what an earlier error left must not
+	 * speak for this one. */
 	err->retry_after_ms = 0;
 	err->status = 0;
 	memcpy(err->message, text, sizeof text);
 	return -1;
 }
 
+/* "connect: refused" with the prefix "job 'a'" becomes "job 'a': connect: refused". Kind, code,
+ * status and wait stay: context explains an error, it never changes what follows from it. What
+ * is too long loses its end, the innermost words; the place, in front, is what people search
+ * for. */
 int etl_error_prefix(struct etl_error *err, const char *fmt, ...)
 {
 	char head[ETL_ERROR_MESSAGE_MAX];

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * Named fault points of test builds (see fault.h).
+ *
+ * A point is a passage, not a place in time: "commit.before=kill:3" kills at the third
+ * commit of this process, however long that takes, so a test that uses it is
+ * repeatable. Passages are counted under a lock, since workers pass the same point at
+ * once.
  */
 #include "base/fault.h"
 
@@ -28,6 +33,9 @@ static int n_points;
 static pthread_once_t parsed = PTHREAD_ONCE_INIT;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
+/* "commit.before=kill:3,load.after=error": name, action, at which passage (without: at each).
+ * What cannot be read ends the list instead of being skipped, so a test with a mistake in it
+ * sees that nothing happens; an action of an unknown name fails like `error`. */
 static void parse(void)
 {
 	const char *text = getenv("ETLD_FAULTS");
@@ -64,6 +72,8 @@ static void hold(void)
 		close(fd);
 }
 
+/* Several rules may name one point; each counts its own passages, and the first that is
+ * due acts. */
 int etl_fault(const char *name, struct etl_error *err)
 {
 	const char *action = NULL;
@@ -77,6 +87,9 @@ int etl_fault(const char *name, struct etl_error *err)
 	pthread_mutex_unlock(&lock);
 	if (!action)
 		return 0;
+	/* SIGKILL and not exit(): no destructor, no flush, no farewell to the server.
+	 * That is what a lost power supply looks like. pause() below covers the moment
+	 * until the signal arrives. */
 	if (strcmp(action, "kill") == 0)
 		kill(getpid(), SIGKILL);
 	if (strcmp(action, "abort") == 0)

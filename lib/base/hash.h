@@ -30,6 +30,7 @@ struct etl_hash_set {
 	uint64_t n;
 };
 void etl_hash_set_add(struct etl_hash_set *set, const void *p, size_t len);
-void etl_hash_set_text(const struct etl_hash_set *set, uint64_t seed, char out[ETL_HASH_TEXT_BYTES]);
+void etl_hash_set_text(const struct etl_hash_set *set, uint64_t seed,
+	char out[ETL_HASH_TEXT_BYTES]);
 
 #endif

@@ -3,6 +3,10 @@
  * The face over cJSON, and the only file that includes it. struct etl_json is a cJSON item
  * under another name: it is never defined, only cast. Printing is our own, because cJSON
  * compares numbers with a tolerance and so loses the last digit of 2^53 - 1.
+ *
+ * The order of a parse: size, grammar (json_check.c), then cJSON, then what neither
+ * grammar nor cJSON refuse (duplicate names, numbers beyond a double). cJSON is thereby
+ * never shown a text that it would read otherwise than RFC 8259 does.
  */
 #include "base/json.h"
 
@@ -50,6 +54,9 @@ static int compare_keys(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+/* {"a": 1, "a": 2}: RFC 8259 section 4 leaves open which one counts, and two readers may
+ * disagree. A method that decides about data must not depend on it: the text is refused.
+ * Sorting makes it n log n: a client may send an object with a hundred thousand names. */
 static int check_keys(const cJSON *object, struct etl_error *err)
 {
 	size_t n = (size_t)cJSON_GetArraySize(object), i = 0;
@@ -67,7 +74,9 @@ static int check_keys(const cJSON *object, struct etl_error *err)
 	return 0;
 }
 
-/* What the grammar cannot say; the depth is known to be bounded. */
+/* What the grammar cannot say; the depth is known to be bounded.
+ * The recursion is as deep as the text, and that is at most ETL_JSON_DEPTH_MAX, which
+ * the guard has counted. */
 static int check_tree(const cJSON *item, struct etl_error *err)
 {
 	const cJSON *child;
@@ -95,6 +104,8 @@ struct etl_json *etl_json_parse(const char *text, size_t len, size_t max_bytes,
 	}
 	if (etl_json_check(text, len, err) < 0)
 		return NULL;
+	/* The guard checks each \uXXXX for itself; that D83D and DE00 belong together (RFC 8259
+	 * section 7) only a decoder sees. It is the one thing left that cJSON can refuse. */
 	item = cJSON_ParseWithLength(text, len);
 	if (!item) {
 		etl_error_set(err, ETL_DATA, "json.syntax",
@@ -168,6 +179,9 @@ const char *etl_json_as_text(const struct etl_json *json, const char *or_else)
 	return etl_json_type(json) == ETL_JSON_TEXT ? const_item_of(json)->valuestring : or_else;
 }
 
+/* 1, 1.0 and 1e0 are one and the same number of JSON: 1. "9007199254740993", as text, is taken
+ * whole; the number 9007199254740993 is not, because a double has already made ...992 of it and
+ * nobody can say which was meant. */
 int64_t etl_json_as_int(const struct etl_json *json, int64_t or_else)
 {
 	int64_t v = or_else;
@@ -214,6 +228,7 @@ bool etl_json_bool(const struct etl_json *json, const char *key, bool or_else)
 	return etl_json_as_bool(etl_json_get(json, key), or_else);
 }
 
+/* Counted and not stored: messages are small, and one truth about the length is enough. */
 size_t etl_json_size(const struct etl_json *json)
 {
 	size_t n = 0;
@@ -261,6 +276,8 @@ struct etl_json *etl_json_array(void)
 
 void etl_json_add_item(struct etl_json *to, const char *key, struct etl_json *item)
 {
+	/* cJSON copies the name. It does not look whether the name is there already:
+	 * "new in that object" is the caller's promise. */
 	bool added = key ? cJSON_AddItemToObject(item_of(to), key, item_of(item)) :
 			   cJSON_AddItemToArray(item_of(to), item_of(item));
 
@@ -273,6 +290,8 @@ void etl_json_add_text(struct etl_json *to, const char *key, const char *text)
 	etl_json_add_item(to, key, made(text ? cJSON_CreateString(text) : cJSON_CreateNull()));
 }
 
+/* A reader of JSON may hold numbers as doubles (RFC 8259 section 6); beyond 2^53 - 1 it would
+ * round. So 9007199254740991 is printed as a number, 9007199254740992 as "9007199254740992". */
 void etl_json_add_int(struct etl_json *to, const char *key, int64_t v)
 {
 	char text[24];
@@ -334,24 +353,10 @@ struct etl_json *etl_json_detach(struct etl_json *json, const char *key)
 
 /* ---- printing --------------------------------------------------------------------------- */
 
-static void print_char(struct etl_buf *out, unsigned char c)
-{
-	static const char shorts[] = "\bb\ff\nn\rr\tt\"\"\\\\";
-	const char *s;
 
-	for (s = shorts; *s; s += 2)
-		if ((unsigned char)*s == c) {
-			etl_buf_char(out, '\\');
-			etl_buf_char(out, s[1]);
-			return;
-		}
-	if (c < 0x20)
-		etl_buf_printf(out, "\\u%04x", c);
-	else
-		etl_buf_char(out, (char)c);
-}
-
-/* A part of a text; bytes that are no UTF-8 become U+FFFD. */
+/* A part of a text; bytes that are no UTF-8 become U+FFFD.
+ * "a\xffb" becomes "a\ufffdb". One bad byte becomes one replacement; the text around it stays
+ * readable. The length of the good stretch is looked up again behind each bad byte. */
 static void print_part(const char *text, size_t len, struct etl_buf *out)
 {
 	size_t good = etl_utf8_check(text, len);
@@ -362,10 +367,12 @@ static void print_part(const char *text, size_t len, struct etl_buf *out)
 			good = i + 1 + etl_utf8_check(text + i + 1, len - i - 1);
 			continue;
 		}
-		print_char(out, (unsigned char)text[i]);
+		etl_encode_json_char(out, text[i]);
 	}
 }
 
+/* Stretches that are clean, and between them single characters that could deceive a terminal:
+ * U+202E (right-to-left override) is printed as \u202e, which any parser reads as the same text. */
 static void print_text(const char *text, struct etl_buf *out)
 {
 	size_t len = strlen(text), from = 0;
@@ -386,6 +393,8 @@ static void print_text(const char *text, struct etl_buf *out)
 	etl_buf_char(out, '"');
 }
 
+/* Whole numbers without a point and without an exponent: 3 and not 3.0, 9007199254740991 and
+ * not 9.00719925474099e+15. The comparison is exact, unlike cJSON's own, which has a tolerance. */
 static void print_number(double v, struct etl_buf *out)
 {
 	char text[ETL_DOUBLE_TEXT_BYTES];
@@ -404,7 +413,9 @@ static void print_break(struct etl_buf *out, int indent)
 		etl_buf_printf(out, "\n%*s", 2 * indent, "");
 }
 
-/* `indent` < 0: one line. */
+/* `indent` < 0: one line.
+ * Raw text was printed before and is put in as it is, also in the indented form: it may
+ * then stand on one line among indented ones, which is ugly and right. */
 static void print_item(const cJSON *item, struct etl_buf *out, int indent)
 {
 	bool object = cJSON_IsObject(item);

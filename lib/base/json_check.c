@@ -3,6 +3,10 @@
  * The strict guard before the tree: RFC 8259 as written, no recursion, nothing allocated.
  * cJSON lets through what it should not (control bytes, "01", NUL in text, deep nesting),
  * and what it takes for a member name decides what a daemon does.
+ *
+ * What it refuses and cJSON takes, each with an example: 01 and 1. (numbers), a tab inside
+ * text, "\u0000" (a C string would end there), {"a":1} x (something behind the value), and a
+ * form feed between values: blanks are the four of section 2 and no others.
  */
 #include <ctype.h>
 #include <string.h>
@@ -10,6 +14,8 @@
 #include "base/json.h"
 #include "base/str.h"
 
+/* The place in the text and the brackets that are open. No recursion: 32 bytes replace
+ * the stack, so a hostile text costs time in proportion to its length and nothing else. */
 struct scan {
 	const char *text;
 	size_t len;
@@ -30,6 +36,7 @@ static int peek(const struct scan *s)
 	return s->at < s->len ? (unsigned char)s->text[s->at] : -1;
 }
 
+/* memchr() over the four and not isspace(), which takes vertical tab and form feed too. */
 static void skip_blanks(struct scan *s)
 {
 	while (s->at < s->len && memchr(" \t\r\n", s->text[s->at], 4))
@@ -49,6 +56,10 @@ static size_t digits(struct scan *s)
  * value. No number that we exchange needs more. */
 enum { NUMBER_BYTES_MAX = 63 };
 
+/* RFC 8259 section 6: -? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?
+ *   good: 0  -0  10  1.50  1e9  1E-7      bad: 01  +1  .5  1.  1e  0x10  NaN
+ * "01" stops behind the 0; that a digit follows is then "something follows the value" or a
+ * missing comma. */
 static int scan_digits(struct scan *s)
 {
 	s->at += peek(s) == '-';
@@ -90,12 +101,16 @@ static int scan_unicode_escape(struct scan *s)
 	for (int i = 0; i < 4; i++)
 		if (!isxdigit((unsigned char)s->text[s->at + i]))
 			return bad(s, "a \\u escape without four hexadecimal digits");
+	/* The only escape that a C string cannot carry: it would cut the text, and a
+	 * name that was compared would not be the name that was sent. */
 	if (memcmp(s->text + s->at, "0000", 4) == 0)
 		return bad(s, "a NUL character inside text");
 	s->at += 4;
 	return 0;
 }
 
+/* Bytes from 0x80 up need no look: the whole text was checked to be UTF-8 before, and
+ * no byte of a longer character is a quote or a backslash. */
 static int scan_text(struct scan *s)
 {
 	s->at++;
@@ -150,6 +165,7 @@ static int scan_scalar(struct scan *s)
 	}
 }
 
+/* Behind a comma of an object, too: {"a":1,} fails here, with "a member name is missing". */
 static int scan_key(struct scan *s)
 {
 	skip_blanks(s);
@@ -167,6 +183,9 @@ static int scan_key(struct scan *s)
 /* Steps over an opening bracket. 1 = it is closed again at once, 0 = values follow. */
 static int scan_open(struct scan *s)
 {
+	/* Empty containers are closed at once: behind '[' a ']' is right, behind ',' it
+	 * is not, so this is the only place where a closing bracket may follow without
+	 * a value. Closed at once, they need no level. */
 	char open = s->text[s->at];
 
 	if (s->depth == ETL_JSON_DEPTH_MAX)
@@ -183,7 +202,9 @@ static int scan_open(struct scan *s)
 	return open == '{' ? scan_key(s) : 0;
 }
 
-/* Behind a value: closes levels. 1 = all is closed, 0 = another value follows. */
+/* Behind a value: closes levels. 1 = all is closed, 0 = another value follows.
+ * Behind a value stands a comma, or the bracket that closes its level, which is itself
+ * the end of a value one level up; hence the loop. */
 static int scan_close(struct scan *s)
 {
 	while (s->depth) {
@@ -195,7 +216,8 @@ static int scan_close(struct scan *s)
 			return open == '{' ? scan_key(s) : 0;
 		}
 		if (peek(s) != (open == '{' ? '}' : ']'))
-			return bad(s, open == '{' ? "',' or '}' is missing" : "',' or ']' is missing");
+			return bad(s,
+				open == '{' ? "',' or '}' is missing" : "',' or ']' is missing");
 		s->at++;
 		s->depth--;
 	}
@@ -211,6 +233,8 @@ int etl_json_check(const char *text, size_t len, struct etl_error *err)
 	if (good != len)
 		return etl_error_set(err, ETL_DATA, "json.utf8", "JSON: no UTF-8 at byte %zu",
 			good);
+	/* Each turn steps over one opening bracket or one scalar, with all that closes
+	 * behind it: every turn takes at least one byte, so the loop ends. */
 	while (!closed) {
 		int c, rc;
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * Small questions about text.
+ *
+ * The locale is never asked where it could answer differently: isalnum() and tolower()
+ * are those of the "C" locale, since no program here calls setlocale().
  */
 #include "base/str.h"
 
@@ -9,7 +12,10 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* The length of the well-formed character at `p`, or 0 (Unicode 15, table 3-7). */
+/* The length of the well-formed character at `p`, or 0 (Unicode 15, table 3-7).
+ * The four special bounds keep out what has another spelling or no meaning: E0 below A0 and F0
+ * below 90 are overlong (C0 80 for NUL is the old trick), ED above 9F are the surrogates
+ * D800-DFFF, F4 above 8F lies beyond U+10FFFF. C0 and C1 could only begin overlong pairs. */
 static size_t utf8_char(const unsigned char *p, size_t len)
 {
 	if (p[0] < 0x80)
@@ -49,6 +55,9 @@ size_t etl_utf8_check(const char *s, size_t len)
 	return len;
 }
 
+/* s = "Zürich" (Z, C3, BC, r, ...): at most 2 bytes gives 1, "Z", since s[2] = BC continues a
+ * character. It looks at s[max], the first byte that would fall off: only if that byte
+ * continues a character was one split. */
 size_t etl_utf8_cut(const char *s, size_t max)
 {
 	while (max && ((unsigned char)s[max] & 0xc0) == 0x80)
@@ -76,6 +85,8 @@ static bool deceives(const unsigned char *p, size_t n)
 			(c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069));
 }
 
+/* For printers that can escape (JSON): C0 controls have to be escaped anyway, and bytes
+ * that are no UTF-8 are handled apart, so both are left out here. */
 size_t etl_text_deceiver(const char *text, size_t len, size_t *n, uint32_t *point)
 {
 	const unsigned char *p = (const unsigned char *)text;
@@ -91,6 +102,9 @@ size_t etl_text_deceiver(const char *text, size_t len, size_t *n, uint32_t *poin
 	return i;
 }
 
+/* "ok\r\nJun 1 root: accepted" becomes "ok??Jun 1 root: accepted": a message stays one line.
+ * An ESC [2J loses its ESC and is harmless letters. A mask is never longer than what it
+ * replaces, so the text is rewritten in its own memory: `to` never passes `from`. */
 size_t etl_text_mask(char *text)
 {
 	size_t len = strlen(text), from = 0, to = 0;
@@ -122,6 +136,8 @@ void etl_text_copy(char *out, size_t size, const char *text)
 	out[len] = '\0';
 }
 
+/* The ellipsis has three bytes and the NUL one: sizeof counts both, and that is why
+ * `size` is at least 4. A text that fits exactly is not touched. */
 void etl_text_shorten(char *out, size_t size, const char *text)
 {
 	static const char ellipsis[] = "\xe2\x80\xa6";
@@ -136,6 +152,8 @@ void etl_text_shorten(char *out, size_t size, const char *text)
 	memcpy(out + len, ellipsis, sizeof ellipsis);
 }
 
+/* Names of options have at most some twenty letters. 63 bounds the table and the time
+ * for keys that somebody pasted by mistake. */
 enum { WORD_MAX = 63 };
 
 static unsigned least(unsigned a, unsigned b, unsigned c)
@@ -145,6 +163,11 @@ static unsigned least(unsigned a, unsigned b, unsigned c)
 	return m < c ? m : c;
 }
 
+/* The distance of Damerau and Levenshtein in its restricted form (a pair once swapped is not
+ * edited again), row by row: row[j] is the distance of the first i letters of `a` to the first
+ * j of `b`. Three rows suffice, because a swap looks two back.
+ *   shedule -> schedule: 1 (one letter in)     teh -> the: 1 (a swap, not two replacements)
+ *   URL -> url: 0 (case is no mistake that matters for a hint) */
 unsigned etl_edit_distance(const char *a, const char *b)
 {
 	size_t na = strlen(a), nb = strlen(b);
@@ -167,6 +190,7 @@ unsigned etl_edit_distance(const char *a, const char *b)
 				before[j - 2] + 1 < row[j])
 				row[j] = before[j - 2] + 1;
 		}
+		/* The three rows take turns: the oldest is overwritten next. */
 		unsigned *oldest = before;
 
 		before = above;
@@ -176,6 +200,10 @@ unsigned etl_edit_distance(const char *a, const char *b)
 	return above[nb];
 }
 
+/* A third of the letters may be wrong: of "cron" one ("corn"), of "schedule" two, of
+ * "connections" three and never more. Beyond that a hint would guess: "reject" is 5 edits
+ * from "extract", and 2 are allowed. The limit falls with each better word, so of two
+ * equally near ones the first in the table is named. */
 const char *etl_nearest(const char *word, const char *const *words, size_t n)
 {
 	size_t third = strlen(word) / 3;
@@ -195,6 +223,9 @@ const char *etl_nearest(const char *word, const char *const *words, size_t n)
 	return best;
 }
 
+/* "42", "-7", "+7" and "007" are taken; " 7", "7 ", "0x7", "7.0", "" and
+ * "9223372036854775808" are not. strtoll() would skip blanks in front; looking at the first
+ * digit first keeps them out. */
 bool etl_parse_int64(const char *s, int64_t *out)
 {
 	const char *digits = s + (*s == '-' || *s == '+');
@@ -219,6 +250,8 @@ bool etl_parse_double(const char *s, double *out)
 	/* strtod would also take "inf", "nan", hexadecimal and leading blanks. */
 	if (!*s || strspn(s, "0123456789+-.eE") != strlen(s))
 		return false;
+	/* What overflows becomes infinite and is refused ("1e999"); what underflows becomes 0 or a
+	 * denormal number, which is the nearest double and therefore right. */
 	v = strtod(s, &end);
 	if (*end || !isfinite(v))
 		return false;
@@ -226,6 +259,41 @@ bool etl_parse_double(const char *s, double *out)
 	return true;
 }
 
+/* "0", "-1.5", "1e9" and "12345678901234567890" are; "01", "+1", ".5", "1.", "0x1", "" are not.
+ * For those who have to know whether a text would be a number without quotes. */
+bool etl_is_json_number(const char *s, bool *whole)
+{
+	static const char digits[] = "0123456789";
+	size_t n;
+
+	*whole = true;
+	s += *s == '-';
+	n = strspn(s, digits);
+	if (!n || (*s == '0' && n > 1))
+		return false;
+	s += n;
+	if (*s == '.') {
+		*whole = false;
+		n = strspn(++s, digits);
+		if (!n)
+			return false;
+		s += n;
+	}
+	if (*s == 'e' || *s == 'E') {
+		*whole = false;
+		s++;
+		s += *s == '+' || *s == '-';
+		n = strspn(s, digits);
+		s += n;
+		if (!n)
+			return false;
+	}
+	return !*s;
+}
+
+/* An alphabet without '/', NUL, blanks and '$': such a name may become a file name
+ * below a folder, a field of MongoDB or a word of a command as it is. "." and ".."
+ * pass; who makes paths of names looks for them. */
 bool etl_is_name(const char *s, size_t max)
 {
 	size_t n = strlen(s);

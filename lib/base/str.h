@@ -20,6 +20,12 @@ static inline bool etl_starts_with(const char *s, const char *head)
 	return strncmp(s, head, strlen(head)) == 0;
 }
 
+/* '0' to '9', in every locale. */
+static inline bool etl_is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
 /* Strict UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF.
  * Returns the offset of the first bad byte, or `len`. */
 size_t etl_utf8_check(const char *s, size_t len);
@@ -57,6 +63,10 @@ bool etl_parse_int64(const char *s, int64_t *out);
 
 /* Whole-string finite decimal number in C syntax ("1", "-0.5", "1e9"). */
 bool etl_parse_double(const char *s, double *out);
+
+/* Is the whole text a number as JSON writes it (RFC 8259 section 6)? `whole` tells that it has no
+ * fraction and no exponent. Its size is not judged. */
+bool etl_is_json_number(const char *s, bool *whole);
 
 /* True for [A-Za-z0-9_.-]{1,max}, the alphabet of names that may reach a path or a field. */
 bool etl_is_name(const char *s, size_t max);

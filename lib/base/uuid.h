@@ -13,8 +13,8 @@
 /* `unix_ms`: milliseconds since 1970 UTC, the first 48 bits. The rest is random. */
 void etl_uuid7(int64_t unix_ms, char out[ETL_UUID_BYTES]);
 
-/* Is `part` the id, or six characters or more of its beginning or end? So people name one; the id may
- * be any text. */
+/* Is `part` the id, or six characters or more of its beginning or end? So people name one; the
+ * id may be any text. */
 bool etl_uuid_matches(const char *id, const char *part);
 
 #endif

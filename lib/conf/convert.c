@@ -2,6 +2,17 @@
  *
  * Conversion of scalars. Nothing is guessed: a number without its unit, `yes` for a boolean
  * or a quoted number are errors, and their hints are what the writer probably meant.
+ *
+ * What the file says is the law, not what YAML 1.1 would make of it: `NO` is the text
+ * "NO" (Norway), `012` is no octal number, `1_000` is no number at all, and `on` is no
+ * boolean. The table below shows each type with what it takes.
+ *
+ *   bool       true false                       not: yes, on, True, 1, "true"
+ *   integer    10 -3 +7 007                     not: "10" (quoted), 1.0, 1e3, 0x10
+ *   duration   90s 15m 1h30m 7d 0s              not: 90 (no unit), 1.5h
+ *   size       512B 64KiB 1MiB                  not: 64 (no unit), 64k, 1MB
+ *   rate       10/s 30/m 1500/d                 not: 10, 10/min, 0/s
+ *   time       2024-01-31  2024-01-31T00:00:00Z not: 2024-01-31T00:00:00 (no zone)
  */
 #include "conf/convert.h"
 
@@ -16,6 +27,8 @@
 #include "time/civil.h"
 #include "time/duration.h"
 
+/* What an error says is due. The words are followed by examples where a type has a
+ * notation of its own. */
 static const char *const type_texts[] = {
 	[ETL_OPT_STRING] = "text",
 	[ETL_OPT_BOOL] = "true or false",
@@ -33,6 +46,8 @@ static const char *const type_texts[] = {
 	[ETL_OPT_TABLE] = "a mapping",
 };
 
+/* The help names the page and the part of it: `man etld.yaml, extract.http`. The text
+ * is formatted before it is handed on, because etl_diag_add takes a format as well. */
 void etl_convert_refuse(const struct etl_conversion *cv, enum etl_diag_code code,
 	const char *hint, const char *fmt, ...)
 {
@@ -60,18 +75,37 @@ static bool refuse_type(const struct etl_conversion *cv, const char *hint)
 	return false;
 }
 
+/* A rule may be the word null (`on_bad: null`), which YAML reads as no value. */
+static bool is_word_null(const struct etl_conversion *cv)
+{
+	const char *const *words = cv->row->type == ETL_OPT_WORD ? cv->row->words : NULL;
+
+	while (words && *words && !etl_streq(*words, "null"))
+		words++;
+	return words && *words && etl_streq(cv->node->text, "null");
+}
+
+/* Three mistakes end here: nothing at all (`timeout:`), a list or mapping where a word is due, and
+ * a template without its quotes, which YAML reads as {station: null} and which gets the hint
+ * `"{station}"`. */
 bool etl_convert_needs_scalar(const struct etl_conversion *cv)
 {
 	const struct etl_node *node = cv->node;
 	const char *due = type_texts[cv->row->type];
 	etl_cleanup(free) char *hint = NULL;
 
+	/* The variable behind it was reported already; a second error about the empty
+	 * text would be noise. */
 	if (node->unset)
 		return false;
-	if (node->kind == ETL_NODE_SCALAR && !etl_node_is_null(node))
+	if (node->kind == ETL_NODE_SCALAR && (!etl_node_is_null(node) || is_word_null(cv)))
 		return true;
 	if (node->kind == ETL_NODE_SCALAR) {
 		if (cv->row->type == ETL_OPT_STRING)
+			/* `name: null` and `name:` both read as "no value". A text that
+			 * is called null has to be quoted, and an empty text is written
+			 * as one, so that a forgotten value is never taken for an empty
+			 * one. */
 			hint = etl_strdup(*node->text ? "quote it if it is text" :
 							"empty text is written \"\"");
 		etl_convert_refuse(cv, ETL_DIAG_TYPE, hint, "%s has no value; %s is due",
@@ -88,7 +122,10 @@ bool etl_convert_needs_scalar(const struct etl_conversion *cv)
 
 /* ---- numbers ---------------------------------------------------------------------------- */
 
-/* Numbers and booleans are written without quotes: "10" is text. */
+/* Numbers and booleans are written without quotes: "10" is text.
+ * Quotes are how a writer says "this is text": a station id "0042" keeps its zeros.
+ * What came out of a ${VAR} counts as plain, since `"${PORT}"` is the usual way to
+ * write a variable. */
 static bool needs_plain(const struct etl_conversion *cv)
 {
 	if (cv->node->plain || cv->node->expanded)
@@ -96,8 +133,11 @@ static bool needs_plain(const struct etl_conversion *cv)
 	return refuse_type(cv, "write it without quotes");
 }
 
+/* Powers of 1024 only. KB and MB mean 1000 to some and 1024 to others, so they are not
+ * taken at all. */
 static const char *const size_units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
 
+/* The largest unit that divides evenly: 65536 is "64KiB", 65537 is "65537B". */
 static const char *bytes_text(double v, char out[32])
 {
 	uint64_t n = (uint64_t)v;
@@ -111,6 +151,8 @@ static const char *bytes_text(double v, char out[32])
 	return out;
 }
 
+/* Limits are told in the notation in which a value would be written, so that the word
+ * of an error can be copied into the file: "1s to 1h are allowed", not "1 to 3600". */
 const char *etl_option_limit_text(enum etl_option_type type, double v, char out[32])
 {
 	switch (type) {
@@ -128,6 +170,8 @@ const char *etl_option_limit_text(enum etl_option_type type, double v, char out[
 	}
 }
 
+/* A row without any bound leaves both at 0; so a range that is exactly 0 to 0 cannot be
+ * written, and no option needs it. A lower bound alone has max == 0. */
 static bool is_bounded(const struct etl_option *row)
 {
 	return row->min != 0 || row->max != 0;
@@ -160,6 +204,8 @@ static bool convert_int(const struct etl_conversion *cv, int64_t *out)
 	if (!needs_plain(cv))
 		return false;
 	if (!etl_parse_int64(cv->node->text, &v)) {
+		/* All digits and yet no int64: too large, which deserves its own words.
+		 * "12a" falls through to "must be a whole number". */
 		const char *digits = cv->node->text + (*cv->node->text == '-');
 
 		if (*digits && strspn(digits, "0123456789") == strlen(digits)) {
@@ -183,6 +229,8 @@ static bool convert_double(const struct etl_conversion *cv, double *out)
 
 	if (!needs_plain(cv))
 		return false;
+	/* 3,5 is how half of Europe writes three and a half; the hint says what is meant
+	 * instead. */
 	if (!etl_parse_double(cv->node->text, &v))
 		return refuse_type(cv, strspn(cv->node->text, "-0123456789,") ==
 							strlen(cv->node->text) ?
@@ -194,6 +242,8 @@ static bool convert_double(const struct etl_conversion *cv, double *out)
 	return true;
 }
 
+/* `enabled: yes` is refused with "did you mean true?". Guessing would be easy and wrong in one
+ * place: a list of country codes in which NO becomes false (YAML 1.1's best known trap). */
 static bool convert_bool(const struct etl_conversion *cv, bool *out)
 {
 	static const char *const yes[] = {"yes", "on", "y", "true", "1"};
@@ -218,6 +268,8 @@ static bool convert_bool(const struct etl_conversion *cv, bool *out)
 
 /* ---- values with units ------------------------------------------------------------------ */
 
+/* `timeout: 60` could be seconds to its writer and milliseconds to the next reader. So a number
+ * without its unit is an error of its own (E016) that offers three readings. */
 static bool is_bare_number(const char *s)
 {
 	double v;
@@ -225,12 +277,15 @@ static bool is_bare_number(const char *s)
 	return etl_parse_double(s, &v);
 }
 
+/* timeout: 60   ->   did you mean 60s, 60m or 60h?   The number is cut at 12 digits; a longer one
+ * was not meant as a time anyway. */
 static bool refuse_unit(const struct etl_conversion *cv, const char *a, const char *b,
 	const char *c)
 {
 	const char *n = cv->node->text;
 	char hint[128];
 
+	/* Zero has no unit to mistake, but the type keeps its form: "did you mean 0s?". */
 	if (strspn(n, "0") == strlen(n))
 		snprintf(hint, sizeof hint, "did you mean 0%s?", a);
 	else
@@ -256,6 +311,7 @@ static bool convert_duration(const struct etl_conversion *cv, etl_dur *out)
 	return true;
 }
 
+/* KiB is a shift by 10, TiB by 40. */
 static int size_shift(const char *unit)
 {
 	for (int i = 0; i < 5; i++)
@@ -278,6 +334,8 @@ static bool convert_size(const struct etl_conversion *cv, uint64_t *out)
 		return refuse_type(cv,
 			digits ? "the units are B, KiB, MiB, GiB and TiB" : NULL);
 	for (size_t i = 0; i < digits; i++)
+		/* Digit by digit: a size of thirty digits must be an error and not the
+		 * rest of a division by 2^64. */
 		if (__builtin_mul_overflow(v, 10, &v) ||
 			__builtin_add_overflow(v, (uint64_t)(text[i] - '0'), &v))
 			return refuse_type(cv, "too large");
@@ -289,6 +347,8 @@ static bool convert_size(const struct etl_conversion *cv, uint64_t *out)
 	return true;
 }
 
+/* Stored per second: 30/m is 0.5, 1500/d is 0.0173611. A rate of 0 would mean "never", which no
+ * option means: it is refused. */
 static bool convert_rate(const struct etl_conversion *cv, double *out)
 {
 	static const struct {
@@ -324,6 +384,8 @@ static bool convert_time(const struct etl_conversion *cv, etl_wall *out)
 
 	if (etl_time_parse_rfc3339(text, len, out) || etl_time_parse_date(text, len, out))
 		return true;
+	/* "2024-01-31T00:00:00" is 19 bytes long and ends with a digit; with fractions
+	 * up to 23. Only the zone can be missing from such a text, so the hint says so. */
 	return refuse_type(cv, len >= 19 && isdigit((unsigned char)text[len - 1]) && len < 24 ?
 				       "the zone is missing; Z stands for UTC" :
 				       NULL);
@@ -331,6 +393,8 @@ static bool convert_time(const struct etl_conversion *cv, etl_wall *out)
 
 /* ---- words ------------------------------------------------------------------------------ */
 
+/* `on_fail: rejct` is answered with "did you mean 'reject'?" and "allowed: warn, reject, hold or
+ * fail": the nearest word and, since it may be wrong, all of them. */
 static bool convert_word(const struct etl_conversion *cv, int *out)
 {
 	const char *const *words = cv->row->words;

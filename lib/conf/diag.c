@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * Collects what is wrong or strange in a configuration, with an excerpt of the file. All text of the
- * file is masked before it is shown: a control byte must not reach a terminal or forge a
+ * Collects what is wrong or strange in a configuration, with an excerpt of the file. All text of
+ * the file is masked before it is shown: a control byte must not reach a terminal or forge a
  * line of the journal, and a password inside a URL is nobody's business.
+ *
+ * An error costs memory for as long as the collection lives, and a file of a mebibyte
+ * can hold a hundred thousand of them: 50 of each severity are kept, the others only
+ * counted. Errors do not push warnings out, nor the other way round.
  */
 #include "conf/diag_parts.h"
 
@@ -16,6 +20,8 @@
 #include "conf/file.h"
 #include "conf/url.h"
 
+/* 76 and the number in front fit into a terminal of 80 to 90 columns; 30 characters before the
+ * caret show what the value belongs to. */
 enum {
 	EXCERPT_MAX = 76,    /* characters of a source line that are shown */
 	EXCERPT_BEFORE = 30, /* of them in front of the caret when the line is cut */
@@ -67,8 +73,8 @@ void etl_diag_free(struct etl_diag *diag)
 	free(diag);
 }
 
-/* A copy that can be printed: tabs are blanks, what could deceive a reader at a terminal is '?', user
- * and password of a URL are '*'. One character stays one character. */
+/* A copy that can be printed: tabs are blanks, what could deceive a reader at a terminal is '?',
+ * user and password of a URL are '*'. One character stays one character. */
 static char *presentable(const char *s, size_t len)
 {
 	char *copy = etl_memdup0(s, len);
@@ -83,6 +89,8 @@ static char *presentable(const char *s, size_t len)
 	return copy;
 }
 
+/* UTF-8 is walked by its continuation bytes (10xxxxxx), four bytes a character at the
+ * most, so that text which was masked or cut never leads beyond its end. */
 const char *etl_diag_skip(const char *p, const char *end, size_t n)
 {
 	for (; n && p < end; n--) {
@@ -94,7 +102,10 @@ const char *etl_diag_skip(const char *p, const char *end, size_t n)
 	return p;
 }
 
-/* Keeps the part of the source line around the mark. */
+/* Keeps the part of the source line around the mark.
+ * A short line is kept whole. Of one that is longer than EXCERPT_MAX 30 characters before the
+ * caret are kept: for an error at column 100 the excerpt begins at column 70, and print_excerpt
+ * counts from there. Columns up to 31 need no cut in front. */
 static void take_excerpt(struct etl_diag_entry *e, const struct etl_mark *mark)
 {
 	size_t len;
@@ -121,6 +132,9 @@ static bool same_text(const char *a, const char *b)
 	return a == b || (a && b && etl_streq(a, b));
 }
 
+/* An alias reads one node in several places: `a: &x {timeout: 5}` and `b: *x` give the
+ * same error at the same place twice, and a reader needs it once. Errors without a file
+ * are never the same: they have no place to compare. */
 static bool is_known(const struct etl_diag *diag, const struct etl_diag_entry *e)
 {
 	for (size_t i = 0; i < diag->n; i++) {
@@ -152,6 +166,7 @@ static void append(struct etl_diag *diag, const struct etl_diag_entry *e)
 	diag->kept[e->severity]++;
 }
 
+/* Counted first and kept second: the exit status of a check must not depend on the cap. */
 static void put(struct etl_diag *diag, struct etl_diag_entry *e, const struct etl_mark *mark,
 	const char *hint, const char *help)
 {
@@ -161,6 +176,8 @@ static void put(struct etl_diag *diag, struct etl_diag_entry *e, const struct et
 		e->has_file = true;
 		e->line = mark->line;
 		e->column = mark->column;
+		/* A caret at least: a mark of no width (the end of a file) is still a
+		 * place. */
 		e->width = mark->width ? mark->width : 1;
 		e->path = presentable(mark->file->path, strlen(mark->file->path));
 	}
@@ -225,6 +242,8 @@ void etl_diag_file(struct etl_diag *diag, enum etl_diag_severity severity, const
 	put(diag, &e, &mark, NULL, help);
 }
 
+/* Kept beside the entries and not in them: another error of the same line, found
+ * earlier or later, must not show the secret in its excerpt either. */
 void etl_diag_hide(struct etl_diag *diag, const struct etl_mark *mark)
 {
 	ETL_GROW(diag->hidden, diag->n_hidden, diag->cap_hidden);
@@ -236,6 +255,9 @@ void etl_diag_hide(struct etl_diag *diag, const struct etl_mark *mark)
 	};
 }
 
+/* Job files are loaded one by one, each with a collection of its own, so that one wrong
+ * job can be left out; here they come together. The order numbers move behind those
+ * that `to` gave already. */
 void etl_diag_absorb(struct etl_diag *to, struct etl_diag *from)
 {
 	for (size_t i = 0; i < from->n; i++) {

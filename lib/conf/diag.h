@@ -51,8 +51,8 @@ enum etl_diag_code {
 enum etl_diag_severity {
 	ETL_DIAG_ERROR,
 	ETL_DIAG_WARNING, /* nothing is wrong, but it may not be meant so */
-	/* What only the daemon's unit hands over (a credential, a variable), in a check outside of it:
-	 * what depends on it cannot be judged here. */
+	/* What only the daemon's unit hands over (a credential, a variable), in a check outside
+	 * of it: what depends on it cannot be judged here. */
 	ETL_DIAG_NOTE,
 	ETL_DIAG_SEVERITIES
 };
@@ -88,8 +88,8 @@ void etl_diag_hide(struct etl_diag *diag, const struct etl_mark *mark);
 /* Moves all that `from` has to `to`, and frees `from`. */
 void etl_diag_absorb(struct etl_diag *to, struct etl_diag *from);
 
-/* How many errors and notes were added, those above the cap and repeated ones included: if there are
- * any, what they are about is not fit for use. */
+/* How many errors and notes were added, those above the cap and repeated ones included: if there
+ * are any, what they are about is not fit for use. */
 size_t etl_diag_count(const struct etl_diag *diag);
 size_t etl_diag_count_of(const struct etl_diag *diag, enum etl_diag_severity severity);
 
@@ -107,7 +107,8 @@ void etl_diag_first(const struct etl_diag *diag, struct etl_buf *out);
 /* The warnings, each on one line with its help; at last how many more there are. */
 void etl_diag_warnings(const struct etl_diag *diag, struct etl_buf *out);
 
-/* Appends {file, line, column, code, severity, message, hint, help} of each; null = there is none. */
+/* Appends {file, line, column, code, severity, message, hint, help} of each; null = there is
+ * none. */
 struct etl_json;
 void etl_diag_to_json(const struct etl_diag *diag, struct etl_json *list);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What was collected, in the order of files and lines: with excerpts for people, on one line each for
- * the journal, as data for programs.
+ * What was collected, in the order of files and lines: with excerpts for people, on one line
+ * each for the journal, as data for programs.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +12,9 @@
 #include "base/str.h"
 #include "conf/diag_parts.h"
 
+/* By file, line and column, whatever pass found it: readers fix a file from its top.
+ * Errors without a file come first ("" sorts before every path). `order` makes the sort
+ * stable, which qsort() is not. */
 static int compare(const void *pa, const void *pb)
 {
 	const struct etl_diag_entry *a = *(const struct etl_diag_entry *const *)pa;
@@ -27,7 +30,9 @@ static int compare(const void *pa, const void *pb)
 	return a->order < b->order ? -1 : 1;
 }
 
-/* The entries in the order of print. The caller frees the array. */
+/* The entries in the order of print. The caller frees the array.
+ * An array of pointers, since the collection itself is lent as const and stays in order
+ * of arrival. */
 static const struct etl_diag_entry **sorted(const struct etl_diag *diag)
 {
 	const struct etl_diag_entry **order = etl_calloc(diag->n + 1, sizeof *order);
@@ -39,6 +44,7 @@ static const struct etl_diag_entry **sorted(const struct etl_diag *diag)
 	return order;
 }
 
+/* Column by column: a secret may begin outside of what the excerpt shows. */
 static bool is_hidden(const struct etl_diag *diag, const struct etl_diag_entry *e, unsigned column)
 {
 	for (size_t i = 0; i < diag->n_hidden; i++) {
@@ -52,7 +58,9 @@ static bool is_hidden(const struct etl_diag *diag, const struct etl_diag_entry *
 	return false;
 }
 
-/* The excerpt's line; returns how many characters stand in it. */
+/* The excerpt's line; returns how many characters stand in it.
+ *    12 | ...password: ******** ...
+ * Stars take exactly the columns of what they hide, so that carets stay where they belong. */
 static unsigned print_line(const struct etl_diag *diag, const struct etl_diag_entry *e, int digits,
 	struct etl_buf *out)
 {
@@ -73,6 +81,9 @@ static unsigned print_line(const struct etl_diag *diag, const struct etl_diag_en
 	return column - e->excerpt_column;
 }
 
+/*    12 | timeout: 60
+ *       |          ^^ did you mean 60s, 60m or 60h?
+ * The line number has room for three digits at least, so that excerpts of one file align. */
 static void print_excerpt(const struct etl_diag *diag, const struct etl_diag_entry *e,
 	struct etl_buf *out)
 {
@@ -82,6 +93,8 @@ static void print_excerpt(const struct etl_diag *diag, const struct etl_diag_ent
 
 	digits = digits < 3 ? 3 : digits;
 	shown = print_line(diag, e, digits, out);
+	/* The mark may be wider than what is left of the line: a scalar over several
+	 * lines, or a cut excerpt. */
 	room = shown > at ? shown - at : 1;
 	etl_buf_printf(out, " %*s | %*s", digits, "", (int)at + (e->cut_before ? 3 : 0), "");
 	for (unsigned i = 0; i < e->width && i < room; i++)
@@ -91,7 +104,8 @@ static void print_excerpt(const struct etl_diag *diag, const struct etl_diag_ent
 	etl_buf_char(out, '\n');
 }
 
-static void print_entry(const struct etl_diag *diag, const struct etl_diag_entry *e, struct etl_buf *out)
+static void print_entry(const struct etl_diag *diag, const struct etl_diag_entry *e,
+	struct etl_buf *out)
 {
 	etl_buf_printf(out, "%s[%s]: %s\n", etl_diag_severity_word(e->severity),
 		etl_diag_code_name(e->code), e->text);
@@ -107,14 +121,16 @@ static void print_entry(const struct etl_diag *diag, const struct etl_diag_entry
 		etl_buf_printf(out, "  help: %s\n", e->help);
 }
 
+/* "3 more errors": without the word about them a reader would think that a file with
+ * fifty errors has fifty. */
 static void print_dropped(const struct etl_diag *diag, enum etl_diag_severity severity,
 	const char *before, struct etl_buf *out)
 {
 	size_t n = diag->dropped[severity];
 
 	if (n)
-		etl_buf_printf(out, "%s%zu more %s%s\n", before, n, etl_diag_severity_word(severity),
-			n == 1 ? "" : "s");
+		etl_buf_printf(out, "%s%zu more %s%s\n", before, n,
+			etl_diag_severity_word(severity), n == 1 ? "" : "s");
 }
 
 void etl_diag_print(const struct etl_diag *diag, struct etl_buf *out)
@@ -141,7 +157,9 @@ static void print_line_of(const struct etl_diag_entry *e, struct etl_buf *out)
 		etl_diag_code_name(e->code), e->text);
 }
 
-/* An error before a note; a warning is none of both. */
+/* An error before a note; a warning is none of both.
+ * The first error is what status and the journal name; the notes of a check outside of
+ * the unit are the second choice, since something that cannot be judged is no error. */
 static bool comes_before(const struct etl_diag_entry *e, const struct etl_diag_entry *first)
 {
 	if (e->severity == ETL_DIAG_WARNING)
@@ -149,6 +167,8 @@ static bool comes_before(const struct etl_diag_entry *e, const struct etl_diag_e
 	return !first || (e->severity == ETL_DIAG_ERROR && first->severity != ETL_DIAG_ERROR);
 }
 
+/* For one line of the journal: /etc/etld/jobs.d/a.yaml:2:1: error[E012]: unknown key 'shedule'
+ * ... */
 void etl_diag_first(const struct etl_diag *diag, struct etl_buf *out)
 {
 	const struct etl_diag_entry **order = sorted(diag), *first = NULL;
@@ -189,6 +209,8 @@ void etl_diag_to_json(const struct etl_diag *diag, struct etl_json *list)
 	const struct etl_diag_entry **order = sorted(diag);
 
 	for (size_t i = 0; i < diag->n; i++) {
+		/* Programs get null where people see nothing: no line, no hint, no
+		 * help. */
 		const struct etl_diag_entry *e = order[i];
 		struct etl_json *item = etl_json_add_object(list, NULL);
 

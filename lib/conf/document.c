@@ -2,16 +2,21 @@
  *
  * Compiles YAML subtrees to trees of typed values and renders them as BSON. Depth and size
  * are those of the configuration tree, which the loader capped.
+ *
+ * What is typed and what is text follows the quotes, as a writer of JSON expects it:
+ *   {a: 1, b: "1", c: 1.0, d: true, e: "true", f: , g: 5000000000}
+ *   becomes int32 1, "1", double 1.0, true, "true", null, int64 5000000000
  */
 #include "conf/document.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/str.h"
 #include "time/civil.h"
 
+/* A template is a name, a path, an instant; 256 KiB is far above any of them and far
+ * below the 16 MiB of a document, so one value cannot fill a pipeline by itself. */
 enum { STRING_MAX = 256 * 1024 }; /* bytes of one filled template */
 
 enum value_kind {
@@ -70,43 +75,10 @@ static bool refuse(const struct compiler *co, const struct etl_node *node,
 
 /* ---- scalars ---------------------------------------------------------------------------- */
 
-static const char *skip_digits(const char *p)
-{
-	while (isdigit((unsigned char)*p))
-		p++;
-	return p;
-}
 
-/* RFC 8259 section 6, the whole text; `whole` tells that there is no fraction, no exponent. */
-static bool is_json_number(const char *p, bool *whole)
-{
-	const char *from;
-
-	*whole = true;
-	p += *p == '-';
-	from = p;
-	p = skip_digits(p);
-	if (p == from || (*from == '0' && p - from > 1))
-		return false;
-	if (*p == '.') {
-		*whole = false;
-		from = ++p;
-		p = skip_digits(p);
-		if (p == from)
-			return false;
-	}
-	if (*p == 'e' || *p == 'E') {
-		*whole = false;
-		p++;
-		p += *p == '-' || *p == '+';
-		from = p;
-		p = skip_digits(p);
-		if (p == from)
-			return false;
-	}
-	return !*p;
-}
-
+/* Whole numbers stay whole: 1 is int32, 2147483648 is int64, 1.0 and 1e3 are doubles, and what
+ * passes 64 bits is refused instead of being rounded: 12345678901234567890 as a double would be
+ * 12345678901234567168, and a filter on it would find other documents. */
 static bool compile_number(const struct compiler *co, const struct etl_node *node, bool whole,
 	struct etl_value *out)
 {
@@ -133,6 +105,7 @@ static bool compile_string(const struct compiler *co, const struct etl_node *nod
 	const struct etl_template *tpl;
 	enum etl_template_instant instant;
 
+	/* No brace, no template: most strings are constant and need no rendering. */
 	if (!co->templates || !strpbrk(node->text, "{}")) {
 		out->kind = VALUE_STRING;
 		out->text = node->text;
@@ -150,6 +123,8 @@ static bool compile_string(const struct compiler *co, const struct etl_node *nod
 	return true;
 }
 
+/* A value that came out of a ${VAR} inside quotes stays text: only what was written
+ * plain is typed. */
 static bool compile_scalar(const struct compiler *co, const struct etl_node *node,
 	struct etl_value *out)
 {
@@ -164,13 +139,15 @@ static bool compile_scalar(const struct compiler *co, const struct etl_node *nod
 		out->boolean = *node->text == 't';
 		return true;
 	}
-	if (node->plain && is_json_number(node->text, &whole))
+	if (node->plain && etl_is_json_number(node->text, &whole))
 		return compile_number(co, node, whole, out);
 	return compile_string(co, node, out);
 }
 
 /* ---- {$date: ...} and {$oid: ...} ------------------------------------------------------- */
 
+/* {$date: "2024-01-31T00:00:00Z"} and {$date: "2024-01-31"} are dates now; {$date:
+ * "{window.start}"} becomes one when a request is made. Milliseconds, as BSON keeps them. */
 static bool compile_date(const struct compiler *co, const struct etl_node *text,
 	struct etl_value *out)
 {
@@ -205,6 +182,8 @@ static bool compile_oid(const struct compiler *co, const struct etl_node *text,
 
 /* ---- trees ------------------------------------------------------------------------------ */
 
+/* One wrong item does not hide the next: all are compiled, and the answer is "all were
+ * good". */
 static bool compile_items(const struct compiler *co, const struct etl_node *node,
 	struct etl_value *out)
 {
@@ -218,7 +197,9 @@ static bool compile_items(const struct compiler *co, const struct etl_node *node
 }
 
 /* A template that was not quoted reads as a mapping of one key without a value. One key that is no
- * template's name may be meant so. */
+ * template's name may be meant so.
+ * value: {station}   YAML reads a mapping with the key "station" and no value. It is refused
+ * only if a template of that name exists: {sum: } may be an operator's odd but real argument. */
 static bool is_bare_template(const struct compiler *co, const struct etl_node *node)
 {
 	const struct etl_node *value = node->n == 1 ? node->items[0] : NULL;
@@ -245,6 +226,9 @@ static bool compile_map(const struct compiler *co, const struct etl_node *node,
 	out->keys = etl_arena_zalloc(co->env->arena, (node->n + 1) * sizeof *out->keys);
 	for (size_t i = 0; i < node->n; i++) {
 		out->keys[i] = node->keys[i]->text;
+		/* Places that hold data (`set`, default values) take no operators:
+		 * {$set: ...} stored as a field would be read as a command by whoever
+		 * uses the document as an update. */
 		if (*out->keys[i] == '$' && !co->operators)
 			good = refuse(co, node->keys[i], ETL_DIAG_TYPE, NULL,
 				"a key with '$' in a place that takes no operators");
@@ -266,6 +250,8 @@ static bool compile(const struct compiler *co, const struct etl_node *node,
 	}
 }
 
+/* The half that was compiled before an error stays in the arena and goes with its
+ * generation. */
 static const struct etl_document *compile_document(const struct compiler *co,
 	const struct etl_node *node)
 {
@@ -301,6 +287,8 @@ bool etl_document_is_list(const struct etl_document *doc)
 	return doc->value.kind == VALUE_LIST;
 }
 
+/* {a: 1, b: ["x", "{{y}}"]} is constant: it is rendered once and copied from then on; one
+ * {station} in it and it is rendered for each partition, one {window.start} for each unit. */
 bool etl_value_is_constant(const struct etl_value *value)
 {
 	if (value->kind == VALUE_START || value->kind == VALUE_END)
@@ -329,6 +317,7 @@ bool etl_value_has_window(const struct etl_value *value)
 
 /* ---- rendering -------------------------------------------------------------------------- */
 
+/* A list is a document with the keys "0", "1", ...: the BSON specification says so. */
 static int append_items(const struct etl_value *value, const struct etl_vars *vars, bson_t *out,
 	struct etl_error *err)
 {
@@ -346,6 +335,9 @@ static int append_items(const struct etl_value *value, const struct etl_vars *va
 	return 0;
 }
 
+/* The child must be closed even after a failure, else the parent keeps a length that is not
+ * true; the caller throws the whole document away either way. `fits` tells "BSON would pass its
+ * size" apart from errors that have a text of their own. */
 static int append_tree(const struct etl_value *value, const struct etl_vars *vars, bson_t *doc,
 	const char *key, struct etl_error *err, bool *fits)
 {
@@ -370,6 +362,8 @@ static int append_template(const struct etl_value *value, const struct etl_vars 
 	etl_buf_init(&text, STRING_MAX);
 	if (etl_template_render(value->tpl, vars, ETL_ESCAPE_NONE, &text, err) != 0)
 		return -1;
+	/* The values of partitions come from the configuration or from data; BSON and
+	 * its readers require UTF-8, and libbson does not look. */
 	if (etl_utf8_check(etl_buf_text(&text), text.len) != text.len)
 		return etl_error_set(err, ETL_DATA, "document.utf8",
 			"the value of '%s' is not UTF-8", key);
@@ -433,6 +427,8 @@ int etl_document_render(const struct etl_document *doc, const struct etl_vars *v
 int etl_conf_to_bson(const struct etl_node *node, bool allow_operators, bson_t *out,
 	const struct etl_conf_env *env)
 {
+	/* Without templates nothing can depend on variables, so it is rendered at once,
+	 * into a document of its own: `out` stays untouched if it fails half way. */
 	const struct compiler co = {.env = env, .operators = allow_operators};
 	const struct etl_vars nothing = {.run_id = NULL};
 	struct etl_error err = ETL_ERROR_INIT;

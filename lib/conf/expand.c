@@ -2,6 +2,13 @@
  *
  * Environment variables in scalars. The value is taken as it is: it is not looked through
  * again and cannot become anything but text.
+ *
+ *   ${HOST}              the value; an error if HOST is not set; empty is fine
+ *   ${HOST:-localhost}   the value; "localhost" if HOST is not set or empty
+ *   ${HOST:?no host}     the value; the error "no host" if it is not set or empty
+ *   $${HOST}             the text ${HOST}
+ * A dollar before anything but a brace is text: "$5", "a$b". The forms are those of POSIX
+ * (XCU 2.6.2), without the ones that a configuration file does not need.
  */
 #include "conf/expand.h"
 
@@ -10,6 +17,8 @@
 
 #include "base/str.h"
 
+/* Names of variables have some twenty letters; what is longer is a brace that was
+ * forgotten. */
 enum { NAME_MAX_BYTES = 127 };
 
 struct reference {
@@ -20,7 +29,9 @@ struct reference {
 	const char *end; /* behind the closing brace */
 };
 
-/* Reads the reference whose "${" ends at `p`. */
+/* Reads the reference whose "${" ends at `p`.
+ * "HOST:-a:b}rest": name HOST, operator '-', word "a:b". The first '}' ends it, so a default
+ * cannot hold a brace; a name that does not begin like one in a shell is no reference. */
 static bool read_reference(const char *p, struct reference *ref)
 {
 	const char *close = strchr(p, '}');
@@ -44,6 +55,8 @@ static bool read_reference(const char *p, struct reference *ref)
 	ref->word = p;
 	ref->word_len = (size_t)(close - p);
 	ref->end = close + 1;
+	/* Without an operator nothing may follow the name: ${HOST-x} and ${HOST } are
+	 * malformed. */
 	return ref->op || !ref->word_len;
 }
 
@@ -52,10 +65,11 @@ static bool refuse_unset(const struct reference *ref, bool outside, const struct
 	struct etl_diag *diag)
 {
 	enum etl_diag_severity severity = outside ? ETL_DIAG_NOTE : ETL_DIAG_ERROR;
-	const char *help = outside ?
-		"the unit sets it (Environment=); what depends on it is not checked here" :
-		"Environment= or EnvironmentFile= in the unit (systemctl edit etld), then systemctl "
-		"restart etld: a reload brings no new variable";
+	const char *help =
+		outside ?
+			"the unit sets it (Environment=); what depends on it is not checked here" :
+			"Environment= or EnvironmentFile= in the unit (systemctl edit etld), then "
+			"systemctl restart etld: a reload brings no new variable";
 
 	if (ref->op == '?' && ref->word_len)
 		etl_diag_say(diag, severity, mark, ETL_DIAG_VARIABLE, NULL, help,
@@ -71,11 +85,12 @@ static bool refuse_unset(const struct reference *ref, bool outside, const struct
 	return false;
 }
 
-static bool put_value(const struct reference *ref, const char *(*env)(const char *name), bool outside,
-	const struct etl_mark *mark, struct etl_diag *diag, struct etl_buf *out)
+static bool put_value(const struct reference *ref, const char *(*env)(const char *name),
+	bool outside, const struct etl_mark *mark, struct etl_diag *diag, struct etl_buf *out)
 {
 	const char *value = env ? env(ref->name) : NULL;
 
+	/* The default is text of the file and was checked as UTF-8 with it. */
 	if (ref->op == '-' && (!value || !*value))
 		return etl_buf_append(out, ref->word, ref->word_len);
 	if (!value || (ref->op == '?' && !*value))
@@ -94,6 +109,8 @@ bool etl_conf_expand(const char *text, const char *(*env)(const char *name), boo
 	struct reference ref;
 
 	for (const char *dollar; (dollar = strstr(text, "${")) != NULL;) {
+		/* A dollar before it makes it text: of "$${A}${B}" the first is a literal
+		 * "${" and B is a variable. At the very beginning there is no byte before. */
 		if (dollar > text && dollar[-1] == '$') {
 			if (!etl_buf_append(out, text, (size_t)(dollar - 1 - text)) ||
 				!etl_buf_str(out, "${"))

@@ -16,7 +16,9 @@
 
 #include "base/alloc.h"
 
-/* Bytes of the line break at `p`, 0 if there is none: LF, CR, CR LF, NEL, LS, PS. */
+/* Bytes of the line break at `p`, 0 if there is none: LF, CR, CR LF, NEL, LS, PS.
+ * YAML 1.1 section 5.4: NEL (U+0085), LS (U+2028) and PS (U+2029) end a line as well. "a: 1"
+ * NEL "b: 2" is two lines to the parser, and a caret counted by LF alone would point to line 1. */
 static size_t break_at(const char *p, const char *end)
 {
 	size_t left = (size_t)(end - p);
@@ -38,6 +40,8 @@ const char *etl_conf_file_line(const struct etl_conf_file *file, unsigned line, 
 	const char *p = file->text;
 	const char *stop;
 
+	/* From the top each time: errors are rare, files small, and an index would have
+	 * to be kept. */
 	for (unsigned at = 1; at < line && p < end;) {
 		size_t n = break_at(p, end);
 
@@ -50,6 +54,8 @@ const char *etl_conf_file_line(const struct etl_conf_file *file, unsigned line, 
 	return p;
 }
 
+/* Only the reader's errors (a byte that is no UTF-8) come with an offset; all others
+ * have a line. */
 void etl_conf_file_place(const struct etl_conf_file *file, size_t offset, unsigned *line,
 	unsigned *column)
 {
@@ -74,7 +80,9 @@ void etl_conf_file_place(const struct etl_conf_file *file, size_t offset, unsign
 	}
 }
 
-/* Fills `bytes`, which is `room` long. -1 with errno. */
+/* Fills `bytes`, which is `room` long. -1 with errno.
+ * One byte more than the file should have is asked for: that one tells whether it grew
+ * meanwhile. */
 static ssize_t read_all(int fd, char *bytes, size_t room)
 {
 	size_t n = 0;
@@ -100,6 +108,8 @@ static int read_open(int fd, size_t max, char **bytes, size_t *len, mode_t *mode
 	size_t room;
 	ssize_t n;
 
+	/* A FIFO, a device or a folder: none has a size to rely on, and reading one may
+	 * never end. */
 	*why = "it is not a regular file";
 	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
 		return -1;
@@ -107,6 +117,9 @@ static int read_open(int fd, size_t max, char **bytes, size_t *len, mode_t *mode
 	*bytes = etl_realloc(NULL, room + 1, 1);
 	n = read_all(fd, *bytes, room + 1);
 	*why = n < 0 ? strerror(errno) : "it grows while it is read";
+	/* A file of exactly `max` bytes or more is the caller's to refuse: it asked for
+	 * one byte more than its limit. The memory is wiped, because secrets are read
+	 * here as well. */
 	if (n < 0 || ((size_t)n > room && room < max)) {
 		explicit_bzero(*bytes, room + 1);
 		free(ETL_TAKE(*bytes));
@@ -118,6 +131,8 @@ static int read_open(int fd, size_t max, char **bytes, size_t *len, mode_t *mode
 	return 0;
 }
 
+/* O_NOCTTY, because a path may name a terminal; the kind of file is looked at only
+ * after it is open, by the descriptor, so that nobody can exchange it in between. */
 int etl_conf_file_read(const char *path, size_t max, char **bytes, size_t *len, mode_t *mode,
 	const char **why)
 {

@@ -4,6 +4,13 @@
  * read, not afterwards: deep flow nesting costs libyaml quadratic time, and a bomb of
  * aliases would cost every reader of the tree. An alias shares the node it names; its whole
  * size counts again.
+ *
+ * Why each cap: libyaml looks at all open brackets of "[[[[..." for each token, so depth is cut
+ * at the first bracket too many; nine anchors of which each lists the one before ten times ("a
+ * billion laughs") are a billion values in 500 bytes, so an alias counts for all that it names.
+ *
+ * Example: "a: &x [1, 2]" and "b: *x" is a mapping of two items whose values are one and the
+ * same node; it counts as 9 values: the mapping, two keys, twice a list with its two numbers.
  */
 #include "conf/load.h"
 
@@ -20,6 +27,8 @@
 
 enum { REST_OF_LINE = 1 << 20 }; /* the width of a scalar that ends on a later line */
 
+/* What an alias stands for, and what it costs. `size` and `height` are known when the
+ * value ends. */
 struct anchor {
 	const char *name;
 	struct etl_node *node;
@@ -28,6 +37,9 @@ struct anchor {
 	bool open;	 /* still being read: an alias here would be a circle */
 };
 
+/* One open mapping or list. Children are collected on the heap, since their number is
+ * not known, and go into the arena as one array when it ends. The arrays stay for the
+ * next value of that depth. */
 struct frame {
 	struct etl_node *node;
 	struct etl_node **items, **keys;
@@ -56,6 +68,7 @@ struct loader {
 	bool failed; /* no tree */
 };
 
+/* libyaml counts from 0 in characters; people and editors count from 1. */
 static struct etl_mark mark_of(const struct loader *ld, const yaml_event_t *event)
 {
 	const yaml_mark_t *start = &event->start_mark, *end = &event->end_mark;
@@ -72,6 +85,8 @@ static struct etl_mark mark_of(const struct loader *ld, const yaml_event_t *even
 	};
 }
 
+/* A limit ends the reading: the tree would be cut at an arbitrary place, and errors
+ * about what is missing behind it would mislead. */
 static bool fail_limit(struct loader *ld, const struct etl_mark *mark, const char *what,
 	size_t limit)
 {
@@ -85,6 +100,13 @@ static void refuse(struct loader *ld, const struct etl_mark *mark, const char *h
 	const char *what)
 {
 	etl_diag_add(ld->diag, mark, ETL_DIAG_UNSUPPORTED, hint, NULL, "%s", what);
+}
+
+static const char *keep_text(struct loader *ld, const char *text, size_t len)
+{
+	struct etl_texts *shared = ld->options ? ld->options->shared : NULL;
+
+	return shared ? etl_texts_get(shared, text, len) : etl_arena_memdup0(ld->texts, text, len);
 }
 
 /* ---- the tree --------------------------------------------------------------------------- */
@@ -121,7 +143,9 @@ static bool key_is_due(const struct loader *ld)
 	return top && top->node->kind == ETL_NODE_MAP && !top->key_read;
 }
 
-/* A key as it may stand in the tree, or NULL. */
+/* A key as it may stand in the tree, or NULL.
+ * The value behind a refused key is read and thrown away: it may hold more errors worth
+ * telling. */
 static struct etl_node *accept_key(struct loader *ld, struct etl_node *key)
 {
 	if (key->kind != ETL_NODE_SCALAR) {
@@ -129,6 +153,9 @@ static struct etl_node *accept_key(struct loader *ld, struct etl_node *key)
 			"a mapping or list as a key is not supported");
 		return NULL;
 	}
+	/* Merge keys would make the origin of a value invisible; `defaults:` does what
+	 * they are used for, and says so in `config show --origin`. A quoted "<<" is a
+	 * key like any other. */
 	if (key->plain && etl_streq(key->text, "<<")) {
 		refuse(ld, &key->mark, "write the keys out",
 			"a merge key '<<' is not supported");
@@ -145,6 +172,8 @@ static void add_child(struct loader *ld, struct etl_node *node, unsigned height)
 		ld->root = node;
 		return;
 	}
+	/* Keys and values of a mapping arrive as one stream of children; `key_read`
+	 * tells whose turn it is. */
 	f = &ld->frames[ld->depth - 1];
 	if (height > f->height)
 		f->height = height;
@@ -176,7 +205,10 @@ static int compare_keys(const void *pa, const void *pb)
 	return by_text ? by_text : a->index < b->index ? -1 : 1;
 }
 
-/* Reports keys that appear twice and takes the later ones out of the frame. */
+/* Reports keys that appear twice and takes the later ones out of the frame.
+ * "a: 1, b: 2, a: 3" reports the second a with the place of the first, and keeps a: 1, b: 2.
+ * YAML 1.2 section 3.2.1.3 forbids it, libyaml lets it pass, and the one who reads the file sees
+ * only one of them. Sorting an index keeps the order of the file for everything else. */
 static void drop_duplicates(struct loader *ld, struct frame *f)
 {
 	struct sorted_key *sorted = etl_calloc(f->n + 1, sizeof *sorted);
@@ -220,7 +252,9 @@ static struct etl_node **copy_nodes(struct loader *ld, struct etl_node *const *n
 
 /* ---- anchors ---------------------------------------------------------------------------- */
 
-/* Index + 1 of the new anchor; 0 if the node has none. */
+/* Index + 1 of the new anchor; 0 if the node has none.
+ * An open anchor is known by name while its value is read, so that an alias inside is
+ * seen as the circle that it would be. */
 static bool add_anchor(struct loader *ld, const yaml_char_t *name, struct etl_node *node,
 	bool open, size_t *anchor)
 {
@@ -243,6 +277,8 @@ static bool add_anchor(struct loader *ld, const yaml_char_t *name, struct etl_no
 
 static const struct anchor *find_anchor(const struct loader *ld, const char *name)
 {
+	/* Backwards: a name may be given again, and the newest counts (YAML 1.2 section
+	 * 3.2.2.2). */
 	for (size_t i = ld->n_anchors; i-- > 0;)
 		if (etl_streq(ld->anchors[i].name, name))
 			return &ld->anchors[i];
@@ -269,6 +305,8 @@ static bool on_alias(struct loader *ld, const yaml_event_t *event)
 			"the alias '*%s' has no anchor '&%s' before it", name, name);
 	if (!count_nodes(ld, &mark, 1, 0))
 		return false;
+	/* An empty value takes its place, so that the mapping around it keeps its
+	 * pairs. */
 	nothing = node_new(ld, ETL_NODE_SCALAR, &mark);
 	nothing->plain = true;
 	add_child(ld, nothing, 0);
@@ -277,6 +315,8 @@ static bool on_alias(struct loader *ld, const yaml_event_t *event)
 
 /* ---- events ----------------------------------------------------------------------------- */
 
+/* Only values are expanded. A variable can therefore never make a key, a list or a
+ * comment, whatever it holds: its text is not read as YAML again. */
 static bool expand(struct loader *ld, struct etl_node *node)
 {
 	ETL_BUF_CLEANUP struct etl_buf out;
@@ -284,7 +324,7 @@ static bool expand(struct loader *ld, struct etl_node *node)
 	etl_buf_init(&out, ETL_CONF_EXPANDED_MAX - ld->expanded);
 	if (etl_conf_expand(node->text, ld->options ? ld->options->env : NULL,
 		    ld->options && ld->options->outside, &node->mark, ld->diag, &out)) {
-		node->text = etl_arena_memdup0(ld->texts, etl_buf_text(&out), out.len);
+		node->text = keep_text(ld, etl_buf_text(&out), out.len);
 		node->expanded = true;
 		ld->expanded += out.len;
 	} else {
@@ -309,12 +349,16 @@ static bool on_scalar(struct loader *ld, const yaml_event_t *event)
 		return false;
 	node = node_new(ld, ETL_NODE_SCALAR, &mark);
 	node->plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-	node->text = etl_arena_memdup0(ld->texts, text, event->data.scalar.length);
+	node->text = keep_text(ld, text, event->data.scalar.length);
+	/* "\0" in double quotes is legal YAML; as a C string the text would silently
+	 * end there. */
 	if (strlen(node->text) != event->data.scalar.length)
 		etl_diag_add(ld->diag, &mark, ETL_DIAG_SYNTAX, NULL, NULL,
 			"text with a NUL byte");
 	if (event->data.scalar.tag)
 		refuse(ld, &mark, "values have no tags here", "a tag is not supported");
+	/* A key with a ${VAR} stays as it is; in all but free mappings it is then an
+	 * unknown key, which is what it should be. */
 	if (!key_is_due(ld) && strstr(node->text, "${") && !expand(ld, node))
 		return false;
 	if (!add_anchor(ld, event->data.scalar.anchor, node, false, &anchor))
@@ -323,6 +367,8 @@ static bool on_scalar(struct loader *ld, const yaml_event_t *event)
 	return true;
 }
 
+/* `before` is noted for the size of an anchored value: all nodes counted until its end
+ * are its own. */
 static bool on_start(struct loader *ld, const yaml_event_t *event)
 {
 	bool is_map = event->type == YAML_MAPPING_START_EVENT;
@@ -375,6 +421,7 @@ static bool on_document(struct loader *ld, const yaml_event_t *event)
 {
 	struct etl_mark mark = mark_of(ld, event);
 
+	/* A tree has one root. Without this the last document would silently win. */
 	if (ld->documents++) {
 		refuse(ld, &mark, "one file, one document",
 			"a second document is not supported");
@@ -387,7 +434,9 @@ static bool on_document(struct loader *ld, const yaml_event_t *event)
 	return true;
 }
 
-/* True if there is more to read. */
+/* True if there is more to read.
+ * The events that begin and end the stream say nothing; everything ends with the end of
+ * the stream. */
 static bool on_event(struct loader *ld, const yaml_event_t *event)
 {
 	switch (event->type) {
@@ -410,7 +459,9 @@ static bool on_event(struct loader *ld, const yaml_event_t *event)
 
 /* ---- syntax errors ---------------------------------------------------------------------- */
 
-/* "http://x/{station}" or "{station}/x" without quotes: a brace that touches text. */
+/* "http://x/{station}" or "{station}/x" without quotes: a brace that touches text.
+ * libyaml speaks of tokens and block mappings there, which helps nobody; a brace that touches a
+ * letter on its outer side is most likely a template without quotes. */
 static bool has_bare_braces(const char *line, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
@@ -422,6 +473,8 @@ static bool has_bare_braces(const char *line, size_t len)
 	return false;
 }
 
+/* libyaml's own words are kept as the error; these hints translate those that people meet
+ * most. */
 static const char *syntax_hint(const struct loader *ld, const struct etl_mark *mark,
 	const char *problem)
 {
@@ -443,6 +496,7 @@ static const char *syntax_hint(const struct loader *ld, const struct etl_mark *m
 	return NULL;
 }
 
+/* The reader fails before there are tokens: it knows an offset and, mostly, the byte. */
 static void report_reader(struct loader *ld)
 {
 	struct etl_mark mark = {.file = ld->file, .width = 1};
@@ -469,6 +523,8 @@ static void report_syntax(struct loader *ld)
 	const char *problem = p->problem ? p->problem : "syntax error";
 	const char *hint = syntax_hint(ld, &mark, problem);
 
+	/* "did not find expected key while parsing a block mapping that begins at line
+	 * 3": the beginning is often where the mistake is. */
 	if (p->context && p->context_mark.line != p->problem_mark.line)
 		etl_diag_add(ld->diag, &mark, ETL_DIAG_SYNTAX, hint, NULL,
 			"%s %s that begins at line %zu", problem, p->context,
@@ -511,6 +567,8 @@ static const struct etl_conf_file *file_new(struct etl_arena *arena, const char 
 {
 	struct etl_conf_file *file = etl_arena_zalloc(arena, sizeof *file);
 
+	/* Editors of Windows put a byte order mark in front. It is no text, and columns
+	 * must not count it. */
 	if (len >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0) {
 		bytes += 3;
 		len -= 3;
@@ -527,6 +585,8 @@ static struct etl_node *read_tree(struct loader *ld)
 
 	if (!yaml_parser_initialize(&ld->parser))
 		abort();
+	/* Never guessed: a file that libyaml took for UTF-16 would have other columns
+	 * than its excerpt. */
 	yaml_parser_set_encoding(&ld->parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&ld->parser, (const unsigned char *)ld->file->text,
 		ld->file->len);

@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "conf/diag.h"
 #include "conf/node.h"
+#include "conf/texts.h"
 
 #define ETL_CONF_FILE_MAX (1024 * 1024)	    /* bytes of a file */
 #define ETL_CONF_DEPTH_MAX 32		    /* mappings and lists in one another */
@@ -28,6 +29,9 @@ struct etl_conf_load_options {
 	/* The texts of scalars go here and outlive the tree, which is good for nothing any more
 	 * when all is taken from it. NULL: where the tree goes. */
 	struct etl_arena *texts;
+	/* The same for a caller who reads many files: equal texts are kept once, where the set keeps
+	 * them, and `texts` is not used. NULL: each is kept. */
+	struct etl_texts *shared;
 };
 
 /* Reads a regular file. NULL if there is no tree (unreadable, syntax, a limit): diag says

@@ -2,6 +2,11 @@
  *
  * Walks a mapping by an option table. All errors of the mapping are reported: a wrong value
  * does not stop the look at the next key.
+ *
+ * The order of work on a mapping: unknown keys first, in the order of the file, then
+ * each row of the table, in the order of the table. A row that is absent takes its
+ * fallback, which is written as it would stand in the file and goes through the same
+ * conversion: "60s" and not 60000000.
  */
 #include "conf/option.h"
 
@@ -15,6 +20,8 @@
 #include "conf/convert.h"
 #include "conf/secret.h"
 
+/* 128 rows are more than any table has; 160 bytes hold "extract.http.auth.oauth2 of job 'NAME'"
+ * with a name of the full 64 bytes; 80 hold a quoted key of 60 bytes. What is longer is cut. */
 enum { KEYS_MAX = 128, CONTEXT_BYTES = 160, NAME_BYTES = 80 };
 
 struct filler {
@@ -26,7 +33,9 @@ struct filler {
 
 static bool fill_table(const struct filler *fl, const struct etl_node *node, bool required);
 
-/* "extract.http of job 'airqino'", or what the environment is if the context adds nothing. */
+/* "extract.http of job 'airqino'", or what the environment is if the context adds nothing.
+ * context "extract.http", what "job 'a'"   ->   extract.http of job 'a'
+ * context "job",          what "job 'a'"   ->   job 'a' */
 static const char *place_text(const struct filler *fl, char out[CONTEXT_BYTES])
 {
 	const char *what = fl->env->what ? fl->env->what : "the configuration";
@@ -38,6 +47,7 @@ static const char *place_text(const struct filler *fl, char out[CONTEXT_BYTES])
 	return out;
 }
 
+/* Tables have up to thirty rows: walking one is quicker than anything cleverer. */
 static const struct etl_option *find_row(const struct etl_option *table, const char *name)
 {
 	for (; table->name; table++)
@@ -64,6 +74,8 @@ static struct etl_conversion conversion(const struct filler *fl, const struct et
 
 /* ---- values of several nodes ------------------------------------------------------------ */
 
+/* `fields: a` is `fields: [a]`: a list of one is the commonest list. A mapping is an error, and so
+ * is a list inside of the list. */
 static bool fill_strings(const struct etl_conversion *cv, struct etl_strings *out)
 {
 	const struct etl_node *node = cv->node;
@@ -80,7 +92,7 @@ static bool fill_strings(const struct etl_conversion *cv, struct etl_strings *ou
 		return etl_convert_needs_scalar(cv);
 	}
 	items = etl_arena_alloc(cv->env->arena, (n + 1) * sizeof *items);
-	nodes = etl_arena_alloc(cv->env->arena, (n + 1) * sizeof *nodes);
+	nodes = etl_arena_alloc(etl_conf_tree(cv->env), (n + 1) * sizeof *nodes);
 	for (size_t i = 0; i < n; i++) {
 		struct etl_option word = {.name = cv->row->name, .type = ETL_OPT_STRING};
 		struct etl_conversion one = *cv;
@@ -90,6 +102,7 @@ static bool fill_strings(const struct etl_conversion *cv, struct etl_strings *ou
 		good &= etl_convert_scalar(&one, &items[i]);
 		nodes[i] = from[i];
 	}
+	/* Both ways of walking are served: by `n`, and to the NULL. */
 	items[n] = NULL;
 	nodes[n] = NULL;
 	if (good)
@@ -97,6 +110,8 @@ static bool fill_strings(const struct etl_conversion *cv, struct etl_strings *ou
 	return good;
 }
 
+/* The keys are free here (headers, query parameters), so none is unknown. Their order
+ * is kept: a service that signs its query needs it. */
 static bool fill_pairs(const struct etl_conversion *cv, struct etl_pairs *out)
 {
 	const struct etl_node *node = cv->node;
@@ -143,6 +158,8 @@ static bool fill_secret(const struct etl_conversion *cv, void *out)
 	return secret != NULL;
 }
 
+/* `required` is passed on only if the table stood there: of `auth: {basic: {user: ...,
+ * password: ...}}` the user is required, but a job without any `auth` owes none. */
 static bool fill_sub(const struct filler *fl, const struct etl_option *row,
 	const struct etl_node *node, void *out)
 {
@@ -159,6 +176,9 @@ static bool fill_sub(const struct filler *fl, const struct etl_option *row,
 
 /* ---- one row ---------------------------------------------------------------------------- */
 
+/* The offset leads to the member of the component's struct; its type is what the
+ * comment at etl_option_type says. Nothing checks this but the tests of each
+ * component's options. */
 static bool fill_value(const struct filler *fl, const struct etl_option *row,
 	const struct etl_node *node)
 {
@@ -183,6 +203,8 @@ static bool fill_value(const struct filler *fl, const struct etl_option *row,
 	}
 }
 
+/* A fallback makes a node as if it had been read, without a file: an error about it
+ * would have no place, and there must be none. */
 static void fill_fallback(const struct filler *fl, const struct etl_option *row)
 {
 	struct etl_node own, *node = &own;
@@ -199,7 +221,7 @@ static void fill_fallback(const struct filler *fl, const struct etl_option *row)
 		return;
 	}
 	if (row->type == ETL_OPT_STRINGS || row->type == ETL_OPT_NODE)
-		node = etl_arena_zalloc(fl->env->arena, sizeof *node); /* they keep it */
+		node = etl_arena_zalloc(etl_conf_tree(fl->env), sizeof *node); /* they keep it */
 	*node = (struct etl_node){.kind = ETL_NODE_SCALAR, .plain = true, .text = row->fallback};
 	good = fill_value(fl, row, node);
 	assert(good); /* a wrong fallback is a mistake of the table */
@@ -208,6 +230,8 @@ static void fill_fallback(const struct filler *fl, const struct etl_option *row)
 
 /* ---- the whole mapping ------------------------------------------------------------------ */
 
+/* unknown key 'shedule' in job 'airqino': the nearest of the table's own names is the hint. Keys
+ * of other tables are not offered: "did you mean 'url'?" would not help in a schedule. */
 static void refuse_unknown(const struct filler *fl, const struct etl_node *key)
 {
 	const char *names[KEYS_MAX];
@@ -226,6 +250,8 @@ static void refuse_unknown(const struct filler *fl, const struct etl_node *key)
 		key->text, place_text(fl, place));
 }
 
+/* The hint shows the key with its help line as it would be written: "url: where to
+ * ask". */
 static void refuse_missing(const struct filler *fl, const struct etl_option *row,
 	const struct etl_node *node)
 {
@@ -238,11 +264,14 @@ static void refuse_missing(const struct filler *fl, const struct etl_option *row
 		row->name, place_text(fl, place));
 }
 
+/* A mapping that says nothing (`retry:`) is one whose fallbacks all apply. */
 static bool is_absent(const struct etl_node *node)
 {
 	return !node || etl_node_is_null(node);
 }
 
+/* A key without a value (`url:`) counts as present: for a scalar that is an error ("has no
+ * value"), not a silent return to the default. */
 static bool fill_row(const struct filler *fl, const struct etl_option *row,
 	const struct etl_node *map, bool required)
 {
@@ -260,7 +289,8 @@ static bool fill_row(const struct filler *fl, const struct etl_option *row,
 	return true;
 }
 
-/* A table whose only row is "": the node itself is the value. */
+/* A table whose only row is "": the node itself is the value.
+ * For `keep: [a, b]`: there is no key inside, the body itself is the one value. */
 static bool fill_whole(const struct filler *fl, const struct etl_node *node, bool required)
 {
 	const struct etl_option *row = fl->table;
@@ -287,6 +317,8 @@ static bool fill_table(const struct filler *fl, const struct etl_node *node, boo
 
 	if (fl->table->name && !*fl->table->name)
 		return fill_whole(fl, node, required);
+	/* `retry: 3` where a mapping is due: one error, and no "missing" for each
+	 * required row. */
 	if (!is_absent(node) && node->kind != ETL_NODE_MAP) {
 		char place[CONTEXT_BYTES];
 
@@ -317,6 +349,7 @@ void *etl_options_load(const struct etl_option *table, size_t size,
 	void (*check)(void *options, const struct etl_node *node, const struct etl_conf_env *env),
 	const struct etl_node *node, const char *context, const struct etl_conf_env *env)
 {
+	/* One byte at least: NULL is the answer for "could not be filled". */
 	void *options = etl_arena_zalloc(env->arena, size ? size : 1);
 
 	if (!etl_options_fill(table, node, options, context, env))
@@ -328,6 +361,8 @@ void *etl_options_load(const struct etl_option *table, size_t size,
 
 /* ---- one scalar ------------------------------------------------------------------------- */
 
+/* The same conversion for values that stand in no table, so that a time reads alike
+ * wherever it stands. */
 static bool convert_one(const struct etl_node *node, enum etl_option_type type, void *out,
 	const struct etl_conf_env *env)
 {
@@ -355,6 +390,7 @@ int etl_conf_word(const struct etl_node *node, const char *key, const char *cont
 	return ok ? 0 : -1;
 }
 
+/* unknown source 'htp' in job 'a': did you mean 'http'? there are: http, mongodb */
 void etl_conf_unknown(const struct etl_node *key, const char *kind, const char *const *names,
 	size_t n, const struct etl_conf_env *env)
 {
@@ -368,7 +404,8 @@ void etl_conf_unknown(const struct etl_node *key, const char *kind, const char *
 	if (near)
 		snprintf(hint, sizeof hint, "did you mean '%s'?", near);
 	etl_diag_add(env->diag, &key->mark, ETL_DIAG_UNKNOWN, near ? hint : NULL,
-		all.len ? etl_buf_text(&all) : NULL, "unknown %s '%s' in %s", kind, key->text, env->what);
+		all.len ? etl_buf_text(&all) : NULL, "unknown %s '%s' in %s", kind, key->text,
+		env->what);
 }
 
 bool etl_strings_have(const struct etl_strings *strings, const char *text)

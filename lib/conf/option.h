@@ -79,12 +79,15 @@ struct etl_conf_zone; /* conf/zones.h */
 /* What a component sees while it is configured. */
 struct etl_conf_env {
 	struct etl_arena *arena;
+	/* For what nobody needs when the file has been read, such as places of words; it goes with the
+	 * file's tree. NULL = `arena`. */
+	struct etl_arena *tree;
 	struct etl_diag *diag;
 	const char *what;		 /* "job 'airqino'", for messages */
 	const char *const *partition_names; /* NULL-terminated: names that templates may use */
 	bool objects; /* the job's units are objects: templates may use {object.name} and its like */
 	const char *credentials_dir;	 /* systemd's $CREDENTIALS_DIRECTORY or NULL */
-	bool outside; /* a check outside of the daemon's unit: what it hands over is not to be had */
+	bool outside; /* a check outside of the daemon's unit: what it hands over cannot be had */
 	etl_wall now; /* when this is; ms == 0 = not known */
 	const char *database; /* where loads go unless they say otherwise; NULL = not known */
 	const char *config_dir;		 /* folder of the file: relative paths start here */
@@ -92,14 +95,19 @@ struct etl_conf_env {
 	struct etl_conf_zone **zones;	 /* those that were read; NULL = nobody keeps them */
 };
 
+static inline struct etl_arena *etl_conf_tree(const struct etl_conf_env *env)
+{
+	return env->tree ? env->tree : env->arena;
+}
+
 /* Fills `out` (zeroed by the caller) from the map `node` (NULL = nothing given, fallbacks
  * apply). Unknown, missing and wrong values are added to env->diag. `context` names the
  * place for messages: "extract.http". Returns true if this node added no error. */
 bool etl_options_fill(const struct etl_option *table, const struct etl_node *node, void *out,
 	const char *context, const struct etl_conf_env *env);
 
-/* Options of a plugin: `size` zeroed bytes in the arena, filled, then given to `check` (NULL = none). NULL
- * if they could not be filled. */
+/* Options of a plugin: `size` zeroed bytes in the arena, filled, then given to `check` (NULL =
+ * none). NULL if they could not be filled. */
 void *etl_options_load(const struct etl_option *table, size_t size,
 	void (*check)(void *options, const struct etl_node *node, const struct etl_conf_env *env),
 	const struct etl_node *node, const char *context, const struct etl_conf_env *env);
@@ -110,8 +118,8 @@ int etl_conf_time(const struct etl_node *node, etl_wall *out, const struct etl_c
 int etl_conf_word(const struct etl_node *node, const char *key, const char *context,
 	const char *const *words, int *out, const struct etl_conf_env *env);
 
-/* `key` names a plugin of `kind` ("source") that is not among `names`: an error with the nearest one as
- * hint and all of them as help. Callers cut longer lists at ETL_CONF_NAMES_MAX. */
+/* `key` names a plugin of `kind` ("source") that is not among `names`: an error with the nearest
+ * one as hint and all of them as help. Callers cut longer lists at ETL_CONF_NAMES_MAX. */
 #define ETL_CONF_NAMES_MAX 64
 void etl_conf_unknown(const struct etl_node *key, const char *kind, const char *const *names,
 	size_t n, const struct etl_conf_env *env);

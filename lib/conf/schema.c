@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * Prints option tables. Ranges are written in the notation in which values are written.
+ *
+ * One row a line, parted by tabs: name, type, default, range, help.
+ *   extract.http.timeout	duration	60s	1s to 1h	for the whole answer
+ * The lint compares them with etld.yaml(5), so that no option is without its words in
+ * the manual.
  */
 #include "conf/schema.h"
 
@@ -8,6 +13,7 @@
 
 #include "conf/convert.h"
 
+/* Short words for a column of a table; convert.c has the long ones for sentences. */
 static const char *const type_names[] = {
 	[ETL_OPT_STRING] = "text",
 	[ETL_OPT_BOOL] = "boolean",
@@ -60,6 +66,8 @@ void etl_options_describe(const struct etl_option *table, const char *context,
 		etl_buf_printf(out, "%s\t%s\t%s\t", name, type_names[row->type], fallback);
 		put_range(row, out);
 		etl_buf_printf(out, "\t%s\n", row->help ? row->help : "");
+		/* The rows of a table inside follow it, with its name in front, as the
+		 * manual lists them. */
 		if (row->type == ETL_OPT_TABLE)
 			etl_options_describe(row->sub, name, out);
 	}

@@ -2,6 +2,10 @@
  *
  * Reads secrets, collects them, wipes them, and keeps them out of text. Buffers that held a
  * value are overwritten before they are freed.
+ *
+ * Where a value is: in the arena of its generation, and nowhere else for longer than a call.
+ * Arenas do not wipe what they free, so the generation's list (etl_secrets) does, before its arena
+ * goes. Copies that a request makes are the business of those who make them.
  */
 #include "conf/secret.h"
 
@@ -32,6 +36,8 @@ struct etl_secrets *etl_secrets_new(void)
 	return secrets;
 }
 
+/* Grown one by one: a configuration has a handful of secrets, and the list must end
+ * with NULL at any moment, since redaction walks it. */
 static void collect(struct etl_secrets *secrets, struct etl_secret *secret)
 {
 	secrets->items = etl_realloc(secrets->items, secrets->n + 2, sizeof *secrets->items);
@@ -51,6 +57,8 @@ void etl_secrets_free(struct etl_secrets *secrets)
 
 /* ---- reading ---------------------------------------------------------------------------- */
 
+/* The reference is shown, as it stands in the file anyway; the value never is, nor its
+ * length. */
 static struct etl_secret *refuse(const struct etl_node *node, const struct etl_conf_env *env,
 	const char *hint, const char *reference, const char *why)
 {
@@ -59,7 +67,9 @@ static struct etl_secret *refuse(const struct etl_node *node, const struct etl_c
 	return NULL;
 }
 
-/* What is wrong with the value, or NULL. Never says where in it. */
+/* What is wrong with the value, or NULL. Never says where in it.
+ * A value with a line break inside is most likely a file of another kind (a PEM key, a .env): as a
+ * header it would end the header. "Never says where": a position would narrow a guess. */
 static const char *fault_of(const char *value, size_t len)
 {
 	if (!len)
@@ -85,14 +95,21 @@ static struct etl_secret *take_value(const char *bytes, size_t len, const char *
 	return secret;
 }
 
-/* What a credential needs: a reload cannot bring one that the unit was not started with. */
+/* What a credential needs: a reload cannot bring one that the unit was not started with.
+ * Outside of the unit (`etlctl config check` by a person or in CI) nobody has
+ * $CREDENTIALS_DIRECTORY: that is no mistake of the file, so it is a note. Inside it is
+ * an error that stops the job. */
 static struct etl_secret *refuse_credential(const struct etl_node *node,
 	const struct etl_conf_env *env, const char *hint, const char *reference, const char *why)
 {
-	const char *help = env->outside && !env->credentials_dir ?
-		"the unit hands it over (LoadCredential=); what depends on it is not checked here" :
-		etl_arena_strf(env->arena, "LoadCredential=%s:PATH in the unit (systemctl edit etld), then "
-			"systemctl restart etld: a reload brings no new credential", node->text);
+	const char *help =
+		env->outside && !env->credentials_dir ?
+			"the unit hands it over (LoadCredential=); what depends on it is not "
+			"checked here" :
+			etl_arena_strf(env->arena,
+				"LoadCredential=%s:PATH in the unit (systemctl edit etld), then "
+				"systemctl restart etld: a reload brings no new credential",
+				node->text);
 
 	etl_diag_say(env->diag,
 		env->outside && !env->credentials_dir ? ETL_DIAG_NOTE : ETL_DIAG_ERROR, &node->mark,
@@ -109,10 +126,18 @@ static struct etl_secret *read_value(const char *path, bool check_mode, const ch
 	char *bytes = NULL;
 	mode_t mode;
 
+	/* Two more than the limit: one for a final newline, one to see that it is too
+	 * large. */
 	if (etl_conf_file_read(path, ETL_SECRET_MAX + 2, &bytes, &size, &mode, &why) != 0)
 		return check_mode ? refuse(node, env, NULL, reference, why) :
 				    refuse_credential(node, env, NULL, reference, why);
+	/* `echo secret > file` puts one there; a password that really ends with a
+	 * newline does not exist. Only one is taken off, and no blanks: what looks like
+	 * a mistake is then an error, not a guess. */
 	len = size && bytes[size - 1] == '\n' ? size - 1 : size;
+	/* systemd's credentials are 0400 in a folder of their own, and need no look. A
+	 * file of the operator may be read by its group (0640), which is how a service
+	 * user gets it. */
 	if (check_mode && (mode & (S_IRWXO | S_IWGRP)))
 		refuse(node, env, "chmod 0640 or less", reference,
 			"the file is open to others than its owner and group");
@@ -131,6 +156,8 @@ static struct etl_secret *read_credential(const struct etl_node *node,
 	const char *reference = etl_arena_strf(env->arena, "credential:%s", node->text);
 	etl_cleanup(free) char *path = NULL;
 
+	/* The name becomes a file name below one folder: "../x", "a/b" and ".." cannot
+	 * leave it. */
 	if (!etl_is_name(node->text, 255) || *node->text == '.')
 		return refuse(node, env, NULL, reference,
 			"a credential's name has letters, digits, '_', '-' and '.'");
@@ -160,8 +187,11 @@ struct etl_secret *etl_secret_read(const struct etl_node *node, const struct etl
 	static const char help[] = "{credential: NAME} or {file: PATH}";
 	const struct etl_node *where = node->n == 1 ? node->items[0] : NULL;
 
+	/* {credential: ${NAME}} without NAME was reported by the loader. */
 	if (node->unset || (where && where->unset))
 		return NULL;
+	/* `password: hunter2`: what stands there is most likely the secret itself, so
+	 * it is hidden before the error shows its line. */
 	if (node->kind == ETL_NODE_SCALAR && !etl_node_is_null(node)) {
 		etl_diag_hide(env->diag, &node->mark);
 		etl_diag_add(env->diag, &node->mark, ETL_DIAG_SECRET, "a reference is due here",
@@ -181,12 +211,14 @@ struct etl_secret *etl_secret_read(const struct etl_node *node, const struct etl
 
 /* ---- redaction -------------------------------------------------------------------------- */
 
+/* One text to look for: a value as it is, or as it stands in a URL. */
 struct needle {
 	const char *text;
 	size_t len;
 };
 
-/* The length of the longest needle that stands at `p`. */
+/* The length of the longest needle that stands at `p`.
+ * The longest: of the secrets "abcd" and "abcdef" the text "abcdef" must leave no "ef". */
 static size_t match_at(const char *p, size_t left, const struct needle *needles, size_t n)
 {
 	size_t longest = 0;
@@ -198,6 +230,9 @@ static size_t match_at(const char *p, size_t left, const struct needle *needles,
 	return longest;
 }
 
+/* Secrets "abcd" and "cdef", text "xabcdefy": both match, overlapping, and "x***y" is written.
+ * `covered` is the end of what was found so far; characters before it are never written, and a
+ * match that begins inside of another only moves it on. */
 static void write_redacted(struct etl_buf *out, const char *text, const struct needle *needles,
 	size_t n)
 {
@@ -215,6 +250,9 @@ static void write_redacted(struct etl_buf *out, const char *text, const struct n
 	}
 }
 
+/* A password "a/b" stands in a URL as "a%2Fb": what is looked for has to be exactly what the
+ * request wrote, and both come from etl_encode_percent. Encoded texts are copies of the secret
+ * and are wiped. */
 void etl_redact(struct etl_buf *out, const char *text, const struct etl_secret *const *secrets)
 {
 	struct needle *needles = NULL;

@@ -2,6 +2,12 @@
  *
  * Templates are compiled into parts: literal text and variables. Only values are escaped;
  * a value can therefore never leave the place that the literal text gives it.
+ *
+ * The grammar, with `station` a partition's name:
+ *   text     = { char | "{{" | "}}" | "{" name [ ":" format ] "}" }
+ *   name     = "window.start" | "window.end" | "run_id" | a partition's name
+ *   "/s/{station}/{window.start:%Y%m%d}.json"  ->  /s/283164601/20260701.json
+ *   "{{a}}"  ->  {a}           "{stat}", "{", "}"  ->  E022
  */
 #include "conf/template.h"
 
@@ -15,6 +21,8 @@
 #include "time/civil.h"
 #include "time/timefmt.h"
 
+/* A format has at most ETL_TIMEFMT_MAX bytes, of which a directive's two become nine at most
+ * ("September"): 127 / 2 * 9 is 567, but such a row of month names is nobody's path. */
 enum { INSTANT_TEXT_MAX = 512 };
 
 enum part_kind {
@@ -28,6 +36,7 @@ enum part_kind {
 	PART_OBJECT_MTIME,
 };
 
+/* "/s/{station}/x" is three parts: literal "/s/", variable, literal "/x". */
 struct part {
 	enum part_kind kind;
 	const char *text; /* literal; variable: its name */
@@ -57,6 +66,7 @@ static bool refuse(const struct parser *ps, const char *hint, const char *what)
 	return false;
 }
 
+/* The pointer is good until the next part: the array may move. */
 static struct part *add_part(struct parser *ps, enum part_kind kind)
 {
 	struct etl_template *tpl = ps->tpl;
@@ -88,6 +98,8 @@ static bool refuse_name(const struct parser *ps, const char *name)
 	return false;
 }
 
+/* The index is kept instead of the name: values come in the same order, and rendering
+ * then compares no names. */
 static bool find_partition(const struct etl_conf_env *env, const char *name, size_t *index)
 {
 	for (size_t i = 0; env->partition_names && env->partition_names[i]; i++)
@@ -127,6 +139,8 @@ static bool find_object(const struct etl_conf_env *env, const char *name, enum p
 	return false;
 }
 
+/* A name beyond 63 bytes is no partition's; the copy exists because the text ends with
+ * a format. */
 bool etl_template_knows(const char *inside, const struct etl_conf_env *env)
 {
 	size_t n = strcspn(inside, ":"), index;
@@ -142,6 +156,9 @@ bool etl_template_knows(const char *inside, const struct etl_conf_env *env)
 		find_partition(env, name, &index);
 }
 
+/* {window.start:%Y%m%d} is good; {station:%Y} is refused, a station is no instant;
+ * {window.start:YYYYMMDD} is refused too: a text without a directive would be the same for every
+ * window, each request would fetch the same, and nobody would notice for weeks. */
 static bool take_format(struct parser *ps, struct part *part, const char *format)
 {
 	struct etl_timefmt *compiled;
@@ -158,13 +175,16 @@ static bool take_format(struct parser *ps, struct part *part, const char *format
 	if (etl_template_format_is_text(format))
 		return refuse_format(ps, format,
 			etl_arena_strf(ps->tpl->arena,
-				"the format '%s' has no directive: it says the same for every window",
+				"the format '%s' has no directive: it says the same for every "
+				"window",
 				format));
 	part->format = compiled;
 	return true;
 }
 
-/* `inside` is what stands between the braces. */
+/* `inside` is what stands between the braces.
+ * `inside` is a copy in the arena and is cut at its colon: the part's name points into
+ * it. */
 static bool take_variable(struct parser *ps, char *inside)
 {
 	char *format = strchr(inside, ':');
@@ -192,6 +212,8 @@ static bool take_variable(struct parser *ps, char *inside)
 	return !format || take_format(ps, part, format);
 }
 
+/* Doubled braces are looked for first, so "{{station}}" is the text {station} and no
+ * variable. */
 static bool parse_text(struct parser *ps, const char *text)
 {
 	while (*text) {
@@ -246,7 +268,11 @@ const struct etl_template *etl_template_parse(const char *text, const struct etl
 
 /* ---- rendering -------------------------------------------------------------------------- */
 
-/* Walks over literal JSON: true if a string is open behind it. */
+/* Walks over literal JSON: true if a string is open behind it.
+ * Literal JSON around a value decides how the value has to be written:
+ *   {"station": "{station}"}   inside of a string: escaped
+ *   {"station": {station}}     outside: only a number, true, false or null
+ * A backslash inside of a string skips the next byte, so \" does not end it. */
 static bool json_string_after(const char *text, size_t len, bool open)
 {
 	for (size_t i = 0; i < len; i++) {
@@ -258,54 +284,19 @@ static bool json_string_after(const char *text, size_t len, bool open)
 	return open;
 }
 
-static void put_json_text(const char *value, struct etl_buf *out)
-{
-	for (const char *p = value; *p; p++) {
-		unsigned char c = (unsigned char)*p;
-
-		if (c == '"' || c == '\\')
-			etl_buf_printf(out, "\\%c", c);
-		else if (c < 0x20)
-			etl_buf_printf(out, "\\u%04x", c);
-		else
-			etl_buf_char(out, (char)c);
-	}
-}
-
-/* RFC 8259: -?(0|[1-9][0-9]*)(.[0-9]+)?([eE][+-]?[0-9]+)? */
-static bool is_json_number(const char *p)
-{
-	static const char digits[] = "0123456789";
-	size_t n;
-
-	p += *p == '-';
-	n = strspn(p, digits);
-	if (!n || (n > 1 && *p == '0'))
-		return false;
-	p += n;
-	if (*p == '.') {
-		n = strspn(p + 1, digits);
-		if (!n)
-			return false;
-		p += 1 + n;
-	}
-	if (*p == 'e' || *p == 'E') {
-		p++;
-		p += *p == '+' || *p == '-';
-		n = strspn(p, digits);
-		if (!n)
-			return false;
-		p += n;
-	}
-	return !*p;
-}
-
+/* A value outside of quotes that were anything else could close its object and open
+ * another:
+ *   {"id": {station}} with the station  7, "admin": true */
 static bool is_json_word(const char *value)
 {
+	bool whole;
+
 	return etl_streq(value, "true") || etl_streq(value, "false") ||
-	       etl_streq(value, "null") || is_json_number(value);
+		etl_streq(value, "null") || etl_is_json_number(value, &whole);
 }
 
+/* The five of XML 1.0 section 4.6; the quote's as a number, because HTML 4 knows no
+ * &apos;. */
 static void put_xml_text(const char *value, struct etl_buf *out)
 {
 	for (const char *p = value; *p; p++) {
@@ -319,6 +310,9 @@ static void put_xml_text(const char *value, struct etl_buf *out)
 	}
 }
 
+/* The value a/../b?x=1 as a path segment: a%2F..%2Fb%3Fx%3D1; in a query the same. Two values
+ * need more than escaping: "." and ".." as a whole segment, which clients and servers take out of
+ * a path (RFC 3986 section 5.2.4), and control bytes in a header, which would end it. */
 static int put_escaped(const char *name, const char *value, enum etl_escape escape,
 	bool in_string, struct etl_buf *out, struct etl_error *err)
 {
@@ -326,12 +320,13 @@ static int put_escaped(const char *name, const char *value, enum etl_escape esca
 	case ETL_ESCAPE_JSON:
 		if (!in_string && !is_json_word(value))
 			return etl_error_set(err, ETL_DATA, "template.json",
-				"the value of {%s} is no JSON number: put {%s} between quotes", name,
-				name);
-		if (in_string)
-			put_json_text(value, out);
-		else
+				"the value of {%s} is no JSON number: put {%s} between quotes",
+				name, name);
+		if (!in_string)
 			etl_buf_str(out, value);
+		else
+			for (const char *p = value; *p; p++)
+				etl_encode_json_char(out, *p);
 		return 0;
 	case ETL_ESCAPE_XML:
 		put_xml_text(value, out);
@@ -380,7 +375,9 @@ static int put_instant(const struct part *part, etl_wall t, enum etl_escape esca
 	return put_escaped(part->text, text, escape, in_string, out, err);
 }
 
-/* `string`: a JSON string is open at this place; literal text moves it. */
+/* `string`: a JSON string is open at this place; literal text moves it.
+ * A BUG, and no error of data: names were checked when the template was compiled, so a
+ * value that is missing was forgotten by whoever renders. */
 static int put_part(const struct part *part, const struct etl_vars *vars,
 	enum etl_escape escape, bool *string, struct etl_buf *out, struct etl_error *err)
 {
@@ -422,6 +419,8 @@ static int put_part(const struct part *part, const struct etl_vars *vars,
 int etl_template_render(const struct etl_template *tpl, const struct etl_vars *vars,
 	enum etl_escape escape, struct etl_buf *out, struct etl_error *err)
 {
+	/* All or nothing: what a failed template wrote is taken back, so that an error
+	 * never leaves half a URL in the buffer of a request. */
 	size_t before = out->len;
 	bool string = false;
 
@@ -457,6 +456,8 @@ bool etl_template_has_window(const struct etl_template *tpl)
 	return false;
 }
 
+/* With a format it is text: {window.start:%s} is asked for as seconds and must not
+ * become a date. */
 enum etl_template_instant etl_template_instant(const struct etl_template *tpl)
 {
 	const struct part *only = tpl->n == 1 ? &tpl->parts[0] : NULL;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Hints for templates: names and formats as other tools write them.
+ *
+ * A hint is a guess and is shown as a question; nothing is ever replaced by it.
  */
 #include "conf/template_hint.h"
 
@@ -16,12 +18,14 @@ enum { NAMES_MAX = 64 };
 
 /* ---- names --------------------------------------------------------------------------------- */
 
+/* Words of other tools (Airflow, Airbyte, dbt) that are too far from ours for the edit
+ * distance. */
 static const char *meant(const char *name)
 {
-	static const char *const others[][2] = {
-		{"window.begin", "window.start"}, {"window.from", "window.start"},
-		{"start", "window.start"}, {"from", "window.start"}, {"begin", "window.start"},
-		{"window", "window.start"}, {"window.to", "window.end"}, {"window.until", "window.end"},
+	static const char *const others[][2] = {{"window.begin", "window.start"},
+		{"window.from", "window.start"}, {"start", "window.start"},
+		{"from", "window.start"}, {"begin", "window.start"}, {"window", "window.start"},
+		{"window.to", "window.end"}, {"window.until", "window.end"},
 		{"window.stop", "window.end"}, {"end", "window.end"}, {"to", "window.end"},
 		{"until", "window.end"}, {"run", "run_id"}, {"run.id", "run_id"}};
 
@@ -42,6 +46,8 @@ void etl_template_name_hint(const char *name, const struct etl_conf_env *env,
 
 	for (; partitions && *partitions && n < NAMES_MAX; partitions++)
 		words[n++] = *partitions;
+	/* {statoin} with a partition `station`: "did you mean '{station}'?"; {start}:
+	 * '{window.start}', by the table above; {city}: partitions: {city: [...]} would fill it. */
 	near = etl_nearest(name, words, n);
 	if (!near)
 		near = meant(name);
@@ -51,13 +57,15 @@ void etl_template_name_hint(const char *name, const struct etl_conf_env *env,
 		snprintf(out, ETL_TEMPLATE_HINT_BYTES, "did you mean '{%.64s}'?", near);
 	else if (etl_is_name(name, 64) && !strchr(name, '.'))
 		snprintf(out, ETL_TEMPLATE_HINT_BYTES,
-			"partitions: {%s: [...]} would fill it; a literal brace is written {{", name);
+			"partitions: {%s: [...]} would fill it; a literal brace is written {{",
+			name);
 	else
 		snprintf(out, ETL_TEMPLATE_HINT_BYTES, "a literal brace is written {{ or }}");
 }
 
 /* ---- formats ------------------------------------------------------------------------------- */
 
+/* "%%" is a percent sign and says the same for every window, too. */
 bool etl_template_format_is_text(const char *format)
 {
 	for (const char *p = format; *p; p++) {
@@ -68,7 +76,8 @@ bool etl_template_format_is_text(const char *format)
 	return true;
 }
 
-/* YYYY-MM-DD HH:mm:ss, in the words of other tools. */
+/* YYYY-MM-DD HH:mm:ss, in the words of other tools.
+ * Longest first: YYYY before YY. MM is a month and mm are minutes, as in Java and Moment. */
 static size_t other_word(const char *p, const char **directive)
 {
 	static const char *const words[][2] = {{"YYYY", "%Y"}, {"yyyy", "%Y"}, {"YY", "%y"},
@@ -90,8 +99,8 @@ static const char *other_directive(char letter, char room[3])
 	static const struct {
 		char letter;
 		const char *directive;
-	} others[] = {{'F', "%Y-%m-%d"}, {'T', "%H:%M:%S"}, {'R', "%H:%M"},
-		{'N', "%f"}, {'L', "%f"}, {'k', "%H"}, {'l', "%I"}, {'h', "%b"}, {'P', "%p"}, {'G', "%Y"}};
+	} others[] = {{'F', "%Y-%m-%d"}, {'T', "%H:%M:%S"}, {'R', "%H:%M"}, {'N', "%f"},
+		{'L', "%f"}, {'k', "%H"}, {'l', "%I"}, {'h', "%b"}, {'P', "%p"}, {'G', "%Y"}};
 	struct etl_error ignored = ETL_ERROR_INIT;
 	struct etl_timefmt compiled;
 
@@ -105,7 +114,10 @@ static const char *other_directive(char letter, char room[3])
 	return etl_timefmt_compile(room, &compiled, &ignored) == 0 ? room : NULL;
 }
 
-/* The format with what is meant in the place of what is not known. False: no guess. */
+/* The format with what is meant in the place of what is not known. False: no guess.
+ *   YYYY-MM-DD  ->  %Y-%m-%d      %F  ->  %Y-%m-%d      %Q  ->  no guess
+ * Words of letters are looked for only in a text without any directive: in "%Y-DD" the DD may
+ * really be meant as text. */
 static bool guess(const char *format, struct etl_buf *out)
 {
 	bool text = etl_template_format_is_text(format), any = false;
@@ -146,5 +158,6 @@ void etl_template_format_hint(const char *format, char out[ETL_TEMPLATE_HINT_BYT
 	if (guess(format, &text))
 		snprintf(out, ETL_TEMPLATE_HINT_BYTES, "did you mean '%s'?", etl_buf_text(&text));
 	else
-		snprintf(out, ETL_TEMPLATE_HINT_BYTES, "such as {window.start:%%Y-%%m-%%dT%%H:%%M:%%SZ}");
+		snprintf(out, ETL_TEMPLATE_HINT_BYTES,
+			"such as {window.start:%%Y-%%m-%%dT%%H:%%M:%%SZ}");
 }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * Secrets inside URLs: found and masked.
+ *
+ * Nothing here parses a URL as RFC 3986 would: what is looked at may be wrong, which is
+ * often why it stands in an error. Masking too much is fine, masking too little is not.
  */
 #include "conf/url.h"
 
@@ -11,13 +14,17 @@
 
 #define NAME_MAX_BYTES 64
 
-/* Where the text of a URL may end in a line. */
+/* Where the text of a URL may end in a line.
+ * In a message a URL stands between blanks or quotes. */
 static size_t word_len(const char *p)
 {
 	return strcspn(p, " \t\r\n\"'<>`");
 }
 
-/* "h1:27017,h2:27018", "[::1]:80", "h": what stands behind the last colon is a number. */
+/* "h1:27017,h2:27018", "[::1]:80", "h": what stands behind the last colon is a number.
+ * "mongodb://me:a/b@host": before the first slash stands "me:a", whose "port" is no number. So
+ * the slash belongs to a password that should have been encoded, and the '@' behind it ends the
+ * user. */
 static bool has_port(const char *authority, size_t len)
 {
 	const char *colon = memrchr(authority, ':', len);
@@ -28,6 +35,10 @@ static bool has_port(const char *authority, size_t len)
 	return p == authority + len || *p == ']' || *p == ',';
 }
 
+/*   "user:pw@host/x"      8, "user:pw@"
+ *   "host/x@y"            0: an '@' in a path is no user
+ *   "me:a/b@host/x"       7, "me:a/b@"
+ * The last '@' counts: a password may hold one, a host cannot. */
 size_t etl_url_userinfo(const char *p)
 {
 	size_t word = word_len(p), len = strcspn(p, "/?#\\");
@@ -46,6 +57,7 @@ void etl_url_mask(char *text)
 	for (char *p = text; (p = strstr(p, "://")) != NULL;) {
 		size_t n;
 
+		/* The '@' itself stays, so that a reader sees that there was a user. */
 		p += 3;
 		n = etl_url_userinfo(p);
 		if (n)
@@ -53,7 +65,8 @@ void etl_url_mask(char *text)
 	}
 }
 
-/* "X-Api-Key" -> "apikey" */
+/* "X-Api-Key", "api_key" and "apiKey" are one name: apikey. What is cut at 63 bytes matches
+ * none. */
 static void plain_name(const char *name, size_t len, char out[NAME_MAX_BYTES])
 {
 	size_t n = 0;
@@ -70,10 +83,13 @@ static void plain_name(const char *name, size_t len, char out[NAME_MAX_BYTES])
 
 bool etl_is_secret_name(const char *name, size_t len)
 {
+	/* Whole names and no parts: "token" alone is missing on purpose, since page
+	 * tokens are no secrets. */
 	static const char *const names[] = {"password", "passwd", "pwd", "secret", "clientsecret",
 		"apikey", "apitoken", "apisecret", "accesstoken", "authtoken", "accesskey",
 		"secretkey", "privatekey", "subscriptionkey", "ocpapimsubscriptionkey",
-		"tlscertificatekeyfilepassword", "sslclientcertificatekeypassword", "proxypassword"};
+		"tlscertificatekeyfilepassword", "sslclientcertificatekeypassword",
+		"proxypassword"};
 	char plain[NAME_MAX_BYTES];
 
 	plain_name(name, len, plain);

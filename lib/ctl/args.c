@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * Command lines into values, and parameters judged, both by the rows of the command table.
+ *
+ * One table judges both ends. etlctl parses a command line by it and sends what it got;
+ * the daemon checks what arrives by the same rows, as if it had never seen an etlctl:
+ * varlinkctl, a script or a newer client speak to it as well.
+ *   etlctl run airqino --window=2026-07-01T10:00Z --wait
+ *   ->  {"job": "airqino", "window": "2026-07-01T10:00Z", "wait": true}
  */
 #include <string.h>
 
@@ -8,8 +14,12 @@
 #include "base/str.h"
 #include "ctl/commands.h"
 
+/* 10,000 rows are more than a terminal shows and a message of 16 MiB holds; 1,024 bytes
+ * are a long reason, not a file; no command has more than 16 options. */
 enum { INT_ARG_MAX = 10000, TEXT_ARG_MAX = 1024, OPTIONS_MAX = 16, NAME_MAX_BYTES = 64 };
 
+/* Always the word itself in quotes: a mistake is often an invisible one (a dash that is
+ * no '-'). */
 static int usage(struct etl_error *err, const char *what, const char *word)
 {
 	return etl_error_set(err, ETL_CONFIG, "ctl.usage", "%s \"%.200s\"", what, word);
@@ -24,6 +34,8 @@ static int usage_near(struct etl_error *err, const char *what, const char *word,
 		"%s \"%.200s\": did you mean \"%s\"?", what, word, near);
 }
 
+/*   next JOB [-n N] [--from TIME]     run JOB [--window START[/END]] ... [--wait]
+ * A letter stands for its long option where there is one, as in manuals. */
 void etl_command_synopsis(const struct etl_command *command, struct etl_buf *out)
 {
 	etl_buf_str(out, command->name);
@@ -44,7 +56,9 @@ void etl_command_synopsis(const struct etl_command *command, struct etl_buf *out
 
 /* ---- which command ---------------------------------------------------------------------- */
 
-/* How many of argv's words spell the name, 0 if they do not. */
+/* How many of argv's words spell the name, 0 if they do not.
+ * "watermark show" and argv "watermark" "show" "airqino": 2. "watermark" "set": 0. Words of argv
+ * are compared whole, so "water" matches nothing. */
 static int words_matched(const char *name, int argc, char *const *argv)
 {
 	for (int i = 0; i < argc; i++) {
@@ -72,7 +86,8 @@ static const char *begun(const char *word)
 	return NULL;
 }
 
-/* All that may follow it: "show, set, undo". */
+/* All that may follow it: "show, set, undo".
+ * For "watermark" alone: "show, set, rewind, undo, history", in the order of the help. */
 static char *second_words(const char *word)
 {
 	size_t n = strlen(word);
@@ -85,6 +100,8 @@ static char *second_words(const char *word)
 	return etl_buf_take(&text);
 }
 
+/* Both words first: "watermark shwo" is nearer to "watermark show" than "watermark" to
+ * anything. */
 static const char *nearest_command(const char *one, const char *two)
 {
 	etl_cleanup(free) char *both = two ? etl_strf("%s %s", one, two) : NULL;
@@ -101,6 +118,7 @@ static const char *nearest_command(const char *one, const char *two)
 const struct etl_command *etl_command_find(int argc, char *const *argv, int *used,
 	struct etl_error *err)
 {
+	/* An option is no second word of a command. */
 	const char *two = argc > 1 && argv[1][0] != '-' ? argv[1] : NULL;
 	const struct etl_command *found = NULL;
 	const char *whole;
@@ -112,6 +130,7 @@ const struct etl_command *etl_command_find(int argc, char *const *argv, int *use
 	ETL_COMMANDS_EACH(command) {
 		int n = words_matched(command->name, argc, argv);
 
+		/* The longest name wins, whatever the order of the table. */
 		if (n && (!found || n > *used)) { /* "windows accept" is not "windows" */
 			*used = n;
 			found = command;
@@ -119,6 +138,8 @@ const struct etl_command *etl_command_find(int argc, char *const *argv, int *use
 	}
 	if (found)
 		return found;
+	/* Three ways to be wrong, three answers: "watermark" alone lists what may
+	 * follow, "watermark shwo" has a nearest command, and "frobnicate" has none. */
 	whole = begun(argv[0]);
 	if (whole && !two) {
 		etl_cleanup(free) char *words = second_words(argv[0]);
@@ -138,6 +159,8 @@ const struct etl_command *etl_command_find(int argc, char *const *argv, int *use
 
 /* ---- a command line --------------------------------------------------------------------- */
 
+/* `words` is "oldest|newest": compared between the bars, and the empty word is none of
+ * them. */
 static bool is_one_of(const char *word, const char *words)
 {
 	size_t n = strlen(word);
@@ -156,11 +179,14 @@ static const char *name_of(const struct etl_command_arg *arg)
 	return arg->option ? arg->option : arg->value;
 }
 
+/* Values go into one object by their names on the wire: text as text, N as a number, a flag as
+ * true. What is kept here is what the daemon gets, so nothing has to be converted a second time. */
 static int add_value(struct etl_json *values, const struct etl_command_arg *arg,
 	const char *text, struct etl_error *err)
 {
 	int64_t number;
 
+	/* Neither the first nor the last of two values can be known to be meant. */
 	if (etl_json_get(values, arg->wire))
 		return usage(err, "given twice:", name_of(arg));
 	if (arg->type == ETL_ARG_FLAG) {
@@ -175,6 +201,8 @@ static int add_value(struct etl_json *values, const struct etl_command_arg *arg,
 		etl_json_add_int(values, arg->wire, number);
 		return 0;
 	}
+	/* An empty value is most often a variable of a script that was not set: `--from
+	 * "$SINCE"`. */
 	if (!*text || strlen(text) > TEXT_ARG_MAX ||
 		etl_utf8_check(text, strlen(text)) != strlen(text))
 		return etl_error_set(err, ETL_CONFIG, "ctl.usage",
@@ -186,7 +214,9 @@ static int add_value(struct etl_json *values, const struct etl_command_arg *arg,
 	return 0;
 }
 
-/* The option that `word` names ("--from", "--from=..." or "-n"); *inlined = what follows. */
+/* The option that `word` names ("--from", "--from=..." or "-n"); *inlined = what follows.
+ * "--from", "--from=X", "-n", "-n5". A letter cannot be joined with others ("-fn"): there are so
+ * few that nobody needs it, and a value that begins with a letter would be ambiguous. */
 static const struct etl_command_arg *find_option(const struct etl_command *command,
 	const char *word, const char **inlined)
 {
@@ -208,6 +238,8 @@ static const struct etl_command_arg *find_option(const struct etl_command *comma
 	return NULL;
 }
 
+/* The nearest of this command's own options: "--form" is told of "--from" where there
+ * is one. */
 static int unknown_option(const struct etl_command *command, const char *word,
 	struct etl_error *err)
 {
@@ -220,7 +252,9 @@ static int unknown_option(const struct etl_command *command, const char *word,
 	return usage_near(err, "unknown option", word, etl_nearest(word, options, n));
 }
 
-/* Takes one option and its value. The number of words used, or -1. */
+/* Takes one option and its value. The number of words used, or -1.
+ * The value may begin with a dash: `--partition -` names the partition of a job that
+ * has none. */
 static int take_option(const struct etl_command *command, int argc, char *const *argv,
 	struct etl_json *values, struct etl_error *err)
 {
@@ -239,6 +273,8 @@ static int take_option(const struct etl_command *command, int argc, char *const 
 	return flag || inlined ? 1 : 2;
 }
 
+/* 64 KiB cut nothing that a command line can hold in practice; what is longer is cut at
+ * a word. */
 static char *join(int argc, char *const *argv)
 {
 	struct etl_buf text;
@@ -251,7 +287,9 @@ static char *join(int argc, char *const *argv)
 	return etl_buf_take(&text);
 }
 
-/* Takes a positional argument. The number of words used, or -1. */
+/* Takes a positional argument. The number of words used, or -1.
+ * Positions are filled in the order of the table, wherever options stand between them. One whose
+ * value ends with "..." takes all the rest as one text: help watermark show -> "watermark show". */
 static int take_word(const struct etl_command_arg **next, int argc, char *const *argv,
 	struct etl_json *values, struct etl_error *err)
 {
@@ -270,6 +308,8 @@ static int take_word(const struct etl_command_arg **next, int argc, char *const 
 	return add_value(values, arg, argv[0], err) < 0 ? -1 : 1;
 }
 
+/* Last, when all words are known: the message names what is missing and not what came
+ * instead. */
 static int check_required(const struct etl_command *command, const struct etl_json *values,
 	struct etl_error *err)
 {
@@ -293,6 +333,8 @@ struct etl_json *etl_command_parse(const struct etl_command *command, int argc,
 		if (options && etl_streq(argv[0], "--")) {
 			options = false;
 			used = 1;
+		/* A dash alone is a word, the name of the one unit of a job without
+		 * windows. */
 		} else if (options && argv[0][0] == '-' && argv[0][1]) {
 			used = take_option(command, argc, argv, values, err);
 		} else {
@@ -306,6 +348,8 @@ struct etl_json *etl_command_parse(const struct etl_command *command, int argc,
 	return check_required(command, values, err) < 0 ? NULL : ETL_TAKE(values);
 }
 
+/* What is local (follow, lines, the file of `config check`) never leaves etlctl: the
+ * daemon would refuse it as unknown. */
 struct etl_json *etl_command_parameters(const struct etl_command *command,
 	const struct etl_json *values)
 {
@@ -331,6 +375,7 @@ static const struct etl_command_arg *find_wire(const struct etl_command *command
 	return NULL;
 }
 
+/* Types are those of JSON, without guessing: "5" is no number here, 1 is no true. */
 static int check_one(const struct etl_command_arg *arg, const struct etl_json *value,
 	struct etl_error *err)
 {
@@ -355,6 +400,8 @@ static int check_one(const struct etl_command_arg *arg, const struct etl_json *v
 	return 0;
 }
 
+/* Unknown names are refused and not passed over: a misspelt "partiton" would otherwise
+ * widen a command to all partitions. */
 int etl_command_check(const struct etl_command *command, const struct etl_json *parameters,
 	const char **wrong, struct etl_error *err)
 {

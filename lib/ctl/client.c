@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * The blocking client. The descriptor does not block; each wait is a poll until the deadline.
+ *
+ * Why a deadline and not a timeout for each call: an answer may come in many pieces,
+ * and a daemon that sends one byte a second must not keep etlctl for ever. Why
+ * CLOCK_MONOTONIC: a clock that is set back while we wait would make the wait longer.
  */
 #include "ctl/client.h"
 
@@ -29,6 +33,8 @@ static int64_t now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* No limit is a deadline that never comes, which keeps the arithmetic below free of a
+ * second case. */
 static int64_t deadline_after(int timeout_ms)
 {
 	return timeout_ms < 0 ? INT64_MAX : now_ms() + timeout_ms;
@@ -43,6 +49,8 @@ static int io_error(struct etl_error *err, const char *what)
 static int wait_for(struct etl_client *client, short events, int64_t deadline,
 	struct etl_error *err)
 {
+	/* poll() passes over a negative descriptor, so "none is watched" needs no
+	 * branch. */
 	struct pollfd fds[2] = {
 		{.fd = client->fd, .events = events},
 		{.fd = client->watched, .events = POLLIN},
@@ -52,6 +60,8 @@ static int wait_for(struct etl_client *client, short events, int64_t deadline,
 		int64_t left = deadline == INT64_MAX ? -1 : deadline - now_ms();
 		int n;
 
+		/* Once more without waiting: what is there already is taken even after
+		 * the deadline. */
 		if (deadline != INT64_MAX && left < 0)
 			left = 0;
 		n = poll(fds, 2, (int)left);
@@ -68,6 +78,9 @@ static int wait_for(struct etl_client *client, short events, int64_t deadline,
 	}
 }
 
+/* Each word leads to another next step: "no socket" that etld is not running (or runs
+ * elsewhere), "nobody listens" that it died, "no permission" that the caller is not in
+ * the group. */
 static int connect_error(const char *path, struct etl_error *err)
 {
 	switch (errno) {
@@ -90,6 +103,8 @@ static int connect_error(const char *path, struct etl_error *err)
 	}
 }
 
+/* sun_path has 108 bytes (unix(7)), the NUL included; a longer path would be cut by
+ * whoever copies it. */
 struct etl_client *etl_client_open(const char *path, int timeout_ms, struct etl_error *err)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -143,6 +158,8 @@ static int closed_error(struct etl_error *err)
 		"the daemon closed the connection without an answer");
 }
 
+/* A request of a mebibyte does not fit into the socket's buffer: it goes out in pieces, with the
+ * rest moved to the front of ours each time. */
 int etl_client_send(struct etl_client *client, const char *method,
 	const struct etl_json *parameters, bool more, int timeout_ms, struct etl_error *err)
 {
@@ -153,12 +170,14 @@ int etl_client_send(struct etl_client *client, const char *method,
 	if (!etl_ctl_request_append(&out, method, parameters, more))
 		return etl_error_set(err, ETL_LIMIT, "ctl.frame", "the request is too long");
 	while (out.len) {
+		/* MSG_NOSIGNAL: a daemon that closed is an error code here and no
+		 * SIGPIPE. */
 		ssize_t n = send(client->fd, out.data, out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n >= 0)
 			etl_buf_consume(&out, (size_t)n);
 		else if (errno == EPIPE || errno == ECONNRESET)
-			return 0; /* it was sent away: why stands in its answer, or there is none */
+			return 0; /* refused: why stands in its answer, or there is none */
 		else if (errno != EAGAIN && errno != EINTR)
 			return io_error(err, "send");
 		else if (errno == EAGAIN && wait_for(client, POLLOUT, deadline, err) < 0)
@@ -167,7 +186,8 @@ int etl_client_send(struct etl_client *client, const char *method,
 	return 0;
 }
 
-/* Reads what is there. 0 or -1. */
+/* Reads what is there. 0 or -1.
+ * 16 KiB a call: most answers are one piece. */
 static int fill(struct etl_client *client, int64_t deadline, struct etl_error *err)
 {
 	char chunk[16 * 1024];
@@ -179,10 +199,14 @@ static int fill(struct etl_client *client, int64_t deadline, struct etl_error *e
 	if (n == 0 || (n < 0 && errno == ECONNRESET))
 		return closed_error(err);
 	if (n < 0)
+		/* Woken for nothing (select(2), BUGS): the caller looks at its frames
+		 * again and comes back. */
 		return errno == EAGAIN || errno == EINTR ? 0 : io_error(err, "receive");
 	return etl_frame_reader_feed(&client->reader, chunk, (size_t)n, err);
 }
 
+/* The reply's texts lie in `out`, not in the reader: they stay when the next frame
+ * comes. */
 int etl_client_receive(struct etl_client *client, int timeout_ms, struct etl_ctl_reply *out,
 	struct etl_error *err)
 {
@@ -191,6 +215,8 @@ int etl_client_receive(struct etl_client *client, int timeout_ms, struct etl_ctl
 	size_t len;
 	int rc;
 
+	/* What an earlier call read too much is a reply too: frames first, then the
+	 * socket. */
 	while ((rc = etl_frame_reader_next(&client->reader, &text, &len, err)) == 0)
 		if (fill(client, deadline, err) < 0)
 			return -1;

@@ -29,7 +29,7 @@ int etl_client_send(struct etl_client *client, const char *method,
 	const struct etl_json *parameters, bool more, int timeout_ms, struct etl_error *err);
 
 /* One reply, error replies included. timeout_ms < 0 waits as long as it takes. -1 with code
- * "ctl.timeout", "ctl.closed" (the daemon went away), "ctl.interrupted", "ctl.garbage"
+ * "ctl.timeout", "ctl.closed" (the daemon closed the connection), "ctl.interrupted", "ctl.garbage"
  * (what came is no reply), "ctl.frame" or "ctl.io". */
 int etl_client_receive(struct etl_client *client, int timeout_ms, struct etl_ctl_reply *out,
 	struct etl_error *err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Arguments of commands: of those that steer, and what several commands share. A part of the table in
- * commands.c, which alone includes this.
+ * Arguments of commands: of those that steer, and what several commands share. A part of the
+ * table in commands.c, which alone includes this.
  */
 #ifndef ETL_CTL_COMMAND_ARGS_H
 #define ETL_CTL_COMMAND_ARGS_H
@@ -13,8 +13,10 @@
 #define END	     {NULL}
 
 static const struct etl_command_arg job_args[] = {JOB_REQUIRED, END};
-#define PARTITION {"partition", "--partition", 0, "PARTITION", ETL_ARG_PARTITION, 0, "this partition only"}
-#define DRY_RUN	  {"dry_run", "--dry-run", 0, NULL, ETL_ARG_FLAG, 0, "show what would happen, change nothing"}
+#define PARTITION                                                                                  \
+	{"partition", "--partition", 0, "PARTITION", ETL_ARG_PARTITION, 0, "this partition only"}
+#define DRY_RUN                                                                                    \
+	{"dry_run", "--dry-run", 0, NULL, ETL_ARG_FLAG, 0, "show what would happen, change nothing"}
 
 static const struct etl_command_arg move_args[] = {
 	JOB_REQUIRED,
@@ -63,8 +65,10 @@ static const struct etl_command_arg history_args[] = {
 static const struct etl_command_arg dead_list_args[] = {
 	{"what", NULL, 0, "JOB|RUN", ETL_ARG_JOB_OR_RUN, 0,
 		"of a job, or of a run: its id, or six characters or more of its beginning or end"},
-	{"window", "--window", 0, "TIME", ETL_ARG_TIME, 0, "of the job's window that holds this time"},
-	{"partition", "--partition", 0, "PARTITION", ETL_ARG_PARTITION, 0, "of this partition of the job"},
+	{"window", "--window", 0, "TIME", ETL_ARG_TIME, 0,
+		"of the job's window that holds this time"},
+	{"partition", "--partition", 0, "PARTITION", ETL_ARG_PARTITION, 0,
+		"of this partition of the job"},
 	{"limit", "--limit", 'n', "N", ETL_ARG_INT, 0, "how many (20)"},
 	{"before", "--before", 0, "ID", ETL_ARG_TEXT, 0, "go on behind this one: the next page"},
 	END,
@@ -79,7 +83,8 @@ static const struct etl_command_arg backfill_args[] = {
 	{"from", "--from", 0, "TIME", ETL_ARG_TIME, 0, "windows from here on (window.start)"},
 	{"to", "--to", 0, "TIME", ETL_ARG_TIME, 0, "windows that end by then (now)"},
 	PARTITION,
-	{"order", "--order", 0, "ORDER", ETL_ARG_TEXT, 0, "which end first (oldest)", "oldest|newest"},
+	{"order", "--order", 0, "ORDER", ETL_ARG_TEXT, 0, "which end first (oldest)",
+		"oldest|newest"},
 	{"rate", "--rate", 0, "RATE", ETL_ARG_TEXT, 0, "windows in a time at the most: 60/m"},
 	{"reprocess", "--reprocess", 0, "WHICH", ETL_ARG_TEXT, 0, "which windows (missing)",
 		"missing|failed|all"},

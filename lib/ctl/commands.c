@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * The command table. Summaries have no full stop; help texts end with one example or more.
+ *
+ * Where to look: `access` decides who may (READ: the socket's group; OPERATE: root and
+ * the admin group, audited), `more` that a method may answer several times, no `method`
+ * that etlctl does it alone. `reply` is Varlink's language for what ctl/README.md tells
+ * in full. Help texts are at most 80 columns wide as they are shown, which is why lines
+ * of this file may pass 100.
  */
 #include "ctl/commands.h"
 
@@ -8,8 +14,11 @@
 #include "ctl/command_args.h"
 #include "ctl/message.h"
 
+/* The words of the ledger, in the order of a window's life. */
 #define WINDOW_STATES "pending|running|loaded|empty|held|failed|unrecoverable|skipped"
 
+/* --check is local: the daemon's answer is the same, and only the exit status follows
+ * from it. */
 static const struct etl_command_arg status_args[] = {
 	JOB_OPTIONAL,
 	{"check", "--check", 0, NULL, ETL_ARG_FLAG, ETL_ARG_LOCAL,
@@ -28,6 +37,8 @@ static const struct etl_command_arg next_args[] = {
 	{"from", "--from", 0, "TIME", ETL_ARG_TIME, 0, "start there instead of now"},
 	END,
 };
+/* PARTITION is a text and no ETL_ARG_PARTITION where JOB|RUN may name a run, which says
+ * by itself what job it is of. */
 static const struct etl_command_arg why_args[] = {
 	{"what", NULL, 0, "JOB|RUN", ETL_ARG_JOB_OR_RUN, ETL_ARG_REQUIRED,
 		"a job, or a run: its id, or six characters or more of its beginning or end"},
@@ -40,10 +51,12 @@ static const struct etl_command_arg simulate_args[] = {
 	JOB_OPTIONAL,
 	{"from", "--from", 0, "TIME", ETL_ARG_TIME, 0, "slots from here on (now)"},
 	{"to", "--to", 0, "TIME", ETL_ARG_TIME, 0, "slots before this (a day later)"},
-	{"group", "--group", 0, "GROUP", ETL_ARG_TEXT, 0, "only jobs of this group"},
+	{"group", "--group", 0, "GROUP", ETL_ARG_GROUP, 0, "only jobs of this group"},
 	{"limit", "--limit", 'n', "N", ETL_ARG_INT, 0, "how many slots are listed (20)"},
 	END,
 };
+/* --window and --from/--to are judged by the method: the table knows types, not which
+ * of them fit together. */
 static const struct etl_command_arg run_args[] = {
 	JOB_REQUIRED,
 	{"window", "--window", 0, "START[/END]", ETL_ARG_TEXT, 0, "this window only"},
@@ -77,6 +90,8 @@ static const struct etl_command_arg windows_args[] = {
 	{"all", "--all", 0, NULL, ETL_ARG_FLAG, 0, "closed ones too"},
 	END,
 };
+/* What every final reply begins with: `schema` tells a program which version of the
+ * answer it reads. */
 #define HEAD "schema: string, generated_at: string"
 #define DECISION_REPLY                                                                          \
 	"(" HEAD ", job: string, decision: string, partition: string, window: object, "         \
@@ -89,6 +104,8 @@ static const struct etl_command_arg windows_args[] = {
 
 const struct etl_command etl_commands[] = {
 	{
+		/* The one command that has to answer whatever is wrong with the daemon:
+		 * it reads memory alone. */
 		.name = "status",
 		.summary = "Health of the daemon and of its jobs",
 		.help =
@@ -140,6 +157,8 @@ const struct etl_command etl_commands[] = {
 		.args = next_args,
 	},
 	{
+		/* `more`, for --wait: progress comes as replies of the same call, so
+		 * that Ctrl-C ends the call and not the run. */
 		.name = "run",
 		.summary = "Run a job at once: what is due, or the windows named",
 		.help =
@@ -193,6 +212,9 @@ const struct etl_command etl_commands[] = {
 		.args = windows_args,
 	},
 	{
+		/* The decisions: one window, one reason, audited and undoable. They
+		 * have commands of their own instead of options of `run`, because each
+		 * closes or opens data for good. */
 		.name = "windows accept",
 		.summary = "Close one window that failed, as it is: it becomes skipped",
 		.help =
@@ -249,6 +271,9 @@ const struct etl_command etl_commands[] = {
 		.args = decide_args,
 	},
 	{
+		/* The moves: `set` gives windows up, `rewind` asks for them again,
+		 * `undo` takes the newest back. All three work slice by slice through
+		 * the ledger, hence `more`. */
 		.name = "watermark show",
 		.summary = "How far each partition of a job is loaded without a gap",
 		.help = "  etlctl watermark show airqino\n",
@@ -313,6 +338,8 @@ const struct etl_command etl_commands[] = {
 		.args = history_args,
 	},
 	{
+		/* Refused records are read only: what mends them is a change of the job
+		 * or of the source, and a run of their windows. */
 		.name = "dead list",
 		.summary = "Records that were refused, newest first, with the reason",
 		.help =
@@ -343,6 +370,7 @@ const struct etl_command etl_commands[] = {
 		.args = dead_show_args,
 	},
 	{
+		/* `more`, for --wait, as with run: a backfill may take days. */
 		.name = "backfill",
 		.summary = "Load the windows of a range in the background, behind live runs",
 		.help =
@@ -372,6 +400,8 @@ const struct etl_command etl_commands[] = {
 		.args = backfills_args,
 	},
 	{
+		/* One word for a job, a run and a backfill: whoever wants to stop
+		 * something has an id at hand and no time to look up its kind. */
 		.name = "cancel",
 		.summary = "End a run or a backfill; what it has not loaded stays due",
 		.help = "  etlctl cancel airqino\n"
@@ -382,6 +412,8 @@ const struct etl_command etl_commands[] = {
 		.args = cancel_args,
 	},
 	{
+		/* For operators, since a hold is what the other side asked for: to end
+		 * it early may cost a ban. */
 		.name = "host release",
 		.summary = "End a host's hold and close its breaker",
 		.help = "For a host that asked for too long a wait, or that is known to be well again.\n"
@@ -393,6 +425,7 @@ const struct etl_command etl_commands[] = {
 		.args = host_args,
 	},
 	{
+		/* A job or a group, and the method refuses both and none. */
 		.name = "pause",
 		.summary = "Stop starting a job; what runs goes on",
 		.help = "A pause outlives a restart of the daemon.\n\n"
@@ -423,6 +456,8 @@ const struct etl_command etl_commands[] = {
 		.args = resume_args,
 	},
 	{
+		/* Without a method: it runs the daemon's binary, so that it works when
+		 * no daemon does. */
 		.name = "config check",
 		.summary = "Check the configuration files; needs no daemon",
 		.help =
@@ -445,6 +480,8 @@ const struct etl_command etl_commands[] = {
 		.args = no_args,
 	},
 	{
+		/* Together with simulate and metrics: what the daemon knows, told in
+		 * sentences, in slots and in numbers. All three only read. */
 		.name = "why",
 		.summary = "Why a job waits, a run ended so, a window is not loaded; what changes it",
 		.help =
@@ -491,6 +528,8 @@ const struct etl_command etl_commands[] = {
 		.args = no_args,
 	},
 	{
+		/* From here on etlctl needs no daemon (but for the names in completions
+		 * and the version). */
 		.name = "logs",
 		.summary = "What the journal says about a job",
 		.help =
@@ -527,10 +566,13 @@ const struct etl_command etl_commands[] = {
 		.access = ETL_ACCESS_READ,
 		.args = completion_args,
 	},
+	/* The end of every walk over the table. */
 	{NULL},
 };
 _Static_assert(sizeof etl_commands / sizeof *etl_commands <= ETL_COMMANDS_MAX + 1, "there is room for all");
 
+/* "io.etld.Control.Run" -> run. sizeof counts the NUL of the interface's name, which takes the
+ * place of the dot. */
 const struct etl_command *etl_command_by_method(const char *method)
 {
 	if (!etl_starts_with(method, ETL_CTL_INTERFACE "."))

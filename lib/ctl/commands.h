@@ -21,13 +21,13 @@ enum etl_access {
 
 enum etl_arg_type {
 	ETL_ARG_TEXT,
-	ETL_ARG_JOB,  /* text that names a job */
-	ETL_ARG_JOB_OR_RUN, /* ... or is a run's id, or six characters or more of its beginning or end */
+	ETL_ARG_JOB,        /* text that names a job */
+	ETL_ARG_JOB_OR_RUN, /* ... or is a run's id, or six characters or more of an end of it */
 	ETL_ARG_PARTITION, /* of the job: "station=X", "X" or "-" */
-	ETL_ARG_GROUP, /* that some job is in */
-	ETL_ARG_TIME, /* text: "2026-07-01", "2026-07-01T10:00Z", RFC 3339; UTC if no offset */
-	ETL_ARG_INT,  /* 1 .. 10000 */
-	ETL_ARG_FLAG, /* an option without a value; a bool on the wire */
+	ETL_ARG_GROUP,     /* that some job is in */
+	ETL_ARG_TIME,      /* text: "2026-07-01", "2026-07-01T10:00Z", RFC 3339; UTC if no offset */
+	ETL_ARG_INT,       /* 1 .. 10000 */
+	ETL_ARG_FLAG,      /* an option without a value; a bool on the wire */
 };
 
 enum etl_arg_flags {

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
  * The interface text (Varlink's definition language) and org.varlink.service.
+ *
+ * varlinkctl info unix:/run/etld/control
+ * varlinkctl introspect unix:/run/etld/control io.etld.Control
+ * varlinkctl call unix:/run/etld/control io.etld.Control.Next '{"job":"airqino","count":3}'
+ * The text is made from the table, so it cannot fall behind the commands.
  */
 #include "ctl/interface.h"
 
 #include "base/str.h"
 #include "ctl/commands.h"
 
+/* As https://varlink.org/Service has it; what implements it is below. */
 static const char service_text[] =
 	"# What every Varlink service answers\n"
 	"interface " ETL_CTL_SERVICE "\n\n"
@@ -22,6 +28,9 @@ static const char *type_text(enum etl_arg_type type)
 	return type == ETL_ARG_INT ? "int" : type == ETL_ARG_FLAG ? "bool" : "string";
 }
 
+/* # The slots to come of a job's schedule
+ * method Next(job: string, count: ?int, from: ?string) -> (schema: string, ...)
+ * A question mark is Varlink's "may be null". Local arguments are no part of the protocol. */
 static void add_method(const struct etl_command *command, struct etl_buf *out)
 {
 	const char *comma = "";
@@ -48,6 +57,7 @@ void etl_ctl_interface_text(struct etl_buf *out)
 	for (int i = ETL_CTL_OK + 1; i < ETL_CTL_ERROR_MAX; i++) {
 		const char *name = etl_ctl_error_name((enum etl_ctl_error)i);
 
+		/* Those of org.varlink.service are declared there. */
 		if (etl_starts_with(name, ETL_CTL_INTERFACE "."))
 			etl_buf_printf(out,
 				"\n# %s\nerror %s (message: string, hint: ?string)\n",
@@ -80,6 +90,8 @@ static struct etl_json *detail(const char *key, const char *value)
 	return details;
 }
 
+/* Half of a message: the text stands inside a JSON string, where each line break is two
+ * bytes. */
 static void answer_description(const struct etl_ctl_request *request, struct etl_buf *out)
 {
 	const char *wanted = etl_json_text(request->parameters, "interface", NULL);
@@ -105,8 +117,10 @@ static void answer_description(const struct etl_ctl_request *request, struct etl
 bool etl_ctl_service_answer(const struct etl_ctl_request *request, const char *version,
 	struct etl_buf *out)
 {
+	/* First of all, since nearly every request is one of these. */
 	if (etl_command_by_method(request->method))
 		return false;
+	/* Answered by silence, an unknown method too: the caller does not read. */
 	if (request->oneway)
 		return true;
 	if (etl_streq(request->method, ETL_CTL_SERVICE ".GetInfo"))

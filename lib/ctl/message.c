@@ -9,6 +9,8 @@
 
 #include "base/str.h"
 
+/* The rows come from ETL_CTL_ERRORS in message.h, so that a new error cannot be without
+ * its words. */
 static const struct {
 	const char *name;
 	int exit;
@@ -21,6 +23,8 @@ static const struct {
 };
 _Static_assert(sizeof errors / sizeof *errors == ETL_CTL_ERROR_MAX, "each error has its row");
 
+/* Two errors have names that Varlink's own specification gives them; generic clients
+ * know them. */
 const char *etl_ctl_error_name(enum etl_ctl_error error)
 {
 	if (error == ETL_CTL_METHOD_NOT_FOUND)
@@ -40,6 +44,8 @@ int etl_ctl_error_exit(enum etl_ctl_error error)
 	return errors[error].exit;
 }
 
+/* "io.etld.Control.Busy" and "org.varlink.service.MethodNotFound" are known by what is behind the
+ * last dot; "org.example.Busy" is somebody else's and counts as Failed. */
 enum etl_ctl_error etl_ctl_error_parse(const char *name)
 {
 	const char *dot = strrchr(name, '.');
@@ -61,6 +67,7 @@ static int wrong_type(struct etl_error *err, const char *key, enum etl_json_type
 		etl_json_type_name(wanted));
 }
 
+/* "more": "yes" is refused: whoever sends it would wait for replies that never come. */
 static int read_bool(const struct etl_json *json, const char *key, bool *out,
 	struct etl_error *err)
 {
@@ -73,6 +80,7 @@ static int read_bool(const struct etl_json *json, const char *key, bool *out,
 	return 0;
 }
 
+/* null counts as absent for no member here but `error`: Varlink leaves members out. */
 static int read_parameters(const struct etl_json *json, const struct etl_json **out,
 	struct etl_error *err)
 {
@@ -115,6 +123,8 @@ int etl_ctl_request_parse(const char *text, size_t len, struct etl_ctl_request *
 		read_bool(json, "more", &request.more, err) < 0 ||
 		read_bool(json, "oneway", &request.oneway, err) < 0)
 		return -1;
+	/* Moved only now: on every way out before it the tree is freed here and `out`
+	 * is untouched. */
 	request.json = ETL_TAKE(json);
 	*out = request;
 	return 0;
@@ -126,7 +136,9 @@ void etl_ctl_request_fini(struct etl_ctl_request *request)
 	*request = (struct etl_ctl_request){0};
 }
 
-/* Appends the message and its NUL, or nothing. */
+/* Appends the message and its NUL, or nothing.
+ * Printed into a buffer of its own first: the caller's may hold other replies, which
+ * must stay whole if this one does not fit. */
 static bool append_frame(struct etl_buf *out, const struct etl_json *message)
 {
 	ETL_BUF_CLEANUP struct etl_buf text;
@@ -135,6 +147,8 @@ static bool append_frame(struct etl_buf *out, const struct etl_json *message)
 	return etl_json_print(message, &text) && etl_buf_append(out, text.data, text.len + 1);
 }
 
+/* {"method":"io.etld.Control.Next","parameters":{"job":"airqino"}} and a NUL byte. `more` is
+ * written only where it is true, as the specification's own examples do. */
 bool etl_ctl_request_append(struct etl_buf *out, const char *method,
 	const struct etl_json *parameters, bool more)
 {
@@ -150,6 +164,8 @@ bool etl_ctl_request_append(struct etl_buf *out, const char *method,
 
 /* ---- replies ---------------------------------------------------------------------------- */
 
+/* An answer that is too long is told as an error with advice, since a client that waits
+ * for an answer must get one. */
 bool etl_ctl_reply_append(struct etl_buf *out, struct etl_json *parameters, bool continues)
 {
 	etl_cleanup(etl_json_free) struct etl_json *message = etl_json_object();
@@ -166,12 +182,16 @@ bool etl_ctl_reply_append(struct etl_buf *out, struct etl_json *parameters, bool
 	return etl_buf_append(out, text.data, text.len + 1);
 }
 
+/* {"error":"io.etld.Control.NoSuchJob","parameters":{"job":"x","message":"...","hint":"..."}}: an
+ * error always has a message that a person can read, and often the next thing to try. */
 bool etl_ctl_error_append(struct etl_buf *out, enum etl_ctl_error error, const char *message,
 	const char *hint, struct etl_json *details)
 {
 	etl_cleanup(etl_json_free) struct etl_json *whole = etl_json_object();
 	struct etl_json *parameters = details ? details : etl_json_object();
 
+	/* Details are made by methods; `message` and `hint` are ours, whatever they put
+	 * there. */
 	etl_json_free(etl_json_detach(parameters, "message"));
 	etl_json_free(etl_json_detach(parameters, "hint"));
 	etl_json_add_text(parameters, "message", message);
@@ -181,13 +201,15 @@ bool etl_ctl_error_append(struct etl_buf *out, enum etl_ctl_error error, const c
 	etl_json_add_item(whole, "parameters", parameters);
 	if (append_frame(out, whole))
 		return true;
-	/* The details are too long, such as a method's name of a mebibyte: an answer comes even so. */
+	/* The details are too long, such as a method's name of a mebibyte: an answer comes even
+	 * so. */
 	etl_json_free(etl_json_detach(whole, "parameters"));
 	etl_json_add_text(etl_json_add_object(whole, "parameters"), "message",
 		etl_ctl_error_meaning(error));
 	return append_frame(out, whole);
 }
 
+/* A reply of a newer daemon with an error that we do not know still has its message. */
 static int read_error(struct etl_ctl_reply *reply, struct etl_error *err)
 {
 	const struct etl_json *member = etl_json_get(reply->json, "error");

@@ -50,7 +50,7 @@ static void mark_failed(struct etl_strand *strand, const struct etl_error *err)
 	(void)state->ops->ledger_mark(state, strand->run->job->name, strand->part.partition->name,
 		strand->run->fence, entries, work->walk.span.n, &ignored);
 	free(entries);
-	strand->part.windows_failed += work->walk.span.n;
+	strand->part.windows.failed += work->walk.span.n;
 }
 
 /* The law of halving: what is bad in one window keeps no other window open. A span that was refused is

@@ -23,7 +23,7 @@ static bool can_tell(const struct etl_strand *strand)
 	const struct etl_run *run = strand->run;
 	const struct etl_watermark *mark = &strand->work->plan.watermark;
 
-	return run->audit && !etl_run_is_asked(run) && !run->job->window.none &&
+	return run->seek_holes && !etl_run_is_asked(run) && !run->job->window.none &&
 		mark->window_ms == etl_dur_ms(run->job->window.size) &&
 		mark->processed.ms > mark->origin.ms;
 }

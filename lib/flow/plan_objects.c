@@ -74,7 +74,7 @@ static int give_up_gone(struct etl_strand *strand, struct etl_object_plan *plan,
 	}
 	if (!plan->n_gone)
 		return 0;
-	strand->part.windows_lost += plan->n_gone;
+	strand->part.windows.lost += plan->n_gone;
 	return run->env->state->ops->ledger_mark(run->env->state, run->job->name,
 		strand->part.partition->name, run->fence, plan->gone, plan->n_gone, err);
 }

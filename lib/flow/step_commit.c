@@ -324,10 +324,10 @@ static void count(struct etl_strand *strand, const struct etl_commit *commit)
 		warn_of_loss(strand, window);
 		etl_account_window(strand, window);
 		strand->part.windows_changed += window->changed;
-		strand->part.windows_loaded += entry->state == ETL_WINDOW_LOADED;
-		strand->part.windows_empty += entry->state == ETL_WINDOW_EMPTY;
-		strand->part.windows_held += entry->state == ETL_WINDOW_HELD;
-		strand->part.windows_failed += entry->state == ETL_WINDOW_FAILED;
+		strand->part.windows.loaded += entry->state == ETL_WINDOW_LOADED;
+		strand->part.windows.empty += entry->state == ETL_WINDOW_EMPTY;
+		strand->part.windows.held += entry->state == ETL_WINDOW_HELD;
+		strand->part.windows.failed += entry->state == ETL_WINDOW_FAILED;
 		strand->part.windows_left_open += entry->state == ETL_WINDOW_FAILED;
 		if (entry->state == ETL_WINDOW_FAILED && strand->part.error.kind == ETL_OK) {
 			strand->part.failed_at = ETL_STEP_CHECK; /* its verdict is only written here */
@@ -433,7 +433,7 @@ static struct etl_go discard(struct etl_strand *strand, struct etl_error *err)
 
 		window->counts.withheld = window->counts.out;
 		etl_account_window(strand, window);
-		strand->part.windows_discarded++;
+		strand->part.windows.discarded++;
 	}
 	if (!*strand->part.reason)
 		snprintf(strand->part.reason, sizeof strand->part.reason,
@@ -449,7 +449,7 @@ static bool all_objects_are_in(const struct etl_strand *strand)
 	const struct etl_due_list *due = &strand->work->plan.due;
 	const struct etl_part *part = &strand->part;
 
-	if (due->more || part->windows_failed || part->windows_held || etl_run_is_asked(strand->run))
+	if (due->more || part->windows.failed || part->windows.held || etl_run_is_asked(strand->run))
 		return false;
 	for (size_t i = 0; i < due->n; i++)
 		if (!due->windows[i].done)

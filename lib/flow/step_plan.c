@@ -70,7 +70,7 @@ static void fill_lost(const struct etl_strand *strand, const struct etl_due_wind
 static void count_lost(struct etl_strand *strand, const struct etl_ledger_entry *entries, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (!strand->part.windows_lost++)
+		if (!strand->part.windows.lost++)
 			strand->part.lost = entries[i].window;
 		strand->part.lost.end = entries[i].window.end;
 	}

@@ -2,6 +2,10 @@
  *
  * Charsets by iconv. A name comes from a stranger's header: only letters, digits and "-_.:"
  * reach iconv_open, which would take "//TRANSLIT" and paths otherwise.
+ *
+ * charset: windows-1252 and the bytes 5A FC 72 69 63 68 give "Zürich", 5A C3 BC 72 69
+ * 63 68. Cut anywhere, the result is the same: half a character waits for the other
+ * half.
  */
 #include "format/charset.h"
 
@@ -17,6 +21,9 @@
 #include "base/alloc.h"
 #include "base/str.h"
 
+/* No charset has a character of more than some eight bytes; 16 leave room for its shift
+ * sequences. 4096 bytes of room a step keep the number of calls small without reserving
+ * four times the piece. */
 enum { NAME_MAX_BYTES = 40, HALF_MAX = 16, OUT_STEP = 4096 };
 
 struct etl_charset {
@@ -27,6 +34,8 @@ struct etl_charset {
 	unsigned long long offset; /* bytes before the ones at hand */
 };
 
+/* "UTF-16LE" and "ISO_8859-1:1987" are names; "//TRANSLIT" would make iconv guess, and
+ * a path would make it load a module. */
 static bool is_name(const char *name)
 {
 	size_t n = strlen(name);
@@ -39,6 +48,7 @@ static bool is_name(const char *name)
 	return true;
 }
 
+/* Asked of the library itself, whose list differs between systems. */
 bool etl_charset_is_known(const char *name)
 {
 	iconv_t conversion = is_name(name) ? iconv_open("UTF-8", name) : (iconv_t)-1;
@@ -49,6 +59,9 @@ bool etl_charset_is_known(const char *name)
 	return true;
 }
 
+/* text/csv; charset="iso-8859-1"  ->  iso-8859-1       application/json  ->  none
+ * text/csv; header=present; charset = utf-8  ->  utf-8 (blanks are not allowed there
+ * and are sent) */
 bool etl_charset_of(const char *content_type, char *out, size_t size)
 {
 	const char *at = content_type;
@@ -71,6 +84,8 @@ bool etl_charset_of(const char *content_type, char *out, size_t size)
 	return false;
 }
 
+/* ASCII is a part of it. Neither is converted: what is not UTF-8 after all is told by
+ * the format. */
 static bool is_utf8(const char *name)
 {
 	return strcasecmp(name, "utf-8") == 0 || strcasecmp(name, "utf8") == 0 ||
@@ -81,6 +96,8 @@ int etl_charset_begin(struct etl_charset **charset, const char *name, struct etl
 {
 	iconv_t conversion;
 
+	/* A new payload begins without what the last one left: half a character, or a
+	 * shift. */
 	etl_charset_free(ETL_TAKE(*charset));
 	if (!name || !*name || is_utf8(name))
 		return 0;
@@ -102,6 +119,8 @@ void etl_charset_free(struct etl_charset *charset)
 	free(charset);
 }
 
+/* The offset counts in bytes as they came, so that it can be found in a dump of the
+ * answer. */
 static int broken(const struct etl_charset *c, unsigned long long at, struct etl_error *err)
 {
 	return etl_error_set(err, ETL_DATA, "http.charset",
@@ -129,8 +148,10 @@ static int convert(struct etl_charset *c, char **in, size_t *left, struct etl_bu
 		size_t rc = iconv(c->conversion, in, left, &to, &free_bytes);
 
 		out->len += (size_t)(to - room);
+		/* The room was full: what is written counts, and the loop makes more. */
 		if (rc != (size_t)-1 || errno == E2BIG)
 			continue;
+		/* Not wrong, but not whole: the end of the piece cuts a character. */
 		if (errno == EINVAL)
 			break;
 		return broken(c, c->offset + (unsigned long long)(*in - begin), err);
@@ -152,6 +173,7 @@ int etl_charset_convert(struct etl_charset *c, const char *bytes, size_t len,
 	c->n_half = 0;
 	int rc = convert(c, &at, &left, out, err);
 
+	/* More than any character has: then it is none. */
 	if (rc == 0 && left > sizeof c->half)
 		rc = broken(c, c->offset, err);
 	if (rc == 0) {
@@ -162,7 +184,8 @@ int etl_charset_convert(struct etl_charset *c, const char *bytes, size_t len,
 	return rc;
 }
 
-/* iconv keeps a letter back that a mark behind it may change: in windows-1258 also the last bracket. */
+/* iconv keeps a letter back that a mark behind it may change: in windows-1258 also the last
+ * bracket. */
 int etl_charset_end(struct etl_charset *c, struct etl_buf *out, struct etl_error *err)
 {
 	char *room = etl_buf_reserve(out, OUT_STEP), *to = room;

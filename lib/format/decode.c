@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * Charset, format, reshape and time, one behind the other. Each piece passes all of them at once, so
- * that nothing is kept but what a stage itself holds back.
+ * Charset, format, reshape and time, one behind the other. Each piece passes all of them at
+ * once, so that nothing is kept but what a stage itself holds back.
+ *
+ * A piece of bytes -> charset -> watch (what a service says of itself) -> format -> lone? ->
+ * reshape -> time -> the batch. `from` marks in each step where the batch had ended before this
+ * piece: only what is new passes the stages, since a record must not be reshaped or moved by its
+ * label again.
  */
 #include "format/decode.h"
 
@@ -9,6 +14,7 @@
 #include "base/buf.h"
 #include "format/charset.h"
 
+/* A character of four bytes of UTF-8 may come from one byte. */
 /* Bytes that are converted at once; 4 bytes of UTF-8 for each and a step's room. */
 enum { CONVERT_MAX = 64 * 1024, CONVERTED_MAX = 4 * CONVERT_MAX + 16 * 1024 };
 
@@ -23,6 +29,7 @@ struct etl_decode {
 	etl_wall last;	  /* event time of the newest of them so far */
 };
 
+/* The format knows this instance, not who watches it: the watch may be set after open. */
 static void note(void *ctx, const struct etl_note *said)
 {
 	const struct etl_decode_watch *watch = ((struct etl_decode *)ctx)->watch;
@@ -31,6 +38,7 @@ static void note(void *ctx, const struct etl_note *said)
 		watch->note(watch->ctx, said);
 }
 
+/* What was opened before a failure stays and is closed by etl_decode_free. */
 static int open_stages(struct etl_decode *d, size_t memory_max, struct etl_error *err)
 {
 	const struct etl_decode_spec *spec = d->spec;
@@ -99,6 +107,8 @@ static bool is_text(const struct etl_decode *d)
 	return d->spec->format && (d->spec->format->takes & ETL_FORMAT_TEXT);
 }
 
+/* The configured charset goes before that of the payload: services often name a wrong
+ * one, and the one who configures has looked. */
 int etl_decode_begin(struct etl_decode *d, const char *charset, struct etl_error *err)
 {
 	const char *configured = d->spec->charset;
@@ -116,8 +126,10 @@ int etl_decode_begin(struct etl_decode *d, const char *charset, struct etl_error
 
 /* ---- from documents to records ---- */
 
-/* A lone object where a list is due is a record only if it looks like one: no error of a service, and
- * with the event time that all records have. Asked before anything else is made of it. */
+/* A lone object where a list is due is a record only if it looks like one: no error of a
+ * service, and with the event time that all records have. Asked before anything else is made of
+ * it. records: /data, and the answer is {"data": {"error": "too many requests"}}: an object
+ * stands where a list is due. As a record it would be loaded, and the window closed. */
 static int check_lone(const struct etl_decode *d, const struct etl_batch *out, size_t from,
 	struct etl_error *err)
 {
@@ -135,6 +147,8 @@ static int check_lone(const struct etl_decode *d, const struct etl_batch *out, s
 	return 0;
 }
 
+/* A payload that fails gives nothing from the piece that broke it; what earlier pieces
+ * gave is the run's to throw away. */
 static void drop(struct etl_batch *out, size_t from)
 {
 	for (size_t i = from; i < out->n; i++)
@@ -142,7 +156,8 @@ static void drop(struct etl_batch *out, size_t from)
 	etl_batch_compact(out);
 }
 
-/* Through the stages from `first` on. */
+/* Through the stages from `first` on.
+ * In the order of the file; a later stage sees what an earlier one made. */
 static int reshape(struct etl_decode *d, size_t first, struct etl_batch *out, size_t from,
 	struct etl_error *err)
 {
@@ -152,7 +167,9 @@ static int reshape(struct etl_decode *d, size_t first, struct etl_batch *out, si
 	return 0;
 }
 
-/* What a stage held back passes those behind it. */
+/* What a stage held back passes those behind it.
+ * Stage 0 gives what it held back, stages 1 ... see it; then stage 1 ends, and so on:
+ * nothing passes a stage that has ended. */
 static int end_reshape(struct etl_decode *d, struct etl_batch *out, struct etl_error *err)
 {
 	for (size_t i = 0; i < d->spec->n_reshape; i++) {
@@ -190,17 +207,22 @@ static int decode_text(struct etl_decode *d, const char *text, size_t len, struc
 {
 	const struct etl_decode_watch *watch = d->watch;
 	size_t from = out->n, n_rejects = out->n_rejects;
+	/* 0 says that the payload turned out to be something else (an HTML page): its
+	 * bytes are kept for the message and no format sees them. */
 	int rc = watch && watch->text ? watch->text(watch->ctx, text, len, err) : 1;
 
 	if (rc <= 0)
 		return rc;
 	rc = d->spec->format->decode(d->format, text, len, out, err);
+	/* Rejects count: a payload of ten records, all refused, was not empty. */
 	d->records += out->n - from + out->n_rejects - n_rejects;
-	/* What came before the break is judged as well: an error object says more than its cut end. */
+	/* What came before the break is judged as well: an error object says more than its cut
+	 * end. */
 	return etl_decode_documents(d, out, from, err) < 0 ? -1 : rc;
 }
 
-/* In steps: what comes out of a charset is up to four times as long. */
+/* In steps: what comes out of a charset is up to four times as long.
+ * Whatever the size of a piece, the memory for its conversion has one size. */
 static int decode_charset(struct etl_decode *d, const char *bytes, size_t len,
 	struct etl_batch *out, struct etl_error *err)
 {
@@ -209,6 +231,7 @@ static int decode_charset(struct etl_decode *d, const char *bytes, size_t len,
 		etl_buf_clear(&d->converted);
 		if (etl_charset_convert(d->charset, bytes, n, &d->converted, err) < 0)
 			return -1;
+		/* A piece may be half a character and nothing else. */
 		if (d->converted.len && decode_text(d, d->converted.data, d->converted.len, out, err) < 0)
 			return -1;
 	}
@@ -238,6 +261,7 @@ int etl_decode_end(struct etl_decode *d, struct etl_batch *out, struct etl_error
 		return -1;
 	from = out->n;
 	n_rejects = out->n_rejects;
+	/* The proof that the payload was whole is the format's alone. */
 	if (d->format && d->spec->format->end(d->format, out, err) < 0)
 		return -1;
 	d->records += out->n - from + out->n_rejects - n_rejects;
@@ -257,6 +281,7 @@ uint64_t etl_decode_records(const struct etl_decode *d)
 	return d->records;
 }
 
+/* What a strand counts against its share of memory: bytes that no batch holds yet. */
 size_t etl_decode_held(const struct etl_decode *d)
 {
 	const struct etl_format_type *format = d->spec->format;

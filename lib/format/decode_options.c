@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * What stands beside the source under `extract`: its table, and whether its parts fit one another.
+ *
+ * extract: {http: {...}, format: json, records: /data/rows, attach: {city: /meta/city},
+ * expect: {pointer: /status, equals: ok}, time: {field: t}}. What a key means is in
+ * etld.yaml(5); here is told, when the configuration is loaded, what can only be a
+ * mistake.
  */
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +25,8 @@ struct beside {
 	struct etl_event_time_options time;
 };
 
+/* `null` in place of a list is a failure of most services and an empty list of some:
+ * only the owner knows which. */
 enum { NULL_FAIL, NULL_EMPTY };
 static const char *const null_words[] = {"fail", "empty", NULL};
 
@@ -67,11 +74,12 @@ static bool has_row(const struct etl_option *table, const char *name)
 	return false;
 }
 
+/* Arrays of an arena grow by copying; a mapping of a job has a handful of keys. */
 static void put(struct etl_node *map, struct etl_node *key, struct etl_node *item,
 	const struct etl_conf_env *env)
 {
-	struct etl_node **keys = etl_arena_alloc(env->arena, (map->n + 1) * sizeof *keys);
-	struct etl_node **items = etl_arena_alloc(env->arena, (map->n + 1) * sizeof *items);
+	struct etl_node **keys = etl_arena_alloc(etl_conf_tree(env), (map->n + 1) * sizeof *keys);
+	struct etl_node **items = etl_arena_alloc(etl_conf_tree(env), (map->n + 1) * sizeof *items);
 
 	for (size_t i = 0; i < map->n; i++) {
 		keys[i] = map->keys[i];
@@ -83,7 +91,10 @@ static void put(struct etl_node *map, struct etl_node *key, struct etl_node *ite
 	map->items = items;
 }
 
-/* A key of a source that is no option of it, and was meant for one of ours: it says so and is gone. */
+/* A key of a source that is no option of it, and was meant for one of ours: it says so and is gone.
+ * http: {url: ..., recrods: /data}: `recrods` is no option of http and nearest to a key
+ * of ours: did you mean 'records'? What is nearest to an option of the source is left
+ * to its own table. */
 static bool is_misspelt(const struct etl_node *key, const struct etl_option *own,
 	const struct etl_conf_env *env)
 {
@@ -106,6 +117,8 @@ static bool is_misspelt(const struct etl_node *key, const struct etl_option *own
 	return true;
 }
 
+/* Keys inside of the source's mapping are how files were written once; they mean the
+ * same. */
 const struct etl_node *etl_decode_split(const struct etl_node *map, const struct etl_option *own,
 	struct etl_node *beside, const struct etl_conf_env *env)
 {
@@ -113,13 +126,14 @@ const struct etl_node *etl_decode_split(const struct etl_node *map, const struct
 
 	if (map->kind != ETL_NODE_MAP)
 		return map;
-	rest = etl_arena_zalloc(env->arena, sizeof *rest);
+	rest = etl_arena_zalloc(etl_conf_tree(env), sizeof *rest);
 	*rest = *map;
 	rest->n = 0;
 	for (size_t i = 0; i < map->n; i++) {
 		const char *name = map->keys[i]->text;
 		bool ours = has_row(etl_decode_option_table, name) && !has_row(own, name);
 
+		/* In both places: neither can be known to be meant. */
 		if (ours && etl_node_get(beside, name))
 			etl_diag_add(env->diag, &map->keys[i]->mark, ETL_DIAG_DUPLICATE,
 				"the other one is beside the source", NULL,
@@ -132,6 +146,7 @@ const struct etl_node *etl_decode_split(const struct etl_node *map, const struct
 
 /* ---- plugins ---- */
 
+/* `format: json` is a word, `format: {jsonl: {no_lines: empty}}` a word with options. */
 static void load_format(struct etl_decode_spec *spec, const struct etl_node *node,
 	const struct etl_conf_env *env)
 {
@@ -159,6 +174,8 @@ static void load_format(struct etl_decode_spec *spec, const struct etl_node *nod
 		etl_arena_strf(env->arena, "extract.format.%s", spec->format->name), env);
 }
 
+/* Each stage by its name, as transforms are; they run before a record has a time, so
+ * they may make the field that holds it. */
 static void load_reshape(struct etl_decode_spec *spec, const struct etl_node *list,
 	const struct etl_conf_env *env)
 {
@@ -189,12 +206,15 @@ static void load_reshape(struct etl_decode_spec *spec, const struct etl_node *li
 			stage->options = etl_options_load(stage->type->options, stage->type->options_size,
 				stage->type->check, map ? item->items[0] : NULL,
 				etl_arena_strf(env->arena, "extract.reshape.%s", key->text), env);
+		/* A stage that is wrong is passed, and those behind it are still looked
+		 * at. */
 		spec->n_reshape += stage->options != NULL;
 	}
 }
 
 /* ---- where the records lie ---- */
 
+/* "data" is no pointer, "/data" is: the commonest slip. */
 static bool check_pointer(const char *pointer, const struct etl_node *node,
 	const struct etl_conf_env *env)
 {
@@ -217,6 +237,8 @@ static void load_attach(struct etl_layout *layout, const struct etl_pairs *pairs
 	for (size_t i = 0; i < pairs->n; i++) {
 		attach[i].name = pairs->keys[i];
 		attach[i].pointer = pairs->values[i];
+		/* Whether a star of the value fits the records can only be asked if
+		 * both are pointers. */
 		fault = check_pointer(pairs->values[i], pairs->nodes[i], env) && records_ok ?
 				etl_json_attach_fault(layout->records, pairs->values[i]) :
 				NULL;
@@ -229,6 +251,7 @@ static void load_attach(struct etl_layout *layout, const struct etl_pairs *pairs
 	layout->n_attach = pairs->n;
 }
 
+/* One mapping or a list of them: one is the rule. */
 static void load_expect(struct etl_layout *layout, const struct etl_node *node,
 	const struct etl_conf_env *env)
 {
@@ -249,6 +272,7 @@ static void load_expect(struct etl_layout *layout, const struct etl_node *node,
 	layout->expect = expect;
 }
 
+/* With a wrong charset every payload would fail, in the night, with the words of iconv. */
 static void load_layout(struct etl_layout *layout, const struct beside *o, const struct etl_node *node,
 	const struct etl_conf_env *env)
 {
@@ -264,7 +288,9 @@ static void load_layout(struct etl_layout *layout, const struct beside *o, const
 			env->what);
 }
 
-/* Keys that say nothing to this source or format. */
+/* Keys that say nothing to this source or format.
+ * A key that has no effect is a mistake: `expect` beside jsonl, `records` beside a source of
+ * documents. Who wrote it believes in a check that nobody makes. */
 static void refuse_useless(const struct etl_decode_spec *spec, const struct etl_node *beside,
 	bool documents, const struct etl_conf_env *env)
 {
@@ -288,7 +314,8 @@ static void refuse_useless(const struct etl_decode_spec *spec, const struct etl_
 	}
 }
 
-/* What is true of a record says nothing of the answer, and is not looked at. */
+/* What is true of a record says nothing of the answer, and is not looked at.
+ * records: /data, expect {pointer: /data/0/ok}: the record reader passes over what is inside. */
 static void refuse_inside(const struct etl_decode_spec *spec, const struct etl_node *expect,
 	const struct etl_conf_env *env)
 {
@@ -325,6 +352,8 @@ const struct etl_decode_spec *etl_decode_load(const struct etl_node *node, bool 
 	struct etl_decode_spec *spec = etl_arena_zalloc(env->arena, sizeof *spec);
 	struct beside o = {0};
 
+	/* An empty spec is given even so, since the rest of the job is still to be
+	 * judged. */
 	if (!etl_options_fill(etl_decode_option_table, node, &o, "extract", env))
 		return spec;
 	if (!documents) {
@@ -341,6 +370,8 @@ const struct etl_decode_spec *etl_decode_load(const struct etl_node *node, bool 
 	return spec;
 }
 
+/* Of sources that ask by time: a stamp at the end of its interval lies in the next
+ * window, as they see it. */
 etl_dur etl_decode_label(const struct etl_decode_spec *spec)
 {
 	return spec->time_text.label ? spec->time_text.interval : (etl_dur){0};

@@ -2,6 +2,10 @@
  *
  * json: one document (RFC 8259), its records where a JSON Pointer leads, by the streaming decoder
  * of lib/record. The end of the document is the proof that it is whole.
+ *
+ * {"data": [{"t": 1}, {"t": 2}]} with records: /data gives two records. Cut after the
+ * first one the payload fails at its end: what was seen may be loaded only if the
+ * bracket closed.
  */
 #include "format/format.h"
 #include "record/decode_json.h"
@@ -19,6 +23,7 @@ static int open_json(void *self, const void *opts, const struct etl_format_env *
 
 	(void)opts, (void)err;
 	json->decoder = etl_json_decoder_new(env->layout);
+	/* What waits for values to attach counts into the strand's memory. */
 	etl_json_decoder_bound(json->decoder, env->memory_max);
 	if (env->note)
 		etl_json_decoder_watch(json->decoder, env->note, env->note_ctx);

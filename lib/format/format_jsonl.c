@@ -5,6 +5,11 @@
  * reject and the next one is read; only the last line, if no line break ends it, has to be whole:
  * else the payload was cut there. A line is judged when all of it is there, so that a bad one gives
  * no record, wherever the pieces were cut.
+ *
+ * {"t": 1}        record 0
+ * {"t": 2         a reject, position 1: the line is no JSON, the payload goes on
+ *                 passed over
+ * {"t": 3}        record 2
  */
 #include <string.h>
 
@@ -14,6 +19,7 @@
 
 enum { TEXT_KEPT_BYTES = 1024 * 1024 }; /* of the buffer for a line, between lines */
 
+/* An empty answer is no proof that there was nothing: a proxy may have sent it. */
 enum { NO_LINES_FAIL, NO_LINES_EMPTY };
 static const char *const no_lines_words[] = {"fail", "empty", NULL};
 
@@ -27,6 +33,8 @@ static const struct etl_option options[] = {
 		.help = "empty: an answer without a line says that there are no records"},
 	{0}};
 
+/* `length` and not line.len tells how far the line came: of one that is too long only
+ * the beginning is kept. */
 struct jsonl {
 	struct etl_json_decoder *decoder;
 	bool may_be_empty;   /* an answer of blank lines is one without records */
@@ -43,6 +51,8 @@ static bool may_be_empty(const void *opts)
 	return ((const struct options *)opts)->no_lines == NO_LINES_EMPTY;
 }
 
+/* The payload's charset, its lines and its end are looked at here; what is in a line is
+ * the JSON decoder's matter, as if each line were an answer of its own. */
 static int open_jsonl(void *self, const void *opts, const struct etl_format_env *env,
 	struct etl_error *err)
 {
@@ -75,6 +85,7 @@ static void begin(void *self)
 	j->position = 0;
 }
 
+/* '\r' is one of them: lines of Windows end with it. */
 static bool is_blank(const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
@@ -95,7 +106,10 @@ static void reject(struct jsonl *j, const char *text, size_t len, const char *me
 	etl_batch_reject(out, &reject);
 }
 
-/* The whole line or nothing of it: 0, or -1 with the batch as it was. */
+/* The whole line or nothing of it: 0, or -1 with the batch as it was.
+ * A line of which the second half is broken has given the first record already: the
+ * batch goes back to where it was. Its bytes stay in the arena, which is emptied with
+ * the batch. */
 static int read_line(struct jsonl *j, const char *text, size_t len, struct etl_batch *out,
 	struct etl_error *err)
 {
@@ -117,6 +131,7 @@ static void take_line(struct jsonl *j, const char *text, size_t len, struct etl_
 {
 	struct etl_error err = ETL_ERROR_INIT;
 
+	/* A line that is refused is a line: the payload was not blank. */
 	j->has_lines |= j->too_long || !is_blank(text, len);
 	if (j->too_long || len > j->line.max)
 		reject(j, text, len, "the line is longer than a record may be", out);
@@ -147,6 +162,8 @@ static int decode(void *self, const char *bytes, size_t len, struct etl_batch *o
 	for (; (line_end = memchr(p, '\n', (size_t)(end - p))); p = line_end + 1) {
 		size_t n = (size_t)(line_end - p);
 
+		/* The line began in an earlier piece: its end is put behind what is
+		 * kept. */
 		if (j->length) {
 			keep(j, p, n);
 			take_line(j, etl_buf_text(&j->line), j->line.len, out);
@@ -154,6 +171,7 @@ static int decode(void *self, const char *bytes, size_t len, struct etl_batch *o
 			take_line(j, p, n, out);
 			j->length = n;
 		}
+		/* The line break itself counts. */
 		j->offset += j->length + 1;
 		clear_line(j);
 	}
@@ -170,12 +188,16 @@ static int judge_blank(const struct jsonl *j, struct etl_error *err)
 		"the answer has blank lines alone; 'no_lines: empty' says that this stands for no records");
 }
 
+/* A line break at the end of the payload is what most writers put there, and proves
+ * that the last line is whole; without one only its JSON can. */
 static int end(void *self, struct etl_batch *out, struct etl_error *err)
 {
 	struct jsonl *j = self;
 	const char *text = etl_buf_text(&j->line);
 	int rc;
 
+	/* The last line without a break: blank or too long it is no sign of a cut,
+	 * anything else has to be whole JSON. */
 	if (j->too_long || is_blank(text, j->line.len))
 		take_line(j, text, j->line.len, out);
 	else if (read_line(j, text, j->line.len, out, err) < 0)
@@ -187,6 +209,8 @@ static int end(void *self, struct etl_batch *out, struct etl_error *err)
 	return rc;
 }
 
+/* Three times, as with a record of json: the text, its BSON, and what a transform makes
+ * of it. */
 static size_t held(const void *self)
 {
 	const struct jsonl *j = self;

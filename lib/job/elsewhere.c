@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * Counts windows by target from the ranges beside the watermark, and words the sum.
+ *
+ * A job loaded hours into etl.raw; then its file was changed to etl.hourly. The ledger
+ * says of each closed window where it went, as ranges beside the watermark:
+ *   etl.raw      00:00 - 10:00        etl.hourly   10:00 - 12:00
+ *   -> "10 windows are in 'raw', 2 in 'hourly'", and the command that loads the ten again.
  */
 #include "job/elsewhere.h"
 
@@ -13,7 +18,9 @@
 
 /* ---- places -------------------------------------------------------------------------------- */
 
-/* The next of the places of "etl.a + etl.b", and its length. False behind the last. */
+/* The next of the places of "etl.a + etl.b", and its length. False behind the last.
+ * "etl.a + etl.b": "etl.a", then "etl.b", then false. The walk is the only parser of
+ * that notation. */
 static bool next_place(const char **rest, const char **place, size_t *n)
 {
 	const char *end = strstr(*rest, ETL_TARGET_AND);
@@ -35,6 +42,8 @@ static bool has_place(const char *target, const char *wanted, size_t wanted_n)
 	return false;
 }
 
+/* "etl.a + etl.b" covers "etl.b" and "etl.b + etl.a", but not "etl.c": a window that
+ * went to more places than are wanted now has lost nothing. */
 bool etl_target_covers(const char *had, const char *target)
 {
 	const char *place;
@@ -48,7 +57,9 @@ bool etl_target_covers(const char *had, const char *target)
 
 /* ---- counting ------------------------------------------------------------------------------ */
 
-/* The part of a range that is of the job: all of it, its one window, or nothing. */
+/* The part of a range that is of the job: all of it, its one window, or nothing.
+ * A job without windows has one unit, [0, 0); it counts as one millisecond here, so
+ * that the same sums serve both kinds. */
 static struct etl_window part_of(const struct etl_window_rules *rules, struct etl_window range)
 {
 	if (rules->none)
@@ -63,6 +74,8 @@ static struct etl_window part_of(const struct etl_window_rules *rules, struct et
 	return range;
 }
 
+/* Rounded up: a range whose end was cut by window.end may hold the beginning of a
+ * window. */
 static uint64_t windows_in(const struct etl_window_rules *rules, struct etl_window part)
 {
 	int64_t size = rules->none ? 1 : etl_dur_ms(rules->size);
@@ -76,6 +89,7 @@ static void add_to(struct etl_elsewhere *sum, const char *name, uint64_t n)
 
 	while (i < sum->n_in && !etl_streq(sum->in[i].name, name))
 		i++;
+	/* More places than that are told by their sum alone. */
 	if (i == ETL_TARGETS_MAX)
 		return;
 	if (i == sum->n_in)
@@ -83,6 +97,8 @@ static void add_to(struct etl_elsewhere *sum, const char *name, uint64_t n)
 	sum->in[i].n += n;
 }
 
+/* One span from the first to the last of them, since one command is told and not one
+ * for each range; what lies between and is here already is compared and left as it is. */
 static void widen(struct etl_elsewhere *sum, struct etl_window part)
 {
 	bool first = sum->span.end.ms == sum->span.start.ms;
@@ -105,6 +121,8 @@ bool etl_elsewhere_add(struct etl_elsewhere *sum, const struct etl_window_rules 
 		struct etl_window part = part_of(rules, r->windows);
 		uint64_t n = windows_in(rules, part);
 
+		/* Windows that were closed by a version without this record: nobody
+		 * knows, so nobody claims. */
 		if (etl_streq(name, ETL_TARGET_UNKNOWN)) {
 			sum->unknown += n;
 		} else if (etl_target_covers(name, sum->target)) {
@@ -133,6 +151,7 @@ void etl_elsewhere_join(struct etl_elsewhere *sum, const struct etl_elsewhere *o
 
 /* ---- words --------------------------------------------------------------------------------- */
 
+/* Collections may hold dots, databases cannot: the first one ends the database's name. */
 static size_t database_of(const char *target)
 {
 	const char *dot = strchr(target, '.');
@@ -154,10 +173,12 @@ static void put_target(struct etl_buf *out, const char *target, bool cut)
 	const char *database = target, *place, *rest = target;
 
 	while (next_place(&rest, &place, &n)) {
-		size_t skip = n > database_n && strncmp(place, database, database_n) == 0 ? database_n : 0;
+		size_t skip = n > database_n && strncmp(place, database, database_n) == 0 ?
+				      database_n :
+				      0;
 
-		etl_buf_printf(out, "%s%.*s", place == target ? "" : ETL_TARGET_AND, (int)(n - skip),
-			place + skip);
+		etl_buf_printf(out, "%s%.*s", place == target ? "" : ETL_TARGET_AND,
+			(int)(n - skip), place + skip);
 	}
 }
 
@@ -179,6 +200,7 @@ static bool are_beside(const struct etl_elsewhere *sum)
 	return true;
 }
 
+/* "19 windows are in 'a', 3 in 'c', none in 'b'; of 7 more it is not on record" */
 void etl_elsewhere_text(const struct etl_elsewhere *sum, char out[ETL_ELSEWHERE_TEXT_BYTES])
 {
 	bool cut = are_beside(sum);
@@ -218,6 +240,6 @@ void etl_elsewhere_command(const struct etl_elsewhere *sum, const struct etl_job
 	}
 	etl_time_format_rfc3339(sum->unknown ? job->window.start : sum->span.start, from);
 	etl_time_format_rfc3339(sum->span.end, to);
-	snprintf(out, ETL_ELSEWHERE_TEXT_BYTES, "etlctl backfill %s --from %s --to %s --reprocess all",
-		job->name, from, to);
+	snprintf(out, ETL_ELSEWHERE_TEXT_BYTES,
+		"etlctl backfill %s --from %s --to %s --reprocess all", job->name, from, to);
 }

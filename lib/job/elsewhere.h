@@ -19,7 +19,7 @@ struct etl_elsewhere {
 	struct {
 		char name[ETL_TARGET_BYTES];
 		uint64_t n;
-	} in[ETL_TARGETS_MAX]; /* ... and in each; the rest of more than so many counts in `n` alone */
+	} in[ETL_TARGETS_MAX]; /* ... and in each; those beyond so many count in `n` alone */
 	size_t n_in;
 	struct etl_window span; /* from the first to the last of them */
 };
@@ -43,7 +43,8 @@ void etl_elsewhere_command(const struct etl_elsewhere *sum, const struct etl_job
 /* A target as it is told beside another one: without its database if that is the same. */
 void etl_target_beside(const char *target, const char *other, char out[ETL_TARGET_BYTES]);
 
-/* Whether what was loaded into `had` is in all places of `target`: "a + b" covers "b + a", and "a". */
+/* Whether what was loaded into `had` is in all places of `target`: "a + b" covers "b + a", and
+ * "a". */
 bool etl_target_covers(const char *had, const char *target);
 
 #endif

@@ -2,6 +2,11 @@
  *
  * `after`: who waits for whom. Names and groups become pointers, circles become errors. Time
  * grows with the number of jobs and of their ties, the stack with neither.
+ *
+ * after: [raw, group:stations] of `daily`: raw and each job whose group is stations
+ * become its upstreams, and daily becomes a dependant of each. In a circle ('a' after
+ * 'b' after 'a') nobody could ever run: it is an error of the job that closes it, and
+ * the others run without that one.
  */
 #include <string.h>
 
@@ -35,6 +40,8 @@ static int by_name(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
+/* By number behind the group, so that the order of upstreams is that of the files on
+ * every machine. */
 static int by_group(const void *a, const void *b)
 {
 	const struct etl_job *x = *(struct etl_job *const *)a, *y = *(struct etl_job *const *)b;
@@ -61,7 +68,9 @@ static size_t first_not_before(struct etl_job *const *list, size_t n, const char
 }
 
 /* What was found in `own` is an error of the job. It is left out when all are tied: until then its
- * ties are needed. */
+ * ties are needed.
+ * All errors are collected before anybody is left out: a job that has two is told of
+ * both, and a circle is found although one of its members is wrong in another way. */
 static void blame(const struct graph *g, const struct etl_job *job, struct etl_diag *own)
 {
 	struct etl_buf first ETL_BUF_CLEANUP;
@@ -80,7 +89,8 @@ static const char *name_of(const struct etl_job *job)
 
 /* ---- names to pointers ------------------------------------------------------------------- */
 
-/* "did you mean 'X'?" into `hint`, "" if nothing is near. */
+/* "did you mean 'X'?" into `hint`, "" if nothing is near.
+ * "after: [row]" with a job raw: did you mean 'raw'? For groups the same among groups. */
 static void guess(const struct graph *g, const char *word,
 	const char *(*key_of)(const struct etl_job *job), char hint[128])
 {
@@ -104,7 +114,8 @@ static void unknown_job(const struct graph *g, struct etl_job *job, size_t k)
 	guess(g, job->after.items[k], name_of, hint);
 	etl_diag_add(own, &job->after.nodes[k]->mark, ETL_DIAG_REFERENCE, *hint ? hint : NULL,
 		"`after` names other jobs: files in the jobs folder, without .yaml",
-		"job '%s' waits for '%s', and there is no such job", job->name, job->after.items[k]);
+		"job '%s' waits for '%s', and there is no such job", job->name,
+		job->after.items[k]);
 	blame(g, job, own);
 }
 
@@ -120,7 +131,9 @@ static void unknown_group(const struct graph *g, struct etl_job *job, size_t k, 
 	blame(g, job, own);
 }
 
-/* Named twice, by name and by group, is waited for once. */
+/* Named twice, by name and by group, is waited for once.
+ * `taken` remembers for each job who tied it last: a look, where a search through the
+ * upstreams would make a group of a thousand jobs a matter of a million comparisons. */
 static void tie(struct graph *g, struct etl_job *job, struct etl_job *up, size_t k, size_t *cap)
 {
 	if (g->taken[up->number] == job->number + 1)
@@ -143,6 +156,9 @@ static void tie(struct graph *g, struct etl_job *job, struct etl_job *up, size_t
 	up->n_dependants++; /* counted now, filled below */
 }
 
+/* A job that is in the group it waits for does not wait for itself. One that is left
+ * out and whose group the file cannot even tell may be of this group: its dependants
+ * wait, rather than run without. */
 static void tie_group(struct graph *g, struct etl_job *job, size_t k, const char *group,
 	size_t *cap)
 {
@@ -185,6 +201,8 @@ static void tie_all(struct graph *g, struct etl_job *job)
 	}
 }
 
+/* Twice over the ties: the first walk has counted them, so each list is made once, in
+ * its size. */
 static void fill_dependants(struct graph *g)
 {
 	for (size_t i = 0; i < g->n; i++) {
@@ -204,6 +222,8 @@ static void fill_dependants(struct graph *g)
 
 /* ---- circles ----------------------------------------------------------------------------- */
 
+/* White: not seen. Grey: on the path, so a tie to it closes a circle. Black: done, and
+ * in no circle that has not been told. */
 enum colour { WHITE, GREY, BLACK };
 
 /* Depth-first with three colours, over a path of our own in place of the stack. */
@@ -217,7 +237,9 @@ struct walk {
 	size_t n;
 };
 
-/* The last job of the path waits for `up`, which stands on the path: names all between. */
+/* The last job of the path waits for `up`, which stands on the path: names all between.
+ * 'a' after 'b' after 'c' after 'a'. Of more than twelve the middle is counted: "...
+ * after 'f' after 20 others after 'y' ...". The mark is at the tie that closes it. */
 static void tell_circle(const struct walk *walk, const struct etl_job *up)
 {
 	const struct step *last = &walk->path[walk->n - 1];
@@ -251,6 +273,9 @@ static void enter(struct walk *walk, const struct etl_job *job)
 	walk->path[walk->n++] = (struct step){job, 0};
 }
 
+/* Depth-first without recursion: a chain of ten thousand jobs must not need ten
+ * thousand frames of a stack. `next` of a step is where its job goes on when it is on
+ * top again. */
 static void walk_from(struct walk *walk, const struct etl_job *job)
 {
 	enter(walk, job);
@@ -313,7 +338,9 @@ static void link_once(struct graph *g)
 
 /* A job that has two errors tells both: so all are tied first, also those that are left out. Then
  * they come apart, and the others are tied again, which finds nothing any more: each circle has
- * lost the job that closed it. */
+ * lost the job that closed it.
+ * `after` of a job that is left out is emptied, since it waits for nobody; those that
+ * wait for it keep their tie and are blocked, which is what people should see. */
 static void untie_left_out(struct graph *g)
 {
 	bool any = false;
@@ -339,6 +366,7 @@ static void untie_left_out(struct graph *g)
 		link_once(g);
 }
 
+/* A configuration without any `after` pays nothing. */
 void etl_graph_link(struct etl_job **jobs, size_t n, const struct etl_conf_env *env)
 {
 	struct graph g = {.jobs = jobs, .n = n, .env = env};

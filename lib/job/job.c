@@ -2,6 +2,11 @@
  *
  * A job from its file: the option rows of everything but the plugins' own, and the checks
  * that need more than one key.
+ *
+ * The order is that of what depends on what: partitions first (templates may use their
+ * names), then schedule and window, then the source (which has to fit the window),
+ * transforms, checks, loads. What needs a job that is right (do its parts fit?) comes
+ * last and only if nothing was wrong.
  */
 #include "job/job_parts.h"
 
@@ -19,6 +24,8 @@ struct retry_options {
 	etl_dur backoff, max_backoff;
 };
 
+/* Waits of 5 s, 10 s, 20 s ... up to 10 min, with jitter (time/backoff.h); after the
+ * third retry the span has failed. */
 static const struct etl_option retry_table[] = {
 	{.name = "max", .type = ETL_OPT_INT, .offset = AT(retry_options, max), .fallback = "3",
 		.min = 0, .max = 100, .help = "tries after the first, for errors that may pass"},
@@ -37,18 +44,36 @@ struct reject_options {
 
 static const char *const whole_unit_words[] = {"fail", "close", NULL};
 
+/* A window of 1,000 records with 40 rejects: 4 %, below max_ratio: it closes, with 40
+ * dead letters. One of 12 records with 2 rejects: 17 %, but not more than max: it
+ * closes as well. 60 of 1,000: it fails, since a source that changed its format looks
+ * like this. */
 static const struct etl_option reject_table[] = {
-	{.name = "max_ratio", .type = ETL_OPT_DOUBLE, .offset = AT(reject_options, max_ratio),
-		.fallback = "0.05", .min = 0, .max = 1,
+	{.name = "max_ratio",
+		.type = ETL_OPT_DOUBLE,
+		.offset = AT(reject_options, max_ratio),
+		.fallback = "0.05",
+		.min = 0,
+		.max = 1,
 		.help = "a window with a larger share of rejected records fails"},
-	{.name = "max", .type = ETL_OPT_INT, .offset = AT(reject_options, max), .fallback = "10",
-		.min = 0, .max = 1e9, .help = "up to this many rejects never fail a window"},
-	{.name = "whole_unit", .type = ETL_OPT_WORD, .offset = AT(reject_options, whole_unit),
-		.words = whole_unit_words, .fallback = "fail",
+	{.name = "max",
+		.type = ETL_OPT_INT,
+		.offset = AT(reject_options, max),
+		.fallback = "10",
+		.min = 0,
+		.max = 1e9,
+		.help = "up to this many rejects never fail a window"},
+	{.name = "whole_unit",
+		.type = ETL_OPT_WORD,
+		.offset = AT(reject_options, whole_unit),
+		.words = whole_unit_words,
+		.fallback = "fail",
 		.help = "a window of which every record was rejected: fail, or close it all the same"},
 	{0},
 };
 
+/* The offset is an index times the size of a duration: the table fills
+ * job_options.timeouts as the array that it is. */
 /* One row for each step of a strand. */
 static const struct etl_option timeouts_table[] = {
 #define X(id, text, thread, tells)                                                              \
@@ -104,6 +129,8 @@ static const struct etl_option job_table[] = {
 	{0},
 };
 
+/* For the many errors whose text needs no values; those that do call etl_diag_add
+ * themselves. */
 void etl_job_fail_at(const struct etl_conf_env *env, const struct etl_node *node,
 	enum etl_diag_code code, const char *hint, const char *text)
 {
@@ -111,6 +138,8 @@ void etl_job_fail_at(const struct etl_conf_env *env, const struct etl_node *node
 		env->what);
 }
 
+/* A group that cannot be read is worse than a wrong one: who waits for `group:x` cannot
+ * know whether this job is meant (group_unknown). */
 static void load_group(struct etl_job *job, const char *group, const struct etl_node *root,
 	const struct etl_conf_env *env)
 {
@@ -124,11 +153,15 @@ static void load_group(struct etl_job *job, const char *group, const struct etl_
 			"letters, digits, '_', '-' and '.', at most 64", "wrong name of a group");
 }
 
+/* Everything is read even after an error, so that one pass tells all; the job that
+ * comes of it is used only if nothing was told. */
 struct etl_job *etl_job_load(const char *name, const struct etl_node *root,
 	struct etl_conf_env *env)
 {
 	struct etl_job *job = etl_arena_zalloc(env->arena, sizeof *job);
 	struct job_options o = {0};
+	/* The collection may hold errors of other files already: only what this job
+	 * adds counts. */
 	size_t at_begin = etl_diag_count(env->diag), before;
 
 	job->name = etl_arena_strdup(env->arena, name);
@@ -158,6 +191,7 @@ struct etl_job *etl_job_load(const char *name, const struct etl_node *root,
 		etl_job_load_window(job, o.window, env);
 	env->objects = job->window.object;
 	etl_job_load_deadline(job, o.deadline, env);
+	/* Each kind of work has a key of its own; today `extract` is the only one. */
 	job->work = o.extract ? etl_work_find("flow") : NULL;
 	if (o.extract)
 		etl_job_load_source(job, o.extract, env);
@@ -173,6 +207,8 @@ struct etl_job *etl_job_load(const char *name, const struct etl_node *root,
 	return job;
 }
 
+/* The fields are const for all readers of a generation; the one who frees them is the
+ * loader. */
 static void *writable(const void *p)
 {
 	return (void *)(uintptr_t)p; /* the job owns what it shows as const */
@@ -187,6 +223,8 @@ static const char *or_empty(const char *text)
 void etl_job_leave_out(struct etl_job *job, const char *error, const struct etl_conf_env *env)
 {
 	static const char *const no_names[] = {NULL};
+	/* Static: a job that is left out may have lost its arena's partitions to an
+	 * error in them. */
 	static struct etl_partition all = {.name = "all", .values = no_names};
 	struct etl_strings after = job->after;
 
@@ -194,7 +232,8 @@ void etl_job_leave_out(struct etl_job *job, const char *error, const struct etl_
 	*job = (struct etl_job){
 		.name = job->name,
 		.description = or_empty(job->description),
-		.group = job->group && etl_is_name(job->group, ETL_JOB_NAME_MAX) ? job->group : NULL,
+		.group =
+			job->group && etl_is_name(job->group, ETL_JOB_NAME_MAX) ? job->group : NULL,
 		.group_unknown = job->group_unknown,
 		.left_out = etl_arena_strdup(env->arena, error),
 		.schedule_text = "",
@@ -212,12 +251,16 @@ void etl_job_leave_out(struct etl_job *job, const char *error, const struct etl_
 		job->window = (struct etl_window_rules){.none = true, .object = job->window.object};
 }
 
+/* By the text of its first error, since that is all that is left of it: E020 is a
+ * variable that is not set, E021 with "credential:" a credential that was not handed
+ * over. A file that is missing is no such case: a reload reads it again. */
 bool etl_job_wants_restart(const struct etl_job *job)
 {
 	return job->left_out && (strstr(job->left_out, "error[E020]") ||
 		strstr(job->left_out, "error[E021]: secret credential:"));
 }
 
+/* Twice is fine, and so is a job that was never finished: what is gone is NULL. */
 void etl_job_fini(struct etl_job *job)
 {
 	if (job->source_shared)
@@ -235,11 +278,16 @@ const struct etl_partition *etl_job_partition(const struct etl_job *job, const c
 	return NULL;
 }
 
+/* An edited expression or zone is another key, so slots of the old one are not
+ * replayed. */
 void etl_job_schedule_key(const struct etl_job *job, char out[ETL_SCHEDULE_BYTES])
 {
 	snprintf(out, ETL_SCHEDULE_BYTES, "%.255s|%.63s", job->schedule_text, job->timezone);
 }
 
+/* The seed is "etld" in ASCII. Name and host make the shift: a job fires at the same
+ * second of each slot, before and after a restart, and two hosts with the same jobs do
+ * not ask one service at once. */
 etl_dur etl_job_jitter(const struct etl_job *job, const char *host)
 {
 	uint64_t hash = etl_hash64(job->name, strlen(job->name),

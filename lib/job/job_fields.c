@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: MIT
  *
- * Do the parts of a job fit one another? Fields that a transform takes away although the key, the
- * event time or a check needs them, and windows that a transform cannot work with. What is said here
- * is sure: who mentions a field behind the loss may make it again, and is believed.
+ * Do the parts of a job fit one another? Fields that a transform takes away although the key,
+ * the event time or a check needs them, and windows that a transform cannot work with. What is
+ * said here is sure: who mentions a field behind the loss may make it again, and is believed.
+ *
+ *   transform: [{drop: [station]}]      load: {mongodb: {key: [station, time]}}
+ *
+ * is refused: 'key' needs the field 'station', which 'drop' takes away. With a `set: {station:
+ * ...}` behind the drop it is believed that the field comes back, although nobody looks at how.
  */
 #include <string.h>
 
 #include "base/str.h"
 #include "job/job_parts.h"
 
+/* Windows of days are the longest that a change of the clocks can make uneven; a year
+ * has both. */
 #define WINDOWS_TRIED 400 /* of days: a year with both changes of the clocks */
 
 struct fit {
@@ -17,7 +24,9 @@ struct fit {
 	const struct etl_conf_env *env;
 };
 
-/* The word stands somewhere in the tree, as a key, a value, or inside of a template or pointer. */
+/* The word stands somewhere in the tree, as a key, a value, or inside of a template or pointer.
+ * Too generous on purpose: a name that occurs in any text behind the loss lets the job
+ * pass. An error here would stop a job that is right; a gap is found by the first run. */
 static bool is_mentioned(const struct etl_node *node, const char *name)
 {
 	if (node->kind == ETL_NODE_SCALAR)
@@ -38,6 +47,8 @@ static const struct etl_node *loser_of(const struct fit *fit, const char *name)
 		const struct etl_job_stage *stage = &fit->job->transforms[i];
 		const struct etl_node *node = fit->nodes->transform->items[i];
 
+		/* Such as aggregate: what it gives has nothing to do with what it got,
+		 * and is judged by its own names. */
 		if (stage->type->flush) /* makes records of its own */
 			lost = NULL;
 		else if (stage->type->loses && stage->type->loses(stage->options, name))
@@ -48,7 +59,9 @@ static const struct etl_node *loser_of(const struct fit *fit, const char *name)
 	return lost;
 }
 
-/* `who` needs this field: "/a/b" needs "a". */
+/* `who` needs this field: "/a/b" needs "a".
+ * "/a/b" leads into a document: losing "a" loses it. A name with '~' is escaped and
+ * left unjudged. */
 static void need(const struct fit *fit, const char *who, const char *field)
 {
 	char name[256];
@@ -62,8 +75,9 @@ static void need(const struct fit *fit, const char *who, const char *field)
 	loser = loser_of(fit, name);
 	if (loser)
 		etl_diag_add(fit->env->diag, &loser->keys[0]->mark, ETL_DIAG_CONFLICT,
-			"takes it away", NULL, "%s needs the field '%s', which '%s' takes away in %s", who,
-			name, loser->keys[0]->text, fit->env->what);
+			"takes it away", NULL,
+			"%s needs the field '%s', which '%s' takes away in %s", who, name,
+			loser->keys[0]->text, fit->env->what);
 }
 
 static void need_all(const struct fit *fit, const char *who, const struct etl_node *names)
@@ -78,7 +92,9 @@ static void need_all(const struct fit *fit, const char *who, const struct etl_no
 	}
 }
 
-/* Under its own name; who renames it knows what for. */
+/* Under its own name; who renames it knows what for.
+ * A rename of the event time's field is no loss: the record keeps its time apart from
+ * the field. */
 static void need_time(const struct fit *fit)
 {
 	const char *field = fit->job->decode->time_text.field;
@@ -100,6 +116,8 @@ static void check_windows(const struct fit *fit, size_t i)
 		window.end = etl_wall_add(window.start, rules->size);
 		if (rules->end.ms && window.end.ms > rules->end.ms)
 			return;
+		/* Windows are tried and not computed: what a transform can work with it
+		 * knows by itself. */
 		fault = stage->type->window_fault(stage->options, &window);
 		window.start = window.end;
 	}
@@ -120,10 +138,13 @@ static void check_cut(const struct fit *fit)
 		etl_diag_say(fit->env->diag, ETL_DIAG_WARNING, &at->mark, ETL_DIAG_CUT,
 			"sees all windows of a request as one",
 			"with window.max_span of one window each is asked for by itself",
-			"'%s' in %s: what a window gets depends on which others are asked for with it",
+			"'%s' in %s: what a window gets depends on which others are asked for "
+			"with it",
 			at->text, fit->env->what);
 }
 
+/* In the order of the file the transforms have to be all there, since their nodes are
+ * looked at by number. */
 void etl_job_check_fields(const struct etl_job *job, const struct etl_job_nodes *nodes,
 	const struct etl_conf_env *env)
 {

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Where a job's rows go: one sink or a list of them, which of them commits with the ledger, and the names
- * of the places.
+ * Where a job's rows go: one sink or a list of them, which of them commits with the ledger, and
+ * the names of the places.
+ *
+ * load: [{mongodb: {collection: raw, ...}}, {mongodb: {collection: hourly, ...}}] goes
+ * to "etl.raw" and "etl.hourly". The first that can join the store's transaction
+ * commits with the ledger; its name leads the target: "etl.raw + etl.hourly".
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,6 +18,9 @@
 
 /* ---- loading --------------------------------------------------------------------------------- */
 
+/* The text under `load`, keys and values in their order: an edited target, mode or key
+ * makes the hash of what was loaded before void, so that the next re-read writes
+ * instead of comparing. +1 and +2 tell keys from values. */
 static uint64_t digest(const struct etl_node *node, uint64_t seed)
 {
 	if (node->kind == ETL_NODE_SCALAR)
@@ -26,6 +33,9 @@ static uint64_t digest(const struct etl_node *node, uint64_t seed)
 	return seed;
 }
 
+/* Exactly-once rests on the one load whose rows and ledger go in together; the others
+ * are written before it and may see a row again. A load that keeps nothing (null)
+ * commits only if there is no other. */
 static size_t committing_of(const struct etl_job *job)
 {
 	for (size_t i = 0; i < job->n_loads; i++)
@@ -37,7 +47,9 @@ static size_t committing_of(const struct etl_job *job)
 	return 0;
 }
 
-/* A row would be written twice, or one of two modes would undo what the other one did. */
+/* A row would be written twice, or one of two modes would undo what the other one did.
+ * The places are compared by their names with the daemon's database filled in: "raw"
+ * and "etl.raw" are one place. */
 static void refuse_same_place(const struct etl_job *job, size_t at, const struct etl_node *node,
 	const struct etl_conf_env *env)
 {
@@ -54,6 +66,7 @@ static void refuse_same_place(const struct etl_job *job, size_t at, const struct
 	}
 }
 
+/* At most eight: each is a write before the commit, and a run waits for all of them. */
 static bool is_list(const struct etl_node *node, const struct etl_conf_env *env)
 {
 	if (!node->n)
@@ -80,6 +93,7 @@ void etl_job_load_loads(struct etl_job *job, const struct etl_node *node,
 		refuse_same_place(job, job->n_loads++, items[i], env);
 		job->load_digest = digest(items[i], job->load_digest);
 	}
+	/* Decided once, for all threads that run the job. */
 	job->committing = committing_of(job);
 }
 
@@ -90,24 +104,28 @@ const struct etl_node *etl_job_load_body(const struct etl_node *node, size_t i)
 
 /* ---- places ---------------------------------------------------------------------------------- */
 
-void etl_load_target(const struct etl_job_load *load, const char *database, char out[ETL_TARGET_BYTES])
+void etl_load_target(const struct etl_job_load *load, const char *database,
+	char out[ETL_TARGET_BYTES])
 {
 	*out = '\0';
 	if (load->type->target)
 		load->type->target(load->options, database, out, ETL_TARGET_BYTES);
 }
 
-void etl_load_name(const struct etl_job_load *load, const char *database, char out[ETL_TARGET_BYTES])
+void etl_load_name(const struct etl_job_load *load, const char *database,
+	char out[ETL_TARGET_BYTES])
 {
 	etl_load_target(load, database, out);
 	if (!*out)
 		etl_text_copy(out, ETL_TARGET_BYTES, load->type->name);
 }
 
-/* Places that are too many for one name end with a hash of all: still another name for other places. */
+/* Places that are too many for one name end with a hash of all: still another name for other
+ * places. */
 static void copy_places(const struct etl_buf *places, char out[ETL_TARGET_BYTES])
 {
 	const char *text = etl_buf_text(places);
+	/* '~', 16 hexadecimal digits and the NUL. */
 	size_t room = ETL_TARGET_BYTES - 18;
 
 	etl_text_copy(out, ETL_TARGET_BYTES, text);
@@ -123,7 +141,6 @@ void etl_job_target(const struct etl_job *job, const char *database, char out[ET
 
 	etl_buf_init(&places, ETL_LOADS_MAX * (ETL_TARGET_BYTES + sizeof ETL_TARGET_AND));
 	*out = '\0';
-	etl_buf_init(&places, ETL_LOADS_MAX * (ETL_TARGET_BYTES + sizeof ETL_TARGET_AND));
 	if (job->left_out || !job->n_loads)
 		return;
 	etl_load_target(&job->loads[job->committing], database, place);

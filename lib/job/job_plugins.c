@@ -2,6 +2,11 @@
  *
  * A job's plugins: one source, a list of transforms, a list of checks, its sinks, each found
  * by its name, filled by its own table and asked to check itself.
+ *
+ *   extract:                    the source's own key, and beside it what belongs to any source
+ *     http: {url: ..., ...}     -> etl_source_http, its options by its table
+ *     records: /data            -> decode (format, records, attach, expect, charset, reshape, time)
+ *     covers: all               -> this file
  */
 #include <ctype.h>
 #include <stdio.h>
@@ -13,17 +18,19 @@
 #include "state/state.h"
 
 /* `{name: body}`: one key. Returns the key's node, or NULL with an error that shows `example`. */
-static const struct etl_node *single_key(const struct etl_node *node, const char *kind, const char *example,
-	const struct etl_conf_env *env)
+static const struct etl_node *single_key(const struct etl_node *node, const char *kind,
+	const char *example, const struct etl_conf_env *env)
 {
 	if (node->kind == ETL_NODE_MAP && node->n == 1)
 		return node->keys[0];
 	etl_diag_add(env->diag, &node->mark, ETL_DIAG_TYPE, NULL, NULL,
-		"%s expects one mapping with one %s in it, such as `%s: {...}`", env->what, kind, example);
+		"%s expects one mapping with one %s in it, such as `%s: {...}`", env->what, kind,
+		example);
 	return NULL;
 }
 
-/* The entries of a mapping but for one. */
+/* The entries of a mapping but for one.
+ * The file's order is kept: errors come in the order in which people read. */
 static void without(struct etl_node *rest, const struct etl_node *body, const struct etl_node *item,
 	const struct etl_conf_env *env)
 {
@@ -37,7 +44,9 @@ static void without(struct etl_node *rest, const struct etl_node *body, const st
 		}
 }
 
-/* Finds the type by name or says what there is. `T` is source, transform, check or sink. */
+/* Finds the type by name or says what there is. `T` is source, transform, check or sink.
+ * Four functions that differ in a word. The names are collected only when the look-up
+ * failed. */
 #define DEFINE_FIND(T)                                                                          \
 	static const struct etl_##T##_type *find_##T(const struct etl_node *key,                \
 		const struct etl_conf_env *env)                                                 \
@@ -57,6 +66,8 @@ DEFINE_FIND(transform)
 DEFINE_FIND(check)
 DEFINE_FIND(sink)
 
+/* In small letters, because limits and breakers are kept by host, and names of hosts
+ * have no case (RFC 4343). */
 static const char *host_of(const struct etl_job *job, const struct etl_conf_env *env)
 {
 	char host[ETL_SOURCE_HOST_BYTES];
@@ -68,7 +79,9 @@ static const char *host_of(const struct etl_job *job, const struct etl_conf_env 
 	return etl_arena_strdup(env->arena, host);
 }
 
-/* `covers`, which stands beside the source's own key; the rest is the source. */
+/* `covers`, which stands beside the source's own key; the rest is the source.
+ * `covers: all` is a promise about the source that no option of it can make for all
+ * kinds of sources. */
 static const struct etl_node *split_covers(const struct etl_node *body, int *all,
 	const struct etl_conf_env *env)
 {
@@ -88,7 +101,10 @@ static const struct etl_node *split_covers(const struct etl_node *body, int *all
 	return rest;
 }
 
-/* Of several keys beside one another those that are neither a source nor an option of all sources. */
+/* Of several keys beside one another those that are neither a source nor an option of all
+ * sources.
+ * Only where several keys stand side by side: one alone is the source, and find_source
+ * says if it is none. */
 static bool has_unknown(const struct etl_node *node, const struct etl_conf_env *env)
 {
 	const char *names[2 * ETL_CONF_NAMES_MAX];
@@ -121,10 +137,11 @@ void etl_job_load_source(struct etl_job *job, const struct etl_node *node,
 		return;
 	body = etl_decode_split(node->items[0], job->source->options, &beside, env);
 	job->decode = etl_decode_load(&beside, job->source->documents, env);
-	job->source_options = etl_options_load(job->source->options, job->source->options_size, NULL,
-		body, etl_arena_strf(env->arena, "extract.%s", key->text), env);
+	job->source_options = etl_options_load(job->source->options, job->source->options_size,
+		NULL, body, etl_arena_strf(env->arena, "extract.%s", key->text), env);
 	if (job->source_options && job->source->check)
 		job->source->check(job->source_options, body, job->decode, env);
+	/* A source that is wrong is not asked for its host, and shares nothing. */
 	if (!job->source_options || etl_diag_count(env->diag) != before)
 		return;
 	job->covers_all |= job->source->whole;
@@ -133,6 +150,7 @@ void etl_job_load_source(struct etl_job *job, const struct etl_node *node,
 			"window: none, or a grid: {size: 1h, start: ...}", "man etld.yaml, window",
 			"%s has objects as its units, but source '%s' lists none", env->what,
 			job->source->name);
+	/* Without an event time no record could be given to a window. */
 	if (!job->window.none && !job->decode->time_text.field)
 		etl_diag_add(env->diag, &node->mark, ETL_DIAG_MISSING, NULL,
 			"time: {field: timestamp, format: ...}, or window: none",
@@ -155,6 +173,7 @@ bool etl_job_load_sink(struct etl_job_load *load, const struct etl_node *node,
 	return load->options != NULL;
 }
 
+/* The order of transforms is their meaning, and a mapping has none in YAML. */
 static bool expect_list(const struct etl_node *node, const char *what,
 	const struct etl_conf_env *env)
 {
@@ -177,6 +196,8 @@ void etl_job_load_transforms(struct etl_job *job, const struct etl_node *node,
 
 		if (!key || !(stage->type = find_transform(key, env)))
 			continue;
+		/* Counted even if its options are wrong: the job is not used then, but
+		 * the numbers in further errors stay those of the file. */
 		stage->options = etl_options_load(stage->type->options, stage->type->options_size,
 			stage->type->check, node->items[i]->items[0],
 			etl_arena_strf(env->arena, "transform.%s", key->text), env);
@@ -184,9 +205,12 @@ void etl_job_load_transforms(struct etl_job *job, const struct etl_node *node,
 	}
 }
 
-/* Takes `on_fail` out of a check's body: it is the framework's own key. */
+/* Takes `on_fail` out of a check's body: it is the framework's own key.
+ * The word is the framework's; which words a check allows follows from what it judges.
+ * A check of whole windows cannot reject one record. */
 static const struct etl_node *split_on_fail(const struct etl_node *body,
-	const struct etl_check_type *type, enum etl_on_fail *on_fail, const struct etl_conf_env *env)
+	const struct etl_check_type *type, enum etl_on_fail *on_fail,
+	const struct etl_conf_env *env)
 {
 	const struct etl_node *word = etl_node_get(body, "on_fail");
 	struct etl_node *rest;
@@ -199,9 +223,11 @@ static const struct etl_node *split_on_fail(const struct etl_node *body,
 		if (word->kind == ETL_NODE_SCALAR && etl_streq(etl_on_fail_words[i], word->text))
 			found = i;
 	if (found < 0)
-		etl_job_fail_at(env, word, ETL_DIAG_WORD, "warn, reject, hold or fail", "unknown on_fail");
+		etl_job_fail_at(env, word, ETL_DIAG_WORD, "warn, reject, hold or fail",
+			"unknown on_fail");
 	else if (!(type->on_fail_allowed & (1u << found)))
-		etl_job_fail_at(env, word, ETL_DIAG_WORD, "this check judges windows, not single records",
+		etl_job_fail_at(env, word, ETL_DIAG_WORD,
+			"this check judges windows, not single records",
 			"on_fail does not fit the check");
 	else
 		*on_fail = (enum etl_on_fail)found;

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * A job's `schedule` and `window`: when it runs, and over which grid.
+ *
+ * schedule: {cron: "10 * * * *", timezone: Europe/Paris, jitter: 2m}   window: {size:
+ * 1h, settle: 10m, start: 2026-01-01}: each hour at ten past, at a second of its own,
+ * the windows are due that ended ten minutes ago or more. Slots say when is looked,
+ * windows say what is owed.
  */
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +17,10 @@
 #include "time/civil.h"
 #include "time/duration.h"
 
-static const char *const misfire_words[] = {"run_each", "run_latest", "run_if_younger(2h)", "skip", NULL};
+/* The third one is shown with its argument, so that the list of allowed words is one
+ * that can be copied. */
+static const char *const misfire_words[] = {
+	"run_each", "run_latest", "run_if_younger(2h)", "skip", NULL};
 static const char *const overlap_words[] = {"skip", "queue_one", "cancel_running", NULL};
 
 struct schedule_options {
@@ -71,6 +79,8 @@ struct window_options {
 	struct reread_options reread;
 };
 
+/* All lengths are fixed ones: the grid is a pure function of start and size, on every
+ * machine. */
 static const struct etl_option window_table[] = {
 	{.name = "size", .type = ETL_OPT_DURATION, .offset = AT(window_options, size),
 		.required = true, .min = 1, .max = 366 * 86400.0, .help = "length of a window"},
@@ -100,8 +110,8 @@ static void load_calendar(struct etl_job *job, const struct schedule_options *o,
 	etl_wall slot;
 
 	if (o->cron && o->every.us) {
-		etl_job_fail_at(env, etl_node_get(node, "every"), ETL_DIAG_CONFLICT, "cron stands there too",
-			"a schedule is either cron or every");
+		etl_job_fail_at(env, etl_node_get(node, "every"), ETL_DIAG_CONFLICT,
+			"there is a cron as well", "a schedule is either cron or every");
 		return;
 	}
 	if (o->cron) {
@@ -109,21 +119,28 @@ static void load_calendar(struct etl_job *job, const struct schedule_options *o,
 		job->schedule_text = o->cron;
 	} else if (o->every.us) {
 		job->calendar = etl_calendar_every(o->every, o->offset, &err);
-		job->schedule_text = etl_arena_strf(env->arena, o->offset.us ? "every %s offset %s" :
-			"every %s", etl_node_get(node, "every")->text,
-			o->offset.us ? etl_node_get(node, "offset")->text : "");
+		job->schedule_text =
+			etl_arena_strf(env->arena, o->offset.us ? "every %s offset %s" : "every %s",
+				etl_node_get(node, "every")->text,
+				o->offset.us ? etl_node_get(node, "offset")->text : "");
+	/* A job that waits for others needs no clock of its own: it runs when they are
+	 * done. */
 	} else if (!job->after.n) {
 		etl_job_fail_at(env, node, ETL_DIAG_MISSING, "needs cron or every", "no schedule");
 	}
 	if (err.kind)
 		etl_diag_add(env->diag, &etl_node_get(node, o->cron ? "cron" : "every")->mark,
 			ETL_DIAG_RANGE, NULL, "man etld.yaml, schedule", "%s", err.message);
+	/* From 1970 on: an expression such as 30 February is found here, at load, and
+	 * not by a job that never runs. */
 	else if (job->calendar && !etl_calendar_next(job->calendar, (etl_wall){0}, &slot))
-		etl_job_fail_at(env, etl_node_get(node, "cron"), ETL_DIAG_RANGE, "no such day in 40 years",
-			"this schedule never fires,");
+		etl_job_fail_at(env, etl_node_get(node, "cron"), ETL_DIAG_RANGE,
+			"no such day in 40 years", "this schedule never fires,");
 }
 
-/* "run_if_younger(2h)": the word and its age. */
+/* "run_if_younger(2h)": the word and its age.
+ * "run_if_younger(2h)" -> 2 h. "run_if_younger(2)" and "run_if_younger(2h" are told
+ * what is due. */
 static bool load_misfire_age(struct etl_job *job, const struct etl_node *node,
 	const struct etl_conf_env *env)
 {
@@ -192,6 +209,7 @@ void etl_job_load_schedule(struct etl_job *job, const struct etl_node *body,
 
 /* ---- windows ----------------------------------------------------------------------------- */
 
+/* All three are looked at, so that one pass shows all. */
 static bool check_window(const struct window_options *o, const struct etl_node *node,
 	const struct etl_conf_env *env)
 {
@@ -201,8 +219,8 @@ static bool check_window(const struct window_options *o, const struct etl_node *
 		etl_job_fail_at(env, etl_node_get(node, "end"), ETL_DIAG_RANGE, "not after start",
 			"the last window ends before the first begins");
 	if (o->max_span.us && o->max_span.us < o->size.us)
-		etl_job_fail_at(env, etl_node_get(node, "max_span"), ETL_DIAG_RANGE, "shorter than size",
-			"a request cannot be shorter than one window");
+		etl_job_fail_at(env, etl_node_get(node, "max_span"), ETL_DIAG_RANGE,
+			"shorter than size", "a request cannot be shorter than one window");
 	if (o->size.us % 1000)
 		etl_job_fail_at(env, etl_node_get(node, "size"), ETL_DIAG_RANGE, NULL,
 			"a window is a whole number of milliseconds");
@@ -214,6 +232,7 @@ void etl_job_load_window(struct etl_job *job, const struct etl_node *node,
 {
 	struct window_options o = {0};
 
+	/* The whole source is one unit: there is no grid. */
 	if (node->kind == ETL_NODE_SCALAR && etl_streq(node->text, "none")) {
 		job->window.none = true;
 		return;
@@ -257,13 +276,15 @@ void etl_job_check_start(const struct etl_job *job, const struct etl_node *node,
 
 	if (!env->now.ms || !start || job->window.start.ms <= env->now.ms)
 		return;
+	/* The first slot at or after the moment at which the first window is final. */
 	if (job->calendar && !etl_calendar_next(job->calendar, (etl_wall){final_at.ms - 1}, &first))
 		first = final_at;
 	etl_time_format_rfc3339(job->window.start, at);
 	etl_time_format_rfc3339(first, due);
-	etl_diag_say(env->diag, ETL_DIAG_WARNING, &start->mark, ETL_DIAG_FUTURE, "lies in the future", NULL,
-		"%s begins at %s: its first window is due at %s, and nothing is loaded before", env->what,
-		at, due);
+	etl_diag_say(env->diag, ETL_DIAG_WARNING, &start->mark, ETL_DIAG_FUTURE,
+		"lies in the future", NULL,
+		"%s begins at %s: its first window is due at %s, and nothing is loaded before",
+		env->what, at, due);
 }
 
 void etl_job_load_deadline(struct etl_job *job, const struct etl_node *node,
@@ -281,6 +302,8 @@ void etl_job_load_deadline(struct etl_job *job, const struct etl_node *node,
 	} else if (job->window.none) {
 		etl_job_fail_at(env, node, ETL_DIAG_CONFLICT,
 			job->window.object ? "window: object" : "window: none", "a deadline needs windows");
+	/* Such as settle 1h and deadline window.end + 20m: the window may not even be
+	 * asked for by then. */
 	} else if (job->window.size.us && job->deadline.us <= job->window.settle.us) {
 		etl_job_fail_at(env, node, ETL_DIAG_CONFLICT, "not later than window.settle",
 			"a deadline before a window has settled cannot be met");

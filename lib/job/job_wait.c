@@ -2,6 +2,10 @@
  *
  * A job's `wait_for`: the sensor that a slot waits for. What is asked is put together here,
  * the question itself is mongo/newest.h, when it is asked is sched_sensor.c.
+ *
+ * wait_for: {collection: raw, field: t, newer_than: 2h}: a slot waits until some
+ * document of raw has a t of the last two hours; it is asked every 5 min, and after 1 h
+ * the slot is skipped.
  */
 #include "base/str.h"
 #include "conf/document.h"
@@ -33,7 +37,8 @@ static const struct etl_option wait_table[] = {
 	{0},
 };
 
-/* A filter's bytes lie in the arena, like all of a job. NULL: it is wrong, or there is none. */
+/* A filter's bytes lie in the arena, like all of a job. NULL: it is wrong, or there is none.
+ * Compiled once, without templates: a sensor has no window and no partition. */
 static const bson_t *load_filter(const struct etl_node *node, const struct etl_conf_env *env)
 {
 	bson_t built = BSON_INITIALIZER;
@@ -53,6 +58,8 @@ static const bson_t *load_filter(const struct etl_node *node, const struct etl_c
 	return filter;
 }
 
+/* Told at load: the server would refuse such a name at the first poke, an hour before
+ * anybody looks. */
 static void check_names(const struct wait_options *o, const struct etl_node *node,
 	const struct etl_conf_env *env)
 {

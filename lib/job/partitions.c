@@ -6,6 +6,10 @@
  *   partitions:
  *     station: ["283164601", "283181971"]
  *     values: {longitude: {"283164601": "-3.99", "283181971": "-3.957"}}
+ *
+ * station: [a, b] and kind: [x, y] make a/x, a/y, b/x, b/y: four ledgers, four
+ * watermarks. A name is part of the key of each ledger entry, so it must not depend on
+ * the order of dimensions in memory, only on that in the file.
  */
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +18,10 @@
 #include "base/encode.h"
 #include "base/str.h"
 #include "job/job.h"
+#include "record/keyset.h"
 
+/* Eight dimensions and 64 names are far more than any job has; products are capped
+ * besides. */
 #define DIMENSIONS_MAX 8
 #define NAMES_MAX 64
 
@@ -25,6 +32,7 @@ struct dimensions {
 	size_t n, n_names;
 };
 
+/* An empty text would make a partition without a name. */
 static bool is_list_of_scalars(const struct etl_node *node)
 {
 	if (node->kind != ETL_NODE_LIST || !node->n)
@@ -35,16 +43,26 @@ static bool is_list_of_scalars(const struct etl_node *node)
 	return true;
 }
 
+/* Two partitions of one name would share a ledger: each would close the other's windows. A set,
+ * since a list may have a hundred thousand values. */
 static void repeated_values(const struct etl_node *list, const struct etl_conf_env *env)
 {
-	for (size_t i = 1; i < list->n && list->n <= 10000; i++)
-		for (size_t k = 0; k < i; k++)
-			if (etl_streq(list->items[i]->text, list->items[k]->text))
-				etl_diag_add(env->diag, &list->items[i]->mark, ETL_DIAG_DUPLICATE,
-					"stands there already", NULL, "partition '%s' twice in %s",
-					list->items[i]->text, env->what);
+	struct etl_keyset *seen = etl_keyset_new(list->n, SIZE_MAX);
+	size_t number;
+
+	for (size_t i = 0; i < list->n; i++) {
+		const char *text = list->items[i]->text;
+
+		if (etl_keyset_put(seen, text, strlen(text), &number) == 0)
+			etl_diag_add(env->diag, &list->items[i]->mark, ETL_DIAG_DUPLICATE,
+				"it is in the list already", NULL,
+				"partition '%s' appears twice in %s", text, env->what);
+	}
+	etl_keyset_free(seen);
 }
 
+/* {window.start} and {run_id} are variables of every template: a dimension of that name
+ * could not be told from them. */
 static bool name_is_free(const struct dimensions *d, const struct etl_node *key,
 	const struct etl_conf_env *env)
 {
@@ -52,11 +70,16 @@ static bool name_is_free(const struct dimensions *d, const struct etl_node *key,
 
 	for (size_t i = 0; i < d->n_names; i++)
 		taken |= etl_streq(d->names[i], key->text);
-	if (taken || !etl_is_name(key->text, 64) || d->n_names == NAMES_MAX)
+	if (d->n_names == NAMES_MAX)
+		etl_diag_add(env->diag, &key->mark, ETL_DIAG_LIMIT, NULL, NULL,
+			"more than %d names under `partitions` in %s", NAMES_MAX, env->what);
+	else if (taken || !etl_is_name(key->text, 64))
 		etl_diag_add(env->diag, &key->mark, ETL_DIAG_CONFLICT, NULL,
 			"letters, digits, _ and -; not run_id or window...",
 			"'%s' cannot name a partition or its value in %s", key->text, env->what);
-	return !taken;
+	else
+		return true;
+	return false;
 }
 
 static void read_dimensions(struct dimensions *d, const struct etl_node *node,
@@ -109,7 +132,9 @@ static void slashes(const struct dimensions *d, const struct etl_conf_env *env)
 					env->what);
 }
 
-/* The text of an extra value for a partition: by the value of any of its dimensions. */
+/* The text of an extra value for a partition: by the value of any of its dimensions.
+ * Dimensions are asked in their order: with {lon: {a: east}} a partition a/x has the
+ * lon of a. */
 static const char *extra_value(const struct dimensions *d, size_t name,
 	const char *const *values, const struct etl_conf_env *env)
 {
@@ -132,6 +157,7 @@ static void make_partition(const struct dimensions *d, size_t index, struct etl_
 	const char **values = etl_arena_zalloc(env->arena, (d->n_names + 1) * sizeof *values);
 	struct etl_buf name;
 
+	/* index 3 of 2 x 2: 3 % 2 = 1 is y, 3 / 2 = 1 is b: "b/y". */
 	for (size_t k = d->n; k-- > 0;) {
 		values[k] = d->lists[k]->items[index % d->lists[k]->n]->text;
 		index /= d->lists[k]->n;
@@ -159,11 +185,15 @@ void etl_job_load_partitions(struct etl_job *job, const struct etl_node *node,
 		etl_diag_add(env->diag, &node->mark, ETL_DIAG_TYPE, "station: [a, b]", NULL,
 			"`partitions` in %s is a mapping from a name to a list", env->what);
 	slashes(&d, env);
+	/* It stops as soon as it is too much: 10,000 values in each of eight dimensions
+	 * would overflow. */
 	for (size_t k = 0; k < d.n && total <= ETL_PARTITIONS_MAX; k++)
 		total *= d.lists[k]->n;
 	if (total > ETL_PARTITIONS_MAX) {
 		etl_diag_add(env->diag, &node->mark, ETL_DIAG_LIMIT, NULL, NULL,
 			"%s has more than %d partitions", env->what, ETL_PARTITIONS_MAX);
+		/* One is made even so, because the rest of the job is still to be
+		 * judged, and templates ask for names. */
 		total = 1;
 	}
 	names = etl_arena_zalloc(env->arena, (d.n_names + 1) * sizeof *names);
@@ -184,6 +214,8 @@ void etl_job_partition_option(const char *partition, struct etl_buf *out)
 	etl_encode_shell(out, partition);
 }
 
+/* The name of the first dimension stands for all: "station=a/x" is what
+ * etl_partition_find reads. */
 void etl_partition_text(const struct etl_job *job, const struct etl_partition *partition, char *out,
 	size_t size)
 {
@@ -193,6 +225,7 @@ void etl_partition_text(const struct etl_job *job, const struct etl_partition *p
 		snprintf(out, size, "%s=%s", job->partition_names[0], partition->name);
 }
 
+/* The whole text first: a value may hold a '=' itself ("x=y"). */
 const struct etl_partition *etl_partition_find(const struct etl_job *job, const char *text)
 {
 	const char *equals = strchr(text, '=');

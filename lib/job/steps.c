@@ -21,6 +21,7 @@ int etl_step_timeout(struct etl_error *err, enum etl_step_id id, etl_dur took, e
 {
 	char is[ETL_DURATION_TEXT_BYTES], most[ETL_DURATION_TEXT_BYTES];
 
+	/* "after 2m1s" and not "after 2m1s3ms217us": nobody acts on microseconds. */
 	took.us -= took.us % 1000;
 	etl_duration_format(took, is, sizeof is);
 	etl_duration_format(limit, most, sizeof most);

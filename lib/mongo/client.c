@@ -12,10 +12,15 @@
 
 #include "base/alloc.h"
 
+/* Five seconds find a primary after an election, mostly; a minute is longer than any
+ * answer that a worker should wait for; thirty seconds let a slow secondary
+ * acknowledge. */
 #define SELECTION_MS_DEFAULT 5000
 #define SOCKET_MS_DEFAULT 60000
 #define WTIMEOUT_MS 30000
 
+/* `hurries` is set by the loop at the end of etld and read by workers: the only word
+ * between them. */
 struct etl_mongo {
 	mongoc_client_pool_t *pool;
 	mongoc_uri_t *uri;
@@ -95,7 +100,8 @@ static void note_concerns(const mongoc_uri_t *uri, char *out, size_t size)
 	snprintf(number, sizeof number, "%d", w);
 	if (w >= 0 || (w == MONGOC_WRITE_CONCERN_W_TAG && tag))
 		add_word(out, size, "w", w >= 0 ? number : tag);
-	if (mongoc_write_concern_journal_is_set(writes) && !mongoc_write_concern_get_journal(writes))
+	if (mongoc_write_concern_journal_is_set(writes) &&
+		!mongoc_write_concern_get_journal(writes))
 		add_word(out, size, "journal", "false");
 	if (reads && strcmp(reads, MONGOC_READ_CONCERN_LEVEL_MAJORITY) != 0)
 		add_word(out, size, "readConcernLevel", reads);
@@ -125,6 +131,8 @@ static bool waits_for_ever(const mongoc_uri_t *uri, const char *option)
 		mongoc_uri_get_option_as_int32(uri, option, 0) <= 0;
 }
 
+/* A string that cannot be parsed overrides nothing; etl_mongo_new will say what is
+ * wrong with it. */
 void etl_mongo_uri_overrides(const char *text, char *out, size_t size)
 {
 	bson_error_t ignored;
@@ -140,6 +148,8 @@ void etl_mongo_uri_overrides(const char *text, char *out, size_t size)
 	mongoc_uri_destroy(uri);
 }
 
+/* w=0 is refused rather than overridden: who writes it has other expectations than we
+ * can keep. */
 static mongoc_uri_t *parse_uri(const char *text, const char *app_name, struct etl_error *err)
 {
 	bson_error_t ignored; /* not shown: its text may quote the password */
@@ -201,6 +211,8 @@ struct etl_mongo *etl_mongo_new_within(const char *text, const char *app_name, u
 		err->kind = ETL_CONFIG;
 		return NULL;
 	}
+	/* Version 2 tells errors of the server (their own codes) from those of the
+	 * driver by domain. */
 	mongoc_client_pool_set_error_api(pool, MONGOC_ERROR_API_VERSION_2);
 	if (pool_max > 0)
 		mongoc_client_pool_max_size(pool, pool_max);
@@ -253,6 +265,7 @@ static int admin_command(mongoc_client_t *client, const char *name, bson_t *repl
 	return -1;
 }
 
+/* Servers answer with a bool or with 1.0, depending on their version. */
 static bool is_true(const bson_t *reply, const char *field)
 {
 	bson_iter_t it;

@@ -4,6 +4,9 @@
  * exist, a port where nobody listens and a replica set of another name alike; so each host of
  * the connection string is looked at once, by the driver's own sockets and clients. Only words
  * come of it: nothing here decides whether to try again.
+ *
+ * "No suitable servers found" becomes "db1:27017: connection refused (nothing listens there);
+ * db2:27017: no such host; db3:27017: wrong replica set (it is 'rs1', the URI says 'rs0')".
  */
 #include <errno.h>
 #include <netdb.h>
@@ -31,6 +34,7 @@ static int knock(const mongoc_host_list_t *host)
 	snprintf(port, sizeof port, "%u", host->port);
 	if (getaddrinfo(host->host, port, &hints, &all) != 0)
 		return -1;
+	/* A name may have several addresses (IPv6 first): one that answers is enough. */
 	for (at = all; at && rc; at = at->ai_next) {
 		mongoc_socket_t *sock =
 			mongoc_socket_new(at->ai_family, at->ai_socktype, at->ai_protocol);
@@ -58,7 +62,8 @@ static mongoc_client_t *client_of(const mongoc_uri_t *given, const mongoc_host_l
 	if (!uri)
 		return NULL;
 	if (mongoc_uri_get_tls(given)) {
-		static const char *const files[] = {MONGOC_URI_TLSCAFILE, MONGOC_URI_TLSCERTIFICATEKEYFILE};
+		static const char *const files[] = {
+			MONGOC_URI_TLSCAFILE, MONGOC_URI_TLSCERTIFICATEKEYFILE};
 
 		mongoc_uri_set_option_as_bool(uri, MONGOC_URI_TLS, true);
 		for (size_t i = 0; i < 2; i++) {
@@ -77,7 +82,9 @@ static mongoc_client_t *client_of(const mongoc_uri_t *given, const mongoc_host_l
 	return client;
 }
 
-/* Appends what a host that can be reached says of itself. */
+/* Appends what a host that can be reached says of itself.
+ * Only here a command is sent: hello is answered before authentication, so no
+ * credentials are needed. */
 static void ask_host(const mongoc_uri_t *uri, const mongoc_host_list_t *host, struct etl_buf *out)
 {
 	const char *wanted = mongoc_uri_get_replica_set(uri);
@@ -96,13 +103,16 @@ static void ask_host(const mongoc_uri_t *uri, const mongoc_host_list_t *host, st
 	if (ok && bson_iter_init_find(&it, &reply, "setName") && BSON_ITER_HOLDS_UTF8(&it))
 		name = bson_iter_utf8(&it, NULL);
 	if (!ok && mongoc_uri_get_tls(uri))
-		etl_buf_str(out, "no answer in TLS (does the server speak TLS, is its certificate trusted?)");
+		etl_buf_str(out,
+			"no answer in TLS (does the server speak TLS, is its certificate "
+			"trusted?)");
 	else if (!ok)
 		etl_buf_str(out, "it accepts connections and does not answer (does it want TLS?)");
 	else if (wanted && !name)
 		etl_buf_printf(out, "no replica set (the URI says '%s')", wanted);
 	else if (wanted && strcmp(wanted, name) != 0)
-		etl_buf_printf(out, "wrong replica set (it is '%s', the URI says '%s')", name, wanted);
+		etl_buf_printf(out, "wrong replica set (it is '%s', the URI says '%s')", name,
+			wanted);
 	else
 		etl_buf_str(out, "it answers, but no primary can be had");
 	bson_destroy(&reply);
@@ -110,6 +120,8 @@ static void ask_host(const mongoc_uri_t *uri, const mongoc_host_list_t *host, st
 	mongoc_client_destroy(client);
 }
 
+/* The words follow the number: what cannot be reached needs a network, what refuses
+ * needs a server that is started, what answers needs another setting. */
 static void look_at(const mongoc_uri_t *uri, const mongoc_host_list_t *host, struct etl_buf *out)
 {
 	int rc = knock(host);

@@ -16,6 +16,9 @@ struct rule {
 	const char *name;
 };
 
+/* What the kinds mean here: TRANSIENT is tried again with pauses, DATA becomes a dead
+ * letter or fails the unit, PERMANENT and AUTH fail at once and wait for an operator.
+ * Sorted by code, for people; the walk over sixty rows happens only on errors. */
 static const struct rule server_rules[] = {
 	{6, ETL_TRANSIENT, "mongodb.network"},	    /* HostUnreachable */
 	{7, ETL_TRANSIENT, "mongodb.network"},	    /* HostNotFound */
@@ -116,7 +119,8 @@ static struct rule from_driver(const bson_error_t *error)
 }
 
 /* What is between "://" and "@" may be a password: driver messages may quote the connection
- * string. */
+ * string. "failed to connect to mongodb://me:pw@db1" -> "...@db1", with stars for the user and
+ * the password. An '@' behind a slash or a blank belongs to something else. */
 static void mask_credentials(const char *in, char *out, size_t size)
 {
 	size_t used = 0;
@@ -141,7 +145,8 @@ static void mask_credentials(const char *in, char *out, size_t size)
  * failed. */
 static bool may_lack(const bson_error_t *error)
 {
-	return error->domain == MONGOC_ERROR_STREAM || error->domain == MONGOC_ERROR_SERVER_SELECTION;
+	return error->domain == MONGOC_ERROR_STREAM ||
+	       error->domain == MONGOC_ERROR_SERVER_SELECTION;
 }
 
 /* Kind and name stay: for whoever decides about a retry the server cannot be reached, whatever
@@ -174,7 +179,10 @@ int etl_mongo_error(struct etl_error *err, const bson_error_t *error, const bson
 	if (may_lack(error) && etl_descriptors_short())
 		say_lack(err, &rule, text);
 	else
-		etl_error_set(err, rule.kind, rule.name, "MongoDB: %s", *text ? text : "no details");
+		etl_error_set(err, rule.kind, rule.name, "MongoDB: %s",
+			*text ? text : "no details");
+	/* The number stays with the error: a caller may know better what a code means
+	 * for it (11000 where an index is made). */
 	err->status = (int)error->code;
 	return -1;
 }

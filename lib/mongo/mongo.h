@@ -51,12 +51,13 @@ int etl_mongo_ping(struct etl_mongo *mongo, struct etl_mongo_topology *out, stru
  * are: they know themselves. */
 void etl_mongo_diagnose(struct etl_mongo *mongo, struct etl_error *err);
 
-/* The connection string; lent. Never to be shown: it may hold a password. */
-/* etld is to end now: whatever of these clients is tried again for minutes (a commit without an answer)
- * gives up at its next failure, and leaves the outcome to whoever reads the ledger next. Any thread. */
+/* etld is to end now: whatever of these clients is tried again for minutes (a commit without an
+ * answer) gives up at its next failure, and leaves the outcome to whoever reads the ledger next.
+ * Any thread. */
 void etl_mongo_hurry(struct etl_mongo *mongo);
 bool etl_mongo_hurries(const struct etl_mongo *mongo);
 
+/* The connection string; lent. Never to be shown: it may hold a password. */
 const mongoc_uri_t *etl_mongo_uri(const struct etl_mongo *mongo);
 
 /* Maps a driver error to a kind by numeric code and label (never by its text). `reply` may

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * One find: sorted by the field, newest first, one document, that field alone.
+ *
+ * db.raw.find({...}).sort({t: -1}).limit(1), with t alone: an index on t answers it
+ * from one key.
  */
 #include "mongo/newest.h"
 
@@ -31,6 +34,8 @@ static int read_value(const bson_t *doc, const struct etl_newest_query *query, e
 		at->ms = bson_iter_date_time(&it);
 		return 1;
 	}
+	/* An ObjectId's first four bytes are the second of its making, on the clock of
+	 * the client that made it. */
 	if (BSON_ITER_HOLDS_OID(&it)) {
 		at->ms = (int64_t)bson_oid_get_time_t(bson_iter_oid(&it)) * 1000;
 		return 1;

@@ -17,6 +17,9 @@
 #define CODE_MAX_TIME_EXPIRED 50
 #define CODE_NO_SUCH_TRANSACTION 251
 
+/* Snapshot: all reads of a commit see one moment, so the compared documents, the ledger
+ * and the watermark fit together. Majority and journal: a commit that was answered
+ * survives the primary. */
 static mongoc_transaction_opt_t *transaction_options(void)
 {
 	mongoc_transaction_opt_t *opts = mongoc_transaction_opts_new();
@@ -34,6 +37,8 @@ static mongoc_transaction_opt_t *transaction_options(void)
 	return opts;
 }
 
+/* The session's id has to go with every operation; one without it would run outside of
+ * the transaction and be seen at once. */
 static int start(struct etl_txn *txn, struct etl_error *err)
 {
 	mongoc_transaction_opt_t *opts;
@@ -65,10 +70,13 @@ struct etl_txn *etl_txn_begin(struct etl_mongo *mongo, struct etl_error *err)
 	return NULL;
 }
 
+/* The clock makes the jitter: two workers that met in one document do not meet again a
+ * moment later. */
 void etl_txn_pause(unsigned attempt)
 {
 	etl_mono now = etl_mono_now(etl_clock_real());
-	etl_dur wait = etl_backoff_transaction(attempt, etl_hash64(&now.us, sizeof now.us, attempt));
+	etl_dur wait =
+		etl_backoff_transaction(attempt, etl_hash64(&now.us, sizeof now.us, attempt));
 	struct timespec ts = {.tv_nsec = (long)wait.us * 1000};
 
 	nanosleep(&ts, NULL);
@@ -77,8 +85,8 @@ void etl_txn_pause(unsigned attempt)
 /* One commitTransaction; the driver repeats it once by itself after a network error. The law of
  * a commit's answer:
  *
- *    UnknownTransactionCommitResult   nobody knows yet: the same commit is sent again, which is safe,
- *                                     since one that took effect is answered as committed once more
+ *    UnknownTransactionCommitResult   nobody knows yet: the same commit is sent again, safely,
+ *                                     since one that took effect is answered as committed again
  *    ... with "time limit exceeded"   unknown, and not sent again: the server is too slow for it
  *    251 NoSuchTransaction            unknown: the server may have committed and been restarted
  *    TransientTransactionError        nothing took effect: the transaction may be done again
@@ -118,6 +126,8 @@ static enum etl_txn_outcome commit_once(struct etl_txn *txn, bool *again, struct
  * the store. */
 enum etl_txn_outcome etl_txn_commit(struct etl_txn *txn, etl_dur patience, struct etl_error *err)
 {
+	/* Measured by the monotonic clock: a wall clock that is set would end the
+	 * patience early or never. */
 	etl_mono began = etl_mono_now(etl_clock_real());
 	bool unknown = false;
 	bool again;

@@ -28,8 +28,8 @@ enum etl_txn_outcome {
 	ETL_TXN_FAILED,	 /* refused for good; `err` says why */
 };
 
-/* Commits; retries UnknownTransactionCommitResult as the transactions specification says, for as long
- * as `patience` (its own is 120 s). Does not free txn. */
+/* Commits; retries UnknownTransactionCommitResult as the transactions specification says, for as
+ * long as `patience` (its own is 120 s). Does not free txn. */
 enum etl_txn_outcome etl_txn_commit(struct etl_txn *txn, etl_dur patience, struct etl_error *err);
 /* Sleeps before something is asked for again: etl_backoff_transaction. */
 void etl_txn_pause(unsigned attempt);

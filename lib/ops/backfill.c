@@ -62,6 +62,7 @@ uint64_t etl_backfill_piece_windows(const struct etl_job *job, const struct etl_
 	return n ? n : 1;
 }
 
+/* An empty partition is all of them. */
 static bool is_meant(const struct etl_backfill *b, const struct etl_partition *partition)
 {
 	return !*b->partition || etl_streq(b->partition, partition->name);
@@ -140,6 +141,8 @@ static int look_at(struct look *look, struct etl_state *state, struct etl_error 
 		if (read_partition(look, state, look->job->partitions[p].name, err) < 0)
 			return -1;
 		for (size_t i = 0; i < look->n; i++)
+			/* A window is asked for if any partition wants it; the run
+			 * itself passes those partitions that do not. */
 			look->wanted[i] |= wants(look, i);
 	}
 	return 0;
@@ -215,10 +218,13 @@ int etl_backfill_survey(struct etl_state *state, const struct etl_job *job,
 	*out = (struct etl_backfill_survey){0};
 	if (job->window.none)
 		return 0;
+	/* The whole range and not only what is left: the survey says what was asked for
+	 * and how much of it there is. */
 	for (int64_t at = b->range.start.ms; at < b->range.end.ms && rc == 0; at += step) {
 		struct etl_window block = {{at}, {at + step}};
 		struct look look;
 
+		/* The last block is what is left. */
 		if (block.end.ms > b->range.end.ms)
 			block.end = b->range.end;
 		look_init(&look, job, b, block);
@@ -269,6 +275,8 @@ static bool pick_newest(const struct look *look, struct etl_window *piece)
 int etl_backfill_next(struct etl_state *state, const struct etl_job *job,
 	const struct etl_backfill *b, struct etl_window *piece, struct etl_error *err)
 {
+	/* `at` is where the last piece ended: what lies behind it has been asked for
+	 * and is not asked again, even if it failed. */
 	struct etl_window left = b->range;
 	int64_t step = BLOCK * size_ms(job);
 	int found = 0;
@@ -283,6 +291,8 @@ int etl_backfill_next(struct etl_state *state, const struct etl_job *job,
 		struct etl_window block = left;
 		struct look look;
 
+		/* From the end that is next, so that the first block already holds the
+		 * next piece, mostly. */
 		if (b->newest_first && block.end.ms - block.start.ms > step)
 			block.start.ms = block.end.ms - step;
 		else if (block.end.ms - block.start.ms > step)
@@ -290,7 +300,8 @@ int etl_backfill_next(struct etl_state *state, const struct etl_job *job,
 		look_init(&look, job, b, block);
 		found = look_at(&look, state, err);
 		if (found == 0)
-			found = b->newest_first ? pick_newest(&look, piece) : pick_oldest(&look, piece);
+			found = b->newest_first ? pick_newest(&look, piece) :
+						  pick_oldest(&look, piece);
 		look_fini(&look);
 		if (b->newest_first)
 			left.end = block.start;
@@ -317,7 +328,8 @@ static enum etl_backfill_go again(struct etl_backfill *b, const struct etl_run *
 	if (b->attempt >= ETL_BACKFILL_ATTEMPTS)
 		return end(b, ETL_BACKFILL_FAILED, run->error.message);
 	*wait = etl_backoff((unsigned)b->attempt, run->job->retry_backoff,
-		run->job->retry_max_backoff, etl_hash64(b->id, strlen(b->id), (uint64_t)b->attempt));
+		run->job->retry_max_backoff,
+		etl_hash64(b->id, strlen(b->id), (uint64_t)b->attempt));
 	if (run->error.retry_after_ms * 1000 > wait->us)
 		*wait = ETL_MS(run->error.retry_after_ms);
 	b->attempt++;
@@ -331,11 +343,11 @@ static enum etl_backfill_go again(struct etl_backfill *b, const struct etl_run *
 static enum etl_backfill_go on(struct etl_backfill *b, const struct etl_run *run,
 	const struct etl_window *piece, etl_dur took, etl_dur *wait)
 {
-	uint64_t n = run->windows_loaded + run->windows_empty + run->windows_failed;
+	uint64_t n = run->windows.loaded + run->windows.empty + run->windows.failed;
 
-	b->done += run->windows_loaded + run->windows_empty;
-	b->failed += run->windows_failed + run->windows_held;
-	b->lost += run->windows_lost;
+	b->done += run->windows.loaded + run->windows.empty;
+	b->failed += run->windows.failed + run->windows.held;
+	b->lost += run->windows.lost;
 	b->blocked += run->windows_blocked;
 	b->pieces++;
 	b->attempt = 1;
@@ -351,8 +363,8 @@ static enum etl_backfill_go on(struct etl_backfill *b, const struct etl_run *run
  * (a record that is bad today is bad tomorrow) or its size. */
 static bool may_work_later(const struct etl_run *run)
 {
-	bool moved = run->windows_loaded || run->windows_empty || run->windows_held ||
-		run->windows_lost;
+	bool moved = run->windows.loaded || run->windows.empty || run->windows.held ||
+		run->windows.lost;
 
 	return run->error.kind != ETL_OK && run->error.kind != ETL_DATA &&
 		run->error.kind != ETL_LIMIT && !moved;
@@ -388,6 +400,8 @@ enum etl_backfill_go etl_backfill_judge(struct etl_backfill *b, const struct etl
 		if (may_work_later(run))
 			return again(b, run, wait);
 		return on(b, run, piece, took, wait);
+	/* Blocked windows are counted and passed: their upstream may take days, and the
+	 * live runs load them. */
 	case ETL_RUN_RUNNING:
 	case ETL_RUN_OK:
 	case ETL_RUN_BLOCKED:

@@ -2,6 +2,12 @@
  *
  * The walk of an operator's change: the lease, a look at every partition (a refusal comes before
  * the first write), then partition by partition the audit and the slices.
+ *
+ * etlctl watermark set airqino 2026-07-01: BEGIN takes the lease (a run is going?
+ * refused), LOOK plans each of a hundred stations and refuses if one of them cannot,
+ * APPLY writes them one by one, in slices of at most ETL_CHANGE_SLICE windows, and at
+ * the end the lease goes back. An etld that dies in between leaves whole slices; the
+ * same command again goes on.
  */
 #include "ops/change_internal.h"
 
@@ -18,6 +24,8 @@
  * kept out as well: under its own name the daemon would be given its own lease. */
 #define PURPOSE "; watermark"
 
+/* `now` is taken once: all partitions are judged by the same moment, however long the
+ * walk takes. */
 struct etl_change_walk *etl_change_new(const struct etl_job *job, const struct etl_run_env *env,
 	const struct etl_change_request *request)
 {
@@ -41,8 +49,10 @@ static void release(struct etl_change_walk *walk)
 {
 	struct etl_error ignored = ETL_ERROR_INIT;
 
-	/* What could not be written down at the begin; the lease is kept if it cannot be now: it runs out. */
-	if (walk->leased && etl_lease_record_lost(walk->env, walk->job->name, &walk->lease, &ignored) < 0)
+	/* What could not be written down at the begin; the lease is kept if it cannot be now: it
+	 * runs out. */
+	if (walk->leased &&
+		etl_lease_record_lost(walk->env, walk->job->name, &walk->lease, &ignored) < 0)
 		walk->leased = false;
 	if (walk->leased && *walk->last.run_id)
 		(void)store(walk)->ops->lease_end(store(walk), walk->job->name, walk->fence,
@@ -101,6 +111,8 @@ static int take_lease(struct etl_change_walk *walk, struct etl_error *err)
 
 	if (got < 0)
 		return -1;
+	/* A run that died with its etld is known to the lease alone: that there was one is
+	 * written down before anything else. */
 	if (got == 1) {
 		walk->fence = walk->lease.fence;
 		walk->leased = true;
@@ -113,6 +125,8 @@ static int take_lease(struct etl_change_walk *walk, struct etl_error *err)
 		"a run or another change of job '%s' is under way: %s", walk->job->name, words);
 }
 
+/* Pointers to parts are good until the next one is added.
+ * The result shows the partition by name from the beginning, whatever becomes of it. */
 static struct part *add_part(struct etl_change_walk *walk, const char *name)
 {
 	struct part *part;
@@ -125,6 +139,7 @@ static struct part *add_part(struct etl_change_walk *walk, const char *name)
 	return part;
 }
 
+/* 1 ends the list: the newest is enough. */
 static int note_command(void *ctx, const void *thing)
 {
 	const struct etl_change *change = thing;
@@ -164,8 +179,9 @@ static int find_undone(struct etl_change_walk *walk, struct etl_error *err)
 		return -1;
 	if (!*command)
 		return etl_error_set(err, ETL_PERMANENT, "change.nothing",
-			"job '%s' has no change of a watermark, and no decision about a window, that "
-			"could be undone", walk->job->name);
+			"job '%s' has no change of a watermark, and no decision about a window, "
+			"that could be undone",
+			walk->job->name);
 	query.command = command;
 	query.limit = 0;
 	if (etl_change_list(store(walk), &query, note_undone, walk, err) < 0)
@@ -219,6 +235,8 @@ static int see(void *ctx, const struct etl_ledger_entry *entry, struct etl_error
 	return 0;
 }
 
+/* Accept and discard close the unit and may move the watermark over it; a release only
+ * lets the next run in. */
 static bool closes(const struct etl_change_walk *walk)
 {
 	return walk->request.kind != ETL_CHANGE_RELEASE;
@@ -284,7 +302,8 @@ static int plan_unit(struct etl_change_walk *walk, const struct part *part,
 	int rc = need_unit(walk, part, err);
 
 	if (rc == 0 && closes(walk) && etl_change_is_at(rules, mark, walk->unit.window)) {
-		range = (struct etl_window){walk->unit.window.end, etl_window_limit(rules, walk->now)};
+		range = (struct etl_window){
+			walk->unit.window.end, etl_window_limit(rules, walk->now)};
 		rc = store(walk)->ops->ledger_scan(store(walk), walk->job->name, part->name, &range,
 			ETL_LEDGER_BEGUN, see, &seen, err);
 	}

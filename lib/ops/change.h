@@ -17,7 +17,7 @@ struct etl_change_request {
 	etl_wall time;	       /* set, rewind: good by etl_change_check_time; a decision: of its unit */
 	const char *object;    /* a decision: of the object with this name; NULL = of the unit at `time` */
 	const char *who, *why;
-	const char *check;     /* release: of this check alone, as the ledger names it; NULL = of all */
+	const char *check; /* release: of this check alone, as the ledger names it; NULL = of all */
 	bool dry_run; /* look only: no lease, no fence, no writes */
 };
 
@@ -43,14 +43,14 @@ struct etl_change_walk *etl_change_new(const struct etl_job *job, const struct e
 /* Gives the lease back if the walk still holds it (blocks then). NULL is fine. */
 void etl_change_free(struct etl_change_walk *walk);
 
-/* One look or one slice. 1 = call again, not before etl_change_wait is over; 0 = it ended, -1 with the
- * lease given back. Codes of refusals: "lease.held" (CONFLICT), "change.time", "change.nothing",
- * "change.too_many", "change.state", "change.check", "no_such_window" (PERMANENT): nothing was changed
- * then. After others slices may be in: see the results. */
+/* One look or one slice. 1 = call again, not before etl_change_wait is over; 0 = it ended, -1
+ * with the lease given back. Codes of refusals: "lease.held" (CONFLICT), "change.time",
+ * "change.nothing", "change.too_many", "change.state", "change.check", "no_such_window"
+ * (PERMANENT): nothing was changed then. After others slices may be in: see the results. */
 int etl_change_step(struct etl_change_walk *walk, struct etl_error *err);
 
-/* 0, or how long the store should be left alone: somebody else's transaction was in the way, or what
- * came of ours is not known. At most 500 ms. */
+/* 0, or how long the store should be left alone: somebody else's transaction was in the way, or
+ * what came of ours is not known. At most 500 ms. */
 etl_dur etl_change_wait(const struct etl_change_walk *walk);
 
 /* The i-th partition's, NULL behind the last; before the walk has looked at all of them only

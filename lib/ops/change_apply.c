@@ -14,8 +14,11 @@
 #include "run/lease.h"
 #include "time/backoff.h"
 
+/* As long as the transactions specification lets a commit be tried. */
 #define PATIENCE ETL_SECONDS(120) /* with one slice */
 
+/* What it was and what it held, so that the audit tells the whole story after the
+ * ledger has moved on. */
 static void audit_unit(const struct etl_change_walk *walk, bson_t *details)
 {
 	bson_t window;
@@ -31,12 +34,15 @@ static void audit_unit(const struct etl_change_walk *walk, bson_t *details)
 	BSON_APPEND_UTF8(details, "hash", walk->unit.hash);
 }
 
+/* {who: "uid 0 (pid 7)", what: "windows accept", job, partition, from, to, windows, reason,
+ * change_id}: the change_id leads to the document that the slices keep. */
 static int audit(const struct etl_change_walk *walk, const struct part *part,
 	struct etl_error *err)
 {
 	bool decision = etl_change_is_decision(walk->request.kind);
-	etl_cleanup(free) char *what = decision ? etl_strdup(etl_decision_words(walk->request.kind)) :
-		etl_strf("watermark %s", etl_change_kind_word(walk->request.kind));
+	etl_cleanup(free) char *what =
+		decision ? etl_strdup(etl_decision_words(walk->request.kind)) :
+			   etl_strf("watermark %s", etl_change_kind_word(walk->request.kind));
 	bson_t details = BSON_INITIALIZER;
 	int rc;
 
@@ -104,7 +110,8 @@ static void take_back_rejects(struct etl_change_walk *walk)
 	uint64_t n = walk->unit.counts.rejected;
 
 	if (!etl_change_is_decision(walk->request.kind) || !n ||
-		store(walk)->ops->schedule_get(store(walk), walk->job->name, &info, &ignored) != 1 ||
+		store(walk)->ops->schedule_get(store(walk), walk->job->name, &info, &ignored) !=
+			1 ||
 		!etl_streq(info.last.run_id, walk->unit.run_id))
 		return;
 	walk->last = info.last;
@@ -113,8 +120,8 @@ static void take_back_rejects(struct etl_change_walk *walk)
 		walk->last.first_reject[0] = '\0';
 }
 
-/* The same slice once more, if the store says that nothing is in or that it does not know. After such
- * a try nothing that may pass ends the change: an answer has to be had first. */
+/* The same slice once more, if the store says that nothing is in or that it does not know. After
+ * such a try nothing that may pass ends the change: an answer has to be had first. */
 static int slice_again(struct etl_change_walk *walk, struct etl_error *err)
 {
 	etl_mono now = etl_mono_now(walk->env->clock);
@@ -130,6 +137,8 @@ static int slice_again(struct etl_change_walk *walk, struct etl_error *err)
 	return 0;
 }
 
+/* A slice that is tried again keeps its id: a commit whose answer was lost is known by
+ * it, and then counts as done instead of being written a second time. */
 static void begin_slice(struct etl_change_walk *walk)
 {
 	walk->wait = (etl_dur){0};

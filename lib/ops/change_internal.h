@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the walk of a change shares: change.c looks, change_apply.c writes. Nobody else includes this.
+ * What the walk of a change shares: change.c looks, change_apply.c writes. Nobody else includes
+ * this.
  */
 #ifndef ETL_OPS_CHANGE_INTERNAL_H
 #define ETL_OPS_CHANGE_INTERNAL_H

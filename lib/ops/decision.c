@@ -16,6 +16,7 @@
 
 /* ---- commands ------------------------------------------------------------------------------ */
 
+/* A job without partitions has no --partition: the command stays what people type. */
 static void append_partition(struct etl_buf *out, const struct etl_unit *unit)
 {
 	if (unit->job->partition_names[0])
@@ -72,6 +73,9 @@ const char *etl_decision_words(enum etl_change_kind kind)
 	return "";
 }
 
+/* etlctl held release airqino 2026-07-01T10:00:00Z --partition 283164601 --reason TEXT
+ * Each word is quoted where a shell would read it otherwise; only TEXT is for the
+ * operator to fill. */
 char *etl_decision_command(enum etl_change_kind kind, const struct etl_unit *unit)
 {
 	struct etl_buf text;
@@ -84,6 +88,7 @@ char *etl_decision_command(enum etl_change_kind kind, const struct etl_unit *uni
 	return etl_buf_take(&text);
 }
 
+/* A job without windows has only one thing to run. */
 char *etl_unit_run_command(const struct etl_unit *unit)
 {
 	struct etl_buf text;
@@ -106,8 +111,8 @@ char *etl_decision_reason(enum etl_change_kind kind, const char *who, const char
 	char left[160];
 
 	if (kind != ETL_CHANGE_RELEASE)
-		return etl_strf("%s by %s: %s", kind == ETL_CHANGE_ACCEPT ? "accepted" : "discarded", who,
-			text);
+		return etl_strf("%s by %s: %s",
+			kind == ETL_CHANGE_ACCEPT ? "accepted" : "discarded", who, text);
 	if (etl_held_is_free(held))
 		return etl_strf("released by %s: %s", who, text);
 	etl_held_text(held, false, left, sizeof left);
@@ -121,8 +126,8 @@ static bool is_named(const struct etl_held_check *c, const char *name)
 {
 	size_t n = strlen(c->check);
 
-	return etl_streq(c->check, name) ||
-		(strncmp(c->check, name, n) == 0 && name[n] == ' ' && etl_streq(c->field, name + n + 1));
+	return etl_streq(c->check, name) || (strncmp(c->check, name, n) == 0 && name[n] == ' ' &&
+						    etl_streq(c->field, name + n + 1));
 }
 
 /* A release is about one content: the run that follows passes the named checks only if it reads
@@ -257,13 +262,16 @@ int etl_decision_find(struct etl_state *state, struct etl_unit *unit, etl_wall t
 		    ETL_LEDGER_BEGUN, note, &search, err) < 0)
 		return -1;
 	unit->window = search.found ? entry->window : (struct etl_window){{0}, {0}};
-	if (!search.found && !rules->none && need_on_grid(unit->job, t, now, &unit->window, err) < 0)
+	if (!search.found && !rules->none &&
+		need_on_grid(unit->job, t, now, &unit->window, err) < 0)
 		return -1;
 	return search.found;
 }
 
 /* ---- which state --------------------------------------------------------------------------- */
 
+/* Each decision belongs to one state: what failed is accepted, what is held is released
+ * or discarded. */
 static bool is_allowed(enum etl_change_kind kind, enum etl_window_state state)
 {
 	return state == (kind == ETL_CHANGE_ACCEPT ? ETL_WINDOW_FAILED : ETL_WINDOW_HELD);
@@ -292,7 +300,8 @@ static char *instead(const struct etl_unit *unit, enum etl_window_state state)
 		etl_cleanup(free) char *release = etl_decision_command(ETL_CHANGE_RELEASE, unit);
 		etl_cleanup(free) char *discard = etl_decision_command(ETL_CHANGE_DISCARD, unit);
 
-		text = etl_strf("'%s' lets what was held in, '%s' closes it without", release, discard);
+		text = etl_strf("'%s' lets what was held in, '%s' closes it without", release,
+			discard);
 		break;
 	}
 	case ETL_WINDOW_LOADED:
@@ -300,7 +309,8 @@ static char *instead(const struct etl_unit *unit, enum etl_window_state state)
 	case ETL_WINDOW_UNRECOVERABLE:
 	case ETL_WINDOW_SKIPPED:
 	case ETL_WINDOW_STATE_MAX:
-		text = etl_strf("it is closed, and nothing waits for a decision; '%s' reads it again", run);
+		text = etl_strf(
+			"it is closed, and nothing waits for a decision; '%s' reads it again", run);
 		break;
 	}
 	return text;

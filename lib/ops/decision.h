@@ -30,8 +30,8 @@ char *etl_decision_command(enum etl_change_kind kind, const struct etl_unit *uni
 /* "etlctl run JOB --window ..." of the unit. Owned by the caller. */
 char *etl_unit_run_command(const struct etl_unit *unit);
 
-/* "accepted by uid 0 (pid 7): TEXT", as the entry has it; of a release that leaves some check it names
- * these first. Owned by the caller. */
+/* "accepted by uid 0 (pid 7): TEXT", as the entry has it; of a release that leaves some check it
+ * names these first. Owned by the caller. */
 char *etl_decision_reason(enum etl_change_kind kind, const char *who, const char *text,
 	const struct etl_held *held);
 
@@ -40,9 +40,9 @@ char *etl_decision_reason(enum etl_change_kind kind, const char *who, const char
 int etl_decision_check(enum etl_change_kind kind, const struct etl_unit *unit,
 	const struct etl_ledger_entry *entry, struct etl_error *err);
 
-/* What holds a unit after a release: of `check` ("range", or "range /v" for one field), NULL = of all.
- * 0, or -1 with ETL_PERMANENT "change.check": it holds nothing here, or "change.state": the content
- * that was held cannot be known again. `held` is filled in either way. Pure. */
+/* What holds a unit after a release: of `check` ("range", or "range /v" for one field), NULL =
+ * of all. 0, or -1 with ETL_PERMANENT "change.check": it holds nothing here, or "change.state":
+ * the content that was held cannot be known again. `held` is filled in either way. Pure. */
 int etl_decision_release(const struct etl_unit *unit, const struct etl_ledger_entry *entry,
 	const char *check, const char *who, etl_wall now, struct etl_held *held,
 	struct etl_error *err);

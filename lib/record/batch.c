@@ -2,6 +2,11 @@
  *
  * The batch: two plain arrays (records, rejects) over one arena. Here is no decoding and no
  * judgement; a reject's text is only made fit for a journal line.
+ *
+ * One record's way through a batch: added (its bytes in the arena), perhaps replaced by a transform
+ * (other bytes, same arena), perhaps refused (len = 0, a reject with the old bytes), and at the end
+ * of the step the holes are closed. Nothing is freed before the batch is reset: a reject may
+ * point to bytes that a record had, without a copy.
  */
 #include "record/batch.h"
 
@@ -16,7 +21,9 @@
 #include "record/encode_json.h"
 
 /* Batches wait in memory by the dozen, each full at 1,000 records, whatever their size: blocks
- * are so small that what one reserves and what it holds stay near each other. */
+ * are so small that what one reserves and what it holds stay near each other.
+ * 400 bytes are one long line of a journal: a message has to be read, the value itself
+ * is in `raw`. */
 enum { BLOCK_BYTES = 256 * 1024, MESSAGE_MAX = 400 };
 
 struct etl_batch *etl_batch_new(void)
@@ -37,6 +44,7 @@ void etl_batch_free(struct etl_batch *batch)
 	free(batch);
 }
 
+/* The lists keep their memory: the next batch of the run is about as long. */
 void etl_batch_reset(struct etl_batch *batch)
 {
 	etl_arena_reset(batch->arena);
@@ -50,6 +58,9 @@ bool etl_batch_is_full(const struct etl_batch *batch)
 	return batch->n >= ETL_BATCH_RECORDS || batch->bytes >= ETL_BATCH_BYTES;
 }
 
+/* By what is used and not by what is reserved: a batch whose block of 256 KiB holds one
+ * record of 200 bytes counts for what it has, else ten thin batches would pass for a
+ * run that needs megabytes. */
 size_t etl_batch_held(const struct etl_batch *batch)
 {
 	return etl_arena_used(batch->arena) + batch->cap * sizeof *batch->records +
@@ -80,7 +91,9 @@ struct etl_record *etl_batch_add_copy(struct etl_batch *batch, const bson_t *doc
 	return etl_batch_add(batch, copy, doc->len, time, position);
 }
 
-/* A copy of at most `max` bytes without what could deceive a reader. */
+/* A copy of at most `max` bytes without what could deceive a reader.
+ * Cut before it is masked: masking makes text only shorter, so `max` holds afterwards
+ * too. */
 static char *copy_masked(struct etl_arena *arena, const char *text, size_t max)
 {
 	size_t len = text ? strlen(text) : 0;
@@ -99,6 +112,7 @@ static struct etl_reject *next_reject(struct etl_batch *batch)
 	return &batch->rejects[batch->n_rejects++];
 }
 
+/* Steps and rules are words of ours; paths and messages may quote what a source sent. */
 static void keep_texts(struct etl_batch *batch, struct etl_reject *to, const char *step,
 	const char *rule, const char *path, const char *message)
 {
@@ -115,6 +129,8 @@ static void keep_long_bson(struct etl_arena *arena, struct etl_reject *to, const
 	ETL_BUF_CLEANUP struct etl_buf text;
 
 	etl_buf_init(&text, ETL_DOCUMENT_BYTES_MAX);
+	/* The buffer may take a whole document, since its JSON is cut only when its
+	 * length is known. */
 	etl_json_encode(bson, len, 0, &text);
 	to->raw_len = (uint32_t)(text.len > ETL_REJECT_RAW_MAX ?
 			etl_utf8_cut(text.data, ETL_REJECT_RAW_MAX) :
@@ -124,6 +140,7 @@ static void keep_long_bson(struct etl_arena *arena, struct etl_reject *to, const
 	to->raw_cut = to->raw_len < text.len;
 }
 
+/* For records that never became BSON: what is kept is the text as it came. */
 void etl_batch_reject(struct etl_batch *batch, const struct etl_reject *reject)
 {
 	struct etl_reject *to = next_reject(batch);
@@ -163,6 +180,8 @@ void etl_batch_reject_record(struct etl_batch *batch, size_t i, const char *step
 	if (record->len > ETL_REJECT_RAW_MAX) {
 		keep_long_bson(batch->arena, to, record->bson, record->len);
 	} else {
+		/* Not copied: it stays until the batch is reset, and the reject does
+		 * not outlive that. */
 		to->raw = record->bson; /* already in the arena */
 		to->raw_len = record->len;
 		to->raw_is_bson = true;
@@ -171,6 +190,8 @@ void etl_batch_reject_record(struct etl_batch *batch, size_t i, const char *step
 	record->len = 0;
 }
 
+/* Room for all eight at once: a second rule is rare, so the first one pays for those
+ * behind it. */
 void etl_batch_reject_also(struct etl_batch *batch, const char *rule, const char *path,
 	const char *message)
 {
@@ -194,6 +215,7 @@ void etl_batch_remove(struct etl_batch *batch, size_t i)
 	batch->records[i].len = 0;
 }
 
+/* len:  90 0 70 0 40  ->  90 70 40. Positions stay what they were in the answer: 0, 2, 4. */
 void etl_batch_compact(struct etl_batch *batch)
 {
 	size_t kept = 0;

@@ -2,6 +2,11 @@
  *
  * Whole numbers in limbs of nine digits, by schoolbook arithmetic: sums are short, and what a
  * Decimal128 brings along is at most 34 digits.
+ *
+ * Why not doubles: 0.10 + 0.20 is 0.30 here, and the order of addition never matters, so that a
+ * sum over a window does not depend on how requests were cut.
+ *   0.10 + 0.20:   10 * 10^-2 + 20 * 10^-2 = 30 * 10^-2     printed as 0.30
+ *   1E+3 + 0.5:    1000 is brought to the smaller exponent: 10000 * 10^-1 + 5 * 10^-1
  */
 #include "record/decimal.h"
 
@@ -12,9 +17,12 @@
 #include "record/number.h"
 
 enum { LIMBS = ETL_DECIMAL_LIMBS, DIGITS = 9 * LIMBS, KEPT = 34 };
+/* The largest power of ten below 2^32: a product of two limbs and a carry fits 64 bits. */
 #define BASE UINT32_C(1000000000)
 
-/* limbs * factor + carry; false if it does not fit. factor < 2^32. */
+/* limbs * factor + carry; false if it does not fit. factor < 2^32.
+ * The invariant of all of these: each limb is below BASE, the lowest comes first, and
+ * what does not fit the highest one is told and never dropped. */
 static bool multiply(uint32_t *limbs, uint32_t factor, uint32_t carry)
 {
 	uint64_t left = carry;
@@ -35,7 +43,9 @@ static bool is_zero(const uint32_t *limbs)
 	return true;
 }
 
-/* Times 10^places. */
+/* Times 10^places.
+ * Nothing times anything is nothing, and an empty sum may be moved by any number of
+ * places. */
 static bool shift(uint32_t *limbs, int64_t places)
 {
 	if (is_zero(limbs))
@@ -51,6 +61,7 @@ static bool shift(uint32_t *limbs, int64_t places)
 	return true;
 }
 
+/* From the highest limb down; the first that differs decides. */
 static int compare(const uint32_t *a, const uint32_t *b)
 {
 	for (int i = LIMBS - 1; i >= 0; i--)
@@ -85,7 +96,10 @@ static void subtract_from(uint32_t *out, const uint32_t *a, const uint32_t *b)
 	}
 }
 
-/* Adds +-limbs * 10^exponent. */
+/* Adds +-limbs * 10^exponent.
+ * The sum takes the smaller exponent of the two, so no digit is lost: bringing the
+ * larger number down multiplies it. Only that can overflow the 126 digits (1e300 with
+ * 1e-100), and makes the sum lost. */
 static void add_limbs(
 	struct etl_decimal_sum *sum, uint32_t *limbs, bool negative, int32_t exponent)
 {
@@ -101,6 +115,9 @@ static void add_limbs(
 	}
 	if (negative == sum->negative) {
 		sum->lost |= !add(sum->limbs, limbs);
+	/* Signs differ: the smaller magnitude is taken from the larger one, whose sign
+	 * stays. Equal ones leave zero with the sum's sign, which etl_decimal_sign does
+	 * not show. */
 	} else if (compare(sum->limbs, limbs) >= 0) {
 		subtract_from(sum->limbs, sum->limbs, limbs);
 	} else {
@@ -109,7 +126,9 @@ static void add_limbs(
 	}
 }
 
-/* Text of a number ("-12.50", "1E+3"): all of its digits count, the last zeros too. */
+/* Text of a number ("-12.50", "1E+3"): all of its digits count, the last zeros too.
+ * "-12.50": limbs 1250, exponent -2, negative. The last zero counts: it says how exact the number
+ * was, and 12.50 + 1 is 13.50. */
 static void add_text(struct etl_decimal_sum *sum, const char *text, bool flip)
 {
 	bool negative = *text == '-', fraction = false;
@@ -157,7 +176,8 @@ int etl_decimal_sign(const struct etl_decimal_sum *sum)
 
 /* ---- quotient ---- */
 
-/* Digits without leading zeros; how many. */
+/* Digits without leading zeros; how many.
+ * Nine digits a limb with their zeros; what leads is cut off afterwards. */
 static size_t to_digits(const uint32_t *limbs, char *out)
 {
 	char all[DIGITS + 1];
@@ -170,7 +190,9 @@ static size_t to_digits(const uint32_t *limbs, char *out)
 	return n - zeros;
 }
 
-/* Half to even at KEPT digits; `rest` says that something follows that is not zero. */
+/* Half to even at KEPT digits; `rest` says that something follows that is not zero.
+ * Half to even (IEEE 754-2008 section 4.3.1): at 2 digits 1.25 is 1.2, 1.35 is 1.4, and 1.2501 is
+ * 1.3, because something follows the five. */
 static size_t round_digits(char *digits, size_t n, bool rest, long *exponent)
 {
 	bool up;
@@ -179,6 +201,7 @@ static size_t round_digits(char *digits, size_t n, bool rest, long *exponent)
 		return n;
 	for (size_t i = KEPT + 1; i < n; i++)
 		rest |= digits[i] != '0';
+	/* The fifth alone is a tie; `rest` and the digits behind it break it. */
 	up = digits[KEPT] > '5' ||
 	     (digits[KEPT] == '5' && (rest || (digits[KEPT - 1] - '0') % 2 == 1));
 	*exponent += (long)(n - KEPT);
@@ -195,7 +218,10 @@ static size_t round_digits(char *digits, size_t n, bool rest, long *exponent)
 }
 
 /* Long division. Beyond the digits of the dividend zeros follow, until nothing is left or
- * there are more digits than are kept. */
+ * there are more digits than are kept.
+ * 20 / 3 with the digits "20": 6, then 6.66... with falling exponent until KEPT + 2 digits stand
+ * there and `rest` says that it went on. 20 / 4 ends at once: 5, exponent unchanged.
+ * `left` needs more than 64 bits: ten times the divisor may pass them. */
 static size_t divide(const char *digits, size_t n, uint64_t by, char *out, long *exponent,
 	bool *rest)
 {

@@ -4,6 +4,16 @@
  * whole in a piece is read where it lies. One that does not is copied together first, while
  * a scan for its closing bracket goes on with every piece, so that each byte is looked at
  * twice at most. What comes out never depends on where the pieces were cut.
+ *
+ * The states of a record that begins in one piece and ends in another:
+ *   NO_RECORD --- '{' at the place of records, all of it in the piece ---> given, NO_RECORD
+ *       |------- ... the piece ends first -----------> HELD: copied, its closing bracket sought
+ *       |------- ... it is refused ------------------> REFUSED: only followed by its brackets
+ *   HELD ------- the bracket is there ---------------> read from the copy: given or refused
+ *   REFUSED ---- the bracket is there ---------------> a reject is given, NO_RECORD
+ *
+ * Example: {"r":[{"a":1},{"a":2}]} cut behind {"a": of the second record. The first is
+ * given at once; of the second 5 bytes are copied, and the next piece completes it.
  */
 #include "record/decode_json.h"
 
@@ -19,6 +29,8 @@ enum { TEXT_KEPT_BYTES = 1024 * 1024 }; /* of the buffer for a record, between r
 
 #define HELD_BYTES_DEFAULT ((size_t)32 * 1024 * 1024)
 
+/* A wrong pointer is kept as `bad_spec` and told by the first feed: constructors cannot
+ * fail, and the configuration has checked the pointers long before. */
 static void compile_targets(struct etl_json_decoder *d)
 {
 	const struct etl_layout *spec = d->spec;
@@ -46,6 +58,8 @@ struct etl_json_decoder *etl_json_decoder_new(const struct etl_layout *spec)
 	d->n_targets = 1 + spec->n_attach + spec->n_expect;
 	d->targets = etl_calloc(d->n_targets, sizeof *d->targets);
 	d->attached = etl_calloc(spec->n_attach, sizeof *d->attached);
+	/* Each buffer has its cap: 64 KiB for a key, a word or a value to attach, a
+	 * document's size for the text of a record. */
 	d->record = etl_json_record_new(spec->depth_max);
 	etl_buf_init(&d->key, ETL_JSON_TOKEN_MAX);
 	etl_buf_init(&d->word, ETL_JSON_TOKEN_MAX);
@@ -76,6 +90,8 @@ void etl_json_decoder_free(struct etl_json_decoder *d)
 	free(d);
 }
 
+/* Everything that the last answer left is undone; memory stays for the next page of the
+ * same job. */
 void etl_json_decoder_reset(struct etl_json_decoder *d)
 {
 	for (size_t i = 0; i < d->n_targets; i++) {
@@ -114,10 +130,12 @@ void etl_json_decoder_next(struct etl_json_decoder *d, uint64_t offset, uint64_t
 	etl_json_decoder_reset(d);
 	d->offset = offset;
 	d->position = position;
+	/* 3 = the mark is behind us, or there was none. */
 	d->bom = offset ? 3 : 0;
 }
 
-/* True as far as the text is the word; "not found" is no beginning of "null". */
+/* True as far as the text is the word; "not found" is no beginning of "null".
+ * Only as far as the text goes: a first piece may end in the middle of a word. */
 static bool begins_word(const char *text, size_t len, const char *word)
 {
 	size_t n = strlen(word);
@@ -125,6 +143,7 @@ static bool begins_word(const char *text, size_t len, const char *word)
 	return memcmp(text, word, len < n ? len : n) == 0;
 }
 
+/* For those who have to tell JSON from something else, such as the HTML page of a proxy. */
 bool etl_json_begins(const char *text, size_t len)
 {
 	if (*text && strchr("{[\"-0123456789", *text))
@@ -151,6 +170,8 @@ bool etl_json_decoder_is_single(const struct etl_json_decoder *d)
 
 /* ---- expect ----------------------------------------------------------------------------- */
 
+/* expect {/status: ok}: the answer {"status": "error", ...} fails with "the answer says 'error' at
+ * '/status' where 'ok' is expected", before any of its records can be loaded. */
 int etl_json_expected(struct etl_json_decoder *d, size_t i, const char *text,
 	struct etl_error *err)
 {
@@ -163,7 +184,9 @@ int etl_json_expected(struct etl_json_decoder *d, size_t i, const char *text,
 		text ? text : "(no scalar)", d->targets[i].path.text, wanted);
 }
 
-/* The captured scalar as text: of a string, what it means. */
+/* The captured scalar as text: of a string, what it means.
+ * A string is compared by what it means: "o\u006b" is ok. Numbers and words are compared as they
+ * are written: 1 and 1.0 are two texts. */
 static int expect(struct etl_json_decoder *d, size_t i, struct etl_error *err)
 {
 	ETL_BUF_CLEANUP struct etl_buf text;
@@ -191,6 +214,8 @@ static int expect(struct etl_json_decoder *d, size_t i, struct etl_error *err)
 	return etl_json_expected(d, i, etl_buf_text(&text), err);
 }
 
+/* [1, {"a": 2}]: the 1 has no fields and becomes a reject with its text; the object is
+ * a record. */
 static void reject_captured(struct etl_json_decoder *d)
 {
 	const char *text = etl_buf_text(&d->capture);
@@ -220,10 +245,13 @@ int etl_json_captured(struct etl_json_decoder *d, struct etl_error *err)
 			continue;
 		t->capturing = false;
 		/* What a '*' stands for is asked of each. */
-		if (attaches ? !t->seen && etl_json_attach_value(d, i - 1, err) != 0 : expect(d, i, err) != 0)
+		if (attaches ? !t->seen && etl_json_attach_value(d, i - 1, err) != 0 :
+			       expect(d, i, err) != 0)
 			return -1;
 		t->seen = true;
 	}
+	/* The last of the values has come: from now on each record gets them while it
+	 * is written, and those that waited get them now. */
 	if (d->spec->n_attach && !d->attach_missing && !d->tail)
 		etl_json_release(d);
 	return 0;
@@ -231,6 +259,8 @@ int etl_json_captured(struct etl_json_decoder *d, struct etl_error *err)
 
 /* ---- records --------------------------------------------------------------------------- */
 
+/* A record whose values to attach are not known yet cannot be given: batches may be
+ * loaded at once. */
 static struct etl_batch *target_batch(struct etl_json_decoder *d)
 {
 	if (!d->attach_missing)
@@ -246,6 +276,9 @@ static int take_record(struct etl_json_decoder *d, const uint8_t *bson, uint32_t
 	struct etl_batch *batch = target_batch(d);
 
 	etl_batch_add(batch, bson, len, (etl_wall){ETL_NO_TIME}, d->position++);
+	/* An answer whose metadata stands behind its records holds them all. The cap
+	 * turns a run that would eat the machine's memory into an error that says what
+	 * to do without. */
 	if (batch == d->held && batch->bytes > d->held_bytes_max)
 		return etl_error_set(err, ETL_LIMIT, "json.held",
 			"over %zu bytes of records came before the values to attach",
@@ -255,7 +288,8 @@ static int take_record(struct etl_json_decoder *d, const uint8_t *bson, uint32_t
 	return 0;
 }
 
-/* Tells what is wrong with the record whose first byte lies at `offset`. */
+/* Tells what is wrong with the record whose first byte lies at `offset`.
+ * The position counts rejects as well: it is the record's ordinal in the answer. */
 static void give_reject(struct etl_json_decoder *d)
 {
 	struct etl_reject reject = {.step = "decode",
@@ -265,6 +299,8 @@ static void give_reject(struct etl_json_decoder *d)
 		.raw = (const uint8_t *)etl_buf_text(&d->text),
 		.raw_len = (uint32_t)(d->text.len > ETL_REJECT_RAW_MAX ? ETL_REJECT_RAW_MAX :
 									 d->text.len),
+		/* Text is kept up to that length, so a buffer that is full to it lost
+		 * its end. */
 		.raw_cut = d->text.len >= ETL_REJECT_RAW_MAX,
 		.position = d->position++,
 		.time = {ETL_NO_TIME}};
@@ -274,7 +310,9 @@ static void give_reject(struct etl_json_decoder *d)
 	etl_json_frame_value_done(d);
 }
 
-/* Between records: a buffer that once held a huge one is given back. */
+/* Between records: a buffer that once held a huge one is given back.
+ * One record of 15 MiB must not leave 15 MiB behind for the rest of the run; a mebibyte
+ * may stay. */
 static void clear_text(struct etl_json_decoder *d)
 {
 	if (d->text.cap > TEXT_KEPT_BYTES)
@@ -315,6 +353,8 @@ static enum etl_json_status transcode(struct etl_json_decoder *d, const char **p
 static int begin_record(struct etl_json_decoder *d, const char **p, const char *end,
 	struct etl_error *err)
 {
+	/* The reader sees at most so many bytes: if they do not end the record it is
+	 * too large, whatever the rest of the piece holds. */
 	bool cut = (size_t)(end - *p) >= d->record_bytes_max;
 	const char *limit = cut ? *p + d->record_bytes_max : end;
 	enum etl_json_status status;
@@ -354,6 +394,8 @@ static int end_held(struct etl_json_decoder *d, enum etl_json_status scan,
 	if (status == ETL_JSON_BROKEN)
 		return etl_json_broken(err, d->text_offset + (uint64_t)(d->fault.at - text),
 			d->fault.message);
+	/* {"a": [1}: the search for the end meets a bracket of the other kind. That is not a
+	 * matter of one record: nobody can tell where it ends, so the answer fails. */
 	if (scan == ETL_JSON_BROKEN || (scan == ETL_JSON_OK && status == ETL_JSON_MORE))
 		return etl_json_broken(err, d->text_offset + d->text.len - 1,
 			"an unexpected bracket");
@@ -366,6 +408,8 @@ static int end_held(struct etl_json_decoder *d, enum etl_json_status scan,
 	return 0;
 }
 
+/* Copied up to the cap and no further; the search goes on where it stopped, so each
+ * byte is searched once. */
 static int go_on_held(struct etl_json_decoder *d, const char **p, const char *end,
 	struct etl_error *err)
 {
@@ -381,6 +425,8 @@ static int go_on_held(struct etl_json_decoder *d, const char **p, const char *en
 	return end_held(d, status, err);
 }
 
+/* {"a": 1, "a": 2, "b": ...}: refused at the second a. What follows up to its closing brace is not
+ * read any more, but its beginning is kept for the dead letter. */
 static int go_on_refused(struct etl_json_decoder *d, const char **p, const char *end,
 	struct etl_error *err)
 {
@@ -401,12 +447,15 @@ static int go_on_refused(struct etl_json_decoder *d, const char **p, const char 
 
 /* ---- pieces ---------------------------------------------------------------------------- */
 
-/* A byte order mark is passed over, once, at the very start (RFC 8259 section 8.1). */
+/* A byte order mark is passed over, once, at the very start (RFC 8259 section 8.1).
+ * EF BB BF in front of "{": written by editors and exports of Windows. RFC 8259 lets
+ * readers pass over it. EF BB 7B is damaged, and nobody should guess what else is. */
 static int skip_mark(struct etl_json_decoder *d, const char **p, const char *end,
 	struct etl_error *err)
 {
 	static const char mark[] = "\xef\xbb\xbf";
 
+	/* The mark itself may be cut between pieces. */
 	while (d->bom < 3 && *p < end) {
 		if (**p != mark[d->bom]) {
 			if (d->bom)
@@ -422,6 +471,8 @@ static int skip_mark(struct etl_json_decoder *d, const char **p, const char *end
 	return 0;
 }
 
+/* Each turn takes at least a byte or changes the state: frame and records hand over to
+ * one another. */
 static int read_piece(struct etl_json_decoder *d, const char *p, const char *end,
 	struct etl_error *err)
 {
@@ -440,6 +491,7 @@ static int read_piece(struct etl_json_decoder *d, const char *p, const char *end
 	return rc;
 }
 
+/* An answer that is broken stays broken: what follows would be read out of step. */
 static int already_failed(const struct etl_json_decoder *d, struct etl_error *err)
 {
 	if (d->failed.kind == ETL_OK)
@@ -464,6 +516,8 @@ int etl_json_decoder_feed(struct etl_json_decoder *d, const char *bytes, size_t 
 	return 0;
 }
 
+/* The bytes end inside a record. If what is there is no JSON, that is the better
+ * message. */
 static int finish_record(struct etl_json_decoder *d, struct etl_error *err)
 {
 	if (d->in_record == ETL_JSON_HELD_RECORD) {
@@ -485,6 +539,9 @@ static int finish(struct etl_json_decoder *d, struct etl_error *err)
 {
 	if (finish_record(d, err) != 0 || etl_json_frame_finish(d, err) != 0)
 		return -1;
+	/* {"data": []} with records at /data is an empty answer; {"error": "..."} is not:
+	 * nothing stands where the records should be, and a window must not close as empty for
+	 * it. */
 	if (!d->records_seen || (d->members_seen && !d->targets[0].seen))
 		return etl_error_set(err, ETL_DATA, "json.records",
 			"the answer has nothing at '%s', where its records should be",

@@ -22,12 +22,12 @@
 struct etl_json_decoder;
 
 /* An `attach` whose pointer has a "*" belongs to the parent that this "*" of `records` stands
- * for: records at stations, '*', values with attach stations, '*', id give each record the id of its
- * own station. NULL if the pointer is such a one or has no '*'; else the reason, static. */
+ * for: records at stations, '*', values with attach stations, '*', id give each record the id of
+ * its own station. NULL if the pointer is such a one or has no '*'; else the reason, static. */
 const char *etl_json_attach_fault(const char *records, const char *attach);
 
-/* Whether `pointer` can lead into a record: what stands there is not looked at by `expect`. False for
- * what is no pointer. */
+/* Whether `pointer` can lead into a record: what stands there is not looked at by `expect`.
+ * False for what is no pointer. */
 bool etl_json_is_inside(const char *records, const char *pointer);
 
 /* The spec and its strings are lent and must outlive the decoder. An array at `records`
@@ -49,8 +49,8 @@ bool etl_json_begins(const char *text, size_t len);
 /* Who is told of the scalars outside of the records, down to ETL_NOTE_DEPTH. */
 void etl_json_decoder_watch(struct etl_json_decoder *decoder, etl_note_fn fn, void *ctx);
 
-/* The ordinal that follows the records and rejects so far (their number since a reset), and whether a
- * single object stood where the records are due. */
+/* The ordinal that follows the records and rejects so far (their number since a reset), and
+ * whether a single object stood where the records are due. */
 uint64_t etl_json_decoder_records(const struct etl_json_decoder *decoder);
 bool etl_json_decoder_is_single(const struct etl_json_decoder *decoder);
 

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * BSON elements by hand: sizes of values, a cursor over them, a writer for them. The
- * layout is bsonspec.org's; numbers are little-endian in memory as in the file.
+ * BSON elements by hand: sizes of values, a cursor over them, a writer for them. The layout is
+ * bsonspec.org's; numbers are little-endian in memory as in the file.
+ *
+ * A document: length (4 bytes, itself included), elements, a zero byte. An element: type byte,
+ * name, zero byte, value. {"a": 1} is 12 bytes:
+ *   0c 00 00 00   10   61 00   01 00 00 00   00
+ *   length        int32 "a"    1             end
  */
 #include "record/doc.h"
 
@@ -14,36 +19,36 @@
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "BSON is copied as it lies");
 
-static uint32_t load32(const uint8_t *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof v);
-	return v;
-}
 
 /* A string's bytes with its length field; SIZE_MAX if it is none. Readers trust the NUL, and
- * that there is room to subtract it. */
+ * that there is room to subtract it.
+ * "hi": 03 00 00 00 68 69 00. The length counts the NUL, so it is at least 1. A length beyond the
+ * room, or a last byte that is no NUL, makes the whole value unreadable. */
 static size_t string_size(const uint8_t *p, size_t room)
 {
-	size_t len = room < 4 ? 0 : load32(p);
+	size_t len = room < 4 ? 0 : etl_bson_load32(p);
 
 	if (!len || len > room - 4 || p[4 + len - 1])
 		return SIZE_MAX;
 	return 4 + len;
 }
 
-/* Length, string, document: a length that does not hold them both is none. */
+/* Length, string, document: a length that does not hold them both is none.
+ * Both lengths have to agree; the smallest document has 5 bytes. */
 static size_t scoped_code_size(const uint8_t *p, size_t room)
 {
-	size_t size = room < 4 ? 0 : load32(p);
+	size_t size = room < 4 ? 0 : etl_bson_load32(p);
 	size_t code = size < 8 || size > room ? SIZE_MAX : string_size(p + 4, size - 4);
 
 	return code == SIZE_MAX || size - 4 - code < 5 ? SIZE_MAX : size;
 }
 
 /* Bytes of a value that starts at `p`; SIZE_MAX if it does not end before `end`. The rest of
- * the room is left to the caller to compare. */
+ * the room is left to the caller to compare.
+ * The sizes of bsonspec.org, by the type byte: 8 bytes for a double, a date, a timestamp and an
+ * int64; 12 for an ObjectId; a length field for what varies. The caller compares the answer with
+ * what is left, so an absurd length (4 GiB in a document of 40 bytes) ends the walk and reads
+ * nothing. */
 static size_t value_size(uint8_t type, const uint8_t *p, const uint8_t *end)
 {
 	size_t room = (size_t)(end - p);
@@ -61,11 +66,12 @@ static size_t value_size(uint8_t type, const uint8_t *p, const uint8_t *end)
 		return string_size(p, room);
 	case 0x03: /* document */
 	case 0x04: /* array */
-		return room < 5 || load32(p) < 5 ? SIZE_MAX : load32(p);
+		return room < 5 || etl_bson_load32(p) < 5 ? SIZE_MAX : etl_bson_load32(p);
 	case 0x0f: /* code with scope */
 		return scoped_code_size(p, room);
+	/* Length, one byte of subtype, bytes. */
 	case 0x05: /* binary */
-		return room < 4 ? SIZE_MAX : 5 + (size_t)load32(p);
+		return room < 4 ? SIZE_MAX : 5 + (size_t)etl_bson_load32(p);
 	case 0x07: /* ObjectId */
 		return 12;
 	case 0x08: /* bool */
@@ -87,17 +93,24 @@ static size_t value_size(uint8_t type, const uint8_t *p, const uint8_t *end)
 	case 0x7f: /* MaxKey */
 	case 0xff: /* MinKey */
 		return 0;
+	/* A type that the specification does not know: its length cannot be known, so
+	 * the walk ends. */
 	default:
 		return SIZE_MAX;
 	}
 }
 
+/* A document of fewer than 5 bytes has no elements; its end is put where its beginning
+ * is. */
 void etl_cursor_init(struct etl_cursor *cursor, const uint8_t *bson, uint32_t len)
 {
 	cursor->at = bson + 4;
 	cursor->end = len >= 5 ? bson + len - 1 : bson + 4;
 }
 
+/* Three looks before anything is lent: the type is not the final zero, the name ends
+ * inside, the value ends inside. Each is compared with what is left and never added to
+ * a pointer first, which could pass the end of memory. */
 bool etl_cursor_next(struct etl_cursor *cursor, struct etl_element *out)
 {
 	const uint8_t *p = cursor->at;
@@ -122,6 +135,8 @@ bool etl_cursor_next(struct etl_cursor *cursor, struct etl_element *out)
 	return true;
 }
 
+/* A walk: documents have tens of fields, and an index would cost more to make than it
+ * saves. */
 bool etl_doc_find(const uint8_t *bson, uint32_t len, const char *key, struct etl_element *out)
 {
 	size_t key_len = strlen(key);
@@ -137,6 +152,7 @@ bool etl_doc_find(const uint8_t *bson, uint32_t len, const char *key, struct etl
 	return false;
 }
 
+/* An int32 is widened with its sign. A double is no integer here, even if it is whole. */
 bool etl_element_int64(const struct etl_element *e, int64_t *out)
 {
 	int32_t small;
@@ -152,6 +168,7 @@ bool etl_element_int64(const struct etl_element *e, int64_t *out)
 	return true;
 }
 
+/* An int64 beyond 2^53 is rounded; who must not lose digits asks etl_number_double. */
 bool etl_element_double(const struct etl_element *e, double *out)
 {
 	int64_t whole;
@@ -171,7 +188,7 @@ bool etl_element_text(const struct etl_element *e, const char **text, uint32_t *
 	if (e->type != 0x02)
 		return false;
 	*text = (const char *)e->value + 4;
-	*len = load32(e->value) - 1;
+	*len = etl_bson_load32(e->value) - 1;
 	return true;
 }
 
@@ -183,6 +200,7 @@ bool etl_element_date(const struct etl_element *e, etl_wall *out)
 	return true;
 }
 
+/* As MongoDB's $type operator calls them, so that a message can be pasted into a query. */
 static const char *type_name(uint8_t type)
 {
 	static const char *const names[0x14] = {
@@ -216,6 +234,7 @@ static const char *type_name(uint8_t type)
 
 enum { DESCRIBE_MAX = 80 };
 
+/* int32 42, string "abc", date "2026-07-01T10:00:00Z", null; a long one ends with an ellipsis. */
 void etl_element_describe(const struct etl_element *e, char *out, size_t size)
 {
 	char text[DESCRIBE_MAX + 4];
@@ -242,11 +261,15 @@ void etl_element_describe(const struct etl_element *e, char *out, size_t size)
 	out[len] = '\0';
 }
 
+/* The old bytes stay in the arena: what points into them (a value that is being copied)
+ * stays good. */
 static void grow(struct etl_writer *w, size_t need)
 {
 	size_t cap = 2 * w->cap;
 	uint8_t *data;
 
+	/* Doubling, in an arena: the smaller copies stay until the batch is done, in
+	 * all less than the last. */
 	while (cap - w->len < need)
 		cap *= 2;
 	data = etl_arena_alloc(w->arena, cap);
@@ -260,10 +283,12 @@ void etl_writer_begin(struct etl_writer *w, struct etl_arena *arena, size_t size
 	w->arena = arena;
 	w->cap = size_hint < 64 ? 64 : (size_hint + 7) & ~(size_t)7;
 	w->data = etl_arena_alloc(arena, w->cap);
+	/* Room for the length, which is known only at the end. */
 	w->len = 4;
 }
 
-/* The element's head, with room for its value behind it; gives the place of the value. */
+/* The element's head, with room for its value behind it; gives the place of the value.
+ * memcpy everywhere and no casts: elements begin at any address. */
 static uint8_t *head(struct etl_writer *w, const char *key, size_t key_len, uint8_t type,
 	size_t value_len)
 {
@@ -341,6 +366,8 @@ void etl_writer_document(struct etl_writer *w, const char *key, const uint8_t *b
 	etl_writer_raw(w, key, (uint32_t)strlen(key), 0x03, bson, len);
 }
 
+/* The length goes to the four bytes that were left for it. The document lies in the
+ * arena as long as the batch does; nobody frees it. */
 const uint8_t *etl_writer_end(struct etl_writer *w, uint32_t *len)
 {
 	uint32_t total;

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "record/batch.h"
 
@@ -22,6 +23,15 @@ struct etl_element {
 	const uint8_t *value; /* as BSON stores it (a string: length, text, NUL) */
 	uint32_t value_len;
 };
+
+/* A length or count as BSON stores it, at any address. */
+static inline uint32_t etl_bson_load32(const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof v);
+	return v;
+}
 
 struct etl_cursor {
 	const uint8_t *at, *end;

@@ -2,21 +2,27 @@
  *
  * The JSON printer. One short function for each kind of value; nothing is looked up in a
  * locale except the decimal point of printf, which is put right.
+ *
+ * {"t": date, "id": ObjectId, "v": double 1, "n": int64 7, "b": binary} is printed as
+ * {"t":"2026-07-01T10:00:00Z","id":"65f0...","v":1.0,"n":7,"b":"AAEC"}
+ * A double keeps its point, so that people see the difference between 1 and 1.0.
  */
 #include "record/encode_json.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/encode.h"
 #include "base/str.h"
+#include "record/number.h"
 #include "time/civil.h"
 
+/* As deep as libbson's validator lets a document be; below it a hostile one would end
+ * the stack. */
 enum { DEPTH_MAX = 200 };
 
-/* Length of the run that needs no escape and is ASCII. */
+/* Length of the run that needs no escape and is ASCII.
+ * Runs and not characters: most text is ASCII without anything to escape. */
 static size_t plain_run(const char *s, size_t len)
 {
 	size_t n = 0;
@@ -27,20 +33,15 @@ static size_t plain_run(const char *s, size_t len)
 	return n;
 }
 
-static bool put_escape(unsigned char c, struct etl_buf *out)
+/* DEL needs no escape in JSON, but a terminal must not see it. */
+static bool put_escape(char c, struct etl_buf *out)
 {
-	static const char from[] = "\"\\\n\r\t\b\f", to[] = "\"\\nrtbf";
-	const char *at = c ? strchr(from, c) : NULL;
-	char text[8];
-
-	if (at)
-		snprintf(text, sizeof text, "\\%c", to[at - from]);
-	else
-		snprintf(text, sizeof text, "\\u%04x", c);
-	return etl_buf_str(out, text);
+	return c == 0x7f ? etl_buf_str(out, "\\u007f") : etl_encode_json_char(out, c);
 }
 
-/* Bytes of the character at `s` if it is well-formed, else 0. */
+/* Bytes of the character at `s` if it is well-formed, else 0.
+ * The first byte says how long a character should be; whether it is one is asked of its
+ * bytes. */
 static size_t one_character(const char *s, size_t len)
 {
 	unsigned char c = (unsigned char)*s;
@@ -56,7 +57,10 @@ bool etl_json_encode_text(const char *s, size_t len, struct etl_buf *out)
 		size_t n = plain_run(s, len < 64 ? len : 64);
 
 		if (n) {
-			/* In steps of 64, so that a capped buffer holds the beginning. */
+			/* In steps of 64, so that a capped buffer holds the beginning.
+			 * A capped buffer refuses the whole run. Going on byte by byte
+			 * fills it to its last byte, which is what a dead letter and a
+			 * message want: as much of the beginning as fits. */
 			if (!etl_buf_append(out, s, n) && n > 1) {
 				out->full = false;
 				n = 1;
@@ -64,7 +68,7 @@ bool etl_json_encode_text(const char *s, size_t len, struct etl_buf *out)
 			}
 		} else if ((unsigned char)*s < 0x80) {
 			n = 1;
-			put_escape((unsigned char)*s, out);
+			put_escape(*s, out);
 		} else if ((n = one_character(s, len))) {
 			etl_buf_append(out, s, n);
 		} else {
@@ -77,6 +81,7 @@ bool etl_json_encode_text(const char *s, size_t len, struct etl_buf *out)
 	return etl_buf_char(out, '"');
 }
 
+/* 1 -> 1.0, 0.1 -> 0.1, 1e300 -> 1e+300, NaN -> null (RFC 8259 has no word for it). */
 static bool put_double(double v, struct etl_buf *out)
 {
 	char text[ETL_DOUBLE_TEXT_BYTES + 2]; /* and ".0" */
@@ -92,7 +97,8 @@ static bool put_double(double v, struct etl_buf *out)
 	return etl_buf_str(out, text);
 }
 
-/* Text has four digits for the year; a date beyond them is its number. */
+/* Text has four digits for the year; a date beyond them is its number.
+ * The year 12000 has no RFC 3339 text; its number at least says what is stored. */
 static bool put_date(etl_wall t, struct etl_buf *out)
 {
 	char text[ETL_TIME_TEXT_BYTES];
@@ -103,14 +109,11 @@ static bool put_date(etl_wall t, struct etl_buf *out)
 	return etl_buf_printf(out, "\"%s\"", text);
 }
 
-static bool put_decimal(const uint8_t *value, struct etl_buf *out)
+static bool put_decimal(const struct etl_element *e, struct etl_buf *out)
 {
 	char text[BSON_DECIMAL128_STRING];
-	bson_decimal128_t d;
 
-	memcpy(&d.low, value, 8);
-	memcpy(&d.high, value + 8, 8);
-	bson_decimal128_to_string(&d, text);
+	etl_number_decimal_text(e, text);
 	if (strpbrk(text, "Nn")) /* NaN, Infinity */
 		return etl_buf_str(out, "null");
 	return etl_buf_str(out, text);
@@ -144,6 +147,8 @@ static bool put_break(unsigned indent, unsigned depth, struct etl_buf *out)
 static bool put_value(const struct etl_element *e, unsigned indent, unsigned depth,
 	struct etl_buf *out);
 
+/* depth counts from 1 for the document itself; at 201 "null" stands for what is too deep, and the
+ * answer is false: the text is JSON still, but not the whole. */
 static bool put_members(const uint8_t *bson, uint32_t len, bool is_array, unsigned indent,
 	unsigned depth, struct etl_buf *out)
 {
@@ -158,6 +163,8 @@ static bool put_members(const uint8_t *bson, uint32_t len, bool is_array, unsign
 	etl_buf_char(out, is_array ? '[' : '{');
 	etl_cursor_init(&cursor, bson, len);
 	while (etl_cursor_next(&cursor, &e) && etl_buf_ok(out)) {
+		/* Elements are parted by what stands before them, so an empty document
+		 * is {} in both forms. */
 		if (!first)
 			etl_buf_char(out, ',');
 		first = false;
@@ -174,14 +181,6 @@ static bool put_members(const uint8_t *bson, uint32_t len, bool is_array, unsign
 	return etl_buf_char(out, is_array ? ']' : '}');
 }
 
-static uint32_t load32(const uint8_t *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof v);
-	return v;
-}
-
 /* The types that databases hold and records seldom do. */
 static bool put_rare(const struct etl_element *e, struct etl_buf *out)
 {
@@ -190,12 +189,13 @@ static bool put_rare(const struct etl_element *e, struct etl_buf *out)
 	switch (e->type) {
 	case 0x0b: /* regex: the pattern, without its flags */
 		return etl_json_encode_text(text, strlen(text), out);
+	/* A string, then 12 bytes of ObjectId. */
 	case 0x0c: /* DBPointer: its ObjectId */
-		return put_hex(e->value + 4 + load32(e->value), 12, out);
+		return put_hex(e->value + 4 + etl_bson_load32(e->value), 12, out);
 	case 0x0f: /* code with scope: the code */
-		return etl_json_encode_text(text + 8, load32(e->value + 4) - 1, out);
+		return etl_json_encode_text(text + 8, etl_bson_load32(e->value + 4) - 1, out);
 	case 0x11: /* timestamp: seconds in the upper half */
-		return put_date((etl_wall){(int64_t)load32(e->value + 4) * 1000}, out);
+		return put_date((etl_wall){(int64_t)etl_bson_load32(e->value + 4) * 1000}, out);
 	case 0x7f:
 		return etl_buf_str(out, "\"MaxKey\"");
 	case 0xff:
@@ -205,6 +205,8 @@ static bool put_rare(const struct etl_element *e, struct etl_buf *out)
 	}
 }
 
+/* The types of BSON that records have. A 64-bit integer has all its digits, although a
+ * JavaScript reader would round it: this text is for people and for dead letters. */
 static bool put_value(const struct etl_element *e, unsigned indent, unsigned depth,
 	struct etl_buf *out)
 {
@@ -219,14 +221,14 @@ static bool put_value(const struct etl_element *e, unsigned indent, unsigned dep
 	case 0x02:
 	case 0x0d:
 	case 0x0e:
-		return etl_json_encode_text((const char *)e->value + 4, load32(e->value) - 1,
-			out);
+		return etl_json_encode_text((const char *)e->value + 4,
+			etl_bson_load32(e->value) - 1, out);
 	case 0x03:
 	case 0x04:
 		return put_members(e->value, e->value_len, e->type == 0x04, indent, depth + 1,
 			out);
 	case 0x05:
-		return put_base64(e->value + 5, load32(e->value), out);
+		return put_base64(e->value + 5, etl_bson_load32(e->value), out);
 	case 0x07:
 		return put_hex(e->value, 12, out);
 	case 0x08:
@@ -239,7 +241,7 @@ static bool put_value(const struct etl_element *e, unsigned indent, unsigned dep
 		etl_element_int64(e, &whole);
 		return etl_buf_printf(out, "%lld", (long long)whole);
 	case 0x13:
-		return put_decimal(e->value, out);
+		return put_decimal(e, out);
 	default:
 		return put_rare(e, out);
 	}

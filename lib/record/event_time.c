@@ -3,6 +3,10 @@
  * Event time: compiled once for each generation, applied to each batch after decoding. A
  * field that already is a date needs no format, but its label still counts. Here is no
  * clock: nothing is judged by "now".
+ *
+ * time: {field: time, timezone: Europe/Paris, label: end, interval: 1h}
+ * {"time": "2026-07-01T13:00:00", "v": 1}  ->  {"time": date 10:00Z, "v": 1}, event time 10:00Z
+ * 13:00 in Paris is 11:00Z, the end of an hour that begins at 10:00Z: that is the hour's window.
  */
 #include "record/event_time.h"
 
@@ -15,6 +19,7 @@
 #include "record/time_format.h"
 #include "time/civil.h"
 
+/* Offsets of so many documents around the field are kept on the stack for each record. */
 enum { DEPTH_MAX = 16 }; /* names that lead to the field */
 
 struct etl_event_time {
@@ -54,7 +59,10 @@ static const struct etl_mark *mark_of(const struct etl_node *node, const char *k
 	return value ? &value->mark : node ? &node->mark : NULL;
 }
 
-/* "meta.t" as "/meta/t"; parts are literal. */
+/* "meta.t" as "/meta/t"; parts are literal.
+ * A name with dots is tried as it is first ("PM2.5" is a field), and then as a way into documents.
+ * Slashes and tildes of a part are escaped for the pointer (RFC 6901 section 3): "a/b.c" becomes
+ * "/a~1b/c". */
 static bool compile_dots(struct etl_event_time *spec, const char *field, struct etl_arena *arena)
 {
 	struct etl_error err = ETL_ERROR_INIT;
@@ -71,6 +79,8 @@ static bool compile_dots(struct etl_event_time *spec, const char *field, struct 
 	return etl_path_compile_pointer(etl_buf_text(&pointer), arena, &spec->parted, &err) == 0;
 }
 
+/* "/meta/t" -> "meta.t", for queries and indexes. "/a.b/t" has none: MongoDB would look for t in b
+ * in a. */
 static const char *dotted(const struct etl_path *path, struct etl_arena *arena)
 {
 	struct etl_buf out ETL_BUF_CLEANUP;
@@ -88,6 +98,8 @@ static const char *dotted(const struct etl_path *path, struct etl_arena *arena)
 	return etl_buf_ok(&out) ? etl_arena_strdup(arena, etl_buf_text(&out)) : NULL;
 }
 
+/* Two ways are compiled at the start, so that a record costs one or two walks and no
+ * thought. */
 static bool compile_field(struct etl_event_time *spec, const char *field,
 	const struct etl_node *node, const struct etl_conf_env *env)
 {
@@ -108,6 +120,8 @@ static bool compile_field(struct etl_event_time *spec, const char *field,
 	return true;
 }
 
+/* A stamp that names the end of its interval can only be moved back by a known length;
+ * 13:00 alone does not say whether its hour or its day ended. */
 static bool check_label(const struct etl_event_time_options *options,
 	const struct etl_node *node, const struct etl_conf_env *env)
 {
@@ -157,13 +171,17 @@ const char *etl_event_time_dotted(const struct etl_event_time *spec)
 	return spec->dotted;
 }
 
-/* Where a field lies: its element, and where the documents around it begin. */
+/* Where a field lies: its element, and where the documents around it begin.
+ * Documents around the field are noted on the way down: each has a length that has to
+ * change. */
 struct place {
 	struct etl_element e;
 	uint32_t documents[DEPTH_MAX]; /* offsets in the record; the record itself is the first */
 	size_t n;
 };
 
+/* Array elements have their index as a name in BSON, so "/rows/0/t" is walked like any
+ * other. */
 static bool find_path(const struct etl_path *path, const struct etl_record *record,
 	struct place *place)
 {
@@ -185,6 +203,7 @@ static bool find_path(const struct etl_path *path, const struct etl_record *reco
 	return false;
 }
 
+/* The literal name first: a source that really has a field "meta.t" means that one. */
 static bool find_field(
 	const struct etl_event_time *spec, const struct etl_record *record, struct place *place)
 {
@@ -200,7 +219,9 @@ bool etl_event_time_present(const struct etl_event_time *spec, const struct etl_
 }
 
 /* The record with the field's value replaced by a date: the lengths of all documents around
- * it change with it. */
+ * it change with it.
+ * {"m": {"t": "2026-07-01"}}: the text of 15 bytes becomes a date of 8, so both documents are 7
+ * bytes shorter. The type byte stands in front of the name, hence the minus 2. */
 static void replace(struct etl_arena *arena, struct etl_record *record, const struct place *place,
 	etl_wall time)
 {
@@ -225,6 +246,8 @@ static void replace(struct etl_arena *arena, struct etl_record *record, const st
 	record->len = len;
 }
 
+/* A record without a readable time has no window, so it can be placed nowhere: a
+ * reject, with the value that was found and the format that it should have had. */
 static void apply_one(
 	const struct etl_event_time *spec, struct etl_batch *batch, size_t i, etl_wall *last)
 {
@@ -242,6 +265,8 @@ static void apply_one(
 		return;
 	}
 	why = etl_time_format_read(&spec->format, &place.e, last, &time);
+	/* *last is the time as it was read, before the label moves it: the order of the
+	 * stamps tells the pass of a fold, and they are what the source wrote. */
 	if (!why) {
 		*last = time;
 		time = etl_wall_sub(time, spec->back);
@@ -255,6 +280,7 @@ static void apply_one(
 		return;
 	}
 	record->time = time;
+	/* A date that stays what it is needs no new document. */
 	if (!etl_element_date(&place.e, &stored) || stored.ms != time.ms)
 		replace(batch->arena, record, &place, time);
 }

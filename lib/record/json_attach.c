@@ -3,6 +3,12 @@
  * Values from outside of the records that are put into each of them. One that belongs to the
  * whole answer is kept to its end; one that belongs to a parent (its pointer has a '*') until
  * that parent ends. A record that comes before a value is held until it is known.
+ *
+ * attach: {city: /meta/city} of {"meta": {"city": "Florence"}, "rows": [{"v": 1}, {"v": 2}]},
+ * with records at /rows, gives {"v": 1, "city": "Florence"}, {"v": 2, "city": "Florence"}.
+ * attach: {id: "/st/" star "/id"} of {"st": [{"id": 7, "v": [{"t": 1}]}, {"id": 8, "v": [{"t":
+ * 2}]}]}, with records at "/st/" star "/v", gives {"t": 1, "id": 7}, {"t": 2, "id": 8}. (A star
+ * behind a slash cannot be written in a comment of C.)
  */
 #include <string.h>
 
@@ -32,6 +38,8 @@ static bool same_tokens(const struct etl_path *a, const struct etl_path *b, size
 	return true;
 }
 
+/* The star of the value must be one that the records have too, at the same place:
+ * otherwise there are many values for one record, and none of them is the right one. */
 static const char *attach_fault(const struct etl_path *records, const struct etl_path *attach)
 {
 	size_t scope = scope_of(attach);
@@ -57,13 +65,14 @@ const char *etl_json_attach_fault(const char *records, const char *attach)
 	return fault;
 }
 
-/* A star of either one stands for each name. Example: '/st/a/ok' leads into one of the records that are
- * the members of '/st'. */
+/* A star of either one stands for each name. Example: '/st/a/ok' leads into one of the records
+ * that are the members of '/st'. */
 static bool leads_into(const struct etl_path *records, const struct etl_path *path)
 {
 	for (size_t i = 0; i < records->n; i++)
-		if (i >= path->n || (!records->tokens[i].any && !path->tokens[i].any &&
-					    !etl_streq(records->tokens[i].name, path->tokens[i].name)))
+		if (i >= path->n ||
+			(!records->tokens[i].any && !path->tokens[i].any &&
+				!etl_streq(records->tokens[i].name, path->tokens[i].name)))
 			return false;
 	return path->n > records->n;
 }
@@ -93,12 +102,16 @@ int etl_json_compile_attach(
 			fault);
 	t->scope = scope_of(&t->path);
 	if (t->scope && (!d->scope_first || t->scope < d->scope_first))
+		/* The outermost parent that has values of its own: when it ends, all
+		 * memory of its values goes. */
 		d->scope_first = t->scope;
 	return 0;
 }
 
 /* Held record `at` with the attached values that it lacks, in `arena`; those of one scope, or
- * with scope SIZE_MAX of all. A value of a parent goes to the records that came under it. */
+ * with scope SIZE_MAX of all. A value of a parent goes to the records that came under it.
+ * Held records are rewritten, since they were written before the values were known. A
+ * field of the record's own wins over one that is attached. */
 static const uint8_t *with_values(const struct etl_json_decoder *d, struct etl_arena *arena,
 	size_t at, size_t scope, uint32_t *len)
 {
@@ -125,7 +138,8 @@ static const uint8_t *with_values(const struct etl_json_decoder *d, struct etl_a
 	return etl_writer_end(&w, len);
 }
 
-/* Lets the held records go, with what is known. */
+/* Lets the held records go, with what is known.
+ * They go in the order in which they came; their ordinals were given then. */
 static void flush(struct etl_json_decoder *d)
 {
 	for (size_t i = 0; d->held && i < d->held->n; i++) {
@@ -147,6 +161,8 @@ void etl_json_release(struct etl_json_decoder *d)
 	size_t n = 0;
 
 	d->attach_missing = 0;
+	/* The tail lives as long as what it is made of: a parent's values, or those of
+	 * the whole answer. */
 	etl_writer_begin(&w, d->scope_first ? d->scope_arena : d->attach_arena, 256);
 	for (size_t i = 0; i < spec->n_attach; i++) {
 		const struct etl_element *e = &d->attached[i];
@@ -184,6 +200,9 @@ void etl_json_scope_ended(struct etl_json_decoder *d, size_t scope)
 			d->attached[i] = (struct etl_element){0};
 			d->attach_missing++;
 		}
+		/* A value of an outer parent, or of the answer, may still be missing:
+		 * then the records of this parent wait on, with the values that they
+		 * have now. */
 		waits |= t->scope < scope && !t->seen;
 	}
 	d->tail = NULL;
@@ -205,6 +224,8 @@ int etl_json_attach_value(struct etl_json_decoder *d, size_t i, struct etl_error
 	uint32_t len;
 
 	etl_buf_init(&text, ETL_JSON_TOKEN_MAX + 64);
+	/* A value has no reader of its own: inside an object of one member the record's
+	 * reader does it, with the same numbers, escapes and refusals. */
 	etl_buf_str(&text, "{\"v\":");
 	etl_buf_append(&text, d->capture.data, d->capture.len);
 	etl_buf_char(&text, '}');

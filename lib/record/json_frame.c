@@ -2,6 +2,11 @@
  *
  * The answer around the records: a pushdown reader, resumable at every byte. Strings that
  * nobody asked for are passed without looking at their UTF-8.
+ *
+ * Example, records at /data/rows: of {"meta": {...}, "data": {"rows": [ {...}, {...} ]}} this file
+ * reads every byte but those inside of the two objects. What it keeps is a stack of brackets and,
+ * for each pointer, how many of its tokens the way to here agrees with: at the '[' of rows the
+ * pointer of the records has matched 2 of 2, so its elements are records.
  */
 #include "record/json_frame.h"
 
@@ -21,7 +26,8 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
-/* The value that starts now is what target `i` points at. */
+/* The value that starts now is what target `i` points at.
+ * All of the pointer agrees, and nothing but the pointer leads here. */
 static bool is_target(const struct etl_json_decoder *d, size_t i)
 {
 	return d->targets[i].matched == d->depth && d->targets[i].path.n == d->depth;
@@ -32,6 +38,7 @@ static bool leads_on(const struct etl_json_decoder *d, size_t i)
 	return d->targets[i].matched == d->depth && d->targets[i].path.n > d->depth;
 }
 
+/* One level less of agreement for each pointer that went as deep as this value. */
 void etl_json_frame_value_done(struct etl_json_decoder *d)
 {
 	for (size_t i = 0; i < d->n_targets; i++)
@@ -50,12 +57,16 @@ static void value_ended(struct etl_json_decoder *d)
 	etl_json_frame_value_done(d);
 }
 
+/* on_path: some pointer leads through this container, so its keys or indices are worth comparing.
+ * In a metadata block of ten thousand members that nobody asked for none is looked at. */
 static int push(struct etl_json_decoder *d, bool is_array, bool of_records, uint64_t at,
 	struct etl_error *err)
 {
 	struct etl_json_level *level;
 	bool on_path = false;
 
+	/* A thousand levels are no answer of a service; memory for more is not worth
+	 * having. */
 	if (d->depth == ETL_JSON_FRAME_DEPTH_MAX)
 		return etl_error_set(err, ETL_LIMIT, "json.depth",
 			"nested deeper than %d at byte %llu of the answer",
@@ -70,6 +81,8 @@ static int push(struct etl_json_decoder *d, bool is_array, bool of_records, uint
 	return 0;
 }
 
+/* A parent that values belong to ends: before its siblings begin, its records have to
+ * have them. */
 static int pop(struct etl_json_decoder *d)
 {
 	d->depth--;
@@ -83,7 +96,8 @@ static int pop(struct etl_json_decoder *d)
 	return 0;
 }
 
-/* Before an array's element: which pointers go on to it. */
+/* Before an array's element: which pointers go on to it.
+ * Called before each element, so `matched` is at most one level behind. */
 static void match_index(struct etl_json_decoder *d)
 {
 	const struct etl_json_level *level = &d->levels[d->depth - 1];
@@ -102,7 +116,8 @@ static void match_index(struct etl_json_decoder *d)
 	}
 }
 
-/* The key's escapes undone, in place. */
+/* The key's escapes undone, in place.
+ * "da\u0074a" is data. Undone in place: what an escape means is never longer than it. */
 static int unescape_key(struct etl_json_decoder *d, uint64_t at, struct etl_error *err)
 {
 	char *p = d->key.data, *end = p + d->key.len, *o = p;
@@ -126,6 +141,9 @@ static int unescape_key(struct etl_json_decoder *d, uint64_t at, struct etl_erro
 	return 0;
 }
 
+/* The name is also kept for who watches, down to ETL_NOTE_DEPTH levels.
+ * A star agrees with every name; under one, names with a leading '_' are told apart,
+ * since services put metadata between their records there ("_params"). */
 static int match_key(struct etl_json_decoder *d, uint64_t at, struct etl_error *err)
 {
 	/* A name that is longer than the buffer is nothing that anybody asks for. */
@@ -149,6 +167,7 @@ static int match_key(struct etl_json_decoder *d, uint64_t at, struct etl_error *
 	return 0;
 }
 
+/* What follows is kept as text, byte for byte, until the value at this depth ends. */
 static void capture(struct etl_json_decoder *d, bool as_reject)
 {
 	d->capturing = true;
@@ -159,7 +178,9 @@ static void capture(struct etl_json_decoder *d, bool as_reject)
 }
 
 /* A container at a pointer: what is expected exists; what is attached is kept as it stands,
- * which no other pointer may lead into. */
+ * which no other pointer may lead into.
+ * `expect` at one: it exists, and is equal to no scalar. `attach` takes it whole, as long as no
+ * other pointer needs something inside, which would have to be read twice. */
 static int note_container(struct etl_json_decoder *d, size_t i, struct etl_error *err)
 {
 	struct etl_json_target *t = &d->targets[i];
@@ -179,7 +200,9 @@ static int note_container(struct etl_json_decoder *d, size_t i, struct etl_error
 	return 0;
 }
 
-/* Notes what the value that starts with `c` is to records, attach and expect. */
+/* Notes what the value that starts with `c` is to records, attach and expect.
+ * One value may be several things: with records at /rows and expect /rows it is the list and the
+ * proof that there is one. */
 static int note_targets(struct etl_json_decoder *d, char c, uint64_t at, struct etl_error *err)
 {
 	bool container = c == '{' || c == '[', wanted = false;
@@ -189,6 +212,8 @@ static int note_targets(struct etl_json_decoder *d, char c, uint64_t at, struct 
 
 		if (!is_target(d, i))
 			continue;
+		/* {"rows": [...], "rows": [...]}: which one is meant? A window must not depend
+		 * on the answer. Stars are excepted, since they stand for many on purpose. */
 		if (t->seen && (!t->path.has_any || t->scope))
 			return etl_error_set(err, ETL_DATA, "json.duplicate",
 				"'%s' appears twice in the answer, again at byte %llu",
@@ -212,6 +237,8 @@ static void note_records(struct etl_json_decoder *d, char c)
 	const struct etl_json_target *t = &d->targets[0];
 	size_t sure = 0;
 
+	/* The part of the pointer in front of its first star must exist: "/stations/" star
+	 * "/rows" of {} is no empty answer, of {"stations": []} it is one. */
 	while (sure < t->path.n && !t->path.tokens[sure].any)
 		sure++;
 	if (t->matched == d->depth && d->depth == sure &&
@@ -222,7 +249,9 @@ static void note_records(struct etl_json_decoder *d, char c)
 }
 
 /* A value that is neither a list nor an object begins where the records are due. A member
- * that a last '*' stands for may be refused by itself; elsewhere there is no list at all. */
+ * that a last '*' stands for may be refused by itself; elsewhere there is no list at all.
+ * records at /rows: {"rows": null} fails (with a hint at null_records), {"rows": 5} fails, {"rows":
+ * {}} is one record. Under a star a single odd member is a reject and the others go on. */
 static int no_list(struct etl_json_decoder *d, char c, struct etl_error *err)
 {
 	const struct etl_path *path = &d->targets[0].path;
@@ -244,6 +273,8 @@ static int no_list(struct etl_json_decoder *d, char c, struct etl_error *err)
 		c == 'n' ? "; 'null_records: empty' says that this stands for an empty list" : "");
 }
 
+/* Strings and words end later, in another piece perhaps: here only their kind is
+ * decided. */
 static int begin_scalar(struct etl_json_decoder *d, char c, uint64_t at, struct etl_error *err)
 {
 	if (c == '"') {
@@ -251,6 +282,7 @@ static int begin_scalar(struct etl_json_decoder *d, char c, uint64_t at, struct 
 		d->escaped = false;
 		return 0;
 	}
+	/* Which word it is, and whether the number is one, is judged at its end. */
 	if (!strchr("-0123456789tfn", c) || !c)
 		return etl_json_broken(err, at, "a value was expected");
 	etl_buf_clear(&d->word);
@@ -259,12 +291,16 @@ static int begin_scalar(struct etl_json_decoder *d, char c, uint64_t at, struct 
 	return 0;
 }
 
-/* A value starts with `c`. */
+/* A value starts with `c`.
+ * The one place where it is decided what a value is: a record, an element that should
+ * have been one, something that a pointer asks for, or nothing to us. */
 static int begin_value(struct etl_json_decoder *d, char c, uint64_t at, struct etl_error *err)
 {
 	bool element = d->depth && d->levels[d->depth - 1].of_records && !d->capturing;
 	bool target = !d->capturing && !element && is_target(d, 0);
 
+	/* Scalars near the root are shown to who watches: services say "next", "total"
+	 * and "error" there. */
 	d->noting = d->watch && d->depth && d->depth <= ETL_NOTE_DEPTH && !d->capturing &&
 		    !element;
 	d->note_len = 0;
@@ -307,6 +343,8 @@ static bool word_is(const struct etl_buf *word, const char *text)
 	return word->len == strlen(text) && memcmp(word->data, text, word->len) == 0;
 }
 
+/* A number is checked by the very reader that reads it in records, so "01" or "1." is
+ * no JSON here either. */
 static int end_word(struct etl_json_decoder *d, uint64_t at, struct etl_error *err)
 {
 	const char *text = etl_buf_text(&d->word), *p = text;
@@ -333,7 +371,9 @@ static int end_word(struct etl_json_decoder *d, uint64_t at, struct etl_error *e
 	return 0;
 }
 
-/* One byte between tokens. */
+/* One byte between tokens.
+ * What may come in each state is the grammar of RFC 8259 as a table of one byte: [ then a value or
+ * ], a value then , or ], a comma then a value. */
 static int step(struct etl_json_decoder *d, char c, uint64_t at, struct etl_error *err)
 {
 	struct etl_json_level *level = d->depth ? &d->levels[d->depth - 1] : NULL;
@@ -363,6 +403,8 @@ static int step(struct etl_json_decoder *d, char c, uint64_t at, struct etl_erro
 			return etl_json_broken(err, at, "':' was expected");
 		d->state = ETL_JSON_AT_VALUE;
 		return 0;
+	/* Only here a comma or a closing bracket may stand; behind a comma neither may,
+	 * which is why "[1,]" is broken. */
 	case ETL_JSON_AFTER_VALUE:
 		if (c == ',') {
 			level->index++;
@@ -378,12 +420,16 @@ static int step(struct etl_json_decoder *d, char c, uint64_t at, struct etl_erro
 	}
 }
 
-/* Inside a string or key, up to behind its closing quote. */
+/* Inside a string or key, up to behind its closing quote.
+ * Long runs are passed with etl_json_plain_end; what is kept is kept piece by piece, so
+ * a key may be cut anywhere. */
 static int read_string(struct etl_json_decoder *d, const char **at, const char *end,
 	uint64_t offset, struct etl_error *err)
 {
 	const char *p = *at, *from = p;
 	bool key = d->state == ETL_JSON_IN_KEY;
+	/* Only keys that some pointer could want are kept; the others are not even
+	 * looked at. */
 	bool on_path = key && d->levels[d->depth - 1].on_path && !d->capturing;
 	bool keep = on_path || (key && d->watch && !d->capturing && d->depth <= ETL_NOTE_DEPTH);
 
@@ -425,6 +471,8 @@ static int read_string(struct etl_json_decoder *d, const char **at, const char *
 	return keep ? match_key(d, offset + (uint64_t)(p - from), err) : 0;
 }
 
+/* A number at the very end of a piece may go on in the next: it ends only at a byte
+ * that follows it. */
 static int read_word(struct etl_json_decoder *d, const char **at, const char *end,
 	uint64_t offset, struct etl_error *err)
 {
@@ -457,7 +505,8 @@ static int read_some(struct etl_json_decoder *d, const char **p, const char *end
 	return rc;
 }
 
-/* Keeps what just passed of a wanted value, up to the cap. */
+/* Keeps what just passed of a wanted value, up to the cap.
+ * What was read since `from` belongs to the value, its last byte included. */
 static int keep_captured(struct etl_json_decoder *d, const char *from, const char *to,
 	struct etl_error *err)
 {
@@ -488,6 +537,7 @@ int etl_json_frame_read(struct etl_json_decoder *d, const char **at, const char 
 
 int etl_json_frame_finish(struct etl_json_decoder *d, struct etl_error *err)
 {
+	/* The document `5`: nothing follows to end the number. */
 	if (d->state == ETL_JSON_IN_WORD && !d->depth) {
 		if (end_word(d, d->offset, err) != 0 || keep_captured(d, "", "", err) != 0)
 			return -1;

@@ -109,7 +109,8 @@ struct etl_json_decoder {
 	struct etl_arena *scope_arena; /* values of the current parents, and the tail */
 	size_t scope_first;	   /* the smallest scope but 0; 0 = there is none */
 	struct etl_batch *held;	   /* records before the last attached value; NULL = none */
-	size_t held_from[ETL_PATH_TOKENS_MAX + 1]; /* by scope: first record of the current parent */
+	/* By scope: the first record of the current parent. */
+	size_t held_from[ETL_PATH_TOKENS_MAX + 1];
 	struct etl_batch *out;
 };
 

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * The set of keys: open addressing over one table for all objects of a record. A slot's
- * serial tells its object and its record, so nothing has to be cleared between records.
+ * The set of keys: open addressing over one table for all objects of a record. A slot's serial
+ * tells its object and its record, so nothing has to be cleared between records.
+ *
+ * Why a seed: {"a": 1, ...} with thousands of keys that all fall into one slot would cost the
+ * square of their number; a stranger cannot choose such keys without knowing the seed. Why
+ * serials: three records of one object each have the serials 1, 2, 3. A slot of serial 1 is free
+ * for the third record (`first` is 3), though nobody emptied it.
  */
 #include "record/json_keys.h"
 
@@ -26,6 +31,8 @@ void etl_json_keys_fini(struct etl_json_keys *keys)
 	keys->slots = NULL;
 }
 
+/* Also when serials are near their end: after two thousand million objects they begin
+ * at 0 again, on an empty table. */
 void etl_json_keys_clear(struct etl_json_keys *keys, size_t cap)
 {
 	free(keys->slots);
@@ -34,6 +41,7 @@ void etl_json_keys_clear(struct etl_json_keys *keys, size_t cap)
 	keys->serial = 0;
 }
 
+/* Linear probing; at most half of the table is taken, so runs stay short. */
 static struct etl_json_key_slot *free_slot(struct etl_json_key_slot *slots, size_t cap,
 	uint32_t first, uint64_t hash)
 {
@@ -44,6 +52,7 @@ static struct etl_json_key_slot *free_slot(struct etl_json_key_slot *slots, size
 	return &slots[i];
 }
 
+/* Only this record's keys move; the others are free already. */
 static void grow(struct etl_json_keys *keys)
 {
 	size_t cap = 2 * keys->cap;
@@ -60,6 +69,8 @@ static void grow(struct etl_json_keys *keys)
 bool etl_json_keys_add(struct etl_json_keys *keys, uint32_t serial, const uint8_t *base,
 	const char *key, size_t len)
 {
+	/* The serial is part of the hash: "id" in a thousand objects of one record
+	 * falls into a thousand slots. */
 	uint64_t hash = etl_hash64(key, len, keys->seed + serial);
 	size_t i;
 
@@ -79,6 +90,10 @@ bool etl_json_keys_add(struct etl_json_keys *keys, uint32_t serial, const uint8_
 	return true;
 }
 
+/* Records of one source look alike: {"t":...,"v":...} a million times. The first one is read by the
+ * set and remembered; of the others each key is one comparison of 32 bytes.
+ * A key with escapes, or of more than 31 bytes, is remembered as one that never matches, so that
+ * those behind it keep their places. */
 void etl_json_shape_learn(struct etl_json_shape *shape, const char *text, size_t raw,
 	size_t plain, uint32_t depth, uint32_t ordinal)
 {
@@ -99,6 +114,7 @@ void etl_json_shape_learn(struct etl_json_shape *shape, const char *text, size_t
 	key->mask = raw == 32 ? UINT32_MAX : (UINT32_C(1) << raw) - 1;
 }
 
+/* "a/b~c" -> "a~1b~0c" (RFC 6901 section 3), for the path in a reject. */
 void etl_json_key_text(const char *key, size_t max, char *out, size_t size)
 {
 	size_t n = 0;

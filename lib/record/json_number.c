@@ -1,9 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * Two readers of the same grammar. The short one takes what nearly all numbers are, up to
- * 18 digits without exponent, eight digits at a time, and only when a double comes out
- * exactly rounded by one division (Clinger 1990: both operands are exact). Everything else
- * goes to the long one, which collects the digits and decides.
+ * Two readers of the same grammar. The short one takes what nearly all numbers are, up to 18
+ * digits without exponent, eight digits at a time, and only when a double comes out exactly
+ * rounded by one division (Clinger 1990: both operands are exact). Everything else goes to the
+ * long one, which collects the digits and decides.
+ *
+ *   5, -12, 2147483647           int32
+ *   2147483648                   int64
+ *   1.0, 0.1, 1e3, -0            double (-0 as -0.0)
+ *   0.1234567890123456789        19 digits: Decimal128
+ *   1e400, 12345678901234567890  beyond a double's range, beyond int64: Decimal128
+ *   35 significant digits        refused: no BSON type holds it as it was written
+ * Why 17 digits: any double is told apart from its neighbours by 17, so a number of 17 digits
+ * may be one that some program printed from a double. One of more digits was meant exactly.
  */
 #include "record/json_number.h"
 
@@ -15,8 +24,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/str.h"
+
 enum { DOUBLE_DIGITS = 17, DECIMAL_DIGITS = 34, KEPT_DIGITS = 40, SHORT_NUMBER_BYTES = 56 };
 
+/* Up to 10^22 powers of ten are exact as doubles: 5^22 has fewer than 53 bits. */
 static const double ten_to[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11,
 	1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 static const uint64_t whole_ten_to[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000,
@@ -24,10 +36,6 @@ static const uint64_t whole_ten_to[] = {1, 10, 100, 1000, 10000, 100000, 1000000
 
 #define EXACT_MAX (UINT64_C(1) << 53) /* integers up to here are doubles */
 
-static inline bool is_digit(char c)
-{
-	return (unsigned char)(c - '0') <= 9;
-}
 
 static enum etl_json_status give_double(double v, uint8_t *out, uint8_t *type, uint32_t *size)
 {
@@ -37,6 +45,7 @@ static enum etl_json_status give_double(double v, uint8_t *out, uint8_t *type, u
 	return ETL_JSON_OK;
 }
 
+/* Little-endian: the first four bytes of an int64 are the int32. */
 static enum etl_json_status give_int(int64_t v, uint8_t *out, uint8_t *type, uint32_t *size)
 {
 	bool small = v == (int32_t)v;
@@ -47,8 +56,12 @@ static enum etl_json_status give_int(int64_t v, uint8_t *out, uint8_t *type, uin
 	return ETL_JSON_OK;
 }
 
-/* The run of up to 8 digits at `p` (8 bytes are readable): its length, its value. The bytes
- * are moved so that the run ends at the top, and then added in pairs, fours and eights. */
+/* The run of up to 8 digits at `p` (8 bytes are readable): its length, its value. The bytes are
+ * moved so that the run ends at the top, and then added in pairs, fours and eights. Example
+ * "1234567,": xor with '0' leaves 1 2 3 4 5 6 7 and something above 9. Adding 0x76 to a byte
+ * above 9 sets its high bit, and the lowest such bit tells where the run ends: n = 7. Shifted so
+ * that the run ends at the top, leading zeros stand in front; then pairs (12 34 ...), fours and
+ * eights are put together by three multiplications instead of eight. */
 static inline unsigned eight_digits(const char *p, uint64_t *value)
 {
 	uint64_t chunk, others;
@@ -70,7 +83,8 @@ static inline unsigned eight_digits(const char *p, uint64_t *value)
 	return n;
 }
 
-/* A run of up to 16 digits added to `*mantissa`; 17 stands for "more than that". */
+/* A run of up to 16 digits added to `*mantissa`; 17 stands for "more than that".
+ * n == 8 && a digit follows: the caller must not take the number for finished. */
 static inline unsigned sixteen_digits(const char *p, uint64_t *mantissa)
 {
 	uint64_t part;
@@ -81,10 +95,13 @@ static inline unsigned sixteen_digits(const char *p, uint64_t *mantissa)
 		return n;
 	n = eight_digits(p + 8, &part);
 	*mantissa = *mantissa * whole_ten_to[n] + part;
-	return n == 8 && is_digit(p[16]) ? 17 : 8 + n;
+	return n == 8 && etl_is_digit(p[16]) ? 17 : 8 + n;
 }
 
-/* True if the number was short enough; needs SHORT_NUMBER_BYTES readable bytes. */
+/* True if the number was short enough; needs SHORT_NUMBER_BYTES readable bytes. Clinger's fast
+ * path: "21.5" is 215 / 10. Both are exact doubles, and IEEE 754 rounds one division correctly,
+ * so the result is the nearest double, the same that strtod() would find. With a mantissa above
+ * 2^53 or more than 22 places that is not so, and the long reader does it. */
 static inline bool short_number(const char **at, uint8_t *out, uint8_t *type, uint32_t *size)
 {
 	const char *p = *at;
@@ -115,7 +132,9 @@ static inline bool short_number(const char **at, uint8_t *out, uint8_t *type, ui
 	return true;
 }
 
-/* A number's digits without the zeros at its ends: 0.DIGITS * 10^point. */
+/* A number's digits without the zeros at its ends: 0.DIGITS * 10^point.
+ * "-0012.500e3" is refused for its zeros; "12.500e3": text 125, n 5, used 3, point 2 + 3 = 5:
+ * 0.125 * 10^5. */
 struct digits {
 	char text[KEPT_DIGITS];
 	size_t n;     /* seen since the first that is not 0 */
@@ -124,16 +143,18 @@ struct digits {
 	bool negative, whole;
 };
 
+/* MORE at the end of the bytes, even behind a digit: the next piece may bring another
+ * one. */
 static enum etl_json_status collect(const char **at, const char *end, struct digits *d,
 	bool fraction)
 {
 	const char *p = *at;
 
-	if (p < end && !is_digit(*p)) {
+	if (p < end && !etl_is_digit(*p)) {
 		*at = p;
 		return ETL_JSON_BROKEN;
 	}
-	for (; p < end && is_digit(*p); p++) {
+	for (; p < end && etl_is_digit(*p); p++) {
 		if (*p == '0' && !d->n) {
 			d->point -= fraction;
 			continue;
@@ -160,9 +181,10 @@ static enum etl_json_status collect_exponent(const char **at, const char *end, s
 	negative = *p == '-';
 	p += *p == '-' || *p == '+';
 	*at = p;
-	if (p < end && !is_digit(*p))
+	if (p < end && !etl_is_digit(*p))
 		return ETL_JSON_BROKEN;
-	for (; p < end && is_digit(*p); p++)
+	for (; p < end && etl_is_digit(*p); p++)
+		/* 1e99999999999 is out of every range already; counting on would overflow. */
 		if (exponent < 1000000000)
 			exponent = exponent * 10 + (*p - '0');
 	*at = p;
@@ -178,7 +200,7 @@ static enum etl_json_status collect_number(const char **at, const char *end, str
 
 	d->negative = **at == '-';
 	*at += d->negative;
-	if (end - *at >= 2 && **at == '0' && is_digit((*at)[1])) {
+	if (end - *at >= 2 && **at == '0' && etl_is_digit((*at)[1])) {
 		++*at;
 		return ETL_JSON_BROKEN;
 	}
@@ -193,6 +215,7 @@ static enum etl_json_status collect_number(const char **at, const char *end, str
 	return status;
 }
 
+/* Nineteen digits may pass int64 (9223372036854775808) but never uint64. */
 static bool as_int64(const struct digits *d, int64_t *out)
 {
 	uint64_t v = 0;
@@ -225,6 +248,8 @@ static bool as_double(const struct digits *d, locale_t c_locale, double *out)
 		snprintf(text, sizeof text, "%llue%lld", (unsigned long long)mantissa,
 			(long long)exponent);
 		v = strtod_l(text, NULL, c_locale);
+		/* Subnormal doubles have fewer digits than they were written with:
+		 * Decimal128 keeps them. */
 		if (!isfinite(v) || v < DBL_MIN)
 			return false;
 	}
@@ -239,6 +264,8 @@ static bool as_decimal(const struct digits *d, uint8_t *out)
 	bson_decimal128_t v;
 
 	if (d->used > DECIMAL_DIGITS || exponent < -6176 ||
+		/* Decimal128's exponent ends at 6111; a shorter number may be padded
+		 * with zeros up to 34 digits. */
 		exponent > 6111 + DECIMAL_DIGITS - (int64_t)d->used)
 		return false;
 	snprintf(text, sizeof text, "%s%.*sE%lld", d->negative ? "-" : "", (int)d->used,
@@ -260,9 +287,11 @@ static enum etl_json_status long_number(const char **p, const char *end, locale_
 
 	if (status != ETL_JSON_OK)
 		return status;
+	/* All digits are zeros: 0 is an int32, -0, 0.0 and 0e5 are doubles. */
 	if (!d.used)
-		return d.whole && !d.negative ? give_int(0, out, type, size) :
-						give_double(d.negative ? -0.0 : 0.0, out, type, size);
+		return d.whole && !d.negative ?
+			       give_int(0, out, type, size) :
+			       give_double(d.negative ? -0.0 : 0.0, out, type, size);
 	if (as_int64(&d, &whole))
 		return give_int(whole, out, type, size);
 	if (as_double(&d, c_locale, &v))

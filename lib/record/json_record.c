@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
  * The transcoder. Text is read once; each string byte is copied once, to its final place;
- * lengths are filled in when a value closes. Whatever it may return depends on the text
- * alone, never on how much of it is there: a byte that is missing gives MORE.
+ * lengths are filled in when a value closes. Whatever it may return depends on the text alone,
+ * never on how much of it is there: a byte that is missing gives MORE.
+ *
+ * {"a":{"b":1}} is written as it is read:
+ *   4 bytes left for the length | 03 "a" 0 | 4 bytes | 10 "b" 0 | 01 00 00 00 | 0 | 0
+ * At each closing brace the length of its document is filled in. Nothing is moved, unless the
+ * room ends (grow) and the whole record goes to a larger one; therefore frames keep offsets, not
+ * pointers.
  */
 #include "record/json_record.h"
 
@@ -21,6 +27,9 @@
 
 enum { DEPTH_DEFAULT = 64, DEPTH_LIMIT = 180 }; /* libbson's validator stops at 200 */
 enum {
+	/* A remembered key is copied with 32 bytes at a time, whatever its length, and
+	 * a number is at most 16: so much room in front of each member makes all the
+	 * copies safe without a look. */
 	HEAD_ROOM = 80, /* a type, a remembered key, the largest scalar, copy slack */
 	STEP_ROOM = 32, /* one step of a string's copy */
 };
@@ -34,6 +43,8 @@ struct frame {
 	bool is_array;
 };
 
+/* What outlives a record: the frames' memory, the shape and the set of keys, and the
+ * rest of a chunk. */
 struct etl_json_record {
 	struct etl_json_room room;
 	locale_t c_locale;
@@ -60,6 +71,8 @@ struct etl_json_record *etl_json_record_new(unsigned depth_max)
 	if (r->depth_max > DEPTH_LIMIT)
 		r->depth_max = DEPTH_LIMIT;
 	r->frames = etl_calloc(r->depth_max + 1, sizeof *r->frames);
+	/* strtod() takes the decimal point of the process; a library that sets a locale
+	 * must not change data. */
 	r->c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
 	etl_json_keys_init(&r->keys);
 	return r;
@@ -88,6 +101,8 @@ void etl_json_record_target(struct etl_json_record *r, struct etl_arena *arena)
 	r->tail_of = NULL;
 }
 
+/* The reason is kept as a static text and a place, since most faults are MORE in
+ * disguise: nothing is formatted before it is sure that somebody will read it. */
 static enum etl_json_status fault(struct etl_json_record *r, enum etl_json_status status,
 	const char *at, const char *why)
 {
@@ -98,7 +113,8 @@ static enum etl_json_status fault(struct etl_json_record *r, enum etl_json_statu
 #define reject(r, at, why) fault(r, ETL_JSON_REJECT, at, why)
 #define broken(r, at, why) fault(r, ETL_JSON_BROKEN, at, why)
 
-/* Moves the record to a larger chunk. False if it passed what MongoDB stores. */
+/* Moves the record to a larger chunk. False if it passed what MongoDB stores.
+ * Only here the size is looked at: a record below the cap never pays for it. */
 static bool grow(struct etl_json_record *r, size_t need)
 {
 	size_t used = (size_t)(r->o - r->base);
@@ -112,6 +128,8 @@ static bool grow(struct etl_json_record *r, size_t need)
 	return true;
 }
 
+/* Asked before every copy; the answer is nearly always yes, so the way out is a
+ * function of its own. */
 static inline bool room(struct etl_json_record *r, size_t need)
 {
 	return (size_t)(r->room.limit - r->o) >= need || grow(r, need);
@@ -122,7 +140,9 @@ static inline void store32(uint8_t *p, size_t v)
 	memcpy(p, &(uint32_t){(uint32_t)v}, 4);
 }
 
-/* To the next byte that is no white space; false at the end of the bytes. */
+/* To the next byte that is no white space; false at the end of the bytes.
+ * JSON between members is nearly always ", " or ":" without more: one byte is looked at
+ * before the general walk. */
 static inline bool next_byte(struct etl_json_record *r)
 {
 	if (r->p < r->end && (unsigned char)*r->p > ' ')
@@ -135,7 +155,9 @@ static inline bool next_byte(struct etl_json_record *r)
 	return r->p < r->end;
 }
 
-/* What ended a run of plain bytes: a backslash, a character beyond ASCII, or a bad byte. */
+/* What ended a run of plain bytes: a backslash, a character beyond ASCII, or a bad byte.
+ * Anything that is not plain ASCII is one step: an escape becomes its bytes, a longer
+ * character is checked and copied. */
 static enum etl_json_status copy_odd(struct etl_json_record *r)
 {
 	unsigned len = 0, used = 0;
@@ -160,7 +182,10 @@ static enum etl_json_status copy_odd(struct etl_json_record *r)
 	return ETL_JSON_OK;
 }
 
-/* Copies plain bytes to r->o and stops at the first other one, or at the end. */
+/* Copies plain bytes to r->o and stops at the first other one, or at the end. Sixteen bytes are
+ * copied before it is known how many of them count: the room is there, and what is too much is
+ * overwritten by what follows. The comparison is signed, so that one "less than blank" finds
+ * control bytes and all bytes from 0x80 up. */
 static inline bool copy_plain(struct etl_json_record *r)
 {
 	const char *p = r->p;
@@ -201,7 +226,8 @@ static inline bool copy_plain(struct etl_json_record *r)
 	return true;
 }
 
-/* A string's contents from behind its opening quote to behind the closing one. */
+/* A string's contents from behind its opening quote to behind the closing one.
+ * Three ends: the quote, the end of the bytes, or something that no record can hold. */
 static enum etl_json_status copy_string(struct etl_json_record *r)
 {
 	enum etl_json_status status;
@@ -221,8 +247,9 @@ static enum etl_json_status copy_string(struct etl_json_record *r)
 	}
 }
 
-/* From the first key that the last record did not have: puts the keys read so far of all
- * open objects into the set. */
+/* From the first key that the last record did not have: puts the keys read so far of all open
+ * objects into the set. The last record was {"a","b","c"}; this one begins {"a","b","x". a and b
+ * were matched by shape and are in no set: now that x makes doubles possible, they have to be. */
 static void forget_known_keys(struct etl_json_record *r)
 {
 	r->known_keys = false;
@@ -242,7 +269,9 @@ static void forget_known_keys(struct etl_json_record *r)
 	}
 }
 
-/* A key that has to be read byte for byte; r->p is behind its opening quote. */
+/* A key that has to be read byte for byte; r->p is behind its opening quote.
+ * An empty name is legal JSON, but fields without a name cannot be asked for in
+ * MongoDB. */
 static enum etl_json_status read_new_key(struct etl_json_record *r, struct frame *f)
 {
 	const char *text = r->p;
@@ -267,7 +296,9 @@ static enum etl_json_status read_new_key(struct etl_json_record *r, struct frame
 	return ETL_JSON_OK;
 }
 
-/* "key" and the colon; the element's type byte is left to the value. */
+/* "key" and the colon; the element's type byte is left to the value.
+ * A key that matches the shape is copied and compared in one step; any other is read
+ * byte for byte. */
 static enum etl_json_status read_key(struct etl_json_record *r, struct frame *f)
 {
 	enum etl_json_status status;
@@ -276,6 +307,7 @@ static enum etl_json_status read_key(struct etl_json_record *r, struct frame *f)
 	if (*r->p != '"')
 		return broken(r, r->p, "a key was expected");
 	r->p++;
+	/* Room for the type byte, which is known only when the value has been seen. */
 	r->o++;
 	if (r->known_keys)
 		n = etl_json_shape_match(&r->shape, r->p, r->end, r->depth, f->members, r->o);
@@ -295,6 +327,7 @@ static enum etl_json_status read_key(struct etl_json_record *r, struct frame *f)
 	return next_byte(r) ? ETL_JSON_OK : ETL_JSON_MORE;
 }
 
+/* BSON's arrays are documents with the names "0", "1", "2". */
 static void write_index(struct etl_json_record *r, uint32_t index)
 {
 	char digits[12];
@@ -310,6 +343,8 @@ static void write_index(struct etl_json_record *r, uint32_t index)
 	*r->o++ = '\0';
 }
 
+/* Type, length, text, NUL: the length is filled in when the closing quote has been
+ * seen. */
 static enum etl_json_status read_string(struct etl_json_record *r, size_t element)
 {
 	size_t length_at = (size_t)(r->o - r->base);
@@ -320,11 +355,14 @@ static enum etl_json_status read_string(struct etl_json_record *r, size_t elemen
 	if (status != ETL_JSON_OK)
 		return status;
 	*r->o++ = '\0';
+	/* A string's length counts its NUL. */
 	store32(r->base + length_at, (size_t)(r->o - r->base) - length_at - 4);
 	r->base[element] = 0x02;
 	return ETL_JSON_OK;
 }
 
+/* The type byte is written by the reader of numbers itself: it alone knows int32 from
+ * Decimal128. */
 static enum etl_json_status read_number(struct etl_json_record *r, size_t element)
 {
 	const char *at = r->p;
@@ -336,6 +374,8 @@ static enum etl_json_status read_number(struct etl_json_record *r, size_t elemen
 	if (status == ETL_JSON_REJECT)
 		return reject(r, at, "a number that no BSON type holds exactly");
 	if (status == ETL_JSON_BROKEN) {
+		/* -Infinity: written by Python's json.dumps among others. The record is refused
+		 * and not the answer: it is clear where the value ends. */
 		if (*at == '-' && *r->p == 'I')
 			return reject(r, at, "Infinity is no JSON number");
 		return broken(r, r->p, "a digit was expected");
@@ -343,7 +383,8 @@ static enum etl_json_status read_number(struct etl_json_record *r, size_t elemen
 	return status;
 }
 
-/* `word` at r->p: OK, MORE or BROKEN. */
+/* `word` at r->p: OK, MORE or BROKEN.
+ * "nul" at the end of a piece is MORE, "nulx" is broken. */
 static enum etl_json_status match_word(struct etl_json_record *r, const char *word)
 {
 	const char *p = r->p;
@@ -358,6 +399,8 @@ static enum etl_json_status match_word(struct etl_json_record *r, const char *wo
 	return ETL_JSON_OK;
 }
 
+/* NaN and Infinity are read as words, so that the record is refused and the answer goes
+ * on. */
 static enum etl_json_status read_word(struct etl_json_record *r, size_t element)
 {
 	const char *at = r->p;
@@ -375,17 +418,22 @@ static enum etl_json_status read_word(struct etl_json_record *r, size_t element)
 	case 'N':
 	case 'I':
 		status = match_word(r, *at == 'N' ? "NaN" : "Infinity");
-		return status == ETL_JSON_OK ? reject(r, at, "NaN and Infinity are no JSON values") :
-					       status;
+		return status == ETL_JSON_OK ?
+			       reject(r, at, "NaN and Infinity are no JSON values") :
+			       status;
 	default:
 		return broken(r, at, "a value was expected");
 	}
 }
 
+/* The type byte of the member was written by the caller; here begins the inner
+ * document. */
 static enum etl_json_status open_frame(struct etl_json_record *r, bool is_array)
 {
 	struct frame *f = &r->frames[r->depth];
 
+	/* The cap stays below the 200 levels of libbson's validator, since records are put
+	 * into other documents. */
 	if (r->depth == r->depth_max)
 		return reject(r, r->p, "nested too deeply");
 	r->depth++;
@@ -399,6 +447,8 @@ static enum etl_json_status open_frame(struct etl_json_record *r, bool is_array)
 	return ETL_JSON_OK;
 }
 
+/* The zero byte ends the document, and its length is what lies between: both are known
+ * now. */
 static void close_frame(struct etl_json_record *r)
 {
 	struct frame *f = &r->frames[--r->depth];
@@ -408,7 +458,9 @@ static void close_frame(struct etl_json_record *r)
 	store32(r->base + f->start, (size_t)(r->o - r->base) - f->start);
 }
 
-/* One value; an object or array is only opened. */
+/* One value; an object or array is only opened.
+ * `'0' ... '9'` is GNU C: a jump table, since this is asked for each value of each
+ * record. */
 static enum etl_json_status read_value(struct etl_json_record *r, size_t element)
 {
 	switch (*r->p) {
@@ -428,7 +480,9 @@ static enum etl_json_status read_value(struct etl_json_record *r, size_t element
 	}
 }
 
-/* The next member of the innermost frame: its key or index, and its value. */
+/* The next member of the innermost frame: its key or index, and its value.
+ * Room is asked for twice, since a key that is copied byte for byte may have used the
+ * first. */
 static enum etl_json_status read_member(struct etl_json_record *r)
 {
 	struct frame *f = &r->frames[r->depth - 1];
@@ -450,7 +504,8 @@ static enum etl_json_status read_member(struct etl_json_record *r)
 	return read_value(r, f->element);
 }
 
-/* Behind a value: closes frames, takes one comma. OK with depth 0 = the record is complete. */
+/* Behind a value: closes frames, takes one comma. OK with depth 0 = the record is complete.
+ * Behind the 1 of {"a":{"b":[1]}} three levels close in one go. */
 static enum etl_json_status read_after(struct etl_json_record *r)
 {
 	while (r->depth) {
@@ -458,6 +513,7 @@ static enum etl_json_status read_after(struct etl_json_record *r)
 
 		if (!next_byte(r))
 			return ETL_JSON_MORE;
+		/* A comma needs a member before it: {,"a":1} is broken. */
 		if (*r->p == ',' && f->members) {
 			r->p++;
 			return next_byte(r) ? ETL_JSON_OK : ETL_JSON_MORE;
@@ -475,6 +531,7 @@ static enum etl_json_status read_after(struct etl_json_record *r)
 	return ETL_JSON_OK;
 }
 
+/* A loop and no recursion: frames are the stack, and their number is capped. */
 static enum etl_json_status read_object(struct etl_json_record *r)
 {
 	enum etl_json_status status = open_frame(r, false);
@@ -488,7 +545,10 @@ static enum etl_json_status read_object(struct etl_json_record *r)
 	return status;
 }
 
-/* Elements of `tail` whose keys the record lacks go behind its last element. */
+/* Elements of `tail` whose keys the record lacks go behind its last element.
+ * Values to attach, as finished BSON: {"v": 1} and the tail {"city": "Florence"}. If the record has
+ * a `city` of its own it stays. `tail_of` remembers that records of this shape have none of the
+ * tail's names, so that the search is made once for a million of them. */
 static bool append_tail(struct etl_json_record *r, const uint8_t *tail, uint32_t tail_len)
 {
 	bool sure = r->known_keys && r->tail_of == tail, absent = true;
@@ -518,7 +578,8 @@ static bool append_tail(struct etl_json_record *r, const uint8_t *tail, uint32_t
 	return true;
 }
 
-/* Where in the record it happened: the current member of each open frame. */
+/* Where in the record it happened: the current member of each open frame.
+ * /rows/3/name: the member that was being read in each open frame. */
 static void describe_path(const struct etl_json_record *r, struct etl_json_fault *out)
 {
 	size_t used = 0;
@@ -542,6 +603,8 @@ static void describe_path(const struct etl_json_record *r, struct etl_json_fault
 	out->path[etl_utf8_check(out->path, used)] = '\0';
 }
 
+/* The chunk is a little larger than the text, since BSON is about as long as JSON; a
+ * piece of many records shares one. */
 static void begin(struct etl_json_record *r, const char *p, const char *end)
 {
 	size_t left = (size_t)(end - p), want = left + left / 4 + ETL_JSON_CHUNK_MIN / 2;
@@ -559,6 +622,8 @@ static void begin(struct etl_json_record *r, const char *p, const char *end)
 	etl_json_keys_begin(&r->keys);
 }
 
+/* A record that fails leaves no trace: the next one is written over it. One that succeeds moves
+ * `room.free` behind it, and the batch keeps its bytes without a copy. */
 enum etl_json_status etl_json_record_read(struct etl_json_record *r, const char **p,
 	const char *end, const uint8_t *tail, uint32_t tail_len, const uint8_t **bson,
 	uint32_t *len, struct etl_json_fault *out)

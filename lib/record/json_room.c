@@ -2,6 +2,9 @@
  *
  * An arena forgets nothing before its batch is done: all smaller copies of a large record would
  * stay as long as the record. On the heap it grows in place.
+ *
+ * A record of 10 MiB that grows by doubling in an arena would leave 5 + 2.5 + ... MiB of copies
+ * behind; on the heap realloc() moves it and at the end the arena adopts the one block.
  */
 #include "record/json_room.h"
 
@@ -11,6 +14,7 @@
 
 #include "base/alloc.h"
 
+/* Below it a lost copy costs less than a call of the heap. */
 enum { LARGE_MIN = 128 * 1024 };
 
 void etl_json_room_target(struct etl_json_room *room, struct etl_arena *arena)
@@ -29,6 +33,7 @@ void etl_json_room_chunk(struct etl_json_room *room, size_t bytes)
 uint8_t *etl_json_room_grow(struct etl_json_room *room, const uint8_t *base, size_t used,
 	size_t need)
 {
+	/* Doubling, so that a record of n bytes is copied less than 2n bytes in all. */
 	size_t bytes = 2 * (used + need) + ETL_JSON_CHUNK_MIN;
 	bool was_large = room->large != NULL;
 
@@ -49,6 +54,7 @@ const uint8_t *etl_json_room_settle(struct etl_json_room *room, size_t len)
 	uint8_t *whole = room->large;
 
 	if (len) {
+		/* What was reserved too much goes back: a batch counts what it holds. */
 		whole = etl_realloc(whole, len, 1);
 		etl_arena_adopt(room->arena, whole, len);
 	} else {

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Canonical key bytes and an open-addressing table of them: slots hold numbers of entries,
- * at most three quarters of them are taken, a slot is never freed.
+ * Canonical key bytes and an open-addressing table of them: slots hold numbers of entries, at
+ * most three quarters of them are taken, a slot is never freed.
+ *
+ * As keys these are one: int32 5, int64 5, double 5.0, decimal 5.00, -0.0 and 0. These are two:
+ * 5 and "5", null and a missing field, 0.1 as a double and 0.1 as a decimal (which are not
+ * equal).
  */
 #include "record/keyset.h"
 
@@ -15,6 +19,8 @@
 
 enum tag { TAG_MISSING, TAG_NULL, TAG_INTEGER, TAG_DOUBLE, TAG_DECIMAL, TAG_OTHER };
 
+/* The tag keeps kinds apart whose bytes could be the same. A key of several fields
+ * needs no separators: each part's length is known by its tag or is written in it. */
 static void add_tagged(struct etl_buf *key, enum tag tag, const void *p, size_t len)
 {
 	etl_buf_char(key, (char)tag);
@@ -26,6 +32,8 @@ static void add_integer(struct etl_buf *key, int64_t v)
 	add_tagged(key, TAG_INTEGER, &v, sizeof v);
 }
 
+/* A double that is a whole number has to have the bytes of that integer, because it
+ * equals it. */
 static void add_double(struct etl_buf *key, double v)
 {
 	/* -2^63 <= v < 2^63, so that the conversion is defined; -0.0 becomes 0. */
@@ -33,11 +41,13 @@ static void add_double(struct etl_buf *key, double v)
 		add_integer(key, (int64_t)v);
 		return;
 	}
+	/* NaNs differ in bits that nobody sees; for grouping they are one. */
 	if (isnan(v))
 		v = (double)NAN;
 	add_tagged(key, TAG_DOUBLE, &v, sizeof v);
 }
 
+/* 1.50 and 1.5 are one: sign, digits without outer zeros (15), power of ten (-1). */
 static void add_decimal(struct etl_buf *key, const struct etl_element *e)
 {
 	char text[BSON_DECIMAL128_STRING], digits[BSON_DECIMAL128_STRING];
@@ -64,6 +74,7 @@ static void add_decimal(struct etl_buf *key, const struct etl_element *e)
 	etl_buf_append(key, digits, n);
 }
 
+/* A key of two fields is the bytes of both, one behind the other: {station: "a", day: 1}. */
 void etl_key_add(struct etl_buf *key, const struct etl_element *e)
 {
 	int64_t integer;
@@ -81,6 +92,7 @@ void etl_key_add(struct etl_buf *key, const struct etl_element *e)
 		add_decimal(key, e);
 	} else {
 		add_tagged(key, TAG_OTHER, &e->type, 1);
+		/* Its length in front: of two texts "ab","c" and "a","bc" must differ. */
 		etl_buf_append(key, &e->value_len, sizeof e->value_len);
 		etl_buf_append(key, e->value, e->value_len);
 	}
@@ -92,6 +104,8 @@ struct entry {
 	size_t len;
 };
 
+/* Entries are in the order of arrival, and that is their number; slots only lead to
+ * them, so a table that grows moves no entry. */
 struct etl_keyset {
 	struct etl_arena *arena;
 	struct entry *entries;
@@ -137,6 +151,7 @@ size_t etl_keyset_held(const struct etl_keyset *set)
 		set->n_slots * sizeof *set->slots;
 }
 
+/* Doubled, from the hashes that are kept: no key is hashed again. */
 static void grow_slots(struct etl_keyset *set)
 {
 	size_t n_slots = 2 * set->n_slots, mask = n_slots - 1;
@@ -154,7 +169,8 @@ static void grow_slots(struct etl_keyset *set)
 	set->n_slots = n_slots;
 }
 
-/* The slot that holds the key, or the free one where it belongs. */
+/* The slot that holds the key, or the free one where it belongs.
+ * Slots are never freed one by one, so a free one ends the search. */
 static size_t find_slot(
 	const struct etl_keyset *set, uint64_t hash, const void *key, size_t len)
 {
@@ -170,6 +186,8 @@ static size_t find_slot(
 	return at;
 }
 
+/* At a cap nothing is taken in and nothing is lost: the caller refuses the record or
+ * fails the run. */
 int etl_keyset_put(struct etl_keyset *set, const void *key, size_t len, size_t *number)
 {
 	uint64_t hash = etl_hash64(key, len, 0);
@@ -181,6 +199,8 @@ int etl_keyset_put(struct etl_keyset *set, const void *key, size_t len, size_t *
 	}
 	if (set->n >= set->keys_max || len > set->bytes_max - set->bytes)
 		return -1;
+	/* At most three quarters full; the slot is looked up again, since the table has
+	 * changed. */
 	if (4 * (set->n + 1) > 3 * set->n_slots) {
 		grow_slots(set);
 		at = find_slot(set, hash, key, len);

@@ -2,6 +2,11 @@
  *
  * Conversions between kinds of numbers. What is no number of the wanted kind is refused,
  * never bent; the caller decides what then happens to the record.
+ *
+ *   text "12"   -> int64 12, double 12, decimal 12        text "12.0" -> int64 12
+ *   text "1.5"  -> no int64, double 1.5, decimal 1.5      text "abc", " 1", "0x10" -> nothing
+ *   2^53 + 1    -> int64, decimal, but no double: it would be rounded
+ *   true        -> 1
  */
 #include "record/number.h"
 
@@ -21,6 +26,8 @@ static size_t digits_at(const char *text, size_t len, size_t at)
 	return n;
 }
 
+/* "1", "+1", "-0.5", "1e9", "007" are numbers; "1.", ".5", "1,5", "1 ", "inf", "" are none. Looser
+ * than JSON, since sensors write zeros and plus signs, and still without any guess. */
 bool etl_number_is_text(const char *text, size_t len)
 {
 	size_t at = len && (*text == '-' || *text == '+'), n;
@@ -36,6 +43,8 @@ bool etl_number_is_text(const char *text, size_t len)
 	if (at < len && (text[at] == 'e' || text[at] == 'E')) {
 		at++;
 		at += at < len && (text[at] == '-' || text[at] == '+');
+		/* An exponent of seven digits fits nothing; a cap here keeps the sums
+		 * of strtol() small. */
 		if (!(n = digits_at(text, len, at)) || n > 6)
 			return false;
 		at += n;
@@ -43,6 +52,7 @@ bool etl_number_is_text(const char *text, size_t len)
 	return at == len;
 }
 
+/* "0012.3400" -> digits 1234, exponent -2. "1200" -> 12, 2. "0.00" -> none. */
 size_t etl_number_significant(const char *text, size_t len, char *digits, long *exponent)
 {
 	bool fraction = false;
@@ -66,6 +76,8 @@ size_t etl_number_significant(const char *text, size_t len, char *digits, long *
 	return n;
 }
 
+/* "1.2e1" is 12, "12.0" is 12, "12.5" is none, "9223372036854775808" is none and with a minus it
+ * is. Negative digits are added to a negative number, because -2^63 has no positive twin. */
 bool etl_number_whole(const char *text, size_t len, int64_t *out)
 {
 	char copy[ETL_NUMBER_TEXT_BYTES], digits[ETL_NUMBER_TEXT_BYTES];
@@ -118,6 +130,7 @@ static bool number_text(
 	return true;
 }
 
+/* A double only if it is whole and inside: 5.0 is 5, 5.5 and 1e19 are refused. */
 bool etl_number_int64(const struct etl_element *e, int64_t *out)
 {
 	char text[ETL_NUMBER_TEXT_BYTES];
@@ -154,7 +167,8 @@ bool etl_number_nearest(const struct etl_element *e, double *out)
 	return true;
 }
 
-/* True if the double is exactly this integer. */
+/* True if the double is exactly this integer.
+ * The bounds first: converting a double that does not fit is undefined in C. */
 static bool holds(double v, int64_t whole)
 {
 	return v >= -0x1p63 && v < 0x1p63 && (int64_t)v == whole;
@@ -181,12 +195,16 @@ bool etl_number_double(const struct etl_element *e, double *out)
 		v = strtod(text, NULL);
 		if (!isfinite(v) || (etl_number_whole(text, len, &whole) && !holds(v, whole)) ||
 			(v == 0 && strcspn(text, "123456789") < strcspn(text, "eE")))
+			/* "9007199254740993" has no double; "1e-400" would be 0 although its
+			 * digits are not all zeros. */
 			return false; /* too large, no such integer, too small */
 	}
 	*out = v;
 	return true;
 }
 
+/* By way of text: a double as its shortest one (0.1 is 0.1, not
+ * 0.1000000000000000055...). */
 bool etl_number_decimal(const struct etl_element *e, bson_decimal128_t *out)
 {
 	char text[ETL_NUMBER_TEXT_BYTES], digits[ETL_NUMBER_TEXT_BYTES];
@@ -206,7 +224,9 @@ bool etl_number_decimal(const struct etl_element *e, bson_decimal128_t *out)
 	} else if (!number_text(e, text, &len)) {
 		return false;
 	}
-	/* 34 digits is what a Decimal128 holds; the library's reader would round more. */
+	/* 34 digits is what a Decimal128 holds; the library's reader would round more.
+	 * The exponent's bits 11x stand for NaN, infinity and forms that no number
+	 * needs. */
 	return etl_number_significant(text, strlen(text), digits, &exponent) <= 34 &&
 		bson_decimal128_from_string(text, out) && (out->high >> 58 & 0x1e) != 0x1e;
 }

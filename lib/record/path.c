@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * JSON Pointers, compiled to tokens and walked over BSON.
+ *
+ *   "/a/b"    the member b of a          "/a/0"   its first element (or the member named 0)
+ *   "/a~1b"   the member a/b             "/m~0n"  the member m~n       (RFC 6901 section 3)
+ *   "PM2.5"   the member PM2.5           ""       the document itself
  */
 #include "record/path.h"
 
@@ -8,6 +12,8 @@
 
 #include "conf/option.h"
 
+/* "0" and "10" are indices, "01" and "-1" are names (RFC 6901 section 4). Nine digits fit 32
+ * bits. */
 static int64_t index_of(const char *name, size_t len)
 {
 	int64_t v = 0;
@@ -22,7 +28,9 @@ static int64_t index_of(const char *name, size_t len)
 	return v;
 }
 
-/* One token up to the next '/', with ~0 and ~1 undone. Gives the text behind it, or NULL. */
+/* One token up to the next '/', with ~0 and ~1 undone. Gives the text behind it, or NULL.
+ * A '~' may only stand before 0 or 1; anything else is a pointer that somebody forgot
+ * to escape. */
 static const char *compile_token(const char *p, struct etl_arena *arena,
 	struct etl_path_token *out)
 {
@@ -56,6 +64,7 @@ int etl_path_compile_pointer(const char *text, struct etl_arena *arena, struct e
 	struct etl_path_token *tokens;
 	size_t slashes = 0;
 
+	/* Each slash begins a token, so their number is known before they are read. */
 	for (const char *p = text; *p; p++)
 		slashes += *p == '/';
 	if (*text && *text != '/')
@@ -79,6 +88,7 @@ int etl_path_compile_pointer(const char *text, struct etl_arena *arena, struct e
 	return 0;
 }
 
+/* A literal name has one token and no index, so it never means an element of an array. */
 int etl_path_compile(const char *field, struct etl_arena *arena, struct etl_path *out,
 	struct etl_error *err)
 {
@@ -96,6 +106,7 @@ int etl_path_compile(const char *field, struct etl_arena *arena, struct etl_path
 	return 0;
 }
 
+/* Lengths first: most names differ in it. */
 bool etl_path_token_is_key(const struct etl_path_token *token, const char *key, size_t len)
 {
 	return token->any || (token->len == len && memcmp(token->name, key, len) == 0);
@@ -115,7 +126,8 @@ struct walk {
 };
 
 /* Depth is the path's length, at most ETL_PATH_TOKENS_MAX. BSON's array keys are the
- * decimal indices, so a token is compared with the key in documents and arrays alike. */
+ * decimal indices, so a token is compared with the key in documents and arrays alike.
+ * Without a star the first match ends the level: names are unique in sound documents. */
 static void walk(struct walk *w, const uint8_t *bson, uint32_t len, size_t level)
 {
 	const struct etl_path_token *token = &w->path->tokens[level];
@@ -137,6 +149,8 @@ static void walk(struct walk *w, const uint8_t *bson, uint32_t len, size_t level
 	}
 }
 
+/* "/rows/" star "/v" of {"rows": [{"v": 1}, {"v": 2}]} calls for 1 and for 2. The empty path has no
+ * element: the document is not inside of itself. */
 size_t etl_path_each(const struct etl_path *path, const uint8_t *bson, uint32_t len,
 	bool (*each)(const struct etl_element *e, void *context), void *context)
 {
@@ -147,6 +161,7 @@ size_t etl_path_each(const struct etl_path *path, const uint8_t *bson, uint32_t 
 	return w.calls;
 }
 
+/* The first call ends the walk; what it was called with is the answer. */
 static bool take_first(const struct etl_element *e, void *context)
 {
 	*(struct etl_element *)context = *e;
@@ -159,13 +174,16 @@ bool etl_path_find(const struct etl_path *path, const uint8_t *bson, uint32_t le
 	return etl_path_each(path, bson, len, take_first, out) > 0;
 }
 
-/* True if `key` is what the `raw` bytes of a pointer's token mean. */
+/* True if `key` is what the `raw` bytes of a pointer's token mean.
+ * Compared while it is unescaped, without memory: this runs for fields that are named
+ * in data. */
 static bool means(const char *token, size_t raw, const char *key, size_t len)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < raw; i++, n++) {
-		char c = token[i] == '~' && i + 1 < raw ? (token[++i] == '0' ? '~' : '/') : token[i];
+		char c =
+			token[i] == '~' && i + 1 < raw ? (token[++i] == '0' ? '~' : '/') : token[i];
 
 		if (n == len || key[n] != c)
 			return false;
@@ -173,6 +191,7 @@ static bool means(const char *token, size_t raw, const char *key, size_t len)
 	return n == len;
 }
 
+/* "/meta/t" in {"meta": {"t": 1}}: the int32 1. "/meta" leads to the document. */
 bool etl_path_find_field(const char *field, const uint8_t *bson, uint32_t len,
 	struct etl_element *out)
 {
@@ -213,7 +232,10 @@ struct bytes {
 	uint32_t len;
 };
 
-/* The document with `name` as `fresh` in place of `old` (NULL = behind all others), or without it. */
+/* The document with `name` as `fresh` in place of `old` (NULL = behind all others), or without
+ * it.
+ * Documents are immutable in a batch: a change is a new one beside the old, in the same
+ * arena. */
 static struct bytes rewrite(const struct change *c, struct bytes doc, const char *name,
 	const struct etl_element *old, const struct etl_element *fresh)
 {
@@ -238,7 +260,12 @@ static struct bytes rewrite(const struct change *c, struct bytes doc, const char
 	return out;
 }
 
-/* Depth is the path's length. The inner documents are made before those around them. */
+/* Depth is the path's length. The inner documents are made before those around them.
+ * {"a": {"b": 1}}, /a/c = 2  ->  {"a": {"b": 1, "c": 2}}
+ * {"a": 1},        /b/c = 2  ->  {"a": 1, "b": {"c": 2}}      the way is made
+ * {"a": 1},        /a/c = 2  ->  refused: a is no document
+ * {"a": [1, 2]},   /a/5 = 2  ->  refused: the array has no such element
+ * {"a": 1},        /b/c gone ->  unchanged: there is nothing to take out */
 static const char *change(const struct change *c, struct bytes doc, bool array, size_t level,
 	struct bytes *out)
 {
@@ -273,6 +300,7 @@ static const char *change(const struct change *c, struct bytes doc, bool array, 
 	return NULL;
 }
 
+/* The document that came is not changed, and `out` is set only if the new one is whole. */
 const char *etl_path_put(const struct etl_path *path, const uint8_t *bson, uint32_t len,
 	const struct etl_element *value, struct etl_arena *arena, const uint8_t **out,
 	uint32_t *out_len)
@@ -290,6 +318,8 @@ const char *etl_path_put(const struct etl_path *path, const uint8_t *bson, uint3
 
 /* ---- in the configuration ---- */
 
+/* A star leads to many values, and whoever asks here takes one: told at load, not at
+ * the first record. */
 bool etl_path_configure(const char *field, const struct etl_node *node, const char *what,
 	const struct etl_conf_env *env, struct etl_path *out)
 {

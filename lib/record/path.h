@@ -46,7 +46,8 @@ bool etl_path_token_is_index(const struct etl_path_token *token, uint64_t index)
 bool etl_path_find(const struct etl_path *path, const uint8_t *bson, uint32_t len,
 	struct etl_element *out);
 
-/* The same for the text of a field that was found right (etl_path_configure): where nothing is compiled. */
+/* The same for the text of a field that was found right (etl_path_configure): where nothing is
+ * compiled. */
 bool etl_path_find_field(const char *field, const uint8_t *bson, uint32_t len,
 	struct etl_element *out);
 
@@ -55,17 +56,18 @@ bool etl_path_find_field(const char *field, const uint8_t *bson, uint32_t len,
 size_t etl_path_each(const struct etl_path *path, const uint8_t *bson, uint32_t len,
 	bool (*each)(const struct etl_element *e, void *context), void *context);
 
-/* A copy of the document, in `arena`, with what the path (without "*", not "") leads to replaced by
- * `value`, in its place; NULL takes it away. What is not there is put at the end, and documents that
- * lead there are made. `value` is lent and may lie in the document. NULL, or the reason why it cannot
- * be, static: what leads there is no document, or the end is an element that its array has not, or
- * that would leave a gap in it. */
+/* A copy of the document, in `arena`, with what the path (without "*", not "") leads to replaced
+ * by `value`, in its place; NULL takes it away. What is not there is put at the end, and
+ * documents that lead there are made. `value` is lent and may lie in the document. NULL, or the
+ * reason why it cannot be, static: what leads there is no document, or the end is an element
+ * that its array has not, or that would leave a gap in it. */
 const char *etl_path_put(const struct etl_path *path, const uint8_t *bson, uint32_t len,
 	const struct etl_element *value, struct etl_arena *arena, const uint8_t **out,
 	uint32_t *out_len);
 
-/* A field's name in the configuration: a pointer without "*" if it begins with "/", else literal.
- * False, with an error at `node`, if it is neither; `what` is the plugin's name. Loader's thread. */
+/* A field's name in the configuration: a pointer without "*" if it begins with "/", else
+ * literal. False, with an error at `node`, if it is neither; `what` is the plugin's name.
+ * Loader's thread. */
 struct etl_node;
 struct etl_conf_env;
 bool etl_path_configure(const char *field, const struct etl_node *node, const char *what,

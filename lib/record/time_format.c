@@ -2,6 +2,12 @@
  *
  * Reading times. Numbers are exact as integers; a double's fraction of a millisecond is cut
  * after a microsecond was added, because 1.001 s is a hair less as a double.
+ *
+ *   iso8601     "2026-07-01T10:00:00+02:00"     epoch      1782900000, 1782900000.25, "1782900000"
+ *   epoch_ms    1782900000250                   pattern    "%d/%m/%Y %H:%M" of "01/07/2026 10:00"
+ * Local times, Europe/Paris, 2026-10-25 02:30 (shown twice, at 00:30Z and 01:30Z):
+ *   fold: reject refuses it, first is 00:30Z, second is 01:30Z, sequence asks the record before.
+ * 2026-03-29 02:30 (never shown): gap: reject refuses it, forward is 01:00Z.
  */
 #include "record/time_format.h"
 
@@ -48,6 +54,8 @@ bool etl_time_format_compile(struct etl_time_format *out, const char *format,
 	bool ok = true;
 
 	out->text = format;
+	/* What is no word is a pattern; a word with a mistake in it is then one without
+	 * a full date. */
 	if (!etl_time_kind_parse(format, &out->kind)) {
 		out->kind = ETL_TIME_PATTERN;
 		if (etl_timefmt_compile(format, &out->pattern, &err) != 0)
@@ -69,13 +77,17 @@ bool etl_time_format_compile(struct etl_time_format *out, const char *format,
 
 /* ---- numbers ---- */
 
+/* As doubles, because a number may be far beyond an int64 of milliseconds. */
 static bool in_years(double ms)
 {
 	return ms >= (double)ETL_CIVIL_SECONDS_MIN * 1000 &&
 	       ms < ((double)ETL_CIVIL_SECONDS_MAX + 1) * 1000;
 }
 
-/* A number outside of the years 1 to 9999 is more likely in another unit than true. */
+/* A number outside of the years 1 to 9999 is more likely in another unit than true.
+ * epoch 1782900000 and 1782900000.25, epoch_ms 1782900000250; a true or a false is none. epoch_ms
+ * of a value that was meant in seconds is a day in January 1970 and passes, but epoch of one in
+ * milliseconds lies in the year 58468 and is refused. */
 static bool from_number(const struct etl_element *e, enum etl_time_kind kind, etl_wall *out)
 {
 	int64_t per = kinds[kind].per_second, whole;
@@ -84,6 +96,8 @@ static bool from_number(const struct etl_element *e, enum etl_time_kind kind, et
 	if (e->type == BSON_TYPE_BOOL)
 		return false;
 	if (etl_number_int64(e, &whole)) {
+		/* Rounded down, also before 1970: -1 microsecond is the millisecond -1,
+		 * not 0. */
 		if (per >= 1000)
 			whole = whole / (per / 1000) - (whole % (per / 1000) < 0);
 		else if (__builtin_mul_overflow(whole, 1000, &whole))
@@ -104,7 +118,10 @@ static bool from_number(const struct etl_element *e, enum etl_time_kind kind, et
 
 /* ---- local times ---- */
 
-/* Which of the two passes of a fold: the order of the records tells by going back. */
+/* Which of the two passes of a fold: the order of the records tells by going back.
+ * sequence: 01:30, 02:00, 02:30, 02:00, 02:30, 03:00 as a source writes an autumn night: the first
+ * 02:00 is the first pass; the second one would lie before the 02:30 that came last, so it is the
+ * second pass. */
 static etl_wall pass(enum etl_fold fold, etl_wall first, etl_wall second, const etl_wall *last)
 {
 	if (fold == ETL_FOLD_SECOND)
@@ -115,6 +132,8 @@ static etl_wall pass(enum etl_fold fold, etl_wall first, etl_wall second, const 
 	return first;
 }
 
+/* The words end a sentence: "'time' is string \"...\", which exists twice in its time
+ * zone: ...". */
 static const char *from_local(const struct etl_time_format *f, etl_wall local,
 	const etl_wall *last, etl_wall *out)
 {

@@ -196,13 +196,8 @@ static void add_up(struct etl_run *run, const struct etl_part *part)
 {
 	etl_counts_add(&run->counts, &part->counts);
 	add_targets(run, part);
-	run->windows_loaded += part->windows_loaded;
-	run->windows_empty += part->windows_empty;
-	run->windows_failed += part->windows_failed;
-	run->windows_held += part->windows_held;
+	etl_window_counts_add(&run->windows, &part->windows);
 	run->windows_blocked += part->windows_blocked;
-	run->windows_lost += part->windows_lost;
-	run->windows_discarded += part->windows_discarded;
 	run->missing += part->missing;
 	run->waiting += part->waiting;
 	run->windows_changed += part->windows_changed;
@@ -271,14 +266,9 @@ static void fill_partition(const struct etl_part *part, struct etl_run_partition
 	*out = (struct etl_run_partition){
 		.partition = part->partition->name,
 		.state = part_word(part),
-		.windows_loaded = part->windows_loaded,
-		.windows_empty = part->windows_empty,
-		.windows_failed = part->windows_failed,
-		.windows_held = part->windows_held,
-		.windows_lost = part->windows_lost,
+		.windows = part->windows,
 		.missing = part->missing,
 		.waiting = part->waiting,
-		.windows_discarded = part->windows_discarded,
 		.warnings = part->warnings,
 		.counts = part->counts,
 		.reason = part->error.kind != ETL_OK ? part->error.message : part->reason,
@@ -337,14 +327,9 @@ static void fill_record(const struct etl_run *run, struct etl_run_record *out)
 		.took = run->took,
 		.window = run->trigger.asked,
 		.counts = run->counts,
-		.windows_loaded = run->windows_loaded,
-		.windows_empty = run->windows_empty,
-		.windows_failed = run->windows_failed,
-		.windows_held = run->windows_held,
-		.windows_lost = run->windows_lost,
+		.windows = run->windows,
 		.missing = run->missing,
 		.waiting = run->waiting,
-		.windows_discarded = run->windows_discarded,
 		.warnings = run->warnings,
 		.rejects = &run->rejects,
 		.warned = &run->warned,
@@ -418,7 +403,7 @@ static void take_back(const struct etl_run *run, struct etl_last_run *last)
 /* A run that had nothing to read says nothing about the records. */
 static void fill_last_counts(struct etl_run *run, bool whole)
 {
-	bool has_read = run->counts.seen || run->windows_empty;
+	bool has_read = run->counts.seen || run->windows.empty;
 	const struct etl_last_run *before = &run->before;
 	struct etl_last_run *last = &run->last;
 	bool keep = !whole || !has_read;
@@ -511,7 +496,7 @@ int etl_run_save_again(const struct etl_run *run, struct etl_error *err)
 	return rc;
 }
 
-bool etl_store_is_away(const struct etl_error *err)
+bool etl_store_is_unreachable(const struct etl_error *err)
 {
 	static const char *const away[] = {"mongodb.unreachable", "mongodb.network",
 		"mongodb.election"};
@@ -525,10 +510,10 @@ bool etl_store_is_away(const struct etl_error *err)
 void etl_run_tell_outcome(const struct etl_run *run, struct etl_run_outcome *out)
 {
 	*out = (struct etl_run_outcome){
-		.moved = run->windows_loaded || run->windows_empty || run->windows_changed,
+		.moved = run->windows.loaded || run->windows.empty || run->windows_changed,
 		.claimed = run->claimed,
 		.busy = run->state == ETL_RUN_BUSY,
-		.store_lost = etl_store_is_away(&run->error),
+		.store_lost = etl_store_is_unreachable(&run->error),
 		.decided = run->lease.slot,
 	};
 	/* By our clock: if it differs from the store's we ask too soon, or a little late. */

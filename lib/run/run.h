@@ -43,7 +43,7 @@ struct etl_run {
 	const struct etl_run_env *env;
 	int64_t generation;
 	struct etl_trigger trigger; /* owned */
-	bool audit;   /* also look for windows behind the watermark that the ledger has lost */
+	bool seek_holes; /* also look for windows behind the watermark that the ledger has lost */
 	bool prepare; /* first run of this job on this generation: prepare its targets before */
 
 	atomic_int cancel;  /* enum etl_cancel; looked at between steps and batches */
@@ -67,11 +67,9 @@ struct etl_run {
 	struct etl_counts counts; /* sums over the parts, set by etl_run_finish, like all below */
 	struct etl_counts *targets; /* the same for each of several loads; owned; NULL = there is one */
 	uint64_t requests, bytes;
-	uint64_t windows_loaded, windows_empty, windows_failed, windows_held, windows_blocked;
-	uint64_t windows_lost; /* given up: older than the source keeps */
-	uint64_t windows_discarded; /* read, and thrown away by a load that keeps nothing */
+	struct etl_window_counts windows;
+	uint64_t windows_blocked, windows_changed, warnings;
 	uint64_t missing, waiting; /* objects, work.h */
-	uint64_t windows_changed, warnings;
 	struct etl_tally rejects, warned; /* by rule; owned */
 	bool checks_failed;
 	/* What was told of the job's last run before this one (set by the owner), and what is to be
@@ -113,7 +111,7 @@ int etl_run_save_again(const struct etl_run *run, struct etl_error *err);
 void etl_run_to_bson(const struct etl_run *run, bson_t *out);
 
 /* True if an error says that the store, MongoDB, cannot be reached. */
-bool etl_store_is_away(const struct etl_error *err);
+bool etl_store_is_unreachable(const struct etl_error *err);
 
 /* What the run means for its job's schedule. After finish. Pure. */
 void etl_run_tell_outcome(const struct etl_run *run, struct etl_run_outcome *out);

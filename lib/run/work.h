@@ -74,11 +74,9 @@ struct etl_part {
 	struct etl_error last;	/* the last failure, also if it is being tried again */
 	char reason[ETL_REASON_MAX]; /* of a failure or of being blocked, in words */
 	struct etl_counts counts;
-	uint64_t windows_due, windows_loaded, windows_empty, windows_failed, windows_held;
-	uint64_t windows_blocked, windows_changed, warnings, requests, bytes;
-	uint64_t windows_left_open; /* of windows_failed: those that are open in the ledger now */
-	uint64_t windows_lost;	/* given up in this run: older than the source keeps */
-	uint64_t windows_discarded; /* read, and thrown away by a load that keeps nothing */
+	struct etl_window_counts windows;
+	uint64_t windows_due, windows_blocked, windows_changed, warnings, requests, bytes;
+	uint64_t windows_left_open; /* of windows.failed: those that are open in the ledger now */
 	uint64_t missing; /* closed objects that the source does not list any more */
 	uint64_t waiting; /* objects that it lists and that are not read yet */
 	struct etl_counts *targets; /* of each of several loads, what was done in it; owned; NULL = nothing */

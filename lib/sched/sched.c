@@ -168,10 +168,10 @@ static void forget_the_future(struct etl_sched *sched, struct etl_sched_job *job
  * nothing starts; the slot falls due again at 00:10. */
 static void take_back_early(struct etl_sched_job *job, etl_wall due)
 {
-	if (job->sensing && job->waiting.slot.ms > due.ms)
+	if (job->waiting && job->waiting->slot.ms > due.ms)
 		etl_sched_take_back_all(job);
-	else if (job->each_until.ms > due.ms || (job->has_live && job->live.slot.ms > due.ms) ||
-		(job->has_sensed && job->sensed.slot.ms > due.ms))
+	else if (job->each_until.ms > due.ms || (job->live && job->live->slot.ms > due.ms) ||
+		(job->sensed && job->sensed->slot.ms > due.ms))
 		etl_sched_take_back(job);
 }
 
@@ -272,6 +272,7 @@ void etl_sched_remove(struct etl_sched *sched, struct etl_sched_job *job)
 	etl_sched_take_back_all(job);
 	etl_sched_drop_pending(sched, job);
 	free(ETL_TAKE(job->skips));
+	free(ETL_TAKE(job->sense_said));
 	job->n_skips = job->skips_cap = 0;
 	if (job->run) { /* its end is not told to the scheduler any more */
 		sched->active--;
@@ -422,9 +423,8 @@ void etl_sched_pause(struct etl_sched *sched, struct etl_sched_job *job)
 	job->paused = true;
 	etl_sched_take_back_all(job);
 	/* a trigger without a slot has no slot to be taken back to; its windows stay due */
-	if (job->has_live) {
-		etl_trigger_fini(&job->live);
-		job->has_live = false;
+	if (job->live) {
+		etl_trigger_drop(&job->live);
 		job->owed |= !job->job->calendar;
 	}
 	etl_timer_cancel(sched->wheel, &job->again_timer);

@@ -22,6 +22,7 @@
 
 struct etl_sched;
 
+#define ETL_SENSE_SAID_BYTES 240
 #define ETL_MANUAL_MAX 4 /* manual runs that may wait for one job */
 
 struct etl_pending {
@@ -44,12 +45,10 @@ struct etl_sched_job {
 	bool known; /* what the store knows of its slots has been said, or that it knows nothing */
 
 	/* what waits for a place, in the order in which it is taken */
-	struct etl_trigger sensed; /* a trigger whose sensor has said yes */
+	struct etl_trigger *sensed; /* its sensor has said yes; NULL = none, like the two below */
 	struct etl_pending *manual;
 	etl_wall each_after, each_until; /* run_each: the slots of (after, until] still to run */
-	struct etl_trigger live;
-	struct etl_trigger backfill;
-	bool has_sensed, has_live, has_backfill;
+	struct etl_trigger *live, *backfill;
 	/* skips that are to be recorded when older slots have run, and those on their way */
 	struct etl_skip *skips;
 	size_t n_skips, skips_cap;
@@ -71,14 +70,14 @@ struct etl_sched_job {
 	/* the clock was set back under the run, which answers for its slot no longer */
 	bool taken_back;
 	bool sensing;		    /* the sensor is asked for `waiting` */
-	struct etl_trigger waiting;
+	struct etl_trigger *waiting; /* NULL = the sensor is not asked */
 	etl_mono sensing_until;
 
 	/* for those who ask why */
 	struct etl_skip last_skip;
 	etl_wall last_skip_at;
 	etl_mono held_until; /* another etld has the lease; us == 0 = no */
-	char sense_said[240];
+	char *sense_said; /* cut to ETL_SENSE_SAID_BYTES; NULL = the sensor has not answered yet */
 	etl_mono sense_next; /* when the sensor is asked again; us == 0 = it is being asked */
 };
 
@@ -184,8 +183,8 @@ void etl_sched_ended(struct etl_sched *sched, struct etl_sched_job *job,
 /* Windows of the job were closed or changed, by a run or by an operator: its dependants look. */
 void etl_sched_moved(struct etl_sched *sched, const struct etl_sched_job *job);
 
-/* The sensor's answer to the last question. `said`: what it saw, in words; copied, cut to 240
- * bytes. */
+/* The sensor's answer to the last question. `said`: what it saw, in words; copied, cut to
+ * ETL_SENSE_SAID_BYTES. */
 void etl_sched_sensed(struct etl_sched *sched, struct etl_sched_job *job, bool satisfied,
 	const char *said);
 

@@ -25,26 +25,17 @@ static bool has_live_work(const struct etl_sched_job *job)
 {
 	return job->manual ||
 		(!job->paused && !job->held_until.us && !job->sensing && !job->recording &&
-			(job->has_sensed || has_each(job) || job->has_live));
+			(job->sensed || has_each(job) || job->live));
 }
 
 static bool has_work(const struct etl_sched_job *job, int lane)
 {
-	return lane == LANE_LIVE ? has_live_work(job) : job->has_backfill && !job->paused;
+	return lane == LANE_LIVE ? has_live_work(job) : job->backfill && !job->paused;
 }
 
 bool etl_sched_has_waiting(const struct etl_sched_job *job)
 {
-	return job->manual || job->has_sensed || has_each(job) || job->has_live || job->owed;
-}
-
-static struct etl_trigger take(struct etl_trigger *slot, bool *has)
-{
-	struct etl_trigger trigger = *slot;
-
-	*slot = (struct etl_trigger){0};
-	*has = false;
-	return trigger;
+	return job->manual || job->sensed || has_each(job) || job->live || job->owed;
 }
 
 static struct etl_trigger take_manual(struct etl_sched_job *job)
@@ -76,14 +67,14 @@ static struct etl_trigger take_each(struct etl_sched_job *job)
 static struct etl_trigger take_next(struct etl_sched_job *job, int lane)
 {
 	if (lane == LANE_BACKFILL)
-		return take(&job->backfill, &job->has_backfill);
-	if (job->has_sensed && !job->paused)
-		return take(&job->sensed, &job->has_sensed);
+		return etl_trigger_take(&job->backfill);
+	if (job->sensed && !job->paused)
+		return etl_trigger_take(&job->sensed);
 	if (job->manual)
 		return take_manual(job);
 	if (has_each(job))
 		return take_each(job);
-	return take(&job->live, &job->has_live);
+	return etl_trigger_take(&job->live);
 }
 
 void etl_sched_drop_pending(struct etl_sched *sched, struct etl_sched_job *job)
@@ -95,9 +86,8 @@ void etl_sched_drop_pending(struct etl_sched *sched, struct etl_sched_job *job)
 			sched->ops->drop(sched->ctx, trigger.tag);
 		etl_trigger_fini(&trigger);
 	}
-	etl_trigger_fini(&job->live);
-	etl_trigger_fini(&job->backfill);
-	job->has_live = job->has_backfill = false;
+	etl_trigger_drop(&job->live);
+	etl_trigger_drop(&job->backfill);
 }
 
 /* ---- hosts --------------------------------------------------------------------------------- */
@@ -142,7 +132,7 @@ static void sense_first(struct etl_sched *sched, struct etl_sched_job *job)
 {
 	struct etl_trigger trigger;
 
-	if (!job->job->wait_for || !sched->store || sched->stopped || job->has_sensed || job->manual ||
+	if (!job->job->wait_for || !sched->store || sched->stopped || job->sensed || job->manual ||
 		!has_live_work(job))
 		return;
 	trigger = take_next(job, LANE_LIVE);
@@ -236,7 +226,7 @@ static void start(struct etl_sched *sched, struct etl_sched_job *job, struct etl
 
 static void start_next(struct etl_sched *sched, struct etl_sched_job *job, int lane)
 {
-	bool sensed = lane == LANE_LIVE && job->has_sensed && !job->paused;
+	bool sensed = lane == LANE_LIVE && job->sensed && !job->paused;
 	struct etl_trigger trigger;
 
 	if (job->run || !has_work(job, lane))
@@ -282,9 +272,9 @@ void etl_sched_dispatch(struct etl_sched *sched)
  * slots. */
 static void replace_live(struct etl_sched_job *job, struct etl_trigger *trigger)
 {
-	struct etl_trigger *old = &job->live;
+	const struct etl_trigger *old = job->live;
 
-	if (job->has_live && old->slot.ms && trigger->slot.ms) {
+	if (old && old->slot.ms && trigger->slot.ms) {
 		struct etl_skip skip = {old->slot, old->slot, 1, ETL_SKIP_QUEUE};
 
 		if (old->skip.last.ms)
@@ -294,23 +284,19 @@ static void replace_live(struct etl_sched_job *job, struct etl_trigger *trigger)
 			etl_skip_merge(&skip, &trigger->skip);
 		trigger->skip = skip;
 	}
-	etl_trigger_fini(old);
-	*old = *trigger;
-	job->has_live = true;
-	*trigger = (struct etl_trigger){0};
+	etl_trigger_drop(&job->live);
+	job->live = etl_trigger_keep(trigger);
 }
 
 void etl_sched_drop_live_slot(struct etl_sched_job *job)
 {
-	if (job->has_live && job->live.slot.ms) {
-		etl_trigger_fini(&job->live);
-		job->has_live = false;
-	}
+	if (job->live && job->live->slot.ms)
+		etl_trigger_drop(&job->live);
 }
 
 static void keep_live(struct etl_sched_job *job, struct etl_trigger *trigger)
 {
-	if (trigger->slot.ms || !job->has_live)
+	if (trigger->slot.ms || !job->live)
 		replace_live(job, trigger);
 	else /* the run that waits will find the same windows due */
 		etl_trigger_fini(trigger);
@@ -367,7 +353,7 @@ static bool push_manual(struct etl_sched_job *job, struct etl_trigger *trigger)
 static bool accept(struct etl_sched *sched, struct etl_sched_job *job, struct etl_trigger *trigger)
 {
 	if (sched->stopped || job->job->left_out ||
-		(trigger->kind == ETL_TRIGGER_BACKFILL && job->has_backfill) ||
+		(trigger->kind == ETL_TRIGGER_BACKFILL && job->backfill) ||
 		(job->paused && trigger->kind != ETL_TRIGGER_MANUAL)) {
 		/* no slot will come to load what this trigger was for */
 		job->owed |= job->paused && !job->job->calendar &&
@@ -378,9 +364,7 @@ static bool accept(struct etl_sched *sched, struct etl_sched_job *job, struct et
 	if (trigger->kind == ETL_TRIGGER_MANUAL)
 		return push_manual(job, trigger);
 	if (trigger->kind == ETL_TRIGGER_BACKFILL) {
-		job->backfill = *trigger;
-		job->has_backfill = true;
-		*trigger = (struct etl_trigger){0};
+		job->backfill = etl_trigger_keep(trigger);
 		return true;
 	}
 	if (!sched->store) {
@@ -407,9 +391,7 @@ enum etl_accept etl_sched_trigger(struct etl_sched *sched, struct etl_sched_job 
 void etl_sched_drop_backfill(struct etl_sched *sched, struct etl_sched_job *job)
 {
 	(void)sched;
-	if (job->has_backfill)
-		etl_trigger_fini(&job->backfill);
-	job->has_backfill = false; /* its entry in the lane stays and finds nothing to do */
+	etl_trigger_drop(&job->backfill); /* its entry in the lane stays and finds nothing to do */
 }
 
 /* ---- the end of a run ---------------------------------------------------------------------- */
@@ -453,7 +435,7 @@ static void pass_decided(struct etl_sched_job *job, etl_wall decided)
 {
 	if (decided.ms > job->decided.ms)
 		job->decided = decided;
-	if (job->has_live && job->live.slot.ms <= decided.ms)
+	if (job->live && job->live->slot.ms <= decided.ms)
 		etl_sched_drop_live_slot(job);
 	if (has_each(job) && job->each_after.ms < decided.ms)
 		job->each_after = decided;

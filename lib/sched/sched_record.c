@@ -18,19 +18,19 @@
 
 /* ---- skips ----------------------------------------------------------------------------------- */
 
-static bool is_older(const struct etl_trigger *trigger, bool has, etl_wall slot)
+static bool is_older(const struct etl_trigger *trigger, etl_wall slot)
 {
-	return has && trigger->slot.ms && trigger->slot.ms < slot.ms;
+	return trigger && trigger->slot.ms && trigger->slot.ms < slot.ms;
 }
 
 /* True if a slot before this one runs, or waits to run: whatever is recorded about `slot` must
  * wait. */
 static bool older_goes(const struct etl_sched_job *job, etl_wall slot)
 {
-	return is_older(&job->running, job->run != NULL, slot) ||
-		is_older(&job->sensed, job->has_sensed, slot) ||
-		is_older(&job->waiting, job->sensing, slot) ||
-		is_older(&job->live, job->has_live, slot) ||
+	return is_older(job->run ? &job->running : NULL, slot) ||
+		is_older(job->sensed, slot) ||
+		is_older(job->waiting, slot) ||
+		is_older(job->live, slot) ||
 		(job->each_until.ms && job->each_after.ms < slot.ms);
 }
 
@@ -43,9 +43,9 @@ static void record(struct etl_sched *sched, struct etl_sched_job *job, const str
 	sched->ops->skip(sched->ctx, job, skip, schedule);
 }
 
-static bool is_between(const struct etl_trigger *trigger, bool has, etl_wall after, etl_wall slot)
+static bool is_between(const struct etl_trigger *trigger, etl_wall after, etl_wall slot)
 {
-	return has && trigger->slot.ms > after.ms && trigger->slot.ms < slot.ms;
+	return trigger && trigger->slot.ms > after.ms && trigger->slot.ms < slot.ms;
 }
 
 /* True if a slot between two skips runs, or waits to run. One record of both skips would cover
@@ -54,10 +54,10 @@ static bool is_between(const struct etl_trigger *trigger, bool has, etl_wall aft
  * between them. */
 static bool goes_between(const struct etl_sched_job *job, etl_wall after, etl_wall slot)
 {
-	return is_between(&job->running, job->run != NULL, after, slot) ||
-		is_between(&job->sensed, job->has_sensed, after, slot) ||
-		is_between(&job->waiting, job->sensing, after, slot) ||
-		is_between(&job->live, job->has_live, after, slot) ||
+	return is_between(job->run ? &job->running : NULL, after, slot) ||
+		is_between(job->sensed, after, slot) ||
+		is_between(job->waiting, after, slot) ||
+		is_between(job->live, after, slot) ||
 		(job->each_until.ms > after.ms && job->each_after.ms < slot.ms);
 }
 
@@ -190,10 +190,8 @@ void etl_sched_undecide(struct etl_sched_job *job, etl_wall point)
 	job->each_until.ms = 0;
 	while (job->n_skips && job->skips[job->n_skips - 1].last.ms > point.ms)
 		job->n_skips--;
-	if (job->has_live && job->live.slot.ms > point.ms) {
-		etl_trigger_fini(&job->live);
-		job->has_live = false;
-	}
+	if (job->live && job->live->slot.ms > point.ms)
+		etl_trigger_drop(&job->live);
 }
 
 /* A run that claimed nothing gives its slot back, together with the slots that it passed over.
@@ -213,9 +211,9 @@ void etl_sched_unrun(struct etl_sched *sched, struct etl_sched_job *job, const s
 }
 
 /* Moves the point in front of all that this trigger decides about. */
-static void before(etl_wall *point, const struct etl_trigger *trigger, bool has)
+static void before(etl_wall *point, const struct etl_trigger *trigger)
 {
-	if (has && trigger->slot.ms && etl_trigger_before(trigger).ms < point->ms)
+	if (trigger && trigger->slot.ms && etl_trigger_before(trigger).ms < point->ms)
 		*point = etl_trigger_before(trigger);
 }
 
@@ -224,7 +222,7 @@ bool etl_sched_waits_from(const struct etl_sched_job *job, etl_wall *point)
 	point->ms = INT64_MAX;
 	if (job->each_until.ms)
 		*point = job->each_after;
-	before(point, &job->live, job->has_live);
+	before(point, job->live);
 	return point->ms != INT64_MAX;
 }
 
@@ -239,21 +237,18 @@ void etl_sched_take_back(struct etl_sched_job *job)
 		point = waits;
 	if (job->n_skips && job->skips[0].first.ms - 1 < point.ms)
 		point.ms = job->skips[0].first.ms - 1;
-	before(&point, &job->sensed, job->has_sensed);
+	before(&point, job->sensed);
 	etl_sched_undecide(job, point);
-	if (job->has_sensed)
-		etl_trigger_fini(&job->sensed);
-	job->has_sensed = false;
+	etl_trigger_drop(&job->sensed);
 }
 
 void etl_sched_take_back_all(struct etl_sched_job *job)
 {
 	etl_wall point = job->decided;
 
-	before(&point, &job->waiting, job->sensing);
+	before(&point, job->waiting);
 	etl_sched_take_back(job);
 	etl_sched_undecide(job, point);
-	if (job->sensing)
-		etl_trigger_fini(&job->waiting);
+	etl_trigger_drop(&job->waiting);
 	job->sensing = false;
 }

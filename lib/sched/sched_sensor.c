@@ -4,8 +4,10 @@
  * `timeout` has passed; then its slot is skipped with that reason. It takes no place in a pool.
  * While MongoDB is unreachable nothing is given up: it is asked when it is back.
  */
-#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "base/alloc.h"
 #include "sched/sched_internal.h"
 
 /* The law of `wait_for`. Example: poke 2m, timeout 5m, the slot 00:10 comes. The sensor is
@@ -15,12 +17,11 @@
 void etl_sched_sense(struct etl_sched *sched, struct etl_sched_job *job,
 	struct etl_trigger *trigger)
 {
-	job->waiting = *trigger;
+	job->waiting = etl_trigger_keep(trigger);
 	job->sensing = true;
 	job->sensing_until = etl_mono_add(etl_mono_now(sched->clock), job->job->wait_for->timeout);
-	job->sense_said[0] = '\0';
+	free(ETL_TAKE(job->sense_said));
 	job->sense_next.us = 0;
-	*trigger = (struct etl_trigger){0};
 	sched->ops->sense(sched->ctx, job);
 }
 
@@ -29,7 +30,7 @@ void etl_sched_sense(struct etl_sched *sched, struct etl_sched_job *job,
  * next run takes them. */
 static void give_up(struct etl_sched *sched, struct etl_sched_job *job)
 {
-	struct etl_trigger *trigger = &job->waiting;
+	const struct etl_trigger *trigger = job->waiting;
 	struct etl_skip skip = {
 		.first = trigger->skip.last.ms ? trigger->skip.first : trigger->slot,
 		.last = trigger->slot,
@@ -39,7 +40,7 @@ static void give_up(struct etl_sched *sched, struct etl_sched_job *job)
 
 	if (trigger->slot.ms)
 		etl_sched_skip(sched, job, &skip);
-	etl_trigger_fini(trigger);
+	etl_trigger_drop(&job->waiting);
 	job->sensing = false;
 	etl_sched_make_ready(sched, job);
 }
@@ -65,11 +66,10 @@ static void answered(struct etl_sched *sched, struct etl_sched_job *job, bool sa
 {
 	if (!job->sensing)
 		return; /* the job was paused or reloaded while the answer was on its way */
-	snprintf(job->sense_said, sizeof job->sense_said, "%s", said);
+	free(job->sense_said);
+	job->sense_said = etl_memdup0(said, strnlen(said, ETL_SENSE_SAID_BYTES - 1));
 	if (satisfied || !job->job->wait_for) {
-		job->sensed = job->waiting;
-		job->waiting = (struct etl_trigger){0};
-		job->has_sensed = true;
+		job->sensed = ETL_TAKE(job->waiting);
 		job->sensing = false;
 		etl_sched_make_ready(sched, job);
 	} else if (sched->store && etl_mono_now(sched->clock).us >= job->sensing_until.us) {

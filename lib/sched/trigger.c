@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
+
 static const char *const triggers[] = {
 #define X(id, word) [ETL_TRIGGER_##id] = word,
 	ETL_TRIGGERS(X)
@@ -63,6 +65,31 @@ void etl_trigger_fini(struct etl_trigger *trigger)
 	free(trigger->object);
 	free(trigger->partition);
 	*trigger = (struct etl_trigger){0};
+}
+
+struct etl_trigger *etl_trigger_keep(struct etl_trigger *trigger)
+{
+	struct etl_trigger *kept = ETL_NEW(struct etl_trigger);
+
+	*kept = *trigger;
+	*trigger = (struct etl_trigger){0};
+	return kept;
+}
+
+struct etl_trigger etl_trigger_take(struct etl_trigger **place)
+{
+	struct etl_trigger trigger = **place;
+
+	free(ETL_TAKE(*place));
+	return trigger;
+}
+
+void etl_trigger_drop(struct etl_trigger **place)
+{
+	if (!*place)
+		return;
+	etl_trigger_fini(*place);
+	free(ETL_TAKE(*place));
 }
 
 /* What a trigger passes over is decided with it and given back with it. Example: a trigger of

@@ -76,6 +76,13 @@ struct etl_trigger {
 /* Frees the partition and zeroes the trigger; `tag` stays its owner's. */
 void etl_trigger_fini(struct etl_trigger *trigger);
 
+/* One that waits is on the heap, so that a job for which nothing waits costs a pointer; NULL = none
+ * waits. `keep` gives it, and zeroes the trigger whose contents it takes; `take` gives them back and
+ * clears the place; `drop` frees what stands there, which may be nothing. */
+struct etl_trigger *etl_trigger_keep(struct etl_trigger *trigger);
+struct etl_trigger etl_trigger_take(struct etl_trigger **place);
+void etl_trigger_drop(struct etl_trigger **place);
+
 /* The slot before everything that the trigger decides about; ms == 0 if it has no slot. */
 etl_wall etl_trigger_before(const struct etl_trigger *trigger);
 

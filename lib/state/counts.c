@@ -68,6 +68,24 @@ void etl_counts_read(const bson_t *doc, const char *field, struct etl_counts *ou
 	}
 }
 
+void etl_window_counts_add(struct etl_window_counts *to, const struct etl_window_counts *from)
+{
+#define X(name, word) to->name += from->name;
+	ETL_WINDOW_COUNTS(X)
+#undef X
+}
+
+void etl_window_counts_append(bson_t *out, const struct etl_window_counts *counts)
+{
+	bson_t sub;
+
+	BSON_APPEND_DOCUMENT_BEGIN(out, "windows", &sub);
+#define X(name, word) BSON_APPEND_INT64(&sub, word, (int64_t)counts->name);
+	ETL_WINDOW_COUNTS(X)
+#undef X
+	bson_append_document_end(out, &sub);
+}
+
 /* ---- tallies --------------------------------------------------------------------------------- */
 
 static struct etl_tally_row *find_row(const struct etl_tally *tally, const char *step,

@@ -65,6 +65,29 @@ static inline uint64_t etl_counts_get(const struct etl_counts *counts, const str
 	return *(const uint64_t *)(const void *)((const char *)counts + row->offset);
 }
 
+/* ---- what became of windows ----------------------------------------------------------------- */
+
+/* Counted by each part of a run; the run, its record and the daemon's counters are sums of those. X(name,
+ * word): the word is that of documents, answers and metrics. Example: a run reads three windows of one
+ * partition and four of another; loaded 2 + 4, held 1. */
+#define ETL_WINDOW_COUNTS(X)                                                                    \
+	X(loaded, "loaded")                                                                     \
+	X(empty, "empty")                                                                       \
+	X(failed, "failed")                                                                     \
+	X(held, "held")                                                                         \
+	X(discarded, "discarded") /* read, and thrown away by a load that keeps nothing */      \
+	X(lost, "unrecoverable")  /* given up: older than the source keeps */
+
+struct etl_window_counts {
+#define X(name, word) uint64_t name;
+	ETL_WINDOW_COUNTS(X)
+#undef X
+};
+
+void etl_window_counts_add(struct etl_window_counts *to, const struct etl_window_counts *from);
+/* All of them, as a document under "windows". */
+void etl_window_counts_append(bson_t *out, const struct etl_window_counts *counts);
+
 /* ---- what was found, by rule --------------------------------------------------------------- */
 
 #define ETL_TALLY_ROWS 20	  /* then only `others` counts on */

@@ -24,8 +24,7 @@ struct etl_run_step {
 struct etl_run_partition {
 	const char *partition;
 	const char *state; /* ok failed blocked cancelled nothing_due */
-	uint64_t windows_loaded, windows_empty, windows_failed, windows_held, windows_lost;
-	uint64_t windows_discarded; /* read, and thrown away by a load that keeps nothing */
+	struct etl_window_counts windows;
 	uint64_t missing, waiting; /* objects: not listed any more; not read yet */
 	uint64_t warnings;
 	struct etl_counts counts;
@@ -53,8 +52,7 @@ struct etl_run_record {
 	} passed_over;
 	struct etl_window window;      /* asked for by an operator; start == end: whatever is due */
 	struct etl_counts counts;
-	uint64_t windows_loaded, windows_empty, windows_failed, windows_held, windows_lost;
-	uint64_t windows_discarded; /* read, and thrown away by a load that keeps nothing */
+	struct etl_window_counts windows;
 	uint64_t missing, waiting; /* objects: not listed any more; not read yet */
 	uint64_t warnings;
 	const struct etl_tally *rejects, *warned; /* by rule; lent; NULL = none */

@@ -13,24 +13,13 @@ static void append_text(bson_t *out, const char *field, const char *text)
 	bson_append_utf8(out, field, -1, text ? text : "", -1);
 }
 
-/* Both a run and a partition have these members. */
-#define APPEND_WINDOWS(out, of)                                                                 \
-	do {                                                                                    \
-		bson_t sub_;                                                                    \
-                                                                                                \
-		BSON_APPEND_DOCUMENT_BEGIN(out, "windows", &sub_);                              \
-		BSON_APPEND_INT64(&sub_, "loaded", (int64_t)(of)->windows_loaded);              \
-		BSON_APPEND_INT64(&sub_, "empty", (int64_t)(of)->windows_empty);                \
-		BSON_APPEND_INT64(&sub_, "failed", (int64_t)(of)->windows_failed);              \
-		BSON_APPEND_INT64(&sub_, "held", (int64_t)(of)->windows_held);                  \
-		BSON_APPEND_INT64(&sub_, "discarded", (int64_t)(of)->windows_discarded);        \
-		BSON_APPEND_INT64(&sub_, "unrecoverable", (int64_t)(of)->windows_lost);         \
-		if ((of)->missing)                                                              \
-			BSON_APPEND_INT64(&sub_, "missing", (int64_t)(of)->missing);            \
-		if ((of)->waiting)                                                              \
-			BSON_APPEND_INT64(&sub_, "waiting", (int64_t)(of)->waiting);            \
-		bson_append_document_end(out, &sub_);                                           \
-	} while (0)
+/* Of a run that has listed objects: what it did not read. */
+static void append_objects(bson_t *out, uint64_t missing, uint64_t waiting)
+{
+	if (missing || waiting)
+		BCON_APPEND(out, "objects", "{", "missing", BCON_INT64((int64_t)missing), "waiting",
+			BCON_INT64((int64_t)waiting), "}");
+}
 
 static void append_steps(bson_t *out, const struct etl_run_record *run)
 {
@@ -53,7 +42,8 @@ static void append_partition(bson_t *one, const struct etl_run_partition *p)
 {
 	append_text(one, "partition", p->partition);
 	append_text(one, "state", p->state);
-	APPEND_WINDOWS(one, p);
+	etl_window_counts_append(one, &p->windows);
+	append_objects(one, p->missing, p->waiting);
 	etl_counts_append(one, "counts", &p->counts);
 	BSON_APPEND_INT64(one, "warnings", (int64_t)p->warnings);
 	append_text(one, "reason", p->reason);
@@ -161,7 +151,8 @@ void etl_run_record_to_bson(const struct etl_run_record *run, bson_t *out)
 	append_asked(out, &run->window);
 	etl_counts_append(out, "counts", &run->counts);
 	append_targets(out, run);
-	APPEND_WINDOWS(out, run);
+	etl_window_counts_append(out, &run->windows);
+	append_objects(out, run->missing, run->waiting);
 	BSON_APPEND_INT64(out, "warnings", (int64_t)run->warnings);
 	if (run->warned)
 		etl_tally_append(out, "warned", run->warned);

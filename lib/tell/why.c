@@ -235,13 +235,13 @@ static void needs_store(const struct etl_why_job *f, struct etl_why *why)
 {
 	char since[ETL_TIME_TEXT_BYTES];
 
-	if (f->away_since.ms)
-		etl_why_because(why, "MongoDB is unreachable since %s: %s", stamp(f->away_since, since),
-			f->away_why);
+	if (f->mongodb_since.ms)
+		etl_why_because(why, "MongoDB is unreachable since %s: %s", stamp(f->mongodb_since, since),
+			f->mongodb_why);
 	else
 		etl_why_because(why, "MongoDB has not answered yet: etld is starting");
 	etl_why_because(why, "no slot is lost: they are decided when MongoDB is back");
-	etl_why_next(why, f->away_next, "MongoDB is asked again");
+	etl_why_next(why, f->mongodb_next, "MongoDB is asked again");
 	etl_why_hint(why, "etlctl status");
 }
 

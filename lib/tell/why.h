@@ -131,8 +131,8 @@ struct etl_why_job {
 	bool only_backfill; /* nothing but a backfill's piece waits: */
 	unsigned active_backfills;
 
-	const char *away_why; /* MongoDB */
-	etl_wall away_since, away_next;
+	const char *mongodb_why; /* MongoDB */
+	etl_wall mongodb_since, mongodb_next;
 
 	etl_wall held_until; /* another etld */
 

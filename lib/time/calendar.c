@@ -2,12 +2,19 @@
  *
  * From an instant to the next slot. The cron text is read in cron.c. Keeps no state and reads
  * no clock: the same question has the same answer at any time, also about the past.
+ *
+ * A cron expression is six sets of numbers (cron.h). The search for the next slot goes
+ * from the coarse to the fine: months that do not match are skipped as a whole, then
+ * days, then the first second of a day. It works on local times that are counted like
+ * UTC, without any zone; the zone comes in at the end, by one of two laws (next_fixed,
+ * next_wild).
  */
 #include "time/calendar.h"
 
 #include "time/civil.h"
 #include "time/cron.h"
 
+/* A little more than that, in days; what has not come by then never does. */
 /* 29 February on a given weekday can take 40 years (1888 to 1928, over 1900) */
 enum { HORIZON_DAYS = 41 * 366 };
 
@@ -76,7 +83,8 @@ static bool next_every(const struct etl_calendar *calendar, etl_wall after, etl_
 
 /* ---- cron ---- */
 
-/* The lowest bit at or above `from`, or -1. */
+/* The lowest bit at or above `from`, or -1.
+ * bits 1000 1010 (1, 3, 7), from 2: 3. From 4: 7. From 8: -1. */
 static int next_bit(uint64_t bits, int from)
 {
 	if (from > 63)
@@ -148,7 +156,10 @@ static uint64_t matching_days(const struct etl_cron *cron, int64_t first, int mo
 	return cron->either_day ? by_day | by_week : by_day & by_week;
 }
 
-/* The first matching local second in [from, limit). */
+/* The first matching local second in [from, limit).
+ * `limit` is where the caller's stretch of constant offset ends, or the horizon: a slot
+ * that lies behind it is another stretch's. An unmatched year costs twelve look-ups of
+ * a bit. */
 static bool next_local(const struct etl_cron *cron, int64_t from, int64_t limit, int64_t *out)
 {
 	int64_t day = (from >= 0 ? from : from - 86399) / 86400, first;
@@ -171,6 +182,7 @@ static bool next_local(const struct etl_cron *cron, int64_t from, int64_t limit,
 			return *out < limit;
 		}
 		first += last;
+		/* From the second month on any day and any second will do. */
 		mday = 0;
 		year += month == 12;
 		month = month == 12 ? 1 : month + 1;
@@ -184,7 +196,8 @@ static int64_t fold_end(const struct etl_zone *zone, etl_wall first)
 {
 	etl_wall back;
 
-	/* Cannot fail: what has a second pass has a step back behind the first. */
+	/* Cannot fail: what has a second pass has a step back behind the first.
+	 * What follows keeps the search finite even so. */
 	if (!etl_zone_next_transition(zone, first, &back))
 		back.ms = ETL_CIVIL_SECONDS_MAX * 1000;
 	return etl_wall_seconds(back) + etl_zone_offset(zone, first, NULL);
@@ -203,6 +216,9 @@ static bool next_fixed(const struct etl_calendar *calendar, int64_t after, int64
 	while (next_local(&calendar->cron, local + 1, limit, &local)) {
 		etl_wall first, second;
 
+		/* Several local times of one gap have the same first instant: 02:00,
+		 * 02:15, 02:30 and 02:45 of a gap are one slot, since each next
+		 * question is "strictly after" it. */
 		etl_zone_to_utc(calendar->zone, local, &first, &second);
 		if (first.ms <= after * 1000) {
 			local = fold_end(calendar->zone, first) - 1;
@@ -228,6 +244,8 @@ static bool next_wild(const struct etl_calendar *calendar, int64_t after, int64_
 		int32_t offset = etl_zone_offset(calendar->zone, start, NULL);
 		int64_t end = limit, local;
 
+		/* A stretch of constant offset is months long, mostly; within it local
+		 * time and elapsed time are the same but for a sum. */
 		if (etl_zone_next_transition(calendar->zone, start, &change) &&
 			change.ms / 1000 < end)
 			end = etl_wall_seconds(change);

@@ -2,6 +2,11 @@
  *
  * Calendar arithmetic. A year is taken to start on 1 March, so that the leap day is its
  * last; 400 such years have exactly 146097 days.
+ *
+ * Why March: with the leap day at the end of a year the months before it never move, and their
+ * beginnings follow one straight line: day (153 * m + 2) / 5 for m = 0 (March) to 11 (February)
+ * is 0, 31, 61, 92, 122, 153, 184, 214, 245, 275, 306, 337. No table, no branch.
+ * The proleptic Gregorian calendar, as ISO 8601 and RFC 3339 want it; no leap seconds, as POSIX.
  */
 #include "time/civil.h"
 
@@ -10,6 +15,9 @@
 
 enum { ERA_DAYS = 146097, EPOCH_DAYS = 719468 /* from 0000-03-01 to 1970-01-01 */ };
 
+/* 1970-01-01: y = 1969 (January belongs to the year before), era 4, of_era 369, of_year 306;
+ * 4 * 146097 + 369 * 365 + 92 - 3 + 306 - 719468 = 0.
+ * An era is 400 years; the division is rounded down so that years before 0 work as well. */
 int64_t etl_civil_days(int64_t year, int month, int day)
 {
 	int64_t y = month <= 2 ? year - 1 : year;
@@ -20,6 +28,9 @@ int64_t etl_civil_days(int64_t year, int month, int day)
 	return era * ERA_DAYS + of_era * 365 + of_era / 4 - of_era / 100 + of_year - EPOCH_DAYS;
 }
 
+/* The year of an era: the day divided by 365, after the leap days up to it are taken
+ * out (one each 1460 days, none each 36524, one at the end of the era). All of it is
+ * unsigned and below 2^32. */
 void etl_civil_from_days(int64_t days, int *year, int *month, int *day)
 {
 	int64_t z = days + EPOCH_DAYS;
@@ -41,6 +52,7 @@ int etl_civil_weekday(int64_t days)
 	return (int)(w < 0 ? w + 7 : w);
 }
 
+/* 1900 was none, 2000 was one. */
 bool etl_civil_is_leap(int64_t year)
 {
 	return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
@@ -57,6 +69,7 @@ bool etl_civil_is_valid(const struct etl_civil *c)
 {
 	return c->year >= ETL_CIVIL_YEAR_MIN && c->year <= ETL_CIVIL_YEAR_MAX &&
 	       c->month >= 1 && c->month <= 12 && c->day >= 1 &&
+	/* Most days need no look at the month. */
 	       (c->day <= 28 || c->day <= etl_civil_month_days(c->year, c->month)) &&
 	       c->hour >= 0 && c->hour <= 23 && c->minute >= 0 && c->minute <= 59 &&
 	       c->second >= 0 && c->second <= 59 && c->ms >= 0 && c->ms <= 999;
@@ -99,7 +112,9 @@ void etl_civil_from_utc(etl_wall t, struct etl_civil *c)
 
 /* ---- RFC 3339 ---- */
 
-/* Reads exactly `width` digits at *p; moves *p. */
+/* Reads exactly `width` digits at *p; moves *p.
+ * Exactly so many: "2026-7-1" is no RFC 3339, and "20260701" must not be read as a year
+ * of 8 digits. */
 static bool take_digits(const char **p, const char *end, int width, int *out)
 {
 	int n = 0;
@@ -118,6 +133,8 @@ static bool take_digits(const char **p, const char *end, int width, int *out)
 	return true;
 }
 
+/* strchr() would find the NUL at the end of `any_of`, so a NUL in the text is refused
+ * by hand. */
 static bool take_char(const char **p, const char *end, const char *any_of)
 {
 	if (*p == end || !**p || !strchr(any_of, **p))
@@ -133,7 +150,9 @@ static bool take_date(const char **p, const char *end, struct etl_civil *c)
 		take_digits(p, end, 2, &c->day);
 }
 
-/* 1 to 9 digits behind the point, cut to milliseconds. */
+/* 1 to 9 digits behind the point, cut to milliseconds.
+ * ".5" is 500 ms, ".123456789" is 123 ms (cut, not rounded: a rounded .9995 would be another
+ * second), "." alone and ten digits are refused. */
 static bool take_fraction(const char **p, const char *end, int *ms)
 {
 	int digits = 0, digit;
@@ -148,6 +167,7 @@ static bool take_fraction(const char **p, const char *end, int *ms)
 	return digits > 0;
 }
 
+/* "Z" 0, "+01:00" 3600, "-00:30" -1800; "+0100" and "+24:00" are refused (RFC 3339 section 5.6). */
 static bool take_offset(const char **p, const char *end, int *seconds)
 {
 	int hours, minutes;
@@ -165,6 +185,8 @@ static bool take_offset(const char **p, const char *end, int *seconds)
 	return true;
 }
 
+/* "2026-07-01T10:00:00+02:00" is 08:00Z. "2026-02-29T..." and second 60 are refused: POSIX time
+ * has no place for a leap second, and moving it by one would make two instants equal. */
 bool etl_time_parse_rfc3339(const char *s, size_t len, etl_wall *out)
 {
 	const char *p = s, *end = s + len;
@@ -203,6 +225,9 @@ static bool parse_without_seconds(const char *text, etl_wall *out)
 	return etl_time_parse_rfc3339(full, strlen(full), out);
 }
 
+/* "2026-07-01", "2026-07-01T10:00Z", "2026-07-01 10:00", "2026-07-01T10:00:00+02:00": whatever an
+ * operator types at a command line. Without an offset it is UTC and never the terminal's zone: the
+ * same command means the same window on every machine. */
 bool etl_time_parse(const char *text, etl_wall *out)
 {
 	char with_zone[48];
@@ -223,6 +248,8 @@ static char *put_digits(char *p, int n, int width)
 	return p + width;
 }
 
+/* By hand, since each stored or printed record passes here: printf is ten times slower
+ * for it. */
 void etl_time_format_rfc3339(etl_wall t, char out[ETL_TIME_TEXT_BYTES])
 {
 	struct etl_civil c;

@@ -22,6 +22,8 @@ static etl_mono real_mono(const struct etl_clock *clock)
 	struct timespec ts;
 
 	(void)clock;
+	/* CLOCK_MONOTONIC stops in suspend: a laptop that slept for an hour would wait
+	 * that hour again before its next slot. */
 	clock_gettime(CLOCK_BOOTTIME, &ts);
 	return (etl_mono){(int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000};
 }

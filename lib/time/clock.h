@@ -77,7 +77,8 @@ struct etl_clock_virtual {
 	etl_mono mono;
 };
 void etl_clock_virtual_init(struct etl_clock_virtual *v, etl_wall start);
-/* Both clocks, d >= 0. A machine that sleeps: one long advance, and the wheel turned once behind it. */
+/* Both clocks, d >= 0. A machine that sleeps: one long advance, and the wheel turned once behind
+ * it. */
 void etl_clock_virtual_advance(struct etl_clock_virtual *v, etl_dur d);
 void etl_clock_virtual_step(struct etl_clock_virtual *v, etl_dur d); /* the wall clock only */
 

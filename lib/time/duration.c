@@ -1,11 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
  * Lengths of time as text, both ways.
+ *
+ *   1h30m  90m printed as 1h30m   7d printed as 1w   8d   250ms   0s
+ *   90       refused: no unit         1.5h   refused: no fractions
+ *   30m1h    refused: the order       1h 30m refused: blanks
+ * Fixed lengths only: a month or a year has none, and a day is 24 hours even when the clocks
+ * change.
  */
 #include "time/duration.h"
 
 #include <stdio.h>
 #include <string.h>
+
+#include "base/str.h"
 
 static const struct unit {
 	char name[3];
@@ -22,20 +30,18 @@ enum { UNITS = sizeof units / sizeof *units };
 
 static const char *const too_long = "too long";
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
 
 /* Reads digits at *s; NULL if all is well, else the reason. */
 static const char *read_number(const char **s, int64_t *out)
 {
 	int64_t n = 0;
 
-	if (!is_digit(**s))
+	if (!etl_is_digit(**s))
 		return **s == '-' ? "may not be negative" :
 				    "a number with a unit is due: ms s m h d w, such as 1h30m";
-	for (; is_digit(**s); (*s)++)
+	/* Each step is checked: "99999999999999999999s" is too long, not a small
+	 * number. */
+	for (; etl_is_digit(**s); (*s)++)
 		if (__builtin_mul_overflow(n, 10, &n) ||
 			__builtin_add_overflow(n, **s - '0', &n))
 			return too_long;
@@ -46,6 +52,8 @@ static const char *read_number(const char **s, int64_t *out)
 /* Reads a unit smaller than units[*next - 1] and moves *next behind it. */
 static const char *read_unit(const char **s, int *next, int64_t *us)
 {
+	/* A unit reaches to the next digit, so "ms" is never read as "m" with an s left
+	 * over. */
 	size_t len = strcspn(*s, "0123456789");
 
 	if (len == 0)
@@ -89,6 +97,7 @@ bool etl_duration_parse(const char *s, etl_dur *out, const char **why)
 void etl_duration_format(etl_dur d, char *out, size_t n)
 {
 	char text[ETL_DURATION_TEXT_BYTES];
+	/* The negation is made unsigned: -INT64_MIN has no int64_t. */
 	uint64_t left = d.us < 0 ? -(uint64_t)d.us : (uint64_t)d.us;
 	size_t len = 0;
 

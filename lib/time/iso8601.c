@@ -2,6 +2,13 @@
  *
  * A hand-written reader of ISO 8601: date, then time, then offset. Strict in digits; basic and
  * extended form are not mixed within a date or a time (ISO 8601-1:2019, 5.4.2.1).
+ *
+ *   2026-07-01T10:00:00Z   20260701T1000Z   2026-07-01 10:00:00 +0200   extended, basic, a blank
+ *   2026-W27-3  2026-W27  2026-182  2026-07                             week, ordinal, reduced
+ *   2026-07-01T10,5+02     10:30, east of Greenwich                     fraction of the last part
+ *   2026-07-01T24:00       midnight at the end of the day
+ *   202607 and 2026        refused: YYMMDD? a number?
+ *   2026-07-01T1000:00     refused: basic and extended mixed
  */
 #include "time/iso8601.h"
 
@@ -34,6 +41,7 @@ static size_t run(const struct reading *r)
 	return n;
 }
 
+/* At least so many digits must follow; more are the caller's next part. */
 static bool digits(struct reading *r, size_t width, int *out)
 {
 	int n = 0;
@@ -58,6 +66,7 @@ static bool set_calendar(struct reading *r, int year, int month, int day)
 	return true;
 }
 
+/* Day 366 exists in leap years alone. */
 static bool set_ordinal(struct reading *r, int year, int day)
 {
 	if (year < ETL_CIVIL_YEAR_MIN || day < 1 || day > 365 + etl_civil_is_leap(year))
@@ -87,6 +96,7 @@ static bool extended_date(struct reading *r, int year)
 	int a, b;
 
 	if (take(r, 'W')) {
+		/* "2026-W273" would be a basic week with a day behind an extended year. */
 		if (!digits(r, 2, &a) || (run(r) != 0))
 			return false;
 		b = 1;
@@ -144,6 +154,8 @@ static bool read_fraction(struct reading *r, int64_t unit_ms)
 	for (size_t i = 0; i < n; i++) {
 		int digit = *r->p++ - '0';
 
+		/* An hour has 3.6 million milliseconds, so nine digits decide each of
+		 * them. */
 		if (i >= 9) /* beyond what a millisecond of an hour needs */
 			continue;
 		value = value * 10 + digit;
@@ -163,6 +175,8 @@ static bool read_time(struct reading *r)
 		return false;
 	extended = r->p < r->end && *r->p == ':';
 	if (extended ? take(r, ':') : run(r) > 0) {
+		/* A fraction belongs to the last part that stands there: 10.5 is half
+		 * an hour, 10:00.5 half a minute. */
 		unit = 60000;
 		if (!digits(r, 2, &minute))
 			return false;
@@ -172,10 +186,15 @@ static bool read_time(struct reading *r)
 				return false;
 		}
 	}
+	/* A leap second is the last of an hour in UTC (of some minute in zones of odd
+	 * offsets, which nobody writes); it is read as the next second, as POSIX clocks
+	 * repeat it. Its fraction may follow. */
 	leap = second == 60 && minute == 59;
 	if (hour > 24 || minute > 59 || (second > 59 && !leap))
 		return false;
 	r->ms = hour * INT64_C(3600000) + minute * INT64_C(60000) + second * INT64_C(1000);
+	/* 24:00 is the one time of hour 24; anything behind it is a time that does not
+	 * exist. */
 	return read_fraction(r, unit) && r->ms <= INT64_C(86400000) + (leap ? 999 : 0);
 }
 
@@ -187,6 +206,8 @@ static bool read_offset(struct reading *r, bool *has, int *offset)
 	int hours, minutes = 0;
 	bool west = false;
 
+	/* One blank, and only if something follows: a text that ends with a blank is
+	 * not ISO 8601. */
 	if (r->p + 1 < r->end && *r->p == ' ')
 		r->p++;
 	if (r->p == r->end)

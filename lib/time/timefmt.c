@@ -2,6 +2,12 @@
  *
  * Compiled time formats. A format becomes a row of one-letter steps; reading and printing
  * walk the row. Strict in digits and dates: a time that was misread is worse than a reject.
+ *
+ *   "%d/%m/%Y %H:%M"  reads  "01/07/2026 10:00"  ->  2026-07-01T10:00
+ *   "%Y%j"            reads  "2026182"           ->  2026-07-01
+ *   "%s.%f"           reads  "1782900000.25"     ->  2026-07-01T10:00:00.250Z
+ * Unlike strptime(3) it knows no locale, skips no blanks, takes no single digits (but %e) and
+ * refuses a date that does not exist instead of counting on.
  */
 #include "time/timefmt.h"
 
@@ -32,6 +38,8 @@ static const struct directive {
 	char letter;
 	uint8_t width; /* of its text; 0 = it varies */
 	uint16_t has;
+/* Texts whose length never varies ("%Y-%m-%d %H:%M" is 16 bytes) are refused by their length before
+ * any byte is read. */
 } directives[] = {
 	{'Y', 4, HAS_YEAR},
 	{'y', 2, HAS_YEAR},
@@ -87,6 +95,7 @@ int etl_timefmt_compile(const char *format, struct etl_timefmt *out, struct etl_
 	for (const char *p = format; *p; p++) {
 		const struct directive *d = NULL;
 
+		/* "%%" is one literal byte, the second. */
 		if (*p == '%' && p[1] != '%') {
 			d = find_directive(p[1]);
 			if (!p[1] || !d)
@@ -116,6 +125,7 @@ bool etl_timefmt_is_complete(const struct etl_timefmt *fmt)
 {
 	if (fmt->has & HAS_EPOCH)
 		return true;
+	/* %I without %p: 03:00 could be either half of the day. */
 	if ((fmt->has & HAS_HOUR12) && !(fmt->has & (HAS_HOUR | HAS_AM_PM)))
 		return false;
 	return has_all(fmt, HAS_YEAR | HAS_MONTH | HAS_DAY) ||
@@ -124,6 +134,8 @@ bool etl_timefmt_is_complete(const struct etl_timefmt *fmt)
 
 /* ---- reading ---- */
 
+/* What the text said so far. Fields that a format does not name stay 0, which for
+ * hours, minutes and seconds is what a missing one means. */
 struct reading {
 	const char *p, *end;
 	struct etl_civil c;
@@ -165,6 +177,8 @@ static bool read_day_padded(struct reading *r)
 	return two(r, &r->c.day) || one(r, &r->c.day);
 }
 
+/* "May" is its own short form; with %B the longer names are compared whole, with %b
+ * three letters. */
 static bool read_month_name(struct reading *r, bool whole)
 {
 	for (int i = 0; i < 12; i++) {
@@ -257,6 +271,8 @@ static bool read_epoch(struct reading *r)
 	int digits = 0, digit;
 
 	r->p += minus;
+	/* Twelve digits reach the year 9999 (253402300799); what is longer is
+	 * milliseconds, most likely, and has its own reader (`unit: ms`). */
 	for (; digits < 12 && one(r, &digit); digits++)
 		n = n * 10 + digit;
 	r->epoch = minus ? -n : n;
@@ -317,7 +333,9 @@ static bool read_part(struct reading *r, char op)
 	}
 }
 
-/* Puts together what overlaps: the day of the year, the 12-hour clock. */
+/* Puts together what overlaps: the day of the year, the 12-hour clock.
+ * %j beside %m and %d has to agree with them: "2026-07-01 182" is good, "... 183" is refused.
+ * 12 AM is 0, 12 PM is 12, 1 PM is 13. */
 static bool settle(const struct etl_timefmt *fmt, struct reading *r)
 {
 	struct etl_civil *c = &r->c;
@@ -357,6 +375,7 @@ bool etl_timefmt_parse_local(const struct etl_timefmt *fmt, const char *s, size_
 	}
 	if (r.p != r.end)
 		return false;
+	/* %s wins over everything beside it: it is a whole instant by itself. */
 	*absolute = fmt->has & (HAS_EPOCH | HAS_OFFSET);
 	if (fmt->has & HAS_EPOCH) {
 		out->ms = r.epoch * 1000 + r.c.ms;
@@ -380,6 +399,8 @@ bool etl_timefmt_parse(const struct etl_timefmt *fmt, const char *s, size_t len,
 		*out = local;
 		return true;
 	}
+	/* In a gap the milliseconds are dropped: the text names no instant, and what it
+	 * becomes is the first one after the gap, exactly. */
 	if (etl_zone_to_utc(zone, etl_wall_seconds(local), &first, &second) != ETL_LOCAL_GAP)
 		first.ms += etl_wall_ms_part(local);
 	*out = first;
@@ -497,6 +518,8 @@ int etl_timefmt_print(const struct etl_timefmt *fmt, etl_wall t, const struct et
 	o.end = out + size - 1;
 	if (zone && zone != etl_zone_utc())
 		o.offset = etl_zone_offset(zone, t, NULL);
+	/* The local year has four digits: an instant near the edges may lie in the year
+	 * 0 or 10000 there. */
 	if (o.epoch < ETL_CIVIL_SECONDS_MIN - o.offset ||
 		o.epoch > ETL_CIVIL_SECONDS_MAX - o.offset)
 		return -1;

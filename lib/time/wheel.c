@@ -65,7 +65,8 @@ static void ring_remove(struct etl_timer_link *link)
 	link->next = link->prev = NULL;
 }
 
-/* Moves all of `from` behind `to`. */
+/* Moves all of `from` behind `to`.
+ * One splice, however many timers: the order of both rings is kept. */
 static void ring_move(struct etl_timer_link *to, struct etl_timer_link *from)
 {
 	if (ring_is_empty(from))
@@ -98,6 +99,8 @@ struct etl_wheel *etl_wheel_new(etl_mono now)
 {
 	struct etl_wheel *wheel = ETL_NEW(struct etl_wheel);
 
+	/* Ticks count from the wheel's birth, so they are never negative and a shift is
+	 * a division. */
 	wheel->origin = tick_below(now);
 	ring_init(&wheel->late);
 	ring_init(&wheel->firing);
@@ -239,6 +242,8 @@ static void fire_ring(struct etl_wheel *wheel, struct etl_timer_link *ring)
 		const char *name = timer->name ? timer->name : "";
 
 		unlink_timer(wheel, timer);
+		/* Unlinked before it is called, so the callback may arm it again. Its
+		 * name was read before, since the callback may free it with its owner. */
 		timer->fire(timer, timer->ctx); /* the callback may free the timer */
 		if (wheel->fired)
 			wheel->fired(wheel->fired_ctx, name);
@@ -251,12 +256,16 @@ void etl_wheel_advance(struct etl_wheel *wheel, etl_mono now)
 	int64_t start;
 	int level, slot;
 
+	/* A callback that advances the wheel would fire timers in the middle of
+	 * another's turn. */
 	assert(ring_is_empty(&wheel->firing));
 	if (target > wheel->now)
 		wheel->now = target;
 	/* A timer that a callback arms in the past goes to `late` again, for the next advance. */
 	ring_move(&wheel->firing, &wheel->late);
 	fire_ring(wheel, &wheel->firing);
+	/* Each turn empties one slot or spreads it to finer levels, so a sleep of a
+	 * week costs as many turns as slots in use were passed, not as many as ticks. */
 	while (next_slot(wheel, &level, &slot, &start) && start <= wheel->now) {
 		wheel->position = start;
 		/* Nothing new gets into this slot meanwhile: its tick is not after `now`. */
@@ -265,6 +274,7 @@ void etl_wheel_advance(struct etl_wheel *wheel, etl_mono now)
 		else
 			cascade(wheel, level, slot);
 	}
+	/* Nothing lies between: all slots that began until now were emptied. */
 	wheel->position = wheel->now;
 }
 

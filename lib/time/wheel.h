@@ -65,8 +65,10 @@ bool etl_wheel_next(const struct etl_wheel *wheel, etl_mono *at);
  * nothing but still fires what is overdue. */
 void etl_wheel_advance(struct etl_wheel *wheel, etl_mono now);
 
-/* `fired` is told of each timer after its callback, by its name ("" if it has none). NULL: nobody. */
-void etl_wheel_watch(struct etl_wheel *wheel, void (*fired)(void *ctx, const char *name), void *ctx);
+/* `fired` is told of each timer after its callback, by its name ("" if it has none). NULL:
+ * nobody. */
+void etl_wheel_watch(struct etl_wheel *wheel, void (*fired)(void *ctx, const char *name),
+	void *ctx);
 
 /* Timers armed. */
 size_t etl_wheel_count(const struct etl_wheel *wheel);

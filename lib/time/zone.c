@@ -17,6 +17,7 @@
 #include "time/civil.h"
 #include "time/zone_internal.h"
 
+/* A zone file has a few KiB: what is larger is something else. */
 enum { FILE_MAX_BYTES = 256 * 1024 };
 
 static const struct etl_zone utc_zone = {.name = "UTC"};
@@ -72,6 +73,8 @@ struct etl_zone *etl_zone_parse(const void *data, size_t len, const char *name,
 {
 	etl_cleanup(etl_zone_free) struct etl_zone *zone = zone_new(name);
 
+	/* Of the bytes as they came: that tzdata was installed again says nothing, that
+	 * the digest differs says that its rules may. */
 	zone->digest = etl_hash64(data, len, 0);
 	if (etl_zone_read_tzif(zone, data, len, err) != 0) {
 		etl_error_prefix(err, "time zone %s", name);
@@ -155,6 +158,8 @@ struct etl_zone *etl_zone_load(const char *name, struct etl_error *err)
 	snprintf(path, sizeof path, "%s/%s", ETL_ZONE_FOLDER, name);
 	len = read_file(path, &data);
 	if (len < 0) {
+		/* EINVAL is our own, for a folder such as "Europe": it is no zone
+		 * either, and a hint helps. */
 		if (errno == ENOENT || errno == ENOTDIR || errno == EINVAL)
 			refuse_name(name, "zone.unknown", "unknown time zone", err);
 		else
@@ -190,7 +195,8 @@ static int64_t reduce(const struct etl_zone *zone, int64_t t, int64_t *shift)
 	return t - *shift;
 }
 
-/* How many steps lie at or before `t`. */
+/* How many steps lie at or before `t`.
+ * Invariant: all steps below `low` lie at or before `t`, all from `high` on lie after it. */
 static size_t steps_until(const struct etl_zone *zone, int64_t t)
 {
 	size_t low = 0, high = zone->count;
@@ -235,6 +241,8 @@ bool etl_zone_next_transition(const struct etl_zone *zone, etl_wall after, etl_w
 
 		if (step->at + shift > ETL_CIVIL_SECONDS_MAX)
 			return false;
+		/* Such as London in October 1968, when summer time became the standard
+		 * time, or a zone that changed its name alone. */
 		if (step->offset == in_force(zone, n)->offset)
 			continue;
 		at->ms = (step->at + shift) * 1000;
@@ -258,6 +266,8 @@ struct passes {
  * +2h to +1h: 02:30 is 00:30Z by the first and 01:30Z by the second: two passes. */
 static void look_around(const struct etl_zone *zone, int64_t local, struct passes *found)
 {
+	/* A local time lies at most 26 hours from its instant: only the steps around it
+	 * can matter. */
 	size_t n = steps_until(zone, local - ETL_ZONE_OFFSET_MAX - 1);
 
 	for (;; n++) {
@@ -266,6 +276,8 @@ static void look_around(const struct etl_zone *zone, int64_t local, struct passe
 		bool begun = n == 0 || u >= zone->steps[n - 1].at;
 		bool ended = !last && u >= zone->steps[n].at;
 
+		/* Three passes would take two steps back within one fold; no zone ever
+		 * had that, and the first two are the ones that callers ask for. */
 		if (begun && !ended && found->count < 2)
 			found->at[found->count++] = u;
 		if (last || zone->steps[n].at > local + ETL_ZONE_OFFSET_MAX)

@@ -41,7 +41,8 @@ const char *etl_zone_name(const struct etl_zone *zone);
 uint64_t etl_zone_digest(const struct etl_zone *zone);
 
 /* Where a look-up of the file for `name` passes, as it is now: through links, up to a name that
- * is missing. Whatever leads to another file puts, moves or removes `entry` in one of these folders. */
+ * is missing. Whatever leads to another file puts, moves or removes `entry` in one of these
+ * folders. */
 typedef void (*etl_place_fn)(void *ctx, const char *folder, const char *entry);
 void etl_zone_places(const char *name, etl_place_fn place, void *ctx);
 

@@ -3,6 +3,9 @@
  * The "did you mean" of time zones: a look at the list of names that the zone files come with
  * (tzdata.zi, the compact source that zic reads). Only on the way to an error. Where there is
  * no such list there is no suggestion.
+ *
+ *   Europe/Pariss -> Europe/Paris (1 edit)      America/Berlin -> Europe/Berlin (the same city)
+ *   America/New York -> America/New_York        Mars/Olympus -> nothing
  */
 #include <ctype.h>
 #include <stdio.h>
@@ -12,7 +15,9 @@
 #include "base/str.h"
 #include "time/zone_internal.h"
 
-enum { NEAR_MAX = 3 }; /* edits; the same city counts as so many */
+/* In edits. The same city counts as so many: it is nearer than a name with three of them, such as
+ * America/Belem for America/Berlin. */
+enum { NEAR_MAX = 3, SAME_CITY = 2 };
 
 struct search {
 	const char *name;
@@ -43,8 +48,10 @@ static void weigh(struct search *s, const char *name)
 	unsigned d = etl_edit_distance(s->name, name);
 
 	/* At most a third of the word, as everywhere (base/str.h): "Rom" is not near "Roc". */
-	if (d > NEAR_MAX || 3 * d > strlen(s->name))
-		d = same_city(s->city, last_part(name)) ? NEAR_MAX : NEAR_MAX + 1;
+	if (3 * d > strlen(s->name))
+		d = NEAR_MAX + 1;
+	if (d > SAME_CITY && same_city(s->city, last_part(name)))
+		d = SAME_CITY; /* the continent alone is wrong */
 	if (d >= s->distance)
 		return;
 	s->distance = d;

@@ -2,6 +2,11 @@
  *
  * Where a look-up of a zone's file passes: the places at which a change leads to another file.
  * Only names and links are looked at; the file itself is not opened.
+ *
+ * Why it exists: tzdata is exchanged by renaming files and links. A watch on the file
+ * alone misses a new file put in the place of a link on the way to it:
+ * /usr/share/zoneinfo/Europe/Paris may be a link, and so may /usr/share/zoneinfo. Each
+ * name on the way is therefore told as (folder, entry).
  */
 #include <limits.h>
 #include <stdio.h>
@@ -13,6 +18,7 @@
 
 enum { LINKS_MAX = 40 }; /* as the kernel has it */
 
+/* Example: /a/b with b -> ../c: places (/, a), (/a, b), then up, and (/, c). */
 struct walk {
 	char at[PATH_MAX];   /* a folder, free of links; "" = the root */
 	char rest[PATH_MAX]; /* the names that are still to be looked up from there */

@@ -3,6 +3,12 @@
  * POSIX TZ rules: "CET-1CEST,M3.5.0,M10.5.0/3". Quoted names, Jn, n and Mm.w.d days, times from
  * -167 to 167 hours. Reads the text and spells the rule out as steps. The text comes from a
  * file: nothing in it is trusted, and a text that is not wholly understood adds nothing.
+ *
+ * The text of Europe/Paris: CET-1CEST,M3.5.0,M10.5.0/3
+ *   CET-1        standard time is 1 h east (the sign is POSIX's: hours to add to reach UTC)
+ *   CEST         summer time; without a number it is one hour more
+ *   M3.5.0       begins on the last Sunday of March, at 02:00 of the time before (the default)
+ *   M10.5.0/3    ends on the last Sunday of October, at 03:00 of summer time
  */
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +43,7 @@ static bool take(struct text *t, char c)
 	return true;
 }
 
+/* Three digits at the most: nothing in a rule is larger than 365. */
 static bool take_number(struct text *t, int max, int *out)
 {
 	int n = 0, digits = 0;
@@ -109,6 +116,8 @@ static bool take_day(struct text *t, struct change *c)
 	return take_number(t, 365, &c->day);
 }
 
+/* Times may leave the day: Greenland's rule, M3.5.0/-1, begins summer an hour before midnight of
+ * the Saturday (RFC 8536 section 3.3.1). */
 static bool take_change(struct text *t, struct change *c)
 {
 	c->time = 7200;
@@ -160,6 +169,7 @@ static int64_t change_at(const struct change *c, int64_t year, int32_t offset)
 	else if (c->kind == DAY_ZERO)
 		day += c->day;
 	else
+		/* J60 is 1 March in every year: the leap day has no number of its own. */
 		day += c->day - 1 + (c->day >= 60 && etl_civil_is_leap(year));
 	return day * 86400 + c->time - offset;
 }
@@ -200,6 +210,8 @@ static void spell_out(
 	sort_steps(all, n);
 	count = n;
 	for (n = 0; n < count; n++) {
+		/* Of two changes at one instant the later one holds: the end that meets
+		 * a start is no end. */
 		bool replaced = n + 1 < count && all[n + 1].at == all[n].at;
 
 		if (!replaced && (!had_steps || all[n].at > last) && all[n].at < limit)

@@ -4,6 +4,11 @@
  * block of 64-bit times and a footer. Reads untrusted bytes: every count is checked against
  * what is there. Abbreviations and leap seconds are not kept; a file that counts leap
  * seconds is refused.
+ *
+ * A file: header, block of version 1 (32-bit times), header, block of 64-bit times,
+ * footer. A block: times, then for each the index of its type, then types (offset,
+ * daylight flag, abbreviation), then abbreviations, leap seconds and two kinds of
+ * indicators, which are passed over.
  */
 #include <string.h>
 
@@ -66,6 +71,8 @@ static uint64_t block_bytes(const struct counts *c, unsigned width)
 		(uint64_t)c->leap * (width + 4) + c->isstd + c->isut;
 }
 
+/* RFC 8536 section 3.2: indicators are either none or one for each type. At most 256 types, since
+ * their index has one byte. */
 static int check_counts(const struct counts *c, struct etl_error *err)
 {
 	if (c->type == 0 || c->type > 256)
@@ -80,6 +87,8 @@ static int check_counts(const struct counts *c, struct etl_error *err)
 	return 0;
 }
 
+/* A zone has at most a few types; each step looks its own up again instead of keeping a
+ * table. */
 static int read_type(const unsigned char *types, unsigned index, const struct counts *c,
 	struct etl_zone_step *out, struct etl_error *err)
 {

@@ -1,16 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Lines of JSON through all stages: one go against pieces whose lengths the input chooses. Both must
- * say the same, and every record must be valid BSON. Byte 0 chooses the job, byte 1 the cuts.
+ * Lines of JSON through all stages (format_fuzz.h).
  */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "../unit/format/format_rig.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 static const char *const jobs[] = {
 	"{format: jsonl}",
 	"{format: jsonl, records: /d, attach: {n: /n}}",
@@ -19,63 +10,4 @@ static const char *const jobs[] = {
 };
 enum { JOBS = sizeof jobs / sizeof *jobs };
 
-static void check_records(const struct etl_decode_spec *spec, const char *text, size_t len)
-{
-	struct etl_batch *batch = etl_batch_new();
-	struct etl_error err = ETL_ERROR_INIT;
-	struct etl_decode *d;
-
-	if (etl_decode_new(spec, 0, &d, &err) < 0 || etl_decode_begin(d, NULL, &err) < 0)
-		abort();
-	if (etl_decode_feed(d, text, len, batch, &err) == 0 && etl_decode_end(d, batch, &err) == 0 &&
-		etl_decode_held(d) > (2u << 20))
-		abort();
-	for (size_t i = 0; i < batch->n; i++) {
-		size_t offset;
-		bson_t doc;
-
-		if (!etl_record_bson(&batch->records[i], &doc) ||
-			!bson_validate(&doc, BSON_VALIDATE_UTF8 | BSON_VALIDATE_EMPTY_KEYS, &offset))
-			abort();
-	}
-	etl_batch_free(batch);
-	etl_decode_free(d);
-}
-
-/* What a failed payload gave before its end is thrown away: of a charset it depends on the pieces. */
-static const char *what_counts(const char *told)
-{
-	size_t len = strlen(told), last = len ? len - 1 : 0;
-
-	while (last && told[last - 1] != '\n')
-		last--;
-	return strncmp(told + last, "error http.charset", 18) == 0 ? told + last : told;
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
-	static const struct etl_decode_spec *specs[JOBS];
-	static struct etl_arena *arena;
-	const struct etl_decode_spec *spec;
-	const char *text = (const char *)data + 2;
-	char *whole, *pieces;
-
-	if (!arena) {
-		arena = etl_arena_new(0);
-		for (size_t i = 0; i < JOBS; i++)
-			specs[i] = format_load(jobs[i], arena, NULL);
-	}
-	if (size < 2 || size > 65536)
-		return 0;
-	spec = specs[data[0] % JOBS];
-	size -= 2;
-	check_records(spec, text, size);
-	whole = format_tell(spec, text, size, size, 0, false);
-	pieces = format_tell(spec, text, size, size ? (data[1] >> 3) % (size + 1) : 0, data[1] % 8 + 1,
-		false);
-	if (strcmp(what_counts(whole), what_counts(pieces)) != 0)
-		abort();
-	free(whole);
-	free(pieces);
-	return 0;
-}
+#include "format_fuzz.h"

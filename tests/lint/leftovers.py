@@ -21,6 +21,11 @@ def hits(paths, pattern):
                 yield f"{path}:{number}: {line.strip()[:90]}"
 
 
+def lines_of_code(text):
+    """A comment is never left out for want of room: it does not count."""
+    return sum(1 for line in tree.code_only(text, keep_strings=True).splitlines() if line.strip())
+
+
 def main():
     report = tree.Report("leftovers")
     texts = [f for f in tree.files(*TEXT) if not f.startswith(("tests/fuzz/corpus/", "tests/golden/"))]
@@ -36,7 +41,7 @@ def main():
         f for f in tree.files(".c", ".h") if not tree.read(f).startswith("/* SPDX-License-Identifier: MIT\n *\n * ")])
     report.check(f"C files under 600 lines and {WIDTH} columns", [
         *(f"{f}: {n} lines" for f in tree.files(".c", ".h", under="lib") + tree.files(".c", ".h", under="daemon")
-          if (n := tree.read(f).count("\n")) > 600),
+          if (n := lines_of_code(tree.read(f))) > 600),
         *(f"{f}:{i}: {len(line.expandtabs(8))} columns" for f in tree.files(".c", ".h")
           for i, line in enumerate(tree.read(f).splitlines(), 1)
           if len(line.expandtabs(8)) > WIDE_ENOUGH)])

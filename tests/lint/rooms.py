@@ -49,6 +49,7 @@ OWNERS = {  # how a third party's header begins -> where it may be included (pat
     "cJSON": ["lib/base/json."],
     "xxhash": ["lib/base/hash."],
     "yaml.h": ["lib/conf/"],
+    "csv.h": ["lib/format/format_csv.c"],
     "mongoc": ["lib/mongo/", "lib/sink/", "lib/source/", "lib/state/"],
     "bson": ["lib/conf/document.", "lib/record/", "lib/mongo/", "lib/source/", "lib/transform/",
              "lib/check/", "lib/sink/", "lib/state/", "lib/job/", "lib/run/", "lib/flow/", "lib/tell/", "daemon/"],

@@ -121,7 +121,7 @@ MUTANTS = [
     ("a slot that waits for ever", "lib/sched/sched_sensor.c",
      "else if (sched->store && etl_mono_now(sched->clock).us >= job->sensing_until.us) {", "else if (!sched) {"),
     ("a clock set back under a slot that waits for its sensor", "lib/sched/sched.c",
-     "if (job->sensing && job->waiting.slot.ms > due.ms)", "if (job->sensing && !due.ms)"),
+     "if (job->waiting && job->waiting->slot.ms > due.ms)", "if (job->waiting && !due.ms)"),
     # what is to be stored
     ("a skip that a lost MongoDB takes with it", "daemon/engine/outbox.c",
      "bool may_pass = s->error.kind == ETL_TRANSIENT;", "bool may_pass = false;"),
@@ -201,7 +201,7 @@ def make(options, folder, source):
     build = options.build
     for command in (
             [*compiler, "-Wno-unused", "-c", "-o", obj, source],
-            [*shlex.split(options.link), "-o", program, f"{build}/tests/sim/sim_scheduler.o", obj,
+            [*shlex.split(options.link), "-o", program, *shlex.split(options.objects), obj,
              f"{build}/libetld.a", f"{build}/libetl.a", *shlex.split(options.libs)]):
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
         if done.returncode:
@@ -262,7 +262,7 @@ def write_seeds(seeds):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for option in ("build", "link", "libs"):
+    for option in ("build", "link", "libs", "objects"):
         parser.add_argument("--" + option, required=True)
     parser.add_argument("--remember", action="store_true")
     parser.add_argument("--seconds", type=float, default=0)

@@ -375,7 +375,7 @@ static void laws(struct rig *rig, struct target_sums before)
 			law_unit(&view, rig, e);
 	}
 	/* What is held or fails again behind the watermark is told by the run alone. */
-	if (rig->run->state == ETL_RUN_OK && !rig->run->windows_held) {
+	if (rig->run->state == ETL_RUN_OK && !rig->run->windows.held) {
 		NEED(sum.in == c->in, "units %" PRIu64 ", run %" PRIu64 "\n", sum.in, c->in);
 		NEED(sum.inserted == c->inserted, "units %" PRIu64 ", run %" PRIu64 "\n", sum.inserted,
 			c->inserted);

@@ -1,45 +1,37 @@
 /* SPDX-License-Identifier: MIT
  *
  * The world of a history: true time, two machines with clocks of their own, events in order of
- * time, dice, and what happened last in words. Everything comes from one 64-bit number.
- * Header only; the others (world_*.h, laws.h) build on it.
+ * time, dice, and what happened last in words. Everything comes from one 64-bit number. Knows
+ * nothing of jobs, stores and laws: the other files (world_*.c, laws.c) build on it.
  */
 #ifndef TESTS_SIM_WORLD_H
 #define TESTS_SIM_WORLD_H
 
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-#include "engine/deadline.h"
-#include "engine/exec.h"
-#include "engine/picture.h"
-#include "engine/sched.h"
-#include "engine/sense.h"
-#include "io/http.h"
-#include "io/loop.h"
-#include "io/pool.h"
-#include "mongo/mongo.h"
+#include "time/clock.h"
 
-#include "base/alloc.h"
-#include "base/hash.h"
-#include "base/str.h"
-#include "time/civil.h"
+struct etl_state;
+struct etl_wheel;
+struct etld;
 
-#define MACHINES 2
-#define JOBS 4
-#define STATIONS 2
+/* Times are milliseconds since 1970, lengths milliseconds. */
 #define SECOND INT64_C(1000)
 #define MINUTE (60 * SECOND)
 #define HOUR (60 * MINUTE)
 #define DAY (24 * HOUR)
 #define NEVER INT64_MAX
+
+#define MACHINES 2
+#define JOBS 4
+#define STATIONS 2
 #ifndef LOG_LINES
-#define LOG_LINES 60
+#define LOG_LINES 60 /* told when a law breaks */
 #endif
 #define LOG_BYTES 240
-#define ACTS 16 /* see world_faults.h */
+#define ACTS 16 /* kinds of acts: world_faults.c */
 
 /* A machine and the etld on it. Its clock is true time plus an error that faults set. */
 struct machine {
@@ -50,7 +42,6 @@ struct machine {
 	unsigned boot, life; /* of the machine; of the process on it, from 1 */
 	struct etld *etld;   /* NULL: no process */
 	struct etl_wheel *wheel;
-	bool wanted;   /* it should be up: a crash is followed by a start */
 	bool dead;     /* the process has ended inside of this event: nothing of it counts */
 	bool stopped;  /* its loop has ended by itself */
 	bool starts;   /* a start is on its way */
@@ -95,7 +86,7 @@ struct mood {
 	unsigned max_active;
 };
 
-static struct world {
+struct world {
 	uint64_t seed, random;
 	int64_t now, begin; /* true time */
 	bool faults;	    /* still on */
@@ -109,6 +100,7 @@ static struct world {
 	uint64_t events, standing; /* in all; since time moved */
 
 	struct etl_state *state; /* one store for all */
+	const struct etl_state_ops *bare; /* its calls, past all faults on their way and past the laws */
 	int64_t away_until, lossy_until, slow_until; /* the store: away, loses answers, is slow */
 	int64_t no_renewal_until; /* it keeps no lease alive */
 	int64_t source_down_until, source_slow_until, source_mad_until;
@@ -117,193 +109,58 @@ static struct world {
 
 	char log[LOG_LINES][LOG_BYTES];
 	size_t n_log;
-} w;
+	uint64_t digest; /* of all that was told */
+};
 
-/* ---- dice ---------------------------------------------------------------------------------- */
+extern struct world world;
 
-static inline uint64_t dice(void)
-{
-	w.random ^= w.random >> 12;
-	w.random ^= w.random << 25;
-	w.random ^= w.random >> 27;
-	return w.random * UINT64_C(2685821657736338717);
-}
+/* What the world itself does to the store's documents. Needs state/state.h. */
+#define BARE(call)                                                                              \
+	({                                                                                      \
+		const struct etl_state_ops *ops_ = world.state->ops;                            \
+                                                                                                \
+		world.state->ops = world.bare;                                                  \
+		(call);                                                                         \
+		world.state->ops = ops_;                                                        \
+	})
 
-/* Below n > 0. */
-static inline int64_t roll(int64_t n)
-{
-	return (int64_t)(dice() % (uint64_t)n);
-}
+/* ---- dice: thrown in the same order, they give the same history ----------------------------- */
 
-static inline bool one_in(int64_t n)
-{
-	return roll(n) == 0;
-}
+void seed_dice(uint64_t seed);
+uint64_t dice(void);
+/* From 0 to n - 1, n > 0. */
+int64_t roll(int64_t n);
+/* From low to high, both of them included. */
+int64_t between(int64_t low, int64_t high);
+bool one_in(int64_t n);
 
-static inline int64_t between(int64_t low, int64_t high)
-{
-	return low + roll(high - low + 1);
-}
+/* ---- what happened -------------------------------------------------------------------------- */
 
-static inline void seed_dice(uint64_t seed)
-{
-	uint64_t z = seed + UINT64_C(0x9e3779b97f4a7c15);
+/* RFC 3339; good until eight more were asked for. */
+const char *time_text(int64_t ms);
+void tell(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* A law does not hold: prints the last events, the law, what is wrong and the seed. Ends the
+ * process. */
+void broken(const char *law, const char *fmt, ...) __attribute__((format(printf, 2, 3), noreturn));
 
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	w.random = (z ^ (z >> 31)) | 1;
-}
+/* ---- clocks --------------------------------------------------------------------------------- */
 
-/* ---- what happened ------------------------------------------------------------------------- */
-
-static inline const char *time_text(int64_t ms)
-{
-	static char texts[8][ETL_TIME_TEXT_BYTES];
-	static unsigned at;
-	char *text = texts[at++ % 8];
-
-	etl_time_format_rfc3339((etl_wall){ms}, text);
-	return text;
-}
-
-static inline void tell(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-static inline void tell(const char *fmt, ...)
-{
-	char *line = w.log[w.n_log++ % LOG_LINES];
-	int n = snprintf(line, LOG_BYTES, "%s %s ", time_text(w.now),
-		w.acting ? w.acting->host : "--");
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(line + n, (size_t)(LOG_BYTES - n), fmt, args);
-	va_end(args);
-}
-
-/* A law does not hold: the seed, the last events, the law. Ends the process. */
-static inline void broken(const char *law, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3), noreturn));
-static inline void broken(const char *law, const char *fmt, ...)
-{
-	size_t first = w.n_log > LOG_LINES ? w.n_log - LOG_LINES : 0;
-	va_list args;
-
-	for (size_t i = first; i < w.n_log; i++)
-		printf("# %s\n", w.log[i % LOG_LINES]);
-	printf("# at %s%s%s: the law \"%s\" is broken: ", time_text(w.now),
-		w.acting ? " on machine " : "", w.acting ? w.acting->host : "", law);
-	va_start(args, fmt);
-	vprintf(fmt, args);
-	va_end(args);
-	printf("\n# play it again: sim_scheduler %llu\n", (unsigned long long)w.seed);
-	fflush(stdout);
-	_exit(1);
-}
-
-/* ---- clocks -------------------------------------------------------------------------------- */
-
-static inline int64_t wall_of(const struct machine *m)
-{
-	return w.now + m->off;
-}
-
-static inline etl_wall machine_wall(const struct etl_clock *clock)
-{
-	return (etl_wall){wall_of((const struct machine *)clock)};
-}
-
-static inline etl_mono world_mono(const struct etl_clock *clock)
-{
-	(void)clock;
-	return (etl_mono){(w.now - w.begin + HOUR) * 1000};
-}
-
-static inline etl_wall true_wall(const struct etl_clock *clock)
-{
-	(void)clock;
-	return (etl_wall){w.now};
-}
-
-static const struct etl_clock true_clock = {true_wall, world_mono};
-
-static inline void note_clocks(void)
-{
-	for (int i = 0; i < MACHINES; i++)
-		if (w.machines[i].off > ETL_SLOT_AHEAD_MAX.us / 1000)
-			w.ahead_until = w.now;
-}
+int64_t wall_of(const struct machine *m);
+/* What a machine's process reads: its own wall clock, and how long the world has gone on. */
+etl_wall machine_wall(const struct etl_clock *clock);
+etl_mono world_mono(const struct etl_clock *clock);
+extern const struct etl_clock true_clock;
+/* Keeps ahead_until: to be asked whenever time or a clock has moved. */
+void note_clocks(void);
 
 /* ---- events in order of time ---------------------------------------------------------------- */
 
-static inline bool earlier(const struct event *a, const struct event *b)
-{
-	return a->at != b->at ? a->at < b->at : a->order < b->order;
-}
-
-static inline void sift_up(size_t i)
-{
-	struct event event = w.heap[i];
-
-	for (; i && earlier(&event, &w.heap[(i - 1) / 2]); i = (i - 1) / 2)
-		w.heap[i] = w.heap[(i - 1) / 2];
-	w.heap[i] = event;
-}
-
-static inline void push_event(const struct event *event)
-{
-	ETL_GROW(w.heap, w.n_heap, w.heap_cap);
-	w.heap[w.n_heap++] = *event;
-	sift_up(w.n_heap - 1);
-}
-
-static inline void push(int64_t at, enum event_kind kind, struct machine *m, void *what)
-{
-	struct event event = {at, w.order++, kind, m, what};
-
-	push_event(&event);
-}
-
-static inline void sift_down(size_t i)
-{
-	struct event event = w.heap[i];
-
-	for (size_t child; (child = 2 * i + 1) < w.n_heap; i = child) {
-		if (child + 1 < w.n_heap && earlier(&w.heap[child + 1], &w.heap[child]))
-			child++;
-		if (!earlier(&w.heap[child], &event))
-			break;
-		w.heap[i] = w.heap[child];
-	}
-	w.heap[i] = event;
-}
-
-static inline struct event pop_event(void)
-{
-	struct event first = w.heap[0];
-
-	w.heap[0] = w.heap[--w.n_heap];
-	if (w.n_heap)
-		sift_down(0);
-	return first;
-}
-
+void push(int64_t at, enum event_kind kind, struct machine *m, void *what);
+/* The same event once more, with its own place among those of its time. */
+void push_event(const struct event *event);
+/* There has to be one. */
+struct event pop_event(void);
 /* Takes one event of a process that is no more; false if there is none. */
-static inline bool take_event_of(const struct machine *m, struct event *out)
-{
-	size_t found = w.n_heap;
-
-	for (size_t i = 0; i < w.n_heap; i++)
-		if (w.heap[i].machine == m && w.heap[i].kind <= EVENT_ANSWER &&
-			(found == w.n_heap || earlier(&w.heap[i], &w.heap[found])))
-			found = i;
-	if (found == w.n_heap)
-		return false;
-	*out = w.heap[found];
-	w.heap[found] = w.heap[--w.n_heap];
-	if (found < w.n_heap) {
-		sift_down(found);
-		sift_up(found);
-	}
-	return true;
-}
+bool take_event_of(const struct machine *m, struct event *out);
 
 #endif

@@ -1,18 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Commits through a proxy that loses requests and replies: data, ledger and watermark agree
 exactly at the end, and no slice went in twice (tests/system/commit_driver.c)."""
-import os
-import pathlib
-import shlex
 import subprocess
 
 import pymongo
 import pytest
 
+from driver import build_driver
 from mongodb import MongoServer
 from wireproxy import WireProxy
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 SLICES = 50
 RECORDS = 10
 HOUR_MS = 3_600_000
@@ -20,19 +17,7 @@ HOUR_MS = 3_600_000
 
 @pytest.fixture(scope="module")
 def driver(tmp_path_factory):
-    build = pathlib.Path(os.environ.get("ETLD_BUILD", ROOT / "build"))
-    library = build / "libetl.a"
-    if not library.exists():
-        pytest.skip(f"{library} is not built: run make lib, or name the folder in ETLD_BUILD")
-    program = tmp_path_factory.mktemp("commit") / "commit_driver"
-    flags = subprocess.run(
-        ["pkg-config", "--cflags", "--libs", "libmongoc-1.0", "libbson-1.0", "libcjson",
-         "yaml-0.1", "libxxhash"], check=True, capture_output=True, text=True).stdout
-    subprocess.run(
-        ["cc", "-std=gnu11", "-D_GNU_SOURCE", "-g", f"-I{ROOT}/lib", "-o", program,
-         ROOT / "tests/system/commit_driver.c", library, *shlex.split(flags), "-lm",
-         "-lpthread", *shlex.split(os.environ.get("ETLD_TEST_LDFLAGS", ""))], check=True)
-    return program
+    return build_driver(tmp_path_factory.mktemp("commit"), "system/commit_driver.c")
 
 
 @pytest.fixture(name="server")

@@ -668,6 +668,15 @@ def test_status_check(fake, ctl, healths, code):
     assert "check" not in fake.requests[0]["parameters"]
 
 
+def test_each_health_has_a_sign_of_its_own(fake, ctl):
+    header = (ROOT / "daemon/facts/health.h").read_text()
+    words = re.findall(r'^\tX\([A-Z]+, "([a-z]+)"\)', header, re.M)
+    assert len(words) == 10
+    for word in words:
+        fake.answers["Status"] = [{"parameters": {**STATUS, "jobs": [{**FINE, "health": word}]}}]
+        assert f"? {word}" not in ctl("status").out
+
+
 # ---- errors --------------------------------------------------------------------------------
 @pytest.mark.parametrize("name, code", [
     ("NoSuchJob", 4), ("NoSuchRun", 4), ("NoSuchWindow", 4), ("NoSuchLetter", 4), ("NotPermitted", 9), ("Busy", 8), ("NotReady", 1),

@@ -3,30 +3,19 @@
 import decimal
 import json
 import os
-import pathlib
 import random
-import shlex
 import subprocess
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from driver import build_driver
+
 INT32, INT64, DOUBLE, DECIMAL = "10", "12", "01", "13"
 
 
 @pytest.fixture(scope="module")
 def driver(tmp_path_factory):
-    library = pathlib.Path(os.environ.get("ETLD_BUILD", ROOT / "build")) / "libetl.a"
-    if not library.exists():
-        pytest.skip(f"{library} is not built: run make lib, or name the folder in ETLD_BUILD")
-    program = tmp_path_factory.mktemp("json") / "json_driver"
-    flags = subprocess.run(
-        ["pkg-config", "--cflags", "--libs", "libmongoc-1.0", "libbson-1.0", "libcjson", "yaml-0.1", "libxxhash"],
-        check=True, capture_output=True, text=True).stdout
-    subprocess.run(
-        ["cc", "-std=gnu11", "-D_GNU_SOURCE", "-g", f"-I{ROOT}/lib", "-o", program,
-         ROOT / "tests/system/json_driver.c", library, *shlex.split(flags), "-lm", "-lpthread"], check=True)
-    return program
+    return build_driver(tmp_path_factory.mktemp("json"), "system/json_driver.c")
 
 
 def number(rng):

@@ -39,9 +39,9 @@ def facts(pid):
     return rss, switches
 
 
-def is_settled(daemon):
+def is_settled(daemon, job="job00042"):
     """Nothing waits to be stored, and no worker is busy with it."""
-    told = daemon.ctl("status", "job00042").json["daemon"]
+    told = daemon.ctl("status", job).json["daemon"]
     return not told["unsaved"]["entries"] and not told["workers"]["busy"]
 
 
@@ -181,3 +181,29 @@ def test_ten_thousand(etld):
     assert later - turns < HANDFUL
     assert after - before < 2 * HANDFUL
     assert daemon.stop(STOP_SECONDS) == 0
+
+
+# What a job costs in memory, and what ten reloads may add to all of it: a reload once left a
+# configuration's worth of holes in the heap, and ten of them twice that.
+JOB_KIB = 6.2
+RELOADED_KIB = 4096
+RELOADS = 10
+
+
+def test_memory_of_a_job_and_of_reloads(etld):
+    one = etld({"job00000": yearly(0)})
+    one.start()
+    wait_for(lambda: is_settled(one, "job00000"), "the slot of a start on record")
+    alone = facts(one.pid)[0]
+    assert one.stop(STOP_SECONDS) == 0
+    daemon = etld({f"job{number:05}": yearly(number) for number in range(FEW)})
+    daemon.start()
+    wait_for(lambda: is_settled(daemon), "the slots of a start on record", 600)
+    begun = facts(daemon.pid)[0]
+    for _ in range(RELOADS):
+        daemon.ctl("reload")
+    wait_for(lambda: is_settled(daemon), "what a reload reads", 600)
+    reloaded = facts(daemon.pid)[0]
+    print(f"RSS {alone} KiB with a job, {begun} with {FEW}, {reloaded} after {RELOADS} reloads")
+    assert (begun - alone) / FEW < JOB_KIB
+    assert reloaded - begun < RELOADED_KIB

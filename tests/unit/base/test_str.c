@@ -186,6 +186,31 @@ static void what_deceives_a_reader_is_masked(void **state)
 	}
 }
 
+static void numbers_as_json_writes_them(void **state)
+{
+	static const struct {
+		const char *text;
+		bool is, whole;
+	} rows[] = {
+		{"0", true, true}, {"-0", true, true}, {"42", true, true},
+		{"12345678901234567890", true, true}, {"-1.5", true, false}, {"1e9", true, false},
+		{"1.50E-7", true, false}, {"01", false, false}, {"-01.5", false, false},
+		{"+1", false, false}, {".5", false, false}, {"1.", false, false},
+		{"1e", false, false}, {"1e+", false, false}, {"-", false, false}, {"", false, false},
+		{"0x1", false, false}, {" 1", false, false}, {"1 ", false, false},
+		{"NaN", false, false}, {"1.2.3", false, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		bool whole = false;
+
+		assert_int_equal(etl_is_json_number(rows[i].text, &whole), rows[i].is);
+		if (rows[i].is)
+			assert_int_equal(whole, rows[i].whole);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -197,6 +222,7 @@ int main(void)
 		cmocka_unit_test(nearest_is_near),
 		cmocka_unit_test(whole_integers_only),
 		cmocka_unit_test(whole_finite_numbers_only),
+		cmocka_unit_test(numbers_as_json_writes_them),
 		cmocka_unit_test(names_have_a_small_alphabet),
 		cmocka_unit_test(what_deceives_a_reader_is_masked),
 	};

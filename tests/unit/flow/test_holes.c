@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Windows that the ledger has lost behind the watermark: a run that audits finds and loads
+ * Windows that the ledger has lost behind the watermark: a run that looks for them finds and loads
  * exactly them, a run that does not leaves them, and an older grid makes no holes.
  */
 #include "run_rig.h"
@@ -23,13 +23,13 @@ static void lose(struct rig *rig, int from, int to)
 	lane->n = kept;
 }
 
-static enum etl_run_state run(struct rig *rig, bool audit)
+static enum etl_run_state run(struct rig *rig, bool seek)
 {
 	struct etl_trigger trigger = {.kind = ETL_TRIGGER_SCHEDULE};
 
 	etl_run_free(rig->run);
 	rig->run = etl_run_new(rig->job, &rig->driver.env, 1, &trigger);
-	rig->run->audit = audit;
+	rig->run->seek_holes = seek;
 	assert_int_equal(driver_run(&rig->driver, rig->run, &rig->err), 0);
 	return rig->run->state;
 }
@@ -45,15 +45,15 @@ static void test_lost_windows_are_loaded_again(void **state)
 	lose(rig, 20, 21);
 	lose(rig, 40, 60);
 	assert_int_equal(run(rig, false), ETL_RUN_OK);
-	assert_int_equal(rig->run->windows_loaded, 2); /* its lookback */
+	assert_int_equal(rig->run->windows.loaded, 2); /* its lookback */
 	assert_int_equal(run(rig, true), ETL_RUN_OK);
-	assert_int_equal(rig->run->windows_loaded, 24 + 2);
+	assert_int_equal(rig->run->windows.loaded, 24 + 2);
 	assert_int_equal(rig->run->counts.inserted, 0); /* the documents were there */
 	NEED_STATE(rig, 0, ETL_WINDOW_LOADED);
 	NEED_STATE(rig, 59, ETL_WINDOW_LOADED);
 	assert_int_equal(watermark_of(rig, "job", "a").ms, hour(100).ms);
 	assert_int_equal(run(rig, true), ETL_RUN_OK);
-	assert_int_equal(rig->run->windows_loaded, 2);
+	assert_int_equal(rig->run->windows.loaded, 2);
 	rig_free(rig);
 }
 
@@ -88,10 +88,10 @@ static void test_an_older_grid_makes_no_holes(void **state)
 	assert_int_equal(run(rig, true), ETL_RUN_OK); /* the watermark takes the new grid */
 	pass_hours(rig, 2);
 	assert_int_equal(run(rig, true), ETL_RUN_OK);
-	assert_true(rig->run->windows_loaded + rig->run->windows_empty <= 2 + 2);
+	assert_true(rig->run->windows.loaded + rig->run->windows.empty <= 2 + 2);
 	lose(rig, 24 * 3, 24 * 4);
 	assert_int_equal(run(rig, true), ETL_RUN_OK);
-	assert_true(rig->run->windows_loaded >= 24);
+	assert_true(rig->run->windows.loaded >= 24);
 	rig_free(rig);
 }
 

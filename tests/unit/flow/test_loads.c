@@ -494,7 +494,7 @@ static void test_null_beside_a_real_one(void **state)
 	pair.loads[0] = (struct etl_job_load){null, NULL};
 	NEED_RUN(rig, ETL_RUN_OK);
 	assert_int_equal(pair.main.n, ROWS);
-	assert_int_equal(rig->run->windows_loaded, ROWS);
+	assert_int_equal(rig->run->windows.loaded, ROWS);
 	NEED_WATERMARK(rig, ROWS);
 	need_name(rig, 0, "null");
 	assert_int_equal(told(rig, 0, "inserted"), ROWS);

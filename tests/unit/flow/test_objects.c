@@ -134,8 +134,8 @@ static void each_file_is_a_unit(void **state)
 	put("empty.jsonl", "", 60);
 	part = run(&o, NULL);
 	assert_int_equal(part->state, ETL_PART_OK);
-	assert_int_equal(part->windows_loaded, 2);
-	assert_int_equal(part->windows_empty, 1);
+	assert_int_equal(part->windows.loaded, 2);
+	assert_int_equal(part->windows.empty, 1);
 	assert_int_equal(o.target->n, 3);
 	e = entry_of(&o, "a.jsonl");
 	assert_int_equal(e.state, ETL_WINDOW_LOADED);
@@ -157,7 +157,7 @@ static void what_changed_is_read_again(void **state)
 	put("a.jsonl", ROW("s1", "100"), 60);
 	run(&o, NULL);
 	put("a.jsonl", ROW("s1", "100"), 30); /* touched: the same content closes it without a write */
-	assert_int_equal(run(&o, NULL)->windows_loaded, 1);
+	assert_int_equal(run(&o, NULL)->windows.loaded, 1);
 	assert_int_equal(o.target->inserts, 1);
 	assert_int_equal(o.run->counts.unchanged, 1);
 	assert_int_equal(entry_of(&o, "a.jsonl").object.mtime.ms, NOW_MS - 30000);
@@ -181,8 +181,8 @@ static void a_broken_file_fails_alone(void **state)
 	put("c.jsonl", ROW("s3", "100"), 60);
 	part = run(&o, NULL);
 	assert_int_equal(part->state, ETL_PART_FAILED);
-	assert_int_equal(part->windows_loaded, 2);
-	assert_int_equal(part->windows_failed, 1);
+	assert_int_equal(part->windows.loaded, 2);
+	assert_int_equal(part->windows.failed, 1);
 	assert_non_null(strstr(part->error.message, "b.jsonl")); /* it says which */
 	assert_int_equal(o.target->n, 2); /* nothing of what is not proven complete */
 	assert_int_equal(entry_of(&o, "b.jsonl").state, ETL_WINDOW_FAILED);
@@ -224,7 +224,7 @@ static void what_is_young_waits(void **state)
 	assert_int_equal(part->windows_due, 0);
 	assert_int_equal(part->waiting, 1);
 	assert_int_equal(entry_of(&o, "a.jsonl").attempt, 0);
-	assert_int_equal(run(&o, NULL)->windows_loaded, 1);
+	assert_int_equal(run(&o, NULL)->windows.loaded, 1);
 	end(&o);
 }
 
@@ -242,12 +242,12 @@ static void what_vanished_is_told(void **state)
 	drop("b.jsonl");
 	part = run(&o, NULL);
 	assert_int_equal(part->missing, 1);
-	assert_int_equal(part->windows_lost, 1);
+	assert_int_equal(part->windows.lost, 1);
 	assert_int_equal(entry_of(&o, "a.jsonl").state, ETL_WINDOW_LOADED);
 	assert_int_equal(entry_of(&o, "b.jsonl").state, ETL_WINDOW_UNRECOVERABLE);
 	assert_int_equal(o.target->n, 1);
 	put("b.jsonl", ROW("s2", "100"), 60);
-	assert_int_equal(run(&o, NULL)->windows_loaded, 1); /* it came back */
+	assert_int_equal(run(&o, NULL)->windows.loaded, 1); /* it came back */
 	end(&o);
 }
 
@@ -269,7 +269,7 @@ static void what_is_no_file_is_told(void **state)
 	fclose(file);
 	put("a.jsonl", ROW("s1", "100"), 60);
 	part = run(&o, NULL);
-	assert_int_equal(part->windows_loaded, 1);
+	assert_int_equal(part->windows.loaded, 1);
 	assert_int_equal(part->warnings, 4);
 	assert_int_equal(part->warned.n, 1);
 	assert_string_equal(part->warned.rows[0].rule, "refused");
@@ -286,9 +286,9 @@ static void an_operator_names_one(void **state)
 	begin(&o, 0);
 	put("a.jsonl", ROW("s1", "100"), 60);
 	put("b.jsonl", ROW("s2", "100"), 60);
-	assert_int_equal(run(&o, b)->windows_loaded, 1);
+	assert_int_equal(run(&o, b)->windows.loaded, 1);
 	assert_int_equal(entry_of(&o, "a.jsonl").attempt, 0);
-	assert_int_equal(run(&o, b)->windows_loaded, 1); /* closed: compared with what is there */
+	assert_int_equal(run(&o, b)->windows.loaded, 1); /* closed: compared with what is there */
 	assert_int_equal(o.run->counts.unchanged, 1);
 	assert_int_equal(run(&o, none)->warnings, 1);
 	end(&o);

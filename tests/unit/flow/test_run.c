@@ -14,7 +14,7 @@ static void test_first_load(void **state)
 	service_put(rig, "a", hour(29), -1); /* on a boundary: belongs to hour 29 */
 	NEED_RUN(rig, ETL_RUN_OK);
 	/* At 30:10 with a settle of 10 minutes hour 29 is final and hour 30 is not. */
-	assert_int_equal(rig->run->windows_loaded, 30);
+	assert_int_equal(rig->run->windows.loaded, 30);
 	assert_int_equal(rig->run->counts.in, 31);
 	assert_int_equal(rig->run->counts.out, 31);
 	assert_int_equal(rig->run->counts.inserted, 31);
@@ -93,8 +93,8 @@ static void test_empty_window(void **state)
 	service_fill(rig, "a", 0, 4);
 	service_fill(rig, "a", 6, 10);
 	NEED_RUN(rig, ETL_RUN_OK);
-	assert_int_equal(rig->run->windows_empty, 2);
-	assert_int_equal(rig->run->windows_loaded, 8);
+	assert_int_equal(rig->run->windows.empty, 2);
+	assert_int_equal(rig->run->windows.loaded, 8);
 	NEED_STATE(rig, 4, ETL_WINDOW_EMPTY);
 	NEED_WATERMARK(rig, 10);
 	rig_free(rig);

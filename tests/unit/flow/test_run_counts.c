@@ -27,8 +27,8 @@ static void test_a_renamed_time_field_closes_nothing(void **state)
 	for (int i = 0; i < 20; i++)
 		service_say(rig, BODY(BAD(1) "," BAD(2) "," BAD(3)));
 	NEED_RUN(rig, ETL_RUN_FAILED);
-	assert_int_equal(rig->run->windows_loaded + rig->run->windows_empty, 0);
-	assert_int_equal(rig->run->windows_failed, 4);
+	assert_int_equal(rig->run->windows.loaded + rig->run->windows.empty, 0);
+	assert_int_equal(rig->run->windows.failed, 4);
 	for (int64_t h = 0; h < 4; h++)
 		NEED_STATE(rig, h, ETL_WINDOW_FAILED);
 	NEED_WATERMARK(rig, 0);
@@ -87,7 +87,7 @@ static void test_rejects_of_many_windows(void **state)
 	pass_hours(rig, 26);
 	NEED_RUN(rig, ETL_RUN_FAILED);
 	assert_string_equal(rig->run->error.code, "unit.rejects");
-	assert_int_equal(rig->run->windows_failed, 1);
+	assert_int_equal(rig->run->windows.failed, 1);
 	NEED_STATE(rig, 29, ETL_WINDOW_LOADED);
 	need_balance(rig);
 	rig_free(rig);
@@ -130,7 +130,7 @@ static void test_the_load_refuses(void **state)
 	NEED_RUN(rig, ETL_RUN_FAILED);
 	assert_string_equal(rig->run->error.code, "span.rejects");
 	assert_int_equal(rig->target->commits, 0);
-	assert_int_equal(rig->run->windows_loaded, 0);
+	assert_int_equal(rig->run->windows.loaded, 0);
 	assert_int_equal(rig->run->counts.rejected, 5);
 	assert_int_equal(rig->run->rejects.rows[0].n, 5);
 	assert_string_equal(rig->run->rejects.rows[0].step, "load");
@@ -228,7 +228,7 @@ static void test_the_border_of_labels_at_the_end(void **state)
 	(void)state;
 	service_say(rig, BODY(ROW(0, 00)));
 	NEED_RUN(rig, ETL_RUN_OK);
-	assert_int_equal(rig->run->windows_empty, 2);
+	assert_int_equal(rig->run->windows.empty, 2);
 	assert_int_equal(rig->run->counts.outside, 1);
 	rig_free(rig);
 	rig = rig_new(yaml_with("timezone: UTC}", "timezone: UTC, label: end, interval: 1h}"), 2);
@@ -284,7 +284,7 @@ static void test_covers_all(void **state)
 	service_say(rig, (struct scripted){.status = 200, .body = "{\"data\":["
 		"{\"ts\":\"2023-12-01 08:00:00\"},{\"ts\":\"2023-11-01 07:00:00\"}]}"});
 	NEED_RUN(rig, ETL_RUN_OK);
-	assert_int_equal(rig->run->windows_empty, 2);
+	assert_int_equal(rig->run->windows.empty, 2);
 	assert_int_equal(rig->run->counts.outside, 2);
 	NEED_WATERMARK(rig, 2);
 	rig_free(rig);
@@ -352,7 +352,7 @@ static void test_held_rows_are_withheld(void **state)
 	(void)state;
 	service_fill(rig, "a", 0, 5);
 	NEED_RUN(rig, ETL_RUN_OK);
-	assert_int_equal(rig->run->windows_held, 1);
+	assert_int_equal(rig->run->windows.held, 1);
 	assert_int_equal(rig->run->counts.withheld, 1);
 	assert_int_equal(rig->run->counts.out, 5);
 	assert_int_equal(entry_at(rig, "job", "a", 4).counts.withheld, 1);
@@ -442,8 +442,8 @@ static void test_null_closes_nothing(void **state)
 	rig->job->loads[0].type = etl_sink_find("null");
 	for (int i = 0; i < 2; i++) {
 		NEED_RUN(rig, ETL_RUN_OK);
-		assert_int_equal(rig->run->windows_loaded, 0);
-		assert_int_equal(rig->run->windows_discarded, 3);
+		assert_int_equal(rig->run->windows.loaded, 0);
+		assert_int_equal(rig->run->windows.discarded, 3);
 		assert_int_equal(rig->run->counts.inserted, 0);
 		assert_int_equal(rig->run->counts.withheld, 3);
 		assert_non_null(strstr(rig->run->parts[0]->reason, "keeps nothing"));

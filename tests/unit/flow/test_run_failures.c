@@ -24,7 +24,7 @@ static void test_transient_is_tried_again(void **state)
 	assert_true(rig->driver.waited.us <= ETL_SECONDS(35).us);
 	assert_int_equal(rig->target->n, 5);
 	assert_int_equal(rig->run->counts.in, 5);
-	assert_int_equal(rig->run->windows_loaded, 5);
+	assert_int_equal(rig->run->windows.loaded, 5);
 	assert_int_equal(rig->run->error.kind, ETL_OK);
 	rig_free(rig);
 }
@@ -43,7 +43,7 @@ static void test_tries_are_used_up(void **state)
 	entry = entry_at(rig, "job", "a", 0);
 	assert_int_equal(entry.state, ETL_WINDOW_FAILED);
 	assert_non_null(strstr(entry.reason, "503"));
-	assert_int_equal(rig->run->windows_failed, 5);
+	assert_int_equal(rig->run->windows.failed, 5);
 	NEED_WATERMARK(rig, 0);
 	service_fill(rig, "a", 0, 5);
 	NEED_RUN(rig, ETL_RUN_OK);
@@ -111,8 +111,8 @@ static void test_halves(void **state)
 		assert_int_equal(rig->run->error.kind, ETL_DATA);
 		assert_int_equal(rig->run->parts[0]->failed_at, ETL_STEP_DECODE);
 		assert_int_equal(rig->target->n, 29);
-		assert_int_equal(rig->run->windows_failed, 1);
-		assert_int_equal(rig->run->windows_loaded, 29);
+		assert_int_equal(rig->run->windows.failed, 1);
+		assert_int_equal(rig->run->windows.loaded, 29);
 		for (int64_t h = 0; h < 30; h++)
 			NEED_STATE(rig, h, h == bad ? ETL_WINDOW_FAILED : ETL_WINDOW_LOADED);
 		NEED_WATERMARK(rig, bad);
@@ -369,7 +369,7 @@ static void test_check_hold(void **state)
 	(void)state;
 	NEED_RUN(rig, ETL_RUN_OK);
 	assert_true(rig->run->checks_failed);
-	assert_int_equal(rig->run->windows_held, 1);
+	assert_int_equal(rig->run->windows.held, 1);
 	NEED_STATE(rig, 2, ETL_WINDOW_HELD);
 	assert_non_null(strstr(entry_at(rig, "job", "a", 2).reason, "range"));
 	assert_int_equal(rig->target->n, 4);
@@ -389,7 +389,7 @@ static void test_check_fail(void **state)
 	NEED_RUN(rig, ETL_RUN_FAILED);
 	assert_string_equal(rig->run->error.code, "check.failed");
 	assert_int_equal(rig->run->parts[0]->failed_at, ETL_STEP_CHECK);
-	assert_int_equal(rig->run->windows_failed, 1);
+	assert_int_equal(rig->run->windows.failed, 1);
 	NEED_STATE(rig, 2, ETL_WINDOW_FAILED);
 	NEED_STATE(rig, 3, ETL_WINDOW_LOADED);
 	NEED_WATERMARK(rig, 2);
@@ -614,7 +614,7 @@ static void test_retry_after_some_slices(void **state)
 	assert_int_equal(rig->driver.requests, 2);
 	assert_string_equal(rig->asked[0], "a 0+3000");
 	assert_string_not_equal(rig->asked[1], "a 0+3000");
-	assert_int_equal(rig->run->windows_loaded, 3000);
+	assert_int_equal(rig->run->windows.loaded, 3000);
 	assert_int_equal(rig->run->counts.in, 3000);
 	assert_int_equal(rig->run->counts.inserted, 3000);
 	NEED_WATERMARK(rig, 3000);

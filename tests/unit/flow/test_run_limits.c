@@ -30,7 +30,7 @@ static void test_large_window(void **state)
 	/* Ledger entry and watermark count too: under 1,000 documents in all. */
 	assert_true(rig->target->largest_slice <= 1000 - 2);
 	assert_int_equal(entry_at(rig, "job", "a", 1).counts.out, 2500);
-	assert_int_equal(rig->run->windows_loaded, 3);
+	assert_int_equal(rig->run->windows.loaded, 3);
 	assert_int_equal(rig->run->windows_changed, 3);
 	NEED_WATERMARK(rig, 3);
 	rig_free(rig);
@@ -64,7 +64,7 @@ static void test_many_windows(void **state)
 	service_fill(rig, "a", 2100, 2200);
 	NEED_RUN(rig, ETL_RUN_OK);
 	assert_int_equal(rig->driver.requests, 1);
-	assert_int_equal(rig->run->windows_empty, 2090);
+	assert_int_equal(rig->run->windows.empty, 2090);
 	assert_true(rig->driver.commits >= 3);
 	NEED_WATERMARK(rig, 2200);
 	rig_free(rig);
@@ -77,7 +77,7 @@ static void test_more_than_one_plan(void **state)
 	(void)state;
 	service_fill(rig, "a", 0, 12000);
 	NEED_RUN(rig, ETL_RUN_OK);
-	assert_int_equal(rig->run->windows_loaded, 12000);
+	assert_int_equal(rig->run->windows.loaded, 12000);
 	NEED_WATERMARK(rig, 12000);
 	/* All of it read again: more than a plan holds, each window once. */
 	rig->job->window.lookback = ETL_HOURS(12000);
@@ -127,7 +127,7 @@ static void test_memory_halves(void **state)
 	NEED_RUN(rig, ETL_RUN_OK);
 	assert_true(rig->driver.requests > 2);
 	assert_int_equal(rig->target->n, 24 * 500);
-	assert_int_equal(rig->run->windows_loaded, 24);
+	assert_int_equal(rig->run->windows.loaded, 24);
 	NEED_WATERMARK(rig, 24);
 	rig_free(rig);
 }
@@ -143,7 +143,7 @@ static void test_a_year_is_asked_for_once(void **state)
 	rig->driver.env.memory_max = 8 * 1024 * 1024;
 	NEED_RUN(rig, ETL_RUN_OK);
 	assert_int_equal(rig->driver.requests, 1);
-	assert_int_equal(rig->run->windows_loaded, 8760);
+	assert_int_equal(rig->run->windows.loaded, 8760);
 	rig_free(rig);
 }
 
@@ -456,7 +456,7 @@ static void test_blocked_and_released(void **state)
 	NEED_RUN(rig, ETL_RUN_FAILED);
 	/* The first day is complete, the second has a hole. */
 	assert_int_equal(run_job(rig, daily, NOTHING_ASKED), ETL_RUN_OK);
-	assert_int_equal(rig->run->windows_loaded, 1);
+	assert_int_equal(rig->run->windows.loaded, 1);
 	assert_int_equal(rig->run->windows_blocked, 1);
 	assert_non_null(strstr(rig->run->parts[0]->reason,
 		"waits for window 2024-01-02T06:00:00Z of job/a, which is failed"));

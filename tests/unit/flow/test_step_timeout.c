@@ -259,7 +259,7 @@ static void test_a_slow_step_is_tried_again(void **state)
 		assert_int_equal(rig->driver.requests, 2);
 		assert_int_equal(rig->target->n, 5);
 		assert_int_equal(rig->target->commits, 1);
-		assert_int_equal(rig->run->windows_loaded, 5);
+		assert_int_equal(rig->run->windows.loaded, 5);
 		NEED_WATERMARK(rig, 5);
 		rig_free(rig);
 	}
@@ -310,7 +310,7 @@ static void test_a_slow_plan(void **state)
 	assert_int_equal(rig->driver.requests, 1);
 	assert_int_equal(rig->driver.timers, 2);
 	assert_int_equal(rig->run->parts[0]->windows_due, 5);
-	assert_int_equal(rig->run->windows_loaded, 5);
+	assert_int_equal(rig->run->windows.loaded, 5);
 	rig_free(rig);
 }
 

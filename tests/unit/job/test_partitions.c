@@ -156,6 +156,49 @@ static void test_limit(void **state)
 	}
 }
 
+/* Two partitions of one name would share a ledger, however long the list is. */
+static void test_repeated_in_a_long_list(void **state)
+{
+	struct etl_buf yaml;
+	struct rig rig;
+
+	(void)state;
+	etl_buf_init(&yaml, 1 << 20);
+	etl_buf_str(&yaml, "a: [");
+	for (int i = 0; i < 20000; i++)
+		etl_buf_printf(&yaml, "%d,", i);
+	etl_buf_str(&yaml, "17, 19999]\n");
+	read_partitions(&rig, etl_buf_text(&yaml));
+	assert_int_equal(etl_diag_count(rig.diag), 2);
+	rig_free(&rig);
+	etl_buf_fini(&yaml);
+}
+
+/* One dimension and so many extra values: names beyond the limit are refused, and none is kept. */
+static void test_many_names(void **state)
+{
+	struct etl_buf yaml;
+	struct rig rig;
+
+	(void)state;
+	for (int values = 62; values < 80; values++) {
+		int names = 0, over = values > 63 ? values - 63 : 0;
+
+		etl_buf_init(&yaml, 65536);
+		etl_buf_str(&yaml, "station: [a]\nvalues:\n");
+		for (int i = 0; i < values; i++)
+			etl_buf_printf(&yaml, "  v%d: {a: x}\n", i);
+		read_partitions(&rig, etl_buf_text(&yaml));
+		assert_int_equal(etl_diag_count(rig.diag), over);
+		while (rig.job.partition_names[names])
+			names++;
+		assert_int_equal(names, 1 + values - over);
+		assert_int_equal(rig.job.n_partitions, 1);
+		rig_free(&rig);
+		etl_buf_fini(&yaml);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -164,6 +207,8 @@ int main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_named_by_people),
 		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_repeated_in_a_long_list),
+		cmocka_unit_test(test_many_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

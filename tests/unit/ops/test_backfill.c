@@ -248,9 +248,9 @@ static void test_a_piece_that_went_well(void **state)
 	etl_dur wait;
 
 	(void)state;
-	run.windows_loaded = 7;
-	run.windows_empty = 2;
-	run.windows_held = 1;
+	run.windows.loaded = 7;
+	run.windows.empty = 2;
+	run.windows.held = 1;
 	b.rate = 1;
 	b.attempt = 3;
 	assert_int_equal(etl_backfill_judge(&b, &run, &piece, ETL_SECONDS(4), &wait), ETL_BACKFILL_ON);
@@ -275,7 +275,7 @@ static void test_a_piece_that_may_work_later(void **state)
 	etl_dur wait, before = {0};
 
 	(void)state;
-	run.windows_failed = 10;
+	run.windows.failed = 10;
 	for (int i = 1; i < ETL_BACKFILL_ATTEMPTS; i++) {
 		assert_int_equal(etl_backfill_judge(&b, &run, &piece, ETL_SECONDS(1), &wait),
 			ETL_BACKFILL_AGAIN);
@@ -300,7 +300,7 @@ static void test_bad_data_is_passed_and_others_turns_cost_nothing(void **state)
 	etl_dur wait;
 
 	(void)state;
-	bad.windows_failed = 2;
+	bad.windows.failed = 2;
 	assert_int_equal(etl_backfill_judge(&b, &bad, &piece, ETL_SECONDS(1), &wait), ETL_BACKFILL_ON);
 	assert_int_equal(b.failed, 2);
 	for (int i = 0; i < 20; i++)

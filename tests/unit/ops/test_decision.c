@@ -328,7 +328,7 @@ static void test_release_lets_the_same_content_in(void **state)
 	NEED_STATE(rig, 2, ETL_WINDOW_LOADED);
 	NEED_WATERMARK(rig, 5);
 	assert_int_equal(rig->target->n, 5);
-	assert_int_equal(rig->run->windows_held, 0);
+	assert_int_equal(rig->run->windows.held, 0);
 	assert_false(rig->run->checks_failed);
 	entry = entry_at(rig, "job", "a", 2);
 	assert_non_null(strstr(entry.reason, "released by me at "));
@@ -338,11 +338,11 @@ static void test_release_lets_the_same_content_in(void **state)
 	/* Read again, the same is let in again; anything else is not. */
 	rig->job->window.lookback = ETL_HOURS(4);
 	NEED_RUN(rig, ETL_RUN_OK);
-	assert_int_equal(rig->run->windows_held, 0);
+	assert_int_equal(rig->run->windows.held, 0);
 	NEED_STATE(rig, 2, ETL_WINDOW_LOADED);
 	service_put(rig, "a", (etl_wall){hour(2).ms + HOUR_MS / 2}, 2000);
 	NEED_RUN(rig, ETL_RUN_OK);
-	assert_int_equal(rig->run->windows_held, 1);
+	assert_int_equal(rig->run->windows.held, 1);
 	assert_true(rig->run->checks_failed);
 	assert_int_equal(rig->target->n, 5);
 	assert_int_equal(rig->target->updates, 0);
@@ -363,7 +363,7 @@ static void test_release_is_of_that_content(void **state)
 	assert_string_equal(decided(rig, ETL_CHANGE_RELEASE, 2), "");
 	service_put(rig, "a", (etl_wall){hour(2).ms + HOUR_MS / 2}, 2000);
 	NEED_RUN(rig, ETL_RUN_OK);
-	assert_int_equal(rig->run->windows_held, 1);
+	assert_int_equal(rig->run->windows.held, 1);
 	NEED_STATE(rig, 2, ETL_WINDOW_HELD);
 	entry = entry_at(rig, "job", "a", 2);
 	assert_non_null(strstr(entry.reason, "does not count: the content, or the load, has changed since"));

@@ -48,16 +48,16 @@ static int fake_begin(struct etl_run *r, struct etl_error *e)
 static enum etl_need fake_go(struct etl_part *part)
 {
 	script.visits++;
-	if (!part->windows_loaded++) {
+	if (!part->windows.loaded++) {
 		part->counts.out += 7;
 		part->windows_changed++;
 		part->requests += 3;
 		return ETL_NEED_WORK;
 	}
-	part->windows_loaded--;
+	part->windows.loaded--;
 	part->state = script.end[part == run->parts[1]];
 	if (part->state == ETL_PART_FAILED) {
-		part->windows_failed = part->windows_left_open = 1;
+		part->windows.failed = part->windows_left_open = 1;
 		part->failed_at = ETL_STEP_LOAD;
 		etl_error_set(&part->error, ETL_DATA, "fake.merge", "the merge was refused");
 	}
@@ -139,7 +139,7 @@ static void test_sums(void **state)
 	assert_int_equal(play(), ETL_RUN_OK);
 	assert_int_equal(script.visits, 4);
 	assert_int_equal(run->counts.out, 14);
-	assert_int_equal(run->windows_loaded, 2);
+	assert_int_equal(run->windows.loaded, 2);
 	assert_int_equal(run->requests, 6);
 	etl_run_tell_outcome(run, &outcome);
 	assert_true(outcome.moved && outcome.claimed && !outcome.busy);

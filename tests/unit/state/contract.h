@@ -610,7 +610,7 @@ static int count_runs(void *ctx, const bson_t *run)
 static void runs_are_kept_newest_first(void **state)
 {
 	struct etl_run_partition part = {.partition = "p", .state = "ok", .reason = "",
-		.error_kind = "", .error_code = "", .windows_loaded = 2};
+		.error_kind = "", .error_code = "", .windows.loaded = 2};
 	struct etl_run_record run = {.run_id = RUN_A, .job = "r1", .trigger = "schedule",
 		.state = "running", .reason = "", .host = "h", .fence = 4, .started = recent(1),
 		.steps = {{"plan", 1, ETL_MS(3)}}, .n_steps = 1, .partitions = &part,

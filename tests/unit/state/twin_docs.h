@@ -11,7 +11,7 @@
 static void save_run(struct side *side, struct etl_error *err)
 {
 	struct etl_run_partition part = {.partition = ANY(partitions), .state = "ok",
-		.reason = ANY(reasons), .error_kind = "", .error_code = "", .windows_loaded = roll(3)};
+		.reason = ANY(reasons), .error_kind = "", .error_code = "", .windows.loaded = roll(3)};
 	struct etl_run_record run = {.run_id = ANY(runs), .job = ANY(jobs), .trigger = "schedule",
 		.state = "ok", .reason = ANY(reasons), .code = ANY(reasons), .host = "h",
 		.fence = (int64_t)roll(5), .slot = H(roll(3)), .slots = roll(2), .started = recent(roll(3)),

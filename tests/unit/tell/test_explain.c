@@ -169,7 +169,7 @@ static void test_a_record_comes_back(void **state)
 {
 	struct etl_run_record record = {.run_id = RUN, .job = "a", .trigger = "manual", .state = "failed",
 		.reason = "why", .cause = "uid 7", .host = "h", .slot = hour(1), .started = hour(2),
-		.ended = hour(3), .window = window(4), .windows_failed = 5, .windows_lost = 6};
+		.ended = hour(3), .window = window(4), .windows.failed = 5, .windows.lost = 6};
 	struct etl_why_run run;
 	bson_t doc = BSON_INITIALIZER;
 

@@ -62,6 +62,7 @@ static void a_name_is_suggested(void **state)
 	static const char list[] =
 		"# version 1\nR d 1916 o - Jun 14 23s 1 S\nZ Europe/Rome 0:49 - LMT\n"
 		"1 E CE%sT\nZ America/New_York -4:56 u E%sT\nL Europe/Rome Europe/San_Marino\n"
+		"Z America/Belem -3 - -03\nZ Europe/Berlin 1 E CE%sT\n"
 		"Z Asia/Tokyo 9 - JST\nL\nZ\nL x\n\nZ UTC 0";
 	static const struct {
 		const char *name, *near; /* NULL = none */
@@ -73,6 +74,8 @@ static void a_name_is_suggested(void **state)
 		{"San_Marino", "Europe/San_Marino"},
 		{"America/New York", "America/New_York"},
 		{"US/New_York", "America/New_York"},
+		{"America/Berlin", "Europe/Berlin"}, /* Belem has three edits */
+		{"America/Belim", "America/Belem"},
 		{"Asia/Tokio", "Asia/Tokyo"},
 		{"Utc", "UTC"},
 		{"Mars/Olympus", NULL},

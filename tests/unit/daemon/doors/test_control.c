@@ -243,6 +243,71 @@ static void what_is_no_message_ends_it(void **state)
 	go(&client);
 }
 
+/* A last word that finds no room behind what was not read ends the client, which gets what there is:
+ * nothing that it says meanwhile is taken in. */
+static void who_is_let_go_is_not_heard(void **state)
+{
+	static const char more[] = "{\"method\":\"io.etld.Control.Reload\",\"more\":true}";
+	etl_cleanup(free) char *report = etl_calloc(1, ETL_CTL_REPLY_MAX);
+	struct etld_client *served;
+	struct client client;
+	bool end = false;
+
+	(void)state;
+	memset(report, 'x', ETL_CTL_REPLY_MAX - 4096);
+	etld_rig_hold_reloads(&rig);
+	come(&client);
+	say(&client, more, sizeof more);
+	nothing_comes(&client);
+	served = etld_control_clients(rig.etld->control)->list;
+	for (int i = 0; i < 1000 && etld_answer_more(served->request, progress()); i++)
+		etld_rig_turn(&rig); /* until the socket is full too */
+	etld_rig_end_reload(0, ETLD_RELOAD_TAKEN, report);
+	assert_true(served->closing && served->output.len);
+	say(&client, CALL("Version"), sizeof CALL("Version"));
+	for (int i = 0; i < 20; i++)
+		etld_rig_turn(&rig);
+	assert_int_equal(etld_control_clients(rig.etld->control)->n, 1);
+	assert_false(etl_frame_reader_is_partial(&served->reader));
+	for (int i = 0; i < ETLD_RIG_TURNS && !end; i++) {
+		etld_rig_turn(&rig);
+		hear(&client, &end);
+	}
+	assert_true(end);
+	assert_int_equal(client.in.data[client.in.len - 1], '\0'); /* whole answers */
+	go(&client);
+}
+
+/* Answers that nobody reads have one bound: who asks beyond it is told so. */
+static void all_that_is_not_read_has_one_bound(void **state)
+{
+	enum { CLIENTS = 3 }; /* a buffer of 16 MiB each, and there is room for two */
+	etl_cleanup(free) char *report = etl_calloc(1, 9 << 20);
+	const struct etld_clients *all = etld_control_clients(rig.etld->control);
+	struct client clients[CLIENTS];
+
+	(void)state;
+	while (all->n) /* those of other tests, who have gone */
+		etld_rig_turn(&rig);
+	memset(report, 'x', (9 << 20) - 1);
+	etld_rig_hold_reloads(&rig);
+	for (int i = 0; i < CLIENTS; i++) {
+		come(&clients[i]);
+		say(&clients[i], CALL("Reload"), sizeof CALL("Reload"));
+		nothing_comes(&clients[i]);
+	}
+	for (size_t i = 0; i < CLIENTS; i++) {
+		etld_rig_end_reload(i, ETLD_RELOAD_TAKEN, report);
+		assert_true(all->outputs < ETLD_OUTPUTS_MAX + 64 * 1024); /* a refusal is small */
+	}
+	assert_string_equal(next_answer(&clients[CLIENTS - 1]), "io.etld.Control.NotReady");
+	assert_int_equal(all->n, CLIENTS); /* nobody had to go: they had no time to read yet */
+	for (int i = 0; i < CLIENTS; i++)
+		go(&clients[i]);
+	while (all->n)
+		etld_rig_turn(&rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -251,6 +316,8 @@ int main(void)
 		cmocka_unit_test(a_client_goes_while_it_waits),
 		cmocka_unit_test(progress_is_for_who_reads_it),
 		cmocka_unit_test(what_is_no_message_ends_it),
+		cmocka_unit_test(who_is_let_go_is_not_heard),
+		cmocka_unit_test(all_that_is_not_read_has_one_bound),
 	};
 
 	return cmocka_run_group_tests(tests, open_rig, close_rig);

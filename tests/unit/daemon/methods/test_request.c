@@ -226,8 +226,8 @@ static void groups_have_jobs(void **state)
 	refused("Pause {\"group\":\"town\"}", ETL_CTL_INVALID_PARAMETER, "no job is in group 'town'", "");
 	refused("Pause {\"group\":\"towns\",\"job\":\"whole\"}", ETL_CTL_INVALID_PARAMETER,
 		"one job is meant", "");
-	refused("Simulate {\"group\":\"town\"}", ETL_CTL_NO_SUCH_JOB, "no job is of the group 'town'",
-		"etlctl jobs");
+	refused("Simulate {\"group\":\"town\"}", ETL_CTL_INVALID_PARAMETER, "no job is in group 'town'",
+		"etlctl graph");
 }
 
 static void the_table_judges_first(void **state)

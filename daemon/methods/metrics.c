@@ -16,6 +16,9 @@ static void measure_job(struct etld_walk *walk, struct etld_job *job)
 	etld_metrics_look(&((struct measure *)walk)->sums, walk->etld, job);
 }
 
+/* Daemon, hosts, pool and outbox are read now, in one turn, the sums over jobs as each was looked
+ * at: figures of one scrape may be some milliseconds apart, which is less than the time between two
+ * scrapes. */
 static void measure_end(struct etld_walk *walk, struct etld_request *request)
 {
 	struct etl_buf text;
@@ -34,6 +37,8 @@ static void measure_free(struct etld_walk *walk)
 	free(walk);
 }
 
+/* Two lists are kept beside the sums, of the lag and of the lateness of each partition: they have a
+ * line for each partition, and are capped so that all of it fits into one reply. */
 static void metrics(struct etld_request *request)
 {
 	struct measure *m = ETL_NEW(struct measure);

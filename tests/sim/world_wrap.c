@@ -3,9 +3,18 @@
  * What the linker wraps (Makefile): the driver's calls, which have no server here, and those of
  * the daemon that the book has to see pass by.
  */
-#ifndef TESTS_SIM_WORLD_WRAP_H
-#define TESTS_SIM_WORLD_WRAP_H
+#include <stdio.h>
 
+#include "base/uuid.h"
+#include "engine/runs.h"
+#include "engine/runs_watch.h"
+#include "engine/jobs.h"
+#include "engine/sense.h"
+#include "etld.h"
+#include "laws.h"
+#include "mongo/mongo.h"
+#include "mongo/newest.h"
+#include "world_sensor.h"
 #include "world_store.h"
 
 void __wrap_etl_uuid7(int64_t unix_ms, char out[ETL_UUID_BYTES]);
@@ -25,12 +34,12 @@ int __wrap_etl_mongo_newest(struct etl_mongo *mongo, const struct etl_newest_que
 void __wrap_etld_sense_ask(struct etld *etld, struct etld_job *job);
 void __real_etld_sense_ask(struct etld *etld, struct etld_job *job);
 struct etl_state *__wrap_etl_state_mongodb_new(struct etl_mongo *mongo, const char *database);
-struct etld_run *__wrap_etld_exec_start(struct etld *etld, struct etld_job *job,
+struct etld_run *__wrap_etld_run_start(struct etld *etld, struct etld_job *job,
 	struct etl_trigger *trigger);
-struct etld_run *__real_etld_exec_start(struct etld *etld, struct etld_job *job,
+struct etld_run *__real_etld_run_start(struct etld *etld, struct etld_job *job,
 	struct etl_trigger *trigger);
-void __wrap_etld_exec_orphan(struct etld_run *run);
-void __real_etld_exec_orphan(struct etld_run *run);
+void __wrap_etld_run_orphan(struct etld_run *run);
+void __real_etld_run_orphan(struct etld_run *run);
 
 void __wrap_etl_sched_pause(struct etl_sched *sched, struct etl_sched_job *job);
 void __real_etl_sched_pause(struct etl_sched *sched, struct etl_sched_job *job);
@@ -63,7 +72,7 @@ struct etl_mongo *__wrap_etl_mongo_new(const char *uri, const char *app_name, un
 	(void)app_name;
 	(void)pool_max;
 	(void)err;
-	return (struct etl_mongo *)(void *)&w;
+	return (struct etl_mongo *)(void *)&world;
 }
 
 void __wrap_etl_mongo_hurry(struct etl_mongo *mongo)
@@ -93,7 +102,7 @@ int __wrap_etl_mongo_ping(struct etl_mongo *mongo, struct etl_mongo_topology *ou
 	struct etl_error *err)
 {
 	(void)mongo;
-	*out = (struct etl_mongo_topology){w.mood.transactions, "simulated", "1"};
+	*out = (struct etl_mongo_topology){world.mood.transactions, "simulated", "1"};
 	return way_there("ping", err);
 }
 
@@ -106,7 +115,7 @@ int __wrap_etl_mongo_newest(struct etl_mongo *mongo, const struct etl_newest_que
 
 void __wrap_etld_sense_ask(struct etld *etld, struct etld_job *job)
 {
-	law_asks(w.acting, job);
+	law_asks(world.acting, job);
 	__real_etld_sense_ask(etld, job);
 }
 
@@ -114,36 +123,36 @@ struct etl_state *__wrap_etl_state_mongodb_new(struct etl_mongo *mongo, const ch
 {
 	(void)mongo;
 	(void)database;
-	return w.state;
+	return world.state;
 }
 
-struct etld_run *__wrap_etld_exec_start(struct etld *etld, struct etld_job *job,
+struct etld_run *__wrap_etld_run_start(struct etld *etld, struct etld_job *job,
 	struct etl_trigger *trigger)
 {
 	struct etld_run *run;
 
-	law_starts(w.acting, etld->sched, job->job, trigger);
-	law_sensed(w.acting, &conf.specs[job_index(job->name)], trigger);
-	run = __real_etld_exec_start(etld, job, trigger);
-	book_started(w.acting, etld->sched, etld_exec_run(run));
+	law_starts(world.acting, job->job, trigger);
+	law_sensed(world.acting, &conf.specs[job_index(job->name)], trigger);
+	run = __real_etld_run_start(etld, job, trigger);
+	book_started(world.acting, etld->sched, etld_run_of(run));
 	return run;
 }
 
-void __wrap_etld_exec_orphan(struct etld_run *run)
+void __wrap_etld_run_orphan(struct etld_run *run)
 {
-	struct book_run *b = book_run_of(etld_exec_run(run)->run_id);
+	struct book_run *b = book_run_of(etld_run_of(run)->run_id);
 
 	if (b)
 		b->orphan = true;
-	__real_etld_exec_orphan(run);
+	__real_etld_run_orphan(run);
 }
 
 /* By an operator here, or as the store says of one elsewhere. */
 void __wrap_etl_sched_pause(struct etl_sched *sched, struct etl_sched_job *job)
 {
-	if (!job->paused && !w.acting->paused[job_index(job->name)])
+	if (!job->paused && !world.acting->paused[job_index(job->name)])
 		tell("%s is paused elsewhere", job->name);
-	w.acting->paused[job_index(job->name)] = true;
+	world.acting->paused[job_index(job->name)] = true;
 	__real_etl_sched_pause(sched, job);
 }
 
@@ -152,9 +161,7 @@ void __wrap_etl_sched_resumed_elsewhere(struct etl_sched *sched, struct etl_sche
 {
 	if (job->paused)
 		tell("%s is resumed elsewhere", job->name);
-	w.acting->paused[job_index(job->name)] = false;
-	w.acting->fit_since = w.now;
+	world.acting->paused[job_index(job->name)] = false;
+	world.acting->fit_since = world.now;
 	__real_etl_sched_resumed_elsewhere(sched, job, info);
 }
-
-#endif
