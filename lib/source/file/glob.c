@@ -177,14 +177,32 @@ static int step(struct walk *walk, char *name, const char *rest, bool wild)
 	return rc;
 }
 
+/* What stands in `name` behind "folder/", or NULL if it lies elsewhere. */
+static const char *within(const char *name, const char *folder, size_t n)
+{
+	return name && strncmp(name, folder, n) == 0 && name[n] == '/' ? name + n + 1 : NULL;
+}
+
+/* False: the page would not keep this file of the folder. Asked before its name is made: of a folder of a
+ * million each page takes some ten thousand. */
+static bool may_be_kept(const struct walk *walk, const char *folder, size_t n, const char *file)
+{
+	const char *after = within(walk->after, folder, n);
+	const char *last = walk->page->more ? within(walk->page->names[0], folder, n) : NULL;
+
+	return (!after || strcmp(file, after) > 0) && (!last || strcmp(file, last) <= 0);
+}
+
 static int read_folder(struct walk *walk, DIR *dir, const char *folder, const char *pattern,
 	const char *rest)
 {
+	size_t n = strlen(folder);
 	struct dirent *entry;
 	int rc = 0;
 
 	while (rc == 0 && (errno = 0, entry = readdir(dir)) != NULL)
 		if (!etl_streq(entry->d_name, ".") && !etl_streq(entry->d_name, "..") &&
+			(*rest || may_be_kept(walk, folder, n, entry->d_name)) &&
 			etl_glob_matches(pattern, entry->d_name))
 			rc = step(walk, etl_strf("%s/%s", folder, entry->d_name), rest, true);
 	return rc == 0 && errno ? folder_error(walk, folder) : rc;
