@@ -168,7 +168,8 @@ const struct etl_command etl_commands[] = {
 			"run alone.\n\n"
 			"  etlctl run airqino --wait\n"
 			"  etlctl run airqino --window 2026-07-01T10:00Z\n"
-			"  etlctl run airqino --from 2026-07-01 --to 2026-07-08 --wait\n",
+			"  etlctl run airqino --from 2026-07-01 --to 2026-07-08 --wait\n"
+			"  etlctl run exports --object '/srv/export/2026-07-*.csv'\n",
 		.access = ETL_ACCESS_OPERATE,
 		.method = "Run",
 		.reply =
@@ -202,7 +203,8 @@ const struct etl_command etl_commands[] = {
 		.summary = "The ledger of a job: holes, failures, what is to be read again",
 		.help =
 			"Without --all and --state only windows that want attention are listed:\n"
-			"missing, failed, held, or closed and dirty.\n\n"
+			"missing, failed, held, or closed and dirty. A job with window: object has a line\n"
+			"for each object.\n\n"
 			"  etlctl windows airqino\n"
 			"  etlctl windows airqino --state failed --from 2026-07-01\n",
 		.access = ETL_ACCESS_READ,
@@ -222,7 +224,8 @@ const struct etl_command etl_commands[] = {
 			"refused. Nothing of it goes into the target; no run asks for it any more, and\n"
 			"the watermark passes it. The job must not be running. 'etlctl watermark undo'\n"
 			"takes it back.\n\n"
-			"  etlctl windows accept airqino 2026-07-01T10:00Z --reason 'sensor sent noise'\n",
+			"  etlctl windows accept airqino 2026-07-01T10:00Z --reason 'sensor sent noise'\n"
+			"  etlctl windows accept exports /srv/export/x.csv --reason 'cut by its writer'\n",
 		.access = ETL_ACCESS_OPERATE,
 		.method = "WindowsAccept",
 		.reply = DECISION_REPLY,
@@ -492,7 +495,8 @@ const struct etl_command etl_commands[] = {
 			"due, and what blocks it.\n\n"
 			"  etlctl why airqino\n"
 			"  etlctl why 4f1c2a9b3d5e\n"
-			"  etlctl why airqino --window 2026-07-01T10:00Z --partition station=283164601\n",
+			"  etlctl why airqino --window 2026-07-01T10:00Z --partition station=283164601\n"
+			"  etlctl why exports --object /srv/export/x.csv\n",
 		.access = ETL_ACCESS_READ,
 		.method = "Why",
 		.reply = "(" HEAD ", subject: string, job: string, run_id: ?string, state: string, "

@@ -345,14 +345,14 @@ static void the_mark_moves_when_all_is_in(void **state)
 
 enum { FILES = 12 };
 
-static void name_of(int file, char out[16])
+static void name_of(int file, char out[24])
 {
-	snprintf(out, 16, "f%02d.jsonl", file);
+	snprintf(out, 24, "f%02d.jsonl", file);
 }
 
 static void write_file(int file, int version)
 {
-	char name[16], row[80];
+	char name[24], row[80];
 	struct etl_buf text;
 
 	etl_buf_init(&text, 4096);
@@ -368,7 +368,7 @@ static void write_file(int file, int version)
 
 static void drop_all(void)
 {
-	char name[16];
+	char name[24];
 
 	for (int i = 0; i < FILES; i++) {
 		name_of(i, name);
@@ -395,7 +395,7 @@ static void load_by_dice(struct objects *o)
 	begin(o, 0);
 	while (left) {
 		int file = (int)roll(FILES);
-		char name[16];
+		char name[24];
 
 		name_of(file, name);
 		if (!there[file]) {
@@ -424,7 +424,7 @@ static void need_the_same(struct objects *a, struct objects *b)
 		assert_memory_equal(a->target->rows[i].bson, b->target->rows[i].bson, a->target->rows[i].len);
 	}
 	for (int i = 0; i < FILES; i++) {
-		char name[16];
+		char name[24];
 
 		name_of(i, name);
 		assert_string_equal(entry_of(a, name).hash, entry_of(b, name).hash);
