@@ -134,6 +134,28 @@ def test_an_operator_closes_a_broken_file(etld, folder, db, metadata):
     assert states(metadata)["it's broken.jsonl"] == "loaded"
 
 
+def test_a_held_file_and_a_refused_record(etld, folder, db, metadata):
+    folder.put("a.jsonl", rows_of(1, 3))
+    folder.put("b.jsonl", rows_of(2, 2) + [{"id": 200_009, "v": 99}])
+    folder.put("c.jsonl", rows_of(3, 2) + [{"id": 300_009, "v": None}])
+    daemon = etld({"files": folder.job(check=[
+        {"range": {"field": "v", "max": 10, "on_fail": "hold"}}, {"not_null": {"fields": ["v"], "on_fail": "reject"}}])})
+    daemon.start()
+    daemon.run("files", ok=(0, 5, 6))
+    assert states(metadata) == {"a.jsonl": "loaded", "b.jsonl": "held", "c.jsonl": "loaded"}
+    held = daemon.ctl("held", "list", "files").json["held"][0]
+    assert held["object"] == str(folder.path / "b.jsonl") and held["object"] in held["release"]
+    assert held["object"] in daemon.ctl("held", "list", output="table").out
+    letter = daemon.ctl("dead", "list", "files").json["letters"][0]
+    assert letter["object"] == str(folder.path / "c.jsonl")
+    shown = daemon.ctl("dead", "show", letter["id"]).json
+    assert shown["again"] == f"etlctl run files --object {folder.path / 'c.jsonl'}"
+    assert daemon.ctl("held", "release", "files", held["object"], "--reason", "seen by all").json["state"] == "pending"
+    daemon.run("files", ok=(0, 5, 6))
+    assert states(metadata)["b.jsonl"] == "loaded"
+    assert db.rows.count_documents({"file": "b.jsonl"}) == 3
+
+
 @pytest.mark.faults
 def test_a_file_that_grows_while_it_is_read(etld, folder, db, metadata, tmp_path):
     hold = Hold(tmp_path / "hold")

@@ -321,6 +321,30 @@ static void a_large_file_goes_in_by_slices(void **state)
 	etl_buf_fini(&text);
 }
 
+/* A target in MongoDB without transactions: what is being written is on record before, by its name. */
+static void a_write_without_an_answer_has_its_object_read_again(void **state)
+{
+	struct etl_sink_type sink = memory_target_type;
+	struct objects o;
+
+	(void)state;
+	begin(&o, 0);
+	sink.joins_transaction = true;
+	o.job->loads[0].type = &sink;
+	put("a.jsonl", ROW("s1", "100"), 60);
+	put("b.jsonl", ROW("s2", "100"), 60);
+	o.target->write_fault = (struct target_fault){.after = 1, .times = 1, .kind = ETL_DATA, .code = "target.late"};
+	assert_int_equal(run(&o, NULL)->state, ETL_PART_FAILED);
+	assert_false(entry_of(&o, "a.jsonl").dirty);
+	assert_true(entry_of(&o, "b.jsonl").dirty);
+	assert_int_equal(run(&o, NULL)->windows_due, 1);
+	assert_int_equal(entry_of(&o, "b.jsonl").state, ETL_WINDOW_LOADED);
+	while (entry_of(&o, "b.jsonl").dirty)
+		assert_int_equal(run(&o, NULL)->windows_due, 1);
+	assert_int_equal(run(&o, NULL)->windows_due, 0);
+	end(&o);
+}
+
 /* ---- the mark of a job with objects ------------------------------------------------------------ */
 
 /* It says that all there was had been read once (`after` asks for it), and is no event time. */
@@ -480,6 +504,7 @@ int main(void)
 		CASE(what_is_no_file_is_told),
 		CASE(an_operator_names_one),
 		CASE(a_large_file_goes_in_by_slices),
+		CASE(a_write_without_an_answer_has_its_object_read_again),
 		CASE(the_mark_moves_when_all_is_in),
 		CASE(documents_do_not_depend_on_the_order),
 	};
