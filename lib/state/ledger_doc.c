@@ -13,6 +13,15 @@
 #include "state/doc_need.h"
 #include "time/civil.h"
 
+int etl_ledger_need_token(const struct etl_ledger_entry *entry, struct etl_error *err)
+{
+	if (entry->token.len <= ETL_TOKEN_MAX)
+		return 0;
+	return etl_error_set(err, ETL_LIMIT, "ledger.token",
+		"the token of stream '%.200s' has %u bytes, and %d are kept", entry->object.name,
+		(unsigned)entry->token.len, ETL_TOKEN_MAX);
+}
+
 static const char *const state_words[] = {
 #define X(id, word) word,
 	ETL_WINDOW_STATES(X)
@@ -133,6 +142,9 @@ void etl_ledger_to_bson(const char *job, const char *partition,
 		append_object(out, &entry->object);
 	BSON_APPEND_DATE_TIME(out, "start", entry->window.start.ms);
 	BSON_APPEND_DATE_TIME(out, "end", entry->window.end.ms);
+	if (entry->token.len)
+		bson_append_binary(out, "token", -1, BSON_SUBTYPE_BINARY, entry->token.data,
+			entry->token.len);
 	BSON_APPEND_UTF8(out, "state", etl_window_state_word(entry->state));
 	BSON_APPEND_BOOL(out, "dirty", entry->dirty);
 	BSON_APPEND_UTF8(out, "run_id", entry->run_id);
@@ -216,6 +228,8 @@ static void read_field(const bson_iter_t *it, struct etl_ledger_entry *e, char *
 		e->object.mtime = read_date(it);
 	else if (etl_streq(key, "etag"))
 		read_text(it, e->object.etag, sizeof e->object.etag);
+	else if (etl_streq(key, "token") && BSON_ITER_HOLDS_BINARY(it))
+		bson_iter_binary(it, NULL, &e->token.len, &e->token.data);
 }
 
 /* An unknown state is refused and not guessed: taken for pending it would load the window

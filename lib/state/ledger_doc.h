@@ -25,6 +25,9 @@ void etl_ledger_append_objects(bson_t *query, const char *job, const char *parti
 void etl_ledger_to_bson(const char *job, const char *partition,
 	const struct etl_ledger_entry *entry, bson_t *out);
 
+/* 0, or -1 if its token is larger than a commit may hold. */
+int etl_ledger_need_token(const struct etl_ledger_entry *entry, struct etl_error *err);
+
 /* held_doc.c: appends `held`, `held_more`, `held_since`: which checks hold it; `waiver`: what of
  * them is released, by whom and when. */
 void etl_held_to_bson(const struct etl_held *held, bson_t *out);
@@ -32,7 +35,8 @@ void etl_waiver_to_bson(const struct etl_held *held, bson_t *out);
 /* What of them is there. */
 void etl_held_from_bson(const bson_t *doc, struct etl_held *out);
 
-/* What is missing stays zero; an unknown state is ETL_DATA. An object's name is lent by the document. */
+/* What is missing stays zero; an unknown state is ETL_DATA. An object's name and a token are lent by
+ * the document. */
 int etl_ledger_from_bson(const bson_t *doc, struct etl_ledger_entry *out, struct etl_error *err);
 
 #endif

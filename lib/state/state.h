@@ -71,6 +71,13 @@ bool etl_held_is_free(const struct etl_held *held);
 /* "range v (1200, max 1000)", one after the other, of those that are released or not. Cut to size. */
 void etl_held_text(const struct etl_held *held, bool released, char *out, size_t size);
 
+/* Where a stream goes on: bytes of its source's own making. */
+#define ETL_TOKEN_MAX 4096
+struct etl_token {
+	const uint8_t *data; /* lent */
+	uint32_t len;	     /* 0 = none; at most ETL_TOKEN_MAX, or the commit fails (ETL_LIMIT) */
+};
+
 /* What tells a unit from all others of its partition: an object its name, a window its start. */
 struct etl_unit_key {
 	struct etl_window window;
@@ -82,6 +89,8 @@ struct etl_ledger_entry {
 	 * changed since it was read. */
 	struct etl_window window;
 	struct etl_object object; /* name NULL: the unit is a window. As it was when it was read last */
+	/* Of a position, a unit with a stream's name: it moves with each commit, and with nothing else. */
+	struct etl_token token;
 	enum etl_window_state state;
 	bool dirty; /* closed, but to be read again: late data or a changed upstream */
 	char run_id[ETL_UUID_BYTES];
@@ -407,7 +416,7 @@ struct etl_state_ops {
 
 	/* Marks windows failed, held, skipped ...; guarded by the fence; never closes a window
 	 * as loaded or empty, never touches `hash` and `dirty` of a closed one and never writes
-	 * `held`: that is the commit's word. */
+	 * `held` and `token`: these are the commit's word. */
 	int (*ledger_mark)(struct etl_state *s, const char *job, const char *partition,
 		int64_t fence, const struct etl_ledger_entry *entries, size_t n,
 		struct etl_error *err);

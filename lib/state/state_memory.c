@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "state/ledger_doc.h"
 #include "state/memory.h"
 
 static int prepare(struct etl_state *s, struct etl_error *err)
@@ -303,9 +304,18 @@ struct etl_ledger_entry *etl_memory_entry_new(struct memory *m, const char *job,
 	return &lane->entries[at];
 }
 
-static void free_name(struct etl_ledger_entry *entry)
+/* What a caller lends becomes the lane's: the name that was made with the entry, and a copy of the token. */
+static void own(struct etl_ledger_entry *entry, const char *name)
 {
-	free((char *)(uintptr_t)entry->object.name); /* ours, made in entry_new */
+	entry->object.name = name;
+	entry->token.data = entry->token.len ?
+		(const uint8_t *)etl_memdup0((const char *)entry->token.data, entry->token.len) : NULL;
+}
+
+static void free_lent(struct etl_ledger_entry *entry)
+{
+	etl_free_const(entry->object.name);
+	etl_free_const(entry->token.data);
 }
 
 void etl_memory_entry_remove(struct memory *m, const char *job, const char *partition,
@@ -316,7 +326,7 @@ void etl_memory_entry_remove(struct memory *m, const char *job, const char *part
 
 	if (!lane || at == lane->n || compare(&lane->entries[at], unit) != 0)
 		return;
-	free_name(&lane->entries[at]);
+	free_lent(&lane->entries[at]);
 	lane->n--;
 	memmove(&lane->entries[at], &lane->entries[at + 1], (lane->n - at) * sizeof *lane->entries);
 }
@@ -361,7 +371,8 @@ static void put_entry(struct memory *m, const struct etl_commit *c,
 	}
 	if (!old)
 		old = etl_memory_entry_new(m, c->job, c->partition, &unit);
-	fresh.object.name = old->object.name;
+	own(&fresh, old->object.name);
+	etl_free_const(old->token.data);
 	*old = fresh;
 }
 
@@ -406,6 +417,9 @@ static int commit(struct etl_state *s, struct etl_txn *txn, const struct etl_com
 	if (!row || row->mark.fence != c->fence)
 		return etl_memory_unlock(m, fenced(err, c->job, c->partition, c->fence));
 	for (size_t i = 0; i < c->n_entries; i++)
+		if (etl_ledger_need_token(&c->entries[i], err) < 0)
+			return etl_memory_unlock(m, -1);
+	for (size_t i = 0; i < c->n_entries; i++)
 		put_entry(m, c, &c->entries[i]);
 	for (size_t i = 0; i < c->n_dirty; i++)
 		put_dirty(m, &c->dirty[i], c->job);
@@ -439,7 +453,8 @@ static void mark_one(struct memory *m, const char *job, const char *partition, i
 		old = etl_memory_entry_new(m, job, partition, &unit);
 		name = old->object.name;
 		*old = entry_of(e, fence);
-		old->object.name = name;
+		old->token = (struct etl_token){.len = 0};
+		own(old, name);
 		old->held = (struct etl_held){.n = 0};
 		return;
 	}
@@ -514,7 +529,7 @@ static void memory_free(struct etl_state *s)
 	}
 	for (size_t i = 0; i < m->n_lanes; i++) {
 		for (size_t k = 0; k < m->lanes[i].n; k++)
-			free_name(&m->lanes[i].entries[k]);
+			free_lent(&m->lanes[i].entries[k]);
 		free(m->lanes[i].job);
 		free(m->lanes[i].partition);
 		free(m->lanes[i].entries);

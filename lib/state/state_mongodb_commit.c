@@ -165,6 +165,8 @@ static int write_ledger_once(struct etl_effort *e, struct etl_error *err)
 	windows = etl_effort_collection(e, "windows");
 	bulk = mongoc_collection_create_bulk_operation_with_opts(windows, e->opts);
 	for (size_t i = 0; i < commit_of(e)->n_entries && rc == 0; i++)
+		rc = etl_ledger_need_token(&commit_of(e)->entries[i], err);
+	for (size_t i = 0; i < commit_of(e)->n_entries && rc == 0; i++)
 		rc = add_entry(e, bulk, &commit_of(e)->entries[i], err);
 	if (rc == 0)
 		rc = etl_state_run_bulk(bulk, err);

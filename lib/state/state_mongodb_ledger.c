@@ -411,6 +411,7 @@ static int mark_one(struct etl_place *place, const char *job, const char *partit
 
 	e.fence = fence;
 	e.held = (struct etl_held){.n = 0};
+	e.token.len = 0; /* it moves with commits alone */
 	etl_ledger_append_unit(&query, job, partition, &key);
 	BSON_APPEND_DOCUMENT_BEGIN(&query, "fence", &sub);
 	BSON_APPEND_INT64(&sub, "$lte", fence);

@@ -333,7 +333,8 @@ static void a_write_without_an_answer_has_its_object_read_again(void **state)
 	o.job->loads[0].type = &sink;
 	put("a.jsonl", ROW("s1", "100"), 60);
 	put("b.jsonl", ROW("s2", "100"), 60);
-	o.target->write_fault = (struct target_fault){.after = 1, .times = 1, .kind = ETL_DATA, .code = "target.late"};
+	o.target->write_fault = (struct target_fault){.after = 1, .times = 1, .kind = ETL_DATA,
+		.code = "target.late"};
 	assert_int_equal(run(&o, NULL)->state, ETL_PART_FAILED);
 	assert_false(entry_of(&o, "a.jsonl").dirty);
 	assert_true(entry_of(&o, "b.jsonl").dirty);

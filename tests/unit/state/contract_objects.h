@@ -104,9 +104,63 @@ static void a_mark_keeps_what_a_closed_object_was(void **state)
 	assert_int_equal(names.last.mtime.ms, H(4).ms);
 }
 
+static int take_token(void *ctx, const struct etl_ledger_entry *e, struct etl_error *err)
+{
+	char *out = ctx;
+
+	(void)err;
+	snprintf(out, 64, "%s %.*s", etl_window_state_word(e->state), (int)e->token.len,
+		(const char *)e->token.data);
+	return 0;
+}
+
+static void need_token(const char *want)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	char got[64] = "";
+
+	assert_true(store->ops->ledger_objects(store, "stream", "p", "orders", 1, take_token, got,
+			    &err) >= 0);
+	assert_string_equal(got, want);
+}
+
+/* A position moves with a commit that is in, and with nothing else: neither a mark of a failure nor the
+ * commit of somebody who has lost the fence moves it. */
+static void a_position_moves_with_the_commit(void **state)
+{
+	struct etl_ledger_entry e = object("orders", ETL_WINDOW_LOADED), failed = e;
+	struct etl_commit old = {.job = "stream", .partition = "p", .run_id = RUN_A, .fence = 1,
+		.entries = &e, .n_entries = 1};
+	static uint8_t large[ETL_TOKEN_MAX + 1];
+	struct etl_error err = ETL_ERROR_INIT;
+
+	(void)state;
+	claim("stream", "p", 1);
+	e.token = (struct etl_token){(const uint8_t *)"82AB", 4};
+	commit_ok("stream", "p", 1, &e, 1, H(0));
+	need_token("loaded 82AB");
+	failed.state = ETL_WINDOW_FAILED;
+	assert_int_equal(store->ops->ledger_mark(store, "stream", "p", 1, &failed, 1, &err), 0);
+	need_token("loaded 82AB");
+	claim("stream", "p", 2);
+	e.token = (struct etl_token){(const uint8_t *)"83", 2};
+	assert_int_equal(store->ops->commit(store, NULL, &old, &err), -1);
+	assert_int_equal(err.kind, ETL_CONFLICT);
+	need_token("loaded 82AB");
+	commit_ok("stream", "p", 2, &e, 1, H(0));
+	need_token("loaded 83");
+	e.token = (struct etl_token){large, sizeof large};
+	old.fence = 2;
+	etl_error_clear(&err);
+	assert_int_equal(store->ops->commit(store, NULL, &old, &err), -1);
+	assert_string_equal(err.code, "ledger.token");
+	need_token("loaded 83");
+}
+
 #define STATE_CONTRACT_OBJECTS                                                                  \
 	cmocka_unit_test(objects_are_listed_by_name_in_pages),                                  \
 		cmocka_unit_test(objects_of_other_partitions_are_not_listed),                   \
-		cmocka_unit_test(a_mark_keeps_what_a_closed_object_was)
+		cmocka_unit_test(a_mark_keeps_what_a_closed_object_was),                        \
+		cmocka_unit_test(a_position_moves_with_the_commit)
 
 #endif

@@ -114,6 +114,8 @@ static inline char *say_entry(const char *partition, const struct etl_ledger_ent
 	if (e->object.name)
 		etl_buf_printf(&text, " object '%s' size %" PRIu64 " of %" PRId64 " etag '%s'",
 			e->object.name, e->object.size, e->object.mtime.ms, e->object.etag);
+	for (uint32_t i = 0; i < e->token.len; i++)
+		etl_buf_printf(&text, "%s%02x", i ? "" : " token ", e->token.data[i]);
 	etl_buf_printf(&text, " hash '%s' reason '%s'%s writer '%s' fetched %s updated %s change '%s' was %s",
 		e->hash, e->reason, *e->dirty_token ? " token" : "", e->writer, TIME(e->fetched),
 		TIME(e->updated), e->change_id, etl_window_state_word(e->was));

@@ -13,6 +13,8 @@ static const char *const objects[] = {"$a", "/in/a.csv", "/in/a.csv.gz", "/in/b 
 	"2026-05-01T10:00:00Z", "a", "a/", "a0", "\xc3\xa9t\xc3\xa9", "\xf0\x9f\x8c\x8a"};
 enum { OBJECTS = sizeof objects / sizeof *objects, FOUND = 700 };
 
+static const uint8_t tokens[] = {0, 0x82, 0, 0xff, 'a', 0, 1};
+
 static struct etl_ledger_entry any_object(uint64_t which)
 {
 	struct etl_ledger_entry e = any_entry(roll(HOURS));
@@ -20,6 +22,8 @@ static struct etl_ledger_entry any_object(uint64_t which)
 	e.window.start = e.window.end = H(FOUND + roll(9));
 	e.object = (struct etl_object){.name = objects[which % OBJECTS], .size = roll(3) * 1000,
 		.mtime = H(FOUND + roll(4))};
+	if (roll(4) == 0)
+		e.token = (struct etl_token){tokens, (uint32_t)roll(sizeof tokens)};
 	snprintf(e.object.etag, sizeof e.object.etag, "%s", roll(2) ? "" : "\"e$1\"");
 	return e;
 }
