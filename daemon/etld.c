@@ -3,6 +3,9 @@
  * The manager: makes everything in order, runs the loop, stops everything in reverse. Start:
  * loop, workers, HTTP, control socket, then MongoDB from a worker. Stop: no new runs, runs
  * end within drain.timeout, then they are cancelled; their windows stay due.
+ *
+ * Everything that belongs to the loop is touched by the loop alone, from etld_run on; before it and
+ * after it there is no other thread that could touch it.
  */
 #include "etld.h"
 
@@ -37,6 +40,7 @@
 #include "io/pool.h"
 #include "io/zones.h"
 #include "methods/methods.h"
+#include "methods/request.h"
 #include "reload.h"
 
 /* A worker that is at one task for longer than this hangs: MongoDB calls end within a
@@ -53,6 +57,8 @@ struct manager {
 	etl_mono load_told; /* the same of the loader's thread, which is never given up */
 };
 
+/* One wake for all three pools: a task that is done says so by one write, whichever thread it was
+ * on. */
 static void on_wake(void *ctx)
 {
 	struct etld *etld = ctx;
@@ -62,6 +68,7 @@ static void on_wake(void *ctx)
 	etld_pool_collect(etld->load_pool);
 }
 
+/* The one function of the loop that a worker may call. */
 static void wake_loop(void *ctx)
 {
 	struct etld *etld = ctx;
@@ -69,6 +76,7 @@ static void wake_loop(void *ctx)
 	etld_loop_wake(etld->loop);
 }
 
+/* SIGTERM and SIGINT drain; a second one ends the runs at once. */
 static void on_signal(void *ctx, int number)
 {
 	if (number == SIGHUP)
@@ -77,6 +85,9 @@ static void on_signal(void *ctx, int number)
 		etld_drain(ctx);
 }
 
+/* Slots are wall-clock instants on a timing wheel that runs by the monotonic clock: when the
+ * relation between the two changes, every slot is in the wrong place. Example: at 10:00 the clock
+ * is set to 12:00; the slots 10:10 to 11:50 are missed ones, by each job's misfire rule. */
 static void on_clock_stepped(void *ctx)
 {
 	struct etld *etld = ctx;
@@ -89,12 +100,14 @@ static void on_clock_stepped(void *ctx)
 
 /* ---- watchdog ------------------------------------------------------------------------------ */
 
+/* Half of systemd's time, so that one turn that comes late is no death. */
 static void arm_watchdog(struct manager *m)
 {
 	etl_timer_arm(etld_loop_wheel(m->etld.loop), &m->watchdog_timer,
 		etl_mono_add(etl_mono_now(m->etld.clock), (etl_dur){m->watchdog.us / 2}));
 }
 
+/* By name and job: "a worker has been at the task 'strand' of job airqino for 90 s". */
 static void tell_slow(const struct etld_pool_facts *facts, bool stuck)
 {
 	const char *of = *facts->of ? facts->of : "-";
@@ -108,7 +121,8 @@ static void tell_slow(const struct etld_pool_facts *facts, bool stuck)
 		stuck ? ": it hangs, and the watchdog is not fed any more" : "");
 }
 
-/* Each task that takes so long is told once, and again when it is given up. */
+/* Each task that takes so long is told once, and again when it is given up. By the time at which
+ * the task began: it is the same task as long as that is the same. */
 static void look_at_oldest(struct manager *m, const struct etld_pool_facts *facts, bool stuck)
 {
 	bool slow = facts->oldest.us >= m->watchdog.us / 2;
@@ -121,7 +135,8 @@ static void look_at_oldest(struct manager *m, const struct etld_pool_facts *fact
 	}
 }
 
-/* A configuration that cannot be read through, as on a share that hangs. All else goes on. */
+/* A configuration that cannot be read through, as on a share that hangs. All else goes on. Only
+ * told, and the watchdog is fed: a hanging share must not end a daemon that loads on time. */
 static void look_at_loader(struct manager *m)
 {
 	struct etld_pool_facts facts;
@@ -133,7 +148,9 @@ static void look_at_loader(struct manager *m)
 	m->load_told = facts.since;
 }
 
-/* Fires on the loop, so the loop turns; the workers are asked for. */
+/* Fires on the loop, so the loop turns; the workers are asked for. Not fed while a worker hangs:
+ * systemd restarts etld, and the windows of what hung are still due. A slow MongoDB is no hang,
+ * since each of its calls ends within a minute. */
 static void on_watchdog(struct etl_timer *timer, void *ctx)
 {
 	struct manager *m = ctx;
@@ -153,13 +170,14 @@ static void on_watchdog(struct etl_timer *timer, void *ctx)
 /* ---- stopping ------------------------------------------------------------------------------ */
 
 /* The flag is heard between two steps only: a worker that asks again and again what became of its
- * commit is told apart. */
+ * commit is told apart. Renewals and finishes go on: a run that ends has to write its record. */
 static void end_now(struct etld *etld)
 {
 	etl_mongo_hurry(etld->mongo);
 	etld_runs_cancel_all(etld, ETL_CANCEL_SHUTDOWN);
 }
 
+/* Nothing is torn by it: a commit that was sent has its answer or is found out by the next run. */
 static void on_drain_timeout(struct etl_timer *timer, void *ctx)
 {
 	struct etld *etld = ctx;
@@ -171,6 +189,9 @@ static void on_drain_timeout(struct etl_timer *timer, void *ctx)
 	end_now(etld);
 }
 
+/* The order: nothing new is read, armed or started; then systemd is told how long it may take; then
+ * runs that only wait for a retry end. When the last run has ended and the outbox has sent what it
+ * had, the loop ends (news.c). */
 void etld_drain(struct etld *etld)
 {
 	struct manager *m = ETL_OF(struct manager, etld, etld);
@@ -199,11 +220,15 @@ void etld_drain(struct etld *etld)
 
 /* ---- life ---------------------------------------------------------------------------------- */
 
+/* Slots and windows of local days follow from a zone's file: a new one is a new configuration. */
 static void on_zones_changed(void *ctx)
 {
 	etld_reload(ctx);
 }
 
+/* Each part may use those above it, none below; etld_free takes them down in the reverse order and
+ * accepts a half-built manager. The control socket is last: who is let in finds all of it. Lanes:
+ * as many threads for blocking sources as workers, one for leases, one for reloads. */
 static int open_parts(struct etld *etld, struct etl_error *err)
 {
 	const struct etld_settings *settings = &etld->generation->settings;
@@ -238,7 +263,8 @@ static int open_parts(struct etld *etld, struct etl_error *err)
 	return etld->control ? 0 : -1;
 }
 
-/* Others, in other folders, are told this path. */
+/* Others, in other folders, are told this path. As `etlctl version` and `config check` show it:
+ * etlctl may run anywhere. */
 static char *whole_path(const char *path)
 {
 	etl_cleanup(free) char *here = *path == '/' ? NULL : getcwd(NULL, 0);
@@ -246,6 +272,7 @@ static char *whole_path(const char *path)
 	return here ? etl_strf("%s/%s", here, path) : etl_strdup(path);
 }
 
+/* Nothing is asked of MongoDB yet: a daemon starts, and answers, without it. */
 struct etld *etld_new(struct etld_generation *generation, const struct etl_clock *clock,
 	struct etl_error *err)
 {
@@ -266,7 +293,8 @@ struct etld *etld_new(struct etld_generation *generation, const struct etl_clock
 	return etld;
 }
 
-/* Each with its first error; etlctl config check tells all. */
+/* Each with its first error; etlctl config check tells all. At the start alone: a reload with
+ * errors is refused, and left-out jobs stay in status. */
 static void tell_left_out(const struct etld_generation *g)
 {
 	for (size_t i = 0; i < g->n_jobs; i++) {
@@ -279,6 +307,8 @@ static void tell_left_out(const struct etld_generation *g)
 	}
 }
 
+/* Jobs are adopted before MongoDB is asked: their slots are armed and wait for the store, so that
+ * none that falls due in between is lost. */
 void etld_run(struct etld *etld)
 {
 	struct manager *m = ETL_OF(struct manager, etld, etld);
@@ -300,7 +330,8 @@ void etld_run(struct etld *etld)
 	etld_log(ETLD_NOTICE, ETLD_MSG_STOPPED, NULL, 0, "stopped");
 }
 
-/* The reverse of open_parts. Workers go first: nothing may be used below them. */
+/* The reverse of open_parts. Workers go first: nothing may be used below them. What was put into
+ * the outbox and is not stored is told there as lost. */
 void etld_free(struct etld *etld)
 {
 	if (!etld)
@@ -311,6 +342,7 @@ void etld_free(struct etld *etld)
 	etld_pool_free(etld->pool);
 	etld_pool_free(etld->lease_pool);
 	etld_pool_free(etld->load_pool);
+	etld_requests_drop(etld);
 	etld_reloads_free(etld->reloads);
 	etld_backfills_free(etld);
 	etld_pauses_down(etld);

@@ -8,6 +8,10 @@
  *  - on the loop: numbering the generation, counting who holds it, the limits of hosts, the
  *    level of the journal, jobs and slots, and the watch on the files of time zones (that they have
  *    not changed since is found out by the loader's thread again: zones.c).
+ *
+ * Example: SIGHUP, then two `etlctl reload`, while a share is slow. The first loading is going;
+ * both requests wait for one that begins behind it, since the files may have changed after the
+ * first was read; both are answered by that one, with `waited`.
  */
 #include "reload.h"
 
@@ -56,12 +60,14 @@ struct etld_reloads {
 	struct loading *going, *next;
 };
 
+/* NULL and "" are the same here: a key that was left out and one that is empty. */
 static bool differs(const char *a, const char *b)
 {
 	return strcmp(a ? a : "", b ? b : "") != 0;
 }
 
-/* Keys that are bound to open things: the change is taken up at the next start. */
+/* Keys that are bound to open things: the change is taken up at the next start. They are told in
+ * the answer of the reload and in the journal: silence would read as "taken". */
 static void warn_of_restart(const struct etld_settings *was, const struct etld_settings *is,
 	struct etl_buf *report)
 {
@@ -83,6 +89,7 @@ static void warn_of_restart(const struct etld_settings *was, const struct etld_s
 				"%s has changed and takes effect at the next start\n", keys[i].key);
 }
 
+/* A line each, so that each has its own message id. */
 void etld_tell_warnings(const char *warnings)
 {
 	char *text = etl_strdup(warnings), *next;
@@ -96,6 +103,7 @@ void etld_tell_warnings(const char *warnings)
 	free(text);
 }
 
+/* The old configuration goes on, and status says that the one on disk is another. */
 static void refuse(struct etld *etld, const struct etl_buf *first)
 {
 	free(etld->config_error);
@@ -105,6 +113,8 @@ static void refuse(struct etld *etld, const struct etl_buf *first)
 		etl_buf_text(first));
 }
 
+/* In one turn of the loop: no slot fires between the first and the last line. The limits of hosts
+ * come before the jobs, so that a run that starts by this goes by the new ones. */
 static void swap_in(struct etld *etld, struct loading *loading)
 {
 	struct etld_generation *fresh = ETL_TAKE(loading->fresh);
@@ -127,6 +137,7 @@ static void swap_in(struct etld *etld, struct loading *loading)
 
 /* ---- one loading ----------------------------------------------------------------------------- */
 
+/* The path is the daemon's for its whole life. */
 static struct loading *loading_new(struct etld *etld)
 {
 	struct loading *loading = ETL_NEW(struct loading);
@@ -138,6 +149,7 @@ static struct loading *loading_new(struct etld *etld)
 	return loading;
 }
 
+/* Each is out of the list before it is told: it may ask again within the call. */
 static void tell_waits(struct loading *loading, enum etld_reloaded how)
 {
 	struct etld_reload_wait *wait;
@@ -160,6 +172,8 @@ static void loading_free(struct loading *loading)
 	free(loading);
 }
 
+/* Warnings of a good configuration, or all errors of a bad one with the first on a line of its own
+ * for status. */
 static void report(struct loading *loading, const struct etl_diag *diag)
 {
 	if (loading->fresh) {
@@ -170,7 +184,8 @@ static void report(struct loading *loading, const struct etl_diag *diag)
 	etl_diag_first(diag, &loading->first);
 }
 
-/* The loader's thread. */
+/* The loader's thread. Groups are looked up here too, since a directory service may take seconds.
+ */
 static void load_work(struct etld_task *task)
 {
 	struct loading *loading = (struct loading *)task;
@@ -187,6 +202,7 @@ static void load_work(struct etld_task *task)
 
 static void load_done(struct etld_task *task);
 
+/* systemd shows the unit as reloading until READY is told (load_done). */
 static void begin(struct etld_reloads *reloads)
 {
 	struct loading *loading = reloads->going = ETL_TAKE(reloads->next);
@@ -198,6 +214,8 @@ static void begin(struct etld_reloads *reloads)
 	etld_pool_submit(reloads->etld->load_pool, &loading->task);
 }
 
+/* READY before those who wait are told: an operator whose command has ended may look at systemctl
+ * next. */
 static void load_done(struct etld_task *task)
 {
 	struct loading *loading = (struct loading *)task;
@@ -227,7 +245,8 @@ static void load_done(struct etld_task *task)
 
 /* ---- who asks ------------------------------------------------------------------------------- */
 
-/* The loading that begins after this call, now or behind the one that goes; NULL: none will. */
+/* The loading that begins after this call, now or behind the one that goes; NULL: none will. One
+ * waits behind the one that goes, never two: all who ask meanwhile share it. */
 static struct loading *ask(struct etld *etld)
 {
 	struct etld_reloads *reloads = etld->reloads;
@@ -246,12 +265,14 @@ static struct loading *ask(struct etld *etld)
 	return reloads->next;
 }
 
+/* By a signal or a zone's file: nobody waits for it. */
 void etld_reload(struct etld *etld)
 {
 	if (ask(etld) && !etld->reloads->going)
 		begin(etld->reloads);
 }
 
+/* Never told from inside this call: the thread has to read first. */
 static struct etld_reload_wait *wait_for(struct etld *etld, etld_reloaded_fn fn, void *ctx,
 	bool *behind)
 {
@@ -271,6 +292,7 @@ static struct etld_reload_wait *wait_for(struct etld *etld, etld_reloaded_fn fn,
 	return wait;
 }
 
+/* Its client has gone; the loading goes on for whoever else waits, and for the configuration. */
 static void forget(struct etld_reload_wait *wait)
 {
 	DL_DELETE(wait->of->waits, wait);
@@ -279,6 +301,8 @@ static void forget(struct etld_reload_wait *wait)
 
 /* ---- the manager's side --------------------------------------------------------------------- */
 
+/* Methods stand below the manager and may not include it: it hands in what they may ask
+ * (methods/reloading.h). */
 struct etld_reloads *etld_reloads_new(struct etld *etld)
 {
 	static const struct etld_reload_hands hands = {wait_for, forget};
@@ -289,6 +313,7 @@ struct etld_reloads *etld_reloads_new(struct etld *etld)
 	return reloads;
 }
 
+/* The thread stops before its next file; what it made until then is freed when it comes back. */
 void etld_reloads_drain(struct etld_reloads *reloads)
 {
 	if (reloads->going) {
@@ -300,6 +325,7 @@ void etld_reloads_drain(struct etld_reloads *reloads)
 	loading_free(ETL_TAKE(reloads->next));
 }
 
+/* After the pool: the thread has ended. */
 void etld_reloads_free(struct etld_reloads *reloads)
 {
 	if (!reloads)

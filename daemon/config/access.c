@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * Ranks of peers. No name service is asked here but in etld_access_look.
+ *
+ * Example: a dashboard's user is in `etl`, an operator in `etladmin`. The first may ask and is
+ * refused with NotPermitted for `pause`; the second may do both; somebody in neither is sent away
+ * as he connects. root and etld's own user always may: whoever is one of these could stop the
+ * daemon anyway.
  */
 #include "config/access.h"
 
@@ -13,6 +18,8 @@
 #include "base/alloc.h"
 #include "base/fault.h"
 
+/* A directory service may answer with thousands of members: the buffer grows until it fits, up to a
+ * bound. */
 static bool gid_of(const char *name, gid_t *out)
 {
 	size_t size = 4096;
@@ -31,6 +38,8 @@ static bool gid_of(const char *name, gid_t *out)
 	return found != NULL;
 }
 
+/* The one place that may block on a name service; the fault point makes it as slow as a test wants.
+ */
 void etld_access_look(const char *group, const char *admin_group, struct etld_access *out)
 {
 	*out = (struct etld_access){0};
@@ -39,6 +48,7 @@ void etld_access_look(const char *group, const char *admin_group, struct etld_ac
 	out->has_admin_group = gid_of(admin_group, &out->admin_group);
 }
 
+/* The peer's own gid is not always among its supplementary groups. */
 static bool is_in(gid_t gid, gid_t own, const gid_t *gids, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -47,7 +57,8 @@ static bool is_in(gid_t gid, gid_t own, const gid_t *gids, size_t n)
 	return own == gid;
 }
 
-/* Supplementary groups (SO_PEERGROUPS, Linux 4.13). Where they are not told only the gid counts. */
+/* Supplementary groups (SO_PEERGROUPS, Linux 4.13). Where they are not told only the gid counts. 64
+ * are enough for nearly everybody; the kernel says how many bytes more it takes. */
 static gid_t *groups_of(int fd, size_t *n)
 {
 	socklen_t bytes = 64 * sizeof(gid_t);
@@ -62,6 +73,9 @@ static gid_t *groups_of(int fd, size_t *n)
 	return gids;
 }
 
+/* By the kernel's word of the moment of connecting, not by /proc: a process could have changed
+ * since. A group that this machine does not have matches nobody, for a gid of 0 in its place would
+ * let root's group in. */
 int etld_access_of(const struct etld_access *access, int fd, struct etld_peer *out)
 {
 	struct ucred peer;

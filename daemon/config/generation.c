@@ -2,6 +2,12 @@
  *
  * Loading a configuration: the main configuration file, then each job file, all errors in one
  * pass.
+ *
+ * Example of what is refused when. A job file has a typo: at a start that job is left out and all
+ * others run; a reload is refused as a whole and the old configuration goes on; `etld --check`
+ * prints it and ends with 78. Why they differ: a start has nothing to go on with, and one bad file
+ * must not keep fifty jobs from running after a reboot at night; at a reload somebody is there who
+ * can mend it.
  */
 #include "config/generation.h"
 
@@ -25,7 +31,8 @@ static const char *lookup(const char *name)
 	return getenv(name);
 }
 
-/* The unit hands over credentials, or at least the socket that it is notified by. */
+/* The unit hands over credentials, or at least the socket that it is notified by. Outside of it
+ * credentials cannot be read by anybody, which says nothing about the file that names them. */
 static bool is_in_unit(void)
 {
 	return getenv("CREDENTIALS_DIRECTORY") || getenv("NOTIFY_SOCKET");
@@ -40,6 +47,7 @@ static const char *credentials_folder(void)
 	return given || access(of_unit, X_OK) != 0 ? given : of_unit;
 }
 
+/* Paths in the file are relative to it, not to where somebody stands. */
 static char *folder_of(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -82,7 +90,8 @@ static const char *job_name(struct job_file *file, struct etl_conf_env *env)
 						     etl_arena_strf(env->arena, "job%s", name);
 }
 
-/* Leaves the job out if anything of it is wrong, and says so to all. */
+/* Leaves the job out if anything of it is wrong, and says so to all. The first error is the job's
+ * `left_out`, which status, jobs and why show. */
 static void judge(struct etl_job *job, struct etl_diag *own, struct etl_diag *all,
 	const struct etl_conf_env *env)
 {
@@ -96,8 +105,9 @@ static void judge(struct etl_job *job, struct etl_diag *own, struct etl_diag *al
 	etl_diag_absorb(all, own);
 }
 
-/* One file after the other; the tree's arena is used again unless the file keeps it. The fault
- * point holds a test's loading in the middle. */
+/* One file after the other; the tree's arena is used again unless the file keeps it. Each job has
+ * its own list of errors first, so that it is known which job they are of. The fault point holds a
+ * test's loading in the middle. */
 static void load_job(struct job_file *file, struct etl_texts *texts, struct etl_arena **tree,
 	struct etl_conf_env *env)
 {
@@ -125,6 +135,8 @@ static void load_job(struct job_file *file, struct etl_texts *texts, struct etl_
 		etl_arena_reset(*tree);
 }
 
+/* Of two files with one name the one that may have it comes first, then by path: which of them is
+ * kept does not depend on the order of a directory. */
 static int by_name(const void *a, const void *b)
 {
 	const struct job_file *x = a, *y = b;
@@ -136,7 +148,8 @@ static int by_name(const void *a, const void *b)
 }
 
 /* One job of the name stays, and is left out; a file that cannot name a job takes no name away
- * from one that can. */
+ * from one that can. Both are wrong, as nobody knows which one is meant: the job stays, is left
+ * out, and says why. */
 static void same_name(struct job_file *kept, struct job_file *other, struct etl_conf_env *env)
 {
 	struct etl_diag *own = etl_diag_new();
@@ -171,12 +184,14 @@ static void take_jobs(struct etld_generation *g, struct job_file *files, size_t 
 	}
 }
 
+/* A stopping daemon does not wait for a thousand files on a slow share. */
 static bool stopped(const atomic_bool *stop)
 {
 	return stop && atomic_load(stop);
 }
 
-/* Two jobs into one collection may be meant; nothing to say. No job at all hardly is. */
+/* Two jobs into one collection may be meant; nothing to say. No job at all hardly is. Ties between
+ * jobs are made when all are read: `after: raw` may stand in a file that is read before raw's. */
 static void load_jobs(struct etld_generation *g, const glob_t *found, const atomic_bool *stop,
 	struct etl_conf_env *env)
 {
@@ -201,14 +216,16 @@ static void load_jobs(struct etld_generation *g, const glob_t *found, const atom
 	free(files);
 }
 
-/* A job's file given in place of the daemon's. */
+/* A job's file given in place of the daemon's. A common mistake with a message of its own: `etlctl
+ * config check jobs.d/a.yaml`. */
 static bool is_a_job(const struct etl_node *root)
 {
 	return !etl_node_get(root, "mongodb") && etl_node_get(root, "extract") &&
 		(etl_node_get(root, "load") || etl_node_get(root, "window"));
 }
 
-/* The number of errors that are no job's own. */
+/* The number of errors that are no job's own. The daemon's own file first; without its `jobs`
+ * nothing else can be found. */
 static size_t load_all(struct etld_generation *g, const atomic_bool *stop, struct etl_conf_env *env)
 {
 	const struct etl_conf_load_options options = {.env = lookup, .outside = env->outside};
@@ -219,14 +236,14 @@ static size_t load_all(struct etld_generation *g, const atomic_bool *stop, struc
 	if (root && is_a_job(root)) {
 		etl_diag_add(env->diag, &root->mark, ETL_DIAG_FILE, NULL,
 			"etld --config FILE and etlctl config check FILE take the daemon's file, "
-			"such as "
-			"/etc/etld/etld.yaml, and find the jobs by its key `jobs`",
+			"such as /etc/etld/etld.yaml, and find the jobs by its key `jobs`",
 			"%s: this is a job, not etld's own file", g->path);
 		return 1;
 	}
 	if (root)
 		etld_settings_load(&g->settings, root, env);
 	env->database = g->settings.mongodb.database;
+	env->metadata = g->settings.metadata.database;
 	if (g->settings.jobs)
 		etld_job_files(g->settings.jobs, env, &found);
 	errors = etl_diag_count_of(env->diag, ETL_DIAG_ERROR);
@@ -238,6 +255,8 @@ static size_t load_all(struct etld_generation *g, const atomic_bool *stop, struc
 
 enum purpose { FOR_RELOAD, FOR_START, FOR_CHECK };
 
+/* Nobody else has the generation until this returns: no lock is needed, and half of one is never
+ * seen. */
 static struct etld_generation *load(const char *path, enum purpose purpose, const atomic_bool *stop,
 	struct etl_diag *diag)
 {
@@ -282,6 +301,7 @@ struct etld_generation *etld_generation_start(const char *path, struct etl_diag 
 	return load(path, FOR_START, NULL, diag);
 }
 
+/* Nothing of it is put into force: what it made is printed and freed. */
 struct etld_generation *etld_generation_check(const char *path, struct etl_diag *diag)
 {
 	return load(path, FOR_CHECK, NULL, diag);
@@ -293,6 +313,8 @@ struct etld_generation *etld_generation_ref(struct etld_generation *generation)
 	return generation;
 }
 
+/* Runs, requests, backfill steps and questions hold one each; the last of them to end frees all at
+ * once, by one arena. Loop thread, so that the count needs no atomic. */
 void etld_generation_unref(struct etld_generation *g)
 {
 	if (!g || --g->refs)

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * Lists job files, and looks through their folder for what was meant to be one.
+ *
+ * A file that is not read is a job that does not run, and nobody is told by its absence:
+ * `airqino.yml` beside a pattern of `*.yaml` is a warning of the loader, with the name that it
+ * should have.
  */
 #include "config/job_files.h"
 
@@ -27,6 +31,7 @@ static bool looks_like_a_job(const char *name)
 	return false;
 }
 
+/* Some file systems do not tell the type of an entry: then the name decides. */
 static int is_candidate(const struct dirent *entry)
 {
 	return (entry->d_type == DT_REG || entry->d_type == DT_LNK ||
@@ -62,7 +67,8 @@ static void warn_unread(const char *path, const char *name, const char *pattern,
 		"%s is not read: the pattern is %s", name, pattern);
 }
 
-/* In the folder of the pattern; of a pattern of folders only the files that it takes are known. */
+/* In the folder of the pattern; of a pattern of folders only the files that it takes are known.
+ * Sorted, so that two reloads warn in the same order. */
 static void look_beside(const char *full, const char *pattern, const glob_t *found,
 	const struct etl_conf_env *env)
 {
@@ -85,6 +91,8 @@ static void look_beside(const char *full, const char *pattern, const glob_t *fou
 		free(entries);
 }
 
+/* GLOB_ERR: a folder that cannot be read is an error and not an empty list, for jobs that ran would
+ * silently vanish by a change of rights. */
 void etld_job_files(const char *pattern, const struct etl_conf_env *env, glob_t *found)
 {
 	etl_cleanup(free) char *full = *pattern == '/' ? etl_strdup(pattern) :

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * etld.yaml: its option rows and the two keys that need more than a row.
+ *
+ * How an option comes to be: a row here with name, type, place in the struct, default, bounds and
+ * help. The loader fills the struct by it, errors name it, and `make lint` compares it with
+ * etld.yaml(5). Nothing is parsed by hand but the two keys that a row cannot say: the URI, which
+ * may be a secret, and hosts, whose keys are names.
  */
 #include "config/settings.h"
 
@@ -13,11 +18,13 @@
 
 const char *const etld_log_levels[] = {"error", "warning", "notice", "info", "debug", NULL};
 
+/* Of the whole struct; IN is the same within a group, which is a table of its own. */
 #define AT(member) offsetof(struct etld_settings, member)
 /* Rows of an embedded struct count from its own begin. */
 #define IN(group, member) \
 	(offsetof(struct etld_settings, group.member) - offsetof(struct etld_settings, group))
 
+/* The URI is a node: a text or a secret by reference, which load_uri tells apart. */
 static const struct etl_option mongodb_table[] = {
 	{.name = "uri", .type = ETL_OPT_NODE, .offset = IN(mongodb, uri_node), .required = true,
 		.help = "mongodb://... of a replica set, or {credential: NAME}"},
@@ -33,6 +40,7 @@ static const struct etl_option metadata_table[] = {
 	{0},
 };
 
+/* The unit makes /run/etld and both groups (systemd/): these defaults are theirs. */
 static const struct etl_option control_table[] = {
 	{.name = "socket", .type = ETL_OPT_STRING, .offset = IN(control, socket),
 		.fallback = "/run/etld/control", .help = "where etlctl asks"},
@@ -43,6 +51,8 @@ static const struct etl_option control_table[] = {
 	{0},
 };
 
+/* Defaults for a small server: 16 runs wait for sources most of the time, four workers decode, 32
+ * MiB hold what is on its way. */
 static const struct etl_option limits_table[] = {
 	{.name = "max_active", .type = ETL_OPT_INT, .offset = IN(limits, max_active),
 		.fallback = "16", .min = 1, .max = 10000, .help = "runs at the same time"},
@@ -56,6 +66,7 @@ static const struct etl_option limits_table[] = {
 	{0},
 };
 
+/* A day is the longest that one answer may take; a source that needs longer is asked in pieces. */
 static const struct etl_option http_table[] = {
 	{.name = "timeout", .type = ETL_OPT_DURATION, .offset = IN(http, timeout),
 		.fallback = "60s", .min = 1, .max = 86400, .help = "for a whole answer"},
@@ -66,6 +77,7 @@ static const struct etl_option http_table[] = {
 	{0},
 };
 
+/* Below the unit's TimeoutStopSec, which is extended by as much (etld_notify_extend). */
 static const struct etl_option drain_table[] = {
 	{.name = "timeout", .type = ETL_OPT_DURATION, .offset = IN(drain, timeout),
 		.fallback = "30s", .max = 3600, .help = "how long runs may go on after SIGTERM"},
@@ -78,6 +90,7 @@ static const struct etl_option log_table[] = {
 	{0},
 };
 
+/* The key is there so that a file for a later version is understood, and refused with a word. */
 static const struct etl_option web_table[] = {
 	{.name = "listen", .type = ETL_OPT_STRING, .offset = IN(web, listen), .fallback = "none",
 		.help = "none: this version serves no web page"},
@@ -106,6 +119,7 @@ const struct etl_option etld_settings_table[] = {
 	{0},
 };
 
+/* In the order of etld_log_levels. */
 int etld_settings_log_priority(const struct etld_settings *settings)
 {
 	static const int priorities[] = {
@@ -114,6 +128,8 @@ int etld_settings_log_priority(const struct etld_settings *settings)
 	return priorities[settings->log.level];
 }
 
+/* A URI with a password in it is refused, literal or out of a variable: it would be in every copy
+ * of the file or of the environment. `{credential: NAME}` may hold one. */
 static void load_uri(struct etld_settings *out, const struct etl_conf_env *env)
 {
 	const struct etl_node *node = out->mongodb.uri_node;
@@ -145,6 +161,8 @@ struct host_options {
 #define BREAKER(member) offsetof(struct etl_breaker_rules, member)
 #define HOST(member) offsetof(struct host_options, member)
 
+/* Five failures in a row are no accident any more; pauses of 30 s to 10 m let a host come back
+ * without being asked all the time. */
 static const struct etl_option breaker_table[] = {
 	{.name = "failures", .type = ETL_OPT_INT, .offset = BREAKER(failures), .fallback = "5",
 		.min = 0, .max = 1000, .help = "in a row that open it; 0 = never"},
@@ -156,6 +174,8 @@ static const struct etl_option breaker_table[] = {
 	{0},
 };
 
+/* Eight requests at once and no rate for a host without a rule; a host that says less in its
+ * answers (429, RateLimit) is heeded without any row. */
 static const struct etl_option host_table[] = {
 	{.name = "max_active", .type = ETL_OPT_INT, .offset = HOST(max_active), .fallback = "8",
 		.min = 1, .max = 1000, .help = "requests at once"},
@@ -170,6 +190,7 @@ static const struct etl_option host_table[] = {
 /* The rule of hosts that have none of their own. */
 static const char others[] = "default";
 
+/* Bounds of single values are in the rows; here is what two of them mean together. */
 static void check_host(const char *host, const struct host_options *o, const struct etl_node *key,
 	const struct etl_node *node, const struct etl_conf_env *env)
 {
@@ -187,6 +208,7 @@ static void check_host(const char *host, const struct host_options *o, const str
 			"at least cool_down", NULL, "`max_cool_down` is shorter than `cool_down`");
 }
 
+/* Without a node all defaults: the rule of hosts that have none. */
 static struct etld_host_rule load_host(const char *host, const struct etl_node *key,
 	const struct etl_node *node, const struct etl_conf_env *env)
 {
@@ -198,6 +220,7 @@ static struct etld_host_rule load_host(const char *host, const struct etl_node *
 		etl_bucket_rules_of(o.rate, o.burst < 1 ? 1 : o.burst), o.breaker};
 }
 
+/* "default" is the rule of all that have none. */
 static void load_hosts(struct etld_settings *out, const struct etl_conf_env *env)
 {
 	const struct etl_node *node = out->limits.hosts;
@@ -223,6 +246,7 @@ static void load_hosts(struct etld_settings *out, const struct etl_conf_env *env
 	}
 }
 
+/* All errors in one pass: what depends on a value that is wrong does without it. */
 void etld_settings_load(struct etld_settings *out, const struct etl_node *root,
 	const struct etl_conf_env *env)
 {
@@ -236,6 +260,7 @@ void etld_settings_load(struct etld_settings *out, const struct etl_node *root,
 			"this version serves no web page");
 }
 
+/* Lent to the transfers until the next generation is in force. */
 void etld_settings_http(const struct etld_settings *settings, struct etld_http_options *out)
 {
 	*out = (struct etld_http_options){

@@ -3,6 +3,9 @@
  * The control socket: it listens, lets clients in by rank and number, and tells each one that
  * it sends away why. What a client does is in control_client.c; nothing is read from a client
  * here.
+ *
+ * Why a file's rights and a rank both: the file lets in the group (0660), and the kernel's word
+ * about the peer says what of that he may.
  */
 #include "doors/control.h"
 
@@ -40,6 +43,7 @@ struct etld_control {
 	unsigned untold; /* since then */
 };
 
+/* Half of what is here is control_client.c's: the list of clients and their sums. */
 struct etld_clients *etld_control_clients(struct etld_control *control)
 {
 	return &control->clients;
@@ -47,6 +51,8 @@ struct etld_clients *etld_control_clients(struct etld_control *control)
 
 /* ---- clients that come ----------------------------------------------------------------------- */
 
+/* One line in ten seconds with how many there were: a script that knocks all day must not fill the
+ * journal. */
 static void log_refused(struct etld_control *control, const struct etld_peer *peer, const char *why)
 {
 	etl_mono now = etl_mono_now(control->clients.etld->clock);
@@ -61,14 +67,13 @@ static void log_refused(struct etld_control *control, const struct etld_peer *pe
 	if (control->untold)
 		snprintf(more, sizeof more, "; %u more before it", control->untold);
 	etld_log(ETLD_WARNING, ETLD_MSG_CLIENT_REFUSED, &field, 1,
-		"%s was sent away from the control "
-		"socket: %s%s",
-		who, why, more);
+		"%s was sent away from the control socket: %s%s", who, why, more);
 	control->logged = now;
 	control->untold = 0;
 }
 
-/* A refused client always gets an answer: its socket is new, so there is room in it. */
+/* A refused client always gets an answer: its socket is new, so there is room in it. In the
+ * protocol's own form: etlctl prints it as any refusal, with the hint. */
 static void refuse_client(int fd, enum etl_ctl_error error, const char *message, const char *hint)
 {
 	struct etl_buf out;
@@ -80,6 +85,7 @@ static void refuse_client(int fd, enum etl_ctl_error error, const char *message,
 	close(fd);
 }
 
+/* The last four are for who can end a flood. */
 static bool has_place(const struct etld_clients *clients, enum etld_rank rank)
 {
 	if (rank == ETLD_RANK_READER)
@@ -87,6 +93,8 @@ static bool has_place(const struct etld_clients *clients, enum etld_rank rank)
 	return clients->n < (rank == ETLD_RANK_SELF ? ETLD_CLIENTS_MAX : OPERATORS_MAX);
 }
 
+/* A place may be made free by letting go a client that has said nothing for a second, of no higher
+ * rank. */
 static void on_peer(struct etld_control *control, int fd, const struct etld_peer *peer)
 {
 	static const char many[] = "too many clients at once";
@@ -124,6 +132,7 @@ static void turn_away(struct etld_control *control)
 	control->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
+/* One client a turn: the loop comes back here at once if more wait, with timers in between. */
 static void on_listen(void *ctx, int listen_fd, bool readable, bool writable)
 {
 	struct etld_control *control = ctx;
@@ -145,6 +154,7 @@ static void on_listen(void *ctx, int listen_fd, bool readable, bool writable)
 
 /* ---- the socket ---------------------------------------------------------------------------- */
 
+/* 108 bytes are the kernel's limit of a path; the configuration may hold any text. */
 static int fill_address(struct sockaddr_un *address, const char *path, struct etl_error *err)
 {
 	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
@@ -194,7 +204,8 @@ static void open_to_group(const char *path, const struct etld_access *access, co
 	(void)chmod(path, 0660);
 }
 
-/* Made with no rights for others (umask), then opened for the group. */
+/* Made with no rights for others (umask), then opened for the group. A backlog of 64, as many as
+ * there are places. */
 static int listen_on(struct etld_control *control, const char *group, struct etl_error *err)
 {
 	struct sockaddr_un address;
@@ -211,6 +222,7 @@ static int listen_on(struct etld_control *control, const char *group, struct etl
 	return 0;
 }
 
+/* The spare descriptor is taken before any client comes (turn_away). */
 struct etld_control *etld_control_open(struct etld *etld, const struct etld_settings *settings,
 	struct etl_error *err)
 {
@@ -231,6 +243,7 @@ struct etld_control *etld_control_open(struct etld *etld, const struct etld_sett
 	return control;
 }
 
+/* Clients first: their requests are told while all that they point to is still there. */
 void etld_control_close(struct etld_control *control)
 {
 	if (!control)

@@ -26,6 +26,7 @@
 #define PROGRESS_BYTES ((size_t)64 * 1024)
 #define PATIENCE ETL_SECONDS(1) /* after this time another client's need counts more */
 
+/* All clients, through the socket that let this one in. */
 static struct etld_clients *clients_of(const struct etld_client *client)
 {
 	return etld_control_clients(client->control);
@@ -187,8 +188,7 @@ static void too_much(struct etld_client *client, size_t before)
 	etl_buf_fini(&client->output);
 	client->output = rest;
 	etl_ctl_error_append(&client->output, ETL_CTL_NOT_READY,
-		"others have not read their answers yet, and there is no room for another large "
-		"one",
+		"others have not read their answers yet, and there is no room for a large one",
 		"try again, or ask for one job", NULL);
 }
 
@@ -233,7 +233,7 @@ static void refuse(void *ctx, enum etl_ctl_error error, const char *message, con
 }
 
 /* A stream may not fill a client's output: false tells the method that this client is too slow
- * to follow. */
+ * to follow. The JSON is taken in either case. */
 static bool more(void *ctx, struct etl_json *reply)
 {
 	struct etld_client *client = ctx;
@@ -264,6 +264,8 @@ static void unreadable(struct etld_client *client, const struct etl_error *err)
 	client->closing = true;
 }
 
+/* Questions about the interface itself (GetInfo, GetInterfaceDescription) are answered here: they
+ * make no request, and tell that somebody is alive. */
 static void take_message(struct etld_client *client, const char *text, size_t len)
 {
 	struct etld *etld = clients_of(client)->etld;
@@ -370,6 +372,7 @@ static void send_away(struct etld_client *client, const char *why)
 	drop(client);
 }
 
+/* Of whoever is to speak or to read; who waits for us has no limit (watch_idle). */
 static void on_idle(struct etl_timer *timer, void *ctx)
 {
 	(void)timer;
@@ -392,6 +395,7 @@ bool etld_clients_give_place(struct etld_clients *clients, enum etld_rank rank)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
+/* Its first message has the time limit of all others: who connects and says nothing is let go. */
 void etld_client_add(struct etld_control *control, int fd, const struct etld_peer *peer)
 {
 	struct etld_clients *all = etld_control_clients(control);

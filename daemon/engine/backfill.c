@@ -314,6 +314,7 @@ void etld_backfills_run_ended(struct etld *etld, const struct etl_run *run)
 {
 	struct etld_backfill *f = run->trigger.kind == ETL_TRIGGER_BACKFILL ?
 		by_id(etld, run->trigger.cause) : NULL;
+	enum etl_backfill_go go;
 	etl_dur took, wait;
 
 	etld_on_loop(etld->loop);
@@ -323,9 +324,9 @@ void etld_backfills_run_ended(struct etld *etld, const struct etl_run *run)
 	etl_timer_cancel(etld_loop_wheel(etld->loop), &f->timer);
 	took = etl_mono_diff(etl_mono_now(etld->clock), run->began);
 	if (!f->cancelled) {
-		etl_backfill_judge(&f->b, run, &f->piece, took, &wait);
+		go = etl_backfill_judge(&f->b, run, &f->piece, took, &wait);
 		f->not_before = etl_mono_add(etl_mono_now(etld->clock), wait);
-		f->wait_phase = f->b.attempt > 1 ? "the next attempt at this piece" : "its rate";
+		f->wait_phase = go == ETL_BACKFILL_AGAIN ? "the next attempt at this piece" : "its rate";
 	}
 	step(f);
 }

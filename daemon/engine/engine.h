@@ -81,6 +81,7 @@ struct etld {
 	struct etld_walk *deadlines;	/* of them: the look at all deadlines; NULL = none goes */
 	struct etld_outbox *outbox;	/* what is to be stored */
 	struct etld_counters *counters;
+	struct etld_request *asked;	 /* that a worker has, or that wait for one: methods/request.h */
 	struct etld_pause_order *pauses; /* that somebody waits for until the store has them */
 
 	bool draining;

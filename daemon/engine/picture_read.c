@@ -13,8 +13,10 @@
 #include "base/str.h"
 #include "engine/picture_parts.h"
 #include "io/loop.h"
+#include "plan/ledger_part.h"
 
-/* Jobs whose start or end was moved over open windows: so many are counted anew in a reading. */
+/* Jobs whose start or end was moved over open windows, or that have open local ones: so many are counted
+ * anew in a reading. */
 #define RECOUNTS_MAX 100
 
 /* `began` is the number of the newest change when the reading began: a job that has changed
@@ -133,30 +135,34 @@ static int keep_schedule(void *ctx, const char *job, const struct etl_schedule_i
  * start or end, would otherwise be told as open for ever, and no command could close them. */
 static bool is_on_grid(const struct etl_window_rules *rules, const struct etl_open_sum *sum)
 {
-	int64_t size = etl_dur_ms(rules->size);
+	struct etl_window oldest = {sum->oldest, {sum->oldest.ms + sum->size_ms}};
 
-	if (rules->none)
-		return sum->size_ms == 0;
-	return sum->size_ms == size && (sum->oldest.ms - rules->start.ms) % size == 0;
+	return rules->none ? sum->size_ms == 0 : etl_grid_has(&rules->grid, oldest);
 }
 
 /* A job without an end is due up to any time. */
 static struct etl_window range_of(const struct etl_window_rules *rules)
 {
-	return (struct etl_window){rules->start, {rules->end.ms ? rules->end.ms : INT64_MAX}};
+	return (struct etl_window){rules->grid.start, {rules->end.ms ? rules->end.ms : INT64_MAX}};
 }
 
 /* A partition that left the configuration is nobody's: its units are not told. */
-static int add_sum(struct etld_picture *p, const struct etl_job *job,
-	const struct etl_open_sum *sum)
+static void put_sum(struct etld_picture *p, const struct etl_job *job, const struct etl_open_sum *sum)
 {
 	const struct etl_partition *partition = etl_job_partition(job, sum->partition);
 
-	if (!partition || !is_on_grid(&job->window, sum))
-		return 0;
+	if (!partition)
+		return;
 	ETL_GROW(p->sums, p->n_sums, p->sums_cap);
 	p->sums[p->n_sums++] = (struct sum){job->name, partition->name, sum->state, sum->dirty,
 		sum->n, sum->oldest, etl_strdup(sum->reason)};
+}
+
+static int add_sum(struct etld_picture *p, const struct etl_job *job,
+	const struct etl_open_sum *sum)
+{
+	if (is_on_grid(&job->window, sum))
+		put_sum(p, job, sum);
 	return 0;
 }
 
@@ -192,6 +198,74 @@ static int recount(struct etld_picture *p, const struct etl_job *job,
 	return state->ops->open_sums(state, job->name, &range, add_recounted, &r, &p->error);
 }
 
+/* ---- local windows --------------------------------------------------------------------------- */
+
+/* The store sums windows of one length and phase. Of a fixed grid these are all, or none; local days of
+ * two lengths, of which some were made with an older zone file, stand in one sum with others that they
+ * have nothing to do with. So the open units of such a job are looked at one by one, as planning does.
+ *
+ * Example: days of Paris, and before them fixed days from 22:00Z on. Failed are 30 June (22:00Z to 22:00Z,
+ * either way) and, from before, 29 to 30 December (22:00Z): one sum of two, of which one is on the grid. */
+static int add_unit(void *ctx, const char *partition, const struct etl_ledger_entry *entry)
+{
+	struct recount *r = ctx;
+	struct etl_window range = range_of(&r->job->window);
+	struct etl_open_sum one = {.job = r->job->name, .partition = partition, .state = entry->state,
+		.dirty = etl_window_is_closed(entry->state),
+		.size_ms = entry->window.end.ms - entry->window.start.ms, .n = 1,
+		.oldest = entry->window.start, .newest = entry->window.start, .reason = entry->reason};
+
+	return etl_window_holds(&range, entry->window.start) ? add_sum(r->p, r->job, &one) : 0;
+}
+
+/* Takes away the job's sums that stand before place `to`: its units, behind them, say the same better. */
+static void drop_sums(struct etld_picture *p, const char *job, size_t to)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < p->n_sums; i++)
+		if (i < to && etl_streq(p->sums[i].job, job))
+			free(p->sums[i].reason);
+		else
+			p->sums[kept++] = p->sums[i];
+	p->n_sums = kept;
+}
+
+/* Of a job with more open units than a list takes the sums stay: rather too many are told than none. */
+static int count_units(struct etld_picture *p, const struct etl_job *job, struct etl_error *err)
+{
+	struct recount r = {.p = p, .job = job};
+	size_t before = p->n_sums;
+	int rc;
+
+	if (p->recounts++ >= RECOUNTS_MAX)
+		return 0;
+	rc = p->etld->state->ops->ledger_open(p->etld->state, job->name, ETL_OPEN_MAX, add_unit, &r, err);
+	if (rc == 1)
+		drop_sums(p, job->name, before);
+	while (rc == 0 && p->n_sums > before)
+		free(p->sums[--p->n_sums].reason);
+	return rc < 0 ? -1 : 0;
+}
+
+static int count_local(struct etld_picture *p, struct etl_error *err)
+{
+	for (size_t i = 0; i < p->generation->n_jobs; i++) {
+		const struct etl_job *job = p->generation->jobs[i];
+		size_t k = 0;
+
+		if (!job->window.grid.zone)
+			continue;
+		while (k < p->n_sums && !etl_streq(p->sums[k].job, job->name))
+			k++;
+		if (k < p->n_sums && count_units(p, job, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- the reading ------------------------------------------------------------------------------- */
+
 /* Wholly inside the job's range the sum counts as it is, wholly outside not at all; only one
  * that straddles an end is counted anew. */
 static int keep_sum(void *ctx, const struct etl_open_sum *sum)
@@ -202,6 +276,10 @@ static int keep_sum(void *ctx, const struct etl_open_sum *sum)
 
 	if (!job)
 		return 0;
+	if (job->window.grid.zone) { /* count_local looks closer */
+		put_sum(p, job, sum);
+		return 0;
+	}
 	range = range_of(&job->window);
 	if (job->window.none || (sum->oldest.ms >= range.start.ms && sum->newest.ms < range.end.ms))
 		return add_sum(p, job, sum);
@@ -263,6 +341,8 @@ int etld_picture_read(struct etld_picture *p, struct etl_error *err)
 	if (rc == 0 && !p->targets)
 		rc = state->ops->open_sums(state, p->only ? p->only->name : NULL, NULL, keep_sum, p,
 			err);
+	if (rc == 0 && !p->targets)
+		rc = count_local(p, err);
 	if (rc == 0 && p->error.kind != ETL_OK) {
 		*err = p->error; /* a recount failed */
 		rc = -1;

@@ -42,6 +42,7 @@ static void put_daemon(const struct etlctl *ctl, const struct etl_json *daemon,
 {
 	const struct etl_json *workers = etl_json_get(daemon, "workers");
 	int64_t runs = etl_json_int(daemon, "active_runs", 0);
+	int64_t blocked = etl_json_int(workers, "blocked", 0);
 
 	etl_buf_str(out, "etld ");
 	print_clean(etl_json_text(daemon, "version", "?"), out);
@@ -50,10 +51,14 @@ static void put_daemon(const struct etlctl *ctl, const struct etl_json *daemon,
 	put_reason(daemon, out);
 	etl_buf_str(out, "; up ");
 	print_duration(etl_json_double(daemon, "uptime_s", -1), out);
-	etl_buf_printf(out, "; %lld run%s active, %lld of %lld workers busy\n", (long long)runs,
+	etl_buf_printf(out, "; %lld run%s active, %lld of %lld workers busy", (long long)runs,
 		runs == 1 ? "" : "s",
 		(long long)etl_json_int(workers, "busy", 0),
 		(long long)etl_json_int(workers, "total", 0));
+	if (blocked)
+		etl_buf_printf(out, ", %lld more wait%s for a source", (long long)blocked,
+			blocked == 1 ? "s" : "");
+	etl_buf_str(out, "\n");
 }
 
 /* The guarantee is that of the server, the best that a job can have; each job's own is in `status

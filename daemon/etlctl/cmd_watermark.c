@@ -31,7 +31,10 @@ static void print_watermarks(const struct etlctl *ctl, const struct etl_json *re
 		table_time(table, etl_json_text(mark, "watermark", NULL));
 		table_duration(table, etl_json_double(mark, "lag_s", -1));
 		table_time(table, etl_json_text(mark, "origin", NULL));
-		table_duration(table, etl_json_double(mark, "window_s", -1));
+		if (etl_json_get(mark, "grid"))
+			table_text(table, etl_json_text(mark, "grid", ""));
+		else
+			table_duration(table, etl_json_double(mark, "window_s", -1));
 		table_time_past(table, etl_json_text(mark, "updated", NULL), now);
 		table_id(table, etl_json_text(mark, "run_id", ""));
 		table_int(table, etl_json_int(mark, "fence", 0));

@@ -62,13 +62,15 @@ static void add_state(struct table *table, const struct etl_json *window)
 
 /* Counts are the sum of the stretch, the rest is that of its last window: it is the same for all
  * but the time of the last attempt. */
-static void add_stretch(struct table *table, const struct stretch *s, const char *now)
+static void add_stretch(struct table *table, const struct stretch *s, bool local, const char *now)
 {
 	const struct etl_json *window = s->last;
 
 	if (!s->n)
 		return;
 	table_text(table, etl_json_text(window, "partition", "-"));
+	if (local)
+		table_text(table, etl_json_text(s->first, "date", ""));
 	table_time(table, etl_json_text(s->first, "start", NULL));
 	table_time(table, etl_json_text(window, "end", NULL));
 	if (s->n > 1)
@@ -87,26 +89,30 @@ static void add_stretch(struct table *table, const struct stretch *s, const char
  * so. */
 static void print_list(const struct etlctl *ctl, const struct etl_json *reply)
 {
-	static const char *const titles[] = {"PARTITION", "START", "--END", ">WINDOWS", "STATE",
-		"MARK", "-->ATTEMPT", "->IN", "->OUT", "->REJECTED", "->OUTSIDE", "---UPDATED",
-		"REASON", NULL};
+#define TITLES "START", "--END", ">WINDOWS", "STATE", "MARK", "-->ATTEMPT", "->IN", "->OUT", \
+	"->REJECTED", "->OUTSIDE", "---UPDATED", "REASON", NULL
+	static const char *const titles[] = {"PARTITION", TITLES};
+	static const char *const local_titles[] = {"PARTITION", "FROM", TITLES};
+	const char *grid = etl_json_text(reply, "grid", NULL); /* of local days, months ... */
 	const char *now = etl_json_text(reply, "generated_at", NULL);
 	bool asked = etl_json_get(ctl->values, "state") || etl_json_get(ctl->values, "all");
-	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
+	etl_cleanup(table_free) struct table *table = table_new(ctl, grid ? local_titles : titles);
 	struct stretch s = {.n = 0};
 
 	ETL_JSON_EACH(window, etl_json_get(reply, "windows")) {
 		if (!goes_on(&s, window)) {
-			add_stretch(table, &s, now);
+			add_stretch(table, &s, grid != NULL, now);
 			s = (struct stretch){.first = window};
 		}
 		add_window(&s, window);
 	}
-	add_stretch(table, &s, now);
+	add_stretch(table, &s, grid != NULL, now);
 	/* Whoever asked for a state or for all of them was not told about the rest. */
 	table_print(table, asked ? "no such windows" :
 				   "no window wants attention; "
 				   "--all lists the closed ones too");
+	if (grid && etl_json_size(etl_json_get(reply, "windows")))
+		etlctl_say("FROM is a date in the zone of the windows (%s), START and END are UTC", grid);
 	if (etl_json_bool(reply, "truncated", false))
 		etlctl_say("there are more windows: "
 			   "--partition, --from and --to ask for a part");

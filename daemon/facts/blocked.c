@@ -3,6 +3,10 @@
  * What keeps a job from its next window: the upstream window that is not closed. By what the loop
  * knows of watermarks: good for status, also of a job that never ran because nothing moved; runs
  * look at the ledger. Loop thread.
+ *
+ * Example: daily waits for hourly. Its window of 2026-07-01 needs the 24 hours of that day;
+ * hourly's watermark stands at 17:00. hourly, its partition and the window 17:00 are the block.
+ * When hourly's watermark passes midnight daily is free, and the scheduler starts it.
  */
 #include "facts/blocked.h"
 
@@ -14,17 +18,20 @@
 static bool covers(const struct etld_job *up, size_t partition, const struct etl_window *window)
 {
 	const struct etl_window_rules *rules = &up->job->window;
-	const struct etl_watermark mark = {.origin = rules->start,
+	const struct etl_watermark mark = {.origin = rules->grid.start,
 		.processed = up->partitions[partition].watermark};
 	struct etl_cover cover;
 
 	etl_cover_begin(&cover, rules, mark.processed.ms ? &mark : NULL, window);
 	if (mark.processed.ms && !rules->none)
-		etl_cover_add(&cover, (struct etl_window){rules->start, mark.processed},
+		etl_cover_add(&cover, (struct etl_window){rules->grid.start, mark.processed},
 			ETL_WINDOW_LOADED);
 	return etl_cover_is_full(&cover);
 }
 
+/* With a partition of the same name in both jobs only that one counts (a station's day waits for
+ * the same station's hours), else all of them. Told is the first window upstream that is not
+ * closed, not the one that is waited for: it is where something can be done. */
 static bool is_missing(const struct etld_job *up, const char *partition,
 	const struct etl_window *window, struct etld_block *out)
 {
@@ -54,6 +61,8 @@ static bool is_left_out(const struct etld *etld, const struct etld_job *job, str
 	return false;
 }
 
+/* A job that owes nothing waits for nothing, with one exception: whoever is behind a job that never
+ * runs will owe sooner or later, and has to show it before. */
 bool etld_blocked_by(const struct etld *etld, const struct etld_job *job, struct etld_block *out)
 {
 	struct etld_owed first;

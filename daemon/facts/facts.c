@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
  * Puts together what owed.h, blocked.h and health.h say of a job.
+ *
+ * Whoever shows a job asks here, so that `etlctl status`, `graph`, `why`, the metrics and `--check`
+ * agree by construction: there is no second place that computes "late".
  */
 #include "facts/facts.h"
 
 #include "engine/elsewhere.h"
 
+/* The jitter follows from the names of job and host: it is the same after a restart. */
 etl_wall etld_facts_fires(const struct etld *etld, const struct etld_job *job)
 {
 	if (!job->sched.next.ms)
@@ -13,6 +17,9 @@ etl_wall etld_facts_fires(const struct etld *etld, const struct etld_job *job)
 	return etl_wall_add(job->sched.next, etl_job_jitter(job->job, etld->host));
 }
 
+/* Windows that wait for upstream have no entry in the ledger, so that they are known from the last
+ * run alone; of the two counts the larger one is told and not the sum, for a window may be in both.
+ */
 void etld_facts_of(const struct etld *etld, const struct etld_job *job, struct etld_facts *out)
 {
 	uint64_t others = job->windows.open - job->windows.failed - job->windows.held;

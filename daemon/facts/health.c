@@ -4,6 +4,10 @@
  * worst word wins, in the order of ETLD_HEALTH_WORDS. Two words explain others away: a job that
  * waits for one which is not well is blocked and not late, a paused one is paused and not late;
  * what failed, is held or was refused shows all the same. Loop thread.
+ *
+ * Example: a job has one failed window of yesterday, is paused, and MongoDB is unreachable. It is
+ * "failing": that an operator paused it does not mend the window, and when MongoDB is back it is
+ * what is left. Without the failed window it is "unreachable"; with MongoDB back "paused".
  */
 #include "facts/health.h"
 
@@ -35,14 +39,14 @@ const char *etld_health_word(enum etld_health_id id)
 static etl_dur patience(const struct etld *etld, const struct etld_job *job, etl_dur late)
 {
 	etl_wall first, second, now = etl_now(etld->clock);
-	etl_dur interval = {0};
+	etl_dur interval = {0}, window = etl_grid_mean(&job->job->window.grid);
 
-	if (late.us <= job->job->window.size.us)
-		return job->job->window.size;
+	if (late.us <= window.us)
+		return window;
 	if (job->job->calendar && etl_calendar_next(job->job->calendar, now, &first) &&
 		etl_calendar_next(job->job->calendar, first, &second))
 		interval = etl_wall_diff(second, first);
-	return (etl_dur){job->job->window.size.us + interval.us};
+	return (etl_dur){window.us + interval.us};
 }
 
 /* "17 windows failed, the oldest: status 500" */
@@ -59,6 +63,8 @@ static void say_units(const struct etld_job *job, const char *what, uint64_t n, 
 	etl_text_shorten(reason, size, all);
 }
 
+/* A failure without a unit (`unitless`) is in no entry of the ledger: the run could not even plan.
+ * It stays until a run for all that is due succeeds. */
 static bool is_failing(const struct etld_job *job, char *reason, size_t size)
 {
 	const struct etl_last_run *last = etld_job_last(job);
@@ -84,6 +90,7 @@ static bool is_unreachable(const struct etld *etld, char *reason, size_t size)
 	return true;
 }
 
+/* Nothing of a held window is in the target: somebody has to look, though nothing has failed. */
 static bool is_held(const struct etld_job *job, char *reason, size_t size)
 {
 	if (job->windows.held)
@@ -92,6 +99,8 @@ static bool is_held(const struct etld_job *job, char *reason, size_t size)
 	return job->windows.held > 0;
 }
 
+/* From the last runs that read anything (run.c), so that one quiet hour does not wipe out a
+ * refusal. */
 static bool is_rejecting(const struct etld_job *job, char *reason, size_t size)
 {
 	const struct etl_last_run *last = etld_job_last(job);
@@ -133,7 +142,10 @@ static bool missed_deadline(const struct etld *etld, const struct etld_job *job,
 	return true;
 }
 
-/* Stale, late or ok. A run that goes on is no reason to call the job stale. */
+/* Stale, late or ok. A run that goes on is no reason to call the job stale. Example: hourly
+ * windows, a slot an hour: patience is two hours. 90 minutes late is ok with a slot in between, two
+ * hours and a half are late, more than six are stale. A deadline that was missed is late at once.
+ */
 static enum etld_health_id how_late(const struct etld *etld, const struct etld_job *job,
 	etl_dur late, char *reason, size_t size)
 {
@@ -168,7 +180,8 @@ static void tell_elsewhere(const struct etld *etld, const struct etld_job *job, 
 	etl_text_copy(reason, size, text);
 }
 
-/* What is to be said of the job alone. */
+/* What is to be said of the job alone. In the order of the words, and the first that is true
+ * counts. The reasons behind the chain fill in where a word came without one. */
 static void own_health(const struct etld *etld, const struct etld_job *job, struct etld_health *h)
 {
 	char *reason = h->reason;
@@ -206,6 +219,7 @@ static void own_health(const struct etld *etld, const struct etld_job *job, stru
 /* Does a job need help, by itself or only because of what it waits for? */
 enum ails { AILS_NOTHING, AILS_ITSELF, AILS_UPSTREAM };
 
+/* "late" ails nothing: it may be loading just now, and who waits for it is told to wait for it. */
 static enum ails ails_of(const struct etld *etld, const struct etld_job *job)
 {
 	char reason[ETL_REASON_MAX];
@@ -234,6 +248,9 @@ static enum ails ails_of(const struct etld *etld, const struct etld_job *job)
  * once one of those between has tried. */
 #define LEVELS_MAX 32
 
+/* Along the chain: daily waits for hourly, hourly for raw, raw has failed. What ails hourly is raw,
+ * so that raw is named for both. A job with its own trouble ends the search: it has to be mended
+ * before anything upstream of it matters. */
 const struct etld_job *etld_culprit(const struct etld *etld, const struct etld_block *block)
 {
 	const struct etld_job *culprit = NULL;
@@ -269,6 +286,7 @@ static void say_block(const struct etld *etld, const struct etld_block *block,
 		culprit->name, words[h.id], *h.reason ? ": " : "", h.reason);
 }
 
+/* A running job is not called blocked: it may be about to find its windows. */
 void etld_health_of(const struct etld *etld, const struct etld_job *job,
 	const struct etld_block *block, const struct etld_job *culprit, struct etld_health *h)
 {

@@ -4,6 +4,14 @@
  * table says where in it its own are. Names follow the rules that promtool checks: base units,
  * _total for counters and nothing else, a help for each. Labels have few values, but for
  * watermarks: there the number of series has a cap, and what is left out is counted.
+ *
+ * Example of a row and what it becomes:
+ *   {"etld_mongodb_up", GAUGE, "1 if MongoDB answers.", ONE(mongodb_up)}
+ *   # HELP etld_mongodb_up 1 if MongoDB answers.
+ *   # TYPE etld_mongodb_up gauge
+ *   etld_mongodb_up 1
+ * A metric more is a row more, its line in etld(8) (the lint compares them), and a member of
+ * `readings`.
  */
 #include "facts/metrics.h"
 
@@ -18,7 +26,8 @@
 #include "io/pool.h"
 #include "source/http/breaker.h"
 
-/* Partitions whose lag is told one by one. */
+/* Partitions whose lag is told one by one. Two series each: some 160 KiB of a scrape. The maxima
+ * count all partitions. */
 #define LAG_SERIES_MAX 1000
 #define LAG_NAME "etld_watermark_lag_seconds" /* as in the table */
 #define LATE_NAME "etld_late_seconds"
@@ -30,6 +39,7 @@ static double seconds(etl_dur d)
 	return (double)d.us / 1e6;
 }
 
+/* The shortest text that reads back as the same number. */
 static void put_number(struct etl_buf *out, double v)
 {
 	char text[ETL_DOUBLE_TEXT_BYTES];
@@ -38,6 +48,8 @@ static void put_number(struct etl_buf *out, double v)
 	etl_buf_printf(out, "%s\n", text);
 }
 
+/* What the format wants to be escaped, and nothing else: names of jobs hold none of it, partitions
+ * may. */
 static void put_label(struct etl_buf *out, const char *label, const char *value)
 {
 	etl_buf_printf(out, "%s=\"", label);
@@ -65,6 +77,7 @@ static void put_sample(struct etl_buf *out, const char *name, const char *label,
 	put_number(out, v);
 }
 
+/* Buckets are cumulative in the format and each alone in memory: the sum is made here. */
 static void put_histogram(struct etl_buf *out, const char *name, const struct etld_histogram *h)
 {
 	uint64_t n = 0;
@@ -96,6 +109,8 @@ struct readings {
 	uint64_t live_runs, idle_workers, other_windows, left_out;
 };
 
+/* Hosts as the gates have them: those that were asked since the start, or whose state the store
+ * had. */
 static void count_host(void *ctx, const struct etld_gate_facts *facts)
 {
 	struct readings *r = ctx;
@@ -103,6 +118,8 @@ static void count_host(void *ctx, const struct etld_gate_facts *facts)
 	r->hosts[facts->state.breaker.state]++;
 }
 
+/* In one turn of the loop, so that figures that belong together (busy and idle, active and waiting)
+ * fit. */
 static void read_all(struct readings *r, const struct etld *etld, const struct etld_job_sums *sums)
 {
 	*r = (struct readings){
@@ -135,7 +152,8 @@ enum kind {
 	KIND_HISTOGRAM,
 };
 
-/* One number of a metric with a label. */
+/* One number of a metric with a label. Where a number stands, not a pointer to it: the table is
+ * constant and the readings are made anew. */
 struct series {
 	const char *value; /* of the label */
 	enum kind kind;
@@ -165,6 +183,7 @@ static const struct series worker_states[] = {{"busy", AT(pool.busy)}, {"idle", 
 static const struct series open_states[] = {{"failed", AT(sums.failed)}, {"held", AT(sums.held)},
 	{"other", AT(other_windows)}, {"dirty", AT(sums.dirty)}};
 
+/* The words are those of status: a label of a metric and a word of etlctl are the same thing. */
 static const char *health_word(int i)
 {
 	return etld_health_word((enum etld_health_id)i);
@@ -197,6 +216,8 @@ static const char *breaker_word(int i)
 
 /* ---- what is no number at a place of its own ------------------------------------------------ */
 
+/* A value of 1 with the version as its label, as Prometheus' own servers do it: joins give it to
+ * others. */
 static void write_version(struct etl_buf *out, const char *name, const struct readings *r)
 {
 	(void)r;
@@ -211,17 +232,21 @@ static void write_records(struct etl_buf *out, const char *name, const struct re
 			(double)etl_counts_get(&r->counters.records, &etl_counts_rows[i]));
 }
 
+/* A label that changes its value now and then, not with each turn: what the longest one was busy
+ * with. */
 static void write_longest_turn(struct etl_buf *out, const char *name, const struct readings *r)
 {
 	put_sample(out, name, "at", r->turns.longest_at, seconds(r->turns.longest));
 }
 
+/* Written while the jobs were looked at, in pieces; here they are only put in their place. */
 static void write_lags(struct etl_buf *out, const char *name, const struct readings *r)
 {
 	(void)name;
 	etl_buf_str(out, etl_buf_text(&r->sums.lags));
 }
 
+/* As write_lags. */
 static void write_lates(struct etl_buf *out, const char *name, const struct readings *r)
 {
 	(void)name;
@@ -239,6 +264,8 @@ static void write_lates(struct etl_buf *out, const char *name, const struct read
 #define EACH(l, words, first, last, member) \
 	.label = (l), .word = (words), .one = {NULL, AT(member[0])}, .from = (first), .to = (last)
 
+/* Four forms of a row: ONE number; SERIES of some with a label; EACH of an array by the words of an
+ * enum; or a function that writes. */
 static const struct metric {
 	const char *name, *type, *help;
 	struct series one; /* a number without a label; */
@@ -336,6 +363,7 @@ static const struct metric {
 	{"etld_watermarks_left_out", GAUGE, "Partitions beyond those 1,000.", ONE(left_out)},
 };
 
+/* By the kind of the member, which the compiler has chosen (KIND_OF). */
 static void put_series(struct etl_buf *out, const struct metric *m, const struct series *s,
 	const char *value, const struct readings *r)
 {
@@ -352,6 +380,7 @@ static void put_series(struct etl_buf *out, const struct metric *m, const struct
 		put_sample(out, m->name, m->label, value, v);
 }
 
+/* HELP and TYPE once for each name, also if no series follows: the name exists. */
 static void put_metric(struct etl_buf *out, const struct metric *m, const struct readings *r)
 {
 	etl_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", m->name, m->help, m->name, m->type);
@@ -369,6 +398,7 @@ static void put_metric(struct etl_buf *out, const struct metric *m, const struct
 	}
 }
 
+/* In the order of the table, which is that of the manual. */
 void etld_metrics_write(const struct etld *etld, const struct etld_job_sums *sums,
 	struct etl_buf *out)
 {
@@ -381,6 +411,7 @@ void etld_metrics_write(const struct etld *etld, const struct etld_job_sums *sum
 
 /* ---- what is gathered of jobs ---------------------------------------------------------------- */
 
+/* The partition as people write it ("station=1"), so that a graph's legend can be read. */
 static void put_length(struct etl_buf *out, const char *name, const struct etld_job *job, size_t i,
 	etl_dur length)
 {
@@ -395,6 +426,8 @@ static void put_length(struct etl_buf *out, const char *name, const struct etld_
 	put_number(out, seconds(length));
 }
 
+/* The maxima are over all partitions, also those beyond the cap: an alert on them sees every one. A
+ * partition without a watermark has no lag: it never ran. */
 void etld_metrics_look(struct etld_job_sums *sums, const struct etld *etld,
 	const struct etld_job *job)
 {

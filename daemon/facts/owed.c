@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
  * The worst of a job's partitions: the slowest, the latest, the one with the first deadline.
+ *
+ * Example: of three stations one stands at 10:00 and two at 12:00. The job owes the window 10:00 of
+ * the first; it is as late as that one; its deadline is the first of the three. One word for a job
+ * must be that of its worst partition, or a station that died would be hidden by fifty that live.
  */
 #include "facts/owed.h"
 
 #include "plan/deadline.h"
 #include "plan/owed.h"
 
+/* The earliest start over all partitions; owed only if that window is final: one whose settle time
+ * has not passed is next, and nobody owes it. */
 bool etld_owed_of(const struct etld *etld, const struct etld_job *job, struct etld_owed *out)
 {
 	const struct etl_window_rules *rules = &job->job->window;
@@ -25,6 +31,8 @@ bool etld_owed_of(const struct etld *etld, const struct etld_job *job, struct et
 	return any && etl_window_is_final(rules, out->window, etl_now(etld->clock));
 }
 
+/* An open unit behind the watermark (failed, held) counts by its own age: the watermark alone would
+ * say that all is well once others have passed it. */
 etl_dur etld_owed_late(const struct etld *etld, const struct etld_job *job, size_t i)
 {
 	const struct etld_partition *part = &job->partitions[i];
@@ -46,6 +54,8 @@ etl_dur etld_owed_late_most(const struct etld *etld, const struct etld_job *job)
 	return most;
 }
 
+/* Of equals the first partition: the order of the job's file is the order in which people think of
+ * them. */
 bool etld_owed_deadline(const struct etld *etld, const struct etld_job *job, struct etld_due *out)
 {
 	struct etl_deadline d, first = {.due = {INT64_MAX}};

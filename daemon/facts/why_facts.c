@@ -2,6 +2,9 @@
  *
  * Adds to the facts of a job what only `why` tells, and what has to be searched for: its run's
  * progress, what waits, its host, its backfills. Loop thread.
+ *
+ * Only what `why` needs and status does not: to look for a job's host and backfills takes a walk
+ * over all of them, which is nothing for one question and too much for each of ten thousand jobs.
  */
 #include "facts/why_facts.h"
 
@@ -12,6 +15,8 @@
 #include "engine/runs_watch.h"
 #include "io/http.h"
 
+/* Timers run on a clock that no one sets; people read the wall. A time that was not set stays so.
+ */
 static etl_wall wall_of(const struct etld *etld, etl_mono t)
 {
 	etl_dur left = etl_mono_diff(t, etl_mono_now(etld->clock));
@@ -19,6 +24,7 @@ static etl_wall wall_of(const struct etld *etld, etl_mono t)
 	return t.us ? etl_wall_add(etl_now(etld->clock), left) : (etl_wall){0};
 }
 
+/* An open breaker before a hold: it is our own decision, and its reason says what failed. */
 static void look_at_host(void *ctx, const struct etld_gate_facts *gate)
 {
 	struct etld_why_facts *out = ctx;
@@ -38,6 +44,8 @@ static void look_at_host(void *ctx, const struct etld_gate_facts *gate)
 		snprintf(out->host, sizeof out->host, "it asked for that: %s", s->hold_reason);
 }
 
+/* The loop's notes about a run, never the run's own counts: those are the workers' while it goes.
+ */
 static void fill_running(const struct etld *etld, const struct etld_job *job, struct etl_why_job *f)
 {
 	struct etld_run *run = etld_running(job);
@@ -58,6 +66,7 @@ static void fill_running(const struct etld *etld, const struct etld_job *job, st
 	f->trigger = &job->sched.running;
 }
 
+/* All that could be waited for, whatever it is now: which of it applies is said by the phase. */
 static void fill_waiting(const struct etld *etld, const struct etld_job *job, struct etl_why_job *f)
 {
 	struct etl_sched_facts facts;
@@ -78,11 +87,13 @@ static void fill_waiting(const struct etld *etld, const struct etld_job *job, st
 	f->sense_until = wall_of(etld, job->sched.sensing_until);
 }
 
+/* For a callback that takes one pointer. */
 struct backfill_search {
 	const struct etld *etld;
 	struct etld_why_facts *out;
 };
 
+/* Four are told and all are counted: "and 3 more backfills" is an answer. */
 static void keep_backfill(void *ctx, const struct etld_backfill *backfill)
 {
 	const struct backfill_search *search = ctx;
@@ -99,6 +110,8 @@ static void keep_backfill(void *ctx, const struct etld_backfill *backfill)
 	kept->until = wall_of(search->etld, until);
 }
 
+/* Pointers go to what stands beside (`out`, `facts`): all of it is good until the loop goes on,
+ * which is as long as the answer takes to word. */
 void etld_why_facts(struct etld *etld, const struct etld_facts *facts, struct etld_why_facts *out)
 {
 	const struct etld_job *job = facts->job;

@@ -22,6 +22,8 @@ void etld_fetch_clock_reset(struct etld_fetch_clock *c, etl_dur limit)
 	c->limit = limit;
 }
 
+/* What is left of the limit, not the limit: each pause would else give a slow host its whole time
+ * again. */
 void etld_fetch_clock_go(struct etld_fetch_clock *c)
 {
 	if (c->goes)

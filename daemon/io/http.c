@@ -2,6 +2,14 @@
  *
  * HTTP transfers on the loop: libcurl's multi-socket interface. libcurl is never called from
  * inside its own callbacks, except to pause.
+ *
+ * A transfer's life: etld_http_start makes it and asks its host's gate; the gate lets it in now or
+ * later, or refuses it; libcurl calls on_header and on_body as bytes come; the first byte of the
+ * body gives the head; the end is told once and frees it. Who reads too slowly pauses it: the
+ * socket's buffer fills, the kernel's window closes, and the other side waits, so that an answer of
+ * 5 GiB takes no more memory than one of 5 MiB. Example of a turn: a socket is readable, libcurl
+ * reads, on_body gives a chunk to a strand, which pauses the transfer from inside;
+ * curl_multi_socket_action returns; what has finished is told; gates let others in.
  */
 #include "io/http.h"
 
@@ -19,8 +27,11 @@
 #include "source/http/hold.h"
 #include "source/http/text.h"
 
+/* Servers take 8 KiB as a rule; beyond twice that a template has gone wrong. */
 #define URL_BYTES_MAX (16 * 1024)
 
+/* The three timers are apart because each has its own cause: libcurl's clock, a host's clock, and
+ * failures that must not be told from inside etld_http_start. */
 struct etld_http {
 	struct etld_loop *loop;
 	const struct etl_clock *clock;
@@ -33,6 +44,8 @@ struct etld_http {
 	struct etld_transfer *transfers;
 };
 
+/* `running` says that libcurl has it; before that it waits at its host's gate, or for a refusal to
+ * be told. */
 struct etld_transfer {
 	struct etld_transfer *prev, *next;
 	struct etld_http *http;
@@ -57,6 +70,8 @@ struct etld_transfer {
 
 static void check_finished(struct etld_http *http);
 
+/* One socket at a time, as libcurl wants it; what finished by it is told behind the call, never in
+ * it. */
 static void on_socket_ready(void *ctx, int fd, bool readable, bool writable)
 {
 	struct etld_http *http = ctx;
@@ -67,6 +82,8 @@ static void on_socket_ready(void *ctx, int fd, bool readable, bool writable)
 	check_finished(http);
 }
 
+/* libcurl says which descriptors it cares for, and keeps our io beside its own state
+ * (curl_multi_assign). */
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *socket_ctx)
 {
 	struct etld_http *http = ctx;
@@ -87,6 +104,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *so
 	return 0;
 }
 
+/* -1 means none. libcurl asks for one timer at a time, and the newest wish counts. */
 static int on_timer_wanted(CURLM *multi, long ms, void *ctx)
 {
 	struct etld_http *http = ctx;
@@ -101,6 +119,7 @@ static int on_timer_wanted(CURLM *multi, long ms, void *ctx)
 	return 0;
 }
 
+/* libcurl's own timeouts, connects and retries of names. */
 static void on_timer(struct etl_timer *timer, void *ctx)
 {
 	struct etld_http *http = ctx;
@@ -113,6 +132,8 @@ static void on_timer(struct etl_timer *timer, void *ctx)
 
 /* ---- one transfer -------------------------------------------------------------------------- */
 
+/* Out of libcurl first, which may else call back into what is being freed; out of the gate, so that
+ * the next one may go; then its memory. */
 static void transfer_free(struct etld_transfer *t)
 {
 	struct etld_http *http = t->http;
@@ -132,7 +153,8 @@ static void transfer_free(struct etld_transfer *t)
 	free(t);
 }
 
-/* A hold counts for every request to the host, whatever becomes of the run that met it. */
+/* A hold counts for every request to the host, whatever becomes of the run that met it. Told in the
+ * journal only if the host asked for longer than we obey: an operator may know better. */
 static etl_dur hold_host(struct etld_transfer *t, etl_wall now)
 {
 	const char *header;
@@ -150,6 +172,8 @@ static etl_dur hold_host(struct etld_transfer *t, etl_wall now)
 	return asked;
 }
 
+/* Once, before the first byte of the body or at the end of an answer without one. A probe that got
+ * an answer lets the host's others go at once, and not only when its body has come to its end. */
 static void give_head(struct etld_transfer *t)
 {
 	struct etl_response response = {
@@ -173,6 +197,7 @@ static void give_head(struct etld_transfer *t)
 	t->events.head(t->ctx, &response);
 }
 
+/* 0 makes libcurl end the transfer; `failure` says why. */
 static size_t on_header(char *bytes, size_t one, size_t len, void *ctx)
 {
 	struct etld_transfer *t = ctx;
@@ -181,6 +206,9 @@ static size_t on_header(char *bytes, size_t one, size_t len, void *ctx)
 	return etld_http_head_line(&t->head, bytes, len, t->head_given, &t->failure) ? len : 0;
 }
 
+/* A pause is said by the return value and not by curl_easy_pause, so that these bytes are not lost.
+ * The cap is the request's own: what is larger is no answer to it, or would fill the memory of all.
+ */
 static size_t on_body(char *bytes, size_t one, size_t len, void *ctx)
 {
 	struct etld_transfer *t = ctx;
@@ -206,6 +234,8 @@ static void note_lack(struct etld_transfer *t, CURLcode code)
 		etl_descriptors_error(&t->failure);
 }
 
+/* What we found ourselves counts instead of libcurl's code, which then only says that a callback
+ * refused. */
 static void explain(struct etld_transfer *t, CURLcode code, struct etl_error *err)
 {
 	const struct etld_http_failure *failure = etld_http_failure_of(code);
@@ -240,6 +270,8 @@ static void judge_host(struct etld_transfer *t, CURLcode code)
 		etld_gate_answered(t->http->gates, &t->ticket);
 }
 
+/* Freed before it is told: the one who hears of the end may start the next transfer, and take the
+ * same place at the gate. */
 static void finish(struct etld_transfer *t, const struct etl_error *err)
 {
 	struct etld_transfer_events events = t->events;
@@ -251,6 +283,8 @@ static void finish(struct etld_transfer *t, const struct etl_error *err)
 
 static void start_waiting(struct etld_http *http);
 
+/* Messages are read until none is left; each may start or abort others. What the gates allow by
+ * that is started last. */
 static void check_finished(struct etld_http *http)
 {
 	CURLMsg *message;
@@ -277,11 +311,14 @@ static void check_finished(struct etld_http *http)
 
 /* ---- starting ------------------------------------------------------------------------------ */
 
+/* A line break in a value would be another header, of whoever wrote that value. */
 static bool header_is_sane(const struct etl_header *h)
 {
 	return !strpbrk(h->name, "\r\n:") && !strpbrk(h->value, "\r\n");
 }
 
+/* Everything is copied by libcurl (COPYPOSTFIELDS, the list): the request may be freed while a
+ * transfer goes. */
 static void set_request(struct etld_transfer *t, const struct etl_request *r)
 {
 	CURL *easy = t->easy;
@@ -305,7 +342,12 @@ static void set_request(struct etld_transfer *t, const struct etl_request *r)
 	}
 }
 
-/* Sets what holds for every transfer. */
+/* Sets what holds for every transfer. No redirect is followed: where an answer sends us is the
+ * source's decision, and may be a private address. No proxy and no netrc out of the environment:
+ * what the daemon talks to is what its file says. TLS 1.2 is the least; certificates are verified
+ * by libcurl's default. A name has ten seconds to be reached, so that a host that is down does not
+ * take the whole time of an answer. Connections are kept for an hour, as long as a balancer may
+ * take to move its address. */
 static void set_rules(struct etld_transfer *t, const struct etl_request *r)
 {
 	const struct etld_http_options *o = &t->http->options;
@@ -335,6 +377,8 @@ static void set_rules(struct etld_transfer *t, const struct etl_request *r)
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
 }
 
+/* `begun` before libcurl has it: the clock of the fetch starts with the first thing that the host
+ * may delay. */
 static void run(struct etld_transfer *t)
 {
 	t->running = true;
@@ -374,12 +418,15 @@ static void start_waiting(struct etld_http *http)
 		etl_timer_cancel(wheel, &http->gate_timer);
 }
 
+/* A hold is over, or a bucket has a token. */
 static void on_gate_timer(struct etl_timer *timer, void *ctx)
 {
 	(void)timer;
 	start_waiting(ctx);
 }
 
+/* Refusals of gates come here: told from a timer, they reach a strand that expects nothing inside
+ * its own call. */
 static void on_deliver(struct etl_timer *timer, void *ctx)
 {
 	struct etld_http *http = ctx;
@@ -399,6 +446,7 @@ static void on_deliver(struct etl_timer *timer, void *ctx)
 	}
 }
 
+/* A URL that is too long never asks a gate: it would take a token for nothing. */
 struct etld_transfer *etld_http_start(struct etld_http *http, const struct etl_request *request,
 	enum etld_priority priority, const struct etld_transfer_events *events, void *ctx)
 {
@@ -433,6 +481,8 @@ struct etld_transfer *etld_http_start(struct etld_http *http, const struct etl_r
 	return t;
 }
 
+/* What it had learnt about its host counts: an answer that began well closes a breaker although
+ * nobody wanted the rest of it. */
 void etld_http_abort(struct etld_transfer *transfer)
 {
 	struct etld_http *http;
@@ -471,6 +521,7 @@ bool etld_http_release(struct etld_http *http, const char *host)
 	return released;
 }
 
+/* For those who watch, keep and show hosts (engine/hosts.c, status). */
 struct etld_gates *etld_http_gates(struct etld_http *http)
 {
 	return http->gates;
@@ -478,12 +529,15 @@ struct etld_gates *etld_http_gates(struct etld_http *http)
 
 /* ---- life ---------------------------------------------------------------------------------- */
 
+/* The gates keep their state: a reload neither opens nor closes a breaker. */
 void etld_http_options(struct etld_http *http, const struct etld_http_options *options)
 {
 	http->options = *options;
 	etld_gates_rules(http->gates, options->other_hosts, options->rules, options->n_rules);
 }
 
+/* Without an asynchronous resolver each look-up of a name would stop the loop, and with it every
+ * job's slot. */
 struct etld_http *etld_http_new(struct etld_loop *loop, const struct etl_clock *clock,
 	const struct etld_http_options *options, struct etl_error *err)
 {
@@ -514,6 +568,7 @@ struct etld_http *etld_http_new(struct etld_loop *loop, const struct etl_clock *
 	return http;
 }
 
+/* No `end` is called: the strands are gone by then. */
 void etld_http_free(struct etld_http *http)
 {
 	if (!http)

@@ -49,6 +49,7 @@ struct etld_gates {
 	uint64_t draws; /* random numbers drawn so far */
 };
 
+/* Rules and watcher come later: gates can be tested on a virtual clock with nothing else. */
 struct etld_gates *etld_gates_new(const struct etl_clock *clock)
 {
 	struct etld_gates *gates = ETL_NEW(struct etld_gates);
@@ -57,6 +58,7 @@ struct etld_gates *etld_gates_new(const struct etl_clock *clock)
 	return gates;
 }
 
+/* Tickets are their owners'. */
 void etld_gates_free(struct etld_gates *gates)
 {
 	if (!gates)
@@ -101,6 +103,8 @@ static void apply_rules(const struct etld_gates *gates, struct etld_gate *gate)
 	gate->rule = etld_host_rule_of(gates->others, gates->rules, gates->n_rules, gate->host);
 }
 
+/* All gates, also those whose requests wait: a reload that raises a limit lets them go by the next
+ * look. */
 void etld_gates_rules(struct etld_gates *gates, const struct etld_host_rule *others,
 	const struct etld_host_rule *rules, size_t n)
 {
@@ -111,6 +115,7 @@ void etld_gates_rules(struct etld_gates *gates, const struct etld_host_rule *oth
 		apply_rules(gates, gate);
 }
 
+/* One watcher; NULL ends it. */
 void etld_gates_watch(struct etld_gates *gates, etld_gate_fn fn, void *ctx)
 {
 	gates->fn = fn;
@@ -129,6 +134,7 @@ static struct etld_gate *gate_find(const struct etld_gates *gates, const char *h
 	return NULL;
 }
 
+/* In lower case, since names of hosts are: "API.example.org" is the same host. */
 static struct etld_gate *gate_make(struct etld_gates *gates, const char *host, size_t n)
 {
 	struct etld_gate *gate = gate_find(gates, host, n);
@@ -234,6 +240,7 @@ bool etld_gates_take_changed(struct etld_gates *gates, struct etld_host_state *o
 	return false;
 }
 
+/* Texts are lent for the call. */
 void etld_gates_each(struct etld_gates *gates,
 	void (*fn)(void *ctx, const struct etld_gate_facts *facts), void *ctx)
 {
@@ -247,6 +254,8 @@ void etld_gates_each(struct etld_gates *gates,
 
 /* ---- the queue ----------------------------------------------------------------------------- */
 
+/* Behind all of its priority. A request that is new may have less patience than the hold is long.
+ */
 void etld_gate_enter(struct etld_gates *gates, struct etld_gate_ticket *ticket, const char *url,
 	enum etld_priority priority, etl_dur patience, void *owner)
 {
@@ -264,6 +273,7 @@ void etld_gate_enter(struct etld_gates *gates, struct etld_gate_ticket *ticket, 
 	gate->ask_patience = true;
 }
 
+/* Whether it is let in, refused or gone. */
 static void unlink_ticket(struct etld_gate *gate, struct etld_gate_ticket *ticket)
 {
 	struct queue *queue = &gate->queues[ticket->priority];
@@ -321,6 +331,7 @@ static struct etld_gate_ticket *impatient(struct etld_gate *gate, etl_dur left)
 	return NULL;
 }
 
+/* Its ticket is out of the queue and of the gate: etld_gate_leave finds nothing to do. */
 static void turn_away(struct etld_gate *gate, struct etld_gate_ticket *ticket)
 {
 	unlink_ticket(gate, ticket);
@@ -340,12 +351,12 @@ static void refuse_open(const struct etld_gate *gate, etl_wall now, etl_dur hold
 	etl_time_format_rfc3339(etl_wall_add(now, left), until);
 	etl_error_set(refusal, ETL_TRANSIENT, "http.breaker_open",
 		"%s is left alone until %s, its breaker is open: %lld failed request%s in a row, "
-		"the "
-		"last: %s", gate->host, until, (long long)b->failures, b->failures == 1 ? "" : "s",
-		b->reason);
+		"the last: %s", gate->host, until, (long long)b->failures,
+		b->failures == 1 ? "" : "s", b->reason);
 	refusal->retry_after_ms = etl_dur_ms(left);
 }
 
+/* The words are the host's own, with what it said and when. */
 static void refuse_held(const struct etld_gate *gate, etl_wall now, etl_dur hold,
 	struct etl_error *refusal)
 {
@@ -357,6 +368,8 @@ static void refuse_held(const struct etld_gate *gate, etl_wall now, etl_dur hold
 	refusal->retry_after_ms = (hold.us + 999) / 1000;
 }
 
+/* A bucket that is nearly empty is worth keeping over a restart; one that fills within seconds is
+ * not. */
 static void let_in(struct etld_gates *gates, struct etld_gate *gate,
 	struct etld_gate_ticket *ticket, bool as_probe, etl_mono now)
 {
@@ -432,6 +445,7 @@ static struct etld_gate_ticket *serve(struct etld_gates *gates, struct etld_gate
 	return ticket;
 }
 
+/* One at a time: what the caller does with it may change any gate. */
 struct etld_gate_ticket *etld_gate_next(struct etld_gates *gates, struct etl_error *refusal)
 {
 	for (struct etld_gate *gate = gates->gates; gate; gate = gate->next) {
@@ -466,6 +480,8 @@ bool etld_gate_wake(struct etld_gates *gates, etl_mono *at)
 
 /* ---- what requests learn ------------------------------------------------------------------- */
 
+/* An answer of any status below 500 says that the host is well; whether it is the one that was
+ * wanted is not the gate's business. */
 void etld_gate_answered(struct etld_gates *gates, struct etld_gate_ticket *ticket)
 {
 	struct etld_gate *gate = ticket->gate;
@@ -517,7 +533,9 @@ void etld_gate_hold(struct etld_gates *gates, const struct etld_gate_ticket *tic
 }
 
 /* Failures are forgotten with the pause, or the next failed request would open the breaker
- * again at once. A probe that is under way keeps its place. */
+ * again at once. A probe that is under way keeps its place. An operator ends a hold and closes the
+ * breaker: the next request is an ordinary one and no probe, unless one is out, whose verdict is
+ * still heard. */
 bool etld_gates_release(struct etld_gates *gates, const char *host)
 {
 	etl_mono now = etl_mono_now(gates->clock);

@@ -106,6 +106,7 @@ static const char *text_of(const struct etld_http_head *head, enum etld_kept whi
 	return head->kept[which] ? head->kept[which] : "";
 }
 
+/* Values that were not sent are "", so that a source compares and does not ask. */
 void etld_http_head_tell(const struct etld_http_head *head, struct etl_response *out)
 {
 	out->content_type = text_of(head, ETLD_KEPT_TYPE);

@@ -50,6 +50,7 @@ static unsigned long long start_of(long pid)
 	return start;
 }
 
+/* A boot id tells two starts of one machine apart, a pid namespace two containers on it. */
 static void own_surroundings(struct identity *id)
 {
 	struct stat st;
@@ -59,6 +60,7 @@ static void own_surroundings(struct identity *id)
 		id->pid_namespace = st.st_ino;
 }
 
+/* The host's name is for people: what makes it one is the rest. */
 void etld_instance_name(char *out, size_t size, char *host, size_t host_size)
 {
 	struct identity id = {.pid = getpid()};

@@ -27,7 +27,8 @@
 static atomic_int max_level = ETLD_INFO;
 static bool to_journal;
 
-/* systemd sets JOURNAL_STREAM to device:inode of a stderr that is the journal. */
+/* systemd sets JOURNAL_STREAM to device:inode of a stderr that is the journal. So that `etld` by
+ * hand on a terminal writes lines there, and under systemd fields into the journal. */
 static bool stderr_is_journal(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
@@ -38,6 +39,7 @@ static bool stderr_is_journal(void)
 		fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
 }
 
+/* ETLD_LOG decides for tests and containers; else where stderr leads. */
 void etld_journal_open(int level)
 {
 	const char *forced = getenv("ETLD_LOG"); /* "journal" or "stderr" */
@@ -46,6 +48,8 @@ void etld_journal_open(int level)
 	to_journal = forced ? etl_streq(forced, "journal") : stderr_is_journal();
 }
 
+/* One word for the whole daemon: a level by job would hide the message that explains another job's.
+ */
 void etld_journal_level(int level)
 {
 	atomic_store(&max_level, level);

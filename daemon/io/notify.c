@@ -14,6 +14,7 @@ void etld_notify_ready(void)
 	(void)sd_notify(0, "READY=1");
 }
 
+/* 400 bytes: systemctl shows one line. */
 void etld_notify_status(const char *fmt, ...)
 {
 	char text[400];
@@ -38,6 +39,7 @@ void etld_notify_stopping(void)
 	(void)sd_notify(0, "STOPPING=1");
 }
 
+/* Shown by `systemctl status` beside the exit status. */
 void etld_notify_failed(int code)
 {
 	(void)sd_notifyf(0, "ERRNO=%d", code);
@@ -55,6 +57,7 @@ void etld_notify_extend(etl_dur d)
 	(void)sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%lld", (long long)d.us);
 }
 
+/* 0 means that the unit asks for none, or that this is no unit. */
 etl_dur etld_notify_watchdog_interval(void)
 {
 	uint64_t us = 0;

@@ -6,6 +6,10 @@
  * while it waits for the answer: with four workers, four such streams would stop everybody else's
  * decoding and loading. Their tasks have a crew of their own, whose threads begin with the first of
  * them.
+ *
+ * Example: `limits.workers: 4`. Thread names do not matter; four threads take tasks of any kind,
+ * oldest first. A slow MongoDB keeps all four waiting, and then nothing is decoded either: that is
+ * why renewals of leases and reloads have pools of one thread of their own (etld.c).
  */
 #include "io/pool.h"
 
@@ -17,6 +21,7 @@
 #include "base/alloc.h"
 #include "base/str.h"
 
+/* `last` points to where the next task is linked in: an empty queue needs no case of its own. */
 struct queue {
 	struct etld_task *first, **last;
 	size_t n;
@@ -42,6 +47,8 @@ struct crew {
 
 static _Thread_local bool is_worker;
 
+/* One lock for both crews and what is finished: it is held for some pointers at a time, and never
+ * while anything of the caller runs. */
 struct etld_pool {
 	const struct etl_clock *clock;
 	void (*wake)(void *ctx);
@@ -54,6 +61,7 @@ struct etld_pool {
 	unsigned blocking; /* threads of the second crew, once it is needed */
 };
 
+/* A task is a link of its own: no memory is taken to queue it. */
 static void push(struct queue *queue, struct etld_task *task)
 {
 	task->next = NULL;
@@ -62,6 +70,7 @@ static void push(struct queue *queue, struct etld_task *task)
 	queue->n++;
 }
 
+/* The oldest first: results come back in the order in which they were ready. */
 static struct etld_task *pop(struct queue *queue)
 {
 	struct etld_task *task = queue->first;
@@ -171,6 +180,8 @@ static void start(struct etld_pool *pool, struct crew *crew, unsigned n)
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
+/* Its threads start at once, but for the crew of sources that block: most daemons have none of
+ * these. */
 struct etld_pool *etld_pool_new(unsigned workers, unsigned blocking, const struct etl_clock *clock,
 	void (*wake)(void *ctx), void *ctx)
 {
@@ -191,6 +202,7 @@ struct etld_pool *etld_pool_new(unsigned workers, unsigned blocking, const struc
 	return pool;
 }
 
+/* Each ends its task: a worker cannot be stopped in the middle of a commit. */
 static void dismiss(struct crew *crew)
 {
 	for (unsigned i = 0; i < crew->n; i++)
@@ -224,12 +236,14 @@ void etld_on_worker(void)
 		abort();
 }
 
+/* By the thread that made the pool, for the pool knows no loop. */
 void etld_on_pools_loop(const struct etld_pool *pool)
 {
 	if (!pthread_equal(pthread_self(), pool->loop))
 		abort();
 }
 
+/* From here on the task is the worker's; whoever submitted it may look at it again in `done`. */
 void etld_pool_submit(struct etld_pool *pool, struct etld_task *task)
 {
 	struct crew *crew = &pool->crews[task->blocks && pool->blocking];
@@ -258,9 +272,12 @@ void etld_pool_collect(struct etld_pool *pool)
 	} while (task);
 }
 
-static void add_facts(const struct crew *crew, etl_mono now, struct etld_pool_facts *out)
+/* Under the lock; nothing is computed here that could be computed outside. Gives how many of the
+ * crew are busy. */
+static unsigned add_facts(const struct crew *crew, etl_mono now, struct etld_pool_facts *out)
 {
-	out->workers += crew->n;
+	unsigned busy = 0;
+
 	out->queued += crew->waiting.n;
 	for (unsigned i = 0; i < crew->n; i++) {
 		const struct worker *w = &crew->workers[i];
@@ -268,7 +285,7 @@ static void add_facts(const struct crew *crew, etl_mono now, struct etld_pool_fa
 
 		if (!w->busy)
 			continue;
-		out->busy++;
+		busy++;
 		if (d.us <= out->oldest.us)
 			continue;
 		out->oldest = d;
@@ -276,6 +293,7 @@ static void add_facts(const struct crew *crew, etl_mono now, struct etld_pool_fa
 		out->since = w->since;
 		memcpy(out->of, w->of, sizeof out->of);
 	}
+	return busy;
 }
 
 /* The task that has run longest is told: one that hangs in a server shows here before anything
@@ -286,7 +304,8 @@ void etld_pool_facts(struct etld_pool *pool, struct etld_pool_facts *out)
 
 	*out = (struct etld_pool_facts){0};
 	pthread_mutex_lock(&pool->lock);
-	for (int i = 0; i < 2; i++)
-		add_facts(&pool->crews[i], now, out);
+	out->workers = pool->crews[0].n;
+	out->busy = add_facts(&pool->crews[0], now, out);
+	out->blocked = add_facts(&pool->crews[1], now, out);
 	pthread_mutex_unlock(&pool->lock);
 }

@@ -39,9 +39,10 @@ void etld_pool_submit(struct etld_pool *pool, struct etld_task *task); /* loop t
 void etld_pool_collect(struct etld_pool *pool);			       /* loop thread */
 
 struct etld_pool_facts {
-	unsigned workers, busy;
-	size_t queued;
-	etl_dur oldest; /* how long the longest running task has been at it */
+	unsigned workers, busy; /* of the crew that all share, which is limits.workers */
+	unsigned blocked;	/* tasks of the other crew that run: they mostly wait */
+	size_t queued;		/* for either */
+	etl_dur oldest; /* how long the longest running task of both has been at it */
 	const char *name; /* that task's, */
 	char of[96];	  /* whose it is; "" = nobody's, */
 	etl_mono since;	  /* and when it began */

@@ -4,6 +4,9 @@
  * the configuration's zones are looked up are watched (inotify); when it has become quiet
  * there and a file is not what was read, the configuration is taken up again as a reload
  * does, so that all slots are planned anew. Loop thread; the files are read by the loader's.
+ *
+ * Example: tzdata is upgraded because a country gives up summer time by a law of last week. Without
+ * this etld would run its jobs an hour early from October on until somebody restarts it.
  */
 #include "io/zones.h"
 
@@ -106,6 +109,7 @@ static bool matters(const struct etld_zones *zones, const struct inotify_event *
 	return false;
 }
 
+/* All that can be read at once: hundreds of events are one change. */
 static void on_change(void *ctx, int fd, bool readable, bool writable)
 {
 	_Alignas(struct inotify_event) char buf[16 * 1024];
@@ -127,6 +131,7 @@ static void on_change(void *ctx, int fd, bool readable, bool writable)
 
 /* ---- watching ------------------------------------------------------------------------------ */
 
+/* One descriptor holds all watches: closing it ends them. */
 static void unwatch(struct etld_zones *zones)
 {
 	etld_io_remove(ETL_TAKE(zones->io));
@@ -173,6 +178,8 @@ static void watch(struct etld_zones *zones)
 	zones->io = etld_io_add(zones->loop, zones->fd, true, false, on_change, zones, "zones");
 }
 
+/* A reload like any other: if the configuration on disk has errors by now, the old zones go on, and
+ * that is told. */
 static void take_up(struct etld_zones *zones, const char *names)
 {
 	struct etld_field fields[] = {{"ETL_TIMEZONES", names, 0}};
@@ -184,6 +191,7 @@ static void take_up(struct etld_zones *zones, const char *names)
 
 /* ---- looks ----------------------------------------------------------------------------------- */
 
+/* NULL is fine: nothing is looked at. */
 static void look_free(struct zone_look *look)
 {
 	if (!look)
@@ -194,6 +202,7 @@ static void look_free(struct zone_look *look)
 	free(look);
 }
 
+/* On the loader's thread: a zone's file is small, but it may lie on a share. */
 static void look_work(struct etld_task *task)
 {
 	struct zone_look *look = (struct zone_look *)task;
@@ -276,6 +285,7 @@ static void look_done(struct etld_task *task)
 	look_free(taken);
 }
 
+/* Watched again before the look: what changes after the look is seen by the new watches. */
 static void on_quiet(struct etl_timer *timer, void *ctx)
 {
 	struct etld_zones *zones = ctx;
@@ -290,6 +300,7 @@ static void on_quiet(struct etl_timer *timer, void *ctx)
 
 /* ---- the manager's side -------------------------------------------------------------------- */
 
+/* Names are copies: the generation that they came from may be gone. */
 static void forget_files(struct etld_zones *zones)
 {
 	for (size_t i = 0; i < zones->n_files; i++)
@@ -297,6 +308,7 @@ static void forget_files(struct etld_zones *zones)
 	zones->n_files = 0;
 }
 
+/* Nothing is watched before the first configuration is in force. */
 struct etld_zones *etld_zones_new(struct etld_loop *loop, const struct etl_clock *clock,
 	struct etld_pool *pool, void (*changed)(void *ctx), void *ctx)
 {
@@ -308,6 +320,7 @@ struct etld_zones *etld_zones_new(struct etld_loop *loop, const struct etl_clock
 	return zones;
 }
 
+/* The files as they were read for this configuration are what counts as seen. */
 void etld_zones_watch(struct etld_zones *zones, const struct etl_conf_zone *list)
 {
 	etld_on_loop(zones->loop);
@@ -322,6 +335,7 @@ void etld_zones_watch(struct etld_zones *zones, const struct etl_conf_zone *list
 		look(zones, false); /* what changed between reading and watching sent no event */
 }
 
+/* A stopping daemon takes nothing up any more; a look that is out comes back to nothing. */
 void etld_zones_stop(struct etld_zones *zones)
 {
 	zones->stopped = true;

@@ -214,7 +214,7 @@ static bool read_range(struct etld_request *request, struct etl_backfill *b)
 	const struct etl_job *job = request->job;
 	etl_wall now = etl_now(request->etld->clock);
 
-	b->range = (struct etl_window){job->window.start, now};
+	b->range = (struct etl_window){job->window.grid.start, now};
 	if (job->window.object)
 		return wrong(request, "etlctl run JOB --object PATTERN",
 			"this job has objects: a run reads those again that it is given by name or pattern");
@@ -222,7 +222,7 @@ static bool read_range(struct etld_request *request, struct etl_backfill *b)
 		return wrong(request, "etlctl run", "this job has no windows: each run reads all");
 	if (!etld_request_range(request, &b->range))
 		return false;
-	if (b->range.start.ms < job->window.start.ms)
+	if (b->range.start.ms < job->window.grid.start.ms)
 		return wrong(request,
 			"move window.start back in the job's file, then etlctl reload",
 			"--from lies before the first window of the job");

@@ -156,7 +156,7 @@ static bool read_window(struct etld_request *request, etl_wall *out, const char 
 			dash ? "2026-07-01T10:00Z" : "- in the place of the window",
 			dash ? "job '%s' has windows: a time in one of them is needed" :
 			       "job '%s' has no windows: each run reads all", request->job->name);
-	else if (!dash && !etl_time_parse(text, out))
+	else if (!dash && !etld_request_time(request, text, out))
 		etld_refuse_time(request, text);
 	else
 		return true;

@@ -130,7 +130,7 @@ static bool take_time(struct etld_request *request, const char *wire, const char
 {
 	etl_wall *t = etl_arena_zalloc(request->arena, sizeof *t);
 
-	if (!etl_time_parse(text, t)) {
+	if (!etld_request_time(request, text, t)) {
 		etld_refuse_time(request, text);
 		return false;
 	}

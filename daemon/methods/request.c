@@ -14,6 +14,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <utlist.h>
 
 #include "base/alloc.h"
 #include "base/str.h"
@@ -172,8 +173,7 @@ void etld_refuse_job(struct etld_request *request, const char *name)
 
 void etld_refuse_group(struct etld_request *request, const char *name)
 {
-	etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "etlctl graph", "no job is in group '%s'",
-		name);
+	etld_refuse(request, ETL_CTL_NO_SUCH_JOB, "etlctl graph", "no job is in group '%s'", name);
 }
 
 void etld_refuse_time(struct etld_request *request, const char *text)
@@ -223,6 +223,11 @@ bool etld_request_ready(struct etld_request *request)
 struct etld_job *etld_request_job(const struct etld_request *request)
 {
 	return etld_job_find(request->etld, request->job->name);
+}
+
+bool etld_request_time(const struct etld_request *request, const char *text, etl_wall *out)
+{
+	return etl_zone_time_parse(request->job ? request->job->window.grid.zone : NULL, text, out);
 }
 
 /* `range` comes with what holds if nothing was asked for ("from the first window on", "until now"),
@@ -312,6 +317,7 @@ static void go_on(struct etld_request *request)
 {
 	struct etld *etld = request->etld;
 
+	DL_APPEND(etld->asked, request);
 	if (!request->wait.us) {
 		etld_pool_submit(etld->pool, &request->task);
 		return;
@@ -330,6 +336,7 @@ static void on_done(struct etld_task *task)
 	struct etld_request *request = ETL_OF(struct etld_request, task, task);
 	enum etld_then then = ETLD_THEN_ANSWER;
 
+	DL_DELETE(request->etld->asked, request);
 	if (etl_store_is_unreachable(&request->error))
 		etld_backend_lost(request->etld, &request->error);
 	if (request->then)
@@ -358,7 +365,19 @@ void etld_request_submit(struct etld_request *request, void (*work)(struct etld_
 	request->work = work;
 	request->then = then;
 	request->task = (struct etld_task){.work = on_worker, .done = on_done, .name = "query"};
-	etld_pool_submit(request->etld->pool, &request->task);
+	request->wait.us = 0;
+	go_on(request);
+}
+
+void etld_requests_drop(struct etld *etld)
+{
+	struct etld_request *request;
+
+	while ((request = etld->asked) != NULL) {
+		DL_DELETE(etld->asked, request);
+		etl_timer_cancel(etld_loop_wheel(etld->loop), &request->wait_timer);
+		etld_request_end(request);
+	}
 }
 
 /* ---- a look at all jobs --------------------------------------------------------------------- */

@@ -78,6 +78,7 @@ struct etld_request {
 	const struct etl_json *parameters; /* all of them, as the table allows; may be NULL */
 	/* of the method */
 	void *own;
+	struct etld_request *prev, *next; /* in etld->asked, while a worker has it or it waits for one */
 	struct etl_json *reply; /* so far */
 	struct etl_error error; /* a worker's */
 	void (*work)(struct etld_request *request);
@@ -98,6 +99,8 @@ struct etld_request *etld_request_new(struct etld *etld, const struct etld_door 
  * ended when this returns. dispatch.c */
 void etld_dispatch(struct etld_request *request);
 void etld_request_gone(struct etld_request *request);
+/* Ends those that no worker will answer any more: the pool is freed, and the doors are closed. */
+void etld_requests_drop(struct etld *etld);
 
 /* ---- answers; each but `more` ends the request ---- */
 
@@ -138,6 +141,8 @@ struct etld_job *etld_request_job(const struct etld_request *request);
 /* The job's partition that `name` means, as request->partition. False, and refused: it has none
  * such. dispatch.c */
 bool etld_request_partition(struct etld_request *request, const char *name);
+/* A time as people type it; one without a zone is of that by which the job's windows go, else UTC. */
+bool etld_request_time(const struct etld_request *request, const char *text, etl_wall *out);
 /* `range` from what was asked for; what was not stays. False, and refused: it ends before it
  * begins. */
 bool etld_request_range(struct etld_request *request, struct etl_window *range);

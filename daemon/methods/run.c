@@ -20,18 +20,19 @@
 
 /* ---- what was asked for -------------------------------------------------------------------- */
 
-/* "START" or "START/END"; an END that is not said is one window later. */
-static bool parse_window(const struct etl_job *job, const char *text, struct etl_window *out)
+/* "START" or "START/END"; an END that is not said is that of the window which holds START. */
+static bool parse_window(const struct etld_request *request, const char *text,
+	struct etl_window *out)
 {
 	const char *slash = strchr(text, '/');
 	etl_cleanup(free) char *start =
 		etl_memdup0(text, slash ? (size_t)(slash - text) : strlen(text));
 
-	if (!etl_time_parse(start, &out->start))
+	if (!etld_request_time(request, start, &out->start))
 		return false;
 	if (slash)
-		return etl_time_parse(slash + 1, &out->end);
-	out->end = etl_wall_add(out->start, job->window.size);
+		return etld_request_time(request, slash + 1, &out->end);
+	out->end = etl_grid_at(&request->job->window.grid, out->start).end;
 	return true;
 }
 
@@ -82,10 +83,10 @@ static bool read_range(struct etld_request *request, struct etl_window *out)
 		return true;
 	if (object)
 		return read_object(request, object);
-	*out = (struct etl_window){job->window.start, now};
+	*out = (struct etl_window){job->window.grid.start, now};
 	if (window) /* it says both */
 		request->from = request->to = NULL;
-	if (window && !parse_window(job, window, out))
+	if (window && !parse_window(request, window, out))
 		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "2026-07-01 or 2026-07-01T10:00Z",
 			"the range cannot be read as times");
 	else if (job->window.none)
@@ -93,7 +94,7 @@ static bool read_range(struct etld_request *request, struct etl_window *out)
 			"job '%s' has no windows: each run reads all", job->name);
 	else if (!etld_request_range(request, out))
 		return false;
-	else if (out->end.ms <= job->window.start.ms)
+	else if (out->end.ms <= job->window.grid.start.ms)
 		etld_refuse(request, ETL_CTL_NO_SUCH_WINDOW, "window.start in the job's file",
 			"the first window of '%s' begins later", job->name);
 	else if (out->start.ms >= etl_window_limit(&job->window, now).ms)

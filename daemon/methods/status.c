@@ -113,6 +113,7 @@ static void add_daemon(struct etl_json *reply, struct etld *etld)
 	part = etl_json_add_object(daemon, "workers");
 	etl_json_add_int(part, "busy", facts.busy);
 	etl_json_add_int(part, "total", facts.workers);
+	etl_json_add_int(part, "blocked", facts.blocked);
 	etl_json_add_int(daemon, "active_runs", etld_active_runs(etld));
 	etl_json_add_int(daemon, "timers", (int64_t)etl_wheel_count(etld_loop_wheel(etld->loop)));
 	add_turns(daemon, etld_loop_turns(etld->loop));

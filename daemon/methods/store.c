@@ -215,7 +215,9 @@ static void add_window(struct walk *walk, struct etl_window window, const char *
 	const struct etl_ledger_entry *entry)
 {
 	struct window_list *list = walk->list;
+	const struct etl_zone *zone = walk->rules->grid.zone;
 	struct etl_json *item, *counts;
+	char date[ETL_DATE_TEXT_BYTES];
 
 	if (list->n == WINDOWS_MAX) {
 		list->truncated = true;
@@ -228,6 +230,10 @@ static void add_window(struct walk *walk, struct etl_window window, const char *
 		add_object(item, &entry->object);
 	etld_json_time(item, "start", window.start);
 	etld_json_time(item, "end", window.end);
+	if (zone) {
+		etl_zone_date(zone, window.start, date);
+		etl_json_add_text(item, "date", date);
+	}
 	etl_json_add_text(item, "state", state);
 	etl_json_add_bool(item, "dirty", entry && entry->dirty);
 	if (!entry)
@@ -257,15 +263,22 @@ static bool in_range(const struct window_list *list, struct etl_window window)
 		(window.start.ms < list->range.end.ms && window.end.ms > list->range.start.ms);
 }
 
+/* An entry of an older grid may end inside a window. */
+static struct etl_window first_from(const struct etl_grid *grid, etl_wall t)
+{
+	struct etl_window window = etl_grid_at(grid, t);
+
+	return window.start.ms < t.ms ? etl_grid_after(grid, window) : window;
+}
+
 /* Grid windows between two ledger entries that are due and that nobody has written down. */
 static void note_missing(struct walk *walk, etl_wall until)
 {
 	const struct etl_window_rules *rules = walk->rules;
 
-	for (; walk->at.ms + etl_dur_ms(rules->size) <= until.ms;
-		walk->at = etl_wall_add(walk->at, rules->size)) {
-		struct etl_window window = {walk->at, etl_wall_add(walk->at, rules->size)};
-
+	for (struct etl_window window = first_from(&rules->grid, walk->at); window.end.ms <= until.ms;
+		window = etl_grid_after(&rules->grid, window)) {
+		walk->at = window.end;
 		if (!in_range(walk->list, window))
 			continue;
 		walk->missing++;
@@ -323,19 +336,19 @@ static void add_summary(const struct walk *walk)
 static void bound(struct walk *walk, struct etl_window *range, etl_wall *until)
 {
 	const struct etl_window_rules *rules = walk->rules;
-	int64_t longest = etl_dur_ms(rules->size);
+	int64_t longest = etl_window_longest_ms(rules);
 	struct etl_window last;
 
 	if (walk->has_mark && walk->mark.window_ms > longest)
 		longest = walk->mark.window_ms;
 	*range = walk->list->range;
-	if (range->start.ms > rules->start.ms) /* before that nothing is missing */
+	if (range->start.ms > rules->grid.start.ms) /* before that nothing is missing */
 		walk->at = etl_window_at(rules, range->start).start;
 	last = etl_window_at(rules, (etl_wall){range->end.ms - 1});
-	if (range->end.ms > rules->start.ms && last.end.ms < until->ms)
+	if (range->end.ms > rules->grid.start.ms && last.end.ms < until->ms)
 		*until = last.end;
-	if (range->end.ms <= rules->start.ms)
-		*until = rules->start; /* nothing is due there */
+	if (range->end.ms <= rules->grid.start.ms)
+		*until = rules->grid.start; /* nothing is due there */
 	if (range->start.ms > FIRST_DATE)
 		range->start.ms -= longest;
 }
@@ -349,7 +362,8 @@ static int walk_partition(struct window_list *list, const struct etl_partition *
 	struct etl_state *state = request->etld->state;
 	const struct etl_window_rules *rules = &job->window;
 	struct etl_window range = {{FIRST_DATE}, {LAST_DATE}};
-	struct walk walk = {.list = list, .rules = rules, .at = rules->start, .limit = {INT64_MAX}};
+	struct walk walk = {.list = list, .rules = rules, .at = rules->grid.start,
+		.limit = {INT64_MAX}};
 	etl_wall until; /* windows that end by then are due, and asked for */
 	char shown[ETL_PARTITION_TEXT_BYTES];
 	int found;
@@ -455,8 +469,13 @@ static void windows_work(struct etld_request *request)
 	struct window_list *list = request->own;
 	const struct etl_job *job = request->job;
 	struct etl_json *reply = etld_reply(request);
+	char grid[ETL_GRID_TEXT_BYTES];
 
 	etl_json_add_text(reply, "job", job->name);
+	if (job->window.grid.zone) {
+		etl_grid_text(&job->window.grid, grid);
+		etl_json_add_text(reply, "grid", grid);
+	}
 	list->items = etl_json_add_array(reply, "windows");
 	list->summary = etl_json_add_array(reply, "summary");
 	for (size_t i = 0; i < job->n_partitions; i++)

@@ -34,9 +34,11 @@ static struct etl_json *reply_for(struct etld_request *request)
 static int add_watermark(struct etld_request *request, struct etl_json *list,
 	const struct etl_partition *partition)
 {
+	const struct etl_grid *grid = &request->job->window.grid;
 	struct etl_state *state = request->etld->state;
 	struct etl_watermark mark;
 	struct etl_json *item;
+	char text[ETL_GRID_TEXT_BYTES];
 	int found = state->ops->watermark_get(state, request->job->name, partition->name, &mark,
 		&request->error);
 
@@ -53,6 +55,10 @@ static int add_watermark(struct etld_request *request, struct etl_json *list,
 	etl_json_add_int(item, "lag_s",
 		etl_wall_age(etl_now(request->etld->clock), mark.processed).us / 1000000);
 	etl_json_add_int(item, "window_s", mark.window_ms / 1000);
+	if (grid->zone && mark.window_ms == etl_window_longest_ms(&request->job->window)) {
+		etl_grid_text(grid, text);
+		etl_json_add_text(item, "grid", text);
+	}
 	etld_json_time(item, "updated", mark.updated);
 	etl_json_add_text(item, "run_id", mark.run_id);
 	etl_json_add_int(item, "fence", mark.fence);

@@ -369,8 +369,8 @@ bool etld_request_window(struct etld_request *request, struct etl_window *out)
 	*out = (struct etl_window){{0}, {0}};
 	if (rules->none)
 		return true;
-	if (request->time->ms < rules->start.ms) {
-		etl_time_format_rfc3339(rules->start, start);
+	if (request->time->ms < rules->grid.start.ms) {
+		etl_time_format_rfc3339(rules->grid.start, start);
 		etld_refuse(request, ETL_CTL_NO_SUCH_WINDOW, "window.start in the job's file",
 			"the first window of '%s' begins at %s", request->job->name, start);
 		return false;

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * What is common to all checks: the words of on_fail, fields, findings.
+ *
+ * A finding says what a person needs: "temperature is 93.4, above 60" with the path,
+ * and value and limit apart ("93.4", "max 60"), so that `held list` can show them in
+ * columns.
  */
 #include "check/check.h"
 
@@ -11,6 +15,8 @@
 #include "base/str.h"
 #include "check/field.h"
 
+/* warn: counted and told. reject: the record becomes a dead letter. hold: the unit waits for an
+ * operator, nothing of it is stored. fail: the unit fails and is tried again. */
 const char *const etl_on_fail_words[] = {
 	[ETL_ON_FAIL_WARN] = "warn",
 	[ETL_ON_FAIL_REJECT] = "reject",
@@ -28,6 +34,7 @@ bool etl_check_field_compile(struct etl_check_field *field, const char *name,
 	return etl_path_configure(name, node, what, env, &field->path);
 }
 
+/* NULL after the first error, which is told; the check is then not used. */
 struct etl_check_field *etl_check_fields_compile(const struct etl_strings *names,
 	const char *what, const struct etl_conf_env *env)
 {
@@ -50,12 +57,15 @@ struct etl_check_field *etl_check_fields_compile(const struct etl_strings *names
 	return fields;
 }
 
+/* By the compiled path: a check is asked for every record of every run. */
 bool etl_check_field_find(const struct etl_check_field *field, const struct etl_record *record,
 	struct etl_element *out)
 {
 	return etl_path_find(&field->path, record->bson, record->len, out);
 }
 
+/* Twice the room: masking never makes text longer, and a cut between characters needs
+ * the whole. */
 bool etl_finding_set(struct etl_finding *finding, const char *path, const char *fmt, ...)
 {
 	char text[2 * ETL_CHECK_MESSAGE_MAX];
@@ -76,6 +86,7 @@ bool etl_finding_set(struct etl_finding *finding, const char *path, const char *
 	return false;
 }
 
+/* For the columns of `held list`: cut and masked, since a value may be anything. */
 void etl_finding_values(struct etl_finding *finding, const char *value, const char *limit)
 {
 	etl_text_copy(finding->value, sizeof finding->value, value);
@@ -92,9 +103,13 @@ static bool show_double(const struct etl_element *e, char *out, size_t size)
 	if (e->type != BSON_TYPE_DOUBLE || !etl_element_double(e, &v))
 		return false;
 	snprintf(out, size, "%.15g", v);
+	/* Fifteen digits where they suffice; else the full form, by
+	 * etl_element_describe. v != v is NaN. */
 	return strtod(out, NULL) == v || v != v;
 }
 
+/* int32 5 is shown as 5, a date as its time, an ObjectId with its word: what a number
+ * or a text is everybody sees, what 24 hexadecimal digits are not everybody knows. */
 void etl_check_show(const struct etl_element *e, char *out, size_t size)
 {
 	char text[128];

@@ -38,7 +38,8 @@ static int open_freshness(void *self, const void *opts, const struct etl_stage_e
 	return 0;
 }
 
-/* Two units are enough for a person: 5h12m, 3d4h, 2m10s. */
+/* Two units are enough for a person: 5h12m, 3d4h, 2m10s.
+ * 18,743 s -> 5h12m. 270,000 s -> 3d3h. The rest would be noise in a line of the journal. */
 static void age_text(etl_dur age, char *out, size_t size)
 {
 	int64_t s = age.us / 1000000;
@@ -47,7 +48,9 @@ static void age_text(etl_dur age, char *out, size_t size)
 	etl_duration_format(ETL_SECONDS(s / unit * unit), out, size);
 }
 
-/* The unit has no record: an earlier one may have one that is young enough. */
+/* The unit has no record: an earlier one may have one that is young enough.
+ * [now - max_age, the unit's begin): if any unit that overlaps it has records, the
+ * newest record may be young enough; nobody keeps its time. */
 static int look_back(const struct freshness *f, const struct etl_unit_facts *facts,
 	const char *allowed, struct etl_finding *finding, struct etl_error *err)
 {
@@ -57,6 +60,7 @@ static int look_back(const struct freshness *f, const struct etl_unit_facts *fac
 
 	if (f->env->had_records && before.start.ms < before.end.ms)
 		has = f->env->had_records(f->env->ctx, before, err);
+	/* Some unit has records (1, passes) or the ledger could not be asked (-1). */
 	if (has != 0)
 		return has;
 	etl_finding_values(finding, "no record", allowed);
@@ -69,6 +73,8 @@ static int unit(void *self, const struct etl_unit_facts *facts, struct etl_findi
 	const struct freshness *f = self;
 	char age[ETL_DURATION_TEXT_BYTES], allowed[ETL_DURATION_TEXT_BYTES];
 
+	/* Older units cannot make the partition fresher, and a backfill of last year is
+	 * no news. */
 	if (!facts->is_newest)
 		return 1;
 	etl_duration_format(f->options->max_age, allowed, sizeof allowed);

@@ -2,6 +2,8 @@
  *
  * not_null: {fields: [...]}. A record in which one of the fields is missing or null fails.
  * An empty text is a value.
+ *
+ * fields: [station, /meta/id] of {"station": "a", "meta": {}}: "/meta/id is missing".
  */
 #include "check/check.h"
 #include "check/field.h"
@@ -36,6 +38,7 @@ static int open_not_null(void *self, const void *opts, const struct etl_stage_en
 	return 0;
 }
 
+/* 0, false and "" are values: only null and nothing are not. */
 static bool row(void *self, const struct etl_record *record, const struct etl_record_unit *unit,
 	struct etl_finding *finding)
 {
@@ -46,6 +49,8 @@ static bool row(void *self, const struct etl_record *record, const struct etl_re
 	for (size_t i = 0; i < o->names.n; i++) {
 		const char *name = o->fields[i].name;
 
+		/* The first field that has no value is told; the others stand in the
+		 * record itself. */
 		bool missing = !etl_check_field_find(&o->fields[i], record, &e);
 
 		if (!missing && !etl_element_is_null(&e))

@@ -3,6 +3,10 @@
  * range: {field, min, max}. The bounds belong to the range; one of them may be left out.
  * Both are numbers, or both are dates (quoted RFC 3339 or YYYY-MM-DD). A missing or null
  * value passes (that is for not_null), NaN and a value of another kind fail.
+ *
+ * {field: t, min: -40, max: 60}: 60 and -40 pass, 60.1 is "above 60", "60" (a text) is
+ * "not a number". {field: at, min: "2020-01-01"}: a date of 2019 is below, a number is
+ * of another kind.
  */
 #include <math.h>
 
@@ -54,6 +58,7 @@ static bool compile_bound(struct bound *bound, const struct etl_node *node, bool
 		return false;
 	}
 	bound->text = node->text;
+	/* Numbers before dates: "2024" is a number, "2024-01-31" is none. */
 	if (etl_parse_int64(node->text, &bound->whole)) {
 		bound->is_whole = true;
 		bound->real = (double)bound->whole;
@@ -69,7 +74,9 @@ static bool compile_bound(struct bound *bound, const struct etl_node *node, bool
 	return true;
 }
 
-/* <0, 0, >0 for a < bound, equal, greater. */
+/* <0, 0, >0 for a < bound, equal, greater.
+ * A whole number and a bound with a fraction are compared as doubles: 2^53 + 1 and
+ * 9007199254740992.5 are the same there, which no real bound notices. */
 static int compare_whole(int64_t a, const struct bound *bound)
 {
 	if (bound->is_whole)
@@ -77,11 +84,13 @@ static int compare_whole(int64_t a, const struct bound *bound)
 	return ((double)a > bound->real) - ((double)a < bound->real);
 }
 
+/* NaN was refused before: it would be neither below nor above. */
 static int compare_real(double a, const struct bound *bound)
 {
 	return (a > bound->real) - (a < bound->real);
 }
 
+/* {min: 5, max: 1} takes nothing at all: nobody means that. */
 static void check_pair(const struct options *o, bool min_is_date, bool max_is_date,
 	const struct etl_conf_env *env)
 {
@@ -98,6 +107,7 @@ static void check_pair(const struct options *o, bool min_is_date, bool max_is_da
 			o->min.text, o->max.text);
 }
 
+/* All is read even after an error; the check is used only if there was none. */
 static void compile(void *self, const struct etl_node *node, const struct etl_conf_env *env)
 {
 	struct options *o = self;
@@ -124,7 +134,9 @@ static void compile(void *self, const struct etl_node *node, const struct etl_co
 
 /* ---- rows ------------------------------------------------------------------------------ */
 
-/* Where the value lies: -1 below, 1 above, 0 inside; 2 = it is of another kind, or NaN. */
+/* Where the value lies: -1 below, 1 above, 0 inside; 2 = it is of another kind, or NaN.
+ * Both bounds may be missing but not at once; a value of another kind is judged before
+ * either. */
 static int place(const struct options *o, const struct etl_element *e)
 {
 	etl_wall t;
@@ -160,6 +172,7 @@ static int open_range(void *self, const void *opts, const struct etl_stage_env *
 	return 0;
 }
 
+/* "max 60" or, for a value of another kind, "a number". */
 static void tell_limit(const struct options *o, int where, const char *shown,
 	struct etl_finding *finding)
 {
@@ -173,6 +186,8 @@ static void tell_limit(const struct options *o, int where, const char *shown,
 	etl_finding_values(finding, shown, limit);
 }
 
+/* A missing value is not judged: `not_null` says whether it has to be there, and one
+ * check tells one thing. */
 static bool row(void *self, const struct etl_record *record, const struct etl_record_unit *unit,
 	struct etl_finding *finding)
 {

@@ -4,11 +4,16 @@
  * which units were asked for together makes no difference. Numbers are compared by value. A
  * record in which one of the fields is missing or null is not judged: that is for not_null.
  * Every key is kept, up to a cap.
+ *
+ * fields: [station, n]: {a, 1}, {a, 2}, {a, 1}: the third one is a second record with
+ * station "a", n 1. The numbers 5, 5.0 and decimal 5.00 are the same.
  */
 #include "check/check.h"
 #include "check/field.h"
 #include "record/keyset.h"
 
+/* Four million keys of thirty bytes fill the 128 MiB; above either nobody can tell any
+ * more, and that is a finding, not silence. */
 enum { KEYS_MAX = 4000000, KEY_BYTES_MAX = 64 * 1024 };
 #define STATE_BYTES_MAX ((size_t)128 * 1024 * 1024)
 
@@ -35,11 +40,8 @@ static void compile(void *self, const struct etl_node *node, const struct etl_co
 {
 	struct options *o = self;
 
+	(void)node;
 	o->fields = etl_check_fields_compile(&o->names, "unique", env);
-	if (o->fields && !o->names.n)
-		etl_diag_add(env->diag, node ? &node->mark : NULL, ETL_DIAG_MISSING,
-			"needs at least one field", NULL, "'unique' of %s names no field",
-			env->what);
 }
 
 static int open_unique(void *self, const void *opts, const struct etl_stage_env *env,
@@ -54,7 +56,7 @@ static int open_unique(void *self, const void *opts, const struct etl_stage_env 
 	return 0;
 }
 
-/* "station_id "a", timestamp 2026-11-22T15:00:00Z" */
+/* station_id "a", n 1 */
 static void describe(const struct options *o, const struct etl_record *record, char *out,
 	size_t size)
 {
@@ -71,6 +73,8 @@ static void describe(const struct options *o, const struct etl_record *record, c
 	}
 }
 
+/* The first record of a key passes and each later one fails: which of them is right
+ * nobody knows. */
 static bool row(void *self, const struct etl_record *record, const struct etl_record_unit *unit,
 	struct etl_finding *finding)
 {
@@ -82,6 +86,8 @@ static bool row(void *self, const struct etl_record *record, const struct etl_re
 	int rc;
 
 	etl_buf_clear(&u->key);
+	/* The unit leads the key: the same values in two units are no doubles, however
+	 * they were asked for. */
 	etl_buf_append(&u->key, &unit->window.start.ms, sizeof unit->window.start.ms);
 	for (size_t i = 0; i < o->names.n; i++) {
 		if (!etl_check_field_find(&o->fields[i], record, &e) || etl_element_is_null(&e))
@@ -103,6 +109,7 @@ static bool row(void *self, const struct etl_record *record, const struct etl_re
 	return etl_finding_set(finding, o->names.items[0], "a second record with %s", shown);
 }
 
+/* Keys live as long as the run of the partition, since a double may come at its end. */
 static size_t held(const void *self)
 {
 	const struct unique *u = self;

@@ -35,6 +35,7 @@ static const char *const type_texts[] = {
 	[ETL_OPT_INT] = "a whole number",
 	[ETL_OPT_DOUBLE] = "a number",
 	[ETL_OPT_DURATION] = "a duration such as 90s, 15m, 1h30m or 7d",
+	[ETL_OPT_STEP] = "a length such as 1h, 1d, 1w, 1mo or 1y",
 	[ETL_OPT_SIZE] = "a size such as 512B, 64KiB, 1MiB or 2GiB",
 	[ETL_OPT_RATE] = "a rate such as 10/s, 30/m, 100/h or 1500/d",
 	[ETL_OPT_TIME] = "a time such as 2024-01-31T00:00:00Z or 2024-01-31",
@@ -101,11 +102,10 @@ bool etl_convert_needs_scalar(const struct etl_conversion *cv)
 	if (node->kind == ETL_NODE_SCALAR && (!etl_node_is_null(node) || is_word_null(cv)))
 		return true;
 	if (node->kind == ETL_NODE_SCALAR) {
+		/* `name: null` and `name:` both read as "no value". A text that is called
+		 * null has to be quoted, and an empty text is written as one, so that a
+		 * forgotten value is never taken for an empty one. */
 		if (cv->row->type == ETL_OPT_STRING)
-			/* `name: null` and `name:` both read as "no value". A text that
-			 * is called null has to be quoted, and an empty text is written
-			 * as one, so that a forgotten value is never taken for an empty
-			 * one. */
 			hint = etl_strdup(*node->text ? "quote it if it is text" :
 							"empty text is written \"\"");
 		etl_convert_refuse(cv, ETL_DIAG_TYPE, hint, "%s has no value; %s is due",
@@ -157,6 +157,7 @@ const char *etl_option_limit_text(enum etl_option_type type, double v, char out[
 {
 	switch (type) {
 	case ETL_OPT_DURATION:
+	case ETL_OPT_STEP:
 		etl_duration_format((etl_dur){(int64_t)(v * 1e6)}, out, 32);
 		return out;
 	case ETL_OPT_SIZE:
@@ -298,14 +299,31 @@ static bool refuse_unit(const struct etl_conversion *cv, const char *a, const ch
 
 static bool convert_duration(const struct etl_conversion *cv, etl_dur *out)
 {
-	const char *why = NULL;
+	const char *why = NULL, *ignored;
+	struct etl_grid_step months;
 	etl_dur v;
 
 	if (is_bare_number(cv->node->text))
 		return refuse_unit(cv, "s", "m", "h");
 	if (!etl_duration_parse(cv->node->text, &v, &why))
-		return refuse_type(cv, why);
+		return refuse_type(cv, etl_grid_step_parse(cv->node->text, &months, &ignored) ?
+			"months and years differ in length; in days: 30d, 365d" : why);
 	if (!in_range(cv, (double)v.us / 1e6))
+		return false;
+	*out = v;
+	return true;
+}
+
+static bool convert_step(const struct etl_conversion *cv, struct etl_grid_step *out)
+{
+	const char *why = NULL;
+	struct etl_grid_step v;
+
+	if (is_bare_number(cv->node->text))
+		return refuse_unit(cv, "s", "h", "d");
+	if (!etl_grid_step_parse(cv->node->text, &v, &why))
+		return refuse_type(cv, why);
+	if (!in_range(cv, (double)etl_grid_step_mean(v).us / 1e6))
 		return false;
 	*out = v;
 	return true;
@@ -333,9 +351,9 @@ static bool convert_size(const struct etl_conversion *cv, uint64_t *out)
 	if (!digits || shift < 0)
 		return refuse_type(cv,
 			digits ? "the units are B, KiB, MiB, GiB and TiB" : NULL);
+	/* Digit by digit: a size of thirty digits must be an error and not the rest of a
+	 * division by 2^64. */
 	for (size_t i = 0; i < digits; i++)
-		/* Digit by digit: a size of thirty digits must be an error and not the
-		 * rest of a division by 2^64. */
 		if (__builtin_mul_overflow(v, 10, &v) ||
 			__builtin_add_overflow(v, (uint64_t)(text[i] - '0'), &v))
 			return refuse_type(cv, "too large");
@@ -419,6 +437,7 @@ static bool convert_word(const struct etl_conversion *cv, int *out)
 	return false;
 }
 
+/* A text is taken as it is and lent: it lies as long as the tree's texts do. */
 bool etl_convert_scalar(const struct etl_conversion *cv, void *out)
 {
 	if (!etl_convert_needs_scalar(cv))
@@ -432,6 +451,8 @@ bool etl_convert_scalar(const struct etl_conversion *cv, void *out)
 		return convert_double(cv, out);
 	case ETL_OPT_DURATION:
 		return convert_duration(cv, out);
+	case ETL_OPT_STEP:
+		return convert_step(cv, out);
 	case ETL_OPT_SIZE:
 		return convert_size(cv, out);
 	case ETL_OPT_RATE:

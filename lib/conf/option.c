@@ -91,6 +91,10 @@ static bool fill_strings(const struct etl_conversion *cv, struct etl_strings *ou
 	} else if (node->kind == ETL_NODE_MAP) {
 		return etl_convert_needs_scalar(cv);
 	}
+	if (!n && cv->row->required) {
+		etl_convert_refuse(cv, ETL_DIAG_MISSING, cv->row->help, "%s is empty", cv->name);
+		return false;
+	}
 	items = etl_arena_alloc(cv->env->arena, (n + 1) * sizeof *items);
 	nodes = etl_arena_alloc(etl_conf_tree(cv->env), (n + 1) * sizeof *nodes);
 	for (size_t i = 0; i < n; i++) {

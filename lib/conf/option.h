@@ -25,6 +25,7 @@
 #include "conf/diag.h"
 #include "conf/node.h"
 #include "time/clock.h"
+#include "time/grid.h"
 
 enum etl_option_type {
 	ETL_OPT_STRING,	  /* const char *; NULL when absent without fallback */
@@ -32,6 +33,7 @@ enum etl_option_type {
 	ETL_OPT_INT,	  /* int64_t within min..max */
 	ETL_OPT_DOUBLE,	  /* double within min..max; min == max == 0 means any */
 	ETL_OPT_DURATION, /* etl_dur; min and max in seconds; a bare number is an error */
+	ETL_OPT_STEP,	  /* struct etl_grid_step: 6h 1d 1mo 1y; min and max in seconds, of its mean length */
 	ETL_OPT_SIZE,	  /* uint64_t bytes: 512B 64KiB 1MiB 2GiB */
 	ETL_OPT_RATE,	  /* double per second: 10/s 30/m 1500/d */
 	ETL_OPT_TIME,	  /* etl_wall: RFC 3339 instant with zone, or YYYY-MM-DD (UTC) */
@@ -64,7 +66,7 @@ struct etl_option {
 	size_t offset;
 	bool required;
 	const char *fallback; /* as it would stand in the file; NULL = zero */
-	/* Both belong to the range. DURATION in seconds, SIZE in bytes, RATE per second, INT
+	/* Both belong to the range. DURATION and STEP in seconds, SIZE in bytes, RATE per second, INT
 	 * and DOUBLE as they are; max 0 = no upper bound, both 0 = no bound. */
 	double min, max;
 	const char *const *words; /* WORD: NULL-terminated */
@@ -86,10 +88,12 @@ struct etl_conf_env {
 	const char *what;		 /* "job 'airqino'", for messages */
 	const char *const *partition_names; /* NULL-terminated: names that templates may use */
 	bool objects; /* the job's units are objects: templates may use {object.name} and its like */
+	const struct etl_grid *grid;	 /* of the job's windows; NULL = it has none */
 	const char *credentials_dir;	 /* systemd's $CREDENTIALS_DIRECTORY or NULL */
 	bool outside; /* a check outside of the daemon's unit: what it hands over cannot be had */
 	etl_wall now; /* when this is; ms == 0 = not known */
 	const char *database; /* where loads go unless they say otherwise; NULL = not known */
+	const char *metadata; /* the database of etld's own; NULL = not known */
 	const char *config_dir;		 /* folder of the file: relative paths start here */
 	struct etl_secrets *secrets;	 /* collects what is read; NULL = it is not wiped */
 	struct etl_conf_zone **zones;	 /* those that were read; NULL = nobody keeps them */

@@ -20,6 +20,7 @@ static const char *const type_names[] = {
 	[ETL_OPT_INT] = "integer",
 	[ETL_OPT_DOUBLE] = "number",
 	[ETL_OPT_DURATION] = "duration",
+	[ETL_OPT_STEP] = "step",
 	[ETL_OPT_SIZE] = "size",
 	[ETL_OPT_RATE] = "rate",
 	[ETL_OPT_TIME] = "time",

@@ -43,6 +43,7 @@ struct part {
 	size_t len;
 	size_t index;			  /* partition: position in the names */
 	const struct etl_timefmt *format; /* instant; NULL = RFC 3339 */
+	const struct etl_zone *zone;	  /* in which it is printed; NULL = UTC */
 };
 
 struct etl_template {
@@ -76,6 +77,7 @@ static struct part *add_part(struct parser *ps, enum part_kind kind)
 	return &tpl->parts[tpl->n++];
 }
 
+/* What was collected becomes a part only when a variable follows or the text ends. */
 static void end_literal(struct parser *ps)
 {
 	struct part *part;
@@ -156,6 +158,19 @@ bool etl_template_knows(const char *inside, const struct etl_conf_env *env)
 		find_partition(env, name, &index);
 }
 
+/* The law of printed windows: a format speaks of the clocks that the windows go by, since an API that is
+ * asked by date means local dates. A text that ends in Z says UTC itself, and gets it.
+ *
+ * Example, days of Paris, the window from 2026-10-24T22:00:00Z: {window.start:%Y-%m-%d} is 2026-10-25,
+ * {window.start:%Y-%m-%dT%H:%MZ} is 2026-10-24T22:00Z, and {window.start} is 2026-10-24T22:00:00Z. */
+static const struct etl_zone *zone_of_format(const struct parser *ps, const char *format)
+{
+	size_t n = strlen(format);
+	bool says_utc = n && format[n - 1] == 'Z' && (n < 2 || format[n - 2] != '%');
+
+	return ps->env->grid && !says_utc ? ps->env->grid->zone : NULL;
+}
+
 /* {window.start:%Y%m%d} is good; {station:%Y} is refused, a station is no instant;
  * {window.start:YYYYMMDD} is refused too: a text without a directive would be the same for every
  * window, each request would fetch the same, and nobody would notice for weeks. */
@@ -179,6 +194,7 @@ static bool take_format(struct parser *ps, struct part *part, const char *format
 				"window",
 				format));
 	part->format = compiled;
+	part->zone = zone_of_format(ps, format);
 	return true;
 }
 
@@ -369,7 +385,7 @@ static int put_instant(const struct part *part, etl_wall t, enum etl_escape esca
 
 	if (!part->format)
 		etl_time_format_rfc3339(t, text);
-	else if (etl_timefmt_print(part->format, t, NULL, text, sizeof text) < 0)
+	else if (etl_timefmt_print(part->format, t, part->zone, text, sizeof text) < 0)
 		return etl_error_set(err, ETL_LIMIT, "template.instant",
 			"the format of {%s} gives no text for this time", part->text);
 	return put_escaped(part->text, text, escape, in_string, out, err);

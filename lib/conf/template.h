@@ -3,7 +3,7 @@
  * Text with variables in braces: {station} (a partition's value), {window.start:%Y%m%d-%H%M},
  * {window.end}, {run_id}, of a job with objects {object.name}, {object.basename} and {object.mtime};
  * `{{` and `}}` stand for braces. Without a format an instant is written as RFC 3339 in UTC
- * (2026-11-22T15:00:00Z). Parsed and checked when configuration
+ * (2026-11-22T15:00:00Z), with one in the zone of the windows. Parsed and checked when configuration
  * is loaded, rendered for each request.
  */
 #ifndef ETL_CONF_TEMPLATE_H

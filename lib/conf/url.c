@@ -52,6 +52,7 @@ size_t etl_url_userinfo(const char *p)
 	return at ? (size_t)(at + 1 - p) : 0;
 }
 
+/* As many bytes as before: an excerpt's caret still points to the right column. */
 void etl_url_mask(char *text)
 {
 	for (char *p = text; (p = strstr(p, "://")) != NULL;) {

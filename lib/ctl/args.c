@@ -333,9 +333,9 @@ struct etl_json *etl_command_parse(const struct etl_command *command, int argc,
 		if (options && etl_streq(argv[0], "--")) {
 			options = false;
 			used = 1;
-		/* A dash alone is a word, the name of the one unit of a job without
-		 * windows. */
 		} else if (options && argv[0][0] == '-' && argv[0][1]) {
+			/* A dash alone is a word, the name of the one unit of a job
+			 * without windows. */
 			used = take_option(command, argc, argv, values, err);
 		} else {
 			used = take_word(&next, argc, argv, values, err);

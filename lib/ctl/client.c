@@ -198,9 +198,9 @@ static int fill(struct etl_client *client, int64_t deadline, struct etl_error *e
 	n = recv(client->fd, chunk, sizeof chunk, MSG_DONTWAIT);
 	if (n == 0 || (n < 0 && errno == ECONNRESET))
 		return closed_error(err);
+	/* Woken for nothing (select(2), BUGS): the caller looks at its frames again and comes
+	 * back. */
 	if (n < 0)
-		/* Woken for nothing (select(2), BUGS): the caller looks at its frames
-		 * again and comes back. */
 		return errno == EAGAIN || errno == EINTR ? 0 : io_error(err, "receive");
 	return etl_frame_reader_feed(&client->reader, chunk, (size_t)n, err);
 }

@@ -120,6 +120,7 @@ const struct etl_command etl_commands[] = {
 		.args = status_args,
 	},
 	{
+		/* What stands in the files, not what happens: `status` has that. */
 		.name = "jobs",
 		.summary = "What is configured: schedule, source, sink",
 		.help = "  etlctl jobs\n"
@@ -130,6 +131,8 @@ const struct etl_command etl_commands[] = {
 		.args = no_args,
 	},
 	{
+		/* `after` as a tree. JSON has nodes and edges apart, since a job may
+		 * wait for several. */
 		.name = "graph",
 		.summary = "Which job waits for which, with the state of each",
 		.help =
@@ -145,6 +148,7 @@ const struct etl_command etl_commands[] = {
 		.args = graph_args,
 	},
 	{
+		/* Without jitter, so that two hosts show the same slots. */
 		.name = "next",
 		.summary = "The slots to come of a job's schedule",
 		.help = "Slots are shown without jitter.\n\n"
@@ -162,10 +166,10 @@ const struct etl_command etl_commands[] = {
 		.name = "run",
 		.summary = "Run a job at once: what is due, or the windows named",
 		.help =
-			"Without a range the run does whatever is due. A time is a day, or RFC 3339;\n"
-			"UTC unless it says otherwise. --wait joins a run that is going (a range waits\n"
-			"behind it), waits while etld starts, and exits by the result; Ctrl-C leaves the\n"
-			"run alone.\n\n"
+			"Without a range the run does whatever is due. A time is a day, or RFC 3339; in\n"
+			"window.timezone of the job, or UTC, unless it says otherwise. --wait joins a run\n"
+			"that is going (a range waits behind it), waits while etld starts, and exits by\n"
+			"the result; Ctrl-C leaves the run alone.\n\n"
 			"  etlctl run airqino --wait\n"
 			"  etlctl run airqino --window 2026-07-01T10:00Z\n"
 			"  etlctl run airqino --from 2026-07-01 --to 2026-07-08 --wait\n"
@@ -180,6 +184,7 @@ const struct etl_command etl_commands[] = {
 		.args = run_args,
 	},
 	{
+		/* From the metadata: runs of other etlds are listed, too. */
 		.name = "runs",
 		.summary = "The last runs, newest first",
 		.help = "  etlctl runs airqino -n 50\n"
@@ -190,6 +195,7 @@ const struct etl_command etl_commands[] = {
 		.args = runs_args,
 	},
 	{
+		/* One document of the runs collection, as it is stored. */
 		.name = "show",
 		.summary = "One run: steps, partitions, counts, errors",
 		.help = "  etlctl show 4f1c2a9b3d5e\n",
@@ -199,17 +205,20 @@ const struct etl_command etl_commands[] = {
 		.args = show_args,
 	},
 	{
+		/* Holes and failures by default: a ledger of years has a hundred
+		 * thousand entries that are well. */
 		.name = "windows",
 		.summary = "The ledger of a job: holes, failures, what is to be read again",
 		.help =
 			"Without --all and --state only windows that want attention are listed:\n"
-			"missing, failed, held, or closed and dirty. A job with window: object has a line\n"
-			"for each object.\n\n"
+			"missing, failed, held, or closed and dirty. Of windows in a zone FROM is the\n"
+			"local date; START and END are UTC. A job with window: object has a line for each\n"
+			"object.\n\n"
 			"  etlctl windows airqino\n"
 			"  etlctl windows airqino --state failed --from 2026-07-01\n",
 		.access = ETL_ACCESS_READ,
 		.method = "Windows",
-		.reply = "(" HEAD ", job: string, truncated: bool, windows: []object, "
+		.reply = "(" HEAD ", job: string, grid: ?string, truncated: bool, windows: []object, "
 			 "summary: []object)",
 		.args = windows_args,
 	},
@@ -232,6 +241,8 @@ const struct etl_command etl_commands[] = {
 		.args = decide_args,
 	},
 	{
+		/* Of all jobs at once, because whoever decides wants to see everything
+		 * that waits. */
 		.name = "held list",
 		.summary = "Windows that a check holds back: which one, its value and limit, since when",
 		.help =
@@ -286,6 +297,8 @@ const struct etl_command etl_commands[] = {
 		.args = job_args,
 	},
 	{
+		/* Gives windows up: a reason is a must, and the audit keeps it beside who
+		 * did it and when. */
 		.name = "watermark set",
 		.summary = "Move a watermark on: what is not loaded before TIME is skipped",
 		.help =
@@ -300,6 +313,8 @@ const struct etl_command etl_commands[] = {
 		.args = move_args,
 	},
 	{
+		/* Deletes nothing: what is read again is compared, and what is the same
+		 * stays as it is. */
 		.name = "watermark rewind",
 		.summary = "Move a watermark back: what is loaded since TIME is read again",
 		.help =
@@ -316,6 +331,7 @@ const struct etl_command etl_commands[] = {
 		.args = move_args,
 	},
 	{
+		/* The reason is optional here, since what is taken back has one. */
 		.name = "watermark undo",
 		.summary = "Take back the newest set, rewind or decision that still stands",
 		.help =
@@ -330,6 +346,8 @@ const struct etl_command etl_commands[] = {
 		.args = undo_args,
 	},
 	{
+		/* The audit of the moves and decisions of one job, with what was undone
+		 * by what. */
 		.name = "watermark history",
 		.summary = "Who moved a watermark, when, from where to where and why",
 		.help = "Newest first. \"unfinished\": under way, or ended in the middle; the same\n"
@@ -361,6 +379,7 @@ const struct etl_command etl_commands[] = {
 		.args = dead_list_args,
 	},
 	{
+		/* By the beginning of an id: people copy what a list shows of it. */
 		.name = "dead show",
 		.summary = "One refused record: why, when, and its bytes as they came",
 		.help = "Characters that could deceive a reader are shown as '?'; -o json has the text as\n"
@@ -393,6 +412,8 @@ const struct etl_command etl_commands[] = {
 		.args = backfill_args,
 	},
 	{
+		/* Those under way; those that have ended are history, and --all asks
+		 * for it. */
 		.name = "backfills",
 		.summary = "Backfills under way: how far, what they wait for, when they end",
 		.help = "  etlctl backfills\n"
@@ -442,6 +463,8 @@ const struct etl_command etl_commands[] = {
 		.args = pause_args,
 	},
 	{
+		/* --from counts slots since then as missed, where they would be skipped
+		 * as paused: misfire decides. */
 		.name = "resume",
 		.summary = "Let a paused job go on; windows missed meanwhile are caught up",
 		.help =
@@ -474,6 +497,8 @@ const struct etl_command etl_commands[] = {
 		.args = check_args,
 	},
 	{
+		/* Answers when the files were read; with errors it is ConfigInvalid,
+		 * and the old generation stays. */
 		.name = "reload",
 		.summary = "Load the configuration again; if it is wrong the old one stays",
 		.help = "  etlctl reload\n",
@@ -504,6 +529,8 @@ const struct etl_command etl_commands[] = {
 		.args = why_args,
 	},
 	{
+		/* Computed in the daemon, because it alone knows the loaded generation
+		 * and this host's jitter. */
 		.name = "simulate",
 		.summary = "Runs to come: slots, clock changes, collisions; nothing is run",
 		.help =
@@ -522,6 +549,7 @@ const struct etl_command etl_commands[] = {
 		.args = simulate_args,
 	},
 	{
+		/* One text and no object: it is Prometheus' own format. */
 		.name = "metrics",
 		.summary = "Counters of the daemon, as text for Prometheus",
 		.help = "etld(8) lists them.\n\n"
@@ -544,6 +572,8 @@ const struct etl_command etl_commands[] = {
 		.args = logs_args,
 	},
 	{
+		/* For a bug report: both programs, since they may be of two
+		 * installations. */
 		.name = "version",
 		.summary = "Versions of etlctl and of the daemon that answers",
 		.help = "  etlctl version\n",

@@ -23,6 +23,8 @@ static const char service_text[] =
 	"error MethodNotFound (method: string)\n\n"
 	"error InvalidParameter (parameter: string)\n";
 
+/* Times, jobs and partitions travel as they were typed: only the daemon knows the jobs, so it
+ * alone judges "station=X" or "2026-07-01". */
 static const char *type_text(enum etl_arg_type type)
 {
 	return type == ETL_ARG_INT ? "int" : type == ETL_ARG_FLAG ? "bool" : "string";
@@ -59,6 +61,8 @@ void etl_ctl_interface_text(struct etl_buf *out)
 
 		/* Those of org.varlink.service are declared there. */
 		if (etl_starts_with(name, ETL_CTL_INTERFACE "."))
+			/* "io.etld.Control.Busy" is declared as Busy; the size of the
+			 * interface's name counts a NUL, in whose place the dot stands. */
 			etl_buf_printf(out,
 				"\n# %s\nerror %s (message: string, hint: ?string)\n",
 				etl_ctl_error_meaning((enum etl_ctl_error)i),
@@ -66,6 +70,8 @@ void etl_ctl_interface_text(struct etl_buf *out)
 	}
 }
 
+/* {"vendor":"etld","product":"etld","version":"...","url":"","interfaces":[...]}: what
+ * `varlinkctl info` shows. The specification wants all five; there is no address to give. */
 static void answer_info(const char *version, struct etl_buf *out)
 {
 	struct etl_json *reply = etl_json_object();

@@ -24,7 +24,7 @@ static bool can_tell(const struct etl_strand *strand)
 	const struct etl_watermark *mark = &strand->work->plan.watermark;
 
 	return run->seek_holes && !etl_run_is_asked(run) && !run->job->window.none &&
-		mark->window_ms == etl_dur_ms(run->job->window.size) &&
+		mark->window_ms == etl_window_longest_ms(&run->job->window) &&
 		mark->processed.ms > mark->origin.ms;
 }
 
@@ -40,7 +40,7 @@ int etl_holes_look(struct etl_strand *strand, struct etl_window *range, struct e
 	if (state->ops->ledger_count(state, strand->run->job->name, strand->part.partition->name, &behind,
 		    &n, err) < 0)
 		return -1;
-	if (n >= (uint64_t)((behind.end.ms - behind.start.ms) / mark->window_ms))
+	if (n >= etl_grid_count(&strand->run->job->window.grid, behind))
 		return 0;
 	if (range->start.ms > behind.start.ms)
 		range->start = behind.start;
@@ -59,18 +59,19 @@ void etl_holes_add(struct etl_strand_work *work, const struct etl_window_rules *
 	size_t i = 0;
 	etl_wall covered = work->plan.watermark.origin; /* some entry reaches so far */
 
-	for (etl_wall at = etl_window_at(rules, work->plan.watermark.origin).start;
-		at.ms < work->plan.watermark.processed.ms; at = etl_wall_add(at, rules->size)) {
-		struct etl_ledger_brief hole = {.window = {at, etl_wall_add(at, rules->size)}};
+	for (struct etl_window window = etl_window_at(rules, work->plan.watermark.origin);
+		window.start.ms < work->plan.watermark.processed.ms;
+		window = etl_grid_after(&rules->grid, window)) {
+		struct etl_ledger_brief hole = {.window = window};
 
-		for (; i < had->n && had->entries[i].window.start.ms <= at.ms; i++) {
+		for (; i < had->n && had->entries[i].window.start.ms <= window.start.ms; i++) {
 			if (had->entries[i].window.end.ms > covered.ms)
 				covered = had->entries[i].window.end;
 			keep(&all, &had->entries[i]);
 		}
 		/* An entry of an older grid that reaches in has loaded a part of it: no hole. */
-		if (covered.ms > at.ms ||
-			(i < had->n && had->entries[i].window.start.ms < hole.window.end.ms))
+		if (covered.ms > window.start.ms ||
+			(i < had->n && had->entries[i].window.start.ms < window.end.ms))
 			continue;
 		keep(&all, &hole);
 	}

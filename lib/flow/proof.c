@@ -244,7 +244,7 @@ static int border_proof(struct etl_strand *strand, struct etl_error *err)
 	const struct etl_job *job = strand->run->job;
 	struct etl_state *state = strand->run->env->state;
 	etl_wall start = window->due->window.start;
-	struct etl_window before = {etl_wall_sub(start, job->window.size), start};
+	struct etl_window before = etl_grid_at(&job->window.grid, (etl_wall){start.ms - 1});
 	bool found = false;
 
 	if (strand->work->walk.span.n > 1 || window->fail || !is_bordered(&window->counts))

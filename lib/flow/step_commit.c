@@ -127,12 +127,12 @@ static void mark_dependants(const struct etl_strand *strand, const struct etl_wi
 		const struct etl_job *dep = job->dependants[k];
 		const struct etl_partition *same = etl_job_partition(dep, strand->part.partition->name);
 
-		if (dep->window.none || changed->end.ms <= dep->window.start.ms)
+		if (dep->window.none || changed->end.ms <= dep->window.grid.start.ms)
 			continue;
 		int64_t last_ms = dep->window.end.ms ? dep->window.end.ms : INT64_MAX;
 		for (struct etl_window w = etl_window_at(&dep->window, changed->start);
 			w.start.ms < changed->end.ms && w.end.ms <= last_ms;
-			w = (struct etl_window){w.end, etl_wall_add(w.end, dep->window.size)})
+			w = etl_grid_after(&dep->window.grid, w))
 			for (size_t p = 0; p < dep->n_partitions; p++)
 				if (!same || same == &dep->partitions[p])
 					mark_one(marks, dep->name, dep->partitions[p].name, w);
@@ -498,7 +498,7 @@ struct etl_go etl_step_commit(struct etl_strand *strand, struct etl_error *err)
 		.run_id = run->run_id,
 		.fence = run->fence,
 		.origin = work->plan.watermark.origin,
-		.window_ms = etl_dur_ms(run->job->window.size),
+		.window_ms = etl_window_longest_ms(&run->job->window),
 	};
 	int rc;
 

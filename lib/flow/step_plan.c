@@ -37,7 +37,7 @@ static void cut_into_spans(struct etl_strand *strand)
 static void settle_origin(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
-	etl_wall start = strand->run->job->window.start;
+	etl_wall start = strand->run->job->window.grid.start;
 
 	if (start.ms >= work->plan.watermark.origin.ms)
 		return;
@@ -111,7 +111,7 @@ static int give_up_lost(struct etl_strand *strand, struct etl_error *err)
 
 static etl_wall origin_of(const struct etl_job *job)
 {
-	return job->window.none ? (etl_wall){0} : job->window.start;
+	return job->window.none ? (etl_wall){0} : job->window.grid.start;
 }
 
 /* No commit moves a watermark beyond the store's clock. One that lies there was written by hand,
@@ -149,7 +149,7 @@ static int read_state(struct etl_strand *strand, struct etl_error *err)
 
 	work->walk.planned = true;
 	if (state->ops->watermark_claim(state, job->name, partition, run->fence, origin_of(job),
-		    etl_dur_ms(job->window.size), &work->plan.watermark, err) < 0 ||
+		    etl_window_longest_ms(&job->window), &work->plan.watermark, err) < 0 ||
 		need_past_watermark(strand, err) < 0)
 		return -1;
 	strand->part.watermark = work->plan.watermark.processed;

@@ -39,14 +39,22 @@ struct etl_window etl_span_window(const struct etl_strand_work *work)
 		work->plan.due.windows[work->walk.span.from + work->walk.span.n - 1].window.end};
 }
 
+/* Asked for each record. Windows of one length are found by one division; the months and the local days
+ * of a span lie at most a few places beside. */
 long etl_span_index(const struct etl_strand_work *work, etl_wall t)
 {
+	const struct etl_due_window *windows = &work->plan.due.windows[work->walk.span.from];
 	struct etl_window span = etl_span_window(work);
-	const struct etl_window *first = &work->plan.due.windows[work->walk.span.from].window;
+	int64_t i;
 
 	if (!etl_window_holds(&span, t))
 		return -1;
-	return (long)((t.ms - span.start.ms) / (first->end.ms - first->start.ms));
+	i = (t.ms - span.start.ms) * (int64_t)work->walk.span.n / (span.end.ms - span.start.ms);
+	while (windows[i].window.start.ms > t.ms)
+		i--;
+	while (windows[i].window.end.ms <= t.ms)
+		i++;
+	return (long)i;
 }
 
 int etl_step_charge(struct etl_strand *strand, enum etl_step_id id, etl_dur took,

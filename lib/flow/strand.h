@@ -302,13 +302,13 @@ void etl_loads_abort(struct etl_strand *strand); /* those that have begun */
 /* The slice is in: what it did in each target counts for the run. */
 void etl_loads_count(struct etl_strand *strand, uint64_t unchanged);
 void etl_refused_fini(struct etl_refused *refused); /* zeroed, ready to be used again */
+void etl_load_result_init(struct etl_load_result *result, size_t n); /* of `n` rows */
+void etl_load_result_fini(struct etl_load_result *result);
 /* True if all that keep what they get write within the store's transaction. */
 bool etl_loads_are_joined(const struct etl_strand *strand);
 
 /* slice.c */
 void etl_slice_sort(struct etl_strand *strand);
-void etl_load_result_init(struct etl_load_result *result, size_t n); /* of `n` rows */
-void etl_load_result_fini(struct etl_load_result *result);
 void etl_slice_cut(struct etl_strand *strand);
 /* Without transactions: the windows of the slice are on record as being written (ledger_doubt);
  * a write that was not answered leaves them dirty when they close. */

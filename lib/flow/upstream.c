@@ -131,9 +131,9 @@ static int keep_brief(void *ctx, const struct etl_ledger_entry *entry, struct et
 
 static int64_t longest_ms(const struct view *view)
 {
-	int64_t size = etl_dur_ms(view->job->window.size);
+	int64_t longest = etl_window_longest_ms(&view->job->window);
 
-	return view->found && view->mark.window_ms > size ? view->mark.window_ms : size;
+	return view->found && view->mark.window_ms > longest ? view->mark.window_ms : longest;
 }
 
 static int read_view(struct view *view, struct etl_state *state, const struct etl_due_list *due,

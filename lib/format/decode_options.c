@@ -61,7 +61,7 @@ static const struct etl_option expect_table[] = {
 	{.name = "pointer", .type = ETL_OPT_STRING, .offset = offsetof(struct expect_options, pointer),
 		.required = true, .help = "JSON Pointer to a scalar outside the records"},
 	{.name = "equals", .type = ETL_OPT_STRING, .offset = offsetof(struct expect_options, equals),
-		.help = "its text; if absent it has only to exist"},
+		.help = "its value: a number by value, a string by its text; if absent it has only to exist"},
 	{0}};
 
 /* ---- which keys are ours ---- */

@@ -65,8 +65,8 @@ static struct etl_window part_of(const struct etl_window_rules *rules, struct et
 	if (rules->none)
 		return etl_window_holds(&range, (etl_wall){0}) ? (struct etl_window){{0}, {1}} :
 								 (struct etl_window){{0}, {0}};
-	if (range.start.ms < rules->start.ms)
-		range.start = rules->start;
+	if (range.start.ms < rules->grid.start.ms)
+		range.start = rules->grid.start;
 	if (rules->end.ms && range.end.ms > rules->end.ms)
 		range.end = rules->end;
 	if (range.end.ms < range.start.ms)
@@ -78,9 +78,12 @@ static struct etl_window part_of(const struct etl_window_rules *rules, struct et
  * window. */
 static uint64_t windows_in(const struct etl_window_rules *rules, struct etl_window part)
 {
-	int64_t size = rules->none ? 1 : etl_dur_ms(rules->size);
+	uint64_t n;
 
-	return (uint64_t)((part.end.ms - part.start.ms + size - 1) / size);
+	if (part.start.ms >= part.end.ms)
+		return 0;
+	n = rules->none ? 1 : etl_grid_count(&rules->grid, part);
+	return n ? n : 1; /* a window of an older grid, shorter than these */
 }
 
 static void add_to(struct etl_elsewhere *sum, const char *name, uint64_t n)
@@ -136,6 +139,7 @@ bool etl_elsewhere_add(struct etl_elsewhere *sum, const struct etl_window_rules 
 	return sum->n > before;
 }
 
+/* For the sums over all partitions of a job, which are counted one by one. */
 void etl_elsewhere_join(struct etl_elsewhere *sum, const struct etl_elsewhere *other)
 {
 	sum->here += other->here;
@@ -238,7 +242,7 @@ void etl_elsewhere_command(const struct etl_elsewhere *sum, const struct etl_job
 		snprintf(out, ETL_ELSEWHERE_TEXT_BYTES, "etlctl run %s", job->name);
 		return;
 	}
-	etl_time_format_rfc3339(sum->unknown ? job->window.start : sum->span.start, from);
+	etl_time_format_rfc3339(sum->unknown ? job->window.grid.start : sum->span.start, from);
 	etl_time_format_rfc3339(sum->span.end, to);
 	snprintf(out, ETL_ELSEWHERE_TEXT_BYTES,
 		"etlctl backfill %s --from %s --to %s --reprocess all", job->name, from, to);

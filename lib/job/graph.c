@@ -322,6 +322,8 @@ static struct etl_job **sorted(const struct graph *g, int (*order)(const void *,
 	return list;
 }
 
+/* Called a second time when jobs were left out: everything is built anew, since half a
+ * graph is none. */
 static void link_once(struct graph *g)
 {
 	g->taken = etl_calloc(g->n, sizeof *g->taken);

@@ -190,6 +190,7 @@ struct etl_job *etl_job_load(const char *name, const struct etl_node *root,
 	if (o.window)
 		etl_job_load_window(job, o.window, env);
 	env->objects = job->window.object;
+	env->grid = etl_grid_has_windows(&job->window.grid) ? &job->window.grid : NULL;
 	etl_job_load_deadline(job, o.deadline, env);
 	/* Each kind of work has a key of its own; today `extract` is the only one. */
 	job->work = o.extract ? etl_work_find("flow") : NULL;
@@ -247,7 +248,7 @@ void etl_job_leave_out(struct etl_job *job, const char *error, const struct etl_
 		.after = after,
 		.number = job->number,
 	};
-	if (!job->window.size.us)
+	if (!etl_grid_has_windows(&job->window.grid))
 		job->window = (struct etl_window_rules){.none = true, .object = job->window.object};
 }
 

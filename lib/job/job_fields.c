@@ -109,17 +109,16 @@ static void check_windows(const struct fit *fit, size_t i)
 {
 	const struct etl_window_rules *rules = &fit->job->window;
 	const struct etl_job_stage *stage = &fit->job->transforms[i];
-	struct etl_window window = {.start = rules->start};
+	struct etl_window window = etl_grid_at(&rules->grid, rules->grid.start);
 	const char *fault = NULL;
 
 	for (int k = 0; k < WINDOWS_TRIED && !fault; k++) {
-		window.end = etl_wall_add(window.start, rules->size);
 		if (rules->end.ms && window.end.ms > rules->end.ms)
 			return;
 		/* Windows are tried and not computed: what a transform can work with it
 		 * knows by itself. */
 		fault = stage->type->window_fault(stage->options, &window);
-		window.start = window.end;
+		window = etl_grid_after(&rules->grid, window);
 	}
 	if (fault)
 		etl_diag_add(fit->env->diag, &fit->nodes->transform->items[i]->keys[0]->mark,
@@ -134,7 +133,7 @@ static void check_cut(const struct fit *fit)
 	const struct etl_source_type *type = fit->job->source;
 	const struct etl_node *at = type->cut ? type->cut(fit->job->source_options) : NULL;
 
-	if (at && !rules->none && rules->max_span.us > rules->size.us)
+	if (at && !rules->none && rules->max_span.us > etl_grid_mean(&rules->grid).us)
 		etl_diag_say(fit->env->diag, ETL_DIAG_WARNING, &at->mark, ETL_DIAG_CUT,
 			"sees all windows of a request as one",
 			"with window.max_span of one window each is asked for by itself",

@@ -73,17 +73,22 @@ static const struct etl_option reread_table[] = {
 };
 
 struct window_options {
-	etl_dur size, settle, lookback, max_span, retention;
+	struct etl_grid_step size;
+	const char *timezone;
+	etl_dur settle, lookback, max_span, retention;
 	etl_wall start, end;
 	bool has_start;
 	struct reread_options reread;
 };
 
-/* All lengths are fixed ones: the grid is a pure function of start and size, on every
- * machine. */
+/* The grid is a pure function of start, size and zone, on every machine; all other lengths are fixed
+ * ones. */
 static const struct etl_option window_table[] = {
-	{.name = "size", .type = ETL_OPT_DURATION, .offset = AT(window_options, size),
-		.required = true, .min = 1, .max = 366 * 86400.0, .help = "length of a window"},
+	{.name = "size", .type = ETL_OPT_STEP, .offset = AT(window_options, size),
+		.required = true, .min = 1, .max = 366 * 86400.0,
+		.help = "length of a window: 1h, 1d, 1w, 1mo, 1y"},
+	{.name = "timezone", .type = ETL_OPT_STRING, .offset = AT(window_options, timezone),
+		.help = "IANA zone whose days, weeks, months or years the windows are (default: UTC)"},
 	{.name = "settle", .type = ETL_OPT_DURATION, .offset = AT(window_options, settle),
 		.fallback = "0s", .help = "how long after its end a window counts as final"},
 	{.name = "lookback", .type = ETL_OPT_DURATION, .offset = AT(window_options, lookback),
@@ -123,16 +128,16 @@ static void load_calendar(struct etl_job *job, const struct schedule_options *o,
 			etl_arena_strf(env->arena, o->offset.us ? "every %s offset %s" : "every %s",
 				etl_node_get(node, "every")->text,
 				o->offset.us ? etl_node_get(node, "offset")->text : "");
-	/* A job that waits for others needs no clock of its own: it runs when they are
-	 * done. */
 	} else if (!job->after.n) {
+		/* A job that waits for others needs no clock of its own: it runs when they
+		 * are done. */
 		etl_job_fail_at(env, node, ETL_DIAG_MISSING, "needs cron or every", "no schedule");
 	}
+	/* The next time after 1970 is asked for: an expression such as 30 February is found
+	 * here, at load, and not by a job that never runs. */
 	if (err.kind)
 		etl_diag_add(env->diag, &etl_node_get(node, o->cron ? "cron" : "every")->mark,
 			ETL_DIAG_RANGE, NULL, "man etld.yaml, schedule", "%s", err.message);
-	/* From 1970 on: an expression such as 30 February is found here, at load, and
-	 * not by a job that never runs. */
 	else if (job->calendar && !etl_calendar_next(job->calendar, (etl_wall){0}, &slot))
 		etl_job_fail_at(env, etl_node_get(node, "cron"), ETL_DIAG_RANGE,
 			"no such day in 40 years", "this schedule never fires,");
@@ -218,19 +223,78 @@ static bool check_window(const struct window_options *o, const struct etl_node *
 	if (o->end.ms && o->end.ms <= o->start.ms)
 		etl_job_fail_at(env, etl_node_get(node, "end"), ETL_DIAG_RANGE, "not after start",
 			"the last window ends before the first begins");
-	if (o->max_span.us && o->max_span.us < o->size.us)
+	if (o->max_span.us && o->max_span.us < etl_grid_step_mean(o->size).us)
 		etl_job_fail_at(env, etl_node_get(node, "max_span"), ETL_DIAG_RANGE,
 			"shorter than size", "a request cannot be shorter than one window");
-	if (o->size.us % 1000)
+	if (o->size.length.us % 1000)
 		etl_job_fail_at(env, etl_node_get(node, "size"), ETL_DIAG_RANGE, NULL,
 			"a window is a whole number of milliseconds");
 	return etl_diag_count(env->diag) == before;
+}
+
+/* A date alone is a day of the zone. */
+static void read_in_zone(const struct etl_node *node, const struct etl_zone *zone, etl_wall *t)
+{
+	if (node)
+		(void)etl_zone_time_parse(zone, node->text, t); /* the option table has read it before */
+}
+
+/* The boundaries around a start that is none: of single days or months, whatever the step. */
+static void refuse_start(const struct window_options *o, const struct etl_node *node,
+	const struct etl_zone *zone, const struct etl_conf_env *env)
+{
+	struct etl_grid_step one = {.length = o->size.months ? (etl_dur){0} : ETL_DAYS(1),
+		.months = o->size.months ? 1 : 0};
+	char before[ETL_DATE_TEXT_BYTES], behind[ETL_DATE_TEXT_BYTES];
+	struct etl_window around;
+	struct etl_grid grid;
+
+	etl_grid_init(&grid, o->start, one, zone);
+	around = etl_grid_at(&grid, o->start);
+	etl_zone_date(zone, around.start, before);
+	etl_zone_date(zone, around.end, behind);
+	etl_diag_add(env->diag, &etl_node_get(node, "start")->mark, ETL_DIAG_RANGE,
+		etl_arena_strf(env->arena, "%s or %s", before, behind), "man etld.yaml, window",
+		"'start' in %s is not the first instant of a %s in %s", env->what,
+		o->size.months ? "month" : "day", etl_zone_name(zone));
+}
+
+/* The law of the start: it is a boundary, since windows are counted from it: days and weeks from the first
+ * instant of a local day, months and years from that of the first of a month. A week begins on the
+ * weekday of the start, a year in its month. Nothing is rounded: whoever writes 31 January would not know
+ * what the month after is to be. */
+static bool load_grid(struct window_options *o, const struct etl_node *node, struct etl_grid *grid,
+	const struct etl_conf_env *env)
+{
+	const struct etl_zone *zone = etl_zone_utc();
+	struct etl_error err = ETL_ERROR_INIT;
+
+	if (o->timezone)
+		zone = etl_conf_zone(o->timezone, env, &err);
+	if (!zone) {
+		etl_diag_add(env->diag, &etl_node_get(node, "timezone")->mark, ETL_DIAG_REFERENCE,
+			NULL, "timedatectl list-timezones prints the names", "%s", err.message);
+		return false;
+	}
+	if (zone != etl_zone_utc() && !etl_grid_step_is_local(o->size)) {
+		etl_job_fail_at(env, etl_node_get(node, "timezone"), ETL_DIAG_CONFLICT,
+			"leave it out, or take a size of whole days, weeks, months or years",
+			"windows of hours and minutes are the same in every zone");
+		return false;
+	}
+	read_in_zone(etl_node_get(node, "start"), zone, &o->start);
+	read_in_zone(etl_node_get(node, "end"), zone, &o->end);
+	if (etl_grid_init(grid, o->start, o->size, zone))
+		return true;
+	refuse_start(o, node, zone, env);
+	return false;
 }
 
 void etl_job_load_window(struct etl_job *job, const struct etl_node *node,
 	const struct etl_conf_env *env)
 {
 	struct window_options o = {0};
+	struct etl_grid grid;
 
 	/* The whole source is one unit: there is no grid. */
 	if (node->kind == ETL_NODE_SCALAR && etl_streq(node->text, "none")) {
@@ -248,12 +312,11 @@ void etl_job_load_window(struct etl_job *job, const struct etl_node *node,
 	}
 	if (!etl_options_fill(window_table, node, &o, "window", env))
 		return;
-	if (!check_window(&o, node, env))
+	if (!load_grid(&o, node, &grid, env) || !check_window(&o, node, env))
 		return;
 	job->window = (struct etl_window_rules){
-		.start = o.start,
+		.grid = grid,
 		.end = o.end,
-		.size = o.size,
 		.settle = o.settle,
 		.lookback = o.lookback,
 		.max_span = o.max_span,
@@ -270,16 +333,16 @@ void etl_job_check_start(const struct etl_job *job, const struct etl_node *node,
 {
 	const struct etl_node *start = etl_node_get(node, "start");
 	char at[ETL_TIME_TEXT_BYTES], due[ETL_TIME_TEXT_BYTES];
-	etl_wall final_at = etl_wall_add(etl_wall_add(job->window.start, job->window.size),
+	etl_wall final_at = etl_wall_add(etl_grid_at(&job->window.grid, job->window.grid.start).end,
 		job->window.settle);
 	etl_wall first = final_at;
 
-	if (!env->now.ms || !start || job->window.start.ms <= env->now.ms)
+	if (!env->now.ms || !start || job->window.grid.start.ms <= env->now.ms)
 		return;
 	/* The first slot at or after the moment at which the first window is final. */
 	if (job->calendar && !etl_calendar_next(job->calendar, (etl_wall){final_at.ms - 1}, &first))
 		first = final_at;
-	etl_time_format_rfc3339(job->window.start, at);
+	etl_time_format_rfc3339(job->window.grid.start, at);
 	etl_time_format_rfc3339(first, due);
 	etl_diag_say(env->diag, ETL_DIAG_WARNING, &start->mark, ETL_DIAG_FUTURE,
 		"lies in the future", NULL,
@@ -302,9 +365,10 @@ void etl_job_load_deadline(struct etl_job *job, const struct etl_node *node,
 	} else if (job->window.none) {
 		etl_job_fail_at(env, node, ETL_DIAG_CONFLICT,
 			job->window.object ? "window: object" : "window: none", "a deadline needs windows");
-	/* Such as settle 1h and deadline window.end + 20m: the window may not even be
-	 * asked for by then. */
-	} else if (job->window.size.us && job->deadline.us <= job->window.settle.us) {
+	} else if (etl_grid_has_windows(&job->window.grid) &&
+		job->deadline.us <= job->window.settle.us) {
+		/* Such as settle 1h and deadline window.end + 20m: the window may not even
+		 * be asked for by then. */
 		etl_job_fail_at(env, node, ETL_DIAG_CONFLICT, "not later than window.settle",
 			"a deadline before a window has settled cannot be met");
 	}

@@ -74,6 +74,7 @@ static void check_names(const struct wait_options *o, const struct etl_node *nod
 			"a field, or a path with points", "no field's name");
 }
 
+/* The sensor is kept even if a name is wrong: the job is not used then. */
 void etl_job_load_wait(struct etl_job *job, const struct etl_node *node,
 	const struct etl_conf_env *env)
 {

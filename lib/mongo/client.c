@@ -80,6 +80,8 @@ static void force_concerns(mongoc_uri_t *uri)
 	mongoc_read_concern_destroy(reads);
 }
 
+/* "readPreference=nearest", then "readPreference=nearest, w=1". A text that is too long for the
+ * caller's buffer is cut: it is read by people only. */
 static void add_word(char *out, size_t size, const char *option, const char *value)
 {
 	size_t used = strlen(out);
@@ -107,6 +109,7 @@ static void note_concerns(const mongoc_uri_t *uri, char *out, size_t size)
 		add_word(out, size, "readConcernLevel", reads);
 }
 
+/* Every mode but the primary, which is what all clients here get. */
 static void note_read_preference(const mongoc_uri_t *uri, char *out, size_t size)
 {
 	static const struct {
@@ -125,6 +128,8 @@ static void note_read_preference(const mongoc_uri_t *uri, char *out, size_t size
 			add_word(out, size, "readPreference", rows[i].word);
 }
 
+/* socketTimeoutMS=0 is the driver's word for "never"; an option that is not given is no wish, and
+ * gets our limit without a word. */
 static bool waits_for_ever(const mongoc_uri_t *uri, const char *option)
 {
 	return mongoc_uri_has_option(uri, option) &&

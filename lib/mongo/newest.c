@@ -11,6 +11,7 @@
 
 #define SERVER_MS 30000
 
+/* `{sort: {t: -1}}` or `{projection: {t: 1}}`. */
 static void append_order(bson_t *out, const char *key, const char *field, int32_t n)
 {
 	bson_t sub;

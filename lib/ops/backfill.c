@@ -16,13 +16,8 @@
 #include "run/policy.h"
 #include "time/backoff.h"
 
-/* Windows that are looked at together: the memory of a look is a byte for each. */
+/* Windows that are looked at together: the memory of a look is 18 bytes for each. */
 enum { BLOCK = 20000 };
-
-static int64_t size_ms(const struct etl_job *job)
-{
-	return etl_dur_ms(job->window.size);
-}
 
 /* A range is widened to whole windows at both ends and cut at what is final. Example: hourly
  * windows, limit 12:00: 09:20 to 10:40 becomes 09:00 to 11:00, and 09:20 to 15:00 becomes 09:00
@@ -50,8 +45,8 @@ bool etl_backfill_cut(const struct etl_job *job, etl_wall now, struct etl_window
  * two windows a minute: 2; of one an hour: 1. */
 uint64_t etl_backfill_piece_windows(const struct etl_job *job, const struct etl_backfill *b)
 {
-	uint64_t n = job->window.size.us ?
-		(uint64_t)(job->window.max_span.us / job->window.size.us) : 0;
+	etl_dur window = etl_grid_mean(&job->window.grid);
+	uint64_t n = window.us ? (uint64_t)(job->window.max_span.us / window.us) : 0;
 
 	if (n < ETL_BACKFILL_PIECE_MIN)
 		n = ETL_BACKFILL_PIECE_MIN;
@@ -74,20 +69,27 @@ static bool is_meant(const struct etl_backfill *b, const struct etl_partition *p
 struct look {
 	const struct etl_job *job;
 	const struct etl_backfill *b;
-	struct etl_window block;
-	size_t n; /* windows in it */
+	struct etl_window block; /* whole windows */
+	struct etl_window *windows; /* of the grid, in it */
+	size_t n;
 	bool *wanted; /* of each window: is it wanted by at least one partition */
 	signed char *states; /* of the partition that was read last; -1 = no entry */
 };
 
+static int by_start(const void *a, const void *b)
+{
+	const struct etl_window *x = a, *y = b;
+
+	return (x->start.ms > y->start.ms) - (x->start.ms < y->start.ms);
+}
+
 /* Entries of an older grid are left out: the backfill asks for windows of the job as it is now. */
 static long index_of(const struct look *look, const struct etl_window *window)
 {
-	int64_t at = window->start.ms - look->block.start.ms, size = size_ms(look->job);
+	const struct etl_window *found = look->n ? bsearch(window, look->windows, look->n,
+		sizeof *window, by_start) : NULL;
 
-	if (at < 0 || at % size || window->end.ms - window->start.ms != size)
-		return -1; /* of an older grid */
-	return at / size < (int64_t)look->n ? (long)(at / size) : -1;
+	return found && found->end.ms == window->end.ms ? (long)(found - look->windows) : -1;
 }
 
 static int note_state(void *ctx, const struct etl_ledger_entry *entry, struct etl_error *err)
@@ -105,13 +107,18 @@ static void look_init(struct look *look, const struct etl_job *job, const struct
 	struct etl_window block)
 {
 	*look = (struct look){.job = job, .b = b, .block = block};
-	look->n = (size_t)((block.end.ms - block.start.ms) / size_ms(job));
+	look->windows = etl_calloc(BLOCK, sizeof *look->windows);
+	for (struct etl_window w = etl_window_at(&job->window, block.start);
+		look->n < BLOCK && w.end.ms <= block.end.ms;
+		w = etl_grid_after(&job->window.grid, w))
+		look->windows[look->n++] = w;
 	look->wanted = etl_calloc(look->n, sizeof *look->wanted);
 	look->states = etl_calloc(look->n, sizeof *look->states);
 }
 
 static void look_fini(struct look *look)
 {
+	free(look->windows);
 	free(look->wanted);
 	free(look->states);
 }
@@ -140,9 +147,9 @@ static int look_at(struct look *look, struct etl_state *state, struct etl_error 
 			continue;
 		if (read_partition(look, state, look->job->partitions[p].name, err) < 0)
 			return -1;
+		/* A window is asked for if any partition wants it; the run itself passes
+		 * those partitions that do not. */
 		for (size_t i = 0; i < look->n; i++)
-			/* A window is asked for if any partition wants it; the run
-			 * itself passes those partitions that do not. */
 			look->wanted[i] |= wants(look, i);
 	}
 	return 0;
@@ -150,10 +157,21 @@ static int look_at(struct look *look, struct etl_state *state, struct etl_error 
 
 static struct etl_window window_of(const struct look *look, size_t from, size_t to)
 {
-	int64_t size = size_ms(look->job), start = look->block.start.ms;
+	return (struct etl_window){look->windows[from].start, look->windows[to].end};
+}
 
-	return (struct etl_window){
-		{start + (int64_t)from * size}, {start + (int64_t)(to + 1) * size}};
+/* The next block of what is left, from its end that comes first. */
+static struct etl_window block_of(const struct etl_job *job, struct etl_window left, bool newest_first)
+{
+	const struct etl_grid *grid = &job->window.grid;
+	etl_wall to = etl_grid_steps(grid, left.start, BLOCK);
+	etl_wall from = etl_grid_steps(grid, left.end, -BLOCK);
+
+	if (newest_first && from.ms > left.start.ms)
+		left.start = from;
+	else if (!newest_first && to.ms < left.end.ms)
+		left.end = to;
+	return left;
 }
 
 /* ---- survey ---------------------------------------------------------------------------------- */
@@ -212,7 +230,7 @@ int etl_backfill_survey(struct etl_state *state, const struct etl_job *job,
 {
 	etl_wall kept = {job->window.retention.us ? etl_wall_sub(now, job->window.retention).ms :
 						    INT64_MIN};
-	int64_t step = BLOCK * size_ms(job);
+	struct etl_window left = b->range;
 	int rc = 0;
 
 	*out = (struct etl_backfill_survey){0};
@@ -220,13 +238,11 @@ int etl_backfill_survey(struct etl_state *state, const struct etl_job *job,
 		return 0;
 	/* The whole range and not only what is left: the survey says what was asked for
 	 * and how much of it there is. */
-	for (int64_t at = b->range.start.ms; at < b->range.end.ms && rc == 0; at += step) {
-		struct etl_window block = {{at}, {at + step}};
+	while (left.start.ms < left.end.ms && rc == 0) {
+		struct etl_window block = block_of(job, left, false);
 		struct look look;
 
-		/* The last block is what is left. */
-		if (block.end.ms > b->range.end.ms)
-			block.end = b->range.end;
+		left.start = block.end;
 		look_init(&look, job, b, block);
 		rc = survey_block(&look, state, kept, out, err);
 		look_fini(&look);
@@ -278,7 +294,6 @@ int etl_backfill_next(struct etl_state *state, const struct etl_job *job,
 	/* `at` is where the last piece ended: what lies behind it has been asked for
 	 * and is not asked again, even if it failed. */
 	struct etl_window left = b->range;
-	int64_t step = BLOCK * size_ms(job);
 	int found = 0;
 
 	if (job->window.none) /* the job lost its grid in a reload */
@@ -288,15 +303,11 @@ int etl_backfill_next(struct etl_state *state, const struct etl_job *job,
 	else
 		left.start = b->at;
 	while (left.start.ms < left.end.ms && found == 0) {
-		struct etl_window block = left;
+		struct etl_window block = block_of(job, left, b->newest_first);
 		struct look look;
 
 		/* From the end that is next, so that the first block already holds the
 		 * next piece, mostly. */
-		if (b->newest_first && block.end.ms - block.start.ms > step)
-			block.start.ms = block.end.ms - step;
-		else if (block.end.ms - block.start.ms > step)
-			block.end.ms = block.start.ms + step;
 		look_init(&look, job, b, block);
 		found = look_at(&look, state, err);
 		if (found == 0)
@@ -370,6 +381,13 @@ static bool may_work_later(const struct etl_run *run)
 		run->error.kind != ETL_LIMIT && !moved;
 }
 
+/* A clock that was set back since the backfill began: to the run these windows were not over yet, and it
+ * left them alone. Example: begun at noon for the morning, and then the clock says yesterday. */
+static bool came_early(const struct etl_run *run, const struct etl_window *piece)
+{
+	return piece->end.ms > etl_window_limit(&run->job->window, run->planned).ms;
+}
+
 /* The law of a piece's run. Example: the piece 03:00 to 13:00 of hourly windows, its third
  * attempt:
  *
@@ -378,6 +396,7 @@ static bool may_work_later(const struct etl_run *run)
  *                                  backfill has failed
  *    failed, bad records           on: another attempt would find the same records
  *    another etld had the job      again after a lease's length; this was no attempt
+ *    not over by the run's clock   the same
  *    cancelled by an operator      the backfill ends
  *    cancelled by the shutdown     again, when etld is back */
 enum etl_backfill_go etl_backfill_judge(struct etl_backfill *b, const struct etl_run *run,
@@ -406,6 +425,11 @@ enum etl_backfill_go etl_backfill_judge(struct etl_backfill *b, const struct etl
 	case ETL_RUN_OK:
 	case ETL_RUN_BLOCKED:
 		break;
+	}
+	if (came_early(run, piece)) {
+		*wait = ETL_LEASE_TTL;
+		etl_text_copy(b->reason, sizeof b->reason, "by the clock its windows are not over yet");
+		return ETL_BACKFILL_AGAIN;
 	}
 	return on(b, run, piece, took, wait);
 }

@@ -421,8 +421,8 @@ static int check_origin(const struct etl_change_walk *walk, const struct part *p
 static int look(struct etl_change_walk *walk, struct etl_error *err)
 {
 	struct part *part = &walk->parts[walk->at];
-	struct etl_watermark mark = {.origin = walk->job->window.start,
-		.processed = walk->job->window.start};
+	struct etl_watermark mark = {.origin = walk->job->window.grid.start,
+		.processed = walk->job->window.grid.start};
 	int found = store(walk)->ops->watermark_get(store(walk), walk->job->name, part->name,
 		&mark, err);
 

@@ -71,8 +71,8 @@ static int begin_part(struct etl_change_walk *walk, struct part *part, struct et
 	struct etl_watermark mark;
 
 	if (store(walk)->ops->watermark_claim(store(walk), walk->job->name, part->name,
-		    walk->fence, walk->job->window.start, etl_dur_ms(walk->job->window.size),
-		    &mark, err) < 0 ||
+		    walk->fence, walk->job->window.grid.start,
+		    etl_window_longest_ms(&walk->job->window), &mark, err) < 0 ||
 		etl_change_plan_part(walk, part, &mark, err) < 0)
 		return -1;
 	etl_uuid7(etl_now(walk->env->clock).ms, walk->id);
@@ -205,6 +205,7 @@ static int apply_slice(struct etl_change_walk *walk, struct part *part, struct e
 	return 0;
 }
 
+/* A partition that has nothing to change is passed without an audit. */
 int etl_change_apply_next(struct etl_change_walk *walk, struct etl_error *err)
 {
 	struct part *part = &walk->parts[walk->at];

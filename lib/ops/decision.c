@@ -176,8 +176,8 @@ static int need_on_grid(const struct etl_job *job, etl_wall t, etl_wall now, str
 	char at[ETL_TIME_TEXT_BYTES];
 
 	*out = etl_window_at(rules, t);
-	if (t.ms < rules->start.ms) {
-		etl_time_format_rfc3339(rules->start, at);
+	if (t.ms < rules->grid.start.ms) {
+		etl_time_format_rfc3339(rules->grid.start, at);
 		return etl_error_set(err, ETL_PERMANENT, "no_such_window",
 			"the first window of job '%s' begins at %s (window.start)", job->name, at);
 	}
@@ -277,7 +277,8 @@ static bool is_allowed(enum etl_change_kind kind, enum etl_window_state state)
 	return state == (kind == ETL_CHANGE_ACCEPT ? ETL_WINDOW_FAILED : ETL_WINDOW_HELD);
 }
 
-/* The command that fits the state of the unit, in words. Owned by the caller. */
+/* The command that fits the state of the unit, in words. Owned by the caller.
+ * Each state has its own way on; the text ends with a command to paste. */
 static char *instead(const struct etl_unit *unit, enum etl_window_state state)
 {
 	etl_cleanup(free) char *run = etl_unit_run_command(unit);

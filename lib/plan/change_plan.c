@@ -59,7 +59,7 @@ static int check_retention(const struct etl_window_rules *rules, etl_wall t, etl
 	etl_wall kept = etl_wall_sub(now, rules->retention), first;
 	char text[ETL_TIME_TEXT_BYTES];
 
-	if (!rules->retention.us || etl_wall_add(t, rules->size).ms > kept.ms)
+	if (!rules->retention.us || etl_window_at(rules, t).end.ms > kept.ms)
 		return 0;
 	first = etl_window_at(rules, kept).start;
 	etl_time_format_rfc3339(first, text);
@@ -76,8 +76,8 @@ int etl_change_check_time(const struct etl_window_rules *rules, enum etl_change_
 
 	if (rules->none)
 		return refuse_none(err);
-	if (t.ms < rules->start.ms) {
-		etl_time_format_rfc3339(rules->start, text);
+	if (t.ms < rules->grid.start.ms) {
+		etl_time_format_rfc3339(rules->grid.start, text);
 		return etl_error_set(err, ETL_PERMANENT, "change.time",
 			"the first window of this job begins at %s (window.start)", text);
 	}
@@ -107,7 +107,7 @@ struct etl_window etl_change_scan_range(const struct etl_window_rules *rules,
 	}
 	if (!undone) /* a start that has moved since does not keep an undo from its windows */
 		from = etl_window_at(rules, from).start;
-	return (struct etl_window){from, wall_max(to, etl_wall_add(from, rules->size))};
+	return (struct etl_window){from, wall_max(to, etl_window_at(rules, from).end)};
 }
 
 /* ---- plans ------------------------------------------------------------------------------- */
@@ -149,7 +149,7 @@ void etl_change_plan_set(const struct etl_window_rules *rules, const struct etl_
 
 	*out = (struct etl_change_plan){.forward = true, .from = mark->processed};
 	for (struct etl_window w = etl_window_at(rules, mark->processed); w.start.ms < t.ms;
-		w = (struct etl_window){w.end, etl_wall_add(w.end, rules->size)}) {
+		w = etl_grid_after(&rules->grid, w)) {
 		const struct etl_ledger_brief *entry = entry_at(entries, n, &at, w);
 
 		if (entry && etl_window_is_closed(entry->state))
@@ -166,9 +166,7 @@ void etl_change_plan_set(const struct etl_window_rules *rules, const struct etl_
 
 static bool is_on_grid(const struct etl_window_rules *rules, struct etl_window window)
 {
-	struct etl_window on_grid = etl_window_at(rules, window.start);
-
-	return on_grid.start.ms == window.start.ms && on_grid.end.ms == window.end.ms;
+	return window.start.ms >= rules->grid.start.ms && etl_grid_has(&rules->grid, window);
 }
 
 /* The law of a rewind: what is closed from `t` on becomes pending, newest first, down from

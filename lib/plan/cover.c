@@ -16,8 +16,8 @@ void etl_cover_begin(struct etl_cover *cover, const struct etl_window_rules *rul
 		cover->covered = (etl_wall){mark && mark->processed.ms > 0};
 		return;
 	}
-	if (cover->covered.ms < rules->start.ms)
-		cover->covered = rules->start;
+	if (cover->covered.ms < rules->grid.start.ms)
+		cover->covered = rules->grid.start;
 	if (rules->end.ms) {
 		last = etl_window_limit(rules, etl_wall_add(rules->end, rules->settle));
 		cover->until = cover->until.ms > last.ms ? last : cover->until;

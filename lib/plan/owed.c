@@ -6,7 +6,7 @@
 
 bool etl_owed_next(const struct etl_window_rules *rules, etl_wall watermark, struct etl_window *out)
 {
-	struct etl_window next = etl_window_at(rules, watermark.ms ? watermark : rules->start);
+	struct etl_window next = etl_window_at(rules, watermark.ms ? watermark : rules->grid.start);
 
 	if (rules->none || (rules->end.ms && next.end.ms > rules->end.ms))
 		return false;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Which windows are due (ADR 0012). Everything here is arithmetic on a grid that is
- * anchored at rules->start. Reads no store and no clock, and changes nothing but the list that
+ * Which windows are due (ADR 0012). Everything here is about the windows of a grid (time/grid.h)
+ * from its start on. Reads no store and no clock, and changes nothing but the list that
  * it fills: whoever asks why a window is due gets the answer that a run gets.
  */
 #include "plan/window_plan.h"
@@ -10,11 +10,6 @@
 #include <string.h>
 
 #include "base/alloc.h"
-
-static int64_t size_ms(const struct etl_window_rules *rules)
-{
-	return etl_dur_ms(rules->size);
-}
 
 static etl_wall wall_max(etl_wall a, etl_wall b)
 {
@@ -26,15 +21,17 @@ static etl_wall wall_min(etl_wall a, etl_wall b)
 	return a.ms < b.ms ? a : b;
 }
 
-/* The grid point at or before `t`; rules->start for anything earlier. Example: start 00:17,
- * size 1h: 01:16 lies in the window of 00:17, 01:17 begins the next one. A grid without a size
- * (window: none) has one point, its start: a caller that forgets to ask for `none` finds
- * nothing due. */
+/* Nothing is before the start. Example: start 00:17, size 1h: 01:16 lies in the window of 00:17,
+ * 01:17 begins the next one, and 00:05 is in the first. A grid without windows (window: none) has one
+ * point, its start: a caller that forgets to ask for `none` finds nothing due. */
+struct etl_window etl_window_at(const struct etl_window_rules *rules, etl_wall t)
+{
+	return etl_grid_at(&rules->grid, wall_max(t, rules->grid.start));
+}
+
 static etl_wall grid_floor(const struct etl_window_rules *rules, etl_wall t)
 {
-	if (t.ms <= rules->start.ms || size_ms(rules) <= 0)
-		return rules->start;
-	return (etl_wall){t.ms - (t.ms - rules->start.ms) % size_ms(rules)};
+	return etl_window_at(rules, t).start;
 }
 
 void etl_due_list_fini(struct etl_due_list *list)
@@ -63,13 +60,6 @@ bool etl_window_is_final(const struct etl_window_rules *rules, struct etl_window
 	return rules->none || window.end.ms <= etl_window_limit(rules, now).ms;
 }
 
-struct etl_window etl_window_at(const struct etl_window_rules *rules, etl_wall t)
-{
-	etl_wall start = grid_floor(rules, t);
-
-	return (struct etl_window){start, etl_wall_add(start, rules->size)};
-}
-
 /* From where closed windows matter too: behind the watermark everything is looked at, and
  * before it what lookback or re-read cover. A start that was moved back makes windows due
  * before the origin, so then the whole grid is walked. */
@@ -80,8 +70,8 @@ static etl_wall scan_start(const struct etl_window_rules *rules,
 								     rules->reread_span;
 	etl_wall from = wall_min(watermark->processed, etl_wall_sub(limit, again));
 
-	if (rules->start.ms < watermark->origin.ms)
-		from = rules->start;
+	if (rules->grid.start.ms < watermark->origin.ms)
+		from = rules->grid.start;
 	return grid_floor(rules, from);
 }
 
@@ -228,21 +218,24 @@ static void walk_grid(const struct plan *plan, const struct etl_watermark *water
 	etl_wall from, etl_wall limit, const struct etl_ledger_brief *entries, size_t n,
 	struct etl_due_list *out)
 {
+	const struct etl_grid *grid = &plan->rules->grid;
 	size_t i = 0;
 
-	for (etl_wall at = from; at.ms < limit.ms && !out->more && size_ms(plan->rules) > 0;
-		at = etl_wall_add(at, plan->rules->size)) {
-		struct etl_window window = {at, etl_wall_add(at, plan->rules->size)};
+	if (!etl_grid_has_windows(grid))
+		return;
+	for (struct etl_window window = etl_grid_at(grid, from);
+		window.start.ms < limit.ms && !out->more; window = etl_grid_after(grid, window)) {
 		const struct etl_ledger_brief *entry = NULL;
 		enum etl_due why;
 
-		while (i < n && entries[i].window.start.ms < at.ms)
+		while (i < n && entries[i].window.start.ms < window.start.ms)
 			i++;
-		if (i < n && entries[i].window.start.ms == at.ms &&
+		if (i < n && entries[i].window.start.ms == window.start.ms &&
 			entries[i].window.end.ms == window.end.ms)
 			entry = &entries[i];
 		if (is_due(plan, window, entry,
-			    window.end.ms <= watermark->processed.ms && at.ms >= watermark->origin.ms,
+			    window.end.ms <= watermark->processed.ms &&
+				    window.start.ms >= watermark->origin.ms,
 			    &why))
 			due_add(out, window, why, entry);
 	}
@@ -347,12 +340,12 @@ etl_wall etl_window_contiguous(const struct etl_window_rules *rules,
 	const struct etl_due_list *due)
 {
 	size_t in_ledger = 0, in_due = 0;
-	etl_wall at;
+	struct etl_window window;
 
-	if (rules->none || size_ms(rules) <= 0) /* no grid, no size */
+	if (rules->none || !etl_grid_has_windows(&rules->grid))
 		return watermark->processed;
-	for (at = grid_floor(rules, watermark->processed);;) {
-		struct etl_window window = {at, etl_wall_add(at, rules->size)};
+	for (window = etl_window_at(rules, watermark->processed);;
+		window = etl_grid_after(&rules->grid, window)) {
 		const struct etl_due_window *here = due_in(due, &in_due, window);
 		bool closed = closed_in(entries, n, &in_ledger, window);
 
@@ -360,9 +353,8 @@ etl_wall etl_window_contiguous(const struct etl_window_rules *rules,
 			break;
 		if (!here && !closed)
 			break;
-		at = window.end;
 	}
-	return wall_max(at, watermark->processed);
+	return wall_max(window.start, watermark->processed);
 }
 
 /* One request covers adjacent due windows up to max_span: a gap ends it, since the windows
@@ -373,8 +365,7 @@ size_t etl_window_span(const struct etl_window_rules *rules, const struct etl_du
 	size_t from)
 {
 	const struct etl_due_window *first = &list->windows[from];
-	etl_wall furthest = etl_wall_add(first->window.start,
-		rules->max_span.us ? rules->max_span : rules->size);
+	etl_wall furthest = etl_wall_add(first->window.start, rules->max_span);
 	size_t n = 1;
 
 	if (rules->none) /* each object alone */

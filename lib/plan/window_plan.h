@@ -8,20 +8,27 @@
 
 #include "base/arena.h"
 #include "state/state.h"
-#include "time/window.h"
+#include "time/grid.h"
 
 struct etl_window_rules {
 	bool none;	 /* no grid of event time: a run is a full read, or reads objects */
 	bool object;	 /* with `none`: a unit is an object (object_plan.h) */
-	etl_wall start;	 /* start of the first window; the grid is anchored here */
+	/* Its start is that of the first window. With `none` it has no windows, only the start. */
+	struct etl_grid grid;
 	etl_wall end;	 /* windows end at or before this; ms == 0: no end */
-	etl_dur size;	 /* > 0; 0 with `none`: such a grid has one point, its start */
 	etl_dur settle;	 /* how long after its end a window counts as final */
 	etl_dur lookback; /* how far back each run reads again */
 	etl_dur max_span; /* the longest request; 0 = one window */
 	etl_dur reread_every, reread_span; /* deep re-read; 0 = none */
 	etl_dur retention; /* what the source keeps; 0 = all: older windows are unrecoverable */
 };
+
+/* What a watermark notes of the grid that it was made with, in milliseconds: no window is longer. 0 with
+ * `none`. */
+static inline int64_t etl_window_longest_ms(const struct etl_window_rules *rules)
+{
+	return etl_dur_ms(etl_grid_longest(&rules->grid));
+}
 
 /* Why a window is due. */
 enum etl_due {
@@ -89,7 +96,7 @@ etl_wall etl_window_limit(const struct etl_window_rules *rules, etl_wall now);
 /* Nothing more of the window can come; of a job without windows that is always so. */
 bool etl_window_is_final(const struct etl_window_rules *rules, struct etl_window window, etl_wall now);
 
-/* The grid window that holds `t` (the first one if t < start); of a grid without a size an empty one. */
+/* The grid window that holds `t` (the first one if t < start); of a grid without windows an empty one. */
 struct etl_window etl_window_at(const struct etl_window_rules *rules, etl_wall t);
 
 /* The part of the ledger that etl_window_plan has to see. */

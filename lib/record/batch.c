@@ -82,6 +82,7 @@ struct etl_record *etl_batch_add(struct etl_batch *batch, const uint8_t *bson, u
 	return record;
 }
 
+/* For documents that lie elsewhere: a driver's answer, a builder's memory. */
 struct etl_record *etl_batch_add_copy(struct etl_batch *batch, const bson_t *doc, etl_wall time,
 	uint64_t position)
 {

@@ -115,10 +115,10 @@ static void add_limbs(
 	}
 	if (negative == sum->negative) {
 		sum->lost |= !add(sum->limbs, limbs);
-	/* Signs differ: the smaller magnitude is taken from the larger one, whose sign
-	 * stays. Equal ones leave zero with the sum's sign, which etl_decimal_sign does
-	 * not show. */
 	} else if (compare(sum->limbs, limbs) >= 0) {
+		/* Signs differ: the smaller magnitude is taken from the larger one, whose
+		 * sign stays. Equal ones leave zero with the sum's sign, which
+		 * etl_decimal_sign does not show. */
 		subtract_from(sum->limbs, sum->limbs, limbs);
 	} else {
 		subtract_from(sum->limbs, limbs, sum->limbs);

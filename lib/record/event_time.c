@@ -285,6 +285,8 @@ static void apply_one(
 		replace(batch->arena, record, &place, time);
 }
 
+/* From `first` on, since earlier ones have their time already: `label: end` would move
+ * them twice. */
 void etl_event_time_apply(const struct etl_event_time *spec, struct etl_batch *batch,
 	size_t first, etl_wall *last)
 {

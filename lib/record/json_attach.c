@@ -89,6 +89,8 @@ bool etl_json_is_inside(const char *records, const char *pointer)
 	return inside;
 }
 
+/* Wrong pointers are told by the loader; here they are kept as bad_spec, for those who
+ * call without it. */
 int etl_json_compile_attach(
 	struct etl_json_decoder *d, const char *pointer, struct etl_json_target *t)
 {
@@ -101,9 +103,9 @@ int etl_json_compile_attach(
 		return etl_error_set(&d->bad_spec, ETL_CONFIG, "json.attach", "'%s': %s", pointer,
 			fault);
 	t->scope = scope_of(&t->path);
+	/* The outermost parent that has values of its own: when it ends, all memory of its
+	 * values goes. */
 	if (t->scope && (!d->scope_first || t->scope < d->scope_first))
-		/* The outermost parent that has values of its own: when it ends, all
-		 * memory of its values goes. */
 		d->scope_first = t->scope;
 	return 0;
 }

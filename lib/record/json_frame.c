@@ -188,7 +188,7 @@ static int note_container(struct etl_json_decoder *d, size_t i, struct etl_error
 
 	if (i > d->spec->n_attach) {
 		t->seen = true;
-		return etl_json_expected(d, i, NULL, err);
+		return etl_json_expected(d, i, NULL, false, err);
 	}
 	for (size_t other = 0; other < d->n_targets; other++)
 		shared |= leads_on(d, other);

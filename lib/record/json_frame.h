@@ -149,9 +149,9 @@ void etl_json_release(struct etl_json_decoder *d);
 /* From json_attach.c: the parent at this depth, to which some attached values belong, ends. */
 void etl_json_scope_ended(struct etl_json_decoder *d, size_t scope);
 
-/* From decode_json.c: `text` of the scalar that target `i`, an expected one, found; NULL = it
- * is no scalar. */
-int etl_json_expected(struct etl_json_decoder *d, size_t i, const char *text,
+/* From decode_json.c: `text` of the scalar that target `i`, an expected one, found, and whether it
+ * is a `number`'s or a word's; NULL = it is no scalar. */
+int etl_json_expected(struct etl_json_decoder *d, size_t i, const char *text, bool number,
 	struct etl_error *err);
 
 #endif

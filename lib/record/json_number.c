@@ -183,8 +183,8 @@ static enum etl_json_status collect_exponent(const char **at, const char *end, s
 	*at = p;
 	if (p < end && !etl_is_digit(*p))
 		return ETL_JSON_BROKEN;
+	/* 1e99999999999 is out of every range already; counting on would overflow. */
 	for (; p < end && etl_is_digit(*p); p++)
-		/* 1e99999999999 is out of every range already; counting on would overflow. */
 		if (exponent < 1000000000)
 			exponent = exponent * 10 + (*p - '0');
 	*at = p;
@@ -257,15 +257,16 @@ static bool as_double(const struct digits *d, locale_t c_locale, double *out)
 	return true;
 }
 
+/* By way of text, since libbson has no other door; this happens for few numbers. */
 static bool as_decimal(const struct digits *d, uint8_t *out)
 {
 	int64_t exponent = d->point - (int64_t)d->used;
 	char text[KEPT_DIGITS + 32];
 	bson_decimal128_t v;
 
+	/* Decimal128's exponent ends at 6111; a shorter number may be padded with zeros up to
+	 * 34 digits. */
 	if (d->used > DECIMAL_DIGITS || exponent < -6176 ||
-		/* Decimal128's exponent ends at 6111; a shorter number may be padded
-		 * with zeros up to 34 digits. */
 		exponent > 6111 + DECIMAL_DIGITS - (int64_t)d->used)
 		return false;
 	snprintf(text, sizeof text, "%s%.*sE%lld", d->negative ? "-" : "", (int)d->used,
@@ -303,6 +304,8 @@ static enum etl_json_status long_number(const char **p, const char *end, locale_
 	return ETL_JSON_OK;
 }
 
+/* The short reader may look at 56 bytes, whatever the number's length: near the end of
+ * a piece, the long one does it. */
 enum etl_json_status etl_json_number(const char **p, const char *end, locale_t c_locale,
 	uint8_t out[16], uint8_t *type, uint32_t *size)
 {

@@ -137,6 +137,7 @@ void etl_keyset_free(struct etl_keyset *set)
 	free(set);
 }
 
+/* Memory stays: the next unit has about as many keys. */
 void etl_keyset_reset(struct etl_keyset *set)
 {
 	etl_arena_reset(set->arena);

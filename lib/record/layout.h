@@ -18,8 +18,8 @@ struct etl_attach {
 /* A condition on a scalar outside the records; the payload fails (ETL_DATA) without it. */
 struct etl_expect {
 	const char *pointer;
-	const char *equals; /* a number or word as JSON writes it, a string's meaning; NULL = it
-			     * has only to exist */
+	const char *equals; /* a number by its value, a word as JSON writes it, a string's text;
+			     * NULL = it has only to exist */
 };
 
 struct etl_layout {

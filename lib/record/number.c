@@ -76,6 +76,20 @@ size_t etl_number_significant(const char *text, size_t len, char *digits, long *
 	return n;
 }
 
+bool etl_number_same(const char *a, const char *b)
+{
+	char of_a[ETL_NUMBER_TEXT_BYTES], of_b[ETL_NUMBER_TEXT_BYTES];
+	size_t len_a = strlen(a), len_b = strlen(b), n;
+	long by_a, by_b;
+
+	if (!etl_number_is_text(a, len_a) || !etl_number_is_text(b, len_b))
+		return false;
+	n = etl_number_significant(a, len_a, of_a, &by_a);
+	if (n != etl_number_significant(b, len_b, of_b, &by_b))
+		return false;
+	return !n || ((*a == '-') == (*b == '-') && by_a == by_b && memcmp(of_a, of_b, n) == 0);
+}
+
 /* "1.2e1" is 12, "12.0" is 12, "12.5" is none, "9223372036854775808" is none and with a minus it
  * is. Negative digits are added to a negative number, because -2^63 has no positive twin. */
 bool etl_number_whole(const char *text, size_t len, int64_t *out)
@@ -192,11 +206,11 @@ bool etl_number_double(const struct etl_element *e, double *out)
 	} else {
 		if (!number_text(e, text, &len))
 			return false;
+		/* "9007199254740993" has no double; "1e-400" would be 0 although its digits
+		 * are not all zeros. */
 		v = strtod(text, NULL);
 		if (!isfinite(v) || (etl_number_whole(text, len, &whole) && !holds(v, whole)) ||
 			(v == 0 && strcspn(text, "123456789") < strcspn(text, "eE")))
-			/* "9007199254740993" has no double; "1e-400" would be 0 although its
-			 * digits are not all zeros. */
 			return false; /* too large, no such integer, too small */
 	}
 	*out = v;

@@ -26,6 +26,9 @@ bool etl_number_whole(const char *text, size_t len, int64_t *out);
  * the text) and the power of ten behind them; the count of digits, 0 for zero. */
 size_t etl_number_significant(const char *text, size_t len, char *digits, long *exponent);
 
+/* True if both are texts of numbers and mean the same one: "200", "2e2" and "200.0"; 0 is -0. */
+bool etl_number_same(const char *a, const char *b);
+
 /* Each reads int32, int64, double, decimal, bool (as 0 or 1) and text. False = the value
  * cannot be had exactly, in the sense of lib/transform/README.md. */
 bool etl_number_int64(const struct etl_element *e, int64_t *out);

@@ -221,6 +221,7 @@ bool etl_path_find_field(const char *field, const uint8_t *bson, uint32_t len,
 enum { EMPTY_BYTES = 5 };
 static const uint8_t empty[EMPTY_BYTES] = {EMPTY_BYTES};
 
+/* Passed down the recursion, which is as deep as the pointer is long. */
 struct change {
 	const struct etl_path *path;
 	const struct etl_element *value; /* NULL = away */

@@ -36,6 +36,7 @@ static const struct {
 	[ETL_TIME_EPOCH_NS] = {"epoch_ns", 1000000000},
 };
 
+/* By the whole word: "epoch_s" is none, and as a pattern it has no date, which is told. */
 bool etl_time_kind_parse(const char *format, enum etl_time_kind *out)
 {
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)

@@ -15,10 +15,10 @@ int etl_lease_take(const struct etl_run_env *env, struct etl_lease_ask *ask,
  * as it is. */
 void etl_lease_words(const char *holder, char *out, size_t size);
 
-/* A run that never gave its lease back died with its etld. Its windows are still due; that
- * there was a run is written down, unless it did so itself; however often. 0, also if none was lost, or
- * -1: then again later, for nobody else will: the lease knows of one lost run alone, and the next who
- * takes it hears of ours. */
+/* A run that never gave its lease back died with its etld. Its windows are still due; that there
+ * was a run is written down, unless it did so itself; however often. 0, also if none was lost, or
+ * -1: then again later, for nobody else will: the lease knows of one lost run alone, and the next
+ * who takes it hears of ours. */
 int etl_lease_record_lost(const struct etl_run_env *env, const char *job,
 	const struct etl_lease *lease, struct etl_error *err);
 

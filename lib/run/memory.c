@@ -2,6 +2,10 @@
  *
  * What so many bytes need of limits.memory. Who may have how much is decided by whoever carries the
  * run (daemon/engine/shares.c).
+ *
+ * Example: limits.memory 32 MiB and four workers make shares of 8 MiB. A part with 200 KiB in its
+ * hands needs no leave, one with 3 MiB a share, one with a single record of 12 MiB the oversize
+ * place.
  */
 #include "run/memory.h"
 

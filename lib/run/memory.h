@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * How limits.memory is shared. A part of a run that holds little needs no leave. One that holds more
- * needs one of the shares, of which there are as many as workers: all of them together are
- * limits.memory. One that holds more than a share, because a single record is so large, needs
- * the one place for oversize. One that lacks what it needs says ETL_NEED_MEMORY and reads
- * nothing more until it is granted; its socket waits meanwhile.
+ * How limits.memory is shared. A part of a run that holds little needs no leave. One that holds
+ * more needs one of the shares, of which there are as many as workers: all of them together are
+ * limits.memory. One that holds more than a share, because a single record is so large, needs the
+ * one place for oversize. One that lacks what it needs says ETL_NEED_MEMORY and reads nothing more
+ * until it is granted; its socket waits meanwhile.
  */
 #ifndef ETL_RUN_MEMORY_H
 #define ETL_RUN_MEMORY_H

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * Kinds of errors to verdicts.
+ *
+ * Example: a 429 with "Retry-After: 90" at the first try, of a job with `backoff: 30s`. THROTTLED
+ * is worth a retry; the wait is the longer of the two, 90 s; with 60 s left of the run's timeout it
+ * is a STOP instead, and the windows stay due for the next slot.
  */
 #include "run/policy.h"
 
@@ -26,6 +30,8 @@ static const struct {
 };
 _Static_assert(sizeof rules / sizeof *rules == ETL_ERROR_KIND_MAX, "every kind has a rule");
 
+/* What the other side asked for counts as a wait also beyond max_backoff: it knows its own limits.
+ */
 enum etl_verdict etl_policy_decide(const struct etl_policy_input *in, etl_dur *delay)
 {
 	etl_dur wait;

@@ -15,6 +15,7 @@
 #include "state/run_record.h"
 #include "time/civil.h"
 
+/* These words are stored, shown and matched by scripts: they never change. */
 const char *etl_run_state_word(enum etl_run_state state)
 {
 	static const char *const words[] = {
@@ -49,6 +50,8 @@ void etl_part_fini(struct etl_part *part)
 	etl_tally_fini(&part->warned);
 }
 
+/* One "now" for all window decisions of the run: partitions that are planned minutes apart see the
+ * same set of final windows. `as_of` may set it back, never forward. */
 struct etl_run *etl_run_new(const struct etl_job *job, const struct etl_run_env *env,
 	int64_t generation, struct etl_trigger *trigger)
 {
@@ -68,6 +71,7 @@ struct etl_run *etl_run_new(const struct etl_job *job, const struct etl_run_env 
 	return run;
 }
 
+/* Parts are the work's: it frees them. */
 void etl_run_free(struct etl_run *run)
 {
 	if (!run)
@@ -82,6 +86,7 @@ void etl_run_free(struct etl_run *run)
 	free(run);
 }
 
+/* Before the lease: slots that do not run are on record even if this run never begins. */
 static int record_passed_over(struct etl_run *run)
 {
 	char schedule[ETL_SCHEDULE_BYTES];
@@ -92,9 +97,10 @@ static int record_passed_over(struct etl_run *run)
 	return etl_skip_save(run->env, run->job->name, &run->trigger.skip, schedule, &run->error);
 }
 
-/* The store's clock is a second witness: windows are never closed ahead of it. It is the same
- * for all, so it also says what the present is. Example: this host is two hours ahead, and 14:00 here
- * is 12:00 in the store. The run plans up to 12:00, and rejects a record dated 12:30 as of the future. */
+/* The store's clock is a second witness: windows are never closed ahead of it. It is the same for
+ * all, so it also says what the present is. Example: this host is two hours ahead, and 14:00 here
+ * is 12:00 in the store. The run plans up to 12:00, and rejects a record dated 12:30 as of the
+ * future. */
 static void heed_store_clock(struct etl_run *run)
 {
 	if (run->lease.now.ms)
@@ -103,16 +109,18 @@ static void heed_store_clock(struct etl_run *run)
 		run->planned = run->lease.now;
 }
 
-/* The lease was not given. Either somebody holds it, and the slot may be asked for again when it ends;
- * or the slot is decided, by an etld that was faster, and there is nothing left to do. A decision by
- * another schedule is that of an edit: what lies between it and this slot is put on record first. */
+/* The lease was not given. Either somebody holds it, and the slot may be asked for again when it
+ * ends; or the slot is decided, by an etld that was faster, and there is nothing left to do. A
+ * decision by another schedule is that of an edit: what lies between it and this slot is put on
+ * record first. */
 static int refuse(struct etl_run *run, const char *schedule)
 {
 	bool decided = run->trigger.slot.ms && run->lease.slot.ms >= run->trigger.slot.ms;
 	char slot[ETL_TIME_TEXT_BYTES], holder[ETL_HOLDER_BYTES];
 
 	if (decided && !etl_streq(schedule, run->lease.schedule) &&
-		etl_skip_refused(run->env, run->job->name, run->trigger.slot, schedule, &run->error) < 0)
+		etl_skip_refused(run->env, run->job->name, run->trigger.slot, schedule,
+			&run->error) < 0)
 		return -1;
 	run->state = ETL_RUN_BUSY;
 	etl_time_format_rfc3339(run->trigger.slot, slot);
@@ -120,16 +128,16 @@ static int refuse(struct etl_run *run, const char *schedule)
 		return etl_error_set(&run->error, ETL_CONFLICT, "slot.decided",
 			"another etld has decided the slot %s already", slot);
 	etl_lease_words(run->lease.holder, holder, sizeof holder);
-	return etl_error_set(&run->error, ETL_CONFLICT, "lease.held", "another etld runs this job: %s",
-		holder);
+	return etl_error_set(&run->error, ETL_CONFLICT, "lease.held",
+		"another etld runs this job: %s", holder);
 }
 
-/* The law of the lease: the lease and the claim of the slot are one write, so that a slot is run once by
- * one etld. The write gives a fence, a number that only grows; each later write of the run carries it, and
- * the store refuses one that is lower than what it has seen. Example: etld A has fence 7 and hangs; its
- * lease runs out, B takes it with 8 and loads. A wakes up and commits with 7: refused, the run ends as
- * fenced, and nothing of it is written.
- * 0 = ours; -1 = refused (state BUSY) or the store failed. */
+/* The law of the lease: the lease and the claim of the slot are one write, so that a slot is run
+ * once by one etld. The write gives a fence, a number that only grows; each later write of the run
+ * carries it, and the store refuses one that is lower than what it has seen. Example: etld A has
+ * fence 7 and hangs; its lease runs out, B takes it with 8 and loads. A wakes up and commits with
+ * 7: refused, the run ends as fenced, and nothing of it is written. 0 = ours; -1 = refused (state
+ * BUSY) or the store failed. */
 static int take_lease(struct etl_run *run)
 {
 	char schedule[ETL_SCHEDULE_BYTES];
@@ -153,17 +161,20 @@ static int take_lease(struct etl_run *run)
 	run->fence = run->lease.fence;
 	run->leased = true;
 	run->claimed = true;
-	(void)etl_lease_record_lost(run->env, run->job->name, &run->lease, &ignored); /* see save_record */
+	(void)etl_lease_record_lost(run->env, run->job->name, &run->lease,
+		&ignored); /* see save_record */
 	heed_store_clock(run);
 	return 0;
 }
 
+/* In the order of the job's partitions, which answers and records keep. */
 void etl_run_add_part(struct etl_run *run, struct etl_part *part)
 {
 	ETL_GROW(run->parts, run->n_parts, run->parts_cap);
 	run->parts[run->n_parts++] = part;
 }
 
+/* BUSY stays what it is; anything else that went wrong is a failure. */
 int etl_run_begin(struct etl_run *run)
 {
 	if (record_passed_over(run) < 0 || take_lease(run) < 0 ||
@@ -175,6 +186,7 @@ int etl_run_begin(struct etl_run *run)
 	return 0;
 }
 
+/* Over a connection of its own: see daemon/engine/backend.c. */
 int etl_run_renew(struct etl_run *run, struct etl_error *err)
 {
 	struct etl_state *state = run->env->lease_state ? run->env->lease_state : run->env->state;
@@ -184,6 +196,7 @@ int etl_run_renew(struct etl_run *run, struct etl_error *err)
 
 /* ---- the end ----------------------------------------------------------------------------- */
 
+/* Made with the first part: a run whose begin failed has none. */
 static void add_targets(struct etl_run *run, const struct etl_part *part)
 {
 	if (!run->targets && run->job->n_loads > 1)
@@ -192,6 +205,7 @@ static void add_targets(struct etl_run *run, const struct etl_part *part)
 		etl_counts_add(&run->targets[i], &part->targets[i]);
 }
 
+/* The only place where what parts counted becomes the run's. */
 static void add_up(struct etl_run *run, const struct etl_part *part)
 {
 	etl_counts_add(&run->counts, &part->counts);
@@ -209,10 +223,10 @@ static void add_up(struct etl_run *run, const struct etl_part *part)
 	run->bytes += part->bytes;
 }
 
-/* The run's state follows from its parts, and "ok" has to be earned by every one of them: there is no
- * state that a run has unless something contradicts it. Example: of three partitions one is in, one
- * waits for its upstream, one has failed: the run is partial. Had the third been cancelled: cancelled.
- * A run that has no part at all (its begin failed) is never ok. */
+/* The run's state follows from its parts, and "ok" has to be earned by every one of them: there is
+ * no state that a run has unless something contradicts it. Example: of three partitions one is in,
+ * one waits for its upstream, one has failed: the run is partial. Had the third been cancelled:
+ * cancelled. A run that has no part at all (its begin failed) is never ok. */
 static void settle_state(struct etl_run *run)
 {
 	size_t ok = 0, blocked = 0, cancelled = 0, failed = 0;
@@ -243,6 +257,8 @@ static void settle_state(struct etl_run *run)
 		run->state = ok ? ETL_RUN_OK : blocked ? ETL_RUN_BLOCKED : ETL_RUN_FAILED;
 }
 
+/* "nothing_due" is an ok that did nothing: told apart, since an operator who expected data asks
+ * about it. */
 static const char *part_word(const struct etl_part *part)
 {
 	switch (part->state) {
@@ -261,6 +277,7 @@ static const char *part_word(const struct etl_part *part)
 	return "cancelled";
 }
 
+/* Texts are lent by the part: the record is made, encoded and gone while the part lives. */
 static void fill_partition(const struct etl_part *part, struct etl_run_partition *out)
 {
 	*out = (struct etl_run_partition){
@@ -309,6 +326,7 @@ static const char *reason_of(const struct etl_run *run)
 	return "";
 }
 
+/* Steps are summed over the parts, which overlap: what each cost, not when it was. */
 static void fill_record(const struct etl_run *run, struct etl_run_record *out)
 {
 	*out = (struct etl_run_record){
@@ -355,6 +373,7 @@ static void fill_record(const struct etl_run *run, struct etl_run_record *out)
 	fill_targets(run, out);
 }
 
+/* What is shown of a run is the document that is stored: one form, one place. */
 void etl_run_to_bson(const struct etl_run *run, bson_t *out)
 {
 	struct etl_run_record record;
@@ -377,9 +396,10 @@ static bool failed_unitless(const struct etl_run *run)
 	return !run->n_parts;
 }
 
-/* A run for a range has read again what was refused there, and it is in now: the range is taken back,
- * from either end, and with the last of it the count. Example: of six days three had refused records;
- * the job is mended, and `etlctl run JOB --from --to` is asked for these three, as dead list says. */
+/* A run for a range has read again what was refused there, and it is in now: the range is taken
+ * back, from either end, and with the last of it the count. Example: of six days three had refused
+ * records; the job is mended, and `etlctl run JOB --from --to` is asked for these three, as dead
+ * list says. */
 static void take_back(const struct etl_run *run, struct etl_last_run *last)
 {
 	const struct etl_window *asked = &run->trigger.asked;
@@ -400,7 +420,9 @@ static void take_back(const struct etl_run *run, struct etl_last_run *last)
 	}
 }
 
-/* A run that had nothing to read says nothing about the records. */
+/* A run that had nothing to read says nothing about the records. Example: yesterday's run refused 3
+ * records and today's whole run read 24 good ones: 0 from now on. Had today's run found nothing
+ * due, or been asked for one window, the 3 would stay. */
 static void fill_last_counts(struct etl_run *run, bool whole)
 {
 	bool has_read = run->counts.seen || run->windows.empty;
@@ -417,7 +439,8 @@ static void fill_last_counts(struct etl_run *run, bool whole)
 	if (last->rejected)
 		memcpy(last->first_reject, before->first_reject, sizeof last->first_reject);
 	else if (run->rejects.n)
-		etl_text_shorten(last->first_reject, sizeof last->first_reject, run->rejects.rows[0].first);
+		etl_text_shorten(last->first_reject, sizeof last->first_reject,
+			run->rejects.rows[0].first);
 	for (size_t i = 0; i < run->n_parts; i++)
 		if (!last->rejected || last->rejected_in.start.ms < last->rejected_in.end.ms)
 			etl_window_join(&last->rejected_in, run->parts[i]->rejected_in);
@@ -426,8 +449,9 @@ static void fill_last_counts(struct etl_run *run, bool whole)
 	last->warnings += run->job->window.object && !has_read ? 0 : run->warnings;
 }
 
-/* What status and health say of the job from now on. A run for a part of the work takes nothing back:
- * "failing" stays after one good window, and what was refused yesterday is not forgotten for it. */
+/* What status and health say of the job from now on. A run for a part of the work takes nothing
+ * back: "failing" stays after one good window, and what was refused yesterday is not forgotten for
+ * it. */
 static void fill_last(struct etl_run *run)
 {
 	struct etl_last_run *last = &run->last;
@@ -443,9 +467,9 @@ static void fill_last(struct etl_run *run)
 }
 
 /* The run's record, and before it that of the run whose lease it took, should MongoDB have been
- * unreachable just then. Example: etld dies under run 1; run 2 takes the lease, and the next message is
- * lost: nobody but run 2 knows of run 1, so that it is asked again here, and by whoever saves the
- * record later. */
+ * unreachable just then. Example: etld dies under run 1; run 2 takes the lease, and the next
+ * message is lost: nobody but run 2 knows of run 1, so that it is asked again here, and by whoever
+ * saves the record later. */
 static int save_record(const struct etl_run *run, struct etl_error *err)
 {
 	struct etl_run_record record;
@@ -460,11 +484,15 @@ static int save_record(const struct etl_run *run, struct etl_error *err)
 	return rc;
 }
 
+/* Whoever gave an order looks for its record, also if it could not begin. */
 static bool asked_by_somebody(const struct etl_run *run)
 {
 	return run->trigger.kind == ETL_TRIGGER_MANUAL || run->trigger.kind == ETL_TRIGGER_BACKFILL;
 }
 
+/* The order: times, state, what is told from now on; then the record; the lease last, so that
+ * nobody takes the job before the record is there. With MongoDB unreachable all of it is tried
+ * again by the outbox. */
 int etl_run_finish(struct etl_run *run, struct etl_error *err)
 {
 	struct etl_state *state = run->env->state;
@@ -475,16 +503,20 @@ int etl_run_finish(struct etl_run *run, struct etl_error *err)
 	run->took = etl_mono_diff(etl_mono_now(run->env->clock), run->began);
 	settle_state(run);
 	fill_last(run);
-	/* What another etld does has its record there, and one that waits for that asks every half minute. */
+	/* What another etld does has its record there, and one that waits for that asks every half
+	 * minute. */
 	rc = run->state == ETL_RUN_BUSY && !asked_by_somebody(run) ? 0 : save_record(run, err);
 	/* A lease that cannot be given back runs out by itself. One whose run has no record is
 	 * kept: whoever takes it next writes down that there was a run. */
 	if (run->leased && rc == 0)
-		(void)state->ops->lease_end(state, run->job->name, run->fence, &run->last, &ignored);
+		(void)state->ops->lease_end(state, run->job->name, run->fence, &run->last,
+			&ignored);
 	run->leased = false;
 	return rc;
 }
 
+/* Minutes or hours later: the fence tells the store whether the lease is still this run's to give
+ * back. */
 int etl_run_save_again(const struct etl_run *run, struct etl_error *err)
 {
 	struct etl_state *state = run->env->state;
@@ -496,6 +528,8 @@ int etl_run_save_again(const struct etl_run *run, struct etl_error *err)
 	return rc;
 }
 
+/* By the codes, not by the kind: a transaction that lost to another is TRANSIENT too, and its
+ * server is well. */
 bool etl_store_is_unreachable(const struct etl_error *err)
 {
 	static const char *const away[] = {"mongodb.unreachable", "mongodb.network",
@@ -507,6 +541,7 @@ bool etl_store_is_unreachable(const struct etl_error *err)
 	return false;
 }
 
+/* `moved` is what dependants wait for: windows that closed, or closed ones that changed. */
 void etl_run_tell_outcome(const struct etl_run *run, struct etl_run_outcome *out)
 {
 	*out = (struct etl_run_outcome){

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * A run: one execution of a job, from the lease with the claim of its slot to the record and the lease
- * given back. What it does in between is its work (work.h), whose parts it adds up. Worker, but for
- * what is said to be pure.
+ * A run: one execution of a job, from the lease with the claim of its slot to the record and the
+ * lease given back. What it does in between is its work (work.h), whose parts it adds up. Worker,
+ * but for what is said to be pure.
  */
 #ifndef ETL_RUN_RUN_H
 #define ETL_RUN_RUN_H
@@ -15,13 +15,15 @@
 /* What a run may use. Lent; outlives the run. */
 struct etl_run_env {
 	struct etl_state *state;
-	struct etl_state *lease_state; /* renewals go this way, past slow work; NULL = as all else */
+	struct etl_state
+		*lease_state;    /* renewals go this way, past slow work; NULL = as all else */
 	struct etl_mongo *mongo; /* NULL without MongoDB */
 	const char *database;	 /* default database for loads and reads */
 	const struct etl_clock *clock;
 	const char *host;
 	const char *holder;	 /* who we are in leases */
-	const char *(*dead_holder)(const char *holder); /* holder if it is known to be dead, or NULL */
+	const char
+		*(*dead_holder)(const char *holder); /* holder if it is known to be dead, or NULL */
 	uint64_t memory_max; /* a part's share of limits.memory, in bytes (memory.h) */
 };
 
@@ -53,19 +55,21 @@ struct etl_run {
 	bool claimed;	       /* its slot counts as run */
 	struct etl_lease lease; /* as it was given or refused */
 	etl_wall planned;      /* the run's one "now" for window decisions */
-	etl_wall present;      /* when it began, by the store's clock: what is dated later is wrong */
+	etl_wall present; /* when it began, by the store's clock: what is dated later is wrong */
 	etl_wall started, ended;
 	etl_mono began;
 	etl_dur took; /* set by etl_run_finish */
 
 	void *work; /* owned by job->work; NULL = not begun */
-	struct etl_part **parts; /* in the order of the job's partitions; the parts are the work's */
+	struct etl_part *
+		*parts; /* in the order of the job's partitions; the parts are the work's */
 	size_t n_parts, parts_cap;
 
 	enum etl_run_state state;
 	struct etl_error error; /* of the run as a whole, or the first of its parts */
 	struct etl_counts counts; /* sums over the parts, set by etl_run_finish, like all below */
-	struct etl_counts *targets; /* the same for each of several loads; owned; NULL = there is one */
+	struct etl_counts
+		*targets; /* the same for each of several loads; owned; NULL = there is one */
 	uint64_t requests, bytes;
 	struct etl_window_counts windows;
 	uint64_t windows_blocked, windows_changed, warnings;
@@ -92,8 +96,8 @@ struct etl_run *etl_run_new(const struct etl_job *job, const struct etl_run_env 
 void etl_run_free(struct etl_run *run);
 
 /* Worker: records the slots that were passed over, takes the lease with the claim of its slot, and
- * begins the work, which gives the run its parts. -1: run->error and run->state say why; then finish
- * at once. */
+ * begins the work, which gives the run its parts. -1: run->error and run->state say why; then
+ * finish at once. */
 int etl_run_begin(struct etl_run *run);
 
 /* For a work's `begin`. The part stays the work's. */
@@ -103,8 +107,8 @@ void etl_run_add_part(struct etl_run *run, struct etl_part *part);
  * record could not be saved (the data is safe: the ledger has it). */
 int etl_run_finish(struct etl_run *run, struct etl_error *err);
 
-/* After a finish that could not save the record: again, and its lease is given back if nobody took it
- * meanwhile. 0 or -1. Worker. */
+/* After a finish that could not save the record: again, and its lease is given back if nobody took
+ * it meanwhile. 0 or -1. Worker. */
 int etl_run_save_again(const struct etl_run *run, struct etl_error *err);
 
 /* The run's record as the store has it. `out` is initialised. After finish. */

@@ -2,6 +2,10 @@
  *
  * Slots that will not run, on record: a document among the runs with state "skipped", then
  * the note in the schedule that they are decided. Worker thread.
+ *
+ * Example: slots 10:10 to 10:50 were missed, `misfire: run_latest`. 10:50 runs; 10:10 to 10:40 are
+ * one document with state "skipped", first and last slot, how many, and the rule (code). `etlctl
+ * runs` lists it, `why` reads it.
  */
 #include <stdio.h>
 #include <string.h>
@@ -11,8 +15,9 @@
 #include "run/run.h"
 #include "sched/slots.h"
 
-/* Made of job, first and last slot, in the form of a UUID (version 8, RFC 9562: our own bits), so that
- * a repeat after a crash replaces what it wrote before. */
+/* Made of job, first and last slot, in the form of a UUID (version 8, RFC 9562: our own bits), so
+ * that a repeat after a crash replaces what it wrote before. The same slots of the same job always
+ * have the same id: written twice it is there once. */
 static void record_id(const char *job, const struct etl_skip *skip, char out[ETL_UUID_BYTES])
 {
 	const int64_t slots[] = {skip->first.ms, skip->last.ms};
@@ -26,6 +31,7 @@ static void record_id(const char *job, const struct etl_skip *skip, char out[ETL
 		(unsigned long long)b & 0xffffffffffff);
 }
 
+/* No host of a run: `host` is where it was decided. */
 static int save_record(const struct etl_run_env *env, const char *job, const struct etl_skip *skip,
 	struct etl_error *err)
 {
@@ -71,6 +77,9 @@ static int save_beyond(const struct etl_run_env *env, const char *job, const cha
 	return save_record(env, job, &skip, err);
 }
 
+/* The record before the note: a crash in between repeats the record, which replaces itself, and
+ * loses nothing. A clock that was set back (ETL_SKIP_CLOCK) moves the cursor back to the first of
+ * the slots. */
 int etl_skip_save(const struct etl_run_env *env, const char *job, const struct etl_skip *skip,
 	const char *schedule, struct etl_error *err)
 {

@@ -2,6 +2,10 @@
  *
  * From a record to the document that is stored: its `_id` made of the key, names that a
  * document may not have, size. Pure: no server.
+ *
+ * key: [station, t] and {"station": "a", "t": date 10:00Z, "v": 1} is stored as
+ * {"_id": "a|@2026-07-01T10:00:00Z", "station": "a", "t": ..., "v": 1}
+ * The same record again is the same document, so loading it twice stores it once.
  */
 #include <stdlib.h>
 
@@ -14,8 +18,11 @@
 #define TYPE_REGEX 0x0b
 #define TYPE_DECIMAL 0x13
 
+/* The limit is ours and not the server's (since 4.2 there is none): long keys make
+ * large indexes. */
 #define IDENTITY_MAX 900 /* bytes; an index key of old servers holds 1,024 */
 
+/* A refusal is the record's alone; the others of its batch are written. */
 static void refuse(struct etl_sink_item *out, const char *rule, const char *path,
 	const char *message)
 {
@@ -32,6 +39,8 @@ static void refuse_key(struct etl_sink_item *out, struct etl_arena *arena, const
 	refuse(out, "key", name, etl_arena_strf(arena, "the key field '%s' is %s", name, what));
 }
 
+/* Missing, null and an array are three different mistakes of a source, so each is told
+ * in its words. */
 static bool find_key_field(const struct etl_record *record, const char *name,
 	struct etl_arena *arena, struct etl_element *e, struct etl_sink_item *out)
 {
@@ -40,12 +49,15 @@ static bool find_key_field(const struct etl_record *record, const char *name,
 	else if (etl_element_is_null(e))
 		refuse_key(out, arena, name, "null");
 	else if (e->type == TYPE_ARRAY || e->type == TYPE_REGEX)
+		/* The server refuses both as `_id`. */
 		refuse_key(out, arena, name, "an array or a regular expression");
 	else
 		return true;
 	return false;
 }
 
+/* {"$set": ...} as a stored field would be read as an operator by whoever uses the
+ * document in an update. */
 static bool name_is_allowed(const struct etl_element *e, struct etl_arena *arena,
 	struct etl_sink_item *out)
 {
@@ -67,6 +79,7 @@ static bool write_id(const struct etl_sink_mongodb_options *o, const struct etl_
 	uint32_t len;
 
 	etl_buf_init(&text, IDENTITY_MAX);
+	/* key: [id] stores the id itself, with its type: people query {_id: 7}. */
 	if (o->key.n == 1) {
 		if (!find_key_field(record, o->key.items[0], arena, id, out))
 			return false;
@@ -86,6 +99,7 @@ static bool write_id(const struct etl_sink_mongodb_options *o, const struct etl_
 	value = etl_arena_alloc(arena, len + 4);
 	memcpy(value, &(uint32_t){BSON_UINT32_TO_LE(len)}, 4);
 	memcpy(value + 4, etl_buf_text(&text), len);
+	/* The length of BSON's string counts its NUL. */
 	*id = (struct etl_element){.type = TYPE_TEXT, .key = "_id", .key_len = 3, .value = value,
 		.value_len = len + 4};
 	etl_key_add(key, id);
@@ -98,6 +112,8 @@ static bool same_value(const struct etl_element *a, const struct etl_element *b)
 		memcmp(a->value, b->value, a->value_len) == 0;
 }
 
+/* Both walks are over the record's own fields: names first, since a refused record is
+ * not written. */
 void etl_sink_document(const struct etl_sink_mongodb_options *o, const struct etl_record *record,
 	struct etl_arena *arena, struct etl_buf *key, struct etl_sink_item *out)
 {
@@ -112,6 +128,8 @@ void etl_sink_document(const struct etl_sink_mongodb_options *o, const struct et
 	while (etl_cursor_next(&cursor, &e))
 		if (!name_is_allowed(&e, arena, out))
 			return;
+	/* `_id` leads the document, as the server itself would put it: then what is
+	 * stored compares byte for byte with what is loaded again. */
 	etl_writer_begin(&w, arena, record->len + id.value_len + 16);
 	etl_writer_raw(&w, "_id", 3, id.type, id.value, id.value_len);
 	etl_cursor_init(&cursor, record->bson, record->len);
@@ -119,6 +137,8 @@ void etl_sink_document(const struct etl_sink_mongodb_options *o, const struct et
 		if (e.key_len != 3 || memcmp(e.key, "_id", 3) != 0)
 			etl_writer_copy(&w, &e);
 		else
+			/* The record's own `_id` is left out; that it was another one
+			 * is told. */
 			out->had_id = !same_value(&e, &id);
 	out->doc = etl_writer_end(&w, &out->len);
 	if (o->version)
@@ -127,6 +147,8 @@ void etl_sink_document(const struct etl_sink_mongodb_options *o, const struct et
 		refuse(out, "size", "", "the document is larger than MongoDB stores");
 }
 
+/* The same canonical bytes as of a record: 5 stored as a double meets 5 that comes as
+ * an integer. */
 bool etl_sink_stored_key(const bson_t *doc, struct etl_buf *key)
 {
 	struct etl_element id;
@@ -144,6 +166,8 @@ static bool is_number(const struct etl_element *e)
 	return e->type == TYPE_DECIMAL || etl_element_double(e, &v);
 }
 
+/* As near as a double comes; the server's order differs from it in the last digit at
+ * most. */
 static double number_of(const struct etl_element *e)
 {
 	bson_decimal128_t decimal;
@@ -158,6 +182,7 @@ static double number_of(const struct etl_element *e)
 	return strtod(text, NULL);
 }
 
+/* By bytes, as the server compares without a collation. */
 static int compare_text(const char *a, uint32_t a_len, const char *b, uint32_t b_len)
 {
 	int order = memcmp(a, b, a_len < b_len ? a_len : b_len);
@@ -166,7 +191,8 @@ static int compare_text(const char *a, uint32_t a_len, const char *b, uint32_t b
 }
 
 /* -1, 0, 1. Whole numbers exactly; a double and a whole number, or decimals, as the server
- * orders them but for the last digit. */
+ * orders them but for the last digit.
+ * Two whole numbers are compared as such, because 2^53 and 2^53 + 1 are one double. */
 static int compare_numbers(const struct etl_element *a, const struct etl_element *b)
 {
 	int64_t int_a, int_b;
@@ -179,6 +205,8 @@ static int compare_numbers(const struct etl_element *a, const struct etl_element
 	return (x > y) - (x < y);
 }
 
+/* version: rev; stored 5, ours 4: true, and ours is stale. Stored 5, ours 5: false, it
+ * is replaced, which changes nothing if it is the same. */
 bool etl_sink_is_newer(const char *version, const bson_t *stored, const uint8_t *doc, uint32_t len)
 {
 	struct etl_element there, ours;
@@ -189,6 +217,8 @@ bool etl_sink_is_newer(const char *version, const bson_t *stored, const uint8_t 
 	if (!etl_path_find_field(version, bson_get_data(stored), stored->len, &there) ||
 		!etl_path_find_field(version, doc, len, &ours))
 		return false;
+	/* Kinds that differ (a date and a number) are not comparable: the load then
+	 * replaces, and the warning of etl_sink_version_fault says so. */
 	if (is_number(&there) && is_number(&ours))
 		return compare_numbers(&there, &ours) > 0;
 	if (etl_element_date(&there, &date_a) && etl_element_date(&ours, &date_b))
@@ -198,7 +228,8 @@ bool etl_sink_is_newer(const char *version, const bson_t *stored, const uint8_t 
 	return false;
 }
 
-/* "12", "-3.5", "1e9": whoever sees these as numbers expects 9 before 10. */
+/* "12", "-3.5", "1e9": whoever sees these as numbers expects 9 before 10.
+ * A version of "10" behind one of "9": text says that it is older. */
 static bool looks_like_number(const char *text, uint32_t len)
 {
 	char copy[40], *end;
@@ -211,6 +242,8 @@ static bool looks_like_number(const char *text, uint32_t len)
 	return !*end;
 }
 
+/* Told once a slice: the load goes on, because a version that cannot be compared is
+ * still data. */
 const char *etl_sink_version_fault(const char *version, const uint8_t *doc, uint32_t len)
 {
 	struct etl_element e;

@@ -9,6 +9,10 @@
  * MongoDB would call them equal: parts are joined by '|'; what is not text begins with a mark
  * (# number, @ date, ! bool, $ ObjectId); in text, '|' and '\' and a leading mark stand
  * behind a '\'.
+ *
+ *   "a" , int 5            a|#5               "a|b" , "c"        a\|b|c
+ *   "#5" (a text)          \#5               double 5.0         #5
+ *   true                   !true             ObjectId           $65f0...
  */
 #include <inttypes.h>
 #include <math.h>
@@ -22,6 +26,7 @@
 #define TYPE_BOOL 0x08
 #define TYPE_DECIMAL 0x13
 
+/* Only in front of a part a mark could be read as one, so only there it is escaped. */
 static bool is_mark(char c)
 {
 	return c == '#' || c == '@' || c == '!' || c == '$';
@@ -47,6 +52,8 @@ static void put_double(struct etl_buf *out, double v)
 		etl_buf_printf(out, "#%.17g", v);
 }
 
+/* Whole decimals without an exponent meet integers; others keep the text that the
+ * decimal has. */
 static void put_decimal(struct etl_buf *out, const uint8_t *value)
 {
 	bson_decimal128_t decimal;
@@ -69,6 +76,8 @@ static void put_date(struct etl_buf *out, etl_wall t)
 	char text[ETL_TIME_TEXT_BYTES];
 	int64_t seconds = etl_wall_seconds(t);
 
+	/* A date that no text can name is its milliseconds: a different form, so no
+	 * other date has it. */
 	if (seconds < ETL_CIVIL_SECONDS_MIN || seconds > ETL_CIVIL_SECONDS_MAX) {
 		etl_buf_printf(out, "@%" PRId64, t.ms);
 		return;
@@ -77,6 +86,8 @@ static void put_date(struct etl_buf *out, etl_wall t)
 	etl_buf_printf(out, "@%s", text);
 }
 
+/* Dates as RFC 3339, so that a shell's regular expression finds all of a station's July:
+ * /^283164601\|@2026-07/ */
 bool etl_sink_identity_add(struct etl_buf *out, const struct etl_element *e, bool is_first)
 {
 	const char *text;

@@ -2,6 +2,11 @@
  *
  * The indexes that a job declares for its target: read from the configuration, made when a
  * generation begins. An index that is there with other properties is an error, not changed.
+ *
+ * indexes: [{fields: [station, -t], unique: true}] makes station_1_t_-1 as
+ * createIndexes would name it. It is made when a generation begins and not at the first
+ * load: to build it on a collection of years takes minutes, and an error in it is the
+ * configuration's.
  */
 #include "base/buf.h"
 #include "base/str.h"
@@ -27,6 +32,8 @@ static const struct etl_option index_table[] = {
 		.help = "documents are removed this long after the date in the one field"},
 	{0}};
 
+/* A TTL index of several fields expires nothing; the server refuses it only when it is
+ * made. */
 static void compile_one(struct etl_sink_index *index, const struct etl_node *node,
 	const struct etl_conf_env *env)
 {
@@ -41,6 +48,7 @@ static void compile_one(struct etl_sink_index *index, const struct etl_node *nod
 			"'expire_after' of %s needs an index on one date field", env->what);
 }
 
+/* MongoDB allows 64; four are left for those that an operator makes. */
 void etl_sink_indexes_compile(struct etl_sink_mongodb_options *o, const struct etl_conf_env *env)
 {
 	const struct etl_node *list = o->indexes_node;
@@ -60,13 +68,15 @@ void etl_sink_indexes_compile(struct etl_sink_mongodb_options *o, const struct e
 	o->n_indexes = list->n;
 }
 
+/* "-t" is the name t, descending. */
 static const char *field_name(const char *field, int *direction)
 {
 	*direction = field[0] == '-' ? -1 : 1;
 	return field[0] == '-' ? field + 1 : field;
 }
 
-/* MongoDB's own way: a_1_b_-1 */
+/* MongoDB's own way: a_1_b_-1
+ * The name decides whether an index is there already: MongoDB compares names first. */
 static void index_name(const struct etl_sink_index *index, struct etl_buf *name)
 {
 	int direction;
@@ -82,6 +92,7 @@ static void index_name(const struct etl_sink_index *index, struct etl_buf *name)
 	}
 }
 
+/* By command and not by the driver's helper, which has changed between its versions. */
 static bson_t *create_indexes(const struct etl_sink_index *index, const char *collection,
 	const char *name)
 {
@@ -108,7 +119,9 @@ static bson_t *create_indexes(const struct etl_sink_index *index, const char *co
 	return command;
 }
 
-/* Takes `command`. */
+/* Takes `command`.
+ * `fine_code`: what would be an error and is what was wanted (the collection is there
+ * already). */
 static int run(mongoc_client_t *client, const char *database, bson_t *command, uint32_t fine_code,
 	struct etl_error *err)
 {
@@ -125,6 +138,7 @@ static int run(mongoc_client_t *client, const char *database, bson_t *command, u
 	return rc;
 }
 
+/* An index that is there with the same properties is no work at all. */
 static int ensure_index(const struct etl_sink_mongodb_options *o,
 	const struct etl_sink_index *index, mongoc_client_t *client, const char *database,
 	struct etl_error *err)
@@ -138,6 +152,8 @@ static int ensure_index(const struct etl_sink_mongodb_options *o,
 		create_indexes(index, o->collection, etl_buf_text(&name)), 0, err);
 	if (rc == 0)
 		return 0;
+	/* The collection holds two documents of one value, or an index of other
+	 * properties: an operator has to look; nothing is dropped to make room. */
 	if (err->status == CODE_DUPLICATE || err->status == CODE_OPTIONS_CONFLICT ||
 		err->status == CODE_KEY_SPECS_CONFLICT) {
 		err->kind = ETL_PERMANENT;
@@ -150,6 +166,8 @@ static int ensure_index(const struct etl_sink_mongodb_options *o,
 int etl_sink_indexes_ensure(const struct etl_sink_mongodb_options *o, mongoc_client_t *client,
 	const char *database, struct etl_error *err)
 {
+	/* Made by hand, because a transaction cannot make a collection on servers
+	 * before 4.4. */
 	bson_t *create = BCON_NEW("create", BCON_UTF8(o->collection));
 
 	if (run(client, database, create, CODE_NAMESPACE_EXISTS, err) < 0)

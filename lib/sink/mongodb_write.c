@@ -2,6 +2,11 @@
  *
  * Comparing and writing one batch. Only what differs is written; every write replaces a
  * whole document by its _id, so that a repeat changes nothing.
+ *
+ * The way of a batch of 1,000: documents are made (a key is missing: refused), of
+ * several with one key one stays, one query asks for the stored ones by _id, what is
+ * equal byte for byte is left alone, and one bulk replaces the rest. A re-read of what
+ * is loaded writes nothing at all.
  */
 #include "sink/mongodb_write.h"
 
@@ -16,6 +21,7 @@
 #define CODE_DUPLICATE 11000
 #define NOBODY SIZE_MAX
 
+/* The plan owns all that it says; the batch is only read until the outcome is reported. */
 struct etl_sink_plan *etl_sink_plan_new(const struct etl_sink_mongodb_options *options,
 	const struct etl_batch *batch)
 {
@@ -42,6 +48,7 @@ struct etl_sink_plan *etl_sink_plan_new(const struct etl_sink_mongodb_options *o
 			*item = (struct etl_sink_item){.verdict = ETL_VERDICT_REFUSED, .rule = "key",
 				.path = "", .message = "the key is too large"};
 		else
+			/* The lowest bit is set, so that 0 can mean "none". */
 			item->identity = etl_hash64(plan->key.data, plan->key.len, 0) | 1;
 	}
 	etl_sink_plan_settle(plan);
@@ -49,7 +56,9 @@ struct etl_sink_plan *etl_sink_plan_new(const struct etl_sink_mongodb_options *o
 }
 
 /* Of two with the same key the later one stays, unless the earlier one has a greater version: what
- * stays is what would be stored if they came one by one. */
+ * stays is what would be stored if they came one by one.
+ * version: rev; records {k: 1, rev: 5}, {k: 1, rev: 3} in one answer: the first one
+ * stays, as it would if the second came a day later. */
 static bool stays(const struct etl_sink_plan *plan, const struct etl_sink_item *before,
 	const struct etl_sink_item *item)
 {
@@ -59,6 +68,9 @@ static bool stays(const struct etl_sink_plan *plan, const struct etl_sink_item *
 		etl_sink_is_newer(plan->options->version, &doc, item->doc, item->len);
 }
 
+/* Three records of one key, the second refused: the third stays, and the first is
+ * superseded. Called again after each refusal, since a record that was superseded may
+ * be the best one left. */
 void etl_sink_plan_settle(struct etl_sink_plan *plan)
 {
 	for (size_t i = 0; i < plan->n; i++)
@@ -80,12 +92,15 @@ void etl_sink_plan_settle(struct etl_sink_plan *plan)
 	}
 }
 
+/* What a former attempt has written is not written again, though its verdict stays. */
 static bool to_be_written(const struct etl_sink_item *item)
 {
 	return !item->written &&
 		(item->verdict == ETL_VERDICT_NEW || item->verdict == ETL_VERDICT_CHANGED);
 }
 
+/* Outside of a transaction the others are written already: only those are tried that
+ * come back. */
 bool etl_sink_plan_revive(struct etl_sink_plan *plan)
 {
 	bool any = false;
@@ -118,6 +133,7 @@ void etl_sink_plan_free(struct etl_sink_plan *plan)
 	free(plan);
 }
 
+/* From the finished document, so that the query has exactly the type that is stored. */
 static bool append_id(bson_t *out, const char *name, const struct etl_sink_item *item)
 {
 	bson_iter_t it;
@@ -127,7 +143,8 @@ static bool append_id(bson_t *out, const char *name, const struct etl_sink_item 
 		bson_iter_init_find(&it, &doc, "_id") && bson_append_iter(out, name, -1, &it);
 }
 
-/* {_id: {$in: [...]}}; false if there is nothing to ask. */
+/* {_id: {$in: [...]}}; false if there is nothing to ask.
+ * One query for the whole batch, answered by the index on _id. */
 static bool ids_query(const struct etl_sink_plan *plan, bson_t *query)
 {
 	uint32_t n = 0;
@@ -147,6 +164,8 @@ static bool ids_query(const struct etl_sink_plan *plan, bson_t *query)
 	return n > 0;
 }
 
+/* insert: what is there stays, whatever it is. upsert: equal to the byte is SAME; a
+ * greater version in the store is OLDER; everything else is CHANGED. */
 static void judge(struct etl_sink_plan *plan, const bson_t *stored)
 {
 	const struct etl_sink_mongodb_options *o = plan->options;
@@ -167,6 +186,8 @@ static void judge(struct etl_sink_plan *plan, const bson_t *stored)
 		item->verdict = ETL_VERDICT_CHANGED;
 }
 
+/* In the same transaction as the writes: nobody can come between the look and the
+ * write. */
 int etl_sink_plan_compare(struct etl_sink_plan *plan, mongoc_collection_t *c,
 	const bson_t *session, struct etl_error *err)
 {
@@ -197,7 +218,9 @@ int etl_sink_plan_compare(struct etl_sink_plan *plan, mongoc_collection_t *c,
 
 enum { DEPTH_MAX = 250 }; /* a server's own limit is 100 to 200 */
 
-/* Names and texts are UTF-8, on every level. (libbson 1.23's bson_validate passes bad texts.) */
+/* Names and texts are UTF-8, on every level. (libbson 1.23's bson_validate passes bad texts.)
+ * A server of strict UTF-8 refuses the whole command for one bad text, without saying
+ * which document it was: this finds it. */
 static bool is_utf8(const uint8_t *bson, uint32_t len, unsigned depth)
 {
 	struct etl_cursor cursor;
@@ -235,8 +258,9 @@ struct etl_sink_item *etl_sink_plan_malformed(struct etl_sink_plan *plan)
 	return NULL;
 }
 
-/* The version of a document, and its name in a query: "/meta/v" is "meta.v" there. False if it has none,
- * or no query can say its name. */
+/* The version of a document, and its name in a query: "/meta/v" is "meta.v" there. False if it
+ * has none, or no query can say its name. The driver wants a dotted name, the record has a
+ * pointer or a literal one. */
 static bool find_version(const struct etl_sink_plan *plan, const bson_t *doc, struct etl_buf *name,
 	bson_iter_t *it)
 {
@@ -260,7 +284,10 @@ static bool find_version(const struct etl_sink_plan *plan, const bson_t *doc, st
 }
 
 /* {_id: ..., version: {$not: {$gt: ours}}}: outside a transaction a newer one may have come
- * since it was compared; it is then not matched and the upsert fails on its _id. */
+ * since it was compared; it is then not matched and the upsert fails on its _id.
+ * {_id: "a|#1", rev: {$not: {$gt: 5}}}, replaced by ours of rev 5: if a newer one has
+ * come, the query finds nothing, the upsert wants to insert and meets the _id that is
+ * there. */
 static void item_query(const struct etl_sink_plan *plan, const struct etl_sink_item *item,
 	bool guarded, bson_t *query)
 {
@@ -281,7 +308,8 @@ static void item_query(const struct etl_sink_plan *plan, const struct etl_sink_i
 }
 
 /* Outside a transaction what was not there is inserted, not upserted: if the server is slow and
- * executes it after somebody else's newer write, it finds the _id taken and changes nothing. */
+ * executes it after somebody else's newer write, it finds the _id taken and changes nothing.
+ * The driver's look at the names is switched off, as with a replacement. */
 static int insert_item(mongoc_bulk_operation_t *bulk, const struct etl_sink_item *item,
 	struct etl_error *err)
 {
@@ -317,7 +345,9 @@ static int replace_item(const struct etl_sink_plan *plan, mongoc_bulk_operation_
 	return ok ? 0 : etl_mongo_error(err, &error, NULL);
 }
 
-/* What the server refuses because of the document itself. */
+/* What the server refuses because of the document itself.
+ * Codes that are about the document and not about server, network or rights: such a
+ * document will be refused again, so it becomes a dead letter, and the unit goes on. */
 static const char *refusal_rule(int code)
 {
 	static const struct {
@@ -349,6 +379,8 @@ struct write_error {
 	bool on_id;
 };
 
+/* {index: 3, code: 11000, keyPattern: {_id: 1}, errmsg: "..."}: index counts in the
+ * bulk. */
 static void read_write_error(bson_iter_t *entry, struct write_error *out)
 {
 	bson_iter_t it, deep;
@@ -382,7 +414,8 @@ struct bulk_write {
 	struct etl_sink_item *refused; /* inside a transaction: the first */
 };
 
-/* True if the error is explained: the item is refused, or lost a race. */
+/* True if the error is explained: the item is refused, or lost a race.
+ * A document that is refused gets the server's words; those stand in its dead letter. */
 static bool explain(struct bulk_write *w, const struct write_error *e)
 {
 	const char *rule = refusal_rule(e->code);
@@ -391,6 +424,8 @@ static bool explain(struct bulk_write *w, const struct write_error *e)
 	if (!rule || e->index < 0 || (size_t)e->index >= w->n)
 		return false;
 	item = w->members[e->index];
+	/* Not a fault of the document: another writer had the same _id in the same
+	 * moment. */
 	if (e->code == CODE_DUPLICATE && e->on_id) {
 		w->met = w->in_transaction;
 		if (w->met)
@@ -406,6 +441,7 @@ static bool explain(struct bulk_write *w, const struct write_error *e)
 	return true;
 }
 
+/* One error that nobody can explain makes the whole bulk a failure: nothing is guessed. */
 static bool explain_all(struct bulk_write *w, const bson_t *reply)
 {
 	struct write_error e;
@@ -426,6 +462,8 @@ static bool explain_all(struct bulk_write *w, const bson_t *reply)
 	return explained > 0;
 }
 
+/* Ordered inside of a transaction, where the first refusal ends it anyhow; unordered
+ * outside, so that one refusal does not keep the others from being written. */
 static mongoc_bulk_operation_t *new_bulk(mongoc_collection_t *c, const bson_t *session)
 {
 	bson_t opts = BSON_INITIALIZER;
@@ -439,6 +477,8 @@ static mongoc_bulk_operation_t *new_bulk(mongoc_collection_t *c, const bson_t *s
 	return bulk;
 }
 
+/* The first time what was not there is inserted; the second time, after a race, it is
+ * replaced if ours is the newer. */
 static int add_item(const struct bulk_write *w, mongoc_bulk_operation_t *bulk,
 	const struct etl_sink_item *item, struct etl_error *err)
 {
@@ -447,6 +487,8 @@ static int add_item(const struct bulk_write *w, mongoc_bulk_operation_t *bulk,
 	return replace_item(w->plan, bulk, item, !w->in_transaction, err);
 }
 
+/* What could not even be put into the bulk is our own failure, and nothing has been
+ * sent. */
 static int execute(struct bulk_write *w, mongoc_collection_t *c, const bson_t *session,
 	struct etl_error *err)
 {
@@ -496,6 +538,7 @@ static int execute_raced(struct bulk_write *w, mongoc_collection_t *c, struct et
 	return rc;
 }
 
+/* Raced ones are few: they go once more, each as a guarded replacement. */
 int etl_sink_plan_write(struct etl_sink_plan *plan, mongoc_collection_t *c, const bson_t *session,
 	struct etl_sink_item **refused, struct etl_error *err)
 {

@@ -18,6 +18,8 @@
 #include "record/path.h"
 #include "sink/mongodb_write.h"
 
+/* Each costs a transaction of its own; 200 in one slice are a wrong mapping and not a
+ * bad sensor. */
 #define REFUSALS_MAX 200 /* in one slice; more than that is no accident */
 #define NAME_MAX_BYTES 120
 
@@ -40,6 +42,7 @@ static const struct etl_option options[] = {
 		.help = "a document with a greater value of this field is not replaced"},
 	{0}};
 
+/* One instance for a strand. Refusals live from one try of a slice to the next. */
 struct sink {
 	const struct etl_sink_mongodb_options *options;
 	struct etl_mongo *mongo;
@@ -51,12 +54,14 @@ struct sink {
 
 /* ---- configuration ---------------------------------------------------------------------- */
 
+/* "system." is the server's own. */
 static bool is_collection_name(const char *name)
 {
 	return etl_is_name(name, NAME_MAX_BYTES) && !etl_starts_with(name, "system.") &&
 		name[0] != '.' && name[strlen(name) - 1] != '.';
 }
 
+/* At most 63 bytes, without dots: the server's rule. */
 static bool is_database_name(const char *name)
 {
 	return etl_is_name(name, 63) && !strchr(name, '.');
@@ -72,15 +77,12 @@ static void bad_name(const struct etl_node *map, const char *key, const char *na
 		"'%s' is no name for a %s in %s", name, key, env->what);
 }
 
+/* key: [station, station] would make "a|a" of every record: not wrong, but not what was meant. */
 static void check_key(const struct etl_sink_mongodb_options *o, const struct etl_node *node,
 	const struct etl_conf_env *env)
 {
-	const struct etl_node *key = etl_node_get(node, "key");
 	struct etl_path path;
 
-	if (key && o->key.n == 0)
-		etl_diag_add(env->diag, &key->mark, ETL_DIAG_MISSING, NULL, NULL,
-			"'key' of %s names no field", env->what);
 	for (size_t i = 0; i < o->key.n; i++) {
 		const char *name = o->key.items[i];
 		bool twice = false;
@@ -98,6 +100,23 @@ static void check_key(const struct etl_sink_mongodb_options *o, const struct etl
 		etl_path_configure(o->version, etl_node_get(node, "version"), "version", env, &path);
 }
 
+/* What etld keeps there is written by guarded updates alone: rows of a job among its documents would be
+ * read as its own, and a `swap` or an index of a job would be the end of the ledger. */
+static void check_metadata(const struct etl_sink_mongodb_options *o, const struct etl_node *node,
+	const struct etl_conf_env *env)
+{
+	const char *database = o->database ? o->database : env->database;
+	const struct etl_node *at = etl_node_get(node, "database");
+
+	if (!database || !env->metadata || !etl_streq(database, env->metadata))
+		return;
+	etl_diag_add(env->diag, at ? &at->mark : &node->mark, ETL_DIAG_CONFLICT,
+		o->database ? "name another database" :
+			      "say `database:` here, or another one at `mongodb` or `metadata` in etld.yaml",
+		"etld.yaml(5), metadata", "the load of %s goes into '%s', where etld keeps its metadata",
+		env->what, database);
+}
+
 static void check(void *opts, const struct etl_node *node, const struct etl_conf_env *env)
 {
 	struct etl_sink_mongodb_options *o = opts;
@@ -107,10 +126,12 @@ static void check(void *opts, const struct etl_node *node, const struct etl_conf
 	if (o->database && !is_database_name(o->database))
 		bad_name(node, "database", o->database, env);
 	check_key(o, node, env);
+	check_metadata(o, node, env);
 	etl_sink_indexes_compile(o, env);
 }
 
-/* The server is not part of it: the metadata lies on the same one, and goes where the data goes. */
+/* The server is not part of it: the metadata lies on the same one, and goes where the data goes.
+ * "etl.hourly": what the ledger notes for each unit that went there. */
 static void target(const void *opts, const char *database, char *out, size_t size)
 {
 	const struct etl_sink_mongodb_options *o = opts;
@@ -118,12 +139,15 @@ static void target(const void *opts, const char *database, char *out, size_t siz
 	snprintf(out, size, "%s.%s", o->database ? o->database : database, o->collection);
 }
 
+/* The job's own database, or the daemon's. */
 static const char *database_of(const struct etl_sink_mongodb_options *o,
 	const struct etl_sink_env *env)
 {
 	return o->database ? o->database : env->database;
 }
 
+/* Collection and indexes are there before the first transaction, which could not make
+ * them. */
 static int prepare(const void *opts, const struct etl_sink_env *env, struct etl_error *err)
 {
 	mongoc_client_t *client;
@@ -151,6 +175,8 @@ static void forget_refusals(struct sink *s)
 	s->n_refusals = 0;
 }
 
+/* Key and content: the same record again, and no other of the same key, is the one that
+ * was refused. */
 static void item_identity(struct etl_sink_plan *plan, const struct etl_sink_item *item,
 	struct etl_sink_refusal *out)
 {
@@ -164,6 +190,7 @@ static void item_identity(struct etl_sink_plan *plan, const struct etl_sink_item
 	out->digest = etl_hash64(item->doc, item->len, 0);
 }
 
+/* A walk, since there are few; most slices have none. */
 static const struct etl_sink_refusal *find_refusal(const struct sink *s,
 	const struct etl_sink_refusal *id)
 {
@@ -177,6 +204,7 @@ static const struct etl_sink_refusal *find_refusal(const struct sink *s,
 	return NULL;
 }
 
+/* The message is kept, because the second time nobody asks the server for it. */
 static void remember(struct sink *s, struct etl_sink_plan *plan, const struct etl_sink_item *item)
 {
 	struct etl_sink_refusal r = {.rule = item->rule};
@@ -190,6 +218,8 @@ static void remember(struct sink *s, struct etl_sink_plan *plan, const struct et
 	s->refusals[s->n_refusals++] = r;
 }
 
+/* Before anything is written: a document that was refused once would end the
+ * transaction again. */
 static void apply_refusals(const struct sink *s, struct etl_sink_plan *plan)
 {
 	struct etl_sink_refusal id;
@@ -213,7 +243,8 @@ static void apply_refusals(const struct sink *s, struct etl_sink_plan *plan)
 /* ---- writing ---------------------------------------------------------------------------- */
 
 /* A command that was refused as a whole: by what in it that the server cannot read, if that
- * is the reason. All of it is found at once. */
+ * is the reason. All of it is found at once.
+ * Only for errors that a document may have caused: a lost connection is none. */
 static struct etl_sink_item *find_malformed(struct sink *s, struct etl_sink_plan *plan,
 	const struct etl_error *err)
 {
@@ -230,6 +261,7 @@ static struct etl_sink_item *find_malformed(struct sink *s, struct etl_sink_plan
 	return first;
 }
 
+/* Look, then write. A fault point lies between: a test puts another writer there. */
 static int attempt(struct sink *s, struct etl_sink_plan *plan, mongoc_client_t *client,
 	const bson_t *session, struct etl_sink_item **refused, struct etl_error *err)
 {
@@ -248,6 +280,7 @@ static int attempt(struct sink *s, struct etl_sink_plan *plan, mongoc_client_t *
 	return rc;
 }
 
+/* txn.retry: whoever drives the slice begins it again, with a new transaction. */
 static int ask_again(const struct sink *s, struct etl_error *err)
 {
 	return etl_error_set(err, ETL_TRANSIENT, "txn.retry",
@@ -255,7 +288,11 @@ static int ask_again(const struct sink *s, struct etl_error *err)
 		s->options->collection, s->n_refusals);
 }
 
-/* Throw-away transactions until one is refused nothing. */
+/* Throw-away transactions until one is refused nothing.
+ * A slice with three bad documents: the first try meets one and loses its transaction;
+ * probes find the second and the third, and one that is refused nothing; the slice is
+ * asked for again, and all three are rejects from the start. Without probes each would
+ * cost a try of the whole slice. */
 static int find_all_refused(struct sink *s, struct etl_sink_plan *plan,
 	struct etl_sink_item *refused, struct etl_error *err)
 {
@@ -281,6 +318,7 @@ static int find_all_refused(struct sink *s, struct etl_sink_plan *plan,
 	return ask_again(s, err);
 }
 
+/* 0 and done, a refusal that is looked for, or an error that is not about a document. */
 static int write_in_transaction(struct sink *s, struct etl_sink_plan *plan, struct etl_error *err)
 {
 	struct etl_sink_item *refused;
@@ -290,6 +328,8 @@ static int write_in_transaction(struct sink *s, struct etl_sink_plan *plan, stru
 	return refused ? find_all_refused(s, plan, refused, err) : -1;
 }
 
+/* Without a transaction (another load commits, or the server has none) what is written
+ * stays: a repeat finds it and leaves it alone. */
 static int write_alone(struct sink *s, struct etl_sink_plan *plan, struct etl_error *err)
 {
 	mongoc_client_t *client = etl_mongo_pop(s->mongo);
@@ -324,7 +364,8 @@ static void note(struct etl_load_note *note, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* The beginning of the identity as JSON, for people: {"_id":"s1|@2026-..."} */
+/* The beginning of the identity as JSON, for people: {"_id":"s1|@2026-..."}
+ * A hundred bytes are enough to find it. */
 static void id_text(const struct etl_sink_item *item, struct etl_buf *out)
 {
 	bson_t doc, only = BSON_INITIALIZER;
@@ -339,6 +380,8 @@ static void id_text(const struct etl_sink_item *item, struct etl_buf *out)
 	bson_destroy(&only);
 }
 
+/* Told once a slice with an example, and counted: a thousand equal warnings say no more
+ * than one. */
 static void warn(const struct sink *s, const struct etl_batch *batch, size_t i,
 	const struct etl_sink_item *item, struct etl_load_result *result)
 {
@@ -360,12 +403,15 @@ static void warn(const struct sink *s, const struct etl_batch *batch, size_t i,
 	}
 }
 
+/* Which record became what, for those who have to know it of each (several loads of one
+ * job). */
 static void fate(struct etl_load_result *result, size_t i, enum etl_load_fate fate)
 {
 	if (result->fates)
 		result->fates[i] = (uint8_t)fate;
 }
 
+/* Only what was written sets its bit: dependants are woken by what changed. */
 static void report_one(struct etl_batch *batch, size_t i, const struct etl_sink_item *item,
 	struct etl_load_result *result)
 {
@@ -397,6 +443,8 @@ static void report_one(struct etl_batch *batch, size_t i, const struct etl_sink_
 		etl_bit_set(result->created, i);
 }
 
+/* The counts of a slice: each record is in exactly one of them, so they add up to what
+ * came. */
 static void report(const struct sink *s, const struct etl_sink_plan *plan, struct etl_batch *batch,
 	struct etl_load_result *result)
 {
@@ -411,6 +459,8 @@ static void report(const struct sink *s, const struct etl_sink_plan *plan, struc
 		etl_batch_compact(batch);
 }
 
+/* The plan is settled twice: with all records, and again without those that were
+ * refused before. */
 static int write_batch(void *self, struct etl_batch *batch, struct etl_load_result *result,
 	struct etl_error *err)
 {
@@ -429,6 +479,8 @@ static int write_batch(void *self, struct etl_batch *batch, struct etl_load_resu
 
 /* ---- life ------------------------------------------------------------------------------- */
 
+/* Without MongoDB (a daemon that only checks) nothing can be opened, and the word says
+ * so. */
 static int open_sink(void *self, const void *opts, const struct etl_sink_env *env,
 	struct etl_error *err)
 {
@@ -451,6 +503,8 @@ static int begin(void *self, struct etl_txn *txn, struct etl_error *err)
 	return 0;
 }
 
+/* What was refused is in the ledger as dead letters; the next slice begins without
+ * memory. */
 static int commit(void *self, struct etl_error *err)
 {
 	struct sink *s = self;

@@ -5,6 +5,13 @@
  * by env->decode, which tells it what the answer says of itself. What is in the air is either a
  * question to the token endpoint or the request for data; a refused token is renewed once for a
  * span. More pages than one would begin in end_of_data().
+ *
+ * The way of a span: first() fills a request (for a token, if none is at hand); the
+ * loop sends it and calls head() with the status; decode() takes the body piece by
+ * piece, on a worker; next() is the end: either the token is there and the request for
+ * data follows, or the answer is judged.
+ *   first -> TOKEN -> head, decode, next -> DATA -> head, decode, next -> done
+ *   first -> DATA  -> head: 401 -> token dropped -> TOKEN -> ... -> DATA -> head: 401 -> refused
  */
 #include <assert.h>
 #include <string.h>
@@ -20,6 +27,7 @@
 
 enum in_the_air { NOTHING, TOKEN, DATA };
 
+/* One instance for a strand. What belongs to an answer is set anew at each head. */
 struct http {
 	const struct etl_http_options *options;
 	const struct etl_source_env *env;
@@ -43,11 +51,14 @@ static void check(void *options, const struct etl_node *node,
 	etl_http_options_compile(options, node, env);
 }
 
+/* For limits and breakers; the host of a URL is always literal (http/text.c). */
 static bool host(const void *options, char *out, size_t size)
 {
 	return etl_http_url_host(((const struct etl_http_options *)options)->url_text, out, size);
 }
 
+/* One store of tokens for all partitions of a job: a hundred stations ask for one
+ * token, not for a hundred. */
 static void *shared_new(const void *options)
 {
 	const struct etl_http_options *o = options;
@@ -62,6 +73,8 @@ static void shared_free(void *shared)
 
 /* ---- requests ---- */
 
+/* The URL is kept as it may be shown: secrets in it are stars, and every error of this
+ * answer names it. */
 static int ask_data(struct http *http, struct etl_request *out, struct etl_error *err)
 {
 	struct etl_vars vars = *http->env->vars;
@@ -81,6 +94,7 @@ static void token_limits(const struct http *http, struct etl_request *out)
 	out->ip = http->options->ipv4_only ? ETL_IP_4_ONLY : ETL_IP_ANY;
 }
 
+/* A token that ends within moments counts as none: it would be refused on the way. */
 static int ask(struct http *http, etl_wall now, struct etl_request *out, struct etl_error *err)
 {
 	if (!http->options->auth.has_oauth2 || etl_oauth_ready(&http->oauth, now))
@@ -114,6 +128,8 @@ struct hidden {
 	struct etl_secret token;
 };
 
+/* Put together for each error and not once: a token comes and goes while the strand
+ * lives. */
 static const struct etl_secret *const *hide(const struct http *http, struct hidden *hidden)
 {
 	char *token = http->oauth.access;
@@ -153,14 +169,19 @@ static void refuse(struct http *http)
 	http->opening.bytes = 0;
 }
 
-/* 401 to a token: it may have been revoked, so a fresh one is tried once. */
+/* 401 to a token: it may have been revoked, so a fresh one is tried once.
+ * 401 -> the token is dropped, a fresh one asked for, the same request sent again ->
+ * 401: refused. */
 static int token_rejected(struct http *http, const struct etl_response *response,
 	enum etl_source_verdict *verdict, struct etl_request *again, struct etl_error *err)
 {
 	bool final = http->renewed;
 
+	/* Dropped for all partitions: it will be refused for them as well. */
 	etl_oauth_drop(&http->oauth, final);
 	*verdict = ETL_SOURCE_BODY;
+	/* A fresh token was refused too: it is a matter of rights now, and asking again
+	 * would lock an account. */
 	if (final) {
 		etl_http_status_check(response, "to a fresh token", &http->refusal);
 		refuse(http);
@@ -173,7 +194,9 @@ static int token_rejected(struct http *http, const struct etl_response *response
 	return 0;
 }
 
-/* "Name: value" lines of headers. */
+/* "Name: value" lines of headers.
+ * "Link: <...?page=2>; rel=next" and "X-Total-Count: 5000" are told to paging, which
+ * knows what they mean: this answer may not be all. */
 static void read_hints(struct http *http, const char *hints)
 {
 	while (*hints) {
@@ -186,17 +209,23 @@ static void read_hints(struct http *http, const char *hints)
 	}
 }
 
+/* 204 and 205, the charset, and headers that announce more: all that is known before
+ * the first byte. */
 static int begin_body(struct http *http, const struct etl_response *response, struct etl_error *err)
 {
 	const struct etl_format_type *format = etl_decode_spec_of(http->env->decode)->format;
 	char charset[64];
 	bool named = etl_charset_of(response->content_type, charset, sizeof charset);
 
+	/* RFC 9110 sections 15.3.5 and 15.3.6: without a body by definition, and so a
+	 * proof that there is nothing. */
 	http->no_content = response->status == 204 || response->status == 205;
 	http->quoted = false;
 	etl_http_opening_init(&http->opening, response->content_type, format);
 	etl_paging_begin(&http->paging);
 	read_hints(http, response->hints);
+	/* A 200 that says it is a part (bytes 0-99/5000) is a proxy's or a service's
+	 * mistake, and no whole. */
 	if (response->status == 200 && *response->content_range &&
 		!etl_paging_range_is_whole(response->content_range))
 		etl_paging_header(&http->paging, "Content-Range", 13, response->content_range,
@@ -210,6 +239,7 @@ static int head(void *self, const struct etl_response *response,
 	struct http *http = self;
 
 	etl_error_clear(&http->refusal);
+	/* Also for a refusal: its body says why, and its beginning is waited for. */
 	*verdict = ETL_SOURCE_BODY;
 	if (http->asked == TOKEN) {
 		etl_oauth_head(&http->oauth, response);
@@ -232,6 +262,8 @@ static int told(const struct http *http, struct etl_error *err)
 	return http->quoted ? failed(http, err) : explain(http, err);
 }
 
+/* The first bytes tell an HTML page from JSON before a decoder says "unexpected byte at
+ * 0". */
 static int look_at_text(void *ctx, const char *text, size_t len, struct etl_error *err)
 {
 	struct http *http = ctx;
@@ -254,6 +286,7 @@ static int judge_lone(void *ctx, const struct etl_record *record, struct etl_err
 {
 	const struct http *http = ctx;
 
+	/* {"error": "quota exceeded"} with status 200: many services answer so. */
 	if (http->options->errors == ETL_ERRORS_FAIL && etl_paging_is_error(record->bson, record->len))
 		return etl_error_set(err, ETL_DATA, "http.error_object",
 			"the answer tells of an error where its records should be ('%s'); if it is "
@@ -262,6 +295,7 @@ static int judge_lone(void *ctx, const struct etl_record *record, struct etl_err
 	return 0;
 }
 
+/* The refusal was kept at the head; here it gets the beginning of its body. */
 static int refused(struct http *http, struct etl_error *err)
 {
 	*err = http->refusal;
@@ -273,6 +307,7 @@ static int decode_data(struct http *http, const char *bytes, size_t len, struct 
 {
 	const struct etl_http_options *o = http->options;
 
+	/* The decoder sees nothing of a refusal: its body is text for people. */
 	if (http->refusal.kind != ETL_OK) {
 		etl_http_opening_keep(&http->opening, bytes, len);
 		return etl_http_opening_is_full(&http->opening) ? refused(http, err) : 0;
@@ -282,6 +317,8 @@ static int decode_data(struct http *http, const char *bytes, size_t len, struct 
 			"the answer has a body although its status says that there is none");
 		return failed(http, err);
 	}
+	/* Counted before anything is decoded: a service that never ends costs max_bytes
+	 * and no more. */
 	if (o->max_bytes && len > o->max_bytes - http->opening.bytes) {
 		etl_error_set(err, ETL_LIMIT, "http.size",
 			"the answer is larger than max_bytes (%llu)",
@@ -301,7 +338,9 @@ static int decode(
 	return decode_data(http, bytes, len, out, err);
 }
 
-/* A refusal whose body broke off is still that refusal. */
+/* A refusal whose body broke off is still that refusal.
+ * The connection broke while the body of a refusal came: the status is the better
+ * reason. */
 static void broken(void *self, struct etl_error *err)
 {
 	struct http *http = self;
@@ -312,6 +351,8 @@ static void broken(void *self, struct etl_error *err)
 
 /* ---- ends ---- */
 
+/* 1 = another question to the token endpoint follows (a refresh was refused, so the
+ * grant is asked again). */
 static int end_of_token(struct http *http, struct etl_request *out, struct etl_error *err)
 {
 	int rc = etl_oauth_finish(&http->oauth, out, err);
@@ -325,7 +366,10 @@ static int end_of_token(struct http *http, struct etl_request *out, struct etl_e
 	return ask_data(http, out, err) == 0 ? 1 : -1;
 }
 
-/* The end of the answer is the end of the records only if nothing in it says otherwise. */
+/* The end of the answer is the end of the records only if nothing in it says otherwise.
+ * {"data": [100 rows], "total": 500}: the answer itself says that 400 are missing.
+ * Closing the window would lose them for good, so it fails until the configuration says
+ * what to make of it. */
 static int check_end(const struct http *http, struct etl_error *err)
 {
 	const struct etl_http_options *o = http->options;
@@ -350,6 +394,8 @@ static int end_of_data(struct http *http, struct etl_batch *batch, struct etl_er
 {
 	struct etl_decode *decode = http->env->decode;
 	const struct etl_decode_spec *spec = etl_decode_spec_of(decode);
+	/* An answer without a byte proves nothing, unless the owner has said so for
+	 * this format. */
 	bool may_be_empty = spec->format->may_be_empty && spec->format->may_be_empty(spec->format_options);
 	struct hidden hidden;
 
@@ -360,6 +406,7 @@ static int end_of_data(struct http *http, struct etl_batch *batch, struct etl_er
 		return 0;
 	if (etl_http_opening_end(&http->opening, may_be_empty, hide(http, &hidden), err))
 		return failed(http, err);
+	/* First whether the bytes were whole, then whether they were all. */
 	if (etl_decode_end(decode, batch, err) || check_end(http, err))
 		return explain(http, err);
 	return 0;
@@ -371,6 +418,7 @@ static int next(void *self, etl_wall now, struct etl_batch *batch, struct etl_re
 	struct http *http = self;
 
 	(void)now;
+	/* next() is called once for each request that was filled. */
 	assert(http->asked != NOTHING);
 	if (http->asked == TOKEN)
 		return end_of_token(http, out, err);
@@ -387,6 +435,8 @@ static int open_instance(void *self, const void *options, const struct etl_sourc
 	(void)err;
 	http->options = options;
 	http->env = env;
+	/* The decoder tells what the answer says of itself while it reads; nothing is
+	 * read a second time. */
 	http->watch = (struct etl_decode_watch){http, look_at_text, note, judge_lone};
 	etl_decode_set_watch(env->decode, &http->watch);
 	http->refusal = (struct etl_error)ETL_ERROR_INIT;

@@ -3,6 +3,11 @@
  * mongodb: a find or an aggregation on a collection, cut to the window by its time field.
  * Blocking kind: read() runs on a worker and gives one batch a call. Reads what a majority
  * has; never writes.
+ *
+ * collection: raw, filter: {kind: "air"}, time: {field: t}; the window 10:00 to 11:00
+ * is asked for as find({$and: [{t: {$gte: 10:00, $lt: 11:00}}, {kind:
+ * "air"}]}).sort({t: 1}) Records come in batches of ETL_BATCH_RECORDS at most; the
+ * cursor stays open between two calls.
  */
 #include <mongoc/mongoc.h>
 #include <stdio.h>
@@ -13,6 +18,8 @@
 #include "record/time_format.h"
 #include "source/source.h"
 
+/* manual: a pipeline that joins or groups may have to put the window elsewhere than at
+ * its front. */
 enum { WINDOW_MATCH, WINDOW_MANUAL };
 
 #define CODE_UNAUTHORIZED 13
@@ -71,6 +78,8 @@ struct source {
 
 /* ---- configuration ---------------------------------------------------------------------- */
 
+/* A filter is a mapping, a pipeline a list: a mapping where stages are due is a common
+ * slip. */
 static const struct etl_document *compile(const struct etl_node *node, bool list,
 	const char *key, const struct etl_conf_env *env)
 {
@@ -93,7 +102,8 @@ static void contradiction(const struct etl_node *node, const struct etl_conf_env
 }
 
 /* What the window is compared with on the server: a date, or a number. False for a pattern,
- * whose texts cannot be compared. */
+ * whose texts cannot be compared.
+ * ISO 8601 stands for dates here: they need no format to be compared. */
 static bool time_kind(const struct etl_event_time_options *time, enum etl_time_kind *kind)
 {
 	*kind = ETL_TIME_ISO8601;
@@ -101,7 +111,8 @@ static bool time_kind(const struct etl_event_time_options *time, enum etl_time_k
 }
 
 /* A source reads. Stages that write are found at any depth: the server refuses them inside of a
- * $facet or $lookup, but only when the window is due. */
+ * $facet or $lookup, but only when the window is due.
+ * At any depth, since $facet and $lookup hold pipelines of their own. */
 static void refuse_writes(const struct etl_node *node, const struct etl_conf_env *env)
 {
 	for (size_t i = 0; i < node->n; i++) {
@@ -115,7 +126,9 @@ static void refuse_writes(const struct etl_node *node, const struct etl_conf_env
 	}
 }
 
-/* Stages at the top, which see the records of all windows of a request. */
+/* Stages at the top, which see the records of all windows of a request.
+ * For a warning of the loader: the newest ten of a month are not the newest ten of each
+ * of its days. */
 static const struct etl_node *cut(const void *opts)
 {
 	static const char *const stages[] = {"$limit", "$skip", "$sample", NULL};
@@ -156,6 +169,7 @@ static void check(void *opts, const struct etl_node *node, const struct etl_deco
 	if (o->collection && !etl_is_name(o->collection, 200))
 		etl_diag_add(env->diag, node ? &node->mark : NULL, ETL_DIAG_RANGE, NULL, NULL,
 			"'%s' is no collection name in %s", o->collection, env->what);
+	/* Both would have to be merged by a rule that nobody knows. */
 	if (o->pipeline_node && (o->filter_node || o->projection_node || o->sort_node))
 		contradiction(o->pipeline_node, env,
 			"'pipeline' excludes 'filter', 'projection' and 'sort'");
@@ -174,9 +188,13 @@ static void append_bound(bson_t *out, const char *operator, const struct options
 {
 	int64_t n;
 
+	/* label: end, interval 1h: the record of 10:00 to 11:00 is stamped 11:00, so
+	 * the window is asked for as 11:00 to 12:00. */
 	t = etl_wall_add(t, etl_decode_label(o->decode)); /* stamped at its end */
 	switch (o->kind) {
 	case ETL_TIME_EPOCH:
+		/* A double, because seconds may be stored with fractions; the server
+		 * compares numbers of all types. */
 		bson_append_double(out, operator, -1, (double)t.ms / 1000);
 		break;
 	case ETL_TIME_EPOCH_MS:
@@ -209,6 +227,7 @@ static void append_window(bson_t *out, const struct options *o, const struct etl
 	bson_append_document_end(out, &range);
 }
 
+/* Without an event time (window: none) there is nothing to cut by. */
 static bool adds_window(const struct options *o)
 {
 	return o->decode->time_text.field && o->window == WINDOW_MATCH;
@@ -252,12 +271,16 @@ static int append_rendered(bson_t *out, const char *key, const struct etl_docume
 	return rc;
 }
 
+/* The time limit holds on the server as well: a query that nobody waits for any more
+ * must not go on. */
 static void append_common(bson_t *out, const struct options *o)
 {
 	BSON_APPEND_INT64(out, "maxTimeMS", etl_dur_ms(o->timeout));
 	BSON_APPEND_INT32(out, "batchSize", (int32_t)o->batch_size);
 }
 
+/* In the order of time, since what follows (fold: sequence, first and last of an
+ * aggregate) relies on an order that is always the same. */
 static void append_default_sort(bson_t *out, const struct options *o)
 {
 	bson_t sort;
@@ -288,7 +311,8 @@ static int find(struct source *s, const struct etl_vars *vars, struct etl_error 
 	return rc;
 }
 
-/* The window's $match stands first, then the stages as configured. */
+/* The window's $match stands first, then the stages as configured.
+ * First, so that the server can use an index on the time field for it. */
 static int build_pipeline(const struct options *o, const struct etl_vars *vars, bson_t *out,
 	struct etl_error *err)
 {
@@ -322,6 +346,8 @@ static int aggregate(struct source *s, const struct etl_vars *vars, struct etl_e
 	int rc = build_pipeline(s->options, vars, &pipeline, err);
 
 	append_common(&opts, s->options);
+	/* A sort or group over 100 MB would fail otherwise, after having worked for a
+	 * while. */
 	BSON_APPEND_BOOL(&opts, "allowDiskUse", true);
 	BSON_APPEND_ARRAY(&wrapped, "pipeline", &pipeline);
 	if (rc == 0)
@@ -335,6 +361,7 @@ static int aggregate(struct source *s, const struct etl_vars *vars, struct etl_e
 
 /* ---- reading ---------------------------------------------------------------------------- */
 
+/* No client is taken yet: a strand may wait long for its turn. */
 static int open_source(void *self, const void *opts, const struct etl_source_env *env,
 	struct etl_error *err)
 {
@@ -348,7 +375,9 @@ static int open_source(void *self, const void *opts, const struct etl_source_env
 	return 0;
 }
 
-/* A client is held only while a span is being read. */
+/* A client is held only while a span is being read.
+ * Clients are few (the pool's size) and strands may be many: who waits for its turn
+ * holds none. */
 static void end_span(struct source *s)
 {
 	if (s->cursor)
@@ -361,7 +390,9 @@ static void end_span(struct source *s)
 	s->client = NULL;
 }
 
-/* Types that are no dates, and those that are no numbers. */
+/* Types that are no dates, and those that are no numbers.
+ * Null and missing are left out: such a document has no time at all and belongs to no
+ * window. */
 static const int32_t no_dates[] = {BSON_TYPE_DOUBLE, BSON_TYPE_INT32, BSON_TYPE_INT64,
 	BSON_TYPE_DECIMAL128, BSON_TYPE_TIMESTAMP, BSON_TYPE_OID, BSON_TYPE_DOCUMENT, BSON_TYPE_BOOL,
 	BSON_TYPE_BINARY, BSON_TYPE_UTF8};
@@ -408,6 +439,8 @@ static int build_type_filter(
 	return rc;
 }
 
+/* "the times in raw are compared with the window as dates, but 't' of a document is text
+ * '2026-07-01': no window would ever hold it; ..." */
 static int found_type(const struct source *s, const bson_t *doc, struct etl_error *err)
 {
 	const struct options *o = s->options;
@@ -461,6 +494,7 @@ static int check_types(struct source *s, const struct etl_vars *vars, struct etl
 		rc = etl_error_prefix(err, "looking at the times in %s", o->collection);
 	}
 	mongoc_cursor_destroy(cursor);
+	/* Once is enough for a run: what is written meanwhile is found by the next. */
 	s->types_checked = rc == 0;
 out:
 	bson_destroy(&filter);
@@ -468,6 +502,7 @@ out:
 	return rc;
 }
 
+/* The pool reads what a majority has, so nothing that is read can be rolled back. */
 static int begin_span(struct source *s, const struct etl_window *span, struct etl_error *err)
 {
 	const struct options *o = s->options;
@@ -489,8 +524,9 @@ static int begin_span(struct source *s, const struct etl_window *span, struct et
 	return o->pipeline ? aggregate(s, &vars, err) : find(s, &vars, err);
 }
 
-/* Nothing was found. A collection that is not there has nothing of any window: its name may be wrong,
- * and then all of them would be empty. Who may not list names is not asked further. */
+/* Nothing was found. A collection that is not there has nothing of any window: its name may be
+ * wrong, and then all of them would be empty. Who may not list names is not asked further.
+ * MongoDB answers a query on a collection that does not exist with nothing at all. */
 static int check_is_there(struct source *s, struct etl_error *err)
 {
 	const struct options *o = s->options;
@@ -514,12 +550,15 @@ static int check_is_there(struct source *s, struct etl_error *err)
 	return rc;
 }
 
+/* Another span ends the cursor of the one before: a halved span begins anew. */
 static bool is_span(const struct source *s, const struct etl_window *span)
 {
 	return s->cursor && s->span.start.ms == span->start.ms &&
 		s->span.end.ms == span->end.ms;
 }
 
+/* 0 at the end of the span, 1 while there is more: the caller asks again with the same
+ * span. */
 static int read_batch(void *self, const struct etl_window *span, struct etl_batch *out,
 	struct etl_error *err)
 {
@@ -536,6 +575,7 @@ static int read_batch(void *self, const struct etl_window *span, struct etl_batc
 			return -1;
 		}
 	}
+	/* Documents are copied: the driver's buffer is the next answer's. */
 	while (!etl_batch_is_full(out) && rc == 1) {
 		if (mongoc_cursor_next(s->cursor, &doc))
 			etl_batch_add_copy(out, doc, (etl_wall){ETL_NO_TIME}, s->position++);
@@ -548,12 +588,14 @@ static int read_batch(void *self, const struct etl_window *span, struct etl_batc
 		etl_error_prefix(err, "reading %s", s->options->collection);
 		rc = -1;
 	}
+	/* Only an answer without a document is doubted. */
 	if (rc == 0 && !s->position)
 		rc = check_is_there(s, err);
 	if (rc >= 0 && etl_decode_documents(s->env->decode, out, first, err) < 0)
 		rc = -1;
 	if (rc == 0)
 		rc = etl_decode_end(s->env->decode, out, err);
+	/* At the end and after a failure the client goes back at once. */
 	if (rc <= 0)
 		end_span(s);
 	return rc;

@@ -2,6 +2,11 @@
  *
  * Reads what etl_why_* tell of. Plans with the very functions of a run and writes nothing, not
  * even a watermark that a first run would make.
+ *
+ * The law of explaining: what is due, lost or blocked is asked of the functions that a run asks,
+ * with the same ledger, watermark and "now". Example: an operator wonders why 13:00 is not loaded.
+ * A second rule here, "due if its end lies behind now", would say "due"; the plan says that it
+ * settles until 14:10, and so does the answer. A rule that changes changes both.
  */
 #include "tell/explain.h"
 
@@ -13,6 +18,8 @@
 #include "flow/upstream.h"
 #include "plan/ledger_part.h"
 
+/* Changes of a partition that are looked through for the one that touched a window: years of an
+ * operator's work. */
 #define CHANGES_SEARCHED 500
 
 /* ---- planning ------------------------------------------------------------------------------ */
@@ -29,6 +36,8 @@ struct look {
 	struct etl_due_list due;
 };
 
+/* The ledger is read as far as a plan would look, not as far as it goes: a job of ten years is
+ * explained as fast as a new one. */
 static int look_open(struct look *look, struct etl_error *err)
 {
 	const struct etl_window_rules *rules = &look->job->window;
@@ -40,8 +49,8 @@ static int look_open(struct look *look, struct etl_error *err)
 		return -1;
 	look->has_mark = found;
 	if (!found && !rules->none) /* the watermark that the claim of the first run makes */
-		look->mark = (struct etl_watermark){.origin = rules->start, .processed = rules->start,
-			.window_ms = etl_dur_ms(rules->size)};
+		look->mark = (struct etl_watermark){.origin = rules->grid.start,
+			.processed = rules->grid.start, .window_ms = etl_window_longest_ms(rules)};
 	range = etl_window_scan_range(rules, &look->mark, look->now);
 	return etl_ledger_part_read(&look->ledger, look->state, look->job->name, look->partition->name,
 		&range, NULL, err);
@@ -62,6 +71,7 @@ static bool look_plan(struct look *look)
 	return look->due.n > 0;
 }
 
+/* Also of a look that failed halfway. */
 static void look_close(struct look *look)
 {
 	free(look->ledger.entries);
@@ -101,6 +111,7 @@ static int follow(struct etl_state *state, const struct etl_job *job,
 
 /* ---- a window ------------------------------------------------------------------------------ */
 
+/* The entry of exactly this window: one of an older window size overlaps it and is another one. */
 static int keep_entry(void *ctx, const struct etl_ledger_entry *entry, struct etl_error *err)
 {
 	struct etl_why_window *out = ctx;
@@ -129,6 +140,8 @@ static int keep_change(void *ctx, const void *thing)
 	return 1;
 }
 
+/* All entries, those without a state of their own too: a mark alone is something that can be told.
+ */
 static int read_ledger(struct look *look, struct etl_why_window *out, struct etl_error *err)
 {
 	struct etl_state *state = look->state;
@@ -157,6 +170,8 @@ static const struct etl_due_window *find_due(struct look *look, struct etl_windo
 	return NULL;
 }
 
+/* Lost is told beside due: the next run gives such a window up, which is done by a plan like
+ * loading it. */
 static int judge(struct look *look, struct etl_why_window *out, struct etl_error *err)
 {
 	const struct etl_due_window *due = find_due(look, out->window);
@@ -175,6 +190,7 @@ static int judge(struct look *look, struct etl_why_window *out, struct etl_error
 		&out->n_links, err);
 }
 
+/* One partition at a time: whoever asks about several calls it for each. */
 int etl_explain_window(struct etl_state *state, const struct etl_job *job,
 	const struct etl_partition *partition, struct etl_window window, etl_wall now,
 	struct etl_why_window *out, struct etl_error *err)
@@ -287,6 +303,8 @@ static int add_open(void *ctx, const struct etl_open_sum *sum)
 	return 0;
 }
 
+/* Twenty partitions at most, in the job's order: a job of a thousand is told as "in the first 20 of
+ * its 1,000". */
 int etl_explain_owed(struct etl_state *state, const struct etl_job *job, etl_wall now,
 	struct etl_why_owed *out, struct etl_error *err)
 {
@@ -312,6 +330,7 @@ int etl_explain_owed(struct etl_state *state, const struct etl_job *job, etl_wal
 
 /* ---- a run --------------------------------------------------------------------------------- */
 
+/* Documents of other versions may lack a field or hold another type: that reads as not known. */
 static const char *text_in(const bson_t *doc, const char *path)
 {
 	bson_iter_t iter, at;
@@ -339,6 +358,7 @@ static uint64_t count_in(const bson_t *doc, const char *path)
 		(uint64_t)bson_iter_as_int64(&at) : 0;
 }
 
+/* A rule of a newer etld is not known here: ETL_SKIP_MAX, which is told without a setting. */
 static enum etl_skip_code code_of(const char *word)
 {
 	enum etl_skip_code code;
@@ -346,6 +366,8 @@ static enum etl_skip_code code_of(const char *word)
 	return etl_skip_parse(word, &code) ? code : ETL_SKIP_MAX;
 }
 
+/* From the document and not from a run: a run that ended on another host is explained as well as
+ * one of ours. */
 void etl_explain_run(const bson_t *record, struct etl_why_run *out)
 {
 	*out = (struct etl_why_run){

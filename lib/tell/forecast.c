@@ -2,6 +2,11 @@
  *
  * The calendars of all jobs as one stream in order of time, and what can be counted in it.
  * Knows nothing of runs: how long one takes, what misfires and what waits is not foretold.
+ *
+ * Example: ten jobs at `every 10m` with jitters of 0 to 119 s, and a host that takes two
+ * requests at once. Of a day there are 1,440 slots; each tenth minute has some six starts and the
+ * next one four; the host's fullest minute has 6 requests against its limit of 2: a collision, told
+ * with the minute.
  */
 #include "tell/forecast.h"
 
@@ -15,7 +20,8 @@ enum { MINUTE_MS = 60000, HOUR_MS = 3600000 };
 /* ---- slots, merged ------------------------------------------------------------------------- */
 
 /* A heap of jobs, the one with the earliest slot first; equal slots in order of the jobs.
- * Without it each of up to 200,000 slots would cost a look at every job. */
+ * Without it each of up to 200,000 slots would cost a look at every job. Jobs without a calendar
+ * are in no heap: they run after others. */
 struct merge {
 	const struct etl_forecast_job *jobs;
 	struct etl_forecast_slot *heap;
@@ -28,6 +34,8 @@ static bool is_before(const struct etl_forecast_slot *a, const struct etl_foreca
 	return a->slot.ms != b->slot.ms ? a->slot.ms < b->slot.ms : a->job < b->job;
 }
 
+/* Earlier slots rise, as in any heap; the order of equal ones is fixed, so that two forecasts are
+ * the same text. */
 static void sink_down(struct merge *m, size_t i)
 {
 	for (;;) {
@@ -56,6 +64,7 @@ static void advance(struct merge *m, size_t i, etl_wall after)
 		m->heap[i] = m->heap[--m->n];
 }
 
+/* A slot at the very beginning of the range is one of it. */
 static void fill_heap(struct merge *m, size_t n_jobs, etl_wall start)
 {
 	for (size_t i = 0; i < n_jobs; i++) {
@@ -68,6 +77,7 @@ static void fill_heap(struct merge *m, size_t n_jobs, etl_wall start)
 		sink_down(m, i);
 }
 
+/* Of equal times the jobs' order. */
 static int by_firing(const void *a, const void *b)
 {
 	const struct etl_forecast_slot *x = a, *y = b;
@@ -118,7 +128,7 @@ static int by_host(const void *a, const void *b)
 }
 
 /* Hosts by name; gives each job's index among them, or SIZE_MAX for a job that asks no host or
- * has no slots. */
+ * has no slots. The caller frees it. */
 static size_t *list_hosts(const struct etl_forecast_job *jobs, size_t n, struct etl_forecast *out)
 {
 	struct host_of *order = etl_calloc(n + 1, sizeof *order);
@@ -155,6 +165,7 @@ struct load {
 	int64_t limit;
 };
 
+/* Also before 1970, where the remainder is negative. */
 static etl_wall floor_to(etl_wall t, int64_t ms)
 {
 	int64_t rest = t.ms % ms;
@@ -162,6 +173,7 @@ static etl_wall floor_to(etl_wall t, int64_t ms)
 	return (etl_wall){t.ms - rest - (rest < 0 ? ms : 0)};
 }
 
+/* Beyond the cap they are only counted: a thousand examples say no more than ten. */
 static void add_collision(struct etl_forecast *out, struct etl_forecast_collision collision)
 {
 	out->all_collisions++;
@@ -185,6 +197,7 @@ static void close_minute(struct etl_forecast *out, struct etl_forecast_host *hos
 	load->minute.n = load->at_once = 0;
 }
 
+/* As close_minute: the first of equal hours is told. */
 static void close_hour(struct etl_forecast_host *host, struct load *load)
 {
 	if (load->hour.n > host->hour_peak) {
@@ -243,7 +256,8 @@ static void count_hosts(const struct etl_forecast_job *jobs, size_t n, struct et
 
 /* ---- minutes ------------------------------------------------------------------------------- */
 
-/* Kept sorted, the fullest first, the earlier of two that are equal. */
+/* Kept sorted, the fullest first, the earlier of two that are equal. Ten are kept by insertion:
+ * cheaper than sorting 200,000 minutes. */
 static void keep_busiest(struct etl_forecast *out, struct etl_forecast_minute minute)
 {
 	size_t i = out->n_busiest;
@@ -259,6 +273,7 @@ static void keep_busiest(struct etl_forecast *out, struct etl_forecast_minute mi
 	out->busiest[i] = minute;
 }
 
+/* Slots are sorted: each minute is one stretch of the list. */
 static void count_minutes(int64_t max_active, struct etl_forecast *out)
 {
 	for (size_t i = 0; i < out->n_slots;) {
@@ -273,6 +288,7 @@ static void count_minutes(int64_t max_active, struct etl_forecast *out)
 	}
 }
 
+/* Places before hosts, hosts by name. */
 static int by_minute(const void *a, const void *b)
 {
 	const struct etl_forecast_collision *x = a, *y = b;
@@ -300,6 +316,7 @@ void etl_forecast_make(const struct etl_forecast_job *jobs, size_t n, struct etl
 		etl_forecast_clocks(&jobs[i], i, range, out);
 }
 
+/* Zeroed: a forecast can be made anew in the same place. */
 void etl_forecast_fini(struct etl_forecast *forecast)
 {
 	free(forecast->slots);

@@ -100,7 +100,8 @@ void etl_forecast_fini(struct etl_forecast *forecast);
 void etl_forecast_clocks(const struct etl_forecast_job *of, size_t index, struct etl_window range,
 	struct etl_forecast *out);
 
-/* "the clocks of Europe/Paris go forward from 02:00 to 03:00: ...", one sentence without a full stop. */
+/* "the clocks of Europe/Paris go forward from 02:00 to 03:00: ...", one sentence without a full
+ * stop. */
 #define ETL_FORECAST_TEXT_BYTES 256
 void etl_forecast_note_text(const struct etl_forecast_note *note, const struct etl_job *job,
 	char out[ETL_FORECAST_TEXT_BYTES]);

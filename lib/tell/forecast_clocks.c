@@ -2,6 +2,11 @@
  *
  * What the changes of a zone's clocks do to a job's slots, found by comparing its calendar
  * with the same expression on a clock that never changes. time/calendar.h has the rules.
+ *
+ * Example: `30 2 * * *` in Europe/Paris. On 29 March 2026 the clocks go from 02:00 to 03:00 and
+ * 02:30 does not exist: one note, MOVED, with the slot at 03:00. On 25 October 02:30 comes twice:
+ * ONCE, the first. Both follow from comparing the job's calendar with the same expression in UTC,
+ * where no clock changes: no rule of the calendar is written down a second time.
  */
 #include <stdio.h>
 #include <string.h>
@@ -34,6 +39,7 @@ static uint64_t count(const struct etl_calendar *calendar, int64_t from_ms, int6
 	return n;
 }
 
+/* Counted beyond the cap, as collisions are. */
 static void add_note(struct etl_forecast *out, const struct etl_forecast_note *note)
 {
 	out->all_notes++;
@@ -81,6 +87,7 @@ static void look_at_fold(const struct etl_job *job, struct etl_forecast_note *no
 	add_note(out, note);
 }
 
+/* The expression in UTC is made when the first change is met: most ranges have none. */
 void etl_forecast_clocks(const struct etl_forecast_job *of, size_t index, struct etl_window range,
 	struct etl_forecast *out)
 {
@@ -111,6 +118,7 @@ void etl_forecast_clocks(const struct etl_forecast_job *of, size_t index, struct
 
 /* ---- words --------------------------------------------------------------------------------- */
 
+/* Seconds only where there are some: a zone of 1910 had them. */
 static void clock_text(int64_t local_seconds, char out[16])
 {
 	struct etl_civil c;
@@ -122,6 +130,8 @@ static void clock_text(int64_t local_seconds, char out[16])
 		snprintf(out, 16, "%02d:%02d", c.hour % 24, c.minute % 60);
 }
 
+/* One and several have sentences of their own, for "02:30 and 5 more does not exist" is no
+ * language. */
 static void say(char *out, size_t size, const struct etl_forecast_note *note, const char *first,
 	const char *slot)
 {
@@ -149,6 +159,8 @@ static void say(char *out, size_t size, const struct etl_forecast_note *note, co
 	}
 }
 
+/* "the clocks of Europe/Paris go forward from 02:00 to 03:00: 02:30 does not exist and runs at
+ * 2026-03-29T01:00:00Z" */
 void etl_forecast_note_text(const struct etl_forecast_note *note, const struct etl_job *job,
 	char out[ETL_FORECAST_TEXT_BYTES])
 {
@@ -168,6 +180,7 @@ void etl_forecast_note_text(const struct etl_forecast_note *note, const struct e
 	say(out + n, ETL_FORECAST_TEXT_BYTES - (size_t)n, note, first, slot);
 }
 
+/* With the offset, since 02:30 alone may mean two instants. */
 void etl_forecast_local(const struct etl_zone *zone, etl_wall t, char out[ETL_LOCAL_TEXT_BYTES])
 {
 	int32_t offset = etl_zone_offset(zone, t, NULL), minutes = (offset < 0 ? -offset : offset) / 60;

@@ -3,6 +3,10 @@
  * Walks over the graph of jobs, each over a list of its own in place of the stack: a chain of
  * ten thousand jobs must not end the daemon. Each job is taken once, so that no graph makes a
  * walk endless.
+ *
+ * Example: raw → hourly → daily and hourly → report. `graph hourly` marks raw (up), daily and
+ * report (down), and hourly. The tree is raw, hourly, daily, report, with depths 0, 1, 2, 2; a job
+ * that has two upstreams stands under the one that is reached first, once.
  */
 #include "tell/graph_view.h"
 
@@ -33,6 +37,7 @@ static void spread(const struct etl_job *job, size_t n, bool up, bool *shown)
 	free(list);
 }
 
+/* `jobs` is not needed: ties are pointers. */
 void etl_graph_related(struct etl_job *const *jobs, size_t n, const struct etl_job *job, bool *shown)
 {
 	(void)jobs;
@@ -40,6 +45,8 @@ void etl_graph_related(struct etl_job *const *jobs, size_t n, const struct etl_j
 	spread(job, n, false, shown);
 }
 
+/* Nothing that is shown stands above it: a job whose upstream is not asked for begins a tree of its
+ * own. */
 static bool is_root(const struct etl_job *job, const bool *shown)
 {
 	for (size_t i = 0; i < job->n_upstream; i++)
@@ -68,6 +75,7 @@ static void take(struct tree *t, const struct etl_job *job, size_t depth)
 	t->path[depth] = (struct step){job, 0};
 }
 
+/* Back up by one where a job has no dependant left; done where the root has none. */
 static void grow(struct tree *t, const struct etl_job *root)
 {
 	size_t depth = 0;
@@ -87,6 +95,8 @@ static void grow(struct tree *t, const struct etl_job *root)
 	}
 }
 
+/* In the order of the configuration, which is by name. A circle cannot be: the loader refuses it.
+ */
 size_t etl_graph_tree(struct etl_job *const *jobs, size_t n, const bool *shown,
 	struct etl_graph_node *out)
 {

@@ -1,8 +1,20 @@
 /* SPDX-License-Identifier: MIT
  *
- * A job in words: one function for each phase of the scheduler. Reads nothing: all facts are
- * given, so that each answer can be tested as a text. Sentences that people rely on are changed
- * with their tests.
+ * A job in words: one function for each phase of the scheduler. Reads nothing: all facts are given,
+ * so that each answer can be tested as a text. Sentences that people rely on are changed with their
+ * tests.
+ *
+ * Example of facts and their words: phase IDLE, next slot 13:10, jitter 17 s, two windows owed
+ * since 10:00:
+ *   because  idle until its slot 2026-07-01T13:10:00Z, which fires at 2026-07-01T13:10:17Z
+ *            (jitter 17s on this host)
+ *   because  2 windows are due, the oldest: window 2026-07-01T10:00:00Z
+ *   next     its slot 2026-07-01T13:10:00Z fires, at 2026-07-01T13:10:17Z
+ *   hint     etlctl run airqino
+ *   hint     etlctl windows airqino
+ * A sentence names the setting that it follows from, in the words of the file, and a hint is a
+ * command or a setting that changes it. No sentence promises what the scheduler may decide
+ * otherwise.
  */
 #include "tell/why.h"
 
@@ -29,6 +41,7 @@ static char *sentence(const char *fmt, va_list ap)
 	return etl_strdup(text);
 }
 
+/* Takes the text. */
 static void list_add(struct etl_why_list *list, char *text)
 {
 	ETL_GROW(list->items, list->n, list->cap);
@@ -84,12 +97,14 @@ void etl_why_fini(struct etl_why *why)
 
 /* ---- phases -------------------------------------------------------------------------------- */
 
+/* Into the caller's buffer: a sentence may hold several times. */
 static const char *stamp(etl_wall t, char out[ETL_TIME_TEXT_BYTES])
 {
 	etl_time_format_rfc3339(t, out);
 	return out;
 }
 
+/* Cut where the buffer ends: a job after fifty others is told by the first of them. */
 static void names_of_upstream(const struct etl_job *job, char *out, size_t size)
 {
 	size_t at = 0;
@@ -145,7 +160,8 @@ static void is_paused(const struct etl_why_job *f, struct etl_why *why)
 	etl_why_hint(why, "etlctl run %s --force", f->name);
 }
 
-/* The time that is told is that of the partition which is tried next; the others wait longer. */
+/* The time that is told is that of the partition which is tried next; the others wait longer. The
+ * run's own failures, while it tries again: its record has none of them yet. */
 static void tell_retry(const struct etl_why_job *f, struct etl_why *why)
 {
 	char at[ETL_TIME_TEXT_BYTES];
@@ -211,7 +227,8 @@ static void is_sensing(const struct etl_why_job *f, struct etl_why *why)
 }
 
 /* A piece of a backfill can wait although places are free, so backfills are told by their own
- * limit. */
+ * limit. Backfills get half of the places and only what live runs leave: their sentence says so, or
+ * an operator would wonder about free places. */
 static void needs_place(const struct etl_why_job *f, struct etl_why *why)
 {
 	if (f->only_backfill)
@@ -245,6 +262,8 @@ static void needs_store(const struct etl_why_job *f, struct etl_why *why)
 	etl_why_hint(why, "etlctl status");
 }
 
+/* The lease may be renewed for hours by a long run: the time is when it is asked for again, not
+ * when it ends. */
 static void is_held(const struct etl_why_job *f, struct etl_why *why)
 {
 	char until[ETL_TIME_TEXT_BYTES];
@@ -255,6 +274,7 @@ static void is_held(const struct etl_why_job *f, struct etl_why *why)
 	etl_why_hint(why, "etlctl runs %s", f->name);
 }
 
+/* The one state in which nothing of this process will change anything. */
 static void is_stopping(const struct etl_why_job *f, struct etl_why *why)
 {
 	(void)f;
@@ -262,6 +282,7 @@ static void is_stopping(const struct etl_why_job *f, struct etl_why *why)
 	etl_why_next(why, (etl_wall){0}, "etld is started again; missed slots are decided then (misfire)");
 }
 
+/* "window 2026-07-01T10:00:00Z of partition 283164601". */
 static void window_text(const struct etl_job *job, struct etl_window window,
 	const struct etl_partition *partition, char *out, size_t size)
 {
@@ -329,6 +350,8 @@ static void add_host(const struct etl_why_job *f, struct etl_why *why)
 	etl_why_hint(why, "etlctl status");
 }
 
+/* Beside the phase and not instead of it: a job may wait for its slot while a piece of its backfill
+ * waits for a place. */
 static void add_backfill(const struct etl_why_backfill *f, struct etl_why *why)
 {
 	const struct etl_backfill *b = &f->facts;
@@ -342,6 +365,7 @@ static void add_backfill(const struct etl_why_backfill *f, struct etl_why *why)
 		f->until.ms ? ", until " : "", f->until.ms ? until : "");
 }
 
+/* More than four are counted: their names would be the whole answer. */
 static void add_backfills(const struct etl_why_job *f, struct etl_why *why)
 {
 	for (size_t i = 0; i < f->n_backfills && i < ETL_WHY_BACKFILLS; i++)
@@ -352,6 +376,7 @@ static void add_backfills(const struct etl_why_job *f, struct etl_why *why)
 		etl_why_hint(why, "etlctl backfills %s", f->name);
 }
 
+/* Missed or not: how long there is left is what an operator wants to know before. */
 static void add_deadline(const struct etl_why_job *f, struct etl_why *why)
 {
 	char what[300], due[ETL_TIME_TEXT_BYTES], length[ETL_DURATION_TEXT_BYTES];
@@ -383,6 +408,7 @@ static void add_last(const struct etl_why_job *f, struct etl_why *why)
 		etl_why_hint(why, "etlctl dead list %s", last->run_id);
 }
 
+/* No fault, and nobody would look for it: data of before are in another place than those of now. */
 static void add_elsewhere(const struct etl_why_job *f, struct etl_why *why)
 {
 	char text[ETL_ELSEWHERE_TEXT_BYTES], command[ETL_ELSEWHERE_TEXT_BYTES];
@@ -405,7 +431,9 @@ void etl_why_left_out(const struct etl_job *job, struct etl_why *why)
 }
 
 /* The order is that of certainty: what blocks the job, its phase, then what is worth knowing
- * besides. The first function that calls etl_why_next names the next event. */
+ * besides. The first function that calls etl_why_next names the next event. Example: a job that is
+ * blocked by a window upstream and whose slot comes at 13:10: what is told as next is when the
+ * upstream runs, since its own slot would find it blocked again. */
 void etl_why_of_job(const struct etl_why_job *facts, struct etl_why *why)
 {
 	if (facts->job->left_out) {

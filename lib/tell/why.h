@@ -43,8 +43,9 @@ void etl_why_setting(const struct etl_job *job, enum etl_skip_code code, char ou
  * NULL: it is not configured any more, the setting is not known. */
 void etl_why_skip(const struct etl_job *job, const struct etl_skip *skip, struct etl_why *why);
 
-/* The command that loads windows again, closed ones too: of [range.start, range.end), of one partition
- * as it is shown, NULL or "-" = of all. A run if one request would hold them, else a backfill. */
+/* The command that loads windows again, closed ones too: of [range.start, range.end), of one
+ * partition as it is shown, NULL or "-" = of all. A run if one request would hold them, else a
+ * backfill. */
 void etl_why_again(const struct etl_job *job, const char *partition, const struct etl_window *range,
 	struct etl_buf *out);
 

@@ -2,6 +2,12 @@
  *
  * Runs and skipped slots in words: triggers, rules with their settings, how a run ended and
  * what follows. Words that are not known come from a newer etld; they are told as they are.
+ *
+ * Example of a run that failed, as `etlctl why RUN` tells it:
+ *   because  it ran because its slot 2026-07-01T10:10:00Z had come
+ *   because  it failed: api.example.org: status 500
+ *   because  3 windows failed; they stay due
+ *   next     2026-07-01T11:10:00Z: the next slot runs the windows that stayed due
  */
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +26,7 @@ static const char *stamp(etl_wall t, char out[ETL_TIME_TEXT_BYTES])
 
 /* ---- settings ------------------------------------------------------------------------------ */
 
+/* As the file has it: "schedule.misfire: run_if_younger(2h)". */
 static void misfire_setting(const struct etl_job *job, char out[ETL_WHY_SETTING_BYTES])
 {
 	char age[ETL_DURATION_TEXT_BYTES];
@@ -82,7 +89,8 @@ void etl_why_setting(const struct etl_job *job, enum etl_skip_code code, char ou
 }
 
 /* Which setting or command would let such slots run the next time. None for slots that a wrong
- * clock or an edit took: there is nothing to set. */
+ * clock or an edit took: there is nothing to set. Example: `schedule.misfire: run_latest` and slots
+ * that were passed over by it: run_each would have run each. */
 static void skip_hint(const struct etl_job *job, enum etl_skip_code code, struct etl_why *why)
 {
 	switch (code) {
@@ -148,7 +156,8 @@ void etl_why_skip(const struct etl_job *job, const struct etl_skip *skip, struct
 
 /* ---- triggers ------------------------------------------------------------------------------ */
 
-/* Records may be of a newer etld: a word that is unknown is told as it is, not refused. */
+/* Records may be of a newer etld: a word that is unknown is told as it is, not refused. By the
+ * words of sched/trigger.h, which records hold. */
 static int trigger_kind(const char *word)
 {
 	for (int i = 0; i < ETL_TRIGGER_MAX; i++)
@@ -157,6 +166,7 @@ static int trigger_kind(const char *word)
 	return ETL_TRIGGER_MAX;
 }
 
+/* Nothing for a run of whatever was due. */
 static void asked_text(const struct etl_why_run *f, char *out, size_t size)
 {
 	char from[ETL_TIME_TEXT_BYTES], to[ETL_TIME_TEXT_BYTES];
@@ -167,7 +177,8 @@ static void asked_text(const struct etl_why_run *f, char *out, size_t size)
 			stamp(f->asked.end, to));
 }
 
-/* A trigger's cause may be missing: records of earlier versions have none. */
+/* A trigger's cause may be missing: records of earlier versions have none. Completes "it ran
+ * because": a clause, without a full stop. */
 void etl_why_trigger(const struct etl_why_run *f, char out[ETL_WHY_TRIGGER_BYTES])
 {
 	char slot[ETL_TIME_TEXT_BYTES], asked[96], setting[ETL_WHY_SETTING_BYTES] = "";
@@ -210,7 +221,9 @@ void etl_why_trigger(const struct etl_why_run *f, char out[ETL_WHY_TRIGGER_BYTES
 /* ---- ends ---------------------------------------------------------------------------------- */
 
 /* Windows that stayed due are not lost; the sentence says which event takes them: the next
- * slot, the next run, or nothing while the job is paused. */
+ * slot, the next run, or nothing while the job is paused. Example: a run failed at 10:10 and the
+ * job runs hourly: the slot 11:10 takes what stayed due, and nobody has to do anything; who does
+ * not want to wait runs it by hand. */
 static void follows_retry(const struct etl_why_run *f, struct etl_why *why)
 {
 	if (!f->config)
@@ -227,7 +240,8 @@ static void follows_retry(const struct etl_why_run *f, struct etl_why *why)
 		etl_why_hint(why, "etlctl run %s", f->job);
 }
 
-/* state word -> what it means; `retry`: its windows stay due */
+/* state word -> what it means; `retry`: its windows stay due A state that is not in this table is
+ * told by its word. */
 static const struct {
 	const char *state, *text;
 	bool retry;
@@ -245,7 +259,7 @@ static const struct {
 };
 
 /* What follows from a state depends on the job: windows that stayed due, its next slot, a
- * pause. */
+ * pause. The reason of the run stands behind its end, as the record has it. */
 static void tell_end(const struct etl_why_run *f, struct etl_why *why)
 {
 	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
@@ -290,7 +304,8 @@ static void skipped_record(const struct etl_why_run *f, struct etl_why *why)
 }
 
 /* First why it ran, then what was passed over for it, then how it ended: the order in which it
- * happened. */
+ * happened. Hints at the end lead on: what is held, the run at length, the records that were
+ * refused. */
 void etl_why_of_run(const struct etl_why_run *f, struct etl_why *why)
 {
 	char trigger[ETL_WHY_TRIGGER_BYTES];

@@ -2,6 +2,14 @@
  *
  * A window in words: its ledger entry, whether it is due and why, and what it waits for. Reads
  * nothing and decides nothing: explain.c has asked the functions of a run.
+ *
+ * Example of a window that a check holds back:
+ *   because  held: a check in run 0197c5d2-... held it back at 2026-07-01T11:10:05Z: range /v ...
+ *   because  an operator may let this content in (held release), or close the window without it
+ *            (held discard)
+ *   because  it is due: it is still open
+ *   next     the next run of job airqino takes it
+ *   hint     etlctl held release airqino 2026-07-01T10:00:00Z --reason TEXT
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,12 +23,14 @@
 #include "time/civil.h"
 #include "time/duration.h"
 
+/* As in why.c. */
 static const char *stamp(etl_wall t, char out[ETL_TIME_TEXT_BYTES])
 {
 	etl_time_format_rfc3339(t, out);
 	return out;
 }
 
+/* A job without windows has one unit, which no time names. */
 static bool is_whole(const struct etl_why_window *f)
 {
 	return f->job->window.none;
@@ -35,8 +45,8 @@ void etl_why_again(const struct etl_job *job, const char *partition, const struc
 	struct etl_buf *out)
 {
 	const struct etl_window_rules *rules = &job->window;
-	int64_t span_ms = etl_dur_ms(rules->max_span.us ? rules->max_span : rules->size);
-	bool fits = range->end.ms - range->start.ms <= span_ms;
+	bool fits = range->end.ms - range->start.ms <= etl_dur_ms(rules->max_span) ||
+		etl_grid_count(&rules->grid, *range) <= 1;
 	char from[ETL_TIME_TEXT_BYTES], to[ETL_TIME_TEXT_BYTES];
 
 	if (rules->none)
@@ -50,7 +60,7 @@ void etl_why_again(const struct etl_job *job, const char *partition, const struc
 }
 
 /* Records of the window that were refused: where they are, and how they are loaded once the
- * cause is mended. */
+ * cause is mended. Loaded again as a whole: there is no way to send one record through alone. */
 static void tell_rejects(const struct etl_why_window *f, struct etl_why *why)
 {
 	unsigned long long n = (unsigned long long)f->entry.counts.rejected;
@@ -108,7 +118,8 @@ static void hint_run(const struct etl_why_window *f, struct etl_why *why)
 }
 
 /* Each state is told with the commands that it allows: an operator who reads "held" wants to
- * know what to do about it. */
+ * know what to do about it. Of each state: by which run, when, why; then what may be done about it,
+ * as commands. */
 static void tell_entry(const struct etl_why_window *f, struct etl_why *why)
 {
 	const struct etl_ledger_entry *e = &f->entry;
@@ -222,7 +233,7 @@ static void tell_target(const struct etl_why_window *f, struct etl_why *why)
 /* ---- due ----------------------------------------------------------------------------------- */
 
 /* The rule that made it due is told in the words of the configuration, where there is a setting
- * for it. */
+ * for it. A window may be closed and due: it is read again by rule, or somebody has marked it. */
 static void tell_due(const struct etl_why_window *f, struct etl_why *why)
 {
 	switch (f->why) {
@@ -271,7 +282,8 @@ static void not_final(const struct etl_why_window *f, etl_wall final_at, struct 
 	etl_why_next(why, slot_after(f, final_at), "the first run after %s takes it", at);
 }
 
-/* The reasons are asked in the order of planning: behind the end, not final, closed. */
+/* The reasons are asked in the order of planning: behind the end, not final, closed. A closed
+ * window can be run again all the same, and the command for that is given. */
 static void not_due(const struct etl_why_window *f, struct etl_why *why)
 {
 	const struct etl_window_rules *rules = &f->job->window;
@@ -308,6 +320,7 @@ static void tell_deadline(const struct etl_why_window *f, struct etl_why *why)
 
 /* ---- what it waits for --------------------------------------------------------------------- */
 
+/* The partition is named where the job has several: another one of the same hour may be in. */
 static void link_text(const struct etl_why_link *l, char *out, size_t size)
 {
 	char start[ETL_TIME_TEXT_BYTES];
@@ -397,7 +410,8 @@ void etl_why_links(const char *subject, const struct etl_why_link *links, size_t
 /* ---- the whole ----------------------------------------------------------------------------- */
 
 /* A window that is due is taken by the next run of its job, whatever starts it; only the phase
- * tells when that is. */
+ * tells when that is. Only where nothing is waited for: else the last link of the chain says what
+ * comes next. */
 static void tell_next(const struct etl_why_window *f, struct etl_why *why)
 {
 	switch (f->phase) {

@@ -67,9 +67,9 @@ int etl_civil_month_days(int64_t year, int month)
 
 bool etl_civil_is_valid(const struct etl_civil *c)
 {
+	/* Days up to the 28th need no look at the month. */
 	return c->year >= ETL_CIVIL_YEAR_MIN && c->year <= ETL_CIVIL_YEAR_MAX &&
 	       c->month >= 1 && c->month <= 12 && c->day >= 1 &&
-	/* Most days need no look at the month. */
 	       (c->day <= 28 || c->day <= etl_civil_month_days(c->year, c->month)) &&
 	       c->hour >= 0 && c->hour <= 23 && c->minute >= 0 && c->minute <= 59 &&
 	       c->second >= 0 && c->second <= 59 && c->ms >= 0 && c->ms <= 999;
@@ -225,20 +225,25 @@ static bool parse_without_seconds(const char *text, etl_wall *out)
 	return etl_time_parse_rfc3339(full, strlen(full), out);
 }
 
+/* "2026-07-01", "2026-07-01 10:00": a calendar's and a clock's words, of whatever zone. */
+bool etl_time_parse_zoneless(const char *text, etl_wall *out)
+{
+	char with_zone[48];
+
+	if (etl_time_parse_date(text, strlen(text), out))
+		return true;
+	snprintf(with_zone, sizeof with_zone, "%.40sZ", text);
+	return etl_time_parse_rfc3339(with_zone, strlen(with_zone), out) ||
+		parse_without_seconds(with_zone, out);
+}
+
 /* "2026-07-01", "2026-07-01T10:00Z", "2026-07-01 10:00", "2026-07-01T10:00:00+02:00": whatever an
  * operator types at a command line. Without an offset it is UTC and never the terminal's zone: the
  * same command means the same window on every machine. */
 bool etl_time_parse(const char *text, etl_wall *out)
 {
-	char with_zone[48];
-	size_t n = strlen(text);
-
-	if (etl_time_parse_date(text, n, out) || etl_time_parse_rfc3339(text, n, out) ||
-		parse_without_seconds(text, out))
-		return true;
-	snprintf(with_zone, sizeof with_zone, "%.40sZ", text); /* without an offset it is UTC */
-	return etl_time_parse_rfc3339(with_zone, strlen(with_zone), out) ||
-		parse_without_seconds(with_zone, out);
+	return etl_time_parse_zoneless(text, out) || etl_time_parse_rfc3339(text, strlen(text), out) ||
+		parse_without_seconds(text, out);
 }
 
 static char *put_digits(char *p, int n, int width)

@@ -80,6 +80,8 @@ bool etl_time_parse_date(const char *s, size_t len, etl_wall *out);
 /* A time as people type it: "2026-07-01", "2026-07-01T10:00Z" (no seconds), RFC 3339; without a
  * zone it is UTC. */
 bool etl_time_parse(const char *text, etl_wall *out);
+/* Only those without a zone, read as if they were UTC; false if the text has one. */
+bool etl_time_parse_zoneless(const char *text, etl_wall *out);
 
 /* "2026-11-22T15:00:00Z"; ".mmm" before the Z only if the milliseconds are not 0. A time
  * beyond years 1 to 9999 is clamped to the edge. */

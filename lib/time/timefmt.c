@@ -34,12 +34,12 @@ enum has {
 	HAS_EPOCH = 1 << 8,
 };
 
+/* Texts whose length never varies ("%Y-%m-%d %H:%M" is 16 bytes) are refused by their length before
+ * any byte is read. */
 static const struct directive {
 	char letter;
 	uint8_t width; /* of its text; 0 = it varies */
 	uint16_t has;
-/* Texts whose length never varies ("%Y-%m-%d %H:%M" is 16 bytes) are refused by their length before
- * any byte is read. */
 } directives[] = {
 	{'Y', 4, HAS_YEAR},
 	{'y', 2, HAS_YEAR},

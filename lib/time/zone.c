@@ -313,3 +313,24 @@ enum etl_local etl_zone_to_utc(const struct etl_zone *zone, int64_t local_second
 	second->ms = (found.at[found.count - 1] + shift) * 1000;
 	return found.count == 2 ? ETL_LOCAL_FOLD : ETL_LOCAL_UNIQUE;
 }
+
+/* ---- texts ---- */
+
+bool etl_zone_time_parse(const struct etl_zone *zone, const char *text, etl_wall *out)
+{
+	etl_wall local, first, second;
+
+	if (!zone || !etl_time_parse_zoneless(text, &local))
+		return etl_time_parse(text, out);
+	etl_zone_to_utc(zone, etl_wall_seconds(local), &first, &second);
+	out->ms = first.ms + etl_wall_ms_part(local);
+	return true;
+}
+
+void etl_zone_date(const struct etl_zone *zone, etl_wall t, char out[ETL_DATE_TEXT_BYTES])
+{
+	struct etl_civil c;
+
+	etl_civil_from_seconds(etl_wall_seconds(t) + etl_zone_offset(zone, t, NULL), &c);
+	snprintf(out, ETL_DATE_TEXT_BYTES, "%04d-%02d-%02d", c.year, c.month, c.day);
+}

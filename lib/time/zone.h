@@ -61,6 +61,14 @@ enum etl_local {
 enum etl_local etl_zone_to_utc(const struct etl_zone *zone, int64_t local_seconds,
 	etl_wall *first, etl_wall *second);
 
+/* A time as people type it (civil.h); one without a zone is of this zone, UTC if NULL. A date is its
+ * first instant. */
+bool etl_zone_time_parse(const struct etl_zone *zone, const char *text, etl_wall *out);
+
+/* What the clocks show as the date, "2026-10-25". */
+#define ETL_DATE_TEXT_BYTES 16
+void etl_zone_date(const struct etl_zone *zone, etl_wall t, char out[ETL_DATE_TEXT_BYTES]);
+
 /* The first instant strictly after `after` at which the offset from UTC changes; false if
  * none comes before the year 9999. */
 bool etl_zone_next_transition(const struct etl_zone *zone, etl_wall after, etl_wall *at);

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
  * Up before a transform, down behind it: one copy of the record for each pointer and way.
+ *
+ * cast: {/meta/v: int} of {"meta": {"v": "1"}}: lifted to {"meta": {"v": "1"},
+ * "/meta/v": "1"}, cast at the top like any field to "/meta/v": 1, and lowered to
+ * {"meta": {"v": 1}}.
  */
 #include "transform/pointers.h"
 
 #include "record/doc.h"
 
+/* Names without a slash need nothing: a transform that uses none pays nothing. */
 void etl_pointers_build(struct etl_pointers *pointers, const char *const *names, size_t n,
 	struct etl_arena *arena)
 {
@@ -18,6 +23,7 @@ void etl_pointers_build(struct etl_pointers *pointers, const char *const *names,
 			pointers->n++;
 }
 
+/* "/meta/v" leads into "meta", "/metadata/v" does not. */
 bool etl_pointer_leads_into(const char *field, const char *name)
 {
 	size_t len = strlen(name);
@@ -26,7 +32,8 @@ bool etl_pointer_leads_into(const char *field, const char *name)
 	       (!field[1 + len] || field[1 + len] == '/');
 }
 
-/* The field at the top that stands for the pointer. */
+/* The field at the top that stands for the pointer.
+ * A name with one token, which is the pointer's own text: slashes and all. */
 static struct etl_path top_of(const struct etl_path *pointer, struct etl_path_token *token)
 {
 	*token = (struct etl_path_token){
@@ -34,6 +41,8 @@ static struct etl_path top_of(const struct etl_path *pointer, struct etl_path_to
 	return (struct etl_path){.text = pointer->text, .n = 1, .tokens = token};
 }
 
+/* A record that has a field of the pointer's own text would be lowered wrongly: it is
+ * refused. */
 static void lift_one(const struct etl_path *pointer, struct etl_batch *batch, size_t i,
 	const char *rule)
 {
@@ -51,6 +60,7 @@ static void lift_one(const struct etl_path *pointer, struct etl_batch *batch, si
 			&record->len);
 }
 
+/* Pointer by pointer over the whole batch; rejects of one are passed by the next. */
 void etl_pointers_lift(const struct etl_pointers *pointers, struct etl_batch *batch, const char *rule)
 {
 	for (size_t p = 0; p < pointers->n; p++)
@@ -61,6 +71,8 @@ void etl_pointers_lift(const struct etl_pointers *pointers, struct etl_batch *ba
 		etl_batch_compact(batch);
 }
 
+/* Taken from the top first: the pointer may lead into a document that is then written
+ * anew. */
 static void lower_one(const struct etl_path *pointer, struct etl_batch *batch, size_t i, bool gone,
 	const char *rule)
 {
@@ -77,6 +89,7 @@ static void lower_one(const struct etl_path *pointer, struct etl_batch *batch, s
 	if (there || gone)
 		why = etl_path_put(pointer, record->bson, record->len, there ? &e : NULL, batch->arena,
 			&record->bson, &record->len);
+	/* Documents that lead there are made, so a record may grow here as well. */
 	if (!why && record->len > ETL_DOCUMENT_BYTES_MAX)
 		why = "the record is larger than a document may be";
 	if (why)
@@ -84,7 +97,9 @@ static void lower_one(const struct etl_path *pointer, struct etl_batch *batch, s
 			"'%s' cannot be written: %s", pointer->text, why);
 }
 
-/* A dead letter shows the record as it came. */
+/* A dead letter shows the record as it came.
+ * What was lifted is taken out of the bytes that a dead letter shows: an operator
+ * compares them with what the service sent. */
 static void clean_reject(const struct etl_path *pointer, struct etl_batch *batch,
 	struct etl_reject *reject)
 {
@@ -96,6 +111,7 @@ static void clean_reject(const struct etl_path *pointer, struct etl_batch *batch
 			&reject->raw_len);
 }
 
+/* Only rejects of this transform are cleaned: earlier ones never had the field. */
 void etl_pointers_lower(const struct etl_pointers *pointers, struct etl_batch *batch,
 	size_t n_rejects, bool gone, const char *rule)
 {

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
  * Field names, hits and slices.
+ *
+ * drop: [b, d] of {a, b, c, d, e}: hits are b and d in the record's order; slices are
+ * a, c and e. A slice is copied as it lies, however many fields it has, so the work is
+ * that of the hits.
  */
 #include "transform/rewrite.h"
 
 #include "base/alloc.h"
 #include "base/str.h"
 
+/* A table of at least four slots a name: most names of a record are in none of them,
+ * and one look says so. */
 void etl_fields_build(struct etl_fields *fields, const char *const *names, size_t n,
 	struct etl_arena *arena)
 {
@@ -37,6 +43,7 @@ void etl_hits_fini(struct etl_hits *hits)
 	*hits = (struct etl_hits){0};
 }
 
+/* One walk over the record, whatever the number of names. */
 void etl_hits_find(struct etl_hits *hits, const struct etl_fields *fields,
 	const struct etl_record *record)
 {
@@ -55,6 +62,8 @@ void etl_hits_find(struct etl_hits *hits, const struct etl_fields *fields,
 	}
 }
 
+/* Several elements at once: the writer asks for the first one's name and takes all the
+ * rest as its value, which it never looks into. */
 void etl_rewrite_slice(struct etl_writer *w, const uint8_t *from, const uint8_t *to)
 {
 	if (from == to)
@@ -67,6 +76,7 @@ void etl_rewrite_slice(struct etl_writer *w, const uint8_t *from, const uint8_t 
 	etl_writer_raw(w, key, (uint32_t)key_len, from[0], value, (uint32_t)(to - value));
 }
 
+/* A record that grew too large is refused with what it was before. */
 void etl_rewrite_done(struct etl_batch *batch, size_t i, const char *rule, struct etl_writer *w)
 {
 	uint32_t len;
@@ -81,6 +91,7 @@ void etl_rewrite_done(struct etl_batch *batch, size_t i, const char *rule, struc
 	batch->records[i].len = len;
 }
 
+/* The path is not kept: the table of names compiles its own. */
 bool etl_field_name_ok(const char *name, const struct etl_node *node, const char *what,
 	const struct etl_conf_env *env)
 {
@@ -89,6 +100,8 @@ bool etl_field_name_ok(const char *name, const struct etl_node *node, const char
 	return etl_path_configure(name, node, what, env, &path);
 }
 
+/* A field that is named a second time is a slip of the pen, whatever the transform
+ * would make of it. */
 bool etl_field_names_ok(const struct etl_strings *names, const char *what,
 	const struct etl_conf_env *env)
 {

@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * aggregate: buckets of event time [k * every, (k + 1) * every), counted from the epoch in
- * UTC; whole days are days of `timezone`. One record for each bucket and each combination
- * of the `by` values, given when all records have been seen. A bucket lies within one unit, so
- * that state by bucket is state by unit. It grows with the number of buckets and not of records,
- * and has caps.
+ * aggregate: buckets of event time, on a grid of their own (time/grid.h); whole days, weeks, months
+ * and years are those of `timezone`. One record for each bucket and each combination of the `by`
+ * values, given when all records have been seen. A bucket lies within one unit, so that state by
+ * bucket is state by unit. It grows with the number of buckets and not of records, and has caps.
+ *
+ * {every: 1h, by: [station], mean: [t], max: [t], count: n} of
+ *   {station: a, t: 1} at 10:05   {station: a, t: 3} at 10:55   {station: b, t: 5} at 10:30
+ * gives
+ *   {station: a, timestamp: 10:00, t_mean: 2.0, t_max: 3, n: 2}
+ *   {station: b, timestamp: 10:00, t_mean: 5.0, t_max: 5, n: 1}
+ * and with `mean: [t]` alone the mean is called t.
  */
 #include <math.h>
 
@@ -12,14 +18,15 @@
 #include "base/str.h"
 #include "conf/zones.h"
 #include "record/keyset.h"
-#include "time/civil.h"
+#include "time/grid.h"
 #include "transform/moments.h"
 #include "transform/rewrite.h"
 #include "transform/transform.h"
 
+/* A million groups are nearly a year of minutes for two stations. Their keys and states are
+ * bounded apart. */
 enum { GROUPS_MAX = 1000000, KEY_BYTES_MAX = 64 * 1024 };
 #define STATE_BYTES_MAX ((size_t)256 * 1024 * 1024)
-#define DAY_MS INT64_C(86400000)
 
 /* One result: a function over a field, and the name it gets. */
 struct result {
@@ -29,9 +36,10 @@ struct result {
 };
 
 struct options {
-	etl_dur every;
+	struct etl_grid_step every;
 	const char *timezone, *count, *time;
-	const struct etl_zone *zone;
+	struct etl_grid grid;
+	const char *cuts; /* what is wrong with windows that cut buckets */
 	struct etl_strings by;
 	struct etl_strings of[ETL_FUNCTIONS];
 	struct etl_fields fields; /* the by fields, then the values */
@@ -46,12 +54,12 @@ struct options {
 		.help = text}
 
 static const struct etl_option options[] = {
-	{.name = "every", .type = ETL_OPT_DURATION, .offset = offsetof(struct options, every),
+	{.name = "every", .type = ETL_OPT_STEP, .offset = offsetof(struct options, every),
 		.required = true, .min = 1, .max = 3660 * 86400.0,
-		.help = "length of a bucket"},
+		.help = "length of a bucket: 1h, 1d, 1w, 1mo, 1y"},
 	{.name = "timezone", .type = ETL_OPT_STRING,
 		.offset = offsetof(struct options, timezone), .fallback = "UTC",
-		.help = "whose days, when every is whole days"},
+		.help = "whose days, when every is whole days, weeks, months or years"},
 	{.name = "by", .type = ETL_OPT_STRINGS, .offset = offsetof(struct options, by),
 		.help = "fields whose values are kept apart"},
 	FUNCTION("mean", ETL_MEAN, "fields to average"),
@@ -74,6 +82,7 @@ _Static_assert(sizeof function_names / sizeof *function_names == ETL_FUNCTIONS,
 
 /* ---- configuration --------------------------------------------------------------------- */
 
+/* Before anything is built of them: a pointer that is wrong must not reach the tables. */
 static bool names_ok(const struct options *o, const struct etl_conf_env *env)
 {
 	bool ok = etl_field_names_ok(&o->by, "aggregate", env);
@@ -83,6 +92,7 @@ static bool names_ok(const struct options *o, const struct etl_conf_env *env)
 	return ok;
 }
 
+/* A field may be asked for by several functions; it is read once. */
 static bool wants(const struct options *o, int function, const char *name)
 {
 	for (size_t i = 0; i < o->of[function].n; i++)
@@ -91,7 +101,9 @@ static bool wants(const struct options *o, int function, const char *name)
 	return false;
 }
 
-/* The results over one field: under its own name if the mean is all that is asked. */
+/* The results over one field: under its own name if the mean is all that is asked.
+ * mean alone: t. mean and max: t_mean, t_max. So the commonest use, an average that
+ * takes the place of the values, needs no rename. */
 static void add_results(struct options *o, size_t value, const char *name,
 	struct etl_arena *arena)
 {
@@ -107,6 +119,7 @@ static void add_results(struct options *o, size_t value, const char *name,
 		o->results[first].name = name;
 }
 
+/* At the key where there is one, else at the transform. */
 static void conflict(const struct etl_node *node, const char *key,
 	const struct etl_conf_env *env, const char *what)
 {
@@ -118,7 +131,8 @@ static void conflict(const struct etl_node *node, const char *key,
 		"'aggregate' of %s: %s", env->what, what);
 }
 
-/* A record's field has one number, so that it is a key or a value, never both. */
+/* A record's field has one number, so that it is a key or a value, never both.
+ * All names of `by` come first, so a field's number says at once what it is. */
 static void add_fields(struct options *o, const struct etl_node *node,
 	const struct etl_conf_env *env)
 {
@@ -135,6 +149,8 @@ static void add_fields(struct options *o, const struct etl_node *node,
 	for (int f = 0; f < ETL_FUNCTIONS; f++)
 		for (size_t i = 0; i < o->of[f].n; i++) {
 			const char *name = o->of[f].items[i];
+			/* A field is numbered when it is seen first; later functions
+			 * over it find its number in the results. */
 			bool known = false;
 
 			for (int earlier = 0; earlier < f; earlier++)
@@ -156,7 +172,9 @@ static void add_fields(struct options *o, const struct etl_node *node,
 	etl_fields_build(&o->fields, names, o->by.n + o->n_values, arena);
 }
 
-/* All names of the output, in its order; each may stand there once. */
+/* All names of the output, in its order; each may stand there once.
+ * mean: [t], max: [t] and count: t_mean: two fields of one name would be a document
+ * that no reader understands alike. */
 static void check_output(const struct options *o, const struct etl_node *node,
 	const struct etl_conf_env *env)
 {
@@ -181,22 +199,52 @@ static void check_output(const struct options *o, const struct etl_node *node,
 			}
 }
 
-static void load_zone(struct options *o, const struct etl_node *node,
-	const struct etl_conf_env *env)
+/* The first instant of the local day or month from which buckets are counted: that of window.start, so
+ * that weeks of buckets and of windows are the same weeks; without windows 1970-01-01, and for weeks the
+ * Monday behind it. What is counted in hours has begun with 1970 in UTC in any case.
+ *
+ * Examples, every 1w: windows of 1w from Saturday 2024-01-06 on: each bucket begins on a Saturday. With
+ * window: none each begins on a Monday. Every 3mo with years from 2024-04-01 on: April, July, October. */
+static etl_wall bucket_start(const struct options *o, const struct etl_zone *zone,
+	const struct etl_grid *windows)
+{
+	struct etl_grid_step one = {.length = o->every.months ? (etl_dur){0} : ETL_DAYS(1),
+		.months = o->every.months ? 1 : 0};
+	int64_t day = !o->every.months && o->every.length.us % ETL_DAYS(7).us == 0 ? 4 : 0;
+	etl_wall start, second;
+	struct etl_grid units;
+
+	if (!etl_grid_step_is_local(o->every))
+		return (etl_wall){0};
+	etl_zone_to_utc(zone, day * 86400, &start, &second);
+	etl_grid_init(&units, start, one, zone);
+	return windows ? etl_grid_floor(&units, windows->start) : start;
+}
+
+static void load_grid(struct options *o, const struct etl_node *node, const struct etl_conf_env *env)
 {
 	struct etl_error err = ETL_ERROR_INIT;
 	const struct etl_node *at = etl_node_get(node, "timezone");
+	const struct etl_zone *zone = etl_conf_zone(o->timezone, env, &err);
+	char text[ETL_GRID_TEXT_BYTES];
 
-	o->zone = etl_conf_zone(o->timezone, env, &err);
-	if (!o->zone)
+	if (!zone) {
 		etl_diag_add(env->diag, at ? &at->mark : NULL, ETL_DIAG_REFERENCE, NULL, NULL,
 			"'aggregate' of %s: %s", env->what, err.message);
-	else if (!etl_streq(o->timezone, "UTC") && etl_dur_ms(o->every) % DAY_MS != 0)
+		return;
+	}
+	if (zone != etl_zone_utc() && !etl_grid_step_is_local(o->every))
 		conflict(node, "timezone", env,
-			"a timezone counts for whole days only; buckets of 'every' start in "
-			"UTC");
+			"a timezone counts for whole days, weeks, months and years only; buckets of "
+			"hours start in UTC");
+	etl_grid_init(&o->grid, bucket_start(o, zone, env->grid), o->every, zone);
+	etl_grid_text(&o->grid, text);
+	o->cuts = etl_arena_strf(env->arena, "the windows cut its buckets (%s) in two: %swindow.start and "
+		"window.size must be whole buckets", text, o->grid.zone ? "window.timezone, " : "");
 }
 
+/* What is given may have pointers for names: they are lowered behind the writing, as
+ * all are. */
 static void build_out(struct options *o, struct etl_arena *arena)
 {
 	const char **names = etl_arena_alloc(arena, (o->by.n + o->n_results + 2) * sizeof *names);
@@ -212,18 +260,20 @@ static void build_out(struct options *o, struct etl_arena *arena)
 	etl_pointers_build(&o->out, names, n, arena);
 }
 
+/* The order of the checks is that in which their words make sense to a reader. */
 static void compile(void *self, const struct etl_node *node, const struct etl_conf_env *env)
 {
 	struct options *o = self;
 
-	if (!o->timezone || !o->time || o->every.us <= 0)
+	/* A table that was filled with errors is not judged further. */
+	if (!o->timezone || !o->time || (o->every.length.us <= 0 && !o->every.months))
 		return; /* reported already */
-	if (o->every.us % 1000 != 0)
+	if (o->every.length.us % 1000 != 0)
 		conflict(node, "every", env, "'every' is a whole number of milliseconds");
 	if (!names_ok(o, env) || !etl_field_name_ok(o->time, node, "aggregate", env) ||
 		(o->count && !etl_field_name_ok(o->count, node, "aggregate", env)))
 		return;
-	load_zone(o, node, env);
+	load_grid(o, node, env);
 	add_fields(o, node, env);
 	if (!o->n_results && !o->count)
 		conflict(node, "", env, "nothing to work out: give mean, min, ... or count");
@@ -233,6 +283,7 @@ static void compile(void *self, const struct etl_node *node, const struct etl_co
 
 /* ---- state ----------------------------------------------------------------------------- */
 
+/* One bucket of one combination of `by`. Values follow it in the same piece of memory. */
 struct group {
 	etl_wall start;
 	size_t number; /* of appearance */
@@ -244,7 +295,6 @@ struct group {
 struct aggregate {
 	const struct options *options;
 	const struct etl_stage_env *env;
-	const struct etl_zone *zone; /* NULL: buckets are counted in UTC */
 	struct etl_keyset *keys;
 	struct etl_arena *arena; /* groups; forgotten by flush */
 	struct group **groups;	 /* by the key's number */
@@ -257,66 +307,35 @@ struct aggregate {
 	struct etl_window bucket; /* the one last asked for */
 };
 
-static int64_t floor_div(int64_t a, int64_t b)
-{
-	return a / b - (a % b < 0);
-}
-
-static etl_wall local_midnight(const struct etl_zone *zone, int64_t day)
-{
-	etl_wall first, second;
-
-	etl_zone_to_utc(zone, day * 86400, &first, &second);
-	return first;
-}
-
-/* The bucket that holds `t`. */
-static struct etl_window bucket_of(const struct options *o, const struct etl_zone *zone, etl_wall t)
-{
-	int64_t every = etl_dur_ms(o->every), start = floor_div(t.ms, every) * every;
-	int64_t days, local;
-
-	if (!zone)
-		return (struct etl_window){{start}, {start + every}};
-	days = every / DAY_MS;
-	local = etl_wall_seconds(t) + etl_zone_offset(zone, t, NULL);
-	local = floor_div(floor_div(local, 86400), days) * days;
-	return (struct etl_window){local_midnight(zone, local), local_midnight(zone, local + days)};
-}
-
-static const struct etl_zone *zone_of(const struct options *o)
-{
-	return etl_streq(o->timezone, "UTC") ? NULL : o->zone;
-}
-
-static const char cuts[] = "the windows cut buckets of 'every' in two: window.start and window.size "
-			   "must be whole buckets";
-
 static const char *window_fault(const void *opts, const struct etl_window *window)
 {
 	const struct options *o = opts;
-	const struct etl_zone *zone = zone_of(o);
 
-	return bucket_of(o, zone, window->start).start.ms == window->start.ms &&
-			bucket_of(o, zone, window->end).start.ms == window->end.ms ? NULL : cuts;
+	return etl_grid_floor(&o->grid, window->start).ms == window->start.ms &&
+			etl_grid_floor(&o->grid, window->end).ms == window->end.ms ? NULL : o->cuts;
 }
 
 /* Makes a->bucket the one that holds `t`. A bucket that the windows cut would be given from half of
- * its records; a full read (start 0) has no edges. */
+ * its records; a full read (start 0) has no edges.
+ * The loader has tried the windows of a year; a zone whose rules change later is found
+ * here. */
 static int find_bucket(struct aggregate *a, etl_wall t, struct etl_error *err)
 {
 	struct etl_window unit;
 
+	/* Records come nearly always in the order of time: the bucket of the one before
+	 * is asked first. */
 	if (etl_window_holds(&a->bucket, t))
 		return 0;
-	a->bucket = bucket_of(a->options, a->zone, t);
+	a->bucket = etl_grid_at(&a->options->grid, t);
 	unit = a->env->unit(a->env->ctx, t).window;
 	if (unit.start.ms == 0 ||
 		(a->bucket.start.ms >= unit.start.ms && a->bucket.end.ms <= unit.end.ms))
 		return 0;
-	return etl_error_set(err, ETL_DATA, "aggregate.every", "%s", cuts);
+	return etl_error_set(err, ETL_DATA, "aggregate.every", "%s", a->options->cuts);
 }
 
+/* Half of the memory is for keys, half for groups. */
 static int open_aggregate(void *self, const void *opts, const struct etl_stage_env *env,
 	struct etl_error *err)
 {
@@ -332,11 +351,11 @@ static int open_aggregate(void *self, const void *opts, const struct etl_stage_e
 	a->by = etl_calloc(o->by.n + 1, sizeof *a->by);
 	a->numbers = etl_calloc(o->n_values + 1, sizeof *a->numbers);
 	a->present = etl_calloc(o->n_values + 1, sizeof *a->present);
-	a->zone = zone_of(o);
 	return 0;
 }
 
-/* Copies the by values: they outlive the batch. */
+/* Copies the by values: they outlive the batch.
+ * One copy a group, at its first record. */
 static const struct etl_element *copy_by(struct aggregate *a)
 {
 	size_t n = a->options->by.n;
@@ -353,7 +372,8 @@ static const struct etl_element *copy_by(struct aggregate *a)
 	return copy;
 }
 
-/* An arena aligns to 8 bytes, wide numbers may want 16. */
+/* An arena aligns to 8 bytes, wide numbers may want 16.
+ * Zeroed memory is an empty group: no function has seen a value. */
 static struct group *new_group(struct aggregate *a, etl_wall start)
 {
 	size_t align = _Alignof(struct group);
@@ -370,6 +390,8 @@ static struct group *new_group(struct aggregate *a, etl_wall start)
 	return group;
 }
 
+/* A fault of the configuration, in effect, and told as one: with the three things that
+ * help. */
 static int too_many(const struct aggregate *a, struct etl_error *err)
 {
 	return etl_error_set(err, ETL_LIMIT, "transform.aggregate",
@@ -380,13 +402,16 @@ static int too_many(const struct aggregate *a, struct etl_error *err)
 		STATE_BYTES_MAX >> 20);
 }
 
-/* The record's group; NULL with ETL_LIMIT if there are too many. */
+/* The record's group; NULL with ETL_LIMIT if there are too many.
+ * A new group that passes the limit is in already, but its run fails, and with it all
+ * groups. */
 static struct group *find_group(struct aggregate *a, etl_wall start, struct etl_error *err)
 {
 	struct group *group = NULL;
 	size_t number;
 	int rc = etl_keyset_put(a->keys, a->key.data, a->key.len, &number);
 
+	/* The group is known: nothing is allocated, and no limit can be passed. */
 	if (rc == 0)
 		return a->groups[number];
 	if (rc > 0)
@@ -401,7 +426,9 @@ static struct group *find_group(struct aggregate *a, etl_wall start, struct etl_
 /* ---- records --------------------------------------------------------------------------- */
 
 /* Reads the record's fields into a->by, a->numbers, a->present and a->key. False if it was
- * rejected. */
+ * rejected.
+ * What was left of the record before is cleared first: a missing field must not show
+ * the last one's. */
 static bool read_record(struct aggregate *a, struct etl_batch *batch, size_t i)
 {
 	const struct options *o = a->options;
@@ -420,6 +447,8 @@ static bool read_record(struct aggregate *a, struct etl_batch *batch, size_t i)
 		}
 		int got = etl_moments_read(&hit->e, &a->numbers[field - o->by.n]);
 		if (got < 0) {
+			/* A text in a field of numbers: the record is refused whole,
+			 * since a mean over the others would be silently wrong. */
 			etl_element_describe(&hit->e, shown, sizeof shown);
 			etl_batch_reject_record(batch, i, "transform", "aggregate", hit->e.key,
 				"%s is %s, not a number to aggregate", hit->e.key, shown);
@@ -430,6 +459,7 @@ static bool read_record(struct aggregate *a, struct etl_batch *batch, size_t i)
 	return true;
 }
 
+/* The bucket's start leads the key, so two buckets never share a group. */
 static bool make_key(struct aggregate *a, struct etl_batch *batch, size_t i, etl_wall start)
 {
 	etl_buf_clear(&a->key);
@@ -443,6 +473,8 @@ static bool make_key(struct aggregate *a, struct etl_batch *batch, size_t i, etl
 	return false;
 }
 
+/* A record is taken out of its batch as soon as it has been added: what goes on are the
+ * groups. */
 static int add_record(struct aggregate *a, struct etl_batch *batch, size_t i,
 	struct etl_error *err)
 {
@@ -462,6 +494,8 @@ static int add_record(struct aggregate *a, struct etl_batch *batch, size_t i,
 	if (!group)
 		return -1;
 	group->n++;
+	/* Values that are missing or null are not counted by any function; `count` counts
+	 * records. */
 	for (size_t v = 0; v < a->options->n_values; v++)
 		if (a->present[v])
 			etl_moments_add(&group->values[v], &a->numbers[v], time,
@@ -470,6 +504,8 @@ static int add_record(struct aggregate *a, struct etl_batch *batch, size_t i,
 	return 0;
 }
 
+/* Pointers are lifted for reading alone; the batch is empty behind this, but for
+ * rejects. */
 static int apply(void *self, struct etl_batch *batch, struct etl_error *err)
 {
 	struct aggregate *a = self;
@@ -483,6 +519,8 @@ static int apply(void *self, struct etl_batch *batch, struct etl_error *err)
 	return rc;
 }
 
+/* In the order of time, then of appearance: a stable output, whatever order the groups
+ * were found in. */
 static int by_bucket(const void *pa, const void *pb)
 {
 	const struct group *a = *(const struct group *const *)pa;
@@ -493,6 +531,8 @@ static int by_bucket(const void *pa, const void *pb)
 	return a->number < b->number ? -1 : 1;
 }
 
+/* The record's time is the bucket's start, so it falls into the same unit as all that
+ * it was made of. */
 static void emit(const struct aggregate *a, const struct group *group, uint64_t position,
 	struct etl_batch *out)
 {
@@ -515,6 +555,7 @@ static void emit(const struct aggregate *a, const struct group *group, uint64_t 
 	etl_batch_add(out, bson, len, group->start, position);
 }
 
+/* State is forgotten here: a second read of the same run begins anew. */
 static int flush(void *self, struct etl_batch *out, struct etl_error *err)
 {
 	struct aggregate *a = self;
@@ -531,6 +572,8 @@ static int flush(void *self, struct etl_batch *out, struct etl_error *err)
 	return 0;
 }
 
+/* For the run's budget of memory: groups and keys live until all records have been
+ * seen. */
 static size_t held(const void *self)
 {
 	const struct aggregate *a = self;
@@ -539,6 +582,7 @@ static size_t held(const void *self)
 		a->cap_groups * sizeof *a->groups;
 }
 
+/* Groups lie in the arena: one free for a million of them. */
 static void close_aggregate(void *self)
 {
 	struct aggregate *a = self;

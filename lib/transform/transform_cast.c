@@ -4,6 +4,10 @@
  * stays missing, null stays null, a value that already has the type stays as it is. Nothing
  * is lost in silence: what does not fit exactly is a bad value. The rules of each pair of
  * types stand in README.md of this folder and in the functions to_... below.
+ *
+ * {v: int, ok: bool, t: date} of {"v": "12", "ok": "true", "t": "2026-07-01T10:00:00Z"}
+ * gives int32 12, true and a date. {"v": "12.5"} is refused: nothing is rounded. {"v":
+ * null} and {} pass.
  */
 #include <math.h>
 
@@ -22,6 +26,8 @@ struct value {
 	uint8_t bytes[8 + ETL_NUMBER_TEXT_BYTES];
 };
 
+/* All values that a cast makes fit into one small buffer: nothing is allocated for a
+ * record. */
 static bool put(struct value *v, uint8_t type, const void *p, size_t len)
 {
 	v->type = type;
@@ -30,6 +36,7 @@ static bool put(struct value *v, uint8_t type, const void *p, size_t len)
 	return true;
 }
 
+/* 12, 12.0, "12" and true are 12, 12, 12 and 1; 12.5, 3000000000, "abc" and NaN are bad. */
 static bool to_int(const struct etl_element *e, struct value *v)
 {
 	int64_t whole;
@@ -41,7 +48,8 @@ static bool to_int(const struct etl_element *e, struct value *v)
 	return put(v, BSON_TYPE_INT32, &small, sizeof small);
 }
 
-/* A date becomes its milliseconds since 1970. */
+/* A date becomes its milliseconds since 1970.
+ * A date becomes its milliseconds, since that is how BSON keeps it. */
 static bool to_long(const struct etl_element *e, struct value *v)
 {
 	int64_t whole;
@@ -54,6 +62,8 @@ static bool to_long(const struct etl_element *e, struct value *v)
 	return put(v, BSON_TYPE_INT64, &whole, sizeof whole);
 }
 
+/* "0.1" is the double nearest to 0.1, as anywhere. 2^53 + 1 as int64 is bad: no double
+ * is that number. */
 static bool to_double(const struct etl_element *e, struct value *v)
 {
 	double real;
@@ -61,6 +71,8 @@ static bool to_double(const struct etl_element *e, struct value *v)
 	return etl_number_double(e, &real) && put(v, BSON_TYPE_DOUBLE, &real, sizeof real);
 }
 
+/* 0.1 as a double is the decimal 0.1, not 0.1000000000000000055: the shortest text that
+ * reads back is what somebody wrote. */
 static bool to_decimal(const struct etl_element *e, struct value *v)
 {
 	bson_decimal128_t decimal;
@@ -91,7 +103,10 @@ static bool to_bool(const struct etl_element *e, struct value *v)
 	return put(v, BSON_TYPE_BOOL, &b, 1);
 }
 
-/* ISO 8601 with its offset, or a date alone. A number has no unit: parse_time asks for one. */
+/* ISO 8601 with its offset, or a date alone. A number has no unit: parse_time asks for one.
+ * "2026-07-01T10:00:00+02:00" and "2026-07-01" (midnight UTC) are good;
+ * "2026-07-01T10:00:00" is bad: whose ten o'clock? Beyond the years 1 to 9999 there is
+ * no text for it, so no date either. */
 static bool to_date(const struct etl_element *e, struct value *v)
 {
 	struct etl_iso8601 iso;
@@ -108,7 +123,9 @@ static bool to_date(const struct etl_element *e, struct value *v)
 	return put(v, BSON_TYPE_DATE_TIME, &t.ms, sizeof t.ms);
 }
 
-/* The element as text; false if it has no text of its own. */
+/* The element as text; false if it has no text of its own.
+ * What has one obvious text. NaN, infinities, documents and binary have none, or more
+ * than one. */
 static bool value_text(const struct etl_element *e, char text[ETL_NUMBER_TEXT_BYTES])
 {
 	int64_t whole;
@@ -140,6 +157,7 @@ static bool value_text(const struct etl_element *e, char text[ETL_NUMBER_TEXT_BY
 	return true;
 }
 
+/* BSON's string: length with the NUL, text, NUL. */
 static bool to_string(const struct etl_element *e, struct value *v)
 {
 	char text[ETL_NUMBER_TEXT_BYTES];
@@ -155,6 +173,7 @@ static bool to_string(const struct etl_element *e, struct value *v)
 	return true;
 }
 
+/* 24 digits, as every tool prints it; the twelve raw bytes are not taken for one. */
 static bool to_object_id(const struct etl_element *e, struct value *v)
 {
 	const char *text;
@@ -167,6 +186,7 @@ static bool to_object_id(const struct etl_element *e, struct value *v)
 	return put(v, BSON_TYPE_OID, oid.bytes, sizeof oid.bytes);
 }
 
+/* The order is that of target_words, whose index the option table stores. */
 static const struct target {
 	const char *name;
 	uint8_t type;
@@ -187,6 +207,8 @@ _Static_assert(sizeof target_words / sizeof *target_words ==
 		sizeof targets / sizeof *targets + 1,
 	"a word for every target");
 
+/* on_bad: null keeps the record with a null in the field, drop without the field. Both
+ * are choices of the owner: by default the record is refused and becomes a dead letter. */
 enum on_bad { BAD_REJECT, BAD_NULL, BAD_DROP };
 static const char *const on_bad_words[] = {"reject", "null", "drop", NULL};
 
@@ -216,6 +238,8 @@ static const struct etl_option options[] = {
 			"or field: {to: type, on_bad: reject | null | drop}"},
 	{0}};
 
+/* By hand, because `on_bad: null` is YAML's null, which a table of words would take for
+ * no value. */
 static bool compile_on_bad(struct rule *rule, const struct etl_conf_env *env)
 {
 	const struct etl_node *node = rule->on_bad_node;
@@ -233,6 +257,7 @@ static bool compile_on_bad(struct rule *rule, const struct etl_conf_env *env)
 	return false;
 }
 
+/* Both forms: `v: int`, and `v: {to: int, on_bad: drop}`. */
 static bool compile_rule(struct rule *rule, const struct etl_node *node,
 	const struct etl_conf_env *env)
 {
@@ -261,6 +286,7 @@ static bool compile_rule(struct rule *rule, const struct etl_node *node,
 	return false;
 }
 
+/* All rules are read even after an error, and used only if none had one. */
 static void compile(void *self, const struct etl_node *node, const struct etl_conf_env *env)
 {
 	struct options *o = self;
@@ -299,6 +325,7 @@ static int open_cast(void *self, const void *opts, const struct etl_stage_env *e
 	return 0;
 }
 
+/* v is string "12.5", not an int */
 static void reject(struct etl_batch *batch, size_t i, const struct etl_hit *hit,
 	const struct rule *rule)
 {
@@ -310,7 +337,8 @@ static void reject(struct etl_batch *batch, size_t i, const struct etl_hit *hit,
 		strchr("aeiou", *targets[rule->to].name) ? "an" : "a", targets[rule->to].name);
 }
 
-/* What one hit becomes. False = its record is refused. */
+/* What one hit becomes. False = its record is refused.
+ * EOD (type 0) is no BSON type: it says that nothing is to be written. */
 static bool convert(const struct etl_hit *hit, const struct rule *rule, struct value *v)
 {
 	if (targets[rule->to].convert(&hit->e, v))
@@ -320,13 +348,16 @@ static bool convert(const struct etl_hit *hit, const struct rule *rule, struct v
 	return rule->on_bad != BAD_REJECT;
 }
 
+/* Left alone to the byte: a record in which all values have their types is not
+ * rewritten at all. */
 static bool stays(const struct etl_hit *hit, const struct rule *rule)
 {
 	return hit->e.type == targets[rule->to].type || etl_element_is_null(&hit->e);
 }
 
 /* Writes the record with all its values cast; a reject leaves the half-written one behind
- * in the arena. */
+ * in the arena.
+ * Slices of what stays, and between them the new values, in the order of the record. */
 static void write_cast(struct cast *c, struct etl_batch *batch, size_t i)
 {
 	const struct etl_record *record = &batch->records[i];
@@ -354,6 +385,8 @@ static void write_cast(struct cast *c, struct etl_batch *batch, size_t i)
 	etl_rewrite_done(batch, i, "cast", &w);
 }
 
+/* Two walks over the hits: most records of a well-behaved source need no change, and
+ * the first walk says so without a copy. */
 static int apply(void *self, struct etl_batch *batch, struct etl_error *err)
 {
 	struct cast *c = self;

@@ -2,6 +2,9 @@
  *
  * drop: [field, ...]. These fields go, all others stay in their order. A field that the
  * record does not have changes nothing.
+ *
+ * drop: [raw, /meta/debug] of {"t": 1, "raw": "...", "meta": {"id": 7, "debug": {}}}
+ * gives {"t": 1, "meta": {"id": 7}}. A document that becomes empty stays.
  */
 #include "transform/rewrite.h"
 #include "transform/transform.h"
@@ -30,6 +33,7 @@ static void compile(void *self, const struct etl_node *node, const struct etl_co
 		etl_fields_build(&o->fields, o->names.items, o->names.n, env->arena);
 }
 
+/* For the check of a job: a key or an event time that is dropped is told at load. */
 static bool loses(const void *opts, const char *name)
 {
 	return etl_strings_have(&((const struct options *)opts)->names, name);
@@ -45,6 +49,7 @@ static int open_drop(void *self, const void *opts, const struct etl_stage_env *e
 	return 0;
 }
 
+/* hits d1, d2: [start, d1) [d1 end, d2) [d2 end, end). Neighbours that go make empty slices. */
 static void write_rest(const struct drop *d, struct etl_batch *batch, size_t i)
 {
 	const struct etl_record *record = &batch->records[i];
@@ -62,6 +67,7 @@ static void write_rest(const struct drop *d, struct etl_batch *batch, size_t i)
 	etl_rewrite_done(batch, i, "drop", &w);
 }
 
+/* A record without any of the names is not copied. */
 static int apply(void *self, struct etl_batch *batch, struct etl_error *err)
 {
 	struct drop *d = self;
@@ -73,6 +79,7 @@ static int apply(void *self, struct etl_batch *batch, struct etl_error *err)
 			write_rest(d, batch, i);
 	}
 	etl_batch_compact(batch);
+	/* Pointers are not lifted here: what goes is taken out where it is. */
 	etl_fields_lower(&d->options->fields, batch, batch->n_rejects, true, "drop");
 	return 0;
 }

@@ -2,6 +2,9 @@
  *
  * keep: [field, ...]. All other fields go; the order of the record stays. A field that the
  * record does not have changes nothing.
+ *
+ * keep: [station, /meta/id] of {"station": "a", "v": 1, "meta": {"id": 7, "debug": {}}} gives
+ * {"station": "a", "meta": {"id": 7}}.
  */
 #include "transform/rewrite.h"
 #include "transform/transform.h"
@@ -30,6 +33,7 @@ static void compile(void *self, const struct etl_node *node, const struct etl_co
 		etl_fields_build(&o->fields, o->names.items, o->names.n, env->arena);
 }
 
+/* "/meta/id" keeps something of meta: the document itself is not lost. */
 static bool loses(const void *opts, const char *name)
 {
 	const struct etl_strings *names = &((const struct options *)opts)->names;
@@ -50,7 +54,8 @@ static int open_keep(void *self, const void *opts, const struct etl_stage_env *e
 	return 0;
 }
 
-/* Neighbours that stay are copied as one slice. */
+/* Neighbours that stay are copied as one slice.
+ * `from` and `to` are the slice that is being gathered; a gap between two hits ends it. */
 static void write_kept(const struct keep *k, struct etl_batch *batch, size_t i)
 {
 	const uint8_t *from = etl_record_start(&batch->records[i]), *to = from;
@@ -70,6 +75,8 @@ static void write_kept(const struct keep *k, struct etl_batch *batch, size_t i)
 	etl_rewrite_done(batch, i, "keep", &w);
 }
 
+/* A record without any of the names becomes an empty document: whether it may be one is
+ * for a check. */
 static int apply(void *self, struct etl_batch *batch, struct etl_error *err)
 {
 	struct keep *k = self;

@@ -4,6 +4,9 @@
  * or a number becomes a date, in place or (to: name) in another field, which is overwritten or
  * put at the end. Null and dates are taken as they are; what the format does not read is what
  * on_bad says, a field that is missing what absent says. The record's event time is not touched.
+ *
+ * {t: "%d/%m/%Y %H:%M", stamp: {format: epoch, to: at}} of {"t": "01/07/2026 10:00", "stamp":
+ * 1782900000} gives t as a date, and beside the number in stamp the same date in `at`.
  */
 #include "base/alloc.h"
 #include "base/str.h"
@@ -17,6 +20,8 @@ enum rule_for { RULE_REJECT, RULE_NULL, RULE_DROP, RULE_KEEP };
 static const char *const on_bad_words[] = {"reject", "null", "drop", "text", NULL};
 static const char *const absent_words[] = {"reject", "null", "drop", "keep", NULL};
 
+/* One field of the configuration. `field` and `to_field` are numbers among all names,
+ * so that a record is looked through once for all rules. */
 struct rule {
 	const char *format_text, *timezone, *to; /* to: NULL = in place */
 	int fold, gap;
@@ -65,12 +70,14 @@ struct parse_time {
 		*result; /* for each field: what is to stand there; key NULL = as it is */
 	int64_t *values;	     /* the bytes of the results */
 	const struct etl_stage_env *env;
-	/* For fold: sequence, for each unit and rule: the last time; of a unit's first record the
-	 * unit's begin, so that an hour of the second pass that is asked for alone is read as such. */
+	/* For fold: sequence, for each unit and rule: the last time; of a unit's first record
+	 * the unit's begin, so that an hour of the second pass that is asked for alone is read
+	 * as such. */
 	etl_wall *last;
 	size_t n_last, cap_last;     /* n_last: units * rules */
 };
 
+/* `null` is written plain and means the word here, as in cast. */
 static bool compile_word(const struct etl_node *node, const char *const *words,
 	enum rule_for *out, const char *what, const struct etl_conf_env *env)
 {
@@ -94,11 +101,13 @@ static const struct etl_mark *mark_of(const struct etl_node *node, const char *k
 	return at ? &at->mark : &node->mark;
 }
 
+/* Zone and format are compiled here, once for all partitions. */
 static bool compile_rule(struct rule *rule, const char *name, const struct etl_node *node,
 	const struct etl_conf_env *env)
 {
 	struct etl_conf_env named = *env;
 
+	/* `t: iso8601` is the short form: everything else is the default. */
 	if (node->kind == ETL_NODE_SCALAR)
 		*rule = (struct rule){.format_text = node->text, .timezone = "UTC"};
 	else if (!etl_options_fill(rule_options, node, rule, "transform.parse_time", env))
@@ -109,17 +118,20 @@ static bool compile_rule(struct rule *rule, const char *name, const struct etl_n
 		return false;
 	rule->format.fold = (enum etl_fold)rule->fold;
 	rule->format.gap = (enum etl_gap)rule->gap;
+	/* An error of the format names the transform: "'parse_time' of job 'a': ...". */
 	named.what = etl_arena_strf(env->arena, "'parse_time' of %s", env->what);
 	if (!etl_time_format_compile(&rule->format, rule->format_text, rule->timezone,
 		    mark_of(node, "format"), mark_of(node, "timezone"), &named))
 		return false;
+	/* `to` its own name is in place. */
 	if (rule->to && etl_streq(rule->to, name))
 		rule->to = NULL;
 	return !rule->to ||
 	       etl_field_name_ok(rule->to, etl_node_get(node, "to"), "parse_time", env);
 }
 
-/* The number of `name` among the fields, added if need be. */
+/* The number of `name` among the fields, added if need be.
+ * A field may be read by one rule and written by another. */
 static int field_of(const char **names, size_t *n, const char *name)
 {
 	for (size_t i = 0; i < *n; i++)
@@ -129,7 +141,9 @@ static int field_of(const char **names, size_t *n, const char *name)
 	return (int)(*n)++;
 }
 
-/* Two rules that write one field contradict each other. */
+/* Two rules that write one field contradict each other.
+ * {a: {to: t}, b: {to: t}}: which of the two would stand there would depend on the
+ * order of fields. */
 static bool targets_ok(const struct options *o, const struct etl_conf_env *env)
 {
 	for (size_t i = 0; i < o->n; i++)
@@ -179,6 +193,7 @@ static void compile(void *self, const struct etl_node *node, const struct etl_co
 	targets_ok(o, env);
 }
 
+/* Arrays by field number: nothing is allocated for a record. */
 static int open_parse_time(void *self, const void *opts, const struct etl_stage_env *env,
 	struct etl_error *err)
 {
@@ -194,7 +209,9 @@ static int open_parse_time(void *self, const void *opts, const struct etl_stage_
 	return 0;
 }
 
-/* The last time that rule `r` read in the unit of a record. NULL: nobody asks. */
+/* The last time that rule `r` read in the unit of a record. NULL: nobody asks.
+ * One memory for each unit and rule, since units of one request must not know of one
+ * another. */
 static etl_wall *last_of(struct parse_time *p, size_t r, etl_wall time)
 {
 	struct etl_record_unit unit;
@@ -208,12 +225,18 @@ static etl_wall *last_of(struct parse_time *p, size_t r, etl_wall time)
 		p->last[p->n_last++].ms = ETL_NO_TIME;
 	}
 	last = &p->last[unit.number * p->options->n + r];
+	/* A unit 01:00Z to 02:00Z in Paris, on the night when the clocks go back: its
+	 * first record says 02:05, which is 00:05Z or 01:05Z. As the unit begins at
+	 * 01:00Z it is the second: asked for with the hour before, or alone, the answer
+	 * is the same. */
 	if (last->ms == ETL_NO_TIME)
 		last->ms = unit.window.start.ms - 1;
 	return last;
 }
 
-/* What a rule says of one value: 1 = *result is to stand, 0 = nothing changes, -1 = reject. */
+/* What a rule says of one value: 1 = *result is to stand, 0 = nothing changes, -1 = reject.
+ * on_bad text: in place the text stays as it stands (nothing changes), with `to` it is
+ * copied there. */
 static int settle(enum rule_for how, const struct etl_element *is, struct etl_element *result)
 {
 	switch (how) {
@@ -233,6 +256,7 @@ static int settle(enum rule_for how, const struct etl_element *is, struct etl_el
 	}
 }
 
+/* t is string "x", which is not a time of its format (%d/%m/%Y %H:%M) */
 static void reject(struct etl_batch *batch, size_t i, const char *field,
 	const struct rule *rule, const struct etl_element *e, const char *why)
 {
@@ -248,7 +272,9 @@ static void reject(struct etl_batch *batch, size_t i, const char *field,
 		"%s is %s, which %s (%s)", field, shown, why, rule->format.text);
 }
 
-/* One rule on record `i`; as settle(). */
+/* One rule on record `i`; as settle().
+ * In place or elsewhere, the bytes of the date lie in the instance until the record is
+ * written. */
 static int read_field(struct parse_time *p, size_t r, struct etl_batch *batch, size_t i,
 	struct etl_element *result)
 {
@@ -260,6 +286,7 @@ static int read_field(struct parse_time *p, size_t r, struct etl_batch *batch, s
 	etl_wall t, *last;
 	int said;
 
+	/* A date needs no reading, a null is no bad value. */
 	if (e && (etl_element_is_null(e) || e->type == BSON_TYPE_DATE_TIME)) {
 		*result = *e;
 		return rule->to_field >= 0;
@@ -281,7 +308,9 @@ static int read_field(struct parse_time *p, size_t r, struct etl_batch *batch, s
 	return said;
 }
 
-/* Works out the results of record `i`: 1 = there are some, 0 = none, -1 = rejected. */
+/* Works out the results of record `i`: 1 = there are some, 0 = none, -1 = rejected.
+ * All rules before anything is written: a record that is refused by the last rule is
+ * not half changed. */
 static int read_record(struct parse_time *p, struct etl_batch *batch, size_t i)
 {
 	const struct options *o = p->options;
@@ -308,12 +337,15 @@ static int read_record(struct parse_time *p, struct etl_batch *batch, size_t i)
 	return any;
 }
 
+/* EOD says that the field goes. */
 static void write_result(struct etl_writer *w, const struct etl_element *result)
 {
 	if (result->type != BSON_TYPE_EOD)
 		etl_writer_copy(w, result);
 }
 
+/* Fields that are there change in their place; new ones come behind, in the order of
+ * the rules. */
 static void write_record(struct parse_time *p, struct etl_batch *batch, size_t i)
 {
 	const struct etl_record *record = &batch->records[i];

@@ -5,6 +5,10 @@
  * the new name is rejected, unless both have the same value (then the old one goes).
  * `/a/b: c` copies a nested value to a top-level field at the end; the nested document
  * itself stays as it is. `a: /b/c` moves a field to where the pointer leads.
+ *
+ * {a: b, /m/x: y} of {"a": 1, "m": {"x": 2}} gives {"b": 1, "m": {"x": 2}, "y": 2}. {a:
+ * b} of {"a": 1, "b": 1} gives {"b": 1}; of {"a": 1, "b": 2} it is a reject: one would
+ * be lost.
  */
 #include "base/alloc.h"
 #include "base/str.h"
@@ -42,6 +46,7 @@ struct rename {
 	struct etl_element *lifted; /* for each lift; key NULL = not there */
 };
 
+/* Two old names for one new one would make the outcome depend on the order of fields. */
 static bool pair_ok(struct options *o, size_t i, const struct etl_conf_env *env)
 {
 	const struct etl_node *at = o->pairs.nodes[i];
@@ -60,6 +65,8 @@ static bool pair_ok(struct options *o, size_t i, const struct etl_conf_env *env)
 	return ok;
 }
 
+/* A pointer on the left is read before the record changes, and copied: the nested value
+ * stays. */
 static bool add_lift(struct options *o, size_t pair, const struct etl_conf_env *env)
 {
 	struct lift *lift = &o->lifts[o->n_lifts++];
@@ -69,7 +76,8 @@ static bool add_lift(struct options *o, size_t pair, const struct etl_conf_env *
 		o->pairs.keys[pair], o->pairs.key_nodes[pair], "rename", env, &lift->path);
 }
 
-/* The role of `name`, made if it has none yet. */
+/* The role of `name`, made if it has none yet.
+ * In {a: b, b: c} b is a new name of the first pair and an old one of the second. */
 static struct role *role_of(struct options *o, const char **names, size_t *n, const char *name)
 {
 	for (size_t i = 0; i < *n; i++)
@@ -105,7 +113,8 @@ static void compile(void *self, const struct etl_node *node, const struct etl_co
 	etl_fields_build(&o->fields, names, n, env->arena);
 }
 
-/* It is an old name, and no new one. */
+/* It is an old name, and no new one.
+ * {a: b}: a is lost, b is not. {a: b, b: a} loses neither. */
 static bool loses(const void *opts, const char *name)
 {
 	const struct options *o = opts;
@@ -136,7 +145,8 @@ static bool same_value(const struct etl_element *a, const struct etl_element *b)
 		(!a->value_len || memcmp(a->value, b->value, a->value_len) == 0);
 }
 
-/* The element that already has pair's new name and keeps it, or NULL. */
+/* The element that already has pair's new name and keeps it, or NULL.
+ * A field that is renamed itself gives its name up: then there is nobody to hold it. */
 static const struct etl_hit *holder(const struct rename *r, int pair)
 {
 	for (size_t i = 0; i < r->hits.n; i++) {
@@ -160,7 +170,9 @@ static void reject(struct etl_batch *batch, size_t i, const struct rename *r, in
 		r->options->pairs.keys[pair], a, r->options->pairs.values[pair], b);
 }
 
-/* Reads the nested values. True if there is any. */
+/* Reads the nested values. True if there is any.
+ * Found before anything moves: what a pointer leads to may lie under a name that
+ * changes. */
 static bool find_lifts(struct rename *r, const struct etl_record *record)
 {
 	bool any = false;
@@ -177,7 +189,9 @@ static bool find_lifts(struct rename *r, const struct etl_record *record)
 }
 
 /* Settles the new names that are taken: an equal value makes the rename superfluous (its
- * hit's field or its lift's key is cleared). False if the record was rejected. */
+ * hit's field or its lift's key is cleared). False if the record was rejected.
+ * Looked at only where a new name is there already (`taken`): that is rare, and the
+ * pairs are many. */
 static bool settle_taken(struct rename *r, struct etl_batch *batch, size_t i)
 {
 	const struct options *o = r->options;
@@ -193,6 +207,7 @@ static bool settle_taken(struct rename *r, struct etl_batch *batch, size_t i)
 			reject(batch, i, r, pair, &hit->e, &taken->e);
 			return false;
 		}
+		/* Both say the same: the one under the old name goes. */
 		hit->e.type = 0; /* no BSON type: leave it out */
 	}
 	for (size_t k = 0; k < o->n_lifts; k++) {
@@ -209,6 +224,7 @@ static bool settle_taken(struct rename *r, struct etl_batch *batch, size_t i)
 	return true;
 }
 
+/* Type and value are copied as they are; only the name differs. */
 static void write_renamed(struct rename *r, struct etl_batch *batch, size_t i)
 {
 	const struct options *o = r->options;
@@ -241,6 +257,8 @@ static void write_renamed(struct rename *r, struct etl_batch *batch, size_t i)
 	etl_rewrite_done(batch, i, "rename", &w);
 }
 
+/* `any`: something is to be renamed or lifted. A record with none of the old names is
+ * not touched. */
 static int apply(void *self, struct etl_batch *batch, struct etl_error *err)
 {
 	struct rename *r = self;

@@ -4,6 +4,10 @@
  * the rules of conf/document.h; templates mean the partition, the run and the window of the
  * record's own unit. They are filled once, or, where one names the window, when the unit changes.
  * So a record costs one or two copies.
+ *
+ * set: {source: "airqino", station: "{station}", hour: "{window.start}"} puts a text,
+ * the partition's value and a date into each record; a record of 11:20 gets the hour
+ * 11:00, although 10:00 to 12:00 was asked for at once.
  */
 #include "base/alloc.h"
 #include "conf/document.h"
@@ -35,6 +39,8 @@ struct set {
 	bool *there; /* the record at hand has the field */
 };
 
+/* Values are compiled like those of a filter, but keys with '$' are refused: they are
+ * data here. */
 static void compile(void *self, const struct etl_node *node, const struct etl_conf_env *env)
 {
 	struct options *o = self;
@@ -60,7 +66,8 @@ static void compile(void *self, const struct etl_node *node, const struct etl_co
 		etl_fields_build(&o->fields, names, body->n, env->arena);
 }
 
-/* Fills all values for one unit. */
+/* Fills all values for one unit.
+ * Elements are lent from the document: filling it again makes the old ones void. */
 static int fill(struct set *s, struct etl_window window, struct etl_error *err)
 {
 	const struct options *o = s->options;
@@ -68,6 +75,8 @@ static int fill(struct set *s, struct etl_window window, struct etl_error *err)
 	struct etl_cursor cursor;
 
 	vars.window = s->window = window;
+	/* One document holds all values: a record whose fields are all new gets it as
+	 * one slice. */
 	bson_reinit(s->doc);
 	for (size_t i = 0; i < o->fields.n; i++)
 		if (etl_value_append(o->values[i], &vars, s->doc, o->fields.names[i], err) < 0)
@@ -90,9 +99,12 @@ static int open_set(void *self, const void *opts, const struct etl_stage_env *en
 	s->doc = bson_new();
 	s->values = etl_calloc(o->fields.n + 1, sizeof *s->values);
 	s->there = etl_calloc(o->fields.n + 1, sizeof *s->there);
+	/* Also without a window, so that what cannot be filled is told before the first
+	 * record. */
 	return fill(s, (struct etl_window){{0}, {0}}, err);
 }
 
+/* Values without {window...} are filled once, at open. */
 static int fill_for(struct set *s, const struct etl_record *record, struct etl_error *err)
 {
 	struct etl_window window;
@@ -100,12 +112,14 @@ static int fill_for(struct set *s, const struct etl_record *record, struct etl_e
 	if (!s->options->has_window)
 		return 0;
 	window = s->env->unit(s->env->ctx, record->time).window;
+	/* Records come sorted, mostly: the values change once a unit. */
 	if (window.start.ms == s->window.start.ms && window.end.ms == s->window.end.ms)
 		return 0;
 	return fill(s, window, err);
 }
 
-/* Overwrites what is there, then puts the others at the end. */
+/* Overwrites what is there, then puts the others at the end.
+ * A name that a record has twice is written once. */
 static void overwrite(struct set *s, const struct etl_record *record, struct etl_writer *w)
 {
 	const struct etl_fields *fields = &s->options->fields;
@@ -127,6 +141,7 @@ static void overwrite(struct set *s, const struct etl_record *record, struct etl
 			etl_writer_copy(w, &s->values[i]);
 }
 
+/* A record is written anew in any case: a fixed value is in it, or is put there. */
 static int apply(void *self, struct etl_batch *batch, struct etl_error *err)
 {
 	struct set *s = self;

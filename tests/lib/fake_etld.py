@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: MIT
-"""A control socket with canned answers, for tests of etlctl.
+"""A control socket with canned answers, for tests of etlctl. What it says has to have the shape of what a real
+etld once answered (shapes.py): a member or a type that no etld would send fails the test.
 
     with FakeEtld(path) as fake:
         fake.answers["Status"] = [{"parameters": {...}}]      # one or several replies
         ...
         fake.requests    # what was asked, in order
 
-An answer may also be bytes (sent as they are), SILENCE (never an answer) or HANG_UP.
+An answer may also be bytes (sent as they are), SILENCE (never an answer) or HANG_UP. `strict = False` is for
+answers that are wrong on purpose.
 """
 import json
 import os
 import socket
 import threading
+
+import shapes
 
 SILENCE = object()
 HANG_UP = object()
@@ -36,6 +40,9 @@ class FakeEtld:
         self.answers = {}  # method without its interface -> list of replies
         self.requests = []
         self.alive = True  # answers GetInfo
+        self.strict = True
+        self.known = shapes.recorded()
+        self.strangers = []
         self.released = threading.Event()  # ends every SILENCE
         self.connections = []
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
@@ -58,6 +65,14 @@ class FakeEtld:
                 pass
         self.thread.join(5)
         os.unlink(self.path)
+        assert not self.strangers, "no etld says that: " + "; ".join(self.strangers)
+
+    def _judge(self, method, reply):
+        if not self.strict or isinstance(reply, bytes) or "error" in reply:
+            return
+        method += "+" if reply.get("continues") else ""
+        self.strangers += shapes.strangers(reply["parameters"], self.known[method], method) if method in self.known else [
+            f"{method} is not recorded"]
 
     def _accept(self):
         while True:
@@ -102,6 +117,7 @@ class FakeEtld:
             if isinstance(reply, threading.Event):
                 reply.wait(60)
                 continue
+            self._judge(method.removeprefix(f"{INTERFACE}."), reply)
             try:
                 connection.sendall(frame(reply))
             except OSError:

@@ -27,6 +27,9 @@ CLOCK_FILES = ("lib/time/clock.", "lib/ctl/client.",  # ctl knows no room but ba
 CLOCK_SETS = ["clock_settime", "settimeofday", "stime", "adjtime", "adjtimex", "clock_adjtime"]
 EV_TIMERS = ["ev_timer_init", "ev_timer_set", "ev_periodic_init", "ev_periodic_set", "ev_once"]
 BSON_INSIDE = re.compile(r"^[ \t]+(?:const )?bson_t [a-z]", re.MULTILINE)
+# A window's length belongs to its grid: who computes with it is wrong twice a year.
+GRID_LENGTHS = re.compile(r"\bgrid(?:\.|->)(?:size|days|months|first)\b")
+GRID_FILES = "lib/time/grid."
 SLEEPS = ["sleep", "usleep", "nanosleep", "clock_nanosleep"]
 
 
@@ -45,6 +48,12 @@ def bson_inside(path):
             yield f"{path}:{tree.line_of(text, struct.start() + member.start())}: a bson_t in a struct"
 
 
+def lengths(path):
+    text = tree.code_only(tree.read(path))
+    for match in GRID_LENGTHS.finditer(text):
+        yield f"{path}:{tree.line_of(text, match.start())}: {match.group(0)}"
+
+
 def main():
     report = tree.Report("banned")
     code = tree.files(".c", ".h", under="lib") + tree.files(".c", ".h", under="daemon")
@@ -54,6 +63,8 @@ def main():
         p for f in code if not f.startswith(RAW_MEMORY_FILES) for p in calls(f, RAW_MEMORY)])
     report.check("the time comes from time/clock.h", [
         p for f in code if not f.startswith(CLOCK_FILES) for p in calls(f, CLOCK_READS)])
+    report.check("lengths of windows stay in time/grid", [
+        p for f in code if not f.startswith(GRID_FILES) for p in lengths(f)])
     report.check("structs point to BSON documents", [p for f in code for p in bson_inside(f)])
     report.check("libev's timers are not used", [p for f in code for p in calls(f, EV_TIMERS)])
     c_tests = tree.files(".c", ".h", under="tests")

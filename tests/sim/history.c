@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "engine/jobs.h"
 #include "etld.h"
 #include "laws.h"
@@ -198,6 +199,25 @@ static void draw_full(struct spec *s)
 	s->settle = s->lookback = s->reread = 0;
 }
 
+/* Of jobs that run by the day, every other one has local days, and with it who waits for it. Without a
+ * throw of the dice: histories that are remembered stay what they are. */
+static void draw_grid(struct spec *s)
+{
+	struct etl_grid_step day = {.length = ETL_DAYS(1)}, step = {.length = ETL_MS(s->size)};
+	uint64_t h = etl_hash64(s->name, 1, world.seed);
+	struct etl_grid days;
+
+	if (s->up >= 0)
+		s->zone = conf.specs[s->up].zone;
+	else if (!s->full && schedules[s->schedule].unit == DAY && h % 2)
+		s->zone = local_zone((unsigned)(h / 2 % 5));
+	if (s->zone && s->up < 0) {
+		etl_grid_init(&days, (etl_wall){0}, day, s->zone);
+		s->start = etl_grid_floor(&days, (etl_wall){s->start}).ms;
+	}
+	etl_grid_init(&s->grid, (etl_wall){s->start}, step, s->zone);
+}
+
 static void draw_job(int index)
 {
 	struct spec *s = &conf.specs[index];
@@ -240,6 +260,7 @@ static void draw_job(int index)
 		draw_full(s);
 	if (world.mood.deadlines && !one_in(3))
 		s->deadline = s->settle + between(1, 4 * world.mood.unit / SECOND) * SECOND;
+	draw_grid(s);
 	open_interval(s);
 }
 
@@ -346,7 +367,7 @@ static bool windows_are_owed(void)
 			struct etl_watermark mark = {.processed = {s->start}};
 
 			world.bare->watermark_get(world.state, s->name, partition, &mark, &err);
-			if (mark.processed.ms + s->size <= last_round(s, world.now - MINUTE))
+			if (end_of(s, mark.processed.ms) <= last_round(s, world.now - MINUTE))
 				return true;
 		}
 	return false;

@@ -225,11 +225,11 @@ int64_t slack(void)
 
 int64_t last_round(const struct spec *s, int64_t end)
 {
-	int64_t period = period_of(s), size = s->size, settle = s->settle;
+	int64_t period = period_of(s), size = longest_of(s), settle = s->settle;
 
 	for (; s->up >= 0; s = &conf.specs[s->up]) {
 		period += period_of(&conf.specs[s->up]);
-		size += conf.specs[s->up].size;
+		size += longest_of(&conf.specs[s->up]);
 		settle += conf.specs[s->up].settle;
 	}
 	return end - 2 * period - size - settle - slack();
@@ -289,7 +289,7 @@ static void law_row(const struct spec *s, int station, int64_t index)
 {
 	const struct spec *root = root_of(s);
 	int64_t read = root->reread ?
-		world.now - root->reread - 3 * period_of(s) - s->settle - s->size - slack() :
+		world.now - root->reread - 3 * period_of(s) - s->settle - longest_of(s) - slack() :
 		row_time(root, index);
 	int job = (int)(s - conf.specs), got = target_version(job, station, index);
 	int least = was_away(s) ? 0 : row_version(root, station, index, read);
@@ -332,7 +332,7 @@ static void law_station(const struct spec *s, int station, int64_t due)
 	struct whole whole = {s, s->start};
 
 	world.bare->watermark_get(world.state, s->name, partition, &mark, &err);
-	if (mark.processed.ms + s->size <= due)
+	if (end_of(s, mark.processed.ms) <= due)
 		broken("catch-up ends", "%s/s%d: the watermark is %s, windows up to %s are due", s->name,
 			station, time_text(mark.processed.ms), time_text(due));
 	if (s->full) {

@@ -31,6 +31,7 @@ static const uint64_t seeds[] = {
 	9960002832, /* a run is lost, and MongoDB is away just when the next one would write it down */
 	9960012840, /* a clock that was years ahead is put right while a job is paused */
 	9970008489, /* marked again behind a plan, and whoever would look next is refused the lease */
+	9980032437, /* a backfill whose clock is set back to before its windows */
 	50000163, /* edited and edited back while the store is unreachable, then a crash */
 };
 

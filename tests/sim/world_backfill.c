@@ -66,8 +66,8 @@ static void law_backfill_done(const struct asked_backfill *a)
 	int64_t windows;
 
 	while (range.end.ms > range.start.ms && range.end.ms + s->settle > a->at)
-		range.end.ms -= s->size;
-	windows = (range.end.ms - range.start.ms) / s->size;
+		range.end = etl_grid_steps(&s->grid, range.end, -1);
+	windows = (int64_t)etl_grid_count(&s->grid, range);
 	if (b->failed || b->blocked || b->lost)
 		return;
 	counts.backfills_done++;
@@ -143,8 +143,8 @@ static void begin_backfill(struct machine *m, const struct etld_job *job)
 		.newest_first = one_in(2), .reprocess = (enum etl_reprocess)roll(ETL_REPROCESS_MAX)};
 	struct etl_error err = ETL_ERROR_INIT;
 
-	b.range.start.ms = s->start + roll(8) * s->size;
-	b.range.end.ms = b.range.start.ms + between(1, 40) * s->size;
+	b.range.start = etl_grid_steps(&s->grid, (etl_wall){s->start}, roll(8));
+	b.range.end = etl_grid_steps(&s->grid, b.range.start, between(1, 40));
 	if (one_in(2)) /* so long for 30 windows */
 		b.rate = 30000.0 / (double)(between(1, 2) * world.mood.unit);
 	if (s->full || !etl_backfill_cut(job->job, (etl_wall){wall_of(m)}, &b.range))

@@ -6,10 +6,10 @@
 #ifndef TESTS_SIM_WORLD_CONF_H
 #define TESTS_SIM_WORLD_CONF_H
 
+#include "time/grid.h"
 #include "world.h"
 
 struct etl_calendar;
-struct etl_zone;
 
 /* Four of each unit, the shortest units first. */
 #define UNITS 6
@@ -45,8 +45,10 @@ struct spec {
 	int misfire, overlap;
 	int64_t jitter; /* seconds */
 	int stations;
-	int64_t size, settle, lookback; /* of its windows */
+	int64_t size, settle, lookback; /* of its windows; with a zone so many local days */
 	int64_t start;
+	const struct etl_zone *zone; /* whose days they are; NULL = of fixed length */
+	struct etl_grid grid;	     /* size, start and zone */
 	int64_t reread; /* how often; 0 = never */
 	int span;	/* windows of one request */
 	int up;		/* the job that it waits for; -1 = none */
@@ -65,6 +67,13 @@ struct conf {
 	unsigned version;	    /* grows with each edit */
 	unsigned taken[MACHINES]; /* the version that a machine's process has */
 };extern struct conf conf;
+
+/* One of those that jobs with local days may have. */
+const struct etl_zone *local_zone(unsigned i);
+/* No window of the job is longer. */
+int64_t longest_of(const struct spec *s);
+/* The end of the window that begins there. */
+int64_t end_of(const struct spec *s, int64_t start);
 
 /* From its name: "a" is 0. */
 int job_index(const char *name);

@@ -63,10 +63,10 @@ void law_alert(const struct machine *m, const char *key, bool is_new)
 	etl_wall start = {0};
 
 	etl_time_parse_rfc3339(key + 14, strlen(key + 14), &start);
-	if (!world.mood.clocks && wall_of(m) < start.ms + s->size + s->deadline)
+	if (!world.mood.clocks && wall_of(m) < end_of(s, start.ms) + s->deadline)
 		broken("no alert before its deadline", "%s", key);
 	if (world.bare->watermark_get(world.state, s->name, partition, &mark, &err) == 1 &&
-		mark.processed.ms >= start.ms + s->size)
+		mark.processed.ms >= end_of(s, start.ms))
 		broken("no alert for a closed window", "%s", key);
 	if (!is_new)
 		return;
@@ -122,7 +122,7 @@ static bool is_paused_somewhere(int job)
 static void law_late(const struct spec *s, int station, int64_t mark, int64_t since)
 {
 	int job = (int)(s - conf.specs);
-	int64_t due = mark + s->size + s->deadline;
+	int64_t due = end_of(s, mark) + s->deadline;
 
 	due = since > due ? since : due;
 	if (was_gone_since(s, since) || is_paused_somewhere(job))

@@ -309,8 +309,8 @@ static void trigger(struct machine *m, enum etl_trigger_kind kind)
 	if (!s->full && (kind == ETL_TRIGGER_BACKFILL || one_in(2))) {
 		int64_t n = index_at(s, world.now), from = n > 0 ? roll(n) : 0;
 
-		trigger.asked = (struct etl_window){{s->start + from * s->size},
-			{s->start + (from + between(1, 4)) * s->size}};
+		trigger.asked.start = etl_grid_steps(&s->grid, (etl_wall){s->start}, from);
+		trigger.asked.end = etl_grid_steps(&s->grid, trigger.asked.start, between(1, 4));
 	}
 	tell("%s: a %s run is asked for", job->name, etl_trigger_word(kind));
 	etl_sched_trigger(m->etld->sched, &job->sched, &trigger);

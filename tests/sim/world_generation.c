@@ -26,6 +26,8 @@ static void window_yaml(const struct spec *s, struct etl_buf *out)
 		"start: '%s'", (long long)s->size / 1000, (long long)s->settle / 1000,
 		(long long)s->lookback / 1000, (long long)s->size * s->span / 1000,
 		time_text(s->start));
+	if (s->zone)
+		etl_buf_printf(out, ", timezone: %s", etl_zone_name(s->zone));
 	if (s->reread)
 		etl_buf_printf(out, ", reread: {every: %llds, span: 4000d}", (long long)s->reread / 1000);
 	etl_buf_str(out, "}\n");

@@ -27,12 +27,14 @@ const struct spec *root_of(const struct spec *s)
 
 int64_t row_time(const struct spec *s, int64_t index)
 {
-	return s->start + index * s->size;
+	return etl_grid_steps(&s->grid, (etl_wall){s->start}, index).ms;
 }
 
 int64_t index_at(const struct spec *s, int64_t ms)
 {
-	return (ms - s->start) / s->size;
+	struct etl_window since = {{s->start}, {ms + 1}};
+
+	return s->zone ? (int64_t)etl_grid_count(&s->grid, since) - 1 : (ms - s->start) / s->size;
 }
 
 static uint64_t row_hash(const struct spec *s, int station, int64_t index)
@@ -49,7 +51,7 @@ static int64_t row_arrives(const struct spec *s, int station, int64_t index)
 
 	if (h / 8 % 12)
 		return row_time(s, index);
-	return s->start + (index + 1) * s->size + s->settle + (int64_t)(h / 128 % 5 + 1) * s->size;
+	return row_time(s, index + 1) + s->settle + (int64_t)(h / 128 % 5 + 1) * s->size;
 }
 
 int row_version(const struct spec *s, int station, int64_t index, int64_t at)

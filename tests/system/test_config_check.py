@@ -106,6 +106,34 @@ def test_no_job_is_a_warning(check):
     assert answer.code == 0 and "warning[W002]: there is no job" in answer.err, answer
 
 
+def changed_job(checked, **change):
+    checked.daemon.write_job("job", {**GOOD_JOB, **change})
+    return checked.daemon.check()
+
+
+@pytest.mark.parametrize("change", [
+    {"check": [{"not_null": {"fields": []}}]}, {"check": [{"unique": {"fields": []}}]},
+    {"transform": [{"keep": []}]}, {"transform": [{"drop": []}]},
+    {"load": {"mongodb": {"collection": "c", "key": []}}}])
+def test_a_list_that_names_nothing(check, change):
+    """It would be read as a rule that always holds."""
+    answer = changed_job(check, **change)
+    assert answer.code == BROKEN, answer
+    assert "is empty" in answer.err and "job.yaml:" in answer.err, answer.err
+
+
+def test_a_load_into_the_metadata(check):
+    ours = check.daemon.metadata
+    answer = changed_job(check, load={"mongodb": {"collection": "windows", "database": ours, "key": ["t"]}})
+    assert answer.code == BROKEN
+    assert f"the load of job 'job' goes into '{ours}', where etld keeps its metadata" in answer.err, answer.err
+    assert "name another database" in answer.err and "job.yaml:" in answer.err
+    assert changed_job(check, load={"mongodb": {"collection": "windows", "database": "mine", "key": ["t"]}}).code == 0
+    answer = check(mongodb={"uri": check.daemon.uri, "database": ours}, metadata={"database": ours})
+    assert answer.code == 0, "the job says where it goes itself"
+    assert changed_job(check, load={"mongodb": {"collection": "windows", "key": ["t"]}}).code == BROKEN
+
+
 @pytest.mark.parametrize("max_span, warned", [("1d", True), ("1h", False), (None, False)])
 def test_a_stage_that_sees_all_windows_of_a_request(check, max_span, warned):
     """The newest ten of a day are not the newest ten of each of its hours."""

@@ -50,7 +50,7 @@ STATUS = {
                    "loading": False, "left_out": 0},
         "mongodb": {"state": "up", "topology": "replica set rs0", "reason": "", "guarantee": "effectively-once"},
         "unsaved": {"entries": 0, "oldest_s": 0.0},
-        "workers": {"busy": 1, "total": 4}, "active_runs": 1, "timers": 7, "loop_turns": 900,
+        "workers": {"busy": 1, "total": 4, "blocked": 0}, "active_runs": 1, "timers": 7, "loop_turns": 900,
         "long_turns": {"count": 1, "longest_s": 0.012, "at": "reload"}},
     "hosts": [], "jobs": [JOB, FINE],
 }
@@ -60,7 +60,7 @@ RUN = {
     "host": "db1", "generation": 3, "fence": 17, "attempt": 1, "slot": "2026-07-01T11:10:00Z",
     "started": "2026-07-01T11:10:00Z", "ended": "2026-07-01T11:10:05Z", "duration_ms": 5250,
     "window": {"start": "2026-07-01T09:00:00Z", "end": "2026-07-01T11:00:00Z"},
-    "counts": COUNTS, "windows": {"loaded": 2, "empty": 1, "failed": 0}, "warnings": 2,
+    "counts": COUNTS, "windows": {"loaded": 2, "empty": 1, "failed": 0}, "warnings": 2, "warned": [], "rejects": [],
     "steps": [{"name": "plan", "visits": 1, "duration_us": 1500}, {"name": "extract", "visits": 2, "duration_us": 4200000}],
     "partitions": [
         {"partition": "station=1", "state": "ok", "windows": {"loaded": 2, "empty": 1, "failed": 0}, "counts": COUNTS,
@@ -90,7 +90,7 @@ ANSWERS = {
         "source": "http", "sink": "mongodb", "partitions": 2, "paused": True, "enabled": True,
         "group": None, "left_out": None}]),
     "Next": envelope("next", job="airqino", timezone="UTC", left_out=None, slots=["2026-07-01T13:10:00Z", "2026-07-01T14:10:00Z"]),
-    "Run": envelope("run", run_id=RUN_ID, job="airqino", state="queued"),
+    "Run": envelope("run", run_id=RUN_ID, job="airqino", state="queued"),  # with `more`: finished()
     "Runs": envelope("runs", runs=[RUN, {**RUN, "state": "failed", "reason": "401", "job": "daily"}]),
     "Show": envelope("show", run=RUN, decisions=[
         {"decision": "accept", "partition": "2", "start": "2026-07-01T10:00:00Z", "at": "2026-07-01T11:50:00Z",
@@ -104,7 +104,7 @@ ANSWERS = {
                   "state": "loaded", "dirty": True, "attempt": 1, "run_id": RUN_ID, "counts": COUNTS,
                   "reason": "late data", "updated": "2026-07-01T11:10:00Z"}],
         summary=[{"partition": "station=1", "watermark": "2026-07-01T10:00:00Z", "loaded": 4242, "empty": 7,
-                  "failed": 1, "open": 1, "dirty": 1, "missing": 0}]),
+                  "failed": 1, "held": 0, "open": 1, "dirty": 1, "missing": 0}]),
     "WatermarkShow": envelope("watermark", job="airqino", watermarks=[{
         "partition": "station=1", "watermark": "2026-07-01T10:00:00Z", "origin": "2023-01-01T00:00:00Z", "lag_s": 7800,
         "window_s": 3600, "updated": "2026-07-01T11:10:05Z", "run_id": RUN_ID, "fence": 17}]),
@@ -290,6 +290,13 @@ def test_status_of_a_degraded_daemon(fake, ctl):
     assert "! degraded; MongoDB is down;" in answer.out
     assert "✖ down; connection refused" in answer.out
     assert "refused: 3 errors in jobs.d/x.yaml" in answer.out
+
+
+def test_status_of_workers_that_wait_for_a_source(fake, ctl):
+    """limits.workers is what people set; threads of sources that block come on top of it."""
+    daemon = {**STATUS["daemon"], "workers": {"busy": 1, "total": 4, "blocked": 2}}
+    fake.answers["Status"] = [{"parameters": {**STATUS, "daemon": daemon}}]
+    assert ctl("status").out.splitlines()[0].endswith("1 of 4 workers busy, 2 more wait for a source")
 
 
 def test_what_happened_is_never_ahead(fake, ctl):
@@ -567,6 +574,7 @@ def test_json_is_the_reply_as_it_came(fake, ctl, words, method):
 
 
 def test_large_integers_pass_unchanged(fake, ctl):
+    fake.strict = False  # a number that no double holds is text
     fake.answers["Runs"] = envelope("runs", runs=[{**RUN, "counts": {"in": 2**53 - 1, "out": str(2**63 - 1)}}])
     counts = ctl("-o", "json", "runs").json["runs"][0]["counts"]
     assert counts == {"in": 2**53 - 1, "out": str(2**63 - 1)}
@@ -580,8 +588,9 @@ def progress(**members):
 
 
 def finished(**members):
-    run = {**RUN, **members}
-    return envelope("run", run_id=RUN_ID, job="airqino", state=run["state"], run=run)
+    run = {**RUN, "trigger": "manual", **members}
+    del run["slot"]
+    return envelope("run", run_id=RUN_ID, job="airqino", state=run["state"], joined=False, run=run)
 
 
 def test_run(fake, ctl):
@@ -760,6 +769,7 @@ def test_garbage(fake, ctl, garbage):
     {}, {"jobs": 7, "daemon": []}, {"jobs": [7, None, {}], "daemon": {"state": 1, "config": 2, "mongodb": 3}},
     {"jobs": [{"name": "a", "health": "?", "watermarks": "x", "windows": [], "last_run": 5, "next": "soon"}]}])
 def test_a_reply_of_another_shape_is_shown_as_far_as_it_goes(fake, ctl, parameters):
+    fake.strict = False
     for method, words in (("Status", ["status"]), ("Jobs", ["jobs"]), ("Runs", ["runs"]), ("Show", ["show", "abcdef"]),
                           ("Windows", ["windows", "a"]), ("Next", ["next", "a"])):
         fake.answers[method] = [{"parameters": parameters}]
@@ -938,8 +948,7 @@ def test_completion(fake, ctl, folder, shell):
     if not shutil.which(shell):
         pytest.skip(f"{shell} is not installed")
     (folder / f"etlctl.{shell}").write_text(answer.out)
-    jobs = [{**JOB, "group": "air"}, {"name": "daily"}]
-    fake.answers["Jobs"] = [{"parameters": {"jobs": jobs}}]
+    fake.answers["Jobs"] = envelope("jobs", jobs=[{"name": "airqino", "group": "air"}, {"name": "daily"}])
     fake.answers["Status"] = [{"parameters": {"jobs": [JOB]}}]
     fake.answers["Runs"] = envelope("runs", runs=[RUN])
     assert complete(shell, folder, "etlctl", "st") == ["status"]

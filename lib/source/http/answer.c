@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
  * Status codes to error kinds, and quotations of bodies that are not what they should be.
+ *
+ * What a status means to a window:
+ *   200 201 203, 206 of the whole     the body decides             204 205   proven empty
+ *   202                               not yet: tried again         206       a part: fails
+ *   301 302 304 307 308               fails: redirects are not followed
+ *   401 403 407                       credentials: an operator has to act
+ *   404 410                           fails for good: a window is not empty because a URL is wrong
+ *   408 425 5xx                       tried again                  429, 503 with Retry-After   held
  */
 #include "source/http/answer.h"
 
@@ -15,6 +23,8 @@
 
 enum { SECRET_MIN = 4 }; /* as in etl_redact: shorter values are not looked for */
 
+/* A redirect may lead anywhere, with our credentials; its target is shown, so that the
+ * owner can write it into the configuration. */
 static int redirected(const struct etl_response *response, struct etl_error *err)
 {
 	char target[ETL_HTTP_SHOWN_BYTES];
@@ -28,6 +38,7 @@ static int redirected(const struct etl_response *response, struct etl_error *err
 		*target ? target : "(no Location)");
 }
 
+/* The wait that is told is at most ETL_HOLD_MAX; hold.h says why. */
 static int throttled(const struct etl_response *response, etl_dur wait, struct etl_error *err)
 {
 	if (wait.us > ETL_HOLD_MAX.us)
@@ -41,6 +52,8 @@ static int throttled(const struct etl_response *response, etl_dur wait, struct e
 	return -1;
 }
 
+/* Order matters: a 403 with a Retry-After is a quota, one without is a matter of
+ * rights. */
 static int refused(const struct etl_response *response, struct etl_error *err)
 {
 	int status = response->status;
@@ -81,12 +94,15 @@ static int not_whole(const struct etl_response *response, struct etl_error *err)
 int etl_http_status_check(
 	const struct etl_response *response, const char *who, struct etl_error *err)
 {
+	/* 203 is an answer that a proxy has changed; its body is judged like any other. */
 	static const int whole[] = {200, 201, 203, 204, 205};
 	int status = response->status;
 
 	for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
 		if (status == whole[i])
 			return 0;
+	/* "bytes 0-99/100" to a request that asked for no range: a part that is the
+	 * whole. */
 	if (status == 206 && etl_paging_range_is_whole(response->content_range))
 		return 0;
 	if (status >= 200 && status <= 299)
@@ -103,6 +119,8 @@ int etl_http_status_check(
 
 /* ---- the body's beginning ---- */
 
+/* The type decides alone for HTML: no service sends records under that name. Other
+ * types are often wrong, so the first byte is asked. */
 void etl_http_opening_init(struct etl_http_opening *o, const char *content_type,
 	const struct etl_format_type *format)
 {
@@ -128,7 +146,9 @@ static bool begins_well(const struct etl_http_opening *o)
 	return o->format->begins(o->first + i, o->n_first - i);
 }
 
-/* Where the kept bytes end inside a secret, its first half would be shown: cut before it. */
+/* Where the kept bytes end inside a secret, its first half would be shown: cut before it.
+ * The kept bytes end "... token=abcd" and the secret is abcdefgh: redaction looks for
+ * the whole of it and would show its half. */
 static void cut_half_secret(char *text, const struct etl_secret *const *secrets)
 {
 	size_t len = strlen(text);
@@ -152,11 +172,13 @@ static void quote_first(const struct etl_http_opening *o,
 
 	memcpy(raw, o->first, o->n_first);
 	raw[o->n_first] = '\0';
+	/* A NUL would end the text in front of what may be a secret. */
 	for (size_t i = 0; i < o->n_first; i++)
 		if (!raw[i])
 			raw[i] = ' ';
 	cut_half_secret(raw, secrets);
 	etl_buf_init(&masked, 4 * sizeof raw);
+	/* A service may echo the request, credentials and all, in its error page. */
 	etl_redact(&masked, raw, secrets);
 	etl_http_quote(quote, etl_buf_text(&masked), masked.len);
 }
@@ -186,6 +208,8 @@ void etl_http_opening_keep(struct etl_http_opening *o, const char *bytes, size_t
 	o->bytes += len;
 }
 
+/* Of what is no JSON 160 bytes are waited for, because "<!DOCTYPE html>" alone explains
+ * nothing. */
 int etl_http_opening_feed(struct etl_http_opening *o, const char *bytes, size_t len,
 	const struct etl_secret *const *secrets, struct etl_error *err)
 {
@@ -205,6 +229,7 @@ int etl_http_opening_end(const struct etl_http_opening *o, bool may_be_empty,
 	return o->is_other ? not_of_format(o, secrets, err) : 0;
 }
 
+/* The number and the wait are not words: they stay with the error. */
 int etl_http_opening_explain(const struct etl_http_opening *o,
 	const struct etl_secret *const *secrets, struct etl_error *err)
 {

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * The breaker's four transitions, and its defence against the wall clock.
+ *
+ * failures: 5, cool_down: 1m, max_cool_down: 10m. Five failures in a row open it for 30
+ * s to 1 min; then one request goes. It fails: 1 to 2 min, and so on up to 10 min. It
+ * is answered: closed, and the count begins at 0.
  */
 #include "source/http/breaker.h"
 
@@ -13,6 +17,7 @@
 /* Far above what doubles the longest pause; below what could overflow. */
 #define COUNT_MAX 1000000
 
+/* The same in status, metrics and the document that outlives a restart. */
 static const char *const words[] = {
 	[ETL_BREAKER_CLOSED] = "closed",
 	[ETL_BREAKER_OPEN] = "open",
@@ -74,6 +79,8 @@ void etl_breaker_probe(struct etl_breaker *b)
 
 bool etl_breaker_answered(struct etl_breaker *b, bool probe)
 {
+	/* An answer to a request that was sent before the breaker opened says nothing
+	 * about the host now. */
 	bool closes = b->state == ETL_BREAKER_HALF_OPEN && probe;
 
 	if (closes || b->state == ETL_BREAKER_CLOSED)
@@ -91,12 +98,14 @@ static void open_it(struct etl_breaker *b, const struct etl_breaker_rules *rules
 	b->state = ETL_BREAKER_OPEN;
 	b->probing = false;
 	b->opened = now;
+	/* Up: a pause is never shorter than the rules say. */
 	b->until.ms = now.ms + (pause.us + 999) / 1000;
 }
 
 bool etl_breaker_failed(struct etl_breaker *b, const struct etl_breaker_rules *rules, bool probe,
 	etl_wall now, uint64_t random, const char *reason)
 {
+	/* While it is open, late failures of old requests do not lengthen the pause. */
 	bool counts = b->state == ETL_BREAKER_CLOSED || (b->state == ETL_BREAKER_HALF_OPEN && probe);
 
 	if (!counts || !rules->failures)
@@ -115,6 +124,7 @@ void etl_breaker_probe_lost(struct etl_breaker *b)
 		b->probing = false;
 }
 
+/* Numbers that were kept may come from another version, or from a hand in the database. */
 static int64_t within(int64_t n, int64_t most)
 {
 	return n < 0 ? 0 : n > most ? most : n;
@@ -136,6 +146,7 @@ void etl_breaker_restore(struct etl_breaker *b, const struct etl_breaker_rules *
 		b->opened.ms = b->until.ms = 0;
 		return;
 	}
+	/* Nonsense is taken for "now": the next request is the probe. */
 	if (!etl_wall_is_civil(b->opened) || !etl_wall_is_civil(b->until) ||
 		b->until.ms < b->opened.ms)
 		b->opened = b->until = now;

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * Token bucket as one instant.
+ *
+ * rate: 10/s, burst: 3: `full` lies in the past, three requests go at once; `full` is
+ * then 300 ms ahead. The fourth may go when it is 200 ms ahead, which is in 100 ms, and
+ * from then on one goes each 100 ms. A bucket that rests for 300 ms is full again.
  */
 #include "source/http/budget.h"
 
@@ -34,6 +38,8 @@ static int64_t debt_us(const struct etl_bucket *b, const struct etl_bucket_rules
 etl_mono etl_bucket_next(const struct etl_bucket *b, const struct etl_bucket_rules *rules,
 	etl_mono now)
 {
+	/* A token is there as soon as the debt leaves room for one more below the
+	 * burst. */
 	return (etl_mono){
 		now.us + debt_us(b, rules, now) - (rules->burst - 1) * rules->every.us};
 }

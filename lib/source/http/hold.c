@@ -2,6 +2,11 @@
  *
  * Reading Retry-After and the families of rate-limit headers. All of it comes from a
  * stranger: numbers saturate, waits are capped, nothing is allocated.
+ *
+ * Retry-After: 120                            120 s Retry-After: Wed, 01 Jul 2026
+ * 10:00:00 GMT  until then, by the answer's own Date RateLimit: "day";r=0;t=3600
+ * 3600 s, since nothing remains X-RateLimit-Remaining: 0                    with
+ * X-RateLimit-Reset: 1782900000: until that second
  */
 #include "source/http/hold.h"
 
@@ -11,8 +16,11 @@
 
 #include "time/timefmt.h"
 
-/* Seconds beyond this are one and the same: far in the future. */
+/* Seconds beyond this are one and the same: far in the future.
+ * Ten to the fifteenth seconds fit an int64 of milliseconds, and no wait is as long. */
 #define SECONDS_MAX INT64_C(1000000000000000)
+/* 1e9 seconds are 31 years: no service means a wait by it. 1e11 seconds lie in the year
+ * 5138: so large a number counts milliseconds. */
 #define EPOCH_SECONDS_FROM INT64_C(1000000000)
 #define EPOCH_MILLIS_FROM INT64_C(100000000000)
 
@@ -57,7 +65,9 @@ static bool is_digit(char c)
 }
 
 /* "12" or "12.5", in thousandths, a fraction of them counted up; a '-' before it gives `minus`
- * and a positive number. What follows behind ',' or ';' is left alone. */
+ * and a positive number. What follows behind ',' or ';' is left alone.
+ * "12" -> 12000; "1.0005" -> 1001 (up: a wait must not be too short); "-1" -> 1000 and `minus`;
+ * "12, 13" -> 12000; "12x" -> none. */
 static bool read_number(struct span s, int64_t *thousandths, bool *minus)
 {
 	int64_t whole = 0, part = 0, unit = 100;
@@ -87,7 +97,8 @@ static bool read_number(struct span s, int64_t *thousandths, bool *minus)
 	return true;
 }
 
-/* A date in one of the three forms of RFC 9110, 5.6.7. The name of the day is not looked at. */
+/* A date in one of the three forms of RFC 9110, 5.6.7. The name of the day is not looked at.
+ * Wed, 01 Jul 2026 10:00:00 GMT / Wednesday, 01-Jul-26 10:00:00 GMT / Wed Jul  1 10:00:00 2026 */
 static bool read_date(struct span s, etl_wall *out)
 {
 	static const char *const formats[] = {
@@ -158,7 +169,8 @@ static void note_retry(struct etl_hold *h, struct span value)
 		h->retry_ms = n;
 }
 
-/* The next piece of a structured field up to ',' or ';' outside of quotes, or its end. */
+/* The next piece of a structured field up to ',' or ';' outside of quotes, or its end.
+ * "a;b";r=0, "c";r=5 has four pieces: the ';' inside of the quotes parts nothing (RFC 9651). */
 static struct span next_piece(struct span *rest, char *ended_by)
 {
 	struct span piece = *rest;
@@ -182,6 +194,7 @@ static struct span next_piece(struct span *rest, char *ended_by)
 	return trimmed(piece);
 }
 
+/* Of a list of quotas each counts for itself: only those that are spent hold. */
 static void end_item(struct etl_hold *h, struct etl_hold_quota *item)
 {
 	if (item->remaining == 0 && item->reset_ms > h->spent_ms)
@@ -219,6 +232,7 @@ static void note_field(struct etl_hold *h, struct span rest)
 	end_item(h, &item);
 }
 
+/* A header is told once or several times, in any order: nothing is decided here. */
 void etl_hold_header(
 	struct etl_hold *h, const char *name, size_t name_len, const char *value, size_t value_len)
 {
@@ -252,7 +266,8 @@ static int64_t until(etl_wall at, etl_wall reference)
 	return at.ms > reference.ms ? at.ms - reference.ms : 0;
 }
 
-/* A reset as a wait: by its size it is a length or a time. */
+/* A reset as a wait: by its size it is a length or a time.
+ * 3600 -> an hour; 1782900000 -> until 2026-07-01T10:00Z; 1782900000000 -> the same. */
 static int64_t wait_ms(int64_t reset_ms, etl_wall reference)
 {
 	if (reset_ms < EPOCH_SECONDS_FROM * 1000)
@@ -271,6 +286,8 @@ static int64_t quotas_ms(
 
 	for (int i = 0; i < ETL_HOLD_QUOTAS; i++) {
 		const struct etl_hold_quota *q = &h->quotas[i];
+		/* A quota with something left asks for nothing, whatever its reset
+		 * says. */
 		bool spent = q->remaining == 0 || (q->remaining < 0 && status == 429);
 		int64_t wait = q->reset_ms < 0 ? -1 : wait_ms(q->reset_ms, reference);
 
@@ -290,10 +307,14 @@ etl_dur etl_hold_asked(const struct etl_hold *h, int status, etl_wall now, const
 	etl_dur *told)
 {
 	const int64_t most = etl_dur_ms(ETL_HOLD_MAX);
+	/* A service whose clock is five minutes fast names times that are five minutes
+	 * late, for us; against its own Date the wait is right. */
 	etl_wall reference = h->has_date ? h->date : now;
 	const char *decided = NULL;
 	int64_t ms = -1;
 
+	/* In a success Retry-After means something else (RFC 9110 section 10.2.3 knows
+	 * it for 3xx and 503). */
 	if (status >= 400 && (h->retry_ms >= 0 || h->has_retry_at)) {
 		ms = h->retry_ms >= 0 ? h->retry_ms : until(h->retry_at, reference);
 		decided = "Retry-After";

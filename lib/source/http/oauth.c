@@ -2,6 +2,11 @@
  *
  * OAuth 2 tokens. The store's lock is held for copies only. A token's life is counted on the
  * wall clock: should that step back, the service's 401 is what renews it.
+ *
+ * A hundred partitions begin at once: the first asks for a token and keeps it, those
+ * that come later find it; two that ask in the same moment get two tokens, of which the
+ * later is kept. A 401 drops the token that was sent, unless another instance has
+ * renewed it meanwhile (serial).
  */
 #include "source/http/oauth.h"
 
@@ -19,6 +24,8 @@
 enum {
 	ANSWER_MAX = 64 * 1024, /* bytes of a token endpoint's answer */
 	FORM_MAX = 64 * 1024,
+	/* RFC 6749 section 5.1 recommends expires_in and does not demand it. Five
+	 * minutes are short enough for any service and long enough for a run. */
 	EXPIRES_DEFAULT = 300, /* seconds, where the answer does not say */
 	EXPIRES_MAX = 366 * 86400,
 };
@@ -31,6 +38,7 @@ struct etl_oauth_store {
 	uint64_t serial;   /* counts the tokens */
 };
 
+/* Tokens are secrets as well, and as short-lived as possible in memory. */
 static void wipe(char **text)
 {
 	if (*text)
@@ -79,6 +87,7 @@ void etl_oauth_fini(struct etl_oauth *oauth)
 	etl_buf_fini(&oauth->answer);
 }
 
+/* Copied under the lock: the store's own may be wiped by another instance at any time. */
 bool etl_oauth_ready(struct etl_oauth *oauth, etl_wall now)
 {
 	struct etl_oauth_store *store = oauth->store;
@@ -110,6 +119,7 @@ void etl_oauth_drop(struct etl_oauth *oauth, bool entirely)
 
 /* ---- the request ---- */
 
+/* An option that is not there leaves no field: "scope=" would ask for an empty scope. */
 static void form_add(struct etl_buf *form, const char *name, const char *value)
 {
 	if (!value)
@@ -121,6 +131,8 @@ static void form_add(struct etl_buf *form, const char *name, const char *value)
 	etl_encode_percent(form, value);
 }
 
+/* A refresh token goes before the grant: it does not need the password, and the
+ * password may be one that only works once. */
 static void fill_form(const struct etl_oauth *oauth, struct etl_buf *form)
 {
 	const struct etl_oauth_options *o = oauth->options;
@@ -196,6 +208,7 @@ static int ask(struct etl_oauth *oauth, struct etl_request *out, struct etl_erro
 		return etl_error_set(err, ETL_LIMIT, "oauth.size",
 			"the request to the token endpoint is larger than %d bytes", FORM_MAX);
 	fill_request(oauth, &form, out);
+	/* The copy in the request's arena lives until the request is sent. */
 	explicit_bzero(form.data, form.len);
 	return 0;
 }
@@ -226,6 +239,8 @@ void etl_oauth_head(struct etl_oauth *oauth, const struct etl_response *response
 int etl_oauth_feed(
 	struct etl_oauth *oauth, const char *bytes, size_t len, struct etl_error *err)
 {
+	/* A refusal may be as long as it likes: its beginning is enough for the
+	 * message. */
 	if (!etl_buf_append(&oauth->answer, bytes, len) && oauth->refusal.kind == ETL_OK)
 		return etl_error_set(err, ETL_LIMIT, "oauth.size",
 			"the token endpoint's answer is larger than %d bytes", ANSWER_MAX);
@@ -265,7 +280,9 @@ static bool add_told(const struct etl_oauth *oauth, const struct etl_json *json,
 }
 
 /* 400, 401 and 403 are about the credentials; any other status is told as it is, with the
- * words of its body. */
+ * words of its body.
+ * 400 means `invalid_grant` (RFC 6749 section 5.2): what every service answers to a
+ * wrong password. */
 static int token_refused(const struct etl_oauth *oauth, struct etl_error *err)
 {
 	bool credentials = oauth->status == 400 || oauth->status == 401 || oauth->status == 403;
@@ -316,6 +333,7 @@ static etl_wall renewal(const struct etl_oauth *oauth, int64_t seconds)
 	return etl_wall_sub(etl_wall_add(oauth->received, life), margin);
 }
 
+/* The newest token wins, whichever instance got it. */
 static void keep(
 	struct etl_oauth *oauth, const char *access, const char *refresh, etl_wall renew_at)
 {
@@ -350,6 +368,8 @@ static int no_token(const struct etl_oauth *oauth, const struct etl_json *json, 
 		"the token endpoint's answer has no usable access_token%s", etl_buf_text(&words));
 }
 
+/* "Bearer" in any case of letters (RFC 6749 section 5.1); any other type has to be
+ * signed or bound, which we cannot. */
 static int read_token(struct etl_oauth *oauth, struct etl_error *err)
 {
 	struct etl_json *json = etl_json_parse(
@@ -373,7 +393,8 @@ static int read_token(struct etl_oauth *oauth, struct etl_error *err)
 	return rc;
 }
 
-/* The refresh token that was sent is of no use: forget it, unless it was replaced. */
+/* The refresh token that was sent is of no use: forget it, unless it was replaced.
+ * Only the very token that was refused: another instance may have been given a new one. */
 static void forget_refresh(struct etl_oauth *oauth)
 {
 	struct etl_oauth_store *store = oauth->store;
@@ -392,6 +413,8 @@ int etl_oauth_finish(struct etl_oauth *oauth, struct etl_request *again, struct 
 	if (oauth->refusal.kind == ETL_OK) {
 		rc = read_token(oauth, err);
 	} else if (oauth->refresh && (oauth->status == 400 || oauth->status == 401)) {
+		/* A refresh token that has run out is nothing wrong: the full grant is
+		 * asked for, once, by the same exchange. */
 		forget_refresh(oauth);
 		rc = ask(oauth, again, err) == 0 ? 1 : -1;
 	} else {

@@ -215,7 +215,9 @@ static void missing(const struct etl_conf_env *env, const struct etl_node *map,
 		"%s needs '%s' in %s", where, key, env->what);
 }
 
-/* `node` is the mapping that has it under `key`. */
+/* `node` is the mapping that has it under `key`.
+ * A password in the URL is told by its own error, with the text hidden; else what is
+ * wrong with it. */
 static void check_url(const char *url, const struct etl_node *node, const char *key,
 	const struct etl_conf_env *env)
 {
@@ -235,6 +237,7 @@ static void check_url(const char *url, const struct etl_node *node, const char *
 static void check_api_key(const struct etl_auth_options *auth, const struct etl_node *node,
 	const struct etl_conf_env *env)
 {
+	/* Both or none. */
 	if (!auth->api_key.header == !auth->api_key.query)
 		etl_diag_add(env->diag, node ? &node->mark : NULL, ETL_DIAG_CONFLICT, NULL,
 			NULL, "auth.api_key takes one of 'header' and 'query' in %s",
@@ -244,6 +247,7 @@ static void check_api_key(const struct etl_auth_options *auth, const struct etl_
 			"'%s' is no name of a header in %s", auth->api_key.header, env->what);
 }
 
+/* `params` could otherwise overwrite what the grant itself needs. */
 static void check_param(
 	const char *name, const struct etl_node *node, const struct etl_conf_env *env)
 {
@@ -258,6 +262,8 @@ static void check_param(
 				name, env->what);
 }
 
+/* client_credentials with a user name is most likely a grant: password that was
+ * forgotten. */
 static void check_oauth2(const struct etl_oauth_options *oauth2, const struct etl_node *node,
 	const struct etl_conf_env *env)
 {
@@ -280,6 +286,7 @@ static void check_oauth2(const struct etl_oauth_options *oauth2, const struct et
 	check_url(oauth2->token_url, node, "token_url", env);
 }
 
+/* RFC 7617 section 2: the first colon ends the user name. */
 static void check_auth(const struct etl_auth_options *auth, const struct etl_node *node,
 	const struct etl_conf_env *env)
 {
@@ -299,6 +306,7 @@ static void check_auth(const struct etl_auth_options *auth, const struct etl_nod
 		check_oauth2(&auth->oauth2, etl_node_get(node, "oauth2"), env);
 }
 
+/* What redaction looks for in everything that a service sends back. */
 static void collect_secrets(struct etl_http_options *options)
 {
 	const struct etl_auth_options *auth = &options->auth;
@@ -314,7 +322,9 @@ static void collect_secrets(struct etl_http_options *options)
 
 /* ---- headers, query, body ---- */
 
-/* A key that stands in the open would be seen by all who read the file, and in every request's URL. */
+/* A key that stands in the open would be seen by all who read the file, and in every request's URL.
+ * headers: {X-Api-Key: "abc"} is refused; {X-Api-Key: "{key}"} is not, since a
+ * template's value is a partition's. */
 static void check_secret(const char *kind, const char *name, const struct etl_node *value,
 	const struct etl_conf_env *env)
 {
@@ -327,6 +337,7 @@ static void check_secret(const char *kind, const char *name, const struct etl_no
 		"the %s '%s' would stand in the open in %s", kind, name, env->what);
 }
 
+/* Those five are the transport's: two Content-Lengths are how requests are smuggled. */
 static void check_header(const char *name, const char *value, const struct etl_node *name_node,
 	const struct etl_node *value_node, const struct etl_conf_env *env)
 {
@@ -351,6 +362,7 @@ static void check_header(const char *name, const char *value, const struct etl_n
 			"the header '%s' holds a control byte in %s", name, env->what);
 }
 
+/* In the order of the file: some services sign the query as it is written. */
 static struct etl_http_pair *compile_pairs(
 	const struct etl_pairs *pairs, const struct etl_conf_env *env)
 {
@@ -389,6 +401,7 @@ static void compile_request(
 	o->body = etl_template_parse(o->body_text, body, env);
 }
 
+/* All parts are looked at, so one pass shows all that is wrong. */
 void etl_http_options_compile(struct etl_http_options *options, const struct etl_node *node,
 	const struct etl_conf_env *env)
 {

@@ -73,6 +73,7 @@ static const char *const frame[] = {"message", "msg", "detail", "details", "titl
 	"timestamp", "documentationurl", "moreinfo", "requestid", "traceid", "correlationid",
 	"help", "helpurl", "hint", "severity", NULL};
 
+/* "has_more", "hasMore" and "Has-More" are one name: hasmore. */
 static void plain_name(const char *name, size_t len, char out[NAME_BYTES])
 {
 	size_t n = 0;
@@ -91,7 +92,8 @@ static bool is_one_of(const char *name, const char *const *list)
 	return false;
 }
 
-/* A value that says nothing: no cursor, no error, none left. */
+/* A value that says nothing: no cursor, no error, none left.
+ * {"next": null}, {"next": ""}, {"error": 0} say nothing; {"next": "/items?page=2"} does. */
 static bool is_nothing(const char *text)
 {
 	static const char *const nothings[] = {"", "null", "none", "nil", "false", "no", "0", "-1",
@@ -128,7 +130,9 @@ void etl_paging_begin(struct etl_paging *p)
 
 /* ---- the body ---- */
 
-/* A count, or one such as ">1000" of a service that counts no further. */
+/* A count, or one such as ">1000" of a service that counts no further.
+ * {"total": 500} with 100 records: 400 are missing. ">1000" of Elasticsearch's kind is
+ * 1001 at least. */
 static void note_total(struct etl_paging *p, const char *where, const char *text)
 {
 	bool beyond = *text == '>';
@@ -145,6 +149,7 @@ static void note_total(struct etl_paging *p, const char *where, const char *text
 	say(p->total_said, where, text);
 }
 
+/* {"page": 1, "pages": 5}: four more. A page number without a count of pages says nothing. */
 static void note_pages(struct etl_paging *p, const char *name, const char *where, const char *text)
 {
 	int64_t n;
@@ -182,7 +187,8 @@ static void note_more(struct etl_paging *p, const char *outer, const char *name,
 		note_pages(p, name, where, text);
 }
 
-/* What the member `at` of the way belongs to is the answer, or what the records lie in. */
+/* What the member `at` of the way belongs to is the answer, or what the records lie in.
+ * {"meta": {"error": ...}} is about the answer, {"stations": [{"error": ...}]} about a station. */
 static bool is_of_answer(const struct etl_note *note, size_t at)
 {
 	char outer[NAME_BYTES];
@@ -223,6 +229,7 @@ static bool is_excuse(const struct etl_note *note, const char *name, const char 
 	return is_one_of(name, codes) && etl_parse_int64(note->text, &code) && code >= 400 && code < 600;
 }
 
+/* -1 in an error's place is a code, although it is nothing elsewhere. */
 static void note_error(struct etl_paging *p, const struct etl_note *note, const char *name,
 	const char *where)
 {
@@ -254,6 +261,7 @@ static bool leads_by_text(const struct etl_note *note, const char *name, const c
 	       !(strspn(note->text, "0123456789") == 4 && note->text[4] == '-');
 }
 
+/* depth 2, names "meta", "has_more", text "true": '/meta/has_more' is 'true'. */
 void etl_paging_note(void *paging, const struct etl_note *note)
 {
 	struct etl_paging *p = paging;
@@ -273,6 +281,8 @@ void etl_paging_note(void *paging, const struct etl_note *note)
 		say(p->more, where, note->text);
 }
 
+/* An excuse counts only where no record came: {"status": "pending", "data": [...]} may
+ * be a field that all answers have. */
 const char *etl_paging_error(const struct etl_paging *p, uint64_t records)
 {
 	if (*p->error)
@@ -280,6 +290,7 @@ const char *etl_paging_error(const struct etl_paging *p, uint64_t records)
 	return !records && *p->excuse ? p->excuse : NULL;
 }
 
+/* What leads on counts always; a total only if it is larger than what came. */
 const char *etl_paging_more(const struct etl_paging *p, uint64_t records)
 {
 	if (*p->more)
@@ -347,6 +358,7 @@ static bool relates_next(const char *params, size_t len)
 	return false;
 }
 
+/* Link: <https://x/items?page=2>; rel="next", <https://x/items?page=9>; rel="last"   (RFC 8288) */
 static void note_link(struct etl_paging *p, const char *value, size_t len)
 {
 	const char *at = value, *end = value + len;
@@ -394,6 +406,7 @@ static bool read_range(const char *text, int64_t *first, int64_t *last, int64_t 
 	return etl_parse_int64(slash + 1, total);
 }
 
+/* "items 0-24/25" is the whole, "items 0-24/3573" a part; a total of 0 is the whole of nothing. */
 bool etl_paging_range_is_whole(const char *range)
 {
 	int64_t first, last, total;
@@ -403,6 +416,7 @@ bool etl_paging_range_is_whole(const char *range)
 	return total == 0 || (first == 0 && last + 1 == total);
 }
 
+/* Values are copied and cut: a header of 8 KiB says no more than its first 255 bytes. */
 void etl_paging_header(struct etl_paging *p, const char *name, size_t name_len,
 	const char *value, size_t value_len)
 {
@@ -463,6 +477,9 @@ static bool says_nothing(const struct etl_element *e)
 	return etl_element_is_null(e);
 }
 
+/* {"error": "quota"} and {"success": false} are errors; so is {"message": "not found",
+ * "code": 404}, which has nothing but what refusals are made of. {"message": "hi", "t":
+ * 1, "v": 2} is a record. */
 bool etl_paging_is_error(const uint8_t *bson, uint32_t len)
 {
 	struct etl_cursor cursor;

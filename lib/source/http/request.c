@@ -2,6 +2,10 @@
  *
  * Fills the request for data. The URL is written twice at once: as it is sent, and with
  * "***" where a secret stands.
+ *
+ * url: "https://x/s/{station}", query: {from: "{window.start}"} becomes
+ *   https://x/s/283164601?from=2026-07-01T10%3A00%3A00Z
+ * and, with an api_key in the query, "...&key=***" in everything that is shown.
  */
 #include "source/http/request.h"
 
@@ -28,6 +32,7 @@ struct url {
 	char before; /* the next parameter: '?', '&', or 0 */
 };
 
+/* Both texts are written by one loop, so they cannot come apart. */
 static void add_parameter(struct url *url, const char *name, const char *value, bool secret)
 {
 	struct etl_buf *both[] = {&url->real, &url->shown};
@@ -79,6 +84,7 @@ static int fill_url(struct url *url, const struct etl_http_options *o,
 	if (etl_http_url_check_path(text, err))
 		return -1;
 	mark = strchr(text, '?');
+	/* "/x" + "?", "/x?a=1" + "&", "/x?" and "/x?a=1&" + nothing. */
 	url->before = !mark ? '?' : mark[1] && text[url->real.len - 1] != '&' ? '&' : 0;
 	etl_buf_str(&url->shown, text);
 	if (add_query(url, o, vars, err))
@@ -114,6 +120,7 @@ static bool has_header(const struct headers *h, const char *name)
 	return false;
 }
 
+/* The configuration was checked without values: what a template brings is checked here. */
 static int add_given(struct headers *h, const struct etl_http_options *o,
 	const struct etl_vars *vars, struct etl_error *err)
 {
@@ -155,6 +162,7 @@ static int add_basic(
 	return add_header(h, "Authorization", etl_buf_text(&value), err);
 }
 
+/* Tokens of some services (JWT) have many kilobytes. */
 static int add_bearer(struct headers *h, const char *token, struct etl_error *err)
 {
 	struct etl_buf value ETL_BUF_CLEANUP;
@@ -167,6 +175,7 @@ static int add_bearer(struct headers *h, const char *token, struct etl_error *er
 	return add_header(h, "Authorization", etl_buf_text(&value), err);
 }
 
+/* One of them at most: the loader has seen to that. */
 static int add_auth(struct headers *h, const struct etl_auth_options *auth, const char *bearer,
 	struct etl_error *err)
 {
@@ -181,6 +190,7 @@ static int add_auth(struct headers *h, const struct etl_auth_options *auth, cons
 	return 0;
 }
 
+/* The owner's own Accept and Content-Type go before ours. */
 static int fill_headers(struct headers *h, const struct etl_http_options *o,
 	const struct etl_vars *vars, const char *bearer, const char *accept, struct etl_error *err)
 {
@@ -197,7 +207,9 @@ static int fill_headers(struct headers *h, const struct etl_http_options *o,
 
 /* ---- body ---- */
 
-/* By its content type a value is written so that it stays one value. */
+/* By its content type a value is written so that it stays one value.
+ * {"id": "{station}"} as JSON: a quote in the value stays inside of the string. As a
+ * form the value is percent-encoded, as XML its brackets are entities. */
 static enum etl_escape body_escape(const struct headers *h)
 {
 	const char *type = "";

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * Small text work of HTTP.
+ *
+ * "https://x/a?b=1" is usable. "x/a" (no scheme), "https://{host}/a",
+ * "https://me:pw@x/", "https://x/#f" and "https://x/a b" are refused, each with its
+ * reason.
  */
 #include "source/http/text.h"
 
@@ -39,6 +43,7 @@ const char *etl_http_url_fault(const char *url)
 		return "the URL has no host";
 	if (strchr(url, '#'))
 		return "a URL that is asked for has no fragment ('#')";
+	/* Bytes that a URL cannot have: clients differ in what they make of them. */
 	for (const char *p = url; *p; p++)
 		if ((unsigned char)*p <= 0x20 || (unsigned char)*p >= 0x7f || *p == '\\' ||
 			*p == '"')
@@ -51,6 +56,9 @@ static bool is_dot_segment(const char *segment, size_t len)
 	return (len == 1 && segment[0] == '.') || (len == 2 && memcmp(segment, "..", 2) == 0);
 }
 
+/* After the template was filled: {station} may be "..". Such segments are taken out by
+ * clients and servers (RFC 3986 section 5.2.4), and another resource would be asked
+ * for. */
 int etl_http_url_check_path(const char *url, struct etl_error *err)
 {
 	const char *host = after_scheme(url);
@@ -67,6 +75,8 @@ int etl_http_url_check_path(const char *url, struct etl_error *err)
 	return 0;
 }
 
+/* With its port: "api.example.org:8443" is another host than "api.example.org", for
+ * limits and breakers. */
 bool etl_http_url_host(const char *url, char *out, size_t size)
 {
 	const char *host = after_scheme(url);
@@ -84,6 +94,7 @@ bool etl_http_url_host(const char *url, char *out, size_t size)
 	return true;
 }
 
+/* The alphabet of RFC 9110 section 5.6.2. */
 bool etl_http_is_token(const char *name)
 {
 	if (!*name)
@@ -102,6 +113,7 @@ bool etl_http_is_header_value(const char *value)
 	return true;
 }
 
+/* "5" good, "5, 5" good, "5, 6" not, "" not, "5" behind a "6" of the same answer not. */
 bool etl_http_length_agrees(
 	const char *value, size_t len, bool *has, unsigned long long *length)
 {
@@ -144,6 +156,8 @@ void etl_http_header_keep(char **slot, const char *value, size_t len)
 
 bool etl_http_looks_secret(const char *name, size_t len)
 {
+	/* Parts of a name: "api_key", "X-Auth-Token", "clientSecret". Too many names
+	 * are masked rather than too few; nothing but a message depends on it. */
 	static const char *const parts[] = {"key", "token", "passw", "passwd", "secret", "auth",
 		"signature", "credential", "jwt", "assertion"};
 	static const char *const whole[] = {"sig", "pwd", "pass", "code", "sid", "session", "otp"};
@@ -177,6 +191,7 @@ static void show_query(const char *query, struct etl_buf *out)
 	}
 }
 
+/* https://me:pw@x/a?key=abc&n=1#f  ->  https://x/a?key=***&n=1 */
 void etl_http_url_show(const char *url, char out[ETL_HTTP_SHOWN_BYTES])
 {
 	const char *host = after_scheme(url), *rest = url;
@@ -201,6 +216,7 @@ void etl_http_url_show(const char *url, char out[ETL_HTTP_SHOWN_BYTES])
 	etl_text_mask(out);
 }
 
+/* "<html>\n  <body>Error</body>" -> "<html> <body>Error</body>": one line, eighty bytes. */
 void etl_http_quote(char out[ETL_HTTP_QUOTE_BYTES], const char *bytes, size_t len)
 {
 	size_t n = 0, i = 0;

@@ -113,6 +113,7 @@ static void nearest_is_near(void **state)
 	assert_string_equal(etl_nearest("chekc", words, 6), "check");
 	assert_string_equal(etl_nearest("RUN", words, 6), "run");
 	assert_null(etl_nearest("frobnicate", words, 6));
+	assert_null(etl_nearest("reject", (const char *const[]){"extract"}, 1));
 	assert_null(etl_nearest("lo", words, 6)); /* two edits are half of it */
 	assert_null(etl_nearest("x", words, 0));
 }

@@ -104,6 +104,26 @@ static void values_cannot_break_a_header_or_a_buffer(void **state)
 	etl_buf_fini(&out);
 }
 
+/* A format speaks of the clocks that the windows go by, unless it says UTC. */
+static void instants_are_printed_in_the_zone_of_the_windows(void **state)
+{
+	struct etl_conf_env *env = *state;
+	struct etl_error err = ETL_ERROR_INIT;
+	etl_cleanup(etl_zone_free) struct etl_zone *zone = etl_zone_load("Asia/Kolkata", &err);
+	struct etl_grid_step days = {.length = ETL_DAYS(1)};
+	struct etl_grid grid;
+
+	etl_grid_init(&grid, vars.window.start, days, zone);
+	env->grid = &grid;
+	assert_rendered(env, "{window.start:%Y-%m-%d %H:%M}", ETL_ESCAPE_NONE, "2024-01-01 05:30");
+	assert_rendered(env, "{window.start:%Y-%m-%dT%H:%M%z}", ETL_ESCAPE_NONE, "2024-01-01T05:30+0530");
+	assert_rendered(env, "{window.start:%Y-%m-%dT%H:%MZ}", ETL_ESCAPE_NONE, "2024-01-01T00:00Z");
+	assert_rendered(env, "{window.start:%s}", ETL_ESCAPE_NONE, "1704067200");
+	assert_rendered(env, "{window.start}", ETL_ESCAPE_NONE, "2024-01-01T00:00:00Z");
+	env->grid = NULL;
+	assert_rendered(env, "{window.start:%Y-%m-%d %H:%M}", ETL_ESCAPE_NONE, "2024-01-01 00:00");
+}
+
 static void templates_know_what_they_are(void **state)
 {
 	struct etl_conf_env *env = *state;
@@ -235,6 +255,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(templates_are_filled),
 		TEST(values_cannot_break_a_header_or_a_buffer),
+		TEST(instants_are_printed_in_the_zone_of_the_windows),
 		TEST(templates_know_what_they_are),
 		TEST(malformed_templates_are_refused),
 		TEST(documents_are_typed_by_their_writing),

@@ -310,8 +310,8 @@ static void after_commit(void *ctx, const struct etl_commit *c)
 				       job->window.settle).ms);
 	ledger_read(rig, c->job, c->partition, &view);
 	for (size_t i = 0; i < view.n && at.ms < mark.ms; i++) {
-		if (at.ms < job->window.start.ms) /* the start was moved on: no longer due */
-			at = job->window.start;
+		if (at.ms < job->window.grid.start.ms) /* the start was moved on: no longer due */
+			at = job->window.grid.start;
 		if (view.entries[i].window.start.ms < at.ms)
 			continue;
 		assert_int_equal(view.entries[i].window.start.ms, at.ms);

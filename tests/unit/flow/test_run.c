@@ -230,7 +230,7 @@ static void test_asked(void **state)
 
 static void move_start(struct rig *rig, int64_t h)
 {
-	rig->job->window.start = hour(h);
+	rig->job->window.grid.start = hour(h);
 }
 
 static void test_start_moved_back(void **state)
@@ -278,7 +278,7 @@ static void test_larger_windows(void **state)
 	service_fill(rig, "a", 0, 30);
 	NEED_RUN(rig, ETL_RUN_OK);
 	NEED_WATERMARK(rig, 11);
-	rig->job->window.size = ETL_HOURS(2);
+	rig->job->window.grid.size = ETL_HOURS(2);
 	pass_hours(rig, 2);
 	NEED_RUN(rig, ETL_RUN_OK);
 	NEED_WATERMARK(rig, 12);

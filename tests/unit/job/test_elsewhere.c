@@ -180,7 +180,7 @@ static void test_a_load_of_nothing(void **state)
 
 /* ---- sums ----------------------------------------------------------------------------------- */
 
-static const struct etl_window_rules hourly = {.start = {T0}, .size = {3600000000}};
+static const struct etl_window_rules hourly = {.grid = {.start = {T0}, .size = ETL_HOURS(1)}};
 
 static struct etl_watermark marked(const char *a, int from, int until)
 {
@@ -258,12 +258,12 @@ static void test_beyond_the_job(void **state)
 	char text[ETL_ELSEWHERE_TEXT_BYTES];
 
 	(void)state;
-	rules.start = hour(3);
+	rules.grid.start = hour(3);
 	rules.end = hour(4);
 	assert_true(etl_elsewhere_add(&sum, &rules, &mark));
 	etl_elsewhere_text(&sum, text);
 	assert_string_equal(text, "1 window is in 'a', none in 'b'");
-	rules.start = hour(10);
+	rules.grid.start = hour(10);
 	rules.end = (etl_wall){0};
 	sum = (struct etl_elsewhere){.target = "etl.b"};
 	assert_false(etl_elsewhere_add(&sum, &rules, &mark));

@@ -226,9 +226,9 @@ static void test_full_file(void **state)
 	assert_int_equal(job->retry_max_backoff.us, ETL_MINUTES(3).us);
 	assert_true(job->max_reject_ratio == 0.5);
 	assert_int_equal(job->max_rejects, 99);
-	assert_int_equal(job->window.start.ms, INT64_C(1704088800000));
+	assert_int_equal(job->window.grid.start.ms, INT64_C(1704088800000));
 	assert_int_equal(job->window.end.ms, INT64_C(1735689600000));
-	assert_int_equal(job->window.size.us, ETL_HOURS(1).us);
+	assert_int_equal(job->window.grid.size.us, ETL_HOURS(1).us);
 	assert_int_equal(job->window.settle.us, ETL_MINUTES(70).us);
 	assert_int_equal(job->window.lookback.us, ETL_HOURS(3).us);
 	assert_int_equal(job->window.max_span.us, ETL_DAYS(30).us);

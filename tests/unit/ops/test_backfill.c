@@ -232,7 +232,8 @@ static void test_the_rate_bounds_a_piece(void **state)
 
 static struct etl_run finished(const struct rig *rig, enum etl_run_state state, enum etl_error_kind kind)
 {
-	struct etl_run run = {.job = rig->job, .state = state, .error = ETL_ERROR_INIT};
+	struct etl_run run = {.job = rig->job, .state = state, .planned = hour(1000),
+		.error = ETL_ERROR_INIT};
 
 	if (kind != ETL_OK)
 		etl_error_set(&run.error, kind, "test", "it failed");
@@ -315,6 +316,32 @@ static void test_bad_data_is_passed_and_others_turns_cost_nothing(void **state)
 	rig_free(rig);
 }
 
+/* The run's clock was set back, and it found nothing to do: that is not the end of the piece. */
+static void test_a_piece_that_is_not_over_yet(void **state)
+{
+	struct rig *rig = rig_new(rig_yaml, 10);
+	struct etl_backfill b = whole(rig, 0, 100, ETL_REPROCESS_MISSING);
+	struct etl_run run = finished(rig, ETL_RUN_OK, ETL_OK);
+	struct etl_window piece = {hour(3), hour(13)};
+	etl_dur wait;
+
+	(void)state;
+	run.planned.ms = hour(13).ms + etl_dur_ms(rig->job->window.settle) - 1;
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(etl_backfill_judge(&b, &run, &piece, ETL_SECONDS(1), &wait),
+			ETL_BACKFILL_AGAIN);
+		assert_int_equal(wait.us, ETL_LEASE_TTL.us);
+	}
+	assert_int_equal(b.at.ms, hour(0).ms);
+	assert_int_equal(b.pieces, 0);
+	assert_int_equal(b.attempt, 1);
+	run.planned.ms++;
+	assert_int_equal(etl_backfill_judge(&b, &run, &piece, ETL_SECONDS(1), &wait), ETL_BACKFILL_ON);
+	assert_int_equal(b.at.ms, hour(13).ms);
+	assert_string_equal(b.reason, "");
+	rig_free(rig);
+}
+
 static void test_eta(void **state)
 {
 	struct etl_backfill b = {.windows = 100, .created = hour(0)};
@@ -378,6 +405,7 @@ int main(void)
 		cmocka_unit_test(test_a_piece_that_went_well),
 		cmocka_unit_test(test_a_piece_that_may_work_later),
 		cmocka_unit_test(test_bad_data_is_passed_and_others_turns_cost_nothing),
+		cmocka_unit_test(test_a_piece_that_is_not_over_yet),
 		cmocka_unit_test(test_eta),
 		cmocka_unit_test(test_pieces_leave_the_watermark_alone),
 	};

@@ -159,7 +159,7 @@ static void test_wrong_side(void **state)
 	assert_string_equal(change(rig, ETL_CHANGE_REWIND, 15), "change.time");
 	assert_non_null(strstr(rig->err.message, "use set"));
 	assert_string_equal(change(rig, ETL_CHANGE_REWIND, 10), ""); /* it is there */
-	rig->job->window.start = hour(-5);
+	rig->job->window.grid.start = hour(-5);
 	assert_string_equal(change(rig, ETL_CHANGE_REWIND, -2), "change.time");
 	assert_non_null(strstr(rig->err.message, "due in any case"));
 	NEED_WATERMARK(rig, 10);

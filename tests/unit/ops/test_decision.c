@@ -217,7 +217,7 @@ static void test_accept_of_an_older_grid(void **state)
 
 	(void)state;
 	NEED_RUN(rig, ETL_RUN_FAILED);
-	rig->job->window.size = ETL_MINUTES(30);
+	rig->job->window.grid.size = ETL_MINUTES(30);
 	assert_string_equal(decided(rig, ETL_CHANGE_ACCEPT, 2), "");
 	NEED_STATE(rig, 2, ETL_WINDOW_SKIPPED);
 	NEED_WATERMARK(rig, 2);
@@ -241,7 +241,7 @@ static void test_accept_behind_the_watermark(void **state)
 	(void)state;
 	service_put(rig, "a", (etl_wall){hour(3).ms + HOUR_MS / 2}, 1000);
 	NEED_RUN(rig, ETL_RUN_FAILED);
-	rig->job->window.size = ETL_HOURS(2);
+	rig->job->window.grid.size = ETL_HOURS(2);
 	set_watermark(rig, 4);
 	NEED_STATE(rig, 3, ETL_WINDOW_FAILED);
 	assert_string_equal(decided(rig, ETL_CHANGE_ACCEPT, 3), "");

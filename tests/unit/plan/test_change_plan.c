@@ -27,8 +27,7 @@ static etl_wall hour(int64_t h)
 }
 
 static const struct etl_window_rules hourly = {
-	.start = {T0},
-	.size = {INT64_C(3600000000)},
+	.grid = {.start = {T0}, .size = ETL_HOURS(1)},
 	.settle = {INT64_C(600000000)},
 };
 

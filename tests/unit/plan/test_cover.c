@@ -25,8 +25,7 @@ static struct etl_window hours(int64_t from, int64_t until)
 }
 
 static const struct etl_window_rules hourly = {
-	.start = {T0},
-	.size = {INT64_C(3600000000)},
+	.grid = {.start = {T0}, .size = ETL_HOURS(1)},
 	.settle = {INT64_C(600000000)},
 };
 
@@ -57,7 +56,7 @@ static void test_what_never_comes(void **state)
 	const struct etl_watermark mark = {.origin = hour(4), .processed = hour(5)};
 
 	(void)state;
-	rules.start = hour(4);
+	rules.grid.start = hour(4);
 	assert_true(by_mark(&rules, NULL, hours(2, 4)));  /* before its start */
 	assert_false(by_mark(&rules, NULL, hours(2, 5))); /* reaches into it */
 	rules.end = hour(6);

@@ -26,7 +26,7 @@ static struct etl_job hourly(void)
 	struct etl_error err = ETL_ERROR_INIT;
 
 	return (struct etl_job){
-		.window = {.start = {T0}, .size = ETL_HOURS(1), .settle = ETL_MINUTES(10)},
+		.window = {.grid = {.start = {T0}, .size = ETL_HOURS(1)}, .settle = ETL_MINUTES(10)},
 		.calendar = etl_calendar_every(ETL_HOURS(1), ETL_MINUTES(15), &err),
 	};
 }
@@ -75,15 +75,15 @@ static int64_t next_hour(const struct etl_window_rules *rules, etl_wall mark)
 
 static void test_the_first_window(void **state)
 {
-	struct etl_window_rules rules = {.start = {T0}, .size = ETL_HOURS(1)};
+	struct etl_window_rules rules = {.grid = {.start = {T0}, .size = ETL_HOURS(1)}};
 
 	(void)state;
 	assert_int_equal(next_hour(&rules, at(5, 0)), 5);
 	assert_int_equal(next_hour(&rules, at(5, 30)), 5);     /* of another grid */
 	assert_int_equal(next_hour(&rules, (etl_wall){0}), 0); /* it never ran */
-	rules.start = at(-24 * 365 * 60, 0);		       /* 1964 */
+	rules.grid.start = at(-24 * 365 * 60, 0);		       /* 1964 */
 	assert_int_equal(next_hour(&rules, (etl_wall){0}), -24 * 365 * 60);
-	rules.start = at(7, 0); /* moved on */
+	rules.grid.start = at(7, 0); /* moved on */
 	assert_int_equal(next_hour(&rules, at(5, 0)), 7);
 	rules.end = at(8, 0);
 	assert_int_equal(next_hour(&rules, at(7, 0)), 7);
@@ -145,7 +145,7 @@ static void test_nothing_is_due(void **state)
 	assert_int_equal(late(&job, at(10, 0), at(100, 0)), 0); /* all that it will ever have */
 	assert_int_equal(late(&job, at(9, 0), at(12, 15)), 2 * 60);
 	job.window.end.ms = 0;
-	job.window.start = at(50, 0); /* moved on: what was before is nobody's */
+	job.window.grid.start = at(50, 0); /* moved on: what was before is nobody's */
 	assert_int_equal(late(&job, at(9, 0), at(51, 9)), 0);
 	assert_int_equal(late(&job, at(9, 0), at(51, 20)), 5);
 	fini(&job);

@@ -31,8 +31,7 @@ static etl_wall minute(int64_t m)
 }
 
 static const struct etl_window_rules hourly = {
-	.start = {T0},
-	.size = {INT64_C(3600000000)},
+	.grid = {.start = {T0}, .size = ETL_HOURS(1)},
 };
 
 static void test_limit(void **state)
@@ -65,7 +64,7 @@ static void test_grid(void **state)
 	struct etl_due_list due = {0};
 
 	(void)state;
-	rules.start = minute(17);
+	rules.grid.start = minute(17);
 	rules.end = minute(17 + 150);
 	etl_window_plan(&rules, &mark, hour(100), NULL, 0, NULL, &due);
 	assert_int_equal(due.n, 2);
@@ -141,7 +140,8 @@ static void test_none(void **state)
 /* A grid without a size is asked by mistake: one point, nothing is due, and nothing divides. */
 static void test_a_grid_without_a_size(void **state)
 {
-	struct etl_window_rules none = {.none = true, .settle = ETL_HOURS(1)}, zero = {.start = {T0}};
+	struct etl_window_rules none = {.none = true, .settle = ETL_HOURS(1)};
+	struct etl_window_rules zero = {.grid = {.start = {T0}}};
 	struct etl_watermark mark = {.processed = hour(3)};
 	struct etl_due_list due = {0};
 	struct etl_window at;

@@ -47,6 +47,24 @@ static void test_clock_far_ahead_under_a_run_that_claims_nothing(void **state)
 	rig_need_nothing();
 }
 
+/* The same, but the run ends before anybody looks at the clock: a cursor behind its slot has refused
+ * nothing, however far ahead it is, and the slot is taken back when the clock is looked at. */
+static void test_clock_far_ahead_under_a_run_before_a_look(void **state)
+{
+	struct etl_sched_job *a = add_far_ahead();
+
+	(void)state;
+	etl_clock_virtual_step(&rig.clock, ETL_MINUTES(-AHEAD));
+	rig_end_as(a, (struct etl_run_outcome){
+		.busy = true, .decided = {T0 + AHEAD * MINUTE}, .held_for = ETL_SECONDS(20)});
+	rig_need_nothing();
+	etl_sched_replan(rig.sched);
+	rig_need_skip(a, 10, AHEAD + 9, ETL_SKIP_CLOCK); /* up to before the slot that claimed nothing */
+	rig_turn(10);
+	rig_need_run(a, 20);
+	rig_need_nothing();
+}
+
 /* The same, but the clock is put right while the job is paused. */
 static void test_clock_far_ahead_under_a_run_of_a_paused_job(void **state)
 {
@@ -90,6 +108,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		RIG_TEST(test_clock_far_ahead_under_a_run_that_claims_nothing),
+		RIG_TEST(test_clock_far_ahead_under_a_run_before_a_look),
 		RIG_TEST(test_clock_far_ahead_under_a_run_of_a_paused_job),
 		RIG_TEST(test_slots_of_a_pause_behind_a_clock_far_ahead),
 	};

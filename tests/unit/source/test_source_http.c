@@ -533,6 +533,20 @@ static void test_expect_one(void **state)
 	assert_int_equal(answer(rig, 200, "{\"n\":3,\"data\":[]}"), ENDED);
 	assert_int_equal(rig_first(rig), 0);
 	assert_int_equal(answer(rig, 200, "{\"n\":4,\"data\":[]}"), FAILED);
+	for (size_t i = 0; i < 4; i++) { /* a number by its value, a string by its text */
+		static const char *const same[] = {"3.0", "30e-1", "3", "\"3\""};
+		etl_cleanup(free) char *body = etl_strf("{\"n\":%s,\"data\":[]}", same[i]);
+
+		assert_int_equal(rig_first(rig), 0);
+		assert_int_equal(answer(rig, 200, body), ENDED);
+	}
+	for (size_t i = 0; i < 4; i++) {
+		static const char *const others[] = {"-3", "\"3.0\"", "3.01", "true"};
+		etl_cleanup(free) char *body = etl_strf("{\"n\":%s,\"data\":[]}", others[i]);
+
+		assert_int_equal(rig_first(rig), 0);
+		assert_int_equal(answer(rig, 200, body), FAILED);
+	}
 }
 
 static void test_max_bytes(void **state)

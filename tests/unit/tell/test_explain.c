@@ -39,7 +39,7 @@ static struct etl_window window(int64_t h)
 static struct etl_job hourly(const char *name)
 {
 	return (struct etl_job){.name = name, .partition_names = no_names, .partitions = whole,
-		.n_partitions = 1, .host = "", .window = {.start = hour(0), .size = ETL_HOURS(1)}};
+		.n_partitions = 1, .host = "", .window = {.grid = {.start = hour(0), .size = ETL_HOURS(1)}}};
 }
 
 static int setup(void **state)

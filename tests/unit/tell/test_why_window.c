@@ -219,7 +219,7 @@ static void test_windows_that_nobody_has_tried(void **state)
 	job.window.end.ms = 0;
 	f.now = at("2026-07-01T12:00:00Z");
 	f.has_mark = true;
-	f.mark = (struct etl_watermark){.origin = job.window.start,
+	f.mark = (struct etl_watermark){.origin = job.window.grid.start,
 		.processed = at("2026-07-01T10:00:00Z")};
 	etl_why_of_window(&f, &why);
 	assert_non_null(strstr(why.because.items[0], "one of the next runs looks for such "

@@ -74,7 +74,7 @@ static inline struct etl_job hourly(void)
 		.timeout = ETL_MINUTES(10), .partition_names = no_names,
 			.partitions = one_partition,
 		.n_partitions = 1, .host = "api.example.org", .wait_for = &sensor,
-		.window = {.start = at("2026-01-01T00:00:00Z"), .size = ETL_HOURS(1),
+		.window = {.grid = {.start = at("2026-01-01T00:00:00Z"), .size = ETL_HOURS(1)},
 			.settle = ETL_MINUTES(70)}};
 	struct etl_error err = ETL_ERROR_INIT;
 

@@ -88,6 +88,14 @@ static void test_decimals(void **state)
 static void test_cases(void **state)
 {
 	(void)state;
+	/* The example of the file, at 0 in place of 10:00. */
+	RUN("{every: 1h, by: [s], mean: [v], max: [v], count: n}",
+		L("{" T("300000") ",\"s\":\"a\",\"v\":1}", "{" T("3300000") ",\"s\":\"a\",\"v\":3}",
+			"{" T("1800000") ",\"s\":\"b\",\"v\":5}"),
+		L("{\"s\":\"a\"," AT("0") ",\"v_mean\":" D("2.0") ",\"v_max\":3,\"n\":" N("2") "}",
+			"{\"s\":\"b\"," AT("0") ",\"v_mean\":" D("5.0") ",\"v_max\":5,\"n\":"
+			N("1") "}"),
+		0);
 	RUN("{every: 1h, mean: [v], count: n}",
 		L("{" T("0") ",\"v\":1}", "{" T("3599999") ",\"v\":2}",
 			"{" T("3600000") ",\"v\":5.5}", "{" T("-1") ",\"v\":7}"),

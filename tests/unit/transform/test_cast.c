@@ -167,6 +167,12 @@ static void test_values(void **state)
 static void test_cases(void **state)
 {
 	static const struct transform_case cases[] = {
+		/* The example of the file. */
+		{"{v: int, ok: bool, t: date}",
+			"{\"v\":\"12\",\"ok\":\"true\",\"t\":\"2026-07-01T10:00:00Z\"}",
+			"{\"v\":12,\"ok\":true,\"t\":{\"$date\":\"2026-07-01T10:00:00Z\"}}"},
+		{"{v: int}", "{\"v\":\"12.5\"}", NULL, "v", "v is string \"12.5\", not an int"},
+		{"{v: int}", "{\"v\":null}", "{\"v\":null}"},
 		{"{x: int}", "{\"a\":1}", "{\"a\":1}"},
 		{"{b: double, a: string}", "{\"a\":1,\"x\":0,\"b\":\"2.5\"}",
 			"{\"a\":\"1\",\"x\":0,\"b\":2.5}"},

@@ -42,6 +42,10 @@ static void test_keep(void **state)
 		{"[/a/b]", "{\"a\":1}", "{}"},
 		{"[/d]", DOC, "{\"d\":null}"},
 		{"[/a/b]", "{\"/a/b\":1}", NULL, "/a/b", "which is a JSON Pointer here"},
+		/* The example of the file. */
+		{"[station, /meta/id]",
+			"{\"station\":\"a\",\"v\":1,\"meta\":{\"id\":7,\"debug\":{}}}",
+			"{\"station\":\"a\",\"meta\":{\"id\":7}}"},
 	};
 
 	(void)state;
@@ -69,6 +73,10 @@ static void test_drop(void **state)
 		{"[/a/b]", "{\"a\":5}", "{\"a\":5}"},
 		{"[/l/1/v]", "{\"l\":[0,{\"v\":1,\"w\":2}]}", "{\"l\":[0,{\"w\":2}]}"},
 		{"[/l/0]", "{\"l\":[0,1]}", NULL, "/l/0", "an array's element cannot go"},
+		/* The example of the file. */
+		{"[raw, /meta/debug]",
+			"{\"t\":1,\"raw\":\"...\",\"meta\":{\"id\":7,\"debug\":{}}}",
+			"{\"t\":1,\"meta\":{\"id\":7}}"},
 	};
 
 	(void)state;

@@ -17,6 +17,9 @@ static void test_cases(void **state)
 {
 	static const struct transform_case cases[] = {
 		{"{a: x}", "{\"a\":1,\"b\":2}", "{\"x\":1,\"b\":2}"},
+		/* The example of the file. */
+		{"{a: b, /m/x: y}", "{\"a\":1,\"m\":{\"x\":2}}",
+			"{\"b\":1,\"m\":{\"x\":2},\"y\":2}"},
 		{"{PM2.5: pm2_5, \"T. int.\": t_int}",
 			"{\"t\":1,\"PM2.5\":8.5,\"k\":{\"PM2.5\":1},\"T. int.\":\"x\"}",
 			"{\"t\":1,\"pm2_5\":8.5,\"k\":{\"PM2.5\":1},\"t_int\":\"x\"}"},

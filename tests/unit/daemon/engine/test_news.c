@@ -26,7 +26,6 @@
 #include "engine/records.h"
 #include "engine/report.h"
 #include "engine/run.h"
-#include "engine/runs.h"
 #include "engine/runs_watch.h"
 #include "engine/sched.h"
 #include "io/loop.h"
@@ -97,26 +96,14 @@ void etld_picture_watch(struct etld *etld)
 
 void etld_sched_unheard(struct etld *etld)
 {
-	assert_true(etld->marks_known);
-	note("unheard");
-}
-
-void etld_outbox_up(struct etld *etld)
-{
 	(void)etld;
-	note("outbox up");
-}
-
-void etl_sched_store(struct etl_sched *sched, bool there)
-{
-	(void)sched;
-	note(there ? "sched up" : "sched");
+	note("unheard");
 }
 
 void etld_sched_catch_up(struct etld *etld)
 {
 	(void)etld;
-	note("catch up");
+	note("catch-up");
 }
 
 void etld_backfills_up(struct etld *etld)
@@ -129,6 +116,18 @@ void etld_deadline_look_all(struct etld *etld)
 {
 	(void)etld;
 	note("deadlines");
+}
+
+void etld_outbox_up(struct etld *etld)
+{
+	assert_true(etld->marks_known);
+	note("outbox");
+}
+
+void etl_sched_store(struct etl_sched *sched, bool there)
+{
+	(void)sched;
+	note(there ? "sched" : "sched-down");
 }
 
 void etld_pauses_down(struct etld *etld)
@@ -249,7 +248,8 @@ static int end(void **state)
 	return 0;
 }
 
-/* The scheduler starts runs within its call: by slots, hosts and marks that are known. */
+/* The scheduler starts runs within its call: by slots, hosts and marks that are known, and behind
+ * what was decided while MongoDB was unreachable. */
 static void what_was_read_is_known_before_anything_starts(void **state)
 {
 	struct etl_source_state hosts[1] = {0};
@@ -259,13 +259,12 @@ static void what_was_read_is_known_before_anything_starts(void **state)
 	(void)state;
 	etld_engine_news.up(&etld, &found);
 	assert_string_equal(etl_buf_text(&told),
-		"schedules slots host picture save unheard outbox up sched up catch up backfills "
-		"deadlines watch");
+		"schedules slots host picture save unheard outbox sched catch-up backfills deadlines watch");
 	etl_buf_clear(&told);
 	found = (struct etld_found){0};
 	etld_engine_news.up(&etld, &found);
 	assert_string_equal(etl_buf_text(&told),
-		"picture save outbox up sched up backfills deadlines watch");
+		"picture save outbox sched backfills deadlines watch");
 }
 
 static void a_lost_mongodb_starts_nothing(void **state)
@@ -274,7 +273,7 @@ static void a_lost_mongodb_starts_nothing(void **state)
 
 	(void)state;
 	etld_engine_news.down(&etld);
-	assert_string_equal(etl_buf_text(&told), "sched pauses");
+	assert_string_equal(etl_buf_text(&told), "sched-down pauses");
 }
 
 /* ---- runs ------------------------------------------------------------------------------------ */
@@ -297,9 +296,9 @@ static void run_ends(bool has_job, const char *run_code, const char *finish_code
 	etld_engine_news.ended(&etld, &r);
 }
 
-/* Within its call the scheduler may start the job's next run and give the place to another backfill:
- * the job has what the ended run left, and the backfill knows that its piece is over. Deadlines go by
- * what runs then. */
+/* Within its call the scheduler may start the job's next run and give the place to another
+ * backfill: the job has what the ended run left, and the backfill knows that its piece is over.
+ * Deadlines go by what runs then. */
 static void the_scheduler_hears_of_an_end_when_all_is_remembered(void **state)
 {
 	(void)state;
@@ -352,16 +351,16 @@ static void a_stopping_etld_ends_when_all_is_stored(void **state)
 	assert_string_equal(etl_buf_text(&told), "status save outbox stop");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define NEWS_TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(what_was_read_is_known_before_anything_starts),
-		TEST(a_lost_mongodb_starts_nothing),
-		TEST(the_scheduler_hears_of_an_end_when_all_is_remembered),
-		TEST(a_lost_mongodb_is_told_of_run_and_record),
-		TEST(a_stopping_etld_ends_when_all_is_stored),
+		NEWS_TEST(what_was_read_is_known_before_anything_starts),
+		NEWS_TEST(a_lost_mongodb_starts_nothing),
+		NEWS_TEST(the_scheduler_hears_of_an_end_when_all_is_remembered),
+		NEWS_TEST(a_lost_mongodb_is_told_of_run_and_record),
+		NEWS_TEST(a_stopping_etld_ends_when_all_is_stored),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

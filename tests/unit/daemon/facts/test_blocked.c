@@ -33,7 +33,7 @@ static struct etld_job up, down;
 static void add(struct etld_job *job, char *name, struct etl_job *config, struct etld_partition *partitions)
 {
 	*config = (struct etl_job){.name = name, .partitions = names, .n_partitions = 2,
-		.window = {.start = {T0}, .size = ETL_HOURS(1)}};
+		.window = {.grid = {.start = {T0}, .size = ETL_HOURS(1)}}};
 	memset(partitions, 0, 2 * sizeof *partitions);
 	*job = (struct etld_job){.name = name, .job = config, .partitions = partitions};
 	for (size_t i = 0; i < 2; i++)

@@ -11,7 +11,11 @@
 /* after the above */
 #include <cmocka.h>
 
+#include <sched.h>
+#include <stdatomic.h>
+
 #include "../../../lib/etld_rig.h"
+#include "io/pool.h"
 #include "methods/request.h"
 
 #define REST "load: {\"null\": {}}\n"
@@ -22,6 +26,7 @@
 
 static const char *const files[] = {"jobs/stations.yaml", STATIONS, "jobs/whole.yaml", WHOLE, NULL};
 static struct etld_rig rig;
+static atomic_bool held;
 
 /* A client: what it was answered. */
 struct client {
@@ -219,14 +224,14 @@ static void groups_have_jobs(void **state)
 	(void)state;
 	assert_int_equal(etl_json_size(etl_json_get(reply, "nodes")), 0); /* printed as it was made */
 	etl_json_free(reply);
-	refused("Graph {\"group\":\"town\"}", ETL_CTL_INVALID_PARAMETER, "no job is in group 'town'",
+	refused("Graph {\"group\":\"town\"}", ETL_CTL_NO_SUCH_JOB, "no job is in group 'town'",
 		"etlctl graph");
-	refused("Graph {\"job\":\"whole\",\"group\":\"towns\"}", ETL_CTL_INVALID_PARAMETER,
+	refused("Graph {\"job\":\"whole\",\"group\":\"towns\"}", ETL_CTL_NO_SUCH_JOB,
 		"no job is in group 'towns'", "");
-	refused("Pause {\"group\":\"town\"}", ETL_CTL_INVALID_PARAMETER, "no job is in group 'town'", "");
+	refused("Pause {\"group\":\"town\"}", ETL_CTL_NO_SUCH_JOB, "no job is in group 'town'", "");
 	refused("Pause {\"group\":\"towns\",\"job\":\"whole\"}", ETL_CTL_INVALID_PARAMETER,
 		"one job is meant", "");
-	refused("Simulate {\"group\":\"town\"}", ETL_CTL_INVALID_PARAMETER, "no job is in group 'town'",
+	refused("Simulate {\"group\":\"town\"}", ETL_CTL_NO_SUCH_JOB, "no job is in group 'town'",
 		"etlctl graph");
 }
 
@@ -408,6 +413,76 @@ static void a_busy_server_is_there(void **state)
 	rig.etld->mongodb_up = false;
 }
 
+static int freed;
+
+static void count_freed(void *ctx)
+{
+	(void)ctx;
+	freed++;
+}
+
+static void go_slowly(struct etld_request *request)
+{
+	request->wait = ETL_HOURS(1);
+}
+
+static enum etld_then once_more(struct etld_request *request)
+{
+	(void)request;
+	judged++;
+	return ETLD_THEN_AGAIN;
+}
+
+static void hold_worker(struct etld_task *task)
+{
+	(void)task;
+	while (!atomic_load(&held))
+		sched_yield();
+}
+
+static void nobody(struct etld_task *task)
+{
+	(void)task;
+}
+
+/* etld ends while requests wait for a worker, or for the time of their next look: what they own is
+ * freed, and nobody is answered. */
+static void requests_without_a_worker_end_with_etld(void **state)
+{
+	struct etld_task busy[4];
+	struct client clients[3];
+
+	(void)state;
+	etld_rig_hold_reloads(&rig);
+	judged = freed = 0;
+	atomic_store(&held, false);
+	for (int i = 0; i < 3; i++) {
+		struct etld_request *request = ask(&clients[i], "Reload");
+
+		etl_arena_defer(request->arena, count_freed, NULL);
+		if (i == 0) { /* waits for its time */
+			etld_request_submit(request, go_slowly, once_more);
+			for (int turn = 0; turn < ETLD_RIG_TURNS && !judged; turn++)
+				etld_rig_turn(&rig);
+			assert_int_equal(judged, 1);
+			for (int k = 0; k < 4; k++) {
+				busy[k] = (struct etld_task){
+					.work = hold_worker, .done = nobody, .name = "busy"};
+				etld_pool_submit(rig.etld->pool, &busy[k]);
+			}
+		} else { /* behind tasks that have all workers */
+			etld_request_submit(request, go_slowly, once_more);
+		}
+		request->client = NULL; /* the doors are closed first */
+	}
+	atomic_store(&held, true);
+	etld_rig_close(&rig);
+	assert_int_equal(freed, 3);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(clients[i].ends, 0);
+	open_rig(NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -423,6 +498,7 @@ int main(void)
 		cmocka_unit_test(progress_is_for_who_asked),
 		cmocka_unit_test(what_follows_a_worker),
 		cmocka_unit_test(a_busy_server_is_there),
+		cmocka_unit_test(requests_without_a_worker_end_with_etld),
 	};
 
 	return cmocka_run_group_tests(tests, open_rig, close_rig);
