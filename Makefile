@@ -27,7 +27,7 @@ libdir_systemd ?= $(prefix)/lib
 unitdir    ?= $(libdir_systemd)/systemd/system
 
 VERSION := 0.1.0
-ROOMS   ?= base time conf record format source transform check sink mongo state plan job sched run flow ops tell ctl
+ROOMS   ?= base time conf record reshape format source transform check sink mongo state plan job sched run flow ops tell ctl
 SAN     ?=
 FAULTS  ?=
 BUILD   ?= build$(if $(SAN),-$(firstword $(subst $(comma), ,$(SAN))))$(if $(FAULTS),-faults)
@@ -78,8 +78,7 @@ ALL_LDFLAGS := $(LDHARDEN) $(LDFLAGS)
 
 # ---- what there is ---------------------------------------------------------------------
 LIB_SRC    := $(sort $(foreach r,$(ROOMS),$(wildcard lib/$(r)/*.c lib/$(r)/*/*.c)))
-REG_KINDS  := $(filter source format transform check sink,$(ROOMS)) $(if $(filter format,$(ROOMS)),reshape) \
-	      $(if $(filter run,$(ROOMS)),work)
+REG_KINDS  := $(filter source reshape format transform check sink,$(ROOMS)) $(if $(filter run,$(ROOMS)),work)
 REG_SRC    := $(REG_KINDS:%=$(BUILD)/gen/registry_%.c)
 LIB_OBJ    := $(LIB_SRC:%.c=$(BUILD)/%.o) $(REG_SRC:%.c=%.o)
 CTL_SRC    := $(sort $(wildcard daemon/etlctl/*.c))
@@ -219,7 +218,6 @@ fuzz-replay: $(FUZZ_BIN)
 # Coverage-guided fuzzing: its own build with clang and libFuzzer.
 T    ?= decode_json
 SECS ?= 60
-fuzz fuzz-all: export REG_KINDS := $(REG_KINDS)
 fuzz fuzz-all: export LIBS_LIB := $(LIBS_LIB)
 fuzz:
 	$(Q)sh tests/lib/run-fuzz.sh $(T) $(SECS)

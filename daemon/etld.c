@@ -57,6 +57,9 @@ struct manager {
 	etl_mono load_told; /* the same of the loader's thread, which is never given up */
 };
 
+/* For what a cancelled run leaves to be stored. Below what is asked of systemd beyond drain.timeout. */
+#define LAST_MOMENT ETL_SECONDS(5)
+
 /* One wake for all three pools: a task that is done says so by one write, whichever thread it was
  * on. */
 static void on_wake(void *ctx)
@@ -177,16 +180,34 @@ static void end_now(struct etld *etld)
 	etld_runs_cancel_all(etld, ETL_CANCEL_SHUTDOWN);
 }
 
-/* Nothing is torn by it: a commit that was sent has its answer or is found out by the next run. */
-static void on_drain_timeout(struct etl_timer *timer, void *ctx)
+/* Nothing is torn by it: a commit that was sent has its answer or is found out by the next run. What
+ * the outbox has not stored is told when it is freed. */
+static void store_no_more(struct etl_timer *timer, void *ctx)
 {
 	struct etld *etld = ctx;
 
 	(void)timer;
+	etld_outbox_give_up(etld);
+	etld_maybe_stopped(etld);
+}
+
+/* Runs that are cancelled have a moment to end; behind it, or if there is none, nothing is stored any
+ * more. Within that moment MongoDB mostly takes what a cancelled run leaves. */
+static void on_drain_timeout(struct etl_timer *timer, void *ctx)
+{
+	struct etld *etld = ctx;
+
+	if (!etld->runs) {
+		store_no_more(timer, etld);
+		return;
+	}
 	etld_log(ETLD_WARNING, NULL, NULL, 0,
 		"drain.timeout has passed: the runs that are left are cancelled, their windows "
 		"stay due");
 	end_now(etld);
+	timer->fire = store_no_more;
+	etl_timer_arm(etld_loop_wheel(etld->loop), timer,
+		etl_mono_add(etl_mono_now(etld->clock), LAST_MOMENT));
 }
 
 /* The order: nothing new is read, armed or started; then systemd is told how long it may take; then
@@ -197,8 +218,11 @@ void etld_drain(struct etld *etld)
 	struct manager *m = ETL_OF(struct manager, etld, etld);
 	etl_dur limit = etld->generation->settings.drain.timeout;
 
-	if (etld->draining) { /* asked twice: now */
+	if (etld->draining) {
+		etld_log(ETLD_NOTICE, NULL, NULL, 0,
+			"asked twice to stop: runs are cancelled, and nothing more is stored");
 		end_now(etld);
+		store_no_more(NULL, etld);
 		return;
 	}
 	etld->draining = true;

@@ -1,9 +1,9 @@
 #!/bin/sh
 # Writes the registry of one kind of descriptor as C; called by the Makefile. A plugin's stands in the
-# file of its name: lib/ROOM/KIND_foo.c promises etl_KIND_foo (source, format, reshape, transform, check,
-# sink); the room has the name of the kind, and stages of reshape live beside the formats. Kinds of work
-# stand each in a room of its own, lib/ROOM/work_foo.c, and their contract in lib/run. Methods and
-# etlctl's commands may stand several in a file, so they are looked for in the files themselves.
+# file of its name: lib/ROOM/KIND_foo.c promises etl_KIND_foo (source, reshape, format, transform, check,
+# sink), and the room has the name of the kind. Kinds of work stand each in a room of its own,
+# lib/ROOM/work_foo.c, and their contract in lib/run. Methods and etlctl's commands may stand several in
+# a file, so they are looked for in the files themselves.
 set -eu
 kind=$1
 found() # TYPE
@@ -26,7 +26,6 @@ work)
 	;;
 *)
 	room=$kind
-	[ "$kind" != reshape ] || room=format
 	type=etl_${kind}_type prefix=etl_$kind header=$room/$kind.h
 	# shellcheck disable=SC2012
 	names=$(ls "lib/$room" | sed -n "s/^${kind}_\([a-z0-9_]*\)\.c\$/\1/p" | LC_ALL=C sort)
@@ -34,6 +33,19 @@ work)
 esac
 
 printf '/* Made by packaging/registry.sh. */\n'
+# A job's loader stands below the runs, and sees of a kind of work no more than what it says of the file.
+if [ "$kind" = work ]; then
+	printf '#include "%s"\n\n' "$header"
+	for name in $names; do
+		printf 'extern const struct %s %s_%s;\n' "$type" "$prefix" "$name"
+	done
+	printf '\nconst struct etl_work_kind etl_work_kinds[] = {\n'
+	for name in $names; do
+		printf '\t{&%s_%s.config, &%s_%s},\n' "$prefix" "$name" "$prefix" "$name"
+	done
+	printf '\t{0},\n};\n'
+	exit
+fi
 printf '#include <stddef.h>\n#include <string.h>\n#include "%s"\n\n' "$header"
 for name in $names; do
 	printf 'extern const struct %s %s_%s;\n' "$type" "$prefix" "$name"

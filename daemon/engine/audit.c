@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Audits in the order of their orders. A lost answer may leave one twice, never none.
+ * Audits in the order of their orders. A lost answer leaves one there once:
+ * its `_id` is made with the order.
  *
  * Example: a host is released while MongoDB is unreachable. The host is asked again at once; the
  * audit waits in the outbox with `asked`, the time of the order, and when MongoDB is back it is
@@ -19,6 +20,7 @@
 
 struct audit {
 	struct etld_entry entry;
+	char id[ETL_UUID_BYTES];
 	char *who;
 	const char *what; /* static */
 	bson_t *details;
@@ -35,7 +37,7 @@ static int audit_send(const struct etld *etld, struct etld_entry *entry, struct 
 {
 	const struct audit *a = audit_of(entry);
 
-	return etl_audit_add(etld->state, a->who, a->what, a->details, err);
+	return etl_audit_add(etld->state, a->id, a->who, a->what, a->details, err);
 }
 
 /* The journal is the last place: what could not be stored must not vanish. */
@@ -72,6 +74,7 @@ void etld_audit(struct etld *etld, const char *who, const char *what, bson_t *de
 {
 	struct audit *a = ETL_NEW(struct audit);
 
+	etl_uuid7(etl_now(etld->clock).ms, a->id);
 	a->who = etl_strdup(who);
 	a->what = what;
 	a->details = bson_copy(details);

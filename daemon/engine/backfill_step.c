@@ -46,6 +46,7 @@ static int own(struct etld_backfill *f)
 
 static int next_piece(struct etld_backfill *f)
 {
+	const struct etl_backfill_of of = {f->etld->state, f->etld->database, f->job, &f->save};
 	int found;
 
 	if (!f->job || f->job->window.none) {
@@ -55,7 +56,7 @@ static int next_piece(struct etld_backfill *f)
 			"its job left the configuration");
 		return 0;
 	}
-	found = etl_backfill_next(f->etld->state, f->job, &f->save, &f->piece, &f->error);
+	found = etl_backfill_next(&of, &f->piece, &f->error);
 	if (found == 0)
 		f->save.state = ETL_BACKFILL_DONE;
 	return found < 0 ? -1 : 0;

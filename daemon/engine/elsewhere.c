@@ -16,6 +16,7 @@
 #include "base/str.h"
 #include "io/journal.h"
 #include "io/message_ids.h"
+#include "job/definition.h"
 
 void etld_elsewhere_set(struct etld_partition *partition, struct etl_elsewhere *elsewhere,
 	uint64_t here)
@@ -39,7 +40,7 @@ bool etld_elsewhere_of(const struct etld *etld, const struct etld_job *job,
 		else
 			out->here += part->here;
 	}
-	return out->n > 0;
+	return etl_elsewhere_any(out);
 }
 
 bool etld_elsewhere_line(const struct etld *etld, const struct etld_job *job, struct etl_buf *out)
@@ -50,20 +51,25 @@ bool etld_elsewhere_line(const struct etld *etld, const struct etld_job *job, st
 	if (!etld_elsewhere_of(etld, job, &sum))
 		return false;
 	etl_elsewhere_text(&sum, text);
-	etl_elsewhere_command(&sum, job->job, command);
-	etl_buf_printf(out, "%s: %s; this loads them again: %s", job->name, text, command);
+	etl_elsewhere_command(job->job, command);
+	etl_buf_printf(out, "%s: %s; etlctl windows %s --stale lists them, %s loads them again", job->name,
+		text, job->name, command);
 	return true;
 }
 
-/* What was told: counts change with each run, the targets do not. */
-static char *key_of(const struct etl_elsewhere *sum)
+/* What was told: counts change with each run, targets and definitions do not. */
+static char *key_of(const struct etl_job *job, const struct etl_elsewhere *sum)
 {
+	char definition[ETL_DEFINITION_TEXT_BYTES];
 	struct etl_buf key ETL_BUF_CLEANUP;
 
 	etl_buf_init(&key, 4096);
 	etl_buf_str(&key, sum->target);
 	for (size_t i = 0; i < sum->n_in; i++)
 		etl_buf_printf(&key, " %s", sum->in[i].name);
+	etl_definition_text(job->partitions[0].definition, definition);
+	if (sum->older)
+		etl_buf_printf(&key, " %s", definition);
 	return etl_strdup(etl_buf_text(&key));
 }
 
@@ -80,7 +86,7 @@ void etld_elsewhere_tell(struct etld *etld, struct etld_job *job)
 		free(ETL_TAKE(job->elsewhere_told));
 		return;
 	}
-	key = key_of(&sum);
+	key = key_of(job->job, &sum);
 	if (job->elsewhere_told && etl_streq(job->elsewhere_told, key)) {
 		free(key);
 		return;
@@ -88,10 +94,25 @@ void etld_elsewhere_tell(struct etld *etld, struct etld_job *job)
 	free(job->elsewhere_told);
 	job->elsewhere_told = key;
 	etld_elsewhere_line(etld, job, &line);
-	etld_log(ETLD_WARNING, ETLD_MSG_TARGET_CHANGED,
+	etld_log(ETLD_WARNING, sum.n ? ETLD_MSG_TARGET_CHANGED : ETLD_MSG_DEFINITION_CHANGED,
 		(struct etld_field[]){{"ETL_JOB", job->name, 0}, {"ETL_TARGET", sum.target, 0},
-			{"ETL_WINDOWS", NULL, (int64_t)sum.n}},
+			{"ETL_WINDOWS", NULL, (int64_t)(sum.n + sum.older)}},
 		3, "%s", etl_buf_text(&line));
+}
+
+/* Place by place: there may be 100,000, and this is on the loop. Partitions that came, went or stand in
+ * another order count as a change: what is known is read again, and told if there is anything. */
+static bool is_redefined(const struct etl_job *was, const struct etl_job *is)
+{
+	if (!was)
+		return false;
+	if (was->n_partitions != is->n_partitions)
+		return true;
+	for (size_t i = 0; i < is->n_partitions; i++)
+		if (was->partitions[i].definition != is->partitions[i].definition ||
+			!etl_streq(was->partitions[i].name, is->partitions[i].name))
+			return true;
+	return false;
 }
 
 /* A job that is new has no target before: it changes. */
@@ -103,7 +124,7 @@ bool etld_elsewhere_changes(const struct etld *etld, const struct etld_job *job,
 	if (job->job)
 		etl_job_target(job->job, etld->database, was);
 	etl_job_target(next, etld->database, is);
-	return !etl_streq(was, is);
+	return !etl_streq(was, is) || is_redefined(job->job, next);
 }
 
 /* Before the partitions are freed or belong to another target: a sum of the old one would be told

@@ -14,6 +14,7 @@
  */
 #include "engine/outbox.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
@@ -65,7 +66,8 @@ struct etld_outbox {
 		bool busy; /* a task carries some together */
 	} kinds[ETLD_ENTRY_MAX];
 	struct shipment *out;
-	bool gave_up; /* a stopping daemon could not store: no more is sent */
+	bool gave_up; /* a stopping daemon could not store, or has no time: no more is sent */
+	atomic_bool hurry; /* the same, for a worker between two entries of its task */
 	bool moved; /* what stood behind something that nobody wants may be of any kind */
 	uint64_t given_up, looks;
 };
@@ -222,7 +224,8 @@ static void ship_work(struct etld_task *task)
 			s->sent = s->n;
 		return;
 	}
-	while (s->sent < s->n && s->kind->send(s->etld, s->entries[s->sent], &s->error) == 0)
+	while (s->sent < s->n && !atomic_load(&s->etld->outbox->hurry) &&
+		s->kind->send(s->etld, s->entries[s->sent], &s->error) == 0)
 		s->sent++;
 }
 
@@ -319,7 +322,10 @@ static void shipped(struct etld_task *task)
 	etld->outbox->kinds[s->kind->id].busy = false;
 	for (size_t i = 0; i < s->sent; i++)
 		finish(etld, s->entries[i], NULL);
-	if (s->sent < s->n)
+	if (s->sent < s->n && s->error.kind == ETL_OK) /* in a hurry */
+		while (s->n > s->sent)
+			put_back(etld->outbox, s->entries[--s->n]);
+	else if (s->sent < s->n)
 		take_failure(etld, s);
 	free(s);
 	etld_outbox_flush(etld);
@@ -418,6 +424,12 @@ bool etld_outbox_settling(struct etld *etld)
 	return etld->outbox->out != NULL;
 }
 
+void etld_outbox_give_up(struct etld *etld)
+{
+	etld->outbox->gave_up = true;
+	atomic_store(&etld->outbox->hurry, true);
+}
+
 void etld_outbox_facts(const struct etld *etld, struct etld_outbox_facts *out)
 {
 	const struct etld_outbox *outbox = etld->outbox;
@@ -443,7 +455,7 @@ void etld_outbox_open(struct etld *etld)
 
 /* One line with a number for each kind: who restarts etld in the middle of an outage must know the
  * price. */
-static void tell_lost(const size_t *lost)
+static void tell_lost(const size_t *lost, bool back)
 {
 	ETL_BUF_CLEANUP struct etl_buf text;
 
@@ -454,8 +466,8 @@ static void tell_lost(const size_t *lost)
 				etld_entry_word((enum etld_entry_id)id), lost[id]);
 	if (text.len)
 		etld_log(ETLD_WARNING, NULL, NULL, 0,
-			"etld ends before MongoDB is back, what it was to store is lost: %s",
-			etl_buf_text(&text));
+			"etld ends before MongoDB %s, what it was to store is lost: %s",
+			back ? "has taken all" : "is back", etl_buf_text(&text));
 }
 
 /* Tasks that were out have ended with the workers, and their entries are still in their lines: they
@@ -483,7 +495,7 @@ void etld_outbox_free(struct etld *etld)
 	}
 	DL_FOREACH_SAFE(outbox->out, s, later)
 		free(s);
-	tell_lost(lost);
+	tell_lost(lost, etld->mongodb_up);
 	etl_timer_cancel(etld_loop_wheel(etld->loop), &outbox->timer);
 	free(ETL_TAKE(etld->outbox));
 }

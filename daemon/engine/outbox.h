@@ -71,6 +71,8 @@ void etld_outbox_flush(struct etld *etld);
 void etld_outbox_up(struct etld *etld);
 /* For a daemon that stops: sends what is left, once. True while that is under way. */
 bool etld_outbox_settling(struct etld *etld);
+/* It has no time left for that: what no worker has at this moment is lost, and told at the end. */
+void etld_outbox_give_up(struct etld *etld);
 
 struct etld_outbox_facts {
 	uint64_t waiting[ETLD_ENTRY_MAX]; /* that no worker has */

@@ -20,8 +20,13 @@
 #include "engine/backend.h"
 #include "engine/deadline.h"
 #include "engine/outbox.h"
+#include "engine/picture.h"
+#include "io/journal.h"
+#include "time/civil.h"
 
 #define PAUSES_TOGETHER 100 /* jobs that one task stores */
+/* What is stored within this is the newest order, and is not held against clocks. */
+#define AS_IT_IS_GIVEN ETL_SECONDS(10)
 
 struct etld_pause_order {
 	struct etld_pause_order *prev, *next; /* in etld->pauses, while somebody waits for it */
@@ -29,6 +34,7 @@ struct etld_pause_order {
 	bool pause;
 	char *who, *why;
 	etl_wall from, asked;
+	etl_mono since; /* `asked`, by a clock that nobody sets */
 	size_t users; /* its entries, and whoever adds to it */
 	etld_pause_fn *told;
 	void *ctx;
@@ -39,7 +45,9 @@ struct pause {
 	struct etld_entry entry;
 	struct etld_pause_order *order;
 	char *job;
+	char audit[ETL_UUID_BYTES];
 	bool set; /* the store has it, but for the audit */
+	bool overtaken; /* a newer order is there, and stays */
 };
 
 static struct pause *pause_of(struct etld_entry *entry)
@@ -86,6 +94,7 @@ struct etld_pause_order *etld_pauses_begin(struct etld *etld, bool pause, const 
 	order->why = etl_strdup(why);
 	order->from = from;
 	order->asked = etl_now(etld->clock);
+	order->since = etl_mono_now(etld->clock);
 	order->users = 1;
 	order->error = (struct etl_error)ETL_ERROR_INIT;
 	return order;
@@ -99,20 +108,37 @@ static int pause_send(const struct etld *etld, struct etld_entry *entry, struct 
 {
 	struct pause *p = pause_of(entry);
 	const struct etld_pause_order *order = p->order;
-	struct etl_state *state = etld->state;
+	const struct etl_pause what = {p->job, order->who, order->why, order->asked, order->pause};
+	bool late = etl_mono_diff(etl_mono_now(etld->clock), order->since).us > AS_IT_IS_GIVEN.us;
 	bson_t details = BSON_INITIALIZER;
 	int rc;
 
 	(void)etl_fault("pause.store", NULL);
-	if (!p->set && etl_pause_set(state, p->job, order->pause, order->who, order->why, err) < 0)
+	rc = p->set ? !p->overtaken : etl_pause_set(etld->state, &what, late, err);
+	if (rc < 0)
 		return -1;
 	p->set = true;
+	p->overtaken = rc == 0;
 	BSON_APPEND_UTF8(&details, "job", p->job);
 	BSON_APPEND_UTF8(&details, "reason", order->why);
 	BSON_APPEND_DATE_TIME(&details, "asked", order->asked.ms);
-	rc = etl_audit_add(state, order->who, order->pause ? "pause" : "resume", &details, err);
+	BSON_APPEND_BOOL(&details, "overtaken", p->overtaken);
+	rc = etl_audit_add(etld->state, p->audit, order->who, order->pause ? "pause" : "resume",
+		&details, err);
 	bson_destroy(&details);
 	return rc;
+}
+
+/* What is on record is read again, and holds here as well from then on. */
+static void tell_overtaken(struct etld *etld, const struct pause *p)
+{
+	char asked[ETL_TIME_TEXT_BYTES];
+
+	etl_time_format_rfc3339(p->order->asked, asked);
+	etld_log(ETLD_NOTICE, NULL, (struct etld_field[]){{"ETL_JOB", p->job, 0}}, 1,
+		"%s: the %s of %s is not stored: a newer order is on record, and holds. etlctl status %s "
+		"shows it", p->job, p->order->pause ? "pause" : "resume", asked, p->job);
+	etld_picture_hurry(etld);
 }
 
 /* From here on what the store holds counts (picture.h), but for pauses that it never heard of. */
@@ -130,6 +156,8 @@ static void pause_sent(struct etld *etld, struct etld_entry *entry, const struct
 	job->pausing--;
 	job->pause_unsaved = err && !p->set;
 	etld_job_changed(etld, job);
+	if (p->overtaken)
+		tell_overtaken(etld, p);
 }
 
 /* The order may end by this, and its operator be told within the call. */
@@ -165,6 +193,7 @@ bool etld_pauses_add(struct etld_pause_order *order, struct etld_job *job)
 	job->pausing++;
 	p->order = order;
 	p->job = etl_strdup(job->name);
+	etl_uuid7(order->asked.ms, p->audit);
 	order->users++;
 	etld_outbox_put(etld, job->name, &pause_kind, &p->entry);
 	return changed;

@@ -79,13 +79,16 @@ static void look_at_targets(const struct etld_picture *p, const struct etl_water
 	struct mark *mark)
 {
 	const struct etl_job *job = etld_generation_job(p->generation, mark->job);
+	const struct etl_partition *partition;
 	struct etl_elsewhere sum = {.n = 0};
 
 	if (!job)
 		return;
 	etl_job_target(job, p->etld->database, sum.target);
-	if (!*sum.target)
+	partition = etl_job_partition(job, mark->partition);
+	if (!*sum.target || !partition)
 		return;
+	sum.definition = partition->definition;
 	if (etl_elsewhere_add(&sum, &job->window, watermark)) {
 		mark->elsewhere = ETL_NEW(struct etl_elsewhere);
 		*mark->elsewhere = sum;

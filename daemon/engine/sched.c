@@ -160,7 +160,6 @@ void etld_sched_open(struct etld *etld)
 static void keep_slots(struct etld_job *job, const struct etl_schedule_info *info)
 {
 	free(job->slots);
-	free(job->last);
 	job->slots = ETL_NEW(struct etl_schedule_info);
 	*job->slots = *info;
 }

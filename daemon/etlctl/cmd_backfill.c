@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * backfill, backfills, cancel. The backfill belongs to the daemon: Ctrl-C only ends the waiting.
+ * backfill, restate, backfills, cancel. The backfill belongs to the daemon: Ctrl-C only ends the waiting.
  *
  * Example of `etlctl backfill airqino --from 2026-06-01 --dry-run`:
  *   dry run: nothing is loaded
@@ -67,6 +67,9 @@ static void print_survey(const struct etl_json *survey, struct etl_buf *out)
 	if (etl_json_int(survey, "too_old", 0))
 		etl_buf_printf(out, "  given up    %lld of them, older than the source keeps\n",
 			(long long)etl_json_int(survey, "too_old", 0));
+	if (etl_json_int(survey, "kept", 0))
+		etl_buf_printf(out, "  kept        %lld stale ones stay as they are: older than the "
+			"source keeps (window.retention)\n", (long long)etl_json_int(survey, "kept", 0));
 	etl_buf_str(out, "  ledger     ");
 	ETL_JSON_EACH(state, etl_json_get(survey, "states"))
 		if (etl_json_as_int(state, 0))
@@ -233,4 +236,5 @@ static void print_cancelled(const struct etlctl *ctl, const struct etl_json *rep
 
 const struct etlctl_command etlctl_command_backfills = {"backfills", .print = print_list};
 const struct etlctl_command etlctl_command_cancel = {"cancel", .print = print_cancelled};
+const struct etlctl_command etlctl_command_restate = {"restate", .run = backfill};
 const struct etlctl_command etlctl_command_backfill = {"backfill", .run = backfill};

@@ -112,6 +112,7 @@ static void print_words(const struct etlctl *ctl, const struct etl_json *run, co
 	print_line("job", etl_json_text(run, "job", "?"), &out);
 	print_line("reason", etl_json_text(run, "reason", ""), &out);
 	print_line("trigger", etl_json_text(run, "trigger", ""), &out);
+	print_line("target", etl_json_text(run, "target", ""), &out);
 	print_line("host", etl_json_text(run, "host", ""), &out);
 	print_key("config", &out);
 	etl_buf_printf(&out, "generation %lld, fence %lld\n",

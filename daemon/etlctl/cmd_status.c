@@ -280,12 +280,14 @@ static void put_deadline(struct etl_buf *out, const struct etl_json *deadline, c
 	etl_buf_str(out, etl_json_bool(deadline, "missed", false) ? ", missed\n" : "\n");
 }
 
-/* Windows that another target than the job's has, and the command that loads them again. */
+/* Windows that another target than the job's has, or an older definition made, and the command that
+ * loads them again. */
 static void put_elsewhere(struct etl_buf *out, const struct etl_json *elsewhere)
 {
 	if (etl_json_type(elsewhere) != ETL_JSON_OBJECT)
 		return;
-	print_line("elsewhere", etl_json_text(elsewhere, "text", ""), out);
+	print_line(etl_json_int(elsewhere, "windows", 0) ? "elsewhere" : "stale",
+		etl_json_text(elsewhere, "text", ""), out);
 	print_key("", out);
 	print_clean(etl_json_text(elsewhere, "command", ""), out);
 	etl_buf_char(out, '\n');

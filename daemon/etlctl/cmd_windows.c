@@ -35,12 +35,14 @@ static bool is_loaded(const struct etl_json *window)
 	return etl_streq(etl_json_text(window, "state", ""), "loaded");
 }
 
-/* A window with data has a line of its own. All that a line shows has to be the same, and the next
- * one has to begin where the last one ends: a line must not cover a window that is closed. */
-static bool goes_on(const struct stretch *s, const struct etl_json *next)
+/* A window with data has a line of its own, but among stale ones: there are as many as the job has.
+ * All that a line shows has to be the same, and the next one has to begin where the last one ends: a
+ * line must not cover a window that is closed. */
+static bool goes_on(const struct stretch *s, const struct etl_json *next, bool stale)
 {
-	return s->n && !is_loaded(next) && same_text(s->last, next, "partition") &&
+	return s->n && (stale || !is_loaded(next)) && same_text(s->last, next, "partition") &&
 		same_text(s->last, next, "state") && same_text(s->last, next, "reason") &&
+		same_text(s->last, next, "stale") &&
 		etl_json_bool(s->last, "dirty", false) == etl_json_bool(next, "dirty", false) &&
 		etl_json_int(s->last, "attempt", 0) == etl_json_int(next, "attempt", 0) &&
 		etl_streq(etl_json_text(s->last, "end", "?"), etl_json_text(next, "start", ""));
@@ -60,16 +62,29 @@ static void add_state(struct table *table, const struct etl_json *window)
 	table_text(table, etl_json_bool(window, "dirty", false) ? "dirty" : "");
 }
 
+/* What is stale says why; what made or has the window says nothing of why it is open. */
+static const char *reason_of(const struct etl_json *window, bool stale)
+{
+	return etl_json_text(window, stale ? "stale" : "reason", "");
+}
+
+/* How all lines are told. */
+struct listing {
+	const char *now;
+	bool local; /* in a zone: each with its local date */
+	bool stale;
+};
+
 /* Counts are the sum of the stretch, the rest is that of its last window: it is the same for all
  * but the time of the last attempt. */
-static void add_stretch(struct table *table, const struct stretch *s, bool local, const char *now)
+static void add_stretch(struct table *table, const struct stretch *s, const struct listing *l)
 {
 	const struct etl_json *window = s->last;
 
 	if (!s->n)
 		return;
 	table_text(table, etl_json_text(window, "partition", "-"));
-	if (local)
+	if (l->local)
 		table_text(table, etl_json_text(s->first, "date", ""));
 	table_time(table, etl_json_text(s->first, "start", NULL));
 	table_time(table, etl_json_text(window, "end", NULL));
@@ -81,8 +96,9 @@ static void add_stretch(struct table *table, const struct stretch *s, bool local
 	table_int(table, etl_json_int(window, "attempt", 0));
 	for (size_t i = 0; i < COUNTS; i++)
 		table_int(table, s->counts[i]);
-	table_time_past(table, etl_json_text(window, "updated", NULL), now);
-	table_text(table, etl_json_text(window, "reason", ""));
+	table_time_past(table, etl_json_text(window, "updated", NULL), l->now);
+	table_text(table, etl_json_text(window, "target", ""));
+	table_text(table, reason_of(window, l->stale));
 }
 
 /* What is missing, open or dirty comes unasked; "no window wants attention" is good news and says
@@ -90,25 +106,27 @@ static void add_stretch(struct table *table, const struct stretch *s, bool local
 static void print_list(const struct etlctl *ctl, const struct etl_json *reply)
 {
 #define TITLES "START", "--END", ">WINDOWS", "STATE", "MARK", "-->ATTEMPT", "->IN", "->OUT", \
-	"->REJECTED", "->OUTSIDE", "---UPDATED", "REASON", NULL
+	"->REJECTED", "->OUTSIDE", "---UPDATED", "--TARGET", "REASON", NULL
 	static const char *const titles[] = {"PARTITION", TITLES};
 	static const char *const local_titles[] = {"PARTITION", "FROM", TITLES};
 	const char *grid = etl_json_text(reply, "grid", NULL); /* of local days, months ... */
-	const char *now = etl_json_text(reply, "generated_at", NULL);
+	const struct listing l = {etl_json_text(reply, "generated_at", NULL), grid != NULL,
+		etl_json_bool(ctl->values, "stale", false)};
 	bool asked = etl_json_get(ctl->values, "state") || etl_json_get(ctl->values, "all");
 	etl_cleanup(table_free) struct table *table = table_new(ctl, grid ? local_titles : titles);
 	struct stretch s = {.n = 0};
 
 	ETL_JSON_EACH(window, etl_json_get(reply, "windows")) {
-		if (!goes_on(&s, window)) {
-			add_stretch(table, &s, grid != NULL, now);
+		if (!goes_on(&s, window, l.stale)) {
+			add_stretch(table, &s, &l);
 			s = (struct stretch){.first = window};
 		}
 		add_window(&s, window);
 	}
-	add_stretch(table, &s, grid != NULL, now);
+	add_stretch(table, &s, &l);
 	/* Whoever asked for a state or for all of them was not told about the rest. */
-	table_print(table, asked ? "no such windows" :
+	table_print(table, l.stale ? "no window is stale: all are of the job's definition and in its target" :
+			   asked ? "no such windows" :
 				   "no window wants attention; "
 				   "--all lists the closed ones too");
 	if (grid && etl_json_size(etl_json_get(reply, "windows")))
@@ -168,9 +186,9 @@ static void print_object_summary(const struct etlctl *ctl, const struct etl_json
 static void print_summary(const struct etlctl *ctl, const struct etl_json *reply)
 {
 	static const char *const titles[] = {"PARTITION", "WATERMARK", "->LOADED", "-->EMPTY",
-		">FAILED", ">HELD", ">OPEN", "->DIRTY", ">MISSING", NULL};
+		">FAILED", ">HELD", ">OPEN", "->DIRTY", ">MISSING", ">STALE", NULL};
 	static const char *const counts[] = {"loaded", "empty", "failed", "held", "open", "dirty",
-		"missing"};
+		"missing", "stale"};
 	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
 
 	ETL_JSON_EACH(row, etl_json_get(reply, "summary")) {

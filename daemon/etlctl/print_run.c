@@ -94,6 +94,25 @@ static void put_tally(const struct etl_json *run, const char *key, const char *g
 	}
 }
 
+/* "expected_partitions: warn, 1 of 2 partitions ..." */
+static void put_verdicts(const struct etl_json *run, struct etl_buf *out)
+{
+	const char *key = "checks";
+
+	ETL_JSON_EACH(row, etl_json_get(run, "verdicts")) {
+		const char *message = etl_json_text(row, "message", "");
+
+		print_key(key, out);
+		key = "";
+		print_clean(etl_json_text(row, "check", ""), out);
+		etl_buf_str(out, ": ");
+		print_clean(etl_json_text(row, "verdict", ""), out);
+		etl_buf_str(out, *message ? ", " : "");
+		print_clean(message, out);
+		etl_buf_char(out, '\n');
+	}
+}
+
 /* The first four of the windows and six of the records are always there: "0 failed" is an answer.
  */
 void print_counts(const struct etl_json *run, struct etl_buf *out)
@@ -101,6 +120,7 @@ void print_counts(const struct etl_json *run, struct etl_buf *out)
 	static const char *const windows[] = {"loaded", "empty", "failed", "unrecoverable", "held",
 		"discarded", NULL};
 	static const char *const objects[] = {"missing", "waiting", NULL};
+	static const char *const shaped[] = {"unfolded", "folded", NULL};
 	static const char *const records[] = {"in", "rejected", "out", "inserted", "updated",
 		"unchanged", "outside", "overwritten", "stale", "filtered", "merged", "made",
 		"withheld", NULL};
@@ -109,6 +129,8 @@ void print_counts(const struct etl_json *run, struct etl_buf *out)
 	put_counts(run, "windows", "windows", windows, 4, out);
 	if (etl_json_get(run, "objects"))
 		put_counts(run, "objects", "objects", objects, 2, out);
+	if (etl_json_get(run, "reshape"))
+		put_counts(run, "reshape", "reshape", shaped, 2, out);
 	put_counts(run, "records", "counts", records, 6, out);
 	put_tally(run, "rejected", "rejects", out);
 	if (warnings) {
@@ -116,6 +138,7 @@ void print_counts(const struct etl_json *run, struct etl_buf *out)
 		etl_buf_printf(out, "%lld\n", (long long)warnings);
 	}
 	put_tally(run, "warned", "warned", out);
+	put_verdicts(run, out);
 }
 
 /* In words, since a REASON cell stands alone: "2 records rejected, 1 warning". */

@@ -28,7 +28,7 @@ struct etld_facts {
 	struct etld_block block;
 	/* the job at which all hangs; NULL = those upstream are well */
 	const struct etld_job *culprit;
-	struct etl_elsewhere elsewhere; /* n == 0: nothing is in another target */
+	struct etl_elsewhere elsewhere; /* of none: nothing is elsewhere or of an older definition */
 	struct etld_open windows; /* over all partitions; `open` counts failed and held ones too */
 	uint64_t others; /* of them neither failed nor held: asked for again, begun, or waiting */
 };

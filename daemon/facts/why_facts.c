@@ -132,7 +132,7 @@ void etld_why_facts(struct etld *etld, const struct etld_facts *facts, struct et
 		.backfills = out->backfills,
 		.skip = job->sched.last_skip.last.ms ? &job->sched.last_skip : NULL,
 	};
-	if (facts->elsewhere.n)
+	if (etl_elsewhere_any(&facts->elsewhere))
 		f->elsewhere = &facts->elsewhere;
 	if (facts->has_deadline) {
 		out->deadline = (struct etl_deadline){facts->deadline.window, facts->deadline.due};

@@ -64,6 +64,7 @@ static void add_survey(struct etl_json *to, const struct etl_backfill_survey *su
 	etl_json_add_int(to, "windows", (int64_t)survey->windows);
 	etl_json_add_int(to, "wanted", (int64_t)survey->wanted);
 	etl_json_add_int(to, "too_old", (int64_t)survey->too_old);
+	etl_json_add_int(to, "kept", (int64_t)survey->kept);
 	etl_json_add_int(to, "pieces", (int64_t)survey->pieces);
 	states = etl_json_add_object(to, "states");
 	for (int i = 0; i < ETL_WINDOW_STATE_MAX; i++)
@@ -104,18 +105,28 @@ static bool is_dry(const struct etld_request *request)
 	return etl_json_bool(request->parameters, "dry_run", false);
 }
 
+/* `restate` is a backfill of what is stale. */
+static bool is_restate(const struct etld_request *request)
+{
+	return request->method->how == ETL_REPROCESS_STALE;
+}
+
 /* Its audit first: another etld takes it up as soon as it is stored. */
 static int save(struct etld_request *request, const struct etl_backfill *b)
 {
 	struct etl_state *state = request->etld->state;
 	bson_t details = BSON_INITIALIZER;
+	char id[ETL_UUID_BYTES];
 	int rc;
 
+	etl_uuid7(b->created.ms, id);
 	BSON_APPEND_UTF8(&details, "job", b->job);
 	BSON_APPEND_UTF8(&details, "backfill", b->id);
 	BSON_APPEND_DATE_TIME(&details, "from", b->range.start.ms);
 	BSON_APPEND_DATE_TIME(&details, "to", b->range.end.ms);
-	rc = etl_audit_add(state, b->who, "backfill", &details, &request->error);
+	BSON_APPEND_UTF8(&details, "reprocess", etl_reprocess_word(b->reprocess));
+	rc = etl_audit_add(state, id, b->who, is_restate(request) ? "restate" : "backfill", &details,
+		&request->error);
 	if (rc == 0)
 		rc = etl_backfill_save(state, b, &request->error);
 	bson_destroy(&details);
@@ -128,11 +139,11 @@ static int save(struct etld_request *request, const struct etl_backfill *b)
 static void survey_work(struct etld_request *request)
 {
 	struct etl_backfill *b = request->own;
+	const struct etl_backfill_of of = {request->etld->state, request->etld->database, request->job, b};
 	struct etl_backfill_survey survey = {0};
 	struct etl_json *reply = etld_reply(request);
 
-	if (etl_backfill_survey(request->etld->state, request->job, b, b->created, &survey,
-		    &request->error) < 0)
+	if (etl_backfill_survey(&of, b->created, &survey, &request->error) < 0)
 		return;
 	b->windows = survey.wanted;
 	if (!survey.wanted && !is_dry(request)) {
@@ -193,13 +204,14 @@ static bool read_options(struct etld_request *request, struct etl_backfill *b)
 {
 	const char *order = etl_json_text(request->parameters, "order", "oldest");
 	const char *rate = etl_json_text(request->parameters, "rate", NULL);
-	const char *which = etl_json_text(request->parameters, "reprocess", "missing");
+	const char *which = is_restate(request) ? "stale" :
+				etl_json_text(request->parameters, "reprocess", "missing");
 
 	b->newest_first = etl_streq(order, "newest");
 	if (!b->newest_first && !etl_streq(order, "oldest"))
 		return wrong(request, "oldest or newest", "--order says which end is loaded first");
 	if (!etl_reprocess_parse(which, &b->reprocess))
-		return wrong(request, "missing, failed or all",
+		return wrong(request, "missing, failed, stale or all",
 			"--reprocess says which windows are loaded");
 	if (rate && !parse_rate(rate, &b->rate))
 		return wrong(request, "60/m, 10/s, 500/h",
@@ -330,5 +342,7 @@ static void backfills(struct etld_request *request)
 
 const struct etld_method etld_method_backfill = {"Backfill", "etl.backfill/1",
 	ETLD_NEEDS_STORE | ETLD_NEEDS_JOB, .call = backfill};
+const struct etld_method etld_method_restate = {"Restate", "etl.backfill/1",
+	ETLD_NEEDS_STORE | ETLD_NEEDS_JOB, ETL_REPROCESS_STALE, backfill};
 const struct etld_method etld_method_backfills = {"Backfills", "etl.backfills/1", ETLD_NEEDS_STORE,
 	.call = backfills};

@@ -48,6 +48,8 @@ static enum etl_window_state state_after(const struct etld_request *request)
 {
 	const struct decision *d = request->own;
 
+	if (etl_window_is_closed(etl_change_unit(d->walk)->state))
+		return etl_change_unit(d->walk)->state; /* what it has stays */
 	if (kind_of(request) != ETL_CHANGE_RELEASE)
 		return ETL_WINDOW_SKIPPED;
 	return etl_held_is_free(etl_change_held(d->walk)) ? ETL_WINDOW_PENDING : ETL_WINDOW_HELD;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * HeldList: units that checks hold back. A worker asks the store by its index on the state, at most
- * as many as are shown; the loop answers.
+ * HeldList: units that checks hold back, and closed ones whose newer content they do. A worker asks the
+ * store by its indexes, at most as many as are shown; the loop answers.
  *
  * Example: `etlctl held list airqino` shows for an hour that a check holds back
  *   JOB      PARTITION          START              CHECK         SINCE
@@ -110,6 +110,7 @@ static void add_unit(const struct etld_request *request, struct etl_json *list,
 	etld_json_time(item, "start", e->window.start);
 	etld_json_time(item, "end", e->window.end);
 	etld_json_time(item, "since", e->held.since.ms ? e->held.since : e->updated);
+	etl_json_add_text(item, "state", etl_window_state_word(e->state));
 	etl_json_add_text(item, "run_id", e->run_id);
 	etl_json_add_int(item, "attempt", e->attempt);
 	etl_json_add_text(item, "reason", e->reason);
@@ -133,9 +134,8 @@ static void held_work(struct etld_request *request)
 	struct etl_json *list;
 	int all;
 
-	all = state->ops->ledger_in_state(state, request->job ? request->job->name : NULL,
-		ETL_WINDOW_HELD, (size_t)(limit < LIMIT_MAX ? limit : LIMIT_MAX), keep, held,
-		&request->error);
+	all = state->ops->ledger_held(state, request->job ? request->job->name : NULL,
+		(size_t)(limit < LIMIT_MAX ? limit : LIMIT_MAX), keep, held, &request->error);
 	if (all < 0)
 		return;
 	if (held->n)

@@ -4,7 +4,10 @@
  */
 #include "methods/methods.h"
 
+#include <string.h>
+
 #include "base/str.h"
+#include "base/uuid.h"
 #include "record/encode_json.h"
 #include "time/civil.h"
 
@@ -43,19 +46,6 @@ void etld_json_partition(struct etl_json *to, const struct etl_job *job, const c
 	etl_json_add_text(to, "partition", partition ? shown : name);
 }
 
-bool etld_job_is_in(const struct etl_job *job, const char *group)
-{
-	return job->group && etl_streq(job->group, group);
-}
-
-bool etld_group_is_there(const struct etld_generation *generation, const char *group)
-{
-	for (size_t i = 0; i < generation->n_jobs; i++)
-		if (etld_job_is_in(generation->jobs[i], group))
-			return true;
-	return false;
-}
-
 /* A comma goes before each item but the first, so that an end may come after any of them: a client
  * that leaves in the middle of a walk leaves nothing that had to be taken back. */
 void etld_list_add(struct etl_buf *list, struct etl_json *item)
@@ -85,4 +75,54 @@ struct etl_json *etld_json_of_bson(const bson_t *doc)
 		json = etl_json_parse(etl_buf_text(&text), text.len, ETL_CTL_MESSAGE_MAX, &err);
 	etl_buf_fini(&text);
 	return json ? json : etl_json_object();
+}
+
+/* ---- what is meant ---------------------------------------------------------------------------- */
+
+bool etld_job_is_in(const struct etl_job *job, const char *group)
+{
+	return job->group && etl_streq(job->group, group);
+}
+
+bool etld_group_is_there(const struct etld_generation *generation, const char *group)
+{
+	for (size_t i = 0; i < generation->n_jobs; i++)
+		if (etld_job_is_in(generation->jobs[i], group))
+			return true;
+	return false;
+}
+
+/* Two runs whose ids share six digits: the first one is taken. Questions may be wrong about which;
+ * what changes something (cancel.c) looks for a second one. */
+struct etld_job *etld_job_that_runs(struct etld *etld, const char *id)
+{
+	for (struct etld_job *job = etld->jobs; job; job = job->hh.next)
+		if (etld_running(job) && etl_uuid_matches(etld_run_id(etld_running(job)), id))
+			return job;
+	return NULL;
+}
+
+bool etld_request_window(struct etld_request *request, struct etl_window *out)
+{
+	const struct etl_window_rules *rules = &request->job->window;
+	char start[ETL_TIME_TEXT_BYTES];
+
+	*out = (struct etl_window){{0}, {0}};
+	if (rules->none)
+		return true;
+	if (request->time->ms < rules->grid.start.ms) {
+		etl_time_format_rfc3339(rules->grid.start, start);
+		etld_refuse(request, ETL_CTL_NO_SUCH_WINDOW, "window.start in the job's file",
+			"the first window of '%s' begins at %s", request->job->name, start);
+		return false;
+	}
+	*out = etl_window_at(rules, *request->time);
+	return true;
+}
+
+/* Short enough to be typed, long enough that two runs seldom share it; `etlctl show parsi` is a
+ * job's name, `etlctl show 4f1c2a` is not. */
+bool etld_may_be_id(const char *text)
+{
+	return strlen(text) >= 6 && strspn(text, "0123456789abcdef-") == strlen(text);
 }

@@ -48,12 +48,12 @@ bool etld_job_is_in(const struct etl_job *job, const char *group);
 bool etld_group_is_there(const struct etld_generation *generation, const char *group);
 
 /* The job's window that holds request->time; {0, 0} if the job has none. False, and refused: it
- * lies before the first. why.c */
+ * lies before the first. */
 bool etld_request_window(struct etld_request *request, struct etl_window *out);
 
-/* What cannot be an id is a job's name with a mistake in it. why.c */
+/* What cannot be an id is a job's name with a mistake in it. */
 bool etld_may_be_id(const char *text);
-/* The job of which a run goes whose id this is, or a part of it; NULL: none. why.c */
+/* The job of which a run goes whose id this is, or a part of it; NULL: none. */
 struct etld_job *etld_job_that_runs(struct etld *etld, const char *id);
 /* Worker: a run's record by its id or a part of it. 0; -1 with "no_such_run" if none or more than
  * one is meant. The caller destroys it. store.c */

@@ -201,15 +201,15 @@ static void add_deadline(struct etl_json *to, const struct etld_facts *facts)
 	etl_json_add_bool(item, "missed", first->missed);
 }
 
-/* Windows that are in another target than the job's. With the command that loads them again into
- * the target of now: who changes a target rarely thinks of what was loaded before. */
+/* Windows that are in another target than the job's, or of an older definition. With the command that
+ * loads them again: who changes a job rarely thinks of what was loaded before. */
 static void add_elsewhere(struct etl_json *to, const struct etld_facts *facts)
 {
 	const struct etl_elsewhere *sum = &facts->elsewhere;
 	char text[ETL_ELSEWHERE_TEXT_BYTES];
 	struct etl_json *item, *list, *in;
 
-	if (!sum->n) {
+	if (!etl_elsewhere_any(sum)) {
 		etl_json_add_null(to, "elsewhere");
 		return;
 	}
@@ -219,13 +219,15 @@ static void add_elsewhere(struct etl_json *to, const struct etld_facts *facts)
 	etl_json_add_text(item, "target", sum->target);
 	etl_json_add_int(item, "here", (int64_t)sum->here);
 	etl_json_add_int(item, "windows", (int64_t)sum->n);
+	etl_json_add_int(item, "older", (int64_t)sum->older);
+	etl_json_add_bool(item, "about", sum->about);
 	list = etl_json_add_array(item, "in");
 	for (size_t i = 0; i < sum->n_in; i++) {
 		in = etl_json_add_object(list, NULL);
 		etl_json_add_text(in, "target", sum->in[i].name);
 		etl_json_add_int(in, "windows", (int64_t)sum->in[i].n);
 	}
-	etl_elsewhere_command(sum, facts->job->job, text);
+	etl_elsewhere_command(facts->job->job, text);
 	etl_json_add_text(item, "command", text);
 }
 

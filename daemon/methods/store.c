@@ -10,6 +10,8 @@
  */
 #include "base/str.h"
 #include "base/uuid.h"
+#include "job/definition.h"
+#include "job/stale.h"
 #include "methods/methods.h"
 #include "state/doc_read.h"
 
@@ -182,7 +184,7 @@ struct window_list {
 	struct etld_request *request;
 	const char *from;  /* objects from this name on; NULL = from the first */
 	const char *state; /* only windows in this state; NULL = those that want attention */
-	bool all;
+	bool all, stale;   /* `stale`: only those that are not of the job's definition or target */
 	struct etl_window range; /* asked for; end.ms == 0: all time */
 	struct etl_json *items, *summary;
 	size_t n;
@@ -198,7 +200,10 @@ struct walk {
 	bool has_mark;
 	etl_wall at; /* the ledger has been compared with the grid up to here */
 	etl_wall limit; /* no window that ends later is due yet */
-	uint64_t loaded, empty, failed, held, open, dirty, missing;
+	uint64_t loaded, empty, failed, held, open, dirty, missing, stale;
+	uint64_t unknown; /* closed, and nobody knows by which definition */
+	struct etl_current current; /* that its windows are held against */
+	char target[ETL_TARGET_BYTES];
 };
 
 static void add_object(struct etl_json *item, const struct etl_object *object)
@@ -207,6 +212,18 @@ static void add_object(struct etl_json *item, const struct etl_object *object)
 	etl_json_add_int(item, "size", (int64_t)object->size);
 	etld_json_time(item, "mtime", object->mtime);
 	etl_json_add_text(item, "etag", *object->etag ? object->etag : NULL);
+}
+
+/* Where a window is and what made it: the entry's own word, and the watermark's. */
+static void add_maker(struct etl_json *item, const struct walk *walk, const struct etl_ledger_entry *entry)
+{
+	char text[ETL_STALE_TEXT_BYTES], definition[ETL_DEFINITION_TEXT_BYTES];
+
+	etl_definition_text(entry->definition, definition);
+	etl_json_add_text(item, "definition", *definition ? definition : NULL);
+	etl_json_add_text(item, "target", etl_stale_place(&walk->current, entry));
+	etl_stale_text(&walk->current, entry, text);
+	etl_json_add_text(item, "stale", *text ? text : NULL);
 }
 
 /* Behind the cap windows are still counted in the summary: its figures are those of the whole
@@ -246,12 +263,17 @@ static void add_window(struct walk *walk, struct etl_window window, const char *
 			(int64_t)etl_counts_get(&entry->counts, &etl_counts_rows[i]));
 	etl_json_add_text(item, "reason", entry->reason);
 	etld_json_time(item, "updated", entry->updated);
+	add_maker(item, walk, entry);
 }
 
 /* By default what is missing, open or dirty: a ledger of a year has 8,760 closed hours that nobody
  * asks for. */
-static bool is_wanted(const struct window_list *list, const char *state, bool noteworthy)
+static bool is_wanted(const struct window_list *list, const char *state, bool noteworthy, bool stale)
 {
+	if (list->stale && !stale)
+		return false;
+	if (list->stale && !list->state)
+		return true;
 	if (list->state)
 		return etl_streq(list->state, state);
 	return list->all || noteworthy;
@@ -282,9 +304,20 @@ static void note_missing(struct walk *walk, etl_wall until)
 		if (!in_range(walk->list, window))
 			continue;
 		walk->missing++;
-		if (is_wanted(walk->list, "pending", true))
+		if (is_wanted(walk->list, "pending", true, false))
 			add_window(walk, window, "pending", NULL);
 	}
+}
+
+static bool is_stale(struct walk *walk, const struct etl_ledger_entry *entry)
+{
+	bool read = entry->state == ETL_WINDOW_LOADED || entry->state == ETL_WINDOW_EMPTY;
+	bool stale = etl_stale_of(&walk->current, entry->state, entry->definition,
+		entry->window.start) != ETL_STALE_NOT;
+
+	walk->stale += stale;
+	walk->unknown += read && !stale && !etl_definition_is_known(entry->definition);
+	return stale;
 }
 
 /* Entries come in the order of their starts. The grid is compared up to each of them; an entry that
@@ -311,7 +344,7 @@ static int take_entry(void *ctx, const struct etl_ledger_entry *entry, struct et
 	walk->held += entry->state == ETL_WINDOW_HELD;
 	walk->open += !closed;
 	walk->dirty += entry->dirty;
-	if (is_wanted(walk->list, state, !closed || entry->dirty))
+	if (is_wanted(walk->list, state, !closed || entry->dirty, is_stale(walk, entry)))
 		add_window(walk, entry->window, state, entry);
 	return 0;
 }
@@ -329,6 +362,8 @@ static void add_summary(const struct walk *walk)
 	etl_json_add_int(item, "open", (int64_t)walk->open);
 	etl_json_add_int(item, "dirty", (int64_t)walk->dirty);
 	etl_json_add_int(item, "missing", (int64_t)walk->missing);
+	etl_json_add_int(item, "stale", (int64_t)walk->stale);
+	etl_json_add_int(item, "unknown", (int64_t)walk->unknown);
 }
 
 /* With --from or --to only that part of the ledger is read, counted and compared with the grid.
@@ -375,6 +410,8 @@ static int walk_partition(struct window_list *list, const struct etl_partition *
 	if (found < 0)
 		return -1;
 	walk.has_mark = found == 1;
+	etl_job_target(job, request->etld->database, walk.target);
+	walk.current = (struct etl_current){partition->definition, walk.target, &walk.mark.targets};
 	if (!rules->none)
 		walk.limit = etl_window_limit(rules, etl_now(request->etld->clock));
 	until = walk.limit;
@@ -394,11 +431,14 @@ static int walk_partition(struct window_list *list, const struct etl_partition *
 static int take_object(void *ctx, const struct etl_ledger_entry *entry, struct etl_error *err)
 {
 	struct walk *walk = ctx;
+	const char *state = etl_window_state_word(entry->state);
+	struct etl_ledger_entry at = *entry; /* where its target is on record: that of all objects */
 
 	(void)err;
-	if (is_wanted(walk->list, etl_window_state_word(entry->state),
-		    !etl_window_is_closed(entry->state) || entry->dirty))
-		add_window(walk, entry->window, etl_window_state_word(entry->state), entry);
+	at.window = (struct etl_window){{0}, {0}};
+	if (is_wanted(walk->list, state, !etl_window_is_closed(entry->state) || entry->dirty,
+		    is_stale(walk, &at)))
+		add_window(walk, entry->window, state, &at);
 	return 0;
 }
 
@@ -436,11 +476,15 @@ static int walk_objects(struct window_list *list, const struct etl_partition *pa
 	char shown[ETL_PARTITION_TEXT_BYTES];
 	uint64_t objects = 0;
 	struct etl_json *item;
-	bool all = list->all || list->state;
-	int rc;
+	bool all = list->all || list->state || list->stale;
+	int rc = state->ops->watermark_get(state, job->name, partition->name, &walk.mark, &request->error);
 
+	if (rc < 0)
+		return -1;
 	etl_partition_text(job, partition, shown, sizeof shown);
 	walk.shown = shown;
+	etl_job_target(job, request->etld->database, walk.target);
+	walk.current = (struct etl_current){partition->definition, walk.target, &walk.mark.targets};
 	if (all)
 		rc = state->ops->ledger_objects(state, job->name, partition->name, list->from,
 			WINDOWS_MAX + 1, take_object, &walk, &request->error);
@@ -498,6 +542,7 @@ static void windows(struct etld_request *request)
 			"job '%s' has objects, which lie in no range of time", request->job->name);
 		return;
 	}
+	list->stale = etl_json_bool(request->parameters, "stale", false);
 	if (request->from || request->to) {
 		list->range.start = request->from ? *request->from : (etl_wall){FIRST_DATE};
 		list->range.end = request->to ? *request->to : (etl_wall){LAST_DATE};

@@ -14,15 +14,12 @@
  * job that runs the loop knows more than the store, so that its id leads to the job and not to a
  * record that says "running" at best.
  */
-#include <string.h>
-
 #include "base/str.h"
 #include "base/uuid.h"
 #include "facts/facts.h"
 #include "facts/why_facts.h"
 #include "methods/methods.h"
 #include "tell/explain.h"
-#include "time/civil.h"
 
 /* Sentences about more than five partitions are no explanation any more; --partition names one. */
 #define PARTITIONS_MAX 5 /* that are explained if none is named */
@@ -351,34 +348,6 @@ static enum etld_then tell(struct etld_request *request)
 
 /* ---- the question ---------------------------------------------------------------------------- */
 
-/* Two runs whose ids share six digits: the first one is taken. Questions may be wrong about which;
- * what changes something (cancel.c) looks for a second one. */
-struct etld_job *etld_job_that_runs(struct etld *etld, const char *id)
-{
-	for (struct etld_job *job = etld->jobs; job; job = job->hh.next)
-		if (etld_running(job) && etl_uuid_matches(etld_run_id(etld_running(job)), id))
-			return job;
-	return NULL;
-}
-
-bool etld_request_window(struct etld_request *request, struct etl_window *out)
-{
-	const struct etl_window_rules *rules = &request->job->window;
-	char start[ETL_TIME_TEXT_BYTES];
-
-	*out = (struct etl_window){{0}, {0}};
-	if (rules->none)
-		return true;
-	if (request->time->ms < rules->grid.start.ms) {
-		etl_time_format_rfc3339(rules->grid.start, start);
-		etld_refuse(request, ETL_CTL_NO_SUCH_WINDOW, "window.start in the job's file",
-			"the first window of '%s' begins at %s", request->job->name, start);
-		return false;
-	}
-	*out = etl_window_at(rules, *request->time);
-	return true;
-}
-
 static void choose_partitions(struct subject *q)
 {
 	const struct etl_partition *only = q->request->partition;
@@ -389,11 +358,6 @@ static void choose_partitions(struct subject *q)
 	q->windows = etl_arena_zalloc(q->request->arena, q->n * sizeof *q->windows);
 	for (size_t i = 0; i < q->n; i++)
 		q->partitions[i] = only ? only : &q->job->partitions[i];
-}
-
-bool etld_may_be_id(const char *text)
-{
-	return strlen(text) >= 6 && strspn(text, "0123456789abcdef-") == strlen(text);
 }
 
 /* Without the store: a job alone, and only if it is known to be unreachable. A store that is lost

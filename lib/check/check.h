@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The contract of a check: a data-quality rule over records and over units. One file, one
+ * The contract of a check: a data-quality rule over records, units or a run. One file, one
  * descriptor named after it (lib/check/check_foo.c: `etl_check_foo`), found by the build.
  * No I/O but what its environment offers. An instance serves one partition of one run, one worker
  * at a time. The framework owns on_fail: a check only says what it found.
@@ -39,6 +39,21 @@ struct etl_unit_facts {
 	bool is_newest;	 /* no later unit is final at `now`, whatever this run asks for */
 };
 
+/* One partition of a run, as it ended. */
+struct etl_partition_facts {
+	const char *name;
+	uint64_t units;	  /* that were due in this run, and not blocked */
+	uint64_t records; /* that were placed in them */
+};
+
+/* What the rules of a run may use. */
+struct etl_run_facts {
+	etl_wall now; /* when the run was planned */
+	bool whole;   /* for all partitions of the job: else of one alone, which was asked for */
+	const struct etl_partition_facts *partitions; /* that took part */
+	size_t n;
+};
+
 struct etl_check_type {
 	const char *name;
 	const char *summary;
@@ -64,6 +79,12 @@ struct etl_check_type {
 	 * `finding`, -1. NULL = none. */
 	int (*unit)(void *self, const struct etl_unit_facts *facts, struct etl_finding *finding,
 		struct etl_error *err);
+
+	/* Rule of a run over its units and partitions, when all of them have ended: 1 = passes, 0 with
+	 * `finding` (path ""), -1. What it minds is loaded by then, so that on_fail is warn or fail: the
+	 * run's failure, no unit's. It has no instance. NULL = none. */
+	int (*run)(const void *options, const struct etl_run_facts *facts,
+		struct etl_finding *finding, struct etl_error *err);
 
 	/* Bytes of the state that it keeps over records: they count against the run's share of
 	 * limits.memory. NULL = hardly any. */

@@ -15,7 +15,8 @@ struct options {
 
 static const struct etl_option options[] = {
 	{.name = "fields", .type = ETL_OPT_STRINGS, .offset = offsetof(struct options, names),
-		.required = true, .help = "names or JSON Pointers of what must have a value"},
+		.unordered = true, .required = true,
+		.help = "names or JSON Pointers of what must have a value"},
 	{0}};
 
 struct not_null {

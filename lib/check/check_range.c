@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "check/check.h"
 #include "check/field.h"
+#include "conf/canon.h"
 #include "record/number.h"
 
 /* Whole numbers are compared as such: a double does not hold 2^53 + 1. */
@@ -31,12 +32,38 @@ struct options {
 	struct etl_check_field field;
 };
 
+/* As values: 10.0 and 1e1 are one bound. */
+static void canon_bound(struct etl_canon *to, const struct bound *bound)
+{
+	if (!bound->text)
+		etl_canon_text(to, NULL);
+	else if (bound->is_whole)
+		etl_canon_int(to, bound->whole);
+	else
+		etl_canon_double(to, bound->real);
+}
+
+static void canon_min(struct etl_canon *to, const void *options)
+{
+	const struct options *o = options;
+
+	canon_bound(to, &o->min);
+	etl_canon_int(to, o->dates);
+}
+
+static void canon_max(struct etl_canon *to, const void *options)
+{
+	canon_bound(to, &((const struct options *)options)->max);
+}
+
 static const struct etl_option options[] = {
 	{.name = "field", .type = ETL_OPT_STRING, .offset = offsetof(struct options, name),
 		.required = true, .help = "name or JSON Pointer of the value"},
 	{.name = "min", .type = ETL_OPT_NODE, .offset = offsetof(struct options, min_node),
+		.canon = canon_min,
 		.help = "the least value allowed: a number or a quoted date"},
 	{.name = "max", .type = ETL_OPT_NODE, .offset = offsetof(struct options, max_node),
+		.canon = canon_max,
 		.help = "the greatest value allowed"},
 	{0}};
 

@@ -314,6 +314,8 @@ static bool convert_duration(const struct etl_conversion *cv, etl_dur *out)
 	return true;
 }
 
+/* "1mo" and "1y" have no length in seconds, so that a range is asked of their mean:
+ * 30.4 days (1mo). */
 static bool convert_step(const struct etl_conversion *cv, struct etl_grid_step *out)
 {
 	const char *why = NULL;

@@ -102,6 +102,7 @@ static void refuse(struct loader *ld, const struct etl_mark *mark, const char *h
 	etl_diag_add(ld->diag, mark, ETL_DIAG_UNSUPPORTED, hint, NULL, "%s", what);
 }
 
+/* With `shared`, the same pointer for the same bytes: nobody writes into a node's text. */
 static const char *keep_text(struct loader *ld, const char *text, size_t len)
 {
 	struct etl_texts *shared = ld->options ? ld->options->shared : NULL;

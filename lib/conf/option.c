@@ -91,6 +91,7 @@ static bool fill_strings(const struct etl_conversion *cv, struct etl_strings *ou
 	} else if (node->kind == ETL_NODE_MAP) {
 		return etl_convert_needs_scalar(cv);
 	}
+	/* `key: []` is no key: what has to be there has to say something. */
 	if (!n && cv->row->required) {
 		etl_convert_refuse(cv, ETL_DIAG_MISSING, cv->row->help, "%s is empty", cv->name);
 		return false;
@@ -347,6 +348,13 @@ bool etl_options_fill(const struct etl_option *table, const struct etl_node *nod
 	const struct filler fl = {.table = table, .out = out, .context = context, .env = env};
 
 	return fill_table(&fl, node, true);
+}
+
+void etl_options_defaults(const struct etl_option *table, void *out, const struct etl_conf_env *env)
+{
+	const struct filler fl = {.table = table, .out = out, .env = env};
+
+	fill_table(&fl, NULL, false);
 }
 
 void *etl_options_load(const struct etl_option *table, size_t size,

@@ -60,6 +60,8 @@ struct etl_pairs {
 	const struct etl_node *const *nodes; /* the values' */
 };
 
+struct etl_canon; /* conf/canon.h */
+
 struct etl_option {
 	const char *name; /* "" = the whole body; NULL ends the table */
 	enum etl_option_type type;
@@ -72,6 +74,10 @@ struct etl_option {
 	const char *const *words; /* WORD: NULL-terminated */
 	const struct etl_option *sub; /* TABLE: its rows */
 	size_t present; /* offsetof a bool that tells whether the key stood there; 0 = none */
+	/* Of its canonical form (canon.h): it says how and not what, and is left out; its order means
+	 * nothing; the component's own way to write it, such as what it made of a NODE. */
+	bool aside, unordered;
+	void (*canon)(struct etl_canon *to, const void *options);
 	const char *help;     /* one line for manual, schema and hints */
 };
 
@@ -109,6 +115,9 @@ static inline struct etl_arena *etl_conf_tree(const struct etl_conf_env *env)
  * place for messages: "extract.http". Returns true if this node added no error. */
 bool etl_options_fill(const struct etl_option *table, const struct etl_node *node, void *out,
 	const char *context, const struct etl_conf_env *env);
+
+/* Fills `out` (zeroed by the caller) with the fallbacks of all rows; what has none stays zero. */
+void etl_options_defaults(const struct etl_option *table, void *out, const struct etl_conf_env *env);
 
 /* Options of a plugin: `size` zeroed bytes in the arena, filled, then given to `check` (NULL =
  * none). NULL if they could not be filled. */

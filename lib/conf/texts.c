@@ -42,7 +42,8 @@ void etl_texts_free(struct etl_texts *texts)
 	free(texts);
 }
 
-/* Where it stands, or the free place that it would take. */
+/* Where it stands, or the free place that it would take.
+ * Ends, since half of the places at least are free. */
 static struct text *place_of(const struct etl_texts *texts, const struct text *text)
 {
 	for (size_t i = text->hash;; i++) {
@@ -54,6 +55,7 @@ static struct text *place_of(const struct etl_texts *texts, const struct text *t
 	}
 }
 
+/* Only places move: the texts lie in the arena and stay where they are. */
 static void grow(struct etl_texts *texts)
 {
 	struct text *old = texts->places;
@@ -67,6 +69,7 @@ static void grow(struct etl_texts *texts)
 	free(old);
 }
 
+/* Before a place is looked for: growing moves all places. */
 const char *etl_texts_get(struct etl_texts *texts, const char *text, size_t len)
 {
 	const struct text wanted = {text, len, etl_hash64(text, len, 0)};

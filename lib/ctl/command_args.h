@@ -87,7 +87,17 @@ static const struct etl_command_arg backfill_args[] = {
 		"oldest|newest"},
 	{"rate", "--rate", 0, "RATE", ETL_ARG_TEXT, 0, "windows in a time at the most: 60/m"},
 	{"reprocess", "--reprocess", 0, "WHICH", ETL_ARG_TEXT, 0, "which windows (missing)",
-		"missing|failed|all"},
+		"missing|failed|stale|all"},
+	{"dry_run", "--dry-run", 0, NULL, ETL_ARG_FLAG, 0, "count them, load nothing"},
+	{"wait", "--wait", 0, NULL, ETL_ARG_FLAG, 0, "follow it to its end and exit by its result"},
+	END,
+};
+static const struct etl_command_arg restate_args[] = {
+	JOB_REQUIRED,
+	{"from", "--from", 0, "TIME", ETL_ARG_TIME, 0, "windows from here on (window.start)"},
+	{"to", "--to", 0, "TIME", ETL_ARG_TIME, 0, "windows that end by then (now)"},
+	PARTITION,
+	{"rate", "--rate", 0, "RATE", ETL_ARG_TEXT, 0, "windows in a time at the most: 60/m"},
 	{"dry_run", "--dry-run", 0, NULL, ETL_ARG_FLAG, 0, "count them, load nothing"},
 	{"wait", "--wait", 0, NULL, ETL_ARG_FLAG, 0, "follow it to its end and exit by its result"},
 	END,

@@ -88,6 +88,8 @@ static const struct etl_command_arg windows_args[] = {
 	{"to", "--to", 0, "TIME", ETL_ARG_TIME, 0, "windows that end by then"},
 	{"object", "--object", 0, "NAME", ETL_ARG_TEXT, 0, "objects from this name on: the next page"},
 	{"all", "--all", 0, NULL, ETL_ARG_FLAG, 0, "closed ones too"},
+	{"stale", "--stale", 0, NULL, ETL_ARG_FLAG, 0,
+		"those that another definition made, or that are in another target"},
 	END,
 };
 /* What every final reply begins with: `schema` tells a program which version of the
@@ -211,11 +213,13 @@ const struct etl_command etl_commands[] = {
 		.summary = "The ledger of a job: holes, failures, what is to be read again",
 		.help =
 			"Without --all and --state only windows that want attention are listed:\n"
-			"missing, failed, held, or closed and dirty. Of windows in a zone FROM is the\n"
-			"local date; START and END are UTC. A job with window: object has a line for each\n"
-			"object.\n\n"
+			"missing, failed, held, or closed and dirty. Stale ones are closed and want\n"
+			"nothing: the job has changed since it loaded them (etlctl restate). Of windows\n"
+			"in a zone FROM is the local date; START and END are UTC. A job with window:\n"
+			"object has a line for each object.\n\n"
 			"  etlctl windows airqino\n"
-			"  etlctl windows airqino --state failed --from 2026-07-01\n",
+			"  etlctl windows airqino --state failed --from 2026-07-01\n"
+			"  etlctl windows airqino --stale\n",
 		.access = ETL_ACCESS_READ,
 		.method = "Windows",
 		.reply = "(" HEAD ", job: string, grid: ?string, truncated: bool, windows: []object, "
@@ -398,9 +402,9 @@ const struct etl_command etl_commands[] = {
 		.help =
 			"In pieces of a request's length; live slots go first, and the watermark stays\n"
 			"where it is. `missing` takes windows that were never loaded (skipped ones too),\n"
-			"`failed` also those that failed or are held, `all` compares closed ones with the\n"
-			"source again. It goes on after a restart. Windows older than window.retention\n"
-			"are given up.\n\n"
+			"`failed` also those that failed or are held, `stale` what another definition\n"
+			"made, `all` compares closed ones with the source again. It goes on after a\n"
+			"restart. Windows older than window.retention are given up.\n\n"
 			"  etlctl backfill airqino --from 2026-01-01 --to 2026-04-01 --dry-run\n"
 			"  etlctl backfill airqino --from 2026-01-01 --order newest --rate 60/m\n"
 			"  etlctl backfill airqino --from 2026-03-01 --reprocess all --wait\n",
@@ -410,6 +414,24 @@ const struct etl_command etl_commands[] = {
 			 "survey: ?object)",
 		.more = true,
 		.args = backfill_args,
+	},
+	{
+		.name = "restate",
+		.summary = "Load again what another definition of the job made, or what is elsewhere",
+		.help =
+			"A backfill of exactly the windows that 'etlctl windows JOB --stale' lists: each\n"
+			"is compared record by record and written where it differs; nothing is deleted,\n"
+			"and what an older definition or target holds besides stays. What the source no\n"
+			"longer keeps (window.retention) stays as it is, and stays stale.\n\n"
+			"  etlctl restate airqino --dry-run\n"
+			"  etlctl restate airqino --rate 60/m\n"
+			"  etlctl restate airqino --from 2026-03-01 --wait\n",
+		.access = ETL_ACCESS_OPERATE,
+		.method = "Restate",
+		.reply = "(schema: ?string, generated_at: ?string, dry_run: ?bool, backfill: object, "
+			 "survey: ?object)",
+		.more = true,
+		.args = restate_args,
 	},
 	{
 		/* Those under way; those that have ended are history, and --all asks

@@ -4,6 +4,10 @@
  * window that owns it (or for none, `loose`), and for the run when that window ended, was held,
  * or failed with a whole answer. An attempt that another one follows counts for nothing, but
  * for the slices that it committed. The laws between the counts: state/counts.h.
+ *
+ * Example: a window's answer has 120 records, 3 cannot be read, 2 lie outside, one breaks a check;
+ * the first try fails in the middle of its load, the second one is in. The run has seen 120 once,
+ * not 240: the first try's numbers lay in work->span and went with it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,11 +16,13 @@
 #include "base/str.h"
 #include "flow/strand.h"
 
+/* -1: in no window of the span. */
 static long window_at(const struct etl_strand_work *work, const struct etl_job *job, etl_wall t)
 {
 	return job->window.none ? 0 : etl_span_index(work, t);
 }
 
+/* `loose` counts only in the run, since there is no window whose ledger entry could have it. */
 static struct etl_counts *owner(struct etl_strand *strand, long window)
 {
 	struct etl_strand_work *work = strand->work;
@@ -64,6 +70,8 @@ static bool touches_border(const struct etl_strand *strand, etl_wall t)
 	return t.ms == span.end.ms || (label.us && t.ms == etl_wall_sub(span.start, label).ms);
 }
 
+/* Of a window that is asked for alone the source has answered to this window's question, so that
+ * its entry says how much came that was not of it. */
 void etl_account_outside(struct etl_strand *strand, etl_wall t)
 {
 	struct etl_counts *counts = owner(strand, strand->work->walk.span.n == 1 ? 0 : -1);
@@ -74,6 +82,8 @@ void etl_account_outside(struct etl_strand *strand, etl_wall t)
 		etl_account_beyond(strand, t);
 }
 
+/* First and last are in the message of proof.c when nothing that came was asked for: records of
+ * another year say at once that the source ignores the range. */
 void etl_account_beyond(struct etl_strand *strand, etl_wall t)
 {
 	struct etl_strand_work *work = strand->work;
@@ -86,6 +96,19 @@ void etl_account_beyond(struct etl_strand *strand, etl_wall t)
 		work->span.beyond_last = t;
 }
 
+void etl_account_told(struct etl_strand *strand, etl_wall time, uint64_t made, uint64_t gone)
+{
+	struct etl_counts *counts =
+		owner(strand, window_at(strand->work, strand->run->job, time));
+
+	counts->made += made;
+	counts->filtered += gone;
+	strand->work->span.told.made += made;
+	strand->work->span.told.gone += gone;
+}
+
+/* By offset, so that one function serves all steps: what goes into a step is added, what comes out
+ * of it is taken off. */
 static uint64_t *member(struct etl_counts *counts, size_t offset)
 {
 	return (uint64_t *)(void *)((char *)counts + offset);
@@ -101,6 +124,8 @@ void etl_account_flow(struct etl_strand *strand, const struct etl_batch *batch, 
 	}
 }
 
+/* A step that rejects has counted these records already: they leave its member again and are in
+ * `rejected` alone. */
 void etl_account_new_rejects(struct etl_strand *strand, size_t from, size_t offset)
 {
 	struct etl_strand_work *work = strand->work;
@@ -110,6 +135,7 @@ void etl_account_new_rejects(struct etl_strand *strand, size_t from, size_t offs
 				 &work->span.batch->rejects[i])), offset);
 }
 
+/* After the last step that can reject, once for each batch. */
 void etl_account_rejects(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
@@ -119,6 +145,8 @@ void etl_account_rejects(struct etl_strand *strand)
 			&work->span.batch->rejects[i]))->rejected++;
 }
 
+/* One row for each check and field; the first message stays as the example, numbers are kept by
+ * window, because windows that fail take theirs with them. */
 void etl_account_warning(struct etl_strand *strand, struct etl_window_work *window, size_t check,
 	const struct etl_finding *finding)
 {
@@ -141,6 +169,7 @@ void etl_account_warning(struct etl_strand *strand, struct etl_window_work *wind
 
 /* ---- when something ended -------------------------------------------------------------------- */
 
+/* `loose`: those of no window as well; they are told with the last window of the span. */
 void etl_account_tally(const struct etl_strand *strand, const struct etl_batch *batch, size_t from,
 	size_t to, bool loose, struct etl_tally *tally)
 {
@@ -172,6 +201,7 @@ void etl_account_before(const struct etl_strand_work *work, const struct etl_win
 	now->updated += updated;
 }
 
+/* The window has ended, and what its committed slices had brought is in its counts now. */
 static void add_partial(struct etl_strand_work *work, struct etl_window_work *window)
 {
 	etl_account_before(work, window, &window->counts);
@@ -204,6 +234,8 @@ static void warn_of_border(struct etl_strand *strand, const struct etl_window_wo
 		"comes again and again", 1);
 }
 
+/* From here the window's numbers are the run's and cannot be taken back: called for a window only
+ * when it is known that no further attempt reads it. */
 void etl_account_window(struct etl_strand *strand, struct etl_window_work *window)
 {
 	struct etl_strand_work *work = strand->work;
@@ -225,6 +257,8 @@ void etl_account_window(struct etl_strand *strand, struct etl_window_work *windo
 	}
 }
 
+/* `all` = the span has ended; else only the windows before the slice at hand, when the rest is
+ * tried again. */
 void etl_account_span(struct etl_strand *strand, bool all)
 {
 	struct etl_strand_work *work = strand->work;
@@ -285,6 +319,7 @@ static void forget_notes(struct etl_slice_notes *notes)
 	etl_tally_fini(&notes->rejects);
 }
 
+/* What is told is forgotten here, so that it is told once. */
 void etl_account_notes(struct etl_strand *strand)
 {
 	struct etl_slice_notes *notes = &strand->work->span.notes;

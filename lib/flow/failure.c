@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * What follows when something fails on the way of a span: the same again after a wait, its halves, the
- * next one, or the end of the strand. run/policy.h decides by the error's kind; here it is carried out.
+ * What follows when something fails on the way of a span: the same again after a wait, its halves,
+ * the next one, or the end of the strand. run/policy.h decides by the error's kind; here it is
+ * carried out.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include "flow/strand.h"
 #include "run/policy.h"
 
+/* The first error is the strand's: what follows is often its consequence. */
 static void remember(struct etl_strand *strand, const struct etl_error *err)
 {
 	if (strand->part.error.kind != ETL_OK)
@@ -22,8 +24,8 @@ static void remember(struct etl_strand *strand, const struct etl_error *err)
 	snprintf(strand->part.reason, sizeof strand->part.reason, "%.*s", ETL_REASON_MAX - 1, err->message);
 }
 
-/* The ledger learns why these windows are still due. A store that refuses this changes nothing: they
- * stay due in any case. */
+/* The ledger learns why these windows are still due. A store that refuses this changes nothing:
+ * they stay due in any case. */
 static void mark_failed(struct etl_strand *strand, const struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
@@ -53,14 +55,15 @@ static void mark_failed(struct etl_strand *strand, const struct etl_error *err)
 	strand->part.windows.failed += work->walk.span.n;
 }
 
-/* The law of halving: what is bad in one window keeps no other window open. A span that was refused is
- * asked for in halves until the refusal is that of a single window; only that one is marked as failed.
- * The limits of rejects are each window's, so that a half is judged no other way than the whole. An
- * answer that has nothing at all of what was asked for is not halved: its halves would be refused for
- * the same reason.
+/* The law of halving: what is bad in one window keeps no other window open. A span that was refused
+ * is asked for in halves until the refusal is that of a single window; only that one is marked as
+ * failed. The limits of rejects are each window's, so that a half is judged no other way than the
+ * whole. An answer that has nothing at all of what was asked for is not halved: its halves would be
+ * refused for the same reason.
  *
- * Example, hours 0 to 7, hour 5 unreadable: 0-7 fails; 0-3 is in; 4-7 fails; 4-5 fails; 4 is in; 5 fails
- * and is marked; 6-7 is in. The spans are a stack, so the older half is always asked for first. */
+ * Example, hours 0 to 7, hour 5 unreadable: 0-7 fails; 0-3 is in; 4-7 fails; 4-5 fails; 4 is in; 5
+ * fails and is marked; 6-7 is in. The spans are a stack, so the older half is always asked for
+ * first. */
 static bool split(struct etl_strand_work *work, const struct etl_error *err)
 {
 	size_t half = work->walk.span.n / 2;
@@ -83,6 +86,8 @@ static bool is_of_object(const struct etl_strand *strand, const struct etl_error
 		etl_starts_with(err->code, "object.");
 }
 
+/* `left` is what remains of the run's time: a wait that would end behind it is not begun. The
+ * random number comes from run and attempt, so that a simulation that is repeated waits as long. */
 static enum etl_verdict decide(struct etl_strand *strand, const struct etl_error *err,
 	etl_dur *delay)
 {
@@ -103,6 +108,8 @@ static enum etl_verdict decide(struct etl_strand *strand, const struct etl_error
 	return is_of_object(strand, err) ? ETL_VERDICT_NEXT_SPAN : etl_policy_decide(&in, delay);
 }
 
+/* Not marked are windows of a run that was cancelled, since nothing is wrong with them, and of one
+ * that has lost its lease: they are another's now. */
 static struct etl_go stop(struct etl_strand *strand, const struct etl_error *err, bool in_span)
 {
 	remember(strand, err);
@@ -112,11 +119,11 @@ static struct etl_go stop(struct etl_strand *strand, const struct etl_error *err
 	return etl_go(ETL_AT_END);
 }
 
-/* What slices of this span have committed stays so: only the rest failed. A spilled window
- * is not in before its last slice. Gives the number of windows that are in.
+/* What slices of this span have committed stays so: only the rest failed. A spilled window is not
+ * in before its last slice. Gives the number of windows that are in.
  *
- * Example: a span of 24 hours, the slice of the first 10 is in, the second one is refused for good. The
- * retry, or the halves, are for the last 14. */
+ * Example: a span of 24 hours, the slice of the first 10 is in, the second one is refused for good.
+ * The retry, or the halves, are for the last 14. */
 static size_t keep_committed(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
@@ -172,6 +179,8 @@ static void tell_left(struct etl_strand *strand)
 			failed_max(strand), left, work->plan.due.more ? " and more" : "");
 }
 
+/* A bound of spans, so that a source which refuses every hour of ten years is not asked for each of
+ * them. The next run goes on. */
 static struct etl_go give_up_span(struct etl_strand *strand, const struct etl_error *err)
 {
 	remember(strand, err);
@@ -193,6 +202,8 @@ static void end_attempt(struct etl_strand *strand, const struct etl_error *err,
 	settle_attempt(strand, err, in, verdict != ETL_VERDICT_RETRY && !halves);
 }
 
+/* A span is opened anew and read from the beginning: half an answer proves nothing. An error in the
+ * plan has it planned again. */
 static struct etl_go retry(struct etl_strand *strand, etl_dur delay, bool in_span)
 {
 	strand->part.wait = delay;
@@ -213,6 +224,7 @@ static void name_object(const struct etl_strand *strand, struct etl_error *err)
 	etl_error_prefix(err, "%s", shown);
 }
 
+/* What the records were is forgotten by the caller, after this has decided with them. */
 static struct etl_go follow(struct etl_strand *strand, const struct etl_error *err)
 {
 	bool in_span = strand->work->span.windows;
@@ -239,6 +251,7 @@ static struct etl_go follow(struct etl_strand *strand, const struct etl_error *e
 	abort();
 }
 
+/* Before the wait, which may be long: records of an attempt that is lost would only hold memory. */
 struct etl_go etl_strand_failed(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_go go;

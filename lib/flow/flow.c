@@ -1,7 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * The step table, and the walk of a strand along it. Each row says what is done at a place and which
- * places may follow; what a place does stands in its own file, and returns where the walk goes on.
+ * The step table, and the walk of a strand along it. Each row says what is done at a place and
+ * which places may follow; what a place does stands in its own file, and returns where the walk
+ * goes on.
+ *
+ * Who walks: a worker, for as long as no place needs anything. Then etl_strand_walk returns with
+ * the need (a transfer, time, memory, another turn), the loop sees to it, and a worker walks on at
+ * the same place. All that has to survive the wait is in strand->work, nothing on a stack; no lock
+ * is needed, since at any time one thread has the strand.
+ *
+ * Cancelling is looked for between places and never inside one: a commit that has begun ends.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -32,11 +40,11 @@ static struct etl_go extract(struct etl_strand *strand, struct etl_error *err)
 
 #define AT(place) (1u << ETL_AT_##place)
 
-/* Name, thread and fault points of a step: etl_steps (job/steps.h), by the same number. Its limit of
- * time: step_timeout of the job. FAILED may follow every place but itself: it is not listed.
+/* Name, thread and fault points of a step: etl_steps (job/steps.h), by the same number. Its limit
+ * of time: step_timeout of the job. FAILED may follow every place but itself: it is not listed.
  *
- * Example, two pages of one window, the first slice refused once by the store:
- * PLAN OPEN EXTRACT DECODE EXTRACT DECODE TRANSFORM CHECK LOAD COMMIT (wait) LOAD COMMIT END. */
+ * Example, two pages of one window, the first slice refused once by the store: PLAN OPEN EXTRACT
+ * DECODE EXTRACT DECODE TRANSFORM CHECK LOAD COMMIT (wait) LOAD COMMIT END. */
 static const struct row {
 	struct etl_go (*go)(struct etl_strand *strand, struct etl_error *err);
 	unsigned next; /* the places that may follow */
@@ -53,6 +61,7 @@ static const struct row {
 	[ETL_AT_FAILED] = {etl_strand_failed, AT(OPEN) | AT(PLAN) | AT(END)},
 };
 
+/* For the assertion in turn(), and for the test that draws the table. */
 bool etl_walk_may(enum etl_place from, enum etl_place to)
 {
 	if (to == ETL_AT_FAILED)
@@ -127,6 +136,7 @@ static struct etl_go pass(struct etl_strand *strand, enum etl_place at, struct e
 	return go;
 }
 
+/* Steps and places share one row of numbers, steps first. */
 static bool is_step(enum etl_place place)
 {
 	return place < (enum etl_place)ETL_STEP_MAX;
@@ -153,6 +163,8 @@ static struct etl_go turn(struct etl_strand *strand, struct etl_error *err)
 	return go;
 }
 
+/* A state that was set before stays: blocked, cancelled and failed are known where they are
+ * decided. */
 static enum etl_need end(struct etl_strand *strand)
 {
 	struct etl_part *part = &strand->part;
@@ -175,6 +187,8 @@ static bool is_reading(const struct etl_strand *strand, enum etl_need need)
 	return work->span.spilled && work->walk.place != ETL_AT_OPEN && work->span.input == ETL_INPUT_COMES;
 }
 
+/* The place that needs something is not left: `place` is the next one already, and the need has to
+ * be met before it is walked to. */
 enum etl_need etl_strand_walk(struct etl_strand *strand)
 {
 	struct etl_error err = ETL_ERROR_INIT;

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * What a strand holds in memory, and what of limits.memory it needs for that. Counting only.
+ *
+ * Why it is counted and not limited by malloc: a strand asks for its next piece of memory before it
+ * reads on (etl_strand_lacks_memory) and waits if others have it, so that twenty jobs which all get
+ * large answers are slow, instead of etld being killed.
  */
 #include "flow/strand.h"
 
@@ -39,6 +43,8 @@ size_t etl_strand_state_held(const struct etl_strand *strand)
 	return state_held(strand, &what, &name);
 }
 
+/* State is the one thing that cannot be written out to make room: the names in the message are what
+ * an operator can change. */
 int etl_strand_judge_state(const struct etl_strand *strand, struct etl_error *err)
 {
 	uint64_t share = strand->run->env->memory_max;
@@ -54,6 +60,7 @@ int etl_strand_judge_state(const struct etl_strand *strand, struct etl_error *er
 		(unsigned long long)share / 1024);
 }
 
+/* Zero before its first walk and after its end. */
 size_t etl_strand_held(const struct etl_strand *strand)
 {
 	const struct etl_strand_work *work = strand->work;
@@ -67,6 +74,8 @@ size_t etl_strand_held(const struct etl_strand *strand)
 		etl_strand_state_held(strand);
 }
 
+/* What is needed is one of three (memory.h): nothing, a share, or the one place for what is larger
+ * than a share. */
 bool etl_strand_lacks_memory(struct etl_strand *strand)
 {
 	strand->part.memory = etl_memory_for(etl_strand_held(strand), strand->run->env->memory_max);

@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * Units that checks hold back, and the operator's word that lets one in: it counts for the content that
- * was held, to the byte, and for the rules that held it then. What is let in keeps that word with its
- * entry, so that the next look at the same content does not hold it again.
+ * Units that checks hold back, and the operator's word that lets one in: it counts for the content
+ * that was held, to the byte, wherever it is loaded to, and for the rules that held it then. What is
+ * let in keeps that word with its entry, so that the next look at the same content does not hold it
+ * again.
+ *
+ * Example: 10:00 is held by "range v (1000, max 100)". `etlctl held release` stores who, when,
+ * which rules, with the hash of the content. The next run reads 10:00 again: the same hash, and the
+ * check that fails is a released one, so it is let in. Has the source changed a record since, the
+ * hash differs, and it is held anew: nobody has looked at that content.
  */
 #include <stdio.h>
 #include <string.h>
@@ -34,6 +40,7 @@ void etl_hold_note(struct etl_window_work *window, const char *check,
 		held->checks[held->n++] = one;
 }
 
+/* The callback of a scan that finds at most one entry. */
 static int keep(void *ctx, const struct etl_ledger_entry *entry, struct etl_error *err)
 {
 	(void)err;
@@ -41,7 +48,8 @@ static int keep(void *ctx, const struct etl_ledger_entry *entry, struct etl_erro
 	return 0;
 }
 
-/* The entry with the release: a plan has no room for it. */
+/* The entry with the release: a plan has no room for it. Asked once for each unit that is held and
+ * was released: there are few, and the store answers by an index. */
 static int read_entry(const struct etl_strand *strand, const struct etl_due_window *due,
 	struct etl_ledger_entry *out, struct etl_error *err)
 {
@@ -69,6 +77,8 @@ static void take_release(struct etl_held *now, const struct etl_held *then)
 	now->at = then->at;
 }
 
+/* The reason stays in the ledger with the loaded window, so that `etlctl windows` shows who has let
+ * it in. */
 static void let_in(struct etl_window_work *window)
 {
 	char at[ETL_TIME_TEXT_BYTES], what[200];
@@ -81,6 +91,7 @@ static void let_in(struct etl_window_work *window)
 	window->code = NULL;
 }
 
+/* Without this word an operator would think that the release was lost. */
 static void tell_void(struct etl_window_work *window, const struct etl_held *then)
 {
 	size_t n = strlen(window->reason);
@@ -88,10 +99,10 @@ static void tell_void(struct etl_window_work *window, const struct etl_held *the
 
 	etl_time_format_rfc3339(then->at, at);
 	snprintf(window->reason + n, sizeof window->reason - n,
-		"; the release by %.60s at %s does not count: the content, or the load, has changed since",
-		then->by, at);
+		"; the release by %.60s at %s does not count: the content has changed since", then->by, at);
 }
 
+/* He has released one rule of two: the other still holds it. */
 static void tell_left(struct etl_window_work *window)
 {
 	char left[180];
@@ -101,6 +112,21 @@ static void tell_left(struct etl_window_work *window)
 		window->held->by);
 }
 
+/* What an older etld has held bears the hash of its load too. */
+static bool is_same_content(const struct etl_window_work *window, const struct etl_ledger_entry *then)
+{
+	char content[ETL_HASH_TEXT_BYTES];
+
+	if (!*window->hash)
+		return false;
+	if (!*then->held.content)
+		return strcmp(window->hash, then->hash) == 0;
+	etl_hash_set_text(&window->content, 0, content);
+	return strcmp(content, then->held.content) == 0;
+}
+
+/* A window without a hash (larger than memory, loaded in slices) cannot be compared, so that no
+ * release counts for it. */
 static int settle(struct etl_strand *strand, struct etl_window_work *window, struct etl_error *err)
 {
 	struct etl_ledger_entry entry;
@@ -109,7 +135,7 @@ static int settle(struct etl_strand *strand, struct etl_window_work *window, str
 		return -1;
 	if (!*entry.held.by)
 		return 0;
-	if (!*window->hash || strcmp(window->hash, entry.hash) != 0) {
+	if (!is_same_content(window, &entry)) {
 		tell_void(window, &entry.held);
 		return 0;
 	}
@@ -121,6 +147,8 @@ static int settle(struct etl_strand *strand, struct etl_window_work *window, str
 	return 0;
 }
 
+/* Called when all is read and before anything is written. `released` is what the plan knows of the
+ * entry, so that others cost no question. */
 int etl_holds_settle(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;

@@ -10,14 +10,16 @@
 #include "base/alloc.h"
 #include "flow/strand.h"
 
-/* The law of holes: every window between the origin and the watermark has an entry in the ledger, since
- * the watermark moves only over closed ones. If there are fewer entries than windows, some were lost, and
- * lost windows are due again: nobody can say what became of them. The count is cheap (an index), so that
- * every first run of a job since the start of the daemon, and one a day, can afford it.
+/* The law of holes: every window between the origin and the watermark has an entry in the ledger,
+ * since the watermark moves only over closed ones. If there are fewer entries than windows, some
+ * were lost, and lost windows are due again: nobody can say what became of them. The count is cheap
+ * (an index), so that every first run of a job since the start of the daemon, and one a day, can
+ * afford it.
  *
- * Example, hourly, origin 1 March, watermark 3 March: 48 windows. The count says 47; the ledger is read
- * from 1 March on, 2 March 07:00 is missing, and is planned as if it had never been tried. While the size
- * of the windows has changed since (mark->window_ms), 48 says nothing: then nobody looks. */
+ * Example, hourly, origin 1 March, watermark 3 March: 48 windows. The count says 47; the ledger is
+ * read from 1 March on, 2 March 07:00 is missing, and is planned as if it had never been tried.
+ * While the size of the windows has changed since (mark->window_ms), 48 says nothing: then nobody
+ * looks. */
 static bool can_tell(const struct etl_strand *strand)
 {
 	const struct etl_run *run = strand->run;

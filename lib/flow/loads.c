@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * The targets of a job with the slice at hand. Of several each gets the same rows, the committing one last;
- * what became of a row there is what is told of it, and a row that one of them refuses goes into none.
+ * The targets of a job with the slice at hand. Of several each gets the same rows, the committing
+ * one last; what became of a row there is what is told of it, and a row that one of them refuses
+ * goes into none.
+ *
+ * Example, a job that loads into a collection and a file; the collection commits:
+ *
+ *   begin     both get ready; the collection joins the store's transaction
+ *   write     the file gets the ten rows, then the collection
+ *   commit    first the file gets its name, then ledger and collection, in one transaction
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +18,8 @@
 
 /* ---- results ------------------------------------------------------------------------------------------ */
 
+/* + 1, so that a slice without rows has no allocation of 0 bytes. Bits for what each row has, bytes
+ * for the rest. */
 void etl_load_result_init(struct etl_load_result *result, size_t n)
 {
 	*result = (struct etl_load_result){
@@ -33,6 +42,8 @@ void etl_load_result_fini(struct etl_load_result *result)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
+/* Opened once for an attempt and used for all its slices. After a failure those that are open are
+ * closed with the slice. */
 int etl_loads_open(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
@@ -57,6 +68,7 @@ int etl_loads_open(struct etl_strand *strand, struct etl_error *err)
 	return 0;
 }
 
+/* A sink that has begun and not committed lets go of what it has. */
 void etl_loads_close(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
@@ -68,21 +80,26 @@ void etl_loads_close(struct etl_strand *strand)
 	etl_refused_fini(&work->slice.refused);
 }
 
+/* Without a transaction nobody joins; each then writes by itself, and the law of the commit
+ * (step_commit.c) says in which order. */
 int etl_loads_begin(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
 	const struct etl_job *job = strand->run->job;
+	struct etl_sink_slice slice = etl_slice_tell(strand);
 
 	for (size_t i = 0; i < job->n_loads; i++) {
 		struct etl_load_work *load = &work->slice.loads[i];
 
 		load->joined = work->slice.txn && job->loads[i].type->joins_transaction;
-		if (etl_sink_begin(load->sink, load->joined ? work->slice.txn : NULL, err) < 0)
+		slice.txn = load->joined ? work->slice.txn : NULL;
+		if (etl_sink_begin(load->sink, &slice, err) < 0)
 			return -1;
 	}
 	return 0;
 }
 
+/* Twice in a commit: those outside of the transaction before it, those inside after it. */
 int etl_loads_commit(struct etl_strand *strand, bool joined, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
@@ -94,6 +111,7 @@ int etl_loads_commit(struct etl_strand *strand, bool joined, struct etl_error *e
 	return 0;
 }
 
+/* Called on the way out of an error, so it has none of its own. */
 void etl_loads_abort(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
@@ -103,6 +121,7 @@ void etl_loads_abort(struct etl_strand *strand)
 			etl_sink_abort(work->slice.loads[i].sink);
 }
 
+/* One that discards is no reason to doubt: it holds nothing that could be in or not. */
 bool etl_loads_are_joined(const struct etl_strand *strand)
 {
 	const struct etl_job *job = strand->run->job;
@@ -122,6 +141,7 @@ void etl_refused_fini(struct etl_refused *refused)
 	*refused = (struct etl_refused){0};
 }
 
+/* The reject is copied; the bytes are lent, and the staged records outlive the slice. */
 static void remember(struct etl_refused *refused, const struct etl_reject *reject,
 	const uint8_t *bson, size_t load)
 {
@@ -142,8 +162,9 @@ static void refuse(struct etl_strand *strand, size_t row, size_t load, const str
 	etl_batch_reject(work->slice.batch, reject);
 }
 
-/* Record 7 of 10 is refused by the second target, after the first one has taken all ten. Both let go of
- * what they have of the slice, and it is done again with nine. */
+/* Record 7 of 10 is refused by the second target, after the first one has taken all ten. Both let
+ * go of what they have of the slice, and it is done again with nine. With one target its refusals
+ * are known before anything is in, and nothing has to be done twice. */
 void etl_loads_cut(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
@@ -161,7 +182,8 @@ void etl_loads_cut(struct etl_strand *strand)
 					&work->slice.refused.rejects->rejects[k]);
 }
 
-/* A target outside of transactions has what it was given: to do the slice again would take nothing back. */
+/* A target outside of transactions has what it was given: to do the slice again would take nothing
+ * back. */
 static bool can_take_back(const struct etl_strand *strand, size_t i)
 {
 	const struct etl_sink_type *type = strand->run->job->loads[i].type;
@@ -178,6 +200,8 @@ struct given {
 	struct etl_load_result result;
 };
 
+/* A batch of its own for each target, because a sink puts what it refuses among the rejects of the
+ * batch that it gets. */
 static void give(const struct etl_strand_work *work, struct given *g)
 {
 	size_t n = work->slice.batch->n;
@@ -208,14 +232,15 @@ static void join_note(struct etl_load_note *to, const struct etl_load_note *from
 		*to = *from;
 }
 
+/* The same row has another number in the batch that was given. */
 static void keep_bit(uint8_t *to, size_t to_at, const uint8_t *from, size_t from_at)
 {
 	if (etl_bit(from, from_at))
 		etl_bit_set(to, to_at);
 }
 
-/* What became of the rows in the committing target is what is told of them; a change in another one is a
- * change all the same. */
+/* What became of the rows in the committing target is what is told of them; a change in another one
+ * is a change all the same. */
 static void keep_result(struct etl_strand *strand, size_t i, const struct given *g)
 {
 	struct etl_strand_work *work = strand->work;
@@ -264,7 +289,8 @@ static void keep_refused(struct etl_strand *strand, size_t i, const struct given
 	}
 }
 
-/* `taken`: a target that can take it back has the rows already. 1 = and this one refuses some of them. */
+/* `taken`: a target that can take it back has the rows already. 1 = and this one refuses some of
+ * them. */
 static int write_one(struct etl_strand *strand, size_t i, bool taken, struct etl_error *err)
 {
 	struct given g;
@@ -282,6 +308,7 @@ static int write_one(struct etl_strand *strand, size_t i, bool taken, struct etl
 	return rc;
 }
 
+/* With several targets an error that does not name one is of no use. */
 static int name_target(const struct etl_strand *strand, size_t i, struct etl_error *err)
 {
 	char name[ETL_TARGET_BYTES];
@@ -290,6 +317,7 @@ static int name_target(const struct etl_strand *strand, size_t i, struct etl_err
 	return etl_error_prefix(err, "into %s", name);
 }
 
+/* The order: all but the committing one as they stand in the configuration, then that one. */
 int etl_loads_write(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
@@ -312,6 +340,8 @@ int etl_loads_write(struct etl_strand *strand, struct etl_error *err)
 
 /* ---- counting -------------------------------------------------------------------------------- */
 
+/* `unchanged`: rows of windows that were not written because nothing had changed; they are
+ * unchanged in each target. */
 void etl_loads_count(struct etl_strand *strand, uint64_t unchanged)
 {
 	struct etl_strand_work *work = strand->work;

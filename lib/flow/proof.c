@@ -113,7 +113,8 @@ static uint64_t refused_of(const struct etl_strand *strand, const struct etl_bat
 	return n;
 }
 
-/* A slice of several windows fails with any of them: halves of the span find out which one it is. */
+/* A slice of several windows fails with any of them: halves of the span find out which one it is.
+ */
 int etl_slice_judge(struct etl_strand *strand, struct etl_error *err)
 {
 	const struct etl_strand_work *work = strand->work;
@@ -222,10 +223,10 @@ static void no_proof(struct etl_strand_work *work)
 
 /* ---- records on the border --------------------------------------------------------------------- */
 
-/* A gap may end where the window ends, so that one record on the border is no contradiction. Two are:
- * the answer for 10:00 to 11:00 has 11:00 alone, and the one for 11:00 to 12:00 has 12:00 alone. Who
- * knows 11:00 does not give it to who asks from 11:00 on: its stamps name the other ends of their
- * intervals, and all windows would be empty one by one. */
+/* A gap may end where the window ends, so that one record on the border is no contradiction. Two
+ * are: the answer for 10:00 to 11:00 has 11:00 alone, and the one for 11:00 to 12:00 has 12:00
+ * alone. Who knows 11:00 does not give it to who asks from 11:00 on: its stamps name the other ends
+ * of their intervals, and all windows would be empty one by one. */
 static bool is_bordered(const struct etl_counts *c)
 {
 	return c->outside && !c->in && !c->rejected;
@@ -262,16 +263,16 @@ static int border_proof(struct etl_strand *strand, struct etl_error *err)
 	return 0;
 }
 
-/* The law of proof: a window closes only over what is known, and never for want of a complaint. The end of
- * the pages is proven before this is asked (ETL_INPUT_ENDED); here each window has to have its own
- * evidence. One with records has them. One without is empty only if no record of the answer can be its
- * own: neither one whose time nobody could read, nor one that lies outside of all that was asked for,
- * which says that the source has understood another range.
+/* The law of proof: a window closes only over what is known, and never for want of a complaint. The
+ * end of the pages is proven before this is asked (ETL_INPUT_ENDED); here each window has to have
+ * its own evidence. One with records has them. One without is empty only if no record of the answer
+ * can be its own: neither one whose time nobody could read, nor one that lies outside of all that
+ * was asked for, which says that the source has understood another range.
  *
- * Example, asked for 10:00 to 13:00, and nothing came for 11:00. If all else lies in its hours, 11:00 is
- * empty. With one record of no readable time the three hours are asked for alone, and the record is then
- * known to be of the hour that it comes with. With one at 15:00, in the middle of the range nothing is
- * doubted, and an hour at its edge without a record stays open. */
+ * Example, asked for 10:00 to 13:00, and nothing came for 11:00. If all else lies in its hours,
+ * 11:00 is empty. With one record of no readable time the three hours are asked for alone, and the
+ * record is then known to be of the hour that it comes with. With one at 15:00, in the middle of
+ * the range nothing is doubted, and an hour at its edge without a record stays open. */
 int etl_span_proof(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;

@@ -2,6 +2,10 @@
  *
  * The keys of a window's slices: a table of hashes. Two keys with one hash of 64 bits are a matter
  * of 1 in 10^9 for a full table, and cost a wrong word in a count.
+ *
+ * Why: a window larger than a slice goes in by slices. The second record with a key, in a later
+ * slice, finds the first one in the target and looks like an update of an old row; only this table
+ * knows that both are of one answer, which is what "overwritten" warns of.
  */
 #include "flow/repeats.h"
 
@@ -25,6 +29,8 @@ static size_t find(const struct etl_repeats *r, uint64_t key)
 	return at;
 }
 
+/* Half full at most, so that a search ends soon. 0 marks a free slot, which is why a key of 0 is
+ * not kept. */
 static void grow(struct etl_repeats *r)
 {
 	struct etl_repeats larger = {.n = r->n, .n_slots = r->n_slots ? 2 * r->n_slots : 2048};

@@ -2,6 +2,11 @@
  *
  * From staged records to slices: ordered by window, hashed, cut so that one transaction
  * stays small; and the ledger entry that a slice leaves behind.
+ *
+ * Example, hours with 600, 300, 500 and 4,000 records and one target: the first slice has the first
+ * two, the second one the third, and the fourth goes in five slices of at most ETL_SLICE_DOCUMENTS,
+ * ledger included. A window that fits is never torn: its rows, its entry and the watermark come in
+ * together.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +15,8 @@
 #include "base/alloc.h"
 #include "flow/strand.h"
 
-/* Whose each reject is. Gives; NULL for a job without windows. */
+/* Whose each reject is. Gives; NULL for a job without windows. Without it `etlctl dead list
+ * --window` could not find them. */
 static struct etl_window *windows_of_rejects(const struct etl_strand *strand,
 	const struct etl_batch *batch)
 {
@@ -30,6 +36,8 @@ static struct etl_window *windows_of_rejects(const struct etl_strand *strand,
 	return windows;
 }
 
+/* Stored before the commit and not in it: a letter that is there although the commit failed is
+ * counted up by the next try, one that is not there although the rows are in would be lost. */
 int etl_rejects_store(struct etl_strand *strand, const struct etl_batch *batch,
 	struct etl_error *err)
 {
@@ -53,6 +61,7 @@ int etl_rejects_store(struct etl_strand *strand, const struct etl_batch *batch,
 	return rc < 0 ? etl_error_prefix(err, "storing dead letters") : 0;
 }
 
+/* Once all is read; a spilled window's come batch by batch. */
 int etl_rejects_store_staged(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
@@ -63,6 +72,8 @@ int etl_rejects_store_staged(struct etl_strand *strand, struct etl_error *err)
 	return 0;
 }
 
+/* Also in the middle of a load: a transaction that is open is ended, sinks that have begun let go.
+ */
 void etl_slice_reset(struct etl_strand *strand)
 {
 	struct etl_slice_work *slice = &strand->work->slice;
@@ -74,10 +85,13 @@ void etl_slice_reset(struct etl_strand *strand)
 	etl_batch_free(slice->batch);
 	etl_load_result_fini(&slice->result);
 	free(slice->sorted);
+	free(slice->units);
 	etl_repeats_reset(&slice->repeats);
 	*slice = (struct etl_slice_work){.n_sorted = 0};
 }
 
+/* Within a window the source's order stays: of two records with one key the later one wins, unless
+ * a `version` says otherwise. */
 static int by_window_then_order(const void *a, const void *b)
 {
 	const struct etl_sorted_record *x = a, *y = b;
@@ -95,6 +109,7 @@ static bool is_sorted(const struct etl_sorted_record *records, size_t n)
 	return true;
 }
 
+/* Pointers only: the records stay where they were staged. */
 static void collect(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
@@ -126,21 +141,22 @@ static void hash_window(struct etl_strand *strand, struct etl_window_work *windo
 {
 	struct etl_strand_work *work = strand->work;
 	const struct etl_ledger_brief *had = &window->due->had;
-	struct etl_hash_set hash = {0};
 
+	window->content = (struct etl_hash_set){0};
 	for (size_t i = window->first; i < window->first + window->n; i++) {
 		const struct etl_record *record = work->slice.sorted[i].record;
 
-		etl_hash_set_add(&hash, record->bson, record->len);
+		etl_hash_set_add(&window->content, record->bson, record->len);
 		window->bytes += record->len;
 	}
-	etl_hash_set_text(&hash, strand->run->job->load_digest, window->hash);
+	etl_hash_set_text(&window->content, strand->run->job->load_digest, window->hash);
 	window->same = had->was_loaded && strcmp(had->hash, window->hash) == 0 &&
-		!etl_strand_is_elsewhere(work, window->due);
+		!etl_strand_is_elsewhere(strand, had);
 	window->unchanged = window->same && had->state == ETL_WINDOW_LOADED &&
 		window->due->why != ETL_DUE_ASKED && !etl_strand_doubts(strand);
 }
 
+/* A spilled window has no hash: it would have to cover records that have gone already. */
 void etl_slice_sort(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
@@ -165,12 +181,14 @@ void etl_slice_sort(struct etl_strand *strand)
 	work->slice.record_at = 0;
 }
 
+/* Nothing of a window that did not change, is held, or has failed; it still gets its entry. */
 static size_t records_to_write(const struct etl_window_work *window)
 {
 	return window->unchanged || window->hold || window->fail ? 0 : window->n;
 }
 
-/* Documents that one row is in a transaction: one for each target that joins it. */
+/* Documents that one row is in a transaction: one for each target that joins it. The limit is of
+ * what a transaction holds; rows of a file cost nothing of it, but are cut all the same. */
 static size_t documents_of_row(const struct etl_job *job)
 {
 	size_t n = 0;
@@ -180,12 +198,21 @@ static size_t documents_of_row(const struct etl_job *job)
 	return n ? n : 1;
 }
 
+static bool is_by_unit(const struct etl_job *job)
+{
+	for (size_t i = 0; i < job->n_loads; i++)
+		if (job->loads[i].type->by_unit)
+			return true;
+	return false;
+}
+
 /* Decides where the slice that begins at (window_at, record_at) ends, and makes its batch. */
 void etl_slice_cut(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
 	size_t documents = ETL_SLICE_OVERHEAD, bytes = 0, each = documents_of_row(strand->run->job);
 	size_t w = work->slice.window_at, r = work->slice.record_at;
+	bool by_unit = is_by_unit(strand->run->job);
 
 	etl_batch_free(work->slice.batch);
 	work->slice.batch = etl_batch_new();
@@ -196,6 +223,8 @@ void etl_slice_cut(struct etl_strand *strand)
 		/* The next window goes whole into this slice or begins the next one. */
 		if (w > work->slice.window_at && (documents + each * n + 1 > ETL_SLICE_DOCUMENTS ||
 						   bytes + each * window->bytes > ETL_SLICE_BYTES))
+			break;
+		if (by_unit && n && work->slice.batch->n)
 			break;
 		for (; r < n && documents + each < ETL_SLICE_DOCUMENTS && bytes < ETL_SLICE_BYTES; r++) {
 			const struct etl_record *record = work->slice.sorted[window->first + r].record;
@@ -228,14 +257,42 @@ static size_t written_windows(const struct etl_strand_work *work, struct etl_due
 	return n;
 }
 
-/* The law of doubt: where data and ledger are not one transaction, a write that was given up may still
- * be executed, later and over newer data. A window is therefore on record as being written before the
- * first byte goes out, and a write that was not answered leaves its window dirty when it closes, so
- * that it is read once more.
+/* Of the slice that ends the one window which goes on, the rows may all be in by then: it is told of
+ * all the same. */
+struct etl_sink_slice etl_slice_tell(struct etl_strand *strand)
+{
+	struct etl_strand_work *work = strand->work;
+	bool partial = work->slice.window_to < work->walk.span.n && work->slice.record_to > 0;
+	size_t to = work->slice.window_to + (partial ? 1 : 0), n = 0, last = 0;
+
+	free(work->slice.units);
+	work->slice.units = etl_calloc(work->walk.span.n, sizeof *work->slice.units);
+	for (size_t w = work->slice.window_at; w < to; w++) {
+		const struct etl_window_work *window = &work->span.windows[w];
+
+		if (!records_to_write(window) && !window->parts)
+			continue;
+		work->slice.units[n++] = strand->run->job->window.none ? work->span.vars.window :
+									  window->due->window;
+		last = w;
+	}
+	return (struct etl_sink_slice){
+		.units = work->slice.units,
+		.n_units = n,
+		.part = work->span.windows[work->slice.window_at].parts,
+		.more = n && (last >= work->slice.window_to || !etl_slice_ends(work)),
+	};
+}
+
+/* The law of doubt: where data and ledger are not one transaction, a write that was given up may
+ * still be executed, later and over newer data. A window is therefore on record as being written
+ * before the first byte goes out, and a write that was not answered leaves its window dirty when it
+ * closes, so that it is read once more.
  *
- * Example, a MongoDB without transactions: the upsert of 10:00 times out after 30 s, the retry writes
- * and closes 10:00. The server, stuck until then, now executes the first upsert. Had the source corrected
- * a value in between, the old one would stand there for ever; the dirty mark has 10:00 read again. */
+ * Example, a MongoDB without transactions: the upsert of 10:00 times out after 30 s, the retry
+ * writes and closes 10:00. The server, stuck until then, now executes the first upsert. Had the
+ * source corrected a value in between, the old one would stand there for ever; the dirty mark has
+ * 10:00 read again. */
 int etl_slice_doubt(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
@@ -269,6 +326,15 @@ void etl_slice_unanswered(struct etl_strand *strand)
 	free(due);
 }
 
+/* What made what the target has of the window. An attempt that closes nothing has made nothing of it. */
+static uint64_t made_by(const struct etl_strand *strand, const struct etl_window_work *window,
+	enum etl_window_state state)
+{
+	bool closes = state == ETL_WINDOW_LOADED || state == ETL_WINDOW_EMPTY;
+
+	return closes ? strand->part.partition->definition : window->due->had.definition;
+}
+
 static void stay_in_doubt(struct etl_ledger_entry *out)
 {
 	out->dirty = true; /* by the token that the plan saw: the next commit clears it */
@@ -276,6 +342,8 @@ static void stay_in_doubt(struct etl_ledger_entry *out)
 		"a write into it was never answered and may have come late: it is read once more");
 }
 
+/* Loaded also if all its records were rejected: the source has answered, and the letters tell of
+ * them. */
 static enum etl_window_state final_state(const struct etl_window_work *window)
 {
 	if (window->fail)
@@ -293,6 +361,8 @@ static bool source_forgot(const struct etl_window_work *window, enum etl_window_
 	return state == ETL_WINDOW_EMPTY && window->due->had.was_loaded;
 }
 
+/* The entry as commit will write it. The token is that which the plan saw; a newer mark survives
+ * (state_memory.c, put_entry). */
 void etl_slice_entry(const struct etl_strand *strand, const struct etl_window_work *window,
 	bool whole, struct etl_ledger_entry *out)
 {
@@ -318,10 +388,14 @@ void etl_slice_entry(const struct etl_strand *strand, const struct etl_window_wo
 	memcpy(out->hash, window->hash, sizeof out->hash);
 	if (window->held && whole && state != ETL_WINDOW_FAILED) {
 		out->held = *window->held;
+		if (*window->hash)
+			etl_hash_set_text(&window->content, 0, out->held.content);
 		out->held.since = had->held_since.ms ? had->held_since : out->updated;
 	}
+	out->definition = made_by(strand, window, state);
 	if (source_forgot(window, state)) {
 		out->state = ETL_WINDOW_LOADED;
+		out->definition = had->definition;
 		out->counts.out = out->counts.unchanged = had->out;
 		memcpy(out->hash, had->hash, sizeof out->hash);
 		snprintf(out->reason, sizeof out->reason,

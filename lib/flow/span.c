@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * One span of windows: its source, transforms and checks from the opening to the close, and which one
- * is next.
+ * One span of windows: its source, transforms and checks from the opening to the close, and which
+ * one is next.
+ *
+ * A span is neighbouring due windows that are asked for with one question: hours 0 to 23 as one
+ * day, if the source allows it. That is a matter of transport alone. What a window holds, whether
+ * it is judged good, and what its entry says do not depend on which others were asked for together
+ * with it.
+ *
+ * What lives how long: instances and records one attempt, windows one span, the walk all of them.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +16,7 @@
 #include "base/alloc.h"
 #include "flow/strand.h"
 
+/* Also after an opening that failed half way. */
 static void close_instances(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
@@ -36,12 +44,15 @@ void etl_span_forget_records(struct etl_strand *strand)
 	etl_batch_free(ETL_TAKE(work->span.batch));
 }
 
+/* The one thing that a window owns. */
 static void free_held(struct etl_span_work *span, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		free(span->windows[i].held);
 }
 
+/* Mail that the transfer has sent and nobody will read. No transfer runs any more, so nothing comes
+ * after it. */
 static void drop_mail(struct etl_strand *strand)
 {
 	while (strand->inbox) {
@@ -52,6 +63,7 @@ static void drop_mail(struct etl_strand *strand)
 	}
 }
 
+/* The request's memory is freed here: only when it is known that no transfer uses it. */
 void etl_span_reset(struct etl_strand *strand)
 {
 	struct etl_span_work *span = &strand->work->span;
@@ -66,6 +78,7 @@ void etl_span_reset(struct etl_strand *strand)
 	drop_mail(strand);
 }
 
+/* May be called twice, and for a strand that never walked. */
 void etl_strand_fini(struct etl_strand *strand)
 {
 	if (!strand->work)
@@ -76,6 +89,8 @@ void etl_strand_fini(struct etl_strand *strand)
 	free(ETL_TAKE(strand->work));
 }
 
+/* The committed windows of a span that failed behind them go off its front, so that halves and
+ * retries are of the others alone. */
 void etl_span_cut_front(struct etl_strand *strand, size_t n)
 {
 	struct etl_span_work *span = &strand->work->span;
@@ -88,6 +103,7 @@ void etl_span_cut_front(struct etl_strand *strand, size_t n)
 	memmove(span->windows, span->windows + n, asked->n * sizeof *span->windows);
 }
 
+/* All places but PLAN are reached by walking; zero is PLAN. */
 struct etl_strand_work *etl_strand_work_new(void)
 {
 	struct etl_strand_work *work = ETL_NEW(struct etl_strand_work);
@@ -122,6 +138,7 @@ struct etl_source_env etl_span_source_env(const struct etl_strand *strand, const
 	};
 }
 
+/* What a source keeps from run to run (a token) is in `shared`. */
 static int open_source(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
@@ -134,6 +151,7 @@ static int open_source(struct etl_strand *strand, struct etl_error *err)
 	return job->source->open(work->span.source, job->source_options, &work->span.source_env, err);
 }
 
+/* A job without windows asks for everything up to the time that the run plans by. */
 static struct etl_window asked_window(const struct etl_strand *strand)
 {
 	if (strand->run->job->window.none)
@@ -141,6 +159,7 @@ static struct etl_window asked_window(const struct etl_strand *strand)
 	return etl_span_window(strand->work);
 }
 
+/* `fetched` is now, until an answer brings the time at which it was received (take_head). */
 static void begin_span(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
@@ -161,7 +180,8 @@ static void begin_span(struct etl_strand *strand)
 	}
 }
 
-/* Opens the span that work->walk.span names: instances anew, first request. */
+/* Opens the span that work->walk.span names: instances anew, first request. A source that blocks
+ * makes its requests itself, at decode. */
 struct etl_go etl_span_open(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_span_work *span = &strand->work->span;
@@ -179,6 +199,8 @@ struct etl_go etl_span_open(struct etl_strand *strand, struct etl_error *err)
 	return etl_go(ETL_AT_EXTRACT);
 }
 
+/* The failed span's request is left as it is, since its transfer may still run: the loop drops that
+ * one when it gets the strand back (ETL_NEED_WORK), and the next opening frees the request. */
 struct etl_go etl_span_skip(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
@@ -195,6 +217,7 @@ struct etl_go etl_span_skip(struct etl_strand *strand)
 	return etl_go_when(ETL_NEED_WORK, ETL_AT_OPEN);
 }
 
+/* After a success, its memory free, the next span is begun at once. */
 struct etl_go etl_span_next(struct etl_strand *strand)
 {
 	struct etl_go go;

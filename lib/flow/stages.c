@@ -34,15 +34,30 @@ struct etl_record_unit etl_unit_of(const struct etl_strand *strand, etl_wall tim
 	return (struct etl_record_unit){work->span.windows[index].due->window, (size_t)index};
 }
 
+/* What stages get: they know a context and no strand. */
 static struct etl_record_unit unit_of(void *ctx, etl_wall time)
 {
 	return etl_unit_of(ctx, time);
 }
 
+/* ---- counts, tables ---------------------------------------------------------------------- */
+
+static void count(void *ctx, etl_wall time, uint64_t made, uint64_t gone)
+{
+	etl_account_told(ctx, time, made, gone);
+}
+
+static const struct etl_table *table_of(void *ctx, const struct etl_table_place *place)
+{
+	const struct etl_strand *strand = ctx;
+
+	return etl_tables_find(&etl_flow_of(strand->run)->tables, place);
+}
+
 /* ---- history ----------------------------------------------------------------------------- */
 
-/* A unit of the span as the ledger will have it: what was loaded stays when the source gives nothing
- * for it any more. */
+/* A unit of the span as the ledger will have it: what was loaded stays when the source gives
+ * nothing for it any more. */
 static bool has_records(const struct etl_window_work *window)
 {
 	return window->counts.in || (window->due->had.was_loaded && window->due->had.out);
@@ -55,7 +70,9 @@ static int find_records(void *found, const struct etl_ledger_entry *entry, struc
 	return 0;
 }
 
-/* Units of the span are asked themselves: what the ledger has of them is about to change. */
+/* Units of the span are asked themselves: what the ledger has of them is about to change. For the
+ * check of freshness: has anything come in this range? 1, 0, -1. What lies before the span is asked
+ * of the ledger, what lies in it of the attempt. */
 static int had_records(void *ctx, struct etl_window range, struct etl_error *err)
 {
 	const struct etl_strand *strand = ctx;
@@ -85,6 +102,8 @@ static int had_records(void *ctx, struct etl_window range, struct etl_error *err
 
 /* ---- instances --------------------------------------------------------------------------- */
 
+/* Zeroed memory of the type's size is the whole of an instance; one whose open fails is closed like
+ * the others. */
 static int open_transforms(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
@@ -119,6 +138,8 @@ static int open_checks(struct etl_strand *strand, struct etl_error *err)
 	return 0;
 }
 
+/* A stage sees no window in its variables: it would give other records in a span of one window than
+ * in one of many. */
 int etl_stages_open(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
@@ -130,11 +151,14 @@ int etl_stages_open(struct etl_strand *strand, struct etl_error *err)
 		.memory_max = strand->run->env->memory_max,
 		.ctx = strand,
 		.unit = unit_of,
+		.count = count,
+		.table = table_of,
 		.had_records = had_records,
 	};
 	return open_transforms(strand, err) < 0 || open_checks(strand, err) < 0 ? -1 : 0;
 }
 
+/* Safe after a failed open and twice. */
 void etl_stages_close(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;

@@ -3,6 +3,16 @@
  * The check step: row rules on the batch, then the batch is staged; at the proven end of the
  * input the rules of units, and the records in order of their windows. Also keeps the limit of
  * memory; what the answer proves, and the limit of rejects: proof.c.
+ *
+ * What becomes of a finding stands in the check's on_fail:
+ *
+ *   reject   this record is a dead letter, the others are loaded
+ *   warn     counted and told, loaded all the same
+ *   hold     the window waits for an operator's word
+ *   fail     the window has failed and is read again
+ *
+ * Rows are judged batch by batch; units only when the end of the input is proven, since "at least
+ * 100 records" cannot be said of half an answer.
  */
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +20,7 @@
 #include "base/alloc.h"
 #include "flow/strand.h"
 
+/* The last finding's message is the window's reason; all that hold it are noted. */
 static void judge(struct etl_strand *strand, struct etl_window_work *window,
 	const struct etl_job_check *rule, const struct etl_finding *finding)
 {
@@ -50,6 +61,8 @@ static void check_further(struct etl_strand *strand, size_t from, const struct e
 	}
 }
 
+/* Checks in the order of the configuration. The first that rejects ends the record's way; only for
+ * the letter the others are asked as well. */
 static void check_row(struct etl_strand *strand, size_t i)
 {
 	struct etl_strand_work *work = strand->work;
@@ -83,6 +96,8 @@ static bool is_newest(const struct etl_run *run, struct etl_window window)
 	return rules->none || window.end.ms == etl_window_limit(rules, run->planned).ms;
 }
 
+/* `now` is what the run plans by and not the clock: a run that is late judges as one that was in
+ * time. */
 static int check_unit(struct etl_strand *strand, size_t at, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
@@ -127,6 +142,7 @@ static void reject_strays(struct etl_strand *strand)
 	etl_batch_compact(batch);
 }
 
+/* A batch with nothing in it is used again. */
 static void stage(struct etl_strand_work *work)
 {
 	if (!work->span.batch->n && !work->span.batch->n_rejects) {
@@ -163,6 +179,8 @@ static int check_units(struct etl_strand *strand, struct etl_error *err)
 	return 0;
 }
 
+/* The order at the end matters: sort (hashes), then proof (may refuse the whole answer), then
+ * units, then releases, which compare hashes and need the checks' word. */
 struct etl_go etl_step_check(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;

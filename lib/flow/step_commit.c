@@ -3,6 +3,11 @@
  * The commit step: ledger, watermark and dirty marks of one slice, in the transaction that
  * holds its data. The only caller of the watermark's writer. What it counts it counts after
  * the commit is known to be in.
+ *
+ * The order of a visit, and why: rejects are stored first (they may be there twice, never lost),
+ * entries and marks are made, the watermark is computed as it will be, then all of it goes to the
+ * store in one call. Only when that has said "in" are counts, messages and the part's watermark
+ * touched, so that a slice that is done again is counted once.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -14,7 +19,9 @@
 #include "flow/strand.h"
 #include "time/backoff.h"
 
-/* The whole slice again after a short wait, if the store says that nothing is in. */
+/* The whole slice again after a short wait, if the store says that nothing is in. "txn.retry" is
+ * the store's word that nothing is in and the same may go well: two writers have met, or a primary
+ * has stepped down. Everything else goes through failure.c, with the span read anew. */
 struct etl_go etl_slice_again(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
@@ -59,7 +66,8 @@ static bool row_written(const struct etl_load_result *result, size_t at, bool re
 }
 
 /* Whether row `at` of the slice, the `row`-th of the window, has the key of a row of an earlier
- * slice. The first one is kept for the warning. Only a slice's first window can have begun before. */
+ * slice. The first one is kept for the warning. Only a slice's first window can have begun before.
+ */
 static bool row_repeats(const struct etl_strand_work *work, struct etl_window_work *window, size_t row,
 	size_t at)
 {
@@ -100,11 +108,13 @@ static bool window_changed(const struct etl_strand *strand, size_t window, size_
 	return changed;
 }
 
+/* A mark says to a dependant's ledger: this window is to be read again. */
 struct marks {
 	struct etl_dirty_mark *marks;
 	size_t n, cap;
 };
 
+/* Each window once: hours of one day all mark the dependant's day. */
 static void mark_one(struct marks *marks, const char *job, const char *partition,
 	struct etl_window window)
 {
@@ -117,7 +127,9 @@ static void mark_one(struct marks *marks, const char *job, const char *partition
 	marks->marks[marks->n++] = (struct etl_dirty_mark){job, partition, window};
 }
 
-/* Every window of a dependant that overlaps a changed one. */
+/* Every window of a dependant that overlaps a changed one. Of the dependant the partition with our
+ * name if it has one, else all of them, as upstream.c asks the other way round. Nothing is marked
+ * before its start or beyond its end, where it has no windows. */
 static void mark_dependants(const struct etl_strand *strand, const struct etl_window *changed,
 	struct marks *marks)
 {
@@ -139,12 +151,8 @@ static void mark_dependants(const struct etl_strand *strand, const struct etl_wi
 	}
 }
 
-/* All records of the slice's windows have come; of a spilled window the rest is still on its way. */
-static bool is_whole(const struct etl_strand_work *work)
-{
-	return work->span.input == ETL_INPUT_ENDED || !work->span.spilled;
-}
-
+/* One entry for each window that the slice ends, and one (running) for that which goes on in the
+ * next. */
 static void fill_entries(struct etl_strand *strand, struct etl_commit *commit,
 	struct marks *marks)
 {
@@ -156,7 +164,7 @@ static void fill_entries(struct etl_strand *strand, struct etl_commit *commit,
 	commit->entries = etl_calloc(last - work->slice.window_at, sizeof *commit->entries);
 	for (size_t w = work->slice.window_at; w < last; w++) {
 		struct etl_window_work *window = &work->span.windows[w];
-		bool whole = w < work->slice.window_to && is_whole(work);
+		bool whole = w < work->slice.window_to && etl_slice_ends(work);
 
 		if (window_changed(strand, w, &at)) {
 			window->changed = true;
@@ -172,7 +180,8 @@ static void fill_entries(struct etl_strand *strand, struct etl_commit *commit,
 }
 
 /* Read again, and refused or held now: what was loaded before stays, and a window behind the
- * watermark never opens again. Only the reason is noted, as for any attempt that failed. */
+ * watermark never opens again. Only the reason is noted, as for any attempt that failed, and what holds
+ * its newer content: `held list` has it, until that passes or somebody decides. */
 static bool stays_closed(const struct etl_strand_work *work, const struct etl_ledger_entry *entry,
 	const struct etl_due_window *due)
 {
@@ -195,8 +204,6 @@ static void part_entries(const struct etl_strand_work *work, const struct etl_co
 			stays_closed(work, &all->entries[i], window->due) ? noted : commit;
 
 		to->entries[to->n_entries++] = all->entries[i];
-		if (to == noted) /* what holds it now says nothing of what it has */
-			noted->entries[noted->n_entries - 1].held = (struct etl_held){0};
 	}
 }
 
@@ -213,8 +220,8 @@ static void set_done(struct etl_strand_work *work, const struct etl_commit *comm
 	}
 }
 
-/* The slice is not in: its next attempt writes the rows of such a window too, and hears anew that they
- * are refused. */
+/* The slice is not in: its next attempt writes the rows of such a window too, and hears anew that
+ * they are refused. */
 static void forget_judgements(struct etl_strand_work *work, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -255,7 +262,8 @@ static void count_repeats(struct etl_strand *strand, struct etl_window_work *win
 	window->repeated = 0;
 }
 
-/* It had records, and now the source gives none: what was loaded stays, and somebody should know. */
+/* It had records, and now the source gives none: what was loaded stays, and somebody should know.
+ */
 static void warn_of_loss(struct etl_strand *strand, const struct etl_window_work *window)
 {
 	const struct etl_counts *c = &window->counts;
@@ -267,7 +275,8 @@ static void warn_of_loss(struct etl_strand *strand, const struct etl_window_work
 		"the source has no record of a window any more that had some: what was loaded stays", 1);
 }
 
-/* The rows of the slice's last window are its last ones. */
+/* The rows of the slice's last window are its last ones. Only rows that are in can be repeated by
+ * later ones. */
 static void keep_keys(struct etl_strand *strand, size_t rows)
 {
 	struct etl_strand_work *work = strand->work;
@@ -298,6 +307,7 @@ static void keep_partial(struct etl_strand *strand, struct etl_window_work *wind
 	window->written = (struct etl_counts){0};
 }
 
+/* The one place where what the slice did becomes the run's numbers. */
 static void count(struct etl_strand *strand, const struct etl_commit *commit)
 {
 	struct etl_strand_work *work = strand->work;
@@ -316,6 +326,7 @@ static void count(struct etl_strand *strand, const struct etl_commit *commit)
 		count_repeats(strand, window);
 		if (entry->state == ETL_WINDOW_RUNNING) {
 			keep_partial(strand, window);
+			window->parts++;
 			goes_on = true;
 			continue;
 		}
@@ -342,7 +353,8 @@ static void count(struct etl_strand *strand, const struct etl_commit *commit)
 		etl_account_notes(strand);
 }
 
-/* A spilled window goes on being read: its committed records are let go. */
+/* A spilled window goes on being read: its committed records are let go. Their rejects are tallied
+ * before they go; the window's other counts stay in its work. */
 static struct etl_go after_spill(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
@@ -356,6 +368,7 @@ static struct etl_go after_spill(struct etl_strand *strand)
 	return etl_go_on_reading(strand);
 }
 
+/* Three ways on: the next slice of this span, the rest of a spilled window, or the next span. */
 static struct etl_go after_commit(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
@@ -372,16 +385,18 @@ static struct etl_go after_commit(struct etl_strand *strand)
 	return etl_span_next(strand);
 }
 
-/* The law of the commit: the ledger never says more than the targets hold. Where a sink takes part in the
- * store's transaction, records, entries, dirty marks and watermark come in together or not at all, and
- * it learns from the transaction's end that they are in. Any other sink has its data first, and the
- * ledger is written when that is known to be in: a death between the two leaves windows open whose
- * records are there, and the next run, which finds them unchanged or writes them over, closes them.
+/* The law of the commit: the ledger never says more than the targets hold. Where a sink takes part
+ * in the store's transaction, records, entries, dirty marks and watermark come in together or not
+ * at all, and it learns from the transaction's end that they are in. Any other sink has its data
+ * first, and the ledger is written when that is known to be in: a death between the two leaves
+ * windows open whose records are there, and the next run, which finds them unchanged or writes them
+ * over, closes them.
  *
- * Example: a job loads into a collection, which commits with the ledger, and into a file. The file of 10:00
- * gets its name, and etld is killed before the commit. The ledger has 10:00 open; the next attempt writes
- * the file under the same name once more and the rows under their keys for the first time: nothing is lost
- * or there twice. The other way round the ledger would close 10:00, and nobody would write its file. */
+ * Example: a job loads into a collection, which commits with the ledger, and into a file. The file
+ * of 10:00 gets its name, and etld is killed before the commit. The ledger has 10:00 open; the next
+ * attempt writes the file under the same name once more and the rows under their keys for the first
+ * time: nothing is lost or there twice. The other way round the ledger would close 10:00, and
+ * nobody would write its file. */
 static int commit_in_order(struct etl_strand *strand, const struct etl_commit *commit,
 	struct etl_error *err)
 {
@@ -428,7 +443,7 @@ static struct etl_go discard(struct etl_strand *strand, struct etl_error *err)
 		state->ops->abort(state, ETL_TAKE(work->slice.txn));
 	if (etl_loads_commit(strand, false, err) < 0 || etl_loads_commit(strand, true, err) < 0)
 		return etl_go(ETL_AT_FAILED);
-	for (size_t w = work->slice.window_at; w < work->slice.window_to && is_whole(work); w++) {
+	for (size_t w = work->slice.window_at; w < work->slice.window_to && etl_slice_ends(work); w++) {
 		struct etl_window_work *window = &work->span.windows[w];
 
 		window->counts.withheld = window->counts.out;
@@ -457,8 +472,8 @@ static bool all_objects_are_in(const struct etl_strand *strand)
 	return true;
 }
 
-/* Up to where all is closed with this slice in. A backfill leaves the live watermark alone: the next live
- * run sees what it closed. */
+/* Up to where all is closed with this slice in. A backfill leaves the live watermark alone: the
+ * next live run sees what it closed. */
 static etl_wall watermark_with(const struct etl_strand *strand)
 {
 	const struct etl_plan_work *plan = &strand->work->plan;
@@ -474,7 +489,8 @@ static etl_wall watermark_with(const struct etl_strand *strand)
 		plan->ledger.n, &plan->due);
 }
 
-/* The slice is in: from now on it counts, and the strand goes on from there. */
+/* The slice is in: from now on it counts, and the strand goes on from there. The plan's watermark
+ * moves along, so that the next slice computes from it without asking the store. */
 static void take_in(struct etl_strand *strand, const struct etl_commit *commit)
 {
 	struct etl_watermark *watermark = &strand->work->plan.watermark;
@@ -486,6 +502,8 @@ static void take_in(struct etl_strand *strand, const struct etl_commit *commit)
 	count(strand, commit);
 }
 
+/* `done` has to be set before the watermark can be computed and is taken back if the commit fails;
+ * a strand that forgot this would plan as if the windows were closed. */
 struct etl_go etl_step_commit(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;

@@ -2,6 +2,9 @@
  *
  * The decode step: mail from the transfer (or a blocking read) to records, and the cut: a
  * window holds the records whose time lies in it, whatever else the source sent along.
+ *
+ * Mail is what the transfer has put into strand->inbox: HEAD, CHUNKs, END or ERROR. A visit takes
+ * as much as fits one batch; its socket waits while nobody reads.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,15 +13,43 @@
 #include "flow/strand.h"
 #include "time/civil.h"
 
+/* The payload is over, or all of them. Whatever it was made into comes before what follows it. */
+static int end_payload(struct etl_strand *strand, enum etl_input then, struct etl_error *err)
+{
+	struct etl_span_work *span = &strand->work->span;
+
+	if (then == ETL_INPUT_ENDED && etl_decode_finish(span->decode, span->batch, err) < 0)
+		return -1;
+	span->then = then;
+	span->input = etl_decode_waits(span->decode) ? ETL_INPUT_COMES : then;
+	return 0;
+}
+
+/* More of what waits: the batch has room again. A few bytes may become many records, so that memory
+ * is asked for as it is for each piece that comes in. 1: not without more of it. */
+static int read_waiting(struct etl_strand *strand, struct etl_error *err)
+{
+	struct etl_span_work *span = &strand->work->span;
+
+	if (etl_strand_lacks_memory(strand))
+		return 1;
+	if (etl_decode_more(span->decode, span->batch, err) < 0)
+		return -1;
+	if (!etl_decode_waits(span->decode))
+		span->input = span->then;
+	return 0;
+}
+
 /* Takes the request of the next page over from the source; the old one's memory goes. */
 static void take_request(struct etl_strand *strand, struct etl_request *fresh)
 {
 	etl_arena_free(strand->request.arena);
 	strand->request = *fresh;
 	strand->part.requests++;
-	strand->work->span.input = ETL_INPUT_NEXT_PAGE;
 }
 
+/* A source may want to ask again after it has seen the head (its token has run out); the body is
+ * not read then. */
 static int take_head(struct etl_strand *strand, const struct etl_mail *mail,
 	struct etl_error *err)
 {
@@ -31,13 +62,16 @@ static int take_head(struct etl_strand *strand, const struct etl_mail *mail,
 		etl_arena_free(again.arena);
 		return -1;
 	}
-	if (verdict == ETL_SOURCE_RETRY)
-		take_request(strand, &again);
-	else
+	if (verdict != ETL_SOURCE_RETRY) {
 		etl_arena_free(again.arena);
-	return 0;
+		return 0;
+	}
+	take_request(strand, &again);
+	return end_payload(strand, ETL_INPUT_NEXT_PAGE, err);
 }
 
+/* Only here an input ends for certain: next() says whether there is another page. A connection that
+ * breaks gives ERROR and no END. */
 static int take_end(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
@@ -47,15 +81,14 @@ static int take_end(struct etl_strand *strand, struct etl_error *err)
 
 	if (more == 1) {
 		take_request(strand, &next);
-		return 0;
+		return end_payload(strand, ETL_INPUT_NEXT_PAGE, err);
 	}
 	etl_arena_free(next.arena);
-	if (more < 0)
-		return -1;
-	work->span.input = ETL_INPUT_ENDED;
-	return 0;
+	return more < 0 ? -1 : end_payload(strand, ETL_INPUT_ENDED, err);
 }
 
+/* The step's time is that of the transfer, from the request to the last byte, and not of this
+ * function. */
 static int take_mail(struct etl_strand *strand, const struct etl_mail *mail,
 	struct etl_error *err)
 {
@@ -85,7 +118,8 @@ static int take_mail(struct etl_strand *strand, const struct etl_mail *mail,
 	abort();
 }
 
-/* 1: not without more memory. */
+/* 1: not without more memory. Mail that was taken is freed also after an error; what is behind it
+ * is dropped with the span. */
 static int read_mail(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
@@ -93,7 +127,7 @@ static int read_mail(struct etl_strand *strand, struct etl_error *err)
 	int rc = 0;
 
 	while (rc == 0 && strand->inbox && !etl_batch_is_full(work->span.batch) &&
-		work->span.input == ETL_INPUT_COMES) {
+		work->span.input == ETL_INPUT_COMES && !etl_decode_waits(work->span.decode)) {
 		if (etl_strand_lacks_memory(strand))
 			return 1;
 		mail = strand->inbox;
@@ -104,7 +138,8 @@ static int read_mail(struct etl_strand *strand, struct etl_error *err)
 	return rc;
 }
 
-/* 1: not without more memory. */
+/* 1: not without more memory. For drivers that cannot be polled: it runs on the worker, which is
+ * lost for others meanwhile. */
 static int read_blocking(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
@@ -121,12 +156,12 @@ static int read_blocking(struct etl_strand *strand, struct etl_error *err)
 	strand->part.steps[ETL_STEP_EXTRACT].busy.us += work->walk.read.us;
 	if (more < 0 || etl_step_charge(strand, ETL_STEP_EXTRACT, work->walk.read, err) < 0)
 		return -1;
-	work->span.input = more ? ETL_INPUT_COMES : ETL_INPUT_ENDED;
-	return 0;
+	return more ? 0 : end_payload(strand, ETL_INPUT_ENDED, err);
 }
 
 /* ---- the cut ----------------------------------------------------------------------------- */
 
+/* For checks of units (facts.newest). */
 static void note_newest(struct etl_window_work *window, etl_wall t)
 {
 	if (t.ms > window->newest.ms) /* ETL_NO_TIME is the least of all */
@@ -141,6 +176,9 @@ static etl_wall latest_date(const struct etl_run *run)
 	return etl_wall_add(etl_wall_add(run->present, gone), ETL_FUTURE_TOLERANCE);
 }
 
+/* Three fates: dated in the future is a reject, outside of the span is not ours and only counted,
+ * all others have a window. Removed are records first here and compacted once, since each removal
+ * would move all behind it. */
 static void cut(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
@@ -182,20 +220,33 @@ static void take_all(struct etl_strand *strand)
 	work->span.seen += work->span.batch->n;
 }
 
-/* Mail is read here, but what the service refused, or the transfer did not bring, failed in extract:
- * only an answer that came and cannot be read is of this step. */
+/* Mail is read here, but what the service refused, or the transfer did not bring, failed in
+ * extract: only an answer that came and cannot be read is of this step. */
 static void blame_extract(struct etl_strand *strand, const struct etl_error *err)
 {
 	if (err->kind != ETL_DATA && err->kind != ETL_LIMIT && err->kind != ETL_BUG)
 		strand->part.step = ETL_STEP_EXTRACT;
 }
 
+static void count_shaped(struct etl_strand *strand)
+{
+	struct etl_span_work *span = &strand->work->span;
+	struct etl_decode_shaped now = etl_decode_shaped(span->decode);
+
+	strand->part.unfolded += now.unfolded - span->shaped.unfolded;
+	strand->part.folded += now.folded - span->shaped.folded;
+	span->shaped = now;
+}
+
+/* A full batch goes on to transform and comes back here for the rest. */
 struct etl_go etl_step_decode(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
-	bool blocks = etl_strand_blocks(strand);
-	int rc = blocks ? read_blocking(strand, err) : read_mail(strand, err);
+	bool blocks = etl_strand_blocks(strand), waits = etl_decode_waits(work->span.decode);
+	int rc = waits ? read_waiting(strand, err) :
+		blocks ? read_blocking(strand, err) : read_mail(strand, err);
 
+	count_shaped(strand);
 	if (rc > 0)
 		return etl_go_when(ETL_NEED_MEMORY, ETL_AT_DECODE);
 	if (rc < 0) {
@@ -203,7 +254,8 @@ struct etl_go etl_step_decode(struct etl_strand *strand, struct etl_error *err)
 		return etl_go(ETL_AT_FAILED);
 	}
 	/* A batch costs its memory whether it is full or not: pieces and pages fill it up. */
-	if (!blocks && work->span.input != ETL_INPUT_ENDED && !etl_batch_is_full(work->span.batch))
+	if (!blocks && work->span.input != ETL_INPUT_ENDED && !etl_batch_is_full(work->span.batch) &&
+		!etl_decode_waits(work->span.decode))
 		return etl_go_on_reading(strand);
 	if (strand->run->job->window.none)
 		take_all(strand);

@@ -2,6 +2,9 @@
  *
  * The plan step: the partition's watermark and ledger, and from them the due windows in
  * spans. Reads the store; writes nothing but the fence on the watermark.
+ *
+ * Example: hourly, watermark 08:00, run at 12:05; the ledger has 05:00 dirty and 09:00 loaded. Due
+ * are 05:00, 08:00, 10:00 and 11:00; neighbours that are due make a span: 05, 08, and 10 with 11.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +58,7 @@ static bool is_lost(const struct etl_due_window *due)
 		(due->why == ETL_DUE_ASKED && due->had.state == ETL_WINDOW_SKIPPED);
 }
 
+/* `fence` is not set: ledger_mark writes its own. */
 static void fill_lost(const struct etl_strand *strand, const struct etl_due_window *due,
 	struct etl_ledger_entry *entry)
 {
@@ -109,6 +113,7 @@ static int give_up_lost(struct etl_strand *strand, struct etl_error *err)
 	return rc;
 }
 
+/* A job without windows has one unit at 0. */
 static etl_wall origin_of(const struct etl_job *job)
 {
 	return job->window.none ? (etl_wall){0} : job->window.grid.start;
@@ -160,16 +165,21 @@ static int read_state(struct etl_strand *strand, struct etl_error *err)
 	range = etl_window_scan_range(&job->window, &work->plan.watermark, run->planned);
 	if (etl_run_is_asked(run) && run->trigger.asked.start.ms < range.start.ms)
 		range.start = run->trigger.asked.start;
+	if (etl_run_wants_stale(run))
+		range.start = etl_strand_stale_from(strand, range.start);
 	holes = etl_holes_look(strand, &range, err);
 	if (holes < 0 || etl_ledger_part_read(&work->plan.ledger, state, job->name, partition, &range,
 				 open, err) < 0)
 		return -1;
 	if (holes)
 		etl_holes_add(work, &job->window);
+	if (etl_run_wants_stale(run))
+		etl_strand_mark_stale(strand);
 	return 0;
 }
 
-/* Which windows are due, without those that wait for others and those that nobody has any more. */
+/* Which windows are due, without those that wait for others and those that nobody has any more.
+ * Asked for too much is refused and not cut: an operator who names a range relies on all of it. */
 static int list_due(struct etl_strand *strand, struct etl_error *err)
 {
 	const struct etl_run *run = strand->run;
@@ -195,6 +205,8 @@ static int list_due(struct etl_strand *strand, struct etl_error *err)
 	return !is_asked || is_backfill ? give_up_lost(strand, err) : 0;
 }
 
+/* Its time is charged here and not in visit(): the plan is counted from zero in each attempt.
+ * Blocked is a part of which nothing is due but what waits for another job. */
 struct etl_go etl_step_plan(struct etl_strand *strand, struct etl_error *err)
 {
 	const struct etl_clock *clock = strand->run->env->clock;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * What every step of a strand may ask: its span, its kind of source and target, what a step's limit of
- * time has left. Stands below all steps and calls none of them.
+ * What every step of a strand may ask: its span, its kind of source and target, what a step's limit
+ * of time has left. Stands below all steps and calls none of them.
  */
 #include <stdlib.h>
 
 #include "flow/strand.h"
 
+/* `due.from` stays: a plan that was cut at ETL_DUE_MAX goes on there. */
 void etl_plan_reset(struct etl_strand_work *work)
 {
 	etl_wall from = work->plan.due.from;
@@ -19,6 +20,7 @@ void etl_plan_reset(struct etl_strand_work *work)
 	work->plan = (struct etl_plan_work){.due = {.from = from, .after = after}};
 }
 
+/* A source has `read` or the functions for transfers, never both. */
 bool etl_strand_blocks(const struct etl_strand *strand)
 {
 	return strand->run->job->source->read != NULL;
@@ -39,8 +41,8 @@ struct etl_window etl_span_window(const struct etl_strand_work *work)
 		work->plan.due.windows[work->walk.span.from + work->walk.span.n - 1].window.end};
 }
 
-/* Asked for each record. Windows of one length are found by one division; the months and the local days
- * of a span lie at most a few places beside. */
+/* Asked for each record. Windows of one length are found by one division; the months and the local
+ * days of a span lie at most a few places beside. */
 long etl_span_index(const struct etl_strand_work *work, etl_wall t)
 {
 	const struct etl_due_window *windows = &work->plan.due.windows[work->walk.span.from];
@@ -67,10 +69,13 @@ int etl_step_charge(struct etl_strand *strand, enum etl_step_id id, etl_dur took
 	return limit.us && used->us > limit.us ? etl_step_timeout(err, id, *used, limit) : 0;
 }
 
+/* Mail that is there already is read at once; else the worker is given back until more comes. */
 struct etl_go etl_go_on_reading(struct etl_strand *strand)
 {
 	struct etl_strand_work *work = strand->work;
 
+	if (etl_decode_waits(work->span.decode))
+		return etl_go(ETL_AT_DECODE);
 	if (work->span.input == ETL_INPUT_NEXT_PAGE) {
 		work->span.input = ETL_INPUT_COMES;
 		return etl_go(ETL_AT_EXTRACT);

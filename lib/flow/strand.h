@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "flow/flow.h"
 #include "flow/repeats.h"
+#include "flow/tables.h"
 
 #define ETL_SLICE_DOCUMENTS 1000	   /* of one transaction, ledger included */
 #define ETL_SLICE_OVERHEAD 1		   /* ... and the watermark */
@@ -58,6 +59,7 @@ enum etl_input {
 /* What a run's strands share: run->work. */
 struct etl_flow {
 	struct etl_open_list open; /* when it began; for the first plans of its strands */
+	struct etl_tables tables;  /* that its transforms look into */
 	struct etl_strand *strands;
 };
 
@@ -80,9 +82,11 @@ struct etl_window_work {
 	size_t bytes;
 	etl_wall newest; /* event time of the newest record that came for it, or ETL_NO_TIME */
 	char hash[40];
+	struct etl_hash_set content; /* of its records, whatever the load is */
 	bool same;	/* loaded before with the same content */
 	bool unchanged; /* the same, and nobody asked for a comparison: nothing to write */
 	bool changed;	/* a slice of it changed the target */
+	unsigned parts; /* slices of it that are in, and did not end it */
 	/* Rows of the slice at hand whose key an earlier slice of it has, and where the first came. */
 	uint64_t repeated, repeated_at;
 	bool hold, fail;
@@ -145,11 +149,16 @@ struct etl_span_work {
 	struct etl_vars vars;
 	void *source;
 	struct etl_decode *decode; /* that makes its records */
+	struct etl_decode_shaped shaped; /* by it, as far as it is counted */
 	struct etl_source_env source_env; /* lent to the source until its close */
 	void **transforms, **checks;
+	struct etl_told {
+		uint64_t made, gone;
+	} told; /* by the transform at hand */
 	struct etl_stage_env stage_env; /* lent to these until their close */
 	struct etl_vars stage_vars;
 	enum etl_input input;
+	enum etl_input then; /* what it is once nothing waits in `decode` */
 	bool spilled;	   /* some of this window's records are already in (larger than memory) */
 	etl_wall fetched;  /* when the answer came */
 	etl_dur used[ETL_STEP_MAX]; /* for the steps' limits */
@@ -181,6 +190,7 @@ struct etl_slice_work {
 	struct etl_batch *batch;
 	struct etl_load_result result; /* of the committing target, and what all refused */
 	struct etl_txn *txn;
+	struct etl_window *units; /* as the sinks are told of it */
 	struct etl_load_work *loads; /* one for each of the job's; NULL = none is open */
 	uint8_t *beside; /* of several loads: bits of rows that changed another target */
 	struct etl_refused refused;
@@ -245,7 +255,8 @@ struct etl_record_unit etl_unit_of(const struct etl_strand *strand, etl_wall tim
 /* strand.c: adds to what a step took in this attempt at the span; -1 if that passes its limit. */
 int etl_step_charge(struct etl_strand *strand, enum etl_step_id id, etl_dur took,
 	struct etl_error *err);
-/* Where the walk goes for more of the input: the next page, or the rest of this one. */
+/* Where the walk goes for more of the input: what waits in the decoder, the next page, or the rest of this
+ * one. */
 struct etl_go etl_go_on_reading(struct etl_strand *strand);
 
 /* span.c */
@@ -310,6 +321,13 @@ bool etl_loads_are_joined(const struct etl_strand *strand);
 /* slice.c */
 void etl_slice_sort(struct etl_strand *strand);
 void etl_slice_cut(struct etl_strand *strand);
+/* All records of the slice's windows have come; of a spilled window the rest is still on its way. */
+static inline bool etl_slice_ends(const struct etl_strand_work *work)
+{
+	return work->span.input == ETL_INPUT_ENDED || !work->span.spilled;
+}
+/* The slice at hand as a sink is told of it; txn NULL. Lent until the next one is cut. */
+struct etl_sink_slice etl_slice_tell(struct etl_strand *strand);
 /* Without transactions: the windows of the slice are on record as being written (ledger_doubt);
  * a write that was not answered leaves them dirty when they close. */
 int etl_slice_doubt(struct etl_strand *strand, struct etl_error *err);
@@ -334,6 +352,9 @@ void etl_hold_note(struct etl_window_work *window, const char *check,
 /* All is read and hashed: what an operator has released is let in, or why not is told. */
 int etl_holds_settle(struct etl_strand *strand, struct etl_error *err);
 
+/* run_checks.c: what checks of the run say of it. 0, or -1: one cannot tell. */
+int etl_run_checks(struct etl_run *run, struct etl_error *err);
+
 /* step_commit.c: load and commit of the same slice again, or the error as it is. */
 struct etl_go etl_slice_again(struct etl_strand *strand, struct etl_error *err);
 
@@ -342,7 +363,11 @@ struct etl_go etl_slice_again(struct etl_strand *strand, struct etl_error *err);
 bool etl_strand_note_targets(const struct etl_strand *strand, const struct etl_commit *commit,
 	struct etl_targets *out);
 /* It was loaded before, into another target: the same content is news to the job's. */
-bool etl_strand_is_elsewhere(const struct etl_strand_work *work, const struct etl_due_window *due);
+bool etl_strand_is_elsewhere(const struct etl_strand *strand, const struct etl_ledger_brief *had);
+/* Of the entries that the plan read: which of them are stale. */
+void etl_strand_mark_stale(struct etl_strand *strand);
+/* From where a plan for stale windows from `from` on reads the ledger. */
+etl_wall etl_strand_stale_from(const struct etl_strand *strand, etl_wall from);
 /* What the strand's end tells of other targets, from its watermark as it is now. */
 void etl_strand_keep_targets(struct etl_strand *strand);
 
@@ -359,6 +384,8 @@ void etl_account_decoded(struct etl_strand *strand, size_t n_rejects);
 void etl_account_outside(struct etl_strand *strand, etl_wall t);
 /* One that nobody asked for: neither of the span nor of its border. */
 void etl_account_beyond(struct etl_strand *strand, etl_wall t);
+/* A transform made records, or let some go, of one with this event time. */
+void etl_account_told(struct etl_strand *strand, etl_wall time, uint64_t made, uint64_t gone);
 void etl_account_flow(struct etl_strand *strand, const struct etl_batch *batch, int sign,
 	size_t offset); /* of a member of struct etl_counts: += or -= the batch's records */
 /* Rejects of work->span.batch from index `from` on were neither removed nor merged. */

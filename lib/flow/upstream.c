@@ -2,6 +2,14 @@
  *
  * `after`: a window may be loaded when the same window of each upstream job is closed, for
  * the partition of the same name or else for all of them. Reads ledgers; writes nothing.
+ *
+ * Example: `after: [prices, stock]`, window 10:00-11:00 of ours. prices has hours and has 10:00
+ * loaded; stock has days and its day is failed. The window waits, and the run's reason says
+ *
+ *   waits for window 2026-05-01T00:00:00Z of stock/eu, which is failed: status 503
+ *
+ * Nothing is lost by waiting: the window stays due and is asked about again in each plan, and a run
+ * of stock that closes it starts us (trigger `after`).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,11 +21,13 @@
 #include "plan/cover.h"
 #include "time/civil.h"
 
+/* What a scan of one upstream partition has found for one window. */
 struct look {
 	struct etl_cover cover;
 	char why[ETL_REASON_MAX]; /* of the hole; "" = nobody has tried it */
 };
 
+/* The reason of the entry that stands in the way; the last one if there are several. */
 static int look_at(void *ctx, const struct etl_ledger_entry *entry, struct etl_error *err)
 {
 	struct look *look = ctx;
@@ -29,7 +39,8 @@ static int look_at(void *ctx, const struct etl_ledger_entry *entry, struct etl_e
 	return 0;
 }
 
-/* 1 = all of the window is closed there, 0 = not (`out` says where), -1. */
+/* 1 = all of the window is closed there, 0 = not (`out` says where), -1. The watermark alone
+ * answers for most: what lies before it is closed. Only behind it the ledger is asked. */
 static int is_covered(struct etl_state *state, const struct etl_job *up,
 	const struct etl_partition *partition, const struct etl_window *window,
 	struct etl_upstream_hole *out, struct etl_error *err)
@@ -70,6 +81,8 @@ static bool waits_for_left_out(const struct etl_job *job, const struct etl_windo
 	return false;
 }
 
+/* For one window, with names and reasons: what `etlctl why` and the message need. A plan with
+ * thousands of windows uses views instead. */
 int etl_upstream_hole(struct etl_state *state, const struct etl_job *job, const char *partition,
 	const struct etl_window *window, struct etl_upstream_hole *out, struct etl_error *err)
 {
@@ -90,6 +103,7 @@ int etl_upstream_hole(struct etl_state *state, const struct etl_job *job, const 
 	return 1;
 }
 
+/* One reason is enough for people; the first is of the oldest window. */
 static void say_why(struct etl_strand *strand, const struct etl_upstream_hole *hole)
 {
 	char at[ETL_TIME_TEXT_BYTES];
@@ -103,7 +117,8 @@ static void say_why(struct etl_strand *strand, const struct etl_upstream_hole *h
 
 /* ---- all windows of a plan at once ------------------------------------------------------- */
 
-/* One upstream partition, asked once: its watermark, and the entries of what that leaves open. */
+/* One upstream partition, asked once: its watermark, and the entries of what that leaves open. A
+ * plan of 10,000 windows would else ask the store 10,000 times for each upstream partition. */
 struct view {
 	const struct etl_job *job;
 	const char *partition;
@@ -129,6 +144,7 @@ static int keep_brief(void *ctx, const struct etl_ledger_entry *entry, struct et
 	return 0;
 }
 
+/* Before its window size was changed its windows may have been longer. */
 static int64_t longest_ms(const struct view *view)
 {
 	int64_t longest = etl_window_longest_ms(&view->job->window);
@@ -136,6 +152,8 @@ static int64_t longest_ms(const struct view *view)
 	return view->found && view->mark.window_ms > longest ? view->mark.window_ms : longest;
 }
 
+/* The range is from the first to the last window that the watermark leaves open; without one, the
+ * ledger is not asked. */
 static int read_view(struct view *view, struct etl_state *state, const struct etl_due_list *due,
 	struct etl_error *err)
 {
@@ -175,6 +193,7 @@ static bool covers(struct view *view, const struct etl_window *window)
 	return etl_cover_is_full(&cover);
 }
 
+/* The partition of the same name if there is one, else all of them. */
 static size_t list_views(const struct etl_job *job, const char *partition, struct view **out)
 {
 	size_t n = 0, cap = 0;
@@ -194,6 +213,8 @@ static size_t list_views(const struct etl_job *job, const char *partition, struc
 	return n;
 }
 
+/* The reason is asked for anew, from the store as it is now. If it has been closed since, nothing
+ * is said: the window is due in the next plan. */
 static int keep_ready(struct etl_strand *strand, struct etl_due_list *due, struct view *views,
 	size_t n, struct etl_error *err)
 {
@@ -225,6 +246,8 @@ static int keep_ready(struct etl_strand *strand, struct etl_due_list *due, struc
 	return 0;
 }
 
+/* When MongoDB is unreachable the plan fails and is tried again: a window is never taken for ready
+ * because nobody could be asked. */
 int etl_upstream_filter(struct etl_strand *strand, struct etl_due_list *due,
 	struct etl_error *err)
 {

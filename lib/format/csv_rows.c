@@ -17,12 +17,16 @@ enum { MARK_BYTES = sizeof mark - 1 };
  * walk that only counted quotes would take the next line for a part of it.
  *
  * Inside quotes two of them stand for one. The first of the two looks like the end, so there is a
- * state between them, and pieces may be cut there. */
-enum { FIELD_BEGINS, BARE, QUOTED, MAYBE_CLOSED };
+ * state between them, and pieces may be cut there.
+ *
+ * A line that says nothing has no fields: in `# unit,"m` and in what is passed over before the header a
+ * quote opens nothing, or it would take the rows behind it along. */
+enum { ROW_BEGINS, FIELD_BEGINS, BARE, QUOTED, MAYBE_CLOSED, PLAIN };
 
-void etl_csv_rows_init(struct etl_csv_rows *rows, char delimiter, char quote, size_t row_max)
+void etl_csv_rows_init(struct etl_csv_rows *rows, char delimiter, char quote, char comment,
+	size_t row_max)
 {
-	*rows = (struct etl_csv_rows){.delimiter = delimiter, .quote = quote};
+	*rows = (struct etl_csv_rows){.delimiter = delimiter, .quote = quote, .comment = comment};
 	etl_buf_init(&rows->row, row_max);
 	etl_csv_rows_begin(rows);
 }
@@ -32,12 +36,13 @@ void etl_csv_rows_fini(struct etl_csv_rows *rows)
 	etl_buf_fini(&rows->row);
 }
 
+/* One row of sixteen mebibytes must not cost as much until the source ends. */
 static void row_begins(struct etl_csv_rows *rows)
 {
 	if (rows->row.cap > ROW_KEPT_BYTES)
 		etl_buf_fini(&rows->row);
 	etl_buf_clear(&rows->row);
-	rows->at = FIELD_BEGINS;
+	rows->at = rows->plain ? PLAIN : ROW_BEGINS;
 	rows->too_long = false;
 	rows->begins = rows->line;
 }
@@ -50,14 +55,24 @@ void etl_csv_rows_begin(struct etl_csv_rows *rows)
 	row_begins(rows);
 }
 
+/* With commas, each byte of `"a""b",c` leads to: QUOTED QUOTED MAYBE_CLOSED QUOTED
+ * QUOTED MAYBE_CLOSED FIELD_BEGINS BARE. */
 static int state_behind(const struct etl_csv_rows *rows, char c)
 {
 	bool quote = rows->quote && c == rows->quote;
 
 	switch (rows->at) {
+	case PLAIN:
+		return PLAIN;
 	case QUOTED:
 		return quote ? MAYBE_CLOSED : QUOTED;
 	case MAYBE_CLOSED:
+		if (quote)
+			return QUOTED;
+		break;
+	case ROW_BEGINS:
+		if (rows->comment && c == rows->comment)
+			return PLAIN;
 		if (quote)
 			return QUOTED;
 		break;
@@ -83,7 +98,8 @@ static void keep(struct etl_csv_rows *rows, const char *from, size_t len)
 	etl_buf_append(&rows->row, from, room < len ? room : len);
 }
 
-/* `from` to `end` is the rest of the row, behind what was kept of it. */
+/* `from` to `end` is the rest of the row, behind what was kept of it.
+ * A row that lies whole in the piece is lent from there, and nothing is copied. */
 static int give(struct etl_csv_rows *rows, const char *from, const char *end, etl_csv_row_fn fn,
 	void *ctx, struct etl_error *err)
 {
@@ -106,7 +122,8 @@ static const char *pass_mark(struct etl_csv_rows *rows, const char *p, const cha
 	for (; p < end && rows->mark < MARK_BYTES; p++) {
 		if (*p != mark[rows->mark]) {
 			keep(rows, mark, rows->mark);
-			rows->at = rows->mark ? BARE : FIELD_BEGINS;
+			if (rows->mark && rows->at == ROW_BEGINS)
+				rows->at = BARE;
 			rows->mark = MARK_BYTES;
 			return p;
 		}
@@ -142,6 +159,7 @@ int etl_csv_rows_feed(struct etl_csv_rows *rows, const char *bytes, size_t len, 
 	return 0;
 }
 
+/* A cut inside of quotes is an error and no reject: how many rows went is unknown. */
 int etl_csv_rows_end(struct etl_csv_rows *rows, bool *unended, etl_csv_row_fn fn, void *ctx,
 	struct etl_error *err)
 {

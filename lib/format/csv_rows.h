@@ -23,6 +23,8 @@ typedef int (*etl_csv_row_fn)(void *ctx, const struct etl_csv_row *row, struct e
 struct etl_csv_rows {
 	char delimiter;
 	char quote;   /* '\0' = none: each line break ends a row */
+	char comment; /* a row that begins so ends with its line; '\0' = none does */
+	bool plain;   /* set by its user: quotes are text in the rows to come */
 	int at;	      /* what the last byte was, see csv_rows.c */
 	bool after_cr; /* a line feed now belongs to the line break before it */
 	bool too_long;
@@ -32,7 +34,8 @@ struct etl_csv_rows {
 };
 
 /* `row_max`: bytes of a row. `etl_csv_rows_fini` frees. */
-void etl_csv_rows_init(struct etl_csv_rows *rows, char delimiter, char quote, size_t row_max);
+void etl_csv_rows_init(struct etl_csv_rows *rows, char delimiter, char quote, char comment,
+	size_t row_max);
 void etl_csv_rows_fini(struct etl_csv_rows *rows);
 /* A payload begins. */
 void etl_csv_rows_begin(struct etl_csv_rows *rows);

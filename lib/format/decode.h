@@ -10,8 +10,8 @@
 
 #include "conf/option.h"
 #include "format/format.h"
-#include "format/reshape.h"
 #include "record/event_time.h"
+#include "reshape/reshape.h"
 
 /* ---- as configured: what stands beside the source under `extract` ---- */
 
@@ -44,6 +44,10 @@ const struct etl_node *etl_decode_split(const struct etl_node *map, const struct
  * payloads. Loader's thread. */
 const struct etl_decode_spec *etl_decode_load(const struct etl_node *beside, bool documents,
 	const struct etl_conf_env *env);
+
+/* What it makes of a payload, in canonical form (conf/canon.h). */
+struct etl_canon;
+void etl_decode_canon(const struct etl_decode_spec *spec, struct etl_canon *to);
 
 /* How far stamps lie behind the times of their records: time.interval with `label: end`, else 0. */
 etl_dur etl_decode_label(const struct etl_decode_spec *spec);
@@ -79,7 +83,8 @@ void etl_decode_set_watch(struct etl_decode *decode, const struct etl_decode_wat
 int etl_decode_begin(struct etl_decode *decode, const char *charset, struct etl_error *err);
 
 /* A piece of the payload, of any size; its records with their event time, and rejects, go to `out`. -1
- * (ETL_DATA, ETL_LIMIT) when the payload as a whole is broken. */
+ * (ETL_DATA, ETL_LIMIT) when the payload as a whole is broken. What stages of reshape make of it comes as
+ * long as `out` has room: the rest waits. */
 int etl_decode_feed(struct etl_decode *decode, const char *bytes, size_t len,
 	struct etl_batch *out, struct etl_error *err);
 
@@ -90,6 +95,23 @@ int etl_decode_end(struct etl_decode *decode, struct etl_batch *out, struct etl_
 /* Documents that the source put into `out` from index `from` on become records. 0, or -1. */
 int etl_decode_documents(struct etl_decode *decode, struct etl_batch *out, size_t from,
 	struct etl_error *err);
+
+/* There is no further payload: what stages held back of all of them comes. 0, or -1 (ETL_BUG, here or by
+ * etl_decode_more, if a stage has lost a record without a word). */
+int etl_decode_finish(struct etl_decode *decode, struct etl_batch *out, struct etl_error *err);
+
+/* True if something waits for room: then etl_decode_more, with a batch that has some, comes before all
+ * else. Without stages of reshape it is never true. */
+bool etl_decode_waits(const struct etl_decode *decode);
+int etl_decode_more(struct etl_decode *decode, struct etl_batch *out, struct etl_error *err);
+
+/* What reshape did so far, of all payloads: `unfolded` records were made in addition to those that the
+ * format gave, `folded` of these went without a reject. Records and rejects that came out are those that
+ * the format gave and the unfolded less the folded, once nothing waits. */
+struct etl_decode_shaped {
+	uint64_t unfolded, folded;
+};
+struct etl_decode_shaped etl_decode_shaped(const struct etl_decode *decode);
 
 /* Records and rejects that the format gave of this payload. */
 uint64_t etl_decode_records(const struct etl_decode *decode);

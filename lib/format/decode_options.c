@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "conf/canon.h"
 #include "format/charset.h"
 #include "format/decode.h"
 #include "record/decode_json.h"
@@ -57,6 +58,7 @@ struct expect_options {
 	const char *pointer;
 	const char *equals;
 };
+/* expect: {pointer: /status, equals: ok}, or a list of such mappings. */
 static const struct etl_option expect_table[] = {
 	{.name = "pointer", .type = ETL_OPT_STRING, .offset = offsetof(struct expect_options, pointer),
 		.required = true, .help = "JSON Pointer to a scalar outside the records"},
@@ -66,6 +68,7 @@ static const struct etl_option expect_table[] = {
 
 /* ---- which keys are ours ---- */
 
+/* No table is an empty one: some sources have no options. */
 static bool has_row(const struct etl_option *table, const char *name)
 {
 	for (; table && table->name; table++)
@@ -228,6 +231,8 @@ static bool check_pointer(const char *pointer, const struct etl_node *node,
 	return false;
 }
 
+/* attach: {city: /meta/city} beside records: /data puts the value of {"meta": {"city":
+ * ...}} into each record as `city`. */
 static void load_attach(struct etl_layout *layout, const struct etl_pairs *pairs, bool records_ok,
 	const struct etl_conf_env *env)
 {
@@ -375,4 +380,40 @@ const struct etl_decode_spec *etl_decode_load(const struct etl_node *node, bool 
 etl_dur etl_decode_label(const struct etl_decode_spec *spec)
 {
 	return spec->time_text.label ? spec->time_text.interval : (etl_dur){0};
+}
+
+/* ---- canonical form ---- */
+
+static void canon_layout(const struct etl_layout *layout, struct etl_canon *to)
+{
+	etl_canon_text(to, layout->records ? layout->records : "");
+	etl_canon_int(to, layout->null_is_empty);
+	etl_canon_int(to, (int64_t)layout->n_attach);
+	for (size_t i = 0; i < layout->n_attach; i++) { /* in this order they stand in a record */
+		etl_canon_text(to, layout->attach[i].name);
+		etl_canon_text(to, layout->attach[i].pointer);
+	}
+	etl_canon_int(to, (int64_t)layout->n_expect);
+	for (size_t i = 0; i < layout->n_expect; i++) {
+		etl_canon_text(to, layout->expect[i].pointer);
+		etl_canon_text(to, layout->expect[i].equals);
+	}
+}
+
+void etl_decode_canon(const struct etl_decode_spec *spec, struct etl_canon *to)
+{
+	if (spec->format) {
+		etl_canon_text(to, spec->format->name);
+		etl_canon_options(to, spec->format->options, spec->format_options,
+			spec->format->options_size);
+		canon_layout(&spec->layout, to);
+		etl_canon_text(to, spec->charset);
+	}
+	etl_canon_int(to, (int64_t)spec->n_reshape);
+	for (size_t i = 0; i < spec->n_reshape; i++) {
+		etl_canon_text(to, spec->reshape[i].type->name);
+		etl_canon_options(to, spec->reshape[i].type->options, spec->reshape[i].options,
+			spec->reshape[i].type->options_size);
+	}
+	etl_canon_options(to, etl_event_time_table, &spec->time_text, sizeof spec->time_text);
 }

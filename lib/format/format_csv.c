@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * csv: rows of fields between delimiters (RFC 4180, RFC 7111 for UTF-8), by libcsv. Each row becomes
- * a record of texts under the names of its columns: what is a number or a date says a transform, since
- * a column of "007" may be either. An empty field is null; one in quotes is a text without characters.
+ * csv: rows of fields between delimiters (RFC 4180, RFC 7111 for UTF-8), by libcsv. Each row
+ * becomes a record of texts under the names of its columns: what is a number or a date says a
+ * transform, since a column of "007" may be either. An empty field is null; one in quotes is a
+ * text without characters.
  *
- * A row that cannot be read, or has another number of fields than the header, is one reject. What is
- * wrong with the header is wrong with every row, so that the payload fails.
+ * A row that cannot be read, or has another number of fields than the header, is one reject.
+ * What is wrong with the header is wrong with every row, so that the payload fails.
+ *
+ *    station,at,co            {"station": "7", "at": "2026-07-01", "co": null}
+ *    7,2026-07-01,
+ *    "8, old",2026-07-02,""   {"station": "8, old", "at": "2026-07-02", "co": ""}
  */
 #include <csv.h>
 #include <stdlib.h>
@@ -17,6 +22,8 @@
 #include "format/format.h"
 #include "record/doc.h"
 
+/* Real tables have some dozens of columns; these figures bound what a payload that is
+ * no CSV at all can make us keep. */
 enum { COLUMNS_MAX = 4096, NAME_MAX_BYTES = 1024 };
 
 enum { HEADER_FIRST, HEADER_NONE };
@@ -48,13 +55,13 @@ static const struct etl_option options[] = {
 	{.name = "required", .type = ETL_OPT_STRINGS, ROW(required),
 		.help = "columns that the header must have; the payload fails without them"},
 	{.name = "skip", .type = ETL_OPT_INT, ROW(skip), .fallback = "0", .min = 0, .max = 1000,
-		.help = "rows before the header that say nothing"},
+		.help = "lines before the header that say nothing"},
 	{.name = "comment", .type = ETL_OPT_STRING, ROW(comment),
-		.help = "rows that begin with this text are passed over, such as '#'"},
+		.help = "one ASCII character; lines that begin with it are passed over"},
 	{.name = "empty", .type = ETL_OPT_WORD, ROW(empty), .words = empty_words, .fallback = "null",
 		.help = "what an empty field without quotes becomes"},
 	{.name = "null_text", .type = ETL_OPT_STRINGS, ROW(null_text),
-		.help = "texts without quotes around them that stand for null, such as NA"},
+		.help = "texts that stand for null, in quotes or not, such as NA"},
 	{.name = "short_rows", .type = ETL_OPT_WORD, ROW(short_rows), .words = short_words,
 		.fallback = "reject", .help = "fill: columns that a row lacks at its end are empty fields"},
 	{.name = "no_rows", .type = ETL_OPT_WORD, ROW(no_rows), .words = no_rows_words,
@@ -64,8 +71,8 @@ static const struct etl_option options[] = {
 
 /* ---- as configured ----------------------------------------------------------------------- */
 
-/* The character, '\0' for `none`, or -1. Bytes above ASCII are parts of characters, and a line break
- * ends rows. */
+/* The character, '\0' for `none`, or -1. Bytes above ASCII are parts of characters, and a line
+ * break ends rows. ";" gives ';', "tab" '\t', "none" '\0'; ";;", "" and "\xc2\xa7" give -1. */
 static int one_character(const char *text, const char *word, char meaning)
 {
 	unsigned char c = (unsigned char)text[0];
@@ -85,6 +92,13 @@ static int quote_of(const struct options *o)
 	return one_character(o->quote, "none", '\0');
 }
 
+/* Told at the key's own place, or at the mapping's where the key is not given. */
+/* '\0' = no line is a comment. */
+static int comment_of(const struct options *o)
+{
+	return o->comment ? one_character(o->comment, "none", '\0') : '\0';
+}
+
 static void mind(const struct etl_node *node, const char *key, const struct etl_conf_env *env,
 	const char *hint, const char *what)
 {
@@ -94,7 +108,8 @@ static void mind(const struct etl_node *node, const char *key, const struct etl_
 		"man etld.yaml, csv", "%s in %s", what, env->what);
 }
 
-/* Two columns of one name would be two fields of one name. */
+/* Two columns of one name would be two fields of one name.
+ * Names are few; 4096 of them take eight million comparisons, once, at load. */
 static const char *twice(const struct etl_strings *names)
 {
 	for (size_t i = 0; i < names->n; i++)
@@ -104,6 +119,7 @@ static const char *twice(const struct etl_strings *names)
 	return NULL;
 }
 
+/* All rules are asked, so that one load shows all that is wrong. */
 static void check_csv(void *opts, const struct etl_node *node, const struct etl_conf_env *env)
 {
 	struct options *o = opts;
@@ -126,8 +142,9 @@ static void check_csv(void *opts, const struct etl_node *node, const struct etl_
 		mind(node, "names", env, NULL, "'names' has more columns than a row may have, 4096,");
 	if (double_name)
 		mind(node, "names", env, double_name, "'names' has a name that appears twice");
-	if (o->comment && !*o->comment)
-		mind(node, "comment", env, "such as '#'", "'comment' is a text of one character or more");
+	if (comment_of(o) < 0)
+		mind(node, "comment", env, "such as '#'",
+			"'comment' is one ASCII character that is no line break");
 }
 
 static bool may_be_empty(const void *opts)
@@ -137,6 +154,8 @@ static bool may_be_empty(const void *opts)
 
 /* ---- one payload ------------------------------------------------------------------------- */
 
+/* The parser and the buffers are kept from payload to payload; the names belong to one
+ * payload. */
 struct csv {
 	const struct options *options;
 	struct csv_parser parser;
@@ -164,22 +183,24 @@ static int is_space(unsigned char c)
 	return 0;
 }
 
-/* A row inside of quotes may have line breaks, and one outside was cut by us: to the parser none is an
- * end of row. */
+/* A row inside of quotes may have line breaks, and one outside was cut by us: to the parser none
+ * is an end of row. */
 static int is_line_end(unsigned char c)
 {
 	(void)c;
 	return 0;
 }
 
+/* Memory that cannot be had ends the process as everywhere here; libcsv's own way would
+ * be an error in the middle of a row. */
 static void *grow(void *p, size_t size)
 {
 	return etl_realloc(p, size, 1);
 }
 
-/* A parser is good for many rows, until one of them breaks it. Strict: `"a"b` and `a"b` are errors and
- * no texts, for a quote at the wrong place means that the row's fields are not what they seem. Without
- * quotes the quote is a byte that UTF-8 never has. */
+/* A parser is good for many rows, until one of them breaks it. Strict: `"a"b` and `a"b` are
+ * errors and no texts, for a quote at the wrong place means that the row's fields are not what
+ * they seem. Without quotes the quote is a byte that UTF-8 never has. */
 static void parser_open(struct csv *c)
 {
 	int quote = quote_of(c->options);
@@ -197,7 +218,9 @@ static void parser_open(struct csv *c)
 
 typedef void (*field_fn)(void *text, size_t len, void *ctx);
 
-/* One row through the parser. False if a quote stands at a wrong place. */
+/* One row through the parser. False if a quote stands at a wrong place.
+ * csv_fini gives the last field, which no line break ends here, and says whether a
+ * quote is open. A parser that met an error is of no more use. */
 static bool parse(struct csv *c, const struct etl_csv_row *row, field_fn fn)
 {
 	c->n_fields = 0;
@@ -211,6 +234,7 @@ static bool parse(struct csv *c, const struct etl_csv_row *row, field_fn fn)
 
 /* ---- the header -------------------------------------------------------------------------- */
 
+/* The array is kept for the next payload's names. */
 static void forget_names(struct csv *c)
 {
 	for (size_t i = 0; i < c->n_names; i++)
@@ -225,6 +249,8 @@ static void add_name(struct csv *c, const char *text, size_t len)
 	c->names[c->n_names++] = etl_memdup0(text, len);
 }
 
+/* libcsv calls this for each column. A fault is told when the row is through, since a callback
+ * cannot stop the parser. */
 static void take_name(void *text, size_t len, void *ctx)
 {
 	struct csv *c = ctx;
@@ -245,8 +271,8 @@ static int refuse_header(const struct etl_csv_row *row, const char *fault, struc
 		(unsigned long long)row->line, fault);
 }
 
-/* A field has one value, so two columns of one name would lose one of them; and a column without a name
- * is one that somebody forgot. */
+/* A field has one value, so two columns of one name would lose one of them; and a column without
+ * a name is one that somebody forgot. */
 static int check_names(const struct csv *c, const struct etl_csv_row *row, struct etl_error *err)
 {
 	for (size_t i = 0; i < c->n_names; i++) {
@@ -264,6 +290,8 @@ static int check_names(const struct csv *c, const struct etl_csv_row *row, struc
 	return 0;
 }
 
+/* required: [montant], and the header has "Montant": the header has no column 'montant'
+ * (there is 'Montant'). */
 static int check_required(const struct csv *c, struct etl_error *err)
 {
 	const struct etl_strings *required = &c->options->required;
@@ -294,12 +322,15 @@ static void use_configured_names(struct csv *c)
 	c->has_names = true;
 }
 
-/* What a spreadsheet writes before the header to tell the delimiter: "sep=;". */
+/* What a spreadsheet writes before the header to tell the delimiter: "sep=;".
+ * `line` is 1 in the first row alone, where Excel looks for it as well. */
 static bool is_separator_line(const struct etl_csv_row *row)
 {
 	return row->line == 1 && row->len == 5 && memcmp(row->text, "sep=", 4) == 0;
 }
 
+/* `required` is asked before `names` are put in place of the header's own: it is about
+ * what the payload says, `names` about what the records are to have. */
 static int take_header(struct csv *c, const struct etl_csv_row *row, struct etl_error *err)
 {
 	size_t n;
@@ -327,6 +358,7 @@ static int take_header(struct csv *c, const struct etl_csv_row *row, struct etl_
 
 /* ---- rows -------------------------------------------------------------------------------- */
 
+/* `absent` writes nothing: the record has no such field. */
 static void write_empty(struct csv *c, const char *name)
 {
 	if (c->options->empty == EMPTY_NULL)
@@ -335,6 +367,7 @@ static void write_empty(struct csv *c, const char *name)
 		etl_writer_text(&c->record, name, "", 0);
 }
 
+/* libcsv does not tell whether a field had quotes: "NA" and NA are the same here. */
 static bool is_null_text(const struct csv *c, const char *text, size_t len)
 {
 	const struct etl_strings *words = &c->options->null_text;
@@ -345,6 +378,7 @@ static bool is_null_text(const struct csv *c, const char *text, size_t len)
 	return false;
 }
 
+/* A field beyond the last column is counted only: the row is told with both numbers. */
 static void take_field(void *text, size_t len, void *ctx)
 {
 	struct csv *c = ctx;
@@ -362,12 +396,12 @@ static void take_field(void *text, size_t len, void *ctx)
 		etl_writer_text(&c->record, c->names[i], text, (uint32_t)len);
 }
 
+/* The raw text is lent: the batch copies what it keeps, at most ETL_REJECT_RAW_MAX bytes. */
 static void reject(struct csv *c, const struct etl_csv_row *row, const char *path, const char *message)
 {
 	const struct etl_reject reject = {.step = "decode", .rule = "csv", .path = path,
 		.message = message, .raw = (const uint8_t *)row->text,
-		.raw_len = (uint32_t)(row->len < ETL_REJECT_RAW_MAX ? row->len : ETL_REJECT_RAW_MAX),
-		.raw_cut = row->len > ETL_REJECT_RAW_MAX || row->too_long,
+		.raw_len = (uint32_t)row->len, .raw_cut = row->too_long,
 		.position = c->position, .time = {ETL_NO_TIME}};
 
 	etl_batch_reject(c->out, &reject);
@@ -394,6 +428,8 @@ static bool is_bad_row(struct csv *c, const struct etl_csv_row *row, char *why, 
 	return true;
 }
 
+/* What a row takes as a document: its own bytes, and a type, a length and a name for
+ * each column. The writer grows where that is not enough. */
 static void take_record(struct csv *c, const struct etl_csv_row *row)
 {
 	char why[160];
@@ -415,16 +451,16 @@ static void take_record(struct csv *c, const struct etl_csv_row *row)
 	c->position++;
 }
 
-/* The order of the rules: what is no row at all, what stands before the header, the header, records. */
+/* The order of the rules: what is no row at all, what stands before the header, the header,
+ * records. */
 static int take_row(void *ctx, const struct etl_csv_row *row, struct etl_error *err)
 {
 	struct csv *c = ctx;
-	const char *comment = c->options->comment;
 
 	if (!row->len && !row->too_long)
 		return 0;
 	c->any = true;
-	if (comment && row->len >= strlen(comment) && memcmp(row->text, comment, strlen(comment)) == 0)
+	if (c->rows.comment && row->len && row->text[0] == c->rows.comment)
 		return 0;
 	if (is_separator_line(row)) {
 		if (row->text[4] == c->rows.delimiter)
@@ -434,7 +470,7 @@ static int take_row(void *ctx, const struct etl_csv_row *row, struct etl_error *
 			c->options->delimiter);
 	}
 	if (c->to_skip > 0) {
-		c->to_skip--;
+		c->rows.plain = --c->to_skip > 0;
 		return 0;
 	}
 	if (!c->has_names && c->options->header == HEADER_FIRST)
@@ -447,6 +483,8 @@ static int take_row(void *ctx, const struct etl_csv_row *row, struct etl_error *
 
 /* ---- the contract ------------------------------------------------------------------------ */
 
+/* Nothing can fail here: the loader has judged the options, and memory that cannot be
+ * had ends the process. */
 static int open_csv(void *self, const void *opts, const struct etl_format_env *env,
 	struct etl_error *err)
 {
@@ -455,18 +493,21 @@ static int open_csv(void *self, const void *opts, const struct etl_format_env *e
 	(void)env, (void)err;
 	c->options = opts;
 	etl_csv_rows_init(&c->rows, (char)delimiter_of(opts), (char)quote_of(opts),
-		ETL_DOCUMENT_BYTES_MAX);
+		(char)comment_of(opts), ETL_DOCUMENT_BYTES_MAX);
 	parser_open(c);
 	return 0;
 }
 
+/* The names of an earlier payload are not those of this one: a file of July may have
+ * another column. */
 static void begin(void *self)
 {
 	struct csv *c = self;
 
+	c->to_skip = c->options->skip;
+	c->rows.plain = c->to_skip > 0;
 	etl_csv_rows_begin(&c->rows);
 	forget_names(c);
-	c->to_skip = c->options->skip;
 	c->any = false;
 	c->position = 0;
 }
@@ -481,7 +522,9 @@ static int decode(void *self, const char *bytes, size_t len, struct etl_batch *o
 }
 
 /* The format proves nothing by itself: a payload that was cut behind a row looks whole, and that it
- * came whole says its source. One that was cut inside a row is found, since that row lacks fields. */
+ * came whole says its source. One that was cut inside a row is found, since that row lacks fields.
+ * With `short_rows: fill` such a row is filled like any other: then only the source can
+ * tell that the payload was cut. */
 static int end(void *self, struct etl_batch *out, struct etl_error *err)
 {
 	struct csv *c = self;
@@ -506,6 +549,7 @@ static int end(void *self, struct etl_batch *out, struct etl_error *err)
 	return 0;
 }
 
+/* What is told to the run's budget of memory: both buffers grow with the longest row. */
 static size_t held(const void *self)
 {
 	const struct csv *c = self;

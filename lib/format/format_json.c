@@ -51,6 +51,7 @@ static bool lone(const void *self)
 	return etl_json_decoder_is_single(((const struct json *)self)->decoder);
 }
 
+/* Records that wait for a value to attach count as well. */
 static size_t held(const void *self)
 {
 	return etl_json_decoder_held(((const struct json *)self)->decoder);

@@ -14,7 +14,7 @@
 
 #include "base/buf.h"
 #include "base/str.h"
-#include "time/civil.h"
+#include "job/definition.h"
 
 /* ---- places -------------------------------------------------------------------------------- */
 
@@ -75,7 +75,8 @@ static struct etl_window part_of(const struct etl_window_rules *rules, struct et
 }
 
 /* Rounded up: a range whose end was cut by window.end may hold the beginning of a
- * window. */
+ * window.
+ * From 10:00 to 12:30 on a grid of hours there are three. */
 static uint64_t windows_in(const struct etl_window_rules *rules, struct etl_window part)
 {
 	uint64_t n;
@@ -100,57 +101,65 @@ static void add_to(struct etl_elsewhere *sum, const char *name, uint64_t n)
 	sum->in[i].n += n;
 }
 
-/* One span from the first to the last of them, since one command is told and not one
- * for each range; what lies between and is here already is compared and left as it is. */
-static void widen(struct etl_elsewhere *sum, struct etl_window part)
+/* Of a range whose windows nobody tells apart from here: none is known to be right. */
+static void add_mixed(struct etl_elsewhere *sum, uint64_t n)
 {
-	bool first = sum->span.end.ms == sum->span.start.ms;
+	if (!sum->definition)
+		return;
+	sum->here += n;
+	sum->older += n;
+	sum->about |= n > 0;
+}
 
-	if (first || part.start.ms < sum->span.start.ms)
-		sum->span.start = part.start;
-	if (first || part.end.ms > sum->span.end.ms)
-		sum->span.end = part.end;
+static void add_range(struct etl_elsewhere *sum, const struct etl_maker *maker, uint64_t n, bool loose)
+{
+	bool older = etl_definition_is_known(maker->definition) && sum->definition &&
+		maker->definition != sum->definition;
+
+	if (etl_streq(maker->target, ETL_TARGET_UNKNOWN)) {
+		sum->unknown += n;
+	} else if (etl_target_covers(maker->target, sum->target)) {
+		sum->here += n;
+		sum->older += older ? n : 0;
+		sum->about |= older && loose && n;
+	} else if (n) {
+		sum->n += n;
+		sum->about |= loose;
+		add_to(sum, maker->target, n);
+	}
 }
 
 bool etl_elsewhere_add(struct etl_elsewhere *sum, const struct etl_window_rules *rules,
 	const struct etl_watermark *mark)
 {
-	uint64_t before = sum->n;
+	uint64_t before = sum->n + sum->older;
 
 	sum->whole = rules->none;
 	for (size_t i = 0; i < mark->targets.n; i++) {
 		const struct etl_target_range *r = &mark->targets.ranges[i];
-		const char *name = mark->targets.names[r->name];
-		struct etl_window part = part_of(rules, r->windows);
-		uint64_t n = windows_in(rules, part);
+		uint64_t n = windows_in(rules, part_of(rules, r->windows));
 
-		/* Windows that were closed by a version without this record: nobody
-		 * knows, so nobody claims. */
-		if (etl_streq(name, ETL_TARGET_UNKNOWN)) {
-			sum->unknown += n;
-		} else if (etl_target_covers(name, sum->target)) {
-			sum->here += n;
-		} else if (n) {
-			sum->n += n;
-			add_to(sum, name, n);
-			widen(sum, part);
-		}
+		if (r->maker == ETL_TARGET_MIXED)
+			add_mixed(sum, n);
+		else
+			add_range(sum, &mark->targets.makers[r->maker], n, r->loose);
 	}
-	return sum->n > before;
+	return sum->n + sum->older > before;
 }
 
 /* For the sums over all partitions of a job, which are counted one by one. */
 void etl_elsewhere_join(struct etl_elsewhere *sum, const struct etl_elsewhere *other)
 {
 	sum->here += other->here;
-	if (!other->n)
+	if (!etl_elsewhere_any(other))
 		return;
 	sum->whole = other->whole;
 	sum->unknown += other->unknown;
 	sum->n += other->n;
+	sum->older += other->older;
+	sum->about |= other->about;
 	for (size_t i = 0; i < other->n_in; i++)
 		add_to(sum, other->in[i].name, other->in[i].n);
-	widen(sum, other->span);
 }
 
 /* ---- words --------------------------------------------------------------------------------- */
@@ -205,45 +214,55 @@ static bool are_beside(const struct etl_elsewhere *sum)
 }
 
 /* "19 windows are in 'a', 3 in 'c', none in 'b'; of 7 more it is not on record" */
-void etl_elsewhere_text(const struct etl_elsewhere *sum, char out[ETL_ELSEWHERE_TEXT_BYTES])
+static void put_places(struct etl_buf *text, const struct etl_elsewhere *sum)
 {
 	bool cut = are_beside(sum);
 	const char *what = sum->whole ? "full read" : "window";
+
+	for (size_t i = 0; i < sum->n_in; i++) {
+		etl_buf_printf(text, "%s%llu", i ? ", " : "", (unsigned long long)sum->in[i].n);
+		if (!i)
+			etl_buf_printf(text, " %s%s", what, sum->in[i].n == 1 ? " is" : "s are");
+		etl_buf_str(text, " in '");
+		put_target(text, sum->in[i].name, cut);
+		etl_buf_str(text, "'");
+	}
+	if (sum->here)
+		etl_buf_printf(text, ", %llu in '", (unsigned long long)sum->here);
+	else
+		etl_buf_str(text, ", none in '");
+	put_target(text, sum->target, cut);
+	etl_buf_str(text, "'");
+	if (sum->unknown)
+		etl_buf_printf(text, "; of %llu more it is not on record",
+			(unsigned long long)sum->unknown);
+}
+
+static void put_older(struct etl_buf *text, const struct etl_elsewhere *sum)
+{
+	const char *what = sum->whole ? "full read" : "window";
+
+	etl_buf_printf(text, "%s%llu%s %s%s made by an older definition", sum->about ? "up to " : "",
+		(unsigned long long)sum->older, sum->n ? " more" : "", what,
+		sum->older == 1 ? " was" : "s were");
+}
+
+void etl_elsewhere_text(const struct etl_elsewhere *sum, char out[ETL_ELSEWHERE_TEXT_BYTES])
+{
 	struct etl_buf text ETL_BUF_CLEANUP;
 
 	etl_buf_init(&text, 4096);
-	for (size_t i = 0; i < sum->n_in; i++) {
-		etl_buf_printf(&text, "%s%llu", i ? ", " : "", (unsigned long long)sum->in[i].n);
-		if (!i)
-			etl_buf_printf(&text, " %s%s", what, sum->in[i].n == 1 ? " is" : "s are");
-		etl_buf_str(&text, " in '");
-		put_target(&text, sum->in[i].name, cut);
-		etl_buf_str(&text, "'");
-	}
-	if (sum->here)
-		etl_buf_printf(&text, ", %llu in '", (unsigned long long)sum->here);
-	else
-		etl_buf_str(&text, ", none in '");
-	put_target(&text, sum->target, cut);
-	etl_buf_str(&text, "'");
-	if (sum->unknown)
-		etl_buf_printf(&text, "; of %llu more it is not on record",
-			(unsigned long long)sum->unknown);
+	if (sum->n)
+		put_places(&text, sum);
+	if (sum->n && sum->older)
+		etl_buf_str(&text, "; ");
+	if (sum->older)
+		put_older(&text, sum);
 	etl_text_copy(out, ETL_ELSEWHERE_TEXT_BYTES, etl_buf_text(&text));
 }
 
-/* Where windows from before the record may be elsewhere as well, all is loaded from the start. */
-void etl_elsewhere_command(const struct etl_elsewhere *sum, const struct etl_job *job,
-	char out[ETL_ELSEWHERE_TEXT_BYTES])
+void etl_elsewhere_command(const struct etl_job *job, char out[ETL_ELSEWHERE_TEXT_BYTES])
 {
-	char from[ETL_TIME_TEXT_BYTES], to[ETL_TIME_TEXT_BYTES];
-
-	if (job->window.none) {
-		snprintf(out, ETL_ELSEWHERE_TEXT_BYTES, "etlctl run %s", job->name);
-		return;
-	}
-	etl_time_format_rfc3339(sum->unknown ? job->window.grid.start : sum->span.start, from);
-	etl_time_format_rfc3339(sum->span.end, to);
-	snprintf(out, ETL_ELSEWHERE_TEXT_BYTES,
-		"etlctl backfill %s --from %s --to %s --reprocess all", job->name, from, to);
+	snprintf(out, ETL_ELSEWHERE_TEXT_BYTES, "etlctl %s %s", job->window.none ? "run" : "restate",
+		job->name);
 }

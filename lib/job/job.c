@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A job from its file: the option rows of everything but the plugins' own, and the checks
- * that need more than one key.
+ * A job from its file: the option rows that all jobs have, the kind of work whose key the file has, and
+ * what is left of a job of which something is wrong.
  *
  * The order is that of what depends on what: partitions first (templates may use their
  * names), then schedule and window, then the source (which has to fit the window),
@@ -16,6 +16,7 @@
 #include "base/alloc.h"
 #include "base/hash.h"
 #include "base/str.h"
+#include "job/definition.h"
 
 #define AT(type, member) offsetof(struct type, member)
 
@@ -36,63 +37,13 @@ static const struct etl_option retry_table[] = {
 	{0},
 };
 
-struct reject_options {
-	double max_ratio;
-	int64_t max;
-	int whole_unit;
-};
-
-static const char *const whole_unit_words[] = {"fail", "close", NULL};
-
-/* A window of 1,000 records with 40 rejects: 4 %, below max_ratio: it closes, with 40
- * dead letters. One of 12 records with 2 rejects: 17 %, but not more than max: it
- * closes as well. 60 of 1,000: it fails, since a source that changed its format looks
- * like this. */
-static const struct etl_option reject_table[] = {
-	{.name = "max_ratio",
-		.type = ETL_OPT_DOUBLE,
-		.offset = AT(reject_options, max_ratio),
-		.fallback = "0.05",
-		.min = 0,
-		.max = 1,
-		.help = "a window with a larger share of rejected records fails"},
-	{.name = "max",
-		.type = ETL_OPT_INT,
-		.offset = AT(reject_options, max),
-		.fallback = "10",
-		.min = 0,
-		.max = 1e9,
-		.help = "up to this many rejects never fail a window"},
-	{.name = "whole_unit",
-		.type = ETL_OPT_WORD,
-		.offset = AT(reject_options, whole_unit),
-		.words = whole_unit_words,
-		.fallback = "fail",
-		.help = "a window of which every record was rejected: fail, or close it all the same"},
-	{0},
-};
-
-/* The offset is an index times the size of a duration: the table fills
- * job_options.timeouts as the array that it is. */
-/* One row for each step of a strand. */
-static const struct etl_option timeouts_table[] = {
-#define X(id, text, thread, tells)                                                              \
-	{.name = text, .type = ETL_OPT_DURATION, .offset = ETL_STEP_##id * sizeof(etl_dur),     \
-		.min = 1, .max = 7 * 86400, .help = tells},
-	ETL_STRAND_STEPS(X)
-#undef X
-	{0},
-};
-
 struct job_options {
 	const char *description, *group;
 	const struct etl_node *schedule, *window;
 	struct retry_options retry;
-	etl_dur timeouts[ETL_STEP_MAX];
-	struct reject_options rejects;
 	struct etl_strings after;
 	const struct etl_node *wait_for, *deadline;
-	const struct etl_node *partitions, *extract, *transform, *check, *load;
+	const struct etl_node *partitions;
 };
 
 static const struct etl_option job_table[] = {
@@ -110,22 +61,10 @@ static const struct etl_option job_table[] = {
 		.help = "window.end + 20m: a window that is not closed by then raises one alert"},
 	{.name = "retry", .type = ETL_OPT_TABLE, .offset = AT(job_options, retry),
 		.sub = retry_table, .help = "errors that may pass"},
-	{.name = "timeouts", .type = ETL_OPT_TABLE, .offset = AT(job_options, timeouts),
-		.sub = timeouts_table, .help = "of steps, within one attempt at a span of windows"},
-	{.name = "rejects", .type = ETL_OPT_TABLE, .offset = AT(job_options, rejects),
-		.sub = reject_table, .help = "how many bad records are too many"},
 	{.name = "partitions", .type = ETL_OPT_NODE, .offset = AT(job_options, partitions),
 		.help = "independent slices, such as stations"},
 	{.name = "window", .type = ETL_OPT_NODE, .offset = AT(job_options, window),
 		.required = true, .help = "the grid of windows, object, or none"},
-	{.name = "extract", .type = ETL_OPT_NODE, .offset = AT(job_options, extract),
-		.required = true, .help = "one source"},
-	{.name = "transform", .type = ETL_OPT_NODE, .offset = AT(job_options, transform),
-		.help = "list of transforms, in order"},
-	{.name = "check", .type = ETL_OPT_NODE, .offset = AT(job_options, check),
-		.help = "list of checks"},
-	{.name = "load", .type = ETL_OPT_NODE, .offset = AT(job_options, load), .required = true,
-		.help = "one sink, or a list of sinks"},
 	{0},
 };
 
@@ -153,16 +92,96 @@ static void load_group(struct etl_job *job, const char *group, const struct etl_
 			"letters, digits, '_', '-' and '.', at most 64", "wrong name of a group");
 }
 
+/* ---- kinds of work ----------------------------------------------------------------------- */
+
+/* The kind whose key the file has. Two of them are an error: a job does one thing. */
+static const struct etl_work_kind *kind_of(const struct etl_node *root,
+	const struct etl_work_kind *kinds, const struct etl_conf_env *env)
+{
+	const struct etl_work_kind *found = NULL, *usual = NULL;
+
+	for (; kinds->config; kinds++) {
+		const struct etl_node *node = etl_node_get(root, kinds->config->key);
+
+		if (kinds->config->is_usual)
+			usual = kinds;
+		if (node && found)
+			etl_diag_add(env->diag, &node->mark, ETL_DIAG_CONFLICT,
+				"make two jobs of it", NULL, "'%s' and '%s' are two kinds of work in %s",
+				found->config->key, kinds->config->key, env->what);
+		else if (node)
+			found = kinds;
+	}
+	return found ? found : usual;
+}
+
+static size_t rows_of(const struct etl_option *table)
+{
+	size_t n = 0;
+
+	while (table && table[n].name)
+		n++;
+	return n;
+}
+
+/* Rows of all jobs and those of the kind as one table, so that a misspelt key of either has its
+ * nearest one. The struct of the kind's rows lies `behind` bytes behind the other. */
+static const struct etl_option *join_rows(const struct etl_option *kind, size_t behind,
+	const struct etl_conf_env *env)
+{
+	size_t n = rows_of(job_table), m = rows_of(kind);
+	struct etl_option *rows = etl_arena_zalloc(env->arena, (n + m + 1) * sizeof *rows);
+
+	memcpy(rows, job_table, n * sizeof *rows);
+	for (size_t i = 0; i < m; i++) {
+		rows[n + i] = kind[i];
+		rows[n + i].offset += behind;
+		rows[n + i].present += kind[i].present ? behind : 0;
+	}
+	return rows;
+}
+
+/* ---- a job ------------------------------------------------------------------------------- */
+
+/* What all jobs have, in this order: windows belong to partitions and a schedule. */
+static void load_common(struct etl_job *job, const struct job_options *o,
+	const struct etl_node *root, struct etl_conf_env *env)
+{
+	size_t before;
+
+	job->description = o->description ? o->description : "";
+	load_group(job, o->group, root, env);
+	job->retry_max = o->retry.max;
+	job->retry_backoff = o->retry.backoff;
+	job->retry_max_backoff = o->retry.max_backoff;
+	job->after = o->after;
+	before = etl_diag_count(env->diag);
+	etl_job_load_partitions(job, o->partitions, env);
+	if (etl_diag_count(env->diag) != before)
+		job->n_partitions = 0; /* nobody may lean on them: etl_job_leave_out */
+	etl_job_load_schedule(job, root, o->schedule, env);
+	etl_job_load_wait(job, o->wait_for, env);
+	if (o->window)
+		etl_job_load_window(job, o->window, env);
+	/* Transforms come behind the windows: aggregate counts its weeks from theirs. */
+	env->objects = job->window.object;
+	env->grid = etl_grid_has_windows(&job->window.grid) ? &job->window.grid : NULL;
+	etl_job_load_deadline(job, o->deadline, env);
+}
+
 /* Everything is read even after an error, so that one pass tells all; the job that
  * comes of it is used only if nothing was told. */
-struct etl_job *etl_job_load(const char *name, const struct etl_node *root,
-	struct etl_conf_env *env)
+struct etl_job *etl_job_load_as(const char *name, const struct etl_node *root,
+	const struct etl_work_kind *kinds, struct etl_conf_env *env)
 {
 	struct etl_job *job = etl_arena_zalloc(env->arena, sizeof *job);
-	struct job_options o = {0};
 	/* The collection may hold errors of other files already: only what this job
 	 * adds counts. */
-	size_t at_begin = etl_diag_count(env->diag), before;
+	size_t at_begin = etl_diag_count(env->diag);
+	const struct etl_work_kind *kind;
+	size_t behind = (sizeof(struct job_options) + 15) & ~(size_t)15;
+	struct job_options *o;
+	char *filled;
 
 	job->name = etl_arena_strdup(env->arena, name);
 	job->description = "";
@@ -170,42 +189,26 @@ struct etl_job *etl_job_load(const char *name, const struct etl_node *root,
 		job->group_unknown = true;
 		return job;
 	}
-	etl_options_fill(job_table, root, &o, "job", env);
-	job->description = o.description ? o.description : "";
-	load_group(job, o.group, root, env);
-	job->retry_max = o.retry.max;
-	job->retry_backoff = o.retry.backoff;
-	job->retry_max_backoff = o.retry.max_backoff;
-	memcpy(job->step_timeout, o.timeouts, sizeof job->step_timeout);
-	job->max_reject_ratio = o.rejects.max_ratio;
-	job->max_rejects = o.rejects.max;
-	job->close_refused = o.rejects.whole_unit;
-	job->after = o.after;
-	before = etl_diag_count(env->diag);
-	etl_job_load_partitions(job, o.partitions, env);
-	if (etl_diag_count(env->diag) != before)
-		job->n_partitions = 0; /* nobody may lean on them: etl_job_leave_out */
-	etl_job_load_schedule(job, root, o.schedule, env);
-	etl_job_load_wait(job, o.wait_for, env);
-	if (o.window)
-		etl_job_load_window(job, o.window, env);
-	env->objects = job->window.object;
-	env->grid = etl_grid_has_windows(&job->window.grid) ? &job->window.grid : NULL;
-	etl_job_load_deadline(job, o.deadline, env);
-	/* Each kind of work has a key of its own; today `extract` is the only one. */
-	job->work = o.extract ? etl_work_find("flow") : NULL;
-	if (o.extract)
-		etl_job_load_source(job, o.extract, env);
-	etl_job_load_transforms(job, o.transform, env);
-	etl_job_load_checks(job, o.check, env);
-	if (o.load)
-		etl_job_load_loads(job, o.load, env);
-	if (etl_diag_count(env->diag) == at_begin && o.window)
-		etl_job_check_start(job, o.window, env);
+	kind = kind_of(root, kinds, env);
+	filled = etl_arena_zalloc(env->arena, behind + kind->config->options_size);
+	o = (void *)filled;
+	etl_options_fill(join_rows(kind->config->options, behind, env), root, filled, "job", env);
+	load_common(job, o, root, env);
+	if (etl_node_get(root, kind->config->key))
+		job->work = kind->type;
+	job->work_options = filled + behind;
+	kind->config->check(job, job->work_options, root, at_begin, env);
+	if (etl_diag_count(env->diag) == at_begin && o->window)
+		etl_job_check_start(job, o->window, env);
 	if (etl_diag_count(env->diag) == at_begin)
-		etl_job_check_fields(job, &(struct etl_job_nodes){o.transform, o.check, o.load},
-			env);
+		etl_job_define(job, env);
 	return job;
+}
+
+struct etl_job *etl_job_load(const char *name, const struct etl_node *root,
+	struct etl_conf_env *env)
+{
+	return etl_job_load_as(name, root, etl_work_kinds, env);
 }
 
 /* The fields are const for all readers of a generation; the one who frees them is the

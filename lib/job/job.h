@@ -10,6 +10,7 @@
 #include "check/check.h"
 #include "conf/option.h"
 #include "job/steps.h"
+#include "job/work_config.h"
 #include "plan/window_plan.h"
 #include "sink/sink.h"
 #include "source/source.h"
@@ -33,6 +34,7 @@ enum etl_overlap { ETL_OVERLAP_SKIP, ETL_OVERLAP_QUEUE_ONE, ETL_OVERLAP_CANCEL_R
 struct etl_partition {
 	const char *name;	   /* its value, several joined by '/'; "all" without partitions */
 	const char *const *values; /* one for each of the job's partition_names, same order */
+	uint64_t definition; /* job/definition.h; 0 = of a job that is left out */
 };
 
 struct etl_job_stage {
@@ -63,10 +65,6 @@ struct etl_wait_for {
 	etl_dur timeout;		   /* then the slot is skipped */
 };
 
-struct etl_work_type; /* what a run does: run/work.h */
-/* By its name; NULL = there is none (made by the build from lib/ROOM/work_NAME.c). */
-const struct etl_work_type *etl_work_find(const char *name);
-
 struct etl_job {
 	const char *name; /* the file's name without .yaml */
 	const char *description;
@@ -75,9 +73,9 @@ struct etl_job {
 	 * partitions (as far as those are right), and never runs. NULL = it is right. */
 	const char *left_out;
 	bool group_unknown; /* left out, and the file cannot even tell its group */
-	/* What its runs do. Each kind of work has a key of its own in the file: `extract` is flow's. NULL =
-	 * the file has none of them, and the job is left out. */
+	/* What its runs do (run/work.h): the kind whose key the file has. NULL: the job is left out. */
 	const struct etl_work_type *work;
+	void *work_options; /* as that kind's rows were filled; its own */
 
 	/* schedule; calendar is NULL for a job that only runs `after` others or manually */
 	const struct etl_calendar *calendar;
@@ -139,6 +137,10 @@ struct etl_job {
  * env->partition_names. Loader's thread. */
 struct etl_job *etl_job_load(const char *name, const struct etl_node *root,
 	struct etl_conf_env *env);
+
+/* The same with other kinds of work than the build's; `kinds` ends with zeroes. */
+struct etl_job *etl_job_load_as(const char *name, const struct etl_node *root,
+	const struct etl_work_kind *kinds, struct etl_conf_env *env);
 
 /* Makes a job of which something is wrong one that only stands there (`left_out`), so that its
  * dependants are blocked and people see it. `error` is copied. */

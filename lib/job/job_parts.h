@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The parts of loading a job, one file each. Private to lib/job. Each takes the node under its
- * key and adds what is wrong to env->diag; the job is then not used. Loader's thread.
+ * The parts of loading a job, one file each: for lib/job, and for the kinds of work whose jobs have a
+ * source, transforms, checks and loads. Each takes the node under its key and adds what is wrong to
+ * env->diag; the job is then not used. Loader's thread.
  */
 #ifndef ETL_JOB_JOB_PARTS_H
 #define ETL_JOB_JOB_PARTS_H

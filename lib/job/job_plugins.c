@@ -226,7 +226,8 @@ static const struct etl_node *split_on_fail(const struct etl_node *body,
 		etl_job_fail_at(env, word, ETL_DIAG_WORD, "warn, reject, hold or fail",
 			"unknown on_fail");
 	else if (!(type->on_fail_allowed & (1u << found)))
-		etl_job_fail_at(env, word, ETL_DIAG_WORD,
+		etl_job_fail_at(env, word, ETL_DIAG_WORD, type->run ?
+			"this check judges a whole run, whose records are loaded by then: warn or fail" :
 			"this check judges windows, not single records",
 			"on_fail does not fit the check");
 	else

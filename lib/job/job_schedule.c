@@ -232,14 +232,17 @@ static bool check_window(const struct window_options *o, const struct etl_node *
 	return etl_diag_count(env->diag) == before;
 }
 
-/* A date alone is a day of the zone. */
+/* A date alone is a day of the zone.
+ * `start: 2026-07-01` with `timezone: Europe/Rome` is 2026-06-30T22:00Z; a time of day
+ * with an offset means the same in every zone. */
 static void read_in_zone(const struct etl_node *node, const struct etl_zone *zone, etl_wall *t)
 {
 	if (node)
 		(void)etl_zone_time_parse(zone, node->text, t); /* the option table has read it before */
 }
 
-/* The boundaries around a start that is none: of single days or months, whatever the step. */
+/* The boundaries around a start that is none: of single days or months, whatever the step.
+ * `size: 1mo` and `start: 2026-01-31` give the hint "2026-01-01 or 2026-02-01". */
 static void refuse_start(const struct window_options *o, const struct etl_node *node,
 	const struct etl_zone *zone, const struct etl_conf_env *env)
 {

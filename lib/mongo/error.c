@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "base/descriptors.h"
+#include "base/str.h"
+#include "conf/url.h"
 #include "mongo/mongo.h"
 
 struct rule {
@@ -118,29 +120,6 @@ static struct rule from_driver(const bson_error_t *error)
 	}
 }
 
-/* What is between "://" and "@" may be a password: driver messages may quote the connection
- * string. "failed to connect to mongodb://me:pw@db1" -> "...@db1", with stars for the user and
- * the password. An '@' behind a slash or a blank belongs to something else. */
-static void mask_credentials(const char *in, char *out, size_t size)
-{
-	size_t used = 0;
-
-	while (*in && used + 4 < size) {
-		const char *at;
-
-		out[used++] = *in++;
-		if (used < 3 || memcmp(out + used - 3, "://", 3) != 0)
-			continue;
-		at = in + strcspn(in, "@/ ");
-		if (*at != '@')
-			continue;
-		memcpy(out + used, "***", 3);
-		used += 3;
-		in = at;
-	}
-	out[used < size ? used : size - 1] = '\0';
-}
-
 /* The driver reports a connection for which we had no file descriptor like any other that
  * failed. */
 static bool may_lack(const bson_error_t *error)
@@ -175,7 +154,10 @@ int etl_mongo_error(struct etl_error *err, const bson_error_t *error, const bson
 		if (strcmp(rule.name, "mongodb.refused") == 0)
 			rule.name = "mongodb.retry";
 	}
-	mask_credentials(error->message, text, sizeof text);
+	/* The driver may quote the connection string: "failed to connect to
+	 * mongodb://me:pw@db1" gets stars for user and password. */
+	etl_text_copy(text, sizeof text, error->message);
+	etl_url_mask(text);
 	if (may_lack(error) && etl_descriptors_short())
 		say_lack(err, &rule, text);
 	else

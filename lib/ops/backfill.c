@@ -13,11 +13,14 @@
 #include "base/alloc.h"
 #include "base/hash.h"
 #include "base/str.h"
+#include "job/stale.h"
 #include "run/policy.h"
 #include "time/backoff.h"
 
 /* Windows that are looked at together: the memory of a look is 18 bytes for each. */
 enum { BLOCK = 20000 };
+/* Between two looks at a piece that is not over by the clock. */
+#define EARLY_MOST ETL_MINUTES(15)
 
 /* A range is widened to whole windows at both ends and cut at what is final. Example: hourly
  * windows, limit 12:00: 09:20 to 10:40 becomes 09:00 to 11:00, and 09:20 to 15:00 becomes 09:00
@@ -74,6 +77,9 @@ struct look {
 	size_t n;
 	bool *wanted; /* of each window: is it wanted by at least one partition */
 	signed char *states; /* of the partition that was read last; -1 = no entry */
+	bool *stale;	     /* the same, if stale ones are asked for */
+	const char *database; /* where loads go unless they say otherwise */
+	struct etl_current current; /* that its windows are held against */
 };
 
 static int by_start(const void *a, const void *b)
@@ -98,22 +104,26 @@ static int note_state(void *ctx, const struct etl_ledger_entry *entry, struct et
 	long i = index_of(look, &entry->window);
 
 	(void)err;
-	if (i >= 0)
-		look->states[i] = (signed char)entry->state;
+	if (i < 0)
+		return 0;
+	look->states[i] = (signed char)entry->state;
+	if (look->current.targets)
+		look->stale[i] = etl_stale_of(&look->current, entry->state, entry->definition,
+			entry->window.start) != ETL_STALE_NOT;
 	return 0;
 }
 
-static void look_init(struct look *look, const struct etl_job *job, const struct etl_backfill *b,
-	struct etl_window block)
+static void look_init(struct look *look, const struct etl_backfill_of *of, struct etl_window block)
 {
-	*look = (struct look){.job = job, .b = b, .block = block};
+	*look = (struct look){.job = of->job, .b = of->b, .database = of->database, .block = block};
 	look->windows = etl_calloc(BLOCK, sizeof *look->windows);
-	for (struct etl_window w = etl_window_at(&job->window, block.start);
+	for (struct etl_window w = etl_window_at(&of->job->window, block.start);
 		look->n < BLOCK && w.end.ms <= block.end.ms;
-		w = etl_grid_after(&job->window.grid, w))
+		w = etl_grid_after(&of->job->window.grid, w))
 		look->windows[look->n++] = w;
 	look->wanted = etl_calloc(look->n, sizeof *look->wanted);
 	look->states = etl_calloc(look->n, sizeof *look->states);
+	look->stale = etl_calloc(look->n, sizeof *look->stale);
 }
 
 static void look_fini(struct look *look)
@@ -121,6 +131,7 @@ static void look_fini(struct look *look)
 	free(look->windows);
 	free(look->wanted);
 	free(look->states);
+	free(look->stale);
 }
 
 static bool wants(const struct look *look, size_t i)
@@ -128,16 +139,35 @@ static bool wants(const struct look *look, size_t i)
 	signed char state = look->states[i];
 
 	return etl_reprocess_wants(look->b->reprocess, state >= 0,
-		state >= 0 ? (enum etl_window_state)state : ETL_WINDOW_PENDING);
+		state >= 0 ? (enum etl_window_state)state : ETL_WINDOW_PENDING, look->stale[i]);
 }
 
-/* Reads one partition's entries of the block into look->states. */
-static int read_partition(struct look *look, struct etl_state *state, const char *partition,
-	struct etl_error *err)
+static int scan(struct look *look, struct etl_state *state, const char *partition, struct etl_error *err)
 {
 	memset(look->states, -1, look->n);
+	memset(look->stale, 0, look->n * sizeof *look->stale);
 	return state->ops->ledger_scan(state, look->job->name, partition, &look->block,
 		ETL_LEDGER_ALL, note_state, look, err);
+}
+
+/* Reads one partition's entries of the block into look->states; which of them are stale follows from its
+ * definition, and from where its watermark says that they are. */
+static int read_partition(struct look *look, struct etl_state *state,
+	const struct etl_partition *partition, struct etl_error *err)
+{
+	struct etl_watermark mark = {.window_ms = 0};
+	char target[ETL_TARGET_BYTES];
+	int rc;
+
+	if (look->b->reprocess != ETL_REPROCESS_STALE)
+		return scan(look, state, partition->name, err);
+	if (state->ops->watermark_get(state, look->job->name, partition->name, &mark, err) < 0)
+		return -1;
+	etl_job_target(look->job, look->database, target);
+	look->current = (struct etl_current){partition->definition, target, &mark.targets};
+	rc = scan(look, state, partition->name, err);
+	look->current = (struct etl_current){.targets = NULL};
+	return rc;
 }
 
 static int look_at(struct look *look, struct etl_state *state, struct etl_error *err)
@@ -145,7 +175,7 @@ static int look_at(struct look *look, struct etl_state *state, struct etl_error 
 	for (size_t p = 0; p < look->job->n_partitions; p++) {
 		if (!is_meant(look->b, &look->job->partitions[p]))
 			continue;
-		if (read_partition(look, state, look->job->partitions[p].name, err) < 0)
+		if (read_partition(look, state, &look->job->partitions[p], err) < 0)
 			return -1;
 		/* A window is asked for if any partition wants it; the run itself passes
 		 * those partitions that do not. */
@@ -176,7 +206,7 @@ static struct etl_window block_of(const struct etl_job *job, struct etl_window l
 
 /* ---- survey ---------------------------------------------------------------------------------- */
 
-static void count_partition(const struct look *look, etl_wall kept, struct etl_backfill_survey *out)
+static void count_partition(struct look *look, etl_wall kept, struct etl_backfill_survey *out)
 {
 	for (size_t i = 0; i < look->n; i++) {
 		signed char state = look->states[i];
@@ -186,6 +216,12 @@ static void count_partition(const struct look *look, etl_wall kept, struct etl_b
 		out->by_state[state >= 0 ? (enum etl_window_state)state : ETL_WINDOW_PENDING]++;
 		if (!wants(look, i))
 			continue;
+		if (look->b->reprocess == ETL_REPROCESS_STALE && window.end.ms <= kept.ms) {
+			look->states[i] = -1; /* what the source no longer has is not asked for */
+			look->stale[i] = false;
+			out->kept++;
+			continue;
+		}
 		out->wanted++;
 		out->too_old += window.end.ms <= kept.ms;
 	}
@@ -211,7 +247,7 @@ static int survey_block(struct look *look, struct etl_state *state, etl_wall kep
 	for (size_t p = 0; p < look->job->n_partitions; p++) {
 		if (!is_meant(look->b, &look->job->partitions[p]))
 			continue;
-		if (read_partition(look, state, look->job->partitions[p].name, err) < 0)
+		if (read_partition(look, state, &look->job->partitions[p], err) < 0)
 			return -1;
 		count_partition(look, kept, out);
 		for (size_t i = 0; i < look->n; i++)
@@ -224,10 +260,11 @@ static int survey_block(struct look *look, struct etl_state *state, etl_wall kep
 /* Block by block, so that ten years of minutes need memory for 20,000 windows and not for five
  * million. Over several blocks the number of pieces is an estimate: loading begins its blocks
  * elsewhere. */
-int etl_backfill_survey(struct etl_state *state, const struct etl_job *job,
-	const struct etl_backfill *b, etl_wall now, struct etl_backfill_survey *out,
-	struct etl_error *err)
+int etl_backfill_survey(const struct etl_backfill_of *of, etl_wall now,
+	struct etl_backfill_survey *out, struct etl_error *err)
 {
+	const struct etl_backfill *b = of->b;
+	const struct etl_job *job = of->job;
 	etl_wall kept = {job->window.retention.us ? etl_wall_sub(now, job->window.retention).ms :
 						    INT64_MIN};
 	struct etl_window left = b->range;
@@ -243,8 +280,8 @@ int etl_backfill_survey(struct etl_state *state, const struct etl_job *job,
 		struct look look;
 
 		left.start = block.end;
-		look_init(&look, job, b, block);
-		rc = survey_block(&look, state, kept, out, err);
+		look_init(&look, of, block);
+		rc = survey_block(&look, of->state, kept, out, err);
 		look_fini(&look);
 	}
 	return rc;
@@ -288,9 +325,10 @@ static bool pick_newest(const struct look *look, struct etl_window *piece)
 	return true;
 }
 
-int etl_backfill_next(struct etl_state *state, const struct etl_job *job,
-	const struct etl_backfill *b, struct etl_window *piece, struct etl_error *err)
+int etl_backfill_next(const struct etl_backfill_of *of, struct etl_window *piece, struct etl_error *err)
 {
+	const struct etl_backfill *b = of->b;
+	const struct etl_job *job = of->job;
 	/* `at` is where the last piece ended: what lies behind it has been asked for
 	 * and is not asked again, even if it failed. */
 	struct etl_window left = b->range;
@@ -308,8 +346,8 @@ int etl_backfill_next(struct etl_state *state, const struct etl_job *job,
 
 		/* From the end that is next, so that the first block already holds the
 		 * next piece, mostly. */
-		look_init(&look, job, b, block);
-		found = look_at(&look, state, err);
+		look_init(&look, of, block);
+		found = look_at(&look, of->state, err);
 		if (found == 0)
 			found = b->newest_first ? pick_newest(&look, piece) :
 						  pick_oldest(&look, piece);
@@ -381,11 +419,21 @@ static bool may_work_later(const struct etl_run *run)
 		run->error.kind != ETL_LIMIT && !moved;
 }
 
-/* A clock that was set back since the backfill began: to the run these windows were not over yet, and it
- * left them alone. Example: begun at noon for the morning, and then the clock says yesterday. */
-static bool came_early(const struct etl_run *run, const struct etl_window *piece)
+/* The clock was set back since the backfill began, or was ahead then: to the run these windows were not
+ * over yet, and it left them alone. They are asked for again when they are, and now and then before, since
+ * the clock may be put right. Example: begun at noon for the morning, and then the clock says yesterday. */
+static bool came_early(const struct etl_run *run, const struct etl_window *piece, etl_dur *wait)
 {
-	return piece->end.ms > etl_window_limit(&run->job->window, run->planned).ms;
+	const struct etl_window_rules *rules = &run->job->window;
+
+	if (piece->end.ms <= etl_window_limit(rules, run->planned).ms)
+		return false;
+	*wait = etl_wall_diff(etl_wall_add(piece->end, rules->settle), run->planned);
+	if (wait->us > EARLY_MOST.us)
+		*wait = EARLY_MOST;
+	if (wait->us < ETL_LEASE_TTL.us)
+		*wait = ETL_LEASE_TTL;
+	return true;
 }
 
 /* The law of a piece's run. Example: the piece 03:00 to 13:00 of hourly windows, its third
@@ -396,7 +444,7 @@ static bool came_early(const struct etl_run *run, const struct etl_window *piece
  *                                  backfill has failed
  *    failed, bad records           on: another attempt would find the same records
  *    another etld had the job      again after a lease's length; this was no attempt
- *    not over by the run's clock   the same
+ *    not over by the run's clock   again when it is over, or after a quarter of an hour
  *    cancelled by an operator      the backfill ends
  *    cancelled by the shutdown     again, when etld is back */
 enum etl_backfill_go etl_backfill_judge(struct etl_backfill *b, const struct etl_run *run,
@@ -426,8 +474,7 @@ enum etl_backfill_go etl_backfill_judge(struct etl_backfill *b, const struct etl
 	case ETL_RUN_BLOCKED:
 		break;
 	}
-	if (came_early(run, piece)) {
-		*wait = ETL_LEASE_TTL;
+	if (came_early(run, piece, wait)) {
 		etl_text_copy(b->reason, sizeof b->reason, "by the clock its windows are not over yet");
 		return ETL_BACKFILL_AGAIN;
 	}

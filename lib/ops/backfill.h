@@ -20,6 +20,7 @@ struct etl_backfill_survey {
 	uint64_t by_state[ETL_WINDOW_STATE_MAX]; /* PENDING: also those without an entry */
 	uint64_t wanted;
 	uint64_t too_old; /* of the wanted: older than the source keeps, given up if still open */
+	uint64_t kept;	  /* stale, but older than the source keeps: they stay as they are, not wanted */
 	uint64_t pieces;  /* runs that the wanted ones take */
 };
 
@@ -29,15 +30,21 @@ bool etl_backfill_cut(const struct etl_job *job, etl_wall now, struct etl_window
 /* The most windows of one piece: a request's, but never more than a minute of the rate. */
 uint64_t etl_backfill_piece_windows(const struct etl_job *job, const struct etl_backfill *b);
 
+/* A backfill with all that its questions to the ledger need. Lends all of it. */
+struct etl_backfill_of {
+	struct etl_state *state;
+	const char *database; /* where loads go unless they say otherwise */
+	const struct etl_job *job;
+	const struct etl_backfill *b;
+};
+
 /* Worker. The whole range, whatever is done of it. */
-int etl_backfill_survey(struct etl_state *state, const struct etl_job *job,
-	const struct etl_backfill *b, etl_wall now, struct etl_backfill_survey *out,
-	struct etl_error *err);
+int etl_backfill_survey(const struct etl_backfill_of *of, etl_wall now,
+	struct etl_backfill_survey *out, struct etl_error *err);
 
 /* Worker. The next piece: from the first to the last wanted window of a run of at most
  * etl_backfill_piece_windows. 1, 0 = nothing is left, -1. */
-int etl_backfill_next(struct etl_state *state, const struct etl_job *job,
-	const struct etl_backfill *b, struct etl_window *piece, struct etl_error *err);
+int etl_backfill_next(const struct etl_backfill_of *of, struct etl_window *piece, struct etl_error *err);
 
 enum etl_backfill_go {
 	ETL_BACKFILL_ON,    /* to the next piece, after `wait` */

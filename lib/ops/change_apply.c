@@ -43,6 +43,7 @@ static int audit(const struct etl_change_walk *walk, const struct part *part,
 	etl_cleanup(free) char *what =
 		decision ? etl_strdup(etl_decision_words(walk->request.kind)) :
 			   etl_strf("watermark %s", etl_change_kind_word(walk->request.kind));
+	etl_cleanup(free) char *id = etl_strf("%s/%s", walk->id, part->name);
 	bson_t details = BSON_INITIALIZER;
 	int rc;
 
@@ -57,7 +58,7 @@ static int audit(const struct etl_change_walk *walk, const struct part *part,
 		BSON_APPEND_UTF8(&details, "undoes", part->undoes);
 	if (decision)
 		audit_unit(walk, &details);
-	rc = etl_audit_add(store(walk), walk->request.who, what, &details, err);
+	rc = etl_audit_add(store(walk), id, walk->request.who, what, &details, err);
 	bson_destroy(&details);
 	return rc;
 }

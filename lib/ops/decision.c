@@ -141,7 +141,7 @@ int etl_decision_release(const struct etl_unit *unit, const struct etl_ledger_en
 	size_t n = 0;
 
 	*held = entry->held;
-	if (!*entry->hash || !held->n) {
+	if (!(*held->content || *entry->hash) || !held->n) {
 		etl_cleanup(free) char *discard = etl_decision_command(ETL_CHANGE_DISCARD, unit);
 
 		return etl_error_set(err, ETL_PERMANENT, "change.state",
@@ -272,9 +272,11 @@ int etl_decision_find(struct etl_state *state, struct etl_unit *unit, etl_wall t
 
 /* Each decision belongs to one state: what failed is accepted, what is held is released
  * or discarded. */
-static bool is_allowed(enum etl_change_kind kind, enum etl_window_state state)
+static bool is_allowed(enum etl_change_kind kind, const struct etl_ledger_entry *entry)
 {
-	return state == (kind == ETL_CHANGE_ACCEPT ? ETL_WINDOW_FAILED : ETL_WINDOW_HELD);
+	if (!entry)
+		return false;
+	return kind == ETL_CHANGE_ACCEPT ? entry->state == ETL_WINDOW_FAILED : etl_ledger_is_held(entry);
 }
 
 /* The command that fits the state of the unit, in words. Owned by the caller.
@@ -326,7 +328,7 @@ int etl_decision_check(enum etl_change_kind kind, const struct etl_unit *unit,
 	enum etl_window_state state = entry ? entry->state : ETL_WINDOW_PENDING;
 	char words[UNIT_WORDS_BYTES];
 
-	if (is_allowed(kind, state))
+	if (is_allowed(kind, entry))
 		return 0;
 
 	etl_cleanup(free) char *what = instead(unit, state);

@@ -240,13 +240,21 @@ static etl_wall contiguous_again(const struct etl_window_rules *rules, etl_wall 
 	}
 }
 
-/* A release does not close its unit, and a unit of another grid is not where a watermark can
- * stand: undoing such a decision moves nothing. */
+/* A release does not close its unit, a discard of newer content left its unit closed, and a unit of
+ * another grid is not where a watermark can stand: undoing such a decision moves nothing. */
 static bool leads_back(const struct etl_window_rules *rules, const struct etl_change *undone,
-	const struct etl_window *touched, size_t n_touched)
+	const struct etl_ledger_brief *entries, size_t n, const struct etl_window *touched,
+	size_t n_touched)
 {
-	return n_touched && undone->kind != ETL_CHANGE_RELEASE &&
-		(!etl_change_is_decision(undone->kind) || is_on_grid(rules, touched[0]));
+	size_t k = 0;
+	const struct etl_ledger_brief *unit;
+
+	if (!n_touched || undone->kind == ETL_CHANGE_RELEASE)
+		return false;
+	if (!etl_change_is_decision(undone->kind))
+		return true;
+	unit = entry_at(entries, n, &k, touched[0]);
+	return is_on_grid(rules, touched[0]) && !(unit && etl_window_is_closed(unit->state));
 }
 
 /* An undo of a rewind goes forward, oldest window first; an undo of a set or a decision goes
@@ -263,7 +271,7 @@ void etl_change_plan_undo(const struct etl_window_rules *rules, const struct etl
 	if (forward)
 		out->to = contiguous_again(rules, mark->processed, undone, entries, n);
 	else
-		out->to = leads_back(rules, undone, touched, n_touched) ?
+		out->to = leads_back(rules, undone, entries, n, touched, n_touched) ?
 			wall_min(mark->processed, touched[0].start) : mark->processed;
 }
 

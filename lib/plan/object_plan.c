@@ -39,7 +39,7 @@ bool etl_object_is_due(const struct etl_objects_asked *asked, const struct etl_o
 		*why = ETL_DUE_ASKED;
 		return is_named(asked->name, object->name) &&
 			etl_reprocess_wants(asked->reprocess, entry != NULL,
-				entry ? entry->state : ETL_WINDOW_PENDING);
+				entry ? entry->state : ETL_WINDOW_PENDING, false);
 	}
 	*why = ETL_DUE_NEW;
 	if (!entry)

@@ -96,8 +96,10 @@ void etl_ledger_brief(const struct etl_ledger_entry *entry, struct etl_ledger_br
 			(*entry->change_id && entry->was == ETL_WINDOW_LOADED),
 		.attempt = entry->attempt,
 		.out = entry->counts.out,
+		.definition = entry->definition,
 		.fetched = entry->fetched,
-		.held_since = etl_window_is_closed(entry->state) ? (etl_wall){0} : entry->held.since,
+		.held_since = etl_window_is_closed(entry->state) && !entry->dirty ? (etl_wall){0} :
+										  entry->held.since,
 		.released = *entry->held.by != '\0',
 		.in_doubt = *entry->writer != '\0',
 	};
@@ -169,7 +171,7 @@ static bool is_asked(const struct etl_asked *asked, struct etl_window window,
 {
 	return window.end.ms > asked->range.start.ms && window.start.ms < asked->range.end.ms &&
 		etl_reprocess_wants(asked->reprocess, entry != NULL,
-			entry ? entry->state : ETL_WINDOW_PENDING);
+			entry ? entry->state : ETL_WINDOW_PENDING, entry && entry->stale);
 }
 
 /* The law of due windows. The first rule that fits decides, and its order matters:

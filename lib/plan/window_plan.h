@@ -50,6 +50,8 @@ struct etl_ledger_brief {
 	uint64_t out; /* counts.out */
 	etl_wall fetched;
 	char hash[40];
+	uint64_t definition; /* as in the entry */
+	bool stale; /* set by whoever asks for these: not of the job's definition or target */
 	char dirty_token[ETL_UUID_BYTES];
 	etl_wall held_since; /* of what is held; ms == 0 = it is not */
 	bool released; /* checks may be passed over, if its content is still that of `hash` */

@@ -217,3 +217,13 @@ int etl_keyset_put(struct etl_keyset *set, const void *key, size_t len, size_t *
 	set->slots[at] = (uint32_t)++set->n;
 	return 1;
 }
+
+bool etl_keyset_find(const struct etl_keyset *set, const void *key, size_t len, size_t *number)
+{
+	size_t at = find_slot(set, etl_hash64(key, len, 0), key, len);
+
+	if (!set->slots[at])
+		return false;
+	*number = set->slots[at] - 1;
+	return true;
+}

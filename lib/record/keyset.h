@@ -7,6 +7,7 @@
 #ifndef ETL_RECORD_KEYSET_H
 #define ETL_RECORD_KEYSET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/buf.h"
@@ -29,5 +30,7 @@ size_t etl_keyset_held(const struct etl_keyset *set); /* bytes of memory, tables
 /* The key's number, from 0 in the order of arrival: 1 = the key is new, 0 = it was there,
  * -1 = a cap was reached (nothing changed). The bytes are copied. */
 int etl_keyset_put(struct etl_keyset *set, const void *key, size_t len, size_t *number);
+/* The number of a key that is there; false if it is not. Any thread, while nobody puts. */
+bool etl_keyset_find(const struct etl_keyset *set, const void *key, size_t len, size_t *number);
 
 #endif

@@ -17,6 +17,7 @@
 
 #include "base/encode.h"
 
+/* How many digits stand there, without a look beyond the text: it may have no NUL. */
 static size_t digits_at(const char *text, size_t len, size_t at)
 {
 	size_t n = 0;
@@ -76,6 +77,8 @@ size_t etl_number_significant(const char *text, size_t len, char *digits, long *
 	return n;
 }
 
+/* By their digits and no double between: 9007199254740993 is not 9007199254740992, which a double
+ * would call the same. Both texts are shorter than the buffers: etl_number_is_text sees to that. */
 bool etl_number_same(const char *a, const char *b)
 {
 	char of_a[ETL_NUMBER_TEXT_BYTES], of_b[ETL_NUMBER_TEXT_BYTES];

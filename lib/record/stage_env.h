@@ -13,6 +13,7 @@
 
 #include "conf/template.h"
 #include "record/batch.h"
+#include "record/table.h"
 #include "time/window.h"
 
 /* What the ledger has one entry for; of a job without windows all that it reads. */
@@ -31,14 +32,17 @@ struct etl_stage_env {
 	 * asked for has the window of the grid that holds it, and the number of the nearest unit. */
 	struct etl_record_unit (*unit)(void *ctx, etl_wall time);
 
+	/* A transform that `filters`: of, or in addition to, a record with this event time it made so
+	 * many, or let so many go without a reject. NULL = nobody counts. */
+	void (*count)(void *ctx, etl_wall time, uint64_t made, uint64_t gone);
+
 	/* Whether a unit of this partition that overlaps `range` has records: one that is in the
 	 * ledger, or one that came before with the same request. 1, 0, -1. NULL = nothing is known. */
 	int (*had_records)(void *ctx, struct etl_window range, struct etl_error *err);
 
-	/* The document of a collection or file (as `place` names it) that has this key: 1 = `out`, lent
-	 * until the next call; 0 = there is none; -1. NULL = the job names no place to look into. */
-	int (*lookup)(void *ctx, const char *place, const bson_t *key, bson_t *out,
-		struct etl_error *err);
+	/* The table of a place that the plugin's type tells of (`place`): loaded when the run began, the
+	 * same until its end. Lent. NULL = the type tells of none. */
+	const struct etl_table *(*table)(void *ctx, const struct etl_table_place *place);
 };
 
 #endif

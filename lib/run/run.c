@@ -82,6 +82,9 @@ void etl_run_free(struct etl_run *run)
 	free(run->targets);
 	etl_tally_fini(&run->rejects);
 	etl_tally_fini(&run->warned);
+	for (size_t i = 0; i < run->n_verdicts; i++)
+		etl_free_const(run->verdicts[i].message);
+	free(run->verdicts);
 	etl_trigger_fini(&run->trigger);
 	free(run);
 }
@@ -221,6 +224,8 @@ static void add_up(struct etl_run *run, const struct etl_part *part)
 	run->checks_failed |= part->checks_failed;
 	run->requests += part->requests;
 	run->bytes += part->bytes;
+	run->unfolded += part->unfolded;
+	run->folded += part->folded;
 }
 
 /* The run's state follows from its parts, and "ok" has to be earned by every one of them: there is
@@ -255,6 +260,38 @@ static void settle_state(struct etl_run *run)
 		run->state = ok + blocked ? ETL_RUN_PARTIAL : ETL_RUN_FAILED;
 	else
 		run->state = ok ? ETL_RUN_OK : blocked ? ETL_RUN_BLOCKED : ETL_RUN_FAILED;
+}
+
+void etl_run_add_verdict(struct etl_run *run, const char *check, const char *verdict,
+	const char *message)
+{
+	ETL_GROW(run->verdicts, run->n_verdicts, run->verdicts_cap);
+	run->verdicts[run->n_verdicts++] =
+		(struct etl_run_verdict){check, verdict, etl_strdup(message)};
+	if (etl_streq(verdict, "warn")) {
+		run->warnings++;
+		etl_tally_add(&run->warned, "check", check, "", message, 1);
+	} else if (etl_streq(verdict, "fail")) {
+		run->checks_failed = run->judged_bad = true;
+		if (run->error.kind == ETL_OK)
+			etl_error_set(&run->error, ETL_DATA, "check.failed", "check %s: %s", check, message);
+		run->state = ETL_RUN_FAILED;
+	}
+}
+
+/* What the work says of the run as a whole. A verdict takes "ok" away and never gives it. */
+static void judge(struct etl_run *run)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+
+	if (!run->n_parts || !run->job->work->finish || run->state == ETL_RUN_CANCELLED ||
+		run->state == ETL_RUN_FENCED || run->state == ETL_RUN_BUSY ||
+		run->job->work->finish(run, &err) == 0)
+		return;
+	if (run->error.kind == ETL_OK)
+		run->error = err;
+	run->state = ETL_RUN_FAILED;
+	run->judged_bad = true;
 }
 
 /* "nothing_due" is an ok that did nothing: told apart, since an operator who expected data asks
@@ -302,6 +339,7 @@ static void fill_targets(const struct etl_run *run, struct etl_run_record *out)
 {
 	const struct etl_job *job = run->job;
 
+	etl_job_target(job, run->env->database, out->target);
 	if (!run->targets)
 		return;
 	out->targets = etl_calloc(job->n_loads, sizeof *out->targets);
@@ -351,6 +389,10 @@ static void fill_record(const struct etl_run *run, struct etl_run_record *out)
 		.warnings = run->warnings,
 		.rejects = &run->rejects,
 		.warned = &run->warned,
+		.unfolded = run->unfolded,
+		.folded = run->folded,
+		.verdicts = run->verdicts,
+		.n_verdicts = run->n_verdicts,
 		.n_steps = ETL_STEP_MAX,
 	};
 	if (run->trigger.skip.last.ms) {
@@ -384,12 +426,14 @@ void etl_run_to_bson(const struct etl_run *run, bson_t *out)
 	free(record.targets);
 }
 
-/* The ledger has nothing of this failure: it came before any window, or when closed ones were
- * read again. */
+/* The ledger has nothing of this failure: it came before any window, when closed ones were read
+ * again, or is the word of a check of the run. */
 static bool failed_unitless(const struct etl_run *run)
 {
 	if (run->state != ETL_RUN_FAILED && run->state != ETL_RUN_PARTIAL)
 		return false;
+	if (run->judged_bad)
+		return true;
 	for (size_t i = 0; i < run->n_parts; i++)
 		if (run->parts[i]->state == ETL_PART_FAILED && !run->parts[i]->windows_left_open)
 			return true;
@@ -502,6 +546,7 @@ int etl_run_finish(struct etl_run *run, struct etl_error *err)
 	run->ended = etl_now(run->env->clock);
 	run->took = etl_mono_diff(etl_mono_now(run->env->clock), run->began);
 	settle_state(run);
+	judge(run);
 	fill_last(run);
 	/* What another etld does has its record there, and one that waits for that asks every half
 	 * minute. */

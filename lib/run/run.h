@@ -70,12 +70,15 @@ struct etl_run {
 	struct etl_counts counts; /* sums over the parts, set by etl_run_finish, like all below */
 	struct etl_counts
 		*targets; /* the same for each of several loads; owned; NULL = there is one */
-	uint64_t requests, bytes;
+	uint64_t requests, bytes, unfolded, folded;
 	struct etl_window_counts windows;
 	uint64_t windows_blocked, windows_changed, warnings;
 	uint64_t missing, waiting; /* objects, work.h */
 	struct etl_tally rejects, warned; /* by rule; owned */
+	struct etl_run_verdict *verdicts; /* of checks of the run; owned, with the messages */
+	size_t n_verdicts, verdicts_cap;
 	bool checks_failed;
+	bool judged_bad; /* by a check of the run: no unit of it tells */
 	/* What was told of the job's last run before this one (set by the owner), and what is to be
 	 * told from now on (set by etl_run_finish; it goes with the lease). */
 	struct etl_last_run before, last;
@@ -102,6 +105,12 @@ int etl_run_begin(struct etl_run *run);
 
 /* For a work's `begin`. The part stays the work's. */
 void etl_run_add_part(struct etl_run *run, struct etl_part *part);
+
+/* For a work's `finish`: what a check says of the run. "pass" with the message "", "warn", which counts as
+ * a warning, or "fail": then the run has failed, unless it has already. The words are static, the message
+ * is copied. */
+void etl_run_add_verdict(struct etl_run *run, const char *check, const char *verdict,
+	const char *message);
 
 /* Worker: the finish step, when no part is left: state, sums, record, lease. -1 if the
  * record could not be saved (the data is safe: the ledger has it). */
@@ -138,6 +147,13 @@ int etl_edit_save(const struct etl_run_env *env, const struct etl_slot_note *not
 static inline bool etl_run_is_asked(const struct etl_run *run)
 {
 	return run->trigger.object || run->trigger.asked.start.ms < run->trigger.asked.end.ms;
+}
+
+/* True if it is for windows of another definition or target than the job's. */
+static inline bool etl_run_wants_stale(const struct etl_run *run)
+{
+	return etl_run_is_asked(run) && run->trigger.kind == ETL_TRIGGER_BACKFILL &&
+		run->trigger.reprocess == ETL_REPROCESS_STALE;
 }
 
 /* True if the run was for all that is due: only such a one takes back what was said of the job. */

@@ -2,9 +2,10 @@
  *
  * The contract of work: what a run does between the lease and the record. A kind of work (flow is the
  * first) is one const descriptor at the end of its lib/ROOM/work_NAME.c; the build lists them, and a
- * job says which one its runs do (job->work). A run knows its work by this header only: it takes the
- * lease, asks for the parts of the work, adds up what came of them, writes the record. It decides
- * itself whether the run was ok, so that no kind of work can be ok by default.
+ * job's file says by its key which one its runs do (job/work_config.h). A run knows its work by this
+ * header only: it takes the lease, asks for the parts of the work, adds up what came of them, asks for
+ * its word on the whole, writes the record. It decides itself whether the run was ok, so that no kind
+ * of work can be ok by default.
  *
  * A part is what is done one step after another: a partition of a job. Parts of one run overlap.
  * Whoever carries the run (the daemon on its loop, a test on a virtual clock) hands each part to
@@ -76,6 +77,9 @@ struct etl_part {
 	struct etl_counts counts;
 	struct etl_window_counts windows;
 	uint64_t windows_due, windows_blocked, windows_changed, warnings, requests, bytes;
+	/* Records that reshape made in addition to those of the answers, and that it took into others
+	 * or that held none; of all that was read, like requests and bytes. */
+	uint64_t unfolded, folded;
 	uint64_t windows_left_open; /* of windows.failed: those that are open in the ledger now */
 	uint64_t missing; /* closed objects that the source does not list any more */
 	uint64_t waiting; /* objects that it lists and that are not read yet */
@@ -98,6 +102,7 @@ void etl_part_fini(struct etl_part *part);
 
 struct etl_work_type {
 	const char *name; /* in work_NAME.c */
+	struct etl_work_config config; /* what of a job's file is this kind's: job/work_config.h */
 
 	/* Worker, when the lease is taken: makes run->work and, by etl_run_add_part, the run's parts. -1:
 	 * the run has failed; if run->work is set by then, `free` is called all the same. */
@@ -108,11 +113,13 @@ struct etl_work_type {
 	 * The part is called at once then, whatever it waits for. */
 	enum etl_need (*go)(struct etl_part *part);
 
+	/* Worker, when no part is left, before the run's record: what is to be said of the run as a
+	 * whole, by etl_run_add_verdict. Not called for a run that was cancelled or fenced: it would be
+	 * judged by half. -1: nobody can tell, and the run has failed. NULL = nothing. */
+	int (*finish)(struct etl_run *run, struct etl_error *err);
+
 	/* Frees run->work (never NULL) with its parts, also if `begin` failed halfway. Any thread. */
 	void (*free)(struct etl_run *run);
 };
-
-/* All kinds of work of this build, NULL-terminated (generated). etl_work_find: job/job.h. */
-extern const struct etl_work_type *const etl_works[];
 
 #endif

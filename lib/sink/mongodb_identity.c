@@ -16,9 +16,9 @@
  */
 #include <inttypes.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/str.h"
 #include "sink/mongodb.h"
 #include "time/civil.h"
 
@@ -52,20 +52,18 @@ static void put_double(struct etl_buf *out, double v)
 		etl_buf_printf(out, "#%.17g", v);
 }
 
-/* Whole decimals without an exponent meet integers; others keep the text that the
- * decimal has. */
+/* Whole decimals without an exponent meet integers. Others keep the text that the decimal has, and
+ * so do those beyond an int64: "9223372036854775808" is another key than "9223372036854775807". */
 static void put_decimal(struct etl_buf *out, const uint8_t *value)
 {
 	bson_decimal128_t decimal;
 	char text[BSON_DECIMAL128_STRING];
 	int64_t whole;
-	char *end;
 
 	memcpy(&decimal.low, value, 8);
 	memcpy(&decimal.high, value + 8, 8);
 	bson_decimal128_to_string(&decimal, text);
-	whole = strtoll(text, &end, 10);
-	if (!*end)
+	if (etl_parse_int64(text, &whole))
 		etl_buf_printf(out, "#%" PRId64, whole);
 	else
 		etl_buf_printf(out, "#%s", text);

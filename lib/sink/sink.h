@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "conf/option.h"
 #include "record/batch.h"
+#include "time/window.h"
 
 struct etl_mongo;
 struct etl_txn; /* a transaction of the state store that the sink may join; lib/mongo/txn.h */
@@ -59,6 +60,22 @@ struct etl_load_result {
 	size_t n; /* records of the batch, as it was given; the caller's word */
 };
 
+/* What goes in together: rows of one or more units, in the order of their units. A unit of more rows than
+ * fit comes in several slices, one after another; the same rows once more, after a failure, come
+ * as the same part. Example: of 10:00, 11:00 and 12:00, the last with 2,500 rows, the first slice has the
+ * units 10:00 and 11:00; 12:00 follows as parts 0, 1 and 2, of which the last has not `more`. A file is
+ * named "2024-01-01T12.1" by unit and part, and so is written over by another attempt. */
+struct etl_sink_slice {
+	struct etl_txn *txn; /* of the store, that it joins; NULL = it joins none */
+	/* Those with rows in the slice, or with the end of theirs, the oldest first; one in each slice for a
+	 * sink that is `by_unit`. Of a job without windows from 0 to when the run was planned. Lent until
+	 * commit or abort. */
+	const struct etl_window *units;
+	size_t n_units;
+	unsigned part; /* of the first of them, from 0 */
+	bool more;     /* of the last of them: another part follows */
+};
+
 struct etl_sink;
 
 struct etl_sink_env {
@@ -88,6 +105,7 @@ struct etl_sink_type {
 	size_t size;
 	bool joins_transaction; /* write() takes part in the state store's transaction */
 	bool discards; /* it keeps nothing: no window is closed by it */
+	bool by_unit;  /* its slices have rows of one unit each */
 	void (*check)(void *options, const struct etl_node *node, const struct etl_conf_env *env);
 
 	/* Where it loads to, in a text that stays the same as long as the place does, without secrets:
@@ -104,7 +122,7 @@ struct etl_sink_type {
 	/* From here on NULL is allowed for what there is nothing to do in. */
 	int (*open)(void *self, const void *options, const struct etl_sink_env *env,
 		struct etl_error *err);
-	int (*begin)(void *self, struct etl_txn *txn, struct etl_error *err); /* txn may be NULL */
+	int (*begin)(void *self, const struct etl_sink_slice *slice, struct etl_error *err);
 
 	/* Writes all records. Unchanged documents cause no write. Records that the target refuses
 	 * for their content are rejected in the batch (step "load"), in their order, and left out. */
@@ -137,16 +155,17 @@ struct etl_sink *etl_sink_open(const struct etl_sink_type *type, const void *opt
 	const struct etl_sink_env *env, struct etl_error *err);
 void etl_sink_close(struct etl_sink *sink); /* aborts what has begun; NULL is fine */
 
-static inline int etl_sink_begin(struct etl_sink *sink, struct etl_txn *txn, struct etl_error *err)
+static inline int etl_sink_begin(struct etl_sink *sink, const struct etl_sink_slice *slice,
+	struct etl_error *err)
 {
 	int rc = 0;
 
 	assert(!sink->begun);
 	sink->begun = true; /* a failed one is to be aborted as well */
 	if (sink->type->begin)
-		rc = sink->type->begin(sink->self, txn, err);
+		rc = sink->type->begin(sink->self, slice, err);
 	else if (sink->next)
-		rc = etl_sink_begin(sink->next, txn, err);
+		rc = etl_sink_begin(sink->next, slice, err);
 	assert(rc < 0 || !sink->next || sink->next->begun);
 	return rc;
 }

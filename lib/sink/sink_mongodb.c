@@ -26,18 +26,19 @@
 static const char *const mode_words[] = {"upsert", "insert", NULL};
 
 #define AT(member) offsetof(struct etl_sink_mongodb_options, member)
+/* Collection and database are told as the target, with the daemon's database where none is said. */
 static const struct etl_option options[] = {
 	{.name = "collection", .type = ETL_OPT_STRING, .offset = AT(collection), .required = true,
-		.help = "where the documents go"},
+		.aside = true, .help = "where the documents go"},
 	{.name = "database", .type = ETL_OPT_STRING, .offset = AT(database),
-		.help = "another database than the daemon's"},
+		.aside = true, .help = "another database than the daemon's"},
 	{.name = "mode", .type = ETL_OPT_WORD, .offset = AT(mode), .words = mode_words,
 		.fallback = "upsert",
 		.help = "upsert replaces a changed document, insert leaves what is there"},
 	{.name = "key", .type = ETL_OPT_STRINGS, .offset = AT(key), .required = true,
 		.help = "the fields that identify a record: they become its _id"},
 	{.name = "indexes", .type = ETL_OPT_NODE, .offset = AT(indexes_node),
-		.help = "[{fields: [a, -b], unique: true, name: n, expire_after: 90d}]"},
+		.aside = true, .help = "[{fields: [a, -b], unique: true, name: n, expire_after: 90d}]"},
 	{.name = "version", .type = ETL_OPT_STRING, .offset = AT(version),
 		.help = "a document with a greater value of this field is not replaced"},
 	{0}};
@@ -78,8 +79,7 @@ static void bad_name(const struct etl_node *map, const char *key, const char *na
 }
 
 /* key: [station, station] would make "a|a" of every record: not wrong, but not what was meant. */
-static void check_key(const struct etl_sink_mongodb_options *o, const struct etl_node *node,
-	const struct etl_conf_env *env)
+static void check_key(const struct etl_sink_mongodb_options *o, const struct etl_conf_env *env)
 {
 	struct etl_path path;
 
@@ -96,8 +96,29 @@ static void check_key(const struct etl_sink_mongodb_options *o, const struct etl
 		else
 			etl_path_configure(name, o->key.nodes[i], "key", env, &path);
 	}
-	if (o->version)
-		etl_path_configure(o->version, etl_node_get(node, "version"), "version", env, &path);
+}
+
+/* Outside of a transaction the version is part of the query that replaces a document; a name that no
+ * query can say would be left out there, and protect nothing. */
+static void check_version(const struct etl_sink_mongodb_options *o, const struct etl_node *node,
+	const struct etl_conf_env *env)
+{
+	const struct etl_node *at = etl_node_get(node, "version");
+	struct etl_path path;
+
+	if (!o->version || !etl_path_configure(o->version, at, "version", env, &path))
+		return;
+	for (size_t i = 0; i < path.n; i++) {
+		const char *name = path.tokens[i].name;
+
+		if (*name && *name != '$' && !strchr(name, '.'))
+			continue;
+		etl_diag_add(env->diag, &at->mark, ETL_DIAG_RANGE,
+			"a field within a field is /meta/version; another name for it comes by rename",
+			"etld.yaml(5), load, version",
+			"no query of MongoDB can say '%s', the 'version' of %s", o->version, env->what);
+		return;
+	}
 }
 
 /* What etld keeps there is written by guarded updates alone: rows of a job among its documents would be
@@ -125,7 +146,8 @@ static void check(void *opts, const struct etl_node *node, const struct etl_conf
 		bad_name(node, "collection", o->collection, env);
 	if (o->database && !is_database_name(o->database))
 		bad_name(node, "database", o->database, env);
-	check_key(o, node, env);
+	check_key(o, env);
+	check_version(o, node, env);
 	check_metadata(o, node, env);
 	etl_sink_indexes_compile(o, env);
 }
@@ -494,12 +516,12 @@ static int open_sink(void *self, const void *opts, const struct etl_sink_env *en
 	return 0;
 }
 
-static int begin(void *self, struct etl_txn *txn, struct etl_error *err)
+static int begin(void *self, const struct etl_sink_slice *slice, struct etl_error *err)
 {
 	struct sink *s = self;
 
 	(void)err;
-	s->txn = txn;
+	s->txn = slice->txn;
 	return 0;
 }
 

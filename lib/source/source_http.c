@@ -166,7 +166,6 @@ static int explain(const struct http *http, struct etl_error *err)
 static void refuse(struct http *http)
 {
 	etl_http_opening_init(&http->opening, "", NULL);
-	http->opening.bytes = 0;
 }
 
 /* 401 to a token: it may have been revoked, so a fresh one is tried once.

@@ -59,10 +59,10 @@ static const struct etl_option options[] = {
 		.help = "match adds the window as a condition, manual leaves it to "
 			"{window.start} and {window.end} in filter or pipeline"},
 	{.name = "batch_size", .type = ETL_OPT_INT, .offset = AT(batch_size),
-		.fallback = "1000",
+		.fallback = "1000", .aside = true,
 		.min = 1, .max = 100000, .help = "documents in one answer of the server"},
 	{.name = "timeout", .type = ETL_OPT_DURATION, .offset = AT(timeout), .fallback = "60s",
-		.min = 1, .max = 86400, .help = "for the server's work on the query"},
+		.aside = true, .min = 1, .max = 86400, .help = "for the server's work on the query"},
 	{0}};
 
 struct source {
@@ -154,6 +154,11 @@ static void check_time(struct options *o, const struct etl_node *node, const str
 		return;
 	if (o->window == WINDOW_MATCH && !time_kind(&decode->time_text, &o->kind))
 		contradiction(node, env, "times stored as text need 'window: manual'");
+	/* {s: 1, readings: [{t: ...}]} has no field `t` that the server could compare: each window
+	 * would be empty. */
+	if (o->window == WINDOW_MATCH && decode->n_reshape)
+		contradiction(node, env, "the time is of what reshape makes, which MongoDB does not see: "
+			"'window: manual'");
 	if (decode->time)
 		o->time_name = etl_event_time_dotted(decode->time);
 	if (decode->time && !o->time_name && o->window == WINDOW_MATCH)

@@ -1,6 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
  * Backfills to documents and back, their row, their words, and what may become of one that runs.
+ *
+ * A backfill is an operator's wish to load a range again, and how far it has come. As a document:
+ *
+ *   {_id: <uuid>, job: "orders", partition: "", from: <date>, to: <date>, order: "oldest",
+ *    reprocess: "failed", rate: 2.0, state: "running", at: <date>, pieces: 4, attempt: 1,
+ *    windows: {wanted: 744, done: 96, failed: 0, unrecoverable: 0, blocked: 0},
+ *    who: "anna", reason: "", created_at: ..., updated_at: ...}
+ *
+ * `etlctl backfills` prints one line for each that is under way. It is the only thing that an etld
+ * needs to go on with a backfill that another has begun: `at` is where.
  */
 #include "base/str.h"
 #include "state/doc_read.h"
@@ -23,6 +33,7 @@ const char *etl_reprocess_word(enum etl_reprocess r)
 	return reprocess[r];
 }
 
+/* False: not one of ours, and `out` is as it was. */
 bool etl_reprocess_parse(const char *word, enum etl_reprocess *out)
 {
 	for (int i = 0; i < ETL_REPROCESS_MAX; i++)
@@ -33,7 +44,18 @@ bool etl_reprocess_parse(const char *word, enum etl_reprocess *out)
 	return false;
 }
 
-bool etl_reprocess_wants(enum etl_reprocess r, bool entry, enum etl_window_state state)
+/* Each word wants what the one before wants and more:
+ *
+ *   unit is           missing   failed   all
+ *   not there, open   yes       yes      yes
+ *   skipped           yes       yes      yes
+ *   failed, held      no        yes      yes
+ *   loaded, empty,
+ *   unrecoverable     no        no       yes
+ *
+ * "failed" falls through to "missing" for that reason. The word stale stands beside them: it wants
+ * closed units that another definition made, or that are elsewhere. */
+bool etl_reprocess_wants(enum etl_reprocess r, bool entry, enum etl_window_state state, bool stale)
 {
 	switch (r) {
 	case ETL_REPROCESS_FAILED:
@@ -43,6 +65,8 @@ bool etl_reprocess_wants(enum etl_reprocess r, bool entry, enum etl_window_state
 	case ETL_REPROCESS_MISSING:
 		return !entry || state == ETL_WINDOW_PENDING || state == ETL_WINDOW_RUNNING ||
 			state == ETL_WINDOW_SKIPPED;
+	case ETL_REPROCESS_STALE:
+		return entry && stale;
 	case ETL_REPROCESS_ALL:
 	case ETL_REPROCESS_MAX:
 		break;
@@ -55,6 +79,7 @@ const char *etl_backfill_state_word(enum etl_backfill_state state)
 	return states[state];
 }
 
+/* The counts are of units; `pieces` of runs that were made of them. */
 static void put_progress(bson_t *out, const struct etl_backfill *b)
 {
 	bson_t part;
@@ -92,6 +117,8 @@ static void encode(const void *thing, bson_t *out)
 	etl_doc_put_date(out, "ended_at", b->ended);
 }
 
+/* A word that we do not know is of a newer etld. FAILED is the state that nobody goes on with and
+ * everybody sees. */
 static enum etl_backfill_state state_of(const char *word)
 {
 	for (int i = 0; i < ETL_BACKFILL_STATE_MAX; i++)
@@ -100,6 +127,7 @@ static enum etl_backfill_state state_of(const char *word)
 	return ETL_BACKFILL_FAILED;
 }
 
+/* A backfill whose `reprocess` cannot be read does the least. */
 static int decode(const bson_t *doc, void *thing, struct etl_error *err)
 {
 	struct etl_backfill *out = thing;
@@ -144,11 +172,14 @@ const struct etl_collection etl_backfills = {
 	.size = sizeof(struct etl_backfill),
 };
 
+/* The condition of every change: one that has ended stays ended. Example: an operator cancels while
+ * a piece is under way; the piece's save of its progress then finds "cancelled" and is refused. */
 static struct etl_equal running(void)
 {
 	return (struct etl_equal){"state", states[ETL_BACKFILL_RUNNING]};
 }
 
+/* New ones are saved by it as well: put_if writes what is not there. */
 int etl_backfill_save(struct etl_state *s, const struct etl_backfill *b, struct etl_error *err)
 {
 	const struct etl_equal when = running();
@@ -164,6 +195,7 @@ int etl_backfill_save(struct etl_state *s, const struct etl_backfill *b, struct 
 	return rc < 0 ? -1 : 0;
 }
 
+/* 1 = ended now; 0 = it had ended before or is not there, and how it had ended stays. */
 int etl_backfill_end(struct etl_state *s, const char *id, enum etl_backfill_state state,
 	const char *reason, etl_wall at, struct etl_error *err)
 {
@@ -176,6 +208,7 @@ int etl_backfill_end(struct etl_state *s, const char *id, enum etl_backfill_stat
 	return rc;
 }
 
+/* The newest first; `job` NULL is all. */
 int etl_backfill_list(struct etl_state *s, const char *job, bool running_only, int limit,
 	etl_thing_fn fn, void *ctx, struct etl_error *err)
 {

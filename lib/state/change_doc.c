@@ -2,10 +2,17 @@
  *
  * An operator's change of a watermark as a document of watermark_changes, its row and its list. It
  * is written with each slice (change_apply) and never removed.
+ *
+ * It says what the operator wanted and how far that is done, in slices: `reached` is the end of the
+ * last slice, `done` that there are no more. `etlctl watermark undo` looks for it here; the
+ * entries' old states stand in the entries themselves (`was`), so that an undo needs no second copy
+ * of the ledger.
  */
 #include "state/doc_read.h"
 #include "state/state.h"
 
+/* A decision about one held unit (release, discard) has the unit and the run that found it beside
+ * it. */
 static void encode(const void *thing, bson_t *out)
 {
 	const struct etl_change *c = thing;
@@ -26,6 +33,7 @@ static void encode(const void *thing, bson_t *out)
 			BCON_DATE_TIME(c->unit.end.ms), "}", "run_id", BCON_UTF8(c->run_id));
 }
 
+/* A kind that we do not know is refused: undoing it by guess would write wrong states. */
 static int decode(const bson_t *doc, void *thing, struct etl_error *err)
 {
 	struct etl_change *out = thing;

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * Counts of records and tallies by rule: sums and documents.
+ *
+ * Three kinds of numbers that are carried from a piece of work upwards, unit -> partition -> run ->
+ * the daemon's counters: records (etl_counts), windows (etl_window_counts), and warnings and
+ * rejects by rule (etl_tally). Each has one function that adds, and nobody adds member by member: a
+ * count that is new is one row in counts.h and is then added, stored and read everywhere.
  */
 #include "state/counts.h"
 
@@ -28,6 +33,7 @@ void etl_counts_add(struct etl_counts *to, const struct etl_counts *from)
 #undef X
 }
 
+/* All of them, zeros too: whoever asks `runs` in mongosh finds every field there. */
 void etl_counts_append(bson_t *out, const char *field, const struct etl_counts *counts)
 {
 	bson_t sub;
@@ -39,6 +45,8 @@ void etl_counts_append(bson_t *out, const char *field, const struct etl_counts *
 	bson_append_document_end(out, &sub);
 }
 
+/* Only those that are not 0: there is an entry for each window of ten years, and a zero that is not
+ * stored reads as zero. */
 void etl_counts_append_some(bson_t *out, const char *field, const struct etl_counts *counts)
 {
 	bson_t sub;
@@ -52,6 +60,7 @@ void etl_counts_append_some(bson_t *out, const char *field, const struct etl_cou
 	bson_append_document_end(out, &sub);
 }
 
+/* A name that we do not know is left out. */
 void etl_counts_read(const bson_t *doc, const char *field, struct etl_counts *out)
 {
 	bson_iter_t it, sub;
@@ -75,6 +84,8 @@ void etl_window_counts_add(struct etl_window_counts *to, const struct etl_window
 #undef X
 }
 
+/* Example: "windows": {"loaded": 3, "empty": 1, "failed": 0, ...}; the words are those of counts.h.
+ */
 void etl_window_counts_append(bson_t *out, const struct etl_window_counts *counts)
 {
 	bson_t sub;
@@ -88,6 +99,8 @@ void etl_window_counts_append(bson_t *out, const struct etl_window_counts *count
 
 /* ---- tallies --------------------------------------------------------------------------------- */
 
+/* Compared as far as a row has room, since a long name was cut when it was stored. Two names that
+ * differ only behind that are one row. */
 static struct etl_tally_row *find_row(const struct etl_tally *tally, const char *step,
 	const char *rule, const char *field)
 {
@@ -102,6 +115,9 @@ static struct etl_tally_row *find_row(const struct etl_tally *tally, const char 
 	return NULL;
 }
 
+/* `first` is the message of the first one and stays: it is the example that people see beside the
+ * number. When all rows are taken the rest is only counted: a rule with a value in its name must
+ * not let a run's record grow without end. */
 void etl_tally_add(struct etl_tally *tally, const char *step, const char *rule, const char *field,
 	const char *first, uint64_t n)
 {
@@ -129,6 +145,7 @@ void etl_tally_add(struct etl_tally *tally, const char *step, const char *rule, 
 	row->n += n;
 }
 
+/* What `from` had no row for has none here either. */
 void etl_tally_merge(struct etl_tally *to, const struct etl_tally *from)
 {
 	for (size_t i = 0; i < from->n; i++) {
@@ -158,6 +175,7 @@ static void append_text(bson_t *out, const char *name, const char *text)
 	bson_append_utf8(out, name, -1, copy, (int)len);
 }
 
+/* [{step, rule, field, n, first}, ..., {others: n}]; nothing if there is no row. */
 void etl_tally_append(bson_t *out, const char *field, const struct etl_tally *tally)
 {
 	bson_t list, one;

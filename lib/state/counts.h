@@ -22,7 +22,7 @@
 
 /* X(name, what it counts). A ledger entry has only those that are not 0. */
 #define ETL_COUNTS(X)                                                                           \
-	X(seen, "records in the answers")                                                       \
+	X(seen, "records in the answers, as reshape made them")                                 \
 	X(outside, "of those, dated outside of what was asked for")                             \
 	X(unplaced, "of those, refused before they had a place: unreadable, no time, future")   \
 	X(in, "of those, placed in a window that was asked for")                                \

@@ -1,6 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * Dead letters: their row, a reject -> its document, a document -> a letter, and what is asked of them.
+ * Dead letters: their row, a reject -> its document, a document -> a letter, and what is asked of
+ * them.
+ *
+ * A dead letter is a record that a step refused, kept with its raw bytes so that an operator can
+ * see why. As a document:
+ *
+ *   {_id: <hash>, job: "orders", partition: "eu", run_id: ..., at: <date>, first_at: <date>,
+ *    times: 3, step: "check", rule: "type", path: "price", message: "'x' is no number",
+ *    also: [<further violations>], window_start: ..., window_end: ..., raw: <bytes>}
+ *
+ * `etlctl dead list` shows them without the bytes, `etlctl dead show ID` one with them. A letter is
+ * no part of the commit: it is written before, and what is written twice counts up `times` instead
+ * of being two letters.
  */
 #include "state/dead_letter.h"
 
@@ -12,13 +24,17 @@
 #include "state/doc_read.h"
 #include "state/state.h"
 
-/* With the final NUL, so that no two lists of words are the same bytes. */
+/* With the final NUL, so that no two lists of words are the same bytes. Example: ("ab", "c") and
+ * ("a", "bc") would both be "abc" without it. */
 static void add_word(struct etl_hash_state *h, const char *word)
 {
 	word = word ? word : "";
 	etl_hash_add(h, word, strlen(word) + 1);
 }
 
+/* The same record that is refused for the same reason has the same id in every run, so that a unit
+ * that is read again each hour does not make 24 letters a day. With bytes, they tell records apart;
+ * without (a load that the target refused gives none), place, time and message have to. */
 void etl_dead_letter_id(const struct etl_dead_letter_info *info, const struct etl_reject *reject,
 	char out[ETL_HASH_TEXT_BYTES])
 {
@@ -67,6 +83,8 @@ static void append_window(bson_t *out, const struct etl_window *window)
 	}
 }
 
+/* What else was wrong with the same record, so that an operator does not mend one field and meet
+ * the next. */
 static void append_also(bson_t *out, const struct etl_reject *reject)
 {
 	bson_t list, one;
@@ -84,6 +102,8 @@ static void append_also(bson_t *out, const struct etl_reject *reject)
 	bson_append_array_end(out, &list);
 }
 
+/* The `_id`, `first_at` and `times` are not here: the first is the caller's, the others are the
+ * store's (etl_collection.again), which alone knows whether the letter has been there before. */
 void etl_dead_letter_append(bson_t *out, const struct etl_dead_letter_info *info,
 	const struct etl_reject *reject, const struct etl_window *window)
 {
@@ -118,7 +138,8 @@ static void read_raw(const bson_t *doc, struct etl_dead_letter *out)
 		bson_iter_binary(&it, &subtype, &out->raw_len, &out->raw);
 	if (bson_iter_init_find(&it, doc, "raw_is_bson"))
 		out->raw_is_bson = BSON_ITER_HOLDS_BOOL(&it) && bson_iter_bool(&it);
-	/* Letters of before do not say it: one that fills its room was cut, at a whole character. */
+	/* Letters of before do not say it: one that fills its room was cut, at a whole character.
+	 */
 	if (bson_iter_init_find(&it, doc, "raw_cut") && BSON_ITER_HOLDS_BOOL(&it))
 		out->raw_cut = bson_iter_bool(&it);
 	else
@@ -145,6 +166,8 @@ static void read_also(const bson_t *doc, struct etl_dead_letter *out)
 	}
 }
 
+/* Everything in `out` points into `doc` and is good as long as that is. Lenient: a field that is
+ * missing is empty, since a letter that cannot be read in full is still worth being shown. */
 void etl_dead_letter_read(const bson_t *doc, struct etl_dead_letter *out)
 {
 	bson_iter_t it;
@@ -185,8 +208,8 @@ static int decode(const bson_t *doc, void *out, struct etl_error *err)
 
 #define COUNTED {"step", 1}, {"rule", 1}, {"window_start", 1}
 
-/* A list goes along one of these indexes; counting by rule looks at nothing but the index, since what
- * was refused may be 64 KiB a letter. */
+/* A list goes along one of these indexes; counting by rule looks at nothing but the index, since
+ * what was refused may be 64 KiB a letter. */
 const struct etl_collection etl_dead_letters = {
 	.name = "dead_letters",
 	.newest_by = "at",
@@ -206,6 +229,7 @@ const struct etl_collection etl_dead_letters = {
 	.sum = {.by = {"$step", "$rule"}, .span = "$window_start"},
 };
 
+/* The caller destroys it. */
 static bson_t *document_of(const struct etl_dead_letter_info *info, const struct etl_reject *reject,
 	const struct etl_window *window)
 {
@@ -218,8 +242,12 @@ static bson_t *document_of(const struct etl_dead_letter_info *info, const struct
 	return doc;
 }
 
+/* So that 100,000 refused records never are more than 100 documents, 6.4 MiB, besides the rejects
+ * themselves. */
 #define LETTERS_AT_ONCE 100 /* of at most 64 KiB each */
 
+/* When MongoDB is unreachable in the middle, some are written and some not. The run then fails,
+ * reads the unit again, and those that are there are counted up: none is lost, none is double. */
 int etl_dead_letters_add(struct etl_state *s, const struct etl_dead_letter_info *info,
 	const struct etl_reject *rejects, size_t n, struct etl_error *err)
 {
@@ -238,6 +266,7 @@ int etl_dead_letters_add(struct etl_state *s, const struct etl_dead_letter_info 
 	return rc;
 }
 
+/* A member that is NULL asks for nothing: {"job", NULL} is all jobs. */
 static struct etl_doc_query query_of(const struct etl_dead_query *q)
 {
 	return (struct etl_doc_query){.equal = {{"job", q->job}, {"run_id", q->run_id},
@@ -254,6 +283,8 @@ int etl_dead_letter_list(struct etl_state *s, const struct etl_dead_query *query
 	return etl_doc_list(s, &etl_dead_letters, &q, fn, ctx, err);
 }
 
+/* By the first characters of an id, as a terminal shows it. Two found with `limit` 2 mean that the
+ * prefix is not enough. */
 int etl_dead_letter_find(struct etl_state *s, const char *prefix, int limit, etl_thing_fn fn, void *ctx,
 	struct etl_error *err)
 {
@@ -267,6 +298,7 @@ struct counting {
 	void *ctx;
 };
 
+/* The group's id is {step, rule}, hence the path with a dot. */
 static int tell(void *ctx, const bson_t *doc)
 {
 	const struct counting *to = ctx;
@@ -279,6 +311,8 @@ static int tell(void *ctx, const bson_t *doc)
 	return to->fn(to->ctx, &sum);
 }
 
+/* The newest ETL_DEAD_COUNTED letters are looked at, not all; `before` would begin a page, and a
+ * sum has no pages. */
 int etl_dead_letter_sums(struct etl_state *s, const struct etl_dead_query *query, etl_dead_sum_fn fn,
 	void *ctx, struct etl_error *err)
 {

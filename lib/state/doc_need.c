@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
  * Types of fields, and what an operator can do about a wrong one.
+ *
+ * Whoever has mended metadata by hand has once written a text where a date belongs. A reader that
+ * takes it for 0 would go on with 1970 or with fence 0; so what a decision depends on is checked
+ * here before it is read. Example of what an operator sees:
+ *
+ *   the metadata cannot be read: in collection 'watermarks', document 'orders/eu', the field
+ *   'fence' is a text and has to be a number; correct it, or remove the document: the ledger
+ *   makes it again
  */
 #include "state/doc_need.h"
 
@@ -45,6 +53,7 @@ static const char *type_word(bson_type_t type)
 	}
 }
 
+/* A number may be of any width, since mongosh writes 5 as a double. */
 static bool is_kind(const bson_iter_t *it, enum etl_doc_kind kind)
 {
 	switch (kind) {
@@ -61,6 +70,7 @@ static bool is_kind(const bson_iter_t *it, enum etl_doc_kind kind)
 	return false;
 }
 
+/* What happens if the document is removed, which for most is the shortest way out. */
 static const char *remedy(const char *collection)
 {
 	static const struct {
@@ -92,6 +102,8 @@ static int refuse(const char *collection, const bson_t *doc, const struct etl_do
 		kind_words[field->kind], remedy(collection));
 }
 
+/* A field that is missing or null is no error: older etlds have not written all of them, and each
+ * reader has a value for that. */
 int etl_doc_need(const char *collection, const bson_t *doc, const struct etl_doc_field *fields,
 	struct etl_error *err)
 {

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * Fields of documents.
+ *
+ * Lenient reading: what is missing or of another type is "" or 0. For what is only shown; what
+ * decisions depend on is checked first (doc_need.c). A path may go into a document: "windows.done".
  */
 #include "state/doc_read.h"
 
@@ -12,6 +15,7 @@ static bool find(const bson_t *doc, const char *path, bson_type_t type, bson_ite
 	       bson_iter_type(found) == type;
 }
 
+/* The document's own bytes, good as long as it is. */
 const char *etl_doc_text(const bson_t *doc, const char *path)
 {
 	bson_iter_t it;

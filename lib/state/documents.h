@@ -10,6 +10,7 @@
 #include "base/uuid.h"
 #include "state/counts.h"
 #include "state/rows.h"
+#include "state/targets.h"
 #include "time/window.h"
 
 #define ETL_REASON_MAX 512
@@ -33,6 +34,12 @@ struct etl_run_partition {
 	int http_status;
 	uint64_t requests, bytes;
 };
+/* What a check of the whole run says: "pass", "warn" or "fail". */
+struct etl_run_verdict {
+	const char *check, *verdict;
+	const char *message; /* "" of one that passes */
+};
+
 struct etl_run_record {
 	const char *run_id, *job, *trigger; /* sched/trigger.h has the words */
 	const char *state;		    /* run/run.h has the words; skipped, interrupted */
@@ -60,27 +67,35 @@ struct etl_run_record {
 	size_t n_steps;
 	struct etl_run_partition *partitions;
 	size_t n_partitions;
+	char target[ETL_TARGET_BYTES]; /* where its rows went; "" = nowhere */
 	struct etl_run_target *targets; /* n_targets == 0: the job has one load, and `counts` are its */
 	size_t n_targets;
+	uint64_t unfolded, folded; /* by reshape: made in addition, taken into others */
+	const struct etl_run_verdict *verdicts; /* lent */
+	size_t n_verdicts;
 };
 extern const struct etl_collection etl_runs;
 /* Newest first, as BSON; job NULL = all; limit 0 = all. */
 int etl_run_list(struct etl_state *s, const char *job, int limit, etl_doc_fn fn, void *ctx,
 	struct etl_error *err);
 
-/* Paused jobs survive a restart. In a list its texts are lent for the call. */
+/* The last order to pause or resume a job, which survives a restart. In a list its texts are lent for
+ * the call, and jobs that were resumed are passed over. */
 struct etl_pause {
 	const char *job, *who, *why;
-	etl_wall at;
+	etl_wall at; /* when it was ordered */
+	bool paused; /* false: it was resumed */
 };
 extern const struct etl_collection etl_pauses; /* by job */
-int etl_pause_set(struct etl_state *s, const char *job, bool paused, const char *who, const char *why,
-	struct etl_error *err);
+/* 1 = it is on record; -1. With `late`, for an order that could not be stored when it was given: 0 if a
+ * newer one is there, of this etld or of another, and that one stays. */
+int etl_pause_set(struct etl_state *s, const struct etl_pause *pause, bool late, struct etl_error *err);
 
-/* What was done on whose word; only ever added to. `details` may be NULL. */
+/* What was done on whose word; only ever added to. `id`: made by etl_uuid7 once for the order, so that one
+ * whose answer was lost is not there twice when it is stored again. `details` may be NULL. */
 extern const struct etl_collection etl_audit;
-int etl_audit_add(struct etl_state *s, const char *who, const char *what, const bson_t *details,
-	struct etl_error *err);
+int etl_audit_add(struct etl_state *s, const char *id, const char *who, const char *what,
+	const bson_t *details, struct etl_error *err);
 
 /* Something that is told once, however many daemons see it and however often they are started:
  * 1 = it was not told before and counts as told from now on, 0 = it was, -1. Kept for 90 days. */
@@ -111,7 +126,8 @@ extern const struct etl_collection etl_hosts; /* by host */
 #define ETL_REPROCESS(X)                                                                        \
 	X(ALL, "all", "every window, closed ones too")                                          \
 	X(MISSING, "missing", "windows that were never loaded, skipped ones too")               \
-	X(FAILED, "failed", "those, and the ones that failed or are held")
+	X(FAILED, "failed", "those, and the ones that failed or are held")                      \
+	X(STALE, "stale", "windows that another definition made, or that are in another target")
 
 enum etl_reprocess {
 #define X(id, word, help) ETL_REPROCESS_##id,

@@ -3,6 +3,9 @@
  * A ledger entry <-> its document, and the words of the states. Asks no server. Reading is
  * strict about what planning depends on and lenient about the rest: a document of a newer etld
  * has fields that this one does not know.
+ *
+ * The words are what stands in the database and in the answers of `etlctl`: a word that is
+ * published is never changed, a state that is new gets a new one.
  */
 #include "state/ledger_doc.h"
 
@@ -35,6 +38,7 @@ const char *etl_window_state_word(enum etl_window_state state)
 	return (unsigned)state < ETL_WINDOW_STATE_MAX ? state_words[state] : "unknown";
 }
 
+/* False: not one of ours, and `out` is as it was. */
 bool etl_window_state_parse(const char *word, enum etl_window_state *out)
 {
 	for (int i = 0; i < ETL_WINDOW_STATE_MAX; i++) {
@@ -59,6 +63,7 @@ const char *etl_change_kind_word(enum etl_change_kind kind)
 	return (unsigned)kind < ETL_CHANGE_KIND_MAX ? change_words[kind] : "unknown";
 }
 
+/* As above. */
 bool etl_change_kind_parse(const char *word, enum etl_change_kind *out)
 {
 	for (int i = 0; i < ETL_CHANGE_KIND_MAX; i++) {
@@ -130,6 +135,8 @@ static void append_object(bson_t *out, const struct etl_object *object)
 	BSON_APPEND_UTF8(out, "etag", object->etag);
 }
 
+/* The whole entry as commit writes it. `writer`, `was` and `change_id` are left out: commit clears
+ * the first, and the others belong to an operator's change (state_mongodb_change.c). */
 void etl_ledger_to_bson(const char *job, const char *partition,
 	const struct etl_ledger_entry *entry, bson_t *out)
 {
@@ -152,6 +159,8 @@ void etl_ledger_to_bson(const char *job, const char *partition,
 	BSON_APPEND_INT64(out, "fence", entry->fence);
 	etl_counts_append_some(out, "counts", &entry->counts);
 	BSON_APPEND_UTF8(out, "hash", entry->hash);
+	if (entry->definition)
+		BSON_APPEND_INT64(out, "definition", (int64_t)entry->definition);
 	BSON_APPEND_UTF8(out, "reason", entry->reason);
 	BSON_APPEND_UTF8(out, "dirty_token", entry->dirty_token);
 	BSON_APPEND_DATE_TIME(out, "fetched_at", entry->fetched.ms);
@@ -162,6 +171,7 @@ void etl_ledger_to_bson(const char *job, const char *partition,
 		etl_waiver_to_bson(&entry->held, out);
 }
 
+/* A text of another type is empty here: those that matter were checked before. */
 static void read_text(const bson_iter_t *it, char *out, size_t size)
 {
 	etl_text_copy(out, size, BSON_ITER_HOLDS_UTF8(it) ? bson_iter_utf8(it, NULL) : "");
@@ -187,7 +197,8 @@ static bool read_was(const bson_iter_t *it, struct etl_ledger_entry *e)
 }
 
 /* One pass over the document instead of a search for each field: a scan reads tens of thousands
- * of entries, and a search begins at the first field each time. */
+ * of entries, and a search begins at the first field each time. Longer than a table of fields would
+ * be fast: comparing a dozen short keys costs less than the document's way over the network. */
 static void read_field(const bson_iter_t *it, struct etl_ledger_entry *e, char *state, size_t size)
 {
 	const char *key = bson_iter_key(it);
@@ -208,6 +219,8 @@ static void read_field(const bson_iter_t *it, struct etl_ledger_entry *e, char *
 		e->fence = bson_iter_as_int64(it);
 	else if (etl_streq(key, "hash"))
 		read_text(it, e->hash, sizeof e->hash);
+	else if (etl_streq(key, "definition") && BSON_ITER_HOLDS_INT64(it))
+		e->definition = (uint64_t)bson_iter_int64(it);
 	else if (etl_streq(key, "reason"))
 		read_text(it, e->reason, sizeof e->reason);
 	else if (etl_streq(key, "dirty_token"))

@@ -168,8 +168,8 @@ int etl_smdb_watermark_list(struct etl_state *s,
 int etl_smdb_ledger_scan(struct etl_state *s, const char *job, const char *partition,
 	const struct etl_window *range, enum etl_ledger_select select, etl_ledger_fn fn, void *ctx,
 	struct etl_error *err);
-int etl_smdb_ledger_in_state(struct etl_state *s, const char *job, enum etl_window_state state,
-	size_t max, etl_unit_fn fn, void *ctx, struct etl_error *err);
+int etl_smdb_ledger_held(struct etl_state *s, const char *job, size_t max, etl_unit_fn fn, void *ctx,
+	struct etl_error *err);
 int etl_smdb_ledger_objects(struct etl_state *s, const char *job, const char *partition,
 	const char *from, size_t max, etl_ledger_fn fn, void *ctx, struct etl_error *err);
 int etl_smdb_ledger_open(struct etl_state *s, const char *job, size_t max,

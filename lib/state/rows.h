@@ -51,10 +51,11 @@ struct etl_collection {
 };
 
 /* A field that holds just this; with neither text nor date it is not looked at. Not `newest_by` in
- * a query with `before`. */
+ * a query with `before`. `or_before`, of put_if alone: the date, or an earlier one. */
 struct etl_equal {
 	const char *field, *text;
 	const etl_wall *date;
+	bool or_before;
 };
 
 /* Which documents of a collection; all of it lent for the call. */

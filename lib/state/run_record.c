@@ -1,6 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
  * A run's record -> its document, and the row of those.
+ *
+ * A run's record is written when it starts (state "running") and again when it ends, replaced
+ * whole. It is what `etlctl runs` and `etlctl show ID` print:
+ *
+ *   {_id: <run id>, job: "orders", trigger: "schedule", state: "ok", reason: "",
+ *    host: "a", generation: 3, fence: 8, attempt: 1, slot: <00:20>,
+ *    started: ..., ended: ..., duration_ms: 5120, counts: {...}, windows: {...},
+ *    steps: [{name: "extract", visits: 3, duration_us: 40311}, ...],
+ *    partitions: [{partition: "eu", state: "ok", windows: {...}, counts: {...}, ...}]}
+ *
+ * Nothing is decided by it: a record that is lost with MongoDB unreachable loses history, not data.
+ * Nothing reads it back into a struct here, the answers are made from the document.
  */
 #include "state/run_record.h"
 
@@ -21,6 +33,7 @@ static void append_objects(bson_t *out, uint64_t missing, uint64_t waiting)
 			BCON_INT64((int64_t)waiting), "}");
 }
 
+/* Time is summed over partitions, which run side by side: the sum may be more than the run took. */
 static void append_steps(bson_t *out, const struct etl_run_record *run)
 {
 	bson_t list, one;
@@ -38,6 +51,7 @@ static void append_steps(bson_t *out, const struct etl_run_record *run)
 	bson_append_array_end(out, &list);
 }
 
+/* Error kind, code and HTTP status are apart from the reason so that a query can count them. */
 static void append_partition(bson_t *one, const struct etl_run_partition *p)
 {
 	append_text(one, "partition", p->partition);
@@ -69,6 +83,7 @@ static void append_partitions(bson_t *out, const struct etl_run_record *run)
 	bson_append_array_end(out, &list);
 }
 
+/* Only for a run that loads to several; for one the run's own counts say it. */
 static void append_targets(bson_t *out, const struct etl_run_record *run)
 {
 	bson_t list, one;
@@ -94,6 +109,40 @@ static void append_targets(bson_t *out, const struct etl_run_record *run)
 	bson_append_array_end(out, &list);
 }
 
+/* Before the counts: what reshape made of the answers' records. */
+static void append_reshape(bson_t *out, const struct etl_run_record *run)
+{
+	bson_t sub;
+
+	if (!run->unfolded && !run->folded)
+		return;
+	BSON_APPEND_DOCUMENT_BEGIN(out, "reshape", &sub);
+	BSON_APPEND_INT64(&sub, "unfolded", (int64_t)run->unfolded);
+	BSON_APPEND_INT64(&sub, "folded", (int64_t)run->folded);
+	bson_append_document_end(out, &sub);
+}
+
+static void append_verdicts(bson_t *out, const struct etl_run_record *run)
+{
+	bson_t list, one;
+	char key[24];
+
+	if (!run->n_verdicts)
+		return;
+	BSON_APPEND_ARRAY_BEGIN(out, "verdicts", &list);
+	for (size_t i = 0; i < run->n_verdicts; i++) {
+		snprintf(key, sizeof key, "%zu", i);
+		BSON_APPEND_DOCUMENT_BEGIN(&list, key, &one);
+		append_text(&one, "check", run->verdicts[i].check);
+		append_text(&one, "verdict", run->verdicts[i].verdict);
+		append_text(&one, "message", run->verdicts[i].message);
+		bson_append_document_end(&list, &one);
+	}
+	bson_append_array_end(out, &list);
+}
+
+/* Slots that were decided without a run before this one, and why (`code`): after an hour's
+ * standstill of a job every ten minutes "first 00:10, last 00:50, slots 5". */
 static void append_passed_over(bson_t *out, const struct etl_run_record *run)
 {
 	bson_t sub;
@@ -108,6 +157,7 @@ static void append_passed_over(bson_t *out, const struct etl_run_record *run)
 	bson_append_document_end(out, &sub);
 }
 
+/* The range that an operator has asked for; a run by schedule asks for none. */
 static void append_asked(bson_t *out, const struct etl_window *w)
 {
 	bson_t sub;
@@ -120,6 +170,9 @@ static void append_asked(bson_t *out, const struct etl_window *w)
 	bson_append_document_end(out, &sub);
 }
 
+/* `run_id` stands beside `_id` because letters and entries call it so, and one query then does for
+ * all. What is unknown is left out and not stored as 0 or "": a run without an end has no `ended`,
+ * which also keeps the TTL index from removing it. */
 void etl_run_record_to_bson(const struct etl_run_record *run, bson_t *out)
 {
 	append_text(out, "_id", run->run_id);
@@ -149,13 +202,17 @@ void etl_run_record_to_bson(const struct etl_run_record *run, bson_t *out)
 	}
 	append_passed_over(out, run);
 	append_asked(out, &run->window);
+	append_reshape(out, run);
 	etl_counts_append(out, "counts", &run->counts);
+	if (*run->target)
+		append_text(out, "target", run->target);
 	append_targets(out, run);
 	etl_window_counts_append(out, &run->windows);
 	append_objects(out, run->missing, run->waiting);
 	BSON_APPEND_INT64(out, "warnings", (int64_t)run->warnings);
 	if (run->warned)
 		etl_tally_append(out, "warned", run->warned);
+	append_verdicts(out, run);
 	if (run->rejects)
 		etl_tally_append(out, "rejects", run->rejects);
 	append_steps(out, run);
@@ -178,6 +235,7 @@ const struct etl_collection etl_runs = {
 	.encode = encode,
 };
 
+/* `job` NULL is all jobs; the newest first. */
 int etl_run_list(struct etl_state *s, const char *job, int limit, etl_doc_fn fn, void *ctx,
 	struct etl_error *err)
 {

@@ -2,6 +2,10 @@
  *
  * Hosts to documents and back, and their row. Other documents in `sources` are left alone: a host's
  * is one that has a breaker.
+ *
+ * What one etld has learnt of a host is what the others and the next start should know: that it
+ * asked to be left alone until 10:15 (`hold_until`, by a Retry-After), or that it failed so often
+ * that nobody asks it (`breaker`). 30 days without news, and it is forgotten.
  */
 #include "base/str.h"
 #include "state/doc_read.h"
@@ -33,6 +37,7 @@ static void encode(const void *thing, bson_t *out)
 	BSON_APPEND_DATE_TIME(out, "updated_at", source->updated.ms);
 }
 
+/* 0 = not a host's. A breaker with a word that we do not know is judged where it is used. */
 static int decode(const bson_t *doc, void *thing, struct etl_error *err)
 {
 	struct etl_source_state *out = thing;

@@ -11,6 +11,7 @@
 #include <bson/bson.h>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/uuid.h"
 #include "time/object.h"
 #include "state/counts.h"
@@ -50,7 +51,7 @@ static inline bool etl_window_is_closed(enum etl_window_state s)
 }
 
 /* Which checks hold a unit back, and an operator's word that some of them may be passed over. It
- * counts for the content that was held, which is the entry's `hash`, and for these very rules. */
+ * counts for the content that was held, wherever that is loaded to, and for these very rules. */
 #define ETL_HELD_MAX 6
 struct etl_held {
 	struct etl_held_check {
@@ -61,6 +62,7 @@ struct etl_held {
 	size_t n;
 	bool more; /* others hold it too: there was no room to tell them */
 	etl_wall since; /* held in each attempt since then */
+	char content[ETL_HASH_TEXT_BYTES]; /* its hash, without the load's; "" = that of the entry, with it */
 	char by[80]; /* who released; "" = nobody */
 	etl_wall at;
 };
@@ -98,6 +100,9 @@ struct etl_ledger_entry {
 	int64_t fence;
 	struct etl_counts counts; /* of the last attempt */
 	char hash[40];		  /* content hash of what was offered to the sink; "" = none */
+	/* Of the job (job/definition.h) that made what the target has of it. The commit's word; with the
+	 * watermark's `targets` it says in which target that is. 0 = not known, or nothing is there. */
+	uint64_t definition;
 	char reason[ETL_REASON_MAX]; /* failed, held, skipped, unrecoverable, dirty: why */
 	/* Changes with each dirty mark. What plan saw goes into the commit: a mark that came in
 	 * between keeps the window dirty. "" = never marked. */
@@ -113,12 +118,24 @@ struct etl_ledger_entry {
 	 * with it both. Written by change_apply alone. */
 	char change_id[ETL_UUID_BYTES];
 	enum etl_window_state was;
-	struct etl_held held; /* held; and loaded after a release */
+	/* Of a unit that is held; of one that was loaded after a release; and of a closed one that is dirty:
+	 * what holds newer content of it back, while what it has stays. */
+	struct etl_held held;
 };
 
 static inline struct etl_unit_key etl_entry_key(const struct etl_ledger_entry *entry)
 {
 	return (struct etl_unit_key){entry->window, entry->object.name};
+}
+
+/* Something of the unit waits for an operator's word: all of it, or newer content of a closed one. */
+static inline bool etl_ledger_is_held(const struct etl_ledger_entry *e)
+{
+	bool closed = e->state == ETL_WINDOW_LOADED || e->state == ETL_WINDOW_EMPTY;
+
+	if (e->state == ETL_WINDOW_HELD)
+		return true;
+	return closed && e->dirty && e->held.n && !etl_held_is_free(&e->held);
 }
 
 struct etl_watermark {
@@ -286,9 +303,9 @@ extern const struct etl_collection etl_changes; /* written by change_apply alone
 int etl_change_list(struct etl_state *s, const struct etl_change_query *query, etl_thing_fn fn,
 	void *ctx, struct etl_error *err);
 
-/* Does a backfill with this word want a window? `state` is that of its ledger entry; there is none if
- * `entry` is false. */
-bool etl_reprocess_wants(enum etl_reprocess r, bool entry, enum etl_window_state state);
+/* Does a backfill with this word want a window? `state` is that of its ledger entry, `stale` says that it
+ * is not of the job's definition or target; there is none if `entry` is false. */
+bool etl_reprocess_wants(enum etl_reprocess r, bool entry, enum etl_window_state state, bool stale);
 
 enum etl_ledger_select {
 	ETL_LEDGER_ALL,	    /* every entry that overlaps the range */
@@ -389,10 +406,10 @@ struct etl_state_ops {
 		int (*fn)(void *ctx, const char *partition, const struct etl_ledger_entry *entry),
 		void *ctx, struct etl_error *err);
 
-	/* The entries of one state, of one job or (NULL) of all, in no order: what an index finds. As
-	 * ledger_open: 1, 0 = `max` were given and there are more, -1. */
-	int (*ledger_in_state)(struct etl_state *s, const char *job, enum etl_window_state state,
-		size_t max, etl_unit_fn fn, void *ctx, struct etl_error *err);
+	/* The entries that are held (etl_ledger_is_held), of one job or (NULL) of all, in no order: what
+	 * indexes find. As ledger_open: 1, 0 = `max` were given and there are more, -1. */
+	int (*ledger_held)(struct etl_state *s, const char *job, size_t max, etl_unit_fn fn, void *ctx,
+		struct etl_error *err);
 
 	/* Open units, summed by the store: the answer is as long as there are partitions with such,
 	 * however many windows failed. `job` NULL = all jobs; `range` NULL = all, else those that
@@ -415,8 +432,9 @@ struct etl_state_ops {
 	void (*abort)(struct etl_state *s, struct etl_txn *txn);
 
 	/* Marks windows failed, held, skipped ...; guarded by the fence; never closes a window
-	 * as loaded or empty, never touches `hash` and `dirty` of a closed one and never writes
-	 * `held` and `token`: these are the commit's word. */
+	 * as loaded or empty, never touches `hash`, `definition` and `token`: these are the commit's
+	 * word, and so is `held` but for one case: a loaded or empty window whose newer content is
+	 * held gets it, and becomes dirty. */
 	int (*ledger_mark)(struct etl_state *s, const char *job, const char *partition,
 		int64_t fence, const struct etl_ledger_entry *entries, size_t n,
 		struct etl_error *err);
@@ -435,6 +453,8 @@ struct etl_state_ops {
 	 * accept and discard touch those that are not closed (what is not there is made), release
 	 * those that are held (pending if all that holds them is released), rewind closed ones, undo
 	 * those that still carry the id of `undoes`; an undo that is done marks that change.
+	 * A closed one whose newer content is held stays what it is: a release of it waits for the next
+	 * run, a discard ends its being dirty.
 	 * CONFLICT: another fence, or another watermark than `expected`. TRANSIENT "txn.retry":
 	 * nothing is in; "txn.unknown": it may be. Both after a short effort: the same slice again,
 	 * a little later, is for the caller. */

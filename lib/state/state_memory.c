@@ -3,6 +3,15 @@
  * The store in memory, for simulation and tests: the same promises as the MongoDB store, one
  * lock, lists in order of arrival. Its clock is the one given. It has no transactions: a
  * commit is one step under the lock.
+ *
+ * Why a second store at all: the simulation runs thousands of histories of the scheduler with a
+ * clock of its own, and every unit test of flow, run and plan wants a store without a server. That
+ * is worth something only as long as the two stores answer alike, so tests/unit/state runs the same
+ * contracts (contract_*.h) against both, and a rule that stands here has its twin in the
+ * state_mongodb_*.c file of the same topic. Where the two could differ, the comment names the twin.
+ *
+ * Nothing here fails: `err` is written only for a refusal that MongoDB would give too (fenced, a
+ * bug of the caller).
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -13,6 +22,7 @@
 #include "state/ledger_doc.h"
 #include "state/memory.h"
 
+/* There is nothing to make: no indexes, no layout. */
 static int prepare(struct etl_state *s, struct etl_error *err)
 {
 	(void)s;
@@ -20,6 +30,8 @@ static int prepare(struct etl_state *s, struct etl_error *err)
 	return 0;
 }
 
+/* False, so that flow takes the road for a server without them (idempotent load, then commit). What
+ * a commit writes is one step all the same, since all of it happens under the lock. */
 static bool has_transactions(struct etl_state *s)
 {
 	(void)s;
@@ -28,6 +40,8 @@ static bool has_transactions(struct etl_state *s)
 
 /* ---- watermarks ------------------------------------------------------------------------- */
 
+/* A search from the front: tests have a dozen partitions, not thousands. The pointer is good until
+ * the lock is given back or a row is added. */
 struct watermark_row *etl_memory_mark(struct memory *m, const char *job, const char *partition)
 {
 	for (size_t i = 0; i < m->n_marks; i++)
@@ -37,6 +51,8 @@ struct watermark_row *etl_memory_mark(struct memory *m, const char *job, const c
 	return NULL;
 }
 
+/* `processed` begins at the origin: nothing is processed yet, and everything from the origin on is
+ * due. */
 static struct watermark_row *mark_new(struct memory *m, const char *job, const char *partition,
 	etl_wall origin, int64_t window_ms)
 {
@@ -52,6 +68,8 @@ static struct watermark_row *mark_new(struct memory *m, const char *job, const c
 	return row;
 }
 
+/* The one refusal that says "you are no longer the holder". The caller must stop: another etld has
+ * the job and may be writing the same windows. */
 static int fenced(struct etl_error *err, const char *job, const char *partition, int64_t fence)
 {
 	return etl_error_set(err, ETL_CONFLICT, "state.fenced",
@@ -59,6 +77,11 @@ static int fenced(struct etl_error *err, const char *job, const char *partition,
 		(long long)fence);
 }
 
+/* The law of fences, first half: a claim raises the partition's fence and never lowers it. Example:
+ * A claims with fence 7, B takes the lease over and claims with 8. From then on A's claim with 7,
+ * its marks and its commit are refused, however late they arrive. Origin and window length are
+ * taken from the claim only when the row is new; a stored row wins over the configuration, because
+ * the ledger was written by it. */
 static int watermark_claim(struct etl_state *s, const char *job, const char *partition,
 	int64_t fence, etl_wall origin, int64_t window_ms, struct etl_watermark *out,
 	struct etl_error *err)
@@ -87,6 +110,8 @@ static int watermark_get(struct etl_state *s, const char *job, const char *parti
 	return etl_memory_unlock(m, row != NULL);
 }
 
+/* What `fn` answers only ends the list; it is no error. The lock is held meanwhile, so `fn` must
+ * not ask the store. */
 static int watermark_list(struct etl_state *s,
 	int (*fn)(void *ctx, const char *job, const char *partition,
 		const struct etl_watermark *watermark),
@@ -111,11 +136,19 @@ static struct lane *lane_of(struct memory *m, const char *job, const char *parti
 	return NULL;
 }
 
+/* Half open: windows 10:00-11:00 and 11:00-12:00 do not overlap. */
 static bool overlaps(const struct etl_window *a, const struct etl_window *b)
 {
 	return a->start.ms < b->end.ms && a->end.ms > b->start.ms;
 }
 
+/* The four ways of asking, for the range 10:00-11:00:
+ *
+ *   BEGUN   what begins in it; also one without a length (start = end)
+ *   ALL     what overlaps it, a day's window 00:00-24:00 too
+ *   DIRTY   of those the ones marked for reading again
+ *   OPEN    of those the ones that are due: not closed, or dirty
+ */
 static bool selected(const struct etl_ledger_entry *e, const struct etl_window *range,
 	enum etl_ledger_select select)
 {
@@ -162,6 +195,7 @@ static size_t place_at(const struct lane *lane, etl_wall start)
 	return place_of(lane, &unit);
 }
 
+/* A copy of what was found, so that it can be told of without the lock. */
 struct found {
 	struct etl_ledger_entry *entries;
 	size_t n, cap;
@@ -183,6 +217,8 @@ static void collect(const struct lane *lane, const struct etl_window *range,
 	}
 }
 
+/* qsort is not stable, and two partitions may have windows with one start: in what order they come
+ * is not promised. */
 static int by_start(const void *a, const void *b)
 {
 	const struct etl_ledger_entry *x = a, *y = b;
@@ -190,7 +226,9 @@ static int by_start(const void *a, const void *b)
 	return (x->window.start.ms > y->window.start.ms) - (x->window.start.ms < y->window.start.ms);
 }
 
-/* Copies first: `fn` may call the store again. */
+/* Copies first: `fn` may call the store again. Only a scan over all partitions has to be sorted:
+ * one lane is in order already. The promise is order by start, on which planning relies when it
+ * walks grid and ledger side by side. */
 static int ledger_scan(struct etl_state *s, const char *job, const char *partition,
 	const struct etl_window *range, enum etl_ledger_select select, etl_ledger_fn fn, void *ctx,
 	struct etl_error *err)
@@ -230,6 +268,8 @@ static int ledger_objects(struct etl_state *s, const char *job, const char *part
 	return etl_memory_unlock(m, rc);
 }
 
+/* 1 = that was all; 0 = there are more than `max`, of which `fn` has seen `max`. Unlike a scan this
+ * calls `fn` under the lock: it may not ask the store again. */
 static int ledger_open(struct etl_state *s, const char *job, size_t max,
 	int (*fn)(void *ctx, const char *partition, const struct etl_ledger_entry *entry), void *ctx,
 	struct etl_error *err)
@@ -252,8 +292,8 @@ static int ledger_open(struct etl_state *s, const char *job, size_t max,
 	return rc;
 }
 
-static int ledger_in_state(struct etl_state *s, const char *job, enum etl_window_state state,
-	size_t max, etl_unit_fn fn, void *ctx, struct etl_error *err)
+static int ledger_held(struct etl_state *s, const char *job, size_t max, etl_unit_fn fn, void *ctx,
+	struct etl_error *err)
 {
 	struct memory *m = etl_memory_lock(s);
 	int rc = 1;
@@ -263,7 +303,7 @@ static int ledger_in_state(struct etl_state *s, const char *job, enum etl_window
 		for (size_t k = 0; k < m->lanes[i].n && rc == 1; k++) {
 			const struct lane *lane = &m->lanes[i];
 
-			if ((job && !etl_streq(lane->job, job)) || lane->entries[k].state != state)
+			if ((job && !etl_streq(lane->job, job)) || !etl_ledger_is_held(&lane->entries[k]))
 				continue;
 			if (max-- == 0)
 				rc = 0;
@@ -273,6 +313,8 @@ static int ledger_in_state(struct etl_state *s, const char *job, enum etl_window
 	return etl_memory_unlock(m, rc);
 }
 
+/* A unit is told by its start alone; its end may change when the window length does. The pointer is
+ * good until an entry is added or removed, since that moves the others. */
 struct etl_ledger_entry *etl_memory_entry(struct memory *m, const char *job,
 	const char *partition, const struct etl_unit_key *unit)
 {
@@ -284,6 +326,8 @@ struct etl_ledger_entry *etl_memory_entry(struct memory *m, const char *job,
 	return &lane->entries[at];
 }
 
+/* The caller has looked and found none: this does not look again and would make a second entry of
+ * the same start. */
 struct etl_ledger_entry *etl_memory_entry_new(struct memory *m, const char *job,
 	const char *partition, const struct etl_unit_key *unit)
 {
@@ -318,6 +362,7 @@ static void free_lent(struct etl_ledger_entry *entry)
 	etl_free_const(entry->token.data);
 }
 
+/* For the undo of a change that had made the entry. What is not there is removed already. */
 void etl_memory_entry_remove(struct memory *m, const char *job, const char *partition,
 	const struct etl_unit_key *unit)
 {
@@ -331,6 +376,7 @@ void etl_memory_entry_remove(struct memory *m, const char *job, const char *part
 	memmove(&lane->entries[at], &lane->entries[at + 1], (lane->n - at) * sizeof *lane->entries);
 }
 
+/* Two binary searches instead of a walk: units that begin in the range, whatever their state. */
 static int ledger_count(struct etl_state *s, const char *job, const char *partition,
 	const struct etl_window *range, uint64_t *n, struct etl_error *err)
 {
@@ -357,6 +403,10 @@ static struct etl_ledger_entry entry_of(const struct etl_ledger_entry *given, in
 	return fresh;
 }
 
+/* The law of dirty marks: a commit clears the mark that it has read, not one that came while it was
+ * reading. Example: the run reads 10:00 at token "mark 4"; upstream commits 10:00 again meanwhile
+ * and sets "mark 5". The commit writes the run's data and leaves dirty with "mark 5", so 10:00 is
+ * read once more. Cleared blindly, the change would be lost for ever. */
 static void put_entry(struct memory *m, const struct etl_commit *c,
 	const struct etl_ledger_entry *entry)
 {
@@ -393,6 +443,7 @@ static void put_dirty(struct memory *m, const struct etl_dirty_mark *mark, const
 		"upstream job '%s' changed this window", upstream);
 }
 
+/* No transaction is begun, and NULL is what tells flow so. */
 static int begin(struct etl_state *s, struct etl_txn **txn, struct etl_error *err)
 {
 	(void)s;
@@ -407,6 +458,10 @@ static void abort_txn(struct etl_state *s, struct etl_txn *txn)
 	(void)txn;
 }
 
+/* Fence, entries, marks of dependants and the watermark, all or nothing: the fence is checked
+ * before the first write and nothing after it can fail. The watermark only rises here. Example: a
+ * backfill of May commits while the watermark stands in June; its entries are written, the
+ * watermark stays. The origin may move down with it. */
 static int commit(struct etl_state *s, struct etl_txn *txn, const struct etl_commit *c,
 	struct etl_error *err)
 {
@@ -442,6 +497,9 @@ static bool stands(enum etl_window_state now, enum etl_window_state mark)
 	return now == ETL_WINDOW_LOADED || now == ETL_WINDOW_EMPTY;
 }
 
+/* A mark tells of an attempt; only a commit tells of data. So the story (run, attempt, reason) is
+ * always taken over, and the state only if no data stands under it. `fetched` stays when the
+ * attempt has received nothing. */
 static void mark_one(struct memory *m, const char *job, const char *partition, int64_t fence,
 	const struct etl_ledger_entry *e)
 {
@@ -456,6 +514,7 @@ static void mark_one(struct memory *m, const char *job, const char *partition, i
 		old->token = (struct etl_token){.len = 0};
 		own(old, name);
 		old->held = (struct etl_held){.n = 0};
+		old->definition = 0;
 		return;
 	}
 	memcpy(old->run_id, e->run_id, sizeof old->run_id);
@@ -463,6 +522,11 @@ static void mark_one(struct memory *m, const char *job, const char *partition, i
 	old->attempt = e->attempt;
 	old->fence = fence;
 	old->updated = e->updated;
+	if (e->state == ETL_WINDOW_HELD && e->held.n &&
+		(old->state == ETL_WINDOW_LOADED || old->state == ETL_WINDOW_EMPTY)) {
+		old->held = e->held;
+		old->dirty = true;
+	}
 	if (stands(old->state, e->state))
 		return;
 	if (e->object.name) {
@@ -478,6 +542,8 @@ static void mark_one(struct memory *m, const char *job, const char *partition, i
 		old->fetched = e->fetched;
 }
 
+/* All entries are checked before the first is written, so that a bug of the caller leaves no half
+ * of them. */
 static int ledger_mark(struct etl_state *s, const char *job, const char *partition,
 	int64_t fence, const struct etl_ledger_entry *entries, size_t n, struct etl_error *err)
 {
@@ -496,6 +562,10 @@ static int ledger_mark(struct etl_state *s, const char *job, const char *partiti
 	return etl_memory_unlock(m, 0);
 }
 
+/* Before a load that no transaction covers: the units are made dirty and bear the run's id as
+ * writer, so that a crash in the middle of the load leaves a trace by which the next run reads them
+ * again. The commit takes both away. There is no fence here, since doubting too much costs one more
+ * read and doubting too little costs data. */
 static int ledger_doubt(struct etl_state *s, const char *job, const char *partition,
 	const char *run_id, const struct etl_unit_key *units, size_t n, struct etl_error *err)
 {
@@ -515,6 +585,7 @@ static int ledger_doubt(struct etl_state *s, const char *job, const char *partit
 	return etl_memory_unlock(m, 0);
 }
 
+/* The caller sees to it that nobody else has the store any more; the clock is not ours. */
 static void memory_free(struct etl_state *s)
 {
 	struct memory *m = (struct memory *)s;
@@ -561,7 +632,7 @@ static const struct etl_state_ops memory_ops = {
 	.ledger_scan = ledger_scan,
 	.ledger_objects = ledger_objects,
 	.ledger_open = ledger_open,
-	.ledger_in_state = ledger_in_state,
+	.ledger_held = ledger_held,
 	.open_sums = etl_memory_open_sums,
 	.ledger_count = ledger_count,
 	.begin = begin,

@@ -96,6 +96,23 @@ static void put_state(const struct etl_change_slice *slice, struct etl_ledger_en
 	snprintf(entry->change_id, sizeof entry->change_id, "%s", c->id);
 }
 
+static bool has_newer_held(const struct etl_ledger_entry *entry)
+{
+	return (entry->state == ETL_WINDOW_LOADED || entry->state == ETL_WINDOW_EMPTY) && entry->dirty &&
+		entry->held.n;
+}
+
+/* A closed one whose newer content is held stays what it is, and is asked for no more. */
+static void leave_window(struct memory *m, const struct etl_change_slice *slice, struct change_row *row,
+	struct etl_ledger_entry *entry)
+{
+	if (!has_newer_held(entry) || etl_streq(entry->change_id, slice->change->id))
+		return;
+	note_touched(row, entry->window, entry);
+	put_state(slice, entry, entry->state, etl_now(m->base.clock));
+	entry->dirty = false;
+}
+
 /* A window that is closed keeps its state; what is made here is noted as absent before, for the
  * undo. */
 static void skip_window(struct memory *m, const struct etl_change_slice *slice,
@@ -106,6 +123,10 @@ static void skip_window(struct memory *m, const struct etl_change_slice *slice,
 		etl_memory_entry(m, c->job, c->partition, &unit);
 	enum etl_window_state was = entry ? entry->state : ETL_WINDOW_PENDING;
 
+	if (entry && c->kind == ETL_CHANGE_DISCARD && etl_window_is_closed(entry->state)) {
+		leave_window(m, slice, row, entry);
+		return;
+	}
 	if (entry && etl_window_is_closed(entry->state))
 		return;
 	note_touched(row, unit.window, entry);
@@ -158,12 +179,13 @@ static void release_window(struct memory *m, const struct etl_change_slice *slic
 	struct etl_ledger_entry *entry =
 		etl_memory_entry(m, c->job, c->partition, &unit);
 
-	if (!entry || entry->state != ETL_WINDOW_HELD || etl_streq(entry->change_id, c->id))
+	if (!entry || (entry->state != ETL_WINDOW_HELD && !has_newer_held(entry)) ||
+		etl_streq(entry->change_id, c->id))
 		return;
 	note_touched(row, unit.window, entry);
 	put_state(slice, entry, entry->state, etl_now(m->base.clock));
 	put_waiver(&entry->held, slice->held);
-	if (etl_held_is_free(slice->held))
+	if (etl_held_is_free(slice->held) && entry->state == ETL_WINDOW_HELD)
 		entry->state = ETL_WINDOW_PENDING;
 }
 

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Documents by rows in memory (rows.h): the same documents as in MongoDB, looked through one by one.
+ * Documents by rows in memory (rows.h): the same documents as in MongoDB, looked through one by
+ * one.
+ *
+ * One list of documents per collection, in order of arrival and without an index. Every question
+ * looks through all of them, which is what makes this simple enough to be the measure for the
+ * MongoDB store: same order, same limit, same heavy field left out.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +15,8 @@
 #include "state/doc_read.h"
 #include "state/memory.h"
 
-/* Those of one kind, made at the first question. */
+/* Those of one kind, made at the first question. A collection is known by the address of its row,
+ * as in MongoDB by its name. */
 static struct memory_docs *docs_of(struct memory *m, const struct etl_collection *c)
 {
 	for (size_t i = 0; i < m->n_docs; i++)
@@ -21,6 +27,7 @@ static struct memory_docs *docs_of(struct memory *m, const struct etl_collection
 	return &m->docs[m->n_docs++];
 }
 
+/* NULL: there is none. The pointer is good until a document is added or removed. */
 static struct doc_row *row_of(struct memory_docs *docs, const char *id)
 {
 	for (size_t i = 0; i < docs->n; i++)
@@ -39,6 +46,8 @@ void etl_memory_docs_fini(struct memory *m)
 	free(m->docs);
 }
 
+/* Takes the document over. Its id and its date are kept beside it, because sorting compares them
+ * thousands of times. */
 static void set_doc(const struct etl_collection *c, struct doc_row *row, bson_t *doc)
 {
 	if (row->doc)
@@ -54,6 +63,8 @@ static struct doc_row *row_new(struct memory_docs *docs)
 	return &docs->rows[docs->n++];
 }
 
+/* A condition without a value is none and is met by every document; one whose field is missing or
+ * of another type is not met. */
 static bool is_equal(const bson_t *doc, const struct etl_equal *equal)
 {
 	bson_iter_t it;
@@ -64,11 +75,15 @@ static bool is_equal(const bson_t *doc, const struct etl_equal *equal)
 		return false;
 	if (equal->text)
 		return BSON_ITER_HOLDS_UTF8(&it) && etl_streq(bson_iter_utf8(&it, NULL), equal->text);
-	return BSON_ITER_HOLDS_DATE_TIME(&it) && bson_iter_date_time(&it) == equal->date->ms;
+	if (!BSON_ITER_HOLDS_DATE_TIME(&it))
+		return false;
+	return equal->or_before ? bson_iter_date_time(&it) <= equal->date->ms :
+				  bson_iter_date_time(&it) == equal->date->ms;
 }
 
 /* ---- writing ----------------------------------------------------------------------------------- */
 
+/* Borrowed, until the lock is given back. */
 const bson_t *etl_memory_doc(struct memory *m, const struct etl_collection *c, const char *id)
 {
 	const struct doc_row *row = row_of(docs_of(m, c), id);
@@ -76,6 +91,8 @@ const bson_t *etl_memory_doc(struct memory *m, const struct etl_collection *c, c
 	return row ? row->doc : NULL;
 }
 
+/* One with the same `_id` is replaced whole. Without an `_id` each is a document of its own, as the
+ * audit's notes are. */
 void etl_memory_doc_put(struct memory *m, const struct etl_collection *c, const bson_t *doc)
 {
 	struct memory_docs *docs = docs_of(m, c);
@@ -84,6 +101,9 @@ void etl_memory_doc_put(struct memory *m, const struct etl_collection *c, const 
 	set_doc(c, row ? row : row_new(docs), bson_copy(doc));
 }
 
+/* For what may come twice and is counted: a dead letter that the same record makes in each run.
+ * Example: first seen on Monday, again on Tuesday, gives `at` Tuesday, `first_at` Monday, `times`
+ * 2. The twin of again_update in state_mongodb_docs.c. */
 static void put_again(struct memory *m, const struct etl_collection *c, const bson_t *given)
 {
 	const bson_t *stored = etl_memory_doc(m, c, etl_doc_text(given, "_id"));
@@ -96,6 +116,8 @@ static void put_again(struct memory *m, const struct etl_collection *c, const bs
 	bson_destroy(doc);
 }
 
+/* Under one lock for all, while MongoDB writes them one by one: a caller may not rely on all or
+ * none. */
 int etl_memory_put(struct etl_state *s, const struct etl_collection *c, bson_t *const *docs, size_t n,
 	struct etl_error *err)
 {
@@ -107,6 +129,8 @@ int etl_memory_put(struct etl_state *s, const struct etl_collection *c, bson_t *
 	return etl_memory_unlock(m, 0);
 }
 
+/* 1 = written; 0 = there is one, and it is not as wanted. Without `when` only a document that is
+ * not there yet is written: so that of two etlds only one tells of it. */
 int etl_memory_put_if(struct etl_state *s, const struct etl_collection *c, const bson_t *doc,
 	const struct etl_equal *when, struct etl_error *err)
 {
@@ -134,6 +158,7 @@ static bson_t *merged(const bson_t *doc, const bson_t *fields)
 	return out;
 }
 
+/* 1 = changed; 0 = there is none, or it is not as wanted. It never makes one. */
 int etl_memory_update(struct etl_state *s, const struct etl_collection *c, const char *id,
 	const struct etl_equal *when, const bson_t *fields, struct etl_error *err)
 {
@@ -147,6 +172,7 @@ int etl_memory_update(struct etl_state *s, const struct etl_collection *c, const
 	return etl_memory_unlock(m, 1);
 }
 
+/* What is not there is removed already: no error, as in MongoDB. */
 int etl_memory_remove(struct etl_state *s, const struct etl_collection *c, const char *id,
 	struct etl_error *err)
 {
@@ -164,6 +190,8 @@ int etl_memory_remove(struct etl_state *s, const struct etl_collection *c, const
 
 /* ---- reading ----------------------------------------------------------------------------------- */
 
+/* By date, and among equal dates by `_id`, both falling: that makes the order total, so that a page
+ * can go on behind the last one that was seen. */
 static int newest_first(const void *a, const void *b)
 {
 	const struct doc_row *x = a, *y = b;
@@ -178,6 +206,8 @@ static int by_id(const void *a, const void *b)
 	return strcmp(((const struct doc_row *)a)->id, ((const struct doc_row *)b)->id);
 }
 
+/* `before` is where the last page ended: its date and its id. A document of the same millisecond
+ * with a smaller id comes after it and belongs to this page. */
 static bool is_asked_for(const struct doc_row *row, const struct etl_doc_query *q)
 {
 	if ((q->id && !etl_streq(row->id, q->id)) || (q->prefix && !etl_starts_with(row->id, q->prefix)))
@@ -191,7 +221,9 @@ static bool is_asked_for(const struct doc_row *row, const struct etl_doc_query *
 	return true;
 }
 
-/* The rows that are asked for, in their order, at most as many as the limit; `n` of them. Gives. */
+/* The rows that are asked for, in their order, at most as many as the limit; `n` of them. Gives. By
+ * prefix it is sorted by `_id`, since whoever asks so wants to know whether the shortened id that
+ * he typed stands for one document or for several. */
 static struct doc_row *collect(const struct memory_docs *docs, const struct etl_doc_query *q, size_t *n)
 {
 	struct doc_row *found = etl_calloc(docs->n + 1, sizeof *found);
@@ -207,6 +239,8 @@ static struct doc_row *collect(const struct memory_docs *docs, const struct etl_
 	return found;
 }
 
+/* `heavy` is a field that only a question for one document gets (a dead letter's raw bytes, up to
+ * 64 KiB): a list of a thousand would be 64 MiB. */
 static int give(const bson_t *doc, const char *heavy, etl_doc_fn fn, void *ctx)
 {
 	bson_t light = BSON_INITIALIZER;
@@ -220,6 +254,7 @@ static int give(const bson_t *doc, const char *heavy, etl_doc_fn fn, void *ctx)
 	return rc;
 }
 
+/* The lock is held while `fn` runs, which must not ask the store. */
 int etl_memory_list(struct etl_state *s, const struct etl_collection *c,
 	const struct etl_doc_query *query, etl_doc_fn fn, void *ctx, struct etl_error *err)
 {
@@ -235,6 +270,7 @@ int etl_memory_list(struct etl_state *s, const struct etl_collection *c,
 	return etl_memory_unlock(m, 0);
 }
 
+/* Documents that agree in both fields of the collection's row, letters for one by step and rule. */
 struct sum {
 	const char *by[2]; /* the documents' */
 	int64_t n;
@@ -247,6 +283,7 @@ struct sums {
 	size_t n, cap;
 };
 
+/* The row names fields as an aggregation does ("$step"): + 1 leaves the dollar out. */
 static struct sum *sum_of(struct sums *all, const struct etl_collection *c, const bson_t *doc)
 {
 	const char *a = etl_doc_text(doc, c->sum.by[0] + 1), *b = etl_doc_text(doc, c->sum.by[1] + 1);
@@ -276,6 +313,7 @@ static void count(struct sums *all, const struct etl_collection *c, const bson_t
 	sum->has_span = true;
 }
 
+/* The largest sum first, and among equals by their fields, so that two calls print the same. */
 static int most_first(const void *a, const void *b)
 {
 	const struct sum *x = a, *y = b;
@@ -286,6 +324,10 @@ static int most_first(const void *a, const void *b)
 	return order ? order : strcmp(x->by[1], y->by[1]);
 }
 
+/* The document that MongoDB's $group would give:
+ *
+ *   {_id: {step: "check", rule: "type"}, n: 12, oldest: <date>, newest: <date>}
+ */
 static int give_sum(const struct etl_collection *c, const struct sum *sum, etl_doc_fn fn, void *ctx)
 {
 	bson_t *doc = BCON_NEW("_id", "{", c->sum.by[0] + 1, BCON_UTF8(sum->by[0]), c->sum.by[1] + 1,
@@ -300,6 +342,8 @@ static int give_sum(const struct etl_collection *c, const struct sum *sum, etl_d
 	return rc;
 }
 
+/* Summed are at most as many documents as the limit says, the newest: a question costs the same
+ * with a million letters. */
 int etl_memory_sums(struct etl_state *s, const struct etl_collection *c,
 	const struct etl_doc_query *query, etl_doc_fn fn, void *ctx, struct etl_error *err)
 {

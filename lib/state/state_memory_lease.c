@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "state/memory.h"
 
+/* NULL: nobody has asked for a lease of this name, nor noted a slot. */
 static struct lease_row *lease_of(struct memory *m, const char *job)
 {
 	for (size_t i = 0; i < m->n_leases; i++)
@@ -142,6 +143,9 @@ int etl_memory_lease_release(struct etl_state *s, const char *job, int64_t fence
 	return etl_memory_unlock(m, 0);
 }
 
+/* The end of a run and the giving back are one step: whoever takes the lease next finds how the
+ * last run ended. A holder that has lost the lease changes nothing, since the row tells of its
+ * successor by now. */
 int etl_memory_lease_end(struct etl_state *s, const char *job, int64_t fence,
 	const struct etl_last_run *last, struct etl_error *err)
 {
@@ -192,6 +196,8 @@ int etl_memory_slots_save(struct etl_state *s, const struct etl_slot_note *notes
 	return etl_memory_unlock(m, 0);
 }
 
+/* What is known of a job that no etld runs right now: its newest decided slot and how its last run
+ * ended. No lease has to be held for asking. */
 static void read_schedule(const struct lease_row *row, struct etl_schedule_info *out)
 {
 	out->slot = row->slot;
@@ -217,6 +223,7 @@ int etl_memory_schedule_list(struct etl_state *s,
 	return etl_memory_unlock(m, 0);
 }
 
+/* 1 = there is a row; 0 = the job has never run nor been decided on, and `out` is as it was. */
 int etl_memory_schedule_get(struct etl_state *s, const char *job, struct etl_schedule_info *out,
 	struct etl_error *err)
 {

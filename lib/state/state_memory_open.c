@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * Open units of the store in memory, summed as the MongoDB store does it.
+ *
+ * A sum is all open units of one partition that have the same state, length and phase. Example: of
+ * hourly windows 200 are failed and 3 pending: two sums, with the oldest and the newest start of
+ * each. Phase is where in its length a window begins: hourly windows from 10:00 and hourly ones
+ * from 10:30 are two sums, since they are of two settings of the job.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +25,8 @@ struct rows {
 	size_t n, cap;
 };
 
+/* Closed units come here only when they are dirty, so that the state tells dirty ones from others.
+ */
 static bool belongs(const struct etl_open_sum *sum, const struct etl_ledger_entry *e)
 {
 	int64_t size = e->window.end.ms - e->window.start.ms;
@@ -28,6 +35,8 @@ static bool belongs(const struct etl_open_sum *sum, const struct etl_ledger_entr
 		sum->phase_ms == (size ? e->window.start.ms % size : 0);
 }
 
+/* A size of 0 (a unit without a length) has no phase; a remainder by 0 would be the end of the
+ * process. */
 static struct row *row_new(struct rows *r, const struct lane *lane, const struct etl_ledger_entry *e)
 {
 	int64_t size = e->window.end.ms - e->window.start.ms;
@@ -88,6 +97,8 @@ static void add_lane(struct rows *r, const struct lane *lane, const struct etl_w
 	}
 }
 
+/* The lock is given back before `fn` is called, so that it may ask the store. All rows are freed
+ * also when it has enough after the first. */
 int etl_memory_open_sums(struct etl_state *s, const char *job, const struct etl_window *range,
 	etl_open_fn fn, void *ctx, struct etl_error *err)
 {

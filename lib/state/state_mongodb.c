@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * The MongoDB store: its making, its helpers, its table. Each topic has a file of its own.
+ *
+ * What every file of this store relies on: each call takes a client from the pool and gives it back
+ * before it returns (etl_place); a call blocks until the server has answered, so it is made on a
+ * worker and never on the loop. When MongoDB is unreachable a call fails within the time limits of
+ * the client, nothing is remembered of it here, and the caller decides by the error's kind whether
+ * to ask again.
  */
 #include "state/mongodb.h"
 
@@ -12,8 +18,12 @@
 #include "base/str.h"
 #include "time/clock.h"
 
+/* Two upserts of one new document that meet: one inserts, the other fails on the unique `_id` and
+ * finds the document at its second try. Five is for a crowd of etlds that start together. */
 #define RACE_RETRIES 5
 
+/* On -1 there is nothing to close. A place that is open and not closed is a client less for
+ * everybody until the process ends. */
 int etl_place_open(struct etl_place *place, struct etl_state *s, const char *collection,
 	struct etl_error *err)
 {
@@ -35,6 +45,8 @@ void etl_place_close(struct etl_place *place)
 	etl_mongo_push(place->mongo, place->client);
 }
 
+/* An update as a pipeline, [{stage: body}]: that is how the server may compute the new document
+ * from the old one (fence = max of both) in one step, without a read before the write. */
 void etl_state_pipeline(bson_t *out, const char *stage, const bson_t *body)
 {
 	bson_t first;
@@ -45,6 +57,7 @@ void etl_state_pipeline(bson_t *out, const char *stage, const bson_t *body)
 	bson_append_document_end(out, &first);
 }
 
+/* The document as it is after the change: RETURN_NEW is asked for. */
 static bool take_value(const bson_t *reply, bson_t *after)
 {
 	const uint8_t *data;
@@ -61,6 +74,9 @@ static bool take_value(const bson_t *reply, bson_t *after)
 	return true;
 }
 
+/* On 0 `after` is the caller's to destroy, on -1 it is not initialised. Tried again is only what
+ * another writer caused; a server that cannot be reached is the caller's business, who knows how
+ * long he may wait. */
 int etl_state_upsert(struct etl_place *place, const bson_t *query, const bson_t *pipeline,
 	bson_t *after, struct etl_error *err)
 {
@@ -94,11 +110,14 @@ int etl_state_upsert(struct etl_place *place, const bson_t *query, const bson_t 
 	return rc;
 }
 
+/* `validate` is off: the driver need not look through documents whose fields are all ours. */
 bson_t *etl_state_upserts(void)
 {
 	return BCON_NEW("upsert", BCON_BOOL(true), "validate", BCON_BOOL(false));
 }
 
+/* The first write that fails ends an ordered bulk. What was written before stays, so every caller's
+ * writes are such that writing them again changes nothing. */
 int etl_state_run_bulk(mongoc_bulk_operation_t *bulk, struct etl_error *err)
 {
 	bson_error_t error;
@@ -111,6 +130,8 @@ int etl_state_run_bulk(mongoc_bulk_operation_t *bulk, struct etl_error *err)
 	return rc;
 }
 
+/* `matched` is also true for a document that was made: the question is whether the filter let us,
+ * not what changed. Depending on version, the driver tells an upsert by its id or by a count. */
 int etl_state_update_one(mongoc_collection_t *c, const bson_t *query, const bson_t *update,
 	const bson_t *opts, bool *matched, struct etl_error *err)
 {
@@ -133,6 +154,8 @@ int etl_state_update_one(mongoc_collection_t *c, const bson_t *query, const bson
 	return rc;
 }
 
+/* 1 = found and read; 0 = there is none; -1 = the server could not say, or `read` refused the
+ * document. `doc` is the cursor's: what `read` keeps it must copy. */
 int etl_state_find_one(struct etl_state *s, const char *collection, const bson_t *query,
 	const bson_t *opts, etl_state_reader read, void *out, struct etl_error *err)
 {
@@ -154,6 +177,7 @@ int etl_state_find_one(struct etl_state *s, const char *collection, const bson_t
 	return rc;
 }
 
+/* Any number: a hand in mongosh writes doubles. */
 int64_t etl_bson_int(const bson_t *doc, const char *field, int64_t fallback)
 {
 	bson_iter_t it;
@@ -172,6 +196,7 @@ etl_wall etl_bson_date(const bson_t *doc, const char *field)
 	return (etl_wall){bson_iter_date_time(&it)};
 }
 
+/* Cut at a whole character if it does not fit; `out` always ends with NUL. */
 void etl_bson_text(const bson_t *doc, const char *field, char *out, size_t size)
 {
 	const char *text = "";
@@ -182,11 +207,15 @@ void etl_bson_text(const bson_t *doc, const char *field, char *out, size_t size)
 	etl_text_copy(out, size, text);
 }
 
+/* Known from etl_smdb_prepare on, by what the server says of itself: a replica set or a shard
+ * router has them, a single server not. */
 static bool has_transactions(struct etl_state *s)
 {
 	return etl_state_mongodb(s)->transactions;
 }
 
+/* The session is noted before the first write of the transaction, so that an etld which takes over
+ * after our death can end it and need not wait for its locks to run out. */
 int etl_smdb_begin(struct etl_state *s, struct etl_txn **txn, struct etl_error *err)
 {
 	struct etl_state_mongodb *store = etl_state_mongodb(s);
@@ -210,6 +239,7 @@ void etl_smdb_abort(struct etl_state *s, struct etl_txn *txn)
 	etl_txn_free(txn);
 }
 
+/* The pool is the caller's and lives longer. */
 static void store_free(struct etl_state *s)
 {
 	struct etl_state_mongodb *store = etl_state_mongodb(s);
@@ -240,7 +270,7 @@ static const struct etl_state_ops mongodb_ops = {
 	.ledger_scan = etl_smdb_ledger_scan,
 	.ledger_objects = etl_smdb_ledger_objects,
 	.ledger_open = etl_smdb_ledger_open,
-	.ledger_in_state = etl_smdb_ledger_in_state,
+	.ledger_held = etl_smdb_ledger_held,
 	.open_sums = etl_smdb_open_sums,
 	.ledger_count = etl_smdb_ledger_count,
 	.begin = etl_smdb_begin,

@@ -57,19 +57,28 @@ static bson_t *was_expression(void)
 	return was;
 }
 
-static bson_t *touched_fields(const struct etl_effort *e, enum etl_window_state state)
+/* All but the state, which a closed window keeps whose newer content is held. */
+static bson_t *touched_as_it_is(const struct etl_effort *e)
 {
 	bson_t *was = was_expression();
 	const char *reason = slice_of(e)->reason ? slice_of(e)->reason : change_of(e)->why;
-	bson_t *fields = BCON_NEW("state", BCON_UTF8(etl_window_state_word(state)), "reason", "{",
+	bson_t *fields = BCON_NEW("reason", "{",
 		"$literal", BCON_UTF8(reason), "}", "fence", BCON_INT64(slice_of(e)->fence),
 		"updated_at", BCON_DATE_TIME(e->now.ms), "change_id", BCON_UTF8(change_of(e)->id),
 		"was", BCON_DOCUMENT(was));
 
+	bson_destroy(was);
+	return fields;
+}
+
+static bson_t *touched_fields(const struct etl_effort *e, enum etl_window_state state)
+{
+	bson_t *fields = touched_as_it_is(e);
+
+	BSON_APPEND_UTF8(fields, "state", etl_window_state_word(state));
 	/* A skipped window is not due any more; a rewound one keeps its mark. */
 	if (state == ETL_WINDOW_SKIPPED)
 		BSON_APPEND_BOOL(fields, "dirty", false);
-	bson_destroy(was);
 	return fields;
 }
 
@@ -223,28 +232,72 @@ static int open_windows(struct etl_effort *e, mongoc_collection_t *windows, stru
 	return rc;
 }
 
-/* A waiver belongs to the content that the entry has the hash of, and is replaced with the
- * entry. The filter on change_id keeps a repeat of the slice from pushing a second `was`. */
+/* Those of the slice that this change has not touched: a repeat pushes no second `was`. */
+static bson_t *untouched_query(const struct etl_effort *e)
+{
+	bson_t *query = slice_query(e);
+
+	BCON_APPEND(query, "change_id", "{", "$ne", BCON_UTF8(change_of(e)->id), "}");
+	return query;
+}
+
+/* Closed windows whose newer content is held: `fields` change them as they are. Takes `fields`. */
+static int update_closed_held(struct etl_effort *e, mongoc_collection_t *windows, bson_t *fields,
+	struct etl_error *err)
+{
+	bson_t *query = untouched_query(e);
+	int rc;
+
+	BCON_APPEND(query, "dirty", BCON_BOOL(true), "held.0", "{", "$exists", BCON_BOOL(true), "}", "state",
+		"{", "$in", "[", BCON_UTF8(etl_window_state_word(ETL_WINDOW_LOADED)),
+		BCON_UTF8(etl_window_state_word(ETL_WINDOW_EMPTY)), "]", "}");
+	rc = update_many(e, windows, query, fields, err);
+	bson_destroy(query);
+	return rc;
+}
+
+static void append_waiver(bson_t *fields, const struct etl_held *held)
+{
+	bson_t waiver = BSON_INITIALIZER, literal = BSON_INITIALIZER;
+	bson_iter_t it;
+
+	etl_waiver_to_bson(held, &waiver);
+	if (bson_iter_init_find(&it, &waiver, "waiver"))
+		bson_append_iter(&literal, "$literal", -1, &it);
+	BSON_APPEND_DOCUMENT(fields, "waiver", &literal);
+	bson_destroy(&literal);
+	bson_destroy(&waiver);
+}
+
+/* A waiver belongs to the content that was held, and is replaced with the entry. */
 static int release_windows(struct etl_effort *e, mongoc_collection_t *windows, struct etl_error *err)
 {
 	bool free_now = etl_held_is_free(slice_of(e)->held);
 	bson_t *fields = touched_fields(e, free_now ? ETL_WINDOW_PENDING : ETL_WINDOW_HELD);
-	bson_t *query = slice_query(e);
-	bson_t waiver = BSON_INITIALIZER, literal = BSON_INITIALIZER;
-	bson_iter_t it;
+	bson_t *closed = touched_as_it_is(e), *query = untouched_query(e);
 	int rc;
 
 	BSON_APPEND_UTF8(query, "state", etl_window_state_word(ETL_WINDOW_HELD));
-	BCON_APPEND(query, "change_id", "{", "$ne", BCON_UTF8(change_of(e)->id), "}");
-	etl_waiver_to_bson(slice_of(e)->held, &waiver);
-	if (bson_iter_init_find(&it, &waiver, "waiver"))
-		bson_append_iter(&literal, "$literal", -1, &it);
-	BSON_APPEND_DOCUMENT(fields, "waiver", &literal);
+	append_waiver(fields, slice_of(e)->held);
+	append_waiver(closed, slice_of(e)->held);
 	rc = update_many(e, windows, query, fields, err);
-	bson_destroy(&literal);
-	bson_destroy(&waiver);
 	bson_destroy(query);
+	if (rc == 0)
+		return update_closed_held(e, windows, closed, err);
+	bson_destroy(closed);
 	return rc;
+}
+
+/* What is held becomes skipped; where only newer content is, the window stays what it is and is asked
+ * for no more. */
+static int discard_windows(struct etl_effort *e, mongoc_collection_t *windows, struct etl_error *err)
+{
+	bson_t *fields = touched_as_it_is(e);
+
+	BSON_APPEND_BOOL(fields, "dirty", false);
+	if (update_closed_held(e, windows, fields, err) < 0)
+		return -1;
+	return skip_windows(e, windows, err);
 }
 
 /* Entries that the change made are removed again. One that was marked meanwhile stays, pending:
@@ -324,8 +377,10 @@ static int write_ledger(struct etl_effort *e, struct etl_error *err)
 	switch (change_of(e)->kind) {
 	case ETL_CHANGE_SET:
 	case ETL_CHANGE_ACCEPT:
-	case ETL_CHANGE_DISCARD:
 		rc = skip_windows(e, windows, err);
+		break;
+	case ETL_CHANGE_DISCARD:
+		rc = discard_windows(e, windows, err);
 		break;
 	case ETL_CHANGE_REWIND:
 		rc = open_windows(e, windows, err);

@@ -276,10 +276,10 @@ static int need_fence(struct etl_effort *e, struct etl_error *err)
 	return rc == 0 || now.fence != commit_of(e)->fence ? fenced(e, err) : 0;
 }
 
-/* The law of commit without transactions. The data is in the target already; what is written
- * after it goes from the least claim to the greatest, and the watermark, which speaks of all
- * windows below it, comes last. Each step is guarded by the fence and safe to repeat. Example:
- * a run loads 10:00 to 11:00 and is killed
+/* The law of commit without transactions. The data is in the target already; what is written after
+ * it goes from the least claim to the greatest, and the watermark, which speaks of all windows
+ * below it, comes last. Each step is guarded by the fence and safe to repeat. Example: a run loads
+ * 10:00 to 11:00 and is killed
  *
  *    before the marks        the window is open: it is read again, and the records replace themselves
  *    before the ledger       the same; a dependant's day is marked once too often. The other way round

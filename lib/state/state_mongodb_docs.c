@@ -2,16 +2,23 @@
  *
  * Documents by rows in MongoDB (rows.h). Knows no kind of them: what a collection is like says its
  * row. Each list goes along one of the row's indexes, as far as its limit.
+ *
+ * None of these writes is fenced: runs' records, letters, notes and backfills are told of, and no
+ * data depends on them. What must not be written by one who has lost the job goes through commit
+ * or ledger_mark, which compare fences.
  */
 #include "base/alloc.h"
 #include "base/str.h"
 #include "state/doc_read.h"
 #include "state/mongodb.h"
 
+/* A condition without a value adds nothing to the query. */
 static void append_equal(bson_t *out, const struct etl_equal *equal)
 {
 	if (equal->text)
 		bson_append_utf8(out, equal->field, -1, equal->text, -1);
+	else if (equal->date && equal->or_before)
+		BCON_APPEND(out, equal->field, "{", "$lte", BCON_DATE_TIME(equal->date->ms), "}");
 	else if (equal->date)
 		bson_append_date_time(out, equal->field, -1, equal->date->ms);
 }
@@ -24,7 +31,11 @@ static void append_equals(bson_t *out, const struct etl_equal equal[ETL_EQUALS])
 
 /* ---- writing ----------------------------------------------------------------------------------- */
 
-/* {$set: all of it, $setOnInsert: {first}, $inc: {count: 1}, $unset: what it lacks} */
+/* {$set: all of it, $setOnInsert: {first}, $inc: {count: 1}, $unset: what it lacks} Example, a
+ * letter that was there already: `at` and `run_id` become the new ones, `first_at` stays, `times`
+ * goes from 2 to 3. `may_lack` is taken away if the new document has it not, since $set alone would
+ * leave the old value standing beside the new ones. As one update the server does it in one step:
+ * two runs that write one letter count 2. */
 static void again_update(const struct etl_collection *c, const bson_t *doc, bson_t *update)
 {
 	bson_t set;
@@ -53,6 +64,8 @@ static bool add_again(mongoc_bulk_operation_t *bulk, const struct etl_collection
 	return ok;
 }
 
+/* Three kinds: without an id it is new each time; counted ones are updated; all others are replaced
+ * whole. */
 static int add_doc(mongoc_bulk_operation_t *bulk, const struct etl_collection *c, const bson_t *doc,
 	struct etl_error *err)
 {
@@ -72,6 +85,7 @@ static int add_doc(mongoc_bulk_operation_t *bulk, const struct etl_collection *c
 	return ok ? 0 : etl_mongo_error(err, &error, NULL);
 }
 
+/* Ordered, as the driver's default is: of two documents with one id the later one stands. */
 static int put_some(mongoc_collection_t *place, const struct etl_collection *c, bson_t *const *docs,
 	size_t n, struct etl_error *err)
 {
@@ -86,6 +100,8 @@ static int put_some(mongoc_collection_t *place, const struct etl_collection *c, 
 	return rc;
 }
 
+/* Once more if another writer was met: the first try made nothing half that a second would double,
+ * but for `times`, which may then count one too many. */
 int etl_smdb_put(struct etl_state *s, const struct etl_collection *c, bson_t *const *docs, size_t n,
 	struct etl_error *err)
 {
@@ -101,6 +117,8 @@ int etl_smdb_put(struct etl_state *s, const struct etl_collection *c, bson_t *co
 	return rc;
 }
 
+/* With `when` the query is {_id, field: value} and the write an upsert; without, a plain insert
+ * that fails if there is one. */
 static bool replace_or_insert(mongoc_collection_t *place, const bson_t *doc,
 	const struct etl_equal *when, bson_t *reply, bson_error_t *error)
 {
@@ -118,7 +136,9 @@ static bool replace_or_insert(mongoc_collection_t *place, const bson_t *doc,
 	return ok;
 }
 
-/* What is there and is not as wanted is not matched; inserting another one fails on its `_id`. */
+/* What is there and is not as wanted is not matched; inserting another one fails on its `_id`. Both
+ * ways the unique `_id` is what decides between two etlds, in the server and in one step. Example:
+ * two etlds see that a deadline was missed; both insert its key, one is told 0 and stays silent. */
 int etl_smdb_put_if(struct etl_state *s, const struct etl_collection *c, const bson_t *doc,
 	const struct etl_equal *when, struct etl_error *err)
 {
@@ -136,6 +156,7 @@ int etl_smdb_put_if(struct etl_state *s, const struct etl_collection *c, const b
 	return rc < 0 && etl_smdb_met_another(err) ? 0 : rc;
 }
 
+/* 1 = changed or already so; 0 = not there or not as wanted. */
 int etl_smdb_update(struct etl_state *s, const struct etl_collection *c, const char *id,
 	const struct etl_equal *when, const bson_t *fields, struct etl_error *err)
 {
@@ -176,7 +197,9 @@ int etl_smdb_remove(struct etl_state *s, const struct etl_collection *c, const c
 
 /* ---- reading ----------------------------------------------------------------------------------- */
 
-/* Behind each text that begins so: no character comes after U+10FFFF. */
+/* Behind each text that begins so: no character comes after U+10FFFF. Example: "3f" asks for "3f"
+ * <= _id < "3f\U0010FFFF", a range of the index; a regular expression would do too, but a user's
+ * text would have to be escaped. */
 static void append_prefix(bson_t *out, const char *prefix)
 {
 	etl_cleanup(free) char *end = etl_strf("%s\xf4\x8f\xbf\xbf", prefix);
@@ -184,6 +207,8 @@ static void append_prefix(bson_t *out, const char *prefix)
 	BCON_APPEND(out, "_id", "{", "$gte", BCON_UTF8(prefix), "$lt", BCON_UTF8(end), "}");
 }
 
+/* The page that goes on behind (at, id): all that is older, and of the same date those with a
+ * smaller id. */
 static void list_query(const struct etl_collection *c, const struct etl_doc_query *q, bson_t *out)
 {
 	if (q->id)
@@ -197,6 +222,8 @@ static void list_query(const struct etl_collection *c, const struct etl_doc_quer
 			"{", "_id", "{", "$lt", BCON_UTF8(q->before), "}", "}", "]");
 }
 
+/* Sorted along an index of the collection's row (rows.h), so that a page reads as many documents as
+ * it gives. A limit of 0 is none. */
 static void list_opts(const struct etl_collection *c, const struct etl_doc_query *q, bson_t *out)
 {
 	if (q->prefix || !c->newest_by)
@@ -208,6 +235,8 @@ static void list_opts(const struct etl_collection *c, const struct etl_doc_query
 		BCON_APPEND(out, "projection", "{", c->heavy, BCON_INT32(0), "}");
 }
 
+/* `fn` has enough: no error. On -1 it may have seen some; who builds a list from it must throw it
+ * away. */
 static int give(mongoc_cursor_t *cursor, etl_doc_fn fn, void *ctx, struct etl_error *err)
 {
 	bson_error_t error;
@@ -241,6 +270,8 @@ int etl_smdb_list(struct etl_state *s, const struct etl_collection *c,
 	return rc;
 }
 
+/* $limit stands before $group and bounds what is read. The $sort before it makes the limit mean
+ * "the newest" and goes along the index; without it the server might take any. */
 static bson_t *sums_pipeline(const struct etl_collection *c, const struct etl_doc_query *q)
 {
 	bson_t match = BSON_INITIALIZER;
@@ -261,6 +292,7 @@ static bson_t *sums_pipeline(const struct etl_collection *c, const struct etl_do
 	return pipeline;
 }
 
+/* The documents have one form with those of the store in memory (give_sum there). */
 int etl_smdb_sums(struct etl_state *s, const struct etl_collection *c,
 	const struct etl_doc_query *query, etl_doc_fn fn, void *ctx, struct etl_error *err)
 {

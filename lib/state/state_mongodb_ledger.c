@@ -3,6 +3,13 @@
  * The ledger in MongoDB: scanning it, and marking windows that did not close. Closing a window
  * is commit's business alone (state_mongodb_commit.c), and an operator's
  * (state_mongodb_change.c).
+ *
+ * An entry of the ledger as it stands in `windows`, an hour that was loaded:
+ *
+ *   {_id: "orders/eu/2026-05-01T10:00:00Z", job: "orders", partition: "eu",
+ *    start: <10:00>, end: <11:00>, state: "loaded", dirty: false, run_id: ..., attempt: 1,
+ *    fence: 8, counts: {seen: 120, in: 120, out: 120, inserted: 120}, hash: ..., reason: "",
+ *    dirty_token: "", fetched_at: ..., updated_at: ...}
  */
 #include <string.h>
 
@@ -10,7 +17,8 @@
 #include "state/ledger_doc.h"
 #include "state/mongodb.h"
 
-/* Written from the enum, so that a new state is in the queries without another list to keep. */
+/* Written from the enum, so that a new state is in the queries without another list to keep. One
+ * digit per key is enough as long as there are at most ten states. */
 void etl_state_append_words(bson_t *list, bool closed)
 {
 	char key[4];
@@ -44,6 +52,8 @@ static void append_open(bson_t *query)
 	bson_append_array_end(query, &list);
 }
 
+/* An overlap is start < range.end and end > range.start. The first half is found by the index on
+ * (job, partition, start). */
 static void scan_query(bson_t *query, const char *job, const char *partition,
 	const struct etl_window *range, enum etl_ledger_select select)
 {
@@ -74,7 +84,8 @@ static void scan_query(bson_t *query, const char *job, const char *partition,
 }
 
 /* The entry is read into one buffer, document by document: a scan of ten years of minutes never
- * holds the ledger in memory. */
+ * holds the ledger in memory. An error of `fn` ends the scan and is its answer; it has written
+ * `err`. */
 static int scan_cursor(mongoc_cursor_t *cursor, etl_ledger_fn fn, void *ctx,
 	struct etl_error *err)
 {
@@ -152,6 +163,7 @@ int etl_smdb_ledger_objects(struct etl_state *s, const char *job, const char *pa
 	return rc;
 }
 
+/* Carried over both questions, so that `max` bounds them together. */
 struct open_look {
 	int (*fn)(void *ctx, const char *partition, const struct etl_ledger_entry *entry);
 	void *ctx;
@@ -160,7 +172,7 @@ struct open_look {
 };
 
 /* One find whose conditions are an index and nothing else, so that no entry is read only to be
- * left out. */
+ * left out. Ends with `more` at the first entry beyond `max`, without counting how many follow. */
 static int look_for_open(struct open_look *look, mongoc_collection_t *windows, const bson_t *query,
 	bool dirty, struct etl_error *err)
 {
@@ -217,8 +229,9 @@ int etl_smdb_ledger_open(struct etl_state *s, const char *job, size_t max,
 	return rc < 0 ? -1 : !look.more;
 }
 
-/* ---- one state ------------------------------------------------------------------------------- */
+/* ---- what is held ---------------------------------------------------------------------------- */
 
+/* As open_look, but with the job's name, since a question may be for all jobs. */
 struct unit_look {
 	etl_unit_fn fn;
 	void *ctx;
@@ -226,6 +239,7 @@ struct unit_look {
 	bool more;
 };
 
+/* Job and partition are the document's and good during the call. */
 static int each_unit(struct unit_look *look, mongoc_cursor_t *cursor, struct etl_error *err)
 {
 	struct etl_ledger_entry entry;
@@ -234,46 +248,58 @@ static int each_unit(struct unit_look *look, mongoc_cursor_t *cursor, struct etl
 	int rc = 0;
 
 	while (rc == 0 && mongoc_cursor_next(cursor, &doc)) {
+		rc = etl_ledger_from_bson(doc, &entry, err);
+		if (rc < 0 || !etl_ledger_is_held(&entry))
+			continue; /* released, and waiting for its run */
 		look->more = look->left == 0;
 		if (look->more)
 			break;
 		look->left--;
-		rc = etl_ledger_from_bson(doc, &entry, err);
-		if (rc == 0)
-			rc = look->fn(look->ctx, etl_doc_text(doc, "job"),
-				etl_doc_text(doc, "partition"), &entry);
+		rc = look->fn(look->ctx, etl_doc_text(doc, "job"), etl_doc_text(doc, "partition"), &entry);
 	}
 	if (rc == 0 && mongoc_cursor_error(cursor, &error))
 		rc = etl_mongo_error(err, &error, NULL);
 	return rc;
 }
 
-/* One more than `max` is asked for, so that the caller learns whether the list is complete
- * without a count. */
-int etl_smdb_ledger_in_state(struct etl_state *s, const char *job, enum etl_window_state state,
-	size_t max, etl_unit_fn fn, void *ctx, struct etl_error *err)
+static int look_for_held(struct unit_look *look, mongoc_collection_t *windows, bson_t *query,
+	const char *job, struct etl_error *err)
 {
-	bson_t *query = BCON_NEW("state", BCON_UTF8(etl_window_state_word(state)));
-	bson_t *opts = BCON_NEW("limit", BCON_INT64((int64_t)max + 1));
-	struct unit_look look = {fn, ctx, max, false};
-	struct etl_place place;
-	int rc = -1;
+	mongoc_cursor_t *cursor;
+	int rc;
 
 	if (job)
 		BSON_APPEND_UTF8(query, "job", job);
-	if (etl_place_open(&place, s, "windows", err) == 0) {
-		mongoc_cursor_t *cursor =
-			mongoc_collection_find_with_opts(place.collection, query, opts, NULL);
-
-		rc = each_unit(&look, cursor, err);
-		mongoc_cursor_destroy(cursor);
-		etl_place_close(&place);
-	}
+	cursor = mongoc_collection_find_with_opts(windows, query, NULL, NULL);
+	rc = each_unit(look, cursor, err);
+	mongoc_cursor_destroy(cursor);
 	bson_destroy(query);
-	bson_destroy(opts);
+	return rc;
+}
+
+/* Two questions, each with an index of its own: units that are held, and closed ones that are dirty, of
+ * which few are there for what holds newer content. */
+int etl_smdb_ledger_held(struct etl_state *s, const char *job, size_t max, etl_unit_fn fn, void *ctx,
+	struct etl_error *err)
+{
+	struct unit_look look = {fn, ctx, max, false};
+	struct etl_place place;
+	int rc;
+
+	if (etl_place_open(&place, s, "windows", err) < 0)
+		return -1;
+	rc = look_for_held(&look, place.collection,
+		BCON_NEW("state", BCON_UTF8(etl_window_state_word(ETL_WINDOW_HELD))), job, err);
+	if (rc == 0 && !look.more)
+		rc = look_for_held(&look, place.collection, BCON_NEW("dirty", BCON_BOOL(true), "held.0",
+			"{", "$exists", BCON_BOOL(true), "}", "state", "{", "$in", "[",
+			BCON_UTF8(etl_window_state_word(ETL_WINDOW_LOADED)),
+			BCON_UTF8(etl_window_state_word(ETL_WINDOW_EMPTY)), "]", "}"), job, err);
+	etl_place_close(&place);
 	return rc < 0 ? -1 : !look.more;
 }
 
+/* By the index alone. On -1 `n` is 0, which no caller may take for an answer. */
 int etl_smdb_ledger_count(struct etl_state *s, const char *job, const char *partition,
 	const struct etl_window *range, uint64_t *n, struct etl_error *err)
 {
@@ -304,7 +330,8 @@ static bson_t *attempt_fields(const struct etl_ledger_entry *e)
 		BCON_DATE_TIME(e->updated.ms));
 }
 
-/* A mark without a time of fetching keeps the old one: a failed attempt has received nothing. */
+/* A mark without a time of fetching keeps the old one: a failed attempt has received nothing.
+ * `hash` and `held` are not here: they belong to data, and a mark brings none. */
 static bson_t *mark_fields(const struct etl_ledger_entry *e)
 {
 	bson_t *doc = attempt_fields(e);
@@ -341,7 +368,8 @@ static void append_standing(bson_t *list, enum etl_window_state mark)
 
 /* {$cond: [{$in: ["$state", standing]}, attempt, all]}; a missing state is in no list. The
  * server chooses, by the entry as it is at that moment: a read before the write could be of a
- * window that was closed in between. */
+ * window that was closed in between. $literal around both, because a reason may begin with a dollar
+ * ("$price is missing") and would be read as the name of a field. */
 static void append_choice(bson_t *parts, const struct etl_ledger_entry *e)
 {
 	bson_t *few = attempt_fields(e), *all = mark_fields(e);
@@ -369,9 +397,40 @@ static void append_choice(bson_t *parts, const struct etl_ledger_entry *e)
 	bson_destroy(all);
 }
 
-/* {$mergeObjects: [new document, $$ROOT, what the mark changes]} */
+/* {$cond: [{$in: ["$state", ["loaded", "empty"]]}, {held, dirty}, {}]}: newer content of a window that
+ * was read before is held back. What the window has stays, and it is asked for again until the check
+ * passes or somebody decides, as one that was never loaded is. */
+static void append_newer_held(bson_t *parts, const struct etl_held *held)
+{
+	bson_t fields = BSON_INITIALIZER;
+	bson_t *choice;
+
+	etl_held_to_bson(held, &fields);
+	if (!held->more) /* of what held it before, as the two that follow */
+		BSON_APPEND_BOOL(&fields, "held_more", false);
+	if (!held->since.ms)
+		BSON_APPEND_DATE_TIME(&fields, "held_since", 0);
+	if (!*held->content)
+		BSON_APPEND_UTF8(&fields, "held_content", "");
+	BSON_APPEND_BOOL(&fields, "dirty", true);
+	if (*held->by)
+		etl_waiver_to_bson(held, &fields);
+	else
+		BSON_APPEND_NULL(&fields, "waiver"); /* of other content */
+	choice = BCON_NEW("$cond", "[", "{", "$in", "[", "$state", "[",
+		BCON_UTF8(etl_window_state_word(ETL_WINDOW_LOADED)),
+		BCON_UTF8(etl_window_state_word(ETL_WINDOW_EMPTY)), "]", "]", "}", "{", "$literal",
+		BCON_DOCUMENT(&fields), "}", "{", "}", "]");
+	BSON_APPEND_DOCUMENT(parts, "3", choice);
+	bson_destroy(choice);
+	bson_destroy(&fields);
+}
+
+/* {$mergeObjects: [new document, $$ROOT, what the mark changes]} The later part wins: a fresh
+ * document fills what is missing, $$ROOT brings what is stored, and the chosen fields overwrite. So
+ * fields that this etld does not know survive. */
 static void mark_pipeline(bson_t *out, const char *job, const char *partition,
-	const struct etl_ledger_entry *e)
+	const struct etl_ledger_entry *e, const struct etl_held *held)
 {
 	bson_t fresh = BSON_INITIALIZER, body = BSON_INITIALIZER;
 	bson_t parts, literal;
@@ -383,12 +442,15 @@ static void mark_pipeline(bson_t *out, const char *job, const char *partition,
 	bson_append_document_end(&parts, &literal);
 	BSON_APPEND_UTF8(&parts, "1", "$$ROOT");
 	append_choice(&parts, e);
+	if (e->state == ETL_WINDOW_HELD && held->n)
+		append_newer_held(&parts, held);
 	bson_append_array_end(&body, &parts);
 	etl_state_pipeline(out, "$replaceWith", &body);
 	bson_destroy(&fresh);
 	bson_destroy(&body);
 }
 
+/* As in the store in memory, which words it with the fence: here the other's fence was not read. */
 static int conflict(struct etl_error *err, const char *job, const char *partition)
 {
 	return etl_error_set(err, ETL_CONFLICT, "state.fenced",
@@ -412,11 +474,12 @@ static int mark_one(struct etl_place *place, const char *job, const char *partit
 	e.fence = fence;
 	e.held = (struct etl_held){.n = 0};
 	e.token.len = 0; /* it moves with commits alone */
+	e.definition = 0;
 	etl_ledger_append_unit(&query, job, partition, &key);
 	BSON_APPEND_DOCUMENT_BEGIN(&query, "fence", &sub);
 	BSON_APPEND_INT64(&sub, "$lte", fence);
 	bson_append_document_end(&query, &sub);
-	mark_pipeline(&pipeline, job, partition, &e);
+	mark_pipeline(&pipeline, job, partition, &e, &entry->held);
 	rc = etl_state_update_one(place->collection, &query, &pipeline, opts, &matched, err);
 	if (rc < 0 && etl_smdb_met_another(err))
 		rc = etl_state_update_one(place->collection, &query, &pipeline, opts, &matched, err);

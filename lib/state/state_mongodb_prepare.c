@@ -14,8 +14,8 @@ static const struct {
 } core[] = {
 	{"windows", {"job_partition_start", {{"job", 1}, {"partition", 1}, {"start", 1}}}},
 	{"windows", {"job_start", {{"job", 1}, {"start", 1}}}},
-	/* What is open is looked for by job and over all jobs alike, so the state comes first. Not partial
-	 * indexes: not every server puts a document in that comes to match later. */
+	/* What is open is looked for by job and over all jobs alike, so the state comes first. Not
+	 * partial indexes: not every server puts a document in that comes to match later. */
 	{"windows", {"state_job", {{"state", 1}, {"job", 1}}}},
 	{"windows", {"dirty_job_start", {{"dirty", 1}, {"job", 1}, {"start", 1}}}},
 	{"watermarks", {"job_name", {{"job_name", 1}}}},
@@ -23,6 +23,8 @@ static const struct {
 	{"leases", {NULL}},
 };
 
+/* {key: {...}, name, expireAfterSeconds}. A TTL index removes documents that long after its date;
+ * one without the date, a run that has not ended, stays. */
 static void append_index(bson_t *list, const struct etl_doc_index *index)
 {
 	bson_t one, keys;
@@ -38,6 +40,9 @@ static void append_index(bson_t *list, const struct etl_doc_index *index)
 	bson_append_document_end(list, &one);
 }
 
+/* `fine_code` is the answer that means "it is there already". An index that is there with the same
+ * keys is no error anyway; one of the same name with other keys is, and an operator has to remove
+ * it. */
 static int run_command(mongoc_client_t *client, const char *database, const bson_t *command,
 	uint32_t fine_code, struct etl_error *err)
 {
@@ -79,6 +84,8 @@ static int make(mongoc_client_t *client, const char *database, const char *colle
 	return rc;
 }
 
+/* A collection without an index is still made, by its first, nameless row: a transaction on an old
+ * server cannot make one. */
 static int make_all(mongoc_client_t *client, const char *database, struct etl_error *err)
 {
 	int rc = 0;
@@ -95,6 +102,9 @@ static int make_all(mongoc_client_t *client, const char *database, struct etl_er
 	return rc;
 }
 
+/* The order matters: first whether the server answers, then whether the metadata are of a layout
+ * that we know, and only then the first write. Whatever was made before a failure stays and is
+ * found made by the next try. */
 int etl_smdb_prepare(struct etl_state *s, struct etl_error *err)
 {
 	struct etl_state_mongodb *store = etl_state_mongodb(s);

@@ -2,9 +2,21 @@
  *
  * How far the slots of each job are decided. It stands in the lease's document: the claim of a
  * slot and the lease are one step (state_mongodb_lease.c).
+ *
+ * A cursor is "all slots up to this one are decided": run, passed over, or skipped. Example of a
+ * job every ten minutes, as its lease's document after a run of 00:20:
+ *
+ *   {_id: "orders", job: "orders", fence: 8, holder: "", slot: 00:20, schedule: "10m",
+ *    last: {run_id: ..., state: "ok", started: ..., ended: ...}}
+ *
+ * An etld that starts at 00:45 reads it and knows that 00:30 and 00:40 are still to be decided.
  */
 #include "state/mongodb.h"
 
+/* $max, because notes of two etlds may arrive in any order and a decided slot must not become
+ * undecided: it would run twice. $min only for `back`, when a wrong clock has set a slot in the
+ * future and no slot would ever come. A document that is new has fence 0 and no holder: the note
+ * claims nothing. */
 static void note_update(const struct etl_slot_note *note, bson_t *out)
 {
 	BCON_APPEND(out, "$set", "{", "schedule", BCON_UTF8(note->schedule), "}",
@@ -13,6 +25,7 @@ static void note_update(const struct etl_slot_note *note, bson_t *out)
 		"}");
 }
 
+/* As an upsert: a job may have slots decided before it ever ran. */
 static int add_note(mongoc_bulk_operation_t *bulk, const struct etl_slot_note *note,
 	struct etl_error *err)
 {
@@ -30,6 +43,8 @@ static int add_note(mongoc_bulk_operation_t *bulk, const struct etl_slot_note *n
 	return ok ? 0 : etl_mongo_error(err, &error, NULL);
 }
 
+/* Not ordered: one note that meets another writer does not keep the others back. Saving all of them
+ * again changes nothing, for $max and $min give the same twice. */
 static int save_once(mongoc_collection_t *c, const struct etl_slot_note *notes, size_t n,
 	struct etl_error *err)
 {
@@ -49,6 +64,8 @@ static int save_once(mongoc_collection_t *c, const struct etl_slot_note *notes, 
 /* One answer has to come within the time limit of a socket, also of a slow server. */
 #define NOTES_PER_BULK 500
 
+/* A note that could not be saved loses no run and doubles none: a claim (state_mongodb_lease.c)
+ * looks at the same field and moves it itself. */
 int etl_smdb_slots_save(struct etl_state *s, const struct etl_slot_note *notes, size_t n,
 	struct etl_error *err)
 {
@@ -70,6 +87,8 @@ int etl_smdb_slots_save(struct etl_state *s, const struct etl_slot_note *notes, 
 	return rc;
 }
 
+/* The short story of the last run, so that the status of all jobs needs one question and not one
+ * more for each job in `runs`. */
 static void read_last(const bson_t *doc, struct etl_last_run *out)
 {
 	bson_iter_t it;
@@ -86,6 +105,7 @@ static void read_last(const bson_t *doc, struct etl_last_run *out)
 	etl_bson_text(doc, "reason", out->reason, sizeof out->reason);
 }
 
+/* A lease without `last` is of a job whose first run has not ended. */
 static void read_schedule(const bson_t *doc, struct etl_schedule_info *out)
 {
 	bson_iter_t it;
@@ -104,6 +124,8 @@ static void read_schedule(const bson_t *doc, struct etl_schedule_info *out)
 	out->slot = etl_bson_date(doc, "slot");
 }
 
+/* Lenient, unlike a claim: a document with a field of a wrong type is shown as far as it can be
+ * read. */
 static int each_schedule(mongoc_cursor_t *cursor,
 	int (*fn)(void *ctx, const char *job, const struct etl_schedule_info *info), void *ctx,
 	struct etl_error *err)
@@ -122,6 +144,7 @@ static int each_schedule(mongoc_cursor_t *cursor,
 	return mongoc_cursor_error(cursor, &error) ? etl_mongo_error(err, &error, NULL) : 0;
 }
 
+/* Sorted by name, so that two etlds and two calls give one order. */
 static int find_schedules(struct etl_state *s, const bson_t *query,
 	int (*fn)(void *ctx, const char *job, const struct etl_schedule_info *info), void *ctx,
 	struct etl_error *err)
@@ -153,6 +176,7 @@ int etl_smdb_schedule_list(struct etl_state *s,
 	return rc;
 }
 
+/* For a question for one: taken out of the list's way of answering. */
 struct copy {
 	struct etl_schedule_info *out;
 	int found;
@@ -168,6 +192,7 @@ static int take_copy(void *ctx, const char *job, const struct etl_schedule_info 
 	return 0;
 }
 
+/* 1 = there is one; 0 = none; -1 = could not be asked. */
 int etl_smdb_schedule_get(struct etl_state *s, const char *job, struct etl_schedule_info *out,
 	struct etl_error *err)
 {

@@ -28,7 +28,8 @@ static int read_layout(const bson_t *doc, void *out, struct etl_error *err)
 	return 0;
 }
 
-/* Metadata without the document are of before there was one: layout 1 reads them as they are. */
+/* Metadata without the document are of before there was one: layout 1 reads them as they are. $max,
+ * so that an older etld that starts at the same moment cannot take the version down. */
 static int write_layout(struct etl_state *s, struct etl_error *err)
 {
 	bson_t *query = BCON_NEW("_id", BCON_UTF8(ID));
@@ -52,6 +53,8 @@ static int write_layout(struct etl_state *s, struct etl_error *err)
 	return rc;
 }
 
+/* A layout that is older is raised without asking: this etld reads all layouts up to its own. On a
+ * refusal nothing has been written. */
 int etl_smdb_check_layout(struct etl_state *s, struct etl_error *err)
 {
 	bson_t *query = BCON_NEW("_id", BCON_UTF8(ID));

@@ -1,10 +1,20 @@
 /* SPDX-License-Identifier: MIT
  *
  * Watermarks: reading, and claiming one for a fence. Only commit moves them.
+ *
+ * A watermark's document, one a partition:
+ *
+ *   {_id: "orders/eu", job_name: "orders", partition: "eu", origin: <date>,
+ *    last_processed: <date>, window_ms: 3600000, fence: 8, run_id: ..., commit_id: ...,
+ *    targets: [{target: "dw.orders", from: ..., until: ...}], updated_at: ...}
+ *
+ * "All units before last_processed are closed" is what it promises; what is open behind it stands
+ * in the ledger.
  */
 #include "state/doc_need.h"
 #include "state/mongodb.h"
 
+/* After need_watermark only: a missing field is 0 here and would not be noticed. */
 static void read_watermark(const bson_t *doc, struct etl_watermark *out)
 {
 	*out = (struct etl_watermark){
@@ -18,6 +28,9 @@ static void read_watermark(const bson_t *doc, struct etl_watermark *out)
 	etl_targets_read(doc, &out->targets);
 }
 
+/* A fence that is a text would read as 0 and let an old holder commit; a date that is a number
+ * would read as 1970 and load everything again. Such a document is refused, with what to do about
+ * it (doc_need.c). */
 static int need_watermark(const bson_t *doc, struct etl_error *err)
 {
 	static const struct etl_doc_field fields[] = {{"origin", ETL_DOC_DATE},
@@ -36,7 +49,9 @@ static int read_sound(const bson_t *doc, void *out, struct etl_error *err)
 }
 
 /* What is stored stays; what is missing is made; a lower fence rises. A document that is new has a
- * list of targets; one that an older etld has made is marked as having none. */
+ * list of targets; one that an older etld has made is marked as having none. All in one pipeline,
+ * so that reading the old fence and writing the greater one is one step. $literal around names,
+ * because a job's name may begin with a dollar. */
 static bson_t *claim_set(const char *job, const char *partition, int64_t fence, etl_wall origin,
 	int64_t window_ms)
 {
@@ -54,6 +69,9 @@ static bson_t *claim_set(const char *job, const char *partition, int64_t fence, 
 		"$last_processed", BCON_BOOL(false), "]", "}", "unknown", "[", "]", "]", "}", "]", "}");
 }
 
+/* A claim with a lower fence writes nothing that matters ($max keeps the greater one) and is told
+ * by the fence in the answer. An etld that comes here with an old fence has lost its lease without
+ * noticing, and its run ends with this error. */
 int etl_smdb_watermark_claim(struct etl_state *s, const char *job, const char *partition,
 	int64_t fence, etl_wall origin, int64_t window_ms, struct etl_watermark *out,
 	struct etl_error *err)
@@ -91,6 +109,7 @@ int etl_smdb_watermark_claim(struct etl_state *s, const char *job, const char *p
 	return 0;
 }
 
+/* 1 = found; 0 = the partition was never claimed; -1. */
 int etl_smdb_watermark_get(struct etl_state *s, const char *job, const char *partition,
 	struct etl_watermark *out, struct etl_error *err)
 {

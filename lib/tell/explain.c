@@ -201,6 +201,7 @@ int etl_explain_window(struct etl_state *state, const struct etl_job *job,
 	out->job = job;
 	out->window = window;
 	out->now = now;
+	out->definition = partition->definition;
 	rc = look_open(&look, err);
 	out->has_mark = look.has_mark;
 	out->mark = look.mark;

@@ -15,6 +15,10 @@
  * A sentence names the setting that it follows from, in the words of the file, and a hint is a
  * command or a setting that changes it. No sentence promises what the scheduler may decide
  * otherwise.
+ *
+ * How an operator reads it: `because` from top to bottom, what decides first; `next` only if
+ * something will change without him; `hint` as what he can paste. A phase that is new needs a
+ * function here and a case in the switch at the end, which the compiler asks for.
  */
 #include "tell/why.h"
 
@@ -55,6 +59,7 @@ static void list_fini(struct etl_why_list *list)
 	free(list->items);
 }
 
+/* In the order in which they are told: what decides comes first, what only belongs to it after. */
 void etl_why_because(struct etl_why *why, const char *fmt, ...)
 {
 	va_list ap;
@@ -64,6 +69,7 @@ void etl_why_because(struct etl_why *why, const char *fmt, ...)
 	va_end(ap);
 }
 
+/* One that begins with "etlctl" is the whole command, to be pasted; others name a setting. */
 void etl_why_hint(struct etl_why *why, const char *fmt, ...)
 {
 	va_list ap;
@@ -87,6 +93,14 @@ void etl_why_next(struct etl_why *why, etl_wall at, const char *fmt, ...)
 	why->next_at = at;
 }
 
+/* Into the caller's buffer and not a static one: a sentence may hold several times, and sentences
+ * are made on any thread. */
+const char *etl_why_stamp(etl_wall t, char out[ETL_TIME_TEXT_BYTES])
+{
+	etl_time_format_rfc3339(t, out);
+	return out;
+}
+
 void etl_why_fini(struct etl_why *why)
 {
 	list_fini(&why->because);
@@ -96,13 +110,6 @@ void etl_why_fini(struct etl_why *why)
 }
 
 /* ---- phases -------------------------------------------------------------------------------- */
-
-/* Into the caller's buffer: a sentence may hold several times. */
-static const char *stamp(etl_wall t, char out[ETL_TIME_TEXT_BYTES])
-{
-	etl_time_format_rfc3339(t, out);
-	return out;
-}
 
 /* Cut where the buffer ends: a job after fifty others is told by the first of them. */
 static void names_of_upstream(const struct etl_job *job, char *out, size_t size)
@@ -126,19 +133,22 @@ static void is_idle(const struct etl_why_job *f, struct etl_why *why)
 	names_of_upstream(f->job, names, sizeof names);
 	if (f->slot.ms && f->jitter.us) {
 		etl_duration_format(f->jitter, jitter, sizeof jitter);
-		etl_why_because(why, "idle until its slot %s, which fires at %s (jitter %s on this host)",
-			stamp(f->slot, slot), stamp(at, fire), jitter);
+		etl_why_because(why,
+			"idle until its slot %s, which fires at %s (jitter %s on this host)",
+			etl_why_stamp(f->slot, slot), etl_why_stamp(at, fire), jitter);
 	} else if (f->slot.ms) {
-		etl_why_because(why, "idle until its slot %s", stamp(f->slot, slot));
+		etl_why_because(why, "idle until its slot %s", etl_why_stamp(f->slot, slot));
 	} else if (f->job->calendar) {
-		etl_why_because(why, "idle: its schedule (%s) has no slot to come", f->job->schedule_text);
+		etl_why_because(
+			why, "idle: its schedule (%s) has no slot to come", f->job->schedule_text);
 	} else {
 		etl_why_because(why, "idle: it has no slots of its own");
 	}
 	if (*names)
-		etl_why_because(why, "it also runs when a window of %s is closed or changed", names);
+		etl_why_because(
+			why, "it also runs when a window of %s is closed or changed", names);
 	if (f->slot.ms)
-		etl_why_next(why, at, "its slot %s fires", stamp(f->slot, slot));
+		etl_why_next(why, at, "its slot %s fires", etl_why_stamp(f->slot, slot));
 	else if (*names)
 		etl_why_next(why, (etl_wall){0}, "a window of %s is closed or changed", names);
 	etl_why_hint(why, "etlctl run %s", f->name);
@@ -151,10 +161,11 @@ static void is_paused(const struct etl_why_job *f, struct etl_why *why)
 
 	etl_why_because(why, "paused by %s since %s%s%s",
 		f->paused_by && *f->paused_by ? f->paused_by : "somebody",
-		f->paused_at.ms ? stamp(f->paused_at, at) : "a time that is not known",
+		f->paused_at.ms ? etl_why_stamp(f->paused_at, at) : "a time that is not known",
 		f->pause_why && *f->pause_why ? ": " : "", f->pause_why ? f->pause_why : "");
 	if (f->pause_unsaved)
-		etl_why_because(why, "this etld alone knows of the pause: MongoDB does not have it%s",
+		etl_why_because(why,
+			"this etld alone knows of the pause: MongoDB does not have it%s",
 			f->pause_unsaved > 1 ? "" : " yet");
 	etl_why_hint(why, "etlctl resume %s", f->name);
 	etl_why_hint(why, "etlctl run %s --force", f->name);
@@ -170,12 +181,15 @@ static void tell_retry(const struct etl_why_job *f, struct etl_why *why)
 
 	if (!f->retrying)
 		return;
-	etl_why_because(why, "%zu of its partitions wait%s for a retry (retry.backoff, or as long as the "
-			     "source asked for)", f->retrying, f->retrying == 1 ? "s" : "");
+	etl_why_because(why,
+		"%zu of its partitions wait%s for a retry (retry.backoff, or as long as the "
+		"source asked for)",
+		f->retrying, f->retrying == 1 ? "s" : "");
 	if (known)
 		etl_why_because(why, "%s failed: %s", of, f->retry_why);
 	if (f->retry_at.ms)
-		etl_why_next(why, f->retry_at, "%s is tried again at %s", of, stamp(f->retry_at, at));
+		etl_why_next(why, f->retry_at, "%s is tried again at %s", of,
+			etl_why_stamp(f->retry_at, at));
 }
 
 /* The end of the timeout is the only time that is sure: the run ends then at the latest. */
@@ -184,12 +198,13 @@ static void is_running(const struct etl_why_job *f, struct etl_why *why)
 	struct etl_why_run run = {.trigger = etl_trigger_word(f->trigger->kind),
 		.cause = f->trigger->cause, .slot = f->trigger->slot, .asked = f->trigger->asked,
 		.config = f->job};
-	char since[ETL_TIME_TEXT_BYTES], limit[ETL_DURATION_TEXT_BYTES], trigger[ETL_WHY_TRIGGER_BYTES];
+	char since[ETL_TIME_TEXT_BYTES], limit[ETL_DURATION_TEXT_BYTES],
+		trigger[ETL_WHY_TRIGGER_BYTES];
 
 	etl_why_trigger(&run, trigger);
 	etl_duration_format(f->job->timeout, limit, sizeof limit);
-	etl_why_because(why, "run %s goes since %s, because %s", f->run_id, stamp(f->started, since),
-		trigger);
+	etl_why_because(why, "run %s goes since %s, because %s", f->run_id,
+		etl_why_stamp(f->started, since), trigger);
 	etl_why_because(why, "it is at step %s%s%s; %llu records and %llu windows so far", f->step,
 		f->job->partition_names[0] ? " of partition " : "",
 		f->job->partition_names[0] ? f->partition : "", (unsigned long long)f->records,
@@ -213,10 +228,11 @@ static void is_sensing(const struct etl_why_job *f, struct etl_why *why)
 		etl_duration_format(sensor->poke, poke, sizeof poke);
 	etl_why_because(why, "%s%s waits for its sensor: wait_for collection %s",
 		f->sense_slot.ms ? "its slot " : "its trigger",
-		f->sense_slot.ms ? stamp(f->sense_slot, slot) : "", sensor ? sensor->collection : "(gone)");
+		f->sense_slot.ms ? etl_why_stamp(f->sense_slot, slot) : "",
+		sensor ? sensor->collection : "(gone)");
 	if (*f->sense_said)
 		etl_why_because(why, "the sensor saw: %s", f->sense_said);
-	etl_why_because(why, "it waits until %s%s", stamp(f->sense_until, until),
+	etl_why_because(why, "it waits until %s%s", etl_why_stamp(f->sense_until, until),
 		f->sense_slot.ms ? ", then the slot is skipped (wait_for.timeout)" :
 				   ", then it is given up; its windows stay due");
 	if (f->sense_next.ms)
@@ -232,11 +248,14 @@ static void is_sensing(const struct etl_why_job *f, struct etl_why *why)
 static void needs_place(const struct etl_why_job *f, struct etl_why *why)
 {
 	if (f->only_backfill)
-		etl_why_because(why, "a piece of its backfill is ready; %u of %u places for runs are taken "
-				     "(limits.max_active), %u of them by backfills, which get half, behind "
-				     "live runs", f->active, f->max_active, f->active_backfills);
+		etl_why_because(why,
+			"a piece of its backfill is ready; %u of %u places for runs are taken "
+			"(limits.max_active), %u of them by backfills, which get half, behind "
+			"live runs",
+			f->active, f->max_active, f->active_backfills);
 	else
-		etl_why_because(why, "ready, but %u of %u places for runs are taken (limits.max_active)",
+		etl_why_because(why,
+			"ready, but %u of %u places for runs are taken (limits.max_active)",
 			f->active, f->max_active);
 	if (f->ahead < 2)
 		etl_why_because(why, "%s job is before it", f->ahead ? "1" : "no");
@@ -253,8 +272,8 @@ static void needs_store(const struct etl_why_job *f, struct etl_why *why)
 	char since[ETL_TIME_TEXT_BYTES];
 
 	if (f->mongodb_since.ms)
-		etl_why_because(why, "MongoDB is unreachable since %s: %s", stamp(f->mongodb_since, since),
-			f->mongodb_why);
+		etl_why_because(why, "MongoDB is unreachable since %s: %s",
+			etl_why_stamp(f->mongodb_since, since), f->mongodb_why);
 	else
 		etl_why_because(why, "MongoDB has not answered yet: etld is starting");
 	etl_why_because(why, "no slot is lost: they are decided when MongoDB is back");
@@ -268,8 +287,9 @@ static void is_held(const struct etl_why_job *f, struct etl_why *why)
 {
 	char until[ETL_TIME_TEXT_BYTES];
 
-	etl_why_because(why, "another etld has the lease of the job, until %s if it does not renew it",
-		stamp(f->held_until, until));
+	etl_why_because(why,
+		"another etld has the lease of the job, until %s if it does not renew it",
+		etl_why_stamp(f->held_until, until));
 	etl_why_next(why, f->held_until, "the lease is asked for again");
 	etl_why_hint(why, "etlctl runs %s", f->name);
 }
@@ -279,7 +299,8 @@ static void is_stopping(const struct etl_why_job *f, struct etl_why *why)
 {
 	(void)f;
 	etl_why_because(why, "etld is stopping: nothing starts any more");
-	etl_why_next(why, (etl_wall){0}, "etld is started again; missed slots are decided then (misfire)");
+	etl_why_next(why, (etl_wall){0},
+		"etld is started again; missed slots are decided then (misfire)");
 }
 
 /* "window 2026-07-01T10:00:00Z of partition 283164601". */
@@ -288,7 +309,7 @@ static void window_text(const struct etl_job *job, struct etl_window window,
 {
 	char start[ETL_TIME_TEXT_BYTES];
 
-	snprintf(out, size, "window %s%s%s", stamp(window.start, start),
+	snprintf(out, size, "window %s%s%s", etl_why_stamp(window.start, start),
 		job->partition_names[0] ? " of partition " : "",
 		job->partition_names[0] ? partition->name : "");
 }
@@ -317,22 +338,24 @@ static void add_owed(const struct etl_why_job *f, struct etl_why *why)
 	if (owed && owed->n && f->job->window.object) {
 		etl_why_because(why, "%llu object%s found and not loaded, the oldest at %s",
 			(unsigned long long)owed->n, owed->n == 1 ? " was" : "s were",
-			stamp(owed->oldest.start, oldest));
+			etl_why_stamp(owed->oldest.start, oldest));
 		etl_why_hint(why, "etlctl windows %s", f->name);
 	}
 	if (!owed || f->job->window.none)
 		return;
 	if (owed->looked < owed->all)
-		snprintf(of, sizeof of, " in the first %zu of its %zu partitions", owed->looked, owed->all);
+		snprintf(of, sizeof of, " in the first %zu of its %zu partitions", owed->looked,
+			owed->all);
 	else if (owed->all > 1 && owed->n)
-		snprintf(of, sizeof of, " in %zu of its %zu partitions", owed->partitions, owed->all);
+		snprintf(of, sizeof of, " in %zu of its %zu partitions", owed->partitions,
+			owed->all);
 	if (!owed->n) {
 		etl_why_because(why, "no window is due%s", of);
 		return;
 	}
 	window_text(f->job, owed->oldest, owed->of, oldest, sizeof oldest);
-	etl_why_because(why, "%s%llu windows are due%s, the oldest: %s", owed->more ? "more than " : "",
-		(unsigned long long)owed->n, of, oldest);
+	etl_why_because(why, "%s%llu windows are due%s, the oldest: %s",
+		owed->more ? "more than " : "", (unsigned long long)owed->n, of, oldest);
 	etl_why_hint(why, "etlctl windows %s", f->name);
 }
 
@@ -345,7 +368,7 @@ static void add_host(const struct etl_why_job *f, struct etl_why *why)
 	if (!f->host_why)
 		return;
 	etl_why_because(why, "its host %s is left alone until %s: %s", f->job->host,
-		stamp(f->host_until, until), f->host_why);
+		etl_why_stamp(f->host_until, until), f->host_why);
 	etl_why_next(why, f->host_until, "a request to %s is let through", f->job->host);
 	etl_why_hint(why, "etlctl status");
 }
@@ -357,9 +380,11 @@ static void add_backfill(const struct etl_why_backfill *f, struct etl_why *why)
 	const struct etl_backfill *b = &f->facts;
 	char from[ETL_TIME_TEXT_BYTES], to[ETL_TIME_TEXT_BYTES], until[ETL_TIME_TEXT_BYTES];
 
-	stamp(f->until, until);
-	etl_why_because(why, "backfill %s of windows from %s to %s goes on: %llu of %llu windows are done; "
-			     "%s%s%s%s", b->id, stamp(b->range.start, from), stamp(b->range.end, to),
+	etl_why_stamp(f->until, until);
+	etl_why_because(why,
+		"backfill %s of windows from %s to %s goes on: %llu of %llu windows are done; "
+		"%s%s%s%s",
+		b->id, etl_why_stamp(b->range.start, from), etl_why_stamp(b->range.end, to),
 		(unsigned long long)b->done, (unsigned long long)b->windows,
 		*f->waits_for ? "it waits: " : "a piece of it runs", f->waits_for,
 		f->until.ms ? ", until " : "", f->until.ms ? until : "");
@@ -371,7 +396,8 @@ static void add_backfills(const struct etl_why_job *f, struct etl_why *why)
 	for (size_t i = 0; i < f->n_backfills && i < ETL_WHY_BACKFILLS; i++)
 		add_backfill(&f->backfills[i], why);
 	if (f->n_backfills > ETL_WHY_BACKFILLS)
-		etl_why_because(why, "%zu more backfills go on", f->n_backfills - ETL_WHY_BACKFILLS);
+		etl_why_because(
+			why, "%zu more backfills go on", f->n_backfills - ETL_WHY_BACKFILLS);
 	if (f->n_backfills)
 		etl_why_hint(why, "etlctl backfills %s", f->name);
 }
@@ -388,11 +414,12 @@ static void add_deadline(const struct etl_why_job *f, struct etl_why *why)
 	etl_why_because(why, "%s %s %s (deadline: window.end + %s)", what,
 		etl_deadline_is_missed(f->deadline, f->now) ? "was not closed by its deadline" :
 							      "has to be closed by",
-		stamp(f->deadline->due, due), length);
+		etl_why_stamp(f->deadline->due, due), length);
 }
 
 /* The run before is told even if it went well: why it ran is half of the answer to "why does it
- * not run now?". */
+ * not run now?". Example: "its last run 4f1c... ended partial at 2026-07-01T10:12:40Z: 1 window
+ * failed; it ran because its slot 2026-07-01T10:10:00Z had come". */
 static void add_last(const struct etl_why_job *f, struct etl_why *why)
 {
 	const struct etl_why_run *last = f->last;
@@ -402,22 +429,26 @@ static void add_last(const struct etl_why_job *f, struct etl_why *why)
 		return;
 	etl_why_trigger(last, trigger);
 	etl_why_because(why, "its last run %s ended %s at %s%s%s; it ran because %s", last->run_id,
-		last->state, stamp(last->ended, at), *last->reason ? ": " : "", last->reason, trigger);
+		last->state, etl_why_stamp(last->ended, at), *last->reason ? ": " : "",
+		last->reason, trigger);
 	etl_why_hint(why, "etlctl why %s", last->run_id);
 	if (last->rejected)
 		etl_why_hint(why, "etlctl dead list %s", last->run_id);
 }
 
-/* No fault, and nobody would look for it: data of before are in another place than those of now. */
+/* No fault, and nobody would look for it: data of before are in another place than those of now.
+ * The command that would load them again is a hint, for whoever wants that. */
 static void add_elsewhere(const struct etl_why_job *f, struct etl_why *why)
 {
 	char text[ETL_ELSEWHERE_TEXT_BYTES], command[ETL_ELSEWHERE_TEXT_BYTES];
 
-	if (!f->elsewhere || !f->elsewhere->n)
+	if (!f->elsewhere || !etl_elsewhere_any(f->elsewhere))
 		return;
 	etl_elsewhere_text(f->elsewhere, text);
-	etl_elsewhere_command(f->elsewhere, f->job, command);
-	etl_why_because(why, "%s: its load went elsewhere before, and nothing is loaded again unasked", text);
+	etl_elsewhere_command(f->job, command);
+	etl_why_because(why, "%s: %s, and nothing is loaded again unasked", text, f->elsewhere->n ?
+		"its load went elsewhere before" : "what decides its documents has changed since");
+	etl_why_hint(why, "etlctl windows %s --stale", f->name);
 	etl_why_hint(why, "%s", command);
 }
 
@@ -425,7 +456,8 @@ static void add_elsewhere(const struct etl_why_job *f, struct etl_why *why)
  * restart. */
 void etl_why_left_out(const struct etl_job *job, struct etl_why *why)
 {
-	etl_why_because(why, "job %s is left out until its file is right: %s", job->name, job->left_out);
+	etl_why_because(
+		why, "job %s is left out until its file is right: %s", job->name, job->left_out);
 	etl_why_hint(why, "etlctl config check");
 	etl_why_hint(why, etl_job_wants_restart(job) ? "systemctl restart etld" : "etlctl reload");
 }

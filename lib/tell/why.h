@@ -12,6 +12,7 @@
 #include "plan/deadline.h"
 #include "sched/sched.h"
 #include "state/state.h"
+#include "time/civil.h"
 
 struct etl_why_list {
 	char **items; /* owned */
@@ -34,6 +35,9 @@ void etl_why_hint(struct etl_why *why, const char *fmt, ...) __attribute__((form
 /* Only the first event that is told is kept. `at`.ms == 0: it is not known when. */
 void etl_why_next(struct etl_why *why, etl_wall at, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* The time as sentences have it, in `out`, which is given back: an argument of the above. */
+const char *etl_why_stamp(etl_wall t, char out[ETL_TIME_TEXT_BYTES]);
 
 /* "schedule.misfire: run_latest": the setting of the job behind a rule. */
 #define ETL_WHY_SETTING_BYTES 64
@@ -153,7 +157,7 @@ struct etl_why_job {
 	const struct etl_skip *skip; /* the last ones; NULL or last.ms == 0: none is known */
 	const struct etl_why_run *last; /* the last run; NULL = none, or not known */
 	const struct etl_why_owed *owed; /* NULL = not known */
-	const struct etl_elsewhere *elsewhere; /* NULL or n == 0: nothing is, or not known */
+	const struct etl_elsewhere *elsewhere; /* NULL or of none: nothing is, or not known */
 };
 /* Tells of a job that is left out because of errors in its file (job.h). */
 void etl_why_left_out(const struct etl_job *job, struct etl_why *why);
@@ -187,6 +191,7 @@ struct etl_why_window {
 	char change_kind[16], change_who[80], change_why[ETL_REASON_MAX];
 	etl_wall change_at;
 	char target[ETL_TARGET_BYTES]; /* where its job loads to; "" = nowhere */
+	uint64_t definition; /* of its partition today; 0 = not known */
 	/* what etl_window_plan and etl_upstream_hole say of it */
 	bool due, lost;
 	enum etl_due why;

@@ -18,12 +18,6 @@
 #include "time/civil.h"
 #include "time/duration.h"
 
-static const char *stamp(etl_wall t, char out[ETL_TIME_TEXT_BYTES])
-{
-	etl_time_format_rfc3339(t, out);
-	return out;
-}
-
 /* ---- settings ------------------------------------------------------------------------------ */
 
 /* As the file has it: "schedule.misfire: run_if_younger(2h)". */
@@ -40,7 +34,8 @@ static void misfire_setting(const struct etl_job *job, char out[ETL_WHY_SETTING_
 		return;
 	case ETL_MISFIRE_RUN_IF_YOUNGER:
 		etl_duration_format(job->misfire_age, age, sizeof age);
-		snprintf(out, ETL_WHY_SETTING_BYTES, "schedule.misfire: run_if_younger(%.24s)", age);
+		snprintf(
+			out, ETL_WHY_SETTING_BYTES, "schedule.misfire: run_if_younger(%.24s)", age);
 		return;
 	case ETL_MISFIRE_SKIP:
 		snprintf(out, ETL_WHY_SETTING_BYTES, "schedule.misfire: skip");
@@ -49,7 +44,8 @@ static void misfire_setting(const struct etl_job *job, char out[ETL_WHY_SETTING_
 }
 
 /* The setting is quoted as it is written in the configuration, so that it can be found there. */
-void etl_why_setting(const struct etl_job *job, enum etl_skip_code code, char out[ETL_WHY_SETTING_BYTES])
+void etl_why_setting(
+	const struct etl_job *job, enum etl_skip_code code, char out[ETL_WHY_SETTING_BYTES])
 {
 	char limit[ETL_DURATION_TEXT_BYTES] = "-";
 
@@ -67,13 +63,15 @@ void etl_why_setting(const struct etl_job *job, enum etl_skip_code code, char ou
 		return;
 	case ETL_SKIP_QUEUE:
 		snprintf(out, ETL_WHY_SETTING_BYTES, "schedule.overlap: %s",
-			job->overlap == ETL_OVERLAP_CANCEL_RUNNING ? "cancel_running" : "queue_one");
+			job->overlap == ETL_OVERLAP_CANCEL_RUNNING ? "cancel_running" :
+								     "queue_one");
 		return;
 	case ETL_SKIP_PAUSED:
 		snprintf(out, ETL_WHY_SETTING_BYTES, "etlctl resume without --from");
 		return;
 	case ETL_SKIP_EDITED:
-		snprintf(out, ETL_WHY_SETTING_BYTES, "the new schedule counts from when it was loaded");
+		snprintf(out, ETL_WHY_SETTING_BYTES,
+			"the new schedule counts from when it was loaded");
 		return;
 	case ETL_SKIP_CLOCK:
 		snprintf(out, ETL_WHY_SETTING_BYTES, "more than a day ahead");
@@ -100,14 +98,17 @@ static void skip_hint(const struct etl_job *job, enum etl_skip_code code, struct
 			etl_why_hint(why, "schedule.misfire: run_each makes up each missed slot");
 		return;
 	case ETL_SKIP_OVERLAP:
-		etl_why_hint(why, "schedule.overlap: queue_one lets one slot wait for the run before");
+		etl_why_hint(
+			why, "schedule.overlap: queue_one lets one slot wait for the run before");
 		return;
 	case ETL_SKIP_QUEUE:
-		etl_why_hint(why, "runs take longer than the time between two slots: a wider schedule, "
-				  "or a smaller window.max_span");
+		etl_why_hint(why,
+			"runs take longer than the time between two slots: a wider schedule, "
+			"or a smaller window.max_span");
 		return;
 	case ETL_SKIP_PAUSED:
-		etl_why_hint(why, "its slots since TIME count as missed after: etlctl resume %s --from TIME",
+		etl_why_hint(why,
+			"its slots since TIME count as missed after: etlctl resume %s --from TIME",
 			job->name);
 		return;
 	case ETL_SKIP_SENSOR:
@@ -127,12 +128,13 @@ static void slots_text(const struct etl_skip *skip, char *out, size_t size)
 	char first[ETL_TIME_TEXT_BYTES], last[ETL_TIME_TEXT_BYTES], count[32] = "";
 
 	if (skip->slots == 1 || skip->first.ms == skip->last.ms) {
-		snprintf(out, size, "slot %s", stamp(skip->last, last));
+		snprintf(out, size, "slot %s", etl_why_stamp(skip->last, last));
 		return;
 	}
 	if (skip->slots)
 		snprintf(count, sizeof count, " (%llu)", (unsigned long long)skip->slots);
-	snprintf(out, size, "slots %s to %s%s", stamp(skip->first, first), stamp(skip->last, last), count);
+	snprintf(out, size, "slots %s to %s%s", etl_why_stamp(skip->first, first),
+		etl_why_stamp(skip->last, last), count);
 }
 
 /* `job` is NULL for a job that is not configured any more: then no setting can be named and
@@ -173,8 +175,8 @@ static void asked_text(const struct etl_why_run *f, char *out, size_t size)
 
 	*out = '\0';
 	if (f->asked.start.ms < f->asked.end.ms)
-		snprintf(out, size, ", for windows from %s to %s", stamp(f->asked.start, from),
-			stamp(f->asked.end, to));
+		snprintf(out, size, ", for windows from %s to %s",
+			etl_why_stamp(f->asked.start, from), etl_why_stamp(f->asked.end, to));
 }
 
 /* A trigger's cause may be missing: records of earlier versions have none. Completes "it ran
@@ -184,7 +186,7 @@ void etl_why_trigger(const struct etl_why_run *f, char out[ETL_WHY_TRIGGER_BYTES
 	char slot[ETL_TIME_TEXT_BYTES], asked[96], setting[ETL_WHY_SETTING_BYTES] = "";
 	const char *cause = f->cause && *f->cause ? f->cause : NULL;
 
-	stamp(f->slot, slot);
+	etl_why_stamp(f->slot, slot);
 	asked_text(f, asked, sizeof asked);
 	switch (trigger_kind(f->trigger)) {
 	case ETL_TRIGGER_SCHEDULE:
@@ -194,7 +196,8 @@ void etl_why_trigger(const struct etl_why_run *f, char out[ETL_WHY_TRIGGER_BYTES
 		if (f->config)
 			misfire_setting(f->config, setting);
 		if (f->slot.ms)
-			snprintf(out, ETL_WHY_TRIGGER_BYTES, "its slot %s was missed and made up%s%s%s", slot,
+			snprintf(out, ETL_WHY_TRIGGER_BYTES,
+				"its slot %s was missed and made up%s%s%s", slot,
 				*setting ? " (" : "", setting, *setting ? ")" : "");
 		else
 			snprintf(out, ETL_WHY_TRIGGER_BYTES,
@@ -205,8 +208,8 @@ void etl_why_trigger(const struct etl_why_run *f, char out[ETL_WHY_TRIGGER_BYTES
 			cause ? cause : "(before this one)");
 		return;
 	case ETL_TRIGGER_MANUAL:
-		snprintf(out, ETL_WHY_TRIGGER_BYTES, "it was started manually%s%.80s%s", cause ? ", by " : "",
-			cause ? cause : "", asked);
+		snprintf(out, ETL_WHY_TRIGGER_BYTES, "it was started manually%s%.80s%s",
+			cause ? ", by " : "", cause ? cause : "", asked);
 		return;
 	case ETL_TRIGGER_BACKFILL:
 		snprintf(out, ETL_WHY_TRIGGER_BYTES, "it is a piece of backfill %.80s%s",
@@ -251,7 +254,8 @@ static const struct {
 	{"failed", "it failed", true},
 	{"blocked", "it was blocked: windows of jobs that it comes after are missing", true},
 	{"cancelled", "it was cancelled", true},
-	{"fenced", "it was fenced: another etld has taken over the job; it wrote nothing after that",
+	{"fenced",
+		"it was fenced: another etld has taken over the job; it wrote nothing after that",
 		false},
 	{"busy", "it did not start: another etld has the job, or has decided the slot", false},
 	{"interrupted", "it was interrupted: its etld died under it", true},
@@ -275,7 +279,8 @@ static void tell_end(const struct etl_why_run *f, struct etl_why *why)
 				"%llu records were refused: they are dead letters",
 				(unsigned long long)f->rejected);
 		if (f->windows_lost)
-			etl_why_because(why, "%llu windows are older than the source keeps and were given up",
+			etl_why_because(why,
+				"%llu windows are older than the source keeps and were given up",
 				(unsigned long long)f->windows_lost);
 		if (ends[i].retry || f->windows_failed)
 			follows_retry(f, why);
@@ -298,7 +303,8 @@ static void skipped_record(const struct etl_why_run *f, struct etl_why *why)
 	etl_why_skip(f->config, &skip, why);
 	if (skip.code == ETL_SKIP_MAX && *f->reason)
 		etl_why_because(why, "the record says: %s", f->reason);
-	etl_why_because(why, "no data is lost by it: windows are planned from the ledger, by the next run");
+	etl_why_because(
+		why, "no data is lost by it: windows are planned from the ledger, by the next run");
 	if (f->config && f->next_fire.ms && !f->paused)
 		etl_why_next(why, f->next_fire, "the job's next slot");
 }

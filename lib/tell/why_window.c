@@ -18,17 +18,11 @@
 #include "base/alloc.h"
 #include "base/encode.h"
 #include "base/str.h"
+#include "job/stale.h"
 #include "ops/decision.h"
 #include "tell/why.h"
 #include "time/civil.h"
 #include "time/duration.h"
-
-/* As in why.c. */
-static const char *stamp(etl_wall t, char out[ETL_TIME_TEXT_BYTES])
-{
-	etl_time_format_rfc3339(t, out);
-	return out;
-}
 
 /* A job without windows has one unit, which no time names. */
 static bool is_whole(const struct etl_why_window *f)
@@ -52,8 +46,9 @@ void etl_why_again(const struct etl_job *job, const char *partition, const struc
 	if (rules->none)
 		etl_buf_printf(out, "etlctl run %s", job->name);
 	else
-		etl_buf_printf(out, "etlctl %s %s --from %s --to %s", fits ? "run" : "backfill", job->name,
-			stamp(range->start, from), stamp(range->end, to));
+		etl_buf_printf(out, "etlctl %s %s --from %s --to %s", fits ? "run" : "backfill",
+			job->name, etl_why_stamp(range->start, from),
+			etl_why_stamp(range->end, to));
 	etl_job_partition_option(partition, out);
 	if (!rules->none && !fits)
 		etl_buf_str(out, " --reprocess all");
@@ -74,7 +69,7 @@ static void tell_rejects(const struct etl_why_window *f, struct etl_why *why)
 				      "%llu records of it were refused: they are dead letters", n);
 	etl_buf_printf(&command, "etlctl dead list %s", f->job->name);
 	if (!is_whole(f))
-		etl_buf_printf(&command, " --window %s", stamp(f->window.start, start));
+		etl_buf_printf(&command, " --window %s", etl_why_stamp(f->window.start, start));
 	etl_job_partition_option(f->partition, &command);
 	etl_why_hint(why, "%s", etl_buf_text(&command));
 	if (!etl_window_is_closed(f->entry.state) || f->object)
@@ -90,12 +85,14 @@ static void tell_change(const struct etl_why_window *f, struct etl_why *why)
 {
 	char at[ETL_TIME_TEXT_BYTES];
 	enum etl_change_kind kind;
-	bool decision = etl_change_kind_parse(f->change_kind, &kind) && etl_change_is_decision(kind);
+	bool decision =
+		etl_change_kind_parse(f->change_kind, &kind) && etl_change_is_decision(kind);
 
 	if (f->change_at.ms)
 		etl_why_because(why, "%s (%s) touched it, made by %s at %s%s%s",
 			decision ? "a decision" : "a change of the watermark", f->change_kind,
-			f->change_who, stamp(f->change_at, at), *f->change_why ? ": " : "", f->change_why);
+			f->change_who, etl_why_stamp(f->change_at, at), *f->change_why ? ": " : "",
+			f->change_why);
 }
 
 /* The command and nothing else, since it is pasted as it is. */
@@ -108,13 +105,31 @@ static void hint_decision(const struct etl_why_window *f, enum etl_change_kind k
 	etl_why_hint(why, "%s", command);
 }
 
-/* A run of this window alone. */
+/* A run of this window alone. Also for one that is closed: `etlctl run JOB --window TIME` reads it
+ * again all the same. */
 static void hint_run(const struct etl_why_window *f, struct etl_why *why)
 {
 	struct etl_unit unit = {f->job, f->partition, f->window, f->object};
 	etl_cleanup(free) char *command = etl_unit_run_command(&unit);
 
 	etl_why_hint(why, "%s", command);
+}
+
+/* Newer content of a window that is closed: what it has stays, and somebody is asked. */
+static void tell_newer(const struct etl_why_window *f, struct etl_why *why)
+{
+	const struct etl_ledger_entry *e = &f->entry;
+	char text[200];
+
+	if (e->state == ETL_WINDOW_HELD || !etl_ledger_is_held(e))
+		return;
+	etl_held_text(&e->held, false, text, sizeof text);
+	etl_why_because(why, "a check in run %s holds its newer content back: %s; what was loaded stays",
+		e->run_id, text);
+	etl_why_because(why, "an operator may let this content in (held release), or leave the window as it "
+			     "is (held discard)");
+	hint_decision(f, ETL_CHANGE_RELEASE, why);
+	hint_decision(f, ETL_CHANGE_DISCARD, why);
 }
 
 /* Each state is told with the commands that it allows: an operator who reads "held" wants to
@@ -127,13 +142,14 @@ static void tell_entry(const struct etl_why_window *f, struct etl_why *why)
 	const char *colon = *e->reason ? ": " : "";
 	long long attempt = (long long)e->attempt;
 
-	stamp(e->updated, at);
+	etl_why_stamp(e->updated, at);
 	switch (e->state) {
 	case ETL_WINDOW_PENDING:
 		etl_why_because(why, "pending since %s%s%s: it is due", at, colon, e->reason);
 		if (*e->held.by)
-			etl_why_because(why, "it is loaded if its content is still what was held; else it "
-					     "is held again");
+			etl_why_because(why,
+				"it is loaded if its content is still what was held; else it "
+				"is held again");
 		return;
 	case ETL_WINDOW_RUNNING:
 		etl_why_because(why,
@@ -141,36 +157,40 @@ static void tell_entry(const struct etl_why_window *f, struct etl_why *why)
 			e->run_id, attempt, at);
 		return;
 	case ETL_WINDOW_LOADED:
-		etl_why_because(why, "loaded by run %s at %s: %llu records, attempt %lld", e->run_id, at,
-			(unsigned long long)e->counts.out, attempt);
+		etl_why_because(why, "loaded by run %s at %s: %llu records, attempt %lld",
+			e->run_id, at, (unsigned long long)e->counts.out, attempt);
 		if (*e->held.by) /* the reason names who released it */
 			etl_why_because(why, "%s", e->reason);
 		return;
 	case ETL_WINDOW_EMPTY:
-		etl_why_because(why, "empty: the source proved to run %s at %s that there is nothing",
-			e->run_id, at);
+		etl_why_because(why,
+			"empty: the source proved to run %s at %s that there is nothing", e->run_id,
+			at);
 		return;
 	case ETL_WINDOW_HELD:
-		etl_why_because(why, "held: a check in run %s held it back at %s%s%s (attempt %lld)",
-			e->run_id, at, colon, e->reason, attempt);
-		etl_why_because(why, "an operator may let this content in (held release), or close the "
-				     "window without it (held discard)");
+		etl_why_because(why,
+			"held: a check in run %s held it back at %s%s%s (attempt %lld)", e->run_id,
+			at, colon, e->reason, attempt);
+		etl_why_because(why,
+			"an operator may let this content in (held release), or close the "
+			"window without it (held discard)");
 		hint_decision(f, ETL_CHANGE_RELEASE, why);
 		hint_decision(f, ETL_CHANGE_DISCARD, why);
 		etl_why_hint(why, "etlctl show %s", e->run_id);
 		return;
 	case ETL_WINDOW_FAILED:
-		etl_why_because(why, "failed: attempt %lld in run %s at %s%s%s", attempt, e->run_id, at,
-			colon, e->reason);
+		etl_why_because(why, "failed: attempt %lld in run %s at %s%s%s", attempt, e->run_id,
+			at, colon, e->reason);
 		etl_why_hint(why, "etlctl why %s", e->run_id);
 		if (e->counts.rejected && !e->counts.out) {
-			etl_why_because(why, "an operator may close it without its records (windows accept)");
+			etl_why_because(why,
+				"an operator may close it without its records (windows accept)");
 			hint_decision(f, ETL_CHANGE_ACCEPT, why);
 		}
 		return;
 	case ETL_WINDOW_UNRECOVERABLE:
-		etl_why_because(why, "unrecoverable: given up by run %s at %s%s%s", e->run_id, at, colon,
-			e->reason);
+		etl_why_because(why, "unrecoverable: given up by run %s at %s%s%s", e->run_id, at,
+			colon, e->reason);
 		return;
 	case ETL_WINDOW_SKIPPED:
 		etl_why_because(why, "skipped at %s%s%s", at, colon, e->reason);
@@ -183,7 +203,8 @@ static void tell_entry(const struct etl_why_window *f, struct etl_why *why)
 }
 
 /* Below the watermark and not before the origin: there the ledger should have an entry of each
- * window. */
+ * window. Example: origin Jan 1, watermark May 1. An hour of March without an entry is a hole; one
+ * of May is not tried yet, and one of the year before is nobody's. */
 static bool is_behind_mark(const struct etl_why_window *f)
 {
 	return f->has_mark && f->window.end.ms <= f->mark.processed.ms &&
@@ -196,38 +217,52 @@ void etl_why_ledger(const struct etl_why_window *f, struct etl_why *why)
 {
 	if (f->has_entry) {
 		tell_entry(f, why);
+		tell_newer(f, why);
 		tell_rejects(f, why);
 		tell_change(f, why);
 	} else if (!is_whole(f) && is_behind_mark(f)) {
-		etl_why_because(why, "the ledger has no entry of it, although the watermark has passed it: "
-				     "it was deleted, or a backup was put back; one of the next runs "
-				     "looks for such holes");
+		etl_why_because(why,
+			"the ledger has no entry of it, although the watermark has passed it: "
+			"it was deleted, or a backup was put back; one of the next runs "
+			"looks for such holes");
 	} else {
-		etl_why_because(why, "the ledger has no entry of it: no run has closed it or failed at it");
+		etl_why_because(
+			why, "the ledger has no entry of it: no run has closed it or failed at it");
 	}
 }
 
 /* Tells of a window that was closed by a load into another target, when the job's target of
- * today has nothing of it. Nothing is loaded again unasked, so the command is given. */
-static void tell_target(const struct etl_why_window *f, struct etl_why *why)
+ * today has nothing of it, or by another definition. Nothing is loaded again unasked, so the command
+ * is given. */
+static void tell_stale(const struct etl_why_window *f, struct etl_why *why)
 {
+	const struct etl_current current = {f->definition, f->target, &f->mark.targets};
+	char was[ETL_TARGET_BYTES], is[ETL_TARGET_BYTES], text[ETL_STALE_TEXT_BYTES];
+	enum etl_stale stale = f->has_entry ? etl_stale_of(&current, f->entry.state, f->entry.definition,
+		f->window.start) : ETL_STALE_NOT;
+	const char *at = f->has_entry ? etl_stale_place(&current, &f->entry) : NULL;
+	ETL_BUF_CLEANUP struct etl_buf command;
 	char from[ETL_TIME_TEXT_BYTES], to[ETL_TIME_TEXT_BYTES];
-	char was[ETL_TARGET_BYTES], is[ETL_TARGET_BYTES];
-	const char *at = f->has_mark ? etl_targets_at(&f->mark.targets, f->window.start) : NULL;
 
-	if (!at || !*f->target || etl_target_covers(at, f->target) ||
-		strcmp(at, ETL_TARGET_UNKNOWN) == 0 || !f->has_entry ||
-		!etl_window_is_closed(f->entry.state))
+	etl_buf_init(&command, 4096);
+	if (stale == ETL_STALE_NOT)
 		return;
-	etl_target_beside(at, f->target, was);
-	etl_target_beside(f->target, at, is);
-	etl_why_because(why, "it was loaded into '%s', and its job loads into '%s' now, which does not "
-			     "have it", was, is);
-	if (is_whole(f))
-		etl_why_hint(why, "etlctl run %s", f->job->name);
-	else
-		etl_why_hint(why, "etlctl backfill %s --from %s --to %s --reprocess all", f->job->name,
-			stamp(f->window.start, from), stamp(f->window.end, to));
+	if (stale == ETL_STALE_TARGET) {
+		etl_target_beside(at, f->target, was);
+		etl_target_beside(f->target, at, is);
+		etl_why_because(why, "it was loaded into '%s', and its job loads into '%s' now, which does "
+				     "not have it", was, is);
+	} else {
+		etl_stale_text(&current, &f->entry, text);
+		etl_why_because(why, "it was %s: extract, transform, check or load have changed since", text);
+	}
+	etl_buf_printf(&command, "etlctl %s %s", is_whole(f) ? "run" : "restate", f->job->name);
+	if (!is_whole(f)) {
+		etl_buf_printf(&command, " --from %s --to %s", etl_why_stamp(f->window.start, from),
+			etl_why_stamp(f->window.end, to));
+		etl_job_partition_option(f->partition, &command);
+	}
+	etl_why_hint(why, "%s", etl_buf_text(&command));
 }
 
 /* ---- due ----------------------------------------------------------------------------------- */
@@ -277,8 +312,8 @@ static void not_final(const struct etl_why_window *f, etl_wall final_at, struct 
 	char at[ETL_TIME_TEXT_BYTES], settle[ETL_DURATION_TEXT_BYTES];
 
 	etl_duration_format(f->job->window.settle, settle, sizeof settle);
-	etl_why_because(why, "it is not final before %s: its end and window.settle (%s)", stamp(final_at, at),
-		settle);
+	etl_why_because(why, "it is not final before %s: its end and window.settle (%s)",
+		etl_why_stamp(final_at, at), settle);
 	etl_why_next(why, slot_after(f, final_at), "the first run after %s takes it", at);
 }
 
@@ -302,7 +337,9 @@ static void not_due(const struct etl_why_window *f, struct etl_why *why)
 		hint_run(f, why);
 }
 
-/* The window's own deadline, as long as it is not closed. */
+/* The window's own deadline, as long as it is not closed. Told from the deadline's length on,
+ * before it is missed: "it has to be closed by 2026-07-01T11:30:00Z (deadline: window.end + 30m)".
+ */
 static void tell_deadline(const struct etl_why_window *f, struct etl_why *why)
 {
 	struct etl_deadline d = {f->window, etl_wall_add(f->window.end, f->job->deadline)};
@@ -315,7 +352,7 @@ static void tell_deadline(const struct etl_why_window *f, struct etl_why *why)
 	etl_why_because(why, "%s %s (deadline: window.end + %s)",
 		etl_deadline_is_missed(&d, f->now) ? "it was not closed by its deadline" :
 						     "it has to be closed by",
-		stamp(d.due, due), length);
+		etl_why_stamp(d.due, due), length);
 }
 
 /* ---- what it waits for --------------------------------------------------------------------- */
@@ -328,7 +365,8 @@ static void link_text(const struct etl_why_link *l, char *out, size_t size)
 	if (l->job->window.none)
 		snprintf(out, size, "a run of job %s", l->job->name);
 	else
-		snprintf(out, size, "window %s of job %s%s%s", stamp(l->window.start, start), l->job->name,
+		snprintf(out, size, "window %s of job %s%s%s",
+			etl_why_stamp(l->window.start, start), l->job->name,
 			l->job->partition_names[0] ? ", partition " : "",
 			l->job->partition_names[0] ? l->partition->name : "");
 }
@@ -357,14 +395,17 @@ static void tell_root(const struct etl_why_link *l, struct etl_why *why)
 	link_text(l, what, sizeof what);
 	if (l->job->left_out) { /* the link has said why */
 		etl_why_hint(why, "etlctl config check");
-		etl_why_hint(why, etl_job_wants_restart(l->job) ? "systemctl restart etld" : "etlctl reload");
+		etl_why_hint(why,
+			etl_job_wants_restart(l->job) ? "systemctl restart etld" : "etlctl reload");
 		return;
 	}
 	if (!l->is_final) {
 		etl_wall final_at = etl_wall_add(l->window.end, l->job->window.settle);
 
-		etl_why_because(why, "%s is not final before %s (window.settle)", what, stamp(final_at, at));
-		etl_why_next(why, final_at, "%s is final; %s loads it at its next slot", what, l->job->name);
+		etl_why_because(why, "%s is not final before %s (window.settle)", what,
+			etl_why_stamp(final_at, at));
+		etl_why_next(why, final_at, "%s is final; %s loads it at its next slot", what,
+			l->job->name);
 		return;
 	}
 	switch (l->phase) {
@@ -385,7 +426,8 @@ static void tell_root(const struct etl_why_link *l, struct etl_why *why)
 	case ETL_PHASE_STORE:
 	case ETL_PHASE_HELD:
 	case ETL_PHASE_STOPPING:
-		etl_why_next(why, (etl_wall){0}, "job %s runs, when %s", l->job->name, held_by(l->phase));
+		etl_why_next(why, (etl_wall){0}, "job %s runs, when %s", l->job->name,
+			held_by(l->phase));
 		break;
 	}
 	etl_why_hint(why, "etlctl why %s", l->job->name);
@@ -420,7 +462,8 @@ static void tell_next(const struct etl_why_window *f, struct etl_why *why)
 		etl_why_hint(why, "etlctl resume %s", f->job->name);
 		break;
 	case ETL_PHASE_RUNNING:
-		etl_why_next(why, (etl_wall){0}, "the run that goes may take it, else the next one");
+		etl_why_next(
+			why, (etl_wall){0}, "the run that goes may take it, else the next one");
 		break;
 	case ETL_PHASE_IDLE:
 	case ETL_PHASE_MAX:
@@ -444,7 +487,7 @@ static void tell_next(const struct etl_why_window *f, struct etl_why *why)
 void etl_why_of_window(const struct etl_why_window *f, struct etl_why *why)
 {
 	etl_why_ledger(f, why);
-	tell_target(f, why);
+	tell_stale(f, why);
 	if (f->job->left_out) {
 		etl_why_left_out(f->job, why);
 		return;
@@ -455,7 +498,8 @@ void etl_why_of_window(const struct etl_why_window *f, struct etl_why *why)
 		tell_due(f, why);
 		tell_deadline(f, why);
 		if (f->lost)
-			etl_why_because(why, "it is older than the source keeps (window.retention)");
+			etl_why_because(
+				why, "it is older than the source keeps (window.retention)");
 		if (f->n_links)
 			etl_why_links("it", f->links, f->n_links, why);
 		else

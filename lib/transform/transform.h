@@ -22,9 +22,10 @@ struct etl_transform_type {
 	const struct etl_option *options;
 	size_t options_size;
 	size_t size; /* of an instance; zeroed before open; 0 = none needed */
-	/* It may remove records without a reject, or make some (in `apply`): they are counted as
-	 * filtered and made. One that keeps state (`flush`) may do so too: merged and made. Of any
-	 * other a record that is gone without a reject is a bug, and ends the run. */
+	/* It may remove records without a reject, or make some (in `apply`), and tells env->count of
+	 * each: they are counted as filtered and made. One that keeps state (`flush`) tells nobody:
+	 * merged is what it took, made what it gives. A record that is gone in another way is a
+	 * bug, and ends the run. */
 	bool filters;
 
 	/* Cross-checks and compilation after the table was filled. NULL = none. */
@@ -36,6 +37,10 @@ struct etl_transform_type {
 	bool (*loses)(const void *options, const char *name);
 	/* Why records of this window alone would not do, or NULL. NULL = any window will do. */
 	const char *(*window_fault)(const void *options, const struct etl_window *window);
+
+	/* A table that it looks into (env->table), read before the first record of a run. Lent as long as
+	 * the options. NULL = it looks into none. */
+	const struct etl_table_place *(*place)(const void *options);
 
 	/* `env` is lent until close. */
 	int (*open)(void *self, const void *options, const struct etl_stage_env *env,

@@ -221,6 +221,9 @@ static etl_wall bucket_start(const struct options *o, const struct etl_zone *zon
 	return windows ? etl_grid_floor(&units, windows->start) : start;
 }
 
+/*   every 15m                 10:07 lies in 10:00 to 10:15
+ *   every 1d, Europe/Paris    2026-03-29T12:00Z lies in 2026-03-28T23:00Z to 2026-03-29T22:00Z:
+ *                             a day of 23 hours */
 static void load_grid(struct options *o, const struct etl_node *node, const struct etl_conf_env *env)
 {
 	struct etl_error err = ETL_ERROR_INIT;
@@ -233,6 +236,7 @@ static void load_grid(struct options *o, const struct etl_node *node, const stru
 			"'aggregate' of %s: %s", env->what, err.message);
 		return;
 	}
+	/* UTC fits every length, and is what stands here where nothing is said. */
 	if (zone != etl_zone_utc() && !etl_grid_step_is_local(o->every))
 		conflict(node, "timezone", env,
 			"a timezone counts for whole days, weeks, months and years only; buckets of "
@@ -307,6 +311,9 @@ struct aggregate {
 	struct etl_window bucket; /* the one last asked for */
 };
 
+/* Windows of a job that begin or end inside of a bucket are refused at load: each
+ * window would give its own half of the bucket, and the later one would replace the
+ * earlier. */
 static const char *window_fault(const void *opts, const struct etl_window *window)
 {
 	const struct options *o = opts;

@@ -13,6 +13,7 @@
 
 #include "base/encode.h"
 #include "base/str.h"
+#include "conf/canon.h"
 #include "time/civil.h"
 #include "time/iso8601.h"
 #include "record/number.h"
@@ -231,8 +232,23 @@ struct options {
 	struct rule *rules;
 };
 
+/* Each field is cast for itself: their order means nothing. */
+static void canon(struct etl_canon *to, const void *options)
+{
+	const struct options *o = options;
+	const char **keys = etl_arena_alloc(to->scratch, (o->fields.n + 1) * sizeof *keys);
+	const char **values = etl_arena_alloc(to->scratch, (o->fields.n + 1) * sizeof *values);
+
+	for (size_t i = 0; i < o->fields.n; i++) {
+		keys[i] = o->fields.names[i];
+		values[i] = etl_arena_strf(to->scratch, "%s, %s", target_words[o->rules[i].to],
+			on_bad_words[o->rules[i].on_bad]);
+	}
+	etl_canon_pairs(to, &(struct etl_pairs){o->fields.n, keys, values, NULL, NULL}, true);
+}
+
 static const struct etl_option options[] = {
-	{.name = "", .type = ETL_OPT_NODE, .offset = offsetof(struct options, body),
+	{.name = "", .type = ETL_OPT_NODE, .offset = offsetof(struct options, body), .canon = canon,
 		.required = true,
 		.help = "field: int, long, double, decimal, bool, date, string, objectId; "
 			"or field: {to: type, on_bad: reject | null | drop}"},

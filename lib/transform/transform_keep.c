@@ -15,7 +15,7 @@ struct options {
 };
 
 static const struct etl_option options[] = {
-	{.name = "", .type = ETL_OPT_STRINGS, .offset = offsetof(struct options, names),
+	{.name = "", .type = ETL_OPT_STRINGS, .unordered = true, .offset = offsetof(struct options, names),
 		.required = true, .help = "the top-level fields that stay"},
 	{0}};
 

@@ -10,6 +10,7 @@
  */
 #include "base/alloc.h"
 #include "base/str.h"
+#include "conf/canon.h"
 #include "record/time_format.h"
 #include "transform/rewrite.h"
 #include "transform/transform.h"
@@ -42,8 +43,10 @@ static const struct etl_option rule_options[] = {
 	{.name = "gap", .type = ETL_OPT_WORD, .offset = AT(gap), .fallback = "reject",
 		.words = etl_gap_words, .help = ETL_GAP_HELP},
 	{.name = "on_bad", .type = ETL_OPT_NODE, .offset = AT(on_bad_node),
+		.aside = true, /* canon() has what was made of it */
 		.help = "what is no time: reject (default), null, drop, or text (as it stands)"},
 	{.name = "absent", .type = ETL_OPT_NODE, .offset = AT(absent_node),
+		.aside = true,
 		.help = "a field that is missing: keep (default: it stays so), null, or reject"},
 	{.name = "to", .type = ETL_OPT_STRING, .offset = AT(to),
 		.help = "the field that gets the date; without it the same"},
@@ -57,8 +60,23 @@ struct options {
 	size_t n;
 };
 
+/* In this order, in which new fields are put at the end. */
+static void canon(struct etl_canon *to, const void *options)
+{
+	const struct options *o = options;
+
+	for (size_t i = 0; i < o->n; i++) {
+		const struct rule *rule = &o->rules[i];
+
+		etl_canon_text(to, o->fields.names[rule->field]);
+		etl_canon_options(to, rule_options, rule, sizeof *rule);
+		etl_canon_text(to, on_bad_words[rule->on_bad]);
+		etl_canon_text(to, absent_words[rule->absent]);
+	}
+}
+
 static const struct etl_option options[] = {
-	{.name = "", .type = ETL_OPT_NODE, .offset = offsetof(struct options, body),
+	{.name = "", .type = ETL_OPT_NODE, .offset = offsetof(struct options, body), .canon = canon,
 		.required = true, .help = "field: {format, timezone, to}"},
 	{0}};
 

@@ -12,6 +12,7 @@
  */
 #include "base/alloc.h"
 #include "base/str.h"
+#include "conf/canon.h"
 #include "record/path.h"
 #include "transform/rewrite.h"
 #include "transform/transform.h"
@@ -35,9 +36,29 @@ struct options {
 	size_t n_lifts;
 };
 
+/* All names change at once, in whatever order; what is lifted goes to the end in this one. */
+static void canon(struct etl_canon *to, const void *options)
+{
+	const struct etl_pairs *pairs = &((const struct options *)options)->pairs;
+	const char **keys = etl_arena_alloc(to->scratch, (pairs->n + 1) * sizeof *keys);
+	const char **values = etl_arena_alloc(to->scratch, (pairs->n + 1) * sizeof *values);
+	size_t n = 0;
+
+	for (size_t i = 0; i < pairs->n; i++) {
+		if (*pairs->keys[i] == '/') {
+			etl_canon_text(to, pairs->keys[i]);
+			etl_canon_text(to, pairs->values[i]);
+			continue;
+		}
+		keys[n] = pairs->keys[i];
+		values[n++] = pairs->values[i];
+	}
+	etl_canon_pairs(to, &(struct etl_pairs){n, keys, values, NULL, NULL}, true);
+}
+
 static const struct etl_option options[] = {
 	{.name = "", .type = ETL_OPT_PAIRS, .offset = offsetof(struct options, pairs),
-		.required = true, .help = "old name: new name; /a/b: c lifts a nested value"},
+		.canon = canon, .required = true, .help = "old name: new name; /a/b: c lifts a nested value"},
 	{0}};
 
 struct rename {

@@ -22,7 +22,7 @@ import tempfile
 import threading
 import time
 
-from wait import wait_for
+from wait import LIMIT_MAX, wait_for
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "etc" / "examples" / "r1-airqino"
@@ -223,6 +223,7 @@ class Etld:
 
     def wait_end(self, limit=STOP_SECONDS):
         """The exit status, or minus the signal."""
+        limit = min(limit, LIMIT_MAX)
         try:
             code = self.process.wait(limit)
         except subprocess.TimeoutExpired as late:

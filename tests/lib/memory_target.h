@@ -148,9 +148,10 @@ static inline void target_forget(struct target_self *s)
 	s->unchanged = 0;
 }
 
-static inline int target_begin(void *self, struct etl_txn *txn, struct etl_error *err)
+static inline int target_begin(void *self, const struct etl_sink_slice *slice,
+	struct etl_error *err)
 {
-	(void)txn;
+	(void)slice;
 	(void)err;
 	target_forget(self);
 	return 0;

@@ -141,11 +141,11 @@ def check_codes(report):
 
 def check_options(report):
     page = plain(MAN + "etld.yaml.5")
-    for room in ("source", "format", "transform", "check", "sink", "job", "daemon"):
+    for room in ("source", "reshape", "format", "transform", "check", "sink", "job", "flow", "daemon"):
         folder = room if room == "daemon" else f"lib/{room}"
         names = table_names(folder, r'\{\.name = "([a-z_0-9]+)", \.type = ETL_OPT')
         plugins = [re.sub(rf".*{room}_(\w+)\.c", r"\1", f) for f in tree.files(".c", under=folder)
-                   if room not in ("job", "daemon") and f"/{room}_" in f]
+                   if room not in ("job", "flow", "daemon") and f"/{room}_" in f]
         report.check(f"each {room} and its options stand in etld.yaml(5)", [
             *(p for p in plugins if not re.search(rf"\b{p}\b", page)),
             *(f"{n} ({path})" for n, path in sorted(names.items()) if not re.search(rf"\b{n}\b", page))])

@@ -10,7 +10,7 @@ import re
 import tree
 
 UP_TO_RECORD = ["base", "time", "conf", "record"]
-UP_TO_STATE = [*UP_TO_RECORD, "mongo", "format", "source", "transform", "check", "sink", "state"]
+UP_TO_STATE = [*UP_TO_RECORD, "mongo", "reshape", "format", "source", "transform", "check", "sink", "state"]
 UP_TO_RUN = [*UP_TO_STATE, "plan", "job", "sched", "run"]
 LIBRARY = [*UP_TO_RUN, "flow", "ops", "tell", "ctl"]
 FLOORS = ["io", "config", "engine", "facts", "methods", "doors"]  # of the daemon, upwards
@@ -20,9 +20,10 @@ ARROWS = {  # room -> the rooms whose headers it may include
     "conf": ["base", "time"],
     "record": ["base", "time", "conf"],
     "mongo": UP_TO_RECORD,
-    "format": UP_TO_RECORD,
-    "source": [*UP_TO_RECORD, "mongo", "format"],
-    "transform": UP_TO_RECORD,
+    "reshape": UP_TO_RECORD,
+    "format": [*UP_TO_RECORD, "reshape"],
+    "source": [*UP_TO_RECORD, "mongo", "reshape", "format"],
+    "transform": [*UP_TO_RECORD, "reshape"],
     "check": UP_TO_RECORD,
     "sink": [*UP_TO_RECORD, "mongo"],
     "state": [*UP_TO_RECORD, "mongo"],
@@ -42,7 +43,7 @@ ARROWS["daemon/io"] = [*UP_TO_RECORD, "source", "lib"]
 for floor in FLOORS[1:]:
     ARROWS[f"daemon/{floor}"] = [*LIBRARY, "lib", *(f"daemon/{below}" for below in FLOORS[:FLOORS.index(floor)])]
 ARROWS["daemon"] = [*LIBRARY, "lib", *(f"daemon/{floor}" for floor in FLOORS)]
-PLUGIN_ROOMS = ["source", "format", "transform", "check", "sink"]
+PLUGIN_ROOMS = ["source", "reshape", "format", "transform", "check", "sink"]
 KNOW_CONTRACTS = ["plan", "job", "sched", "run", "flow", "ops", "tell"]
 OWNERS = {  # how a third party's header begins -> where it may be included (path prefixes)
     "cjson/": ["lib/base/json."],

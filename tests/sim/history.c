@@ -312,7 +312,9 @@ static void end_faults(void)
 	sensors_heal();
 	for (int i = 0; i < conf.n; i++) {
 		book.jobs[i].paused_on_record = false;
-		BARE(etl_pause_set(world.state, conf.specs[i].name, false, "sim", "", &err));
+		BARE(etl_pause_set(world.state,
+			&(struct etl_pause){.job = conf.specs[i].name, .who = "sim", .why = ""},
+			false, &err));
 	}
 	for (int i = 0; i < MACHINES; i++) {
 		struct machine *m = &world.machines[i];

@@ -32,6 +32,7 @@ static const uint64_t seeds[] = {
 	9960012840, /* a clock that was years ahead is put right while a job is paused */
 	9970008489, /* marked again behind a plan, and whoever would look next is refused the lease */
 	9980032437, /* a backfill whose clock is set back to before its windows */
+	9980067765, /* a backfill that a clock a day ahead asks for, of windows that are still to come */
 	50000163, /* edited and edited back while the store is unreachable, then a crash */
 };
 

@@ -52,7 +52,7 @@ static int count_closed(void *ctx, const struct etl_ledger_entry *entry, struct 
 
 	(void)err;
 	closed->n += etl_window_is_closed(entry->state) ||
-		!etl_reprocess_wants(closed->reprocess, true, entry->state);
+		!etl_reprocess_wants(closed->reprocess, true, entry->state, false);
 	return 0;
 }
 
@@ -115,10 +115,17 @@ void law_backfill_ended(const char *id, enum etl_backfill_state state)
 
 /* ---- the end -------------------------------------------------------------------------------- */
 
+/* Asked for by a clock that was ahead, it waits until its windows are over. */
+static bool may_end(const struct etl_backfill *b)
+{
+	return b->state == ETL_BACKFILL_RUNNING &&
+		b->range.end.ms + conf.specs[job_index(b->job)].settle + HOUR <= world.now;
+}
+
 bool backfills_go_on(void)
 {
 	for (size_t i = 0; i < backfills.n; i++)
-		if (backfills.list[i].last.state == ETL_BACKFILL_RUNNING)
+		if (may_end(&backfills.list[i].last))
 			return true;
 	return false;
 }
@@ -128,7 +135,7 @@ void laws_of_backfills(void)
 	for (size_t i = 0; i < backfills.n; i++) {
 		const struct etl_backfill *b = &backfills.list[i].last;
 
-		if (b->state == ETL_BACKFILL_RUNNING)
+		if (may_end(b))
 			broken("a backfill ends", "%s of %s goes on from %s", short_id(b->id), b->job,
 				time_text(b->at.ms));
 	}
@@ -136,11 +143,12 @@ void laws_of_backfills(void)
 
 /* ---- operators ------------------------------------------------------------------------------ */
 
+/* Of what is stale none is asked for: the jobs here have one definition and one target. */
 static void begin_backfill(struct machine *m, const struct etld_job *job)
 {
 	const struct spec *s = &conf.specs[job_index(job->name)];
 	struct etl_backfill b = {.state = ETL_BACKFILL_RUNNING, .attempt = 1, .who = "sim",
-		.newest_first = one_in(2), .reprocess = (enum etl_reprocess)roll(ETL_REPROCESS_MAX)};
+		.newest_first = one_in(2), .reprocess = (enum etl_reprocess)roll(ETL_REPROCESS_STALE)};
 	struct etl_error err = ETL_ERROR_INIT;
 
 	b.range.start = etl_grid_steps(&s->grid, (etl_wall){s->start}, roll(8));

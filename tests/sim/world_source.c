@@ -126,13 +126,13 @@ static int sink_open(void *self, const void *options, const struct etl_sink_env 
 	return 0;
 }
 
-static int sink_begin(void *self, struct etl_txn *txn, struct etl_error *err)
+static int sink_begin(void *self, const struct etl_sink_slice *slice, struct etl_error *err)
 {
 	struct sink *s = self;
 
 	(void)err;
 	s->own.n = 0;
-	s->txn = txn ? (struct sim_txn *)(void *)txn : &s->own;
+	s->txn = slice->txn ? (struct sim_txn *)(void *)slice->txn : &s->own;
 	s->txn->job = s->job;
 	return 0;
 }

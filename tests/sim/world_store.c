@@ -277,6 +277,15 @@ static const char *call_of(const struct etl_collection *c, const bson_t *doc)
 	return etl_streq(etl_doc_text(doc, "state"), "skipped") ? "skip" : "run_save";
 }
 
+static void note_pause_stored(const bson_t *doc)
+{
+	struct etl_error ignored = ETL_ERROR_INIT;
+	struct etl_pause pause;
+
+	book.jobs[job_index(etl_doc_text(doc, "_id"))].paused_on_record =
+		etl_pauses.decode(doc, &pause, &ignored) == 1;
+}
+
 static void note_put(const struct etl_collection *c, const bson_t *doc)
 {
 	struct etl_run_record run;
@@ -286,7 +295,7 @@ static void note_put(const struct etl_collection *c, const bson_t *doc)
 		broken("no record is refused", "%s/%s: %s", etl_doc_text(doc, "job"),
 			etl_doc_text(doc, "partition"), etl_doc_text(doc, "message"));
 	if (c == &etl_pauses)
-		book.jobs[job_index(etl_doc_text(doc, "_id"))].paused_on_record = true;
+		note_pause_stored(doc);
 	if (c != &etl_runs)
 		return;
 	run = record_of(doc);
@@ -317,6 +326,8 @@ static int store_put_if(struct etl_state *s, const struct etl_collection *c, con
 		law_alert(world.acting, etl_doc_text(doc, "_id"), rc == 1);
 	if (c == &etl_backfills && rc == 1 && c->decode(doc, &b, err) == 1)
 		law_backfill_saved(&b);
+	if (c == &etl_pauses && rc == 1)
+		note_pause_stored(doc);
 	return way_back(rc, err);
 }
 
@@ -347,8 +358,6 @@ static int store_remove(struct etl_state *s, const struct etl_collection *c, con
 {
 	if (way_there("remove", err) < 0)
 		return -1;
-	if (c == &etl_pauses)
-		book.jobs[job_index(id)].paused_on_record = false;
 	return way_back(world.bare->remove(s, c, id, err), err);
 }
 

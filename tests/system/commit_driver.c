@@ -73,9 +73,11 @@ static int attempt(struct driver *d, int n, struct etl_error *err)
 	uint8_t changed[RECORDS / 8 + 1] = {0};
 	struct etl_load_result r = {.changed = changed};
 	struct etl_txn *txn = NULL;
+	struct etl_sink_slice told = {0};
 	int rc = d->state->ops->begin(d->state, &txn, err);
 
-	if (rc == 0 && etl_sink_mongodb.begin(d->sink, txn, err) == 0) {
+	told.txn = txn;
+	if (rc == 0 && etl_sink_mongodb.begin(d->sink, &told, err) == 0) {
 		rc = etl_sink_mongodb.write(d->sink, batch, &r, err);
 		if (rc == 0)
 			rc = commit(d, n, txn, &r, err);

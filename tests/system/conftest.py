@@ -6,6 +6,7 @@ whole suite runs in shards (tests/lib/run-system.sh): a session is then a shard'
 whole files. Two tests of different files may run at once: neither takes a name, a port or a
 folder that the other could want.
 """
+import itertools
 import os
 import pathlib
 import re
@@ -26,6 +27,7 @@ from mongodb import MongoServer  # noqa: E402
 import wait  # noqa: E402
 
 DROP_SECONDS = 120  # ends what hangs
+NUMBERS = itertools.count(1)  # of databases
 CANNOT = 77  # status of nsbox.sh and jbox.sh where the kernel forbids them
 MARKERS = {
     "daemon": "needs build/etld and build/etlctl",
@@ -123,11 +125,14 @@ def mongo_client(mongodb):
 
 
 @pytest.fixture
-def database(request, mongo_client):
-    """A database name of this test's own; it and its metadata are dropped at the end."""
+def database(request, mongodb, mongo_client):
+    """A database name of this test's own. It and its metadata go with the server, which is the tests' own, or are
+    dropped at the end: the stand-in takes seconds for that."""
     import pymongo  # pylint: disable=import-outside-toplevel
-    name = re.sub(r"\W+", "_", request.node.name)[:40] + f"_{os.getpid()}"
+    name = re.sub(r"\W+", "_", request.node.name)[:36] + f"_{os.getpid()}_{next(NUMBERS)}"
     yield name
+    if not mongodb.external:
+        return
     with pymongo.timeout(DROP_SECONDS):
         for each in (name, f"{name}_metadata"):
             mongo_client.drop_database(each)

@@ -47,12 +47,14 @@ def elsewhere(daemon):
 def test_a_changed_collection(etld, flow, db):
     daemon = loaded(etld({"hourly": job(flow, 19)}))
     text = "19 windows are in 'a', none in 'b'"
-    command = f"etlctl backfill hourly --from {iso(flow.start)} --to {iso(flow.start + 19 * HOUR)} --reprocess all"
+    command = "etlctl restate hourly"
 
     # At reload, before anything else can have looked.
-    assert reload(daemon, flow, 19, "b") == [f"hourly: {text}; this loads them again: {command}"]
+    assert reload(daemon, flow, 19, "b") == [
+        f"hourly: {text}; etlctl windows hourly --stale lists them, {command} loads them again"]
     known = daemon.jobs()["hourly"]
     assert known["elsewhere"] == {"text": text, "target": f"{db.name}.b", "here": 0, "windows": 19,
+                                  "older": 0, "about": False,
                                   "in": [{"target": f"{db.name}.a", "windows": 19}], "command": command}
     assert known["health"] == "ok" and known["reason"] == text
     assert text in daemon.ctl("status", "hourly", output="table").out
@@ -61,7 +63,10 @@ def test_a_changed_collection(etld, flow, db):
     assert any(text in line for line in why["because"]) and command in why["hints"], why
     why = daemon.ctl("why", "hourly", "--window", iso(flow.start)).json
     assert any("loaded into 'a', and its job loads into 'b' now" in line for line in why["because"]), why
-    assert any(f"--from {iso(flow.start)} --to {iso(flow.start + HOUR)} --reprocess all" in h for h in why["hints"]), why
+    assert f"{command} --from {iso(flow.start)} --to {iso(flow.start + HOUR)} --partition {STATION_1}" in [
+        hint.replace("station=", "") for hint in why["hints"]], why
+    stale = daemon.ctl("windows", "hourly", "--stale").json
+    assert {w["stale"] for w in stale["windows"]} == {"in 'a', now 'b'"} and stale["summary"][0]["stale"] == 19
     entry = daemon.wait_log(MESSAGE_ID=CHANGED)
     assert entry["ETL_JOB"] == "hourly" and int(entry["ETL_WINDOWS"]) == 19 and text in entry["MESSAGE"]
 
@@ -154,5 +159,4 @@ def test_no_false_alarm(etld, flow, metadata):
     daemon.wait_idle()
     assert elsewhere(daemon) is None
     assert "3 windows are in 'b', none in 'a'; of 5 more it is not on record" in reload(daemon, flow, 8, "a")[0]
-    assert f"--from {iso(flow.start)} " in elsewhere(daemon)["command"]
     assert daemon.log(MESSAGE_ID=CHANGED)

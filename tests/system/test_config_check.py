@@ -122,6 +122,14 @@ def test_a_list_that_names_nothing(check, change):
     assert "is empty" in answer.err and "job.yaml:" in answer.err, answer.err
 
 
+@pytest.mark.parametrize("version, code", [("v", 0), ("/meta/v", 0), ("meta.v", BROKEN), ("/a.b/v", BROKEN), ("$v", BROKEN)])
+def test_a_version_that_no_query_can_say(check, version, code):
+    """Without transactions it would let an older document replace a newer one."""
+    answer = changed_job(check, load={"mongodb": {"collection": "c", "key": ["t"], "version": version}})
+    assert answer.code == code, answer
+    assert not code or ("no query of MongoDB can say" in answer.err and "/meta/version" in answer.err), answer.err
+
+
 def test_a_load_into_the_metadata(check):
     ours = check.daemon.metadata
     answer = changed_job(check, load={"mongodb": {"collection": "windows", "database": ours, "key": ["t"]}})

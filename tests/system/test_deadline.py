@@ -156,7 +156,7 @@ def test_the_other_daemon_has_closed_it(etld, sim, flow, metadata):
 
 def test_mongodb_is_away_when_it_passes(etld, sim, flow, own_mongodb):
     """Told when it is back, and once."""
-    daemon = etld({"hourly": job_of(flow, seconds=4)}, uri=own_mongodb.uri).start()
+    daemon = etld({"hourly": job_of(flow, seconds=4)}, uri=own_mongodb.uri + "&serverSelectionTimeoutMS=500").start()
     sim.fault("status", code=404, times=None)
     daemon.run("hourly", ok=(FAILED,))
     own_mongodb.kill9()

@@ -104,7 +104,7 @@ ANSWERS = {
                   "state": "loaded", "dirty": True, "attempt": 1, "run_id": RUN_ID, "counts": COUNTS,
                   "reason": "late data", "updated": "2026-07-01T11:10:00Z"}],
         summary=[{"partition": "station=1", "watermark": "2026-07-01T10:00:00Z", "loaded": 4242, "empty": 7,
-                  "failed": 1, "held": 0, "open": 1, "dirty": 1, "missing": 0}]),
+                  "failed": 1, "held": 0, "open": 1, "dirty": 1, "missing": 0, "stale": 3}]),
     "WatermarkShow": envelope("watermark", job="airqino", watermarks=[{
         "partition": "station=1", "watermark": "2026-07-01T10:00:00Z", "origin": "2023-01-01T00:00:00Z", "lag_s": 7800,
         "window_s": 3600, "updated": "2026-07-01T11:10:05Z", "run_id": RUN_ID, "fence": 17}]),
@@ -375,11 +375,40 @@ def test_windows_says_what_was_not_found(fake, ctl):
 def test_windows(fake, ctl):
     answer = ctl("windows", "airqino", "--partition", "station=1", "--state", "failed", "--all")
     table = rows(answer.out)
-    assert table[1] == ["station=1", "2026-07-01 10:00Z", "4242", "7", "1", "0", "1", "1", "0"]
+    assert table[1] == ["station=1", "2026-07-01 10:00Z", "4242", "7", "1", "0", "1", "1", "0", "3"]
     assert table[3] == ["station=1", "2026-07-01 10:00Z", "2026-07-01 11:00Z", "✖ failed", "3", "0", "0", "0", "0",
                         "2026-07-01 11:10Z (1h00m ago)", "HTTP 500"]
     assert table[4][3:5] == ["✔ loaded", "dirty"]
     assert fake.requests[0]["parameters"] == {"job": "airqino", "partition": "station=1", "state": "failed", "all": True}
+
+
+def test_stale_windows(fake, ctl):
+    """Of windows that are alike one line, with why and where; a loaded one has a line of its own elsewhere."""
+    hours = [f"2026-07-01T{hour:02}:00:00Z" for hour in range(5)]
+    windows = [{"partition": "station=1", "start": a, "end": b, "state": "loaded", "dirty": False, "attempt": 1,
+                "run_id": RUN_ID, "counts": {"in": 5}, "reason": "", "updated": None, "target": "etl.a",
+                "definition": "0100000000000001", "stale": "made by another definition of 2026-06-30"}
+               for a, b in zip(hours, hours[1:])]
+    windows[3] = {**windows[3], "target": "etl.b", "stale": "in 'b', now 'a'"}
+    fake.answers["Windows"] = envelope("windows", job="airqino", truncated=False, windows=windows, summary=[])
+    table = rows(ctl("windows", "airqino", "--stale").out)
+    assert [row[-2:] for row in table[1:]] == [["etl.a", "made by another definition of 2026-06-30"],
+                                               ["etl.b", "in 'b', now 'a'"]], table
+    assert table[1][3] == "3" and fake.requests[0]["parameters"] == {"job": "airqino", "stale": True}
+    fake.answers["Windows"] = envelope("windows", job="airqino", truncated=False, windows=[], summary=[])
+    assert "no window is stale" in ctl("windows", "airqino", "--stale").err
+
+
+def test_restate(fake, ctl):
+    """A backfill by another name; what stays as it is is told."""
+    states = {"loaded": 20, "failed": 0}
+    fake.answers["Restate"] = envelope(
+        "backfill", dry_run=True, backfill={"backfill_id": RUN_ID, "from": NOW, "to": NOW, "windows": {}},
+        survey={"windows": 20, "wanted": 12, "pieces": 2, "too_old": 0, "kept": 3, "states": states})
+    answer = ctl("restate", "airqino", "--from", "2026-07-01", "--rate", "60/m", "--dry-run")
+    assert "12 of 20 windows" in answer.out and "3 stale ones stay as they are" in answer.out
+    assert fake.requests[0]["method"] == "io.etld.Control.Restate"
+    assert fake.requests[0]["parameters"] == {"job": "airqino", "from": "2026-07-01", "rate": "60/m", "dry_run": True}
 
 
 def test_a_hole_is_one_line(fake, ctl):
@@ -954,7 +983,7 @@ def test_completion(fake, ctl, folder, shell):
     assert complete(shell, folder, "etlctl", "st") == ["status"]
     assert complete(shell, folder, "etlctl", "watermark", "") == ["show", "set", "rewind", "undo", "history"]
     assert complete(shell, folder, "etlctl", "-o", "j") == ["json"]
-    assert complete(shell, folder, "etlctl", "-o", "json", "windows", "--st") == ["--state"]
+    assert complete(shell, folder, "etlctl", "-o", "json", "windows", "--st") == ["--state", "--stale"]
     assert complete(shell, folder, "etlctl", "windows", "--state", "unr") == ["unrecoverable"]
     assert complete(shell, folder, "etlctl", "config", "ch") == ["check"]
     assert complete(shell, folder, "etlctl", "config", "check", f"etlctl.{shell[:2]}") == [f"etlctl.{shell}"]

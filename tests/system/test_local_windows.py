@@ -111,7 +111,7 @@ def test_days_of_a_fixed_length_before(daemon, db, metadata):
     daemon.run("daily")
     assert metadata["windows"].count_documents({"state": "loaded"}) == 2
     daemon.write_job("daily", JOB)
-    daemon.reload()
+    daemon.ctl("reload")
     daemon.run("daily")
     # The start lies two hours before what was the first window: that day comes, and behind the watermark
     # the 25th, in which it lies.
@@ -168,7 +168,7 @@ def test_a_new_zone_file(etld, db, metadata, zones):
     zones.replace("Europe/Paris", zones.read("Europe/Helsinki"))
     wait_for(lambda: daemon.status()["daemon"]["config"]["generation"] == 2, daemon.stderr_tail)
     daemon.edit_job("daily", "end: 2026-10-26", "end: 2026-10-28")
-    daemon.reload()
+    daemon.ctl("reload")
     daemon.run("daily")
     after = {w["_id"]: w for w in metadata["windows"].find()}
     assert {i: w for i, w in after.items() if i in before} == before

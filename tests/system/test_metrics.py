@@ -95,7 +95,7 @@ def test_series_of_watermarks_have_a_cap(etld, db):
 
 
 def test_metrics_without_mongodb(etld, own_mongodb):
-    daemon = etld({"copy": copy_job(every="1s")}, uri=own_mongodb.uri)
+    daemon = etld({"copy": copy_job(every="1s")}, uri=own_mongodb.uri + "&serverSelectionTimeoutMS=500")
     own_mongodb.stop()
     daemon.start(wait=False)
     daemon.wait_answer()

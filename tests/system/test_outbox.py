@@ -2,6 +2,7 @@
 """What is to be stored while MongoDB is unreachable: a pause, the record of a run, a host that asked to be left
 alone, an alert. All of it is stored when MongoDB is back, once and in order; what a stop or a kill takes with it
 is told, or was never said to be stored."""
+import datetime
 import json
 import threading
 
@@ -20,6 +21,8 @@ pytestmark = pytest.mark.daemon
 
 FAILED = 1
 AWAY_SECONDS = 240
+# What is stored within so many seconds of its order is the newest: daemon/engine/pauses.c
+AS_IT_IS_GIVEN = 10
 
 
 @pytest.fixture(name="host")
@@ -77,7 +80,7 @@ def audits(metadata, name):
 
 
 def paused(metadata):
-    return {doc["_id"] for doc in metadata["pauses"].find()}
+    return {doc["_id"] for doc in metadata["pauses"].find({"paused": True})}
 
 
 def test_all_of_it_is_stored_once_in_order(daemon, own_mongodb, host, metadata):
@@ -106,6 +109,21 @@ def test_all_of_it_is_stored_once_in_order(daemon, own_mongodb, host, metadata):
     daemon.start()
     assert {name for name, j in daemon.jobs().items() if j["paused"]} == {"b"}
     assert len(alerts(daemon)) == 2 and metadata["alerts"].count_documents({}) == 2
+
+
+def test_a_late_pause_gives_way_to_a_newer_order(daemon, own_mongodb, host, metadata):
+    """Another etld, which could reach MongoDB, was told to resume after this one was told to pause."""
+    later = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1)
+    metadata["pauses"].insert_one({"_id": "b", "who": "another", "why": "", "at": later, "paused": False})
+    lose_mongodb(daemon, own_mongodb, host)
+    order(daemon, "pause", "b")
+    wait_for(lambda: daemon.status()["daemon"]["unsaved"]["oldest_s"] > AS_IT_IS_GIVEN, "an order that is late")
+    own_mongodb.start()
+    wait_for(lambda: daemon.status()["daemon"]["unsaved"]["entries"] == 0, daemon.stderr_tail, AWAY_SECONDS)
+    wait_for(lambda: not daemon.jobs()["b"]["paused"], daemon.stderr_tail, AWAY_SECONDS)
+    assert "b" not in paused(metadata) and metadata["pauses"].find_one({"_id": "b"})["who"] == "another"
+    assert [line for line in daemon.log(ETL_JOB="b") if "a newer order is on record" in line["MESSAGE"]]
+    assert metadata["audit"].find_one({"details.job": "b"})["details"]["overtaken"] is True
 
 
 @pytest.mark.parametrize("end", ["stop", "kill9"])

@@ -8,6 +8,7 @@ import pytest
 from etld import faults_folder
 from hold import Hold
 from test_many_jobs import grouped, yearly
+from wait import wait_for
 
 pytestmark = pytest.mark.faults
 
@@ -47,4 +48,23 @@ def test_the_store_keeps_the_order(etld, hold, metadata, later):
     end(second)
     paused = {name for name, job in daemon.jobs().items() if job["paused"]}
     assert paused == (set() if "--group" in later else {"job0", "job2", "job3"})
-    assert {doc["_id"] for doc in metadata["pauses"].find()} == paused
+    assert {doc["_id"] for doc in metadata["pauses"].find({"paused": True})} == paused
+
+
+def test_a_second_signal_waits_for_nothing_to_be_stored(etld, hold, metadata):
+    """MongoDB is there, but slow: what a worker is at ends, the rest is told as lost."""
+    jobs = {f"job{number}": grouped(number) for number in range(4)}
+    daemon = etld(jobs, build=faults_folder(), env={"ETLD_FAULTS": "pause.store=hold:1", "ETLD_FAULT_HOLD": str(hold.path)})
+    daemon.start()
+    first = begin(daemon, "pause", "--group", "herd")
+    hold.enter()
+    daemon.process.terminate()
+    wait_for(lambda: [line for line in daemon.log() if line["MESSAGE"].startswith("stopping")], daemon.stderr_tail)
+    daemon.process.terminate()
+    wait_for(lambda: len([line for line in daemon.log() if "asked twice" in line["MESSAGE"]]) == 1, daemon.stderr_tail)
+    hold.leave()
+    first.communicate(timeout=600)
+    daemon.wait_end()
+    told = [line["MESSAGE"] for line in daemon.log() if "is lost" in line["MESSAGE"]]
+    assert len(told) == 1 and "before MongoDB has taken all" in told[0] and "pauses 3" in told[0], told
+    assert metadata["pauses"].count_documents({"paused": True}) == 1

@@ -33,7 +33,7 @@ class Asker(threading.Thread):
             question = QUESTIONS[self.asked % len(QUESTIONS)]
             answer = self.etld.ctl(*question, ok=None)
             self.asked += 1
-            if answer.code not in (0, 5, 6, 7):
+            if answer.code != 0:
                 self.wrong.append((question, answer))
 
     def __enter__(self):
@@ -71,9 +71,9 @@ def test_a_small_load_from_start_to_stop(airqino_etld, sim, db, metadata):
         followers = [follow(etld, "airqino") for _ in range(3)]
         for follower in followers:
             out, _ = follower.communicate(timeout=120)
-            assert follower.returncode in (0, 1, 5, 6, 7, 8), out
+            assert follower.returncode in (0, 1), out  # 1: the station that fails at first
         etld.reload()
-        wait_for(lambda: etld.run("airqino", ok=(0, 1, 5, 6, 7)).code == 0, etld.stderr_tail)
+        wait_for(lambda: etld.run("airqino", ok=(0, 1)).code == 0, etld.stderr_tail)
         etld.run("airqino_daily")
         for station in (STATION_1, STATION_2):
             loaded = db.hourly_averages.count_documents(

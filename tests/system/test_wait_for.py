@@ -91,7 +91,7 @@ def test_a_wrong_field_is_told(make, db):
 def test_mongodb_goes_while_it_waits(make, own_mongodb, flow):
     """Longer than the timeout: nothing is skipped, and the slot runs when all is there again."""
     import pymongo  # pylint: disable=import-outside-toplevel
-    etld = make(uri=own_mongodb.uri, wait_for={**SENSOR, "timeout": "4s"})
+    etld = make(uri=own_mongodb.uri + "&serverSelectionTimeoutMS=500", wait_for={**SENSOR, "timeout": "4s"})
     with pymongo.MongoClient(own_mongodb.uri, tz_aware=True) as client:
         wait_blocked(etld, "fits yet")
         own_mongodb.kill9()
@@ -114,7 +114,7 @@ def test_mongodb_goes_while_it_waits(make, own_mongodb, flow):
 def test_a_reload_while_the_question_is_out(make, flow, own_mongodb, what):
     """The server hangs with the question; the configuration that it was asked with goes."""
     job = flow.hourly(flow.start + HOURS * HOUR, schedule={"cron": "0 0 1 1 *"})
-    etld = make(uri=own_mongodb.uri, start=False)
+    etld = make(uri=own_mongodb.uri + "&serverSelectionTimeoutMS=500", start=False)
     etld.write_job("other", job)
     etld.start()
     wait_blocked(etld, "fits yet")

@@ -122,7 +122,7 @@ def test_a_run_that_goes_and_one_that_waits(etld, silent):
 
 
 def test_mongodb_away(etld, own_mongodb):
-    daemon = etld({"a": full(every="1s")}, uri=own_mongodb.uri)
+    daemon = etld({"a": full(every="1s")}, uri=own_mongodb.uri + "&serverSelectionTimeoutMS=500")
     daemon.start()
     own_mongodb.stop()
     said = wait_for(lambda: (s := why(daemon, "a"))["state"] == "store" and s, "its absence to be seen", 240)

@@ -30,6 +30,7 @@ const char *etl_breaker_state_word(enum etl_breaker_state state)
 	return words[state];
 }
 
+/* False for the word of a newer version; `out` stays as it is. */
 bool etl_breaker_state_parse(const char *word, enum etl_breaker_state *out)
 {
 	for (int i = 0; i < ETL_BREAKER_STATE_MAX; i++)
@@ -54,6 +55,9 @@ static void mend_until(struct etl_breaker *b, const struct etl_breaker_rules *ru
 		b->until = longest;
 }
 
+/* PROBE is answered to whoever asks until one of them begins (etl_breaker_probe): the
+ * caller may yet find that it has no slot. WAIT: another request is the probe, and its
+ * answer decides. */
 enum etl_breaker_verdict etl_breaker_ask(
 	struct etl_breaker *b, const struct etl_breaker_rules *rules, etl_wall now)
 {
@@ -88,6 +92,8 @@ bool etl_breaker_answered(struct etl_breaker *b, bool probe)
 	return closes;
 }
 
+/* The pause is drawn between its half and its whole, so that services that failed
+ * together are not all asked in the same second. */
 static void open_it(struct etl_breaker *b, const struct etl_breaker_rules *rules, etl_wall now,
 	uint64_t random)
 {
@@ -153,6 +159,7 @@ void etl_breaker_restore(struct etl_breaker *b, const struct etl_breaker_rules *
 	mend_until(b, rules, now);
 }
 
+/* 0 while it is half open: nothing but the probe's answer is waited for then. */
 etl_dur etl_breaker_left(const struct etl_breaker *b, etl_wall now)
 {
 	if (b->state != ETL_BREAKER_OPEN || b->until.ms <= now.ms)

@@ -3,10 +3,11 @@
  * Reading Retry-After and the families of rate-limit headers. All of it comes from a
  * stranger: numbers saturate, waits are capped, nothing is allocated.
  *
- * Retry-After: 120                            120 s Retry-After: Wed, 01 Jul 2026
- * 10:00:00 GMT  until then, by the answer's own Date RateLimit: "day";r=0;t=3600
- * 3600 s, since nothing remains X-RateLimit-Remaining: 0                    with
- * X-RateLimit-Reset: 1782900000: until that second
+ *    Retry-After: 120                             120 s
+ *    Retry-After: Wed, 01 Jul 2026 10:00:00 GMT   until then, by the answer's own Date
+ *    RateLimit: "day";r=0;t=3600                  3600 s, since nothing remains
+ *    X-RateLimit-Remaining: 0, with
+ *    X-RateLimit-Reset: 1782900000                until that second
  */
 #include "source/http/hold.h"
 
@@ -14,6 +15,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/str.h"
 #include "time/timefmt.h"
 
 /* Seconds beyond this are one and the same: far in the future.
@@ -33,6 +35,7 @@ void etl_hold_begin(struct etl_hold *h)
 
 /* ---- words and numbers --------------------------------------------------------------------- */
 
+/* Part of a header: neither owned nor ended by a NUL. */
 struct span {
 	const char *p;
 	size_t n;
@@ -59,11 +62,6 @@ static bool is_word(struct span s, const char *word)
 	return s.n == strlen(word) && strncasecmp(s.p, word, s.n) == 0;
 }
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 /* "12" or "12.5", in thousandths, a fraction of them counted up; a '-' before it gives `minus`
  * and a positive number. What follows behind ',' or ';' is left alone.
  * "12" -> 12000; "1.0005" -> 1001 (up: a wait must not be too short); "-1" -> 1000 and `minus`;
@@ -80,12 +78,12 @@ static bool read_number(struct span s, int64_t *thousandths, bool *minus)
 		s.p++;
 		s.n--;
 	}
-	if (!s.n || !is_digit(*s.p))
+	if (!s.n || !etl_is_digit(*s.p))
 		return false;
-	for (i = 0; i < s.n && is_digit(s.p[i]); i++)
+	for (i = 0; i < s.n && etl_is_digit(s.p[i]); i++)
 		whole = whole < SECONDS_MAX / 10 ? whole * 10 + (s.p[i] - '0') : SECONDS_MAX;
 	if (i < s.n && s.p[i] == '.')
-		for (i++; i < s.n && is_digit(s.p[i]); i++, unit /= 10) {
+		for (i++; i < s.n && etl_is_digit(s.p[i]); i++, unit /= 10) {
 			part += unit * (s.p[i] - '0');
 			more |= !unit && s.p[i] != '0';
 		}
@@ -134,6 +132,8 @@ static void note_remaining(struct etl_hold_quota *q, struct span value)
 		q->remaining = n;
 }
 
+/* "X-RateLimit-Reset: -3" is told of a quota that has begun anew three seconds ago: no
+ * wait. */
 static void note_reset(struct etl_hold_quota *q, struct span value)
 {
 	int64_t n;
@@ -158,6 +158,8 @@ static void note_date(bool *has, etl_wall *date, struct span value)
 	*date = at;
 }
 
+/* A number first: a date begins with letters in each of its three forms. "Retry-After:
+ * -1" asks for nothing. */
 static void note_retry(struct etl_hold *h, struct span value)
 {
 	int64_t n;
@@ -232,7 +234,9 @@ static void note_field(struct etl_hold *h, struct span rest)
 	end_item(h, &item);
 }
 
-/* A header is told once or several times, in any order: nothing is decided here. */
+/* A header is told once or several times, in any order: nothing is decided here.
+ * Each family of names counts for itself: X-RateLimit-Remaining: 0 says nothing about
+ * RateLimit-Reset: 60, which may be another quota. */
 void etl_hold_header(
 	struct etl_hold *h, const char *name, size_t name_len, const char *value, size_t value_len)
 {
@@ -261,6 +265,7 @@ void etl_hold_header(
 
 /* ---- the verdict --------------------------------------------------------------------------- */
 
+/* A time that is over asks for no wait. */
 static int64_t until(etl_wall at, etl_wall reference)
 {
 	return at.ms > reference.ms ? at.ms - reference.ms : 0;
@@ -277,6 +282,8 @@ static int64_t wait_ms(int64_t reset_ms, etl_wall reference)
 	return until((etl_wall){reset_ms / 1000}, reference);
 }
 
+/* The longest wait among the spent quotas, or -1. Status 429 says that one of them is
+ * spent: where no rest is told, its reset counts as well. */
 static int64_t quotas_ms(
 	const struct etl_hold *h, int status, etl_wall reference, const char **header)
 {
@@ -303,6 +310,8 @@ static int64_t quotas_ms(
 	return longest;
 }
 
+/* Retry-After is about this very client and goes before the quotas, which tell of an
+ * account. */
 etl_dur etl_hold_asked(const struct etl_hold *h, int status, etl_wall now, const char **header,
 	etl_dur *told)
 {
@@ -330,6 +339,7 @@ etl_dur etl_hold_asked(const struct etl_hold *h, int status, etl_wall now, const
 	return ETL_MS(ms < most ? ms : most);
 }
 
+/* an answer with status 429 asked to wait 7200 s (Retry-After); held for an hour */
 void etl_hold_words(
 	char out[ETL_HOLD_WORDS_BYTES], int status, etl_dur told, const char *header)
 {

@@ -65,6 +65,7 @@ void etl_oauth_store_free(struct etl_oauth_store *store)
 	free(store);
 }
 
+/* All that the buffer ever held, not only its length of now. */
 static void wipe_answer(struct etl_oauth *oauth)
 {
 	if (oauth->answer.data)
@@ -79,6 +80,7 @@ void etl_oauth_init(struct etl_oauth *oauth, const struct etl_oauth_options *opt
 	etl_buf_init(&oauth->answer, ANSWER_MAX);
 }
 
+/* What is left in the store is for the job's other instances and for its next run. */
 void etl_oauth_fini(struct etl_oauth *oauth)
 {
 	wipe(&oauth->access);
@@ -132,7 +134,9 @@ static void form_add(struct etl_buf *form, const char *name, const char *value)
 }
 
 /* A refresh token goes before the grant: it does not need the password, and the
- * password may be one that only works once. */
+ * password may be one that only works once.
+ *   grant_type=client_credentials&client_id=me&client_secret=s3cr%20et&scope=read
+ * A blank is "%20" and not "+": every decoder of forms reads it (RFC 3986 section 2.1). */
 static void fill_form(const struct etl_oauth *oauth, struct etl_buf *form)
 {
 	const struct etl_oauth_options *o = oauth->options;
@@ -157,7 +161,8 @@ static void fill_form(const struct etl_oauth *oauth, struct etl_buf *form)
 		form_add(form, o->params.keys[i], o->params.values[i]);
 }
 
-/* RFC 6749 2.3.1: both halves are form-encoded before base64. */
+/* RFC 6749 2.3.1: both halves are form-encoded before base64.
+ * "me:x" and "s" are "me%3Ax:s", so that a colon in the client's name ends nothing. */
 static char *basic_value(const struct etl_oauth_options *o, struct etl_arena *arena)
 {
 	struct etl_buf pair ETL_BUF_CLEANUP;
@@ -173,6 +178,8 @@ static char *basic_value(const struct etl_oauth_options *o, struct etl_arena *ar
 	return etl_arena_strdup(arena, etl_buf_text(&value));
 }
 
+/* The token endpoint's URL is shown as it is: the loader refuses one with a password in
+ * it. */
 static void fill_request(
 	const struct etl_oauth *oauth, const struct etl_buf *form, struct etl_request *out)
 {
@@ -198,6 +205,7 @@ static void fill_request(
 	};
 }
 
+/* One POST, with the full grant or with the refresh token that etl_oauth_ask copied. */
 static int ask(struct etl_oauth *oauth, struct etl_request *out, struct etl_error *err)
 {
 	struct etl_buf form ETL_BUF_CLEANUP;
@@ -266,7 +274,9 @@ static void add_words(const struct etl_oauth *oauth, struct etl_buf *out, const 
 	free(masked);
 }
 
-/* What the service itself says of a refusal (RFC 6749 5.2); false if it says nothing. */
+/* What the service itself says of a refusal (RFC 6749 5.2); false if it says nothing.
+ *   {"error": "invalid_grant", "error_description": "wrong password"}
+ *   ->  ": invalid_grant: wrong password" */
 static bool add_told(const struct etl_oauth *oauth, const struct etl_json *json, struct etl_buf *words)
 {
 	const char *error = etl_json_text(json, "error", NULL);
@@ -308,7 +318,9 @@ static int token_refused(const struct etl_oauth *oauth, struct etl_error *err)
 	return -1;
 }
 
-/* RFC 6750 2.1 allows no blank or control byte in a token. */
+/* RFC 6750 2.1 allows no blank or control byte in a token.
+ * A line break in a token would begin a header of the service's choice in all later
+ * requests. */
 static bool is_sendable(const char *token)
 {
 	if (!token || !*token)
@@ -320,7 +332,9 @@ static bool is_sendable(const char *token)
 }
 
 /* When a token received at `received` is to be renewed. A margin longer than half of its
- * life would leave it no use. */
+ * life would leave it no use.
+ * With a margin of 30 s: expires_in 3600 is renewed after 3570 s, 40 after 20 s (half
+ * of its life), and an answer without it after 270 s. */
 static etl_wall renewal(const struct etl_oauth *oauth, int64_t seconds)
 {
 	etl_dur life, margin = oauth->options->expiry_margin;
@@ -333,7 +347,8 @@ static etl_wall renewal(const struct etl_oauth *oauth, int64_t seconds)
 	return etl_wall_sub(etl_wall_add(oauth->received, life), margin);
 }
 
-/* The newest token wins, whichever instance got it. */
+/* The newest token wins, whichever instance got it.
+ * The serial tells the tokens apart: a 401 to token 3 does not drop token 4. */
 static void keep(
 	struct etl_oauth *oauth, const char *access, const char *refresh, etl_wall renew_at)
 {
@@ -356,7 +371,9 @@ static void keep(
 }
 
 /* Some services refuse with status 200. Nothing is quoted but what they say of it: the rest of such
- * an answer may hold a token. */
+ * an answer may hold a token.
+ * {"error": "invalid_client"} with status 200 is told as a refusal of the credentials;
+ * an answer of another form, such as a page of a proxy, as data that cannot be read. */
 static int no_token(const struct etl_oauth *oauth, const struct etl_json *json, struct etl_error *err)
 {
 	struct etl_buf words ETL_BUF_CLEANUP;

@@ -2,6 +2,16 @@
  *
  * The option table of `extract: http:` and what has to be right across its rows. Whatever
  * can be wrong in a request without knowing the window is found here, when the job is loaded.
+ *
+ *    extract:
+ *      http:
+ *        url: https://api.example.org/v1/stations/{station}/values
+ *        query: {from: "{window.start}", to: "{window.end}"}
+ *        auth: {bearer: {token: {credential: api-token}}}
+ *        timeout: 30s
+ *
+ * A host is fixed, since limits and breakers are kept by host; all else may be filled from the
+ * window and the partition.
  */
 #include "source/http/options.h"
 
@@ -16,6 +26,7 @@
 
 #define ROW(s, m) .offset = offsetof(struct s, m)
 
+/* The order of words is that of the enum behind each: the option table stores an index. */
 static const char *const method_words[] = {"GET", "POST", NULL};
 static const char *const grant_words[] = {"client_credentials", "password", NULL};
 static const char *const style_words[] = {"form", "basic", NULL};
@@ -43,6 +54,8 @@ static const struct etl_option bearer_table[] = {
 		.help = "the token"},
 	{0},
 };
+/* One of `header` and `query`, which check_api_key sees to: a table knows no rule
+ * across its rows. */
 static const struct etl_option api_key_table[] = {
 	{.name = "header",
 		.type = ETL_OPT_STRING,
@@ -96,12 +109,14 @@ static const struct etl_option oauth2_table[] = {
 	{.name = "params",
 		.type = ETL_OPT_PAIRS,
 		ROW(etl_auth_options, oauth2.params),
+		.unordered = true,
 		.help = "more fields for the token endpoint, such as audience or resource"},
 	{.name = "auth_style",
 		.type = ETL_OPT_WORD,
 		ROW(etl_auth_options, oauth2.auth_style),
 		.words = style_words,
 		.fallback = "form",
+		.aside = true,
 		.help = "client_id and client_secret in the form or as Basic authorization"},
 	{.name = "expiry_margin",
 		.type = ETL_OPT_DURATION,
@@ -109,6 +124,7 @@ static const struct etl_option oauth2_table[] = {
 		.fallback = "30s",
 		.min = 0,
 		.max = 3600,
+		.aside = true,
 		.help = "a token is renewed so long before it runs out"},
 	{0},
 };
@@ -138,6 +154,8 @@ static const struct etl_option auth_table[] = {
 	{0},
 };
 
+/* Texts with {name} are kept as they are written, and compiled when all rows are read
+ * (compile_request). */
 const struct etl_option etl_http_option_table[] = {
 	{.name = "url",
 		.type = ETL_OPT_STRING,
@@ -153,6 +171,7 @@ const struct etl_option etl_http_option_table[] = {
 	{.name = "headers",
 		.type = ETL_OPT_PAIRS,
 		ROW(etl_http_options, headers_text),
+		.unordered = true,
 		.help = "headers to send; {name} in values is filled"},
 	{.name = "query",
 		.type = ETL_OPT_PAIRS,
@@ -184,23 +203,28 @@ const struct etl_option etl_http_option_table[] = {
 	{.name = "timeout",
 		.type = ETL_OPT_DURATION,
 		ROW(etl_http_options, timeout),
+		.aside = true,
 		.min = 0,
 		.max = 86400,
 		.help = "for one whole answer; the daemon's http.timeout if absent"},
 	{.name = "max_bytes",
 		.type = ETL_OPT_SIZE,
 		ROW(etl_http_options, max_bytes),
+		.aside = true,
 		.fallback = "1GiB",
 		.min = 1,
 		.help = "largest answer, decompressed"},
 	{.name = "ipv4_only",
 		.type = ETL_OPT_BOOL,
 		ROW(etl_http_options, ipv4_only),
+		.aside = true,
 		.help = "never ask over IPv6"},
 	{0},
 };
 
-/* The mark of map[key], or of the map. */
+/* The mark of map[key], or of the map.
+ * An error points at the line to mend: the key where it is given, else the mapping that
+ * lacks it. */
 static const struct etl_mark *mark_of(const struct etl_node *map, const char *key)
 {
 	const struct etl_node *node = etl_node_get(map, key);
@@ -208,6 +232,7 @@ static const struct etl_mark *mark_of(const struct etl_node *map, const char *ke
 	return node ? &node->mark : map ? &map->mark : NULL;
 }
 
+/* grant: password needs 'username' in job 'sample' */
 static void missing(const struct etl_conf_env *env, const struct etl_node *map,
 	const char *where, const char *key)
 {
@@ -234,6 +259,8 @@ static void check_url(const char *url, const struct etl_node *node, const char *
 
 /* ---- auth ---- */
 
+/* A key in a header is no part of any URL that a proxy logs; one in the query is for
+ * services that know nothing else, and is shown as "***". */
 static void check_api_key(const struct etl_auth_options *auth, const struct etl_node *node,
 	const struct etl_conf_env *env)
 {
@@ -247,7 +274,8 @@ static void check_api_key(const struct etl_auth_options *auth, const struct etl_
 			"'%s' is no name of a header in %s", auth->api_key.header, env->what);
 }
 
-/* `params` could otherwise overwrite what the grant itself needs. */
+/* `params` could otherwise overwrite what the grant itself needs.
+ * `audience` and `resource` (RFC 8707) are what it is for. */
 static void check_param(
 	const char *name, const struct etl_node *node, const struct etl_conf_env *env)
 {
@@ -306,7 +334,8 @@ static void check_auth(const struct etl_auth_options *auth, const struct etl_nod
 		check_oauth2(&auth->oauth2, etl_node_get(node, "oauth2"), env);
 }
 
-/* What redaction looks for in everything that a service sends back. */
+/* What redaction looks for in everything that a service sends back.
+ * The list ends with a NULL, for which its last place is kept free. */
 static void collect_secrets(struct etl_http_options *options)
 {
 	const struct etl_auth_options *auth = &options->auth;
@@ -337,7 +366,11 @@ static void check_secret(const char *kind, const char *name, const struct etl_no
 		"the %s '%s' would stand in the open in %s", kind, name, env->what);
 }
 
-/* Those five are the transport's: two Content-Lengths are how requests are smuggled. */
+/* Those five are the transport's: two Content-Lengths are how requests are smuggled.
+ * X-Forwarded-For: me     passes
+ * content-length: 5       is written by etld itself (names know no case)
+ * Cookie: session=1       would stand in the open: use auth
+ * X-Api-Key: abc          the same, by its name */
 static void check_header(const char *name, const char *value, const struct etl_node *name_node,
 	const struct etl_node *value_node, const struct etl_conf_env *env)
 {
@@ -375,6 +408,8 @@ static struct etl_http_pair *compile_pairs(
 	return out;
 }
 
+/* Where the URL is missing, the option table has told it already; the rest is looked at
+ * all the same. */
 static void compile_request(
 	struct etl_http_options *o, const struct etl_node *node, const struct etl_conf_env *env)
 {

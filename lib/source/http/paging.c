@@ -84,6 +84,8 @@ static void plain_name(const char *name, size_t len, char out[NAME_BYTES])
 	out[n] = '\0';
 }
 
+/* Lists of thirty names are walked from the front: answers have few members beside
+ * their records. */
 static bool is_one_of(const char *name, const char *const *list)
 {
 	for (; *list; list++)
@@ -111,6 +113,8 @@ static bool is_nothing(const char *text)
 	return is_one_of(plain, nothings);
 }
 
+/* '/meta/next' is 'https://x/items?page=2': cut to SHOWN_VALUE bytes, masked, and whole
+ * characters at its end. */
 static void say(char out[ETL_PAGING_SAID_BYTES], const char *where, const char *value)
 {
 	char cut[SHOWN_VALUE + 1];
@@ -123,6 +127,7 @@ static void say(char out[ETL_PAGING_SAID_BYTES], const char *where, const char *
 	out[etl_utf8_check(out, strlen(out))] = '\0';
 }
 
+/* -1: not told. 0 is a count that some services do tell. */
 void etl_paging_begin(struct etl_paging *p)
 {
 	*p = (struct etl_paging){.total = -1, .pages = -1, .page = -1};
@@ -165,7 +170,11 @@ static void note_pages(struct etl_paging *p, const char *name, const char *where
 	}
 }
 
-/* `outer`: the name of what `name` stands in, "" = the answer; both plain. */
+/* `outer`: the name of what `name` stands in, "" = the answer; both plain.
+ *   {"next": "/items?page=2"}, {"links": {"next": {"href": "/items?page=2"}}}   leads on
+ *   {"has_more": true}, {"last": false}                                          more
+ *   {"links": [{"rel": "next", "href": "..."}]}                                  leads on
+ *   {"total": 500}, {"hits": {"total": {"value": 500}}}                          a total */
 static void note_more(struct etl_paging *p, const char *outer, const char *name,
 	const char *where, const char *text, bool is_string)
 {
@@ -188,7 +197,8 @@ static void note_more(struct etl_paging *p, const char *outer, const char *name,
 }
 
 /* What the member `at` of the way belongs to is the answer, or what the records lie in.
- * {"meta": {"error": ...}} is about the answer, {"stations": [{"error": ...}]} about a station. */
+ * {"meta": {"error": ...}} is about the answer, {"stations": [{"error": ...}]} about a station.
+ * Two rules: on the way to the records, or inside of nothing but envelopes. */
 static bool is_of_answer(const struct etl_note *note, size_t at)
 {
 	char outer[NAME_BYTES];
@@ -203,6 +213,8 @@ static bool is_of_answer(const struct etl_note *note, size_t at)
 	return true;
 }
 
+/* {"error": {"code": 17, "text": "quota"}}: each member inside of it is part of the
+ * error. */
 static bool is_in_error(const struct etl_note *note)
 {
 	char name[NAME_BYTES];
@@ -229,7 +241,9 @@ static bool is_excuse(const struct etl_note *note, const char *name, const char 
 	return is_one_of(name, codes) && etl_parse_int64(note->text, &code) && code >= 400 && code < 600;
 }
 
-/* -1 in an error's place is a code, although it is nothing elsewhere. */
+/* -1 in an error's place is a code, although it is nothing elsewhere.
+ * The order is that of certainty: what is named an error; a success that is denied; a
+ * state of the whole answer; what only explains why no record came. */
 static void note_error(struct etl_paging *p, const struct etl_note *note, const char *name,
 	const char *where)
 {
@@ -290,7 +304,10 @@ const char *etl_paging_error(const struct etl_paging *p, uint64_t records)
 	return !records && *p->excuse ? p->excuse : NULL;
 }
 
-/* What leads on counts always; a total only if it is larger than what came. */
+/* What leads on counts always; a total only if it is larger than what came.
+ * A count of pages without a page's number is taken for the first page. Where pages
+ * count from 0, page 4 of 5 is the last and looks like the last but one: the run fails,
+ * since no page may be lost; `pagination: none` says that it is the whole. */
 const char *etl_paging_more(const struct etl_paging *p, uint64_t records)
 {
 	if (*p->more)
@@ -322,13 +339,16 @@ static bool is_header_of(const char *name, size_t len, const char *const *list)
 	return false;
 }
 
+/* Asked for each header of each answer, so that only these few are copied. */
 bool etl_paging_wants(const char *name, size_t len)
 {
 	return is_header(name, len, "Link") || is_header(name, len, "Content-Range") ||
 	       is_header_of(name, len, counted) || is_header_of(name, len, leading);
 }
 
-/* True if the parameters behind a link's '>' have "next" among their relations (RFC 8288). */
+/* True if the parameters behind a link's '>' have "next" among their relations (RFC 8288).
+ * `; rel="next"`, `; rel=next` and `; rel="prev next"` do; `; rel="nextish"` and `;
+ * title="rel=next"` do not. */
 static bool relates_next(const char *params, size_t len)
 {
 	char text[256];
@@ -358,7 +378,9 @@ static bool relates_next(const char *params, size_t len)
 	return false;
 }
 
-/* Link: <https://x/items?page=2>; rel="next", <https://x/items?page=9>; rel="last"   (RFC 8288) */
+/* Link: <https://x/items?page=2>; rel="next", <https://x/items?page=9>; rel="last"   (RFC 8288)
+ * A target that is longer than a message may be is cut; that there is one is what
+ * counts. */
 static void note_link(struct etl_paging *p, const char *value, size_t len)
 {
 	const char *at = value, *end = value + len;
@@ -384,7 +406,9 @@ static void note_link(struct etl_paging *p, const char *value, size_t len)
 	}
 }
 
-/* "items 0-24/3573": unit, first, last, total. False if it is not of that form. */
+/* "items 0-24/3573": unit, first, last, total. False if it is not of that form.
+ * The example gives 0, 24, 3573; with '*' in place of "0-24" the first two are -1. A total
+ * of '*' (RFC 9110 section 14.4: not known) is not of the form. */
 static bool read_range(const char *text, int64_t *first, int64_t *last, int64_t *total)
 {
 	char copy[96], *slash, *dash, *at = copy;
@@ -454,6 +478,7 @@ void etl_paging_header(struct etl_paging *p, const char *name, size_t name_len,
 
 /* ---- an object where records are due ---- */
 
+/* The same rules as for texts, on BSON: false, 0, "", null, {} and [] say nothing. */
 static bool says_nothing(const struct etl_element *e)
 {
 	char text[16];

@@ -19,6 +19,7 @@
 
 enum { OWN_HEADERS_MAX = 3 }; /* Accept, Content-Type, one of authorization */
 
+/* Said in bytes and by name: "the URL is larger than 16384 bytes". */
 static int too_large(struct etl_error *err, const char *what, size_t max)
 {
 	return etl_error_set(
@@ -73,6 +74,8 @@ static int add_query(struct url *url, const struct etl_http_options *o,
 	return 0;
 }
 
+/* The path of the text is checked and not of the template: {station} brings "..", and
+ * not its owner. */
 static int fill_url(struct url *url, const struct etl_http_options *o,
 	const struct etl_vars *vars, struct etl_error *err)
 {
@@ -96,12 +99,16 @@ static int fill_url(struct url *url, const struct etl_http_options *o,
 
 /* ---- headers ---- */
 
+/* `items` has room for all that can come: those of the configuration and
+ * OWN_HEADERS_MAX. */
 struct headers {
 	struct etl_arena *arena;
 	struct etl_header *items;
 	size_t n;
 };
 
+/* The name is lent by the options, which outlive the request. A line break in a value
+ * would begin another header ("a\r\nX-Admin: 1"). */
 static int add_header(
 	struct headers *h, const char *name, const char *value, struct etl_error *err)
 {
@@ -112,6 +119,7 @@ static int add_header(
 	return 0;
 }
 
+/* Names of headers know no case (RFC 9110 section 5.1). */
 static bool has_header(const struct headers *h, const char *name)
 {
 	for (size_t i = 0; i < h->n; i++)
@@ -143,6 +151,8 @@ static int add_given(struct headers *h, const struct etl_http_options *o,
 	return 0;
 }
 
+/* RFC 7617 section 2, with its own example:
+ *   Aladdin, open sesame  ->  Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ== */
 static int add_basic(
 	struct headers *h, const struct etl_auth_options *auth, struct etl_error *err)
 {
@@ -190,7 +200,8 @@ static int add_auth(struct headers *h, const struct etl_auth_options *auth, cons
 	return 0;
 }
 
-/* The owner's own Accept and Content-Type go before ours. */
+/* The owner's own Accept and Content-Type go before ours.
+ * A service that is asked without Accept may answer in HTML. */
 static int fill_headers(struct headers *h, const struct etl_http_options *o,
 	const struct etl_vars *vars, const char *bearer, const char *accept, struct etl_error *err)
 {
@@ -209,7 +220,8 @@ static int fill_headers(struct headers *h, const struct etl_http_options *o,
 
 /* By its content type a value is written so that it stays one value.
  * {"id": "{station}"} as JSON: a quote in the value stays inside of the string. As a
- * form the value is percent-encoded, as XML its brackets are entities. */
+ * form the value is percent-encoded, as XML its brackets are entities.
+ * `type` of any other kind is text that nobody parses: values stand in it as they are. */
 static enum etl_escape body_escape(const struct headers *h)
 {
 	const char *type = "";
@@ -226,6 +238,7 @@ static enum etl_escape body_escape(const struct headers *h)
 
 /* ---- all of it ---- */
 
+/* All or nothing: on an error `out` is as it was, but for what its arena holds by then. */
 int etl_http_request_fill(const struct etl_http_options *o, const struct etl_vars *vars,
 	const char *bearer, const char *accept, struct etl_request *out, struct etl_error *err)
 {

@@ -17,7 +17,8 @@
 #include "base/alloc.h"
 #include "base/str.h"
 
-/* Behind "http://" or "https://", or NULL. */
+/* Behind "http://" or "https://", or NULL.
+ * RFC 3986 section 3.1: "HTTPS://x/" is the same scheme. */
 static const char *after_scheme(const char *url)
 {
 	if (strncasecmp(url, "https://", 8) == 0)
@@ -27,6 +28,7 @@ static const char *after_scheme(const char *url)
 	return NULL;
 }
 
+/* In the order in which a reader would want them told: one reason at a time. */
 const char *etl_http_url_fault(const char *url)
 {
 	const char *host = after_scheme(url);
@@ -51,6 +53,7 @@ const char *etl_http_url_fault(const char *url)
 	return NULL;
 }
 
+/* A segment "..." is a name as any other. */
 static bool is_dot_segment(const char *segment, size_t len)
 {
 	return (len == 1 && segment[0] == '.') || (len == 2 && memcmp(segment, "..", 2) == 0);
@@ -76,7 +79,8 @@ int etl_http_url_check_path(const char *url, struct etl_error *err)
 }
 
 /* With its port: "api.example.org:8443" is another host than "api.example.org", for
- * limits and breakers. */
+ * limits and breakers.
+ *   https://me:pw@x:8443/a  ->  x:8443 */
 bool etl_http_url_host(const char *url, char *out, size_t size)
 {
 	const char *host = after_scheme(url);
@@ -94,7 +98,8 @@ bool etl_http_url_host(const char *url, char *out, size_t size)
 	return true;
 }
 
-/* The alphabet of RFC 9110 section 5.6.2. */
+/* The alphabet of RFC 9110 section 5.6.2.
+ * "X-Api-Key" is one, "X Api", "X:Y" and "" are not. */
 bool etl_http_is_token(const char *name)
 {
 	if (!*name)
@@ -105,6 +110,8 @@ bool etl_http_is_token(const char *name)
 	return true;
 }
 
+/* A tabulator is the one control byte of a value (RFC 9110 section 5.5); bytes from
+ * 0x80 on pass, as services send and take them. */
 bool etl_http_is_header_value(const char *value)
 {
 	for (; *value; value++)
@@ -113,7 +120,9 @@ bool etl_http_is_header_value(const char *value)
 	return true;
 }
 
-/* "5" good, "5, 5" good, "5, 6" not, "" not, "5" behind a "6" of the same answer not. */
+/* "5" good, "5, 5" good, "5, 6" not, "" not, "5" behind a "6" of the same answer not.
+ * Content-Length (RFC 9110 section 8.6): a proxy may join two headers that say the
+ * same. Two that differ are how a second answer is smuggled into the first. */
 bool etl_http_length_agrees(
 	const char *value, size_t len, bool *has, unsigned long long *length)
 {
@@ -142,6 +151,8 @@ bool etl_http_length_agrees(
 	return true;
 }
 
+/* Of a header that came twice the last one stays; blanks around a value are no part of
+ * it (RFC 9110 section 5.5). */
 void etl_http_header_keep(char **slot, const char *value, size_t len)
 {
 	while (len && isspace((unsigned char)*value)) {
@@ -176,7 +187,8 @@ bool etl_http_looks_secret(const char *name, size_t len)
 	return false;
 }
 
-/* "?a=1&key=***"; `query` begins with its '?'. */
+/* "?a=1&key=***"; `query` begins with its '?'.
+ * A parameter without '=' has no value to hide: "?token" is shown as it is. */
 static void show_query(const char *query, struct etl_buf *out)
 {
 	while (*query && *query != '#') {

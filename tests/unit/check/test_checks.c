@@ -230,6 +230,46 @@ static void test_contract(void **state)
 	assert_ptr_equal(etl_check_find("range"), &etl_check_range);
 }
 
+/* ---- a run --------------------------------------------------------------------------------- */
+
+static void need_run(const char *yaml, bool whole, size_t n, uint64_t units, uint64_t brought,
+	const char *message)
+{
+	static const char *const names[] = {"p0", "p1", "p2", "p3", "p4", "p5", "p6", "p7"};
+	struct etl_partition_facts partitions[8];
+	const struct etl_run_facts facts = {.whole = whole, .partitions = partitions, .n = n};
+	const struct etl_check_type *type = etl_check_find("expected_partitions");
+	struct etl_finding finding = {.path = ""};
+	struct etl_error err = ETL_ERROR_INIT;
+	struct rig rig = {.check = type};
+
+	for (size_t i = 0; i < n; i++)
+		partitions[i] = (struct etl_partition_facts){names[i], units, i ? brought : 100};
+	rig_configure(&rig, type->options, type->options_size, type->check, type->name, yaml);
+	rig_need_clean(&rig, yaml);
+	assert_int_equal(type->run(rig.options, &facts, &finding, &err), message == NULL);
+	if (message)
+		assert_string_equal(finding.message, message);
+	rig_free(&rig);
+}
+
+/* p0 has brought 100 records. */
+static void test_expected_partitions(void **state)
+{
+	(void)state;
+	need_run("{}", true, 3, 1, 1, NULL);
+	need_run("{}", true, 0, 1, 0, NULL);
+	need_run("{}", true, 8, 1, 0,
+		"7 of 8 partitions brought fewer than 1 record: p1, p2, p3, p4, p5, ...");
+	need_run("{min: 100}", true, 2, 3, 99, "1 of 2 partitions brought fewer than 100 records: p1");
+	need_run("{}", true, 3, 0, 0, NULL); /* nothing was due */
+	need_run("{partitions: [p1]}", true, 3, 1, 0, "1 of 1 partitions brought fewer than 1 record: p1");
+	need_run("{partitions: [p0]}", true, 3, 1, 0, NULL);
+	need_run("{partitions: [gone]}", true, 1, 1, 0,
+		"1 of 1 partitions brought fewer than 1 record: gone");
+	need_run("{partitions: [gone]}", false, 1, 1, 0, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -239,6 +279,7 @@ int main(void)
 		cmocka_unit_test(test_freshness),
 		cmocka_unit_test(test_freshness_of_an_empty_unit),
 		cmocka_unit_test(test_contract),
+		cmocka_unit_test(test_expected_partitions),
 	};
 
 	return cmocka_run_group_tests_name("check", tests, NULL, NULL);

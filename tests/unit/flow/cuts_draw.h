@@ -10,10 +10,25 @@
 #ifndef ETL_TEST_CUTS_DRAW_H
 #define ETL_TEST_CUTS_DRAW_H
 
+#include <unistd.h>
+
 #include "../../lib/dice.h"
 #include "run_rig.h"
 
+/* How the answer has its records, and what makes records of it. */
+enum shape { PLAIN, COLUMNS, LISTS, KEYED, HEADER_ROWS, NAMES_AND_VALUES, SHAPES };
+static const char *const shape_reshape[] = {
+	[PLAIN] = "",
+	[COLUMNS] = "  reshape: [columns: {fields: [ts, at, v, s, station_id, k, w, o, l, n]}]\n",
+	[LISTS] = "  reshape: [explode: {field: rows}]\n",
+	[KEYED] = "  reshape: [{keyed: {key: station_id}}, {explode: {field: rows}}]\n",
+	[HEADER_ROWS] = "  reshape: [rows: {header: head, rows: rows}]\n",
+	[NAMES_AND_VALUES] = "  reshape: [pivot: {by: [ts, at, station_id, n], name: p, value: x}]\n",
+};
+_Static_assert(sizeof shape_reshape / sizeof *shape_reshape == SHAPES, "each shape has its stages");
+
 static struct {
+	enum shape shape;
 	struct etl_buf yaml;
 	/* The order of a unit's records counts: a shuffle has to keep it. */
 	bool order_counts;
@@ -41,7 +56,7 @@ static void draw_rename(struct etl_buf *out)
 
 static void draw_keep(struct etl_buf *out)
 {
-	etl_buf_printf(out, "[station_id, ts, timestamp, k, n, v%s%s%s]", one_in(2) ? ", s" : "",
+	etl_buf_printf(out, "[station_id, ts, timestamp, k, n, v, l%s%s%s]", one_in(2) ? ", s" : "",
 		one_in(2) ? ", w, w2" : "", one_in(2) ? ", at, from" : "");
 }
 
@@ -84,6 +99,48 @@ static void draw_aggregate(struct etl_buf *out)
 	etl_buf_printf(out, "{every: %s, by: [station_id], %s}", PICK("1h", "30m", "20m"), function);
 }
 
+/* Its elements have the key of their record: of those the last stays. */
+static void draw_explode(struct etl_buf *out)
+{
+	draw.order_counts = true;
+	etl_buf_printf(out, "{field: l, %s%s%s}", PICK("absent: text", "absent: null"),
+		one_in(2) ? ", as: e" : "", one_in(2) ? ", keep_empty: true" : "");
+}
+
+static void draw_pivot(struct etl_buf *out)
+{
+	const char *duplicates = PICK("reject", "first", "last");
+
+	draw.order_counts = true; /* which of two with one name came first */
+	etl_buf_printf(out, "{by: [%s], name: k, value: %s, duplicates: %s}",
+		PICK("station_id", "station_id, ts", "station_id, n"), PICK("v", "n", "w"), duplicates);
+}
+
+/* A file that all jobs look into, written once. */
+static const char *lookup_file(void)
+{
+	static char path[] = "/tmp/etld_cuts_XXXXXX";
+	static const char text[] = "{\"_id\":\"s0\",\"geo\":{\"lat\":5.5},\"at\":0}\n"
+				   "{\"_id\":\"s1\",\"geo\":{\"lat\":7}}\n{\"_id\":\"k3\",\"geo\":{}}\n";
+	static bool written;
+	int fd;
+
+	if (written)
+		return path;
+	fd = mkstemp(path);
+	written = fd >= 0 && write(fd, text, sizeof text - 1) == sizeof text - 1;
+	assert_true(written);
+	close(fd);
+	return path;
+}
+
+static void draw_lookup(struct etl_buf *out)
+{
+	etl_buf_printf(out, "{from: {file: '%s'}, on: {%s: _id}, take: {%s}%s}", lookup_file(),
+		PICK("station_id", "station_id", "k"), PICK("lat: /geo/lat", "w: /geo/lat, at2: at"),
+		PICK("", ", absent: text", ", absent: null", ", absent: default, default: 0"));
+}
+
 /* ---- checks ------------------------------------------------------------------------------ */
 
 static void draw_not_null(struct etl_buf *out)
@@ -114,8 +171,10 @@ static struct plugin {
 	void (*draw)(struct etl_buf *out);
 	uint64_t used;
 } transforms[] = {
-	{"aggregate", draw_aggregate}, {"cast", draw_cast}, {"drop", draw_drop}, {"keep", draw_keep},
-	{"parse_time", draw_parse_time}, {"rename", draw_rename}, {"set", draw_set},
+	{"aggregate", draw_aggregate}, {"cast", draw_cast}, {"drop", draw_drop},
+	{"explode", draw_explode}, {"keep", draw_keep}, {"lookup", draw_lookup},
+	{"parse_time", draw_parse_time},
+	{"pivot", draw_pivot}, {"rename", draw_rename}, {"set", draw_set},
 }, checks[] = {
 	{"freshness", draw_freshness}, {"not_null", draw_not_null}, {"range", draw_range},
 	{"unique", draw_unique},
@@ -158,9 +217,13 @@ static void draw_checks(struct etl_buf *out)
 	if (n)
 		etl_buf_str(out, "check:\n");
 	while (n--) {
-		const struct etl_check_type *type = etl_checks[roll(types)];
-		struct plugin *p = GENERATOR(check, type->name);
+		const struct etl_check_type *type;
+		struct plugin *p;
 
+		do /* a verdict on a run is of that run, and nothing that is loaded hangs on it */
+			type = etl_checks[roll(types)];
+		while (type->run);
+		p = GENERATOR(check, type->name);
 		do
 			word = roll(ETL_ON_FAIL_FAIL + 1);
 		while (!(type->on_fail_allowed & 1u << word));
@@ -179,6 +242,7 @@ static const char *draw_text(void)
 		etl_buf_init(out, 65536);
 	etl_buf_clear(out);
 	draw.order_counts = false;
+	draw.shape = one_in(2) ? PLAIN : (enum shape)roll(SHAPES);
 	etl_buf_printf(out,
 		"schedule: {cron: '10 * * * *', timeout: 10h}\n"
 		"retry: {max: 0}\n"
@@ -192,6 +256,7 @@ static const char *draw_text(void)
 		"    records: /data\n"
 		"    time: {field: ts, format: '%%Y-%%m-%%d %%H:%%M:%%S', timezone: UTC}\n",
 		PICK("0", "1", "2", "10"), PICK("0", "0.2", "0.5", "1"), PICK("fail", "fail", "close"));
+	etl_buf_str(out, shape_reshape[draw.shape]);
 	draw_transforms(out);
 	draw_checks(out);
 	etl_buf_str(out, "load: {\"null\": {}}\n");

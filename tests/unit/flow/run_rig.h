@@ -352,8 +352,8 @@ static UNUSED void rig_free(struct rig *rig)
 	free(rig);
 }
 
-static UNUSED enum etl_run_state run_job(struct rig *rig, const struct etl_job *job,
-	struct etl_window asked)
+static UNUSED enum etl_run_state run_triggered(struct rig *rig, const struct etl_job *job,
+	struct etl_trigger *trigger)
 {
 	etl_run_free(rig->run);
 	rig->driver.requests = 0;
@@ -362,11 +362,15 @@ static UNUSED enum etl_run_state run_job(struct rig *rig, const struct etl_job *
 	rig->driver.commits = 0;
 	rig->driver.waited = (etl_dur){0};
 	rig->at_script = rig->n_script ? rig->at_script : 0;
-	struct etl_trigger trigger = {.kind = ETL_TRIGGER_SCHEDULE, .asked = asked};
-
-	rig->run = etl_run_new(job, &rig->driver.env, 1, &trigger);
+	rig->run = etl_run_new(job, &rig->driver.env, 1, trigger);
 	assert_int_equal(driver_run(&rig->driver, rig->run, &rig->err), 0);
 	return rig->run->state;
+}
+
+static UNUSED enum etl_run_state run_job(struct rig *rig, const struct etl_job *job,
+	struct etl_window asked)
+{
+	return run_triggered(rig, job, &(struct etl_trigger){.kind = ETL_TRIGGER_SCHEDULE, .asked = asked});
 }
 
 static UNUSED enum etl_run_state run_due(struct rig *rig)

@@ -37,7 +37,7 @@ _Static_assert(sizeof way_words / sizeof *way_words == WAYS, "a word for every w
 
 struct row {
 	int64_t second; /* since T0 */
-	int n, station, tenths, w;
+	int n, station, tenths, w, l; /* l: elements of a list; 4 = there is none */
 	bool no_v, no_s, text_s, timeless;
 };
 
@@ -52,7 +52,7 @@ static void add_row(int64_t hour, bool may_repeat)
 	struct row *row = &rows[n_rows];
 
 	*row = (struct row){.second = hour * 3600 + (int64_t)roll(3600), .n = (int)n_rows,
-		.station = (int)roll(3), .tenths = (int)roll(1000), .w = (int)roll(90),
+		.station = (int)roll(3), .tenths = (int)roll(1000), .w = (int)roll(90), .l = (int)roll(5),
 		.no_v = one_in(9), .no_s = one_in(6), .text_s = one_in(6),
 		.timeless = some_timeless && one_in(15)};
 	if (one_in(8))
@@ -143,55 +143,222 @@ static void shuffle_rows(void)
 	memcpy(order, fresh, n_rows * sizeof *order);
 }
 
-static void put_time(struct etl_buf *body, const char *name, int64_t ms)
+/* ---- its answers ------------------------------------------------------------------------- */
+
+static void put_text_time(struct etl_buf *body, int64_t ms)
 {
 	struct etl_civil c;
 
 	etl_civil_from_utc((etl_wall){ms}, &c);
-	etl_buf_printf(body, "\"%s\":\"%04d-%02d-%02d %02d:%02d:%02d\",", name, (int)c.year, c.month,
-		c.day, c.hour, c.minute, c.second);
+	etl_buf_printf(body, "\"%04d-%02d-%02d %02d:%02d:%02d\"", (int)c.year, c.month, c.day, c.hour,
+		c.minute, c.second);
 }
 
 /* `at` walks through the night in which the clocks of Paris are set back, eight times as slowly. */
-static void put_row(struct etl_buf *body, const struct row *row)
+static void put_at(struct etl_buf *body, const struct row *row)
 {
 	int64_t autumn = INT64_C(1729987200000) + row->second * 1000 / 8; /* 2024-10-27T00:00:00Z on */
 	int64_t offset = autumn < INT64_C(1729990800000) ? 2 * HOUR_MS : HOUR_MS;
 
-	etl_buf_char(body, '{');
-	put_time(body, row->timeless ? "tz" : "ts", T0 + row->second * 1000);
-	put_time(body, "at", autumn + offset);
-	if (row->no_v)
-		etl_buf_str(body, "\"v\":null,");
+	put_text_time(body, autumn + offset);
+}
+
+static const char *const fields[] = {"ts", "at", "v", "s", "station_id", "k", "w", "o", "l", "n"};
+enum { N_FIELDS = sizeof fields / sizeof *fields };
+
+static bool has_field(const struct row *row, const char *field)
+{
+	return !(row->timeless && etl_streq(field, "ts")) && !(row->no_s && etl_streq(field, "s")) &&
+		!(row->l == 4 && etl_streq(field, "l"));
+}
+
+static void put_value(struct etl_buf *body, const struct row *row, const char *field)
+{
+	if (etl_streq(field, "ts"))
+		put_text_time(body, T0 + row->second * 1000);
+	else if (etl_streq(field, "at"))
+		put_at(body, row);
+	else if (etl_streq(field, "v") && row->no_v)
+		etl_buf_str(body, "null");
+	else if (etl_streq(field, "v"))
+		etl_buf_printf(body, "%g", row->tenths / 10.0);
+	else if (etl_streq(field, "s"))
+		etl_buf_printf(body, "\"%s%d\"", row->text_s ? "x" : "", row->tenths % 5);
+	else if (etl_streq(field, "station_id"))
+		etl_buf_printf(body, "\"s%d\"", row->station);
+	else if (etl_streq(field, "k"))
+		etl_buf_printf(body, "\"k%d\"", row->tenths % 7);
+	else if (etl_streq(field, "o"))
+		etl_buf_printf(body, "{\"p\":%d}", row->w / 2);
+	else if (etl_streq(field, "l"))
+		etl_buf_str(body, (const char *const[]){"[]", "[1]", "[{\"q\":2},3]", "[null,4,{}]"}[row->l]);
 	else
-		etl_buf_printf(body, "\"v\":%g,", row->tenths / 10.0);
-	if (!row->no_s)
-		etl_buf_printf(body, "\"s\":\"%s%d\",", row->text_s ? "x" : "", row->tenths % 5);
-	etl_buf_printf(body, "\"station_id\":\"s%d\",\"k\":\"k%d\",\"w\":%d,\"o\":{\"p\":%d},\"n\":%d}",
-		row->station, row->tenths % 7, row->w, row->w / 2, row->n);
+		etl_buf_printf(body, "%d", etl_streq(field, "w") ? row->w : row->n);
+}
+
+static void put_value_or_null(struct etl_buf *body, const struct row *row, const char *field)
+{
+	if (has_field(row, field))
+		put_value(body, row, field);
+	else
+		etl_buf_str(body, "null");
+}
+
+static void put_row(struct etl_buf *body, const struct row *row)
+{
+	const char *comma = "";
+
+	etl_buf_char(body, '{');
+	for (size_t i = 0; i < N_FIELDS; i++) {
+		if (!has_field(row, fields[i]))
+			continue;
+		etl_buf_printf(body, "%s\"%s\":", comma, fields[i]);
+		put_value(body, row, fields[i]);
+		comma = ",";
+	}
+	etl_buf_char(body, '}');
+}
+
+/* A row's fields that say what it is about, and one that says something of it. */
+static void put_name_and_value(struct etl_buf *body, const struct row *row, const char *field)
+{
+	static const char *const by[] = {"ts", "at", "station_id", "n"};
+
+	etl_buf_char(body, '{');
+	for (size_t i = 0; i < 4; i++) {
+		if (!has_field(row, by[i]))
+			continue;
+		etl_buf_printf(body, "\"%s\":", by[i]);
+		put_value(body, row, by[i]);
+		etl_buf_char(body, ',');
+	}
+	etl_buf_printf(body, "\"p\":\"%s\",\"x\":", field);
+	put_value(body, row, field);
+	etl_buf_char(body, '}');
+}
+
+/* The rows that were asked for, one after another. */
+struct asked {
+	const struct row *rows[4000];
+	size_t n;
+};
+
+static void ask(struct etl_window w, struct asked *out)
+{
+	out->n = 0;
+	for (size_t i = 0; i < n_rows; i++)
+		if (etl_window_holds(&w, (etl_wall){T0 + rows[order[i]].second * 1000}))
+			out->rows[out->n++] = &rows[order[i]];
+}
+
+static void put_plain(struct etl_buf *body, const struct asked *asked, int station)
+{
+	const char *comma = "";
+
+	for (size_t i = 0; i < asked->n; i++) {
+		if (station >= 0 && asked->rows[i]->station != station)
+			continue;
+		etl_buf_str(body, comma);
+		put_row(body, asked->rows[i]);
+		comma = ",";
+	}
+}
+
+static void put_columns(struct etl_buf *body, const struct asked *asked)
+{
+	for (size_t f = 0; f < N_FIELDS; f++) {
+		etl_buf_printf(body, "%s\"%s\":[", f ? "," : "", fields[f]);
+		for (size_t i = 0; i < asked->n; i++) {
+			etl_buf_str(body, i ? "," : "");
+			put_value_or_null(body, asked->rows[i], fields[f]);
+		}
+		etl_buf_char(body, ']');
+	}
+}
+
+static void put_header_rows(struct etl_buf *body, const struct asked *asked)
+{
+	etl_buf_str(body, "\"head\":[");
+	for (size_t f = 0; f < N_FIELDS; f++)
+		etl_buf_printf(body, "%s\"%s\"", f ? "," : "", fields[f]);
+	etl_buf_str(body, "],\"rows\":[");
+	for (size_t i = 0; i < asked->n; i++) {
+		etl_buf_str(body, i ? ",[" : "[");
+		for (size_t f = 0; f < N_FIELDS; f++) {
+			etl_buf_str(body, f ? "," : "");
+			put_value_or_null(body, asked->rows[i], fields[f]);
+		}
+		etl_buf_char(body, ']');
+	}
+	etl_buf_char(body, ']');
+}
+
+/* Field by field: what belongs together lies far apart. */
+static void put_names_and_values(struct etl_buf *body, const struct asked *asked)
+{
+	static const char *const said[] = {"v", "s", "k", "w", "o", "l"};
+	const char *comma = "";
+
+	for (size_t f = 0; f < sizeof said / sizeof *said; f++)
+		for (size_t i = 0; i < asked->n; i++) {
+			if (!has_field(asked->rows[i], said[f]))
+				continue;
+			etl_buf_str(body, comma);
+			put_name_and_value(body, asked->rows[i], said[f]);
+			comma = ",";
+		}
+}
+
+static void put_stations(struct etl_buf *body, const struct asked *asked, bool keyed)
+{
+	for (int station = 0; station < 3; station++) {
+		etl_buf_printf(body, "%s", station ? "," : "");
+		if (keyed)
+			etl_buf_printf(body, "\"s%d\":", station);
+		etl_buf_str(body, "{\"rows\":[");
+		put_plain(body, asked, station);
+		etl_buf_str(body, "]}");
+	}
+}
+
+static void put_shape(struct etl_buf *body, const struct asked *asked)
+{
+	switch (draw.shape) {
+	case COLUMNS:
+		put_columns(body, asked);
+		break;
+	case LISTS:
+	case KEYED:
+		put_stations(body, asked, draw.shape == KEYED);
+		break;
+	case HEADER_ROWS:
+		put_header_rows(body, asked);
+		break;
+	case NAMES_AND_VALUES:
+		put_names_and_values(body, asked);
+		break;
+	case PLAIN:
+	case SHAPES:
+		put_plain(body, asked, -1);
+		break;
+	}
 }
 
 static void cut_answer(void *ctx, const struct etl_strand *strand, struct driver_answer *out)
 {
 	struct etl_window w = request_window(&strand->request);
-	const char *comma = "";
+	bool list = draw.shape == PLAIN || draw.shape == LISTS || draw.shape == NAMES_AND_VALUES;
+	static struct asked asked;
 
 	(void)ctx;
 	if (hours_max && w.end.ms - w.start.ms > hours_max * HOUR_MS) {
 		etl_buf_str(&out->body, "{\"data\":[{\"ts\":nonsense");
 		return;
 	}
-	etl_buf_str(&out->body, "{\"data\":[");
-	for (size_t i = 0; i < n_rows; i++) {
-		const struct row *row = &rows[order[i]];
-
-		if (!etl_window_holds(&w, (etl_wall){T0 + row->second * 1000}))
-			continue;
-		etl_buf_str(&out->body, comma);
-		put_row(&out->body, row);
-		comma = ",";
-	}
-	etl_buf_str(&out->body, "]}");
+	ask(w, &asked);
+	etl_buf_str(&out->body, list ? "{\"data\":[" : "{\"data\":{");
+	put_shape(&out->body, &asked);
+	etl_buf_str(&out->body, list ? "]}" : "}}");
 }
 
 /* ---- what was seen ----------------------------------------------------------------------- */
@@ -541,7 +708,8 @@ static void test_cuts(void **state)
 	for (size_t i = 0; etl_transforms[i]; i++)
 		(void)GENERATOR(transform, etl_transforms[i]->name);
 	for (size_t i = 0; etl_checks[i]; i++)
-		(void)GENERATOR(check, etl_checks[i]->name);
+		if (!etl_checks[i]->run)
+			(void)GENERATOR(check, etl_checks[i]->name);
 	for (; n < most && (n < HISTORIES_MIN || time(NULL) < until); n++)
 		history(dice_given + n);
 	printf("## test_cuts: %llu histories of %d ways\n", (unsigned long long)n, WAYS);
@@ -550,6 +718,7 @@ static void test_cuts(void **state)
 	for (size_t i = 0; n >= HISTORIES_MIN && i < sizeof checks / sizeof *checks; i++)
 		assert_true(checks[i].used);
 	etl_buf_fini(&draw.yaml);
+	unlink(lookup_file());
 }
 
 int main(void)

@@ -102,6 +102,22 @@ UNUSED static void format_end(struct format_told *told)
 	free(told->rejects);
 }
 
+/* What reshape makes comes by the batch: a few bytes never become more memory than that. */
+UNUSED static int format_drain(struct etl_decode *d, struct format_told *told, struct etl_batch *batch,
+	bool as_json, struct etl_error *err)
+{
+	int rc = 0;
+
+	while (rc == 0 && etl_decode_waits(d)) {
+		rc = etl_decode_more(d, batch, err);
+		if (batch->n > 2 * ETL_BATCH_RECORDS || batch->n_rejects > 2 * ETL_BATCH_RECORDS ||
+			batch->bytes > ETL_BATCH_BYTES + ETL_DOCUMENT_BYTES_MAX)
+			abort();
+		format_take(told, batch, as_json);
+	}
+	return rc;
+}
+
 /* A payload of `d`, which may have had others. Pieces: `first` bytes, then `step` each (0 = all the
  * rest). Heap text. */
 UNUSED static char *format_tell_by(struct etl_decode *d, const char *text, size_t len, size_t first,
@@ -119,10 +135,15 @@ UNUSED static char *format_tell_by(struct etl_decode *d, const char *text, size_
 		rc = format_feed(d, text + at, n, batch, &err);
 		at += n;
 		format_take(&told, batch, as_json);
+		rc = rc == 0 ? format_drain(d, &told, batch, as_json, &err) : rc;
 	}
 	if (rc == 0)
 		rc = etl_decode_end(d, batch, &err);
+	if (rc == 0)
+		rc = etl_decode_finish(d, batch, &err);
 	format_take(&told, batch, as_json);
+	if (rc == 0)
+		rc = format_drain(d, &told, batch, as_json, &err);
 	etl_batch_free(batch);
 	format_end(&told);
 	if (rc == 0)

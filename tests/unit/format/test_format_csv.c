@@ -73,8 +73,8 @@ static void test_rows(void **state)
 		{"{format: {csv: {delimiter: tab}}}", "a\tb\n1\tx\n2\ty\n", AB},
 		{"{format: {csv: {header: none, names: [a, b]}}}", "1,x\n2,y\n", AB},
 		{"{format: {csv: {names: [a, b]}}}", "same,same\n1,x\n2,y\n", AB},
-		{"{format: {csv: {skip: 2}}}", "made by a device\nof 2026,,,\na,b\n1,x\n2,y\n", AB},
-		{"{format: {csv: {comment: '#'}}}", "#\"made\na,b\n# half\n1,x\n2,y\n", AB},
+		{"{format: {csv: {skip: 2}}}", "\"made by a device\nof 2026,\",,\na,b\n1,x\n2,y\n", AB},
+		{"{format: {csv: {comment: '#'}}}", "#\"made\na,b\n# half,\"m\n1,x\n2,y\n", AB},
 		{"{format: csv}", "a,b\n", "= 0\n"},
 		{"{format: csv}", "", "= 0\n"},
 	};
@@ -95,6 +95,8 @@ static void test_fields(void **state)
 		"1\n"},
 		{"{format: {csv: {null_text: [NA, '-']}}}", "a,b\nNA,-\nNAN,--\n",
 			"0 {\"a\":null,\"b\":null}\n1 {\"a\":\"NAN\",\"b\":\"--\"}\n= 2\n"},
+		{"{format: {csv: {null_text: [NA]}}}", "a,b\n\"NA\",\"N\"\n",
+			"0 {\"a\":null,\"b\":\"N\"}\n= 1\n"},
 		{"{format: {csv: {quote: none}}}", "a,b\n\"1,5\"\n",
 			"0 {\"a\":\"\\\"1\",\"b\":\"5\\\"\"}\n= 1\n"},
 		{"{format: {csv: {quote: \"'\"}}}", "a,b\n'1,5','it''s'\n",
@@ -272,7 +274,7 @@ static void test_options(void **state)
 		{"{format: {csv: {header: none}}}", "'names' has to name the columns"},
 		{"{format: {csv: {header: none, names: [a], required: [a]}}}", "is about a header"},
 		{"{format: {csv: {names: [a, b, a]}}}", "has a name that appears twice"},
-		{"{format: {csv: {comment: ''}}}", "'comment' is a text"},
+		{"{format: {csv: {comment: '//'}}}", "'comment' is one ASCII character"},
 		{"{format: csv, records: /a}", "'records' is no key of format 'csv'"},
 		{"{format: csv, attach: {a: /b}}", "'attach' is no key of format 'csv'"},
 	};

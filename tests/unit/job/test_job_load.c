@@ -18,6 +18,7 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "conf/load.h"
+#include "flow/flow.h"
 #include "job/job.h"
 
 #define FOLDER "tests/golden/job"
@@ -240,7 +241,7 @@ static void test_full_file(void **state)
 	need_sensor(job->wait_for);
 	assert_int_equal(job->deadline.us, ETL_MINUTES(80).us);
 	assert_non_null(job->work);
-	assert_ptr_equal(job->work, etl_work_find("flow"));
+	assert_ptr_equal(job->work, &etl_work_flow);
 	assert_string_equal(job->source->name, "http");
 	assert_int_equal(job->n_transforms, 2);
 	assert_string_equal(job->transforms[1].type->name, "keep");

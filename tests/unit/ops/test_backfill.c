@@ -63,11 +63,16 @@ static void random_ledger(struct rig *rig, const char *partition, uint64_t *r, i
 	}
 }
 
+/* A backfill's questions about the rig's store. */
+#define OF(job, backfill) (&(struct etl_backfill_of){rig->driver.state, "etl", job, backfill})
+
 static bool naive_wants(enum etl_reprocess which, int state)
 {
 	bool missing = state < 0 || state == ETL_WINDOW_SKIPPED;
 	bool failed = state == ETL_WINDOW_FAILED || state == ETL_WINDOW_HELD;
 
+	if (which == ETL_REPROCESS_STALE) /* the rig's job has one definition, and one target */
+		return false;
 	return which == ETL_REPROCESS_ALL || missing || (which == ETL_REPROCESS_FAILED && failed);
 }
 
@@ -83,7 +88,7 @@ static void walk_pieces(struct rig *rig, struct etl_backfill b, const bool wante
 
 	if (b.newest_first)
 		b.at = b.range.end;
-	while ((rc = etl_backfill_next(rig->driver.state, rig->job, &b, &piece, &err)) == 1) {
+	while ((rc = etl_backfill_next(OF(rig->job, &b), &piece, &err)) == 1) {
 		int64_t from = hours_at(piece.start), to = hours_at(piece.end);
 
 		assert_true(from < to && (uint64_t)(to - from) <= most);
@@ -127,8 +132,8 @@ static void test_pieces_and_survey_against_a_naive_reading(void **state)
 				wanted[h] = a || c;
 				n += (uint64_t)a + c;
 			}
-			assert_int_equal(etl_backfill_survey(rig->driver.state, rig->job, &b,
-				hour(HOURS + 10), &survey, &err), 0);
+			assert_int_equal(etl_backfill_survey(OF(rig->job, &b), hour(HOURS + 10), &survey,
+				&err), 0);
 			assert_int_equal(survey.windows, 2 * HOURS);
 			assert_int_equal(survey.wanted, n);
 			walk_pieces(rig, b, wanted, survey.pieces);
@@ -141,7 +146,7 @@ static void need_piece(struct rig *rig, const struct etl_job *job, struct etl_ba
 	struct etl_error err = ETL_ERROR_INIT;
 	struct etl_window piece;
 
-	assert_int_equal(etl_backfill_next(rig->driver.state, job, b, &piece, &err), 1);
+	assert_int_equal(etl_backfill_next(OF(job, b), &piece, &err), 1);
 	assert_int_equal(hours_at(piece.start), from);
 	assert_int_equal(hours_at(piece.end), to);
 	b->at = b->newest_first ? piece.start : piece.end;
@@ -206,9 +211,9 @@ static void test_a_job_that_has_no_windows_any_more(void **state)
 	(void)state;
 	job.window = (struct etl_window_rules){.none = true};
 	assert_false(etl_backfill_cut(&job, hour(20), &range));
-	assert_int_equal(etl_backfill_survey(rig->driver.state, &job, &b, hour(20), &survey, &err), 0);
+	assert_int_equal(etl_backfill_survey(OF(&job, &b), hour(20), &survey, &err), 0);
 	assert_int_equal(survey.windows, 0);
-	assert_int_equal(etl_backfill_next(rig->driver.state, &job, &b, &piece, &err), 0);
+	assert_int_equal(etl_backfill_next(OF(&job, &b), &piece, &err), 0);
 	assert_true(etl_backfill_piece_windows(&job, &b) >= 1);
 	rig_free(rig);
 }
@@ -326,6 +331,9 @@ static void test_a_piece_that_is_not_over_yet(void **state)
 	etl_dur wait;
 
 	(void)state;
+	run.planned = hour(12);
+	assert_int_equal(etl_backfill_judge(&b, &run, &piece, ETL_SECONDS(1), &wait), ETL_BACKFILL_AGAIN);
+	assert_int_equal(wait.us, ETL_MINUTES(15).us);
 	run.planned.ms = hour(13).ms + etl_dur_ms(rig->job->window.settle) - 1;
 	for (int i = 0; i < 20; i++) {
 		assert_int_equal(etl_backfill_judge(&b, &run, &piece, ETL_SECONDS(1), &wait),
@@ -374,7 +382,7 @@ static void test_pieces_leave_the_watermark_alone(void **state)
 	mark = watermark_of(rig, "job", "a").ms;
 	pass_hours(rig, 20);
 	assert_true(etl_backfill_cut(rig->job, etl_now(&rig->driver.clock.clock), &b.range));
-	while (etl_backfill_next(rig->driver.state, rig->job, &b, &piece, &err) == 1) {
+	while (etl_backfill_next(OF(rig->job, &b), &piece, &err) == 1) {
 		struct etl_trigger trigger = {.kind = ETL_TRIGGER_BACKFILL, .asked = piece,
 			.reprocess = b.reprocess};
 

@@ -74,6 +74,131 @@ static void test_rewind_reads_again(void **state)
 	rig_free(rig);
 }
 
+/* ---- newer content of closed windows -------------------------------------------------------- */
+
+/* Five hours, of which hour 2 is beyond what the check takes, is released and loaded. */
+static struct rig *rig_released(void)
+{
+	static char text[4096];
+	struct rig *rig;
+
+	snprintf(text, sizeof text, "%scheck:\n  - range: {field: v, max: 100, on_fail: hold}\n",
+		yaml_with("lookback: 2h, ", ""));
+	rig = rig_new(text, 5);
+	rig->target->name = "etl.a";
+	service_fill(rig, "a", 0, 5);
+	service_put(rig, "a", (etl_wall){hour(2).ms + HOUR_MS / 2}, 1000);
+	NEED_RUN(rig, ETL_RUN_OK);
+	NEED_STATE(rig, 2, ETL_WINDOW_HELD);
+	assert_string_equal(change(rig, ETL_CHANGE_RELEASE, 2), "");
+	NEED_RUN(rig, ETL_RUN_OK);
+	NEED_STATE(rig, 2, ETL_WINDOW_LOADED);
+	NEED_WATERMARK(rig, 5);
+	assert_int_equal(rig->target->n, 5);
+	return rig;
+}
+
+static void restate(struct rig *rig)
+{
+	struct etl_trigger trigger = {.kind = ETL_TRIGGER_BACKFILL, .reprocess = ETL_REPROCESS_STALE,
+		.asked = {hour(0), hour(5)}};
+
+	run_triggered(rig, rig->job, &trigger);
+}
+
+/* The job goes elsewhere: the word was about what is loaded, and not about where. */
+static void test_a_release_outlives_another_target(void **state)
+{
+	struct rig *rig = rig_released();
+
+	(void)state;
+	rig->target->name = "etl.b";
+	rig->job->load_digest++;
+	rig->job->partitions[0].definition++;
+	restate(rig);
+	assert_int_equal(rig->run->windows.held, 0);
+	assert_int_equal(rig->run->windows.loaded, 5);
+	assert_non_null(strstr(entry_at(rig, "job", "a", 2).reason, "released by me"));
+	rig_free(rig);
+}
+
+/* Other content of a window that is closed is held: it stays what it is, is found, and goes in by a word
+ * of its own. */
+static void test_newer_content_is_held_and_released(void **state)
+{
+	struct rig *rig = rig_released();
+	struct etl_ledger_entry e;
+
+	(void)state;
+	service_put(rig, "a", (etl_wall){hour(2).ms + HOUR_MS / 2}, 2000);
+	run_job(rig, rig->job, (struct etl_window){hour(2), hour(3)});
+	assert_int_equal(rig->run->windows.held, 1);
+	e = entry_at(rig, "job", "a", 2);
+	assert_int_equal(e.state, ETL_WINDOW_LOADED);
+	assert_true(etl_ledger_is_held(&e));
+	assert_string_equal(e.held.checks[0].value, "2000");
+	assert_string_equal(e.held.by, ""); /* the release was of other content */
+	NEED_WATERMARK(rig, 5);
+
+	NEED_RUN(rig, ETL_RUN_OK); /* each run asks for it again */
+	assert_string_equal(rig->asked[0], "a 2+1");
+	assert_true(entry_at(rig, "job", "a", 2).held.since.ms == e.held.since.ms);
+	assert_string_equal(change(rig, ETL_CHANGE_RELEASE, 2), "");
+	e = entry_at(rig, "job", "a", 2);
+	assert_int_equal(e.state, ETL_WINDOW_LOADED);
+	assert_false(etl_ledger_is_held(&e));
+	assert_string_equal(change(rig, ETL_CHANGE_RELEASE, 2), "change.state");
+	NEED_RUN(rig, ETL_RUN_OK);
+	assert_int_equal(rig->run->counts.updated, 1);
+	e = entry_at(rig, "job", "a", 2);
+	assert_false(e.dirty);
+	NEED_RUN(rig, ETL_RUN_OK);
+	assert_int_equal(rig->driver.requests, 0);
+	NEED_WATERMARK(rig, 5);
+	rig_free(rig);
+}
+
+/* Without it the window stays loaded with what it had; an undo has it asked for again. */
+static void test_newer_content_is_discarded(void **state)
+{
+	struct rig *rig = rig_released();
+	struct etl_ledger_entry e;
+
+	(void)state;
+	service_put(rig, "a", (etl_wall){hour(2).ms + HOUR_MS / 2}, 2000);
+	run_job(rig, rig->job, (struct etl_window){hour(2), hour(3)});
+	assert_string_equal(change(rig, ETL_CHANGE_DISCARD, 2), "");
+	e = entry_at(rig, "job", "a", 2);
+	assert_int_equal(e.state, ETL_WINDOW_LOADED);
+	assert_false(e.dirty);
+	assert_string_equal(change(rig, ETL_CHANGE_DISCARD, 2), "change.state");
+	NEED_WATERMARK(rig, 5);
+	NEED_RUN(rig, ETL_RUN_OK);
+	assert_int_equal(rig->driver.requests, 0);
+	assert_string_equal(change(rig, ETL_CHANGE_UNDO, 0), "");
+	e = entry_at(rig, "job", "a", 2);
+	assert_true(etl_ledger_is_held(&e));
+	NEED_WATERMARK(rig, 5);
+	rig_free(rig);
+}
+
+/* The source takes it back: what is loaded is what it gives, and nothing is held. */
+static void test_newer_content_that_goes_back(void **state)
+{
+	struct rig *rig = rig_released();
+
+	(void)state;
+	service_put(rig, "a", (etl_wall){hour(3).ms + HOUR_MS / 2}, 2000);
+	run_job(rig, rig->job, (struct etl_window){hour(3), hour(4)});
+	NEED_STATE(rig, 3, ETL_WINDOW_LOADED);
+	assert_true(entry_at(rig, "job", "a", 3).dirty);
+	service_put(rig, "a", (etl_wall){hour(3).ms + HOUR_MS / 2}, 3);
+	NEED_RUN(rig, ETL_RUN_OK);
+	assert_false(entry_at(rig, "job", "a", 3).dirty);
+	assert_int_equal(entry_at(rig, "job", "a", 3).held.n, 0);
+	rig_free(rig);
+}
+
 /* A rewound window that fails holds the watermark, and an undo gives it back. */
 static void test_rewind_fails_and_undo(void **state)
 {
@@ -449,6 +574,10 @@ static void test_too_many(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_release_outlives_another_target),
+		cmocka_unit_test(test_newer_content_is_held_and_released),
+		cmocka_unit_test(test_newer_content_is_discarded),
+		cmocka_unit_test(test_newer_content_that_goes_back),
 		cmocka_unit_test(test_rewind_reads_again),
 		cmocka_unit_test(test_rewind_fails_and_undo),
 		cmocka_unit_test(test_set_skips),

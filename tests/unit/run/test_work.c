@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "conf/load.h"
 #include "run/run.h"
 
 #define T0 INT64_C(1704067200000) /* 2024-01-01T00:00:00Z */
@@ -72,8 +73,34 @@ static void fake_free(struct etl_run *r)
 	free(ETL_TAKE(r->work));
 }
 
+struct fake_options {
+	int64_t say;
+	const char *word;
+};
+
+static const struct etl_option fake_table[] = {
+	{.name = "say", .type = ETL_OPT_INT, .offset = offsetof(struct fake_options, say),
+		.required = true, .min = 1, .max = 9, .help = "how often"},
+	{.name = "word", .type = ETL_OPT_STRING, .offset = offsetof(struct fake_options, word),
+		.fallback = "hello", .help = "what"},
+	{0}};
+
+/* It sees windows and partitions of the job, and does not want the word "no". */
+static void fake_check(struct etl_job *job_, void *options, const struct etl_node *root,
+	size_t at_begin, const struct etl_conf_env *conf)
+{
+	const struct fake_options *o = options;
+
+	assert_true(etl_diag_count(conf->diag) > at_begin || job_->n_partitions == 2);
+	if (o->word && strcmp(o->word, "no") == 0)
+		etl_diag_add(conf->diag, &etl_node_get(root, "word")->mark, ETL_DIAG_RANGE, NULL, NULL,
+			"'%s' is no word for %s", o->word, conf->what);
+}
+
 static const struct etl_work_type fake_work = {
 	.name = "fake",
+	.config = {.key = "say", .options = fake_table, .options_size = sizeof(struct fake_options),
+		.check = fake_check},
 	.begin = fake_begin,
 	.go = fake_go,
 	.free = fake_free,
@@ -272,6 +299,84 @@ static void test_lost_run(void **state)
 	env.state->ops = good;
 }
 
+/* ---- its keys in a job's file ---------------------------------------------------------------- */
+
+/* The build's kinds and this one; the job, or NULL with what is wrong in `said`. */
+static struct etl_job *load(struct etl_arena *arena, const char *yaml, struct etl_buf *said)
+{
+	const struct etl_conf_load_options options = {.texts = arena};
+	struct etl_diag *diag = etl_diag_new();
+	struct etl_conf_env conf = {.arena = arena, .diag = diag, .what = "job 'j'"};
+	struct etl_node *root = etl_conf_parse(arena, "j.yaml", yaml, strlen(yaml), &options, diag);
+	const struct etl_work_kind kinds[] = {
+		etl_work_kinds[0], {&fake_work.config, &fake_work}, {0}};
+	struct etl_job *loaded = etl_job_load_as("j", root, kinds, &conf);
+	bool wrong = etl_diag_count(diag) > 0;
+
+	etl_buf_clear(said);
+	etl_diag_print(diag, said);
+	etl_diag_free(diag);
+	if (wrong)
+		etl_job_fini(loaded);
+	return wrong ? NULL : loaded;
+}
+
+#define COMMON "schedule: {every: 1h}\npartitions: {place: [a, b]}\nwindow: none\n"
+
+/* A new kind of work is one descriptor: the loader fills its rows, and a run does it. */
+static void test_a_kind_of_its_own(void **state)
+{
+	struct etl_arena *arena = etl_arena_new(0);
+	struct etl_trigger trigger = {.kind = ETL_TRIGGER_SCHEDULE};
+	struct etl_job *loaded;
+	struct etl_buf said;
+
+	(void)state;
+	etl_buf_init(&said, 65536);
+	loaded = load(arena, COMMON "say: 3\n", &said);
+	if (!loaded)
+		fail_msg("%s", etl_buf_text(&said));
+	assert_ptr_equal(loaded->work, &fake_work);
+	assert_int_equal(((struct fake_options *)loaded->work_options)->say, 3);
+	assert_string_equal(((struct fake_options *)loaded->work_options)->word, "hello");
+	assert_null(loaded->source);
+	ends(ETL_PART_OK, ETL_PART_OK);
+	run = etl_run_new(loaded, &env, 1, &trigger);
+	assert_int_equal(etl_run_begin(run), 0);
+	for (size_t i = 0; i < run->n_parts; i++)
+		while (loaded->work->go(run->parts[i]) != ETL_NEED_NOTHING)
+			continue;
+	assert_int_equal(etl_run_finish(run, &err), 0);
+	assert_int_equal(run->state, ETL_RUN_OK);
+	etl_run_free(ETL_TAKE(run));
+	etl_job_fini(loaded);
+	etl_buf_fini(&said);
+	etl_arena_free(arena);
+}
+
+static void test_wrong_files(void **state)
+{
+	static const char *const rows[][2] = {
+		{COMMON "say: 3\nword: no\n", "'no' is no word for job 'j'"},
+		{COMMON "say: 30\n", "'say' is 30, 1 to 9 are allowed"},
+		{COMMON "say: 3\nwrod: x\n", "did you mean 'word'?"},
+		{COMMON "say: 3\nload: {\"null\": {}}\n", "unknown key 'load'"},
+		{COMMON "say: 3\nextract: {http: {url: 'http://x.test/'}}\n",
+			"'extract' and 'say' are two kinds of work in job 'j'"},
+		{COMMON "word: x\n", "extract"}, /* none of the keys: what is usual is missed */
+	};
+	struct etl_arena *arena = etl_arena_new(0);
+	struct etl_buf said;
+
+	(void)state;
+	etl_buf_init(&said, 65536);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (load(arena, rows[i][0], &said) || !strstr(etl_buf_text(&said), rows[i][1]))
+			fail_msg("%s: wanted \"%s\" in: %s", rows[i][0], rows[i][1], etl_buf_text(&said));
+	etl_buf_fini(&said);
+	etl_arena_free(arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -281,6 +386,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_no_begin, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_busy, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lost_run, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_kind_of_its_own, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_wrong_files, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

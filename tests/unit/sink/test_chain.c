@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * A sink that is a chain, encode -> pack -> place: records become lines, lines are held back and packed
- * as a compressor would, and the place has them from the commit on. And the order of calls, which the
+ * A sink that is a chain, encode -> pack -> place: records become lines, lines are held back and
+ * packed
+ * as a compressor would, and the place has them from the commit on. And the order of calls, which
+ * the
  * functions of sink.h keep: a wrong one ends the process.
  */
 #include <setjmp.h>
@@ -61,7 +63,8 @@ CLOSE(encode)
 CLOSE(pack)
 CLOSE(place)
 
-/* ---- encode: records to lines ------------------------------------------------------------------ */
+/* ---- encode: records to lines ------------------------------------------------------------------
+ * */
 
 static int open_encode(void *self, const void *options, const struct etl_sink_env *env,
 	struct etl_error *err)
@@ -90,7 +93,8 @@ static int write_encode(void *self, struct etl_batch *batch, struct etl_load_res
 static const struct etl_sink_type encode = {.name = "encode", .size = sizeof(struct stage),
 	.open = open_encode, .write = write_encode, .close = close_encode};
 
-/* ---- pack: holds back until it is told that all is there --------------------------------------- */
+/* ---- pack: holds back until it is told that all is there ---------------------------------------
+ * */
 
 static int open_pack(void *self, const void *options, const struct etl_sink_env *env,
 	struct etl_error *err)
@@ -110,7 +114,8 @@ static int put_pack(void *self, const void *bytes, size_t n, struct etl_error *e
 static int commit_pack(void *self, struct etl_error *err)
 {
 	struct stage *s = self;
-	int rc = etl_sink_put(s->next, "[", 1, err) | etl_sink_put(s->next, s->held.data, s->held.len, err) |
+	int rc = etl_sink_put(s->next, "[", 1, err) | etl_sink_put(s->next, s->held.data,
+		s->held.len, err) |
 		etl_sink_put(s->next, "]", 1, err);
 
 	etl_buf_clear(&s->held);
@@ -129,7 +134,8 @@ static const struct etl_sink_type pack = {.name = "pack", .size = sizeof(struct 
 	.open = open_pack, .put = put_pack, .commit = commit_pack, .abort = abort_pack,
 	.close = close_pack};
 
-/* ---- place: has under its name what was committed ------------------------------------------------ */
+/* ---- place: has under its name what was committed
+ * ------------------------------------------------ */
 
 static int open_place(void *self, const void *options, const struct etl_sink_env *env,
 	struct etl_error *err)
@@ -139,10 +145,11 @@ static int open_place(void *self, const void *options, const struct etl_sink_env
 	return open_next(self, "place", env, err);
 }
 
-static int begin_place(void *self, struct etl_txn *txn, struct etl_error *err)
+static int begin_place(void *self, const struct etl_sink_slice *slice, struct etl_error *err)
 {
 	(void)self;
-	assert_null(txn);
+	assert_null(slice->txn);
+	assert_int_equal(slice->part, 7); /* each stage is told what the first one was */
 	etl_buf_clear(&temporary);
 	return say("place", "begin", err);
 }
@@ -184,7 +191,10 @@ static const struct etl_sink_type place_type = {.name = "place", .size = sizeof(
 	.stages = stages_of_place, .open = open_place, .begin = begin_place, .put = put_place,
 	.commit = commit_place, .abort = abort_place, .close = close_place};
 
-/* ---- the tests ------------------------------------------------------------------------------------- */
+static const struct etl_sink_slice told = {.part = 7};
+
+/* ---- the tests
+ * ------------------------------------------------------------------------------------- */
 
 static int setup(void **state)
 {
@@ -207,7 +217,8 @@ static int teardown(void **state)
 
 static struct etl_sink *open_chain(struct etl_error *err)
 {
-	return etl_sink_open(&place_type, "the place's own", &(struct etl_sink_env){.job = "j"}, err);
+	return etl_sink_open(&place_type, "the place's own", &(struct etl_sink_env){.job = "j"},
+		err);
 }
 
 static int write_value(struct etl_sink *sink, int value, struct etl_error *err)
@@ -240,7 +251,7 @@ static void test_from_records_to_the_place(void **state)
 	(void)state;
 	need_calls("place.open pack.open encode.open ");
 	for (int slice = 0; slice < 2; slice++) {
-		assert_int_equal(etl_sink_begin(sink, NULL, &err), 0);
+		assert_int_equal(etl_sink_begin(sink, &told, &err), 0);
 		assert_int_equal(write_value(sink, slice, &err), 0);
 		assert_int_equal(write_value(sink, 7, &err), 0);
 		assert_string_equal(etl_buf_text(&place), slice ? "[{\"v\":0}\n{\"v\":7}\n]" : "");
@@ -259,12 +270,12 @@ static void test_taken_back(void **state)
 	struct etl_sink *sink = open_chain(&err);
 
 	(void)state;
-	assert_int_equal(etl_sink_begin(sink, NULL, &err), 0);
+	assert_int_equal(etl_sink_begin(sink, &told, &err), 0);
 	assert_int_equal(write_value(sink, 1, &err), 0);
 	etl_buf_clear(&calls);
 	etl_sink_abort(sink);
 	need_calls("pack.abort place.abort ");
-	assert_int_equal(etl_sink_begin(sink, NULL, &err), 0);
+	assert_int_equal(etl_sink_begin(sink, &told, &err), 0);
 	assert_int_equal(write_value(sink, 2, &err), 0);
 	assert_int_equal(etl_sink_commit(sink, &err), 0);
 	assert_string_equal(etl_buf_text(&place), "[{\"v\":2}\n]");
@@ -278,7 +289,7 @@ static void test_closed_in_the_middle(void **state)
 	struct etl_sink *sink = open_chain(&err);
 
 	(void)state;
-	assert_int_equal(etl_sink_begin(sink, NULL, &err), 0);
+	assert_int_equal(etl_sink_begin(sink, &told, &err), 0);
 	assert_int_equal(write_value(sink, 1, &err), 0);
 	etl_buf_clear(&calls);
 	etl_sink_close(sink);
@@ -287,7 +298,8 @@ static void test_closed_in_the_middle(void **state)
 	etl_sink_close(NULL);
 }
 
-/* A stage that does not open is closed, as are those behind it; those before it were never there. */
+/* A stage that does not open is closed, as are those behind it; those before it were never there.
+ * */
 static void test_a_stage_that_does_not_open(void **state)
 {
 	struct etl_error err = ETL_ERROR_INIT;
@@ -302,7 +314,8 @@ static void test_a_stage_that_does_not_open(void **state)
 /* A failure anywhere is the chain's, and after the abort it can be used again. */
 static void test_a_stage_that_fails(void **state)
 {
-	static const char *const points[] = {"place.begin", "encode.write", "pack.commit", "place.commit"};
+	static const char *const points[] = {"place.begin", "encode.write", "pack.commit",
+		"place.commit"};
 
 	(void)state;
 	for (size_t i = 0; i < 4; i++) {
@@ -311,7 +324,7 @@ static void test_a_stage_that_fails(void **state)
 		int rc;
 
 		failing = points[i];
-		rc = etl_sink_begin(sink, NULL, &err);
+		rc = etl_sink_begin(sink, &told, &err);
 		if (rc == 0)
 			rc = write_value(sink, 1, &err);
 		if (rc == 0)
@@ -321,7 +334,7 @@ static void test_a_stage_that_fails(void **state)
 		etl_sink_abort(sink);
 		assert_string_equal(etl_buf_text(&place), "");
 		failing = NULL;
-		assert_int_equal(etl_sink_begin(sink, NULL, &err), 0);
+		assert_int_equal(etl_sink_begin(sink, &told, &err), 0);
 		assert_int_equal(write_value(sink, 3, &err), 0);
 		assert_int_equal(etl_sink_commit(sink, &err), 0);
 		assert_string_equal(etl_buf_text(&place), "[{\"v\":3}\n]");
@@ -330,7 +343,8 @@ static void test_a_stage_that_fails(void **state)
 	}
 }
 
-/* ---- the order of calls -------------------------------------------------------------------------- */
+/* ---- the order of calls
+ * -------------------------------------------------------------------------- */
 
 static int commit_without_the_next(void *self, struct etl_error *err)
 {
@@ -365,9 +379,9 @@ static void wrong(int how)
 		etl_sink_commit(sink, &err);
 	if (how == 2)
 		etl_sink_abort(sink);
-	etl_sink_begin(sink, NULL, &err);
+	etl_sink_begin(sink, &told, &err);
 	if (how == 3)
-		etl_sink_begin(sink, NULL, &err);
+		etl_sink_begin(sink, &told, &err);
 	if (how == 4)
 		etl_sink_put(sink, "x", 1, &err); /* it takes records */
 	etl_sink_commit(sink, &err);
@@ -411,7 +425,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_closed_in_the_middle, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_stage_that_does_not_open, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_stage_that_fails, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_wrong_order_ends_the_process, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_wrong_order_ends_the_process, setup,
+			teardown),
 	};
 
 	return cmocka_run_group_tests_name("chain", tests, NULL, NULL);

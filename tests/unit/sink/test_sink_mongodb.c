@@ -105,6 +105,11 @@ static void canonical_text_tells_keys_apart(void **state)
 		{"{\"a\":\"#5\",\"b\":5}", "\\#5|#5"},
 		{"{\"a\":5.0,\"b\":{\"$numberLong\":\"5\"}}", "#5|#5"},
 		{"{\"a\":{\"$numberDecimal\":\"5\"},\"b\":0.5}", "#5|#0.5"},
+		{"{\"a\":{\"$numberDecimal\":\"9223372036854775808\"},"
+		 "\"b\":{\"$numberDecimal\":\"9223372036854775807\"}}",
+			"#9223372036854775808|#9223372036854775807"},
+		{"{\"a\":{\"$numberDecimal\":\"-99999999999999999999\"},"
+		 "\"b\":{\"$numberDecimal\":\"-0\"}}", "#-99999999999999999999|#0"},
 		{"{\"a\":true,\"b\":\"true\"}", "!true|true"},
 		{"{\"a\":\"\\\\\",\"b\":\"@\"}", "\\\\|\\@"},
 		{"{\"a\":{\"$date\":{\"$numberLong\":\"0\"}},\"b\":\"1970-01-01T00:00:00Z\"}",
@@ -246,7 +251,7 @@ static struct loaded load(const struct etl_sink_mongodb_options *o, size_t n, bs
 
 		memset(out.changed, 0, sizeof out.changed);
 		out.r = (struct etl_load_result){.changed = out.changed};
-		assert_int_equal(etl_sink_mongodb.begin(self, txn, &err), 0);
+		assert_int_equal(etl_sink_mongodb.begin(self, &(struct etl_sink_slice){.txn = txn}, &err), 0);
 		rc = etl_sink_mongodb.write(self, batch, &out.r, &err);
 		if (rc == 0 && txn)
 			assert_int_equal(etl_txn_commit(txn, ETL_SECONDS(120), &err), ETL_TXN_COMMITTED);

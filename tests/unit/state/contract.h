@@ -659,21 +659,80 @@ static int note_pause(void *ctx, const void *thing)
 	return 0;
 }
 
+static int order_pause(const char *job, bool paused, const char *why, int hour, bool late)
+{
+	const struct etl_pause pause = {job, "me", why, H(hour), paused};
+	struct etl_error err = ETL_ERROR_INIT;
+
+	return etl_pause_set(store, &pause, late, &err);
+}
+
 static void paused_jobs_are_listed(void **state)
 {
 	struct etl_error err = ETL_ERROR_INIT;
 	char text[128] = "";
 
 	(void)state;
-	assert_int_equal(etl_pause_set(store, "b", true, "me", "why b", &err), 0);
-	assert_int_equal(etl_pause_set(store, "a", true, "me", "why a", &err), 0);
-	assert_int_equal(etl_pause_set(store, "b", true, "me", "again", &err), 0);
+	assert_int_equal(order_pause("b", true, "why b", 1, false), 1);
+	assert_int_equal(order_pause("a", true, "why a", 1, false), 1);
+	assert_int_equal(order_pause("b", true, "again", 2, false), 1);
 	assert_int_equal(etl_doc_list(store, &etl_pauses, NULL, note_pause, text, &err), 0);
 	assert_string_equal(text, "a=me:why a;b=me:again;");
-	assert_int_equal(etl_pause_set(store, "a", false, "me", NULL, &err), 0);
+	assert_int_equal(order_pause("a", false, NULL, 2, false), 1);
 	text[0] = '\0';
 	assert_int_equal(etl_doc_list(store, &etl_pauses, NULL, note_pause, text, &err), 0);
 	assert_string_equal(text, "b=me:again;");
+}
+
+static const char *paused_now(char text[128])
+{
+	struct etl_error err = ETL_ERROR_INIT;
+
+	*text = '\0';
+	assert_int_equal(etl_doc_list(store, &etl_pauses, NULL, note_pause, text, &err), 0);
+	return text;
+}
+
+/* Whatever is stored last: the order that was given last stands. One that is stored as it is given needs
+ * no comparison, so that a clock that was ahead once does not shut out all orders to come. */
+static void a_late_order_gives_way_to_a_newer_one(void **state)
+{
+	char text[128];
+
+	(void)state;
+	assert_int_equal(order_pause("l", true, "first", 1, true), 1); /* nothing is there */
+	assert_int_equal(order_pause("l", false, NULL, 5, false), 1);
+	assert_int_equal(order_pause("l", true, "late", 4, true), 0);
+	assert_null(strstr(paused_now(text), "l=me:"));
+	assert_int_equal(order_pause("l", true, "the same again", 5, true), 1);
+	assert_int_equal(order_pause("l", false, NULL, 4, true), 0);
+	assert_non_null(strstr(paused_now(text), "l=me:the same again;"));
+	assert_int_equal(order_pause("l", false, NULL, 6, true), 1);
+	assert_null(strstr(paused_now(text), "l=me:"));
+	assert_int_equal(order_pause("l", true, "by a clock put right", 2, false), 1);
+	assert_non_null(strstr(paused_now(text), "l=me:by a clock put right;"));
+	assert_int_equal(order_pause("l", false, NULL, 7, false), 1);
+}
+
+static int count_docs(void *ctx, const bson_t *doc)
+{
+	(void)doc;
+	++*(int *)ctx;
+	return 0;
+}
+
+/* Its answer was lost: it is stored again, and is there once. */
+static void an_audit_is_there_once(void **state)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	const struct etl_doc_query mine = {.id = "order-1"};
+	int n = 0;
+
+	(void)state;
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(etl_audit_add(store, "order-1", "me", "cancel", NULL, &err), 0);
+	assert_int_equal(store->ops->list(store, &etl_audit, &mine, count_docs, &n, &err), 0);
+	assert_int_equal(n, 1);
 }
 
 static void dead_letters_and_audit_are_taken(void **state)
@@ -693,8 +752,8 @@ static void dead_letters_and_audit_are_taken(void **state)
 	if (etl_dead_letters_add(store, &info, r, 2, &err) < 0)
 		fail_msg("%s", err.message);
 	assert_int_equal(etl_dead_letters_add(store, &info, r, 2, &err), 0);
-	assert_int_equal(etl_audit_add(store, "me", "watermark.set", &details, &err), 0);
-	assert_int_equal(etl_audit_add(store, "me", "reload", NULL, &err), 0);
+	assert_int_equal(etl_audit_add(store, "a1", "me", "watermark.set", &details, &err), 0);
+	assert_int_equal(etl_audit_add(store, "a2", "me", "reload", NULL, &err), 0);
 	bson_destroy(&details);
 }
 
@@ -862,6 +921,8 @@ static void alerts_are_told_once(void **state)
 		cmocka_unit_test(runs_are_kept_newest_first),                                   \
 		cmocka_unit_test(alerts_are_told_once),                                         \
 		cmocka_unit_test(paused_jobs_are_listed),                                       \
+		cmocka_unit_test(a_late_order_gives_way_to_a_newer_one),                        \
+		cmocka_unit_test(an_audit_is_there_once),                                       \
 		cmocka_unit_test(dead_letters_and_audit_are_taken),                             \
 		cmocka_unit_test(dead_letters_are_told_whole),                                  \
 		cmocka_unit_test(a_letter_that_comes_again_is_counted),                         \

@@ -319,7 +319,7 @@ static int collect_unit(void *ctx, const char *job, const char *partition,
 	return 0;
 }
 
-static void units_of_one_state_are_found(void **state)
+static void units_that_are_held_are_found(void **state)
 {
 	struct etl_ledger_entry e[3] = {held_entry(1), held_entry(2), entry(3, ETL_WINDOW_LOADED)};
 	struct units units = {.prefix = "o8"};
@@ -331,23 +331,73 @@ static void units_of_one_state_are_found(void **state)
 	commit_ok("o8", "p", 1, e, 3, H(0));
 	commit_ok("o8b", "p", 1, e, 1, H(0));
 	fail_window("o8", 7, "no");
-	assert_int_equal(store->ops->ledger_in_state(store, "o8", ETL_WINDOW_HELD, 9, collect_unit,
-				 &units, &err), 1);
+	assert_int_equal(store->ops->ledger_held(store, "o8", 9, collect_unit, &units, &err), 1);
 	assert_non_null(strstr(units.text, "o8/p/1 "));
 	assert_non_null(strstr(units.text, "o8/p/2 "));
 	assert_int_equal(strlen(units.text), 2 * strlen("o8/p/1 "));
 	units.text[0] = '\0';
-	assert_int_equal(store->ops->ledger_in_state(store, "o8", ETL_WINDOW_HELD, 2, collect_unit,
-				 &units, &err), 1);
-	assert_int_equal(store->ops->ledger_in_state(store, "o8", ETL_WINDOW_HELD, 1, collect_unit,
-				 &units, &err), 0);
+	assert_int_equal(store->ops->ledger_held(store, "o8", 2, collect_unit, &units, &err), 1);
+	assert_int_equal(store->ops->ledger_held(store, "o8", 1, collect_unit, &units, &err), 0);
 	assert_int_equal(strlen(units.text), 3 * strlen("o8/p/1 "));
 	units.text[0] = '\0';
-	assert_int_equal(store->ops->ledger_in_state(store, NULL, ETL_WINDOW_HELD, 1000, collect_unit,
-				 &units, &err), 1);
+	assert_int_equal(store->ops->ledger_held(store, NULL, 1000, collect_unit, &units, &err), 1);
 	assert_non_null(strstr(units.text, "o8b/p/1 "));
-	assert_int_equal(store->ops->ledger_in_state(store, "none", ETL_WINDOW_HELD, 9, collect_unit,
-				 &units, &err), 1);
+	assert_int_equal(store->ops->ledger_held(store, "none", 9, collect_unit, &units, &err), 1);
+}
+
+static void need_found(const char *job, const char *want)
+{
+	struct units units = {.prefix = job};
+	struct etl_error err = ETL_ERROR_INIT;
+
+	assert_int_equal(store->ops->ledger_held(store, job, 9, collect_unit, &units, &err), 1);
+	assert_string_equal(units.text, want);
+}
+
+/* Newer content of a closed window is held: the window stays what it is, and is found and decided about
+ * as one that never was loaded. */
+static void newer_content_of_a_closed_window_is_held(void **state)
+{
+	struct etl_ledger_entry e[2] = {entry(1, ETL_WINDOW_LOADED), entry(2, ETL_WINDOW_SKIPPED)};
+	struct etl_ledger_entry held[2] = {held_entry(1), held_entry(2)};
+	struct etl_change c = change(CHANGE_ID("91"), ETL_CHANGE_DISCARD, "o14", 0, 0);
+	struct etl_window window = {H(1), H(2)};
+	struct etl_change_slice slice = {.change = &c, .fence = 1, .expected = H(0), .windows = &window,
+		.n = 1, .reason = "discarded by $me"};
+	struct etl_error err = ETL_ERROR_INIT;
+
+	(void)state;
+	claim("o14", "p", 1);
+	commit_ok("o14", "p", 1, e, 2, H(0));
+	snprintf(held[0].held.content, sizeof held[0].held.content, "$new");
+	assert_int_equal(store->ops->ledger_mark(store, "o14", "p", 1, held, 2, &err), 0);
+	need_ledger("o14", "1:loaded:dirty 2:skipped");
+	need_held("o14", 1, false, false, "");
+	assert_string_equal(scan("o14", "p", 1, 2, ETL_LEDGER_ALL).items[0].held.content, "$new");
+	assert_string_equal(scan("o14", "p", 1, 2, ETL_LEDGER_ALL).items[0].hash, e[0].hash);
+	need_found("o14", "o14/p/1 ");
+
+	release(CHANGE_ID("92"), "o14", true, true, "$me");
+	need_ledger("o14", "1:loaded:dirty 2:skipped");
+	need_held("o14", 1, true, true, "$me");
+	need_found("o14", ""); /* it waits for the next run */
+	undo_ok(CHANGE_ID("93"), CHANGE_ID("92"), "o14", 0, 0, 1, 2);
+	need_held("o14", 1, false, false, "");
+
+	for (int i = 0; i < 2; i++) /* a slice twice is a slice once */
+		assert_int_equal(store->ops->change_apply(store, &slice, &err), 0);
+	need_ledger("o14", "1:loaded 2:skipped");
+	need_found("o14", "");
+	undo_ok(CHANGE_ID("94"), CHANGE_ID("91"), "o14", 0, 0, 1, 2);
+	need_ledger("o14", "1:loaded:dirty 2:skipped");
+	need_found("o14", "o14/p/1 ");
+
+	release(CHANGE_ID("95"), "o14", true, true, "$me");
+	assert_int_equal(store->ops->ledger_mark(store, "o14", "p", 1, held, 1, &err), 0);
+	need_held("o14", 1, false, false, ""); /* of other content: the release is void */
+	commit_ok("o14", "p", 1, e, 1, H(0));
+	need_ledger("o14", "1:loaded 2:skipped");
+	assert_int_equal(scan("o14", "p", 1, 2, ETL_LEDGER_ALL).items[0].held.n, 0);
 }
 
 static void rewind_opens_what_is_closed_and_a_commit_settles_it(void **state)
@@ -524,7 +574,8 @@ static void a_lease_is_for_one_purpose(void **state)
 		cmocka_unit_test(release_stands_with_the_entry),                                \
 		cmocka_unit_test(a_release_says_nothing_of_what_holds),                         \
 		cmocka_unit_test(a_mark_says_nothing_of_what_holds),                            \
-		cmocka_unit_test(units_of_one_state_are_found),                                 \
+		cmocka_unit_test(newer_content_of_a_closed_window_is_held),                     \
+		cmocka_unit_test(units_that_are_held_are_found),                                 \
 		cmocka_unit_test(changes_are_taken_back_one_by_one),                            \
 		cmocka_unit_test(a_change_needs_its_fence_and_the_watermark_that_was_read),     \
 		cmocka_unit_test(an_undo_keeps_what_an_attempt_has_told),                       \

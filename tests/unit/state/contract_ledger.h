@@ -65,9 +65,41 @@ static void what_was_read_of_others_is_not_written(void **state)
 	}
 }
 
+static uint64_t definition_at(int hour)
+{
+	struct collected c = scan("made", "p", hour, hour + 1, ETL_LEDGER_ALL);
+
+	assert_int_equal(c.n, 1);
+	return c.items[0].definition;
+}
+
+/* Which definition made it goes with the commit, again with each; a mark says nothing of it. */
+static void the_definition_is_the_commits_word(void **state)
+{
+	const uint64_t first = UINT64_C(0x01ffffffffffffff), second = UINT64_C(0x0100000000000000);
+	struct etl_ledger_entry e[] = {entry(0, ETL_WINDOW_LOADED), entry(1, ETL_WINDOW_LOADED)};
+	struct etl_ledger_entry marks[] = {entry(0, ETL_WINDOW_FAILED), entry(2, ETL_WINDOW_FAILED)};
+	struct etl_error err = ETL_ERROR_INIT;
+
+	(void)state;
+	e[0].definition = first;
+	claim("made", "p", 1);
+	commit_ok("made", "p", 1, e, 2, H(2));
+	assert_true(definition_at(0) == first);
+	assert_true(definition_at(1) == 0); /* as an older etld has left it */
+	marks[0].definition = marks[1].definition = second;
+	assert_int_equal(store->ops->ledger_mark(store, "made", "p", 1, marks, 2, &err), 0);
+	assert_true(definition_at(0) == first);
+	assert_true(definition_at(2) == 0);
+	e[0].definition = second;
+	commit_ok("made", "p", 1, e, 1, H(2));
+	assert_true(definition_at(0) == second);
+}
+
 #define STATE_CONTRACT_LEDGER                                                                   \
 	cmocka_unit_test(a_long_window_is_found_behind_short_ones),                             \
 		cmocka_unit_test(a_window_without_a_length_begins),                             \
-		cmocka_unit_test(what_was_read_of_others_is_not_written)
+		cmocka_unit_test(what_was_read_of_others_is_not_written),                       \
+		cmocka_unit_test(the_definition_is_the_commits_word)
 
 #endif

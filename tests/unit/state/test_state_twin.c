@@ -27,7 +27,7 @@ static const struct op {
 	{"acquire", acquire, 12}, {"give back", give_back, 7}, {"save slots", save_slots, 2},
 	{"schedules", schedules, 2}, {"claim", claim, 12}, {"watermarks", watermarks, 2},
 	{"commit", commit, 18}, {"mark", mark, 12}, {"doubt", doubt, 4}, {"plan", plan, 8},
-	{"look", look, 5}, {"in state", in_state, 3}, {"change", change, 4}, {"decide", decide, 10},
+	{"look", look, 5}, {"held", held, 3}, {"change", change, 4}, {"decide", decide, 10},
 	{"undo", undo, 6}, {"repeat change", repeat_change, 1}, {"changes", changes, 2},
 	{"save run", save_run, 2}, {"see runs", see_runs, 2}, {"add letters", add_letters, 6},
 	{"list letters", list_letters, 5}, {"find letters", find_letters, 2}, {"audit", audit, 1},

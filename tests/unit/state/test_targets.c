@@ -24,6 +24,13 @@ static void note(struct etl_targets *t, const char *target, int from, int until)
 		etl_targets_note(t, target, (struct etl_window){H(hour), H(hour + 1)});
 }
 
+static const char *name_of(const struct etl_targets *t, size_t range)
+{
+	size_t maker = t->ranges[range].maker;
+
+	return maker == ETL_TARGET_MIXED ? "*" : t->makers[maker].target;
+}
+
 /* "a:0-19 b:19-22" */
 static const char *text(const struct etl_targets *t)
 {
@@ -32,8 +39,8 @@ static const char *text(const struct etl_targets *t)
 
 	*out = '\0';
 	for (size_t i = 0; i < t->n; i++)
-		at += (size_t)snprintf(out + at, sizeof out - at, "%s%s:%d-%d", i ? " " : "",
-			t->names[t->ranges[i].name], (int)(t->ranges[i].windows.start.ms / 3600000),
+		at += (size_t)snprintf(out + at, sizeof out - at, "%s%s:%d-%d", i ? " " : "", name_of(t, i),
+			(int)(t->ranges[i].windows.start.ms / 3600000),
 			(int)(t->ranges[i].windows.end.ms / 3600000));
 	return out;
 }
@@ -160,6 +167,60 @@ static void test_against_a_table(void **state)
 	}
 }
 
+#define MANY 200
+
+/* Whatever was noted last: a sharp range says so, or a mixed one says nothing and an entry knows. */
+static void need_true(const struct etl_targets *t, const unsigned table[MANY], unsigned seed)
+{
+	for (int h = 0; h < MANY; h++) {
+		const struct etl_target_range *range = etl_targets_range(t, H(h));
+		const struct etl_maker *by = etl_targets_maker(t, H(h), table[h] ? 100 + table[h] : 0);
+
+		if (table[h] && !range)
+			fail_msg("seed %u: hour %d is in no range", seed, h);
+		if (!table[h] && range && !range->loose)
+			fail_msg("seed %u: nothing was noted of hour %d", seed, h);
+		if (table[h] && by && by->definition != 100 + table[h])
+			fail_msg("seed %u: hour %d is of %u", seed, h, table[h]);
+	}
+}
+
+/* More makers and more ranges than the list takes; documents give back the same, with the makers that
+ * are in no range of their own. */
+static void nothing_that_is_said_is_wrong(void **state)
+{
+	unsigned seed = (unsigned)getpid();
+
+	(void)state;
+	print_message("seed %u\n", seed);
+	for (int round = 0; round < 60; round++) {
+		struct etl_targets t = {.n = 0}, back;
+		unsigned table[MANY] = {0};
+
+		for (int i = 0; i < 120; i++) {
+			int from = rand_r(&seed) % MANY, until = from + 1 + rand_r(&seed) % 5;
+			unsigned who = 1 + (unsigned)rand_r(&seed) % (ETL_TARGETS_MAX + 3);
+			struct etl_maker by = {.definition = 100 + who, .since = H(who)};
+			bson_t doc = BSON_INITIALIZER;
+
+			snprintf(by.target, sizeof by.target, "t%u", who % 3);
+			for (int h = from; h < until && h < MANY; h++) {
+				etl_targets_note_by(&t, &by, (struct etl_window){H(h), H(h + 1)});
+				table[h] = who;
+			}
+			need_true(&t, table, seed);
+			etl_targets_append(&t, &doc);
+			etl_targets_read(&doc, &back);
+			need_true(&back, table, seed);
+			assert_string_equal(text(&back), text(&t));
+			if (i % 3 == 0)
+				t = back;
+			bson_destroy(&doc);
+		}
+		assert_true(t.n <= ETL_TARGET_RANGES_MAX);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -169,6 +230,7 @@ int main(void)
 		cmocka_unit_test(test_more_targets_than_places),
 		cmocka_unit_test(test_documents),
 		cmocka_unit_test(test_against_a_table),
+		cmocka_unit_test(nothing_that_is_said_is_wrong),
 	};
 
 	return cmocka_run_group_tests_name("targets", tests, NULL, NULL);

@@ -96,8 +96,8 @@ static inline void say_held(struct etl_buf *text, const struct etl_held *held)
 		etl_buf_printf(text, " check '%s' of '%s' value '%s' limit '%s'%s", held->checks[i].check,
 			held->checks[i].field, held->checks[i].value, held->checks[i].limit,
 			held->checks[i].released ? " released" : "");
-	etl_buf_printf(text, " held%s since %s by '%s' at %s", held->more ? " by more" : "",
-		TIME(held->since), held->by, TIME(held->at));
+	etl_buf_printf(text, " held%s since %s content '%s' by '%s' at %s", held->more ? " by more" : "",
+		TIME(held->since), held->content, held->by, TIME(held->at));
 }
 
 static inline char *say_entry(const char *partition, const struct etl_ledger_entry *e)
@@ -119,6 +119,7 @@ static inline char *say_entry(const char *partition, const struct etl_ledger_ent
 	etl_buf_printf(&text, " hash '%s' reason '%s'%s writer '%s' fetched %s updated %s change '%s' was %s",
 		e->hash, e->reason, *e->dirty_token ? " token" : "", e->writer, TIME(e->fetched),
 		TIME(e->updated), e->change_id, etl_window_state_word(e->was));
+	etl_buf_printf(&text, " definition %" PRIx64, e->definition);
 	say_held(&text, &e->held);
 	return etl_buf_take(&text);
 }
@@ -163,16 +164,22 @@ static inline int keep_sum(void *ctx, const struct etl_open_sum *sum)
 /* The names by range: where a store keeps them is its own affair. */
 static inline char *say_watermark(const char *job, const char *partition, const struct etl_watermark *w)
 {
+	static const struct etl_maker several = {.target = "*"};
 	struct etl_buf text;
 
 	etl_buf_init(&text, 65536);
 	etl_buf_printf(&text, "%s %s origin %" PRId64 " processed %" PRId64 " grid %" PRId64 " fence %" PRId64
 		" run '%s' updated %s%s", job, partition, w->origin.ms, w->processed.ms, w->window_ms,
 		w->fence, w->run_id, TIME(w->updated), w->targets.absent ? " no targets" : "");
-	for (size_t i = 0; i < w->targets.n; i++)
-		etl_buf_printf(&text, " %" PRId64 "-%" PRId64 " in '%s'",
-			w->targets.ranges[i].windows.start.ms, w->targets.ranges[i].windows.end.ms,
-			w->targets.names[w->targets.ranges[i].name]);
+	for (size_t i = 0; i < w->targets.n; i++) {
+		const struct etl_target_range *r = &w->targets.ranges[i];
+		const struct etl_maker *by = r->maker == ETL_TARGET_MIXED ? &several :
+									    &w->targets.makers[r->maker];
+
+		etl_buf_printf(&text, " %" PRId64 "-%" PRId64 "%s in '%s' by %" PRIx64 " since %" PRId64,
+			r->windows.start.ms, r->windows.end.ms, r->loose ? " loose" : "", by->target,
+			by->definition, by->since.ms);
+	}
 	return etl_buf_take(&text);
 }
 

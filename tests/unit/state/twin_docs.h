@@ -42,7 +42,7 @@ static void audit(struct side *side, struct etl_error *err)
 {
 	bson_t *details = roll(2) ? BCON_NEW("$n", BCON_INT32((int)roll(9))) : NULL;
 
-	say_answer(side, "audit", etl_audit_add(side->s, ANY(jobs), ANY(reasons), details, err),
+	say_answer(side, "audit", etl_audit_add(side->s, ANY(jobs), ANY(jobs), ANY(reasons), details, err),
 		err);
 	bson_destroy(details);
 }
@@ -79,8 +79,10 @@ static void backfills(struct side *side, struct etl_error *err)
 
 static void pauses(struct side *side, struct etl_error *err)
 {
-	say_answer(side, "pause", etl_pause_set(side->s, ANY(jobs), roll(2), ANY(jobs),
-		roll(2) ? ANY(reasons) : NULL, err), err);
+	const struct etl_pause pause = {
+		ANY(jobs), ANY(jobs), roll(2) ? ANY(reasons) : NULL, H(roll(9)), roll(2)};
+
+	say_answer(side, "pause", etl_pause_set(side->s, &pause, roll(2), err), err);
 	say_answer(side, "pauses", etl_doc_list(side->s, &etl_pauses, NULL, keep_pause, side, err), err);
 	say_list(side, false);
 }

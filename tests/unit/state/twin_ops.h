@@ -142,6 +142,7 @@ static struct etl_held any_held(void)
 	static const char *const checks[] = {"range", "$not_null", "drift"}, *const limits[] = {"1", "$max"};
 	struct etl_held held = {.n = 1 + roll(3), .more = roll(8) == 0, .since = H(roll(3))};
 
+	snprintf(held.content, sizeof held.content, "%s", roll(2) ? "$def" : "");
 	for (size_t i = 0; i < held.n; i++) {
 		snprintf(held.checks[i].check, sizeof held.checks[i].check, "%s", checks[i]);
 		snprintf(held.checks[i].field, sizeof held.checks[i].field, "%s", roll(3) ? "$v" : "");
@@ -174,6 +175,7 @@ static struct etl_ledger_entry any_entry(uint64_t hour)
 
 	snprintf(e.run_id, sizeof e.run_id, "%s", ANY(runs));
 	snprintf(e.hash, sizeof e.hash, "%s", roll(2) ? "abc" : "");
+	e.definition = roll(2) ? UINT64_C(0x0100000000000000) + roll(3) : 0;
 	snprintf(e.reason, sizeof e.reason, "%s", ANY(reasons));
 	snprintf(e.writer, sizeof e.writer, "%s", roll(4) ? "" : ANY(runs));
 	snprintf(e.change_id, sizeof e.change_id, "%s", roll(4) ? "" : ANY(runs));
@@ -197,6 +199,15 @@ static size_t any_entries(struct etl_ledger_entry *out)
 	return n;
 }
 
+static void note_one(struct etl_targets *targets, const char *target, struct etl_window window)
+{
+	struct etl_maker by = {.definition = roll(3) ? UINT64_C(0x0100000000000000) + roll(6) : 0,
+		.since = H(roll(2) * 7)};
+
+	snprintf(by.target, sizeof by.target, "%s", target);
+	etl_targets_note_by(targets, &by, window);
+}
+
 /* As they are with these entries in; and with some of a finer grid, so that the list gets full. */
 static void any_targets(struct etl_targets *targets, const struct etl_ledger_entry *entries, size_t n)
 {
@@ -205,11 +216,11 @@ static void any_targets(struct etl_targets *targets, const struct etl_ledger_ent
 
 	for (size_t i = 0; i < n; i++)
 		if (etl_window_is_closed(entries[i].state))
-			etl_targets_note(targets, ANY(names), entries[i].window);
+			note_one(targets, ANY(names), entries[i].window);
 	for (size_t i = 0; i < finer; i++) {
 		etl_wall at = {H(roll(HOURS)).ms + (int64_t)roll(60) * 60000};
 
-		etl_targets_note(targets, ANY(names), (struct etl_window){at, {at.ms + 60000}});
+		note_one(targets, ANY(names), (struct etl_window){at, {at.ms + 60000}});
 	}
 }
 
@@ -309,14 +320,11 @@ static void say_some(struct side *side, const char *what, int rc, const struct e
 	say_list(side, true);
 }
 
-static void in_state(struct side *side, struct etl_error *err)
+static void held(struct side *side, struct etl_error *err)
 {
 	const char *job = roll(2) ? ANY(jobs) : NULL;
-	enum etl_window_state state = roll(2) ? ETL_WINDOW_HELD :
-		(enum etl_window_state)roll(ETL_WINDOW_STATE_MAX);
 
-	say_some(side, "in state", side->s->ops->ledger_in_state(side->s, job, state, roll(20), keep_unit,
-		side, err), err);
+	say_some(side, "held", side->s->ops->ledger_held(side->s, job, roll(20), keep_unit, side, err), err);
 }
 
 static void look(struct side *side, struct etl_error *err)

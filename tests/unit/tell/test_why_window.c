@@ -175,9 +175,19 @@ static void test_a_window_elsewhere(void **state)
 	etl_why_of_window(&f, &why);
 	assert_string_equal(why.because.items[1],
 		"it was loaded into 'a', and its job loads into 'b' now, which does not have it");
-	assert_string_equal(why.hints.items[0], "etlctl backfill a --from 2026-07-01T08:00:00Z --to "
-						"2026-07-01T09:00:00Z --reprocess all");
+	assert_string_equal(why.hints.items[0], "etlctl restate a --from 2026-07-01T08:00:00Z --to "
+						"2026-07-01T09:00:00Z");
 	etl_why_fini(&why);
+	strcpy(f.target, "etl.a");
+	f.definition = UINT64_C(0x0100000000000002);
+	f.entry.definition = UINT64_C(0x0100000000000001);
+	f.entry.updated = at("2026-07-01T09:30:00Z");
+	etl_why_of_window(&f, &why);
+	assert_string_equal(why.because.items[1], "it was made by another definition of 2026-07-01: extract, "
+		"transform, check or load have changed since");
+	etl_why_fini(&why);
+	f.definition = f.entry.definition = 0;
+	strcpy(f.target, "etl.b");
 	f.entry.state = ETL_WINDOW_PENDING;
 	f.due = true;
 	etl_why_of_window(&f, &why);

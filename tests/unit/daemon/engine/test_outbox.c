@@ -472,6 +472,38 @@ static void a_stop_sends_once_and_tells_what_is_lost(void **state)
 	etld_outbox_open(&etld);
 }
 
+/* A stop without time: what a worker has may end, and its task ends behind the entry that it is at. */
+static int send_and_hurry(const struct etld *of, struct etld_entry *entry, struct etl_error *err)
+{
+	(void)of;
+	etld_outbox_give_up(&etld);
+	return named_send(of, entry, err);
+}
+
+static const struct etld_entry_kind hurried = {.id = ETLD_ENTRY_PAUSE, .together = 10,
+	.send = send_and_hurry, .sent = named_sent, .free = named_free};
+
+static void a_stop_without_time_stores_no_more(void **state)
+{
+	(void)state;
+	put("a", &hurried, "a");
+	put("b", &hurried, "b");
+	put("c", &hurried, "c");
+	put("d", &few, "d");
+	put("e", &choosy, "e");
+	etld.draining = true;
+	play(); /* the pauses go together, behind d and e */
+	assert_string_equal(stored, "d e a ");
+	put("f", &each, "f");
+	assert_false(etld_outbox_settling(&etld));
+	assert_int_equal(n_given_up, 0);
+	etld_outbox_free(&etld);
+	assert_non_null(strstr(journal, "before MongoDB has taken all"));
+	assert_non_null(strstr(journal, "is lost: slots 1, pauses 2"));
+	assert_int_equal(n_freed, 6);
+	etld_outbox_open(&etld);
+}
+
 /* ---- the price --------------------------------------------------------------------------------- */
 
 static void put_herd(size_t n, size_t keys)
@@ -547,6 +579,7 @@ int main(void)
 		TEST(what_nobody_wants_is_not_sent),
 		TEST(age_is_that_of_the_oldest),
 		TEST(a_stop_sends_once_and_tells_what_is_lost),
+		TEST(a_stop_without_time_stores_no_more),
 		TEST(a_herd_of_keys_costs_its_number),
 		TEST(a_herd_of_few_keys_costs_its_number),
 		TEST(a_herd_that_waits_is_not_looked_at),
