@@ -7,6 +7,7 @@
 #include "contract_backfill.h"
 #include "contract_change.h"
 #include "contract_ledger.h"
+#include "contract_objects.h"
 
 #include <stdlib.h>
 
@@ -503,6 +504,7 @@ int main(void)
 		STATE_CONTRACT_CHANGE,
 		STATE_CONTRACT_BACKFILL,
 		STATE_CONTRACT_LEDGER,
+		STATE_CONTRACT_OBJECTS,
 		cmocka_unit_test(a_letter_read_twice_is_one_letter),
 		cmocka_unit_test(dead_letters_have_an_index_for_each_question),
 		cmocka_unit_test(a_letter_loses_a_time_that_it_has_no_more),
