@@ -59,7 +59,7 @@ RUN = {
     "_id": RUN_ID, "run_id": RUN_ID, "job": "airqino", "trigger": "schedule", "state": "ok", "reason": "", "cause": "",
     "host": "db1", "generation": 3, "fence": 17, "attempt": 1, "slot": "2026-07-01T11:10:00Z",
     "started": "2026-07-01T11:10:00Z", "ended": "2026-07-01T11:10:05Z", "duration_ms": 5250,
-    "window": {"start": "2026-07-01T09:00:00Z", "end": "2026-07-01T11:00:00Z"},
+    "window": {"start": "2026-07-01T09:00:00Z", "end": "2026-07-01T11:00:00Z"}, "target": "etl.hourly",
     "counts": COUNTS, "windows": {"loaded": 2, "empty": 1, "failed": 0}, "warnings": 2, "warned": [], "rejects": [],
     "steps": [{"name": "plan", "visits": 1, "duration_us": 1500}, {"name": "extract", "visits": 2, "duration_us": 4200000}],
     "partitions": [
@@ -99,12 +99,13 @@ ANSWERS = {
         "windows", job="airqino", truncated=False,
         windows=[{"partition": "station=1", "start": "2026-07-01T10:00:00Z", "end": "2026-07-01T11:00:00Z",
                   "state": "failed", "dirty": False, "attempt": 3, "run_id": RUN_ID, "counts": {"in": 0},
-                  "reason": "HTTP 500", "updated": "2026-07-01T11:10:00Z"},
+                  "reason": "HTTP 500", "updated": "2026-07-01T11:10:00Z", "target": None, "definition": None,
+                  "stale": None},
                  {"partition": "station=1", "start": "2026-06-01T10:00:00Z", "end": "2026-06-01T11:00:00Z",
                   "state": "loaded", "dirty": True, "attempt": 1, "run_id": RUN_ID, "counts": COUNTS,
                   "reason": "late data", "updated": "2026-07-01T11:10:00Z"}],
         summary=[{"partition": "station=1", "watermark": "2026-07-01T10:00:00Z", "loaded": 4242, "empty": 7,
-                  "failed": 1, "held": 0, "open": 1, "dirty": 1, "missing": 0, "stale": 3}]),
+                  "failed": 1, "held": 0, "open": 1, "dirty": 1, "missing": 0, "stale": 3, "unknown": 0}]),
     "WatermarkShow": envelope("watermark", job="airqino", watermarks=[{
         "partition": "station=1", "watermark": "2026-07-01T10:00:00Z", "origin": "2023-01-01T00:00:00Z", "lag_s": 7800,
         "window_s": 3600, "updated": "2026-07-01T11:10:05Z", "run_id": RUN_ID, "fence": 17}]),
@@ -133,7 +134,7 @@ ANSWERS = {
                               was={"state": "failed", "reason": "every record was rejected", "run_id": RUN_ID},
                               reason="noise", watermark="2026-07-01T12:00:00Z", change_id=RUN_ID),
     "HeldList": envelope("held", truncated=False, held=[{
-        "job": "airqino", "partition": "station=1", "start": "2026-07-01T10:00:00Z", "end": "2026-07-01T11:00:00Z",
+        "job": "airqino", "partition": "station=1", "start": "2026-07-01T10:00:00Z", "end": "2026-07-01T11:00:00Z", "state": "held",
         "since": "2026-07-01T11:10:00Z", "run_id": RUN_ID, "attempt": 2, "reason": "check range: CO is 1000, above 100",
         "checks": [{"check": "range", "field": "CO", "value": "1000", "limit": "max 100", "released": True},
                    {"check": "freshness", "field": "", "value": "5h", "limit": "3h", "released": False}],

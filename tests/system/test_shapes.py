@@ -124,6 +124,8 @@ def look_at_configurations(daemon, jobs, look):
         **jobs["airqino"]["load"]["mongodb"], "collection": "elsewhere"}}})
     look("Reload")
     look("Status")
+    look("Windows", job="airqino", stale=True)
+    look("Restate", job="airqino", dry_run=True)
     daemon.write_job("tick", {**jobs["tick"], "colour": "red"})
     daemon.ctl("reload", ok=(78,), output="table")
     look("Status")
