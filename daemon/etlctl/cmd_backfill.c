@@ -60,10 +60,11 @@ static void show_progress(const struct etl_json *b)
  * dropped. */
 static void print_survey(const struct etl_json *survey, struct etl_buf *out)
 {
-	etl_buf_printf(out, "  wanted      %lld of %lld windows, %lld pieces\n",
+	long long pieces = (long long)etl_json_int(survey, "pieces", 0);
+
+	etl_buf_printf(out, "  wanted      %lld of %lld windows, %lld piece%s\n",
 		(long long)etl_json_int(survey, "wanted", 0),
-		(long long)etl_json_int(survey, "windows", 0),
-		(long long)etl_json_int(survey, "pieces", 0));
+		(long long)etl_json_int(survey, "windows", 0), pieces, pieces == 1 ? "" : "s");
 	if (etl_json_int(survey, "too_old", 0))
 		etl_buf_printf(out, "  given up    %lld of them, older than the source keeps\n",
 			(long long)etl_json_int(survey, "too_old", 0));

@@ -426,8 +426,9 @@ static bool is_bad_row(struct csv *c, const struct etl_csv_row *row, char *why, 
 			(unsigned long long)row->line);
 	else if (c->n_fields > c->n_names ||
 		(c->n_fields < c->n_names && c->options->short_rows == SHORT_REJECT))
-		snprintf(why, size, "line %llu has %zu fields, and there are %zu columns",
-			(unsigned long long)row->line, c->n_fields, c->n_names);
+		snprintf(why, size, "line %llu has %zu field%s, and there %s %zu column%s",
+			(unsigned long long)row->line, c->n_fields, c->n_fields == 1 ? "" : "s",
+			c->n_names == 1 ? "is" : "are", c->n_names, c->n_names == 1 ? "" : "s");
 	else
 		return false;
 	return true;

@@ -400,6 +400,9 @@ def test_stale_windows(fake, ctl):
     assert table[1][3] == "3" and fake.requests[0]["parameters"] == {"job": "airqino", "stale": True}
     fake.answers["Windows"] = envelope("windows", job="airqino", truncated=False, windows=[], summary=[])
     assert "no window is stale" in ctl("windows", "airqino", "--stale").err
+    summary = [{"partition": "station=1", "watermark": NOW, "loaded": 4, "stale": 4}]
+    fake.answers["Windows"] = envelope("windows", job="airqino", truncated=False, windows=[], summary=summary)
+    assert "--stale lists them" in ctl("windows", "airqino").err
 
 
 def test_restate(fake, ctl):
