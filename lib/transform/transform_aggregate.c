@@ -232,7 +232,8 @@ static const char *zones_differ(const struct options *o, const struct etl_zone *
 	if (!env->grid || !etl_grid_step_is_local(o->every) ||
 		etl_streq(etl_zone_name(windows), etl_zone_name(zone)))
 		return "";
-	return etl_arena_strf(env->arena, "these are of %s and the windows of %s, give both the same timezone; ",
+	return etl_arena_strf(env->arena,
+		"these are of %s and the windows of %s, give both the same timezone; ",
 		etl_zone_name(zone), etl_zone_name(windows));
 }
 
