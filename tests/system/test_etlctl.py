@@ -415,6 +415,11 @@ def test_restate(fake, ctl):
     assert "12 of 20 windows" in answer.out and "3 stale ones stay as they are" in answer.out
     assert fake.requests[0]["method"] == "io.etld.Control.Restate"
     assert fake.requests[0]["parameters"] == {"job": "airqino", "from": "2026-07-01", "rate": "60/m", "dry_run": True}
+    assert "is stale" not in answer.err
+    fake.answers["Restate"] = envelope(
+        "backfill", dry_run=True, survey={"windows": 20, "wanted": 0, "pieces": 0, "states": states},
+        backfill={"backfill_id": RUN_ID, "job": "airqino", "reprocess": "stale", "from": NOW, "to": NOW, "windows": {}})
+    assert "etlctl backfill airqino --reprocess all" in ctl("restate", "airqino", "--dry-run").err
 
 
 def test_a_hole_is_one_line(fake, ctl):
