@@ -543,6 +543,13 @@ def test_dead_list(fake, ctl):
     assert all(len(line) <= 70 for line in ctl("dead", "list", COLUMNS="70").out.splitlines())
 
 
+def test_a_letter_without_a_window(fake, ctl):
+    """Refused before its time was known, in a request for several windows: no command is its own."""
+    letter = {**LETTER, **VIOLATION, "window": None}
+    fake.answers["DeadList"] = envelope("dead_list", job="airqino", total=1, rules=[], letters=[letter], again=None)
+    assert "etlctl backfill airqino --from TIME --to TIME --reprocess all" in ctl("dead", "list").err
+
+
 def test_dead_show(fake, ctl):
     answer = ctl("dead", "show", "aaaa")
     assert fake.requests[0]["parameters"] == {"letter": "aaaa"}
