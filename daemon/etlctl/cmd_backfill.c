@@ -133,7 +133,7 @@ static void tell_nothing_stale(const struct etl_json *reply)
 	if (!survey || etl_json_int(survey, "wanted", 0) || !etl_streq(etl_json_text(b, "reprocess", ""),
 		"stale"))
 		return;
-	etlctl_say("none of the job's windows is stale");
+	etlctl_say("none of the windows that were asked for is stale");
 	etlctl_say("if windows --stale lists some, an older window.size or timezone made them: "
 		"etlctl backfill %s --reprocess all", etl_json_text(b, "job", "JOB"));
 }
