@@ -101,6 +101,14 @@ static void add_stretch(struct table *table, const struct stretch *s, const stru
 	table_text(table, reason_of(window, l->stale));
 }
 
+static bool any_stale(const struct etl_json *reply)
+{
+	ETL_JSON_EACH(row, etl_json_get(reply, "summary"))
+		if (etl_json_int(row, "stale", 0))
+			return true;
+	return false;
+}
+
 /* What is missing, open or dirty comes unasked; "no window wants attention" is good news and says
  * so. */
 static void print_list(const struct etlctl *ctl, const struct etl_json *reply)
@@ -127,6 +135,8 @@ static void print_list(const struct etlctl *ctl, const struct etl_json *reply)
 	/* Whoever asked for a state or for all of them was not told about the rest. */
 	table_print(table, l.stale ? "no window is stale: all are of the job's definition and in its target" :
 			   asked ? "no such windows" :
+			   any_stale(reply) ? "no window wants attention but the stale ones: "
+					      "--stale lists them, --all the closed ones" :
 				   "no window wants attention; "
 				   "--all lists the closed ones too");
 	if (grid && etl_json_size(etl_json_get(reply, "windows")))

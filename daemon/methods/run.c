@@ -95,8 +95,7 @@ static bool read_range(struct etld_request *request, struct etl_window *out)
 	else if (!etld_request_range(request, out))
 		return false;
 	else if (out->end.ms <= job->window.grid.start.ms)
-		etld_refuse(request, ETL_CTL_NO_SUCH_WINDOW, "window.start in the job's file",
-			"the first window of '%s' begins later", job->name);
+		etld_refuse_before_start(request);
 	else if (out->start.ms >= etl_window_limit(&job->window, now).ms)
 		refuse_early(request, out->start);
 	else

@@ -449,11 +449,9 @@ static void take_back(const struct etl_run *run, struct etl_last_run *last)
 {
 	const struct etl_window *asked = &run->trigger.asked;
 	struct etl_window *in = &last->rejected_in;
-	bool all = run->trigger.kind != ETL_TRIGGER_BACKFILL ||
-		run->trigger.reprocess == ETL_REPROCESS_ALL;
 
-	if (!all || !etl_run_is_asked(run) || run->trigger.partition || run->state != ETL_RUN_OK ||
-		in->start.ms == in->end.ms)
+	if (!etl_run_is_asked(run) || run->trigger.partition || run->state != ETL_RUN_OK ||
+		in->start.ms == in->end.ms || !etl_run_has_read_all(run))
 		return;
 	if (asked->start.ms <= in->start.ms && asked->end.ms > in->start.ms)
 		in->start = asked->end;

@@ -156,6 +156,17 @@ static inline bool etl_run_wants_stale(const struct etl_run *run)
 		run->trigger.reprocess == ETL_REPROCESS_STALE;
 }
 
+/* True of a run for a range that ended well, if it has read each window there. A backfill of what is
+ * missing, failed or stale passes the others over. Example: a mended job makes five windows stale. A
+ * restatement that reads all five has read all; one that finds the third made anew already has not. */
+static inline bool etl_run_has_read_all(const struct etl_run *run)
+{
+	return run->trigger.kind != ETL_TRIGGER_BACKFILL ||
+		run->trigger.reprocess == ETL_REPROCESS_ALL ||
+		run->windows.loaded + run->windows.empty >=
+			etl_grid_count(&run->job->window.grid, run->trigger.asked) * run->n_parts;
+}
+
 /* True if the run was for all that is due: only such a one takes back what was said of the job. */
 static inline bool etl_run_is_whole(const struct etl_run *run)
 {

@@ -354,8 +354,8 @@ static void add_owed(const struct etl_why_job *f, struct etl_why *why)
 		return;
 	}
 	window_text(f->job, owed->oldest, owed->of, oldest, sizeof oldest);
-	etl_why_because(why, "%s%llu windows are due%s, the oldest: %s",
-		owed->more ? "more than " : "", (unsigned long long)owed->n, of, oldest);
+	etl_why_because(why, "%s%llu window%s due%s, the oldest: %s", owed->more ? "more than " : "",
+		(unsigned long long)owed->n, owed->n == 1 ? " is" : "s are", of, oldest);
 	etl_why_hint(why, "etlctl windows %s", f->name);
 }
 

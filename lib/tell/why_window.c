@@ -157,8 +157,9 @@ static void tell_entry(const struct etl_why_window *f, struct etl_why *why)
 			e->run_id, attempt, at);
 		return;
 	case ETL_WINDOW_LOADED:
-		etl_why_because(why, "loaded by run %s at %s: %llu records, attempt %lld",
-			e->run_id, at, (unsigned long long)e->counts.out, attempt);
+		etl_why_because(why, "loaded by run %s at %s: %llu record%s, attempt %lld",
+			e->run_id, at, (unsigned long long)e->counts.out,
+			e->counts.out == 1 ? "" : "s", attempt);
 		if (*e->held.by) /* the reason names who released it */
 			etl_why_because(why, "%s", e->reason);
 		return;
@@ -482,10 +483,26 @@ static void tell_next(const struct etl_why_window *f, struct etl_why *why)
 	etl_why_hint(why, "etlctl why %s", f->job->name);
 }
 
+/* A window in a zone was asked for by a local date, and all that is told of it is in UTC, where it begins
+ * on another day. */
+static void tell_dates(const struct etl_why_window *f, struct etl_why *why)
+{
+	const struct etl_zone *zone = is_whole(f) ? NULL : f->job->window.grid.zone;
+	char from[ETL_DATE_TEXT_BYTES], until[ETL_DATE_TEXT_BYTES], end[ETL_TIME_TEXT_BYTES];
+
+	if (!zone)
+		return;
+	etl_zone_date(zone, f->window.start, from);
+	etl_zone_date(zone, f->window.end, until);
+	etl_why_because(why, "in %s it goes from %s until %s, which begins at %s", etl_zone_name(zone), from,
+		until, etl_why_stamp(f->window.end, end));
+}
+
 /* State first, then whether it is due, then what it waits for: a reader who knows one may stop
  * there. */
 void etl_why_of_window(const struct etl_why_window *f, struct etl_why *why)
 {
+	tell_dates(f, why);
 	etl_why_ledger(f, why);
 	tell_stale(f, why);
 	if (f->job->left_out) {
