@@ -652,4 +652,6 @@ PLANTED = [
     ("an edit that asks nobody what was decided", "lib/run/skip.c",
      "if (!found || etl_streq(info.schedule, schedule) ||", "if (found <= 1 || etl_streq(info.schedule, schedule) ||",
      "unit:run/test_skip"),
+    ("rows of a wide header that fill memory", "lib/format/format_csv.c",
+     "if (etl_batch_held(c->out) <= BATCH_HELD_MAX)", "if (c->n_names)", "unit:format/test_format_csv"),
 ]

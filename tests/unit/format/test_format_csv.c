@@ -260,6 +260,35 @@ static void test_begins_anew(void **state)
 	etl_batch_free(batch);
 }
 
+/* Few bytes with a wide header: a row of two bytes is filled to 20 KiB, and 16 KiB of such rows would be
+ * 160 MiB before anybody can take them. */
+static void test_filled_rows_are_bounded(void **state)
+{
+	const struct etl_decode_spec *spec = format_load("{format: {csv: {short_rows: fill}}}", arena, NULL);
+	struct etl_batch *batch = etl_batch_new();
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_buf text ETL_BUF_CLEANUP;
+	struct etl_decode *d;
+
+	(void)state;
+	etl_buf_init(&text, 1 << 20);
+	for (int i = 0; i < 4096; i++)
+		etl_buf_printf(&text, "%sc%d", i ? "," : "", i);
+	etl_buf_char(&text, '\n');
+	assert_int_equal(etl_decode_new(spec, 0, &d, &err), 0);
+	assert_int_equal(etl_decode_begin(d, NULL, &err), 0);
+	assert_int_equal(format_feed(d, text.data, text.len, batch, &err), 0);
+	etl_buf_clear(&text);
+	for (int i = 0; i < 8192; i++)
+		etl_buf_str(&text, "x\n");
+	assert_int_equal(format_feed(d, text.data, text.len, batch, &err), -1);
+	assert_int_equal(err.kind, ETL_LIMIT);
+	assert_string_equal(err.code, "csv.width");
+	assert_true(etl_batch_held(batch) < (size_t)128 << 20);
+	etl_decode_free(d);
+	etl_batch_free(batch);
+}
+
 /* What the loader refuses, with its word. */
 static void test_options(void **state)
 {
@@ -303,6 +332,7 @@ int main(void)
 		TEST(test_cut),
 		TEST(test_time),
 		TEST(test_long_row),
+		TEST(test_filled_rows_are_bounded),
 		TEST(test_begins_anew),
 		TEST(test_options),
 	};
