@@ -132,6 +132,26 @@ static void a_commit_writes_it_down(void **state)
 	rig_free(rig);
 }
 
+/* What the source has let go of is not asked for: it would be found empty. */
+static void what_the_source_has_no_more_is_kept(void **state)
+{
+	struct rig *rig = rig_at(10);
+	struct etl_job job = *rig->job;
+	struct etl_backfill b = {.range = {hour(0), hour(10)}, .at = hour(0), .reprocess = ETL_REPROCESS_STALE};
+	const struct etl_backfill_of of = {rig->driver.state, "etl", &job, &b};
+	struct etl_backfill_survey survey;
+
+	(void)state;
+	++*definition(rig);
+	job.window.retention = ETL_HOURS(6);
+	assert_int_equal(etl_backfill_survey(&of, hour(10), &survey, &rig->err), 0);
+	assert_int_equal(survey.windows, 10);
+	assert_int_equal(survey.kept, 4);
+	assert_int_equal(survey.wanted, 6);
+	assert_int_equal(survey.too_old, 0);
+	rig_free(rig);
+}
+
 static void a_change_is_told_and_replays_nothing(void **state)
 {
 	struct rig *rig = rig_at(6);
@@ -300,6 +320,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_commit_writes_it_down),
+		cmocka_unit_test(what_the_source_has_no_more_is_kept),
 		cmocka_unit_test(a_change_is_told_and_replays_nothing),
 		cmocka_unit_test(a_restatement_takes_exactly_these),
 		cmocka_unit_test(in_another_target),
