@@ -132,6 +132,32 @@ static void a_commit_writes_it_down(void **state)
 	rig_free(rig);
 }
 
+/* An older etld noted no ranges: of what it closed nobody knows where it is, and what each commit of this
+ * run closes stays noted when the next one comes. */
+static void what_an_older_etld_closed_is_unknown(void **state)
+{
+	struct rig *rig = rig_at(6);
+	struct etl_watermark mark = mark_of(rig);
+	const struct etl_targets none = {.absent = true};
+	const struct etl_commit old = {.job = rig->job->name, .partition = "a", .run_id = "old",
+		.fence = mark.fence, .origin = mark.origin, .window_ms = mark.window_ms, .targets = &none};
+
+	(void)state;
+	assert_int_equal(rig->driver.state->ops->commit(rig->driver.state, NULL, &old, &rig->err), 0);
+	assert_true(mark_of(rig).targets.absent);
+	rig->job->window.max_span = ETL_HOURS(1);
+	rig->job->window.lookback = ETL_HOURS(0);
+	service_fill(rig, "a", 6, 9);
+	pass_hours(rig, 3);
+	NEED_RUN(rig, ETL_RUN_OK);
+	mark = mark_of(rig);
+	assert_false(mark.targets.absent);
+	for (int h = 0; h < 9; h++)
+		assert_string_equal(etl_targets_at(&mark.targets, hour(h)),
+			h < 6 ? ETL_TARGET_UNKNOWN : "etl.a");
+	rig_free(rig);
+}
+
 /* What the source has let go of is not asked for: it would be found empty. */
 static void what_the_source_has_no_more_is_kept(void **state)
 {
@@ -320,6 +346,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_commit_writes_it_down),
+		cmocka_unit_test(what_an_older_etld_closed_is_unknown),
 		cmocka_unit_test(what_the_source_has_no_more_is_kept),
 		cmocka_unit_test(a_change_is_told_and_replays_nothing),
 		cmocka_unit_test(a_restatement_takes_exactly_these),

@@ -329,11 +329,14 @@ static void test_begins_anew(void **state)
 {
 	static const struct {
 		const char *reshape, *before, *each, *behind, *next, *told;
+		bool named;
 	} cases[] = {
 		{"columns", "[{\"v\":[", "1", "]}]", "[{\"v\":[7]}]", "0 {\"v\":7}\n"},
 		{"explode: {field: v}", "[{\"v\":[", "1", "]}]", "[{\"v\":[7]}]", "0 {\"v\":7}\n"},
 		{"rows: {header: h, rows: r}", "[{\"h\":[\"a\"],\"r\":[", "[1]", "]}]",
 			"[{\"h\":[\"b\"],\"r\":[[7]]}]", "0 {\"b\":7}\n"},
+		{"keyed: {key: k}", "[{", "{\"v\":1}", "}]", "[{\"x\":{\"v\":7}}]",
+			"0 {\"k\":\"x\",\"v\":7}\n", true},
 	};
 
 	(void)state;
@@ -347,7 +350,14 @@ static void test_begins_anew(void **state)
 		struct etl_buf body;
 
 		etl_buf_init(&body, 1 << 20);
-		put_many(&body, 3000, cases[i].before, cases[i].each, cases[i].behind);
+		etl_buf_str(&body, cases[i].before);
+		for (int k = 0; k < 3000; k++) {
+			etl_buf_str(&body, k ? "," : "");
+			if (cases[i].named)
+				etl_buf_printf(&body, "\"m%d\":", k);
+			etl_buf_str(&body, cases[i].each);
+		}
+		etl_buf_str(&body, cases[i].behind);
 		assert_int_equal(etl_decode_new(spec, 0, &d, &err), 0);
 		assert_int_equal(etl_decode_begin(d, NULL, &err), 0);
 		assert_int_equal(format_feed(d, body.data, body.len, batch, &err), 0);
