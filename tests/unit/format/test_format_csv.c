@@ -136,8 +136,8 @@ static void test_bad_rows(void **state)
 		/* "\r\n" is one line, and so is "\r". */
 		{"{format: csv}", "a,b\r\n1,x\r\n2\r3\n",
 			"0 {\"a\":\"1\",\"b\":\"x\"}\n"
-			"1 reject : line 3 has 1 fields, and there are 2 columns: 2\n"
-			"2 reject : line 4 has 1 fields, and there are 2 columns: 3\n= 3\n"},
+			"1 reject : line 3 has 1 field, and there are 2 columns: 2\n"
+			"2 reject : line 4 has 1 field, and there are 2 columns: 3\n= 3\n"},
 		{"{format: csv}", "a,b\n1,\xff\n2,y\n",
 			"1 {\"a\":\"2\",\"b\":\"y\"}\n"
 			"0 reject b: line 2 is no UTF-8 text; 'charset' says what it is: "
