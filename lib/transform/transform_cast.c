@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * cast: {field: type} or {field: {to: type, on_bad: reject | null | drop}}. A missing field
+ * cast: {field: type} or {field: {to: type, on_bad: …, decimal: …, thousands: …}}. A missing field
  * stays missing, null stays null, a value that already has the type stays as it is. Nothing
  * is lost in silence: what does not fit exactly is a bad value. The rules of each pair of
  * types stand in README.md of this folder and in the functions to_... below.
@@ -17,6 +17,7 @@
 #include "time/civil.h"
 #include "time/iso8601.h"
 #include "record/number.h"
+#include "record/number_marks.h"
 #include "transform/rewrite.h"
 #include "transform/transform.h"
 
@@ -213,8 +214,13 @@ _Static_assert(sizeof target_words / sizeof *target_words ==
 enum on_bad { BAD_REJECT, BAD_NULL, BAD_DROP };
 static const char *const on_bad_words[] = {"reject", "null", "drop", NULL};
 
+/* How a text writes numbers. By the words of enum etl_thousands. */
+static const char *const decimal_words[] = {"point", "comma", NULL};
+static const char *const thousands_words[] = {"none", "blank", "point", "comma", "quote", NULL};
+
 struct rule {
 	int to; /* index into targets */
+	int decimal, thousands; /* indexes into their words; texts alone have marks */
 	enum on_bad on_bad;
 	const struct etl_node *on_bad_node; /* a plain null is a word here, so we read it */
 };
@@ -224,6 +230,12 @@ static const struct etl_option rule_options[] = {
 		.words = target_words, .required = true, .help = "the type"},
 	{.name = "on_bad", .type = ETL_OPT_NODE, .offset = offsetof(struct rule, on_bad_node),
 		.help = "a value that does not fit: reject the record, null, drop the field"},
+	{.name = "decimal", .type = ETL_OPT_WORD, .offset = offsetof(struct rule, decimal),
+		.words = decimal_words, .fallback = "point",
+		.help = "what stands before the fraction of a number that is text"},
+	{.name = "thousands", .type = ETL_OPT_WORD, .offset = offsetof(struct rule, thousands),
+		.words = thousands_words, .fallback = "none",
+		.help = "what stands between groups of three digits of such a number"},
 	{0}};
 
 struct options {
@@ -231,6 +243,11 @@ struct options {
 	struct etl_fields fields;
 	struct rule *rules;
 };
+
+static bool has_marks(const struct rule *rule)
+{
+	return rule->decimal || rule->thousands;
+}
 
 /* Each field is cast for itself: their order means nothing. */
 static void canon(struct etl_canon *to, const void *options)
@@ -243,6 +260,10 @@ static void canon(struct etl_canon *to, const void *options)
 		keys[i] = o->fields.names[i];
 		values[i] = etl_arena_strf(to->scratch, "%s, %s", target_words[o->rules[i].to],
 			on_bad_words[o->rules[i].on_bad]);
+		if (has_marks(&o->rules[i]))
+			values[i] = etl_arena_strf(to->scratch, "%s, %s, %s", values[i],
+				decimal_words[o->rules[i].decimal],
+				thousands_words[o->rules[i].thousands]);
 	}
 	etl_canon_pairs(to, &(struct etl_pairs){o->fields.n, keys, values, NULL, NULL}, true);
 }
@@ -273,6 +294,25 @@ static bool compile_on_bad(struct rule *rule, const struct etl_conf_env *env)
 	return false;
 }
 
+/* Marks belong to numbers, and one character cannot be both. */
+static bool check_marks(const struct rule *rule, const struct etl_node *node,
+	const struct etl_conf_env *env)
+{
+	bool is_same = etl_streq(decimal_words[rule->decimal], thousands_words[rule->thousands]);
+	uint8_t type = targets[rule->to].type;
+
+	if (has_marks(rule) && type != BSON_TYPE_INT32 && type != BSON_TYPE_INT64 &&
+		type != BSON_TYPE_DOUBLE && type != BSON_TYPE_DECIMAL128)
+		etl_diag_add(env->diag, &node->mark, ETL_DIAG_CONFLICT, "int, long, double or decimal", NULL,
+			"'decimal' and 'thousands' in 'cast' of %s are about numbers", env->what);
+	else if (has_marks(rule) && is_same)
+		etl_diag_add(env->diag, &node->mark, ETL_DIAG_CONFLICT, NULL, NULL,
+			"'decimal' and 'thousands' in 'cast' of %s are the same mark", env->what);
+	else
+		return true;
+	return false;
+}
+
 /* Both forms: `v: int`, and `v: {to: int, on_bad: drop}`. */
 static bool compile_rule(struct rule *rule, const struct etl_node *node,
 	const struct etl_conf_env *env)
@@ -281,7 +321,7 @@ static bool compile_rule(struct rule *rule, const struct etl_node *node,
 
 	if (node->kind == ETL_NODE_MAP)
 		return etl_options_fill(rule_options, node, rule, "transform.cast", env) &&
-			compile_on_bad(rule, env);
+			compile_on_bad(rule, env) && check_marks(rule, node, env);
 	if (node->kind == ETL_NODE_LIST) {
 		etl_diag_add(env->diag, &node->mark, ETL_DIAG_TYPE, "a type's name", NULL,
 			"'cast' of %s takes one type for a field", env->what);
@@ -353,11 +393,34 @@ static void reject(struct etl_batch *batch, size_t i, const struct etl_hit *hit,
 		strchr("aeiou", *targets[rule->to].name) ? "an" : "a", targets[rule->to].name);
 }
 
+/* The element, or where it is a text with marks one without them, in `room`. False: it has other marks. */
+static bool unmark(const struct etl_element *e, const struct rule *rule,
+	uint8_t room[4 + ETL_NUMBER_TEXT_BYTES], struct etl_element *out)
+{
+	const struct etl_number_marks marks = {rule->decimal, (enum etl_thousands)rule->thousands};
+	const char *text;
+	uint32_t len, size;
+
+	*out = *e;
+	if (!has_marks(rule) || !etl_element_text(e, &text, &len))
+		return true;
+	if (!etl_number_unmark(&marks, text, len, (char *)room + 4, &len))
+		return false;
+	size = BSON_UINT32_TO_LE(len + 1);
+	memcpy(room, &size, sizeof size);
+	out->value = room;
+	out->value_len = 4 + len + 1;
+	return true;
+}
+
 /* What one hit becomes. False = its record is refused.
  * EOD (type 0) is no BSON type: it says that nothing is to be written. */
 static bool convert(const struct etl_hit *hit, const struct rule *rule, struct value *v)
 {
-	if (targets[rule->to].convert(&hit->e, v))
+	uint8_t room[4 + ETL_NUMBER_TEXT_BYTES];
+	struct etl_element plain;
+
+	if (unmark(&hit->e, rule, room, &plain) && targets[rule->to].convert(&plain, v))
 		return true;
 	v->len = 0;
 	v->type = rule->on_bad == BAD_NULL ? BSON_TYPE_NULL : BSON_TYPE_EOD;

@@ -191,6 +191,28 @@ static void test_cases(void **state)
 	TRANSFORM_RUN_ALL(&etl_transform_cast, cases);
 }
 
+/* Texts alone have marks; a number is one. */
+static void test_marks(void **state)
+{
+	static const struct transform_case cases[] = {
+		{"{v: {to: double, decimal: comma, thousands: blank}, w: {to: int, thousands: point,"
+		 " decimal: comma}}", "{\"v\":\"1 234,5\",\"w\":\"1.234\"}",
+			"{\"v\":" DOUBLE("1234.5") ",\"w\":1234}"},
+		{"{v: {to: double, decimal: comma}}", "{\"v\":2.5}", "{\"v\":2.5}"},
+		{"{v: {to: long, decimal: comma}}", "{\"v\":7}", "{\"v\":{\"$numberLong\":\"7\"}}"},
+		{"{v: {to: double, decimal: comma}}", "{\"v\":\"2.5\"}", NULL, "v",
+			"v is string \"2.5\", not a double"},
+		{"{v: {to: double, decimal: comma, on_bad: drop}}", "{\"v\":\"2.5\",\"w\":1}",
+			"{\"w\":1}"},
+	};
+
+	(void)state;
+	TRANSFORM_RUN_ALL(&etl_transform_cast, cases);
+	transform_refused(&etl_transform_cast, "{v: {to: date, decimal: comma}}", "E023", "about numbers");
+	transform_refused(&etl_transform_cast, "{v: {to: int, decimal: comma, thousands: comma}}", "E023",
+		"the same mark");
+}
+
 static void test_refused(void **state)
 {
 	const struct etl_transform_type *type = &etl_transform_cast;
@@ -292,6 +314,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_cases),
+		cmocka_unit_test(test_marks),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_pointers),
 		cmocka_unit_test(test_reject_of_a_pointer),
