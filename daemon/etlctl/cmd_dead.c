@@ -63,7 +63,9 @@ static void add_letter(const struct etlctl *ctl, struct table *table, const stru
 	table_textf(table, "%.*s", ID_SHOWN, etl_json_text(letter, "id", "?"));
 	table_text(table, one_job ? "" : etl_json_text(letter, "job", "?"));
 	table_text(table, etl_json_text(letter, "partition", "-"));
-	if (etl_json_type(etl_json_get(letter, "window")) == ETL_JSON_OBJECT)
+	if (etl_json_text(letter, "object", NULL))
+		table_text(table, etl_json_text(letter, "object", ""));
+	else if (etl_json_type(etl_json_get(letter, "window")) == ETL_JSON_OBJECT)
 		table_time(table, etl_json_text(etl_json_get(letter, "window"), "start", NULL));
 	else
 		table_text(table, "");
@@ -204,6 +206,11 @@ static void put_facts(const struct etl_json *letter, const char *now, struct etl
 	print_line("job", etl_json_text(letter, "job", "?"), out);
 	print_line("partition", etl_json_text(letter, "partition", "-"), out);
 	print_window("window", etl_json_get(letter, "window"), out);
+	if (etl_json_text(letter, "object", NULL)) {
+		print_key("object", out);
+		print_clean(etl_json_text(letter, "object", ""), out);
+		etl_buf_char(out, '\n');
+	}
 	print_line("run", etl_json_text(letter, "run_id", ""), out);
 	print_line("step", etl_json_text(letter, "step", ""), out);
 	put_violations(letter, out);

@@ -119,6 +119,7 @@ void print_counts(const struct etl_json *run, struct etl_buf *out)
 {
 	static const char *const windows[] = {"loaded", "empty", "failed", "unrecoverable", "held",
 		"discarded", NULL};
+	static const char *const objects[] = {"missing", "waiting", NULL};
 	static const char *const shaped[] = {"unfolded", "folded", NULL};
 	static const char *const records[] = {"in", "rejected", "out", "inserted", "updated",
 		"unchanged", "outside", "overwritten", "stale", "filtered", "merged", "made",
@@ -126,6 +127,8 @@ void print_counts(const struct etl_json *run, struct etl_buf *out)
 	int64_t warnings = etl_json_int(run, "warnings", 0);
 
 	put_counts(run, "windows", "windows", windows, 4, out);
+	if (etl_json_get(run, "objects"))
+		put_counts(run, "objects", "objects", objects, 2, out);
 	if (etl_json_get(run, "reshape"))
 		put_counts(run, "reshape", "reshape", shaped, 2, out);
 	put_counts(run, "records", "counts", records, 6, out);

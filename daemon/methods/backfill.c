@@ -229,6 +229,9 @@ static bool read_range(struct etld_request *request, struct etl_backfill *b)
 	char first[ETL_TIME_TEXT_BYTES];
 
 	b->range = (struct etl_window){job->window.grid.start, now};
+	if (job->window.object)
+		return wrong(request, "etlctl run JOB --object PATTERN",
+			"this job has objects: a run reads those again that it is given by name or pattern");
 	if (job->window.none)
 		return wrong(request, "etlctl run", "this job has no windows: each run reads all");
 	if (!etld_request_range(request, &b->range))

@@ -81,6 +81,8 @@ struct etl_part {
 	 * or that held none; of all that was read, like requests and bytes. */
 	uint64_t unfolded, folded;
 	uint64_t windows_left_open; /* of windows.failed: those that are open in the ledger now */
+	uint64_t missing; /* closed objects that the source does not list any more */
+	uint64_t waiting; /* objects that it lists and that are not read yet */
 	struct etl_counts *targets; /* of each of several loads, what was done in it; owned; NULL = nothing */
 	struct etl_tally rejects, warned; /* by rule; owned */
 	struct etl_window rejected_in; /* where its rejected records lie; start == end: it has none */

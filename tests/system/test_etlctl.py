@@ -59,9 +59,9 @@ RUN = {
     "_id": RUN_ID, "run_id": RUN_ID, "job": "airqino", "trigger": "schedule", "state": "ok", "reason": "", "cause": "",
     "host": "db1", "generation": 3, "fence": 17, "attempt": 1, "slot": "2026-07-01T11:10:00Z",
     "started": "2026-07-01T11:10:00Z", "ended": "2026-07-01T11:10:05Z", "duration_ms": 5250,
-    "window": {"start": "2026-07-01T09:00:00Z", "end": "2026-07-01T11:00:00Z"},
+    "window": {"start": "2026-07-01T09:00:00Z", "end": "2026-07-01T11:00:00Z"}, "target": "etl.hourly",
     "counts": COUNTS, "windows": {"loaded": 2, "empty": 1, "failed": 0}, "warnings": 2, "warned": [], "rejects": [],
-    "target": "etl.hourly", "steps": [{"name": "plan", "visits": 1, "duration_us": 1500}, {"name": "extract", "visits": 2, "duration_us": 4200000}],
+    "steps": [{"name": "plan", "visits": 1, "duration_us": 1500}, {"name": "extract", "visits": 2, "duration_us": 4200000}],
     "partitions": [
         {"partition": "station=1", "state": "ok", "windows": {"loaded": 2, "empty": 1, "failed": 0}, "counts": COUNTS,
          "reason": "", "error_kind": "", "error_code": "", "http_status": 0, "requests": 2, "bytes": 9000, "warnings": 2},

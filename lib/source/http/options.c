@@ -185,6 +185,7 @@ const struct etl_option etl_http_option_table[] = {
 		.type = ETL_OPT_TABLE,
 		ROW(etl_http_options, auth),
 		.sub = auth_table,
+		.aside = true, /* a new password or login brings the same records */
 		.help = "one of basic, bearer, api_key, oauth2; none if absent"},
 	{.name = "pagination",
 		.type = ETL_OPT_WORD,
