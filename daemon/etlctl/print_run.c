@@ -113,6 +113,19 @@ static void put_verdicts(const struct etl_json *run, struct etl_buf *out)
 	}
 }
 
+/* Of all partitions; nothing is said of a source that is not asked in pages. */
+static void put_pages(const struct etl_json *run, struct etl_buf *out)
+{
+	int64_t pages = 0;
+
+	ETL_JSON_EACH(partition, etl_json_get(run, "partitions"))
+		pages += etl_json_int(partition, "pages", 0);
+	if (!pages)
+		return;
+	print_key("pages", out);
+	etl_buf_printf(out, "%lld\n", (long long)pages);
+}
+
 /* The first four of the windows and six of the records are always there: "0 failed" is an answer.
  */
 void print_counts(const struct etl_json *run, struct etl_buf *out)
@@ -127,6 +140,7 @@ void print_counts(const struct etl_json *run, struct etl_buf *out)
 	int64_t warnings = etl_json_int(run, "warnings", 0);
 
 	put_counts(run, "windows", "windows", windows, 4, out);
+	put_pages(run, out);
 	if (etl_json_get(run, "objects"))
 		put_counts(run, "objects", "objects", objects, 2, out);
 	if (etl_json_get(run, "reshape"))

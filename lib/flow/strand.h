@@ -150,6 +150,7 @@ struct etl_span_work {
 	void *source;
 	struct etl_decode *decode; /* that makes its records */
 	struct etl_decode_shaped shaped; /* by it, as far as it is counted */
+	uint64_t pages; /* of the source, the same */
 	struct etl_source_env source_env; /* lent to the source until its close */
 	void **transforms, **checks;
 	struct etl_told {

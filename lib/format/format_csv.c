@@ -25,6 +25,8 @@
 /* Real tables have some dozens of columns; these figures bound what a payload that is
  * no CSV at all can make us keep. */
 enum { COLUMNS_MAX = 4096, NAME_MAX_BYTES = 1024 };
+/* Of a batch, with what one piece of a payload makes. */
+enum { BATCH_HELD_MAX = 64 * 1024 * 1024 };
 
 enum { HEADER_FIRST, HEADER_NONE };
 static const char *const header_words[] = {"first", "none", NULL};
@@ -457,6 +459,19 @@ static void take_record(struct csv *c, const struct etl_csv_row *row)
 	c->position++;
 }
 
+/* A piece becomes records as a whole, and each of them repeats the names. Example: a header of 4,096
+ * names and `short_rows: fill` make 20 KiB and more of each row `x`, and 160 MiB of 16 KiB of such rows:
+ * no budget of memory is asked in between, so that it ends here. */
+static int check_width(const struct csv *c, const struct etl_csv_row *row, struct etl_error *err)
+{
+	if (etl_batch_held(c->out) <= BATCH_HELD_MAX)
+		return 0;
+	return etl_error_set(err, ETL_LIMIT, "csv.width",
+		"up to line %llu a piece of the payload takes more than %d MiB as records: %zu columns are "
+		"too many for rows so short; 'short_rows: reject' refuses such rows",
+		(unsigned long long)row->line, BATCH_HELD_MAX >> 20, c->n_names);
+}
+
 /* The order of the rules: what is no row at all, what stands before the header, the header,
  * records. */
 static int take_row(void *ctx, const struct etl_csv_row *row, struct etl_error *err)
@@ -484,7 +499,7 @@ static int take_row(void *ctx, const struct etl_csv_row *row, struct etl_error *
 	if (!c->has_names)
 		use_configured_names(c);
 	take_record(c, row);
-	return 0;
+	return check_width(c, row, err);
 }
 
 /* ---- the contract ------------------------------------------------------------------------ */

@@ -254,6 +254,11 @@ static void refuse_start(const struct window_options *o, const struct etl_node *
 
 	etl_grid_init(&grid, o->start, one, zone);
 	around = etl_grid_at(&grid, o->start);
+	if (!etl_window_holds(&around, o->start)) { /* a grid of a zone has no boundary so far away */
+		etl_job_fail_at(env, etl_node_get(node, "start"), ETL_DIAG_RANGE,
+			"from the year 3 to the year 9997", "'start' is too far away for windows of a zone");
+		return;
+	}
 	etl_zone_date(zone, around.start, before);
 	etl_zone_date(zone, around.end, behind);
 	etl_diag_add(env->diag, &etl_node_get(node, "start")->mark, ETL_DIAG_RANGE,

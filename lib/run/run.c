@@ -330,6 +330,7 @@ static void fill_partition(const struct etl_part *part, struct etl_run_partition
 		.error_code = part->error.kind ? part->error.code : "",
 		.http_status = part->error.status,
 		.requests = part->requests,
+		.pages = part->pages,
 		.bytes = part->bytes,
 	};
 }

@@ -77,6 +77,7 @@ struct etl_part {
 	struct etl_counts counts;
 	struct etl_window_counts windows;
 	uint64_t windows_due, windows_blocked, windows_changed, warnings, requests, bytes;
+	uint64_t pages; /* that came, of sources that answer in pages */
 	/* Records that reshape made in addition to those of the answers, and that it took into others
 	 * or that held none; of all that was read, like requests and bytes. */
 	uint64_t unfolded, folded;

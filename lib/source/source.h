@@ -44,6 +44,7 @@ struct etl_request {
 	etl_dur timeout;	   /* for the whole answer; 0 = the daemon's http.timeout */
 	uint64_t response_bytes_max; /* decoded bytes; 0 = no cap of the source's own */
 	enum etl_ip ip;
+	const char *kept_header; /* of the answer, that goes to `hints` besides; NULL = none */
 };
 
 /* An answer's head, known before the first byte of its body, and its end. */
@@ -54,7 +55,8 @@ struct etl_response {
 	const char *etag;	  /* "" if none */
 	const char *location;	  /* "" if none */
 	const char *content_range; /* "" if none */
-	const char *hints; /* "Name: value\n" of what speaks of further pages; "" if nothing does */
+	const char *hints; /* "Name: value\n" of what speaks of further pages and of kept_header; "" if
+			    * nothing does */
 	etl_dur retry_after; /* what a refusal's headers ask for (http/hold.h); us = -1 if nothing */
 };
 
@@ -143,6 +145,10 @@ struct etl_source_type {
 	 * 0 = proven end (out may still hold records), -1. The first call for a span begins it. */
 	int (*read)(void *self, const struct etl_window *span, struct etl_batch *out,
 		struct etl_error *err);
+
+	/* Pages that ended well since the span was begun, the one after which next() gave 0 too. NULL = what
+	 * it asks is never in pages. */
+	uint64_t (*pages)(const void *self);
 
 	/* What there is, for jobs with `window: object`: a page of it in order of names, from the first
 	 * that is behind `after` (NULL: of all) on. 1 = there may be more behind the last one given, 0 =

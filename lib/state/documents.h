@@ -33,6 +33,7 @@ struct etl_run_partition {
 	const char *error_kind, *error_code;
 	int http_status;
 	uint64_t requests, bytes;
+	uint64_t pages; /* of sources that answer in pages; else 0 */
 };
 /* What a check of the whole run says: "pass", "warn" or "fail". */
 struct etl_run_verdict {

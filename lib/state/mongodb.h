@@ -17,8 +17,8 @@
 
 /* The layout of the metadata that this etld writes and understands, with all before it. It grows
  * when an etld of before would misread or damage what is written; a field that it leaves alone
- * is no reason. */
-#define ETL_LAYOUT 1
+ * is no reason. 2: units that are objects, and pauses whose document stays when they end. */
+#define ETL_LAYOUT 2
 
 /* The driver's sessions that have held a transaction; the lock guards all of it. */
 struct etl_sessions {

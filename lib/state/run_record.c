@@ -66,6 +66,8 @@ static void append_partition(bson_t *one, const struct etl_run_partition *p)
 	BSON_APPEND_INT32(one, "http_status", p->http_status);
 	BSON_APPEND_INT64(one, "requests", (int64_t)p->requests);
 	BSON_APPEND_INT64(one, "bytes", (int64_t)p->bytes);
+	if (p->pages)
+		BSON_APPEND_INT64(one, "pages", (int64_t)p->pages);
 }
 
 static void append_partitions(bson_t *out, const struct etl_run_record *run)

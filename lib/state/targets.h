@@ -37,8 +37,9 @@ struct etl_targets {
 
 /* The window is in `target` now, made by `definition`, wherever it was before. The one window of a job
  * without windows, [0, 0), is kept as [0, 1). In a list that is full neighbours become one range: of one
- * maker over the gap between them (loose), of several a mixed one. Nothing that is said is ever wrong;
- * noting the windows of such a range again, in order, makes it a sharp one. */
+ * maker over the gap between them (loose), of several a mixed one. Nothing that is said is ever wrong.
+ * Noting the windows of a mixed range again, in order, makes it a sharp one; a loose range of one maker
+ * stays loose until another one has made its windows. */
 void etl_targets_note_by(struct etl_targets *t, const struct etl_maker *by, struct etl_window window);
 /* The same without a definition. */
 void etl_targets_note(struct etl_targets *t, const char *target, struct etl_window window);

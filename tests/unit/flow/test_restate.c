@@ -132,6 +132,53 @@ static void a_commit_writes_it_down(void **state)
 	rig_free(rig);
 }
 
+/* An older etld noted no ranges: of what it closed nobody knows where it is, and what each commit of this
+ * run closes stays noted when the next one comes. */
+static void what_an_older_etld_closed_is_unknown(void **state)
+{
+	struct rig *rig = rig_at(6);
+	struct etl_watermark mark = mark_of(rig);
+	const struct etl_targets none = {.absent = true};
+	const struct etl_commit old = {.job = rig->job->name, .partition = "a", .run_id = "old",
+		.fence = mark.fence, .origin = mark.origin, .window_ms = mark.window_ms, .targets = &none};
+
+	(void)state;
+	assert_int_equal(rig->driver.state->ops->commit(rig->driver.state, NULL, &old, &rig->err), 0);
+	assert_true(mark_of(rig).targets.absent);
+	rig->job->window.max_span = ETL_HOURS(1);
+	rig->job->window.lookback = ETL_HOURS(0);
+	service_fill(rig, "a", 6, 9);
+	pass_hours(rig, 3);
+	NEED_RUN(rig, ETL_RUN_OK);
+	mark = mark_of(rig);
+	assert_false(mark.targets.absent);
+	for (int h = 0; h < 9; h++)
+		assert_string_equal(etl_targets_at(&mark.targets, hour(h)),
+			h < 6 ? ETL_TARGET_UNKNOWN : "etl.a");
+	rig_free(rig);
+}
+
+/* What the source has let go of is not asked for: it would be found empty. */
+static void what_the_source_has_no_more_is_kept(void **state)
+{
+	struct rig *rig = rig_at(10);
+	struct etl_job job = *rig->job;
+	struct etl_backfill b = {.range = {hour(0), hour(10)}, .at = hour(0),
+		.reprocess = ETL_REPROCESS_STALE};
+	const struct etl_backfill_of of = {rig->driver.state, "etl", &job, &b};
+	struct etl_backfill_survey survey;
+
+	(void)state;
+	++*definition(rig);
+	job.window.retention = ETL_HOURS(6);
+	assert_int_equal(etl_backfill_survey(&of, hour(10), &survey, &rig->err), 0);
+	assert_int_equal(survey.windows, 10);
+	assert_int_equal(survey.kept, 4);
+	assert_int_equal(survey.wanted, 6);
+	assert_int_equal(survey.too_old, 0);
+	rig_free(rig);
+}
+
 static void a_change_is_told_and_replays_nothing(void **state)
 {
 	struct rig *rig = rig_at(6);
@@ -300,6 +347,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_commit_writes_it_down),
+		cmocka_unit_test(what_an_older_etld_closed_is_unknown),
+		cmocka_unit_test(what_the_source_has_no_more_is_kept),
 		cmocka_unit_test(a_change_is_told_and_replays_nothing),
 		cmocka_unit_test(a_restatement_takes_exactly_these),
 		cmocka_unit_test(in_another_target),

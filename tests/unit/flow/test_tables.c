@@ -116,6 +116,44 @@ static void test_files_that_will_not_do(void **state)
 	need_failure("lookup.file", "no regular file");
 }
 
+/* Two tables of one run share what one strand may hold. */
+static void test_together_no_more_than_a_share(void **state)
+{
+	struct etl_buf text ETL_BUF_CLEANUP;
+	char *two = etl_strf("transform:\n"
+		"  - lookup: {from: {file: '%s'}, on: {n: _id}, take: {place: name}}\n"
+		"  - lookup: {from: {file: '%s'}, on: {n: _id}, take: {again: name}}\n", path, path);
+
+	(void)state;
+	rig_free(rig);
+	rig = rig_new(yaml_with("transform:\n", two), 2);
+	free(two);
+	service_fill(rig, "a", 0, 2);
+	etl_buf_init(&text, 1 << 20);
+	for (int i = 0; i < 2000; i++)
+		etl_buf_printf(&text, "{\"_id\": %d, \"name\": \"%0100d\"}\n", i, i);
+	write_file(etl_buf_text(&text));
+	rig->driver.env.memory_max = 700 << 10; /* one of them takes some 500 KiB */
+	need_failure("lookup.memory", "raise limits.memory");
+	rig->driver.env.memory_max = 64 << 20;
+	NEED_RUN(rig, ETL_RUN_OK);
+	assert_string_equal(place_of(0) + 99, "0");
+}
+
+/* A file without line breaks is no reason to hold all of it, nor to take its beginning for a line. */
+static void test_a_line_without_end(void **state)
+{
+	size_t n = ETL_DOCUMENT_BYTES_MAX + 10;
+	char *text = etl_calloc(1, n + 40);
+
+	(void)state;
+	strcpy(text, "{\"_id\": 0, \"name\": \"zero\"}");
+	memset(text + strlen(text), ' ', n);
+	write_file(text);
+	free(text);
+	need_failure("lookup.line", "line 1 is no document: it is longer");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -124,6 +162,8 @@ int main(void)
 		TEST(test_as_it_is_when_the_run_begins),
 		TEST(test_nothing_found_is_a_reject),
 		TEST(test_files_that_will_not_do),
+		TEST(test_together_no_more_than_a_share),
+		TEST(test_a_line_without_end),
 	};
 
 	return cmocka_run_group_tests_name("flow/tables", tests, NULL, NULL);

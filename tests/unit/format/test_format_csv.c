@@ -133,6 +133,11 @@ static void test_bad_rows(void **state)
 			"closing one: 5\" pipe,x\n"
 			"1 reject : line 3 has a quote inside of a field, or text behind a "
 			"closing one: \"6\"x,y\n= 3\n"},
+		/* "\r\n" is one line, and so is "\r". */
+		{"{format: csv}", "a,b\r\n1,x\r\n2\r3\n",
+			"0 {\"a\":\"1\",\"b\":\"x\"}\n"
+			"1 reject : line 3 has 1 field, and there are 2 columns: 2\n"
+			"2 reject : line 4 has 1 field, and there are 2 columns: 3\n= 3\n"},
 		{"{format: csv}", "a,b\n1,\xff\n2,y\n",
 			"1 {\"a\":\"2\",\"b\":\"y\"}\n"
 			"0 reject b: line 2 is no UTF-8 text; 'charset' says what it is: "
@@ -260,6 +265,74 @@ static void test_begins_anew(void **state)
 	etl_batch_free(batch);
 }
 
+/* The beginning of a byte order mark that is none stands in the row: no field begins behind it. */
+static void test_half_a_mark(void **state)
+{
+	static const struct expected cases[] = {
+		{"{format: {csv: {header: none, names: [a]}}}", "\xef\xbb\"x\ny\n",
+			"1 {\"a\":\"y\"}\n"
+			"0 reject : line 1 has a quote inside of a field, or text behind a closing one: "
+			"\xef\xbb\"x\n= 2\n"},
+	};
+
+	(void)state;
+	TELL(cases);
+}
+
+/* One row of two mebibytes does not cost as much until the source ends. */
+static void test_long_row_is_let_go(void **state)
+{
+	const struct etl_decode_spec *spec = format_load("{format: csv}", arena, NULL);
+	struct etl_batch *batch = etl_batch_new();
+	struct etl_error err = ETL_ERROR_INIT;
+	size_t len = 2 << 20;
+	char *text = etl_calloc(1, len + 1);
+	struct etl_decode *d;
+
+	(void)state;
+	memset(text, ',', len);
+	assert_int_equal(etl_decode_new(spec, 0, &d, &err), 0);
+	assert_int_equal(etl_decode_begin(d, NULL, &err), 0);
+	assert_int_equal(format_feed(d, "a,b\n", 4, batch, &err), 0);
+	assert_int_equal(format_feed(d, text, len, batch, &err), 0);
+	assert_true(etl_decode_held(d) > len);
+	assert_int_equal(format_feed(d, "\n1,2\n", 5, batch, &err), 0);
+	assert_true(etl_decode_held(d) < len / 2);
+	assert_int_equal(batch->n, 1);
+	etl_decode_free(d);
+	etl_batch_free(batch);
+	free(text);
+}
+
+/* Few bytes with a wide header: a row of two bytes is filled to 20 KiB, and 16 KiB of such rows would be
+ * 160 MiB before anybody can take them. */
+static void test_filled_rows_are_bounded(void **state)
+{
+	const struct etl_decode_spec *spec = format_load("{format: {csv: {short_rows: fill}}}", arena, NULL);
+	struct etl_batch *batch = etl_batch_new();
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_buf text ETL_BUF_CLEANUP;
+	struct etl_decode *d;
+
+	(void)state;
+	etl_buf_init(&text, 1 << 20);
+	for (int i = 0; i < 4096; i++)
+		etl_buf_printf(&text, "%sc%d", i ? "," : "", i);
+	etl_buf_char(&text, '\n');
+	assert_int_equal(etl_decode_new(spec, 0, &d, &err), 0);
+	assert_int_equal(etl_decode_begin(d, NULL, &err), 0);
+	assert_int_equal(format_feed(d, text.data, text.len, batch, &err), 0);
+	etl_buf_clear(&text);
+	for (int i = 0; i < 8192; i++)
+		etl_buf_str(&text, "x\n");
+	assert_int_equal(format_feed(d, text.data, text.len, batch, &err), -1);
+	assert_int_equal(err.kind, ETL_LIMIT);
+	assert_string_equal(err.code, "csv.width");
+	assert_true(etl_batch_held(batch) < (size_t)128 << 20);
+	etl_decode_free(d);
+	etl_batch_free(batch);
+}
+
 /* What the loader refuses, with its word. */
 static void test_options(void **state)
 {
@@ -303,6 +376,9 @@ int main(void)
 		TEST(test_cut),
 		TEST(test_time),
 		TEST(test_long_row),
+		TEST(test_half_a_mark),
+		TEST(test_long_row_is_let_go),
+		TEST(test_filled_rows_are_bounded),
 		TEST(test_begins_anew),
 		TEST(test_options),
 	};

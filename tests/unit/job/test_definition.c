@@ -144,6 +144,19 @@ static void a_default_that_is_written_out_means_nothing(void **state)
 	SAME("max: 10.5}", "max: 10.5, on_fail: warn}");
 }
 
+/* The style of paging and its parameters decide what comes; budgets do not. */
+static void how_pages_are_asked_for(void **state)
+{
+	uint64_t cursor = with("http: {url:", "http: {pagination: {cursor: {pointer: /c, param: c}}, url:");
+
+	(void)state;
+	assert_true(cursor != of(plain));
+	assert_true(cursor == with("http: {url:", "http: {pagination: {max_pages: 5, announced: ignore, "
+		"cursor: {pointer: /c, param: c}, max_bytes: 1GiB}, url:"));
+	assert_true(cursor != with("http: {url:",
+		"http: {pagination: {cursor: {pointer: /d, param: c}}, url:"));
+}
+
 static void what_does_not_decide_the_documents_means_nothing(void **state)
 {
 	(void)state;
@@ -299,6 +312,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(how_it_is_written_means_nothing),
 		cmocka_unit_test(a_default_that_is_written_out_means_nothing),
+		cmocka_unit_test(how_pages_are_asked_for),
 		cmocka_unit_test(what_does_not_decide_the_documents_means_nothing),
 		cmocka_unit_test(what_decides_the_documents_changes_it),
 		cmocka_unit_test(values_do_not_run_into_one_another),

@@ -426,6 +426,23 @@ static void test_many_places(void **state)
 	assert_string_not_equal(names[0], names[1]);
 }
 
+/* A date is a day of the zone of the windows, at the end as at the start. */
+static void test_dates_of_a_zone(void **state)
+{
+	static const char yaml[] = "schedule: {cron: '10 * * * *'}\n"
+		"window: {size: 1d, timezone: Europe/Paris, start: 2026-03-01, end: 2026-04-01}\n"
+		"extract: {mongodb: {collection: src, time: {field: t}}}\n"
+		"load: {mongodb: {collection: out, key: [t]}}\n";
+	struct loaded l;
+
+	(void)state;
+	load(&l, "t.yaml", yaml, strlen(yaml));
+	assert_int_equal(etl_diag_count(l.diag), 0);
+	assert_int_equal(l.job->window.grid.start.ms, INT64_C(1772319600000)); /* 2026-02-28T23:00Z */
+	assert_int_equal(l.job->window.end.ms, INT64_C(1774994400000));	       /* 2026-03-31T22:00Z */
+	unload(&l);
+}
+
 static void test_jitter(void **state)
 {
 	struct etl_job job = {.name = "airqino", .jitter = ETL_MINUTES(2)};
@@ -451,6 +468,7 @@ int main(void)
 		cmocka_unit_test(test_digest_of_lists),
 		cmocka_unit_test(test_the_same_place_by_default),
 		cmocka_unit_test(test_many_places),
+		cmocka_unit_test(test_dates_of_a_zone),
 		cmocka_unit_test(test_jitter),
 	};
 

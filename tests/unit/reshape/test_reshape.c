@@ -323,6 +323,56 @@ static void put_many(struct etl_buf *body, size_t n, const char *begin, const ch
 	etl_buf_str(body, end);
 }
 
+/* A payload broke while a record of it was being unfolded: nothing of it comes with the next one. The
+ * law of reshape is not asked for, since a run throws all of such an input away. */
+static void test_begins_anew(void **state)
+{
+	static const struct {
+		const char *reshape, *before, *each, *behind, *next, *told;
+		bool named;
+	} cases[] = {
+		{"columns", "[{\"v\":[", "1", "]}]", "[{\"v\":[7]}]", "0 {\"v\":7}\n"},
+		{"explode: {field: v}", "[{\"v\":[", "1", "]}]", "[{\"v\":[7]}]", "0 {\"v\":7}\n"},
+		{"rows: {header: h, rows: r}", "[{\"h\":[\"a\"],\"r\":[", "[1]", "]}]",
+			"[{\"h\":[\"b\"],\"r\":[[7]]}]", "0 {\"b\":7}\n"},
+		{"keyed: {key: k}", "[{", "{\"v\":1}", "}]", "[{\"x\":{\"v\":7}}]",
+			"0 {\"k\":\"x\",\"v\":7}\n", true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct etl_arena *arena = etl_arena_new(0);
+		char *yaml = etl_strf("{reshape: [%s]}", cases[i].reshape), *told;
+		const struct etl_decode_spec *spec = format_load(yaml, arena, NULL);
+		struct etl_batch *batch = etl_batch_new();
+		struct etl_error err = ETL_ERROR_INIT;
+		struct etl_decode *d;
+		struct etl_buf body;
+
+		etl_buf_init(&body, 1 << 20);
+		etl_buf_str(&body, cases[i].before);
+		for (int k = 0; k < 3000; k++) {
+			etl_buf_str(&body, k ? "," : "");
+			if (cases[i].named)
+				etl_buf_printf(&body, "\"m%d\":", k);
+			etl_buf_str(&body, cases[i].each);
+		}
+		etl_buf_str(&body, cases[i].behind);
+		assert_int_equal(etl_decode_new(spec, 0, &d, &err), 0);
+		assert_int_equal(etl_decode_begin(d, NULL, &err), 0);
+		assert_int_equal(format_feed(d, body.data, body.len, batch, &err), 0);
+		assert_true(etl_decode_waits(d));
+		told = format_tell_by(d, cases[i].next, strlen(cases[i].next), 1, 1, true);
+		assert_memory_equal(told, cases[i].told, strlen(cases[i].told));
+		free(told);
+		free(yaml);
+		etl_decode_free(d);
+		etl_batch_free(batch);
+		etl_buf_fini(&body);
+		etl_arena_free(arena);
+	}
+}
+
 /* Feeds `body` in pieces of 64 KiB as a transfer does; format_drain aborts where a batch overflows.
  * */
 static uint64_t count_made(const char *reshape, const struct etl_buf *body, size_t *held_most)
@@ -475,6 +525,7 @@ int main(void)
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_pivot),
 		cmocka_unit_test(test_pivot_pages),
+		cmocka_unit_test(test_begins_anew),
 		cmocka_unit_test(test_million),
 		cmocka_unit_test(test_unfolds_too_far),
 		cmocka_unit_test(test_pivot_memory),

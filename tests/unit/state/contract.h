@@ -684,6 +684,26 @@ static void paused_jobs_are_listed(void **state)
 	assert_string_equal(text, "b=me:again;");
 }
 
+/* There was no field `paused` when a resume removed the document: what is there is paused. */
+static void pauses_of_an_older_etld(void **state)
+{
+	bson_t *doc = BCON_NEW("_id", BCON_UTF8("older"), "who", BCON_UTF8("me"), "why", BCON_UTF8("then"),
+		"at", BCON_DATE_TIME(H(3).ms));
+	struct etl_error err = ETL_ERROR_INIT;
+	char text[128] = "";
+
+	(void)state;
+	assert_int_equal(store->ops->put(store, &etl_pauses, &doc, 1, &err), 0);
+	assert_int_equal(etl_doc_list(store, &etl_pauses, NULL, note_pause, text, &err), 0);
+	assert_non_null(strstr(text, "older=me:then;"));
+	assert_int_equal(order_pause("older", false, NULL, 2, true), 0); /* held against its time */
+	assert_int_equal(order_pause("older", false, NULL, 4, true), 1);
+	text[0] = '\0';
+	assert_int_equal(etl_doc_list(store, &etl_pauses, NULL, note_pause, text, &err), 0);
+	assert_null(strstr(text, "older="));
+	bson_destroy(doc);
+}
+
 static const char *paused_now(char text[128])
 {
 	struct etl_error err = ETL_ERROR_INIT;
@@ -921,6 +941,7 @@ static void alerts_are_told_once(void **state)
 		cmocka_unit_test(runs_are_kept_newest_first),                                   \
 		cmocka_unit_test(alerts_are_told_once),                                         \
 		cmocka_unit_test(paused_jobs_are_listed),                                       \
+		cmocka_unit_test(pauses_of_an_older_etld),                                      \
 		cmocka_unit_test(a_late_order_gives_way_to_a_newer_one),                        \
 		cmocka_unit_test(an_audit_is_there_once),                                       \
 		cmocka_unit_test(dead_letters_and_audit_are_taken),                             \

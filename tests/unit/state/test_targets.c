@@ -221,6 +221,70 @@ static void nothing_that_is_said_is_wrong(void **state)
 	}
 }
 
+/* Its place in any range, also through a document. */
+static void need_maker(const struct etl_targets *t, int hour, uint64_t definition, const char *target)
+{
+	const struct etl_maker *by = etl_targets_maker(t, H(hour), definition);
+	bson_t doc = BSON_INITIALIZER;
+	struct etl_targets back;
+
+	assert_non_null(by);
+	assert_string_equal(by->target, target);
+	etl_targets_append(t, &doc);
+	etl_targets_read(&doc, &back);
+	by = etl_targets_maker(&back, H(hour), definition);
+	assert_non_null(by);
+	assert_string_equal(by->target, target);
+	bson_destroy(&doc);
+}
+
+/* A maker that is in no range of its own any more is known where an entry of a mixed one names it. */
+static void test_a_mixed_range_knows_its_makers(void **state)
+{
+	const struct etl_maker a = {.target = "etl.a", .definition = 100},
+			       b = {.target = "etl.b", .definition = 200};
+	struct etl_targets t = {.n = 0};
+	size_t mixed = 0;
+
+	(void)state;
+	for (int h = 0; h < 1000; h++)
+		etl_targets_note_by(&t, &a, (struct etl_window){H(h), H(h + 1)});
+	for (int h = 5; h < 1000; h += 10)
+		etl_targets_note_by(&t, &b, (struct etl_window){H(h), H(h + 1)});
+	for (size_t i = 0; i < t.n; i++) { /* all that is known to be of b is of a again */
+		const struct etl_target_range r = t.ranges[i];
+
+		if (r.maker != ETL_TARGET_MIXED && t.makers[r.maker].definition == b.definition) {
+			etl_targets_note_by(&t, &a, r.windows);
+			i = (size_t)-1;
+		}
+	}
+	while (mixed < t.n && t.ranges[mixed].maker != ETL_TARGET_MIXED)
+		mixed++;
+	assert_true(mixed < t.n);
+	mixed = (size_t)(t.ranges[mixed].windows.start.ms / 3600000);
+	need_maker(&t, (int)mixed, a.definition, "etl.a");
+	need_maker(&t, (int)mixed, b.definition, "etl.b");
+	assert_null(etl_targets_at(&t, H(mixed)));
+}
+
+/* Of makers with as much each the one that began first goes, wherever it stands. */
+static void test_the_older_maker_goes(void **state)
+{
+	struct etl_targets t = {.n = 0};
+
+	(void)state;
+	for (int i = 0; i <= ETL_TARGETS_MAX; i++) {
+		struct etl_maker by = {.definition = 100 + (uint64_t)i,
+			.since = H(i == 5 ? 1 : 10 + i)};
+
+		snprintf(by.target, sizeof by.target, "t%d", i);
+		etl_targets_note_by(&t, &by, (struct etl_window){H(i), H(i + 1)});
+	}
+	for (int i = 0; i <= ETL_TARGETS_MAX; i++)
+		assert_int_equal(etl_targets_at(&t, H(i)) != NULL, i != 5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -230,6 +294,8 @@ int main(void)
 		cmocka_unit_test(test_more_targets_than_places),
 		cmocka_unit_test(test_documents),
 		cmocka_unit_test(test_against_a_table),
+		cmocka_unit_test(test_a_mixed_range_knows_its_makers),
+		cmocka_unit_test(test_the_older_maker_goes),
 		cmocka_unit_test(nothing_that_is_said_is_wrong),
 	};
 

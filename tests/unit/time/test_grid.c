@@ -402,6 +402,30 @@ static void test_every_change_of_a_zone(void **state)
 	}
 }
 
+/* At the ends of time a window is still two dates. */
+static void test_ends_of_time(void **state)
+{
+	static const int64_t ends[] = {INT64_MIN / 2, INT64_C(-62135596800000), INT64_C(253402300799999),
+		INT64_MAX / 2};
+	static const struct etl_grid_step steps[] = {{.length = ETL_DAYS(1)}, {.months = 1}, {.months = 12}};
+	struct etl_zone *zone = zone_of("Pacific/Apia");
+
+	(void)state;
+	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+		for (size_t k = 0; k < sizeof ends / sizeof *ends; k++) {
+			struct etl_grid grid;
+			struct etl_window w;
+
+			etl_grid_init(&grid, (etl_wall){0}, steps[i], zone);
+			etl_grid_init(&grid, grid.start, steps[i], zone);
+			w = etl_grid_at(&grid, (etl_wall){ends[k]});
+			assert_true(w.start.ms < w.end.ms && etl_grid_has(&grid, w));
+			assert_true(w.start.ms >= ETL_CIVIL_SECONDS_MIN * 1000);
+			assert_true(w.end.ms <= ETL_CIVIL_SECONDS_MAX * 1000);
+		}
+	etl_zone_free(zone);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -409,6 +433,7 @@ int main(void)
 		cmocka_unit_test(test_starts),
 		cmocka_unit_test(test_steps_as_text),
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_ends_of_time),
 		cmocka_unit_test(test_random_grids),
 		cmocka_unit_test(test_every_change_of_a_zone),
 	};

@@ -84,6 +84,9 @@ static void test_finds(void **state)
 		/* In its place; null that stands in the table is a value. */
 		{FROM "take: {lat: /geo/lat}", "{\"s\": \"b\", \"lat\": 9, \"v\": 1}",
 			"{\"s\": \"b\", \"lat\": null, \"v\": 1}"},
+		/* A name that a document from a server has twice is there once. */
+		{FROM "take: {n: name}", "{\"n\": 1, \"s\": \"a\", \"n\": 2}",
+			"{\"n\": \"Plateau\", \"s\": \"a\"}"},
 		/* Numbers are compared by value, and a text is no number. */
 		{FROM "take: {n: name}", "{\"s\": 7.0}", "{\"s\": 7.0, \"n\": \"Seven\"}"},
 		{FROM "take: {n: name}", "{\"s\": \"7\"}", NULL, "s",
