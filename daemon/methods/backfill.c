@@ -9,6 +9,7 @@
  * daemons: it goes on over restarts, here or on another host, whether anybody waits or not. With
  * --dry-run it ends with the survey.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -226,14 +227,16 @@ static bool read_range(struct etld_request *request, struct etl_backfill *b)
 {
 	const struct etl_job *job = request->job;
 	etl_wall now = etl_now(request->etld->clock);
-	char first[ETL_TIME_TEXT_BYTES];
+	char first[ETL_TIME_TEXT_BYTES], hint[ETL_JOB_NAME_MAX + 16];
 
 	b->range = (struct etl_window){job->window.grid.start, now};
 	if (job->window.object)
 		return wrong(request, "etlctl run JOB --object PATTERN",
 			"this job has objects: a run reads those again that it is given by name or pattern");
-	if (job->window.none)
-		return wrong(request, "etlctl run", "this job has no windows: each run reads all");
+	if (job->window.none) {
+		snprintf(hint, sizeof hint, "etlctl run %s", job->name);
+		return wrong(request, hint, "this job has no windows: each run reads all");
+	}
 	if (!etld_request_range(request, &b->range))
 		return false;
 	if (b->range.start.ms < job->window.grid.start.ms) {

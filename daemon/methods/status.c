@@ -15,6 +15,7 @@
 #include "engine/outbox.h"
 #include "facts/facts.h"
 #include "methods/methods.h"
+#include "tell/forecast.h"
 
 /* "starting" ends with the first answer of MongoDB, whatever it is. A daemon that stops is
  * "draining" whether or not MongoDB is there. */
@@ -365,7 +366,8 @@ static void next(struct etld_request *request)
 	const struct etl_job *job = request->job;
 	int64_t count = etl_json_int(request->parameters, "count", 5);
 	etl_wall at = request->from ? *request->from : etl_now(request->etld->clock);
-	struct etl_json *reply = etld_reply(request), *slots;
+	struct etl_json *reply = etld_reply(request), *slots, *locals;
+	char local[ETL_LOCAL_TEXT_BYTES];
 
 	if (request->from)
 		at.ms--; /* a slot at that very instant is one to come */
@@ -373,10 +375,13 @@ static void next(struct etld_request *request)
 	etl_json_add_text(reply, "timezone", job->timezone);
 	etl_json_add_text(reply, "left_out", job->left_out);
 	slots = etl_json_add_array(reply, "slots");
+	locals = etl_json_add_array(reply, "local");
 	for (int64_t i = 0; i < count && job->calendar; i++) {
 		if (!etl_calendar_next(job->calendar, at, &at))
 			break;
 		etld_json_time(slots, NULL, at);
+		etl_forecast_local(job->zone, at, local);
+		etl_json_add_text(locals, NULL, local);
 	}
 	etld_answer(request);
 }

@@ -153,13 +153,14 @@ const struct etl_command etl_commands[] = {
 		/* Without jitter, so that two hosts show the same slots. */
 		.name = "next",
 		.summary = "The slots to come of a job's schedule",
-		.help = "Slots are shown without jitter.\n\n"
+		.help = "Slots are shown without jitter; of a schedule in a zone also as a clock there shows "
+			"them.\n\n"
 			"  etlctl next airqino -n 3\n"
 			"  etlctl next airqino --from 2026-03-29\n",
 		.access = ETL_ACCESS_READ,
 		.method = "Next",
 		.reply = "(" HEAD ", job: string, timezone: string, left_out: ?string, "
-			 "slots: []string)",
+			 "slots: []string, local: []string)",
 		.args = next_args,
 	},
 	{

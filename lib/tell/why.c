@@ -29,6 +29,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/str.h"
 #include "time/civil.h"
 #include "time/duration.h"
 
@@ -70,13 +71,19 @@ void etl_why_because(struct etl_why *why, const char *fmt, ...)
 }
 
 /* One that begins with "etlctl" is the whole command, to be pasted; others name a setting. */
+/* Two reasons may lead to one command, which is told once. */
 void etl_why_hint(struct etl_why *why, const char *fmt, ...)
 {
+	etl_cleanup(free) char *hint = NULL;
 	va_list ap;
 
 	va_start(ap, fmt);
-	list_add(&why->hints, sentence(fmt, ap));
+	hint = sentence(fmt, ap);
 	va_end(ap);
+	for (size_t i = 0; i < why->hints.n; i++)
+		if (etl_streq(why->hints.items[i], hint))
+			return;
+	list_add(&why->hints, ETL_TAKE(hint));
 }
 
 /* The first that is told wins: callers go from the most certain to the least, and one job has

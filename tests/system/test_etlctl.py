@@ -89,7 +89,8 @@ ANSWERS = {
         "name": "airqino", "description": "Hourly air quality", "schedule": "10 * * * *", "timezone": "UTC",
         "source": "http", "sink": "mongodb", "partitions": 2, "paused": True, "enabled": True,
         "group": None, "left_out": None}]),
-    "Next": envelope("next", job="airqino", timezone="UTC", left_out=None, slots=["2026-07-01T13:10:00Z", "2026-07-01T14:10:00Z"]),
+    "Next": envelope("next", job="airqino", timezone="UTC", left_out=None, slots=["2026-07-01T13:10:00Z", "2026-07-01T14:10:00Z"],
+                     local=["2026-07-01T13:10:00Z", "2026-07-01T14:10:00Z"]),
     "Run": envelope("run", run_id=RUN_ID, job="airqino", state="queued"),  # with `more`: finished()
     "Runs": envelope("runs", runs=[RUN, {**RUN, "state": "failed", "reason": "401", "job": "daily"}]),
     "Show": envelope("show", run=RUN, decisions=[
@@ -328,10 +329,17 @@ def test_next(fake, ctl):
     assert fake.requests[0]["parameters"] == {"job": "airqino", "count": 2, "from": "2026-07-01"}
 
 
+def test_next_in_a_zone(fake, ctl):
+    """What `0 6 * * *` of Paris means is seen on a clock of Paris."""
+    fake.answers["Next"] = envelope("next", job="airqino", timezone="Europe/Paris", left_out=None,
+                                    slots=["2026-07-02T04:00:00Z"], local=["2026-07-02T06:00:00+02:00"])
+    assert rows(ctl("next", "airqino").out)[1][1:] == ["2026-07-02T06:00:00+02:00", "Europe/Paris"]
+
+
 def test_next_of_a_job_that_is_left_out(fake, ctl):
     """"No slot to come" would be said of a schedule: here nobody could read it."""
     fake.answers["Next"] = envelope("next", job="airqino", timezone="UTC", left_out="jobs.d/airqino.yaml:1:1: error[E012]",
-                                    slots=[])
+                                    slots=[], local=[])
     answer = ctl("next", "airqino")
     assert (answer.code, answer.out) == (0, "")
     assert "'airqino' is left out, no slot of it runs: jobs.d/airqino.yaml:1:1: error[E012]" in answer.err

@@ -455,6 +455,20 @@ static void test_slots_passed_over_and_skipped(void **state)
 	etl_why_fini(&why);
 }
 
+static void test_a_command_is_told_once(void **state)
+{
+	struct etl_why why = {0};
+
+	(void)state;
+	etl_why_hint(&why, "etlctl run %s", "a");
+	etl_why_hint(&why, "etlctl run %s", "b");
+	etl_why_hint(&why, "etlctl run %s", "a");
+	assert_int_equal(why.hints.n, 2);
+	assert_string_equal(why.hints.items[0], "etlctl run a");
+	assert_string_equal(why.hints.items[1], "etlctl run b");
+	etl_why_fini(&why);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -470,6 +484,7 @@ int main(void)
 		cmocka_unit_test(test_a_run_that_refused_records),
 		cmocka_unit_test(test_runs_of_jobs_that_cannot_go_on),
 		cmocka_unit_test(test_slots_passed_over_and_skipped),
+		cmocka_unit_test(test_a_command_is_told_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
