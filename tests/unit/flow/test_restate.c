@@ -163,7 +163,8 @@ static void what_the_source_has_no_more_is_kept(void **state)
 {
 	struct rig *rig = rig_at(10);
 	struct etl_job job = *rig->job;
-	struct etl_backfill b = {.range = {hour(0), hour(10)}, .at = hour(0), .reprocess = ETL_REPROCESS_STALE};
+	struct etl_backfill b = {.range = {hour(0), hour(10)}, .at = hour(0),
+		.reprocess = ETL_REPROCESS_STALE};
 	const struct etl_backfill_of of = {rig->driver.state, "etl", &job, &b};
 	struct etl_backfill_survey survey;
 
