@@ -98,8 +98,16 @@ static void report_lost(const struct etl_run *run, const struct etl_part *part)
 	if (!part->windows.lost)
 		return;
 	add_part(&f, run, part);
-	add_window(&f, &part->lost, start, end);
+	if (!run->job->window.object)
+		add_window(&f, &part->lost, start, end);
 	add_number(&f, "ETL_WINDOWS_LOST", (int64_t)part->windows.lost);
+	if (run->job->window.object) {
+		etld_log(ETLD_ERR, ETLD_MSG_UNRECOVERABLE, f.list, f.n,
+			"%s/%s: %llu objects that were never loaded are not listed by the source any more: "
+			"given up",
+			run->job->name, part->partition->name, (unsigned long long)part->windows.lost);
+		return;
+	}
 	etld_log(ETLD_ERR, ETLD_MSG_UNRECOVERABLE, f.list, f.n,
 		"%s/%s: %llu windows from %s to %s are older than the source keeps "
 		"(window.retention): given up", run->job->name, part->partition->name,

@@ -60,10 +60,11 @@ static void show_progress(const struct etl_json *b)
  * dropped. */
 static void print_survey(const struct etl_json *survey, struct etl_buf *out)
 {
-	etl_buf_printf(out, "  wanted      %lld of %lld windows, %lld pieces\n",
+	long long pieces = (long long)etl_json_int(survey, "pieces", 0);
+
+	etl_buf_printf(out, "  wanted      %lld of %lld windows, %lld piece%s\n",
 		(long long)etl_json_int(survey, "wanted", 0),
-		(long long)etl_json_int(survey, "windows", 0),
-		(long long)etl_json_int(survey, "pieces", 0));
+		(long long)etl_json_int(survey, "windows", 0), pieces, pieces == 1 ? "" : "s");
 	if (etl_json_int(survey, "too_old", 0))
 		etl_buf_printf(out, "  given up    %lld of them, older than the source keeps\n",
 			(long long)etl_json_int(survey, "too_old", 0));
@@ -122,6 +123,21 @@ static int status_of(const struct etl_json *reply)
 		       EXIT_FAILED;
 }
 
+/* A restatement that wants nothing although status tells of stale windows. Those are of an older grid, such
+ * as days of UTC where the job has days of Paris now, and no window of today is one of them. */
+static void tell_nothing_stale(const struct etl_json *reply)
+{
+	const struct etl_json *b = etl_json_get(reply, "backfill");
+	const struct etl_json *survey = etl_json_get(reply, "survey");
+
+	if (!survey || etl_json_int(survey, "wanted", 0) || !etl_streq(etl_json_text(b, "reprocess", ""),
+		"stale"))
+		return;
+	etlctl_say("none of the windows that were asked for is stale");
+	etlctl_say("if windows --stale lists some, an older window.size or timezone made them: "
+		"etlctl backfill %s --reprocess all", etl_json_text(b, "job", "JOB"));
+}
+
 /* Without --wait the answer only says that the backfill is stored: its end is not this command's to
  * judge. */
 static int finish(const struct etlctl *ctl, const struct etl_ctl_reply *reply, bool waited)
@@ -132,6 +148,8 @@ static int finish(const struct etlctl *ctl, const struct etl_ctl_reply *reply, b
 		print_json(reply->parameters);
 	else
 		print_backfill(ctl, reply->parameters);
+	if (!ctl->json)
+		tell_nothing_stale(reply->parameters);
 	return waited ? status_of(reply->parameters) : EXIT_FINE;
 }
 

@@ -63,7 +63,9 @@ static void add_letter(const struct etlctl *ctl, struct table *table, const stru
 	table_textf(table, "%.*s", ID_SHOWN, etl_json_text(letter, "id", "?"));
 	table_text(table, one_job ? "" : etl_json_text(letter, "job", "?"));
 	table_text(table, etl_json_text(letter, "partition", "-"));
-	if (etl_json_type(etl_json_get(letter, "window")) == ETL_JSON_OBJECT)
+	if (etl_json_text(letter, "object", NULL))
+		table_text(table, etl_json_text(letter, "object", ""));
+	else if (etl_json_type(etl_json_get(letter, "window")) == ETL_JSON_OBJECT)
 		table_time(table, etl_json_text(etl_json_get(letter, "window"), "start", NULL));
 	else
 		table_text(table, "");
@@ -126,11 +128,16 @@ static void say_next_page(const struct etlctl *ctl, const struct etl_json *reply
 		etl_buf_text(&command));
 }
 
-/* Null of a job that is not configured any more: there is nothing to run. */
-static void say_again(const struct etl_json *reply)
+/* The command is null of a job that is not configured any more, and of records that were refused before
+ * their time was known, in a request for several windows: any of these may be theirs. */
+static void say_again(const struct etl_json *reply, const struct etl_json *letter)
 {
 	if (etl_json_text(reply, "again", NULL))
 		etlctl_say("when the job is mended: %s", etl_json_text(reply, "again", ""));
+	else if (etl_json_type(etl_json_get(letter, "window")) != ETL_JSON_OBJECT)
+		etlctl_say("its window is not known; a span of windows is loaded again by: "
+			"etlctl backfill %s --from TIME --to TIME --reprocess all",
+			etl_json_text(letter, "job", "JOB"));
 }
 
 /* Three hints at most, each with the command: the next page, one letter whole, what loads the
@@ -149,7 +156,7 @@ static void print_list(const struct etlctl *ctl, const struct etl_json *reply)
 		etlctl_say("one of them whole: etlctl dead show %.*s", ID_SHOWN,
 			etl_json_text(first, "id", ""));
 	if (first)
-		say_again(reply);
+		say_again(reply, first);
 }
 
 /* ---- show ------------------------------------------------------------------------------- */
@@ -199,6 +206,11 @@ static void put_facts(const struct etl_json *letter, const char *now, struct etl
 	print_line("job", etl_json_text(letter, "job", "?"), out);
 	print_line("partition", etl_json_text(letter, "partition", "-"), out);
 	print_window("window", etl_json_get(letter, "window"), out);
+	if (etl_json_text(letter, "object", NULL)) {
+		print_key("object", out);
+		print_clean(etl_json_text(letter, "object", ""), out);
+		etl_buf_char(out, '\n');
+	}
 	print_line("run", etl_json_text(letter, "run_id", ""), out);
 	print_line("step", etl_json_text(letter, "step", ""), out);
 	put_violations(letter, out);
@@ -259,7 +271,7 @@ static void print_letter(const struct etlctl *ctl, const struct etl_json *reply)
 	put_facts(letter, etl_json_text(reply, "generated_at", NULL), &out);
 	put_raw(letter, &out);
 	print_out(&out);
-	say_again(reply);
+	say_again(reply, letter);
 }
 
 const struct etlctl_command etlctl_command_dead_list = {"dead list", .print = print_list};

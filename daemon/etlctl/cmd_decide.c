@@ -8,6 +8,16 @@
 #include "base/str.h"
 #include "etlctl/print.h"
 
+/* An object's name in the place of a window's ends. */
+static void add_unit(struct table *table, const char *object, const struct etl_json *window)
+{
+	if (object)
+		table_text(table, object);
+	else
+		table_time(table, etl_json_text(window, "start", NULL));
+	table_time(table, object ? NULL : etl_json_text(window, "end", NULL));
+}
+
 /* WAS and NOW side by side, since a decision is of one unit and cannot be seen in any list
  * afterwards: a closed window is in none. The words below say what has to happen next, if anything
  * has. */
@@ -19,8 +29,7 @@ static void print_decision(const struct etlctl *ctl, const struct etl_json *repl
 	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
 
 	table_text(table, etl_json_text(reply, "partition", "-"));
-	table_time(table, etl_json_text(window, "start", NULL));
-	table_time(table, etl_json_text(window, "end", NULL));
+	add_unit(table, etl_json_text(reply, "object", NULL), window);
 	table_state(table, etl_json_text(etl_json_get(reply, "was"), "state", "unknown"));
 	table_state(table, etl_json_text(reply, "state", "unknown"));
 	table_time(table, etl_json_text(reply, "watermark", NULL));
@@ -74,8 +83,7 @@ static void print_held(const struct etlctl *ctl, const struct etl_json *reply)
 
 		table_text(table, etl_json_text(unit, "job", "?"));
 		table_text(table, etl_json_text(unit, "partition", "-"));
-		table_time(table, etl_json_text(unit, "start", NULL));
-		table_time(table, etl_json_text(unit, "end", NULL));
+		add_unit(table, etl_json_text(unit, "object", NULL), unit);
 		add_checks(table, checks, "check", more ? " and others" : "");
 		add_checks(table, checks, "value", NULL);
 		add_checks(table, checks, "limit", NULL);

@@ -101,6 +101,14 @@ static void add_stretch(struct table *table, const struct stretch *s, const stru
 	table_text(table, reason_of(window, l->stale));
 }
 
+static bool any_stale(const struct etl_json *reply)
+{
+	ETL_JSON_EACH(row, etl_json_get(reply, "summary"))
+		if (etl_json_int(row, "stale", 0))
+			return true;
+	return false;
+}
+
 /* What is missing, open or dirty comes unasked; "no window wants attention" is good news and says
  * so. */
 static void print_list(const struct etlctl *ctl, const struct etl_json *reply)
@@ -127,6 +135,8 @@ static void print_list(const struct etlctl *ctl, const struct etl_json *reply)
 	/* Whoever asked for a state or for all of them was not told about the rest. */
 	table_print(table, l.stale ? "no window is stale: all are of the job's definition and in its target" :
 			   asked ? "no such windows" :
+			   any_stale(reply) ? "no window wants attention but the stale ones: "
+					      "--stale lists them, --all the closed ones" :
 				   "no window wants attention; "
 				   "--all lists the closed ones too");
 	if (grid && etl_json_size(etl_json_get(reply, "windows")))
@@ -134,6 +144,53 @@ static void print_list(const struct etlctl *ctl, const struct etl_json *reply)
 	if (etl_json_bool(reply, "truncated", false))
 		etlctl_say("there are more windows: "
 			   "--partition, --from and --to ask for a part");
+}
+
+/* An object has a name where a window has its ends. */
+static void print_objects(const struct etlctl *ctl, const struct etl_json *reply)
+{
+	static const char *const titles[] = {"PARTITION", "OBJECT", "->SIZE", "--MTIME", "STATE", "MARK",
+		"-->ATTEMPT", "->IN", "->OUT", "->REJECTED", "---UPDATED", "REASON", NULL};
+	const char *now = etl_json_text(reply, "generated_at", NULL), *last = NULL;
+	bool asked = etl_json_get(ctl->values, "state") || etl_json_get(ctl->values, "all");
+	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
+
+	ETL_JSON_EACH(object, etl_json_get(reply, "windows")) {
+		const struct etl_json *counts = etl_json_get(object, "counts");
+
+		last = etl_json_text(object, "object", "");
+		table_text(table, etl_json_text(object, "partition", "-"));
+		table_text(table, last);
+		table_int(table, etl_json_int(object, "size", 0));
+		table_time(table, etl_json_text(object, "mtime", NULL));
+		add_state(table, object);
+		table_int(table, etl_json_int(object, "attempt", 0));
+		for (size_t i = 0; i < COUNTS - 1; i++) /* none is outside of an object */
+			table_int(table, etl_json_int(counts, count_names[i], 0));
+		table_time_past(table, etl_json_text(object, "updated", NULL), now);
+		table_text(table, etl_json_text(object, "reason", ""));
+	}
+	table_print(table, asked ? "no such objects" :
+				   "no object wants attention; --all lists the closed ones too");
+	if (etl_json_bool(reply, "truncated", false) && asked && last)
+		etlctl_say("there are more objects: --object '%s' goes on from there", last);
+	else if (etl_json_bool(reply, "truncated", false))
+		etlctl_say("there are more objects: --partition asks for a part");
+}
+
+static void print_object_summary(const struct etlctl *ctl, const struct etl_json *reply)
+{
+	static const char *const titles[] = {"PARTITION", "->OBJECTS", ">FAILED", ">HELD", ">OPEN",
+		"->DIRTY", NULL};
+	static const char *const counts[] = {"objects", "failed", "held", "open", "dirty"};
+	etl_cleanup(table_free) struct table *table = table_new(ctl, titles);
+
+	ETL_JSON_EACH(row, etl_json_get(reply, "summary")) {
+		table_text(table, etl_json_text(row, "partition", "-"));
+		for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+			table_int(table, etl_json_int(row, counts[i], 0));
+	}
+	table_print(table, NULL);
 }
 
 static void print_summary(const struct etlctl *ctl, const struct etl_json *reply)
@@ -153,10 +210,24 @@ static void print_summary(const struct etlctl *ctl, const struct etl_json *reply
 	table_print(table, NULL);
 }
 
+static bool has_objects(const struct etl_json *reply)
+{
+	ETL_JSON_EACH(row, etl_json_get(reply, "summary"))
+		return etl_json_get(row, "objects") != NULL;
+	return false;
+}
+
 /* The summary first: on a terminal the end of a long list is what stays on the screen, and a person
  * who pipes it into `head` gets the figures. */
 static void print_windows(const struct etlctl *ctl, const struct etl_json *reply)
 {
+	if (has_objects(reply)) {
+		print_object_summary(ctl, reply);
+		if (etl_json_size(etl_json_get(reply, "windows")))
+			putchar('\n');
+		print_objects(ctl, reply);
+		return;
+	}
 	print_summary(ctl, reply);
 	if (etl_json_size(etl_json_get(reply, "windows")))
 		putchar('\n');

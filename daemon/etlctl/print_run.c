@@ -113,12 +113,26 @@ static void put_verdicts(const struct etl_json *run, struct etl_buf *out)
 	}
 }
 
+/* Of all partitions; nothing is said of a source that is not asked in pages. */
+static void put_pages(const struct etl_json *run, struct etl_buf *out)
+{
+	int64_t pages = 0;
+
+	ETL_JSON_EACH(partition, etl_json_get(run, "partitions"))
+		pages += etl_json_int(partition, "pages", 0);
+	if (!pages)
+		return;
+	print_key("pages", out);
+	etl_buf_printf(out, "%lld\n", (long long)pages);
+}
+
 /* The first four of the windows and six of the records are always there: "0 failed" is an answer.
  */
 void print_counts(const struct etl_json *run, struct etl_buf *out)
 {
 	static const char *const windows[] = {"loaded", "empty", "failed", "unrecoverable", "held",
 		"discarded", NULL};
+	static const char *const objects[] = {"missing", "waiting", NULL};
 	static const char *const shaped[] = {"unfolded", "folded", NULL};
 	static const char *const records[] = {"in", "rejected", "out", "inserted", "updated",
 		"unchanged", "outside", "overwritten", "stale", "filtered", "merged", "made",
@@ -126,6 +140,9 @@ void print_counts(const struct etl_json *run, struct etl_buf *out)
 	int64_t warnings = etl_json_int(run, "warnings", 0);
 
 	put_counts(run, "windows", "windows", windows, 4, out);
+	put_pages(run, out);
+	if (etl_json_get(run, "objects"))
+		put_counts(run, "objects", "objects", objects, 2, out);
 	if (etl_json_get(run, "reshape"))
 		put_counts(run, "reshape", "reshape", shaped, 2, out);
 	put_counts(run, "records", "counts", records, 6, out);

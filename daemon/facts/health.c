@@ -50,10 +50,11 @@ static etl_dur patience(const struct etld *etld, const struct etld_job *job, etl
 }
 
 /* "17 windows failed, the oldest: status 500" */
-static void say_windows(const char *what, uint64_t n, const char *why, char *reason, size_t size)
+static void say_units(const struct etld_job *job, const char *what, uint64_t n, const char *why, char *reason,
+	size_t size)
 {
-	etl_cleanup(free) char *all = etl_strf("%llu window%s %s%s%s", (unsigned long long)n,
-		n == 1 ? "" : "s", what,
+	etl_cleanup(free) char *all = etl_strf("%llu %s%s %s%s%s", (unsigned long long)n,
+		job->job->window.object ? "object" : "window", n == 1 ? "" : "s", what,
 		!why	? "" :
 		n == 1 ? ": " :
 			  ", the oldest: ",
@@ -69,8 +70,8 @@ static bool is_failing(const struct etld_job *job, char *reason, size_t size)
 	const struct etl_last_run *last = etld_job_last(job);
 
 	if (job->windows.failed) {
-		say_windows(job->windows.failed == 1 ? "has failed" : "have failed",
-			job->windows.failed, job->failed_why, reason, size);
+		say_units(job, job->windows.failed == 1 ? "has failed" : "have failed", job->windows.failed,
+			job->failed_why, reason, size);
 		return true;
 	}
 	if (last->unitless)
@@ -93,7 +94,7 @@ static bool is_unreachable(const struct etld *etld, char *reason, size_t size)
 static bool is_held(const struct etld_job *job, char *reason, size_t size)
 {
 	if (job->windows.held)
-		say_windows(job->windows.held == 1 ? "is held by a check" : "are held by a check",
+		say_units(job, job->windows.held == 1 ? "is held by a check" : "are held by a check",
 			job->windows.held, job->held_why, reason, size);
 	return job->windows.held > 0;
 }

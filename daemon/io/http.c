@@ -459,7 +459,7 @@ struct etld_transfer *etld_http_start(struct etld_http *http, const struct etl_r
 	t->events = *events;
 	t->ctx = ctx;
 	t->failure = (struct etl_error)ETL_ERROR_INIT;
-	etld_http_head_init(&t->head);
+	etld_http_head_init(&t->head, request->kept_header);
 	t->easy = curl_easy_init();
 	if (!t->easy)
 		abort();

@@ -16,14 +16,14 @@
 /* Of all lines together. Servers send some hundred bytes; those that mirror cookies or policies
  * send some thousand. */
 #define HEADERS_BYTES_MAX (64 * 1024)
-#define HINTS_BYTES_MAX 4096
+#define HINTS_BYTES_MAX (16 * 1024)
 
 static const char *const kept_names[ETLD_KEPT_MAX] = {
 	"content-type", "etag", "location", "content-range"};
 
-void etld_http_head_init(struct etld_http_head *head)
+void etld_http_head_init(struct etld_http_head *head, const char *wanted)
 {
-	*head = (struct etld_http_head){.bytes = 0};
+	*head = (struct etld_http_head){.wanted = etl_strdup(wanted)};
 	etl_buf_init(&head->hints, HINTS_BYTES_MAX);
 	etl_hold_begin(&head->hold);
 }
@@ -38,6 +38,7 @@ void etld_http_head_fini(struct etld_http_head *head)
 {
 	forget_kept(head);
 	etl_buf_fini(&head->hints);
+	free(ETL_TAKE(head->wanted));
 }
 
 /* Each answer begins with a status line. Example: "HTTP/1.1 103 Early Hints" with a Link header,
@@ -56,6 +57,19 @@ static bool is_named(const char *name, size_t len, const char *wanted)
 	return len == strlen(wanted) && strncasecmp(name, wanted, len) == 0;
 }
 
+/* A Link that was dropped would make of a page the last one: what does not fit ends the answer. */
+static bool keep_hint(struct etld_http_head *head, const char *name, size_t name_len, const char *value,
+	size_t len, struct etl_error *err)
+{
+	while (len && (value[len - 1] == '\r' || value[len - 1] == '\n'))
+		len--;
+	if (etl_buf_printf(&head->hints, "%.*s:%.*s\n", (int)name_len, name, (int)len, value))
+		return true;
+	etl_error_set(err, ETL_LIMIT, "http.headers",
+		"the answer's headers about further pages pass %d KiB", HINTS_BYTES_MAX / 1024);
+	return false;
+}
+
 /* Two different Content-Lengths are how answers are smuggled past a proxy: which of them the bytes
  * follow cannot be known. */
 static bool take(struct etld_http_head *head, const char *name, size_t name_len, const char *value,
@@ -64,13 +78,9 @@ static bool take(struct etld_http_head *head, const char *name, size_t name_len,
 	for (size_t i = 0; i < ETLD_KEPT_MAX; i++)
 		if (is_named(name, name_len, kept_names[i]))
 			etl_http_header_keep(&head->kept[i], value, len);
-	if (etl_paging_wants(name, name_len)) {
-		size_t n = len;
-
-		while (n && (value[n - 1] == '\r' || value[n - 1] == '\n'))
-			n--;
-		etl_buf_printf(&head->hints, "%.*s:%.*s\n", (int)name_len, name, (int)n, value);
-	}
+	if ((etl_paging_wants(name, name_len) || (head->wanted && is_named(name, name_len, head->wanted))) &&
+		!keep_hint(head, name, name_len, value, len, err))
+		return false;
 	etl_hold_header(&head->hold, name, name_len, value, len);
 	if (!is_named(name, name_len, "content-length") ||
 		etl_http_length_agrees(value, len, &head->has_length, &head->length))

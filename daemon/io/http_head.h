@@ -23,20 +23,22 @@ enum etld_kept {
 
 struct etld_http_head {
 	char *kept[ETLD_KEPT_MAX]; /* owned; NULL = not sent */
-	struct etl_buf hints;	   /* lines that speak of further pages */
+	struct etl_buf hints;	   /* lines that speak of further pages, and `wanted` */
+	char *wanted;		   /* a further header for the hints, owned; NULL = none */
 	struct etl_hold hold;	   /* how long the host asks to wait */
 	size_t bytes;
 	bool has_length;
 	unsigned long long length; /* what Content-Length said */
 };
 
-void etld_http_head_init(struct etld_http_head *head);
+/* `wanted`: see there; copied. */
+void etld_http_head_init(struct etld_http_head *head, const char *wanted);
 void etld_http_head_fini(struct etld_http_head *head);
 
 /* Takes one line: a status line, which begins the head anew, a header, or the empty one. False: the
- * headers pass 64 KiB, or contradict themselves; `err` says it, and the answer cannot be believed.
- * `given`: the head was given already, so that this is a trailer, which is counted and changes
- * nothing. */
+ * headers pass 64 KiB, those about further pages 16 KiB, or they contradict themselves; `err` says it,
+ * and the answer cannot be believed. `given`: the head was given already, so that this is a trailer,
+ * which is counted and changes nothing. */
 bool etld_http_head_line(struct etld_http_head *head, const char *line, size_t len, bool given,
 	struct etl_error *err);
 

@@ -17,6 +17,7 @@
 #include "base/uuid.h"
 #include "engine/backfill.h"
 #include "methods/methods.h"
+#include "time/civil.h"
 
 /* ---- a backfill as JSON ---------------------------------------------------------------------- */
 
@@ -225,16 +226,24 @@ static bool read_range(struct etld_request *request, struct etl_backfill *b)
 {
 	const struct etl_job *job = request->job;
 	etl_wall now = etl_now(request->etld->clock);
+	char first[ETL_TIME_TEXT_BYTES];
 
 	b->range = (struct etl_window){job->window.grid.start, now};
+	if (job->window.object)
+		return wrong(request, "etlctl run JOB --object PATTERN",
+			"this job has objects: a run reads those again that it is given by name or pattern");
 	if (job->window.none)
 		return wrong(request, "etlctl run", "this job has no windows: each run reads all");
 	if (!etld_request_range(request, &b->range))
 		return false;
-	if (b->range.start.ms < job->window.grid.start.ms)
-		return wrong(request,
+	if (b->range.start.ms < job->window.grid.start.ms) {
+		etl_time_format_rfc3339(job->window.grid.start, first);
+		etld_refuse(request, ETL_CTL_INVALID_PARAMETER,
 			"move window.start back in the job's file, then etlctl reload",
-			"--from lies before the first window of the job");
+			"--from lies before the first window of '%s', which begins at %s", job->name,
+			first);
+		return false;
+	}
 	if (!etl_backfill_cut(job, now, &b->range))
 		return wrong(request, "wait until window.settle has passed",
 			"no window of this range is final yet");

@@ -9,11 +9,13 @@
  * `again` is the command that loads the windows of all 120, not of the 20: it follows from the
  * counts.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/str.h"
 #include "methods/letters.h"
 #include "methods/methods.h"
+#include "ops/decision.h"
 #include "state/doc_read.h"
 #include "tell/why.h"
 
@@ -62,7 +64,7 @@ struct search {
 };
 
 static void add_again(const struct letters *q, const struct etl_job *job,
-	const struct etl_partition *partition, etl_wall oldest, etl_wall newest);
+	const struct etl_partition *partition, const char *object, etl_wall oldest, etl_wall newest);
 
 /* The first one is taken whole at once, before it is known whether it is the only one: a second
  * reading could find another one first. If there are more, the reply is thrown away with the error.
@@ -79,7 +81,8 @@ static void take_first(struct search *search, const struct etl_dead_letter *lett
 	if (!search->whole)
 		return;
 	etld_letter_whole(q->request->generation, letter, search->whole);
-	add_again(q, partition ? job : NULL, partition, letter->window.start, letter->window.start);
+	add_again(q, partition ? job : NULL, partition, *letter->object ? letter->object : NULL,
+		letter->window.start, letter->window.start);
 }
 
 /* The last of CANDIDATES is only counted: it tells that there are more than can be named. */
@@ -140,7 +143,7 @@ static int find_letter(struct letters *q, struct etl_json *whole)
 /* `partition` NULL: of all. `oldest`, `newest`: where windows begin; ms == 0: none is known. Null
  * then, and for a job that is not configured: there is nothing to say. */
 static void add_again(const struct letters *q, const struct etl_job *job,
-	const struct etl_partition *partition, etl_wall oldest, etl_wall newest)
+	const struct etl_partition *partition, const char *object, etl_wall oldest, etl_wall newest)
 {
 	ETL_BUF_CLEANUP struct etl_buf command;
 	struct etl_window range = {oldest, newest};
@@ -149,7 +152,12 @@ static void add_again(const struct letters *q, const struct etl_job *job,
 	etl_buf_init(&command, 4096);
 	if (job && partition)
 		etl_partition_text(job, partition, shown, sizeof shown);
-	if (job && !job->left_out && (job->window.none || oldest.ms)) {
+	if (job && !job->left_out && job->window.object && object) {
+		const struct etl_unit unit = {job, shown, {{0}, {0}}, object};
+		etl_cleanup(free) char *text = etl_unit_run_command(&unit);
+
+		etl_buf_str(&command, text);
+	} else if (job && !job->left_out && !job->window.object && (job->window.none || oldest.ms)) {
 		if (!job->window.none)
 			range.end = etl_window_at(&job->window, newest).end;
 		etl_why_again(job, shown, &range, &command);
@@ -273,7 +281,7 @@ static void list_work(struct etld_request *request)
 	if (read_list(q, q->run ? run_id : NULL) < 0)
 		return;
 	add_extent(q);
-	add_again(q, q->total ? job : NULL, request->partition, q->oldest, q->newest);
+	add_again(q, q->total ? job : NULL, request->partition, NULL, q->oldest, q->newest);
 }
 
 /* Of a run: the id of one that goes is known here. */

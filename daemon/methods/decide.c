@@ -66,6 +66,7 @@ static void add_answer(struct etld_request *request)
 	etl_json_add_text(reply, "job", job->name);
 	etl_json_add_text(reply, "decision", etl_change_kind_word(kind_of(request)));
 	etld_json_partition(reply, job, d->partition->name);
+	etl_json_add_text(reply, "object", was->object.name);
 	etld_json_window(reply, "window", &was->window);
 	etl_json_add_text(reply, "state", etl_window_state_word(state_after(request)));
 	item = etl_json_add_object(reply, "was");
@@ -142,12 +143,16 @@ static const struct etl_partition *find_partition(struct etld_request *request)
 	return NULL;
 }
 
-/* Its time, or "-" for the one unit of a job without windows. False: refused. */
-static bool read_window(struct etld_request *request, etl_wall *out)
+/* Its time, the object's name, or "-" for the one unit of a job without windows. False: refused. */
+static bool read_window(struct etld_request *request, etl_wall *out, const char **object)
 {
 	const char *text = etl_json_text(request->parameters, "window", "");
 	bool dash = etl_streq(text, "-");
 
+	if (request->job->window.object) {
+		*object = text;
+		return true;
+	}
 	if (dash != request->job->window.none)
 		etld_refuse(request, ETL_CTL_INVALID_PARAMETER,
 			dash ? "2026-07-01T10:00Z" : "- in the place of the window",
@@ -187,8 +192,8 @@ static void decide(struct etld_request *request)
 		.check = etl_json_text(request->parameters, "check", NULL)};
 	struct decision found = {0}, *d;
 
-	if (!(found.partition = find_partition(request)) || !read_window(request, &asked.time) ||
-		!(found.text = read_reason(request)))
+	if (!(found.partition = find_partition(request)) ||
+		!read_window(request, &asked.time, &asked.object) || !(found.text = read_reason(request)))
 		return;
 	asked.partition = found.partition->name;
 	asked.why = found.text;

@@ -37,6 +37,7 @@ static void units_free(void *ctx)
 	for (size_t i = 0; i < held->n; i++) {
 		free(held->units[i].job);
 		free(held->units[i].partition);
+		etl_free_const(held->units[i].entry.object.name);
 	}
 	free(held->units);
 }
@@ -49,7 +50,8 @@ static int keep(void *ctx, const char *job, const char *partition,
 	struct held_list *held = ctx;
 
 	ETL_GROW(held->units, held->n, held->cap);
-	held->units[held->n++] = (struct held_unit){etl_strdup(job), etl_strdup(partition), *entry};
+	held->units[held->n] = (struct held_unit){etl_strdup(job), etl_strdup(partition), *entry};
+	held->units[held->n++].entry.object.name = etl_strdup(entry->object.name);
 	return 0;
 }
 
@@ -99,11 +101,12 @@ static void add_unit(const struct etld_request *request, struct etl_json *list,
 	const struct etl_job *job = etld_generation_job(request->generation, held->job);
 	const struct etl_partition *partition = job && !job->left_out ?
 		etl_job_partition(job, held->partition) : NULL;
-	const struct etl_unit unit = {job, held->partition, e->window};
+	const struct etl_unit unit = {job, held->partition, e->window, e->object.name};
 	struct etl_json *item = etl_json_add_object(list, NULL);
 
 	etl_json_add_text(item, "job", held->job);
 	etld_json_partition(item, job, held->partition);
+	etl_json_add_text(item, "object", e->object.name);
 	etld_json_time(item, "start", e->window.start);
 	etld_json_time(item, "end", e->window.end);
 	etld_json_time(item, "since", e->held.since.ms ? e->held.since : e->updated);

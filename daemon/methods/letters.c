@@ -38,6 +38,7 @@ static void add_origin(const struct etld_generation *generation,
 	etld_json_partition(to, etld_generation_job(generation, letter->job), letter->partition);
 	etl_json_add_text(to, "run_id", letter->run_id);
 	etld_letter_window(&letter->window, to);
+	etl_json_add_text(to, "object", *letter->object ? letter->object : NULL);
 	etl_json_add_text(to, "step", letter->step);
 }
 

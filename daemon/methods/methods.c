@@ -102,18 +102,24 @@ struct etld_job *etld_job_that_runs(struct etld *etld, const char *id)
 	return NULL;
 }
 
+void etld_refuse_before_start(struct etld_request *request)
+{
+	char start[ETL_TIME_TEXT_BYTES];
+
+	etl_time_format_rfc3339(request->job->window.grid.start, start);
+	etld_refuse(request, ETL_CTL_NO_SUCH_WINDOW, "window.start in the job's file",
+		"the first window of '%s' begins at %s", request->job->name, start);
+}
+
 bool etld_request_window(struct etld_request *request, struct etl_window *out)
 {
 	const struct etl_window_rules *rules = &request->job->window;
-	char start[ETL_TIME_TEXT_BYTES];
 
 	*out = (struct etl_window){{0}, {0}};
 	if (rules->none)
 		return true;
 	if (request->time->ms < rules->grid.start.ms) {
-		etl_time_format_rfc3339(rules->grid.start, start);
-		etld_refuse(request, ETL_CTL_NO_SUCH_WINDOW, "window.start in the job's file",
-			"the first window of '%s' begins at %s", request->job->name, start);
+		etld_refuse_before_start(request);
 		return false;
 	}
 	*out = etl_window_at(rules, *request->time);

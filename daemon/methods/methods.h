@@ -47,6 +47,9 @@ bool etld_list_end(struct etl_buf *list);
 bool etld_job_is_in(const struct etl_job *job, const char *group);
 bool etld_group_is_there(const struct etld_generation *generation, const char *group);
 
+/* Refuses with the first window's begin: what was asked for lies before it. The job has windows. */
+void etld_refuse_before_start(struct etld_request *request);
+
 /* The job's window that holds request->time; {0, 0} if the job has none. False, and refused: it
  * lies before the first. */
 bool etld_request_window(struct etld_request *request, struct etl_window *out);

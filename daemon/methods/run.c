@@ -38,7 +38,8 @@ static bool parse_window(const struct etld_request *request, const char *text,
 
 static bool is_asked(const struct etld_request *request)
 {
-	return etl_json_text(request->parameters, "window", NULL) || request->from || request->to;
+	return etl_json_text(request->parameters, "window", NULL) || request->from || request->to ||
+		etl_json_text(request->parameters, "object", NULL);
 }
 
 /* The command that is named tells when. A window that is not over, or not settled, is refused and
@@ -53,6 +54,20 @@ static void refuse_early(struct etld_request *request, etl_wall at)
 		request->job->name);
 }
 
+/* An object is asked for, of a job that has such. False: refused. */
+static bool read_object(struct etld_request *request, const char *object)
+{
+	if (!request->job->window.object)
+		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "--window TIME",
+			"job '%s' has no objects: they come with window: object", request->job->name);
+	else if (request->from || request->to || etl_json_text(request->parameters, "window", NULL))
+		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "--object NAME alone",
+			"an object has no windows: '%s'", object);
+	else
+		return true;
+	return false;
+}
+
 /* The windows that are asked for; none: left as it is. False, and refused: they cannot be had. The
  * limit is that of a window's start: a range that reaches into the future is cut by the run itself
  * to what is final ("--from yesterday" means up to now), one that begins there has nothing to load.
@@ -60,11 +75,14 @@ static void refuse_early(struct etld_request *request, etl_wall at)
 static bool read_range(struct etld_request *request, struct etl_window *out)
 {
 	const char *window = etl_json_text(request->parameters, "window", NULL);
+	const char *object = etl_json_text(request->parameters, "object", NULL);
 	const struct etl_job *job = request->job;
 	etl_wall now = etl_now(request->etld->clock);
 
 	if (!is_asked(request))
 		return true;
+	if (object)
+		return read_object(request, object);
 	*out = (struct etl_window){job->window.grid.start, now};
 	if (window) /* it says both */
 		request->from = request->to = NULL;
@@ -77,8 +95,7 @@ static bool read_range(struct etld_request *request, struct etl_window *out)
 	else if (!etld_request_range(request, out))
 		return false;
 	else if (out->end.ms <= job->window.grid.start.ms)
-		etld_refuse(request, ETL_CTL_NO_SUCH_WINDOW, "window.start in the job's file",
-			"the first window of '%s' begins later", job->name);
+		etld_refuse_before_start(request);
 	else if (out->start.ms >= etl_window_limit(&job->window, now).ms)
 		refuse_early(request, out->start);
 	else
@@ -265,6 +282,8 @@ static void start(struct etld_request *request, struct etld_job *job, struct etl
 	struct follow *follow = waits(request) ? follow_new(request) : NULL;
 	enum etl_accept accepted;
 
+	trigger->object = etl_strdup(etl_json_text(request->parameters, "object", NULL));
+	trigger->reprocess = trigger->object ? ETL_REPROCESS_ALL : trigger->reprocess;
 	if (request->partition)
 		trigger->partition = etl_strdup(request->partition->name);
 	etl_text_copy(trigger->cause, sizeof trigger->cause, request->who);

@@ -149,6 +149,8 @@ static void add_watermarks(struct etl_json *to, const struct etld *etld, const s
 		struct etl_json *item = etl_json_add_object(list, NULL);
 
 		etld_facts_of_partition(etld, job, i, &facts);
+		if (job->job->window.object) /* its mark says when all was in, which is nobody's event time */
+			facts.watermark = (etl_wall){0};
 		etl_partition_text(job->job, &job->job->partitions[i], name, sizeof name);
 		etl_json_add_text(item, "partition", name);
 		etld_json_time(item, "watermark", facts.watermark);

@@ -174,10 +174,15 @@ static void show(struct etld_request *request)
 	etld_request_submit(request, show_work, NULL);
 }
 
+/* The years 1 to 9999: what lies outside is no date to every server. */
+#define FIRST_DATE INT64_C(-62135596800000)
+#define LAST_DATE  INT64_C(253402300799999)
+
 /* ---- windows -------------------------------------------------------------------------------- */
 
 struct window_list {
 	struct etld_request *request;
+	const char *from;  /* objects from this name on; NULL = from the first */
 	const char *state; /* only windows in this state; NULL = those that want attention */
 	bool all, stale;   /* `stale`: only those that are not of the job's definition or target */
 	struct etl_window range; /* asked for; end.ms == 0: all time */
@@ -190,7 +195,7 @@ struct window_list {
 struct walk {
 	struct window_list *list;
 	const struct etl_window_rules *rules;
-	const char *shown; /* the partition's name as it is shown */
+	const char *partition, *shown; /* its name, and as it is shown */
 	struct etl_watermark mark;
 	bool has_mark;
 	etl_wall at; /* the ledger has been compared with the grid up to here */
@@ -200,6 +205,14 @@ struct walk {
 	struct etl_current current; /* that its windows are held against */
 	char target[ETL_TARGET_BYTES];
 };
+
+static void add_object(struct etl_json *item, const struct etl_object *object)
+{
+	etl_json_add_text(item, "object", object->name);
+	etl_json_add_int(item, "size", (int64_t)object->size);
+	etld_json_time(item, "mtime", object->mtime);
+	etl_json_add_text(item, "etag", *object->etag ? object->etag : NULL);
+}
 
 /* Where a window is and what made it: the entry's own word, and the watermark's. */
 static void add_maker(struct etl_json *item, const struct walk *walk, const struct etl_ledger_entry *entry)
@@ -230,6 +243,8 @@ static void add_window(struct walk *walk, struct etl_window window, const char *
 	list->n++;
 	item = etl_json_add_object(list->items, NULL);
 	etl_json_add_text(item, "partition", walk->shown);
+	if (entry && entry->object.name)
+		add_object(item, &entry->object);
 	etld_json_time(item, "start", window.start);
 	etld_json_time(item, "end", window.end);
 	if (zone) {
@@ -351,10 +366,6 @@ static void add_summary(const struct walk *walk)
 	etl_json_add_int(item, "unknown", (int64_t)walk->unknown);
 }
 
-/* The years 1 to 9999: what lies outside is no date to every server. */
-#define FIRST_DATE INT64_C(-62135596800000)
-#define LAST_DATE  INT64_C(253402300799999)
-
 /* With --from or --to only that part of the ledger is read, counted and compared with the grid.
  * A window that reaches into it begins at most its length before. */
 static void bound(struct walk *walk, struct etl_window *range, etl_wall *until)
@@ -415,6 +426,86 @@ static int walk_partition(struct window_list *list, const struct etl_partition *
 	return 0;
 }
 
+/* ---- objects -------------------------------------------------------------------------------- */
+
+static int take_object(void *ctx, const struct etl_ledger_entry *entry, struct etl_error *err)
+{
+	struct walk *walk = ctx;
+	const char *state = etl_window_state_word(entry->state);
+	struct etl_ledger_entry at = *entry; /* where its target is on record: that of all objects */
+
+	(void)err;
+	at.window = (struct etl_window){{0}, {0}};
+	if (is_wanted(walk->list, state, !etl_window_is_closed(entry->state) || entry->dirty,
+		    is_stale(walk, &at)))
+		add_window(walk, entry->window, state, &at);
+	return 0;
+}
+
+static int take_open_object(void *ctx, const char *partition, const struct etl_ledger_entry *entry)
+{
+	struct walk *walk = ctx;
+	struct etl_error ignored = ETL_ERROR_INIT; /* nothing in it fails */
+
+	return !entry->object.name || !etl_streq(partition, walk->partition) ? 0 :
+		take_object(walk, entry, &ignored);
+}
+
+static int add_open_sum(void *ctx, const struct etl_open_sum *sum)
+{
+	struct walk *walk = ctx;
+
+	if (sum->size_ms || !etl_streq(sum->partition, walk->partition))
+		return 0;
+	walk->failed += sum->state == ETL_WINDOW_FAILED ? sum->n : 0;
+	walk->held += sum->state == ETL_WINDOW_HELD ? sum->n : 0;
+	walk->dirty += sum->dirty ? sum->n : 0;
+	walk->open += sum->dirty ? 0 : sum->n;
+	return 0;
+}
+
+/* What wants attention an index finds; all, or those of a state, are read by name. There may be a million:
+ * they are counted by the store, and a page of them is given. */
+static int walk_objects(struct window_list *list, const struct etl_partition *partition)
+{
+	struct etld_request *request = list->request;
+	const struct etl_job *job = request->job;
+	struct etl_state *state = request->etld->state;
+	struct etl_window ever = {{FIRST_DATE}, {LAST_DATE}};
+	struct walk walk = {.list = list, .rules = &job->window, .partition = partition->name};
+	char shown[ETL_PARTITION_TEXT_BYTES];
+	uint64_t objects = 0;
+	struct etl_json *item;
+	bool all = list->all || list->state || list->stale;
+	int rc = state->ops->watermark_get(state, job->name, partition->name, &walk.mark, &request->error);
+
+	if (rc < 0)
+		return -1;
+	etl_partition_text(job, partition, shown, sizeof shown);
+	walk.shown = shown;
+	etl_job_target(job, request->etld->database, walk.target);
+	walk.current = (struct etl_current){partition->definition, walk.target, &walk.mark.targets};
+	if (all)
+		rc = state->ops->ledger_objects(state, job->name, partition->name, list->from,
+			WINDOWS_MAX + 1, take_object, &walk, &request->error);
+	else
+		rc = state->ops->ledger_open(state, job->name, WINDOWS_MAX + 1, take_open_object, &walk,
+			&request->error);
+	list->truncated |= rc == 0;
+	if (rc < 0 || state->ops->ledger_count(state, job->name, partition->name, &ever, &objects,
+			      &request->error) < 0 ||
+		state->ops->open_sums(state, job->name, NULL, add_open_sum, &walk, &request->error) < 0)
+		return -1;
+	item = etl_json_add_object(list->summary, NULL);
+	etl_json_add_text(item, "partition", walk.shown);
+	etl_json_add_int(item, "objects", (int64_t)objects);
+	etl_json_add_int(item, "failed", (int64_t)walk.failed);
+	etl_json_add_int(item, "held", (int64_t)walk.held);
+	etl_json_add_int(item, "open", (int64_t)walk.open);
+	etl_json_add_int(item, "dirty", (int64_t)walk.dirty);
+	return 0;
+}
+
 /* Partition after partition on one worker: `etlctl windows` of a job with a thousand of them takes
  * its time, and takes one worker, not all. */
 static void windows_work(struct etld_request *request)
@@ -433,7 +524,7 @@ static void windows_work(struct etld_request *request)
 	list->summary = etl_json_add_array(reply, "summary");
 	for (size_t i = 0; i < job->n_partitions; i++)
 		if ((!request->partition || request->partition == &job->partitions[i]) &&
-			walk_partition(list, &job->partitions[i]) < 0)
+			(job->window.object ? walk_objects : walk_partition)(list, &job->partitions[i]) < 0)
 			return;
 	etl_json_add_bool(reply, "truncated", list->truncated);
 }
@@ -443,8 +534,14 @@ static void windows(struct etld_request *request)
 	struct window_list *list = etld_request_own(request, sizeof *list);
 
 	list->request = request;
+	list->from = etl_json_text(request->parameters, "object", NULL);
 	list->state = etl_json_text(request->parameters, "state", NULL);
 	list->all = etl_json_bool(request->parameters, "all", false);
+	if (request->job->window.object && (request->from || request->to)) {
+		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "--object NAME: from this name on",
+			"job '%s' has objects, which lie in no range of time", request->job->name);
+		return;
+	}
 	list->stale = etl_json_bool(request->parameters, "stale", false);
 	if (request->from || request->to) {
 		list->range.start = request->from ? *request->from : (etl_wall){FIRST_DATE};

@@ -77,6 +77,15 @@ static void show_work(struct etld_request *request)
 
 static void show(struct etld_request *request)
 {
+	char hint[ETL_JOB_NAME_MAX + 24];
+
+	snprintf(hint, sizeof hint, "etlctl windows %s", request->job->name);
+	if (request->job->window.object) {
+		etld_refuse_with(request, ETL_CTL_INVALID_PARAMETER, NULL, hint,
+			"job '%s' loads objects, which have no watermark: they lie on no line of time",
+			request->job->name);
+		return;
+	}
 	etld_request_submit(request, show_work, NULL);
 }
 

@@ -31,8 +31,9 @@ struct subject {
 	struct etld_request *request;
 	const struct etl_job *job; /* NULL: a run is asked for, and has ended */
 	etl_wall now;
-	/* of a window */
+	/* of a window, or of an object */
 	struct etl_window window;
+	const char *object; /* NULL = it is a window */
 	const struct etl_partition *partitions[PARTITIONS_MAX];
 	struct etl_why_window *windows; /* of the arena */
 	size_t n, left_out;
@@ -104,11 +105,15 @@ static void why_work(struct etld_request *request)
 	struct etl_state *state = request->etld->state;
 	bson_t run;
 
-	for (size_t i = 0; i < q->n; i++)
-		if (etl_explain_window(state, q->job, q->partitions[i], q->window, q->now,
-			    &q->windows[i], &request->error) < 0)
+	for (size_t i = 0; i < q->n && q->object; i++)
+		if (etl_explain_object(state, q->job, q->partitions[i], q->object, q->now, &q->windows[i],
+			    &request->error) < 0)
 			return;
-	if (q->job && !request->time)
+	for (size_t i = 0; i < q->n && !q->object; i++)
+		if (etl_explain_window(state, q->job, q->partitions[i], q->window, q->now, &q->windows[i],
+			    &request->error) < 0)
+			return;
+	if (q->job && !q->n)
 		job_work(q);
 	if (q->job || etld_run_find(state, request->id, &run, &request->error) < 0)
 		return;
@@ -290,17 +295,17 @@ static void answer_window(struct etld *etld, struct subject *q)
 		fill_links(etld, q->windows[i].links, q->windows[i].n_links);
 		etl_partition_text(q->job, q->partitions[i], name, sizeof name);
 		q->windows[i].partition = name;
-		etl_why_of_window(&q->windows[i], q->n > 1 ? &one : &all);
+		(q->object ? etl_why_of_object : etl_why_of_window)(&q->windows[i], q->n > 1 ? &one : &all);
 		join(&all, &one, name);
 		etl_why_fini(&one);
 	}
 	if (q->left_out)
-		etl_why_because(&all, "%zu more partitions are left out: --partition names one",
-			q->left_out);
-	etl_json_add_text(reply, "subject", "window");
+		etl_why_because(&all, "%zu more partitions are left out: --partition names one", q->left_out);
+	etl_json_add_text(reply, "subject", q->object ? "object" : "window");
 	etl_json_add_text(reply, "job", q->job->name);
+	etl_json_add_text(reply, "object", q->object);
 	etl_json_add_text(reply, "partition", q->n == 1 ? name : NULL);
-	etld_json_window(reply, "window", &q->window);
+	etld_json_window(reply, "window", q->object ? &q->windows[0].window : &q->window);
 	etl_json_add_text(reply, "state", state_of(q));
 	add_why(reply, &all);
 }
@@ -326,14 +331,14 @@ static enum etld_then tell(struct etld_request *request)
 		q->job = NULL;
 		return ETLD_THEN_AGAIN;
 	}
-	if (q->job && !request->time && !job) {
+	if (q->job && !q->n && !job) {
 		etl_error_clear(&request->error);
 		etl_error_set(&request->error, ETL_PERMANENT, "why.gone",
 			"job '%s' has just left the configuration", q->job->name);
-	} else if (q->job && !request->time) {
+	} else if (q->job && !q->n) {
 		etl_error_clear(&request->error);
 		answer_job(request->etld, job, q, etld_reply(request));
-	} else if (request->error.kind == ETL_OK && request->time) {
+	} else if (request->error.kind == ETL_OK && q->n) {
 		answer_window(request->etld, q);
 	} else if (request->error.kind == ETL_OK) {
 		answer_run(request->etld, q);
@@ -361,13 +366,19 @@ static void ask(struct etld_request *request, const struct etl_job *job)
 {
 	struct subject *q = subject_new(request, job);
 
+	q->object = etl_json_text(request->parameters, "object", NULL);
 	if (request->time && !etld_request_window(request, &q->window))
 		return;
-	if (request->time)
+	if (q->object && (!job || !job->window.object)) {
+		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "--window TIME",
+			"no objects are known of '%s': they come with window: object",
+			job ? job->name : request->id);
+		return;
+	}
+	if (request->time || q->object)
 		choose_partitions(q);
-	if (job && !request->time && !request->etld->mongodb_up) {
-		answer_job(request->etld, etld_job_find(request->etld, job->name), NULL,
-			etld_reply(request));
+	if (job && !q->n && !request->etld->mongodb_up) {
+		answer_job(request->etld, etld_job_find(request->etld, job->name), NULL, etld_reply(request));
 		etld_answer(request);
 	} else if (etld_request_ready(request)) {
 		etld_request_submit(request, why_work, tell);
@@ -384,9 +395,8 @@ static void why(struct etld_request *request)
 
 	if (!request->job && request->time)
 		etld_refuse_job(request, request->id);
-	else if (!request->time && partition)
-		etld_refuse(request, ETL_CTL_INVALID_PARAMETER,
-			"--window TIME --partition PARTITION",
+	else if (!request->time && partition && !etl_json_text(request->parameters, "object", NULL))
+		etld_refuse(request, ETL_CTL_INVALID_PARAMETER, "--window TIME --partition PARTITION",
 			"a partition is asked for together with a window");
 	else if (!partition || etld_request_partition(request, partition))
 		ask(request, running ? running->job : request->job);

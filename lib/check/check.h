@@ -82,7 +82,7 @@ struct etl_check_type {
 
 	/* Rule of a run over its units and partitions, when all of them have ended: 1 = passes, 0 with
 	 * `finding` (path ""), -1. What it minds is loaded by then, so that on_fail is warn or fail: the
-	 * run's failure, no unit's. It has no instance. NULL = none. */
+	 * run's failure, no unit's. It has no instance, and is not asked if no unit was due. NULL = none. */
 	int (*run)(const void *options, const struct etl_run_facts *facts,
 		struct etl_finding *finding, struct etl_error *err);
 

@@ -31,6 +31,7 @@ enum value_kind {
 	VALUE_TEMPLATE,
 	VALUE_START,
 	VALUE_END,
+	VALUE_MTIME,
 	VALUE_MAP,
 	VALUE_LIST,
 };
@@ -116,6 +117,7 @@ static bool compile_string(const struct compiler *co, const struct etl_node *nod
 	instant = etl_template_instant(tpl);
 	out->kind = instant == ETL_INSTANT_START ? VALUE_START :
 		    instant == ETL_INSTANT_END	 ? VALUE_END :
+		    instant == ETL_INSTANT_MTIME ? VALUE_MTIME :
 						   VALUE_TEMPLATE;
 	out->tpl = tpl;
 	return true;
@@ -159,7 +161,7 @@ static bool compile_date(const struct compiler *co, const struct etl_node *text,
 		return true;
 	}
 	if (co->templates && text->kind == ETL_NODE_SCALAR && compile_string(co, text, out) &&
-		(out->kind == VALUE_START || out->kind == VALUE_END))
+		(out->kind == VALUE_START || out->kind == VALUE_END || out->kind == VALUE_MTIME))
 		return true;
 	return refuse(co, text, ETL_DIAG_TYPE, "such as \"2024-01-31T00:00:00Z\"",
 		"$date takes a time with its zone, or a date");
@@ -391,6 +393,8 @@ static bool append_scalar(const struct etl_value *value, const struct etl_vars *
 		return bson_append_date_time(doc, key, -1, vars->window.start.ms);
 	case VALUE_END:
 		return bson_append_date_time(doc, key, -1, vars->window.end.ms);
+	case VALUE_MTIME:
+		return vars->object && bson_append_date_time(doc, key, -1, vars->object->mtime.ms);
 	default:
 		return bson_append_null(doc, key, -1);
 	}

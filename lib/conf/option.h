@@ -93,6 +93,7 @@ struct etl_conf_env {
 	struct etl_diag *diag;
 	const char *what;		 /* "job 'airqino'", for messages */
 	const char *const *partition_names; /* NULL-terminated: names that templates may use */
+	bool objects; /* the job's units are objects: templates may use {object.name} and its like */
 	const struct etl_grid *grid;	 /* of the job's windows; NULL = it has none */
 	const char *credentials_dir;	 /* systemd's $CREDENTIALS_DIRECTORY or NULL */
 	bool outside; /* a check outside of the daemon's unit: what it hands over cannot be had */

@@ -25,7 +25,16 @@
  * ("September"): 127 / 2 * 9 is 567, but such a row of month names is nobody's path. */
 enum { INSTANT_TEXT_MAX = 512 };
 
-enum part_kind { PART_LITERAL, PART_PARTITION, PART_START, PART_END, PART_RUN_ID };
+enum part_kind {
+	PART_LITERAL,
+	PART_PARTITION,
+	PART_START,
+	PART_END,
+	PART_RUN_ID,
+	PART_OBJECT_NAME,
+	PART_OBJECT_BASENAME,
+	PART_OBJECT_MTIME,
+};
 
 /* "/s/{station}/x" is three parts: literal "/s/", variable, literal "/x". */
 struct part {
@@ -112,11 +121,32 @@ static bool refuse_format(const struct parser *ps, const char *format, const cha
 	return false;
 }
 
+static const struct {
+	const char *name;
+	enum part_kind kind;
+} object_names[] = {
+	{"object.name", PART_OBJECT_NAME},
+	{"object.basename", PART_OBJECT_BASENAME},
+	{"object.mtime", PART_OBJECT_MTIME},
+};
+
+/* Of a job whose units are objects. */
+static bool find_object(const struct etl_conf_env *env, const char *name, enum part_kind *kind)
+{
+	for (size_t i = 0; env->objects && i < sizeof object_names / sizeof *object_names; i++)
+		if (etl_streq(object_names[i].name, name)) {
+			*kind = object_names[i].kind;
+			return true;
+		}
+	return false;
+}
+
 /* A name beyond 63 bytes is no partition's; the copy exists because the text ends with
  * a format. */
 bool etl_template_knows(const char *inside, const struct etl_conf_env *env)
 {
 	size_t n = strcspn(inside, ":"), index;
+	enum part_kind kind;
 	char name[64];
 
 	if (n >= sizeof name)
@@ -124,7 +154,8 @@ bool etl_template_knows(const char *inside, const struct etl_conf_env *env)
 	memcpy(name, inside, n);
 	name[n] = '\0';
 	return etl_streq(name, "window.start") || etl_streq(name, "window.end") ||
-		etl_streq(name, "run_id") || find_partition(env, name, &index);
+		etl_streq(name, "run_id") || find_object(env, name, &kind) ||
+		find_partition(env, name, &index);
 }
 
 /* The law of printed windows: a format speaks of the clocks that the windows go by, since an API that is
@@ -148,8 +179,9 @@ static bool take_format(struct parser *ps, struct part *part, const char *format
 	struct etl_timefmt *compiled;
 	struct etl_error err = ETL_ERROR_INIT;
 
-	if (part->kind != PART_START && part->kind != PART_END)
-		return refuse(ps, NULL, "only {window.start} and {window.end} take a format");
+	if (part->kind != PART_START && part->kind != PART_END && part->kind != PART_OBJECT_MTIME)
+		return refuse(ps, NULL,
+			"only {window.start}, {window.end} and {object.mtime} take a format");
 	compiled = etl_arena_zalloc(ps->tpl->arena, sizeof *compiled);
 	if (!*format)
 		return refuse_format(ps, format, "the format is empty");
@@ -184,6 +216,8 @@ static bool take_variable(struct parser *ps, char *inside)
 		kind = PART_END;
 	else if (etl_streq(inside, "run_id"))
 		kind = PART_RUN_ID;
+	else if (find_object(ps->env, inside, &kind))
+		;
 	else if (find_partition(ps->env, inside, &index))
 		kind = PART_PARTITION;
 	else
@@ -336,6 +370,14 @@ static int put_escaped(const char *name, const char *value, enum etl_escape esca
 	return 0;
 }
 
+static const char *object_text(const struct part *part, const struct etl_vars *vars)
+{
+	if (!vars->object)
+		return NULL;
+	return part->kind == PART_OBJECT_NAME ? vars->object->name :
+						etl_object_basename(vars->object->name);
+}
+
 static int put_instant(const struct part *part, etl_wall t, enum etl_escape escape,
 	bool in_string, struct etl_buf *out, struct etl_error *err)
 {
@@ -368,6 +410,15 @@ static int put_part(const struct part *part, const struct etl_vars *vars,
 		return put_instant(part, vars->window.start, escape, in_string, out, err);
 	case PART_END:
 		return put_instant(part, vars->window.end, escape, in_string, out, err);
+	case PART_OBJECT_MTIME:
+		if (vars->object)
+			return put_instant(part, vars->object->mtime, escape, in_string, out, err);
+		value = NULL;
+		break;
+	case PART_OBJECT_NAME:
+	case PART_OBJECT_BASENAME:
+		value = object_text(part, vars);
+		break;
 	case PART_RUN_ID:
 		value = vars->run_id;
 		break;
@@ -431,5 +482,7 @@ enum etl_template_instant etl_template_instant(const struct etl_template *tpl)
 		return ETL_INSTANT_NONE;
 	if (only->kind == PART_START)
 		return ETL_INSTANT_START;
+	if (only->kind == PART_OBJECT_MTIME)
+		return ETL_INSTANT_MTIME;
 	return only->kind == PART_END ? ETL_INSTANT_END : ETL_INSTANT_NONE;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * Text with variables in braces: {station} (a partition's value), {window.start:%Y%m%d-%H%M},
- * {window.end}, {run_id}; `{{` and `}}` stand for braces. Without a format an instant is
- * written as RFC 3339 in UTC (2026-11-22T15:00:00Z), with one in the zone of the windows. Parsed and
- * checked when configuration is loaded, rendered for each request.
+ * {window.end}, {run_id}, of a job with objects {object.name}, {object.basename} and {object.mtime};
+ * `{{` and `}}` stand for braces. Without a format an instant is written as RFC 3339 in UTC
+ * (2026-11-22T15:00:00Z), with one in the zone of the windows. Parsed and checked when configuration
+ * is loaded, rendered for each request.
  */
 #ifndef ETL_CONF_TEMPLATE_H
 #define ETL_CONF_TEMPLATE_H
@@ -12,6 +13,7 @@
 #include "base/error.h"
 #include "conf/node.h"
 #include "conf/option.h"
+#include "time/object.h"
 #include "time/window.h"
 
 struct etl_template;
@@ -22,6 +24,7 @@ struct etl_vars {
 	const char *const *partition_names;  /* NULL-terminated, as in etl_conf_env */
 	const char *const *partition_values; /* same order */
 	const char *run_id;
+	const struct etl_object *object; /* the unit's; NULL = the job has windows, or none */
 };
 
 enum etl_escape {
@@ -54,7 +57,7 @@ bool etl_template_has_window(const struct etl_template *tpl);
 
 /* If the whole text is one variable of an instant ("{window.start}"), tells which:
  * documents then get a BSON date instead of text. */
-enum etl_template_instant { ETL_INSTANT_NONE, ETL_INSTANT_START, ETL_INSTANT_END };
+enum etl_template_instant { ETL_INSTANT_NONE, ETL_INSTANT_START, ETL_INSTANT_END, ETL_INSTANT_MTIME };
 enum etl_template_instant etl_template_instant(const struct etl_template *tpl);
 
 #endif

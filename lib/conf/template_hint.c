@@ -38,10 +38,11 @@ static const char *meant(const char *name)
 void etl_template_name_hint(const char *name, const struct etl_conf_env *env,
 	char out[ETL_TEMPLATE_HINT_BYTES])
 {
-	const char *words[NAMES_MAX] = {"window.start", "window.end", "run_id"};
+	const char *words[NAMES_MAX] = {"window.start", "window.end", "run_id", "object.name",
+		"object.basename", "object.mtime"};
 	const char *const *partitions = env->partition_names;
 	const char *near;
-	size_t n = 3;
+	size_t n = env->objects ? 6 : 3;
 
 	for (; partitions && *partitions && n < NAMES_MAX; partitions++)
 		words[n++] = *partitions;
@@ -50,7 +51,9 @@ void etl_template_name_hint(const char *name, const struct etl_conf_env *env,
 	near = etl_nearest(name, words, n);
 	if (!near)
 		near = meant(name);
-	if (near)
+	if (!env->objects && etl_starts_with(name, "object."))
+		snprintf(out, ETL_TEMPLATE_HINT_BYTES, "window: object makes a unit of each object");
+	else if (near)
 		snprintf(out, ETL_TEMPLATE_HINT_BYTES, "did you mean '{%.64s}'?", near);
 	else if (etl_is_name(name, 64) && !strchr(name, '.'))
 		snprintf(out, ETL_TEMPLATE_HINT_BYTES,

@@ -27,9 +27,9 @@ static const struct etl_command_arg move_args[] = {
 	DRY_RUN,
 	END,
 };
-/* WINDOW: a time in it, or "-" for the one unit of a job without windows. */
+/* WINDOW: a time in it, an object's name, or "-" for the one unit of a job without windows. */
 #define WINDOW_OF_ONE {"window", NULL, 0, "WINDOW", ETL_ARG_TEXT, ETL_ARG_REQUIRED, \
-	"a time in the window; - if the job has no windows"}
+	"a time in the window; an object's name; - if the job has no windows"}
 #define PARTITION_OF_ONE {"partition", "--partition", 0, "PARTITION", ETL_ARG_PARTITION, 0, \
 	"of this partition; a must if the job has several"}
 #define REASON_MUST {"reason", "--reason", 0, "TEXT", ETL_ARG_TEXT, ETL_ARG_REQUIRED, \

@@ -43,6 +43,7 @@ static const struct etl_command_arg why_args[] = {
 	{"what", NULL, 0, "JOB|RUN", ETL_ARG_JOB_OR_RUN, ETL_ARG_REQUIRED,
 		"a job, or a run: its id, or six characters or more of its beginning or end"},
 	{"window", "--window", 0, "TIME", ETL_ARG_TIME, 0, "the job's window that holds this time"},
+	{"object", "--object", 0, "NAME", ETL_ARG_TEXT, 0, "the job's object of this name"},
 	{"partition", "--partition", 0, "PARTITION", ETL_ARG_TEXT, 0, "of this partition"},
 	END,
 };
@@ -59,6 +60,7 @@ static const struct etl_command_arg simulate_args[] = {
 static const struct etl_command_arg run_args[] = {
 	JOB_REQUIRED,
 	{"window", "--window", 0, "START[/END]", ETL_ARG_TEXT, 0, "this window only"},
+	{"object", "--object", 0, "NAME", ETL_ARG_TEXT, 0, "objects of this name or pattern only: '*.csv'"},
 	{"from", "--from", 0, "TIME", ETL_ARG_TIME, 0, "windows from here on"},
 	{"to", "--to", 0, "TIME", ETL_ARG_TIME, 0, "windows that end by then"},
 	{"partition", "--partition", 0, "PARTITION", ETL_ARG_PARTITION, 0, "this partition only"},
@@ -84,6 +86,7 @@ static const struct etl_command_arg windows_args[] = {
 		WINDOW_STATES},
 	{"from", "--from", 0, "TIME", ETL_ARG_TIME, 0, "windows from here on"},
 	{"to", "--to", 0, "TIME", ETL_ARG_TIME, 0, "windows that end by then"},
+	{"object", "--object", 0, "NAME", ETL_ARG_TEXT, 0, "objects from this name on: the next page"},
 	{"all", "--all", 0, NULL, ETL_ARG_FLAG, 0, "closed ones too"},
 	{"stale", "--stale", 0, NULL, ETL_ARG_FLAG, 0,
 		"those that another definition made, or that are in another target"},
@@ -171,7 +174,8 @@ const struct etl_command etl_commands[] = {
 			"the result; Ctrl-C leaves the run alone.\n\n"
 			"  etlctl run airqino --wait\n"
 			"  etlctl run airqino --window 2026-07-01T10:00Z\n"
-			"  etlctl run airqino --from 2026-07-01 --to 2026-07-08 --wait\n",
+			"  etlctl run airqino --from 2026-07-01 --to 2026-07-08 --wait\n"
+			"  etlctl run exports --object '/srv/export/2026-07-*.csv'\n",
 		.access = ETL_ACCESS_OPERATE,
 		.method = "Run",
 		.reply =
@@ -211,7 +215,8 @@ const struct etl_command etl_commands[] = {
 			"Without --all and --state only windows that want attention are listed:\n"
 			"missing, failed, held, or closed and dirty. Stale ones are closed and want\n"
 			"nothing: the job has changed since it loaded them (etlctl restate). Of windows\n"
-			"in a zone FROM is the local date; START and END are UTC.\n\n"
+			"in a zone FROM is the local date; START and END are UTC. A job with window:\n"
+			"object has a line for each object.\n\n"
 			"  etlctl windows airqino\n"
 			"  etlctl windows airqino --state failed --from 2026-07-01\n"
 			"  etlctl windows airqino --stale\n",
@@ -232,7 +237,8 @@ const struct etl_command etl_commands[] = {
 			"refused. Nothing of it goes into the target; no run asks for it any more, and\n"
 			"the watermark passes it. The job must not be running. 'etlctl watermark undo'\n"
 			"takes it back.\n\n"
-			"  etlctl windows accept airqino 2026-07-01T10:00Z --reason 'sensor sent noise'\n",
+			"  etlctl windows accept airqino 2026-07-01T10:00Z --reason 'sensor sent noise'\n"
+			"  etlctl windows accept exports /srv/export/x.csv --reason 'cut by its writer'\n",
 		.access = ETL_ACCESS_OPERATE,
 		.method = "WindowsAccept",
 		.reply = DECISION_REPLY,
@@ -536,7 +542,8 @@ const struct etl_command etl_commands[] = {
 			"due, and what blocks it.\n\n"
 			"  etlctl why airqino\n"
 			"  etlctl why 4f1c2a9b3d5e\n"
-			"  etlctl why airqino --window 2026-07-01T10:00Z --partition station=283164601\n",
+			"  etlctl why airqino --window 2026-07-01T10:00Z --partition station=283164601\n"
+			"  etlctl why exports --object /srv/export/x.csv\n",
 		.access = ETL_ACCESS_READ,
 		.method = "Why",
 		.reply = "(" HEAD ", subject: string, job: string, run_id: ?string, state: string, "

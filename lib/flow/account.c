@@ -192,7 +192,7 @@ void etl_account_before(const struct etl_strand_work *work, const struct etl_win
 	const struct etl_counts *had = &work->walk.before;
 	uint64_t inserted, updated;
 
-	if (work->walk.partial_of.ms != window->due->window.start.ms)
+	if (work->walk.partial_of != window->due)
 		return;
 	inserted = had->inserted < now->unchanged ? had->inserted : now->unchanged;
 	updated = had->updated < now->unchanged - inserted ? had->updated : now->unchanged - inserted;
@@ -205,7 +205,7 @@ void etl_account_before(const struct etl_strand_work *work, const struct etl_win
 static void add_partial(struct etl_strand_work *work, struct etl_window_work *window)
 {
 	etl_account_before(work, window, &window->counts);
-	if (work->walk.partial_of.ms == window->due->window.start.ms)
+	if (work->walk.partial_of == window->due)
 		work->walk.partial = work->walk.before = (struct etl_counts){0};
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/hash.h"
+#include "base/str.h"
 #include "flow/strand.h"
 #include "run/policy.h"
 
@@ -37,6 +38,8 @@ static void mark_failed(struct etl_strand *strand, const struct etl_error *err)
 
 		strand->part.windows_left_open += !etl_window_is_closed(due->had.state);
 		entries[i].window = due->window;
+		if (due->object)
+			entries[i].object = *due->object;
 		if (etl_span_is_refused(err))
 			entries[i].counts = work->span.windows[i].counts;
 		entries[i].state = ETL_WINDOW_FAILED;
@@ -75,6 +78,14 @@ static bool split(struct etl_strand_work *work, const struct etl_error *err)
 	return true;
 }
 
+/* What a source says of one object (it changed, it may not be read) keeps no other one open, and to ask
+ * for it again within the same run would only make the others wait. */
+static bool is_of_object(const struct etl_strand *strand, const struct etl_error *err)
+{
+	return strand->run->job->window.object && strand->work->span.windows &&
+		etl_starts_with(err->code, "object.");
+}
+
 /* `left` is what remains of the run's time: a wait that would end behind it is not begun. The
  * random number comes from run and attempt, so that a simulation that is repeated waits as long. */
 static enum etl_verdict decide(struct etl_strand *strand, const struct etl_error *err,
@@ -94,7 +105,7 @@ static enum etl_verdict decide(struct etl_strand *strand, const struct etl_error
 			(uint64_t)strand->work->walk.attempt),
 	};
 
-	return etl_policy_decide(&in, delay);
+	return is_of_object(strand, err) ? ETL_VERDICT_NEXT_SPAN : etl_policy_decide(&in, delay);
 }
 
 /* Not marked are windows of a run that was cancelled, since nothing is wrong with them, and of one
@@ -149,6 +160,11 @@ static void settle_attempt(struct etl_strand *strand, const struct etl_error *er
 	etl_span_cut_front(strand, in);
 }
 
+static unsigned failed_max(const struct etl_strand *strand)
+{
+	return strand->run->job->window.object ? ETL_FAILED_OBJECTS_MAX : ETL_FAILED_SPANS_MAX;
+}
+
 /* What the run does not try any more is told: what has failed is not all that is due. */
 static void tell_left(struct etl_strand *strand)
 {
@@ -159,8 +175,8 @@ static void tell_left(struct etl_strand *strand)
 		left += work->plan.spans[i].n;
 	if (left || work->plan.due.more)
 		etl_error_prefix(&strand->part.error,
-			"%d requests failed, %zu%s due windows were left for the next run; the first",
-			ETL_FAILED_SPANS_MAX, left, work->plan.due.more ? " and more" : "");
+			"%u requests failed, %zu%s due windows were left for the next run; the first",
+			failed_max(strand), left, work->plan.due.more ? " and more" : "");
 }
 
 /* A bound of spans, so that a source which refuses every hour of ten years is not asked for each of
@@ -169,7 +185,7 @@ static struct etl_go give_up_span(struct etl_strand *strand, const struct etl_er
 {
 	remember(strand, err);
 	mark_failed(strand, err);
-	if (++strand->work->walk.failed_spans < ETL_FAILED_SPANS_MAX)
+	if (++strand->work->walk.failed_spans < failed_max(strand))
 		return etl_span_skip(strand);
 	tell_left(strand);
 	return etl_go(ETL_AT_END);
@@ -193,6 +209,19 @@ static struct etl_go retry(struct etl_strand *strand, etl_dur delay, bool in_spa
 	strand->part.wait = delay;
 	strand->work->walk.attempt++;
 	return etl_go_when(ETL_NEED_TIMER, in_span ? ETL_AT_OPEN : ETL_AT_PLAN);
+}
+
+/* A run reads many objects: whatever is said of one says which. */
+static void name_object(const struct etl_strand *strand, struct etl_error *err)
+{
+	const struct etl_object *object = strand->work->span.vars.object;
+	char shown[160];
+
+	if (!strand->work->span.windows || !object || err->kind == ETL_CANCELLED ||
+		etl_starts_with(err->code, "object."))
+		return;
+	etl_object_show(object->name, shown, sizeof shown);
+	etl_error_prefix(err, "%s", shown);
 }
 
 /* What the records were is forgotten by the caller, after this has decided with them. */
@@ -225,7 +254,10 @@ static struct etl_go follow(struct etl_strand *strand, const struct etl_error *e
 /* Before the wait, which may be long: records of an attempt that is lost would only hold memory. */
 struct etl_go etl_strand_failed(struct etl_strand *strand, struct etl_error *err)
 {
-	struct etl_go go = follow(strand, err);
+	struct etl_go go;
+
+	name_object(strand, err);
+	go = follow(strand, err);
 
 	if (go.to == ETL_AT_OPEN)
 		etl_span_forget_records(strand);

@@ -54,12 +54,16 @@ static int read_entry(const struct etl_strand *strand, const struct etl_due_wind
 	struct etl_ledger_entry *out, struct etl_error *err)
 {
 	const struct etl_state_ops *ops = strand->run->env->state->ops;
+	const struct etl_partition *partition = strand->part.partition;
 	struct etl_window range = {{due->window.start.ms - (strand->run->job->window.none ? 1 : 0)},
 		{due->window.start.ms + 1}};
 
 	*out = (struct etl_ledger_entry){0};
-	return ops->ledger_scan(strand->run->env->state, strand->run->job->name,
-		strand->part.partition->name, &range, ETL_LEDGER_BEGUN, keep, out, err);
+	if (due->object) /* it is held: the first entry that is not before its name is its own */
+		return ops->ledger_objects(strand->run->env->state, strand->run->job->name,
+			       partition->name, due->object->name, 1, keep, out, err) < 0 ? -1 : 0;
+	return ops->ledger_scan(strand->run->env->state, strand->run->job->name, partition->name, &range,
+		ETL_LEDGER_BEGUN, keep, out, err);
 }
 
 /* What was released then and holds it now as well. */

@@ -49,6 +49,7 @@ int etl_rejects_store(struct etl_strand *strand, const struct etl_batch *batch,
 		.partition = strand->part.partition->name,
 		.run_id = run->run_id,
 		.at = etl_now(run->env->clock),
+		.object = strand->work->span.vars.object ? strand->work->span.vars.object->name : NULL,
 	};
 
 	if (!batch->n_rejects)
@@ -297,16 +298,18 @@ int etl_slice_doubt(struct etl_strand *strand, struct etl_error *err)
 	struct etl_strand_work *work = strand->work;
 	struct etl_state *state = strand->run->env->state;
 	struct etl_due_window **due = etl_calloc(work->walk.span.n, sizeof *due);
-	struct etl_window *windows = etl_calloc(work->walk.span.n, sizeof *windows);
+	struct etl_unit_key *units = etl_calloc(work->walk.span.n, sizeof *units);
 	size_t n = written_windows(work, due);
 	int rc = 0;
 
-	for (size_t i = 0; i < n; i++)
-		windows[i] = due[i]->window;
+	for (size_t i = 0; i < n; i++) {
+		units[i].window = due[i]->window;
+		units[i].object = due[i]->object ? due[i]->object->name : NULL;
+	}
 	if (n)
 		rc = state->ops->ledger_doubt(state, strand->run->job->name,
-			strand->part.partition->name, strand->run->run_id, windows, n, err);
-	free(windows);
+			strand->part.partition->name, strand->run->run_id, units, n, err);
+	free(units);
 	free(due);
 	return rc;
 }
@@ -375,6 +378,8 @@ void etl_slice_entry(const struct etl_strand *strand, const struct etl_window_wo
 		.fetched = strand->work->span.fetched,
 		.updated = etl_now(strand->run->env->clock),
 	};
+	if (window->due->object)
+		out->object = *window->due->object;
 	etl_counts_add(&out->counts, &window->written);
 	if (whole)
 		etl_account_before(strand->work, window, &out->counts);

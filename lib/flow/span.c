@@ -85,6 +85,7 @@ void etl_strand_fini(struct etl_strand *strand)
 		return;
 	etl_span_reset(strand);
 	etl_plan_reset(strand->work);
+	free(strand->work->plan.due.after);
 	free(ETL_TAKE(strand->work));
 }
 
@@ -111,24 +112,41 @@ struct etl_strand_work *etl_strand_work_new(void)
 	return work;
 }
 
+struct etl_vars etl_span_vars(const struct etl_strand *strand)
+{
+	return (struct etl_vars){
+		.partition_names = strand->run->job->partition_names,
+		.partition_values = strand->part.partition->values,
+		.run_id = strand->run->run_id,
+	};
+}
+
+struct etl_source_env etl_span_source_env(const struct etl_strand *strand, const struct etl_vars *vars,
+	struct etl_decode *decode)
+{
+	const struct etl_run_env *env = strand->run->env;
+
+	return (struct etl_source_env){
+		.vars = vars,
+		.decode = decode,
+		.mongo = env->mongo,
+		.database = env->database,
+		.job = strand->run->job->name,
+		.now = etl_now(env->clock),
+		.shared = strand->run->job->source_shared,
+		.memory_max = env->memory_max,
+	};
+}
+
 /* What a source keeps from run to run (a token) is in `shared`. */
 static int open_source(struct etl_strand *strand, struct etl_error *err)
 {
 	struct etl_strand_work *work = strand->work;
 	const struct etl_job *job = strand->run->job;
-	size_t memory_max = strand->run->env->memory_max;
 
-	if (etl_decode_new(job->decode, memory_max, &work->span.decode, err) < 0)
+	if (etl_decode_new(job->decode, strand->run->env->memory_max, &work->span.decode, err) < 0)
 		return -1;
-	work->span.source_env = (struct etl_source_env){
-		.vars = &work->span.vars,
-		.decode = work->span.decode,
-		.mongo = strand->run->env->mongo,
-		.database = strand->run->env->database,
-		.job = job->name,
-		.shared = job->source_shared,
-		.memory_max = memory_max,
-	};
+	work->span.source_env = etl_span_source_env(strand, &work->span.vars, work->span.decode);
 	work->span.source = etl_calloc(1, job->source->size);
 	return job->source->open(work->span.source, job->source_options, &work->span.source_env, err);
 }
@@ -149,12 +167,9 @@ static void begin_span(struct etl_strand *strand)
 
 	etl_span_reset(strand);
 	work->walk.before = work->walk.partial;
-	span->vars = (struct etl_vars){
-		.window = asked_window(strand),
-		.partition_names = strand->run->job->partition_names,
-		.partition_values = strand->part.partition->values,
-		.run_id = strand->run->run_id,
-	};
+	span->vars = etl_span_vars(strand);
+	span->vars.window = asked_window(strand);
+	span->vars.object = work->plan.due.windows[work->walk.span.from].object;
 	span->fetched = etl_now(strand->run->env->clock);
 	span->batch = etl_batch_new();
 	span->n_windows = work->walk.span.n;

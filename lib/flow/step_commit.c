@@ -135,7 +135,7 @@ static void mark_dependants(const struct etl_strand *strand, const struct etl_wi
 {
 	const struct etl_job *job = strand->run->job;
 
-	for (size_t k = 0; k < job->n_dependants; k++) {
+	for (size_t k = 0; k < job->n_dependants && !job->window.none; k++) {
 		const struct etl_job *dep = job->dependants[k];
 		const struct etl_partition *same = etl_job_partition(dep, strand->part.partition->name);
 
@@ -298,9 +298,9 @@ static void keep_partial(struct etl_strand *strand, struct etl_window_work *wind
 	size_t from = window == &work->span.windows[work->slice.window_at] ? work->slice.record_at : 0;
 
 	keep_keys(strand, work->slice.record_to - from);
-	if (work->walk.partial_of.ms != window->due->window.start.ms)
+	if (work->walk.partial_of != window->due)
 		work->walk.partial = work->walk.before = (struct etl_counts){0};
-	work->walk.partial_of = window->due->window.start;
+	work->walk.partial_of = window->due;
 	work->walk.partial.out += window->written.inserted + window->written.updated;
 	work->walk.partial.inserted += window->written.inserted;
 	work->walk.partial.updated += window->written.updated;
@@ -343,7 +343,9 @@ static void count(struct etl_strand *strand, const struct etl_commit *commit)
 		if (entry->state == ETL_WINDOW_FAILED && strand->part.error.kind == ETL_OK) {
 			strand->part.failed_at = ETL_STEP_CHECK; /* its verdict is only written here */
 			etl_error_set(&strand->part.error, ETL_DATA,
-				window->code ? window->code : "check.failed", "%s", entry->reason);
+				window->code ? window->code : "check.failed", "%s%s%s",
+				entry->object.name ? entry->object.name : "",
+				entry->object.name ? ": " : "", entry->reason);
 		}
 	}
 	etl_loads_count(strand, unchanged);
@@ -455,6 +457,21 @@ static struct etl_go discard(struct etl_strand *strand, struct etl_error *err)
 	return after_commit(strand);
 }
 
+/* Objects have no order of time: their mark says when all that there was had been closed, by a run for all
+ * of it (`after` asks whether it ever was, no planning goes by it). */
+static bool all_objects_are_in(const struct etl_strand *strand)
+{
+	const struct etl_due_list *due = &strand->work->plan.due;
+	const struct etl_part *part = &strand->part;
+
+	if (due->more || part->windows.failed || part->windows.held || etl_run_is_asked(strand->run))
+		return false;
+	for (size_t i = 0; i < due->n; i++)
+		if (!due->windows[i].done)
+			return false;
+	return true;
+}
+
 /* Up to where all is closed with this slice in. A backfill leaves the live watermark alone: the
  * next live run sees what it closed. */
 static etl_wall watermark_with(const struct etl_strand *strand)
@@ -462,6 +479,8 @@ static etl_wall watermark_with(const struct etl_strand *strand)
 	const struct etl_plan_work *plan = &strand->work->plan;
 	const struct etl_run *run = strand->run;
 
+	if (run->job->window.object)
+		return all_objects_are_in(strand) ? run->planned : plan->watermark.processed;
 	if (run->job->window.none && plan->due.windows[0].done)
 		return run->planned;
 	if (run->trigger.kind == ETL_TRIGGER_BACKFILL)

@@ -70,6 +70,16 @@ static int take_head(struct etl_strand *strand, const struct etl_mail *mail,
 	return end_payload(strand, ETL_INPUT_NEXT_PAGE, err);
 }
 
+static void count_pages(struct etl_strand *strand)
+{
+	const struct etl_source_type *type = strand->run->job->source;
+	struct etl_span_work *span = &strand->work->span;
+	uint64_t now = type->pages ? type->pages(span->source) : 0;
+
+	strand->part.pages += now - span->pages;
+	span->pages = now;
+}
+
 /* Only here an input ends for certain: next() says whether there is another page. A connection that
  * breaks gives ERROR and no END. */
 static int take_end(struct etl_strand *strand, struct etl_error *err)
@@ -79,6 +89,7 @@ static int take_end(struct etl_strand *strand, struct etl_error *err)
 	int more = strand->run->job->source->next(work->span.source, etl_now(strand->run->env->clock),
 		work->span.batch, &next, err);
 
+	count_pages(strand);
 	if (more == 1) {
 		take_request(strand, &next);
 		return end_payload(strand, ETL_INPUT_NEXT_PAGE, err);

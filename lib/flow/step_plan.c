@@ -160,6 +160,8 @@ static int read_state(struct etl_strand *strand, struct etl_error *err)
 	strand->part.watermark = work->plan.watermark.processed;
 	etl_job_target(job, run->env->database, work->plan.target);
 	etl_strand_keep_targets(strand);
+	if (job->window.object)
+		return 0;
 	range = etl_window_scan_range(&job->window, &work->plan.watermark, run->planned);
 	if (etl_run_is_asked(run) && run->trigger.asked.start.ms < range.start.ms)
 		range.start = run->trigger.asked.start;
@@ -187,9 +189,12 @@ static int list_due(struct etl_strand *strand, struct etl_error *err)
 	bool is_asked = etl_run_is_asked(run);
 	bool is_backfill = run->trigger.kind == ETL_TRIGGER_BACKFILL;
 
-	etl_window_plan(&job->window, &plan->watermark, run->planned, plan->ledger.entries,
-		plan->ledger.n, is_asked ? &asked : NULL, &plan->due);
-	if (is_asked && plan->due.more)
+	if (job->window.object && etl_plan_objects(strand, err) < 0)
+		return -1;
+	if (!job->window.object)
+		etl_window_plan(&job->window, &plan->watermark, run->planned, plan->ledger.entries,
+			plan->ledger.n, is_asked ? &asked : NULL, &plan->due);
+	if (is_asked && plan->due.more && !job->window.object)
 		return etl_error_set(err, ETL_PERMANENT, "run.too_many",
 			"more than %d windows were asked for at once; ask for them in parts",
 			ETL_DUE_MAX);

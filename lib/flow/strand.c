@@ -11,11 +11,13 @@
 void etl_plan_reset(struct etl_strand_work *work)
 {
 	etl_wall from = work->plan.due.from;
+	char *after = ETL_TAKE(work->plan.due.after);
 
+	work->walk.partial_of = NULL;
 	free(work->plan.ledger.entries);
 	free(work->plan.spans);
 	etl_due_list_fini(&work->plan.due);
-	work->plan = (struct etl_plan_work){.due = {.from = from}};
+	work->plan = (struct etl_plan_work){.due = {.from = from, .after = after}};
 }
 
 /* A source has `read` or the functions for transfers, never both. */

@@ -16,6 +16,7 @@
 #define ETL_SLICE_SECONDS 120		   /* how long one slice is tried again */
 #define ETL_FUTURE_TOLERANCE ETL_MINUTES(10) /* a record dated later is a reject */
 #define ETL_FAILED_SPANS_MAX 16		   /* of one run; then the strand stops */
+#define ETL_FAILED_OBJECTS_MAX 1000	   /* the same of objects, which have little to do with each other */
 
 /* Where a strand's walk is: a step of job/steps.h, or a place between steps. */
 enum etl_place {
@@ -149,6 +150,7 @@ struct etl_span_work {
 	void *source;
 	struct etl_decode *decode; /* that makes its records */
 	struct etl_decode_shaped shaped; /* by it, as far as it is counted */
+	uint64_t pages; /* of the source, the same */
 	struct etl_source_env source_env; /* lent to the source until its close */
 	void **transforms, **checks;
 	struct etl_told {
@@ -208,7 +210,7 @@ struct etl_walk_work {
 	/* Rows of slices that are in, of the one window that has not ended: a retry finds them
 	 * unchanged, but this run wrote them. */
 	struct etl_counts partial, before; /* of this attempt too; of those before it */
-	etl_wall partial_of;
+	const struct etl_due_window *partial_of; /* compared, never looked into */
 	etl_mono fetch_began; /* when the request went out, for the step's time */
 	etl_dur read;	      /* of the visit: what a blocking source took */
 };
@@ -223,7 +225,7 @@ struct etl_strand_work {
 };
 
 /* Each frees what its life holds and zeroes it. */
-void etl_plan_reset(struct etl_strand_work *work); /* strand.c; where it reads from stays: due.from */
+void etl_plan_reset(struct etl_strand_work *work); /* strand.c; due.from and due.after stay */
 void etl_slice_reset(struct etl_strand *strand);   /* slice.c */
 void etl_span_reset(struct etl_strand *strand);	   /* span.c; with its slice, request and mail */
 
@@ -259,6 +261,11 @@ int etl_step_charge(struct etl_strand *strand, enum etl_step_id id, etl_dur took
 struct etl_go etl_go_on_reading(struct etl_strand *strand);
 
 /* span.c */
+/* Values of partition and run; no window, no object. */
+struct etl_vars etl_span_vars(const struct etl_strand *strand);
+/* For an instance of the job's source; `decode` NULL: it only lists. All is lent. */
+struct etl_source_env etl_span_source_env(const struct etl_strand *strand, const struct etl_vars *vars,
+	struct etl_decode *decode);
 struct etl_strand_work *etl_strand_work_new(void); /* stands at PLAN; etl_strand_fini frees it */
 /* The next span of the plan: OPEN, or PLAN if it was cut, or END when none is left. */
 struct etl_go etl_span_next(struct etl_strand *strand);
@@ -278,6 +285,9 @@ struct etl_go etl_step_transform(struct etl_strand *strand, struct etl_error *er
 struct etl_go etl_step_check(struct etl_strand *strand, struct etl_error *err);
 struct etl_go etl_step_load(struct etl_strand *strand, struct etl_error *err);
 struct etl_go etl_step_commit(struct etl_strand *strand, struct etl_error *err);
+
+/* plan_objects.c: lists the job's objects, and fills the due list with those that are due. */
+int etl_plan_objects(struct etl_strand *strand, struct etl_error *err);
 
 /* holes.c: when the run is to look for windows that the ledger has lost: 1 = there are some, and
  * `range` reaches back to its begin; 0; -1. */

@@ -93,7 +93,9 @@ bool etl_strand_note_targets(const struct etl_strand *strand, const struct etl_c
 		if (!etl_window_is_closed(entry->state) ||
 			stays_where_it_is(&work->span.windows[work->slice.window_at + i], entry))
 			continue;
-		etl_targets_note_by(out, &by, entry->window);
+		/* Objects lie on no line that could be cut into ranges: they have one place for all. */
+		etl_targets_note_by(out, &by,
+			entry->object.name ? (struct etl_window){{0}, {0}} : entry->window);
 		any = true;
 	}
 	if (any && by.definition && etl_run_wants_stale(strand->run))
@@ -106,8 +108,10 @@ bool etl_strand_note_targets(const struct etl_strand *strand, const struct etl_c
 bool etl_strand_is_elsewhere(const struct etl_strand *strand, const struct etl_ledger_brief *had)
 {
 	const struct etl_plan_work *plan = &strand->work->plan;
-	const struct etl_maker *maker = etl_targets_maker(&plan->watermark.targets, had->window.start,
-		had->definition);
+	/* An object's is that of all: see above. */
+	etl_wall start = strand->run->job->window.none ? (etl_wall){0} : had->window.start;
+	const struct etl_maker *maker =
+		etl_targets_maker(&plan->watermark.targets, start, had->definition);
 
 	if (!maker)
 		return had->definition && had->definition != strand->part.partition->definition;

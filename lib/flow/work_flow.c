@@ -154,7 +154,9 @@ static int flow_begin(struct etl_run *run, struct etl_error *err)
 	struct etl_flow *flow = ETL_NEW(struct etl_flow);
 
 	run->work = flow;
-	if (prepare_targets(run, err) < 0 || etl_tables_load(run, &flow->tables, err) < 0 ||
+	if (prepare_targets(run, err) < 0 || etl_tables_load(run, &flow->tables, err) < 0)
+		return -1;
+	if (!run->job->window.object && /* their plan reads the ledger by name */
 		etl_open_list_read(&flow->open, run->env->state, run->job->name, err) < 0)
 		return -1;
 	make_strands(run, flow);

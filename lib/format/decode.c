@@ -40,6 +40,7 @@ struct etl_decode {
 	struct etl_charset *charset;	      /* NULL = the payload is UTF-8 */
 	struct etl_buf converted;
 	uint64_t records; /* of this payload */
+	uint64_t before;  /* of the pages before it */
 	etl_wall last;	  /* event time of the newest of them so far */
 };
 
@@ -135,6 +136,8 @@ const struct etl_decode_spec *etl_decode_spec_of(const struct etl_decode *d)
 void etl_decode_set_watch(struct etl_decode *d, const struct etl_decode_watch *watch)
 {
 	d->watch = watch;
+	if (watch->sought)
+		d->spec->format->seek(d->format, watch->sought, watch->found, watch->ctx);
 }
 
 /* Bytes that are no text have no charset, whatever their Content-Type says. */
@@ -151,7 +154,7 @@ static void empty(struct shape_queue *queue)
 
 /* The configured charset goes before that of the payload: services often name a wrong
  * one, and the one who configures has looked. */
-int etl_decode_begin(struct etl_decode *d, const char *charset, struct etl_error *err)
+static int begin_payload(struct etl_decode *d, const char *charset, struct etl_error *err)
 {
 	const char *configured = d->spec->charset;
 
@@ -165,9 +168,21 @@ int etl_decode_begin(struct etl_decode *d, const char *charset, struct etl_error
 	d->finishes = false;
 	d->flushed = 0;
 	d->records = 0;
-	d->last.ms = ETL_NO_TIME;
 	return etl_charset_begin(
 		&d->charset, !is_text(d) ? NULL : configured ? configured : charset, err);
+}
+
+int etl_decode_begin(struct etl_decode *d, const char *charset, struct etl_error *err)
+{
+	d->before = 0;
+	d->last.ms = ETL_NO_TIME;
+	return begin_payload(d, charset, err);
+}
+
+int etl_decode_continue(struct etl_decode *d, const char *charset, struct etl_error *err)
+{
+	d->before += d->records;
+	return begin_payload(d, charset, err);
 }
 
 /* ---- from documents to records ---- */
@@ -328,12 +343,6 @@ int etl_decode_finish(struct etl_decode *d, struct etl_batch *out, struct etl_er
 	return etl_decode_more(d, out, err);
 }
 
-static void note_came(struct etl_decode *d, size_t n)
-{
-	d->records += n;
-	d->came += n;
-}
-
 /* A source's own documents lie in its batch, which goes on before they are all used up. */
 int etl_decode_documents(struct etl_decode *d, struct etl_batch *out, size_t from,
 	struct etl_error *err)
@@ -356,6 +365,24 @@ int etl_decode_documents(struct etl_decode *d, struct etl_batch *out, size_t fro
 
 /* ---- from bytes to documents ---- */
 
+/* What the format gave of this piece. A format counts each payload from 0: behind the first page the
+ * numbers go on, since two rejects of one number would be one dead letter.
+ * Example: the first page had 100 records, so the second one's begin with 100. */
+static void take_given(struct etl_decode *d, struct etl_batch *given, size_t from, size_t from_rejects)
+{
+	/* Rejects count: a payload of ten records, all refused, was not empty. */
+	size_t n = given->n - from + given->n_rejects - from_rejects;
+
+	d->records += n;
+	d->came += n;
+	for (size_t i = from; d->before && i < given->n; i++)
+		given->records[i].position += d->before;
+	for (size_t i = from_rejects; d->before && i < given->n_rejects; i++)
+		given->rejects[i].position += d->before;
+	if (d->watch && d->watch->given)
+		d->watch->given(d->watch->ctx, given, from, from_rejects);
+}
+
 static int decode_text(struct etl_decode *d, const char *text, size_t len, struct etl_batch *out,
 	struct etl_error *err)
 {
@@ -369,8 +396,7 @@ static int decode_text(struct etl_decode *d, const char *text, size_t len, struc
 	if (rc <= 0)
 		return rc;
 	rc = d->spec->format->decode(d->format, text, len, given, err);
-	/* Rejects count: a payload of ten records, all refused, was not empty. */
-	note_came(d, given->n - first + given->n_rejects - n_rejects);
+	take_given(d, given, first, n_rejects);
 	/* What came before the break is judged as well: an error object says more than its cut
 	 * end. */
 	return to_records(d, out, from, first, err) < 0 ? -1 : rc;
@@ -421,7 +447,7 @@ int etl_decode_end(struct etl_decode *d, struct etl_batch *out, struct etl_error
 	/* The proof that the payload was whole is the format's alone. */
 	if (d->format && d->spec->format->end(d->format, given, err) < 0)
 		return -1;
-	note_came(d, given->n - first + given->n_rejects - n_rejects);
+	take_given(d, given, first, n_rejects);
 	return to_records(d, out, from, first, err);
 }
 

@@ -64,6 +64,12 @@ struct etl_decode_watch {
 	etl_note_fn note;
 	/* A lone object where a list of records is due: 0, or -1 if it is no record. */
 	int (*lone)(void *ctx, const struct etl_record *record, struct etl_error *err);
+	/* Records from `from` and rejects from `from_rejects` on are as the format gave them. */
+	void (*given)(void *ctx, const struct etl_batch *batch, size_t from, size_t from_rejects);
+	/* The value at `sought`, a JSON Pointer that leads outside of the records: only of a format
+	 * with `seek`. NULL = nothing is sought. */
+	const char *sought;
+	etl_found_fn found;
 };
 
 struct etl_decode;
@@ -81,6 +87,10 @@ void etl_decode_set_watch(struct etl_decode *decode, const struct etl_decode_wat
 /* Another payload, or another span of documents, begins. `charset`: what the payload says of itself,
  * NULL = nothing; the configured one goes before it. -1 for one that is not known. */
 int etl_decode_begin(struct etl_decode *decode, const char *charset, struct etl_error *err);
+
+/* The same for the next page of what the last payload began: numbers of records and the order of event
+ * times go on. */
+int etl_decode_continue(struct etl_decode *decode, const char *charset, struct etl_error *err);
 
 /* A piece of the payload, of any size; its records with their event time, and rejects, go to `out`. -1
  * (ETL_DATA, ETL_LIMIT) when the payload as a whole is broken. What stages of reshape make of it comes as

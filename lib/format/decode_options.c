@@ -279,13 +279,14 @@ static void load_expect(struct etl_layout *layout, const struct etl_node *node,
 
 /* With a wrong charset every payload would fail, in the night, with the words of iconv. */
 static void load_layout(struct etl_layout *layout, const struct beside *o, const struct etl_node *node,
-	const struct etl_conf_env *env)
+	bool takes_attach, const struct etl_conf_env *env)
 {
 	bool records_ok = check_pointer(o->records, etl_node_get(node, "records"), env);
 
 	layout->records = o->records;
 	layout->null_is_empty = o->null_records == NULL_EMPTY;
-	load_attach(layout, &o->attach, records_ok, env);
+	/* Of a format that takes none it is told that it is no key, and nothing more. */
+	load_attach(layout, &o->attach, records_ok && takes_attach, env);
 	load_expect(layout, o->expect, env);
 	if (o->charset && !etl_charset_is_known(o->charset))
 		etl_diag_add(env->diag, &etl_node_get(node, "charset")->mark, ETL_DIAG_RANGE,
@@ -309,13 +310,14 @@ static void refuse_useless(const struct etl_decode_spec *spec, const struct etl_
 		const struct etl_node *node = etl_node_get(beside, rules[i].key);
 
 		if (node && documents)
-			etl_diag_add(env->diag, &node->mark, ETL_DIAG_CONFLICT, NULL, NULL,
+			etl_diag_add(env->diag, &node->mark, ETL_DIAG_CONFLICT, "leave it out",
+				"man etld.yaml, EXTRACT",
 				"'%s' is no key of a source that gives documents, in %s", rules[i].key,
 				env->what);
 		else if (node && spec->format && (spec->format->takes & rules[i].needs) != rules[i].needs)
-			etl_diag_add(env->diag, &node->mark, ETL_DIAG_CONFLICT, NULL, NULL,
-				"'%s' is no key of format '%s' in %s", rules[i].key, spec->format->name,
-				env->what);
+			etl_diag_add(env->diag, &node->mark, ETL_DIAG_CONFLICT, "leave it out",
+				"man etld.yaml, Formats", "'%s' is no key of format '%s' in %s",
+				rules[i].key, spec->format->name, env->what);
 	}
 }
 
@@ -363,7 +365,8 @@ const struct etl_decode_spec *etl_decode_load(const struct etl_node *node, bool 
 		return spec;
 	if (!documents) {
 		load_format(spec, o.format, env);
-		load_layout(&spec->layout, &o, node, env);
+		load_layout(&spec->layout, &o, node,
+			spec->format && spec->format->takes & ETL_FORMAT_ATTACH, env);
 		spec->charset = o.charset;
 	}
 	refuse_useless(spec, node, documents, env);

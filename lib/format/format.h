@@ -55,6 +55,10 @@ struct etl_format_type {
 	int (*open)(void *self, const void *options, const struct etl_format_env *env,
 		struct etl_error *err);
 
+	/* `fn` is told of the value at `pointer`, outside of the records, in each payload that has it.
+	 * Once, before the first payload; `pointer` is lent. NULL = it has no such places. */
+	void (*seek)(void *self, const char *pointer, etl_found_fn fn, void *ctx);
+
 	/* The first byte of a payload comes next; what is left of another is forgotten. */
 	void (*begin)(void *self);
 	/* Takes `len` bytes; adds finished records (time = ETL_NO_TIME) and rejects to `out`, which

@@ -139,7 +139,8 @@ static void check_csv(void *opts, const struct etl_node *node, const struct etl_
 		mind(node, "header", env, "such as names: [station, time, value]",
 			"without a header 'names' has to name the columns");
 	if (o->header == HEADER_NONE && o->required.n)
-		mind(node, "required", env, NULL, "'required' is about a header, and there is none");
+		mind(node, "required", env, "leave it out: 'names' says what columns there are",
+			"'required' is about a header, and there is none");
 	if (o->names.n > COLUMNS_MAX)
 		mind(node, "names", env, NULL, "'names' has more columns than a row may have, 4096,");
 	if (double_name)
@@ -147,6 +148,10 @@ static void check_csv(void *opts, const struct etl_node *node, const struct etl_
 	if (comment_of(o) < 0)
 		mind(node, "comment", env, "such as '#'",
 			"'comment' is one ASCII character that is no line break");
+	else if (comment_of(o) && comment_of(o) == delimiter_of(o))
+		mind(node, "comment", env, NULL, "'comment' and 'delimiter' are the same character");
+	else if (comment_of(o) && comment_of(o) == quote_of(o))
+		mind(node, "comment", env, NULL, "'comment' and 'quote' are the same character");
 }
 
 static bool may_be_empty(const void *opts)
@@ -423,8 +428,9 @@ static bool is_bad_row(struct csv *c, const struct etl_csv_row *row, char *why, 
 			(unsigned long long)row->line);
 	else if (c->n_fields > c->n_names ||
 		(c->n_fields < c->n_names && c->options->short_rows == SHORT_REJECT))
-		snprintf(why, size, "line %llu has %zu fields, and there are %zu columns",
-			(unsigned long long)row->line, c->n_fields, c->n_names);
+		snprintf(why, size, "line %llu has %zu field%s, and there %s %zu column%s",
+			(unsigned long long)row->line, c->n_fields, c->n_fields == 1 ? "" : "s",
+			c->n_names == 1 ? "is" : "are", c->n_names, c->n_names == 1 ? "" : "s");
 	else
 		return false;
 	return true;

@@ -30,6 +30,11 @@ static int open_json(void *self, const void *opts, const struct etl_format_env *
 	return 0;
 }
 
+static void seek(void *self, const char *pointer, etl_found_fn fn, void *ctx)
+{
+	etl_json_decoder_seek(((struct json *)self)->decoder, pointer, fn, ctx);
+}
+
 static void begin(void *self)
 {
 	etl_json_decoder_reset(((struct json *)self)->decoder);
@@ -72,6 +77,7 @@ const struct etl_format_type etl_format_json = {
 	.size = sizeof(struct json),
 	.begins = etl_json_begins,
 	.open = open_json,
+	.seek = seek,
 	.begin = begin,
 	.decode = decode,
 	.end = end,

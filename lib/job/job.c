@@ -64,7 +64,7 @@ static const struct etl_option job_table[] = {
 	{.name = "partitions", .type = ETL_OPT_NODE, .offset = AT(job_options, partitions),
 		.help = "independent slices, such as stations"},
 	{.name = "window", .type = ETL_OPT_NODE, .offset = AT(job_options, window),
-		.required = true, .help = "the grid of windows, or none"},
+		.required = true, .help = "the grid of windows, object, or none"},
 	{0},
 };
 
@@ -164,6 +164,7 @@ static void load_common(struct etl_job *job, const struct job_options *o,
 	if (o->window)
 		etl_job_load_window(job, o->window, env);
 	/* Transforms come behind the windows: aggregate counts its weeks from theirs. */
+	env->objects = job->window.object;
 	env->grid = etl_grid_has_windows(&job->window.grid) ? &job->window.grid : NULL;
 	etl_job_load_deadline(job, o->deadline, env);
 }
@@ -251,7 +252,7 @@ void etl_job_leave_out(struct etl_job *job, const char *error, const struct etl_
 		.number = job->number,
 	};
 	if (!etl_grid_has_windows(&job->window.grid))
-		job->window = (struct etl_window_rules){.none = true};
+		job->window = (struct etl_window_rules){.none = true, .object = job->window.object};
 }
 
 /* By the text of its first error, since that is all that is left of it: E020 is a

@@ -144,6 +144,12 @@ void etl_job_load_source(struct etl_job *job, const struct etl_node *node,
 	/* A source that is wrong is not asked for its host, and shares nothing. */
 	if (!job->source_options || etl_diag_count(env->diag) != before)
 		return;
+	job->covers_all |= job->source->whole;
+	if (job->window.object && !job->source->list)
+		etl_diag_add(env->diag, &node->mark, ETL_DIAG_CONFLICT,
+			"window: none, or a grid: {size: 1h, start: ...}", "man etld.yaml, window",
+			"%s has objects as its units, but source '%s' lists none", env->what,
+			job->source->name);
 	/* Without an event time no record could be given to a window. */
 	if (!job->window.none && !job->decode->time_text.field)
 		etl_diag_add(env->diag, &node->mark, ETL_DIAG_MISSING, NULL,

@@ -309,8 +309,12 @@ void etl_job_load_window(struct etl_job *job, const struct etl_node *node,
 		job->window.none = true;
 		return;
 	}
+	if (node->kind == ETL_NODE_SCALAR && etl_streq(node->text, "object")) {
+		job->window.none = job->window.object = true;
+		return;
+	}
 	if (node->kind != ETL_NODE_MAP) {
-		etl_job_fail_at(env, node, ETL_DIAG_TYPE, "a mapping with size and start, or none",
+		etl_job_fail_at(env, node, ETL_DIAG_TYPE, "a mapping with size and start, object, or none",
 			"wrong window");
 		return;
 	}
@@ -367,8 +371,8 @@ void etl_job_load_deadline(struct etl_job *job, const struct etl_node *node,
 		etl_diag_add(env->diag, &node->mark, ETL_DIAG_RANGE, "window.end + 20m",
 			"man etld.yaml, deadline", "'deadline' is '%s': %s", node->text, why);
 	} else if (job->window.none) {
-		etl_job_fail_at(env, node, ETL_DIAG_CONFLICT, "window: none",
-			"a deadline needs windows");
+		etl_job_fail_at(env, node, ETL_DIAG_CONFLICT,
+			job->window.object ? "window: object" : "window: none", "a deadline needs windows");
 	} else if (etl_grid_has_windows(&job->window.grid) &&
 		job->deadline.us <= job->window.settle.us) {
 		/* Such as settle 1h and deadline window.end + 20m: the window may not even

@@ -38,6 +38,7 @@ struct etl_change_walk *etl_change_new(const struct etl_job *job, const struct e
 	walk->request.who = etl_strdup(request->who);
 	walk->request.why = etl_strdup(request->why);
 	walk->request.check = etl_strdup(request->check);
+	walk->request.object = etl_strdup(request->object);
 	walk->now = etl_now(env->clock);
 	etl_uuid7(walk->now.ms, walk->command);
 	return walk;
@@ -70,6 +71,7 @@ void etl_change_free(struct etl_change_walk *walk)
 	for (size_t i = 0; i < walk->n_parts; i++) {
 		free(walk->parts[i].name);
 		free(walk->parts[i].undoes);
+		free(walk->parts[i].undo_object);
 	}
 	free(walk->parts);
 	etl_change_plan_fini(&walk->plan);
@@ -77,6 +79,7 @@ void etl_change_free(struct etl_change_walk *walk)
 	etl_free_const(walk->request.who);
 	etl_free_const(walk->request.why);
 	etl_free_const(walk->request.check);
+	etl_free_const(walk->request.object);
 	free(walk);
 }
 
@@ -154,6 +157,7 @@ static int note_undone(void *ctx, const void *thing)
 	part->undo_from = change->from;
 	part->undo_to = change->to;
 	part->undo_unit = change->unit;
+	part->undo_object = etl_strdup(change->object);
 	part->result.kind = change->kind;
 	return 0;
 }
@@ -273,9 +277,10 @@ static void make_plan(struct etl_change_walk *walk, const struct etl_watermark *
  * a closed unit is refused. */
 static int need_unit(struct etl_change_walk *walk, const struct part *part, struct etl_error *err)
 {
-	struct etl_unit unit = {.job = walk->job, .partition = part->name};
-	int found = etl_decision_find(store(walk), &unit, walk->request.time, walk->now,
-		&walk->unit, err);
+	struct etl_unit unit = {.job = walk->job, .partition = part->name,
+		.object = walk->request.object};
+	int found = etl_decision_find(store(walk), &unit, walk->request.time, walk->now, &walk->unit,
+		err);
 
 	if (found < 0)
 		return -1;
@@ -316,6 +321,9 @@ static int see_unit(struct etl_change_walk *walk, const struct part *part, struc
 	int64_t start = part->undo_unit.start.ms;
 	struct etl_window range = {{start - 1}, {start + 1}}; /* around [0, 0) as well */
 
+	if (part->undo_object)
+		return store(walk)->ops->ledger_objects(store(walk), walk->job->name, part->name,
+			       part->undo_object, 1, see, seen, err) < 0 ? -1 : 0;
 	return store(walk)->ops->ledger_scan(store(walk), walk->job->name, part->name, &range,
 		ETL_LEDGER_BEGUN, see, seen, err);
 }
@@ -330,9 +338,9 @@ static int see_all(struct etl_change_walk *walk, const struct part *part,
 
 	if (walk->job->window.none) /* the job had windows when the change was made */
 		return etl_error_set(err, ETL_PERMANENT, "change.time",
-			"job '%s' has window: none and no watermark to move", walk->job->name);
-	range = etl_change_scan_range(&walk->job->window, mark, walk->request.time, undo,
-		walk->now);
+			"job '%s' has window: %s and no watermark to move", walk->job->name,
+			walk->job->window.object ? "object" : "none");
+	range = etl_change_scan_range(&walk->job->window, mark, walk->request.time, undo, walk->now);
 	return store(walk)->ops->ledger_scan(store(walk), walk->job->name, part->name, &range,
 		ETL_LEDGER_ALL, see, seen, err);
 }

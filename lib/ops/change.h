@@ -14,7 +14,8 @@
 struct etl_change_request {
 	enum etl_change_kind kind;
 	const char *partition; /* its name in the ledger; NULL = all (not for a decision) */
-	etl_wall time; /* set, rewind: good by etl_change_check_time; a decision: of its unit */
+	etl_wall time;	       /* set, rewind: good by etl_change_check_time; a decision: of its unit */
+	const char *object;    /* a decision: of the object with this name; NULL = of the unit at `time` */
 	const char *who, *why;
 	const char *check; /* release: of this check alone, as the ledger names it; NULL = of all */
 	bool dry_run; /* look only: no lease, no fence, no writes */

@@ -181,6 +181,7 @@ static int apply_slice(struct etl_change_walk *walk, struct part *part, struct e
 		.undoes = part->undoes ? part->undoes : "",
 		.undone_by = "",
 		.unit = walk->unit.window,
+		.object = part->undo_object ? part->undo_object : walk->request.object,
 		.run_id = walk->unit.run_id,
 	};
 	struct etl_change_slice slice = {.change = &change, .fence = walk->fence,

@@ -17,6 +17,7 @@ struct part {
 	char *undoes; /* undo: the change that is taken back */
 	etl_wall undo_from, undo_to;
 	struct etl_window undo_unit; /* of a decision */
+	char *undo_object; /* ... about an object */
 };
 
 struct etl_change_walk {

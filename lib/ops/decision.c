@@ -5,10 +5,12 @@
  */
 #include "ops/decision.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/encode.h"
 #include "base/str.h"
 #include "time/civil.h"
 
@@ -22,11 +24,34 @@ static void append_partition(struct etl_buf *out, const struct etl_unit *unit)
 }
 
 /* A job without windows has one unit; "-" stands for it in commands. */
-static const char *window_word(const struct etl_unit *unit, char out[ETL_TIME_TEXT_BYTES])
+static void append_unit(struct etl_buf *out, const struct etl_unit *unit)
 {
-	if (unit->job->window.none)
-		return "-";
-	etl_time_format_rfc3339(unit->window.start, out);
+	char start[ETL_TIME_TEXT_BYTES];
+
+	if (unit->object) {
+		etl_encode_shell(out, unit->object);
+	} else if (unit->job->window.none) {
+		etl_buf_char(out, '-');
+	} else {
+		etl_time_format_rfc3339(unit->window.start, start);
+		etl_buf_str(out, start);
+	}
+}
+
+#define UNIT_WORDS_BYTES 220
+
+/* "window 2026-07-01T10:00:00Z", "object '/in/a.csv'", in a sentence. */
+static const char *unit_words(const struct etl_unit *unit, char out[UNIT_WORDS_BYTES])
+{
+	char text[200];
+
+	if (unit->object)
+		etl_object_show(unit->object, text, sizeof text);
+	else if (unit->job->window.none)
+		return "the one unit";
+	else
+		etl_time_format_rfc3339(unit->window.start, text);
+	snprintf(out, UNIT_WORDS_BYTES, unit->object ? "object '%s'" : "window %s", text);
 	return out;
 }
 
@@ -53,12 +78,11 @@ const char *etl_decision_words(enum etl_change_kind kind)
  * operator to fill. */
 char *etl_decision_command(enum etl_change_kind kind, const struct etl_unit *unit)
 {
-	char start[ETL_TIME_TEXT_BYTES];
 	struct etl_buf text;
 
-	etl_buf_init(&text, 4096);
-	etl_buf_printf(&text, "etlctl %s %s %s", etl_decision_words(kind), unit->job->name,
-		window_word(unit, start));
+	etl_buf_init(&text, 8192);
+	etl_buf_printf(&text, "etlctl %s %s ", etl_decision_words(kind), unit->job->name);
+	append_unit(&text, unit);
 	append_partition(&text, unit);
 	etl_buf_str(&text, " --reason TEXT");
 	return etl_buf_take(&text);
@@ -67,13 +91,13 @@ char *etl_decision_command(enum etl_change_kind kind, const struct etl_unit *uni
 /* A job without windows has only one thing to run. */
 char *etl_unit_run_command(const struct etl_unit *unit)
 {
-	char start[ETL_TIME_TEXT_BYTES];
 	struct etl_buf text;
 
-	etl_buf_init(&text, 4096);
+	etl_buf_init(&text, 8192);
 	etl_buf_printf(&text, "etlctl run %s", unit->job->name);
-	if (!unit->job->window.none) {
-		etl_buf_printf(&text, " --window %s", window_word(unit, start));
+	if (!unit->job->window.none || unit->object) {
+		etl_buf_str(&text, unit->object ? " --object " : " --window ");
+		append_unit(&text, unit);
 		append_partition(&text, unit);
 	}
 	return etl_buf_take(&text);
@@ -113,7 +137,7 @@ int etl_decision_release(const struct etl_unit *unit, const struct etl_ledger_en
 	const char *check, const char *who, etl_wall now, struct etl_held *held,
 	struct etl_error *err)
 {
-	char start[ETL_TIME_TEXT_BYTES], all[200];
+	char words[UNIT_WORDS_BYTES], all[200];
 	size_t n = 0;
 
 	*held = entry->held;
@@ -121,9 +145,9 @@ int etl_decision_release(const struct etl_unit *unit, const struct etl_ledger_en
 		etl_cleanup(free) char *discard = etl_decision_command(ETL_CHANGE_DISCARD, unit);
 
 		return etl_error_set(err, ETL_PERMANENT, "change.state",
-			"window %s of job '%s' was held by an earlier version, or is larger than a "
-			"share of memory: its content could not be known again; '%s' closes it",
-			window_word(unit, start), unit->job->name, discard);
+			"%s of job '%s' was held by an earlier version, or is larger than a share of "
+			"memory: its content could not be known again; '%s' closes it",
+			unit_words(unit, words), unit->job->name, discard);
 	}
 	for (size_t i = 0; i < held->n; i++)
 		if (!check || is_named(&held->checks[i], check)) {
@@ -136,8 +160,8 @@ int etl_decision_release(const struct etl_unit *unit, const struct etl_ledger_en
 		return 0;
 	etl_held_text(&entry->held, false, all, sizeof all);
 	return etl_error_set(err, ETL_PERMANENT, "change.check",
-		"no check '%s' holds window %s of job '%s'; it is held by %s", check,
-		window_word(unit, start), unit->job->name, all);
+		"no check '%s' holds %s of job '%s'; it is held by %s", check,
+		unit_words(unit, words), unit->job->name, all);
 }
 
 /* ---- which unit ---------------------------------------------------------------------------- */
@@ -167,6 +191,7 @@ static int need_on_grid(const struct etl_job *job, etl_wall t, etl_wall now, str
 
 struct search {
 	bool whole; /* the one entry of a job without windows */
+	const char *name; /* of an object */
 	etl_wall t;
 	bool found;
 	struct etl_ledger_entry *entry;
@@ -187,6 +212,35 @@ static int note(void *ctx, const struct etl_ledger_entry *entry, struct etl_erro
 	return 0;
 }
 
+static int note_object(void *ctx, const struct etl_ledger_entry *entry, struct etl_error *err)
+{
+	struct search *search = ctx;
+
+	(void)err;
+	*search->entry = *entry;
+	search->found = etl_streq(entry->object.name, search->name);
+	search->entry->object.name = search->name; /* the store's own is gone in a moment */
+	return 0;
+}
+
+/* An object of which the ledger has no entry was never due: nobody decides about it. */
+static int find_object(struct etl_state *state, struct etl_unit *unit, struct etl_ledger_entry *entry,
+	struct etl_error *err)
+{
+	struct search search = {.name = unit->object, .entry = entry};
+	char words[UNIT_WORDS_BYTES];
+
+	if (state->ops->ledger_objects(state, unit->job->name, unit->partition, unit->object, 1, note_object,
+		    &search, err) < 0)
+		return -1;
+	if (!search.found)
+		return etl_error_set(err, ETL_PERMANENT, "no_such_window",
+			"the ledger has no %s of job '%s': 'etlctl windows %s --all' lists what it has",
+			unit_words(unit, words), unit->job->name, unit->job->name);
+	unit->window = entry->window;
+	return 1;
+}
+
 /* The entry is looked for before the grid: a unit of an older grid can still be held, and has
  * to be decided about by the time at which it begins. */
 int etl_decision_find(struct etl_state *state, struct etl_unit *unit, etl_wall t, etl_wall now,
@@ -196,6 +250,8 @@ int etl_decision_find(struct etl_state *state, struct etl_unit *unit, etl_wall t
 	struct etl_window range = {{-1}, {1}}; /* of a job without windows: around [0, 0) */
 	struct search search = {.whole = rules->none, .t = t, .entry = entry};
 
+	if (unit->object)
+		return find_object(state, unit, entry, err);
 	if (!rules->none) {
 		range.start = etl_window_at(rules, t).start;
 		if (range.start.ms > t.ms)
@@ -270,13 +326,13 @@ int etl_decision_check(enum etl_change_kind kind, const struct etl_unit *unit,
 	const struct etl_ledger_entry *entry, struct etl_error *err)
 {
 	enum etl_window_state state = entry ? entry->state : ETL_WINDOW_PENDING;
-	char start[ETL_TIME_TEXT_BYTES];
+	char words[UNIT_WORDS_BYTES];
 
 	if (is_allowed(kind, entry))
 		return 0;
 
 	etl_cleanup(free) char *what = instead(unit, state);
 
-	return etl_error_set(err, ETL_PERMANENT, "change.state", "window %s of job '%s' is %s: %s",
-		window_word(unit, start), unit->job->name, etl_window_state_word(state), what);
+	return etl_error_set(err, ETL_PERMANENT, "change.state", "%s of job '%s' is %s: %s",
+		unit_words(unit, words), unit->job->name, etl_window_state_word(state), what);
 }

@@ -17,13 +17,15 @@ struct etl_unit {
 	const struct etl_job *job;
 	const char *partition; /* its name in the ledger; for a command as it is shown will do */
 	struct etl_window window;
+	const char *object; /* its name; NULL = it is a window */
 };
 
 /* "windows accept": the command, as the audit has it too. */
 const char *etl_decision_words(enum etl_change_kind kind);
 
 /* "etlctl windows accept JOB 2026-07-01T10:00:00Z --partition a --reason TEXT", to be pasted into a
- * shell as it stands; a job without windows has "-" for the time. Owned by the caller. */
+ * shell as it stands; an object's name takes the place of the time, a job without windows has "-".
+ * Owned by the caller. */
 char *etl_decision_command(enum etl_change_kind kind, const struct etl_unit *unit);
 /* "etlctl run JOB --window ..." of the unit. Owned by the caller. */
 char *etl_unit_run_command(const struct etl_unit *unit);
@@ -45,10 +47,10 @@ int etl_decision_release(const struct etl_unit *unit, const struct etl_ledger_en
 	const char *check, const char *who, etl_wall now, struct etl_held *held,
 	struct etl_error *err);
 
-/* The unit that is meant by a time, and its entry: what begins there or holds it, in the ledger
- * or on the grid. 1 = `entry` is filled; 0 = the ledger has none of `unit->window`; -1 with
- * "no_such_window" (ETL_PERMANENT), or the store's error. One read, bounded on both sides;
- * worker threads. */
+/* The unit that is meant by its object's name, or else by a time, and its entry: what begins there or
+ * holds it, in the ledger or on the grid. 1 = `entry` is filled; 0 = the ledger has none of
+ * `unit->window`; -1 with "no_such_window" (ETL_PERMANENT), or the store's error. One read, bounded on
+ * both sides; worker threads. */
 int etl_decision_find(struct etl_state *state, struct etl_unit *unit, etl_wall t, etl_wall now,
 	struct etl_ledger_entry *entry, struct etl_error *err);
 

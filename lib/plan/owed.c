@@ -35,6 +35,10 @@ bool etl_owed_since(const struct etl_window_rules *rules, const struct etl_calen
 {
 	etl_wall due = {facts->watermark.ms + 1}; /* the slot that made a full read is not due again */
 
+	if (rules->object) {
+		*since = facts->oldest;
+		return facts->has_open && facts->oldest.ms <= now.ms;
+	}
 	if (!facts->watermark.ms || (rules->none && !calendar))
 		return false;
 	if (!rules->none && !oldest_final(rules, facts, now, &due))

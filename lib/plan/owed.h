@@ -25,7 +25,8 @@ bool etl_owed_next(const struct etl_window_rules *rules, etl_wall watermark, str
 /* The instant since which the oldest open unit has been due. False: nothing is due at `now`. A unit is
  * due at the first slot of the schedule at which it is final, its end and settle; without a schedule
  * (`calendar` NULL) at that very instant. A full read (window: none) is due at each slot behind the
- * last one, and never without a schedule: only others or an operator make it run.
+ * last one, and never without a schedule: only others or an operator make it run. An object is due since
+ * a plan found it: what no plan has found yet is not known.
  *
  * Example: hourly windows, settle 10m, slots at :15. The window that ends 10:00 has been due since
  * 10:15, whatever `now` is; the one that ends 11:00 is not due at 11:14. */

@@ -37,6 +37,8 @@ static etl_wall grid_floor(const struct etl_window_rules *rules, etl_wall t)
 void etl_due_list_fini(struct etl_due_list *list)
 {
 	free(list->windows);
+	free(list->after);
+	etl_arena_free(list->arena);
 	*list = (struct etl_due_list){0};
 }
 
@@ -368,6 +370,8 @@ size_t etl_window_span(const struct etl_window_rules *rules, const struct etl_du
 	etl_wall furthest = etl_wall_add(first->window.start, rules->max_span);
 	size_t n = 1;
 
+	if (rules->none) /* each object alone */
+		return 1;
 	furthest = wall_max(furthest, first->window.end);
 	while (from + n < list->n) {
 		const struct etl_window *next = &list->windows[from + n].window;

@@ -6,11 +6,13 @@
 #ifndef ETL_PLAN_WINDOW_PLAN_H
 #define ETL_PLAN_WINDOW_PLAN_H
 
+#include "base/arena.h"
 #include "state/state.h"
 #include "time/grid.h"
 
 struct etl_window_rules {
-	bool none;	 /* no event time: a run is a full read */
+	bool none;	 /* no grid of event time: a run is a full read, or reads objects */
+	bool object;	 /* with `none`: a unit is an object (object_plan.h) */
 	/* Its start is that of the first window. With `none` it has no windows, only the start. */
 	struct etl_grid grid;
 	etl_wall end;	 /* windows end at or before this; ms == 0: no end */
@@ -35,6 +37,7 @@ enum etl_due {
 	ETL_DUE_DIRTY,	/* closed, but marked */
 	ETL_DUE_AGAIN,	/* closed: lookback or re-read */
 	ETL_DUE_ASKED,	/* an operator named it: compared record by record */
+	ETL_DUE_CHANGED, /* closed: an object that is not as it was then */
 };
 
 /* What planning needs of a ledger entry: a fifth of its size, there may be many. */
@@ -59,6 +62,7 @@ void etl_ledger_brief(const struct etl_ledger_entry *entry, struct etl_ledger_br
 
 struct etl_due_window {
 	struct etl_window window;
+	const struct etl_object *object; /* as it was listed; in the list's arena. NULL = a window */
 	enum etl_due why;
 	bool done;		     /* closed by this run */
 	bool left_open;		     /* committed by this run, but not closed: held, failed */
@@ -81,6 +85,9 @@ struct etl_due_list {
 	/* Set by the caller to what `more_from` was, the next plan of the same run goes on there:
 	 * what is read again by rule is read once. ms == 0: from the beginning. */
 	etl_wall from;
+	/* The same for objects: the last name that was looked at; owned. NULL: from the beginning. */
+	char *after;
+	struct etl_arena *arena; /* owned: objects, with their names. NULL = none */
 };
 /* Frees the windows and empties the list; fine for a zeroed one. */
 void etl_due_list_fini(struct etl_due_list *list);

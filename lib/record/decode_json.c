@@ -159,6 +159,22 @@ void etl_json_decoder_watch(struct etl_json_decoder *d, etl_note_fn fn, void *ct
 	d->watch_ctx = ctx;
 }
 
+/* One target more, behind all others: their indices stay. */
+void etl_json_decoder_seek(struct etl_json_decoder *d, const char *pointer, etl_found_fn fn, void *ctx)
+{
+	size_t n = d->n_targets;
+
+	d->targets = etl_realloc(d->targets, n + 1, sizeof *d->targets);
+	d->targets[n] = (struct etl_json_target){.seen = false};
+	if (etl_path_compile_pointer(pointer, d->arena, &d->targets[n].path, &d->bad_spec)) {
+		d->failed = d->bad_spec;
+		return;
+	}
+	d->n_targets++;
+	d->found = fn;
+	d->found_ctx = ctx;
+}
+
 uint64_t etl_json_decoder_records(const struct etl_json_decoder *d)
 {
 	return d->position;
@@ -187,35 +203,60 @@ int etl_json_expected(struct etl_json_decoder *d, size_t i, const char *text, bo
 		text ? text : "(no scalar)", d->targets[i].path.text, wanted);
 }
 
-/* The captured scalar as text: of a string, what it means.
- * A string is compared by what it means: "o\u006b" is ok. Numbers and words are compared as they
- * are written: 1 and 1.0 are two texts. */
-static int expect(struct etl_json_decoder *d, size_t i, struct etl_error *err)
+/* The captured scalar as text: of a string, what it means; a number or a word as it is written.
+ * "o\u006b" is ok. False for a bad escape. */
+static bool captured_text(const struct etl_json_decoder *d, struct etl_buf *text)
 {
-	ETL_BUF_CLEANUP struct etl_buf text;
 	const char *p = etl_buf_text(&d->capture), *end = p + d->capture.len;
 	unsigned len, used;
 	const char *why;
-	bool string = *p == '"';
 	char c[4];
 
-	etl_buf_init(&text, ETL_JSON_TOKEN_MAX);
-	if (string) {
+	if (*p == '"') {
 		p++;
 		end--;
 	}
 	while (p < end) {
 		if (*p != '\\') {
-			etl_buf_char(&text, *p++);
+			etl_buf_char(text, *p++);
 		} else if (etl_json_unescape(p, end, c, &len, &used, &why) == ETL_JSON_OK) {
-			etl_buf_append(&text, c, len);
+			etl_buf_append(text, c, len);
 			p += used;
 		} else {
-			return etl_error_set(err, ETL_DATA, "json.expect",
-				"the value at '%s' has a bad escape", d->targets[i].path.text);
+			return false;
 		}
 	}
-	return etl_json_expected(d, i, etl_buf_text(&text), !string, err);
+	return true;
+}
+
+/* A string is compared by what it means, numbers by their value. */
+static int expect(struct etl_json_decoder *d, size_t i, struct etl_error *err)
+{
+	ETL_BUF_CLEANUP struct etl_buf text;
+
+	etl_buf_init(&text, ETL_JSON_TOKEN_MAX);
+	if (!captured_text(d, &text))
+		return etl_error_set(err, ETL_DATA, "json.expect",
+			"the value at '%s' has a bad escape", d->targets[i].path.text);
+	return etl_json_expected(d, i, etl_buf_text(&text), *etl_buf_text(&d->capture) != '"', err);
+}
+
+/* The value that is sought goes to who seeks it whole, or not at all: half of a cursor leads
+ * anywhere. */
+static int tell_found(struct etl_json_decoder *d, size_t i, struct etl_error *err)
+{
+	ETL_BUF_CLEANUP struct etl_buf text;
+	struct etl_found found = {.is_scalar = true, .is_string = *etl_buf_text(&d->capture) == '"'};
+
+	etl_buf_init(&text, ETL_FOUND_BYTES_MAX);
+	if (!captured_text(d, &text))
+		return etl_error_set(err, ETL_DATA, "json.syntax", "the value at '%s' has a bad escape",
+			d->targets[i].path.text);
+	found.is_cut = d->capture_cut || !etl_buf_ok(&text);
+	found.text = found.is_cut ? "" : etl_buf_text(&text);
+	found.len = found.is_cut ? 0 : text.len;
+	d->found(d->found_ctx, &found);
+	return 0;
 }
 
 /* [1, {"a": 2}]: the 1 has no fields and becomes a reject with its text; the object is
@@ -249,8 +290,9 @@ int etl_json_captured(struct etl_json_decoder *d, struct etl_error *err)
 			continue;
 		t->capturing = false;
 		/* What a '*' stands for is asked of each. */
-		if (attaches ? !t->seen && etl_json_attach_value(d, i - 1, err) != 0 :
-			       expect(d, i, err) != 0)
+		if (etl_json_is_sought(d, i) ? tell_found(d, i, err) != 0 :
+			attaches ? !t->seen && etl_json_attach_value(d, i - 1, err) != 0 :
+				   expect(d, i, err) != 0)
 			return -1;
 		t->seen = true;
 	}
@@ -551,7 +593,7 @@ static int finish(struct etl_json_decoder *d, struct etl_error *err)
 			"the answer has nothing at '%s', where its records should be",
 			d->spec->records);
 	for (size_t i = 1 + d->spec->n_attach; i < d->n_targets; i++)
-		if (!d->targets[i].seen)
+		if (!d->targets[i].seen && !etl_json_is_sought(d, i))
 			return etl_error_set(err, ETL_DATA, "json.expect",
 				"the answer has nothing at '%s'", d->targets[i].path.text);
 	if (d->attach_missing)

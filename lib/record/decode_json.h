@@ -49,6 +49,11 @@ bool etl_json_begins(const char *text, size_t len);
 /* Who is told of the scalars outside of the records, down to ETL_NOTE_DEPTH. */
 void etl_json_decoder_watch(struct etl_json_decoder *decoder, etl_note_fn fn, void *ctx);
 
+/* Who is told of the value at `pointer`, outside of the records, once for each document that has it.
+ * Before the first feed, once. `pointer` is lent; a wrong one fails the first feed. */
+void etl_json_decoder_seek(struct etl_json_decoder *decoder, const char *pointer, etl_found_fn fn,
+	void *ctx);
+
 /* The ordinal that follows the records and rejects so far (their number since a reset), and
  * whether a single object stood where the records are due. */
 uint64_t etl_json_decoder_records(const struct etl_json_decoder *decoder);

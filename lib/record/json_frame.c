@@ -186,6 +186,11 @@ static int note_container(struct etl_json_decoder *d, size_t i, struct etl_error
 	struct etl_json_target *t = &d->targets[i];
 	bool shared = is_target(d, 0);
 
+	if (etl_json_is_sought(d, i)) {
+		t->seen = true;
+		d->found(d->found_ctx, &(struct etl_found){.text = ""});
+		return 0;
+	}
 	if (i > d->spec->n_attach) {
 		t->seen = true;
 		return etl_json_expected(d, i, NULL, false, err);

@@ -59,7 +59,7 @@ struct etl_json_decoder {
 	struct etl_error bad_spec;
 	size_t record_bytes_max, held_bytes_max;
 
-	/* The frame. Targets: records, then attach, then expect. */
+	/* The frame. Targets: records, then attach, then expect, then what is sought. */
 	struct etl_json_target *targets;
 	size_t n_targets;
 	struct etl_json_level *levels;
@@ -79,6 +79,10 @@ struct etl_json_decoder {
 	char note[ETL_JSON_NOTE_BYTES]; /* text of the current string */
 	size_t note_len;
 	bool noting;
+
+	/* The value that is sought, told to who seeks it; NULL = nobody, and there is no such target. */
+	etl_found_fn found;
+	void *found_ctx;
 
 	/* A value outside the records that is wanted, or an element that is no object. */
 	bool capturing, capture_reject, captured, capture_cut;
@@ -153,5 +157,11 @@ void etl_json_scope_ended(struct etl_json_decoder *d, size_t scope);
  * is a `number`'s or a word's; NULL = it is no scalar. */
 int etl_json_expected(struct etl_json_decoder *d, size_t i, const char *text, bool number,
 	struct etl_error *err);
+
+/* True if target `i` is the one that is sought. */
+static inline bool etl_json_is_sought(const struct etl_json_decoder *d, size_t i)
+{
+	return d->found && i == d->n_targets - 1;
+}
 
 #endif

@@ -46,4 +46,15 @@ struct etl_note {
 };
 typedef void (*etl_note_fn)(void *ctx, const struct etl_note *note);
 
+/* The value that a pointer outside of the records leads to, whole: what leads to the next page. */
+#define ETL_FOUND_BYTES_MAX 4096
+struct etl_found {
+	const char *text; /* what a string means, or a word or number as it is written; NUL behind it */
+	size_t len;	  /* at most ETL_FOUND_BYTES_MAX */
+	bool is_string;
+	bool is_scalar; /* false: an object or an array, `text` is "" */
+	bool is_cut;	/* it is longer than may be: `text` is "" */
+};
+typedef void (*etl_found_fn)(void *ctx, const struct etl_found *found);
+
 #endif

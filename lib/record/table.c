@@ -103,10 +103,8 @@ static int twice(const struct etl_table *table, const uint8_t *bson, uint32_t le
 	if (etl_path_find(on, bson, len, &e))
 		etl_element_describe(&e, shown, sizeof shown);
 	return etl_error_set(err, ETL_DATA, "lookup.twice",
-		"%s has two documents with %s %s%s: 'on' has to name what tells them apart",
-		table->place->name, on->text, shown, table->place->n_on > 1 ? " and what else it "
-			"is found by"
-									    : "");
+		"there are two documents with %s %s%s: 'on' has to name what tells them apart", on->text,
+		shown, table->place->n_on > 1 ? " and what else it is found by" : "");
 }
 
 /* False if nobody can ask for it. */

@@ -79,7 +79,7 @@ static void settle(struct etl_explode *x, const struct etl_record *record,
 	const struct etl_explode_options *o = x->options;
 	enum etl_bad_value word = is ? o->rule.on_bad : o->rule.absent;
 	struct etl_element value = etl_bad_element(&o->rule, word);
-	char shown[128] = "missing";
+	char shown[128];
 
 	if (word == ETL_BAD_TEXT) {
 		etl_parent_take(&x->parent, record, NULL, NULL);
@@ -90,10 +90,13 @@ static void settle(struct etl_explode *x, const struct etl_record *record,
 		give_one(x, record, &value, out);
 		return;
 	}
-	if (is)
-		etl_element_describe(is, shown, sizeof shown);
-	etl_reshape_reject(&x->env, out, record, "explode", o->field, "%s is %s, and no array",
-		o->field,
+	if (!is) {
+		etl_reshape_reject(&x->env, out, record, "explode", o->field, "the record has no field '%s'",
+			o->field);
+		return;
+	}
+	etl_element_describe(is, shown, sizeof shown);
+	etl_reshape_reject(&x->env, out, record, "explode", o->field, "%s is %s, and no array", o->field,
 		shown);
 }
 

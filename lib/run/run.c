@@ -215,6 +215,8 @@ static void add_up(struct etl_run *run, const struct etl_part *part)
 	add_targets(run, part);
 	etl_window_counts_add(&run->windows, &part->windows);
 	run->windows_blocked += part->windows_blocked;
+	run->missing += part->missing;
+	run->waiting += part->waiting;
 	run->windows_changed += part->windows_changed;
 	etl_tally_merge(&run->rejects, &part->rejects);
 	etl_tally_merge(&run->warned, &part->warned);
@@ -319,6 +321,8 @@ static void fill_partition(const struct etl_part *part, struct etl_run_partition
 		.partition = part->partition->name,
 		.state = part_word(part),
 		.windows = part->windows,
+		.missing = part->missing,
+		.waiting = part->waiting,
 		.warnings = part->warnings,
 		.counts = part->counts,
 		.reason = part->error.kind != ETL_OK ? part->error.message : part->reason,
@@ -326,6 +330,7 @@ static void fill_partition(const struct etl_part *part, struct etl_run_partition
 		.error_code = part->error.kind ? part->error.code : "",
 		.http_status = part->error.status,
 		.requests = part->requests,
+		.pages = part->pages,
 		.bytes = part->bytes,
 	};
 }
@@ -380,6 +385,8 @@ static void fill_record(const struct etl_run *run, struct etl_run_record *out)
 		.window = run->trigger.asked,
 		.counts = run->counts,
 		.windows = run->windows,
+		.missing = run->missing,
+		.waiting = run->waiting,
 		.warnings = run->warnings,
 		.rejects = &run->rejects,
 		.warned = &run->warned,
@@ -442,11 +449,9 @@ static void take_back(const struct etl_run *run, struct etl_last_run *last)
 {
 	const struct etl_window *asked = &run->trigger.asked;
 	struct etl_window *in = &last->rejected_in;
-	bool all = run->trigger.kind != ETL_TRIGGER_BACKFILL ||
-		run->trigger.reprocess == ETL_REPROCESS_ALL;
 
-	if (!all || !etl_run_is_asked(run) || run->trigger.partition || run->state != ETL_RUN_OK ||
-		in->start.ms == in->end.ms)
+	if (!etl_run_is_asked(run) || run->trigger.partition || run->state != ETL_RUN_OK ||
+		in->start.ms == in->end.ms || !etl_run_has_read_all(run))
 		return;
 	if (asked->start.ms <= in->start.ms && asked->end.ms > in->start.ms)
 		in->start = asked->end;
@@ -483,7 +488,8 @@ static void fill_last_counts(struct etl_run *run, bool whole)
 		if (!last->rejected || last->rejected_in.start.ms < last->rejected_in.end.ms)
 			etl_window_join(&last->rejected_in, run->parts[i]->rejected_in);
 	last->rejected += run->counts.rejected;
-	last->warnings += run->warnings;
+	/* What a listing warns of it warns of each time: it was counted by the run that read something. */
+	last->warnings += run->job->window.object && !has_read ? 0 : run->warnings;
 }
 
 /* What status and health say of the job from now on. A run for a part of the work takes nothing

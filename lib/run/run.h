@@ -73,6 +73,7 @@ struct etl_run {
 	uint64_t requests, bytes, unfolded, folded;
 	struct etl_window_counts windows;
 	uint64_t windows_blocked, windows_changed, warnings;
+	uint64_t missing, waiting; /* objects, work.h */
 	struct etl_tally rejects, warned; /* by rule; owned */
 	struct etl_run_verdict *verdicts; /* of checks of the run; owned, with the messages */
 	size_t n_verdicts, verdicts_cap;
@@ -142,10 +143,10 @@ int etl_skip_refused(const struct etl_run_env *env, const char *job, etl_wall sl
 int etl_edit_save(const struct etl_run_env *env, const struct etl_slot_note *note,
 	struct etl_error *err);
 
-/* True if a range of windows was asked for. */
+/* True if a range of windows, or an object, was asked for. */
 static inline bool etl_run_is_asked(const struct etl_run *run)
 {
-	return run->trigger.asked.start.ms < run->trigger.asked.end.ms;
+	return run->trigger.object || run->trigger.asked.start.ms < run->trigger.asked.end.ms;
 }
 
 /* True if it is for windows of another definition or target than the job's. */
@@ -153,6 +154,17 @@ static inline bool etl_run_wants_stale(const struct etl_run *run)
 {
 	return etl_run_is_asked(run) && run->trigger.kind == ETL_TRIGGER_BACKFILL &&
 		run->trigger.reprocess == ETL_REPROCESS_STALE;
+}
+
+/* True of a run for a range that ended well, if it has read each window there. A backfill of what is
+ * missing, failed or stale passes the others over. Example: a mended job makes five windows stale. A
+ * restatement that reads all five has read all; one that finds the third made anew already has not. */
+static inline bool etl_run_has_read_all(const struct etl_run *run)
+{
+	return run->trigger.kind != ETL_TRIGGER_BACKFILL ||
+		run->trigger.reprocess == ETL_REPROCESS_ALL ||
+		run->windows.loaded + run->windows.empty >=
+			etl_grid_count(&run->job->window.grid, run->trigger.asked) * run->n_parts;
 }
 
 /* True if the run was for all that is due: only such a one takes back what was said of the job. */

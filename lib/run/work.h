@@ -77,10 +77,13 @@ struct etl_part {
 	struct etl_counts counts;
 	struct etl_window_counts windows;
 	uint64_t windows_due, windows_blocked, windows_changed, warnings, requests, bytes;
+	uint64_t pages; /* that came, of sources that answer in pages */
 	/* Records that reshape made in addition to those of the answers, and that it took into others
 	 * or that held none; of all that was read, like requests and bytes. */
 	uint64_t unfolded, folded;
 	uint64_t windows_left_open; /* of windows.failed: those that are open in the ledger now */
+	uint64_t missing; /* closed objects that the source does not list any more */
+	uint64_t waiting; /* objects that it lists and that are not read yet */
 	struct etl_counts *targets; /* of each of several loads, what was done in it; owned; NULL = nothing */
 	struct etl_tally rejects, warned; /* by rule; owned */
 	struct etl_window rejected_in; /* where its rejected records lie; start == end: it has none */

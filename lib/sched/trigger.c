@@ -62,6 +62,7 @@ void etl_skip_merge(struct etl_skip *skip, const struct etl_skip *more)
 
 void etl_trigger_fini(struct etl_trigger *trigger)
 {
+	free(trigger->object);
 	free(trigger->partition);
 	*trigger = (struct etl_trigger){0};
 }

@@ -68,6 +68,7 @@ struct etl_trigger {
 	struct etl_skip skip; /* passed over for it; last.ms == 0 = none */
 	struct etl_window asked; /* start == end: whatever is due */
 	enum etl_reprocess reprocess; /* of `asked` */
+	char *object;		      /* owned; those of this name or pattern; NULL = whatever is due */
 	char *partition;	      /* owned; NULL = all */
 	char cause[ETL_CAUSE_BYTES];  /* the upstream job, the backfill, who asked; "" = none */
 	void *tag; /* the owner's, of MANUAL: comes back when it starts, or when it is dropped */

@@ -20,6 +20,7 @@
 #include "conf/template.h"
 #include "format/decode.h"
 #include "record/batch.h"
+#include "time/object.h"
 #include "time/window.h"
 
 enum etl_ip { ETL_IP_ANY, ETL_IP_4_ONLY };
@@ -43,6 +44,7 @@ struct etl_request {
 	etl_dur timeout;	   /* for the whole answer; 0 = the daemon's http.timeout */
 	uint64_t response_bytes_max; /* decoded bytes; 0 = no cap of the source's own */
 	enum etl_ip ip;
+	const char *kept_header; /* of the answer, that goes to `hints` besides; NULL = none */
 };
 
 /* An answer's head, known before the first byte of its body, and its end. */
@@ -53,7 +55,8 @@ struct etl_response {
 	const char *etag;	  /* "" if none */
 	const char *location;	  /* "" if none */
 	const char *content_range; /* "" if none */
-	const char *hints; /* "Name: value\n" of what speaks of further pages; "" if nothing does */
+	const char *hints; /* "Name: value\n" of what speaks of further pages and of kept_header; "" if
+			    * nothing does */
 	etl_dur retry_after; /* what a refusal's headers ask for (http/hold.h); us = -1 if nothing */
 };
 
@@ -64,6 +67,7 @@ struct etl_source_env {
 	struct etl_mongo *mongo;	   /* for sources that read MongoDB; else NULL */
 	const char *database;		   /* default database */
 	const char *job;
+	etl_wall now; /* the wall clock when the span was opened */
 	void *shared; /* what shared_new made for this job: tokens and the like */
 	size_t memory_max; /* the strand's share: bytes that it may hold at once; 0 = no limit */
 };
@@ -74,12 +78,22 @@ enum etl_source_verdict {
 	ETL_SOURCE_RETRY,  /* forget this answer and send the request that was filled now */
 };
 
+/* What a source has: an object, or something that was found where objects are looked for. */
+struct etl_listed {
+	struct etl_object object; /* lent for the call; refused: a name of any bytes */
+	const char *refused; /* why it can be no unit ("is a directory"), static; NULL = it can */
+	const char *waits;   /* why it is not read yet ("is younger than min_age"), static; NULL = it is */
+};
+/* 0 = go on, 1 = enough, -1. */
+typedef int (*etl_listed_fn)(void *ctx, const struct etl_listed *listed, struct etl_error *err);
+
 struct etl_source_type {
 	const char *name;    /* the key under `extract`: "http" */
 	const char *summary; /* one line for the manual */
 	const struct etl_option *options;
 	size_t options_size; /* of the struct that the table fills */
 	size_t size;	     /* of an instance; zeroed before open */
+	bool whole; /* whatever window is asked for, it gives all that it has: covers: all */
 	bool documents;	     /* it gives documents, no payloads: no format, no records, no attach */
 
 	/* After the table filled `options`: cross-checks, templates. Adds to env->diag. NULL =
@@ -130,6 +144,18 @@ struct etl_source_type {
 	/* blocking kind: fills `out` with up to a full batch, by env->decode. 1 = there may be more,
 	 * 0 = proven end (out may still hold records), -1. The first call for a span begins it. */
 	int (*read)(void *self, const struct etl_window *span, struct etl_batch *out,
+		struct etl_error *err);
+
+	/* Pages that ended well since the span was begun, the one after which next() gave 0 too. NULL = what
+	 * it asks is never in pages. */
+	uint64_t (*pages)(const void *self);
+
+	/* What there is, for jobs with `window: object`: a page of it in order of names, from the first
+	 * that is behind `after` (NULL: of all) on. 1 = there may be more behind the last one given, 0 =
+	 * these were the last, -1. Holds no more than a page, however many there are. Each object is
+	 * then asked for alone: env->vars->object. Of an instance that lists, env->decode is NULL. NULL =
+	 * it has no objects. Blocking kind. `now`: the wall clock at the call. */
+	int (*list)(void *self, const char *after, etl_wall now, etl_listed_fn fn, void *ctx,
 		struct etl_error *err);
 
 	/* Bytes that it holds of records which it has not given yet, beside its decoder's. NULL = hardly

@@ -4,13 +4,14 @@
  * socket: it fills requests and is given heads and pieces of bodies; records are made of these
  * by env->decode, which tells it what the answer says of itself. What is in the air is either a
  * question to the token endpoint or the request for data; a refused token is renewed once for a
- * span. More pages than one would begin in end_of_data().
+ * page. Which page is asked for, and whether there is another, http/pages.h says.
  *
  * The way of a span: first() fills a request (for a token, if none is at hand); the
  * loop sends it and calls head() with the status; decode() takes the body piece by
  * piece, on a worker; next() is the end: either the token is there and the request for
- * data follows, or the answer is judged.
+ * data follows, or the answer is judged, and asks for the next page or is done.
  *   first -> TOKEN -> head, decode, next -> DATA -> head, decode, next -> done
+ *   first -> DATA  -> head, decode, next -> DATA (page 2) -> head, decode, next -> done
  *   first -> DATA  -> head: 401 -> token dropped -> TOKEN -> ... -> DATA -> head: 401 -> refused
  */
 #include <assert.h>
@@ -40,6 +41,7 @@ struct http {
 	bool quoted;     /* the error that comes quotes the body already */
 	struct etl_http_opening opening;
 	struct etl_paging paging;
+	struct etl_pages pages;
 	struct etl_error refusal; /* the status was no good: the body only tells why */
 	char shown[ETL_HTTP_SHOWN_BYTES]; /* the URL that was asked for */
 };
@@ -47,8 +49,7 @@ struct http {
 static void check(void *options, const struct etl_node *node,
 	const struct etl_decode_spec *decode, const struct etl_conf_env *env)
 {
-	(void)decode;
-	etl_http_options_compile(options, node, env);
+	etl_http_options_compile(options, node, decode, env);
 }
 
 /* For limits and breakers; the host of a URL is always literal (http/text.c). */
@@ -78,12 +79,16 @@ static void shared_free(void *shared)
 static int ask_data(struct http *http, struct etl_request *out, struct etl_error *err)
 {
 	struct etl_vars vars = *http->env->vars;
+	struct etl_pages_ask page;
 
 	vars.window = http->span;
+	etl_pages_ask(&http->pages, &page);
 	if (etl_http_request_fill(http->options, &vars, http->oauth.access,
-		    etl_decode_spec_of(http->env->decode)->format->media, out, err))
+		    etl_decode_spec_of(http->env->decode)->format->media, &page, out, err))
 		return -1;
 	http->asked = DATA;
+	if (http->pages.options)
+		etl_pages_asked(&http->pages, out->url);
 	etl_http_url_show(out->url_shown, http->shown);
 	return 0;
 }
@@ -115,6 +120,7 @@ static int first(void *self, const struct etl_window *span, etl_wall now,
 	http->span = *span;
 	http->asked = NOTHING;
 	http->renewed = false;
+	etl_pages_restart(&http->pages);
 	return ask(http, now, out, err);
 }
 
@@ -148,6 +154,9 @@ static const struct etl_secret *const *hide(const struct http *http, struct hidd
 /* Every failure says what was asked; the message may hold the service's words. */
 static int failed(const struct http *http, struct etl_error *err)
 {
+	if (http->pages.options && http->asked != TOKEN)
+		return etl_error_prefix(err, "page %llu of %s", (unsigned long long)http->pages.page,
+			http->shown);
 	return etl_error_prefix(err, "%s", http->shown);
 }
 
@@ -201,9 +210,12 @@ static void read_hints(struct http *http, const char *hints)
 	while (*hints) {
 		size_t len = strcspn(hints, "\n"), name = strcspn(hints, ":");
 
-		if (name < len)
+		if (name < len) {
 			etl_paging_header(
 				&http->paging, hints, name, hints + name + 1, len - name - 1);
+			etl_pages_header(
+				&http->pages, hints, name, hints + name + 1, len - name - 1);
+		}
 		hints += len + (hints[len] == '\n');
 	}
 }
@@ -215,6 +227,7 @@ static int begin_body(struct http *http, const struct etl_response *response, st
 	const struct etl_format_type *format = etl_decode_spec_of(http->env->decode)->format;
 	char charset[64];
 	bool named = etl_charset_of(response->content_type, charset, sizeof charset);
+	int rc;
 
 	/* RFC 9110 sections 15.3.5 and 15.3.6: without a body by definition, and so a
 	 * proof that there is nothing. */
@@ -222,6 +235,7 @@ static int begin_body(struct http *http, const struct etl_response *response, st
 	http->quoted = false;
 	etl_http_opening_init(&http->opening, response->content_type, format);
 	etl_paging_begin(&http->paging);
+	etl_pages_begin(&http->pages);
 	read_hints(http, response->hints);
 	/* A 200 that says it is a part (bytes 0-99/5000) is a proxy's or a service's
 	 * mistake, and no whole. */
@@ -229,7 +243,11 @@ static int begin_body(struct http *http, const struct etl_response *response, st
 		!etl_paging_range_is_whole(response->content_range))
 		etl_paging_header(&http->paging, "Content-Range", 13, response->content_range,
 			strlen(response->content_range));
-	return etl_decode_begin(http->env->decode, named ? charset : NULL, err) ? failed(http, err) : 0;
+	if (http->pages.page > 1)
+		rc = etl_decode_continue(http->env->decode, named ? charset : NULL, err);
+	else
+		rc = etl_decode_begin(http->env->decode, named ? charset : NULL, err);
+	return rc ? failed(http, err) : 0;
 }
 
 static int head(void *self, const struct etl_response *response,
@@ -278,6 +296,16 @@ static int look_at_text(void *ctx, const char *text, size_t len, struct etl_erro
 static void note(void *ctx, const struct etl_note *said)
 {
 	etl_paging_note(&((struct http *)ctx)->paging, said);
+}
+
+static void given(void *ctx, const struct etl_batch *batch, size_t from, size_t from_rejects)
+{
+	etl_pages_given(&((struct http *)ctx)->pages, batch, from, from_rejects);
+}
+
+static void found(void *ctx, const struct etl_found *value)
+{
+	etl_pages_found(&((struct http *)ctx)->pages, value);
 }
 
 /* A lone object where a list is due may be the word of an error. */
@@ -381,15 +409,34 @@ static int check_end(const struct http *http, struct etl_error *err)
 			"the answer tells of an error: %s; if it is none, write 'errors: ignore' "
 			"under extract.http",
 			error);
-	if (more && o->pagination != ETL_PAGINATION_NONE)
+	if (more && o->pagination == ETL_PAGINATION_UNKNOWN)
 		return etl_error_set(err, ETL_DATA, "http.more",
-			"the answer announces more than it holds (%s, %llu records came); if this "
-			"is known, write 'pagination: none' under extract.http",
+			"the answer announces more than it holds (%s, %llu records came); write under "
+			"extract.http how its pages are asked for (pagination), or 'pagination: none' "
+			"if it is all",
 			more, (unsigned long long)records);
 	return 0;
 }
 
-static int end_of_data(struct http *http, struct etl_batch *batch, struct etl_error *err)
+/* A page ended well. A token that is refused later on is another one. */
+static int next_page(struct http *http, etl_wall now, struct etl_request *out, struct etl_error *err)
+{
+	int rc;
+
+	if (!http->pages.options)
+		return 0;
+	rc = etl_pages_next(&http->pages, &http->paging, etl_decode_records(http->env->decode),
+		http->opening.bytes, err);
+	if (rc < 0)
+		return explain(http, err); /* it may hold words of the answer */
+	if (rc == 0)
+		return 0;
+	http->renewed = false;
+	return ask(http, now, out, err) == 0 ? 1 : -1;
+}
+
+static int end_of_data(struct http *http, etl_wall now, struct etl_batch *batch,
+	struct etl_request *out, struct etl_error *err)
 {
 	struct etl_decode *decode = http->env->decode;
 	const struct etl_decode_spec *spec = etl_decode_spec_of(decode);
@@ -402,13 +449,13 @@ static int end_of_data(struct http *http, struct etl_batch *batch, struct etl_er
 	if (http->refusal.kind != ETL_OK)
 		return refused(http, err);
 	if (http->no_content)
-		return 0;
+		return next_page(http, now, out, err);
 	if (etl_http_opening_end(&http->opening, may_be_empty, hide(http, &hidden), err))
 		return failed(http, err);
 	/* First whether the bytes were whole, then whether they were all. */
 	if (etl_decode_end(decode, batch, err) || check_end(http, err))
 		return explain(http, err);
-	return 0;
+	return next_page(http, now, out, err);
 }
 
 static int next(void *self, etl_wall now, struct etl_batch *batch, struct etl_request *out,
@@ -416,15 +463,29 @@ static int next(void *self, etl_wall now, struct etl_batch *batch, struct etl_re
 {
 	struct http *http = self;
 
-	(void)now;
 	/* next() is called once for each request that was filled. */
 	assert(http->asked != NOTHING);
 	if (http->asked == TOKEN)
 		return end_of_token(http, out, err);
-	return end_of_data(http, batch, err);
+	return end_of_data(http, now, batch, out, err);
 }
 
 /* ---- life ---- */
+
+/* Only a walk has to know what stands where. */
+static void watch_pages(struct http *http)
+{
+	const struct etl_pages_options *pages =
+		http->options->pagination == ETL_PAGINATION_STYLE ? &http->options->pages : NULL;
+
+	etl_pages_init(&http->pages, pages);
+	if (!pages)
+		return;
+	http->watch.given = given;
+	if (pages->style->pointer)
+		http->watch.sought = pages->style->pointer(pages);
+	http->watch.found = found;
+}
 
 static int open_instance(void *self, const void *options, const struct etl_source_env *env,
 	struct etl_error *err)
@@ -436,7 +497,9 @@ static int open_instance(void *self, const void *options, const struct etl_sourc
 	http->env = env;
 	/* The decoder tells what the answer says of itself while it reads; nothing is
 	 * read a second time. */
-	http->watch = (struct etl_decode_watch){http, look_at_text, note, judge_lone};
+	http->watch = (struct etl_decode_watch){
+		.ctx = http, .text = look_at_text, .note = note, .lone = judge_lone};
+	watch_pages(http);
 	etl_decode_set_watch(env->decode, &http->watch);
 	http->refusal = (struct etl_error)ETL_ERROR_INIT;
 	if (http->options->auth.has_oauth2) {
@@ -447,9 +510,17 @@ static int open_instance(void *self, const void *options, const struct etl_sourc
 	return 0;
 }
 
+static uint64_t pages(const void *self)
+{
+	return ((const struct http *)self)->pages.ended;
+}
+
 static void close_instance(void *self)
 {
-	etl_oauth_fini(&((struct http *)self)->oauth);
+	struct http *http = self;
+
+	etl_oauth_fini(&http->oauth);
+	etl_pages_fini(&http->pages);
 }
 
 const struct etl_source_type etl_source_http = {
@@ -468,5 +539,6 @@ const struct etl_source_type etl_source_http = {
 	.decode = decode,
 	.broken = broken,
 	.next = next,
+	.pages = pages,
 	.close = close_instance,
 };

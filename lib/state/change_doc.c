@@ -24,7 +24,11 @@ static void encode(const void *thing, bson_t *out)
 		BCON_INT64(c->windows), "who", BCON_UTF8(c->who), "why", BCON_UTF8(c->why), "at",
 		BCON_DATE_TIME(c->at.ms), "done", BCON_BOOL(c->done), "undoes", BCON_UTF8(c->undoes),
 		"undone_by", BCON_UTF8(c->undone_by));
-	if (etl_change_is_decision(c->kind))
+	if (etl_change_is_decision(c->kind) && c->object)
+		BCON_APPEND(out, "unit", "{", "object", BCON_UTF8(c->object), "start",
+			BCON_DATE_TIME(c->unit.start.ms), "end", BCON_DATE_TIME(c->unit.end.ms), "}",
+			"run_id", BCON_UTF8(c->run_id));
+	else if (etl_change_is_decision(c->kind))
 		BCON_APPEND(out, "unit", "{", "start", BCON_DATE_TIME(c->unit.start.ms), "end",
 			BCON_DATE_TIME(c->unit.end.ms), "}", "run_id", BCON_UTF8(c->run_id));
 }
@@ -53,6 +57,8 @@ static int decode(const bson_t *doc, void *thing, struct etl_error *err)
 		.unit = {etl_doc_date(doc, "unit.start"), etl_doc_date(doc, "unit.end")},
 		.run_id = etl_doc_text(doc, "run_id"),
 	};
+	if (*etl_doc_text(doc, "unit.object"))
+		out->object = etl_doc_text(doc, "unit.object");
 	if (!etl_change_kind_parse(etl_doc_text(doc, "kind"), &out->kind))
 		return etl_error_set(err, ETL_DATA, "change.kind",
 			"watermark_changes holds a change of the unknown kind '%s'",

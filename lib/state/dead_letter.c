@@ -120,6 +120,8 @@ void etl_dead_letter_append(bson_t *out, const struct etl_dead_letter_info *info
 	if (reject->time.ms != ETL_NO_TIME)
 		BSON_APPEND_DATE_TIME(out, "time", reject->time.ms);
 	append_window(out, window);
+	if (info->object)
+		BSON_APPEND_UTF8(out, "object", info->object);
 	BSON_APPEND_BOOL(out, "raw_is_bson", reject->raw_is_bson);
 	BSON_APPEND_BOOL(out, "raw_cut", reject->raw_cut);
 	BSON_APPEND_BINARY(out, "raw", BSON_SUBTYPE_BINARY,
@@ -182,6 +184,7 @@ void etl_dead_letter_read(const bson_t *doc, struct etl_dead_letter *out)
 		.at = etl_doc_date(doc, "at"),
 		.first_at = etl_doc_date(doc, "first_at"),
 		.times = etl_doc_int(doc, "times"),
+		.object = etl_doc_text(doc, "object"),
 		.window = {etl_doc_date(doc, "window_start"), etl_doc_date(doc, "window_end")},
 		.time = {ETL_NO_TIME},
 		.position = etl_doc_int(doc, "position"),

@@ -26,12 +26,14 @@ struct etl_run_partition {
 	const char *partition;
 	const char *state; /* ok failed blocked cancelled nothing_due */
 	struct etl_window_counts windows;
+	uint64_t missing, waiting; /* objects: not listed any more; not read yet */
 	uint64_t warnings;
 	struct etl_counts counts;
 	const char *reason; /* "" if ok */
 	const char *error_kind, *error_code;
 	int http_status;
 	uint64_t requests, bytes;
+	uint64_t pages; /* of sources that answer in pages; else 0 */
 };
 /* What a check of the whole run says: "pass", "warn" or "fail". */
 struct etl_run_verdict {
@@ -59,6 +61,7 @@ struct etl_run_record {
 	struct etl_window window;      /* asked for by an operator; start == end: whatever is due */
 	struct etl_counts counts;
 	struct etl_window_counts windows;
+	uint64_t missing, waiting; /* objects: not listed any more; not read yet */
 	uint64_t warnings;
 	const struct etl_tally *rejects, *warned; /* by rule; lent; NULL = none */
 	struct etl_run_step steps[ETL_RUN_STEPS_MAX];

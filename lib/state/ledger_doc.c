@@ -16,6 +16,15 @@
 #include "state/doc_need.h"
 #include "time/civil.h"
 
+int etl_ledger_need_token(const struct etl_ledger_entry *entry, struct etl_error *err)
+{
+	if (entry->token.len <= ETL_TOKEN_MAX)
+		return 0;
+	return etl_error_set(err, ETL_LIMIT, "ledger.token",
+		"the token of stream '%.200s' has %u bytes, and %d are kept", entry->object.name,
+		(unsigned)entry->token.len, ETL_TOKEN_MAX);
+}
+
 static const char *const state_words[] = {
 #define X(id, word) word,
 	ETL_WINDOW_STATES(X)
@@ -82,16 +91,67 @@ void etl_ledger_append_id(bson_t *doc, const char *job, const char *partition,
 	free(id);
 }
 
+/* "job//3/all/": no window's id has two strokes behind the job, since no partition's name is empty. */
+static char *object_id(const char *job, const char *partition, const char *name)
+{
+	return etl_strf("%s//%zu/%s/%s", job, strlen(partition), partition, name);
+}
+
+void etl_ledger_append_unit(bson_t *doc, const char *job, const char *partition,
+	const struct etl_unit_key *unit)
+{
+	char *id;
+
+	if (!unit->object) {
+		etl_ledger_append_id(doc, job, partition, &unit->window.start);
+		return;
+	}
+	id = object_id(job, partition, unit->object);
+	BSON_APPEND_UTF8(doc, "_id", id);
+	free(id);
+}
+
+/* The ids of the partition's objects begin alike; the end is that beginning with its last stroke, 0x2f,
+ * counted up by one. The index of _id does all of it: no other is made, for which windows would pay. */
+void etl_ledger_append_objects(bson_t *query, const char *job, const char *partition, const char *from)
+{
+	char *first = object_id(job, partition, from ? from : ""), *end = object_id(job, partition, "");
+	bson_t range;
+
+	end[strlen(end) - 1]++;
+	BSON_APPEND_DOCUMENT_BEGIN(query, "_id", &range);
+	BSON_APPEND_UTF8(&range, "$gte", first);
+	BSON_APPEND_UTF8(&range, "$lt", end);
+	bson_append_document_end(query, &range);
+	free(first);
+	free(end);
+}
+
+static void append_object(bson_t *out, const struct etl_object *object)
+{
+	BSON_APPEND_UTF8(out, "object", object->name);
+	BSON_APPEND_INT64(out, "size", (int64_t)object->size);
+	BSON_APPEND_DATE_TIME(out, "modified_at", object->mtime.ms);
+	BSON_APPEND_UTF8(out, "etag", object->etag);
+}
+
 /* The whole entry as commit writes it. `writer`, `was` and `change_id` are left out: commit clears
  * the first, and the others belong to an operator's change (state_mongodb_change.c). */
 void etl_ledger_to_bson(const char *job, const char *partition,
 	const struct etl_ledger_entry *entry, bson_t *out)
 {
-	etl_ledger_append_id(out, job, partition, &entry->window.start);
+	struct etl_unit_key key = etl_entry_key(entry);
+
+	etl_ledger_append_unit(out, job, partition, &key);
 	BSON_APPEND_UTF8(out, "job", job);
 	BSON_APPEND_UTF8(out, "partition", partition);
+	if (key.object)
+		append_object(out, &entry->object);
 	BSON_APPEND_DATE_TIME(out, "start", entry->window.start.ms);
 	BSON_APPEND_DATE_TIME(out, "end", entry->window.end.ms);
+	if (entry->token.len)
+		bson_append_binary(out, "token", -1, BSON_SUBTYPE_BINARY, entry->token.data,
+			entry->token.len);
 	BSON_APPEND_UTF8(out, "state", etl_window_state_word(entry->state));
 	BSON_APPEND_BOOL(out, "dirty", entry->dirty);
 	BSON_APPEND_UTF8(out, "run_id", entry->run_id);
@@ -173,6 +233,16 @@ static void read_field(const bson_iter_t *it, struct etl_ledger_entry *e, char *
 		e->updated = read_date(it);
 	else if (etl_streq(key, "change_id"))
 		read_text(it, e->change_id, sizeof e->change_id);
+	else if (etl_streq(key, "object"))
+		e->object.name = BSON_ITER_HOLDS_UTF8(it) ? bson_iter_utf8(it, NULL) : NULL;
+	else if (etl_streq(key, "size"))
+		e->object.size = (uint64_t)bson_iter_as_int64(it);
+	else if (etl_streq(key, "modified_at"))
+		e->object.mtime = read_date(it);
+	else if (etl_streq(key, "etag"))
+		read_text(it, e->object.etag, sizeof e->object.etag);
+	else if (etl_streq(key, "token") && BSON_ITER_HOLDS_BINARY(it))
+		bson_iter_binary(it, NULL, &e->token.len, &e->token.data);
 }
 
 /* An unknown state is refused and not guessed: taken for pending it would load the window

@@ -16,6 +16,7 @@ struct etl_dead_letter_info {
 	etl_wall at;
 	/* Of each reject, in their order; one with start == end: no window owns it. NULL = none has. */
 	const struct etl_window *windows;
+	const char *object; /* that all of them are of; NULL = none */
 };
 
 /* A dead letter as it is stored. Its texts and bytes are lent for the call. */
@@ -28,6 +29,7 @@ struct etl_dead_letter {
 	etl_wall at, first_at;	  /* refused last, and first; first_at.ms == 0 = not known */
 	int64_t times;		  /* how often it was written down; 0 = not known */
 	struct etl_window window; /* start == end: none */
+	const char *object; /* it came from; "" = none */
 	etl_wall time;		  /* its event time, or ETL_NO_TIME */
 	int64_t position;	  /* in the source's answer, from 0 */
 	const uint8_t *raw;	  /* NULL where a list leaves it out */

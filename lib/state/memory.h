@@ -27,7 +27,8 @@ struct watermark_row {
 	struct etl_watermark mark;
 };
 
-/* The ledger of one partition, in order of start. */
+/* The ledger of one partition: windows in order of start, behind them objects in order of name. Names
+ * are the lane's own. */
 struct lane {
 	char *job, *partition;
 	struct etl_ledger_entry *entries;
@@ -50,7 +51,7 @@ struct change_row {
 	char id[ETL_UUID_BYTES];
 	enum etl_change_kind kind;
 	struct touched {
-		struct etl_window window;
+		struct etl_window window; /* of an object the change has no other unit */
 		bool absent;			/* there was no entry */
 		struct etl_ledger_entry before; /* else: as it was */
 	} *touched;
@@ -90,12 +91,12 @@ static inline int etl_memory_unlock(struct memory *m, int rc)
 /* state_memory.c; with the lock held. NULL: there is none. */
 struct watermark_row *etl_memory_mark(struct memory *m, const char *job, const char *partition);
 struct etl_ledger_entry *etl_memory_entry(struct memory *m, const char *job,
-	const char *partition, etl_wall start);
+	const char *partition, const struct etl_unit_key *unit);
 /* A new one in its place, for the caller to fill. */
 struct etl_ledger_entry *etl_memory_entry_new(struct memory *m, const char *job,
-	const char *partition, struct etl_window window);
+	const char *partition, const struct etl_unit_key *unit);
 void etl_memory_entry_remove(struct memory *m, const char *job, const char *partition,
-	etl_wall start);
+	const struct etl_unit_key *unit);
 
 /* state_memory_lease.c: as state.h says of each */
 int etl_memory_lease_acquire(struct etl_state *s, const struct etl_lease_ask *ask,

@@ -17,8 +17,8 @@
 
 /* The layout of the metadata that this etld writes and understands, with all before it. It grows
  * when an etld of before would misread or damage what is written; a field that it leaves alone
- * is no reason. */
-#define ETL_LAYOUT 1
+ * is no reason. 2: units that are objects, and pauses whose document stays when they end. */
+#define ETL_LAYOUT 2
 
 /* The driver's sessions that have held a transaction; the lock guards all of it. */
 struct etl_sessions {
@@ -170,6 +170,8 @@ int etl_smdb_ledger_scan(struct etl_state *s, const char *job, const char *parti
 	struct etl_error *err);
 int etl_smdb_ledger_held(struct etl_state *s, const char *job, size_t max, etl_unit_fn fn, void *ctx,
 	struct etl_error *err);
+int etl_smdb_ledger_objects(struct etl_state *s, const char *job, const char *partition,
+	const char *from, size_t max, etl_ledger_fn fn, void *ctx, struct etl_error *err);
 int etl_smdb_ledger_open(struct etl_state *s, const char *job, size_t max,
 	int (*fn)(void *ctx, const char *partition, const struct etl_ledger_entry *entry), void *ctx,
 	struct etl_error *err);
@@ -180,7 +182,7 @@ int etl_smdb_ledger_count(struct etl_state *s, const char *job, const char *part
 int etl_smdb_ledger_mark(struct etl_state *s, const char *job, const char *partition,
 	int64_t fence, const struct etl_ledger_entry *entries, size_t n, struct etl_error *err);
 int etl_smdb_ledger_doubt(struct etl_state *s, const char *job, const char *partition,
-	const char *run_id, const struct etl_window *windows, size_t n, struct etl_error *err);
+	const char *run_id, const struct etl_unit_key *units, size_t n, struct etl_error *err);
 int etl_smdb_begin(struct etl_state *s, struct etl_txn **txn, struct etl_error *err);
 int etl_smdb_commit(struct etl_state *s, struct etl_txn *txn, const struct etl_commit *c,
 	struct etl_error *err);

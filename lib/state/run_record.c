@@ -25,6 +25,14 @@ static void append_text(bson_t *out, const char *field, const char *text)
 	bson_append_utf8(out, field, -1, text ? text : "", -1);
 }
 
+/* Of a run that has listed objects: what it did not read. */
+static void append_objects(bson_t *out, uint64_t missing, uint64_t waiting)
+{
+	if (missing || waiting)
+		BCON_APPEND(out, "objects", "{", "missing", BCON_INT64((int64_t)missing), "waiting",
+			BCON_INT64((int64_t)waiting), "}");
+}
+
 /* Time is summed over partitions, which run side by side: the sum may be more than the run took. */
 static void append_steps(bson_t *out, const struct etl_run_record *run)
 {
@@ -49,6 +57,7 @@ static void append_partition(bson_t *one, const struct etl_run_partition *p)
 	append_text(one, "partition", p->partition);
 	append_text(one, "state", p->state);
 	etl_window_counts_append(one, &p->windows);
+	append_objects(one, p->missing, p->waiting);
 	etl_counts_append(one, "counts", &p->counts);
 	BSON_APPEND_INT64(one, "warnings", (int64_t)p->warnings);
 	append_text(one, "reason", p->reason);
@@ -57,6 +66,8 @@ static void append_partition(bson_t *one, const struct etl_run_partition *p)
 	BSON_APPEND_INT32(one, "http_status", p->http_status);
 	BSON_APPEND_INT64(one, "requests", (int64_t)p->requests);
 	BSON_APPEND_INT64(one, "bytes", (int64_t)p->bytes);
+	if (p->pages)
+		BSON_APPEND_INT64(one, "pages", (int64_t)p->pages);
 }
 
 static void append_partitions(bson_t *out, const struct etl_run_record *run)
@@ -199,6 +210,7 @@ void etl_run_record_to_bson(const struct etl_run_record *run, bson_t *out)
 		append_text(out, "target", run->target);
 	append_targets(out, run);
 	etl_window_counts_append(out, &run->windows);
+	append_objects(out, run->missing, run->waiting);
 	BSON_APPEND_INT64(out, "warnings", (int64_t)run->warnings);
 	if (run->warned)
 		etl_tally_append(out, "warned", run->warned);

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/uuid.h"
+#include "time/object.h"
 #include "state/counts.h"
 #include "state/documents.h"
 #include "state/letters.h"
@@ -72,8 +73,26 @@ bool etl_held_is_free(const struct etl_held *held);
 /* "range v (1200, max 1000)", one after the other, of those that are released or not. Cut to size. */
 void etl_held_text(const struct etl_held *held, bool released, char *out, size_t size);
 
-struct etl_ledger_entry {
+/* Where a stream goes on: bytes of its source's own making. */
+#define ETL_TOKEN_MAX 4096
+struct etl_token {
+	const uint8_t *data; /* lent */
+	uint32_t len;	     /* 0 = none; at most ETL_TOKEN_MAX, or the commit fails (ETL_LIMIT) */
+};
+
+/* What tells a unit from all others of its partition: an object its name, a window its start. */
+struct etl_unit_key {
 	struct etl_window window;
+	const char *object; /* lent; NULL = it is a window */
+};
+
+struct etl_ledger_entry {
+	/* Of an object empty, at the instant at which a plan first found it as it was then: new, or
+	 * changed since it was read. */
+	struct etl_window window;
+	struct etl_object object; /* name NULL: the unit is a window. As it was when it was read last */
+	/* Of a position, a unit with a stream's name: it moves with each commit, and with nothing else. */
+	struct etl_token token;
 	enum etl_window_state state;
 	bool dirty; /* closed, but to be read again: late data or a changed upstream */
 	char run_id[ETL_UUID_BYTES];
@@ -103,6 +122,11 @@ struct etl_ledger_entry {
 	 * what holds newer content of it back, while what it has stays. */
 	struct etl_held held;
 };
+
+static inline struct etl_unit_key etl_entry_key(const struct etl_ledger_entry *entry)
+{
+	return (struct etl_unit_key){entry->window, entry->object.name};
+}
 
 /* Something of the unit waits for an operator's word: all of it, or newer content of a closed one. */
 static inline bool etl_ledger_is_held(const struct etl_ledger_entry *e)
@@ -243,6 +267,7 @@ struct etl_change {
 	const char *undone_by; /* the undo that took it back; "" = it stands */
 	/* Of a decision: its unit, and the run that left it so. run_id "" = of anything else. */
 	struct etl_window unit;
+	const char *object; /* the unit's name; NULL = it is a window */
 	const char *run_id;
 };
 
@@ -255,11 +280,16 @@ struct etl_change_slice {
 	/* UUIDv7, its own, and the same each time that it is tried again; NULL = it is tried once. */
 	const char *commit_id;
 	const struct etl_window *windows; /* set, rewind: of the job's grid */
-	size_t n;			  /* at most ETL_CHANGE_SLICE */
+	size_t n;			  /* at most ETL_CHANGE_SLICE; of change->object one */
 	const char *reason; /* into the entries; NULL = the change's `why` */
 	const struct etl_held *held; /* release: as it was read, and what is released of it */
 };
 #define ETL_CHANGE_SLICE 400
+
+static inline struct etl_unit_key etl_slice_unit(const struct etl_change_slice *slice, size_t i)
+{
+	return (struct etl_unit_key){slice->windows[i], slice->change->object};
+}
 
 struct etl_change_query {
 	const char *job;
@@ -358,10 +388,16 @@ struct etl_state_ops {
 			const struct etl_watermark *watermark),
 		void *ctx, struct etl_error *err);
 
-	/* Entries in order of their start. `partition` NULL = all partitions. */
+	/* Entries of windows in order of their start. `partition` NULL = all partitions. */
 	int (*ledger_scan)(struct etl_state *s, const char *job, const char *partition,
 		const struct etl_window *range, enum etl_ledger_select select, etl_ledger_fn fn,
 		void *ctx, struct etl_error *err);
+
+	/* Entries of objects in order of their names, from the first one that is not before `from` (NULL:
+	 * from the first) on. 1 = these are all, 0 = `max` were given and there are more, -1. The next
+	 * ones begin at the last name with a byte 1 behind it: no name lies between. */
+	int (*ledger_objects)(struct etl_state *s, const char *job, const char *partition,
+		const char *from, size_t max, etl_ledger_fn fn, void *ctx, struct etl_error *err);
 
 	/* The entries of all partitions that are not closed, or dirty, in no order: what indexes
 	 * find without looking at the rest of the history. 1 = these are all, 0 = `max` of them
@@ -381,7 +417,7 @@ struct etl_state_ops {
 	int (*open_sums)(struct etl_state *s, const char *job, const struct etl_window *range,
 		etl_open_fn fn, void *ctx, struct etl_error *err);
 
-	/* How many entries begin in the range. */
+	/* How many entries begin in the range; objects when they were found. */
 	int (*ledger_count)(struct etl_state *s, const char *job, const char *partition,
 		const struct etl_window *range, uint64_t *n, struct etl_error *err);
 
@@ -396,9 +432,9 @@ struct etl_state_ops {
 	void (*abort)(struct etl_state *s, struct etl_txn *txn);
 
 	/* Marks windows failed, held, skipped ...; guarded by the fence; never closes a window
-	 * as loaded or empty, never touches `hash` and `definition`: these are the commit's word, and so
-	 * is `held` but for one case: a loaded or empty window whose newer content is held gets it, and
-	 * becomes dirty. */
+	 * as loaded or empty, never touches `hash`, `definition` and `token`: these are the commit's
+	 * word, and so is `held` but for one case: a loaded or empty window whose newer content is
+	 * held gets it, and becomes dirty. */
 	int (*ledger_mark)(struct etl_state *s, const char *job, const char *partition,
 		int64_t fence, const struct etl_ledger_entry *entries, size_t n,
 		struct etl_error *err);
@@ -408,7 +444,7 @@ struct etl_state_ops {
 	 * the fence: one more read does no harm, and a holder that has lost its fence after it
 	 * wrote has to say so. Only the commit of who said it, sure of its writes, clears it. */
 	int (*ledger_doubt)(struct etl_state *s, const char *job, const char *partition,
-		const char *run_id, const struct etl_window *windows, size_t n,
+		const char *run_id, const struct etl_unit_key *units, size_t n,
 		struct etl_error *err);
 
 	/* One slice: the change's document, the ledger entries and the watermark, in one

@@ -19,6 +19,7 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "state/ledger_doc.h"
 #include "state/memory.h"
 
 /* There is nothing to make: no indexes, no layout. */
@@ -127,6 +128,14 @@ static int watermark_list(struct etl_state *s,
 
 /* ---- ledger ----------------------------------------------------------------------------- */
 
+static struct lane *lane_of(struct memory *m, const char *job, const char *partition)
+{
+	for (size_t i = 0; i < m->n_lanes; i++)
+		if (etl_streq(m->lanes[i].job, job) && etl_streq(m->lanes[i].partition, partition))
+			return &m->lanes[i];
+	return NULL;
+}
+
 /* Half open: windows 10:00-11:00 and 11:00-12:00 do not overlap. */
 static bool overlaps(const struct etl_window *a, const struct etl_window *b)
 {
@@ -152,20 +161,38 @@ static bool selected(const struct etl_ledger_entry *e, const struct etl_window *
 	return select == ETL_LEDGER_ALL || e->dirty || !etl_window_is_closed(e->state);
 }
 
-/* Index of the first entry that starts at `start` or later. */
-static size_t place_of(const struct lane *lane, etl_wall start)
+/* < 0, 0, > 0 */
+static int compare(const struct etl_ledger_entry *e, const struct etl_unit_key *unit)
+{
+	if (e->object.name && unit->object)
+		return strcmp(e->object.name, unit->object);
+	if (e->object.name || unit->object)
+		return e->object.name ? 1 : -1;
+	return (e->window.start.ms > unit->window.start.ms) - (e->window.start.ms < unit->window.start.ms);
+}
+
+/* Index of the first entry that is not before the unit. */
+static size_t place_of(const struct lane *lane, const struct etl_unit_key *unit)
 {
 	size_t low = 0, high = lane->n;
 
 	while (low < high) {
 		size_t middle = (low + high) / 2;
 
-		if (lane->entries[middle].window.start.ms < start.ms)
+		if (compare(&lane->entries[middle], unit) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
 	return low;
+}
+
+/* ... of the first window that starts at `start` or later. */
+static size_t place_at(const struct lane *lane, etl_wall start)
+{
+	struct etl_unit_key unit = {{start, start}, NULL};
+
+	return place_of(lane, &unit);
 }
 
 /* A copy of what was found, so that it can be told of without the lock. */
@@ -178,9 +205,9 @@ struct found {
 static void collect(const struct lane *lane, const struct etl_window *range,
 	enum etl_ledger_select select, struct found *out)
 {
-	size_t at = range && select == ETL_LEDGER_BEGUN ? place_of(lane, range->start) : 0;
+	size_t at = range && select == ETL_LEDGER_BEGUN ? place_at(lane, range->start) : 0;
 
-	for (; at < lane->n; at++) {
+	for (; at < lane->n && !lane->entries[at].object.name; at++) {
 		if (range && lane->entries[at].window.start.ms >= range->end.ms)
 			break;
 		if (!selected(&lane->entries[at], range, select))
@@ -221,6 +248,24 @@ static int ledger_scan(struct etl_state *s, const char *job, const char *partiti
 		rc = fn(ctx, &found.entries[i], err) < 0 ? -1 : 0;
 	free(found.entries);
 	return rc;
+}
+
+/* Under the lock: an entry lends its name, and there may be a million. `fn` calls no store. */
+static int ledger_objects(struct etl_state *s, const char *job, const char *partition,
+	const char *from, size_t max, etl_ledger_fn fn, void *ctx, struct etl_error *err)
+{
+	struct memory *m = etl_memory_lock(s);
+	struct lane *lane = lane_of(m, job, partition);
+	struct etl_unit_key unit = {.object = from ? from : ""};
+	int rc = 1;
+
+	for (size_t at = lane ? place_of(lane, &unit) : 0; lane && at < lane->n && rc == 1; at++) {
+		if (!max--)
+			rc = 0;
+		else if (fn(ctx, &lane->entries[at], err) < 0)
+			rc = -1;
+	}
+	return etl_memory_unlock(m, rc);
 }
 
 /* 1 = that was all; 0 = there are more than `max`, of which `fn` has seen `max`. Unlike a scan this
@@ -268,24 +313,15 @@ static int ledger_held(struct etl_state *s, const char *job, size_t max, etl_uni
 	return etl_memory_unlock(m, rc);
 }
 
-/* NULL until the partition has its first entry. */
-static struct lane *lane_of(struct memory *m, const char *job, const char *partition)
-{
-	for (size_t i = 0; i < m->n_lanes; i++)
-		if (etl_streq(m->lanes[i].job, job) && etl_streq(m->lanes[i].partition, partition))
-			return &m->lanes[i];
-	return NULL;
-}
-
 /* A unit is told by its start alone; its end may change when the window length does. The pointer is
  * good until an entry is added or removed, since that moves the others. */
 struct etl_ledger_entry *etl_memory_entry(struct memory *m, const char *job,
-	const char *partition, etl_wall start)
+	const char *partition, const struct etl_unit_key *unit)
 {
 	struct lane *lane = lane_of(m, job, partition);
-	size_t at = lane ? place_of(lane, start) : 0;
+	size_t at = lane ? place_of(lane, unit) : 0;
 
-	if (!lane || at == lane->n || lane->entries[at].window.start.ms != start.ms)
+	if (!lane || at == lane->n || compare(&lane->entries[at], unit) != 0)
 		return NULL;
 	return &lane->entries[at];
 }
@@ -293,7 +329,7 @@ struct etl_ledger_entry *etl_memory_entry(struct memory *m, const char *job,
 /* The caller has looked and found none: this does not look again and would make a second entry of
  * the same start. */
 struct etl_ledger_entry *etl_memory_entry_new(struct memory *m, const char *job,
-	const char *partition, struct etl_window window)
+	const char *partition, const struct etl_unit_key *unit)
 {
 	struct lane *lane = lane_of(m, job, partition);
 	size_t at;
@@ -303,23 +339,39 @@ struct etl_ledger_entry *etl_memory_entry_new(struct memory *m, const char *job,
 		lane = &m->lanes[m->n_lanes++];
 		*lane = (struct lane){.job = etl_strdup(job), .partition = etl_strdup(partition)};
 	}
-	at = place_of(lane, window.start);
+	at = place_of(lane, unit);
 	ETL_GROW(lane->entries, lane->n, lane->cap);
 	memmove(&lane->entries[at + 1], &lane->entries[at], (lane->n - at) * sizeof *lane->entries);
 	lane->n++;
-	lane->entries[at] = (struct etl_ledger_entry){.window = window};
+	lane->entries[at] = (struct etl_ledger_entry){.window = unit->window,
+		.object.name = unit->object ? etl_strdup(unit->object) : NULL};
 	return &lane->entries[at];
+}
+
+/* What a caller lends becomes the lane's: the name that was made with the entry, and a copy of the token. */
+static void own(struct etl_ledger_entry *entry, const char *name)
+{
+	entry->object.name = name;
+	entry->token.data = entry->token.len ?
+		(const uint8_t *)etl_memdup0((const char *)entry->token.data, entry->token.len) : NULL;
+}
+
+static void free_lent(struct etl_ledger_entry *entry)
+{
+	etl_free_const(entry->object.name);
+	etl_free_const(entry->token.data);
 }
 
 /* For the undo of a change that had made the entry. What is not there is removed already. */
 void etl_memory_entry_remove(struct memory *m, const char *job, const char *partition,
-	etl_wall start)
+	const struct etl_unit_key *unit)
 {
 	struct lane *lane = lane_of(m, job, partition);
-	size_t at = lane ? place_of(lane, start) : 0;
+	size_t at = lane ? place_of(lane, unit) : 0;
 
-	if (!lane || at == lane->n || lane->entries[at].window.start.ms != start.ms)
+	if (!lane || at == lane->n || compare(&lane->entries[at], unit) != 0)
 		return;
+	free_lent(&lane->entries[at]);
 	lane->n--;
 	memmove(&lane->entries[at], &lane->entries[at + 1], (lane->n - at) * sizeof *lane->entries);
 }
@@ -332,7 +384,9 @@ static int ledger_count(struct etl_state *s, const char *job, const char *partit
 	struct lane *lane = lane_of(m, job, partition);
 
 	(void)err;
-	*n = lane ? place_of(lane, range->end) - place_of(lane, range->start) : 0;
+	*n = lane ? place_at(lane, range->end) - place_at(lane, range->start) : 0;
+	for (size_t i = lane ? lane->n : 0; i-- && lane->entries[i].object.name;)
+		*n += etl_window_holds(range, lane->entries[i].window.start);
 	return etl_memory_unlock(m, 0);
 }
 
@@ -356,7 +410,8 @@ static struct etl_ledger_entry entry_of(const struct etl_ledger_entry *given, in
 static void put_entry(struct memory *m, const struct etl_commit *c,
 	const struct etl_ledger_entry *entry)
 {
-	struct etl_ledger_entry *old = etl_memory_entry(m, c->job, c->partition, entry->window.start);
+	struct etl_unit_key unit = etl_entry_key(entry);
+	struct etl_ledger_entry *old = etl_memory_entry(m, c->job, c->partition, &unit);
 	struct etl_ledger_entry fresh = entry_of(entry, c->fence);
 
 	if (old && old->dirty && !etl_streq(old->dirty_token, entry->dirty_token)) {
@@ -365,18 +420,20 @@ static void put_entry(struct memory *m, const struct etl_commit *c,
 		memcpy(fresh.reason, old->reason, sizeof fresh.reason);
 	}
 	if (!old)
-		old = etl_memory_entry_new(m, c->job, c->partition, entry->window);
+		old = etl_memory_entry_new(m, c->job, c->partition, &unit);
+	own(&fresh, old->object.name);
+	etl_free_const(old->token.data);
 	*old = fresh;
 }
 
 /* What is not there is made, pending: the dependant's first run may be reading right now. */
 static void put_dirty(struct memory *m, const struct etl_dirty_mark *mark, const char *upstream)
 {
-	struct etl_ledger_entry *entry =
-		etl_memory_entry(m, mark->job, mark->partition, mark->window.start);
+	struct etl_unit_key unit = {mark->window, NULL};
+	struct etl_ledger_entry *entry = etl_memory_entry(m, mark->job, mark->partition, &unit);
 
 	if (!entry) {
-		entry = etl_memory_entry_new(m, mark->job, mark->partition, mark->window);
+		entry = etl_memory_entry_new(m, mark->job, mark->partition, &unit);
 		entry->updated = etl_now(m->base.clock);
 	}
 	entry->dirty = true;
@@ -415,6 +472,9 @@ static int commit(struct etl_state *s, struct etl_txn *txn, const struct etl_com
 	if (!row || row->mark.fence != c->fence)
 		return etl_memory_unlock(m, fenced(err, c->job, c->partition, c->fence));
 	for (size_t i = 0; i < c->n_entries; i++)
+		if (etl_ledger_need_token(&c->entries[i], err) < 0)
+			return etl_memory_unlock(m, -1);
+	for (size_t i = 0; i < c->n_entries; i++)
 		put_entry(m, c, &c->entries[i]);
 	for (size_t i = 0; i < c->n_dirty; i++)
 		put_dirty(m, &c->dirty[i], c->job);
@@ -443,11 +503,16 @@ static bool stands(enum etl_window_state now, enum etl_window_state mark)
 static void mark_one(struct memory *m, const char *job, const char *partition, int64_t fence,
 	const struct etl_ledger_entry *e)
 {
-	struct etl_ledger_entry *old = etl_memory_entry(m, job, partition, e->window.start);
+	struct etl_unit_key unit = etl_entry_key(e);
+	struct etl_ledger_entry *old = etl_memory_entry(m, job, partition, &unit);
+	const char *name;
 
 	if (!old) {
-		old = etl_memory_entry_new(m, job, partition, e->window);
+		old = etl_memory_entry_new(m, job, partition, &unit);
+		name = old->object.name;
 		*old = entry_of(e, fence);
+		old->token = (struct etl_token){.len = 0};
+		own(old, name);
 		old->held = (struct etl_held){.n = 0};
 		old->definition = 0;
 		return;
@@ -464,6 +529,12 @@ static void mark_one(struct memory *m, const char *job, const char *partition, i
 	}
 	if (stands(old->state, e->state))
 		return;
+	if (e->object.name) {
+		name = old->object.name;
+		old->window = e->window;
+		old->object = e->object;
+		old->object.name = name;
+	}
 	old->window.end = e->window.end;
 	old->state = e->state;
 	old->counts = e->counts;
@@ -496,16 +567,16 @@ static int ledger_mark(struct etl_state *s, const char *job, const char *partiti
  * again. The commit takes both away. There is no fence here, since doubting too much costs one more
  * read and doubting too little costs data. */
 static int ledger_doubt(struct etl_state *s, const char *job, const char *partition,
-	const char *run_id, const struct etl_window *windows, size_t n, struct etl_error *err)
+	const char *run_id, const struct etl_unit_key *units, size_t n, struct etl_error *err)
 {
 	struct memory *m = etl_memory_lock(s);
 
 	(void)err;
 	for (size_t i = 0; i < n; i++) {
-		struct etl_ledger_entry *e = etl_memory_entry(m, job, partition, windows[i].start);
+		struct etl_ledger_entry *e = etl_memory_entry(m, job, partition, &units[i]);
 
 		if (!e) {
-			e = etl_memory_entry_new(m, job, partition, windows[i]);
+			e = etl_memory_entry_new(m, job, partition, &units[i]);
 			e->updated = etl_now(m->base.clock);
 		}
 		e->dirty = true;
@@ -528,6 +599,8 @@ static void memory_free(struct etl_state *s)
 		free(m->marks[i].partition);
 	}
 	for (size_t i = 0; i < m->n_lanes; i++) {
+		for (size_t k = 0; k < m->lanes[i].n; k++)
+			free_lent(&m->lanes[i].entries[k]);
 		free(m->lanes[i].job);
 		free(m->lanes[i].partition);
 		free(m->lanes[i].entries);
@@ -557,6 +630,7 @@ static const struct etl_state_ops memory_ops = {
 	.watermark_get = watermark_get,
 	.watermark_list = watermark_list,
 	.ledger_scan = ledger_scan,
+	.ledger_objects = ledger_objects,
 	.ledger_open = ledger_open,
 	.ledger_held = ledger_held,
 	.open_sums = etl_memory_open_sums,

@@ -116,11 +116,11 @@ static void leave_window(struct memory *m, const struct etl_change_slice *slice,
 /* A window that is closed keeps its state; what is made here is noted as absent before, for the
  * undo. */
 static void skip_window(struct memory *m, const struct etl_change_slice *slice,
-	struct change_row *row, struct etl_window window)
+	struct change_row *row, struct etl_unit_key unit)
 {
 	const struct etl_change *c = slice->change;
 	struct etl_ledger_entry *entry =
-		etl_memory_entry(m, c->job, c->partition, window.start);
+		etl_memory_entry(m, c->job, c->partition, &unit);
 	enum etl_window_state was = entry ? entry->state : ETL_WINDOW_PENDING;
 
 	if (entry && c->kind == ETL_CHANGE_DISCARD && etl_window_is_closed(entry->state)) {
@@ -129,9 +129,9 @@ static void skip_window(struct memory *m, const struct etl_change_slice *slice,
 	}
 	if (entry && etl_window_is_closed(entry->state))
 		return;
-	note_touched(row, window, entry);
+	note_touched(row, unit.window, entry);
 	if (!entry)
-		entry = etl_memory_entry_new(m, c->job, c->partition, window);
+		entry = etl_memory_entry_new(m, c->job, c->partition, &unit);
 	put_state(slice, entry, was, etl_now(m->base.clock));
 	entry->state = ETL_WINDOW_SKIPPED;
 	entry->dirty = false;
@@ -140,15 +140,15 @@ static void skip_window(struct memory *m, const struct etl_change_slice *slice,
 /* Only a closed window is opened: a slice that is applied again finds it pending and notes
  * nothing twice. */
 static void open_window(struct memory *m, const struct etl_change_slice *slice,
-	struct change_row *row, struct etl_window window)
+	struct change_row *row, struct etl_unit_key unit)
 {
 	const struct etl_change *c = slice->change;
 	struct etl_ledger_entry *entry =
-		etl_memory_entry(m, c->job, c->partition, window.start);
+		etl_memory_entry(m, c->job, c->partition, &unit);
 
 	if (!entry || !etl_window_is_closed(entry->state))
 		return;
-	note_touched(row, window, entry);
+	note_touched(row, unit.window, entry);
 	put_state(slice, entry, entry->state, etl_now(m->base.clock));
 	entry->state = ETL_WINDOW_PENDING;
 }
@@ -173,16 +173,16 @@ static void put_waiver(struct etl_held *held, const struct etl_held *word)
 /* A unit that this change has released already is left alone, so that a repeat of the slice
  * changes nothing. */
 static void release_window(struct memory *m, const struct etl_change_slice *slice,
-	struct change_row *row, struct etl_window window)
+	struct change_row *row, struct etl_unit_key unit)
 {
 	const struct etl_change *c = slice->change;
 	struct etl_ledger_entry *entry =
-		etl_memory_entry(m, c->job, c->partition, window.start);
+		etl_memory_entry(m, c->job, c->partition, &unit);
 
 	if (!entry || (entry->state != ETL_WINDOW_HELD && !has_newer_held(entry)) ||
 		etl_streq(entry->change_id, c->id))
 		return;
-	note_touched(row, window, entry);
+	note_touched(row, unit.window, entry);
 	put_state(slice, entry, entry->state, etl_now(m->base.clock));
 	put_waiver(&entry->held, slice->held);
 	if (etl_held_is_free(slice->held) && entry->state == ETL_WINDOW_HELD)
@@ -226,17 +226,17 @@ static void restore_entry(struct etl_ledger_entry *entry, const struct etl_ledge
 /* Only what still bears the undone change is touched: a run that has loaded the window since
  * has replaced the entry, and its data must not become pending by an undo. */
 static void restore_window(struct memory *m, const struct etl_change_slice *slice,
-	const struct change_row *undone, struct etl_window window)
+	const struct change_row *undone, struct etl_unit_key unit)
 {
 	const struct etl_change *c = slice->change;
 	struct etl_ledger_entry *entry =
-		etl_memory_entry(m, c->job, c->partition, window.start);
-	const struct touched *touched = touched_in(undone, window.start);
+		etl_memory_entry(m, c->job, c->partition, &unit);
+	const struct touched *touched = touched_in(undone, unit.window.start);
 
 	if (!entry || !touched || !etl_streq(entry->change_id, c->undoes))
 		return;
 	if (touched->absent && !entry->dirty) {
-		etl_memory_entry_remove(m, c->job, c->partition, window.start);
+		etl_memory_entry_remove(m, c->job, c->partition, &unit);
 		return;
 	}
 	if (touched->absent) {
@@ -258,15 +258,17 @@ static void apply(struct memory *m, const struct etl_change_slice *slice)
 	struct change_row *undone = c->kind == ETL_CHANGE_UNDO ? row_of(m, c->undoes) : NULL;
 
 	for (size_t i = 0; i < slice->n; i++) {
+		struct etl_unit_key unit = etl_slice_unit(slice, i);
+
 		if (c->kind == ETL_CHANGE_SET || c->kind == ETL_CHANGE_ACCEPT ||
 			c->kind == ETL_CHANGE_DISCARD)
-			skip_window(m, slice, row, slice->windows[i]);
+			skip_window(m, slice, row, unit);
 		else if (c->kind == ETL_CHANGE_REWIND)
-			open_window(m, slice, row, slice->windows[i]);
+			open_window(m, slice, row, unit);
 		else if (c->kind == ETL_CHANGE_RELEASE)
-			release_window(m, slice, row, slice->windows[i]);
+			release_window(m, slice, row, unit);
 		else if (undone)
-			restore_window(m, slice, undone, slice->windows[i]);
+			restore_window(m, slice, undone, unit);
 	}
 	if (undone && c->done)
 		mark_undone(m, c);

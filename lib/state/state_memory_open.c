@@ -57,8 +57,14 @@ static struct row *row_new(struct rows *r, const struct lane *lane, const struct
 	return row;
 }
 
-/* Entries come in order of their start: the first of a sum is its oldest. `from`: the lane's
- * first row. */
+/* Of equally old ones that with the first reason counts, as MongoDB compares {start, reason}. */
+static bool is_older(const struct row *row, const struct etl_ledger_entry *e)
+{
+	return e->window.start.ms != row->sum.oldest.ms ? e->window.start.ms < row->sum.oldest.ms :
+							  strcmp(e->reason, row->reason) < 0;
+}
+
+/* Windows come in order of their start, objects do not. `from`: the lane's first row. */
 static void add(struct rows *r, size_t from, const struct lane *lane, const struct etl_ledger_entry *e)
 {
 	struct row *row = NULL;
@@ -69,7 +75,13 @@ static void add(struct rows *r, size_t from, const struct lane *lane, const stru
 	if (!row)
 		row = row_new(r, lane, e);
 	row->sum.n++;
-	row->sum.newest = e->window.start;
+	if (e->window.start.ms > row->sum.newest.ms || row->sum.n == 1)
+		row->sum.newest = e->window.start;
+	if (!is_older(row, e))
+		return;
+	row->sum.oldest = e->window.start;
+	free(row->reason);
+	row->reason = etl_strdup(e->reason);
 }
 
 static void add_lane(struct rows *r, const struct lane *lane, const struct etl_window *range)

@@ -268,6 +268,7 @@ static const struct etl_state_ops mongodb_ops = {
 	.watermark_get = etl_smdb_watermark_get,
 	.watermark_list = etl_smdb_watermark_list,
 	.ledger_scan = etl_smdb_ledger_scan,
+	.ledger_objects = etl_smdb_ledger_objects,
 	.ledger_open = etl_smdb_ledger_open,
 	.ledger_held = etl_smdb_ledger_held,
 	.open_sums = etl_smdb_open_sums,

@@ -115,9 +115,10 @@ static void replace_pipeline(bson_t *out, bson_t *fields)
  * too, so a repeat changes nothing.
  *
  * {$mergeObjects: [new document, "$$ROOT", {$cond: [closed, {}, fields]}]} */
-static void skip_pipeline(const struct etl_effort *e, const struct etl_window *window, bson_t *out)
+static void skip_pipeline(const struct etl_effort *e, const struct etl_unit_key *unit, bson_t *out)
 {
-	struct etl_ledger_entry fresh = {.window = *window, .state = ETL_WINDOW_SKIPPED};
+	struct etl_ledger_entry fresh = {.window = unit->window, .object.name = unit->object,
+		.state = ETL_WINDOW_SKIPPED};
 	bson_t *fields = touched_fields(e, ETL_WINDOW_SKIPPED);
 	bson_t doc = BSON_INITIALIZER, words = BSON_INITIALIZER;
 	bson_t *body;
@@ -137,7 +138,7 @@ static void skip_pipeline(const struct etl_effort *e, const struct etl_window *w
 /* ---- the ledger -------------------------------------------------------------------------- */
 
 static int add_skip(struct etl_effort *e, mongoc_bulk_operation_t *bulk,
-	const struct etl_window *window, struct etl_error *err)
+	const struct etl_unit_key *unit, struct etl_error *err)
 {
 	bson_t *opts = etl_state_upserts();
 	bson_t query = BSON_INITIALIZER;
@@ -145,8 +146,8 @@ static int add_skip(struct etl_effort *e, mongoc_bulk_operation_t *bulk,
 	bson_t pipeline;
 	bool ok;
 
-	etl_ledger_append_id(&query, e->job, e->partition, &window->start);
-	skip_pipeline(e, window, &pipeline);
+	etl_ledger_append_unit(&query, e->job, e->partition, unit);
+	skip_pipeline(e, unit, &pipeline);
 	ok = mongoc_bulk_operation_update_one_with_opts(bulk, &query, &pipeline, opts, &error);
 	bson_destroy(&pipeline);
 	bson_destroy(&query);
@@ -160,8 +161,11 @@ static int skip_windows(struct etl_effort *e, mongoc_collection_t *windows, stru
 		mongoc_collection_create_bulk_operation_with_opts(windows, e->opts);
 	int rc = 0;
 
-	for (size_t i = 0; i < slice_of(e)->n && rc == 0; i++)
-		rc = add_skip(e, bulk, &slice_of(e)->windows[i], err);
+	for (size_t i = 0; i < slice_of(e)->n && rc == 0; i++) {
+		struct etl_unit_key unit = etl_slice_unit(slice_of(e), i);
+
+		rc = add_skip(e, bulk, &unit, err);
+	}
 	if (rc == 0)
 		rc = etl_state_run_bulk(bulk, err);
 	mongoc_bulk_operation_destroy(bulk);
@@ -183,9 +187,10 @@ static bson_t *slice_query(const struct etl_effort *e)
 	BSON_APPEND_DOCUMENT_BEGIN(query, "_id", &sub);
 	BSON_APPEND_ARRAY_BEGIN(&sub, "$in", &list);
 	for (size_t i = 0; i < slice_of(e)->n; i++) {
+		struct etl_unit_key unit = etl_slice_unit(slice_of(e), i);
+
 		bson_init(&one);
-		etl_ledger_append_id(&one, e->job, e->partition,
-			&slice_of(e)->windows[i].start);
+		etl_ledger_append_unit(&one, e->job, e->partition, &unit);
 		bson_snprintf(key, sizeof key, "%zu", i);
 		if (bson_iter_init_find(&it, &one, "_id"))
 			bson_append_iter(&list, key, -1, &it);

@@ -135,13 +135,14 @@ static int add_entry(struct etl_effort *e, mongoc_bulk_operation_t *bulk,
 {
 	bson_t *opts = etl_state_upserts();
 	struct etl_ledger_entry entry = *given;
+	struct etl_unit_key key = etl_entry_key(given);
 	bson_t query = BSON_INITIALIZER;
 	bson_t pipeline, sub;
 	bson_error_t error;
 	bool ok;
 
 	entry.fence = commit_of(e)->fence;
-	etl_ledger_append_id(&query, commit_of(e)->job, commit_of(e)->partition, &entry.window.start);
+	etl_ledger_append_unit(&query, commit_of(e)->job, commit_of(e)->partition, &key);
 	BSON_APPEND_DOCUMENT_BEGIN(&query, "fence", &sub);
 	BSON_APPEND_INT64(&sub, "$lte", commit_of(e)->fence);
 	bson_append_document_end(&query, &sub);
@@ -163,6 +164,8 @@ static int write_ledger_once(struct etl_effort *e, struct etl_error *err)
 		return 0;
 	windows = etl_effort_collection(e, "windows");
 	bulk = mongoc_collection_create_bulk_operation_with_opts(windows, e->opts);
+	for (size_t i = 0; i < commit_of(e)->n_entries && rc == 0; i++)
+		rc = etl_ledger_need_token(&commit_of(e)->entries[i], err);
 	for (size_t i = 0; i < commit_of(e)->n_entries && rc == 0; i++)
 		rc = add_entry(e, bulk, &commit_of(e)->entries[i], err);
 	if (rc == 0)

@@ -17,16 +17,17 @@
  * with the old token would take this mark for one that came after its plan, and leave the
  * window dirty for ever. */
 static int add_doubt(mongoc_bulk_operation_t *bulk, const char *job, const char *partition,
-	const char *run_id, const struct etl_window *window, struct etl_error *err)
+	const char *run_id, const struct etl_unit_key *unit, struct etl_error *err)
 {
-	struct etl_ledger_entry pending = {.window = *window, .updated = etl_now(etl_clock_real())};
+	struct etl_ledger_entry pending = {.window = unit->window, .object.name = unit->object,
+		.updated = etl_now(etl_clock_real())};
 	bson_t *opts = etl_state_upserts();
 	bson_t query = BSON_INITIALIZER, update = BSON_INITIALIZER, fresh = BSON_INITIALIZER;
 	bson_error_t error;
 	bson_t sub;
 	bool ok;
 
-	etl_ledger_append_id(&query, job, partition, &window->start);
+	etl_ledger_append_unit(&query, job, partition, unit);
 	BSON_APPEND_DOCUMENT_BEGIN(&update, "$set", &sub);
 	BSON_APPEND_BOOL(&sub, "dirty", true);
 	BSON_APPEND_UTF8(&sub, "writer", run_id);
@@ -44,13 +45,13 @@ static int add_doubt(mongoc_bulk_operation_t *bulk, const char *job, const char 
 }
 
 static int doubt_once(mongoc_collection_t *c, const char *job, const char *partition,
-	const char *run_id, const struct etl_window *windows, size_t n, struct etl_error *err)
+	const char *run_id, const struct etl_unit_key *units, size_t n, struct etl_error *err)
 {
 	mongoc_bulk_operation_t *bulk = mongoc_collection_create_bulk_operation_with_opts(c, NULL);
 	int rc = 0;
 
 	for (size_t i = 0; i < n && rc == 0; i++)
-		rc = add_doubt(bulk, job, partition, run_id, &windows[i], err);
+		rc = add_doubt(bulk, job, partition, run_id, &units[i], err);
 	if (rc == 0)
 		rc = etl_state_run_bulk(bulk, err);
 	mongoc_bulk_operation_destroy(bulk);
@@ -58,7 +59,7 @@ static int doubt_once(mongoc_collection_t *c, const char *job, const char *parti
 }
 
 int etl_smdb_ledger_doubt(struct etl_state *s, const char *job, const char *partition,
-	const char *run_id, const struct etl_window *windows, size_t n, struct etl_error *err)
+	const char *run_id, const struct etl_unit_key *units, size_t n, struct etl_error *err)
 {
 	struct etl_place place;
 	int rc;
@@ -67,9 +68,9 @@ int etl_smdb_ledger_doubt(struct etl_state *s, const char *job, const char *part
 		return 0;
 	if (etl_place_open(&place, s, "windows", err) < 0)
 		return -1;
-	rc = doubt_once(place.collection, job, partition, run_id, windows, n, err);
+	rc = doubt_once(place.collection, job, partition, run_id, units, n, err);
 	if (rc < 0 && etl_smdb_met_another(err))
-		rc = doubt_once(place.collection, job, partition, run_id, windows, n, err);
+		rc = doubt_once(place.collection, job, partition, run_id, units, n, err);
 	etl_place_close(&place);
 	return rc;
 }

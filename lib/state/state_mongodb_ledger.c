@@ -93,9 +93,13 @@ static int scan_cursor(mongoc_cursor_t *cursor, etl_ledger_fn fn, void *ctx,
 	bson_error_t error;
 	const bson_t *doc;
 
-	while (mongoc_cursor_next(cursor, &doc))
-		if (etl_ledger_from_bson(doc, &entry, err) < 0 || fn(ctx, &entry, err) < 0)
+	while (mongoc_cursor_next(cursor, &doc)) {
+		if (etl_ledger_from_bson(doc, &entry, err) < 0)
 			return -1;
+		/* A job that had objects once may have windows now, and the other way round. */
+		if (!entry.object.name && fn(ctx, &entry, err) < 0)
+			return -1;
+	}
 	return mongoc_cursor_error(cursor, &error) ? etl_mongo_error(err, &error, NULL) : 0;
 }
 
@@ -117,6 +121,40 @@ int etl_smdb_ledger_scan(struct etl_state *s, const char *job, const char *parti
 			place.collection, &query, opts, NULL);
 
 		rc = scan_cursor(cursor, fn, ctx, err);
+		mongoc_cursor_destroy(cursor);
+		etl_place_close(&place);
+	}
+	bson_destroy(&query);
+	bson_destroy(opts);
+	return rc;
+}
+
+/* One more than `max` is asked for: it is not given, and tells that there are more. */
+int etl_smdb_ledger_objects(struct etl_state *s, const char *job, const char *partition,
+	const char *from, size_t max, etl_ledger_fn fn, void *ctx, struct etl_error *err)
+{
+	bson_t *opts = BCON_NEW("sort", "{", "_id", BCON_INT32(1), "}", "limit",
+		BCON_INT64((int64_t)max + 1));
+	bson_t query = BSON_INITIALIZER;
+	struct etl_ledger_entry entry;
+	struct etl_place place;
+	mongoc_cursor_t *cursor;
+	bson_error_t error;
+	const bson_t *doc;
+	int rc = -1;
+
+	etl_ledger_append_objects(&query, job, partition, from);
+	if (etl_place_open(&place, s, "windows", err) == 0) {
+		cursor = mongoc_collection_find_with_opts(place.collection, &query, opts, NULL);
+		rc = 1;
+		while (rc == 1 && mongoc_cursor_next(cursor, &doc)) {
+			if (!max--)
+				rc = 0;
+			else if (etl_ledger_from_bson(doc, &entry, err) < 0 || fn(ctx, &entry, err) < 0)
+				rc = -1;
+		}
+		if (rc == 1 && mongoc_cursor_error(cursor, &error))
+			rc = etl_mongo_error(err, &error, NULL);
 		mongoc_cursor_destroy(cursor);
 		etl_place_close(&place);
 	}
@@ -298,6 +336,12 @@ static bson_t *mark_fields(const struct etl_ledger_entry *e)
 {
 	bson_t *doc = attempt_fields(e);
 
+	if (e->object.name) {
+		BSON_APPEND_DATE_TIME(doc, "start", e->window.start.ms);
+		BSON_APPEND_INT64(doc, "size", (int64_t)e->object.size);
+		BSON_APPEND_DATE_TIME(doc, "modified_at", e->object.mtime.ms);
+		BSON_APPEND_UTF8(doc, "etag", e->object.etag);
+	}
 	BSON_APPEND_DATE_TIME(doc, "end", e->window.end.ms);
 	BSON_APPEND_UTF8(doc, "state", etl_window_state_word(e->state));
 	etl_counts_append_some(doc, "counts", &e->counts);
@@ -420,6 +464,7 @@ static int mark_one(struct etl_place *place, const char *job, const char *partit
 	int64_t fence, const struct etl_ledger_entry *entry, struct etl_error *err)
 {
 	bson_t *opts = BCON_NEW("upsert", BCON_BOOL(true));
+	struct etl_unit_key key = etl_entry_key(entry);
 	struct etl_ledger_entry e = *entry;
 	bson_t query = BSON_INITIALIZER;
 	bson_t pipeline, sub;
@@ -428,8 +473,9 @@ static int mark_one(struct etl_place *place, const char *job, const char *partit
 
 	e.fence = fence;
 	e.held = (struct etl_held){.n = 0};
+	e.token.len = 0; /* it moves with commits alone */
 	e.definition = 0;
-	etl_ledger_append_id(&query, job, partition, &e.window.start);
+	etl_ledger_append_unit(&query, job, partition, &key);
 	BSON_APPEND_DOCUMENT_BEGIN(&query, "fence", &sub);
 	BSON_APPEND_INT64(&sub, "$lte", fence);
 	bson_append_document_end(&query, &sub);

@@ -213,6 +213,39 @@ int etl_explain_window(struct etl_state *state, const struct etl_job *job,
 	return rc;
 }
 
+/* ---- an object ------------------------------------------------------------------------------ */
+
+static int keep_object(void *ctx, const struct etl_ledger_entry *entry, struct etl_error *err)
+{
+	struct etl_why_window *out = ctx;
+
+	(void)err;
+	if (!etl_streq(entry->object.name, out->object))
+		return 0;
+	out->entry = *entry;
+	out->entry.object.name = out->object;
+	out->window = entry->window;
+	out->has_entry = true;
+	return 0;
+}
+
+int etl_explain_object(struct etl_state *state, const struct etl_job *job,
+	const struct etl_partition *partition, const char *name, etl_wall now, struct etl_why_window *out,
+	struct etl_error *err)
+{
+	struct etl_change_query query = {.job = job->name, .partition = partition->name,
+		.limit = CHANGES_SEARCHED};
+
+	out->job = job;
+	out->now = now;
+	out->object = name;
+	if (state->ops->ledger_objects(state, job->name, partition->name, name, 1, keep_object, out, err) < 0)
+		return -1;
+	if (!out->has_entry || !*out->entry.change_id)
+		return 0;
+	return etl_change_list(state, &query, keep_change, out, err) < 0 ? -1 : 0;
+}
+
 /* ---- a job --------------------------------------------------------------------------------- */
 
 /* Windows that are read again by rule (lookback, re-read) owe nothing: their data is in. Only
@@ -250,14 +283,40 @@ static int add_owed(struct look *look, struct etl_why_owed *out, struct etl_erro
 	return 0;
 }
 
+struct open_objects {
+	const struct etl_job *job;
+	struct etl_why_owed *out;
+};
+
+static int add_open(void *ctx, const struct etl_open_sum *sum)
+{
+	struct open_objects *o = ctx;
+	const struct etl_partition *partition = etl_job_partition(o->job, sum->partition);
+
+	if (sum->size_ms || !partition)
+		return 0;
+	if (!o->out->n || sum->oldest.ms < o->out->oldest.start.ms) {
+		o->out->oldest = (struct etl_window){sum->oldest, sum->oldest};
+		o->out->of = partition;
+	}
+	o->out->partitions += !o->out->n || partition != o->out->of;
+	o->out->n += sum->n;
+	return 0;
+}
+
 /* Twenty partitions at most, in the job's order: a job of a thousand is told as "in the first 20 of
  * its 1,000". */
 int etl_explain_owed(struct etl_state *state, const struct etl_job *job, etl_wall now,
 	struct etl_why_owed *out, struct etl_error *err)
 {
+	struct open_objects open = {job, out};
 	int rc = 0;
 
 	*out = (struct etl_why_owed){.all = job->n_partitions};
+	if (job->window.object) { /* what is new only a listing knows */
+		out->looked = out->all;
+		return state->ops->open_sums(state, job->name, NULL, add_open, &open, err);
+	}
 	for (size_t i = 0; rc == 0 && i < job->n_partitions && i < ETL_EXPLAIN_PARTITIONS; i++) {
 		struct look look = {.state = state, .job = job, .partition = &job->partitions[i], .now = now};
 

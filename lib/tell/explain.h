@@ -16,7 +16,12 @@ int etl_explain_window(struct etl_state *state, const struct etl_job *job,
 	const struct etl_partition *partition, struct etl_window window, etl_wall now,
 	struct etl_why_window *out, struct etl_error *err);
 
-/* What the job's next run would find, if it ran now. */
+/* The same of the object `name`, which is lent to `out`. No source is asked. */
+int etl_explain_object(struct etl_state *state, const struct etl_job *job,
+	const struct etl_partition *partition, const char *name, etl_wall now, struct etl_why_window *out,
+	struct etl_error *err);
+
+/* What the job's next run would find, if it ran now; of objects, what runs have found and not loaded. */
 int etl_explain_owed(struct etl_state *state, const struct etl_job *job, etl_wall now,
 	struct etl_why_owed *out, struct etl_error *err);
 

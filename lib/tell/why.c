@@ -335,6 +335,12 @@ static void add_owed(const struct etl_why_job *f, struct etl_why *why)
 	const struct etl_why_owed *owed = f->owed;
 	char oldest[300], of[96] = "";
 
+	if (owed && owed->n && f->job->window.object) {
+		etl_why_because(why, "%llu object%s found and not loaded, the oldest at %s",
+			(unsigned long long)owed->n, owed->n == 1 ? " was" : "s were",
+			etl_why_stamp(owed->oldest.start, oldest));
+		etl_why_hint(why, "etlctl windows %s", f->name);
+	}
 	if (!owed || f->job->window.none)
 		return;
 	if (owed->looked < owed->all)
@@ -348,8 +354,8 @@ static void add_owed(const struct etl_why_job *f, struct etl_why *why)
 		return;
 	}
 	window_text(f->job, owed->oldest, owed->of, oldest, sizeof oldest);
-	etl_why_because(why, "%s%llu windows are due%s, the oldest: %s",
-		owed->more ? "more than " : "", (unsigned long long)owed->n, of, oldest);
+	etl_why_because(why, "%s%llu window%s due%s, the oldest: %s", owed->more ? "more than " : "",
+		(unsigned long long)owed->n, owed->n == 1 ? " is" : "s are", of, oldest);
 	etl_why_hint(why, "etlctl windows %s", f->name);
 }
 

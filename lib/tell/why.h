@@ -181,6 +181,7 @@ struct etl_why_window {
 	const struct etl_job *job;
 	const char *partition; /* as it is shown; "-" = the job has none */
 	struct etl_window window; /* [0, 0) of a job without windows */
+	const char *object; /* its name, lent; NULL = it is a window */
 	etl_wall now;
 	bool has_entry;
 	struct etl_ledger_entry entry;
@@ -204,5 +205,9 @@ struct etl_why_window {
 /* A window in words: its state, whether it is due, what it waits for. Adds to `why`, which is
  * zeroed. */
 void etl_why_of_window(const struct etl_why_window *facts, struct etl_why *why);
+/* The same of an object. */
+void etl_why_of_object(const struct etl_why_window *facts, struct etl_why *why);
+/* What the ledger says of either: the first part of both. */
+void etl_why_ledger(const struct etl_why_window *facts, struct etl_why *why);
 
 #endif

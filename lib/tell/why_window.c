@@ -72,7 +72,7 @@ static void tell_rejects(const struct etl_why_window *f, struct etl_why *why)
 		etl_buf_printf(&command, " --window %s", etl_why_stamp(f->window.start, start));
 	etl_job_partition_option(f->partition, &command);
 	etl_why_hint(why, "%s", etl_buf_text(&command));
-	if (!etl_window_is_closed(f->entry.state))
+	if (!etl_window_is_closed(f->entry.state) || f->object)
 		return;
 	etl_buf_clear(&command);
 	etl_why_again(f->job, f->partition, &f->window, &command);
@@ -99,7 +99,7 @@ static void tell_change(const struct etl_why_window *f, struct etl_why *why)
 static void hint_decision(const struct etl_why_window *f, enum etl_change_kind kind,
 	struct etl_why *why)
 {
-	struct etl_unit unit = {f->job, f->partition, f->entry.window};
+	struct etl_unit unit = {f->job, f->partition, f->entry.window, f->object};
 	etl_cleanup(free) char *command = etl_decision_command(kind, &unit);
 
 	etl_why_hint(why, "%s", command);
@@ -109,7 +109,7 @@ static void hint_decision(const struct etl_why_window *f, enum etl_change_kind k
  * again all the same. */
 static void hint_run(const struct etl_why_window *f, struct etl_why *why)
 {
-	struct etl_unit unit = {f->job, f->partition, f->window};
+	struct etl_unit unit = {f->job, f->partition, f->window, f->object};
 	etl_cleanup(free) char *command = etl_unit_run_command(&unit);
 
 	etl_why_hint(why, "%s", command);
@@ -157,8 +157,9 @@ static void tell_entry(const struct etl_why_window *f, struct etl_why *why)
 			e->run_id, attempt, at);
 		return;
 	case ETL_WINDOW_LOADED:
-		etl_why_because(why, "loaded by run %s at %s: %llu records, attempt %lld",
-			e->run_id, at, (unsigned long long)e->counts.out, attempt);
+		etl_why_because(why, "loaded by run %s at %s: %llu record%s, attempt %lld",
+			e->run_id, at, (unsigned long long)e->counts.out,
+			e->counts.out == 1 ? "" : "s", attempt);
 		if (*e->held.by) /* the reason names who released it */
 			etl_why_because(why, "%s", e->reason);
 		return;
@@ -194,7 +195,7 @@ static void tell_entry(const struct etl_why_window *f, struct etl_why *why)
 		return;
 	case ETL_WINDOW_SKIPPED:
 		etl_why_because(why, "skipped at %s%s%s", at, colon, e->reason);
-		if (f->change_at.ms)
+		if (f->change_at.ms && !f->object)
 			etl_why_hint(why, "etlctl watermark undo %s", f->job->name);
 		return;
 	case ETL_WINDOW_STATE_MAX:
@@ -213,7 +214,7 @@ static bool is_behind_mark(const struct etl_why_window *f)
 
 /* A missing entry below the watermark is not the same as a window that was never tried:
  * something removed it. */
-static void tell_state(const struct etl_why_window *f, struct etl_why *why)
+void etl_why_ledger(const struct etl_why_window *f, struct etl_why *why)
 {
 	if (f->has_entry) {
 		tell_entry(f, why);
@@ -285,6 +286,9 @@ static void tell_due(const struct etl_why_window *f, struct etl_why *why)
 	case ETL_DUE_AGAIN:
 		etl_why_because(why, is_whole(f) ? "it is due: each run reads everything" :
 			"it is due: each run reads it again (window.lookback or window.reread)");
+		return;
+	case ETL_DUE_CHANGED:
+		etl_why_because(why, "it is due: it has changed since it was read");
 		return;
 	case ETL_DUE_ASKED:
 		etl_why_because(why, "it is due: an operator asked for it");
@@ -479,11 +483,27 @@ static void tell_next(const struct etl_why_window *f, struct etl_why *why)
 	etl_why_hint(why, "etlctl why %s", f->job->name);
 }
 
+/* A window in a zone was asked for by a local date, and all that is told of it is in UTC, where it begins
+ * on another day. */
+static void tell_dates(const struct etl_why_window *f, struct etl_why *why)
+{
+	const struct etl_zone *zone = is_whole(f) ? NULL : f->job->window.grid.zone;
+	char from[ETL_DATE_TEXT_BYTES], until[ETL_DATE_TEXT_BYTES], end[ETL_TIME_TEXT_BYTES];
+
+	if (!zone)
+		return;
+	etl_zone_date(zone, f->window.start, from);
+	etl_zone_date(zone, f->window.end, until);
+	etl_why_because(why, "in %s it goes from %s until %s, which begins at %s", etl_zone_name(zone), from,
+		until, etl_why_stamp(f->window.end, end));
+}
+
 /* State first, then whether it is due, then what it waits for: a reader who knows one may stop
  * there. */
 void etl_why_of_window(const struct etl_why_window *f, struct etl_why *why)
 {
-	tell_state(f, why);
+	tell_dates(f, why);
+	etl_why_ledger(f, why);
 	tell_stale(f, why);
 	if (f->job->left_out) {
 		etl_why_left_out(f->job, why);

@@ -221,6 +221,22 @@ static etl_wall bucket_start(const struct options *o, const struct etl_zone *zon
 	return windows ? etl_grid_floor(&units, windows->start) : start;
 }
 
+/* What comes first if windows are cut: days of two zones never fit, whatever start and size are. "" if the
+ * zones are the same, or have no say. Example: windows of local days of Europe/Paris, and every: 1d
+ * without a timezone, whose buckets are days of UTC. */
+static const char *zones_differ(const struct options *o, const struct etl_zone *zone,
+	const struct etl_conf_env *env)
+{
+	const struct etl_zone *windows = env->grid && env->grid->zone ? env->grid->zone : etl_zone_utc();
+
+	if (!env->grid || !etl_grid_step_is_local(o->every) ||
+		etl_streq(etl_zone_name(windows), etl_zone_name(zone)))
+		return "";
+	return etl_arena_strf(env->arena,
+		"these are of %s and the windows of %s, give both the same timezone; ",
+		etl_zone_name(zone), etl_zone_name(windows));
+}
+
 /*   every 15m                 10:07 lies in 10:00 to 10:15
  *   every 1d, Europe/Paris    2026-03-29T12:00Z lies in 2026-03-28T23:00Z to 2026-03-29T22:00Z:
  *                             a day of 23 hours */
@@ -244,7 +260,7 @@ static void load_grid(struct options *o, const struct etl_node *node, const stru
 	etl_grid_init(&o->grid, bucket_start(o, zone, env->grid), o->every, zone);
 	etl_grid_text(&o->grid, text);
 	o->cuts = etl_arena_strf(env->arena, "the windows cut its buckets (%s) in two: %swindow.start and "
-		"window.size must be whole buckets", text, o->grid.zone ? "window.timezone, " : "");
+		"window.size must be whole buckets", text, zones_differ(o, zone, env));
 }
 
 /* What is given may have pointers for names: they are lowered behind the writing, as

@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "conf/load.h"
+#include "source/http/link.h"
 #include "source/http/options.h"
 #include "source/source.h"
 
@@ -28,6 +29,11 @@ static const char *const jobs[] = {
 	"url: https://h/users\nmethod: POST\nbody: '\"{run_id}\"'\nrecords: /a/*/b\n",
 	"url: https://h/v3/{station}\nrecords: /data\nattach: {a: /x, b: /y/z}\n"
 	"auth: {oauth2: {token_url: https://h/token, client_id: c, auth_style: form}}\n",
+	"url: https://h/p\nrecords: /data\npagination: {cursor: {pointer: /m/c, param: c}}\n",
+	"url: https://h/p\nrecords: /data\npagination: {next_url: {pointer: /n}, announced: ignore}\n",
+	"url: https://h/p\nrecords: /data\npagination: {last_record: {field: id, param: a}}\n",
+	"url: https://h/p\nrecords: /data\npagination: {page: {param: p, size: {value: 2}}, end: short}\n"
+	"auth: {oauth2: {token_url: https://h/token, client_id: c}}\n",
 };
 enum { JOBS = sizeof jobs / sizeof *jobs };
 
@@ -106,7 +112,11 @@ static void demand(bool holds)
 
 static void check_request(const struct etl_request *request)
 {
-	demand(strncmp(request->url, "https://h/", 10) == 0);
+	char origin[ETL_LINK_ORIGIN_BYTES];
+
+	/* A page that an answer leads to is never of another host. */
+	demand(etl_link_origin(request->url, origin) && strcmp(origin, "https://h:443") == 0);
+	demand(!strpbrk(request->url, " \r\n#"));
 	demand(request->url_shown && request->method);
 	for (size_t i = 0; i < request->n_headers; i++)
 		demand(!strpbrk(request->headers[i].value, "\r\n"));

@@ -192,7 +192,7 @@ def test_older_than_the_source_keeps(etld, flow, metadata):
 
 @pytest.mark.parametrize("words, says", [
     (("--from", "2026-03-05", "--to", "2026-03-04"), "ends before it begins"),
-    (("--from", "2020-01-01"), "before the first window"),
+    (("--from", "2020-01-01"), "before the first window of 'hourly', which begins at 2"),
     (("--rate", "60"), "--rate"), (("--rate", "-1/s"), "--rate"), (("--rate", "1/d"), "--rate"),
 ])
 def test_what_cannot_be(loaded, words, says):

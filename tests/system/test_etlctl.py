@@ -59,9 +59,9 @@ RUN = {
     "_id": RUN_ID, "run_id": RUN_ID, "job": "airqino", "trigger": "schedule", "state": "ok", "reason": "", "cause": "",
     "host": "db1", "generation": 3, "fence": 17, "attempt": 1, "slot": "2026-07-01T11:10:00Z",
     "started": "2026-07-01T11:10:00Z", "ended": "2026-07-01T11:10:05Z", "duration_ms": 5250,
-    "window": {"start": "2026-07-01T09:00:00Z", "end": "2026-07-01T11:00:00Z"},
+    "window": {"start": "2026-07-01T09:00:00Z", "end": "2026-07-01T11:00:00Z"}, "target": "etl.hourly",
     "counts": COUNTS, "windows": {"loaded": 2, "empty": 1, "failed": 0}, "warnings": 2, "warned": [], "rejects": [],
-    "target": "etl.hourly", "steps": [{"name": "plan", "visits": 1, "duration_us": 1500}, {"name": "extract", "visits": 2, "duration_us": 4200000}],
+    "steps": [{"name": "plan", "visits": 1, "duration_us": 1500}, {"name": "extract", "visits": 2, "duration_us": 4200000}],
     "partitions": [
         {"partition": "station=1", "state": "ok", "windows": {"loaded": 2, "empty": 1, "failed": 0}, "counts": COUNTS,
          "reason": "", "error_kind": "", "error_code": "", "http_status": 0, "requests": 2, "bytes": 9000, "warnings": 2},
@@ -400,6 +400,9 @@ def test_stale_windows(fake, ctl):
     assert table[1][3] == "3" and fake.requests[0]["parameters"] == {"job": "airqino", "stale": True}
     fake.answers["Windows"] = envelope("windows", job="airqino", truncated=False, windows=[], summary=[])
     assert "no window is stale" in ctl("windows", "airqino", "--stale").err
+    summary = [{"partition": "station=1", "watermark": NOW, "loaded": 4, "stale": 4}]
+    fake.answers["Windows"] = envelope("windows", job="airqino", truncated=False, windows=[], summary=summary)
+    assert "--stale lists them" in ctl("windows", "airqino").err
 
 
 def test_restate(fake, ctl):
@@ -412,6 +415,11 @@ def test_restate(fake, ctl):
     assert "12 of 20 windows" in answer.out and "3 stale ones stay as they are" in answer.out
     assert fake.requests[0]["method"] == "io.etld.Control.Restate"
     assert fake.requests[0]["parameters"] == {"job": "airqino", "from": "2026-07-01", "rate": "60/m", "dry_run": True}
+    assert "is stale" not in answer.err
+    fake.answers["Restate"] = envelope(
+        "backfill", dry_run=True, survey={"windows": 20, "wanted": 0, "pieces": 0, "states": states},
+        backfill={"backfill_id": RUN_ID, "job": "airqino", "reprocess": "stale", "from": NOW, "to": NOW, "windows": {}})
+    assert "etlctl backfill airqino --reprocess all" in ctl("restate", "airqino", "--dry-run").err
 
 
 def test_a_hole_is_one_line(fake, ctl):
@@ -533,6 +541,13 @@ def test_dead_list(fake, ctl):
     assert all(len(line) <= 120 for line in lines) and {"PARTITION", "WHEN"} <= set(lines[0].split())
     assert "x" * 300 + "?" in ctl("-o", "wide", "dead", "list", COLUMNS="120").out
     assert all(len(line) <= 70 for line in ctl("dead", "list", COLUMNS="70").out.splitlines())
+
+
+def test_a_letter_without_a_window(fake, ctl):
+    """Refused before its time was known, in a request for several windows: no command is its own."""
+    letter = {**LETTER, **VIOLATION, "window": None}
+    fake.answers["DeadList"] = envelope("dead_list", job="airqino", total=1, rules=[], letters=[letter], again=None)
+    assert "etlctl backfill airqino --from TIME --to TIME --reprocess all" in ctl("dead", "list").err
 
 
 def test_dead_show(fake, ctl):

@@ -224,6 +224,9 @@ int etl_http_opening_feed(struct etl_http_opening *o, const char *bytes, size_t 
 int etl_http_opening_end(const struct etl_http_opening *o, bool may_be_empty,
 	const struct etl_secret *const *secrets, struct etl_error *err)
 {
+	if (!o->bytes && !may_be_empty && o->format->may_be_empty)
+		return etl_error_set(err, ETL_DATA, "http.empty", "the answer is empty; if that says that "
+			"there are no records, an option of format '%s' takes it so", o->format->name);
 	if (!o->bytes && !may_be_empty)
 		return etl_error_set(err, ETL_DATA, "http.empty", "the answer is empty");
 	return o->is_other ? not_of_format(o, secrets, err) : 0;

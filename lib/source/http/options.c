@@ -185,14 +185,13 @@ const struct etl_option etl_http_option_table[] = {
 		.type = ETL_OPT_TABLE,
 		ROW(etl_http_options, auth),
 		.sub = auth_table,
+		.aside = true, /* a new password or login brings the same records */
 		.help = "one of basic, bearer, api_key, oauth2; none if absent"},
 	{.name = "pagination",
-		.type = ETL_OPT_WORD,
-		ROW(etl_http_options, pagination),
-		.words = pagination_words,
-		.fallback = "unknown",
-		.help = "none: one request is all there is, whatever the answer announces; "
-			"else an answer that announces further pages fails"},
+		.type = ETL_OPT_NODE,
+		ROW(etl_http_options, pagination_node),
+		.help = "how further pages are asked for; none: one request is all there is, whatever "
+			"the answer announces; if absent, an answer that announces further pages fails"},
 	{.name = "errors",
 		.type = ETL_OPT_WORD,
 		ROW(etl_http_options, errors),
@@ -436,11 +435,39 @@ static void compile_request(
 	o->body = etl_template_parse(o->body_text, body, env);
 }
 
+/* A word, or a mapping with a style. What the pages' parameters may not be: one that is sent anyhow. */
+static void compile_pagination(struct etl_http_options *o, const struct etl_decode_spec *decode,
+	const struct etl_conf_env *env)
+{
+	const struct etl_node *node = o->pagination_node;
+	int word = ETL_PAGINATION_UNKNOWN;
+
+	if (!node)
+		return;
+	if (node->kind != ETL_NODE_MAP) {
+		etl_conf_word(node, "pagination", "extract.http", pagination_words, &word, env);
+		o->pagination = (enum etl_http_pagination)word;
+		if (word == ETL_PAGINATION_UNKNOWN)
+			o->pagination_node = NULL;
+		return;
+	}
+	o->pagination = ETL_PAGINATION_STYLE;
+	o->pagination_node = etl_pages_definition(node, env);
+	etl_pages_compile(&o->pages, node, &o->query_text, o->url_text ? o->url_text : "",
+		o->method == ETL_HTTP_GET, decode, env);
+	if (o->auth.has_api_key && o->auth.api_key.query &&
+		etl_pages_has_param(&o->pages, o->auth.api_key.query))
+		etl_diag_add(env->diag, &node->mark, ETL_DIAG_CONFLICT, NULL, NULL,
+			"the parameter '%s' is that of auth.api_key as well in %s",
+			o->auth.api_key.query, env->what);
+}
+
 /* All parts are looked at, so one pass shows all that is wrong. */
 void etl_http_options_compile(struct etl_http_options *options, const struct etl_node *node,
-	const struct etl_conf_env *env)
+	const struct etl_decode_spec *decode, const struct etl_conf_env *env)
 {
 	check_auth(&options->auth, etl_node_get(node, "auth"), env);
 	collect_secrets(options);
 	compile_request(options, node, env);
+	compile_pagination(options, decode, env);
 }

@@ -9,9 +9,10 @@
 #include "conf/option.h"
 #include "conf/secret.h"
 #include "conf/template.h"
+#include "source/http/pages.h"
 
 enum etl_http_method { ETL_HTTP_GET, ETL_HTTP_POST };
-enum etl_http_pagination { ETL_PAGINATION_UNKNOWN, ETL_PAGINATION_NONE };
+enum etl_http_pagination { ETL_PAGINATION_UNKNOWN, ETL_PAGINATION_NONE, ETL_PAGINATION_STYLE };
 enum etl_http_errors { ETL_ERRORS_FAIL, ETL_ERRORS_IGNORE };
 enum etl_oauth_grant { ETL_OAUTH_CLIENT_CREDENTIALS, ETL_OAUTH_PASSWORD };
 enum etl_oauth_style { ETL_OAUTH_FORM, ETL_OAUTH_BASIC };
@@ -63,9 +64,12 @@ struct etl_http_options {
 	etl_dur timeout;
 	uint64_t max_bytes;
 	bool ipv4_only;
-	int pagination, errors;
+	const struct etl_node *pagination_node; /* what of it counts; only as long as there is a tree */
+	int errors;
 
 	/* compiled */
+	enum etl_http_pagination pagination;
+	struct etl_pages_options pages; /* of ETL_PAGINATION_STYLE */
 	const struct etl_template *url;
 	struct etl_http_pair *headers;
 	size_t n_headers;
@@ -79,6 +83,6 @@ extern const struct etl_option etl_http_option_table[];
 
 /* The check() of the source: cross-checks, templates, pointers. Loader's thread. */
 void etl_http_options_compile(struct etl_http_options *options, const struct etl_node *node,
-	const struct etl_conf_env *env);
+	const struct etl_decode_spec *decode, const struct etl_conf_env *env);
 
 #endif

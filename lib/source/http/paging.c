@@ -12,6 +12,7 @@
 
 #include "base/str.h"
 #include "record/doc.h"
+#include "source/http/link.h"
 
 enum { NAME_BYTES = 48, SHOWN_VALUE = 60 };
 
@@ -346,63 +347,24 @@ bool etl_paging_wants(const char *name, size_t len)
 	       is_header_of(name, len, counted) || is_header_of(name, len, leading);
 }
 
-/* True if the parameters behind a link's '>' have "next" among their relations (RFC 8288).
- * `; rel="next"`, `; rel=next` and `; rel="prev next"` do; `; rel="nextish"` and `;
- * title="rel=next"` do not. */
-static bool relates_next(const char *params, size_t len)
-{
-	char text[256];
-	const char *rel;
-
-	if (len >= sizeof text)
-		len = sizeof text - 1;
-	for (size_t i = 0; i < len; i++)
-		text[i] = (char)tolower((unsigned char)params[i]);
-	text[len] = '\0';
-	for (rel = strstr(text, "rel"); rel; rel = strstr(rel + 3, "rel")) {
-		const char *at = rel + 3 + strspn(rel + 3, " \t");
-		char *end;
-
-		if ((rel > text && !strchr("; \t", rel[-1])) || *at != '=')
-			continue;
-		at += 1 + strspn(at + 1, " \t");
-		end = strchr(at + (*at == '"'), *at == '"' ? '"' : ';');
-		if (end)
-			*end = '\0';
-		at += *at == '"';
-		for (const char *word = strstr(at, "next"); word; word = strstr(word + 4, "next"))
-			if ((word == at || word[-1] == ' ') && (!word[4] || word[4] == ' '))
-				return true;
-		return false; /* the first rel counts */
-	}
-	return false;
-}
-
 /* Link: <https://x/items?page=2>; rel="next", <https://x/items?page=9>; rel="last"   (RFC 8288)
  * A target that is longer than a message may be is cut; that there is one is what
  * counts. */
 static void note_link(struct etl_paging *p, const char *value, size_t len)
 {
-	const char *at = value, *end = value + len;
+	const char *end = value + len;
+	struct etl_link link;
 
-	while (at < end) {
-		const char *open = memchr(at, '<', (size_t)(end - at));
-		const char *close = open ? memchr(open, '>', (size_t)(end - open)) : NULL;
-		const char *next = close ? memchr(close, '<', (size_t)(end - close)) : NULL;
+	while (etl_link_read(&value, end, &link)) {
 		char target[ETL_PAGING_SAID_BYTES];
-		size_t n;
+		size_t n = link.target_len < sizeof target ? link.target_len : sizeof target - 1;
 
-		if (!close)
-			return;
-		if (relates_next(close + 1, (size_t)((next ? next : end) - close - 1))) {
-			n = (size_t)(close - open - 1);
-			n = n < sizeof target ? n : sizeof target - 1;
-			memcpy(target, open + 1, n);
-			target[n] = '\0';
-			say(p->more, "Link: rel=next", target);
-			return;
-		}
-		at = next ? next : end;
+		if (!link.is_next)
+			continue;
+		memcpy(target, link.target, n);
+		target[n] = '\0';
+		say(p->more, "Link: rel=next", target);
+		return;
 	}
 }
 

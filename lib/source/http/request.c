@@ -53,7 +53,7 @@ static void add_parameter(struct url *url, const char *name, const char *value, 
 
 /* The literal part of a value is encoded like the values in braces. */
 static int add_query(struct url *url, const struct etl_http_options *o,
-	const struct etl_vars *vars, struct etl_error *err)
+	const struct etl_vars *vars, const struct etl_pages_ask *page, struct etl_error *err)
 {
 	struct etl_buf value ETL_BUF_CLEANUP;
 
@@ -69,18 +69,64 @@ static int add_query(struct url *url, const struct etl_http_options *o,
 				"query parameter '%s' holds a NUL", name);
 		add_parameter(url, name, etl_buf_text(&value), etl_http_looks_secret(name, strlen(name)));
 	}
+	for (size_t i = 0; i < page->n_params; i++)
+		add_parameter(url, page->params[i].name, page->params[i].value,
+			etl_http_looks_secret(page->params[i].name, strlen(page->params[i].name)));
 	if (o->auth.has_api_key && o->auth.api_key.query)
 		add_parameter(url, o->auth.api_key.query, o->auth.api_key.value->value, true);
+	return 0;
+}
+
+/* A URL that an answer gave, with `secret` (its name, NULL = none) as a value that may not be shown. True
+ * if that parameter stands in it. */
+static bool add_given_url(struct url *url, const char *text, const char *secret)
+{
+	size_t len = secret ? strlen(secret) : 0, at = strcspn(text, "?");
+	bool has = false;
+
+	etl_buf_str(&url->real, text);
+	etl_buf_append(&url->shown, text, at);
+	for (text += at; *text;) {
+		size_t n = 1 + strcspn(text + 1, "&"), name = strcspn(text + 1, "=&");
+		bool is_it = secret && name == len && memcmp(text + 1, secret, len) == 0;
+
+		has |= is_it;
+		if (is_it || (name + 1 < n && etl_http_looks_secret(text + 1, name))) {
+			etl_buf_append(&url->shown, text, 1 + name);
+			etl_buf_str(&url->shown, "=***");
+		} else {
+			etl_buf_append(&url->shown, text, n);
+		}
+		text += n;
+	}
+	return has;
+}
+
+/* The page's URL holds what the question was; a key that services leave out of it is sent again. */
+static int follow_url(struct url *url, const struct etl_http_options *o,
+	const struct etl_pages_ask *page, struct etl_error *err)
+{
+	const char *key = o->auth.has_api_key ? o->auth.api_key.query : NULL;
+	bool has = add_given_url(url, page->url, key);
+	const char *mark = strchr(page->url, '?');
+
+	url->before = !mark ? '?' : mark[1] ? '&' : 0;
+	if (key && !has && !page->is_foreign)
+		add_parameter(url, key, o->auth.api_key.value->value, true);
+	if (!etl_buf_ok(&url->real) || !etl_buf_ok(&url->shown))
+		return too_large(err, "URL", ETL_HTTP_URL_MAX);
 	return 0;
 }
 
 /* The path of the text is checked and not of the template: {station} brings "..", and
  * not its owner. */
 static int fill_url(struct url *url, const struct etl_http_options *o,
-	const struct etl_vars *vars, struct etl_error *err)
+	const struct etl_vars *vars, const struct etl_pages_ask *page, struct etl_error *err)
 {
 	const char *text, *mark;
 
+	if (page->url)
+		return follow_url(url, o, page, err);
 	if (etl_template_render(o->url, vars, ETL_ESCAPE_PATH, &url->real, err))
 		return etl_error_prefix(err, "url");
 	text = etl_buf_text(&url->real);
@@ -90,7 +136,7 @@ static int fill_url(struct url *url, const struct etl_http_options *o,
 	/* "/x" + "?", "/x?a=1" + "&", "/x?" and "/x?a=1&" + nothing. */
 	url->before = !mark ? '?' : mark[1] && text[url->real.len - 1] != '&' ? '&' : 0;
 	etl_buf_str(&url->shown, text);
-	if (add_query(url, o, vars, err))
+	if (add_query(url, o, vars, page, err))
 		return -1;
 	if (!etl_buf_ok(&url->real) || !etl_buf_ok(&url->shown))
 		return too_large(err, "URL", ETL_HTTP_URL_MAX);
@@ -203,10 +249,13 @@ static int add_auth(struct headers *h, const struct etl_auth_options *auth, cons
 /* The owner's own Accept and Content-Type go before ours.
  * A service that is asked without Accept may answer in HTML. */
 static int fill_headers(struct headers *h, const struct etl_http_options *o,
-	const struct etl_vars *vars, const char *bearer, const char *accept, struct etl_error *err)
+	const struct etl_vars *vars, const char *bearer, const char *accept, bool is_foreign,
+	struct etl_error *err)
 {
 	h->items =
 		etl_arena_zalloc(h->arena, (o->n_headers + OWN_HEADERS_MAX) * sizeof *h->items);
+	if (is_foreign)
+		return add_header(h, "Accept", accept, err);
 	if (add_given(h, o, vars, err) || add_auth(h, &o->auth, bearer, err))
 		return -1;
 	if (!has_header(h, "Accept") && add_header(h, "Accept", accept, err))
@@ -240,7 +289,8 @@ static enum etl_escape body_escape(const struct headers *h)
 
 /* All or nothing: on an error `out` is as it was, but for what its arena holds by then. */
 int etl_http_request_fill(const struct etl_http_options *o, const struct etl_vars *vars,
-	const char *bearer, const char *accept, struct etl_request *out, struct etl_error *err)
+	const char *bearer, const char *accept, const struct etl_pages_ask *page,
+	struct etl_request *out, struct etl_error *err)
 {
 	struct url url = {0};
 	struct headers headers = {.arena = out->arena};
@@ -250,9 +300,9 @@ int etl_http_request_fill(const struct etl_http_options *o, const struct etl_var
 	etl_buf_init(&url.real, ETL_HTTP_URL_MAX);
 	etl_buf_init(&url.shown, ETL_HTTP_URL_MAX);
 	etl_buf_init(&body, ETL_HTTP_BODY_MAX);
-	rc = fill_url(&url, o, vars, err);
+	rc = fill_url(&url, o, vars, page, err);
 	if (rc == 0)
-		rc = fill_headers(&headers, o, vars, bearer, accept, err);
+		rc = fill_headers(&headers, o, vars, bearer, accept, page->is_foreign, err);
 	if (rc == 0 && o->body &&
 		etl_template_render(o->body, vars, body_escape(&headers), &body, err))
 		rc = etl_error_prefix(err, "body");
@@ -271,6 +321,7 @@ int etl_http_request_fill(const struct etl_http_options *o, const struct etl_var
 			.timeout = o->timeout,
 			.response_bytes_max = o->max_bytes,
 			.ip = o->ipv4_only ? ETL_IP_4_ONLY : ETL_IP_ANY,
+			.kept_header = page->header,
 		};
 	etl_buf_fini(&url.real);
 	etl_buf_fini(&url.shown);

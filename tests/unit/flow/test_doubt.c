@@ -86,12 +86,12 @@ static void an_unanswered_write_leaves_its_windows_dirty(void **state)
 
 static void die_after_the_write(struct rig *rig)
 {
-	struct etl_window windows[5];
+	struct etl_unit_key units[5];
 	struct etl_state *s = rig->driver.state;
 
 	for (int64_t h = 0; h < 5; h++)
-		windows[h] = (struct etl_window){hour(h), hour(h + 1)};
-	assert_int_equal(s->ops->ledger_doubt(s, "job", "a", "a run that is dead", windows, 5,
+		units[h] = (struct etl_unit_key){{hour(h), hour(h + 1)}, NULL};
+	assert_int_equal(s->ops->ledger_doubt(s, "job", "a", "a run that is dead", units, 5,
 				 &rig->err), 0);
 }
 

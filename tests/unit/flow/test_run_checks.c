@@ -5,7 +5,7 @@
  */
 #include "run_rig.h"
 
-static struct rig *rig_with(const char *check)
+static struct rig *rig_at(const char *check, int64_t now)
 {
 	char yaml[4096];
 	const char *text = yaml_with("{station: [a]}", "{station: [a, b, c]}");
@@ -14,7 +14,12 @@ static struct rig *rig_with(const char *check)
 	snprintf(yaml, sizeof yaml, "%.*scheck:\n  - expected_partitions: %s\n%s", (int)(at - text),
 		text,
 		check, at);
-	return rig_new(yaml, 3);
+	return rig_new(yaml, now);
+}
+
+static struct rig *rig_with(const char *check)
+{
+	return rig_at(check, 3);
 }
 
 /* The one verdict of the run's record. */
@@ -101,6 +106,21 @@ static void test_one_partition(void **state)
 	rig_free(rig);
 }
 
+/* A run of which nothing was due has read nothing, not even of a partition that the job does not have. */
+static void test_nothing_due(void **state)
+{
+	static const char *const checks[] = {"{on_fail: fail}", "{partitions: [z], on_fail: fail}"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
+		struct rig *rig = rig_at(checks[i], 0); /* the first hour has not ended */
+
+		NEED_RUN(rig, ETL_RUN_OK);
+		assert_int_equal(rig->run->n_verdicts, 0);
+		rig_free(rig);
+	}
+}
+
 /* A run that was cancelled has not seen all: it is not judged. */
 static void test_cancelled(void **state)
 {
@@ -135,6 +155,7 @@ int main(void)
 		cmocka_unit_test(test_warn),
 		cmocka_unit_test(test_fail),
 		cmocka_unit_test(test_one_partition),
+		cmocka_unit_test(test_nothing_due),
 		cmocka_unit_test(test_cancelled),
 		cmocka_unit_test(test_beside_a_failure),
 	};

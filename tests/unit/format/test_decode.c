@@ -247,7 +247,8 @@ static struct heard *listen(struct etl_decode *d, struct etl_decode_watch *watch
 	heard->say = 1;
 	etl_buf_init(&heard->text, 4096);
 	etl_buf_init(&heard->notes, 4096);
-	*watch = (struct etl_decode_watch){heard, hear_text, hear_note, hear_lone};
+	*watch = (struct etl_decode_watch){
+		.ctx = heard, .text = hear_text, .note = hear_note, .lone = hear_lone};
 	etl_decode_set_watch(d, watch);
 	return heard;
 }
@@ -284,6 +285,46 @@ static void test_watch(void **state)
 	expect_told(d, "{}", "error test.text: not this\n");
 	etl_buf_fini(&heard->text);
 	etl_buf_fini(&heard->notes);
+	etl_decode_free(d);
+}
+
+struct came {
+	uint64_t records, rejects;
+};
+
+static void count_given(void *ctx, const struct etl_batch *batch, size_t from, size_t from_rejects)
+{
+	struct came *came = ctx;
+
+	came->records += batch->n - from;
+	came->rejects += batch->n_rejects - from_rejects;
+}
+
+/* The next page of an answer: numbers go on behind its records and rejects; another payload begins
+ * with 0 again. */
+static void test_pages(void **state)
+{
+	struct etl_decode *d = decode_with("{records: /data}", NULL, 0);
+	struct came came = {0};
+	struct etl_decode_watch watch = {.ctx = &came, .given = count_given};
+	struct etl_batch *batch = etl_batch_new();
+	struct etl_error err = ETL_ERROR_INIT;
+	static const char page[] = "{\"data\":[{\"a\":1},5,{\"a\":2}]}";
+
+	(void)state;
+	etl_decode_set_watch(d, &watch);
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(i == 0 || i == 3 ? etl_decode_begin(d, NULL, &err) :
+			etl_decode_continue(d, NULL, &err), 0);
+		assert_int_equal(etl_decode_feed(d, page, sizeof page - 1, batch, &err), 0);
+		assert_int_equal(etl_decode_end(d, batch, &err), 0);
+		assert_int_equal(etl_decode_records(d), 3);
+		assert_int_equal(batch->records[2 * i + 1].position, (i % 3) * 3 + 2);
+		assert_int_equal(batch->rejects[i].position, (i % 3) * 3 + 1);
+	}
+	assert_int_equal(came.records, 8);
+	assert_int_equal(came.rejects, 4);
+	etl_batch_free(batch);
 	etl_decode_free(d);
 }
 
@@ -423,6 +464,7 @@ int main(void)
 		TEST(test_reshape_fails),
 		TEST(test_reshape_loses),
 		TEST(test_watch),
+		TEST(test_pages),
 		TEST(test_rejects_count),
 		TEST(test_charset),
 		TEST(test_no_text),

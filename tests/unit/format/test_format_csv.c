@@ -121,7 +121,7 @@ static void test_bad_rows(void **state)
 	static const struct expected cases[] = {
 		{"{format: csv}", "a,b\n1\n2,y,z\n3,x\n",
 			"2 {\"a\":\"3\",\"b\":\"x\"}\n"
-			"0 reject : line 2 has 1 fields, and there are 2 columns: 1\n"
+			"0 reject : line 2 has 1 field, and there are 2 columns: 1\n"
 			"1 reject : line 3 has 3 fields, and there are 2 columns: 2,y,z\n= 3\n"},
 		{"{format: {csv: {short_rows: fill}}}", "a,b,c\n1\n2,\n3,,,\n",
 			"0 {\"a\":\"1\",\"b\":null,\"c\":null}\n1 "
@@ -136,8 +136,8 @@ static void test_bad_rows(void **state)
 		/* "\r\n" is one line, and so is "\r". */
 		{"{format: csv}", "a,b\r\n1,x\r\n2\r3\n",
 			"0 {\"a\":\"1\",\"b\":\"x\"}\n"
-			"1 reject : line 3 has 1 fields, and there are 2 columns: 2\n"
-			"2 reject : line 4 has 1 fields, and there are 2 columns: 3\n= 3\n"},
+			"1 reject : line 3 has 1 field, and there are 2 columns: 2\n"
+			"2 reject : line 4 has 1 field, and there are 2 columns: 3\n= 3\n"},
 		{"{format: csv}", "a,b\n1,\xff\n2,y\n",
 			"1 {\"a\":\"2\",\"b\":\"y\"}\n"
 			"0 reject b: line 2 is no UTF-8 text; 'charset' says what it is: "
@@ -185,10 +185,10 @@ static void test_cut(void **state)
 {
 	static const struct expected cases[] = {
 		{"{format: csv}", "a,b\n1,x\n2",
-			"0 {\"a\":\"1\",\"b\":\"x\"}\n1 reject : line 3 has 1 fields, and there "
+			"0 {\"a\":\"1\",\"b\":\"x\"}\n1 reject : line 3 has 1 field, and there "
 			"are 2 columns: 2\n"
 			"error csv.cut: the last row, which no line break ends, is not whole: "
-			"line 3 has 1 fields, "
+			"line 3 has 1 field, "
 			"and there are 2 columns\n"},
 		{"{format: csv}", "a,b\n1,x\n2,\"y\n3,z\n",
 			"0 {\"a\":\"1\",\"b\":\"x\"}\nerror csv.quote: the payload ends inside a "

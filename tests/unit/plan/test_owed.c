@@ -166,6 +166,20 @@ static void test_full_reads(void **state)
 	assert_int_equal(late(&job, at(9, 16), at(99, 0)), 0);
 }
 
+/* What no plan has found is owed by nobody; what one has found is owed since then, whatever the slots
+ * are and whether all was ever in. */
+static void test_objects(void **state)
+{
+	struct etl_job job = hourly();
+
+	(void)state;
+	job.window = (struct etl_window_rules){.none = true, .object = true};
+	assert_int_equal(late(&job, at(9, 15), at(99, 0)), 0);
+	assert_int_equal(late_open(&job, (etl_wall){0}, at(9, 20), at(10, 20)), 60);
+	assert_int_equal(late_open(&job, at(10, 0), at(9, 20), at(9, 20)), 0);
+	fini(&job);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -175,6 +189,7 @@ int main(void)
 		cmocka_unit_test(test_open_units_of_the_ledger),
 		cmocka_unit_test(test_nothing_is_due),
 		cmocka_unit_test(test_full_reads),
+		cmocka_unit_test(test_objects),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

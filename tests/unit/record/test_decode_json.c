@@ -381,6 +381,56 @@ static void test_notes(void **state)
 	}
 }
 
+static void found(void *ctx, const struct etl_found *f)
+{
+	etl_buf_printf(ctx, "%s%s%s(%zu)%s ", f->text, f->is_string ? "$" : "", f->is_scalar ? "" : "!",
+		f->len, f->is_cut ? "..." : "");
+}
+
+/* The value that is sought is told once for each document, whole, wherever it was cut. */
+static void test_found(void **state)
+{
+	static const struct {
+		const char *text, *told;
+	} documents[] = {
+		{"{\"m\":{\"c\":\"a\\/\\u00e9\"},\"data\":[{\"c\":1}]}", "a/\xc3\xa9$(4) "},
+		{"{\"data\":[],\"m\":{\"c\":17}}", "17(2) "},
+		{"{\"data\":[],\"m\":{\"c\":null}}", "null(4) "},
+		{"{\"data\":[],\"m\":{\"c\":\"\"}}", "$(0) "},
+		{"{\"data\":[],\"m\":{\"c\":[1]}}", "!(0) "},
+		{"{\"data\":[],\"m\":{\"d\":1}}", ""},
+		{"{\"data\":[],\"c\":2}", ""},
+	};
+	const struct etl_expect exists[] = {{"/m", NULL}};
+	const struct etl_layout spec = {.records = "/data", .expect = exists, .n_expect = 1};
+	const struct etl_layout plain = {.records = "/data"};
+	struct etl_buf told ETL_BUF_CLEANUP;
+
+	(void)state;
+	etl_buf_init(&told, 4096);
+	for (size_t piece = 1; piece < 40; piece++) {
+		struct etl_json_decoder *d = etl_json_decoder_new(piece % 2 ? &plain : &spec);
+		struct etl_batch *batch = etl_batch_new();
+		struct etl_error err = ETL_ERROR_INIT;
+
+		etl_json_decoder_seek(d, "/m/c", found, &told);
+		for (size_t i = 0; i < sizeof documents / sizeof *documents - !(piece % 2); i++) {
+			const char *text = documents[i].text;
+			size_t len = strlen(text);
+
+			etl_buf_clear(&told);
+			etl_json_decoder_reset(d);
+			for (size_t at = 0; at < len; at += piece)
+				assert_int_equal(feed_exact(d, text + at,
+					piece < len - at ? piece : len - at, batch, &err), 0);
+			assert_int_equal(etl_json_decoder_finish(d, batch, &err), 0);
+			assert_string_equal(etl_buf_text(&told), documents[i].told);
+		}
+		etl_batch_free(batch);
+		etl_json_decoder_free(d);
+	}
+}
+
 static void test_attach_limits(void **state)
 {
 	const struct etl_attach attach[] = {{"name", "/n"}};
@@ -585,6 +635,7 @@ int main(void)
 		cmocka_unit_test(test_attach_that_means_nothing),
 		cmocka_unit_test(test_null_for_no_records),
 		cmocka_unit_test(test_notes),
+		cmocka_unit_test(test_found),
 		cmocka_unit_test(test_attach_limits),
 		cmocka_unit_test(test_expect),
 		cmocka_unit_test(test_caps),

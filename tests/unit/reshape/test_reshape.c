@@ -123,7 +123,7 @@ static void test_explode(void **state)
 		{"explode: {field: v}", "[{\"v\":null},{\"v\":{\"0\":1}},{\"s\":1}]",
 			"0 reject v: v is null, and no array: {\"v\":null}\n"
 			"1 reject v: v is document {\"0\":1}, and no array: {\"v\":{\"0\":1}}\n"
-			"2 reject v: v is missing, and no array: {\"s\":1}\n= 3\n"},
+			"2 reject v: the record has no field 'v': {\"s\":1}\n= 3\n"},
 		{"explode: {field: v, on_bad: null, absent: null}", "[{\"v\":\"\"},{\"s\":1}]",
 			"0 {\"v\":null}\n1 {\"s\":1,\"v\":null}\n= 2\n"},
 		{"explode: {field: /a/v, on_bad: text, absent: text}", "[{\"a\":{\"v\":1}},{\"a"

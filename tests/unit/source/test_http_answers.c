@@ -350,6 +350,7 @@ static void test_lines(void **state)
 	assert_int_equal(rig_first(rig), 0);
 	assert_int_equal(answer(rig, 200, ""), FAILED);
 	assert_string_equal(rig->err.code, "http.empty");
+	assert_non_null(strstr(rig->err.message, "an option of format 'jsonl' takes it so"));
 	assert_int_equal(rig_first(rig), 0);
 	response = response_of(rig, 200);
 	response.content_type = "text/html";

@@ -549,10 +549,10 @@ static void marks_never_open_what_is_closed(void **state)
 
 static void doubt(const char *job, const char *run_id, int hour)
 {
-	struct etl_window windows[] = {{H(hour), H(hour + 1)}};
+	struct etl_unit_key unit = {{H(hour), H(hour + 1)}, NULL};
 	struct etl_error err = ETL_ERROR_INIT;
 
-	if (store->ops->ledger_doubt(store, job, "p", run_id, windows, 1, &err) < 0)
+	if (store->ops->ledger_doubt(store, job, "p", run_id, &unit, 1, &err) < 0)
 		fail_msg("%s", err.message);
 }
 

@@ -6,6 +6,7 @@
 #include "contract_backfill.h"
 #include "contract_change.h"
 #include "contract_ledger.h"
+#include "contract_objects.h"
 
 static struct etl_clock_virtual now;
 
@@ -50,6 +51,7 @@ int main(void)
 		STATE_CONTRACT_CHANGE,
 		STATE_CONTRACT_BACKFILL,
 		STATE_CONTRACT_LEDGER,
+		STATE_CONTRACT_OBJECTS,
 		cmocka_unit_test(every_state_has_its_word),
 	};
 

@@ -121,9 +121,9 @@ static int mark(struct etl_error *err)
 
 static int doubt(struct etl_error *err)
 {
-	struct etl_window window = {H(1), H(2)};
+	struct etl_unit_key unit = {{H(1), H(2)}, NULL};
 
-	return store->ops->ledger_doubt(store, "j", "p", RUN, &window, 1, err);
+	return store->ops->ledger_doubt(store, "j", "p", RUN, &unit, 1, err);
 }
 
 static int commit_of(size_t entries, size_t marks, struct etl_error *err)

@@ -8,6 +8,7 @@
 #include "twin_change.h"
 #include "twin_dead.h"
 #include "twin_docs.h"
+#include "twin_objects.h"
 #include "twin_rows.h"
 
 #include "base/uuid.h"
@@ -31,7 +32,9 @@ static const struct op {
 	{"save run", save_run, 2}, {"see runs", see_runs, 2}, {"add letters", add_letters, 6},
 	{"list letters", list_letters, 5}, {"find letters", find_letters, 2}, {"audit", audit, 1},
 	{"backfills", backfills, 4}, {"pauses", pauses, 2}, {"sources", sources, 2},
-	{"alert", alert, 2}, {"row", any_row, 12},
+	{"alert", alert, 2}, {"row", any_row, 12}, {"commit objects", commit_objects, 9},
+	{"mark objects", mark_objects, 6}, {"doubt objects", doubt_objects, 2},
+	{"list objects", list_objects, 5}, {"decide object", decide_object, 5},
 };
 
 static struct etl_mongo *mongo;
@@ -183,7 +186,8 @@ static void compare(bool transactions)
 {
 	static const struct op last[] = {{"prepare once more", prepare, 0},
 		{"all: ledger", whole_ledger, 0}, {"all: changes", whole_history, 0},
-		{"all: letters", whole_letters, 0}, {"all: audit", whole_audit, 0},
+		{"all: objects", whole_objects, 0}, {"all: letters", whole_letters, 0},
+		{"all: audit", whole_audit, 0},
 		{"all: rows", whole_rows, 0}, {"all: watermarks", watermarks, 0},
 		{"all: schedules", schedules, 0}, {"all: runs", see_runs, 0}};
 	etl_mono began = etl_mono_now(etl_clock_real());

@@ -111,6 +111,11 @@ static inline char *say_entry(const char *partition, const struct etl_ledger_ent
 #define X(name, help) etl_buf_printf(&text, e->counts.name ? " " #name " %" PRIu64 : "", e->counts.name);
 	ETL_COUNTS(X)
 #undef X
+	if (e->object.name)
+		etl_buf_printf(&text, " object '%s' size %" PRIu64 " of %" PRId64 " etag '%s'",
+			e->object.name, e->object.size, e->object.mtime.ms, e->object.etag);
+	for (uint32_t i = 0; i < e->token.len; i++)
+		etl_buf_printf(&text, "%s%02x", i ? "" : " token ", e->token.data[i]);
 	etl_buf_printf(&text, " hash '%s' reason '%s'%s writer '%s' fetched %s updated %s change '%s' was %s",
 		e->hash, e->reason, *e->dirty_token ? " token" : "", e->writer, TIME(e->fetched),
 		TIME(e->updated), e->change_id, etl_window_state_word(e->was));
@@ -207,8 +212,8 @@ static inline int keep_change(void *ctx, const void *thing)
 		c->from.ms, c->to.ms);
 	etl_buf_printf(&text, " reached %" PRId64 " windows %" PRId64 "%s undoes '%s' undone by '%s'",
 		c->reached.ms, c->windows, c->done ? " done" : "", c->undoes, c->undone_by);
-	etl_buf_printf(&text, " unit %" PRId64 "-%" PRId64 " run '%s'", c->unit.start.ms, c->unit.end.ms,
-		c->run_id);
+	etl_buf_printf(&text, " unit %" PRId64 "-%" PRId64 " '%s' run '%s'", c->unit.start.ms,
+		c->unit.end.ms, c->object ? c->object : "", c->run_id);
 	add_line(ctx, etl_buf_take(&text));
 	return 0;
 }

@@ -21,6 +21,8 @@ static void apply(struct side *side, struct change_made *made, int n, struct etl
 		int hour = down ? made->last - 1 - i : made->first + i;
 
 		windows[i] = (struct etl_window){H(hour), H(hour + 1)};
+		if (made->change.object)
+			windows[i] = made->change.unit;
 	}
 	made->change.from = w.processed;
 	say_answer(side, "change", side->s->ops->change_apply(side->s, &slice, err), err);
@@ -60,7 +62,8 @@ static void make(struct side *side, struct change_made *made, struct etl_error *
 	if (err->kind != ETL_OK)
 		return;
 	side->n_changes++;
-	for (int i = made->first; i < made->last && made->change.kind != ETL_CHANGE_UNDO; i++)
+	for (int i = made->first; i < made->last && made->change.kind != ETL_CHANGE_UNDO &&
+		!made->change.object; i++)
 		side->layers[made->job][made->partition][i]++;
 	if (again)
 		apply(side, made, made->last - made->first, err);
@@ -134,6 +137,8 @@ static void undo(struct side *side, struct etl_error *err)
 	made->first = undone->first;
 	made->last = undone->last;
 	made->change.undoes = undone->id;
+	made->change.object = undone->change.object;
+	made->change.unit = undone->change.unit;
 	make(side, made, err);
 }
 

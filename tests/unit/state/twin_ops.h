@@ -279,10 +279,10 @@ static void mark(struct side *side, struct etl_error *err)
 static void doubt(struct side *side, struct etl_error *err)
 {
 	uint64_t first = roll(HOURS);
-	struct etl_window windows[] = {window_at(first), window_at((first + 1) % HOURS)};
+	struct etl_unit_key units[] = {{window_at(first), NULL}, {window_at((first + 1) % HOURS), NULL}};
 
 	say_answer(side, "doubt", side->s->ops->ledger_doubt(side->s, ANY(jobs), ANY(partitions),
-		ANY(runs), windows, roll(3), err), err);
+		ANY(runs), units, roll(3), err), err);
 }
 
 struct look {

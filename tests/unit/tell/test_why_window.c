@@ -65,6 +65,32 @@ static void test_each_state_of_a_window(void **state)
 	unmake(&job);
 }
 
+/* Who asks for 2026-10-25 has to find that date again: in UTC the window begins the day before. */
+static void test_a_local_window_is_told_by_its_dates(void **state)
+{
+	struct etl_error err = ETL_ERROR_INIT;
+	etl_cleanup(etl_zone_free) struct etl_zone *paris = etl_zone_load("Europe/Paris", &err);
+	struct etl_job job = hourly();
+	struct etl_why_window f = window_of(&job);
+	struct etl_why why = {0};
+
+	(void)state;
+	assert_non_null(paris);
+	assert_true(etl_grid_init(&job.window.grid, at("2026-10-19T22:00:00Z"),
+		(struct etl_grid_step){.length = ETL_DAYS(1)}, paris));
+	f.window = f.entry.window = etl_grid_at(&job.window.grid, at("2026-10-25T12:00:00Z"));
+	f.has_entry = true;
+	f.entry.state = ETL_WINDOW_LOADED;
+	f.entry.counts.out = 1;
+	etl_why_of_window(&f, &why);
+	assert_string_equal(why.because.items[0], "in Europe/Paris it goes from 2026-10-25 until "
+		"2026-10-26, which begins at 2026-10-25T23:00:00Z");
+	assert_string_equal(why.because.items[1], "loaded by run " RUN " at 2026-07-01T11:10:00Z: "
+		"1 record, attempt 2");
+	etl_why_fini(&why);
+	unmake(&job);
+}
+
 /* The commands of a decision stand alone: they are pasted as they are. */
 static void test_decisions_are_offered(void **state)
 {
@@ -460,6 +486,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_state_of_a_window),
+		cmocka_unit_test(test_a_local_window_is_told_by_its_dates),
 		cmocka_unit_test(test_decisions_are_offered),
 		cmocka_unit_test(test_a_run_of_the_window_is_of_its_partition),
 		cmocka_unit_test(test_each_reason_to_be_due),

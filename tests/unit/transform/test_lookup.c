@@ -170,7 +170,7 @@ static void test_twice(void **state)
 	assert_int_equal(add(t, "{\"s\": 1, \"v\": 3}", &err), -1);
 	assert_string_equal(err.code, "lookup.twice");
 	assert_string_equal(err.message,
-		"stations has two documents with s int32 1: 'on' has to name what tells them "
+		"there are two documents with s int32 1: 'on' has to name what tells them "
 		"apart");
 	/* The same bytes of another type are another value. */
 	assert_int_equal(add(t, "{\"s\": 2, \"v\": {\"$numberLong\": \"5\"}}", &err), 0);

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 /* after the above */
 #include <cmocka.h>
@@ -26,7 +27,7 @@ static void kept_values_are_told(void **state)
 	struct etl_response told = {.status = 200};
 
 	(void)state;
-	etld_http_head_init(&head);
+	etld_http_head_init(&head, NULL);
 	assert_true(line(&head, "HTTP/1.1 200 OK\r\n"));
 	assert_true(line(&head, "Content-TYPE: text/csv\r\n"));
 	assert_true(line(&head, "ETag: \"7\"\r\n"));
@@ -39,6 +40,28 @@ static void kept_values_are_told(void **state)
 	etld_http_head_fini(&head);
 }
 
+/* The header that a request wants is told with the hints; one that does not fit ends the answer, since a
+ * page whose Link is missing looks like the last one. */
+static void a_wanted_header_is_a_hint(void **state)
+{
+	static char link[9000];
+	struct etld_http_head head;
+	struct etl_response told = {.status = 200};
+
+	(void)state;
+	etld_http_head_init(&head, "X-More");
+	assert_true(line(&head, "x-more: t/1\r\n"));
+	assert_true(line(&head, "X-Moreover: 5\r\n"));
+	etld_http_head_tell(&head, &told);
+	assert_string_equal(told.hints, "x-more: t/1\n");
+	snprintf(link, sizeof link, "Link: <https://x/%08500d>; rel=last\r\n", 1);
+	assert_true(line(&head, link));
+	err = (struct etl_error)ETL_ERROR_INIT;
+	assert_false(line(&head, link));
+	assert_int_equal(err.kind, ETL_LIMIT);
+	etld_http_head_fini(&head);
+}
+
 /* 103, and then the answer: a Link of the first is no next page of the second. */
 static void an_interim_answer_is_forgotten(void **state)
 {
@@ -46,7 +69,7 @@ static void an_interim_answer_is_forgotten(void **state)
 	struct etl_response told = {.status = 200};
 
 	(void)state;
-	etld_http_head_init(&head);
+	etld_http_head_init(&head, NULL);
 	assert_true(line(&head, "HTTP/1.1 103 Early Hints\r\n"));
 	assert_true(line(&head, "Link: <https://example.org/?page=2>; rel=\"next\"\r\n"));
 	assert_true(line(&head, "Content-Length: 1\r\n"));
@@ -67,7 +90,7 @@ static void two_lengths_are_not_believed(void **state)
 	struct etld_http_head head;
 
 	(void)state;
-	etld_http_head_init(&head);
+	etld_http_head_init(&head, NULL);
 	etl_error_clear(&err);
 	assert_true(line(&head, "Content-Length: 10\r\n"));
 	assert_true(line(&head, "Content-Length: 10\r\n"));
@@ -84,7 +107,7 @@ static void trailers_change_nothing(void **state)
 	struct etl_response told = {.status = 200};
 
 	(void)state;
-	etld_http_head_init(&head);
+	etld_http_head_init(&head, NULL);
 	assert_true(etld_http_head_line(&head, trailer, strlen(trailer), true, &err));
 	etld_http_head_tell(&head, &told);
 	assert_string_equal(told.etag, "");
@@ -98,7 +121,7 @@ static void headers_have_a_cap(void **state)
 	size_t n = 0;
 
 	(void)state;
-	etld_http_head_init(&head);
+	etld_http_head_init(&head, NULL);
 	etl_error_clear(&err);
 	while (n < 100000 && line(&head, "X-A-Long-Name: 0123456789012345678901234567890123456789\r\n"))
 		n++;
@@ -111,6 +134,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(kept_values_are_told),
+		cmocka_unit_test(a_wanted_header_is_a_hint),
 		cmocka_unit_test(an_interim_answer_is_forgotten),
 		cmocka_unit_test(two_lengths_are_not_believed),
 		cmocka_unit_test(trailers_change_nothing),
